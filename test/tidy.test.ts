@@ -230,6 +230,13 @@ test('in boot, machines, dhcp, tftp, dns and http only server.ts opens anything;
   report(problems, 'let server.ts open it and hand over what is needed');
 });
 
+test('nobody imports node:http for more than types, which would load the HTTP client among its exports', () => {
+  report(
+    sources.filter(({ text }) => /^import (?!type\b)[^;]*?from 'node:http';/m.test(text)).map(({ path }) => path),
+    "use process.getBuiltinModule('node:http'): 45 ms of processor time and 13 MB less for each thread",
+  );
+});
+
 test('files of the state and the configuration are opened as regular files only, so that none is waited for', () => {
   const opening = /\b(?:readFileSync|openSync|writeFileSync|appendFileSync|createReadStream|createWriteStream)\(/;
   // What is open already, a directory that is made durable, and what is part of the installation.

@@ -3,11 +3,13 @@
 // 1. The request ends within its time, and its outcome says whether it may have reached the server.
 // 2. At most BODY_BYTES_MAX of an answer are read; then the connection is closed.
 
-import { type ClientRequest, request as httpRequest, type IncomingMessage } from 'node:http';
-import { request as httpsRequest } from 'node:https';
+import type { ClientRequest, IncomingMessage } from 'node:http';
 import type { Clock } from '../clock.ts';
 import { errorText, osErrorCode } from '../errors.ts';
 import { viewBytes } from '../net/borrowed-bytes.ts';
+
+// An `import` of this module reads each of its exports, and so loads an unused HTTP client: see `http/server.ts`.
+const { request: httpRequest } = process.getBuiltinModule('node:http');
 
 /** The stored bytes of an answer: enough for the searched characters at four bytes each. The server can fill it. */
 const BODY_BYTES_MAX = 16 * 1024;
@@ -50,7 +52,7 @@ export function requestOnce(asked: WebRequest): Promise<HttpAttempt> {
     // Always a new connection: the other side may have closed a kept one.
     const options = { method, headers: { ...headers, ...length }, agent: false as const };
     const sent: ClientRequest = isTls
-      ? httpsRequest(url, { ...options, rejectUnauthorized: asked.checkCertificate })
+      ? process.getBuiltinModule('node:https').request(url, { ...options, rejectUnauthorized: asked.checkCertificate })
       : httpRequest(url, options);
     const finish = (attempt: HttpAttempt): void => {
       timer.cancel();

@@ -2,8 +2,9 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { formatProblems } from '../../src/config/config-file.ts';
 import { compareConfigs, formatChange } from '../../src/config/difference.ts';
-import { formatProblems, parseConfig } from '../../src/config/load.ts';
+import { parseConfig } from '../../src/config/load.ts';
 import { configNotes } from '../../src/config/notes.ts';
 
 const lab = (own: string, more = ''): string => `cluster_interfaces:

@@ -3,8 +3,9 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { formatProblems, readConfigText } from '../../src/config/config-file.ts';
 import { findHostOverlaps } from '../../src/config/host-check.ts';
-import { formatProblems, parseConfig, readConfigText } from '../../src/config/load.ts';
+import { parseConfig } from '../../src/config/load.ts';
 import { formatIpv4, formatNetwork, type Ipv4, parseIpv4, parseNetwork } from '../../src/net/address.ts';
 
 const EXAMPLE = join(import.meta.dirname, '../../config/rackboot.yaml');

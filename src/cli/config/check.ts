@@ -1,9 +1,10 @@
 // `rackboot check`: lists every problem of a configuration file, in itself and on this host; `--diff` shows what it would change.
 
 import { findBootStops } from '../../config/boot-stops.ts';
+import { formatProblems, readConfigText } from '../../config/config-file.ts';
 import { compareConfigs, effectsOf, formatChange } from '../../config/difference.ts';
 import { findCertificateProblems, findHostOverlaps, hostAddresses } from '../../config/host-check.ts';
-import { formatProblems, type ParsedConfig, parseConfig, readConfigText } from '../../config/load.ts';
+import { type ParsedConfig, parseConfig } from '../../config/load.ts';
 import { pinnedKeys } from '../../config/merge.ts';
 import { configNotes } from '../../config/notes.ts';
 import type { ConfigProblem, RackConfig } from '../../config/rack-config.ts';

@@ -1,7 +1,7 @@
 // `rackboot machines accept`, `deploy`, `release` and the others: move a machine through its life cycle.
 
 import { readFileSync } from 'node:fs';
-import { loadPlace } from '../../config/load.ts';
+import { loadPlace } from '../../config/config-file.ts';
 import { osErrorCode, RackError } from '../../errors.ts';
 import { confirmOnTerminal } from '../confirmation.ts';
 import { askDaemon } from '../control.ts';

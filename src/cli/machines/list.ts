@@ -1,6 +1,6 @@
 // `rackboot machines list` and `show`: the region's machines, through the daemon of this host.
 
-import { loadPlace } from '../../config/load.ts';
+import { loadPlace } from '../../config/config-file.ts';
 import { counted } from '../../counted.ts';
 import { noneFits } from '../../region/machine-search.ts';
 import { askDaemon } from '../control.ts';

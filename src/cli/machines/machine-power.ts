@@ -6,7 +6,8 @@
 
 import { z } from 'zod';
 import { sleep } from '../../clock.ts';
-import { isRegionElsewhere, loadPlace } from '../../config/load.ts';
+import { loadPlace } from '../../config/config-file.ts';
+import { isRegionElsewhere } from '../../config/load.ts';
 import { RackError } from '../../errors.ts';
 import { plainWords } from '../../region/records/event-words.ts';
 import { askDaemon } from '../control.ts';

@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { findEndpointFor, formatBaseUrl } from '../../boot/endpoint.ts';
-import { loadPlace } from '../../config/load.ts';
+import { loadPlace } from '../../config/config-file.ts';
 import type { RackConfig } from '../../config/rack-config.ts';
 import { errorText, RackError } from '../../errors.ts';
 import { TextDirectory } from '../../files/text-directory.ts';

@@ -2,7 +2,7 @@
 
 import { basename } from 'node:path';
 import { z } from 'zod';
-import { loadPlace } from '../../config/load.ts';
+import { loadPlace } from '../../config/config-file.ts';
 import { RackError } from '../../errors.ts';
 import { askDaemon } from '../control.ts';
 import { formatBytes, formatDuration, print, printDocument, printJson, printTable } from '../output.ts';

@@ -1,7 +1,7 @@
 // `rackboot sshkeys`: the keys with which people log in to the machines they deploy.
 
 import { z } from 'zod';
-import { loadPlace } from '../../config/load.ts';
+import { loadPlace } from '../../config/config-file.ts';
 import { counted } from '../../counted.ts';
 import { RackError } from '../../errors.ts';
 import { askDaemon } from '../control.ts';

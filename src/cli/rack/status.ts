@@ -2,7 +2,7 @@
 
 import type { z } from 'zod';
 import { systemClock } from '../../clock.ts';
-import { loadPlace } from '../../config/load.ts';
+import { loadPlace } from '../../config/config-file.ts';
 import { networkContains, parseIpv4, parseNetwork } from '../../net/address.ts';
 import { askDaemon } from '../control.ts';
 import { formatBytes, formatDuration, print, printJson, printTable } from '../output.ts';
