@@ -8,6 +8,7 @@ import { after, before, describe, test } from 'node:test';
 import { z } from 'zod';
 import { makeStandInTree } from '../../src/lab/safe-lab.ts';
 import { missing } from '../support/needs.ts';
+import { runRackboot } from '../support/running-rack.ts';
 import { type Ended, eventually, RackNetwork, type Running } from './rack-network.ts';
 
 const MAIN = join(import.meta.dirname, '..', '..', 'src', 'main.ts');
@@ -80,6 +81,23 @@ describe('the doctor beside a running rack', { skip }, () => {
     assert.equal(findings.length, told.out.split('\n').filter((line) => /^(?:ok {2}|note) /.test(line)).length);
     const listed = await rack.rackboot('leases', 'list', '--json');
     assert.deepEqual(JSON.parse(listed.out), [], 'asking took no address');
+  });
+
+  test('finds the same from outside the namespace of the rack, and says where the rack is', async () => {
+    const told = await runRackboot(['doctor', '--config', rack.configFile], { endMsMax: 60_000 });
+    const lines = told.output.join('\n');
+    assert.doesNotMatch(lines, /^BAD/m);
+    const { name } = rack.namespace;
+    assert.match(
+      lines,
+      new RegExp(
+        `^note network: this rack runs in a network namespace of its own \\(${name}\\): every check below was made there`,
+        'm',
+      ),
+    );
+    assert.match(lines, /^ok {3}dhcp lab: BIOS: is offered 10\.77\.4\.1\d\d/m);
+    assert.match(lines, /^ok {3}dns rack\.maas: is 10\.77\.4\.1$/m);
+    assert.equal(told.code, 0);
   });
 
   test('is nobody: its questions are in no trace, no event of the region and no list of machines', async () => {
