@@ -154,6 +154,27 @@ describe('the doctor beside a running rack', { skip }, () => {
     assert.match(told.out, /^BAD {2}tftp lpxelinux\.0: 44000 bytes arrived, but they differ from .*lpxelinux/m);
   });
 
+  test('names a listener of the region at an address that the host does not have; status and check name it, too', async () => {
+    const before = readFileSync(rack.configFile, 'utf8');
+    rack.configure(`${CONFIG.replace(/^dns:.*$/m, '')}region: { listen: ["${RACK}:5240", "203.0.113.9:5240"] }\n`);
+    await rack.told('config.applied');
+    const why = /203\.0\.113\.9:5240 is not an address of this host yet; .*or change region\.listen$/;
+    await eventually('status says it', async () => {
+      const { out, code } = await rack.rackboot('status');
+      return code === 1 && out.split('\n').some((line) => line.startsWith('BAD') && why.test(line));
+    });
+    const told = await rack.rackboot('doctor');
+    assert.match(faults(told).join('\n'), new RegExp(`^BAD  region listener: ${why.source}`));
+    const checked = await rack.rackboot('check');
+    assert.match(
+      checked.out,
+      /^Beware {2}203\.0\.113\.9:5240, which region\.listen names, is no address of this host/m,
+    );
+    assert.doesNotMatch(checked.out, /belongs to/, 'the ports of the running rack are its own');
+    writeFileSync(rack.configFile, before);
+    await rack.told('config.applied');
+  });
+
   test('names a configuration that the rack has refused', async () => {
     const before = readFileSync(rack.configFile, 'utf8');
     writeFileSync(rack.configFile, `${before}colour: red\n`);

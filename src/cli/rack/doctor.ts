@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { systemClock } from '../../clock.ts';
 import { examine } from '../../doctor/doctor.ts';
 import type { Finding } from '../../doctor/finding.ts';
-import { type RunningFacts, readHostFacts } from '../../doctor/host-facts.ts';
+import { type RunningFacts, readHostFacts, readRegionPorts } from '../../doctor/host-facts.ts';
 import { RackError } from '../../errors.ts';
 import { LAB_NAMESPACE } from '../../lab/namespace.ts';
 import { enterNamespaceOf } from '../../net/network-namespace.ts';
@@ -14,6 +14,7 @@ import { askDaemon } from '../control.ts';
 import { print, printJson } from '../output.ts';
 import { statusShape } from '../shapes.ts';
 import { configWords, startCommand } from '../start-command.ts';
+import { unopenedListeners } from './status.ts';
 
 export interface DoctorArguments {
   readonly outsideName?: string | undefined;
@@ -23,6 +24,7 @@ export interface DoctorArguments {
 
 const runningShape = statusShape.pick({
   pid: true,
+  interfaces: true,
   notes: true,
   tree: true,
   unserved: true,
@@ -62,6 +64,8 @@ export async function runDoctor(file: string, { outsideName, fixHint, json }: Do
     unserved: typeof running === 'string' ? undefined : running.unserved,
     diskProblem: typeof running === 'string' ? undefined : (running.diskProblem ?? journalProblem(running)),
     treeProblem: typeof running === 'string' ? undefined : running.tree?.problem?.reason,
+    unopened: typeof running === 'string' ? undefined : unopenedListeners(running),
+    regionPorts: running === 'none' ? readRegionPorts(config, undefined) : undefined,
     regionProblem: typeof running === 'string' ? undefined : running.region?.problem,
     regionDamage: typeof running === 'string' ? undefined : running.region?.damage,
     xid: Buffer.from(systemClock.randomBytes(4)).readUInt32BE(0),
