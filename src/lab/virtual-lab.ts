@@ -14,10 +14,10 @@ import { Enlistment } from './enlistment.ts';
 import { tellEvents } from './lab-events.ts';
 import { LAB_DIRECTORY } from './lab-files.ts';
 import { checkPort } from './lab-ports.ts';
-import { labProgram } from './lab-program.ts';
 import { rackWords, virtualSteps } from './lab-words.ts';
 import { BRIDGE, LAB_NAMESPACE, LabNamespace } from './namespace.ts';
 import type { Narrator } from './narrator.ts';
+import { ownProgram } from './own-program.ts';
 import { VirtualMachine, VM_PACKAGES } from './virtual-machine.ts';
 import { startVirtualPage } from './virtual-page.ts';
 
@@ -143,7 +143,7 @@ export async function runVirtualLab(
     if (code === 0)
       narrator.show(
         virtualSteps({
-          ...{ pageUrl, program: labProgram(), configFile: config, machine: enlisted },
+          ...{ pageUrl, program: ownProgram(), configFile: config, machine: enlisted },
           console: machine.consolePath,
         }),
       );
