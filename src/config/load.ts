@@ -3,6 +3,7 @@
 
 import { type Document, isScalar, LineCounter, parseDocument, visit } from 'yaml';
 import { errorText, osErrorCode, RackError } from '../errors.ts';
+import { fileFault } from '../files/read-fault.ts';
 import { readRegularFile, UnfitFile } from '../files/regular-file.ts';
 import {
   INTERFACES_KEY,
@@ -12,6 +13,8 @@ import {
   parseSettings,
   type Settings,
 } from '../machines/settings.ts';
+import { faultText, OWN_WORDS } from './fault-words.ts';
+import { isSecretKey } from './keys.ts';
 import { type MergedSettings, mergeSettings } from './merge.ts';
 import type { ConfigProblem, RackConfig } from './rack-config.ts';
 import { type ProblemPath, resolveConfig } from './resolve.ts';
@@ -120,14 +123,13 @@ export function resolveFile(file: ConfigFile, stored: Settings): ParsedConfig {
     problems.push({ path: key, line: undefined, owner: 'store', message: 'only the configuration file may own this' });
   }
   const { merged } = merge;
-  const written = writtenConfigSchema.safeParse(merged);
+  const written = writtenConfigSchema.safeParse(merged, OWN_WORDS);
   if (!written.success) {
     for (const issue of written.error.issues) {
       const path = issue.path.filter((part) => typeof part !== 'symbol');
       if (issue.code === 'unrecognized_keys')
         for (const key of issue.keys) report([...path, key], unknownKeyText(writtenConfigSchema, path, key));
-      // For an invalid name, the inner issue says what was expected.
-      else report(path, (issue.code === 'invalid_key' ? issue.issues[0]?.message : undefined) ?? issue.message);
+      else report(path, faultText(issue, isSecretKey(formatPath(path))));
     }
     const rest = salvage(structuredClone(merged));
     if (rest !== undefined)
@@ -230,7 +232,7 @@ export function readConfigText(path: string): string {
     const text =
       osErrorCode(error) === 'ENOENT'
         ? `there is no configuration ${path}: ${isEndedLab(path) ? 'that lab has ended; run: unset RACKBOOT_CONFIG' : MAKE_ONE}`
-        : `cannot read the configuration ${path}: ${errorText(error)}`;
+        : `cannot read the configuration: ${fileFault(path, error).message}`;
     throw new RackError('config-unreadable', text, { cause: error });
   }
 }
