@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { cachePlace } from '../bin/cache-place.js';
 import { declaredShare, HOST_PARTS } from './support/host-share.ts';
+import { NO_MIRROR, reachesMirror, withoutMirrorText } from './support/needs.ts';
 import { killTests, type Limits, runTests } from './support/test-process.ts';
 
 interface Suite extends Limits {
@@ -205,6 +206,8 @@ if (CI) {
   }, RUN_MS_MAX).unref();
 }
 if (isChecked) runChecks();
+// Asked once for all files: each would wait for a mirror that does not answer.
+if (suites.some(({ name }) => name === 'e2e' || name === 'long')) reachesMirror();
 await runJobs(inOrder(suites.flatMap(jobsOf)));
 await repeatDoubtful();
 
@@ -213,6 +216,8 @@ const longest = took.slice(0, LONGEST_TOLD).map(([label, seconds]) => `${label} 
 console.log(`\nLongest: ${longest.join(', ')}`);
 if (skipped.length > 0) {
   console.log(`\nSkipped, and what would be needed:\n${skipped.map((line) => `  ${line}`).join('\n')}`);
+  const unfetched = skipped.filter((line) => line.includes(NO_MIRROR)).length;
+  if (unfetched > 0) console.log(withoutMirrorText(unfetched));
   if (CI) console.log('With CI=true a skipped test is a failure.');
 }
 for (const [, found] of doubtful)

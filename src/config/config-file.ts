@@ -3,6 +3,7 @@
 
 import { type Document, isScalar, LineCounter, parseDocument, visit } from 'yaml';
 import { errorText, osErrorCode, RackError } from '../errors.ts';
+import { fileFault } from '../files/read-fault.ts';
 import { readRegularFile, UnfitFile } from '../files/regular-file.ts';
 import { parseSettings, type Settings } from '../machines/settings.ts';
 import type { ConfigProblem } from './rack-config.ts';
@@ -112,7 +113,7 @@ export function readConfigText(path: string): string {
     const text =
       osErrorCode(error) === 'ENOENT'
         ? `there is no configuration ${path}: ${isEndedLab(path) ? 'that lab has ended; run: unset RACKBOOT_CONFIG' : MAKE_ONE}`
-        : `cannot read the configuration ${path}: ${errorText(error)}`;
+        : `cannot read the configuration: ${fileFault(path, error).message}`;
     throw new RackError('config-unreadable', text, { cause: error });
   }
 }

@@ -4,6 +4,8 @@
 import { RackError } from '../errors.ts';
 import { INTERFACES_KEY, interfacesOf, NO_SETTINGS, nameOf, type Settings } from '../machines/settings.ts';
 import { type ConfigFile, formatProblems, PROBLEMS_MAX, readConfigFile, readConfigText } from './config-file.ts';
+import { faultText, OWN_WORDS } from './fault-words.ts';
+import { isSecretKey } from './keys.ts';
 import { type MergedSettings, mergeSettings } from './merge.ts';
 import type { ConfigProblem, RackConfig } from './rack-config.ts';
 import { type ProblemPath, resolveConfig } from './resolve.ts';
@@ -45,14 +47,13 @@ export function resolveFile(file: ConfigFile, stored: Settings): ParsedConfig {
     problems.push({ path: key, line: undefined, owner: 'store', message: 'only the configuration file may own this' });
   }
   const { merged } = merge;
-  const written = writtenConfigSchema.safeParse(merged);
+  const written = writtenConfigSchema.safeParse(merged, OWN_WORDS);
   if (!written.success) {
     for (const issue of written.error.issues) {
       const path = issue.path.filter((part) => typeof part !== 'symbol');
       if (issue.code === 'unrecognized_keys')
         for (const key of issue.keys) report([...path, key], unknownKeyText(writtenConfigSchema, path, key));
-      // For an invalid name, the inner issue says what was expected.
-      else report(path, (issue.code === 'invalid_key' ? issue.issues[0]?.message : undefined) ?? issue.message);
+      else report(path, faultText(issue, isSecretKey(formatPath(path))));
     }
     const rest = salvage(structuredClone(merged));
     if (rest !== undefined)

@@ -133,3 +133,8 @@ test('each block says what it is: console, sh, yaml or text', () => {
   );
   assert.deepEqual(nameless, []);
 });
+
+test('the README first installs what its next lines call', () => {
+  const [, first = ''] = /^```sh\n([\s\S]*?)^```$/m.exec(readDocument('README.md')) ?? [];
+  assert.match(first, /^sudo apt-get install git nodejs npm\ngit clone .*\nnpm ci /);
+});

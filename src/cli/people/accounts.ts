@@ -4,7 +4,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { systemClock } from '../../clock.ts';
 import { loadPlace } from '../../config/config-file.ts';
-import { errorText, RackError } from '../../errors.ts';
+import { RackError } from '../../errors.ts';
 import { isOwnershipError, ownUserName, readerRemedy } from '../../files/ownership.ts';
 import {
   changePassword,
@@ -16,6 +16,7 @@ import {
 } from '../../region/accounts/accounts.ts';
 import type { RegionStore } from '../../region/records/store.ts';
 import { hasRegionStore, openRegionStore } from '../../store/region-sqlite.ts';
+import { readGivenFile } from '../given-file.ts';
 import { formatDuration, print, printError, printTable } from '../output.ts';
 import { openPrompt } from '../prompt.ts';
 import { becomeOwnerOf } from '../state-owner.ts';
@@ -163,16 +164,11 @@ export async function askPassword(
   throw new RackError('bad-argument', 'no usable password; nothing was changed');
 }
 
-/** Reads a password without showing it. @throws RackError `bad-argument`, `cancelled` */
+/** Reads a password without showing it. @throws RackError as `fileFault`, `bad-argument`, `cancelled` */
 export async function readPassword(flags: PasswordFlags): Promise<string> {
   if (flags.passwordFile !== undefined) {
-    try {
-      return readFileSync(flags.passwordFile === '-' ? 0 : flags.passwordFile, 'utf8').replace(/\r?\n$/, '');
-    } catch (error) {
-      throw new RackError('bad-argument', `cannot read the password from ${flags.passwordFile}: ${errorText(error)}`, {
-        cause: error,
-      });
-    }
+    const bytes = flags.passwordFile === '-' ? readFileSync(0) : readGivenFile(flags.passwordFile);
+    return bytes.toString('utf8').replace(/\r?\n$/, '');
   }
   if (process.stdin.isTTY !== true)
     throw new RackError('bad-argument', 'there is no terminal to ask for the password: add --password-file');
