@@ -9,7 +9,7 @@ import { sleep } from '../../clock.ts';
 import { loadPlace } from '../../config/config-file.ts';
 import { isRegionElsewhere } from '../../config/load.ts';
 import { RackError } from '../../errors.ts';
-import { plainWords } from '../../region/records/event-words.ts';
+import { plainWords } from '../../region/words/text.ts';
 import { askDaemon } from '../control.ts';
 import { readGivenFile } from '../given-file.ts';
 import { formatDuration, print, printError, printFields, printJson, printTable } from '../output.ts';
