@@ -96,7 +96,7 @@ export const NOT_RUN: readonly NotRun[] = [
   {
     pattern: /^sudo -u rackboot /,
     why: 'it needs the user of the service',
-    coveredBy: cover('documents/going-back.test.ts', 'the copy that an update left is put back'),
+    coveredBy: cover('documents/going-back.test.ts', 'restoring the copy of an update drops'),
   },
   { pattern: /^echo net\.ipv4\.ip_forward/, why: 'it changes this host' },
   { pattern: /^sudo chown /, why: 'it needs the user of the service' },

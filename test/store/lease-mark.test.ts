@@ -101,7 +101,7 @@ test('the mark follows the leases while the rack runs', async () => {
   assert.equal(read().isOurs, true);
 });
 
-test('a mark that cannot be written is a problem, told once', async () => {
+test('an unwritable mark is a problem, reported once', async () => {
   rmSync(state, { recursive: true });
   const problems: string[] = [];
   const clock = new VirtualClock();

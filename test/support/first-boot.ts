@@ -54,7 +54,7 @@ export function testFirstBoots(
 ): void {
   const skip = missing(...NEEDS, ...needs);
   const beside = proxied ? ' beside another DHCP server' : '';
-  describe(`a machine nobody knows (${content}) boots from the network${beside} and is enlisted`, { skip }, () =>
+  describe(`an unknown machine (${content}) boots from the network${beside} and is enlisted`, { skip }, () =>
     boots(cases, content, proxied),
   );
 }

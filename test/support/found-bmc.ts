@@ -59,7 +59,7 @@ export interface BmcCase {
 
 /** Tests that a machine's BMC is found and can be commanded with what the region was told. */
 export function testFoundBmc(found: BmcCase): void {
-  describe(`the BMC of a machine nobody knows (${found.content}, ${found.bus})`, { skip: missing(...NEEDS) }, () =>
+  describe(`the BMC of an unknown machine (${found.content}, ${found.bus})`, { skip: missing(...NEEDS) }, () =>
     findBmc(found),
   );
 }
