@@ -164,7 +164,7 @@ export const RFC_2131_SERVER_MUSTS: readonly Must[] = [
   ),
   met('4.1', 'SHOULD', 'If unicast to a client without an address is impossible, the answer is broadcast.', {
     file: 'test/e2e/net/sockets.test.ts',
-    name: 'a portable socket broadcasts what is for a hardware address, because it cannot make the frame',
+    name: 'a portable socket broadcasts a datagram for a hardware address, because it cannot build the frame',
   }),
   departs(
     '4.2',

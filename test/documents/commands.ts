@@ -103,12 +103,12 @@ export const NOT_RUN: readonly NotRun[] = [
   {
     pattern: /^sudo rackboot init --force$/,
     why: 'it begins with an empty store, and the laboratory has one',
-    coveredBy: cover('e2e/init.test.ts', 'a file that is there is replaced only with --force'),
+    coveredBy: cover('e2e/init.test.ts', 'an existing file is replaced only with --force'),
   },
   {
     pattern: /^sudo rackboot init --yes .* && /,
     why: PACKAGES,
-    coveredBy: cover('e2e/init.test.ts', 'with --yes it proposes for the one interface'),
+    coveredBy: cover('e2e/init.test.ts', 'with --yes it proposes a network for the only interface'),
   },
   {
     pattern: /^sudo rackboot images build\b/,
@@ -128,7 +128,7 @@ export const NOT_RUN: readonly NotRun[] = [
   {
     pattern: /^sudo rackboot createadmin --username admin && /,
     why: 'it asks a person, and stays in the foreground',
-    coveredBy: cover('e2e/commands.test.ts', 'createadmin takes its password from where nobody sees it'),
+    coveredBy: cover('e2e/commands.test.ts', 'createadmin reads its password where no other user sees it'),
   },
   {
     pattern: /^sudo rackboot power set \S+ ipmi /,

@@ -44,7 +44,7 @@ function ask(agent: Agent, port: number, path: string): Promise<Asked> {
   });
 }
 
-test('API, page and link are served over TLS, and a renewed certificate is taken over without closing anything', {
+test('API, page and link are served over TLS, and a renewed certificate is loaded without closing a connection', {
   skip: missing('openssl', 'curl'),
   timeout: 60_000,
 }, async () => {
