@@ -25,7 +25,7 @@ const UNTESTED: readonly string[] = [
   'region/life/machine-agent.ts ENDED_MAX',
   'store/lease-worker.ts FOLD_BACKLOG_MAX',
 ];
-/** Rows whose test sees what the bound does from outside, and does not fill it to its end. This list only becomes shorter. */
+/** Rows whose test observes the bound from outside, without filling it. This list may only become shorter. */
 const BY_EFFECT: readonly string[] = [
   'net/udp-dgram-socket.ts SEND_QUEUE_MAX',
   'net/wire-ear.ts FRAMES_MAX',

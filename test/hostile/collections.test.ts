@@ -12,7 +12,7 @@ import { COLLECTIONS, OWN_PROCESSES, PASSED_ON, REASONS } from './collections.ts
 const KNOWN = new Set([...Object.values(HELD).flatMap((rows) => rows.map(({ at }) => at)), ...listedPlain()]);
 const isKnown = (at: string): boolean => KNOWN.has(at) || isPlainByRule(at);
 const isOwnProcess = (at: string): boolean => OWN_PROCESSES.some((folder) => at.startsWith(folder));
-/** The entries as `file #name`, what is said of the collection, and of each list in it; undefined: its values are no lists. */
+/** The entries as `file #name`, the statement about the collection, and about each list in it; undefined: its values are no lists. */
 const ENTRIES = Object.entries(COLLECTIONS).flatMap(([file, names]) =>
   Object.entries(names).map(([name, keep]) => {
     const [keeps = [], ofEach] = keep.split(', each ').map((part) => part.split(' and '));
@@ -21,7 +21,7 @@ const ENTRIES = Object.entries(COLLECTIONS).flatMap(([file, names]) =>
 );
 const AT = new Set(ENTRIES.map(({ at }) => at));
 
-/** What is wrong with one thing that is said of a collection of `file`; undefined: nothing. */
+/** The fault of one statement about a collection of `file`; undefined: none. */
 function problemOf(keep: string, file: string): string | undefined {
   if (isReason(keep)) return undefined;
   const words = keep.split(' ');

@@ -1,5 +1,5 @@
-// One host of the wire floods it with ARP or with solicitations. The rack must still hear who uses an address, and which machine looks for
-// an IPv6 router.
+// One host of the wire floods it with ARP or with solicitations. The rack must still hear which host uses an address, and which machine looks
+// for an IPv6 router.
 // @host alone
 
 import assert from 'node:assert/strict';

@@ -20,7 +20,7 @@ export interface CachedImage extends StoredImage {
   readonly path: string;
 }
 
-/** What the host needs to make it. */
+/** The programs that the host needs to build it. */
 export const DEBIAN_IMAGE_NEEDS: readonly Need[] = [
   ...(['linux', 'root', 'apt-get', 'mmdebstrap', 'mformat', 'mkfs.ext4', 'sfdisk'] as const),
 ];
@@ -28,7 +28,7 @@ export const DEBIAN_IMAGE_NEEDS: readonly Need[] = [
 const ROOT = join(import.meta.dirname, '..', '..');
 const CACHE = join(cachePlace(), 'rackboot-lab');
 const RELEASE = 'bookworm';
-/** The sources that decide what is in an image. */
+/** The sources that determine the contents of an image. */
 const SOURCES = ['boot-disk.ts', 'debian-image.ts', 'debian-root.ts', 'debian/*', 'image-adding.ts'];
 
 /** Debian with cloud-init and SSH, for `debian` and root; made when it is not there, which takes minutes. */
@@ -78,7 +78,7 @@ async function make(tree: string, arch: string, onProgress: (text: string) => vo
     await addImage({ tree: part, file: opened, name, ...terms }).finally(() => opened.close());
     renameSync(part, tree);
   } catch (error) {
-    // Somebody else may have made the same meanwhile.
+    // Another process may have built the same meanwhile.
     if (!existsSync(tree)) throw error;
   } finally {
     rmSync(part, { recursive: true, force: true });
