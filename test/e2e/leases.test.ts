@@ -265,7 +265,7 @@ test('leases imported before the first start do not count as a restored copy', {
     assert.equal(done.code, 0, done.complaints.join('\n'));
     await rack.start();
     const { output } = await runRackboot(['status', '--config', rack.configFile]);
-    assert.doesNotMatch(output.join('\n'), /put back from a copy/);
+    assert.doesNotMatch(output.join('\n'), /restored from a copy/);
     assert.ok(!rack.lines.some(({ event }) => event === 'daemon.leases-restored'));
     const shown = await runRackboot(['leases', 'show', `${NET}.182`, '--config', rack.configFile]);
     assert.match(shown.output.join('\n'), /^State +bound$/m);

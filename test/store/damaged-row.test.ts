@@ -81,7 +81,7 @@ describe('a row', () => {
     assert.ok(decodeLeases(cut.records).ok);
     assert.match(
       damageText('/leases.db', cut.damage),
-      /block \d+ is not what was written.*10\.20\.0\.64.*leases clear ADDRESS/s,
+      /block \d+ has changed since it was written.*10\.20\.0\.64.*leases clear ADDRESS/s,
     );
   });
 });

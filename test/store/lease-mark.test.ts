@@ -1,4 +1,4 @@
-// A leases.db that was put back is recognised, whichever way it was copied, and one that was not is trusted.
+// A restored leases.db is recognised, however it was copied, and any other is trusted.
 
 import assert from 'node:assert/strict';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';

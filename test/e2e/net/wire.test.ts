@@ -149,7 +149,7 @@ describe('the wire', { skip: SKIP }, () => {
     const { kind, can, refused, notes } = question(AS_NOBODY);
     assert.deepEqual([kind, can, refused], ['netlink', false, 'native-unavailable']);
     assert.equal(notes.length, 2);
-    assert.match(notes[0], /without asking the wire .* \(EPERM\); it needs CAP_NET_RAW/);
+    assert.match(notes[0], /without probing .* \(EPERM\); it needs CAP_NET_RAW/);
     assert.match(notes[1], /iPXE waits about 13 s .* \(EPERM\); that needs CAP_NET_RAW/);
   });
 });
