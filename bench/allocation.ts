@@ -45,8 +45,8 @@ const CONFIG: DhcpConfig = {
 export const allocationBenchmark: Benchmark = {
   what: 'allocation',
   notes: [
-    'The allocator alone, in one process and in memory: no datagram, no disk. A client nobody knows gets an address of a /16.',
-    'Memory: what the heap grows by for a record in the lease table, by the address and by the client, with its strings.',
+    'The allocator alone, in one process and in memory: no datagram, no disk. An unknown client gets an address of a /16.',
+    'Memory: the growth of the heap for one record in the lease table, indexed by address and by client, with its strings.',
   ],
   async run() {
     const figures = new Figures();

@@ -6,7 +6,7 @@ import type { Result } from './figure.ts';
 export interface Benchmark {
   /** Its name on the command line. */
   readonly what: string;
-  /** What a reader must know to interpret the figures. */
+  /** Notes that a reader needs to interpret the figures. */
   readonly notes: readonly string[];
   /** Its further arguments; one that ends in `=` takes a value. */
   readonly options?: readonly string[];

@@ -35,8 +35,8 @@ const READY_EACH_SHARE = 0.25;
 const SILENCE_MS = 3000;
 const KNOWN_CHECKED = 20;
 /**
- * Clients that renew. A server that does 30 000 a second gets through 1 000 at once, and each may renew but RENEW_AFTER_MS later: what is
- * missing is made up by those that the warm-up and the parts before have brought.
+ * Clients that renew. A server that does 30 000 a second finishes 1 000 at once, and each may renew again only RENEW_AFTER_MS later: clients
+ * of the warm-up and of earlier parts make up the rest.
  */
 const RENEWING_MAX = 100_000;
 const REST_LOOK_MS = 250;

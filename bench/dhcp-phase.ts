@@ -3,11 +3,11 @@
 //   slot: idle ─ DISCOVER ─ OFFER checked ─ REQUEST ─ ACK checked ─ next client, until the time is over
 //
 // 1. Every answer is checked: xid, hardware address, type, the ACK's address against the OFFER's; a wrong one ends the load.
-// 2. What was begun within the time is finished, or given up FINISH_MS_MAX later; the phase lasts until its last ACK, so that a slow
+// 2. Exchanges that began in time are finished, or given up FINISH_MS_MAX later; the phase lasts until its last ACK, so that a slow
 //    server's queue counts too.
-// 3. A warm-up ends as soon as the rate grows no more: whoever compiles while it works has then compiled.
-// 4. A server answers in the order it is asked: an exchange is lost when others that were sent LOST_MS later have been answered, or when
-//    nothing at all has come for `silenceMs`. Nothing is sent again.
+// 3. A warm-up ends as soon as the rate stops growing: a just-in-time compiler has then done its work.
+// 4. A server answers in the order of the questions: an exchange is lost when others sent LOST_MS later have been answered, or when
+//    nothing has arrived for `silenceMs`. Nothing is sent again.
 
 import { sleep, systemClock } from '../src/clock.ts';
 import type { Ipv4 } from '../src/net/address.ts';
@@ -28,7 +28,7 @@ import type { Clients } from './dhcp-clients.ts';
 const LOST_MS = 1000;
 const FINISH_MS_MAX = 12_000;
 const LOOK_MS = 100;
-/** How finely the course of a phase is told. */
+/** The resolution at which the course of a phase is recorded. */
 export const WINDOW_MS = 250;
 /** A phase is not called steady before; within, a server that compiles may well slow down for a while. */
 const STEADY_WINDOWS_MIN = 12;
@@ -36,7 +36,7 @@ const STEADY_WINDOWS_MIN = 12;
 const COMPARED_WINDOWS = 4;
 const GROWTH_MAX = 1.05;
 
-/** What a phase is to do. */
+/** The task of a phase. */
 export interface Part {
   readonly kind: 'lease' | 'renew';
   readonly inFlight: number;
@@ -45,19 +45,19 @@ export interface Part {
   readonly count?: number | undefined;
   /** The name of its figures; undefined: a warm-up, which has none. */
   readonly label?: string | undefined;
-  /** Tell the rate of the last quarter too. */
+  /** Record the rate of the last quarter too. */
   readonly lasting?: boolean | undefined;
   /** End before `ms` are over, once `isSteady`. */
   readonly untilSteady?: boolean | undefined;
 }
 
-/** What a phase talks through, and how. */
+/** The socket of a phase, and its timing. */
 export interface Surroundings {
   readonly socket: () => DatagramSocket;
   readonly clients: Clients;
   readonly server: Ipv4;
   readonly relay: Ipv4;
-  /** Refusing an address that was offered is a fault of a server that is known to do so, counted; of another it is an error. */
+  /** Whether a server may refuse its own offers: a known fault, which is counted. Otherwise a refusal is an error. */
   readonly naksAllowed: boolean;
   readonly silenceMs: number;
 }
@@ -78,7 +78,7 @@ export interface PhaseResult {
 
 let serial = 0;
 
-/** Whether the rate grows no more, by what was done in each window so far. */
+/** Whether the rate has stopped growing, by the count of each window so far. */
 export function isSteady(perWindow: readonly number[]): boolean {
   if (perWindow.length < STEADY_WINDOWS_MIN) return false;
   const sum = (counts: readonly number[]): number => counts.reduce((a, b) => a + b, 0);

@@ -19,11 +19,11 @@ const IN_FLIGHT = 32;
 const WRITTEN_MS_MAX = 30_000;
 /** New clients of the warm-up, at the most. */
 const WARM_UP_CLIENTS_MAX = 150_000;
-/** Threads of which a profile is told; others leave theirs too. */
+/** Threads whose profile is printed; others leave theirs too. */
 const TOLD = ['main', 'lease-journal', 'region'] as const;
 const ROOT = join(import.meta.dirname, '..');
 
-/** Measures one fresh server of `contender` and returns what it says of its threads. */
+/** Measures one fresh server of `contender` and returns the profiles of its threads. */
 export async function profileDhcp(
   kind: Part['kind'],
   contender: Contender,

@@ -1,6 +1,6 @@
 // The results of the DHCP benchmark as docs/performance.md shows them.
 //
-// 1. A cell is the rate, then p50 and p99 of a whole exchange, then the server's processor time for one; what was not measured is a dash.
+// 1. A cell is the rate, then p50 and p99 of a whole exchange, then the server's processor time for one; a dash means not measured.
 
 import { RACKBOOT, type Result } from './figure.ts';
 
@@ -17,7 +17,7 @@ const SYNCED = 'traced, 1 at a time: ACKs that leave after a sync of their lease
 const SYNCS = 'traced, 1 at a time: syncs for a lease';
 const SYNCS_TOGETHER = 'traced, 32 at a time: syncs for a lease';
 
-/** A Markdown table: a row for each part, the last what is on disk when an ACK leaves. */
+/** A Markdown table: a row for each part; the last one says what is on disk when an ACK leaves. */
 export function formatDhcpTable(results: readonly Result[]): string {
   const values = new Map(results.map((result) => [result.metric, result]));
   const figureOf = (metric: string, server: string): number | undefined => {

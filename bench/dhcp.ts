@@ -1,11 +1,11 @@
-// DHCP: leases and renewals a second, Rackboot beside Kea, ISC dhcpd and dnsmasq. Clients are behind one relay agent, so all answer by unicast.
+// DHCP: leases and renewals a second, of Rackboot, Kea, ISC dhcpd and dnsmasq. Clients are behind one relay agent, so all answer by unicast.
 //
 //   round 1: each server with 1 000 leases, then with 100 000; a lasting load; what is on disk when an ACK leaves
 //   rounds 2, 3: again Rackboot and Kea, which the goals compare
 //
 // 1. ISC and dnsmasq have one round: they are slower by a factor that no noise explains, and take a minute to load 100 000 leases.
-// 2. Every server is warmed up alike, with leases and with renewals, until its rate grows no more; nothing of that is counted.
-// 3. Once BUDGET_MS are over no round is added or repeated, so that a run ends within about twelve minutes.
+// 2. Every server is warmed up alike, with leases and with renewals, until its rate stops growing; the warm-up does not count.
+// 3. After BUDGET_MS no round is added or repeated, so that a run ends within about twelve minutes.
 
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -24,7 +24,7 @@ import { formatDhcpTable } from './dhcp-table.ts';
 import { type Figure, Figures, RACKBOOT, type Result } from './figure.ts';
 import { CLIENT, CORES, type Contender, type Ground, type Measure, measureQuietly, SERVER } from './ground.ts';
 
-/** What a run does. */
+/** The parts of a run. */
 export interface DhcpPlan {
   readonly contenders: readonly ContenderName[];
   readonly rounds: number;
@@ -67,9 +67,9 @@ const QUICK: DhcpPlan = {
 };
 /** Those with which the goals compare, measured in each round, and again where others disturbed it. */
 const EACH_ROUND: readonly ContenderName[] = [RACKBOOT, 'kea', 'before'];
-/** With BENCH_BEFORE, the top folder of another checkout: what that one gives, beside this one and Kea. */
+/** With BENCH_BEFORE, the top folder of another checkout: measures that one, this one and Kea. */
 const BEFORE: DhcpPlan = { ...FULL, contenders: [RACKBOOT, 'before', 'kea'], lastingMs: 0, durability: false };
-/** These refuse what they have offered, to parallel clients. */
+/** Servers that refuse their own offers to parallel clients. */
 const NAKS_ALLOWED: readonly ContenderName[] = ['dnsmasq'];
 
 /**
@@ -255,12 +255,12 @@ export const dhcpBenchmark: Benchmark = {
   options: ['--quick', '--profile', '--profile=renew', '--only=', '--part='],
   notes: [
     `Relayed clients, those that were never seen (DORA) and those that have a lease (renew); ${CORES}; medians of up to ${FULL.rounds} interleaved rounds; ISC and dnsmasq one round.`,
-    'Rackboot is the whole daemon with its region. The rows "traced" say what each server has written and synced before an ACK leaves, seen in this run.',
+    'Rackboot is the whole daemon with its region. The rows "traced" show what each server has written and synced before an ACK leaves, in this run.',
     `Before the parts each server is warmed up, with leases and with renewals: at least 3 s, until its rate grows no more, at most ${FULL.warmUpMsMax / 1000} s. A part begins new exchanges for ${FULL.partMs / 1000} s; "exchanges" says how many it had.`,
     `"1 000 leases", "100 000 leases": what the server was started with. The warm-up adds up to ${thousands(WARM_UP_CLIENTS_MAX)}, DORA parts what they do; ISC and dnsmasq ${thousands(WALKED_CLIENTS_MAX)} each.`,
     `Renewals are by 100 000 clients in shuffled order, those of the start before those that came in this run, so that each waits 1.1 s or more before it renews again: ends of leases are kept in seconds.`,
     "Server CPU: all its threads and children, with what it does after the last ACK. The load was the bound where its core is not idle and the server's is.",
-    'Lost: not answered, mostly because the receive buffer was full; nothing is sent again, and the next client waits a second for the place.',
+    'Lost: not answered, mostly because the receive buffer was full. Nothing is sent again, and the next client waits a second for the place.',
     `Nobody asks the wire before an offer. Existing leases run. Range: ${thousands(WIDE_RANGE.size)} addresses; for ISC and dnsmasq, which walk lists of that length, as few as the load needs.`,
     '--quick: one round of Rackboot and Kea. --only=SERVER, --part="renew, 32": those alone. --profile, --profile=renew: where Rackboot spends its time.',
   ],

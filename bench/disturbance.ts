@@ -19,7 +19,7 @@ const directory = process.env.RACKBOOT_DISTURBANCE;
 if (directory !== undefined && isMainThread) publishOnDemand(join(directory, 'events'));
 if (directory !== undefined && threadName === 'region') computeOnDemand(join(directory, 'region'));
 
-/** Publishes into the first stream that anybody subscribes to: the daemon has one. */
+/** Publishes into the first stream with a subscriber: the daemon has only one. */
 function publishOnDemand(file: string): void {
   let stream: EventStream | undefined;
   const subscribe = EventStream.prototype.subscribe;
@@ -58,7 +58,7 @@ function publishOnDemand(file: string): void {
   tick();
 }
 
-/** What a list of ten thousand machines costs, again and again. */
+/** The work of listing ten thousand machines, again and again. */
 function computeOnDemand(file: string): void {
   const machines = Array.from({ length: 10_000 }, (_, index) => ({
     system_id: `node-${index}`,

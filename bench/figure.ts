@@ -24,7 +24,7 @@ export interface Report {
   readonly what: string;
   readonly host: string;
   readonly results: readonly Result[];
-  /** What a reader must know to interpret the figures; printed above the table. */
+  /** Notes that a reader needs to interpret the figures; printed above the table. */
   readonly notes: readonly string[];
 }
 

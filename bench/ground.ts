@@ -130,8 +130,8 @@ export class Ground {
   }
 
   /**
-   * Runs a load of ours, a file beside this one, with `settings` as its argument. What it prints is its figures.
-   * @throws Error with what it complained of
+   * Runs one of our loads, a file next to this one, with `settings` as its argument. It prints its figures.
+   * @throws Error with its error output
    */
   async runLoad(file: string, settings: object): Promise<readonly Figure[]> {
     const serverCpuFd = this.#account === undefined ? undefined : LOAD_CPU_FD;
@@ -149,7 +149,7 @@ export class Ground {
     return figures;
   }
 
-  /** Runs a program on the client host and returns what it wrote. @throws Error when it fails or takes LOAD_MS_MAX */
+  /** Runs a program on the client host and returns its output. @throws Error when it fails or takes LOAD_MS_MAX */
   async runProgram(command: string, args: readonly string[]): Promise<string> {
     const child = this.#namespace.spawn('taskset', ['-c', String(LOAD_CORE), command, ...args], {
       stdio: ['ignore', 'pipe', 'pipe', this.#account?.fd ?? 'ignore'],
@@ -283,7 +283,7 @@ async function withForeign(ground: Ground, measure: () => Promise<readonly Figur
   return { figures, foreignCores: Math.max(0, foreign / ((systemClock.now() - startedAt) / 1000)) };
 }
 
-/** Rackboot as a contender; `extra` is its configuration beside the network. */
+/** Rackboot as a contender; `extra` is its configuration besides the network. */
 export function rackboot(extra: readonly string[]): Contender {
   const start = (ground: Ground, directory: string, checkout?: string): Promise<RunningServer> => {
     const config = [

@@ -1,12 +1,12 @@
-// What a machine notices of trouble in the same process: the time to an OFFER while nothing else happens, while the region computes and
-// its database is held, while the lease store takes nothing, and while 100 000 events a second are published.
+// How trouble in the same process affects a machine: the time to an OFFER while nothing else happens, while the region computes and
+// its database is locked, while the lease store is blocked, and while 100 000 events a second are published.
 //
 //   one daemon ─ idle ─ region ─ journal ─ events ─ (again, ROUNDS times)
 //
-// 1. All cases are asked of one process, one after the other, in each round, so that they can be compared.
-// 2. The daemon may use both processors, as it does in service: pinned to one it would share it with its own region.
-// 3. The rack's own thread and the load's run at real-time priority, so that what is measured is how long the rack holds itself up, not how
-//    long other programs of the host keep both from a processor. The region's thread, the journal's and V8's have none of it.
+// 1. All cases run in one process, one after the other, in each round, so that they can be compared.
+// 2. The daemon may use both processors, as in service: pinned to one, it would share it with its own region.
+// 3. The rack's own thread and the load's run at real-time priority, so that the figures show how long the rack delays itself, not how
+//    long other programs of the host keep both from a processor. The threads of the region, the journal and V8 do not.
 
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -172,12 +172,12 @@ async function round(ground: Ground, figures: Figures): Promise<void> {
     { metric: '100 000 events/s, published in all', unit: 'events', value: count },
     { metric: '100 000 events/s, of them not logged', unit: 'share', value: (after[1] - before[1]) / count },
   ]);
-  // The region stores what it got of them, and the rack's heap comes to rest.
+  // The region stores the events that it got, and the rack's heap settles.
   while ((await ground.counter('rackboot_outbox_events_waiting')) > 0) await sleep(500);
   await sleep(2000);
 }
 
-/** Latency beside trouble. */
+/** Latency during trouble. */
 export const isolationBenchmark: Benchmark = {
   what: 'isolation',
   notes: [
@@ -185,7 +185,7 @@ export const isolationBenchmark: Benchmark = {
     "The rack's own thread and the load's run at real-time priority (chrt), its other threads do not: what other programs take is left out.",
     'Region blocked: its thread computes without a pause and another process holds region.db.',
     `Journal blocked: another process holds leases.db for ${HELD_MS} ms of every ${HELD_MS + FREE_MS}; ACKs wait for it, OFFERs must not.`,
-    'Events: published into the ring of the daemon with all its readers (log at info, timeline, region); what readers do not manage is counted as missed.',
+    'Events: published into the ring of the daemon with all its readers (log at info, timeline, region); events that readers do not keep up with count as missed.',
   ],
   async run() {
     const ground = new Ground();

@@ -1,7 +1,7 @@
-// A steady load of DHCP clients behind one relay agent, for latency: so many DISCOVERs a second whatever comes back, from clients that
-// have leases, and now and then one of them renews. Sources: RFC 2131 §2, §4.4.
+// A steady load of DHCP clients behind one relay agent, for latency: a fixed number of DISCOVERs a second, with or without answers, from
+// clients that have leases; now and then one of them renews. Sources: RFC 2131 §2, §4.4.
 //
-// 1. An answer counts only for the query it belongs to: xid, hardware address and type are checked; one that is not there within LOST_MS
+// 1. An answer counts only for the query it belongs to: xid, hardware address and type are checked; one that does not arrive within LOST_MS
 //    is lost.
 
 import { sleep, systemClock } from '../src/clock.ts';
@@ -90,7 +90,7 @@ function ask(client: number, type: 1 | 3): void {
   socket.send([{ bytes, to: { kind: 'unicast', address: server, port: 67 } }]);
 }
 
-/** A lease for each client, so that nobody is unknown afterwards: offered, then asked for as a renewal of the same address. */
+/** A lease for each client, so that none is unknown afterwards: offered, then requested as a renewal of the same address. */
 async function introduce(): Promise<void> {
   const until = systemClock.now() + READY_MS_MAX;
   for (const type of [1, 3] as const) {

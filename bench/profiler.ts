@@ -1,5 +1,5 @@
 // Profiles a daemon from within: loaded before it (`--import`), in each of its threads. While the file `on` exists in the directory of
-// RACKBOOT_PROFILE, V8 samples the thread; when it is gone, the samples are beside it as `THREAD.cpuprofile`.
+// RACKBOOT_PROFILE, V8 samples the thread; when it is deleted, the samples are in the same directory as `THREAD.cpuprofile`.
 
 import { existsSync, renameSync, writeFileSync } from 'node:fs';
 import { Session } from 'node:inspector/promises';

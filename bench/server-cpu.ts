@@ -22,7 +22,7 @@ export class CpuAccount {
     this.fd = fd;
   }
 
-  /** Undefined: this host lets nobody make a group. */
+  /** Undefined: this host does not allow creating a group. */
   static open(): CpuAccount | undefined {
     groups += 1;
     for (const { mount, counter } of hierarchies()) {

@@ -1,9 +1,9 @@
-// How long a rack takes from its process's start to its first OFFER, and what memory it holds when nobody asks anything.
+// The time from the start of a rack's process to its first OFFER, and the memory of an idle rack.
 //
 //   spawn ─ DISCOVER each PROBE_MS ─ first OFFER ─ (warm starts) RSS_AFTER_MS ─ VmRSS ─ stop
 //
-// 1. The whole daemon starts, journal and region too; what is timed is what a machine sees: the first OFFER.
-// 2. A cold start has no compiled code; the warm ones use what a first start, not counted, has left.
+// 1. The whole daemon starts, journal and region too; the time ends at the first OFFER, which a machine sees.
+// 2. A cold start has no code cache; the warm ones use the cache of a first start, which does not count.
 // 3. Everything is on loopback and needs no privilege.
 
 import { execFileSync, spawn } from 'node:child_process';
@@ -29,7 +29,7 @@ const PROBE_MS = 2;
 const START_MS_MAX = 20_000;
 /** When memory is read for the first time, after the first OFFER. */
 const RSS_AFTER_MS = 10_000;
-/** When it is read again, once, after collections that an idle V8 does by itself. */
+/** When it is read again, once, after the collections of an idle V8. */
 const RSS_QUIET_AFTER_MS = 45_000;
 const PLACE = labPlace(31);
 
@@ -37,8 +37,8 @@ const PLACE = labPlace(31);
 export const startBenchmark: Benchmark = {
   what: 'start',
   notes: [
-    'From spawn to the first OFFER on loopback, no core pinned; the rack serves DHCP, TFTP, HTTP and DNS and starts its region.',
-    'Cold: no compiled code kept (NODE_COMPILE_CACHE unset). Warm: kept by an earlier start. Dnsmasq, for scale, serves DHCP, DNS and TFTP.',
+    'From spawn to the first OFFER on loopback, no core pinned. The rack serves DHCP, TFTP, HTTP and DNS and starts its region.',
+    'Cold: no code cache (NODE_COMPILE_CACHE unset). Warm: a code cache of an earlier start. Dnsmasq, for scale, serves DHCP, DNS and TFTP.',
   ],
   async run() {
     const dnsmasq = findProgram('dnsmasq', 'dnsmasq-base');

@@ -7,7 +7,7 @@
 // 2. Nothing is lost: an unsafe character becomes `\xNN`, `\uNNNN` or `\u{NNNNN}`; in JSON always `\uNNNN`.
 // 3. Clean text costs one scan and is returned unchanged.
 // 4. Names that decide something (a path, a client's class) are kept and compared raw; only their shown copy is cleaned.
-// 5. No other file decides what is safe: test/tidy.test.ts finds any that replaces such characters.
+// 5. No other file decides what is safe: test/tidy.test.ts finds every file that replaces such characters.
 
 /** The longest text from outside that is shown, in characters, unless the caller sets another length. */
 const SHOWN_CHARACTERS_MAX = 512;

@@ -2,7 +2,7 @@
 // transfers, queries or leases, and moving a deadline costs a few comparisons.
 //
 // 1. An item is in the heap exactly while it has a deadline, so the heap never outgrows the number of items.
-// 2. An alarm rings no later than the expected time, and may ring early. The callback takes what is due and then sets the next time.
+// 2. An alarm rings no later than the expected time, and may ring early. The callback takes the due entries and then sets the next time.
 
 import type { Clock, Instant, Timer } from './clock.ts';
 

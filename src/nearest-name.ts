@@ -1,4 +1,4 @@
-// Suggests the nearest existing name for one that does not exist.
+// Suggests the nearest existing name for an unknown one.
 
 /** Names that need more edits are not suggested. */
 const SUGGESTION_EDITS_MAX = 6;

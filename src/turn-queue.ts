@@ -1,4 +1,4 @@
-// Queues expensive requests that anybody may send at any rate. They are served address by address, a few per turn of the event loop: a sender of
+// Queues expensive requests that any host may send at any rate. They are served address by address, a few per turn of the event loop: a sender of
 // thousands a second waits behind its own requests, and a sender of one is next.
 // Sources: turns.ts; fair-shares.ts; RFC 8290 §4.2 (flows with little to send go first).
 //

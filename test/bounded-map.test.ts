@@ -77,7 +77,7 @@ function step(map: BoundedMap<number, number>, model: ListedMap, random: () => n
 
 describe('a map with a bound', () => {
   for (const firstToGo of ['set longest ago', 'used longest ago'] as const) {
-    it(`does what a plain list does, where that goes first which was ${firstToGo}`, () => {
+    it(`behaves like a plain list that evicts the entry ${firstToGo} first`, () => {
       for (let seed = 1; seed <= 100; seed += 1) {
         const random = seededRandom(seed);
         const forgotten: number[] = [];
@@ -97,7 +97,7 @@ describe('a map with a bound', () => {
     });
   }
 
-  it('forgets what was set longest ago, however often it is read', () => {
+  it('forgets the entry set longest ago, even if it is read often', () => {
     const map = new BoundedMap<string, number>(2, 'set longest ago');
     map.set('a', 1);
     map.set('b', 2);
@@ -112,7 +112,7 @@ describe('a map with a bound', () => {
     );
   });
 
-  it('forgets what was used longest ago, and to be read is use', () => {
+  it('forgets the entry used longest ago, and reading counts as use', () => {
     const map = new BoundedMap<string, number>(2, 'used longest ago');
     map.set('a', 1);
     map.set('b', 2);
@@ -127,7 +127,7 @@ describe('a map with a bound', () => {
     );
   });
 
-  it('reports what it forgets after that has gone, and nothing that was deleted or replaced', () => {
+  it('reports each forgotten entry after removing it, but no deleted or replaced one', () => {
     const forgotten: string[] = [];
     const map: BoundedMap<string, string> = new BoundedMap(2, 'set longest ago', (value) =>
       forgotten.push(`${value}, ${map.size} left`),

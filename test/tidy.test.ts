@@ -306,7 +306,7 @@ test('only clean-text.ts decides which characters may be shown', () => {
   );
 });
 
-test('a cleaner is found however it is written, and what only trims or splits words is none', () => {
+test('a text cleaner is found in every form, and a function that only trims or splits words is not reported', () => {
   const found = (text: string): boolean => patternsThatReplace(text).some(replacesUnfit);
   for (const text of [
     String.raw`x.replace(/[^\x20-\x7e]/g, '?')`,
@@ -354,7 +354,7 @@ function callsOf(name: string, line: string): readonly string[] {
   });
 }
 
-test('no page begins a plain string with a tag: it would be shown as it is written', () => {
+test('no page starts a plain string with a tag, which would be shown as text', () => {
   const found = sources
     .filter(({ path }) => path.startsWith('region/page/') || path.startsWith('region/words/'))
     .flatMap(({ path, lines }) =>
@@ -407,7 +407,7 @@ test('a refusal has a code and parameters; its sentence is in src/region/words',
   report(found, 'give the sentence a code in src/region/words/en, and write refusal(code, parameters)');
 });
 
-test('a sentence in a refusal is found however it is written, and a code with parameters is none', () => {
+test('a sentence in a refusal is found in every form, and a code with parameters is not reported', () => {
   for (const text of [
     "refuse('not-found', 'No machine has this id.')",
     `refuseField('name', \`A script \${name} exists.\`)`,
@@ -510,7 +510,7 @@ function functionsOf(lines: readonly string[]): { name: string; line: number; le
   return found;
 }
 
-test('each file begins with what it is', () => {
+test('each file begins with a comment that says what it is', () => {
   report(
     sources.filter((source) => !/^(#!.*\n)?(\/\/|\/\*)/.test(source.text)).map((source) => source.path),
     'begin it with a comment: what it is, its sources, its invariants',
@@ -558,7 +558,7 @@ test('no leftover markers, no silenced checks, no path of a build machine, no re
   report(problems, 'finish it, or take it out');
 });
 
-test('every file of the project that a text names is there: a script in a string moves with what it imports', () => {
+test('every file of the project named in a text exists: a script in a string moves with its imports', () => {
   const problems: string[] = [];
   for (const file of listFiles('src', 'test', 'bench', 'bin', 'systemd', 'docs', 'README.md', 'package.json', '.ci')) {
     if (!/\.(ts|js|md|json|service|yaml)$|^\.ci\//.test(file)) continue;
@@ -647,11 +647,11 @@ test('every exported value is imported, and not by tests alone unless its own fi
   assert.deepEqual(forTests, Object.keys(FOR_TESTS), 'only tests use it: take it out, or move it to test/support');
 });
 
-test('nobody calls slice on bytes, or subarray on a Buffer: copyBytes and viewBytes say what they do', () => {
+test('no code calls slice on bytes, or subarray on a Buffer: copyBytes and viewBytes name the effect', () => {
   report(findAmbiguousParts(readTypedSource()), 'use copyBytes or viewBytes of src/net/borrowed-bytes.ts');
 });
 
-test('borrowed bytes pass for owned ones nowhere: nobody casts or narrows them, nor anything else than a number', () => {
+test('borrowed bytes never pass for owned ones: no code casts or narrows them, or anything but a number', () => {
   report(
     findLaunderers(readTypedSource()),
     'copy them (copyBytes of src/net/borrowed-bytes.ts), or give the value its type where it is made',

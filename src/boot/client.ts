@@ -4,7 +4,7 @@
 // EDK2 and iPXE.
 //
 // 1. The ladder: iPXE is recognised before the firmware it runs in, because it repeats the firmware's vendor class and number. So it never
-//    gets a loader again, only its script, and cannot chain-load itself for ever.
+//    gets a loader again, only its script, and cannot chain-load itself forever.
 // 2. The vendor class says how firmware loads (TFTP or HTTP), option 93 what it can run. Of a list (RFC 4578 §2.1) the number named in the
 //    vendor class counts, else the first with a loader for that way of loading, else the first with a loader.
 // 3. A client with neither iPXE's marks nor a PXE or HTTP vendor class does not boot from the network.

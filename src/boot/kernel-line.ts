@@ -98,7 +98,7 @@ export const machinePreseedPath = (systemId: string, secret: string | undefined)
 export const machineSeedPath = (systemId: string, secret: string | undefined): string =>
   `/metadata/latest/by-id/${systemId}/?${secret === undefined ? '' : `boot=${secret}&`}op=`;
 
-/** An installer that only enlists: its preseed, and the names it would otherwise ask for, which nobody sees. */
+/** An installer that only enlists: its preseed, and the names it would otherwise ask for, which are never shown. */
 export const ENLIST_INSTALLER = {
   preseedPath: '/rackboot/enlist.preseed',
   hostname: 'maas-enlisting',

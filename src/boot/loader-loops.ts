@@ -1,4 +1,4 @@
-// Detects iPXE that gets iPXE again, for ever: a build that does not identify itself in DHCP, or `boot.loaders` that names a loader for
+// Detects iPXE that gets iPXE again, forever: a build that does not identify itself in DHCP, or `boot.loaders` that names a loader for
 // `ipxe`. The files that the machine loads reveal the loop, and the rack then breaks it.
 //
 //   DHCP names a loader that may start itself ─ check ─┬─ loaded fewer than LOOP_LOADS_MAX times ──→ the plan as it is

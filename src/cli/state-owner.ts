@@ -54,7 +54,7 @@ export function continueAsOwnerOf(stateDir: string): void {
       `${stateDir} belongs to user ${owner.uid}, who cannot read ${main}: put Rackboot where that user can, such as /opt/rackboot.`,
     );
   }
-  printError(`Running as user ${owner.uid}, who owns ${stateDir}.`);
+  printError(`Running as user ${owner.uid}, the owner of ${stateDir}.`);
   const env = { ...process.env, HOME: stateDir };
   process.execve(SETPRIV, [SETPRIV, ...who, ...rights, program, ...words], env);
 }

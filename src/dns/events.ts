@@ -1,7 +1,7 @@
 // The DNS room's events, for log and timeline, and its counters, for the metrics.
 //
 // 1. Kinds are stable strings.
-// 2. Events that anybody can trigger with a datagram are sampled: one event an interval, whose `count` says how often it happened.
+// 2. Events that any host can trigger with a datagram are sampled: one event an interval, whose `count` says how often it happened.
 
 import type { EventKind, RackEvent } from '../event.ts';
 

@@ -1,9 +1,9 @@
-// A file for browsers, under a name that changes with its text, so that they may keep it for ever.
+// A file for browsers, under a name that changes with its text, so that they may cache it forever.
 //
 // Sources: RFC 8246 (immutable); Node's `module.stripTypeScriptTypes`.
 //
-// 1. A script of a checkout is TypeScript. Its types are taken out when somebody first asks for it: Node's compiler takes 80 ms and keeps
-//    20 MB, which a daemon whose page nobody opens does not pay. A package has the script without types.
+// 1. A script of a checkout is TypeScript. Its types are stripped at the first request for it: Node's compiler takes 80 ms and keeps
+//    20 MB, which a daemon without visitors to its page does not pay. A package has the script without types.
 
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';

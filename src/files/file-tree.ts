@@ -26,7 +26,7 @@ export const PATH_CHARACTERS_MAX = 1024;
  * responses, which are shared out fairly. A file closes with its last reader, or a little later (FILES_KEPT_MAX).
  */
 export const FILES_OPEN_MAX = 8192;
-/** Beyond this many open files, unread ones are closed, the one unread for longest first. Nobody notices: it is opened again. */
+/** Beyond this many open files, unread ones are closed, the one unread longest first. No client notices: it is opened again. */
 export const FILES_KEPT_MAX = 256;
 /** Paths whose file is remembered; the one opened longest ago is forgotten first. */
 const PATHS_KNOWN_MAX = 1024;

@@ -35,8 +35,8 @@ export function ownershipRemedy(path: string, directory: string): string {
 }
 
 /**
- * The remedy for a person who may not read the state or ask the rack of this directory. It changes no owner: the directory belongs to the
- * right user, who is not this person.
+ * The remedy for a user who may not read the state or ask the rack of this directory. It changes no owner: the directory already belongs to
+ * the right user.
  */
 export function readerRemedy(directory: string): string {
   const owner = statOwner(directory);
@@ -54,7 +54,7 @@ export function describeRemedy(
   const whose = owner === undefined || owner === own ? '' : `it belongs to ${nameOf(owner)}; `;
   if (own === 0)
     return `${whose}root may do this unless the file system forbids it: findmnt -T ${directory}; lsattr -d ${path}`;
-  // A person who is neither root nor the service's user: the directory already has the right owner.
+  // A user who is neither root nor the service's user: the directory already has the right owner.
   if (directoryOwner !== undefined && directoryOwner !== own && directoryOwner !== 0)
     return `${whose}run this as ${nameOf(directoryOwner)} or by sudo`;
   if (owner === own && directoryOwner === own) return `its mode forbids it: sudo chmod -R u+rwX ${directory}`;

@@ -10,7 +10,7 @@ export const TOLD_MS_MAX = 5000;
 export class Enlistment {
   readonly #told = Promise.withResolvers<boolean>();
 
-  /** Notes what was said of a machine. */
+  /** Records a report about a machine. */
   note(words: string): void {
     if (words === ENLISTED_WORDS) this.#told.resolve(true);
   }

@@ -5,7 +5,7 @@
 //                                            └─ from here on events are reported ────────────────────▶ Ctrl-C: what was removed
 //
 // 1. Until the region answers, the lab reports only that it starts: a service's log is noise to a newcomer.
-// 2. Whatever ends the lab, its racks, machines and files are removed.
+// 2. However the lab ends, its racks, machines and files are removed.
 // 3. What to try next comes after the line that says that the machine is enlisted.
 
 import { Resolver } from 'node:dns/promises';

@@ -28,7 +28,7 @@ export const SO_MEMINFO = 55;
 export const IPPROTO_IP = 0;
 const IP_PKTINFO = 8;
 export const IP_MTU_DISCOVER = 10;
-/** Fragments what is longer than the interface's MTU, sets no DF, and takes no notice of reports of a smaller MTU (ip(7), Linux 3.15). */
+/** Fragments datagrams longer than the interface's MTU, sets no DF, and ignores reports of a smaller MTU (ip(7), Linux 3.15). */
 export const IP_PMTUDISC_OMIT = 5;
 export const IP_FREEBIND = 15;
 const SOL_UDP = 17;

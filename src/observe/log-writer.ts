@@ -6,7 +6,7 @@
 // 2. Waiting lines never exceed WAITING_BYTES_MAX. Further lines are dropped and counted, even once there is room again, until the
 //    gap is reported: so the line that reports it appears where they are missing.
 // 3. A terminal, pipe or FIFO is written without blocking: libuv waits for its pool when a process ends, and would wait for such a
-//    reader for ever.
+//    reader forever.
 
 import { close, constants, open, openSync, write } from 'node:fs';
 import { dirname } from 'node:path';

@@ -61,7 +61,7 @@ interface Story {
   readonly watch: BootWatch;
   steps: TimelineStep[];
   boot: number;
-  /** Of its last event, whoever caused it. */
+  /** Of its last event, from any source. */
   lastAt: Instant;
   /** When the machine itself last did something: silence is measured from here. */
   heardAt: Instant;

@@ -8,7 +8,7 @@ import type { PowerOutcome } from './outcome.ts';
 
 /** One command in the ledger. */
 export interface LedgerEntry {
-  /** Chosen by the caller; a command keeps its id for ever. */
+  /** Chosen by the caller; a command keeps its id forever. */
   readonly id: string;
   readonly machine: string;
   readonly command: Exclude<PowerCommand, { readonly kind: 'query' }>;

@@ -93,7 +93,7 @@ async function start(): Promise<void> {
   systemClock.schedule(READ_AFTER_MS, () => void readStore());
 }
 
-/** Reads the whole store once, and tells the rack what is damaged. */
+/** Reads the whole store once, and reports damage to the rack. */
 async function readStore(): Promise<void> {
   const damage = await findRegionDamage(config.stateDir, { clock: systemClock, isWanted: () => !isEnding });
   if (damage === undefined) return;

@@ -1,11 +1,11 @@
-// What is left of a row of `leases.db` whose checksum is wrong.
+// Salvages a row of `leases.db` whose checksum is wrong.
 //
-//   one flipped bit ─▶ undone: nothing is lost
-//   more ─▶ the records that still decode are kept as they read, and their addresses are doubted
+//   one flipped bit ─▶ corrected: nothing is lost
+//   more ─▶ the records that still decode are kept, and their addresses are doubted
 //           the other addresses of a block may have had a lease: they are set aside
-//           a batch that is cut does not say which it had: it is not used (`isCut`)
+//           a truncated batch does not say which addresses it had: it is not used (`isCut`)
 //
-// 1. Nothing that was damaged is free without a word: each row is reported once, with its addresses.
+// 1. No damaged address becomes free silently: each row is reported once, with its addresses.
 
 import { counted } from '../counted.ts';
 import { formatIpv4, type Ipv4, ipv4 } from '../net/address.ts';
@@ -38,7 +38,7 @@ export interface LeaseDamage {
   readonly kept: readonly Ipv4[];
   /** Addresses that may have had a record. */
   readonly lost: readonly Ipv4[];
-  /** True for a batch with records that do not decode: nobody can tell whose they are. */
+  /** True for a batch with records that do not decode: their addresses are unknown. */
   readonly isCut: boolean;
 }
 
@@ -86,16 +86,16 @@ function placesOf(records: Uint8Array): readonly Place[] {
   return places;
 }
 
-/** Says what is damaged and what follows. @param path of the file */
+/** Describes the damage and its consequences. @param path of the file */
 export function damageText(path: string, { row, isUndone, kept, lost }: LeaseDamage): string {
   const check = 'Check the memory and the disk of this host';
   if (isUndone) {
     const whose = kept.length === 0 ? 'a checksum' : `the lease of ${listed(kept)}`;
-    return `${path} ${LEASES_DAMAGED}: one flipped bit in ${whose} (${row}) was found and undone, and no lease is lost. ${check}.`;
+    return `${path} ${LEASES_DAMAGED}: one flipped bit in ${whose} (${row}) was found and corrected, and no lease is lost. ${check}.`;
   }
   const rest = row.startsWith('batch') ? ' An address that changed itself is missing.' : '';
   return (
-    `${path} ${LEASES_DAMAGED}: ${row} is not what was written. ` +
+    `${path} ${LEASES_DAMAGED}: ${row} has changed since it was written. ` +
     `Kept as they read, and probed before they are offered: ${listed(kept)}. Set aside for an hour, because a lease may be lost: ${listed(lost)}.${rest} ` +
     `${check}; if machines clash, stop Rackboot and restore a backup. An address that is set aside is freed by: rackboot leases clear ADDRESS.`
   );

@@ -1,4 +1,4 @@
-// Opens one of our SQLite files: ours or new, of a known version, migrated, and durable. An error says in one line what is wrong with the
+// Opens one of our SQLite files: ours or new, of a known version, migrated, and durable. An error names in one line the fault of the
 // file, and what to do.
 //
 // Sources: sqlite.org/pragma.html (application_id, user_version, quick_check), /wal.html, /lang_vacuum.html, /rescode.html.
@@ -113,7 +113,7 @@ export function openDatabaseFile(path: string, kind: DatabaseKind): DatabaseSync
   }
 }
 
-/** Creates the file readable by its owner only; SQLite itself would let everybody read it. Its companions get the same mode. */
+/** Creates the file readable by its owner only; SQLite itself would make it readable for all users. Its companions get the same mode. */
 function makePrivate(path: string): void {
   try {
     closeSync(openRegularFile(path, 'append'));

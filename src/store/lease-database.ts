@@ -13,7 +13,7 @@
 // 2. A batch, a fold step and a probe are one transaction each. A fold pass takes many steps (`fold-pass.ts`), and the last one advances
 //    `fold.sequence`. Invariant 1 holds in between: records already in `lease_block` are only overlaid by themselves.
 // 3. No record leaves the log before `fold.sequence` has passed it.
-// 4. A row is used only if its checksum is right. Of another what is usable is (`damaged-row.ts`), and it is reported: each once, up to
+// 4. A row is used only if its checksum is right. Otherwise its usable records are (`damaged-row.ts`), and the row is reported once, up to
 //    DAMAGE_TOLD_MAX.
 // 5. `lease_block` holds at most one record per address, so the networks ever served bound its size.
 
@@ -234,7 +234,7 @@ export class LeaseDatabase {
       : { sequence: readInteger(row.key), records: this.#check(readRow('log', row)) };
   }
 
-  /** The records of a row, or what is left of them. @throws Error if it is a batch of which nobody can tell what it held */
+  /** The records of a row, or the usable ones. @throws Error if it is a batch with unknown addresses */
   #check(row: StoredRow): Uint8Array {
     if (isWhole(row)) return row.records;
     const { records, damage } = salvage(row);
@@ -276,7 +276,7 @@ function joined(pieces: readonly Uint8Array[], bytes: number): Uint8Array<ArrayB
 
 const isWhole = ({ key, records, checksum }: StoredRow): boolean => checksumOf(key, records) === checksum;
 
-/** The usable records of a damaged row. @throws Error if it is a batch of which nobody can tell what it held */
+/** The usable records of a damaged row. @throws Error if it is a batch with unknown addresses */
 function salvagedOf(row: StoredRow): Uint8Array {
   const { records, damage } = salvage(row);
   if (damage.isCut) throw cutBatch(row);

@@ -1,12 +1,12 @@
-// Recognises a `leases.db` that was put back from a copy: leases given since the copy was made are not in it, so an address that it says
-// belongs to one client may by now be another's. A small file beside it says what the last run left.
+// Recognises a `leases.db` that was restored from a copy: it lacks the leases given since the copy was made, so an address of one client
+// in it may by now be another's. A small file next to it records the state that the last run left.
 //
 //   start: readLeaseMark ─ load leases.db ─ isPutBack ─ LeaseMark writes, again every MARK_MS while leases are written, and at the end
 //
 // 1. The mark names its own file and that of `leases.db` by inode and time of birth. Copying either back makes another inode, or puts the
 //    old contents into a new one, because each write replaces the file. It also names the last sequence on disk: a copy ends before that.
 // 2. Without a mark, or with an unreadable one, nothing vouches for the leases: they count as restored.
-// 3. Which records are doubted outlives further starts (`doubtedUpTo`), until their clients have newer ones.
+// 3. The doubt about records survives further starts (`doubtedUpTo`), until their clients have newer ones.
 // 4. Not recognised: a state directory that goes back with its inodes, as a snapshot of a file system or of a virtual machine does, or by
 //    moving the original files away and back. Remove the mark then (rule 2).
 
@@ -64,17 +64,17 @@ export function readLeaseMark(stateDir: string, onProblem: (text: string) => voi
   }
 }
 
-/** Whether the opened file was put back from a copy. @param lastSequence of the opened file */
+/** Whether the opened file was restored from a copy. @param lastSequence of the opened file */
 export const isPutBack = ({ isOurs, sequence }: LeaseMarkReading, lastSequence: number): boolean =>
   !isOurs || lastSequence < sequence;
 
-/** Says that leases.db was put back. */
+/** Reports that leases.db was restored. */
 export function restoredText(stateDir: string): string {
   const path = join(stateDir, LEASE_FILE);
   return (
-    `${path} was put back from a copy, or was never run here: leases given since the copy was made are not in it. Before a machine is offered ` +
-    'the address of its lease again, the rack asks the wire whether another host has it; machines that renew are answered as ever. ' +
-    'There is nothing to do. If addresses clash, end the lease of the wrong machine: rackboot leases end ADDRESS.'
+    `${path} was restored from a copy, or was never used here: it lacks the leases given since the copy was made. Before the rack offers a machine ` +
+    'the address of its lease again, it probes the wire for another host with it; renewals are answered as usual. ' +
+    'You need not do anything. If addresses clash, end the lease of the wrong machine: rackboot leases end ADDRESS.'
   );
 }
 

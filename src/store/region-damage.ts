@@ -1,4 +1,4 @@
-// Reads the whole of `region.db` while the region runs, and says what is damaged. SQLite itself notices a damaged page only when a request
+// Reads the whole of `region.db` while the region runs, and reports damage. SQLite itself notices a damaged page only when a request
 // needs it, perhaps after the last good backup is gone.
 //
 // Sources: sqlite.org/pragma.html (quick_check).
@@ -23,7 +23,7 @@ const WAIT_MS_MAX = 100;
 export const REGION_DAMAGED = 'is damaged in places';
 
 /**
- * Says what is damaged; undefined if nothing is, or if the file cannot be read now.
+ * Describes the damage; undefined if there is none, or if the file cannot be read now.
  * @param parts.isWanted false: the result is no longer needed
  */
 export async function findRegionDamage(

@@ -1,9 +1,9 @@
-// The checksum of a row of `leases.db`, and the undoing of a single flipped bit. SQLite checks the structure of its pages, not the values in
-// them: a bit that flips in memory or on the disk would make another lease of the one that was acknowledged, or end it.
+// The checksum of a row of `leases.db`, and the correction of a single flipped bit. SQLite checks the structure of its pages, not the values
+// in them: a bit that flips in memory or on the disk would change an acknowledged lease, or end it.
 //
 // 1. The checksum is CRC-32 over the row's records, begun with the row's key, so that records under another key do not pass either.
 // 2. CRC-32 is linear: the difference between the stored and the computed checksum depends on the flipped bits alone. Within 2^32 bits each
-//    single flipped bit makes another difference, so it can be found and undone. Two flipped bits are never taken for one within 11 KB.
+//    single flipped bit makes another difference, so it can be found and corrected. Two flipped bits are never mistaken for one within 11 KB.
 //
 // Sources: ITU-T V.42 §8.1.1.6.2 (the polynomial); Koopman, "32-Bit Cyclic Redundancy Codes for Internet Applications", DSN 2002.
 

@@ -41,7 +41,7 @@ export function readCachedState(
     const isRemote = typeof value === 'object' && value !== null && 'origin' in value && value.origin === 'remote';
     return { state: parsed.state, origin: isRemote ? 'remote' : 'embedded' };
   } catch {
-    // Whoever needs the state reads it by `readDesiredState`, which says why.
+    // Callers that need the state use `readDesiredState`, which gives the reason.
     return undefined;
   }
 }

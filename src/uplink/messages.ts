@@ -55,7 +55,7 @@ export type RegionMessage =
   | { readonly kind: 'problem'; readonly id: string; readonly text: string }
   /** The thread ends: it cannot work. `code`: of a failure outside this program; undefined for another uplink version, or a bug. */
   | { readonly kind: 'refused'; readonly reason: string; readonly code?: RackErrorCode | undefined }
-  /** Embedded only: the store was read after the start, and is damaged; the region goes on with what is left of it. */
+  /** Embedded only: the store was read after the start, and is damaged; the region goes on with the rest of it. */
   | { readonly kind: 'damaged'; readonly text: string }
   /** Remote only: the link's state has changed. */
   | { readonly kind: 'link'; readonly status: LinkStatus }

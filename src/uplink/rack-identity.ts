@@ -1,4 +1,4 @@
-// The identity of this rack: a UUID drawn at its first start, kept for ever in `rack.json` in the state directory.
+// The identity of this rack: a UUID drawn at its first start, kept forever in `rack.json` in the state directory.
 //
 // 1. The file is written atomically, and is on disk before the UUID is used.
 // 2. A damaged file is refused, never replaced: the region would see a new rack, which an administrator would have to accept.

@@ -108,7 +108,7 @@ function isTaken(result: unknown): boolean {
   return !('kind' in result && (result.kind === 'fault' || result.kind === 'unknown'));
 }
 
-describe('whatever bytes come', () => {
+describe('for any bytes', () => {
   const random = printedRandom('decoders');
   for (const [name, { decode, samples }] of Object.entries(DECODERS)) {
     it(`${name} gives a value or a refusal, in proportion`, () => {

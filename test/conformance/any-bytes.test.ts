@@ -23,7 +23,7 @@ const unseen = ({ refusals, events }: AnyBytesReport): readonly string[] => [
   ...KINDS.filter((kind) => !((events[kind] ?? 0) > 0)),
 ];
 
-test('whatever bytes come, nothing is thrown, and each reply is whole and gives only what may be given', async () => {
+test('for any bytes, nothing is thrown, and each reply is whole and gives only permitted addresses and options', async () => {
   const seed = Number(process.env.SEED ?? Buffer.from(systemClock.randomBytes(4)).readUInt32LE());
   console.log(`# any bytes: SEED=${seed}`);
   const random = seededRandom(seed);

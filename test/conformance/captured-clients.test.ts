@@ -108,7 +108,7 @@ test('there are captures of every kind of message that clients send', () => {
   );
 });
 
-test('the time of day that GRUB writes into secs is not taken for the time that it has waited', async () => {
+test('the time of day that GRUB writes into secs does not count as its waiting time', async () => {
   const rack = await WireRack.start({ config: SERVED });
   for (const [name, waited] of [
     ['grub-discover', undefined],

@@ -14,7 +14,7 @@ const given = (reply: ServerDatagram | undefined): string => formatIpv4(reply?.y
 const text = (value: string): readonly number[] => [...Buffer.from(value, 'latin1')];
 const PXE: WireOption = [60, text('PXEClient:Arch:00007:UNDI:003016')];
 
-test('RFC 2132 §3.3: the mask comes before the router, in whatever order they are asked for', async () => {
+test('RFC 2132 §3.3: the mask comes before the router, in any order of the request', async () => {
   const rack = await WireRack.start();
   for (const list of [[3, 1], [1, 3], [6, 3, 15, 1], []]) {
     const options: readonly WireOption[] = list.length === 0 ? [] : [[55, list]];
@@ -23,7 +23,7 @@ test('RFC 2132 §3.3: the mask comes before the router, in whatever order they a
   }
 });
 
-test('RFC 2132: each option that is given has the length of its type', async () => {
+test('RFC 2132: each option sent has the length of its type', async () => {
   const rack = await WireRack.start({
     config: config(subnet({ ntpServers: [ip('192.0.2.1'), ip('192.0.2.2')] })),
     machines: [machine(MAC_A, '10.20.0.30')],
@@ -44,7 +44,7 @@ test('RFC 2132: each option that is given has the length of its type', async () 
   }
 });
 
-test('RFC 2132 §9.8: what is asked for comes in the order in which it is asked for', async () => {
+test('RFC 2132 §9.8: options come in the order in which the client requests them', async () => {
   const rack = await WireRack.start({ config: config(subnet({ ntpServers: [RACK] })) });
   for (const list of [
     [15, 6, 28, 42, 119],
@@ -70,13 +70,13 @@ test('RFC 2132 §9.8: what is asked for comes in the order in which it is asked 
   }
 });
 
-test('RFC 2132 §9.8: a client that sends no list is given mask, router and name servers', async () => {
+test('RFC 2132 §9.8: a client that sends no list gets mask, router and name servers', async () => {
   const rack = await WireRack.start();
   const offer = rack.ask({ type: 'discover' });
   for (const code of [1, 3, 6]) assert.ok(offer?.options.has(code), `option ${code}`);
 });
 
-test('RFC 2132 §9.10: a maximum message size below 576 is taken for 576', async () => {
+test('RFC 2132 §9.10: a maximum message size below 576 counts as 576', async () => {
   const crowd = Array.from({ length: 60 }, (_, index) => ip(`192.0.2.${index + 1}`));
   const rack = await WireRack.start({ config: config(subnet({ dnsServers: crowd })) });
   for (const size of [0, 1, 300, 575, 576]) {
@@ -101,7 +101,7 @@ test('RFC 2132 §9.11 and §9.12: T1 and T2 come with each lease', async () => {
   );
 });
 
-test('RFC 2132 §9.13 and §8.4: vendor class and vendor options that say nothing to this server change nothing', async () => {
+test('RFC 2132 §9.13 and §8.4: unknown vendor classes and vendor options change nothing', async () => {
   const rack = await WireRack.start();
   const plain = rack.ask({ type: 'discover' });
   const odd = rack.ask({
@@ -118,7 +118,7 @@ test('RFC 2132 §9.13 and §8.4: vendor class and vendor options that say nothin
   assert.deepEqual([...(odd?.options ?? [])], [...(plain?.options ?? [])]);
 });
 
-test('RFC 2132 §9.13: a server’s class goes only to who boots by HTTP, which looks for it', async () => {
+test('RFC 2132 §9.13: a server’s class goes only to clients that boot by HTTP, which read it', async () => {
   const rack = await WireRack.start();
   const http = rack.ask({
     type: 'discover',
@@ -132,7 +132,7 @@ test('RFC 2132 §9.13: a server’s class goes only to who boots by HTTP, which 
   assert.equal(rack.ask({ type: 'discover', mac: MAC_B })?.options.has(60), false);
 });
 
-test('RFC 2132 §9.4 and §9.5: a boot client is told server and file by options 66 and 67 and by the fields', async () => {
+test('RFC 2132 §9.4 and §9.5: a boot client gets server and file in options 66 and 67 and in the fields', async () => {
   const rack = await WireRack.start();
   const offer = rack.ask({ type: 'discover', options: [PXE, [93, [0, 7]]] });
   assert.deepEqual(offer?.options.get(66), text('10.20.0.1'));
@@ -140,7 +140,7 @@ test('RFC 2132 §9.4 and §9.5: a boot client is told server and file by options
   assert.deepEqual([offer?.file, offer?.siaddr], ['uefi.bin', RACK]);
 });
 
-test('RFC 2132 §9.14 and RFC 4361 §6.1: a client identifier is bytes without meaning, of any length', async () => {
+test('RFC 2132 §9.14 and RFC 4361 §6.1: a client identifier is opaque bytes of any length', async () => {
   for (const identifier of [[0], [1, 2], [255, 0, 0, 0, 1, 0, 2, 0, 0, 0xab, 0x11], new Array<number>(255).fill(9)]) {
     const rack = await WireRack.start();
     const ack = rack.lease(MAC_A, { options: [[61, identifier]] });
@@ -150,7 +150,7 @@ test('RFC 2132 §9.14 and RFC 4361 §6.1: a client identifier is bytes without m
   }
 });
 
-test('RFC 6842 §3: the client identifier goes back in OFFER, ACK and NAK if it came, and else not', async () => {
+test('RFC 6842 §3: OFFER, ACK and NAK repeat the client identifier if the client sent one', async () => {
   const identifier = [255, 1, 2, 3];
   const asks: readonly Words[] = [
     { type: 'discover' },
@@ -197,7 +197,7 @@ test('RFC 3396 §6: a value over 255 bytes is written in pieces, the first of th
   assert.equal(offer?.options.get(6)?.length, 360);
 });
 
-test('RFC 3004 §4: a user class is looked at whether it is counted or bare', async () => {
+test('RFC 3004 §4: a user class is read with and without a length byte', async () => {
   const rack = await WireRack.start();
   for (const value of [text('iPXE'), [4, ...text('iPXE')], [3, ...text('lab'), 4, ...text('iPXE')]]) {
     const offer = rack.ask({ type: 'discover', options: [PXE, [93, [0, 7]], [77, value]] });
@@ -205,7 +205,7 @@ test('RFC 3004 §4: a user class is looked at whether it is counted or bare', as
   }
 });
 
-test('RFC 4578 §2.1: the architecture is a list, of which the first that is known counts; EBC is x86-64', async () => {
+test('RFC 4578 §2.1: the architecture is a list, of which the first known one counts; EBC is x86-64', async () => {
   const seen: number[][] = [];
   const rack = await WireRack.start({
     planBoot: ({ client }) => {
@@ -244,7 +244,7 @@ test('RFC 4578 §2.1: architecture and interface of a client do not go back to i
   for (const code of [93, 94]) assert.equal(offer?.options.has(code), false, `option ${code}`);
 });
 
-test('RFC 4578 §2.3: the machine’s UUID goes back to who boots, byte for byte', async () => {
+test('RFC 4578 §2.3: a booting machine gets its UUID back, byte for byte', async () => {
   const rack = await WireRack.start();
   const uuid = [0, ...Array.from({ length: 16 }, (_, index) => 240 + (index % 16))];
   const offer = rack.ask({ type: 'discover', options: [PXE, [97, uuid]] });
@@ -252,7 +252,7 @@ test('RFC 4578 §2.3: the machine’s UUID goes back to who boots, byte for byte
   assert.equal(rack.ask({ type: 'discover', mac: MAC_B, options: [[97, uuid]] })?.options.has(97), false);
 });
 
-test('RFC 2132 §2: an option of a wrong length is passed over, and the client is served', async () => {
+test('RFC 2132 §2: an option of a wrong length is ignored, and the client is served', async () => {
   const rack = await WireRack.start();
   const bad: readonly WireOption[] = [
     [50, [10, 20]],
@@ -280,7 +280,7 @@ test('RFC 2132 §2: an option of a wrong length is passed over, and the client i
 const NAMING = config(subnet({ namesClients: true }));
 const WISH = [...text('Wish')];
 
-test('RFC 4702 §4: the name goes back in OFFER and ACK if it came, and else not, in the encoding in which it came', async () => {
+test('RFC 4702 §4: OFFER and ACK repeat the name if the client sent one, in the same encoding', async () => {
   const rack = await WireRack.start({ config: NAMING });
   for (const [flags, wish, name] of [
     [1, WISH, text('wish.maas')],
@@ -299,7 +299,7 @@ test('RFC 4702 §4: the name goes back in OFFER and ACK if it came, and else not
   }
 });
 
-test('RFC 4702 §2.1: S and N say what this server does, and O that it is not what the client wanted', async () => {
+test('RFC 4702 §2.1: S and N report what this server does, and O that it overrode the client', async () => {
   const flagsOf = async (namesClients: boolean, ...asked: readonly number[]) => {
     const rack = await WireRack.start({ config: config(subnet({ namesClients })) });
     return asked.map(
@@ -310,7 +310,7 @@ test('RFC 4702 §2.1: S and N say what this server does, and O that it is not wh
   assert.deepEqual(await flagsOf(false, 0, 1, 8, 9), [8, 10, 8, 8]);
 });
 
-test('RFC 4702 §3.1: the name of option 81 is kept and not that of option 12, and neither where the client forbids it', async () => {
+test('RFC 4702 §3.1: the name of option 81 is kept instead of that of option 12, and neither if the client forbids it', async () => {
   const kept = async (flags: number): Promise<string | undefined> => {
     const rack = await WireRack.start({ config: NAMING });
     const options: readonly WireOption[] = [

@@ -48,7 +48,7 @@ test('RFC 3046 §2.2: the agent information goes back in every reply, last, whol
   }
 });
 
-test('RFC 3046 §2.2: agent information for which a reply has no room is left out whole, and that is told', async () => {
+test('RFC 3046 §2.2: agent information for which a reply has no room is left out whole, and an event reports it', async () => {
   const rack = await WireRack.start({ config: both() });
   const part: WireOption = [82, new Array<number>(200).fill(7)];
   const parts = new Array<WireOption>(7).fill(part);
@@ -60,7 +60,7 @@ test('RFC 3046 §2.2: agent information for which a reply has no room is left ou
   assert.equal(rack.events.at(-1)?.omitted, '82');
 });
 
-test('RFC 3046 §2.2: agent information takes no room from the client, for it is taken out before the client sees it', async () => {
+test('RFC 3046 §2.2: agent information takes no room from the client, because it is removed before the client sees it', async () => {
   const dnsServers = Array.from({ length: 70 }, (_, index) => ip(`192.0.2.${index + 1}`));
   const rack = await WireRack.start({
     config: config(subnet({ dnsServers }), { ...relayedSubnet(), dnsServers }),
@@ -86,7 +86,7 @@ test('RFC 3046 §2.2: agent information takes no room from the client, for it is
   }
 });
 
-test('RFC 3046 §2.2: agent information is never in file or sname, also when other options are', async () => {
+test('RFC 3046 §2.2: agent information is never in file or sname, even when other options are', async () => {
   const plenty = {
     ...relayedSubnet(),
     dnsServers: Array.from({ length: 60 }, (_, index) => ip(`192.0.2.${index + 1}`)),
@@ -99,7 +99,7 @@ test('RFC 3046 §2.2: agent information is never in file or sname, also when oth
   assert.ok(offer?.pieces.some(({ place }) => place !== 'options'));
 });
 
-test('RFC 3046 §2.2: without a relay agent’s option none comes back, and with one in a unicast it does', async () => {
+test('RFC 3046 §2.2: a relay agent’s option comes back, also in a unicast; without one, none is sent', async () => {
   const rack = await WireRack.start({ config: both() });
   assert.equal(rack.ask({ type: 'discover' })?.options.has(82), false);
   rack.lease(MAC_A, { requested: ip('10.20.0.105') });
@@ -109,7 +109,7 @@ test('RFC 3046 §2.2: without a relay agent’s option none comes back, and with
   assert.equal(rack.ask({ type: 'request', ciaddr: ip('10.20.0.105') }, TO_RACK)?.type, 'ACK', 'nor is it expected');
 });
 
-test('RFC 3046 §3.1 and §3.2: circuit id and remote id stay with the lease as they came', async () => {
+test('RFC 3046 §3.1 and §3.2: the lease keeps circuit id and remote id unchanged', async () => {
   const rack = await WireRack.start({ config: both() });
   rack.lease(
     MAC_A,
@@ -121,14 +121,14 @@ test('RFC 3046 §3.1 and §3.2: circuit id and remote id stay with the lease as 
   assert.equal(lease?.remoteId, '\x00\x06\x01\x02\x03\x04\x05\x06');
 });
 
-test('RFC 3046 §2.0: sub-options come in any order, may be empty, and an unknown one is passed over', async () => {
+test('RFC 3046 §2.0: sub-options come in any order, may be empty, and unknown ones are ignored', async () => {
   const rack = await WireRack.start({ config: both() });
   const options = [agent([200, [1, 2]], [2, [65]], [1, []], [5, [10, 30, 0, 0]])];
   assert.match(given(rack.lease(MAC_A, { giaddr: ip('10.20.0.2'), options }, TO_RACK)), /^10\.30\.0\./);
   assert.deepEqual([rack.table.all()[0]?.circuitId, rack.table.all()[0]?.remoteId], [undefined, 'A']);
 });
 
-test('RFC 3527 §3: link selection tells the network, before giaddr and 118; the reply still goes to giaddr', async () => {
+test('RFC 3527 §3: link selection names the network, before giaddr and 118; the reply still goes to giaddr', async () => {
   const rack = await WireRack.start({ config: both() });
   const words: Words = {
     type: 'discover',
@@ -150,7 +150,7 @@ test('RFC 3527 §3 and RFC 3011 §2: a selected network that is not served gets 
   assert.equal(rack.refused('network-unknown'), 2);
 });
 
-test('RFC 3011 §2: subnet selection tells the network before giaddr, and goes back in OFFER and ACK as it came', async () => {
+test('RFC 3011 §2: subnet selection names the network before giaddr, and OFFER and ACK repeat it', async () => {
   const rack = await WireRack.start({ config: both() });
   const options: readonly WireOption[] = [[118, [10, 30, 0, 0]]];
   const offer = rack.ask({ type: 'discover', giaddr: ip('10.20.0.2'), options }, TO_RACK);
@@ -185,13 +185,13 @@ test('RFC 5107 §4: the override is the server identifier of each reply, and nam
   assert.equal(rack.table.all()[0]?.state, 'released');
 });
 
-test('RFC 5107 §4: an override of a wrong length is none', async () => {
+test('RFC 5107 §4: an override of a wrong length is ignored', async () => {
   const rack = await WireRack.start({ config: both() });
   const offer = rack.ask({ type: 'discover', giaddr: RELAY, options: [agent([11, [10, 30, 0]])] }, TO_RACK);
   assert.equal(formatIpv4(serverOf(offer ?? assert.fail())), '10.20.0.1');
 });
 
-test('RFC 2131 §4.1: only a relay agent that may be one of ours is answered, whatever network it names', async () => {
+test('RFC 2131 §4.1: only an allowed relay agent is answered, for every network it names', async () => {
   const BESIDE = ip('198.51.100.7');
   const chooses = agent([5, [10, 30, 0, 0]]);
   const rows: readonly (readonly [relays: readonly string[] | undefined, giaddr: string, isAnswered: boolean])[] = [
@@ -231,7 +231,7 @@ test('RFC 2131 §4.1: only a relay agent that may be one of ours is answered, wh
   );
 });
 
-test('RFC 3011 §2: who asks without a relay agent for a network of another wire gets it only where that names the asker', async () => {
+test('RFC 3011 §2: without a relay agent, a client gets a network of another wire only if that network lists it', async () => {
   const listed = { relays: [{ address: RELAY, prefix: 32 }] };
   const [near, elsewhere] = [ip('10.20.0.50'), ip('198.51.100.7')];
   const server = { relaySources: [{ address: near, prefix: 32 }] };
@@ -282,7 +282,7 @@ test('RFC 3011 §2: who asks without a relay agent for a network of another wire
   }
 });
 
-test('RFC 1542 §5.4: a reply to a relay goes to its giaddr and the server port, from the address it was asked at', async () => {
+test('RFC 1542 §5.4: a reply to a relay goes to its giaddr and the server port, from the address that received the request', async () => {
   const rack = await WireRack.start({ config: both() });
   for (const [, words] of EVERY) {
     const reply = rack.ask({ ...words, giaddr: RELAY, hops: 3 }, TO_RACK);

@@ -15,7 +15,7 @@ const SRC = join(import.meta.dirname, '..', '..', 'src');
 /** The text of a file below `src`; empty: there is none. */
 const textOf = (file: string): string => (existsSync(join(SRC, file)) ? readFileSync(join(SRC, file), 'utf8') : '');
 
-test('every demand that concerns this server has a break, or stands among those that have none yet', () => {
+test('every demand on this server has a break, or is listed as having none yet', () => {
   const broken = new Set(MUST_BREAKS.map(keyOf));
   const without = DHCP_MUSTS.filter(({ standing }) => standing.kind !== 'not-ours')
     .map(keyOf)
@@ -34,7 +34,7 @@ test('every break is that of one row', () => {
   );
 });
 
-test('what a break changes stands once in its file, and the file can still be read with the break', () => {
+test('the text that a break changes occurs once in its file, and the broken file still parses', () => {
   const problems: string[] = [];
   for (const row of MUST_BREAKS) {
     problems.push(...problemsOf(row.breaks, textOf).map((problem) => `${keyOf(row)}: ${problem}`));

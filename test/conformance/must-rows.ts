@@ -30,41 +30,31 @@ export const SHOWN = {
   kinds: messages('§3: each reply is a BOOTREPLY with the magic cookie and one message type'),
   ends: messages('§4.1: options end with END, PAD follows, and nothing comes twice'),
   fields: messages('table 3: the fields of a reply are those of its request, or zero'),
-  forbidden: messages('table 3: no reply carries what belongs to requests, and a NAK nothing but why'),
-  nakFields: messages('table 3: a NAK puts no option into file or sname, however little room it has'),
-  flags: messages('§2: of the flags only the first bit is looked at'),
-  size: messages(
-    '§2: the message a client must take is 576 bytes of IP, and a reply is no longer unless the client says so',
-  ),
-  overloadWritten: messages(
-    '§4.1: options that go on into sname and file are announced by option 52, whole in their place',
-  ),
+  forbidden: messages('table 3: no reply carries options of requests, and a NAK carries only its reason'),
+  nakFields: messages('table 3: a NAK puts no option into file or sname, even if it has little room'),
+  flags: messages('§2: only the first bit of the flags is read'),
+  size: messages('§2: a client must accept 576 bytes of IP, and a reply is no longer unless the client allows it'),
+  overloadWritten: messages('§4.1: option 52 announces options in sname and file, where each lies whole'),
   overloadRead: messages('§4.1: options of a request are read from the option field, then from file, then from sname'),
-  padded: messages('§4.1: a request that is padded, or ends without END, is understood'),
-  destination: messages('§4.1: where a reply goes, by giaddr, ciaddr, broadcast flag and kind'),
-  farInProxy: messages(
-    '§4.1: an address of elsewhere in ciaddr is sent no answer in proxy mode either, at neither of its ports',
-  ),
+  padded: messages('§4.1: a padded request, or one without END, is understood'),
+  destination: messages('§4.1: giaddr, ciaddr, broadcast flag and kind decide where a reply goes'),
+  farInProxy: messages('§4.1: a foreign address in ciaddr gets no answer in proxy mode either, at neither port'),
   nakBroadcastBit: messages('§4.3.2: a NAK through a relay asks the relay to broadcast it'),
-  anyAddress: messages('§4.1: any address of the rack names it in a message, another server’s does not'),
+  anyAddress: messages('§4.1: a message may name the rack by any of its addresses, not by another server’s'),
   reachable: messages('§4.1: the server identifier is an address of the rack that the client can reach'),
-  siaddr: messages('§2: siaddr names the boot server to those that boot, and nobody to others'),
-  times: messages('§3.3: times are seconds in 32 bits, and a lease for ever is not given'),
-  timers: messages('§4.4.5: T1 is earlier than T2, and T2 than the end of the lease, for each lease that is given'),
-  restarted: exchanges('§1.6: what a client holds is on the disk as it holds it, and is its own after a restart'),
+  siaddr: messages('§2: siaddr names the boot server for booting clients, and is zero for others'),
+  times: messages('§3.3: times are seconds in 32 bits, and no lease is endless'),
+  timers: messages('§4.4.5: T1 is before T2, and T2 before the end, for every lease'),
+  restarted: exchanges('§1.6: the disk has a client’s lease as granted, and the client keeps it after a restart'),
   stored: inFile('test/store/lease-journal.test.ts')('records become durable in order, and are there after reopening'),
   offerHeld: exchanges(
-    '§3.1 step 2: an address that was offered is offered to nobody else until its client had time to ask',
+    '§3.1 step 2: an offered address is offered to no other client until its client had time to request it',
   ),
-  offerFreed: exchanges('§3.1 step 4: an offer that nobody takes up is free again after a while'),
-  sameInAck: exchanges('§3.1 step 4: the ACK says what the OFFER said, to every kind of client'),
-  noLateProbe: exchanges(
-    '§3.1 step 4: no address is looked for on the wire when it is asked for, only before it is offered',
-  ),
-  notChosen: exchanges(
-    '§3.1 step 4: a server that was not chosen is silent, and the address that it offered stays free',
-  ),
-  denied: exchanges('§4.3.2: what cannot be had is denied, and nothing that can be had'),
+  offerFreed: exchanges('§3.1 step 4: an offer that is not taken up is free again after a while'),
+  sameInAck: exchanges('§3.1 step 4: the ACK agrees with the OFFER, for every kind of client'),
+  noLateProbe: exchanges('§3.1 step 4: an address is probed before it is offered, not when it is requested'),
+  notChosen: exchanges('§3.1 step 4: a server that is not chosen is silent, and its offered address stays free'),
+  denied: exchanges('§4.3.2: an address that the client cannot have is denied, and no other is'),
   reboot: exchanges(
     '§4.3.2, INIT-REBOOT: a wrong network is denied, an unknown client is left alone, a known one is answered',
   ),
@@ -78,12 +68,10 @@ export const SHOWN = {
     '§4.3.2, RENEWING and REBINDING: the lease runs its full time again, and the answer goes to ciaddr',
   ),
   rebindChecked: exchanges('§4.3.2, REBINDING: a ciaddr that is not the client’s is not extended'),
-  declined: exchanges('§4.3.3: an address that was declined goes to nobody for a while, and a person is told'),
-  offerDeclined: exchanges(
-    '§4.3.3: an address that is declined when it was only offered goes to nobody for a while, either',
-  ),
+  declined: exchanges('§4.3.3: a declined address goes to no client for a while, and an event reports it'),
+  offerDeclined: exchanges('§4.3.3: a declined address that was only offered goes to no client for a while, either'),
   groupAddress: exchanges(
-    '§4.2: a hardware address that is no single host’s is refused, also where identifiers tell clients apart',
+    '§4.2: a hardware address that belongs to no single host is refused, even where identifiers distinguish clients',
   ),
   movedReservation: moved(
     'a running lease is denied once its client may no longer have the address, but not because another one is fixed for it',
@@ -91,8 +79,8 @@ export const SHOWN = {
   movedAndGiven: moved(
     'a newly reserved address goes to its client when the holder starts over; until then the client gets another one',
   ),
-  released: exchanges('§4.3.4: an address that was released is free, and remembered for its client'),
-  notAnothers: exchanges('§4.3.4: nobody releases or declines what is another’s'),
+  released: exchanges('§4.3.4: a released address is free, and remembered for its client'),
+  notAnothers: exchanges('§4.3.4: no client releases or declines an address of another'),
   givenBackFrom: back('§4.4.4: a RELEASE is believed from the released address only, a DECLINE by broadcast only'),
   givenBackTo: back(
     'table 5: a DECLINE and a RELEASE name this server; one that names none is believed if it can mean no other',
@@ -113,28 +101,26 @@ export const SHOWN = {
   ),
   allWithoutList: given('a client without a list gets every option meant for it, after those it always gets'),
   conditions: given('all conditions of an entry must match'),
-  inform: exchanges('§4.3.5: an INFORM gets settings without address, lease time or record, whoever has the address'),
+  inform: exchanges(
+    '§4.3.5: an INFORM gets settings without address, lease time or record, even if another client has the address',
+  ),
   informFar: exchanges(
-    '§3.4: an INFORM for an address of another network is refused, so nobody far away is sent an answer',
+    '§3.4: an INFORM for an address of another network is refused, so no remote host gets an answer',
   ),
   informNoHost: exchanges(
-    '§4.3.5: an INFORM with an address that no client can have is refused, so no wire and not the rack itself is answered',
+    '§4.3.5: an INFORM with an address that no client can have is refused, so no answer goes to a whole wire or to the rack itself',
   ),
-  hardwareIdentity: exchanges('§4.2: a client is its hardware address, whatever identifier it sends'),
-  parametersOnce: exchanges(
-    '§4.3.1: a parameter that is asked for twice comes once, and one that is not there does not come',
-  ),
-  network: exchanges('§4.3.1: the address comes from the network that giaddr names, or of the interface'),
+  hardwareIdentity: exchanges('§4.2: a client is identified by its hardware address, with any identifier'),
+  parametersOnce: exchanges('§4.3.1: a parameter requested twice comes once, and an unconfigured one does not come'),
+  network: exchanges('§4.3.1: the address comes from the network of giaddr, or of the interface'),
   linksApart: inFile('test/dhcp/two-links.test.ts')(
     'an offer holds its address although the same hardware address has another offer on another shared network',
   ),
-  fullTold: exchanges('§4.3.1: no address left is told to a person'),
-  oldestFirst: exchanges('§2.2: the address whose lease ended longest ago is the first to go to another client'),
-  usedAgain: exchanges(
-    '§2.2: an address whose lease has ended is looked for on the wire before it goes to another client',
-  ),
+  fullTold: exchanges('§4.3.1: an event reports that no address is left'),
+  oldestFirst: exchanges('§2.2: the address whose lease ended longest ago goes to another client first'),
+  usedAgain: exchanges('§2.2: an address whose lease has ended is probed before it goes to another client'),
   bootp: exchanges('RFC 1542 §3.4 and RFC 951: a BOOTP request gets no answer and a named refusal'),
-  notForUs: exchanges('§4.3: what servers send, and types nobody knows, are not answered'),
+  notForUs: exchanges('§4.3: messages of servers, and messages of unknown types, get no answer'),
   durable: server('an ACK leaves after its record is durable, and not before'),
   diskRefuses: server('when the disk refuses there is no ACK, no OFFER, and the address is free again'),
   probedAway: server('an address that answers a probe is set aside and the client gets another'),
@@ -168,21 +154,19 @@ export const SHOWN = {
   circuitLimit: inFile('test/dhcp/bounds.test.ts')(
     'the flood on one circuit of a relay does not hold back another circuit',
   ),
-  maskFirst: options('RFC 2132 §3.3: the mask comes before the router, in whatever order they are asked for'),
-  lengths: options('RFC 2132: each option that is given has the length of its type'),
-  listOrder: options('RFC 2132 §9.8: what is asked for comes in the order in which it is asked for'),
-  noList: options('RFC 2132 §9.8: a client that sends no list is given mask, router and name servers'),
-  sizeFloor: options('RFC 2132 §9.10: a maximum message size below 576 is taken for 576'),
+  maskFirst: options('RFC 2132 §3.3: the mask comes before the router, in any order of the request'),
+  lengths: options('RFC 2132: each option sent has the length of its type'),
+  listOrder: options('RFC 2132 §9.8: options come in the order in which the client requests them'),
+  noList: options('RFC 2132 §9.8: a client that sends no list gets mask, router and name servers'),
+  sizeFloor: options('RFC 2132 §9.10: a maximum message size below 576 counts as 576'),
   t1t2: options('RFC 2132 §9.11 and §9.12: T1 and T2 come with each lease'),
-  vendorIgnored: options(
-    'RFC 2132 §9.13 and §8.4: vendor class and vendor options that say nothing to this server change nothing',
-  ),
-  vendorClassOut: options('RFC 2132 §9.13: a server’s class goes only to who boots by HTTP, which looks for it'),
+  vendorIgnored: options('RFC 2132 §9.13 and §8.4: unknown vendor classes and vendor options change nothing'),
+  vendorClassOut: options('RFC 2132 §9.13: a server’s class goes only to clients that boot by HTTP, which read it'),
   bootNames: options(
-    'RFC 2132 §9.4 and §9.5: a boot client is told server and file by options 66 and 67 and by the fields',
+    'RFC 2132 §9.4 and §9.5: a boot client gets server and file in options 66 and 67 and in the fields',
   ),
-  opaqueId: options('RFC 2132 §9.14 and RFC 4361 §6.1: a client identifier is bytes without meaning, of any length'),
-  idEchoed: options('RFC 6842 §3: the client identifier goes back in OFFER, ACK and NAK if it came, and else not'),
+  opaqueId: options('RFC 2132 §9.14 and RFC 4361 §6.1: a client identifier is opaque bytes of any length'),
+  idEchoed: options('RFC 6842 §3: OFFER, ACK and NAK repeat the client identifier if the client sent one'),
   joined: options('RFC 3396 §5 and §7: an option in pieces is one value, wherever the pieces lie'),
   split: options('RFC 3396 §6: a value over 255 bytes is written in pieces, the first of them full'),
   goesOn: layout('RFC 3396 §7: a long option continues from the option field into file and then into sname'),
@@ -202,41 +186,39 @@ export const SHOWN = {
   defaultRoute: inFile('test/config/option-list.test.ts')(
     'routes without a default route get one through the network’s router',
   ),
-  userClass: options('RFC 3004 §4: a user class is looked at whether it is counted or bare'),
+  userClass: options('RFC 3004 §4: a user class is read with and without a length byte'),
   architectures: options(
-    'RFC 4578 §2.1: the architecture is a list, of which the first that is known counts; EBC is x86-64',
+    'RFC 4578 §2.1: the architecture is a list, of which the first known one counts; EBC is x86-64',
   ),
   notEchoed: options('RFC 4578 §2.1: architecture and interface of a client do not go back to it'),
-  uuid: options('RFC 4578 §2.3: the machine’s UUID goes back to who boots, byte for byte'),
-  nameAnswered: options(
-    'RFC 4702 §4: the name goes back in OFFER and ACK if it came, and else not, in the encoding in which it came',
-  ),
-  nameFlags: options('RFC 4702 §2.1: S and N say what this server does, and O that it is not what the client wanted'),
+  uuid: options('RFC 4578 §2.3: a booting machine gets its UUID back, byte for byte'),
+  nameAnswered: options('RFC 4702 §4: OFFER and ACK repeat the name if the client sent one, in the same encoding'),
+  nameFlags: options('RFC 4702 §2.1: S and N report what this server does, and O that it overrode the client'),
   nameKept: options(
-    'RFC 4702 §3.1: the name of option 81 is kept and not that of option 12, and neither where the client forbids it',
+    'RFC 4702 §3.1: the name of option 81 is kept instead of that of option 12, and neither if the client forbids it',
   ),
   nameEncoded: inFile('test/dhcp/wire/client-fqdn.test.ts')(
     'the answer has the client’s encoding, 255 for each RCODE, and O if S differs from the client’s wish',
   ),
   namesRcodes: inFile('test/dhcp/wire/client-fqdn.test.ts')('the RCODEs of a client are not read'),
-  wrongLength: options('RFC 2132 §2: an option of a wrong length is passed over, and the client is served'),
+  wrongLength: options('RFC 2132 §2: an option of a wrong length is ignored, and the client is served'),
   agentEchoed: relays('RFC 3046 §2.2: the agent information goes back in every reply, last, whole and byte for byte'),
   agentOnTop: relays(
-    'RFC 3046 §2.2: agent information takes no room from the client, for it is taken out before the client sees it',
+    'RFC 3046 §2.2: agent information takes no room from the client, because it is removed before the client sees it',
   ),
   agentTooLong: relays(
-    'RFC 3046 §2.2: agent information for which a reply has no room is left out whole, and that is told',
+    'RFC 3046 §2.2: agent information for which a reply has no room is left out whole, and an event reports it',
   ),
-  agentPlace: relays('RFC 3046 §2.2: agent information is never in file or sname, also when other options are'),
+  agentPlace: relays('RFC 3046 §2.2: agent information is never in file or sname, even when other options are'),
   agentUnicast: relays(
-    'RFC 3046 §2.2: without a relay agent’s option none comes back, and with one in a unicast it does',
+    'RFC 3046 §2.2: a relay agent’s option comes back, also in a unicast; without one, none is sent',
   ),
-  agentStored: relays('RFC 3046 §3.1 and §3.2: circuit id and remote id stay with the lease as they came'),
-  subOptions: relays('RFC 3046 §2.0: sub-options come in any order, may be empty, and an unknown one is passed over'),
+  agentStored: relays('RFC 3046 §3.1 and §3.2: the lease keeps circuit id and remote id unchanged'),
+  subOptions: relays('RFC 3046 §2.0: sub-options come in any order, may be empty, and unknown ones are ignored'),
   linkSelection: relays(
-    'RFC 3527 §3: link selection tells the network, before giaddr and 118; the reply still goes to giaddr',
+    'RFC 3527 §3: link selection names the network, before giaddr and 118; the reply still goes to giaddr',
   ),
-  ownRelays: relays('RFC 2131 §4.1: only a relay agent that may be one of ours is answered, whatever network it names'),
+  ownRelays: relays('RFC 2131 §4.1: only an allowed relay agent is answered, for every network it names'),
   relaySource: agents(
     'a relay agent is believed if it sends from its address, from a source the network names, or from a served network',
   ),
@@ -244,11 +226,9 @@ export const SHOWN = {
     'without a relay agent, only hosts of a served network or a named source may send to the rack’s own address',
   ),
   unserved: relays('RFC 3527 §3 and RFC 3011 §2: a selected network that is not served gets no address of another one'),
-  subnetSelection: relays(
-    'RFC 3011 §2: subnet selection tells the network before giaddr, and goes back in OFFER and ACK as it came',
-  ),
+  subnetSelection: relays('RFC 3011 §2: subnet selection names the network before giaddr, and OFFER and ACK repeat it'),
   withoutRelay: relays(
-    'RFC 3011 §2: who asks without a relay agent for a network of another wire gets it only where that names the asker',
+    'RFC 3011 §2: without a relay agent, a client gets a network of another wire only if that network lists it',
   ),
   ofItsWire: agents(
     'without a relay agent, a message is about the wire it comes from, or comes from a source the network names',
@@ -256,9 +236,9 @@ export const SHOWN = {
   override: relays(
     'RFC 5107 §4: the override is the server identifier of each reply, and names this server in a request',
   ),
-  overrideWrong: relays('RFC 5107 §4: an override of a wrong length is none'),
+  overrideWrong: relays('RFC 5107 §4: an override of a wrong length is ignored'),
   toRelay: relays(
-    'RFC 1542 §5.4: a reply to a relay goes to its giaddr and the server port, from the address it was asked at',
+    'RFC 1542 §5.4: a reply to a relay goes to its giaddr and the server port, from the address that received the request',
   ),
 } as const satisfies Readonly<Record<string, Proof>>;
 
@@ -280,6 +260,6 @@ export function rowsOf(rfc: number) {
 }
 
 /** Why a demand on clients has no test of this server. */
-export const A_CLIENTS = 'It is a client’s to do; this is a server.';
+export const A_CLIENTS = 'This is a duty of clients; Rackboot is a server.';
 /** Why a demand on relay agents has no test of this server. */
-export const A_RELAYS = 'It is a relay agent’s to do; this is a server.';
+export const A_RELAYS = 'This is a duty of relay agents; Rackboot is a server.';

@@ -53,7 +53,7 @@ function bend(bytes: Uint8Array, random: (below: number) => number): Uint8Array 
   return random(3) === 0 ? copyBytes(bent, 0, random(bent.length)) : copyBytes(bent);
 }
 
-describe('what a decoder returns', () => {
+describe('the result of a decoder', () => {
   const random = printedRandom('overwritten');
   for (const [name, { decode, samples }] of Object.entries(COMPARED)) {
     it(`outlives the bytes that ${name} was given`, () => {

@@ -299,7 +299,7 @@ async function loggedReasons(rack: WireRack): Promise<readonly unknown[]> {
 }
 
 for (const [reason, { options, provoke, quiet = false }] of CASES) {
-  test(`${reason}: a datagram brings it, the metrics count it, the log tells it`, async () => {
+  test(`${reason}: a datagram causes it, the metrics count it, the log reports it`, async () => {
     const rack = await WireRack.start(options);
     assert.equal(rack.refused(reason), 0);
     await provoke(rack);
@@ -326,7 +326,7 @@ test('every name of a refusal is provoked above', () => {
   );
 });
 
-test('a thousand datagrams of one kind are counted each, and told in few lines that say for how many they stand', async () => {
+test('a thousand datagrams of one kind are each counted, and logged in a few lines that say how many they stand for', async () => {
   const rack = await WireRack.start();
   for (let index = 0; index < 1000; index += 1) {
     rack.say({
@@ -390,7 +390,7 @@ test('a refusal for want of the disk names the relay too', async () => {
   assert.deepEqual([told?.relay, told?.wanted], ['10.30.0.1', '10.30.0.1']);
 });
 
-test('what no client sent is told with the address it came from', async () => {
+test('a datagram that no client sent is reported with its source address', async () => {
   const rack = await WireRack.start();
   rack.network.from = ip('10.20.0.9');
   const sent = [datagramOf({ ...discover, op: 2 }), new Uint8Array(3)];
@@ -408,7 +408,7 @@ const REMEDIED: readonly DhcpRefusal[] = [
   ...(['interface-unserved', 'no-dynamic-range', 'address-excluded', 'bootp-unsupported'] as const),
   ...(['hardware-unsupported', 'not-the-holder', 'no-server-address'] as const),
 ];
-test('what a person can change, a refusal names the remedy for', () => {
+test('a refusal that the operator can avoid names the remedy', () => {
   for (const reason of REMEDIED) assert.match(DHCP_REFUSALS[reason], /[;:] \w.+\.$/, reason);
   for (const reason of ['address-reserved', 'address-leased', 'address-excluded'] as const)
     assert.match(IMPORT_REFUSALS[reason], /; \w.+\.$/, reason);

@@ -17,7 +17,7 @@ const stranger = (index: number): MacAddress => mac(0x525400aa0000 + index);
 const small = (): ReturnType<typeof config> =>
   config(subnet({ dynamic: { low: ip('10.20.0.100'), high: ip('10.20.0.103') } }));
 
-test('§1.6: what a client holds is on the disk as it holds it, and is its own after a restart', async () => {
+test('§1.6: the disk has a client’s lease as granted, and the client keeps it after a restart', async () => {
   const before = await WireRack.start();
   before.lease(MAC_A, { requested: ip('10.20.0.105'), options: [[61, [1, 2, 3]]] });
   assert.deepEqual([...before.journal.durable.values()], before.table.all());
@@ -28,7 +28,7 @@ test('§1.6: what a client holds is on the disk as it holds it, and is its own a
   assert.equal(given(after.ask({ type: 'request', requested: ip('10.20.0.105') })), '10.20.0.105', 'INIT-REBOOT');
 });
 
-test('§3.1 step 2: an address that was offered is offered to nobody else until its client had time to ask', async () => {
+test('§3.1 step 2: an offered address is offered to no other client until its client had time to request it', async () => {
   const rack = await WireRack.start({ config: small() });
   const first = rack.ask({ type: 'discover', mac: MAC_A, requested: ip('10.20.0.101') });
   assert.equal(given(first), '10.20.0.101');
@@ -39,14 +39,14 @@ test('§3.1 step 2: an address that was offered is offered to nobody else until 
   assert.equal(rack.ask({ type: 'request', requested: ip('10.20.0.101'), server: RACK })?.type, 'ACK');
 });
 
-test('§3.1 step 4: an offer that nobody takes up is free again after a while', async () => {
+test('§3.1 step 4: an offer that is not taken up is free again after a while', async () => {
   const rack = await WireRack.start({ config: small() });
   assert.equal(given(rack.ask({ type: 'discover', mac: MAC_A, requested: ip('10.20.0.101') })), '10.20.0.101');
   rack.clock.advance(60_000);
   assert.equal(given(rack.ask({ type: 'discover', mac: MAC_B, requested: ip('10.20.0.101') })), '10.20.0.101');
 });
 
-test('§3.1 step 4: the ACK says what the OFFER said, to every kind of client', async () => {
+test('§3.1 step 4: the ACK agrees with the OFFER, for every kind of client', async () => {
   const kinds: readonly Words[] = [
     {},
     { options: [[55, [1, 3, 6, 15, 28, 42]]] },
@@ -80,7 +80,7 @@ test('§3.1 step 4: the ACK says what the OFFER said, to every kind of client', 
   }
 });
 
-test('§3.1 step 4: no address is looked for on the wire when it is asked for, only before it is offered', async () => {
+test('§3.1 step 4: an address is probed before it is offered, not when it is requested', async () => {
   const probed: Ipv4[] = [];
   const rack = await WireRack.start({
     findConflict: async (address) => {
@@ -99,7 +99,7 @@ test('§3.1 step 4: no address is looked for on the wire when it is asked for, o
   assert.equal(probed.length, before);
 });
 
-test('§3.1 step 4: a server that was not chosen is silent, and the address that it offered stays free', async () => {
+test('§3.1 step 4: a server that is not chosen is silent, and its offered address stays free', async () => {
   const rack = await WireRack.start({ config: small() });
   const offer = rack.ask({ type: 'discover', mac: MAC_A, requested: ip('10.20.0.101') });
   assert.equal(rack.ask({ type: 'request', requested: offer?.yiaddr ?? ANY, server: OTHER_SERVER }), undefined);
@@ -107,7 +107,7 @@ test('§3.1 step 4: a server that was not chosen is silent, and the address that
   assert.equal(rack.table.size, 0);
 });
 
-test('§4.3.2: what cannot be had is denied, and nothing that can be had', async () => {
+test('§4.3.2: an address that the client cannot have is denied, and no other is', async () => {
   const rack = await WireRack.start({ config: small(), machines: [machine(MAC_C, '10.20.0.30')] });
   rack.lease(MAC_B, { requested: ip('10.20.0.102') });
   rack.ask({ type: 'discover', mac: MAC_C, requested: ip('10.20.0.103') });
@@ -191,7 +191,7 @@ test('§4.3.2, REBINDING: a ciaddr that is not the client’s is not extended', 
   assert.equal(rack.table.find(ip('10.20.0.105'))?.mac, MAC_B);
 });
 
-test('§4.3.3: an address that was declined goes to nobody for a while, and a person is told', async () => {
+test('§4.3.3: a declined address goes to no client for a while, and an event reports it', async () => {
   const rack = await WireRack.start({ config: small() });
   const ack = rack.lease(MAC_A, { requested: ip('10.20.0.101') });
   rack.say({ type: 'decline', requested: ack?.yiaddr ?? ANY, server: RACK });
@@ -204,7 +204,7 @@ test('§4.3.3: an address that was declined goes to nobody for a while, and a pe
   assert.equal(rack.ask({ type: 'request', requested: ip('10.20.0.101'), server: RACK })?.type, 'NAK');
 });
 
-test('§4.3.3: an address that is declined when it was only offered goes to nobody for a while, either', async () => {
+test('§4.3.3: a declined address that was only offered goes to no client for a while, either', async () => {
   const rack = await WireRack.start({ config: small() });
   const offer = rack.ask({ type: 'discover', requested: ip('10.20.0.101') });
   assert.equal(given(offer), '10.20.0.101');
@@ -218,7 +218,7 @@ test('§4.3.3: an address that is declined when it was only offered goes to nobo
   assert.equal(rack.journal.durable.get(ip('10.20.0.101'))?.state, 'declined', 'also after a restart');
 });
 
-test('§4.3.4: an address that was released is free, and remembered for its client', async () => {
+test('§4.3.4: a released address is free, and remembered for its client', async () => {
   const rack = await WireRack.start({ config: small() });
   rack.lease(MAC_A, { requested: ip('10.20.0.101') });
   assert.deepEqual(rack.say({ type: 'release', ciaddr: ip('10.20.0.101'), server: RACK }, '10.20.0.1'), []);
@@ -227,7 +227,7 @@ test('§4.3.4: an address that was released is free, and remembered for its clie
   assert.equal(given(rack.lease(MAC_B, { requested: ip('10.20.0.101') })), '10.20.0.101', 'another may ask for it');
 });
 
-test('§4.3.4: nobody releases or declines what is another’s', async () => {
+test('§4.3.4: no client releases or declines an address of another', async () => {
   const rack = await WireRack.start();
   rack.lease(MAC_A, { requested: ip('10.20.0.105') });
   rack.say({ type: 'release', mac: MAC_B, ciaddr: ip('10.20.0.105'), server: RACK });
@@ -236,7 +236,7 @@ test('§4.3.4: nobody releases or declines what is another’s', async () => {
   assert.equal(rack.table.find(ip('10.20.0.105'))?.state, 'bound');
 });
 
-test('§4.3.5: an INFORM gets settings without address, lease time or record, whoever has the address', async () => {
+test('§4.3.5: an INFORM gets settings without address, lease time or record, even if another client has the address', async () => {
   const rack = await WireRack.start();
   rack.lease(MAC_B, { requested: ip('10.20.0.105') });
   const before = rack.table.all();
@@ -249,7 +249,7 @@ test('§4.3.5: an INFORM gets settings without address, lease time or record, wh
   assert.deepEqual(rack.table.all(), before);
 });
 
-test('§3.4: an INFORM for an address of another network is refused, so nobody far away is sent an answer', async () => {
+test('§3.4: an INFORM for an address of another network is refused, so no remote host gets an answer', async () => {
   const rack = await WireRack.start();
   for (const socket of ['eth1', '10.20.0.1']) {
     assert.deepEqual(rack.say({ type: 'inform', ciaddr: ip('192.0.2.9') }, socket), []);
@@ -257,7 +257,7 @@ test('§3.4: an INFORM for an address of another network is refused, so nobody f
   assert.equal(rack.refused('wrong-network') + rack.refused('network-unknown'), 2);
 });
 
-test('§4.3.5: an INFORM with an address that no client can have is refused, so no wire and not the rack itself is answered', async () => {
+test('§4.3.5: an INFORM with an address that no client can have is refused, so no answer goes to a whole wire or to the rack itself', async () => {
   const rack = await WireRack.start();
   const impossible = ['10.20.0.0', '10.20.0.255', '10.20.0.1'];
   for (const address of impossible) {
@@ -268,7 +268,7 @@ test('§4.3.5: an INFORM with an address that no client can have is refused, so 
   assert.equal(rack.refused('client-address-impossible'), 2 * impossible.length);
 });
 
-test('§4.2: a hardware address that is no single host’s is refused, also where identifiers tell clients apart', async () => {
+test('§4.2: a hardware address that belongs to no single host is refused, even where identifiers distinguish clients', async () => {
   const identifier: WireOption = [61, [...Buffer.from('printer')]];
   for (const identity of ['mac', 'client-id'] as const) {
     for (const mac of ['00:00:00:00:00:00', '01:80:c2:00:00:00', '33:33:00:00:00:01', 'ff:ff:ff:ff:ff:ff'].map(hw)) {
@@ -288,7 +288,7 @@ test('§4.2: a hardware address that is no single host’s is refused, also wher
   }
 });
 
-test('§4.2: a client is its hardware address, whatever identifier it sends', async () => {
+test('§4.2: a client is identified by its hardware address, with any identifier', async () => {
   const rack = await WireRack.start();
   const first = rack.lease(MAC_A);
   for (const identifier of [
@@ -304,7 +304,7 @@ test('§4.2: a client is its hardware address, whatever identifier it sends', as
   assert.notEqual(given(other), given(first));
 });
 
-test('§4.3.1: a parameter that is asked for twice comes once, and one that is not there does not come', async () => {
+test('§4.3.1: a parameter requested twice comes once, and an unconfigured one does not come', async () => {
   const rack = await WireRack.start({ config: config(subnet({ router: undefined, ntpServers: [] })) });
   const offer = rack.ask({ type: 'discover', options: [[55, [6, 6, 1, 15, 6, 42, 3, 200, 19, 23, 53, 54]]] });
   const codes = offer?.pieces.map(({ code }) => code) ?? [];
@@ -312,7 +312,7 @@ test('§4.3.1: a parameter that is asked for twice comes once, and one that is n
   for (const absent of [3, 42, 200, 19, 23]) assert.equal(codes.includes(absent), false, `option ${absent}`);
 });
 
-test('§4.3.1: the address comes from the network that giaddr names, or of the interface', async () => {
+test('§4.3.1: the address comes from the network of giaddr, or of the interface', async () => {
   const rack = await WireRack.start({ config: config(subnet(), relayedSubnet()) });
   assert.match(given(rack.ask({ type: 'discover' })), /^10\.20\.0\.10\d$/);
   assert.match(given(rack.ask({ type: 'discover', giaddr: RELAY }, '10.20.0.1')), /^10\.30\.0\.10\d$/);
@@ -320,7 +320,7 @@ test('§4.3.1: the address comes from the network that giaddr names, or of the i
   assert.equal(rack.refused('network-unknown'), 1);
 });
 
-test('§4.3.1: no address left is told to a person', async () => {
+test('§4.3.1: an event reports that no address is left', async () => {
   const rack = await WireRack.start({ config: small() });
   for (let index = 0; index < 4; index += 1) assert.equal(rack.lease(stranger(index))?.type, 'ACK');
   assert.equal(rack.ask({ type: 'discover', mac: stranger(9) }), undefined);
@@ -329,7 +329,7 @@ test('§4.3.1: no address left is told to a person', async () => {
   assert.equal(told.length, 1);
 });
 
-test('§2.2: the address whose lease ended longest ago is the first to go to another client', async () => {
+test('§2.2: the address whose lease ended longest ago goes to another client first', async () => {
   const rack = await WireRack.start({ config: small() });
   const first = given(rack.lease(stranger(0)));
   rack.clock.advance(10_000);
@@ -338,7 +338,7 @@ test('§2.2: the address whose lease ended longest ago is the first to go to ano
   assert.equal(given(rack.ask({ type: 'discover', mac: hw('52:54:00:00:00:0e') })), first);
 });
 
-test('§2.2: an address whose lease has ended is looked for on the wire before it goes to another client', async () => {
+test('§2.2: an address whose lease has ended is probed before it goes to another client', async () => {
   const probed: Ipv4[] = [];
   const rack = await WireRack.start({
     findConflict: async (address) => {
@@ -375,7 +375,7 @@ test('RFC 1542 §3.4 and RFC 951: a BOOTP request gets no answer and a named ref
   assert.deepEqual([kind, mac, reason], ['dhcp.refused', hw('52:54:00:00:00:01'), 'bootp-unsupported']);
 });
 
-test('§4.3: what servers send, and types nobody knows, are not answered', async () => {
+test('§4.3: messages of servers, and messages of unknown types, get no answer', async () => {
   const rack = await WireRack.start();
   assert.deepEqual(rack.say({ op: 2, type: 'offer' }), []);
   assert.deepEqual(rack.say({ op: 2, type: 'discover' }), []);

@@ -87,7 +87,7 @@ test('table 3: the fields of a reply are those of its request, or zero', async (
   }
 });
 
-test('table 3: no reply carries what belongs to requests, and a NAK nothing but why', async () => {
+test('table 3: no reply carries options of requests, and a NAK carries only its reason', async () => {
   for (const [name, reply, words] of await everyReply()) {
     for (const code of [50, 55, 57]) assert.equal(reply.options.has(code), false, `${name}: option ${code}`);
     assert.equal(reply.options.get(54)?.length, 4, name);
@@ -102,7 +102,7 @@ test('table 3: no reply carries what belongs to requests, and a NAK nothing but 
   }
 });
 
-test('table 3: a NAK puts no option into file or sname, however little room it has', async () => {
+test('table 3: a NAK puts no option into file or sname, even if it has little room', async () => {
   const rack = await WireRack.start();
   const options: readonly WireOption[] = [
     [61, new Array<number>(240).fill(9)],
@@ -114,7 +114,7 @@ test('table 3: a NAK puts no option into file or sname, however little room it h
   assert.equal(rack.events.at(-1)?.omitted, '56');
 });
 
-test('§2: of the flags only the first bit is looked at', async () => {
+test('§2: only the first bit of the flags is read', async () => {
   const rack = await WireRack.start();
   for (const [flags, kind] of [
     [0x0000, 'hardware'],
@@ -128,7 +128,7 @@ test('§2: of the flags only the first bit is looked at', async () => {
   }
 });
 
-test('§2: the message a client must take is 576 bytes of IP, and a reply is no longer unless the client says so', async () => {
+test('§2: a client must accept 576 bytes of IP, and a reply is no longer unless the client allows it', async () => {
   const plenty = config(
     subnet({
       dnsServers: Array.from({ length: 60 }, (_, index) => ip(`192.0.2.${index + 1}`)),
@@ -152,7 +152,7 @@ test('§2: the message a client must take is 576 bytes of IP, and a reply is no 
   }
 });
 
-test('§4.1: options that go on into sname and file are announced by option 52, whole in their place', async () => {
+test('§4.1: option 52 announces options in sname and file, where each lies whole', async () => {
   const plenty = config(
     subnet({
       dnsServers: Array.from({ length: 60 }, (_, index) => ip(`192.0.2.${index + 1}`)),
@@ -225,7 +225,7 @@ test('§4.1: options of a request are read from the option field, then from file
   assert.notEqual(formatIpv4(unannounced?.yiaddr ?? ANY), '10.20.0.103', 'without option 52 the field is a file name');
 });
 
-test('§4.1: a request that is padded, or ends without END, is understood', async () => {
+test('§4.1: a padded request, or one without END, is understood', async () => {
   const rack = await WireRack.start();
   const padded = rack.ask({
     options: [
@@ -241,7 +241,7 @@ test('§4.1: a request that is padded, or ends without END, is understood', asyn
   assert.equal(endless?.type, 'OFFER');
 });
 
-test('§4.1: where a reply goes, by giaddr, ciaddr, broadcast flag and kind', async () => {
+test('§4.1: giaddr, ciaddr, broadcast flag and kind decide where a reply goes', async () => {
   const wrong = ip('10.99.0.5');
   const mine = ip('10.20.0.105');
   const far = ip('10.30.0.105');
@@ -274,7 +274,7 @@ test('§4.1: where a reply goes, by giaddr, ciaddr, broadcast flag and kind', as
   }
 });
 
-test('§4.1: an address of elsewhere in ciaddr is sent no answer in proxy mode either, at neither of its ports', async () => {
+test('§4.1: a foreign address in ciaddr gets no answer in proxy mode either, at neither port', async () => {
   const rack = await WireRack.start({ config: config(subnet({ proxy: true, dynamic: undefined, static: undefined })) });
   const boots: Words = { ciaddr: ip('192.0.2.9'), options: [[60, Buffer.from('PXEClient:Arch:00007:UNDI:003016')]] };
   assert.notEqual(rack.ask({ ...boots, type: 'discover' })?.to.kind, 'unicast');
@@ -294,7 +294,7 @@ test('§4.3.2: a NAK through a relay asks the relay to broadcast it', async () =
   assert.deepEqual([through?.type, through?.flags], ['NAK', 0x8000]);
 });
 
-test('§4.1: any address of the rack names it in a message, another server’s does not', async () => {
+test('§4.1: a message may name the rack by any of its addresses, not by another server’s', async () => {
   const second = subnet({
     ...relayedSubnet(),
     name: 'second',
@@ -336,7 +336,7 @@ test('§4.1: the server identifier is an address of the rack that the client can
   assert.equal(formatIpv4(serverOf(offer ?? assert.fail('no offer'))), '10.20.0.1', 'the address the relay talks to');
 });
 
-test('§2: siaddr names the boot server to those that boot, and nobody to others', async () => {
+test('§2: siaddr names the boot server for booting clients, and is zero for others', async () => {
   const rack = await WireRack.start();
   const boots = rack.ask({ type: 'discover', options: [[60, Buffer.from('PXEClient:Arch:00000')]] });
   assert.deepEqual([boots?.siaddr, boots?.file], [RACK, 'bios.bin']);
@@ -344,7 +344,7 @@ test('§2: siaddr names the boot server to those that boot, and nobody to others
   assert.deepEqual([plain?.siaddr, plain?.file, plain?.sname], [ANY, '', '']);
 });
 
-test('§3.3: times are seconds in 32 bits, and a lease for ever is not given', async () => {
+test('§3.3: times are seconds in 32 bits, and no lease is endless', async () => {
   const rack = await WireRack.start();
   for (const wish of [
     [255, 255, 255, 255],
@@ -360,7 +360,7 @@ test('§3.3: times are seconds in 32 bits, and a lease for ever is not given', a
   }
 });
 
-test('§4.4.5: T1 is earlier than T2, and T2 than the end of the lease, for each lease that is given', async () => {
+test('§4.4.5: T1 is before T2, and T2 before the end, for every lease', async () => {
   const machines = [machine(MAC_B, '10.20.0.30')];
   for (const leaseTime of [60, 600, 3600, 86_400, 31_536_000]) {
     const rack = await WireRack.start({

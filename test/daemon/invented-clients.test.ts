@@ -106,7 +106,7 @@ for (const [what, network, send] of FLOODS) {
       ['a machine of the region', MAC_A, [machine(MAC_A, '10.20.0.10')]],
       ['a new card of a machine of the region', NEW_CARD, [machine(MAC_A, '10.20.0.10', { uuid: UUID })]],
     ] as const)
-      it(`leave what ${who} showed`, async () => {
+      it(`leave the record of ${who} unchanged`, async () => {
         const rig = await start(network);
         rig.setMachines(...machines);
         rig.discover(client, UUID);

@@ -1,4 +1,4 @@
-// docs/bounds.md, made from the rows of the bounds and from the values of the code: who can fill what, and what the others notice.
+// docs/bounds.md, made from the rows of the bounds and from the values of the code: who can fill each bound, and what others notice.
 
 import { join } from 'node:path';
 import { findConstant, valueText } from '../hostile/bound-scan.ts';
@@ -15,23 +15,23 @@ const INTRODUCTION = `# Bounds
 Everything that a client can hold or fill has a bound: connections, transfers, waiting questions, offers, sessions, streams, queues, and every
 table whose keys strangers choose. This document lists them by door. For each bound it says
 
-- **who can fill it**: the weakest attacker who can do it, or who does it by accident;
-- **what others notice** while it is full: everybody who did not fill it;
+- **who can fill it**: the weakest attacker that can do so, or a client that does so by accident;
+- **what others notice** while it is full: the clients that did not fill it;
 - **how it empties** again;
-- **share**: what one client, address or network may have of it. Where it says *none*, one client alone can fill it;
-- **shown by**: the test, below \`test/\`, that fails without the bound: \`npm run test:long\` makes one bound after the other a thousand times what it
-  is, and runs it. A dash: there is no test of its own.
+- **share**: how much of it one client, address or network may have. *None* means that one client can fill it alone;
+- **shown by**: the test, below \`test/\`, that fails without the bound. \`npm run test:long\` raises one bound after the other a thousandfold, and runs
+  its test. A dash means that it has no test of its own.
 
-The first three lists say where others notice anything: [refused](#where-others-are-refused), [waiting](#where-others-wait),
-[told less](#where-less-is-told). In every other bound they notice nothing. [Security](security.md) says what an operator can do.
+The first three lists name the bounds that others notice: they are [refused](#where-others-are-refused), they [wait](#where-others-wait), or they
+[learn less](#where-less-is-told). They notice no other bound. [Security](security.md) says what an operator can do.
 
-Rates are bounds, too: \`5/s, 250 at once\` lets 250 pass together and five a second in the long run. Most bounds of events only thin out what
-is told; the counters of the metrics count everything.
+Rates are bounds, too: \`5/s, 250 at once\` lets 250 pass together and five a second in the long run. Most bounds of events only thin out the
+reports; the counters of the metrics count everything.
 
-Limits of a single value (the length of a text, the size of one message, a time) are not listed: nobody else is affected when one is reached.
-Bounds that a site sets are told with their keys, in \`config/rackboot.yaml\`: \`region.new_machines_max\` (machines that are New and that nobody touched; it has a
-row, as a constant has) and \`dhcp.new_clients_per_second\`.
-The code is the source of the values: this document is made from it by \`npm run docs\`. A test refuses a constant that is called as a bound is
+Limits of a single value (the length of a text, the size of one message, a time) are not listed, because reaching one affects no other client.
+\`config/rackboot.yaml\` explains the bounds that a site sets: \`region.new_machines_max\` (New machines that no user touched; it has a row, like a
+constant) and \`dhcp.new_clients_per_second\`.
+The code is the source of the values: this document is made from it by \`npm run docs\`. A test refuses a constant with the name of a bound
 (\`…_MAX\`, \`…_LIMIT\`, \`…_CAPACITY\`), or a rate, without a row.
 `;
 
@@ -51,21 +51,21 @@ function rowText({ at, what, whoCanFill, whatOthersNotice, howItEmpties, share, 
 const HARMS: Readonly<Record<Harm['kind'], readonly [title: string, text: string]>> = {
   refused: [
     'Where others are refused',
-    'While somebody keeps one of these full, somebody else does not get what they ask for, or has less room. No bound can meet that: what\n' +
-      'stops it is in the last column, and usually is a switch or a router.',
+    'While an attacker keeps one of these full, some other client is refused, or has less room. No bound can prevent that: the last column\n' +
+      'names what stops it, usually a switch or a router.',
   ],
   waits: [
     'Where others wait',
-    'While somebody keeps one of these full, somebody else waits, or asks again and is served.',
+    'While an attacker keeps one of these full, some other client waits, or asks again and is served.',
   ],
   told: [
     'Where less is told',
-    'While somebody keeps one of these full, logs, pages and commands tell less than happens, or machines are recognised by less. Everybody ' +
-      'is served.',
+    'While an attacker keeps one of these full, logs, pages and commands leave events out, or machines are recognised by fewer facts. Every ' +
+      'client is served.',
   ],
 };
 
-/** Every row in which others notice something so bad, by door. */
+/** Every row with this kind of harm, by door. */
 function harmSection(kind: Harm['kind']): string {
   const [title, text] = HARMS[kind];
   const stops = kind === 'refused' ? [' what stops it |', ' --- |'] : ['', ''];

@@ -91,7 +91,7 @@ test('a command that does not exist is found: misspelt, with a flag too many, wi
   ]);
 });
 
-test('what is not run is shown somewhere, and what covers it is there', () => {
+test('every NOT_RUN row matches a command of the documents, and its cover exists', () => {
   const commands = shown.filter(({ isWhole }) => isWhole).map(({ command }) => command);
   for (const { pattern, coveredBy } of NOT_RUN) {
     assert.ok(

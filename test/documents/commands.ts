@@ -110,7 +110,7 @@ export const NOT_RUN: readonly NotRun[] = [
   {
     pattern: /^sudo -u rackboot /,
     why: 'it needs the user of the service',
-    coveredBy: cover('documents/going-back.test.ts', 'the copy that an update left is put back'),
+    coveredBy: cover('documents/going-back.test.ts', 'restoring the copy of an update drops'),
   },
   {
     pattern: /^echo net\.ipv4\.ip_forward/,
@@ -121,12 +121,12 @@ export const NOT_RUN: readonly NotRun[] = [
   {
     pattern: /^sudo rackboot init --force$/,
     why: 'it begins with an empty store, and the laboratory has one',
-    coveredBy: cover('e2e/init.test.ts', 'a file that is there is replaced only with --force'),
+    coveredBy: cover('e2e/init.test.ts', 'an existing file is replaced only with --force'),
   },
   {
     pattern: /^sudo rackboot init --yes .* && /,
     why: PACKAGES,
-    coveredBy: cover('e2e/init.test.ts', 'with --yes it proposes for the one interface'),
+    coveredBy: cover('e2e/init.test.ts', 'with --yes it proposes a network for the only interface'),
   },
   {
     pattern: /^sudo rackboot images build\b/,
@@ -146,7 +146,7 @@ export const NOT_RUN: readonly NotRun[] = [
   {
     pattern: /^sudo rackboot createadmin --username admin && /,
     why: 'it asks a person, and stays in the foreground',
-    coveredBy: cover('e2e/commands.test.ts', 'createadmin takes its password from where nobody sees it'),
+    coveredBy: cover('e2e/commands.test.ts', 'createadmin reads its password where no other user sees it'),
   },
   {
     pattern: /^sudo rackboot power set \S+ ipmi /,

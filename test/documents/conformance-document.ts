@@ -1,4 +1,4 @@
-// docs/dhcp-conformance.md, made from the table of demands: what the RFCs of DHCP demand of a server, and how this one stands to it.
+// docs/dhcp-conformance.md, made from the table of demands: what the RFCs of DHCP demand of a server, and whether this one complies.
 
 import { join } from 'node:path';
 import { DHCP_MUSTS, type Must, type Standing } from '../conformance/dhcp-musts.ts';
@@ -58,11 +58,12 @@ export function renderConformanceDocument(): string {
       ['| section | level | demand | shown by, or why not |', '| --- | --- | --- | --- |', ...rows].join('\n'),
     ].join('\n\n');
   });
-  const introduction = `# DHCP: what the RFCs demand, and what shows it
+  const introduction = `# DHCP: demands of the RFCs, and their tests
 
-Each demand is put in our own words. ${count('met')} are met and name their tests, ${count('departs')} are departed from for a reason and name the tests that
-show what is done instead, ${count('not-ours')} concern clients or relay agents. A row whose test does not exist fails the suite
-(\`test/conformance/dhcp-musts.test.ts\`). Each of the ${count('met') + count('departs')} with tests is broken once, in a copy
-of the program, to see one of its tests fail (\`test/long/musts.test.ts\`, before a release). This document is made from \`test/conformance/dhcp-musts.ts\` by \`npm run docs\`.`;
+Each demand is in our own words. Rackboot meets ${count('met')} of them and names their tests. It departs from ${count('departs')} for a reason, and names the
+tests that show its behaviour. ${count('not-ours')} concern clients or relay agents. A row whose test does not exist fails the suite
+(\`test/conformance/dhcp-musts.test.ts\`). For each of the ${count('met') + count('departs')} rows with tests, \`test/long/musts.test.ts\` breaks the
+behaviour in a copy of the program, and sees one of the tests fail (before a release). This document is made from
+\`test/conformance/dhcp-musts.ts\` by \`npm run docs\`.`;
   return `${[introduction, ...sections].join('\n\n')}\n`;
 }

@@ -5,6 +5,6 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { CONFORMANCE_DOCUMENT, renderConformanceDocument } from './conformance-document.ts';
 
-test('docs/dhcp-conformance.md is what the table says; npm run docs writes it anew', () => {
+test('docs/dhcp-conformance.md is up to date; npm run docs writes it', () => {
   assert.equal(readFileSync(CONFORMANCE_DOCUMENT, 'utf8'), renderConformanceDocument(), 'run npm run docs');
 });

@@ -17,7 +17,7 @@ function table(headings: readonly string[], rows: readonly (readonly string[])[]
 export function renderDhcpOptionsDocument(): string {
   return `# DHCP options by configuration
 
-Made from \`src/dhcp/wire/option-table.ts\` by \`npm run docs\`. An option stands in one of four places, the narrower counts first:
+This document is made from \`src/dhcp/wire/option-table.ts\` by \`npm run docs\`. You can set an option in four places; the narrowest wins:
 
 \`\`\`yaml
 dhcp:
@@ -37,36 +37,36 @@ cluster_interfaces:
           - { code: 224, type: text, value: for this one, force: true }
 \`\`\`
 
-## How an option is given
+## Which clients get an option
 
-- To a client that asks for it (its parameter request list), to every client with \`force: true\`, and to a client that sends no such
-  list at all.
-- \`when\` names one or more of \`hostname\` and \`mac\` (as classes do), \`vendor_class\`, \`user_class\`, \`architecture\` (a number of option
-  93, or a list) and \`circuit_id\` (what the relay says of the port; text, or \`0x…\` for bytes). All that are named must hold. A \`*\` at the end of a text stands for anything.
-  Of the entries of one code at one place the first that fits is used.
-- \`router_ip\`, \`dns_servers\`, \`ntp_servers\` and \`domain\` of a cluster interface count before a global option of the same meaning, and after
-  an option of that cluster interface or of a class. The name and the domain of a machine of the region count before all but its host entry.
-- What a machine boots (43, 60, 66, 67, 210) is the boot plan's; only an entry with \`when\` or \`force\`, or of a class, takes its place, and \`siaddr\` and
+- An option is sent to a client that asks for it (its parameter request list), to a client that sends no such list, and, with \`force: true\`,
+  to every client.
+- \`when\` names one or more of \`hostname\` and \`mac\` (as in classes), \`vendor_class\`, \`user_class\`, \`architecture\` (a number of option
+  93, or a list) and \`circuit_id\` (the relay agent's name of the port; text, or \`0x…\` for bytes). All parts must match. A \`*\` at the end of a text
+  stands for anything. Of several entries for one code in one place, the first match is used.
+- \`router_ip\`, \`dns_servers\`, \`ntp_servers\` and \`domain\` of a cluster interface win over a global option of the same meaning; an option of that
+  cluster interface or of a class wins over them. The name and domain of a machine of the region win over everything but its host entry.
+- The boot plan sets the options for booting (43, 60, 66, 67, 210). Only an entry with \`when\` or \`force\`, or of a class, replaces them, and \`siaddr\` and
   \`file\` follow it. Option 60 of UEFI HTTP boot stays \`HTTPClient\`, and firmware that needs an option 43 of its own
   keeps that (\`docs/firmware.md\`).
-- A client that asks for 121 looks at no router (RFC 3442): it is sent none, and routes without a default route get \`router_ip\` as one.
-- A value over 255 bytes is divided (RFC 3396). What does not fit the client's largest message moves to \`sname\` and \`file\`; what fits
-  nowhere is left out, and the event names it (\`omitted\`).
+- A client that asks for 121 ignores routers (RFC 3442): the rack sends it none, and adds \`router_ip\` as default route to routes without one.
+- A value over 255 bytes is split (RFC 3396). Options that do not fit the client's largest message move to \`sname\` and \`file\`. Options that fit
+  nowhere are left out, and the event names them (\`omitted\`).
 
-## What boots a machine
+## Options for booting
 
-To a client that boots from the network these are sent whether it asks for them or not, and to no other; the rest of the list above
-does not change them.
+The rack sends these options to a client that boots from the network, even if it does not ask for them, and to no other client. The other
+rules above do not change them.
 
 | Code | Sent | Why not always |
 | --- | --- | --- |
 | 66, 67, with \`siaddr\` and \`file\` | to every client that has a loader | |
-| 60 | as \`HTTPClient\` to UEFI that boots by HTTP, as \`PXEClient\` to firmware with a quirk that needs it, and beside another DHCP server | UEFI (EDK2) takes an offer with \`PXEClient\` for one that wants a boot server discovery, and asks port 4011 before it loads anything; where this rack gives the addresses it is told the boot file at once, and nobody has to answer there. Firmware for HTTP boot looks at no offer without \`HTTPClient\`. |
-| 43 | to firmware with a quirk that needs it, and beside another DHCP server to all but HTTP boot | it says how to look for a boot server, and there is none to look for |
-| 210 | to BIOS machines that load \`lpxelinux.0\`, as the URL of this rack's boot files, where it listens by HTTP in their network; and to firmware that reads pxelinux configurations by itself, as the directory of its loader, where that is in one; not with the quirk \`plain-tftp\` | pxelinux without HTTP, GRUB and iPXE cannot follow a URL there or do not read it; without the option a loader goes on by TFTP where it came from, which is right for all of them |
-| 175 | to iPXE, as "wait for no proxy server" | it is iPXE's own |
+| 60 | as \`HTTPClient\` to UEFI that boots by HTTP, as \`PXEClient\` to firmware with a quirk that needs it, and in proxy mode | UEFI (EDK2) reads \`PXEClient\` in an offer as a request for boot server discovery, and asks port 4011 before it loads anything. Where this rack gives the addresses, the offer names the boot file at once, and port 4011 is not needed. Firmware for HTTP boot ignores an offer without \`HTTPClient\`. |
+| 43 | to firmware with a quirk that needs it, and in proxy mode to all but HTTP boot | it says how to find a boot server, and there is none to find |
+| 210 | to BIOS machines that load \`lpxelinux.0\`, as the URL of this rack's boot files, if it listens by HTTP in their network; and to firmware with a pxelinux configuration reader, as the directory of its loader, if that is in one; not with the quirk \`plain-tftp\` | pxelinux without HTTP, GRUB and iPXE cannot follow a URL there or do not read it; without the option a loader continues by TFTP from the same server, which is right for all of them |
+| 175 | to iPXE, as "do not wait for a proxy server" | it is iPXE's own |
 
-An option of the configuration sends each of them to others, too, as said above.
+An option of the configuration can also send each of them to other clients, as described above.
 
 ## Types
 
@@ -75,11 +75,11 @@ ${table(
   OPTION_TYPE_NAMES.map((name) => [`\`${name}\``, OPTION_TYPES[name]]),
 )}
 
-\`hex\` can stand for every option; any option without a name needs its \`type\`.
+\`hex\` is possible for every option; an option without a name needs a \`type\`.
 
 ## Names
 
-What is not legal by the RFC of its option is refused, also when it is given as \`hex\`. An empty cell means that every value of the type is legal.
+A value that the option's RFC forbids is refused, also as \`hex\`. If a cell is empty, every value of the type is legal.
 
 ${table(
   ['Code', 'Name', 'In a capture', 'Type', 'Legal', 'Source'],
@@ -95,7 +95,7 @@ ${table(
 
 ## Known without a name
 
-These are configured by code and type, as every other code is. \`rackboot decode\` and \`replay\` know them.
+Configure these by code and type, like every other code. \`rackboot decode\` and \`replay\` know them.
 
 ${table(
   ['Code', 'In a capture'],

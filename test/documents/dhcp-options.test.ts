@@ -7,7 +7,7 @@ import { parse } from 'yaml';
 import { parseConfig } from '../../src/config/load.ts';
 import { DHCP_OPTIONS_DOCUMENT, renderDhcpOptionsDocument } from './dhcp-options-document.ts';
 
-test('docs/dhcp-options.md is what the code says; npm run docs writes it anew', () => {
+test('docs/dhcp-options.md is up to date; npm run docs writes it', () => {
   assert.equal(readFileSync(DHCP_OPTIONS_DOCUMENT, 'utf8'), renderDhcpOptionsDocument(), 'run npm run docs');
 });
 

@@ -1,5 +1,5 @@
-// docs/events.md, made from the tables of the code and from the types of the fields: every event that is published, and every name
-// under which something is refused.
+// docs/events.md, made from the tables of the code and from the types of the fields: every published event, and every name of a
+// refusal.
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -44,7 +44,7 @@ function fieldsOf(body: string): readonly Field[] {
     .filter(({ name }) => name !== 'kind');
 }
 
-/** The fields of each kind that a room's `events.ts` declares, beside those that every event may have. */
+/** The fields of each kind that a room's `events.ts` declares, besides those that every event may have. */
 function fieldsByKind(source: string, kinds: readonly string[]): ReadonlyMap<string, readonly Field[]> {
   const found = new Map<string, readonly Field[]>();
   const named = new Map(
@@ -79,7 +79,7 @@ const SOURCES = [
 ];
 
 const ROOMS: Readonly<Record<string, string>> = {
-  boot: 'What machines boot, and why they do not',
+  boot: 'What machines boot, and why a boot fails',
   config: 'The configuration',
   daemon: 'The process',
   dhcp: 'DHCP',
@@ -97,15 +97,15 @@ const ROOMS: Readonly<Record<string, string>> = {
 
 const INTRODUCTION = `# Events
 
-Everything that a rack sees is an event with a name that stays: \`room.what-happened\`. It is one line of the log, a step in
-\`rackboot trace\`, an entry of the region's log and of a machine's page. This document is made from the code by \`npm run docs\`.
+Everything that a rack sees is an event with a stable name: \`room.what-happened\`. An event is one line of the log, a step in
+\`rackboot trace\`, and an entry of the region's log and of a machine's page. This document is made from the code by \`npm run docs\`.
 
 A line of the log is JSON, pretty on a terminal: \`time\`, \`level\` (20 debug, 30 info, 40 warning, 50 error), \`event\` (the name),
-\`msg\` (a few words), and the fields of the event. Any event may have \`mac\` and \`address\`, the machine that it concerns, and
-\`count\`: what a stranger can cause at will is published only now and then, and then stands for so many.
+\`msg\` (a few words), and the fields of the event. Any event may have \`mac\` and \`address\`, which name the machine, and
+\`count\`: events that unknown hosts can cause at will are published only now and then, and \`count\` says how many one stands for.
 
-What the log shows is set by \`log.level\`, for single rooms by \`log.levels\`, and for a while by \`rackboot log-level\`. The timeline takes
-every event of a machine whatever the log shows.
+\`log.level\` sets what the log shows, \`log.levels\` sets it for single rooms, and \`rackboot log-level\` for a while. The timeline has
+every event of a machine at any log level.
 
 ## One deployment, line by line
 
@@ -159,7 +159,7 @@ const named = (entries: Readonly<Record<string, string>>): string =>
     Object.entries(entries).map(([name, text]) => [`\`${name}\``, text]),
   );
 
-/** The fields that a kind has; those of a shape that is shared by a room are listed once, with the room. */
+/** The fields of a kind; a shape that a whole room shares is listed once, with the room. */
 function fieldText(fields: readonly Field[]): string {
   const texts = fields.map(({ name, type, meaning }) => `\`${name}\` (${type}${meaning === '' ? '' : `: ${meaning}`})`);
   return texts.length === 0 ? 'It has no fields of its own.' : `Fields: ${texts.join('; ')}`;
@@ -186,7 +186,7 @@ function roomText(room: string, fields: ReadonlyMap<string, readonly Field[]>): 
   );
   const rows = shared.map((field) => [`\`${field.name}\``, field.type, field.meaning]);
   const head = isShared
-    ? [`Events of this room have those of these fields that apply:\n\n${table(['field', 'type', 'meaning'], rows)}`]
+    ? [`An event of this room has the fields below that apply to it:\n\n${table(['field', 'type', 'meaning'], rows)}`]
     : [];
   return [`## ${ROOMS[room] ?? room}`, ...head, ...sections].join('\n\n');
 }
@@ -200,10 +200,10 @@ const OTHER_TABLES: readonly (readonly [string, string])[] = [
   ['Reasons of TFTP (`tftp.refused`)', named(TFTP_REFUSALS)],
   ['Reasons of HTTP (`http.refused`)', named(HTTP_REFUSALS)],
   [
-    'Reasons of files that are missing (`tftp.missing`, `http.missing`)',
+    'Reasons for missing files (`tftp.missing`, `http.missing`)',
     named({ ...ASSET_REFUSALS, 'not-in-tree': 'There is no such file in the boot tree.' }),
   ],
-  ['What a machine is told (`purpose`)', named(PURPOSE_SENTENCES)],
+  ['What the configuration tells a machine (`purpose`)', named(PURPOSE_SENTENCES)],
   [
     'Refusals of the API (header `X-Rackboot-Refusal`)',
     table(

@@ -25,7 +25,7 @@ test('every name in the code that looks like an event is in the table of kinds',
   assert.deepEqual(unknown, [], 'add it to the events.ts of its room');
 });
 
-test('a name that was released stays', () => {
+test('a released name stays', () => {
   const released: unknown = JSON.parse(readFileSync(join(ROOT, 'fixtures/events/released.json'), 'utf8'));
   assert.ok(Array.isArray(released) && released.length > 0);
   assert.deepEqual(
@@ -42,7 +42,7 @@ test('every kind has a message of a few words and an explanation in sentences', 
   }
 });
 
-test('docs/events.md is what the code says; npm run docs writes it anew', () => {
+test('docs/events.md is up to date; npm run docs writes it', () => {
   assert.ok(existsSync(EVENTS_DOCUMENT));
   assert.equal(readFileSync(EVENTS_DOCUMENT, 'utf8'), renderEventsDocument(), 'run npm run docs');
 });

@@ -1,4 +1,4 @@
-// docs/firmware.md, made from the tables of the code: what each firmware is given to load, and what some firmware needs otherwise.
+// docs/firmware.md, made from the tables of the code: the loader of each firmware, and what peculiar firmware needs.
 
 import { join } from 'node:path';
 import { bootsFromHttp, FIRMWARE_ARCHITECTURES } from '../../src/boot/architectures.ts';
@@ -16,18 +16,18 @@ const FIRMWARE = { bios: 'BIOS', uefi: 'UEFI' } as const;
 
 /** The document as text. */
 export function renderFirmwareDocument(): string {
-  return `# Firmware: who is given what to load
+  return `# Firmware: which machine loads what
 
 This document is made from the code by \`npm run docs\`.
 
-What a machine loads first follows from what its firmware says of itself in DHCP, each time anew; no file name is stored with it. \`rackboot why
+Rackboot chooses the first file of a machine from what its firmware sends by DHCP, at each boot; it stores no file name with the machine. \`rackboot why
 MACHINE\` shows the choice and its reason.
 
-1. iPXE (user class \`iPXE\`, or option 175) is told its script, \`ipxe.cfg\`, and never a loader again.
-2. Otherwise the number of its architecture (option 93; of a list the one that option 60 names, else the first that has a loader; without one the number in option 60) decides.
-   \`HTTPClient\` in option 60 makes it a URL, and goes back in the reply.
-3. \`boot.loaders\` names another file, or one for a number that is not in this table: \`{ 27: bootriscv64.efi, 14: ppc64el/pxelinux.0 }\`. Firmware that
-   reads pxelinux configurations by itself is told the directory of what it is named as its prefix (option 210), and finds \`pxelinux.cfg\` there.
+1. iPXE (user class \`iPXE\`, or option 175) gets its script, \`ipxe.cfg\`, and never another loader.
+2. Otherwise the number of its architecture decides: from option 93, or without one from option 60. Of a list in option 93, the number that option 60
+   names counts, otherwise the first with a loader. With \`HTTPClient\` in option 60 the file becomes a URL, and the reply repeats \`HTTPClient\`.
+3. \`boot.loaders\` names another file, or one for a number that is not in this table: \`{ 27: bootriscv64.efi, 14: ppc64el/pxelinux.0 }\`. If the firmware
+   itself reads pxelinux configurations, it also gets the directory of that file as its prefix (option 210), and finds \`pxelinux.cfg\` there.
 
 ${table(
   ['option 93', 'firmware', 'boots from', 'loader', 'what does not work'],
@@ -42,24 +42,24 @@ ${table(
 
 ## Beside another DHCP server
 
-On a network with \`mode: proxy\` another DHCP server gives the addresses, and the rack answers only machines that boot from the network: with what to
-load, and without an address. It says nothing to anybody else, and never that an address is wrong. It needs UDP ports 67 and 4011, so the other server
-is on another host. Nothing has to be changed there; options 66 and 67 must not be set on it, for some firmware prefers them.
+On a network with \`mode: proxy\` another DHCP server gives the addresses. The rack answers only machines that boot from the network: it names their
+loader, but gives no address. It answers no other client, and never says that an address is wrong. It needs UDP ports 67 and 4011, so the other server
+must be on another host. You need not change that server, but options 66 and 67 must not be set on it, because some firmware prefers them.
 
-UEFI on amd64 is told \`ipxe.efi\` there instead of shim: GRUB asks the server that gave the address for its configuration, and stops at its prompt. iPXE is not
-signed; with Secure Boot, and on arm64, which keeps shim and GRUB, the other server has to name this rack as next server (\`siaddr\`), and for amd64
-\`boot.loaders\` shim: \`{ 7: bootx64.efi }\`.
+UEFI on amd64 gets \`ipxe.efi\` there instead of shim, because GRUB asks the server that gave the address for its configuration, and stops at its prompt.
+iPXE is not signed. With Secure Boot, and on arm64, which keeps shim and GRUB, the other server must name this rack as next server (\`siaddr\`). For
+amd64, \`boot.loaders\` must then name shim: \`{ 7: bootx64.efi }\`.
 
-Whose an address is, the rack sees when a machine asks the other server for it. That makes traces, the names of known machines and the secret of a boot
-work as with leases of its own. Machines are deployed with an address of the other server's.
+The rack learns the address of a machine when the machine requests it from the other server. So traces, the names of known machines and the secret of a
+boot work as with the rack's own leases. Machines are deployed with an address of the other server.
 
 ## Peculiarities
 
-Recognised by themselves, or named for a machine by \`boot.quirks\`: by the first bytes of its hardware address, its UUID, or the beginning of its vendor
-class (option 60). What fits most narrowly counts.
+Rackboot recognises these quirks, or \`boot.quirks\` assigns them to a machine: by the first bytes of its hardware address, its UUID, or the beginning of
+its vendor class (option 60). The narrowest match counts.
 
 ${table(
-  ['quirk', 'firmware', 'what is done'],
+  ['quirk', 'firmware', 'treatment'],
   QUIRK_NAMES.map((name) => [`\`${name}\``, QUIRKS[name].firmware, QUIRKS[name].explanation]),
 )}
 
@@ -74,7 +74,7 @@ boot:
 
 ## iPXE that loads itself for ever
 
-An iPXE that does not say in DHCP what it is gets the loader of its firmware, which is iPXE, and so on. A machine that loads the same iPXE
-${LOOP_LOADS_MAX} times within ${LOOP_MS_MAX / 60_000} minutes and asks for nothing else is told the script in its place, and the event \`boot.loader-loop\` says so.
+An iPXE that does not identify itself in DHCP gets the loader of its firmware, which is again iPXE, and so on. If a machine loads the same iPXE
+${LOOP_LOADS_MAX} times within ${LOOP_MS_MAX / 60_000} minutes and asks for nothing else, the rack names the script instead, and reports \`boot.loader-loop\`.
 `;
 }

@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { parseConfig } from '../../src/config/load.ts';
 import { FIRMWARE_DOCUMENT, renderFirmwareDocument } from './firmware-document.ts';
 
-test('docs/firmware.md is what the code says; npm run docs writes it anew', () => {
+test('docs/firmware.md is up to date; npm run docs writes it', () => {
   assert.equal(readFileSync(FIRMWARE_DOCUMENT, 'utf8'), renderFirmwareDocument(), 'run npm run docs');
 });
 

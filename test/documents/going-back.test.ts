@@ -35,7 +35,7 @@ function runShown(text: string): void {
   execFileSync('sh', ['-c', here]);
 }
 
-test('the copy that an update left is put back, and what the update wrote since is gone', () => {
+test('restoring the copy of an update drops everything that the update wrote since', () => {
   const path = join(state, 'region.db');
   const first = openDatabaseFile(path, BEFORE);
   first.exec("INSERT INTO note VALUES ('kept')");

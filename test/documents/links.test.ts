@@ -90,7 +90,7 @@ test('each row of what the README says it does leads to a page, and no figure of
   assert.doesNotMatch(text, /\d ?(?:\/s|ms|µs|per second)\b/);
 });
 
-test('what the README calls so many lines are so many', () => {
+test('a section of the README has the number of lines that its heading says', () => {
   const [, ...sections] = readDocument('README.md').split(/^## /m);
   const numbers = ['one', 'two', 'three', 'four', 'five', 'six', 'seven'];
   const told = sections.flatMap((section) => {
@@ -102,7 +102,7 @@ test('what the README calls so many lines are so many', () => {
   for (const [number, lines] of told) assert.equal(lines, number);
 });
 
-test('the Node that the documents and the installation name is the one that the package asks for', () => {
+test('the documents and the installation name the Node that the package requires', () => {
   const { engines } = JSON.parse(readDocument('package.json'));
   const least = /^>=(\S+)$/.exec(engines.node)?.[1];
   for (const path of ['README.md', 'docs/first-machine.md', '.ci/run']) {
@@ -112,7 +112,7 @@ test('the Node that the documents and the installation name is the one that the 
   }
 });
 
-test('no command asks the environment who you are, which su and sudo may leave unset', () => {
+test('no command relies on $USER, which su and sudo may leave unset', () => {
   for (const path of documentPaths()) assert.doesNotMatch(readDocument(path), /\$USER\b/, path);
 });
 
@@ -122,7 +122,7 @@ test('the README shows two pictures, small enough for a slow line', () => {
   for (const { target } of pictures) assert.ok(statSync(join(ROOT, target)).size < PICTURE_BYTES_MAX, target);
 });
 
-test('each block says what it is: console, sh, yaml or text', () => {
+test('each block names its language: console, sh, yaml or text', () => {
   const own = documentPaths().filter((path) => path !== 'CHANGELOG.md');
   const nameless = own.flatMap((path) =>
     partsOf(readDocument(path)).flatMap((part) =>

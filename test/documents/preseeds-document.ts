@@ -1,4 +1,4 @@
-// docs/preseeds.md, made from the tables of the code: what is looked for, what templates may say, and every name that they may use.
+// docs/preseeds.md, made from the tables of the code: how templates are found, their syntax, and every name that they may use.
 
 import { join } from 'node:path';
 import { FILTERS } from '../../src/region/preseed/evaluation.ts';
@@ -28,38 +28,38 @@ const EXAMPLE_NAMES = templateNames({
 
 const purposes: readonly (readonly [string, PurposeDescription])[] = Object.entries(PURPOSES);
 
-const DOCUMENT = `# Preseeds: what installers are told
+const DOCUMENT = `# Preseeds: answers for installers
 
-A machine that is installed by its distribution's installer gets a file of answers; cloud-init and curtin get theirs. Each is made from a
-template. The shipped ones work as they are; your own come first. This document is made from the code by \`npm run docs\`.
+A machine that is installed by its distribution's installer gets a file of answers; cloud-init and curtin get their own. Each file is rendered from a
+template. The shipped templates work as they are; your own come first. This document is made from the code by \`npm run docs\`.
 
 \`\`\`sh
 rackboot preseed list                          # the templates, yours and the shipped ones
-rackboot preseed show preseed_master           # one of them, to begin your own with
-rackboot preseed render calm-ibis              # what this machine would be told now; --os, --release, --purpose for another
-rackboot preseed render calm-ibis --names      # the names that are looked for
+rackboot preseed show preseed_master           # one of them, as a start for your own
+rackboot preseed render calm-ibis              # the answers for this machine now; --os, --release, --purpose select others
+rackboot preseed render calm-ibis --names      # the names that Rackboot looks for
 rackboot preseed render calm-ibis --file my-try --set http_proxy=http://10.20.0.1:8000/
 \`\`\`
 
-Your templates are in the directory \`preseeds.directory\` of the configuration, \`/etc/rackboot/preseeds\` by default. A changed file is read
-anew; nothing needs a restart.
+Your templates are in the directory \`preseeds.directory\` of the configuration, \`/etc/rackboot/preseeds\` by default. Rackboot reads a changed file
+again; you need no restart.
 
 ## How they reach a machine
 
-\`rackboot machines deploy MACHINE bookworm --by installer\` boots the installer of the tree with the address of its answers on the kernel line. That
-address holds a secret of this one boot, made from the boot's token, from which nothing else follows: it opens these answers, at the machine's present
-address, until its disk is written. The answers hold a key of the machine's own. By it the late command says that the disk is written
-(\`node_disable_pxe_url\`), and the installed system's cloud-init reads name, keys and user data at \`metadata_url\` and reports how it starts; its last
-report makes the machine Deployed. The key ends when the machine is released or deployed anew.
+\`rackboot machines deploy MACHINE bookworm --by installer\` boots the installer of the tree with the URL of its answers on the kernel line. That
+URL contains a secret of this one boot, derived from the boot's token. The secret opens only these answers, only from the machine's current
+address, and only until its disk is written. The answers contain a key of the machine's own. With it, the late command reports that the disk is written
+(\`node_disable_pxe_url\`), and the installed system's cloud-init reads name, keys and user data at \`metadata_url\` and reports its start; its last
+report makes the machine Deployed. The key ends when the machine is released or deployed again.
 
 | address below \`/MAAS/metadata/\` | who | what |
 | --- | --- | --- |
 | \`latest/meta-data/…\`, \`latest/user-data\` (also \`2012-03-01\`) | the machine, by its key | \`instance-id\`, \`local-hostname\`, \`public-keys\`, \`vendor-data\`; its owner's user data |
-| \`latest/\` with \`op=signal\`, \`netboot_off\`, \`netboot_on\` | the machine, by its key | how far it is; which it starts from now on, disk or network |
+| \`latest/\` with \`op=signal\`, \`netboot_off\`, \`netboot_on\` | the machine, by its key | its progress; whether it boots from disk or network from now on |
 | \`status/<id>\` | the machine, by its key | reports of cloud-init's webhook |
 | \`curtin/…\` | the machine, by its key | the same for curtin, with its configuration as user data |
 | \`latest/by-id/<id>/?op=get_preseed\` | its installer, by the secret in the address | the answers; \`op=user-data\`, \`meta-data\` for autoinstall |
-| \`enlist/…\`, \`latest/enlist-preseed/\` | anybody in a managed network | what a machine is told that nobody knows |
+| \`enlist/…\`, \`latest/enlist-preseed/\` | any host in a managed network | the answers for an unknown machine |
 
 A template that is wrong fails the deployment at once, with file and line.
 
@@ -72,16 +72,16 @@ ${table(
 
 ## Names
 
-The most particular name is looked for first: the first part, the operating system, architecture, sub-architecture, release and name of
-the machine, joined by \`_\`; then one part less each time, and \`generic\` at last. For Ubuntu, and for a machine without an operating
-system, the same name without that part is looked for as well. For one of Ubuntu's:
+Rackboot looks for the most specific name first: the first part, the operating system, architecture, sub-architecture, release and name of
+the machine, joined by \`_\`; then one part less each time, and \`generic\` last. For Ubuntu, and for a machine without an operating
+system, it also looks for the same name without that part. For a machine of Ubuntu:
 
 ${EXAMPLE_NAMES.map((name, index) => `${index + 1}. \`${name}\``).join('\n')}
 
-Name by name a file of yours wins over the shipped one. A part that is no plain name (a slash in it, a dot first) makes no name. A file that
-is there and cannot be read is an error: it is not passed over.
+For each name, your own file wins over the shipped one. A part that is no plain name (it contains a slash, or starts with a dot) makes no name. A file
+that exists but cannot be read is an error; Rackboot does not skip it.
 
-## What a template may say
+## Directives
 
 ${table(
   ['directive', 'meaning'],
@@ -89,38 +89,38 @@ ${table(
     ['`{{name}}`, `{{node.hostname}}`, `{{ntp_servers[0]}}`', 'A value.'],
     [
       '`{{name|filter}}`, `{{filter(name)}}`, `{{"text " + name|filter}}`',
-      'A value through a filter; texts are joined before.',
+      'A value through a filter; texts are joined first.',
     ],
     [
       '`{{if x}}` … `{{elif y}}` … `{{else}}` … `{{endif}}`',
       'With `not`, `and`, `or`, `==`, `!=`, `in`, `not in` and brackets.',
     ],
-    ['`{{for key in ssh_keys}}` … `{{endfor}}`', 'Through a list; `{{for name, value in node}}` through parts.'],
-    ['`{{inherit "preseed_master"}}`', 'This template is that one, with blocks of its own.'],
-    ['`{{def proxy}}` … `{{enddef}}`', 'A block: it takes the place of the inherited one of that name.'],
-    ['`{{self.proxy}}`', 'Here the block is written; `{{self.body}}` is what stands outside of blocks.'],
-    ['`{{include "name"}}`', 'Another template, here.'],
+    ['`{{for key in ssh_keys}}` … `{{endfor}}`', 'Iterates over a list; `{{for name, value in node}}` over parts.'],
+    ['`{{inherit "preseed_master"}}`', 'Inherits that template and replaces some of its blocks.'],
+    ['`{{def proxy}}` … `{{enddef}}`', 'Defines a block, which replaces the inherited block of that name.'],
+    ['`{{self.proxy}}`', 'Inserts the block; `{{self.body}}` inserts the text outside of blocks.'],
+    ['`{{include "name"}}`', 'Inserts another template.'],
     ['`{{default name = "value"}}`', 'A value for a name that has none.'],
     [
       '`{{language yaml}}`',
-      'What the template is written in: debconf, shell, yaml or text. `#!/bin/sh` and `#cloud-config` say it as well.',
+      'The language of the template: debconf, shell, yaml or text. `#!/bin/sh` and `#cloud-config` declare it, too.',
     ],
-    ['`{{# … }}`', 'A comment, which nobody is sent.'],
+    ['`{{# … }}`', 'A comment; it is not part of the output.'],
   ],
 )}
 
-A directive alone on its line takes the line with it. A name that is not defined is an error with file and line, in \`if\` too. The syntax is
-that of MAAS's templates, without what runs programs (\`{{py: …}}\`, calls of methods, blocks with arguments); their names for filters,
-\`escape.shell\` and \`escape.json\`, are understood.
+A directive alone on its line removes the line. An undefined name is an error with file and line, in \`if\` too. The syntax is
+that of MAAS's templates, without the parts that run programs (\`{{py: …}}\`, calls of methods, blocks with arguments). MAAS's names for filters,
+\`escape.shell\` and \`escape.json\`, work as well.
 
 ## Quoting
 
-What machines and people enter never changes the meaning of a file. A value stands as it is where it is harmless:
+Input from machines and users never changes the meaning of a file. A value needs no filter where it is harmless:
 
 - **debconf** (\`d-i …\`): a value is one line, without back-slashes (debconf turns \`\\n\` into a line break) and blanks at its ends. In a command
   (\`…_command\`, \`…/run\`) it is a plain word or goes through \`|shell\`; kernel arguments are checked as such.
 - **shell**: a plain word (letters, digits, \`_@%+=:,./-\`), or \`|shell\`, which makes one word of anything; not inside quotes.
-- **yaml**: a plain word that YAML takes for a text, or \`|yaml\`, which must be the whole value: \`{{"echo " + (name|shell)|yaml}}\`.
+- **yaml**: a plain word that YAML reads as a text, or \`|yaml\`, which must be the whole value: \`{{"echo " + (name|shell)|yaml}}\`.
 
 Anything else is refused, with file, line and the filter that helps.
 
@@ -131,7 +131,7 @@ ${table(
 
 ## Values
 
-Those about a machine are not defined where nobody knows it (\`enlist\`, \`enlist_userdata\`), the secrets not where it has no key.
+Values of a machine are undefined while the machine is unknown (\`enlist\`, \`enlist_userdata\`); secrets are undefined while it has no key.
 
 ${table(
   ['name', 'meaning', 'example'],
@@ -151,12 +151,15 @@ d-i pkgsel/include string openssh-server sudo cloud-init vim
 {{enddef}}
 \`\`\`
 
-Nobody gets a password: the keys of the owner open the user \`debian\` or \`ubuntu\`, who becomes root by sudo. The whole first disk is used, or
-\`install_disk\`: \`--disk sda\` is the kernel's name, and a kernel may number disks otherwise at its next start. Ubuntu's autoinstall is given
-the serial number instead, where the disk (virtio, NVMe, ATA) has reported one of its own; the Debian installer is given the name in any
-case, for what udev calls the disk does not follow surely from the inventory: with several disks write a template for it. Which kernel is installed is left to the installer's own initrd, whose \`preseed.cfg\` names the one that belongs to it; an
-answer to \`base-installer/kernel/altmeta\` or \`…/image\` would install another. When all is done the machine says that its disk is written,
-and from then on boots it; one that cannot say so is switched off instead of being installed again.
+No user gets a password: the keys of the owner open the user \`debian\` or \`ubuntu\`, who becomes root by sudo.
+
+The installer uses the whole first disk, or \`install_disk\`. \`--disk sda\` is the kernel's name, and a kernel may number disks differently at its next
+start. Ubuntu's autoinstall gets the serial number instead, if the disk (virtio, NVMe, ATA) has reported one of its own. The Debian installer always
+gets the name, because udev's name of the disk cannot be derived reliably from the inventory: with several disks, write a template for it.
+
+The installer's own initrd chooses the kernel: its \`preseed.cfg\` names the one that belongs to it, and an answer to
+\`base-installer/kernel/altmeta\` or \`…/image\` would install another. At the end the machine reports that its disk is written, and from then on
+boots it. If it cannot report that, it is switched off instead of being installed again.
 `;
 
 /** The whole document. */

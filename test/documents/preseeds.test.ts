@@ -9,7 +9,7 @@ import { VARIABLES, variablesOf } from '../../src/region/preseed/variables.ts';
 import { REQUEST, templates } from '../region/preseed/place.ts';
 import { PRESEEDS_DOCUMENT, renderPreseedsDocument } from './preseeds-document.ts';
 
-test('docs/preseeds.md is what the code says; npm run docs writes it anew', () => {
+test('docs/preseeds.md is up to date; npm run docs writes it', () => {
   assert.equal(readFileSync(PRESEEDS_DOCUMENT, 'utf8'), renderPreseedsDocument(), 'run npm run docs');
 });
 

@@ -227,7 +227,7 @@ export class ShownRack {
       await this.#empty();
       if (existsSync(kept)) {
         cpSync(kept, '/', { recursive: true });
-        // The first start says that the leases were put back from a copy.
+        // The first start says that the leases were restored from a copy.
         await this.#start();
         await this.#stop();
       } else {

@@ -42,6 +42,6 @@ for (const [name, shown, wrong] of CASES) {
   });
 }
 
-test('what tells of the past may leave out what is another each time', () => {
+test('output about the past may leave out values that differ each time', () => {
   assert.deepEqual(untrue(run('rackboot trace calm-ibis', [dhcp, dns], PRINTED)), []);
 });

@@ -10,7 +10,7 @@ import { missing } from '../support/needs.ts';
 
 const KILLS = 50;
 
-test(`what was acknowledged outlives kill -9, ${KILLS} times`, {
+test(`acknowledged leases survive kill -9, ${KILLS} times`, {
   skip: missing('linux'),
   timeout: 280_000,
 }, async () => {

@@ -25,7 +25,7 @@ async function assertToldInOneLine(t: TestContext, release: string, names: reado
   });
 }
 
-describe('apt', { skip: missing('apt-get') }, () => {
-  test('has lists of no such release', { timeout: MS_MAX }, (t) => assertToldInOneLine(t, 'no-such-release', ['x']));
-  test('has no such package', { timeout: MS_MAX }, (t) => assertToldInOneLine(t, 'bookworm', ['no-such-package']));
+describe('apt reports in one line', { skip: missing('apt-get') }, () => {
+  test('a release without lists', { timeout: MS_MAX }, (t) => assertToldInOneLine(t, 'no-such-release', ['x']));
+  test('an unknown package', { timeout: MS_MAX }, (t) => assertToldInOneLine(t, 'bookworm', ['no-such-package']));
 });

@@ -50,7 +50,7 @@ dhcp: { foreign_probe: no }
 boot: { http: { listen: [] } }
 `;
 
-test('what tcpdump captured is decoded whole, and replayed to the same answers', {
+test('a capture of tcpdump is decoded whole, and replayed to the same answers', {
   skip: missing('linux', 'root', 'ip', 'tcpdump', 'udhcpc', 'tftp', 'dig'),
   timeout: 90_000,
 }, async () => {
@@ -165,7 +165,7 @@ test('what tcpdump captured is decoded whole, and replayed to the same answers',
   }
 });
 
-test('a capture comes by standard input, and what is none is refused', () => {
+test('a capture is read from standard input, and other input is refused', () => {
   const main = join(import.meta.dirname, '..', '..', 'src', 'main.ts');
   const decode = (input: Buffer) =>
     spawnSync(process.execPath, ['--disable-warning=ExperimentalWarning', main, 'decode', '-'], {

@@ -60,7 +60,7 @@ echo "{\\"turn\\":\\"$turn\\",\\"ip\\":\\"$ip\\"}" >>"$0.turns"
 `;
 const turnShape = z.object({ turn: z.string(), ip: z.string() });
 
-describe('DHCP clients by who they are', { skip }, () => {
+describe('identification of DHCP clients', { skip }, () => {
   let rack: RackNetwork;
   let hosts: Readonly<Record<'one' | 'two' | 'known' | 'new' | 'flooder', string>>;
   const scratch = (name: string): string => join(rack.directory, name);
@@ -130,7 +130,7 @@ describe('DHCP clients by who they are', { skip }, () => {
     assert.equal(code, 0, err);
   };
 
-  test('two hosts of one hardware address have an address each, and keep it when identifiers cease to count', {
+  test('two hosts with one hardware address have an address each, and keep it when identifiers cease to count', {
     timeout: 180_000,
   }, async () => {
     const one = rack.launch(hosts.one, ...udhcpc('one', '-R', '-x', '0x3d:006f6e65'));
@@ -168,7 +168,7 @@ describe('DHCP clients by who they are', { skip }, () => {
     assert.deepEqual(await running(), []);
   });
 
-  test('a flood of invented clients is limited on the interface, and known clients are served anyway', {
+  test('a flood of invented clients is limited on the interface, and known clients are still served', {
     timeout: 180_000,
   }, async () => {
     const before = (await ask('one', '-t', '8', '-x', '0x3d:006f6e65')) ?? '';

@@ -108,7 +108,7 @@ describe('a machine that loads', { skip, timeout: 300_000 }, () => {
 
   test('keeps it by HTTP', () => keeps('curl', '-sS', '--limit-rate', '200k', '-o', 'got', `http://${RACK}:5248/slow`));
 
-  test('is no stranger at its address: its answer to a probe sets nothing aside, and it gets the address again', async () => {
+  test('may answer a probe for its address: nothing is set aside, and it gets the address again', async () => {
     assert.equal(await ask(loader), ADDRESS);
     const from = rack.lines.length;
     await end();
@@ -119,7 +119,7 @@ describe('a machine that loads', { skip, timeout: 300_000 }, () => {
     assert.deepEqual(rack.events('dhcp.conflict', from), []);
   });
 
-  test('an address that a stranger uses is set aside until a person clears it', async () => {
+  test('an address that another host uses is set aside until the operator clears it', async () => {
     const stranger = rack.namespace.addHost('stranger', '52:54:00:79:02:03');
     const from = rack.lines.length;
     assert.equal(await ask(loader), ADDRESS);

@@ -145,7 +145,7 @@ describe('DHCP clients that name themselves in full', { skip }, () => {
     assert.equal(await dig('reserved.lab.example', 'A'), '', 'and not under what it calls itself');
   });
 
-  test('dhcpcd that wants nothing entered is told so, and its name is nowhere', { timeout: 120_000 }, async () => {
+  test('dhcpcd that forbids DNS entries gets them refused, and its name is nowhere', { timeout: 120_000 }, async () => {
     const host = addHost('shy', '52:54:00:97:02:41');
     for (const [mode, flags, entered] of [
       ['both', 'S E', true],

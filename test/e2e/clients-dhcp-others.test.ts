@@ -108,7 +108,7 @@ describe('further DHCP clients of a running rack', { skip, concurrency: true, ti
     assert.deepEqual(eventsOf(mac, 'dhcp.nak'), []);
   });
 
-  test('dhclient whose renewals go unheard broadcasts at T2, and keeps its address', async () => {
+  test('dhclient whose renewals are lost broadcasts at T2, and keeps its address', async () => {
     const mac = '52:54:00:95:02:02';
     const host = addHost('rebind', mac);
     const files = ['-cf', '/dev/null', '-lf', scratch('rebind.leases'), '-pf', scratch('rebind.pid')];
@@ -207,7 +207,7 @@ describe('further DHCP clients of a running rack', { skip, concurrency: true, ti
     assert.equal(await leaseOf('10.95.1.5'), undefined);
   });
 
-  test('perfdhcp finds no answer missing: exchanges, renewals and releases', {
+  test('perfdhcp misses no answer: exchanges, renewals and releases', {
     skip: missing('perfdhcp', 'dig'),
   }, async () => {
     const host = addHost('perf', '52:54:00:95:02:06');

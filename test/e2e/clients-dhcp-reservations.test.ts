@@ -113,7 +113,7 @@ describe('DHCP clients with a reservation of another kind', { skip }, () => {
     }
   });
 
-  test('dhcpcd with a reserved DUID has its address and its name, whatever interface it numbers', {
+  test('dhcpcd with a reserved DUID has its address and its name on any interface', {
     timeout: 120_000,
   }, async () => {
     const host = rack.namespace.addHost('node', '52:54:00:98:02:03');
@@ -144,7 +144,7 @@ describe('DHCP clients with a reservation of another kind', { skip }, () => {
     await rack.told('dhcp.release', ({ address }) => address === '10.99.1.20');
   });
 
-  test('udhcpc gets what the class of its name gives, and nothing if that denies it; a reload changes both', {
+  test('udhcpc gets the settings of the class of its name, and nothing if the class denies it; a reload changes both', {
     timeout: 120_000,
   }, async () => {
     const host = rack.namespace.addHost('named', '52:54:00:98:02:04');

@@ -220,7 +220,7 @@ describe('DHCP clients of a running rack', { skip }, () => {
     });
   }
 
-  test('one network card keeps its address, whatever its client calls itself', { timeout: 180_000 }, async () => {
+  test('one network card keeps its address under any client identifier', { timeout: 180_000 }, async () => {
     const address = (await udhcpc(client))?.ip;
     assert.match(address ?? '', DYNAMIC);
     assert.equal((await udhcpc(client, '-C'))?.ip, address);
@@ -313,7 +313,7 @@ describe('DHCP clients of a running rack', { skip }, () => {
     await rack.told('config.applied', () => true, before);
   });
 
-  test('udhcpc declines an address that a host uses without a lease, and it is set aside', {
+  test('udhcpc declines an address that a host uses without a lease, and the rack sets it aside', {
     timeout: 120_000,
   }, async () => {
     const address = (await udhcpc(client))?.ip ?? '';
@@ -328,7 +328,7 @@ describe('DHCP clients of a running rack', { skip }, () => {
   });
 
   for (const relay of ['dnsmasq', 'dhcrelay']) {
-    test(`a host behind ${relay} gets an address of its own network, renews it and gives it back`, {
+    test(`a host behind ${relay} gets an address of its own network, renews it and releases it`, {
       skip: missing(relay),
       timeout: 120_000,
     }, async () => {
@@ -361,7 +361,7 @@ describe('DHCP clients of a running rack', { skip }, () => {
     });
   }
 
-  test('no client gets a static, reserved, rack’s or router’s address, nor more than there are', {
+  test('no client gets a static or reserved address, or one of the rack or router, nor more than there are', {
     timeout: 180_000,
   }, async () => {
     // Each first asks for an address that is not for it.

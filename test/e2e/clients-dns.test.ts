@@ -67,7 +67,7 @@ describe('DNS clients of a running rack', { skip }, () => {
   const dig = async (...words: readonly string[]): Promise<string> =>
     (await rack.run(host, 'dig', `@${RACK}`, '+tries=1', '+time=8', ...words)).out.trim();
 
-  test('a name of the outside comes from the second upstream server when the first is dead, at the first try', async () => {
+  test('an outside name comes from the second upstream server at the first try when the first is dead', async () => {
     assert.equal(await dig('+short', 'www.outside.example'), '198.51.100.7');
     const alias = await dig('ftp.outside.example');
     assert.match(alias, /status: NOERROR/);
@@ -106,7 +106,7 @@ describe('DNS clients of a running rack', { skip }, () => {
     test(`dig finds ${what}`, async () => assert.equal(await dig('+short', ...words), expected));
   }
 
-  test('dig sees one SOA for each zone, and our own word for it', async () => {
+  test('dig sees one SOA for each zone, and authoritative answers', async () => {
     const zones = { maas: 'maas', 'lab.example': 'lab.example', '3.77.10.in-addr.arpa': 'maas' };
     for (const [zone, domain] of Object.entries(zones)) {
       const text = await dig(zone, 'SOA');
@@ -115,13 +115,13 @@ describe('DNS clients of a running rack', { skip }, () => {
     }
   });
 
-  test('busybox, which asks for both families at once, finds a name', async () => {
+  test('busybox, which queries both families at once, resolves a name', async () => {
     const found = await rack.run(host, 'busybox', 'nslookup', 'printer.lab.example', RACK);
     assert.equal(found.code, 0, found.out + found.err);
     assert.match(found.out, /10\.77\.3\.20/);
   });
 
-  test('a client is known by the name it gives itself, while its lease runs', async () => {
+  test('a client has the name that it sends, while its lease runs', async () => {
     const script = join(rack.directory, 'script');
     writeFileSync(script, `#!/bin/sh\n[ "$1" = bound ] && ip address replace "$ip/$mask" dev "$interface"\nexit 0\n`, {
       mode: 0o755,
@@ -139,7 +139,7 @@ describe('DNS clients of a running rack', { skip }, () => {
     assert.equal(await dig('+short', '-x', address), `${address.replaceAll('.', '-')}.lab.example.`);
   });
 
-  test('a host of another network is refused our names and the outside, unless it is let in', async () => {
+  test('a host of another network is refused all names, unless it is allowed', async () => {
     const ask = async (...words: string[]): Promise<string> =>
       (await rack.run(foreign, 'dig', `@${RACK}`, '+tries=1', '+time=3', ...words)).out;
     for (const name of ['rack.maas', 'www.outside.example', 'version.bind']) {
@@ -151,7 +151,7 @@ describe('DNS clients of a running rack', { skip }, () => {
     assert.equal((await ask('+short', 'rack.maas')).trim(), RACK);
   });
 
-  test('a validation that is not done is not promised: only `no` is accepted, and no answer claims it', async () => {
+  test('no validation is promised: only `no` is accepted, and no answer claims it', async () => {
     const good = readFileSync(rack.configFile, 'utf8');
     for (const wanted of ['yes', 'auto', 'true']) {
       writeFileSync(rack.configFile, good.replace('dnssec_validation: no', `dnssec_validation: ${wanted}`));
@@ -165,7 +165,7 @@ describe('DNS clients of a running rack', { skip }, () => {
     assert.equal((await rack.rackboot('check')).code, 0);
   });
 
-  test('with every upstream server dead the outside is a failure that says so, and our own names stay', async () => {
+  test('with every upstream server dead, outside names fail with SERVFAIL, and our own names stay', async () => {
     await outside.end();
     const failed = await dig('other.outside.example');
     assert.match(failed, /status: SERVFAIL/);

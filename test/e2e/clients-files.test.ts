@@ -120,7 +120,7 @@ describe('TFTP and HTTP clients of a running rack', { skip }, () => {
   after(() => rack?.remove());
 
   for (const client of TFTP_CLIENTS) {
-    test(`${client.name} loads files of every length, and is told at once of one that is not there`, {
+    test(`${client.name} loads files of every length, and learns at once that a file is missing`, {
       skip: missing(client.program),
     }, async () => {
       for (const length of LENGTHS) {
@@ -147,13 +147,13 @@ describe('TFTP and HTTP clients of a running rack', { skip }, () => {
     });
   }
 
-  test('no transfer was left, and none failed', async () => {
+  test('no transfer remains, and none failed', async () => {
     const status = await rack.rackboot('status', '--json');
     const { active, failed, 'timed-out': timedOut } = countersShape.parse(JSON.parse(status.out)).tftp.counters;
     assert.deepEqual({ active, failed, timedOut }, { active: 0, failed: 0, timedOut: 0 });
   });
 
-  test('a host of another network gets no TFTP answer, unless it is let in', async () => {
+  test('a host of another network gets no TFTP answer, unless it is allowed', async () => {
     const load = () => rack.run(foreign, 'curl', '-sS', '--max-time', '4', '-o', 'got', `tftp://${RACK}/f512`);
     assert.equal((await load()).code, CURL_TIMED_OUT);
     const refused = await rack.told('tftp.refused');
@@ -170,7 +170,7 @@ describe('TFTP and HTTP clients of a running rack', { skip }, () => {
     ['busybox wget', 'busybox', 'busybox', 'wget', '-q', '-c', '-O'],
     ['curl', 'curl', 'curl', '-f', '-sS', '-C', '-', '-o'],
   ] as const) {
-    test(`${name} loads 40 MiB, goes on where it broke off, and fails for what is not there`, {
+    test(`${name} loads 40 MiB, resumes an interrupted download, and fails for a missing file`, {
       skip: missing(need),
     }, async () => {
       assert.equal((await rack.run(host, ...words, 'got', url('large'))).code, 0);
@@ -182,7 +182,7 @@ describe('TFTP and HTTP clients of a running rack', { skip }, () => {
     });
   }
 
-  test('curl is told length and validators by HEAD, gets the range it asks for, and nothing twice', async () => {
+  test('curl gets length and validators by HEAD, the range it asks for, and nothing twice', async () => {
     const fetch = async (...words: string[]) => (await rack.run(host, 'curl', '-sS', ...words)).out;
     const head = await fetch('--head', url('f300000'));
     assert.match(head, /^HTTP\/1\.1 200 /);
@@ -197,7 +197,7 @@ describe('TFTP and HTTP clients of a running rack', { skip }, () => {
     assert.equal(spider.code, 0, spider.err);
   });
 
-  test('a file under pxelinux.cfg, grub or the name of a loader wins over what is rendered, by TFTP and HTTP', async () => {
+  test('a file under pxelinux.cfg, grub or the name of a loader wins over rendered text, by TFTP and HTTP', async () => {
     const fields = ['-F', 'op=new', '-F', 'architecture=amd64/generic', '-F', `mac_addresses=${MACHINE}`];
     const made = await rack.run(host, 'curl', '-sS', ...fields, url('MAAS/api/1.0/nodes/'));
     assert.match(made.out, /"system_id"/, made.err);

@@ -45,7 +45,7 @@ async function withWallClock<T>(file: string, work: (set: (to: string) => void) 
   }
 }
 
-test('a clock that is set from 1970, and back by an hour, disturbs nothing', {
+test('setting the clock from 1970, and back by an hour, disturbs nothing', {
   skip: missing('linux', '/usr/share/doc/libfaketime'),
   timeout: 180_000,
 }, async () => {
@@ -100,7 +100,7 @@ test('a clock that is set from 1970, and back by an hour, disturbs nothing', {
   }
 });
 
-test('the clock jumps by a day forwards and backwards, and nobody is given the address of another', {
+test('when the clock jumps by a day forwards and backwards, no client gets the address of another', {
   skip: missing('linux', '/usr/share/doc/libfaketime'),
   timeout: 180_000,
 }, async () => {

@@ -52,13 +52,13 @@ async function runAndLeave(
   return { code, complaints, output };
 }
 
-describe('a command whose output nobody reads any more ends quietly', { skip: missing('linux') }, () => {
+describe('a command whose output is no longer read ends quietly', { skip: missing('linux') }, () => {
   const rack = new RunningRack(labPlace(18));
   before(() => rack.startWhole());
   after(() => rack.remove());
 
   for (const words of [['status'], ['doctor'], ['machines', 'list'], ['leases', 'list', '--json']]) {
-    test(`${words.join(' ')}, before it says anything`, { timeout: MS_MAX }, async () => {
+    test(`${words.join(' ')}, before its first line`, { timeout: MS_MAX }, async () => {
       const { code, complaints } = await runAndLeave([...words, '--config', rack.configFile], 0);
       assert.equal(complaints, '');
       assert.equal(code, CLOSED);

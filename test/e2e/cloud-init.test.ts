@@ -162,7 +162,7 @@ describe("Debian's cloud-init", { skip: missing(...NEEDS) }, () => {
       asking.end();
     });
 
-  test('the machine is told to install, and where its answers are', { timeout: MS_MAX }, async () => {
+  test('the machine learns that it must install, and the URL of its answers', { timeout: MS_MAX }, async () => {
     const machine = await theMachine();
     hostname = machine.hostname;
     const userDataFile = join(scratch, 'user-data');
@@ -188,7 +188,7 @@ describe("Debian's cloud-init", { skip: missing(...NEEDS) }, () => {
     assert.equal((await fetchText(preseedUrl, `${PLACE.octets}.77`)).status, 403);
   });
 
-  test('what the late command leaves, cloud-init finds: name, keys and user data', { timeout: MS_MAX }, async () => {
+  test('cloud-init finds name, keys and user data that the late command leaves', { timeout: MS_MAX }, async () => {
     const { status, text } = await fetchText(preseedUrl);
     assert.equal(status, 200, text);
     key = new Map(

@@ -48,7 +48,7 @@ function authorization(key: string): string {
   return `Authorization: OAuth ${text.join(', ')}`;
 }
 
-describe('the commands beside a running rack', { skip }, () => {
+describe('the commands on the host of a running rack', { skip }, () => {
   let rack: RackNetwork;
   let host = '';
   let key = '';
@@ -74,7 +74,7 @@ describe('the commands beside a running rack', { skip }, () => {
     return { code: out.slice(at + 1), body: out.slice(0, at) };
   };
 
-  test('a rack without machines says so, and what to do', async () => {
+  test('a rack without machines says so, and suggests what to do', async () => {
     assert.equal(
       well(await rack.rackboot('machines', 'list')),
       'No machine is known yet: let one boot from the network.\n',
@@ -83,7 +83,7 @@ describe('the commands beside a running rack', { skip }, () => {
     assert.equal(well(await rack.rackboot('leases', 'list')), 'There are no leases yet.\n');
   });
 
-  test('status shows what is served and what waits, and its exit code says whether all is', async () => {
+  test('status shows served and waiting networks, and its exit code says whether all are served', async () => {
     const shown = await rack.rackboot('status');
     assert.equal(shown.code, 1, 'one interface is not there');
     for (const line of [
@@ -116,7 +116,7 @@ describe('the commands beside a running rack', { skip }, () => {
     assert.equal((await rack.rackboot('status')).code, 0);
   });
 
-  test('createadmin takes its password from where nobody sees it, and says what it does not take', async () => {
+  test('createadmin reads its password where no other user sees it, and names the input that it refuses', async () => {
     const file = join(rack.directory, 'password');
     writeFileSync(file, 'correct horse battery\n', { mode: 0o600 });
     const made = well(await rack.rackboot('createadmin', '--username', 'ann', '--password-file', file));
@@ -133,7 +133,7 @@ describe('the commands beside a running rack', { skip }, () => {
     assert.equal((await rack.rackboot('createadmin')).code, 2, 'a name is needed');
   });
 
-  test('apikey prints the key and nothing else; the API takes it at once, and no other', async () => {
+  test('apikey prints only the key; the API accepts it at once, and no other', async () => {
     const printed = await rack.rackboot('apikey', '--username', 'ann');
     key = well(printed);
     assert.match(key, KEY);
@@ -156,7 +156,7 @@ describe('the commands beside a running rack', { skip }, () => {
     }
   });
 
-  test('a machine and its lease are listed, shown and the same to the API', async () => {
+  test('a machine and its lease are listed and shown, with the same values as in the API', async () => {
     await rack.run(host, 'busybox', 'udhcpc', '-f', '-n', '-q', '-i', 'eth0', '-s', '/bin/true', '-x', 'hostname:web');
     const fields = ['-F', 'op=new', '-F', 'hostname=web1', '-F', 'architecture=amd64/generic'];
     const as = ['-H', authorization(key)];
@@ -250,7 +250,7 @@ describe('the commands beside a running rack', { skip }, () => {
     assert.match(absent.err, /^rackboot: .*\/nowhere\.yaml/);
   });
 
-  test('what is no command, or lacks a word, ends with 2 and points to the help', async () => {
+  test('an unknown or incomplete command ends with 2 and points to the help', async () => {
     for (const [words, expected] of [
       [['statu'], /Did you mean status\?/],
       [['frobnicate'], /frobnicate/],
@@ -271,7 +271,7 @@ describe('the commands beside a running rack', { skip }, () => {
     assert.match(well(await rack.rackboot('--help')), /doctor +Query the running rack/);
   });
 
-  test('beside a rack that does not run, commands say so', async () => {
+  test('commands say that the rack does not run', async () => {
     await rack.stop();
     for (const words of [['status'], ['neighbours'], ['machines', 'list', '--json']]) {
       const ended = await rack.rackboot(...words);

@@ -17,7 +17,7 @@ const PLACE = labPlace(27);
 const ADDRESS = `${PLACE.octets}.1`;
 const FURTHER = 24;
 
-test('a rack without file descriptors refuses, and goes on', {
+test('a rack without file descriptors refuses requests, and goes on', {
   skip: missing('linux', 'prlimit'),
   timeout: 60_000,
 }, async () => {

@@ -48,7 +48,7 @@ const SERVED_MS_MAX = 15_000;
 const ISC_SERVED_MS_MAX = 30_000;
 const ISC_ASKED_MAX = 3;
 
-describe('DHCP on a wire with somebody hostile', {
+describe('DHCP on a wire with a hostile host', {
   skip: missing('linux', 'root', 'ip', 'busybox', 'udhcpc', 'dhclient', 'dhcrelay'),
   timeout: 300_000,
 }, () => {
@@ -82,7 +82,7 @@ describe('DHCP on a wire with somebody hostile', {
     return ['dhclient', '-4', '-d', ...files, '-sf', script(), 'eth0'];
   };
 
-  test('a distant host takes no address in the name of a relay agent and ends no lease; its clients are served', async () => {
+  test('a remote host takes no address in the name of a relay agent and ends no lease; the agent’s clients are served', async () => {
     const router = rack.namespace.addHost('router', '52:54:00:99:02:fe');
     await rack.run(router, 'ip', 'address', 'add', '10.99.1.254/24', 'dev', 'eth0');
     const far = rack.addFarHost(router, 'far', FAR, `${RELAY}/24`);

@@ -262,7 +262,7 @@ for (const native of [true, false]) {
 }
 
 describe('dnsmasq as the upstream', { skip: missing('dig', 'dnsmasq') }, () => {
-  it('names resolve through it; while it is down they are SERVFAIL', async () => {
+  it('resolves names; while it is down, they are SERVFAIL', async () => {
     const network = await openNetwork();
     // A port that was just free.
     const probe = await serve(network, {});

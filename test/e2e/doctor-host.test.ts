@@ -45,7 +45,7 @@ describe('the doctor with hints', { skip: missing('linux', 'root', 'setpriv'), t
     assert.match(told, new RegExp(`^ {7}fix: sudo chown -R rackboot:rackboot ${rack.stateDir}$`, 'm'));
   });
 
-  test('names the strangers that have its ports, by UDP and by TCP', async () => {
+  test('names the other programs that have its ports, by UDP and by TCP', async () => {
     const udp = createSocket('udp4');
     udp.bind({ address: ADDRESS, port: PLACE.tftpPort, exclusive: true });
     await once(udp, 'listening');
@@ -73,7 +73,7 @@ describe('the doctor with hints', { skip: missing('linux', 'root', 'setpriv'), t
     assert.match(told, /^BAD {2}images: .*\n {7}fix: sudo rackboot images build --config \S+$/m);
   });
 
-  test('finds no stranger where the rack itself has the ports, and judges its rights, not those of who asks', async () => {
+  test('accepts that the rack itself has the ports, and judges its rights, not those of the user', async () => {
     await rack.startWhole();
     const told = await doctor();
     assert.doesNotMatch(told, /belongs to|BAD {2}(port|right|state|interface)/);

@@ -35,7 +35,7 @@ const findingsShape = z.object({
 /** Lines marked BAD. */
 const faults = ({ out }: Ended): string[] => out.split('\n').filter((line) => line.startsWith('BAD'));
 
-describe('the doctor beside a running rack', { skip }, () => {
+describe('the doctor on the host of a running rack', { skip }, () => {
   let rack: RackNetwork;
   let outside: Running;
 
@@ -53,7 +53,7 @@ describe('the doctor beside a running rack', { skip }, () => {
   });
   after(() => rack?.remove());
 
-  test('finds a rack well that serves one architecture, for a person and for a script', async () => {
+  test('finds no fault in a rack that serves one architecture, for a user and for a script', async () => {
     const told = await rack.rackboot('doctor');
     assert.deepEqual(faults(told), [], told.err);
     assert.equal(told.code, 0);
@@ -100,7 +100,7 @@ describe('the doctor beside a running rack', { skip }, () => {
     assert.equal(told.code, 0);
   });
 
-  test('is nobody: its questions are in no trace, no event of the region and no list of machines', async () => {
+  test('leaves no trace: its questions are in no trace, no event of the region and no list of machines', async () => {
     const asked = /02:72:61:63:6b/;
     for (const words of [
       ['trace', '02:72:61:63:6b:00'],
@@ -117,7 +117,7 @@ describe('the doctor beside a running rack', { skip }, () => {
     );
   });
 
-  test('names a loader and an image that are missing, and an upstream that is dead', async () => {
+  test('names a missing loader, a missing image and a dead upstream', async () => {
     const aside = (name: string): (() => void) => {
       const kept = join(rack.directory, basename(name));
       renameSync(join(rack.tree, name), kept);
@@ -143,7 +143,7 @@ describe('the doctor beside a running rack', { skip }, () => {
     assert.deepEqual(more, []);
   });
 
-  test('names a loader that differs from the one that the operator thinks to serve', async () => {
+  test('names a loader that differs from the one in the boot tree', async () => {
     // Another file lies in its place for the doctor alone.
     const newer = join(rack.directory, 'newer');
     writeFileSync(newer, 'a newer one');
@@ -188,7 +188,7 @@ describe('the doctor beside a running rack', { skip }, () => {
     );
   });
 
-  test('names other DHCP servers of the network, one that answers first and one that is slower than the rack', async () => {
+  test('names other DHCP servers of the network, both faster and slower than the rack', async () => {
     const strangers = [
       ['10.77.4.66', '--no-ping'],
       // dnsmasq pings an address for three seconds before it offers it.
@@ -217,7 +217,7 @@ describe('the doctor beside a running rack', { skip }, () => {
     assert.match(told.out, /^ok {3}dhcp lab: BIOS: is offered/m, 'this rack is judged by its own answer');
   });
 
-  test('names DHCP that is not served for want of the address, and a rack that does not run', async () => {
+  test('reports DHCP that is not served because the address is missing, and a rack that does not run', async () => {
     const from = rack.lines.length;
     await rack.run(undefined, 'ip', 'address', 'delete', `${RACK}/24`, 'dev', 'br0');
     await rack.told('interface.waiting', () => true, from);

@@ -23,7 +23,7 @@ describe('the commands of the documents', {
   after(() => rack?.close());
 
   for (const path of shownPages())
-    test(`${path} shows what its commands print`, { timeout: MS_MAX }, async () => {
+    test(`${path} shows the output of its commands`, { timeout: MS_MAX }, async () => {
       const wrong = (await runPage(rack, path)).flatMap((command) => {
         const place = `${path}:${command.line}: ${command.command}`;
         const lines = untrue(command).map((line) => `${place}: it does not print: ${line}`);

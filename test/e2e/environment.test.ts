@@ -147,7 +147,7 @@ describe('the real environment', { skip: missing(...NEEDS), concurrency: true },
   });
   after(() => rmSync(scratch, { recursive: true, force: true }));
 
-  test('is the same byte for byte when it is built again elsewhere', { timeout: BUILD_MS_MAX }, async () => {
+  test('is the same byte for byte when built again on another host', { timeout: BUILD_MS_MAX }, async () => {
     const request = { tree: join(scratch, 'tree'), arch: 'amd64', release: 'bookworm', workDir: join(scratch, 'work') };
     const { files } = await buildEnvironment({ ...request, onProgress: () => undefined });
     for (const { name } of files) {

@@ -58,7 +58,7 @@ describe('another DHCP server on the wire', { skip }, () => {
   }
   const inDirectory = (word: string): string => (word.startsWith('dhclient.') ? join(rack.directory, word) : word);
 
-  test('is found by the first probe, and named with what it offers', async () => {
+  test('is found by the first probe, and reported with its offer', async () => {
     const told = await rack.told('dhcp.foreign-server');
     const { address, mac, interfaceName, subnet, leaseSeconds, file, evidence } = told;
     assert.deepEqual(
@@ -88,13 +88,13 @@ describe('another DHCP server on the wire', { skip }, () => {
     assert.match(page.out, /another DHCP server answers: 10\.77\.9\.66 on lab/);
   });
 
-  test('takes nothing from those who ask this rack', async () => {
+  test('takes no client from this rack', async () => {
     const { code, err } = await rack.run(client, ...UDHCPC);
     assert.equal(code, 0, err);
     await eventually('an offer of this rack', () => rack.events('dhcp.offer').length > 0);
   });
 
-  test('is noticed by its clients where frames may not be sent, which is said once, and replies are broadcast', async () => {
+  test('is noticed through its clients where frames may not be sent; this is reported once, and replies are broadcast', async () => {
     await theirs.end();
     await rack.stop();
     const from = rack.lines.length;

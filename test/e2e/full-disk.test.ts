@@ -33,7 +33,7 @@ function fillDisk(path: string): void {
   }
 }
 
-test('a full disk stops leases and nothing else, until there is room', {
+test('a full disk stops only leases, until it has room', {
   skip: missing('root', 'mount'),
   timeout: 120_000,
 }, async () => {
@@ -95,7 +95,7 @@ test('a full disk stops leases and nothing else, until there is room', {
   }
 });
 
-test('a log on a full disk loses lines and nothing else', {
+test('a log on a full disk loses only lines', {
   skip: missing('root', 'mount'),
   timeout: 60_000,
 }, async () => {

@@ -28,7 +28,7 @@ const IMAGE = {
   format: 'raw',
 };
 
-test('gomaasapi makes a node in API 1.0 and reads every machine in API 2.0, and leads one through its life', {
+test('gomaasapi creates a node in API 1.0, reads every machine in API 2.0, and takes one through its life', {
   skip: missing('go', '/usr/share/gocode/src/github.com/juju/gomaasapi'),
   timeout: 240_000,
 }, async () => {

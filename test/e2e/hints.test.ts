@@ -66,7 +66,7 @@ function post(from: string, path: string, body: string): Promise<number> {
   });
 }
 
-describe('a boot that is broken', { skip: missing('linux') }, () => {
+describe('a boot broken', { skip: missing('linux') }, () => {
   const rack = new RunningRack(PLACE);
   let probes: DhcpProbes;
   before(async () => {

@@ -138,7 +138,7 @@ function assertFit(what: string, text: string, unfit = UNFIT): void {
   assert.equal(at, -1, `${what} shows ${JSON.stringify(text.slice(Math.max(0, at - 80), at + 40))}`);
 }
 
-describe('text of strangers', { skip, timeout: MS_MAX }, () => {
+describe('text from outside', { skip, timeout: MS_MAX }, () => {
   let rack: RackNetwork;
   let strangers: Strangers;
   let log = '';
@@ -207,7 +207,7 @@ describe('text of strangers', { skip, timeout: MS_MAX }, () => {
 
   for (const tabled of tabledCommands().filter(({ words }) => !LEFT.has(words) && !isChanging(words))) {
     for (const line of linesOf(tabled)) {
-      test(`rackboot ${line} shows nothing that a terminal acts on`, async () => {
+      test(`rackboot ${line} shows no active escape sequence`, async () => {
         const { code, out, err } = await ask(line.replace('CAPTURE', capture));
         shown.set(line, out + err);
         assertFit(line, out + err);
@@ -223,7 +223,7 @@ describe('text of strangers', { skip, timeout: MS_MAX }, () => {
     ['trace', CLIENT_MAC],
     ['trace', CLIENT_MAC, '--json'],
   ]) {
-    test(`rackboot ${words.join(' ')} --follow shows text of strangers as escapes, as it comes`, async () => {
+    test(`rackboot ${words.join(' ')} --follow shows text from outside as escapes, as it comes`, async () => {
       const following = rack.launch(undefined, ...rack.words(...words, '--follow'));
       await eventually('it has begun', () => following.text() !== '');
       const before = following.text().length;
@@ -234,7 +234,7 @@ describe('text of strangers', { skip, timeout: MS_MAX }, () => {
     });
   }
 
-  test('the log has what the strangers said, and nothing that a terminal acts on', async () => {
+  test('the log has the hostile text without active escape sequences', async () => {
     const text = await eventually('all of it is in the log', () => {
       const lines = readFileSync(log, 'utf8');
       const has = (event: string): boolean =>
@@ -246,13 +246,13 @@ describe('text of strangers', { skip, timeout: MS_MAX }, () => {
     for (const line of text.trimEnd().split('\n')) JSON.parse(line);
   });
 
-  test('the metrics show nothing of the kind', async () => {
+  test('the metrics show no hostile text', async () => {
     const { out } = await rack.run(undefined, 'curl', '-sSf', 'http://127.0.0.1:9109/metrics');
     assert.notEqual(out, '');
     assertFit('metrics', out);
   });
 
-  test('no source speaks in what commands say meanwhile', () => {
+  test('no hostile text is in the messages of commands meanwhile', () => {
     assert.ok(strangers.said.length > 0);
     for (const [index, text] of strangers.said.entries()) {
       shown.set(`what was said meanwhile, ${index}`, text);
@@ -273,7 +273,7 @@ describe('text of strangers', { skip, timeout: MS_MAX }, () => {
   }
 
   for (const { path } of PAGES) {
-    test(`the page ${path} shows escapes, and no markup of strangers`, async () => {
+    test(`the page ${path} shows escapes, and no markup from outside`, async () => {
       const machines: { readonly system_id: string }[] = JSON.parse((await ask('machines list --json')).out);
       const parts = { ...PARTS, machine: machines.map(({ system_id: id }) => id) };
       const paths = [...path.matchAll(/:(\w+)/g)].reduce<readonly string[]>(
@@ -289,14 +289,14 @@ describe('text of strangers', { skip, timeout: MS_MAX }, () => {
   }
 
   for (const path of LINKS) {
-    test(`a link of strangers to ${path.slice(0, 24)} … shows nothing of theirs that acts`, async () => {
+    test(`a hostile link to ${path.slice(0, 24)} … injects nothing active`, async () => {
       const { text } = await look(path);
       assert.match(text, /<html/i);
     });
   }
 
   for (const line of CHANGING_LINES) {
-    test(`rackboot ${line}, which changes something, shows nothing that a terminal acts on`, async () => {
+    test(`rackboot ${line}, which changes something, shows no active escape sequence`, async () => {
       const { code, out, err } = await ask(
         line.replace(/\b(?:PASSWORD|KEYS|SCRIPT|LEASES|IMAGE)\b/, (name) => join(rack.directory, given[name] ?? '')),
       );
@@ -315,7 +315,7 @@ describe('text of strangers', { skip, timeout: MS_MAX }, () => {
     assert.deepEqual(known, [...LEFT, ...CHANGING_LINES]);
   });
 
-  test('a command that fails by the words of strangers shows them as escapes', () => {
+  test('a command whose error quotes hostile text shows it as escapes', () => {
     assert.match(shown.get(`power on ${CLIENT_MAC} --wait`) ?? '', ESCAPE);
   });
 

@@ -175,12 +175,12 @@ describe('a rack among hostile clients', { skip: missing('linux') }, () => {
     socket.close();
   }
 
-  test('answers after datagrams of every kind of nonsense', { timeout: MS_MAX }, async () => {
+  test('answers after datagrams of every malformed kind', { timeout: MS_MAX }, async () => {
     await sendDatagrams(DATAGRAMS);
     await assertServes();
   });
 
-  test('answers beside a flood of machines, and of names, as fast as one host can send them', {
+  test('answers alongside a flood of machines, and of names, as fast as one host can send them', {
     timeout: MS_MAX,
   }, async () => {
     const socket = await udpSocket(HOSTILE);
@@ -199,7 +199,7 @@ describe('a rack among hostile clients', { skip: missing('linux') }, () => {
     await assertServes();
   });
 
-  test('carries good transfers beside hundreds that are never acknowledged', { timeout: MS_MAX }, async () => {
+  test('carries good transfers alongside hundreds that are never acknowledged', { timeout: MS_MAX }, async () => {
     const sockets = await Promise.all(Array.from({ length: TRANSFERS }, () => udpSocket(HOSTILE)));
     for (const socket of sockets) {
       const words = ['amd64/generic/bookworm/commissioning/linux', 'octet', 'blksize', '1400', 'windowsize', '16'];
@@ -254,7 +254,7 @@ describe('a rack among hostile clients', { skip: missing('linux') }, () => {
     });
   }
 
-  test('ends a connection whose request never ends', { timeout: MS_MAX }, async () => {
+  test('closes a connection whose request never ends', { timeout: MS_MAX }, async () => {
     const places = [
       { host: ADDRESS, port: PLACE.httpPort },
       { host: '127.0.0.1', port: PLACE.regionPort },
@@ -276,7 +276,7 @@ describe('a rack among hostile clients', { skip: missing('linux') }, () => {
     );
   });
 
-  test('has given back memory and descriptors, and never fell', { timeout: MS_MAX }, async () => {
+  test('has released memory and descriptors, and never crashed', { timeout: MS_MAX }, async () => {
     await eventually(
       'everything is given back',
       async () => {

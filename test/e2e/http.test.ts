@@ -129,13 +129,13 @@ test('a file put into the tree takes precedence over rendered text at once', { s
   assert.equal(await curl(`${url}/grub/grub.cfg`), 'mine\n');
 });
 
-test('forty machines that load one file at once all get it', { skip }, async () => {
+test('forty machines load one file at the same time', { skip }, async () => {
   const expected = sha(content);
   const downloads = Array.from({ length: 40 }, () => curl(`${url}/amd64/linux`).then(sha));
   for (const got of await Promise.all(downloads)) assert.equal(got, expected);
 });
 
-test('a file replaced during a download is sent as it was; one truncated meanwhile does not look whole', {
+test('a file replaced during a download arrives in its old version; a truncated one is not delivered as whole', {
   skip,
 }, async () => {
   const path = join(directory, 'changing');

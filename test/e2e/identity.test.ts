@@ -70,7 +70,7 @@ describe('identity', { skip: missing('linux') }, () => {
   before(() => rack.startWhole());
   after(() => rack.remove());
 
-  test('a machine that a rack boots is vouched for; `machines show` says by what it is known', {
+  test('a rack vouches for a machine that it boots; `machines show` names the evidence of its identity', {
     timeout: MS_MAX,
   }, async () => {
     const outcome = await bootSimulatedMachine(PLACE, 0, () => undefined);
@@ -87,7 +87,7 @@ describe('identity', { skip: missing('linux') }, () => {
     );
   });
 
-  test('it has its name in the DNS and is known by it before anybody accepts it; a machine that was merely reported is not', {
+  test('a booted machine has its name in DNS before it is accepted; a merely reported one does not', {
     timeout: MS_MAX,
   }, async () => {
     const machine = await find(MACS[0] ?? '');
@@ -108,7 +108,7 @@ describe('identity', { skip: missing('linux') }, () => {
     await run('machines', 'delete', 'nas');
   });
 
-  test('nobody without its token reports as this machine, from inside or with made-up words', {
+  test('no report without its token counts as this machine’s, from inside its network or with an invented token', {
     timeout: MS_MAX,
   }, async () => {
     const before = await find(MACS[0] ?? '');
@@ -126,7 +126,7 @@ describe('identity', { skip: missing('linux') }, () => {
     assert.equal(ignored.length, 3);
   });
 
-  test('a machine at work gets its token on its kernel line, and only it; the region believes its report by it', {
+  test('only a machine at work gets its token, on its kernel line; the region believes its report by that token', {
     timeout: MS_MAX,
   }, async () => {
     const systemId = (await find(MACS[0] ?? ''))?.system_id ?? '';
@@ -153,7 +153,7 @@ describe('identity', { skip: missing('linux') }, () => {
     await eventually('the token is gone', () => tokenOf(systemId) === undefined);
   });
 
-  test('machines are merged and split by command, and what is refused says why', { timeout: MS_MAX }, async () => {
+  test('machines are merged and split by command, and a refusal says why', { timeout: MS_MAX }, async () => {
     assert.equal((await bootSimulatedMachine(PLACE, 1, () => undefined)).kind, 'enlisted');
     const [keep, other] = [await find(MACS[0] ?? ''), await find(MACS[1] ?? '')];
     const merged = await run('machines', 'merge', keep?.hostname ?? '', MACS[1] ?? '');

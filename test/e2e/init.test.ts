@@ -61,7 +61,7 @@ describe('rackboot init', { skip }, () => {
     assert.deepEqual(errors, []);
   };
 
-  test('with --yes it proposes for the one interface there is, and the rack serves it', async () => {
+  test('with --yes it proposes a network for the only interface, and the rack serves it', async () => {
     const ended = await init('--yes');
     assert.equal(ended.code, 0, ended.err);
     assert.match(ended.out, new RegExp(`^Wrote ${rack.configFile}\\.$`, 'm'));
@@ -102,7 +102,7 @@ describe('rackboot init', { skip }, () => {
     assert.equal(existsSync(rack.configFile), false);
   });
 
-  test('a file that is there is replaced only with --force', async () => {
+  test('an existing file is replaced only with --force', async () => {
     assert.equal((await init('--yes')).code, 0);
     const before = written();
     const again = await init('--yes', '--name', 'second');
@@ -113,7 +113,7 @@ describe('rackboot init', { skip }, () => {
     assert.match(written(), /^name: "second"$/m);
   });
 
-  test('of several interfaces it takes the one that the default route does not use, and none that is a guess', async () => {
+  test('of several interfaces it proposes the one without the default route, and none if it would have to guess', async () => {
     const ip = (words: string) => rack.run(undefined, 'ip', ...words.split(' '));
     await ip('link add office type veth peer name office1');
     await ip('link set office1 up');
@@ -136,7 +136,7 @@ describe('rackboot init', { skip }, () => {
     await ip('link delete office');
   });
 
-  test('on a terminal it asks, asks again for what does not fit alone, and the rack serves the answers', async () => {
+  test('on a terminal it asks, repeats only the questions with bad answers, and the rack serves the answers', async () => {
     const person: Keyboard = rack.type('init', '--state-dir', rack.stateDir);
     await person.answer(/Interface of the machines \(br0 10\.77\.6\.0\/24\) \[br0\]: /, 'br1');
     // A name is typed again; an address that was typed is in the line, and is mended.
@@ -162,7 +162,7 @@ describe('rackboot init', { skip }, () => {
     await assertServes(/^10\.77\.6\.3\d$/);
   });
 
-  test('it ends with the next steps, and says before it asks what it could not write', async () => {
+  test('it ends with the next steps, and says before it asks which file it cannot write', async () => {
     const ended = await init('--yes');
     const config = `--config ${rack.configFile}`;
     const steps = ['images build', 'createadmin --username admin', 'run', 'doctor'];
@@ -212,7 +212,7 @@ describe('rackboot init', { skip }, () => {
     assert.deepEqual([other.code, other.err], [0, '']);
   });
 
-  test('its next steps keep sudo where the state directory belongs to the user of the service already', async () => {
+  test('its next steps keep sudo if the state directory already belongs to the user of the service', async () => {
     chmodSync(rack.directory, 0o755);
     mkdirSync(rack.stateDir, { recursive: true });
     chownSync(rack.stateDir, NOBODY, NOBODY);
@@ -222,7 +222,7 @@ describe('rackboot init', { skip }, () => {
     assert.doesNotMatch(out, /^ {2}(?:rackboot|node|systemctl) /m);
   });
 
-  test('what the store refuses at the end does not lose the answers', async () => {
+  test('a refusal of the store at the end does not lose the answers', async () => {
     const ip = (words: string) => rack.run(undefined, 'ip', ...words.split(' '));
     assert.equal((await init('--yes')).code, 0);
     rmSync(rack.configFile);
@@ -251,7 +251,7 @@ describe('rackboot init', { skip }, () => {
     await ip('address add 10.77.6.1/24 dev br0');
   });
 
-  test('Ctrl-C and Ctrl-D at a question end it with one line, here and at a password', async () => {
+  test('Ctrl-C and Ctrl-D at a question end it with one line, also at a password', async () => {
     for (const key of ['\x03', '\x04']) {
       const person = rack.type('init', '--state-dir', rack.stateDir);
       await person.answer(/Interface of the machines .*: /, key, '');

@@ -36,7 +36,7 @@ function sampleOf(families: Families, name: string, labels: Readonly<Record<stri
   return found?.value ?? assert.fail(`${name} ${JSON.stringify(labels)}`);
 }
 
-test('what machines do is counted, and nothing that names one of them is a label', {
+test('the metrics count what machines do, and no label names a machine', {
   skip: missing('linux'),
   timeout: 60_000,
 }, async () => {

@@ -155,7 +155,7 @@ describe('the lab with a virtual machine', { skip: missing(...NEEDS) }, () => {
     }
   });
 
-  test('boots it until the region knows it as New, says each step, and leaves nothing', {
+  test('boots it until the region lists it as New, prints each step, and leaves nothing behind', {
     timeout: BOOT_MS_MAX + 2 * START_MS_MAX,
   }, async () => {
     const lab = start();
@@ -179,7 +179,7 @@ describe('the lab with a virtual machine', { skip: missing(...NEEDS) }, () => {
     await assert.rejects(fetch(PAGE));
   });
 
-  test('that is interrupted while the machine boots leaves nothing', { timeout: 3 * START_MS_MAX }, async () => {
+  test('that is interrupted while the machine boots leaves nothing behind', { timeout: 3 * START_MS_MAX }, async () => {
     const lab = start();
     await lab.says([/offers 10\.77\.0\.\d+ and/], 2 * START_MS_MAX);
     await lab.interrupt();
@@ -189,7 +189,7 @@ describe('the lab with a virtual machine', { skip: missing(...NEEDS) }, () => {
     ['on a terminal, where that reaches the programs of the build, too', 'all'],
     ['as another program passes it on', 'the lab'],
   ] as const) {
-    test(`that is interrupted while its environment is built ${how}, leaves nothing`, {
+    test(`that is interrupted while its environment is built ${how} leaves nothing behind`, {
       timeout: 3 * START_MS_MAX,
     }, async () => {
       const aside = mkdtempSync(join(tmpdir(), 'rackboot-vm-aside-'));

@@ -136,7 +136,7 @@ describe('the guided lab', { skip: missing('linux', 'setpriv') }, () => {
     for (const { child } of labs) await endProgram(child, 'SIGINT');
   });
 
-  test('boots a machine in few lines, and it is accepted, deployed, named and released as the lab says', {
+  test('boots a machine in few lines, and accepts, deploys, names and releases it by the commands that the lab prints', {
     timeout: MS_MAX,
   }, async () => {
     const lab = start();
@@ -234,7 +234,7 @@ describe('the guided lab', { skip: missing('linux', 'setpriv') }, () => {
     await endAndLook(lab);
   });
 
-  test('that is ended while it starts leaves nothing', { timeout: MS_MAX }, async () => {
+  test('that is ended while it starts leaves nothing behind', { timeout: MS_MAX }, async () => {
     const place = mkdtempSync(join(tmpdir(), 'rackboot-labs-'));
     try {
       chmodSync(place, 0o777);

@@ -27,7 +27,7 @@ describe('the ends of leases', { skip: missing('linux'), timeout: 120_000 }, () 
     await rack.remove();
   });
 
-  test('what ends while the rack runs is told then, what ends while it is dead at its start, and nothing twice', async () => {
+  test('are reported at once while the rack runs, at its start if it was dead, and never twice', async () => {
     assert.ok(probes !== undefined);
     const early = addressOf(await probes.lease());
     await sleep(LEASE_MS / 2);

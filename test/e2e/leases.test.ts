@@ -42,7 +42,7 @@ describe('rackboot leases', { skip: missing('linux'), timeout: 120_000 }, () => 
     await rack.remove();
   });
 
-  test('all are listed, some are found, one is shown', async () => {
+  test('lists all, filters some, and shows one', async () => {
     assert.ok(first !== undefined);
     const [address, mac] = [addressOf(first), formatMac(first.mac)];
     const [all, some, none, csv, json, show, wrong, missed] = await Promise.all([
@@ -76,7 +76,7 @@ describe('rackboot leases', { skip: missing('linux'), timeout: 120_000 }, () => 
     assert.equal(missed.code, 1);
   });
 
-  test('a running rack takes leases over, says what it left, and their clients keep their addresses', async () => {
+  test('a running rack imports leases, names those that it skipped, and their clients keep their addresses', async () => {
     assert.ok(first !== undefined);
     const file = join(rack.directory, 'kea-leases4.csv');
     const end = seconds() + 3000;
@@ -107,7 +107,7 @@ describe('rackboot leases', { skip: missing('linux'), timeout: 120_000 }, () => 
     assert.equal(await ask(0x525400aa0001), `${NET}.150`);
   });
 
-  test('an entry with a vendor class of any length, or of a time before 1970, is taken like the others, by a rack that runs or stands', async () => {
+  test('an entry with a vendor class of any length, or a time before 1970, is imported like the others, by a running or a stopped rack', async () => {
     const file = join(rack.directory, 'odd.leases');
     const entry = (host: number, starts: string, vendorClass: string): string =>
       `lease ${NET}.1${host} {\n starts ${starts};\n ends 6 2099/11/28 01:00:00;\n binding state active;\n` +
@@ -126,7 +126,7 @@ describe('rackboot leases', { skip: missing('linux'), timeout: 120_000 }, () => 
     }
   });
 
-  test('leases of IPv6 are counted and named, and are no failure; a file that cannot be read is one', async () => {
+  test('IPv6 leases are counted and named without a failure; an unreadable file is a failure', async () => {
     const file = join(rack.directory, 'both.leases');
     const end = seconds() + 3000;
     const six = (host: number): string => `${end} ${host} 2001:db8::${host} * 00:01:00:01\n`;
@@ -147,7 +147,7 @@ describe('rackboot leases', { skip: missing('linux'), timeout: 120_000 }, () => 
     );
   });
 
-  test('who wants JSON and CSV at a time is told so, and who asks for an interface that is none', async () => {
+  test('a command with both JSON and CSV, or with an unknown interface, is refused', async () => {
     const both = await leases('list', '--json', '--csv');
     assert.deepEqual([both.code, both.output, both.complaints], [2, [], ['rackboot: use --json or --csv, not both']]);
     const neighbours = (name: string): Promise<Ended> =>
@@ -159,7 +159,7 @@ describe('rackboot leases', { skip: missing('linux'), timeout: 120_000 }, () => 
     assert.deepEqual(nowhere.complaints, ['rackboot: nope belongs to no cluster interface; those have lo']);
   });
 
-  test('a lease that a person ends is over, also after a start, and nothing else is ended', async () => {
+  test('a lease that the operator ends stays ended after a restart, and no other lease ends', async () => {
     const file = join(rack.directory, 'endless.leases');
     writeFileSync(file, `0 52:54:00:aa:00:07 ${NET}.180 * *\n`);
     assert.equal((await leases('import', file)).code, 0);
@@ -182,7 +182,7 @@ describe('rackboot leases', { skip: missing('linux'), timeout: 120_000 }, () => 
     assert.match((await leases('show', `${NET}.180`)).output.join('\n'), /^State +released$/m);
   });
 
-  test('a stopped rack is listed from its file, takes leases into it, and refuses while it runs elsewhere', async () => {
+  test('a stopped rack’s leases are listed from its file, which imports leases too, unless another process uses it', async () => {
     assert.ok(first !== undefined);
     await rack.stop();
     const list = await leases('list', '--mac', formatMac(first.mac));
@@ -199,14 +199,14 @@ describe('rackboot leases', { skip: missing('linux'), timeout: 120_000 }, () => 
   });
 });
 
-describe('one file, two ways', { skip: missing('linux'), timeout: 120_000 }, () => {
+describe('an import of one file in two ways', { skip: missing('linux'), timeout: 120_000 }, () => {
   const place = labPlace(89);
   const rack = new RunningRack(place, (text) =>
     text.replace('    management: 2\n', '    management: 2\n    identity: client-id\n'),
   );
   after(() => rack.remove());
 
-  test('a running and a stopped rack take the same leases out of a file, whatever its order', async () => {
+  test('gives a running and a stopped rack the same leases, in any order of the file', async () => {
     const at = (seconds: number): string => `epoch ${Math.floor(systemClock.wallTimeMs() / 1000) + seconds}`;
     const lease = (host: number, state: string, granted: number, end: number | 'never', id: string): string => `
       lease ${place.octets}.${host} {
@@ -253,7 +253,7 @@ describe('one file, two ways', { skip: missing('linux'), timeout: 120_000 }, () 
   });
 });
 
-test('leases that are imported before the first start are no restored copy', {
+test('leases imported before the first start do not count as a restored copy', {
   skip: missing('linux'),
   timeout: 60_000,
 }, async () => {
@@ -265,7 +265,7 @@ test('leases that are imported before the first start are no restored copy', {
     assert.equal(done.code, 0, done.complaints.join('\n'));
     await rack.start();
     const { output } = await runRackboot(['status', '--config', rack.configFile]);
-    assert.doesNotMatch(output.join('\n'), /put back from a copy/);
+    assert.doesNotMatch(output.join('\n'), /restored from a copy/);
     assert.ok(!rack.lines.some(({ event }) => event === 'daemon.leases-restored'));
     const shown = await runRackboot(['leases', 'show', `${NET}.182`, '--config', rack.configFile]);
     assert.match(shown.output.join('\n'), /^State +bound$/m);

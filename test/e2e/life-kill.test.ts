@@ -10,7 +10,10 @@ import { missing } from '../support/needs.ts';
 
 const MS_MAX = 300_000;
 
-test('a life goes on, whenever its daemon is killed', { skip: missing('linux'), timeout: MS_MAX }, async (t) => {
+test('the life of a machine goes on after a kill of the daemon at any step', {
+  skip: missing('linux'),
+  timeout: MS_MAX,
+}, async (t) => {
   const life = new LifeUnderFire(labPlace(66), 910);
   t.after(() => life.close());
   await life.open();

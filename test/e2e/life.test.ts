@@ -20,7 +20,7 @@ const MACHINE = '52:54:00:b0:77:01';
 const MAC = mac(0x525400b07701);
 const MS_MAX = 120_000;
 
-describe('the life of a machine by the command line', { skip: missing('linux', 'curl') }, () => {
+describe('the command line through the life of a machine', { skip: missing('linux', 'curl') }, () => {
   let rack: RunningRack;
   let probes: DhcpProbes;
 
@@ -54,7 +54,7 @@ describe('the life of a machine by the command line', { skip: missing('linux', '
   const named = async (name: string): Promise<string | undefined> =>
     (await askName(RACK, PLACE.dnsPort, name)).value.address;
 
-  test('is accepted without being measured, and allocated with an address of the static range', {
+  test('accepts it without commissioning, and allocates it with an address of the static range', {
     timeout: MS_MAX,
   }, async () => {
     const possible = await refused(machines('allocate', MACHINE));
@@ -68,7 +68,7 @@ describe('the life of a machine by the command line', { skip: missing('linux', '
     );
   });
 
-  test('gets that address by DHCP, and its name leads there, also after the daemon was killed', {
+  test('gives it that address by DHCP and in DNS, also after the daemon was killed', {
     timeout: MS_MAX,
   }, async () => {
     assert.equal(addressOf(await probes.lease(MAC)), `${PLACE.octets}.10`);
@@ -80,7 +80,7 @@ describe('the life of a machine by the command line', { skip: missing('linux', '
     await eventually('its name', async () => (await named(machine.fqdn)) === `${PLACE.octets}.10`);
   });
 
-  test('gets it whatever client identifier it shows; a new name is in DNS at once, and the old one is gone', {
+  test('gives it the address with any client identifier; a new name is in DNS at once, and the old one is gone', {
     timeout: MS_MAX,
   }, async () => {
     assert.equal(addressOf(await probes.lease(MAC, 'system')), `${PLACE.octets}.10`);
@@ -93,7 +93,7 @@ describe('the life of a machine by the command line', { skip: missing('linux', '
     await eventually('the end of its old name', async () => (await named(before.fqdn)) === undefined);
   });
 
-  test('is not deployed for an owner without an SSH key, nor without an image', { timeout: MS_MAX }, async () => {
+  test('does not deploy it for an owner without an SSH key, nor without an image', { timeout: MS_MAX }, async () => {
     assert.match(await refused(machines('deploy', MACHINE, 'debian/trixie')), /has no SSH key/);
     const key = join(rack.stateDir, 'key.pub');
     const bytes = Buffer.concat([Buffer.from([0, 0, 0, 11]), Buffer.from('ssh-ed25519'), Buffer.alloc(36, 7)]);
@@ -106,7 +106,7 @@ describe('the life of a machine by the command line', { skip: missing('linux', '
     assert.match(await refused(machines('deploy', MACHINE, 'debian/trixie')), /no image of debian\/trixie for amd64/);
   });
 
-  test('says how to log in to debug, and for a rescue', { timeout: MS_MAX }, async () => {
+  test('shows how to log in to debug, and for a rescue', { timeout: MS_MAX }, async () => {
     const place = 'no login: the machine is simulated';
     assert.match(
       await said(machines('debug-login', MACHINE, '--for', '2h')),
@@ -120,7 +120,7 @@ describe('the life of a machine by the command line', { skip: missing('linux', '
     assert.match(await said(machines('exit-rescue', MACHINE)), /is Allocated now/);
   });
 
-  test('is released, retired and forgotten', { timeout: MS_MAX }, async () => {
+  test('releases, retires and removes it', { timeout: MS_MAX }, async () => {
     const [machine] = JSON.parse(await said(machines('list', '--json')));
     assert.match(await said(machines('release', MACHINE)), /is Ready now/);
     await eventually('the end of its name', async () => (await named('db-one.maas')) === undefined);

@@ -14,7 +14,7 @@ import { eventually, RunningRack, runRackboot, startQuietly } from '../support/r
 const MS_MAX = 60_000;
 
 describe('the log', { skip: missing('linux') }, () => {
-  test('shows a room from another level on, for a while by command, by the file after a reload', {
+  test('takes a level for one room, for a while by command, or by the file after a reload', {
     timeout: MS_MAX,
   }, async () => {
     const place = labPlace(42);
@@ -58,7 +58,7 @@ describe('the log', { skip: missing('linux') }, () => {
     }
   });
 
-  test('is whole over its files when it is renamed and the daemon is told by SIGHUP, while machines ask', {
+  test('loses no line when its file is renamed and the daemon gets SIGHUP, while machines ask', {
     timeout: MS_MAX,
   }, async () => {
     const place = labPlace(43);

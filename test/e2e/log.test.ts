@@ -66,7 +66,7 @@ function readAll(fifo: Fifo): string {
   return text;
 }
 
-describe('a reader of standard output that stalls', { skip: missing('linux') }, () => {
+describe('a stalled reader of standard output', { skip: missing('linux') }, () => {
   test('delays no OFFER and no name, loses no line that fits in memory, and the rack ends in time', {
     timeout: MS_MAX,
   }, async (t) => {
@@ -121,7 +121,7 @@ describe('a reader of standard output that stalls', { skip: missing('linux') }, 
     }
   });
 
-  test('that goes away leaves the rack as it is', { timeout: MS_MAX }, async () => {
+  test('that goes away does not disturb the rack', { timeout: MS_MAX }, async () => {
     const rack = new RunningRack(PLACE);
     const probes = await DhcpProbes.open(PLACE);
     const daemon = await startQuietly(rack, 'pipe');
@@ -140,7 +140,7 @@ describe('a reader of standard output that stalls', { skip: missing('linux') }, 
 });
 
 describe('the log of a process', { skip: missing('linux') }, () => {
-  test('keeps what waits within its bound, and tells once how many lines were lost, where they are missing', {
+  test('bounds the waiting lines, and says once, in their place, how many were lost', {
     timeout: MS_MAX,
   }, async (t) => {
     const fifo = makeFifo(t);
@@ -171,7 +171,7 @@ describe('the log of a process', { skip: missing('linux') }, () => {
     assert.equal(at, sent - missed, 'the gap is told where it is');
   });
 
-  test('writes what is left when it is flushed, and waits no longer than a second or so for a stalled reader', {
+  test('writes the waiting lines when it is flushed, and waits about a second at most for a stalled reader', {
     timeout: MS_MAX,
   }, async (t) => {
     const fifo = makeFifo(t);
@@ -190,7 +190,7 @@ describe('the log of a process', { skip: missing('linux') }, () => {
     await eventually('the rest follows', () => readAll(fifo).includes('"last"'));
   });
 
-  test('is opened anew by its name, and no line is lost or written twice', { timeout: MS_MAX }, async (t) => {
+  test('reopens its file by name, and no line is lost or written twice', { timeout: MS_MAX }, async (t) => {
     const directory = mkdtempSync(join(tmpdir(), 'rackboot-log-'));
     t.after(() => rmSync(directory, { recursive: true }));
     const file = join(directory, 'made', 'on', 'the', 'way', 'rackboot.log');
@@ -228,7 +228,7 @@ function hasNumber<Name extends string>(value: unknown, name: Name): value is Re
   return typeof value === 'object' && value !== null && name in value && typeof Reflect.get(value, name) === 'number';
 }
 
-describe('a log file that cannot be', { skip: missing('linux') }, () => {
+describe('an impossible log file', { skip: missing('linux') }, () => {
   const rack = new RunningRack(PLACE);
   const good = readFileSync(rack.configFile, 'utf8');
   const cases: readonly { readonly name: string; readonly file: string }[] = [
@@ -247,7 +247,7 @@ describe('a log file that cannot be', { skip: missing('linux') }, () => {
       assert.ok(ended.complaints[0]?.includes(file));
     });
   }
-  test('is mended: the next start serves', { timeout: MS_MAX }, async () => {
+  test('is repaired: the next start serves', { timeout: MS_MAX }, async () => {
     rack.configure(good);
     await rack.startWhole();
     assert.equal(await rack.stop(), 0);

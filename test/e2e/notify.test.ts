@@ -27,7 +27,7 @@ async function asService<T>(socket: string, work: () => Promise<T>): Promise<T> 
   }
 }
 
-test('ready, status, watchdog, reload and stop are told in their order', {
+test('ready, status, watchdog, reload and stop are sent in order', {
   skip: missing('linux'),
   timeout: 90_000,
 }, async () => {
@@ -86,7 +86,7 @@ test('ready, status, watchdog, reload and stop are told in their order', {
   }
 });
 
-test('a journal that does not answer starves the watchdog, and feeds it again', {
+test('a journal that does not answer starves the watchdog, and feeds it when it answers again', {
   skip: missing('linux'),
   timeout: 90_000,
 }, async () => {

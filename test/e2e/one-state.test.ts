@@ -51,7 +51,7 @@ describe('a state directory that a rack of another network namespace uses', {
   });
   after(() => rack.remove());
 
-  test('is left alone: the second rack opens nothing', { timeout: 30_000 }, async () => {
+  test('is left alone by the second rack, which opens nothing', { timeout: 30_000 }, async () => {
     const second = spawn('unshare', ['-n', process.execPath, MAIN, 'run', '--config', rack.configFile]);
     let [out, err] = ['', ''];
     second.stdout.on('data', (bytes: Buffer) => {
@@ -77,7 +77,7 @@ describe('two racks that are started at the same moment on one state directory',
   });
   after(() => rack.remove());
 
-  test('are one that serves and one that says why it does not', { timeout: 120_000 }, async () => {
+  test('end as one that serves and one that says why it does not', { timeout: 120_000 }, async () => {
     for (let round = 0; round < RACES; round += 1) {
       const racers = [race(rack.configFile), race(rack.configFile)];
       await eventually('each serves or has ended', () =>

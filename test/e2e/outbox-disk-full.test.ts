@@ -22,7 +22,7 @@ const post = (index: number) => ({
 
 const isFull = (error: unknown): boolean => error instanceof RackError && error.code === 'store-unavailable';
 
-test('the outbox outlives a full disk', { skip: missing('linux', 'root', 'mount') }, () => {
+test('the outbox survives a full disk', { skip: missing('linux', 'root', 'mount') }, () => {
   const stateDir = mkdtempSync(join(tmpdir(), 'rackboot-outbox-full-'));
   execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=4m', 'rackboot-outbox-full', stateDir]);
   try {

@@ -50,7 +50,7 @@ describe('borrowed memory', { skip: missing('linux'), timeout: MS_MAX }, () => {
       assert.ok(overwrites(pid));
     }));
 
-  test('is overwritten in a daemon whose log nobody reads', () =>
+  test('is overwritten in a daemon whose log is not read', () =>
     withRack(async (rack) => {
       const daemon = await startQuietly(rack);
       try {

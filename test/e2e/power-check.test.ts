@@ -10,7 +10,7 @@ import { labPlace } from '../../src/lab/safe-lab.ts';
 import { missing } from '../support/needs.ts';
 import { RunningRack, runRackboot } from '../support/running-rack.ts';
 
-test('a machine is asked about by its name, and nothing is shown of its secrets', {
+test('a machine is queried by its name, and its secrets are not shown', {
   skip: missing('linux'),
 }, async () => {
   const rack = new RunningRack(labPlace(95));

@@ -24,7 +24,7 @@ interface Answered {
   readonly text: string;
 }
 
-describe('a machine whose power is switched', { skip: missing('linux') }, () => {
+describe('a machine with a power driver', { skip: missing('linux') }, () => {
   let site: SwitchedRack | undefined;
   let rack: SwitchedRack['rack'];
   let power: SwitchedRack['power'];
@@ -100,7 +100,7 @@ describe('a machine whose power is switched', { skip: missing('linux') }, () => 
     await eventually('its power is seen', async () => (await machine()).power_state === 'off');
   });
 
-  test('is switched by the command line, which waits for the end, and one thing at a time', {
+  test('is switched by the command line, which waits for the end, by one command at a time', {
     timeout: MS_MAX,
   }, async () => {
     const refused = await command('set', 'm1', 'virsh', 'power_adress=x');
@@ -134,7 +134,7 @@ describe('a machine whose power is switched', { skip: missing('linux') }, () => 
     assert.deepEqual(socket.asked, ['on', 'off', 'on']);
   });
 
-  test('killed while a machine is switched, the daemon does not switch it again, and sees what became of it', {
+  test('is not switched again by a daemon that was killed meanwhile, which then sees the result', {
     timeout: MS_MAX,
   }, async () => {
     await socket.became('off');
@@ -156,7 +156,7 @@ describe('a machine whose power is switched', { skip: missing('linux') }, () => 
     assert.deepEqual(socket.asked, ['on']);
   });
 
-  test('by a BMC it is switched in the same way; who is not let in by it fails at once, with its words', {
+  test('is switched by a BMC in the same way; a refused login fails at once, with the words of the BMC', {
     timeout: MS_MAX,
     skip: missing('ipmi_sim', 'ipmitool'),
   }, async () => {
@@ -193,7 +193,7 @@ describe('a machine whose power is switched', { skip: missing('linux') }, () => 
     }
   });
 
-  test('asked to end while a machine is switched, it ends in time', { timeout: MS_MAX }, async () => {
+  test('does not delay the end of a daemon that is asked to stop meanwhile', { timeout: MS_MAX }, async () => {
     const webhook = JSON.stringify(power.parameters('m1'));
     await good('PUT', `machines/${id}/`, { power_type: 'webhook', power_parameters: webhook });
     socket.asked.length = 0;

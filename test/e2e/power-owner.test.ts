@@ -60,7 +60,7 @@ describe('the commands of power by root', {
     assert.deepEqual(foreign(), []);
   });
 
-  test('another user than root and the owner is told whose it is', async () => {
+  test('a user other than root and the owner learns whose it is', async () => {
     chmodSync(rack.stateDir, 0o755);
     const other = AS_NOBODY.map((word) => word.replace(String(NOBODY), '65533'));
     const words = ['power', 'key', '--config', rack.configFile];

@@ -14,7 +14,7 @@ const run = (more: Partial<ProgramRun> = {}): ProgramRun => ({
   ...more,
 });
 
-test('a program ends with its code and words, and is given its environment and no more', async () => {
+test('a program returns its exit code and output, and gets only its own environment', async () => {
   process.env.RACKBOOT_OTHER_SECRET = 'hunter2';
   const end = await runProgram('sh', ['-c', 'echo "$OWN $LC_ALL [$RACKBOOT_OTHER_SECRET]"; echo no >&2; exit 3'], {
     ...run(),
@@ -23,11 +23,11 @@ test('a program ends with its code and words, and is given its environment and n
   assert.deepEqual(end, { kind: 'ended', code: 3, out: 'mine C []\n', err: 'no\n' });
 });
 
-test('a program that is not there is missing', async () => {
+test('a program that does not exist is missing', async () => {
   assert.deepEqual(await runProgram('rackboot-no-such-program', [], run()), { kind: 'missing' });
 });
 
-test('a program that hangs is killed with all that it started', async () => {
+test('a hanging program is killed with all its children', async () => {
   const from = systemClock.now();
   const end = await runProgram('sh', ['-c', 'sleep 100 & echo $!; wait'], run({ timeMs: 500 }));
   assert.equal(end.kind, 'killed');
@@ -40,12 +40,12 @@ test('a program that hangs is killed with all that it started', async () => {
   });
 });
 
-test('of endless output the beginning is kept', async () => {
+test('the beginning of endless output is kept', async () => {
   const end = await runProgram('sh', ['-c', 'yes'], run({ timeMs: 300 }));
   assert.equal(end.kind === 'killed' && end.out.length, 256 * 1024);
 });
 
-test('an aborted run is not begun, and one under way is killed', async () => {
+test('an aborted run does not start, and a running one is killed', async () => {
   const stop = new AbortController();
   const running = runProgram('sleep', ['100'], run({ signal: stop.signal }));
   stop.abort();

@@ -36,7 +36,7 @@ describe('virsh', { skip }, () => {
     rmSync(directory, { recursive: true, force: true });
   });
 
-  test("the machines of libvirt's test driver are listed and asked about", async () => {
+  test('the machines of libvirt’s test driver are listed and queried', async () => {
     const host = parseHypervisor('test:///default');
     assert.ok(host !== undefined);
     assert.deepEqual(await listGuests(host, surroundings, signal), {
@@ -51,7 +51,7 @@ describe('virsh', { skip }, () => {
     assert.equal((await open('test:///default', '--help').on(signal)).kind, 'refused');
   });
 
-  test('a real virtual machine is started, started anew, and switched off', async () => {
+  test('a real virtual machine is started, restarted, and switched off', async () => {
     hypervisor = await TestHypervisor.start(directory);
     hypervisor.define('netboot', 'network');
     hypervisor.define('a disk', 'hd');
@@ -72,7 +72,7 @@ describe('virsh', { skip }, () => {
     assert.equal((await open(hypervisor.uri, 'a disk').off('hard', signal)).kind, 'done');
   });
 
-  test('a host is reached over SSH with our own key, and one that changes its own is refused', async () => {
+  test('a host is reached over SSH with our own key, and refused if it changes its own', async () => {
     assert.ok(hypervisor !== undefined);
     const identity = await openSshIdentity(stateDir, systemClock);
     assert.equal(statSync(identity.key).mode & 0o777, 0o600);
@@ -111,7 +111,7 @@ describe('virsh', { skip }, () => {
     assert.match(refused.text, /host's key has changed/);
   });
 
-  test('a host whose libvirtd is gone is unreachable', async () => {
+  test('a host without a running libvirtd is unreachable', async () => {
     assert.ok(hypervisor !== undefined);
     await hypervisor.stop();
     const answer = await open(hypervisor.uri, 'netboot').on(signal);

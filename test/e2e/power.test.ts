@@ -49,7 +49,7 @@ describe('power', { concurrency: true }, () => {
       rmSync(directory, { recursive: true, force: true });
     });
 
-    test('a machine is asked about, started from the network, started anew, and switched off', async () => {
+    test('a machine is queried, started from the network, restarted, and switched off', async () => {
       const bmc = await starting;
       const port = open('ipmi', await values({ power_boot_type: 'efi' }));
       assert.deepEqual(await port.query(noSignal()), { kind: 'done', state: 'off', text: 'Chassis Power is off' });
@@ -67,7 +67,7 @@ describe('power', { concurrency: true }, () => {
     });
 
     for (const driver of ['LAN_2_0', 'LAN']) {
-      test(`${driver}: a wrong password and a user that is not there are wrong credentials, and are not shown`, async () => {
+      test(`${driver}: a wrong password and an unknown user are wrong credentials, and are not shown`, async () => {
         for (const more of [{ power_pass: password }, { power_user: 'nobody' }]) {
           const answer = await open('ipmi', await values({ power_driver: driver, ...more })).query(noSignal());
           assert.equal(answer.kind, 'wrong-credentials', answer.text);
@@ -88,7 +88,7 @@ describe('power', { concurrency: true }, () => {
       assert.equal(answer.kind, 'refused', answer.text);
     });
 
-    test('a BMC that is not there is unreachable', async () => {
+    test('an absent BMC is unreachable', async () => {
       const address = `127.0.0.1:${await freeUdpPort()}`;
       const answer = await perform(open('ipmi', await values({ power_address: address })), {
         kind: 'on',
@@ -155,7 +155,7 @@ describe('power', { concurrency: true }, () => {
   });
 
   describe('webhook', { concurrency: true }, () => {
-    test('a machine is switched on and off by POST, asked about by GET, with its credentials', async () => {
+    test('a machine is switched on and off by POST, queried by GET, with its credentials', async () => {
       let state = 'stopped';
       const { origin, seen } = await serve((request, response) => {
         if (request.url === '/on') state = 'running';
@@ -178,7 +178,7 @@ describe('power', { concurrency: true }, () => {
       assert.equal(seen.at(-1)?.headers.authorization, 'Bearer t');
     });
 
-    test('credentials follow no redirect to another server, and a change none that may have done it', async () => {
+    test('credentials follow no redirect to another server, and a change only one after which nothing was done', async () => {
       const other = await serve((_request, response) => response.end('status: running'));
       const { origin, seen } = await serve((request, response) => {
         if (request.url === '/here') return void response.end('status: running');
@@ -195,7 +195,7 @@ describe('power', { concurrency: true }, () => {
       assert.equal(seen.length, 4);
     });
 
-    test('a server that redirects for ever is refused', async () => {
+    test('a server that redirects forever is refused', async () => {
       const { origin, seen } = await serve((_request, response) =>
         response.writeHead(302, { Location: '/state' }).end(),
       );
@@ -217,7 +217,7 @@ describe('power', { concurrency: true }, () => {
       assert.ok(answer.text.length + (answer.said?.length ?? 0) < 500);
     });
 
-    test('a server that hangs leaves a change unknown, and ends in its time', async () => {
+    test('a server that hangs leaves a change unknown, and the query ends in time', async () => {
       const { origin } = await serve((request, response) => {
         if (request.url !== '/on') response.write('a part, and no more');
       });
@@ -231,7 +231,7 @@ describe('power', { concurrency: true }, () => {
       assert.ok(systemClock.now() - from < 18_000);
     });
 
-    test('a server that is not there is unreachable; one that ends in the middle leaves a change unknown', async () => {
+    test('a missing server is unreachable; one that disconnects in the middle leaves a change unknown', async () => {
       const nowhere = await open('webhook', hooks('http://127.0.0.1:1')).on(noSignal());
       assert.equal(nowhere.kind, 'unreachable', nowhere.text);
       const { origin } = await serve((request) => request.socket.destroy());
@@ -239,7 +239,7 @@ describe('power', { concurrency: true }, () => {
       assert.equal(broken.kind, 'unknown', broken.text);
     });
 
-    test('a certificate that nobody vouches for is refused, unless it is not to be checked', {
+    test('an untrusted certificate is refused, unless checking is turned off', {
       skip: missing('openssl'),
     }, async () => {
       const directory = mkdtempSync(join(tmpdir(), 'rackboot-power-tls-'));

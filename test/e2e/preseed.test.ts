@@ -69,7 +69,7 @@ describe('rackboot preseed', { skip: missing('linux') }, () => {
     );
   });
 
-  test('another system, purpose and value can be tried', async () => {
+  test('render takes another system, purpose and value', async () => {
     const ubuntu = await preseed(
       'render',
       hostname,
@@ -90,7 +90,7 @@ describe('rackboot preseed', { skip: missing('linux') }, () => {
     assert.equal(autoinstall.output[0], '#cloud-config');
   });
 
-  test('show prints a template, and what is not there is said with the remedy', async () => {
+  test('show prints a template, and names the remedy if it is missing', async () => {
     assert.ok((await preseed('show', 'generic')).output.includes('{{inherit "preseed_master"}}'));
     assert.equal((await preseed('show', '../../rackboot.yaml')).code, 1);
     assert.match((await preseed('render', 'nobody')).complaints.join(), /no machine is called nobody/);

@@ -83,7 +83,7 @@ const ELSEWHERE: Asked = {
   ...{ chosen: '10.77.0.2', wanted: '10.77.0.170' },
 };
 
-describe('on the wire beside another DHCP server', { skip: missing('linux', 'root', 'ip', 'dnsmasq') }, () => {
+describe('on a wire with another DHCP server', { skip: missing('linux', 'root', 'ip', 'dnsmasq') }, () => {
   let directory = '';
   let stateDir = '';
   let client = '';
@@ -128,7 +128,7 @@ describe('on the wire beside another DHCP server', { skip: missing('linux', 'roo
     });
   });
 
-  test('a client that takes the other server’s address is known by it, and hears no NAK', async () => {
+  test('a client with an address of the other server is known by it, and gets no NAK', async () => {
     const mac = '52:54:00:77:03:07';
     assert.deepEqual(
       heard.at(-1)?.filter(({ server }) => server === '10.77.0.1'),
@@ -142,7 +142,7 @@ describe('on the wire beside another DHCP server', { skip: missing('linux', 'roo
     assert.match(trace, /"mac":"52:54:00:77:03:07","address":"10\.77\.0\.170"/);
   });
 
-  test('status shows both ports, and that nobody waits for anything', async () => {
+  test('status shows both ports, and nothing waits', async () => {
     const status = await askDaemon(stateDir, '/status');
     for (const socket of ['br0","port":67', '10.77.0.1","port":67', 'br0","port":4011', '10.77.0.1","port":4011']) {
       assert.ok(JSON.stringify(status).includes(`"name":"${socket}`), socket);

@@ -85,7 +85,7 @@ describe('the key of a remote rack', { timeout: 280_000 }, () => {
     await region.remove();
   });
 
-  test('it reads the tokens of its own machines, and of no machine of the region', async () => {
+  test('reads the tokens of the rack’s own machines, and of no machine of the region', async () => {
     assert.deepEqual([await boot(REGION, 0), await boot(FAR, 1)], ['enlisted', 'enlisted']);
     for (const index of [0, 1]) await run('machines', 'commission', macOf(index));
     assert.match((await tokenOf(1)) ?? '', /^[\w-]{32}$/);
@@ -94,7 +94,7 @@ describe('the key of a remote rack', { timeout: 280_000 }, () => {
     assert.match(await run('machines', 'show', macOf(1)), /At home with +rack far/);
   });
 
-  test('it claims no network of the region, and people are told by name', async () => {
+  test('claims no network of the region, and an event names the rack', async () => {
     const interfaces = [`${FAR.octets}.0/24`, `${REGION.octets}.0/24`, '127.0.0.0/8'].map((one) => rackInterface(one));
     const beat = await ask(`uplink/1/racks/${uuid}/heartbeat`, {
       method: 'POST',
@@ -118,13 +118,13 @@ describe('the key of a remote rack', { timeout: 280_000 }, () => {
     assert.equal(await tokenOf(0), undefined);
   });
 
-  test('machines of both are commissioned, each where it is', async () => {
+  test('machines of both racks are commissioned, each in its place', async () => {
     assert.equal(await boot(FAR, 1), 'commission');
     assert.equal(await boot(REGION, 0), 'commission');
     for (const index of [0, 1]) assert.equal(await statusOf(index), 'Ready');
   });
 
-  test('a machine that was carried there works once a person has said so, and its log says what to type', async () => {
+  test('a machine that was moved there works once a user has said so, and its log names the command', async () => {
     await run('machines', 'commission', macOf(0));
     assert.equal(await boot(FAR, 0), 'enlisted', 'without a token it can only report itself');
     assert.equal(await statusOf(0), 'Commissioning');
@@ -137,7 +137,7 @@ describe('the key of a remote rack', { timeout: 280_000 }, () => {
     assert.equal(await statusOf(0), 'Ready');
   });
 
-  test('a machine that a person made is commissioned at the rack that shows it first', async () => {
+  test('a machine that a user created is commissioned at the rack that reports it first', async () => {
     const form = new URLSearchParams({ architecture: 'amd64', mac_addresses: macOf(2), power_type: 'manual' });
     const admin = await rackboot('createadmin', '--username', 'admin', '--password', 'long enough');
     assert.equal(admin.code, 0, admin.complaints.join('\n'));
@@ -155,7 +155,7 @@ describe('the key of a remote rack', { timeout: 280_000 }, () => {
     assert.equal(await statusOf(2), 'Ready');
   });
 
-  test('a rack that was lost opens nothing from the moment that it is removed', async () => {
+  test('the key of a lost rack opens nothing once the rack is removed', async () => {
     await run('racks', 'remove', 'far');
     assert.equal((await ask(`uplink/1/racks/${uuid}/state`)).status, 401);
   });

@@ -130,7 +130,7 @@ test('a region that waits for its database delays no lease, file or name', {
   }
 });
 
-test('a region thread that falls is started again, and each event is stored once and in order', {
+test('a crashed region thread is restarted, and each event is stored once and in order', {
   skip: missing('linux'),
   timeout: 120_000,
 }, async () => {
@@ -175,7 +175,7 @@ test('a region thread that falls is started again, and each event is stored once
   }
 });
 
-test('a region whose database is damaged under way says so, and comes back with a good one', {
+test('a region whose database is damaged while it runs says so, and comes back with a good one', {
   skip: missing('linux'),
   timeout: 120_000,
 }, async () => {

@@ -23,7 +23,7 @@ async function names(rack: RunningRack): Promise<readonly string[]> {
   return machines.map(({ hostname }) => hostname);
 }
 
-test('a damaged region.db keeps nobody from leases, files and names, and is put back while the rack runs', {
+test('a damaged region.db stops no leases, files or names, and can be restored while the rack runs', {
   skip: missing('linux'),
   timeout: 120_000,
 }, async () => {
@@ -96,7 +96,7 @@ function zeroTable(database: string, table: string): void {
   writeFileSync(database, readFileSync(database).fill(0, (page - 1) * size, page * size));
 }
 
-test('a page of region.db that only the region’s first reads need ends no rack either', {
+test('a damaged page that only the region’s first reads need does not end the rack either', {
   skip: missing('linux'),
   timeout: 120_000,
 }, async () => {
@@ -131,7 +131,7 @@ test('a page of region.db that only the region’s first reads need ends no rack
   }
 });
 
-test('damage that no request has met yet is told by the rack, status and doctor', {
+test('the rack, status and doctor report damage that no request has met yet', {
   skip: missing('linux'),
   timeout: 120_000,
 }, async () => {
@@ -156,7 +156,7 @@ test('damage that no request has met yet is told by the rack, status and doctor'
   }
 });
 
-test('a region.db that is cut to nothing beside its write-ahead log costs neither the log nor the networks', {
+test('an emptied region.db with a write-ahead log costs neither the log nor the networks', {
   skip: missing('linux'),
   timeout: 120_000,
 }, async () => {
@@ -195,7 +195,7 @@ test('a region.db that is cut to nothing beside its write-ahead log costs neithe
   }
 });
 
-test('a region.db whose write-ahead log lost its end without an error is told by the rack, status and doctor', {
+test('the rack, status and doctor report a region.db whose write-ahead log lost its end without an error', {
   skip: missing('linux'),
   timeout: 120_000,
 }, async () => {

@@ -14,7 +14,7 @@ import { authorizationOf, startRegion } from '../region/live.ts';
 import { report } from '../region/place.ts';
 import { missing } from '../support/needs.ts';
 
-test('the region outlives a full disk', { skip: missing('root', 'linux', 'mount'), timeout: 60_000 }, async () => {
+test('the region survives a full disk', { skip: missing('root', 'linux', 'mount'), timeout: 60_000 }, async () => {
   const directory = mkdtempSync(join(tmpdir(), 'rackboot-region-full-'));
   execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=4m', 'rackboot-region-full', directory]);
   try {

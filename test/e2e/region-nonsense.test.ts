@@ -61,7 +61,7 @@ const KINDS: Readonly<Record<string, Nonsense>> = {
   silence: () => undefined,
 };
 
-describe('a region elsewhere that answers nonsense', { timeout: 280_000 }, () => {
+describe('a remote region that answers nonsense', { timeout: 280_000 }, () => {
   let server: Server;
   let rack: RunningRack;
   let nonsense: Nonsense = text(200, '');
@@ -92,7 +92,7 @@ describe('a region elsewhere that answers nonsense', { timeout: 280_000 }, () =>
   });
 
   for (const [name, answer] of Object.entries(KINDS)) {
-    test(`${name}: the rack serves, says what is wrong, and shows nothing that acts`, async () => {
+    test(`${name}: the rack serves, reports the fault, and shows no active escape sequence`, async () => {
       nonsense = answer;
       server.closeAllConnections();
       const before = asked;
@@ -109,7 +109,7 @@ describe('a region elsewhere that answers nonsense', { timeout: 280_000 }, () =>
     });
   }
 
-  test('neither the rack nor its thread for the region ended, and its log shows nothing that acts', () => {
+  test('neither the rack nor its thread for the region ended, and its log shows no active escape sequence', () => {
     assert.ok(rack.lines.some(({ event }) => event === 'region.linked'));
     assert.deepEqual(
       rack.lines.filter(({ event }) => event === 'region.down'),

@@ -105,7 +105,7 @@ describe('racks and events of a running region', { skip: missing('linux', 'curl'
     copyFileSync(issued.key, files.key);
   }
 
-  test('a rack registers, waits, is shown with what to type, and is served once it is accepted', async () => {
+  test('a rack registers, waits, is listed with the command to accept it, and is served once it is accepted', async () => {
     assert.match(await register(), /"pending".* 202$/);
     const waiting = await rackboot('racks');
     assert.equal(waiting.code, 0, waiting.complaints.join('\n'));
@@ -140,7 +140,7 @@ describe('racks and events of a running region', { skip: missing('linux', 'curl'
     assert.equal((await rackboot('racks', 'remove', OTHER_UUID)).code, 0);
   });
 
-  test('what a rack kept for its machines arrives, and the stream of changes says so', async () => {
+  test('reports that a rack kept for its machines arrive, and the stream of changes announces them', async () => {
     const changes = listen('curl', '-sSN', ...OWN, `${LINK}/changes`);
     await changes.has(/^id: 0\nevent: state\ndata: {"version":0}$/m);
     const kept = postEntry(2, '52:54:00:00:00:31', { bootMac: '52:54:00:00:00:31' });
@@ -169,7 +169,7 @@ describe('racks and events of a running region', { skip: missing('linux', 'curl'
     );
   });
 
-  test('the event log is read and followed, also over a restart of the region', async () => {
+  test('the event log is read and followed, also across a restart of the region', async () => {
     const read = await rackboot('events', '--level', 'debug', '--limit', '1000');
     assert.match(read.output.join('\n'), /a loader was fetched/);
     assert.match((await rackboot('events', '--level', 'audit', '--json')).output.join(''), /accepted rack rack-2/);
@@ -188,7 +188,7 @@ describe('racks and events of a running region', { skip: missing('linux', 'curl'
     assert.doesNotMatch(events.text, /not again/);
   });
 
-  test('over the API the log is a stream that goes on behind an id, to people only', async () => {
+  test('over the API the log is a stream that continues after an id, for users only', async () => {
     const refused = await curl('-H', 'Accept: text/event-stream', '-w', ' %{http_code}', `${BASE}/api/2.0/events/`);
     assert.match(refused, / 401$/);
     assert.equal((await rackboot('createadmin', '--username', 'admin', '--password', 'long enough')).code, 0);
@@ -208,7 +208,7 @@ describe('racks and events of a running region', { skip: missing('linux', 'curl'
     assert.ok(ids.length > 0 && ids.every((id, index) => id > (ids[index - 1] ?? before.id)));
   });
 
-  test('a certificate that was renewed is taken over on SIGHUP', async () => {
+  test('a renewed certificate is loaded on SIGHUP', async () => {
     const subject = (): Promise<string> =>
       new Promise((resolve, reject) => {
         const agent = new Agent({ ca: readFileSync(authority.caFile), maxCachedSessions: 0 });

@@ -56,7 +56,7 @@ async function withLive(work: (live: LiveRegion) => Promise<void>): Promise<void
   }
 }
 
-test('a rack is told of changes until it is rejected; of its streams the newest stay', { timeout: 60_000 }, () =>
+test('a rack gets changes until it is rejected; of its streams the newest stay', { timeout: 60_000 }, () =>
   withLive(async (live) => {
     const { region } = live;
     acceptRack(region);

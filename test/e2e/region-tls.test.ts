@@ -55,7 +55,7 @@ function renegotiate(port: number, ca: Buffer): Promise<string> {
   });
 }
 
-test('API, page and link are served over TLS, and a renewed certificate is taken over without closing anything', {
+test('API, page and link are served over TLS, and a renewed certificate is loaded without closing a connection', {
   skip: missing('openssl', 'curl'),
   timeout: 60_000,
 }, async () => {

@@ -101,7 +101,7 @@ test('the agent that the region serves reports this very host, in busybox', { sk
   }),
 );
 
-test('a key that another process makes is valid at once', () =>
+test('a key that another process creates is valid at once', () =>
   withLive(async ({ origin, config }) => {
     const store = openRegionStore({ stateDir: config.stateDir });
     const authorization = authorizationOf(createApiKey(store, systemClock, 'admin'));
@@ -152,7 +152,7 @@ test('a taken port is an error that says so; an address that is not here is wait
     again.close();
   }));
 
-test('a listener that closes answers everybody who connected before', { timeout: 30_000 }, () =>
+test('a listener that closes answers every client that connected before', { timeout: 30_000 }, () =>
   withLive(async ({ api, config }) => {
     const door = async () => {
       const server = createServer().listen(0, '127.0.0.1');
@@ -185,7 +185,7 @@ test('a listener that closes answers everybody who connected before', { timeout:
   }),
 );
 
-test('the page shows machines to people with an account, and to this host without', { timeout: 30_000 }, () =>
+test('the page shows machines to users with an account, and to this host without one', { timeout: 30_000 }, () =>
   withLive(async ({ origin, region, port }) => {
     region.enlist(report([0x525400000001], { hostname: 'web1' }));
     const local = await fetch(`${origin}/MAAS/`);

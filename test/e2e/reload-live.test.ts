@@ -27,7 +27,7 @@ const MS_MAX = 30_000;
 describe('a rack that changes while it serves', { skip: missing('linux') }, () => {
   const lab = new ChangingRack(PLACE, { restMs: 0 });
 
-  test('takes over a new name, boot tree and log file, and goes back', { timeout: MS_MAX }, async () => {
+  test('applies a new name, boot tree and log file, and goes back', { timeout: MS_MAX }, async () => {
     const [tree, log] = [`${lab.rack.tree}2`, join(lab.rack.directory, 'log', 'rackboot.log')];
     makeStandInTree(tree);
     writeFileSync(join(tree, 'lpxelinux.0'), Buffer.alloc(1234, 7));
@@ -58,7 +58,7 @@ describe('a rack that changes while it serves', { skip: missing('linux') }, () =
     assert.equal(readFileSync(log, 'utf8').includes('"after":"lab"'), false, 'the log is where it was');
   });
 
-  test('refuses a boot tree and a log file that cannot be, and stays as it was', { timeout: MS_MAX }, async () => {
+  test('refuses an impossible boot tree and log file, and stays unchanged', { timeout: MS_MAX }, async () => {
     for (const [text, problem] of [
       [lab.changed(JSON.stringify(lab.rack.tree), '/dev/null/tree'), /boot\.tree|boot tree/],
       [lab.good.concat('log: { file: /dev/null/log }\n'), /log\.file/],
@@ -70,7 +70,7 @@ describe('a rack that changes while it serves', { skip: missing('linux') }, () =
     }
   });
 
-  test('moves the door to the region while machines go through it, and loses no request', {
+  test('moves the listener of the region while machines use it, and loses no request', {
     timeout: MS_MAX,
   }, async () => {
     const port = PLACE.regionPort + 1000;
@@ -98,7 +98,7 @@ describe('a rack that changes while it serves', { skip: missing('linux') }, () =
     assert.equal(await isOpen('127.0.0.1', port), false);
   });
 
-  test('loses nothing of one door while another moves', { timeout: MS_MAX }, async () => {
+  test('loses nothing at one listener while another moves', { timeout: MS_MAX }, async () => {
     const names = new SteadyQuestions(ADDRESS, PLACE.dnsPort);
     await names.open();
     let loaded = 0;
@@ -135,7 +135,7 @@ describe('a rack that changes while it serves', { skip: missing('linux') }, () =
     assert.equal(answered, asked, 'every question was answered');
   });
 
-  test('with management 1 leaves the names to others, with 0 the addresses too, and goes on booting machines', {
+  test('with management 1 leaves the names to others, with 0 also the addresses, and still boots machines', {
     timeout: MS_MAX,
   }, async () => {
     const mac = lab.probes.newMac();
@@ -227,7 +227,7 @@ describe('a rack that changes while it serves', { skip: missing('linux') }, () =
     }
   });
 
-  test('tells each key that changed, and the leases that the new range strands', { timeout: MS_MAX }, async () => {
+  test('reports each changed key, and the leases that the new range strands', { timeout: MS_MAX }, async () => {
     const leased = addressOf(await lab.probes.lease());
     const number = Number(leased.split('.')[3]);
     lab.configure(lab.changed(`ip_range_low: ${PLACE.octets}.100`, `ip_range_low: ${PLACE.octets}.${number + 1}`));

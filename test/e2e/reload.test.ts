@@ -98,7 +98,9 @@ describe('a configuration that changes', { skip: missing('linux') }, () => {
     assert.deepEqual(lab.rack.events('region.down'), []);
   });
 
-  test('with problems is refused whole, each problem told; the last good one stays', { timeout: MS_MAX }, async () => {
+  test('with problems is refused whole, with each problem reported; the last good one stays', {
+    timeout: MS_MAX,
+  }, async () => {
     lab.configure(
       lab
         .changed(LOW, `ip_range_low: ${PLACE.octets}.150`)
@@ -122,7 +124,7 @@ describe('a configuration that changes', { skip: missing('linux') }, () => {
     assert.deepEqual(lab.events('config.applied'), []);
   });
 
-  test('with a port that is taken is refused whole; the last good one stays', { timeout: MS_MAX }, async () => {
+  test('with a port in use is refused whole; the last good one stays', { timeout: MS_MAX }, async () => {
     const holder = createServer((socket) => socket.destroy()).listen(PLACE.httpPort + 1000, ADDRESS);
     await once(holder, 'listening');
     try {
@@ -146,7 +148,7 @@ describe('a configuration that changes', { skip: missing('linux') }, () => {
     }
   });
 
-  test('with an interface that is not there yet is applied, and what it no longer has is closed', {
+  test('with an interface that does not exist yet is applied, and removed listeners are closed', {
     timeout: MS_MAX,
   }, async () => {
     const listen = `["${ADDRESS}:${PLACE.httpPort}"]`;
@@ -167,7 +169,7 @@ describe('a configuration that changes', { skip: missing('linux') }, () => {
     assert.ok(await lab.probes.leaseWithin(5000));
   });
 
-  test('names what only a restart changes, and applies the rest', { timeout: MS_MAX }, async () => {
+  test('names the keys that only a restart changes, and applies the rest', { timeout: MS_MAX }, async () => {
     lab.configure(
       lab
         .changed(JSON.stringify(lab.rack.stateDir), JSON.stringify(`${lab.rack.stateDir}2`))

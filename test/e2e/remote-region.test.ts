@@ -91,7 +91,7 @@ describe('a rack with its region in another process', { timeout: 280_000 }, () =
     await region.remove();
   });
 
-  test('it waits until an administrator accepts it, and says what to type; then it is up', async () => {
+  test('waits until an administrator accepts it, and names the command; then it is up', async () => {
     await far.start();
     const told = await far.told('region.pending');
     assert.match(String(told.text), /rackboot racks accept far/);
@@ -105,7 +105,7 @@ describe('a rack with its region in another process', { timeout: 280_000 }, () =
     assert.equal((await runRackboot(['status', '--config', far.configFile])).code, 0);
   });
 
-  test('commands about machines say where the region is', async () => {
+  test('answers commands about machines with the place of the region', async () => {
     const { code, complaints } = await runRackboot(['machines', 'list', '--config', far.configFile]);
     assert.equal(code, 1);
     assert.match(complaints.join('\n'), new RegExp(`http://127\\.0\\.0\\.1:${REGION.regionPort}/MAAS`));
@@ -135,7 +135,7 @@ describe('a rack with its region in another process', { timeout: 280_000 }, () =
     }
   });
 
-  test('what the region’s store owns reaches the rack, and what only a restart changes is held back', async () => {
+  test('settings of the region’s store reach the rack, except those that only a restart changes', async () => {
     const from = far.lines.length;
     const set = await runRackboot([
       'config',
@@ -171,7 +171,7 @@ describe('a rack with its region in another process', { timeout: 280_000 }, () =
     assert.equal(again.length, 3, 'each machine is known once');
   });
 
-  test('with the region gone over a restart it boots, names and enlists, and says since when', async () => {
+  test('without its region, across a restart, it boots, names and enlists, and says since when', async () => {
     await isUp(far);
     const known = (await machineOf(region, 0))?.hostname ?? assert.fail();
     const before = far.lines.length;
@@ -198,7 +198,7 @@ describe('a rack with its region in another process', { timeout: 280_000 }, () =
     await isEmpty(far);
   });
 
-  test('what the region refuses is listed with its reason, sent again, and removed', async () => {
+  test('entries that the region refuses are listed with their reasons, sent again, and removed', async () => {
     const before = far.lines.length;
     await region.kill();
     await far.told('region.away', { from: before, limitMs: 20_000 });
@@ -221,7 +221,7 @@ describe('a rack with its region in another process', { timeout: 280_000 }, () =
     assert.match((await outbox('--dead')).output.join('\n'), /no dead letters/);
   });
 
-  test('a rack that was killed comes back as the same one, with what it had on disk', async () => {
+  test('a killed rack comes back with the same identity and its data on disk', async () => {
     const identity = readFileSync(join(far.stateDir, 'rack.json'), 'utf8');
     await far.kill();
     const from = far.lines.length;
@@ -232,7 +232,7 @@ describe('a rack with its region in another process', { timeout: 280_000 }, () =
     assert.equal((await boot(FAR, 4)).kind, 'enlisted');
   });
 
-  test('an outbox that is none of ours keeps the rack from starting, by name and before a machine is answered', async () => {
+  test('a foreign outbox keeps the rack from starting, by name and before a machine is answered', async () => {
     const other = remoteRack(labPlace(14), 'other', 'url: "http://127.0.0.1:1/MAAS"');
     try {
       writeFileSync(join(other.stateDir, 'outbox.db'), 'no database '.repeat(100));
@@ -244,7 +244,7 @@ describe('a rack with its region in another process', { timeout: 280_000 }, () =
     }
   });
 
-  test('a key that others may read, and certificates that are none, keep the rack from starting, by name', async () => {
+  test('a key that others may read, and invalid certificates, keep the rack from starting, by name', async () => {
     const other = remoteRack(labPlace(14), 'other', 'url: "https://127.0.0.1:1/MAAS", ca_file: "/etc/passwd"');
     try {
       const run = () => runRackboot(['run', '--config', other.configFile]);

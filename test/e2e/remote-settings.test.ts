@@ -14,7 +14,7 @@ const REGION = labPlace(33);
 const FAR = labPlace(34);
 const NETWORK = `{ interface: lo, ip: ${FAR.octets}.1, network: ${FAR.octets}.0/24, ip_range_low: ${FAR.octets}.100, ip_range_high: ${FAR.octets}.199 }`;
 
-describe('the network of a rack elsewhere', { skip: missing('linux'), timeout: 200_000 }, () => {
+describe('the network of a remote rack', { skip: missing('linux'), timeout: 200_000 }, () => {
   const region = new RunningRack(REGION);
   const far = new RunningRack(FAR, (text) =>
     text
@@ -46,7 +46,7 @@ describe('the network of a rack elsewhere', { skip: missing('linux'), timeout: 2
   const lastOctet = async (): Promise<number> =>
     Number(addressOf((await probes.leaseWithin(10_000)) ?? assert.fail('no lease')).split('.')[3]);
 
-  test('is set at the region by its name, and served as soon as the rack hears of it', async () => {
+  test('is set at the region by its name, and served as soon as the rack receives it', async () => {
     assert.equal(await probes.leaseWithin(1000), undefined);
     const from = far.lines.length;
     await atRegion('config', 'set', 'cluster_interfaces.yard', NETWORK, '--rack', 'far');
@@ -59,7 +59,7 @@ describe('the network of a rack elsewhere', { skip: missing('linux'), timeout: 2
     assert.match(shown.output.join('\n'), /^boot\.kernel_params +quiet +store$/m);
   });
 
-  test('is served after a restart with the region gone', async () => {
+  test('is served after a restart without the region', async () => {
     await region.kill();
     await far.kill();
     await far.start();
@@ -68,7 +68,7 @@ describe('the network of a rack elsewhere', { skip: missing('linux'), timeout: 2
     await eventually('the link is up again', async () => (await far.status()).region?.state === 'up', 60_000);
   });
 
-  test('is read-only at the region once the rack’s file writes it', async () => {
+  test('is read-only at the region once the rack’s file sets it', async () => {
     const text = readFileSync(far.configFile, 'utf8');
     const from = far.lines.length;
     far.configure(`${text}cluster_interfaces: [${NETWORK.replace('{', '{ name: yard,').replace('.100,', '.150,')}]\n`);
@@ -85,7 +85,7 @@ describe('the network of a rack elsewhere', { skip: missing('linux'), timeout: 2
     );
   });
 
-  test('is not stored beside the rack, which says where its region is', async () => {
+  test('is not stored on the rack, which says where its region is', async () => {
     await far.stop();
     const words = ['config', 'set', 'boot.kernel_params', 'loud', '--config', far.configFile];
     const { code, complaints } = await runRackboot(words);

@@ -245,7 +245,7 @@ describe('a login to a machine that runs the environment', { skip: missing(...NE
     return disk;
   }
 
-  test('in rescue mode is for the keys of its owner, with tools for its disk, and ends with the disk unmounted', {
+  test('in rescue mode opens to the keys of its owner, has tools for the disk, and ends with the disk unmounted', {
     timeout: RUN_MS_MAX,
   }, async () => {
     const id = await enlist(0x525400aa0061);
@@ -289,7 +289,7 @@ describe('a login to a machine that runs the environment', { skip: missing(...NE
     assert.match(facts, /^Filesystem state: +clean$/m);
   });
 
-  test('to debug is possible while it is open, and not before; the machine stays on after its failure until it is closed', {
+  test('to debug is possible only while it is open; the machine stays on after its failure until it is closed', {
     timeout: RUN_MS_MAX,
   }, async () => {
     const id = await enlist(0x525400aa0062);

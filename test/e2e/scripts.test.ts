@@ -125,7 +125,7 @@ describe('a machine that is commissioned and tested', {
     }
   }
 
-  test('has every script run within its time, and fails with their names and last words', {
+  test('runs every script within its time, and fails with the names and last words of those that failed', {
     timeout: RUN_MS_MAX,
   }, async () => {
     for (const [name, content] of Object.entries(SCRIPTS)) {
@@ -159,7 +159,7 @@ describe('a machine that is commissioned and tested', {
     assert.equal(await said('scripts', 'results', MAC, 'd-after'), '0', 'nothing that a script has started goes on');
   });
 
-  test('has its inventory, memory banks and all', async () => {
+  test('has its inventory, including memory banks', async () => {
     const found = await theMachine(stateDir);
     const parts = found.hardware_parts;
     assert.deepEqual(
@@ -184,7 +184,7 @@ describe('a machine that is commissioned and tested', {
     assert.deepEqual([disk?.name, disk?.bus, disk?.serial], ['vda', 'virtio', 'DISK0001']);
   });
 
-  test('is tested with what was chosen, followed as it goes, and is where it was before', {
+  test('runs the chosen tests, can be followed meanwhile, and returns to its former state', {
     timeout: RUN_MS_MAX,
   }, async () => {
     await said('scripts', 'remove', 'd-after');

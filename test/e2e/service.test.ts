@@ -89,7 +89,7 @@ describe('the command of the unit, where another user than root owns the state',
   // `sudo rackboot run`, before the service is started for the first time.
   test('started by root, serves a machine as that user', { timeout: 180_000 }, () => serveMachine([]));
 
-  test('started by root, says what to do where that user cannot read the program', { timeout: 180_000 }, () => {
+  test('started by root, names the remedy if that user cannot read the program', { timeout: 180_000 }, () => {
     const directory = mkdtempSync(join(tmpdir(), 'rackboot-service-'));
     try {
       const state = join(directory, 'state');

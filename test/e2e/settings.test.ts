@@ -66,7 +66,7 @@ describe('a configuration in the store', { skip: missing('linux', 'curl') }, () 
     await rack.told('config.changed', { from, match: ({ key }) => key === 'cluster_interfaces.lab' });
   });
 
-  test('is changed as the guide for MAAS 1.7 has it, and the answer is MAAS’s', { timeout: MS_MAX }, async () => {
+  test('is changed as in the guide for MAAS 1.7, with MAAS’s answers', { timeout: MS_MAX }, async () => {
     await fine(
       runRackboot(['createadmin', '--username', 'ann', '--password', 'long enough', '--config', rack.configFile]),
     );
@@ -114,7 +114,7 @@ describe('a configuration in the store', { skip: missing('linux', 'curl') }, () 
     assert.match(refused.ip_range_low[0], /expected an IPv4 address/);
   });
 
-  test('shows whose each value is, gives one, and exports the store’s part', { timeout: MS_MAX }, async () => {
+  test('shows the owner of each value, prints one, and exports the store’s part', { timeout: MS_MAX }, async () => {
     const shown = await fine(config('show'));
     assert.match(shown, /^name +lab +\S+rackboot\.yaml:1$/m);
     assert.match(shown, /^cluster_interfaces\.lab\.router_ip +\S+\.254 +store$/m);
@@ -130,7 +130,9 @@ describe('a configuration in the store', { skip: missing('linux', 'curl') }, () 
     assert.deepEqual(first, { key: 'boot.kernel_params', value: 'console=ttyS4', owner: 'store' });
   });
 
-  test('refuses what is no key, is the file’s, or does not fit, and says which', { timeout: MS_MAX }, async () => {
+  test('refuses an unknown key, a key of the file, or an invalid value, and says which', {
+    timeout: MS_MAX,
+  }, async () => {
     for (const [words, problem] of [
       [['set', 'dns.upstreem', 'x'], /unknown key/],
       [['set', 'tftp.listen_port', '1069'], /only the configuration file can set it/],
@@ -162,7 +164,7 @@ describe('a configuration in the store', { skip: missing('linux', 'curl') }, () 
     assert.match(file.toString('latin1'), /console=ttyS4/);
   });
 
-  test('is pinned by writing it into the file, and then read-only in the store', { timeout: MS_MAX }, async () => {
+  test('is pinned by the file, and then read-only in the store', { timeout: MS_MAX }, async () => {
     const before = readFileSync(rack.configFile, 'utf8');
     const pinned = `${before}${(await fine(config('export'))).replace(/^boot:\n.*\n/m, '')}\n`;
     const next = `${rack.configFile}.next`;
@@ -183,7 +185,7 @@ describe('a configuration in the store', { skip: missing('linux', 'curl') }, () 
     await rack.told('config.applied', { from });
   });
 
-  test('that does not fit the file is left out whole at a start, and named', { timeout: MS_MAX }, async () => {
+  test('that contradicts the file is left out whole at a start, and named', { timeout: MS_MAX }, async () => {
     await rack.stop();
     const before = readFileSync(rack.configFile, 'utf8');
     appendFileSync(
@@ -206,7 +208,7 @@ describe('a configuration in the store', { skip: missing('linux', 'curl') }, () 
     await rack.stop();
   });
 
-  test('is changed without a daemon, for when one starts', { timeout: MS_MAX }, async () => {
+  test('is changed without a daemon, for its next start', { timeout: MS_MAX }, async () => {
     assert.match(await fine(config('set', 'boot.kernel_params', 'quiet splash')), /no daemon runs here/i);
     const shown = await config('show', 'boot.kernel_params');
     assert.match(shown.output.join('\n'), /quiet splash +store/);

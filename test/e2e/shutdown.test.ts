@@ -86,7 +86,7 @@ async function readOn(socket: Socket): Promise<number> {
   return bytes;
 }
 
-test('every lease whose ACK was decided gets its ACK, and nobody is answered after the signal', {
+test('every lease whose ACK was decided gets its ACK, and no client is answered after the signal', {
   skip,
   timeout: 120_000,
 }, async () => {
@@ -127,7 +127,7 @@ test('every lease whose ACK was decided gets its ACK, and nobody is answered aft
   }
 });
 
-test('downloads come to their end whole, while nothing new is taken and names are answered', {
+test('downloads end whole, while new ones are refused and names are answered', {
   skip,
   timeout: 120_000,
 }, async () => {
@@ -161,7 +161,7 @@ test('downloads come to their end whole, while nothing new is taken and names ar
   }
 });
 
-test('a client that stands still is cut after ten seconds, and a second signal ends at once', {
+test('a stalled client is cut off after ten seconds, and a second signal ends the rack at once', {
   skip,
   timeout: 90_000,
 }, async () => {
@@ -195,7 +195,7 @@ test('a client that stands still is cut after ten seconds, and a second signal e
   }
 });
 
-test('every event before the end is with the region, however many wait', { skip, timeout: 120_000 }, async () => {
+test('every event before the end reaches the region, even if many wait', { skip, timeout: 120_000 }, async () => {
   const rack = new RunningRack(PLACE);
   try {
     await rack.startWhole();

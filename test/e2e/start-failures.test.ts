@@ -103,7 +103,7 @@ describe('a port in use', { skip: missing('linux') }, () => {
       }
     });
   }
-  test('beside an address that is not here yet', { timeout: MS_MAX }, async () => {
+  test('together with an address that is missing', { timeout: MS_MAX }, async () => {
     const release = await holdTcp(ADDRESS, http);
     try {
       configureWith(`["${ADDRESS}:${http}"]`, `["10.64.0.1:${http}", "${ADDRESS}:${http}"]`);
@@ -116,7 +116,7 @@ describe('a port in use', { skip: missing('linux') }, () => {
   test('is free again: the next start serves', { timeout: MS_MAX }, assertStarts);
 });
 
-describe('a privilege that is missing', { skip: missing('linux', 'root', 'setpriv') }, () => {
+describe('a missing privilege', { skip: missing('linux', 'root', 'setpriv') }, () => {
   const doors = [
     { port: 67, from: `server_port: ${PLACE.dhcpServerPort}`, to: 'server_port: 67' },
     { port: 69, from: `tftp: { listen_port: ${PLACE.tftpPort} }`, to: 'tftp: { listen_port: 69 }' },
@@ -239,7 +239,7 @@ describe('a state directory that does not serve', { skip: missing('linux') }, ()
     assertRefused(await run(AS_NOBODY), new RegExp(rack.stateDir), /give|create/);
   });
 
-  test('has something else where the socket belongs', { timeout: MS_MAX }, async () => {
+  test('has another file in the place of the socket', { timeout: MS_MAX }, async () => {
     rack.configure(GOOD);
     mkdirSync(join(rack.stateDir, 'rackboot.sock'));
     try {
@@ -339,7 +339,7 @@ describe('a database that does not serve', { skip: missing('linux') }, () => {
     rack.configure(GOOD);
   });
 
-  test('the desired state that a newer Rackboot cached is told by its name, and written anew', {
+  test('the desired state that a newer Rackboot cached is reported by name, and written again', {
     timeout: MS_MAX,
   }, async () => {
     const cache = join(rack.stateDir, 'desired-state.json');
@@ -391,7 +391,7 @@ describe('a configuration that does not serve', { skip: missing('linux') }, () =
     for (const line of broken.complaints) assert.match(line, /rackboot\.yaml:\d+: not valid YAML/);
   });
 
-  test('names a network in which another interface is', { timeout: MS_MAX }, async () => {
+  test('names a network that contains another interface', { timeout: MS_MAX }, async () => {
     configureWith('interface: lo', 'interface: rackboot9');
     const place = /rackboot\.yaml.*cluster_interfaces\[0\]\.network/;
     assertRefused(await run(), place, /overlaps 127\.0\.0\.0\/8.* on lo; choose/);

@@ -121,7 +121,7 @@ describe('a start over a state directory', { skip: missing('linux') }, () => {
     }
   });
 
-  test('without its leases says so in the log and in status, and serves', { timeout: 60_000 }, async () => {
+  test('without its leases reports that in the log and in status, and serves', { timeout: 60_000 }, async () => {
     rmSync(rack.stateDir, { recursive: true });
     cpSync(GOOD_STATE, rack.stateDir, { recursive: true });
     rmSync(join(rack.stateDir, 'leases.db-wal'), { force: true });
@@ -145,7 +145,7 @@ describe('a start over a state directory', { skip: missing('linux') }, () => {
 
   for (const file of ['rack.json', 'desired-state.json', 'lease-ends.json', 'lease-mark.json', 'key', 'leases.db']) {
     for (const [what, place] of Object.entries(THINGS)) {
-      test(`with ${what} for ${file} goes on or says so`, { timeout: 120_000 }, () =>
+      test(`with ${what} for ${file} goes on or names the fault`, { timeout: 120_000 }, () =>
         assertStands(file, place, file === 'key' ? REMOTE : EMBEDDED),
       );
     }

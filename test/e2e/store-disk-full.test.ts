@@ -43,7 +43,7 @@ function fill(path: string, keepBytes: number): void {
   writeFileSync(path, Buffer.alloc(Math.max(bavail * bsize - keepBytes, 0)));
 }
 
-test('the journal outlives a full disk', { skip: root ? false : 'needs root to mount a tmpfs' }, async () => {
+test('the journal survives a full disk', { skip: root ? false : 'needs root to mount a tmpfs' }, async () => {
   const stateDir = mkdtempSync(join(tmpdir(), 'rackboot-full-'));
   execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=8m', 'rackboot-store-full', stateDir]);
   try {

@@ -94,7 +94,7 @@ class RackOnDisk {
   }
 }
 
-test('a disk that stands still for seconds stops leases and nothing else, until it moves', {
+test('a disk that stalls for seconds stops only leases, until it moves', {
   skip,
   timeout: 120_000,
 }, async () => {
@@ -134,7 +134,7 @@ test('a disk that stands still for seconds stops leases and nothing else, until 
   }
 });
 
-test('a disk that turns read-only after an error stops leases and nothing else, and keeps what was acknowledged', {
+test('a disk that turns read-only after an error stops only leases, and keeps the acknowledged ones', {
   skip,
   timeout: 120_000,
 }, async () => {

@@ -85,7 +85,7 @@ describe('the service under systemd', { skip, timeout: 240_000 }, () => {
     assert.equal(run('find', '/var/lib/rackboot', '!', '-user', 'rackboot'), '');
   });
 
-  test('is ready when `enable --now` returns, and says what it serves', async () => {
+  test('is ready when `enable --now` returns, and reports what it serves', async () => {
     run('systemctl', 'enable', '--now', UNIT);
     assert.equal(systemd.show(UNIT, 'ActiveState'), 'active');
     await eventually('the status line', () => systemd.show(UNIT, 'StatusText') === `serving ${NETWORK}`, 30_000);
@@ -101,7 +101,7 @@ describe('the service under systemd', { skip, timeout: 240_000 }, () => {
     assert.equal(isOverwriting(), false, 'in service, memory is not overwritten');
   });
 
-  test('from here on it overwrites what it has borrowed, as every daemon of a test', () => {
+  test('from here on overwrites borrowed memory, like every daemon of a test', () => {
     const [variable = ''] = Object.entries(overwriting()).map(([name, value]) => `${name}=${value}`);
     run('mkdir', '-p', '/run/systemd/system/rackboot.service.d');
     systemd.write('/run/systemd/system/rackboot.service.d/overwriting.conf', `[Service]\nEnvironment=${variable}\n`);
@@ -151,7 +151,7 @@ describe('the service under systemd', { skip, timeout: 240_000 }, () => {
     systemd.write('/etc/rackboot/rackboot.yaml', CONFIG);
   });
 
-  test('is started anew when it hangs and when it is killed', async () => {
+  test('is restarted when it hangs and when it is killed', async () => {
     systemd.write('/run/systemd/system/rackboot.service.d/lab.conf', '[Service]\nWatchdogSec=3\nRestartSec=100ms\n');
     run('systemctl', 'daemon-reload');
     run('systemctl', 'restart', UNIT);
@@ -169,7 +169,7 @@ describe('the service under systemd', { skip, timeout: 240_000 }, () => {
     assert.match(run('rackboot', 'leases', 'list'), /10\.76\.6\.1\d\d/, 'the lease is still there');
   });
 
-  test('stops by itself, well', () => {
+  test('stops cleanly', () => {
     run('systemctl', 'disable', '--now', UNIT);
     assert.equal(systemd.show(UNIT, 'Result'), 'success');
     assert.equal(systemd.show(UNIT, 'ExecMainStatus'), '0');

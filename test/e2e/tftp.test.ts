@@ -233,7 +233,7 @@ for (const native of [true, false]) {
       assert.ok(got.bytes.equals(old));
     });
 
-    test('nothing stays behind', () => {
+    test('nothing is left behind', () => {
       const { active, failed, 'timed-out': timedOut } = server.counters();
       assert.deepEqual({ active, failed, timedOut }, { active: 0, failed: 0, timedOut: 0 });
       assert.ok(events.some(({ kind }) => kind === 'tftp.sent'));

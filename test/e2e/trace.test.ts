@@ -38,7 +38,7 @@ describe('a trace', { skip: missing('linux') }, () => {
   before(() => rack.startWhole());
   after(() => rack.remove());
 
-  test('shows a boot from DISCOVER to the post, and is told as it happens', { timeout: MS_MAX }, async () => {
+  test('shows a boot from DISCOVER to the report, and can be followed live', { timeout: MS_MAX }, async () => {
     const told: string[] = [];
     const stop = new AbortController();
     let isFollowed = false;
@@ -94,7 +94,7 @@ describe('a trace', { skip: missing('linux') }, () => {
     await following;
   });
 
-  test('is printed for people, found by any name of the machine, and says what is near an unknown one', {
+  test('is found by any name of the machine, and suggests near names for an unknown one', {
     timeout: MS_MAX,
   }, async () => {
     const whole = await print(MAC);
@@ -115,7 +115,7 @@ describe('a trace', { skip: missing('linux') }, () => {
     assert.equal(traceShape.parse(JSON.parse(json.output.join('\n'))).mac, MAC);
   });
 
-  test('goes on with what the region kept after the daemon was started anew, without telling a step twice', {
+  test('continues with the region’s records after a restart of the daemon, without repeating a step', {
     timeout: MS_MAX,
   }, async () => {
     await rack.stop();
@@ -157,7 +157,7 @@ describe('a trace', { skip: missing('linux') }, () => {
     makeStandInTree(rack.tree);
   });
 
-  test('and every event of all this is in the table of kinds', () => {
+  test('has every event in the table of kinds', () => {
     const unknown = new Set(rack.lines.map(({ event }) => event).filter((event) => !EVENT_KINDS.has(event)));
     assert.deepEqual([...unknown], []);
   });
@@ -172,7 +172,7 @@ describe('an explanation', { skip: missing('linux') }, () => {
   });
   after(() => rack.remove());
 
-  test('says what a machine gets before it boots, and what it got is just that', { timeout: MS_MAX }, async () => {
+  test('predicts what a machine gets before it boots, and the boot agrees', { timeout: MS_MAX }, async () => {
     const before = await eventually('nothing stands in its way', async () => {
       const ended = await why(MAC, '--arch', 'bios');
       return ended.code === 0 && ended;
@@ -187,7 +187,7 @@ describe('an explanation', { skip: missing('linux') }, () => {
     assert.equal((await why(MAC, '--arch', 'toaster')).code, 2);
   });
 
-  test('says of a machine that has shown itself as iPXE only that its firmware is not known', {
+  test('says that the firmware of a machine seen only as iPXE is unknown', {
     timeout: MS_MAX,
   }, async () => {
     const hex = readFileSync(join(import.meta.dirname, '../../fixtures/packets/dhcp-ipxe-uefi-discover.hex'), 'latin1');
@@ -208,7 +208,7 @@ describe('an explanation', { skip: missing('linux') }, () => {
     assert.deepEqual(titles, ['iPXE', 'BIOS, PXE', 'UEFI amd64, PXE']);
   });
 
-  test('works without a daemon, and says that it does', { timeout: MS_MAX }, async () => {
+  test('works without a daemon, and says so', { timeout: MS_MAX }, async () => {
     await rack.stop();
     const { code, output } = await why(MAC, '--arch', 'bios');
     assert.equal(code, 0);

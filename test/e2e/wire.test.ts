@@ -24,7 +24,7 @@ const HOST_MAC = '52:54:00:63:00:99';
 const PROBE_MS = 390;
 const SPEAKER = join(import.meta.dirname, 'wire-speaker.ts');
 
-describe('what is heard of the wires', { skip: SKIP }, () => {
+describe('hosts heard on the wires', { skip: SKIP }, () => {
   let rack: RunningRack;
   let host: Peer;
   let script = '';
@@ -86,7 +86,7 @@ describe('what is heard of the wires', { skip: SKIP }, () => {
     return { address: /bound (\S+)/.exec(text)?.[1] ?? text, ms: boundAt - startedAt };
   }
 
-  test('an address that somebody uses is set aside before anybody is offered it', async () => {
+  test('an address in use is set aside before it is offered to any client', async () => {
     const told = await rack.told('dhcp.conflict', { from: 0 });
     assert.deepEqual([told.address, told.usedBy, told.mac], [USED, HOST_MAC, undefined]);
     assert.equal(
@@ -114,7 +114,7 @@ describe('what is heard of the wires', { skip: SKIP }, () => {
     assert.ok(Math.min(...times) < PROBE_MS, `a probe takes 400 ms: ${times}`);
   });
 
-  test('a client that asks for an address that is used gets another one', async () => {
+  test('a client that requests an address in use gets another one', async () => {
     host.run('ip', 'addr', 'add', '10.63.0.180/24', 'dev', 'wire1');
     const { address } = await lease('52:54:00:63:00:04', '-r', '10.63.0.180');
     assert.match(address, /^10\.63\.0\.1\d\d$/);
@@ -122,7 +122,7 @@ describe('what is heard of the wires', { skip: SKIP }, () => {
     await rack.told('dhcp.conflict', { from: 0, match: (line) => line.address === '10.63.0.180' });
   });
 
-  test('the neighbours are listed, with who had an address before', async () => {
+  test('the neighbours are listed, with the former user of an address', async () => {
     host.run('ip', 'addr', 'add', '10.63.0.50/24', 'dev', 'wire1');
     host.run('busybox', 'arping', '-q', '-c', '1', '-U', '-I', 'wire1', '-s', '10.63.0.50', '10.63.0.50');
     host.run('ip', 'link', 'set', 'wire1', 'address', '52:54:00:63:00:98');
@@ -150,7 +150,7 @@ describe('what is heard of the wires', { skip: SKIP }, () => {
     host.run('ip', 'link', 'set', name, 'up');
   }
 
-  test('a host that boots is told that there is no IPv6 router; one that does not boot is left alone', async () => {
+  test('a booting host learns that there is no IPv6 router; other hosts get no answer', async () => {
     const boots = lease('52:54:00:63:00:0b', '-V', 'PXEClient:Arch:00000:UNDI:002001', '-x', '0x5d:0000');
     await boots;
     solicit('m0b');
@@ -162,7 +162,7 @@ describe('what is heard of the wires', { skip: SKIP }, () => {
     assert.equal(advertisements('m01'), 0);
   });
 
-  test('a real router is left to answer', async () => {
+  test('the rack leaves the answer to a real router', async () => {
     host.run(process.execPath, SPEAKER, 'wire1', 'router');
     const seen = await rack.told('net.router-seen', { from: 0, limitMs: 2000 });
     assert.equal(seen.reason, HOST_MAC);
@@ -173,7 +173,7 @@ describe('what is heard of the wires', { skip: SKIP }, () => {
     assert.equal(advertisements('m0b'), heard);
   });
 
-  test('a host that takes the rack’s own address is an error in the log, in the status and for the doctor', async () => {
+  test('a host that takes the rack’s own address is an error in the log, in status and in doctor', async () => {
     host.run('ip', 'addr', 'add', '10.63.0.1/32', 'dev', 'wire1');
     host.run('busybox', 'arping', '-q', '-c', '1', '-U', '-I', 'wire1', '-s', '10.63.0.1', '10.63.0.1');
     const told = await rack.told('net.own-address-used', { from: 0, limitMs: 5000 });

@@ -1,5 +1,5 @@
-// Somebody asks in the name of hosts that do not exist. The replies wait in the kernel for an ARP answer that never comes, and fill the
-// send buffer of the socket. Everybody else on the wire must still be answered.
+// An attacker asks in the names of hosts that do not exist. The replies wait in the kernel for an ARP answer that never comes, and fill the
+// send buffer of the socket. All other hosts on the wire must still be answered.
 // @host alone
 
 import assert from 'node:assert/strict';
@@ -31,7 +31,7 @@ before(() => enterOwnNetwork());
 
 for (const [sockets, options] of [
   ['a send buffer as large as the system allows', { native: true }],
-  // The kernel doubles it, to what a socket has that asks for nothing.
+  // The kernel doubles it, to the default of a socket.
   ['a send buffer of the default size', { native: true, sendBufferBytes: 106_496 }],
   ['the portable sockets', { native: false }],
 ] as const)

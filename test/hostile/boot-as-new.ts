@@ -29,7 +29,7 @@ export class Booter {
   readonly #rack: string;
   readonly #network: string;
   readonly #socket = createSocket({ type: 'udp4', reuseAddr: true });
-  /** By transaction: who waits for its reply. */
+  /** By transaction: the receiver of its reply. */
   readonly #waiting = new Map<number, (address: Ipv4) => void>();
   #xid = 1;
 

@@ -61,7 +61,7 @@ export function boundsIn(file: string, source: string): readonly FoundBound[] {
   return found;
 }
 
-/** A constant of a file that is no bound by its name but is one by what it does; undefined: it is gone. */
+/** A constant that acts as a bound without the name of one; undefined: it no longer exists. */
 export function findConstant(at: string): FoundBound | undefined {
   const [file = '', wanted = ''] = at.split(' ');
   if (globSync(file, { cwd: SRC }).length === 0) return undefined;
@@ -83,7 +83,7 @@ export function valueText({ at, name, expression }: FoundBound): string {
   return format(name, evaluate(expression, at.split(' ')[0] ?? ''));
 }
 
-/** What an expression of constants is worth in a file; constants of other files are looked up there. */
+/** The value of an expression of constants in a file; constants of other files are looked up there. */
 function evaluate(expression: string, file: string): unknown {
   const context: Record<string, unknown> = {};
   for (const [name] of expression.matchAll(/(?<![.\w])[A-Z][A-Z0-9_]+\b/g)) context[name] = constantOf(name, file);
@@ -113,7 +113,7 @@ export function placeOf(name: string, file: string): string | undefined {
 /** The source of a file below `src`. */
 export const readSource = (file: string): string => sourceOf(file);
 
-/** Constants that a size or a length is compared with, as `file NAME` of where they are declared: what they are called does not matter. */
+/** Constants of any name that a size or a length is compared with, as `file NAME` of their declaration. */
 export function findComparedSizes(): readonly string[] {
   const found = new Set<string>();
   for (const file of globSync('**/*.ts', { cwd: SRC }).sort()) {

@@ -25,7 +25,7 @@ const UNTESTED: readonly string[] = [
   'region/life/machine-agent.ts ENDED_MAX',
   'store/lease-worker.ts FOLD_BACKLOG_MAX',
 ];
-/** Rows whose test sees what the bound does from outside, and does not fill it to its end. This list only becomes shorter. */
+/** Rows whose test observes the bound from outside, without filling it. This list may only become shorter. */
 const BY_EFFECT: readonly string[] = [
   'net/udp-dgram-socket.ts SEND_QUEUE_MAX',
   'net/ear-socket.ts FRAMES_MAX',
@@ -68,7 +68,7 @@ describe('the table of bounds', () => {
     assert.deepEqual(needless, [], 'a rule recognises these already: take them out of PLAIN');
   });
 
-  it('every row whose others notice something says how bad that is', () => {
+  it('every row in which others notice something names the harm', () => {
     const problems: string[] = [];
     for (const { at, whoCanFill, whatOthersNotice, harm } of ROWS) {
       const saysNothing = /^nothing\b(?!.*\bexcept\b)/.test(whatOthersNotice);
@@ -108,7 +108,7 @@ describe('the table of bounds', () => {
     }
   });
 
-  it('docs/bounds.md is what the code says; npm run docs writes it anew', () => {
+  it('docs/bounds.md is up to date; npm run docs writes it', () => {
     assert.equal(readFileSync(BOUNDS_DOCUMENT, 'utf8'), renderBoundsDocument(), 'run npm run docs');
   });
 });
@@ -135,7 +135,7 @@ describe('finding bounds', () => {
     assert.deepEqual(found('  readonly #told = new EventSampler<string>({ perSecond: 1, burst: 50 });'), ['#told']);
   });
 
-  it('keys of the configuration are bounds, but for those whose default is a constant', () => {
+  it('keys of the configuration are bounds, except those whose default is a constant', () => {
     const keys =
       '  places_max: z.number().int().min(1).max(9).default(1_000),\n  rooms_per_second: z.number().default(ROOMS),\n';
     assert.deepEqual(
@@ -145,7 +145,7 @@ describe('finding bounds', () => {
     assert.equal(isPlainByRule('config/file.ts places_max'), false);
   });
 
-  it('a bound of what piles up is none of a single value, whatever its unit is', () => {
+  it('a bound on a growing collection is no limit of a single value, in any unit', () => {
     assert.equal(isPlainByRule('room/file.ts NAME_CHARACTERS_MAX'), true);
     assert.equal(isPlainByRule('room/file.ts WAITING_CHARACTERS_MAX'), false);
     assert.equal(isPlainByRule('room/file.ts NAME_BYTES_MAX'), false, 'of one, or of all together?');

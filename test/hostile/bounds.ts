@@ -1,6 +1,6 @@
-// Every bound of the code, classified: those that somebody outside can hold or fill have a row each, by door, in `bounds/`; the others are
-// plain limits, of one value or of what only the operator gives, and are recognised by rule or listed here. `bounds.test.ts` refuses a
-// bound that is neither. `docs/bounds.md` is made from the rows.
+// Every bound of the code, classified. Bounds that an outside client can hold or fill have a row each, by door, in `bounds/`. The others are
+// plain limits, of one value or of input that only the operator gives; a rule recognises them, or they are listed here. `bounds.test.ts`
+// refuses a bound that is neither. `docs/bounds.md` is made from the rows.
 
 import { DHCP_BOUNDS } from './bounds/dhcp.ts';
 import { DNS_BOUNDS } from './bounds/dns.ts';
@@ -27,7 +27,7 @@ export const HELD: Readonly<Record<Door, readonly HeldBound[]>> = {
   Net: NET_BOUNDS,
 };
 
-/** Folders of which every bound is about what the operator gives, runs or writes: no stranger fills anything there. */
+/** Folders in which every bound limits input, commands or files of the operator: no other client fills anything there. */
 const TRUSTED_FOLDERS = [
   'capture/',
   'cli/',
@@ -41,17 +41,17 @@ const TRUSTED_FOLDERS = [
 ];
 
 /**
- * What a name ends in that limits one value: how long a text may be, or how much of it is shown. Bytes are none of them, for a bound of bytes
- * may be that of one message or of all together: PLAIN lists those of one.
+ * Endings of names that limit one value: how long a text may be, or how much of it is shown. Bytes are not among them, because a bound of
+ * bytes may limit one message or all together: PLAIN lists those of one.
  */
 const ONE_VALUE =
   /(?:^|_)(?:CHARACTERS|LENGTH|DEPTH|TEXT|NAME|KEY|VALUE|TITLE|COMMENT|DESCRIPTION|REASON|SHOWN|LISTED|NAMED)_MAX$/;
-/** The same of times. Nobody holds a time; what waits that long has a bound of its own. */
+/** The same for times. A client cannot hold a time; a collection of waiting entries has a bound of its own. */
 const TIME = /(?:^|_)(?:US|MS|SECONDS|MINUTES|DAYS)_MAX$/;
-/** Words of what piles up: such a bound is not one of a single value, whatever its unit is. */
+/** Words for growing collections: a bound with one of them is not a limit of a single value, in any unit. */
 const PILES_UP = /CACHE|WAITING|QUEUE|PENDING|KEPT|UNREAD|OPEN|BUFFER|BACKLOG|SPARE|TOTAL|HELD/;
 
-/** What a list of plain limits has in common, and their names by file. */
+/** The common reason of a list of plain limits, and their names by file. */
 interface PlainList {
   readonly because: string;
   readonly names: Readonly<Record<string, string>>;
@@ -273,7 +273,7 @@ export const listedPlain = (): readonly string[] =>
 /** True for a bound that a rule recognises as a plain limit. */
 export function isPlainByRule(at: string): boolean {
   const name = at.slice(at.indexOf(' ') + 1);
-  // What the operator sets is filled by others.
+  // The operator sets these, and other clients fill them.
   if (/^[a-z]/.test(name)) return false;
   if (TIME.test(name) || TRUSTED_FOLDERS.some((folder) => at.startsWith(folder))) return true;
   return ONE_VALUE.test(name) && !PILES_UP.test(name);

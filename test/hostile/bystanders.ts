@@ -1,12 +1,12 @@
-// What attackers and bystanders share: ports of the host whose name is forged, and what a machine says to a boot server.
-// `bystanders.ts ADDRESS` is that host: it hears what comes to those ports, answers nothing, and prints how many octets that was.
+// Shared by attackers and bystanders: the ports of the host whose name is forged, and a machine's message to a boot server.
+// `bystanders.ts ADDRESS` plays that host: it receives at those ports, answers nothing, and prints the number of octets.
 
 import { createSocket } from 'node:dgram';
 import { sleep } from '../../src/clock.ts';
 import type { Ipv4, MacAddress } from '../../src/net/address.ts';
 import { clientBytes } from '../dhcp/lab.ts';
 
-/** Fewer than those to whom the rack repeats a packet (REPEATED_TO_MAX): this is the worst that a host can do. */
+/** Fewer than the peers to which the rack repeats a packet (REPEATED_TO_MAX): the worst case of a host. */
 export const BLIND_PORTS: readonly number[] = Array.from({ length: 20 }, (_, index) => 4000 + index);
 /** Of a file: a request for it is the shortest there is. */
 export const SHORTEST_NAME = 'a';
@@ -14,7 +14,7 @@ export const SHORTEST_NAME = 'a';
 export const HEADERS_OCTETS = 28;
 const TELL_MS = 100;
 
-/** What a machine asks at the port of boot servers (PXE 2.1 §2.2.3). */
+/** A machine's request at the port of boot servers (PXE 2.1 §2.2.3). */
 export const bootServerRequest = (mac: MacAddress, ciaddr: Ipv4, xid: number): Uint8Array =>
   clientBytes({
     type: 'request',

@@ -1,27 +1,27 @@
-// What a case of the hostile suite says, and what its rows are made of.
+// A case of the hostile suite, and the parts of its rows.
 
 import type { Change } from './changes.ts';
 import type { Readings } from './readings.ts';
 import type { HostileSite, Place } from './site.ts';
 import type { Want } from './wants.ts';
 
-/** Whether the attack has its effect, by what the rack says now and what it said before. */
+/** Whether the attack has its effect, by the rack's present and former readings. */
 export type Bites = (now: Readings, before: Readings) => boolean;
 
 export interface HostileCase {
   readonly door: 'DHCP' | 'TFTP' | 'DNS' | 'boot HTTP' | 'region' | 'metrics' | 'link' | 'wire';
-  /** What the attacker does, in words. */
+  /** The attack, in words. */
   readonly attacker: string;
   /** The name in attackers.ts. */
   readonly attack: string;
   readonly from: Place;
   /** Further words for the attack. */
   readonly words?: readonly string[] | ((site: HostileSite) => readonly string[]);
-  /** True once the attack has filled what it must fill, with the protection and without it. Bystanders ask after that. */
+  /** True once the attack has filled its target, with the protection and without it. Bystanders ask after that. */
   readonly bites: Bites;
-  /** What is still true when the others have been served. */
+  /** A condition that must still hold when the bystanders have been served. */
   readonly keeps?: { readonly what: string; readonly isTrue: Bites };
-  /** What is changed of the product to see the case fail: every protection that stands in the way, together. */
+  /** The changes of the product that make the case fail: all protections in the way, together. */
   readonly withoutIt: readonly Change[];
   /** Machines that the attack has listed, which no other one replaces: they are deleted after it. */
   readonly leavesMachines?: true;
@@ -32,7 +32,7 @@ export interface HostileCase {
   readonly isAboutItself?: true;
   /** false: in the long suite only. */
   readonly short?: false;
-  /** What the others must get, and within how many seconds, retries of their clients included. */
+  /** What the bystanders must get, and within how many seconds, including retries of their clients. */
   readonly others: Readonly<Partial<Record<Want, number>>>;
 }
 

@@ -1,9 +1,9 @@
-// What the rack must stand: for each door, what an attacker does, what the others must still get, and within which time. To add a case,
-// write the attack into attackers.ts, what the others want into wants.ts, and a row here.
+// The attacks that the rack must withstand: for each door, the attack, what bystanders must still get, and within which time. To add a case,
+// write the attack into attackers.ts, the bystanders' requests into wants.ts, and a row here.
 //
-// 1. The others are asked for once the attack has its effect (`bites`): before that a rack without any protection serves them, too.
-// 2. `bites` holds with the protection and without it; what the protection counts alone would say nothing of the others.
-// 3. A case shows something only when it fails without the protection: `withoutIt` takes that out, and `long/without.test.ts` sees it fail.
+// 1. Bystanders ask once the attack has its effect (`bites`): before that, a rack without any protection serves them, too.
+// 2. `bites` must hold with the protection and without it; counters of the protection itself prove nothing about bystanders.
+// 3. A case proves something only if it fails without the protection: `withoutIt` takes that out, and `long/without.test.ts` sees it fail.
 
 import { CACHE_ENTRIES_MAX } from '../../src/dns/cache.ts';
 import { CLIENT_CONNECTIONS_MAX, CONNECTIONS_MAX } from '../../src/dns/server.ts';
@@ -99,7 +99,7 @@ export const CASES: readonly HostileCase[] = [
     attacker: 'asks for files in the names of a hundred hosts that do not exist',
     attack: 'tftp-absent',
     from: 'ghost',
-    // Each transfer has a socket of its own, so what is short is places, not a send buffer.
+    // Each transfer has a socket of its own, so places run short, not a send buffer.
     bites: every(
       (now) => now.sum('rackboot_tftp_transfers_active') >= 1000,
       grown(5000, 'rackboot_tftp_requests_total'),

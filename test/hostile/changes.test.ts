@@ -13,9 +13,9 @@ import { testName } from './stand.ts';
 const SRC = join(import.meta.dirname, '..', '..', 'src');
 const read = (file: string): string => readFileSync(join(SRC, file), 'utf8');
 
-describe('what is changed to see a case fail', () => {
+describe('the changes that make a case fail', () => {
   for (const { attack, from, withoutIt } of EVERY_CASE) {
-    it(`stands once in its file, and leaves one that can be read: ${attack} from ${from}`, () => {
+    it(`occurs once in its file, and the changed file still parses: ${attack} from ${from}`, () => {
       const texts = changedTexts(withoutIt, read);
       assert.ok(texts.size > 0, 'it changes nothing');
       for (const [file, text] of texts) {
@@ -29,7 +29,7 @@ describe('what is changed to see a case fail', () => {
     assert.equal(new Set(EVERY_CASE.map(testName)).size, EVERY_CASE.length);
   });
 
-  it('is refused where it stands nowhere, or twice', () => {
+  it('is refused if its text is missing, or occurs twice', () => {
     const change = { file: 'room/file.ts', of: 'a', by: 'b' };
     assert.throws(() => changedTexts([change], () => 'none'), /0 times: a/);
     assert.throws(() => changedTexts([change], () => 'aa'), /2 times: a/);

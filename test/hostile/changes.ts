@@ -1,5 +1,5 @@
-// What is changed of the product to see a case fail: the protection that it shows is taken out, and with it whatever else stands in the way. A change
-// that several cases share is named here once. `changes.test.ts` sees that all of them still fit the source; `long/without.test.ts` sees each case fail.
+// Changes of the product that make a case fail: each takes out the protection that the case tests, and everything else in the way. A change that
+// several cases share is named here once. `changes.test.ts` checks that all of them still fit the source; `long/without.test.ts` sees each case fail.
 
 /** One change of one file. */
 export interface Change {
@@ -80,7 +80,7 @@ export const RELAYS_OF_OTHER_WIRES = of('dhcp/networks/relays.ts', [
   '(false && isUnnamedWire(network) && ',
 ]);
 
-/** Without a relay agent anybody speaks for any network. */
+/** Without a relay agent, any host speaks for any network. */
 export const ANY_WIRE = of('dhcp/networks/relays.ts', [
   'if (giaddr === ANY) {\n',
   'if (giaddr === ANY) {\n    return undefined;\n',
@@ -102,7 +102,7 @@ export const ENDLESS_CACHE = of(
   ["(CACHE_ENTRIES_MAX, 'used", "(1000 * CACHE_ENTRIES_MAX, 'used"],
   ['while (this.#octets > CACHE_OCTETS_MAX', 'while (this.#octets > 1000 * CACHE_OCTETS_MAX'],
 );
-/** Whoever asks for the metrics is answered at once, with a text of its own. */
+/** Every request for the metrics is answered at once, with a text of its own. */
 export const ENDLESS_SCRAPES = [
   ...of(
     'observe/instrument-server.ts',
@@ -112,7 +112,7 @@ export const ENDLESS_SCRAPES = [
   ),
   ...NO_PIPELINING_BOUND,
 ];
-/** What is remembered are the bytes of a datagram that is gone; of the first ones not, so that all is well before the attack. */
+/** Remembered bytes are those of a datagram whose buffer is reused; not for the first ones, so that all is well before the attack. */
 export const BORROWED_COPIES = of(
   'net/byte-reader.ts',
   ['borrowedText, copyBytes }', 'borrowedText, copyBytes, viewBytes }'],
@@ -133,12 +133,12 @@ export const MANY_CONNECTIONS_OF_A_CLIENT = [
   ...NO_OWN_SHARE,
   ...of('dns/server.ts', ['addressMax: CLIENT_CONNECTIONS_MAX', 'addressMax: 1000 * CLIENT_CONNECTIONS_MAX']),
 ];
-/** A connection is answered until nothing is left of what it asked. */
+/** All questions of a connection are answered in one go. */
 export const NO_TURNS = of('turns.ts', [
   'if (this.#fresh.has(worker) || this.#backlog.has(worker)) return;',
   'worker.work(1e9);\n    return;',
 ]);
-/** Names are looked up for anybody. */
+/** Names are resolved for every host. */
 export const DNS_FOR_STRANGERS = of('dns/answer.ts', [
   'if (!isClient(client, facts.clients)) return',
   'if (false) return',
@@ -153,7 +153,7 @@ export const ANY_REPORT_AMENDS = of('region/identity/enlistment.ts', [
   'machine: Machine): ReportIgnored | undefined {\n  if (machine.vouchedMac !== undefined) return',
   'machine: Machine): ReportIgnored | undefined {\n  return undefined;\n  if (machine.vouchedMac !== undefined) return',
 ]);
-/** Racks are told the cards that only a stranger names. */
+/** Racks get the cards that only an unknown host names. */
 export const STRANGERS_ARE_TOLD = of('region/identity/interface-source.ts', [
   "machine.status === 'new' ? firmMacs(machine) : heldMacs(machine);",
   'heldMacs(machine);',
@@ -218,7 +218,7 @@ export const REPORTS_FROM_ANYWHERE = of('region/api/caller.ts', [
   'return true;',
 ]);
 
-/** Answers to probes come by the socket that a flood of ARP fills, and as often as sightings are told. */
+/** Answers to probes come by the socket that a flood of ARP fills, at the rate of sightings. */
 export const ANSWERS_AMONG_ALL_ARP = of(
   'net/wire-ear.ts',
   ['this.#drainArp(this.#answers, (frame) => this.#onAnswer(frame), now);\n', ''],

@@ -1,6 +1,6 @@
-// Finds what can grow in the product, by the compiler's types: every Map, Set, array and object with any keys that a class, an interface or a
-// file keeps, every text and every bytes that are added to, and every class of ours that keeps such a thing and has no bound of its own. And
-// every bound that is given to one of those that take one.
+// Finds everything in the product that can grow, by the compiler's types: every Map, Set, array and object with arbitrary keys that a class,
+// an interface or a file keeps; every text and all bytes that are appended to; every class of ours that keeps one of these without a bound of
+// its own; and every bound passed to a class that takes one.
 //
 //   readonly #given = new Map<MacAddress, Given>();   boot/boot-tokens.ts #given
 //   #list: readonly Rack[] = [];                      region/racks/racks.ts #list (it can be replaced by a longer one)
@@ -10,9 +10,9 @@
 //   stream.on('data', (chunk) => chunks.push(chunk)) power/program.ts keepOutput.chunks (a variable of keepOutput)
 //   new FairShares<Asker>({ max: WAITERS_MAX })       dns/flights.ts: WAITERS_MAX is given to FairShares
 //
-// 1. What nobody can change is none of them: a read-only list in a read-only field, and a constant of a file that is written out there.
-// 2. A variable of a function ends with the call, unless a function within adds to it: that one may be called long after (`readAnswer.chunks`).
-//    One that is called at once, by `forEach` and the like, is not told apart.
+// 1. Unchangeable ones are left out: a read-only list in a read-only field, and a constant of a file that is written out there.
+// 2. A variable of a function ends with the call, unless an inner function adds to it: that may be called long after (`readAnswer.chunks`).
+//    An inner function that is called at once, by `forEach` and the like, is not distinguished.
 
 import { relative } from 'node:path';
 import {
@@ -137,7 +137,7 @@ export const findGrowth = (project = PRODUCT.project, folder = PRODUCT.folder): 
     return { collections, given, unknownTakers };
   });
 
-/** What a collection holds: its type without the `Map<`, `Set<` or `[]` that is its own, and without what functions in it take. */
+/** The contents of a collection: its type without its own `Map<`, `Set<` or `[]`, and without parameters of functions in it. */
 function withoutOuter(type: string): string {
   const own = type
     .replace(/ \| undefined$/, '')
@@ -175,7 +175,7 @@ function visit(node: Node, seen: Visit): void {
         : undefined;
     const mayBeReplaced = !hasModifier(node, SyntaxKind.ReadonlyKeyword) && isPropertyDeclaration(node);
     const path = own.startsWith('#') || isStatic ? own : `${owner}.${own}`;
-    // What is written within a function, as a type of its own, is nothing that is kept.
+    // A type declared within a function keeps nothing.
     if (owner !== undefined)
       fields.push({ node, at: `${name} ${path}`, owner, mayBeReplaced, isAddedTo: addsTo(own, file) });
   } else if (isVariableDeclaration(node) && isIdentifier(node.name) && isOfFile(node)) {
@@ -233,7 +233,7 @@ function functionAround(node: Node): Node | undefined {
   return undefined;
 }
 
-/** The name by which a person finds a function: its own, or that of what it is given to. */
+/** The name by which a reader finds a function: its own, or that of the variable or call that takes it. */
 function nameOf(node: Node, file: SourceFile): string {
   for (let at = node; !isSourceFile(at); at = at.parent) {
     if (isFunctionDeclaration(at) || isMethodDeclaration(at)) return at.name?.getText(file) ?? '';

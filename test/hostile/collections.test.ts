@@ -12,7 +12,7 @@ import { COLLECTIONS, OWN_PROCESSES, PASSED_ON, REASONS } from './collections.ts
 const KNOWN = new Set([...Object.values(HELD).flatMap((rows) => rows.map(({ at }) => at)), ...listedPlain()]);
 const isKnown = (at: string): boolean => KNOWN.has(at) || isPlainByRule(at);
 const isOwnProcess = (at: string): boolean => OWN_PROCESSES.some((folder) => at.startsWith(folder));
-/** The entries as `file #name`, what is said of the collection, and of each list in it; undefined: its values are no lists. */
+/** The entries as `file #name`, the statement about the collection, and about each list in it; undefined: its values are no lists. */
 const ENTRIES = Object.entries(COLLECTIONS).flatMap(([file, names]) =>
   Object.entries(names).map(([name, keep]) => {
     const [keeps = [], ofEach] = keep.split(', each ').map((part) => part.split(' and '));
@@ -21,7 +21,7 @@ const ENTRIES = Object.entries(COLLECTIONS).flatMap(([file, names]) =>
 );
 const AT = new Set(ENTRIES.map(({ at }) => at));
 
-/** What is wrong with one thing that is said of a collection of `file`; undefined: nothing. */
+/** The fault of one statement about a collection of `file`; undefined: none. */
 function problemOf(keep: string, file: string): string | undefined {
   if (isReason(keep)) return undefined;
   const words = keep.split(' ');
@@ -77,7 +77,7 @@ function isGivenKnown(expression: string, file: string): boolean {
   return members.filter((member) => member !== '').every((member) => isGivenKnown(member.replace(/^\w+: /, ''), file));
 }
 
-describe('what can grow', () => {
+describe('the table of collections', () => {
   let growth: FoundGrowth;
   before(() => {
     growth = findGrowth();
@@ -99,7 +99,7 @@ describe('what can grow', () => {
     assert.deepEqual(gone, [], 'these are gone from src, cannot grow, or moved');
   });
 
-  it('a collection whose values are lists says what keeps each of them small', () => {
+  it('a collection whose values are lists says what bounds each list', () => {
     const lists = new Map(growth.collections.map(({ at, holdsLists }) => [at, holdsLists]));
     const wrong = ENTRIES.filter(({ at, ofEach }) => lists.get(at) !== (ofEach !== undefined));
     assert.deepEqual(
@@ -125,7 +125,7 @@ describe('what can grow', () => {
     );
   });
 
-  it('every bound that is given to what shares places, counts or remembers is one of the table', () => {
+  it('every bound passed to a class of places, counts or records is in the table', () => {
     const unknown = growth.given
       .filter(({ file, expression }) => !isOwnProcess(file) && !isGivenKnown(expression, file))
       .map(({ file, expression }) => `${file} ${expression}`);
@@ -138,12 +138,12 @@ describe('what can grow', () => {
     assert.deepEqual(gone, [], 'take these out of PASSED_ON');
   });
 
-  it('every class that takes a bound is looked at where it is made', () => {
+  it('every class that takes a bound is checked where it is constructed', () => {
     const unknown = growth.unknownTakers.filter((at) => !isOwnProcess(at));
     assert.deepEqual(unknown, [], 'add them to TAKERS of test/hostile/collection-scan.ts');
   });
 
-  it('every constant that a size is compared with is in the table, whatever it is called', () => {
+  it('every constant that a size is compared with is in the table, under any name', () => {
     const unknown = findComparedSizes().filter((at) => !isKnown(at));
     assert.deepEqual(
       unknown,
@@ -153,7 +153,7 @@ describe('what can grow', () => {
   });
 });
 
-describe('what is wrong with an entry', () => {
+describe('the faults of an entry', () => {
   const cases: readonly (readonly [what: string, keep: string, problem: string | undefined])[] = [
     ['nothing, where its file checks a bound of the table', 'TOKENS_MAX', undefined],
     ['nothing, where another file does', 'dhcp/leases/offers.ts OFFERS_MAX', undefined],
@@ -216,7 +216,7 @@ export function keeper() {
 export const all = [weak, list, Cellar];
 `;
 
-describe('finding what can grow', () => {
+describe('finding collections that can grow', () => {
   let growth: FoundGrowth;
   before(() => {
     const sample = writeTypedSample({ 'file.ts': SAMPLE });

@@ -1,14 +1,14 @@
-// Every Map, Set and array that the product keeps, and what keeps it small. `collections.test.ts` refuses one that has no entry here, and an
-// entry that names a bound which the table of bounds (`bounds.ts`) does not know.
+// Every Map, Set and array that the product keeps, and what bounds it. `collections.test.ts` refuses a collection without an entry here, and an
+// entry with a bound that is not in the table of bounds (`bounds.ts`).
 //
-// An entry is one of these, or several joined by `and` where what is added comes from several sides. Where the values of a collection are lists,
-// it says what keeps each of them small, too: `…, each …`.
+// An entry is one of these, or several joined by `and` if entries come from several sides. If the values of a collection are lists,
+// it also says what bounds each list: `…, each …`.
 //
 //   NAME_MAX                 a bound of the same file, which the code checks on every path that adds
-//   room/file.ts NAME_MAX    the same where another file checks it
-//   as #other                as many as another collection of the same file has: what goes here went there
+//   room/file.ts NAME_MAX    the same, checked in another file
+//   as #other                as many as another collection of the same file has: every entry here is also there
 //   as room/file.ts #other   the same of another file
-//   one of REASONS           no stranger can add to it, or it does not last
+//   one of REASONS           no outside client can add to it, or it does not last
 
 /** Why a collection needs no bound of its own. */
 export const REASONS = {
@@ -23,7 +23,7 @@ export const REASONS = {
   weak: 'weak: an entry goes with its key',
 } as const;
 
-/** Folders of processes that are the operator's own and end with what they do, and of what is read once from the operator's files. */
+/** Folders of the operator's own processes, which end with their task, and of data that is read once from the operator's files. */
 export const OWN_PROCESSES = ['capture/', 'cli/', 'config/', 'dhcp/import/', 'doctor/', 'images/', 'lab/'];
 
 /** By file below `src`, and name. */

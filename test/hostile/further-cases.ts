@@ -1,8 +1,8 @@
-// Cases of the doors that are not on the machines' wire alone: the link of racks elsewhere, the port of boot servers, frames, and whoever asks
+// Cases of the doors that are not only on the machines' wire: the link of remote racks, the port of boot servers, frames, and hosts that ask
 // in another's name.
 //
-// Floods of frames have tests of their own as well, closer to the sockets: wire-flood.test.ts (ARP, solicitations) and absent-hosts.test.ts
-// (questions in the names of hosts that do not exist; the rows of `ghost` have a whole rack stand them).
+// Floods of frames also have tests closer to the sockets: wire-flood.test.ts (ARP, solicitations) and absent-hosts.test.ts
+// (questions in the names of hosts that do not exist; the rows of `ghost` test a whole rack against them).
 
 import { AT_THE_REGION, type Bites, connected, every, grown, type HostileCase, ON_THE_WIRE, unsent } from './case.ts';
 import {

@@ -1,4 +1,4 @@
-// What an account without rights makes and reads: machines with the largest description that a region takes, and lists of them.
+// Requests of an account without rights: machines with the largest description that a region accepts, and lists of them.
 
 import type { Socket } from 'node:net';
 import { systemClock } from '../../src/clock.ts';

@@ -19,7 +19,7 @@ import {
 
 const REPORTS = 100;
 
-/** Whoever has a key says all of it in turn: events most. */
+/** The holder of a key sends all of these in turn, mostly events. */
 export const LINK_SAYS = ['changes', 'events', 'heartbeat', 'events', 'state', 'events'] as const;
 
 function bodyOf(what: (typeof LINK_SAYS)[number], turn: number): object {
@@ -47,7 +47,7 @@ const fieldsOf = (host: string, secret: string): readonly string[] => [
   `Authorization: ${rackAuthorization(RACK_TOKEN, secret)}`,
 ];
 
-/** @param turn by which the numbers of reports grow @param said instead of what is said else */
+/** @param turn by which the numbers of reports grow @param said replaces the usual report */
 export function linkRequest(host: string, what: (typeof LINK_SAYS)[number], turn: number, said?: object): string {
   const isAsking = what === 'changes' || what === 'state';
   const body = isAsking ? '' : JSON.stringify(said ?? bodyOf(what, turn));

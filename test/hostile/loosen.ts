@@ -1,6 +1,6 @@
-// `node bin/with-node.js test/hostile/loosen.ts [words of a bound …]`: what the rows of the bounds say of their tests is tried. In a copy of
-// the tree one bound after the other is made a thousand times what it is, wherever the product uses it; the test that its row names must then
-// fail. Tests go on importing the value that the bound really has, so a test that fills the bound to its end finds room behind that.
+// `node bin/with-node.js test/hostile/loosen.ts [words of a bound …]` checks that each bound's test really tests it. In a copy of the tree, one bound after the other
+// is raised a thousandfold wherever the product uses it; the test that its row names must then fail. Tests still import the real value of the bound,
+// so a test that fills the bound to its end finds room beyond it.
 
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -17,15 +17,15 @@ const LOOSEN =
   'typeof b === "number" ? n(b) : Object.fromEntries(Object.entries(b).map(([k, v]) => [k, n(v)])))';
 
 /**
- * What the test of a row did when its bound was loose. `passed` refutes the row, as does `broken`, which failed with the bound in place; `silent`,
- * too, unless the row says that its test then waits in vain (`hangs`): where nothing but the time is up, anything may have kept it.
+ * The result of a row's test with its bound loose. `passed` refutes the row, as does `broken`, which failed with the bound in place; `silent`,
+ * too, unless the row says that its test then hangs (`hangs`): after a mere timeout, anything may have delayed it.
  */
 export type Loosened = Outcome | 'broken';
 
 /** A copy of the tree whose bounds can be made loose. */
 export class LooseTree {
   readonly #tree = new CopiedTree('loose');
-  /** Test files that pass while every bound is what it is. */
+  /** Test files that pass with every bound in place. */
   readonly #sound = new Map<string, boolean>();
 
   remove(): void {
@@ -56,7 +56,7 @@ export class LooseTree {
 /** What must come of a row's test with its bound loose. */
 export const mustBe = ({ hangs }: HeldBound): Loosened => (hangs === true ? 'silent' : 'failed');
 
-/** The text of a file of `src` in which a bound is loose: all uses of it, but not what is exported to tests. */
+/** The text of a file of `src` in which a bound is loose: in all its uses, but not in the export for tests. */
 export function loosen(at: string, file: string, text: string): string {
   const [home = '', name = ''] = at.split(' ');
   if (file === home && name.startsWith('#')) {
@@ -92,7 +92,7 @@ function importsFrom(file: string, home: string, name: string, text: string): bo
 /** Contracts of the stores are no tests by themselves; this one keeps them to all of them. */
 const KEEPS_CONTRACTS = 'store/region-sqlite.test.ts';
 
-/** Whether a row's test can be run by itself on any host. */
+/** Whether a row's test can run alone on any host. */
 export const isUnit = ({ test }: HeldBound): boolean => test !== undefined && !/^(?:e2e|hostile|long)\//.test(test);
 
 if (import.meta.main) {

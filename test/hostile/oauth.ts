@@ -1,4 +1,4 @@
-// Who asks the API, as its header says it.
+// The Authorization header of a client of the API.
 
 import { systemClock } from '../../src/clock.ts';
 

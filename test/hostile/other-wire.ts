@@ -11,13 +11,13 @@ const PER_SECOND = 600;
 const TICK_MS = 5;
 const RANGE_ADDRESSES = 200;
 
-/** Where the host is, and for whom it speaks. */
+/** The place of the host, and the client in whose name it speaks. */
 export interface OtherWire {
   readonly socket: Socket;
   /** The rack's address on the host's own wire, and the broadcast address there. */
   readonly rack: string;
   readonly broadcast: string;
-  /** Of the other wire: the rack's address, its network, the first address of the range, and who holds one. */
+  /** Of the other wire: the rack's address, its network, the first address of the range, and a holder of one. */
   readonly server: Ipv4;
   readonly network: Ipv4;
   readonly range: Ipv4;

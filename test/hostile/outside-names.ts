@@ -1,4 +1,4 @@
-// What the name server of outside says of a name: an address of its own for each, so that an answer which goes to another question is seen.
+// The answers of the outside name server: each name has its own address, so that a misdirected answer is noticed.
 
 /** The address of a name of outside.example, in 198.18.0.0/15 (RFC 2544). */
 export function outsideAddress(name: string): string {

@@ -1,4 +1,4 @@
-// What the rack reports about itself during an attack: its metrics, and the kernel's figures of its sockets.
+// The rack's readings during an attack: its metrics, and the kernel's figures of its sockets.
 
 import { type Family, parseExposition } from '../support/exposition.ts';
 

@@ -1,12 +1,12 @@
-// The attacks of cases.ts once more, from behind a router: 64 addresses of one network that the rack does not serve. What the rack refuses to
-// strangers must cost the others nothing, either. A few run in `npm test`, all of them in the long suite.
+// The attacks of cases.ts again, from behind a router: 64 addresses of one network that the rack does not serve. The refusals to these
+// hosts must not harm the bystanders, either. A few run in `npm test`, all of them in the long suite.
 
 import { type Bites, grown, type HostileCase } from './case.ts';
 import { type Change, DNS_FOR_STRANGERS, REPORTS_FROM_ANYWHERE, TFTP_FOR_STRANGERS } from './changes.ts';
 
 /** What differs there. */
 interface Routed {
-  /** How it is seen that strangers are refused, and what is changed to have them served as on the wire; left out: they are. */
+  /** The sign that these hosts are refused, and the change that serves them as on the wire; left out: they are served. */
   readonly refused?: { readonly bites: Bites; readonly withoutIt: readonly Change[] };
   readonly short?: true;
 }

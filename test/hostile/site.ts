@@ -1,8 +1,8 @@
-// A site for hostile tests: one rack that runs whole, a machine and newcomers that want its services, and hosts that attack it: on the
-// same wire, on the same wire in the names of hosts that do not exist, and behind a router. All in namespaces of its own.
+// A site for hostile tests: one whole rack, a machine and newcomers that want its services, and hosts that attack it: on the
+// same wire, on the same wire in the names of hosts that do not exist, and behind a router. Each has a namespace of its own.
 //
-//     rack 10.77.8.1 ── br0 ─┬─ machine   10.77.8.10    a reservation; asks for everything, and one attack comes from it
-//                            ├─ holder                  holds a lease and a name from the beginning on
+//     rack 10.77.8.1 ── br0 ─┬─ machine   10.77.8.10    has a reservation, asks for everything, and makes one attack
+//                            ├─ holder                  holds a lease and a name from the beginning
 //                            ├─ newcomer                asks for a lease, each time as another host
 //                            ├─ attacker  10.77.8.64 … .95 and 10.77.11.64 … .95
 //                            ├─ ghost     10.77.10.1 … .100   has the addresses and answers no ARP
@@ -65,7 +65,7 @@ const BLIND = 'tftp-blind';
 const OTHER_TOKEN = 'token-of-rack-3';
 const OTHER_NETWORK = '10.51.0.0/24';
 /**
- * Of clients whose address another host uses. Each has its own by a reservation: what the range has, the rack may have probed a moment ago,
+ * For clients whose address another host uses. Each has a reserved address: an address of the range might have been probed a moment ago,
  * before that host came.
  */
 const USED = Array.from({ length: 64 }, (_, index) => ({
@@ -123,7 +123,7 @@ const FURTHER_RACKS = Array.from({ length: 32 }, (_, index) => `10.79.0.${20 + i
 const lastNumber = (running: Running | undefined, word: string): number =>
   Number([...(running?.text() ?? '').matchAll(new RegExp(`${word} (\\d+)`, 'g'))].at(-1)?.[1] ?? 0);
 
-/** The rack and everybody around it. */
+/** The rack and all hosts around it. */
 export class HostileSite {
   readonly rack: RackNetwork;
   readonly #hosts = new Map<string, string>();
@@ -137,7 +137,7 @@ export class HostileSite {
   caFile = '';
   /** Of an account that attacks. */
   attackersKey = '';
-  /** Of one that attacks, and has no rights but its own. */
+  /** Of an attacker, which has no rights but its own. */
   ordinaryKey = '';
   /** The cookie of an administrator who signed in before all attacks. */
   cookie = '';
@@ -163,7 +163,7 @@ export class HostileSite {
     return this.rack.remove();
   }
 
-  /** Keeps what the rack has stored by now, for `begin`, and stops it. */
+  /** Saves the rack's present state for `begin`, and stops it. */
   async keepState(): Promise<void> {
     await this.rack.stop();
     cpSync(this.rack.stateDir, this.#kept, { recursive: true, filter: (path) => path !== this.rack.tree });
@@ -192,7 +192,7 @@ export class HostileSite {
     return this.#hosts.get(name) ?? name;
   }
 
-  /** Runs a program on a host, `rack` among them. @returns its output; rejects with what it said when it fails */
+  /** Runs a program on a host, `rack` among them. @returns its output; rejects with its error output when it fails */
   async run(name: string, ...command: readonly string[]): Promise<string> {
     const { code, out, err } = await this.rack.run(name === 'rack' ? undefined : this.host(name), ...command);
     if (code !== 0) throw new Error(`${command.slice(0, 3).join(' ')} …: exit code ${code}: ${err}${out}`);
@@ -269,8 +269,8 @@ export class HostileSite {
   }
 
   /**
-   * What time or another case has taken from the others is theirs again: the lease of `holder`, the machine that was reported, and the work of
-   * the one that is commissioned, whose time may be up.
+   * Restores the bystanders after time or another case: the lease of `holder`, the reported machine, and the work of the machine that is
+   * commissioned, whose time may be up.
    */
   async restore(): Promise<void> {
     await this.#lease();

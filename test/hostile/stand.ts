@@ -1,4 +1,4 @@
-// Runs the cases of cases.ts against a rack that runs whole: while an attack lasts, the others must get what the case says within its time.
+// Runs the cases of cases.ts against a whole rack: while an attack lasts, the bystanders must get what the case says, in time.
 
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
@@ -26,7 +26,7 @@ const TOGETHER_FACTOR_MIN = 4;
 /** All at once takes long; the attackers go on for 20 minutes. */
 const TOGETHER_ROUNDS_MAX = 3;
 
-/** What is shown of the rack when an attack does no harm. */
+/** The readings that are shown when an attack has no effect. */
 const METRICS_OF: Readonly<Record<HostileCase['door'], string>> = {
   DHCP: 'rackboot_dhcp',
   TFTP: 'rackboot_tftp',
@@ -118,8 +118,8 @@ export async function stand(
 }
 
 /**
- * Waits until the attack has filled what it must fill: what bystanders get before that proves nothing. Attacks that go on together take
- * the processors from one another, so then none must have its whole effect.
+ * Waits until the attack has filled its target: answers to bystanders before that prove nothing. Simultaneous attacks compete for the
+ * processors, so then none needs its whole effect.
  */
 async function biting(
   site: HostileSite,

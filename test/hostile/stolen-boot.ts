@@ -1,5 +1,5 @@
-// What a host does that knows the hardware address of a machine at work in another network, and nothing else: it leases an address
-// under it in its own network, asks for the machine's configuration from there, and reports in its name.
+// A host that knows only the hardware address of a machine at work in another network. It leases an address under it in its own
+// network, asks for the machine's configuration from there, and reports in its name.
 
 import { execFileSync } from 'node:child_process';
 import { createSocket } from 'node:dgram';

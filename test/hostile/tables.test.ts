@@ -1,4 +1,4 @@
-// Whatever table is added says what keeps its rows few, so that no disk is filled by strangers.
+// Every table of the databases says what bounds its rows, so that no outside client fills the disk.
 // @host waits
 
 import assert from 'node:assert/strict';
@@ -14,7 +14,7 @@ const KNOWN = new Set([...Object.values(HELD).flatMap((rows) => rows.map(({ at }
 const tablesIn = (source: string): readonly string[] =>
   [...source.matchAll(/CREATE (?:TEMP(?:ORARY)? )?TABLE (?:IF NOT EXISTS )?(\w+)/g)].map(([, table = '']) => table);
 
-/** What is wrong with one thing that is said of a table; undefined: nothing. */
+/** The fault of one statement about a table; undefined: none. */
 function problemOf(keep: string, others: readonly string[]): string | undefined {
   if (Object.hasOwn(ROW_REASONS, keep) || others.includes(keep)) return undefined;
   const [file = '', name] = keep.split(' ');

@@ -1,11 +1,11 @@
-// Every table of the databases, and what keeps its rows few. `tables.test.ts` refuses one that has no entry here, and an entry that names a
-// bound which the table of bounds (`bounds.ts`) does not know.
+// Every table of the databases, and what bounds its rows. `tables.test.ts` refuses a table without an entry here, and an entry with a
+// bound that is not in the table of bounds (`bounds.ts`).
 //
 // An entry is one of these, or several joined by `and`; a table with rows for each row of another names that one: `machine, each …`.
 //
 //   room/file.ts NAME_MAX    a bound of the table of bounds
 //   TABLE                    as many rows as another table of the same file has
-//   one of REASONS           nobody outside can add to it
+//   one of REASONS           no outside client can add to it
 
 /** Why a table needs no bound of its own. */
 export const ROW_REASONS = {

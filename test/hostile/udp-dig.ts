@@ -1,4 +1,4 @@
-// `udp-dig.ts SERVER NAME…` asks for A and TXT of all names at once, as a busy resolver does, again for what was not answered, and prints each
+// `udp-dig.ts SERVER NAME…` asks for A and TXT of all names at once, as a busy resolver does, repeats unanswered questions, and prints each
 // answer as a line: name, type, seconds, data.
 
 import { createSocket } from 'node:dgram';

@@ -1,4 +1,4 @@
-// What those want who are not the attacker, and how it is asked for.
+// The requests of the bystanders.
 
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
@@ -50,7 +50,7 @@ const TFTP_FACTOR = (3 * 544) / 37;
 const BOOT_TRIES = 4;
 const REMEMBERED_MS = 1500;
 
-/** What a bystander wants, and how it asks for it. */
+/** A bystander's request, and how it is made. */
 export const WANTS = {
   'a machine with a reservation gets its address': async (site) => {
     const address = await lease(site, 'machine');
@@ -111,7 +111,7 @@ export const WANTS = {
   },
   // A new connection waits among those of others: resolvers wait 5 s for it (resolv.conf(5), `timeout`).
   'names are answered over TCP': (site) => dig(site, 'rack.maas', RACK, '+tcp', '+time=5'),
-  // Of what was sent in its name, for as long as the rack keeps a transfer up for a client that says nothing.
+  // Counts the octets sent to it for requests in its name, for as long as the rack keeps a transfer of a silent client.
   'a host in whose name others ask gets no more than is stated': async (site) => {
     // Nothing may arrive before a host has asked in its name.
     if (site.blind().sent > 0) await sleep(BLIND_MS);
@@ -161,7 +161,7 @@ export const WANTS = {
   },
   'a machine enlists': (site) => enlist(site),
   'a machine enlists with a long report': (site) => enlist(site, '-d', `more=${'x'.repeat(LONG_REPORT_BYTES)}`),
-  // Reported before all attacks: reporting it again would only repair what the test looks for.
+  // Reported before all attacks: another report would repair the very damage that the test looks for.
   'a machine stays what it was reported as': async (site) => {
     const found = (await machinesOf(site)).find(({ interface_set: nics }) =>
       nics.some(({ mac_address: mac }) => mac === REPORTED_MAC),
@@ -271,7 +271,7 @@ async function machinesOf(site: HostileSite) {
   return machinesShape.parse(JSON.parse(await site.run('rack', 'curl', '-sSf', ...words)));
 }
 
-/** Reports a machine that has one network card. @returns what the region answers */
+/** Reports a machine that has one network card. @returns the region's answer */
 const reportMachine = (site: HostileSite, mac: string, ...more: readonly string[]): Promise<string> =>
   site.run(
     'machine',

@@ -1,5 +1,5 @@
-// One host of the wire floods it with ARP or with solicitations. The rack must still hear who uses an address, and which machine looks for
-// an IPv6 router.
+// One host of the wire floods it with ARP or with solicitations. The rack must still hear which host uses an address, and which machine looks
+// for an IPv6 router.
 // @host alone
 
 import assert from 'node:assert/strict';
@@ -87,7 +87,7 @@ describe('a wire that one host floods', { skip: SKIP }, () => {
     }
   }
 
-  it('with ARP shows who uses an address that is probed, every time', async () => {
+  it('with ARP still shows which host uses a probed address, every time', async () => {
     await flooded('arp', async () => {
       const found: (MacAddress | undefined)[] = [];
       for (let host = 0; host < PROBES; host += 1)
@@ -111,7 +111,7 @@ describe('a wire that one host floods', { skip: SKIP }, () => {
     });
   });
 
-  it('shows everybody again once solicitations no longer flood it', async () => {
+  it('shows every host again once solicitations no longer flood it', async () => {
     await sleep(LIFTED_MS);
     const before = solicitations.length;
     for (let time = 0; time < 3; time += 1) attacker.run(process.execPath, FLOOD, 'eth0', 'solicit', '0');

@@ -1,5 +1,5 @@
-// `node bin/with-node.js test/hostile/without.ts [words of an attack …]`: what the cases say of themselves is tried. In a copy of the tree the
-// protection that a case shows is taken out (`changes.ts`), and the case is run: a bystander must then not get what it wants.
+// `node bin/with-node.js test/hostile/without.ts [words of an attack …]` checks that each case really tests its protection. In a copy of the tree, the protection is
+// taken out (`changes.ts`) and the case is run: a bystander must then not get what it wants.
 
 import { errorText } from '../../src/errors.ts';
 import { CopiedTree } from '../support/copied-tree.ts';
@@ -10,7 +10,7 @@ import { HostileSite } from './site.ts';
 import { NOT_SERVED, stand } from './stand.ts';
 import { WANTS, type Want } from './wants.ts';
 
-/** A file of tests of a door, with what is built first. */
+/** A file of tests of a door, with its preparation. */
 const FILE_SECONDS_MAX = 240;
 
 /** A site whose rack runs a changed copy of the product. */

@@ -10,7 +10,7 @@ import { missing } from '../support/needs.ts';
 
 const KILLS = Number(process.env.KILLS ?? 1000);
 
-test(`what was acknowledged outlives kill -9, ${KILLS} times`, {
+test(`acknowledged leases survive kill -9, ${KILLS} times`, {
   skip: missing('linux'),
   timeout: 1_800_000,
 }, async () => {

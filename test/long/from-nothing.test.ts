@@ -63,14 +63,14 @@ for (const release of ['bookworm', 'trixie']) {
       await enlistInLab(root);
     });
 
-    test('npm test runs whatever this host can run, and all of it passes', { timeout: MS_MAX }, async (t) => {
+    test('npm test runs every test that this host can run, and all pass', { timeout: MS_MAX }, async (t) => {
       const said = await root.run('cd rackboot && npm ci && npm test');
       const [end = ''] = /^\d+ passed, 0 failed, \d+ skipped, in .*$/m.exec(said) ?? [];
       assert.notEqual(end, '', said.slice(-2000));
       t.diagnostic(end);
     });
 
-    test('what is missing for the drivers of power is said with its packages', { timeout: MS_MAX }, async () => {
+    test('missing programs of power drivers are reported with their packages', { timeout: MS_MAX }, async () => {
       const script =
         'import("./src/cli/machines/power-programs.ts").then((all) => console.log(all.missingProgramLines().join("\\n")))';
       const said = await root.run(`cd rackboot && node bin/with-node.js -e '${script}'`);

@@ -116,7 +116,7 @@ describe('an ACK and the disk', { skip: missing('linux', 'strace') }, () => {
     console.log(`# ${seen.size} ACKs, ${syncs} syncs of the log`);
   });
 
-  test(`a power cut at any of ${CUTS} moments loses no acknowledged lease, whatever of the unsynced writes is lost`, () => {
+  test(`a power cut at any of ${CUTS} moments loses no acknowledged lease, with any loss of unsynced writes`, () => {
     const random = printedRandom('power-loss');
     const files = new VolatileFiles(stateDir);
     const acknowledged = new Map<MacAddress, Ipv4>();

@@ -33,7 +33,7 @@ const PREPARATION_MS_MAX = 900_000;
 const LOGIN_MS_MAX = 300_000;
 const traceShape = z.looseObject({ address: z.string() });
 
-describe("a machine's whole life beside another DHCP server", { skip: SKIP }, () => {
+describe('a machine’s whole life with another DHCP server', { skip: SKIP }, () => {
   let rig: LifeRig | undefined;
   let image: CachedImage | undefined;
   const life = (): LifeRig => rig ?? assert.fail('nothing is prepared');

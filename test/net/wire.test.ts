@@ -93,7 +93,7 @@ describe('the main thread’s side of the wire', () => {
     assert.equal(rig.wire.canProbe('eth1'), false);
     assert.equal(await rig.ask(), 'native-unavailable');
     assert.deepEqual(rig.told, []);
-    assert.match(rig.wire.notes.join('\n'), /^Addresses are offered without asking the wire .*EPERM.*$/);
+    assert.match(rig.wire.notes.join('\n'), /^Addresses are offered without probing .*EPERM.*$/);
     assert.deepEqual(start().wire.notes, []);
   });
 

@@ -110,7 +110,7 @@ async function withSlowDoors(action: (doors: SlowDoors) => Promise<void>): Promi
   }
 }
 
-test('a listener that is being tried again does not open once a configuration without it is in force', async () => {
+test('a listener that is being retried does not open once a configuration without it is in force', async () => {
   await withSlowDoors(async (doors) => {
     const first = doors.api.configure(doors.listen(1));
     await doors.attempt(1);
@@ -127,7 +127,7 @@ test('a listener that is being tried again does not open once a configuration wi
   });
 });
 
-test('a listener that is being tried again is not opened beside itself by a configuration that has it, too', async () => {
+test('a listener that is being retried is not opened twice by a configuration that also has it', async () => {
   await withSlowDoors(async (doors) => {
     const first = doors.api.configure(doors.listen(1));
     await doors.attempt(1);
@@ -165,7 +165,7 @@ test('the end waits for a configuration that is being put into force, and leaves
   });
 });
 
-test('whoever watches is told of every change of the listeners, also by overlapping configurations and by a retry', async () => {
+test('an observer learns of every change of the listeners, also by overlapping configurations and by a retry', async () => {
   await withSlowDoors(async (doors) => {
     const told: number[] = [];
     doors.api.watch((addresses) => told.push(addresses.length));

@@ -59,7 +59,7 @@ const withUsers = (
     }
   });
 
-test('a user without rights names no machine in another domain, and nobody one that other hosts look for', () =>
+test('a user without rights names no machine in another domain, and no user gives a machine a name that other hosts look for', () =>
   withUsers(async (ask) => {
     const enlist = (user: (typeof USERS)[number], place: number, fields: Readonly<Record<string, string>>) =>
       ask(user, 'machines/', {

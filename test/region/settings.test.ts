@@ -187,7 +187,7 @@ test('values in the file are shown, and every change of them is refused with fil
     },
   ));
 
-test('a setting that would stop every boot is refused, whoever sets it, and the refusal names the alternatives', async () => {
+test('a setting that would stop every boot is refused from every source, and the refusal names the alternatives', async () => {
   const tree = mkdtempSync(join(tmpdir(), 'rackboot-tree-'));
   const put = (path: string): void => {
     mkdirSync(dirname(join(tree, path)), { recursive: true });

@@ -48,7 +48,7 @@ describe('a row', () => {
   const whole = batchOf(3);
   const checksum = checksumOf(3, whole);
 
-  test('gets back each single bit that can flip, and the record that had it is named', () => {
+  test('corrects each single bit that can flip, and names its record', () => {
     for (let bit = 0; bit < whole.length * 8; bit += 1) {
       const { records, damage } = salvage({ table: 'log', key: 3, records: flip(whole, bit), checksum });
       assert.deepEqual([records, damage.isUndone, damage.kept.length], [whole, true, 1], `bit ${bit}`);
@@ -57,7 +57,7 @@ describe('a row', () => {
       assert.deepEqual(undoFlippedBit(3, whole, (checksum ^ (1 << bit)) >>> 0), { records: whole, at: undefined });
   });
 
-  test('with two flipped bits is never taken for one with another', () => {
+  test('with two flipped bits is never miscorrected', () => {
     const random = seededRandom(1);
     const bit = (): number => Math.floor(random() * whole.length * 8);
     for (let round = 0; round < 2000; round += 1) {
@@ -68,7 +68,7 @@ describe('a row', () => {
 
   test('under another key does not pass', () => assert.notEqual(checksumOf(4, whole), checksum));
 
-  test('of a block names what it kept, and every other address of the block as lost', () => {
+  test('of a block names the records it kept, and every other address of the block as lost', () => {
     const key = FIRST >>> 6;
     const cut = salvage({
       table: 'lease_block',
@@ -81,7 +81,7 @@ describe('a row', () => {
     assert.ok(decodeLeases(cut.records).ok);
     assert.match(
       damageText('/leases.db', cut.damage),
-      /block \d+ is not what was written.*10\.20\.0\.64.*leases clear ADDRESS/s,
+      /block \d+ has changed since it was written.*10\.20\.0\.64.*leases clear ADDRESS/s,
     );
   });
 });
@@ -128,7 +128,7 @@ describe('leases.db', () => {
   }
 
   for (const table of ['log', 'lease_block'] as const) {
-    test(`a flipped bit in ${table} is undone, told and noted with the address`, async () => {
+    test(`a flipped bit in ${table} is corrected, and reported with the address`, async () => {
       if (table === 'lease_block') assert.deepEqual(fold(), []);
       // In the time at which the first lease ends: it would be free.
       damage(table, 8 * 23 + 1);
@@ -141,7 +141,7 @@ describe('leases.db', () => {
     });
   }
 
-  test('of a block with more damage, what reads is doubted, and no other address is free', async () => {
+  test('of a block with more damage, readable records are doubted, and no other address is free', async () => {
     fold();
     // The length of a text of the second record, and the address of the first.
     damage('lease_block', 8 * 9 + 2, 8 * 9 + 3);
@@ -154,7 +154,7 @@ describe('leases.db', () => {
     assert.match(notes.join(), /10\.20\.0\./);
   });
 
-  test('damage is found while the log is folded as well, told once, and the folded block is sound', () => {
+  test('folding the log also finds damage, reports it once, and leaves a sound block', () => {
     damage('log', 8 * 23 + 1);
     const found = fold();
     assert.deepEqual(
@@ -169,7 +169,7 @@ describe('leases.db', () => {
   });
 });
 
-test('each damaged row is told once, and at most so many', () => {
+test('each damaged row is reported once, up to the bound', () => {
   const told: RackEvent[] = [];
   const damaged = new DamagedLeases('/state', systemClock, (event) => told.push(event));
   const rest = { isUndone: false, kept: [], lost: [], isCut: false };

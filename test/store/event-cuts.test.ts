@@ -60,7 +60,7 @@ function withStore(machines: number, body: (rig: Rig) => void): void {
 const count = (kept: readonly string[], pattern: RegExp): number => kept.filter((text) => pattern.test(text)).length;
 
 describe('the event log of the region', () => {
-  it('what people did and what became of machines stays, however much a machine loads', () => {
+  it('actions of users and changes of state stay, even if a machine loads without end', () => {
     withStore(2, ({ store, load, kept }) => {
       store.recordEvent(
         { type: 'SETTINGS', code: 'rack', params: { text: 'set dns' }, atMs: 1, username: 'ann' },
@@ -78,7 +78,7 @@ describe('the event log of the region', () => {
     });
   });
 
-  it('a machine that loads without end pushes out its own events, and of itself the oldest', () => {
+  it('a machine that loads without end pushes out its own oldest events', () => {
     withStore(4, ({ load, kept }) => {
       for (const machine of [2, 3, 4]) load(machine, 100);
       load(1, 20_000);
@@ -123,7 +123,7 @@ describe('the event log of the region', () => {
     });
   });
 
-  it('one person who does much pushes out their own deeds, and a machine that changes often its own changes', () => {
+  it('a user who acts often pushes out their own events, and a machine that changes often its own', () => {
     withStore(1, ({ store, kept }) => {
       const record = (description: string, username: string, type: 'NODE' | 'NODE_CHANGED_STATUS' = 'NODE'): void =>
         store.recordEvent({ type, code: 'rack', params: { text: description }, atMs: 1, username }, idOf(1));
@@ -138,7 +138,7 @@ describe('the event log of the region', () => {
     });
   });
 
-  it('the largest shares are lowered to one level, and no more goes than must', () => {
+  it('the largest shares are lowered to one level, and no event goes needlessly', () => {
     const cut = (sizes: readonly number[], max: number): readonly number[] => {
       const taken = fairCut(new Map(sizes.entries()), max);
       return sizes.map((size, index) => size - (taken.get(index) ?? 0));

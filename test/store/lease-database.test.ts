@@ -271,7 +271,7 @@ test('records whose durability is not acknowledged are not folded, so that they 
   database.close();
 });
 
-test('a newer file is refused and left as it is', () => {
+test('a newer file is refused and left unchanged', () => {
   new LeaseDatabase(path).close();
   const database = new DatabaseSync(path);
   database.exec('PRAGMA user_version = 99');
@@ -283,7 +283,7 @@ test('a newer file is refused and left as it is', () => {
   assert.deepEqual(readFileSync(path), before);
 });
 
-test('a file of another program is refused and left as it is', () => {
+test('a file of another program is refused and left unchanged', () => {
   const database = new DatabaseSync(path);
   database.exec('CREATE TABLE theirs (a)');
   database.close();
@@ -368,7 +368,7 @@ test('version 1 of the file is read unchanged', () => {
   assert.equal(found.get(0x0a14_0066)?.identity, 'client-id');
 });
 
-test('a leases.db that was cut to nothing beside its write-ahead log is refused by every reader, and its log is kept', () => {
+test('an emptied leases.db with a write-ahead log is refused by every reader, and its log is kept', () => {
   const database = new LeaseDatabase(path);
   write(database, 1, many(3, 1000));
   const log = readFileSync(`${path}-wal`);
@@ -400,7 +400,7 @@ const beginnings: readonly (readonly [left: string, files: Readonly<Record<strin
 ];
 
 for (const [left, files] of beginnings) {
-  test(`a first start that was killed and has left ${left} is begun anew`, () => {
+  test(`after a killed first start that left ${left}, the start begins again`, () => {
     for (const [end, bytes] of Object.entries(files)) writeFileSync(`${path}${end}`, bytes);
     const database = new LeaseDatabase(path);
     write(database, 1, many(1, 1000));

@@ -1,4 +1,4 @@
-// A leases.db that was put back is recognised, whichever way it was copied, and one that was not is trusted.
+// A restored leases.db is recognised, however it was copied, and any other is trusted.
 
 import assert from 'node:assert/strict';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
@@ -101,7 +101,7 @@ test('the mark follows the leases while the rack runs', async () => {
   assert.equal(read().isOurs, true);
 });
 
-test('a mark that cannot be written is a problem, told once', async () => {
+test('an unwritable mark is a problem, reported once', async () => {
   rmSync(state, { recursive: true });
   const problems: string[] = [];
   const clock = new VirtualClock();

@@ -177,7 +177,7 @@ test('at the bound the oldest info reports go first, then warnings; posts stay, 
   });
 });
 
-test('an info that finds nothing less important than itself is the one that is dropped', () => {
+test('an info event is dropped itself if no less important event waits', () => {
   withStore((open) => {
     const store = open(SMALL);
     for (let sequence = 1; sequence <= 10; sequence += 1)

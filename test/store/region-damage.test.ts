@@ -38,7 +38,7 @@ test('every page that is zeroed is found', async () => {
   writeFileSync(path, whole);
 });
 
-test('nothing further is read once nobody wants to know', async () => {
+test('reading stops once the caller no longer wants the result', async () => {
   const whole = readFileSync(path);
   writeFileSync(path, Buffer.from(whole).fill(0, PAGE, 2 * PAGE));
   assert.equal(await read(() => false), undefined);

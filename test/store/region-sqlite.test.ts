@@ -54,7 +54,7 @@ test('region.db and its companions are readable by their owner only', () => {
   });
 });
 
-test('a file of a newer version, of another program or without a database is refused, and left as it is', () => {
+test('a file of a newer version, of another program or without a database is refused, and left unchanged', () => {
   withDirectory((stateDir, file) => {
     openRegionStore({ stateDir }).close();
     const newer = new DatabaseSync(file);

@@ -8,7 +8,7 @@ import { packParams, unpackHappening } from '../../src/store/stored-event.ts';
 
 const stored = (happening: Happening): Happening => unpackHappening(happening.code, packParams(happening));
 
-test('what an event says comes back as it was, without parameters that are undefined', () => {
+test('the parameters of an event are restored unchanged, without undefined ones', () => {
   const said: Happening = {
     code: 'machine-displaced',
     params: { hostname: 'web1', systemId: 'abc', from: undefined, isProven: true, max: 3 },
@@ -32,6 +32,6 @@ test('the texts of an event are bounded, one by one and all together, and so are
   assert.equal(eventSentence(stored({ code: 'rack', params: { text: long } })).length, 500);
 });
 
-test('an unknown code is shown as it is', () => {
+test('an unknown code is shown unchanged', () => {
   assert.equal(eventSentence(unpackHappening('of-a-later-version', '{"odd":1}')), 'of-a-later-version');
 });

@@ -12,7 +12,7 @@ import { listMirrors } from '../../src/images/apt.ts';
 import { endProgram } from './child.ts';
 import type { Need } from './needs.ts';
 
-/** What the host needs for it. */
+/** The programs that the host needs for it. */
 export const BARE_ROOT_NEEDS: readonly Need[] = [
   ...(['linux', 'root', 'apt-get', 'debian-mirror', 'mmdebstrap', 'unshare', 'mount', 'ip'] as const),
 ];

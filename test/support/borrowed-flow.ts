@@ -1,5 +1,5 @@
-// Where a value goes from the expression that has it: what is around the expression says so. Whatever is not known here to end with the
-// call, or to be typed as borrowed itself, is refused.
+// Where a value goes from its expression, by the code around the expression. A use is refused unless it is known here to end with the
+// call, or has a borrowed type itself.
 
 import {
   type CallExpression,
@@ -33,7 +33,7 @@ const KEEPING_ASSIGNMENTS = new Set([
   SyntaxKind.BarBarEqualsToken,
   SyntaxKind.AmpersandAmpersandEqualsToken,
 ]);
-/** Our function that returns what it is given in a type made of it, and keeps nothing. */
+/** A function of ours that returns its argument in a type made of it, and keeps nothing. */
 const PASSED_ON = { name: 'decoded', file: '/src/net/byte-reader.ts' };
 /** Operators whose result is one of their operands. */
 export const CHOOSING = new Set([
@@ -102,7 +102,7 @@ export class BorrowedFlow {
       case SyntaxKind.BindingElement:
         return this.#judgePart(parent);
       case SyntaxKind.VariableDeclaration:
-        // What is taken out of it has types of its own.
+        // Its parts have types of their own.
         return isVariableDeclaration(parent) && parent.type === undefined ? undefined : this.#judgePart(parent);
       case SyntaxKind.ReturnStatement:
       case SyntaxKind.ArrowFunction:
@@ -151,7 +151,7 @@ export class BorrowedFlow {
       : undefined;
   }
 
-  /** A value goes into what is around it, whose type says that it holds borrowed bytes, or it goes unseen. */
+  /** A value goes into the expression around it: its type says that it holds borrowed bytes, or the value is lost from view. */
   #judgePart(around: Node): How | undefined {
     return this.#types.nodeHolds(around) ? undefined : 'widened';
   }
@@ -207,7 +207,7 @@ export class BorrowedFlow {
     return called === undefined ? undefined : parametersOf(called);
   }
 
-  /** What a function returns is typed as borrowed, and so it is where the function is called. */
+  /** The return type of a function is borrowed, and so is its call. */
   #judgeResult(owner: Node | undefined): How | undefined {
     const type = owner && this.#types.checker.getTypeAtLocation(owner);
     const shapes = type === undefined ? [] : this.#types.shapes(type);
@@ -221,7 +221,7 @@ export class BorrowedFlow {
     if (expression.getText() === 'Buffer' && name.text === 'from') return true;
     const into = this.#types.checker.getTypeAtLocation(expression);
     if (name.text !== 'set' || into === undefined) return false;
-    // An alias, or a type parameter, stands for what it is made of.
+    // An alias, or a type parameter, counts as the type behind it.
     const base = this.#types.checker.getBaseConstraintOfType(into) ?? into;
     return /^(?:Uint8Array|Buffer)$/.test(base.getSymbol()?.name ?? '');
   }

@@ -1,7 +1,7 @@
 // Which types lie in memory of a socket, as the compiler knows them.
 //
 // 1. A type holds borrowed bytes if it is one of BORROWED, a union with one, or made of one: `BorrowedBytes[]`, `Map<number, BorrowedBytes>`,
-//    `{ bytes: BorrowedBytes }`. A function holds none: what it reads of an outer function is judged where it is read.
+//    `{ bytes: BorrowedBytes }`. A function holds none: its reads of an outer function are judged where they occur.
 // 2. No other name stands for one: an interface, a class or a type alias that has something borrowed in it is refused where it is declared.
 
 import { type Expression, isHeritageClause, type Node, SyntaxKind } from 'typescript/unstable/ast';
@@ -22,7 +22,7 @@ export const ONE_BORROWED = new RegExp(`^${BORROWED.source}$`);
 /** How deep a type is looked into; a deeper one holds what its text names. */
 const DEPTH_MAX = 6;
 
-/** What a function takes and returns. */
+/** The parameters and the return type of a function. */
 export interface Shape {
   readonly parameters: readonly (Type | undefined)[];
   readonly result: Type | undefined;
@@ -52,7 +52,7 @@ export class BorrowedTypes {
     if (depth > DEPTH_MAX) return true;
     const known = this.#holding.get(type.id);
     if (known !== undefined) return known;
-    // A type that is made of itself holds what its other parts hold.
+    // A recursive type holds what its other parts hold.
     this.#holding.set(type.id, false);
     const holds = this.#looksBorrowed(type, depth + 1);
     this.#holding.set(type.id, holds);
@@ -69,7 +69,7 @@ export class BorrowedTypes {
     return symbol !== undefined && this.holds(this.checker.getTypeOfSymbol(symbol));
   }
 
-  /** What a function takes and returns, for each way in which it can be called; none: it is no function. */
+  /** The parameters and return type of each call signature; none: it is no function. */
   shapes(type: Type): readonly Shape[] {
     const known = this.#shapes.get(type.id);
     if (known !== undefined) return known;
@@ -81,7 +81,7 @@ export class BorrowedTypes {
     return shapes;
   }
 
-  /** What is expected where an expression stands, where there must be something. */
+  /** The type that the context of an expression expects, where the context must have one. */
   expected(node: Expression): Type | undefined {
     const type = this.checker.getContextualType(node);
     return type === undefined ? undefined : this.checker.getNonNullableType(type);
@@ -94,7 +94,7 @@ export class BorrowedTypes {
     return promised === undefined ? [] : this.shapes(this.checker.getNonNullableType(promised) ?? promised);
   }
 
-  /** What a class says that it extends or implements. */
+  /** The types that a class extends or implements. */
   heritageOf(one: Node): readonly (Type | undefined)[] {
     const found: (Type | undefined)[] = [];
     one.forEachChild((child) => {

@@ -1,9 +1,9 @@
-// Which functions have been called, for the last time, when the function around them returns: they may read what it was lent.
+// Functions whose last call is over when the function around them returns: they may read its borrowed bytes.
 //
-//   all.map((at) => bytes[at])                            given to a method of the language's own collections
+//   all.map((at) => bytes[at])                            passed to a method of the language's own collections
 //   const u16 = () => reader.u16('x');  u16() + u16()     kept by a name that is only ever called, itself in time
 //
-// Any other function may be called later: by a timer, a promise, an event, or any function that was given it.
+// Any other function may be called later: by a timer, a promise, an event, or any function that received it.
 
 import {
   type CallExpression,
@@ -53,7 +53,7 @@ export class CalledAtOnce {
     return declared === undefined || this.#isWithin(name, declared, []);
   }
 
-  /** @param asked functions whose callers are being looked at already: one that calls itself is called by the others */
+  /** @param asked functions whose callers are already being examined, so that recursion ends */
   #isWithin(name: Node, declared: Node, asked: readonly Node[]): boolean {
     const owner = functionsOf(declared)[0];
     const within = functionsOf(name);

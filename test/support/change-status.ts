@@ -1,4 +1,4 @@
-// Puts a machine into a state without the work that leads there: what is to be tested begins in that state.
+// Puts a machine into a state without the work that leads there, so that a test can start in that state.
 
 import { enterStatus } from '../../src/region/life/status-change.ts';
 import { checkTransition, type TransitionRefusal } from '../../src/region/life/transition.ts';
@@ -6,7 +6,7 @@ import type { MachineStatus } from '../../src/region/records/lifecycle.ts';
 import type { MachineChangeOutcome } from '../../src/region/records/store.ts';
 import type { Region } from '../../src/region/region.ts';
 
-/** Moves the machine whatever that means for it, or says why the life of machines has no such step. */
+/** Moves the machine with all consequences; throws if the life of machines has no such step. */
 export function changeStatus(
   region: Region,
   systemId: string,

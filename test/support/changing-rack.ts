@@ -57,7 +57,7 @@ export class ChangingRack {
     return this.#good;
   }
 
-  /** A part of the test begins: what was logged before counts no more. */
+  /** Starts a part of the test: earlier log lines no longer count. */
   mark(): void {
     this.#from = this.rack.lines.length;
   }

@@ -37,7 +37,7 @@ test('waiting for a program succeeds while the program runs', { timeout: 10_000 
   assert.equal(await endProgram(child, 'SIGKILL'), null);
 });
 
-// A listener added after the end waits for ever: `exit` was emitted before.
+// A listener added after the end waits forever: `exit` was emitted before.
 test('tests wait for the end of a program only through this file', () => {
   const waiting = /await once\([\w.#]+, 'exit'\)|\.once\('exit', resolve\)/;
   const files = globSync('**/*.ts', { cwd: TESTS }).filter((file) =>

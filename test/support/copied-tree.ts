@@ -11,12 +11,12 @@ const COPIED = ['src', 'test', 'bin', 'config', 'docs', 'fixtures', 'package.jso
 /** A file whose tests were given up says which of them failed; so long after that it is ended, in seconds. */
 const SPARE_SECONDS = 15;
 
-/** What became of a test file. `silent`: of what failed, nothing failed by itself: it was waited for in vain. */
+/** The result of a test file. `silent`: all failures were timeouts. */
 export type Outcome = 'passed' | 'failed' | 'silent';
 
 export interface Ran {
   readonly outcome: Outcome;
-  /** What it printed, as TAP. */
+  /** Its output, as TAP. */
   readonly said: string;
 }
 

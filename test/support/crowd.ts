@@ -1,4 +1,4 @@
-// Clients by the hundred on loopback, each from an address of its own choosing: who holds connections, and who wants to be served.
+// Hundreds of clients on loopback, each with an address of its own: some hold connections, others want to be served.
 
 import { createConnection, type Socket } from 'node:net';
 import { sleep, systemClock } from '../../src/clock.ts';
@@ -11,7 +11,7 @@ export function addresses(count: number, perNetwork: number): readonly string[] 
   );
 }
 
-/** Connections that one host holds, and what it sends on them from time to time. */
+/** Connections that one host holds, and the bytes that it sends on them from time to time. */
 export class Crowd {
   readonly #sockets: Socket[] = [];
   #ended = false;

@@ -23,7 +23,7 @@ export interface CachedImage extends StoredImage {
 const ROOT = join(import.meta.dirname, '..', '..');
 const CACHE = join(cachePlace(), 'rackboot-lab');
 const RELEASE = 'bookworm';
-/** The sources that decide what is in an image. */
+/** The sources that determine the contents of an image. */
 const SOURCES = ['boot-disk.ts', 'debian-image.ts', 'debian-root.ts', 'debian/*', 'image-adding.ts'];
 
 /** The boot tree with the image for an architecture. */
@@ -82,7 +82,7 @@ async function make(tree: string, arch: string, onProgress: (text: string) => vo
     await addImage({ tree: part, file: opened, name, ...terms }).finally(() => opened.close());
     renameSync(part, tree);
   } catch (error) {
-    // Somebody else may have made the same meanwhile.
+    // Another process may have built the same meanwhile.
     if (!existsSync(tree)) throw error;
   } finally {
     rmSync(part, { recursive: true, force: true });

@@ -1,5 +1,5 @@
-// The main job for real: a virtual machine with a blank disk and the network first in its boot order powers on beside a running
-// rack, is enlisted, and powers off. Firmware, loaders, kernel, sockets and databases are the real ones.
+// The main job for real: a virtual machine with a blank disk and the network first in its boot order powers on next to a running
+// rack, is enlisted, and powers off. Firmware, loaders, kernel, sockets and databases are real.
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
@@ -38,11 +38,11 @@ export interface BootCase {
   readonly boots: 1 | 3;
 }
 
-/** What a list of machines has in common. */
+/** The common fields of a list of machines. */
 export interface BootCaseTerms {
   /** Of all of them. Default: amd64. */
   readonly content?: TreeContent;
-  /** What the host needs beyond what amd64 machines need. */
+  /** The host's needs beyond those for amd64 machines. */
   readonly needs?: readonly Need[];
   /** Another server, dnsmasq, gives the addresses, and the rack is in proxy mode. Default: the rack gives them. */
   readonly proxied?: boolean;
@@ -55,7 +55,7 @@ export function testFirstBoots(
 ): void {
   const skip = missing(...NEEDS, ...needs, ...bootTreeNeeds(content));
   const beside = proxied ? ' beside another DHCP server' : '';
-  describe(`a machine nobody knows (${content}) boots from the network${beside} and is enlisted`, { skip }, () =>
+  describe(`an unknown machine (${content}) boots from the network${beside} and is enlisted`, { skip }, () =>
     boots(cases, content, proxied),
   );
 }
@@ -125,7 +125,7 @@ function boots(cases: readonly BootCase[], content: TreeContent, proxied: boolea
   });
 }
 
-/** QEMU's ROM is iPXE, which waits about 16 s for an IPv6 router on a network without one, unless it is told that there is none. */
+/** QEMU's ROM is iPXE, which waits about 16 s for an IPv6 router on a network without one, unless the rack says that there is none. */
 function checkNotKeptWaiting(lines: readonly LogLine[], mac: string): void {
   assert.ok(
     lines.some((line) => line.event === 'net.router-answered' && line.mac === mac),
@@ -133,7 +133,7 @@ function checkNotKeptWaiting(lines: readonly LogLine[], mac: string): void {
   );
 }
 
-/** What a known machine gets follows from its status. */
+/** The status of a known machine decides what it gets. */
 async function bootAgain(machine: VirtualMachine, stateDir: string, lines: LogLine[], systemId: string): Promise<void> {
   lines.length = 0;
   assert.equal(await within(machine), 0, `it powered itself off again\n${tail(machine)}`);
@@ -150,7 +150,7 @@ async function bootAgain(machine: VirtualMachine, stateDir: string, lines: LogLi
   assert.equal((await theMachine(stateDir)).status_name, 'Broken');
 }
 
-/** Gives addresses of the network, a router and name servers to everybody who asks, and knows nothing of booting. */
+/** Gives addresses of the network, a router and name servers to every client, and knows nothing of booting. */
 export function startAddressServer(namespace: LabNamespace, directory: string): ReturnType<LabNamespace['spawn']> {
   const host = namespace.addHost('dhcp', '52:54:00:77:02:01');
   for (const words of ['address add 10.77.0.2/24 dev eth0', 'link set eth0 up']) {
@@ -221,7 +221,7 @@ export async function within(machine: VirtualMachine): Promise<number | null> {
   return await off;
 }
 
-/** The end of what a machine's console showed. */
+/** The end of a machine's console output. */
 export const tail = (machine: VirtualMachine): string => machine.console().slice(-3000);
 
 /** The only machine of the region. */
@@ -267,7 +267,7 @@ async function leaseAddress(stateDir: string, mac: string): Promise<string> {
   return String(own[0]?.address);
 }
 
-/** Where a machine is: by its lease, or by what was seen of it. */
+/** The address of a machine: by its lease, or by sightings. */
 async function addressOf(stateDir: string, mac: string, proxied: boolean): Promise<string> {
   if (!proxied) return await leaseAddress(stateDir, mac);
   assert.deepEqual(await askDaemon(stateDir, '/leases'), [], 'this rack gives no lease');

@@ -56,12 +56,12 @@ function steps(): string[] {
   });
 }
 
-/** Takes the steps in a root with a bundle of the project in the user's home. @param tell is told each command and what it printed */
+/** Takes the steps in a root with a bundle of the project in the user's home. @param tell receives each command and its output */
 export async function takeFirstSteps(root: BareRoot, tell: (line: string) => void): Promise<void> {
   const directory = join(root.home, '..', 'machine');
   mkdirSync(directory, { recursive: true });
   const namespace = LabNamespace.create(`rb-steps-${process.pid}`, '10.20.0.1', 24);
-  // Somebody else is on the wire, as behind any switch: it has a carrier.
+  // Another host is on the wire, as behind any switch: it has a carrier.
   namespace.addHost('other', '52:54:00:10:20:02');
   const machine = new VirtualMachine(specOf(MACHINE, 0, directory), namespace);
   let daemon: ReturnType<BareRoot['start']> | undefined;

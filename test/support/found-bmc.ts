@@ -1,5 +1,5 @@
-// The BMC of a machine nobody knows is found with nothing typed: a virtual machine with a KCS interface to a simulated BMC is
-// enlisted, and an IPMI client of others' making commands the BMC with what the region was told.
+// The BMC of an unknown machine is found without any command: a virtual machine with a KCS interface to a simulated BMC is
+// enlisted, and an independent IPMI client commands the BMC with the parameters that the region received.
 
 import assert from 'node:assert/strict';
 import { type ChildProcess, execFileSync } from 'node:child_process';
@@ -45,10 +45,10 @@ const machineWith = (bus: BmcCase['bus']): BootCase => ({
 
 const parametersShape = z.record(z.string(), z.string());
 
-/** What the machine runs, how it reaches its BMC, and how often it boots. */
+/** The machine's environment, its path to the BMC, and its number of boots. */
 export interface BmcCase {
   readonly content: TreeContent;
-  /** ISA: a BIOS machine whose firmware tells of the BMC; PCI: one with UEFI that finds it on its own. */
+  /** ISA: a BIOS machine whose firmware names the BMC; PCI: a UEFI machine that finds it without that. */
   readonly bus: 'isa' | 'pci';
   /** A machine that is New reports itself again, and its BMC gets another password. */
   readonly boots: 1 | 2;
@@ -56,10 +56,10 @@ export interface BmcCase {
   readonly dies?: boolean;
 }
 
-/** Tests that a machine's BMC is found and can be commanded with what the region was told. */
+/** Tests that a machine's BMC is found and can be commanded with the parameters that the region received. */
 export function testFoundBmc(found: BmcCase): void {
   const skip = missing(...NEEDS, ...bootTreeNeeds(found.content));
-  describe(`the BMC of a machine nobody knows (${found.content}, ${found.bus})`, { skip }, () => findBmc(found));
+  describe(`the BMC of an unknown machine (${found.content}, ${found.bus})`, { skip }, () => findBmc(found));
 }
 
 function findBmc({ content, bus, boots, dies = false }: BmcCase): void {
@@ -164,7 +164,7 @@ function findBmc({ content, bus, boots, dies = false }: BmcCase): void {
     return password;
   }
 
-  /** What the region says to those who do not ask for power parameters. */
+  /** The region's answer without power parameters. */
   async function everythingElse(stateDir: string, systemId: string): Promise<unknown[]> {
     const paths = ['machines/', `machines/${systemId}/`, 'events/?op=query'];
     return Promise.all(paths.map((path) => askDaemon(stateDir, `/MAAS/api/2.0/${path}`)));

@@ -1,15 +1,15 @@
-// What a test file takes of the host while it runs, which the file itself declares in a comment of its first lines:
+// A test file's share of the host while it runs, which the file declares in a comment of its first lines:
 //
 //   // @host waits             it mostly waits, and measures no time: four of them run at a time
 //   // @host computes, 300 s   it keeps a processor busy, for some 300 s: two run at a time, the longest first, and one that waits
-//   // @host alone             it measures time, or changes what the host has once: nothing runs meanwhile
-//   // @process own            it ends its process, or changes what a process has once: no other file shares its process
+//   // @host alone             it measures time, or changes something that the host has only once: nothing else runs meanwhile
+//   // @process own            it ends its process, or changes something that a process has only once: no other file shares its process
 //
 // Files of test/e2e, test/hostile, test/long and test/page declare their share. Every other file shares its process with those of its folder.
 
 import { readFileSync } from 'node:fs';
 
-/** How much of the host is shared out, in parts: four files that wait, one that computes and three that wait, two and one, or one alone. */
+/** The host in parts: four files that wait, one that computes and three that wait, two and one, or one alone. */
 export const HOST_PARTS = 14;
 
 const PARTS = { waits: 3, computes: 5, alone: HOST_PARTS } as const;

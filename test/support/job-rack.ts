@@ -1,4 +1,4 @@
-// A rack's HTTP for one machine at work: the agent's scripts, the tools of its environment, one job, and what the machine tells.
+// A rack's HTTP for one machine at work: the agent's scripts, the tools of its environment, one job, and the machine's reports.
 
 import { once } from 'node:events';
 import { createReadStream, existsSync, readFileSync } from 'node:fs';
@@ -9,11 +9,11 @@ export type ToldSignal = Readonly<Record<string, string>>;
 
 const AGENT = join(dirname(dirname(import.meta.dirname)), 'src/images/agent');
 
-/** Serves scripts, tools, files and one job, and keeps what it is told. */
+/** Serves scripts, tools, files and one job, and keeps the reports. */
 export class JobRack {
   job = '';
   readonly signals: ToldSignal[] = [];
-  /** What everybody is served, by path: bytes, or the file that has them. */
+  /** The files for every client, by path: bytes, or the file that has them. */
   readonly open = new Map<string, Buffer | { readonly file: string }>();
   /** What only the machine of this boot is served. */
   readonly secret = new Map<string, string>();

@@ -8,8 +8,8 @@
 //   seen.set(bytes, 1);   read.bind(null, bytes)          handed      to a function that is not of this source
 //   setTimeout(() => read(bytes))                         later       read by a function that is not called at once
 //   async (bytes) => { … }   function* (bytes) { … }      later       read by a function that rests
-//   each(all, ({ bytes }) => bytes)   [unknown, bytes]    widened     returned, chosen or listed as what is not borrowed
-//   each(all, keep) for keep = (value: unknown) => …      widened     by a function that takes more than it is promised
+//   each(all, ({ bytes }) => bytes)   [unknown, bytes]    widened     returned, chosen or listed as a type that is not borrowed
+//   each(all, keep) for keep = (value: unknown) => …      widened     by a function that accepts more than promised
 
 import {
   isArrayLiteralExpression,
@@ -60,7 +60,7 @@ const NEVER_BORROWED = new Set([
 export interface Keeping {
   readonly node: Node;
   readonly how: How;
-  /** The type of what it could keep, as the compiler writes it. */
+  /** The type that it could keep, as the compiler writes it. */
   readonly type: string;
 }
 
@@ -138,7 +138,7 @@ const isDeclaration = (node: Node): boolean =>
   isPropertyDeclaration(node) ||
   isPropertySignatureDeclaration(node);
 
-/** What could be borrowed, or a function; not what is called where it stands. */
+/** An expression that could be borrowed, or a function; not a function that is called right there. */
 function isValue(node: Node): boolean {
   if (!isExpression(node) || isName(node) || isEmptyList(node)) return false;
   if (isCallExpression(node.parent) && node.parent.expression === node) return false;

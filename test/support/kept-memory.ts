@@ -1,5 +1,5 @@
-// What a process of Node keeps: the heap of its main thread after a full collection, asked of its inspector. The memory that a process
-// holds says little of leaks, because the collector leaves tens of MiB lying about when there is enough.
+// The live memory of a Node process: the heap of its main thread after a full collection, from its inspector. The resident memory of a
+// process says little about leaks, because the collector leaves tens of MiB uncollected when there is enough.
 // Sources: Node's documentation of SIGUSR1; Chrome DevTools Protocol, HeapProfiler.collectGarbage and Runtime.getHeapUsage.
 
 import { once } from 'node:events';

@@ -64,7 +64,7 @@ export async function killUnderLoad(
   const rack = new RunningRack(place, widened(place));
   const probes = await DhcpProbes.open(place);
   const load = new Load(probes, random, `${place.octets}.1`);
-  // Later runs reuse what the first one compiled: most of a short run would be spent on that.
+  // Later runs reuse the compiled code of the first: compiling would take most of a short run.
   const options = { compileCache: join(rack.directory, 'compiled') };
   const stages = new Stages(['start', 'load', 'check']);
   try {

@@ -83,7 +83,7 @@ interface Kind {
   /** The command to run, and its output if it is the right variant. */
   readonly words: readonly string[];
   readonly prints: RegExp;
-  /** What the other variant lacks. */
+  /** The needs that the other variant does not have. */
   readonly lacks: string;
 }
 

@@ -25,7 +25,7 @@ export function ip(command: string): void {
 
 /** A further namespace, for the other end of a cable. */
 export interface Peer {
-  /** Runs a command there and returns what it wrote. */
+  /** Runs a command there and returns its output. */
   run(...command: readonly string[]): string;
   /** Starts a program there. */
   start(...command: readonly string[]): ChildProcess;

@@ -13,11 +13,11 @@ import { eventuallyWithin } from './eventually.ts';
 
 const START_MS_MAX = 30_000;
 const RUN_MS_MAX = 60_000;
-/** Where the kernel's second cgroup hierarchy is mounted: alone, or beside the first. */
+/** Where the kernel's second cgroup hierarchy is mounted: alone, or in addition to the first. */
 const HIERARCHIES = ['/sys/fs/cgroup/unified', '/sys/fs/cgroup'];
 const MANAGER = '/lib/systemd/systemd';
 
-/** Makes the root directory and becomes systemd; `$1` is the place for it, `$2` what is to be seen at `$3`, read-only. */
+/** Makes the root directory and becomes systemd; `$1` is the place for it, `$2` the directory that is visible at `$3`, read-only. */
 const SCRIPT = `set -e
 mount --make-rprivate /
 mount -t tmpfs tmpfs "$1"

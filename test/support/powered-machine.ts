@@ -1,7 +1,7 @@
-// A virtual machine whose power a BMC holds: only ipmi_sim starts QEMU and ends it, as a chassis does. The machine
+// A virtual machine whose power a BMC controls: only ipmi_sim starts and ends QEMU, like a chassis. The machine
 // itself reaches the same BMC by its KCS interface.
 //
-// 1. What the BMC was asked to change is kept, in its order; what ipmitool asks again, because a busy host was slow to answer, is kept once.
+// 1. The changes that the BMC was asked for are kept in order; if ipmitool repeats one, because a busy host was slow to answer, it is kept once.
 // 2. A machine that switches itself off is off for its BMC.
 
 import { type ChildProcess, execFileSync } from 'node:child_process';
@@ -100,7 +100,7 @@ export class PoweredMachine {
     });
   }
 
-  /** What the BMC was asked to change so far: `power 1`, `boot pxe` … */
+  /** The changes that the BMC was asked for so far: `power 1`, `boot pxe` … */
   get changes(): readonly string[] {
     const asked = this.#lines('asked').map((line) => {
       const [uptime = '', ...words] = line.split(' ');
@@ -120,12 +120,12 @@ export class PoweredMachine {
     return !/^State:\s*Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
   }
 
-  /** What the machine wrote to its console since it was last switched on. */
+  /** The machine's console output since it was last switched on. */
   console(): string {
     return this.machine.console();
   }
 
-  /** What it wrote to its console in all its life, the last times first. */
+  /** All console output of the machine, the latest first. */
   consoles(): string {
     return `${this.console()}\n==== before ====\n${this.#lines('consoles').join('\n')}`;
   }

@@ -29,7 +29,7 @@ export interface Timed<T> {
   readonly ms: number;
 }
 
-/** What a DHCP client lived through. */
+/** The history of a DHCP client. */
 export interface Leased extends BootLease {
   readonly mac: MacAddress;
   /** DISCOVER to OFFER and REQUEST to ACK, in milliseconds. */
@@ -52,7 +52,7 @@ export class DhcpProbes {
   readonly #place: LabPlace;
   readonly #asking: Map<MacAddress, Asking>;
   #next = 0x5254_00b0_0000;
-  /** Hears what is for nobody who asks for a lease. */
+  /** Receives datagrams that are for no client that asks for a lease. */
   onOther: (bytes: Uint8Array) => void = () => undefined;
 
   private constructor(network: HostNetwork, socket: DatagramSocket, place: LabPlace, asking: Map<MacAddress, Asking>) {
@@ -81,7 +81,7 @@ export class DhcpProbes {
     return probes;
   }
 
-  /** A machine that nobody has seen. */
+  /** A machine that has never been seen. */
   newMac(): MacAddress {
     this.#next += 1;
     return macOf(this.#next);
@@ -223,7 +223,7 @@ export function loadByTftp(address: string, port: number, file: string, from?: s
   });
 }
 
-/** What a name server said. */
+/** The answer of a name server. */
 export interface NameAnswer {
   readonly code: number;
   /** The data of the first A record; undefined when there is none. */
@@ -233,7 +233,7 @@ export interface NameAnswer {
 const NAME_MS_MAX = 2000;
 const NAME_TRIES_MAX = 3;
 
-/** Asks for the A record of `name`; rejects when nobody answers NAME_TRIES_MAX times. */
+/** Asks for the A record of `name`; rejects after NAME_TRIES_MAX questions without an answer. */
 export async function askName(address: string, port: number, name: string): Promise<Timed<NameAnswer>> {
   const id = Buffer.from(clock.randomBytes(2));
   const labels = name.split('.').map((label) => Buffer.from(`${String.fromCharCode(label.length)}${label}`, 'latin1'));

@@ -52,7 +52,7 @@ const CLASSES: Readonly<Record<string, string>> = {
 };
 const SAMPLES = ['a', '1', ' ', '\n', '-', '.', '/', '"', '\\'];
 
-/** What an expression is made of: its characters, its words, and what its classes hold. */
+/** The parts of an expression: its characters, its words, and the members of its classes. */
 function piecesOf(source: string): readonly string[] {
   const words: string[] = [];
   const singles = new Set<string>(SAMPLES);

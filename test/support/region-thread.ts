@@ -31,7 +31,7 @@ export async function runInRegionThread(pid: number, code: string): Promise<void
       socket.send(JSON.stringify({ id: 1, method: 'NodeWorker.enable', params: { waitForDebuggerOnStart: false } }));
     });
   } finally {
-    // Closing says goodbye after what was sent.
+    // Closing says goodbye after the messages sent.
     socket.close();
   }
 }

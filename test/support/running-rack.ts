@@ -17,7 +17,7 @@ import { eventuallyWithin } from './eventually.ts';
 
 const MAIN = join(import.meta.dirname, '..', '..', 'src', 'main.ts');
 const END_MS_MAX = 60_000;
-/** The longest that something is waited for which comes by itself, on a host that has much else to do. */
+/** The longest wait for something that comes without a command, on a busy host. */
 const WAIT_MS_MAX = 30_000;
 
 type Status = z.infer<typeof statusShape>;
@@ -58,13 +58,13 @@ export async function runRackboot(
   return { code, complaints: lines(text.err), output: lines(text.out) };
 }
 
-/** What runs the command line where another user than this one is to read it. */
+/** Runs the command line as another user. */
 export function readableMain(): { readonly node: string; readonly main: string } {
   const { root, node } = readableCheckout();
   return { node, main: join(root, 'src', 'main.ts') };
 }
 
-/** A daemon whose log is not read by anybody. */
+/** A daemon whose log is not read. */
 export interface QuietDaemon {
   readonly pid: number;
   /** Standard error so far. */
@@ -123,7 +123,7 @@ export class RunningRack {
   readonly directory: string;
   readonly configFile: string;
   readonly stateDir: string;
-  /** The boot tree, beside the state. */
+  /** The boot tree, next to the state. */
   readonly tree: string;
   /** Every line of the log of every life. */
   readonly lines: LogLine[] = [];

@@ -10,7 +10,7 @@ import type { LabNamespace } from '../../src/lab/namespace.ts';
 const VM_PORT = 7622;
 const START_MS = 500;
 
-/** Where the BMC is, and who may log in already. */
+/** The place of the BMC, and its initial users. */
 export interface BmcSpec {
   /** Its address, which is added to the bridge of the namespace. */
   readonly address: string;

@@ -49,7 +49,7 @@ export class SteadyRenewals {
     this.#asked += 1;
     this.#waiting.set(this.#asked, holder.address);
     const bytes = request(this.#asked, holder);
-    // A client's renewals alternate, whatever the number of clients.
+    // A client's renewals alternate, for any number of clients.
     const isUnicast = Math.floor(this.#asked / this.#holders.length) % 2 === 0;
     if (isUnicast) this.#probes.unicast(bytes, this.#rack, holder.address);
     else this.#probes.broadcast(bytes);

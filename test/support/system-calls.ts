@@ -1,7 +1,7 @@
-// What a process asked of the kernel, in the order in which strace(1) saw it: writes and syncs of files, and datagrams that left.
+// The system calls of a process, in the order in which strace(1) saw them: writes and syncs of files, and sent datagrams.
 //
 // 1. A call begins where its line begins and ends where its line, or that of its resumption, ends. A datagram counts from its beginning,
-//    a write and a sync from their end: nothing is taken to have reached the disk too early, or the wire too late.
+//    a write and a sync from their end: so no write counts as on disk too early, and no datagram as sent too late.
 // 2. strace holds a thread at the end of its call until it has noted it, so what another thread does because of it comes after.
 
 import { readFileSync } from 'node:fs';
@@ -63,7 +63,7 @@ function* wholeLines(trace: string): Generator<Line> {
       if (start !== undefined) yield { begins: start.at, ends: at, text: start.text + rest };
     } else yield { begins: at, ends: at, text };
   }
-  // What a kill cut off may have left all the same.
+  // A datagram whose call the kill interrupted may still have left.
   for (const { at: begins, text } of begun.values()) yield { begins, ends: begins, text };
 }
 

@@ -1,4 +1,4 @@
-// A process that runs test files, for test/run.ts: what came of each test, and what the process printed.
+// A process that runs test files, for test/run.ts: the result of each test, and the output of the process.
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -8,7 +8,7 @@ import type { TestLine } from './line-reporter.ts';
 import { killBelow } from './process-tree.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
-/** What is kept of all that a process prints, in characters. */
+/** How many characters of a process's output are kept. */
 const OUTPUT_MAX = 16_384;
 
 export interface Limits {
@@ -42,7 +42,7 @@ export function killTests(): void {
   }
 }
 
-/** Runs test files in one process. @param name where its lines go, in the temporary directory @param isShown what it prints is printed at once */
+/** Runs test files in one process. @param name the file for its lines, in the temporary directory @param isShown whether its output is printed at once */
 export async function runTests(
   files: readonly string[],
   limits: Limits,

@@ -1,4 +1,4 @@
-// What the timeline of a real firmware's first boot must show: one boot, whole, in its order, and no hint that something is wrong.
+// The timeline of a real firmware's first boot must show one whole boot, in order, and no hint of a fault.
 
 import assert from 'node:assert/strict';
 import { z } from 'zod';
@@ -34,7 +34,7 @@ const stationsWith = (taken: AddressTaken): readonly (readonly [string, (step: S
   ['the report', ({ kind, fields }) => kind === 'http.posted' && fields.status === 200],
 ];
 
-/** From this rack, or from another DHCP server beside it. */
+/** From this rack, or from another DHCP server. */
 type AddressTaken = 'dhcp.ack' | 'dhcp.elsewhere';
 
 /** Checks the trace of a machine that has booted once, and was enlisted by it. */

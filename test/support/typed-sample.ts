@@ -1,4 +1,4 @@
-// A few files that the compiler reads as if they were part of the product: what a guard over the types has to find stands in them.
+// A few files that the compiler reads as if they were part of the product: they contain what a guard over the types must find.
 
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -128,7 +128,7 @@ export function withProject<T>(
   }
 }
 
-/** Where a node stands, and what is written there. */
+/** The place of a node, and its text. */
 function placed(node: Node): { readonly place: string; readonly text: string } {
   let file = node;
   while (!isSourceFile(file)) file = file.parent;
@@ -179,7 +179,7 @@ function visit(node: Node, above: readonly Node[], seen: Visit): void {
 
 const isPartMethod = (name: string): name is PartTaken['method'] => /^(?:slice|subarray|buffer)$/.test(name);
 
-/** What a node takes of something, and the node of that thing. */
+/** The member that a node accesses, and the node of its object. */
 function partTaken(node: Node): { readonly method: PartTaken['method']; readonly of: Node } | undefined {
   const found = (method: string, of: Node) => (isPartMethod(method) ? { method, of } : undefined);
   if (isPropertyAccessExpression(node)) return found(node.name.text, node.expression);
@@ -257,7 +257,7 @@ function joined(parameters: readonly OpenFunction[]): OpenFunction[] {
   return [...byName.values()];
 }
 
-/** Casts of other things than numbers that are right: what they say follows from the lines around them. */
+/** Correct casts of values other than numbers: the lines around them justify them. */
 const RIGHT_CASTS = new Set(['Object.fromEntries(entries) as Record<Name, number>', 'place as Held<T>']);
 /** Where the memory of a Buffer is read with its offset, or is the Buffer's own. */
 const RIGHT_MEMORY = /^src\/(?:net\/|region\/records\/smbios\.ts|store\/(?:lease-record|fold-pass)\.ts)/;
@@ -279,9 +279,9 @@ function isLaunderer({ kind, from, text }: TrustedType): boolean {
 }
 
 /**
- * What is taken of bytes with a method that does not say whether it copies: `.slice` copies the bytes of a Uint8Array and shares those of a
- * Buffer, and every Buffer passes for a Uint8Array. `.subarray` of what is typed as a Uint8Array shares them, as its name says. The memory of a
- * Buffer may be that of others, too: outside `net` and RIGHT_MEMORY nobody reads it.
+ * Parts of bytes taken by a method that does not say whether it copies: `.slice` copies the bytes of a Uint8Array and shares those of a
+ * Buffer, and every Buffer passes for a Uint8Array. `.subarray` of a Uint8Array shares them, as its name says. The memory of a
+ * Buffer may also hold other data: only `net` and RIGHT_MEMORY read it.
  */
 export const findAmbiguousParts = ({ parts }: TypedSource): readonly string[] =>
   parts
@@ -291,6 +291,6 @@ export const findAmbiguousParts = ({ parts }: TypedSource): readonly string[] =>
     })
     .map(({ place, text, from }) => `${place}: ${text}, of ${from}`);
 
-/** The functions that other files can call with something borrowed, by name; one that is given a function is lent nothing by that. */
+/** The functions that other files can call with something borrowed, by name; a function passed as argument lends nothing. */
 export const borrowers = ({ functions }: TypedSource): readonly OpenFunction[] =>
   functions.filter(({ parameters }) => parameters.some((type) => BORROWED.test(type) && !type.includes('=>')));

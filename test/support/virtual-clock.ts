@@ -9,7 +9,7 @@ interface PendingTimer {
   readonly action: () => void;
 }
 
-/** The most timers one `advance` fires: beyond it a timer sets itself for ever. */
+/** The most timers one `advance` fires: beyond it, a timer is assumed to reset itself forever. */
 const FIRED_MAX = 1_000_000;
 
 /** A `Clock` in virtual time, starting at `startMs` milliseconds since 1970. */
@@ -66,7 +66,7 @@ export class VirtualClock implements Clock {
     this.#nowMs = target;
   }
 
-  /** Steps the wall clock by `ms` without touching instants: what an administrator or a time server does. */
+  /** Steps the wall clock by `ms` without touching instants, like an administrator or a time server. */
   stepWall(ms: number): void {
     this.#wallOffsetMs += ms;
   }

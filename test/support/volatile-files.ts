@@ -1,7 +1,7 @@
-// Files as a power cut leaves them: what was synced is there; what was written and not synced is gone, whole or in part.
+// Files as a power cut leaves them: synced data is there; written but unsynced data is gone, whole or in part.
 //
-// 1. A file's name is there once its directory was synced after it was made.
-// 2. Of what was not synced each sector (512 bytes) may have reached the disk or not, in any order: the disk is free to choose. A file's
+// 1. A file's name is there once its directory was synced after the file was created.
+// 2. Each unsynced sector (512 bytes) may have reached the disk or not, in any order: the disk is free to choose. A file's
 //    length follows the furthest sector that did.
 
 import type { SystemCall } from './system-calls.ts';
@@ -106,7 +106,7 @@ function applied(content: Buffer, changes: readonly Change[]): Buffer {
       change.bytes.copy(whole, change.offset);
       length = Math.max(length, change.offset + change.bytes.length);
     } else {
-      // What is cut off is zeros when the file grows again.
+      // The truncated part reads as zeros when the file grows again.
       whole.fill(0, Math.min(length, change.length));
       length = change.length;
     }

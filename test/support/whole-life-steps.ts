@@ -1,6 +1,6 @@
-// What a person types in the life of a machine, and what comes of it: each step is a test of its own, whose seconds the runner shows.
+// The commands of a user in the life of a machine, and their results: each step is a test of its own, whose seconds the runner shows.
 //
-// 1. A step needs those before it: after one that failed the others fail at once.
+// 1. A step needs those before it: after a failure, the others fail at once.
 
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
@@ -34,10 +34,10 @@ const USER = 'debian';
 const BOOT_ID = 'cat /proc/sys/kernel/random/boot_id';
 const USER_DATA = '#cloud-config\nwrite_files: [{ path: /etc/told, content: "by its owner" }]\n';
 
-/** What the BMC is asked for a start from the network. */
+/** The requests to the BMC for a start from the network. */
 const START = ['power 0', 'boot pxe', 'power 1'];
 
-/** What the log of the machine tells, in this order, with other lines between. */
+/** Lines of the machine's log, in this order, with other lines between them. */
 const STORY = [
   /^it reported itself for the first time/,
   /^From 'New' to 'Commissioning'$/,
@@ -79,7 +79,7 @@ class WholeLife {
   #heard = 0;
   #owner = '';
   #stranger = '';
-  /** curl's arguments for what the region says of the machine to the machine itself. */
+  /** curl's arguments for the machine's own metadata. */
   #ownQuestion: readonly string[] = [];
 
   constructor(given: LifeCase) {
@@ -176,7 +176,7 @@ class WholeLife {
     assert.match(stranger.out, /Permission denied/);
   }
 
-  /** The system that runs is what was ordered. */
+  /** Asserts that the running system is the deployed one. */
   async #checkSystem(fqdn: string, address: string): Promise<void> {
     const run = (command: string): Promise<string> => this.#run(fqdn, command);
     assert.equal(await run('hostname'), fqdn.split('.')[0]);
@@ -276,7 +276,7 @@ class WholeLife {
     );
   }
 
-  /** Runs a command as its owner, once he can log in: while a system starts its SSH server is started anew, too. @returns what it said */
+  /** Runs a command as its owner, once logging in works: a starting system also restarts its SSH server. @returns the output */
   async #run(fqdn: string, command: string): Promise<string> {
     let last: Said | undefined;
     const look = (): Promise<string | undefined> => {

@@ -120,7 +120,7 @@ export class LifeRig {
     rmSync(this.directory, { recursive: true, force: true });
   }
 
-  /** Runs a command of Rackboot's as a person does, and fails when it fails. @returns what it printed */
+  /** Runs a command of Rackboot as a user would, and fails if it fails. @returns its output */
   async rackboot(...args: readonly string[]): Promise<string> {
     const { code, output, complaints } = await runRackboot([...args, '--config', this.#config], {
       endMsMax: COMMAND_MS_MAX,
@@ -184,7 +184,7 @@ export class LifeRig {
     return lists.flat().sort((one, other) => one.id - other.id);
   }
 
-  /** What happened, for a person who has to find a fault. */
+  /** The events, for the search for a fault. */
   async story(): Promise<string> {
     const events = await this.events().catch(() => []);
     const told = events.map(({ type, description }) => `${type}: ${description}`).join('\n');

@@ -1,10 +1,10 @@
 // Limits how many events one host causes: otherwise a host that loads a small file again and again would write gigabytes of log an hour, fill
 // the disk that holds the leases, and push everything else out of the region's log.
 //
-//   event ─┬─ of the rack itself, or of what a person did ─→ published
+//   event ─┬─ of the rack itself, or of a user ─→ published
 //          ├─ of a machine of the region ─ by its hardware address ───┐
 //          ├─ of another host ─ by one of HOLDER_SHARES shares ───────┴─ and kind: `FairSampler` ─┬─ published, with its count
-//          └─ of nobody in particular ─ by kind, HOST_RATE ───────────────────────────────────────┴─ withheld, and counted
+//          └─ without a host ─ by kind, HOST_RATE ────────────────────────────────────────────────┴─ withheld, and counted
 //
 // 1. HOST_RATE covers what a host does in ordinary life: a boot, a deployment, an installer that loads hundreds of packages. Each of these
 //    events is published.
@@ -73,7 +73,7 @@ export class HostEvents {
     return sample.count === undefined || sample.count === count ? event : { ...event, ...sample };
   }
 
-  /** Publishes through `publish` what is not withheld. */
+  /** Publishes the events that are not withheld through `publish`. */
   before(publish: Publish): Publish {
     return (event) => {
       const told = this.take(event);

@@ -110,18 +110,18 @@ export const DAEMON_EVENTS: Readonly<Record<DaemonEvent['kind'], EventKind>> = {
     level: 'warning',
     message: 'leases come from a copy',
     explanation:
-      'leases.db was put back from a copy since the rack ran last, so leases given since the copy was made are not in it, and an address that ' +
-      'it gives to one machine may by now be in use by another. Before such a machine is offered its address again, the rack asks the wire ' +
-      'whether another host has it; machines that renew are answered as ever. A copied state directory, or one without lease-mark.json, is ' +
-      'treated in the same way. A snapshot of the file system or of the virtual machine that was put back is not recognised: remove ' +
-      'lease-mark.json before the start.',
+      'leases.db was restored from a copy since the rack last ran. It lacks the leases given since the copy was made, so an address that ' +
+      'it gives to one machine may by now be in use by another. Before the rack offers such a machine its address again, it probes the wire ' +
+      'for another host with it; renewals are answered as usual. A copied state directory, or one without lease-mark.json, is treated in ' +
+      'the same way. A restored snapshot of the file system or of the virtual machine is not recognised: remove lease-mark.json before ' +
+      'the start.',
   },
   'daemon.leases-damaged': {
     level: 'error',
     message: 'leases are damaged',
     explanation:
-      'A row of leases.db is not what was written: memory or disk of this host changed it. A single flipped bit is undone, and no lease is ' +
-      'lost; the text names its address. If more is wrong, the records that can be read are kept, and their addresses are probed before they ' +
+      'A row of leases.db has changed since it was written: memory or disk of this host is faulty. A single flipped bit is corrected, and no ' +
+      'lease is lost; the text names its address. After more damage, readable records are kept, and their addresses are probed before they ' +
       'are offered; the other addresses of the row are set aside for an hour, and the text names them. Check memory and disk. If machines ' +
       'clash, restore leases.db from a backup. `rackboot status` and `rackboot doctor` show this until the next start.',
   },

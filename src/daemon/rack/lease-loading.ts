@@ -3,7 +3,7 @@
 //   loadLeases ─ table ─ rack opens ─ region's reader subscribes ─ reportMissed ─ EXPIRED_PER_TURN_MAX … all reported ─ note
 //
 // 1. An expiry that was missed is reported once its consumers have subscribed, unless the client has come back by then.
-// 2. Running leases of a `leases.db` that was put back from a copy are doubted (`lease-mark.ts`): their addresses are probed before they are
+// 2. Running leases of a `leases.db` that was restored from a copy are doubted (`lease-mark.ts`): their addresses are probed before they are
 //    offered again. So are leases of damaged rows; what else such a row may have held is set aside (`damaged-row.ts`).
 // 3. Progress is recorded only after all of them were reported: a process that ends in between starts over.
 

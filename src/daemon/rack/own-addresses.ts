@@ -5,8 +5,8 @@
 //                                                     └──▶ a note, until the host was not seen for GONE_MS
 //
 // 1. This host's other interfaces may answer for the address as well (Linux answers on every interface): `wire-ear.ts` hears none of them.
-// 2. Hosts are sampled (USERS_RATE) and bounded (USERS_MAX), because anybody can invent hardware addresses. Whoever is told stands for all
-//    those that were not.
+// 2. Hosts are sampled (USERS_RATE) and bounded (USERS_MAX), because any host can invent hardware addresses. A reported host
+//    stands for all the others.
 // 3. Only ARP shows such a host. One that sends IP from the address without ever sending or answering ARP is not seen.
 
 import { BoundedMap } from '../../bounded-map.ts';
@@ -25,7 +25,7 @@ export const LOOK_MS = 60_000;
 export const GONE_MS = 300_000;
 /** How often the same host is reported, in milliseconds. */
 export const RETELL_MS = 3_600_000;
-/** Remembered hosts; beyond this the one that was seen longest ago is forgotten. */
+/** Remembered hosts; beyond this, the one seen longest ago is forgotten. */
 export const USERS_MAX = 16;
 /** Reports of all hosts together. */
 export const USERS_RATE: Rate = { perSecond: 1 / 60, burst: 8 };
@@ -103,7 +103,7 @@ export class OwnAddresses {
     const toldAt = this.#users.get(key)?.toldAt;
     const isTold = toldAt !== undefined && later(toldAt, RETELL_MS) > now;
     const sample = isTold ? undefined : this.#sampler.take('used', now);
-    // One that was not reported now is reported when it is seen again.
+    // A host that is not reported now is reported when it is seen again.
     const told = sample === undefined ? (toldAt ?? later(now, -RETELL_MS)) : now;
     this.#users.set(key, { interfaceName, address, mac, seenAt: now, toldAt: told });
     if (sample === undefined) return;

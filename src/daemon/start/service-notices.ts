@@ -27,7 +27,7 @@ export interface ServiceNoticesParts {
   readonly clock: Clock;
   /** Undefined without a service manager: nothing is sent. */
   readonly terms: NotifyTerms | undefined;
-  /** One line about what is served and what waits. */
+  /** One line about served and waiting networks. */
   readonly statusLine: () => string;
   /** How long the lease journal's worker has owed an answer, in milliseconds. */
   readonly journalSilentMs: () => number;

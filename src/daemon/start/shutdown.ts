@@ -14,7 +14,7 @@ import type { ServiceNotices } from './service-notices.ts';
 
 /** How long replies and transfers may continue after the process was asked to end. */
 const STOP_GRACE_MS = 10_000;
-/** How often the service manager's status line is updated with what is left. */
+/** How often the service manager's status line is updated with the remaining work. */
 const PROGRESS_MS = 500;
 
 export interface ShutdownParts {

@@ -1,4 +1,4 @@
-// How well a boot client is known, which decides its share of what is remembered alongside leases (`kept-apart.ts`).
+// How well a boot client is known, which decides its share of the records kept alongside leases (`kept-apart.ts`).
 //
 // 1. A client that only asks for settings (INFORM) boots nothing: it has an address already, and any host can ask under any hardware
 //    address.
@@ -12,7 +12,7 @@ import type { ServedSubnet } from '../networks/subnet.ts';
 import { MESSAGE_TYPE, optionUuid } from '../wire/options.ts';
 import type { DhcpState, Inquiry } from './inquiry.ts';
 
-/** The owner of what is remembered for the client; undefined: it boots nothing, and nothing is remembered. */
+/** The owner of the client's records; undefined: it boots nothing, and nothing is remembered. */
 export function findAsker(inquiry: Inquiry, state: DhcpState, served: ServedSubnet): Owner | undefined {
   if (inquiry.type === MESSAGE_TYPE.inform) return undefined;
   if (state.machines.findByMac(inquiry.mac) !== undefined) return MACHINE;

@@ -8,7 +8,7 @@ import type { ServedSubnet } from '../networks/subnet.ts';
 import type { DhcpState, Inquiry } from './inquiry.ts';
 
 /**
- * The client, if nobody knows it on its shared network, where it would get `address` (0.0.0.0: any); undefined: it is known, or new clients
+ * The client, if it is unknown on its shared network, where it would get `address` (0.0.0.0: any); undefined: it is known, or new clients
  * are not limited.
  */
 export function findNewcomer(inquiry: Inquiry, state: DhcpState, address: Ipv4): Newcomer | undefined {

@@ -3,7 +3,7 @@
 //
 // 1. No reply promises more than its record: the lease time is the time left.
 // 2. The reply waits until that record is durable, as the first one did.
-// 3. A change in what the client says of itself (a name, an identifier, another switch port) is recorded at once, however soon it comes.
+// 3. A change in what the client reports (a name, an identifier, another switch port) is recorded at once, even right after the first.
 
 import { type Instant, later, type Seconds, seconds } from '../../clock.ts';
 import { ENDLESS_SECONDS, type Lease } from '../leases/lease.ts';

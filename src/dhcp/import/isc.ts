@@ -42,7 +42,7 @@ interface Statement {
   readonly tokens: readonly IscToken[];
   readonly ended: ';' | '{' | '}' | 'end';
   readonly line: number;
-  /** What is wrong with it; undefined: nothing. */
+  /** Its fault; undefined: none. */
   readonly fault: string | undefined;
 }
 

@@ -143,7 +143,7 @@ export const LEASE_CRITERIA = [
 
 export type LeaseCriterion = (typeof LEASE_CRITERIA)[number];
 
-/** A filter, or what is wrong with the criteria. */
+/** A filter, or the fault in the criteria. */
 export type ParsedFilter =
   | { readonly ok: true; readonly filter: LeaseFilter }
   | { readonly ok: false; readonly reason: string };

@@ -44,7 +44,7 @@ export interface Lease {
    */
   readonly cameOnTime?: boolean | undefined;
   /**
-   * The record comes from a copy that was put back, so the address may since have been given to another client: probe it before it is
+   * The record comes from a restored copy, so the address may since have been given to another client: probe it before it is
    * offered. Not stored: the client's next lease is trusted.
    */
   readonly isDoubted?: boolean | undefined;

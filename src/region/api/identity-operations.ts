@@ -138,7 +138,7 @@ export const IDENTITY_OPERATIONS: readonly Operation[] = [
     method: 'POST',
     op: 'keep_apart',
     access: 'admin',
-    doc: 'Record that this machine and another are two, whatever evidence they share.',
+    doc: 'Record that this machine and another are two, despite any evidence they share.',
     parameters: other,
     run: keepApart,
   }),

@@ -38,7 +38,7 @@ const written = {
   ),
   type: optional(16, '`commissioning` or 0, `testing` or 2. Default: the one in its comment, else commissioning.'),
   title: optional(1024, 'A title, for display.'),
-  description: optional(4096, 'What it is for.'),
+  description: optional(4096, 'Its purpose.'),
   timeout: optional(16, `How long it may take: seconds, or 01:30:00. Default: ${TIMEOUT_SECONDS_DEFAULT} seconds.`),
   position: value(z.string().regex(/^\d{1,3}$/, `is not a number up to ${POSITION_MAX}`))
     .optional()

@@ -18,7 +18,7 @@ import { type ApiCall, type ApiVersion, defineOperation, type Operation, value, 
 const COMMENT_MAX = 1000;
 
 const fields = {
-  comment: value(z.string().max(COMMENT_MAX)).optional().describe('What it is for.'),
+  comment: value(z.string().max(COMMENT_MAX)).optional().describe('Its purpose.'),
   definition: value(z.string().max(10_000)).optional().describe('Not supported: assign the tag with update_nodes.'),
   kernel_opts: value(z.string().max(4096))
     .optional()

@@ -92,7 +92,7 @@ function isMoved(mac: MacAddress, from: Candidate, { vouched, report }: WeighedR
 const isMere = ({ isClaim, weighing }: Candidate): boolean => isClaim && weighing.other.length === 0;
 
 /**
- * What is said of a machine that may be two with the same UUID and serial number; `undefined` if there is no sign of that. The signs are a
+ * The event about a machine that may be two with the same UUID and serial number; `undefined` if there is no sign of that. The signs are a
  * different card soon after the last report, and the return of a replaced card.
  * @param replaced the hardware addresses that the reported ones replaced
  */

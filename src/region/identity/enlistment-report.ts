@@ -1,4 +1,4 @@
-// A report of a machine, by itself or by a person, and the values in it that identify the machine.
+// A report of a machine, from the machine or a user, and the values in it that identify the machine.
 //
 // 1. Power settings from a machine or an ordinary user are filtered before anything uses them.
 
@@ -9,7 +9,7 @@ import type { Machine } from '../records/machine.ts';
 import { type PowerParameters, reportedPower } from '../records/power-parameters.ts';
 import { type Evidence, evidenceOf, identityKeys } from './evidence.ts';
 
-/** A validated report of a machine, by itself or by a person. */
+/** A validated report of a machine, from the machine or a user. */
 export interface EnlistmentReport {
   /** The boot interface first; at least one. */
   readonly macs: readonly MacAddress[];

@@ -1,4 +1,4 @@
-// Chooses the New machine that a newcomer replaces when New is full: never one that a person made, changed, tagged or accepted, but one
+// Chooses the New machine that a newcomer replaces when New is full: never one that a user created, changed, tagged or accepted, but one
 // known only from reports. Source: RFC 970 (fairness). A machine is proven if a rack vouched for its boot.
 //
 //   the newcomer                          replaces
@@ -6,12 +6,12 @@
 //   proven ──┬─ unproven machines exist ─► one of them
 //            └─ all are proven ──────────► a proven machine: `ofProven`
 //
-// 1. A proven machine replaces an unproven one, whoever reported that, and never the other way round.
+// 1. A proven machine replaces any unproven one, and never the other way round.
 // 2. Unproven machines share the places by the network and address of their reports.
 // 3. Proven machines share the places by network (a relay agent, a rack): a newcomer takes none from a network with fewer of them than its
 //    own. Within a network an address has one holder, the machine reported from it last; earlier ones have given up their lease and give
 //    way first. Among equals, the one heard longest ago gives way.
-// 4. So a proven newcomer is never refused, whoever filled the places.
+// 4. So a proven newcomer is never refused, even if attackers fill the places.
 
 import { FairShares, networkOf, type Place } from '../../fair-shares.ts';
 import type { Ipv4 } from '../../net/address.ts';

@@ -1,6 +1,6 @@
 // Signing in and out: redirect targets, form origins and the session cookie.
 //
-// 1. A form from another origin cannot sign anybody in (`isOwnOrigin`).
+// 1. A form from another origin cannot sign a user in (`isOwnOrigin`).
 // 2. After signing in, a browser is redirected only to one of our own pages.
 
 /** The redirect target if it is one of our pages, else the list of machines. */

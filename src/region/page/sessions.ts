@@ -2,9 +2,9 @@
 //
 // Sources: RFC 6265 (cookies); OWASP's cheat sheets on session management and cross-site request forgery.
 //
-// 1. Only a token's digest is kept, and only in memory: a restart signs everybody out, and no file can leak a session.
+// 1. Only a token's digest is kept, and only in memory: a restart signs all users out, and no file can leak a session.
 // 2. A session ends after SESSION_IDLE_MS without use, after SESSION_MS_MAX in any case, when its account is removed, and when its password
-//    changes. A page's own refresh requests are not use: an open tab alone keeps nobody signed in.
+//    changes. A page's own refresh requests are not use: an open tab alone keeps no user signed in.
 // 3. At most SESSIONS_MAX exist, shared fairly between users; the user with the most loses the one unused for longest.
 // 4. Every form carries the session's `csrf`, which other sites cannot read.
 

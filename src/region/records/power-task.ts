@@ -1,4 +1,4 @@
-// What is done to a machine's power.
+// The tasks of a machine's power.
 
 /**
  * Power tasks: switch on, switch off at once, ask the system to shut down, switch off and on. If the machine is to boot from the network,

@@ -34,7 +34,7 @@ export interface RackReservation {
 }
 
 /**
- * No host has this address, so a region that knows only reservations by hardware address still allocates the reserved address to nobody.
+ * No host has this address, so a region that knows only reservations by hardware address still allocates the reserved address to no machine.
  */
 export const NO_MAC = '00:00:00:00:00:00';
 

@@ -16,7 +16,7 @@ const REPLY = 'answers/reply.ts';
 export const CLIENT_OPTION_BREAKS: readonly BrokenMust[] = [
   node(
     '6.3',
-    'A server takes any identifier, however it is formed.',
+    'A server accepts an identifier of any form.',
     swap(
       'answers/inquiry.ts',
       IDENTIFIER,
@@ -25,7 +25,7 @@ export const CLIENT_OPTION_BREAKS: readonly BrokenMust[] = [
   ),
   node(
     '6.4',
-    'chaddr identifies a client that names an identifier; here so in networks with `identity: client-id`.',
+    'chaddr identifies a client that sends an identifier (met in networks with `identity: client-id`).',
     swap('networks/client-identity.ts', "rule === 'client-id' && clientId !== undefined ? clientId : mac;", 'mac;'),
   ),
   pxe(
@@ -35,7 +35,7 @@ export const CLIENT_OPTION_BREAKS: readonly BrokenMust[] = [
   ),
   pxe(
     '2.1',
-    'Servers put architecture (93) and interface (94) into what they send.',
+    'Servers put architecture (93) and interface (94) into their messages.',
     swap(
       REPLY,
       'echo(options, message, OPTION.clientUuid);',

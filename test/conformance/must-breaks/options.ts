@@ -44,7 +44,7 @@ const BASIC: readonly BrokenMust[] = [
   ),
   basic(
     '2',
-    'Options of a fixed length have that length; another one is no value.',
+    'Options of a fixed length have that length; a value of another length is ignored.',
     swap(OPTIONS, 'return value?.length === 4 ? ipv4(', 'return value !== undefined ? ipv4('),
   ),
   basic(
@@ -143,7 +143,7 @@ const BASIC: readonly BrokenMust[] = [
   ),
   basic(
     '9.3',
-    'A field that holds options is no name; what it said is in option 66 or 67.',
+    'A field that holds options is no name; its name is in option 66 or 67.',
     swap(
       MESSAGE,
       "file: fileHasOptions ? '' : textOf(bytes, FILE_OFFSET, FILE_BYTES),",
@@ -162,7 +162,7 @@ const BASIC: readonly BrokenMust[] = [
   ),
   basic(
     '9.8',
-    'It is tried to give the parameters in the order of the list.',
+    'The server tries to give the parameters in the order of the list.',
     swap(
       REPLY,
       'options: list === undefined || followsRequest(list, settings) ? options : inAskedOrder(options, list),',
@@ -190,7 +190,7 @@ const BASIC: readonly BrokenMust[] = [
   ),
   basic(
     '9.4',
-    'Where a field carries options, option 66 or 67 says what its text did.',
+    'If a field carries options, option 66 or 67 carries its text.',
     swap(
       LAYOUT,
       "return option !== undefined && Buffer.from(option).toString('latin1').replace(/\\0+$/, '') === text;",
@@ -241,7 +241,7 @@ const LONG: readonly BrokenMust[] = [
   ),
   long(
     '8',
-    'A joined value of a wrong length is no value, and does no harm.',
+    'A joined value of a wrong length is ignored, and does no harm.',
     swap(
       MESSAGE,
       'before === undefined ? value : joined(before, value)',
@@ -250,7 +250,7 @@ const LONG: readonly BrokenMust[] = [
   ),
   long(
     '7',
-    'A value that is divided lies in the fields in the order in which they are read.',
+    'The pieces of a value lie in the fields in reading order.',
     swap(
       LAYOUT,
       '    { share: file, room: room.file },\n    { share: sname, room: room.sname },\n',
@@ -259,7 +259,7 @@ const LONG: readonly BrokenMust[] = [
   ),
   long(
     '4',
-    'A value that has no room in one place is divided by these rules, or not sent at all.',
+    'A value without room in one place is split by these rules, or not sent at all.',
     swap(LAYOUT, '  if (shares.reduce((sum, bytes) => sum + bytes, 0) < value.length) return false;\n', ''),
   ),
   search(
@@ -275,7 +275,7 @@ const LONG: readonly BrokenMust[] = [
   search('2', 'A list over 255 bytes is divided as RFC 3396 says.', ...UNDIVIDED),
   routes(
     'option format',
-    'A destination is its length in bits and as many bytes as that needs, then its router.',
+    'A destination is its prefix length, as many bytes as that needs, then its router.',
     swap(VALUES, '.subarray(0, Math.ceil(network.prefix / 8))', ''),
   ),
   routes('option format', 'Routes over 255 bytes are divided as RFC 3396 says.', ...UNDIVIDED),

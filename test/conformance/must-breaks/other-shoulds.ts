@@ -49,10 +49,10 @@ export const OTHER_SHOULDS: readonly BrokenMust[] = [
   ),
   routes(
     'server responsibilities',
-    'A client that asks for these routes and is sent them gets router or static routes.',
+    'A client that requests and gets these routes also gets router or static routes.',
     swap(REPLY, '  if (isRoute && options.has(OPTION.classlessRoutes)) return undefined;\n', ''),
   ),
-  routes('server responsibilities', 'The default route is among them, for clients that look at nothing else.', {
+  routes('server responsibilities', 'They include the default route, for clients that read nothing else.', {
     file: 'config/option-list.ts',
     from: 'if (!isRoutes || router === undefined || hasDefaultRoute(entry.value)) return entry;',
     to: 'if (isRoutes) return entry;',

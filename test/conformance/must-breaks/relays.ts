@@ -108,7 +108,7 @@ export const RELAY_BREAKS: readonly BrokenMust[] = [
   ),
   link(
     '3',
-    'The reply goes to giaddr all the same.',
+    'The reply still goes to giaddr.',
     swap(SENDER, "if (!isKnownRelay(giaddr, network, index)) return 'relay-unknown';", ''),
   ),
   link(

@@ -21,7 +21,7 @@ const EACH_WANTED = 'for (const code of list ?? DEFAULT_PARAMETERS)';
 export const ANSWERS: readonly BrokenMust[] = [
   broken(
     '4.3.1',
-    'A client with an address that asks for no certain time is told when its lease ends already.',
+    'A client with an address that requests no lease time gets the remaining time of its lease.',
     swap(
       REQUEST,
       'const remaining = held && remainingTime(held, lease, now);',
@@ -30,7 +30,7 @@ export const ANSWERS: readonly BrokenMust[] = [
   ),
   broken(
     '4.3.1',
-    'A client without an address that asks for no certain time gets the configured one.',
+    'A client without an address that requests no lease time gets the configured one.',
     swap(
       'networks/lease-time.ts',
       '  if (leaseTimeMin === undefined && leaseTimeMax === undefined) return leaseTime;',
@@ -79,27 +79,27 @@ export const ANSWERS: readonly BrokenMust[] = [
   ),
   broken(
     '4.3.1',
-    'A parameter that is asked for and configured is given.',
+    'A requested and configured parameter is given.',
     swap(REPLY, EACH_WANTED, 'for (const code of DEFAULT_PARAMETERS)'),
   ),
   broken(
     '4.3.1',
-    'A parameter of the Host Requirements that is asked for is given with their default.',
+    'A requested parameter of the Host Requirements is given with their default.',
     swap(REPLY, OWN_VALUE, 'return code === 23 ? u8Bytes(64) : served.options.byCode.get(code);'),
   ),
   broken(
     '4.3.1',
-    'A parameter that is not known here is given a value.',
+    'An unknown parameter is given a value.',
     swap(REPLY, OWN_VALUE, 'return served.options.byCode.get(code) ?? u8Bytes(0);'),
   ),
   broken(
     '4.3.1',
-    'As many of the wanted parameters as there are, and no others of them, are given.',
+    'The server gives as many of the requested parameters as it has, and no others.',
     swap(REPLY, EACH_WANTED, 'for (const code of (list ?? DEFAULT_PARAMETERS).slice(0, 3))'),
   ),
   broken(
     '4.3.1',
-    'Each wanted parameter comes once.',
+    'Each requested parameter comes once.',
     swap(REPLY, '    if (!options.has(code)) addParameter(', '    addParameter('),
     swap(
       'wire/option-list.ts',
@@ -109,12 +109,12 @@ export const ANSWERS: readonly BrokenMust[] = [
   ),
   broken(
     '4.3.1',
-    'The address of the client is given, and the time for which it is its own.',
+    'The reply gives the client’s address and its lease time.',
     swap(REPLY, 'yiaddr: settings.address,', "yiaddr: settings.type === 'offer' ? settings.address : ANY,"),
   ),
   broken(
     '4.3.1',
-    'What is configured for this client, its class or its network is given, asked for or not.',
+    'Parameters configured for this client, its class or its network are given even if not requested.',
     swap(REPLY, 'of list === undefined ? configured.codes() : configured.forced()', 'of configured.codes()'),
     swap(REPLY, 'if (list === undefined || configured.find(code)?.force === true) addParameter', 'addParameter'),
   ),
@@ -172,7 +172,7 @@ export const ANSWERS: readonly BrokenMust[] = [
   ),
   broken(
     '4.3.2',
-    'Only who has authority over an address extends its lease.',
+    'Only a server with authority over an address extends its lease.',
     swap(
       ALLOCATE,
       "  if (dynamic === undefined || !rangeContains(dynamic, address)) return 'address-outside-range';\n",
@@ -210,7 +210,7 @@ export const ANSWERS: readonly BrokenMust[] = [
   broken('4.3.5', 'That ACK has a lease time.', swap(DECIDE, WITHOUT_TIME, 'composeReply(inquiry, settings)')),
   broken(
     '4.3.6',
-    'The state of a client is told by server identifier, requested address and ciaddr (table 4).',
+    'The state of a client is recognised by server identifier, requested address and ciaddr (table 4).',
     swap(REQUEST, '  if (message.ciaddr !== ANY) return decideExtension(inquiry, state, message.ciaddr);\n', ''),
   ),
   broken(
@@ -224,7 +224,7 @@ export const ANSWERS: readonly BrokenMust[] = [
   ),
   broken(
     '4.4.4',
-    'A RELEASE comes from its client to the server alone, a DECLINE by broadcast; what comes otherwise is forged.',
+    'A RELEASE comes from its client to the server alone, a DECLINE by broadcast; any other is forged.',
     swap(GIVE_BACK, "  if (isByUnicast(inquiry)) return ignore(inquiry, 'sent-from-elsewhere', address);\n", ''),
   ),
   broken(
@@ -234,17 +234,17 @@ export const ANSWERS: readonly BrokenMust[] = [
   ),
   broken(
     '4.1',
-    'Clients repeat what is not answered; a repeated message is answered again.',
+    'Clients repeat unanswered messages; a repeated message is answered again.',
     swap('responder.ts', '    this.#offers.hold(address,', '    if (isRepeat) return;\n    this.#offers.hold(address,'),
   ),
   broken(
     '4.3.2',
-    'RENEWING: ciaddr is the client’s address; a renewal that names its server all the same is answered.',
+    'RENEWING: ciaddr is the client’s address; a renewal that nevertheless names its server is answered.',
     swap(REQUEST, 'requested ?? (message.ciaddr === ANY ? undefined : message.ciaddr);', 'requested;'),
   ),
   broken(
     '4.4.1',
-    'Options of requests are as table 5 has them; what should not be there is passed over.',
+    'Options of requests are as table 5 has them; options that should not be there are ignored.',
     swap(
       'answers/inquiry.ts',
       '  const type = optionU8(message.options, OPTION.messageType);\n',

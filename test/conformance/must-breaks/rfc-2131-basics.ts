@@ -25,7 +25,7 @@ export const BASICS: readonly BrokenMust[] = [
   ),
   broken(
     '1.6',
-    'What clients hold outlives a restart of the server.',
+    'The bindings of clients survive a restart of the server.',
     swap(
       'responder.ts',
       'table.apply(lease, journal.append(lease));',
@@ -63,7 +63,7 @@ export const BASICS: readonly BrokenMust[] = [
   ),
   broken(
     '2',
-    'Options over 312 bytes are sent only to who said that it takes them.',
+    'Options over 312 bytes are sent only to a client that says it accepts them.',
     swap(REPLY, 'OPTION.maximumMessageSize) ?? 0;', 'OPTION.maximumMessageSize) ?? 1500;'),
   ),
   broken(
@@ -115,7 +115,7 @@ export const BASICS: readonly BrokenMust[] = [
   ),
   broken(
     '3.1',
-    'A lease is given back under the client identifier under which it was got.',
+    'A lease is returned under the client identifier under which it was granted.',
     swap(
       'answers/give-back.ts',
       'isSameClient(served, lease, inquiry) && !showsAnother(inquiry, lease)',
@@ -139,7 +139,7 @@ export const BASICS: readonly BrokenMust[] = [
   ),
   broken(
     '3.3',
-    'All ones mean for ever.',
+    'All ones mean forever.',
     swap(
       'networks/lease-time.ts',
       '  if (boots) return',
@@ -148,7 +148,7 @@ export const BASICS: readonly BrokenMust[] = [
   ),
   broken(
     '3.4',
-    'An INFORM is answered without a new address and without a look at bindings.',
+    'An INFORM is answered without a new address and without checking bindings.',
     swap(
       'answers/decide.ts',
       INFORM,

@@ -15,7 +15,7 @@ export const MESSAGES: readonly BrokenMust[] = [
   broken('4.1', 'The last option is END.', swap(MESSAGE, '  writer.u8(END);\n', '')),
   broken(
     '4.1',
-    'Clients are answered at port 68, the server is asked at port 67.',
+    'The server answers clients at port 68, and receives at port 67.',
     swap(
       DESTINATION,
       'mac: macFromBytes(request.chaddr), port: ports.clientPort',
@@ -24,7 +24,7 @@ export const MESSAGES: readonly BrokenMust[] = [
   ),
   broken(
     '4.1',
-    'Any address of the server names it in a message.',
+    'A message may name the server by any of its addresses.',
     swap(
       'answers/terms.ts',
       'return state.subnets.ownAddresses.has(said) || (said !== ANY && said === inquiry.arrival.localAddress);',

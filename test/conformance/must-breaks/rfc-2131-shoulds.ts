@@ -55,12 +55,12 @@ const BASICS: readonly BrokenMust[] = [
   broken('3.1', 'An address that was offered is not given to another client meanwhile.', ...OFFERED_TWICE),
   broken(
     '3.1',
-    'What the ACK says contradicts the OFFER before it.',
+    'The ACK contradicts the OFFER before it.',
     swap(REPLY, 'file: fileField(plan?.file),', "file: settings.type === 'offer' ? fileField(plan?.file) : '',"),
   ),
   broken(
     '3.1',
-    'The offered address is checked on the wire once more when it is asked for.',
+    'The offered address is probed again when it is requested.',
     swap(
       RESPONDER,
       RECORDED,
@@ -101,12 +101,12 @@ const BASICS: readonly BrokenMust[] = [
   ),
   broken(
     '3.2',
-    'A server answers of which it does not know for certain that it is right.',
+    'A server answers without knowing for certain that its answer is right.',
     swap(REQUEST, "(standing === 'presumed' && objection !== 'address-outside-range')", "standing === 'presumed'"),
   ),
   broken(
     '3.2',
-    'A server denies an ended binding that is another server’s.',
+    'A server denies an ended binding of another server.',
     swap(
       REQUEST,
       "const isWrong = standingOn(inquiry, state.foreign) === 'sole';",
@@ -151,12 +151,12 @@ const ANSWERS: readonly BrokenMust[] = [
   ),
   broken(
     '4.1',
-    'Behind a relay it is the address of the interface at which it was asked.',
+    'Behind a relay it is the address of the interface that received the request.',
     swap(INQUIRY, '  if (localAddress !== ANY) return localAddress;\n', ''),
   ),
   broken(
     '4.1',
-    'The broadcast flag is looked at where the client is answered directly.',
+    'The broadcast flag counts where the server answers the client directly.',
     swap(DESTINATION, '(request.flags & BROADCAST_FLAG) !== 0', '(request.flags & BROADCAST_FLAG) === 0'),
   ),
   broken(
@@ -177,14 +177,14 @@ const ANSWERS: readonly BrokenMust[] = [
       "return { kind: 'broadcast', port: ports.clientPort };",
     ),
   ),
-  broken('4.1', 'Where no unicast to such a client is possible, the answer is broadcast.', {
+  broken('4.1', 'If unicast to a client without an address is impossible, the answer is broadcast.', {
     file: 'net/udp-dgram-socket.ts',
     from: "if (to.kind === 'unicast' || (to.kind === 'hardware' && isLoopback(to.address))) return to.address;",
     to: "if (to.kind !== 'broadcast') return to.address;",
   }),
   broken(
     '4.3.1',
-    'The address is the present one, the former one, the wanted one, a new one, in this order.',
+    'The address is, in this order, the current one, the former one, the requested one, a new one.',
     swap(ALLOCATE, OWN, '[requested, own.running?.address, offered, own.newest?.address]'),
   ),
   broken(
@@ -194,14 +194,14 @@ const ANSWERS: readonly BrokenMust[] = [
   ),
   broken(
     '4.3.1',
-    'That no address is left may be reported.',
+    'The lack of addresses is reported.',
     swap(
       RESPONDER,
       '    if (sample === undefined) return;\n    this.#conclude({ reply: undefined, event: refusedEvent(',
       "    if (sample === undefined || reason === 'range-exhausted') return;\n    this.#conclude({ reply: undefined, event: refusedEvent(",
     ),
   ),
-  broken('4.3.1', 'An offered address is used for another client before the first has answered.', ...OFFERED_TWICE),
+  broken('4.3.1', 'An offered address is given to another client before the first has answered.', ...OFFERED_TWICE),
   broken(
     '4.3.1',
     'OFFER and ACK carry a message (56).',
@@ -213,7 +213,7 @@ const ANSWERS: readonly BrokenMust[] = [
   ),
   broken(
     '4.3.2',
-    'What the ACK says contradicts the OFFER.',
+    'The ACK contradicts the OFFER.',
     swap(
       REPLY,
       '  addTimes(options, settings);\n',
@@ -240,7 +240,7 @@ const ANSWERS: readonly BrokenMust[] = [
   ),
   broken(
     '4.3.2',
-    'A client is denied its address when its reservation has moved to another one.',
+    'A client is denied its address when its reservation has moved to another address.',
     swap(
       REQUEST,
       'if (!isOwnLease(inquiry, state, served, address) && canHaveAnother(inquiry, state, address)) {',
@@ -249,12 +249,12 @@ const ANSWERS: readonly BrokenMust[] = [
   ),
   broken(
     '4.3.2',
-    'Wrong network is told by giaddr, or by the interface, and the mask there.',
+    'The wrong network is recognised by giaddr, or by the interface, and its mask.',
     swap('networks/subnet.ts', '  if (message.giaddr !== ANY) return message.giaddr;\n', ''),
   ),
   broken(
     '4.3.2',
-    'An ACK comes even where the lease is not made longer.',
+    'An ACK comes even if the lease is not extended.',
     swap(
       REQUEST,
       '  const settings = remaining === undefined ? full :',
@@ -272,7 +272,7 @@ const ANSWERS: readonly BrokenMust[] = [
   ),
   broken(
     '4.3.3',
-    'A decline is told to the administrator.',
+    'A decline is reported to the administrator.',
     swap(
       RESPONDER,
       'this.#record(records, { reply: undefined, event, isRepeat }, request);',
@@ -287,12 +287,12 @@ const ANSWERS: readonly BrokenMust[] = [
   broken('4.3.5', 'That ACK has yiaddr.', ...INFORMS_ADDRESS),
   broken(
     '4.4.5',
-    'T1 and T2 are sent, and follow from the time that is left.',
+    'T1 and T2 are sent, and follow from the remaining time.',
     swap(REPLY, '  options.set(OPTION.renewalTime, times.renewal);\n', ''),
   ),
   broken(
     '4.4.5',
-    'T1 and T2 are spread by chance.',
+    'T1 and T2 are randomised.',
     swap(LEASE_TIME, 'Math.floor(leaseTime / 2)', 'Math.floor(leaseTime * (0.4 + Math.random() / 10))'),
   ),
 ];

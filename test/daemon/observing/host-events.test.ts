@@ -45,7 +45,7 @@ const KINDS = ['http.file-sent', 'http.rendered', 'tftp.sent', 'tftp.aborted', '
 describe('events of hosts', () => {
   for (const [name, host] of HOSTS) {
     for (const kind of KINDS) {
-      it(`${kind} of ${name}: the burst is told, then a little, and each tells how many it stands for`, () => {
+      it(`${kind} of ${name}: the burst is reported, then a sample, and each event says how many it stands for`, () => {
         const { events, publish, told } = start();
         flood(publish, { ...host, kind });
         const most = HOST_RATE.burst + HOST_RATE.perSecond * SECONDS;
@@ -61,7 +61,7 @@ describe('events of hosts', () => {
     }
   }
 
-  it('what a deployment does is told singly: hundreds of small files within seconds', () => {
+  it('the events of a deployment are reported singly: hundreds of small files within seconds', () => {
     const { publish, told } = start();
     for (let index = 0; index < 1900; index += 1) {
       publish({ kind: 'http.file-sent', mac: MACHINE, at: later(START, index * 5) });
@@ -70,7 +70,7 @@ describe('events of hosts', () => {
     assert.ok(told.every(({ count }) => count === undefined));
   });
 
-  it('what else a flooding host does is told, and what others do', () => {
+  it('other events of a flooding host are reported, and those of other hosts', () => {
     const { publish, told } = start();
     flood(publish, { kind: 'http.file-sent', mac: STRANGER });
     const before = told.length;
@@ -80,7 +80,7 @@ describe('events of hosts', () => {
     assert.equal(told.length, before + 3);
   });
 
-  it('all strangers together have a rate; a machine is told besides', () => {
+  it('all unknown hosts together have a rate; a machine has its own', () => {
     const { publish, told } = start();
     const each = 4000;
     for (let host = 0; host < 100; host += 1) {
@@ -93,7 +93,7 @@ describe('events of hosts', () => {
     assert.equal(told.length, HOSTS_RATE.burst + 102);
   });
 
-  it('an event that stands for others keeps its count', () => {
+  it('an event that stands for several keeps its count', () => {
     const { publish, told } = start();
     publish({ kind: 'tftp.missing', address: ipv4(1), at: START, count: 7 });
     assert.deepEqual(
@@ -105,7 +105,7 @@ describe('events of hosts', () => {
     assert.equal(sum(told), 7 + 3 * A_SECOND + 1);
   });
 
-  it('what people and the rack itself do is always told', () => {
+  it('events of users and of the rack itself are always reported', () => {
     const { publish, told } = start();
     const kinds = ['dhcp.ended', 'dhcp.cleared', 'dhcp.imported', 'machine.known', 'region.down', 'config.changed'];
     for (const kind of kinds) {

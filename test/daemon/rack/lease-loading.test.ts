@@ -97,7 +97,7 @@ test('a process that ends before all were reported leaves all of them to the nex
   await third.close();
 });
 
-test('running leases of a copy that was put back are doubted, also after the next start, until they have newer records', async () => {
+test('running leases of a restored copy are doubted, also after the next start, until they have newer records', async () => {
   const told: RackEvent[] = [];
   const publish = (event: RackEvent): void => void told.push(event);
   const leases = [ending(1, 100), ending(2, -20), ending(3, 100)];
@@ -114,7 +114,7 @@ test('running leases of a copy that was put back are doubted, also after the nex
   const doubted = ({ table }: ReturnType<typeof at>): readonly number[] =>
     table.all().flatMap(({ address, isDoubted }) => (isDoubted === true ? address & 0xff : []));
   const first = at(9, [7, 8, 9]);
-  assert.match(first.notes.join(), /was put back from a copy/);
+  assert.match(first.notes.join(), /was restored from a copy/);
   assert.deepEqual(doubted(first), [1, 3]);
   await first.close();
   const second = at(10, [7, 8, 10]);

@@ -99,7 +99,7 @@ test('renaming a machine renames its own lease, and strangers with its old and n
   assert.deepEqual([names.bound, table.walks], [0, 0]);
 });
 
-test('after a restart a name is the client’s that had it first, whatever the addresses and however often each renewed', () => {
+test('after a restart, the client that had a name first keeps it, with any addresses and renewals', () => {
   const { table, names, naming } = rig();
   const since = (index: number, namedMs: number, grantedMs: number): Lease => ({
     ...lease(index, 'fileserver'),

@@ -53,7 +53,7 @@ function start(answer: () => MacAddress | undefined = () => undefined) {
   };
 }
 
-test('a host that is heard with the rack’s own address is told as an error with its hardware address, once an hour', () => {
+test('a host heard with the rack’s own address is reported as an error with its hardware address, once an hour', () => {
   const rig = start();
   for (let minute = 0; minute <= 60; minute += 1) {
     rig.hear(OTHER);
@@ -74,7 +74,7 @@ test('a host that is heard with the rack’s own address is told as an error wit
   assert.match(eventText(first, undefined), /^Uses 10\.20\.0\.1, this rack’s own address on eth1: /);
 });
 
-test('a note names it while it is there, and ends when it was not seen for some minutes', () => {
+test('a note names it while it is there, and ends some minutes after the last sighting', () => {
   const rig = start();
   assert.deepEqual(rig.around.notes, []);
   rig.hear(OTHER);
@@ -88,7 +88,7 @@ test('a note names it while it is there, and ends when it was not seen for some 
   assert.deepEqual(rig.around.notes, []);
 });
 
-test('one that only answers ARP is found by the rack’s own question, which is asked again and again', async () => {
+test('a host that only answers ARP is found by the rack’s repeated probe', async () => {
   let answer: MacAddress | undefined;
   const rig = start(() => answer);
   await rig.pass(0);
@@ -107,7 +107,7 @@ test('a host with another address is none of this', () => {
   assert.deepEqual(rig.told(), []);
 });
 
-test('of invented hosts a few are told, as many are remembered as there is room, and the next one told counts the others', () => {
+test('a few invented hosts are reported, as many are remembered as there is room, and the next report counts the others', () => {
   const rig = start();
   for (let index = 0; index < 1000; index += 1) rig.hear(mac(0x0200_0000_0000 + index));
   assert.equal(rig.told().length, USERS_RATE.burst);

@@ -1,5 +1,5 @@
 // After a start from a restored copy a running lease may since have been given to another client: the first offer of its address asks the
-// wire, and a renewal is answered as ever.
+// wire, and a renewal is answered as usual.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

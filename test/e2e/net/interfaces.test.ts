@@ -79,7 +79,7 @@ describe('the interface watch by netlink', { skip: SKIP }, () => {
   });
   after(() => watch.close());
 
-  it('tells index, carrier and switching on', async () => {
+  it('reports index, carrier and the up state', async () => {
     ip('link add rbj0 type veth peer name rbj1');
     ip('link set rbj0 up');
     await until(() => find('rbj0')?.up === true);
@@ -111,7 +111,7 @@ describe('the interface watch by netlink', { skip: SKIP }, () => {
     ip('link del rbbr');
   });
 
-  it('follows two hundred interfaces made and deleted in one go', async () => {
+  it('follows two hundred interfaces created and deleted in one go', async () => {
     const lines = (verb: string): string =>
       Array.from({ length: 100 }, (_, index) => `${verb.replaceAll('%', String(index))}\n`).join('');
     const batch = (input: string): void => {
@@ -155,7 +155,7 @@ describe('a socket bound to a device', { skip: SKIP }, () => {
     ['root, on the same socket', []],
     ['a user without privileges, by a new socket', AS_NOBODY],
   ] as const) {
-    it(`hears again when the device was created anew, for ${who}`, async () => {
+    it(`receives again when the device was created again, for ${who}`, async () => {
       makeCable();
       const { root, node } = readableCheckout();
       const script = join(root, 'test/e2e/net/device-listener.ts');

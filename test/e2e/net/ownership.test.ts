@@ -90,7 +90,7 @@ describe('a port that another server has', { skip: SKIP }, () => {
       ['an address', { address: addr('10.20.0.1') }, '10.20.0.1'],
       ['an address that we share with nobody', { address: addr('10.20.0.1'), shared: false }, '10.20.0.1'],
     ] as const) {
-      it(`is refused to ${what} (${native ? 'native' : 'portable'}) when the other has ${at}, by the other's name`, async () => {
+      it(`is refused to ${what} (${native ? 'native' : 'portable'}) when the other has ${at}, and the refusal names the other`, async () => {
         const pid = await startOtherServer(at);
         await assert.rejects(open(await network(native), request), {
           code: 'address-in-use',
@@ -124,7 +124,7 @@ describe('a port that we have', { skip: SKIP }, () => {
     });
   }
 
-  it('is refused to everybody while a device is added to our set, and afterwards', async () => {
+  it('is refused to every server while a device is added to our set, and afterwards', async () => {
     const ours = await network();
     await open(ours, { device: 'rba0' });
     await open(ours, { address: addr('10.20.0.1') });
@@ -135,7 +135,7 @@ describe('a port that we have', { skip: SKIP }, () => {
       assert.equal(strangerBinds('0.0.0.0', device, true), 'EADDRINUSE');
   });
 
-  it('is refused to everybody when we have it at an address alone', async () => {
+  it('is refused to every server when we have it at an address alone', async () => {
     await open(await network(), { address: addr('10.20.0.1'), shared: false });
     for (const address of ['0.0.0.0', '10.20.0.1']) assert.equal(strangerBinds(address, undefined, true), 'EADDRINUSE');
     assert.equal(strangerBinds('10.30.0.1', undefined, false), 'bound');
@@ -170,7 +170,7 @@ describe('a port that we have', { skip: SKIP }, () => {
   });
 
   for (const native of [true, false]) {
-    it(`is had once: the same place is refused to ourselves (${native ? 'native' : 'portable'})`, async () => {
+    it(`is opened once: a second socket of our own is refused (${native ? 'native' : 'portable'})`, async () => {
       const ours = await network(native);
       for (const request of [{ device: 'rba0', source: addr('10.20.0.1') }, { address: addr('10.20.0.1') }]) {
         await open(ours, request);
@@ -187,7 +187,7 @@ describe('a port that we have', { skip: SKIP }, () => {
 });
 
 describe('a directory', { skip: missing('linux') }, () => {
-  it('is had by one at a time, and is free again when its holder was killed', async () => {
+  it('has one owner at a time, and is free again when its owner was killed', async () => {
     const path = mkdtempSync(join(tmpdir(), 'rackboot-lock-'));
     try {
       const lock = await lockDirectory(path);
@@ -207,7 +207,7 @@ describe('a directory', { skip: missing('linux') }, () => {
     }
   });
 
-  it('that cannot be opened is nobody’s', async () => {
+  it('that cannot be opened gets no owner', async () => {
     assert.equal(await lockDirectory('/nowhere/at/all'), undefined);
   });
 });
@@ -216,7 +216,7 @@ describe('the instance lock', () => {
   const key = `test-${process.pid}`;
 
   for (const platform of ['linux', 'darwin']) {
-    it(`is had by one at a time (${platform})`, { skip: missing('linux') }, async () => {
+    it(`has one owner at a time (${platform})`, { skip: missing('linux') }, async () => {
       const lock = await acquireInstanceLock(key, platform);
       await assert.rejects(acquireInstanceLock(key, platform), {
         code: 'already-running',
@@ -227,7 +227,7 @@ describe('the instance lock', () => {
       await (await acquireInstanceLock(key, platform)).release();
     });
 
-    it(`is free again when its holder was killed (${platform})`, { skip: missing('linux') }, async () => {
+    it(`is free again when its owner was killed (${platform})`, { skip: missing('linux') }, async () => {
       const module = new URL('../../../src/net/instance-lock.ts', import.meta.url).href;
       const code = `const {acquireInstanceLock}=await import('${module}');await acquireInstanceLock('${key}','${platform}');console.log('held');setInterval(()=>{},1000)`;
       const holder = spawn(process.execPath, ['--input-type=module', '-e', code], {
@@ -243,7 +243,7 @@ describe('the instance lock', () => {
     });
   }
 
-  it('takes a path as its key, however long', { skip: missing('linux') }, async () => {
+  it('takes a path of any length as its key', { skip: missing('linux') }, async () => {
     const path = `/var/lib/${'x'.repeat(300)}/${process.pid}`;
     const lock = await acquireInstanceLock(path);
     await assert.rejects(acquireInstanceLock(path), { code: 'already-running' });

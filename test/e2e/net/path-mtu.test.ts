@@ -93,7 +93,7 @@ describe('a forged report of a small path', { skip: missing('linux', 'root', 'ip
     'bound to a device': { address: address('0.0.0.0'), device: 'a0', source: address(OWN), broadcast: true },
   };
   for (const [kind, more] of Object.entries(kinds)) {
-    it(`has nothing leave in pieces by a native socket ${kind}, but what is longer than the cable takes`, async () => {
+    it(`makes a native socket ${kind} fragment no datagram that fits the cable`, async () => {
       const network = await openNetwork();
       try {
         assert.equal(network.kind, 'linux');
@@ -104,7 +104,7 @@ describe('a forged report of a small path', { skip: missing('linux', 'root', 'ip
     });
   }
 
-  it('has nothing leave in pieces by a native socket with a peer, whose ports the attacker knows', async () => {
+  it('makes a native socket with a peer fragment nothing, even if the attacker knows its ports', async () => {
     const network = await openNetwork();
     try {
       const victim = anotherVictim();
@@ -128,7 +128,7 @@ describe('a forged report of a small path', { skip: missing('linux', 'root', 'ip
     }
   });
 
-  it('is believed by a portable socket, as its network says, until the kernel is told to discard such reports', async () => {
+  it('is believed by a portable socket, as its network reports, until the kernel discards such reports', async () => {
     const network = await openNetwork({ native: false });
     try {
       assert.match(network.notes.join('\n'), /small MTU .* net\.ipv4\.ip_no_pmtu_disc=2/);

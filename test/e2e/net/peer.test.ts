@@ -43,7 +43,7 @@ for (const native of [true, false]) {
         onPeerUnreachable: (socket) => lost.push(socket),
       });
 
-    it('hears its peer, and nobody else from any address or port', async () => {
+    it('receives from its peer only, and from no other address or port', async () => {
       const [peer, sibling, stranger] = await Promise.all([bound(PEER), bound(PEER), bound(STRANGER)]);
       const heard: string[] = [];
       const socket = await open(peer, heard, []);
@@ -71,7 +71,7 @@ for (const native of [true, false]) {
       peer.close();
     });
 
-    it('is told once the peer takes nothing more', async () => {
+    it('reports a peer that accepts nothing more', async () => {
       const peer = await bound(PEER);
       const lost: DatagramSocket[] = [];
       const socket = await open(peer, [], lost);
@@ -89,7 +89,7 @@ for (const native of [true, false]) {
 
     // A portable socket sends in a later turn, in which the report was read.
     if (native) {
-      it('is told by the next sending, if that comes before the report is read', async () => {
+      it('reports this at the next send, if that comes before the report is read', async () => {
         const peer = await bound(PEER);
         const to = { kind: 'unicast', address: PEER, port: peer.address().port } as const;
         const lost: DatagramSocket[] = [];
@@ -102,7 +102,7 @@ for (const native of [true, false]) {
       });
     }
 
-    it('gets a port that cannot be foretold, which nobody else can take', async () => {
+    it('gets an unpredictable port, which no other socket can take', async () => {
       const peer = await bound(PEER);
       const sockets = await Promise.all(Array.from({ length: 200 }, () => open(peer, [], [])));
       const ports = sockets.map(({ localPort }) => localPort);

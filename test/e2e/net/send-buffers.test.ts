@@ -44,7 +44,7 @@ describe('send buffers', { skip: missing('linux') }, () => {
   for (const native of [true, false]) {
     const name = native ? 'native' : 'portable';
 
-    it(`of ${name} sockets are SEND_BUFFER_BYTES, or as large as the system allows, and then that is told`, async () => {
+    it(`of ${name} sockets are SEND_BUFFER_BYTES, or as large as the system allows, which is then reported`, async () => {
       const { bytes, note } = await granted(native);
       // The kernel keeps and reports twice the number (socket(7)).
       assert.equal(bytes, 2 * Math.min(SEND_BUFFER_BYTES, allowedBytes));
@@ -52,7 +52,7 @@ describe('send buffers', { skip: missing('linux') }, () => {
       assert.notEqual(bytes, await defaultBytes(), 'this is what a socket has that asks for nothing');
     });
 
-    it(`of ${name} sockets that are smaller than what was asked for are told, with the command that helps`, async () => {
+    it(`of ${name} sockets that are smaller than requested are reported, with the command that helps`, async () => {
       const { bytes, note } = await granted(native, TOO_MUCH_BYTES);
       assert.equal(bytes, 2 * allowedBytes);
       assert.equal(

@@ -139,7 +139,7 @@ describe('datagram sockets', { skip: SKIP }, () => {
       });
       after(() => network.close());
 
-      it('a device socket hears limited and subnet broadcasts, an address socket what goes to its address', async () => {
+      it('a device socket receives limited and subnet broadcasts, an address socket datagrams to its address', async () => {
         const device = await open(network, { device: 'rba0', source: addr('10.20.0.1') });
         const address = await open(network, { address: addr('10.20.0.1'), broadcast: false });
         shout(first, 'limited', '10.20.0.9', '255.255.255.255');
@@ -153,7 +153,7 @@ describe('datagram sockets', { skip: SKIP }, () => {
         assert.equal(device.socket.counters().received, 2);
       });
 
-      it('counts what all its sockets have received', async () => {
+      it('counts the datagrams that all its sockets have received', async () => {
         const before = network.received ?? assert.fail();
         const [one, two] = [
           await open(network, { address: addr('127.0.0.1'), port: 0, shared: false }),
@@ -170,7 +170,7 @@ describe('datagram sockets', { skip: SKIP }, () => {
         assert.equal(network.received, before + 2);
       });
 
-      it('a broadcast reply leaves by its device with the address chosen', async () => {
+      it('a broadcast reply leaves by its device with the chosen address', async () => {
         const device = await open(network, { device: 'rba0', source: addr('10.21.0.1') });
         const packets = await capture(first, 'rbx0', 1, () =>
           device.socket.send([{ bytes: bytes('offer'), to: { kind: 'broadcast', port: 6868 } }]),
@@ -179,7 +179,7 @@ describe('datagram sockets', { skip: SKIP }, () => {
         assert.match(packets, /10\.21\.0\.1\.6767 > 255\.255\.255\.255\.6868/);
       });
 
-      it('counts what the kernel refuses to send, tells it, and sends the rest', async () => {
+      it('counts and reports the datagrams that the kernel refuses to send, and sends the rest', async () => {
         const ear = await open(network, { address: addr('10.20.0.1'), shared: false, broadcast: false });
         const unicast = (to: string, port: number): OutgoingDatagram => ({
           bytes: bytes(to),
@@ -244,7 +244,7 @@ describe('datagram sockets', { skip: SKIP }, () => {
         });
       }
 
-      it('an address may come after its socket, where sockets can be bound to it beforehand', async () => {
+      it('a socket may be bound before its address exists, if the system allows that', async () => {
         const request = { address: addr('10.20.0.77'), freebind: true, shared: false };
         if (!native) {
           await assert.rejects(open(network, request), { code: 'address-not-here' });
@@ -257,20 +257,20 @@ describe('datagram sockets', { skip: SKIP }, () => {
         ip('addr del 10.20.0.77/24 dev rba0');
       });
 
-      it('refuses what cannot be had, by name', async () => {
+      it('refuses an impossible binding by name', async () => {
         await assert.rejects(open(network, { device: 'rbnone' }), { code: 'interface-missing', message: /rbnone/ });
         await assert.rejects(open(network, { address: addr('10.99.0.1') }), { code: 'address-not-here' });
       });
     });
   }
 
-  describe('native alone', () => {
+  describe('native sockets only', () => {
     before(async () => {
       network = await openNetwork();
     });
     after(() => network.close());
 
-    it('a device socket hears nothing of another device', async () => {
+    it('a device socket receives nothing from another device', async () => {
       const one = await open(network, { device: 'rba0' });
       const two = await open(network, { device: 'rbb0' });
       shout(first, 'one', '10.20.0.9', '255.255.255.255');
@@ -360,7 +360,7 @@ describe('datagram sockets', { skip: SKIP }, () => {
       assert.equal(ear.socket.counters().receiveDrops, 0);
     });
 
-    it('counts what the kernel dropped because nobody read it', async () => {
+    it('counts the datagrams that the kernel dropped unread', async () => {
       const ear = await open(network, { address: addr('10.20.0.1'), shared: false });
       const source = await open(network, { address: addr('10.20.0.1'), port: 0, shared: false });
       const datagram = {
@@ -376,7 +376,7 @@ describe('datagram sockets', { skip: SKIP }, () => {
       assert.equal(ear.socket.counters().receiveDrops, receiveDrops, 'and remembers it when closed');
     });
 
-    it('may be used and closed by whoever is told of a refusal', async () => {
+    it('may be used and closed in the handler of a refusal', async () => {
       const listener = await bound(6868, '10.20.0.1');
       const heard: string[] = [];
       listener.on('message', (message) => heard.push(String(message)));
@@ -425,7 +425,7 @@ describe('datagram sockets', { skip: SKIP }, () => {
     });
   });
 
-  it('a portable socket broadcasts what is for a hardware address, because it cannot make the frame', async () => {
+  it('a portable socket broadcasts a datagram for a hardware address, because it cannot build the frame', async () => {
     const portable = await openNetwork({ native: false });
     const device = await open(portable, { device: 'rba0', source: addr('10.20.0.1') });
     const to = { kind: 'hardware', address: addr('10.20.0.100'), mac: mac(0x525400000001), port: 6868 } as const;
@@ -435,7 +435,7 @@ describe('datagram sockets', { skip: SKIP }, () => {
     await portable.close();
   });
 
-  it('portable sockets refuse a second device on one port and say why', async () => {
+  it('portable sockets refuse a second device on one port, and say why', async () => {
     const portable = await openNetwork({ native: false });
     await open(portable, { device: 'rba0', source: addr('10.20.0.1') });
     await assert.rejects(open(portable, { device: 'rbb0', source: addr('10.30.0.1') }), {

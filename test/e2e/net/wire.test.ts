@@ -58,7 +58,7 @@ describe('the wire', { skip: SKIP }, () => {
     await peer.close();
   });
 
-  it('tells who uses an address at once, and that nobody does within half a second', async () => {
+  it('names the user of an address at once, and reports a free address within half a second', async () => {
     const startedAt = systemClock.now();
     const user = await watch.wire.findUser(USED, 'wire0');
     assert.equal(user === undefined ? undefined : formatMac(user), macOf());
@@ -69,16 +69,16 @@ describe('the wire', { skip: SKIP }, () => {
     assert.ok(silentMs >= 390 && silentMs < 1000, `${silentMs} ms`);
   });
 
-  it('leaves no trace of a probe in the tables of others (RFC 5227 §2.1)', () => {
+  it('leaves no trace of a probe in the ARP tables of other hosts (RFC 5227 §2.1)', () => {
     assert.equal(peer.run('ip', 'neigh', 'show', 'dev', 'wire1').includes('10.64'), false);
   });
 
-  it('sees who is heard, and not the rack itself', async () => {
+  it('reports the hosts that it hears, and not the rack itself', async () => {
     await until(() => sightings.some((seen) => seen.address === USED && seen.heard));
     assert.deepEqual(new Set(sightings.map(({ interfaceName }) => interfaceName)), new Set(['wire0']));
   });
 
-  it('asks many at a time, refuses what is too much at once, and ends every question', async () => {
+  it('runs many probes at a time, refuses too many at once, and ends each one', async () => {
     const asked = Array.from({ length: 600 }, (_, index) =>
       watch.wire.findUser(address(`10.64.${1 + (index >> 8)}.${index & 255}`), 'wire0').then(
         () => 'silence',
@@ -89,7 +89,7 @@ describe('the wire', { skip: SKIP }, () => {
     assert.equal(answers.filter((answer) => answer === 'refused').length, 88);
   });
 
-  it('cannot be asked where there is no such interface, or it is down', async () => {
+  it('cannot be probed if the interface does not exist or is down', async () => {
     for (const name of ['lo', 'none0']) {
       assert.equal(watch.wire.canProbe(name), false);
       await assert.rejects(watch.wire.findUser(USED, name), { code: 'native-unavailable' });
@@ -101,7 +101,7 @@ describe('the wire', { skip: SKIP }, () => {
     await until(() => watch.wire.canProbe('wire0'));
   });
 
-  it('is heard again when an interface was deleted and made anew', async () => {
+  it('is heard again when an interface was deleted and created again', async () => {
     ip('link del wire0');
     await until(() => !watch.wire.canProbe('wire0'));
     connect();
@@ -110,7 +110,7 @@ describe('the wire', { skip: SKIP }, () => {
     assert.equal(user === undefined ? undefined : formatMac(user), macOf());
   });
 
-  it('survives a flood of ARP, tells of a part of it, and goes on answering', async () => {
+  it('survives a flood of ARP, reports a part of it, and goes on answering', async () => {
     sightings.length = 0;
     const flood = peer.start(
       process.execPath,
@@ -145,11 +145,11 @@ describe('the wire', { skip: SKIP }, () => {
     assert.deepEqual([can, refused, notes], [true, 'answered', []]);
   });
 
-  it('is not heard without the privilege: one sentence for each thing that is missed, and every question is refused at once', () => {
+  it('is not heard without the privilege: each missing feature gives one sentence, and every probe is refused at once', () => {
     const { kind, can, refused, notes } = question(AS_NOBODY);
     assert.deepEqual([kind, can, refused], ['netlink', false, 'native-unavailable']);
     assert.equal(notes.length, 2);
-    assert.match(notes[0], /without asking the wire .* \(EPERM\); it needs CAP_NET_RAW/);
+    assert.match(notes[0], /without probing .* \(EPERM\); it needs CAP_NET_RAW/);
     assert.match(notes[1], /iPXE waits about 13 s .* \(EPERM\); that needs CAP_NET_RAW/);
   });
 });

@@ -26,7 +26,7 @@ const PROGRAM = `
 `;
 
 describe('a host without native calls', { skip: missing('linux') }, () => {
-  it('has portable sockets and looks at its interfaces, and says why', () => {
+  it('has portable sockets and polls its interfaces, and says why', () => {
     const out = execFileSync(process.execPath, ['--input-type=module', '-e', PROGRAM], {
       encoding: 'utf8',
       timeout: 20_000,

@@ -1,4 +1,4 @@
-// The bounds of the sockets and of what the rack hears on the wires.
+// The bounds of the sockets, and of hosts heard on the wires.
 
 import type { HeldBound } from './row.ts';
 

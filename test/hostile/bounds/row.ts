@@ -22,7 +22,7 @@ export type Harm =
   /** Clients do not get what they ask for while it lasts; what an operator can do about it. */
   | { readonly kind: 'refused'; readonly stoppedBy: string };
 
-/** A bound that others than the operator can hold or fill. Its value is read from the code. */
+/** A bound that clients other than the operator can hold or fill. Its value is read from the code. */
 export interface HeldBound {
   /** The file below `src`, a space, and the name: `dns/forward.ts FLIGHTS_MAX`. */
   readonly at: string;
@@ -34,10 +34,10 @@ export interface HeldBound {
   /** Left out: others notice nothing. */
   readonly harm?: Harm;
   readonly howItEmpties: string;
-  /** What one client, address or network may have of it, or why nothing of the kind is needed. */
+  /** What one client, address or network may have of it, or why it needs no share. */
   readonly share: string;
   /** The test that fills it, below `test`; left out if it has none of its own. */
   readonly test?: string;
-  /** Without the bound that test waits in vain: what the bound prevents is that somebody waits for ever. */
+  /** Without the bound, the test hangs: the bound prevents a client from waiting forever. */
   readonly hangs?: true;
 }

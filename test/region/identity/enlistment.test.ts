@@ -199,7 +199,7 @@ test('reports create no more New machines than the limit, and the refusal names 
     { newMachinesMax: 2 },
   ));
 
-test(`a region has at most ${MACHINES_MAX} machines, whoever makes them`, (t) =>
+test(`a region has at most ${MACHINES_MAX} machines, from any source`, (t) =>
   withRegion(({ region }) => {
     const { store } = region;
     let machines = MACHINES_MAX;

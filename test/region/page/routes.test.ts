@@ -217,7 +217,7 @@ test('a session expires at its maximum age, and earlier without use', async () =
   assert.equal(sessions.find(first), undefined, 'the one unused for longest made room');
 });
 
-test('an open tab keeps nobody signed in: its refresh requests do not prolong the session', () =>
+test('an open tab keeps no user signed in: its refresh requests do not prolong the session', () =>
   withBrowser(async (browser) => {
     await browser.signIn('admin');
     const live = { headers: { 'x-rackboot-live': '1' } };
@@ -239,7 +239,7 @@ test('an open tab keeps nobody signed in: its refresh requests do not prolong th
     assert.equal((await browser.ask('/MAAS/tags/')).status, 303);
   }));
 
-test('a user who signs in endlessly signs nobody else out', () => {
+test('a user who signs in endlessly signs no other user out', () => {
   const clock = new VirtualClock();
   const known = ['ann', 'bob', 'eve'].map((username) => userNamed(username));
   const sessions = new Sessions({ findUser: (name) => known.find(({ username }) => username === name) }, clock);

@@ -1,4 +1,4 @@
-// What is wrong with a name, an address, a password or an SSH key.
+// Faults of a name, an address, a password or an SSH key.
 
 import type { RefusalTable } from './table.ts';
 

@@ -63,7 +63,7 @@ export const API = {
   'field.domain': 'Give a domain name.',
   'not-allowed.power': 'Only an administrator may set this: give power_type manual, or ipmi with a numeric address.',
   'not-allowed.domain': ({ domain }: { readonly domain: string }) =>
-    `Only an administrator may choose another domain than ${domain}: its names would be answered to everybody.`,
+    `Only an administrator may choose another domain than ${domain}: every client would get its names.`,
   'not-allowed.enlisted': 'A machine with a key cannot enlist again.',
   'field.state': ({
     text,

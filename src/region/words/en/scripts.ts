@@ -1,4 +1,4 @@
-// What is wrong with an operator's script, or with the hardware that a machine reports.
+// Faults of an operator's script, or of the hardware that a machine reports.
 
 import { counted } from '../../../counted.ts';
 import type { JsonFault } from '../../records/text-json.ts';

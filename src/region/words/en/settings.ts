@@ -11,7 +11,7 @@ export const pinText = ({ key, pin }: { readonly key: string; readonly pin: Pin 
     ? `written in ${pin.file} as ${key}`
     : `written in the configuration file of the rack ${pin.rack} as ${key}`;
 
-/** What is wrong with one key. */
+/** The fault of one key. */
 type Problem = { readonly key: string; readonly message: string };
 const problemText = ({ key, message }: Problem): string => `${key}: ${message}`;
 

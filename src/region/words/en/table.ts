@@ -6,7 +6,7 @@ import type { RefusalName } from './reasons.ts';
 /** A sentence without parameters, or what writes one from its parameters. */
 export type Writer = string | ((params: never) => string);
 
-/** The first part of a code: the name of the refusal, or `field` for what is wrong with one parameter (`invalid-parameters`). */
+/** The first part of a code: the name of the refusal, or `field` for the fault of one parameter (`invalid-parameters`). */
 type Root = RefusalName | 'field';
 
 /** Sentences by code: a root, or a root and what makes the sentence one of several, `not-found.script`. */
