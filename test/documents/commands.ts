@@ -47,7 +47,7 @@ export const NOT_RUN: readonly NotRun[] = [
     why: 'it fetches packages and runs QEMU, for minutes',
     coveredBy: cover(
       'e2e/lab-vm.test.ts',
-      'boots it until the region knows it as New, says each step, and leaves nothing',
+      'boots it until the region lists it as New, prints each step, and leaves nothing behind',
     ),
   },
   {

@@ -16,7 +16,7 @@ const crowded = named('http/crowded.test.ts');
 const region = named('region/crowded.test.ts');
 const racks = named('region/racks/racks.test.ts');
 const tls = named('e2e/region-tls.test.ts')(
-  'API, page and link are served over TLS, and a renewed certificate is taken over without closing anything',
+  'API, page and link are served over TLS, and a renewed certificate is loaded without closing a connection',
 );
 const text = named('clean-text.test.ts');
 const output = named('cli/output.test.ts');
@@ -299,13 +299,13 @@ export const DOOR_POINTS: readonly MendedPoint[] = [
       },
       {
         holds: 'A page shows no control character of text.',
-        tests: named('region/page/html.test.ts')('control characters can neither end the markup around it nor act'),
-        breaks: swapIn('region/page/html.ts', ['return escaped(cleanLines(part));', 'return escaped(part);']),
+        tests: named('region/html.test.ts')('control characters can neither end the markup around it nor act'),
+        breaks: swapIn('region/html.ts', ['return escaped(cleanLines(part));', 'return escaped(part);']),
       },
       {
         holds: 'Text of an event that the region stores is cleaned.',
-        tests: named('store/event-params.test.ts')('texts are cleaned, at every depth'),
-        breaks: swapIn('store/event-params.ts', ['isPlain(value, max) ? value : cleanWords(value, max);', 'value;']),
+        tests: named('store/stored-event.test.ts')('texts are cleaned, at every depth'),
+        breaks: swapIn('store/stored-event.ts', ['isPlain(value, max) ? value : cleanWords(value, max);', 'value;']),
       },
     ],
   },
