@@ -42,7 +42,7 @@ export interface DhcpCounters {
   readonly messages: Readonly<Record<DhcpMessageName, number>>;
   /** Malformed datagrams, by fault. */
   readonly faults: Readonly<Record<DhcpFault, number>>;
-  /** Published events, by kind; repeated and refused ones only if they were not withheld. */
+  /** Published events, by kind, without those of our own probes (`own-probes.ts`); repeated and refused ones only if they were not withheld. */
   readonly events: Readonly<Record<DhcpEventKind, number>>;
   /** Messages that got no answer or a NAK, by reason; all of them. */
   readonly refusals: Readonly<Record<DhcpRefusal, number>>;

@@ -20,6 +20,7 @@ import type { MachineDirectory } from '../machines/directory.ts';
 import { formatMac, type Ipv4 } from '../net/address.ts';
 import type { WireFault } from '../net/byte-reader.ts';
 import type { ReceivedDatagram } from '../net/datagram.ts';
+import { isOfProbe } from '../own-probes.ts';
 import { EventSampler } from '../rate-limit.ts';
 import { decide } from './answers/decide.ts';
 import type { DhcpDecision, OfferedAddress } from './answers/decision.ts';
@@ -251,23 +252,24 @@ export class Responder {
     const outcome: Outcome = { ...composeOutcome(decision, request), isRepeat };
     if (clearance !== 'clear')
       void clearance.then((user) => this.#onProbed(offer, user, { decision, outcome, request }));
-    else if (decision.records.length === 0) this.#concludeOffer(offer, outcome, event.at);
+    else if (decision.records.length === 0) this.#concludeOffer(offer, outcome, decision, event.at);
     else this.#record(decision.records, composeOutcome(decision, request), request, decision);
   }
 
   /** Ends an offer. A fixed address that was set aside is given back with it, because its client could not have it otherwise. */
-  #concludeOffer(offer: OfferedAddress, outcome: Outcome, now: Instant): void {
+  #concludeOffer(offer: OfferedAddress, outcome: Outcome, { sharedNetwork }: ReplyDecision, now: Instant): void {
     const record = this.#ports.table.find(offer.address);
     if (isHeld(record, now) && record.state === 'declined') {
       const event: DhcpEvent = { kind: 'dhcp.declined-back', at: now, mac: offer.mac, address: offer.address };
       this.#record([givenBack(record, now)], { reply: undefined, event, isFound: true });
     }
+    this.#offers.told(offer.client, sharedNetwork);
     this.#conclude(outcome);
   }
 
   #onProbed(offer: OfferedAddress, user: AddressUser | undefined, { decision, outcome, request }: Unanswered): void {
     const now = this.#ports.clock.now();
-    if (user === undefined && decision.records.length === 0) this.#concludeOffer(offer, outcome, now);
+    if (user === undefined && decision.records.length === 0) this.#concludeOffer(offer, outcome, decision, now);
     else {
       if (user !== undefined) this.#noteUse(offer, user, decision, now);
       const again = { ...request, attempt: request.attempt + 1 };
@@ -366,7 +368,7 @@ export class Responder {
     const stranded = this.#ports.transmit(repliesOf(outcomes));
     if (stranded.size > 0) outcomes = this.#withoutStranded(outcomes, stranded);
     for (const { event, isRepeat } of outcomes) {
-      this.#events.add(event.kind);
+      if (!isOfProbe(event)) this.#events.add(event.kind);
       // A NAK is both an answer and a refusal.
       if (event.kind === 'dhcp.nak' && event.reason !== undefined && isRefusal(event.reason)) {
         this.#refusals.add(event.reason);

@@ -1,4 +1,6 @@
 // Runs a lab's daemon in a process of its own, started like the service, and reads its log line by line.
+//
+// 1. The daemon ends with this process, however this one ends: it holds the daemon's standard input open, and writes nothing there.
 
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
 import { join } from 'node:path';
@@ -6,6 +8,7 @@ import { createInterface } from 'node:readline';
 import { DAEMON_FLAGS } from '../../bin/daemon-flags.js';
 import { sleep, systemClock } from '../clock.ts';
 import { RackError } from '../errors.ts';
+import { ENDS_WITH_INPUT } from '../net/ends-with-input.ts';
 import type { LabNamespace } from './namespace.ts';
 
 /** One line of the daemon's log. */
@@ -54,7 +57,7 @@ export class DaemonProcess {
     const words = [options.node ?? process.execPath, ...DAEMON_FLAGS, main, 'run', '--config', options.config];
     const pinned = options.core === undefined ? [] : ['taskset', '-c', String(options.core)];
     const [command = '', ...args] = [...pinned, ...(options.before ?? []), ...words];
-    const settings: SpawnOptions = { stdio: ['ignore', 'pipe', 'pipe'], env: environment(options.compileCache) };
+    const settings: SpawnOptions = { stdio: ['pipe', 'pipe', 'pipe'], env: environment(options.compileCache) };
     const child = options.namespace?.spawn(command, args, settings) ?? spawn(command, args, settings);
     this.#child = child;
     const complaints: string[] = [];
@@ -126,9 +129,10 @@ export class DaemonProcess {
 }
 
 function environment(compileCache: string | undefined): NodeJS.ProcessEnv {
-  if (compileCache === undefined) return process.env;
-  const { NODE_COMPILE_CACHE: _own, ...rest } = process.env;
-  return compileCache === '' ? rest : { ...rest, NODE_COMPILE_CACHE: compileCache };
+  const { NODE_COMPILE_CACHE: own, ...rest } = process.env;
+  const cache = compileCache ?? own;
+  const cached = cache === undefined || cache === '' ? {} : { NODE_COMPILE_CACHE: cache };
+  return { ...rest, ...cached, [ENDS_WITH_INPUT]: '1' };
 }
 
 function parseLine(text: string): LogLine | undefined {

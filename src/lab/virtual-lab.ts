@@ -23,7 +23,7 @@ import { startVirtualPage } from './virtual-page.ts';
 
 const RACK = '10.77.0.1';
 const PAGE_PORT = 5240;
-const PROGRAMS: readonly string[] = ['qemu-system-x86_64', 'ip', 'dpkg-deb', 'apt-get'];
+const PROGRAMS: readonly string[] = ['qemu-system-x86_64', 'ip', 'dpkg-deb', 'apt-get', 'setpriv'];
 const PINO_ERROR = 50;
 /** How long this process may take to hear of a Ctrl-C that has already ended the programs of the build, in milliseconds. */
 const INTERRUPT_MS_MAX = 500;

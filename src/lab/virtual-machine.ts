@@ -3,7 +3,8 @@
 // 1. It is always emulated (TCG): on a virtual host KVM may exist and still fail to run firmware.
 // 2. All its processors share one thread. Quirk: with a thread for each, QEMU 7.2 on a busy host may lose the timer of an idle processor; the
 //    kernel then reports RCU stalls, and the boot never ends. A boot takes as long with one thread.
-// 3. Its disk and UEFI variables are files in `directory`, so that a restart is the same machine.
+// 3. It ends with this process, however this one ends: prctl(2) PR_SET_PDEATHSIG, by setpriv(1).
+// 4. Its disk and UEFI variables are files in `directory`, so that a restart is the same machine.
 
 import { type ChildProcess, execFileSync } from 'node:child_process';
 import { copyFileSync, existsSync, readFileSync } from 'node:fs';
@@ -45,7 +46,10 @@ interface Platform {
 }
 
 const OVMF = { code: '/usr/share/OVMF/OVMF_CODE_4M.fd', variables: '/usr/share/OVMF/OVMF_VARS_4M.fd' };
-const X86 = { program: 'qemu-system-x86_64', packages: ['qemu-system-x86', 'ipxe-qemu', 'ovmf', 'iproute2'] };
+const X86 = {
+  program: 'qemu-system-x86_64',
+  packages: ['qemu-system-x86', 'ipxe-qemu', 'ovmf', 'iproute2', 'util-linux'],
+};
 
 const PLATFORMS: Readonly<Record<Firmware, Platform>> = {
   // Quirk: SeaBIOS writes to the serial port only without a graphics card.
@@ -99,7 +103,7 @@ export class VirtualMachine {
   /** Switches the machine on. Resolves with the exit code: 0 if it powered itself off. */
   start(): Promise<number | null> {
     const [program = '', ...args] = this.command;
-    const child = this.#namespace.spawn(program, args, {
+    const child = this.#namespace.spawn('setpriv', ['--pdeathsig', 'KILL', program, ...args], {
       stdio: ['ignore', 'ignore', 'inherit'],
     });
     this.#process = child;

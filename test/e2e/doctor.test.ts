@@ -111,6 +111,8 @@ describe('the doctor on the host of a running rack', { skip }, () => {
       const { out } = await rack.rackboot(...words);
       assert.doesNotMatch(out, asked, words.join(' '));
     }
+    const { out } = await rack.rackboot('status');
+    assert.match(out, /^lab 10\.77\.4\.0\/24 +br0 +served +0 of 100$/m, 'no address counts as in use');
     assert.ok(
       !rack.lines.some(({ mac, event }) => mac !== undefined && asked.test(String(mac)) && event === 'dhcp.offer'),
       'nor in the log at INFO',

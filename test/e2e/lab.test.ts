@@ -248,6 +248,15 @@ describe('the guided lab', { skip: missing('linux', 'setpriv') }, () => {
     }
   });
 
+  test('that is killed takes its racks with it', { timeout: MS_MAX }, async () => {
+    const lab = start();
+    const directory = await directoryOf(lab);
+    assert.ok(processesOf(directory).length > 0);
+    await endProgram(lab.child, 'SIGKILL');
+    await eventually('the end of its rack', () => processesOf(directory).length === 0);
+    rmSync(directory, { recursive: true, force: true });
+  });
+
   for (const [words, complaint] of [
     [['--machines', '0'], '--machines is 0, but must be a whole number from 1 to 200'],
     [['--machines', '201'], '--machines is 201, but must be a whole number from 1 to 200'],

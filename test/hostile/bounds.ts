@@ -168,6 +168,7 @@ export const PLAIN: readonly PlainList[] = [
       'daemon/rack/machine-changes.ts': 'CHANGES_TOLD_MAX',
       'daemon/answers/trace.ts': 'SEEN_MAX',
       'daemon/answers/who.ts': 'NEAR_AMONG_MAX NEAR_MAX',
+      'files/read-fault.ts': 'NAMES_MAX',
       'region/api/event-operations.ts': 'EVENTS_PER_PAGE_MAX',
       'region/page/deploy-form.ts': 'DISKS_MAX',
       'region/page/machines-page.ts': 'PAGE_MACHINES_MAX',

@@ -32,14 +32,15 @@ export function nextSteps({
 }: InitPlace): readonly string[] {
   const sudo = isRoot ? 'sudo ' : '';
   const which = isDefaultFile ? '' : ` --config ${file}`;
+  const own = (words: string): string => `${sudo}${program} ${words}${which}`;
   const start =
     hasUnit && isDefaultFile
       ? ([`${sudo}systemctl enable --now rackboot`, 'starts the service now and at each boot'] as const)
-      : ([`${sudo}${program} run${which}`, `starts the rack, until Ctrl-C; as a service: ${INSTALL}`] as const);
+      : ([own('run'), `starts the rack, until Ctrl-C; as a service: ${INSTALL}`] as const);
   const steps: readonly (readonly [command: string, what: string])[] = [
-    [`${sudo}${program} images build${which}`, `makes what machines load, in ${tree}`],
+    [own('images build'), `makes what machines load, in ${tree}`],
     ...(remote === undefined
-      ? ([[`${sudo}${program} createadmin --username admin${which}`, `makes the account for ${pageUrl}`]] as const)
+      ? ([[own('createadmin --username admin'), `makes the account for ${pageUrl}`]] as const)
       : []),
     start,
     ...(remote === undefined
@@ -50,7 +51,7 @@ export function nextSteps({
             `on the host of ${remote.url}: lets this rack serve machines`,
           ],
         ] as const)),
-    [`${sudo}${program} doctor${which}`, 'then checks the rack as a machine would see it'],
+    [own('doctor'), 'then checks the rack as a machine would see it'],
   ];
   const width = Math.max(...steps.map(([command]) => command.length));
   return ['Next:', ...steps.map(([command, what]) => `  ${command.padEnd(width)}  ${what}`)];

@@ -2,11 +2,14 @@
 //
 // If root starts it and another user owns the state directory, it runs as that user (`state-owner.ts`).
 //
+// A program that starts it may tell it to end with its standard input (`ends-with-input.ts`).
+//
 // SIGTERM and SIGINT stop it, a second one at once (exit code 1). SIGHUP reloads the configuration file.
 
 import { systemClock } from '../../clock.ts';
 import { loadPlace } from '../../config/config-file.ts';
 import { type Daemon, startDaemon } from '../../daemon/daemon.ts';
+import { ENDS_WITH_INPUT, whenInputCloses } from '../../net/ends-with-input.ts';
 import { takeNotifyTerms } from '../../net/notify-socket.ts';
 import { printFailure } from '../output.ts';
 import { continueAsOwnerOf } from '../state-owner.ts';
@@ -38,6 +41,7 @@ export async function runDaemon(configFile: string): Promise<number> {
   };
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
+  if (process.env[ENDS_WITH_INPUT] === '1') whenInputCloses(() => stop('SIGTERM'));
   const code = await ended;
   // Everything of ours is closed, but a library's workers may keep the process alive.
   process.exit(code);

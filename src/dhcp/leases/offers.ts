@@ -18,8 +18,6 @@ import type { ServedSubnet } from '../networks/subnet.ts';
 
 /** How long an offer holds its address; of the clients measured, the slowest takes 4 s from OFFER to REQUEST. */
 export const OFFER_HOLD_MS = 30_000;
-/** The same for an offer to a diagnostic probe, which never requests it and has heard it by then. */
-const PROBE_HOLD_MS = 5_000;
 /** Clients no longer request an offer of this age: its address goes to another client if none is left. */
 export const OFFER_ANSWERED_MS = 8_000;
 /** After this time it goes to a client that has waited long. */
@@ -126,7 +124,7 @@ export class Offers implements OfferView {
   hold(address: Ipv4, client: ClientIdentity, { served, sharedNetwork }: OfferPlace, now: Instant): void {
     const among = this.#offersOf(served);
     const other = this.#byAddress.get(address);
-    const until = later(now, typeof client === 'number' && isProbeMac(client) ? PROBE_HOLD_MS : OFFER_HOLD_MS);
+    const until = later(now, OFFER_HOLD_MS);
     if (other !== undefined && other.client === client && other.among === among && isYoung(other, now)) {
       const again = { ...other, until };
       among.set(client, again);
@@ -141,6 +139,11 @@ export class Offers implements OfferView {
     this.#byAddress.set(address, offer);
     this.#listener?.onOffered(address);
     this.forget(now);
+  }
+
+  /** Notes that the client's offer leaves. A probe of our own never requests it: the address is free again at once, and counts as free. */
+  told(client: ClientIdentity, sharedNetwork: readonly ServedSubnet[]): void {
+    if (typeof client === 'number' && isProbeMac(client)) this.drop(client, sharedNetwork);
   }
 
   /** Drops the client's offer: it has its lease on the shared network, or the offered address went to another client. */

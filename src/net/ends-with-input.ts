@@ -1,0 +1,13 @@
+// A daemon that must not outlive the program that started it: that program holds the daemon's standard input open. However it ends, by a
+// signal that it cannot handle too, the kernel closes the input.
+
+/** The environment variable that tells a daemon to end with its input; `1`: it does. */
+export const ENDS_WITH_INPUT = 'RACKBOOT_ENDS_WITH_INPUT';
+
+/** Calls `end` once when the standard input closes. What is read there is thrown away. */
+export function whenInputCloses(end: () => void): void {
+  // Not `end`: a peer that is killed may reset a socket instead of closing it.
+  process.stdin.once('close', end);
+  process.stdin.on('error', () => undefined);
+  process.stdin.resume();
+}
