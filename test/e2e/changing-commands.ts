@@ -43,6 +43,8 @@ export const CHANGING_LINES: readonly string[] = [
   'password bea --password-file PASSWORD',
   'createadmin --username cid --password-file PASSWORD',
   'apikey --username ann',
+  'apikey --username ann --list',
+  'apikey --username ann --remove nothing',
   'sshkeys remove 1',
   'users remove bea',
   'images add IMAGE --os custom --release strange',

@@ -49,7 +49,7 @@ const AGAIN_MS = 10;
 const SMALL_PATH_MS = 50;
 const SMALL_PATH_OCTETS = 552;
 /** How long between two octets of a handshake that takes longer than the region waits for it. */
-const SLOW_HELLO_MS = 500;
+const SLOW_HELLO_MS = 1000;
 const SERVER_PORTS: readonly number[] = [53, 67, 69];
 /** Of the wire: the address of all hosts needs a route that these hosts do not have. */
 const BROADCAST = '10.77.11.255';

@@ -75,6 +75,28 @@ export const DOOR_POINTS: readonly MendedPoint[] = [
     ],
   },
   {
+    point: 'a new API key stops no program that uses another',
+    rows: [
+      {
+        holds: 'One more than an account may have is refused, and no other is deleted.',
+        tests: named('region/region.test.ts')(
+          'an API key is shown once, found by its three parts, and beyond the bound one more is refused and no other is lost',
+        ),
+        breaks: swapIn('store/region-accounts.ts', ["owner.machine) < ?9',", "owner.machine) < 1000 * ?9',"]),
+      },
+      {
+        holds: 'The refusal says how to delete which.',
+        tests: named('region/api.test.ts')(
+          'one key more than a user may have is refused with how to delete which, and every other key goes on',
+        ),
+        breaks: swapIn('region/accounts/accounts.ts', [
+          "unused: unused?.tokenKey ?? 'none'",
+          "unused: unused?.username ?? 'none'",
+        ]),
+      },
+    ],
+  },
+  {
     point: 'handshakes of TLS keep nobody out',
     cases: ['tls-silent', 'tls-slow-hello', 'tls-noise', 'tls-held'],
     rows: [

@@ -3,6 +3,7 @@
 import {
   ANY_RELAY,
   BORROWED_COPIES,
+  DNS_FOR_STRANGERS,
   NO_BOUND_OF_NEW_CLIENTS,
   NO_SEND_ROOM,
   NO_SHARES,
@@ -15,6 +16,7 @@ const tidy = named('tidy.test.ts');
 const decoders = named('conformance/overwritten.test.ts');
 const tftp = named('tftp/hostile.test.ts');
 const relays = named('dhcp/networks/relays.test.ts');
+const amplified = named('dns/amplification.test.ts');
 const flood = named('dns/flood.test.ts');
 
 export const WIRE_POINTS: readonly MendedPoint[] = [
@@ -253,6 +255,32 @@ export const WIRE_POINTS: readonly MendedPoint[] = [
             'return undefined;',
           ]),
         ],
+      },
+    ],
+  },
+  {
+    point: 'answers are no weapon: amplification of DNS and DHCP',
+    rows: [
+      {
+        holds: 'Large answers to one address have a rate.',
+        tests: amplified('an address of a served network gets 200 large answers at once and 50 a second, then TC'),
+        breaks: swapIn('dns/large-answers.ts', [
+          'this.#networks.of(networkOf(client), now).allows(now) && address.allows(now);',
+          'this.#networks.of(networkOf(client), now).allows(now);',
+        ]),
+      },
+      {
+        holds: 'Large answers to one network have a rate.',
+        tests: amplified('a /24 gets as much as eight of its addresses would, even if an attacker forges all of them'),
+        breaks: swapIn('dns/large-answers.ts', [
+          'this.#networks.of(networkOf(client), now).allows(now) && address.allows(now);',
+          'address.allows(now);',
+        ]),
+      },
+      {
+        holds: 'A stranger’s answer is no longer than the question.',
+        tests: amplified('a client outside the served networks gets no more octets than it sent, whatever it asks'),
+        breaks: without(DNS_FOR_STRANGERS),
       },
     ],
   },
