@@ -1,14 +1,13 @@
 // What commands print for a user who may not read the rack's state: once that they may not, with the remedy, and nothing untrue.
 
 import assert from 'node:assert/strict';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { replayFile } from '../../src/cli/captures/replay.ts';
 import { checkFile } from '../../src/cli/config/check.ts';
 import { addDiskImage, listDiskImages, removeDiskImages } from '../../src/cli/images/disk-images.ts';
-import { listPreseeds, showPreseed } from '../../src/cli/machines/preseed.ts';
 import { createAdministrator, printApiKey, resetPassword } from '../../src/cli/people/accounts.ts';
 import { runDoctor } from '../../src/cli/rack/doctor.ts';
 import { explainMachine } from '../../src/cli/rack/why.ts';
@@ -17,10 +16,19 @@ import { examine } from '../../src/doctor/doctor.ts';
 import type { Finding } from '../../src/doctor/finding.ts';
 import { openRegionStore } from '../../src/store/region-sqlite.ts';
 import { packet, pcap } from '../capture/frames.ts';
+import { readableCheckout } from '../support/another-user.ts';
 import { printedBy } from '../support/printed.ts';
 
 /** A user who owns nothing here. Tests run by root switch to it; for other users the mode alone refuses. */
 const STRANGER = 65534;
+
+/** Reads templates beside itself: from a place that the stranger can read, too. */
+const { listPreseeds, showPreseed }: typeof import('../../src/cli/machines/preseed.ts') = await import(
+  join(readableCheckout().root, 'src/cli/machines/preseed.ts')
+);
+const DISCOVER = join(import.meta.dirname, '../../fixtures/packets/dhcp-ovmf-pxe-discover.hex');
+/** Its copy beside the configuration. */
+const CAPTURE = 'discover.hex';
 
 /** What is closed: `all`, the state directory cannot be entered; `file`, only the cached store in it cannot be read. */
 type Closed = 'all' | 'file';
@@ -36,6 +44,7 @@ async function asStranger(
   mkdirSync(join(stateDir, 'boot'), { recursive: true });
   writeFileSync(join(stateDir, 'desired-state.json'), '{}');
   writeFileSync(config, `name: rack\nstate_dir: ${stateDir}\nregion: { mode: embedded }\n`);
+  copyFileSync(DISCOVER, join(place, CAPTURE));
   chmodSync(place, 0o755);
   const isRoot = process.geteuid?.() === 0;
   if (closed === 'all') chmodSync(stateDir, isRoot ? 0o700 : 0);
@@ -63,9 +72,10 @@ test('check judges the file alone if it may not read the store, and says so with
   assert.doesNotMatch(said, /it serves no network/);
 });
 
-const DISCOVER = join(import.meta.dirname, '../../fixtures/packets/dhcp-ovmf-pxe-discover.hex');
-const replay = (config: string): Promise<unknown> =>
-  replayFile({ file: DISCOVER, config, interfaceName: undefined, withState: true, ports: {}, json: false });
+const replay = (config: string): Promise<unknown> => {
+  const file = join(dirname(config), CAPTURE);
+  return replayFile({ file, config, interfaceName: undefined, withState: true, ports: {}, json: false });
+};
 const why = (config: string): Promise<unknown> =>
   explainMachine({ config, machine: '52:54:00:00:00:01', arch: undefined, json: false });
 const images = (config: string): Promise<unknown> => Promise.resolve(listDiskImages({ config, json: false }));

@@ -4,9 +4,9 @@
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, realpathSync, rmdirSync } from 'node:fs';
+import { globSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join, relative } from 'node:path';
+import { basename, dirname, join, relative } from 'node:path';
 import { describe, test } from 'node:test';
 import { missing } from '../support/needs.ts';
 
@@ -17,10 +17,25 @@ const TESTS: readonly (readonly [file: string, name: string])[] = [
   ['test/e2e/net/interfaces.test.ts', 'a user without privileges'],
   ['test/e2e/start-failures.test.ts', 'for port 69'],
   ['test/e2e/service.test.ts', 'rights of the unit'],
+  ['test/e2e/net/wire.test.ts', 'privilege'],
+  ['test/e2e/net/loopback.test.ts', 'without any privilege'],
+  ['test/e2e/doctor-host.test.ts', 'capability'],
+  ['test/e2e/power-owner.test.ts', 'power key prints the key'],
+  ['test/e2e/lab.test.ts', 'refuses --machines 0'],
+  ['test/cli/other-user.test.ts', '.'],
+  ['test/files/file-tree.test.ts', '.'],
 ];
 
+test('every file whose tests become another user is among them', () => {
+  const own = basename(import.meta.filename);
+  const files = globSync('test/**/*.test.ts', { cwd: ROOT }).filter(
+    (file) => basename(file) !== own && /\bAS_NOBODY|\bseteuid\b/.test(readFileSync(join(ROOT, file), 'utf8')),
+  );
+  assert.deepEqual(files.sort(), TESTS.map(([file]) => file).toSorted());
+});
+
 describe('root in a clone that others cannot enter', {
-  skip: missing('linux', 'root', 'ip', 'unshare', 'mount', 'setpriv', 'udhcpc'),
+  skip: missing('linux', 'root', 'ip', 'unshare', 'mount', 'setpriv', 'udhcpc', 'ssh'),
 }, () => {
   for (const [file, name] of TESTS) {
     test(`${file} passes`, { timeout: RUN_MS_MAX }, () => {
@@ -31,9 +46,10 @@ describe('root in a clone that others cannot enter', {
         // The Node of the packages is closed with them.
         const own = relative(realpathSync(join(ROOT, 'node_modules')), process.execPath);
         const node = own.startsWith('..') ? process.execPath : join(clone, 'node_modules', own);
-        const script = 'mount --bind "$1" "$2" && cd "$2" && shift 2 && exec "$@"';
+        // A network of its own: the same files run beside this one, on the same ports.
+        const script = 'ip link set lo up && mount --bind "$1" "$2" && cd "$2" && shift 2 && exec "$@"';
         const run = [node, '--test', `--test-name-pattern=${name}`, join(clone, file)];
-        const words = ['-m', '--propagation', 'private', 'sh', '-ec', script, 'sh', ROOT, clone, ...run];
+        const words = ['-m', '-n', '--propagation', 'private', 'sh', '-ec', script, 'sh', ROOT, clone, ...run];
         const { NODE_TEST_CONTEXT: _, ...env } = process.env;
         const { status, stdout } = spawnSync('unshare', words, { encoding: 'utf8', env, timeout: RUN_MS_MAX });
         assert.equal(status, 0, stdout);
