@@ -9,8 +9,8 @@ import { keyOf, MUST_BREAKS } from './must-breaks.ts';
 const TEST_SECONDS_MAX = 60;
 
 /**
- * What the tests of a row did when its demand was broken. Only `failed` is as it must be: one of them failed by an assertion. `passed`: none
- * shows the demand. `silent`: they failed otherwise, by an exception or because time was up. `broken`: they fail with the product as it is.
+ * The result of a row's tests with its demand broken. Only `failed` is right: one of them failed by an assertion. `passed`: none of them
+ * tests the demand. `silent`: they failed otherwise, by an exception or a timeout. `broken`: they fail with the unchanged product.
  */
 export type Shown = 'failed' | 'passed' | 'silent' | 'broken';
 
