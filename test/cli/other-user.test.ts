@@ -1,4 +1,4 @@
-// What commands print for a user who may not read the rack's state: once that they may not, with the remedy, and nothing untrue.
+// The output of commands for a user who may not read the rack's state: one line that says so, with the remedy, and nothing untrue.
 
 import assert from 'node:assert/strict';
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -22,7 +22,7 @@ import { printedBy } from '../support/printed.ts';
 /** A user who owns nothing here. Tests run by root switch to it; for other users the mode alone refuses. */
 const STRANGER = 65534;
 
-/** What is closed: `all`, the state directory cannot be entered; `file`, only the cached store in it cannot be read. */
+/** The closed part: `all`, the state directory cannot be entered; `file`, only the cached store in it cannot be read. */
 type Closed = 'all' | 'file';
 
 /** Runs `action` as a stranger to a state directory, and returns its output. */
