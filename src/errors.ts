@@ -19,6 +19,7 @@ export const RACK_ERROR_CODES = {
   'region-failed': 'The region thread ended.',
   'not-found': 'Something named on the command line does not exist.',
   'already-exists': 'Something with that name already exists.',
+  'limit-reached': 'There are as many of something as there may be.',
   'tool-missing': 'A required program of the operating system is not installed.',
   'tool-failed': 'A program of the operating system failed.',
   'bad-argument': 'A value on the command line is invalid.',

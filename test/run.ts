@@ -1,7 +1,7 @@
 // `npm test`: runs every suite this host can run, side by side as far as the files allow it (host-share.ts), a line for each that is over.
 // At the end it says what failed, what was skipped and what that would need, and how long everything took.
-// `node test/run.ts unit` runs one suite. With CI=true a skipped test is a failure, and up to REPEATED_MAX files that fail run once more,
-// alone: the host is shared, and some tests are about time. What failed once is printed as such.
+// `node bin/with-node.js test/run.ts unit` runs one suite. With CI=true a skipped test is a failure, and up to REPEATED_MAX files that fail
+// run once more, alone: the host is shared, and some tests are about time. What failed once is printed as such.
 
 import { spawnSync } from 'node:child_process';
 import { chmodSync, globSync, mkdtempSync } from 'node:fs';
@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { cachePlace } from '../bin/cache-place.js';
 import { declaredShare, HOST_PARTS } from './support/host-share.ts';
+import { NO_MIRROR, reachesMirror, withoutMirrorText } from './support/needs.ts';
 import { killTests, type Limits, runTests } from './support/test-process.ts';
 
 interface Suite extends Limits {
@@ -205,6 +206,8 @@ if (CI) {
   }, RUN_MS_MAX).unref();
 }
 if (isChecked) runChecks();
+// Asked once for all files: each would wait for a mirror that does not answer.
+if (suites.some(({ name }) => name === 'e2e' || name === 'long')) reachesMirror();
 await runJobs(inOrder(suites.flatMap(jobsOf)));
 await repeatDoubtful();
 
@@ -213,9 +216,12 @@ const longest = took.slice(0, LONGEST_TOLD).map(([label, seconds]) => `${label} 
 console.log(`\nLongest: ${longest.join(', ')}`);
 if (skipped.length > 0) {
   console.log(`\nSkipped, and what would be needed:\n${skipped.map((line) => `  ${line}`).join('\n')}`);
+  const unfetched = skipped.filter((line) => line.includes(NO_MIRROR)).length;
+  if (unfetched > 0) console.log(withoutMirrorText(unfetched));
   if (CI) console.log('With CI=true a skipped test is a failure.');
 }
-for (const [, found] of doubtful) console.log(`\nFailed at first, with other tests beside it:\n✖ ${found.join('\n✖ ')}`);
+for (const [, found] of doubtful)
+  console.log(`\nFailed at first, with other tests beside it:\n✖ ${found.join('\n✖ ')}`);
 for (const failure of failures) console.log(`\n✖ ${failure}`);
 const failed = failures.length + (CI ? skipped.length : 0);
 const minutes = `${Math.floor(process.uptime() / 60)} min ${Math.floor(process.uptime() % 60)} s`;

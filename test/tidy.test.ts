@@ -15,6 +15,7 @@ const FUNCTION_LINES_MAX = 70;
 
 /** A room's level; imports go to a lower level, or stay in the room. */
 const LEVELS: Readonly<Record<string, number>> = {
+  'address-rates.ts': 0,
   'bounded-map.ts': 0,
   'clean-text.ts': 0,
   'counted.ts': 0,
@@ -229,6 +230,13 @@ test('in boot, machines, dhcp, tftp, dns and http only server.ts opens anything;
   report(problems, 'let server.ts open it and hand over what is needed');
 });
 
+test('no file imports node:http for more than types, which would load the HTTP client among its exports', () => {
+  report(
+    sources.filter(({ text }) => /^import (?!type\b)[^;]*?from 'node:http';/m.test(text)).map(({ path }) => path),
+    "use process.getBuiltinModule('node:http'): 45 ms of processor time and 13 MB less for each thread",
+  );
+});
+
 test('files of the state and the configuration are opened as regular files only, so that none is waited for', () => {
   const opening = /\b(?:readFileSync|openSync|writeFileSync|appendFileSync|createReadStream|createWriteStream)\(/;
   // Files that are already open, a directory that is made durable, and parts of the installation.
@@ -320,8 +328,8 @@ test('a text cleaner is found in every form, and a function that only trims or s
 
 /** Where text becomes markup unchanged, with the reason. A new line must show that all of the text is our own. */
 const TRUSTED: Readonly<Record<string, readonly string[]>> = {
-  'each part of the template has been escaped': ['region/page/html.ts trusted(text)'],
-  'escaped here; a form gives it back as it was': ['region/page/html.ts trusted(escaped(text))'],
+  'each part of the template has been escaped': ['region/html.ts trusted(text)'],
+  'escaped here; a form gives it back as it was': ['region/html.ts trusted(escaped(text))'],
 };
 
 test('text becomes markup unescaped only where a reason is listed', () => {
@@ -348,7 +356,7 @@ function callsOf(name: string, line: string): readonly string[] {
 
 test('no page starts a plain string with a tag, which would be shown as text', () => {
   const found = sources
-    .filter(({ path }) => path.startsWith('region/page/'))
+    .filter(({ path }) => path.startsWith('region/page/') || path.startsWith('region/words/'))
     .flatMap(({ path, lines }) =>
       lines.flatMap((line, index) => {
         const isPlain = /(?:'|(?<!\bhtml)`)<[/!]?[a-z]/.test(line);
@@ -356,6 +364,21 @@ test('no page starts a plain string with a tag, which would be shown as text', (
       }),
     );
   report(found, 'write it as a template of `html`');
+});
+
+/** A text in a page: between tags, or as a label or the like. Names of the product, and of user input, do not count. */
+const PAGE_TEXT =
+  />(?!Rackboot<)[^<>$`{}()=;|]*[a-z]{2}[^<>$`{}()=;|]*<|\b(?:label|hint|submit|title|heading|aria-label|text)(?:: |=)["'`][A-Za-z]/;
+
+test('the texts of the page are in src/region/words', () => {
+  const found = sources
+    .filter(({ path }) => path.startsWith('region/page/'))
+    .flatMap(({ path, lines }) =>
+      lines.flatMap((line, index) =>
+        PAGE_TEXT.test(line) && !/^\s*(?:\/\/|\/?\*)/.test(line) ? [`${path}:${index + 1}: ${line.trim()}`] : [],
+      ),
+    );
+  report(found, 'give the text a name in src/region/words/en/page-*.ts, and write words.PAGE.NAME');
 });
 
 /** Sentences in a refusal: a text with words, or a concatenated one. Headers do not count. */
@@ -433,7 +456,7 @@ const replacesUnfit = (pattern: RegExp): boolean =>
   ['\u001b', '\u0085', '\u009b', '\u202e'].some((one) => `a${one}b`.search(pattern) === 1);
 
 /** Where a rack's report is stored with its sentence, and where an unknown code is shown. */
-const SPOKEN = new Set(['store/region-events.ts', 'store/event-params.ts']);
+const SPOKEN = new Set(['store/region-events.ts', 'store/stored-event.ts']);
 /** A client of the API, in which an event has its sentence alone. */
 const OUTSIDE = 'lab/lab-words.ts';
 

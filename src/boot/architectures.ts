@@ -11,7 +11,9 @@
 //    at a loader's prompt stays there.
 
 /** A CPU family by its MAAS name: the first level of the boot tree. */
-export type Cpu = 'amd64' | 'arm64' | 'i386';
+export type Cpu = (typeof CPUS)[number];
+/** Every one of them. */
+export const CPUS = ['amd64', 'arm64', 'i386'] as const;
 
 /** One number of option 93. */
 export interface FirmwareArchitecture {

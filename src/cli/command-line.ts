@@ -2,6 +2,7 @@
 // `run` does without the parser, too: loading it takes 50 ms of processor time.
 
 import type { Argv } from 'yargs';
+import { DEFAULT_STATE_DIR } from '../config/state-dir.ts';
 import { RackError } from '../errors.ts';
 import { captureCommands, nameStandardInput } from './captures/commands.ts';
 import { configCommands } from './config/commands.ts';
@@ -270,7 +271,7 @@ function accountCommands(parser: Parser, finish: Finish): Parser {
       'Write a configuration for this host, from questions or flags',
       {
         config,
-        'state-dir': { ...text, default: '/var/lib/rackboot', describe: 'Directory of the state' },
+        'state-dir': { ...text, default: DEFAULT_STATE_DIR, describe: 'Directory of the state' },
         name: { ...text, describe: "This rack's name" },
         interface: { ...text, describe: 'Interface of the machines' },
         low: { ...text, describe: 'First address of the dynamic range' },
@@ -312,6 +313,8 @@ function accountCommands(parser: Parser, finish: Finish): Parser {
         config,
         username: { ...text, demandOption: true },
         name: { ...text, default: 'command line', describe: 'What the key is for' },
+        list: { type: 'boolean', conflicts: 'remove', describe: "Show the user's keys instead, without their secrets" },
+        remove: { ...text, describe: 'Remove this key instead: its second part, as --list shows it' },
       },
       async (argv) => {
         const { printApiKey } = await import('./people/accounts.ts');

@@ -2,15 +2,8 @@
 
 import { closeSync } from 'node:fs';
 import { z } from 'zod';
-import {
-  formatProblems,
-  loadFitting,
-  loadPlace,
-  readConfigFile,
-  readConfigText,
-  resolveFile,
-  type UsableConfig,
-} from '../config/load.ts';
+import { formatProblems, loadPlace, readConfigFile, readConfigText } from '../config/config-file.ts';
+import { loadFitting, resolveFile, type UsableConfig } from '../config/load.ts';
 import { RackError, type RackErrorCode } from '../errors.ts';
 import { isOwnershipError, ownUserName, readerRemedy } from '../files/ownership.ts';
 import { openRegularFile } from '../files/regular-file.ts';

@@ -1,12 +1,14 @@
 // Commands talk to the running daemon of this host over its control socket, which only its user and root may open.
 
-import { request } from 'node:http';
 import { join } from 'node:path';
 import { osErrorCode, RackError } from '../errors.ts';
 import { ownUserName, readerRemedy } from '../files/ownership.ts';
 import { CONTROL_SOCKET } from '../http/config.ts';
 import { refusalLines } from './field-refusal.ts';
 import { startCommand, typedConfig } from './start-command.ts';
+
+// An `import` of this module reads each of its exports, and so loads an unused HTTP client: see `http/server.ts`.
+const { request } = process.getBuiltinModule('node:http');
 
 const ANSWER_MS_MAX = 15_000;
 const ANSWER_BYTES_MAX = 256 * 1024 * 1024;

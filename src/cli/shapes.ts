@@ -56,6 +56,8 @@ export const statusShape = z.object({
       mode: z.string(),
       state: z.string(),
       addresses: z.array(z.string()),
+      /** Listeners that cannot be opened yet. An older daemon does not send them. */
+      unopened: z.array(z.object({ host: z.string(), text: z.string() })).default([]),
       eventsWaiting: z.number(),
       eventsDropped: z.number(),
       desiredVersion: z.number(),

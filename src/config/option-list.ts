@@ -24,6 +24,7 @@ import {
 import { OPTION } from '../dhcp/wire/options.ts';
 import { ANY, type Ipv4 } from '../net/address.ts';
 import { clientCondition, resolveCondition } from './client-condition.ts';
+import { faultText, OWN_WORDS } from './fault-words.ts';
 
 /** Options of one list. */
 const OPTIONS_MAX = 256;
@@ -101,13 +102,13 @@ export function resolveOptions(
 
 /** One entry, checked by itself: its problems do not hide those of other entries. */
 function parseEntry(entry: unknown, at: string, report: ReportOption): WrittenOption | undefined {
-  const parsed = optionEntry.safeParse(entry);
+  const parsed = optionEntry.safeParse(entry, OWN_WORDS);
   if (parsed.success) return parsed.data;
   for (const issue of parsed.error.issues) {
     const path = issue.path.map((part) => (typeof part === 'number' ? `[${part}]` : `.${String(part)}`)).join('');
     if (issue.code === 'unrecognized_keys')
       for (const key of issue.keys) report(`${at}${path}.${key}`, 'unknown key; see config/rackboot.yaml for all keys');
-    else report(`${at}${path}`, issue.message);
+    else report(`${at}${path}`, faultText(issue));
   }
   return undefined;
 }

@@ -9,8 +9,9 @@ import { OPTION } from '../dhcp/wire/options.ts';
 import type { ConfiguredRecord, DnsConfig } from '../dns/config.ts';
 import { parseName } from '../dns/name.ts';
 import { parseRdata } from '../dns/record-text.ts';
+import { isSelf } from '../dns/self-upstream.ts';
 import type { Ipv4, Ipv4Network } from '../net/address.ts';
-import { formatNetwork, ipv4, networksOverlap } from '../net/address.ts';
+import { formatIpv4, formatNetwork, ipv4, networksOverlap } from '../net/address.ts';
 import { LOG_ROOMS } from '../observe/log-levels.ts';
 import type { PreseedConfig } from '../region/preseed/request.ts';
 import type { TftpConfig } from '../tftp/config.ts';
@@ -60,6 +61,7 @@ export function resolveConfig(
   if (unquotable !== undefined) report(['boot', 'kernel_params'], unquotable);
   const dns = resolveDns(written, managed, own);
   checkRecords(dns, report);
+  checkUpstreams(dns, report);
   return {
     name: written.name ?? defaultName(),
     stateDir: written.state_dir,
@@ -254,6 +256,19 @@ function checkRecords({ records }: DnsConfig, report: ReportProblem): void {
         `"${data.slice(0, 80)}" is not ${type} data: expected ${RECORD_FORMS[type]}`,
       );
   });
+}
+
+/** Refuses this rack as its own upstream. */
+function checkUpstreams(dns: DnsConfig, report: ReportProblem): void {
+  const check = (path: ProblemPath, upstream: DnsConfig['upstream']): void => {
+    for (const { address, port } of upstream.filter((one) => isSelf(one, dns)))
+      report(
+        path,
+        `${formatIpv4(address)}:${port} is this rack's own name server, which would ask itself; name a server that resolves outside names, such as your router or your provider's`,
+      );
+  };
+  check(['dns', 'upstream'], dns.upstream);
+  for (const { domain, upstream } of dns.forwardZones ?? []) check(['dns', 'forward_zones', domain], upstream);
 }
 
 /** The rack's name if the file has none: the host's name as a label. */

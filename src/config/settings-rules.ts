@@ -3,9 +3,10 @@
 import { interfacesOf, isSettings, type Settings, type SettingValue, valueAt } from '../machines/settings.ts';
 import type { SettingsRules } from '../region/settings.ts';
 import { findBootStops } from './boot-stops.ts';
+import type { ConfigFile } from './config-file.ts';
 import { findHostOverlaps, type HostAddresses } from './host-check.ts';
 import { findKeyRule } from './keys.ts';
-import { type ConfigFile, resolveFile } from './load.ts';
+import { resolveFile } from './load.ts';
 import { mergeSettings, pinnedKeys } from './merge.ts';
 import { nearestKey } from './nearest-key.ts';
 import type { RackConfig } from './rack-config.ts';

@@ -13,6 +13,7 @@ import { DEFAULT_MIRRORS } from '../region/preseed/request.ts';
 import { classList } from './class-list.ts';
 import { optionList } from './option-list.ts';
 import { parseRegionUrl } from './region-url.ts';
+import { DEFAULT_STATE_DIR } from './state-dir.ts';
 import { host } from './written-host.ts';
 import {
   domain,
@@ -255,7 +256,7 @@ const log = z.strictObject({
 
 export const writtenConfigSchema = z.strictObject({
   name: hostLabel.optional(),
-  state_dir: z.string().startsWith('/', { error: 'expected an absolute path' }).default('/var/lib/rackboot'),
+  state_dir: z.string().startsWith('/', { error: 'expected an absolute path' }).default(DEFAULT_STATE_DIR),
   cluster_interfaces: z.array(clusterInterface).max(256).default([]),
   dhcp: z
     .strictObject({

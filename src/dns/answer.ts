@@ -14,11 +14,12 @@
 // 3. A negative answer carries the zone's SOA, with the negative TTL (RFC 2308 §3).
 
 import { type Ipv4, type Ipv4Network, networkContains } from '../net/address.ts';
-import { bareReply, type Query, RCODE, type Reply } from './message.ts';
+import { type Query, RCODE } from './message.ts';
 import { isWithin, parentOf } from './name.ts';
 import { findSet, type NameNode, renameNode } from './name-node.ts';
 import type { NameSource } from './names.ts';
 import { addressRdata, CLASS_IN, type DnsRecord, nameRdata, TYPE, targetOf } from './record.ts';
+import { bareReply, type Reply } from './reply.ts';
 import { parseReverseName } from './reverse-name.ts';
 import { NEGATIVE_TTL, RECORD_TTL, type Zone, type Zones } from './zones.ts';
 

@@ -7,8 +7,9 @@
 
 import { BoundedMap } from '../bounded-map.ts';
 import { type Instant, later } from '../clock.ts';
-import { RCODE, type Reply, type UpstreamQuestion } from './message.ts';
+import { RCODE, type UpstreamQuestion } from './message.ts';
 import { type DnsRecord, soaMinimum, TYPE } from './record.ts';
+import type { Reply } from './reply.ts';
 
 /** Cached answers. */
 export const CACHE_ENTRIES_MAX = 10_000;

@@ -3,7 +3,7 @@
 import type { CacheQuestion } from './cache.ts';
 import type { DnsUpstream } from './config.ts';
 import type { NameReport } from './events.ts';
-import type { Reply } from './message.ts';
+import type { Reply } from './reply.ts';
 
 /** An action for the server. `W` is whatever the server needs to answer a client. */
 export type ForwardAction<W> =

@@ -27,7 +27,8 @@ import { type CacheQuestion, questionKey } from './cache.ts';
 import type { DnsCounter, NameReport } from './events.ts';
 import { type Asker, type Exchange, type Flight, Flights, STREAMS_MAX, suffixOf } from './flights.ts';
 import type { ForwardAction } from './forward-action.ts';
-import { decodeMessage, encodeUpstreamQuery, FLAG, HEADER_OCTETS, type Message, RCODE, type Reply } from './message.ts';
+import { decodeMessage, encodeUpstreamQuery, FLAG, HEADER_OCTETS, type Message, RCODE } from './message.ts';
+import type { Reply } from './reply.ts';
 import { askingOrder, type Upstream, type UpstreamConfig, UpstreamSet } from './upstream.ts';
 import { isAnswerTo, relevantReply, repeatedQuestion } from './upstream-reply.ts';
 

@@ -1,16 +1,13 @@
-// The codec of DNS messages. It checks the twelve octets of the header before it spends anything on the body.
-// Sources: RFC 1035 §4.1; RFC 6891 (EDNS); RFC 2181 §5, §8, §9; RFC 4035 §3.1.6 (AD, CD); RFC 7873 (cookies) is not offered.
+// Decodes DNS messages, and encodes questions to upstreams. It checks the twelve octets of the header before it spends anything on the body.
+// Replies are encoded in `reply.ts`. Sources: RFC 1035 §4.1; RFC 6891 (EDNS); RFC 2181 §8; RFC 7873 (cookies) is not offered.
 //
-// 1. Decoding never throws and reads each octet a few times at most. A response is never answered.
-// 2. A reply repeats the question octet for octet, so the client's letter case survives (RFC 4343 §4.1).
-// 3. A reply never exceeds its limit: if answer or authority do not fit, the reply leaves both out and sets TC.
+// Decoding never throws and reads each octet a few times at most. A response is never answered.
 
 import { type BorrowedBytes, copyBytes } from '../net/borrowed-bytes.ts';
 import { ByteReader, type Decoded } from '../net/byte-reader.ts';
-import { takeBytes } from '../net/byte-slab.ts';
 import { ByteWriter } from '../net/byte-writer.ts';
-import { isWithin, NameCompression, readName } from './name.ts';
-import { CLASS_IN, type DnsRecord, isCompressed, readRdata, TYPE, writeRdata } from './record.ts';
+import { NameCompression, readName } from './name.ts';
+import { CLASS_IN, type DnsRecord, readRdata, TYPE } from './record.ts';
 
 /** Response codes (RFC 1035 §4.1.1, RFC 6891 §9). */
 export const RCODE = {
@@ -25,8 +22,6 @@ export const RCODE = {
 
 /** Octets of a header. */
 export const HEADER_OCTETS = 12;
-/** The largest UDP message without EDNS (RFC 1035 §4.2.1). */
-const PLAIN_UDP_OCTETS_MAX = 512;
 /** The largest UDP message sent or requested: it fits IPv6's minimum MTU, so it is never fragmented (DNS flag day 2020). */
 export const UDP_OCTETS_MAX = 1232;
 /** The largest message over TCP. */
@@ -35,6 +30,8 @@ export const TCP_OCTETS_MAX = 65535;
 export const FLAG = { QR: 0x8000, AA: 0x0400, TC: 0x0200, RD: 0x0100, RA: 0x0080, AD: 0x0020, CD: 0x0010 } as const;
 const OPCODE_MASK = 0x7800;
 const EDNS_DO = 0x8000;
+/** Octets of an OPT without options. */
+export const OPT_OCTETS = 11;
 const TTL_MAX = 0x7fffffff;
 
 export interface Question {
@@ -207,160 +204,6 @@ function readRecords(reader: ByteReader, count: number): DnsRecord[] {
   return records;
 }
 
-/** The content of a reply. */
-export interface Reply {
-  readonly rcode: number;
-  readonly authoritative: boolean;
-  readonly answers: readonly DnsRecord[];
-  readonly authority: readonly DnsRecord[];
-  readonly additional: readonly DnsRecord[];
-}
-
-const NONE: readonly DnsRecord[] = [];
-
-/** A reply without records. */
-export const bareReply = (rcode: number): Reply => ({
-  rcode,
-  authoritative: false,
-  answers: NONE,
-  authority: NONE,
-  additional: NONE,
-});
-
-/** How to encode a reply. */
-export interface ReplyForm {
-  /** The most octets, at least 512. */
-  readonly limitOctets: number;
-  readonly recursionAvailable: boolean;
-  /** How many seconds the records were in the cache; subtracted from each TTL. */
-  readonly ageSeconds: number;
-}
-
-/** The largest UDP reply to this query, in octets: what its EDNS offers, between 512 and 1232 (RFC 6891 §6.2.5). */
-export function udpLimit(query: Query): number {
-  const offered = query.edns?.payloadOctets ?? PLAIN_UDP_OCTETS_MAX;
-  return Math.min(Math.max(offered, PLAIN_UDP_OCTETS_MAX), UDP_OCTETS_MAX);
-}
-
-/** Encodes a reply. AD is always clear, because Rackboot validates nothing (RFC 4035 §3.2.3). */
-export function encodeReply(query: Query, reply: Reply, form: ReplyForm): Uint8Array {
-  const { edns, question } = query;
-  const writer = new ByteWriter(takeBytes(Math.min(form.limitOctets, octetsAtMost(query, reply))));
-  let flags = FLAG.QR | (reply.rcode & 15);
-  if (reply.authoritative) flags |= FLAG.AA;
-  if (query.recursionDesired) flags |= FLAG.RD;
-  if (form.recursionAvailable) flags |= FLAG.RA;
-  if (query.checkingDisabled) flags |= FLAG.CD;
-  writer.u16(query.id);
-  writer.u16(flags);
-  writer.u16(1);
-  writer.zeros(6);
-  writer.write(query.questionOctets);
-  // The OPT goes last but must always fit, so its octets are reserved.
-  const limit = form.limitOctets - (edns === undefined ? 0 : OPT_OCTETS);
-  const body = new RecordWriter(writer, question.name, limit, form.ageSeconds);
-  const bodyAt = writer.offset;
-  let counts = { answers: body.write(reply.answers), authority: body.write(reply.authority), additional: 0 };
-  if (counts.answers < reply.answers.length || counts.authority < reply.authority.length) {
-    writer.rewind(bodyAt);
-    flags |= FLAG.TC;
-    counts = { answers: 0, authority: 0, additional: 0 };
-  } else {
-    counts.additional = body.write(reply.additional);
-  }
-  writer.patchU16(2, flags);
-  writer.patchU16(6, counts.answers);
-  writer.patchU16(8, counts.authority);
-  writer.patchU16(10, counts.additional + (edns === undefined ? 0 : 1));
-  if (edns !== undefined) writeOpt(writer, reply.rcode, edns.dnssecOk);
-  return writer.finish();
-}
-
-const OPT_OCTETS = 11;
-
-/** The size of a reply without records: encoded with this limit, a reply repeats its question and sets TC. */
-export const emptyReplyOctets = (query: Query): number => HEADER_OCTETS + query.questionOctets.length + OPT_OCTETS;
-
-/** An upper bound of a reply's octets: its names uncompressed. A buffer no larger than needed saves most of a reply's cost. */
-function octetsAtMost(query: Query, { answers, authority, additional }: Reply): number {
-  const fixed = HEADER_OCTETS + query.questionOctets.length + OPT_OCTETS;
-  return fixed + recordOctets(answers) + recordOctets(authority) + recordOctets(additional);
-}
-
-function recordOctets(records: readonly DnsRecord[]): number {
-  let octets = 0;
-  for (let index = 0; index < records.length; index += 1) {
-    const record = records[index];
-    if (record !== undefined) octets += record.name.length + 12 + record.rdata.length;
-  }
-  return octets;
-}
-
-function writeOpt(writer: ByteWriter, rcode: number, dnssecOk: boolean): void {
-  writer.u8(0);
-  writer.u16(TYPE.OPT);
-  writer.u16(UDP_OCTETS_MAX);
-  writer.u32((((rcode >>> 4) << 24) | (dnssecOk ? EDNS_DO : 0)) >>> 0);
-  writer.u16(0);
-}
-
-/** Writes records until one does not fit. */
-class RecordWriter {
-  readonly #writer: ByteWriter;
-  readonly #questionName: string;
-  readonly #limit: number;
-  readonly #age: number;
-  #compression: NameCompression | undefined;
-
-  constructor(writer: ByteWriter, questionName: string, limit: number, ageSeconds: number) {
-    this.#writer = writer;
-    this.#questionName = questionName;
-    this.#limit = limit;
-    this.#age = ageSeconds;
-  }
-
-  /** Returns how many records were written: all, or those before the first that did not fit. */
-  write(records: readonly DnsRecord[]): number {
-    const writer = this.#writer;
-    for (let index = 0; index < records.length; index += 1) {
-      const record = records[index];
-      if (record === undefined) break;
-      const start = writer.offset;
-      this.#writeOwner(record.name);
-      writer.u16(record.type);
-      writer.u16(record.class);
-      writer.u32(record.ttl > this.#age ? record.ttl - this.#age : 0);
-      if (isCompressed(record.type)) writeRdata(writer, this.#names(), record);
-      else {
-        writer.u16(record.rdata.length);
-        writer.write(record.rdata);
-      }
-      if (writer.overflow || writer.offset > this.#limit) {
-        writer.rewind(start);
-        this.#compression?.forgetFrom(start);
-        return index;
-      }
-    }
-    return records.length;
-  }
-
-  /** Writes an owner name. Most are the question's name or an ancestor (a zone), for which a pointer needs no look-up. */
-  #writeOwner(owner: string): void {
-    const question = this.#questionName;
-    if (owner !== '' && isWithin(question, owner) && !question.includes('\\')) {
-      this.#writer.u16(0xc000 | (HEADER_OCTETS + question.length - owner.length));
-    } else this.#names().write(this.#writer, owner);
-  }
-
-  #names(): NameCompression {
-    if (this.#compression === undefined) {
-      this.#compression = new NameCompression();
-      this.#compression.remember(this.#questionName, HEADER_OCTETS);
-    }
-    return this.#compression;
-  }
-}
-
 /** A question to an upstream. */
 export interface UpstreamQuestion {
   readonly name: string;
@@ -384,4 +227,13 @@ export function encodeUpstreamQuery(id: number, question: UpstreamQuestion): Uin
   writer.u16(CLASS_IN);
   if (question.edns) writeOpt(writer, 0, question.dnssecOk);
   return writer.finish();
+}
+
+/** Writes an OPT that offers messages of at most 1232 octets. */
+export function writeOpt(writer: ByteWriter, rcode: number, dnssecOk: boolean): void {
+  writer.u8(0);
+  writer.u16(TYPE.OPT);
+  writer.u16(UDP_OCTETS_MAX);
+  writer.u32((((rcode >>> 4) << 24) | (dnssecOk ? EDNS_DO : 0)) >>> 0);
+  writer.u16(0);
 }

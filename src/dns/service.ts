@@ -22,20 +22,11 @@ import { DNS_COUNTERS, type DnsEvent, type NameReport } from './events.ts';
 import { Forwarder } from './forward.ts';
 import type { ForwardAction } from './forward-action.ts';
 import { LARGE_FACTOR, LargeAnswers } from './large-answers.ts';
-import {
-  bareReply,
-  emptyReplyOctets,
-  encodeReply,
-  FLAG,
-  type Query,
-  RCODE,
-  type Reply,
-  receiveQuery,
-  TCP_OCTETS_MAX,
-  udpLimit,
-} from './message.ts';
+import { FLAG, type Query, RCODE, receiveQuery, TCP_OCTETS_MAX } from './message.ts';
 import type { Names } from './names.ts';
 import type { DnsRecord } from './record.ts';
+import { bareReply, emptyReplyOctets, encodeReply, type Reply, udpLimit } from './reply.ts';
+import { withoutSelf } from './self-upstream.ts';
 import { UPSTREAM_SOCKETS } from './upstream-sockets.ts';
 import { Zones } from './zones.ts';
 
@@ -117,11 +108,13 @@ export class DnsService {
     this.#facts = { zones: new Zones(config), names, clients: config.clients };
     names.setRack(config.selfName, config.domains, config.selfAddresses);
     names.setRecords(config.records);
-    const upstreamText = JSON.stringify([config.upstream, config.forwardZones ?? []]);
+    // A configuration that names this rack is refused; nothing that gets past may make it ask itself.
+    const upstreams = withoutSelf(config);
+    const upstreamText = JSON.stringify(upstreams);
     if (upstreamText === this.#upstreamText) return;
     this.#upstreamText = upstreamText;
-    this.#recursion = config.upstream.length > 0 || (config.forwardZones?.length ?? 0) > 0;
-    this.#forwarder.configure(config);
+    this.#recursion = upstreams.upstream.length > 0 || upstreams.forwardZones.length > 0;
+    this.#forwarder.configure(upstreams);
     this.#cache.clear();
   }
 

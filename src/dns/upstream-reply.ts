@@ -6,9 +6,10 @@
 // 2. An upstream is trusted only for the question: a record about another name never reaches a client.
 
 import type { CacheQuestion } from './cache.ts';
-import { FLAG, type Message, type Reply } from './message.ts';
+import { FLAG, type Message } from './message.ts';
 import { isWithin } from './name.ts';
 import { CLASS_IN, type DnsRecord, TYPE, targetOf } from './record.ts';
+import type { Reply } from './reply.ts';
 
 /** Aliases followed within one reply; the records beyond are left out. */
 const ALIASES_MAX = 32;

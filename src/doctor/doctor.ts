@@ -21,8 +21,8 @@ import { probeMac } from '../own-probes.ts';
 import { OFFERS_MS, probeDhcp, type SeenOffer } from './dhcp-probe.ts';
 import { probeDns } from './dns-probe.ts';
 import type { Finding, Tell } from './finding.ts';
-import type { HostFacts } from './host-facts.ts';
-import { judgeHost } from './host-judgement.ts';
+import type { HostFacts, RegionPortFacts } from './host-facts.ts';
+import { judgeHost, judgeRegionPorts } from './host-judgement.ts';
 import { probeHttp } from './http-probe.ts';
 import { buildCommand, examineLoader, isLoaderAbsent } from './loader-check.ts';
 import { judgeNotes } from './note-judgement.ts';
@@ -72,6 +72,10 @@ export interface DoctorOptions {
   readonly diskProblem?: string | undefined;
   /** The running rack's problem with its boot tree; undefined: none, or no rack was asked. */
   readonly treeProblem?: string | undefined;
+  /** Why listeners of the running region are not open; undefined: no rack was asked. */
+  readonly unopened?: readonly string[] | undefined;
+  /** What keeps the region of a rack that does not run from its ports. */
+  readonly regionPorts?: RegionPortFacts | undefined;
   /** Why the region does not run; undefined: it runs, or no rack was asked. */
   readonly regionProblem?: string | undefined;
   /** How the store of the running region is damaged; undefined: no damage was found, or no rack was asked. */
@@ -107,11 +111,16 @@ export async function examine(options: DoctorOptions): Promise<boolean> {
       tell(check, isNote === true ? 'note' : ok, text, fix);
   }
   if (!options.isRunning) {
+    // Strangers at the ports are among the facts of the host, if those were read.
+    const ports = { absent: [], strangers: [], ...options.regionPorts };
+    const strangers = options.host === undefined ? ports.strangers : [];
+    for (const { check, ok, text, fix } of judgeRegionPorts({ ...ports, strangers })) tell(check, ok, text, fix);
     tell('rackboot', false, `is not running, so there is nothing to query; run: ${start}`, start);
     examineImages(options, tell);
     return false;
   }
   for (const { check, ok, text, fix } of judgeNotes(options.notes ?? [])) tell(check, ok, text, fix);
+  for (const text of options.unopened ?? []) tell('region listener', false, text);
   if (options.diskProblem !== undefined) tell('disk', false, options.diskProblem, `df -h ${config.stateDir}`);
   if (options.regionDamage !== undefined) tell('region database', false, options.regionDamage, RESTORE_REGION);
   if (options.unserved !== undefined) tell('networks', false, `this rack ${options.unserved}`);

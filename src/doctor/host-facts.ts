@@ -6,7 +6,7 @@
 import { accessSync, constants, readFileSync, statfsSync, statSync } from 'node:fs';
 import type { RackConfig } from '../config/rack-config.ts';
 import { PROXY_PORT } from '../dhcp/networks/config.ts';
-import { ANY, type Ipv4, parseIpv4 } from '../net/address.ts';
+import { ANY, type Ipv4, isLoopback, parseIpv4 } from '../net/address.ts';
 import { readInterfaces } from '../net/interfaces.ts';
 import { findPortOwners } from '../net/port-owner.ts';
 import { DRIVER_PROGRAMS, type DriverProgram, findMissingPrograms } from '../power/programs.ts';
@@ -129,11 +129,35 @@ function wantedPorts(config: RackConfig): readonly WantedPort[] {
     ports.push({ protocol: 'TCP', address, port, setting: 'boot.http.listen' });
   for (const { address, port } of metrics.listen)
     ports.push({ protocol: 'TCP', address, port, setting: 'metrics.listen' });
-  for (const { host, port } of config.uplink.mode === 'remote' ? [] : region.listen) {
-    const address = parseIpv4(host);
-    if (address !== undefined) ports.push({ protocol: 'TCP', address, port, setting: 'region.listen' });
-  }
-  return ports;
+  return config.uplink.mode === 'remote' ? ports : [...ports, ...regionPorts(region)];
+}
+
+/** The ports of the region's API and page. */
+function regionPorts({ listen, tls }: RackConfig['region']): readonly WantedPort[] {
+  const portsOf = (places: typeof listen, setting: string): readonly WantedPort[] =>
+    places.flatMap(({ host, port }) => {
+      const address = parseIpv4(host);
+      return address === undefined ? [] : [{ protocol: 'TCP', address, port, setting }];
+    });
+  return [...portsOf(listen, 'region.listen'), ...portsOf(tls?.listen ?? [], 'region.tls.listen')];
+}
+
+/** What keeps the region from opening its listeners on this host now. */
+export interface RegionPortFacts {
+  readonly absent: readonly WantedPort[];
+  readonly strangers: readonly PortStranger[];
+}
+
+/** Reads what keeps an embedded region from its ports. Addresses of the rack's own networks are left out: they are judged there. */
+export function readRegionPorts(config: RackConfig, running: RunningFacts | undefined): RegionPortFacts {
+  if (config.uplink.mode === 'remote') return { absent: [], strangers: [] };
+  const actor = readActor(running);
+  const ports = regionPorts(config.region);
+  const own = new Set(config.clusterInterfaces.map(({ ip }) => ip));
+  const here = new Set(readInterfaces().flatMap(({ addresses }) => addresses.map(({ address }) => address)));
+  const isAbsent = ({ address }: WantedPort): boolean =>
+    address !== ANY && !isLoopback(address) && !here.has(address) && !own.has(address);
+  return { absent: ports.filter(isAbsent), strangers: ports.flatMap((port) => findStrangers(port, actor)) };
 }
 
 function readActor(running: RunningFacts | undefined): Actor {

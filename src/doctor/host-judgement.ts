@@ -9,7 +9,7 @@ import { formatIpv4, isLoopback } from '../net/address.ts';
 import { MTU_REPORTS_SETTING } from '../net/path-mtu.ts';
 import { installCommand } from '../power/programs.ts';
 import type { Finding } from './finding.ts';
-import type { Actor, HostFacts, PortStranger, PowerlessDriver } from './host-facts.ts';
+import type { Actor, HostFacts, PortStranger, PowerlessDriver, RegionPortFacts, WantedPort } from './host-facts.ts';
 
 /** Bits of capabilities(7). */
 const CAPABILITY = { CAP_NET_BIND_SERVICE: 10n, CAP_NET_RAW: 13n } as const;
@@ -76,6 +76,19 @@ function judgeRights(config: RackConfig, { actor, ports, unprivilegedPortMin }: 
   return found;
 }
 
+/** The region's listeners that cannot be opened on this host now. */
+export const judgeRegionPorts = ({ absent, strangers }: RegionPortFacts): readonly Finding[] => [
+  ...absent.map(judgeAbsent),
+  ...strangers.map(judgeStranger),
+];
+
+function judgeAbsent({ address, port, setting }: WantedPort): Finding {
+  const where = formatIpv4(address);
+  const text = `${where}:${port}, which ${setting} names, is no address of this host: give ${where} to an interface, or change ${setting}`;
+  const fix = `ip -brief address lists the addresses of this host: correct ${setting}, or add the address to an interface`;
+  return { check: `port ${port}`, ok: false, text, fix };
+}
+
 function judgeStranger(stranger: PortStranger): Finding {
   const { protocol, address, port, setting, process: owner, uid } = stranger;
   const where = `${formatIpv4(address)}:${port} (${protocol})`;
@@ -83,7 +96,7 @@ function judgeStranger(stranger: PortStranger): Finding {
   return {
     check: `port ${port}`,
     ok: false,
-    text: `${where}, which ${setting} needs, belongs to ${who}`,
+    text: `${where}, which ${setting} needs, belongs to ${who}: stop it, or change ${setting}`,
     fix: strangerFix(stranger),
   };
 }

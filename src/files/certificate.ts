@@ -1,11 +1,11 @@
 // Reads a certificate and its key from two files, and checks them as a pair before they are used.
 //
-// Sources: RFC 7468 (PEM), RFC 5280 §4.1.2.5 (validity).
+// Sources: RFC 7468 (PEM), RFC 5280 §4.1.2.5 (validity), RFC 5246 §7.2.2 (`no_renegotiation`).
 //
 // 1. The key belongs to the first certificate, and the two form a valid TLS context.
 // 2. No message contains the key.
 
-import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { constants, createPrivateKey, X509Certificate } from 'node:crypto';
 import { statSync } from 'node:fs';
 import { errorText, osErrorCode, RackError } from '../errors.ts';
 import { readRegularFile, UnfitFile } from './regular-file.ts';
@@ -59,6 +59,13 @@ export function readCertificatePair(files: CertificateFiles): CertificatePair {
     isKeyOpen: (statSync(files.key).mode & READABLE_BY_ALL) !== 0,
   };
 }
+
+/** What a listener needs to speak TLS. A client may not repeat its handshake (TLS 1.2): each costs the server as much as the first. */
+export const secureContextOf = ({ cert, key }: CertificatePair) => ({
+  cert,
+  key,
+  secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
+});
 
 function readPem(path: string): string {
   try {

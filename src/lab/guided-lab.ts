@@ -20,10 +20,10 @@ import { type HallMachine, planHall } from './hall-plan.ts';
 import { tellEvents } from './lab-events.ts';
 import { LAB_SYSTEM, type LabFiles, type LabRack, makeLabFiles, rackPlace } from './lab-files.ts';
 import { checkPorts } from './lab-ports.ts';
-import { labProgram } from './lab-program.ts';
 import { type LabMachine, LabRegion } from './lab-region.ts';
 import { hallWords, nextSteps, openingWords, removedWords, stepWords } from './lab-words.ts';
 import type { Narrator } from './narrator.ts';
+import { ownProgram } from './own-program.ts';
 import { simulatedHardware } from './simulated-hardware.ts';
 import { WebhookPower } from './webhook-power.ts';
 
@@ -158,7 +158,7 @@ class GuidedLab {
     const [first] = files.racks;
     if (first === undefined) return;
     const { user, password, userData } = files;
-    const more = { program: labProgram(), system: LAB_SYSTEM, machine };
+    const more = { program: ownProgram(), system: LAB_SYSTEM, machine };
     this.#narrator.show(
       nextSteps({ pageUrl: pageOf(first), user, password, configFile: first.configFile, userData, ...more }),
     );

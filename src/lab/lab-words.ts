@@ -133,6 +133,7 @@ export function virtualSteps(
     `    Look      ${run} machines show ${machine} ${which}`,
     `    Its boot  ${run} trace ${machine} ${which}`,
     `    Accept    ${run} machines accept ${machine} --skip-commissioning ${which}`,
+    `    Check     ${run} doctor ${which}`,
     '  To deploy machines of your own: docs/first-machine.md, "Install the rack".',
     'Ctrl-C ends the lab and removes everything.',
     '',

@@ -1,7 +1,7 @@
 // Runs a simulated machine with real sockets on this host's loopback: its broadcasts, TFTP and HTTP are sent from its leased address, like
 // those of a separate machine.
 
-import { type ClientRequest, request } from 'node:http';
+import type { ClientRequest } from 'node:http';
 import type { Clock, Timer } from '../clock.ts';
 import { errorText } from '../errors.ts';
 import { ANY, formatIpv4, type Ipv4 } from '../net/address.ts';
@@ -9,6 +9,9 @@ import { copyBytes } from '../net/borrowed-bytes.ts';
 import type { DatagramNetwork, DatagramSocket } from '../net/datagram.ts';
 import type { MachineAction, MachineInput, MachineOutcome, MachineStep } from './machine-actions.ts';
 import type { SimulatedMachine } from './simulated-machine.ts';
+
+// An `import` of this module reads each of its exports, and so loads an unused HTTP client: see `http/server.ts`.
+const { request } = process.getBuiltinModule('node:http');
 
 /** The largest HTTP answer that a machine accepts, in bytes. */
 const ANSWER_BYTES_MAX = 256 * 1024 * 1024;

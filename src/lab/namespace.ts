@@ -5,6 +5,8 @@ import { type ChildProcess, execFileSync, type SpawnOptions, spawn } from 'node:
 import { errorText, osErrorCode, RackError } from '../errors.ts';
 
 export const BRIDGE = 'br0';
+/** How the names of the namespaces of labs begin. */
+export const LAB_NAMESPACE = 'rackboot-lab-';
 /** Locally administered. */
 const BRIDGE_ADDRESS = '02:52:42:00:00:01';
 

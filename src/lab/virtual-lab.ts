@@ -14,10 +14,10 @@ import { Enlistment } from './enlistment.ts';
 import { tellEvents } from './lab-events.ts';
 import { LAB_DIRECTORY } from './lab-files.ts';
 import { checkPort } from './lab-ports.ts';
-import { labProgram } from './lab-program.ts';
 import { rackWords, virtualSteps } from './lab-words.ts';
-import { BRIDGE, LabNamespace } from './namespace.ts';
+import { BRIDGE, LAB_NAMESPACE, LabNamespace } from './namespace.ts';
 import type { Narrator } from './narrator.ts';
+import { ownProgram } from './own-program.ts';
 import { VirtualMachine, VM_PACKAGES } from './virtual-machine.ts';
 import { startVirtualPage } from './virtual-page.ts';
 
@@ -100,7 +100,7 @@ export async function runVirtualLab(
   await checkPort('127.0.0.1', PAGE_PORT);
   const stop = new AbortController();
   const directory = mkdtempSync(join(tmpdir(), LAB_DIRECTORY));
-  const namespace = LabNamespace.create(`rackboot-lab-${process.pid}`, RACK, 24);
+  const namespace = LabNamespace.create(`${LAB_NAMESPACE}${process.pid}`, RACK, 24);
   let daemon: DaemonProcess | undefined;
   let machine: VirtualMachine | undefined;
   let page: Server | undefined;
@@ -143,7 +143,7 @@ export async function runVirtualLab(
     if (code === 0)
       narrator.show(
         virtualSteps({
-          ...{ pageUrl, program: labProgram(), configFile: config, machine: enlisted },
+          ...{ pageUrl, program: ownProgram(), configFile: config, machine: enlisted },
           console: machine.consolePath,
         }),
       );

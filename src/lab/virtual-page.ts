@@ -1,7 +1,10 @@
 // Serves the read-only pages of the lab with a virtual machine on this host's loopback, forwarded from the private network.
 
-import { createServer, request, type Server } from 'node:http';
+import type { Server } from 'node:http';
 import { errorText } from '../errors.ts';
+
+// An `import` of this module reads each of its exports, and so loads an unused HTTP client: see `http/server.ts`.
+const { createServer, request } = process.getBuiltinModule('node:http');
 
 /** The pages that a visitor may see. */
 const PAGES = /^\/MAAS\/(?:machines\/[0-9A-Za-z:%]{1,40}\/|images\/|tags\/)?(?:\?[\w=&%+.-]{0,300})?$/;

@@ -8,8 +8,11 @@
 //    parameter of the driver, never shown in logs or on pages.
 
 import { once } from 'node:events';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { equalSecrets } from '../region/accounts/accounts.ts';
+
+// An `import` of this module reads each of its exports, and so loads an unused HTTP client: see `http/server.ts`.
+const { createServer } = process.getBuiltinModule('node:http');
 
 /** A machine that can be switched; each method is called once per change. */
 export interface Switched {

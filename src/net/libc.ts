@@ -1,5 +1,5 @@
 // System calls that Node does not offer, called in Linux's C library through koffi. The layouts of their structures are in `wire-structs.ts`.
-// Sources: socket(7), ip(7), udp(7), packet(7), recvmmsg(2), sendmmsg(2), eventfd(2), flock(2).
+// Sources: socket(7), ip(7), udp(7), packet(7), recvmmsg(2), sendmmsg(2), eventfd(2), flock(2), setns(2).
 //
 // 1. Read `errno()` only directly after a call that returned -1.
 // 2. An address in a structure does not keep its buffer alive: code that stores one must keep the buffer in a field.
@@ -36,6 +36,7 @@ export interface Libc {
   write(fd: number, bytes: Uint8Array, length: number): number;
   close(fd: number): number;
   flock(fd: number, operation: number): number;
+  setns(fd: number, kind: number): number;
   if_nametoindex(name: string): number;
   /** The error number of the call that just failed. */
   errno(): number;
@@ -65,6 +66,7 @@ export function loadLibc(): Libc {
     write: library.func('intptr_t write(int, const void *, size_t)'),
     close: library.func('int close(int)'),
     flock: library.func('int flock(int, int)'),
+    setns: library.func('int setns(int, int)'),
     if_nametoindex: library.func('unsigned int if_nametoindex(const char *)'),
     errno: () => koffi.errno(),
     addressOf: (buffer) => koffi.address(buffer),

@@ -1,6 +1,6 @@
 // The interface of a power driver: a table of parameters, and for a machine with valid parameters a port to its power controller.
 //
-// 1. A driver does one thing per call and never retries; programs that it runs may repeat a datagram.
+// 1. A driver does one thing per call and never retries; a program that it runs (ipmitool) may send a packet again.
 // 2. Nothing that it starts outlives its time limit or the abort of its signal.
 // 3. It never throws for external failures: these are outcomes.
 
@@ -18,11 +18,11 @@ export interface PowerPort {
   readonly controller: string;
   /** Switches the machine on; also done if it is already on. */
   on(signal: AbortSignal): Promise<PowerOutcome>;
-  /** Switches the machine off; also done if it is already off. A soft off is done once the system was asked. */
+  /** Switches the machine off; also done if it is already off. A soft off is done as soon as the system has been asked. */
   off(manner: OffManner, signal: AbortSignal): Promise<PowerOutcome>;
   /** Reads whether the machine has power. */
   query(signal: AbortSignal): Promise<PowerOutcome>;
-  /** Makes the network the next boot device, or says whether it is; undefined if the driver cannot. */
+  /** Makes the network the next boot device; the outcome says whether that worked. Undefined if the driver cannot. */
   readonly netboot?: (signal: AbortSignal) => Promise<PowerOutcome>;
 }
 

@@ -1,13 +1,15 @@
-// One HTTP request to an untrusted server, which may refuse, hang or send without end.
+// One HTTP request without a body to an untrusted server, which may refuse, hang or send without end.
 //
 // 1. The request ends within its time, and its outcome says whether it may have reached the server.
 // 2. At most BODY_BYTES_MAX of an answer are read; then the connection is closed.
 
-import { type ClientRequest, request as httpRequest, type IncomingMessage } from 'node:http';
-import { request as httpsRequest } from 'node:https';
+import type { ClientRequest, IncomingMessage } from 'node:http';
 import type { Clock } from '../clock.ts';
 import { errorText, osErrorCode } from '../errors.ts';
 import { viewBytes } from '../net/borrowed-bytes.ts';
+
+// An `import` of this module reads each of its exports, and so loads an unused HTTP client: see `http/server.ts`.
+const { request: httpRequest } = process.getBuiltinModule('node:http');
 
 /** The stored bytes of an answer: enough for the searched characters at four bytes each. The server can fill it. */
 const BODY_BYTES_MAX = 16 * 1024;
@@ -34,10 +36,10 @@ export interface HttpAnswer {
   readonly body: string;
 }
 
-/** An answer; or a request that was never sent (`isRefusal`: because of the certificate); or one that was sent without an answer. */
+/** An answer; or a request that was never sent; or one that was sent without an answer. */
 export type HttpAttempt =
   | HttpAnswer
-  | { readonly kind: 'not-sent'; readonly isRefusal: boolean; readonly text: string }
+  | { readonly kind: 'not-sent'; readonly isBadCertificate: boolean; readonly text: string }
   | { readonly kind: 'no-answer'; readonly text: string };
 
 /** Makes one request. Redirects are not followed. Never rejects. */
@@ -50,7 +52,7 @@ export function requestOnce(asked: WebRequest): Promise<HttpAttempt> {
     // Always a new connection: the other side may have closed a kept one.
     const options = { method, headers: { ...headers, ...length }, agent: false as const };
     const sent: ClientRequest = isTls
-      ? httpsRequest(url, { ...options, rejectUnauthorized: asked.checkCertificate })
+      ? process.getBuiltinModule('node:https').request(url, { ...options, rejectUnauthorized: asked.checkCertificate })
       : httpRequest(url, options);
     const finish = (attempt: HttpAttempt): void => {
       timer.cancel();
@@ -58,8 +60,8 @@ export function requestOnce(asked: WebRequest): Promise<HttpAttempt> {
       resolve(attempt);
       sent.destroy();
     };
-    const fail = (text: string, isRefusal = false): void =>
-      finish(isConnected ? { kind: 'no-answer', text } : { kind: 'not-sent', isRefusal, text });
+    const fail = (text: string, isBadCertificate = false): void =>
+      finish(isConnected ? { kind: 'no-answer', text } : { kind: 'not-sent', isBadCertificate, text });
     const abort = (): void => fail('it was cancelled');
     const timer = clock.schedule(timeMs, () => fail(`${url.host} did not answer in ${Math.round(timeMs / 1000)} s`));
     signal.addEventListener('abort', abort, { once: true });
@@ -99,7 +101,7 @@ function readAnswer(
 }
 
 /** The text of an error, and whether it is a refusal. */
-function complaint(error: Error, host: string): [text: string, isRefusal: boolean] {
+function complaint(error: Error, host: string): [text: string, isBadCertificate: boolean] {
   const code = osErrorCode(error) ?? '';
   if (/CERT|SIGN|ISSUER|VERIFY|ALTNAME|^ERR_TLS/.test(code)) {
     const text = `the certificate of ${host} is not trusted (${code}): install one from a known authority, or set power_verify_ssl to n`;

@@ -130,7 +130,7 @@ function nextUrl(answer: HttpAnswer, method: 'GET' | 'POST', from: URL): URL | u
 export function judgeAttempt(attempt: HttpAttempt, changes: boolean, secrets: readonly string[]): PowerOutcome {
   switch (attempt.kind) {
     case 'not-sent':
-      return outcome(attempt.isRefusal ? 'refused' : 'unreachable', cleanWords(attempt.text, secrets));
+      return outcome(attempt.isBadCertificate ? 'refused' : 'unreachable', cleanWords(attempt.text, secrets));
     case 'no-answer':
       return outcome(changes ? 'unknown' : 'unreachable', cleanWords(attempt.text, secrets));
     case 'answer':

@@ -84,7 +84,10 @@ async function start(): Promise<void> {
   const older = findOlderRegion(config.stateDir, state.version);
   announce(state);
   if (older !== undefined) send({ kind: 'damaged', text: older });
-  api.watch((addresses) => send({ kind: 'listening', addresses }));
+  api.watch(
+    (addresses) => send({ kind: 'listening', addresses }),
+    (listeners) => send({ kind: 'unopened', listeners }),
+  );
   flushCompileCache();
   systemClock.schedule(SETTLED_AFTER_MS, returnMemory);
   systemClock.schedule(READ_AFTER_MS, () => void readStore());

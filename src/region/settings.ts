@@ -169,7 +169,7 @@ export class RegionSettings {
         changes.push(change);
       }
       const misfit = this.#check(list, changes) ?? this.#checkBoot(current, list, changes);
-      if (misfit !== undefined) return { kind: 'refuse', refusal: misfit };
+      if (misfit !== undefined) return { kind: 'refuse', refusal: this.#misnamed(owner, edits) ?? misfit };
       const params = { changes: changes.map(({ key, value }) => ({ key, isRemoved: value === undefined })) };
       return {
         ...{ kind: 'change', changes },
@@ -200,7 +200,8 @@ export class RegionSettings {
     }
     const before = list.find((one) => one.rack === rack && one.key === key)?.value;
     if (edit.value === undefined && before === undefined) {
-      return refusal('setting-unknown.absent', { key: edit.key, meant: this.rules.nearestKey(edit.key) });
+      const near = this.rules.nearestKey(edit.key) ?? this.#nearestInterface(owner, edit.key);
+      return refusal('setting-unknown.absent', { key: edit.key, meant: near });
     }
     if (field === undefined) return this.#unknownField(edit) ?? { rack, key, value: edit.value };
     const fields = isSettings(before) ? before : {};
@@ -225,6 +226,24 @@ export class RegionSettings {
     if (!isField || value === undefined || isSettings(value)) return undefined;
     const meant = nearestName(last, [...this.rules.interfaceFields]);
     return refusal('setting-unknown.field', { key, meant });
+  }
+
+  /** Why changes that do not fit set a field of a network that does not exist: its name is probably a typo. */
+  #misnamed(owner: string, edits: readonly SettingEdit[]): SettingsRefusal | undefined {
+    for (const { key } of edits) {
+      const meant = this.#split(key).field === undefined ? undefined : this.#nearestInterface(owner, key);
+      if (meant !== undefined) return refusal('setting-unknown.interface', { key, meant });
+    }
+    return undefined;
+  }
+
+  /** The key with the most similar name of a network; undefined: the network exists, or none is similar. */
+  #nearestInterface(owner: string, key: string): string | undefined {
+    const { interfaceName, field } = this.#split(key);
+    const names = this.interfacesOf(owner).map(({ name }) => String(name));
+    if (interfaceName === undefined || names.includes(interfaceName)) return undefined;
+    const meant = nearestName(interfaceName, names);
+    return meant === undefined ? undefined : [INTERFACES_KEY, meant, ...(field === undefined ? [] : [field])].join('.');
   }
 
   /** Checks the settings for every rack that the changes concern. */

@@ -51,10 +51,12 @@ export class AccountTables {
     return this.#sql.run('DELETE FROM user WHERE username = ?', username) > 0;
   }
 
-  addKey(key: ApiKey, keysMax: number): void {
-    this.#sql.run(
+  addKey(key: ApiKey, keysMax: number): boolean {
+    const added = this.#sql.run(
       'INSERT INTO api_key (token_key, consumer_key, secret_digest, name, user_id, machine_id, created_ms, used_ms) ' +
-        'VALUES (?, ?, ?, ?, (SELECT id FROM user WHERE username = ?), (SELECT id FROM machine WHERE system_id = ?), ?, ?)',
+        'SELECT ?1, ?2, ?3, ?4, owner.user, owner.machine, ?7, ?8 FROM (SELECT (SELECT id FROM user WHERE username = ?5) AS user, ' +
+        '(SELECT id FROM machine WHERE system_id = ?6) AS machine) AS owner WHERE (SELECT count(*) FROM api_key AS held ' +
+        'WHERE held.user_id IS owner.user AND held.machine_id IS owner.machine) < ?9',
       key.tokenKey,
       key.consumerKey,
       key.secretDigest,
@@ -63,15 +65,9 @@ export class AccountTables {
       key.systemId ?? null,
       key.createdMs,
       key.usedMs,
+      keysMax,
     );
-    // Besides the new key, the owner's most recently used keys stay.
-    this.#sql.run(
-      'DELETE FROM api_key WHERE token_key IN (SELECT other.token_key FROM api_key AS other JOIN api_key AS added ' +
-        'ON added.token_key = ?1 AND other.user_id IS added.user_id AND other.machine_id IS added.machine_id ' +
-        'WHERE other.token_key <> ?1 ORDER BY other.used_ms DESC, other.created_ms DESC LIMIT -1 OFFSET ?2)',
-      key.tokenKey,
-      keysMax - 1,
-    );
+    return added > 0;
   }
 
   findKey(tokenKey: string): ApiKey | undefined {

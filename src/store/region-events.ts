@@ -25,8 +25,8 @@ import {
 import type { EventFilter, RecordedReports, StrangerSeen } from '../region/records/store.ts';
 import { cleanWords } from '../region/records/text-json.ts';
 import { type EventBounds, EventCuts } from './event-cuts.ts';
-import { packParams, unpackHappening } from './event-params.ts';
 import { number, optionalNumber, optionalText, type Row, type Statements, text } from './region-rows.ts';
+import { packParams, unpackHappening } from './stored-event.ts';
 
 /** Former sources whose sequences are remembered, besides the current sources of known racks. */
 export const SOURCES_MAX = 64;

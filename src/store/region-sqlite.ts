@@ -157,7 +157,7 @@ class SqliteRegionStore implements RegionStore {
     return this.#write(() => {
       const [one, other] = [this.#machines.idOf(systemId), this.#machines.idOf(otherId)];
       if (one === undefined || other === undefined || one === other) return false;
-      this.#identity.setVerdict(one, other, 'apart', '', event.atMs);
+      this.#identity.setVerdict(one, other, 'apart', undefined, event.atMs);
       this.#events.add(event, one);
       return true;
     });
@@ -286,8 +286,8 @@ class SqliteRegionStore implements RegionStore {
     return this.#read(() => this.#accounts.listUsers());
   }
 
-  addKey(key: ApiKey, keysMax: number): void {
-    this.#write(() => this.#accounts.addKey(key, keysMax));
+  addKey(key: ApiKey, keysMax: number): boolean {
+    return this.#write(() => this.#accounts.addKey(key, keysMax));
   }
 
   findKey(tokenKey: string): ApiKey | undefined {

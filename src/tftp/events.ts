@@ -13,6 +13,8 @@ export const TFTP_REFUSALS = {
   'netascii-too-large': 'The file is too large for netascii; the client must request it in octet mode.',
   busy: 'Too many transfers at once, in all or from this address; the client retries.',
   'network-not-served': 'The client is in no network of cluster_interfaces or tftp.allow.',
+  blind:
+    'Too many requests without options from this address were never acknowledged; it may be forged. The client retries.',
 } as const;
 
 /** Every kind of event of this room, for the operator. */
@@ -50,6 +52,7 @@ export const TFTP_EVENTS = {
     explanation:
       'reason says why: path-not-allowed (the name leads out of the tree), write (this server is read-only), mode (neither octet nor ' +
       'netascii), netascii-too-large (request octet mode), busy (too many transfers at once, in all or from this address; the client retries), ' +
+      'blind (too many requests without options from this address, or its /24, were never acknowledged: another host probably sends them), ' +
       'network-not-served (the client is in no network of cluster_interfaces and was not answered; if it should load from here, add its ' +
       'network to tftp.allow: for instance a machine behind a router that gets its address from another DHCP server).',
   },
@@ -145,6 +148,7 @@ export const TFTP_COUNTERS = [
   'refused-mode',
   'refused-busy',
   'refused-network',
+  'refused-blind',
   'gave-way',
   'aborted',
   'timed-out',

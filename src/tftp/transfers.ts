@@ -22,6 +22,7 @@ import type { Publish } from '../event.ts';
 import type { FileTree } from '../files/opened-file.ts';
 import type { DatagramSocket } from '../net/datagram.ts';
 import { EventSampler } from '../rate-limit.ts';
+import { BlindBlocks } from './blind-blocks.ts';
 import { type Content, openContent } from './content.ts';
 import type { TftpCounter, TftpEvent, TftpEventKind } from './events.ts';
 import { peerKey } from './listener.ts';
@@ -58,6 +59,7 @@ export class Transfers {
   readonly #deps: TransfersDeps;
   readonly #deadlines = new DeadlineQueue<Session>();
   readonly #places = new TransferPlaces<Session>();
+  readonly #blind = new BlindBlocks();
   readonly #sender: WindowSender;
   readonly #forgeable = new EventSampler(FORGEABLE_EVENTS);
   readonly #alarm: Alarm;
@@ -181,6 +183,7 @@ export class Transfers {
 
   /** The client exists: moves the session to the answered places. False if there is none; the client gets an error. */
   #confirm(session: Session, now: Instant): boolean {
+    if (session.transfer !== undefined) this.#blind.acknowledged(session.origin.peer, session.transfer.terms, now);
     const admission = this.#places.confirm(session, now);
     if (admission.kind === 'admitted') {
       if (admission.evicted !== undefined) this.#giveWay(admission.evicted);
@@ -235,9 +238,17 @@ export class Transfers {
 
   #start(session: Session, content: Content, socket: DatagramSocket): void {
     session.socket = socket;
-    const transfer = new Transfer(negotiateTerms(session.origin.request.options, content.sizeBytes), content.sizeBytes);
+    const now = this.#deps.clock.now();
+    const terms = negotiateTerms(session.origin.request.options, content.sizeBytes);
+    if (!this.#blind.allows(session.origin.peer, terms, now)) {
+      this.#deps.counters.add('refused-blind');
+      this.release(session);
+      this.#publishSampled(session, 'tftp.refused', { reason: 'blind' });
+      return;
+    }
+    const transfer = new Transfer(terms, content.sizeBytes);
     session.transfer = transfer;
-    this.#perform(session, transfer.start(this.#deps.clock.now()));
+    this.#perform(session, transfer.start(now));
   }
 
   #decline(session: Session, kind: 'missing' | 'refused', reason: string): void {

@@ -49,6 +49,8 @@ export type RegionMessage =
   | { readonly kind: 'desired-state'; readonly state: DesiredState }
   | { readonly kind: 'stored'; readonly sequence: number }
   | { readonly kind: 'listening'; readonly addresses: readonly string[] }
+  /** Embedded only: the configured listeners that cannot be opened yet. */
+  | { readonly kind: 'unopened'; readonly listeners: readonly { readonly host: string; readonly text: string }[] }
   /** A failed request, or a listener that waits for its address; `id` is also in the client's answer. */
   | { readonly kind: 'problem'; readonly id: string; readonly text: string }
   /** The thread ends: it cannot work. `code`: of a failure outside this program; undefined for another uplink version, or a bug. */

@@ -81,6 +81,8 @@ export interface UplinkStatus {
   /** The thread's state; once the thread is up and the region is remote, the link's. */
   readonly state: 'starting' | 'waiting' | LinkStatus['state'];
   readonly addresses: readonly string[];
+  /** Embedded only: the configured listeners that cannot be opened yet, each with the remedy; undefined: none. */
+  readonly unopened?: readonly { readonly host: string; readonly text: string }[] | undefined;
   readonly desiredVersion: number;
   /** When the current desired state arrived, wall time in milliseconds; undefined if there is none. */
   readonly desiredSince: number | undefined;
@@ -108,6 +110,7 @@ export class RackUplink {
   #state: 'starting' | 'up' | 'waiting' = 'starting';
   #link: LinkStatus | undefined;
   #addresses: readonly string[] = [];
+  #unopened: UplinkStatus['unopened'] = [];
   #problem: string | undefined;
   #damage: string | undefined;
   #desiredVersion: number;
@@ -159,6 +162,7 @@ export class RackUplink {
       mode,
       state: this.#state === 'up' && mode === 'remote' ? (link?.state ?? 'registering') : this.#state,
       addresses: this.#addresses,
+      unopened: this.#unopened,
       desiredVersion: this.#desiredVersion,
       desiredSince: this.#desiredSince,
       eventsWaiting: this.#outbox.length + (link?.waiting ?? 0),
@@ -289,6 +293,9 @@ export class RackUplink {
         this.#addresses = message.addresses;
         this.#options.onListening(message.addresses);
         break;
+      case 'unopened':
+        this.#unopened = message.listeners;
+        break;
       case 'problem':
         this.#options.onProblem(message.id, message.text);
         break;
@@ -333,6 +340,7 @@ export class RackUplink {
     this.#commands.forget();
     if (this.#closing) return;
     this.#addresses = [];
+    this.#unopened = [];
     const { clock } = this.#options;
     if (clock.now() - this.#startedAt > HEALTHY_MS) this.#failures = 0;
     const retryMs = Math.min(RESTART_MS_MAX, RESTART_MS_MIN * 2 ** this.#failures);

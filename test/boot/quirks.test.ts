@@ -5,7 +5,8 @@ import { test } from 'node:test';
 import type { BootClient } from '../../src/boot/client.ts';
 import { type BootPlan, planBoot } from '../../src/boot/plan.ts';
 import { findQuirk, QUIRK_NAMES, QUIRKS, type QuirkQuery, type QuirkRule } from '../../src/boot/quirks.ts';
-import { formatProblems, parseConfig } from '../../src/config/load.ts';
+import { formatProblems } from '../../src/config/config-file.ts';
+import { parseConfig } from '../../src/config/load.ts';
 import { hw, RACK } from '../support/lab-facts.ts';
 import { bootConfig } from './rack.ts';
 

@@ -2,8 +2,9 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { formatProblems } from '../../src/config/config-file.ts';
 import { compareConfigs, formatChange } from '../../src/config/difference.ts';
-import { formatProblems, parseConfig } from '../../src/config/load.ts';
+import { parseConfig } from '../../src/config/load.ts';
 import { configNotes } from '../../src/config/notes.ts';
 
 const lab = (own: string, more = ''): string => `cluster_interfaces:
@@ -21,7 +22,7 @@ const problemsOf = (text: string): string => {
 const ANY = 'when: { hostname: "*" }';
 
 const REFUSED: readonly (readonly [name: string, own: string, message: RegExp])[] = [
-  ['no name', `{ ${ANY}, deny: true }`, /classes\[0\]\.name: expected a name/],
+  ['no name', `{ ${ANY}, deny: true }`, /classes\[0\]\.name: missing: expected a name/],
   ['a name with a space', `{ name: a b, ${ANY}, deny: true }`, /classes\[0\]\.name: expected a name of letters/],
   [
     'one name twice',
@@ -31,7 +32,7 @@ const REFUSED: readonly (readonly [name: string, own: string, message: RegExp])[
   [
     'no condition',
     '{ name: a, deny: true }',
-    /classes\[0\]\.when: expected a condition such as \{ hostname: "arm-\*" \}/,
+    /classes\[0\]\.when: missing: expected a condition such as \{ hostname: "arm-\*" \}/,
   ],
   ['text as a condition', '{ name: a, when: x, deny: true }', /classes\[0\]\.when: expected a condition such as/],
   ['an empty condition', '{ name: a, when: {}, deny: true }', /classes\[0\]\.when: is empty: name hostname, mac/],

@@ -2,8 +2,9 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { formatProblems } from '../../src/config/config-file.ts';
 import { compareConfigs, effectsOf, formatChange, listValues, showValue } from '../../src/config/difference.ts';
-import { formatProblems, parseConfig } from '../../src/config/load.ts';
+import { parseConfig } from '../../src/config/load.ts';
 import type { Settings } from '../../src/machines/settings.ts';
 import { formatIpv4, parseIpv4 } from '../../src/net/address.ts';
 

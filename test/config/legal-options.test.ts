@@ -3,7 +3,8 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { formatProblems, parseConfig } from '../../src/config/load.ts';
+import { formatProblems } from '../../src/config/config-file.ts';
+import { parseConfig } from '../../src/config/load.ts';
 import { NAMED_OPTIONS } from '../../src/dhcp/wire/option-table.ts';
 
 const LAB = `cluster_interfaces:

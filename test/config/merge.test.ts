@@ -3,8 +3,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { formatProblems } from '../../src/config/config-file.ts';
 import { STORE_KEYS } from '../../src/config/keys.ts';
-import { formatProblems, parseConfig } from '../../src/config/load.ts';
+import { parseConfig } from '../../src/config/load.ts';
 import { isWritten, mergeSettings, pinnedKeys } from '../../src/config/merge.ts';
 import { ownerOfValue } from '../../src/config/ownership.ts';
 import {

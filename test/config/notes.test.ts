@@ -2,7 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { formatProblems, parseConfig } from '../../src/config/load.ts';
+import { formatProblems } from '../../src/config/config-file.ts';
+import { parseConfig } from '../../src/config/load.ts';
 import { configNotes } from '../../src/config/notes.ts';
 
 const PROXIED = `cluster_interfaces:

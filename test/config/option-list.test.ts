@@ -2,8 +2,9 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { formatProblems } from '../../src/config/config-file.ts';
 import { compareConfigs, formatChange } from '../../src/config/difference.ts';
-import { formatProblems, parseConfig } from '../../src/config/load.ts';
+import { parseConfig } from '../../src/config/load.ts';
 import type { DhcpSubnet } from '../../src/dhcp/networks/config.ts';
 import type { OptionTable } from '../../src/dhcp/networks/configured-options.ts';
 

@@ -2,7 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { formatProblems, parseConfig } from '../../src/config/load.ts';
+import { formatProblems } from '../../src/config/config-file.ts';
+import { parseConfig } from '../../src/config/load.ts';
 
 /** Cluster interfaces, each with its own network, on an interface such as `eth1`, or `relayed`. */
 function file(...entries: readonly (readonly [place: string, more?: string])[]): string {

@@ -2,7 +2,8 @@
 // addresses, and the disk and the wire answer when they like.
 
 import assert from 'node:assert/strict';
-import { formatProblems, parseConfig } from '../../src/config/load.ts';
+import { formatProblems } from '../../src/config/config-file.ts';
+import { parseConfig } from '../../src/config/load.ts';
 import type { FindConflict } from '../../src/dhcp/conflicts/conflict-check.ts';
 import type { DhcpConfig } from '../../src/dhcp/networks/config.ts';
 import { type Ipv4, type MacAddress, mac } from '../../src/net/address.ts';

@@ -10,8 +10,9 @@ import {
   questionKey,
   TTL_SECONDS_MAX,
 } from '../../src/dns/cache.ts';
-import { bareReply, RCODE, type Reply } from '../../src/dns/message.ts';
+import { RCODE } from '../../src/dns/message.ts';
 import { type DnsRecord, soaRdata, TYPE } from '../../src/dns/record.ts';
+import { bareReply, type Reply } from '../../src/dns/reply.ts';
 import { record } from './fixture.ts';
 
 const soa = (ttl: number, minimum: number): DnsRecord => {

@@ -7,7 +7,7 @@ import type { DnsUpstream } from '../../src/dns/config.ts';
 import { DNS_COUNTERS } from '../../src/dns/events.ts';
 import { Forwarder } from '../../src/dns/forward.ts';
 import type { ForwardAction } from '../../src/dns/forward-action.ts';
-import type { Reply } from '../../src/dns/message.ts';
+import type { Reply } from '../../src/dns/reply.ts';
 import type { UpstreamConfig } from '../../src/dns/upstream.ts';
 import type { Ipv4 } from '../../src/net/address.ts';
 import { ip } from '../support/lab-facts.ts';

@@ -2,18 +2,16 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import {
-  bareReply,
   decodeMessage,
   decodeQuery,
-  encodeReply,
   encodeUpstreamQuery,
   FLAG,
   type Query,
   RCODE,
   receiveQuery,
-  udpLimit,
 } from '../../src/dns/message.ts';
 import { TYPE } from '../../src/dns/record.ts';
+import { bareReply, encodeReply, udpLimit } from '../../src/dns/reply.ts';
 import { lines, queryBytes, record, replyTo } from './fixture.ts';
 
 function query(name: string, type: number, parts: Parameters<typeof queryBytes>[2] = {}): Query {

@@ -214,3 +214,24 @@ describe('clients outside the served networks', () => {
     assert.equal((said?.flags ?? FLAG.RA) & FLAG.RA, 0);
   });
 });
+
+describe('a rack that is named as its own upstream', () => {
+  const SELF: DnsUpstream = { address: ip('10.20.0.1'), port: CONFIG.listenPort };
+
+  it('refuses outside names at once, and never asks itself', () => {
+    const listen = [SELF.address];
+    const forwardZones = [{ domain: 'corp.example', upstream: [SELF] }];
+    const place = start({ ...CONFIG, listen, upstream: [SELF], forwardZones });
+    for (const name of ['www.example.com', 'a.corp.example']) assert.equal(place.ask(name)?.rcode, RCODE.REFUSED, name);
+    assert.deepEqual(place.sent, []);
+  });
+
+  it('asks only the others, also where it listens at every address', () => {
+    const listen = [ip('0.0.0.0')];
+    const place = start({ ...CONFIG, listen, selfAddresses: [SELF.address], upstream: [SELF, UPSTREAM] });
+    place.ask('www.example.com');
+    assert.equal(place.sent.length, 1);
+    place.reply({});
+    assert.equal(place.delivered.length, 1, 'the other upstream was asked first');
+  });
+});

@@ -42,8 +42,14 @@ export const NOT_RUN: readonly NotRun[] = [
     coveredBy: cover('long/from-nothing.test.ts', 'npm ci && npm test'),
   },
   { pattern: /^npm ci/, why: 'it replaces the packages that the test itself runs on', coveredBy: FIRST_STEPS },
-  // e2e/first-boot.test.ts boots a virtual machine, but not by this command.
-  { pattern: /^sudo npm start -- --vm$/, why: 'it fetches packages and runs QEMU, for minutes' },
+  {
+    pattern: /^sudo npm start -- --vm$/,
+    why: 'it fetches packages and runs QEMU, for minutes',
+    coveredBy: cover(
+      'e2e/lab-vm.test.ts',
+      'boots it until the region lists it as New, prints each step, and leaves nothing behind',
+    ),
+  },
   {
     pattern: /^sudo ln -sf .*\blocal\/bin\b/,
     why: OF_THIS_HOST,
@@ -72,13 +78,21 @@ export const NOT_RUN: readonly NotRun[] = [
     why: OF_THIS_HOST,
     coveredBy: cover('images/needed-programs.test.ts', "'sudo apt-get install mmdebstrap fdisk mtools e2fsprogs'"),
   },
-  { pattern: /^sudo apt-get install nftables$/, why: OF_THIS_HOST },
+  {
+    pattern: /^sudo apt-get install nftables$/,
+    why: OF_THIS_HOST,
+    coveredBy: cover('support/needs.ts', "nft: 'nftables'"),
+  },
   {
     pattern: /^sudo systemd-sysusers/,
     why: 'it makes a user of this host',
     coveredBy: cover('e2e/systemd.test.ts', "run('systemd-sysusers')"),
   },
-  { pattern: /^sudo systemctl enable nftables/, why: 'it changes the packet filter of this host' },
+  {
+    pattern: /^sudo systemctl enable nftables/,
+    why: 'it changes the packet filter of this host',
+    coveredBy: cover('e2e/router.test.ts', "execFileSync('nft', ['-f', file]"),
+  },
   {
     pattern: /^(sudo )?systemctl (daemon-reload|enable|restart|start|stop|reload|disable|status)\b/,
     why: 'it needs an init',
@@ -98,7 +112,11 @@ export const NOT_RUN: readonly NotRun[] = [
     why: 'it needs the user of the service',
     coveredBy: cover('documents/going-back.test.ts', 'restoring the copy of an update drops'),
   },
-  { pattern: /^echo net\.ipv4\.ip_forward/, why: 'it changes this host' },
+  {
+    pattern: /^echo net\.ipv4\.ip_forward/,
+    why: 'it changes this host',
+    coveredBy: cover('e2e/router.test.ts', "execFileSync('sysctl', ['-q', '-w', setting])"),
+  },
   { pattern: /^sudo chown /, why: 'it needs the user of the service' },
   {
     pattern: /^sudo rackboot init --force$/,

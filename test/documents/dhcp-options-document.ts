@@ -17,7 +17,7 @@ function table(headings: readonly string[], rows: readonly (readonly string[])[]
 export function renderDhcpOptionsDocument(): string {
   return `# DHCP options by configuration
 
-This document is made from the code by \`npm run docs\`. You can set an option in four places; the narrowest wins:
+This document is made from \`src/dhcp/wire/option-table.ts\` by \`npm run docs\`. You can set an option in four places; the narrowest wins:
 
 \`\`\`yaml
 dhcp:

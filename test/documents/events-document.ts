@@ -97,7 +97,7 @@ const ROOMS: Readonly<Record<string, string>> = {
 
 const INTRODUCTION = `# Events
 
-Everything that happens is an event with a stable name: \`room.what-happened\`. An event is one line of the log, a step in
+Everything that a rack sees is an event with a stable name: \`room.what-happened\`. An event is one line of the log, a step in
 \`rackboot trace\`, and an entry of the region's log and of a machine's page. This document is made from the code by \`npm run docs\`.
 
 A line of the log is JSON, pretty on a terminal: \`time\`, \`level\` (20 debug, 30 info, 40 warning, 50 error), \`event\` (the name),

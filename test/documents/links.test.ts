@@ -82,6 +82,14 @@ test(`the README has at most ${README_LINES_MAX} lines, and no paragraph of more
   assert.deepEqual(long, []);
 });
 
+test('each row of what the README says it does leads to a page, and no figure of a benchmark stands there', () => {
+  const text = readDocument('README.md');
+  const rows = text.split('\n').filter((line) => /^\| (?!\||---)/.test(line));
+  assert.ok(rows.length >= 10, `${rows.length} rows`);
+  for (const row of rows) assert.match(row, /^\| \[[^\]]+\]\(docs\/[\w-]+\.md(#[\w-]+)?\) \|/);
+  assert.doesNotMatch(text, /\d ?(?:\/s|ms|µs|per second)\b/);
+});
+
 test('a section of the README has the number of lines that its heading says', () => {
   const [, ...sections] = readDocument('README.md').split(/^## /m);
   const numbers = ['one', 'two', 'three', 'four', 'five', 'six', 'seven'];
@@ -124,4 +132,9 @@ test('each block names its language: console, sh, yaml or text', () => {
     ),
   );
   assert.deepEqual(nameless, []);
+});
+
+test('the README first installs what its next lines call', () => {
+  const [, first = ''] = /^```sh\n([\s\S]*?)^```$/m.exec(readDocument('README.md')) ?? [];
+  assert.match(first, /^sudo apt-get install git nodejs npm\ngit clone .*\nnpm ci /);
 });

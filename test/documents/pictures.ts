@@ -1,5 +1,5 @@
-// `node test/documents/pictures.ts`: makes the README's pictures from a run of the lab: what `npm start` prints, as a terminal shows it,
-// and the page of the machine in Chromium, once it is deployed by the commands that the lab names.
+// `node bin/with-node.js test/documents/pictures.ts`: makes the README's pictures from a run of the lab: what `npm start` prints, as a
+// terminal shows it, and the page of the machine in Chromium, once it is deployed by the commands that the lab names.
 
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';

@@ -1,6 +1,7 @@
 // Runs the commands that the documents show, in the laboratory, and compares their output with the shown output.
 //
-// `node test/documents/shown.ts` lists the differences; with `--write` it updates the documents; with names of pages only those.
+// `node bin/with-node.js test/documents/shown.ts` lists the differences; with `--write` it updates the documents; with names of pages only
+// those.
 
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -2,7 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { formatProblems, parseConfig } from '../../src/config/load.ts';
+import { formatProblems } from '../../src/config/config-file.ts';
+import { parseConfig } from '../../src/config/load.ts';
 import { documentPaths, partsOf, readDocument } from './markdown.ts';
 
 /** Whose example is a part of a cluster interface, and has a test of its own. */

@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import type { LogLine } from '../../src/lab/daemon-process.ts';
 import { leasesShape } from '../support/answer-shapes.ts';
-import { missing } from '../support/needs.ts';
+import { missing, NO_MIRROR } from '../support/needs.ts';
 import { eventually, RackNetwork, type Running } from './rack-network.ts';
 
 const NETWORKD = '/lib/systemd/systemd-networkd';
@@ -247,7 +247,7 @@ describe('further DHCP clients of a running rack', { skip, concurrency: true, ti
   }, async (t) => {
     const program = await unpackHelper();
     if (program === undefined) {
-      t.skip('apt-get download dhcp-helper gave nothing');
+      t.skip(`needs the package dhcp-helper of ${NO_MIRROR}`);
       return;
     }
     const router = addHost('router', '52:54:00:95:02:fe');

@@ -98,7 +98,7 @@ cp "$directory"/documented-*.yaml "$target/tmp/"
 for file in "$target"/tmp/documented-*.yaml; do cloud_init schema --config-file "/tmp/\${file##*/}"; done >"$directory/schema" 2>&1 || true
 `;
 
-const NEEDS = ['linux', 'root', 'apt-get', 'dpkg-deb', 'mount', 'unshare', 'setpriv', 'wget'] as const;
+const NEEDS = ['linux', 'root', 'apt-get', 'dpkg-deb', 'debian-mirror', 'mount', 'unshare', 'setpriv', 'wget'] as const;
 
 describe("Debian's cloud-init", { skip: missing(...NEEDS) }, () => {
   let rack: RunningRack;

@@ -11,6 +11,7 @@ import { dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { zstdCompressSync } from 'node:zlib';
 import { cachedBootTree } from '../../src/lab/boot-tree.ts';
+import { bootTreeNeeds } from '../support/boot-tree-needs.ts';
 import { ended } from '../support/child.ts';
 import { JobRack } from '../support/job-rack.ts';
 import { missing } from '../support/needs.ts';
@@ -25,7 +26,7 @@ const KEY = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIFakeFakeFake owner@example.net
 const BUILD_MS_MAX = 600_000;
 const RUN_MS_MAX = 400_000;
 
-const NEEDS = ['linux', 'apt-get', 'dpkg-deb', 'qemu-system-x86_64', 'mkfs.ext4', 'sfdisk'] as const;
+const NEEDS = [...bootTreeNeeds(), 'linux', 'qemu-system-x86_64', 'mkfs.ext4', 'sfdisk'] as const;
 
 describe('a machine deployed by image', { skip: missing(...NEEDS) }, () => {
   let scratch = '';

@@ -3,15 +3,17 @@
 // @host waits
 
 import assert from 'node:assert/strict';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { z } from 'zod';
 import { askDaemon } from '../../src/cli/control.ts';
 import { labPlace } from '../../src/lab/safe-lab.ts';
+import { endProgram, whileRunning } from '../support/child.ts';
 import { diskImage } from '../support/life-under-fire.ts';
 import { missing } from '../support/needs.ts';
-import { eventually, runRackboot } from '../support/running-rack.ts';
+import { eventually, readableMain, runRackboot } from '../support/running-rack.ts';
 import { makeSwitchedRack, type SwitchedRack } from '../support/switched-rack.ts';
 
 const PLACE = labPlace(72);
@@ -38,8 +40,25 @@ describe('the events of a deployment', { skip: missing('linux') }, () => {
     ({ rack, power, socket } = site);
     await rack.startWhole();
   });
-  after(() => site?.close());
+  let follower: ChildProcess | undefined;
+  after(async () => {
+    if (follower !== undefined) await endProgram(follower, 'SIGKILL');
+    await site?.close();
+  });
 
+  /** `events --machine m1 --follow`, as the documents show it. @returns what it has printed so far */
+  const follow = (): { readonly child: ChildProcess; readonly text: () => string } => {
+    const { node, main } = readableMain();
+    const words = ['events', '--machine', 'm1', '--follow', '--limit', '1', '--config', rack.configFile];
+    const child = spawn(node, [main, ...words], { stdio: ['ignore', 'pipe', 'pipe'] });
+    follower = child;
+    let text = '';
+    for (const stream of [child.stdout, child.stderr])
+      stream.on('data', (bytes: Buffer) => {
+        text += bytes.toString('utf8');
+      });
+    return { child, text: () => text };
+  };
   const run = async (...words: readonly string[]): Promise<string> => {
     const { code, output, complaints } = await runRackboot([...words, '--config', rack.configFile]);
     assert.equal(code, 0, `rackboot ${words.join(' ')}: ${complaints.join('\n')}`);
@@ -77,13 +96,25 @@ describe('the events of a deployment', { skip: missing('linux') }, () => {
     await is('Ready');
 
     const before = Math.max(...(await events('debug')).map((event) => event.id));
+    const following = follow();
+    const hasSaid = (words: string) => (): boolean => following.text().includes(words);
+    await whileRunning(following.child, eventually('it follows', hasSaid('m1')), following.text);
+    const printedBefore = following.text().length;
     await run('machines', 'deploy', 'm1', 'debian/trixie');
     await is('Deployed');
+    await whileRunning(following.child, eventually('it says so', hasSaid("to 'Deployed'")), following.text);
+    assert.equal(await endProgram(following.child, 'SIGINT'), 0, following.text());
+    const followed = following.text().slice(printedBefore).trimEnd().split('\n');
     const all = (await events('debug')).filter((event) => event.id > before);
     const shown = (await events('info')).filter((event) => event.id > before);
     const lines = shown.map(({ type, description }) => `${type}: ${description}`);
     console.log(`${all.length} events, of which INFO shows ${shown.length}:\n${lines.join('\n')}`);
     assert.ok(shown.length <= LINES_MAX, lines.join('\n'));
+    const isLast = (line: string): boolean => line.endsWith("to 'Deployed'");
+    assert.equal(followed.findIndex(isLast), lines.findIndex(isLast), followed.join('\n'));
+    assert.ok(followed.length <= LINES_MAX, followed.join('\n'));
+    for (const line of followed) assert.match(line, /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ {2}[A-Z]+ +m1 +\S/);
+    assert.doesNotMatch(followed.join('\n'), /Posted|Reported|answered 200|DHCP|Loaded/);
     for (const wanted of [
       /^Node changed status: From '.*' to 'Deploying'$/,
       /^Node powered on: /,

@@ -63,7 +63,7 @@ describe('the doctor with hints', { skip: missing('linux', 'root', 'setpriv'), t
       [PLACE.tftpPort, 'UDP', 'tftp.listen'],
       [PLACE.httpPort, 'TCP', 'boot.http.listen'],
     ] as const) {
-      const who = `${ADDRESS}:${port} \\(${protocol}\\), which ${setting} needs, belongs to node \\(process ${process.pid}\\)`;
+      const who = `${ADDRESS}:${port} \\(${protocol}\\), which ${setting} needs, belongs to node \\(process ${process.pid}\\): stop it, or change ${setting}`;
       assert.match(
         told,
         new RegExp(`^BAD {2}port ${port}: ${who}\n {7}fix: sudo (kill ${process.pid}|systemctl .*)$`, 'm'),

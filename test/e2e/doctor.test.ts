@@ -8,6 +8,7 @@ import { after, before, describe, test } from 'node:test';
 import { z } from 'zod';
 import { makeStandInTree } from '../../src/lab/safe-lab.ts';
 import { missing } from '../support/needs.ts';
+import { runRackboot } from '../support/running-rack.ts';
 import { type Ended, eventually, RackNetwork, type Running } from './rack-network.ts';
 
 const MAIN = join(import.meta.dirname, '..', '..', 'src', 'main.ts');
@@ -82,6 +83,23 @@ describe('the doctor on the host of a running rack', { skip }, () => {
     assert.deepEqual(JSON.parse(listed.out), [], 'asking took no address');
   });
 
+  test('finds the same from outside the namespace of the rack, and says where the rack is', async () => {
+    const told = await runRackboot(['doctor', '--config', rack.configFile], { endMsMax: 60_000 });
+    const lines = told.output.join('\n');
+    assert.doesNotMatch(lines, /^BAD/m);
+    const { name } = rack.namespace;
+    assert.match(
+      lines,
+      new RegExp(
+        `^note network: this rack runs in a network namespace of its own \\(${name}\\): every check below was made there`,
+        'm',
+      ),
+    );
+    assert.match(lines, /^ok {3}dhcp lab: BIOS: is offered 10\.77\.4\.1\d\d/m);
+    assert.match(lines, /^ok {3}dns rack\.maas: is 10\.77\.4\.1$/m);
+    assert.equal(told.code, 0);
+  });
+
   test('leaves no trace: its questions are in no trace, no event of the region and no list of machines', async () => {
     const asked = /02:72:61:63:6b/;
     for (const words of [
@@ -134,6 +152,27 @@ describe('the doctor on the host of a running rack', { skip }, () => {
     const told = await rack.run(undefined, 'unshare', '-m', 'sh', '-c', command);
     assert.equal(faults(told).length, 1, told.out);
     assert.match(told.out, /^BAD {2}tftp lpxelinux\.0: 44000 bytes arrived, but they differ from .*lpxelinux/m);
+  });
+
+  test('names a listener of the region at an address that the host does not have; status and check name it, too', async () => {
+    const before = readFileSync(rack.configFile, 'utf8');
+    rack.configure(`${CONFIG.replace(/^dns:.*$/m, '')}region: { listen: ["${RACK}:5240", "203.0.113.9:5240"] }\n`);
+    await rack.told('config.applied');
+    const why = /203\.0\.113\.9:5240 is not an address of this host yet; .*or change region\.listen$/;
+    await eventually('status says it', async () => {
+      const { out, code } = await rack.rackboot('status');
+      return code === 1 && out.split('\n').some((line) => line.startsWith('BAD') && why.test(line));
+    });
+    const told = await rack.rackboot('doctor');
+    assert.match(faults(told).join('\n'), new RegExp(`^BAD  region listener: ${why.source}`));
+    const checked = await rack.rackboot('check');
+    assert.match(
+      checked.out,
+      /^Beware {2}203\.0\.113\.9:5240, which region\.listen names, is no address of this host/m,
+    );
+    assert.doesNotMatch(checked.out, /belongs to/, 'the ports of the running rack are its own');
+    writeFileSync(rack.configFile, before);
+    await rack.told('config.applied');
   });
 
   test('names a configuration that the rack has refused', async () => {

@@ -30,6 +30,10 @@ describe('the commands of the documents', {
         const end = endedWell(command) ? [] : [`${place}: exit status ${command.code}: ${command.printed.join('\n')}`];
         return [...end, ...lines];
       });
-      assert.deepEqual(wrong, [], 'mend the page, or write it anew: node test/documents/shown.ts --write');
+      assert.deepEqual(
+        wrong,
+        [],
+        'mend the page, or write it anew: node bin/with-node.js test/documents/shown.ts --write',
+      );
     });
 });

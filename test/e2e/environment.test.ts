@@ -13,6 +13,7 @@ import { dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { buildEnvironment } from '../../src/images/environment.ts';
 import { cachedBootTree } from '../../src/lab/boot-tree.ts';
+import { bootTreeNeeds } from '../support/boot-tree-needs.ts';
 import { ended } from '../support/child.ts';
 import { missing } from '../support/needs.ts';
 
@@ -133,7 +134,7 @@ const CASES: readonly Case[] = [
   },
 ];
 
-const NEEDS = ['linux', 'apt-get', 'dpkg-deb', 'qemu-system-x86_64'] as const;
+const NEEDS = [...bootTreeNeeds(), 'linux', 'qemu-system-x86_64'] as const;
 
 // In parallel: a minute of one of them is a machine that shows its messages.
 describe('the real environment', { skip: missing(...NEEDS), concurrency: true }, () => {

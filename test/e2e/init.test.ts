@@ -4,13 +4,25 @@
 
 import assert from 'node:assert/strict';
 import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, afterEach, before, describe, test } from 'node:test';
+import { askDaemon } from '../../src/cli/control.ts';
 import { missing } from '../support/needs.ts';
 import { eventually, type Keyboard, RackNetwork } from './rack-network.ts';
 
+const MAIN = join(import.meta.dirname, '..', '..', 'src', 'main.ts');
 const NOBODY = 65534;
-const skip = missing('linux', 'root', 'ip', 'busybox', 'script');
+const skip = missing('linux', 'root', 'ip', 'busybox', 'script', 'unshare', 'mount');
+/** Runs `$0 "$@"` where the programs of power drivers cannot be executed. */
+const WITHOUT_PROGRAMS = `for name in ipmitool virsh; do
+  for place in /usr/local/sbin /usr/local/bin /usr/sbin /usr/bin; do
+    [ ! -e $place/$name ] || mount --bind /dev/null $place/$name
+  done
+done
+exec "$0" "$@"`;
 
+/** These tests start it by its file: no `rackboot` in PATH is this one. */
+const PROGRAM = join(import.meta.dirname, '..', '..', 'bin', 'rackboot.js');
 /** Of pino. */
 const ERROR_LEVEL = 50;
 
@@ -81,8 +93,9 @@ describe('rackboot init', { skip }, () => {
   test('every fault is reported, and nothing is written', async () => {
     const ended = await init('--yes', '--low', '10.77.6.50', '--high', '10.77.6.40', '--router', '10.77.9.1');
     assert.equal(ended.code, 2);
-    assert.match(ended.err, /ip_range_low: 10\.77\.6\.50 is above ip_range_high 10\.77\.6\.40/);
-    assert.match(ended.err, /router_ip: 10\.77\.9\.1 is not inside 10\.77\.6\.0\/24/);
+    assert.match(ended.err, /^rackboot: (?:.*\n)?--low: 10\.77\.6\.50 is above --high 10\.77\.6\.40$/m);
+    assert.match(ended.err, /--router: 10\.77\.9\.1 is not inside 10\.77\.6\.0\/24/);
+    assert.doesNotMatch(ended.err, /_/, 'no key of the file that does not exist yet');
     const unknown = await init('--yes', '--interface', 'eth7');
     assert.equal(unknown.code, 2);
     assert.match(unknown.err, /eth7 is not an interface .*; choose from br0 10\.77\.6\.0\/24/);
@@ -129,13 +142,16 @@ describe('rackboot init', { skip }, () => {
     // A name is typed again; an address that was typed is in the line, and is mended.
     await person.answer(/br1 is not an interface[\s\S]*Nothing is written yet[\s\S]*\[br0\]: $/, 'br0');
     await person.answer(/Router .* \[-\]: /, '10.77.6.1000');
-    await person.answer(/router_ip: [\s\S]*Nothing is written yet[\s\S]*Router .* \[-\]: 10\.77\.6\.1000/, '\b');
+    await person.answer(/router: expected [\s\S]*Nothing is written yet[\s\S]*Router .* \[-\]: 10\.77\.6\.1000/, '\b');
     // The proposals keep off the router.
     await person.answer(/First address for unknown machines .* \[10\.77\.6\.197\]: /, '10.77.6.30');
     await person.answer(/Last address for unknown machines \[10\.77\.6\.99\]: /, '10.77.6.39');
     await person.answer(/First address for deployed machines .*: /, '10.77.6.35');
     await person.answer(/Last address for deployed machines .*: /, '10.77.6.60');
-    await person.answer(/static_ip_range_low: .* share addresses[\s\S]*Router .* \[10\.77\.6\.100\]: /, '');
+    await person.answer(
+      /first address for deployed machines: .* share addresses[\s\S]*Router .* \[10\.77\.6\.100\]: /,
+      '',
+    );
     await person.answer(/First address for unknown .* \[10\.77\.6\.30\]: /, '');
     await person.answer(/Last address for unknown .* \[10\.77\.6\.39\]: /, '');
     await person.answer(/First address for deployed .* \[10\.77\.6\.35\]: /, '10.77.6.40');
@@ -150,11 +166,50 @@ describe('rackboot init', { skip }, () => {
     const ended = await init('--yes');
     const config = `--config ${rack.configFile}`;
     const steps = ['images build', 'createadmin --username admin', 'run', 'doctor'];
-    for (const step of steps) assert.match(ended.out, new RegExp(`^  sudo rackboot ${step} ${config}  +\\S`, 'm'));
+    for (const step of steps)
+      assert.match(ended.out, new RegExp(`^  sudo node ${PROGRAM} ${step} ${config}  +\\S`, 'm'));
     assert.match(ended.out, /http:\/\/10\.77\.6\.1:5240\/MAAS\//);
     const again = rack.type('init', '--state-dir', rack.stateDir);
     assert.equal(await again.ended(), 1);
     assert.match(again.text(), /^rackboot: \S+ exists; edit it, or replace it with --force\r\n$/, 'nothing was asked');
+  });
+
+  test('on a host without the programs of power drivers it names their packages, and so does the command that sets a driver', async () => {
+    const bare = (...words: readonly string[]) =>
+      rack.run(
+        undefined,
+        'unshare',
+        '-m',
+        'sh',
+        '-ec',
+        WITHOUT_PROGRAMS,
+        process.execPath,
+        MAIN,
+        ...words,
+        '--config',
+        rack.configFile,
+      );
+    const ended = await bare('init', '--state-dir', rack.stateDir, '--yes');
+    assert.equal(ended.code, 0, ended.err);
+    assert.match(
+      ended.out,
+      /^To switch machines with a BMC, driver ipmi needs ipmitool: sudo apt-get install ipmitool$/m,
+    );
+    assert.match(ended.out, /^To switch virtual .*, driver virsh needs virsh.*: sudo apt-get install libvirt-clients/m);
+    await rack.start();
+    const machine = new URLSearchParams({ hostname: 'm1', mac_addresses: '52:54:00:77:08:02', architecture: 'amd64' });
+    await askDaemon(rack.stateDir, '/MAAS/api/2.0/machines/', 'POST', machine.toString());
+    const own = ['power_address=192.0.2.1', 'power_user=u', 'power_pass=p'];
+    const set = await bare('power', 'set', 'm1', 'ipmi', ...own);
+    assert.equal(set.code, 0, set.err);
+    assert.match(set.err, /^To switch .* ipmi needs ipmitool: sudo apt-get install ipmitool$/m);
+    const webhook = [
+      'power_on_uri=http://192.0.2.1/on',
+      'power_off_uri=http://192.0.2.1/off',
+      'power_query_uri=http://192.0.2.1/',
+    ];
+    const other = await bare('power', 'set', 'm1', 'webhook', ...webhook);
+    assert.deepEqual([other.code, other.err], [0, '']);
   });
 
   test('its next steps keep sudo if the state directory already belongs to the user of the service', async () => {
@@ -163,8 +218,8 @@ describe('rackboot init', { skip }, () => {
     chownSync(rack.stateDir, NOBODY, NOBODY);
     const { code, out, err } = await init('--yes');
     assert.equal(code, 0, err);
-    assert.match(out, /^ {2}sudo rackboot images build /m);
-    assert.doesNotMatch(out, /^ {2}(?:rackboot|systemctl) /m);
+    assert.match(out, new RegExp(`^ {2}sudo node ${PROGRAM} images build `, 'm'));
+    assert.doesNotMatch(out, /^ {2}(?:rackboot|node|systemctl) /m);
   });
 
   test('a refusal of the store at the end does not lose the answers', async () => {
@@ -185,7 +240,7 @@ describe('rackboot init', { skip }, () => {
       await person.answer(question, '');
     await person.answer(/Upstream .*: /, '192.0.2.53 192.0.2.54');
     assert.equal(await person.ended(), 2, person.text());
-    const [, command = ''] = /The same answers once more: rackboot (init .*)\r\n/.exec(person.text()) ?? [];
+    const [, command = ''] = /The same answers once more: node \S+ (init .*)\r\n/.exec(person.text()) ?? [];
     assert.match(command, /--interface lan .*--upstream '192\.0\.2\.53 192\.0\.2\.54'/, person.text());
     const words = command.match(/'[^']*'|\S+/g)?.map((word) => word.replaceAll("'", '')) ?? [];
     const own = words.filter((word, at) => word !== '--config' && words[at - 1] !== '--config');

@@ -13,6 +13,7 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { cachePlace } from '../../bin/cache-place.js';
 import { cachedBootTree } from '../../src/lab/boot-tree.ts';
+import { bootTreeNeeds } from '../support/boot-tree-needs.ts';
 import { endProgram, hasEnded, whileRunning } from '../support/child.ts';
 import { missing, type Need } from '../support/needs.ts';
 import { enterOwnNetwork } from '../support/own-network.ts';
@@ -21,6 +22,7 @@ import { eventually } from '../support/running-rack.ts';
 const NEEDS: readonly Need[] = [
   ...(['linux', 'root', 'ip', 'qemu-system-x86_64', '/usr/lib/ipxe/qemu/pxe-virtio.rom'] as const),
   ...(['apt-get', 'dpkg-deb', 'mount', 'unshare'] as const),
+  ...bootTreeNeeds(),
 ];
 const BUILD_MS_MAX = 900_000;
 const BOOT_MS_MAX = 600_000;

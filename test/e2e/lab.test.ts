@@ -12,6 +12,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import { z } from 'zod';
+import { askDaemon } from '../../src/cli/control.ts';
+import { sleep } from '../../src/clock.ts';
 import { AS_NOBODY, readableCheckout } from '../support/another-user.ts';
 import { ended, endProgram, whileRunning } from '../support/child.ts';
 import { missing } from '../support/needs.ts';
@@ -20,11 +22,14 @@ import { eventually } from '../support/running-rack.ts';
 
 const MS_MAX = 240_000;
 const STATE_MS_MAX = 90_000;
+/** How often the progress is looked at. */
+const PROGRESS_MS = 50;
 const DNS_PORT = 6053;
 const RACK = '127.77.0.1';
 /** Another user than root, where this is root. */
 const AS = process.getuid?.() === 0 ? AS_NOBODY : [];
 
+const workShape = z.array(z.looseObject({ work_percent: z.number().nullable() }));
 const machinesShape = z.array(
   z.looseObject({ hostname: z.string(), status_name: z.string(), power_state: z.string(), power_type: z.string() }),
 );
@@ -80,6 +85,27 @@ function commandOf(pid: string): string {
   } catch {
     return '';
   }
+}
+
+/** The shares of its work that the first machine has done, as the page's bar shows them, until `end`. */
+function watchProgress(stateDir: string): { readonly seen: Promise<readonly number[]>; end(): void } {
+  let isOver = false;
+  const seen = (async () => {
+    const shares: number[] = [];
+    while (!isOver) {
+      const [machine] = workShape.parse(await askDaemon(stateDir, '/MAAS/api/2.0/machines/'));
+      const share = machine?.work_percent ?? undefined;
+      if (share !== undefined && share !== shares.at(-1)) shares.push(share);
+      await sleep(PROGRESS_MS);
+    }
+    return shares;
+  })();
+  return {
+    seen,
+    end: () => {
+      isOver = true;
+    },
+  };
 }
 
 /** A line that tells of one. */
@@ -149,9 +175,20 @@ describe('the guided lab', { skip: missing('linux', 'setpriv') }, () => {
 
     await run(accept);
     await is('Ready');
-    await run(deploy);
-    await lab.says(/writing/);
-    await is('Deployed');
+    const progress = watchProgress(join(await directoryOf(lab), 'lab'));
+    try {
+      await run(deploy);
+      await lab.says(/writing/);
+      await is('Deployed');
+    } finally {
+      progress.end();
+    }
+    const shares = await progress.seen;
+    assert.ok(shares.length > 2, `a bar that moves: ${shares.join(' ')}`);
+    assert.deepEqual(
+      shares,
+      shares.toSorted((a, b) => a - b),
+    );
     await lab.says(/ran 2 lines of user data \(simulated\), the last: echo/);
     const { value } = await askName(RACK, DNS_PORT, `${name}.maas`);
     assert.match(value.address ?? 'no address', /^127\.77\.1\./);

@@ -141,8 +141,8 @@ describe('rackboot leases', { skip: missing('linux'), timeout: 120_000 }, () => 
     assert.deepEqual(
       unread.map(({ code, complaints }) => [code, ...complaints]),
       [
-        [1, 'rackboot: there is no file /nosuch'],
-        [1, `rackboot: ${rack.directory} is a directory: name a file in it`],
+        [1, 'rackboot: there is no file /nosuch; `ls /` lists the files there'],
+        [2, `rackboot: ${rack.directory} is a directory: name a file in it`],
       ],
     );
   });

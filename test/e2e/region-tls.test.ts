@@ -8,7 +8,7 @@ import { Agent, request } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { TLSSocket } from 'node:tls';
+import { connect, TLSSocket } from 'node:tls';
 import { promisify } from 'node:util';
 import { systemClock } from '../../src/clock.ts';
 import { RackError } from '../../src/errors.ts';
@@ -41,6 +41,17 @@ function ask(agent: Agent, port: number, path: string): Promise<Asked> {
     });
     asking.on('error', reject);
     asking.end();
+  });
+}
+
+/** How a client ends that asks for a second handshake over its connection, as TLS 1.2 allows. */
+function renegotiate(port: number, ca: Buffer): Promise<string> {
+  return new Promise((resolve) => {
+    const socket = connect({ host: '127.0.0.1', port, ca, maxVersion: 'TLSv1.2' }, () => {
+      socket.renegotiate({}, (error) => resolve(error === null ? 'renegotiated' : String(error)));
+    });
+    socket.on('error', (error) => resolve(String(error)));
+    socket.on('close', () => resolve('closed'));
   });
 }
 
@@ -85,12 +96,14 @@ test('API, page and link are served over TLS, and a renewed certificate is loade
     const header = `Authorization: ${rackAuthorization()}`;
     assert.equal(JSON.parse(await curl('-H', header, `${base}/uplink/1/racks/${RACK_UUID}/state`)).version, 0);
 
+    assert.match(await renegotiate(port, ca), /no renegotiation/i);
     assert.equal((await ask(kept, port, '/MAAS/api/version/')).subject, '"first"');
     install(second);
     await live.api.configure({ ...live.config, tls });
     assert.equal((await ask(kept, port, '/MAAS/api/version/')).subject, '"first"');
     const renewed = await ask(fresh, port, '/MAAS/api/version/');
     assert.deepEqual([renewed.status, renewed.subject], [200, '"second"']);
+    assert.match(await renegotiate(port, ca), /no renegotiation/i);
 
     // A pair that is none changes nothing.
     copyFileSync(first.key, files.key);

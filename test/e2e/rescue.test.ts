@@ -23,6 +23,7 @@ import { formatMac, mac } from '../../src/net/address.ts';
 import type { Machine } from '../../src/region/records/machine.ts';
 import { type LiveRegion, startRegion } from '../region/live.ts';
 import { report } from '../region/place.ts';
+import { bootTreeNeeds } from '../support/boot-tree-needs.ts';
 import { ended } from '../support/child.ts';
 import { eventuallyWithin } from '../support/eventually.ts';
 import { missing } from '../support/needs.ts';
@@ -102,7 +103,7 @@ interface Said {
   readonly problem: string;
 }
 
-const NEEDS = ['linux', 'apt-get', 'dpkg-deb', 'qemu-system-x86_64', 'mkfs.ext4', 'ssh'] as const;
+const NEEDS = [...bootTreeNeeds(), 'linux', 'qemu-system-x86_64', 'mkfs.ext4', 'ssh'] as const;
 
 describe('a login to a machine that runs the environment', { skip: missing(...NEEDS), concurrency: 2 }, () => {
   let scratch = '';

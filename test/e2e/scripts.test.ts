@@ -14,6 +14,7 @@ import { DaemonProcess, type LogLine } from '../../src/lab/daemon-process.ts';
 import { LabNamespace } from '../../src/lab/namespace.ts';
 import { VirtualMachine } from '../../src/lab/virtual-machine.ts';
 import { openRegionStore } from '../../src/store/region-sqlite.ts';
+import { bootTreeNeeds } from '../support/boot-tree-needs.ts';
 import { configText, theMachine } from '../support/first-boot.ts';
 import { missing } from '../support/needs.ts';
 import { eventually, runRackboot } from '../support/running-rack.ts';
@@ -35,7 +36,7 @@ const SCRIPTS: Readonly<Record<string, string>> = {
 };
 
 describe('a machine that is commissioned and tested', {
-  skip: missing('linux', 'root', 'ip', 'curl', 'qemu-system-x86_64', 'apt-get', 'dpkg-deb'),
+  skip: missing('linux', 'root', 'ip', 'curl', 'qemu-system-x86_64', ...bootTreeNeeds()),
 }, () => {
   let directory = '';
   let stateDir = '';

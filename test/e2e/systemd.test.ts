@@ -19,7 +19,14 @@ state_dir: /var/lib/rackboot
 cluster_interfaces:
   - { name: lab, interface: eth1, ip: 10.76.6.1, network: ${NETWORK}, ip_range_low: 10.76.6.100, ip_range_high: 10.76.6.120 }
 `;
-const skip = missing('linux', 'root', 'ip', 'unshare', 'nsenter', 'mount', 'udhcpc') || lacksSystemd();
+/** Runs as root until it serves, and makes the key of power, too. */
+const FIRST_RUN = `rackboot run --config /etc/rackboot/rackboot.yaml >/tmp/first.log 2>&1 & daemon=$!
+until grep -q '"region.up"' /tmp/first.log; do kill -0 $daemon || { cat /tmp/first.log; exit 1; }; sleep 0.2; done
+rackboot power key
+kill $daemon
+wait $daemon
+[ "$(stat -c %U /var/lib/rackboot/leases.db)" = root ]`;
+const skip = missing('linux', 'root', 'ip', 'unshare', 'nsenter', 'mount', 'udhcpc', 'ssh') || lacksSystemd();
 
 describe('the service under systemd', { skip, timeout: 240_000 }, () => {
   let systemd: OwnSystemd;
@@ -43,9 +50,12 @@ describe('the service under systemd', { skip, timeout: 240_000 }, () => {
       ['rackboot.tmpfiles.conf', '/usr/lib/tmpfiles.d/rackboot.conf'],
     ] as const)
       run('install', '-m', '644', join('/usr/lib/rackboot/systemd', name), path);
+    run('mkdir', '-p', '/etc/rackboot');
+    systemd.write('/etc/rackboot/rackboot.yaml', CONFIG);
+    // `sudo rackboot run` comes first, before there is a user of the service: what it leaves is root's.
+    run('sh', '-ec', FIRST_RUN);
     run('systemd-sysusers');
     run('systemd-tmpfiles', '--create', '/usr/lib/tmpfiles.d/rackboot.conf');
-    systemd.write('/etc/rackboot/rackboot.yaml', CONFIG);
     run('ip', 'link', 'add', 'eth1', 'type', 'veth', 'peer', 'name', 'cable');
     run('ip', 'netns', 'add', 'machine');
     run('ip', 'link', 'set', 'cable', 'netns', 'machine');
@@ -67,6 +77,12 @@ describe('the service under systemd', { skip, timeout: 240_000 }, () => {
       run('stat', '-c', '%U %a', '/var/lib/rackboot', '/var/lib/rackboot/boot'),
       'rackboot 750\nrackboot 755\n',
     );
+  });
+
+  test('takes over what `sudo rackboot run` left before', () => {
+    for (const name of ['leases.db', 'region.db', 'ssh/id_ed25519'])
+      assert.match(run('stat', '-c', '%U %n', `/var/lib/rackboot/${name}`), /^rackboot /);
+    assert.equal(run('find', '/var/lib/rackboot', '!', '-user', 'rackboot'), '');
   });
 
   test('is ready when `enable --now` returns, and reports what it serves', async () => {

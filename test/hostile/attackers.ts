@@ -28,10 +28,12 @@ import {
 import { authorization } from './oauth.ts';
 import { speakForOtherWire } from './other-wire.ts';
 import { stealBoot } from './stolen-boot.ts';
+import { helloBytes, holdShaken, renegotiateOn } from './tls-words.ts';
 
 const BOOT_PORT = 5248;
 const API_PORT = 5240;
 const METRICS_PORT = 5249;
+const TLS_PORT = 5443;
 /** Requests that are written at once: more than a chunk that is read. */
 const PIPELINED = 2000;
 const TICK_MS = 5;
@@ -46,6 +48,8 @@ const AGAIN_MS = 10;
 /** One report is enough; the bystanders ask only after several. */
 const SMALL_PATH_MS = 50;
 const SMALL_PATH_OCTETS = 552;
+/** How long between two octets of a handshake that takes longer than the region waits for it. */
+const SLOW_HELLO_MS = 500;
 const SERVER_PORTS: readonly number[] = [53, 67, 69];
 /** Of the wire: the address of all hosts needs a route that these hosts do not have. */
 const BROADCAST = '10.77.11.255';
@@ -436,6 +440,32 @@ const ATTACKS: Readonly<Record<string, () => Promise<void>>> = {
     };
     return holdConnections(API_PORT, ofTheRack.length, greet, ofTheRack);
   },
+  'tls-silent': () => holdConnections(TLS_PORT, 2400, () => undefined),
+  'tls-slow-hello': async () => {
+    const hello = await helloBytes();
+    // All but its last octets: it never ends.
+    const drop = (socket: Socket, at: number): void => {
+      if (socket.destroyed || isOver() || at >= hello.length - 8) return;
+      socket.write(hello.subarray(at, at + 1));
+      systemClock.schedule(SLOW_HELLO_MS, () => drop(socket, at + 1));
+    };
+    await holdConnections(TLS_PORT, 2400, (socket) => drop(socket, 0));
+  },
+  'tls-noise': async () => {
+    const hello = await helloBytes();
+    let turn = 0;
+    const make: readonly ((socket: Socket) => void)[] = [
+      // A record of 16 KiB that does not end, a hello whose answer is not wanted, and ever new handshakes.
+      (socket) => void socket.write(Buffer.concat([Buffer.from('1603034000', 'hex'), systemClock.randomBytes(8192)])),
+      (socket) => void socket.write(hello),
+      (socket) => renegotiateOn(socket, isOver),
+    ];
+    await holdConnections(TLS_PORT, 2400, (socket) => {
+      turn += 1;
+      make[turn % make.length]?.(socket);
+    });
+  },
+  'tls-held': () => holdConnections(TLS_PORT, 1400, (socket) => holdShaken(socket)),
   'api-slow-posts': () =>
     holdConnections(API_PORT, 2400, (socket) =>
       socket.write(headers('/MAAS/api/1.0/nodes/', [FORM, 'Content-Length: 2000'])),

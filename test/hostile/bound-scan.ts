@@ -71,6 +71,13 @@ export function findConstant(at: string): FoundBound | undefined {
   return boundsIn(file, sourceOf(file)).find((bound) => bound.at === at);
 }
 
+/** The value of a constant, found by `file NAME`. @throws Error if it is gone */
+export function constantValue(at: string): unknown {
+  const found = findConstant(at);
+  if (found === undefined) throw new Error(`${at} is gone from src`);
+  return evaluate(found.expression, at.split(' ')[0] ?? '');
+}
+
 /** The value of a bound for people: with its unit, and a rate as so many a second. */
 export function valueText({ at, name, expression }: FoundBound): string {
   return format(name, evaluate(expression, at.split(' ')[0] ?? ''));

@@ -64,7 +64,7 @@ export const PLAIN: readonly PlainList[] = [
     names: {
       'dhcp/wire/option-table.ts': 'U16_MAX U8_MAX',
       'dhcp/wire/option-value.ts': 'POINTER_MAX',
-      'dns/message.ts': 'HEADER_OCTETS TTL_MAX',
+      'dns/message.ts': 'HEADER_OCTETS OPT_OCTETS TTL_MAX',
       'net/packet-socket.ts': 'FILTERED_INTERFACES_MAX PACKET_TYPE_MAX',
       'net/router-discovery.ts':
         'ADVERTISED_HOP_LIMIT ADVERTISEMENT_BYTES HOP_LIMIT IPV6_HEADER_BYTES SOLICITATION_BYTES',
@@ -94,7 +94,8 @@ export const PLAIN: readonly PlainList[] = [
       'dhcp/wire/option-layout.ts': 'PIECE_BYTES_MAX',
       'dhcp/wire/option-value.ts': 'ENTRIES_MAX OPTION_VALUE_BYTES_MAX SUBOPTION_BYTES_MAX',
       'dns/large-replies.ts': 'LARGE_REPLY_OCTETS',
-      'dns/message.ts': 'PLAIN_UDP_OCTETS_MAX TCP_OCTETS_MAX UDP_OCTETS_MAX',
+      'dns/message.ts': 'TCP_OCTETS_MAX UDP_OCTETS_MAX',
+      'dns/reply.ts': 'PLAIN_UDP_OCTETS_MAX',
       'dns/name.ts': 'LABEL_OCTETS_MAX NAME_OCTETS_MAX',
       'dns/stream.ts': 'QUERY_OCTETS_MAX',
       'files/certificate.ts': 'FILE_BYTES_MAX',
@@ -128,7 +129,7 @@ export const PLAIN: readonly PlainList[] = [
       'region/api/result-operations.ts': 'NAMES_MAX',
       'region/api/script-operations.ts': 'NAMES_MAX',
       'region/http/server.ts': 'BODY_BYTES_MAX HEADER_BYTES_MAX',
-      'region/accounts/authorization.ts': 'AUTHORIZATION_MAX PARAMETERS_MAX',
+      'region/accounts/authorization-header.ts': 'AUTHORIZATION_MAX PARAMETERS_MAX',
       'region/records/bounded-facts.ts': 'DISKS_KEPT_MAX FACTS_BYTES_MAX',
       'region/records/hardware-facts.ts':
         'CPUS_MAX DISKS_MAX DISK_BYTES_MAX FACT_TEXT_RECEIVED_MAX MEMORY_MIB_MAX NICS_MAX PROBLEMS_MAX',
@@ -146,7 +147,7 @@ export const PLAIN: readonly PlainList[] = [
       'region/records/smbios.ts': 'MEMORY_BANKS_MAX MIB_MAX PROCESSORS_MAX SMBIOS_BYTES_MAX STRUCTURES_MAX',
       'store/lease-mark.ts': 'FILE_BYTES_MAX',
       'store/lease-record.ts': 'RECORD_BYTES_MAX',
-      'store/event-params.ts': 'LIST_MAX SHORT_MAX TEXTS_MAX',
+      'store/stored-event.ts': 'LIST_MAX SHORT_MAX TEXTS_MAX',
       'store/region-events.ts': 'KIND_MAX',
       'store/reported-ends.ts': 'FILE_BYTES_MAX',
       'tftp/packet.ts': 'ERROR_TEXT_BYTES_MAX OPTIONS_MAX REQUEST_BYTES_MAX',

@@ -29,6 +29,16 @@ export const NO_SHARES = of('fair-shares.ts', [
   "return this.#ofLargest(address, network) ?? this.#idleFor(address, own) ?? 'all';",
   "return 'all';",
 ]);
+/** Connections that ask nothing keep their places, too. */
+export const SILENT_STAY = [
+  ...NO_SHARES,
+  ...of('net/connection-shares.ts', ["if (admission.kind === 'refused' && this.#endSilent()) {", 'if (false) {']),
+];
+/** And so do those that do not come to the end of shaking hands. */
+export const ENDLESS_HANDSHAKES = [
+  ...SILENT_STAY,
+  ...of('region/http/server.ts', ['handshakeTimeout: HEADERS_MS_MAX', 'handshakeTimeout: 600_000']),
+];
 /** A newcomer takes no place, not even its own. */
 const NO_OWN_SHARE = of('fair-shares.ts', ["return idle ?? 'address';", "return 'address';"]);
 /** Every event of a host is a line of the log. */
@@ -211,15 +221,15 @@ export const REPORTS_FROM_ANYWHERE = of('region/api/caller.ts', [
 /** Answers to probes come by the socket that a flood of ARP fills, at the rate of sightings. */
 export const ANSWERS_AMONG_ALL_ARP = of(
   'net/wire-ear.ts',
-  ["this.#drain('answers', this.#answers, (frame) => this.#onAnswer(frame), now);\n", ''],
+  ['this.#drainArp(this.#answers, (frame) => this.#onAnswer(frame), now);\n', ''],
   [
     'if (this.#filter.allows(interfaceIndex, sender, senderMac, true, now)) {\n',
     'if (this.#filter.allows(interfaceIndex, sender, senderMac, true, now)) {\n      this.#onAnswer({ bytes, interfaceIndex, from: senderMac });\n',
   ],
 );
 /** The kernel keeps router messages as they come, of whomever they are. */
-export const NO_SIEVE = of('net/wire-ear.ts', [
-  "if (name === 'routers') this.#sieve ??= { until: later(now, SIEVE_MS), frames: 0, renewAt: now };",
+export const NO_SIEVE = of('net/router-ear.ts', [
+  "if (drained === 'flooded') this.#sieve ??= { until: later(now, SIEVE_MS), frames: 0, renewAt: now };",
   '',
 ]);
 

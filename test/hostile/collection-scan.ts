@@ -93,6 +93,7 @@ const TAKERS: ReadonlyMap<string, readonly number[]> = new Map([
   ['TurnQueue', [0]],
   ['Turns', [1]],
   ['Buckets', [0, 1]],
+  ['AddressRates', [0, 1, 2, 3]],
   ['Telling', [1]],
   ['SliceCache', [0]],
   ['BootTree', [1]],

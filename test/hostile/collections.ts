@@ -207,6 +207,7 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
   'net/packet-socket.ts': { '#filter': 'net/router-filter.ts SIEVED_MAX', '#onlyFrom': 'FILTERED_INTERFACES_MAX' },
   'net/pipelining.ts': { watches: 'weak' },
   'net/router-answers.ts': { '#routerAt': 'configured', '#wanted': 'configured' },
+  'net/router-ear.ts': { '#routersToldAt': 'configured', '#interfaces': 'configured' },
   'net/send-room.ts': { '#asked': 'ASKED_MAX' },
   'net/udp-dgram-socket.ts': { 'PortableParts.notes': 'as net/udp-dgram.ts #notes' },
   'net/udp-dgram.ts': { '#sockets': 'owner', '#notes': 'named' },
@@ -215,7 +216,6 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
   'net/unheard-hosts.ts': { '#waits': 'UNHEARD_MAX' },
   'net/wire-ear.ts': {
     '#ownMacs': 'as #host',
-    '#routersToldAt': 'configured',
     '#names': 'configured',
     '#host': 'net/interface-table.ts INTERFACES_MAX',
     '#interfaces': 'configured',
@@ -282,7 +282,7 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
     '#waiting':
       'region/api/lists.ts LISTS_MAX and region/racks/rack-admission.ts RACKS_MAX, each region/api/lists.ts LISTS_MAX',
   },
-  'region/page/html.ts': { templates: 'weak', 'html.text': 'call' },
+  'region/html.ts': { templates: 'weak', 'html.text': 'call' },
   'region/page/sessions.ts': { '#kept': 'SESSIONS_MAX' },
   'region/preseed/engine.ts': {
     'Rendering.included': 'call',
@@ -359,13 +359,17 @@ const GIVEN = 'a parameter of the class or function that hands it on';
 
 /** Bounds that are given by another name than that of a constant, by file and expression: where they come from. */
 export const PASSED_ON: Readonly<Record<string, string>> = {
+  'address-rates.ts addressesMax': GIVEN,
+  'address-rates.ts countMax': GIVEN,
+  'address-rates.ts networksMax': GIVEN,
+  'address-rates.ts ofAddress': GIVEN,
+  'address-rates.ts ofNetwork': GIVEN,
+  'address-rates.ts rate': GIVEN,
+  'address-rates.ts this.#rate': GIVEN,
   'dhcp/limits/new-clients.ts rate': '`new_clients_per_second`, or NEW_CLIENTS_PER_SECOND',
   'fair-sampler.ts ofKey': GIVEN,
   'dhcp/limits/telling.ts ofStrangers': GIVEN,
   'fair-sampler.ts together': GIVEN,
-  'dns/large-answers.ts countMax': GIVEN,
-  'dns/large-answers.ts rate': GIVEN,
-  'dns/large-answers.ts this.#rate': GIVEN,
   'files/file-tree.ts cacheBytesMax': 'SLICE_CACHE_BYTES_MAX: a test alone gives another',
   'net/body-places.ts max': GIVEN,
   'net/connection-shares.ts options.max': GIVEN,

@@ -1,4 +1,4 @@
-// `node test/hostile/loosen.ts [words of a bound …]` checks that each bound's test really tests it. In a copy of the tree, one bound after the other
+// `node bin/with-node.js test/hostile/loosen.ts [words of a bound …]` checks that each bound's test really tests it. In a copy of the tree, one bound after the other
 // is raised a thousandfold wherever the product uses it; the test that its row names must then fail. Tests still import the real value of the bound,
 // so a test that fills the bound to its end finds room beyond it.
 

@@ -52,7 +52,7 @@ export class Readings {
       .filter(({ name, value }) => name.startsWith(prefix) && value !== 0)
       .map(({ name, labels, value }) => `${name}${JSON.stringify(labels)} ${value}`);
     const buffers = [53, 67, 69].map((port) => `send buffer of ${port}: ${this.sendBufferShare(port).toFixed(2)}`);
-    const connections = [53, 5240, 5248].map((port) => `connections of ${port}: ${this.connections(port)}`);
+    const connections = [53, 5240, 5248, 5443].map((port) => `connections of ${port}: ${this.connections(port)}`);
     return [...samples, ...buffers, ...connections].join('\n');
   }
 }

@@ -9,12 +9,17 @@ import {
   ANY_REPORT_AMENDS,
   ANY_SESSION_ENDS,
   BOOTS_ANYWHERE,
+  ENDLESS_HANDSHAKES,
   NO_PASSWORD_LIMITS,
   NO_SHARES,
+  SILENT_STAY,
   SLOW_BODIES_STAY,
   STRANGERS_ARE_TOLD,
 } from './changes.ts';
 import { HOLDER_MAC, HOLDER_NAME, KNOWN_MAC, NEW_MACHINES_MAX, REPORTED_MAC, WORKER_MAC } from './site.ts';
+
+/** The listeners for HTTP and for TLS share their places. */
+const OVER_TLS = { ...AT_THE_REGION, 'the API answers over TLS': 10, 'an administrator signs in': 15 };
 
 export const REGION_CASES: readonly HostileCase[] = [
   // Before the flood of reports, which takes the places of New machines.
@@ -62,6 +67,46 @@ export const REGION_CASES: readonly HostileCase[] = [
     short: false,
     withoutIt: NO_SHARES,
     others: { ...AT_THE_REGION, 'an administrator signs in': 10 },
+  },
+  {
+    door: 'region',
+    attacker: 'holds 2400 connections to the port for TLS and shakes no hands',
+    attack: 'tls-silent',
+    from: 'attacker',
+    bites: connected(1500, 5443),
+    short: false,
+    withoutIt: NO_SHARES,
+    others: OVER_TLS,
+  },
+  {
+    door: 'region',
+    attacker: 'shakes hands an octet at a time over 2400 connections',
+    attack: 'tls-slow-hello',
+    from: 'attacker',
+    bites: connected(1500, 5443),
+    withoutIt: NO_SHARES,
+    others: OVER_TLS,
+  },
+  {
+    door: 'region',
+    attacker:
+      'sends records of noise that do not end, hellos without a second word, and ever new handshakes over 2400 connections',
+    attack: 'tls-noise',
+    from: 'attacker',
+    bites: connected(900, 5443),
+    short: false,
+    withoutIt: ENDLESS_HANDSHAKES,
+    others: OVER_TLS,
+  },
+  {
+    door: 'region',
+    attacker: 'has shaken hands over 1400 connections, and says nothing more',
+    attack: 'tls-held',
+    from: 'attacker',
+    bites: connected(1024, 5443),
+    short: false,
+    withoutIt: SILENT_STAY,
+    others: OVER_TLS,
   },
   {
     door: 'region',

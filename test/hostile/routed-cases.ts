@@ -44,6 +44,7 @@ const ROUTED: Readonly<Record<string, Routed>> = {
   'amend-others': BY_THE_REGION,
   'api-connections': {},
   'api-slow-posts': {},
+  'tls-slow-hello': {},
   'api-pipelining': {},
   'api-followers': {},
   'api-passwords': {},

@@ -30,6 +30,7 @@ import {
   rackInterface,
   registrationFields,
 } from '../region/racks/rack-place.ts';
+import { makeAuthority } from '../support/authority.ts';
 import { SHORTEST_NAME } from './bystanders.ts';
 import { authorization } from './oauth.ts';
 import { Readings } from './readings.ts';
@@ -98,7 +99,9 @@ dns:
   records: [{ name: rack.maas, type: A, data: ${RACK} }]
 dhcp: { classes: [{ name: guests, when: { hostname: "*-guest" }, deny: true }] }
 metrics: { listen: ["127.0.0.1:5249", "${RACK}:5249"] }
-region: { listen: ["127.0.0.1:5240", "${RACK}:5240"], new_machines_max: ${NEW_MACHINES_MAX} }
+region:
+  listen: ["127.0.0.1:5240", "${RACK}:5240"]
+  new_machines_max: ${NEW_MACHINES_MAX}
 `;
 
 /** Where an attacker sits. */
@@ -130,6 +133,8 @@ export class HostileSite {
   #newcomers = 0;
   #signedIn = 0;
   apiKey = '';
+  /** The certificate of whoever signed the region's. */
+  caFile = '';
   /** Of an account that attacks. */
   attackersKey = '';
   /** Of an attacker, which has no rights but its own. */
@@ -355,7 +360,10 @@ export class HostileSite {
     writeFileSync(join(rack.tree, 'shimx64.efi'), randomBytes(950_000));
     writeFileSync(join(rack.tree, SHORTEST_NAME), Buffer.alloc(2000, 0x5a));
     writeFileSync(join(rack.tree, 'large'), Buffer.alloc(LARGE_BYTES, 0x5a));
-    rack.configure(CONFIG);
+    const authority = makeAuthority(rack.directory, systemClock.wallTimeMs());
+    const { cert, key } = authority.issue('rack');
+    this.caFile = authority.caFile;
+    rack.configure(`${CONFIG}  tls: { cert: ${cert}, key: ${key}, listen: ["${RACK}:5443"] }\n`);
     await rack.start();
     await this.#lease();
     const password = join(rack.directory, 'password');

@@ -183,6 +183,13 @@ export const WANTS = {
       ...['curl', '-sSf', '-o', '/dev/null', '-H', `Authorization: ${authorization(site.apiKey)}`],
       `http://${RACK}:5240/MAAS/api/2.0/machines/`,
     ),
+  // Verified, over a new connection.
+  'the API answers over TLS': (site) =>
+    site.run(
+      'machine',
+      ...['curl', '-sSf', '-o', '/dev/null', '--cacert', site.caFile, '--connect-to', `localhost:5443:${RACK}:5443`],
+      ...['--retry', '2', 'https://localhost:5443/MAAS/api/version/'],
+    ),
   'an administrator follows the events': async (site) => {
     const url = `http://${RACK}:5240/MAAS/api/2.0/events/?op=follow&after=0`;
     const words = ['-w', '%{http_code}', '-H', `Authorization: ${authorization(site.apiKey)}`, url];

@@ -1,4 +1,4 @@
-// `node test/hostile/without.ts [words of an attack …]` checks that each case really tests its protection. In a copy of the tree, the protection is
+// `node bin/with-node.js test/hostile/without.ts [words of an attack …]` checks that each case really tests its protection. In a copy of the tree, the protection is
 // taken out (`changes.ts`) and the case is run: a bystander must then not get what it wants.
 
 import { errorText } from '../../src/errors.ts';

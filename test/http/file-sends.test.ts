@@ -2,16 +2,18 @@
 
 import assert from 'node:assert/strict';
 import { EventEmitter, once } from 'node:events';
-import { createServer, ServerResponse } from 'node:http';
-import { createConnection } from 'node:net';
+import { createServer, type Server, ServerResponse } from 'node:http';
+import { createConnection, type Socket } from 'node:net';
 import { test } from 'node:test';
-import { systemClock } from '../../src/clock.ts';
+import { type Clock, systemClock } from '../../src/clock.ts';
 import { Counters } from '../../src/counters.ts';
 import type { RackEvent } from '../../src/event.ts';
 import { BootRequests } from '../../src/http/boot-requests.ts';
 import { HTTP_COUNTERS } from '../../src/http/events.ts';
 import { FileSends, STALL_LOOK_MS, STALLED_MS, type Stall } from '../../src/http/file-sends.ts';
 import { RegionProxy } from '../../src/http/proxy.ts';
+import { eventFields } from '../../src/observe/event-text.ts';
+import { eventuallyWithin } from '../support/eventually.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 import { LOOPBACK, MACHINE, MemoryTree } from './rig.ts';
 
@@ -20,6 +22,26 @@ function answerOn(socket: { bytesWritten: number; writableLength: number }): Ser
   const request = Object.assign(new EventEmitter(), { socket, method: 'GET' });
   // Only the fields that are read.
   return Reflect.construct(ServerResponse, [request]);
+}
+
+/** The boot listener's requests: every path is the file `huge`. */
+const requestsOf = (tree: MemoryTree, clock: Clock, events: RackEvent[]): BootRequests =>
+  new BootRequests({
+    ...{ files: tree, clock, counters: new Counters(HTTP_COUNTERS), rackSecret: 'x', region: () => undefined },
+    resolve: () => ({ kind: 'file', path: 'huge', mac: MACHINE }),
+    publish: (event) => void events.push(event),
+    proxy: new RegionProxy(() => assert.fail(), clock),
+  });
+
+/** Asks for the file, and reads none of it. */
+function askForHuge(server: Server): Socket {
+  const bound = server.address();
+  assert.ok(typeof bound === 'object' && bound !== null);
+  const socket = createConnection({ port: bound.port, host: '127.0.0.1' });
+  socket.on('error', () => undefined);
+  socket.pause();
+  socket.write('GET /huge HTTP/1.1\r\nHost: x\r\n\r\n');
+  return socket;
 }
 
 test('a stalled download is reported once, and again only after it has moved and stalled again; a moving one is not', () => {
@@ -56,32 +78,46 @@ test('a stalled download is reported once, and again only after it has moved and
   assert.deepEqual([sends.size, clock.pending], [0, 0]);
 });
 
+test('a stalled download is published while it lasts, with its machine, its file and for how long', async () => {
+  const tree = new MemoryTree();
+  tree.files.set('huge', new Uint8Array(64 * 1024 * 1024));
+  const events: RackEvent[] = [];
+  const clock = new VirtualClock();
+  const requests = requestsOf(tree, clock, events);
+  const server = createServer((request, response) => requests.handle(request, response)).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const socket = askForHuge(server);
+  await eventuallyWithin(5000, 'the kernel takes no more', async () => {
+    const before = tree.read_;
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    return before > 0 && tree.read_ === before;
+  });
+  assert.deepEqual(events, []);
+  // Twice: the first look may still see what was sent just now.
+  for (let look = 0; look < 2; look += 1) clock.advance(STALL_LOOK_MS);
+  clock.advance(STALLED_MS);
+  assert.deepEqual(
+    events.map(({ kind, mac }) => [kind, mac]),
+    [['http.stalled', MACHINE]],
+  );
+  const told = events.map((event) => eventFields(event));
+  assert.equal(told[0]?.file, '/huge');
+  assert.ok(Number(told[0]?.milliseconds) >= STALLED_MS);
+  assert.equal(requests.sending, 1, 'it may still go on');
+  socket.destroy();
+  server.close();
+});
+
 test('a download that the rack gives up is not attributed to the client', async () => {
   const tree = new MemoryTree();
   tree.files.set('huge', new Uint8Array(64 * 1024 * 1024));
   const events: RackEvent[] = [];
-  const requests = new BootRequests({
-    ...{
-      files: tree,
-      clock: systemClock,
-      counters: new Counters(HTTP_COUNTERS),
-      rackSecret: 'x',
-      region: () => undefined,
-    },
-    resolve: () => ({ kind: 'file', path: 'huge', mac: MACHINE }),
-    publish: (event) => void events.push(event),
-    proxy: new RegionProxy(() => assert.fail(), systemClock),
-  });
+  const requests = requestsOf(tree, systemClock, events);
   const server = createServer((request, response) => requests.handle(request, response));
   server.timeout = 300;
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
-  const bound = server.address();
-  assert.ok(typeof bound === 'object' && bound !== null);
-  const socket = createConnection({ port: bound.port, host: '127.0.0.1' });
-  socket.on('error', () => undefined);
-  socket.pause();
-  socket.write('GET /huge HTTP/1.1\r\nHost: x\r\n\r\n');
+  const socket = askForHuge(server);
   while (events.length === 0) await new Promise((resolve) => setTimeout(resolve, 20));
   assert.deepEqual(
     events.map(({ kind, mac }) => [kind, mac]),

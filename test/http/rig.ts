@@ -15,10 +15,11 @@ export const MACHINE = mac(0x525400123456);
 export const TOKEN = 'a-token-of-a-boot-0123456789abcd';
 export const SECRET = 'the rack is who it says';
 
-/** Files in memory; counts the open ones. `/broken` cannot be read, `/short` is shorter than its announced size. */
+/** Files in memory; counts the open ones and the reads. `/broken` cannot be read, `/short` is shorter than its announced size. */
 export class MemoryTree implements FileTree {
   readonly files = new Map<string, Uint8Array>();
   open_ = 0;
+  read_ = 0;
 
   async open(path: string) {
     const bytes = this.files.get(path);
@@ -30,6 +31,7 @@ export class MemoryTree implements FileTree {
       modifiedMs: 1_000_000_000_500,
       etag: `"${bytes.length}"`,
       read: (offset: number, length: number) => {
+        this.read_ += 1;
         if (path === 'broken') return Promise.reject(new Error('EIO'));
         const slice = bytes.subarray(offset, offset + length);
         return offset % 3 === 0 ? slice : Promise.resolve(slice);

@@ -110,6 +110,7 @@ test('the suggestions with a virtual machine name the page, which needs no passw
   assert.ok(lines.includes(`  On the page:  ${pageUrl}`));
   const accept = `sudo node bin/rackboot.js machines accept calm-ibis --skip-commissioning --config ${configFile}`;
   assert.ok(lines.includes(`    Accept    ${accept}`), lines.join('\n'));
+  assert.ok(lines.includes(`    Check     sudo node bin/rackboot.js doctor --config ${configFile}`));
   assert.match(
     lines.join('\n'),
     /nobody can log in to the virtual machine.*no user and no password.*SSH keys of its owner: ssh debian@ADDRESS.*machine\.console/s,

@@ -55,9 +55,12 @@ for (const release of ['bookworm', 'trixie']) {
       t.diagnostic(`${Math.round(process.uptime() - from)} s from the clone to New`);
     });
 
-    test('a newer npm installs the clone as well', { timeout: MS_MAX }, async () => {
+    test('a newer npm installs the clone as well, and npm start enlists the machine there', {
+      timeout: MS_MAX,
+    }, async () => {
       await root.run(`cd rackboot && rm -rf node_modules && npx --yes npm@${NEWER_NPM} ci`);
       assert.match(await root.run('cd rackboot && node bin/with-node.js --version'), /^v24\./m);
+      await enlistInLab(root);
     });
 
     test('npm test runs every test that this host can run, and all pass', { timeout: MS_MAX }, async (t) => {

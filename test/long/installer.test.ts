@@ -20,6 +20,7 @@ import { cachedBootTree } from '../../src/lab/boot-tree.ts';
 import { DaemonProcess, type LogLine } from '../../src/lab/daemon-process.ts';
 import { LabNamespace } from '../../src/lab/namespace.ts';
 import { VirtualMachine } from '../../src/lab/virtual-machine.ts';
+import { bootTreeNeeds } from '../support/boot-tree-needs.ts';
 import { eventuallyWithin } from '../support/eventually.ts';
 import { configText, GIB, specOf, tail } from '../support/first-boot.ts';
 import { missing } from '../support/needs.ts';
@@ -100,7 +101,7 @@ function fetchIndex(directory: string): void {
   }
 }
 
-const NEEDS = ['linux', 'root', 'ip', 'apt-get', 'dpkg-deb', 'depmod', 'qemu-system-x86_64'] as const;
+const NEEDS = [...bootTreeNeeds('amd64-installer'), 'linux', 'root', 'ip', 'depmod', 'qemu-system-x86_64'] as const;
 
 describe("Debian's installer with the answers of the region", { skip: missing(...NEEDS) }, () => {
   let directory = '';

@@ -127,6 +127,14 @@ describe('a batch of messages', () => {
     assert.equal(batch.receivedFromPort(1), 68);
     assert.equal(batch.receivedBytes(0), 0);
   });
+
+  it('lends bytes of which a slice is a copy: no Buffer', () => {
+    const batch = new MessageBatch(1, 8, new Memory().addressOf);
+    const lent = batch.payload(0);
+    const kept = lent.slice(0, 1);
+    lent.fill(0xdb);
+    assert.deepEqual(kept, Uint8Array.of(0));
+  });
 });
 
 describe('socket structures', () => {

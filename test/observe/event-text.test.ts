@@ -175,3 +175,8 @@ test('a log line keeps its fields as values; addresses become text', () => {
   const seen = { ...base, kind: 'dhcp.ack', file: 'ipxe.cfg', none: undefined };
   assert.deepEqual(eventFields(seen), { mac: '52:54:00:12:34:56', address: '10.20.0.100', file: 'ipxe.cfg' });
 });
+
+test('text of strangers in the fields of a log line has escapes in place of control characters', () => {
+  const missed = { ...base, kind: 'tftp.missing', file: 'a\u001b[2J\u009b1m\nb' };
+  assert.equal(eventFields(missed).file, 'a\\x1b[2J\\x9b1m\\x0ab');
+});

@@ -22,8 +22,8 @@ const JUDGED: readonly (readonly [attempt: HttpAttempt, changed: PowerOutcomeKin
   [answer(500), 'refused', 'refused'],
   [answer(502), 'unknown', 'refused'],
   [answer(504), 'unknown', 'refused'],
-  [{ kind: 'not-sent', isRefusal: false, text: 'connect ECONNREFUSED' }, 'unreachable', 'unreachable'],
-  [{ kind: 'not-sent', isRefusal: true, text: 'the certificate' }, 'refused', 'refused'],
+  [{ kind: 'not-sent', isBadCertificate: false, text: 'connect ECONNREFUSED' }, 'unreachable', 'unreachable'],
+  [{ kind: 'not-sent', isBadCertificate: true, text: 'the certificate' }, 'refused', 'refused'],
   [{ kind: 'no-answer', text: 'did not answer' }, 'unknown', 'unreachable'],
 ];
 for (const [attempt, changed, asked] of JUDGED) {

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createAdmin, createApiKey } from '../../src/region/accounts/accounts.ts';
+import { createAdmin, createApiKey, KEYS_PER_USER_MAX } from '../../src/region/accounts/accounts.ts';
 import { buildApp, makeContext } from '../../src/region/http/server.ts';
 import { changeStatus } from '../support/change-status.ts';
 import { makeRegion, type RegionPlace, report, SECRET } from './place.ts';
@@ -447,6 +447,19 @@ test('a user creates, lists and deletes keys; the secret is never shown again', 
     const remove = { token_key: made.token_key };
     assert.equal((await client.form(`${url}?op=delete_authorisation_token`, remove, { headers: admin })).status, 204);
     assert.equal((await client.ask({ url: '/MAAS/api/2.0/users/?op=whoami', headers: fresh })).status, 401);
+  }));
+
+test('one key more than a user may have is refused with how to delete which, and every other key goes on', () =>
+  withApi(async (client, admin) => {
+    const { store, clock } = client.place;
+    for (let count = store.listKeys('admin').length; count < KEYS_PER_USER_MAX; count += 1)
+      createApiKey(store, clock, 'admin');
+    const url = '/MAAS/api/2.0/account/?op=create_authorisation_token';
+    const refused = await client.form(url, { name: 'one more' }, { headers: admin });
+    assert.deepEqual([refused.status, refused.headers['x-rackboot-refusal']], [403, 'api-keys-limit']);
+    assert.match(refused.text, /op=delete_authorisation_token.*rackboot apikey --username admin --remove \w+/);
+    assert.equal(store.listKeys('admin').length, KEYS_PER_USER_MAX);
+    assert.equal((await client.ask({ url: '/MAAS/api/2.0/users/?op=whoami', headers: admin })).status, 200);
   }));
 
 test('callers without credentials are limited by address, and wrong credentials count as none', () =>

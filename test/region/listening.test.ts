@@ -186,3 +186,32 @@ test('an observer learns of every change of the listeners, also by overlapping c
     assert.deepEqual(told, [0, 1, 0, 1]);
   });
 });
+
+test('a listener at a late address is told with its setting until it opens, and is retried where another program has its port', async () => {
+  await withSlowDoors(async (doors) => {
+    const told: (readonly string[])[] = [];
+    doors.api.watch(
+      () => undefined,
+      (listeners) => told.push(listeners.map(({ text }) => text)),
+    );
+    const configuring = doors.api.configure(doors.listen(1));
+    await doors.attempt(1);
+    doors.settle(0, noSuchAddress());
+    await configuring;
+    assert.match(
+      String(told.at(-1)),
+      /:1 is not an address of this host yet; .*Give it to an interface, or change region\.listen$/,
+    );
+    doors.clock.advance(1000);
+    await doors.attempt(2);
+    doors.settle(1, Object.assign(new Error('taken'), { code: 'EADDRINUSE' }));
+    await eventuallyWithin(2000, 'the port is told', () => told.length === 2);
+    assert.match(String(told.at(-1)), /:1 is in use: stop its owner .*, or change region\.listen$/);
+    doors.clock.advance(1000);
+    await doors.attempt(3);
+    doors.settle(2);
+    await eventuallyWithin(2000, 'nothing is left to tell', () => told.length === 3);
+    assert.deepEqual(told.at(-1), []);
+    assert.equal(doors.open, 1);
+  });
+});

@@ -186,28 +186,36 @@ test('a password is stored as a hash that verifies only that password', { timeou
 );
 
 test(
-  'an API key is shown once, found by its three parts, and beyond the bound the oldest is removed',
+  'an API key is shown once, found by its three parts, and beyond the bound one more is refused and no other is lost',
   { timeout: 20_000 },
   () =>
     withRegion(async ({ store, clock }) => {
       assert.throws(() => createApiKey(store, clock, 'bob'), /no user bob/);
       await createAdmin(store, clock, { username: 'bob', email: '', password: 'long enough' });
-      const keys = Array.from({ length: KEYS_PER_USER_MAX + 1 }, () => {
+      const keys = Array.from({ length: KEYS_PER_USER_MAX }, () => {
         clock.advance(1000);
         return createApiKey(store, clock, 'bob');
       });
       assert.equal(new Set(keys).size, keys.length);
+      const [, unused = ''] = keys[0]?.split(':') ?? [];
+      assert.throws(
+        () => createApiKey(store, clock, 'bob'),
+        (error) =>
+          error instanceof RackError && error.code === 'limit-reached' && error.message.includes(`--remove ${unused}`),
+      );
       assert.equal(store.listKeys('bob').length, KEYS_PER_USER_MAX);
       const find = (key: string) => {
         const [consumerKey = '', tokenKey = '', secret = ''] = key.split(':');
         return findApiKey(store, clock, { consumerKey, tokenKey, secret });
       };
       const [oldest = '', , newest = ''] = [keys[0], keys[1], keys.at(-1)];
-      assert.equal(find(oldest), undefined);
+      assert.equal(find(oldest)?.username, 'bob');
       assert.equal(find(newest)?.username, 'bob');
       assert.equal(find(`x${newest}`), undefined);
       assert.equal(find(`${newest}x`), undefined);
       const stored = store.listKeys('bob').at(-1);
       assert.ok(!JSON.stringify(stored).includes(newest.split(':')[2] ?? '?'));
+      assert.ok(store.removeKey('bob', unused));
+      assert.match(createApiKey(store, clock, 'bob'), /:/);
     }),
 );

@@ -379,6 +379,23 @@ test('the store has a bound', () =>
     assert.equal(refusal?.name, 'settings-limit');
   }));
 
+test('the refusal of a field of a network that does not exist suggests the network that was meant', () =>
+  withSettings({}, async (call) => {
+    const set = (key: string, value: string) => call('POST', '2.0/settings/?op=set', { key, value });
+    assert.equal((await set('cluster_interfaces.storage', JSON.stringify(LAB))).status, 200);
+    const typed = await set('cluster_interfaces.strage.router_ip', '"10.20.0.254"');
+    assert.equal(typed.status, 400);
+    assert.match(
+      typed.text,
+      /^.*cluster_interfaces\.strage\.router_ip: there is no such network; did you mean cluster_interfaces\.storage\.router_ip\? A new network takes all its keys at once: cluster_interfaces\.NAME/,
+    );
+    const other = await set('cluster_interfaces.far.router_ip', '"10.30.0.254"');
+    assert.doesNotMatch(other.text, /did you mean/);
+    assert.match(other.text, /cluster_interfaces\.far\.interface: missing/);
+    const removed = await call('POST', '2.0/settings/?op=unset', { key: 'cluster_interfaces.storag.router_ip' });
+    assert.match(removed.text, /nothing to remove; did you mean cluster_interfaces\.storage\.router_ip\?/);
+  }));
+
 test('the refusal of a misspelt key suggests the right one, under each of its names', () =>
   withSettings({}, async (call) => {
     for (const [op, key, meant] of [

@@ -14,7 +14,7 @@ import type { Need } from './needs.ts';
 
 /** The programs that the host needs for it. */
 export const BARE_ROOT_NEEDS: readonly Need[] = [
-  ...(['linux', 'root', 'apt-get', 'mmdebstrap', 'unshare', 'mount', 'ip'] as const),
+  ...(['linux', 'root', 'apt-get', 'debian-mirror', 'mmdebstrap', 'unshare', 'mount', 'ip'] as const),
 ];
 
 const USER = 'newcomer';

@@ -1,7 +1,8 @@
 // Puts a machine into a state without the work that leads there, so that a test can start in that state.
 
 import { enterStatus } from '../../src/region/life/status-change.ts';
-import { checkTransition, type MachineStatus, type TransitionRefusal } from '../../src/region/records/lifecycle.ts';
+import { checkTransition, type TransitionRefusal } from '../../src/region/life/transition.ts';
+import type { MachineStatus } from '../../src/region/records/lifecycle.ts';
 import type { MachineChangeOutcome } from '../../src/region/records/store.ts';
 import type { Region } from '../../src/region/region.ts';
 

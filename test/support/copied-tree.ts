@@ -1,6 +1,6 @@
 // A copy of the tree in which the product is changed, to see a test fail that must.
 
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { cpSync, globSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { stripTypeScriptTypes } from 'node:module';
 import { tmpdir } from 'node:os';
@@ -27,6 +27,8 @@ export class CopiedTree {
     this.#root = mkdtempSync(join(tmpdir(), `rackboot-${name}-`));
     for (const part of COPIED) cpSync(join(ROOT, part), join(this.#root, part), { recursive: true });
     symlinkSync(join(ROOT, 'node_modules'), join(this.#root, 'node_modules'));
+    // Tests of the tree itself ask git for its files.
+    execFileSync('git', ['init', '--quiet', this.#root]);
   }
 
   remove(): void {

@@ -20,23 +20,27 @@ export interface CachedImage extends StoredImage {
   readonly path: string;
 }
 
-/** The programs that the host needs to build it. */
-export const DEBIAN_IMAGE_NEEDS: readonly Need[] = [
-  ...(['linux', 'root', 'apt-get', 'mmdebstrap', 'mformat', 'mkfs.ext4', 'sfdisk'] as const),
-];
-
 const ROOT = join(import.meta.dirname, '..', '..');
 const CACHE = join(cachePlace(), 'rackboot-lab');
 const RELEASE = 'bookworm';
 /** The sources that determine the contents of an image. */
 const SOURCES = ['boot-disk.ts', 'debian-image.ts', 'debian-root.ts', 'debian/*', 'image-adding.ts'];
 
+/** The boot tree with the image for an architecture. */
+const treeOf = (arch: 'amd64' | 'arm64'): string => join(CACHE, `debian-${arch}-${sourcesHash()}`);
+
+/** What the host needs to make it; a mirror only until it is made. */
+export const DEBIAN_IMAGE_NEEDS: readonly Need[] = [
+  ...(['linux', 'root', 'apt-get', 'mmdebstrap', 'mformat', 'mkfs.ext4', 'sfdisk'] as const),
+  ...(existsSync(treeOf('amd64')) ? [] : (['debian-mirror'] as const)),
+];
+
 /** Debian with cloud-init and SSH, for `debian` and root; made when it is not there, which takes minutes. */
 export async function cachedDebianImage(
   onProgress: (text: string) => void = () => undefined,
   arch: 'amd64' | 'arm64' = 'amd64',
 ): Promise<CachedImage> {
-  const tree = join(CACHE, `debian-${arch}-${sourcesHash()}`);
+  const tree = treeOf(arch);
   if (!existsSync(tree)) await make(tree, arch, onProgress);
   const image = readImages(tree).images[0];
   if (image === undefined) throw new Error(`${tree} has no image: remove it`);

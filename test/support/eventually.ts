@@ -1,5 +1,6 @@
 // Waits for a condition.
 
+import assert from 'node:assert/strict';
 import { sleep, systemClock } from '../../src/clock.ts';
 
 /** Waits until `condition` returns a value; fails after `limitMs` with `what`. */
@@ -12,7 +13,7 @@ export async function eventuallyWithin<T>(
   for (;;) {
     const found = await condition();
     if (found !== undefined && found !== false) return found;
-    if (systemClock.now() > end) throw new Error(`not within ${limitMs} ms: ${what}`);
+    if (systemClock.now() > end) assert.fail(`not within ${limitMs} ms: ${what}`);
     await sleep(20);
   }
 }

@@ -13,12 +13,13 @@ import { cachedBootTree, type TreeContent } from '../../src/lab/boot-tree.ts';
 import { DaemonProcess, type LogLine } from '../../src/lab/daemon-process.ts';
 import { BRIDGE, LabNamespace } from '../../src/lab/namespace.ts';
 import { type Firmware, VirtualMachine, type VirtualMachineSpec } from '../../src/lab/virtual-machine.ts';
+import { bootTreeNeeds } from './boot-tree-needs.ts';
 import { missing, type Need } from './needs.ts';
 import { checkTrace } from './traced-boot.ts';
 
 const NEEDS: readonly Need[] = [
   ...(['linux', 'root', 'ip', 'qemu-system-x86_64', '/usr/share/OVMF/OVMF_CODE_4M.fd'] as const),
-  ...(['curl', 'dig', 'dnsmasq', 'apt-get', 'dpkg-deb'] as const),
+  ...(['curl', 'dig', 'dnsmasq'] as const),
 ];
 const BOOT_MS_MAX = 600_000;
 export const GIB = 1024 ** 3;
@@ -52,7 +53,7 @@ export function testFirstBoots(
   cases: readonly BootCase[],
   { content = 'amd64', needs = [], proxied = false }: BootCaseTerms = {},
 ): void {
-  const skip = missing(...NEEDS, ...needs);
+  const skip = missing(...NEEDS, ...needs, ...bootTreeNeeds(content));
   const beside = proxied ? ' beside another DHCP server' : '';
   describe(`an unknown machine (${content}) boots from the network${beside} and is enlisted`, { skip }, () =>
     boots(cases, content, proxied),

@@ -13,6 +13,7 @@ import { cachedBootTree, type TreeContent } from '../../src/lab/boot-tree.ts';
 import { DaemonProcess, type LogLine } from '../../src/lab/daemon-process.ts';
 import { LabNamespace } from '../../src/lab/namespace.ts';
 import { VirtualMachine } from '../../src/lab/virtual-machine.ts';
+import { bootTreeNeeds } from './boot-tree-needs.ts';
 import { type BootCase, configText, GIB, specOf, tail, theMachine, within } from './first-boot.ts';
 import { missing, type Need } from './needs.ts';
 import { bmcDevices, startSimulatedBmc } from './simulated-bmc.ts';
@@ -26,8 +27,6 @@ const NEEDS: readonly Need[] = [
     '/usr/share/OVMF/OVMF_CODE_4M.fd',
     'ipmi_sim',
     'ipmitool',
-    'apt-get',
-    'dpkg-deb',
     'depmod',
   ] as const),
 ];
@@ -59,9 +58,8 @@ export interface BmcCase {
 
 /** Tests that a machine's BMC is found and can be commanded with the parameters that the region received. */
 export function testFoundBmc(found: BmcCase): void {
-  describe(`the BMC of an unknown machine (${found.content}, ${found.bus})`, { skip: missing(...NEEDS) }, () =>
-    findBmc(found),
-  );
+  const skip = missing(...NEEDS, ...bootTreeNeeds(found.content));
+  describe(`the BMC of an unknown machine (${found.content}, ${found.bus})`, { skip }, () => findBmc(found));
 }
 
 function findBmc({ content, bus, boots, dies = false }: BmcCase): void {

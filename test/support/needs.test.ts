@@ -3,7 +3,7 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { missing, type Need } from './needs.ts';
+import { missing, type Need, NO_MIRROR, withoutMirrorText } from './needs.ts';
 
 /** Variants of a program, by their behaviour. */
 const OTHERS: readonly (readonly [Need, script: string, lacks: RegExp])[] = [
@@ -36,4 +36,26 @@ for (const [need, script, lacks] of OTHERS) {
 test('an installed program counts as present, any other as missing', () => {
   assert.equal(missing('linux'), process.platform === 'linux' ? false : 'needs Linux');
   assert.match(String(missing('no-such-program')), /^needs no-such-program /);
+});
+
+test('a mirror that apt does not reach is a need of its own, told with the command that says why', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'rackboot-needs-'));
+  const { PATH: path, RACKBOOT_TEST_MIRROR: known } = process.env;
+  const judge = (code: number): string | false => {
+    writeFileSync(join(directory, 'apt-get'), `#!/bin/sh\nexit ${code}\n`, { mode: 0o755 });
+    delete process.env.RACKBOOT_TEST_MIRROR;
+    return missing('debian-mirror');
+  };
+  try {
+    process.env.PATH = `${directory}:${path}`;
+    assert.equal(judge(100), `needs ${NO_MIRROR}`);
+    assert.match(NO_MIRROR, /^a Debian mirror .*apt-get update/);
+    assert.equal(judge(0), false);
+    assert.match(withoutMirrorText(3), /^No Debian mirror was reached from this host, so 3 of these did not run/);
+  } finally {
+    process.env.PATH = path;
+    if (known === undefined) delete process.env.RACKBOOT_TEST_MIRROR;
+    else process.env.RACKBOOT_TEST_MIRROR = known;
+    rmSync(directory, { recursive: true });
+  }
 });

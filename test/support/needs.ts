@@ -2,7 +2,8 @@
 // nothing is skipped: the runner counts a skip as a failure.
 
 import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { isExecutable } from '../../src/power/programs.ts';
 
@@ -37,6 +38,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
   mmdebstrap: 'mmdebstrap',
   mount: 'mount',
   nc: 'netcat-openbsd',
+  nft: 'nftables',
   nmap: 'nmap',
   nsenter: 'util-linux',
   openssl: 'openssl',
@@ -94,7 +96,36 @@ const KINDS: Readonly<Record<string, Kind>> = {
   tftp: { words: ['-V'], prints: /tftp-hpa/, lacks: "tftp-hpa's options" },
 };
 
-export type Need = 'root' | 'linux' | keyof typeof PACKAGES | keyof typeof FILES;
+/** Set by test/run.ts, which asks once for all files: `yes` or `no`. */
+const MIRROR_KNOWN = 'RACKBOOT_TEST_MIRROR';
+/** How long a mirror may take to send one package. */
+const MIRROR_MS_MAX = 30_000;
+/** Of Debian's essential packages, the smallest that every release has. */
+const SMALL_PACKAGE = 'hostname';
+/** Begins the reason of every skipped test that would fetch packages. */
+export const NO_MIRROR = 'a Debian mirror (none was reached: sudo apt-get update tells why)';
+
+/** What the runner says at its end of tests that were skipped for want of a mirror. */
+export const withoutMirrorText = (count: number): string =>
+  `No Debian mirror was reached from this host, so ${count} of these did not run, which build what machines boot. ` +
+  'Let `sudo apt-get update` work, then run the tests again.';
+
+/** True if this host's apt fetches packages. */
+export function reachesMirror(): boolean {
+  const known = process.env[MIRROR_KNOWN];
+  if (known !== undefined) return known === 'yes';
+  const directory = mkdtempSync(join(tmpdir(), 'rackboot-mirror-'));
+  const limits = ['Retries=0', 'http::Timeout=10', 'https::Timeout=10'].flatMap((one) => ['-o', `Acquire::${one}`]);
+  // apt fetches as its own user where it can.
+  chmodSync(directory, 0o777);
+  const words = ['download', '-q', ...limits, SMALL_PACKAGE];
+  const { status } = spawnSync('apt-get', words, { cwd: directory, stdio: 'ignore', timeout: MIRROR_MS_MAX });
+  rmSync(directory, { recursive: true, force: true });
+  process.env[MIRROR_KNOWN] = status === 0 ? 'yes' : 'no';
+  return status === 0;
+}
+
+export type Need = 'root' | 'linux' | 'debian-mirror' | keyof typeof PACKAGES | keyof typeof FILES;
 
 /** Every Debian package that some test needs, beyond dpkg and apt themselves. */
 export const NEEDED_PACKAGES: readonly string[] = [
@@ -110,6 +141,7 @@ export function missing(...needs: readonly Need[]): string | false {
 function lack(need: Need): string | undefined {
   if (need === 'root') return process.getuid?.() === 0 ? undefined : 'root';
   if (need === 'linux') return process.platform === 'linux' ? undefined : 'Linux';
+  if (need === 'debian-mirror') return reachesMirror() ? undefined : NO_MIRROR;
   const file = FILES[need];
   if (file !== undefined) return existsSync(need) ? undefined : `${need} (apt-get install ${file})`;
   const remedy = `apt-get install ${PACKAGES[need] ?? need}`;

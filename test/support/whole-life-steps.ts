@@ -7,26 +7,14 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { bootTreeNeeds } from './boot-tree-needs.ts';
 import { type CachedImage, cachedDebianImage, DEBIAN_IMAGE_NEEDS } from './debian-image.ts';
 import { missing, type Need } from './needs.ts';
 import { AGAIN_SECONDS_MAX } from './powered-machine.ts';
 import { BMC, type LifeCase, LifeRig, type Said } from './whole-life.ts';
 
 const NEEDS: readonly Need[] = [
-  ...([
-    'linux',
-    'root',
-    'ip',
-    'ipmi_sim',
-    'ipmitool',
-    'nc',
-    'ssh',
-    'curl',
-    'dig',
-    'apt-get',
-    'dpkg-deb',
-    'depmod',
-  ] as const),
+  ...(['linux', 'root', 'ip', 'ipmi_sim', 'ipmitool', 'nc', 'ssh', 'curl', 'dig', 'depmod'] as const),
   ...(['mount', 'sfdisk', 'qemu-system-x86_64', '/usr/share/OVMF/OVMF_CODE_4M.fd'] as const),
 ];
 /** The longest a step may take, in milliseconds; an image may have to be made before the first. */
@@ -78,7 +66,7 @@ const STORY = [
 
 /** Tests that a machine lives its whole life. */
 export function testWholeLife(given: LifeCase, needs: readonly Need[] = []): void {
-  const skip = missing(...NEEDS, ...DEBIAN_IMAGE_NEEDS, ...needs);
+  const skip = missing(...NEEDS, ...DEBIAN_IMAGE_NEEDS, ...needs, ...bootTreeNeeds(given.content));
   describe(`a machine's whole life (${given.firmware})`, { skip }, () => new WholeLife(given).declare());
 }
 

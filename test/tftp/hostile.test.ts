@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { stat } from 'node:fs';
 import { describe, test } from 'node:test';
 import { type Ipv4, ipv4 } from '../../src/net/address.ts';
+import { BLIND_BLOCKS } from '../../src/tftp/blind-blocks.ts';
 import { TFTP_ERROR } from '../../src/tftp/packet.ts';
 import { SILENCE_MS_MAX } from '../../src/tftp/transfer.ts';
 import { encodeAck, encodeRequest } from './client-packet.ts';
@@ -183,7 +184,7 @@ describe('requests without a pause from one address', () => {
   test('wait in bounded number; beyond it the oldest is dropped, so a client that retries is served', async () => {
     const bench = await Bench.start(FILE);
     for (let round = 0; round < 3; round += 1) send(bench, 1000, 10_000 + 1000 * round);
-    bench.deliver(69, request(), 5000, ATTACKER);
+    bench.deliver(69, request({ blksize: 512 }), 5000, ATTACKER);
     assert.ok(bench.server.counters()['gave-way'] >= 3000 - WAITING_OF_ADDRESS_MAX - TURN_BEGINS_MAX);
     await turns(2 * BEGUN_TURNS);
     assert.equal(bench.take(5000).length, 1);
@@ -243,6 +244,30 @@ describe('a request with the forged address of a host that never asked', () => {
     assert.ok(bench.sentTo(VICTIM) <= (count + 2 * REPEATED_TO_MAX) * (516 + HEADERS_BYTES));
     const ratio = bench.sentTo(VICTIM) / (count * (request().length + HEADERS_BYTES));
     assert.ok(ratio < 16, `${ratio.toFixed(1)} times what the attacker sent`);
+  });
+
+  test('is answered less and less when a flood of them names one address', async () => {
+    const bench = await Bench.start(FILE);
+    for (let second = 0; second < 20; second += 1) {
+      for (let index = 0; index < 500; index += 1) bench.deliver(69, request(), 1 + second * 500 + index, VICTIM);
+      await turns(BEGUN_TURNS);
+      bench.clock.advance(1000);
+    }
+    bench.clock.advance(60_000);
+    const packets = bench.sentTo(VICTIM) / (516 + HEADERS_BYTES);
+    const first = BLIND_BLOCKS.burst + 20 * BLIND_BLOCKS.perSecond;
+    assert.ok(
+      packets > first / 2 && packets <= first + 2 * REPEATED_TO_MAX * 20,
+      `${packets} packets for 10 000 requests`,
+    );
+    assert.ok(bench.server.counters()['refused-blind'] > 5000);
+    bench.deliver(69, request({ blksize: 1468 }), 60_000, VICTIM);
+    await turns();
+    assert.deepEqual(
+      portsOf(bench, VICTIM).map(([, remote]) => remote),
+      [60_000],
+      'with options it is still served',
+    );
   });
 
   test('cannot be continued by ACKs to ports of other or earlier transfers', async () => {

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { after, before, beforeEach, test } from 'node:test';
 import { sleep, systemClock } from '../../src/clock.ts';
-import { parseAuthorization } from '../../src/region/accounts/authorization.ts';
+import { parseAuthorization } from '../../src/region/accounts/authorization-header.ts';
 import { openHttpTransport, SOCKETS_MAX } from '../../src/uplink/http-transport.ts';
 import type { LinkRequest, LinkTransport } from '../../src/uplink/link-transport.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { RackError } from '../../src/errors.ts';
-import { parseAuthorization } from '../../src/region/accounts/authorization.ts';
+import { parseAuthorization } from '../../src/region/accounts/authorization-header.ts';
 import { readRackUuid } from '../../src/uplink/rack-identity.ts';
 import { authorizationOf, digestOfSecret, readRegionKey } from '../../src/uplink/region-key.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';

@@ -3,11 +3,12 @@
 import { createReadStream, readFileSync, statSync } from 'node:fs';
 import { CAPTURE_BYTES_MAX } from '../../capture/capture-file.ts';
 import { type CaptureInput, readInput } from '../../capture/read-input.ts';
-import { errorText, RackError } from '../../errors.ts';
+import { RackError } from '../../errors.ts';
+import { fileFault } from '../../files/read-fault.ts';
 
 export type KnownInput = Exclude<CaptureInput, { readonly kind: 'unknown' }>;
 
-/** Reads a capture. @throws RackError `not-found` if it cannot be read, `bad-argument` if it is too large or not a capture */
+/** Reads a capture. @throws RackError as `fileFault`, `bad-argument` if it is too large or not a capture */
 export async function loadCapture(file: string): Promise<KnownInput> {
   const input = readInput(isStandardInput(file) ? await readStream(process.stdin, file) : await readFile(file));
   if (input.kind === 'unknown')
@@ -28,7 +29,7 @@ async function readFile(file: string): Promise<Uint8Array> {
     return status.isFile() ? readFileSync(file) : await readStream(createReadStream(file), file);
   } catch (error) {
     if (error instanceof RackError) throw error;
-    throw new RackError('not-found', `cannot read ${file}: ${errorText(error)}`, { cause: error });
+    throw fileFault(file, error);
   }
 }
 

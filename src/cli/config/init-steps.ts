@@ -11,6 +11,8 @@ export interface InitPlace {
   /** The service's unit is installed. */
   readonly hasUnit: boolean;
   readonly isRoot: boolean;
+  /** The command that runs this installation here: `rackboot`, or `node bin/rackboot.js`. */
+  readonly program: string;
   /** The remote region, and the rack's name there; undefined: the region is here. */
   readonly remote?: { readonly url: string; readonly rack: string } | undefined;
 }
@@ -25,6 +27,7 @@ export function nextSteps({
   pageUrl,
   hasUnit,
   isRoot,
+  program,
   remote,
 }: InitPlace): readonly string[] {
   const sudo = isRoot ? 'sudo ' : '';
@@ -32,11 +35,11 @@ export function nextSteps({
   const start =
     hasUnit && isDefaultFile
       ? ([`${sudo}systemctl enable --now rackboot`, 'starts the service now and at each boot'] as const)
-      : ([`${sudo}rackboot run${which}`, `starts the rack, until Ctrl-C; as a service: ${INSTALL}`] as const);
+      : ([`${sudo}${program} run${which}`, `starts the rack, until Ctrl-C; as a service: ${INSTALL}`] as const);
   const steps: readonly (readonly [command: string, what: string])[] = [
-    [`${sudo}rackboot images build${which}`, `makes what machines load, in ${tree}`],
+    [`${sudo}${program} images build${which}`, `makes what machines load, in ${tree}`],
     ...(remote === undefined
-      ? ([[`${sudo}rackboot createadmin --username admin${which}`, `makes the account for ${pageUrl}`]] as const)
+      ? ([[`${sudo}${program} createadmin --username admin${which}`, `makes the account for ${pageUrl}`]] as const)
       : []),
     start,
     ...(remote === undefined
@@ -47,7 +50,7 @@ export function nextSteps({
             `on the host of ${remote.url}: lets this rack serve machines`,
           ],
         ] as const)),
-    [`${sudo}rackboot doctor${which}`, 'then checks the rack as a machine would see it'],
+    [`${sudo}${program} doctor${which}`, 'then checks the rack as a machine would see it'],
   ];
   const width = Math.max(...steps.map(([command]) => command.length));
   return ['Next:', ...steps.map(([command, what]) => `  ${command.padEnd(width)}  ${what}`)];

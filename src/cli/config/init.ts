@@ -14,6 +14,7 @@ import { parseRegionUrl } from '../../config/region-url.ts';
 import { defaultName } from '../../config/resolve.ts';
 import { errorText, osErrorCode, RackError } from '../../errors.ts';
 import { ownUserName } from '../../files/ownership.ts';
+import { ownProgram } from '../../lab/own-program.ts';
 import { INTERFACES_KEY, type Settings, withValue } from '../../machines/settings.ts';
 import { formatIpv4, formatNetwork, isLoopback, networkOf, parseIpv4 } from '../../net/address.ts';
 import { readInterfaces } from '../../net/interfaces.ts';
@@ -33,6 +34,7 @@ import {
 } from './init-proposal.ts';
 import { type Answers, FIELDS, type Field, interview, type Mistake } from './init-questions.ts';
 import { type InitPlace, nextSteps } from './init-steps.ts';
+import { fieldsAt, flagOf, mistakeText, type NameAnswer, questionName } from './init-words.ts';
 import { withStoredSettings } from './settings-store.ts';
 
 export interface InitFlags {
@@ -97,12 +99,14 @@ function takeProposals(flags: InitFlags, candidates: readonly Candidate[]): Draf
 async function askPerson(flags: InitFlags, candidates: readonly Candidate[]): Promise<Draft> {
   const list = candidates.map(describeCandidate).join(', ');
   const prompt = openPrompt();
+  const given = optionsOf(flags);
+  const nameOf: NameAnswer = (field) => (given[field] === undefined ? questionName(field) : flagOf(field));
   try {
     const answers = await interview({
-      given: optionsOf(flags),
+      given,
       questionOf: (field) => (field === 'interface' ? `Interface of the machines (${list})` : QUESTIONS[field]),
       proposalOf: (field, known) => propose(candidates, field, known),
-      judge: (known) => judge(flags, candidates, known).mistakes,
+      judge: (known) => judge(flags, candidates, known, nameOf).mistakes,
       ask: async (question, proposal, wrong) => {
         const answer = (await prompt.ask(`${question} [${proposal}]: `, wrong)).trim();
         return answer === '' ? proposal : answer;
@@ -156,19 +160,13 @@ interface Judgement {
   readonly draft?: Draft;
 }
 
-/** The path at which `check` reports a problem of an answer: relative to its network, except for DNS. */
-const PATHS: Readonly<Record<Field, string>> = {
-  interface: 'interface',
-  router: 'router_ip',
-  low: 'ip_range_low',
-  high: 'ip_range_high',
-  staticLow: 'static_ip_range_low',
-  staticHigh: 'static_ip_range_high',
-  upstream: 'dns.upstream',
-};
-
-/** What `check` would say about these answers. A missing answer is no mistake. */
-function judge(flags: InitFlags, candidates: readonly Candidate[], known: Answers): Judgement {
+/** What `check` would say about these answers. A missing answer is no mistake. @param nameOf what to call an answer */
+function judge(
+  flags: InitFlags,
+  candidates: readonly Candidate[],
+  known: Answers,
+  nameOf: NameAnswer = flagOf,
+): Judgement {
   if (known.interface === undefined) return { mistakes: [] };
   const proposal = candidates.find(({ name }) => name === known.interface);
   if (proposal === undefined) {
@@ -193,9 +191,9 @@ function judge(flags: InitFlags, candidates: readonly Candidate[], known: Answer
   const prefix = region === undefined ? `${INTERFACES_KEY}.${proposal.name}.` : `${INTERFACES_KEY}[0].`;
   const mistakes = parsed.problems.flatMap(({ path, message }): readonly Mistake[] => {
     const place = path.replace(prefix, '');
-    const fields = FIELDS.filter((field) => place === PATHS[field] || place.startsWith(`${PATHS[field]}[`));
+    const fields = fieldsAt(place);
     const isOpen = fields.length > 0 && fields.every((field) => known[field] === undefined);
-    return isOpen ? [] : [{ fields, text: `${place}: ${message}` }];
+    return isOpen ? [] : [{ fields, text: mistakeText({ path, place, message }, nameOf) }];
   });
   return { mistakes };
 }
@@ -296,11 +294,13 @@ function storeNetwork(flags: InitFlags, { answers, values }: Draft): void {
       .map(({ key }) => ({ key, value: undefined }));
     const refusal = settings.change('', [...former, ...settingsOf(answers)], 'local-administrator');
     if (refusal === undefined) return;
-    const text = `${flags.config} is written, but the network is not stored: ${sentenceOf(refusal)}\nrackboot init --force replaces the stored networks`;
+    const text = `${flags.config} is written, but the network is not stored: ${sentenceOf(refusal)}\n${ownProgram()} init --force replaces the stored networks`;
     throw new RackError('bad-argument', text);
   });
   const { name, network } = answers.proposal;
-  print(`The network ${name} ${formatNetwork(network)} is in the store: \`rackboot config show ${INTERFACES_KEY}\`.`);
+  print(
+    `The network ${name} ${formatNetwork(network)} is in the store: \`${ownProgram()} config show ${INTERFACES_KEY}\`.`,
+  );
 }
 
 /** The command that gives the same answers and replaces the stored networks. */
@@ -320,7 +320,7 @@ function commandOf(flags: InitFlags, answers: InitAnswers): string {
     ['region', answers.region],
   ];
   const words = named.flatMap(([option, value]) => (value === undefined ? [] : [`--${option} ${shellWord(value)}`]));
-  return `rackboot init --force ${words.join(' ')}`;
+  return `${ownProgram()} init --force ${words.join(' ')}`;
 }
 
 /** What the next steps depend on. */
@@ -333,5 +333,6 @@ function findPlace({ config, stateDir, region }: InitFlags, { proposal, name }: 
     pageUrl: `http://${formatIpv4(proposal.address)}:${API_PORT}/MAAS/`,
     hasUnit: isUnitInstalled(),
     isRoot: process.geteuid?.() === 0,
+    program: ownProgram(),
   };
 }

@@ -16,6 +16,7 @@ import {
   type Settings,
   type SettingValue,
 } from '../../machines/settings.ts';
+import { nearestName } from '../../nearest-name.ts';
 import { sentenceOf } from '../../region/words/refusal.ts';
 import { askConfig, type FoundConfig, findConfig } from '../config-in-force.ts';
 import { askDaemon } from '../control.ts';
@@ -39,7 +40,7 @@ export async function showConfig(file: string, prefix: string | undefined, json:
   const rows = [...listValues(found)]
     .filter(([key]) => prefix === undefined || key === prefix || key.startsWith(`${prefix}.`))
     .map(([key, value]) => ({ key, value, owner: ownerOfValue(found, key) }));
-  if (rows.length === 0) throw unknownKey(prefix ?? '');
+  if (rows.length === 0) throw unknownKey(prefix ?? '', found);
   if (json) {
     printJson(rows.map(({ key, value, owner }) => ({ key, value, owner: ownerText(owner, found.path) })));
     return 0;
@@ -57,7 +58,7 @@ export async function showConfig(file: string, prefix: string | undefined, json:
 export async function getConfig(file: string, key: string, json: boolean): Promise<number> {
   const found = await findConfig(file);
   const value = valueInForce(found, key);
-  if (value === undefined) throw unknownKey(key);
+  if (value === undefined) throw unknownKey(key, found);
   const shown = isSecretKey(key) ? '(secret)' : value;
   if (json) printJson(shown);
   else print(typeof shown === 'object' && shown !== null ? stringify(shown).trimEnd() : String(shown));
@@ -181,12 +182,20 @@ function ownerText(owner: ValueOwner, file: string): string {
   return owner.kind === 'file' ? `${file}${owner.line === undefined ? '' : `:${owner.line}`}` : owner.kind;
 }
 
-function unknownKey(key: string): RackError {
-  const meant = nearestKey(key);
+function unknownKey(key: string, found: FoundConfig): RackError {
+  // The names of networks are known only from the configuration itself.
+  const meant = nearestKey(key) ?? nearestName(key, networkKeys(found));
   const what = meant === undefined ? 'there is no such key, or it has no value' : 'there is no such key';
   const hint = meant === undefined ? '' : `did you mean ${meant}? `;
   return new RackError('bad-argument', `${key}: ${what}; ${hint}rackboot config show lists all`);
 }
+
+/** The keys of the networks, and of their fields. */
+const networkKeys = (found: FoundConfig): readonly string[] =>
+  [...listValues(found).keys()].flatMap((key) => {
+    const [section, name] = key.split('.');
+    return section === INTERFACES_KEY && name !== undefined ? [key, `${section}.${name}`] : [];
+  });
 
 function noteWithoutDaemon({ uuid }: FoundConfig): void {
   if (uuid === undefined) printError('rackboot: no daemon runs here; this is the configuration it would start with.');

@@ -11,6 +11,7 @@ import { importInstaller } from '../../images/installer.ts';
 import { installLoaders } from '../../images/loaders.ts';
 import { makeStateDirectory } from '../../store/database-file.ts';
 import { loadMerged } from '../config-in-force.ts';
+import { checkGivenFile } from '../given-file.ts';
 import { formatBytes, print, printJson } from '../output.ts';
 import { becomeOwnerOf } from '../state-owner.ts';
 
@@ -43,6 +44,7 @@ async function publishImages(
   // A tree inside the state directory belongs to that directory's owner, a tree elsewhere to the user who builds.
   const stateDir = config !== undefined && tree.startsWith(`${config.stateDir}/`) ? config.stateDir : undefined;
   if (stateDir !== undefined) becomeOwnerOf(stateDir);
+  for (const file of flags.packages ?? []) checkGivenFile(file);
   const work = openWorkDirectory(stateDir);
   const request = {
     tree,

@@ -1,12 +1,15 @@
 // The table of `rackboot images`: its commands and their flags.
 
 import type { Argv } from 'yargs';
+import { CPUS } from '../../boot/architectures.ts';
 import type { SharedOptions } from '../shared-options.ts';
 
 type Finish = (code: number) => void;
 
 const text = { type: 'string', requiresArg: true } as const;
 const arch = { ...text, default: 'amd64', describe: 'Architecture of the machines' } as const;
+/** For images of which Rackboot must know the loaders. Any other is refused before work begins. */
+const bootArch = { ...arch, choices: CPUS } as const;
 const tree = { ...text, describe: 'Boot tree; default: boot.tree of the configuration' } as const;
 
 /** Adds `images` and its commands. */
@@ -19,7 +22,7 @@ export function imageCommands<T>(parser: Argv<T>, shared: SharedOptions, finish:
 function buildCommands<T>(command: Argv<T>, { config, json }: SharedOptions, finish: Finish): Argv<T> {
   const options = {
     config,
-    arch,
+    arch: bootArch,
     release: { ...text, describe: "Debian's code name; default: boot.release of the configuration" },
     tree,
     package: { type: 'string', array: true, describe: 'A .deb file to use instead of downloading it (repeat)' },

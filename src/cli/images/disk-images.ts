@@ -3,8 +3,9 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { systemClock } from '../../clock.ts';
 import { counted } from '../../counted.ts';
-import { osErrorCode, RackError } from '../../errors.ts';
+import { RackError } from '../../errors.ts';
 import { isOwnershipError, ownUserName, readerRemedy } from '../../files/ownership.ts';
+import { fileFault } from '../../files/read-fault.ts';
 import { type AddResult, addImage } from '../../images/image-adding.ts';
 import {
   formatImageName,
@@ -121,8 +122,7 @@ async function openGiven(path: string): Promise<FileHandle> {
   try {
     return await open(path, 'r');
   } catch (cause) {
-    const why = osErrorCode(cause) === 'ENOENT' ? 'does not exist' : `cannot be opened (${osErrorCode(cause)})`;
-    throw new RackError('not-found', `${path} ${why}.`, { cause });
+    throw fileFault(path, cause);
   }
 }
 

@@ -6,7 +6,7 @@
 
 import { z } from 'zod';
 import { systemClock } from '../../clock.ts';
-import { loadPlace } from '../../config/load.ts';
+import { loadPlace } from '../../config/config-file.ts';
 import type { ImportAnswer } from '../../daemon/answers/lease-answers.ts';
 import { claimStateDirectory } from '../../daemon/start/state-claim.ts';
 import type { ForeignLease } from '../../dhcp/import/foreign-lease.ts';

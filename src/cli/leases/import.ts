@@ -8,7 +8,7 @@
 
 import { cleanText } from '../../clean-text.ts';
 import { systemClock } from '../../clock.ts';
-import { loadPlace } from '../../config/load.ts';
+import { loadPlace } from '../../config/config-file.ts';
 import { counted } from '../../counted.ts';
 import {
   FILE_LINE_MAX,

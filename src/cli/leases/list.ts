@@ -4,7 +4,7 @@
 // 1. Columns of the CSV are added at the end, never renamed: scripts read them.
 
 import { z } from 'zod';
-import { loadPlace } from '../../config/load.ts';
+import { loadPlace } from '../../config/config-file.ts';
 import { ciscoPort, type LeaseReport } from '../../dhcp/leases/lease-report.ts';
 import { RackError } from '../../errors.ts';
 import { formatIpv4, type Ipv4, parseIpv4, parseMac } from '../../net/address.ts';

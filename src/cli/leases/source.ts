@@ -6,7 +6,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { systemClock } from '../../clock.ts';
-import { loadPlace } from '../../config/load.ts';
+import { loadPlace } from '../../config/config-file.ts';
 import type { Lease } from '../../dhcp/leases/lease.ts';
 import { type HostMoment, restoreLeases } from '../../dhcp/leases/lease-clock.ts';
 import {

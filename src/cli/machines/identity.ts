@@ -2,7 +2,7 @@
 // rack. Also the part of `machines show` that lists what identifies a machine.
 
 import { z } from 'zod';
-import { loadPlace } from '../../config/load.ts';
+import { loadPlace } from '../../config/config-file.ts';
 import { RackError } from '../../errors.ts';
 import { formatMac, parseMac } from '../../net/address.ts';
 import { askDaemon } from '../control.ts';

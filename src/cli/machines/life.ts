@@ -1,10 +1,9 @@
 // `rackboot machines accept`, `deploy`, `release` and the others: move a machine through its life cycle.
 
-import { readFileSync } from 'node:fs';
-import { loadPlace } from '../../config/load.ts';
-import { osErrorCode, RackError } from '../../errors.ts';
+import { loadPlace } from '../../config/config-file.ts';
 import { confirmOnTerminal } from '../confirmation.ts';
 import { askDaemon } from '../control.ts';
+import { readGivenFile } from '../given-file.ts';
 import { print, printJson } from '../output.ts';
 import { machineShape } from '../shapes.ts';
 import { findMachine } from './identity.ts';
@@ -96,7 +95,7 @@ export async function deployMachine(
     deploy_by: argv.by,
     disk: argv.disk,
     ip_address: argv.address,
-    user_data: argv.userData === undefined ? undefined : readFile(argv.userData).toString('base64'),
+    user_data: argv.userData === undefined ? undefined : readGivenFile(argv.userData).toString('base64'),
   });
 }
 
@@ -121,13 +120,4 @@ export async function removeMachine(
   if (argv.json) printJson({ system_id: machine.system_id });
   else print(`${machine.fqdn} (${machine.system_id}) is forgotten.`);
   return 0;
-}
-
-/** @throws RackError `bad-argument` */
-export function readFile(path: string): Buffer {
-  try {
-    return readFileSync(path);
-  } catch (cause) {
-    throw new RackError('bad-argument', `${path} cannot be read (${osErrorCode(cause) ?? 'unknown'})`, { cause });
-  }
 }

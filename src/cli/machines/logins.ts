@@ -2,7 +2,7 @@
 
 import { z } from 'zod';
 import { sleep, systemClock } from '../../clock.ts';
-import { loadPlace } from '../../config/load.ts';
+import { loadPlace } from '../../config/config-file.ts';
 import { counted } from '../../counted.ts';
 import { RackError } from '../../errors.ts';
 import { askDaemon } from '../control.ts';

@@ -6,14 +6,16 @@
 
 import { z } from 'zod';
 import { sleep } from '../../clock.ts';
-import { isRegionElsewhere, loadPlace } from '../../config/load.ts';
+import { loadPlace } from '../../config/config-file.ts';
+import { isRegionElsewhere } from '../../config/load.ts';
 import { RackError } from '../../errors.ts';
-import { plainWords } from '../../region/records/event-words.ts';
+import { plainWords } from '../../region/words/text.ts';
 import { askDaemon } from '../control.ts';
+import { readGivenFile } from '../given-file.ts';
 import { formatDuration, print, printError, printFields, printJson, printTable } from '../output.ts';
 import { machineShape } from '../shapes.ts';
 import { findMachine } from './identity.ts';
-import { formOf, type LifeArguments, readFile } from './life.ts';
+import { formOf, type LifeArguments } from './life.ts';
 import { missingProgramLines } from './power-programs.ts';
 import { handNote } from './switched-by-hand.ts';
 
@@ -199,5 +201,5 @@ function parseParameter(text: string): readonly [string, string] {
   if (name === undefined) {
     throw new RackError('bad-argument', `${text.split('=', 1)[0]} is not a parameter: write name=value or name@file`);
   }
-  return [name, mark === '@' ? (readFile(rest).toString('utf8').split('\n', 1)[0] ?? '') : rest];
+  return [name, mark === '@' ? (readGivenFile(rest).toString('utf8').split('\n', 1)[0] ?? '') : rest];
 }

@@ -3,7 +3,7 @@
 
 import { z } from 'zod';
 import { systemClock } from '../../clock.ts';
-import { loadPlace } from '../../config/load.ts';
+import { loadPlace } from '../../config/config-file.ts';
 import { RackError } from '../../errors.ts';
 import { COMMAND_MS_MAX } from '../../power/command.ts';
 import type { PowerSurroundings } from '../../power/driver.ts';

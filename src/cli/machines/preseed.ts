@@ -2,18 +2,18 @@
 //
 // 1. No key of a machine is shown: placeholders replace it, and standard error says so. Standard output holds only the file.
 
-import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { findEndpointFor, formatBaseUrl } from '../../boot/endpoint.ts';
-import { loadPlace } from '../../config/load.ts';
+import { loadPlace } from '../../config/config-file.ts';
 import type { RackConfig } from '../../config/rack-config.ts';
-import { errorText, RackError } from '../../errors.ts';
+import { RackError } from '../../errors.ts';
 import { TextDirectory } from '../../files/text-directory.ts';
 import { ipv4, networkContains, parseIpv4 } from '../../net/address.ts';
 import { type Purpose, STAND_IN } from '../../region/preseed/request.ts';
 import { SHIPPED_DIRECTORY, TemplateSource } from '../../region/preseed/template-source.ts';
 import { findConfig, leftOutNote, loadMerged } from '../config-in-force.ts';
 import { askDaemon } from '../control.ts';
+import { readGivenFile } from '../given-file.ts';
 import { print, printDocument, printError, printJson, printTable } from '../output.ts';
 import type { MachineShape } from '../shapes.ts';
 import { findMachine } from './identity.ts';
@@ -101,7 +101,7 @@ export async function renderForMachine(flags: RenderFlags): Promise<number> {
   });
   if (flags.file !== undefined) {
     form.set('file', flags.file);
-    form.set('template', readTemplate(flags.file));
+    form.set('template', readGivenFile(flags.file).toString('utf8'));
   }
   for (const assignment of flags.set) form.append('set', assignment);
   const path = `/MAAS/rackboot/1/preseeds/${machine.system_id}/`;
@@ -124,14 +124,6 @@ function printPreseed(result: z.output<typeof resultShape>, json: boolean): numb
     );
   }
   return result.ok ? 0 : 1;
-}
-
-function readTemplate(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (error) {
-    throw new RackError('bad-argument', `${path} cannot be read: ${errorText(error)}`, { cause: error });
-  }
 }
 
 /** The base URL at which this machine reaches the rack: in the machine's network, else in any. */

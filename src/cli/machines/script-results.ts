@@ -4,7 +4,7 @@
 
 import { z } from 'zod';
 import { sleep } from '../../clock.ts';
-import { loadPlace } from '../../config/load.ts';
+import { loadPlace } from '../../config/config-file.ts';
 import { RackError } from '../../errors.ts';
 import { askDaemon } from '../control.ts';
 import { print, printJson, printPart, printTable } from '../output.ts';

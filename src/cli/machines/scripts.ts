@@ -2,11 +2,11 @@
 
 import { basename } from 'node:path';
 import { z } from 'zod';
-import { loadPlace } from '../../config/load.ts';
+import { loadPlace } from '../../config/config-file.ts';
 import { RackError } from '../../errors.ts';
 import { askDaemon } from '../control.ts';
+import { readGivenFile } from '../given-file.ts';
 import { formatBytes, formatDuration, print, printDocument, printJson, printTable } from '../output.ts';
-import { readFile } from './life.ts';
 
 const PATH = '/MAAS/api/2.0/scripts/';
 const shape = z.looseObject({
@@ -32,7 +32,7 @@ export async function addScript(argv: {
   readonly replace: boolean;
 }): Promise<number> {
   const { stateDir } = loadPlace(argv.config);
-  const bytes = readFile(argv.file);
+  const bytes = readGivenFile(argv.file);
   const script = bytes.toString('utf8');
   if (!Buffer.from(script).equals(bytes)) throw new RackError('bad-argument', `${argv.file} is not UTF-8 text`);
   const own = /^# ?name:\s*(\S+)\s*$/im.exec(script)?.[1];

@@ -1,12 +1,12 @@
 // `rackboot sshkeys`: the keys with which people log in to the machines they deploy.
 
 import { z } from 'zod';
-import { loadPlace } from '../../config/load.ts';
+import { loadPlace } from '../../config/config-file.ts';
 import { counted } from '../../counted.ts';
 import { RackError } from '../../errors.ts';
 import { askDaemon } from '../control.ts';
+import { readGivenFile } from '../given-file.ts';
 import { print, printJson, printTable } from '../output.ts';
-import { readFile } from './life.ts';
 
 const PATH = '/MAAS/api/2.0/account/prefs/sshkeys/';
 const keyShape = z.looseObject({ id: z.number(), key: z.string() });
@@ -47,7 +47,7 @@ export async function listSshKeys(argv: KeyArguments): Promise<number> {
 /** Adds the keys of a file. @returns 0 @throws RackError `bad-argument` if the file cannot be read, or a line is not a key */
 export async function addSshKeys(argv: KeyArguments & { readonly file: string }): Promise<number> {
   const { stateDir } = loadPlace(argv.config);
-  const lines = readFile(argv.file)
+  const lines = readGivenFile(argv.file)
     .toString('utf8')
     .split('\n')
     .map((line) => line.trim())

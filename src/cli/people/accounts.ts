@@ -3,8 +3,8 @@
 
 import { existsSync, readFileSync } from 'node:fs';
 import { systemClock } from '../../clock.ts';
-import { loadPlace } from '../../config/load.ts';
-import { errorText, RackError } from '../../errors.ts';
+import { loadPlace } from '../../config/config-file.ts';
+import { RackError } from '../../errors.ts';
 import { isOwnershipError, ownUserName, readerRemedy } from '../../files/ownership.ts';
 import {
   changePassword,
@@ -16,7 +16,8 @@ import {
 } from '../../region/accounts/accounts.ts';
 import type { RegionStore } from '../../region/records/store.ts';
 import { hasRegionStore, openRegionStore } from '../../store/region-sqlite.ts';
-import { print, printError } from '../output.ts';
+import { readGivenFile } from '../given-file.ts';
+import { formatDuration, print, printError, printTable } from '../output.ts';
 import { openPrompt } from '../prompt.ts';
 import { becomeOwnerOf } from '../state-owner.ts';
 
@@ -76,17 +77,43 @@ export async function resetPassword(flags: PasswordFlags & { readonly config: st
   return 0;
 }
 
-/** Prints a new API key, and nothing else. @returns 0 */
-export async function printApiKey(flags: {
+export interface ApiKeyFlags {
   readonly config: string;
   readonly username: string;
   readonly name: string;
-}): Promise<number> {
+  /** True: shows the user's keys instead of making one. */
+  readonly list?: boolean | undefined;
+  /** The second part of the key to remove instead of making one. */
+  readonly remove?: string | undefined;
+}
+
+/** Prints a new API key, and nothing else; or shows or removes keys. @returns 0 */
+export async function printApiKey(flags: ApiKeyFlags): Promise<number> {
   const { stateDir } = loadPlace(flags.config);
   checkHasAccounts(stateDir, flags.username);
-  const key = await withStore(stateDir, (store) => createApiKey(store, systemClock, flags.username, flags.name));
-  print(key);
+  await withStore(stateDir, (store) => {
+    if (flags.list === true) listApiKeys(store, flags.username);
+    else if (flags.remove !== undefined) removeApiKey(store, flags.username, flags.remove);
+    else print(createApiKey(store, systemClock, flags.username, flags.name));
+  });
   return 0;
+}
+
+function listApiKeys(store: RegionStore, username: string): void {
+  const now = systemClock.wallTimeMs();
+  const agoOf = (ms: number): string => `${formatDuration(Math.max(0, now - ms))} ago`;
+  const rows = store
+    .listKeys(username)
+    .map(({ tokenKey, name, createdMs, usedMs }) => [tokenKey, name, agoOf(createdMs), agoOf(usedMs)]);
+  printTable(['KEY', 'NAME', 'MADE', 'USED'], rows, `${username} has no API keys`);
+}
+
+/** @param given the second part of a key, or all of it */
+function removeApiKey(store: RegionStore, username: string, given: string): void {
+  const tokenKey = given.split(':')[1] ?? given;
+  if (!store.removeKey(username, tokenKey))
+    throw new RackError('not-found', `${username} has no API key ${tokenKey}: --list instead of --remove shows all`);
+  print(`${username}'s API key ${tokenKey} is removed: whoever uses it is refused from now on`);
 }
 
 /** Requires a store. Opening one would make it, and changing an account must not leave an empty one behind. @throws RackError `not-found` */
@@ -137,16 +164,11 @@ export async function askPassword(
   throw new RackError('bad-argument', 'no usable password; nothing was changed');
 }
 
-/** Reads a password without showing it. @throws RackError `bad-argument`, `cancelled` */
+/** Reads a password without showing it. @throws RackError as `fileFault`, `bad-argument`, `cancelled` */
 export async function readPassword(flags: PasswordFlags): Promise<string> {
   if (flags.passwordFile !== undefined) {
-    try {
-      return readFileSync(flags.passwordFile === '-' ? 0 : flags.passwordFile, 'utf8').replace(/\r?\n$/, '');
-    } catch (error) {
-      throw new RackError('bad-argument', `cannot read the password from ${flags.passwordFile}: ${errorText(error)}`, {
-        cause: error,
-      });
-    }
+    const bytes = flags.passwordFile === '-' ? readFileSync(0) : readGivenFile(flags.passwordFile);
+    return bytes.toString('utf8').replace(/\r?\n$/, '');
   }
   if (process.stdin.isTTY !== true)
     throw new RackError('bad-argument', 'there is no terminal to ask for the password: add --password-file');

@@ -1,7 +1,7 @@
 // `rackboot users` and `rackboot tags`: the accounts and tags of the API, through the daemon of this host.
 
 import { z } from 'zod';
-import { loadPlace } from '../../config/load.ts';
+import { loadPlace } from '../../config/config-file.ts';
 import { RackError } from '../../errors.ts';
 import { askDaemon } from '../control.ts';
 import { findMachine } from '../machines/identity.ts';

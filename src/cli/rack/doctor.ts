@@ -5,13 +5,16 @@ import { z } from 'zod';
 import { systemClock } from '../../clock.ts';
 import { examine } from '../../doctor/doctor.ts';
 import type { Finding } from '../../doctor/finding.ts';
-import { type RunningFacts, readHostFacts } from '../../doctor/host-facts.ts';
+import { type RunningFacts, readHostFacts, readRegionPorts } from '../../doctor/host-facts.ts';
 import { RackError } from '../../errors.ts';
+import { LAB_NAMESPACE } from '../../lab/namespace.ts';
+import { enterNamespaceOf } from '../../net/network-namespace.ts';
 import { findConfig } from '../config-in-force.ts';
 import { askDaemon } from '../control.ts';
 import { print, printJson } from '../output.ts';
 import { statusShape } from '../shapes.ts';
 import { configWords, startCommand } from '../start-command.ts';
+import { unopenedListeners } from './status.ts';
 
 export interface DoctorArguments {
   readonly outsideName?: string | undefined;
@@ -21,6 +24,7 @@ export interface DoctorArguments {
 
 const runningShape = statusShape.pick({
   pid: true,
+  interfaces: true,
   notes: true,
   tree: true,
   unserved: true,
@@ -32,7 +36,8 @@ const machinesShape = z.array(z.looseObject({ power_type: z.string() }));
 
 /**
  * Prints each finding as it arrives. @returns 0 if all is well, else 1
- * @throws RackError `permission-denied` if this user may not read the rack's state, without which its services cannot be judged
+ * @throws RackError `permission-denied` if this user may not read the rack's state or enter its network, without which its services cannot be
+ * judged
  */
 export async function runDoctor(file: string, { outsideName, fixHint, json }: DoctorArguments): Promise<number> {
   const findings: Finding[] = [];
@@ -47,6 +52,8 @@ export async function runDoctor(file: string, { outsideName, fixHint, json }: Do
     report({ check: 'configuration', ok: false, text, fix: 'rackboot check' });
   }
   const running = await askRunning(config.stateDir);
+  const place = typeof running === 'string' ? undefined : await enterNetworkOf(running.pid);
+  if (place !== undefined) report({ check: 'network', ok: true, isNote: true, text: place });
   const isWell = await examine({
     config,
     outsideName,
@@ -57,6 +64,8 @@ export async function runDoctor(file: string, { outsideName, fixHint, json }: Do
     unserved: typeof running === 'string' ? undefined : running.unserved,
     diskProblem: typeof running === 'string' ? undefined : (running.diskProblem ?? journalProblem(running)),
     treeProblem: typeof running === 'string' ? undefined : running.tree?.problem?.reason,
+    unopened: typeof running === 'string' ? undefined : unopenedListeners(running),
+    regionPorts: running === 'none' ? readRegionPorts(config, undefined) : undefined,
     regionProblem: typeof running === 'string' ? undefined : running.region?.problem,
     regionDamage: typeof running === 'string' ? undefined : running.region?.damage,
     xid: Buffer.from(systemClock.randomBytes(4)).readUInt32BE(0),
@@ -72,6 +81,23 @@ export async function runDoctor(file: string, { outsideName, fixHint, json }: Do
 function startWords(file: string): string {
   const start = startCommand(file);
   return start.includes('systemctl') ? `${start}; sudo journalctl -u rackboot -n 20` : start;
+}
+
+/**
+ * Moves this command into the network of the running rack: from elsewhere each of its networks would look dead.
+ * @returns where the rack is; undefined: in the network of this command
+ * @throws RackError `permission-denied`
+ */
+async function enterNetworkOf(pid: number): Promise<string | undefined> {
+  const entry = await enterNamespaceOf(pid);
+  if (entry.kind === 'same') return undefined;
+  const { name } = entry;
+  const owner = name?.startsWith(LAB_NAMESPACE) === true ? ', of a lab' : '';
+  const where = `a network namespace of its own${name === undefined ? '' : ` (${name}${owner})`}`;
+  if (entry.kind === 'entered')
+    return `this rack runs in ${where}: every check below was made there, not in this host's network`;
+  const text = `this rack runs in ${where}, which this user may not enter (${entry.reason}): run this command with sudo`;
+  throw new RackError('permission-denied', text);
 }
 
 function printFinding({ check, ok, isNote, text, fix }: Finding): void {

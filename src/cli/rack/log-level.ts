@@ -1,7 +1,7 @@
 // `rackboot log-level [ROOM] [LEVEL] [--for 10m]`: shows or changes the log levels of the running rack.
 
 import { z } from 'zod';
-import { loadPlace } from '../../config/load.ts';
+import { loadPlace } from '../../config/config-file.ts';
 import { RackError } from '../../errors.ts';
 import { nearestName } from '../../nearest-name.ts';
 import { isLogLevel, LOG_LEVELS } from '../../observe/log-levels.ts';

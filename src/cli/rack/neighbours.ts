@@ -1,7 +1,7 @@
 // `rackboot neighbours`: the hosts that the running rack has seen on its networks.
 
 import { z } from 'zod';
-import { loadPlace } from '../../config/load.ts';
+import { loadPlace } from '../../config/config-file.ts';
 import { RackError } from '../../errors.ts';
 import { askConfig } from '../config-in-force.ts';
 import { askDaemon } from '../control.ts';

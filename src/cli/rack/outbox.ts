@@ -1,7 +1,7 @@
 // `rackboot outbox`: the events that wait on this rack for its remote region, and those that the region refused.
 
 import { z } from 'zod';
-import { loadPlace } from '../../config/load.ts';
+import { loadPlace } from '../../config/config-file.ts';
 import { RackError } from '../../errors.ts';
 import { askDaemon } from '../control.ts';
 import { print, printJson, printTable } from '../output.ts';

@@ -5,7 +5,7 @@
 // SIGTERM and SIGINT stop it, a second one at once (exit code 1). SIGHUP reloads the configuration file.
 
 import { systemClock } from '../../clock.ts';
-import { loadPlace } from '../../config/load.ts';
+import { loadPlace } from '../../config/config-file.ts';
 import { type Daemon, startDaemon } from '../../daemon/daemon.ts';
 import { takeNotifyTerms } from '../../net/notify-socket.ts';
 import { printFailure } from '../output.ts';

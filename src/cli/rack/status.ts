@@ -2,7 +2,7 @@
 
 import type { z } from 'zod';
 import { systemClock } from '../../clock.ts';
-import { loadPlace } from '../../config/load.ts';
+import { loadPlace } from '../../config/config-file.ts';
 import { networkContains, parseIpv4, parseNetwork } from '../../net/address.ts';
 import { askDaemon } from '../control.ts';
 import { formatBytes, formatDuration, print, printJson, printTable } from '../output.ts';
@@ -74,7 +74,21 @@ export function stateOf(entry: Status['interfaces'][number], status: Pick<Status
   return `DHCP cannot listen on ${[...new Set(closed.map(({ name }) => name))].join(', ')}`;
 }
 
-/** True if every interface is served, DHCP's ports are open, the boot tree and the disk have no problem, leases can be written, and the region answers. A rack elsewhere must also serve a network. */
+/**
+ * Why listeners of the region are not open, each with the remedy. Those at an address of a network that waits are left out: the network says
+ * what it waits for.
+ */
+export const unopenedListeners = ({ region, interfaces }: Pick<Status, 'region' | 'interfaces'>): readonly string[] =>
+  (region?.unopened ?? []).flatMap(({ host, text }) => {
+    const address = parseIpv4(host);
+    const waits = interfaces.some(({ serving, network: written }) => {
+      const network = serving || address === undefined ? undefined : parseNetwork(written);
+      return network !== undefined && address !== undefined && networkContains(network, address);
+    });
+    return waits ? [] : [text];
+  });
+
+/** True if every interface is served, DHCP's ports and the region's listeners are open, the boot tree and the disk have no problem, leases can be written, and the region answers. A rack elsewhere must also serve a network. */
 export const isHealthy = (
   status: Pick<Status, 'interfaces' | 'dhcp' | 'tree' | 'region' | 'journal' | 'unserved' | 'diskProblem'>,
 ): boolean =>
@@ -84,6 +98,7 @@ export const isHealthy = (
   failures(status).length === 0 &&
   status.tree?.problem === undefined &&
   status.region?.state === 'up' &&
+  unopenedListeners(status).length === 0 &&
   status.journal.available;
 
 /** Whether leases reach the disk. A full disk counts even before the first write fails. */
@@ -146,6 +161,7 @@ export async function showStatus(file: string, json: boolean): Promise<number> {
     );
   }
   for (const line of regionLines(status.region, status.machinesKnown, now)) print(line);
+  for (const text of unopenedListeners(status)) print(`BAD     ${text}`);
   print(leasesLine(status));
   if (status.unserved !== undefined) print(`BAD     ${status.unserved}`);
   for (const line of [...treeLines(status), ...refusedLines(status)]) print(line);

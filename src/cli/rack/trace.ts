@@ -8,7 +8,7 @@
 
 import { z } from 'zod';
 import { cleanText } from '../../clean-text.ts';
-import { loadPlace } from '../../config/load.ts';
+import { loadPlace } from '../../config/config-file.ts';
 import { counted } from '../../counted.ts';
 import { errorText, RackError } from '../../errors.ts';
 import { formatBytes, formatSpan } from '../../observe/quantity.ts';

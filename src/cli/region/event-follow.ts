@@ -2,12 +2,14 @@
 //
 // Source: HTML Living Standard §9.2 (server-sent events).
 
-import { request } from 'node:http';
 import { join } from 'node:path';
 import { sleep } from '../../clock.ts';
 import { errorText, RackError } from '../../errors.ts';
 import { CONTROL_SOCKET } from '../../http/config.ts';
 import { EventStreamReader, type StreamEvent } from '../../uplink/event-stream-reader.ts';
+
+// An `import` of this module reads each of its exports, and so loads an unused HTTP client: see `http/server.ts`.
+const { request } = process.getBuiltinModule('node:http');
 
 const RETRY_MS = 1000;
 /** The region sends something every 15 s. */

@@ -2,7 +2,7 @@
 
 import { z } from 'zod';
 import { systemClock } from '../../clock.ts';
-import { loadPlace } from '../../config/load.ts';
+import { loadPlace } from '../../config/config-file.ts';
 import { counted } from '../../counted.ts';
 import { RackError } from '../../errors.ts';
 import { confirmOnTerminal } from '../confirmation.ts';

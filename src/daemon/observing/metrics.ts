@@ -164,6 +164,7 @@ function addTftp(out: Exposition, { tftp }: Rack): void {
       write: counted['refused-write'],
       mode: counted['refused-mode'],
       busy: counted['refused-busy'],
+      blind: counted['refused-blind'],
       network: counted['refused-network'],
     }),
   );

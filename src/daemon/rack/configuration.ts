@@ -11,18 +11,11 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import type { Clock, Instant } from '../../clock.ts';
+import { type ConfigFile, formatProblems, readConfigFile, readConfigText } from '../../config/config-file.ts';
 import { compareConfigs, type RunningLease, strander } from '../../config/difference.ts';
 import { findCertificateProblems, findHostOverlaps } from '../../config/host-check.ts';
 import { RESTART_KEYS } from '../../config/keys.ts';
-import {
-  type ConfigFile,
-  formatProblems,
-  loadFitting,
-  readConfigFile,
-  readConfigText,
-  resolveFile,
-  type UsableConfig,
-} from '../../config/load.ts';
+import { loadFitting, resolveFile, type UsableConfig } from '../../config/load.ts';
 import type { ConfigProblem, RackConfig } from '../../config/rack-config.ts';
 import { errorText, RackError } from '../../errors.ts';
 import { NO_SETTINGS, type Settings, valueAt, withValue } from '../../machines/settings.ts';

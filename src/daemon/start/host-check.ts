@@ -1,7 +1,7 @@
 // Checks at startup that the configuration fits the host.
 
+import { formatProblems } from '../../config/config-file.ts';
 import { findHostOverlaps } from '../../config/host-check.ts';
-import { formatProblems } from '../../config/load.ts';
 import type { RackConfig } from '../../config/rack-config.ts';
 import { RackError } from '../../errors.ts';
 import type { HostInterface } from '../../net/host-interface.ts';

@@ -33,7 +33,7 @@ export interface JudgedOption {
   readonly source: string;
   /** The legal values of its type; undefined: all. */
   readonly legal?: LegalValue;
-  /** True for an option whose content is up to vendors. */
+  /** True for an option whose content is up to vendors: as hex, or at another length, it is not faulted. */
   readonly isVendors?: true;
 }
 
@@ -184,7 +184,7 @@ export const SIX_RD: LegalValue = {
   },
 };
 
-/** The size in bytes of a type's units; a type of `ONE_UNIT` has exactly one. */
+/** The size in bytes of a type's units. A type in `ONE_UNIT` holds exactly one unit. */
 export const UNIT_BYTES: Readonly<Partial<Record<OptionType, number>>> = {
   ip: 4,
   'ip-list': 4,

@@ -24,7 +24,7 @@ import {
 } from './legal-values.ts';
 import type { OptionType } from './option-value.ts';
 
-/** How a value is shown to people: as one of its type, or by its meaning. */
+/** How a value is shown to people: by its type (`text`), or by a meaning (`seconds`). */
 export type ShownType =
   | OptionType
   | 'seconds'
@@ -91,8 +91,9 @@ const REASSEMBLY_MIN = 576;
 const MTU_MIN = 68;
 
 /**
- * Every known option by its code; the compiler refuses a duplicate code. A new option is a row, and `npm run docs` lists it in
- * docs/dhcp-options.md.
+ * Every known option by its code. A new option is a row, in the order of codes: configuration, `decode`, captures and docs/dhcp-options.md
+ * (`npm run docs`) read it here. Its source names an RFC or one of the documents in test/config/legal-options.test.ts, where a rule of
+ * legal values also needs its case. Code 224 stays without a name: tests use it as an unknown one.
  */
 const TABLE: Readonly<Record<number, Row>> = {
   0: refused('pad', 'hex', 'it is padding, not an option'),

@@ -1,4 +1,5 @@
-// The options this server reads and writes, by name, and readers of their values. Sources: RFC 2132 (most), RFC 3004 (77), RFC 3011 (118),
+// The codes of the options that the server's own logic uses, and readers of their values; names for people are in `option-table.ts`.
+// Sources: RFC 2132 (most), RFC 3004 (77), RFC 3011 (118),
 // RFC 3397 (119), RFC 4578 (93, 94, 97), RFC 5071 (210); 175 is iPXE's own.
 //
 // 1. A reader returns undefined for an option that is absent or has a length its type forbids: a client with one bad option is served

@@ -13,10 +13,10 @@ import { z } from 'zod';
 import type { Clock } from '../../clock.ts';
 import { RackError } from '../../errors.ts';
 import type { ApiKey, RegionStore, User } from '../records/store.ts';
-import { type RefusalWord, refusal, sentenceOf, wordOfMessage } from '../words/refusal.ts';
+import { type RefusalNamed, type RefusalWord, refusal, sentenceOf, wordOfMessage } from '../words/refusal.ts';
 import type { PasswordPermit } from './password-limits.ts';
 
-/** API keys of one user, who alone fills it; the least recently used key makes room for a new one, and no other user is affected. */
+/** API keys of one user, who alone fills it; one more is refused, because deleting another would stop a program without a word. */
 export const KEYS_PER_USER_MAX = 32;
 /** How often the time of a key's last use is written. */
 const KEY_USE_RECORDED_MS = 3_600_000;
@@ -160,9 +160,19 @@ export async function changePassword(
     throw new RackError('not-found', `there is no user ${username}`);
 }
 
+/** Refuses one more API key of a user, and names the key unused for longest. */
+function refuseKey(store: RegionStore, username: string): RefusalNamed<'api-keys-limit'> {
+  const [unused] = store.listKeys(username).toSorted((a, b) => a.usedMs - b.usedMs);
+  return refusal('api-keys-limit', { username, max: KEYS_PER_USER_MAX, unused: unused?.tokenKey ?? 'none' });
+}
+
+/** The refusal of one more API key of a user; undefined: there is room. */
+export const findKeyRefusal = (store: RegionStore, username: string): RefusalNamed<'api-keys-limit'> | undefined =>
+  store.listKeys(username).length < KEYS_PER_USER_MAX ? undefined : refuseKey(store, username);
+
 /**
  * Creates an API key and returns its text, `consumer:token:secret`, which cannot be retrieved again.
- * @throws RackError `not-found` if there is no such user
+ * @throws RackError `not-found` if there is no such user; `limit-reached` if the user has as many as a user may have
  */
 export function createApiKey(store: RegionStore, clock: Clock, username: string, name = ''): string {
   if (store.findUser(username) === undefined) {
@@ -183,7 +193,8 @@ export function createApiKey(store: RegionStore, clock: Clock, username: string,
     createdMs: nowMs,
     usedMs: nowMs,
   };
-  store.addKey(key, KEYS_PER_USER_MAX);
+  if (!store.addKey(key, KEYS_PER_USER_MAX))
+    throw new RackError('limit-reached', sentenceOf(refuseKey(store, username)));
   const event = { type: 'AUTHORISATION', code: 'api-key-made', params: { name }, atMs: nowMs, username } as const;
   store.recordEvent(event, undefined);
   return `${consumerKey}:${tokenKey}:${secret}`;

@@ -1,7 +1,7 @@
 // The caller's own account and its API keys.
 
 import { z } from 'zod';
-import { createApiKey } from '../accounts/accounts.ts';
+import { createApiKey, findKeyRefusal } from '../accounts/accounts.ts';
 import { type Answer, json, refuse } from './answer.ts';
 import { type ApiCall, defineOperation, type Operation, value } from './operation.ts';
 import { userJson } from './user-operations.ts';
@@ -23,6 +23,8 @@ function accountOf(call: ApiCall): string | undefined {
 function createToken(call: ApiCall, given: { readonly name?: string | undefined }): Answer {
   const username = accountOf(call);
   if (username === undefined) return refuse('not-allowed.no-account');
+  const full = findKeyRefusal(call.region.store, username);
+  if (full !== undefined) return refuse(full.code, full.params);
   const name = given.name ?? '';
   const [consumer, token, secret] = createApiKey(call.region.store, call.region.clock, username, name).split(':');
   return json({ consumer_key: consumer, token_key: token, token_secret: secret, name });

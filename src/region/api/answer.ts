@@ -25,6 +25,7 @@ export const REFUSALS: Readonly<Record<RefusalName, number>> = {
   'setting-invalid': 400,
   'setting-unknown': 400,
   'settings-limit': 403,
+  'api-keys-limit': 403,
   'bad-request': 400,
   'not-authenticated': 401,
   'not-allowed': 403,

@@ -19,7 +19,7 @@ import {
   withoutIpv4Mapping,
 } from '../../net/address.ts';
 import { equalSecrets, findApiKey, LOCAL_ADMINISTRATOR } from '../accounts/accounts.ts';
-import { parseAuthorization } from '../accounts/authorization.ts';
+import { parseAuthorization } from '../accounts/authorization-header.ts';
 import type { RegionConfig } from '../config.ts';
 import { machineOfKey } from '../metadata/machine-keys.ts';
 import type { RegionStore } from '../records/store.ts';

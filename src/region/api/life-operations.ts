@@ -9,16 +9,16 @@
 import { z } from 'zod';
 import { parseIpv4 } from '../../net/address.ts';
 import { type Constraints, matchStorage, meets, parseStorage } from '../life/allocation.ts';
-import type { Actor, CommandName, CommandRefusal, MachineCommand } from '../life/commands.ts';
+import type { CommandName, CommandRefusal, MachineCommand } from '../life/commands.ts';
 import { parseSystem } from '../life/deployment.ts';
 import { distributionOf } from '../life/installer.ts';
 import type { CommandOptions } from '../life/machine-life.ts';
 import { judgeUserData } from '../preseed/user-data.ts';
 import type { Machine } from '../records/machine.ts';
 import type { MachineChangeOutcome } from '../records/store.ts';
-import { cleanWords } from '../records/text-json.ts';
 import type { DeployWay } from '../records/work.ts';
 import { type Answer, json, NO_MACHINE, type Refusal, refuse, refuseField, refuseFields, refuseFor } from './answer.ts';
+import { actorOf, comment, flag, isTrue, machineOf, machinePaths, systemIdOf } from './machine-calls.ts';
 import { diskJson } from './machine-json.ts';
 import { listMachines } from './machine-list.ts';
 import { giveMany } from './many-machines.ts';
@@ -26,7 +26,6 @@ import { type ApiCall, type ApiVersion, defineOperation, type Operation, value, 
 import { switchPower } from './power-operations.ts';
 import { showMachine } from './shown-machine.ts';
 
-const COMMENT_MAX = 255;
 /** User data, which a system runs at its first start, in bytes. */
 const USER_DATA_MAX = 512 * 1024;
 /** Machines of one command. */
@@ -34,17 +33,6 @@ const MANY_MAX = 500;
 /** Candidates read in one query for an allocation. */
 const CANDIDATES_CHUNK = 100;
 const DISK = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
-
-const comment = { comment: value(z.string().max(4096)).optional().describe('Why, for the event log.') };
-const isTrue = (text: string | undefined): boolean => /^(?:1|true|yes|on)$/i.test(text ?? '');
-const flag = (description: string) => value(z.string().max(16)).optional().describe(description);
-
-/** The user who gives the command. Machines and racks never get here: these operations require a user. */
-function actorOf(call: ApiCall, why: string | undefined): Actor {
-  const text = cleanWords(why ?? '', COMMENT_MAX);
-  if (call.caller.kind !== 'user') return { username: '', isAdmin: false, comment: text };
-  return { username: call.caller.username, isAdmin: call.caller.isAdmin, comment: text };
-}
 
 function answerCommand(call: ApiCall, outcome: MachineChangeOutcome<CommandRefusal>): Answer {
   switch (outcome.kind) {
@@ -64,11 +52,11 @@ export function give(
   why: string | undefined,
   options?: CommandOptions,
 ): Answer {
-  return answerCommand(call, call.region.life.command(call.path.system_id ?? '', command, actorOf(call, why), options));
+  return answerCommand(call, call.region.life.command(systemIdOf(call), command, actorOf(call, why), options));
 }
 
 const releaseParameters = z.object({
-  ...comment,
+  comment,
   erase: flag('True: erase the disks first.'),
   quick_erase: flag('True: erase only what makes the disks look used, which takes seconds.'),
   secure_erase: flag('Treated as `erase`.'),
@@ -84,13 +72,13 @@ const isAccepted = ({ status, owner }: Machine): boolean =>
 function release(call: ApiCall, given: z.output<typeof releaseParameters>): Answer {
   const erases = isTrue(given.erase) || isTrue(given.secure_erase) || isTrue(given.quick_erase);
   const erase = !erases ? undefined : isTrue(given.quick_erase) ? ('signatures' as const) : ('all' as const);
-  const machine = call.region.store.findMachine(call.path.system_id ?? '');
+  const machine = machineOf(call);
   if (machine !== undefined && isReleased(machine)) return json(showMachine(call, machine));
   return give(call, { name: 'release', erase }, given.comment);
 }
 
 const deployParameters = z.object({
-  ...comment,
+  comment,
   distro_series: value(z.string().max(128)).optional().describe('What to deploy: `trixie` or `debian/trixie`.'),
   osystem: value(z.string().max(64)).optional().describe('The distribution, unless `distro_series` includes it.'),
   user_data: value(z.string().max(USER_DATA_MAX * 2))
@@ -109,7 +97,7 @@ const deployParameters = z.object({
 
 function deploy(call: ApiCall, given: z.output<typeof deployParameters>): Answer {
   const system = parseSystem(given.osystem, given.distro_series);
-  const machine = call.region.store.findMachine(call.path.system_id ?? '');
+  const machine = machineOf(call);
   if (machine === undefined) return NO_MACHINE;
   // In API 1.0, `start` also switches on a deployed machine.
   if (call.version === '1.0' && machine.status === 'deployed') return switchPower(call, 'on', given.comment);
@@ -161,7 +149,7 @@ const size = (what: string) =>
     .describe(what);
 
 const allocateParameters = z.object({
-  ...comment,
+  comment,
   name: value(z.string().max(255)).optional().describe('The machine with this name.'),
   system_id: value(z.string().max(64)).optional().describe('The machine with this system id.'),
   arch: value(z.string().max(64)).optional().describe('The architecture, `amd64` or `amd64/generic`.'),
@@ -237,15 +225,15 @@ const refuseNoMatch = (): Refusal => refuse('nothing-matches');
 
 function acceptAll(call: ApiCall): Answer {
   const news = call.region.store.listMachines({ statuses: ['new'] }, 0, MANY_MAX).map(({ systemId }) => systemId);
-  return giveMany(call, news, { command: { name: 'accept' }, by: actorOf(call, undefined) }, (machine) =>
+  return giveMany(call, news, { command: { name: 'accept' }, by: actorOf(call) }, (machine) =>
     showMachine(call, machine),
   );
 }
 
-const listAllocated = (call: ApiCall): Answer => listMachines(call, { owners: [actorOf(call, undefined).username] });
+const listAllocated = (call: ApiCall): Answer => listMachines(call, { owners: [actorOf(call).username] });
 
 const acceptParameters = z.object({
-  ...comment,
+  comment,
   skip_commissioning: flag('True: make it Ready at once, if it cannot be commissioned.'),
 });
 
@@ -262,29 +250,23 @@ const PLAIN: readonly (readonly [string, string, CommandName, string])[] = [
   ['reinstate', 'reinstate', 'reinstate', 'Make a retired or missing machine New again.'],
 ];
 
-/** The paths and groups of one API version. */
-function namesOf(version: ApiVersion) {
-  const isOld = version === '1.0';
-  const many = isOld ? 'nodes' : 'machines';
-  const common = { versions: [version], method: 'POST', access: 'user' } as const;
-  return {
-    isOld,
-    many,
-    one: { ...common, path: `${many}/{system_id}`, handler: isOld ? 'NodeHandler' : 'MachineHandler' },
-    all: { ...common, path: many, handler: isOld ? 'NodesHandler' : 'MachinesHandler' },
-  } as const;
+/** The paths and groups of one version, for users' commands. */
+function commandPaths(version: ApiVersion) {
+  const { isOld, one, all } = machinePaths(version);
+  const common = { method: 'POST', access: 'user' } as const;
+  return { isOld, one: { ...one, ...common }, all: { ...all, ...common } };
 }
 
 /** Commands to one machine. */
 function singleOf(version: ApiVersion): readonly Operation[] {
-  const { isOld, one } = namesOf(version);
+  const { isOld, one } = commandPaths(version);
   return [
     ...PLAIN.map(([op, oldOp, name, doc]) =>
       defineOperation({
         ...one,
         op: isOld ? oldOp : op,
         doc,
-        parameters: z.object(comment),
+        parameters: z.object({ comment }),
         run: (call, given) => give(call, { name }, given.comment),
       }),
     ),
@@ -315,9 +297,9 @@ function singleOf(version: ApiVersion): readonly Operation[] {
 
 /** Commands to several machines, and the search for one. */
 function pluralOf(version: ApiVersion): readonly Operation[] {
-  const { isOld, all } = namesOf(version);
+  const { isOld, all } = commandPaths(version);
   const list = values(MANY_MAX).describe('System ids.');
-  const ids = isOld ? z.object({ nodes: list, ...comment }) : z.object({ machines: list, ...comment });
+  const ids = isOld ? z.object({ nodes: list, comment }) : z.object({ machines: list, comment });
   const idsOf = (given: z.output<typeof ids>): readonly string[] => ('nodes' in given ? given.nodes : given.machines);
   return [
     defineOperation({

@@ -1,7 +1,6 @@
 // Operations for logins to machines that run the boot environment: open or close the debug login, and list the possible logins.
 
 import { z } from 'zod';
-import type { Actor } from '../life/commands.ts';
 import {
   closeDebugLogin,
   DEBUG_SECONDS,
@@ -10,41 +9,35 @@ import {
   type LoginDescription,
   openDebugLogin,
 } from '../life/logins.ts';
-import { cleanWords } from '../records/text-json.ts';
 import { type Answer, json, NO_MACHINE, refuseField, refuseFor } from './answer.ts';
+import { actorOf, comment, flag, isTrue, machineOf, machinePaths } from './machine-calls.ts';
 import { type ApiCall, defineOperation, type Operation, value } from './operation.ts';
 
-const COMMENT_MAX = 255;
-
 const debugParameters = z.object({
-  comment: value(z.string().max(4096)).optional().describe('Why, for the event log.'),
+  comment,
   seconds: value(z.string().max(16))
     .optional()
     .describe(`For how long, 1 to ${DEBUG_SECONDS_MAX}. Default: ${DEBUG_SECONDS}.`),
-  off: value(z.string().max(16)).optional().describe('True: close it at once.'),
+  off: flag('True: close it at once.'),
 });
 
 function debugLogin(call: ApiCall, given: z.output<typeof debugParameters>): Answer {
-  const { region, caller } = call;
-  const machine = region.store.findMachine(call.path.system_id ?? '');
+  const { region } = call;
+  const machine = machineOf(call);
   if (machine === undefined) return NO_MACHINE;
   const seconds = Number(given.seconds || DEBUG_SECONDS);
   if (!Number.isInteger(seconds) || seconds < 1 || seconds > DEBUG_SECONDS_MAX)
-    return refuseField('seconds', 'field.debug-seconds', { max: DEBUG_SECONDS_MAX });
-  const isUser = caller.kind === 'user';
-  const by: Actor = {
-    username: isUser ? caller.username : '',
-    isAdmin: isUser && caller.isAdmin,
-    comment: cleanWords(given.comment ?? '', COMMENT_MAX),
-  };
-  const closes = /^(?:1|true|yes|on)$/i.test(given.off ?? '');
-  const refusal = closes ? closeDebugLogin(region, machine, by) : openDebugLogin(region, machine, by, seconds);
+    return refuseField('seconds', 'field.whole-seconds', { max: DEBUG_SECONDS_MAX });
+  const by = actorOf(call, given.comment);
+  const refusal = isTrue(given.off)
+    ? closeDebugLogin(region, machine, by)
+    : openDebugLogin(region, machine, by, seconds);
   return refusal === undefined ? listLogins(call) : refuseFor([refusal]);
 }
 
-function listLogins({ region, path }: ApiCall): Answer {
-  const machine = region.store.findMachine(path.system_id ?? '');
-  return machine === undefined ? NO_MACHINE : json(describeLogins(region, machine).map(loginJson));
+function listLogins(call: ApiCall): Answer {
+  const machine = machineOf(call);
+  return machine === undefined ? NO_MACHINE : json(describeLogins(call.region, machine).map(loginJson));
 }
 
 const loginJson = ({ kind, ssh, isSimulated, hostKey, username, keys, secondsLeft }: LoginDescription) => ({
@@ -59,12 +52,7 @@ const loginJson = ({ kind, ssh, isSimulated, hostKey, username, keys, secondsLef
 
 /** Login operations, in both versions. */
 export const LOGIN_OPERATIONS: readonly Operation[] = (['2.0', '1.0'] as const).flatMap((version) => {
-  const place = {
-    versions: [version],
-    path: version === '1.0' ? 'nodes/{system_id}' : 'machines/{system_id}',
-    handler: version === '1.0' ? 'NodeHandler' : 'MachineHandler',
-    access: 'user',
-  } as const;
+  const place = { ...machinePaths(version).one, access: 'user' } as const;
   return [
     defineOperation({
       ...place,

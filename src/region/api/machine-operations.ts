@@ -20,6 +20,7 @@ import { cleanWords } from '../records/text-json.ts';
 import type { MachineEdit } from '../region.ts';
 import { type Answer, json, NO_MACHINE, type Refusal, refuse, refuseField, refuseFields } from './answer.ts';
 import { parseArchitecture } from './enlistment-operations.ts';
+import { isTrue, machineOf, machinePaths, systemIdOf } from './machine-calls.ts';
 import { listMachines } from './machine-list.ts';
 import { type ApiCall, type ApiVersion, defineOperation, type Operation, value, values } from './operation.ts';
 import { powerFields, readPower, refusePower } from './power-fields.ts';
@@ -87,7 +88,6 @@ function list(call: ApiCall, given: z.output<typeof listParameters>): Answer {
   );
 }
 
-const systemIdOf = (call: ApiCall): string => call.path.system_id ?? '';
 const usernameOf = (call: ApiCall): string => (call.caller.kind === 'user' ? call.caller.username : '');
 
 function read(call: ApiCall): Answer {
@@ -103,7 +103,7 @@ const removeParameters = z.object({
 });
 
 function remove(call: ApiCall, given: z.output<typeof removeParameters>): Answer {
-  const isForced = /^(?:1|true|yes|on)$/i.test(given.force ?? '');
+  const isForced = isTrue(given.force);
   switch (call.region.removeMachine(systemIdOf(call), usernameOf(call), isForced)) {
     case 'removed':
       return { kind: 'empty' };
@@ -115,7 +115,7 @@ function remove(call: ApiCall, given: z.output<typeof removeParameters>): Answer
 }
 
 function refuseUsed(call: ApiCall): Refusal {
-  const machine = call.region.store.findMachine(systemIdOf(call));
+  const machine = machineOf(call);
   if (machine === undefined) return NO_MACHINE;
   const { status, owner, hostname } = machine;
   if (machine.isLocked === true) {
@@ -159,7 +159,7 @@ function editOf(call: ApiCall, given: z.output<typeof editParameters>, before: M
 }
 
 function edit(call: ApiCall, given: z.output<typeof editParameters>): Answer {
-  const before = call.region.store.findMachine(systemIdOf(call));
+  const before = machineOf(call);
   if (before === undefined) return NO_MACHINE;
   const changes = editOf(call, given, before);
   if ('kind' in changes) return changes;
@@ -181,32 +181,22 @@ function answerChange<R>(call: ApiCall, outcome: MachineChangeOutcome<R>, answer
 
 const nothing = z.object({});
 
-/** The paths and groups of one API version. */
-function namesOf(version: ApiVersion) {
-  return version === '1.0'
-    ? ({ many: 'nodes', one: 'nodes/{system_id}', plural: 'NodesHandler', single: 'NodeHandler' } as const)
-    : ({ many: 'machines', one: 'machines/{system_id}', plural: 'MachinesHandler', single: 'MachineHandler' } as const);
-}
-
 /** Looking at machines. */
 function readingOf(version: ApiVersion): readonly Operation[] {
-  const { many, one, plural, single } = namesOf(version);
-  const common = { versions: [version], method: 'GET' } as const;
+  const { isOld, one, all } = machinePaths(version);
   return [
     defineOperation({
-      ...common,
-      path: many,
-      op: version === '1.0' ? 'list' : undefined,
-      handler: plural,
+      ...all,
+      method: 'GET',
+      op: isOld ? 'list' : undefined,
       access: 'user',
       doc: 'List machines.',
       parameters: listParameters,
       run: list,
     }),
     defineOperation({
-      ...common,
-      path: one,
-      handler: single,
+      ...one,
+      method: 'GET',
       access: 'machine',
       doc: 'Read one machine.',
       parameters: nothing,
@@ -217,8 +207,7 @@ function readingOf(version: ApiVersion): readonly Operation[] {
 
 /** Changing one machine. */
 function changingOf(version: ApiVersion): readonly Operation[] {
-  const { one, single } = namesOf(version);
-  const common = { versions: [version], path: one, handler: single, access: 'admin' } as const;
+  const common = { ...machinePaths(version).one, access: 'admin' } as const;
   return [
     defineOperation({ ...common, method: 'PUT', doc: 'Change a machine.', parameters: editParameters, run: edit }),
     defineOperation({

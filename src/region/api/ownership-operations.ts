@@ -4,30 +4,15 @@
 // units run on the machine.
 
 import { z } from 'zod';
-import type { Actor, CommandRefusal } from '../life/commands.ts';
+import type { CommandRefusal } from '../life/commands.ts';
 import { decideLock, decideOwnerData, ownerDataProblem } from '../life/ownership.ts';
 import type { MachineChangeOutcome } from '../records/store.ts';
-import { cleanWords } from '../records/text-json.ts';
 import { type Answer, json, NO_MACHINE, refuseFields, refuseFor } from './answer.ts';
-import { type ApiCall, defineOperation, type Operation, value } from './operation.ts';
+import { actorOf, comment, machinePaths, systemIdOf } from './machine-calls.ts';
+import { type ApiCall, defineOperation, type Operation } from './operation.ts';
 import { showMachine } from './shown-machine.ts';
 
-const COMMENT_MAX = 255;
-const common = {
-  versions: ['2.0'],
-  path: 'machines/{system_id}',
-  method: 'POST',
-  handler: 'MachineHandler',
-  access: 'user',
-} as const;
-
-const systemIdOf = (call: ApiCall): string => call.path.system_id ?? '';
-
-function actorOf(call: ApiCall, why: string | undefined): Actor {
-  const comment = cleanWords(why ?? '', COMMENT_MAX);
-  if (call.caller.kind !== 'user') return { username: '', isAdmin: false, comment };
-  return { username: call.caller.username, isAdmin: call.caller.isAdmin, comment };
-}
+const common = { ...machinePaths('2.0').one, method: 'POST', access: 'user' } as const;
 
 function answer(call: ApiCall, outcome: MachineChangeOutcome<CommandRefusal>): Answer {
   switch (outcome.kind) {
@@ -56,23 +41,21 @@ function setOwnerData(op: string): Operation {
       const atMs = clock.wallTimeMs();
       return answer(
         call,
-        store.changeMachine(systemIdOf(call), atMs, (machine) =>
-          decideOwnerData(machine, data, actorOf(call, undefined), atMs),
-        ),
+        store.changeMachine(systemIdOf(call), atMs, (machine) => decideOwnerData(machine, data, actorOf(call), atMs)),
       );
     },
   };
 }
 
-const why = z.object({ comment: value(z.string().max(4096)).optional().describe('Why, for the event log.') });
+const why = z.object({ comment });
 
-function lock(call: ApiCall, isLocked: boolean, comment: string | undefined): Answer {
+function lock(call: ApiCall, isLocked: boolean, reason: string | undefined): Answer {
   const { store, clock } = call.region;
   const atMs = clock.wallTimeMs();
   return answer(
     call,
     store.changeMachine(systemIdOf(call), atMs, (machine) =>
-      decideLock(machine, isLocked, actorOf(call, comment), atMs),
+      decideLock(machine, isLocked, actorOf(call, reason), atMs),
     ),
   );
 }

@@ -16,6 +16,7 @@ import {
 } from '../records/power-parameters.ts';
 import { type RefusalWord, refusal } from '../words/refusal.ts';
 import { type Refusal, refuseField, refuseFields } from './answer.ts';
+import { isTrue } from './machine-calls.ts';
 import { type ApiCall, value } from './operation.ts';
 
 const single = (name: PowerParameterName) =>
@@ -93,7 +94,7 @@ export function refusePower(
   before: Machine | undefined,
 ): Refusal | undefined {
   const { powerType, powerParameters } = edit;
-  const isSkipped = /^(?:1|true|yes|on)$/i.test(given.power_parameters_skip_check ?? '');
+  const isSkipped = isTrue(given.power_parameters_skip_check);
   if ((powerType === undefined && powerParameters === undefined) || isSkipped) return undefined;
   const type = powerType ?? before?.powerType ?? '';
   const problems = region.power?.problemsOf(type, powerParameters ?? before?.powerParameters ?? {}) ?? [];

@@ -13,29 +13,24 @@ import { z } from 'zod';
 import { fullPowerText, type PowerView, switchesItselfOff } from '../life/power-life.ts';
 import type { Machine } from '../records/machine.ts';
 import type { PowerTask } from '../records/power-task.ts';
-import { cleanWords } from '../records/text-json.ts';
 import { type Answer, json, NO_MACHINE, refuse, refuseField, refuseFor } from './answer.ts';
+import { actorOf, comment, machineOf, machinePaths, systemIdOf } from './machine-calls.ts';
 import { type ApiCall, type ApiVersion, defineOperation, type Operation, value, values } from './operation.ts';
 import { showMachine } from './shown-machine.ts';
 
 /** How long a client waits for a controller, in milliseconds; the command line gives up after 15 seconds. */
 const ASK_MS_MAX = 12_000;
-const COMMENT_MAX = 255;
 const MACHINES_MAX = 500;
 const TEXT_MAX = 400;
 
-const comment = { comment: value(z.string().max(4096)).optional().describe('Why, for the event log.') };
 const TOO_MANY = refuse('rate-limit.power', undefined, {
   'Retry-After': '1',
 });
-const machineOf = (call: ApiCall): Machine | undefined => call.region.store.findMachine(call.path.system_id ?? '');
 
 /** Switches the power of the machine in the path. @param why the caller's comment */
 export function switchPower(call: ApiCall, task: PowerTask, why: string | undefined): Answer {
   if (call.caller.kind !== 'user') return refuse('not-allowed.not-a-user');
-  const { username, isAdmin } = call.caller;
-  const actor = { username, isAdmin, comment: cleanWords(why ?? '', COMMENT_MAX) };
-  const outcome = call.region.life.switchPower(call.path.system_id ?? '', task, actor);
+  const outcome = call.region.life.switchPower(systemIdOf(call), task, actorOf(call, why));
   switch (outcome.kind) {
     case 'changed':
       return json({
@@ -56,7 +51,7 @@ const newestEventId = ({ region }: ApiCall, { systemId }: Machine): number =>
   region.store.listEvents({ machines: { systemIds: [systemId] }, limit: 1 })[0]?.id ?? 0;
 
 const offParameters = z.object({
-  ...comment,
+  comment,
   stop_mode: value(z.string().max(16))
     .optional()
     .describe('`hard`: cut the power; `soft`: ask the system to shut down.'),
@@ -107,18 +102,9 @@ function manyPowerParameters(call: ApiCall, given: z.output<typeof many>): Answe
   return json(Object.fromEntries(machines.map((machine) => [machine.systemId, machine.powerParameters])));
 }
 
-/** The paths and groups of one API version. */
-function namesOf(version: ApiVersion) {
-  const isOld = version === '1.0';
-  const plural = isOld ? 'nodes' : 'machines';
-  const one = { versions: [version], path: `${plural}/{system_id}`, handler: isOld ? 'NodeHandler' : 'MachineHandler' };
-  const all = { versions: [version], path: plural, handler: isOld ? 'NodesHandler' : 'MachinesHandler' };
-  return { isOld, one, all };
-}
-
 /** Switching. In 1.0 that is `stop`, and `start`, which also deploys and so is in `life-operations.ts`. */
 function switchingOf(version: ApiVersion): readonly Operation[] {
-  const { isOld, one } = namesOf(version);
+  const { isOld, one } = machinePaths(version);
   const common = { ...one, method: 'POST', access: 'user' } as const;
   const off = defineOperation({
     ...common,
@@ -133,7 +119,7 @@ function switchingOf(version: ApiVersion): readonly Operation[] {
       ...common,
       op,
       doc,
-      parameters: z.object(comment),
+      parameters: z.object({ comment }),
       run: (call, given) => switchPower(call, task, given.comment),
     });
   return [
@@ -144,7 +130,7 @@ function switchingOf(version: ApiVersion): readonly Operation[] {
 }
 
 function readingOf(version: ApiVersion): readonly Operation[] {
-  const { one, all } = namesOf(version);
+  const { one, all } = machinePaths(version);
   return [
     defineOperation({
       ...one,

@@ -10,6 +10,7 @@ import type { ResultStatus, Script, ScriptKind, ScriptResult } from '../records/
 import { type Answer, json, NO_MACHINE, type Refusal, refuse, refuseField } from './answer.ts';
 import { formatEventTime } from './event-operations.ts';
 import { give } from './life-operations.ts';
+import { comment, isTrue, machineOf } from './machine-calls.ts';
 import { listFor } from './machine-list.ts';
 import { type ApiCall, defineOperation, type Operation, value, values } from './operation.ts';
 
@@ -31,7 +32,6 @@ const TYPES: Readonly<Record<ScriptKind, readonly [number, string]>> = {
 };
 const CURRENT = /^current-(commissioning|testing)$/;
 
-const isTrue = (text: string | undefined): boolean => /^(?:1|true|yes|on)$/i.test(text ?? '');
 const seconds = (ms: number | undefined): number | null => (ms === undefined ? null : ms / 1000);
 const moment = (ms: number | undefined): string | null => (ms === undefined ? null : formatEventTime(ms));
 
@@ -107,10 +107,8 @@ const listParameters = z.object({
   filters,
 });
 
-const findMachine = (call: ApiCall): Machine | undefined => call.region.store.findMachine(call.path.system_id ?? '');
-
 function list(call: ApiCall, given: z.output<typeof listParameters>): Answer {
-  const machine = findMachine(call);
+  const machine = machineOf(call);
   if (machine === undefined) return NO_MACHINE;
   const wanted = given.type?.split(',').map((word) => word.trim().toLowerCase());
   const withOutput = isTrue(given.include_output);
@@ -148,7 +146,7 @@ function findRun(call: ApiCall, machine: Machine, withOutput: boolean): readonly
 const noRun = (): Refusal => refuse('not-found.run');
 
 function read(call: ApiCall, given: { include_output?: string | undefined; filters?: string[] | undefined }): Answer {
-  const machine = findMachine(call);
+  const machine = machineOf(call);
   if (machine === undefined) return NO_MACHINE;
   const withOutput = isTrue(given.include_output);
   const results = findRun(call, machine, withOutput).filter(({ name }) => given.filters?.includes(name) ?? true);
@@ -156,7 +154,7 @@ function read(call: ApiCall, given: { include_output?: string | undefined; filte
 }
 
 function download(call: ApiCall, given: { filters?: string[] | undefined }): Answer {
-  const machine = findMachine(call);
+  const machine = machineOf(call);
   if (machine === undefined) return NO_MACHINE;
   const results = findRun(call, machine, true).filter(({ name }) => given.filters?.includes(name) ?? true);
   const [first] = results;
@@ -169,7 +167,6 @@ function download(call: ApiCall, given: { filters?: string[] | undefined }): Ans
 }
 
 const scriptNames = (description: string) => values(NAMES_MAX).optional().describe(description);
-const comment = value(z.string().max(4096)).optional().describe('Why, for the event log.');
 const testing = scriptNames('The testing scripts to run; `none` for none.');
 
 /** The given names of scripts of one kind; a refusal if one is unknown; `undefined` if none are given. */

@@ -20,6 +20,7 @@ import {
 } from '../scripts/script-text.ts';
 import { type Answer, json, type Refusal, refuse, refuseField, refuseFields } from './answer.ts';
 import { formatEventTime } from './event-operations.ts';
+import { isTrue } from './machine-calls.ts';
 import { type ApiCall, defineOperation, type Operation, value, values } from './operation.ts';
 
 const KIND_NUMBERS = { commissioning: 0, testing: 2 } as const;
@@ -27,7 +28,6 @@ const KIND_TITLES = { commissioning: 'Commissioning script', testing: 'Testing s
 /** Names of one request. */
 const NAMES_MAX = 100;
 
-const isTrue = (text: string | undefined): boolean => /^(?:1|true|yes|on)$/i.test(text ?? '');
 const optional = (charactersMax: number, description: string) =>
   value(z.string().max(charactersMax)).optional().describe(description);
 

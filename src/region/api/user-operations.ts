@@ -11,6 +11,7 @@ import type { Happening } from '../records/event-params.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
 import type { User } from '../records/store.ts';
 import { type Answer, json, type Refusal, refuse, refuseField, refuseFields } from './answer.ts';
+import { isTrue } from './machine-calls.ts';
 import { type ApiCall, defineOperation, type Operation, value } from './operation.ts';
 
 export type ShownUser = Pick<User, 'username' | 'email' | 'isAdmin'>;
@@ -26,7 +27,6 @@ export function userJson(call: ApiCall, user: ShownUser): Record<string, unknown
   };
 }
 
-const isTrue = (text: string | undefined): boolean => /^(?:1|true|yes|on)$/i.test(text ?? '');
 const flag = () => value(z.string().max(16));
 const noUser = (): Refusal => refuse('not-found.account');
 const findUser = (call: ApiCall): User | undefined => call.region.store.findUser(call.path.username ?? '');

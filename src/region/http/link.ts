@@ -7,7 +7,7 @@
 
 import { RackError } from '../../errors.ts';
 import { parseIpv4, parseMac } from '../../net/address.ts';
-import { parseAuthorization } from '../accounts/authorization.ts';
+import { parseAuthorization } from '../accounts/authorization-header.ts';
 import { type Answer, bodyOf, json, refuse, refuseFor } from '../api/answer.ts';
 import { type Peer, shareOf } from '../api/caller.ts';
 import { type Fields, parseBody, parseUrlEncoded } from '../api/form-body.ts';

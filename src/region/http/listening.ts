@@ -4,7 +4,8 @@
 //
 // 1. Configurations, retries and the shutdown run one after the other: each finds the listeners that the previous one left. So no
 //    listener is opened twice, and none is opened that the newest configuration lacks.
-// 2. An address that this host does not have yet is retried every LISTEN_RETRY_MS; a port in use is an error.
+// 2. An address that this host does not have yet is retried every LISTEN_RETRY_MS. A port in use is an error; at the port of a late address it
+//    is retried, too.
 // 3. The operator of this host has a separate listener (`OPERATOR_SOCKET`), whose connections and bodies are exempt from fair shares.
 // 4. Open listeners use a renewed certificate for new connections; open connections continue.
 
@@ -18,6 +19,7 @@ import {
   type CertificatePair,
   certificateProblem,
   readCertificatePair,
+  secureContextOf,
 } from '../../files/certificate.ts';
 import { CONNECTIONS_MAX } from '../api/doors.ts';
 import type { RegionConfig } from '../config.ts';
@@ -42,6 +44,13 @@ export interface DoorKind {
   readonly isOperators?: boolean;
 }
 
+/** A configured listener that cannot be opened yet; it is retried. */
+export interface UnopenedListener {
+  readonly host: string;
+  /** Which one, why, and the remedy with the setting. */
+  readonly text: string;
+}
+
 /** A running API. */
 export interface RegionApi {
   /** `address:port` of every open listener. */
@@ -56,8 +65,11 @@ export interface RegionApi {
    * @throws RackError `certificate-unusable`, `address-in-use`, `permission-denied`: all old listeners are still open then
    */
   configure(config: RegionConfig): Promise<void>;
-  /** Calls `onChange` with the open listeners: now, and after every change. */
-  watch(onChange: (addresses: readonly string[]) => void): void;
+  /** Calls `onChange` with the open listeners, and `onUnopened` with the configured others: now, and after every change. */
+  watch(
+    onChange: (addresses: readonly string[]) => void,
+    onUnopened?: (listeners: readonly UnopenedListener[]) => void,
+  ): void;
   close(): Promise<void>;
 }
 
@@ -72,6 +84,9 @@ interface Door {
   readonly port: number;
   readonly isSecure: boolean;
 }
+
+/** The setting that names the listener. */
+const settingOf = ({ isSecure }: Door): string => (isSecure ? 'region.tls.listen' : 'region.listen');
 
 /** `host:port`, after `https://` if the listener speaks TLS. */
 const nameOf = ({ host, port, isSecure }: Door): string => `${isSecure ? 'https://' : ''}${formatEndpoint(host, port)}`;
@@ -109,14 +124,16 @@ export class ListeningApi implements RegionApi {
   #rackCount: Timer | undefined;
   /** By the name of the listener. */
   readonly #apps = new Map<string, FastifyInstance>();
-  readonly #waiting = new Map<string, Timer>();
+  readonly #waiting = new Map<string, { readonly timer: Timer; readonly listener: UnopenedListener }>();
   #operators: FastifyInstance | undefined;
   #pair: CertificatePair | undefined;
   #tls: CertificateFiles | undefined;
   #certificateLook: Timer | undefined;
   #turn: Promise<void> = Promise.resolve();
   #onChange: ((addresses: readonly string[]) => void) | undefined;
+  #onUnopened: ((listeners: readonly UnopenedListener[]) => void) | undefined;
   #reported: string | undefined;
+  #reportedUnopened = '';
   #closed = false;
 
   constructor(context: ApiContext, build: BuildApp) {
@@ -153,8 +170,12 @@ export class ListeningApi implements RegionApi {
     await this.#operators.listen({ path });
   }
 
-  watch(onChange: (addresses: readonly string[]) => void): void {
+  watch(
+    onChange: (addresses: readonly string[]) => void,
+    onUnopened?: (listeners: readonly UnopenedListener[]) => void,
+  ): void {
     this.#onChange = onChange;
+    this.#onUnopened = onUnopened;
     this.#report();
   }
 
@@ -166,11 +187,20 @@ export class ListeningApi implements RegionApi {
   }
 
   #report(): void {
+    this.#reportUnopened();
     const { addresses } = this;
     const text = addresses.join(' ');
     if (this.#onChange === undefined || this.#closed || text === this.#reported) return;
     this.#reported = text;
     this.#onChange(addresses);
+  }
+
+  #reportUnopened(): void {
+    const listeners = [...this.#waiting.values()].map(({ listener }) => listener);
+    const text = listeners.map((listener) => listener.text).join('\n');
+    if (this.#onUnopened === undefined || this.#closed || text === this.#reportedUnopened) return;
+    this.#reportedUnopened = text;
+    this.#onUnopened(listeners);
   }
 
   async #configure(config: RegionConfig): Promise<void> {
@@ -182,7 +212,7 @@ export class ListeningApi implements RegionApi {
       const name = nameOf(door);
       if (!this.#apps.has(name) && !this.#waiting.has(name)) await this.#listen(door);
     }
-    for (const [endpoint, timer] of this.#waiting) {
+    for (const [endpoint, { timer }] of this.#waiting) {
       if (wanted.has(endpoint)) continue;
       timer.cancel();
       this.#waiting.delete(endpoint);
@@ -209,7 +239,7 @@ export class ListeningApi implements RegionApi {
     const pair = readCertificatePair(tls);
     this.#pair = pair;
     for (const { server } of this.#apps.values()) {
-      if (isSecure(server)) server.setSecureContext({ cert: pair.cert, key: pair.key });
+      if (isSecure(server)) server.setSecureContext(secureContextOf(pair));
     }
     this.#lookAtCertificate();
   }
@@ -231,63 +261,63 @@ export class ListeningApi implements RegionApi {
       await app.listen({ host, port });
     } catch (error) {
       await app.close();
-      this.#handleListenError(door, error);
+      const found = this.#listenError(door, name, error);
+      if (!(found instanceof RackError && found.code === 'address-not-here')) throw found;
+      this.#wait(door, found.message);
       return;
     }
     this.#apps.set(name, app);
     this.#waiting.delete(name);
   }
 
-  #handleListenError(door: Door, cause: unknown): void {
+  /** The error for the operator. @param name the listener's */
+  #listenError(door: Door, name: string, cause: unknown): unknown {
     const where = formatEndpoint(door.host, door.port);
-    const setting = door.isSecure ? 'region.tls.listen' : 'region.listen';
+    const setting = settingOf(door);
     switch (osErrorCode(cause)) {
-      case 'EADDRNOTAVAIL':
-        this.#wait(door);
-        return;
-      case 'EADDRINUSE':
-        throw new RackError(
-          'address-in-use',
-          `${where} is in use: stop its owner (ss -ltnp shows it), or change ${setting}`,
-          {
-            cause,
-          },
-        );
-      case 'EACCES':
-        throw new RackError(
-          'permission-denied',
-          `${where} needs a privilege: start with CAP_NET_BIND_SERVICE, or set ${setting} to a port above 1023`,
-          { cause },
-        );
+      case 'EADDRNOTAVAIL': {
+        const text = `${name} is not an address of this host yet; the API will listen there once it is. Give it to an interface, or change ${setting}`;
+        return new RackError('address-not-here', text, { cause });
+      }
+      case 'EADDRINUSE': {
+        const text = `${where} is in use: stop its owner (ss -ltnp shows it), or change ${setting}`;
+        return new RackError('address-in-use', text, { cause });
+      }
+      case 'EACCES': {
+        const text = `${where} needs a privilege: start with CAP_NET_BIND_SERVICE, or set ${setting} to a port above 1023`;
+        return new RackError('permission-denied', text, { cause });
+      }
       default:
-        throw cause;
+        return cause;
     }
   }
 
-  /** Waits for an address that may come later: of an interface without a link, or one configured by DHCP. */
-  #wait(door: Door): void {
+  /** Waits until the listener can be opened: for the address of an interface without a link, or one configured by DHCP. */
+  #wait(door: Door, text: string): void {
     if (this.#closed) return;
     const name = nameOf(door);
-    if (!this.#waiting.has(name)) {
-      const text = `${name} is not an address of this host yet; the API will listen there once it is`;
+    if (this.#waiting.get(name)?.listener.text !== text)
       this.#context.onProblem({ kind: 'listener-waits', id: newUuid(), text });
-    }
     const timer = this.#context.region.clock.schedule(LISTEN_RETRY_MS, () => {
       this.#inTurn(() => this.#retry(door, timer)).catch((error: unknown) => {
         this.#context.onProblem({ kind: 'listener-waits', id: newUuid(), text: errorText(error), cause: error });
       });
     });
-    this.#waiting.set(name, timer);
+    this.#waiting.set(name, { timer, listener: { host: door.host, text } });
   }
 
   /** Retries a waiting listener, unless a configuration has removed it or requested it again since `timer` was set. */
   async #retry(door: Door, timer: Timer): Promise<void> {
     const name = nameOf(door);
-    if (this.#closed || this.#waiting.get(name) !== timer) return;
+    if (this.#closed || this.#waiting.get(name)?.timer !== timer) return;
     try {
       await this.#listen(door);
+    } catch (error) {
+      // Another program may have taken the port of the late address, and may leave it again.
+      if (!(error instanceof RackError)) throw error;
+      this.#wait(door, error.message);
     } finally {
-      if (this.#waiting.get(name) === timer) this.#waiting.delete(name);
+      if (this.#waiting.get(name)?.timer === timer) this.#waiting.delete(name);
     }
   }
 
@@ -297,7 +327,7 @@ export class ListeningApi implements RegionApi {
     this.#rackCount?.cancel();
     this.#context.followers.close();
     return this.#inTurn(async () => {
-      for (const timer of this.#waiting.values()) timer.cancel();
+      for (const { timer } of this.#waiting.values()) timer.cancel();
       this.#waiting.clear();
       await this.#closeApps([...this.#apps.keys()]);
       if (this.#operators !== undefined) await this.#closeApp(this.#operators);

@@ -12,7 +12,7 @@ import { join } from 'node:path';
 import Fastify, { type FastifyInstance } from 'fastify';
 import { cleanLines } from '../../clean-text.ts';
 import { errorText, osErrorCode, RackError } from '../../errors.ts';
-import type { CertificatePair } from '../../files/certificate.ts';
+import { type CertificatePair, secureContextOf } from '../../files/certificate.ts';
 import { REQUEST_MS_MAX } from '../../net/body-places.ts';
 import { answersAt } from '../../net/port-answer.ts';
 import { REFUSALS, refuse } from '../api/answer.ts';
@@ -117,15 +117,23 @@ const HTTP_LIMITS = {
 
 /** The counterpart for TLS of the server that Fastify makes for HTTP. */
 function makeSecureServer(pair: CertificatePair, handler: RequestListener): HttpsServer {
-  const { cert, key } = pair;
   // Only a region that serves over TLS pays for loading it.
   const { createServer: createHttpsServer } = process.getBuiltinModule('node:https');
-  const server = createHttpsServer({ ...HTTP_LIMITS, cert, key, handshakeTimeout: HEADERS_MS_MAX }, handler);
+  const server = createHttpsServer(
+    { ...HTTP_LIMITS, ...secureContextOf(pair), handshakeTimeout: HEADERS_MS_MAX },
+    handler,
+  );
   server.keepAliveTimeout = KEEP_ALIVE_MS;
   server.requestTimeout = REQUEST_MS_MAX;
   server.setTimeout(IDLE_MS_MAX);
   return server;
 }
+
+const noCompiler = (): never => {
+  throw new Error('routes have no schema: operations check their parameters themselves');
+};
+/** In place of Fastify's compilers of schemas, some 115 files, which it would load although no route has a schema. */
+const NO_COMPILERS = { buildValidator: () => noCompiler, buildSerializer: () => noCompiler };
 
 /** Makes an instance with every route, not listening yet. */
 export function buildApp(context: ApiContext, { pair, isOperators = false }: DoorKind = {}): FastifyInstance {
@@ -134,6 +142,7 @@ export function buildApp(context: ApiContext, { pair, isOperators = false }: Doo
   const app = Fastify({
     ...secure,
     logger: false,
+    schemaController: { compilersFactory: NO_COMPILERS },
     bodyLimit: BODY_BYTES_MAX,
     requestTimeout: REQUEST_MS_MAX,
     connectionTimeout: IDLE_MS_MAX,

@@ -9,15 +9,15 @@
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { equalSecrets } from '../accounts/accounts.ts';
-import { parseAuthorization } from '../accounts/authorization.ts';
+import { parseAuthorization } from '../accounts/authorization-header.ts';
 import { type Answer, REFUSALS, type Refusal, refuse, refuseFor } from '../api/answer.ts';
 import type { Peer } from '../api/caller.ts';
 import { type Fields, parseBody, queryOf } from '../api/form-body.ts';
+import type { Html } from '../html.ts';
 import type { User } from '../records/store.ts';
 import type { Region } from '../region.ts';
 import { assetPath, PAGE_POLICY, PAGE_SCRIPT, PAGE_STYLE } from './assets.ts';
 import { isLocalName, type PageGuard, type PasswordVerdict } from './guard.ts';
-import type { Html } from './html.ts';
 import { cookieName, cookieOf, isOwnOrigin, safeTarget } from './login.ts';
 import { PAGES } from './pages.ts';
 import { mayOpen, renderGone, renderRefused, renderSignIn, renderUnknown } from './parts.ts';

@@ -6,6 +6,7 @@
 // 2. A published type name keeps its meaning.
 // 3. INFO events are those that people follow: state changes, installation steps, disk erasure, power switching. Requests, loads and
 //    signals in between are DEBUG. Faults keep their rack's level.
+// 4. AUDIT events, which say who did what, are a list of their own: `rackboot events` shows them with `--level audit` alone.
 
 import type { MacAddress } from '../../net/address.ts';
 import type { Happening, ReportFields } from './event-params.ts';

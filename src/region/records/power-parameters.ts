@@ -15,7 +15,7 @@ export type PowerParameters = Readonly<Record<string, PowerValue>>;
 /** Parameters of one machine. */
 export const POWER_PARAMETERS_MAX = 32;
 
-/** The parameters of all drivers; each may also be sent as a field of its own. */
+/** The parameters of all drivers; each may also be sent as a field of its own (`api/power-fields.ts` lists those). */
 export const POWER_PARAMETER_NAMES = [
   'power_address',
   'power_user',
@@ -86,6 +86,7 @@ const REPORTED_FIELDS: Readonly<Record<string, Readonly<Record<string, (value: P
     privilege_level: (value) => value === 'USER' || value === 'OPERATOR' || value === 'ADMIN',
     k_g: word(64),
   },
+  // Proposed in HP's Moonshot chassis. There is no such driver: the proposal is shown, and a person chooses another one.
   moonshot: {
     power_address: isAddress,
     power_user: word(64),

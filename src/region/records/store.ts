@@ -10,6 +10,7 @@ import type { MachineAddress } from '../../machines/machine.ts';
 import type { SettingValue } from '../../machines/settings.ts';
 import type { Ipv4, MacAddress } from '../../net/address.ts';
 import type { PowerLedger } from '../../power/ledger.ts';
+import type { Doubt, Happening } from './event-params.ts';
 import type { LifeStore } from './life-store.ts';
 import type { MachineStatus } from './lifecycle.ts';
 import type { LoginStore } from './login-store.ts';
@@ -56,8 +57,7 @@ export type PairVerdict = 'conflict' | 'apart';
 export interface Conflict {
   readonly systemId: string;
   readonly otherId: string;
-  /** The reason, in one sentence. */
-  readonly text: string;
+  readonly why: Doubt | Happening;
   readonly atMs: number;
 }
 
@@ -68,7 +68,7 @@ export interface EnlistmentEffects {
   /** Values found on several machines. */
   readonly shared?: readonly string[];
   /** Machines that may be this one, each with the reason. */
-  readonly conflicts?: readonly { readonly with: string; readonly text: string }[];
+  readonly conflicts?: readonly { readonly with: string; readonly why: Doubt }[];
 }
 
 /** The decision on an enlistment. `R` is the type of its refusals. */
@@ -331,6 +331,7 @@ export interface RegionStore {
   highestSequence(source: string): number;
   /** Marks a source's sequence as stored, as `recordReports` does. @returns false if it, or a higher one, already is */
   acceptSequence(source: string, sequence: number, atMs: number): boolean;
+  /** Stores an event alone. An event that belongs to a change of a machine is a part of that change (`changeMachine`). */
   recordEvent(event: NewMachineEvent, systemId: string | undefined): void;
   listEvents(filter: EventFilter): readonly MachineEvent[];
   /** The ids of the oldest and the newest stored event; both 0 if there are none. */
@@ -348,8 +349,8 @@ export interface RegionStore {
   changeUser(username: string, change: UserChange, event: NewMachineEvent): boolean;
   /** Removes a user with their API keys and SSH keys. @returns false if there is no such user */
   removeUser(username: string, event: NewMachineEvent): boolean;
-  /** Adds a key; beyond `keysMax` keys of its owner, the least recently used are removed. */
-  addKey(key: ApiKey, keysMax: number): void;
+  /** @returns false if its owner has `keysMax` keys already */
+  addKey(key: ApiKey, keysMax: number): boolean;
   findKey(tokenKey: string): ApiKey | undefined;
   listKeys(username: string): readonly ApiKey[];
   markKeyUsed(tokenKey: string, atMs: number): void;

@@ -2,15 +2,14 @@
 //
 //   room ─ refusal(code, params) ─► value ─► API's JSON, page, log ─ sentenceOf(value) ─► text
 //
-// 1. The code begins with the name: `setting-read-only.file`. What is wrong with one parameter has a code that begins with `field`; its
-//    name is `invalid-parameters`, and who knows the parameter's name puts it there.
+// 1. The code begins with the name: `setting-read-only.file`. A fault of one parameter has a code that begins with `field` and the
+//    name `invalid-parameters`; the caller of `refuseField` passes the parameter's name.
 // 2. Parameters are plain JSON, and follow from the code: one too few or too many does not compile.
 
 import type { RefusalName } from './en/reasons.ts';
 import { EN } from './en.ts';
 
 export type { SshKeyFault } from './en/accounts.ts';
-export type { JsonFault } from './en/json.ts';
 export type { Kept } from './en/life.ts';
 export type { Pin } from './en/settings.ts';
 export type { RefusalName };

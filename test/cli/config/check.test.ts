@@ -1,7 +1,9 @@
 // What `rackboot check` prints about this host.
 
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -27,6 +29,41 @@ test('a network that waits for its interface is valid, with a warning', async ()
       /is fine: lab 203\.0\.113\.0\/24\.\nBeware {2}lab 203\.0\.113\.0\/24 is not served as long as absent0 does not exist$/m,
     );
   } finally {
+    rmSync(place, { recursive: true });
+  }
+});
+
+test('a listener of the region at an address of another host, and one at a taken port, are told with key and remedy', async () => {
+  const place = mkdtempSync(join(tmpdir(), 'rackboot-check-'));
+  mkdirSync(join(place, 'boot'));
+  const taken = createServer().listen(0, '127.0.0.1');
+  await once(taken, 'listening');
+  const address = taken.address();
+  const port = typeof address === 'object' && address !== null ? address.port : 0;
+  const file = join(place, 'rackboot.yaml');
+  writeFileSync(
+    file,
+    `name: rack\nstate_dir: ${place}\nregion: { listen: ["203.0.113.9:5240", "127.0.0.1:${port}"] }\n`,
+  );
+  try {
+    let code: number | undefined;
+    const { text } = await printedBy(async () => {
+      code = await checkFile(file, false);
+    });
+    assert.equal(code, 0, text);
+    assert.match(
+      text,
+      /^Beware {2}203\.0\.113\.9:5240, which region\.listen names, is no address of this host: give 203\.0\.113\.9 to an interface, or change region\.listen$/m,
+    );
+    assert.match(
+      text,
+      new RegExp(
+        `^Beware {2}127\\.0\\.0\\.1:${port} \\(TCP\\), which region\\.listen needs, belongs to .*: stop it, or change region\\.listen$`,
+        'm',
+      ),
+    );
+  } finally {
+    taken.close();
     rmSync(place, { recursive: true });
   }
 });

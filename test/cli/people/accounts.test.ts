@@ -1,8 +1,14 @@
-// The questions for a password.
+// The questions for a password, and the API keys of an account.
 
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
-import { askPassword } from '../../../src/cli/people/accounts.ts';
+import { askPassword, printApiKey } from '../../../src/cli/people/accounts.ts';
+import { systemClock } from '../../../src/clock.ts';
+import { createAdmin, KEYS_PER_USER_MAX } from '../../../src/region/accounts/accounts.ts';
+import { openRegionStore } from '../../../src/store/region-sqlite.ts';
 
 test('a short password, or one typed differently, is asked again with the reason', async () => {
   const typed = ['one', 'long enough', 'long enuogh', 'good enough', 'good enough'];
@@ -29,4 +35,33 @@ test('the questions end after too many mistakes', async () => {
     ),
     /no usable password; nothing was changed/,
   );
+});
+
+test('an account’s API keys are listed without their secrets, and one that is removed makes room for another', async (t) => {
+  const place = mkdtempSync(join(tmpdir(), 'rackboot-keys-'));
+  t.after(() => rmSync(place, { recursive: true }));
+  const config = join(place, 'rackboot.yaml');
+  const stateDir = join(place, 'state');
+  writeFileSync(config, `name: rack\nstate_dir: ${stateDir}\nregion: { mode: embedded }\n`);
+  const store = openRegionStore({ stateDir });
+  await createAdmin(store, systemClock, { username: 'ann', email: '', password: 'long enough' });
+  store.close();
+  const lines: string[] = [];
+  t.mock.method(console, 'log', (line: string) => void lines.push(line));
+  const account = { config, username: 'ann', name: 'ci' };
+  await printApiKey({ ...account, list: true });
+  assert.deepEqual(lines.splice(0), ['ann has no API keys']);
+  for (let count = 0; count < KEYS_PER_USER_MAX; count += 1) await printApiKey(account);
+  const [, token = '', secret = ''] = lines.splice(0)[0]?.split(':') ?? [];
+  await assert.rejects(printApiKey(account), { code: 'limit-reached', message: /--remove \w+.*--list/ });
+  await printApiKey({ ...account, list: true });
+  const listed = lines.splice(0);
+  assert.equal(listed.length, 1 + KEYS_PER_USER_MAX);
+  assert.match(listed.find((line) => line.startsWith(token)) ?? '', /^\w+ +ci +.* ago +.* ago$/);
+  assert.ok(!listed.join().includes(secret));
+  await assert.rejects(printApiKey({ ...account, remove: 'nothing' }), { code: 'not-found', message: /--list/ });
+  await printApiKey({ ...account, remove: token });
+  assert.match(lines.splice(0).join(), /is removed/);
+  await printApiKey(account);
+  assert.match(lines.join(), /^\w+:\w+:\w+$/);
 });

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { isHealthy, refusedLines, stateOf, treeLines } from '../../../src/cli/rack/status.ts';
+import { isHealthy, refusedLines, stateOf, treeLines, unopenedListeners } from '../../../src/cli/rack/status.ts';
 import { statusShape } from '../../../src/cli/shapes.ts';
 
 const LAB = { name: 'lab', interface: 'eth1', network: '10.20.0.0/24', mode: 'proxy', serving: true, reason: '' };
@@ -70,4 +70,20 @@ test('a refused configuration is a line with its first problem, and how to see t
     /region's store.*config show` says why$/,
   );
   assert.deepEqual(refusedLines({ refused: undefined }), []);
+});
+
+test('a listener of the region that cannot be opened is told, and the rack is not healthy; a network that waits tells for its own', () => {
+  const fine = status();
+  const region = fine.region && {
+    ...fine.region,
+    unopened: [
+      { host: '10.20.0.1', text: 'at the network' },
+      { host: '203.0.113.9', text: 'elsewhere' },
+    ],
+  };
+  assert.deepEqual(unopenedListeners({ ...fine, region }), ['at the network', 'elsewhere']);
+  assert.equal(isHealthy({ ...fine, region }), false);
+  const waits = { ...LAB, serving: false, reason: 'eth1 is down' };
+  assert.deepEqual(unopenedListeners({ interfaces: [waits, FAR], region }), ['elsewhere']);
+  assert.deepEqual(unopenedListeners(fine), []);
 });

@@ -3,7 +3,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { planBoot } from '../../../src/boot/plan.ts';
-import { formatProblems, parseConfig } from '../../../src/config/load.ts';
+import { formatProblems } from '../../../src/config/config-file.ts';
+import { parseConfig } from '../../../src/config/load.ts';
 import { decide } from '../../../src/dhcp/answers/decide.ts';
 import type { DhcpDecision } from '../../../src/dhcp/answers/decision.ts';
 import { ClientSubject } from '../../../src/dhcp/networks/conditions.ts';

@@ -4,7 +4,8 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { describeDhcp } from '../../../src/capture/dhcp-description.ts';
-import { formatProblems, parseConfig } from '../../../src/config/load.ts';
+import { formatProblems } from '../../../src/config/config-file.ts';
+import { parseConfig } from '../../../src/config/load.ts';
 import {
   findNamedOption,
   findOption,

@@ -151,7 +151,7 @@ export const NET_BOUNDS: readonly HeldBound[] = [
     test: 'daemon/rack/own-addresses.test.ts',
   },
   {
-    at: 'net/wire-ear.ts FRAMES_MAX',
+    at: 'net/ear-socket.ts FRAMES_MAX',
     what: 'ARP packets or router messages read in one wake',
     whoCanFill: 'a flood of such frames',
     whatOthersNotice:

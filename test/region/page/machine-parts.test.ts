@@ -8,6 +8,7 @@ import { actionsFor, MACHINE_ACTIONS } from '../../../src/region/page/machine-ac
 import { renderMachinePage } from '../../../src/region/page/machine-page.ts';
 import { PAGES } from '../../../src/region/page/pages.ts';
 import { faultsOf, refusalText, type Viewer } from '../../../src/region/page/view.ts';
+import { parseHardwareFacts } from '../../../src/region/records/hardware-facts.ts';
 import { STATUSES } from '../../../src/region/records/lifecycle.ts';
 import type { Machine } from '../../../src/region/records/machine.ts';
 import { openRegion, type Region } from '../../../src/region/region.ts';
@@ -102,6 +103,20 @@ test('the form of a driver keeps a secret left empty, and shows the errors of th
     assert.deepEqual(faultsOf(bad), new Map([['power_address', 'Is invalid; give an IPv4 address.']]));
     assert.equal((await send({ power_type: 'manual' }))?.kind, 'done');
     assert.deepEqual(region.store.findMachine(machine)?.powerParameters, {}, 'another driver inherits no parameters');
+  }));
+
+test('a virtual disk is not called rotating, though its kernel says so', () =>
+  withPower(async (region) => {
+    const disks = ['vda', 'xvdb', 'sda', 'sdb'].map((name) => ({ name, bytes: 8e9, rotational: name !== 'sdb' }));
+    const facts = parseHardwareFacts(JSON.stringify({ disks }));
+    assert.ok(facts.kind === 'value');
+    const outcome = region.enlist(report([0x525400000002], { hostname: 'web2', facts: facts.value }));
+    assert.ok(outcome.kind === 'create');
+    const page = pageOf(region, outcome.machine.systemId, ADMIN);
+    const kinds = [...page.matchAll(/<b>([a-z]+)<\/b>.*?data-label="Kind"><div>([^<]*)</gs)].map(([, ...row]) =>
+      row.join(' '),
+    );
+    assert.deepEqual(kinds, ['vda virtual', 'xvdb virtual', 'sda rotating', 'sdb solid state']);
   }));
 
 test('script output is shown only to people with an account, results to every viewer; both are escaped', () =>

@@ -103,7 +103,7 @@ export const API = {
   'field.storage': 'Give sizes in GB: root:50,100. Disk tags are not supported.',
   'field.interface-conditions': 'Conditions on interfaces are not supported: choose by tags.',
   'nothing-matches': 'No Ready machine meets these conditions: accept one, release one, or ask for less.',
-  'field.debug-seconds': ({ max }: Max) => `Give a whole number of seconds from 1 to ${max}.`,
+  'field.whole-seconds': ({ max }: Max) => `Give a whole number of seconds from 1 to ${max}.`,
   'not-found.run': 'This machine has no such run: give an id, current-commissioning or current-testing.',
   'field.scripts': ({
     kind,
@@ -159,6 +159,9 @@ export const API = {
   'field.scripts-limit': ({ max }: Max) => `There are already ${max} scripts, the maximum: remove one.`,
 
   'not-allowed.no-account': 'API keys belong to accounts: create one with rackboot createadmin.',
+  'api-keys-limit': ({ username, max, unused }: Max & { readonly username: string; readonly unused: string }) =>
+    `${username} has ${max} API keys, the maximum: delete one with op=delete_authorisation_token, or on the region's host with ` +
+    `rackboot apikey --username ${username} --remove ${unused}, the one unused for longest (--list shows all).`,
   'not-found.api-key': 'You have no API key with this token_key.',
   'not-allowed.ssh-keys': 'Only users have SSH keys.',
   'not-allowed.others-keys': 'Only an administrator may manage the keys of others.',

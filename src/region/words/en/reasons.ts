@@ -8,6 +8,7 @@ export const REASONS = {
   'setting-invalid': 'The value does not fit its key; the answer says what does.',
   'setting-unknown': 'No setting has that name.',
   'settings-limit': 'The store has its maximum number of settings; remove some.',
+  'api-keys-limit': 'The account has its maximum number of API keys; delete one.',
   'bad-request': 'The request itself is malformed.',
   'not-authenticated': 'The API key is not valid, or there is none; `rackboot apikey` prints a new one.',
   'not-allowed': 'The caller is authenticated but may not do this; an administrator may.',

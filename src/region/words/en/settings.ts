@@ -20,6 +20,8 @@ export const SETTINGS = {
   'setting-unknown.interfaces': ({ key }: { readonly key: string }) => `${key}: unknown key; name one: ${key}.NAME`,
   'setting-unknown.key': ({ key, meant }: { readonly key: string; readonly meant: string | undefined }) =>
     `${key}: unknown key; ${meant === undefined ? '' : `did you mean ${meant}? `}rackboot config show lists all keys`,
+  'setting-unknown.interface': ({ key, meant }: { readonly key: string; readonly meant: string }) =>
+    `${key}: there is no such network; did you mean ${meant}? A new network takes all its keys at once: cluster_interfaces.NAME`,
   'setting-unknown.field': ({ key, meant }: { readonly key: string; readonly meant: string | undefined }) =>
     `${key}: unknown key; ${meant === undefined ? 'config/rackboot.yaml explains all' : `did you mean ${meant}?`}`,
   'setting-unknown.absent': ({ key, meant }: { readonly key: string; readonly meant: string | undefined }) =>

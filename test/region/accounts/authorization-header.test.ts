@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { parseAuthorization } from '../../../src/region/accounts/authorization.ts';
+import { parseAuthorization } from '../../../src/region/accounts/authorization-header.ts';
 
 const KEY = { kind: 'key', consumerKey: 'C0n', tokenKey: 'T0k', secret: 'S3c' };
 

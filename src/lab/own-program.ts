@@ -1,4 +1,4 @@
-// Finds how to run this installation's command line, so that the commands that a lab prints work as printed.
+// Finds how to run this installation's command line, so that the commands that a lab and `rackboot init` print work as printed.
 
 import { accessSync, constants, existsSync, realpathSync } from 'node:fs';
 import { delimiter, join, relative } from 'node:path';
@@ -9,7 +9,7 @@ const ROOT = join(import.meta.dirname, '..', '..');
  * `rackboot` if the shell finds this installation by that name; otherwise a command that runs its main file with `node`.
  * @param cwd the user's directory, which npm passes on
  */
-export function labProgram(
+export function ownProgram(
   path: string = process.env.PATH ?? '',
   cwd: string = process.env.INIT_CWD ?? process.cwd(),
 ): string {

@@ -2,11 +2,14 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { mac } from '../../src/net/address.ts';
-import { EVENT_WORDS, eventSentence, isHappening, loggedSentence } from '../../src/region/event-sentences.ts';
-import type { Happening } from '../../src/region/records/event-params.ts';
+import { mac } from '../../../src/net/address.ts';
+import type { Happening } from '../../../src/region/records/event-params.ts';
+import { EN } from '../../../src/region/words/en.ts';
+import { eventSentence, isHappening, loggedSentence } from '../../../src/region/words/event.ts';
 
 const overran = { status: 'commissioning', minutes: 20, isRestarted: false, isWritten: false } as const;
+
+const signal = { stage: 'testing', message: '', output: '' } as const;
 
 const SENTENCES: readonly (readonly [sentence: string, happening: Happening])[] = [
   ["From 'New' to 'Ready'", { code: 'status-changed', params: { from: 'new', to: 'ready' } }],
@@ -46,7 +49,18 @@ const SENTENCES: readonly (readonly [sentence: string, happening: Happening])[] 
   ],
 ];
 
-for (const [sentence, happening] of SENTENCES) {
+// Commissioning has the stage `testing` for its own scripts, too.
+const SIGNALS: typeof SENTENCES = [
+  ['running clock', { code: 'signal', params: { ...signal, message: 'running clock', script: 'clock' } }],
+  ['running script clock', { code: 'signal', params: { ...signal, script: 'clock' } }],
+  [
+    'clock: passed',
+    { code: 'signal', params: { ...signal, message: 'clock: passed', script: 'clock', exitStatus: 0 } },
+  ],
+  ['partitioning: sda', { code: 'signal', params: { ...signal, stage: 'partitioning', message: 'sda' } }],
+];
+
+for (const [sentence, happening] of [...SENTENCES, ...SIGNALS]) {
   test(`${happening.code}: ${sentence}`, () => assert.equal(eventSentence(happening), sentence));
 }
 
@@ -72,5 +86,5 @@ test('a sentence is clean and bounded, and begins with the hardware address of a
 
 test('what a later version has written is no known code', () => {
   assert.equal(isHappening({ code: 'toString', params: {} }), false);
-  for (const code of Object.keys(EVENT_WORDS)) assert.equal(isHappening({ code, params: {} }), true);
+  for (const code of Object.keys(EN.events)) assert.equal(isHappening({ code, params: {} }), true);
 });

@@ -2,9 +2,9 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { eventSentence } from '../../src/region/event-sentences.ts';
 import type { Happening } from '../../src/region/records/event-params.ts';
-import { packParams, unpackHappening } from '../../src/store/event-params.ts';
+import { eventSentence } from '../../src/region/words/event.ts';
+import { packParams, unpackHappening } from '../../src/store/stored-event.ts';
 
 const stored = (happening: Happening): Happening => unpackHappening(happening.code, packParams(happening));
 

@@ -1,0 +1,64 @@
+// What `rackboot init` calls the answers in its complaints: an option by its flag, a typed answer by its question. `check` complains by the keys
+// of a file that does not exist yet. Pure.
+
+import { FIELDS, type Field } from './init-questions.ts';
+
+/** Names an answer: `--low`, or `first address for unknown machines`. */
+export type NameAnswer = (field: Field) => string;
+
+/** The path at which `check` reports a problem of an answer: relative to its network, except for DNS. */
+const PATHS: Readonly<Record<Field, string>> = {
+  interface: 'interface',
+  router: 'router_ip',
+  low: 'ip_range_low',
+  high: 'ip_range_high',
+  staticLow: 'static_ip_range_low',
+  staticHigh: 'static_ip_range_high',
+  upstream: 'dns.upstream',
+};
+
+/** The flags that answer no question, by path. */
+const OTHER_FLAGS: ReadonlyMap<string, string> = new Map([
+  ['name', '--name'],
+  ['state_dir', '--state-dir'],
+  ['dns.domain', '--domain'],
+  ['region.url', '--region'],
+]);
+
+/** The flag of an answer: `staticLow` is `--static-low`. */
+export const flagOf: NameAnswer = (field) => `--${field.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+
+const TYPED: Readonly<Record<Field, string>> = {
+  interface: 'interface',
+  router: 'router',
+  low: 'first address for unknown machines',
+  high: 'last address for unknown machines',
+  staticLow: 'first address for deployed machines',
+  staticHigh: 'last address for deployed machines',
+  upstream: 'upstream DNS servers',
+};
+
+/** The name of a typed answer. */
+export const questionName: NameAnswer = (field) => TYPED[field];
+
+/** The answers that a problem concerns. @param place its path, without that of the network */
+export const fieldsAt = (place: string): readonly Field[] =>
+  FIELDS.filter((field) => place === PATHS[field] || place.startsWith(`${PATHS[field]}[`));
+
+/** A problem in the words of the person who gave the answers. @param path its whole path @param place its path without that of the network */
+export function mistakeText(problem: { path: string; place: string; message: string }, nameOf: NameAnswer): string {
+  const { path, place, message } = problem;
+  const [field] = fieldsAt(place);
+  const name = field === undefined ? (OTHER_FLAGS.get(path) ?? place) : nameOf(field);
+  return `${name}: ${inWords(message, nameOf)}`;
+}
+
+/** `interface` is an ordinary word of messages, too, and stays. */
+function inWords(message: string, nameOf: NameAnswer): string {
+  let text = message.replace(/\bip (?=\d)/g, "the rack's address ");
+  for (const field of FIELDS) {
+    if (field === 'interface') continue;
+    text = text.replace(new RegExp(`\\b${PATHS[field].replace('.', '\\.')}\\b`, 'g'), nameOf(field));
+  }
+  return text;
+}

@@ -1,0 +1,129 @@
+// The configuration file as it is written: its text, its YAML, and the state directory that it names. Most commands need no more of it,
+// so this file loads none of the schemas of its values.
+
+import { type Document, isScalar, LineCounter, parseDocument, visit } from 'yaml';
+import { errorText, osErrorCode, RackError } from '../errors.ts';
+import { fileFault } from '../files/read-fault.ts';
+import { readRegularFile, UnfitFile } from '../files/regular-file.ts';
+import { parseSettings, type Settings } from '../machines/settings.ts';
+import type { ConfigProblem } from './rack-config.ts';
+import type { ProblemPath } from './resolve.ts';
+import { stateDirOf } from './state-dir.ts';
+
+/** The largest configuration file, in bytes. */
+const CONFIG_BYTES_MAX = 8 * 1024 * 1024;
+/** How many problems are listed at most. */
+export const PROBLEMS_MAX = 100;
+
+/** A parsed configuration file; its values are not checked yet. */
+export interface ConfigFile {
+  readonly values: Settings;
+  /** The line of a value, or of the nearest existing one above it; from 1. */
+  readonly lineOf: (path: ProblemPath) => number | undefined;
+}
+
+export type ReadConfigFile =
+  | { readonly ok: true; readonly file: ConfigFile }
+  | { readonly ok: false; readonly problems: readonly ConfigProblem[] };
+
+/** Reads the text of a configuration file as YAML. */
+export function readConfigFile(text: string): ReadConfigFile {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+  const problems = document.errors.slice(0, PROBLEMS_MAX).map(
+    (error): ConfigProblem => ({
+      path: '',
+      line: lines.linePos(error.pos[0]).line,
+      message: `not valid YAML: ${(error.code === 'DUPLICATE_KEY' ? duplicateText(document, lines, error.pos[0]) : undefined) ?? error.message}`,
+    }),
+  );
+  if (problems.length > 0) return { ok: false, problems };
+  const lineOf = (path: ProblemPath): number | undefined => {
+    for (let depth = path.length; depth > 0; depth -= 1) {
+      const node = document.getIn(path.slice(0, depth), true);
+      if (typeof node === 'object' && node !== null && 'range' in node && Array.isArray(node.range)) {
+        return lines.linePos(Number(node.range[0])).line;
+      }
+    }
+    return undefined;
+  };
+  const refuse = (message: string): ReadConfigFile => ({
+    ok: false,
+    problems: [{ path: '', line: undefined, message }],
+  });
+  try {
+    const parsed = parseSettings(document.toJS({ maxAliasCount: 100 }) ?? {});
+    return parsed.ok ? { ok: true, file: { values: parsed.settings, lineOf } } : refuse(parsed.reason);
+  } catch (error) {
+    return refuse(`not usable YAML: ${errorText(error)}`);
+  }
+}
+
+/** Which key appears twice in one map, and where. @param second offset of the second one */
+function duplicateText(document: Document.Parsed, lines: LineCounter, second: number): string | undefined {
+  let found: string | undefined;
+  visit(document, {
+    Map(_key, { items }) {
+      const keys = items.flatMap(({ key }) =>
+        isScalar(key) ? [{ name: String(key.value), at: key.range?.[0] ?? 0 }] : [],
+      );
+      const later = keys.find(({ at }) => at === second);
+      const first = keys.find(({ name }) => name === later?.name);
+      if (later === undefined || first === undefined) return undefined;
+      const [one, other] = [first.at, later.at].map((at) => lines.linePos(at).line);
+      found = `the key ${later.name} appears twice, in lines ${one} and ${other}; remove one of them`;
+      return visit.BREAK;
+    },
+  });
+  return found;
+}
+
+/**
+ * The state directory of a configuration file, where its daemon also answers. The rest of the file may be invalid: a running daemon keeps
+ * the last good one in force and still answers.
+ *
+ * @throws RackError `config-unreadable`, `config-invalid` if the file is not YAML
+ */
+export function loadPlace(path: string): { readonly stateDir: string } {
+  const read = readConfigFile(readConfigText(path));
+  if (!read.ok) throw new RackError('config-invalid', formatProblems(path, read.problems));
+  return { stateDir: stateDirOf(read.file.values) };
+}
+
+const MAKE_ONE = '`rackboot init` makes one; --config or RACKBOOT_CONFIG names another';
+
+/** True for the file of an ended lab, which RACKBOOT_CONFIG still names in this shell. */
+const isEndedLab = (path: string): boolean =>
+  process.env.RACKBOOT_CONFIG === path && /\/rackboot-lab-[^/]+\/[^/]+$/.test(path);
+
+/** @throws RackError `config-unreadable` */
+export function readConfigText(path: string): string {
+  try {
+    return readRegularFile(path, CONFIG_BYTES_MAX);
+  } catch (error) {
+    if (error instanceof UnfitFile) {
+      throw new RackError(
+        'config-unreadable',
+        `${path} cannot be the configuration: ${error.message}; name another with --config`,
+        {
+          cause: error,
+        },
+      );
+    }
+    const text =
+      osErrorCode(error) === 'ENOENT'
+        ? `there is no configuration ${path}: ${isEndedLab(path) ? 'that lab has ended; run: unset RACKBOOT_CONFIG' : MAKE_ONE}`
+        : `cannot read the configuration: ${fileFault(path, error).message}`;
+    throw new RackError('config-unreadable', text, { cause: error });
+  }
+}
+
+/** One line for each problem: file and line, or the store; path, message. */
+export function formatProblems(file: string, problems: readonly ConfigProblem[]): string {
+  return problems
+    .map(({ path, line, owner, message }) => {
+      const place = owner === 'store' ? "the region's store" : `${file}${line === undefined ? '' : `:${line}`}`;
+      return `${place}: ${path === '' ? '' : `${path}: `}${message}`;
+    })
+    .join('\n');
+}

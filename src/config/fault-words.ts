@@ -1,0 +1,85 @@
+// The words for a value of the wrong kind or size: what is allowed, and what was found. They replace the validator's own words, which name
+// types of its language; a schema that has words of its own (`error`) keeps them.
+
+import type { z } from 'zod';
+
+/** How much of a wrong text is shown. */
+const SHOWN_CHARACTERS_MAX = 60;
+
+/** What a kind of value is called. */
+const KINDS: Readonly<Record<string, string>> = {
+  string: 'text',
+  number: 'a number',
+  int: 'a whole number',
+  boolean: 'true or false',
+  array: 'a list, such as [one, two]',
+  object: 'keys with values, such as { key: value }',
+  record: 'names with values, such as { name: value }',
+};
+
+/** What was allowed, for a value whose schema has no words of its own. */
+function allowedText(issue: z.core.$ZodRawIssue): string {
+  switch (issue.code) {
+    case 'invalid_type':
+      return `expected ${KINDS[issue.expected] ?? issue.expected}`;
+    case 'invalid_value':
+      return `expected ${issue.values.length === 1 ? '' : 'one of '}${issue.values.map(String).join(', ')}`;
+    case 'too_small':
+      return `expected ${measureText(issue.origin, 'at least', Number(issue.minimum))}`;
+    case 'too_big':
+      return `expected ${measureText(issue.origin, 'at most', Number(issue.maximum))}`;
+    case 'invalid_format':
+      return `expected ${formatText(issue)}`;
+    case 'invalid_union':
+      return 'expected another kind of value; config/rackboot.yaml shows it';
+    default:
+      return 'is not usable; config/rackboot.yaml shows what is';
+  }
+}
+
+function measureText(origin: string, limit: 'at least' | 'at most', bound: number): string {
+  const things = origin === 'string' ? 'character' : origin === 'number' || origin === 'int' ? '' : 'entry';
+  if (things === '') return `a number of ${limit} ${bound}`;
+  return `${limit} ${bound} ${bound === 1 ? things : things === 'entry' ? 'entries' : 'characters'}`;
+}
+
+function formatText(issue: Extract<z.core.$ZodRawIssue, { readonly code: 'invalid_format' }>): string {
+  if (issue.format === 'url') return 'a URL, such as http://rack.example:5240/MAAS';
+  if (issue.format === 'starts_with')
+    return issue.prefix === '/' ? 'an absolute path' : `text that begins with ${String(issue.prefix)}`;
+  return 'another form; config/rackboot.yaml shows it';
+}
+
+/** Makes a schema complain in these words, and keep the value that it complains of. */
+export const OWN_WORDS = { error: allowedText, reportInput: true } as const;
+
+/** What was expected, and what was found unless it is secret. For an invalid name, the inner issue says what was expected. */
+export function faultText(issue: z.core.$ZodIssue, isSecret = false): string {
+  if (issue.code === 'invalid_key') return issue.issues[0]?.message ?? issue.message;
+  const { message, input } = issue;
+  if (!message.startsWith('expected ') || /\bfound\b/.test(message)) return message;
+  if (input === undefined) return `missing: ${message}`;
+  if (isSecret) return message;
+  // What follows the first semicolon outside parentheses is a remark or a remedy.
+  const end = message.search(/; (?![^(]*\))/);
+  const [allowed, more] = end === -1 ? [message, ''] : [message.slice(0, end), message.slice(end)];
+  return `${allowed}, found ${foundText(input, message)}${remedyFor(issue, input)}${more}`;
+}
+
+/** How to write the value that was probably meant. */
+function remedyFor(issue: z.core.$ZodIssue, input: unknown): string {
+  if (input === null) return '; give it a value, or remove the key';
+  if (issue.code !== 'invalid_type' || issue.message !== allowedText({ ...issue, input })) return '';
+  if (issue.expected === 'array' && typeof input === 'string') return `; write [${shown(input)}]`;
+  return issue.expected === 'string' && typeof input === 'number' ? `; write "${input}"` : '';
+}
+
+function foundText(input: unknown, message: string): string {
+  if (input === null) return 'nothing';
+  if (Array.isArray(input)) return / entr(?:y|ies)\b/.test(message) ? `${input.length}` : 'a list';
+  if (typeof input === 'string') return / characters?\b/.test(message) ? `${input.length}` : `"${shown(input)}"`;
+  return typeof input === 'object' ? 'keys with values' : String(input);
+}
+
+const shown = (text: string): string =>
+  text.length > SHOWN_CHARACTERS_MAX ? `${text.slice(0, SHOWN_CHARACTERS_MAX)}…` : text;

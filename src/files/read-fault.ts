@@ -1,0 +1,104 @@
+// Why a file that an operator named cannot be read, and the remedy: the one place that turns ENOENT and the like into a sentence.
+
+import { readdirSync, statSync } from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
+import { errorText, osErrorCode, RackError, type RackErrorCode } from '../errors.ts';
+import { nearestName } from '../nearest-name.ts';
+import { ownUserName, readUserName } from './ownership.ts';
+
+/** Names of a directory that are compared with a mistyped one. */
+const NAMES_MAX = 10_000;
+
+interface Fault {
+  readonly code: RackErrorCode;
+  /** A sentence with path, reason and remedy, without its full stop. */
+  readonly text: string;
+}
+
+/**
+ * The failure to read the file `path`, as the operator reads it.
+ * @returns `not-found` if it does not exist, `permission-denied`, `bad-argument` for anything but a file, and for a disk that fails
+ */
+export function fileFault(path: string, cause: unknown): RackError {
+  const { code, text } = describe(path, cause);
+  return new RackError(code, text, { cause });
+}
+
+function describe(path: string, cause: unknown): Fault {
+  switch (osErrorCode(cause)) {
+    case 'ENOENT':
+      return { code: 'not-found', text: absentText(path) };
+    case 'ENOTDIR': {
+      const text = `there is no file ${path}: a name before its last / is a file, not a directory; correct the path`;
+      return { code: 'not-found', text };
+    }
+    case 'EACCES':
+    case 'EPERM':
+      return { code: 'permission-denied', text: deniedText(path) };
+    case 'EISDIR':
+      return { code: 'bad-argument', text: `${path} is a directory: name a file in it` };
+    case 'ELOOP':
+      return { code: 'bad-argument', text: `${path} is a link that leads to itself: name the file itself` };
+    case 'ENAMETOOLONG':
+      return { code: 'bad-argument', text: `${path.slice(0, 40)}… is too long for the path of a file: name a file` };
+    case 'EMFILE':
+    case 'ENFILE': {
+      const text = `${path} cannot be opened: this host has too many open files; try again, or raise \`ulimit -n\``;
+      return { code: 'bad-argument', text };
+    }
+    case 'EIO': {
+      const text = `${path} cannot be read: its disk fails (EIO); sudo journalctl -k -p err shows how. Name a copy elsewhere`;
+      return { code: 'bad-argument', text };
+    }
+    default:
+      return {
+        code: 'bad-argument',
+        text: `${path} cannot be read (${errorText(cause)}): name a file that can be read`,
+      };
+  }
+}
+
+function absentText(path: string): string {
+  const absent = `there is no file ${path}`;
+  // The shell replaces ~ only where a word begins with it.
+  if (/^~(?:\/|$)/.test(path)) return `${absent}: the shell did not replace ~; write the whole path`;
+  const where = resolve(path);
+  const directory = dirname(where);
+  const names = listNames(directory);
+  if (names === undefined) return `${absent}: the directory ${directory} does not exist; correct the path`;
+  const name = basename(where);
+  // A link is listed although the file that it names is missing.
+  if (names.includes(name)) return `${absent}: ${where} is a link to a file that is missing; name the file itself`;
+  const near = nearestName(name, names);
+  const meant = near === undefined ? '' : `did you mean ${join(dirname(path), near)}? `;
+  const place = path.startsWith('/') ? '' : ` in ${process.cwd()}`;
+  return `${absent}${place}; ${meant}\`ls ${directory}\` lists the files there`;
+}
+
+/** The names in a directory; empty if it may not be listed, undefined if it does not exist. */
+function listNames(directory: string): readonly string[] | undefined {
+  try {
+    return readdirSync(directory).slice(0, NAMES_MAX);
+  } catch (error) {
+    return osErrorCode(error) === 'ENOENT' || osErrorCode(error) === 'ENOTDIR' ? undefined : [];
+  }
+}
+
+function deniedText(path: string): string {
+  const owner = ownerOf(path);
+  const own = process.geteuid?.() ?? 0;
+  const whose = owner === undefined || owner === own ? '' : `: it belongs to ${readUserName(owner)}`;
+  const remedy =
+    own === 0
+      ? `the file system forbids it, see findmnt -T ${path}`
+      : `run this by sudo, or name a file that ${ownUserName()} may read`;
+  return `${ownUserName()} may not read ${path}${whose}; ${remedy}`;
+}
+
+function ownerOf(path: string): number | undefined {
+  try {
+    return statSync(path).uid;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,39 @@
+// What operations on machines share: their paths in both versions, the machine of the path, who gives a command and why, and flags.
+
+import { z } from 'zod';
+import type { Actor } from '../life/commands.ts';
+import type { Machine } from '../records/machine.ts';
+import { cleanWords } from '../records/text-json.ts';
+import { type ApiCall, type ApiVersion, value } from './operation.ts';
+
+/** A comment as stored, in characters. */
+const COMMENT_MAX = 255;
+
+/** The paths and groups of one version: MAAS 1 called machines nodes. */
+export function machinePaths(version: ApiVersion) {
+  const isOld = version === '1.0';
+  const many = isOld ? 'nodes' : 'machines';
+  const versions = [version];
+  return {
+    isOld,
+    one: { versions, path: `${many}/{system_id}`, handler: isOld ? 'NodeHandler' : 'MachineHandler' },
+    all: { versions, path: many, handler: isOld ? 'NodesHandler' : 'MachinesHandler' },
+  } as const;
+}
+
+/** The parameter for why. */
+export const comment = value(z.string().max(4096)).optional().describe('Why, for the event log.');
+
+/** A parameter that is either true or not. */
+export const flag = (description: string) => value(z.string().max(16)).optional().describe(description);
+export const isTrue = (text: string | undefined): boolean => /^(?:1|true|yes|on)$/i.test(text ?? '');
+
+export const systemIdOf = (call: ApiCall): string => call.path.system_id ?? '';
+export const machineOf = (call: ApiCall): Machine | undefined => call.region.store.findMachine(systemIdOf(call));
+
+/** The user who gives a command. Machines and racks never get here: these operations require a user. */
+export function actorOf({ caller }: ApiCall, why?: string): Actor {
+  const said = cleanWords(why ?? '', COMMENT_MAX);
+  if (caller.kind !== 'user') return { username: '', isAdmin: false, comment: said };
+  return { username: caller.username, isAdmin: caller.isAdmin, comment: said };
+}

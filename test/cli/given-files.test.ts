@@ -1,0 +1,36 @@
+// Every command that takes a file tells of one that does not exist in the same words, with the remedy, and before it asks anybody.
+
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { runCommandLine } from '../../src/cli/command-line.ts';
+import { printedBy } from '../support/printed.ts';
+
+const place = mkdtempSync(join(tmpdir(), 'rackboot-files-'));
+after(() => rmSync(place, { recursive: true }));
+const config = join(place, 'rackboot.yaml');
+writeFileSync(config, `name: rack\nstate_dir: ${place}\n`);
+const FILE = join(place, 'absent.txt');
+
+const COMMANDS: readonly (readonly string[])[] = [
+  ['sshkeys', 'add', FILE],
+  ['scripts', 'add', FILE],
+  ['decode', FILE],
+  ['replay', FILE],
+  ['leases', 'import', FILE],
+  ['images', 'add', FILE, '--os', 'debian', '--release', 'x'],
+  ['images', 'build', '--package', FILE, '--tree', place],
+  ['images', 'import-installer', '--package', FILE, '--tree', place],
+  ['createadmin', '--username', 'anna', '--password-file', FILE],
+];
+
+for (const command of COMMANDS)
+  test(`${command.join(' ').replaceAll(place, '')} names the file that is missing`, async () => {
+    const { complaint, result } = await printedBy(() =>
+      runCommandLine(command[0] === 'decode' ? command : [...command, '--config', config]),
+    );
+    assert.equal(result, 1, complaint);
+    assert.match(complaint, /^rackboot: there is no file \S+\/absent\.txt; `ls \S+` lists the files there\n$/);
+  });

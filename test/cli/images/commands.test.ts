@@ -1,0 +1,29 @@
+// An architecture that cannot be built is refused by the command line itself, before any work.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { runCommandLine } from '../../../src/cli/command-line.ts';
+import { printedBy } from '../../support/printed.ts';
+
+for (const command of ['build', 'import-installer']) {
+  test(`images ${command} for an unknown architecture lists those that there are`, async () => {
+    let code: number | undefined;
+    const { complaint } = await printedBy(async () => {
+      code = await runCommandLine([
+        'images',
+        command,
+        '--arch',
+        'mips',
+        '--tree',
+        '/nonexistent',
+        '--release',
+        'bookworm',
+      ]);
+    });
+    assert.equal(code, 2);
+    assert.equal(
+      complaint,
+      `rackboot: "mips" is no value of --arch, which takes amd64, arm64 or i386\nSee rackboot images ${command} --help.\n`,
+    );
+  });
+}

@@ -1,0 +1,332 @@
+// Points about the HTTP doors, the region behind them, text of strangers, and the start.
+
+import {
+  ANY_NEW_MACHINE_GIVES_WAY,
+  ANY_REPORT_AMENDS,
+  ANY_SESSION_ENDS,
+  NO_PASSWORD_LIMITS,
+  NO_SHARES,
+} from '../../hostile/changes.ts';
+import { type MendedPoint, named, swapIn, without } from './row.ts';
+
+const passwords = named('region/accounts/passwords.test.ts');
+const shares = named('net/connection-shares.test.ts');
+const slow = named('http/slow-posts.test.ts');
+const crowded = named('http/crowded.test.ts');
+const region = named('region/crowded.test.ts');
+const racks = named('region/racks/racks.test.ts');
+const tls = named('e2e/region-tls.test.ts')(
+  'API, page and link are served over TLS, and a renewed certificate is taken over without closing anything',
+);
+const text = named('clean-text.test.ts');
+const output = named('cli/output.test.ts');
+const tftp = named('tftp/hostile.test.ts');
+const start = named('e2e/start-failures.test.ts');
+
+export const DOOR_POINTS: readonly MendedPoint[] = [
+  {
+    point: 'guesses of passwords have a rate, whichever way they come, and block nobody',
+    cases: ['api-passwords'],
+    rows: [
+      {
+        holds: 'Basic authentication at the page is limited before a password is looked at.',
+        tests: passwords(
+          'beyond its limit an address is refused at GET /MAAS/, even with the right password, and no password is checked',
+        ),
+        breaks: without(NO_PASSWORD_LIMITS.filter(({ file }) => file !== 'fair-shares.ts')),
+      },
+      {
+        holds: 'So is every other route.',
+        tests: passwords('on every route, an address beyond its limit has no password checked and is refused'),
+        breaks: without(NO_PASSWORD_LIMITS.filter(({ file }) => file !== 'fair-shares.ts')),
+      },
+      {
+        holds: 'A flood of guesses of one network leaves places in the queue to others.',
+        tests: passwords(
+          'a flood of guesses from ten addresses of another network delays a right password but does not block it',
+        ),
+        breaks: without(NO_PASSWORD_LIMITS),
+      },
+    ],
+  },
+  {
+    point: 'one address cannot take all connections of the API',
+    cases: ['api-connections', 'api-slow-posts'],
+    rows: [
+      {
+        holds: 'A newcomer takes the place of a host with more than its share.',
+        tests: shares(
+          'a newcomer takes the place of a host with too many, whose waiting request gets a response with the reason',
+        ),
+        breaks: without(NO_SHARES),
+      },
+      {
+        holds: 'A silent connection makes room for any newcomer.',
+        tests: shares('a silent connection makes room for any newcomer after a while, and for none before'),
+        breaks: swapIn(
+          'net/connection-shares.ts',
+          ["admission.kind === 'refused' && this.#endSilent()", 'false'],
+          [
+            'if (!place.idle && now >= later(connection.restingSince, RESTING_MS)) this.#places.touch(place, true);',
+            '',
+          ],
+        ),
+      },
+    ],
+  },
+  {
+    point: 'handshakes of TLS keep nobody out',
+    cases: ['tls-silent', 'tls-slow-hello', 'tls-noise', 'tls-held'],
+    rows: [
+      {
+        holds: 'No client repeats a handshake, with the first certificate or a renewed one.',
+        tests: tls,
+        breaks: swapIn('files/certificate.ts', ['  secureOptions: constants.SSL_OP_NO_RENEGOTIATION,\n', '']),
+      },
+      {
+        holds: 'A renewed certificate keeps that so.',
+        tests: tls,
+        breaks: swapIn('region/http/listening.ts', [
+          'server.setSecureContext(secureContextOf(pair));',
+          'server.setSecureContext({ cert: pair.cert, key: pair.key });',
+        ]),
+      },
+    ],
+  },
+  {
+    point: 'slow posts keep nobody from enlisting',
+    cases: ['boot-slow-posts', 'api-large-bodies', 'boot-slow-headers'],
+    rows: [
+      {
+        holds: 'A post takes a slot of the region only once it has arrived.',
+        tests: slow(
+          'a report is answered at once while the bodies of 300 posts from five addresses arrive at one octet a second',
+        ),
+        breaks: without(NO_SHARES),
+      },
+      {
+        holds: 'A large body that comes slowly gives way at an equal share.',
+        tests: region(
+          'as many slow large bodies as places, from one address each, delay a large body of their network by only a few seconds',
+        ),
+        breaks: swapIn('net/body-places.ts', ['if (isLate !== place.idle) this.#places.touch(place, isLate);', '']),
+        secondsMax: 240,
+      },
+      {
+        holds: 'A body that stands still is refused with 408.',
+        tests: shares('a stalled body gets a 408, unless the handler is not reading'),
+        breaks: swapIn('net/connection-shares.ts', [
+          'if (now < later(arrival.since, BODY_WINDOW_MS)) return;',
+          'if (now >= arrival.since) return;',
+        ]),
+      },
+    ],
+  },
+  {
+    point: 'machines behind one address all load',
+    cases: ['boot-idle', 'boot-slow-readers'],
+    rows: [
+      {
+        holds: 'Two hundred downloads through one address complete while others hold all connections.',
+        tests: crowded(
+          '200 downloads through one address all complete while 1024 connections ask nothing, from one address',
+        ),
+        breaks: swapIn(
+          'net/connection-shares.ts',
+          [
+            'this.#places = new FairShares({ max: options.max });',
+            'this.#places = new FairShares({ max: options.max, addressMax: 64 });',
+          ],
+          ['this.#queue = new FairShares({ max: options.waitingMax });', 'this.#queue = new FairShares({ max: 1 });'],
+        ),
+        secondsMax: 120,
+      },
+      {
+        holds: 'Who gets no place is told 503, and when to come again.',
+        tests: shares(
+          'a connection that waits too long gets a 503 with Retry-After, and so does one that finds no room to wait',
+        ),
+        breaks: swapIn('net/partings.ts', [
+          '503 Service Unavailable\\r\\nRetry-After: 5\\r\\n',
+          '503 Service Unavailable\\r\\n',
+        ]),
+      },
+      {
+        holds: 'So is who has not asked yet.',
+        tests: shares('a connection that has not asked yet is told why when it gives way'),
+        breaks: swapIn('net/connection-shares.ts', [
+          'else if (server instanceof TlsServer) socket.destroy();',
+          'else if (server instanceof TlsServer || response === undefined) socket.destroy();',
+        ]),
+      },
+    ],
+  },
+  {
+    point: 'a few hosts cannot exhaust what all hosts share: the region',
+    cases: ['api-followers', 'enlist-flood', 'boot-as-new', 'rack-flood', 'amend-others', 'api-sessions'],
+    rows: [
+      {
+        holds: 'A user with all streams of events loses one to each newcomer.',
+        tests: named('region/event-followers.test.ts')(
+          'one user has all streams, and another one wants one: the oldest gives way, and each newcomer up to an even share',
+        ),
+        breaks: without(NO_SHARES),
+      },
+      {
+        holds: 'Of New machines that no rack booted, one of the host with the most gives way.',
+        tests: named('region/identity/claims.test.ts')(
+          'a host that fills New loses places to others one by one, and the log names both machines',
+        ),
+        breaks: without(ANY_NEW_MACHINE_GIVES_WAY),
+      },
+      {
+        holds: 'Registrations from a few hosts keep no rack elsewhere from waiting.',
+        tests: racks(
+          'registrations from a few hosts do not keep out a rack elsewhere, and the log names the replaced one',
+        ),
+        breaks: without(NO_SHARES),
+      },
+      {
+        holds: 'Only the address that reported a New machine amends it before a boot.',
+        tests: named('region/identity/claims.test.ts')(
+          'a New machine that no rack booted is amended only by the address that reported it, until a boot proves its identity',
+        ),
+        breaks: without(ANY_REPORT_AMENDS),
+      },
+      {
+        holds: 'A new session ends one of the user with the most.',
+        tests: named('region/page/sessions.test.ts')(
+          'the first user stays signed in while 1 others sign in in turn, again and again',
+        ),
+        breaks: without(ANY_SESSION_ENDS),
+      },
+    ],
+  },
+  {
+    point: 'no text of strangers acts on a terminal, in the log, in a command or on a page',
+    rows: [
+      {
+        holds: 'The cleaner escapes C0: an escape sequence.',
+        tests: text('a terminal escape sequence'),
+        breaks: swapIn('clean-text.ts', ['const UNSAFE = /[\\p{Cc}', 'const UNSAFE = /[\\u007f-\\u009f']),
+      },
+      {
+        holds: 'The cleaner escapes C1: a control sequence introducer in one byte.',
+        tests: text('DEL and C1: a CSI in one character'),
+        breaks: swapIn('clean-text.ts', ['const UNSAFE = /[\\p{Cc}', 'const UNSAFE = /[\\u0000-\\u001f']),
+      },
+      {
+        holds: 'So does the cleaner of text in lines.',
+        tests: text('cleanLines keeps line ends and tabs, and no other control character'),
+        breaks: swapIn('clean-text.ts', ['\\u000b-\\u001f\\u007f-\\u009f\\p{Cf}', '\\u000b-\\u001f\\u007f\\p{Cf}']),
+      },
+      {
+        holds: 'So does that of JSON, which escapes no C1 itself.',
+        tests: text('DEL and C1: a CSI in one character'),
+        breaks: swapIn('clean-text.ts', ['UNSAFE_IN_JSON = /[\\u007f-\\u009f', 'UNSAFE_IN_JSON = /[\\u007f']),
+      },
+      {
+        holds: 'No other file decides what is safe.',
+        tests: named('tidy.test.ts')('only clean-text.ts decides which characters may be shown'),
+        breaks: swapIn('http/events.ts', [
+          'cleanText(path, FILE_CHARACTERS_MAX);',
+          "path.slice(0, FILE_CHARACTERS_MAX).replace(/[\\u0000-\\u001f]/g, '?');",
+        ]),
+      },
+      {
+        holds: 'The file that another DHCP server offers, which `status` shows, is cleaned where it is read.',
+        tests: named('dhcp/foreign/foreign-probe.test.ts')(
+          'of the boot file in an offer, a terminal sequence in the header is kept as escapes',
+        ),
+        breaks: swapIn('dhcp/foreign/foreign-probe.ts', [
+          'cleanText(optionText(options, OPTION.bootFileName) ?? message.file, FILE_CHARACTERS_MAX);',
+          '(optionText(options, OPTION.bootFileName) ?? message.file).slice(0, FILE_CHARACTERS_MAX);',
+        ]),
+      },
+      {
+        holds: 'Its C1 bytes, too.',
+        tests: named('dhcp/foreign/foreign-probe.test.ts')(
+          'of the boot file in an offer, C1 and a soft hyphen, an octet each, are kept as escapes',
+        ),
+        breaks: swapIn('dhcp/foreign/foreign-probe.ts', [
+          'const file = cleanText(',
+          "const file = ((said: string, most: number) => said.slice(0, most).replaceAll('\\x1b', '\\\\x1b'))(",
+        ]),
+      },
+      {
+        holds: 'What a command prints is cleaned once more.',
+        tests: output('print'),
+        breaks: swapIn('cli/output.ts', ['  const clean = cleanLines(text);\n', '  const clean = text;\n']),
+      },
+      {
+        holds: 'Every command prints by that file.',
+        tests: text('every command, and each of its prompts, writes through output.ts, which cleans'),
+        breaks: swapIn('cli/rack/trace.ts', ["import { z } from 'zod';", "import { z } from 'zod';\nconsole.log('');"]),
+      },
+      {
+        holds: 'A line of the log is cleaned on a terminal.',
+        tests: named('observe/log.test.ts')(
+          'an event is one line on a terminal, with its name, and escapes in place of control characters',
+        ),
+        breaks: swapIn('observe/log.ts', ['msg: cleanLines(`', 'msg: String(`']),
+      },
+      {
+        holds: 'A line of the log is cleaned in a file.',
+        tests: named('observe/log.test.ts')('a line in a file has no C1 character, and means what it meant'),
+        breaks: swapIn('observe/log.ts', ['openTerminalFormat() : cleanJson;', 'openTerminalFormat() : String;']),
+      },
+      {
+        holds: 'The fields of an event are cleaned before they are logged.',
+        tests: named('observe/event-text.test.ts')(
+          'text of strangers in the fields of a log line has escapes in place of control characters',
+        ),
+        breaks: swapIn('observe/event-text.ts', [': cleanText(value, EVENT_CHARACTERS_MAX);', ': value;']),
+      },
+      {
+        holds: 'The name of a file that a loader asks for is cleaned where it is read.',
+        tests: tftp('is cleaned in events: the requested file name'),
+        breaks: swapIn('tftp/session.ts', ['cleanText(request.file, FILE_CHARACTERS_MAX);', 'request.file;']),
+      },
+      {
+        holds: 'The words of a loader’s error are, too.',
+        tests: tftp('is cleaned in events: its error message'),
+        breaks: swapIn('tftp/transfers.ts', ['reason: cleanText(outcome.message)', 'reason: outcome.message']),
+      },
+      {
+        holds: 'So is the path of a request by HTTP.',
+        tests: named('http/server.test.ts')('every event of a request has its path, cleaned and shortened'),
+        breaks: swapIn('http/events.ts', ['cleanText(path, FILE_CHARACTERS_MAX);', 'path;']),
+      },
+      {
+        holds: 'A page shows no control character of text.',
+        tests: named('region/page/html.test.ts')('control characters can neither end the markup around it nor act'),
+        breaks: swapIn('region/page/html.ts', ['return escaped(cleanLines(part));', 'return escaped(part);']),
+      },
+      {
+        holds: 'Text of an event that the region stores is cleaned.',
+        tests: named('store/event-params.test.ts')('texts are cleaned, at every depth'),
+        breaks: swapIn('store/event-params.ts', ['isPlain(value, max) ? value : cleanWords(value, max);', 'value;']),
+      },
+    ],
+  },
+  {
+    point: 'a start on a read-only state directory says what to do',
+    rows: [
+      {
+        holds: 'Beside a left-over socket, which it cannot remove.',
+        tests: start('is read-only, and a rack that was killed has left its socket'),
+        breaks: swapIn('http/control/server.ts', [
+          'await this.#removeStale();\n    } catch (cause) {\n      throw this.#cannotCreate(cause);',
+          'await this.#removeStale();\n    } catch (cause) {\n      throw cause;',
+        ]),
+        secondsMax: 120,
+      },
+      {
+        holds: 'And names the mount, not the length of a path.',
+        tests: start('is read-only, and a rack that was killed has left its socket'),
+        breaks: swapIn('http/control/server.ts', ["  ['EROFS', ", "  ['EROFS-', "]),
+        secondsMax: 120,
+      },
+    ],
+  },
+];

@@ -1,0 +1,200 @@
+// Where the numbers of docs/security.md come from: bounds of the code, measurements, and what is no number of ours.
+
+/** A constant as `file NAME`, a part of one as `file NAME part`; what it is divided by; left out: 1. */
+export type Source = string | readonly [at: string, divisor: number];
+
+/** A piece of the text in which each `{}` is the value of a constant. */
+export type Stated = readonly [text: string, ...of: readonly Source[]];
+
+const ms = (at: string): Source => [at, 1000];
+const minutes = (at: string): Source => [at, 60_000];
+const kib = (at: string): Source => [at, 1024];
+const mib = (at: string): Source => [at, 1024 * 1024];
+
+const ANSWERS = 'dns/large-answers.ts LARGE_ANSWERS';
+const PLACES = 'tftp/places.ts';
+
+export const STATED: readonly Stated[] = [
+  ['which that client has not taken up within {} s', ms('dhcp/leases/offers.ts OFFER_ANSWERED_MS')],
+  [
+    'waited for {} s, {} s are enough',
+    ms('dhcp/answers/newcomer.ts PATIENT_MS'),
+    ms('dhcp/leases/offers.ts OFFER_PRESSED_MS'),
+  ],
+  ['less than the {} MiB asked for', mib('net/udp-linux.ts SEND_BUFFER_BYTES')],
+  [
+    'There are {} places for transfers that no client has answered and {} for the others',
+    `${PLACES} UNANSWERED_MAX`,
+    `${PLACES} TRANSFERS_MAX`,
+  ],
+  ['acknowledges nothing new ends after {} s', ms('tftp/transfer.ts SILENCE_MS_MAX')],
+  [
+    'One address has at most {} places of those who answered and {} of the others',
+    `${PLACES} TRANSFERS_OF_ADDRESS_MAX`,
+    `${PLACES} UNANSWERED_OF_ADDRESS_MAX`,
+  ],
+  ['Beyond {} its oldest unanswered transfer', `${PLACES} UNANSWERED_OF_ADDRESS_MAX`],
+  ['Beyond {}, a transfer whose client is silent', `${PLACES} TRANSFERS_OF_ADDRESS_MAX`],
+  ['while more than {} transfers of one address are unanswered', `${PLACES} REPEATED_TO_MAX`],
+  [
+    'requests begin by turns: {} in a turn of the event loop, {} of one address',
+    'tftp/server.ts TURN_BEGINS_MAX',
+    'tftp/server.ts SHARE_BEGINS_MAX',
+  ],
+  ['half of the time at the most, after {} ms without a rest', 'tftp/server.ts BEGIN_STRETCH_MS'],
+  [
+    'Of one address {} requests may wait, {} of all',
+    'tftp/server.ts WAITING_OF_ADDRESS_MAX',
+    'tftp/server.ts WAITING_MAX',
+  ],
+  ['a flood of more than {} forged requests', `${PLACES} UNANSWERED_MAX`],
+  ['| {} questions of one address wait for an upstream', 'dns/flights.ts CLIENT_WAITERS_MAX'],
+  [
+    '| {} questions of all wait, {} for names of one domain, or {} are asked over TCP',
+    'dns/flights.ts WAITERS_MAX',
+    'dns/flights.ts SUFFIX_FLIGHTS_MAX',
+    'dns/flights.ts STREAMS_MAX',
+  ],
+  [
+    '| {} replies of upstream servers over {} KiB',
+    'dns/large-replies.ts LARGE_REPLIES_WAITING_MAX',
+    kib('dns/large-replies.ts LARGE_REPLY_OCTETS'),
+  ],
+  ['| {} large answers a second, {} at once, to one address by UDP', `${ANSWERS} perSecond`, `${ANSWERS} burst`],
+  ['An address has at most {} connections: the one', 'dns/server.ts CLIENT_CONNECTIONS_MAX'],
+  ['Beyond {} in all, the address with the most connections', 'dns/server.ts CONNECTIONS_MAX'],
+  [
+    'a few at a time: {} in a turn of its event loop, {} of one connection',
+    'dns/stream.ts STREAM_TURNS turnWork',
+    'dns/stream.ts STREAM_TURNS shareWork',
+  ],
+  ['Questions wait for an upstream in {} places', 'dns/flights.ts WAITERS_MAX'],
+  ['After {} answers to one question under wrong ids', 'dns/forward.ts NEAR_MISSES_MAX'],
+  ['an answer by UDP has at most {} octets', 'dns/message.ts UDP_OCTETS_MAX'],
+  [
+    'One address gets {} answers a second that are more than {} times their question, and {} at once',
+    `${ANSWERS} perSecond`,
+    'dns/large-answers.ts LARGE_FACTOR',
+    `${ANSWERS} burst`,
+  ],
+  ['An answer of up to {} times its question is never limited', 'dns/large-answers.ts LARGE_FACTOR'],
+  [
+    'an answer of more than {} times its question goes to one address {} times a second',
+    'dns/large-answers.ts LARGE_FACTOR',
+    `${ANSWERS} perSecond`,
+  ],
+  ['at most {} texts are made at once and one a second', 'observe/instrument-server.ts SCRAPE_RATE burst'],
+  [
+    'an address has {} answers a second, and {} at once',
+    'observe/instrument-server.ts ADDRESS_RATE perSecond',
+    'observe/instrument-server.ts ADDRESS_RATE burst',
+  ],
+  ['{} connections are served, shared out', 'observe/instrument-server.ts CONNECTIONS_MAX'],
+  ['get {} requests a second at most, which is half', 'region/rate-limit.ts WORKERS_PER_NETWORK perSecond'],
+  ['Requests begin {} in a turn of the event loop', 'net/request-turns.ts TURN_REQUESTS_MAX'],
+  [
+    'to come at {} KiB/s (131 kbit/s); it may lag behind that by {} s, and take {} minutes in all',
+    kib('net/body-places.ts BODY_PACE'),
+    ms('net/body-places.ts BODY_LAG_MS_MAX'),
+    minutes('net/body-places.ts BODY_HELD_MS_MAX'),
+  ],
+  ['That is a report of {} MiB, the largest there is', mib('region/http/server.ts BODY_BYTES_MAX')],
+  [
+    'a body may take {} minutes, if only {} KiB comes in every {} s',
+    minutes('net/body-places.ts REQUEST_MS_MAX'),
+    kib('net/connection-shares.ts BODY_WINDOW_BYTES_MIN'),
+    ms('net/connection-shares.ts BODY_WINDOW_MS'),
+  ],
+  [
+    '| send at just {} KiB/s, all the time | gets one within {} minutes; until then it waits {} s',
+    kib('net/body-places.ts BODY_PACE'),
+    minutes('net/body-places.ts BODY_HELD_MS_MAX'),
+    ms('net/body-places.ts BODY_WAIT_MS_MAX'),
+  ],
+  ['with each request goes on for {} minutes after a right one', minutes('region/page/guard.ts REMEMBERED_MS')],
+  ['A handshake has {} s, and', ms('region/http/server.ts HEADERS_MS_MAX')],
+  ['Of more than {} such machines those count', 'region/identity/new-machines.ts UNTOUCHED_LOOKED_MAX'],
+  ['description is at most {} KiB', kib('region/records/bounded-facts.ts FACTS_BYTES_MAX')],
+  ['in pieces of {} KiB or {} ms', kib('region/api/lists.ts LIST_PIECE_BYTES'), 'region/api/lists.ts PIECE_MS'],
+  ['At most {} long lists', 'region/api/lists.ts LISTS_MAX'],
+  ['up to a /16 each and {} addresses in all', 'region/racks/rack-networks.ts UNASKED_ADDRESSES_MAX'],
+  ['networks beyond {} addresses (four /16)', 'region/racks/rack-networks.ts UNASKED_ADDRESSES_MAX'],
+  ['may register a rack, {} of them may wait', 'region/records/rack.ts PENDING_RACKS_MAX'],
+  ['The region reads {} characters of what', 'region/racks/introductions.ts STRANGERS_INTERFACES_LENGTH_MAX'],
+  ['the rate of newcomers first ({} from one address at once', 'region/racks/racks.ts REGISTRATIONS_PER_ADDRESS burst'],
+  ['what a rack sends in turns of {} ms', 'region/http/rack-batch.ts TURN_MS_MAX'],
+  ['A batch that is not stored after {} s', ms('region/http/rack-batch.ts BATCH_MS_MAX')],
+  [
+    'Of a webhook’s answer {} KiB are read and {} characters searched',
+    kib('power/web-request.ts BODY_BYTES_MAX'),
+    'power/answer-search.ts SEARCHED_CHARACTERS_MAX',
+  ],
+  ['An expression that an administrator wrote may run for {} ms', 'power/answer-search.ts EXPRESSION_MS_MAX'],
+  ['A last holder is believed for {} minutes', minutes('dhcp/conflicts/last-holders.ts HOLDER_MS_MAX')],
+  ['the rack replies to {} different hosts', 'net/unheard-hosts.ts UNHEARD_MAX'],
+  ['and to a /24 {} times, then says TC', 'dns/large-answers.ts NETWORK_LARGE_ANSWERS perSecond'],
+  ['A body of JSON holds at most {} values', 'region/records/text-json.ts JSON_VALUES_MAX'],
+  ['No body holds more than {} parameters', 'region/api/form-body.ts FIELDS_MAX'],
+  ['with at most {} disks: the first ones', 'region/records/bounded-facts.ts DISKS_KEPT_MAX'],
+  ['The session ends {} hours after', ['region/page/sessions.ts SESSION_IDLE_MS', 3_600_000]],
+  ['sent a form, after {} days in any case', ['region/page/sessions.ts SESSION_MS_MAX', 86_400_000]],
+];
+
+/** Pieces of the text whose numbers are no bounds, by what they are. */
+export const OTHERS: Readonly<Record<string, readonly RegExp[]>> = {
+  'numbers of documents, ports, options, answers, prefixes, steps': [
+    /BCP 38/g,
+    /RFC \d+(?: §[\d.]+)?/g,
+    /option 118 or 82\.5|boot port \(5248\)|(?:[Pp]ort|\boption) \(?\d+/g,
+    /127\.0\.0\.1:5249/g,
+    /\bip\(7\)/g,
+    /\bMTU 552\b/g,
+    /(?:answered|told|answers|gets) (?:400|413|429|503)|tells them 503/g,
+    /\/(?:16|24|64)\b/g,
+    /(?<=[a-z\d.:)`] |# [A-Za-z ,:]{3,60})[1-4]\. (?=[A-Z`])/g,
+    /exit code 1\b/g,
+  ],
+  'held by the tests of amplification': [
+    /## Amplification What a rack sends .*?(?=The factors are the worst)/g,
+    /a request with options \([^)]*\) \| 3/g,
+    /\| 44\.1 \(three packets of 544 octets for one of 37\)/g,
+    /\| 44\.1 for the first/g,
+    /\| 14\.7, one packet for each: the newer request ends the one before\. Measured: 12\.8/g,
+    /\| falls to 15: while/g,
+    /guessed acknowledgements \| 3; the port to be guessed is one of 28000/g,
+    /up to 44\.1 octets/g,
+    /a block of 512 octets/g,
+    /1232 octets: 22\.5 times/g,
+    /the headers 6\.9 for a question of 154 octets, .*? falls to 2\.1 for 1000 questions a second/g,
+  ],
+  'what was measured, and what follows from it': [
+    /Measured in one run with both versions.*?measured on the wire/g,
+    /Every client asks again \(RFC 2131 §4\.1: .*?measured were 2 to 8 s/g,
+    /longer than 15 s/g,
+    /much more than 10000 new hardware addresses/g,
+    /Tried with \d+ .*?(?:\.(?= [A-Z])|;)/g,
+    /takes some 100 MB more/g,
+    /a hall of 1000 that boot .*? in 0\.5 ms/g,
+    /some 80 µs of its one thread/g,
+    /some 6000 transfers a second on one processor of 2020/g,
+    /At 10000 forged requests a second .*?one in three/g,
+    /Measured on two processors .*?0\.06 s/g,
+    /At 10000 questions a second each may wait 100 ms/g,
+    /950 kB by TFTP in 0\.04 to 0\.1 s/g,
+    /more than 2000 a second, is refused/g,
+    /\(at 10000 questions a second to 100 ms .*?to 400 ms for others\)/g,
+    /some 77 µs of the rack/g,
+    /An attacker measured 5000 a second .*?1 to 1\.9 s/g,
+    /costs the rack’s thread some 6 ms/g,
+    /and 700 that come again/g,
+    /a link of 140 kbit\/s/g,
+    /within some 6 s/g,
+    /some 17 times a second/g,
+    /1000 in a minute/g,
+    /about 200 KiB/g,
+    /Measured with a stolen key, .*?in one piece/g,
+    /may wait 13 s/g,
+    /(?<=hardware of a machine is )3400/g,
+  ],
+  'of the kernel': [/ARP table, too: 1024 entries/g, /some 750 addresses/g],
+};

@@ -1,0 +1,94 @@
+// Each reason why a named file cannot be read is told with the path and a remedy.
+
+import assert from 'node:assert/strict';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { checkGivenFile, readGivenFile } from '../../src/cli/given-file.ts';
+import { RackError } from '../../src/errors.ts';
+import { fileFault } from '../../src/files/read-fault.ts';
+import { missing } from '../support/needs.ts';
+
+const place = mkdtempSync(join(tmpdir(), 'rackboot-given-'));
+after(() => rmSync(place, { recursive: true }));
+writeFileSync(join(place, 'id_ed25519.pub'), 'key\n');
+mkdirSync(join(place, 'closed'));
+symlinkSync('gone', join(place, 'link'));
+symlinkSync('loop', join(place, 'loop'));
+
+const CASES: readonly (readonly [name: string, path: string, code: string, text: RegExp])[] = [
+  [
+    'a misspelt name',
+    join(place, 'id_ed2519.pub'),
+    'not-found',
+    /^there is no file \S+id_ed2519\.pub; did you mean \S+id_ed25519\.pub\? `ls \S+` lists the files there$/,
+  ],
+  [
+    'a name similar to none',
+    join(place, 'x'),
+    'not-found',
+    /^there is no file \S+\/x; `ls \S+` lists the files there$/,
+  ],
+  ['a name in no directory', '/nosuch/x', 'not-found', /: the directory \/nosuch does not exist; correct the path$/],
+  [
+    'a path through a file',
+    join(place, 'id_ed25519.pub', 'x'),
+    'not-found',
+    /is a file, not a directory; correct the path$/,
+  ],
+  [
+    'a relative name',
+    'no-such-file',
+    'not-found',
+    /^there is no file no-such-file in \S+; `ls \S+` lists the files there$/,
+  ],
+  ['a ~ that the shell kept', '~/id.pub', 'not-found', /the shell did not replace ~; write the whole path$/],
+  ['a directory', place, 'bad-argument', /is a directory: name a file in it$/],
+  ['a link to nothing', join(place, 'link'), 'not-found', /is a link to a file that is missing; name the file itself$/],
+  ['a link to itself', join(place, 'loop'), 'bad-argument', /is a link that leads to itself: name the file itself$/],
+  [
+    'a name that is too long',
+    'x'.repeat(5000),
+    'bad-argument',
+    /^x{40}… is too long for the path of a file: name a file$/,
+  ],
+];
+
+for (const read of [readGivenFile, checkGivenFile])
+  for (const [name, path, code, text] of CASES)
+    test(`${read.name}: ${name} is told with the remedy`, () => {
+      assert.throws(
+        () => read(path),
+        (error) => {
+          assert.ok(error instanceof RackError);
+          assert.equal(error.code, code, error.message);
+          assert.match(error.message, text);
+          return true;
+        },
+      );
+    });
+
+test('a file of another user is told with the owner and the remedy', { skip: missing('root') }, () => {
+  const path = join(place, 'closed', 'x');
+  writeFileSync(path, '');
+  chmodSync(join(place, 'closed'), 0o700);
+  chmodSync(path, 0o600);
+  const former = process.geteuid?.();
+  assert.ok(former !== undefined);
+  try {
+    process.seteuid?.(65_534);
+    assert.throws(() => readGivenFile(path), {
+      code: 'permission-denied',
+      message: /^nobody may not read \S+x; run this by sudo, or/,
+    });
+  } finally {
+    process.seteuid?.(former);
+  }
+});
+
+test('a disk that fails, and what has no words here, are told, too', () => {
+  const io = Object.assign(new Error('EIO: i/o error, read'), { code: 'EIO' });
+  assert.match(fileFault('/x', io).message, /^\/x cannot be read: its disk fails \(EIO\); .* Name a copy elsewhere$/);
+  assert.match(fileFault('/x', new Error('odd')).message, /^\/x cannot be read \(odd\): name a file that can be read$/);
+});
