@@ -48,7 +48,7 @@ test('no two things hold under one name, and no point comes twice', () => {
   );
 });
 
-test('what a break changes stands once in its file, and the file can still be read with the break', () => {
+test('the text that a break changes occurs once in its file, and the broken file still parses', () => {
   const problems: string[] = [];
   for (const { holds, breaks } of MENDED.flatMap(({ rows }) => rows)) {
     problems.push(...problemsOf(breaks, sourceOf).map((problem) => `${holds}: ${problem}`));

@@ -16,7 +16,7 @@ const crowded = named('http/crowded.test.ts');
 const region = named('region/crowded.test.ts');
 const racks = named('region/racks/racks.test.ts');
 const tls = named('e2e/region-tls.test.ts')(
-  'API, page and link are served over TLS, and a renewed certificate is taken over without closing anything',
+  'API, page and link are served over TLS, and a renewed certificate is loaded without closing a connection',
 );
 const text = named('clean-text.test.ts');
 const output = named('cli/output.test.ts');

@@ -41,7 +41,7 @@ export const SUITE_POINTS: readonly MendedPoint[] = [
       {
         holds: 'It is offered to nobody for a while.',
         tests: exchanges(
-          '§4.3.3: an address that is declined when it was only offered goes to nobody for a while, either',
+          '§4.3.3: a declined address that was only offered goes to no client for a while, either',
         ),
         breaks: swapIn('dhcp/answers/give-back.ts', [
           'const served = findHeld(inquiry, state, address)?.served ?? findOffering(inquiry, state, address);',

@@ -71,7 +71,7 @@ export const WIRE_POINTS: readonly MendedPoint[] = [
       },
       {
         holds: 'No file takes a slice of bytes.',
-        tests: tidy('nobody calls slice on bytes, or subarray on a Buffer: copyBytes and viewBytes say what they do'),
+        tests: tidy('no code calls slice on bytes, or subarray on a Buffer: copyBytes and viewBytes name the effect'),
         breaks: swapIn('tftp/packet.ts', [
           'bytes: reader.copy(reader.remaining,',
           "bytes: Buffer.from('').subarray(0) ?? reader.copy(reader.remaining,",
