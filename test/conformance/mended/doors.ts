@@ -25,7 +25,7 @@ const start = named('e2e/start-failures.test.ts');
 
 export const DOOR_POINTS: readonly MendedPoint[] = [
   {
-    point: 'guesses of passwords have a rate, whichever way they come, and block nobody',
+    point: 'guesses of passwords have a rate, by every way, and block no user',
     cases: ['api-passwords'],
     rows: [
       {
@@ -75,7 +75,7 @@ export const DOOR_POINTS: readonly MendedPoint[] = [
     ],
   },
   {
-    point: 'handshakes of TLS keep nobody out',
+    point: 'TLS handshakes keep no client out',
     cases: ['tls-silent', 'tls-slow-hello', 'tls-noise', 'tls-held'],
     rows: [
       {
@@ -94,7 +94,7 @@ export const DOOR_POINTS: readonly MendedPoint[] = [
     ],
   },
   {
-    point: 'slow posts keep nobody from enlisting',
+    point: 'slow posts keep no machine from enlisting',
     cases: ['boot-slow-posts', 'api-large-bodies', 'boot-slow-headers'],
     rows: [
       {
@@ -142,7 +142,7 @@ export const DOOR_POINTS: readonly MendedPoint[] = [
         secondsMax: 120,
       },
       {
-        holds: 'Who gets no place is told 503, and when to come again.',
+        holds: 'A client without a place gets 503 with the time to retry.',
         tests: shares(
           'a connection that waits too long gets a 503 with Retry-After, and so does one that finds no room to wait',
         ),
@@ -152,7 +152,7 @@ export const DOOR_POINTS: readonly MendedPoint[] = [
         ]),
       },
       {
-        holds: 'So is who has not asked yet.',
+        holds: 'So is a client that has not asked yet.',
         tests: shares('a connection that has not asked yet is told why when it gives way'),
         breaks: swapIn('net/connection-shares.ts', [
           'else if (server instanceof TlsServer) socket.destroy();',
@@ -162,7 +162,7 @@ export const DOOR_POINTS: readonly MendedPoint[] = [
     ],
   },
   {
-    point: 'a few hosts cannot exhaust what all hosts share: the region',
+    point: 'a few hosts cannot exhaust shared resources: the region',
     cases: ['api-followers', 'enlist-flood', 'boot-as-new', 'rack-flood', 'amend-others', 'api-sessions'],
     rows: [
       {
@@ -203,7 +203,7 @@ export const DOOR_POINTS: readonly MendedPoint[] = [
     ],
   },
   {
-    point: 'no text of strangers acts on a terminal, in the log, in a command or on a page',
+    point: 'no outside text acts on a terminal, in the log, in a command or on a page',
     rows: [
       {
         holds: 'The cleaner escapes C0: an escape sequence.',
@@ -254,7 +254,7 @@ export const DOOR_POINTS: readonly MendedPoint[] = [
         ]),
       },
       {
-        holds: 'What a command prints is cleaned once more.',
+        holds: 'The output of a command is cleaned again.',
         tests: output('print'),
         breaks: swapIn('cli/output.ts', ['  const clean = cleanLines(text);\n', '  const clean = text;\n']),
       },
@@ -299,13 +299,13 @@ export const DOOR_POINTS: readonly MendedPoint[] = [
       },
       {
         holds: 'A page shows no control character of text.',
-        tests: named('region/page/html.test.ts')('control characters can neither end the markup around it nor act'),
-        breaks: swapIn('region/page/html.ts', ['return escaped(cleanLines(part));', 'return escaped(part);']),
+        tests: named('region/html.test.ts')('control characters can neither end the markup around it nor act'),
+        breaks: swapIn('region/html.ts', ['return escaped(cleanLines(part));', 'return escaped(part);']),
       },
       {
         holds: 'Text of an event that the region stores is cleaned.',
-        tests: named('store/event-params.test.ts')('texts are cleaned, at every depth'),
-        breaks: swapIn('store/event-params.ts', ['isPlain(value, max) ? value : cleanWords(value, max);', 'value;']),
+        tests: named('store/stored-event.test.ts')('texts are cleaned, at every depth'),
+        breaks: swapIn('store/stored-event.ts', ['isPlain(value, max) ? value : cleanWords(value, max);', 'value;']),
       },
     ],
   },

@@ -218,11 +218,11 @@ export const WIRE_POINTS: readonly MendedPoint[] = [
     ],
   },
   {
-    point: 'a few hosts cannot exhaust what all hosts share: DHCP and DNS',
+    point: 'a few hosts cannot exhaust shared resources: DHCP and DNS',
     cases: ['discover-flood', 'dns-silent-zones', 'dns-random-names'],
     rows: [
       {
-        holds: 'A flood of names that nobody answers takes no place from other names.',
+        holds: 'A flood of unanswered names takes no place from other names.',
         tests: flood('one client that fills a domain loses its own questions to those of others, not theirs'),
         breaks: without(NO_SHARES),
       },
@@ -257,7 +257,7 @@ export const WIRE_POINTS: readonly MendedPoint[] = [
     ],
   },
   {
-    point: 'replies to hosts that do not exist stop nobody’s',
+    point: 'replies to hosts that do not exist stop no other replies',
     cases: ['dns-absent', 'dhcp-inform-absent', 'proxy-requests'],
     rows: [
       {
