@@ -1,4 +1,4 @@
-// The map with a bound: against a plain list, and each rule by itself.
+// The map with a bound: against a plain list, and each rule alone.
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
@@ -49,7 +49,7 @@ class ListedMap {
   }
 }
 
-/** One step, drawn at random, on both; what they answer. */
+/** One random step on both; returns their answers. */
 function step(map: BoundedMap<number, number>, model: ListedMap, random: () => number, value: number): unknown[] {
   const key = Math.floor(random() * KEYS);
   const dice = random();

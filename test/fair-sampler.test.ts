@@ -1,4 +1,4 @@
-// What is reported of many keys in a flood: never everything, and never nothing of any key.
+// Reports of many keys in a flood: never everything, and something of every key.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

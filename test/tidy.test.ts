@@ -43,7 +43,7 @@ const LEVELS: Readonly<Record<string, number>> = {
   http: 2,
   images: 2,
   power: 2,
-  // What browsers run: it imports nothing, and nobody imports it.
+  // Code for browsers: it imports nothing, and no room imports it.
   web: 2,
   region: 3,
   store: 4,
@@ -230,7 +230,7 @@ test('in boot, machines, dhcp, tftp, dns and http only server.ts opens anything;
   report(problems, 'let server.ts open it and hand over what is needed');
 });
 
-test('nobody imports node:http for more than types, which would load the HTTP client among its exports', () => {
+test('no file imports node:http for more than types, which would load the HTTP client among its exports', () => {
   report(
     sources.filter(({ text }) => /^import (?!type\b)[^;]*?from 'node:http';/m.test(text)).map(({ path }) => path),
     "use process.getBuiltinModule('node:http'): 45 ms of processor time and 13 MB less for each thread",
@@ -239,7 +239,7 @@ test('nobody imports node:http for more than types, which would load the HTTP cl
 
 test('files of the state and the configuration are opened as regular files only, so that none is waited for', () => {
   const opening = /\b(?:readFileSync|openSync|writeFileSync|appendFileSync|createReadStream|createWriteStream)\(/;
-  // What is open already, a directory that is made durable, and what is part of the installation.
+  // Files that are already open, a directory that is made durable, and parts of the installation.
   const known = /\(descriptor\b|openSync\(dirname\(|join\(AGENT, /;
   const problems: string[] = [];
   for (const source of sources) {
@@ -326,7 +326,7 @@ test('a text cleaner is found in every form, and a function that only trims or s
     assert.equal(found(text), false, text);
 });
 
-/** Where text is taken for markup as it is, with the reason. Whoever adds a line has to show that nobody else wrote any of the text. */
+/** Where text becomes markup unchanged, with the reason. A new line must show that all of the text is our own. */
 const TRUSTED: Readonly<Record<string, readonly string[]>> = {
   'each part of the template has been escaped': ['region/html.ts trusted(text)'],
   'escaped here; a form gives it back as it was': ['region/html.ts trusted(escaped(text))'],
@@ -366,7 +366,7 @@ test('no page starts a plain string with a tag, which would be shown as text', (
   report(found, 'write it as a template of `html`');
 });
 
-/** A text in a page: between tags, or as a label or the like. Names are none: of the product, and of what a person may write. */
+/** A text in a page: between tags, or as a label or the like. Names of the product, and of user input, do not count. */
 const PAGE_TEXT =
   />(?!Rackboot<)[^<>$`{}()=;|]*[a-z]{2}[^<>$`{}()=;|]*<|\b(?:label|hint|submit|title|heading|aria-label|text)(?:: |=)["'`][A-Za-z]/;
 
@@ -381,7 +381,7 @@ test('the texts of the page are in src/region/words', () => {
   report(found, 'give the text a name in src/region/words/en/page-*.ts, and write words.PAGE.NAME');
 });
 
-/** What is written into a refusal as a sentence: a text with words, or one that is glued. Headers are none. */
+/** Sentences in a refusal: a text with words, or a concatenated one. Headers do not count. */
 function sentencesInRefusals(text: string): readonly string[] {
   const calls = [...text.matchAll(/(?<![.\w])(?:refusal|refuse(?:Field|Fields|For)?)\(/g)].map(({ index }) => {
     let depth = 0;
@@ -451,7 +451,7 @@ function patternsThatReplace(text: string): readonly RegExp[] {
   return [...written, ...made, ...called];
 }
 
-/** True for what finds a control character or one that turns text around, and leaves letters alone. */
+/** True for an expression that finds a control or bidirectional character, and leaves letters alone. */
 const replacesUnfit = (pattern: RegExp): boolean =>
   ['\u001b', '\u0085', '\u009b', '\u202e'].some((one) => `a${one}b`.search(pattern) === 1);
 

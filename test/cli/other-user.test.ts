@@ -1,4 +1,4 @@
-// What commands print for a user who may not read the rack's state: once that they may not, with the remedy, and nothing untrue.
+// The output of commands for a user who may not read the rack's state: one line that says so, with the remedy, and nothing untrue.
 
 import assert from 'node:assert/strict';
 import { chmodSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -30,7 +30,7 @@ const DISCOVER = join(import.meta.dirname, '../../fixtures/packets/dhcp-ovmf-pxe
 /** Its copy beside the configuration. */
 const CAPTURE = 'discover.hex';
 
-/** What is closed: `all`, the state directory cannot be entered; `file`, only the cached store in it cannot be read. */
+/** The closed part: `all`, the state directory cannot be entered; `file`, only the cached store in it cannot be read. */
 type Closed = 'all' | 'file';
 
 /** Runs `action` as a stranger to a state directory, and returns its output. */

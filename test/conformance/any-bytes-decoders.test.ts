@@ -1,5 +1,5 @@
-// Whatever bytes come, a decoder returns: a value or its own refusal, within a time and a memory that are in proportion to the bytes. Each
-// is given good messages, the same cut at each byte, with bytes behind them, bent, blown up by repeating a part, and noise.
+// For any bytes, a decoder returns a value or its own refusal, with time and memory in proportion to the bytes. Each
+// gets good messages, the same cut at each byte, with trailing bytes, altered, inflated by repeating a part, and noise.
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
@@ -16,7 +16,7 @@ const CUTS_MAX = 600;
 /** Processor time for one input: what any may take, and what each byte adds. */
 const ONE_MS_MAX = 250;
 const BYTE_US_MAX = 4;
-/** What a result may be in bytes: of any input, and for each byte of it. */
+/** The largest result in bytes: for any input, and for each byte of it. */
 const RESULT_BYTES_MAX = 64 * 1024;
 const RESULT_FACTOR_MAX = 64;
 /** By how much all inputs of a decoder may raise the most memory that this process ever had. */
@@ -24,7 +24,7 @@ const PEAK_MIB_MAX = 256;
 
 type Random = (below: number) => number;
 
-/** What has such a name and is not tried, and why. */
+/** Functions with such a name that are not tried, and the reason. */
 const NOT_TRIED: Readonly<Record<string, string>> = {
   readInt: 'reads what the kernel wrote into a buffer of ours that has the length',
   readRest: 'is handed the pieces of a body that it passes on, and looks at none',
@@ -100,7 +100,7 @@ function tryOne(decode: Tried['decode'], bytes: Buffer): void {
   assert.ok(bytes.equals(kept), `${shown}: the bytes were written to`);
 }
 
-/** That a sample is understood, whatever form the decoder's refusal has. */
+/** Whether a sample is understood, in any form of the decoder's refusal. */
 function isTaken(result: unknown): boolean {
   if (typeof result !== 'object' || result === null) return result !== undefined;
   if ('ok' in result) return result.ok === true;

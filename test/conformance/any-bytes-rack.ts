@@ -96,7 +96,7 @@ export const FIXED: ReadonlyMap<Ipv4, Owner> = new Map([
 /** Dynamic and fixed addresses of all networks. */
 export const ADDRESSES_MAX = 10 + 10 + 10 + 4 + FIXED.size;
 
-/** The wire, which answers questions about addresses when it is told to. */
+/** The wire, which answers probes on command. */
 export class AskedWire {
   readonly #asked: ((user: MacAddress | undefined) => void)[] = [];
 

@@ -1,5 +1,5 @@
-// Seeded property test of the whole way of a datagram: whatever bytes come, nothing is thrown, nothing hangs, memory is bounded, and
-// each reply is a good one. test/long/any-bytes.test.ts goes on for ten million.
+// Seeded property test of the whole path of a datagram: for any bytes, nothing is thrown, nothing hangs, memory is bounded, and
+// each reply is correct. test/long/any-bytes.test.ts goes on for ten million.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -7,7 +7,7 @@ import { systemClock } from '../../src/clock.ts';
 import { seededRandom } from '../support/seeded-random.ts';
 import { type AnyBytesReport, handAnyBytes } from './any-bytes.ts';
 
-/** So long where it counts, and for seconds where somebody waits. */
+/** Long where it counts, and seconds where a developer waits. */
 const RUN_MS = process.env.CI === 'true' ? 20_000 : 6000;
 /** A slow host goes on for so long until everything was seen: a range is used up once in some 25 000 datagrams. */
 const RUN_MS_MAX = 100_000;

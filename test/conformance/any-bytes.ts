@@ -1,7 +1,7 @@
-// A rack that is handed any bytes, and what must hold of each reply whatever they were.
+// A rack that gets arbitrary bytes, and the conditions that each reply must meet.
 //
 // 1. Every datagram is answered, recorded, or refused with a reason that is counted: at each moment of quiet the sums agree.
-// 2. What is held for clients is bounded by the addresses; so are the queues for the disk and the wire, and the timers.
+// 2. The number of addresses bounds all state of clients; so it does the queues for the disk and the wire, and the timers.
 
 import assert from 'node:assert/strict';
 import { replyBytesMax } from '../../src/dhcp/answers/reply.ts';
@@ -103,7 +103,7 @@ class AnyBytesRun {
   async hand(bytes: Uint8Array, done: number): Promise<void> {
     const [random, rack] = [this.#random, this.#rack];
     if (this.#isQuiet()) this.#open.clear();
-    // The network overwrites what it handed over.
+    // The network overwrites the bytes that it handed over.
     const decoded = decodeDhcpMessage(Uint8Array.from(bytes));
     if (decoded.ok) this.#note(decoded.value);
     const from = decoded.ok && random(3) > 0 ? decoded.value.ciaddr : ANY;
@@ -115,7 +115,7 @@ class AnyBytesRun {
     if (this.#wire.asked > 0 && random(4) === 0) await this.#hear();
     if (random(QUIET_EVERY) === 0) await this.rest();
     else {
-      // What was found on the wire is stored, too.
+      // Hosts found on the wire are stored, too.
       if (rack.writes) rack.journal.commit();
       this.#check(rack.take());
     }
@@ -180,7 +180,7 @@ class AnyBytesRun {
     }
   }
 
-  /** What the client would say next, if it takes what it was told. */
+  /** The client's next message, if it accepts the answer. */
   #goOn(reply: WireReply, request: DhcpMessage | undefined): void {
     if (request === undefined || reply.yiaddr === ANY) return;
     const { yiaddr: requested } = reply;
@@ -206,7 +206,7 @@ class AnyBytesRun {
     }
   }
 
-  /** Whose the lease is that an ACK tells of. */
+  /** The holder of the lease in an ACK. */
   #checkHolder({ yiaddr, chaddr }: WireReply): void {
     const lease = this.#rack.table.find(yiaddr);
     assert.equal(lease?.state, 'bound', formatIpv4(yiaddr));
@@ -236,7 +236,7 @@ class AnyBytesRun {
     );
   }
 
-  /** What a rack holds for its clients is bounded by its addresses. */
+  /** The addresses of a rack bound its state of clients. */
   #checkHeld(): void {
     const { leases, offers, waiting } = this.#rack.server.counters();
     assert.ok(leases <= ADDRESSES_MAX, `${leases} records of leases`);
@@ -280,12 +280,12 @@ function checkServer(reply: WireReply, request: DhcpMessage): void {
   const override = agent === undefined ? undefined : readRelayInformation(agent).serverIdentifierOverride;
   assert.equal(reply.options.get(54)?.length, 4);
   const server = serverOf(reply);
-  // A boot server is asked at its own address, whatever a relay stands for.
+  // A boot server is asked at its own address, even behind a relay.
   const isOwn = override === undefined || server === PROXY ? OWN.includes(server) : server === override;
   assert.ok(isOwn, formatIpv4(server));
 }
 
-/** Nobody outside of the networks hears an answer, but a relay; no relay is between a client and its boot server. */
+/** No host outside of the networks gets an answer, except a relay; no relay is between a client and its boot server. */
 function checkDestination({ to, type, by }: WireReply, { giaddr, ciaddr }: DhcpMessage): void {
   if (giaddr !== ANY && to.port === 67) assert.deepEqual(to, { kind: 'unicast', address: giaddr, port: 67 });
   else if (type === 'NAK') assert.equal(to.kind, 'broadcast');

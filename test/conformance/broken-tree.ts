@@ -8,8 +8,8 @@ import type { Replacement } from './must-breaks/row.ts';
 const TEST_SECONDS_MAX = 60;
 
 /**
- * What the tests of a promise did when it was broken. Only `failed` is as it must be: one of them failed by an assertion. `passed`: none shows
- * the promise. `silent`: they failed otherwise, by an exception or because time was up. `broken`: they fail with the product as it is.
+ * The result of a promise's tests with the promise broken. Only `failed` is right: one of them failed by an assertion. `passed`: none of them
+ * tests the promise. `silent`: they failed otherwise, by an exception or a timeout. `broken`: they fail with the unchanged product.
  */
 export type Shown = 'failed' | 'passed' | 'silent' | 'broken';
 
@@ -28,7 +28,7 @@ export function brokenTexts(
   return texts;
 }
 
-/** What is wrong with a break: it finds nothing to change, or the file can be read no more. */
+/** The faults of a break: it finds nothing to change, or the file no longer parses. */
 export function problemsOf(breaks: readonly Replacement[], read: (file: string) => string): readonly string[] {
   if (breaks.length === 0) return ['changes nothing'];
   return breaks.flatMap(({ file, from, to }) => {

@@ -113,7 +113,7 @@ export const DECODERS: Readonly<Record<string, Tried>> = {
     samples: [latin1('\x03www\x07example\0')],
   },
   readRdata: {
-    // Of each type that has a layout, and of one that has none.
+    // For each type with a layout, and one without.
     decode: (bytes) => {
       const [type = 0] = bytes;
       const reader = new ByteReader(bytes.subarray(1));

@@ -1,4 +1,4 @@
-// What real clients sent, byte for byte, and what they are answered: each capture of fixtures/packets, in the state its client was in.
+// The messages of real clients, byte for byte, and the rack's answers: each capture of fixtures/packets, in the state of its client.
 
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';

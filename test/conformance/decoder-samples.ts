@@ -76,7 +76,7 @@ export const UPSTREAM_ANSWERS = [
     ],
     authority: [record('example', 'NS', 'ns.example.')],
   }),
-  // A NAPTR (RFC 3403), and a type nobody knows.
+  // A NAPTR (RFC 3403), and an unknown type.
   rawAnswer(35, [0, 1, 0, 2, 1, 0x75, 3, 0x73, 0x69, 0x70, 0, 1, 0x61, 0]),
   rawAnswer(65_280, [1, 2, 3, 4, 5]),
   rawAnswer(TYPE.AAAA, [0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]),

@@ -1,8 +1,8 @@
-// DHCP datagrams by hand: written and read here without the codec of src, so that a test sees what is on the wire and not what
-// the codec makes of it. Sources: RFC 2131 §2 and §4.1, RFC 2132 §2 and §9.3.
+// DHCP datagrams by hand: written and read here without the codec of src, so that a test sees the bytes on the wire and not
+// the codec's view of them. Sources: RFC 2131 §2 and §4.1, RFC 2132 §2 and §9.3.
 //
-// 1. The reader is strict: what RFC 2131 §4.1 demands of each place that holds options is asserted while it is read.
-// 2. The writer writes what it is told, right or wrong.
+// 1. The reader is strict: it asserts the demands of RFC 2131 §4.1 on each place that holds options.
+// 2. The writer writes anything, right or wrong.
 
 import assert from 'node:assert/strict';
 import { type Ipv4, ipv4, type MacAddress, macToBytes } from '../../src/net/address.ts';
@@ -13,10 +13,10 @@ const PAD = 0;
 const END = 255;
 const OVERLOAD = 52;
 
-/** An option as it lies on the wire; one that is repeated comes again. */
+/** An option as on the wire; a repeated one comes again. */
 export type WireOption = readonly [code: number, value: readonly number[] | Uint8Array];
 
-/** What a client sends; what is left out is zero. */
+/** A client's message; omitted fields are zero. */
 export interface ClientDatagram {
   readonly op?: number;
   readonly htype?: number;

@@ -1,5 +1,5 @@
-// What the RFCs of DHCP demand, sentence by sentence in our own words, and how this server stands to each: met and shown by tests,
-// departed from for a reason and shown by tests, or not a server's. dhcp-musts.test.ts checks the table, docs/dhcp-conformance.md
+// The demands of the RFCs of DHCP, sentence by sentence in our own words, and whether this server complies: met and shown by tests,
+// departed from for a reason and shown by tests, or not a server's duty. dhcp-musts.test.ts checks the table, docs/dhcp-conformance.md
 // is made from it.
 //
 // 1. Every MUST, MUST NOT, SHALL of RFC 2131 has a row, and so has every SHOULD that concerns servers.

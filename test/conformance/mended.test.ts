@@ -1,5 +1,5 @@
-// The table of what was mended is that of the tree: its tests and cases exist, and each break still finds what it breaks. That the tests fail with
-// their breaks shows test/long/mended.test.ts.
+// The table of mended behaviour fits the tree: its tests and cases exist, and each break still fits the source. test/long/mended.test.ts shows that
+// the tests fail with their breaks.
 
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
@@ -26,7 +26,7 @@ function hasTest(file: string, name: string): boolean {
   return /\b(?:test|it)\(name, /.test(textOf(file)) && textOf(file).includes(`['${name}'`);
 }
 
-test('each point has something that holds, and each thing that holds tests that exist', () => {
+test('each point has promises, and each promise has tests that exist', () => {
   const problems: string[] = [];
   for (const { point, rows } of MENDED) {
     if (rows.length === 0) problems.push(`${point}: nothing holds`);
@@ -40,7 +40,7 @@ test('each point has something that holds, and each thing that holds tests that 
   assert.deepEqual(problems, []);
 });
 
-test('no two things hold under one name, and no point comes twice', () => {
+test('no two promises have one name, and no point comes twice', () => {
   const names = MENDED.flatMap(({ point, rows }) => [point, ...rows.map(({ holds }) => `${point}: ${holds}`)]);
   assert.deepEqual(
     names.filter((name, index) => names.indexOf(name) !== index),
@@ -48,7 +48,7 @@ test('no two things hold under one name, and no point comes twice', () => {
   );
 });
 
-test('what a break changes stands once in its file, and the file can still be read with the break', () => {
+test('the text that a break changes occurs once in its file, and the broken file still parses', () => {
   const problems: string[] = [];
   for (const { holds, breaks } of MENDED.flatMap(({ rows }) => rows)) {
     problems.push(...problemsOf(breaks, sourceOf).map((problem) => `${holds}: ${problem}`));
@@ -57,7 +57,7 @@ test('what a break changes stands once in its file, and the file can still be re
   assert.deepEqual(problems, []);
 });
 
-test('each case of the hostile suite that a point names is there', () => {
+test('each case of the hostile suite that a point names exists', () => {
   const attacks = new Set(EVERY_CASE.map(({ attack }) => attack));
   assert.deepEqual(
     MENDED.flatMap(({ cases = [] }) => cases).filter((name) => !attacks.has(name)),

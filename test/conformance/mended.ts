@@ -1,9 +1,9 @@
-// `node test/conformance/mended.ts ['a part of a point' 'of what holds' …]`: what strangers and other people's test suites once broke is broken again, one
-// thing after the other, in a copy of the tree; one of the tests that show it must then fail, by an assertion. Without words it tries all.
+// `node test/conformance/mended.ts ['a part of a point' 'a part of a promise' …]` breaks again, one after the other in a copy of the tree, each behaviour that
+// attackers and other projects' test suites once found broken; one of its tests must then fail, by an assertion. Without words it tries all.
 //
 // 1. mended.test.ts keeps the table to the tree: tests and cases exist, and each break finds what it breaks. long/mended.test.ts tries each row.
-// 2. A break undoes what holds and, as far as that can be, nothing else.
-// 3. What the RFCs of DHCP demand stands in must-breaks.ts; attacks on a whole rack stand in test/hostile/changes.ts.
+// 2. A break undoes its promise and, as far as possible, nothing else.
+// 3. must-breaks.ts has the demands of the RFCs of DHCP; test/hostile/changes.ts has attacks on a whole rack.
 
 import { BrokenTree } from './broken-tree.ts';
 import { DOOR_POINTS } from './mended/doors.ts';

@@ -1,9 +1,9 @@
-// Each demand on this server, broken once: a piece of the product is written so that the demand does not hold, and the tests that its row names
+// Each demand on this server, broken once: a piece of the product is changed so that the demand does not hold, and the tests that its row names
 // must then fail. must-breaks.test.ts keeps this table to that of the demands; test/long/musts.test.ts tries each row.
 //
-// 1. A break undoes its demand and, as far as that can be, nothing else. Where this server departs from a demand, the break undoes what it
-//    does instead.
-// 2. Two rows have the same break only where they say the same thing; they then share one value.
+// 1. A break undoes its demand and, as far as possible, nothing else. If this server departs from a demand, the break undoes its own
+//    behaviour instead.
+// 2. Two rows have the same break only if they say the same thing; they then share one value.
 
 import type { Must } from './dhcp-musts.ts';
 import { OPTION_BREAKS } from './must-breaks/options.ts';

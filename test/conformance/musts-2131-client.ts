@@ -1,4 +1,4 @@
-// RFC 2131, what it demands of clients: no concern of a server but where a client that fails must do no harm.
+// RFC 2131, its demands on clients: they concern a server only where a failing client must do no harm.
 
 import type { Must } from './dhcp-musts.ts';
 import { A_CLIENTS, rowsOf, SHOWN } from './must-rows.ts';

@@ -1,4 +1,4 @@
-// RFC 2131, what it demands of servers.
+// RFC 2131, its demands on servers.
 
 import type { Must } from './dhcp-musts.ts';
 import { rowsOf, SHOWN } from './must-rows.ts';

@@ -1,4 +1,4 @@
-// What the RFCs of the options that this server reads and writes demand: 2132, 3004, 3396, 3397, 3442, 3925, 4361, 4578, 4702, 6842.
+// The demands of the RFCs of options that this server reads and writes: 2132, 3004, 3396, 3397, 3442, 3925, 4361, 4578, 4702, 6842.
 // RFC 3442 numbers no sections; they are called by their titles.
 
 import type { Must } from './dhcp-musts.ts';

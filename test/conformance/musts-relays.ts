@@ -1,4 +1,4 @@
-// What the RFCs of relay agents demand of servers: 1542, 3011, 3046, 3527, 5107.
+// The demands of the RFCs of relay agents on servers: 1542, 3011, 3046, 3527, 5107.
 
 import type { Must } from './dhcp-musts.ts';
 import { A_CLIENTS, A_RELAYS, rowsOf, SHOWN } from './must-rows.ts';

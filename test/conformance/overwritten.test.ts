@@ -1,6 +1,6 @@
-// Whatever a decoder returns must not lie in the bytes that it was given: the socket's next datagram overwrites them. Each decoder of the
-// source is given captures, made messages and bent ones; the input is then overwritten, and the result compared with that of a second
-// decoding of the same bytes. The bytes of files and bodies are nobody's else, and so a decoder of those may say that it returns views.
+// The result of a decoder must not share memory with its input, which the socket's next datagram overwrites. Each decoder of the
+// source gets captures, constructed messages and altered ones; the input is then overwritten, and the result compared with that of a second
+// decoding of the same bytes. The bytes of files and bodies have no other owner, so a decoder of those may declare that it returns views.
 
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
@@ -84,7 +84,7 @@ describe('the result of a decoder', () => {
 
   it('outlives the chunks of a DNS connection: each is overwritten when everything in it was read', () => {
     for (const sample of QUERIES) {
-      // A whole message, and a second one that may be cut anywhere.
+      // A whole message, and a second that may be cut anywhere.
       const framed = Buffer.concat([frame(sample), frame(sample)]);
       for (let cut = 1; cut <= framed.length; cut += 1) {
         const frames = new FrameReader(65_535);
@@ -108,7 +108,7 @@ describe('the result of a decoder', () => {
     const rooms = new Set(source.functions.map(({ place }) => place.split('/')[1]));
     assert.deepEqual(
       readdirSync(join(import.meta.dirname, '..', '..', 'src')).filter(
-        // What a browser runs has no bytes.
+        // Code for browsers handles no bytes.
         (room) => !rooms.has(room) && !room.includes('.') && room !== 'web',
       ),
       [],

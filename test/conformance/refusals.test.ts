@@ -46,7 +46,7 @@ const second = (): ReturnType<typeof subnet> => ({
   interfaceName: 'eth2',
   serverAddress: ip('10.30.0.2'),
 });
-/** A relay agent of nobody's network, which names one by subnet selection. */
+/** A relay agent in no served network, which names one by subnet selection. */
 const elsewhereRelayed = says({
   ...discover,
   giaddr: ip('198.51.100.7'),

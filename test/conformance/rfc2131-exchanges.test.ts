@@ -1,4 +1,4 @@
-// RFC 2131 §3, §4.2, §4.3 and §4.4: what a client is given, promised, denied and left without, message after message. The table of
+// RFC 2131 §3, §4.2, §4.3 and §4.4: each exchange of a client, message after message. The table of
 // demands is dhcp-musts.ts.
 
 import assert from 'node:assert/strict';
@@ -363,7 +363,7 @@ test('RFC 1542 §3.4 and RFC 951: a BOOTP request gets no answer and a named ref
   const rack = await WireRack.start();
   assert.deepEqual(rack.say({ options: [] }), []);
   assert.deepEqual(rack.say({ options: [[12, Buffer.from('old')]] }), []);
-  // RFC 951 alone: no magic cookie, and what a vendor likes in place of the options.
+  // RFC 951 alone: no magic cookie, and vendor data in place of the options.
   const bare = new Uint8Array(300);
   bare.set([1, 1, 6]);
   bare.set([0x52, 0x54, 0, 0, 0, 1], 28);

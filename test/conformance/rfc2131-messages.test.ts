@@ -12,7 +12,7 @@ import { chaddrOf, datagramOf, serverOf, WireRack, type WireReply, type Words } 
 const RELAY = ip('10.30.0.1');
 const relayed = (): ReturnType<typeof config> => config(subnet(), relayedSubnet());
 
-/** One reply of each kind, on the wire and through a relay, to the words beside it. */
+/** One reply of each kind, on the wire and through a relay, to the message next to it. */
 async function everyReply(): Promise<readonly (readonly [name: string, reply: WireReply, words: Words])[]> {
   const found: (readonly [string, WireReply, Words])[] = [];
   const head = { xid: 0x5eed_0001, flags: 0x8000, secs: 7, hops: 0 };

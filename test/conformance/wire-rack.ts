@@ -33,7 +33,7 @@ export interface WireReply extends ServerDatagram {
   readonly by: string;
 }
 
-/** What a message says beside its options; `type` becomes option 53, `requested` 50, `server` 54. */
+/** The fields of a message; `type` becomes option 53, `requested` 50, `server` 54. */
 export interface Words extends Partial<Omit<ClientDatagram, 'options'>> {
   readonly type?: keyof typeof MESSAGE_TYPE;
   readonly requested?: Ipv4;
@@ -62,7 +62,7 @@ export function datagramOf(words: Words): Uint8Array {
 
 const TYPES = ['', 'DISCOVER', 'OFFER', 'REQUEST', 'DECLINE', 'ACK', 'NAK', 'RELEASE', 'INFORM'];
 
-/** What a rack on the wire knows and serves. */
+/** The knowledge and the networks of a rack on the wire. */
 export interface WireRackOptions {
   readonly config?: DhcpConfig;
   readonly machines?: readonly RackMachine[];
@@ -111,7 +111,7 @@ export class WireRack {
     this.#machines = new MachineDirectory(machines);
   }
 
-  /** Sends a message to the socket of that name and returns what was answered. */
+  /** Sends a message to the socket of that name and returns the answers. */
   say(words: Words, socketName = 'eth1'): readonly WireReply[] {
     return this.hand(datagramOf(words), socketName, sourceOf(words, /^[\d.:]+$/.test(socketName)));
   }
@@ -124,7 +124,7 @@ export class WireRack {
     return this.take();
   }
 
-  /** What was sent since the last look. */
+  /** The messages sent since the last call. */
   take(): readonly WireReply[] {
     return this.network.sent.splice(0).map(({ bytes, to, socketName }) => {
       const datagram = readDatagram(bytes);
@@ -139,7 +139,7 @@ export class WireRack {
     return reply;
   }
 
-  /** DISCOVER and REQUEST of a client that takes what it is offered; its ACK. */
+  /** DISCOVER and REQUEST of a client that accepts the offer; its ACK. */
   lease(mac: MacAddress = MAC_A, more: Words = {}, socketName = 'eth1'): WireReply | undefined {
     const offer = this.ask({ ...more, type: 'discover', mac }, socketName);
     if (offer === undefined) return undefined;

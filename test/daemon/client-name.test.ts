@@ -1,4 +1,4 @@
-// Option 81 and DNS: the name that a client is told is the one that the rack's DNS answers once it has its address.
+// Option 81 and DNS: the rack's DNS answers with the name that it told the client, once the client has its address.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

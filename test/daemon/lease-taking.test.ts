@@ -1,4 +1,4 @@
-// A running rack accepts what the readers of lease files produce: whatever a field contains, no entry stops the import of the others, and
+// A running rack accepts the output of the readers of lease files: no entry, with any contents, stops the import of the others, and
 // a running rack decides like the import into a stopped one.
 
 import assert from 'node:assert/strict';

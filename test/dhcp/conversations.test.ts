@@ -1,5 +1,5 @@
 // Random conversations: clients that come, go, lie and lose packets, a disk that fails, a process that is killed, a host that restarts, a
-// wall clock that jumps by a day, ranges that change. Whatever happens, no client gets an address that another one still counts on.
+// wall clock that jumps by a day, ranges that change. In no case does a client get an address that another still counts on.
 //
 // A client here follows RFC 2131: it stops using its address when it starts over, releases, declines or gets a NAK, and accepts only the
 // answer to its last message. It counts on the last ACK until its time is over.
@@ -60,7 +60,7 @@ class StampedJournal extends TestJournal {
 interface Client {
   /** If identifiers tell clients apart it may change: the client roams. */
   mac: MacAddress;
-  /** Option 61 of all its messages; undefined: whatever it likes. */
+  /** Option 61 of all its messages; undefined: random. */
   readonly id: string | undefined;
   xid: number;
   sentAt: Instant;

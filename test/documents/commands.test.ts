@@ -15,7 +15,7 @@ class Understood extends Error {}
 
 /** Why the command line does not take these words; undefined: it does. */
 async function refusal(given: readonly string[]): Promise<string | undefined> {
-  // Help of a command is what the parser would print before it runs anything, and end the process.
+  // The parser prints the help of a command before it runs anything, and ends the process.
   const words = given.filter((word) => word !== '--help');
   if (words.length === 0) return undefined;
   const parser = await commandParser(words, () => undefined);

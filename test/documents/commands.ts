@@ -1,7 +1,7 @@
 // Which of the commands that the documents show are not run where their pages are tested, why, and what tests them instead. All of
 // `rackboot` are held against the real command line, run or not.
 
-/** A test that does what a command does. */
+/** A test with the effect of a command. */
 interface Cover {
   /** Below `test`. */
   readonly file: string;
@@ -212,7 +212,7 @@ interface GoesOn {
   readonly begins: RegExp;
   /** It needs the checkout's package.json. */
   readonly inCheckout: boolean;
-  /** It may end by itself, too, and then its exit status counts. */
+  /** It may also end without a signal; its exit status then counts. */
   readonly mayEnd: boolean;
 }
 
@@ -223,12 +223,12 @@ const GO_ON: readonly GoesOn[] = [
   { pattern: /\s--follow\b/, begins: /^(?!rackboot: )\S/m, inCheckout: false, mayEnd: false },
 ];
 
-/** What a command that goes on is held to; undefined: it ends by itself. */
+/** The expectation for a command that goes on; undefined: it ends without a signal. */
 export function goesOn(command: string): GoesOn | undefined {
   return GO_ON.find(({ pattern }) => pattern.test(command));
 }
 
-/** Statuses of a program that SIGINT ended: by itself in good order, as a shell says it, and killed. */
+/** Exit statuses of a program that SIGINT ended: orderly, as a shell reports it, and killed. */
 const INTERRUPTED: readonly (number | null)[] = [0, 130, null];
 
 /**

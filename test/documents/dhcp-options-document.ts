@@ -1,4 +1,4 @@
-// docs/dhcp-options.md, made from the tables of the code: what an option of the configuration looks like, every name and type.
+// docs/dhcp-options.md, made from the tables of the code: the form of an option in the configuration, and every name and type.
 
 import { join } from 'node:path';
 import { KNOWN_OPTIONS, NAMED_OPTIONS } from '../../src/dhcp/wire/option-table.ts';

@@ -1,4 +1,4 @@
-// The documents lead where they say: no link of README, docs or changelog is dead. And the README is one that a tired person can read.
+// No link of README, docs or changelog is dead, and a tired reader can read the README.
 
 import assert from 'node:assert/strict';
 import { existsSync, globSync, statSync } from 'node:fs';

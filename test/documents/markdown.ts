@@ -1,6 +1,6 @@
-// The documents as tests read them: blocks, commands with what they print, links, headings, and what the reader does not see.
+// The documents as tests read them: blocks, commands with their output, links, headings, and hidden comments.
 //
-// A block of `console` shows commands after `$ ` and below each what it prints; a line `…` stands for lines that are left out. A line
+// A block of `console` shows commands after `$ ` and below each its output; a line `…` stands for omitted lines. A line
 // that ends in `\` goes on in the next. A block of `sh` has commands alone, `yaml` is configuration, `text` is neither. A comment
 // `<!-- lab: … -->` tells the laboratory of `shown-rack.ts` what happens between commands.
 
@@ -21,14 +21,14 @@ export interface Block {
   readonly lines: readonly string[];
 }
 
-/** What the laboratory is told. */
+/** An instruction for the laboratory. */
 export interface Direction {
   readonly kind: 'direction';
   readonly line: number;
   readonly words: string;
 }
 
-/** A command that is shown, and what it is shown to print. */
+/** A shown command, and its shown output. */
 export interface ShownCommand {
   /** In one line, without a comment at its end. */
   readonly command: string;

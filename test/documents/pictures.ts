@@ -13,7 +13,7 @@ const PICTURES = join(ROOT, 'docs', 'pictures');
 const PAGE = 'http://127.0.0.1:5240/MAAS/';
 const LAB_MS_MAX = 60_000;
 const WIDTH = 1000;
-/** What the machine is; the rest of a long page is for whoever opens it. */
+/** The part that identifies the machine; the rest of a long page is for readers who open it. */
 const LAST_SHOWN = "[...document.querySelectorAll('.cards')].at(-1)";
 const MARGIN = 10;
 const PAGE_HEIGHT = 900;
@@ -90,7 +90,7 @@ async function signIn(browser: BrowserPage, password: string): Promise<void> {
   await browser.until("document.querySelector('[name=password]') === null", LAB_MS_MAX);
 }
 
-/** Does with the machine what the lab says that can be done, up to Deployed. */
+/** Runs the commands that the lab suggests for the machine, up to Deployed. */
 async function deploy({ lines }: Lab): Promise<void> {
   const text = lines.join('\n');
   const config = /(?<=export RACKBOOT_CONFIG=)\S+/.exec(text)?.[0] ?? '';

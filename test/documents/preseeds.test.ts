@@ -1,4 +1,4 @@
-// docs/preseeds.md is that of the code, and what it shows is true.
+// docs/preseeds.md agrees with the code, and its examples are true.
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';

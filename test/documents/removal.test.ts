@@ -15,7 +15,7 @@ function commandsOfSection(path: string, title: string): string[] {
   );
 }
 
-/** The files that `install` and `ln` make, with the name of what they install into a directory. */
+/** The files that `install` and `ln` create; for a directory, with the name of the installed file. */
 function installed(commands: readonly string[]): string[] {
   return commands.flatMap((command) => {
     const [, source = '', target = ''] = /^sudo (?:install -m \d+|ln -sf) (\S+) (\/\S+)$/.exec(command) ?? [];

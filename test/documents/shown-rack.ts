@@ -66,7 +66,7 @@ const machinesOfRegion = z.array(
   }),
 );
 
-/** What a command printed, on both outputs, and how it ended. */
+/** The output of a command, on both streams, and its exit status. */
 export interface Printed {
   readonly code: number | null;
   readonly lines: readonly string[];
@@ -135,7 +135,7 @@ export class ShownRack {
     rmSync(this.#place, { recursive: true, force: true });
   }
 
-  /** Runs what is shown, in a directory that has the files which it names. */
+  /** Runs the shown commands, in a directory with the files that they name. */
   async run(command: string): Promise<Printed> {
     const going = goesOn(command);
     const child = spawn('nsenter', ['-t', String(this.#rack.pid), '-n', '--', 'bash', '-c', `exec 2>&1; ${command}`], {
@@ -169,7 +169,7 @@ export class ShownRack {
     return { code: statusThatCounts(command, code, text, wasInterrupted), lines };
   }
 
-  /** Forgets what a page has done. */
+  /** Undoes the effects of a page. */
   leavePage(): void {
     this.#hasState = false;
   }
@@ -321,7 +321,7 @@ export class ShownRack {
     await endProgram(capture, 'SIGINT');
   }
 
-  /** Somebody has a lease: hardware address, address, name. */
+  /** A client has a lease: hardware address, address, name. */
   async #lease([hardware = '', address = '', name = '']: readonly string[]): Promise<void> {
     const file = join(this.#place, 'home', 'leases.dnsmasq');
     const until = Math.round(systemClock.wallTimeMs() / 1000) + LEASE_SECONDS;
@@ -362,7 +362,7 @@ function ip(command: string): void {
   execFileSync('ip', command.split(' '), { stdio: 'pipe' });
 }
 
-/** Gives this thread and its children a host of their own: `place` has their home, their programs, and what is mounted. */
+/** Gives this thread and its children a host of their own: `place` has their home, their programs, and their mounts. */
 function enterOwnMounts(place: string): void {
   const unshare: (flags: number) => number = koffi.load('libc.so.6').func('int unshare(int)');
   if (unshare(CLONE_NEWNS) !== 0) throw new Error(`unshare: error ${koffi.errno()}`);

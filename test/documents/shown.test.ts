@@ -1,4 +1,4 @@
-// What is held against the pages: a shown line must be printed, and a printed one shown, unless a `…` stands in its place.
+// The comparison with the pages: a shown line must be printed, and a printed one shown, unless a `…` is in its place.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

@@ -1,6 +1,6 @@
-// Runs the commands that the documents show, in the laboratory, and compares what they print with what is shown.
+// Runs the commands that the documents show, in the laboratory, and compares their output with the shown output.
 //
-// `node bin/with-node.js test/documents/shown.ts` says what differs; with `--write` it writes the documents anew; with names of pages only
+// `node bin/with-node.js test/documents/shown.ts` lists the differences; with `--write` it updates the documents; with names of pages only
 // those.
 
 import { writeFileSync } from 'node:fs';
@@ -65,7 +65,7 @@ export async function runPage(rack: ShownRack, path: string): Promise<RunCommand
 }
 
 /**
- * A line with what is another each time taken out: numbers, times, names that are drawn, and the address of a machine, which is shown until its
+ * A line without the parts that differ each time: numbers, times, random names, and the address of a machine, which is shown until its
  * lease ends. Words and keys stay.
  */
 export function skeleton(line: string): string {
@@ -85,10 +85,10 @@ export function skeleton(line: string): string {
     .replace(/^Addresses #$/, 'Addresses');
 }
 
-/** Commands that tell of what happened before, which depends on how fast it went: half of what is shown is to be printed. */
+/** Commands about past events, which depend on speed: half of the shown lines must be printed. */
 const OF_THE_PAST = /rackboot (?:trace|events|neighbours|leases|decode|replay|scripts results|power status)\b/;
 
-/** Shown lines that the command does not print, and printed ones that are left out without a `…` in their place. */
+/** Shown lines that the command does not print, and printed lines omitted without a `…` in their place. */
 export function untrue(command: RunCommand): string[] {
   const printed = new Set(command.printed.map(skeleton));
   const shown = command.output.filter((line) => line !== '…' && line !== '');

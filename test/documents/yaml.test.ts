@@ -1,4 +1,4 @@
-// What the documents show as configuration is configuration: people copy it.
+// Configuration shown in the documents is valid, because readers copy it.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

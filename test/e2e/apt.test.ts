@@ -1,4 +1,4 @@
-// What apt cannot do is told in one line: what failed, why, and what to do.
+// A failure of apt is reported in one line: the failure, the reason and the remedy.
 // @host waits
 
 import assert from 'node:assert/strict';

@@ -1,4 +1,4 @@
-// Captures that tcpdump makes of real clients and the real rack: `decode` tells of every datagram, and `replay` finds that the rack would
+// Captures that tcpdump makes of real clients and the real rack: `decode` describes every datagram, and `replay` finds that the rack would
 // answer the same again. In a private network, as root.
 // @host waits
 

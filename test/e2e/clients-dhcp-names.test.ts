@@ -1,5 +1,5 @@
-// The name a client wants in the DNS (option 81), as real clients send it and read the answer: dhclient, udhcpc and dhcpcd; and what the
-// rack's DNS then says.
+// The name a client wants in the DNS (option 81), as real clients send it and read the answer: dhclient, udhcpc and dhcpcd; and the
+// resulting answers of the rack's DNS.
 // @host waits
 
 import assert from 'node:assert/strict';

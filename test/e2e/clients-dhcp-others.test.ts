@@ -140,7 +140,7 @@ describe('further DHCP clients of a running rack', { skip, concurrency: true, ti
     const mac = '52:54:00:95:02:03';
     const host = addHost('dhcpcd', mac);
     const rogue = addHost('rogue', '52:54:00:95:02:0f');
-    // Without a look whether somebody uses the address.
+    // Without probing whether a host uses the address.
     const first = dhcpcd(host, 'memory', '--noarp');
     const { address } = await told(mac, 'dhcp.ack');
     await eventually('it sets the address', async () => (await addressOf(host)) === address);

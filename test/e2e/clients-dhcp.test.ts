@@ -384,7 +384,7 @@ describe('DHCP clients of a running rack', { skip }, () => {
     await rack.told('dhcp.refused', () => true, from);
     const reasons = new Set(rack.events('dhcp.refused', from).map(({ reason }) => reason));
     assert.deepEqual([...reasons], ['range-exhausted']);
-    // The range is full, and those who are in it stay.
+    // The range is full, and its clients stay.
     for (const [address, mac] of given) {
       await rack.run(client, 'ip', 'link', 'set', 'eth0', 'address', mac);
       assert.equal((await udhcpc(client))?.ip, address);

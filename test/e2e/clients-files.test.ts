@@ -1,5 +1,5 @@
 // TFTP and HTTP of a rack that runs whole, over a cable: tftp-hpa, atftp, curl, wget and busybox on a host of the rack's network
-// load files byte by byte the same, and what the operator puts into the tree wins over what is rendered.
+// load files byte by byte the same, and files that the operator puts into the tree win over rendered text.
 // @host waits
 
 import assert from 'node:assert/strict';
@@ -35,7 +35,7 @@ interface ClientCall {
   readonly name: string;
   readonly program: string & Need;
   readonly words: (file: string, into: string) => readonly string[];
-  /** What it says of error 1. */
+  /** Its message for error 1. */
   readonly notFound: RegExp;
 }
 
@@ -222,7 +222,7 @@ describe('TFTP and HTTP clients of a running rack', { skip }, () => {
       rmSync(join(rack.tree, path));
       for (const text of await both(path)) assert.match(text, rendered);
     }
-    // A machine that nobody knows has only what was put there for it.
+    // An unknown machine gets only the files put there for it.
     const stranger = 'pxelinux.cfg/01-52-54-00-00-00-99';
     assert.deepEqual(await both(stranger), ['', '']);
     writeFileSync(join(rack.tree, stranger), 'for you\n');

@@ -108,7 +108,7 @@ test('when the clock jumps by a day forwards and backwards, no client gets the a
   const rack = new RunningRack(place, (text) => text.replace(`${place.octets}.199`, `${place.octets}.100`));
   const probes = await DhcpProbes.open(place);
   const [holder, other] = [probes.newMac(), probes.newMac()];
-  /** The one address of the range stays with its client, whoever else wants it. */
+  /** The only address of the range stays with its client, whichever other client wants it. */
   const hold = async (when: string): Promise<void> => {
     const from = rack.lines.length;
     assert.equal(await probes.leaseWithin(REFUSED_MS, other), undefined, `${when}: another client`);

@@ -55,7 +55,7 @@ describe('root in a clone that others cannot enter', {
         assert.equal(status, 0, stdout);
         assert.match(stdout, /^. pass [1-9]/m, stdout);
       } finally {
-        // Never with what is in it: that is mounted.
+        // Never recursively: its contents are mounted.
         rmdirSync(clone);
         rmdirSync(directory);
       }

@@ -1,4 +1,4 @@
-// `rackboot … | head -1`: a command whose output nobody reads any more ends, and says nothing about it.
+// `rackboot … | head -1`: a command whose output is no longer read ends silently.
 // @host waits
 
 import assert from 'node:assert/strict';

@@ -1,5 +1,5 @@
-// The commands as a person gives them beside a rack that runs: what they print, what they print for scripts, and with which exit
-// code they end; and the API with the key that one of them prints.
+// The commands as a user gives them on the host of a running rack: their output, their output for scripts, and their exit
+// codes; and the API with the key that one of them prints.
 // @host waits
 
 import assert from 'node:assert/strict';

@@ -73,7 +73,7 @@ describe('a machine deployed by image', { skip: missing(...NEEDS) }, () => {
     const [disk, root] = ['image', 'root'].map((name) => join(scratch, name)) as [string, string];
     const quiet = { stdio: ['pipe', 'ignore', 'inherit'] as ['pipe', 'ignore', 'inherit'] };
     writeFileSync(root, '');
-    // As large as its partition: what a table and its copy need is left at both ends.
+    // As large as its partition: room for a table and its copy is left at both ends.
     truncateSync(root, (IMAGE_MIB - 2) * MIB);
     execFileSync('mkfs.ext4', ['-q', '-d', system, root], quiet);
     writeFileSync(disk, '');
@@ -158,7 +158,7 @@ describe('a machine deployed by image', { skip: missing(...NEEDS) }, () => {
 
   test('is empty after it was erased, as are all its disks', { timeout: RUN_MS_MAX }, async () => {
     rack.give({ job: 'erase', mode: 'all' });
-    // One disk does as it is told to discard; the other says that it does.
+    // One disk really discards; the other only claims to.
     const second = join(scratch, 'second');
     writeFileSync(second, Buffer.alloc(SECOND_MIB * MIB, 0x5a));
     const drive = `file=${second},format=raw,if=none,id=d1,discard=unmap`;

@@ -1,5 +1,5 @@
-// What a person who follows a machine reads of its deployment: a state or a step a line, to Deployed. A real daemon on loopback, a webhook
-// that holds the power, and a simulated machine.
+// The lines that a user who follows a machine reads during its deployment: one state or step each, to Deployed. A real daemon on loopback,
+// a webhook that holds the power, and a simulated machine.
 // @host waits
 
 import assert from 'node:assert/strict';
@@ -19,7 +19,7 @@ import { makeSwitchedRack, type SwitchedRack } from '../support/switched-rack.ts
 const PLACE = labPlace(72);
 const MS_MAX = 180_000;
 const STATE_MS_MAX = 90_000;
-/** A deployment is told in about fifteen lines: so many at most. */
+/** A deployment gives about fifteen lines: this many at most. */
 const LINES_MAX = 18;
 
 const machinesShape = z.array(

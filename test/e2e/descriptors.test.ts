@@ -1,4 +1,4 @@
-// A rack that runs out of file descriptors refuses what it cannot open, and serves again when some are free. As any user.
+// A rack that runs out of file descriptors refuses requests that need one, and serves again when some are free. As any user.
 // @host waits
 
 import assert from 'node:assert/strict';

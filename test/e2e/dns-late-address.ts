@@ -1,5 +1,5 @@
 // Run in a network namespace of its own by dns.test.ts: starts the DNS server on an address that comes only afterwards, then
-// asks it with dig, and writes what it was told as JSON.
+// asks it with dig, and writes the answers as JSON.
 
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';

@@ -1,4 +1,4 @@
-// `rackboot doctor` beside a rack that runs whole: it finds nothing wrong where nothing is, and names each fault that is made.
+// `rackboot doctor` on the host of a whole rack: it reports no false fault, and names each fault that the test makes.
 // @host waits
 
 import assert from 'node:assert/strict';
@@ -41,7 +41,7 @@ describe('the doctor on the host of a running rack', { skip }, () => {
 
   before(async () => {
     rack = new RackNetwork('doctor', RACK);
-    // Somebody is on the cable all the time, so that the bridge has its link.
+    // A host is on the cable all the time, so that the bridge has a link.
     rack.namespace.addHost('host', '52:54:00:77:06:01');
     makeStandInTree(rack.tree);
     for (const name of ['bootx64.efi', 'ipxe.efi']) writeFileSync(join(rack.tree, name), name.repeat(10_000));

@@ -1,5 +1,5 @@
-// The commands of README and docs do what is shown: each page is run from its beginning to its end, in a laboratory with a real daemon and
-// a simulated machine. test/documents/commands.ts names what is not run, and what tests that.
+// The commands of README and docs print the shown output: each page is run from its beginning to its end, in a laboratory with a real daemon
+// and a simulated machine. test/documents/commands.ts lists the commands that are not run, and the tests that cover them.
 // @host waits
 
 import assert from 'node:assert/strict';

@@ -136,7 +136,7 @@ const CASES: readonly Case[] = [
 
 const NEEDS = [...bootTreeNeeds(), 'linux', 'qemu-system-x86_64'] as const;
 
-// Side by side: a minute of one of them is a machine that shows what it has to say.
+// In parallel: a minute of one of them is a machine that shows its messages.
 describe('the real environment', { skip: missing(...NEEDS), concurrency: true }, () => {
   let scratch = '';
   let tree = '';

@@ -1,5 +1,5 @@
-// Another DHCP server beside the rack: dnsmasq on a host of the rack's network. The rack finds it at its start, names it with its
-// hardware address and what it offers, and goes on serving.
+// Another DHCP server next to the rack: dnsmasq on a host of the rack's network. The rack finds it at its start, reports its
+// hardware address and its offer, and goes on serving.
 // @host waits
 
 import assert from 'node:assert/strict';
@@ -100,7 +100,7 @@ describe('another DHCP server on the wire', { skip }, () => {
     const from = rack.lines.length;
     await rack.start('setpriv', '--bounding-set=-net_raw', '--inh-caps=-net_raw');
     const isNote = ({ text }: LogLine): boolean => /^Replies .* are broadcast, .*CAP_NET_RAW/.test(String(text));
-    // udhcpc asks without the broadcast flag, and takes what is broadcast all the same.
+    // udhcpc asks without the broadcast flag, but accepts broadcasts.
     const { code, err } = await rack.run(client, ...UDHCPC);
     assert.equal(code, 0, err);
     theirs = await serve();

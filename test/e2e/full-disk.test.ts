@@ -1,5 +1,5 @@
-// A disk that fills under a running rack: leases are refused by that name, files and names go on, and with room again leases are
-// given again without anybody's help. A small tmpfs as state directory, so as root.
+// A disk that fills under a running rack: leases are refused by that name, files and names go on, and with room again, leases are
+// given again without help. A small tmpfs as state directory, so as root.
 // @host waits
 
 import assert from 'node:assert/strict';
@@ -21,7 +21,7 @@ const ADDRESS = `${PLACE.octets}.1`;
 const LOADER = 'lpxelinux.0';
 const LOADER_BYTES = 44_000;
 
-/** Writes until nothing more fits, whatever others write meanwhile. */
+/** Writes until nothing more fits, even if other processes write meanwhile. */
 function fillDisk(path: string): void {
   const file = openSync(path, 'a');
   try {
@@ -54,7 +54,7 @@ test('a full disk stops only leases, until it has room', {
     for (let round = 1; round <= 2; round += 1) {
       fillDisk(ballast);
       const from = rack.lines.length;
-      // Before anybody has asked for a lease.
+      // Before any client has asked for a lease.
       const shown = await runRackboot(['status', '--config', rack.configFile]);
       assert.equal(shown.code, 1);
       assert.match(
@@ -62,7 +62,7 @@ test('a full disk stops only leases, until it has room', {
         /^BAD {5}the disk of \S+ is full \(.*: neither leases nor .*free some space there$/m,
       );
       assert.doesNotMatch(shown.output.join('\n'), /are written to disk/);
-      // What is left of the write-ahead log takes some more.
+      // The rest of the write-ahead log holds some more.
       await eventually(
         'leases stop',
         async () => (await give(300)) === undefined && !(await rack.status()).journal.available,

@@ -59,7 +59,7 @@ async function switchByPrograms(strangers: Strangers): Promise<void> {
 const OF_LINK = ['status', 'status --json', 'doctor', 'outbox', 'outbox --dead'];
 const FAR_MACHINE = '52:54:00:77:19:e1';
 
-/** A rack of its own, whose region is in hostile hands: what it is told in each mood of that region, and what is then shown of it. */
+/** A separate rack with a hostile region: the answers in each mood of that region, and the text that the rack then shows. */
 async function followRegion(strangers: Strangers): Promise<void> {
   const { rack, other, said } = strangers;
   const directory = join(rack.directory, 'far');

@@ -1,7 +1,7 @@
-// Servers of others that a rack asks, in hostile hands: `hostile-server.ts WHAT ADDRESS PORT TEXT [FILE]`. Each goes on until it is ended.
+// Hostile servers that a rack asks: `hostile-server.ts WHAT ADDRESS PORT TEXT [FILE]`. Each runs until it is ended.
 //
 //   upstream   a name server: TXT, names and the reason of an error hold the text
-//   region     the region of a remote rack: FILE says what it does with a rack, and its words hold the text
+//   region     the region of a remote rack: FILE says how it treats a rack, and its words hold the text
 
 import { createSocket } from 'node:dgram';
 import { readFileSync } from 'node:fs';
@@ -62,7 +62,7 @@ interface Said {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** What is answered to a request of a rack, by what FILE says; undefined: a stream that stays open. */
+/** The answer to a request of a rack, as FILE says; undefined: a stream that stays open. */
 function answerRack(url: string, body: string): Said | undefined {
   const mood = readFileSync(file, 'utf8').trim();
   const moods: Readonly<Record<string, Said>> = {

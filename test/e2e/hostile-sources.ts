@@ -1,5 +1,5 @@
-// Every place where strangers' text comes in: the table of the test beside this file. Each row says hostile text under names of its own, so that
-// it can be told which text came how far. To add a source, add a row.
+// Every place where outside text comes in: the table of hostile-text.test.ts. Each row sends hostile text under names of its own, so that
+// the test knows which text came how far. To add a source, add a row.
 
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -34,7 +34,7 @@ const POWER_PORT = 8099;
 export const HOSTILE =
   '\u001b[2J\u001b]0;evil\u0007\u009b31m\u202egpj\u2066\u200bx\u00ad\u3164\u{e0041}"\' evil="<evil>&lt;';
 const HOSTILE_LINE = `${HOSTILE}\nforged line`;
-/** What a target may have without being refused: no C0. */
+/** The characters that a target may have without being refused: no C0. */
 export const HOSTILE_TARGET = '/seen-target%c2%9b31m%e2%80%aeevil%c2%ad%e3%85%a4%f3%a0%81%81%22%3cevil%3e';
 /** A header may have no C0 either. */
 const HOSTILE_HEADER = '\u009b31m\u202e\u00ad"<evil>';
@@ -49,7 +49,7 @@ export interface Strangers {
   readonly said: string[];
 }
 
-/** By what a machine at work is known: the token of its boot, and a key of its own. */
+/** The identity of a machine at work: the token of its boot, and a key of its own. */
 export interface AtWork {
   readonly systemId: string;
   readonly bootToken: string;
@@ -73,7 +73,7 @@ const hexOf = (text: string): string => (digitsOf(text).match(/../g) ?? []).join
 const digitsOf = (text: string): string => Buffer.from(text, 'utf8').toString('hex');
 const base64Of = (text: string): string => Buffer.from(text, 'utf8').toString('base64');
 
-/** Runs a command of the rack that has to succeed, and keeps what it said. */
+/** Runs a command of the rack that must succeed, and keeps its output. */
 export async function command({ rack, said }: Strangers, ...words: readonly string[]): Promise<string> {
   const { code, out, err } = await rack.rackboot(...words);
   said.push(out + err);
@@ -94,7 +94,7 @@ const speak =
     return must(rack.run(speaker, process.execPath, program, what, RACK, SPEAKER, HOSTILE, mac));
   };
 
-/** What a machine says of itself, with hostile text wherever it may write text. */
+/** A machine's report, with hostile text wherever it may write text. */
 const FACTS = {
   version: 1,
   boot_mac: CLIENT_MAC,
@@ -113,7 +113,7 @@ const FACTS = {
   kernel: HOSTILE,
 };
 
-/** A forged OFFER for everybody but those who speak later: its file name clears the screen of whoever asks for the status. */
+/** A forged OFFER for all clients except those of later rows: its file name clears the screen of a user who asks for the status. */
 async function forgeOffers({ rack, other }: Strangers): Promise<void> {
   const words = '--keep-in-foreground --port=0 --no-ping --dhcp-range=10.77.19.200,10.77.19.220,7200';
   const ignored = [CLIENT_MAC, RELAYED_MAC].map((mac) => `--dhcp-host=${mac},ignore`);
@@ -140,7 +140,7 @@ async function takeLease({ rack, client }: Strangers): Promise<void> {
   );
 }
 
-/** The machine is commissioned, and one of its scripts says what it likes. */
+/** The machine is commissioned, and one of its scripts prints hostile text. */
 async function lieAtWork(strangers: Strangers, atWork: () => AtWork): Promise<void> {
   const { rack, client } = strangers;
   const script = join(rack.directory, 'lies');
@@ -165,7 +165,7 @@ async function lieAtWork(strangers: Strangers, atWork: () => AtWork): Promise<vo
   await must(rack.run(client, ...agent, ...formOf({ ...news, ...said }), `${url}/signal`));
 }
 
-/** The same machine says what it likes as cloud-init and curtin do: signals, their files, and reports of its stages. */
+/** The same machine sends hostile text as cloud-init and curtin do: signals, their files, and reports of its stages. */
 async function lieAsCloudInit({ rack, client }: Strangers, { systemId, authorization }: AtWork): Promise<void> {
   const metadata = `http://${RACK}:5248/MAAS/metadata`;
   const tell = (...words: readonly string[]): Promise<Ended> =>
@@ -188,7 +188,7 @@ async function lieAsCloudInit({ rack, client }: Strangers, { systemId, authoriza
   }
 }
 
-/** Commands of a rack whose words are kept, whatever they end with. */
+/** Commands of a rack whose output is kept, with any exit code. */
 export async function say({ rack, said }: Strangers, ...words: readonly string[]): Promise<void> {
   const { out, err } = await rack.rackboot(...words);
   said.push(out + err);
@@ -209,7 +209,7 @@ async function holdPower(strangers: Strangers): Promise<void> {
   }
 }
 
-/** A rack that an administrator has accepted says what it likes: of itself, of its networks, of its machines. */
+/** An accepted rack sends hostile text about itself, its networks and its machines. */
 async function lieAsRack(strangers: Strangers): Promise<void> {
   const { rack, other } = strangers;
   const interfaces = [{ ...rackInterface(), interface: 'i\u001b[2J\u009b\u202e"<evil>' }];
@@ -292,7 +292,7 @@ async function importLeases(strangers: Strangers): Promise<void> {
   }
 }
 
-/** @param atWork gives what the machine at work has to be known by */
+/** @param atWork gives the identity of the machine at work */
 export const sourcesOf = (atWork: () => AtWork): readonly Source[] => [
   { name: 'the file of another DHCP server', shows: ['offered-file'], begin: forgeOffers },
   {
@@ -369,7 +369,7 @@ export const sourcesOf = (atWork: () => AtWork): readonly Source[] => [
   },
   {
     name: 'who signs in under a name or a key that nobody has',
-    // The same: no name that was tried is told anywhere.
+    // The same: no attempted name is shown anywhere.
     shows: [],
     speak: async ({ rack, client }) => {
       const form = formOf({ username: `signed-in${HOSTILE}`, password: HOSTILE });
@@ -381,13 +381,13 @@ export const sourcesOf = (atWork: () => AtWork): readonly Source[] => [
   },
   {
     name: 'the work of a machine',
-    // Of cloud-init its failures are told. A script's name stands behind its message, and a file that comes with a signal is not kept.
+    // Only failures of cloud-init are reported. A script's name follows its message, and a file that comes with a signal is not kept.
     shows: ['stage', 'signal', 'output', 'cloud-error', 'cloud-fails'],
     speak: (strangers) => lieAtWork(strangers, atWork),
   },
   {
     name: 'the controller of a machine’s power',
-    // What it answers is told to administrators who ask, and kept nowhere: `power status` gives its words, `power check` the answer by itself.
+    // Its answer is shown to administrators who ask, and kept nowhere: `power status` quotes it, `power check` shows it alone.
     shows: [/the controller answered: power\\x1b/, /Answer:? +power\\x1b/, /"said": ?"power\\+x1b/],
     speak: holdPower,
   },

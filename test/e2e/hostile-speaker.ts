@@ -1,5 +1,5 @@
-// What a hostile client says byte by byte, for which there is no program of other people's: `hostile-speaker.ts WHAT RACK OWN-ADDRESS TEXT MAC`.
-// Each WHAT is a conversation with the rack's real servers; it ends by itself.
+// Hostile clients for which no existing program will do, byte by byte: `hostile-speaker.ts WHAT RACK OWN-ADDRESS TEXT MAC`.
+// Each WHAT is a conversation with the rack's real servers, which ends without a signal.
 
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
@@ -29,7 +29,7 @@ const said = (name: string): Buffer => Buffer.from(`${name}${text}`, 'utf8');
 const subOption = (code: number, value: Uint8Array): Buffer =>
   Buffer.concat([Buffer.from([code, value.length]), value]);
 
-/** A client behind a relay agent, both of which say what they like in every option that is kept of them. */
+/** A client behind a relay agent; both send hostile text in every option that is kept. */
 const lies = (): readonly (readonly [number, Uint8Array])[] => [
   [12, said('relayed-name')],
   [56, said('dhcp-message')],
@@ -65,7 +65,7 @@ async function endTransfer(): Promise<void> {
   socket.close();
 }
 
-/** Asks with a mode and with options that say what they like. */
+/** Asks with a mode and options of hostile text. */
 async function askOddly(): Promise<void> {
   const socket = await open(0);
   for (const [mode, option] of [

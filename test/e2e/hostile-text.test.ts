@@ -1,6 +1,6 @@
-// Text that strangers send, from every place where the rack takes any (hostile-sources.ts), and what is then shown of it: no command, log line,
-// metric or page has a control character of theirs or markup that acts, and whatever shows the text has escapes in its place. The commands are
-// those of the parser's own table, the pages those of the region's: what is added there is tested by itself.
+// Hostile text from every source that the rack accepts (hostile-sources.ts), and how it is shown: no command, log line, metric or page has
+// a control character of it or active markup; where the text is shown, it has escapes instead. The commands are those of the parser's own
+// table, the pages those of the region's, so additions there are tested without a change here.
 // @host waits
 
 import assert from 'node:assert/strict';
@@ -37,7 +37,7 @@ const PASSWORD = 'correct horse battery';
 const UNFIT = /(?!\n)[\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}\p{Zl}\p{Zp}\p{Cs}]/u;
 /** Markup of HOSTILE that a browser would act on: in no page are these the page's own. */
 const MARKUP = /<evil|["'] ?evil=|&lt;(?=["'\s]|$)/;
-/** What is shown in place of ESC or the CSI: that the text came this far. */
+/** Shown in place of ESC or the CSI: proof that the text came this far. */
 const ESCAPE = /\\(x|u00)(1b|9b)/;
 
 const CONFIG = (log?: string): string => `cluster_interfaces:
@@ -125,7 +125,7 @@ const PARTS: Readonly<Record<string, readonly string[]>> = {
   script: ['lies'],
 };
 const encoded = encodeURIComponent(HOSTILE);
-/** What a page is asked for by strangers' links. */
+/** Requests for a page by hostile links. */
 const LINKS = [
   `/MAAS/?q=${encoded}&owner=${encoded}&status=${encoded}`,
   `/MAAS/login/?to=${encoded}`,
@@ -176,7 +176,7 @@ describe('text from outside', { skip, timeout: MS_MAX }, () => {
       writeFileSync(join(rack.directory, name), text);
     rack.configure(CONFIG());
     await rack.start(...withPrograms(strangers));
-    // What the daemon's own output says is read as JSON by whoever waits for it; a file keeps the octets.
+    // The daemon's own output is read as JSON; a file keeps the octets.
     rack.configure(CONFIG(log));
     await eventually('the log is a file', () => existsSync(log));
     await eventually('the other server is found', async () => (await rack.rackboot('status')).out.includes('Beware'));
@@ -302,7 +302,7 @@ describe('text from outside', { skip, timeout: MS_MAX }, () => {
       );
       shown.set(line, out + err);
       assertFit(line, out + err);
-      // What the region or the rack refuses is one line that says why; what the parser refuses comes with its help.
+      // A refusal of the region or the rack is one line with the reason; a refusal of the parser comes with its help.
       assert.ok(code === 0 || code === 1 || code === 2, `exit code ${code}: ${out}${err}`);
       assert.doesNotMatch(out + err, /a bug|^See .* --help\.$/m);
       assert.notEqual(out + err, '');

@@ -1,5 +1,5 @@
 // Everything that a network can throw at a running rack: noise, cut and bent messages, floods, clients that never finish. It stays
-// alive, answers the next good request, and what it held for them it gives back. Real sockets on loopback, by any user.
+// alive, answers the next good request, and releases all that it held for them. Real sockets on loopback, by any user.
 // @host waits
 
 import assert from 'node:assert/strict';
@@ -29,9 +29,9 @@ const CONNECTIONS = 40;
 const FLOOD_CONNECTIONS = 300;
 const TRANSFERS = 300;
 const MIB = 1024 * 1024;
-/** Of the heap, after a collection: what is kept. */
+/** Live bytes of the heap, after a collection. */
 const KEPT_GROWTH_MAX = 6 * MIB;
-/** Of the whole process: what the collector of each thread leaves lying about is no leak, and differs by tens of MiB. */
+/** Of the whole process: memory that the collector of each thread has not freed yet is no leak, and differs by tens of MiB. */
 const MEMORY_GROWTH_MAX = 192 * MIB;
 const DESCRIPTOR_GROWTH_MAX = 8;
 const MS_MAX = 90_000;
@@ -138,7 +138,7 @@ describe('a rack among hostile clients', { skip: missing('linux') }, () => {
     await rack.startWhole();
     // The good machine is known before the flood: no server can keep strangers from taking every free address.
     await assertServes();
-    // Once all of it, so that what is kept for good (compiled code, buffers, caches) is there when the measuring begins.
+    // Everything once, so that permanent memory (compiled code, buffers, caches) exists when the measurement begins.
     await sendDatagrams(DATAGRAMS / 4);
     await assertServes();
     await sleep(1000);
@@ -243,7 +243,7 @@ describe('a rack among hostile clients', { skip: missing('linux') }, () => {
       for (let index = 0; index < FLOOD_CONNECTIONS; index += 1) open([], 'hold');
       await sleep(300);
       await assertServes();
-      // Slow ones that send a byte now and then are ended, too: none may hold its place for ever.
+      // Slow ones that send a byte now and then are ended, too: none may hold its place forever.
       const trickle = systemClock.now() + 2000;
       while (systemClock.now() < trickle) {
         for (const socket of opened) if (socket.writable) socket.write('x');
@@ -307,7 +307,7 @@ describe('a rack among hostile clients', { skip: missing('linux') }, () => {
   });
 });
 
-/** Ways to treat a listener badly: what is written, and how it ends. */
+/** Ways to abuse a listener: the bytes to write, and the expected end. */
 function abuses(random: Random): (readonly [readonly (string | Buffer)[], 'hold' | 'half-close' | 'reset'])[] {
   const get = 'GET /amd64/generic/bookworm/commissioning/linux HTTP/1.1\r\nHost: x\r\n\r\n';
   const post =

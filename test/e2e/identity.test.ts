@@ -1,4 +1,4 @@
-// Identity over a real daemon: the token of a boot goes from the region by the rack to the machine and back; nobody else can report
+// Identity over a real daemon: the token of a boot goes from the region by the rack to the machine and back; no other host can report
 // in its name; machines are merged and split by command.
 // @host waits
 

@@ -1,5 +1,5 @@
 // `rackboot init` on a host of its own: by flags and by questions on a terminal it writes a file and stores a network that `check`
-// accepts and that `run` serves; it never chooses the way to the outside by itself.
+// accepts and that `run` serves; it never chooses the interface to the outside unasked.
 // @host waits
 
 import assert from 'node:assert/strict';

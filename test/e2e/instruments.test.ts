@@ -125,7 +125,7 @@ test('health and readiness are answered, and the listener follows the configurat
     assert.equal((await get('/elsewhere')).status, 404);
     assert.equal((await get('/metrics', PORT, 'POST')).status, 405);
 
-    // A port that another has takes nothing down, and is told once.
+    // A port in use stops nothing else, and is reported once.
     await new Promise<void>((resolve) => other.listen({ host: ADDRESS, port: 5251 }, resolve));
     const listen = (...ports: number[]): string =>
       text.replace(/^metrics:.*$/m, `metrics: { listen: [${ports.map((port) => `"${ADDRESS}:${port}"`).join(', ')}] }`);

@@ -1,4 +1,4 @@
-// A configured interface that is not there, is down, has no link, lacks its address, is deleted and made anew: the log and `status`
+// A configured interface that is not there, is down, has no link, lacks its address, is deleted and created again: the log and `status`
 // say so, machines there are served within two seconds of its coming, and those of another interface notice nothing. The real
 // daemon with its real ports in a network of its own, other people's clients in two more, so as root.
 // @host waits
@@ -22,7 +22,7 @@ if (SKIP === false) enterOwnNetwork();
 const COMES = { here: 'comes0', there: 'comes1', address: '10.61.0.1', octets: '10.61.0' };
 const STAYS = { here: 'stays0', there: 'stays1', address: '10.62.0.1', octets: '10.62.0' };
 type Wire = typeof COMES;
-/** From an interface's coming to its first answers: the two seconds that are promised, and what the clients themselves take. */
+/** From an interface's appearance to its first answers: the promised two seconds, and the clients' own time. */
 const PROMISED_MS = 3500;
 /** The same on a host that has much else to do. */
 const SERVED_MS_MAX = 30_000;
@@ -61,7 +61,7 @@ describe('an interface that comes and goes', { skip: SKIP }, () => {
     await rack.remove();
   });
 
-  /** Runs a program to its end. @returns what it wrote; rejects unless its exit code is 0. */
+  /** Runs a program to its end. @returns its output; rejects unless its exit code is 0. */
   async function run(peer: Peer, ...command: readonly string[]): Promise<string> {
     const child = peer.start(...command);
     let text = '';
@@ -88,7 +88,7 @@ describe('an interface that comes and goes', { skip: SKIP }, () => {
     await run(peer, ...curl, ...retry, `http://${wire.address}:5240/MAAS/api/version/`);
     for (const transport of ['+notcp', '+tcp']) {
       const dig = ['dig', '+short', '+time=1', '+tries=3', transport, `@${wire.address}`, 'lab.maas'];
-      // dig does not ask again where nobody listens yet; a machine does.
+      // dig does not ask again if no server listens yet; a machine does.
       await eventually(
         `DNS ${transport}`,
         async () => (await run(peer, ...dig).catch(() => '')).split('\n').includes(wire.address),
@@ -97,7 +97,7 @@ describe('an interface that comes and goes', { skip: SKIP }, () => {
     }
   }
 
-  /** The log and the command say what is waited for; the other interface is served meanwhile. */
+  /** The log and the command say what the rack waits for; the other interface is served meanwhile. */
   async function assertWaits(from: number, reason: RegExp): Promise<void> {
     await rack.told('interface.waiting', {
       from,

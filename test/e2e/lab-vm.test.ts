@@ -39,7 +39,7 @@ const WITH_CACHE = 'mount --bind "$0" "$1" && shift && exec "$@"';
 /** Programs that fetch packages, and do not come to an end. */
 const FETCHING = ['apt-get', 'apt-cache'] as const;
 
-/** What the terminal says of a machine's boot, in this order. */
+/** The terminal's lines about a machine's boot, in this order. */
 const STEPS: readonly RegExp[] = [
   /^ *[\d.]+ s {2}lab +A real virtual machine in a private network\.$/m,
   /^ *[\d.]+ s {2}lab +The page: http:\/\/127\.0\.0\.1:5240\/MAAS\/$/m,
@@ -100,7 +100,7 @@ class Lab {
   }
 
   /**
-   * Presses Ctrl-C, and looks for what is left.
+   * Presses Ctrl-C, and looks for leftovers.
    * @param parts what it says to have removed beside its network and directory
    * @param reachesAll whether what it started gets the signal, too
    */

@@ -1,5 +1,5 @@
-// The guided lab as a person has it: `rackboot lab` run by a user without a privilege, its machine accepted, deployed and released by the
-// commands that it prints, named in DNS; a hall of two racks; what it says when it cannot start; and that nothing is left of it.
+// The guided lab as a user has it: `rackboot lab` run without privileges, its machine accepted, deployed and released by the
+// commands that it prints, named in DNS; a hall of two racks; its messages when it cannot start; and that it leaves nothing behind.
 //
 // 1. A lab has its ports to itself: every lab on the host's loopback is in this file, one after the other. `lab-vm.test.ts` has a network of its
 //    own.
@@ -36,7 +36,7 @@ const machinesShape = z.array(
 const listedShape = z.array(z.looseObject({ ip_addresses: z.array(z.string()) }));
 const racksShape = z.array(z.looseObject({ name: z.string(), status_name: z.string(), is_away: z.boolean() }));
 
-/** A program of the checkout, with what it says. */
+/** A program of the checkout, with its output. */
 class Program {
   readonly child: ChildProcess;
   text = '';
@@ -111,7 +111,7 @@ function watchProgress(stateDir: string): { readonly seen: Promise<readonly numb
 /** A line that tells of one. */
 const PROBLEM = /^ *[\d.]+ s {2}problem/m;
 
-/** Ends a lab as Ctrl-C does where npm passes it on, and looks for what is left. */
+/** Ends a lab as Ctrl-C does where npm passes it on, and looks for leftovers. */
 async function endAndLook(lab: Program): Promise<void> {
   const directory = await directoryOf(lab);
   assert.ok(existsSync(directory));

@@ -1,4 +1,4 @@
-// The end of a lease is told on time, and where no rack ran at its time, when one runs again: once.
+// The end of a lease is reported once: on time, or, if no rack ran then, when the rack runs again.
 // @host waits
 
 import assert from 'node:assert/strict';

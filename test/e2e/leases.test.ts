@@ -1,5 +1,5 @@
-// `rackboot leases` against a real daemon and against what it left on disk: lists, filters, exports, one lease with everything, and
-// the taking over of other servers' leases, whose clients then get the addresses they had. Real sockets on loopback, by any user.
+// `rackboot leases` against a real daemon and against its files on disk: lists, filters, exports, one lease in full, and
+// the import of other servers' leases, whose clients then keep their addresses. Real sockets on loopback, by any user.
 // @host waits
 
 import assert from 'node:assert/strict';
@@ -280,7 +280,7 @@ function withoutMode(summary: unknown): unknown {
   return { ...summary, dryRun: undefined };
 }
 
-/** Address, state, identifier and how long it runs, in tens of seconds: what the two ways must have in common. */
+/** Address, state, identifier and how long it runs, in tens of seconds: the two ways must agree on these. */
 function shownOf(lease: unknown): string {
   const { address, state, clientId, seconds } = reportedShape.parse(lease);
   return `${address} ${state} ${clientId ?? '-'} ${Math.round(seconds / 10)}`;

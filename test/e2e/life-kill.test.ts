@@ -1,5 +1,5 @@
 // The daemon is killed at each step of a machine's life and started again: on loopback, with a machine that a webhook switches. Each time
-// the life goes on, or what was lost is said; no power is switched twice for one command.
+// the life goes on, or the loss is reported; no power is switched twice for one command.
 // @host waits
 
 import assert from 'node:assert/strict';

@@ -1,4 +1,4 @@
-// A log that nobody reads, or that cannot be written, costs lines and nothing else: the rack answers as ever, and ends in time.
+// A log that is not read, or cannot be written, costs only lines: the rack answers as usual, and ends in time.
 // @host waits
 
 import assert from 'node:assert/strict';
@@ -18,7 +18,7 @@ import { eventually, RunningRack, runRackboot, startQuietly } from '../support/r
 const PLACE = labPlace(28);
 /** More than a pipe holds (64 KiB at most), at two thirds of a kilobyte a lease. */
 const LEASES = 120;
-/** Half of the answers come sooner, whatever else this host does. Who waited for a reader would give none. */
+/** Half of the answers come sooner, even on a busy host. A rack that waited for a reader would give none. */
 const OFFER_MS_MAX = 500;
 const LEASE_MS_MAX = 15_000;
 const END_MS_MAX = 20_000;
@@ -33,7 +33,7 @@ interface Fifo {
   readonly writer: number;
 }
 
-/** A FIFO that is open at both ends, and that nobody reads unless `readAll` is called. */
+/** A FIFO that is open at both ends, and read only by `readAll`. */
 function makeFifo(t: TestContext): Fifo {
   const directory = mkdtempSync(join(tmpdir(), 'rackboot-fifo-'));
   const path = join(directory, 'fifo');
@@ -48,7 +48,7 @@ function makeFifo(t: TestContext): Fifo {
   return { path, reader, writer };
 }
 
-/** What lies in the FIFO now, by one call to the system: whoever waits to write more comes after it. Empty: nothing does. */
+/** The present contents of the FIFO, by one system call: a writer that waits comes after it. Empty: none. */
 function read({ reader }: Fifo): string {
   const buffer = Buffer.alloc(1024 * 1024);
   try {
@@ -200,7 +200,7 @@ describe('the log of a process', { skip: missing('linux') }, () => {
       log.logger.info({ index });
       if (index % 100 === 50) {
         await sleep(5);
-        // Under load the file may not be made anew yet.
+        // Under load the file may not be created again yet.
         await eventually('the file is there', () => existsSync(file));
         execFileSync('mv', [file, join(directory, `log-${index}`)]);
         log.reopen();

@@ -1,4 +1,4 @@
-// What the real daemon tells the system's manager of services, on sockets of both kinds, in its order and at its times.
+// The messages of the real daemon to the service manager, on sockets of both kinds, in order and on time.
 // @host waits
 
 import assert from 'node:assert/strict';
@@ -16,7 +16,7 @@ import { eventually, RunningRack } from '../support/running-rack.ts';
 const PLACE = labPlace(60);
 const WATCHDOG_MS = 2000;
 
-/** Runs `work` with what a manager puts into the environment of a service. */
+/** Runs `work` with the environment variables that a manager sets for a service. */
 async function asService<T>(socket: string, work: () => Promise<T>): Promise<T> {
   const said = { NOTIFY_SOCKET: socket, WATCHDOG_USEC: String(WATCHDOG_MS * 1000) };
   Object.assign(process.env, said);

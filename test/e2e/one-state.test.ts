@@ -1,5 +1,5 @@
 // Two daemons on one state directory, of which neither sees the other's network: containers that share a volume. The second changes
-// nothing and serves nobody.
+// nothing and serves no client.
 // @host waits
 
 import assert from 'node:assert/strict';

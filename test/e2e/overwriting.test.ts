@@ -1,5 +1,5 @@
-// Every way by which a test starts a daemon starts it with the switch that has borrowed memory overwritten (net/borrowed-bytes.ts), so that what is
-// kept without a copy is seen in every end-to-end test; without the switch, as in service, it is off. `systemd.test.ts` and `service.test.ts` say
+// Every way by which a test starts a daemon starts it with the switch that has borrowed memory overwritten (net/borrowed-bytes.ts), so that every
+// end-to-end test notices data kept without a copy; without the switch, as in service, it is off. `systemd.test.ts` and `service.test.ts` say
 // the same of the unit.
 // @host waits
 

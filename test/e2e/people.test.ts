@@ -1,4 +1,4 @@
-// `rackboot users`, `password` and `tags` beside a running daemon: what they do, what they refuse, and that no password is shown.
+// `rackboot users`, `password` and `tags` with a running daemon: their effects, their refusals, and that no password is shown.
 // @host waits
 
 import assert from 'node:assert/strict';

@@ -1,4 +1,4 @@
-// `rackboot power check MACHINE` beside a running daemon: what holds a machine's power is asked, and its secrets are not shown.
+// `rackboot power check MACHINE` with a running daemon: it queries the machine's power controller, and shows no secrets.
 // @host waits
 
 import assert from 'node:assert/strict';

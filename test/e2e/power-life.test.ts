@@ -1,5 +1,5 @@
 // The whole life of a machine whose power Rackboot switches: a real daemon on loopback, a webhook that holds the power, and behind it a
-// simulated machine that does what the region gives it to do.
+// simulated machine that does the region's work.
 // @host waits
 
 import assert from 'node:assert/strict';

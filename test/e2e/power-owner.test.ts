@@ -1,5 +1,5 @@
-// `rackboot power key` and `power check` by root, while the daemon runs as the user who owns the state: they work, and whatever they leave
-// belongs to that user.
+// `rackboot power key` and `power check` by root, while the daemon runs as the user who owns the state: they work, and the files that they leave
+// belong to that user.
 // @host waits
 
 import assert from 'node:assert/strict';

@@ -45,7 +45,7 @@ describe('virsh', { skip }, () => {
     });
     const port = open('test:///default', 'test');
     assert.deepEqual(await port.query(signal), { kind: 'done', state: 'on', text: 'running' });
-    // It is a new world at each connection: what was switched off is on again.
+    // Each connection starts from the same state: a machine that was switched off is on again.
     assert.equal((await port.off('hard', signal)).kind, 'done');
     assert.equal((await port.on(signal)).text, 'Domain is already active');
     assert.equal((await open('test:///default', '--help').on(signal)).kind, 'refused');

@@ -31,7 +31,7 @@ function open(driver: string, values: PowerValues, means: PowerSurroundings = su
 const perform = (port: PowerPort, command: PowerCommand): Promise<PowerOutcome> =>
   performCommand(port, command, { clock: systemClock, signal: noSignal() });
 
-// At the same time: most of it is waiting for somebody who does not answer.
+// In parallel: most of the time is waiting for servers that do not answer.
 describe('power', { concurrency: true }, () => {
   describe('ipmi', { skip: missing('linux', 'ipmi_sim', 'ipmitool'), concurrency: true }, async () => {
     const directory = mkdtempSync(join(tmpdir(), 'rackboot-power-'));
@@ -98,7 +98,7 @@ describe('power', { concurrency: true }, () => {
     });
 
     test('a BMC that stops answering after the command leaves it unknown', async () => {
-      // Nine datagrams log in and ask what the BMC is; the tenth is the command.
+      // Nine datagrams log in and query the BMC; the tenth is the command.
       const relay = await startSwallowingRelay((await starting).port, 9);
       try {
         const port = open('ipmi', await values({ power_address: `127.0.0.1:${relay.port}` }));

@@ -1,4 +1,4 @@
-// `rackboot preseed` beside a rack that runs: what a machine that was enlisted would be told, by templates of one's own and the
+// `rackboot preseed` with a running rack: the answers for an enlisted machine, by the operator's templates and the
 // shipped ones.
 // @host waits
 
@@ -28,7 +28,7 @@ describe('rackboot preseed', { skip: missing('linux') }, () => {
   const directoryOf = (text: string): string => join(/state_dir: "(.*)\/state"/.exec(text)?.[1] ?? '', 'preseeds');
 
   before(async () => {
-    // Whatever takes connections there is taken for a proxy.
+    // Any server that accepts connections there counts as a proxy.
     proxy = createServer((socket) => socket.destroy()).listen(8000, `${PLACE.octets}.1`);
     await once(proxy, 'listening');
     rack = new RunningRack(PLACE, (text) => `${text}preseeds: { directory: ${JSON.stringify(directoryOf(text))} }\n`);

@@ -34,14 +34,14 @@ const askedShape = z.object({
   vendorClass: z.string(),
   mac: z.string().optional(),
   architecture: z.number().optional(),
-  /** Asks this address; undefined: everybody. */
+  /** Asks this address; undefined: all hosts, by broadcast. */
   to: z.string().optional(),
   port: z.number().optional(),
   /** The server that it takes (54) and the address that it wants (50). */
   chosen: z.string().optional(),
   wanted: z.string().optional(),
 });
-/** What the client asks. */
+/** The client's request. */
 export type Asked = z.infer<typeof askedShape>;
 
 const heardShape = z.object({
@@ -55,7 +55,7 @@ const heardShape = z.object({
   control: z.string(),
   fromPort: z.number(),
 });
-/** What the client hears of one server. */
+/** The answers that the client gets from one server. */
 export type Heard = z.infer<typeof heardShape>;
 
 /** Asks all this as clients in the namespace `host`. @returns for each question every answer within LISTEN_MS */
@@ -80,7 +80,7 @@ function messageOf(asked: Asked, xid: number): Uint8Array {
   const [chosen, wanted] = [addressOf(asked.chosen), addressOf(asked.wanted)];
   if (chosen !== undefined) options.set(OPTION.serverIdentifier, addressBytes(chosen));
   if (wanted !== undefined) options.set(OPTION.requestedAddress, addressBytes(wanted));
-  // Who asks a boot server has an address by then.
+  // A client that asks a boot server has an address by then.
   const ciaddr = asked.port === undefined ? ANY : (addressOf(OWN) ?? ANY);
   const fixed = { op: BOOT_REQUEST, htype: 1, hlen: 6, hops: 0, xid, secs: 0, flags: BROADCAST_FLAG };
   const none = { yiaddr: ANY, siaddr: ANY, giaddr: ANY, sname: '', file: '' };

@@ -1,5 +1,5 @@
-// Beside another DHCP server: dnsmasq gives the addresses and knows nothing of booting, the rack tells machines what to load. First
-// with real firmware to the end, then what the wire carries.
+// With another DHCP server: dnsmasq gives the addresses and knows nothing of booting, the rack tells machines what to load. First
+// with real firmware to the end, then the datagrams on the wire.
 // @host computes, 100 s
 
 import assert from 'node:assert/strict';
@@ -37,7 +37,7 @@ testFirstBoots(
 
 const PXE = { server: '10.77.0.1', address: '0.0.0.0', vendorClass: 'PXEClient', next: '10.77.0.1' };
 
-/** What each kind of client asks, and what it hears of the rack. */
+/** The request of each kind of client, and the rack's answer. */
 const CASES: readonly (readonly [string, Asked, Partial<Heard> | undefined])[] = [
   [
     'a BIOS is offered lpxelinux without an address',

@@ -1,4 +1,4 @@
-// The key of an accepted rack in the hands of somebody else: what it opens, and what it does not. A region with machines of its own, a
+// A stolen key of an accepted rack: what it opens, and what it does not. A region with machines of its own, a
 // remote rack with others; real processes and sockets on loopback, by any user.
 // @host waits
 
@@ -22,7 +22,7 @@ const MACHINE = 6800;
 
 const macOf = (index: number): string => formatMac(simulatedHardware(MACHINE + index).mac);
 
-/** Switches a machine on at a rack until it has switched itself off. @returns what it did */
+/** Switches a machine on at a rack until it has switched itself off. @returns its steps */
 async function boot(place: LabPlace, index: number): Promise<string> {
   const life = new SimulatedLife(place, MACHINE + index);
   const off = new Promise<void>((resolve) => {
@@ -52,7 +52,7 @@ describe('the key of a remote rack', { timeout: 280_000 }, () => {
     return machines.find(({ interface_set: nics }) => nics.some(({ mac_address: mac }) => mac === macOf(index)));
   };
   const statusOf = async (index: number) => (await machineOf(index))?.status_name;
-  /** By whoever has the key. */
+  /** By the holder of the key. */
   const ask = (path: string, init: RequestInit = {}) =>
     fetch(`${BASE}/${path}`, {
       ...init,

@@ -1,7 +1,7 @@
 // A rack in a private network, for tests with other people's clients: the real daemon on the bridge, client hosts on cables to it,
 // and programs run there to their end.
 //
-// 1. Whatever was started is ended by its process number in `remove`, and the namespaces and the directory go.
+// 1. `remove` ends every started process by its number, and deletes the namespaces and the directory.
 // 2. No program gets a path of the host to write to: leases, pid files and captures lie in the directory.
 
 import { type ChildProcess, execFileSync, spawnSync } from 'node:child_process';
@@ -31,7 +31,7 @@ export interface Ended {
 /** A program that goes on. */
 export interface Running {
   readonly child: ChildProcess;
-  /** What it has written so far, on both streams. */
+  /** Its output so far, on both streams. */
   text(): string;
   /** Sends the signal and waits for the end; a program that stays is killed. */
   end(signal?: NodeJS.Signals): Promise<void>;
@@ -41,7 +41,7 @@ export interface Running {
 export interface Keyboard {
   /** All that the terminal has shown. */
   text(): string;
-  /** Waits until what was shown since the last answer ends as `question` says, then types the answer and the key after it. */
+  /** Waits until the output since the last answer ends with `question`, then types the answer and the key after it. */
   answer(question: RegExp, text: string, key?: string): Promise<void>;
   /** Its exit code. */
   ended(): Promise<number | null>;

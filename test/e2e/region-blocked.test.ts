@@ -23,12 +23,12 @@ const PLACE = labPlace(23);
 const ADDRESS = `${PLACE.octets}.1`;
 const HOLD_MS = 10_000;
 const QUIET_MS = 4000;
-/** What a busy host may add to the slowest of a hundred answers; a wait for the region's database would be seconds. */
+/** The delay that a busy host may add to the slowest of a hundred answers; a wait for the region's database would be seconds. */
 /** Who waited for the database would wait for seconds: for HOLD_MS, or for as long as the region tries. */
 const SLACK_MS = 1500;
 const SLACK_TIMES = 3;
 
-/** Times of answers in milliseconds, by what was asked. */
+/** Times of answers in milliseconds, by request. */
 type Times = Record<'offer' | 'ack' | 'file by TFTP' | 'file by HTTP' | 'rendered' | 'name', number[]>;
 
 /** Asks for everything, one after the other, for `ms` milliseconds. */

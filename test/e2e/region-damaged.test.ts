@@ -1,4 +1,4 @@
-// A region whose database is damaged takes no lease, file or name with it: the rack starts with the machines it knew, says what is wrong, and
+// A region whose database is damaged takes no lease, file or name with it: the rack starts with the machines it knew, reports the damage, and
 // the region is back without a restart once its database is. Real sockets on loopback, by any user.
 // @host waits
 

@@ -1,5 +1,5 @@
-// A region elsewhere that answers nonsense: no JSON, values of other types, text that acts on a terminal, answers that never end. Its rack goes
-// on serving machines, says what is wrong, and shows nothing of it that acts. Real sockets on loopback, by any user.
+// A remote region that answers nonsense: no JSON, values of other types, terminal escape sequences, answers that never end. Its rack goes
+// on serving machines, reports the fault, and shows no active escape sequence. Real sockets on loopback, by any user.
 // @host waits
 
 import assert from 'node:assert/strict';
@@ -34,7 +34,7 @@ const odd = {
   stored: 'x',
 };
 
-/** What it answers to anything, by name. */
+/** Its answer to every request, by name. */
 const KINDS: Readonly<Record<string, Nonsense>> = {
   'no JSON': text(200, `<html>${HOSTILE}</html>`, 'text/html'),
   'an empty body': text(200, ''),

@@ -123,7 +123,7 @@ describe('racks and events of a running region', { skip: missing('linux', 'curl'
     assert.equal(state.machines.length, 0);
     const [own, remote] = JSON.parse((await rackboot('racks', 'list', '--json')).output.join(''));
     assert.deepEqual([own.is_embedded, remote.status], [true, 1]);
-    // A second rack of that name waits, and is told from the first by its UUID.
+    // A second rack of that name waits, and is distinguished by its UUID.
     const token = { token: 'token-of-rack-3', secret_digest: 'ab'.repeat(32) };
     assert.match(await register({ uuid: OTHER_UUID, ...token }), /racks remove 1111.* 202$/);
     assert.match((await rackboot('racks', 'reject', 'rack-2')).complaints.join(), /2 racks are called rack-2/);

@@ -1,4 +1,4 @@
-// What the region is told of a rack that starts: it begins with the opening of the rack, though the region starts after it.
+// The events that the region gets from a starting rack: they begin with the opening of the rack, though the region starts after it.
 // @host waits
 
 import assert from 'node:assert/strict';
@@ -23,7 +23,7 @@ describe('a region that starts after its rack', { skip: missing('linux') }, () =
       const { events } = eventsShape.parse(await rack.ask('/MAAS/api/2.0/events/?op=query&limit=100'));
       return events.filter((one) => one.kind === kind).length;
     };
-    // What is told later has come: nothing that was told before is on its way any more.
+    // A later event has arrived, so no earlier one is still on its way.
     await eventually('the end of the start in the region', async () => (await ofKind('daemon.ready')) > 0);
     assert.equal(await ofKind('interface.serving'), rack.events('interface.serving').length);
     assert.ok(rack.events('interface.serving').length > 0);

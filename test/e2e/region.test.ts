@@ -1,4 +1,4 @@
-// The region over real sockets, with other people's clients and with none that anybody should write.
+// The region over real sockets, with existing clients and with malformed requests.
 // @host waits
 
 import assert from 'node:assert/strict';

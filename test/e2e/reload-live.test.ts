@@ -1,5 +1,5 @@
-// What of a running rack moves while it serves: its name, its boot tree, its log, the door to its region, one listener beside another. Nobody
-// who is served notices, and each change is told. Real sockets on loopback, by any user.
+// Parts of a running rack that change while it serves: its name, its boot tree, its log, the listener of its region, one listener or another.
+// No client notices, and each change is reported. Real sockets on loopback, by any user.
 // @host waits
 
 import assert from 'node:assert/strict';

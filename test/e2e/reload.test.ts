@@ -1,4 +1,4 @@
-// The configuration file changes under a running rack: a good one takes effect and disturbs nobody, a bad one is refused whole
+// The configuration file changes under a running rack: a good one takes effect and disturbs no client, a bad one is refused whole
 // with every problem, and however an editor puts the file there, it is followed. Real sockets on loopback, by any user; a network
 // that is added needs a cable, and so root.
 // @host waits

@@ -1,5 +1,5 @@
 // A rack whose region is another process: registration, two racks on one region, a region that is killed and comes back while machines
-// boot, a rack that starts without it, what the region refuses. Real processes and sockets on loopback, by any user.
+// boot, a rack that starts without it, refusals of the region. Real processes and sockets on loopback, by any user.
 // @host waits
 
 import assert from 'node:assert/strict';

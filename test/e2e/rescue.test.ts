@@ -1,5 +1,5 @@
-// People log in to real machines that run the environment, by key: to one in rescue mode, which then restarts with its disk unmounted;
-// and to one whose erasure fails, while a debug login is open and not before. Nobody switches the machines: they obey by themselves.
+// Users log in to real machines that run the environment, by key: to one in rescue mode, which then restarts with its disk unmounted;
+// and to one whose erasure fails, only while a debug login is open. No driver switches the machines: they obey the region.
 // Their region is real; a rack in front of it vouches for them.
 // @host computes, 90 s
 
@@ -37,7 +37,7 @@ const STEP_MS_MAX = 240_000;
 /** A rack: it serves the environment, and passes on what machines ask their region. */
 class Rack {
   readonly #server: Server;
-  /** The token of each machine's boot, by which it is told which one asks. */
+  /** The token of each machine's boot, which tells which one asks. */
   readonly macs = new Map<string, string>();
   /** While it is set, the machine's word that it failed waits for it. */
   hold: Promise<void> | undefined;
@@ -158,7 +158,7 @@ describe('a login to a machine that runs the environment', { skip: missing(...NE
     return machine;
   };
 
-  /** Powers a machine on, with what it is to do. */
+  /** Powers a machine on, with its task. */
   async function start(systemId: string, disk?: string) {
     const { bootToken = '', interfaces } = get(systemId);
     const address = formatMac(interfaces[0]?.mac ?? mac(0));
@@ -221,7 +221,7 @@ describe('a login to a machine that runs the environment', { skip: missing(...NE
     return /SHA256:\S+/.exec(known)?.[0] ?? known;
   };
 
-  /** True when somebody answers there as an SSH server does. */
+  /** True if an SSH server answers there. */
   async function answers(port: number): Promise<boolean> {
     const socket = connect(port, '127.0.0.1');
     const said = await new Promise<string>((resolve) => {

@@ -26,7 +26,7 @@ const BUILD_MS_MAX = 600_000;
 const RUN_MS_MAX = 480_000;
 
 const SCRIPTS: Readonly<Record<string, string>> = {
-  // What it writes is proof that it ran there: the hypervisor's name, the facts, a program of busybox in another place.
+  // Its output is proof that it ran there: the hypervisor's name, the facts, a program of busybox in another place.
   'a-look.sh':
     '#!/usr/bin/env sh\ncat /sys/class/dmi/id/sys_vendor\ngrep -o \'"memory_mib":[0-9]*\' "$RACKBOOT_FACTS"\n',
   'b-fails.sh': '#!/bin/sh\necho "the fan stands still" >&2\nexit 3\n',
@@ -58,7 +58,7 @@ describe('a machine that is commissioned and tested', {
       writeFileSync(config, configText(stateDir, tree, { firmware: 'bios', loaders: '{}' }));
       daemon = await DaemonProcess.start({ config, namespace, onLine: (line) => void lines.push(line) });
       await eventually('the region answers', () => lines.some(({ event }) => event === 'region.up'), 30_000);
-      // As an agent reports it that has booted beside this rack.
+      // As reported by an agent that has booted from this rack.
       const fields = ['architecture=amd64', 'subarchitecture=generic', 'power_type=', `mac_addresses=${MAC}`];
       const form = fields.flatMap((field) => ['--data-urlencode', field]);
       const url = 'http://10.77.0.1:5248/MAAS/api/2.0/machines/';

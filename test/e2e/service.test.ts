@@ -179,7 +179,7 @@ async function serveMachine(before: readonly string[]): Promise<void> {
   }
 }
 
-/** Waits for the daemon's word that it is ready. @returns what it logged until then */
+/** Waits for the daemon's word that it is ready. @returns its log until then */
 async function untilReady(daemon: ReturnType<LabNamespace['spawn']>): Promise<string> {
   let log = '';
   daemon.stdout?.on('data', (chunk: Buffer) => {

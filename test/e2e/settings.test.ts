@@ -1,5 +1,5 @@
 // The network in the store: a rack whose file says only where it lives is given its network by the command line and by MAAS's API, keeps
-// it over a kill, shows whose each value is, and is told what the file pins. Real daemon, real sockets on loopback, by any user.
+// it over a kill, shows the owner of each value, and refuses changes of values in the file. Real daemon, real sockets on loopback, by any user.
 // @host waits
 
 import assert from 'node:assert/strict';

@@ -24,7 +24,7 @@ const ADDRESS = `${PLACE.octets}.1`;
 const CLIENTS = 40;
 const BIG = 'big.bin';
 const BIG_BYTES = 96 * 1024 * 1024;
-/** What a machine loads by TFTP: half a second of work, and on a host that is busy with other tests less than the grace. */
+/** A machine's TFTP download: half a second of work, and less than the grace even on a busy host. */
 const FIT = 'fit.bin';
 const FIT_BYTES = 24 * 1024 * 1024;
 const GRACE_MS = 10_000;
@@ -36,7 +36,7 @@ const busyShape = z.object({
   http: z.object({ counters: z.object({ requests: z.number() }) }),
 });
 
-/** What is under way in a running rack. */
+/** The work in progress in a running rack. */
 const busy = async (rack: RunningRack): Promise<z.infer<typeof busyShape>> =>
   busyShape.parse(await rack.ask('/status'));
 

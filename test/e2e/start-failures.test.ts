@@ -1,5 +1,5 @@
-// What keeps a rack from starting is told in one line that names the thing and the remedy; nothing is left half started, and
-// with the cause gone the next start serves.
+// A rack that cannot start reports the cause and the remedy in one line; nothing is left half started, and
+// once the cause is gone, the next start serves.
 // @host waits
 
 import assert from 'node:assert/strict';
@@ -29,7 +29,7 @@ import { type Ended, RunningRack, runRackboot } from '../support/running-rack.ts
 const PLACE = labPlace(20);
 const ADDRESS = `${PLACE.octets}.1`;
 const MS_MAX = 60_000;
-/** The command that gives the state directory to whom it refused. */
+/** The command that gives the state directory to the refused user. */
 const GIVE_TO_NOBODY = /: sudo chown -R nobody: \/\S+/;
 
 /** One directory for all: every test takes its cause away again. */
@@ -45,13 +45,13 @@ function configureWith(from: string, to: string): void {
   rack.configure(GOOD.replace(from, to));
 }
 
-/** One line, not more, that says all of `words`; the process ended by itself and left no socket behind. */
+/** Exactly one line with all of `words`; the process ended and left no socket behind. */
 function assertRefused(ended: Ended, ...words: readonly RegExp[]): void {
   assertTold(ended, ...words);
   assert.equal(existsSync(join(rack.stateDir, 'rackboot.sock')), false, 'no control socket is left');
 }
 
-/** The same where a socket was left over that nobody may remove. */
+/** The same with a leftover socket that this user may not remove. */
 function assertTold(ended: Ended, ...words: readonly RegExp[]): void {
   const said = ended.complaints.join('\n');
   assert.equal(ended.code, 1, said || ended.output.join('\n'));

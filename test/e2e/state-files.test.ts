@@ -1,4 +1,4 @@
-// Something else than a file where a file of the state belongs: a FIFO waits for somebody who writes, a device may never end, and a
+// Something other than a file in the place of a file of the state: a FIFO waits for a writer, a device may never end, and a
 // directory is no file. No start waits for one of them: it goes on without it, or ends with one line that names it and the remedy.
 // @host waits
 
@@ -46,7 +46,7 @@ const REMOTE = EMBEDDED.replace(
   `region: { mode: remote, url: "http://127.0.0.1:9/MAAS", api_key_file: ${JSON.stringify(join(rack.stateDir, 'key'))} }`,
 );
 
-/** How a start ended: `undefined` when all of it serves, else what it complained of; rejects when it does neither. */
+/** The result of a start: `undefined` if the rack serves, otherwise its complaint; rejects if it does neither. */
 async function startOver(config: string): Promise<string | undefined> {
   rack.configure(config);
   const from = rack.lines.length;
@@ -76,7 +76,7 @@ async function startOver(config: string): Promise<string | undefined> {
   );
 }
 
-/** Asserts that a start over a state in which `file` is replaced serves, or says what is in the way. */
+/** Asserts that a start over a state in which `file` is replaced serves, or names the obstacle. */
 async function assertStands(file: string, place: (path: string) => void, config: string): Promise<void> {
   rmSync(rack.stateDir, { recursive: true });
   cpSync(GOOD_STATE, rack.stateDir, { recursive: true });

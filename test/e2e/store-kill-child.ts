@@ -1,4 +1,4 @@
-// Appends leases to the journal in the directory given as argument, for ever, and prints every durable sequence; after so many that their
+// Appends leases to the journal in the directory given as argument, forever, and prints every durable sequence; after so many that their
 // log is folded it rests for as long as that takes. To be killed. Record n is of the client n and has the address n; with a second argument
 // there are only so many addresses, which the records take in turn; with a third it rests for so many milliseconds.
 

@@ -1,4 +1,4 @@
-// What was reported durable is there after `kill -9`: a child appends leases and prints each durable sequence, and is killed at
+// Leases reported as durable survive `kill -9`: a child appends leases and prints each durable sequence, and is killed at
 // a random moment, many times over one file: while it writes, and while the log is folded.
 // @host waits
 

@@ -1,4 +1,4 @@
-// A file system that stands still, and one that turns read-only, under a running rack: leases are refused by name, files and names are
+// A file system that stalls, and one that turns read-only, under a running rack: leases are refused by name, files and names are
 // answered as quickly as before, and nothing that was acknowledged is lost. An ext4 in a file, so as root.
 // @host waits
 
@@ -19,7 +19,7 @@ const PLACE = labPlace(65);
 const ADDRESS = `${PLACE.octets}.1`;
 const LOADER = 'lpxelinux.0';
 const DISK_BYTES = 48 * 1024 * 1024;
-/** What an answer may take on a busy host; waiting for the disk would be seconds. */
+/** The longest answer on a busy host; waiting for the disk would be seconds. */
 /** The disk stands still for longer than the two seconds after which it is given up. */
 const ANSWER_MS_MAX = 1900;
 const skip = missing('linux', 'root', 'mount', 'mkfs.ext4', 'fsfreeze');
@@ -74,7 +74,7 @@ class RackOnDisk {
     run('umount', this.rack.stateDir);
   }
 
-  /** What an administrator does: check it, mount it again. A copy, because another namespace may still have the first. */
+  /** The administrator's repair: check it, mount it again. A copy, because another namespace may still have the first. */
   mend(): void {
     this.unmount();
     const mended = `${this.#disk}-mended`;

@@ -1,5 +1,5 @@
 // The unit under a real systemd, installed as a package would be: its user and directories are made by systemd's own tools, it becomes
-// ready by its own word, serves a machine on the real ports with the rights of the unit, reloads, is started anew when it hangs or is
+// ready by its own word, serves a machine on the real ports with the rights of the unit, reloads, is restarted when it hangs or is
 // killed, and stops.
 // @host waits
 
@@ -41,7 +41,7 @@ describe('the service under systemd', { skip, timeout: 240_000 }, () => {
     systemd = await OwnSystemd.start(ROOT, '/usr/lib/rackboot');
     // As a package lays it out: the tree in one place, read-only, and the command as a link.
     run('ln', '-s', '../lib/rackboot/bin/rackboot.js', '/usr/bin/rackboot');
-    // Whatever Node is in the PATH of the service; where there is none, the one that comes along.
+    // The Node in the PATH of the service, or the packaged one if there is none.
     if (systemd.run('sh', '-c', 'command -v node').code !== 0)
       run('ln', '-s', '/usr/lib/rackboot/node_modules/.bin/node', '/usr/local/bin/node');
     for (const [name, path] of [

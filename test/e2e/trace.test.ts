@@ -130,7 +130,7 @@ describe('a trace', { skip: missing('linux') }, () => {
 
   test('names a kernel that was never imported, and a loader that is missing', { timeout: MS_MAX }, async () => {
     rmSync(join(rack.tree, 'amd64'), { recursive: true });
-    // It is told once a machine, and its line may be read after the machine has ended.
+    // It is reported once per machine, and its line may be read after the machine has ended.
     const before = rack.lines.length;
     await eventually('a machine is told that its images are missing', async () => {
       await bootSimulatedMachine(PLACE, 1, () => undefined);

@@ -1,5 +1,5 @@
-// What the rack does with what it hears of its wires, by the real daemon in a network of its own and hosts in others: addresses that
-// somebody uses are not offered, and nobody waits for that; neighbours are listed; a Linux host that boots is told that there is no
+// How the rack uses what it hears on its wires, with the real daemon in a network of its own and hosts in others: addresses in
+// use are not offered, and no client waits for that; neighbours are listed; a booting Linux host learns that there is no
 // IPv6 router, until there is one.
 // @host waits
 
@@ -18,7 +18,7 @@ import { eventually, RunningRack, runRackboot } from '../support/running-rack.ts
 const SKIP = missing('linux', 'root', 'ip', 'unshare', 'busybox');
 if (SKIP === false) enterOwnNetwork();
 
-/** The low end of the dynamic range: what is asked about first. A host uses one of these addresses without a lease. */
+/** The low end of the dynamic range, which is probed first. A host uses one of these addresses without a lease. */
 const USED = '10.63.0.102';
 const HOST_MAC = '52:54:00:63:00:99';
 const PROBE_MS = 390;

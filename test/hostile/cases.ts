@@ -54,7 +54,7 @@ export const CASES: readonly HostileCase[] = [
   {
     door: 'DHCP',
     attacker:
-      'pretends, from a network that is not served, to be a relay agent, takes the range and gives back what others hold',
+      'pretends, from a network that is not served, to be a relay agent, takes the range and releases the leases of others',
     attack: 'forged-relay',
     from: 'far',
     words: ['10.77.8.2', '10.77.9.0', HOLDER_MAC],
@@ -63,7 +63,7 @@ export const CASES: readonly HostileCase[] = [
       grown(1000, 'rackboot_dhcp_messages_total', { type: 'discover' }),
     ),
     withoutIt: ANY_RELAY,
-    others: { ...ON_THE_WIRE, 'a newcomer gets an address': 15, 'a lease that somebody holds stays theirs': 3 },
+    others: { ...ON_THE_WIRE, 'a newcomer gets an address': 15, 'a held lease stays with its client': 3 },
   },
   {
     door: 'DHCP',
@@ -76,7 +76,7 @@ export const CASES: readonly HostileCase[] = [
   },
   {
     door: 'TFTP',
-    attacker: 'begins 3000 transfers with the longest wait there is, and goes silent',
+    attacker: 'starts 3000 transfers with the longest possible timeout, and goes silent',
     attack: 'tftp-hold',
     from: 'attacker',
     bites: (now) => now.sum('rackboot_tftp_transfers_active') >= 2048,
@@ -109,7 +109,7 @@ export const CASES: readonly HostileCase[] = [
   },
   {
     door: 'TFTP',
-    attacker: 'asks thousands of times a second from one address, each time as somebody new, and answers nothing',
+    attacker: 'asks thousands of times a second from one address, each time as a new client, and answers nothing',
     attack: 'tftp-new-transfers',
     from: 'attacker',
     bites: grown(20_000, 'rackboot_tftp_requests_total'),
@@ -125,7 +125,7 @@ export const CASES: readonly HostileCase[] = [
     withoutIt: NO_SEND_ROOM,
     others: {
       ...ON_THE_WIRE,
-      'names are answered at the first asking': 8,
+      'names are answered at the first question': 8,
       'names of outside are answered': 5,
       'a name that was asked before is answered as it was': 8,
     },
@@ -141,7 +141,7 @@ export const CASES: readonly HostileCase[] = [
   },
   {
     door: 'DNS',
-    attacker: 'asks from 64 addresses for names that nobody asked for before',
+    attacker: 'asks from 64 addresses for names that no client asked for before',
     attack: 'dns-random-names',
     from: 'attacker',
     bites: every(
@@ -149,7 +149,7 @@ export const CASES: readonly HostileCase[] = [
       (now) => now.sum('rackboot_dns_cache_answers') >= CACHE_ENTRIES_MAX,
     ),
     keeps: {
-      what: 'no more answers are remembered than may be',
+      what: 'no more answers are remembered than the bound allows',
       isTrue: (now) => now.sum('rackboot_dns_cache_answers') <= CACHE_ENTRIES_MAX,
     },
     withoutIt: ENDLESS_CACHE,
@@ -172,7 +172,7 @@ export const CASES: readonly HostileCase[] = [
   },
   {
     door: 'DNS',
-    attacker: 'asks from 64 addresses for A and TXT of its own names, at the same time as everybody else',
+    attacker: 'asks from 64 addresses for A and TXT of its own names, at the same time as the other clients',
     attack: 'dns-beside',
     from: 'attacker',
     bites: every(
@@ -196,7 +196,7 @@ export const CASES: readonly HostileCase[] = [
     isAboutItself: true,
     short: false,
     withoutIt: MANY_CONNECTIONS_OF_A_CLIENT,
-    others: { 'names are answered over TCP': 8, 'names are answered at the first asking': 8 },
+    others: { 'names are answered over TCP': 8, 'names are answered at the first question': 8 },
   },
   {
     door: 'DNS',
@@ -208,7 +208,7 @@ export const CASES: readonly HostileCase[] = [
     others: {
       ...ON_THE_WIRE,
       'a newcomer gets an address': 15,
-      'names are answered at the first asking': 6,
+      'names are answered at the first question': 6,
       'names are answered over TCP': 2,
       'names of outside are answered': 5,
     },
@@ -279,7 +279,7 @@ export const CASES: readonly HostileCase[] = [
   },
   {
     door: 'boot HTTP',
-    attacker: 'asks as soon as it has an answer over 500 connections, and comes again and again over 700',
+    attacker: 'asks over 500 connections as soon as it has an answer, and reconnects again and again over 700',
     attack: 'boot-asking',
     from: 'attacker',
     bites: every(connected(800, 5248), grown(5000, 'rackboot_http_requests_total')),
@@ -288,7 +288,7 @@ export const CASES: readonly HostileCase[] = [
   },
   {
     door: 'region',
-    attacker: 'asks as soon as it has an answer over 500 connections, and comes again and again over 700',
+    attacker: 'asks over 500 connections as soon as it has an answer, and reconnects again and again over 700',
     attack: 'api-asking',
     from: 'attacker',
     bites: every(connected(800, 5240), grown(2000, 'rackboot_region_api_answers_total', { class: '2xx' })),
@@ -325,7 +325,7 @@ export const CASES: readonly HostileCase[] = [
     withoutIt: ENDLESS_SCRAPES,
     others: {
       ...ON_THE_WIRE,
-      'names are answered at the first asking': 6,
+      'names are answered at the first question': 6,
       'the metrics are read': 10,
     },
   },

@@ -30,7 +30,7 @@ export const FURTHER_CASES: readonly HostileCase[] = [
   {
     door: 'region',
     attacker:
-      'has an account without rights, makes machines with the largest description, and lists them over 8 connections',
+      'has an account without rights, creates machines with the largest description, and lists them over 8 connections',
     attack: 'api-lists',
     from: 'attacker',
     words: (site) => [site.ordinaryKey],
@@ -45,7 +45,7 @@ export const FURTHER_CASES: readonly HostileCase[] = [
   },
   {
     door: 'TFTP',
-    attacker: 'asks for files in the name of another host, and guesses what that would acknowledge',
+    attacker: 'asks for files in the name of another host, and guesses its acknowledgements',
     attack: 'tftp-blind',
     from: 'attacker',
     words: [VICTIM],
@@ -55,7 +55,7 @@ export const FURTHER_CASES: readonly HostileCase[] = [
   },
   {
     door: 'TFTP',
-    attacker: 'reports from behind a router that datagrams to a machine have to be small',
+    attacker: 'reports from behind a router that datagrams to a machine must be small',
     attack: 'small-path',
     from: 'far',
     words: [KNOWN_ADDRESS],
@@ -66,7 +66,7 @@ export const FURTHER_CASES: readonly HostileCase[] = [
   {
     door: 'DHCP',
     attacker:
-      'pretends, from another network that is served, to be a relay agent of the wire, and gives back what others hold',
+      'pretends, from another served network, to be a relay agent of the wire, and releases the leases of others',
     attack: 'forged-relay',
     from: 'beside',
     words: ['10.77.8.2', '10.77.9.0', HOLDER_MAC],
@@ -75,12 +75,12 @@ export const FURTHER_CASES: readonly HostileCase[] = [
       grown(1000, 'rackboot_dhcp_messages_total', { type: 'discover' }),
     ),
     withoutIt: RELAYS_OF_OTHER_WIRES,
-    others: { ...ON_THE_WIRE, 'a newcomer gets an address': 15, 'a lease that somebody holds stays theirs': 3 },
+    others: { ...ON_THE_WIRE, 'a newcomer gets an address': 15, 'a held lease stays with its client': 3 },
   },
   {
     door: 'DHCP',
     attacker:
-      'speaks, without a relay agent, for the network of another wire by option 118 and ciaddr, takes its range and declines what others hold',
+      'speaks, without a relay agent, for the network of another wire by option 118 and ciaddr, takes its range and declines the addresses of others',
     attack: 'other-wire',
     from: 'beside',
     words: ['10.79.0.255', '10.77.8.1', '10.77.8.0', '10.77.9.0', HOLDER_MAC],
@@ -90,7 +90,7 @@ export const FURTHER_CASES: readonly HostileCase[] = [
     ),
     withoutIt: ANY_WIRE,
     // What counts of the lease is whose it is; a command that says so starts slowly where everything is busy.
-    others: { ...ON_THE_WIRE, 'a newcomer gets an address': 15, 'a lease that somebody holds stays theirs': 10 },
+    others: { ...ON_THE_WIRE, 'a newcomer gets an address': 15, 'a held lease stays with its client': 10 },
   },
   {
     door: 'DHCP',
@@ -118,7 +118,7 @@ export const FURTHER_CASES: readonly HostileCase[] = [
   {
     door: 'link',
     attacker:
-      'has stolen the key of a rack, says as much as it can over 64 connections, and never ends what it says over as many as it gets',
+      'has stolen the key of a rack, sends as much as it can over 64 connections, and requests that never end over as many others as it gets',
     attack: 'link-stolen-key',
     from: 'attacker',
     bites: every(connected(1500, 5240), grown(150, 'rackboot_region_api_answers_total', { class: '2xx' })),
@@ -127,8 +127,7 @@ export const FURTHER_CASES: readonly HostileCase[] = [
   },
   {
     door: 'link',
-    attacker:
-      'has stolen the key of a rack, and says that a thousand machines with 64 cards each came to it, again and again',
+    attacker: 'has stolen the key of a rack, and reports a thousand machines with 64 cards each, again and again',
     attack: 'link-stolen-batch',
     from: 'attacker',
     bites: grown(2, 'rackboot_region_api_answers_total', { class: '2xx' }),
@@ -138,8 +137,7 @@ export const FURTHER_CASES: readonly HostileCase[] = [
   },
   {
     door: 'link',
-    attacker:
-      'has no key, and registers racks that say a quarter of a megabyte of their networks, each time something else',
+    attacker: 'has no key, and registers racks with a quarter of a megabyte of networks, different each time',
     attack: 'rack-loud',
     from: 'attacker',
     bites: grown(100, 'rackboot_region_api_answers_total'),
@@ -170,7 +168,7 @@ export const FURTHER_CASES: readonly HostileCase[] = [
     bites: frames(50_000),
     withoutIt: ANSWERS_AMONG_ALL_ARP,
     short: false,
-    others: { ...ON_THE_WIRE, 'a newcomer gets an address': 15, 'a newcomer gets no address that somebody uses': 30 },
+    others: { ...ON_THE_WIRE, 'a newcomer gets an address': 15, 'a newcomer gets no address in use': 30 },
   },
   {
     door: 'wire',
@@ -180,6 +178,6 @@ export const FURTHER_CASES: readonly HostileCase[] = [
     bites: frames(50_000),
     withoutIt: NO_SIEVE,
     short: false,
-    others: { ...ON_THE_WIRE, 'a machine that boots is told that there is no IPv6 router': 30 },
+    others: { ...ON_THE_WIRE, 'a booting machine learns that there is no IPv6 router': 30 },
   },
 ];

@@ -164,7 +164,7 @@ export const REGION_CASES: readonly HostileCase[] = [
   },
   {
     door: 'region',
-    attacker: 'has an account without rights, follows the events, signs in and makes machines, all at once',
+    attacker: 'has an account without rights, follows the events, signs in and creates machines, all at once',
     attack: 'api-ordinary',
     from: 'attacker',
     words: (site) => [site.ordinaryKey],
@@ -191,7 +191,7 @@ export const REGION_CASES: readonly HostileCase[] = [
       grown(200, 'rackboot_region_api_answers_total', { class: '4xx' }),
     ),
     keeps: {
-      what: 'no more racks wait than may',
+      what: 'no more racks wait than the bound allows',
       isTrue: (now) => now.sum('rackboot_region_racks', { state: 'pending' }) <= PENDING_RACKS_MAX,
     },
     short: false,

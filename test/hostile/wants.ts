@@ -70,21 +70,21 @@ export const WANTS = {
     if (owners.length !== 1 || owners[0]?.mac !== mac)
       throw new Error(`${address} of ${mac} is leased as ${JSON.stringify(owners)}`);
   },
-  'a newcomer gets no address that somebody uses': async (site) => {
+  'a newcomer gets no address in use': async (site) => {
     for (let turn = 0; turn < USED_ASKED; turn += 1) {
       const used = await site.newcomerWithUsedAddress();
       const got = await lease(site, 'newcomer');
       if (got === used) throw new Error(`${used} was given, which another host uses`);
     }
   },
-  'a machine that boots is told that there is no IPv6 router': async (site) => {
+  'a booting machine learns that there is no IPv6 router': async (site) => {
     await lease(site, 'machine', '-V', 'PXEClient:Arch:00000:UNDI:002001', '-x', '0x5d:0000');
     const answered = Number(
       await site.run('machine', process.execPath, ROUTER_PROGRAM, 'eth0', String(ROUTER_ASKINGS)),
     );
     if (answered < ROUTER_ASKINGS) throw new Error(`${answered} of ${ROUTER_ASKINGS} are answered`);
   },
-  'a lease that somebody holds stays theirs': async (site) => {
+  'a held lease stays with its client': async (site) => {
     const held = await holdersLease(site);
     if (held?.state !== 'bound') throw new Error(`the lease of ${HOLDER_MAC}: ${JSON.stringify(held)}`);
   },
@@ -103,7 +103,7 @@ export const WANTS = {
   'a kernel comes by HTTP': (site) => fetchWhole(site, '--retry', '2', `http://${RACK}:5248/lpxelinux.0`),
   'the rack’s own names are answered': (site) => dig(site, 'rack.maas', RACK),
   // Not with another try: a send buffer that others have filled has room now and then.
-  'names are answered at the first asking': async (site) => {
+  'names are answered at the first question': async (site) => {
     const query = Buffer.from(queryBytes('rack.maas', 1)).toString('hex');
     const words = [RACK, '53', String(ASKINGS), '200', query];
     const answered = Number(await site.run('machine', process.execPath, ASK_PROGRAM, ...words));

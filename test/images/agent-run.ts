@@ -124,7 +124,7 @@ export interface JobMachine {
   readonly watches?: (number | string)[];
 }
 
-/** How a run ended: its status, what the agent said, the disks, and how the machine ended. */
+/** The result of a run: its status, the agent's messages, the disks, and the machine's final state. */
 export interface JobOutcome {
   readonly code: number;
   readonly said: string;

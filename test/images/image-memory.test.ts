@@ -30,7 +30,7 @@ before(() => {
 });
 after(() => rmSync(scratch, { recursive: true, force: true }));
 
-/** Runs `rackboot images add` of `file` with the flags. @returns what it printed, and its peak in MiB */
+/** Runs `rackboot images add` of `file` with the flags. @returns its output, and its peak in MiB */
 async function measureAdding(file: string, flags: readonly string[]) {
   const args = ['--import', TELL_PEAK, MAIN, 'images', 'add', file, '--os', 'custom', '--release', 'bomb', '--json'];
   const { stdout, stderr } = await promisify(execFile)(process.execPath, [...args, '--tree', scratch, ...flags]);

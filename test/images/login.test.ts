@@ -19,7 +19,7 @@ start_server() {
   server=$!
 }
 `;
-/** Work that never ends by itself. */
+/** Work that never ends without a command. */
 const ENDLESS = `
 deploy() {
   command sleep 30 &

@@ -6,7 +6,7 @@ import { Enlistment, TOLD_MS_MAX } from '../../src/lab/enlistment.ts';
 import { ENLISTED_WORDS } from '../../src/lab/lab-words.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 
-/** What the lab does, and what comes of the wait; undefined: it waits on. */
+/** The lab's steps, and the result of the wait; undefined: it still waits. */
 const CASES: readonly (readonly [
   name: string,
   act: (enlistment: Enlistment, clock: VirtualClock, stop: AbortController) => unknown,

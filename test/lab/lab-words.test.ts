@@ -1,4 +1,4 @@
-// The lines of the guided lab: few for a machine's boot, sentences for events, commands to copy, and what was removed.
+// The lines of the guided lab: few for a machine's boot, sentences for events, commands to copy, and the removed files.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

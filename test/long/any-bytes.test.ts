@@ -19,7 +19,7 @@ const EXTERNAL_MAX = 128 * MIB;
 /** A thing that hangs is found; a slow host is not. */
 const RUN_MS_MAX = 7_200_000;
 
-/** Bytes of the heap that are held, without what lies about. Memory beside the heap is given back when it is needed again. */
+/** Live bytes of the heap. Memory outside the heap is freed when it is needed again. */
 function heldBytes(): number {
   setFlagsFromString('--expose-gc');
   const gc: unknown = runInNewContext('gc');
@@ -35,7 +35,7 @@ test(`${DATAGRAMS} datagrams of any bytes leave no exception and no memory behin
   const first = Number(process.env.SEED ?? Buffer.from(systemClock.randomBytes(4)).readUInt32LE());
   console.log(`# any bytes: SEED=${first}, one more each round of ${ROUND}`);
   const begun = systemClock.now();
-  /** What a rack of the third round held when it was warm, and so was the process. */
+  /** The memory of a rack of the third round, with the rack and the process warm. */
   let warmBytes = Number.POSITIVE_INFINITY;
   for (let round = 0; round * ROUND < DATAGRAMS; round += 1) {
     const seed = (first + round) >>> 0;

@@ -192,7 +192,7 @@ function cannotBuild(arch: Platform['arch']): string | false {
   return 'needs programs of arm64 to run here (apt-get install qemu-user-static binfmt-support)';
 }
 
-/** A port of loopback that nobody has at the moment. */
+/** A port of loopback that is free at the moment. */
 async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');

@@ -1,9 +1,9 @@
 // Deployment by preseed, for real: Debian's installer in a virtual machine runs unattended with the answers that the region renders, until
-// it asks its mirror for the components of the release. Where RACKBOOT_DEBIAN_MIRROR names a complete mirror
+// it asks its mirror for the components of the release. If RACKBOOT_DEBIAN_MIRROR names a complete mirror
 // (http://mirror.example/debian), it goes on to the end: the installed system starts from its disk, its cloud-init reports, and the machine is
 // Deployed.
 //
-// The mirror is a server of the test's, which writes down what is asked. Without a complete one it has what shows that it is one:
+// The mirror is a server of the test, which records the requests. Without a complete mirror it has the files that identify one:
 // the release's own signed index and the list of components, fetched by the host's apt.
 // @host alone
 
@@ -55,7 +55,7 @@ net.createServer((from) => {
   for (const one of [from, to]) one.on('error', () => { from.destroy(); to.destroy(); });
 }).listen(80, '${MIRROR}');`;
 
-/** A mirror that writes down what is asked. */
+/** A mirror that records the requests. */
 class Mirror {
   readonly asked: string[] = [];
   readonly #server: Server;

@@ -1,5 +1,5 @@
-// iPXE that is given iPXE for ever, for real: the ROM of a card is iPXE, and by a mistake in `boot.loaders` iPXE is told undionly.kpxe,
-// which is iPXE too. The rack finds out and leads it out of its circle, and the machine is enlisted.
+// iPXE that gets iPXE forever, for real: the ROM of a card is iPXE, and a mistake in `boot.loaders` gives iPXE undionly.kpxe,
+// which is iPXE too. The rack detects the loop and leads the machine out of it, and the machine is enlisted.
 // @host alone
 
 import assert from 'node:assert/strict';

@@ -1,4 +1,4 @@
-// Each bound is made loose by itself in a copy of the tree: the test that its row of docs/bounds.md names must then fail.
+// Each bound is made loose, one at a time, in a copy of the tree: the test that its row of docs/bounds.md names must then fail.
 // @host alone
 
 import assert from 'node:assert/strict';

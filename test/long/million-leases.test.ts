@@ -1,5 +1,5 @@
-// A million leases: taken over from Kea's file into a rack that is stopped, loaded by a real daemon, and listed beside its clients, who
-// get their addresses meanwhile. Every client has a name of its own, which DNS answers. Prints how long each took and what it weighs.
+// A million leases: imported from Kea's file into a stopped rack, loaded by a real daemon, and listed while clients
+// get their addresses. Every client has a name of its own, which DNS answers. Prints the time and memory of each step.
 // @host alone
 
 import assert from 'node:assert/strict';
@@ -85,7 +85,7 @@ test(`${LEASES} leases are taken over, loaded and listed`, {
   const resident = Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${rack.pid}/status`, 'latin1'))?.[1]) * 1024;
   console.log(`# resident: ${Math.round(resident / 1_000_000)} MB, ${Math.round(resident / LEASES)} bytes a lease`);
   assert.ok(resident < BASE_BYTES_MAX + LEASES * LEASE_BYTES_MAX, `${resident} bytes`);
-  // Loading and naming what is stored is less work than reading, judging and storing it was.
+  // Loading and naming stored leases is less work than reading, judging and storing them.
   assert.ok(startMs - emptyMs < importMs, `${startMs} ms to start, ${importMs} ms to import`);
   const resolver = new Resolver();
   resolver.setServers([`${PLACE.octets}.1:${PLACE.dnsPort}`]);

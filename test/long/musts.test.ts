@@ -1,4 +1,4 @@
-// Each demand of the RFCs of DHCP is broken by itself in a copy of the tree: one of the tests that its row of docs/dhcp-conformance.md names must then
+// Each demand of the RFCs of DHCP is broken, one at a time, in a copy of the tree: one of the tests that its row of docs/dhcp-conformance.md names must then
 // fail, by an assertion.
 // @host alone
 

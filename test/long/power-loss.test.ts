@@ -1,6 +1,6 @@
-// What an ACK promises, seen from the kernel: a thousand clients get leases from the real daemon under strace. Each ACK must begin to
-// leave after the fsync that follows the writing of its lease; and whenever the power is cut, with what was not synced lost,
-// or lost in part, leases.db must hold every lease acknowledged by then. Real sockets on loopback. The same of the journal alone, whose
+// The promise of an ACK, seen from the kernel: a thousand clients get leases from the real daemon under strace. Each ACK must begin to
+// leave after the fsync that follows the writing of its lease; and whenever the power is cut, with unsynced writes lost
+// in whole or in part, leases.db must hold every lease acknowledged by then. Real sockets on loopback. The same of the journal alone, whose
 // log is folded again and again meanwhile.
 // @host alone
 
@@ -78,7 +78,7 @@ describe('an ACK and the disk', { skip: missing('linux', 'strace') }, () => {
       };
       await Promise.all(Array.from({ length: CLIENTS }, askOn));
       const { pid } = rack;
-      // A call that is cut short has no end in the trace: the last ACKs are to be among those seen.
+      // An interrupted call has no end in the trace: the last ACKs must be among those seen.
       await sleep(500);
       await rack.kill();
       // strace writes the end of its process last.
@@ -201,14 +201,14 @@ describe('the folding of the log and the disk', { skip: missing('linux', 'strace
   });
 });
 
-/** What a power cut leaves of the writes that were not synced. */
+/** The unsynced writes that survive a power cut. */
 const waysOf = (random: (n: number) => number): readonly (readonly [string, () => boolean])[] => [
   ['nothing unsynced is left', () => false],
   ['everything is', () => true],
   ['half of the sectors are', () => random(2) === 0],
 ];
 
-/** The last sequence in lines of nothing else; 0 in what is none. */
+/** The last sequence in lines of sequences; 0 if there is none. */
 function lastSaid(bytes: Buffer): number {
   const text = bytes.toString('latin1');
   return /^(?:\d+\n)+$/.test(text) ? Number(text.trimEnd().split('\n').at(-1)) : 0;
@@ -241,7 +241,7 @@ function lost(
   );
 }
 
-/** What a power cut would leave now: the clients by address, and up to which sequence the log is folded. */
+/** The state after a power cut now: the clients by address, and the sequence up to which the log is folded. */
 function afterPowerLoss(
   files: VolatileFiles,
   survives: () => boolean,

@@ -1,4 +1,4 @@
-// The whole life of a machine beside another DHCP server: every address is dnsmasq's, and the rack knows the machine all the same, from
+// The whole life of a machine with another DHCP server: dnsmasq gives every address, and the rack still recognises the machine, from
 // New to Deployed and back.
 // @host alone
 

@@ -1,4 +1,4 @@
-// Each case of the hostile suite with its protection taken out of a copy of the tree: others must then be without what they want, which shows that
+// Each case of the hostile suite with its protection taken out of a copy of the tree: bystanders must then go unserved, which shows that
 // the case can fail. With the protection neighbour.test.ts runs them.
 // @host alone
 

@@ -1,4 +1,4 @@
-// Who has not said who they are can make a machine, or amend a New one, from a managed network and within a rate, and nothing else.
+// An anonymous client can only create a machine, or amend a New one, from a managed network and within a rate.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -17,7 +17,7 @@ const INSIDE = '10.20.0.100';
 const OUTSIDE = '192.0.2.7';
 const UUID = '0fd4c0a2-2c4e-4a3c-9a3b-000000000001';
 
-/** What a stranger may write to seem to be somebody. */
+/** Fields by which an anonymous client may claim an identity. */
 const CLAIMS: Readonly<Record<string, string>> = {
   'x-forwarded-for': INSIDE,
   forwarded: `for=${INSIDE}`,
@@ -124,7 +124,7 @@ test('beyond its rate an address is refused by name, a network by another, and a
     const ofNetwork = ANONYMOUS_PER_NETWORK.burst;
     for (let count = 0; count <= ofNetwork; count += 1) others.push(await ask(`10.30.0.${count % 200}`));
     assert.deepEqual(others.slice(ofNetwork - 1), ['200', 'rate-limit-network']);
-    // The others have what it left of the whole.
+    // The others have the rest of the total.
     const rest: string[] = [];
     const left = ANONYMOUS_IN_TOTAL.burst - own - ofNetwork;
     for (let count = 0; count <= left; count += 1) rest.push(await ask(`10.40.${count >> 7}.${count & 127}`));

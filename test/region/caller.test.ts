@@ -1,4 +1,4 @@
-// Where a request comes from, and who may see the page.
+// The origin of a request, and who may see the page.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

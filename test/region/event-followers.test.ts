@@ -9,7 +9,7 @@ import { openRegionStore } from '../../src/store/region-sqlite.ts';
 import { sentenceOf } from '../support/sentences.ts';
 import { makeRegion, type RegionPlace } from './place.ts';
 
-/** The answer to a reader that takes what it is sent until it stops. */
+/** The answer to a reader that accepts data until it stops. */
 class Reader extends EventEmitter {
   text = '';
   takes = true;
@@ -29,7 +29,7 @@ class Reader extends EventEmitter {
     this.isGone = true;
     this.emit('close');
   }
-  /** What was sent, by its id. */
+  /** The sent events, by id. */
   get ids(): readonly number[] {
     return [...this.text.matchAll(/^id: (\d+)$/gm)].map((match) => Number(match[1]));
   }

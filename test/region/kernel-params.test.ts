@@ -13,7 +13,7 @@ import { type RegionPlace, report, withRegion } from './place.ts';
 const MAC = 0x525400000001;
 const LOADERS = ['pxelinux.cfg/default', 'grub/grub.cfg', 'ipxe.cfg'] as const;
 
-/** Whom an administrator asks. @returns the status of the answer */
+/** The operation that an administrator calls. @returns the status of the answer */
 type Ask = (method: 'POST' | 'PUT', path: string, fields: Readonly<Record<string, string>>) => Promise<number>;
 
 const withMachine = (work: (ask: Ask, id: string, place: RegionPlace) => Promise<void>): Promise<void> =>
@@ -46,7 +46,7 @@ function lineOf(place: RegionPlace, path: string, kernelParams = ''): string {
   assert.ok(asset.kind === 'rendered', asset.kind);
   assert.equal(asset.purpose, 'commissioning');
   const line = asset.text.split('\n').find((one) => one.includes('rackboot_url=')) ?? asset.text;
-  // What the loaders do when that fails is not the kernel's.
+  // The kernel does not get the loaders' fallback.
   return line.replace(/^.*rackboot_url=\S+ ?/, '').replace(/; then$| \|\| goto failed$/, '');
 }
 

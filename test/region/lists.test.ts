@@ -1,4 +1,4 @@
-// Lists in pieces: whatever its entries are, a list takes little memory and no time of others, and no user takes all places.
+// Lists in pieces: with any entries, a list takes little memory and delays no other client, and no user takes all places.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

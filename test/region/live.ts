@@ -36,7 +36,7 @@ export function authorizationOf(key: string): string {
   return `OAuth realm="MAAS API",oauth_version="1.0",oauth_signature_method="PLAINTEXT",${parameters}`;
 }
 
-/** @param parts what the region is given beside its store: power, images */
+/** @param parts of the region besides its store: power, images */
 export async function startRegion(
   overrides: Partial<RegionConfig> = {},
   parts: Partial<Pick<RegionOptions, 'power' | 'findImage' | 'listImages'>> = {},

@@ -79,7 +79,7 @@ class Scene {
     return { status: answer.statusCode, text: answer.body, refusal: answer.headers['x-rackboot-refusal'] };
   }
 
-  /** What the agent asks with the token of its present boot, or of another one. */
+  /** The agent's request with the token of its present boot, or of another one. */
   agent(path: string, token = this.machine().bootToken ?? '', mac = '52:54:00:00:00:01'): Promise<Answered> {
     return this.ask('GET', `/MAAS/rackboot/1/${path}`, rackOf(token, mac));
   }

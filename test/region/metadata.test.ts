@@ -262,7 +262,7 @@ test('no other caller reads them: identity, address and time decide', () =>
       assert.deepEqual([answer.status, answer.refusal], [403, 'not-this-boot']);
     }
     assert.equal(service.machine(id).netboot, true);
-    // After its release the key is nobody's.
+    // After its release the key belongs to no machine.
     service.give(id, { name: 'release' });
     assert.equal((await service.get('latest/meta-data/instance-id', { key })).status, 401);
     service.give(id, { name: 'deploy', deployment: { osystem: 'debian', release: 'trixie', deployBy: 'installer' } });
@@ -338,7 +338,7 @@ test('an installer gets its preseed with the secret in the URL, at its machineâ€
       assert.deepEqual([answer.status, answer.refusal], [403, 'not-this-boot'], what);
       assert.ok(!answer.text.includes(hostname), what);
     }
-    // The token itself, in a header, does what it always does.
+    // The token itself, in a header, works as always.
     const headers = { 'x-rackboot-token': service.token(id) };
     assert.equal((await service.get(`latest/by-id/${id}/?op=get_preseed`, { headers })).status, 200);
     assert.equal((await service.get(`latest/by-id/${id}/?op=get_preseed`, { headers, from: FOREIGN })).status, 403);

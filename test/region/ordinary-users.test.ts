@@ -1,4 +1,4 @@
-// What a user without rights may not decide, because everybody else would feel it: names and addresses.
+// A user without rights may not choose names and addresses that would affect all others.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

@@ -195,7 +195,7 @@ test('a machine is commissioned and tested with the chosen scripts, and the resu
       (await ask('GET', `${current}?op=download`)).text,
       /==== c2 ====\ngrüße\n\n==== fan ====\nit stands still\n$/,
     );
-    // It says that all is well; what it told of its scripts says otherwise.
+    // It reports success; its reports about scripts say otherwise.
     await ask('POST', '/MAAS/rackboot/1/signal', { status: 'OK', stage: 'tested' }, agent());
     const failed = (await ask('GET', `2.0/machines/${id}/`)).json;
     assert.deepEqual(
@@ -270,7 +270,7 @@ test('a machine that restarts in the middle runs all scripts again', () =>
     assert.notEqual(again[0], first);
     const kept = place.store.scripts.listResults(id).map(({ name, status }) => `${name} ${status}`);
     assert.deepEqual([kept[0], kept[5], kept[6]], ['inventory pending', 'inventory aborted', 'disks aborted']);
-    // What the first boot says late changes nothing of the second.
+    // A late report of the first boot does not change the second.
     await tell(first?.split(' ')[0], { ended: 'exited', exit_status: '1' });
     for (const line of again) await tell(line.split(' ')[0], { ended: 'exited', exit_status: '0' });
     await ask('POST', '/MAAS/rackboot/1/signal', { status: 'OK', stage: 'tested' }, headers());

@@ -339,7 +339,7 @@ test('another rack has its own cluster interfaces, does not get the region’s k
       'region',
     ]);
 
-    // What it told of itself is shown, and can be taken over into the store.
+    // The rack's own report is shown, and can be copied into the store.
     const [told] = Object((await call('GET', `${FAR}?op=list`)).json());
     assert.equal(told.ip_range_low, '10.50.0.100');
     const taken = await call('PUT', `${FAR}far/`, { ip_range_low: '10.50.0.120' });

@@ -1,4 +1,4 @@
-// Nobody wipes the region's event log: people's deeds and state changes have room of their own, and so has each machine and each stranger.
+// No client wipes the region's event log: actions of users and changes of state have room of their own, and so has each machine and each unknown host.
 
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';

@@ -1,4 +1,4 @@
-// Which damage of region.db is found by reading it whole: any page that was zeroed, whatever it holds.
+// Reading region.db whole finds damage: any zeroed page, with any contents.
 
 import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';

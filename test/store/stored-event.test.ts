@@ -1,4 +1,4 @@
-// What an event says is stored clean and bounded.
+// The parameters of an event are stored clean and bounded.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

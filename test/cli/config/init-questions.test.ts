@@ -30,7 +30,7 @@ function judge(answers: Answers): readonly Mistake[] {
   return found;
 }
 
-/** The questions, and what the person types. */
+/** The questions, and the user's input. */
 type Script = readonly (readonly [asked: string, typed: string])[];
 
 async function play(script: Script, given: Answers = {}): Promise<{ answers: Answers; told: readonly string[] }> {

@@ -25,7 +25,7 @@ const start = named('e2e/start-failures.test.ts');
 
 export const DOOR_POINTS: readonly MendedPoint[] = [
   {
-    point: 'guesses of passwords have a rate, whichever way they come, and block nobody',
+    point: 'guesses of passwords have a rate, by every way, and block no user',
     cases: ['api-passwords'],
     rows: [
       {
@@ -97,7 +97,7 @@ export const DOOR_POINTS: readonly MendedPoint[] = [
     ],
   },
   {
-    point: 'handshakes of TLS keep nobody out',
+    point: 'TLS handshakes keep no client out',
     cases: ['tls-silent', 'tls-slow-hello', 'tls-noise', 'tls-held'],
     rows: [
       {
@@ -116,7 +116,7 @@ export const DOOR_POINTS: readonly MendedPoint[] = [
     ],
   },
   {
-    point: 'slow posts keep nobody from enlisting',
+    point: 'slow posts keep no machine from enlisting',
     cases: ['boot-slow-posts', 'api-large-bodies', 'boot-slow-headers'],
     rows: [
       {
@@ -164,7 +164,7 @@ export const DOOR_POINTS: readonly MendedPoint[] = [
         secondsMax: 120,
       },
       {
-        holds: 'Who gets no place is told 503, and when to come again.',
+        holds: 'A client without a place gets 503 with the time to retry.',
         tests: shares(
           'a connection that waits too long gets a 503 with Retry-After, and so does one that finds no room to wait',
         ),
@@ -174,7 +174,7 @@ export const DOOR_POINTS: readonly MendedPoint[] = [
         ]),
       },
       {
-        holds: 'So is who has not asked yet.',
+        holds: 'So is a client that has not asked yet.',
         tests: shares('a connection that has not asked yet is told why when it gives way'),
         breaks: swapIn('net/connection-shares.ts', [
           'else if (server instanceof TlsServer) socket.destroy();',
@@ -184,7 +184,7 @@ export const DOOR_POINTS: readonly MendedPoint[] = [
     ],
   },
   {
-    point: 'a few hosts cannot exhaust what all hosts share: the region',
+    point: 'a few hosts cannot exhaust shared resources: the region',
     cases: ['api-followers', 'enlist-flood', 'boot-as-new', 'rack-flood', 'amend-others', 'api-sessions'],
     rows: [
       {
@@ -225,7 +225,7 @@ export const DOOR_POINTS: readonly MendedPoint[] = [
     ],
   },
   {
-    point: 'no text of strangers acts on a terminal, in the log, in a command or on a page',
+    point: 'no outside text acts on a terminal, in the log, in a command or on a page',
     rows: [
       {
         holds: 'The cleaner escapes C0: an escape sequence.',
@@ -276,7 +276,7 @@ export const DOOR_POINTS: readonly MendedPoint[] = [
         ]),
       },
       {
-        holds: 'What a command prints is cleaned once more.',
+        holds: 'The output of a command is cleaned again.',
         tests: output('print'),
         breaks: swapIn('cli/output.ts', ['  const clean = cleanLines(text);\n', '  const clean = text;\n']),
       },

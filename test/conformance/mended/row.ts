@@ -15,7 +15,7 @@ export interface Mended {
   readonly secondsMax?: number;
 }
 
-/** What was found broken at one time. */
+/** Behaviour that was found broken at one time. */
 export interface MendedPoint {
   readonly point: string;
   readonly rows: readonly Mended[];
@@ -35,6 +35,6 @@ export const swapIn = (
   ...pairs: readonly (readonly [from: string, to: string])[]
 ): readonly Replacement[] => pairs.map(([from, to]) => ({ file, from, to }));
 
-/** What a case of the hostile suite takes out. */
+/** The protection that a case of the hostile suite takes out. */
 export const without = (changes: readonly Change[]): readonly Replacement[] =>
   changes.map(({ file, of, by }) => ({ file, from: of, to: by }));

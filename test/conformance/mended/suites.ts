@@ -1,4 +1,4 @@
-// Points that other people's test suites found, and what was missing beside other servers.
+// Points found by other projects' test suites, and features that other servers have.
 
 import { MANY_CONNECTIONS_OF_A_CLIENT } from '../../hostile/changes.ts';
 import { type MendedPoint, named, swapIn, without } from './row.ts';
@@ -39,10 +39,8 @@ export const SUITE_POINTS: readonly MendedPoint[] = [
     point: 'an address that is declined when it was only offered is set aside',
     rows: [
       {
-        holds: 'It is offered to nobody for a while.',
-        tests: exchanges(
-          '§4.3.3: a declined address that was only offered goes to no client for a while, either',
-        ),
+        holds: 'It is offered to no client for a while.',
+        tests: exchanges('§4.3.3: a declined address that was only offered goes to no client for a while, either'),
         breaks: swapIn('dhcp/answers/give-back.ts', [
           'const served = findHeld(inquiry, state, address)?.served ?? findOffering(inquiry, state, address);',
           'const served = findHeld(inquiry, state, address)?.served;',
@@ -94,17 +92,17 @@ export const SUITE_POINTS: readonly MendedPoint[] = [
     point: 'a TFTP request with an empty name or mode is answered',
     rows: [
       {
-        holds: 'One with an empty name is told so.',
+        holds: 'An empty name is reported as such.',
         tests: tftp('a request with an empty name is answered with error 4 that names the fault'),
         breaks: swapIn('tftp/packet.ts', ["    case 'file name':\n", "    case 'file-name':\n"]),
       },
       {
-        holds: 'One with an empty mode is told so.',
+        holds: 'An empty mode is reported as such.',
         tests: tftp('a request with an empty mode is answered with error 4 that names the fault'),
         breaks: swapIn('tftp/packet.ts', ["    case 'mode':\n", "    case 'no-mode':\n"]),
       },
       {
-        holds: 'The server sends what it is to say.',
+        holds: 'The server sends its answer.',
         tests: tftp('a request with no mode is answered with error 4 that names the fault'),
         breaks: swapIn('tftp/server.ts', [
           'if (text !== undefined) this.#sendError(',
@@ -219,7 +217,7 @@ export const SUITE_POINTS: readonly MendedPoint[] = [
         ]),
       },
       {
-        holds: 'A circuit id reserves whatever remote id comes with it.',
+        holds: 'A circuit id reserves with any remote id.',
         tests: reservations('another switch: 10.30.0.15'),
         breaks: swapIn('dhcp/networks/reservations.ts', ['byPlace.get(placeKey(circuitId, undefined)) ?? ', '']),
       },

@@ -220,11 +220,11 @@ export const WIRE_POINTS: readonly MendedPoint[] = [
     ],
   },
   {
-    point: 'a few hosts cannot exhaust what all hosts share: DHCP and DNS',
+    point: 'a few hosts cannot exhaust shared resources: DHCP and DNS',
     cases: ['discover-flood', 'dns-silent-zones', 'dns-random-names'],
     rows: [
       {
-        holds: 'A flood of names that nobody answers takes no place from other names.',
+        holds: 'A flood of unanswered names takes no place from other names.',
         tests: flood('one client that fills a domain loses its own questions to those of others, not theirs'),
         breaks: without(NO_SHARES),
       },
@@ -264,7 +264,7 @@ export const WIRE_POINTS: readonly MendedPoint[] = [
       {
         holds: 'Large answers to one address have a rate.',
         tests: amplified('an address of a served network gets 200 large answers at once and 50 a second, then TC'),
-        breaks: swapIn('dns/large-answers.ts', [
+        breaks: swapIn('address-rates.ts', [
           'this.#networks.of(networkOf(client), now).allows(now) && address.allows(now);',
           'this.#networks.of(networkOf(client), now).allows(now);',
         ]),
@@ -272,7 +272,7 @@ export const WIRE_POINTS: readonly MendedPoint[] = [
       {
         holds: 'Large answers to one network have a rate.',
         tests: amplified('a /24 gets as much as eight of its addresses would, even if an attacker forges all of them'),
-        breaks: swapIn('dns/large-answers.ts', [
+        breaks: swapIn('address-rates.ts', [
           'this.#networks.of(networkOf(client), now).allows(now) && address.allows(now);',
           'address.allows(now);',
         ]),
@@ -285,7 +285,7 @@ export const WIRE_POINTS: readonly MendedPoint[] = [
     ],
   },
   {
-    point: 'replies to hosts that do not exist stop nobody’s',
+    point: 'replies to hosts that do not exist stop no other replies',
     cases: ['dns-absent', 'dhcp-inform-absent', 'proxy-requests'],
     rows: [
       {

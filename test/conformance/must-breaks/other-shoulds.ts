@@ -1,4 +1,4 @@
-// The RFCs of options and of relay agents, what a server should do: how each demand is broken.
+// The RFCs of options and of relay agents, their SHOULDs for servers: how each demand is broken.
 
 import { type BrokenMust, brokenIn, swap } from './row.ts';
 

@@ -1,4 +1,4 @@
-// RFC 2131, what a server should do: how each demand is broken.
+// RFC 2131, its SHOULDs for servers: how each demand is broken.
 
 import { INFORMS_ADDRESS } from './rfc-2131-basics.ts';
 import { type BrokenMust, brokenIn, swap } from './row.ts';

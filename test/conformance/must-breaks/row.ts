@@ -9,7 +9,7 @@ export interface Replacement {
   readonly to: string;
 }
 
-/** A row of the table of demands, and how it is broken; where it departs from the demand, what is done instead is undone. */
+/** A row of the table of demands, and its break; if the row departs from the demand, the break undoes the departure. */
 export interface BrokenMust {
   readonly rfc: number;
   readonly section: string;

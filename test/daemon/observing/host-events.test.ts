@@ -1,4 +1,4 @@
-// However often a host does the same, it fills neither the log nor the region; what it does in ordinary life is told singly.
+// A host that repeats itself fills neither the log nor the region; its ordinary events are reported singly.
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
@@ -27,7 +27,7 @@ function start() {
   return { events, publish, told };
 }
 
-/** What the small-file attack of one host publishes. */
+/** The events of one host's small-file attack. */
 function flood(publish: (event: RackEvent) => void, fields: Omit<RackEvent, 'at'>, seconds = SECONDS): void {
   for (let second = 0; second < seconds; second += 1) {
     for (let index = 0; index < A_SECOND; index += 1) publish({ ...fields, at: later(START, second * 1000) });

@@ -1,4 +1,4 @@
-// Another host with an address of this rack is told, noted while it is there, and bounded however many hosts are invented.
+// Another host with an address of this rack is reported, and noted while it is there; invented hosts are bounded.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -45,7 +45,7 @@ function start(answer: () => MacAddress | undefined = () => undefined) {
     hear: (host: MacAddress, address: Ipv4 = OWN) =>
       listener?.onSightings([{ interfaceName: 'eth1', address, mac: host, heard: true }]),
     told: () => events.splice(0).filter(({ kind }) => kind === KIND),
-    /** Passes time in which what was asked is answered. */
+    /** Lets time pass until pending probes are answered. */
     pass: async (ms: number) => {
       clock.advance(ms);
       await new Promise((resolve) => setImmediate(resolve));

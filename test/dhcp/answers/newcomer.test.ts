@@ -62,7 +62,7 @@ test('where identifiers count, a flood under the hardware address of a machine h
   assert.equal(lease(mac(0x020000000002), called('printer')), 'ack 10.20.0.20', 'for whom an address is reserved');
   assert.equal(lease(MAC_A, called('system')), 'ack 10.20.0.30', 'the machine of the fixed address');
   flood(FLOOD);
-  // Of a rack that was started anew meanwhile: nothing is on offer.
+  // Of a rack that was restarted meanwhile: nothing is on offer.
   const asks = { type: 'request', mac: MAC_A, requested: ip('10.20.0.30'), server: RACK } as const;
   const again = rig(config(wide({ reservations })), machines);
   for (let index = 0; index < FLOOD; index += 1) {

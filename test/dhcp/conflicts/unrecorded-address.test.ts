@@ -16,7 +16,7 @@ const ON_WIRE = 'eth1';
 const TO_RACK = '10.20.0.1';
 const renew = (more: Words = {}): Words => ({ type: 'request', mac: MAC_A, ciaddr: ADDRESS, ...more });
 
-/** Who has the address by the record, and when its lease ends, in seconds from now. */
+/** The holder of the address by the record, and the end of its lease, in seconds from now. */
 type StoredFor = readonly [mac: MacAddress, endsInS: number];
 
 /** A rack on a wire where this host uses the address; with undefined, none does. */
@@ -38,7 +38,7 @@ async function start(user: MacAddress | undefined, network: DhcpSubnet = subnet(
   rack.table.load(leases, now);
   return {
     ...{ rack, asked },
-    /** What is answered at once, and after the probe. */
+    /** The answers at once, and after the probe. */
     async say(words: Words, socket = ON_WIRE): Promise<readonly string[]> {
       const now = rack.say(words, socket).map(({ type }) => type);
       await settle();

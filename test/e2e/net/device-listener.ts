@@ -1,5 +1,5 @@
-// A program that serves one device as the daemon would: it follows the device when that is created anew, and says so. Arguments:
-// device, port, `native` or `portable`. It prints a line for all it hears and every change of the device's index.
+// A program that serves one device as the daemon would: it follows the device when that is created again, and says so. Arguments:
+// device, port, `native` or `portable`. It prints a line for each datagram and each change of the device's index.
 
 import { systemClock } from '../../../src/clock.ts';
 import { ANY, formatIpv4 } from '../../../src/net/address.ts';

@@ -1,5 +1,5 @@
 // A server and a client that talk over loopback as DHCP does, without any privilege: run by the end-to-end tests in their own
-// process and, as another user, in one that they start. As a program it takes `native` or `portable` and prints what it saw.
+// process and, as another user, in one that they start. As a program it takes `native` or `portable` and prints the conversation.
 
 import { createSocket } from 'node:dgram';
 import { sleep } from '../../../src/clock.ts';
@@ -12,7 +12,7 @@ const SERVER_PORT = 6767;
 const CLIENT_PORT = 6868;
 const MACHINE = mac(0x525400123456);
 
-/** What was seen, in order, as `who heard what from whom`. */
+/** The conversation, in order, as `who heard what from whom`. */
 export interface LoopbackReport {
   readonly kind: string;
   readonly heard: readonly string[];

@@ -1,4 +1,4 @@
-// Who may have a port: other servers are found at start and kept away afterwards, and one Rackboot keeps out another.
+// Ownership of ports: other servers are found at start and kept away afterwards, and one Rackboot keeps out another.
 // @host waits
 
 import assert from 'node:assert/strict';
@@ -57,7 +57,7 @@ function open(on: HostNetwork, request: Partial<SocketRequest>): Promise<Datagra
   return on.open({ address: ANY, port: PORT, shared: true, broadcast: true, onDatagrams() {}, ...request });
 }
 
-/** What a stranger is answered who binds here; a socket that it gets stays open until the test ends. */
+/** The result of another process that binds here; a socket that it gets stays open until the test ends. */
 function strangerBinds(address: string, device: string | undefined, reuse: boolean): string {
   const libc = loadLibc();
   const fd = libc.socket(AF_INET, SOCK_DGRAM | SOCK_FLAGS, 0);

@@ -18,7 +18,7 @@ const TELL_PROGRAM = new URL('../../support/small-path.ts', import.meta.url).pat
 const TAKE_PROGRAM = "require('dgram').createSocket('udp4').bind(40000, () => console.log('takes'))";
 const OWN = '10.91.0.1';
 const MTU_TOLD = 552;
-/** With the headers as long as what the cable takes in one piece. */
+/** With the headers as long as the cable carries in one piece. */
 const WHOLE = 1472;
 /** A TFTP block that leaves in three pieces at the cable's MTU. */
 const LARGE = 4000;
@@ -42,7 +42,7 @@ describe('a forged report of a small path', { skip: missing('linux', 'root', 'ip
     await peer?.close();
   });
 
-  /** Another host each time: what the kernel believes of a path it remembers for ten minutes. */
+  /** Another host each time: the kernel remembers the MTU of a path for ten minutes. */
   function anotherVictim(): string {
     victims += 1;
     const victim = `10.91.1.${victims}`;
@@ -59,7 +59,7 @@ describe('a forged report of a small path', { skip: missing('linux', 'root', 'ip
     return Number(values.split(' ')[names.split(' ').indexOf(counter)]);
   }
 
-  /** How many fragments came of what was sent. */
+  /** How many fragments the sent datagrams became. */
   async function fragmentsOf(send: () => void): Promise<number> {
     const before = { packets: received('InReceives'), fragments: received('ReasmReqds') };
     send();
@@ -68,7 +68,7 @@ describe('a forged report of a small path', { skip: missing('linux', 'root', 'ip
     return received('ReasmReqds') - before.fragments;
   }
 
-  /** What comes in pieces once the peer has told of a small path, of one datagram, of several in one call, and of a large one. */
+  /** The fragments after the peer's report of a small path: of one datagram, of several in one call, and of a large one. */
   async function pieces(network: HostNetwork, more: Partial<SocketRequest>) {
     const victim = anotherVictim();
     const to = { kind: 'unicast', address: address(victim), port: PORT } as const;
@@ -108,7 +108,7 @@ describe('a forged report of a small path', { skip: missing('linux', 'root', 'ip
     const network = await openNetwork();
     try {
       const victim = anotherVictim();
-      // Somebody takes what comes: the socket would else be told that nobody does.
+      // A receiver must exist: otherwise the socket would get reports of a closed port.
       const listener = peer.start(process.execPath, '-e', TAKE_PROGRAM);
       programs.push(listener);
       await once(listener.stdout ?? assert.fail(), 'data');

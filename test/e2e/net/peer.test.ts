@@ -1,4 +1,4 @@
-// Sockets that speak with one peer, native and portable: who is heard, and what ICMP tells.
+// Sockets that speak with one peer, native and portable: whose datagrams arrive, and what ICMP reports do.
 // @host waits
 
 import assert from 'node:assert/strict';

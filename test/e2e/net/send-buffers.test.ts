@@ -1,4 +1,4 @@
-// How large the send buffers are that the sockets of each implementation have, by what the kernel says of them.
+// The size of the send buffers of each implementation's sockets, as the kernel reports it.
 // @host waits
 
 import assert from 'node:assert/strict';
@@ -15,7 +15,7 @@ const LOOPBACK = parseIpv4('127.0.0.1') ?? assert.fail();
 /** More than any system allows. */
 const TOO_MUCH_BYTES = 1024 * 1024 * 1024;
 
-/** What a socket has that asks for nothing. */
+/** The default buffer of a socket. */
 async function defaultBytes(): Promise<number> {
   const socket = createSocket('udp4');
   socket.bind(0, '127.0.0.1');
@@ -25,7 +25,7 @@ async function defaultBytes(): Promise<number> {
   return bytes;
 }
 
-/** What a socket of the network has that asked for so much, and whether the network tells that it is less. */
+/** The buffer of a socket of the network that requested this size, and whether the network reports a smaller one. */
 async function granted(native: boolean, sendBufferBytes?: number) {
   const network = await openNetwork({ native, sendBufferBytes });
   try {

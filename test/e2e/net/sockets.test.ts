@@ -1,4 +1,4 @@
-// What the sockets of each implementation hear and send, over cables between network namespaces.
+// Receiving and sending by the sockets of each implementation, over cables between network namespaces.
 // @host waits
 
 import assert from 'node:assert/strict';
@@ -20,7 +20,7 @@ if (SKIP === false) enterOwnNetwork();
 const addr = (text: string): Ipv4 => parseIpv4(text) ?? assert.fail(text);
 const bytes = (text: string): Uint8Array => Buffer.from(text);
 
-/** What the running test has opened: closed after it, whatever came of it. */
+/** What the running test has opened: closed after it in any case. */
 const opened = new Set<{ close(): void }>();
 
 function closeAll(): void {
@@ -28,7 +28,7 @@ function closeAll(): void {
   opened.clear();
 }
 
-/** An open socket with what it heard: `text from address`. */
+/** An open socket with its received datagrams: `text from address`. */
 interface Ear {
   readonly socket: DatagramSocket;
   readonly heard: string[];
@@ -87,7 +87,7 @@ async function receiveAt(peer: Peer, length: number, act: () => void): Promise<{
   return { sizes: got.map((each) => each.length / 2), all: Buffer.from(got.join(''), 'hex') };
 }
 
-/** Runs tcpdump on the peer while `act` acts; returns what it printed of the first `count` packets to port 6868. */
+/** Runs tcpdump on the peer while `act` acts; returns its output for the first `count` packets to port 6868. */
 async function capture(peer: Peer, device: string, count: number, act: () => void): Promise<string> {
   const dump = peer.start('tcpdump', '-i', device, '-nvvel', '-c', String(count), 'udp and dst port 6868');
   let [out, err] = ['', ''];
@@ -355,7 +355,7 @@ describe('datagram sockets', { skip: SKIP }, () => {
         [...new Array(count).keys()],
       );
       assert.ok(ear.batches.every((size) => size >= 1 && size <= 64));
-      // Besides what is drained, libuv itself reads at most 32 datagrams a turn.
+      // In addition, libuv itself reads at most 32 datagrams a turn.
       assert.ok(most <= DRAIN_PER_TURN_MAX + 32, `${most} in one turn`);
       assert.equal(ear.socket.counters().receiveDrops, 0);
     });

@@ -1,4 +1,4 @@
-// Asks the wire behind `wire0` who uses 10.64.0.50, and prints what came of it.
+// Probes the wire behind `wire0` for a user of 10.64.0.50, and prints the result.
 
 import { sleep, systemClock } from '../../../src/clock.ts';
 import { ipv4 } from '../../../src/net/address.ts';

@@ -1,4 +1,4 @@
-// The wires as the net worker hears them, in network namespaces: who uses an address, links that are deleted and made anew, floods,
+// The wires as the net worker hears them, in network namespaces: users of an address, links that are deleted and created again, floods,
 // and a host without the privilege.
 // @host waits
 

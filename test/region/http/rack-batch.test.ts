@@ -1,4 +1,4 @@
-// A long batch of a rack: what other requests get meanwhile, and what the rack is answered.
+// A long batch of a rack: other requests meanwhile, and the answer to the rack.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

@@ -1,4 +1,4 @@
-// What is said of a system of which there is no image: the nearest name of those that the machine could be deployed with.
+// The refusal of a system without an image names the nearest system that the machine could be deployed with.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

@@ -159,7 +159,7 @@ test('after any events in any order, with crashes in between, the records are co
   const world = new World(place);
   try {
     greetRack(world.region);
-    // Bob is an administrator, also for those who ask the records; alice is nobody in particular.
+    // Bob is an administrator, also in the records; alice is an ordinary user.
     world.region.store.addUser({ ...BOB, email: '', passwordHash: '', createdMs: 1 });
     for (const username of ['bob', 'alice']) {
       world.region.store.life.addSshKey({ username, key: KEY, createdMs: 1 }, 4, WORD);
@@ -186,7 +186,7 @@ test('after any events in any order, with crashes in between, the records are co
       const by = random(5) === 0 ? ALICE : BOB;
       world.region.life.command(systemId, { name, deployment, erase, skipsCommissioning: random(2) === 0 }, by);
     };
-    // What people and their clients do beside commands.
+    // Actions of users and their clients besides commands.
     const aside: readonly ((machine: Machine) => void)[] = [
       ({ systemId }) => {
         world.region.life.switchPower(systemId, pick(['on', 'off', 'soft-off', 'cycle'] as const), pick([BOB, ALICE]));
@@ -223,7 +223,7 @@ test('after any events in any order, with crashes in between, the records are co
         const stage = pick(['started', 'written', 'installed', 'left', '']);
         const status = pick(['WORKING', 'OK', 'OK', 'FAILED'] as const);
         const machine = world.region.store.findMachine(systemId);
-        // Only who holds the token of its boot gets as far as this.
+        // Only the holder of the token of its boot gets as far as this.
         if (machine?.bootToken !== undefined) world.region.life.signal(systemId, { status, stage, message: 'x' });
       },
       (systemId) => {

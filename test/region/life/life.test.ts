@@ -205,7 +205,7 @@ test('an address reserved in a rack’s configuration goes only to its client, a
     const full = region.life.command(three, { name: 'allocate' }, BOB);
     assert.ok(full.kind === 'refuse' && full.refusal.name === 'addresses-exhausted');
     assert.match(refusalSentence(full.refusal), /10\.20\.0\.10 to 10\.20\.0\.12 and 10\.20\.0\.20 to 10\.20\.0\.20/);
-    // What is asked for when it is deployed takes the place of what it had.
+    // Values requested at its deployment replace the former ones.
     const moved = order(region, one, DEPLOY, { address: parseIpv4('10.20.0.77') });
     assert.deepEqual(addressesOf(moved), ['10.20.0.77']);
     assert.deepEqual(addressesOf(order(region, three, { name: 'allocate' })), ['10.20.0.20']);
@@ -379,7 +379,7 @@ test('a deployment is refused without an SSH key or an image; it writes the disk
         ['deploying', false, 'local'],
       );
     }
-    // The environment keeps its lease, firmware asks for an address and is told to start the disk: none of that is the system.
+    // The environment renews its lease, firmware asks for an address and is told to start the disk: none of that is the system.
     see(region, clock, 'dhcp.ack', 'Keeps 10.20.0.10', { address: '10.20.0.10' });
     see(region, clock, 'dhcp.offer', 'Offered 10.20.0.10', { client: 'bios', file: 'pxelinux.0' });
     see(region, clock, 'dhcp.ack', 'Has 10.20.0.10', { address: '10.20.0.10' });
@@ -451,7 +451,7 @@ test('a machine that keeps booting from the network instead of its disk becomes 
       clock.advance(MINUTE_MS);
       see(region, clock, 'dhcp.offer', 'Offered 10.20.0.100', { client: 'bios', file: 'lpxelinux.0' });
       see(region, clock, 'dhcp.ack', 'Has 10.20.0.100', { address: '10.20.0.100' });
-      // One start may fetch it twice, by whatever protocol.
+      // One start may fetch it twice, by any protocol.
       for (const kind of ['http.rendered', 'tftp.sent']) {
         see(region, clock, kind, 'Got its configuration', { purpose: 'local' });
       }
@@ -626,7 +626,7 @@ test('a release waits for the power-off; a rescue returns to the state before it
     assert.equal(get(region, systemId).status, 'entering-rescue-mode');
     region.life.signal(systemId, { status: 'OK', stage: 'login', message: '' });
     assert.equal(get(region, systemId).status, 'rescue-mode');
-    // It was heard of just now: it unmounts and restarts by itself.
+    // It reported just now: it unmounts and restarts without its driver.
     assert.equal(order(region, systemId, { name: 'exit-rescue' }).powerTask, undefined);
     region.life.signal(systemId, { status: 'OK', stage: 'left', message: '' });
     assert.deepEqual([get(region, systemId).status, get(region, systemId).powerTask], ['deployed', undefined]);

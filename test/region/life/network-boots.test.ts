@@ -26,7 +26,7 @@ const DEPLOY: MachineCommand = {
   deployment: { osystem: 'debian', release: 'trixie', deployBy: 'image' },
 };
 
-/** A machine that boots and never reaches its agent, in a region opened anew. */
+/** A machine that boots and never reaches its agent, in a new region. */
 class LoopingMachine {
   readonly region: Region;
   readonly systemId: string;
@@ -55,7 +55,7 @@ class LoopingMachine {
     if (this.now().powerTask !== undefined) this.region.life.powerSwitched(this.systemId, powerEnd(this.now()));
   }
 
-  /** Several minutes pass, then it starts once: each step is told, some twice. */
+  /** Several minutes pass, then it starts once: each step is reported, some twice. */
   boot(minutes = 5): void {
     this.#clock.advance(minutes * MINUTE_MS);
     for (let count = 0; count < 2; count += 1) {
@@ -103,7 +103,7 @@ for (const [name, failed, command] of [
         again.statusMessage,
         /it booted from the network 7 times without a signal from its work; restarting it/,
       );
-      // Until it is switched, it does what it did.
+      // Until it is switched, it goes on as before.
       looping.boot();
       assert.equal(looping.now().work?.boots, 0);
       looping.switchOn();

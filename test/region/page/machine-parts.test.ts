@@ -1,4 +1,4 @@
-// The parts of a machine's page: each command has a button for people who may give it, secrets are hidden, script output needs an account.
+// The parts of a machine's page: each command has a button for users who may give it, secrets are hidden, script output needs an account.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

@@ -56,7 +56,7 @@ const VALUES = [
   ...[`\nE\n:>${owned}\n`, `) :>${owned};(`, `'$(:>${owned})'`, `"$(:>${owned})"`],
 ];
 
-/** What a shell is given of a rendered text. */
+/** The part of a rendered text that a shell gets. */
 const commandOf = (text: string): string => text.replace(/\\\n/g, ' ').replace(/^\S+ \S+ \S+ /, '');
 
 function isTaken(language: 'shell' | 'debconf', source: string, x: string): boolean | undefined {
@@ -64,7 +64,7 @@ function isTaken(language: 'shell' | 'debconf', source: string, x: string): bool
   const rendered = renderTemplate({ file: 'root', source: whole, variables: { x }, language, load: () => undefined });
   if (!rendered.ok) return undefined;
   const script = language === 'shell' ? rendered.text : commandOf(rendered.text);
-  // Without programs in its path the shell can do nothing but what it does by itself.
+  // Without programs in its path, the shell has only its built-ins.
   spawnSync('/bin/sh', ['-c', script], { stdio: 'ignore', env: { PATH: '/nonexistent' }, timeout: 10_000 });
   return existsSync(owned);
 }

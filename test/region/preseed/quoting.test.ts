@@ -97,7 +97,7 @@ const HOSTILE = [
 
 const text = fc.oneof(fc.constantFrom(...HOSTILE), fc.string(), fc.string({ unit: 'binary', maxLength: 20 }));
 
-/** What a shell makes of one word. */
+/** The result of one word in a shell. */
 function wordsOf(shell: readonly string[], script: string): readonly string[] {
   const [program = '', ...args] = shell;
   const out = execFileSync(program, [...args, '-c', script], { encoding: 'utf8', env: { PATH: process.env.PATH } });

@@ -131,7 +131,7 @@ test('autoinstall finds its disk by serial number if possible, else by name; the
   assert.match(textOf(serial), /^d-i partman-auto\/disk string \/dev\/nvme0n1$/m);
 });
 
-/** What an installer has, for a shell of this host; `T` is the directory that stands for the new system. */
+/** An installer's environment, for a shell of this host; `T` is the directory of the new system. */
 const FAKES = `in_target() { :; }; wget() { for word; do printf '%s\\n' "$word"; done >"$T/wget"; }`;
 
 test('the late command writes keys, sudo and the data source, and then reports that the disk is written', {

@@ -359,7 +359,7 @@ test('of two racks with the same new network the first has it; no rack takes a n
     assert.deepEqual(hear(RACK_UUID), []);
     assert.deepEqual(hear(other.uuid, '10.60.0.0/24', '10.50.0.0/24'), ['10.50.0.0/24']);
     assert.deepEqual(hear(RACK_UUID, '10.50.0.0/24'), []);
-    // What a person agrees to comes before what a rack merely found.
+    // A user's decision wins over a rack's finding.
     assert.deepEqual(hear(other.uuid, '10.60.0.0/24', '10.70.0.0/24'), []);
     hear(RACK_UUID, '10.50.0.0/24', '10.70.0.0/24');
     assert.equal(region.racks.judge([RACK_UUID], 'accept', 'bob', ['10.70.0.0/24']), undefined);

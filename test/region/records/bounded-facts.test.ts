@@ -1,4 +1,4 @@
-// A machine's stored facts are bounded in total, whatever it reports and whenever they were stored.
+// A machine's stored facts are bounded in total, for any report and any time of storage.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

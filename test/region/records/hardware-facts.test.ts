@@ -1,4 +1,4 @@
-// Facts are bounded whatever is sent, and a machine with odd firmware can still report.
+// Facts are bounded for any report, and a machine with odd firmware can still report.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

@@ -1,4 +1,4 @@
-// The region recognises a rack's reports by the fields that the rack sends beside the sentence.
+// The region recognises a rack's reports by the fields that the rack sends along with the sentence.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
