@@ -180,6 +180,8 @@ export class HostileSite {
       execFileSync('ip', ['-netns', host, 'neighbour', 'flush', 'all'], { stdio: 'ignore' });
     rack.main = main;
     await rack.start();
+    // The kept one may have ended since.
+    await this.#lease();
     this.cookie = await this.#signIn('gail');
   }
 
