@@ -302,7 +302,7 @@ test('without the installer in the tree nothing else starts, and the machine sho
   assert.match(asset.text, /rackboot images import-installer/);
 });
 
-test('an enlisting machine is told to leave its BMC unchanged if configured; the operator’s arguments win', () => {
+test('an enlisting machine leaves its BMC unchanged if so configured; the operator’s arguments win', () => {
   const textFor = (purpose: 'enlist' | 'commissioning', bmcUser: boolean): string => {
     const config = { bmcUser, kernelParams: 'rackboot_bmc_user=yes' };
     const asset = resolve('pxelinux.cfg/default', { machines: [machine(purpose)], lease: MACS[purpose], config });

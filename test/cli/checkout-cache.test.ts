@@ -42,7 +42,7 @@ function runIn(checkout: string): string {
   return execFileSync(process.execPath, [join(checkout, 'bin', 'rackboot.js')], { encoding: 'utf8', env }).trim();
 }
 
-test("root keeps compiled code and what the lab builds outside another user's checkout", {
+test("root keeps compiled code and files of the lab outside another user's checkout", {
   skip: missing('linux', 'root'),
 }, () => {
   const checkout = makeCheckout(OWNER);

@@ -45,7 +45,7 @@ const CASES: readonly (readonly [written: string, problem: string])[] = [
 ];
 
 for (const [written, problem] of CASES)
-  test(`${written.slice(0, 60)} is told in plain words`, () => {
+  test(`${written.slice(0, 60)} is explained in plain words`, () => {
     const parsed = parseConfig(written);
     const told = parsed.ok ? [] : parsed.problems.map(({ path, message }) => `${path}: ${message}`);
     assert.deepEqual(told, [problem]);

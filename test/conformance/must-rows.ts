@@ -61,8 +61,8 @@ export const SHOWN = {
   fixedMeanwhile: exchanges(
     '§4.3.2, INIT-REBOOT: a running lease is not denied when another address is fixed, but an address it no longer holds is',
   ),
-  soleStanding: standing('RFC 2131 §4.3.2: what a sole server says of an address'),
-  presumedStanding: standing('RFC 2131 §4.3.2: what a presumed server says of an address'),
+  soleStanding: standing('RFC 2131 §4.3.2: the answer of a sole server about an address'),
+  presumedStanding: standing('RFC 2131 §4.3.2: the answer of a presumed server about an address'),
   othersRange: exchanges('§3.2: a lease that has ended and belongs to another server’s range is not denied'),
   renewed: exchanges(
     '§4.3.2, RENEWING and REBINDING: the lease runs its full time again, and the answer goes to ciaddr',
@@ -127,9 +127,9 @@ export const SHOWN = {
   fixedProbed: inFile('test/dhcp/conflicts/fixed-address.test.ts')(
     'a fixed address is probed before its first offer, offered at once while its lease runs, and probed after that',
   ),
-  chosen: decide('RFC 2131 §4.3.1: what a DISCOVER is offered'),
+  chosen: decide('RFC 2131 §4.3.1: the address offered to a DISCOVER'),
   neverAnothers: decide('an address of another client is not offered, however it is requested'),
-  promise: decide('a record never ends before what was promised to the same client earlier'),
+  promise: decide('a record never ends before an earlier promise to the same client'),
   endlessOver: earlierPromise('a lease without end is over when its client renews a shorter one on time'),
   promiseOver: earlierPromise('a promised year is over when its client renews a shorter lease on time twice in a row'),
   unheard: earlierPromise('a promise to a client that hears no answer stands, whenever the client asks again'),

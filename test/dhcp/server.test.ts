@@ -410,7 +410,7 @@ test('a socket that cannot be opened is reported once, retried, and does not sto
   assert.match(rig.ask(discover(MAC_A), 'eth2')[0] ?? '', /^offer 10\.30\.0\./);
 });
 
-test('a socket is reported by what it is bound to: an interface or an address', async () => {
+test('a socket is reported by its binding: an interface or an address', async () => {
   const rig = await start(config());
   await rig.server.configure({ ...config(), serverPort: 6767 });
   const opened = rig.events.filter(({ kind }) => kind === 'dhcp.socket-open');

@@ -54,7 +54,7 @@ function endure(flood: Flood, answerMs = 30): { asked: number; answered: number;
   return { asked, answered: honest.filter(({ reply }) => reply !== undefined).length, sim };
 }
 
-describe('a flood of names that nobody answers', () => {
+describe('a flood of unanswered names', () => {
   const floods: readonly [string, Flood][] = [
     ...[24, 100, 250].map((sources): [string, Flood] => [
       `${sources} forged sources ask for random names of one silent domain`,

@@ -81,7 +81,7 @@ const DECODERS: readonly [string, fc.Arbitrary<Uint8Array>, (bytes: Uint8Array) 
 
 describe('received bytes are borrowed', () => {
   for (const [decoder, good, decode] of DECODERS) {
-    it(`${decoder} copies what it keeps`, () => {
+    it(`${decoder} copies the bytes that it keeps`, () => {
       fc.assert(
         fc.property(bent(good), fc.boolean(), (bytes, asBuffer) => {
           const input = decoder === 'FrameReader' ? frame(bytes) : bytes;

@@ -82,7 +82,7 @@ test(`the README has at most ${README_LINES_MAX} lines, and no paragraph of more
   assert.deepEqual(long, []);
 });
 
-test('each row of what the README says it does leads to a page, and no figure of a benchmark stands there', () => {
+test('each row of “What it does” in the README links to a page, and contains no benchmark figure', () => {
   const text = readDocument('README.md');
   const rows = text.split('\n').filter((line) => /^\| (?!\||---)/.test(line));
   assert.ok(rows.length >= 10, `${rows.length} rows`);

@@ -34,7 +34,7 @@ test('a number that states a bound is the value of its constant', () => {
   assert.deepEqual(wrong, [], 'docs/security.md says otherwise');
 });
 
-test('every other number says that it was measured, or is a number of somebody else', () => {
+test('every other number says that it was measured, or has another source', () => {
   const covered = new Uint8Array(TEXT.length);
   const patterns = [
     ...STATED.map(([text]) => new RegExp(RegExp.escape(text).replaceAll('\\{\\}', '[\\d.]+'), 'g')),

@@ -57,7 +57,7 @@ const CASES: readonly (readonly [name: string, path: string, code: string, text:
 
 for (const read of [readGivenFile, checkGivenFile])
   for (const [name, path, code, text] of CASES)
-    test(`${read.name}: ${name} is told with the remedy`, () => {
+    test(`${read.name}: ${name} is reported with the remedy`, () => {
       assert.throws(
         () => read(path),
         (error) => {
@@ -69,7 +69,7 @@ for (const read of [readGivenFile, checkGivenFile])
       );
     });
 
-test('a file of another user is told with the owner and the remedy', { skip: missing('root') }, () => {
+test('a file of another user is reported with the owner and the remedy', { skip: missing('root') }, () => {
   const path = join(place, 'closed', 'x');
   writeFileSync(path, '');
   chmodSync(join(place, 'closed'), 0o700);
@@ -87,7 +87,7 @@ test('a file of another user is told with the owner and the remedy', { skip: mis
   }
 });
 
-test('a disk that fails, and what has no words here, are told, too', () => {
+test('a failing disk, and an unknown fault, are reported, too', () => {
   const io = Object.assign(new Error('EIO: i/o error, read'), { code: 'EIO' });
   assert.match(fileFault('/x', io).message, /^\/x cannot be read: its disk fails \(EIO\); .* Name a copy elsewhere$/);
   assert.match(fileFault('/x', new Error('odd')).message, /^\/x cannot be read \(odd\): name a file that can be read$/);

@@ -205,7 +205,7 @@ describe('the agent', { skip: missing('busybox') }, () => {
       assert.equal(parsed.kind, 'value', JSON.stringify(parsed));
     });
 
-    test(`reports what is known of a machine that shows nothing (${name})`, () => {
+    test(`reports the known facts of a machine that shows nothing (${name})`, () => {
       const { facts } = collect(shell, { 'proc/cmdline': '\n', 'proc/cpuinfo': '\n', 'sys/x': '' });
       assert.deepEqual(
         [facts.boot_mac, facts.nics, facts.cpu, facts.memory_mib, facts.disks, facts.uptime],

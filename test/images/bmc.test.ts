@@ -221,7 +221,7 @@ describe('the search for a BMC', { skip: missing('busybox') }, () => {
   }
 
   for (const [name, shell] of SHELLS) {
-    test(`becomes power parameters in the agent, which shows the password to nobody (${name})`, () => {
+    test(`becomes power parameters in the agent, which shows the password to no one (${name})`, () => {
       const found = 'echo "version=2.0\naddress=10.20.0.254\nmac=52:54:00:bb:00:01\nuser=maas\npassword=Secret1"';
       assert.deepEqual(collect(shell, found), [
         'say Looking for the BMC of this machine',

@@ -6,7 +6,7 @@ import { makeElf, makeProgram } from './synthetic.ts';
 
 const PROGRAM = makeProgram(['libfirst.so.1', 'libc.so.6'], '/lib64/ld-linux-x86-64.so.2');
 
-describe('what a program needs', () => {
+describe('the needs of a program', () => {
   test('is its dynamic linker and the libraries in their order', () => {
     assert.deepEqual(decodeElfNeeds(PROGRAM), {
       ok: true,

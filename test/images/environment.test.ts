@@ -129,7 +129,7 @@ describe('the ephemeral environment', { skip: missing('dpkg-deb') }, () => {
     );
   });
 
-  test('replaces an older one completely, and deletes what a killed build left', async () => {
+  test('replaces an older one completely, and deletes the leftovers of a killed build', async () => {
     const first = await build('again');
     writeFileSync(join(first.published.directory, 'stale'), '');
     mkdirSync(join(first.published.directory, '../.commissioning.new-killed'));

@@ -246,7 +246,7 @@ describe('the image store', () => {
     assert.deepEqual(readImages(tree).images, []);
   });
 
-  test('deletes what a killed run left, once it is old, and nothing while a manifest cannot be read', async () => {
+  test('deletes old leftovers of a killed run, and nothing while a manifest cannot be read', async () => {
     const tree = newTree();
     const { image } = await add(tree, makeDisk(MIB, 'gpt', 1));
     const orphan = join(tree, blobPath('cd'.repeat(32), 'raw'));

@@ -40,7 +40,7 @@ const OWNERS: readonly (readonly [what: string, words: readonly string[], text: 
   ['a stranger', ['/usr/sbin/nginx', '-g', 'run'], /^by nginx \(process 7 of user root\); the lab needs this port$/],
 ];
 for (const [what, words, text] of OWNERS) {
-  test(`${what} as the port’s owner is recognised: nobody must end a rack for a lab`, () => {
+  test(`${what} as the port’s owner is recognised, so that no rack is ended for a lab`, () => {
     const name = words[0]?.split('/').at(-1) ?? '';
     const said = describeOwner({ process: { pid: 7, name, words }, uid: 0 }, 5240);
     assert.match(said, text);

@@ -209,7 +209,7 @@ test('a request over TLS counts as one of its connection: it is not idle, and gi
   }
 });
 
-test('all refused connections are told why, also more than PARTING_MAX that stay', () =>
+test('all refused connections get the reason, even if more than PARTING_MAX stay', () =>
   withDoor({ max: 1, waitingMax: 1 }, async (door) => {
     await hold(door, A, 1);
     void ask(door.port, A, get('/')).catch(() => undefined);
@@ -238,7 +238,7 @@ test('all refused connections are told why, also more than PARTING_MAX that stay
     assert.deepEqual([told, closed], [count, 0]);
   }));
 
-test('a connection that has not asked yet is told why when it gives way', () =>
+test('a connection that has not asked yet gets the reason when it gives way', () =>
   withDoor({ max: 2, waitingMax: 1 }, async (door) => {
     const told = await new Promise<string>((resolve) => {
       const silent = createConnection({ port: door.port, host: '127.0.0.1', localAddress: A });
@@ -253,7 +253,7 @@ test('a connection that has not asked yet is told why when it gives way', () =>
     assert.match(told, /^HTTP\/1\.1 503 [\s\S]*Retry-After: 5/);
   }));
 
-test('requests begin a few in each turn of the event loop, and who asks once does not wait for who asks without a pause', () =>
+test('a few requests start in each turn of the event loop, and a client that asks once does not wait for one that asks without a pause', () =>
   withDoor({ max: 200, waitingMax: 4 }, async (door) => {
     const sockets = await Promise.all(
       Array.from({ length: 101 }, async (_, index) => {

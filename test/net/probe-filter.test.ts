@@ -37,7 +37,7 @@ const CASES: readonly (readonly [string, number, DataView, boolean])[] = [
   ['a packet on a wire that is not probed', 5, packet(A, 0), false],
 ];
 
-describe('what the filter of probe answers keeps', () => {
+describe('the frames that the filter of probe answers keeps', () => {
   for (const [name, interfaceIndex, view, expected] of CASES) {
     it(`is ${expected ? '' : 'not '}${name}`, () => {
       assert.equal(takes(probeFilter(PROBED), interfaceIndex, view), expected);

@@ -130,7 +130,7 @@ const IN_BORROWED_BYTES_TEST: Readonly<Record<string, number>> = { 'udp-dgram-so
 for (const [file, { show }] of Object.entries(RECEIVERS))
   it(`${file} reclaims its memory once the received bytes were read`, show);
 
-it('what the wire’s ear reports of frames outlives them', () => {
+it('reports of the wire’s ear outlive their frames', () => {
   const solicitations = [OWN, STRANGER].map((source) => routerSolicitation(source));
   const probes = [STRANGER, OWN].map((mac) => encodeArpProbe(mac, ip('10.20.0.9')));
   // The sender's address makes it a sighting; it begins at octet 14 (RFC 826).

@@ -26,7 +26,7 @@ function takes(filter: readonly FilterInstruction[], frame: Frame): boolean {
   return runFilter(filter, { view, senderTail: from % 2 ** 32, random });
 }
 
-describe('what the router discovery filter keeps', () => {
+describe('the frames that the router discovery filter keeps', () => {
   for (const [name, frame, expected] of [
     ['a solicitation', {}, true],
     ['an advertisement', { type: 134 }, true],

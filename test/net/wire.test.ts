@@ -88,7 +88,7 @@ describe('the main thread’s side of the wire', () => {
     });
   }
 
-  it('cannot be asked without the privilege, and says what is missing', async () => {
+  it('cannot be probed without the privilege, and names what is missing', async () => {
     const rig = start({ arp: 'EPERM' });
     assert.equal(rig.wire.canProbe('eth1'), false);
     assert.equal(await rig.ask(), 'native-unavailable');

@@ -94,7 +94,7 @@ const FOLLOWED =
   'dns.name-conflict dns.upstream-recovered http.listening interface.serving log.level-changed log.level-restored metrics.listening ' +
   'net.neighbour-moved net.router-answer-failed net.router-seen outbox.available region.back region.linked region.post-queued region.up tftp.listening tftp.unreachable tree.served';
 
-test('of racks’ reports, traffic is DEBUG, and what a person follows is INFO', () => {
+test('in racks’ reports, traffic is DEBUG, and states, steps and power are INFO', () => {
   const followed = [...EVENT_KINDS]
     .filter(([, { level }]) => level === 'info')
     .map(([kind]) => kind)

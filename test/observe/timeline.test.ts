@@ -302,7 +302,7 @@ const WAITS: readonly (readonly [readonly RackEvent[], number, RegExp])[] = [
   ],
 ];
 
-test('what is expected of a machine follows from its last step, and a long silence is explained', () => {
+test('a machine’s last step determines its expected next one, and a long silence is explained', () => {
   for (const [events, seconds, expected] of WAITS) {
     const steps = timelineOf(...events).timeline.find(MAC) ?? [];
     assert.match(describeWaiting(steps, at(seconds, '').at), expected);

@@ -28,7 +28,7 @@ test('the drivers are manual, ipmi, virsh and webhook; none can only wake a mach
   assert.equal(findDriver('constructor'), undefined);
 });
 
-test('the parameters of a driver are listed with what a form needs', () => {
+test('the parameters of a driver are listed with the facts for a form', () => {
   const ipmi = findDriver('ipmi')?.parameters ?? [];
   assert.deepEqual(
     ipmi.filter(({ secret }) => secret).map(({ name }) => name),

@@ -80,7 +80,7 @@ function workedMs(work: () => void): number {
 
 const EVIL = `${'a'.repeat(60)}!`;
 
-test('an expression that would run for ever is interrupted and named', () => {
+test('an expression that would run forever is interrupted and named', () => {
   const judged = readState(EVIL, { ...DEFAULTS, power_off_regex: '^(a+)+$' });
   assert.equal(judged.kind, 'refused');
   assert.match(judged.text, /^power_off_regex takes longer than/);

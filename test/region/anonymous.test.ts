@@ -76,7 +76,7 @@ test('of all operations an anonymous caller reaches those of enlistment from ins
     assert.equal(store.countMachines({}), 0);
   }));
 
-test('nothing beside the operations tells a stranger of a machine', () =>
+test('only the operations reveal a machine to an anonymous client', () =>
   withApp(async ({ region, clock }, app) => {
     const outcome = region.enlist(report([0x525400000001], { hostname: 'very-secret' }));
     if (outcome.kind === 'refuse') throw new Error(sentenceOf(outcome.refusal));

@@ -94,7 +94,7 @@ for (const [name, found, isManaged, isLocal, address] of PEERS) {
   });
 }
 
-test('a name of this host is told from a foreign one that points here', () => {
+test('a name of this host is distinguished from a foreign one that points here', () => {
   for (const host of [undefined, 'localhost', 'LOCALHOST:5240', '127.0.0.1', '127.0.0.1:5240', '[::1]:5240']) {
     assert.equal(isLocalName(host), true, host);
   }

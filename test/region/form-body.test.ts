@@ -93,7 +93,7 @@ test('no more values are taken than the bound, in any form', () => {
   assert.equal(parseBody(TYPE, multipart(parts)).kind, 'fault');
 });
 
-test('what is dropped counts, too: no values, parameters and parts without a usable name', () => {
+test('dropped parts count, too: parameters without values, and parts without a usable name', () => {
   const many = <T>(one: T): T[] => Array.from({ length: FIELDS_MAX + 1 }, () => one);
   const long = 'n'.repeat(129);
   const cases: [string, string, Buffer][] = [

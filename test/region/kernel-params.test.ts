@@ -68,7 +68,7 @@ const HOSTILE: readonly string[] = [
   'x'.repeat(2000),
 ];
 
-test('what a loader may not be given is refused wherever it is to be stored', () =>
+test('a value that a loader may not get is refused wherever it would be stored', () =>
   withMachine(async (ask, id, place) => {
     assert.equal(await ask('POST', 'tags/', { name: 'good', kernel_opts: 'quiet' }), 200);
     for (const value of HOSTILE) {

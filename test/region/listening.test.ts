@@ -187,7 +187,7 @@ test('an observer learns of every change of the listeners, also by overlapping c
   });
 });
 
-test('a listener at a late address is told with its setting until it opens, and is retried where another program has its port', async () => {
+test('a listener at a late address is reported with its setting until it opens, and is retried while another program has its port', async () => {
   await withSlowDoors(async (doors) => {
     const told: (readonly string[])[] = [];
     doors.api.watch(

@@ -524,7 +524,7 @@ test('reports of the old system during a rescue or commissioning do not affect t
     assert.equal(service.machine(measured).status, 'commissioning');
   }));
 
-test('failed user data is logged, and the system is Deployed all the same', () =>
+test('failed user data is logged, and the system is still Deployed', () =>
   withService(async (service) => {
     const id = service.deploying(A, HERE);
     const key = service.key(id);

@@ -114,7 +114,7 @@ test('an entry gets its sequence when it is first taken and keeps it', () => {
   });
 });
 
-test('a restored copy gives no sequence again that the region has seen: what was numbered before is sent alone, then the id is new', () => {
+test('a restored copy gives no sequence again that the region has seen: numbered entries are sent alone, then the id is new', () => {
   withStore((open, stateDir) => {
     const store = open();
     store.addReports('life', [report(1, 'a'), report(2, 'b')], 0);

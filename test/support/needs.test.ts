@@ -38,7 +38,7 @@ test('an installed program counts as present, any other as missing', () => {
   assert.match(String(missing('no-such-program')), /^needs no-such-program /);
 });
 
-test('a mirror that apt does not reach is a need of its own, told with the command that says why', () => {
+test('a mirror that apt cannot reach is a need of its own, reported with the command that shows why', () => {
   const directory = mkdtempSync(join(tmpdir(), 'rackboot-needs-'));
   const { PATH: path, RACKBOOT_TEST_MIRROR: known } = process.env;
   const judge = (code: number): string | false => {

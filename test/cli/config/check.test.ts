@@ -33,7 +33,7 @@ test('a network that waits for its interface is valid, with a warning', async ()
   }
 });
 
-test('a listener of the region at an address of another host, and one at a taken port, are told with key and remedy', async () => {
+test('a listener of the region at an address of another host, or at a port in use, is reported with key and remedy', async () => {
   const place = mkdtempSync(join(tmpdir(), 'rackboot-check-'));
   mkdirSync(join(place, 'boot'));
   const taken = createServer().listen(0, '127.0.0.1');

@@ -72,7 +72,7 @@ test('a refused configuration is a line with its first problem, and how to see t
   assert.deepEqual(refusedLines({ refused: undefined }), []);
 });
 
-test('a listener of the region that cannot be opened is told, and the rack is not healthy; a network that waits tells for its own', () => {
+test('a listener of the region that cannot be opened is reported, and the rack is unhealthy; a waiting network reports its own', () => {
   const fine = status();
   const region = fine.region && {
     ...fine.region,

@@ -175,7 +175,7 @@ export const DOOR_POINTS: readonly MendedPoint[] = [
       },
       {
         holds: 'So is a client that has not asked yet.',
-        tests: shares('a connection that has not asked yet is told why when it gives way'),
+        tests: shares('a connection that has not asked yet gets the reason when it gives way'),
         breaks: swapIn('net/connection-shares.ts', [
           'else if (server instanceof TlsServer) socket.destroy();',
           'else if (server instanceof TlsServer || response === undefined) socket.destroy();',

@@ -49,7 +49,7 @@ export const SUITE_POINTS: readonly MendedPoint[] = [
       {
         holds: 'Only whom it was offered to may decline it.',
         tests: back(
-          '§4.3.3: a DECLINE of an address that is only offered comes from whom it is offered to, and names this server',
+          '§4.3.3: a DECLINE of an address that is only offered comes from the client of the offer, and names this server',
         ),
         breaks: swapIn('dhcp/answers/give-back.ts', [
           'return offers.holderOf(address, now) === identityIn(served, inquiry) ? served : undefined;',

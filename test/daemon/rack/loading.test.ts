@@ -39,7 +39,7 @@ function isKeptBy(event: Told, changes: Partial<DhcpSubnet> = {}): boolean {
   return isActive(table.find(ADDRESS), clock.now());
 }
 
-test('a machine is loading if it gets a file, its configuration, or what the region tells booting machines', () => {
+test('a machine is loading if it gets a file, its configuration, or an answer of the region to booting machines', () => {
   const cases: [Told, boolean][] = [
     [{ kind: 'tftp.sent' }, true],
     [{ kind: 'tftp.missing' }, false],

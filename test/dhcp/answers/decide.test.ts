@@ -75,7 +75,7 @@ const fullRange = (mac: (index: number) => MacAddress, endsInS: number): readonl
   Array.from({ length: 10 }, (_, index) => leaseAt(mac(index), `10.20.0.${100 + index}`, endsInS));
 const stranger = (index: number): MacAddress => hw(`52:54:00:00:01:0${index}`);
 
-test('RFC 2131 §4.3.1: what a DISCOVER is offered', () => {
+test('RFC 2131 §4.3.1: the address offered to a DISCOVER', () => {
   const discover: ClientWords = { type: 'discover' };
   const reserved = config(subnet({ reservations: [{ mac: MAC_A, address: ip('10.20.0.20') }] }));
   check([
@@ -583,7 +583,7 @@ test('a renewal releases nothing, not even of the same client', () => {
   }
 });
 
-test('a record never ends before what was promised to the same client earlier', () => {
+test('a record never ends before an earlier promise to the same client', () => {
   const long = leaseAt(MAC_A, '10.20.0.105', 500);
   const request: ClientWords = {
     type: 'request',

@@ -93,7 +93,7 @@ test('table 5: a DECLINE and a RELEASE name this server; one that names none is 
   ]);
 });
 
-test('§4.3.3: a DECLINE of an address that is only offered comes from whom it is offered to, and names this server', () => {
+test('§4.3.3: a DECLINE of an address that is only offered comes from the client of the offer, and names this server', () => {
   const other = ip('10.20.0.66');
   const cases: readonly (readonly [
     name: string,

@@ -8,7 +8,7 @@ import { config, MAC_A, subnet } from '../lab.ts';
 
 const named = (name: string) => [[12, [...Buffer.from(name)]]] as const;
 
-test('a renewal under the same name changes nothing, another name begins anew', async () => {
+test('a renewal under the same name changes nothing, and another name starts again', async () => {
   const rack = await WireRack.start({ config: config(subnet()) });
   const address = rack.lease(MAC_A, { options: named('files') })?.yiaddr ?? ANY;
   const since = (): number => Number(rack.table.find(address)?.namedAt);

@@ -46,7 +46,7 @@ test('if identifiers count, a known hardware address exempts none of the identif
   }
 });
 
-test('where identifiers count, a flood under the hardware address of a machine holds back nobody who is known', () => {
+test('where identifiers count, a flood under the hardware address of a machine holds back no known client', () => {
   const reservations = [{ mac: MAC_B, clientId: 'printer', address: ip('10.20.0.20') }];
   const machines = new MachineDirectory([machine(MAC_A, '10.20.0.30')]);
   const { lease, say } = rig(config(wide({ reservations })), machines);

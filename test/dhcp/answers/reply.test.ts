@@ -61,7 +61,7 @@ function answer(bytes: Uint8Array, dhcpConfig: DhcpConfig = config(), machines: 
 const text = (message: DhcpMessage, code: number): string | undefined => optionText(message.options, code);
 const bytesOf = (message: DhcpMessage, code: number): readonly number[] => [...(message.options.get(code) ?? [])];
 
-test('real clients are told apart and get what they boot', () => {
+test('real clients are distinguished and get their boot files', () => {
   const cases: readonly (readonly [string, string | undefined, number | undefined, string | undefined])[] = [
     ['ipxe-bios', 'ipxe', 0, 'ipxe.bin'],
     ['ovmf-pxe', 'uefi', 7, 'uefi.bin'],

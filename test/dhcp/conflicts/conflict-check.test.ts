@@ -113,7 +113,7 @@ test('given addresses are replaced, so that as many clients as the stock holds c
   assert.equal(rig.offered(MAC_C).length, 1, 'the stock is full again');
 });
 
-test('after more clients than the stock holds it is refilled at once, though they took what was being probed', async () => {
+test('after more clients than the stock holds, it is refilled at once, though they took the addresses being probed', async () => {
   const rig = await start();
   for (let index = 0; index < STOCK_SIZE; index += 1) rig.offered(mac(0x525400000100 + index));
   rig.wire.slow = true;

@@ -113,13 +113,13 @@ describe('an extension without a record', () => {
   });
 });
 
-describe('nothing is asked, and nobody waits', () => {
+describe('nothing is probed, and no client waits', () => {
   test('for a lease that runs', async () => {
     const { asked, say } = await start(OTHER, subnet(), [[MAC_A, 60]]);
     assert.deepEqual([await say(renew()), asked], [['ACK', ''], []]);
   });
 
-  test('for a client that comes late: the record says that nobody had the address since', async () => {
+  test('for a client that comes late: the record says that no other client has had the address since', async () => {
     const { asked, say } = await start(OTHER, subnet(), [[MAC_A, -60]]);
     assert.deepEqual([await say(renew()), asked], [['ACK', ''], []]);
   });

@@ -198,7 +198,7 @@ test('a client’s data is kept as from its own message: with limited length', (
   assert.deepEqual([clientId?.length, circuitId?.length, remoteId?.length], [255, 255, 255]);
 });
 
-test('an address that Kea set aside is shown with nobody as its client', () => {
+test('an address that Kea set aside is shown with `nobody` as its client', () => {
   const state = labState(SERVED);
   const wallMs = WALL + 3_600_000;
   const kea = `address,hwaddr,client_id,valid_lifetime,expire,subnet_id,fqdn_fwd,fqdn_rev,hostname,state\n`;

@@ -100,7 +100,7 @@ test('a machine that was answered keeps its address until it is quiet', () => {
   assert.ok(!isRunning());
 });
 
-test('a request alone keeps nothing: anybody can forge one', () => {
+test('a request alone keeps nothing, because any host can forge one', () => {
   const { clock, transfers, written, loading, give, pass, isRunning } = rig();
   give();
   transfers.set(ip('10.20.0.150'), () => clock.now());

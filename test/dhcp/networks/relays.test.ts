@@ -323,7 +323,7 @@ test('a wire is what shares an interface or a name: a message may name any netwo
   }
 });
 
-test('a host of one wire takes, ends and changes nothing on another, whoever may give addresses there', async () => {
+test('a host of one wire takes, ends and changes nothing on another, with any server there', async () => {
   const addresses = Array.from({ length: 10 }, (_, index) => ip(`10.20.0.${100 + index}`));
   const hostname = [12, Buffer.from('stolen')] as const;
   const ways: readonly (readonly [
@@ -390,7 +390,7 @@ test('§4.3.2: a host that moved to another wire is denied its former address th
   }
 });
 
-test('a client behind a relay agent renews past it, from its own address, and in nobody else’s', async () => {
+test('a client behind a relay agent renews past it, from its own address only', async () => {
   for (const changes of [
     {},
     { relays: [RELAY_ALONE] },

@@ -200,9 +200,9 @@ function checkStanding(standing: Standing): void {
 }
 
 // One test each, so that the table of RFC demands can name them.
-test('RFC 2131 §4.3.2: what a sole server says of an address', () => checkStanding('sole'));
-test('RFC 2131 §4.3.2: what a presumed server says of an address', () => checkStanding('presumed'));
-test('RFC 2131 §4.3.2: what a guest server says of an address', () => checkStanding('guest'));
+test('RFC 2131 §4.3.2: the answer of a sole server about an address', () => checkStanding('sole'));
+test('RFC 2131 §4.3.2: the answer of a presumed server about an address', () => checkStanding('presumed'));
+test('RFC 2131 §4.3.2: the answer of a guest server about an address', () => checkStanding('guest'));
 
 test('networks of one wire have the humblest standing among them, and a relayed network its own', () => {
   const second = { name: 'second', network: parseNetwork('10.21.0.0/24') ?? { address: ANY, prefix: 0 } };

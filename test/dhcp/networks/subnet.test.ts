@@ -174,7 +174,7 @@ for (const [name, links, served, withoutAddress] of READY) {
   });
 }
 
-test('an interface of which no network is served is told apart from one that is not configured', () => {
+test('an interface without a served network is distinguished from an unconfigured one', () => {
   const index = indexSubnets(config(...ALONE), [linkState('eth1')]);
   const reason = (arrival: Arrival) => {
     const choice = chooseSharedNetwork(clientMessage({}), undefined, arrival, index);
@@ -192,7 +192,7 @@ test('a network of a shared wire whose interface has no address does not take pa
   ]);
 });
 
-test('nobody is given the rack’s addresses, the router’s, nor the first and last of the network', () => {
+test('no client gets the rack’s addresses, the router’s, or the first and last of the network', () => {
   const [served] = indexSubnets(config(subnet({ broadcast: ip('10.20.0.127') })), [
     linkState('eth1', '10.20.0.1'),
     linkState('eth5', '10.20.0.77'),

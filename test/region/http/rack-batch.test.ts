@@ -139,7 +139,7 @@ test('after a rack is rejected, no more of its batch is stored', () =>
     assert.deepEqual(await taking, { stored: 2, refused: [] });
   }));
 
-test('a batch that takes longer than BATCH_MS_MAX is answered with what is stored, and a loss before it is recorded once', () =>
+test('the answer to a batch that takes longer than BATCH_MS_MAX says how much is stored, and an earlier loss is recorded once', () =>
   withRegion(async (place) => {
     const { region, store, clock } = place;
     const rack = acceptRack(region);

@@ -94,7 +94,7 @@ for (const [name, first, second, isSame] of RECOGNISED) {
   );
 }
 
-test('a New machine takes over what it reports, and keeps its name and what it no longer says', () =>
+test('a New machine adopts its report, and keeps its name and facts missing from the report', () =>
   withRegion(({ region }) => {
     const first = enlist(
       region,

@@ -270,7 +270,7 @@ test('of two matching machines the one with the boot address is amended, and the
     assert.deepEqual(region.store.listConflicts(10), []);
   }));
 
-test('a machine known by its hardware is not taken for the adapter that it boots from', () =>
+test('a machine known by its hardware is not mistaken for the adapter that it boots from', () =>
   withRegion(({ region }) => {
     const adapter = enlist(region, report([DONGLE]));
     const machine = enlist(region, shown({ macs: [A], uuid: UUID_1, serial: 'SN100' }));

@@ -115,7 +115,7 @@ test('images from a heartbeat survive a restart of the region, until the next re
     assert.deepEqual(store.racks.images(RACK_UUID), [], 'nobody keeps images for a rack that is unknown');
   }));
 
-test('a rack’s data is dropped with it, whoever removed it', () =>
+test('a rack’s data is dropped with it, by whichever way it is removed', () =>
   withRegion(({ region, store }) => {
     acceptRack(region);
     const body = heartbeatOf({ images: [image()] });

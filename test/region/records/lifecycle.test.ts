@@ -90,7 +90,7 @@ test('every transition of MAAS 1.7 is allowed, and no other among its states but
   }
 });
 
-test('a refused transition names both states and what is allowed', () => {
+test('a refused transition names both states and the allowed ones', () => {
   const refusal = checkTransition('new', 'deployed');
   assert.equal(refusal?.name, 'transition-not-allowed');
   assert.deepEqual(

@@ -84,7 +84,7 @@ test('a sentence is clean and bounded, and begins with the hardware address of a
   assert.match(loggedSentence({ ...said, stranger: mac(0x525400000001) }), /^52:54:00:00:00:01: a/);
 });
 
-test('what a later version has written is no known code', () => {
+test('a code of a later version is unknown', () => {
   assert.equal(isHappening({ code: 'toString', params: {} }), false);
   for (const code of Object.keys(EN.events)) assert.equal(isHappening({ code, params: {} }), true);
 });
