@@ -1,8 +1,8 @@
-// The English sentences of the event log: one function for each code, of its parameters. Another language is another such table.
+// The English sentences of the event log: for each code, a function of its parameters. Another language is another table like this one.
 //
 // 1. A sentence has no full stop at its end, and begins with a small letter unless it begins with a name. The page and the command line
 //    capitalise it.
-// 2. Everything that varies is a parameter: no sentence is read again to find something out.
+// 2. Everything that varies is a parameter, so no code needs to parse a sentence.
 
 import { cleanText } from '../clean-text.ts';
 import { counted } from '../counted.ts';
@@ -51,7 +51,7 @@ const stateName = (status: MachineStatus): string => statusRow(status).name;
 const nameOf = ({ hostname, systemId }: MachineName): string => `${hostname} (${systemId})`;
 const listed = (texts: readonly string[]): string => texts.join(', ');
 const kindsOf = (kinds: readonly IdentityKind[]): string => listed(kinds.map((kind) => KINDS[kind]));
-/** What follows a colon; nothing if it is empty. */
+/** A colon and the text; empty for an empty text. */
 const after = (text: string): string => (text === '' ? '' : `: ${text}`);
 const since = (times: number | undefined): string =>
   times === undefined || times < 2 ? '' : ` (${counted(times, 'time')} since the last such event)`;
@@ -59,7 +59,7 @@ const without = (leftOut: string): string => (leftOut === '' ? '' : `; too large
 const whyOther = (differs: readonly IdentityKind[]): string =>
   differs.length === 0 ? 'which is another machine' : `which has another ${kindsOf(differs)}`;
 
-/** The commands with which a person decides about two machines. */
+/** The commands with which a person decides whether two machines are one. */
 const oneOrTwo = (own: string, other: MachineName): string =>
   `If they are one: rackboot machines merge ${other.systemId} ${own}; ` +
   `if they are two: rackboot machines keep-apart ${other.systemId} ${own}`;
@@ -83,7 +83,7 @@ export const stageWords = ({ name, isEnd, result, said }: StageReport): string =
   return `${name}${end}${said === name ? '' : after(said)}`;
 };
 
-/** A signal for operators; empty if it says nothing. */
+/** The words of a signal; empty if it has none. */
 function signalWords({ stage, message, report, script, exitStatus, output }: SignalParams): string {
   const said = report === undefined ? message : stageWords(report);
   const parts = [said, scriptWords(script, exitStatus, said), output === '' ? '' : `output: ${output}`];
@@ -141,7 +141,7 @@ function displacedWords({ from, isProven, newFrom, max, ...machine }: EventParam
   );
 }
 
-/** Whose reports are not believed, and the remedy. */
+/** The rack whose reports are not believed, and the remedy. */
 const elsewhereWords = ({ hostname, rack, home }: SeenElsewhere): string =>
   `rack ${rack} reports it, but its home is rack ${home}. ` +
   `If it was moved: rackboot machines move ${hostname} ${rack}`;
@@ -278,11 +278,11 @@ export const EVENT_WORDS: EventWords = {
   'script-removed': ({ script }) => `removed the script ${script}`,
 };
 
-/** True for a code that this version knows; its parameters were kept with it. */
+/** True for a code that this version knows. Code and parameters were stored together, so the parameters are those of the code. */
 export const isHappening = (kept: { readonly code: string; readonly params: unknown }): kept is Happening =>
   Object.hasOwn(EVENT_WORDS, kept.code);
 
-/** The sentence of what happened, in a language; a part of it is already clean. */
+/** The sentence of what happened, not yet cleaned; other sentences may contain it. */
 function happeningWords<Code extends EventCode>({ code, params }: Happening<Code>): string {
   return EVENT_WORDS[code](params);
 }
@@ -291,6 +291,6 @@ function happeningWords<Code extends EventCode>({ code, params }: Happening<Code
 export const eventSentence = (happening: Happening): string =>
   cleanText(happeningWords(happening), SENTENCE_CHARACTERS_MAX);
 
-/** The sentence of a logged event, which begins with the hardware address of an unknown machine. */
+/** The sentence of a logged event; for an unknown machine it begins with the hardware address. */
 export const loggedSentence = (event: Happening & { readonly stranger?: MacAddress | undefined }): string =>
   event.stranger === undefined ? eventSentence(event) : `${formatMac(event.stranger)}: ${eventSentence(event)}`;
