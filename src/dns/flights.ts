@@ -97,7 +97,7 @@ export function suffixOf(name: string): string {
 interface Domain<W> {
   /** Oldest first, each with its place among the shares; undefined while there are none. */
   readonly flights: Map<Flight<W>, Place<Flight<W>> | undefined>;
-  /** Who has how many of them, once the domain had its most; undefined before: few domains ever have. */
+  /** The clients' shares of these flights; undefined until the domain first has SUFFIX_FLIGHTS_MAX of them, which few ever do. */
   shares: FairShares<Flight<W>> | undefined;
 }
 

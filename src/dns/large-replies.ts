@@ -1,5 +1,5 @@
 // Gives large upstream replies a share of the time. A reply of 64 KiB holds thousands of records, which take tens of milliseconds to parse,
-// filter and encode, and meanwhile the rack serves nobody else. Only clients that ask for many such replies wait.
+// filter and encode, and meanwhile the rack serves no other client. Only clients that ask for many such replies wait.
 //
 //   reply over TCP ─┬─ LARGE_REPLY_OCTETS at most ─▶ processed at once
 //                   └─ larger ─┬─ room ─▶ #waiting ─ turn (`../turns.ts`) ─▶ processed
