@@ -60,7 +60,7 @@ export const FIRMWARE_ARCHITECTURES: readonly FirmwareArchitecture[] = [
   { code: 19, firmware: 'uefi', cpu: 'arm64', ...NO_GRUB },
 ];
 
-/** The option of `images build` for a CPU, with a space in front; empty for the default CPU. */
+/** The option of `images build` for a CPU, with a leading space; empty for the CPU that it builds for by default. */
 export const archFlag = (cpu: Cpu): string => (cpu === 'amd64' ? '' : ` --arch ${cpu}`);
 
 const byCode = new Map(FIRMWARE_ARCHITECTURES.map((architecture) => [architecture.code, architecture]));

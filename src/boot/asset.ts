@@ -14,8 +14,8 @@
 //
 // 1. The path's identity comes first; the peer's lease, then the region's allocation, count only if the path has none. A UUID is trusted
 //    only from the holder of a lease of that very machine, or if the lease is unknown. From another interface it serves one purpose: a
-//    machine in use that boots from a new card starts its disk. Of a series with one shared UUID, a foreign machine must be neither
-//    installed nor powered off in place of another: it enlists, and the region weighs its other identifiers.
+//    machine in use that boots from a new card starts its disk. In a series with one shared UUID, a foreign machine must not be installed
+//    or powered off in place of another: it enlists, and the region weighs its other identifiers.
 // 2. If a step cannot be started, the machine's screen says why. Only an unknown machine gets "not found", because loaders take that as
 //    "try the next name".
 // 3. Any client that names a MAC address gets its text, so no text contains a secret except the boot's token, which goes only to the holder

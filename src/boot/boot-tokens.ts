@@ -1,4 +1,4 @@
-// The rack's side of boot secrets: which machines get one on the kernel line, and whose posts it proves.
+// The rack's side of boot secrets: which machines get one on the kernel line, and which posts it authenticates.
 //
 //   configuration for the holder of the lease ──────┬─ a machine at work ──► the region's token of its boot
 //                                                   └─ a New or unknown one ► a new token, kept with MAC and address

@@ -94,11 +94,11 @@ export interface InstallerFacts extends KernelLineFacts {
 export const machinePreseedPath = (systemId: string, secret: string | undefined): string =>
   `/metadata/latest/by-id/${systemId}/?${secret === undefined ? '' : `boot=${secret}&`}op=get_preseed`;
 
-/** The same for an installer that appends the names of several files to the address. */
+/** The path for an installer that appends the names of several files to it. @param secret as for `machinePreseedPath` */
 export const machineSeedPath = (systemId: string, secret: string | undefined): string =>
   `/metadata/latest/by-id/${systemId}/?${secret === undefined ? '' : `boot=${secret}&`}op=`;
 
-/** An installer that only enlists: its preseed, and the names it would otherwise ask for, which are never shown. */
+/** The facts of an installer that only enlists: its preseed, and the names that it would otherwise ask for. Nothing else uses them. */
 export const ENLIST_INSTALLER = {
   preseedPath: '/rackboot/enlist.preseed',
   hostname: 'maas-enlisting',

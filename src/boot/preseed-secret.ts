@@ -3,8 +3,8 @@
 // An installer fetches its preseed from an address on the kernel line and cannot be made to send a header: `preseed/early_command` on that
 // line would need quotes that three loaders read in three ways, and a file added to its initrd would be missing in initrds that people
 // bring themselves. So the proof must be in the address, and addresses are logged: by the installer, by a proxy, in the installed system's
-// /var/log/installer. Therefore the boot's token must not be there. Its place is taken by a secret derived from the token by a one-way
-// function, with a single use:
+// /var/log/installer. Therefore the boot's token must not be there. A secret that a one-way function derives from the token, with a single
+// use, takes its place:
 //
 //   token of the boot ── SHA-256 with a name of its purpose ──► `boot=…` in the query, which neither rack nor region writes down
 //

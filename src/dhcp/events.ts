@@ -34,7 +34,7 @@ export type LinkRefusal =
   | 'relay-source-unknown'
   /** Sent to the rack's own address from a network that is not served. */
   | 'source-unserved'
-  /** About a network, without a relay agent, from a host of another wire. */
+  /** The message concerns a network, but comes without a relay agent from a host of another wire. */
   | 'other-wire'
   /** The interface has no subnet. */
   | 'interface-unserved'

@@ -13,5 +13,5 @@ const EVERYDAY_KINDS: ReadonlySet<string> = new Set<DhcpEventKind>([
 /** True for the events of a lease's ordinary life. */
 export const isEveryday = (event: RackEvent): event is DhcpEvent => EVERYDAY_KINDS.has(event.kind);
 
-/** The same, for a host that does not boot from the network. */
+/** True for an everyday event of a host that does not boot from the network. */
 export const isOfBystander = (event: RackEvent): boolean => isEveryday(event) && event.client === undefined;

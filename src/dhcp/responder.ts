@@ -256,7 +256,7 @@ export class Responder {
     else this.#record(decision.records, composeOutcome(decision, request), request, decision);
   }
 
-  /** Ends an offer. A fixed address that was set aside is given back with it, because its client could not have it otherwise. */
+  /** Concludes an offer. A fixed address that was set aside is given back with it, because its client could not have it otherwise. */
   #concludeOffer(offer: OfferedAddress, outcome: Outcome, { sharedNetwork }: ReplyDecision, now: Instant): void {
     const record = this.#ports.table.find(offer.address);
     if (isHeld(record, now) && record.state === 'declined') {
@@ -288,7 +288,7 @@ export class Responder {
     const kind = use.kind === 'dhcp.conflict' && offer.isFixed ? 'dhcp.fixed-address-used' : use.kind;
     const event: DhcpEvent = { kind, at: now, mac, address, subnet, interfaceName, usedBy: formatMac(user.mac) };
     this.#offers.drop(client, decision.sharedNetwork);
-    // A client that got the address during the probe was told so; it finds out by itself and declines.
+    // A client that got the address while the probe ran already has its ACK; it finds the conflict itself, and declines.
     const isGiven = isActive(record, now) && record.isDoubted !== true;
     if (isGiven) this.#conclude({ reply: undefined, event: { ...event, kind: 'dhcp.conflict' } });
     else this.#record([use.lease], { reply: undefined, event, isFound: true });
@@ -331,18 +331,18 @@ export class Responder {
   #onFailed(from: number, to: number, reason: string): void {
     const now = this.#ports.clock.now();
     this.#ports.table.rollBack(from, to, now);
-    this.#tellStoreFailed(reason, now);
+    this.#reportStoreFailed(reason, now);
     for (const { event, isFound } of this.#waiting.fail(from, to))
       if (isFound !== true) this.#refuse({ ...event, at: now }, 'store-unavailable');
     this.#finishTurn();
   }
 
   #onSlow(reason: string): void {
-    this.#tellStoreFailed(reason, this.#ports.clock.now());
+    this.#reportStoreFailed(reason, this.#ports.clock.now());
     this.#finishTurn();
   }
 
-  #tellStoreFailed(reason: string, now: Instant): void {
+  #reportStoreFailed(reason: string, now: Instant): void {
     if (this.#storeFailed) return;
     this.#storeFailed = true;
     this.#conclude({ reply: undefined, event: { kind: 'dhcp.store-unavailable', at: now, reason } });

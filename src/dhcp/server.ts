@@ -183,14 +183,15 @@ export class DhcpServer {
   }
 
   /**
-   * Stores the running lease that was granted last again, so that the disk has the wall clock as it reads since a step (`lease-clock.ts`).
-   * A lease granted before this boot of the host proves nothing about the clock, and restamping it would lose what its own boot knew of it.
+   * Stores the most recently granted running lease again, so that the disk holds the wall clock as it reads since a step
+   * (`lease-clock.ts`). A lease granted before this boot of the host proves nothing about the clock, and storing it again would overwrite
+   * what the boot that granted it knew about the clock.
    * @param bootedAt when the host started; a lease granted before is left as it is
    * @returns false while the disk accepts nothing
    */
   restamp(bootedAt: Instant): boolean {
     const { clock, journal, table } = this.#ports;
-    // Checked first: this is asked every second while the disk refuses, and the table may hold a million leases.
+    // Checked first: the caller retries every second while the disk refuses, and the table may hold a million leases.
     if (!journal.available) return false;
     const now = clock.now();
     let running: Lease | undefined;

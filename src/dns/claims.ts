@@ -96,7 +96,7 @@ export class ClaimTable {
     return claims.every((claim) => claim.owner === owner) ? claims : claims.filter((claim) => claim.owner === owner);
   }
 
-  /** The claim whose name a reverse look-up of the address returns; `hasItsName` tells whether a claim won its name. */
+  /** The claim whose name a reverse look-up of the address returns. @param hasItsName whether a claim won its name */
   pointer(address: Ipv4, hasItsName: (claim: Claim) => boolean): Claim | undefined {
     let best: Claim | undefined;
     for (const claim of this.ofAddress(address)) {

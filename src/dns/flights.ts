@@ -97,7 +97,7 @@ export function suffixOf(name: string): string {
 interface Domain<W> {
   /** Oldest first, each with its place among the shares; undefined while there are none. */
   readonly flights: Map<Flight<W>, Place<Flight<W>> | undefined>;
-  /** The clients' shares of them, once the domain has reached its limit; undefined before: few domains ever do. */
+  /** The clients' shares of these flights; undefined until the domain first has SUFFIX_FLIGHTS_MAX of them, which few ever do. */
   shares: FairShares<Flight<W>> | undefined;
 }
 

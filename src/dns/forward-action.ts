@@ -5,7 +5,7 @@ import type { DnsUpstream } from './config.ts';
 import type { NameReport } from './events.ts';
 import type { Reply } from './reply.ts';
 
-/** An action for the server. `W` is whatever the server needs to answer a client. */
+/** An action for the server. `W` is the data with which the server answers a client. */
 export type ForwardAction<W> =
   | { readonly kind: 'send'; readonly socket: number; readonly to: DnsUpstream; readonly bytes: Uint8Array }
   /** Open a TCP connection, send, and pass the reply to `receiveStream`. */

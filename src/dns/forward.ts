@@ -11,7 +11,8 @@
 // Sources: RFC 1035 §4.2, §7; RFC 5452 §4, §9 (matching); RFC 6891 §6.2.2; RFC 7766 §5.
 //
 // 1. A reply counts only if it comes from the server asked, to the port and with the id used, both random, and repeats the question.
-//    After NEAR_MISSES_MAX replies that repeat a flight's question under wrong ids, an attacker is guessing: the flight trusts only TCP.
+//    After NEAR_MISSES_MAX replies that repeat a flight's question under wrong ids, a host is probably guessing, and the flight trusts only
+//    TCP.
 // 2. A client that asks a question already in flight waits for the same answer.
 // 3. Every flight ends once, FLIGHT_MS after it began at the latest, and all its waiting clients are answered.
 // 4. When too many clients wait, the oldest question of the client with the most gets SERVFAIL: see flights.ts. ATTEMPT_ROUNDS_MAX and
@@ -222,8 +223,8 @@ export class Forwarder<W> {
   /** Reports a full bound: the client's, or without a client the domain's. */
   #reportOverload(suffix: string, client?: Ipv4): void {
     this.#options.counters.add('overloaded');
-    const who = client === undefined ? { name: suffix, reason: 'one domain' } : { address: client };
-    this.#actions.push({ kind: 'report', report: { kind: 'dns.overloaded', ...who } });
+    const holder = client === undefined ? { name: suffix, reason: 'one domain' } : { address: client };
+    this.#actions.push({ kind: 'report', report: { kind: 'dns.overloaded', ...holder } });
   }
 
   /** Ends a flight that no client waits for, and closes its exchanges. */

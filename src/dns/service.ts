@@ -1,5 +1,5 @@
-// Takes a question from its octets to those of the reply: own names, cache, upstreams. Opens nothing: messages to upstreams go through
-// a port that `server.ts` implements.
+// Answers a question, given as octets, with the octets of a reply: from own names, the cache or the upstreams. Opens nothing: messages to
+// upstreams go through a port that `server.ts` implements.
 //
 //   handle ─┬─ reply at once (own names, cache, refusals) ──────────────────→ octets
 //           ├─ no reply (too short, or itself a response) ──────────────→ undefined

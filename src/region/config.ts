@@ -46,8 +46,8 @@ export interface RegionConfig {
   /** The base URL for people, `http://rack:5240/MAAS`; `undefined`: taken from the request. */
   readonly publicUrl?: string | undefined;
   /**
-   * The networks from which anonymous machines may enlist: those of all configured cluster interfaces. `management` does not matter, since
-   * it only says who serves DHCP and DNS there: with 0, machines boot from this rack through another DHCP server.
+   * The networks from which anonymous machines may enlist: those of all configured cluster interfaces, whatever their `management`. That
+   * key decides only whether this rack serves DHCP and DNS there: with 0, machines boot from this rack through another DHCP server.
    */
   readonly managedNetworks: readonly Ipv4Network[];
   /** The default forward domain of new machines. */
@@ -58,7 +58,7 @@ export interface RegionConfig {
   readonly imageTree?: string | undefined;
   /** `undefined`: the shipped templates and the distributions' own mirrors. */
   readonly install?: InstallConfig | undefined;
-  /** How often a hung machine is restarted automatically; `undefined`: once. */
+  /** How many times hung work is restarted automatically; `undefined`: once. */
   readonly retries?: number | undefined;
   /** The source of an enlisting machine's hostname; `undefined`: two random words. */
   readonly nameFrom?: NameSource | undefined;

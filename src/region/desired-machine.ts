@@ -1,12 +1,12 @@
 // The part of a machine that the region sends to racks.
 //
-// 1. A UUID that several machines show identifies none of them, so racks do not get it; nor does a rack get a UUID that only an unproven
-//    report claims.
-// 2. A machine's boot token and its home go to the racks of that home and to the rack in the region's own process, and the home only while
+// 1. Racks do not get a UUID that several machines show, because it identifies none of them. They do not get one that only an unproven
+//    report claims, either.
+// 2. The racks of a machine's home, and the rack in the region's own process, get its boot token and its home. They get the home only while
 //    a rack serves its network. A rack gives the token only to addresses of that home.
 // 3. A rack gets only interfaces that are known to be the machine's own (`interface-source.ts`), and nothing about a machine that has none,
 //    because any host of a managed network can report a New machine.
-// 4. A New machine's hostname that rests on its report alone is marked as self-named, because a report may name any host.
+// 4. A New machine that no person made is marked as self-named, because its report may have claimed the name of any host.
 
 import type { RackMachine } from '../machines/machine.ts';
 import type { Ipv4 } from '../net/address.ts';
@@ -41,7 +41,7 @@ export function toRackMachine(machine: Machine): RackMachine | undefined {
 }
 
 /**
- * The machines for one rack: without the tokens and homes of machines that are at home with other racks.
+ * The machines for one rack. Machines whose home belongs to another rack come without token and home.
  * @param isHome whether a home is one of this rack's networks
  * @param isServed whether a rack serves the network of this address now; a home that is no longer served restricts no rack
  */

@@ -1,7 +1,7 @@
 // Splits long work over turns of the event loop: one part a turn, so that other requests run between two parts. Holders take turns in
 // rotation, however much work each has.
 
-/** The turns. The queue is as long as the work in progress, which its caller bounds. */
+/** The turns. The caller bounds the work in progress, and with it the queue. */
 export class LoopTurns {
   /** The waiting parts by holder; the next holder comes first. */
   readonly #waiting = new Map<string, (() => void)[]>();

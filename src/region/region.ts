@@ -3,8 +3,8 @@
 // 1. The desired state is an in-memory mirror of the store (`machine-mirror.ts`); every change goes to the store first.
 // 2. `onDesiredState` is called after a change, at most once in DESIRED_STATE_PAUSE_MS, with versions that only grow, also across restarts.
 // 3. Changes by another process (the command line) are seen within FOREIGN_CHANGE_MS.
-// 4. A state in progress that lasts too long becomes its failed state. The deadline is in the store, so it survives a restart, and every
-//    boot of the machine restarts it.
+// 4. Work that shows no sign of life for too long is restarted, or fails. The deadline is in the store, so it survives a restart of the
+//    region; every boot of the machine renews it.
 
 import type { Clock } from '../clock.ts';
 import { RackError } from '../errors.ts';
@@ -31,8 +31,8 @@ import type { EnlistmentOutcome, MachineChangeOutcome, RegionStore } from './rec
 import { NO_RULES, RegionSettings, type SettingsRules } from './settings.ts';
 import { type RefusalWord, refusal, sentenceOf } from './words/refusal.ts';
 
-/** Changes within this time reach racks together. */
 const START_ID_BYTES = 9;
+/** Changes within this time reach racks together. */
 const DESIRED_STATE_PAUSE_MS = 20;
 const FOREIGN_CHANGE_MS = 2000;
 
@@ -94,8 +94,8 @@ export interface Region {
   /** Replaces the configuration; work in flight keeps the old one. */
   configure(config: RegionConfig): void;
   /**
-   * Drawn at each start: with the version, it tags the desired state. The same version may be another state once an older database was
-   * restored.
+   * Drawn at random at each start. Together with the version it identifies a desired state: after a restore of an older database, the same
+   * version may stand for another state.
    */
   readonly startId: string;
   /** The desired state for one rack. @param rackUuid undefined: the rack of this process */
@@ -115,7 +115,7 @@ export interface Region {
   editMachine(systemId: string, edit: MachineEdit, username: string): MachineChangeOutcome<EditRefusal>;
   /** Removes a machine and its allocations. `in-use`: it is owned, locked or at work, and `isForced` is not set. */
   removeMachine(systemId: string, username: string, isForced?: boolean): 'removed' | 'in-use' | 'not-found';
-  /** Reads all machines again, after a change in the store that went past this object. */
+  /** Reads all machines again, after a change in the store that bypassed this object. */
   machinesChanged(): void;
   close(): void;
 }
@@ -144,7 +144,7 @@ class RegionOnStore implements Region {
   #config: RegionConfig;
   /** The store's version at which the mirror was filled. */
   #version = 0;
-  /** True if the mirror shows changes that were rolled back; it must be refilled before its next use. */
+  /** True if the mirror may show changes that were rolled back; it must be refilled before its next use. */
   #isStale = false;
   readonly #listeners = new Set<(version: number) => void>();
   #state: DesiredState | undefined;
@@ -326,7 +326,7 @@ class RegionOnStore implements Region {
     this.#announceOwnChange();
   }
 
-  /** A change that concerns racks raises the version by one; a larger step means that another process has written, too. */
+  /** A change that concerns racks raises the version by one; a larger step means that another process has also written. */
   #announceOwnChange(): void {
     const version = this.store.desiredVersion();
     if (version === this.#version) return;
@@ -345,7 +345,7 @@ class RegionOnStore implements Region {
     });
   }
 
-  /** Polls for changes by other processes and adopts them. */
+  /** Polls for changes by other processes and adopts them; also notices silent racks and ends overdue states. */
   #watchOthers(): void {
     this.#watch = this.clock.schedule(FOREIGN_CHANGE_MS, () => {
       this.#watchOthers();

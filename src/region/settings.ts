@@ -1,4 +1,5 @@
-// The part of the racks' configuration that the region's store owns: who may change a key, which racks it applies to, what each rack gets.
+// The part of the racks' configuration that the region's store owns: which keys may be changed, the racks to which they apply, and the
+// settings that each rack gets.
 //
 //   change ─ key known? ─ may the store own it? ─ not in a rack's file? ─ whole configuration valid? ─ stored, sent to the racks
 //
@@ -23,7 +24,7 @@ import type { Racks } from './racks/racks.ts';
 import type { RegionStore, SettingChange, StoredSetting } from './records/store.ts';
 import { type Pin, type RefusalNamed, refusal } from './words/refusal.ts';
 
-/** Keys in the store, of all racks together. */
+/** Keys in the store, for all racks together. */
 export const SETTINGS_MAX = 4096;
 
 /** One problem of a configuration. */
@@ -33,7 +34,7 @@ export type SettingProblem = {
   readonly message: string;
 };
 
-/** The port to the knowledge about configurations, which the process provides. */
+/** What the region needs to know about configurations; the process provides it. */
 export interface SettingsRules {
   /** Who may own a key; `undefined` for an unknown key. */
   ownerOf(key: string): 'file' | 'either' | undefined;
@@ -45,7 +46,7 @@ export interface SettingsRules {
   pinned(file: Settings): readonly string[];
   /** The problems of a rack with this file and these stored settings. @param isHere true for the rack on this host */
   problemsOf(file: Settings, stored: Settings, isHere: boolean): readonly SettingProblem[];
-  /** The settings because of which machines could no longer boot from this host's rack if `after` replaced `before`. */
+  /** The settings that would stop machines from booting from this host's rack if `after` replaced `before`. */
   bootStopsOf(file: Settings, before: Settings, after: Settings): readonly SettingProblem[];
   /** A key's value in force, including defaults, in the form of the configuration file. */
   valueOf(key: string, file: Settings, stored: Settings): SettingValue | undefined;
@@ -126,7 +127,7 @@ export class RegionSettings {
     return racks.find(({ uuid }) => uuid === name)?.uuid ?? (named.length === 1 ? named[0]?.uuid : undefined);
   }
 
-  /** A rack's cluster interfaces in force, and those that a remote rack reported besides. */
+  /** A rack's cluster interfaces in force; for a remote rack, also the further ones that it reported. */
   interfacesOf(rack: string): readonly Settings[] {
     const stored = this.#settingsFor(rack, this.#list);
     const listed = this.rules.interfacesOf(this.#fileOf(rack), stored);
@@ -219,7 +220,10 @@ export class RegionSettings {
       : { interfaceName: name };
   }
 
-  /** Names may contain dots, but a value that is not a mapping is no interface: the last part is a mistyped field. */
+  /**
+   * The refusal of a mistyped field; `undefined` if the key is an interface. Interface names may contain dots, but an interface's value is
+   * a mapping: with any other value, the last part of the key must be meant as a field.
+   */
   #unknownField({ key, value }: SettingEdit): SettingsRefusal | undefined {
     const last = key.slice(key.lastIndexOf('.') + 1);
     const isField = key.startsWith(`${INTERFACES_KEY}.`) && key.split('.').length > 2;
@@ -263,7 +267,7 @@ export class RegionSettings {
     return undefined;
   }
 
-  /** Checks the rack of this host alone, whose boot tree the region knows. */
+  /** Checks only the rack of this host, because the region knows no other boot tree. */
   #checkBoot(
     before: readonly StoredSetting[],
     after: readonly StoredSetting[],

@@ -1,4 +1,4 @@
-// How well a boot client is known, which decides its share of the records kept alongside leases (`kept-apart.ts`).
+// Ranks boot clients by how well they are known, which decides their shares of what is remembered alongside leases (`kept-apart.ts`).
 //
 // 1. A client that only asks for settings (INFORM) boots nothing: it has an address already, and any host can ask under any hardware
 //    address.

@@ -6,8 +6,8 @@
 //   any other client             the first label of option 81, else of option 12, in the network's domain; entered if the rack names
 //                                clients, unless the client forbids it (N) or the name belongs to a machine or a host
 //
-// 1. The rack enters an operator's name whatever the client wants, and tells the client so (O). It enters a name only the client gave if
-//    the client allows it.
+// 1. The rack enters an operator's name whatever the client wants, and tells the client so (O). It enters a name that only the client gave
+//    only if the client allows it.
 // 2. The rack enters both records or neither: S and N always differ. It marks a name without a record here (N), so that a client able to
 //    enter the name elsewhere may do so.
 // 3. The rack does not ask the DNS. If two clients use the same name, both are told that they are entered, but only the first is

@@ -32,9 +32,9 @@
 //
 //    Deviates from RFC 2131 §4.3.2 for a sole server: the RFC demands silence for the sake of other servers on the wire, and the operator
 //    has said that there are none.
-// 3. A client holds one address on a shared network, even if several networks share it, and whatever identifiers it shows if its hardware
-//    address counts. While its lease runs, it gets only addresses that are on offer to it or fixed for it: any other request contradicts
-//    its record (§4.3.2). Otherwise one hardware address could take every address of a range, one per request.
+// 3. A client holds one address on a shared network, however many networks share the wire. Where its hardware address identifies it, the
+//    identifiers it shows change nothing. While its lease runs, it gets only addresses that are on offer to it or fixed for it: any other
+//    request contradicts its record (§4.3.2). Otherwise one hardware address could take every address of a range, one per request.
 // 4. The only REQUEST that ends a running lease is one that accepts an offer of this server: a client in SELECTING has no address (figure
 //    5), and its old lease is recorded as released together with the new one. Anybody can forge any other REQUEST in its name. A REQUEST
 //    that names another server only declines an offer. A client found still using its former address keeps both.
@@ -136,7 +136,7 @@ function decideExtension(inquiry: Inquiry, state: DhcpState, address: Ipv4): Dhc
     const isWrong = standing === 'sole' || (standing === 'presumed' && objection !== 'address-outside-range');
     return decideObjection(inquiry, state, address, objection, isWrong);
   }
-  // A client still using its former address had that address released in its name.
+  // One other lease is allowed to a client that still uses its former address, which was released in its name.
   const excess = judgeOtherLeases(inquiry, state, served, address, wasOwn(inquiry, state, served, address) ? 1 : 0);
   if (excess !== undefined) return nak(inquiry, state, address, excess);
   // A client sends RENEWING by unicast to the server that gave the lease, so it takes this rack for that server.

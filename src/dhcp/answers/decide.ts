@@ -132,8 +132,8 @@ function decideDiscover(inquiry: Inquiry, state: DhcpState): DhcpDecision {
 }
 
 /**
- * For networks whose ranges are exhausted or have reached their limit of offers: an address offered to another client that does not request
- * it; undefined: there is none.
+ * Decides for networks whose ranges are exhausted or have reached their limit of offers: offers an address that is on offer to another
+ * client, which has not requested it; undefined: there is none.
  */
 function decideInFull(inquiry: Inquiry, state: DhcpState, networks: readonly ServedSubnet[]): DhcpDecision | undefined {
   if (networks.length === 0) return undefined;
@@ -159,9 +159,9 @@ const isKnownBy = (source: AllocationSource): boolean =>
   source === 'machine' || source === 'reservation' || source === 'own';
 
 /**
- * True if a host without a lease may use the address (RFC 2131 §2.2, §3.1 step 2). That includes an address that the client had before its lease
- * ended, and a fixed one: since then another host may have come. So it is with a running lease from a restored copy. The client's own answer
- * is no conflict.
+ * True if the address must be probed, because a host without a lease may use it (RFC 2131 §2.2, §3.1 step 2). That is so even for an
+ * address that the client had before its lease ended, for a fixed one, and for a running lease from a restored copy: another host may have
+ * taken the address since. An answer of the client itself is no conflict.
  */
 function needsProbe(inquiry: Inquiry, state: DhcpState, served: ServedSubnet, chosen: AllocatedAddress): boolean {
   const { now } = inquiry;

@@ -12,7 +12,7 @@ import type { DhcpMessage } from '../wire/message.ts';
 import type { Inquiry } from './inquiry.ts';
 import { eventOf } from './terms.ts';
 
-/** An address to hold for a client until it decides, or until a probe has. */
+/** An address to hold until the client decides, or until a probe of the address has ended. */
 export interface OfferedAddress {
   readonly address: Ipv4;
   readonly mac: MacAddress;
@@ -86,7 +86,7 @@ export type DhcpDecision =
       readonly event?: DhcpEvent | undefined;
     };
 
-/** Whom an unanswered message came from. */
+/** The sender of an unanswered message. */
 interface Cause {
   readonly newcomer?: Newcomer | undefined;
   /** The client's classes, as far as they matter to the refusal. */

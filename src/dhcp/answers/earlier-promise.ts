@@ -4,18 +4,18 @@
 //   promised a year ── ACK of ten minutes ─┬─ lost:  the client asks again soon, or at T1 of its year
 //                                          └─ heard: it renews at T1 of the ten minutes, each time
 //
-// 1. A renewal is on time if it comes about T1 of the last recorded ACK after that ACK, and is again granted as much. One such renewal
-//    proves nothing. A client that hears no reply waits half of the time left until T2, or until the end, before it asks again (RFC 2131
-//    §4.4.5), and one of these pauses may be as long as T1. Two on-time renewals in a row are proof: each retry pause is half of the one
-//    before, so no two fall within ON_TIME_MIN to ON_TIME_MAX of one T1.
-// 2. Such a pause is never below 60 s (RFC 2131 §4.4.5; dhclient and dhcpcd ask again sooner). If T1 is below RENEWAL_MS_MIN, nothing is
-//    concluded, so a firmware lease (30 s) never ends what its system was promised.
+// 1. A renewal is on time if it follows the last recorded ACK by about the T1 of that ACK, and gets the same lease time again. One such
+//    renewal proves nothing. A client that hears no reply waits half of the time left until T2, or until the end, before it asks again (RFC
+//    2131 §4.4.5), and one of these pauses may be as long as T1. Two on-time renewals in a row are proof: each retry pause is half of the
+//    one before, so no two fall within ON_TIME_MIN to ON_TIME_MAX of one T1.
+// 2. By the RFC such a pause is never below 60 s (RFC 2131 §4.4.5), although dhclient and dhcpcd ask again sooner. If T1 is below
+//    RENEWAL_MS_MIN, nothing is concluded, so a firmware lease (30 s) never ends a promise made to the system.
 // 3. A lease without end has no T1 (RFC 2131 §3.3): a client that renews on time has heard of a shorter one, so its first renewal is proof.
 // 4. A client that starts over (INIT, INIT-REBOOT) ends no promise. By figure 5 it holds nothing. But a system that remembers its lease may
 //    keep using it if no server answers (RFC 2131 §3.2 step 3), and firmware or another system of the same machine may be the one starting
 //    over. For the same reason a loader proves nothing, nor does a client under another identifier than the one that was given the shorter
 //    time.
-// 5. Only a unicast from the address itself (RENEWING) counts, as for a RELEASE: anybody could send anything else in the client's name.
+// 5. Only a unicast from the address itself (RENEWING) counts, as for a RELEASE: any host could send other messages in the client's name.
 
 import { type Instant, later } from '../../clock.ts';
 import { ANY } from '../../net/address.ts';
@@ -25,12 +25,12 @@ import { renewalTimesOf } from '../networks/lease-time.ts';
 import { OPTION } from '../wire/options.ts';
 import type { Inquiry } from './inquiry.ts';
 
-/** A renewal within these parts of T1 is on time. */
+/** A renewal is on time if it comes between these multiples of T1. */
 const ON_TIME_MIN = 0.9;
 const ON_TIME_MAX = 1.5;
 /** Twice the shortest time before a client repeats an unanswered renewal, in milliseconds. */
 const RENEWAL_MS_MIN = 120_000;
-/** No client has reached T1 of a lease with more time left than this, however long it was. */
+/** While more time than this is left, no client has reached T1, however long its lease is. */
 const BEFORE_ANY_T1_MS = (ENDLESS_SECONDS / 2) * 1000;
 
 /**
@@ -47,7 +47,7 @@ export function keepPromise(inquiry: Inquiry, subnet: DhcpSubnet, promised: Leas
   return { ...next, expiresAt, cameOnTime: true };
 }
 
-/** True if the renewal comes when a client that heard the time in `promised` would send it. */
+/** True if the renewal comes at the time at which a client that heard the lease time in `promised` would send it. */
 function isOnTime(inquiry: Inquiry, subnet: DhcpSubnet, promised: Lease, next: Lease): boolean {
   const { client, now } = inquiry;
   if (!isRenewing(inquiry) || client !== undefined) return false;

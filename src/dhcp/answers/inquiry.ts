@@ -1,7 +1,7 @@
 // A client's message with everything needed to decide on it: the client, its shared network, its kind of boot client. Opened once, then
 // handed to the decider of its message type.
 //
-// 1. The network decides what identifies a client (`client-identity.ts`).
+// 1. The network's configuration decides whether the hardware address or the identifier identifies a client (`client-identity.ts`).
 
 import type { BootClient, BootClientFacts } from '../../boot/client.ts';
 import type { BootPlan, BootQuery } from '../../boot/plan.ts';
@@ -57,8 +57,8 @@ export interface Inquiry {
   /** Option 61, one character a byte; undefined: none. */
   readonly clientId: string | undefined;
   /**
-   * Where the client is, according to its relay agent (82.1, 82.2). A unicast renewal passes no relay agent: then the values from when the
-   * client got the lease it renews.
+   * Where the client is, according to its relay agent (82.1, 82.2). A unicast renewal passes no relay agent, so it has the values of the
+   * lease that it renews.
    */
   readonly circuitId: string | undefined;
   readonly remoteId: string | undefined;
@@ -79,7 +79,7 @@ export type InquiryResult =
   | { readonly kind: 'refused'; readonly reason: DhcpRefusal; readonly mac: MacAddress | undefined };
 
 /**
- * Works out who asks for what; refuses messages that no client of this server can have sent.
+ * Finds the client of a message, its shared network and its place; refuses messages that no client of this server can have sent.
  *
  * @param from the source of the datagram; undefined: unknown and not checked
  */
@@ -135,7 +135,7 @@ type ClientPlace = Pick<ClientNames, 'circuitId' | 'remoteId'>;
 
 const NO_PLACE: ClientPlace = { circuitId: undefined, remoteId: undefined };
 
-/** The running lease that a client renews or names by unicast, past all relay agents; undefined: it does not, or has none. */
+/** The running lease on the `ciaddr` of a unicast, which passes no relay agent; undefined: the client sent none, or has no such lease. */
 function formerPlace(
   client: ClientNames,
   { ciaddr, giaddr }: DhcpMessage,
@@ -156,7 +156,7 @@ function hardwareAddress(message: DhcpMessage): MacAddress | undefined {
   return isHostMac(mac) ? mac : undefined;
 }
 
-/** What the options reveal about a boot client. */
+/** The facts about a boot client in its options. */
 export function clientFacts({ options }: DhcpMessage): BootClientFacts {
   return {
     architectures: optionU16List(options, OPTION.clientArchitecture),

@@ -26,8 +26,8 @@ function isKnownIn(served: ServedSubnet, inquiry: Inquiry, state: DhcpState, add
   const { byClientId, byMac } = served.reservations;
   if (typeof identity === 'string' ? byClientId?.has(identity) === true : byMac.has(identity)) return true;
   if (identity === inquiry.mac && machines.findByMac(inquiry.mac) !== undefined) return true;
-  // Names that do not tell clients apart there vouch for their fixed address alone: any number of clients can show the same hardware
-  // address, identifier, DUID or circuit.
+  // A reservation by something that does not tell clients apart there makes only its fixed address known: any number of clients can show
+  // the same hardware address, identifier, DUID or circuit.
   return findFixedAddress(served, inquiry, machines)?.address === address;
 }
 
@@ -38,7 +38,7 @@ export function judgeNewcomer(newcomer: Newcomer, { now }: Inquiry, state: DhcpS
   return state.newClients?.judge(newcomer, usage, now) ?? 'admitted';
 }
 
-/** A client that has waited this long may have an address that its offered client could still request in good time. */
+/** A client that has waited this long may have an address whose offer is so young that the other client could still request it in time. */
 const PATIENT_MS = 10_000;
 
 /**

@@ -10,7 +10,7 @@ import { ENDLESS_SECONDS, type Lease } from '../leases/lease.ts';
 
 /** A client that asks within this time of its last record repeats itself, in milliseconds. */
 export const REPEATED_MS = 1000;
-/** A shorter lease is recorded every time, because a second is a large part of it. */
+/** A lease shorter than this is recorded every time, because a second is a large part of it. */
 const LEASE_SECONDS_MIN = 10;
 
 /** True if the client got or renewed its lease just now; `newest`: its newest record, even if released. */

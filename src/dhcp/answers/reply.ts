@@ -46,7 +46,7 @@ const HEADER_BYTES = 28;
 const FILE_CHARACTERS_MAX = 127;
 /** iPXE's option 175, sub-option 176 with value 1: do not wait for a proxy DHCP server. */
 const IPXE_NO_PROXY = Uint8Array.of(176, 1, 1);
-/** What a client without a parameter request list gets. */
+/** The options for a client without a parameter request list. */
 const DEFAULT_PARAMETERS: readonly number[] = [
   OPTION.domainNameServer,
   OPTION.domainName,
@@ -321,7 +321,7 @@ function parameter(code: number, { served, hostname, domain }: Settings): Uint8A
   return served.options.byCode.get(code);
 }
 
-/** Options echoed to every client that sent them: RFC 6842 §3, RFC 3011 §2, RFC 3046 §2.2; the last is always written last. */
+/** Echoes options to every client that sent them: RFC 6842 §3, RFC 3011 §2, RFC 3046 §2.2; option 82 is always written last. */
 export function addDemandedEchoes(options: OptionsInMaking, request: DhcpMessage): void {
   echo(options, request, OPTION.subnetSelection);
   echo(options, request, OPTION.clientIdentifier);

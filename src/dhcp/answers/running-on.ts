@@ -3,8 +3,8 @@
 //
 // 1. A lease does not run on if the operator or the region has given its address to another client, if no range holds it any more, or if it
 //    is on offer to another client.
-// 2. Nor does it if a class denies its client. A record holds no user class and no architecture: a class that names one of these denies the
-//    client only when it asks.
+// 2. A lease does not run on if a class denies its client. A record holds no user class and no architecture: a class that names one of
+//    these denies the client only when it asks.
 
 import type { Instant } from '../../clock.ts';
 import type { MachineDirectory } from '../../machines/directory.ts';

@@ -91,7 +91,7 @@ export function classesOf(inquiry: Inquiry, state: DhcpState, served: ServedSubn
 
 const NO_CLASSES: readonly DhcpClass[] = [];
 
-/** What else about the boot client its plan depends on. */
+/** The further facts about a boot client on which its plan depends. */
 export const shownBy = ({ message: { options } }: Inquiry) => ({
   uuid: optionUuid(options),
   vendorClass: vendorClass(options),

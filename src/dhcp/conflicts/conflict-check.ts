@@ -160,7 +160,7 @@ export class ConflictCheck {
     if (this.#stock.remove(address)) this.#look(RESTOCK_MS);
   }
 
-  /** The host that uses an address, as far as the answer is believed. */
+  /** The host that uses an address; undefined if its answer is disbelieved. */
   #judgeUser(served: ServedSubnet, address: Ipv4, user: MacAddress, now: Instant): AddressUser | undefined {
     if (this.#distrusts(served, now)) return undefined;
     const { name } = served.subnet;
@@ -171,7 +171,7 @@ export class ConflictCheck {
     if (verdict === 'stranger' && isHeld(record, now) && record.isDoubted !== true)
       return { mac: user, isHolder: false };
     if (verdict === 'stranger') this.#noteConflict(served, user, now);
-    else if (this.#holders.count(name) === max && before < max) this.#tellDistrust(served, user, now);
+    else if (this.#holders.count(name) === max && before < max) this.#reportDistrust(served, user, now);
     return verdict === 'disbelieved' ? undefined : { mac: user, isHolder: verdict === 'holder' };
   }
 
@@ -315,10 +315,10 @@ export class ConflictCheck {
     const times = (this.#conflictsAt.get(name) ?? []).filter((at) => later(at, CONFLICT_MS) > now);
     times.push(now);
     this.#conflictsAt.set(name, times);
-    if (times.length === believedMax(served)) this.#tellDistrust(served, user, now);
+    if (times.length === believedMax(served)) this.#reportDistrust(served, user, now);
   }
 
-  #tellDistrust({ subnet: { name, interfaceName } }: ServedSubnet, user: MacAddress, now: Instant): void {
+  #reportDistrust({ subnet: { name, interfaceName } }: ServedSubnet, user: MacAddress, now: Instant): void {
     const usedBy = formatMac(user);
     this.#listener([], { kind: 'dhcp.probes-distrusted', at: now, subnet: name, interfaceName, usedBy });
   }

@@ -1,4 +1,4 @@
-// Which addresses are being probed for a user without a lease, and which were probed just now.
+// Keeps track of the addresses that are being probed for a host without a lease, and of those probed just now.
 //
 // 1. An address is probed once at a time, and not again within PROBE_FRESH_MS.
 // 2. `probe-turns.ts` limits how many run at a time; a probe that waits for its turn counts as running here.

@@ -1,5 +1,5 @@
-// Unproven signs of other DHCP servers: a client's REQUEST that names one, a reply that reached this rack's port. Anybody can send either,
-// in any name and as often as they like. Sources: RFC 2131 §4.3.2 (silence is for the sake of other servers).
+// Unproven signs of other DHCP servers: a client's REQUEST that names one, a reply that reached this rack's port. Any host can send either,
+// in any name and any number of times. Sources: RFC 2131 §4.3.2 (silence is for the sake of other servers).
 //
 // 1. The first sign of a server puts its wire in doubt while a probe looks for it: for DOUBT_MS, and at most once per DOUBT_EVERY_MS,
 //    whatever is heard. A server proven then is no longer kept here.

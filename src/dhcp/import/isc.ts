@@ -1,4 +1,4 @@
-// ISC dhcpd's `dhcpd.leases`: declarations, of which a later one of an address replaces the earlier. Source: dhcpd.leases(5).
+// ISC dhcpd's `dhcpd.leases`: a list of declarations, in which a later one for an address replaces an earlier one. Source: dhcpd.leases(5).
 //
 //   lease 10.0.0.5 { starts 4 2024/01/11 10:20:30; ends …; binding state active; hardware ethernet …; uid "…"; … }
 //

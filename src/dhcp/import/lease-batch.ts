@@ -1,5 +1,5 @@
-// Decides which leases of another DHCP server are imported. Pure: both the running rack and the command that writes into a stopped rack's
-// file ask here and act the same on the answer.
+// Decides which leases of another DHCP server are imported. Pure. The running rack and the command that writes into a stopped rack's file
+// both use this decision, so they import the same leases.
 //
 // 1. Each lease is judged as if the accepted ones before it were stored: of one client's leases, the newest counts.
 // 2. All leases are judged at one moment.

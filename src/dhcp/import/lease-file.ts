@@ -1,4 +1,4 @@
-// The lease file of another DHCP server, of any known kind: the first lines reveal its format, and its entries are gathered by address.
+// Reads the lease file of another DHCP server: detects its format by the first lines, and gathers its entries by address.
 
 import type { Ipv4 } from '../../net/address.ts';
 import { readDnsmasqLeases } from './dnsmasq.ts';

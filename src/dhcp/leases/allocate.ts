@@ -122,7 +122,7 @@ export function judgeAddress(
   return holder === undefined || holder === identityIn(served, client) ? undefined : 'address-offered';
 }
 
-/** The same, ignoring offers. */
+/** Like `judgeAddress`, but ignores offers. */
 function judgeIgnoringOffers(
   served: ServedSubnet,
   client: ClientNames,

@@ -1,7 +1,7 @@
 // Finds the addresses with records of a client, or of a network card, for the lease table.
 //
-// 1. Per client, the index remembers only so many addresses (see the bounds) that a look-up stays cheap. A forgotten address is no longer
-//    its client's first choice, but its lease stays.
+// 1. Per client, the index remembers a bounded number of addresses, so that a look-up stays cheap. A forgotten address is no longer its
+//    client's first choice, but its lease stays.
 
 import type { Instant } from '../../clock.ts';
 import type { Ipv4 } from '../../net/address.ts';
@@ -11,8 +11,8 @@ import { NumberTable } from './number-table.ts';
 /** Ended addresses remembered for one client. Older ones stop being its first choice; the lease stays. */
 export const ADDRESSES_PER_CLIENT_MAX = 8;
 /**
- * The same for running leases. A client has one per network. Leases under many identifiers count for one hardware address while identifiers
- * do not count, and before the networks are known.
+ * Addresses of running leases remembered for one client. A client has one per network. While identifiers do not count, and before the
+ * networks are known, leases under many identifiers belong to one hardware address.
  */
 export const RUNNING_PER_CLIENT_MAX = 64;
 

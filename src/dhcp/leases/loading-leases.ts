@@ -4,7 +4,7 @@
 //   asked, heard ─ look, every LOOK_MS while a machine loads or was heard ─┬─ heard within QUIET_MS, lease ends within AHEAD_MS ─▶ store
 //                                                                         └─ quiet for QUIET_MS ─▶ forgotten: the lease ends by its time
 //
-// 1. A machine counts as heard while a transfer is under way, and when it was answered. A mere request keeps no lease, because anybody can
+// 1. A machine counts as heard while a transfer is under way, and when it was answered. A mere request keeps no lease, because any host can
 //    forge one in its name.
 // 2. Datagrams cost nothing: transfers are checked every LOOK_MS, and a lease is rewritten about once in QUIET_MS.
 // 3. A lease that has ended meanwhile runs again, unless its address is on offer or another client's. A released lease does not.

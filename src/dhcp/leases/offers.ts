@@ -18,7 +18,7 @@ import type { ServedSubnet } from '../networks/subnet.ts';
 
 /** How long an offer holds its address; of the clients measured, the slowest takes 4 s from OFFER to REQUEST. */
 export const OFFER_HOLD_MS = 30_000;
-/** Clients no longer request an offer of this age: its address goes to another client if none is left. */
+/** Clients no longer request an offer of this age: its address goes to another client if no other address is left. */
 export const OFFER_ANSWERED_MS = 8_000;
 /** After this time it goes to a client that has waited long. */
 export const OFFER_PRESSED_MS = 5_000;

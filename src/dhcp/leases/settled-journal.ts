@@ -1,4 +1,4 @@
-// A journal on which others besides its listener can wait for a sequence: for records that no datagram asked for.
+// A journal that lets callers besides its listener wait for a sequence, because they store records that no datagram asked for.
 //
 // 1. The listener is called first: when a waiter continues, the table has settled.
 // 2. Every waiter gets a result: durable or failed. At most WAITERS_MAX wait.

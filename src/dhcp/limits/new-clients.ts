@@ -2,11 +2,11 @@
 // address of a range within seconds and request none. Sources: RFC 2131 §4.1, §7; RFC 3046 §5.
 //
 // 1. A client is new if it has no record, open offer or fixed address in the network and belongs to no machine of the region. Known clients
-//    are never limited. Where identifiers tell clients apart, a machine or fixed address known by hardware address makes no client known;
-//    only its fixed address stays available in any case.
+//    are never limited. Where identifiers tell clients apart, the hardware address of a machine or a reservation does not make a client
+//    known; but its fixed address is always available to it.
 // 2. New clients of one place (the circuit of a relay agent, else the relay, else the interface) get a rate of offers a second and a burst
-//    of ten seconds' worth, so that a whole hall can power on. The rack believes what relays write, up to a limit: all that one socket
-//    brings has PLACES_OF_A_SOCKET times the rate of a place.
+//    of ten seconds' worth, so that a whole hall can power on. The rack believes the places that relays name, up to a limit: all clients
+//    that relays bring by one socket have PLACES_OF_A_SOCKET times the rate of a place.
 // 3. A circuit named without a relay agent belongs to its interface and shares the interface's limit, because either a switch or the client
 //    may have named it. One circuit may take WIRE_CIRCUIT_SHARE of that limit, so that a flood on one port leaves something for the others.
 // 4. Open offers may take OFFERED_SHARE_MAX of a range; in a small range, OFFERED_ALWAYS addresses, but at most OFFERED_SMALL_SHARE_MAX of
@@ -29,7 +29,7 @@ import { WaitingClients } from './waiting-clients.ts';
 export const NEW_CLIENTS_PER_SECOND = 50;
 /** Seconds' worth of the rate that may come at once. */
 export const NEW_CLIENTS_BURST_SECONDS = 10;
-/** How many times a place's rate one socket has in all. */
+/** The rate of all clients that relays bring by one socket, as a multiple of a place's rate. */
 export const PLACES_OF_A_SOCKET = 8;
 /** The share of an interface's rate for one circuit named without a relay agent. */
 export const WIRE_CIRCUIT_SHARE = 0.5;
@@ -142,8 +142,8 @@ export class NewClients implements NewClientView {
   }
 
   /**
-   * Records that a new client was refused, which makes no place known. @returns what to report as limited, if anything: its place, or its
-   * whole socket
+   * Records that a new client was refused; that alone does not make its place remembered. @returns the place to report as limited, or the
+   * whole socket; undefined: neither
    */
   refused(place: Place, now: Instant): string | undefined {
     const all = this.#allOf(place);

@@ -5,7 +5,7 @@
 //   asked in vain ─ leftOut ─▶ waiting ─ leftOut, CAME_BACK_MS later ─▶ came back ─ served ─▶ forgotten
 //                                 └─────── nothing heard for WAITING_MS ────────────────────▶ forgotten
 //
-// 1. At most WAITING_CLIENTS_MAX clients are kept, in memory that never grows. A keyed hash chooses each client's WAYS places, so nobody
+// 1. At most WAITING_CLIENTS_MAX clients are kept, in memory that never grows. A keyed hash chooses each client's WAYS places, so no sender
 //    can aim at another client's place. If all are taken, the client heard longest ago goes, and clients that never came back go first. A
 //    flood of 5000 clients a second is remembered for about 13 s; a client that came back once, for as long as it keeps asking.
 // 2. A client is known by 32 further bits of its hash. Two clients that agree in all of them count as one: the second is served early.

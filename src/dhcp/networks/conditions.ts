@@ -40,7 +40,7 @@ export interface ClientCondition {
   readonly circuitId?: TextMatch | undefined;
 }
 
-/** A client, as far as conditions look at it. */
+/** The traits of a client that conditions test. */
 export interface ClientTraits {
   readonly message: Pick<DhcpMessage, 'options'>;
   readonly mac: MacAddress;

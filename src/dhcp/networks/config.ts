@@ -76,8 +76,8 @@ export interface DhcpSubnet {
   /** The relay agents its clients may use; undefined: any with an address in a served network. */
   readonly relays?: readonly Ipv4Network[] | undefined;
   /**
-   * Further sources of relay agents, besides giaddr and `relays`; undefined: any served network. Also who may ask without a relay agent from
-   * another wire (`relays.ts`).
+   * Further sources of relay agents, besides giaddr and `relays`; undefined: any served network. These senders may also ask without a relay
+   * agent from another wire (`relays.ts`).
    */
   readonly relaySources?: readonly Ipv4Network[] | undefined;
   /** Whether other DHCP servers may be there; undefined: auto. */

@@ -1,10 +1,11 @@
-// Whether a machine is at home at an address. The region says where its home is (`RackMachine.home`); this rack knows its wires.
+// Decides whether a machine is at home at an address. The region names its home (`RackMachine.home`); this rack knows its own wires.
 //
 //   home              address            at home
 //   unknown           any                yes: nothing speaks against it, and the first boot will show
 //   on a wire         on the same wire   yes: the same hosts reach all networks of a wire
-//   on a wire         on another wire    no: the client there need not be the machine
-//   on no wire here   any                no: another rack serves it
+//   on a wire         on another, none   no: the client there need not be the machine
+//   on no wire here   on a wire          no: another rack serves the machine
+//   on no wire here   on no wire here    yes: this rack cannot tell
 //
 // 1. A hardware address is no secret, and each wire has its own hosts: a lease under it on one wire proves nothing on another.
 

@@ -1,5 +1,5 @@
-// Which client an address of a network is reserved for. Sources: RFC 2132 §9.14, RFC 4361 §6.1 (identifiers with a DUID), RFC 3046 §3.1 and
-// §3.2 (circuit and remote id).
+// Finds the reservation of a client in a network. Sources: RFC 2132 §9.14, RFC 4361 §6.1 (identifiers with a DUID), RFC 3046 §3.1 and §3.2
+// (circuit and remote id).
 //
 //   client identifier ─→ DUID ─→ hardware address ─→ circuit and remote id ─→ circuit id ─→ remote id
 //
@@ -12,7 +12,7 @@ import type { Ipv4, MacAddress } from '../../net/address.ts';
 import type { ClientNames } from './client-identity.ts';
 import type { Reservation } from './config.ts';
 
-/** The reservations of a network by what they match; undefined if none matches by it. */
+/** The reservations of a network, with an index for each thing that they match; undefined: no reservation matches it. */
 export interface ReservationIndex {
   readonly byMac: ReadonlyMap<MacAddress, Reservation>;
   readonly byAddress: ReadonlyMap<Ipv4, Reservation>;

@@ -1,8 +1,8 @@
 // This server's role on a network: the only one that gives addresses, or one of several. It decides how freely the rack tells a client that
 // its address is wrong. Sources: RFC 2131 §4.3.2 (silence is for the sake of other servers on the wire).
 //
-// 1. On a network set to `auto` the rack presumes that it is alone, and is a guest while another server is seen there. To a client that was
-//    heard choosing another server it is always a guest.
+// 1. On a network set to `auto` the rack presumes that it is alone, and is a guest while another server is seen there. Towards a client
+//    that was heard choosing another server, the rack is always a guest.
 // 2. Networks of one wire share one standing, the humblest, because the clients of all of them hear a broadcast.
 
 import type { MacAddress } from '../../net/address.ts';

@@ -24,7 +24,7 @@ export interface LegalValue {
   readonly judge: (bytes: Uint8Array) => IllegalValue | undefined;
 }
 
-/** An option, as far as judging its value needs it. */
+/** The part of an option that is needed to judge its value. */
 export interface JudgedOption {
   readonly code: number;
   readonly name: string;

@@ -3,7 +3,7 @@
 // 1. A code is one byte, so there are at most 254. Scanning the usual eight to fifteen is faster than hashing, and costs two arrays instead
 //    of a table that grows twice.
 
-/** Options by code; each value is its bytes, joined if it came in pieces (RFC 3396). A `Map` is one, too. */
+/** Options by code; each value is its bytes, joined if it came in pieces (RFC 3396). A `Map` satisfies it, too. */
 export interface DhcpOptions extends Iterable<readonly [number, Uint8Array]> {
   readonly size: number;
   get(code: number): Uint8Array | undefined;

@@ -151,7 +151,7 @@ export function optionIdentifier(options: DhcpOptions, code: number): string | u
 export const vendorClass = (options: DhcpOptions): string | undefined =>
   keptVendorClass(optionText(options, OPTION.vendorClass));
 
-/** The same for any text. */
+/** A vendor class cut to VENDOR_CLASS_CHARACTERS_MAX; undefined: absent or empty. */
 export function keptVendorClass(text: string | undefined): string | undefined {
   const kept = text?.slice(0, VENDOR_CLASS_CHARACTERS_MAX);
   return kept === '' ? undefined : kept;

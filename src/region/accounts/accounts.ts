@@ -31,7 +31,7 @@ const SCRYPT = { N: 32_768, r: 8, p: 1, maxmem: 64 * 1024 * 1024 } as const;
 const SALT_BYTES = 16;
 const HASH_BYTES = 32;
 
-/** Its messages are codes of words. */
+/** Its messages are refusal codes; `wordOf` makes refusals of them. */
 const newUser = z.object({
   username: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9@.+_-]{0,149}$/, 'field.username'),
   email: z.union([

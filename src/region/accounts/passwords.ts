@@ -13,7 +13,8 @@ import { type PasswordExcess, PasswordLimits, type PasswordPermit } from './pass
 /** Passwords processed at a time. Clients within the limits fill it; others wait. It empties in 100 ms. */
 export const CHECKS_MAX = 2;
 /**
- * Waiting passwords. Clients within the limits fill it; one that gives way to a newcomer is told to retry (429). It empties in two seconds.
+ * Waiting passwords. Clients within the limits fill it; a client that gives way to a newcomer gets 429 and retries. It empties in two
+ * seconds.
  */
 export const CHECKS_WAITING_MAX = 32;
 
@@ -27,7 +28,7 @@ export class Passwords {
   readonly #clock: Clock;
   readonly #limits = new PasswordLimits();
   readonly #queue = new FairShares<Waiting>({ max: CHECKS_WAITING_MAX });
-  /** First come first. */
+  /** In the order of arrival. */
   readonly #waiting = new Map<Waiting, Place<Waiting>>();
   #working = 0;
   #looks = 0;

@@ -84,10 +84,10 @@ interface SchemaIssue {
   readonly message: string;
 }
 
-/** What is wrong with each field. */
+/** The problems of each field. */
 export type FieldWords = Readonly<Record<string, readonly RefusalWord[]>>;
 
-/** What is wrong: one word, or one for each of several machines; or words by field. */
+/** A refusal with its reasons: one, or one for each of several machines, or lists of them by field. */
 export type Refusal =
   | (NamedRefusal & { readonly words: readonly RefusalWord[]; readonly fields?: undefined })
   | (NamedRefusal & { readonly words?: undefined; readonly fields: FieldWords });
@@ -123,7 +123,7 @@ type AnyParams = RefusalParams[RefusalCode];
 
 export function refuse(code: PlainCode, params?: undefined, headers?: Refusal['headers']): Refusal;
 export function refuse<C extends RefusalCode>(code: C, params: RefusalParams[C], headers?: Refusal['headers']): Refusal;
-/** Refuses with one word. */
+/** Refuses for one reason. */
 export function refuse(code: RefusalCode, params: AnyParams = {}, headers?: Refusal['headers']): Refusal {
   return refuseFor([refusal(code, params)], headers);
 }
@@ -142,7 +142,7 @@ export function refuseField(field: string, code: RefusalCode, params: AnyParams 
   return refuseFields({ [field]: [refusal(code, params)] });
 }
 
-/** What a schema says about each field. */
+/** The problems that a schema found, by field. */
 export const fieldsOf = ({ issues }: { readonly issues: readonly SchemaIssue[] }): FieldWords =>
   Object.fromEntries(issues.map(({ path, message }) => [path.join('.'), [wordOfMessage(message)]]));
 

@@ -30,7 +30,7 @@ export interface Peer {
   readonly address: string;
   /** The key for rate limits and fair shares: the address, and with it the remote rack that passed the request on. */
   readonly share: string;
-  /** A rack outside this process passed it on, or claims so. Users cannot sign in this way. */
+  /** True if a rack outside this process passed it on, or claims to have done so. Users cannot sign in through such a rack. */
   readonly isByRack: boolean;
   readonly ipv4: Ipv4 | undefined;
   /** In one of the managed networks. */
@@ -63,7 +63,7 @@ export type Caller =
       readonly tokenKey?: string | undefined;
     };
 
-/** What the region knows of its racks and their networks. */
+/** The part of the racks that this file uses. */
 export interface KnownRacks {
   /** True if the address is in a network of an accepted rack. */
   serves(address: Ipv4): boolean;
@@ -145,14 +145,14 @@ export function findPeer(facts: CallerFacts, config: RegionConfig, racks: KnownR
   };
 }
 
-/** The share of a client that a remote rack speaks for. */
+/** The share of a client for which a remote rack speaks. */
 export const shareOf = (address: string, rackUuid: string): string => spokenFor(address, `rack ${rackUuid}`);
 
 const ADDRESS_AND_PORT = /^\d{1,3}(?:\.\d{1,3}){3}:\d{1,5}$/;
 
 /**
- * What the request says about the boot of its machine. Only a rack may vouch for a boot, and only for its own machines; only a rack may
- * say where the request arrived.
+ * The boot of the machine, as the request describes it. Only a rack may vouch for a boot, and only for its own machines; only a rack may
+ * report the address at which the request arrived.
  */
 function bootOf(
   facts: CallerFacts,

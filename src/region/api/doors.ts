@@ -1,6 +1,6 @@
 // The bounds that all listeners of the API share: connections, and memory for arriving bodies. Both are shared out by the client's
-// address and network. If this process's rack passes a request on, the client is the machine it speaks for. A remote rack counts as one
-// network (`caller.ts`), in which each machine it speaks for has its share.
+// address and network. If this process's rack passes a request on, the client is the machine for which the rack speaks. A remote rack
+// counts as one network (`caller.ts`), in which each machine for which it speaks has its share.
 //
 // 1. A large body takes one of LARGE_BODIES_MAX places while it arrives (`net/body-places.ts`); small ones are bounded by the connections.
 // 2. Ended connections are reported to the operator at most once a minute for each reason, with their number.
@@ -18,8 +18,8 @@ import type { ApiProblem } from './problem.ts';
 
 /**
  * Served connections of all listeners together. Any host can fill it; at the bound clients that hold more than a fair share lose one to
- * each newcomer, so others wait at most. It empties as requests are answered, when a connection is idle, and when nothing moves for a
- * minute.
+ * each newcomer, and all other clients only wait. It empties as requests are answered, when a connection is idle, and when nothing moves
+ * for a minute.
  */
 export const CONNECTIONS_MAX = 1024;
 /** Connections waiting, unread, for one of those places; shared out in the same way. Further ones get 503. It empties within 20 s. */

@@ -1,5 +1,5 @@
-// Operations on the identity of machines: show by what a machine is recognised, merge, split and keep apart machines, and move one to
-// another rack. They are Rackboot's own: MAAS has none.
+// Operations on the identity of machines: show the evidence by which a machine is recognised, merge, split and keep apart machines, and
+// move one to another rack. They are Rackboot's own: MAAS has none.
 
 import { z } from 'zod';
 import { formatMac, type MacAddress, parseMac } from '../../net/address.ts';

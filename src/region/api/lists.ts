@@ -1,8 +1,8 @@
-// Sends lists in pieces, rendered one entry at a time, so that no list, and no number of lists, takes the memory or the time of others,
-// whatever its entries are.
+// Sends lists in pieces, rendered one entry at a time, so that neither one list nor many lists exhaust the memory or delay other requests,
+// however large their entries are.
 //
 // 1. A piece ends with the entry that fills it or uses up its time. Before the next one the client must take it, and the event loop runs.
-// 2. One list has a turn in each round of the event loop. Users take turns, however many lists each has under way.
+// 2. Each turn of the event loop continues one list. Users take turns, however many lists each has under way.
 // 3. A list that ends in its first piece takes no place; all others take one of LISTS_MAX.
 
 import { Readable } from 'node:stream';

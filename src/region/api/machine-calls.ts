@@ -1,4 +1,5 @@
-// What operations on machines share: their paths in both versions, the machine of the path, who gives a command and why, and flags.
+// The parts that operations on machines share: paths in both versions, the machine in the path, the user who gives a command, comments and
+// flags.
 
 import { z } from 'zod';
 import type { Actor } from '../life/commands.ts';
@@ -21,10 +22,10 @@ export function machinePaths(version: ApiVersion) {
   } as const;
 }
 
-/** The parameter for why. */
+/** The parameter for a person's reason. */
 export const comment = value(z.string().max(4096)).optional().describe('Why, for the event log.');
 
-/** A parameter that is either true or not. */
+/** A parameter that is true or false. */
 export const flag = (description: string) => value(z.string().max(16)).optional().describe(description);
 export const isTrue = (text: string | undefined): boolean => /^(?:1|true|yes|on)$/i.test(text ?? '');
 

@@ -56,7 +56,7 @@ export function giveMany(
   }
 }
 
-/** The command for several machines, and who gives it. */
+/** The command for several machines, and the person who gives it. */
 export interface ManyTerms {
   readonly command: MachineCommand;
   readonly by: Actor;

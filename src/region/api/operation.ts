@@ -1,8 +1,8 @@
 // The definition of an API operation. Routes, checks and the description for clients are all made from the one table of operations
 // (`operations.ts`).
 //
-// 1. An operation decides and stores synchronously: a request never holds a lock or a transaction across turns. One that asks a power
-//    controller answers later.
+// 1. An operation decides and stores synchronously: a request never holds a lock or a transaction across turns. An operation that asks a
+//    power controller or hashes a password answers later.
 // 2. Parameters that an operation does not name are ignored, because clients of other versions send them.
 
 import { z } from 'zod';
@@ -16,10 +16,10 @@ export type ApiVersion = '1.0' | '2.0';
 export type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
 
 /**
- * Who may call an operation. Whoever has a later level also passes the earlier ones.
- * - `anyone`: also callers without credentials, from anywhere.
- * - `managed`: also callers without credentials, but only from a managed network.
- * - `machine`: a machine with its key. - `user`: a user. - `admin`: an administrator.
+ * The callers that may use an operation. Administrators may use every one.
+ * - `anyone`: every caller, from anywhere.
+ * - `managed`: users, and from a managed network also callers without credentials.
+ * - `machine`: users, and machines with their key. - `user`: users. - `admin`: administrators.
  */
 export type Access = 'anyone' | 'managed' | 'machine' | 'user' | 'admin';
 

@@ -30,7 +30,7 @@ import { USER_OPERATIONS } from './user-operations.ts';
 
 /** The MAAS release whose API 2.0 is implemented; clients compare it with the release they need. */
 const SPOKEN_RELEASE = '2.9.0';
-/** The supported ones of MAAS's optional capabilities; a client must not be promised one that would fail. */
+/** The optional capabilities of MAAS that this API supports. Clients use every capability listed, so one that would fail must not be. */
 const CAPABILITIES: readonly string[] = [];
 
 const VERSION_OPERATION = defineOperation({

@@ -1,12 +1,12 @@
-// Chooses the origin under which a machine reaches us: the beginning of the URLs in its preseeds, jobs and metadata.
+// Chooses the origin at which a machine reaches the region: the beginning of the URLs in its preseeds, jobs and metadata.
 // Sources: RFC 9110 §7.2 (the client chooses Host), §4.2.1.
 //
 //   Host ─┬─ an address where the request arrived, or one of an accepted rack,
 //         │  a listener, or the name of region.public_url ─────────────────────▶ used, with its port
 //         └─ anything else, which a cache, a page or a machine made up ──────────▶ the address where the request arrived
 //
-// 1. A request that a rack passed on arrived at that rack. The rack reports where (`X-Rackboot-Local`), and is believed as it is about
-//    the machine's address. Its boot port speaks plain HTTP, even if rack and region use TLS.
+// 1. A request that a rack passed on arrived at that rack. The rack reports the address at which it did (`X-Rackboot-Local`), and is
+//    believed under the same conditions as for the machine's address. Its boot port speaks plain HTTP, even if rack and region use TLS.
 
 import type { FastifyRequest } from 'fastify';
 import { formatIpv4, type Ipv4, parseIpv4, withoutIpv4Mapping } from '../../net/address.ts';
@@ -50,7 +50,7 @@ function arrivalOf({ rackLocal, localAddress, localPort }: OriginFacts): string 
   return address.includes(':') ? `[${address}]:${localPort}` : `${address}:${localPort}`;
 }
 
-/** The origin under which the client reaches us, `http://10.20.0.1:5248`; empty if it is unknown. */
+/** The origin at which the client reaches the region, `http://10.20.0.1:5248`; empty if it is unknown. */
 export function chooseOrigin(facts: OriginFacts, config: RegionConfig, racks: RackList): string {
   const arrival = arrivalOf(facts);
   const host = hostOf(facts.host);
@@ -68,7 +68,7 @@ function isOurs(
   racks: RackList,
 ): boolean {
   if (host === arrival) return true;
-  // Only this host can reach us there.
+  // Only a client on this host reaches the region at this name.
   if (host === 'localhost') return isLocal;
   if (host === URL.parse(config.publicUrl ?? '')?.hostname) return true;
   const listeners = [...config.listen, ...(config.tls?.listen ?? [])];

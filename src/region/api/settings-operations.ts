@@ -42,7 +42,7 @@ function setConfig(call: ApiCall, given: { readonly name: string; readonly value
   return answer.kind === 'json' ? { kind: 'text', text: 'OK', contentType: 'text/plain; charset=utf-8' } : answer;
 }
 
-/** Every key in the store with the rack it belongs to, and every key that a rack's file makes read-only here. */
+/** Lists every key in the store, with its rack, and with the file that overrides it, if one does. */
 function listSettings(call: ApiCall): Answer {
   const { settings } = call.region;
   return json(
@@ -69,7 +69,7 @@ function setSetting(
   return change(call, given.rack, given.key, written);
 }
 
-/** @param name the rack whose cluster interfaces are meant: a UUID or `master`; `undefined` for this process's rack */
+/** @param name the rack of a cluster interface: a UUID, a name or `master`; `undefined` for this process's rack */
 function change(call: ApiCall, name: string | undefined, key: string, next: SettingValue | undefined): Answer {
   const rack = name === undefined || name === '' ? '' : call.region.settings.findRack(name);
   if (rack === undefined) return refuse('not-found.rack', { rack: (name ?? '').slice(0, 64) });

@@ -73,7 +73,7 @@ function create(call: ApiCall, given: z.output<typeof newUser>): Answer {
   });
 }
 
-/** The refusal if an account cannot lose its rights or be removed. @param what the attempt, after "You cannot" */
+/** The refusal if an account cannot lose its rights or be removed. @param own the refusal if it is the caller's own account */
 function refuseLoss(
   call: ApiCall,
   { username, isAdmin }: User,

@@ -1,6 +1,6 @@
 // The routes of machines at work: the agent itself, and `/MAAS/rackboot/1/{job,signal,scripts,ssh-keys,user-data}`.
 //
-// 1. Any machine in a managed network gets the agent; everything below `1/` is only for a machine that proves which boot it is.
+// 1. Any machine in a managed network gets the agent; everything below `1/` is only for a machine that proves its boot.
 // 2. A machine that has proved its boot has its own rate; before that it counts as a stranger at its address.
 // 3. A caller without the token of a current boot is refused without learning whether such a machine exists.
 
@@ -97,7 +97,7 @@ export function addAgentRoutes(app: FastifyInstance, listener: AgentListener): v
   app.get('/MAAS/rackboot/1/job', async (request, reply) => {
     const who = listener.identify(request);
     if (who.kind !== 'identified') return send(reply, who);
-    // First, because it takes time: it asks the network whether anything answers at the rack's port.
+    // Before the proof is checked, because the probe of the rack's proxy port takes time, and the boot may end meanwhile.
     const surroundings = await metadata.surroundings(originOf(request, who.peer, region));
     return toWorker(who.peer, request, reply, (machine) => text(work.job(machine, surroundings)));
   });
@@ -159,7 +159,7 @@ function addSignalRoute(
     if (machine !== undefined && isTooMuch(machine, who.peer)) return send(reply, TOO_OFTEN);
     const answer = takeSignal(work, who.peer, request);
     // The machine may restart as soon as it is answered.
-    if (machine !== undefined) await work.racksKnow(machine);
+    if (machine !== undefined) await work.waitForRacks(machine);
     return send(reply, answer);
   });
 }
@@ -225,7 +225,7 @@ export const proofOf = ({ bootToken, vouchedMac, ipv4 }: Peer): BootProof => ({
   address: ipv4,
 });
 
-/** The origin under which the machine reaches us, with which its URLs begin. */
+/** The origin at which the machine reaches the region; its URLs begin with it. */
 export const originOf = (request: FastifyRequest, peer: Peer, region: Region): string =>
   chooseOrigin(originFactsOf(request, peer), region.config(), region.racks);
 

@@ -82,7 +82,7 @@ export function addLinkRoutes(app: FastifyInstance, listener: LinkListener): voi
   });
 }
 
-/** The version of a rack's state; `undefined` if the store is unavailable: the next comment tries again. */
+/** The version of a rack's state; `undefined` if the store is unavailable: the stream's next comment line triggers another attempt. */
 function versionFor(region: Region, uuid: string): number | undefined {
   try {
     return region.desiredState(uuid).version;

@@ -102,7 +102,7 @@ function doorsOf(config: RegionConfig): readonly Door[] {
  * Accepts connections still queued in the kernel, which closing would reset. Each turn of the event loop accepts one. The first turn may
  * only finish a poll of the sockets that began earlier; the second one is complete.
  */
-async function letIn(server: FastifyInstance['server']): Promise<void> {
+async function acceptQueued(server: FastifyInstance['server']): Promise<void> {
   let accepted = 0;
   const count = (): void => {
     accepted += 1;
@@ -347,7 +347,7 @@ export class ListeningApi implements RegionApi {
   async #closeApp(app: FastifyInstance): Promise<void> {
     const { connections } = this.#context.doors;
     const { clock } = this.#context.region;
-    await letIn(app.server);
+    await acceptQueued(app.server);
     const endIdle = (): void => {
       connections.endResting(app.server);
       look = clock.schedule(CLOSE_LOOK_MS, endIdle);

@@ -9,7 +9,7 @@
 //   anyone in a managed network                the documents for unknown machines (`enlist`)
 //   users, racks, everyone else                nothing
 //
-// 1. A machine reaches nothing of another machine, nor learns whether it exists: everything that is not its own is refused in the same way.
+// 1. A machine cannot reach another machine's data or learn whether that machine exists: the refusal is the same in both cases.
 // 2. Repeated slashes, which careless clients send, count as one.
 // 3. A machine sends at most MACHINE_RATE requests; more are refused for a while, and take nothing from others.
 // 4. The caller is identified after everything that takes time: a key that ends meanwhile is invalid, and no new one is generated.

@@ -15,7 +15,7 @@ import type { RackReport } from '../records/machine-event.ts';
 import type { Rack, RefusedEntry } from '../records/rack.ts';
 import type { Region } from '../region.ts';
 
-/** How long one turn takes further entries, in milliseconds. An accepted rack fills it; other requests wait for a turn or two. */
+/** How long one turn keeps taking entries, in milliseconds. An accepted rack fills it; other requests wait for a turn or two. */
 export const TURN_MS_MAX = 20;
 /**
  * How long a batch takes turns before the answer says how far it was stored, in milliseconds: well below a rack's timeout. Racks that

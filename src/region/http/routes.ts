@@ -35,7 +35,7 @@ import { addLinkRoutes } from './link-routes.ts';
 import { addMetadataRoutes } from './metadata-routes.ts';
 import { addPreseedRoutes } from './preseed-routes.ts';
 
-/** Those that reach a path; no operation is declared for PATCH, which is therefore refused with the methods that work. */
+/** The methods that reach a path. No operation uses PATCH; it is routed so that its refusal names the methods that work. */
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'PATCH'] as const;
 /** Machines of a desired state that are rendered in one turn of the event loop. */
 const STATE_CHUNK = 100;
@@ -181,7 +181,7 @@ function answerOperation(
   return send(context, reply, runOperation(operations, methodOf(request.method), call, fields));
 }
 
-/** The method of a request; a route with these methods passes on no other. */
+/** The method of a request; Fastify passes no method other than METHODS to these routes. */
 const methodOf = (text: string): (typeof METHODS)[number] => METHODS.find((method) => method === text) ?? 'PATCH';
 
 function pathOf(request: FastifyRequest): Readonly<Record<string, string>> {
@@ -192,7 +192,7 @@ function pathOf(request: FastifyRequest): Readonly<Record<string, string>> {
   );
 }
 
-/** Adds the parameters that the headers of an event stream's client stand for. */
+/** Adds the parameters that a client of an event stream sends as headers: `op=follow` by `Accept`, `after` by `Last-Event-ID`. */
 function streamFields(request: FastifyRequest, operations: readonly Operation[], fields: Fields): Fields {
   const wantsStream = /(^|,)\s*text\/event-stream\b/.test(request.headers.accept ?? '');
   const last = request.headers['last-event-id'];
@@ -217,7 +217,7 @@ function describe(
   if (who.kind !== 'identified' && !isStranger) return send(context, reply, who);
   const host = request.headers.host ?? '';
   const origin = /^[A-Za-z0-9.:[\]-]{1,255}$/.test(host) ? `${request.protocol}://${host}` : '';
-  // The maas command line accepts only this exact spelling.
+  // The maas command line accepts only this exact media type, without a charset.
   return reply.type('application/json').send(Buffer.from(JSON.stringify(apiDescription(version, origin))));
 }
 
@@ -334,7 +334,7 @@ function sendList(
     case 'whole':
       return reply.type('application/json').send(sent.text);
     case 'stream':
-      // Not the end of the stream: a HEAD request never reads it.
+      // Not at the end of the stream, which a HEAD request never reads.
       reply.raw.once('close', sent.release);
       return reply.type('application/json').send(sent.stream);
     case 'refused':

@@ -43,7 +43,7 @@ const AGENT = join(import.meta.dirname, '../../images/agent');
 export interface ApiOptions {
   /** The enlistment agent's script. Default: the one of this installation. */
   readonly agentFile?: string | undefined;
-  /** Checks whether a port accepts connections. Default: asks the network; without listeners, none does. */
+  /** Checks whether a port accepts connections. Default: `startApi` tries to connect; for `makeContext` alone, no port does. */
   readonly answersAt?: AnswersAt | undefined;
   /** Called with problems for the operator. Default: a warning of the process, on its standard error. */
   readonly onProblem?: ((problem: ApiProblem) => void) | undefined;
@@ -151,7 +151,7 @@ export function buildApp(context: ApiContext, { pair, isOperators = false }: Doo
     return503OnClosing: false,
     routerOptions: { ignoreTrailingSlash: true, ignoreDuplicateSlashes: true, maxParamLength: 100 },
     http: HTTP_LIMITS,
-    // A target that cannot be decoded never reaches a route.
+    // Answers a request whose target cannot be decoded: it never reaches a route.
     frameworkErrors: (error, _request, reply) =>
       void send(context, reply, refuse('bad-request.http', { problem: error.message })),
   });

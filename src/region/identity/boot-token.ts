@@ -19,7 +19,7 @@ import type { RegionStore } from '../records/store.ts';
 import { heldMacs } from './interface-source.ts';
 
 const TOKEN_BYTES = 24;
-/** Machines at work, from before records had tokens, that get one at startup. */
+/** Machines at work that get a token at startup because their records predate tokens. */
 const MISSING_MAX = 500;
 
 /** A caller's proof that it is the machine that a rack booted. */
@@ -47,7 +47,7 @@ function hasToken(status: MachineStatus): boolean {
 /** The states in which a machine has a token. */
 const TOKEN_STATUSES: readonly MachineStatus[] = STATUSES.map((row) => row.status).filter(hasToken);
 
-/** Gives tokens to machines at work from before records had tokens. */
+/** Gives tokens to machines at work whose records predate tokens. */
 export function drawMissingTokens(store: RegionStore, clock: Clock, onChange: (machine: Machine) => void): void {
   const atMs = clock.wallTimeMs();
   for (const { systemId, status, bootToken } of store.listMachines({ statuses: TOKEN_STATUSES }, 0, MISSING_MAX)) {
@@ -64,18 +64,18 @@ export function drawMissingTokens(store: RegionStore, clock: Clock, onChange: (m
 /**
  * The token of a machine that enters a state; `undefined` if the state has none. A machine that moves from one state in progress to the
  * next without a person's command keeps its token, because the boot is the same.
- * @param byItself true unless a person's command caused the change
+ * @param isAutomatic false if a person's command caused the change
  */
 export function tokenFor(
   machine: Pick<Machine, 'status' | 'bootToken'>,
   to: MachineStatus,
-  byItself: boolean,
+  isAutomatic: boolean,
   clock: Clock,
 ): string | undefined {
   // A machine uses its token to learn that its rescue has ended.
   if (to === 'exiting-rescue-mode') return machine.bootToken;
   if (!hasToken(to)) return undefined;
-  if (byItself && machine.bootToken !== undefined && hasToken(machine.status)) return machine.bootToken;
+  if (isAutomatic && machine.bootToken !== undefined && hasToken(machine.status)) return machine.bootToken;
   return drawBootToken(clock);
 }
 
@@ -83,17 +83,17 @@ export function tokenFor(
 export function provesBoot(proof: BootProof, machine: Machine): boolean {
   const { token } = proof;
   if (token === undefined || machine.bootToken === undefined || !equalSecrets(token, machine.bootToken)) return false;
-  return isWhereItIs(proof, machine);
+  return isAtItsAddress(proof, machine);
 }
 
 /** True if the caller has the secret from the machine's preseed URL and is at its current address. */
 export function provesPreseed(secret: string, proof: BootProof, machine: Machine): boolean {
   if (machine.bootToken === undefined || !equalSecrets(secret, preseedSecret(machine.bootToken))) return false;
-  return isWhereItIs(proof, machine);
+  return isAtItsAddress(proof, machine);
 }
 
 /** True if the caller is at the machine's current address, as its rack vouches or its lease shows. */
-export function isWhereItIs({ vouchedMac, address }: BootProof, machine: Machine): boolean {
+export function isAtItsAddress({ vouchedMac, address }: BootProof, machine: Machine): boolean {
   const held = heldMacs(machine);
   const own = machine.interfaces.filter((nic) => held.includes(nic.mac));
   return own.some((nic) => nic.mac === vouchedMac || (address !== undefined && nic.address === address));

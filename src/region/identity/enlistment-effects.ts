@@ -1,7 +1,7 @@
 // The effects of a report on other machines: moved network cards, values found to be shared, machines that may be one.
 //
-// 1. Each pair of machines that may be one is reported once, and not again after a person has decided that they are two.
-// 2. The report names both machines and the commands to type.
+// 1. Each pair of machines that may be one is logged once, and not again after a person has decided that they are two.
+// 2. The event names both machines and the commands to type.
 
 import { formatMac, type MacAddress } from '../../net/address.ts';
 import type { Doubt, EventParams, Happening, MachineName } from '../records/event-params.ts';
@@ -12,9 +12,9 @@ import type { WeighedReport } from './enlistment-report.ts';
 import { isEstablished } from './interface-source.ts';
 import { type Candidate, keysInCommon, type Recognition } from './recognition.ts';
 
-/** Machines named because of one report, and hardware addresses named of one machine. */
+/** Machines that the notes on one report name, and replaced hardware addresses that one note lists. */
 const CONFLICTS_MAX = 8;
-/** A change of cards within this time of the last report is no deliberate swap. */
+/** A card that changes within this time of the last report was probably not swapped on purpose. */
 const SWAP_MS = 30 * 60 * 1000;
 
 export interface Effects {
@@ -43,7 +43,8 @@ export function effectsOf(
     const kept = other.weighing.macs.filter((mac) => !moved.includes(mac));
     const machine = namedOf(other);
     const differs = other.weighing.other;
-    if (isMere(other)) notes.push({ code: 'interface-claimed', params: { macs: shown(moved), machine, own: ownId } });
+    if (isMereClaim(other))
+      notes.push({ code: 'interface-claimed', params: { macs: shown(moved), machine, own: ownId } });
     else if (moved.length > 0) {
       notes.push({ code: 'interfaces-moved', params: { macs: shown(moved), machine, differs } });
     }
@@ -64,15 +65,15 @@ export function effectsOf(
     conflicts.push({ with: candidate.machine.systemId, why });
     if (verdict === undefined) notes.push(why);
   }
-  for (const other of found.others.filter(isMere)) {
+  for (const other of found.others.filter(isMereClaim)) {
     const params = { macs: shown(other.weighing.macs), machine: namedOf(other), own: ownId };
     conflicts.push({ with: other.machine.systemId, why: { code: 'interface-claimed', params } });
   }
   // An unproven report, or one through a rack that is not the machine's home, takes nothing from an established machine.
-  const isHeard = weighed.vouched !== undefined || weighed.report.username !== undefined;
-  const isHeardOf = (machine: Machine): boolean => isHeard && weighed.report.whyElsewhere?.(machine) === undefined;
+  const isTrusted = weighed.vouched !== undefined || weighed.report.username !== undefined;
+  const isTrustedFor = (machine: Machine): boolean => isTrusted && weighed.report.whyElsewhere?.(machine) === undefined;
   const shared = found.others.flatMap(({ machine, weighing }) =>
-    weighing.other.length > 0 && (isHeardOf(machine) || !isEstablished(machine))
+    weighing.other.length > 0 && (isTrustedFor(machine) || !isEstablished(machine))
       ? keysInCommon(weighed.evidence, machine)
       : [],
   );
@@ -88,11 +89,11 @@ function isMoved(mac: MacAddress, from: Candidate, { vouched, report }: WeighedR
   return source === 'shown' ? vouched !== undefined : source === 'hearsay' || source === 'replaced';
 }
 
-/** True if the other machine has the boot interface, and no other value differs. */
-const isMere = ({ isClaim, weighing }: Candidate): boolean => isClaim && weighing.other.length === 0;
+/** True if the machine merely claims the boot interface, and none of its identifying values differ. */
+const isMereClaim = ({ isClaim, weighing }: Candidate): boolean => isClaim && weighing.other.length === 0;
 
 /**
- * The event about a machine that may be two with the same UUID and serial number; `undefined` if there is no sign of that. The signs are a
+ * The doubt that a machine is in fact two with the same UUID and serial number; `undefined` if there is no sign of that. The signs are a
  * different card soon after the last report, and the return of a replaced card.
  * @param replaced the hardware addresses that the reported ones replaced
  */

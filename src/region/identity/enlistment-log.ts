@@ -1,6 +1,6 @@
 // Thins out the events of a host that reports a machine again and again, which would push other machines' events out of the log.
 //
-// 1. A machine's first reports are logged, then one a minute, with the number that it stands for.
+// 1. A machine's first reports are logged, then one a minute, with the number of reports that it stands for.
 // 2. Changes to other machines, to power settings or to interfaces are always logged.
 
 import type { Instant } from '../../clock.ts';
@@ -10,7 +10,7 @@ import type { NewMachineEvent } from '../records/machine-event.ts';
 import type { EnlistmentDecision } from '../records/store.ts';
 import type { EnlistmentReport } from './enlistment-report.ts';
 
-/** Reports of one machine; a person who examines a fault boots it a few times. */
+/** Logged reports of one machine; the burst allows for the few boots of a person who examines a fault. */
 export const REPORT_RATE = { perSecond: 1 / 60, burst: 6 } as const;
 /**
  * Machines whose reports are counted. Hosts that report machines fill it, and no other machine notices: the one counted first is forgotten

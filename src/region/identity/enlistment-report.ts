@@ -33,7 +33,7 @@ export interface EnlistmentReport {
   readonly vouchedMac?: MacAddress | undefined;
   /** The sender's address. */
   readonly address?: Ipv4 | undefined;
-  /** Why the forwarding remote rack is not believed for a machine (`racks/machine-homes.ts`); its result is `undefined` if it is. */
+  /** Returns why the remote rack that forwarded this report is not believed about a machine (`racks/machine-homes.ts`), or `undefined`. */
   readonly whyElsewhere?: ((machine: Machine) => SeenElsewhere | undefined) | undefined;
   /** True if it came from another network than the machine's home; `undefined` if the caller does not check that. */
   readonly isAway?: ((machine: Machine) => boolean) | undefined;

@@ -1,7 +1,7 @@
 // Decides on a machine's report of itself: whether the machine is known, and which values to store.
 //
-//   recognised (recognition.ts) ─┬─ New ────────────────► amended, if a rack vouched for the boot and it is not another machine's; before
-//                                │                        the first such boot, only by the address that reported it first
+//   recognised (recognition.ts) ─┬─ New ────────────────► amended, if a rack vouched for a boot from an interface that may be its own;
+//                                │                        before the first such boot, only by the address that reported it first
 //                                ├─ Commissioning ──────► hardware amended, if the report shows the boot token
 //                                └─ otherwise ──────────► unchanged, gets its system id, and an event is logged
 //   not recognised ──────────────► created as New; if too many are New, it replaces one (`new-machines.ts`) or is refused
@@ -9,9 +9,9 @@
 // 1. A report never changes a machine in use unless it shows the token of that machine's current boot, and never removes one.
 // 2. A repeated report changes only the time.
 // 3. Interfaces are only added, with three exceptions. Hearsay that the machine itself does not show is dropped (`interface-source.ts`). A
-//    moved card goes from a New machine to the one with whose UUID and serial number it is now reported; but if a rack vouched for the
-//    former machine's boot from it, only if a rack vouches for the new one too. An interface that a machine merely claims goes to the
-//    machine that boots from it.
+//    card moves from a New machine to the different machine that now reports it. A card that a vouched boot showed moves only with a
+//    vouched report, and a card from which a rack booted the former machine, or which a person entered, only if a rack vouches for a boot
+//    from it. An interface that a machine merely claims goes to the machine that boots from it.
 // 4. Evidence that two machines are one is reported to a person, who decides; nothing is merged here.
 
 import type { Clock } from '../../clock.ts';
@@ -63,7 +63,7 @@ export function decideEnlistment(
     return { kind: 'refuse', refusal: refusal('field.machine-exists', { name, systemId }) };
   }
   if (found.known === undefined) return decideCreation(weighed, found, knowledge, terms);
-  // `MachineHomes` logs it, once an hour for all the ways in which a rack reports.
+  // `MachineHomes` logs the disbelieved report, once an hour whichever way the rack reports the machine.
   if (report.whyElsewhere?.(found.known.machine) !== undefined) {
     return { kind: 'unchanged', systemId: found.known.machine.systemId, events: [] };
   }
@@ -258,7 +258,7 @@ function decideAmendment(
   };
 }
 
-/** The notes on interfaces that a machine lost by its own report, and once the note that it may be two machines. */
+/** Notes on interfaces that a machine lost by its own report. The note that it may be two machines is made only once. */
 function interfaceNotes(
   known: Machine,
   { dropped, replaced }: MergedInterfaces,

@@ -93,7 +93,7 @@ export function chooseHostname(clock: Clock, isTaken: (name: string) => boolean)
 const SYSTEM_ID_CHARACTERS = '34678abcdefghkmnpqrstwxy';
 const SYSTEM_ID_LENGTH = 6;
 
-/** A free system id: six characters, of which the first is never the zero digit, as in MAAS. */
+/** A free system id: six characters. As in MAAS, the first is never the zero digit, which is `3` here. */
 export function chooseSystemId(clock: Clock, isTaken: (id: string) => boolean): string {
   const base = SYSTEM_ID_CHARACTERS.length;
   for (let count = 0; count < DRAWS_MAX; count += 1) {

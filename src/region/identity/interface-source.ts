@@ -5,9 +5,9 @@
 //   shown     a vouched boot reported it too          hearsay   an unproven report, or an ordinary user, named it
 //   replaced  another card took its place; it may belong to another machine by now
 //
-// 1. Racks know a machine by the interfaces that it holds, and secrets go only to those; hearsay and replaced ones are not among them. A
-//    machine that a person accepted, with only hearsay, holds the interface named first; otherwise no work with it would be possible. Of a
-//    New machine, racks get only interfaces that are vouched for or entered by a person, because a host that boots from one card can report
+// 1. Racks know a machine by the interfaces that it holds, and secrets go only to those. Hearsay and replaced interfaces are not held. If
+//    a machine that a person accepted has only hearsay, it holds the interface named first; otherwise it could do no work. Of a New
+//    machine, racks get only interfaces that are vouched for or entered by a person, because a host that boots from one card can report
 //    any other card as well.
 // 2. A report may raise an interface's evidence but never lowers it, except for a swapped card.
 // 3. Hearsay that the machine itself does not show is removed.
@@ -18,7 +18,7 @@ import type { ReportedInterface } from '../records/store.ts';
 import type { WeighedReport } from './enlistment-report.ts';
 import type { Weighing } from './evidence.ts';
 
-/** Interfaces of one machine; a longer report is refused, and known ones beyond the bound are removed. */
+/** Interfaces of one machine; a report with more is refused, and known ones beyond the bound are removed. */
 export const INTERFACES_MAX = 64;
 
 type Interfaces = Pick<Machine, 'interfaces'>;
@@ -44,7 +44,7 @@ export const macsForRacks = (machine: Pick<Machine, 'status' | 'interfaces'>): r
 export const isMadeByPerson = ({ interfaces }: Interfaces): boolean =>
   interfaces.some(({ source }) => source === 'person');
 
-/** True for a machine with more than unproven reports: a person accepted or made it, or a rack booted it. */
+/** True for a machine known from more than unproven reports: a person accepted or made it, or a rack booted it. */
 export const isEstablished = (machine: Pick<Machine, 'status' | 'interfaces'>): boolean =>
   machine.status !== 'new' || machine.interfaces.some(isFirm);
 
@@ -55,8 +55,8 @@ export function isSwapped({ same, other }: Weighing): boolean {
 }
 
 /**
- * True for a machine that merely claims the interface from which another booted: the report contains none of the interfaces that are
- * certainly its own.
+ * True for a machine that merely claims the interface from which the reporting machine booted: the report contains none of the interfaces
+ * that are certainly the claimant's own.
  */
 export function claimsOnly({ machine, weighing }: Held, { vouched, evidence }: WeighedReport): boolean {
   const nic = machine.interfaces.find(({ mac }) => mac === vouched);
@@ -78,7 +78,7 @@ export interface MergedInterfaces {
   readonly interfaces: readonly ReportedInterface[];
   /** Removed hearsay, which the machine does not show. */
   readonly dropped: readonly MacAddress[];
-  /** Those that the reported ones replaced. */
+  /** Interfaces that the reported ones replaced. */
   readonly replaced: readonly MacAddress[];
 }
 
@@ -94,7 +94,7 @@ export function mergeInterfaces(
   isProven: boolean,
 ): MergedInterfaces {
   const { report, evidence, vouched } = weighed;
-  const isOwnWord = vouched !== undefined || isProven;
+  const isOwnReport = vouched !== undefined || isProven;
   const before = known?.interfaces ?? [];
   const names = new Map<string, string>();
   for (const nic of before) names.set(formatMac(nic.mac), nic.name);
@@ -108,21 +108,21 @@ export function mergeInterfaces(
   const replaced: MacAddress[] = [];
   const sources = new Map<MacAddress, InterfaceSource>();
   for (const { mac, source } of before) {
-    if (isOwnWord && source === 'hearsay' && !shown.has(mac)) dropped.push(mac);
+    if (isOwnReport && source === 'hearsay' && !shown.has(mac)) dropped.push(mac);
     else if ((isSwap || isBack) && (source === 'vouched' || source === 'shown') && !shown.has(mac)) replaced.push(mac);
     else sources.set(mac, source);
   }
   const isPerson = report.username !== undefined && report.isOrdinary !== true;
-  const reported = isPerson ? 'person' : isOwnWord ? 'shown' : 'hearsay';
+  const reported = isPerson ? 'person' : isOwnReport ? 'shown' : 'hearsay';
   for (const mac of evidence.macs) {
     const now = mac === vouched && reported !== 'person' ? 'vouched' : reported;
     const was = sources.get(mac);
     // Only a proven report can bring back a replaced card.
-    const isRaised = was === undefined || (rank(now) > rank(was) && (was !== 'replaced' || isOwnWord));
+    const isRaised = was === undefined || (rank(now) > rank(was) && (was !== 'replaced' || isOwnReport));
     sources.set(mac, isRaised ? now : was);
   }
   for (const mac of replaced) sources.set(mac, 'replaced');
-  const order = isOwnWord || known === undefined ? [...evidence.macs, ...sources.keys()] : [...sources.keys()];
+  const order = isOwnReport || known === undefined ? [...evidence.macs, ...sources.keys()] : [...sources.keys()];
   const macs = [...new Set(order)].filter((mac) => sources.has(mac) && !foreign.has(mac)).slice(0, INTERFACES_MAX);
   return {
     interfaces: macs.map((mac) => ({ mac, name: names.get(formatMac(mac)) ?? '', source: sources.get(mac) })),

@@ -1,7 +1,7 @@
 // Decides a person's commands to merge two machines or to split one; the store applies them.
 //
 //   merge KEEP OTHER ─ KEEP gets OTHER's interfaces and events, and its hardware if that is newer; OTHER is removed
-//   split MACHINE MACs ─ a New machine gets these interfaces, and the hardware if one of them reported it
+//   split MACHINE MACs ─ a New machine gets these interfaces, and the hardware if the newest report of it shows only these
 //
 // 1. A machine in use is never removed: it may be KEEP but not OTHER, and two machines in use are not merged.
 // 2. After a split the two are not recognised as one again: their common values are stored as shared, and they are stored as distinct.
@@ -116,17 +116,17 @@ export function decideSplit(
     return refuse(refusal('machines-limit.split', { count: knowledge.machines }));
   }
   const reported = reportedBy(machine, macs);
-  const goes = reported.byThese && !reported.byOthers;
+  const movesHardware = reported.byThese && !reported.byOthers;
   const systemId = chooseSystemId(terms.clock, (id) => knowledge.isSystemIdTaken(id));
   const hostname = chooseHostname(terms.clock, (name) => knowledge.isHostnameTaken(name));
   const moved = macs.map((mac) => formatMac(mac));
   return {
     kind: 'split',
     systemId,
-    fields: madeOf(machine, macs, { hostname, goes }, terms),
+    fields: newMachineFields(machine, macs, { hostname, movesHardware }, terms),
     macs,
     left: {
-      ...(goes ? { facts: undefined, factsMs: undefined } : {}),
+      ...(movesHardware ? { facts: undefined, factsMs: undefined } : {}),
       ...(machine.vouchedMac !== undefined && macs.includes(machine.vouchedMac) ? { vouchedMac: undefined } : {}),
     },
     // One report with addresses of both came from one machine or from a moved card, so no shared value caused the confusion.
@@ -139,10 +139,10 @@ export function decideSplit(
 }
 
 /** The fields of the new machine. */
-function madeOf(
+function newMachineFields(
   machine: Machine,
   macs: readonly MacAddress[],
-  { hostname, goes }: { readonly hostname: string; readonly goes: boolean },
+  { hostname, movesHardware }: { readonly hostname: string; readonly movesHardware: boolean },
   terms: IdentityTerms,
 ): MachineFields {
   const vouched = machine.vouchedMac;
@@ -163,11 +163,13 @@ function madeOf(
     powerState: 'unknown',
     home: machine.home,
     ...(vouched !== undefined && macs.includes(vouched) ? { vouchedMac: vouched } : {}),
-    ...(goes ? { facts: machine.facts, factsMs: machine.factsMs, uuid: machine.uuid, serial: machine.serial } : {}),
+    ...(movesHardware
+      ? { facts: machine.facts, factsMs: machine.factsMs, uuid: machine.uuid, serial: machine.serial }
+      : {}),
   };
 }
 
-/** Whether the machine's newest report contained some of these interfaces, and some of its others. */
+/** Whether the machine's newest report contained some of these interfaces, and some of its remaining ones. */
 function reportedBy(machine: Machine, macs: readonly MacAddress[]): { byThese: boolean; byOthers: boolean } {
   const shown = new Set((machine.facts?.nics ?? []).map((nic) => parseMac(nic.mac)));
   return {

@@ -1,31 +1,32 @@
-// Chooses the New machine that a newcomer replaces when New is full: never one that a user created, changed, tagged or accepted, but one
-// known only from reports. Source: RFC 970 (fairness). A machine is proven if a rack vouched for its boot.
+// Chooses the New machine that a newcomer replaces when New is full. It is known only from reports: no person made, changed, tagged or
+// accepted it. Source: RFC 970 (fairness). A machine is proven if a rack vouched for its boot.
 //
 //   the newcomer                          replaces
 //   unproven ────────────────────────────► another unproven machine: `ofUnproven`
 //   proven ──┬─ unproven machines exist ─► one of them
 //            └─ all are proven ──────────► a proven machine: `ofProven`
 //
-// 1. A proven machine replaces any unproven one, and never the other way round.
+// 1. A proven machine replaces an unproven one, whatever the address of its reports, and never the other way round.
 // 2. Unproven machines share the places by the network and address of their reports.
-// 3. Proven machines share the places by network (a relay agent, a rack): a newcomer takes none from a network with fewer of them than its
-//    own. Within a network an address has one holder, the machine reported from it last; earlier ones have given up their lease and give
-//    way first. Among equals, the one heard longest ago gives way.
-// 4. So a proven newcomer is never refused, even if attackers fill the places.
+// 3. Proven machines share the places by network (a relay agent, a rack). A newcomer takes a place from its own network, unless another
+//    has at least two more of them; so it takes none from a network with fewer than its own. Within a network, an address has one holder,
+//    the machine reported from it last. Earlier machines at that address have given up their lease, and give way first. Among equals, the
+//    one heard longest ago gives way.
+// 4. So a proven newcomer is never refused, whichever machines filled the places.
 
 import { FairShares, networkOf, type Place } from '../../fair-shares.ts';
 import type { Ipv4 } from '../../net/address.ts';
 import type { UntouchedMachine } from '../records/machine.ts';
 
 /**
- * Machines examined to find one that gives way, those heard longest ago; bounds the time that one report takes. Hosts that enlist machines
- * fill it.
+ * Machines examined to find one that gives way, beginning with the one heard longest ago; bounds the time that one report takes. Hosts
+ * that enlist machines fill it.
  */
 export const UNTOUCHED_LOOKED_MAX = 4096;
 /** An unproven machine without a report for this many milliseconds gives way to every newcomer. */
 const UNPROVEN_KEPT_MS = 7 * 86_400_000;
 
-/** The shares of machines with an unknown address, and of a proven newcomer. */
+/** The names of the shares of machines with an unknown address, and of a proven newcomer. */
 const UNKNOWN = 'unknown';
 const PROVEN = 'proven';
 

@@ -26,7 +26,7 @@ import { claimsOnly, firmMacs, isSwapped } from './interface-source.ts';
 export interface Candidate {
   readonly machine: Machine;
   readonly weighing: Weighing;
-  /** True if it has the interface from which the report's machine booted, but is another machine. */
+  /** True if it merely claims the interface from which the report's machine booted (`claimsOnly`). */
   readonly isClaim: boolean;
 }
 
@@ -37,7 +37,7 @@ export interface Recognition {
   readonly rivals: readonly Candidate[];
   /** Machines with something in common, but not enough for a match. */
   readonly suspects: readonly Candidate[];
-  /** Machines with something in common that are different machines, including those that merely claim its boot interface. */
+  /** Different machines with something in common, including those that merely claim its boot interface. */
   readonly others: readonly Candidate[];
 }
 

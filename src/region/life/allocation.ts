@@ -66,7 +66,7 @@ function hasDisks(machine: Machine, wanted: readonly number[]): boolean {
 const isDefault = (wanted: string | undefined, others: readonly string[] | undefined): boolean =>
   (wanted === undefined || wanted === '' || wanted === THE_PLACE) && !(others ?? []).includes(THE_PLACE);
 
-/** The index, in the machine's facts, of the disk for each label of a valid `storage` text. */
+/** For each label of a valid `storage` text, the index of its disk in the machine's facts. */
 export function matchStorage(machine: Machine, text: string): ReadonlyMap<string, number> {
   const wishes = text.split(',').flatMap((part) => {
     const [, label, size] = /^(?:([A-Za-z0-9_-]+):)?([\d.]+)$/.exec(part.trim()) ?? [];

@@ -1,4 +1,4 @@
-// What becomes of hung work: it fails or is restarted, and the log says why. Pure.
+// Fails or restarts hung work, and logs why. Pure.
 
 import type { EventParams, Happening } from '../records/event-params.ts';
 import type { MachineStatus } from '../records/lifecycle.ts';
@@ -11,7 +11,7 @@ import { type Change, enterStatus, type StatusChangeTerms } from './status-chang
 /** Why work is restarted or fails. */
 export type WhyHung = EventParams['work-restarted']['why'];
 
-/** What a machine's newest event says; of a restart, what was seen before it. */
+/** What a machine's newest event reports; for a restart after an overrun, what was seen before the overrun. */
 export function seenOf(event: MachineEvent | undefined): Happening | undefined {
   if (event === undefined) return undefined;
   const why = event.code === 'work-restarted' ? event.params.why : undefined;

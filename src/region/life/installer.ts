@@ -1,7 +1,7 @@
 // Deployment by a distribution's own installer: which system it installs, and whether the installer exists.
 //
-// 1. Installers are in the racks' boot trees. The region sees only the tree of its own host; it cannot know what a remote rack has, so it
-//    refuses nothing because of that.
+// 1. Installers are in the racks' boot trees. The region sees only the tree of its own host; it does not know a remote rack's installers,
+//    and refuses no deployment because of them.
 // 2. An installation does not begin if its preseed cannot be rendered, because of a template's mistake or an unquotable value.
 
 import type { Machine } from '../records/machine.ts';
@@ -60,7 +60,7 @@ export const machineInstalled = (
 });
 
 /** Why this machine's preseed cannot be rendered; `undefined` if it can. */
-export function refuseAnswers(
+export function refusePreseed(
   machine: Machine,
   installProblem: ((machine: Machine) => string | undefined) | undefined,
 ): CommandRefusal | undefined {

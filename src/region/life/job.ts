@@ -58,7 +58,7 @@ function linesOf(machine: Machine, terms: JobTerms): readonly Line[] {
         ['scripts', terms.scripts ?? 0],
       ];
     case 'deploying':
-      // An image must not replace a deployment by an installer.
+      // An installer must deploy this machine; the agent must not write an image instead.
       if (machine.work?.deployBy === 'installer') return [['job', 'none']];
       // Its disk is written, but its rack did not know that yet: it must reboot, not stay off.
       return machine.netboot ? deployLines(machine, terms, keys) : [['job', 'reboot']];

@@ -12,7 +12,7 @@
 import { BoundedMap } from '../../bounded-map.ts';
 import type { Clock } from '../../clock.ts';
 import { equalSecrets } from '../accounts/accounts.ts';
-import { type BootProof, isWhereItIs, provesBoot } from '../identity/boot-token.ts';
+import { type BootProof, isAtItsAddress, provesBoot } from '../identity/boot-token.ts';
 import type { Acknowledgements } from '../racks/acknowledgements.ts';
 import type { MachineHomes } from '../racks/machine-homes.ts';
 import { bootPurpose } from '../records/boot-purpose.ts';
@@ -69,7 +69,7 @@ export class MachineAgent {
     if (token === undefined) return undefined;
     const digest = digestOfToken(token);
     return this.#candidates(proof).find((machine) => {
-      const known = isWhereItIs(proof, machine) ? this.#debugOf(machine)?.tokenDigest : undefined;
+      const known = isAtItsAddress(proof, machine) ? this.#debugOf(machine)?.tokenDigest : undefined;
       return known !== undefined && equalSecrets(known, digest);
     });
   }
@@ -101,7 +101,8 @@ export class MachineAgent {
   }
 
   /**
-   * In lines, whether the machine's work is still wanted, and how long a debug login remains open. The request is not a sign of life.
+   * The lines that tell a machine whether its work is still wanted, and how long a debug login remains open. The request is not a sign of
+   * life.
    * @param isWanted whether this is its current boot
    */
   watch(machine: Machine, isWanted: boolean): string {
@@ -146,7 +147,7 @@ export class MachineAgent {
    * Resolves when the racks that boot a machine know its new boot purpose, or after RACKS_KNOW_MS_MAX.
    * @param before the machine before its signal
    */
-  async racksKnow(before: Machine): Promise<void> {
+  async waitForRacks(before: Machine): Promise<void> {
     const machine = this.#store.findMachine(before.systemId);
     if (machine === undefined || purposeOf(machine) === purposeOf(before)) return;
     await this.#racks.acknowledgements.settled(machine, this.#store.desiredVersion(), RACKS_KNOW_MS_MAX);

@@ -27,7 +27,7 @@ import { type Actor, type CommandRefusal, type Deployment, decideCommand, type M
 import { type DeployableImage, type FindImage, type ListImages, refuseImage } from './deployment.ts';
 import { DISK_STARTS_MAX, type DiskStarts, readDiskStarts } from './disk-start.ts';
 import { failStatus, restarted, seenOf, type WhyHung } from './hung-work.ts';
-import { type HasInstaller, machineInstalled, refuseAnswers, refuseInstaller } from './installer.ts';
+import { type HasInstaller, machineInstalled, refuseInstaller, refusePreseed } from './installer.ts';
 import { refuseWithoutKey } from './logins.ts';
 import { BOOTS_MAX, countBoot } from './network-boots.ts';
 import {
@@ -46,7 +46,7 @@ import { chooseAddresses } from './static-addresses.ts';
 import { acceptedPower, type Change, deadlineOf, enterStatus } from './status-change.ts';
 import type { StatusDeadlines } from './status-deadlines.ts';
 
-/** How often a hung machine is restarted, unless the configuration says otherwise. */
+/** How many times hung work is restarted, unless the configuration gives another number. */
 const RETRIES = 1;
 /** Overdue machines handled at a time; the others follow at the next check. */
 const OVERDUE_MAX = 50;
@@ -67,9 +67,9 @@ export interface LifeParts {
   readonly listImages?: ListImages | undefined;
   /** `undefined` if it is unknown which installers exist. */
   readonly hasInstaller?: HasInstaller | undefined;
-  /** Why a machine's preseed cannot be rendered; its result is `undefined` if it can. */
+  /** Returns why a machine's preseed cannot be rendered, or `undefined` if it can. */
   readonly installProblem?: ((machine: Machine) => string | undefined) | undefined;
-  /** How often hung work is restarted; its result `undefined` means RETRIES. */
+  /** Returns how many times hung work is restarted; `undefined`: RETRIES. */
   readonly retries: () => number | undefined;
   /** Called after each change. */
   readonly onChange: (machine: Machine) => void;
@@ -88,7 +88,7 @@ export class MachineLife {
     this.#parts = parts;
   }
 
-  /** Carries out a person's command, or returns why not. */
+  /** Carries out a person's command, or returns the refusal. */
   command(
     systemId: string,
     command: MachineCommand,
@@ -124,8 +124,8 @@ export class MachineLife {
     for (const { systemId } of candidates) {
       const outcome = this.command(systemId, { name: 'allocate' }, by, options);
       // Already allocated by another request, or removed: try the next one.
-      const isPassing = outcome.kind === 'refuse' && outcome.refusal.name === 'transition-not-allowed';
-      if (outcome.kind !== 'not-found' && !isPassing) return outcome;
+      const isUnavailable = outcome.kind === 'refuse' && outcome.refusal.name === 'transition-not-allowed';
+      if (outcome.kind !== 'not-found' && !isUnavailable) return outcome;
     }
     return undefined;
   }
@@ -164,8 +164,8 @@ export class MachineLife {
     return this.#announce(
       store.changeMachine<never>(systemId, atMs, ({ status, netboot }) => {
         if (status !== 'deploying' || netboot) return { kind: 'change', fields: {}, events: [] };
-        const told = { code: 'network-wanted', params: {} } as const;
-        const event: NewMachineEvent = { type: 'NODE_INSTALL_EVENT', ...told, atMs, username: '' };
+        const happening = { code: 'network-wanted', params: {} } as const;
+        const event: NewMachineEvent = { type: 'NODE_INSTALL_EVENT', ...happening, atMs, username: '' };
         return { kind: 'change', fields: { netboot: true }, events: [event] };
       }),
     );
@@ -254,8 +254,8 @@ export class MachineLife {
   powerSwitched(systemId: string, result: PowerResult): MachineChangeOutcome<never> {
     const { clock, store } = this.#parts;
     const atMs = this.#now();
-    const its = { machines: { systemIds: [systemId] }, limit: EVENTS_LOOKED_MAX };
-    const terms = { atMs, clock, hasStarted: result.kind === 'unknown' && hasStartedSince(store.listEvents(its)) };
+    const filter = { machines: { systemIds: [systemId] }, limit: EVENTS_LOOKED_MAX };
+    const terms = { atMs, clock, hasStarted: result.kind === 'unknown' && hasStartedSince(store.listEvents(filter)) };
     const outcome = store.changeMachine<never>(systemId, atMs, (machine) => decidePowerEnd(machine, result, terms));
     return this.#announce(outcome);
   }
@@ -341,7 +341,7 @@ export class MachineLife {
     if (deployment?.deployBy === 'installer') {
       const { hasInstaller, installProblem } = this.#parts;
       const installed = machineInstalled(machine, deployment, by.username);
-      return refuseInstaller(machine, deployment, hasInstaller) ?? refuseAnswers(installed, installProblem);
+      return refuseInstaller(machine, deployment, hasInstaller) ?? refusePreseed(installed, installProblem);
     }
     const { osystem = '', release = '' } = deployment ?? {};
     if (this.findImage(machine, osystem, release) !== undefined) return undefined;

@@ -6,7 +6,7 @@
 //                has not begun fails after DOUBTED_MS_MAX without a sign of life
 //   otherwise    failed, with the driver's message                                               continues
 //
-// 1. Nothing is switched here: the records hold the task (`powerTask`), and the power follows them.
+// 1. Nothing is switched here: the records hold the task (`powerTask`), and `PowerControl` carries it out.
 // 2. One task at a time: a person's task is refused while another is in progress; a new state's task replaces the previous one.
 // 3. The outcome of a replaced task is logged and decides nothing.
 
@@ -201,9 +201,10 @@ function waitInDoubt(
   doubt: Happening<'power-uncertain'>,
   atMs: number,
 ): Change {
-  const isToBegin = (status === 'commissioning' || (status === 'deploying' && netboot)) && work?.stage === undefined;
+  const awaitsFirstSignal =
+    (status === 'commissioning' || (status === 'deploying' && netboot)) && work?.stage === undefined;
   const doubtEndsMs = atMs + DOUBTED_MS_MAX;
-  if (!isToBegin || work === undefined || statusDeadlineMs === undefined || statusDeadlineMs <= doubtEndsMs) {
+  if (!awaitsFirstSignal || work === undefined || statusDeadlineMs === undefined || statusDeadlineMs <= doubtEndsMs) {
     return NOTHING;
   }
   const fields = { statusDeadlineMs: doubtEndsMs, work: { ...work, doubt, doubtEndsMs } };

@@ -27,13 +27,13 @@ export function switchSilentRescue(machine: Machine, atMs: number): Change | und
   const { status, statusSinceMs, statusDeadlineMs = 0 } = machine;
   // A later deadline means that it showed a sign of life, or was switched already.
   if (status !== 'exiting-rescue-mode' || statusDeadlineMs - statusSinceMs > RESCUE_LEAVES_MS_MAX) return undefined;
-  const told = { code: 'rescue-lasting', params: {} } as const;
-  const event: NewMachineEvent = { type: 'NODE_HUNG', ...told, atMs, username: '' };
+  const happening = { code: 'rescue-lasting', params: {} } as const;
+  const event: NewMachineEvent = { type: 'NODE_HUNG', ...happening, atMs, username: '' };
   return {
     kind: 'change',
     fields: {
       statusDeadlineMs: deadlineOf(status, atMs),
-      statusMessage: eventSentence(told),
+      statusMessage: eventSentence(happening),
       powerTask: machine.restingStatus === 'deployed' ? 'cycle' : 'off',
     },
     events: [event],

@@ -86,7 +86,7 @@ export function decideSignal(machine: Machine, signal: Signal, atMs: number, clo
   return { ...change, fields: { ...change.fields, ...power }, events: [...progress.events, ...change.events] };
 }
 
-/** What a signal says for operators, cleaned and cut. */
+/** The event parameters of a signal, cleaned and cut. */
 function paramsOf({ stage, message, report, script, exitStatus, output = '' }: Signal): SignalParams {
   return {
     stage: cleanWords(stage, STAGE_MAX),
@@ -130,11 +130,11 @@ function progressOf(machine: Machine, signal: Signal, atMs: number): Change {
   // The first signal of a stage is an installation step; later ones only show its progress.
   const isProgress = type === 'NODE_INSTALL_EVENT' && (stage === work?.stage || stage.includes('/'));
   const level = levelOf(signal) ?? (isProgress ? 'debug' : undefined);
-  const told: Happening = isWritten
+  const happening: Happening = isWritten
     ? { code: 'disk-written', params: {} }
     : { code: 'signal', params: paramsOf(signal) };
   const events: NewMachineEvent[] =
-    isNews && eventSentence(told) !== '' ? [{ type, level, ...told, atMs, username: '' }] : [];
+    isNews && eventSentence(happening) !== '' ? [{ type, level, ...happening, atMs, username: '' }] : [];
   return {
     kind: 'change',
     fields: {
@@ -180,7 +180,7 @@ function pathOf(machine: Machine, signal: Signal, switches: boolean): readonly M
     case 'entering-rescue-mode':
       return ['rescue-mode'];
     case 'exiting-rescue-mode':
-      // A signal from before it was told to leave does not count.
+      // A signal sent before the machine was told to leave does not count.
       return cleanWords(signal.stage, STAGE_MAX) === LEFT ? [restingStatus(machine)] : [];
     default:
       return [];

@@ -1,12 +1,12 @@
 // Allocates addresses of static ranges to machines. Pure.
 //
-// 1. An address is allocated to one machine at a time. Never allocated are the addresses of racks and routers, those of dynamic ranges, and
-//    those that a rack's configuration reserves for another client.
-// 2. An address last seen of another machine is used only when no other is free, because that machine may still use it.
+// 1. An address is allocated to one machine at a time. The addresses of racks and routers, those of dynamic ranges, and those that a rack's
+//    configuration reserves for another client are never allocated.
+// 2. An address last seen on another machine is allocated only when no other is free, because that machine may still use it.
 // 3. The network is the one in which the machine was seen, its boot interface first. A machine never seen gets an address only if there is
 //    exactly one network.
-// 4. An address that a rack's configuration reserves for the machine is the one it gets.
-// 5. A user without rights chooses addresses of static ranges only: any other may be a server's.
+// 4. A machine gets the address that a rack's configuration reserves for it, if that address may be allocated.
+// 5. A user who is no administrator may request only addresses of static ranges and reserved ones: any other may be a server's.
 // 6. A rack's range counts only if the rack is believed for its network and the network contains the range.
 // 7. Several racks may serve one network: every rack's reservations count, and each has its own static range.
 
@@ -32,7 +32,7 @@ import { type Kept, type RefusalNamed, refusal } from '../words/refusal.ts';
 import type { CommandRefusal } from './commands.ts';
 import type { JobNetwork } from './job.ts';
 
-/** Addresses examined in one range; of a longer range only these are used. */
+/** Addresses examined in one range; of a longer range only the first are used. */
 const RANGE_MAX = 65_536;
 
 /** A network as one accepted rack serves it. */
@@ -41,6 +41,7 @@ interface Served {
   /** The static range's first and last address; undefined: none. */
   readonly fixed: readonly [Ipv4, Ipv4] | undefined;
   readonly dynamic: readonly [Ipv4, Ipv4] | undefined;
+  /** The addresses of the rack and of the router. */
   readonly kept: ReadonlySet<Ipv4>;
   /** The client for which an address is reserved. */
   readonly reserved: ReadonlyMap<Ipv4, MacAddress>;
@@ -86,14 +87,14 @@ export function chooseAddresses(
   return { kind: 'refuse', refusal: refusal('addresses-exhausted', { ranges: full }) };
 }
 
-/** The first free address; one last seen of another machine only if there is no other. */
+/** The first free address; one last seen on another machine only if there is no other. */
 function findFree(
   served: readonly Served[],
   ranges: readonly (readonly [Ipv4, Ipv4])[],
   mac: MacAddress,
   knowledge: ChangeKnowledge,
 ): Ipv4 | undefined {
-  let second: Ipv4 | undefined;
+  let fallback: Ipv4 | undefined;
   for (const [low, high] of ranges) {
     const last = ipv4(Math.min(high, low + RANGE_MAX - 1));
     const taken = knowledge.takenAddresses(low, last);
@@ -102,10 +103,10 @@ function findFree(
       const address = ipv4(value);
       if (taken.has(address) || whyKept(served, address, mac) !== undefined) continue;
       if (!seen.has(address)) return address;
-      second ??= address;
+      fallback ??= address;
     }
   }
-  return second;
+  return fallback;
 }
 
 function takeAsked(
@@ -127,8 +128,9 @@ function takeAsked(
 }
 
 /**
- * Tests whether a last-seen address belongs to a machine only while it is allocated: it is in a static range, and no configuration reserves
- * it for this interface. Without the allocation the machine has lost it, however long its lease would have run.
+ * Returns a test for last-seen addresses: true for an address that a machine holds only while it is allocated to the machine, because the
+ * address is in a static range and no configuration reserves it for this interface. Once the allocation ends, the machine has lost the
+ * address, however long its lease would have run.
  */
 export function lentAddresses(racks: readonly Rack[]): (address: Ipv4, mac: MacAddress) => boolean {
   const networks = racks

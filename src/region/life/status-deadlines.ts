@@ -27,7 +27,7 @@ export class StatusDeadlines {
   #offsetMs: number;
   /** True once the deadlines have been checked against the clock of this start. */
   #isBounded = false;
-  /** The machines already adjusted for a step that the store could not take completely. */
+  /** The machines already adjusted for a step, if the store failed before all were. */
   readonly #done = new Set<string>();
 
   constructor(store: Pick<RegionStore, 'listMachines' | 'changeMachine'>, clock: Clock) {

@@ -5,7 +5,7 @@
 //   proxy, origin, the machine's key ┘
 //
 // 1. A machine's secrets go only into texts for that machine; the caller has authenticated it.
-// 2. The same records give the same text to the machine and to a person who previews it, there with words in place of the key.
+// 2. A person's preview is the text that the machine would get from the same records, with words in place of its key.
 
 import type { Clock } from '../../clock.ts';
 import { TextDirectory } from '../../files/text-directory.ts';
@@ -96,10 +96,10 @@ export class MachinePreseeds {
     };
   }
 
-  /** Why none of this machine's preseeds can be rendered, with file and line; `undefined` if the current templates can. */
+  /** Why none of this machine's preseeds can be rendered, with file and line; `undefined` if the current templates render one. */
   installProblem(machine: Machine): string | undefined {
     const surroundings = { origin: SOME_ORIGIN, httpProxy: this.install.httpProxy ?? '' };
-    const results = answersOf(machine.osystem).map((purpose) =>
+    const results = installerPurposes(machine.osystem).map((purpose) =>
       renderPreseed(this.requestFor(machine, purpose, surroundings, STAND_IN), this.templates),
     );
     const [first] = results;
@@ -149,7 +149,7 @@ export class MachinePreseeds {
 }
 
 /** The preseeds of a distribution's installers; each Ubuntu release uses one of the two. */
-const answersOf = (osystem: string): readonly Purpose[] =>
+const installerPurposes = (osystem: string): readonly Purpose[] =>
   osystem === 'ubuntu' ? ['autoinstall', 'install'] : ['install'];
 
 const preseedMachine = (machine: Machine): PreseedMachine => ({

@@ -63,7 +63,7 @@ export class MetadataService {
     return { origin, httpProxy: await this.#proxies.find(origin) };
   }
 
-  /** The machine with this id, if the caller proves to be its current boot, by the boot token or the preseed's secret. */
+  /** The machine with this id, if the caller proves by the boot token or the preseed's secret that it is that machine's current boot. */
   findBooted(systemId: string, secret: string | undefined, proof: BootProof): Machine | undefined {
     const machine = this.#parts.store.findMachine(systemId);
     if (machine === undefined || this.#parts.racks.homes.isAway(machine, proof.address)) return undefined;
@@ -121,10 +121,10 @@ export class MetadataService {
 
   /** Takes a report of cloud-init or curtin. @param isInstalling whether it came from an installing environment */
   report(machine: Machine, report: WebhookReport, isInstalling: boolean): void {
-    const { signal, isFailure, isUp, told } = meaningOf(report, isInstalling);
+    const { signal, isFailure, isUp, stageReport } = meaningOf(report, isInstalling);
     const isWorking = isAtWork(machine);
     if (isFailure || (isUp && !isWorking)) {
-      this.#record(machine, { code: 'stage-reported', params: told }, isFailure ? 'warning' : undefined);
+      this.#record(machine, { code: 'stage-reported', params: stageReport }, isFailure ? 'warning' : undefined);
     }
     if (!isWorking) return;
     // In Commissioning, a report that the environment is up does not end the work.

@@ -89,7 +89,7 @@ export function leafOf(
   }
 }
 
-/** The content of a leaf for an unknown machine; undefined: none. */
+/** The content of a leaf for an unknown machine; `undefined` if it has no such leaf. */
 export function enlistLeafOf(name: MetaDataLeaf): string | undefined {
   if (name === 'instance-id') return 'i-maas-enlistment';
   return name === 'local-hostname' ? 'maas-enlisting-node' : undefined;

@@ -100,7 +100,7 @@ export interface ReportMeaning {
   /** True if it reports that the system has started. */
   readonly isUp: boolean;
   /** The report as events carry it. */
-  readonly told: StageReport;
+  readonly stageReport: StageReport;
 }
 
 /** Interprets a report. @param isInstalling whether it came under `curtin/` */
@@ -108,9 +108,9 @@ export function meaningOf(report: WebhookReport, isInstalling: boolean): ReportM
   const { kind, name, description, result } = report;
   const isFailure = kind === 'finish' && (result === 'FAIL' || result === 'FAILURE');
   const isUp = !isInstalling && kind === 'finish' && name === LAST_STAGE;
-  const told: StageReport = { name, isEnd: kind === 'finish', result, said: description };
-  const said = { message: eventSentence({ code: 'stage-reported', params: told }), report: told };
-  const base = { isFailure, isUp, told };
+  const stageReport: StageReport = { name, isEnd: kind === 'finish', result, said: description };
+  const said = { message: eventSentence({ code: 'stage-reported', params: stageReport }), report: stageReport };
+  const base = { isFailure, isUp, stageReport };
   if (isUp) return { ...base, signal: { status: 'OK', stage: INSTALLED, ...said, isOfStart: true } };
   const stage = stageOf(name);
   if (stage === undefined || kind === 'progress') return { ...base, signal: undefined };

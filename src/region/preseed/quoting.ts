@@ -87,7 +87,8 @@ export function quoteYaml(value: Value): Quoted {
 }
 
 /**
- * Kernel arguments that survive the installer, which inserts them with sed into the boot loader's configuration, which a shell then reads.
+ * Kernel arguments that reach the boot loader unchanged: the installer inserts them into its configuration with sed, and a shell then reads
+ * that configuration.
  */
 export function quoteKernel(text: string): Quoted {
   const trimmed = text.trim();

@@ -8,7 +8,7 @@
 //   {{default NAME = X}}                              a value for an undefined name
 //   {{language LANGUAGE}}                             the language of the quoting
 //
-// 1. A tree's depth is bounded, because the nesting of its text is; so no walk over it can overflow the stack.
+// 1. The nesting of directives is bounded, and with it the depth of the tree; so no walk over the tree can overflow the stack.
 
 import { type Expression, parseExpression } from './expression.ts';
 import { failAt, listed, shown, type TemplatePlace } from './fault.ts';

@@ -5,7 +5,7 @@
 //                            └──── timeout ────► they end, too, and return false
 //
 // 1. Every wait is bounded: a slow or absent rack delays a restart but never prevents it.
-// 2. A rack that has not yet reported a version is not waited for.
+// 2. No command waits for a rack that has not yet reported a version.
 
 import type { Clock } from '../../clock.ts';
 import type { Ipv4 } from '../../net/address.ts';

@@ -15,8 +15,8 @@ import { type RefusalNamed, refusal } from '../words/refusal.ts';
 import { check, HEARTBEAT_VALUES_MAX, rackInterfaces } from './rack-news.ts';
 
 /**
- * The interfaces of an unaccepted rack, as JSON in UTF-16 units: RACK_INTERFACES_MAX of them with only name and network, which decide, or
- * about forty complete ones. That much is kept for each of PENDING_RACKS_MAX racks.
+ * The interfaces of an unaccepted rack, as JSON in UTF-16 units: enough for RACK_INTERFACES_MAX of them with only name and network, on
+ * which acceptance depends, or for about forty complete ones. That much is kept for each of up to 2 × PENDING_RACKS_MAX racks.
  */
 export const STRANGERS_INTERFACES_LENGTH_MAX = 16_384;
 

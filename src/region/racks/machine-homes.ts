@@ -92,19 +92,19 @@ export class MachineHomes {
   }
 
   /** A machine's home rack if this rack is not one of its home racks. @param uuid undefined: the region's own rack */
-  ownerBesides(uuid: string | undefined, home: Ipv4 | undefined): Rack | undefined {
+  otherOwner(uuid: string | undefined, home: Ipv4 | undefined): Rack | undefined {
     const rack = uuid === undefined ? undefined : this.#racks.find(uuid);
     return rack === undefined ? undefined : ownerAmong(this.racksAt(home), rack);
   }
 
   /** True if this rack may vouch for a boot from this interface: the interface is unknown, or its machine is not at home elsewhere. */
   mayVouch(uuid: string, mac: MacAddress): boolean {
-    return this.ownerBesides(uuid, this.#store.racks.homeOf({ mac })?.home) === undefined;
+    return this.otherOwner(uuid, this.#store.racks.homeOf({ mac })?.home) === undefined;
   }
 
   /** Why a rack's reports about a machine are not believed; `undefined` if they are. */
   whyElsewhere(uuid: string | undefined, machine: Pick<Machine, 'hostname' | 'home'>): SeenElsewhere | undefined {
-    const owner = this.ownerBesides(uuid, machine.home);
+    const owner = this.otherOwner(uuid, machine.home);
     const rack = owner === undefined || uuid === undefined ? undefined : this.#racks.find(uuid);
     if (owner === undefined || rack === undefined) return undefined;
     return { hostname: machine.hostname, rack: rack.name, home: owner.name };
@@ -127,7 +127,7 @@ export class MachineHomes {
     return isOtherWire(home, address, wiresOf(this.#racks.list()));
   }
 
-  /** Marks or strips the parts of a rack's reports that are not believed, and settles machines without a home. @param uuid as above */
+  /** Marks or strips the disbelieved parts of a rack's reports, and gives a home to machines without a served one. @param uuid as above */
   weigh(reports: readonly RackReport[], source: string, uuid: string | undefined): readonly RackReport[] {
     // Read once, because each call reads the store.
     const racks = this.#racks.list();

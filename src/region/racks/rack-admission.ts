@@ -4,10 +4,10 @@
 //
 // 1. Only an administrator accepts a rack, by the API key that it registers with, or by a verdict. A rejected rack stays rejected until it
 //    is removed.
-// 2. A registration without a known rack's key changes nothing about that rack, and is refused with the reason.
+// 2. A registration of a known rack with neither that rack's key nor an administrator's changes nothing, and is refused with the reason.
 // 3. Accepted racks have distinct names, because people type them.
-// 4. A rack is accepted with those of its reported networks that are neither another rack's nor wide, and with those that the administrator
-//    names. With an administrator's key it is accepted with all.
+// 4. A rack is accepted with its reported networks that are not in doubt (`rack-networks.ts`), and with those that the administrator names.
+//    With an administrator's key it is accepted with all.
 
 import { FairShares } from '../../fair-shares.ts';
 import type { EventParams } from '../records/event-params.ts';
@@ -148,7 +148,7 @@ function roomFor(
 
 const isSilent = (rack: Rack, atMs: number): boolean => atMs - heardMs(rack) > PENDING_KEPT_MS;
 
-/** When the place of the pending rack heard longest ago is free. */
+/** For a refusal: the pending rack heard longest ago, and after how many silent minutes it gives way. */
 const roomAfter = (oldest: Rack | undefined, atMs: number) => ({
   minutes: PENDING_KEPT_MS / 60_000,
   oldest: oldest && {

@@ -47,7 +47,7 @@ export interface RackImageKnowledge {
   readonly nowMs: number;
 }
 
-/** The images common to the racks that boot a machine; `undefined` if this host boots it, whose own store counts. */
+/** The images common to the racks that boot a machine; `undefined` if this host's own image store decides, because it may boot it. */
 export function imagesForMachine(
   machine: Pick<Machine, 'interfaces' | 'addresses'>,
   known: RackImageKnowledge,

@@ -7,7 +7,7 @@
 //             └─ otherwise ───────────────────────────────────────────────────► believed, because racks get new networks all the time
 //
 // 1. Networks of the region's own rack, and those that a person agreed to for another rack, take precedence over merely reported ones.
-// 2. Of two racks that report the same new network, the first has it until it stops reporting it.
+// 2. Of two racks that report the same new network, the first keeps the network until that rack stops reporting it.
 // 3. A shared or wide network is agreed to only by naming that network.
 
 import { formatNetwork, type Ipv4Network, networkContains, networksOverlap, parseNetwork } from '../../net/address.ts';
@@ -43,8 +43,8 @@ const UNASKED_PREFIX = 16;
 
 /**
  * Addresses in the networks that one rack has without a person's agreement, as many as four /16: once at its acceptance, and once more
- * later. A hostile rack can fill it by reporting networks; a rack that really gets one of these must then be accepted with it. Networks
- * beyond the bound are not believed. It empties as the rack reports others or is removed.
+ * later. A hostile rack can fill it by reporting networks; a rack that really serves one of these must then be accepted with it by name.
+ * Networks beyond the bound are not believed. It empties as the rack reports other networks or is removed.
  */
 export const UNASKED_ADDRESSES_MAX = 4 * 65_536;
 
@@ -64,8 +64,8 @@ function doubtOf(network: Ipv4Network, rack: Rack, had: boolean, racks: readonly
 }
 
 /**
- * The doubtful networks of a list. Networks that the rack has come first, so that new ones take no addresses from them. @param rack with
- * its former networks
+ * The doubtful networks of a list. Networks believed so far are counted first, so that new ones do not use up the bound before them.
+ * @param rack with its former networks
  */
 function doubtsAmong(networks: readonly Ipv4Network[], rack: Rack, racks: readonly Rack[]): readonly NetworkDoubt[] {
   const agreed = parsed(rack.agreed);
@@ -90,7 +90,7 @@ function doubtsAmong(networks: readonly Ipv4Network[], rack: Rack, racks: readon
   });
 }
 
-/** A rack's reported networks that are another rack's, wide or too many, and not agreed to. */
+/** The doubts about a rack's reported networks: those not agreed to that belong to another rack, are too wide, or are too many. */
 function doubtsOf(rack: Rack, racks: readonly Rack[]): readonly NetworkDoubt[] {
   if (rack.isEmbedded) return [];
   // Nothing from an unaccepted rack was believed before.
@@ -108,7 +108,8 @@ export function weighNetworks(next: Rack, before: Rack | undefined, racks: reado
 }
 
 /**
- * Accepts a rack with its undoubted reported networks and those that a person named. Networks agreed to before stay while it reports them.
+ * Accepts a rack with its reported networks that are not in doubt, and those that a person named. Networks agreed to before stay agreed
+ * while the rack reports them.
  */
 export function agreeTo(rack: Rack, shared: readonly string[], racks: readonly Rack[]): Rack {
   const taken = new Set(doubtsOf(rack, racks).map(({ network }) => network));

@@ -119,7 +119,7 @@ const report = z.object({
   mac: z.string().max(17).optional(),
   address: z.string().max(15).optional(),
   text: shownText(4096),
-  /** Absent: a rack of an earlier version, or an event by which the region decides nothing. */
+  /** Absent if the rack is of an earlier version, or if no decision of the region depends on the event. */
   fields: z
     .object({
       client: shownText(64).optional(),

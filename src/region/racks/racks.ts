@@ -1,6 +1,6 @@
 // The racks of a region: their registrations, verdicts and heartbeats. The API, the link and the page use it.
 //
-// 1. The list in memory mirrors the store; it is read again whenever the store's version changes.
+// 1. The list in memory mirrors the store; it is read again when the store's version changes, whichever process changed it.
 // 2. A rack's secret is compared in constant time, even if there is no such rack.
 
 import { createHash } from 'node:crypto';
@@ -142,7 +142,7 @@ export class Racks {
     return this.#list;
   }
 
-  /** Drops the data of removed racks, by whichever way they were removed; otherwise registrations under invented UUIDs would accumulate. */
+  /** Drops the data of racks that any process removed; otherwise the data of registrations under invented UUIDs would accumulate. */
   #forgetGone(): void {
     const there = new Set(this.#list.map(({ uuid }) => uuid));
     for (const uuid of this.#images.keys()) if (!there.has(uuid)) this.#images.delete(uuid);

@@ -8,7 +8,7 @@ import { counted } from '../../counted.ts';
 
 /**
  * The facts kept of one machine, in bytes of JSON. A server with 96 memory modules, 24 disks and 8 interfaces needs 28 KiB.
- * Whoever may report a machine fills its share; other machines are not affected. Freed with the machine.
+ * A host that may report the machine can fill it; other machines are not affected. Freed with the machine.
  */
 export const FACTS_BYTES_MAX = 32 * 1024;
 /** Disks kept of one machine; filled in the same way. Further disks are left out. */

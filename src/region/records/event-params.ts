@@ -37,7 +37,7 @@ interface Macs {
   readonly macs: readonly string[];
 }
 
-/** Another machine, and the values by which it is another; none: it is known to be another. */
+/** Another machine, and the values in which it differs; if there are none, other evidence shows that it is another. */
 interface OtherMachine {
   readonly machine: MachineName;
   readonly differs: readonly IdentityKind[];
@@ -59,7 +59,7 @@ export interface SignalParams {
   readonly stage: string;
   /** Its own words; may be empty. */
   readonly message: string;
-  /** Given instead of `message`. */
+  /** Replaces `message`. */
   readonly report?: StageReport | undefined;
   readonly script?: string | undefined;
   /** `undefined`: the script runs. */
@@ -75,7 +75,7 @@ export type NetworkDoubt = { readonly network: string } & (
   | { readonly kind: 'many'; readonly addressesMax: number }
 );
 
-/** What a rack says of an event besides its sentence, as far as the region decides by it. */
+/** The fields of a rack's report, alongside its sentence, on which the region's decisions depend. */
 export interface ReportFields {
   /** The kind of client that got an offer, `bios`; empty: it wants no boot file, such as a running system; `undefined`: no offer. */
   readonly client?: string | undefined;
@@ -184,7 +184,7 @@ export interface EventParams {
     readonly verdict: 'accepted' | 'rejected' | 'removed';
     readonly shared?: readonly string[] | undefined;
   };
-  /** @param doubts at least one */
+  /** @param first the first doubted network @param more how many further ones there are */
   'networks-doubted': { readonly rack: string; readonly first: NetworkDoubt; readonly more: number };
   'rack-away': { readonly rack: string; readonly heardMs: number };
   'rack-back': { readonly rack: string };

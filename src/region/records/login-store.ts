@@ -1,7 +1,7 @@
 // The port to the store of debug logins. `store/region-logins.ts` implements it.
 //
 // 1. One method is one transaction, as in `store.ts`.
-// 2. A machine has at most one, which is removed with it.
+// 2. A machine has at most one debug login, which is removed with it.
 
 import type { NewMachineEvent } from './machine-event.ts';
 
@@ -13,7 +13,8 @@ export interface DebugLogin {
   readonly openedMs: number;
   readonly expiresMs: number;
   /**
-   * SHA-256, in hexadecimal, of the token of the boot that knows of it; with that token, a failed machine asks whether it is still open.
+   * SHA-256, in hexadecimal, of the boot token of the boot that knows of this login. A failed machine shows that token to ask whether the
+   * login is still open.
    */
   readonly tokenDigest?: string | undefined;
   /** The fingerprint of the host key that the machine reported, `SHA256:…`; empty: none yet. */
@@ -27,6 +28,6 @@ export interface LoginStore {
   closeDebug(systemId: string, event: NewMachineEvent): boolean;
   /** The machine's debug login, even if expired; undefined: none. */
   findDebug(systemId: string): DebugLogin | undefined;
-  /** Stores the boot that knows of it, or its host key; does nothing without a debug login. */
+  /** Stores the boot that knows of the debug login, or the machine's host key; does nothing without a debug login. */
   noteDebug(systemId: string, note: Partial<Pick<DebugLogin, 'tokenDigest' | 'hostKey'>>): void;
 }

@@ -88,14 +88,14 @@ export type MachineEvent = Happening & {
   readonly rack?: string | undefined;
 };
 
-/** What a recorded event says, alone. */
+/** The code and the parameters of a recorded event. */
 export function happeningOf(event: MachineEvent): Happening {
   const { id: _id, atMs: _at, type: _type, level: _level, username: _by, ...about } = event;
   const { systemId: _own, hostname: _name, stranger: _mac, kind: _kind, rack: _rack, ...happening } = about;
   return happening;
 }
 
-/** An event that a rack sends up. */
+/** A rack's report of one event to the region. */
 export interface RackReport {
   /** Increases by one with each event of a source. */
   readonly sequence: number;
@@ -108,7 +108,7 @@ export interface RackReport {
   readonly address?: string | undefined;
   /** Its sentence. */
   readonly text: string;
-  /** What the region decides by; `undefined`: nothing. */
+  /** The fields on which the region's decisions depend; `undefined`: none. */
   readonly fields?: ReportFields | undefined;
   /** Its level; `undefined`: that of its type. */
   readonly level?: MachineEventLevel | undefined;
@@ -123,8 +123,8 @@ export const isBootEvent = (type: MachineEventType): boolean =>
   type === 'NODE_PXE_REQUEST' || type === 'NODE_TFTP_REQUEST' || type === 'NODE_HTTP_REQUEST';
 
 /**
- * True for a report that a machine is starting from the network; loading files does not count, nor does a client of which the rack knew only
- * the IP address.
+ * True for a report that a machine is starting from the network. Loading a file does not count, and neither does a client of which the rack
+ * knew only the IP address.
  */
 export const isNetworkStart = (kind: string, fields: ReportFields, byAddress: boolean): boolean =>
   kind === 'dhcp.offer'
@@ -165,7 +165,7 @@ export function eventTypeOf(kind: string): MachineEventType {
 const TRAFFIC =
   /^(?:dhcp\.(?:offer|ack|elsewhere|boot-server|release|declined-back|inform|expired)|(?:tftp|http)\.(?:sent|file-sent|rendered|missing|probed|posted|forwarded|restarted)|net\.(?:neighbour-new|router-answered))$/;
 
-/** The stored level of a rack's report: traffic is DEBUG, except for the answer that says what to boot. */
+/** The stored level of a rack's report: traffic is DEBUG, except for the configuration that decides what the machine boots. */
 export function levelOfReport({
   kind,
   fields = {},

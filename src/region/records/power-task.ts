@@ -1,7 +1,7 @@
-// The tasks of a machine's power.
+// The tasks that change a machine's power.
 
 /**
- * Power tasks: switch on, switch off at once, ask the system to shut down, switch off and on. If the machine is to boot from the network,
+ * Power tasks: switch on, switch off at once, ask the system to shut down, switch off and on. If the machine must boot from the network,
  * the driver makes that its next boot device.
  */
 export const POWER_TASKS = ['on', 'off', 'soft-off', 'cycle'] as const;

@@ -34,11 +34,12 @@ export interface RackReservation {
 }
 
 /**
- * No host has this address, so a region that knows only reservations by hardware address still allocates the reserved address to no machine.
+ * No host has this address, so a region that knows only reservations by hardware address still allocates the reserved address to no
+ * machine.
  */
 export const NO_MAC = '00:00:00:00:00:00';
 
-/** Reservations of one interface that are reported to the region. The rack still honours those beyond. */
+/** Reservations of one interface that are reported to the region. The rack still honours further ones. */
 export const RESERVATIONS_TOLD_MAX = 4096;
 
 /** UTF-16 units of `settingsRefused`, which holds the first problems for people to read. */

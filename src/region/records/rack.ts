@@ -11,9 +11,9 @@ import type { RackInterface } from './rack-description.ts';
 /** Racks of one region, in any state. Administrators fill and empty it (`rackboot racks remove`). */
 export const RACKS_MAX = 256;
 /**
- * Racks waiting for an administrator. Any host can add one. At the bound a newcomer replaces the one heard longest ago, of the address with
- * the most in the network with the most; accepted racks never give way. The event log reports it, and the evicted rack asks again. The list
- * shrinks when racks are accepted, rejected or removed, or are silent for PENDING_KEPT_MS.
+ * Racks waiting for an administrator. Any host can add one. At the bound a newcomer replaces a waiting rack: from the network with the most
+ * of them, there from the address with the most, the one heard longest ago. Accepted racks never give way. The event log reports it, and
+ * the evicted rack asks again. The list shrinks when racks are accepted, rejected or removed, or are silent for PENDING_KEPT_MS.
  */
 export const PENDING_RACKS_MAX = 32;
 /** Cluster interfaces of one rack. */
@@ -87,9 +87,9 @@ export interface Rack {
   readonly stateSinceMs: number;
   /** When it was last heard; `undefined` if never since it registered. */
   readonly seenMs?: number | undefined;
-  /** The source that numbers its events. */
+  /** The source of its events; each source numbers its own. */
   readonly source?: string | undefined;
-  /** The newest REFUSED_KEPT_MAX of its last batches. */
+  /** The newest REFUSED_KEPT_MAX refused entries of its last batches. */
   readonly refused: readonly RefusedEntry[];
   readonly pulse?: RackPulse | undefined;
 }

@@ -294,7 +294,7 @@ export interface RegionStore {
   keepApart(systemId: string, otherId: string, event: NewMachineEvent): boolean;
   /** The newest conflicts. @param systemId only those of this machine */
   listConflicts(limit: number, systemId?: string): readonly Conflict[];
-  /** Those of the values that several machines show, or have shown. */
+  /** Those of these keys whose values several machines show, or have shown. */
   sharedValues(keys: readonly string[]): ReadonlySet<string>;
   changeMachine<R>(
     systemId: string,

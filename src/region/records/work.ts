@@ -21,7 +21,7 @@ export interface MachineWork {
   readonly before: MachineStatus;
   /** Only in Deploying. */
   readonly deployBy?: DeployWay | undefined;
-  /** The machine's name of the disk to write; `undefined`: the machine chooses one for an image, an installer takes the first. */
+  /** The disk to write, by the machine's name for it; `undefined`: the machine chooses one for an image, an installer takes the first. */
   readonly disk?: string | undefined;
   /** Only in Disk erasing. */
   readonly erase?: EraseMode | undefined;
@@ -53,7 +53,7 @@ export interface MachineWork {
 export interface WorkStep {
   /** In words; empty: nothing is known yet. */
   readonly text: string;
-  /** How much of its bytes is done, 0 to 99; undefined: they are not counted, or all are done. */
+  /** The percentage of its bytes that is done, 0 to 99; `undefined` if bytes are not counted, or all are done. */
   readonly percent: number | undefined;
   /** Wall time of that report or boot, in milliseconds; undefined: none yet. */
   readonly atMs: number | undefined;

@@ -30,7 +30,7 @@ export function appendOutput(before: OutputSoFar, offset: number, piece: Uint8Ar
 // ECMA-48 §5.4: control sequences and other escape sequences.
 const ESCAPES = /\u001b(?:\[[0-?]*[ -/]*[@-~]|\][^\u0007\u001b]*(?:\u0007|\u001b\\)?|[ -/]*[0-~])/g;
 
-/** An output as a terminal shows it: of an overwritten line only the last version. */
+/** An output as a terminal would show it: only the last version of an overwritten line. */
 export function outputText(bytes: Uint8Array): string {
   const lines = Buffer.from(bytes).toString('utf8').replace(ESCAPES, '').split('\n');
   return cleanLines(lines.map(lastVersion).join('\n'));

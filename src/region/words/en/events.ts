@@ -1,8 +1,9 @@
-// What the events say, by code.
+// The English sentences of the event log: for each code, a function of its parameters. Another language is another table like this one.
+
 //
 // 1. A sentence has no full stop at its end, and begins with a small letter unless it begins with a name. The page and the command line
 //    capitalise it.
-// 2. Everything that varies is a parameter: no sentence is read again to find something out.
+// 2. Everything that varies is a parameter, so no code needs to parse a sentence.
 
 import { counted } from '../../../counted.ts';
 import type {
@@ -47,7 +48,7 @@ const stateName = (status: MachineStatus): string => statusRow(status).name;
 const nameOf = ({ hostname, systemId }: MachineName): string => `${hostname} (${systemId})`;
 const listed = (texts: readonly string[]): string => texts.join(', ');
 const kindsOf = (kinds: readonly IdentityKind[]): string => listed(kinds.map((kind) => KINDS[kind]));
-/** What follows a colon; nothing if it is empty. */
+/** A colon and the text; empty for an empty text. */
 const after = (text: string): string => (text === '' ? '' : `: ${text}`);
 const since = (times: number | undefined): string =>
   times === undefined || times < 2 ? '' : ` (${counted(times, 'time')} since the last such event)`;
@@ -55,7 +56,7 @@ const without = (leftOut: string): string => (leftOut === '' ? '' : `; too large
 const whyOther = (differs: readonly IdentityKind[]): string =>
   differs.length === 0 ? 'which is another machine' : `which has another ${kindsOf(differs)}`;
 
-/** The commands with which a person decides about two machines. */
+/** The commands with which a person decides whether two machines are one. */
 const oneOrTwo = (own: string, other: MachineName): string =>
   `If they are one: rackboot machines merge ${other.systemId} ${own}; ` +
   `if they are two: rackboot machines keep-apart ${other.systemId} ${own}`;
@@ -77,7 +78,7 @@ const stageWords = ({ name, isEnd, result, said }: StageReport): string => {
   return `${name}${end}${said === name ? '' : after(said)}`;
 };
 
-/** A signal for operators; empty if it says nothing. */
+/** The words of a signal; empty if it has none. */
 function signalWords({ stage, message, report, script, exitStatus, output }: SignalParams): string {
   const said = report === undefined ? message : stageWords(report);
   const parts = [said, scriptWords(script, exitStatus, said), output === '' ? '' : `output: ${output}`];
@@ -135,7 +136,7 @@ function displacedWords({ from, isProven, newFrom, max, ...machine }: EventParam
   );
 }
 
-/** Whose reports are not believed, and the remedy. */
+/** The rack whose reports are not believed, and the remedy. */
 const elsewhereWords = ({ hostname, rack, home }: SeenElsewhere): string =>
   `rack ${rack} reports it, but its home is rack ${home}. ` +
   `If it was moved: rackboot machines move ${hostname} ${rack}`;
