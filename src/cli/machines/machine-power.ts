@@ -7,7 +7,6 @@
 import { z } from 'zod';
 import { sleep } from '../../clock.ts';
 import { loadPlace } from '../../config/config-file.ts';
-import { isRegionElsewhere } from '../../config/load.ts';
 import { RackError } from '../../errors.ts';
 import { plainWords } from '../../region/words/text.ts';
 import { askDaemon } from '../control.ts';
@@ -190,7 +189,8 @@ export async function setPower(argv: {
   const { fqdn, power_type: type } = powerShape.parse(raw);
   if (argv.json) printJson(raw);
   else print(`${fqdn} (${id}) is now switched by ${type === '' || type === 'manual' ? 'hand' : type}.`);
-  // A remote region switches it with its own programs, which are not visible here.
+  // A remote region switches it with its own programs, which are not visible here. Loaded here: the other commands need no schemas.
+  const { isRegionElsewhere } = await import('../../config/load.ts');
   if (!isRegionElsewhere(argv.config)) for (const line of missingProgramLines([type])) printError(line);
   return 0;
 }

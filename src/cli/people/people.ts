@@ -6,7 +6,7 @@ import { RackError } from '../../errors.ts';
 import { askDaemon } from '../control.ts';
 import { findMachine } from '../machines/identity.ts';
 import { print, printJson, printTable } from '../output.ts';
-import { type PasswordFlags, readPassword } from './accounts.ts';
+import type { PasswordFlags } from './accounts.ts';
 
 const USERS = '/MAAS/api/2.0/users/';
 const TAGS = '/MAAS/api/2.0/tags/';
@@ -41,6 +41,8 @@ export async function addUser(
 ): Promise<number> {
   const { stateDir } = loadPlace(argv.config);
   const { username, email } = argv;
+  // Loaded here: what reads passwords also opens the region's store, which most commands do not need.
+  const { readPassword } = await import('./accounts.ts');
   const password = await readPassword(argv);
   const form = new URLSearchParams({ username, email, password, is_superuser: String(argv.admin) });
   const raw = await askDaemon(stateDir, USERS, 'POST', form.toString());
