@@ -215,7 +215,8 @@ if (skipped.length > 0) {
   console.log(`\nSkipped, and what would be needed:\n${skipped.map((line) => `  ${line}`).join('\n')}`);
   if (CI) console.log('With CI=true a skipped test is a failure.');
 }
-for (const [, found] of doubtful) console.log(`\nFailed at first, with other tests beside it:\n✖ ${found.join('\n✖ ')}`);
+for (const [, found] of doubtful)
+  console.log(`\nFailed at first, with other tests beside it:\n✖ ${found.join('\n✖ ')}`);
 for (const failure of failures) console.log(`\n✖ ${failure}`);
 const failed = failures.length + (CI ? skipped.length : 0);
 const minutes = `${Math.floor(process.uptime() / 60)} min ${Math.floor(process.uptime() % 60)} s`;

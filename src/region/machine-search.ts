@@ -1,7 +1,6 @@
 // The filters of the machine list: text, states or groups of states, owner, rack. The page, the API and the command line use the same
 // names.
 
-import { counted } from '../counted.ts';
 import { formatIpv4, formatMac } from '../net/address.ts';
 import { type MachineStatus, parseStatus, STATUSES, statusRow } from './records/lifecycle.ts';
 import { type Machine, machineFqdn } from './records/machine.ts';
@@ -64,7 +63,3 @@ export function hasText(machine: Machine, text: string): boolean {
 /** True if one of a machine's racks has one of these names. @param names undefined: no filter */
 export const isWith = (racks: readonly Rack[], names: readonly string[] | undefined): boolean =>
   names === undefined || racks.some(({ name }) => names.includes(name));
-
-/** The message of a search without results. @param total how many machines there are, at least 1 */
-export const noneFits = (total: number): string =>
-  total === 1 ? 'The only machine does not match.' : `None of the ${counted(total, 'machine')} matches.`;

@@ -4,9 +4,9 @@
 // 2. An unknown code is shown as it is: a later version may have written it.
 
 import { isPrintable } from '../clean-text.ts';
-import { isHappening } from '../region/event-sentences.ts';
 import type { Happening } from '../region/records/event-params.ts';
 import { cleanWords } from '../region/records/text-json.ts';
+import { isHappening } from '../region/words/event.ts';
 
 /** Characters of one text, as many as a sentence has. */
 const TEXT_MAX = 500;

@@ -6,9 +6,11 @@
 
 import { identityKeys } from '../region/identity/evidence.ts';
 import { machineEvidence } from '../region/identity/recognition.ts';
+import type { Doubt } from '../region/records/event-params.ts';
 import { statusRow } from '../region/records/lifecycle.ts';
 import type { Machine } from '../region/records/machine.ts';
 import type { Conflict, PairVerdict } from '../region/records/store.ts';
+import { packParams, unpackHappening } from './event-params.ts';
 import { number, type Statements, text } from './region-rows.ts';
 
 /** Shared values that are remembered. */
@@ -17,7 +19,6 @@ export const SHARED_VALUES_MAX = 10_000;
 export const CONFLICTS_MAX = 1000;
 /** Machines considered per value: a value that more machines show proves nothing. */
 const HOLDERS_MAX = 8;
-const TEXT_MAX = 500;
 
 /** Finds established machines (`interface-source.ts`) that show a value; at most two, which is enough to know. */
 const ESTABLISHED_HOLDERS =
@@ -88,15 +89,16 @@ export class IdentityTables {
   }
 
   /** Stores a verdict on a pair. A conflict never overwrites a person's `apart`. */
-  setVerdict(a: number, b: number, verdict: PairVerdict, why: string, atMs: number): void {
+  setVerdict(a: number, b: number, verdict: PairVerdict, why: Doubt | undefined, atMs: number): void {
     this.#sql.run(
-      'INSERT INTO machine_pair (low_id, high_id, verdict, text, told_by, at_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6) ' +
-        'ON CONFLICT (low_id, high_id) DO UPDATE SET verdict = ?3, text = ?4, told_by = ?5, at_ms = ?6 ' +
+      'INSERT INTO machine_pair (low_id, high_id, verdict, code, params, told_by, at_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ' +
+        'ON CONFLICT (low_id, high_id) DO UPDATE SET verdict = ?3, code = ?4, params = ?5, told_by = ?6, at_ms = ?7 ' +
         "WHERE ?3 = 'apart' OR verdict <> 'apart'",
       Math.min(a, b),
       Math.max(a, b),
       verdict,
-      why.slice(0, TEXT_MAX),
+      why?.code ?? '',
+      why === undefined ? '' : packParams(why),
       a,
       atMs,
     );
@@ -115,7 +117,7 @@ export class IdentityTables {
   /** The newest conflicts, of all machines or of one. */
   conflicts(limit: number, systemId: string | undefined): readonly Conflict[] {
     const query =
-      'SELECT one.system_id AS one_id, two.system_id AS two_id, pair.text, pair.at_ms FROM machine_pair AS pair ' +
+      'SELECT one.system_id AS one_id, two.system_id AS two_id, pair.code, pair.params, pair.at_ms FROM machine_pair AS pair ' +
       'JOIN machine AS one ON one.id = pair.told_by ' +
       'JOIN machine AS two ON two.id = pair.low_id + pair.high_id - pair.told_by ' +
       `WHERE pair.verdict = 'conflict' AND (pair.low_id <> pair.high_id OR one.status = ${statusRow('new').number}) ` +
@@ -124,7 +126,7 @@ export class IdentityTables {
     return this.#sql.all(query, systemId ?? null, limit).map((row) => ({
       systemId: text(row, 'one_id'),
       otherId: text(row, 'two_id'),
-      text: text(row, 'text'),
+      why: unpackHappening(text(row, 'code'), text(row, 'params')),
       atMs: number(row, 'at_ms'),
     }));
   }

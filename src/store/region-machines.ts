@@ -84,7 +84,7 @@ export class MachineTable {
       this.#identity.addShared(decision.shared ?? [], atMs);
       for (const conflict of decision.conflicts ?? []) {
         const other = this.idOf(conflict.with);
-        if (other !== undefined) this.#identity.setVerdict(before.id, other, 'conflict', conflict.text, atMs);
+        if (other !== undefined) this.#identity.setVerdict(before.id, other, 'conflict', conflict.why, atMs);
       }
     }
     for (const event of decision.events) this.#events.add(event, before.id);
@@ -180,7 +180,7 @@ export class MachineTable {
     this.#update(machine, decision.left, atMs);
     for (const one of [systemId, decision.systemId]) this.#identity.setValues(this.get(one));
     this.#identity.addShared(decision.shared, atMs);
-    this.#identity.setVerdict(machine.id, made.id, 'apart', '', atMs);
+    this.#identity.setVerdict(machine.id, made.id, 'apart', undefined, atMs);
     this.#identity.forgetDoubt(machine.id);
     for (const event of decision.events) this.#events.add(event, machine.id);
     for (const event of decision.newEvents) this.#events.add(event, made.id);

@@ -90,7 +90,8 @@ CREATE TABLE machine_pair (
   low_id INTEGER NOT NULL REFERENCES machine (id) ON DELETE CASCADE,
   high_id INTEGER NOT NULL REFERENCES machine (id) ON DELETE CASCADE,
   verdict TEXT NOT NULL,
-  text TEXT NOT NULL,
+  code TEXT NOT NULL,
+  params TEXT NOT NULL,
   told_by INTEGER NOT NULL,
   at_ms INTEGER NOT NULL,
   PRIMARY KEY (low_id, high_id)

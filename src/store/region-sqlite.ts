@@ -157,7 +157,7 @@ class SqliteRegionStore implements RegionStore {
     return this.#write(() => {
       const [one, other] = [this.#machines.idOf(systemId), this.#machines.idOf(otherId)];
       if (one === undefined || other === undefined || one === other) return false;
-      this.#identity.setVerdict(one, other, 'apart', '', event.atMs);
+      this.#identity.setVerdict(one, other, 'apart', undefined, event.atMs);
       this.#events.add(event, one);
       return true;
     });

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { ipv4, mac } from '../../src/net/address.ts';
+import type { Doubt } from '../../src/region/records/event-params.ts';
 import type { InterfaceSource, MachineFields } from '../../src/region/records/machine.ts';
 import type { RegionStore, SettingChange } from '../../src/region/records/store.ts';
 import { sentenceOf } from '../support/sentences.ts';
@@ -315,13 +316,17 @@ export function testRegionStore(title: string, makePlace: () => StorePlace): voi
       ['cccccc', 0x525400000003],
     ] as const)
       create(store, id, id, [mac_]);
+    const maybeOne = (other: string): Doubt => ({
+      code: 'maybe-one',
+      params: { machine: { hostname: other, systemId: other }, macs: ['52:54:00:00:00:01'], same: ['uuid'], own: 'x' },
+    });
     const conflict = (atMs: number, of: string, other: string): void => {
       store.enlist({ macs: [], values: [], atMs }, () => ({
         kind: 'amend',
         systemId: of,
         fields: {},
         events: [],
-        conflicts: [{ with: other, text: `like ${other}` }],
+        conflicts: [{ with: other, why: maybeOne(other) }],
         interfaces: store.findMachine(of)?.interfaces ?? [],
       }));
     };
@@ -329,10 +334,10 @@ export function testRegionStore(title: string, makePlace: () => StorePlace): voi
     conflict(20, 'bbbbbb', 'cccccc');
     conflict(30, 'aaaaaa', 'bbbbbb');
     assert.deepEqual(
-      store.listConflicts(10).map(({ systemId, otherId, text }) => [systemId, otherId, text]),
+      store.listConflicts(10).map(({ systemId, otherId, why }) => [systemId, otherId, why]),
       [
-        ['aaaaaa', 'bbbbbb', 'like bbbbbb'],
-        ['bbbbbb', 'cccccc', 'like cccccc'],
+        ['aaaaaa', 'bbbbbb', maybeOne('bbbbbb')],
+        ['bbbbbb', 'cccccc', maybeOne('cccccc')],
       ],
     );
     assert.equal(store.listConflicts(1).length, 1);

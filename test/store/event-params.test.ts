@@ -2,8 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { eventSentence } from '../../src/region/event-sentences.ts';
 import type { Happening } from '../../src/region/records/event-params.ts';
+import { eventSentence } from '../../src/region/words/event.ts';
 import { packParams, unpackHappening } from '../../src/store/event-params.ts';
 
 const stored = (happening: Happening): Happening => unpackHappening(happening.code, packParams(happening));

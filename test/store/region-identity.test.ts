@@ -6,10 +6,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { mac } from '../../src/net/address.ts';
+import type { Doubt } from '../../src/region/records/event-params.ts';
 import type { EnlistmentEffects, RegionStore } from '../../src/region/records/store.ts';
 import { CONFLICTS_MAX, SHARED_VALUES_MAX } from '../../src/store/region-identity.ts';
 import { openRegionStore } from '../../src/store/region-sqlite.ts';
 import { FIELDS } from '../contract/region-store.ts';
+
+const ALIKE: Doubt = {
+  code: 'maybe-one',
+  params: { machine: { hostname: 'first0', systemId: 'first0' }, macs: [], same: ['uuid'], own: 'x' },
+};
 
 function withStore(work: (store: RegionStore) => void): void {
   const stateDir = mkdtempSync(join(tmpdir(), 'rackboot-identity-'));
@@ -71,12 +77,12 @@ test('the newest CONFLICTS_MAX conflicts are kept; a person’s verdicts stay', 
       for (let index = 0; index < CONFLICTS_MAX + 50; index += 1) {
         const systemId = `m${index}`;
         create(store, systemId, 0x525400010000 + index);
-        amend(store, systemId, 100 + index, { conflicts: [{ with: 'first0', text: 'alike' }] });
+        amend(store, systemId, 100 + index, { conflicts: [{ with: 'first0', why: ALIKE }] });
       }
     });
     const kept = store.listConflicts(CONFLICTS_MAX * 2);
     assert.equal(kept.length, CONFLICTS_MAX);
     assert.equal(kept[0]?.systemId, `m${CONFLICTS_MAX + 49}`);
-    amend(store, 'apart0', 1_000_000, { conflicts: [{ with: 'first0', text: 'alike' }] });
+    amend(store, 'apart0', 1_000_000, { conflicts: [{ with: 'first0', why: ALIKE }] });
     assert.equal(store.listConflicts(1)[0]?.systemId, `m${CONFLICTS_MAX + 49}`);
   }));

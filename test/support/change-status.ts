@@ -1,7 +1,8 @@
 // Puts a machine into a state without the work that leads there: what is to be tested begins in that state.
 
 import { enterStatus } from '../../src/region/life/status-change.ts';
-import { checkTransition, type MachineStatus, type TransitionRefusal } from '../../src/region/records/lifecycle.ts';
+import { checkTransition, type TransitionRefusal } from '../../src/region/life/transition.ts';
+import type { MachineStatus } from '../../src/region/records/lifecycle.ts';
 import type { MachineChangeOutcome } from '../../src/region/records/store.ts';
 import type { Region } from '../../src/region/region.ts';
 

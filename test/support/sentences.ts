@@ -1,8 +1,8 @@
 // Sentences of the event log, for tests that read what people read.
 
 import type { MacAddress } from '../../src/net/address.ts';
-import { loggedSentence } from '../../src/region/event-sentences.ts';
 import type { Happening } from '../../src/region/records/event-params.ts';
+import { loggedSentence } from '../../src/region/words/event.ts';
 
 /** The sentence of an event; empty if there is none. */
 export const sentenceOf = (event: (Happening & { readonly stranger?: MacAddress | undefined }) | undefined): string =>

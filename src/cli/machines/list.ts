@@ -2,7 +2,7 @@
 
 import { loadPlace } from '../../config/load.ts';
 import { counted } from '../../counted.ts';
-import { noneFits } from '../../region/machine-search.ts';
+import { texts } from '../../region/words/text.ts';
 import { askDaemon } from '../control.ts';
 import { formatBytes, formatDuration, printFields, printJson, printTable } from '../output.ts';
 import { type MachineShape, machinesShape } from '../shapes.ts';
@@ -49,7 +49,7 @@ export async function listMachines(argv: ListArguments): Promise<number> {
     printTable(
       columns.map(({ title }) => title),
       machines.map((machine) => columns.map(({ text }) => text(machine))),
-      total === 0 ? 'No machine is known yet: let one boot from the network.' : noneFits(total),
+      total === 0 ? 'No machine is known yet: let one boot from the network.' : texts.noneFits(total),
     );
   }
   return 0;

@@ -8,7 +8,7 @@ import { z } from 'zod';
 import { sleep } from '../../clock.ts';
 import { isRegionElsewhere, loadPlace } from '../../config/load.ts';
 import { RackError } from '../../errors.ts';
-import { plainWords } from '../../region/records/event-words.ts';
+import { plainWords } from '../../region/words/text.ts';
 import { askDaemon } from '../control.ts';
 import { formatDuration, print, printError, printFields, printJson, printTable } from '../output.ts';
 import { machineShape } from '../shapes.ts';

@@ -3,8 +3,8 @@
 import { z } from 'zod';
 import { loadPlace } from '../../config/load.ts';
 import { RackError } from '../../errors.ts';
-import { asSentence, plainWords } from '../../region/records/event-words.ts';
 import { EVENT_TYPES } from '../../region/records/machine-event.ts';
+import { asSentence, plainWords } from '../../region/words/text.ts';
 import { askDaemon } from '../control.ts';
 import { findMachine } from '../machines/identity.ts';
 import { print, printError, printJson, printJsonLine } from '../output.ts';

@@ -84,7 +84,10 @@ function reportOf(call: ApiCall, given: Parameters): EnlistmentReport | Answer {
     given.hardware_facts === undefined || given.hardware_facts === ''
       ? undefined
       : parseHardwareFacts(given.hardware_facts);
-  if (facts?.kind === 'fault') return refuseFields({ hardware_facts: facts.problems });
+  if (facts?.kind === 'fault') {
+    const problems = facts.problems.map((problem) => ({ name: 'invalid-parameters' as const, ...problem }));
+    return refuseFields({ hardware_facts: problems });
+  }
   const username = call.caller.kind === 'user' ? call.caller.username : undefined;
   const isOrdinary = call.caller.kind === 'user' && !call.caller.isAdmin;
   if (isOrdinary && !isReportable(power.powerType ?? '', power.powerParameters ?? {})) {

@@ -3,9 +3,9 @@
 // Sources: MAAS's `events/?op=query`: parameters, keys, links to the neighbouring pages, the form of a date.
 
 import { z } from 'zod';
-import { loggedSentence } from '../event-sentences.ts';
 import { EVENT_LEVELS, EVENT_TYPES, type MachineEvent, type MachineEventLevel } from '../records/machine-event.ts';
 import type { EventFilter } from '../records/store.ts';
+import { loggedSentence } from '../words/event.ts';
 import { type Answer, json, type Refusal, refuseField } from './answer.ts';
 import { filterParameters, machineFilter } from './machine-operations.ts';
 import { type ApiCall, defineOperation, type Operation, value, values } from './operation.ts';

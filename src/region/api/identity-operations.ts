@@ -7,6 +7,7 @@ import { INTERFACES_MAX } from '../identity/interface-source.ts';
 import type { IdentityView } from '../identity/machine-identity.ts';
 import type { IdentityRefusal } from '../identity/merge.ts';
 import type { Region } from '../region.ts';
+import { doubtWords } from '../words/event.ts';
 import { type Answer, json, NO_MACHINE, refuseField, refuseFields, refuseFor } from './answer.ts';
 import { type ApiCall, defineOperation, type Operation, value, values } from './operation.ts';
 import { showMachine } from './shown-machine.ts';
@@ -69,7 +70,7 @@ function identityJson({ machine, lines, conflicts }: IdentityView, region: Regio
     conflicts: conflicts.map((conflict) => ({
       system_id: conflict.systemId,
       other: conflict.otherId,
-      text: conflict.text,
+      text: doubtWords(conflict.why),
     })),
   };
 }

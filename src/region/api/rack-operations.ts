@@ -7,11 +7,13 @@
 import { z } from 'zod';
 import { STRANGERS_INTERFACES_LENGTH_MAX } from '../racks/introductions.ts';
 import type { RackKey, RackVerdict } from '../racks/rack-admission.ts';
-import { doubtText } from '../racks/rack-networks.ts';
+import { findDoubt } from '../racks/rack-networks.ts';
 import { rackName, rackUuid, rackVersion } from '../racks/rack-news.ts';
-import { findRangeConflict } from '../racks/rack-ranges.ts';
+import { findSharedRange } from '../racks/rack-ranges.ts';
 import { isAway, RACK_INTERFACES_MAX, RACK_STATE_NUMBERS, RACKS_MAX, type Rack } from '../records/rack.ts';
+import { doubtWords } from '../words/event.ts';
 import { sentenceOf } from '../words/refusal.ts';
+import { texts } from '../words/text.ts';
 import { type Answer, json, refuse, refuseField, refuseFields, refuseFor } from './answer.ts';
 import { type ApiCall, defineOperation, type Operation, value, values } from './operation.ts';
 
@@ -20,6 +22,8 @@ const isoTime = (ms: number | undefined): string | null => (ms === undefined ? n
 function rackJson(call: ApiCall, rack: Rack): Record<string, unknown> {
   const { pulse } = rack;
   const nowMs = call.region.clock.wallTimeMs();
+  const racks = call.region.racks.list();
+  const [shared, doubt] = [findSharedRange(rack, racks), findDoubt(rack, racks)];
   return {
     uuid: rack.uuid,
     name: rack.name,
@@ -28,8 +32,8 @@ function rackJson(call: ApiCall, rack: Rack): Record<string, unknown> {
     status_name: rack.state,
     is_embedded: rack.isEmbedded,
     is_away: isAway(rack, nowMs),
-    conflict: findRangeConflict(rack, call.region.racks.list()) ?? null,
-    network_conflict: doubtText(rack, call.region.racks.list()) ?? null,
+    conflict: shared === undefined ? null : texts.rangeShared(shared),
+    network_conflict: doubt === undefined ? null : doubtWords(doubt),
     version: rack.version,
     last_seen: isoTime(rack.isEmbedded ? nowMs : rack.seenMs),
     registered: isoTime(rack.registeredMs),
@@ -130,8 +134,8 @@ function doubtLines(call: ApiCall, uuids: readonly string[]): string {
   const racks = call.region.racks.list();
   const lines = racks
     .filter(({ uuid }) => uuids.includes(uuid))
-    .map((rack) => ({ name: rack.name, text: doubtText(rack, racks) }));
-  return lines.flatMap(({ name, text }) => (text === undefined ? [] : [`\n${name}: ${text}`])).join('');
+    .map((rack) => ({ name: rack.name, doubt: findDoubt(rack, racks) }));
+  return lines.flatMap(({ name, doubt }) => (doubt === undefined ? [] : [`\n${name}: ${doubtWords(doubt)}`])).join('');
 }
 
 function accept(call: ApiCall, { uuid, share }: z.output<typeof acceptance>): Answer {

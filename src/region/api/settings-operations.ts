@@ -9,7 +9,7 @@ import { parseSettingValue, SETTINGS_VALUES_MAX, type SettingValue } from '../..
 import { nearestName } from '../../nearest-name.ts';
 import { CONFIG_NAMES, type ConfigName } from '../maas-config-names.ts';
 import { parseJson } from '../records/text-json.ts';
-import { textOf } from '../words/text.ts';
+import { texts } from '../words/text.ts';
 import { type Answer, json, refuse, refuseField } from './answer.ts';
 import { refuseSetting } from './interface-operations.ts';
 import { type ApiCall, defineOperation, type Operation, value } from './operation.ts';
@@ -50,7 +50,7 @@ function listSettings(call: ApiCall): Answer {
       const pin = settings.pinnedBy(key, rack);
       const name = rack === '' ? undefined : call.region.racks.find(rack)?.name;
       const owner = { rack: rack === '' ? null : rack, rack_name: name ?? null };
-      const shadowedBy = pin === undefined ? null : textOf('pinned', { key, pin });
+      const shadowedBy = pin === undefined ? null : texts.pinned({ key, pin });
       return { key, value: written, ...owner, shadowed_by: shadowedBy };
     }),
   );

@@ -4,8 +4,7 @@
 // 2. The report names both machines and the commands to type.
 
 import { formatMac, type MacAddress } from '../../net/address.ts';
-import { maybeOneWords } from '../event-sentences.ts';
-import type { EventParams, Happening, MachineName } from '../records/event-params.ts';
+import type { Doubt, EventParams, Happening, MachineName } from '../records/event-params.ts';
 import type { Machine } from '../records/machine.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
 import type { EnlistmentEffects, EnlistmentKnowledge } from '../records/store.ts';
@@ -53,21 +52,21 @@ export function effectsOf(
   for (const { machine } of [...found.others, ...found.rivals, ...found.suspects]) {
     for (const nic of machine.interfaces) if (!taken.includes(nic.mac)) foreign.add(nic.mac);
   }
-  const conflicts: { with: string; text: string }[] = [];
+  const conflicts: { with: string; why: Doubt }[] = [];
   for (const candidate of [...found.rivals, ...found.suspects].slice(0, CONFLICTS_MAX)) {
     const verdict = known === undefined ? undefined : knowledge.verdictOn(known, candidate.machine);
     if (verdict === 'apart') continue;
     const { macs, same } = candidate.weighing;
-    const params = { machine: namedOf(candidate), macs: shown(macs), same, own: ownId };
-    conflicts.push({ with: candidate.machine.systemId, text: maybeOneWords(params) });
-    if (verdict === undefined) notes.push({ code: 'maybe-one', params });
+    const why: Doubt = {
+      code: 'maybe-one',
+      params: { machine: namedOf(candidate), macs: shown(macs), same, own: ownId },
+    };
+    conflicts.push({ with: candidate.machine.systemId, why });
+    if (verdict === undefined) notes.push(why);
   }
-  for (const { machine, weighing } of found.others.filter(isMere)) {
-    const text = `claimed ${shown(weighing.macs).join(', ')}, from which this machine booted`;
-    conflicts.push({
-      with: machine.systemId,
-      text: `may be the same machine as ${machine.hostname} (${machine.systemId}), which ${text}`,
-    });
+  for (const other of found.others.filter(isMere)) {
+    const params = { macs: shown(other.weighing.macs), machine: namedOf(other), own: ownId };
+    conflicts.push({ with: other.machine.systemId, why: { code: 'interface-claimed', params } });
   }
   // An unproven report, or one through a rack that is not the machine's home, takes nothing from an established machine.
   const isHeard = weighed.vouched !== undefined || weighed.report.username !== undefined;

@@ -16,7 +16,6 @@
 
 import type { Clock } from '../../clock.ts';
 import { formatIpv4, formatMac, type Ipv4, type MacAddress } from '../../net/address.ts';
-import { maybeTwoWords } from '../event-sentences.ts';
 import type { EventParams, Happening, ReportIgnored } from '../records/event-params.ts';
 import type { Machine, MachineFields } from '../records/machine.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
@@ -235,7 +234,7 @@ function decideAmendment(
   const power = { powerType: report.powerType, powerParameters: report.powerParameters };
   const conflicts = [
     ...(effects.changes.conflicts ?? []),
-    ...(doubt === undefined ? [] : [{ with: known.systemId, text: maybeTwoWords(doubt) }]),
+    ...(doubt === undefined ? [] : [{ with: known.systemId, why: { code: 'maybe-two', params: doubt } as const }]),
   ];
   return {
     ...effects.changes,

@@ -24,7 +24,7 @@
 // 3. A command changes only records; the machine's power follows them.
 
 import type { Clock } from '../../clock.ts';
-import { checkTransition, type MachineStatus, STATUSES, statusRow } from '../records/lifecycle.ts';
+import { type MachineStatus, STATUSES, statusRow } from '../records/lifecycle.ts';
 import type { Machine } from '../records/machine.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
 import type { PowerTask } from '../records/power-task.ts';
@@ -33,6 +33,7 @@ import { type RefusalNamed, refusal } from '../words/refusal.ts';
 import { isRescueHeard, RESCUE_LEAVES_MS_MAX } from './rescue-end.ts';
 import { lastingTask } from './state-power.ts';
 import { afterTesting, type Change, enterStatuses } from './status-change.ts';
+import { checkTransition } from './transition.ts';
 
 export const COMMAND_NAMES = [
   'accept',

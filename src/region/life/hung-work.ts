@@ -1,11 +1,11 @@
 // What becomes of hung work: it fails or is restarted, and the log says why. Pure.
 
-import { eventSentence } from '../event-sentences.ts';
 import type { EventParams, Happening } from '../records/event-params.ts';
 import type { MachineStatus } from '../records/lifecycle.ts';
 import type { Machine } from '../records/machine.ts';
 import { happeningOf, type MachineEvent, type NewMachineEvent } from '../records/machine-event.ts';
 import type { MachineWork } from '../records/work.ts';
+import { eventSentence } from '../words/event.ts';
 import { type Change, enterStatus, type StatusChangeTerms } from './status-change.ts';
 
 /** Why work is restarted or fails. */

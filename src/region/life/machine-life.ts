@@ -12,7 +12,6 @@
 
 import type { Clock } from '../../clock.ts';
 import type { Ipv4 } from '../../net/address.ts';
-import { eventSentence } from '../event-sentences.ts';
 import { drawBootToken } from '../identity/boot-token.ts';
 import { imagesForMachine } from '../racks/rack-images.ts';
 import type { Racks } from '../racks/racks.ts';
@@ -22,6 +21,7 @@ import type { Machine, PowerState } from '../records/machine.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
 import type { PowerTask } from '../records/power-task.ts';
 import type { MachineChangeOutcome, RegionStore } from '../records/store.ts';
+import { eventSentence } from '../words/event.ts';
 import { refusal } from '../words/refusal.ts';
 import { type Actor, type CommandRefusal, type Deployment, decideCommand, type MachineCommand } from './commands.ts';
 import { type DeployableImage, type FindImage, type ListImages, refuseImage } from './deployment.ts';

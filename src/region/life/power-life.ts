@@ -13,7 +13,6 @@
 import type { Clock } from '../../clock.ts';
 import type { PowerDriver } from '../../power/driver.ts';
 import type { PowerOutcomeKind } from '../../power/outcome.ts';
-import { eventSentence } from '../event-sentences.ts';
 import { bootPurpose } from '../records/boot-purpose.ts';
 import type { Happening } from '../records/event-params.ts';
 import { statusRow } from '../records/lifecycle.ts';
@@ -22,6 +21,7 @@ import { isNetworkStart, type MachineEvent, type NewMachineEvent } from '../reco
 import type { PowerParameters } from '../records/power-parameters.ts';
 import type { PowerTask } from '../records/power-task.ts';
 import type { MachineChange } from '../records/store.ts';
+import { eventSentence } from '../words/event.ts';
 import { refusal } from '../words/refusal.ts';
 import { type Actor, type CommandRefusal, restingStatus } from './commands.ts';
 import { taskOfState } from './state-power.ts';

@@ -6,9 +6,9 @@
 //
 // 1. A machine that has reported since it was told to leave is not switched, because it may be writing to its disks.
 
-import { eventSentence } from '../event-sentences.ts';
 import type { Machine } from '../records/machine.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
+import { eventSentence } from '../words/event.ts';
 import { type Change, deadlineOf } from './status-change.ts';
 
 /** A machine in rescue mode signals every minute; one silent for this long is gone. */

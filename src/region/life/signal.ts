@@ -17,13 +17,13 @@
 // 2. A machine's text is untrusted: it is cleaned and cut before it is stored.
 
 import type { Clock } from '../../clock.ts';
-import { eventSentence } from '../event-sentences.ts';
 import type { Happening, SignalParams, StageReport } from '../records/event-params.ts';
 import { type MachineStatus, statusRow } from '../records/lifecycle.ts';
 import type { Machine } from '../records/machine.ts';
 import type { MachineEventLevel, MachineEventType, NewMachineEvent } from '../records/machine-event.ts';
 import { cleanWords } from '../records/text-json.ts';
 import type { ScriptNews } from '../scripts/script-run.ts';
+import { eventSentence } from '../words/event.ts';
 import { restingStatus } from './commands.ts';
 import { parseHostKey } from './logins.ts';
 import { lastingTask } from './state-power.ts';

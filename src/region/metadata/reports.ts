@@ -15,10 +15,10 @@
 // 2. Failed user data is logged, and the machine still becomes Deployed: its system runs, and its owner can log in and examine it.
 
 import { z } from 'zod';
-import { stageWords } from '../event-sentences.ts';
 import type { Signal } from '../life/signal.ts';
 import type { StageReport } from '../records/event-params.ts';
 import { cleanWords } from '../records/text-json.ts';
+import { eventSentence } from '../words/event.ts';
 
 /** The meanings of the statuses of `op=signal`. */
 export const SIGNAL_MEANINGS: Readonly<Record<string, Signal['status']>> = {
@@ -109,7 +109,7 @@ export function meaningOf(report: WebhookReport, isInstalling: boolean): ReportM
   const isFailure = kind === 'finish' && (result === 'FAIL' || result === 'FAILURE');
   const isUp = !isInstalling && kind === 'finish' && name === LAST_STAGE;
   const told: StageReport = { name, isEnd: kind === 'finish', result, said: description };
-  const said = { message: stageWords(told), report: told };
+  const said = { message: eventSentence({ code: 'stage-reported', params: told }), report: told };
   const base = { isFailure, isUp, told };
   if (isUp) return { ...base, signal: { status: 'OK', stage: INSTALLED, ...said, isOfStart: true } };
   const stage = stageOf(name);

@@ -5,25 +5,24 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { counted } from '../../counted.ts';
 import { formatIpv4, formatMac } from '../../net/address.ts';
-import { eventSentence } from '../event-sentences.ts';
 import {
   hasText,
   isProblem,
   isWith,
   isWork,
-  noneFits,
   parseSearchText,
   parseStatuses,
   SEARCH_CHARACTERS_MAX,
   STATUS_GROUPS,
 } from '../machine-search.ts';
-import { asSentence } from '../records/event-words.ts';
 import { type MachineStatus, STATUSES } from '../records/lifecycle.ts';
 import { type Machine, machineFqdn } from '../records/machine.ts';
 import { EVENT_TYPES, type MachineEvent } from '../records/machine-event.ts';
 import type { MachineFilter } from '../records/store.ts';
 import type { Region } from '../region.ts';
 import { type Whereabouts, whereabouts } from '../whereabouts.ts';
+import { eventSentence } from '../words/event.ts';
+import { asSentence, texts } from '../words/text.ts';
 import { formOf } from './forms.ts';
 import { type Html, html, nothing } from './html.ts';
 import { machinePath } from './machine-actions.ts';
@@ -357,7 +356,7 @@ export async function renderPage(view: View): Promise<Html> {
       ? html`<div class="sheet empty"><b>No machines yet</b><span class="soft">Boot one from the network: it appears here,
         usually within a minute.</span></div>`
       : machines.length === 0
-        ? html`<div class="sheet empty soft">${noneFits(total)}</div>`
+        ? html`<div class="sheet empty soft">${texts.noneFits(total)}</div>`
         : await tableOf(view, machines);
   const cut =
     machines.length < PAGE_MACHINES_MAX

@@ -5,6 +5,7 @@
 import { counted } from '../../counted.ts';
 import type { Conflict } from '../records/store.ts';
 import type { Region } from '../region.ts';
+import { doubtWords } from '../words/event.ts';
 import { type Html, html, nothing } from './html.ts';
 
 /** Conflicts on the page; `rackboot machines show` lists those of one machine. */
@@ -14,7 +15,8 @@ const notice = (who: string, what: string, commands: readonly string[]): Html =>
   html`<li><b>${who}</b> ${what}
   ${commands.map((command) => html`<br><code>${command}</code>`)}</li>`;
 
-function conflictNotice(region: Region, { systemId, otherId, text }: Conflict): Html {
+function conflictNotice(region: Region, { systemId, otherId, why }: Conflict): Html {
+  const text = doubtWords(why);
   const name = region.store.findMachine(systemId)?.hostname ?? systemId;
   if (systemId === otherId) return notice(name, `(${systemId}) ${text}.`, []);
   return notice(name, `(${systemId}) ${text}. Merge them, or keep them apart:`, [

@@ -6,11 +6,11 @@
 import { z } from 'zod';
 import type { PowerParameter } from '../../power/parameters.ts';
 import { type PowerDriverTable, switchesItselfOff } from '../life/power-life.ts';
-import { asSentence } from '../records/event-words.ts';
 import { statusRow } from '../records/lifecycle.ts';
 import type { Machine } from '../records/machine.ts';
 import type { PowerParameters, PowerValue } from '../records/power-parameters.ts';
 import { type RefusalWord, refusal } from '../words/refusal.ts';
+import { asSentence } from '../words/text.ts';
 import { choiceField, formOf, hiddenField, radioField, textField } from './forms.ts';
 import { type Html, html, nothing } from './html.ts';
 import { machinePath } from './machine-actions.ts';

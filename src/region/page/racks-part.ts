@@ -2,10 +2,12 @@
 //
 // 1. The region's own rack alone is shown only if it has a problem.
 
-import { doubtText } from '../racks/rack-networks.ts';
-import { findRangeConflict } from '../racks/rack-ranges.ts';
+import { findDoubt } from '../racks/rack-networks.ts';
+import { findSharedRange } from '../racks/rack-ranges.ts';
 import { isAway, type Rack } from '../records/rack.ts';
 import type { Region } from '../region.ts';
+import { doubtWords } from '../words/event.ts';
+import { texts } from '../words/text.ts';
 import { type Html, html, nothing, type Part } from './html.ts';
 import { formatAge, none, SPACE } from './values.ts';
 
@@ -35,7 +37,8 @@ function foreignText({ interfaces }: Rack): string | undefined {
 
 /** The most important remark about the rack, with a command where one helps; empty: none. */
 function remark(rack: Rack, racks: readonly Rack[], nowMs: number): Html {
-  const overlap = doubtText(rack, racks);
+  const doubt = findDoubt(rack, racks);
+  const overlap = doubt === undefined ? undefined : doubtWords(doubt);
   if (rack.state === 'pending') {
     const isOnly = racks.filter(({ name }) => name === rack.name).length === 1;
     const command = `rackboot racks accept ${isOnly ? rack.name : rack.uuid}`;
@@ -43,8 +46,8 @@ function remark(rack: Rack, racks: readonly Rack[], nowMs: number): Html {
     return overlap === undefined ? waits : html`${waits}. <b>${overlap}</b>`;
   }
   if (overlap !== undefined && rack.state === 'accepted') return html`<b>${overlap}</b>`;
-  const conflict = findRangeConflict(rack, racks);
-  if (conflict !== undefined) return html`<b>${conflict}</b>`;
+  const shared = findSharedRange(rack, racks);
+  if (shared !== undefined) return html`<b>${texts.rangeShared(shared)}</b>`;
   const why = rack.pulse?.settingsRefused;
   if (why !== undefined) return html`<b>it refuses its settings from this region: ${why}</b>`;
   if (rack.state === 'accepted' && !rack.isEmbedded && rack.seenMs !== undefined && rack.interfaces.length === 0)

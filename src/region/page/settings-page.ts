@@ -3,7 +3,7 @@
 //
 // 1. A value pinned by a configuration file is read-only here, and shown with the file's name.
 
-import { textOf } from '../words/text.ts';
+import { texts } from '../words/text.ts';
 import { formOf, hiddenField, textField } from './forms.ts';
 import { type Html, html } from './html.ts';
 import { pageOf } from './parts.ts';
@@ -47,7 +47,7 @@ function settingForm(view: View, [name, key, label, hint]: (typeof SHOWN)[number
   if (pin !== undefined) {
     return html`
       <div class="list-item"><div><div class="name">${label}</div><code>${value}</code>
-      <div class="small">Set in ${textOf('pinned', { key, pin })}: change it there.</div></div></div>`;
+      <div class="small">Set in ${texts.pinned({ key, pin })}: change it there.</div></div></div>`;
   }
   return formOf(view, {
     body: [

@@ -1,11 +1,11 @@
 // Formats values for people: states, texts, ages and sizes.
 
-import { loggedSentence } from '../event-sentences.ts';
 import type { Happening } from '../records/event-params.ts';
-import { asSentence, plainWords } from '../records/event-words.ts';
 import { type MachineStatus, statusRow } from '../records/lifecycle.ts';
 import type { Machine } from '../records/machine.ts';
 import type { MachineEvent } from '../records/machine-event.ts';
+import { loggedSentence } from '../words/event.ts';
+import { asSentence, plainWords } from '../words/text.ts';
 import { type Html, html, nothing } from './html.ts';
 
 /** A non-breaking space, between a number and its unit. */

@@ -1,10 +1,10 @@
 // The progress of a machine's work: its current step, the bytes done where it counts them, and its deadline.
 
 import { counted } from '../../counted.ts';
-import { asSentence } from '../records/event-words.ts';
 import { statusRow } from '../records/lifecycle.ts';
 import type { Machine } from '../records/machine.ts';
 import { stepOf } from '../records/work.ts';
+import { asSentence } from '../words/text.ts';
 import { type Html, html, nothing } from './html.ts';
 import { formatAge, formatDisk } from './values.ts';
 

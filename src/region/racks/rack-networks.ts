@@ -11,8 +11,7 @@
 // 3. A shared or wide network is agreed to only by naming that network.
 
 import { formatNetwork, type Ipv4Network, networkContains, networksOverlap, parseNetwork } from '../../net/address.ts';
-import { networksDoubtedWords } from '../event-sentences.ts';
-import type { EventParams, NetworkDoubt } from '../records/event-params.ts';
+import type { Happening, NetworkDoubt } from '../records/event-params.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
 import type { Rack } from '../records/rack.ts';
 import type { RackInterface } from '../records/rack-description.ts';
@@ -120,16 +119,11 @@ export function agreeTo(rack: Rack, shared: readonly string[], racks: readonly R
 /** A rack's reported networks, as text. */
 export const reportedTexts = (rack: Rack): readonly string[] => reported(rack).map(formatNetwork);
 
-/** The text about a rack's disputed networks, with the command to agree to them; `undefined` if all are believed. */
-export function doubtText(rack: Rack, racks: readonly Rack[]): string | undefined {
-  const params = doubtParams(rack, racks);
-  return params === undefined ? undefined : networksDoubtedWords(params);
-}
-
-function doubtParams(rack: Rack, racks: readonly Rack[]): EventParams['networks-doubted'] | undefined {
-  const doubts = doubtsOf(rack, racks);
-  const [first] = doubts;
-  return first === undefined ? undefined : { rack: rack.name, first, more: doubts.length - 1 };
+/** The doubt about a rack's disputed networks; `undefined` if all are believed. */
+export function findDoubt(rack: Rack, racks: readonly Rack[]): Happening<'networks-doubted'> | undefined {
+  const [first, ...more] = doubtsOf(rack, racks);
+  if (first === undefined) return undefined;
+  return { code: 'networks-doubted', params: { rack: rack.name, first, more: more.length } };
 }
 
 /** The event about an accepted rack's disputed networks; `undefined` if all are believed. */
@@ -139,7 +133,6 @@ export function doubtEvent(
   atMs: number,
   username = '',
 ): NewMachineEvent | undefined {
-  const params = doubtParams(rack, racks);
-  if (params === undefined) return undefined;
-  return { type: 'RACK_CHANGED', level: 'warning', code: 'networks-doubted', params, atMs, username };
+  const doubt = findDoubt(rack, racks);
+  return doubt === undefined ? undefined : { type: 'RACK_CHANGED', level: 'warning', ...doubt, atMs, username };
 }

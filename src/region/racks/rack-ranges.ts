@@ -1,6 +1,6 @@
 // Finds dynamic ranges that two racks share; a dynamic range may belong to only one rack. Pure.
 
-import { formatIpv4, type Ipv4, parseIpv4 } from '../../net/address.ts';
+import { type Ipv4, parseIpv4 } from '../../net/address.ts';
 import type { Rack } from '../records/rack.ts';
 import { believedInterfaces } from './rack-networks.ts';
 
@@ -17,16 +17,21 @@ function rangesOf(rack: Rack): readonly Range[] {
   });
 }
 
-/** The text about dynamic addresses that an accepted rack shares with another; undefined: none. */
-export function findRangeConflict(rack: Rack, racks: readonly Rack[]): string | undefined {
+/** Dynamic addresses that an accepted rack shares with another. */
+interface SharedRange extends Range {
+  /** The other rack. */
+  readonly rack: string;
+}
+
+/** The dynamic addresses that an accepted rack shares with another; undefined: none. */
+export function findSharedRange(rack: Rack, racks: readonly Rack[]): SharedRange | undefined {
   if (rack.state !== 'accepted') return undefined;
   for (const other of racks) {
     if (other.uuid === rack.uuid || other.state !== 'accepted') continue;
     for (const a of rangesOf(rack)) {
       const b = rangesOf(other).find(({ low, high }) => low <= a.high && a.low <= high);
       if (b === undefined) continue;
-      const [low, high] = [a.low > b.low ? a.low : b.low, a.high < b.high ? a.high : b.high];
-      return `${other.name} also hands out ${formatIpv4(low)} to ${formatIpv4(high)}: give these addresses to one of them`;
+      return { rack: other.name, low: a.low > b.low ? a.low : b.low, high: a.high < b.high ? a.high : b.high };
     }
   }
   return undefined;

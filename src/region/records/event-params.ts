@@ -1,4 +1,4 @@
-// What an event says: a code and its parameters. A language makes a sentence of them (`region/event-sentences.ts`) when the event is read.
+// What an event says: a code and its parameters. A language makes a sentence of them (`region/words/event.ts`) when the event is read.
 //
 // 1. A published code keeps its meaning, and its parameters theirs: the log keeps both, not the sentence.
 // 2. Parameters are plain JSON values without secrets. Addresses are text, times are wall time in milliseconds.
@@ -233,3 +233,6 @@ export type EventCode = keyof EventParams;
 export type Happening<Code extends EventCode = EventCode> = {
   readonly [C in Code]: { readonly code: C; readonly params: EventParams[C] };
 }[Code];
+
+/** What a person has to decide since it happened. */
+export type Doubt = Happening<'maybe-one' | 'maybe-two' | 'interface-claimed' | 'networks-doubted'>;

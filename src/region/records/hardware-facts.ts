@@ -7,10 +7,9 @@
 // 3. The firmware's table arrives raw and is stored decoded (`smbios.ts`); an unreadable one yields nothing.
 
 import { z } from 'zod';
-import { type RefusalWord, refusal } from '../words/refusal.ts';
 import { chooseKept, DISKS_KEPT_MAX, FACTS_BYTES_MAX } from './bounded-facts.ts';
 import { decodeSmbios, SMBIOS_BYTES_MAX, type SmbiosInventory } from './smbios.ts';
-import { cleanWords, parseJson } from './text-json.ts';
+import { cleanWords, type JsonFault, parseJson } from './text-json.ts';
 
 export const NICS_MAX = 64;
 export const DISKS_MAX = 256;
@@ -129,22 +128,32 @@ const hardwareFacts = z.object({
 /** A machine's reported hardware. Memory in MiB, disks in bytes, link speed in Mbit/s. */
 export type HardwareFacts = Readonly<Omit<z.infer<typeof hardwareFacts>, 'smbios'>> & Partial<SmbiosInventory>;
 
+/** A problem of facts, as a code of a refusal with its parameters (`words/en/scripts.ts`). */
+export type FactsProblem =
+  | { readonly code: 'field.facts-json'; readonly params: { readonly fault: JsonFault } }
+  | {
+      readonly code: 'field.facts-version';
+      readonly params: { readonly environment: number; readonly region: number };
+    }
+  | { readonly code: 'field.said'; readonly params: { readonly text: string } };
+
 /** Facts, or their problems: one line each, with its path, at most ten. */
 export type ParsedFacts =
   /** `leftOut`: the parts beyond the total bound, in words; empty: none. */
   | { readonly kind: 'value'; readonly value: HardwareFacts; readonly leftOut: string }
-  | { readonly kind: 'fault'; readonly problems: readonly RefusalWord[] };
+  | { readonly kind: 'fault'; readonly problems: readonly FactsProblem[] };
 
 /** The facts in a JSON text. */
 export function parseHardwareFacts(json: string): ParsedFacts {
   const parsed = parseJson(json);
-  if (parsed.kind === 'fault')
-    return { kind: 'fault', problems: [refusal('field.facts-json', { fault: parsed.fault })] };
+  if (parsed.kind === 'fault') {
+    return { kind: 'fault', problems: [{ code: 'field.facts-json', params: { fault: parsed.fault } }] };
+  }
   const { success: hasVersion, data } = versioned.safeParse(parsed.value);
   // Check the version first, because nothing else about another version can be judged. The machine's screen shows this line.
   if (hasVersion && data.version !== FACTS_VERSION) {
-    const other = refusal('field.facts-version', { environment: data.version, region: FACTS_VERSION });
-    return { kind: 'fault', problems: [other] };
+    const params = { environment: data.version, region: FACTS_VERSION };
+    return { kind: 'fault', problems: [{ code: 'field.facts-version', params }] };
   }
   const checked = hardwareFacts.safeParse(parsed.value);
   if (checked.success) {
@@ -156,7 +165,7 @@ export function parseHardwareFacts(json: string): ParsedFacts {
   const problems = checked.error.issues.slice(0, PROBLEMS_MAX).map((issue) => {
     const path = issue.path.map(String).join('.');
     const text = cleanWords(`${path === '' ? 'hardware_facts' : path}: ${issue.message}`, 200);
-    return refusal('field.said', { text });
+    return { code: 'field.said', params: { text } } as const;
   });
   return { kind: 'fault', problems };
 }

@@ -8,11 +8,9 @@
 // Only a person marks a machine Missing; it leaves that state when it is found, written off or released. Reserved exists for old clients:
 // nothing here enters it, and a machine imported in it is released like an Allocated one.
 //
-// 1. Every status change passes `checkTransition`.
+// 1. Every status change passes `checkTransition` (`life/transition.ts`).
 // 2. Every state in progress has exactly one failed state, which it may enter.
 // 3. Clients compare numbers and names, so they never change.
-
-import { type RefusalWord, refusal } from '../words/refusal.ts';
 
 /** A machine's state. */
 export type MachineStatus =
@@ -325,15 +323,4 @@ export function parseStatus(text: string): MachineStatus | undefined {
   if (/^\d{1,2}$/.test(text)) return findStatusByNumber(Number(text));
   const wanted = text.toLowerCase().replace(/[ _]/g, '-');
   return STATUSES.find((row) => row.status === wanted || row.name.toLowerCase().replace(/ /g, '-') === wanted)?.status;
-}
-
-/** The refusal of a transition that is not in the table. */
-export type TransitionRefusal = RefusalWord<'transition-not-allowed.step'>;
-
-/** `undefined` if the transition is allowed; otherwise the refusal. */
-export function checkTransition(from: MachineStatus, to: MachineStatus): TransitionRefusal | undefined {
-  const row = statusRow(from);
-  if (row.next.includes(to)) return undefined;
-  const allowed = row.next.map((status) => statusRow(status).name);
-  return refusal('transition-not-allowed.step', { from: row.name, to: statusRow(to).name, allowed });
 }

@@ -10,6 +10,7 @@ import type { MachineAddress } from '../../machines/machine.ts';
 import type { SettingValue } from '../../machines/settings.ts';
 import type { Ipv4, MacAddress } from '../../net/address.ts';
 import type { PowerLedger } from '../../power/ledger.ts';
+import type { Doubt, Happening } from './event-params.ts';
 import type { LifeStore } from './life-store.ts';
 import type { MachineStatus } from './lifecycle.ts';
 import type { LoginStore } from './login-store.ts';
@@ -56,8 +57,7 @@ export type PairVerdict = 'conflict' | 'apart';
 export interface Conflict {
   readonly systemId: string;
   readonly otherId: string;
-  /** The reason, in one sentence. */
-  readonly text: string;
+  readonly why: Doubt | Happening;
   readonly atMs: number;
 }
 
@@ -68,7 +68,7 @@ export interface EnlistmentEffects {
   /** Values found on several machines. */
   readonly shared?: readonly string[];
   /** Machines that may be this one, each with the reason. */
-  readonly conflicts?: readonly { readonly with: string; readonly text: string }[];
+  readonly conflicts?: readonly { readonly with: string; readonly why: Doubt }[];
 }
 
 /** The decision on an enlistment. `R` is the type of its refusals. */

@@ -4,7 +4,6 @@
 // 1. Nothing here throws.
 
 import { cleanText } from '../../clean-text.ts';
-import type { JsonFault } from '../words/refusal.ts';
 
 export const JSON_DEPTH_MAX = 12;
 /**
@@ -12,6 +11,9 @@ export const JSON_DEPTH_MAX = 12;
  * A machine's hardware facts have at most 3400.
  */
 export const JSON_VALUES_MAX = 8192;
+
+/** A fault of a JSON text: it is malformed, nests too deeply, or has too many values. */
+export type JsonFault = { readonly kind: 'malformed' } | { readonly kind: 'deep' | 'long'; readonly max: number };
 
 /** A parsed value, or why the text is refused. */
 export type ParsedJson =

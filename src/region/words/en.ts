@@ -1,9 +1,10 @@
-// English: every sentence of the region's refusals, by code, gathered from the rooms. Another language is another such file.
+// English: every text of the region, by code, gathered from the rooms. Another language is another such file.
 //
 // 1. A writer gets plain values and no others: what it needs is in its parameters.
 
 import { ACCOUNTS } from './en/accounts.ts';
 import { API } from './en/api.ts';
+import { DOUBTS, EVENTS } from './en/events.ts';
 import { HTTP } from './en/http.ts';
 import { IDENTITY } from './en/identity.ts';
 import { LIFE } from './en/life.ts';
@@ -11,15 +12,21 @@ import { PAGE } from './en/page.ts';
 import { RACKS } from './en/racks.ts';
 import { REASONS } from './en/reasons.ts';
 import { SCRIPTS } from './en/scripts.ts';
-import { pinText, SETTINGS } from './en/settings.ts';
+import { asSentence, plainWords } from './en/sentences.ts';
+import { SETTINGS } from './en/settings.ts';
+import { TEXTS } from './en/texts.ts';
 
 export const EN = {
   /** What each name means, and what to do. */
   reasons: REASONS,
   /** Why something is refused. */
   refusals: { ...SETTINGS, ...LIFE, ...IDENTITY, ...RACKS, ...API, ...HTTP, ...PAGE, ...ACCOUNTS, ...SCRIPTS },
-  /** What is shown elsewhere. */
-  texts: {
-    pinned: pinText,
-  },
+  /** What happened. */
+  events: EVENTS,
+  /** What a person has to decide since. */
+  doubts: DOUBTS,
+  /** What the page shows, and others too. */
+  texts: TEXTS,
+  /** How a sentence is shown. */
+  shown: { asSentence, plainWords },
 } as const;

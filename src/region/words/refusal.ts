@@ -10,7 +10,6 @@ import type { RefusalName } from './en/reasons.ts';
 import { EN } from './en.ts';
 
 export type { SshKeyFault } from './en/accounts.ts';
-export type { JsonFault } from './en/json.ts';
 export type { Kept } from './en/life.ts';
 export type { Pin } from './en/settings.ts';
 export type { RefusalName };

@@ -1,11 +1,12 @@
-// Texts that are shown but refuse nothing: made at once, where a page or an answer is written.
+// Texts that are shown and refuse nothing, made where a page or an answer is written, and how sentences are shown.
 
 import { EN } from './en.ts';
 
-type English = typeof EN.texts;
-/** Every such text. */
-export type TextCode = keyof English;
+/** What the page shows, and others too. */
+export const texts: typeof EN.texts = EN.texts;
 
-/** The text with this code. */
-export const textOf = <C extends TextCode>(code: C, params: Parameters<English[C]>[0]): string =>
-  EN.texts[code](params);
+/** The text with a capital first letter, unless it begins with a key, a file or an address. */
+export const asSentence: typeof EN.shown.asSentence = EN.shown.asSentence;
+
+/** The text without a power controller's raw answer. */
+export const plainWords: typeof EN.shown.plainWords = EN.shown.plainWords;

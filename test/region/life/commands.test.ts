@@ -9,7 +9,8 @@ import {
   commandWord,
   decideCommand,
 } from '../../../src/region/life/commands.ts';
-import { checkTransition, type MachineStatus, STATUSES } from '../../../src/region/records/lifecycle.ts';
+import { checkTransition } from '../../../src/region/life/transition.ts';
+import { type MachineStatus, STATUSES } from '../../../src/region/records/lifecycle.ts';
 import type { Machine } from '../../../src/region/records/machine.ts';
 import { sentenceOf as refusalSentence } from '../../../src/region/words/refusal.ts';
 import { sentenceOf } from '../../support/sentences.ts';

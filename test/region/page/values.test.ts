@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { html } from '../../../src/region/page/html.ts';
 import { cellText, logLine } from '../../../src/region/page/values.ts';
-import { plainWords } from '../../../src/region/records/event-words.ts';
+import { plainWords } from '../../../src/region/words/text.ts';
 
 const WORDS: readonly (readonly [text: string, words: string])[] = [
   ['it was switched off: HTTP 200: {"status": "stopped"}', 'it was switched off'],

@@ -11,7 +11,7 @@ import {
   type RegistrationOutcome,
 } from '../../../src/region/racks/rack-admission.ts';
 import { check, rackInterfaces } from '../../../src/region/racks/rack-news.ts';
-import { findRangeConflict } from '../../../src/region/racks/rack-ranges.ts';
+import { findSharedRange } from '../../../src/region/racks/rack-ranges.ts';
 import {
   REGISTRATIONS_IN_TOTAL,
   REGISTRATIONS_PER_ADDRESS,
@@ -29,6 +29,7 @@ import {
 } from '../../../src/region/records/rack.ts';
 import { openRegion, type Region } from '../../../src/region/region.ts';
 import { sentenceOf as refusalSentence } from '../../../src/region/words/refusal.ts';
+import { texts } from '../../../src/region/words/text.ts';
 import { UPLINK_VERSION } from '../../../src/uplink/messages.ts';
 import { sentenceOf } from '../../support/sentences.ts';
 import { withRegion } from '../place.ts';
@@ -339,8 +340,10 @@ test('changes of racks by another process are seen at once', () =>
 
 test('two racks that hand out the same addresses are reported', () => {
   const mine = rack({ state: 'accepted' });
-  const serve = (interfaces: Rack['interfaces'], state: Rack['state'] = 'accepted'): string | undefined =>
-    findRangeConflict(mine, [mine, rack({ uuid: OTHER_UUID, name: 'rack-3', interfaces, state })]);
+  const serve = (interfaces: Rack['interfaces'], state: Rack['state'] = 'accepted'): string | undefined => {
+    const shared = findSharedRange(mine, [mine, rack({ uuid: OTHER_UUID, name: 'rack-3', interfaces, state })]);
+    return shared && texts.rangeShared(shared);
+  };
   const same = rackInterface();
   assert.match(serve([same]) ?? '', /^rack-3 also hands out 10\.50\.0\.100 to 10\.50\.0\.199/);
   assert.match(serve([{ ...same, ip_range_low: '10.50.0.199' }]) ?? '', /10\.50\.0\.199 to 10\.50\.0\.199/);

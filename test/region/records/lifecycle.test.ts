@@ -2,9 +2,9 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { checkTransition } from '../../../src/region/life/transition.ts';
 import { bootPurpose } from '../../../src/region/records/boot-purpose.ts';
 import {
-  checkTransition,
   findStatusByNumber,
   type MachineStatus,
   parseStatus,

@@ -1,6 +1,7 @@
 // Why a listener refuses a request: rates, bodies, paths, a machine's or a rack's own requests.
 
-import { type JsonFault, jsonFaultText } from './json.ts';
+import type { JsonFault } from '../../records/text-json.ts';
+import { jsonFaultText } from './json.ts';
 import type { RefusalTable } from './table.ts';
 
 /** How many requests may come at once, and then every second. */

@@ -1,7 +1,6 @@
 // Why a text is no JSON that the region reads.
 
-/** A fault of a JSON text: it is malformed, nests too deeply, or has too many values. */
-export type JsonFault = { readonly kind: 'malformed' } | { readonly kind: 'deep' | 'long'; readonly max: number };
+import type { JsonFault } from '../../records/text-json.ts';
 
 /** The fault, to put after what the text is. */
 export function jsonFaultText(fault: JsonFault): string {

@@ -1,7 +1,8 @@
 // What is wrong with an operator's script, or with the hardware that a machine reports.
 
 import { counted } from '../../../counted.ts';
-import { type JsonFault, jsonFaultText } from './json.ts';
+import type { JsonFault } from '../../records/text-json.ts';
+import { jsonFaultText } from './json.ts';
 import type { RefusalTable } from './table.ts';
 
 /** Metadata of a script that would change its run and is not supported, with the alternative. */

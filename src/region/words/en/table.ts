@@ -1,5 +1,6 @@
 // The form of a table of sentences, and what several of them share.
 
+import type { Doubt, EventCode, EventParams } from '../../records/event-params.ts';
 import type { RefusalName } from './reasons.ts';
 
 /** A sentence without parameters, or what writes one from its parameters. */
@@ -10,6 +11,12 @@ type Root = RefusalName | 'field';
 
 /** Sentences by code: a root, or a root and what makes the sentence one of several, `not-found.script`. */
 export type RefusalTable = { readonly [Code in Root | `${Root}.${string}`]?: Writer };
+
+/** A sentence for each event. */
+export type EventWords = { readonly [Code in EventCode]: (params: EventParams[Code]) => string };
+
+/** A sentence for each doubt, as long as it stands. */
+export type DoubtWords = Pick<EventWords, Doubt['code']>;
 
 /** A hint at what was probably meant, to put after a sentence. */
 export const didYouMean = (meant: string | undefined): string => (meant === undefined ? '' : ` Did you mean ${meant}?`);

@@ -1,4 +1,4 @@
-// The text of an event as the page and the command line show it.
+// How the page and the command line show a sentence that the region has made.
 
 /** The text with a capital first letter, unless it begins with a key, a file or an address. */
 export const asSentence = (text: string): string =>

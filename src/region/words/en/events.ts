@@ -1,12 +1,10 @@
-// The English sentences of the event log: one function for each code, of its parameters. Another language is another such table.
+// What the events say, by code.
 //
 // 1. A sentence has no full stop at its end, and begins with a small letter unless it begins with a name. The page and the command line
 //    capitalise it.
 // 2. Everything that varies is a parameter: no sentence is read again to find something out.
 
-import { cleanText } from '../clean-text.ts';
-import { counted } from '../counted.ts';
-import { formatMac, type MacAddress } from '../net/address.ts';
+import { counted } from '../../../counted.ts';
 import type {
   EventCode,
   EventParams,
@@ -17,13 +15,11 @@ import type {
   SeenElsewhere,
   SignalParams,
   StageReport,
-} from './records/event-params.ts';
-import type { IdentityKind } from './records/identity-kind.ts';
-import { type MachineStatus, statusRow } from './records/lifecycle.ts';
-import type { PowerTask } from './records/power-task.ts';
-
-/** The longest sentence, in characters. */
-const SENTENCE_CHARACTERS_MAX = 500;
+} from '../../records/event-params.ts';
+import type { IdentityKind } from '../../records/identity-kind.ts';
+import { type MachineStatus, statusRow } from '../../records/lifecycle.ts';
+import type { PowerTask } from '../../records/power-task.ts';
+import type { DoubtWords, EventWords } from './table.ts';
 
 /** What was done to a machine's power: "it was switched on". */
 const SWITCHED: Readonly<Record<PowerTask, string>> = {
@@ -64,21 +60,19 @@ const oneOrTwo = (own: string, other: MachineName): string =>
   `If they are one: rackboot machines merge ${other.systemId} ${own}; ` +
   `if they are two: rackboot machines keep-apart ${other.systemId} ${own}`;
 
-/** Continues a sentence about a machine that may be the same as another one. */
-export const maybeOneWords = ({ machine, macs, same }: Omit<EventParams['maybe-one'], 'own'>): string => {
+const maybeOneWords = ({ machine, macs, same }: EventParams['maybe-one']): string => {
   const kinds = same.length === 0 ? '' : `the same ${kindsOf(same)}`;
   const both = [listed(macs), kinds].filter((text) => text !== '').join(' and ');
   return `may be the same machine as ${nameOf(machine)}: both show ${both}`;
 };
 
-/** Continues a sentence about a machine that may be two. */
-export const maybeTwoWords = ({ booted, isBack, macs, systemId }: EventParams['maybe-two']): string =>
+const maybeTwoWords = ({ booted, isBack, macs, systemId }: EventParams['maybe-two']): string =>
   `may be two machines with one UUID and one serial number: ${booted} booted ${isBack ? 'again ' : ''}` +
   `without ${listed(macs)}, which ${isBack ? 'had taken its place' : 'reported shortly before'}. ` +
   `If they are two: rackboot machines split ${systemId} --mac ${macs.join(' ')}; if a card was swapped, accept the machine`;
 
 /** A report of cloud-init or curtin. */
-export const stageWords = ({ name, isEnd, result, said }: StageReport): string => {
+const stageWords = ({ name, isEnd, result, said }: StageReport): string => {
   const end = isEnd ? ` ended${result === '' ? '' : ` (${result})`}` : ' begins';
   return `${name}${end}${said === name ? '' : after(said)}`;
 };
@@ -160,7 +154,7 @@ function doubtWords(doubt: NetworkDoubt): { readonly why: string; readonly agree
 }
 
 /** Why a rack's networks are not believed, with the command to agree to them. */
-export function networksDoubtedWords({ rack, first, more }: EventParams['networks-doubted']): string {
+function networksDoubtedWords({ rack, first, more }: EventParams['networks-doubted']): string {
   const { why, agreement } = doubtWords(first);
   const others = more === 0 ? '' : ` (and ${more} more such)`;
   return (
@@ -172,10 +166,8 @@ export function networksDoubtedWords({ rack, first, more }: EventParams['network
 /** A field's name in words: `powerType` is `power type`. */
 const fieldWords = (field: string): string => field.replaceAll(/[A-Z]/g, (capital) => ` ${capital.toLowerCase()}`);
 
-/** The words of each code in one language. */
-export type EventWords = { readonly [Code in EventCode]: (params: EventParams[Code]) => string };
-
-export const EVENT_WORDS: EventWords = {
+/** By code. */
+export const EVENTS: EventWords = {
   rack: ({ text }) => text,
 
   'status-changed': ({ from, to }) => `From '${stateName(from)}' to '${stateName(to)}'`,
@@ -278,19 +270,16 @@ export const EVENT_WORDS: EventWords = {
   'script-removed': ({ script }) => `removed the script ${script}`,
 };
 
-/** True for a code that this version knows; its parameters were kept with it. */
-export const isHappening = (kept: { readonly code: string; readonly params: unknown }): kept is Happening =>
-  Object.hasOwn(EVENT_WORDS, kept.code);
+/** By code: what continues a sentence about the machine or rack in doubt. */
+export const DOUBTS: DoubtWords = {
+  'maybe-one': maybeOneWords,
+  'maybe-two': maybeTwoWords,
+  'interface-claimed': ({ machine, macs }) =>
+    `may be the same machine as ${nameOf(machine)}, which claimed ${listed(macs)}, from which this machine booted`,
+  'networks-doubted': networksDoubtedWords,
+};
 
-/** The sentence of what happened, in a language; a part of it is already clean. */
+/** A sentence within a sentence. */
 function happeningWords<Code extends EventCode>({ code, params }: Happening<Code>): string {
-  return EVENT_WORDS[code](params);
+  return EVENTS[code](params);
 }
-
-/** The sentence of what happened, cleaned and at most SENTENCE_CHARACTERS_MAX characters long. */
-export const eventSentence = (happening: Happening): string =>
-  cleanText(happeningWords(happening), SENTENCE_CHARACTERS_MAX);
-
-/** The sentence of a logged event, which begins with the hardware address of an unknown machine. */
-export const loggedSentence = (event: Happening & { readonly stranger?: MacAddress | undefined }): string =>
-  event.stranger === undefined ? eventSentence(event) : `${formatMac(event.stranger)}: ${eventSentence(event)}`;

@@ -2,9 +2,10 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { mac } from '../../src/net/address.ts';
-import { EVENT_WORDS, eventSentence, isHappening, loggedSentence } from '../../src/region/event-sentences.ts';
-import type { Happening } from '../../src/region/records/event-params.ts';
+import { mac } from '../../../src/net/address.ts';
+import type { Happening } from '../../../src/region/records/event-params.ts';
+import { EN } from '../../../src/region/words/en.ts';
+import { eventSentence, isHappening, loggedSentence } from '../../../src/region/words/event.ts';
 
 const overran = { status: 'commissioning', minutes: 20, isRestarted: false, isWritten: false } as const;
 
@@ -72,5 +73,5 @@ test('a sentence is clean and bounded, and begins with the hardware address of a
 
 test('what a later version has written is no known code', () => {
   assert.equal(isHappening({ code: 'toString', params: {} }), false);
-  for (const code of Object.keys(EVENT_WORDS)) assert.equal(isHappening({ code, params: {} }), true);
+  for (const code of Object.keys(EN.events)) assert.equal(isHappening({ code, params: {} }), true);
 });

@@ -1,0 +1,14 @@
+// What the page shows, and the API or the command line too.
+
+import { counted } from '../../../counted.ts';
+import { formatIpv4, type Ipv4 } from '../../../net/address.ts';
+import { pinText } from './settings.ts';
+
+export const TEXTS = {
+  pinned: pinText,
+  /** For a search without results. @param machines how many there are, at least 1 */
+  noneFits: (machines: number): string =>
+    machines === 1 ? 'The only machine does not match.' : `None of the ${counted(machines, 'machine')} matches.`,
+  rangeShared: ({ rack, low, high }: { readonly rack: string; readonly low: Ipv4; readonly high: Ipv4 }): string =>
+    `${rack} also hands out ${formatIpv4(low)} to ${formatIpv4(high)}: give these addresses to one of them`,
+};
