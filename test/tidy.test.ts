@@ -320,8 +320,8 @@ test('a cleaner is found however it is written, and what only trims or splits wo
 
 /** Where text is taken for markup as it is, with the reason. Whoever adds a line has to show that nobody else wrote any of the text. */
 const TRUSTED: Readonly<Record<string, readonly string[]>> = {
-  'each part of the template has been escaped': ['region/page/html.ts trusted(text)'],
-  'escaped here; a form gives it back as it was': ['region/page/html.ts trusted(escaped(text))'],
+  'each part of the template has been escaped': ['region/html.ts trusted(text)'],
+  'escaped here; a form gives it back as it was': ['region/html.ts trusted(escaped(text))'],
 };
 
 test('text becomes markup unescaped only where a reason is listed', () => {
@@ -348,7 +348,7 @@ function callsOf(name: string, line: string): readonly string[] {
 
 test('no page begins a plain string with a tag: it would be shown as it is written', () => {
   const found = sources
-    .filter(({ path }) => path.startsWith('region/page/'))
+    .filter(({ path }) => path.startsWith('region/page/') || path.startsWith('region/words/'))
     .flatMap(({ path, lines }) =>
       lines.flatMap((line, index) => {
         const isPlain = /(?:'|(?<!\bhtml)`)<[/!]?[a-z]/.test(line);
@@ -356,6 +356,21 @@ test('no page begins a plain string with a tag: it would be shown as it is writt
       }),
     );
   report(found, 'write it as a template of `html`');
+});
+
+/** A text in a page: between tags, or as a label or the like. Names are none: of the product, and of what a person may write. */
+const PAGE_TEXT =
+  />(?!Rackboot<)[^<>$`{}()=;|]*[a-z]{2}[^<>$`{}()=;|]*<|\b(?:label|hint|submit|title|heading|aria-label|text)(?:: |=)["'`][A-Za-z]/;
+
+test('the texts of the page are in src/region/words', () => {
+  const found = sources
+    .filter(({ path }) => path.startsWith('region/page/'))
+    .flatMap(({ path, lines }) =>
+      lines.flatMap((line, index) =>
+        PAGE_TEXT.test(line) && !/^\s*(?:\/\/|\/?\*)/.test(line) ? [`${path}:${index + 1}: ${line.trim()}`] : [],
+      ),
+    );
+  report(found, 'give the text a name in src/region/words/en/page-*.ts, and write words.PAGE.NAME');
 });
 
 /** What is written into a refusal as a sentence: a text with words, or one that is glued. Headers are none. */

@@ -282,7 +282,7 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
     '#waiting':
       'region/api/lists.ts LISTS_MAX and region/racks/rack-admission.ts RACKS_MAX, each region/api/lists.ts LISTS_MAX',
   },
-  'region/page/html.ts': { templates: 'weak', 'html.text': 'call' },
+  'region/html.ts': { templates: 'weak', 'html.text': 'call' },
   'region/page/sessions.ts': { '#kept': 'SESSIONS_MAX' },
   'region/preseed/engine.ts': {
     'Rendering.included': 'call',

@@ -4,9 +4,10 @@
 
 import { createHash } from 'node:crypto';
 import { refuseField } from '../api/answer.ts';
+import { type Html, html } from '../html.ts';
 import type { SshKey } from '../records/life-store.ts';
+import { words } from '../words/text.ts';
 import { areaField, formOf, hiddenField, newPasswordFields } from './forms.ts';
-import { type Html, html } from './html.ts';
 import { pageOf } from './parts.ts';
 import { formatAge, rolePill } from './values.ts';
 import {
@@ -38,36 +39,33 @@ function keyItem(view: View, { id, key, createdMs }: SshKey): Html {
   const name = comment.join(' ');
   const remove = formOf(view, {
     body: [hiddenField('do', 'remove-key'), hiddenField('id', String(id))],
-    submit: 'Remove',
+    submit: words.forms.remove,
     tone: 'plain',
     isInline: true,
   });
   return html`
     <div class="list-item"><div><div class="name">${name === '' ? kind : name}</div>
     <div class="mono break">${fingerprintOf(key)}</div>
-    <div class="small">${kind} · added ${formatAge(view.nowMs - createdMs)}</div></div>${remove}</div>`;
+    <div class="small">${words.account.added(kind, formatAge(view.nowMs - createdMs))}</div></div>${remove}</div>`;
 }
 
 function keysOf(view: View, { username }: Person): Html {
   const keys = view.region.store.life.listSshKeys(username);
   const list =
-    keys.length === 0
-      ? html`<div class="note">You have no key yet. Deployments are refused, because nobody could log in to the machine.</div>`
-      : keys.map((key) => keyItem(view, key));
+    keys.length === 0 ? html`<div class="note">${words.account.noKey}</div>` : keys.map((key) => keyItem(view, key));
   const form = formOf(view, {
     body: [
       hiddenField('do', 'add-key'),
       areaField(ofForm(view, given(view, 'do') === 'add-key'), {
         name: 'key',
-        label: 'Public key',
+        ...words.account.key,
         rows: 3,
         required: true,
-        hint: 'The line in a .pub file, such as ~/.ssh/id_ed25519.pub.',
       }),
     ],
-    submit: 'Add key',
+    submit: words.account.addKey,
   });
-  return html`<h2>SSH keys</h2><div class="sheet narrow">${list}<div class="card-line">${form}</div></div>`;
+  return html`<h2>${words.account.keys}</h2><div class="sheet narrow">${list}<div class="card-line">${form}</div></div>`;
 }
 
 function render(view: View): Html | undefined {
@@ -77,9 +75,9 @@ function render(view: View): Html | undefined {
     body: [
       hiddenField('do', 'password'),
       html`<input type="text" name="account" autocomplete="username" value="${viewer.username}" readonly hidden>`,
-      newPasswordFields(ofForm(view, given(view, 'do') === 'password'), 'New password'),
+      newPasswordFields(ofForm(view, given(view, 'do') === 'password'), words.account.newPassword),
     ],
-    submit: 'Change password',
+    submit: words.account.changePassword,
     tone: 'plain',
   });
   return pageOf(view, {
@@ -87,8 +85,8 @@ function render(view: View): Html | undefined {
     place: 'account',
     main: html`
       <div class="bar"><h1>${viewer.username}</h1>${rolePill(viewer)}</div>
-      ${keysOf(view, viewer)}<h2>Password</h2><div class="sheet narrow">${password}</div>`,
-    footer: html`For programs and the command line, <code>rackboot apikey</code> on the rack prints an API key.`,
+      ${keysOf(view, viewer)}<h2>${words.account.password}</h2><div class="sheet narrow">${password}</div>`,
+    footer: words.account.footer,
   });
 }
 
@@ -103,7 +101,7 @@ async function changePassword(view: View, { username }: Person): Promise<Outcome
   const mistyped = differing(view);
   if (mistyped !== undefined) return mistyped;
   const answer = operate(view, CHANGE_PASSWORD, { username }, { password: given(view, 'new') });
-  return ofNewPassword(outcomeOf(await settled(answer), PATH, 'Password changed: sign in with it.'));
+  return ofNewPassword(outcomeOf(await settled(answer), PATH, words.account.passwordChanged));
 }
 
 function act(view: View): Outcome | Promise<Outcome> {
@@ -113,10 +111,10 @@ function act(view: View): Outcome | Promise<Outcome> {
     case 'add-key': {
       const values = { key: given(view, 'key').trim() };
       const answer = operate(view, ADD_KEY, {}, values);
-      return outcomeOf(answer, PATH, 'Key added: machines that you deploy from now on accept it.');
+      return outcomeOf(answer, PATH, words.account.keyAdded);
     }
     case 'remove-key': {
-      return outcomeOf(operate(view, REMOVE_KEY, { id: given(view, 'id') }, {}), PATH, 'Key removed.');
+      return outcomeOf(operate(view, REMOVE_KEY, { id: given(view, 'id') }, {}), PATH, words.account.keyRemoved);
     }
     case 'password':
       return changePassword(view, viewer);

@@ -3,12 +3,13 @@
 // 1. A form sends the parameters of its API operation; nothing is decided here.
 // 2. User data is entered as plain text and sent in base64, as the operation expects.
 
+import { type Html, html, nothing } from '../html.ts';
 import { statusRow } from '../records/lifecycle.ts';
 import type { Machine } from '../records/machine.ts';
 import type { ScriptKind } from '../records/script-store.ts';
+import { words } from '../words/text.ts';
 import { addressField, deployFields, deployValues } from './deploy-form.ts';
-import { checkField, formOf, radioField, textField } from './forms.ts';
-import { type Html, html, nothing } from './html.ts';
+import { checkField, choiceOf, formOf, radioField, textField } from './forms.ts';
 import { actionsFor, isSwitched, MACHINE_ACTIONS, type MachineAction, machinePath } from './machine-actions.ts';
 import { pageOf, renderRefused } from './parts.ts';
 import { powerOf } from './power-part.ts';
@@ -23,16 +24,14 @@ function findAction(view: View): MachineAction | undefined {
 
 /** The action's own fields, without the reason. */
 function fieldsOf(view: View, machine: Machine, action: MachineAction): Html {
+  const { commissioning, disks } = words.actionForms;
   switch (action.name) {
     case 'accept':
       return radioField(view, {
         name: 'skip_commissioning',
-        label: 'Commissioning',
+        label: commissioning.label,
         value: 'false',
-        choices: [
-          ['false', 'Commission it', 'It boots from the network, and is Ready when all checks pass.'],
-          ['true', 'Skip commissioning', 'It is Ready at once, and its own report is believed.'],
-        ],
+        choices: [choiceOf('false', commissioning.commission), choiceOf('true', commissioning.skip)],
       });
     case 'allocate':
       return addressField(view);
@@ -44,12 +43,12 @@ function fieldsOf(view: View, machine: Machine, action: MachineAction): Html {
     case 'release':
       return radioField(view, {
         name: 'erase',
-        label: 'Disks',
+        label: disks.label,
         value: 'none',
         choices: [
-          ['none', 'Keep the data', 'The next user of the machine can read it.'],
-          ['quick', 'Quick erase', 'Erases partition tables and signatures in seconds. The data can be recovered.'],
-          ['all', 'Full erase', `Overwrites or discards everything, which may take hours${sizeOf(machine)}.`],
+          choiceOf('none', disks.keep),
+          choiceOf('quick', disks.quick),
+          choiceOf('all', disks.full(sizeOf(machine))),
         ],
       });
     case 'delete':
@@ -62,14 +61,15 @@ function fieldsOf(view: View, machine: Machine, action: MachineAction): Html {
 /** The confirmation for a machine that has an owner or is at work. */
 function forceField(view: View, { owner, status }: Machine): Html {
   if (owner === undefined && statusRow(status).failed === undefined) return nothing;
-  const why = owner === undefined ? `It is at work (${statusRow(status).name}).` : `It belongs to ${owner}.`;
-  const hint = `${why} If you can, abort or release it first.`;
-  return checkField(view, { name: 'force', label: 'Delete it while it is in use', hint });
+  const { label, atWork, owned } = words.actionForms.force;
+  const hint = owner === undefined ? atWork(statusRow(status).name) : owned(owner);
+  return checkField(view, { name: 'force', label, hint });
 }
 
+/** The size of its disks; empty: unknown. */
 function sizeOf({ facts }: Machine): string {
   const bytes = (facts?.disks ?? []).reduce((sum, disk) => sum + disk.bytes, 0);
-  return bytes === 0 ? '' : ` (${formatDisk(bytes)})`;
+  return bytes === 0 ? '' : formatDisk(bytes);
 }
 
 /** The choice of the operators' scripts, which run after the built-in checks. */
@@ -82,7 +82,7 @@ function scriptFields(view: View, kind: ScriptKind): Html {
       html`<label class="choice"><input type="checkbox" name="scripts" value="${name}"${(chosen?.has(name) ?? true) ? html` checked` : nothing}>
       <span><b>${name}</b><span class="soft">${title === '' ? description : title}</span></span></label>`,
   );
-  return html`<fieldset class="field"><legend>Scripts, after the built-in checks</legend>${items}</fieldset>`;
+  return html`<fieldset class="field"><legend>${words.actionForms.scripts}</legend>${items}</fieldset>`;
 }
 
 /** The operation's parameters. */
@@ -124,31 +124,26 @@ function render(view: View): Html | undefined {
   if (action === undefined || machine === undefined) return undefined;
   const back = machinePath(machine.systemId);
   const isPossible = actionsFor(machine, view.viewer).includes(action);
+  const { label, heading } = words.actions[action.name];
   if (!isPossible && view.refusal === undefined) {
-    const text = `${machine.hostname} has changed state, or is not yours: “${action.label}” is not possible now.`;
-    return renderRefused(view, text, back);
+    return renderRefused(view, words.actionForms.impossible(machine.hostname, label), back);
   }
   const power = { isSwitched: isSwitched(view.region, machine), isOff: powerOf(view, machine).state === 'off' };
   const effects = action.effects(machine, power).map((text) => html`<li>${text}</li>`);
   const comment =
     action.name === 'delete'
       ? nothing
-      : textField(view, {
-          name: 'comment',
-          label: 'Reason',
-          charactersMax: COMMENT_MAX,
-          hint: "For the machine's log.",
-        });
-  const heading = action.heading(machine.hostname);
+      : textField(view, { name: 'comment', ...words.forms.reason, charactersMax: COMMENT_MAX });
+  const title = heading(machine.hostname);
   return pageOf(view, {
-    title: heading,
+    title,
     place: 'machines',
     main: html`
-      <div class="bar"><h1>${heading}</h1></div>
+      <div class="bar"><h1>${title}</h1></div>
       <div class="sheet narrow"><ul class="effects">${effects}</ul>
       ${formOf(view, {
         body: [fieldsOf(view, machine, action), comment],
-        submit: action.label,
+        submit: label,
         tone: action.tone === 'danger' ? 'danger' : 'primary',
         back,
       })}</div>`,
@@ -163,7 +158,7 @@ function act(view: View): Outcome {
   const values = valuesOf(view, machine, action);
   const answer = operate(view, action.operation, { system_id: systemId }, values);
   const to = action.name === 'delete' ? '/MAAS/' : machinePath(systemId);
-  return outcomeOf(answer, to, `${hostname} ${action.done}.`);
+  return outcomeOf(answer, to, words.actionForms.accepted(hostname, words.actions[action.name].done));
 }
 
 export const ACTION_PAGES: readonly PageDefinition[] = [

@@ -2,10 +2,11 @@
 //
 // 1. Only images and installers that fit the machine are offered. Without any, the form names the commands that add one.
 
+import { type Html, html, nothing } from '../html.ts';
 import type { ListedImage } from '../life/deployment.ts';
 import type { Machine } from '../records/machine.ts';
-import { areaField, CHOICES_SHOWN_MAX, type Choice, choiceField, radioField, textField } from './forms.ts';
-import { type Html, html, nothing } from './html.ts';
+import { words } from '../words/text.ts';
+import { areaField, CHOICES_SHOWN_MAX, type Choice, choiceField, choiceOf, radioField, textField } from './forms.ts';
 import { formatDisk } from './values.ts';
 import { given, type View } from './view.ts';
 
@@ -24,7 +25,7 @@ function imagesFor(images: readonly ListedImage[], machine: Machine): readonly L
 }
 
 const titleOf = ({ os, release, title, diskBytes }: ListedImage): string =>
-  `${title === '' ? `${os} ${release}` : title}${diskBytes === undefined ? '' : ` · fills ${formatDisk(diskBytes)}`}`;
+  `${title === '' ? `${os} ${release}` : title}${diskBytes === undefined ? '' : words.deploy.fills(formatDisk(diskBytes))}`;
 
 function disksOf({ facts }: Machine): readonly Choice[] {
   const disks = (facts?.disks ?? []).slice(0, DISKS_MAX);
@@ -33,7 +34,7 @@ function disksOf({ facts }: Machine): readonly Choice[] {
     const size = `${name} · ${formatDisk(bytes)}`;
     return [name, isLong || model === '' ? size : `${size} · ${model}`];
   });
-  return [['', 'Chosen by the machine'], ...named];
+  return [['', words.deploy.disk.chosen], ...named];
 }
 
 /** The form's fields. */
@@ -42,56 +43,44 @@ export function deployFields(view: View, machine: Machine): Html {
   const systems = images.map((image): Choice => [`${image.os}/${image.release}`, titleOf(image)]);
   const chosen = machine.release === '' ? (systems[0]?.[0] ?? '') : `${machine.osystem}/${machine.release}`;
   const noImage =
-    systems.length > 0
-      ? nothing
-      : html`<div class="alert amber"><b>There is no image for ${machine.architecture}.</b> On the rack,
-        ${' '}<code>rackboot images make-debian</code> builds one, and <code>rackboot images add FILE</code> adds one of yours.</div>`;
+    systems.length > 0 ? nothing : html`<div class="alert amber">${words.deploy.noImage(machine.architecture)}</div>`;
   return html`${[
     keyWarning(view, machine),
     noImage,
     systems.length > 0
-      ? choiceField(view, { name: 'distro_series', label: 'System', value: chosen, choices: systems })
-      : textField(view, { name: 'distro_series', label: 'System', placeholder: 'debian/trixie', value: chosen }),
+      ? choiceField(view, { name: 'distro_series', label: words.deploy.system, value: chosen, choices: systems })
+      : textField(view, {
+          name: 'distro_series',
+          label: words.deploy.system,
+          placeholder: 'debian/trixie',
+          value: chosen,
+        }),
     wayField(view, machine, systems.length > 0),
     choiceField(view, {
       name: 'disk',
-      label: 'Disk',
+      label: words.deploy.disk.label,
       value: '',
       choices: disksOf(machine),
-      hint: 'The machine chooses the smallest disk that holds the image, USB disks last.',
+      hint: words.deploy.disk.hint,
     }),
     addressField(view),
-    areaField(view, {
-      name: 'user_data',
-      label: 'User data',
-      rows: 6,
-      hint: 'For cloud-init at the first boot: a script that begins with #!, or text that begins with #cloud-config.',
-    }),
+    areaField(view, { name: 'user_data', ...words.deploy.userData, rows: 6 }),
   ]}`;
 }
 
 /** The address of an allocation or a deployment. */
 export const addressField = (view: View): Html =>
-  textField(view, {
-    name: 'ip_address',
-    label: 'Address',
-    hint: 'Leave empty for a free address of the static range.',
-    charactersMax: 15,
-  });
+  textField(view, { name: 'ip_address', ...words.deploy.address, charactersMax: 15 });
 
 /** The method, and the installer's system; what other racks have is unknown, so any system may be named there. */
 function wayField(view: View, machine: Machine, hasImages: boolean): Html {
   const releases = view.region.installers?.(machine);
-  const image = ['image', 'Write an image', 'Takes minutes.'] as const;
-  const installer = [
-    'installer',
-    'Run the installer',
-    "The distribution's own, unattended, from its mirror. Takes longer.",
-  ] as const;
+  const image = choiceOf('image', words.deploy.image);
+  const installer = choiceOf('installer', words.deploy.installer);
   const isOffered = releases === undefined || releases.length > 0;
   const way = radioField(view, {
     name: 'deploy_by',
-    label: 'Method',
+    label: words.deploy.method,
     value: hasImages || releases === undefined || releases.length === 0 ? 'image' : 'installer',
     choices: isOffered ? [image, installer] : [image],
     hint: isOffered ? undefined : noInstaller(machine),
@@ -102,16 +91,16 @@ function wayField(view: View, machine: Machine, hasImages: boolean): Html {
 /** Says that there is no installer, and which command adds one. */
 const noInstaller = ({ architecture }: Machine): Html => {
   const command = `rackboot images import-installer${architecture === 'amd64' ? '' : ` --arch ${architecture}`}`;
-  return html`There is no installer for it. On the rack, <code>${command}</code> adds Debian's.`;
+  return words.deploy.noInstaller(command);
 };
 
 function installedField(view: View, { release }: Machine, releases: readonly string[] | undefined): Html {
-  const control = { name: 'installed_series', label: 'System for the installer' } as const;
+  const { label, hint } = words.deploy.installed;
+  const control = { name: 'installed_series', label };
   if (releases !== undefined) {
     const value = releases.includes(release) ? release : releases[0];
     return choiceField(view, { ...control, value, choices: releases.map((name): Choice => [name, name]) });
   }
-  const hint = 'Leave empty to install the system above.';
   return textField(view, { ...control, placeholder: 'debian/bookworm', hint, charactersMax: 128 });
 }
 
@@ -119,12 +108,8 @@ function keyWarning(view: View, machine: Machine): Html {
   if (view.viewer.kind !== 'person') return nothing;
   const owner = machine.owner ?? view.viewer.username;
   if (view.region.store.life.listSshKeys(owner).length > 0) return nothing;
-  const whose = owner === view.viewer.username ? 'You have' : `${owner} has`;
-  return html`
-    <div class="alert amber"><b>${whose} no SSH key${SPACE}yet.</b> The deployment will be refused, because
-    nobody could log in: <a href="/MAAS/account/">add a key</a> first,
-    or run <code>sudo rackboot sshkeys add ~/.ssh/id_ed25519.pub --username ${owner}</code> on the rack. If you have no
-    such file, <code>ssh-keygen</code> makes one on your computer.</div>`;
+  const isYours = owner === view.viewer.username;
+  return html`<div class="alert amber">${words.deploy.noKey(isYours, owner, SPACE)}</div>`;
 }
 
 /** The form's values as parameters of the operation. */

@@ -2,9 +2,10 @@
 //
 // 1. Several API operations save the form, one after the other. The first refusal is shown; the changes before it are kept.
 
+import { type Html, html, nothing } from '../html.ts';
 import type { Machine } from '../records/machine.ts';
+import { words } from '../words/text.ts';
 import { areaField, formOf, textField } from './forms.ts';
-import { type Html, html, nothing } from './html.ts';
 import { machinePath } from './machine-actions.ts';
 import { pageOf } from './parts.ts';
 import { EDIT_MACHINE, findMachine, given, type Outcome, operate, type PageDefinition, type View } from './view.ts';
@@ -23,35 +24,36 @@ function tagsField(view: View, machine: Machine): Html {
       html`<label class="choice"><input type="checkbox" name="tags" value="${name}"${own.has(name) ? html` checked` : nothing}>
       <span><b>${name}</b><span class="soft">${comment}</span></span></label>`,
   );
-  return html`<fieldset class="field"><legend>Tags</legend>${items}</fieldset>`;
+  return html`<fieldset class="field"><legend>${words.edit.tags}</legend>${items}</fieldset>`;
 }
 
 function render(view: View): Html | undefined {
   const machine = findMachine(view);
   if (machine === undefined) return undefined;
   const body = [
-    textField(view, { name: 'hostname', label: 'Name', value: machine.hostname, required: true, charactersMax: 63 }),
-    areaField(view, {
-      name: 'description',
-      label: 'Note',
-      value: machine.description,
-      rows: 3,
-      hint: 'Free text, for people.',
+    textField(view, {
+      name: 'hostname',
+      label: words.forms.name,
+      value: machine.hostname,
+      required: true,
+      charactersMax: 63,
     }),
+    areaField(view, { name: 'description', ...words.edit.note, value: machine.description, rows: 3 }),
     tagsField(view, machine),
     textField(view, {
       name: 'kernel_params',
-      label: 'Kernel parameters',
+      label: words.forms.kernelParams,
       value: machine.kernelParams ?? '',
-      hint: 'Replace those of its tags and of the settings. Leave empty to use those.',
+      hint: words.edit.kernelParamsHint,
     }),
   ];
+  const title = words.edit.title(machine.hostname);
   return pageOf(view, {
-    title: `Edit ${machine.hostname}`,
+    title,
     place: 'machines',
     main: html`
-      <div class="bar"><h1>Edit ${machine.hostname}</h1></div>
-      <div class="sheet narrow">${formOf(view, { body, submit: 'Save', back: machinePath(machine.systemId) })}</div>`,
+      <div class="bar"><h1>${title}</h1></div>
+      <div class="sheet narrow">${formOf(view, { body, submit: words.forms.save, back: machinePath(machine.systemId) })}</div>`,
   });
 }
 
@@ -80,7 +82,7 @@ function act(view: View): Outcome {
     const answer = operate(view, TAG_MACHINES, { name }, change);
     if (answer.kind === 'refusal') return answer;
   }
-  return { kind: 'done', to: machinePath(systemId), text: `${given(view, 'hostname')} saved.` };
+  return { kind: 'done', to: machinePath(systemId), text: words.edit.saved(given(view, 'hostname')) };
 }
 
 export const EDIT_PAGE: PageDefinition = {

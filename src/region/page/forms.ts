@@ -5,7 +5,8 @@
 // 3. After a refusal the values are shown again, except passwords, and each error next to its field.
 
 import { PASSWORD_MAX, PASSWORD_MIN } from '../accounts/accounts.ts';
-import { type Html, html, nothing, verbatim } from './html.ts';
+import { type Html, html, nothing, verbatim } from '../html.ts';
+import { words } from '../words/text.ts';
 import { given, type View } from './view.ts';
 
 /** Common to all controls. */
@@ -75,13 +76,13 @@ export function textField(
 export function newPasswordFields(view: View, label: string): Html {
   const password = { type: 'password', autocomplete: 'new-password', required: true } as const;
   const rule = { charactersMin: PASSWORD_MIN, charactersMax: PASSWORD_MAX };
-  const hint = `At least ${PASSWORD_MIN} characters, of any kind.`;
+  const hint = words.forms.password.hint(PASSWORD_MIN);
   return html`
     ${textField(view, { ...password, ...rule, name: 'new', label, hint })}
-    ${textField(view, { ...password, name: 'again', label: `${label}, again`, charactersMax: PASSWORD_MAX })}`;
+    ${textField(view, { ...password, name: 'again', label: words.forms.password.again(label), charactersMax: PASSWORD_MAX })}`;
 }
 
-const OPTIONAL = html` <span class="soft">optional</span>`;
+const OPTIONAL = html` <span class="soft">${words.forms.optional}</span>`;
 const REQUIRED = html` required`;
 /** Browsers drop the first newline of a text area, so one is put before its value. */
 const LINE_END = '\n';
@@ -128,6 +129,10 @@ export function choiceField(view: View, control: Control & { readonly choices: r
     <div class="field"><label for="${idOf(name)}">${label}</label>
     <select id="${idOf(name)}" name="${name}"${noted(view, control)}>${options}</select>${notesOf(view, control)}</div>`;
 }
+
+/** A radio button with its texts. */
+export const choiceOf = (value: string, { text, meaning }: { readonly text: string; readonly meaning: string }) =>
+  [value, text, meaning] as const;
 
 /** Radio buttons, each with a sentence that explains it; empty: none. */
 export function radioField(
@@ -178,7 +183,7 @@ export function formOf({ viewer }: View, parts: FormParts): Html {
   const { to = '', body, submit, tone = 'primary', back, isInline = false, isUpload = false } = parts;
   if (viewer.kind !== 'person' || viewer.csrf === '') return nothing;
   const action = to === '' ? nothing : html` action="${to}"`;
-  const cancel = back === undefined ? nothing : html`<a class="button plain" href="${back}">Cancel</a>`;
+  const cancel = back === undefined ? nothing : html`<a class="button plain" href="${back}">${words.forms.cancel}</a>`;
   const button = html`<button class="button ${tone}">${submit}</button>`;
   const buttons = isInline ? button : html`<div class="buttons">${button}${cancel}</div>`;
   const encoding = isUpload ? html` enctype="multipart/form-data"` : nothing;

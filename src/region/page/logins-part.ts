@@ -2,12 +2,12 @@
 //
 // 1. Only people with an account see it. Keys and fingerprints are public; there are no passwords.
 
-import { counted } from '../../counted.ts';
 import { formatIpv4, type Ipv4, isLoopback } from '../../net/address.ts';
+import { type Html, html, nothing } from '../html.ts';
 import { describeLogins, type LoginDescription, mayDebug } from '../life/logins.ts';
 import type { Machine } from '../records/machine.ts';
+import { words } from '../words/text.ts';
 import { choiceField, formOf, hiddenField, textField } from './forms.ts';
-import { type Html, html, nothing } from './html.ts';
 import { machinePath } from './machine-actions.ts';
 import { pageOf } from './parts.ts';
 import { findMachine, given, type Outcome, operate, outcomeOf, type PageDefinition, type View } from './view.ts';
@@ -15,7 +15,7 @@ import { findMachine, given, type Outcome, operate, outcomeOf, type PageDefiniti
 const DEBUG = { method: 'POST', path: 'machines/{system_id}', op: 'debug_login' } as const;
 
 /** Shown for a simulated machine of the lab, whose address accepts no logins. */
-const SIMULATED = html`<span class="soft">not possible: this machine is simulated</span>`;
+const SIMULATED = html`<span class="soft">${words.logins.simulated}</span>`;
 
 /** True for a simulated machine of the lab: it holds, or last had, a loopback address. A machine that is off only has the latter. */
 const isSimulated = (machine: Machine, held: Ipv4 | undefined): boolean =>
@@ -29,29 +29,26 @@ export function systemLogin({ viewer }: View, machine: Machine, address: Ipv4 | 
   const { status, owner, osystem } = machine;
   if (status === 'rescue-mode' || status === 'entering-rescue-mode') return nothing;
   if (isSimulated(machine, address)) return SIMULATED;
-  if (status !== 'deployed') return html`<span class="soft">only when deployed or in rescue mode</span>`;
+  if (status !== 'deployed') return html`<span class="soft">${words.logins.onlyWhen}</span>`;
   if (address === undefined || viewer.kind !== 'person') return nothing;
   const isKnown = osystem === 'ubuntu' || osystem === 'debian';
-  const user = isKnown ? '' : "as the image's first user, or root; ";
-  const keys = `${user}with the SSH keys of ${owner ?? 'its owner'}, no password`;
   return html`
     <span class="copy">ssh ${isKnown ? `${osystem}@` : ''}${formatIpv4(address)}</span>
-    <div class="small">${keys}</div>`;
+    <div class="small">${words.logins.keys(isKnown, owner)}</div>`;
 }
 
 const minutes = (seconds: number): string => (seconds < 60 ? `${seconds} s` : `${Math.ceil(seconds / 60)} min`);
 
 function loginText(login: LoginDescription): Html {
   const { kind, ssh, isSimulated, hostKey, username, keys, secondsLeft } = login;
-  const title = kind === 'rescue' ? 'Rescue' : 'Debug';
+  const title = words.logins.kinds[kind];
   if (isSimulated) return html`<dt>${title}</dt><dd>${SIMULATED}</dd>`;
   const isReady = hostKey !== undefined && ssh !== undefined;
-  const whose = `the ${keys === 1 ? 'key' : counted(keys, 'key')} of ${username === '' ? 'nobody' : username}`;
   const line = isReady
-    ? html`<span class="copy">${ssh}</span><div class="small">host key <span class="mono break">${hostKey}</span></div>`
-    : html`<span class="soft">not possible yet: the machine has not reported that it is up</span>`;
-  const left = secondsLeft === undefined ? '' : `, ${minutes(secondsLeft)} left`;
-  return html`<dt>${title}</dt><dd>${line}<div class="small">with ${whose}${left}</div></dd>`;
+    ? html`<span class="copy">${ssh}</span><div class="small">${words.logins.hostKey(html`<span class="mono break">${hostKey}</span>`)}</div>`
+    : html`<span class="soft">${words.logins.notYet}</span>`;
+  const left = secondsLeft === undefined ? undefined : minutes(secondsLeft);
+  return html`<dt>${title}</dt><dd>${line}<div class="small">${words.logins.with(keys, username, left)}</div></dd>`;
 }
 
 /** The logins in rescue mode and for debugging; empty if there are none. */
@@ -65,45 +62,46 @@ export function renderLogins(view: View, machine: Machine): Html {
       ? html`<div class="card-foot">${formOf(view, {
           to: `${machinePath(machine.systemId)}debug-login/`,
           body: hiddenField('do', 'close'),
-          submit: 'Close debug login',
+          submit: words.logins.close,
           tone: 'plain',
           isInline: true,
         })}</div>`
       : nothing;
-  return html`<section class="sheet"><div class="card-head"><h2>Log in</h2></div><dl class="pairs">${logins.map(loginText)}</dl>${close}</section>`;
+  return html`<section class="sheet"><div class="card-head"><h2>${words.logins.heading}</h2></div><dl class="pairs">${logins.map(loginText)}</dl>${close}</section>`;
 }
 
 /** The link to the form that opens a debug login; empty if the viewer may not. */
 export const debugButton = (view: View, machine: Machine): Html =>
   view.viewer.kind === 'person' && mayDebug(machine, view.viewer)
-    ? html`<a class="button plain" href="${machinePath(machine.systemId)}debug-login/">Debug login</a>`
+    ? html`<a class="button plain" href="${machinePath(machine.systemId)}debug-login/">${words.logins.debugButton}</a>`
     : nothing;
 
 function render(view: View): Html | undefined {
   const machine = findMachine(view);
   if (machine === undefined) return undefined;
+  const { durations } = words.logins;
   const body = [
     choiceField(view, {
       name: 'seconds',
-      label: 'Duration',
+      label: words.logins.duration,
       value: '3600',
       choices: [
-        ['900', '15 minutes'],
-        ['3600', '1 hour'],
-        ['14400', '4 hours'],
-        ['86400', '1 day'],
+        ['900', durations.quarter],
+        ['3600', durations.hour],
+        ['14400', durations.fourHours],
+        ['86400', durations.day],
       ],
     }),
-    textField(view, { name: 'comment', label: 'Reason', charactersMax: 255, hint: "For the machine's log." }),
+    textField(view, { name: 'comment', ...words.forms.reason, charactersMax: 255 }),
   ];
+  const title = words.logins.title(machine.hostname);
   return pageOf(view, {
-    title: `Open a debug login to ${machine.hostname}`,
+    title,
     place: 'machines',
     main: html`
-      <div class="bar"><h1>Open a debug login to ${machine.hostname}</h1></div><div class="sheet narrow"><ul class="effects">
-      <li>During commissioning, testing, deployment and erasing, you can log in as root with your SSH keys. After a failure the machine stays on.</li>
-      <li>The debug login expires, and is logged with your name.</li></ul>
-      ${formOf(view, { body, submit: 'Open debug login', back: machinePath(machine.systemId) })}</div>`,
+      <div class="bar"><h1>${title}</h1></div><div class="sheet narrow"><ul class="effects">
+      ${words.logins.effects.map((text) => html`<li>${text}</li>`)}</ul>
+      ${formOf(view, { body, submit: words.logins.open, back: machinePath(machine.systemId) })}</div>`,
   });
 }
 
@@ -115,7 +113,7 @@ function act(view: View): Outcome {
     ? { off: 'true' }
     : { seconds: given(view, 'seconds'), comment: given(view, 'comment') || undefined };
   const answer = operate(view, DEBUG, { system_id: machine.systemId }, values);
-  const text = closes ? 'Debug login closed.' : "Debug login open: it works from the machine's next step.";
+  const text = closes ? words.logins.closed : words.logins.opened;
   return outcomeOf(answer, machinePath(machine.systemId), text);
 }
 

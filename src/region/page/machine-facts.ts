@@ -1,11 +1,12 @@
 // The facts on a machine's page: owner, network and system; hardware; identity.
 
 import { formatIpv4, formatMac } from '../../net/address.ts';
+import { type Html, html, nothing } from '../html.ts';
 import { bootPurpose } from '../records/boot-purpose.ts';
 import { type Machine, machineFqdn } from '../records/machine.ts';
 import { kernelParamsOf } from '../records/tags.ts';
 import { whereabouts } from '../whereabouts.ts';
-import { type Html, html, nothing } from './html.ts';
+import { words } from '../words/text.ts';
 import { systemLogin } from './logins-part.ts';
 import { formatAge, formatDisk, formatMemory, SPACE } from './values.ts';
 import type { View } from './view.ts';
@@ -21,13 +22,7 @@ const pairs = (facts: readonly Fact[]): Html =>
     .filter(([, content]) => content !== '' && content !== nothing)
     .map(([label, content]) => html`<dt>${label}</dt><dd>${content}</dd>`)}</dl>`;
 
-const NEXT_BOOTS: Readonly<Record<ReturnType<typeof bootPurpose>, string>> = {
-  enlist: 'enlists again and powers off',
-  commissioning: 'runs the ephemeral environment',
-  install: 'installs its system',
-  local: 'boots its own disk',
-  poweroff: 'powers off (nothing to do)',
-};
+const { facts: labels } = words;
 
 /** Its owner, name, addresses, system, next boot, tags and note. */
 export function renderSystem(view: View, machine: Machine): Html {
@@ -39,19 +34,19 @@ export function renderSystem(view: View, machine: Machine): Html {
   const tags = machine.tags.map(({ name }) => html`<span class="tag">${name}</span>`);
   const params = kernelParamsOf(machine);
   const facts = pairs([
-    ['Owner', machine.owner ?? ''],
-    ['Name', machineFqdn(machine)],
-    ['Address', addresses.join(', ')],
-    ['Last seen with', lost.join(', ')],
-    ['System', [machine.osystem, machine.release].filter((text) => text !== '').join(' ')],
-    ['Log in', systemLogin(view, machine, held[0])],
-    ['Next network boot', NEXT_BOOTS[bootPurpose(machine)]],
-    ['State changed', formatAge(nowMs - machine.statusSinceMs)],
-    ['Tags', html`${tags}`],
-    ['Kernel parameters', params === undefined ? nothing : html`<code>${params}</code>`],
-    ['Note', machine.description],
+    [labels.owner, machine.owner ?? ''],
+    [labels.name, machineFqdn(machine)],
+    [labels.address, addresses.join(', ')],
+    [labels.lastSeenWith, lost.join(', ')],
+    [labels.system, [machine.osystem, machine.release].filter((text) => text !== '').join(' ')],
+    [labels.logIn, systemLogin(view, machine, held[0])],
+    [labels.nextBoot, labels.nextBoots[bootPurpose(machine)]],
+    [labels.stateChanged, formatAge(nowMs - machine.statusSinceMs)],
+    [labels.tags, html`${tags}`],
+    [labels.kernelParams, params === undefined ? nothing : html`<code>${params}</code>`],
+    [labels.note, machine.description],
   ]);
-  return html`<section class="sheet"><div class="card-head"><h2>Machine</h2></div>${facts}</section>`;
+  return html`<section class="sheet"><div class="card-head"><h2>${labels.machine}</h2></div>${facts}</section>`;
 }
 
 function table(headings: readonly string[], rows: readonly (readonly (string | Html)[])[]): Html {
@@ -65,9 +60,9 @@ function table(headings: readonly string[], rows: readonly (readonly (string | H
 
 /** Disks on a hypervisor's own bus are called virtual: the kernel reports them all as rotating. */
 function kindOfDisk(name: string, rotational: boolean | undefined): string {
-  if (/^(?:vd|xvd)[a-z]/.test(name)) return 'virtual';
+  if (/^(?:vd|xvd)[a-z]/.test(name)) return labels.diskKinds.virtual;
   if (rotational === undefined) return '';
-  return rotational ? 'rotating' : 'solid state';
+  return rotational ? labels.diskKinds.rotating : labels.diskKinds.solid;
 }
 
 function disksOf({ facts }: Machine): Html {
@@ -80,7 +75,7 @@ function disksOf({ facts }: Machine): Html {
     serial === '' ? nothing : html`<span class="mono">${serial}</span>`,
     kindOfDisk(name, rotational),
   ]);
-  return table(['Disk', 'Size', 'Model', 'Serial number', 'Kind'], rows);
+  return table(labels.disks, rows);
 }
 
 function nicsOf({ facts, interfaces }: Machine): Html {
@@ -88,18 +83,16 @@ function nicsOf({ facts, interfaces }: Machine): Html {
     const text = formatMac(mac);
     const reported = facts?.nics.find((nic) => nic.mac.toLowerCase().replaceAll('-', ':') === text);
     const speed = reported === undefined || reported.speed === 0 ? '' : ` · ${reported.speed} Mbit/s`;
-    const link = reported?.carrier === undefined ? '' : `${reported.carrier ? 'link' : 'no link'}${speed}`;
+    const link = reported?.carrier === undefined ? '' : `${reported.carrier ? labels.link : labels.noLink}${speed}`;
     return [
-      html`<b>${name === '' ? `interface ${index + 1}` : name}</b>${index === 0 ? html` <span class="soft">boots from the network</span>` : nothing}`,
+      html`<b>${name === '' ? labels.unnamedInterface(index + 1) : name}</b>${index === 0 ? html` <span class="soft">${labels.bootInterface}</span>` : nothing}`,
       html`<span class="mono">${text}</span>`,
       address === undefined ? '' : formatIpv4(address),
       link,
       reported?.driver ?? '',
     ];
   });
-  return rows.length === 0
-    ? nothing
-    : table(['Interface', 'Hardware address', 'Last seen with', 'Link', 'Driver'], rows);
+  return rows.length === 0 ? nothing : table(labels.interfaces, rows);
 }
 
 function banksOf({ facts }: Machine): Html {
@@ -110,7 +103,7 @@ function banksOf({ facts }: Machine): Html {
     [type, speed === 0 ? '' : `${speed}${SPACE}MT/s`].filter((text) => text !== '').join(' · '),
     [manufacturer, part].filter((text) => text !== '').join(' '),
   ]);
-  return rows.length === 0 ? nothing : table(['Memory', 'Size', 'Kind', 'Model'], rows);
+  return rows.length === 0 ? nothing : table(labels.banks, rows);
 }
 
 /** Processors, memory, disks, interfaces. */
@@ -122,19 +115,19 @@ export function renderHardware(machine: Machine, nowMs: number): Html {
   const firmware = [dmi?.bios_vendor ?? '', dmi?.bios_version ?? '', dmi?.bios_date ?? '']
     .filter((text) => text !== '')
     .join(' ');
-  const secure = facts?.secure_boot === true ? ', Secure Boot' : '';
-  const way = facts?.uefi === undefined ? '' : facts.uefi ? `UEFI${secure}` : 'BIOS';
-  const age = factsMs === undefined ? nothing : html`<span class="small">reported ${formatAge(nowMs - factsMs)}</span>`;
+  const way = facts?.uefi === undefined ? '' : facts.uefi ? labels.uefi(facts.secure_boot === true) : labels.bios;
+  const age =
+    factsMs === undefined ? nothing : html`<span class="small">${labels.reported(formatAge(nowMs - factsMs))}</span>`;
   const kinds = pairs([
-    ['Architecture', `${machine.architecture}/${machine.subarchitecture}`],
-    ['Processors', cpu],
-    ['Memory', formatMemory(facts?.memory_mib ?? 0)],
-    ['Model', maker],
-    ['Firmware', [way, firmware].filter((text) => text !== '').join(' · ')],
-    ['Virtualisation', facts?.virtualization ?? ''],
+    [labels.architecture, `${machine.architecture}/${machine.subarchitecture}`],
+    [labels.processors, cpu],
+    [labels.memory, formatMemory(facts?.memory_mib ?? 0)],
+    [labels.model, maker],
+    [labels.firmware, [way, firmware].filter((text) => text !== '').join(' · ')],
+    [labels.virtualisation, facts?.virtualization ?? ''],
   ]);
   return html`
-    <div class="bar"><h2>Hardware</h2>${age}</div>
+    <div class="bar"><h2>${labels.hardware}</h2>${age}</div>
     <div class="cards flush"><section class="sheet">${kinds}</section>${renderIdentity(machine, nowMs)}</div>
     ${wrap(banksOf(machine))}${wrap(disksOf(machine))}${wrap(nicsOf(machine))}`;
 }
@@ -145,11 +138,11 @@ const wrap = (content: Html): Html =>
 /** The values that identify the machine. */
 function renderIdentity(machine: Machine, nowMs: number): Html {
   const facts = pairs([
-    ['System id', html`<span class="mono">${machine.systemId}</span>`],
-    ['Serial number', machine.serial ?? ''],
-    ['UUID', machine.uuid === undefined ? nothing : html`<span class="mono">${machine.uuid}</span>`],
-    ['Board', boardOf(machine)],
-    ['Enlisted', formatAge(nowMs - machine.createdMs)],
+    [labels.systemId, html`<span class="mono">${machine.systemId}</span>`],
+    [labels.serial, machine.serial ?? ''],
+    [labels.uuid, machine.uuid === undefined ? nothing : html`<span class="mono">${machine.uuid}</span>`],
+    [labels.board, boardOf(machine)],
+    [labels.enlisted, formatAge(nowMs - machine.createdMs)],
   ]);
   return html`<section class="sheet">${facts}</section>`;
 }

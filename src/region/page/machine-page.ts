@@ -5,15 +5,15 @@
 // 2. Each part has an id, so the browser refreshes it separately.
 
 import { formatMac, type MacAddress, mac as macAddress, parseMac } from '../../net/address.ts';
+import { type Html, html, nothing } from '../html.ts';
 import { statusRow } from '../records/lifecycle.ts';
 import { type Machine, machineFqdn } from '../records/machine.ts';
 import type { Region } from '../region.ts';
-import { asSentence } from '../words/text.ts';
-import { type Html, html, nothing } from './html.ts';
+import { asSentence, words } from '../words/text.ts';
 import { debugButton, renderLogins } from './logins-part.ts';
 import { actionPath, actionsFor, type MachineAction, machinePath, toneOf } from './machine-actions.ts';
 import { renderHardware, renderSystem } from './machine-facts.ts';
-import { pageOf } from './parts.ts';
+import { pageOf, signInLink } from './parts.ts';
 import { renderPower } from './power-part.ts';
 import { renderResults } from './results-part.ts';
 import { PAGE_STEPS_MAX, renderTimeline } from './timeline.ts';
@@ -33,8 +33,7 @@ export function renderMachinePage(view: View): Html | undefined {
 const ofMac = (region: Region, mac: MacAddress): Machine | undefined =>
   region.store.listMachines({ macs: [mac] }, 0, 1)[0];
 
-const footerOf = (trace: string): Html =>
-  html`On the rack: <code>rackboot trace ${trace} --follow</code> shows each step as it happens, <code>rackboot why ${trace}</code> shows what it would get now.`;
+const footerOf = (trace: string): Html => words.machine.onTheRack(trace);
 
 function renderKnown(view: View, machine: Machine): Html {
   const { region, nowMs } = view;
@@ -52,7 +51,7 @@ function renderKnown(view: View, machine: Machine): Html {
       <div id="cards" class="cards">${renderPower(view, machine)}${renderSystem(view, machine)}${renderLogins(view, machine)}</div>
       <div id="results">${renderResults(view, machine)}</div>
       <div id="hardware">${renderHardware(machine, nowMs)}</div>
-      <div id="timeline"><h2>Events</h2>${renderTimeline(events, nowMs)}</div>`,
+      <div id="timeline"><h2>${words.values.events}</h2>${renderTimeline(events, nowMs)}</div>`,
     footer: footerOf(formatMac(machine.interfaces[0]?.mac ?? macAddress(0))),
   });
 }
@@ -61,7 +60,7 @@ function renderKnown(view: View, machine: Machine): Html {
 function stateOf(view: View, machine: Machine): Html {
   const { status, statusMessage } = machine;
   const isBad = status.startsWith('failed') || status === 'broken' || status === 'missing';
-  const text = isBad && statusMessage === '' ? 'No reason was given.' : statusMessage;
+  const text = isBad && statusMessage === '' ? words.machine.noReason : statusMessage;
   const tone = isBad ? 'red' : isWaiting(machine) ? 'amber' : '';
   const why =
     text === '' || (tone === '' && statusRow(status).failed !== undefined)
@@ -74,34 +73,32 @@ function stateOf(view: View, machine: Machine): Html {
 
 const linkOf = (machine: Machine, action: MachineAction): Html => {
   const tone = toneOf(action, machine);
-  return html`<a class="button ${tone === 'danger' ? 'warn' : tone}" href="${actionPath(machine, action.name)}">${action.label}</a>`;
+  return html`<a class="button ${tone === 'danger' ? 'warn' : tone}" href="${actionPath(machine, action.name)}">${words.actions[action.name].label}</a>`;
 };
 
 function buttonsOf(view: View, machine: Machine): Html {
   const { viewer } = view;
   if (viewer.kind === 'visitor') {
-    return html`<p class="small"><a href="/MAAS/login/?to=${encodeURIComponent(machinePath(machine.systemId))}">Sign in</a> to manage it.</p>`;
+    return html`<p class="small">${words.machine.toManage(signInLink(machinePath(machine.systemId)))}</p>`;
   }
   const actions = actionsFor(machine, viewer);
   const main = actions.filter(({ where }) => where === 'main');
   const first = main.toSorted((a, b) => weightOf(a, machine) - weightOf(b, machine));
   const edit = mayCall(viewer, EDIT_MACHINE)
-    ? html`<a class="button plain" href="${machinePath(machine.systemId)}edit/">Edit</a>`
+    ? html`<a class="button plain" href="${machinePath(machine.systemId)}edit/">${words.forms.edit}</a>`
     : nothing;
   const rare = actions.filter(({ where }) => where === 'more').map((action) => linkOf(machine, action));
   const more = [debugButton(view, machine), ...rare].filter((link) => link !== nothing);
   const hidden =
     more.length === 0
       ? nothing
-      : html`<details id="more" class="more"><summary>More</summary><div class="buttons">${more}</div></details>`;
+      : html`<details id="more" class="more"><summary>${words.machine.more}</summary><div class="buttons">${more}</div></details>`;
   const whose =
     main.length > 0 || machine.owner === undefined || machine.owner === viewer.username
       ? nothing
-      : html`<p class="small">It belongs to ${machine.owner}.</p>`;
+      : html`<p class="small">${words.machine.belongsTo(machine.owner)}</p>`;
   const lock =
-    machine.isLocked === true
-      ? html`<p class="small">It is locked. To unlock it: <code>rackboot machines unlock ${machine.systemId}</code>.</p>`
-      : nothing;
+    machine.isLocked === true ? html`<p class="small">${words.machine.locked(machine.systemId)}</p>` : nothing;
   return html`${lock}<div class="buttons">${first.map((action) => linkOf(machine, action))}${edit}${hidden}</div>${whose}`;
 }
 
@@ -120,8 +117,8 @@ function renderStranger(view: View, mac: MacAddress): Html | undefined {
     place: 'machines',
     isLive: true,
     main: html`
-      <div id="head" class="head"><h1 class="mono-head">${name}</h1><span class="pill grey">not enlisted</span></div>
-      <div id="state"><div class="sheet note">It was seen on the network but has not enlisted. Nothing else is known about it.</div></div>
+      <div id="head" class="head"><h1 class="mono-head">${name}</h1><span class="pill grey">${words.machine.notEnlisted}</span></div>
+      <div id="state"><div class="sheet note">${words.machine.stranger}</div></div>
       <div id="timeline">${renderTimeline(own, nowMs)}</div>`,
     footer: footerOf(name),
   });

@@ -3,8 +3,8 @@
 // 1. At most PAGE_MACHINES_MAX machines are shown, those with a problem first. A search covers all machines, some in each turn.
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { counted } from '../../counted.ts';
 import { formatIpv4, formatMac } from '../../net/address.ts';
+import { type Html, html, nothing } from '../html.ts';
 import {
   hasText,
   isProblem,
@@ -22,9 +22,8 @@ import type { MachineFilter } from '../records/store.ts';
 import type { Region } from '../region.ts';
 import { type Whereabouts, whereabouts } from '../whereabouts.ts';
 import { eventSentence } from '../words/event.ts';
-import { asSentence, texts } from '../words/text.ts';
+import { asSentence, texts, words } from '../words/text.ts';
 import { formOf } from './forms.ts';
-import { type Html, html, nothing } from './html.ts';
 import { machinePath } from './machine-actions.ts';
 import { renderNotices } from './notices.ts';
 import { cell, pageOf } from './parts.ts';
@@ -68,7 +67,7 @@ function stateCell(machine: Machine): Html {
     : isWork(status) && !isWaiting(machine)
       ? html`${progressBar(machine)}${cellText(workText(machine), 'small')}`
       : isWaiting(machine)
-        ? html`<div class="small waits">waiting to be switched on</div>`
+        ? html`<div class="small waits">${words.machines.waiting}</div>`
         : status === 'deployed'
           ? nothing // How it became Deployed is on its own page.
           : cellText(asSentence(statusMessage), 'small');
@@ -79,14 +78,14 @@ function networkCell(machine: Machine, where: Whereabouts): Html {
   const addresses = where.addressesOf(machine).slice(0, PAGE_MACS).map(formatIpv4);
   const macs = machine.interfaces.slice(0, PAGE_MACS).map((nic) => html`<span>${formatMac(nic.mac)}</span>`);
   const more = machine.interfaces.length - macs.length;
-  if (more > 0) macs.push(html`<span class="soft">and ${more} more</span>`);
+  if (more > 0) macs.push(html`<span class="soft">${words.values.andMore(more)}</span>`);
   const own = addresses.map((address) => html`<div>${address}</div>`);
   return html`${own}<div class="mono">${macs}</div>`;
 }
 
 function hardwareCell(machine: Machine): Html {
   const { facts } = machine;
-  const cpu = facts === undefined || facts.cpu.count === 0 ? '' : `${facts.cpu.count}${SPACE}×${SPACE}CPU`;
+  const cpu = facts === undefined || facts.cpu.count === 0 ? '' : words.machines.cpus(facts.cpu.count, SPACE);
   const sizes = [cpu, formatMemory(facts?.memory_mib ?? 0)].filter((text) => text !== '');
   const maker = [facts?.dmi.vendor ?? '', facts?.dmi.product ?? ''].filter((text) => text !== '').join(' ');
   const rest = [disksText(machine), machine.architecture].filter((text) => text !== '');
@@ -143,16 +142,17 @@ function machineRow(view: View, machine: Machine, event: MachineEvent | undefine
       ? none
       : html`${cellText(eventText(event))}<div class="small">${formatAge(view.nowMs - event.atMs)}</div>`;
   const tags = machine.tags.map(({ name }) => html`<span class="tag">${name}</span>`);
+  const { columns } = words.machines;
   return html`
     <tr>
     <td class="first"><div><div class="name"><a href="${machinePath(machine.systemId)}">${machineFqdn(machine)}</a></div>
     <div class="small cut"><span class="id">${machine.systemId}</span>${rackLinks(machine, shown)}</div>${tags}</div></td>
-    ${cell('State', stateCell(machine), 'state')}
-    ${shown.hasOwners ? cell('Owner', ownerCell(machine), machine.owner === undefined ? 'nearer' : 'owner') : nothing}
-    ${cell('Network', networkCell(machine, shown.where))}
-    ${cell('Power', powerCell(view, machine), 'power')}
-    ${cell('Hardware', hardwareCell(machine), 'nearer hardware')}
-    ${cell('Last event', last, 'nearer event')}
+    ${cell(columns.state, stateCell(machine), 'state')}
+    ${shown.hasOwners ? cell(columns.owner, ownerCell(machine), machine.owner === undefined ? 'nearer' : 'owner') : nothing}
+    ${cell(columns.network, networkCell(machine, shown.where))}
+    ${cell(columns.power, powerCell(view, machine), 'power')}
+    ${cell(columns.hardware, hardwareCell(machine), 'nearer hardware')}
+    ${cell(columns.event, last, 'nearer event')}
     </tr>`;
 }
 
@@ -165,7 +165,7 @@ export function subjectOf(event: MachineEvent): {
   readonly what: string;
 } {
   const { systemId, hostname, username } = event;
-  const rack = event.rack === '' ? 'a rack that was removed' : event.rack;
+  const rack = event.rack === '' ? words.machines.removedRack : event.rack;
   const from = rack === undefined ? '' : ` (${rack})`;
   const by = username === '' ? from : ` (${username})`;
   if (systemId !== undefined) return { who: linkTo(systemId, hostname ?? systemId), what: `${eventText(event)}${by}` };
@@ -197,7 +197,7 @@ function strangers({ region, nowMs }: View): Html {
   const seen = region.store.listStrangers(nowMs - STRANGER_AGE_MS, PAGE_STRANGERS);
   if (seen.length === 0) return nothing;
   const items = seen.map(({ mac, event }) => eventItem({ ...event, stranger: mac }, nowMs));
-  return html`<h2>Seen, not enlisted</h2><div class="sheet"><ol class="events">${items}</ol></div>`;
+  return html`<h2>${words.machines.strangers}</h2><div class="sheet"><ol class="events">${items}</ol></div>`;
 }
 
 /** A search. */
@@ -272,31 +272,36 @@ function selectOf(
 }
 
 function filtersOf(view: View, wanted: Search): Html {
-  const groups = [['', 'any state'] as const, ['problem', 'with a problem'] as const, ['work', 'at work'] as const];
+  const { filters } = words.machines;
+  const groups = [
+    ['', filters.anyState],
+    ['problem', filters.problem],
+    ['work', filters.work],
+  ] as const;
   const states = selectOf(
     'status',
-    'State',
+    filters.state,
     [...groups, ...STATUSES.map(({ status, name }) => [status, name] as const)],
     wanted.status,
   );
   const own = view.viewer.kind === 'person' ? view.viewer.username : '';
   const others = wanted.owner === '' || wanted.owner === own ? [] : [[wanted.owner, wanted.owner] as const];
-  const mine = own === '' ? [] : [[own, 'mine'] as const];
-  const owners = selectOf('owner', 'Owner', [['', 'any owner'], ...mine, ...others], wanted.owner);
+  const mine = own === '' ? [] : [[own, filters.mine] as const];
+  const owners = selectOf('owner', filters.owner, [['', filters.anyOwner], ...mine, ...others], wanted.owner);
   const names = acceptedRacks(view.region);
   const racks = selectOf(
     'rack',
-    'Rack',
-    [['', 'any rack'], ...names.map((name) => [name, name] as const)],
+    filters.rack,
+    [['', filters.anyRack], ...names.map((name) => [name, name] as const)],
     wanted.rack,
   );
   const isAll = Object.values(wanted).every((text) => text === '');
-  const all = isAll ? nothing : html`<a href="/MAAS/">All machines</a>`;
+  const all = isAll ? nothing : html`<a href="/MAAS/">${filters.all}</a>`;
   return html`
     <form class="filters" method="get" action="/MAAS/" role="search"><input type="search" name="q" value="${queryValue(view, 'q')}"
-    placeholder="name, address, tag, serial number" aria-label="Search" maxlength="${SEARCH_CHARACTERS_MAX}">
+    placeholder="${filters.placeholder}" aria-label="${filters.search}" maxlength="${SEARCH_CHARACTERS_MAX}">
     ${states}${mine.length + others.length === 0 ? nothing : owners}${names.length > 1 ? racks : nothing}
-    <button class="button plain">Search</button>${all}</form>`;
+    <button class="button plain">${filters.search}</button>${all}</form>`;
 }
 
 const ACCEPT_ALL = { method: 'POST', path: 'machines', op: 'accept_all' } as const;
@@ -305,20 +310,11 @@ const ACCEPT_ALL = { method: 'POST', path: 'machines', op: 'accept_all' } as con
 function acceptAll(view: View): Html {
   const count = view.region.store.countMachines({ statuses: ['new'] });
   if (count === 0 || !mayCall(view.viewer, ACCEPT_ALL)) return nothing;
-  const label = `Accept ${counted(count, 'new machine')}`;
-  return formOf(view, { body: nothing, submit: label, tone: 'plain', isInline: true });
+  return formOf(view, { body: nothing, submit: words.machines.acceptAll(count), tone: 'plain', isInline: true });
 }
 
-/** The columns: the class that gives the width, and the heading. */
-const COLUMNS = [
-  ['first', 'Machine'],
-  ['state', 'State'],
-  ['owner', 'Owner'],
-  ['network', 'Network'],
-  ['power', 'Power'],
-  ['hardware', 'Hardware'],
-  ['event', 'Last event'],
-] as const;
+/** The columns: each name is the class that gives the width. */
+const COLUMNS = ['first', 'state', 'owner', 'network', 'power', 'hardware', 'event'] as const;
 
 async function tableOf(view: View, machines: readonly Machine[]): Promise<Html> {
   const newest = view.region.store.newestEvents(
@@ -330,8 +326,8 @@ async function tableOf(view: View, machines: readonly Machine[]): Promise<Html> 
     hasRacks: acceptedRacks(view.region).length > 1,
     hasOwners: machines.some(({ owner }) => owner !== undefined),
   };
-  const head = COLUMNS.filter(([name]) => name !== 'owner' || shown.hasOwners).map(
-    ([name, text]) => html`<th class="${name}">${text}</th>`,
+  const head = COLUMNS.filter((name) => name !== 'owner' || shown.hasOwners).map(
+    (name) => html`<th class="${name}">${words.machines.columns[name]}</th>`,
   );
   const rows: Html[] = [];
   for (const machine of machines) {
@@ -353,38 +349,37 @@ export async function renderPage(view: View): Promise<Html> {
     .slice(0, PAGE_EVENTS);
   const table =
     total === 0
-      ? html`<div class="sheet empty"><b>No machines yet</b><span class="soft">Boot one from the network: it appears here,
-        usually within a minute.</span></div>`
+      ? html`<div class="sheet empty"><b>${words.machines.empty.title}</b><span class="soft">${words.machines.empty.hint}</span></div>`
       : machines.length === 0
         ? html`<div class="sheet empty soft">${texts.noneFits(total)}</div>`
         : await tableOf(view, machines);
   const cut =
     machines.length < PAGE_MACHINES_MAX
       ? nothing
-      : html`<p class="small">${machines.length} of ${total} are shown; search to find the others.</p>`;
+      : html`<p class="small">${words.machines.cut(machines.length, total)}</p>`;
   const log =
     events.length === 0
-      ? html`<div class="sheet empty soft">No events yet.</div>`
+      ? html`<div class="sheet empty soft">${words.values.noEvents}</div>`
       : html`<div class="sheet"><ol class="events">${events.map((event) => eventItem(event, nowMs))}</ol></div>`;
   return pageOf(view, {
-    title: counted(total, 'machine'),
+    title: words.machines.title(total),
     place: 'machines',
     isLive: true,
     main: html`
       <div id="counts">${countsOf(region, wanted)}</div>
       <div id="notices">${renderNotices(region)}</div>
-      <div id="bar" class="bar"><h1>Machines</h1>${acceptAll(view)}</div>
+      <div id="bar" class="bar"><h1>${words.machines.heading}</h1>${acceptAll(view)}</div>
       <div id="filters">${total === 0 ? '' : filtersOf(view, wanted)}</div>
       <div id="machines">${table}${cut}</div>
       <div id="strangers">${strangers(view)}</div>
       <div id="racks">${renderRacks(region, nowMs)}</div>
-      <div id="log"><h2>Events</h2>${log}</div>`,
+      <div id="log"><h2>${words.values.events}</h2>${log}</div>`,
   });
 }
 
 function act(view: View): Outcome {
   const answer = operate(view, ACCEPT_ALL, {}, {});
-  return outcomeOf(answer, '/MAAS/', 'New machines accepted.');
+  return outcomeOf(answer, '/MAAS/', words.machines.accepted);
 }
 
 export const MACHINES_PAGE: PageDefinition = {

@@ -2,11 +2,11 @@
 //
 // 1. Without a pending decision nothing is shown.
 
-import { counted } from '../../counted.ts';
+import { type Html, html, nothing } from '../html.ts';
 import type { Conflict } from '../records/store.ts';
 import type { Region } from '../region.ts';
 import { doubtWords } from '../words/event.ts';
-import { type Html, html, nothing } from './html.ts';
+import { words } from '../words/text.ts';
 
 /** Conflicts on the page; `rackboot machines show` lists those of one machine. */
 const PAGE_CONFLICTS_MAX = 10;
@@ -18,8 +18,8 @@ const notice = (who: string, what: string, commands: readonly string[]): Html =>
 function conflictNotice(region: Region, { systemId, otherId, why }: Conflict): Html {
   const text = doubtWords(why);
   const name = region.store.findMachine(systemId)?.hostname ?? systemId;
-  if (systemId === otherId) return notice(name, `(${systemId}) ${text}.`, []);
-  return notice(name, `(${systemId}) ${text}. Merge them, or keep them apart:`, [
+  if (systemId === otherId) return notice(name, words.notices.maybeTwo(systemId, text), []);
+  return notice(name, words.notices.maybeOne(systemId, text), [
     `rackboot machines merge ${otherId} ${systemId}`,
     `rackboot machines keep-apart ${otherId} ${systemId}`,
   ]);
@@ -30,18 +30,10 @@ export function renderNotices(region: Region): Html {
   const { newMachinesMax } = region.config();
   const fresh = region.store.countMachines({ statuses: ['new'] });
   const full =
-    fresh < newMachinesMax
-      ? []
-      : [
-          notice(
-            `${counted(fresh, 'machine is', 'machines are')} New,`,
-            `and at most ${newMachinesMax} may be (region.new_machines_max): another one replaces one that was never changed or tagged, or is refused. Accept or delete some.`,
-            [],
-          ),
-        ];
+    fresh < newMachinesMax ? [] : [notice(words.notices.full(fresh), words.notices.fullWhy(newMachinesMax), [])];
   const conflicts = region.store.listConflicts(PAGE_CONFLICTS_MAX).map((conflict) => conflictNotice(region, conflict));
   const notices = [...full, ...conflicts];
   return notices.length === 0
     ? nothing
-    : html`<h2>Waiting for you</h2><div class="sheet"><ul class="notices">${notices}</ul></div>`;
+    : html`<h2>${words.notices.heading}</h2><div class="sheet"><ul class="notices">${notices}</ul></div>`;
 }

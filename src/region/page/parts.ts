@@ -1,8 +1,9 @@
 // Common to all pages: the document's frame with the navigation bar, table cells, and the pages for errors and signing in.
 
+import { type Html, html, nothing, type Part, verbatim } from '../html.ts';
+import { words } from '../words/text.ts';
 import { assetPath, PAGE_SCRIPT, PAGE_STYLE } from './assets.ts';
 import { faultId } from './forms.ts';
-import { type Html, html, nothing, type Part, verbatim } from './html.ts';
 import type { View, Viewer } from './view.ts';
 
 /** A page's entry in the navigation bar. */
@@ -19,13 +20,17 @@ export interface PageParts {
   readonly isLive?: boolean;
 }
 
-const LINKS: readonly (readonly [place: Place, path: string, text: string, access: 'look' | 'user' | 'admin'])[] = [
-  ['machines', '/MAAS/', 'Machines', 'look'],
-  ['images', '/MAAS/images/', 'Images', 'look'],
-  ['tags', '/MAAS/tags/', 'Tags', 'look'],
-  ['scripts', '/MAAS/scripts/', 'Scripts', 'user'],
-  ['settings', '/MAAS/settings/', 'Settings', 'admin'],
-  ['people', '/MAAS/people/', 'People', 'user'],
+const LINKS: readonly (readonly [
+  place: keyof typeof words.frame.pages,
+  path: string,
+  access: 'look' | 'user' | 'admin',
+])[] = [
+  ['machines', '/MAAS/', 'look'],
+  ['images', '/MAAS/images/', 'look'],
+  ['tags', '/MAAS/tags/', 'look'],
+  ['scripts', '/MAAS/scripts/', 'user'],
+  ['settings', '/MAAS/settings/', 'admin'],
+  ['people', '/MAAS/people/', 'user'],
 ];
 
 /** True if the viewer may open a page with this access. */
@@ -35,20 +40,22 @@ export function mayOpen(viewer: Viewer, access: 'look' | 'user' | 'admin'): bool
 }
 
 function linksOf(viewer: Viewer, place: Place): Html {
-  const links = LINKS.filter(([, , , access]) => mayOpen(viewer, access)).map(
-    ([own, path, text]) => html`<a href="${path}"${own === place ? html` aria-current="page"` : nothing}>${text}</a>`,
+  const links = LINKS.filter(([, , access]) => mayOpen(viewer, access)).map(
+    ([own, path]) =>
+      html`<a href="${path}"${own === place ? html` aria-current="page"` : nothing}>${words.frame.pages[own]}</a>`,
   );
-  return html`<nav aria-label="Pages">${links}</nav>`;
+  return html`<nav aria-label="${words.frame.navigation}">${links}</nav>`;
 }
 
 function accountLinks(viewer: Viewer, place: Place): Html {
-  if (viewer.kind === 'visitor') return html`<a class="button plain small-button" href="/MAAS/login/">Sign in</a>`;
+  if (viewer.kind === 'visitor')
+    return html`<a class="button plain small-button" href="/MAAS/login/">${words.frame.signIn}</a>`;
   const current = place === 'account' ? html` aria-current="page"` : nothing;
   const own = html`<a href="/MAAS/account/"${current}>${viewer.username}</a>`;
   if (viewer.csrf === '') return own;
   return html`
     ${own}<form method="post" action="/MAAS/logout/" class="inline"><input type="hidden" name="csrf" value="${viewer.csrf}">
-    <button class="button plain small-button">Sign out</button></form>`;
+    <button class="button plain small-button">${words.frame.signOut}</button></form>`;
 }
 
 /** The part of a view that every page shows. */
@@ -60,25 +67,21 @@ function refusedText({ refusal, faults }: Frame, main: Html): Html {
   const names = [...(faults?.keys() ?? [])];
   const text = main.toString();
   const isSaid = names.length > 0 && names.every((name) => text.includes(`id="${faultId(name)}"`));
-  const words = !isSaid
-    ? refusal
-    : names.length === 1
-      ? 'Not done: see the marked field.'
-      : 'Not done: see the marked fields.';
-  return html`<div class="alert red notice" role="alert">${words}</div>`;
+  const said = !isSaid ? refusal : names.length === 1 ? words.frame.seeField : words.frame.seeFields;
+  return html`<div class="alert red notice" role="alert">${said}</div>`;
 }
 
 /** A whole page with the navigation bar, the notice of what was just done, and the refusal. */
 export function pageOf(frame: Frame, parts: PageParts): Html {
   const { viewer, notice } = frame;
   const { title, place, main, footer = nothing, isLive = false } = parts;
-  const live = isLive ? html`<span class="fresh" role="status">live</span>` : nothing;
+  const live = isLive ? html`<span class="fresh" role="status">${words.frame.live}</span>` : nothing;
   const done =
     notice === '' ? nothing : html`<div id="notice" class="alert green notice" role="status">${notice}</div>`;
   const problem = refusedText(frame, main);
   return documentOf(
-    `${title} · Rackboot`,
-    html`<a class="skip" href="#main">Skip to the content</a>
+    title,
+    html`<a class="skip" href="#main">${words.frame.skip}</a>
       <header><a class="brand" href="/MAAS/">Rackboot</a>${linksOf(viewer, place)}<div class="who-bar">${live}${accountLinks(viewer, place)}</div></header>
       <div class="page">${done}${problem}<main id="main">${main}</main></div><footer>${footer}</footer>${SCRIPT}`,
     isLive ? html`<noscript><meta http-equiv="refresh" content="5"></noscript>` : nothing,
@@ -91,9 +94,9 @@ const LINE_END = '\n';
 
 function documentOf(title: string, body: Html, head: Html = nothing): Html {
   return html`
-    <!doctype html><html lang="en"><head><meta charset="utf-8">
+    <!doctype html><html lang="${words.frame.language}"><head><meta charset="utf-8">
     <meta name="viewport" content="width=device-width, initial-scale=1">
-    <title>${title}</title>${STYLE}${head}</head><body>${body}</body></html>${LINE_END}`;
+    <title>${words.frame.title(title)}</title>${STYLE}${head}</head><body>${body}</body></html>${LINE_END}`;
 }
 
 /** A cell's class; `nearer` cells are hidden on a phone, because the linked page shows them. */
@@ -103,35 +106,39 @@ type CellStyle = 'nearer' | 'nearer hardware' | 'nearer event' | 'state' | 'owne
 export const cell = (label: string, content: Part, style: CellStyle = ''): Html =>
   html`<td data-label="${label}"${style === '' ? nothing : html` class="${style}"`}><div>${content}</div></td>`;
 
+/** A link to the page for signing in, which leads back to a path. */
+export const signInLink = (to: string): Html =>
+  html`<a href="/MAAS/login/?to=${encodeURIComponent(to)}">${words.frame.signIn}</a>`;
+
+const ALL_MACHINES = html`<a href="/MAAS/">${words.frame.allMachines}</a>`;
+
 /** The page for a machine, tag or script that does not exist. */
 export function renderGone(view: Frame): Html {
   return pageOf(view, {
-    title: 'Not found',
+    title: words.frame.notFound,
     place: '',
-    main: html`
-      <div class="sheet card"><h1>Not found</h1><p>Nothing has this name, and no event mentions this hardware address. It may
-      have been deleted.</p><p><a href="/MAAS/">All machines</a></p></div>`,
+    main: html`<div class="sheet card"><h1>${words.frame.notFound}</h1><p>${words.frame.gone}</p><p>${ALL_MACHINES}</p></div>`,
   });
 }
 
 /** The answer to an unknown path. It is the same for every viewer, so it needs no sign-in. */
 export const renderUnknown = (): Html =>
   documentOf(
-    'Not found · Rackboot',
-    html`<main><div class="sheet card"><h1>Not found</h1><p>There is no such page.</p><p><a href="/MAAS/">All machines</a></p></div></main>`,
+    words.frame.notFound,
+    html`<main><div class="sheet card"><h1>${words.frame.notFound}</h1><p>${words.frame.noSuchPage}</p><p>${ALL_MACHINES}</p></div></main>`,
   );
 
 /** The page for a refused request. */
 export function renderRefused(view: Frame, text: string, back?: string): Html {
-  const way = back === undefined ? html`<a href="/MAAS/">All machines</a>` : html`<a href="${back}">Back</a>`;
+  const way = back === undefined ? ALL_MACHINES : html`<a href="${back}">${words.frame.back}</a>`;
   return pageOf(view, {
-    title: 'Not done',
+    title: words.frame.notDone,
     place: '',
-    main: html`<div class="sheet card"><h1>Not done</h1><p>${text}</p><p>${way}</p></div>`,
+    main: html`<div class="sheet card"><h1>${words.frame.notDone}</h1><p>${text}</p><p>${way}</p></div>`,
   });
 }
 
-const MISMATCH = html`<div class="alert red" role="alert">Wrong user name or password.</div>`;
+const MISMATCH = html`<div class="alert red" role="alert">${words.signIn.mismatch}</div>`;
 const FOCUS = html` autofocus`;
 
 /** The sign-in page. @param to the page to open afterwards @param username the user name of a failed attempt; `undefined` before the first */
@@ -139,14 +146,13 @@ export function renderSignIn(to: string, username?: string): Html {
   const alert = username === undefined ? nothing : MISMATCH;
   const [first, second] = username === undefined || username === '' ? [FOCUS, nothing] : [nothing, FOCUS];
   return documentOf(
-    'Sign in · Rackboot',
-    html`<main><div class="sheet card"><h1>Sign in to Rackboot</h1><p class="soft">This region's machines are visible to people with an account.</p>
+    words.frame.signIn,
+    html`<main><div class="sheet card"><h1>${words.signIn.heading}</h1><p class="soft">${words.signIn.lead}</p>
       ${alert}<form method="post" action="/MAAS/login/" class="form bare"><input type="hidden" name="to" value="${to}">
-      <div class="field"><label for="username">User name</label><input id="username" name="username" type="text" value="${verbatim(username ?? '')}"
-      autocomplete="username" autocapitalize="off" spellcheck="false" required${first}></div><div class="field"><label for="password">Password</label>
+      <div class="field"><label for="username">${words.signIn.username}</label><input id="username" name="username" type="text" value="${verbatim(username ?? '')}"
+      autocomplete="username" autocapitalize="off" spellcheck="false" required${first}></div><div class="field"><label for="password">${words.signIn.password}</label>
       <input id="password" name="password" type="password" autocomplete="current-password" required${second}></div>
-      <div class="buttons"><button class="button primary">Sign in</button></div></form>
-      <p class="small">No account yet? On the rack, <code>sudo rackboot createadmin</code> creates one. A browser on the rack shows the machines
-      without an account at <code>http://127.0.0.1:5240/MAAS/</code>.</p></div></main>`,
+      <div class="buttons"><button class="button primary">${words.frame.signIn}</button></div></form>
+      <p class="small">${words.signIn.noAccount}</p></div></main>`,
   );
 }

@@ -1,10 +1,10 @@
 // The accounts. Administrators also add them, remove them and change their roles; `user-operations.ts` has the rules.
 
-import { counted } from '../../counted.ts';
+import { type Html, html, nothing } from '../html.ts';
 import type { User } from '../records/store.ts';
+import { words } from '../words/text.ts';
 import { differing, ofNewPassword } from './account-page.ts';
 import { checkField, formOf, hiddenField, newPasswordFields, textField } from './forms.ts';
-import { type Html, html, nothing } from './html.ts';
 import { pageOf } from './parts.ts';
 import { formatAge, rolePill } from './values.ts';
 import {
@@ -37,15 +37,19 @@ function userItem(view: View, user: User): Html {
       isInline: true,
     });
   const buttons = isSelf
-    ? html`<span class="small">this is you</span>`
+    ? html`<span class="small">${words.people.you}</span>`
     : !mayCall(view.viewer, CHANGE)
       ? nothing
       : [
-          button(isAdmin ? 'make-user' : 'make-admin', isAdmin ? 'Make a user' : 'Make an administrator', 'plain'),
-          button('remove', 'Remove', 'danger'),
+          button(
+            isAdmin ? 'make-user' : 'make-admin',
+            isAdmin ? words.people.makeUser : words.people.makeAdmin,
+            'plain',
+          ),
+          button('remove', words.forms.remove, 'danger'),
         ];
   const keys = view.region.store.life.listSshKeys(username).length;
-  const facts = [email, counted(keys, 'SSH key'), `added ${formatAge(view.nowMs - createdMs)}`];
+  const facts = [email, words.people.keys(keys), words.people.added(formatAge(view.nowMs - createdMs))];
   return html`
     <div class="list-item"><div><div class="name">${username} ${rolePill(user)}</div>
     <div class="small">${facts.filter((text) => text !== '').join(' · ')}</div></div><div class="row">${buttons}</div></div>`;
@@ -57,29 +61,19 @@ function render(view: View): Html {
   const form = formOf(view, {
     body: [
       hiddenField('do', 'add'),
-      textField(added, {
-        name: 'username',
-        label: 'User name',
-        required: true,
-        charactersMax: 150,
-        hint: 'Letters, digits and @ . + - _',
-      }),
-      textField(added, { name: 'email', label: 'E-mail address', type: 'email', charactersMax: 254 }),
-      newPasswordFields(added, 'Password'),
-      checkField(added, {
-        name: 'is_admin',
-        label: 'Administrator',
-        hint: 'Administrators may do everything. Users allocate and deploy free machines, and manage their own.',
-      }),
+      textField(added, { name: 'username', ...words.people.username, required: true, charactersMax: 150 }),
+      textField(added, { name: 'email', label: words.people.email, type: 'email', charactersMax: 254 }),
+      newPasswordFields(added, words.people.password),
+      checkField(added, { name: 'is_admin', ...words.people.administrator }),
     ],
-    submit: 'Add account',
+    submit: words.people.add,
   });
   return pageOf(view, {
-    title: 'People',
+    title: words.people.title,
     place: 'people',
     main: html`
-      <div class="bar"><h1>People</h1></div><div class="sheet narrow">${users.map((user) => userItem(view, user))}</div>
-      ${mayCall(view.viewer, ADD) ? html`<h2>Add an account</h2><div class="sheet narrow">${form}</div>` : nothing}`,
+      <div class="bar"><h1>${words.people.title}</h1></div><div class="sheet narrow">${users.map((user) => userItem(view, user))}</div>
+      ${mayCall(view.viewer, ADD) ? html`<h2>${words.people.addOne}</h2><div class="sheet narrow">${form}</div>` : nothing}`,
   });
 }
 
@@ -98,7 +92,7 @@ async function add(view: View): Promise<Outcome> {
       is_superuser: given(view, 'is_admin'),
     },
   );
-  return ofNewPassword(outcomeOf(await settled(answer), PATH, `Account ${username} added.`));
+  return ofNewPassword(outcomeOf(await settled(answer), PATH, words.people.accountAdded(username)));
 }
 
 function act(view: View): Outcome | Promise<Outcome> {
@@ -108,12 +102,12 @@ function act(view: View): Outcome | Promise<Outcome> {
     case 'add':
       return add(view);
     case 'remove':
-      return outcomeOf(operate(view, REMOVE, { username }, {}), PATH, `Account ${username} removed.`);
+      return outcomeOf(operate(view, REMOVE, { username }, {}), PATH, words.people.removed(username));
     case 'make-admin':
     case 'make-user': {
       const isAdmin = what === 'make-admin';
       const answer = operate(view, CHANGE, { username }, { is_superuser: String(isAdmin) });
-      return outcomeOf(answer, PATH, `${username} is now ${isAdmin ? 'an administrator' : 'a user'}.`);
+      return outcomeOf(answer, PATH, words.people.changed(username, isAdmin));
     }
     default:
       return undefined;

@@ -5,14 +5,14 @@
 
 import { z } from 'zod';
 import type { PowerParameter } from '../../power/parameters.ts';
+import { type Html, html, nothing } from '../html.ts';
 import { type PowerDriverTable, switchesItselfOff } from '../life/power-life.ts';
 import { statusRow } from '../records/lifecycle.ts';
 import type { Machine } from '../records/machine.ts';
 import type { PowerParameters, PowerValue } from '../records/power-parameters.ts';
 import { type RefusalWord, refusal } from '../words/refusal.ts';
-import { asSentence } from '../words/text.ts';
-import { choiceField, formOf, hiddenField, radioField, textField } from './forms.ts';
-import { type Html, html, nothing } from './html.ts';
+import { asSentence, words } from '../words/text.ts';
+import { choiceField, choiceOf, formOf, hiddenField, radioField, textField } from './forms.ts';
 import { machinePath } from './machine-actions.ts';
 import { pageOf } from './parts.ts';
 import { powerOf } from './power-part.ts';
@@ -39,11 +39,11 @@ function driverShown(view: View, machine: Machine): PowerDriverTable | undefined
 }
 
 /** The texts of yes-or-no values. */
-const CHOICE_WORDS: Readonly<Record<string, string>> = { y: 'yes', n: 'no' };
+const CHOICES: Readonly<Record<string, string>> = words.power.choices;
 
 function parameterField(view: View, machine: Machine, driver: PowerDriverTable, parameter: PowerParameter): Html {
   const { name, label, required, secret, choices, default: fallback, expects, isUnused } = parameter;
-  if (isUnused === true) return html`<p class="hint">${codeIn(`${label}: ${expects ?? 'none'}.`)}</p>`;
+  if (isUnused === true) return html`<p class="hint">${codeIn(words.power.unused(label, expects))}</p>`;
   const stored = machine.powerType === driver.name ? machine.powerParameters[name] : undefined;
   if (secret) {
     const isKept = stored !== undefined && stored !== '';
@@ -53,13 +53,13 @@ function parameterField(view: View, machine: Machine, driver: PowerDriverTable, 
       type: 'password',
       required: required && !isKept,
       autocomplete: 'new-password',
-      hint: isKept ? 'Stored. Leave empty to keep it.' : hintOf(expects),
+      hint: isKept ? words.power.stored : hintOf(expects),
     });
   }
   const value = stored === undefined ? (fallback ?? '') : String(stored);
   if (choices !== undefined) {
-    const offered = choices.map((choice) => [choice, CHOICE_WORDS[choice] ?? choice] as const);
-    const all = required || fallback !== undefined ? offered : [['', 'default'] as const, ...offered];
+    const offered = choices.map((choice) => [choice, CHOICES[choice] ?? choice] as const);
+    const all = required || fallback !== undefined ? offered : [['', words.power.default] as const, ...offered];
     return choiceField(view, { name, label, value, choices: all, hint: hintOf(expects) });
   }
   return textField(view, {
@@ -75,7 +75,7 @@ function parameterField(view: View, machine: Machine, driver: PowerDriverTable, 
 
 /** Text with commands between backticks. */
 const codeIn = (text: string): readonly Html[] =>
-  text.split('`').map((words, index) => (index % 2 === 0 ? html`${words}` : html`<code>${words}</code>`));
+  text.split('`').map((part, index) => (index % 2 === 0 ? html`${part}` : html`<code>${part}</code>`));
 
 const hintOf = (expects: string | undefined): string | undefined =>
   expects === undefined ? undefined : `${asSentence(expects)}.`;
@@ -91,23 +91,24 @@ function renderDriver(view: View): Html | undefined {
   );
   const form =
     driver === undefined
-      ? html`<p class="lead">This process has no power drivers.</p>`
+      ? html`<p class="lead">${words.power.noDrivers}</p>`
       : formOf(view, {
           to: `${back}power/`,
           body: [
             hiddenField('power_type', driver.name),
-            driver.byHand ? html`<p class="hint">No parameters: you switch it when its page asks for it.</p>` : nothing,
+            driver.byHand ? html`<p class="hint">${words.power.byHand}</p>` : nothing,
             ...driver.parameters.map((parameter) => parameterField(view, machine, driver, parameter)),
           ],
-          submit: 'Save',
+          submit: words.forms.save,
           back,
         });
+  const title = words.power.title(machine.hostname);
   return pageOf(view, {
-    title: `Choose the power driver of ${machine.hostname}`,
+    title,
     place: 'machines',
     main: html`
-      <div class="bar"><h1>Choose the power driver of ${machine.hostname}</h1></div>
-      <nav class="tabs" aria-label="Drivers">${links}</nav><div class="sheet narrow">${form}</div>`,
+      <div class="bar"><h1>${title}</h1></div>
+      <nav class="tabs" aria-label="${words.power.drivers}">${links}</nav><div class="sheet narrow">${form}</div>`,
   });
 }
 
@@ -126,8 +127,8 @@ function parametersOf(view: View, machine: Machine, driver: PowerDriverTable): P
 /** Splits a refusal by the driver's parameters that it is about. */
 function byParameter(outcome: Outcome): Outcome {
   if (outcome?.kind !== 'refusal' || outcome.fields === undefined) return outcome;
-  const problems = Object.entries(outcome.fields).flatMap(([field, words]) =>
-    words.map((word): readonly [string, readonly RefusalWord[]] =>
+  const problems = Object.entries(outcome.fields).flatMap(([field, refusals]) =>
+    refusals.map((word): readonly [string, readonly RefusalWord[]] =>
       word.code === 'field.power-parameter'
         ? [word.params.parameter, [refusal('field.said', { text: word.params.text })]]
         : [field, [word]],
@@ -149,46 +150,9 @@ function keepDriver(view: View): Outcome {
     { power_type: type, power_parameters: JSON.stringify(parameters) },
   );
   const { systemId, hostname } = machine;
-  const text = `${hostname} is now switched by ${driver?.label ?? type}.`;
+  const text = words.power.changed(hostname, driver?.label ?? type);
   return byParameter(outcomeOf(answer, machinePath(systemId), text));
 }
-
-interface TaskText {
-  readonly label: string;
-  readonly heading: (name: string) => string;
-  readonly effect: string;
-  /** The effect on a machine that is off. */
-  readonly effectWhenOff: string;
-}
-
-const TASKS: Readonly<Record<'on' | 'off' | 'cycle' | 'query', TaskText>> = {
-  on: {
-    label: 'Power on',
-    heading: (name) => `Power on ${name}`,
-    effect: 'It powers on.',
-    effectWhenOff: 'It powers on.',
-  },
-  off: {
-    label: 'Power off',
-    heading: (name) => `Power off ${name}`,
-    effect: 'Its system stops, and its users are disconnected. If its power is cut, unwritten data is lost.',
-    effectWhenOff: 'It was off at the last check.',
-  },
-  cycle: {
-    label: 'Power cycle',
-    heading: (name) => `Power cycle ${name}`,
-    effect: 'Its power is cut and restored: unwritten data is lost.',
-    effectWhenOff: 'It was off at the last check, so it only powers on.',
-  },
-  query: {
-    label: 'Check power',
-    heading: (name) => `Check the power of ${name}`,
-    effect: 'Asks its driver whether it is on.',
-    effectWhenOff: 'Asks its driver whether it is on.',
-  },
-};
-
-const DONE = { on: 'powered on', off: 'powered off', cycle: 'power cycled' } as const;
 
 const taskOf = (view: View): 'on' | 'off' | 'cycle' | 'query' | undefined => {
   const task = view.path.task ?? '';
@@ -200,7 +164,7 @@ function renderTask(view: View): Html | undefined {
   const task = taskOf(view);
   if (machine === undefined || task === undefined) return undefined;
   const back = machinePath(machine.systemId);
-  const { label, heading, effect, effectWhenOff } = TASKS[task];
+  const { label, heading, effect, effectWhenOff } = words.power.tasks[task];
   const title = heading(machine.hostname);
   const what = powerOf(view, machine).state === 'off' ? effectWhenOff : effect;
   const manner =
@@ -208,12 +172,9 @@ function renderTask(view: View): Html | undefined {
       ? nothing
       : radioField(view, {
           name: 'manner',
-          label: 'Method',
+          label: words.power.method,
           value: 'soft-off',
-          choices: [
-            ['soft-off', 'Shut down', 'Like pressing its power button. A hung system stays on.'],
-            ['off', 'Cut the power', 'At once, whatever it is doing.'],
-          ],
+          choices: [choiceOf('soft-off', words.power.shutDown), choiceOf('off', words.power.cut)],
         });
   return pageOf(view, {
     title,
@@ -226,9 +187,7 @@ function renderTask(view: View): Html | undefined {
 }
 
 const followText = (machine: Machine): Html =>
-  switchesItselfOff(machine)
-    ? html` It is ${statusRow(machine.status).name} with nothing to do: when it boots from the network, it is told to power off.`
-    : nothing;
+  switchesItselfOff(machine) ? html`${words.power.follows(statusRow(machine.status).name)}` : nothing;
 
 const powerOperation = (op: string) => ({ method: 'POST', path: 'machines/{system_id}', op }) as const;
 
@@ -251,10 +210,9 @@ async function switchPower(view: View): Promise<Outcome> {
   const values = task === 'off' ? { stop_mode: manner } : {};
   const answer = await settled(operate(view, POWER_OPERATIONS[task], { system_id: systemId }, values));
   const to = machinePath(systemId);
-  if (task !== 'query') return outcomeOf(answer, to, `${hostname} is being ${DONE[task]}.`);
+  if (task !== 'query') return outcomeOf(answer, to, words.power.tasks[task].done(hostname));
   const seen = stateShape.safeParse(answer.kind === 'json' ? answer.value : undefined).data;
-  const text = seen === undefined ? 'unknown' : `${seen.state}${seen.text === '' ? '' : `: ${seen.text}`}`;
-  return outcomeOf(answer, to, `The power of ${hostname} is ${text}.`);
+  return outcomeOf(answer, to, words.power.tasks.query.done(hostname, seen?.state, seen?.text));
 }
 
 export const POWER_PAGES: readonly PageDefinition[] = [

@@ -2,11 +2,11 @@
 //
 // 1. Driver parameters appear only in the administrators' form, and secrets not even there.
 
+import { type Html, html, nothing } from '../html.ts';
 import { fullPowerText, maySwitch } from '../life/power-life.ts';
 import type { Machine } from '../records/machine.ts';
-import type { PowerTask } from '../records/power-task.ts';
+import { words } from '../words/text.ts';
 import { formOf } from './forms.ts';
-import { type Html, html, nothing } from './html.ts';
 import { isSwitched, machinePath } from './machine-actions.ts';
 import { cellText, formatAge } from './values.ts';
 import { EDIT_MACHINE, mayCall, type View } from './view.ts';
@@ -18,18 +18,9 @@ const COLOURS: Readonly<Record<Machine['powerState'], string>> = {
   error: 'red',
 };
 
-const TASK_WORDS: Readonly<Record<PowerTask, string>> = {
-  on: 'powering on',
-  off: 'powering off',
-  'soft-off': 'shutting down',
-  cycle: 'power cycling',
-};
-
-const BY_HAND = 'by hand';
-
 /** The driver's name as shown. */
 export const driverName = ({ powerType }: Pick<Machine, 'powerType'>): string =>
-  powerType === '' || powerType === 'manual' ? BY_HAND : powerType;
+  powerType === '' || powerType === 'manual' ? words.powerPart.byHand : powerType;
 
 /** The last known power state of a machine. */
 export function powerOf(
@@ -51,57 +42,56 @@ export function powerOf(
 
 /** The state as a coloured pill. */
 export const powerPill = (state: Machine['powerState']): Html =>
-  html`<span class="pill ${COLOURS[state]}">${state === 'error' ? 'no answer' : state}</span>`;
+  html`<span class="pill ${COLOURS[state]}">${words.powerPart.states[state]}</span>`;
 
 /** The power task in progress; empty: none. */
-export const powerTaskText = ({ powerTask }: Machine): string => (powerTask === undefined ? '' : TASK_WORDS[powerTask]);
+export const powerTaskText = ({ powerTask }: Machine): string =>
+  powerTask === undefined ? '' : words.powerPart.tasks[powerTask];
 
-/** The tasks on the page, with the labels of their buttons. */
-const POWER_BUTTONS: readonly (readonly [task: PowerTask | 'query', label: string])[] = [
-  ['on', 'Power on'],
-  ['off', 'Power off'],
-  ['cycle', 'Power cycle'],
-  ['query', 'Check power'],
-];
+/** The tasks on the page. */
+const POWER_BUTTONS = ['on', 'off', 'cycle', 'query'] as const;
 
 function buttonsOf(view: View, machine: Machine): Html {
   const { viewer } = view;
   if (viewer.kind !== 'person') return nothing;
   const base = `${machinePath(machine.systemId)}power/`;
-  const mayEdit = mayCall(viewer, EDIT_MACHINE) ? html`<a class="button plain" href="${base}">Driver</a>` : nothing;
+  const mayEdit = mayCall(viewer, EDIT_MACHINE)
+    ? html`<a class="button plain" href="${base}">${words.powerPart.driver}</a>`
+    : nothing;
   if (!isSwitched(view.region, machine))
     return mayEdit === nothing ? nothing : html`<div class="card-foot">${mayEdit}</div>`;
   const mayBeSwitched = maySwitch(machine, viewer);
   // During a task, other tasks are refused and the driver cannot be queried.
   const offered = POWER_BUTTONS.filter(
-    ([task]) => machine.powerTask === undefined && (task === 'query' || mayBeSwitched),
+    (task) => machine.powerTask === undefined && (task === 'query' || mayBeSwitched),
   );
   if (offered.length === 0 && mayEdit === nothing) return nothing;
-  const buttons = offered.map(([task, label]) =>
-    task === 'query' || task === 'on'
+  const buttons = offered.map((task) => {
+    const { label } = words.power.tasks[task];
+    return task === 'query' || task === 'on'
       ? formOf(view, { to: `${base}${task}/`, body: nothing, submit: label, tone: 'plain', isInline: true })
-      : html`<a class="button plain" href="${base}${task}/">${label}</a>`,
-  );
+      : html`<a class="button plain" href="${base}${task}/">${label}</a>`;
+  });
   return html`<div class="card-foot">${buttons}${mayEdit}</div>`;
 }
 
 /** The power part of a machine's page. */
 export function renderPower(view: View, machine: Machine): Html {
+  const labels = words.powerPart;
   const { state, age, problem } = powerOf(view, machine);
   const task = powerTaskText(machine);
   const proposed =
-    machine.powerIsProposed === true
-      ? html`<dt>Proposed</dt><dd>By the machine itself; used once the machine is accepted.</dd>`
-      : nothing;
+    machine.powerIsProposed === true ? html`<dt>${labels.proposed}</dt><dd>${labels.proposedWhy}</dd>` : nothing;
   const name = driverName(machine);
   const isByHand = !isSwitched(view.region, machine);
-  const driver = isByHand && name === BY_HAND ? `${name}: press its power button` : name;
-  const hint = isByHand && name !== BY_HAND ? html`<dt>Switched</dt><dd>by hand: press its power button</dd>` : nothing;
+  const driver = isByHand && name === labels.byHand ? labels.pressButton : name;
+  const hint =
+    isByHand && name !== labels.byHand ? html`<dt>${labels.switched}</dt><dd>${labels.pressButton}</dd>` : nothing;
   return html`
-    <section class="sheet"><div class="card-head"><h2>Power</h2>${powerPill(state)}</div>
-    <dl class="pairs"><dt>Driver</dt><dd>${driver}</dd>
-    ${age === '' ? nothing : html`<dt>Seen</dt><dd>${age}</dd>`}
-    ${task === '' ? nothing : html`<dt>Now</dt><dd><b>${task}</b></dd>`}
-    ${problem === '' ? nothing : html`<dt>Driver says</dt><dd>${cellText(problem, 'why')}</dd>`}
+    <section class="sheet"><div class="card-head"><h2>${labels.heading}</h2>${powerPill(state)}</div>
+    <dl class="pairs"><dt>${labels.driver}</dt><dd>${driver}</dd>
+    ${age === '' ? nothing : html`<dt>${labels.seen}</dt><dd>${age}</dd>`}
+    ${task === '' ? nothing : html`<dt>${labels.now}</dt><dd><b>${task}</b></dd>`}
+    ${problem === '' ? nothing : html`<dt>${labels.says}</dt><dd>${cellText(problem, 'why')}</dd>`}
     ${proposed}${hint}</dl>${buttonsOf(view, machine)}</section>`;
 }

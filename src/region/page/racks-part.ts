@@ -2,13 +2,13 @@
 //
 // 1. The region's own rack alone is shown only if it has a problem.
 
+import { type Html, html, nothing, type Part } from '../html.ts';
 import { findDoubt } from '../racks/rack-networks.ts';
 import { findSharedRange } from '../racks/rack-ranges.ts';
 import { isAway, type Rack } from '../records/rack.ts';
 import type { Region } from '../region.ts';
 import { doubtWords } from '../words/event.ts';
-import { texts } from '../words/text.ts';
-import { type Html, html, nothing, type Part } from './html.ts';
+import { texts, words } from '../words/text.ts';
 import { formatAge, none, SPACE } from './values.ts';
 
 /** Networks of one rack on the page. */
@@ -16,23 +16,21 @@ const PAGE_NETWORKS_MAX = 6;
 
 const cell = (label: string, content: Part): Html => html`<td data-label="${label}"><div>${content}</div></td>`;
 
+const COLOURS = { pending: 'amber', accepted: 'green', rejected: 'grey', embedded: 'green', away: 'red' } as const;
+
 function statePill(rack: Rack, nowMs: number): Html {
-  const [colour, text] = rack.isEmbedded
-    ? ['green', 'In this process']
-    : isAway(rack, nowMs)
-      ? ['red', 'Away']
-      : ({ pending: ['amber', 'Pending'], accepted: ['green', 'Accepted'], rejected: ['grey', 'Rejected'] } as const)[
-          rack.state
-        ];
-  return html`<span class="pill ${colour}">${text}</span>`;
+  const state = rack.isEmbedded ? 'embedded' : isAway(rack, nowMs) ? 'away' : rack.state;
+  return html`<span class="pill ${COLOURS[state]}">${words.racks.states[state]}</span>`;
 }
 
 /** The other DHCP servers seen by the rack; `undefined` if there are none. */
 function foreignText({ interfaces }: Rack): string | undefined {
   const seen = interfaces.filter(({ foreign_dhcp_ip: address }) => address !== undefined);
   if (seen.length === 0) return undefined;
-  const named = seen.slice(0, PAGE_NETWORKS_MAX).map(({ name, foreign_dhcp_ip: address }) => `${address} on ${name}`);
-  return `another DHCP server answers: ${named.join(', ')}; machines may take its offers and fail to boot from here`;
+  const named = seen
+    .slice(0, PAGE_NETWORKS_MAX)
+    .map(({ name, foreign_dhcp_ip: address }) => words.racks.foreignServer(address ?? '', name));
+  return words.racks.foreignServers(named);
 }
 
 /** The most important remark about the rack, with a command where one helps; empty: none. */
@@ -42,52 +40,53 @@ function remark(rack: Rack, racks: readonly Rack[], nowMs: number): Html {
   if (rack.state === 'pending') {
     const isOnly = racks.filter(({ name }) => name === rack.name).length === 1;
     const command = `rackboot racks accept ${isOnly ? rack.name : rack.uuid}`;
-    const waits = html`registered from ${rack.address}; to accept it: <code>${command}</code>`;
+    const waits = words.racks.registered(rack.address, command);
     return overlap === undefined ? waits : html`${waits}. <b>${overlap}</b>`;
   }
   if (overlap !== undefined && rack.state === 'accepted') return html`<b>${overlap}</b>`;
   const shared = findSharedRange(rack, racks);
   if (shared !== undefined) return html`<b>${texts.rangeShared(shared)}</b>`;
   const why = rack.pulse?.settingsRefused;
-  if (why !== undefined) return html`<b>it refuses its settings from this region: ${why}</b>`;
+  if (why !== undefined) return html`<b>${words.racks.settingsRefused(why)}</b>`;
   if (rack.state === 'accepted' && !rack.isEmbedded && rack.seenMs !== undefined && rack.interfaces.length === 0)
-    return html`<b>it serves no network: add cluster_interfaces to its configuration file</b>`;
+    return html`<b>${words.racks.noNetwork}</b>`;
   const foreign = foreignText(rack);
   if (foreign !== undefined && !isAway(rack, nowMs)) return html`<b>${foreign}</b>`;
   if (!isAway(rack, nowMs)) return nothing;
-  return html`it keeps serving the machines it knows; its events arrive when it is back`;
+  return html`${words.racks.away}`;
 }
 
 function seenText(rack: Rack, nowMs: number): Part {
-  if (rack.isEmbedded) return 'now';
+  if (rack.isEmbedded) return words.racks.now;
   if (rack.seenMs === undefined) return none;
   const since = isAway(rack, nowMs)
-    ? `since ${new Date(rack.seenMs).toISOString().slice(0, 16).replace('T', ' ')} UTC`
+    ? words.racks.since(new Date(rack.seenMs).toISOString().slice(0, 16).replace('T', ' '))
     : '';
   return html`${formatAge(nowMs - rack.seenMs)}<div class="small">${since}</div>`;
 }
 
 function eventsText({ pulse }: Rack): Part {
   const counts: readonly (readonly [number, string])[] = [
-    [pulse?.waiting ?? 0, 'waiting'],
-    [pulse?.dropped ?? 0, 'lost'],
-    [pulse?.deadLetters ?? 0, 'refused'],
+    [pulse?.waiting ?? 0, words.racks.waiting],
+    [pulse?.dropped ?? 0, words.racks.lost],
+    [pulse?.deadLetters ?? 0, words.racks.refused],
   ];
   const texts = counts.filter(([count]) => count > 0).map(([count, what]) => `${count}${SPACE}${what}`);
   return texts.length === 0 ? none : texts.join(', ');
 }
 
 function rackRow(rack: Rack, racks: readonly Rack[], nowMs: number): Html {
+  const { columns } = words.racks;
   const networks = rack.interfaces.slice(0, PAGE_NETWORKS_MAX).map(({ network }) => html`<span>${network}</span>`);
   const more = rack.interfaces.length - networks.length;
-  if (more > 0) networks.push(html`<span class="soft">and ${more} more</span>`);
+  if (more > 0) networks.push(html`<span class="soft">${words.values.andMore(more)}</span>`);
   return html`
     <tr><td class="first"><div><div class="name">${rack.name}</div>
     <div class="small">${remark(rack, racks, nowMs)}</div></div>${statePill(rack, nowMs)}</td>
-    ${cell('Networks', networks.length === 0 ? none : html`<div class="mono">${networks}</div>`)}
-    ${cell('Events', eventsText(rack))}
-    ${cell('Version', rack.version)}
-    ${cell('Last seen', seenText(rack, nowMs))}
+    ${cell(columns.networks, networks.length === 0 ? none : html`<div class="mono">${networks}</div>`)}
+    ${cell(columns.events, eventsText(rack))}
+    ${cell(columns.version, rack.version)}
+    ${cell(columns.seen, seenText(rack, nowMs))}
     </tr>`;
 }
 
@@ -97,7 +96,8 @@ export function renderRacks(region: Region, nowMs: number): Html {
   const isWell = (rack: Rack): boolean =>
     rack.isEmbedded && rack.pulse?.settingsRefused === undefined && foreignText(rack) === undefined;
   if (racks.every(isWell)) return nothing;
-  const headings = ['Rack', 'Networks', 'Events', 'Version', 'Last seen'].map((text) => html`<th>${text}</th>`);
+  const { rack, networks, events, version, seen } = words.racks.columns;
+  const headings = [rack, networks, events, version, seen].map((text) => html`<th>${text}</th>`);
   const rows = racks.map((rack) => rackRow(rack, racks, nowMs));
-  return html`<h2>Racks</h2><div class="sheet"><table class="racks"><thead><tr>${headings}</tr></thead><tbody>${rows}</tbody></table></div>`;
+  return html`<h2>${words.racks.heading}</h2><div class="sheet"><table class="racks"><thead><tr>${headings}</tr></thead><tbody>${rows}</tbody></table></div>`;
 }

@@ -3,10 +3,12 @@
 // 1. Script output is shown only to people with an account.
 // 2. The output of earlier runs is not read from the store.
 
+import { type Html, html, nothing } from '../html.ts';
 import type { Machine } from '../records/machine.ts';
 import type { ResultStatus, ScriptResult } from '../records/script-store.ts';
-import { type Html, html, nothing } from './html.ts';
+import { words } from '../words/text.ts';
 import { machinePath } from './machine-actions.ts';
+import { signInLink } from './parts.ts';
 import { formatAge } from './values.ts';
 import type { View } from './view.ts';
 
@@ -24,7 +26,7 @@ const COLOURS: Readonly<Record<ResultStatus, string>> = {
 };
 
 const pill = (status: ResultStatus): Html =>
-  html`<span class="pill ${COLOURS[status]}">${status === 'timed-out' ? 'timed out' : status}</span>`;
+  html`<span class="pill ${COLOURS[status]}">${words.results.states[status]}</span>`;
 
 /** Its duration so far; empty if it has not begun. */
 function durationOf({ startedMs, endedMs }: ScriptResult, nowMs: number): string {
@@ -38,20 +40,17 @@ function resultItem(result: ScriptResult, nowMs: number, showsOutput: boolean): 
   const { id, name, kind, status, exitStatus, output, outputBytes } = result;
   const isBad = status === 'failed' || status === 'timed-out';
   const facts = [
-    kind === 'builtin' ? 'built in' : '',
-    exitStatus === undefined || exitStatus === 0 ? '' : `exit ${exitStatus}`,
+    kind === 'builtin' ? words.results.builtin : '',
+    exitStatus === undefined || exitStatus === 0 ? '' : words.results.exit(exitStatus),
     durationOf(result, nowMs),
   ].filter((text) => text !== '');
   const head = html`${pill(status)}<span class="name">${name}</span><span class="small">${facts.join(' · ')}</span>`;
   if (!showsOutput || output === '') return html`<div class="result">${head}</div>`;
-  const cut =
-    outputBytes > Buffer.byteLength(output)
-      ? html`<p class="hint cut">Only the end of the output is kept.</p>`
-      : nothing;
+  const cut = outputBytes > Buffer.byteLength(output) ? html`<p class="hint cut">${words.results.cut}</p>` : nothing;
   const open = isBad || status === 'running' ? html` open` : nothing;
   return html`
     <details id="result-${id}"${open}><summary>${head}</summary>${cut}
-    <pre class="output" id="output-${id}" tabindex="0" aria-label="Output of ${name}">${output}</pre></details>`;
+    <pre class="output" id="output-${id}" tabindex="0" aria-label="${words.results.output(name)}">${output}</pre></details>`;
 }
 
 /** Results grouped by run, the newest first. */
@@ -68,7 +67,7 @@ function runsOf(results: readonly ScriptResult[]): readonly (readonly ScriptResu
 function countsOf(run: readonly ScriptResult[]): string {
   const counts = new Map<ResultStatus, number>();
   for (const { status } of run) counts.set(status, (counts.get(status) ?? 0) + 1);
-  return [...counts].map(([status, count]) => `${count} ${status === 'timed-out' ? 'timed out' : status}`).join(', ');
+  return [...counts].map(([status, count]) => words.results.count(count, words.results.states[status])).join(', ');
 }
 
 function earlierRun(run: readonly ScriptResult[], nowMs: number): Html {
@@ -76,7 +75,7 @@ function earlierRun(run: readonly ScriptResult[], nowMs: number): Html {
   if (first === undefined) return nothing;
   const age = first.startedMs === undefined ? '' : formatAge(nowMs - first.startedMs);
   const items = run.map((result) => resultItem(result, nowMs, false));
-  const title = first.purpose === 'testing' ? 'Testing' : 'Commissioning';
+  const title = first.purpose === 'testing' ? words.results.testing : words.results.commissioning;
   return html`
     <details id="run-${first.run}"><summary><b>${title}</b><span class="soft">${countsOf(run)}</span>
     <span class="small">${age}</span></summary>${items}</details>`;
@@ -93,8 +92,8 @@ export function renderResults(view: View, machine: Machine): Html {
   const shown = isPerson ? region.store.scripts.listResults(machine.systemId, { run: first.run }) : newest;
   const sign = isPerson
     ? nothing
-    : html`<p class="small"><a href="/MAAS/login/?to=${encodeURIComponent(machinePath(machine.systemId))}">Sign in</a> to read their output.</p>`;
-  const title = first.purpose === 'testing' ? 'Testing' : 'Commissioning';
+    : html`<p class="small">${words.results.toRead(signInLink(machinePath(machine.systemId)))}</p>`;
+  const title = first.purpose === 'testing' ? words.results.testing : words.results.commissioning;
   const items = shown.map((result) => resultItem(result, nowMs, isPerson));
   const before =
     earlier.length === 0

@@ -3,35 +3,20 @@
 //
 // 1. A value pinned by a configuration file is read-only here, and shown with the file's name.
 
-import { texts } from '../words/text.ts';
+import { type Html, html } from '../html.ts';
+import { texts, words } from '../words/text.ts';
 import { formOf, hiddenField, textField } from './forms.ts';
-import { type Html, html } from './html.ts';
 import { pageOf } from './parts.ts';
 import { given, type Outcome, ofForm, operate, outcomeOf, type PageDefinition, type View } from './view.ts';
 
 const PATH = '/MAAS/settings/';
 
-/** MAAS's name, our key, its label and its hint. */
-const SHOWN: readonly (readonly [name: string, key: string, label: string, hint: string])[] = [
-  [
-    'kernel_opts',
-    'boot.kernel_params',
-    'Kernel parameters',
-    'For machines without their own and without a tag that has some.',
-  ],
-  [
-    'commissioning_distro_series',
-    'boot.release',
-    'Release of the environment',
-    'The ephemeral environment, in which machines are commissioned, deployed and erased.',
-  ],
-  [
-    'upstream_dns',
-    'dns.upstream',
-    'Upstream DNS servers',
-    "For names outside Rackboot's own zones. Separate the addresses with spaces.",
-  ],
-];
+/** MAAS's name, our key, and its texts. */
+const SHOWN = [
+  ['kernel_opts', 'boot.kernel_params', words.settings.kernelParams],
+  ['commissioning_distro_series', 'boot.release', words.settings.release],
+  ['upstream_dns', 'dns.upstream', words.settings.upstreamDns],
+] as const;
 
 /** The name of the field with a setting's value. */
 const fieldOf = (name: string): string => `value-${name}`;
@@ -41,32 +26,32 @@ function storedValue(view: View, name: string): string {
   return answer.kind === 'json' && typeof answer.value === 'string' ? answer.value : '';
 }
 
-function settingForm(view: View, [name, key, label, hint]: (typeof SHOWN)[number]): Html {
+function settingForm(view: View, [name, key, { label, hint }]: (typeof SHOWN)[number]): Html {
   const pin = view.region.settings.pinnedBy(key, '');
   const value = storedValue(view, name);
   if (pin !== undefined) {
     return html`
       <div class="list-item"><div><div class="name">${label}</div><code>${value}</code>
-      <div class="small">Set in ${texts.pinned({ key, pin })}: change it there.</div></div></div>`;
+      <div class="small">${words.settings.setIn(texts.pinned({ key, pin }))}</div></div></div>`;
   }
   return formOf(view, {
     body: [
       hiddenField('setting', name),
       textField(ofForm(view, given(view, 'setting') === name), { name: fieldOf(name), label, hint, value }),
     ],
-    submit: 'Save',
+    submit: words.forms.save,
     tone: 'plain',
   });
 }
 
 function render(view: View): Html {
   return pageOf(view, {
-    title: 'Settings',
+    title: words.settings.title,
     place: 'settings',
     main: html`
-      <div class="bar"><h1>Settings</h1></div>
+      <div class="bar"><h1>${words.settings.title}</h1></div>
       ${SHOWN.map((setting) => html`<section class="sheet narrow stacked">${settingForm(view, setting)}</section>`)}`,
-    footer: html`All settings: <code>rackboot config show</code> and the configuration file.`,
+    footer: words.settings.footer,
   });
 }
 
@@ -75,10 +60,11 @@ const SET = { method: 'POST', path: 'maas', op: 'set_config' } as const;
 function act(view: View): Outcome {
   const setting = SHOWN.find(([name]) => name === given(view, 'setting'));
   if (setting === undefined) return undefined;
-  const [name, , label] = setting;
+  const [name, , { label }] = setting;
   const field = fieldOf(name);
   const answer = operate(view, SET, {}, { name, value: given(view, field) });
-  if (answer.kind !== 'refusal' || answer.fields === undefined) return outcomeOf(answer, PATH, `${label} saved.`);
+  if (answer.kind !== 'refusal' || answer.fields === undefined)
+    return outcomeOf(answer, PATH, words.settings.saved(label));
   // The form has only this field, but the refusal may name a part of its value.
   return { ...answer, fields: { [field]: Object.values(answer.fields).flat() } };
 }

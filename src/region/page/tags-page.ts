@@ -1,9 +1,9 @@
 // The tags, each with its kernel parameters and the number of its machines: list, add, edit, delete.
 
-import { counted } from '../../counted.ts';
+import { type Html, html, nothing } from '../html.ts';
 import type { Tag } from '../records/life-store.ts';
+import { words } from '../words/text.ts';
 import { formOf, hiddenField, textField } from './forms.ts';
-import { type Html, html, nothing } from './html.ts';
 import { pageOf } from './parts.ts';
 import { given, mayCall, type Outcome, operate, outcomeOf, type PageDefinition, type View } from './view.ts';
 
@@ -19,29 +19,29 @@ const pathOf = (name: string): string => `${PATH}${encodeURIComponent(name)}/`;
 function tagItem(view: View, { name, comment, kernelParams }: Tag): Html {
   const count = view.region.store.countMachines({ tags: [name] });
   const edit = mayCall(view.viewer, CHANGE)
-    ? html`<a class="button plain small-button" href="${pathOf(name)}">Edit</a>`
+    ? html`<a class="button plain small-button" href="${pathOf(name)}">${words.forms.edit}</a>`
     : nothing;
   const params = kernelParams === '' ? nothing : html`<div class="small"><code>${kernelParams}</code></div>`;
   return html`
     <div class="list-item"><div><div class="name">${name}</div><div class="small">${comment}</div>${params}</div>
-    <div class="row"><span class="small"><a href="/MAAS/?q=${encodeURIComponent(name)}">${counted(count, 'machine')}</a></span>${edit}</div></div>`;
+    <div class="row"><span class="small"><a href="/MAAS/?q=${encodeURIComponent(name)}">${words.tags.machines(count)}</a></span>${edit}</div></div>`;
 }
 
 const fieldsOf = (view: View, tag?: Tag): readonly Html[] => [
   textField(view, {
     name: 'name',
-    label: 'Name',
+    label: words.forms.name,
     value: tag?.name,
     required: true,
     charactersMax: 64,
-    hint: 'Letters, digits, - and _.',
+    hint: words.tags.nameHint,
   }),
-  textField(view, { name: 'comment', label: 'Description', value: tag?.comment, charactersMax: 1000 }),
+  textField(view, { name: 'comment', label: words.forms.description, value: tag?.comment, charactersMax: 1000 }),
   textField(view, {
     name: 'kernel_opts',
-    label: 'Kernel parameters',
+    label: words.forms.kernelParams,
     value: tag?.kernelParams,
-    hint: 'Replace those of the settings. If several tags of a machine have some, the first by name applies.',
+    hint: words.tags.kernelParamsHint,
   }),
 ];
 
@@ -49,16 +49,16 @@ function renderAll(view: View): Html {
   const tags = view.region.store.life.listTags();
   const list =
     tags.length === 0
-      ? html`<div class="note soft">No tags yet. A tag groups machines, and can set their kernel parameters.</div>`
+      ? html`<div class="note soft">${words.tags.empty}</div>`
       : tags.slice(0, SHOWN_MAX).map((tag) => tagItem(view, tag));
   const add = mayCall(view.viewer, ADD)
-    ? html`<h2>Add a tag</h2><div class="sheet narrow">${formOf(view, { body: fieldsOf(view), submit: 'Add tag' })}</div>`
+    ? html`<h2>${words.tags.addOne}</h2><div class="sheet narrow">${formOf(view, { body: fieldsOf(view), submit: words.tags.add })}</div>`
     : nothing;
   return pageOf(view, {
-    title: 'Tags',
+    title: words.tags.title,
     place: 'tags',
-    main: html`<div class="bar"><h1>Tags</h1></div><div class="sheet narrow">${list}</div>${add}`,
-    footer: html`To tag a machine, edit it on its page.`,
+    main: html`<div class="bar"><h1>${words.tags.title}</h1></div><div class="sheet narrow">${list}</div>${add}`,
+    footer: html`${words.tags.footer}`,
   });
 }
 
@@ -70,7 +70,7 @@ const valuesOf = (view: View): Record<string, string> => ({
 
 function add(view: View): Outcome {
   const answer = operate(view, ADD, {}, valuesOf(view));
-  return outcomeOf(answer, PATH, `Tag ${given(view, 'name').trim()} added.`);
+  return outcomeOf(answer, PATH, words.tags.added(given(view, 'name').trim()));
 }
 
 const findTag = (view: View): Tag | undefined =>
@@ -80,18 +80,14 @@ function renderOne(view: View): Html | undefined {
   const tag = findTag(view);
   if (tag === undefined) return undefined;
   const count = view.region.store.countMachines({ tags: [tag.name] });
-  const loss =
-    count === 0
-      ? 'No machine has it.'
-      : `${counted(count, 'machine loses', 'machines lose')} it, with its kernel parameters.`;
-  const remove = formOf(view, { body: hiddenField('do', 'remove'), submit: 'Delete tag', tone: 'danger' });
+  const remove = formOf(view, { body: hiddenField('do', 'remove'), submit: words.tags.delete, tone: 'danger' });
   return pageOf(view, {
-    title: `Tag ${tag.name}`,
+    title: words.tags.titleOf(tag.name),
     place: 'tags',
     main: html`
-      <div class="bar"><h1>Tag ${tag.name}</h1></div>
-      <div class="sheet narrow">${formOf(view, { body: fieldsOf(view, tag), submit: 'Save', back: PATH })}</div>
-      <h2>Delete this tag</h2><div class="sheet narrow"><p class="lead">${loss}</p>${remove}</div>`,
+      <div class="bar"><h1>${words.tags.titleOf(tag.name)}</h1></div>
+      <div class="sheet narrow">${formOf(view, { body: fieldsOf(view, tag), submit: words.forms.save, back: PATH })}</div>
+      <h2>${words.tags.deleteIt}</h2><div class="sheet narrow"><p class="lead">${words.tags.loss(count)}</p>${remove}</div>`,
   });
 }
 
@@ -100,10 +96,10 @@ function change(view: View): Outcome {
   if (tag === undefined) return undefined;
   const path = { name: tag.name };
   if (given(view, 'do') === 'remove') {
-    return outcomeOf(operate(view, REMOVE, path, {}), PATH, `Tag ${tag.name} deleted.`);
+    return outcomeOf(operate(view, REMOVE, path, {}), PATH, words.tags.deleted(tag.name));
   }
   const answer = operate(view, CHANGE, path, valuesOf(view));
-  return outcomeOf(answer, PATH, `Tag ${given(view, 'name').trim()} saved.`);
+  return outcomeOf(answer, PATH, words.tags.saved(given(view, 'name').trim()));
 }
 
 export const TAG_PAGES: readonly PageDefinition[] = [

@@ -1,8 +1,9 @@
 // A machine's events from the region's log, grouped by boot.
 
+import { type Html, html, nothing } from '../html.ts';
 import { EVENT_TYPES, type MachineEvent } from '../records/machine-event.ts';
 import { fieldsOf, isBootOffer, isIpxeOffer, isKernel, isRefused } from '../records/report-fields.ts';
-import { type Html, html, nothing } from './html.ts';
+import { words } from '../words/text.ts';
 import { eventText, formatAge, logLine } from './values.ts';
 
 /** The newest events on the page; the API lists all. */
@@ -18,10 +19,8 @@ export const isTakenReport = (event: MachineEvent): boolean =>
 export function renderTimeline(events: readonly MachineEvent[], nowMs: number): Html {
   const boots = bootsOf(events.filter((event) => !isTakenReport(event))).map((boot) => renderBoot(boot, nowMs));
   const cut =
-    events.length < PAGE_STEPS_MAX
-      ? nothing
-      : html`<p class="small">The newest ${PAGE_STEPS_MAX} events; the API lists all.</p>`;
-  return boots.length === 0 ? html`<div class="sheet empty soft">No events yet.</div>` : html`${boots}${cut}`;
+    events.length < PAGE_STEPS_MAX ? nothing : html`<p class="small">${words.timeline.cut(PAGE_STEPS_MAX)}</p>`;
+  return boots.length === 0 ? html`<div class="sheet empty soft">${words.values.noEvents}</div>` : html`${boots}${cut}`;
 }
 
 /** The events of one boot, the oldest first. */
@@ -63,9 +62,10 @@ function renderBoot(boot: Boot, nowMs: number): Html {
       ${logLine(eventText(event), `what ${event.level}`, byWhom(event))}</li>`,
   );
   const isBoot = boot.some(({ kind }) => kind === 'dhcp.offer' || LOADED.test(kind ?? ''));
+  const ago = formatAge(nowMs - first.atMs);
   const at = `${new Date(first.atMs).toISOString().slice(0, 19).replace('T', ' ')} UTC`;
   return html`
-    <div class="boot"><span>${isBoot ? 'Boot' : 'Log'}, ${formatAge(nowMs - first.atMs)}</span><span class="soft">${at}</span></div>
+    <div class="boot"><span>${isBoot ? words.timeline.boot(ago) : words.timeline.log(ago)}</span><span class="soft">${at}</span></div>
     <div class="sheet"><ol class="steps">${items}</ol></div>`;
 }
 

@@ -1,12 +1,12 @@
 // Formats values for people: states, texts, ages and sizes.
 
+import { type Html, html, nothing } from '../html.ts';
 import type { Happening } from '../records/event-params.ts';
 import { type MachineStatus, statusRow } from '../records/lifecycle.ts';
 import type { Machine } from '../records/machine.ts';
 import type { MachineEvent } from '../records/machine-event.ts';
 import { loggedSentence } from '../words/event.ts';
-import { asSentence, plainWords } from '../words/text.ts';
-import { type Html, html, nothing } from './html.ts';
+import { asSentence, plainWords, words } from '../words/text.ts';
 
 /** A non-breaking space, between a number and its unit. */
 export const SPACE = '\u00a0';
@@ -45,9 +45,9 @@ const SHORT_CHARACTERS_MAX = 40;
  * The whole text is there for screen readers, and as a tooltip. @param tone a class
  */
 export function cellText(text: string, tone = ''): Html {
-  const words = plainWords(text);
-  const [first = '', ...others] = words.split('\n').map((line) => line.trim());
-  const isWhole = others.length === 0 && words === withoutBareAnswer(text);
+  const plain = plainWords(text);
+  const [first = '', ...others] = plain.split('\n').map((line) => line.trim());
+  const isWhole = others.length === 0 && plain === withoutBareAnswer(text);
   if (isWhole && first.length <= SHORT_CHARACTERS_MAX) return html`<div class="${tone}">${first}</div>`;
   const said = isWhole ? first : asSentence(first);
   const rest = isWhole ? nothing : text;
@@ -57,9 +57,9 @@ export function cellText(text: string, tone = ''): Html {
 
 /** A whole text for a log line, in plain words; a click opens a power controller's raw answer. @param more markup after it */
 export function logLine(text: string, tone: string, more: Html = nothing): Html {
-  const words = plainWords(text);
-  if (words === withoutBareAnswer(text)) return html`<span class="${tone}">${words}${more}</span>`;
-  return html`<details class="words ${tone}"><summary>${words}${SPACE}…${more}</summary>${text}</details>`;
+  const plain = plainWords(text);
+  if (plain === withoutBareAnswer(text)) return html`<span class="${tone}">${plain}${more}</span>`;
+  return html`<details class="words ${tone}"><summary>${plain}${SPACE}…${more}</summary>${text}</details>`;
 }
 
 /** A machine's state as a coloured pill. */
@@ -68,15 +68,18 @@ export const statusPill = (status: MachineStatus): Html =>
 
 /** An account's role as a pill. */
 export const rolePill = ({ isAdmin }: { readonly isAdmin: boolean }): Html =>
-  isAdmin ? html`<span class="pill violet">administrator</span>` : html`<span class="pill grey">user</span>`;
+  isAdmin
+    ? html`<span class="pill violet">${words.values.administrator}</span>`
+    : html`<span class="pill grey">${words.values.user}</span>`;
 
 /** `3 s ago`, `5 min ago`, `2 h ago`, `4 d ago`. */
 export function formatAge(ms: number): string {
   const seconds = Math.max(0, Math.round(ms / 1000));
-  if (seconds < 5) return 'just now';
-  if (seconds < 60) return `${seconds} s ago`;
-  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ago`;
-  return seconds < 172_800 ? `${Math.floor(seconds / 3600)} h ago` : `${Math.floor(seconds / 86_400)} d ago`;
+  const { ago, justNow } = words.values;
+  if (seconds < 5) return justNow;
+  if (seconds < 60) return ago(`${seconds} s`);
+  if (seconds < 3600) return ago(`${Math.floor(seconds / 60)} min`);
+  return ago(seconds < 172_800 ? `${Math.floor(seconds / 3600)} h` : `${Math.floor(seconds / 86_400)} d`);
 }
 
 /** A memory size in MiB or GiB; empty for 0. */

@@ -8,11 +8,11 @@ import type { Peer } from '../api/caller.ts';
 import type { Fields } from '../api/form-body.ts';
 import type { Method } from '../api/operation.ts';
 import { OPERATIONS, runOperation } from '../api/operations.ts';
+import type { Html } from '../html.ts';
 import type { Machine } from '../records/machine.ts';
 import type { Region } from '../region.ts';
 import { sentenceOf } from '../words/refusal.ts';
 import { asSentence } from '../words/text.ts';
-import type { Html } from './html.ts';
 
 /** A viewer who has signed in. */
 export interface Person {

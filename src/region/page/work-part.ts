@@ -1,11 +1,10 @@
 // The progress of a machine's work: its current step, the bytes done where it counts them, and its deadline.
 
-import { counted } from '../../counted.ts';
+import { type Html, html, nothing } from '../html.ts';
 import { statusRow } from '../records/lifecycle.ts';
 import type { Machine } from '../records/machine.ts';
 import { stepOf } from '../records/work.ts';
-import { asSentence } from '../words/text.ts';
-import { type Html, html, nothing } from './html.ts';
+import { asSentence, words } from '../words/text.ts';
 import { formatAge, formatDisk } from './values.ts';
 
 const MINUTE_MS = 60_000;
@@ -32,14 +31,18 @@ export function workText({ work, statusMessage }: Machine): string {
   const bytes =
     doneBytes === undefined || totalBytes === undefined || totalBytes === 0
       ? ''
-      : `${formatDisk(doneBytes)} of ${formatDisk(totalBytes)} (${Math.floor((Math.min(doneBytes, totalBytes) / totalBytes) * 100)} %)`;
+      : words.work.bytes(
+          formatDisk(doneBytes),
+          formatDisk(totalBytes),
+          Math.floor((Math.min(doneBytes, totalBytes) / totalBytes) * 100),
+        );
   return [asSentence(said === '' ? statusMessage : said), bytes].filter((text) => text !== '').join(' · ');
 }
 
 function deadlineText({ statusDeadlineMs }: Machine, nowMs: number): string {
   if (statusDeadlineMs === undefined) return '';
   const minutes = Math.ceil((statusDeadlineMs - nowMs) / MINUTE_MS);
-  return minutes <= 0 ? 'timed out' : `fails after ${minutes} min without a report`;
+  return minutes <= 0 ? words.work.timedOut : words.work.failsAfter(minutes);
 }
 
 /** The progress bar with its texts; empty without work. */
@@ -48,12 +51,12 @@ export function renderWork(machine: Machine, nowMs: number): Html {
   if (bar === nothing) return nothing;
   const { attempts = 0, toldMs } = machine.work ?? {};
   const notes = [
-    attempts > 0 ? `restarted ${attempts === 1 ? 'once' : counted(attempts, 'time')}` : '',
-    toldMs === undefined ? '' : `reported ${formatAge(nowMs - toldMs)}`,
+    attempts > 0 ? words.work.restarted(attempts) : '',
+    toldMs === undefined ? '' : words.work.reported(formatAge(nowMs - toldMs)),
     deadlineText(machine, nowMs),
   ].filter((text) => text !== '');
   const text = workText(machine);
   return html`
-    <div class="sheet work"><div class="line"><b>${text === '' ? `${statusRow(machine.status).name} …` : text}</b>
+    <div class="sheet work"><div class="line"><b>${text === '' ? words.work.begins(statusRow(machine.status).name) : text}</b>
     <span class="soft">${notes.join(' · ')}</span></div>${bar}</div>`;
 }

@@ -9,6 +9,7 @@ import { HTTP } from './en/http.ts';
 import { IDENTITY } from './en/identity.ts';
 import { LIFE } from './en/life.ts';
 import { PAGE } from './en/page.ts';
+import { PAGES } from './en/pages.ts';
 import { RACKS } from './en/racks.ts';
 import { REASONS } from './en/reasons.ts';
 import { SCRIPTS } from './en/scripts.ts';
@@ -25,6 +26,8 @@ export const EN = {
   events: EVENTS,
   /** What a person has to decide since. */
   doubts: DOUBTS,
+  /** The texts of the page. */
+  page: PAGES,
   /** What the page shows, and others too. */
   texts: TEXTS,
   /** How a sentence is shown. */

@@ -2,6 +2,9 @@
 
 import { EN } from './en.ts';
 
+/** The texts of the page, by page. */
+export const words: typeof EN.page = EN.page;
+
 /** What the page shows, and others too. */
 export const texts: typeof EN.texts = EN.texts;
 

@@ -11,6 +11,7 @@ import { renderMachinePage } from '../../../src/region/page/machine-page.ts';
 import { PAGES } from '../../../src/region/page/pages.ts';
 import type { Machine, MachineFields } from '../../../src/region/records/machine.ts';
 import { openRegion, type Region, type RegionOptions } from '../../../src/region/region.ts';
+import { words } from '../../../src/region/words/text.ts';
 import { heldPower } from '../life/held-power.ts';
 import { makeRegion, report } from '../place.ts';
 import { ADMIN, VISITOR, viewOf } from './view.ts';
@@ -60,7 +61,7 @@ const headingIn = (page: string): string => /<h1>([^<]*)<\/h1>/.exec(page)?.[1] 
 
 test('every form about a machine is headed by a command that names it, and its title is the same', () =>
   withMachine('on', { status: 'ready' }, async (region, machine) => {
-    const heads = MACHINE_ACTIONS.map(({ heading }) => heading('web1'));
+    const heads = MACHINE_ACTIONS.map(({ name }) => words.actions[name].heading('web1'));
     for (const { path } of PAGES.filter((page) => page.path.startsWith('/MAAS/machines/:machine/'))) {
       for (const task of path.endsWith('/:task/') ? ['on', 'off', 'cycle', 'query'] : ['']) {
         const page = await formOf(region, machine, path, { task, action: 'deploy' });

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { html } from '../../../src/region/page/html.ts';
+import { html } from '../../../src/region/html.ts';
 import { cellText, logLine } from '../../../src/region/page/values.ts';
 import { plainWords } from '../../../src/region/words/text.ts';
 

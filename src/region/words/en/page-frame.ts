@@ -1,0 +1,72 @@
+// What all pages share: the frame with the navigation bar, signing in, errors, forms, and values such as ages.
+
+import { html } from '../../html.ts';
+
+/** The frame of a page, signing in, and the pages of errors. */
+export const FRAME = {
+  /** Of all pages (BCP 47). */
+  language: 'en',
+  /** The title of the browser's window. */
+  title: (page: string): string => `${page} · Rackboot`,
+  skip: 'Skip to the content',
+  navigation: 'Pages',
+  pages: {
+    machines: 'Machines',
+    images: 'Images',
+    tags: 'Tags',
+    scripts: 'Scripts',
+    settings: 'Settings',
+    people: 'People',
+  },
+  live: 'live',
+  signIn: 'Sign in',
+  signOut: 'Sign out',
+  seeField: 'Not done: see the marked field.',
+  seeFields: 'Not done: see the marked fields.',
+  allMachines: 'All machines',
+  back: 'Back',
+  notDone: 'Not done',
+  notFound: 'Not found',
+  gone: 'Nothing has this name, and no event mentions this hardware address. It may have been deleted.',
+  noSuchPage: 'There is no such page.',
+};
+
+/** The page for signing in. */
+export const SIGN_IN = {
+  heading: 'Sign in to Rackboot',
+  lead: html`This region's machines are visible to people with an account.`,
+  mismatch: 'Wrong user name or password.',
+  username: 'User name',
+  password: 'Password',
+  noAccount: html`No account yet? On the rack, <code>sudo rackboot createadmin</code> creates one. A browser on the rack shows the machines
+    without an account at <code>http://127.0.0.1:5240/MAAS/</code>.`,
+};
+
+/** What several forms share. */
+export const FORMS = {
+  optional: 'optional',
+  save: 'Save',
+  cancel: 'Cancel',
+  edit: 'Edit',
+  remove: 'Remove',
+  name: 'Name',
+  description: 'Description',
+  kernelParams: 'Kernel parameters',
+  reason: { label: 'Reason', hint: "For the machine's log." },
+  password: {
+    again: (label: string): string => `${label}, again`,
+    hint: (min: number): string => `At least ${min} characters, of any kind.`,
+  },
+};
+
+/** Values. */
+export const VALUES = {
+  administrator: 'administrator',
+  user: 'user',
+  justNow: 'just now',
+  /** How long ago something was, with its unit, such as `5 min`. */
+  ago: (time: string): string => `${time} ago`,
+  andMore: (count: number): string => `and ${count} more`,
+  noEvents: 'No events yet.',
+  events: 'Events',
+};
