@@ -21,6 +21,7 @@ import { readStoredPowerParameters } from '../region/records/power-parameters.ts
 import { POWER_TASKS, type PowerTask } from '../region/records/power-task.ts';
 import type { ApiKey, User } from '../region/records/store.ts';
 import { readStoredWork } from '../region/records/work.ts';
+import { packRemark, unpackRemark } from './stored-event.ts';
 
 export type Row = Readonly<Record<string, SQLOutputValue>>;
 
@@ -146,7 +147,7 @@ export function readMachine(row: Row, parts: MachineParts): Machine {
     description: text(row, 'description'),
     status: statusOf(number(row, 'status')),
     restingStatus: resting === undefined ? undefined : statusOf(resting),
-    statusMessage: text(row, 'status_message'),
+    statusReason: unpackRemark(text(row, 'status_message')),
     statusSinceMs: number(row, 'status_since_ms'),
     statusDeadlineMs: optionalNumber(row, 'status_deadline_ms'),
     architecture: text(row, 'architecture'),
@@ -232,7 +233,7 @@ export function machineValues(fields: MachineFields): SQLInputValue[] {
     fields.description,
     statusRow(fields.status).number,
     fields.restingStatus === undefined ? null : statusRow(fields.restingStatus).number,
-    fields.statusMessage,
+    packRemark(fields.statusReason),
     fields.statusSinceMs,
     fields.statusDeadlineMs ?? null,
     fields.architecture,

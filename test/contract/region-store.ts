@@ -13,7 +13,6 @@ export const FIELDS: MachineFields = {
   domain: 'maas',
   description: '',
   status: 'new',
-  statusMessage: '',
   statusSinceMs: 1000,
   architecture: 'amd64',
   subarchitecture: 'generic',
@@ -179,14 +178,18 @@ export function testRegionStore(title: string, makePlace: () => StorePlace): voi
     create(store, 'aaaaaa', 'one', [MAC_A], { serial: 'S1', statusDeadlineMs: 7 });
     const outcome = store.changeMachine('aaaaaa', 3000, (machine) => ({
       kind: 'change',
-      fields: { status: 'commissioning', statusDeadlineMs: undefined, statusMessage: machine.hostname },
+      fields: {
+        status: 'commissioning',
+        statusDeadlineMs: undefined,
+        statusReason: { code: 'said', params: { text: machine.hostname } },
+      },
       events: [{ type: 'NODE_CHANGED_STATUS', code: 'rack', params: { text: 'x' }, atMs: 3000, username: 'bob' }],
     }));
     assert.equal(outcome.kind, 'changed');
     const machine = store.findMachine('aaaaaa');
     assert.equal(machine?.status, 'commissioning');
     assert.equal(machine?.statusDeadlineMs, undefined);
-    assert.equal(machine?.statusMessage, 'one');
+    assert.deepEqual(machine?.statusReason, { code: 'said', params: { text: 'one' } });
     assert.equal(machine?.serial, 'S1');
     const [newest] = store.listEvents({ limit: 1 });
     assert.equal(newest?.username, 'bob');

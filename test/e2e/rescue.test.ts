@@ -27,6 +27,7 @@ import { bootTreeNeeds } from '../support/boot-tree-needs.ts';
 import { ended } from '../support/child.ts';
 import { eventuallyWithin } from '../support/eventually.ts';
 import { missing } from '../support/needs.ts';
+import { reasonOf } from '../support/sentences.ts';
 
 const IMAGE = 'amd64/generic/bookworm/commissioning';
 const MIB = 1024 * 1024;
@@ -311,7 +312,7 @@ describe('a login to a machine that runs the environment', { skip: missing(...NE
     });
     release();
     await eventuallyWithin(STEP_MS_MAX, 'its failure', () => get(id).status === 'failed-disk-erasing');
-    assert.match(get(id).statusMessage, /shows no disk that could be erased/);
+    assert.match(reasonOf(get(id)), /shows no disk that could be erased/);
     const looked = await ssh(port, 'admin', 'cat /proc/cmdline');
     assert.match(looked.out, /rackboot=commissioning/, looked.problem);
     assert.equal(login.host_key, fingerprintOf(port));

@@ -16,6 +16,7 @@ import { parseScript } from '../../src/region/scripts/script-text.ts';
 import { makeRegion, type RegionPlace, report } from '../region/place.ts';
 import { eventuallyWithin } from '../support/eventually.ts';
 import { missing } from '../support/needs.ts';
+import { reasonOf } from '../support/sentences.ts';
 
 const AGENTS = join(dirname(dirname(import.meta.dirname)), 'src/images/agent');
 const MIB = 1024 * 1024;
@@ -211,7 +212,7 @@ describe('the agent commissions a machine', { skip: missing('linux', 'busybox') 
     );
     assert.equal(machine().status, 'failed-commissioning');
     assert.match(
-      machine().statusMessage,
+      reasonOf(machine()),
       /b-bad ended with status 3: the fan stands still; script c-slow did not end within 2 seconds: waiting; script d-python ended/,
     );
     const left = execFileSync('sh', ['-c', 'pgrep -f "^sleep (77|66)$" || :']).toString();

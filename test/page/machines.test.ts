@@ -22,7 +22,7 @@ const PLAIN_LINKS = `[...document.querySelectorAll('table.machines td a')].filte
 }).map((link) => link.textContent)`;
 
 const WORDY = {
-  statusMessage: 'its system was seen with its address',
+  statusReason: { code: 'system-seen', params: {} } as const,
   powerType: 'webhook',
   osystem: 'debian',
   release: 'bookworm',

@@ -206,7 +206,11 @@ test('every page is readable and usable on a desktop and on a phone', {
     for (const { status } of STATUSES) {
       live.region.store.changeMachine<never>(id, live.region.clock.wallTimeMs(), () => ({
         kind: 'change',
-        fields: { status, statusMessage: 'what was said of it', ...(status === 'deployed' ? { owner: 'admin' } : {}) },
+        fields: {
+          status,
+          statusReason: { code: 'said', params: { text: 'what was said of it' } } as const,
+          ...(status === 'deployed' ? { owner: 'admin' } : {}),
+        },
         events: [],
       }));
       await walk(`/MAAS/machines/${id}/`, `machine-${status}`);

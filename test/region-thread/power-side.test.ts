@@ -14,7 +14,7 @@ import { PowerSide } from '../../src/region-thread/power-side.ts';
 import { Controller, controllerDriver, pass } from '../power/controllers.ts';
 import { type RegionPlace, report, withRegion } from '../region/place.ts';
 import { changeStatus } from '../support/change-status.ts';
-import { sentenceOf } from '../support/sentences.ts';
+import { reasonOf, sentenceOf } from '../support/sentences.ts';
 
 const BOB: Actor = { username: 'bob', isAdmin: true, comment: '' };
 
@@ -148,9 +148,10 @@ test('a machine whose controller cannot be reached fails at once, with its drive
     const id = powered.enlist('a');
     powered.order(id, 'accept');
     await pass(clock, 2_000);
-    const { status, statusMessage, powerTask } = powered.machine(id);
+    const machine = powered.machine(id);
+    const { status, powerTask } = machine;
     assert.deepEqual([status, powerTask], ['failed-commissioning', undefined]);
-    assert.equal(statusMessage, 'power cycle failed: nobody there');
+    assert.equal(reasonOf(machine), 'power cycle failed: nobody there');
   }));
 
 test('invalid parameters fail it too, and no controller is contacted', () =>
@@ -159,7 +160,7 @@ test('invalid parameters fail it too, and no controller is contacted', () =>
     powered.region.editMachine(id, { powerParameters: { power_address: 'elsewhere' } }, 'bob');
     powered.order(id, 'accept');
     await pass(clock, 500);
-    assert.match(powered.machine(id).statusMessage, /power_address: no such controller/);
+    assert.match(reasonOf(powered.machine(id)), /power_address: no such controller/);
     assert.deepEqual(powered.controller('a').asked, []);
   }));
 

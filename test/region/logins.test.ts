@@ -7,7 +7,7 @@ import { buildApp, makeContext } from '../../src/region/http/server.ts';
 import { describeLogins, findDebugLogin } from '../../src/region/life/logins.ts';
 import type { Machine } from '../../src/region/records/machine.ts';
 import { openRegion } from '../../src/region/region.ts';
-import { sentenceOf } from '../support/sentences.ts';
+import { reasonOf, sentenceOf } from '../support/sentences.ts';
 import { heldPower } from './life/held-power.ts';
 import { authorizationOf } from './live.ts';
 import { type RegionPlace, report, SECRET, withRegion } from './place.ts';
@@ -250,7 +250,7 @@ scene(
     await it.ask('POST', 'rescue_mode', it.as('ann'));
     await it.tell({ status: 'OK', stage: 'login', message: '', host_key: HOST_KEY });
     await it.ask('POST', 'exit_rescue_mode', it.as('ann'));
-    assert.deepEqual([it.machine().status, it.machine().statusMessage], ['exiting-rescue-mode', '']);
+    assert.deepEqual([it.machine().status, reasonOf(it.machine())], ['exiting-rescue-mode', '']);
     assert.notEqual(it.machine().statusDeadlineMs, undefined);
     assert.equal((await it.agent('job')).text, 'job=poweroff\n');
     const token = it.machine().bootToken;

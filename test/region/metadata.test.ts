@@ -16,7 +16,7 @@ import type { MachineCredentials } from '../../src/region/records/machine-creden
 import type { DeployWay } from '../../src/region/records/work.ts';
 import { openRegion, type Region } from '../../src/region/region.ts';
 import { sentenceOf as refusalSentence } from '../../src/region/words/refusal.ts';
-import { sentenceOf } from '../support/sentences.ts';
+import { reasonOf, sentenceOf } from '../support/sentences.ts';
 import { makeRegion, type RegionPlace, report, SECRET } from './place.ts';
 import { acceptRack, RACK_KEY_SECRET, RACK_TOKEN, rackAuthorization } from './racks/rack-place.ts';
 
@@ -434,9 +434,10 @@ test('a template that is wrong fails the deployment, with file and line', () =>
     writeFileSync(join(directory, 'debian'), '# one\n# {{hostnam}}\n');
     const answer = await service.get(service.preseedPath(id));
     assert.deepEqual([answer.status, answer.refusal], [409, 'preseed-faulty']);
-    const { status, statusMessage } = service.machine(id);
+    const machine = service.machine(id);
+    const { status } = machine;
     assert.equal(status, 'failed-deployment');
-    assert.match(statusMessage, /^\/.*\/preseeds\/debian:2: hostnam is not defined here/);
+    assert.match(reasonOf(machine), /^\/.*\/preseeds\/debian:2: hostnam is not defined here/);
   }));
 
 test('the image’s agent gets the location of its system’s metadata, and the key', () =>
@@ -591,7 +592,7 @@ test('signals of curtin and scripts have the same effect as the agent’s', () =
     assert.equal(service.machine(id).netboot, true);
     await service.ask('POST', path, multipart({ op: 'signal', status: 'FAILED', error: 'no space left' }));
     assert.equal(service.machine(id).status, 'failed-deployment');
-    assert.match(service.machine(id).statusMessage, /no space left/);
+    assert.match(reasonOf(service.machine(id)), /no space left/);
     // A repeat is harmless.
     assert.equal((await service.ask('POST', path, multipart({ op: 'signal', status: 'OK' }))).status, 200);
     assert.equal(service.machine(id).status, 'failed-deployment');
@@ -657,9 +658,10 @@ test('a machine whose rack has no installer for it fails, and gets no image inst
     const id = service.deploying(A, HERE);
     const headers = { 'x-rackboot-token': service.token(id) };
     assert.equal((await service.ask('GET', '/MAAS/rackboot/1/job', { headers })).text, 'job=none\n');
-    const { status, statusMessage } = service.machine(id);
+    const machine = service.machine(id);
+    const { status } = machine;
     assert.equal(status, 'failed-deployment');
-    assert.match(statusMessage, /has no installer in its tree: amd64\/generic\/trixie\/install/);
+    assert.match(reasonOf(machine), /has no installer in its tree: amd64\/generic\/trixie\/install/);
   }));
 
 test('a machine that sends requests without end is refused for a while, and others are not', () =>

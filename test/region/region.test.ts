@@ -17,7 +17,7 @@ import { openRegion } from '../../src/region/region.ts';
 import { sentenceOf as refusalSentence } from '../../src/region/words/refusal.ts';
 import { openRegionStore } from '../../src/store/region-sqlite.ts';
 import { changeStatus } from '../support/change-status.ts';
-import { sentenceOf } from '../support/sentences.ts';
+import { reasonOf, sentenceOf } from '../support/sentences.ts';
 import { bootReport, facts, report, withRegion } from './place.ts';
 
 const A = 0x525400000001;
@@ -141,7 +141,7 @@ test('a state that lasts too long fails, even after a restart; a boot of the mac
     clock.advance(11 * MINUTE);
     const machine = again.store.findMachine(id);
     assert.equal(machine?.status, 'failed-commissioning');
-    assert.match(machine?.statusMessage ?? '', /20 minutes; last seen: /);
+    assert.match(reasonOf(machine), /20 minutes; last seen: /);
     assert.equal(machine?.statusDeadlineMs, undefined);
     again.close();
     store.close();

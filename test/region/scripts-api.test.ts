@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createAdmin, createApiKey } from '../../src/region/accounts/accounts.ts';
 import { buildApp, makeContext } from '../../src/region/http/server.ts';
+import { reasonOf } from '../support/sentences.ts';
 import { makeRegion, type RegionPlace, report, SECRET } from './place.ts';
 
 const SCRIPT = '#!/bin/sh\necho grüße\n';
@@ -246,7 +247,7 @@ test('a script beyond its time limit fails the commissioning, even if its machin
     await tell();
     const machine = place.store.findMachine(id);
     assert.equal(machine?.status, 'failed-commissioning');
-    assert.match(machine?.statusMessage ?? '', /endless did not end within 60 seconds/);
+    assert.match(reasonOf(machine), /endless did not end within 60 seconds/);
     const named = place.store.scripts.listResults(id).map(({ name, status }) => `${name} ${status}`);
     assert.deepEqual(named.slice(-2), ['clock aborted', 'endless timed-out']);
   }));

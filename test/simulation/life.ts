@@ -31,6 +31,7 @@ import { sentenceOf } from '../../src/region/words/refusal.ts';
 import { openRegionStore } from '../../src/store/region-sqlite.ts';
 import { reportFields } from '../../src/uplink/report-fields.ts';
 import { seededRandom } from '../support/seeded-random.ts';
+import { reasonOf } from '../support/sentences.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 import { memoryTree, SlowJournal } from './rack-parts.ts';
 import { type ServeHttp, WiredMachine } from './virtual-machine.ts';
@@ -358,8 +359,8 @@ export async function simulateLife(seed: number, count: number, trouble: WireTro
     const ended = machines();
     const stuck = ended.filter(({ status }) => status !== 'ready');
     const about = stuck.map(
-      ({ hostname, status, statusMessage, interfaces: [nic] }) =>
-        `${hostname} is ${status}: ${statusMessage}\n${nic === undefined ? '' : site.stepsOf(nic.mac).join('\n')}`,
+      ({ hostname, status, statusReason, interfaces: [nic] }) =>
+        `${hostname} is ${status}: ${reasonOf({ statusReason })}\n${nic === undefined ? '' : site.stepsOf(nic.mac).join('\n')}`,
     );
     assert.deepEqual(about, []);
     assert.equal(ended.length, count);

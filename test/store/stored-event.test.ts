@@ -3,8 +3,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Happening } from '../../src/region/records/event-params.ts';
+import type { Remark } from '../../src/region/records/remark.ts';
 import { eventSentence } from '../../src/region/words/event.ts';
-import { packParams, unpackHappening } from '../../src/store/stored-event.ts';
+import { packParams, packRemark, unpackHappening, unpackRemark } from '../../src/store/stored-event.ts';
 
 const stored = (happening: Happening): Happening => unpackHappening(happening.code, packParams(happening));
 
@@ -34,4 +35,13 @@ test('the texts of an event are bounded, one by one and all together, and so are
 
 test('an unknown code is shown unchanged', () => {
   assert.equal(eventSentence(unpackHappening('of-a-later-version', '{"odd":1}')), 'of-a-later-version');
+});
+
+test('a remark is kept as JSON, nothing as an empty text, and an unknown code is shown as it is', () => {
+  const why: Remark = { code: 'power-failed', params: { task: 'cycle', said: 'no route' } };
+  assert.deepEqual(unpackRemark(packRemark(why)), why);
+  assert.equal(packRemark(undefined), '');
+  assert.equal(unpackRemark(''), undefined);
+  const later = JSON.stringify({ code: 'of-a-later-version', params: {} });
+  assert.deepEqual(unpackRemark(later), { code: 'said', params: { text: 'of-a-later-version' } });
 });

@@ -2,8 +2,13 @@
 
 import type { MacAddress } from '../../src/net/address.ts';
 import type { Happening } from '../../src/region/records/event-params.ts';
-import { loggedSentence } from '../../src/region/words/event.ts';
+import type { Machine } from '../../src/region/records/machine.ts';
+import { loggedSentence, remarkSentence } from '../../src/region/words/event.ts';
 
 /** The sentence of an event; empty if there is none. */
 export const sentenceOf = (event: (Happening & { readonly stranger?: MacAddress | undefined }) | undefined): string =>
   event === undefined ? '' : loggedSentence(event);
+
+/** Why a machine is in its state. */
+export const reasonOf = (machine: Pick<Machine, 'statusReason'> | undefined): string =>
+  remarkSentence(machine?.statusReason);

@@ -1,6 +1,9 @@
 // How commands show machines that wait for a person to switch them on.
 
-import { WAITING_TEXT } from '../../region/life/status-change.ts';
+import { remarkSentence } from '../../region/words/event.ts';
+
+/** What the region says of such a machine. */
+const WAITING_TEXT = remarkSentence({ code: 'waits-for-hand', params: {} });
 
 /** A machine as sent by the region. An older region may not send the reason of its state. */
 type SentMachine = Readonly<Record<string, unknown>>;

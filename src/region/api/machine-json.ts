@@ -13,6 +13,7 @@ import { statusRow } from '../records/lifecycle.ts';
 import { type Machine, type MachineInterface, machineFqdn } from '../records/machine.ts';
 import { stepOf } from '../records/work.ts';
 import type { Whereabouts } from '../whereabouts.ts';
+import { remarkSentence } from '../words/event.ts';
 
 const BASE = '/MAAS/api/2.0';
 /** A disk's id combines the machine's id and the disk's index, so that it is the same in every answer. */
@@ -183,9 +184,9 @@ export function introductionJson(machine: Machine): Record<string, unknown> {
 /** The step of its work under way, for which MAAS has no fields: in words, in percent, and how many seconds ago it was reported. */
 function workJson({ status, work }: Machine, nowMs: number): Record<string, unknown> {
   const isAtWork = work !== undefined && !work.waitsForBoot && statusRow(status).failed !== undefined;
-  const { text = '', percent, atMs } = isAtWork ? stepOf(work) : {};
+  const { what, percent, atMs } = isAtWork ? stepOf(work) : {};
   const age = atMs === undefined ? null : Math.max(0, Math.round((nowMs - atMs) / 1000));
-  return { work_text: text, work_percent: percent ?? null, work_age: age };
+  return { work_text: remarkSentence(what), work_percent: percent ?? null, work_age: age };
 }
 
 /** The whole machine at `nowMs`, wall time. @param power the reading of its power; `undefined` if there is none */
@@ -206,10 +207,10 @@ export function machineJson(
     description: machine.description,
     status: row.number,
     status_name: row.name,
-    status_message: machine.statusMessage,
+    status_message: remarkSentence(machine.statusReason),
     status_action: machine.work?.stage ?? '',
     ...workJson(machine, nowMs),
-    error_description: machine.statusMessage,
+    error_description: remarkSentence(machine.statusReason),
     owner_data: machine.ownerData ?? {},
     workload_annotations: machine.ownerData ?? {},
     node_type: 0,

@@ -8,6 +8,7 @@ import type { PowerView } from '../life/power-life.ts';
 import { statusRow } from '../records/lifecycle.ts';
 import { type Machine, machineFqdn } from '../records/machine.ts';
 import type { Whereabouts } from '../whereabouts.ts';
+import { remarkSentence } from '../words/event.ts';
 import { sharedJson } from './machine-json.ts';
 
 const BASE = '/MAAS/api/1.0';
@@ -25,7 +26,7 @@ export function nodeJson(machine: Machine, where: Whereabouts, power?: PowerView
     status: row.foldedNumber,
     substatus: row.number,
     substatus_name: row.name,
-    substatus_message: machine.statusMessage,
+    substatus_message: remarkSentence(machine.statusReason),
     substatus_action: machine.work?.stage ?? '',
     boot_type: 'fastpath',
     routers: [],

@@ -126,7 +126,6 @@ function decideCreation(
     domain: report.domain,
     description: '',
     status: 'new',
-    statusMessage: '',
     statusSinceMs: terms.atMs,
     osystem: '',
     release: '',

@@ -151,7 +151,7 @@ function newMachineFields(
     domain: machine.domain,
     description: '',
     status: 'new',
-    statusMessage: '',
+    statusReason: undefined,
     statusSinceMs: terms.atMs,
     architecture: machine.architecture,
     subarchitecture: machine.subarchitecture,

@@ -28,6 +28,7 @@ import { type MachineStatus, STATUSES, statusRow } from '../records/lifecycle.ts
 import type { Machine } from '../records/machine.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
 import type { PowerTask } from '../records/power-task.ts';
+import type { Remark } from '../records/remark.ts';
 import type { EraseMode, MachineWork } from '../records/work.ts';
 import { type RefusalNamed, refusal } from '../words/refusal.ts';
 import { isRescueHeard, RESCUE_LEAVES_MS_MAX } from './rescue-end.ts';
@@ -225,12 +226,12 @@ export function decideCommand(
   if (refused !== undefined) return { kind: 'refuse', refusal: refused };
   const path = pathOf(machine, command, terms.switches, atMs);
   const last = path.at(-1) ?? machine.status;
-  const text = textOf(machine, command, terms.switches);
   const change = enterStatuses(machine, path, {
     atMs,
     clock: terms.clock,
     username: by.username,
-    message: by.comment === '' ? text : by.comment,
+    reason:
+      by.comment === '' ? remarkOn(machine, command, terms.switches) : { code: 'said', params: { text: by.comment } },
     work: workOf(command, last, terms),
   });
   const params = { command: command.name, comment: by.comment };
@@ -387,9 +388,9 @@ function powerTaskOf(machine: Machine, to: MachineStatus, switches: boolean): Po
 }
 
 /** A remark on the machine's state for people. */
-function textOf(machine: Machine, { name, erase }: MachineCommand, switches: boolean): string | undefined {
+function remarkOn(machine: Machine, { name, erase }: MachineCommand, switches: boolean): Remark | undefined {
   const isRunning = machine.status === 'deployed' || machine.status === 'rescue-mode';
   if (switches || !isRunning) return undefined;
-  if (name === 'release' && erase === undefined) return 'it may still be running: switch it off by hand';
+  if (name === 'release' && erase === undefined) return { code: 'may-be-running', params: {} };
   return undefined;
 }

@@ -5,7 +5,6 @@ import type { MachineStatus } from '../records/lifecycle.ts';
 import type { Machine } from '../records/machine.ts';
 import { happeningOf, type MachineEvent, type NewMachineEvent } from '../records/machine-event.ts';
 import type { MachineWork } from '../records/work.ts';
-import { eventSentence } from '../words/event.ts';
 import { type Change, enterStatus, type StatusChangeTerms } from './status-change.ts';
 
 /** Why work is restarted or fails. */
@@ -25,14 +24,14 @@ export function failStatus(
   { why, ...terms }: StatusChangeTerms & { readonly why: WhyHung | Happening<'disk-not-starting'> },
 ): Change {
   const { atMs, username } = terms;
-  const change = enterStatus(machine, to, { ...terms, message: eventSentence(why) });
+  const change = enterStatus(machine, to, { ...terms, reason: why });
   const event: NewMachineEvent = { type: 'NODE_STATUS_EVENT', level: 'error', ...why, atMs, username };
   return { ...change, events: [event, ...change.events] };
 }
 
 /** The work of a restarted machine, without its former progress. */
 export function restarted(
-  { stage: _stage, message: _message, doneBytes: _done, totalBytes: _total, ...work }: MachineWork,
+  { stage: _stage, message: _message, report: _report, doneBytes: _done, totalBytes: _total, ...work }: MachineWork,
   atMs: number,
 ): MachineWork {
   // `bootMs` makes late reports of earlier starts count as old.

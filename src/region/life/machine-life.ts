@@ -21,7 +21,6 @@ import type { Machine, PowerState } from '../records/machine.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
 import type { PowerTask } from '../records/power-task.ts';
 import type { MachineChangeOutcome, RegionStore } from '../records/store.ts';
-import { eventSentence } from '../words/event.ts';
 import { refusal } from '../words/refusal.ts';
 import { type Actor, type CommandRefusal, type Deployment, decideCommand, type MachineCommand } from './commands.ts';
 import { type DeployableImage, type FindImage, type ListImages, refuseImage } from './deployment.ts';
@@ -186,7 +185,7 @@ export class MachineLife {
     if (deadline === undefined || deadline <= (machine.statusDeadlineMs ?? 0)) return;
     const begun =
       waits && machine.work !== undefined
-        ? { work: { ...machine.work, waitsForBoot: false }, statusMessage: 'it has started' }
+        ? { work: { ...machine.work, waitsForBoot: false }, statusReason: { code: 'has-started', params: {} } as const }
         : {};
     const fields = { statusDeadlineMs: deadline, ...begun };
     store.changeMachine<never>(systemId, nowMs, () => ({ kind: 'change', fields, events: [] }));
@@ -233,7 +232,7 @@ export class MachineLife {
     const atMs = this.#now();
     const outcome = store.changeMachine<never>(systemId, atMs, (now) =>
       now.status === 'deploying' && !now.netboot
-        ? enterStatus(now, 'deployed', { atMs, clock, username: '', message: 'its system was seen with its address' })
+        ? enterStatus(now, 'deployed', { atMs, clock, username: '', reason: { code: 'system-seen', params: {} } })
         : { kind: 'change', fields: {}, events: [] },
     );
     this.#announce(outcome);
@@ -317,7 +316,7 @@ export class MachineLife {
       kind: 'change',
       fields: {
         statusDeadlineMs: deadlineOf(machine.status, atMs),
-        statusMessage: eventSentence(restart),
+        statusReason: restart,
         // The hung system may still run, so its token and key are revoked.
         bootToken: drawBootToken(clock),
         powerTask: 'cycle',

@@ -21,7 +21,6 @@ import { isNetworkStart, type MachineEvent, type NewMachineEvent } from '../reco
 import type { PowerParameters } from '../records/power-parameters.ts';
 import type { PowerTask } from '../records/power-task.ts';
 import type { MachineChange } from '../records/store.ts';
-import { eventSentence } from '../words/event.ts';
 import { refusal } from '../words/refusal.ts';
 import { type Actor, type CommandRefusal, restingStatus } from './commands.ts';
 import { taskOfState } from './state-power.ts';
@@ -192,7 +191,7 @@ function afterEnd(machine: Machine, { kind, task }: PowerResult, end: PowerEnd, 
   if (kind === 'done') return task === taskOfState(machine) ? goOn(machine, change) : NOTHING;
   if (row.failed === undefined || task !== taskOfState(machine)) return NOTHING;
   if (end.code === 'power-uncertain') return waitInDoubt(machine, end, terms.atMs);
-  return enterStatus(machine, row.failed, { ...change, message: eventSentence(end) });
+  return enterStatus(machine, row.failed, { ...change, reason: end });
 }
 
 /** Shortens the wait for the first sign of life after an uncertain power-on; never extends it. */

@@ -8,7 +8,6 @@
 
 import type { Machine } from '../records/machine.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
-import { eventSentence } from '../words/event.ts';
 import { type Change, deadlineOf } from './status-change.ts';
 
 /** A machine in rescue mode signals every minute; one silent for this long is gone. */
@@ -33,7 +32,7 @@ export function switchSilentRescue(machine: Machine, atMs: number): Change | und
     kind: 'change',
     fields: {
       statusDeadlineMs: deadlineOf(status, atMs),
-      statusMessage: eventSentence(happening),
+      statusReason: happening,
       powerTask: machine.restingStatus === 'deployed' ? 'cycle' : 'off',
     },
     events: [event],

@@ -16,14 +16,15 @@
 // 1. Every signal is a sign of life and restarts the state's time limit.
 // 2. A machine's text is untrusted: it is cleaned and cut before it is stored.
 
+import { isDeepStrictEqual } from 'node:util';
 import type { Clock } from '../../clock.ts';
 import type { Happening, SignalParams, StageReport } from '../records/event-params.ts';
 import { type MachineStatus, statusRow } from '../records/lifecycle.ts';
 import type { Machine } from '../records/machine.ts';
 import type { MachineEventLevel, MachineEventType, NewMachineEvent } from '../records/machine-event.ts';
+import type { Remark } from '../records/remark.ts';
 import { cleanWords } from '../records/text-json.ts';
 import type { ScriptNews } from '../scripts/script-run.ts';
-import { eventSentence } from '../words/event.ts';
 import { restingStatus } from './commands.ts';
 import { parseHostKey } from './logins.ts';
 import { lastingTask } from './state-power.ts';
@@ -36,8 +37,9 @@ export interface Signal {
   readonly status: (typeof SIGNAL_STATUSES)[number];
   /** A short word: `partitioning`, `written`. */
   readonly stage: string;
+  /** Its own words; empty: none. */
   readonly message: string;
-  /** The report of cloud-init or curtin that `message` renders. */
+  /** The report of cloud-init or curtin, given instead of `message`. */
   readonly report?: StageReport | undefined;
   /** True for a stage of the installed system's start rather than of the installation. */
   readonly isOfStart?: boolean | undefined;
@@ -70,12 +72,13 @@ export function decideSignal(machine: Machine, signal: Signal, atMs: number, clo
   const progress = progressOf(machine, signal, atMs);
   const path = pathOf(machine, signal, switches);
   if (path.length === 0) return progress;
-  const text = eventSentence({ code: 'signal', params: paramsOf(signal) });
-  const message = signal.status === 'FAILED' ? text || 'it failed without giving a reason' : undefined;
+  const params = paramsOf(signal);
+  const said: Remark = isSilent(params) ? { code: 'failed-without-reason', params: {} } : { code: 'signal', params };
+  const reason = signal.status === 'FAILED' ? said : undefined;
   const last = path.at(-1) ?? machine.status;
   // A rescue needs the requester and the host key for as long as it lasts.
   const work = last === 'rescue-mode' ? progress.fields.work : undefined;
-  const change = enterStatuses(machine, path, { atMs, clock, username: '', message, work });
+  const change = enterStatuses(machine, path, { atMs, clock, username: '', reason, work });
   const isDone = last === 'ready' || last === 'releasing' || (machine.status === 'testing' && signal.status === 'OK');
   const power =
     switches && isDone
@@ -97,6 +100,10 @@ function paramsOf({ stage, message, report, script, exitStatus, output = '' }: S
     output: cleanWords(output.slice(-OUTPUT_SHOWN_MAX), OUTPUT_SHOWN_MAX),
   };
 }
+
+/** True for a signal that says nothing. */
+const isSilent = ({ stage, message, report, script, output }: SignalParams): boolean =>
+  report === undefined && script === undefined && [stage, message, output].every((text) => text === '');
 
 /** The event type of a machine's signals, by its state. */
 const SIGNAL_TYPES: Readonly<Partial<Record<MachineStatus, MachineEventType>>> = {
@@ -122,27 +129,30 @@ const HEARD = { waitsForBoot: false, boots: undefined, bootMs: undefined };
 /** Records the progress, and restarts the time limit. */
 function progressOf(machine: Machine, signal: Signal, atMs: number): Change {
   const stage = cleanWords(signal.stage, STAGE_MAX);
+  const { report } = signal;
   const message = cleanWords(signal.message, MESSAGE_MAX);
   const { work } = machine;
   const isWritten = machine.status === 'deploying' && signal.status === 'OK' && stage === WRITTEN && machine.netboot;
-  const isNews = isWritten || signal.status !== 'WORKING' || stage !== work?.stage || message !== work?.message;
+  const isSame = stage === work?.stage && message === work?.message && isDeepStrictEqual(report, work?.report);
+  const isNews = isWritten || signal.status !== 'WORKING' || !isSame;
   const type = isWritten ? 'NODE_DISK_WRITTEN' : typeOf(machine.status, signal);
   // The first signal of a stage is an installation step; later ones only show its progress.
   const isProgress = type === 'NODE_INSTALL_EVENT' && (stage === work?.stage || stage.includes('/'));
   const level = levelOf(signal) ?? (isProgress ? 'debug' : undefined);
-  const happening: Happening = isWritten
-    ? { code: 'disk-written', params: {} }
-    : { code: 'signal', params: paramsOf(signal) };
-  const events: NewMachineEvent[] =
-    isNews && eventSentence(happening) !== '' ? [{ type, level, ...happening, atMs, username: '' }] : [];
+  const params = paramsOf(signal);
+  const happening: Happening = isWritten ? { code: 'disk-written', params: {} } : { code: 'signal', params };
+  const isEvent = isNews && (isWritten || !isSilent(params));
+  const events: NewMachineEvent[] = isEvent ? [{ type, level, ...happening, atMs, username: '' }] : [];
   return {
     kind: 'change',
     fields: {
       statusDeadlineMs: deadlineOf(machine.status, atMs),
-      statusMessage: work?.waitsForBoot === true ? '' : machine.statusMessage,
+      statusReason: work?.waitsForBoot === true ? undefined : machine.statusReason,
       ...(isWritten ? { netboot: false } : {}),
       work:
-        work === undefined ? undefined : { ...work, ...factsOf(signal, work), ...HEARD, stage, message, toldMs: atMs },
+        work === undefined
+          ? undefined
+          : { ...work, ...factsOf(signal, work), ...HEARD, stage, message, report, toldMs: atMs },
     },
     events,
   };

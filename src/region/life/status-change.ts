@@ -11,13 +11,11 @@ import { type MachineStatus, statusRow } from '../records/lifecycle.ts';
 import type { Machine, MachineFields } from '../records/machine.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
 import { reportedPower } from '../records/power-parameters.ts';
+import type { Remark } from '../records/remark.ts';
 import type { MachineChange } from '../records/store.ts';
 import type { MachineWork } from '../records/work.ts';
 
 const MINUTE_MS = 60_000;
-
-/** The status message of a machine that a person must switch on. */
-export const WAITING_TEXT = 'waiting to be switched on';
 
 /** The circumstances of a state change. */
 export interface StatusChangeTerms {
@@ -25,8 +23,7 @@ export interface StatusChangeTerms {
   readonly clock: Clock;
   /** The person who caused it; empty for the machine or a deadline. */
   readonly username: string;
-  /** The reason, in words. */
-  readonly message?: string | undefined;
+  readonly reason?: Remark | undefined;
   /** The work of the new state; undefined: none recorded. */
   readonly work?: Omit<MachineWork, 'before' | 'attempts'> | undefined;
 }
@@ -107,7 +104,7 @@ function statusFields(machine: Machine, to: MachineStatus, terms: StatusChangeTe
   const waits = work?.waitsForBoot === true;
   return {
     status: to,
-    statusMessage: terms.message ?? (waits ? WAITING_TEXT : ''),
+    statusReason: terms.reason ?? (waits ? { code: 'waits-for-hand', params: {} } : undefined),
     statusSinceMs: atMs,
     statusDeadlineMs: waits ? undefined : deadlineOf(to, atMs),
     restingStatus: restingOf(machine, to),

@@ -18,7 +18,6 @@ import { z } from 'zod';
 import type { Signal } from '../life/signal.ts';
 import type { StageReport } from '../records/event-params.ts';
 import { cleanWords } from '../records/text-json.ts';
-import { eventSentence } from '../words/event.ts';
 
 /** The meanings of the statuses of `op=signal`. */
 export const SIGNAL_MEANINGS: Readonly<Record<string, Signal['status']>> = {
@@ -109,7 +108,7 @@ export function meaningOf(report: WebhookReport, isInstalling: boolean): ReportM
   const isFailure = kind === 'finish' && (result === 'FAIL' || result === 'FAILURE');
   const isUp = !isInstalling && kind === 'finish' && name === LAST_STAGE;
   const stageReport: StageReport = { name, isEnd: kind === 'finish', result, said: description };
-  const said = { message: eventSentence({ code: 'stage-reported', params: stageReport }), report: stageReport };
+  const said = { message: '', report: stageReport };
   const base = { isFailure, isUp, stageReport };
   if (isUp) return { ...base, signal: { status: 'OK', stage: INSTALLED, ...said, isOfStart: true } };
   const stage = stageOf(name);

@@ -9,6 +9,7 @@ import { type Html, html, nothing } from '../html.ts';
 import { statusRow } from '../records/lifecycle.ts';
 import { type Machine, machineFqdn } from '../records/machine.ts';
 import type { Region } from '../region.ts';
+import { remarkSentence } from '../words/event.ts';
 import { asSentence, words } from '../words/text.ts';
 import { debugButton, renderLogins } from './logins-part.ts';
 import { actionPath, actionsFor, type MachineAction, machinePath, toneOf } from './machine-actions.ts';
@@ -58,9 +59,10 @@ function renderKnown(view: View, machine: Machine): Html {
 
 /** The reason for its state, and the progress of its work. */
 function stateOf(view: View, machine: Machine): Html {
-  const { status, statusMessage } = machine;
+  const { status } = machine;
+  const reason = remarkSentence(machine.statusReason);
   const isBad = status.startsWith('failed') || status === 'broken' || status === 'missing';
-  const text = isBad && statusMessage === '' ? words.machine.noReason : statusMessage;
+  const text = isBad && reason === '' ? words.machine.noReason : reason;
   const tone = isBad ? 'red' : isWaiting(machine) ? 'amber' : '';
   const why =
     text === '' || (tone === '' && statusRow(status).failed !== undefined)

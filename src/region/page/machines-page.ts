@@ -21,7 +21,7 @@ import { EVENT_TYPES, type MachineEvent } from '../records/machine-event.ts';
 import type { MachineFilter } from '../records/store.ts';
 import type { Region } from '../region.ts';
 import { type Whereabouts, whereabouts } from '../whereabouts.ts';
-import { eventSentence } from '../words/event.ts';
+import { eventSentence, remarkSentence } from '../words/event.ts';
 import { asSentence, texts, words } from '../words/text.ts';
 import { formOf } from './forms.ts';
 import { machinePath } from './machine-actions.ts';
@@ -61,16 +61,17 @@ const STRANGER_AGE_MS = 86_400_000;
 const ORDER: readonly (readonly MachineStatus[])[] = Object.values(STATUS_GROUPS);
 
 function stateCell(machine: Machine): Html {
-  const { status, statusMessage } = machine;
+  const { status } = machine;
+  const reason = asSentence(remarkSentence(machine.statusReason));
   const text = isProblem(status)
-    ? cellText(asSentence(statusMessage), 'why')
+    ? cellText(reason, 'why')
     : isWork(status) && !isWaiting(machine)
       ? html`${progressBar(machine)}${cellText(workText(machine), 'small')}`
       : isWaiting(machine)
         ? html`<div class="small waits">${words.machines.waiting}</div>`
         : status === 'deployed'
           ? nothing // How it became Deployed is on its own page.
-          : cellText(asSentence(statusMessage), 'small');
+          : cellText(reason, 'small');
   return html`${statusPill(status)}${text}`;
 }
 

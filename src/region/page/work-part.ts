@@ -4,6 +4,7 @@ import { type Html, html, nothing } from '../html.ts';
 import { statusRow } from '../records/lifecycle.ts';
 import type { Machine } from '../records/machine.ts';
 import { stepOf } from '../records/work.ts';
+import { remarkSentence } from '../words/event.ts';
 import { asSentence, words } from '../words/text.ts';
 import { formatAge, formatDisk } from './values.ts';
 
@@ -25,9 +26,9 @@ export function progressBar(machine: Machine): Html {
 }
 
 /** The last progress report; empty: none yet. */
-export function workText({ work, statusMessage }: Machine): string {
+export function workText({ work, statusReason }: Machine): string {
   const { doneBytes, totalBytes } = work ?? {};
-  const said = work === undefined ? '' : stepOf(work).text;
+  const step = work === undefined ? undefined : stepOf(work).what;
   const bytes =
     doneBytes === undefined || totalBytes === undefined || totalBytes === 0
       ? ''
@@ -36,7 +37,7 @@ export function workText({ work, statusMessage }: Machine): string {
           formatDisk(totalBytes),
           Math.floor((Math.min(doneBytes, totalBytes) / totalBytes) * 100),
         );
-  return [asSentence(said === '' ? statusMessage : said), bytes].filter((text) => text !== '').join(' · ');
+  return [asSentence(remarkSentence(step ?? statusReason)), bytes].filter((text) => text !== '').join(' · ');
 }
 
 function deadlineText({ statusDeadlineMs }: Machine, nowMs: number): string {

@@ -10,6 +10,7 @@ import type { HardwareFacts } from './hardware-facts.ts';
 import type { MachineStatus } from './lifecycle.ts';
 import type { PowerParameters } from './power-parameters.ts';
 import type { PowerTask } from './power-task.ts';
+import type { Remark } from './remark.ts';
 import type { MachineWork } from './work.ts';
 
 export type PowerState = 'on' | 'off' | 'unknown' | 'error';
@@ -46,8 +47,8 @@ export interface MachineFields {
   readonly status: MachineStatus;
   /** The state to which testing or a rescue returns; undefined otherwise, except in Broken for a deployed machine. */
   readonly restingStatus?: MachineStatus | undefined;
-  /** Why it is in this state, in words; may be empty. */
-  readonly statusMessage: string;
+  /** Why it is in this state; undefined: nothing is said. */
+  readonly statusReason?: Remark | undefined;
   /** Wall time in milliseconds at which the state began. */
   readonly statusSinceMs: number;
   /** Wall time in milliseconds after which the state has failed; `undefined`: no limit. */

@@ -3,8 +3,9 @@
 // 1. It exists only during a state in progress and in rescue mode.
 // 2. It contains no secret.
 
-import type { Happening } from './event-params.ts';
+import type { Happening, StageReport } from './event-params.ts';
 import type { MachineStatus } from './lifecycle.ts';
+import type { Remark } from './remark.ts';
 
 /** How much of a machine's disks an erasure overwrites: the signatures that make a disk look used, or everything. */
 export type EraseMode = 'signatures' | 'all';
@@ -35,6 +36,8 @@ export interface MachineWork {
   /** The stage in its last signal, a short word. */
   readonly stage?: string | undefined;
   readonly message?: string | undefined;
+  /** The report of cloud-init or curtin in it. */
+  readonly report?: StageReport | undefined;
   readonly doneBytes?: number | undefined;
   readonly totalBytes?: number | undefined;
   /** Wall time of its last signal, in milliseconds. */
@@ -51,23 +54,33 @@ export interface MachineWork {
 
 /** The step of a machine's work, from its last report or its network boot since then. */
 export interface WorkStep {
-  /** In words; empty: nothing is known yet. */
-  readonly text: string;
+  /** `undefined`: nothing is known yet. */
+  readonly what: Remark | undefined;
   /** The percentage of its bytes that is done, 0 to 99; `undefined` if bytes are not counted, or all are done. */
   readonly percent: number | undefined;
   /** Wall time of that report or boot, in milliseconds; undefined: none yet. */
   readonly atMs: number | undefined;
 }
 
+const said = (text: string): Remark => ({ code: 'said', params: { text } });
+
 /** A stage reported without a message. `testing` is the agent's stage for every script, also during commissioning. */
-const STAGES: Readonly<Record<string, string>> = { testing: 'running the checks', writing: 'writing the disk' };
+function remarkOfStage(stage: string): Remark | undefined {
+  if (stage === 'testing') return { code: 'runs-checks', params: {} };
+  if (stage === 'writing') return { code: 'writes-disk', params: {} };
+  return stage === '' ? undefined : said(stage);
+}
 
 /** The current step. */
-export function stepOf({ stage = '', message = '', doneBytes, totalBytes = 0, toldMs, bootMs }: MachineWork): WorkStep {
-  if (bootMs !== undefined) return { text: 'booting from the network', percent: undefined, atMs: bootMs };
+export function stepOf(work: MachineWork): WorkStep {
+  const { stage = '', message = '', report, doneBytes, totalBytes = 0, toldMs, bootMs } = work;
+  if (bootMs !== undefined) {
+    return { what: { code: 'boots-from-network', params: {} }, percent: undefined, atMs: bootMs };
+  }
   const isCounted = doneBytes !== undefined && doneBytes < totalBytes;
   const percent = isCounted ? Math.floor((doneBytes / totalBytes) * 100) : undefined;
-  return { text: message !== '' ? message : (STAGES[stage] ?? stage), percent, atMs: toldMs };
+  const told: Remark | undefined = report === undefined ? undefined : { code: 'stage-reported', params: report };
+  return { what: told ?? (message === '' ? remarkOfStage(stage) : said(message)), percent, atMs: toldMs };
 }
 
 /** Reads stored work. */

@@ -12,6 +12,7 @@ import { PAGE } from './en/page.ts';
 import { PAGES } from './en/pages.ts';
 import { RACKS } from './en/racks.ts';
 import { REASONS } from './en/reasons.ts';
+import { REMARKS } from './en/remarks.ts';
 import { SCRIPTS } from './en/scripts.ts';
 import { asSentence, plainWords } from './en/sentences.ts';
 import { SETTINGS } from './en/settings.ts';
@@ -24,6 +25,8 @@ export const EN = {
   refusals: { ...SETTINGS, ...LIFE, ...IDENTITY, ...RACKS, ...API, ...HTTP, ...PAGE, ...ACCOUNTS, ...SCRIPTS },
   /** What happened. */
   events: EVENTS,
+  /** What is said of a machine's state and work, besides. */
+  remarks: REMARKS,
   /** What a person has to decide since. */
   doubts: DOUBTS,
   /** The texts of the page. */

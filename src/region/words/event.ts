@@ -1,27 +1,37 @@
-// Events before they are sentences: a code and its parameters (`records/event-params.ts`). Their sentences are made where a log is read.
+// Events and remarks before they are sentences: a code and its parameters (`records/event-params.ts`, `records/remark.ts`). Their sentences
+// are made where a log or a machine is shown.
 
 import { cleanText } from '../../clean-text.ts';
 import { formatMac, type MacAddress } from '../../net/address.ts';
-import type { Doubt, EventCode, Happening } from '../records/event-params.ts';
-import type { EventWords } from './en/table.ts';
-import { EN } from './en.ts';
+import type { Doubt, Happening } from '../records/event-params.ts';
+import type { Remark, RemarkParams } from '../records/remark.ts';
+import type { Writers } from './en/table.ts';
+import { LANGUAGE } from './language.ts';
 
 /** The longest sentence, in characters. */
 const SENTENCE_CHARACTERS_MAX = 500;
 
-const WRITERS: EventWords = EN.events;
+const WRITERS: Writers<RemarkParams> = { ...LANGUAGE.events, ...LANGUAGE.remarks };
 /** The other events stay as they were told. */
-const STANDING: EventWords = { ...EN.events, ...EN.doubts };
+const STANDING: Writers<RemarkParams> = { ...WRITERS, ...LANGUAGE.doubts };
 
 /** True for a code that this version knows; its parameters were kept with it. */
 export const isHappening = (kept: { readonly code: string; readonly params: unknown }): kept is Happening =>
+  Object.hasOwn(LANGUAGE.events, kept.code);
+
+/** The same for a remark. */
+export const isRemark = (kept: { readonly code: string; readonly params: unknown }): kept is Remark =>
   Object.hasOwn(WRITERS, kept.code);
 
-const written = <Code extends EventCode>(words: EventWords, { code, params }: Happening<Code>): string =>
+const written = <Code extends keyof RemarkParams>(words: Writers<RemarkParams>, { code, params }: Remark<Code>) =>
   cleanText(words[code](params), SENTENCE_CHARACTERS_MAX);
 
 /** The sentence of what happened, cleaned and at most SENTENCE_CHARACTERS_MAX characters long. */
 export const eventSentence = (happening: Happening): string => written(WRITERS, happening);
+
+/** The sentence of a remark, cleaned and bounded likewise; empty if there is none. */
+export const remarkSentence = (remark: Remark | undefined): string =>
+  remark === undefined ? '' : written(WRITERS, remark);
 
 /** Continues a sentence about the machine or rack in doubt. @param doubt a stored one may be of another version, and be another event */
 export const doubtWords = (doubt: Doubt | Happening): string => written(STANDING, doubt);

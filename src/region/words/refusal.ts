@@ -7,26 +7,13 @@
 // 2. Parameters are plain JSON, and follow from the code: one too few or too many does not compile.
 
 import type { RefusalName } from './en/reasons.ts';
-import { EN } from './en.ts';
+import { LANGUAGE, type PlainCode, type RefusalCode, type RefusalParams } from './language.ts';
 
 export type { SshKeyFault } from './en/accounts.ts';
 export type { Kept } from './en/life.ts';
 export type { Pin } from './en/settings.ts';
+export type { PlainCode, RefusalCode, RefusalParams } from './language.ts';
 export type { RefusalName };
-
-/** A plain JSON value. */
-type Plain = string | number | boolean | undefined | readonly Plain[] | { readonly [name: string]: Plain };
-type NoParams = Readonly<Record<string, never>>;
-
-type English = typeof EN.refusals;
-/** Every sentence of a refusal. */
-export type RefusalCode = keyof English;
-/** Every sentence without parameters. */
-export type PlainCode = { [C in RefusalCode]: English[C] extends string ? C : never }[RefusalCode];
-
-type ParamsOf<W> = W extends (params: infer P extends Plain) => string ? P : NoParams;
-/** The parameters of each sentence. */
-export type RefusalParams = { readonly [C in RefusalCode]: ParamsOf<English[C]> };
 
 /** The name of the refusal with this code. */
 export type NameOf<C extends RefusalCode> = C extends `field.${string}`
@@ -45,16 +32,8 @@ export type RefusalNamed<N extends RefusalName> = RefusalWord<
   { [C in RefusalCode]: NameOf<C> extends N ? C : never }[RefusalCode]
 >;
 
-/** The sentences of one language. */
-export interface Language {
-  readonly reasons: Readonly<Record<RefusalName, string>>;
-  readonly refusals: { readonly [C in RefusalCode]: string | ((params: RefusalParams[C]) => string) };
-}
-
-const LANGUAGE: Language = EN;
-
 /** What each name means, for the document of all reasons. */
-export const REFUSAL_SENTENCES: Language['reasons'] = LANGUAGE.reasons;
+export const REFUSAL_SENTENCES: typeof LANGUAGE.reasons = LANGUAGE.reasons;
 
 const isNameOf = <C extends RefusalCode>(name: string, code: C): name is NameOf<C> =>
   Object.hasOwn(LANGUAGE.reasons, name) && (code.startsWith('field.') || code === name || code.startsWith(`${name}.`));
@@ -89,6 +68,6 @@ export function sentenceOf<C extends RefusalCode>({
   readonly code: C;
   readonly params: RefusalParams[C];
 }): string {
-  const written: Language['refusals'][C] = LANGUAGE.refusals[code];
+  const written: (typeof LANGUAGE.refusals)[C] = LANGUAGE.refusals[code];
   return typeof written === 'string' ? written : written(params);
 }

@@ -17,7 +17,6 @@ export function bareMachine(status: MachineStatus, fields: Partial<Machine> = {}
     domain: 'maas',
     description: '',
     status,
-    statusMessage: '',
     statusSinceMs: 0,
     architecture: 'amd64',
     subarchitecture: 'generic',

@@ -13,7 +13,7 @@ import type { Machine } from '../../../src/region/records/machine.ts';
 import { LINK_VERSION } from '../../../src/region/records/rack.ts';
 import { openRegion, type Region } from '../../../src/region/region.ts';
 import { sentenceOf as refusalSentence } from '../../../src/region/words/refusal.ts';
-import { sentenceOf } from '../../support/sentences.ts';
+import { reasonOf, sentenceOf } from '../../support/sentences.ts';
 import { bootReport, type RegionPlace, report, withRegion } from '../place.ts';
 import { heldPower, powerEnd } from './held-power.ts';
 
@@ -228,7 +228,7 @@ test('a machine that only a person can switch on waits, and its time begins with
     const systemId = enlist(region);
     const begun = order(region, systemId, { name: 'accept' });
     assert.deepEqual(
-      [begun.status, begun.statusMessage, begun.statusDeadlineMs, begun.work?.waitsForBoot],
+      [begun.status, reasonOf(begun), begun.statusDeadlineMs, begun.work?.waitsForBoot],
       ['commissioning', 'waiting to be switched on', undefined, true],
     );
     clock.advance(24 * 60 * MINUTE_MS);
@@ -240,7 +240,7 @@ test('a machine that only a person can switch on waits, and its time begins with
     clock.advance(21 * MINUTE_MS);
     const failed = get(region, systemId);
     assert.equal(failed.status, 'failed-commissioning');
-    assert.equal(failed.statusMessage, 'Commissioning did not end within 20 minutes; last seen: was told what to load');
+    assert.equal(reasonOf(failed), 'Commissioning did not end within 20 minutes; last seen: was told what to load');
   }));
 
 test('a hung machine is restarted once with a new token and then fails; a restart of the region changes nothing', () =>
@@ -259,7 +259,7 @@ test('a hung machine is restarted once with a new token and then fails; a restar
     const again = get(region, systemId);
     assert.deepEqual([again.status, again.work?.attempts, again.powerTask], ['commissioning', 1, 'cycle']);
     assert.notEqual(again.bootToken, begun.bootToken);
-    assert.match(again.statusMessage, /; restarting it$/);
+    assert.match(reasonOf(again), /; restarting it$/);
     clock.advance(21 * MINUTE_MS);
     assert.equal(get(region, systemId).status, 'failed-commissioning');
     region.close();
@@ -286,7 +286,7 @@ test('a deployment that hangs before its disk is written restarts once with new 
     clock.advance(41 * MINUTE_MS);
     const failed = get(region, systemId);
     assert.deepEqual([failed.status, failed.powerTask], ['failed-deployment', undefined]);
-    assert.match(failed.statusMessage, /its disk was written, but its system was not seen/);
+    assert.match(reasonOf(failed), /its disk was written, but its system was not seen/);
     region.close();
   }));
 
@@ -461,9 +461,9 @@ test('a machine that keeps booting from the network instead of its disk becomes 
     startOnce();
     const failed = get(region, systemId);
     assert.equal(failed.status, 'failed-deployment');
-    assert.match(failed.statusMessage, /its disk does not start: .* told 5 times to boot it/);
+    assert.match(reasonOf(failed), /its disk does not start: .* told 5 times to boot it/);
     const events = region.store.listEvents({ machines: { systemIds: [systemId] }, level: 'error', limit: 5 });
-    assert.equal(sentenceOf(events[0]), failed.statusMessage);
+    assert.equal(sentenceOf(events[0]), reasonOf(failed));
     // The next deployment begins its own count.
     order(region, systemId, DEPLOY);
     region.life.signal(systemId, { status: 'OK', stage: 'written', message: '' });
@@ -471,7 +471,7 @@ test('a machine that keeps booting from the network instead of its disk becomes 
     assert.equal(get(region, systemId).status, 'deploying');
     clock.advance(41 * MINUTE_MS);
     assert.match(
-      get(region, systemId).statusMessage,
+      reasonOf(get(region, systemId)),
       /^Deploying did not end within 40 minutes; its disk was written, but its system was not seen; last seen: Got its/,
     );
     region.close();
@@ -492,7 +492,7 @@ test('the installed system’s report makes it Deployed; a failure is logged wit
     order(region, two, DEPLOY);
     region.life.signal(two, { status: 'FAILED', stage: 'writing', message: 'no space\n\u0007 left' });
     assert.deepEqual(
-      [get(region, two).status, get(region, two).statusMessage],
+      [get(region, two).status, reasonOf(get(region, two))],
       ['failed-deployment', 'writing: no space \\x07 left'],
     );
     region.close();
@@ -508,7 +508,7 @@ test('a failed power task fails the work that waits for it, with the driver’s 
     region.life.powerSwitched(systemId, powerEnd(get(region, systemId), 'unreachable', 'no route to 10.9.0.1'));
     const failed = get(region, systemId);
     assert.deepEqual([failed.status, failed.powerTask], ['failed-commissioning', undefined]);
-    assert.equal(failed.statusMessage, 'power cycle failed: no route to 10.9.0.1');
+    assert.equal(reasonOf(failed), 'power cycle failed: no route to 10.9.0.1');
     region.close();
   }));
 
@@ -566,13 +566,13 @@ test('after an uncertain power-on, a machine has five minutes for its first sign
     clock.advance(2 * MINUTE_MS);
     const again = get(region, systemId);
     assert.deepEqual([again.powerTask, again.work?.attempts], ['cycle', 1]);
-    assert.match(again.statusMessage, /^Commissioning did not end within 20 minutes/);
+    assert.match(reasonOf(again), /^Commissioning did not end within 20 minutes/);
     region.life.powerSwitched(systemId, powerEnd(again, 'unknown', 'it broke again'));
     clock.advance(6 * MINUTE_MS);
     const failed = get(region, systemId);
     assert.equal(failed.status, 'failed-commissioning');
     const text = 'it may have been switched off and on: it broke again; no sign of life in the 5 minutes since';
-    assert.equal(failed.statusMessage, text);
+    assert.equal(reasonOf(failed), text);
     // What has little time left is given no more.
     const late = order(region, systemId, { name: 'commission' });
     clock.advance(18 * MINUTE_MS);

@@ -7,6 +7,7 @@ import type { PowerControl } from '../../../src/region/life/power-life.ts';
 import type { ReportFields } from '../../../src/region/records/event-params.ts';
 import type { Machine } from '../../../src/region/records/machine.ts';
 import { openRegion, type Region } from '../../../src/region/region.ts';
+import { reasonOf } from '../../support/sentences.ts';
 import { type RegionPlace, report, withRegion } from '../place.ts';
 import { heldPower, powerEnd } from './held-power.ts';
 
@@ -99,17 +100,14 @@ for (const [name, failed, command] of [
       assert.deepEqual([again.status, again.work?.attempts, again.work?.boots, again.powerTask], [name, 1, 0, 'cycle']);
       assert.notEqual(again.bootToken, token);
       assert.equal(looping.region.desiredState().machines[0]?.bootToken, again.bootToken);
-      assert.match(
-        again.statusMessage,
-        /it booted from the network 7 times without a signal from its work; restarting it/,
-      );
+      assert.match(reasonOf(again), /it booted from the network 7 times without a signal from its work; restarting it/);
       // Until it is switched, it goes on as before.
       looping.boot();
       assert.equal(looping.now().work?.boots, 0);
       looping.switchOn();
       for (let count = 0; count < 7; count += 1) looping.boot();
       assert.equal(looping.now().status, failed);
-      assert.match(looping.now().statusMessage, /^it booted from the network 7 times without a signal from its work$/);
+      assert.match(reasonOf(looping.now()), /^it booted from the network 7 times without a signal from its work$/);
       looping.region.close();
     }));
 }

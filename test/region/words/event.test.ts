@@ -5,7 +5,13 @@ import { test } from 'node:test';
 import { mac } from '../../../src/net/address.ts';
 import type { Happening } from '../../../src/region/records/event-params.ts';
 import { EN } from '../../../src/region/words/en.ts';
-import { eventSentence, isHappening, loggedSentence } from '../../../src/region/words/event.ts';
+import {
+  eventSentence,
+  isHappening,
+  isRemark,
+  loggedSentence,
+  remarkSentence,
+} from '../../../src/region/words/event.ts';
 
 const overran = { status: 'commissioning', minutes: 20, isRestarted: false, isWritten: false } as const;
 
@@ -87,4 +93,17 @@ test('a sentence is clean and bounded, and begins with the hardware address of a
 test('a code of a later version is unknown', () => {
   assert.equal(isHappening({ code: 'toString', params: {} }), false);
   for (const code of Object.keys(EN.events)) assert.equal(isHappening({ code, params: {} }), true);
+});
+
+test('a remark is an event, or one of its own codes; none is said with an empty text', () => {
+  assert.equal(remarkSentence(undefined), '');
+  assert.equal(remarkSentence({ code: 'said', params: { text: 'its fan is loud' } }), 'its fan is loud');
+  assert.equal(remarkSentence({ code: 'waits-for-hand', params: {} }), 'waiting to be switched on');
+  assert.equal(
+    remarkSentence({ code: 'work-restarted', params: { why: { code: 'work-overran', params: overran } } }),
+    eventSentence({ code: 'work-restarted', params: { why: { code: 'work-overran', params: overran } } }),
+  );
+  assert.equal(isRemark({ code: 'has-started', params: {} }), true);
+  assert.equal(isHappening({ code: 'has-started', params: {} }), false);
+  assert.equal(isRemark({ code: 'toString', params: {} }), false);
 });

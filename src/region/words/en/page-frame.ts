@@ -55,7 +55,7 @@ export const FORMS = {
   reason: { label: 'Reason', hint: "For the machine's log." },
   password: {
     again: (label: string): string => `${label}, again`,
-    hint: (charactersMin: number): string => `At least ${charactersMin} characters, of any kind.`,
+    hint: (min: number): string => `At least ${min} characters, of any kind.`,
   },
 };
 

@@ -146,5 +146,5 @@ export const RESULTS = {
 export const TIMELINE = {
   boot: (ago: string): string => `Boot, ${ago}`,
   log: (ago: string): string => `Log, ${ago}`,
-  cut: (shown: number): string => `The newest ${shown} events; the API lists all.`,
+  cut: (max: number): string => `The newest ${max} events; the API lists all.`,
 };

@@ -1,6 +1,7 @@
 // The form of a table of sentences, and what several of them share.
 
 import type { Doubt, EventCode, EventParams } from '../../records/event-params.ts';
+import type { RemarkParams } from '../../records/remark.ts';
 import type { RefusalName } from './reasons.ts';
 
 /** A sentence without parameters, or what writes one from its parameters. */
@@ -12,8 +13,14 @@ type Root = RefusalName | 'field';
 /** Sentences by code: a root, or a root and what makes the sentence one of several, `not-found.script`. */
 export type RefusalTable = { readonly [Code in Root | `${Root}.${string}`]?: Writer };
 
+/** What writes each sentence from its parameters. */
+export type Writers<Params> = { readonly [Code in keyof Params]: (params: Params[Code]) => string };
+
 /** A sentence for each event. */
-export type EventWords = { readonly [Code in EventCode]: (params: EventParams[Code]) => string };
+export type EventWords = Writers<EventParams>;
+
+/** A sentence for each remark that is no event. */
+export type RemarkWords = Omit<Writers<RemarkParams>, EventCode>;
 
 /** A sentence for each doubt, as long as it stands. */
 export type DoubtWords = Pick<EventWords, Doubt['code']>;

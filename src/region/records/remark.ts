@@ -1,0 +1,30 @@
+// What is said of a machine's state and of its work: a code with parameters, as of events. A language makes a sentence of them
+// (`region/words/event.ts`) when the machine is shown.
+//
+// 1. A stored code keeps its meaning.
+
+import type { EventParams } from './event-params.ts';
+
+type None = Readonly<Record<string, never>>;
+
+/** The codes with their parameters: those of events, and of remarks that are no event. */
+export interface RemarkParams extends EventParams {
+  /** The own words of a person or of the machine. */
+  said: { readonly text: string };
+  /** A person must switch it on. */
+  'waits-for-hand': None;
+  'has-started': None;
+  /** Its installed system was seen. */
+  'system-seen': None;
+  /** A person may have to switch it off. */
+  'may-be-running': None;
+  'failed-without-reason': None;
+  'boots-from-network': None;
+  'runs-checks': None;
+  'writes-disk': None;
+}
+
+/** Why a machine is in its state, or what it does. */
+export type Remark<Code extends keyof RemarkParams = keyof RemarkParams> = {
+  readonly [C in Code]: { readonly code: C; readonly params: RemarkParams[C] };
+}[Code];

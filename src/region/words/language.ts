@@ -1,0 +1,34 @@
+// The language in use, and what every language has: the codes and parameters of the English one.
+
+import type { RefusalName } from './en/reasons.ts';
+import type { DoubtWords, EventWords, RemarkWords } from './en/table.ts';
+import { EN } from './en.ts';
+
+/** A plain JSON value. */
+type Plain = string | number | boolean | undefined | readonly Plain[] | { readonly [name: string]: Plain };
+type NoParams = Readonly<Record<string, never>>;
+
+type English = typeof EN.refusals;
+/** Every sentence of a refusal. */
+export type RefusalCode = keyof English;
+/** Every sentence without parameters. */
+export type PlainCode = { [C in RefusalCode]: English[C] extends string ? C : never }[RefusalCode];
+
+type ParamsOf<W> = W extends (params: infer P extends Plain) => string ? P : NoParams;
+/** The parameters of each sentence. */
+export type RefusalParams = { readonly [C in RefusalCode]: ParamsOf<English[C]> };
+
+/** All texts of the region in one language. */
+interface Language {
+  readonly reasons: Readonly<Record<RefusalName, string>>;
+  readonly refusals: { readonly [C in RefusalCode]: string | ((params: RefusalParams[C]) => string) };
+  readonly events: EventWords;
+  readonly remarks: RemarkWords;
+  readonly doubts: DoubtWords;
+  readonly page: typeof EN.page;
+  readonly texts: typeof EN.texts;
+  readonly shown: typeof EN.shown;
+}
+
+/** The only one so far; another one takes its place here. */
+export const LANGUAGE: Language = EN;
