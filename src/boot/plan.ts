@@ -57,7 +57,7 @@ export interface BootPlan {
   readonly file: string;
   /** Option 210: the prefix of pxelinux's next requests; `undefined` for none. */
   readonly pathPrefix?: string | undefined;
-  /** Option 60 of the reply; `undefined` to echo what PXE requires (`PXEClient`) or nothing. */
+  /** Option 60 of the reply; `undefined` for none, or in proxy mode for `PXEClient`. */
   readonly vendorClass?: string | undefined;
   /** Option 43 of the reply; `undefined` for none, or in proxy mode for the one that tells the client to load the file. */
   readonly vendorOptions?: Uint8Array | undefined;

@@ -185,7 +185,10 @@ export class Connection implements Worker {
     return this.#frames.hasUnread && this.#mayTake();
   }
 
-  /** Answers a question. A message without an answer is no question and ends the connection: one segment holds thousands of them. */
+  /**
+   * Answers a question. A message that gets no answer is not a question and ends the connection, because one segment can hold thousands of
+   * such messages.
+   */
   answer(message: Uint8Array | undefined): void {
     this.#unanswered -= 1;
     if (this.#socket.destroyed) return;

@@ -34,7 +34,7 @@ import { ProbeTurns } from './probe-turns.ts';
 
 /** How often the stock is checked, in milliseconds. */
 export const STOCK_LOOK_MS = 30_000;
-/** How soon a given address is replaced, in milliseconds. Clients come together, and one look serves them all. */
+/** How soon the stock replaces an address that a client got, in milliseconds. Clients come in bursts, and one check serves a burst. */
 const RESTOCK_MS = 20;
 /** The share of a range that probe answers may set aside, and the smallest number of addresses. */
 export const CONFLICT_SHARE = 0.25;
@@ -277,7 +277,7 @@ export class ConflictCheck {
     this.#endAhead(address);
     if (this.#closed || !this.#served.some(({ subnet }) => subnet.name === name)) return;
     this.#stock.remove(address);
-    // A client that asked for the address meanwhile gets the answer itself; the stock goes without.
+    // A client has asked for the address meanwhile and waits for the same probe, so the stock does not get the address.
     if (this.#book.isRunning(address)) {
       this.#look(RESTOCK_MS);
     } else if (user === undefined) {

@@ -79,7 +79,7 @@ export class FreeStock {
     return found;
   }
 
-  /** Keeps only the addresses that `isKept` says can still be given. */
+  /** Keeps only the addresses for which `isKept` is true: those that can still be given. */
   keep(isKept: (network: string, address: Ipv4) => boolean): void {
     for (const [address, { network }] of [...this.#known]) if (!isKept(network, address)) this.remove(address);
   }

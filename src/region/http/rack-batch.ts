@@ -28,7 +28,7 @@ const REASON_MAX = 300;
 
 /** The outcome of a batch. */
 export interface BatchOutcome {
-  /** The highest stored sequence of this source: within this batch if the rest must be sent again, or beyond it; -1 if none. */
+  /** The highest stored sequence of this source; -1: none. The rack sends the entries of the batch beyond it again. */
   readonly stored: number;
   readonly refused: readonly RefusedEntry[];
 }
