@@ -1,4 +1,4 @@
-// What an event says as text in region.db: its code, and its parameters as JSON.
+// The form of an event's sentence in region.db: its code, and its parameters as JSON.
 //
 // 1. Texts are cleaned and bounded before they are stored: they may come from machines and other hosts.
 // 2. An unknown code is shown as it is: a later version may have written it.
@@ -16,7 +16,7 @@ const SHORT_MAX = 64;
 /** Entries of one list, more than a sentence shows. */
 const LIST_MAX = 64;
 
-/** True for a short text that `cleanWords` would not change; almost all are, and it takes four times as long. */
+/** True for a short text that `cleanWords` would not change. Almost all texts are like that, and `cleanWords` takes four times as long. */
 const isPlain = (text: string, max: number): boolean =>
   text.length <= max && isPrintable(text) && !text.includes('  ') && !text.startsWith(' ') && !text.endsWith(' ');
 
@@ -39,7 +39,7 @@ export function packParams({ params }: Happening): string {
   return JSON.stringify(pack(params));
 }
 
-/** What a stored event says. */
+/** Reads the code and the parameters of a stored event; an unknown code becomes its own text. */
 export function unpackHappening(code: string, params: string): Happening {
   const stored = { code, params: JSON.parse(params) };
   return isHappening(stored) ? stored : { code: 'rack', params: { text: code } };
