@@ -20,7 +20,7 @@ import { print, printError } from '../output.ts';
 import { openPrompt } from '../prompt.ts';
 import { becomeOwnerOf } from '../state-owner.ts';
 
-/** No person makes more mistakes. */
+/** More mistakes than any person makes. */
 const MISTAKES_MAX = 50;
 
 /** The account whose password is read, and the source. */

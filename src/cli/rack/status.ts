@@ -74,7 +74,10 @@ export function stateOf(entry: Status['interfaces'][number], status: Pick<Status
   return `DHCP cannot listen on ${[...new Set(closed.map(({ name }) => name))].join(', ')}`;
 }
 
-/** True if every interface is served, DHCP's ports are open, the boot tree and the disk have no problem, leases can be written, and the region answers. A rack elsewhere must also serve a network. */
+/**
+ * True if every interface is served, DHCP's ports are open, the boot tree and the disk have no problem, leases can be written, and the
+ * region answers. A rack with a remote region must also serve a network.
+ */
 export const isHealthy = (
   status: Pick<Status, 'interfaces' | 'dhcp' | 'tree' | 'region' | 'journal' | 'unserved' | 'diskProblem'>,
 ): boolean =>
