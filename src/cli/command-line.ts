@@ -1,5 +1,5 @@
-// The commands, one file each. A command's own code loads only when it runs, so that `run` starts fast. In the form the service uses,
-// `run` does without the parser, too: loading it takes 50 ms of processor time.
+// The commands, one file each. A command's own code loads only when it runs, so that `run` starts fast. Called as the service calls it
+// (`run --config FILE`), `run` also skips the parser, whose loading takes 50 ms of processor time.
 
 import type { Argv } from 'yargs';
 import { DEFAULT_STATE_DIR } from '../config/state-dir.ts';
@@ -193,7 +193,7 @@ function labCommand(parser: Parser, finish: Finish): Parser {
   );
 }
 
-/** What the rack saw of machines, and what they would get. */
+/** Commands that show what machines did and what they would get. */
 function timelineCommands(parser: Parser, finish: Finish): Parser {
   return parser
     .command(

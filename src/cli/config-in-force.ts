@@ -46,7 +46,7 @@ export function hiddenStoreText(stateDir: string): string | undefined {
   }
 }
 
-/** The note of a command that continues without the store because this user cannot read it; undefined: as `hiddenStoreText`. */
+/** The note of a command that continues without the store because this user cannot read it; undefined if no note is needed. */
 export function leftOutNote(stateDir: string): string | undefined {
   const hidden = hiddenStoreText(stateDir);
   return hidden === undefined ? undefined : `the region's store is ignored: ${hidden}`;

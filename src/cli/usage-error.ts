@@ -58,7 +58,7 @@ export async function explainUsage({ message, help }: UsageError, typed: Typed):
   return complain(text, `there is no "${written}" here`, meant === undefined ? [] : [`--${meant}`]);
 }
 
-/** The lines for a value that an option or argument does not have; undefined: the complaint is another one. */
+/** The lines for a value that an option or argument does not accept; undefined if the parser complained about something else. */
 function explainChoice(message: string, help: string): string | undefined {
   const [, name = '', given, list = ''] =
     /^Invalid values:\s+Argument: ([\w-]+), Given: "([^"]*)", Choices: (.*)$/m.exec(message) ?? [];

@@ -191,14 +191,14 @@ export function effectsOf(before: RackConfig, after: RackConfig, leases: readonl
   };
 }
 
-/** Returns a test: does replacing `before` by `after` strand a lease? */
+/** Returns a test that is true for a lease that replacing `before` by `after` strands. */
 export function strander(before: RackConfig, after: RackConfig): (lease: RunningLease) => boolean {
   if (isDeepStrictEqual(before.dhcp.subnets, after.dhcp.subnets)) return () => false;
   const [givenBefore, givenAfter] = [giverOf(before), giverOf(after)];
   return (lease) => givenBefore(lease) && !givenAfter(lease);
 }
 
-/** Returns a test: does DHCP give the address of a lease to its machine? */
+/** Returns a test that is true if DHCP, so configured, may give the address of a lease to its machine. */
 function giverOf({ dhcp }: RackConfig): (lease: RunningLease) => boolean {
   const reservations = new Map(
     dhcp.subnets.flatMap(({ reservations }) => reservations.map((one) => [one.address, one] as const)),
@@ -206,12 +206,10 @@ function giverOf({ dhcp }: RackConfig): (lease: RunningLease) => boolean {
   return ({ address, mac }) => {
     const reservation = reservations.get(address);
     if (reservation !== undefined) {
-      const { mac: reserved, ...others } = reservation;
-      // Such a reservation may be for this lease's machine: a lease here carries no identifier and no place.
-      const isForOthers = [others.clientId, others.duid, others.circuitId, others.remoteId].some(
-        (key) => key !== undefined,
-      );
-      return isForOthers || (reserved !== undefined && formatMac(reserved) === mac);
+      const { mac: reserved, clientId, duid, circuitId, remoteId } = reservation;
+      // A reservation by such a key may be for this lease's machine: a `RunningLease` carries neither identifier nor place.
+      const mayMatch = [clientId, duid, circuitId, remoteId].some((key) => key !== undefined);
+      return mayMatch || (reserved !== undefined && formatMac(reserved) === mac);
     }
     return dhcp.subnets.some(({ dynamic }) => dynamic !== undefined && rangeContains(dynamic, address));
   };

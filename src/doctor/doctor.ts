@@ -66,9 +66,9 @@ export interface DoctorOptions {
   readonly host?: HostFacts | undefined;
   /** The running rack's notes; undefined: no rack was asked. */
   readonly notes?: readonly string[] | undefined;
-  /** Why the running rack serves no network although it should; undefined: it does, or no rack was asked. */
+  /** Why the running rack serves no network although it should; undefined if it serves one or no rack was asked. */
   readonly unserved?: string | undefined;
-  /** Why nothing can be written; undefined: it can, or no rack was asked. */
+  /** Why leases cannot be written; undefined if they can, or no rack was asked. */
   readonly diskProblem?: string | undefined;
   /** The running rack's problem with its boot tree; undefined: none, or no rack was asked. */
   readonly treeProblem?: string | undefined;
@@ -76,7 +76,7 @@ export interface DoctorOptions {
   readonly unopened?: readonly string[] | undefined;
   /** What keeps the region of a rack that does not run from its ports. */
   readonly regionPorts?: RegionPortFacts | undefined;
-  /** Why the region does not run; undefined: it runs, or no rack was asked. */
+  /** Why the region does not run; undefined if it runs or no rack was asked. */
   readonly regionProblem?: string | undefined;
   /** How the store of the running region is damaged; undefined: no damage was found, or no rack was asked. */
   readonly regionDamage?: string | undefined;
@@ -92,7 +92,7 @@ interface OfferedFile {
   readonly cpu: Cpu;
 }
 
-/** The region would write into a file that is exchanged under it. */
+/** The rack must be stopped first: a running region would keep writing while its file is replaced. */
 const RESTORE_REGION =
   'sudo systemctl stop rackboot, put region.db back from a backup, remove region.db-wal and region.db-shm, then sudo systemctl start rackboot';
 

@@ -1,4 +1,4 @@
-// What on this host stands in the rack's way, and the exact command or unit line that fixes it. Pure.
+// Finds what on this host keeps the rack from serving well, with the exact command or unit line that fixes it. Pure.
 //
 // 1. A fault keeps something from being served. A fact that only makes the rack slower or forces broadcasts is a note.
 // 2. A fix is only printed for a person, never applied.
@@ -43,7 +43,7 @@ export function judgeHost(config: RackConfig, facts: HostFacts): readonly Findin
 const nameOf = ({ isRack, pid, unit }: Actor): string =>
   isRack ? `the running rack (process ${pid}${unit === undefined ? '' : `, ${unit}`})` : 'this user';
 
-/** The lines to add to the unit's [Service] section or, without a unit, the advice to run by the unit. */
+/** The lines to add to the unit's [Service] section or, for a rack without a unit, the advice to start it by its unit. */
 function unitFix({ unit, isRack }: Actor, lines: string): string {
   if (isRack && unit !== undefined)
     return `sudo systemctl edit ${unit}, and add:\n[Service]\n${lines}\nthen: sudo systemctl restart ${unit}`;

@@ -1,4 +1,4 @@
-// Checks that an offered loader can be loaded, by TFTP or HTTP as offered, and that it is the tree's.
+// Checks that an offered loader can be loaded, by TFTP or HTTP as offered, and that its contents equal the tree's file.
 
 import { createHash } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
@@ -83,7 +83,7 @@ export async function examineLoader(loader: LoaderToCheck): Promise<void> {
   }
 }
 
-/** The name of an offered file in the tree; undefined: a URL of another server. */
+/** The name of an offered file in the tree; undefined for a URL of another server. */
 function nameInTree(file: string, server: Ipv4, config: RackConfig): string | undefined {
   if (!file.includes('://')) return file;
   const endpoint = findEndpointFor(config.boot.http, server);

@@ -3,7 +3,7 @@
 //   body ─▶ read here ─┬─ a report, agent or preseed, and the rack has a stand-in ─▶ region ─ does not take it ─▶ kept, or the stand-in's
 //                      └─ anything else ─▶ region                                                            script
 //
-// 1. A boot's token is passed on only in its form, together with the interface for which this rack vouches.
+// 1. A boot token is passed on only if it is well-formed, together with the interface for which this rack vouches.
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Clock } from '../clock.ts';
@@ -131,7 +131,7 @@ export class RegionRequests {
     return { token, bootMac: this.#deps.vouchFor?.(token, peer) };
   }
 
-  /** Acts in the region's place, if it must; `undefined` if the request must be passed on as usual. */
+  /** Offers the region a request that the rack can handle too, and handles it if the region does not; `undefined`: pass it on as usual. */
   async #withoutRegion(asked: RegionRequest, forwarding: Forwarding): Promise<ForwardOutcome | undefined> {
     const { standIn, proxy } = this.#deps;
     const { request, response, origin } = forwarding;

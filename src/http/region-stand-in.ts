@@ -56,7 +56,7 @@ export function standInFor(request: IncomingMessage, origin: string): 'report' |
   if (Number(request.headers['content-length'] ?? 0) > KEPT_BYTES_MAX) return undefined;
   const operation = new URLSearchParams(query).get('op');
   if (/^\/MAAS\/api\/2\.0\/machines\/?$/.test(path)) return operation === null ? 'report' : undefined;
-  // The operation may also be a form field, which the region reads; only another name in the query rules a report out.
+  // The operation may be a form field instead, which only the region reads. So only another operation in the query rules out a report.
   if (/^\/MAAS\/api\/1\.0\/nodes\/?$/.test(path))
     return operation === null || operation === 'new' ? 'report' : undefined;
   return undefined;

@@ -1,7 +1,7 @@
 // Opens the boot listener's TCP ports. Sources: RFC 9112; nodejs.org/api/http.html.
 //
-// 1. Connections are bounded and shared out by address and network, and so are the requests one may send before it reads; every wait for a
-//    peer ends.
+// 1. Connections are bounded and shared out by address and network. The requests that a connection may send before it reads an answer are
+//    bounded, and so is every wait for a peer.
 // 2. A change of settings opens and closes only what changed; downloads under way run to their end.
 // 3. HTTP/1.1 without a Host field is served (RFC 9112 §3.2 would refuse it), because loaders omit it.
 
@@ -144,8 +144,9 @@ export class BootHttpServer {
   }
 
   /**
-   * Listens on these addresses from now on. If one cannot be opened, the others are, nothing is closed, and the failure is thrown; another
-   * call tries the missing ones. An address the host does not have yet is thrown too, but only after everything else was applied.
+   * Listens on these addresses from now on. If a listener cannot be opened, all others are opened, none is closed, and the failure is
+   * thrown; another call tries the missing ones. An address that the host does not have yet is thrown too, but only after everything else
+   * was applied.
    * @throws RackError `address-in-use`, `permission-denied`, `socket-refused`; if nothing else failed, `address-not-here`
    */
   configure(config: HttpConfig): Promise<void> {

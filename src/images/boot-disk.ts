@@ -5,7 +5,7 @@
 // Sources: UEFI 2.10 §3.5.1.1 (removable media), §5.3 (GPT); GRUB's boot.S and diskboot.S for the two places that hold block numbers;
 // sfdisk(8), mke2fs(8), mformat(1).
 //
-// 1. Nothing is mounted and no loop device is used, so that no root is needed and no page of a mount can be missed.
+// 1. Nothing is mounted and no loop device is used, so no root is needed, and no unwritten page of a mount can be missing from the image.
 // 2. Without root the programs run under fakeroot, which remembers the owners of the files.
 // 3. The same root, identifiers and time give the same partition table and boot code.
 
@@ -30,7 +30,7 @@ export interface BootDiskRequest {
   readonly platform: DebianPlatform;
   readonly ids: FileSystemIds;
   readonly epochSeconds: number;
-  /** The size of the disk in bytes, a multiple of a MiB; undefined: what the system needs, and ROOM_MIB. */
+  /** The size of the disk in bytes, a multiple of a MiB; undefined: what the system needs, plus ROOM_MIB. */
   readonly bytes?: number | undefined;
   readonly onProgress: (text: string) => void;
 }
@@ -60,7 +60,7 @@ const ROOM_MIB = 192;
 /** The share of directories and maps of the file system, in addition to its files. */
 const OVERHEAD = 0.06;
 const JOURNAL_MIB = 32;
-/** The offset in GRUB's first sector of the number of the block it loads, and the offset there of the number of the next. */
+/** Where GRUB's boot sector holds the number of its core's first block, and where that block holds the number of the block after it. */
 const BOOT_SECTOR_BLOCK_AT = 0x5c;
 const CORE_BLOCK_AT = 0x1f4;
 /** The code in the first sector; the old partition table follows. */
@@ -196,7 +196,7 @@ async function writeText(path: string, text: string): Promise<void> {
   }
 }
 
-/** Writes GRUB's first sector before the table and its core into its own partition, each with the number of the block it continues at. */
+/** Writes GRUB's boot sector before the table and its core into its own partition, each with the number of the block to load next. */
 async function writeBiosCode({ file }: BootDiskRequest, place: Place, root: string): Promise<void> {
   const first = await readFile(join(root, 'boot/grub/i386-pc/boot.img'));
   const core = await readFile(join(root, 'boot/grub/i386-pc/core.img'));

@@ -183,7 +183,7 @@ export async function buildDebianRoot(request: DebianRequest, ids: FileSystemIds
     '--variant=minbase',
     `--architectures=${arch}`,
     '--format=tar',
-    // The running kernel makes the devices; without root nobody else could.
+    // Make no device nodes: the running kernel makes them, and without root mmdebstrap could not.
     '--skip=essential/unlink,output/mknod',
     `--include=${[...new Set(names)].join(',')}`,
     ...['force-unsafe-io', ...PATHS_LEFT_OUT].map((option) => `--dpkgopt=${option}`),

@@ -13,7 +13,7 @@ const SECTIONS_MAX = 65_535;
 /** An entry of the dynamic section is a tag and a value of eight bytes each. */
 const DYNAMIC_ENTRY_BYTES = 16;
 const DT_NEEDED = 1n;
-/** No program needs more libraries. */
+/** More libraries than any program needs. */
 const LIBRARIES_MAX = 256;
 /** The longest accepted name, in bytes: PATH_MAX of Linux. Names may overlap in the file. */
 const NAME_BYTES_MAX = 4096;

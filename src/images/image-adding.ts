@@ -114,7 +114,7 @@ export async function addImage(request: AddRequest): Promise<AddResult> {
     const copy = await copyImage(request, part);
     return await publish(request, part, copy);
   } catch (error) {
-    throw asWorldly(error, directory);
+    throw asStoreError(error, directory);
   } finally {
     await rm(part, { force: true });
   }
@@ -243,7 +243,7 @@ async function publish(request: AddRequest, part: string, copy: Copy): Promise<A
   const image: StoredImage = { ...name, serial, title, sha256, bytes, format, diskBytes, partitionTable };
   const blob = join(tree, blobPath(sha256, format));
   if (hasBlob(tree, image)) {
-    // A removal running at this moment sees from the time that the blob is in use.
+    // A removal that runs at this moment spares a recent blob, unless it removes an image with these bytes: then the check below fails.
     await utimes(blob, nowMs / 1000, nowMs / 1000);
   } else {
     await makeDirectories(dirname(blob));
@@ -296,7 +296,7 @@ function asDamage(reason: unknown, fileName: string): unknown {
   return new RackError('bad-argument', `${fileName} cannot be added: ${why}.`, { cause: reason });
 }
 
-function asWorldly(error: unknown, directory: string): unknown {
+function asStoreError(error: unknown, directory: string): unknown {
   if (error instanceof RackError) return error;
   const code = osErrorCode(error);
   if (code === undefined || !/^E[A-Z]+$/.test(code)) return error;

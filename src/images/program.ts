@@ -76,7 +76,7 @@ export function runProgram(name: string, args: readonly string[], options: Progr
   });
 }
 
-/** The error messages of a program, in one line. apt marks its errors; its warnings are not why it failed. */
+/** The error messages of a program, in one line: those that apt marks with `E:` (its warnings are not the cause), else its last lines. */
 export function complaintOf(said: string): string {
   const lines = said.split('\n').flatMap((line) => line.replace(/\s+/g, ' ').trim() || []);
   const errors = lines.filter((line) => line.startsWith('E: '));

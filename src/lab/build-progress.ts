@@ -1,4 +1,4 @@
-// Reports the progress of building the virtual lab's environment: the step of how many, and the megabytes fetched. Only
+// Reports the progress of building the virtual lab's environment: the step, the number of steps, and the megabytes fetched. Only
 // `rackboot images build` names packages.
 
 import { globSync, statSync } from 'node:fs';
@@ -25,7 +25,7 @@ export class BuildProgress {
   #beforeBytes = 0;
   #timer: Timer | undefined;
 
-  /** @param directory the packages arrive in it @param say called with each line */
+  /** @param directory where the packages arrive @param say called with each line */
   constructor(directory: string, say: (text: string) => void, clock: Clock = systemClock) {
     this.#directory = directory;
     this.#clock = clock;

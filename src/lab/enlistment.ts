@@ -1,28 +1,28 @@
-// The moment at which the terminal has said that the lab's machine is enlisted. The machine and the region's event log are followed
-// separately: the machine may be off before its event arrives, and the closing lines come last.
+// Waits until the terminal has reported that the lab's machine is enlisted. The machine and the region's event log are followed separately:
+// the machine may be off before its event arrives, but the closing lines must come last.
 
 import type { Clock } from '../clock.ts';
 import { ENLISTED_WORDS } from './lab-words.ts';
 
-/** How long the closing lines wait for it, in milliseconds: a stream that was interrupted begins behind the event. */
+/** How long the closing lines wait, in milliseconds. A stream that was interrupted may resume after the event and never report it. */
 export const TOLD_MS_MAX = 5000;
 
 export class Enlistment {
-  readonly #told = Promise.withResolvers<boolean>();
+  readonly #reported = Promise.withResolvers<boolean>();
 
-  /** Records a report about a machine. */
+  /** Call it with each line that the terminal printed about a machine. */
   note(words: string): void {
-    if (words === ENLISTED_WORDS) this.#told.resolve(true);
+    if (words === ENLISTED_WORDS) this.#reported.resolve(true);
   }
 
-  /** Waits until it was said. @returns false after TOLD_MS_MAX, or when the lab ends */
-  async told(clock: Clock, signal: AbortSignal): Promise<boolean> {
-    const end = (): void => this.#told.resolve(false);
+  /** Resolves with true once the enlistment was reported, with false after TOLD_MS_MAX or when the lab ends. */
+  async whenReported(clock: Clock, signal: AbortSignal): Promise<boolean> {
+    const end = (): void => this.#reported.resolve(false);
     const late = clock.schedule(TOLD_MS_MAX, end);
     if (signal.aborted) end();
     signal.addEventListener('abort', end, { once: true });
     try {
-      return await this.#told.promise;
+      return await this.#reported.promise;
     } finally {
       late.cancel();
       signal.removeEventListener('abort', end);

@@ -150,7 +150,7 @@ class GuidedLab {
     const alone: HallMachine = { hostname: 'machine', kind: simulatedHardware(0), goal: 'new', rack: 0 };
     this.#hall = await Hall.open(parts, isHall ? planHall(machines, racks) : [alone]);
     await this.#hall.lead(isHall);
-    if (!isHall) await this.#enlistment.told(systemClock, this.#stop.signal);
+    if (!isHall) await this.#enlistment.whenReported(systemClock, this.#stop.signal);
     if (!this.#stop.signal.aborted) this.#tellNext(files, isHall ? undefined : last?.hostname);
   }
 

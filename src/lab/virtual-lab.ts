@@ -89,8 +89,8 @@ async function bootTree(narrator: Narrator, until: Promise<void>): Promise<strin
 }
 
 /**
- * Runs the lab until `until` settles. @returns undefined if that was before the machine ended; a build of its environment may still be under
- * way, which the end of this process ends
+ * Runs the lab until `until` settles.
+ * @returns undefined if `until` settled before the machine ended; a build of the environment may then run on until this process ends
  */
 export async function runVirtualLab(
   narrator: Narrator,
@@ -132,7 +132,7 @@ export async function runVirtualLab(
     narrator.tell('machine', `virtual machine ${MAC} powers on, its disk blank, the network first in its boot order`);
     const code = await Promise.race([machine.start(), until]);
     if (code === undefined) return undefined;
-    if (code === 0) await Promise.race([enlistment.told(systemClock, stop.signal), until]);
+    if (code === 0) await Promise.race([enlistment.whenReported(systemClock, stop.signal), until]);
     narrator.tell(
       'lab',
       code === 0

@@ -26,7 +26,7 @@ export function startVirtualPage(socketPath: string, port: number): Promise<Serv
       return;
     }
     const path = asked.url ?? '';
-    // With any other name in Host, a foreign web page has led a browser on this host here.
+    // Any other name in Host means that a foreign web page directed a browser on this host to this port.
     const isLocalName =
       asked.headers.host === `127.0.0.1:${asked.socket.localPort}` ||
       asked.headers.host === `localhost:${asked.socket.localPort}`;

@@ -7,8 +7,9 @@
 //    `.slice` on bytes: `copyBytes` always copies and `viewBytes` never does. A view of borrowed bytes (`borrowedView`) has no `buffer`,
 //    through which their memory could be kept.
 // 4. Borrowed bytes, and types made of them, may be read and may go where a type says that they are borrowed: to a local variable, a
-//    parameter, a result. They must not go anywhere else: to a field, a variable of a file, `unknown`, `Uint8Array` or a type parameter, to a
-//    function of the language or of a package, to one that waits (async, a generator) or to one that could be called later.
+//    parameter, a result. They must not go anywhere else: not to a field, a variable of a file, `unknown`, `Uint8Array` or a type
+//    parameter, and not to a function of the language or of a package, an async function, a generator, or a function that could be called
+//    later.
 //    Only this file casts or narrows them. test/tidy.test.ts checks this for every file, by the types of its expressions. It misses two
 //    cases: an object whose method takes `unknown` where an interface promises borrowed bytes, unless the object is written there or its
 //    class says `implements`; and a `Buffer` of a socket before the net room has typed it as borrowed.

@@ -30,7 +30,7 @@ export const BODY_WINDOW_MS = 10_000;
 export const WAIT_MS_MAX = 20_000;
 /** A connection without a whole request for this long gives way to any newcomer, in milliseconds. */
 export const RESTING_MS = 5000;
-/** How long a connection that has not asked yet survives the closing of its listener: its request is on the way, in milliseconds. */
+/** How long a connection without any request yet survives the closing of its listener, in milliseconds: its request may be on the way. */
 export const UNASKED_MS = 500;
 /** How often all connections are checked, in milliseconds. */
 const LOOK_MS = 1000;
@@ -72,7 +72,7 @@ interface Connection {
   place: Place<Connection> | undefined;
   /** Requests in progress. */
   active: number;
-  /** Whether further requests are counted; `none`: one was too many, so no more are taken. */
+  /** Whether further requests are counted; `none`: a request was not taken, so no later one is. */
   further: 'uncounted' | 'counted' | 'none';
   /** The response to the newest request. */
   response: ServerResponse | undefined;
@@ -272,7 +272,7 @@ export class ConnectionShares {
     if (response !== undefined || reason === 'tiny-chunks') this.#options.onRefused?.(connection.address, reason);
     if (reason === 'tiny-chunks' || response?.headersSent === true) socket.destroy();
     else if (response !== undefined) this.#partings.tell(response.req.socket, UNAVAILABLE);
-    // Its client may be about to ask. Below TLS there are no words for it.
+    // The client may be about to send a request, so it gets the reason. Below TLS no text can be sent, so a TLS connection is only closed.
     else if (server instanceof TlsServer) socket.destroy();
     else this.#partings.tell(socket, UNAVAILABLE);
   }

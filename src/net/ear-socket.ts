@@ -12,7 +12,7 @@ const FRAMES_MAX = 256;
 /** How long a socket rests after FRAMES_MAX frames, in milliseconds. */
 const REST_MS = 10;
 
-/** What became of reading: all was read, too much came, or the socket failed. */
+/** The result of reading: all frames were read, too many came, or the socket failed. */
 export type Drained = 'all' | 'flooded' | 'failed';
 
 export class EarSocket {

@@ -7,7 +7,7 @@
 // 1. Strangers can add only a bounded amount: NEIGHBOURS_MAX entries, and TOLD_RATE new sightings a second. A sighting beyond the rate is
 //    reported with the host's next packet.
 // 2. A host that was heard with its address for RETELL_MS is kept apart from new ones (`kept-apart.ts`), and is reported again whatever else
-//    is on the wire. In both ranks a hardware address is a share, so one that claims many addresses evicts only its own.
+//    is on the wire. In both ranks entries are shared out by hardware address, so a host that claims many addresses evicts only its own.
 // 3. The table is in memory only. After a restart the kernel's table and the wire fill it again within minutes.
 
 import type { Instant } from '../clock.ts';

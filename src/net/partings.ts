@@ -1,5 +1,5 @@
-// Tells refused connections why, and closes them. Sources: RFC 9112 §9.6 (closing with unread input discards the answer); RFC 9110 §15.5.9
-// (408), §15.6.4 (503), §10.2.3 (Retry-After).
+// Sends refused clients the reason, and closes their connections. Sources: RFC 9112 §9.6 (closing with unread input discards the answer);
+// RFC 9110 §15.5.9 (408), §15.6.4 (503), §10.2.3 (Retry-After).
 
 import type { Socket } from 'node:net';
 import type { Clock } from '../clock.ts';
@@ -7,8 +7,8 @@ import type { Clock } from '../clock.ts';
 /** How long a refused connection is read until it has its answer, in milliseconds. */
 const PARTING_MS = 2000;
 /**
- * The most refused connections that are read until they have the reason. Refused clients fill it; beyond it connections are closed as soon as
- * it is sent, and one that sends meanwhile may lose it. It empties within PARTING_MS.
+ * The most refused connections that are read until their client has the reason. Refused clients fill it. Beyond it connections are closed
+ * as soon as the reason is sent, and a client that is still sending may not get it. It empties within PARTING_MS.
  */
 export const PARTING_MAX = 256;
 
@@ -25,7 +25,7 @@ export class Partings {
     this.#clock = clock;
   }
 
-  /** Sends the words and closes. Unread input is drained first, while there is room for that. */
+  /** Sends `words` and closes the connection. While fewer than PARTING_MAX are read, its unread input is drained first. */
   tell(socket: Socket, words: string): void {
     if (this.#parting.has(socket)) return;
     if (!socket.writable) {

@@ -4,7 +4,7 @@
 //    taking each only to refuse it would cost every client tens of microseconds.
 // 2. The taken requests are answered in order; then the connection's owner closes it.
 // 3. A body in chunks of one octet costs as much as thousands of requests, even after its answer was sent: such a connection is closed.
-// 4. node:http has no such bound. Its parser drops the rest of a chunk if it is told that what follows is not HTTP; the connection and the
+// 4. node:http has no such bound. Its parser drops the rest of a chunk when `onIncoming` returns NOT_HTTP; the connection and the
 //    answers stay with node:http.
 
 import type { IncomingMessage } from 'node:http';

@@ -1,10 +1,10 @@
-// Has the requests of an HTTP door begin a few in each turn of the event loop, client by client.
+// Begins a few requests of an HTTP door in each turn of the event loop, client by client.
 // Sources: libuv `uv__server_io` (one connection is accepted in each turn); `turn-queue.ts`.
 //
-// 1. A turn stays short however many connections ask at once. New connections wait in the kernel's queue, first come first served, until as
-//    many turns have passed as connections came before them: after turns of 200 ms, for a minute.
-// 2. A connection whose request waits sends no more than a few (`pipelining.ts`), so it makes the turns after it no longer either.
-// 3. A client that asks once does not wait for those that ask without a pause.
+// 1. A turn stays short however many connections send requests at once. A new connection waits in the kernel's queue for one turn for each
+//    connection before it: if turns took 200 ms, it could wait a minute.
+// 2. A connection whose request waits sends only a few further ones (`pipelining.ts`), so it does not lengthen later turns.
+// 3. A client with a single request does not wait for clients that send requests without a pause.
 
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Clock } from '../clock.ts';
@@ -44,7 +44,7 @@ export class RequestTurns {
       take: ({ response, handle }) => {
         if (!response.destroyed && !response.req.socket.destroyed) handle();
       },
-      // Only those of connections that have ended since can be too many.
+      // Only requests whose connections have ended since can exceed the bound.
       drop: ({ response }) => void response.destroy(),
     });
   }

@@ -128,11 +128,11 @@ class DgramNetwork implements HostNetwork {
  * The receiving socket. The first one of a port is bound once without sharing, which detects another owner; the final one
  * allows sharing if further sockets of ours need it.
  */
-async function bindReceiver(request: SocketRequest, beside: boolean): Promise<Socket> {
+async function bindReceiver(request: SocketRequest, hasPeers: boolean): Promise<Socket> {
   const shared = request.shared === true || request.device !== undefined;
   try {
     if (!shared) return await bind(request.address, request.port, false);
-    if (!beside && request.port !== 0) await closed(await bind(request.address, request.port, false));
+    if (!hasPeers && request.port !== 0) await closed(await bind(request.address, request.port, false));
     return await bind(request.address, request.port, true);
   } catch (error) {
     throw socketErrorFrom(error, request);

@@ -144,7 +144,7 @@ export class WireEar {
 
   #drainArp(ear: EarSocket, take: (frame: HeardFrame) => void, now: Instant): void {
     if (ear.drain(take, now) !== 'failed') return;
-    // Without one of them the other is of no use.
+    // Each ARP socket is useless without the other.
     for (const other of [this.#answers, this.#arp]) other.fail(ear.problem);
     this.#tellSenses();
   }

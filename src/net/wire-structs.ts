@@ -36,7 +36,7 @@ const UDP_SEGMENT = 103;
 export const MSG_DONTWAIT = 0x40;
 export const MSG_NOSIGNAL = 0x4000;
 
-/** What SO_MEMINFO fills: nine 32-bit numbers, among them the sizes of both buffers, what is sent from, and dropped datagrams. */
+/** SO_MEMINFO fills nine 32-bit numbers, among them the sizes of both buffers, the used part of the send buffer, and dropped datagrams. */
 export const MEMINFO_BYTES = 36;
 export const MEMINFO_RECEIVE_BUFFER_OFFSET = 4;
 export const MEMINFO_SEND_USED_OFFSET = 8;

@@ -2,7 +2,7 @@
 // router. The net worker does the work; without it, or without the privilege, nothing is heard and every probe is refused at once.
 //
 // 1. `canProbe` is true only if a probe is possible now: interface up, hardware address, privilege. The call costs a look-up in a set.
-// 2. While the worker starts, probes wait for it, for WAKE_MS_MAX at most, and missing features are not reported yet.
+// 2. While the worker starts, probes wait for it, for WAKE_MS_MAX at most, and `notes` is empty.
 // 3. Every probe that the worker was given ends within ANSWER_MS_MAX; at most PROBES_WAITING_MAX wait.
 
 import type { Clock, Timer } from '../clock.ts';
@@ -144,7 +144,7 @@ export class ThreadWire implements Wire {
   take(message: FromNetWorker): void {
     if (message.kind === 'senses') this.#senses = { arp: message.arp, routers: message.routers };
     else if (message.kind === 'interfaces') {
-      // The thread has reported what it can hear, and can probe from now on.
+      // The thread has already reported what it can hear, and can probe from now on.
       if (this.#phase !== 'awake') this.#settleAs('awake');
     } else if (message.kind === 'probed') this.#settle(message.id, message.user, message.made);
     else if (message.kind === 'sightings') this.#listener?.onSightings(message.sightings);

@@ -58,8 +58,8 @@ interface Consumer {
   readonly onWake: (() => void) | undefined;
   /** The number of the next event it takes. */
   at: number;
-  /** How many events had been dropped when it last drained. */
-  leftOut: number;
+  /** The stream's count of dropped events when this consumer last drained. */
+  droppedBefore: number;
 }
 
 /** The ring. A consumer's `onWake`, if given, is called at most once per turn. */
@@ -72,7 +72,7 @@ export class EventStream {
   #cleared = 0;
   readonly #missed = new Map<EventConsumer, number>();
   #next = 0;
-  #leftOut = 0;
+  #dropped = 0;
   /** The position of the most advanced consumer. */
   #furthest = 0;
   readonly #clock: Pick<Clock, 'schedule'>;
@@ -91,7 +91,7 @@ export class EventStream {
   readonly publish = (event: RackEvent): void => {
     const isBehind = this.#consumers.length > 0 && this.#next - this.#furthest >= BYSTANDERS_WAITING_MAX;
     if (isBehind && isOfBystander(event)) {
-      this.#leftOut += 1;
+      this.#dropped += 1;
       return;
     }
     this.#ring[this.#next % EVENT_STREAM_MAX] = event;
@@ -104,7 +104,7 @@ export class EventStream {
    * later turns while events are left; it should drain EVENTS_PER_TURN_MAX at most.
    */
   subscribe(onWake?: () => void, name: EventConsumer = 'other'): EventCursor {
-    const consumer: Consumer = { name, onWake, at: this.#next, leftOut: this.#leftOut };
+    const consumer: Consumer = { name, onWake, at: this.#next, droppedBefore: this.#dropped };
     this.#all.push(consumer);
     if (onWake !== undefined) {
       this.#consumers.push(consumer);
@@ -115,7 +115,7 @@ export class EventStream {
   }
 
   counters(): EventStreamCounters {
-    return { published: this.#next + this.#leftOut, missed: new Map(this.#missed) };
+    return { published: this.#next + this.#dropped, missed: new Map(this.#missed) };
   }
 
   /** Resolves when the consumers have taken all events, after REST_TURNS_MAX turns at the latest. */
@@ -170,7 +170,7 @@ export class EventStream {
 
   #drain(consumer: Consumer, limit: number): EventBatch {
     const from = Math.max(consumer.at, this.#next - EVENT_STREAM_MAX);
-    const missed = from - consumer.at + this.#leftOut - consumer.leftOut;
+    const missed = from - consumer.at + this.#dropped - consumer.droppedBefore;
     if (missed > 0) this.#missed.set(consumer.name, (this.#missed.get(consumer.name) ?? 0) + missed);
     const to = Math.min(this.#next, from + limit);
     const events: RackEvent[] = [];
@@ -179,7 +179,7 @@ export class EventStream {
       if (event !== undefined) events.push(event);
     }
     consumer.at = to;
-    consumer.leftOut = this.#leftOut;
+    consumer.droppedBefore = this.#dropped;
     this.#clear();
     if (consumer.onWake !== undefined) this.#furthest = Math.max(this.#furthest, to);
     return { events, missed };

@@ -25,7 +25,10 @@ const LISTEN_RETRY_MS = 30_000;
  * lose one to each newcomer, so others notice nothing. It empties as requests are answered and idle connections close.
  */
 export const CONNECTIONS_MAX = 128;
-/** The most connections that wait, unread, for one of those places; shared out alike. More get a 503. It empties within 20 s. */
+/**
+ * The most connections that wait, unread, for one of those places; shared out in the same way. Further ones get a 503. It empties within
+ * 20 s.
+ */
 export const WAITING_MAX = 16;
 /**
  * The rate of rendering /metrics. A client in a tight loop can use it up; others then get numbers that are at most a second old. It refills

@@ -97,7 +97,7 @@ export function openTerminalFormat(): (line: string) => string {
   const pretty = prettyFactory({ colorize: process.env.NO_COLOR === undefined, translateTime: 'SYS:HH:MM:ss.l' });
   return (line) => {
     const parsed = lineShape.safeParse(JSON.parse(line));
-    // A line that we wrote in another way is shown as it is: no log line may end the process.
+    // Show a line of another shape as plain text instead of throwing: no log line may end the process.
     if (!parsed.success) return `${cleanText(line)}\n`;
     const { level, time, event, msg, ...fields } = parsed.data;
     const rest = Object.keys(fields).length === 0 ? '' : ` ${JSON.stringify(fields)}`;
@@ -113,10 +113,10 @@ const lineShape = z.looseObject({
   msg: z.string().default(''),
 });
 
-/** What each line has of its own. */
+/** The fields of every log line. */
 const OWN_FIELDS = ['level', 'time', 'event', 'msg'];
 
-/** The fields of an event; one that would replace a field that each line has of its own gets another name. */
+/** Prefixes a field of an event with `event_` if it would replace a field of every log line. */
 function withoutOwn(fields: Record<string, unknown>): Record<string, unknown> {
   for (const name of OWN_FIELDS) {
     if (!(name in fields)) continue;

@@ -61,7 +61,7 @@ interface Story {
   readonly watch: BootWatch;
   steps: TimelineStep[];
   boot: number;
-  /** Of its last event, from any source. */
+  /** The time of its last event, caused by the machine or not. */
   lastAt: Instant;
   /** When the machine itself last did something: silence is measured from here. */
   heardAt: Instant;
@@ -75,7 +75,7 @@ interface Story {
   kernel: boolean;
 }
 
-/** Kinds that are not about machines. */
+/** Kinds of events that do not concern machines. */
 const OTHER_KINDS = /^(?:dns|log|config|region|daemon|interface)\.|^boot\.hint$|^net\.router-/;
 /** Kinds of a machine's own actions: no other kind, such as a sighting or a change in the region, starts a boot or ends a silence. */
 const OWN_ACTION =
@@ -85,13 +85,13 @@ const ANSWERS: ReadonlySet<string> = new Set<DhcpEventKind>(['dhcp.offer', 'dhcp
 /** Kinds of files that a machine got. */
 const FILES: ReadonlySet<string> = new Set(['tftp.sent', 'http.file-sent', 'http.rendered']);
 
-/** True for what the machine itself did, as far as the rack can tell. */
+/** True for an action of the machine itself, as far as the rack can tell. */
 export const isOwnAction = ({ kind }: RackEvent): boolean => OWN_ACTION.test(kind);
 
 /** The steps of all machines. */
 export class Timeline {
   readonly #publish: Publish;
-  /** Machines that only asked for an address, and machines that loaded something; the longest silent first. */
+  /** Machines that only asked for an address, and machines that loaded something; each with the longest silent first. */
   readonly #askers = this.#stories();
   readonly #loaders = this.#stories();
   readonly #followers = new Set<Follower>();

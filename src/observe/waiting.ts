@@ -12,9 +12,9 @@ import { isDhcpEvent } from './sentences/dhcp.ts';
 import { isHttpEvent, isRefusedReport, isTftpEvent } from './sentences/files.ts';
 import { isOwnAction, type TimelineStep } from './timeline.ts';
 
-/** Silence in the middle of a boot that is explained, in milliseconds. */
+/** After this much silence in the middle of a boot, in milliseconds, the line names its possible meaning. */
 const SILENCE_MS = 60_000;
-/** The same for a starting kernel and its environment. */
+/** The same while a kernel and its environment start. */
 const KERNEL_SILENCE_MS = 180_000;
 
 /** Kinds of downloads that ended early. */

@@ -1,11 +1,11 @@
 // Salvages a row of `leases.db` whose checksum is wrong.
 //
-//   one flipped bit ─▶ corrected: nothing is lost
-//   more ─▶ the records that still decode are kept, and their addresses are doubted
+//   one flipped bit ─▶ undone: nothing is lost
+//   more ─▶ the records up to the first that does not decode are kept, and their addresses are doubted
 //           the other addresses of a block may have had a lease: they are set aside
-//           a truncated batch does not say which addresses it had: it is not used (`isCut`)
+//           a cut batch does not show which other addresses it had: it is not used (`isCut`)
 //
-// 1. No damaged address becomes free silently: each row is reported once, with its addresses.
+// 1. No address of a damaged row becomes free silently: each row is reported once, with its addresses.
 
 import { counted } from '../counted.ts';
 import { formatIpv4, type Ipv4, ipv4 } from '../net/address.ts';
@@ -16,7 +16,7 @@ import { undoFlippedBit } from './row-checksum.ts';
 
 /** Part of each report; doctor recognises the note by these words. */
 export const LEASES_DAMAGED = 'holds damaged leases';
-/** Addresses that a report names; the rest are counted. */
+/** Addresses that a report names; further ones are counted. */
 const NAMED_MAX = 8;
 
 /** A row of one of the two tables. */
@@ -48,7 +48,7 @@ export interface SalvagedRow {
   readonly damage: LeaseDamage;
 }
 
-/** Saves what can be saved of a row with a wrong checksum. */
+/** Undoes a single flipped bit, or keeps the records that still decode. Call it for a row with a wrong checksum. */
 export function salvage({ table, key, records, checksum }: StoredRow): SalvagedRow {
   const row = `${table === 'log' ? 'batch' : 'block'} ${key}`;
   const mended = undoFlippedBit(key, records, checksum);
@@ -86,7 +86,7 @@ function placesOf(records: Uint8Array): readonly Place[] {
   return places;
 }
 
-/** Describes the damage and its consequences. @param path of the file */
+/** The report of a damaged row: the damage, its consequences and the remedy. @param path of the file */
 export function damageText(path: string, { row, isUndone, kept, lost }: LeaseDamage): string {
   const check = 'Check the memory and the disk of this host';
   if (isUndone) {

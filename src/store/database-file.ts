@@ -53,7 +53,7 @@ export interface DatabaseKind {
   readonly applicationId: number;
   /** The mark of builds before the first release, whose schemas differ from `migrations`; undefined if there was none. */
   readonly unreleasedId?: number;
-  /** Finds evidence that an empty database in this directory is not a new one; undefined: it always is. */
+  /** Finds evidence that an empty database in this directory once held data; absent if an empty database always counts as new. */
   readonly findLoss?: (directory: string) => Loss | undefined;
   /** SQL steps: the first makes version 1 in an empty file, each further one makes the next version. */
   readonly migrations: readonly string[];
@@ -140,11 +140,11 @@ function unfit(path: string, cause: UnfitFile): RackError {
   });
 }
 
-/** @throws RackError `store-broken` if the path is not a regular file, `store-unwritable` if this user may not look */
+/** @throws RackError `store-broken` if the path is not a regular file, `store-unwritable` if this user has no permission */
 function checkRegular(database: string, companion: string): void {
   const path = `${database}${companion}`;
   try {
-    // Not opened: closing it would release this process's locks on it (sqlite.org/howtocorrupt.html §2.2).
+    // Do not open the file: closing it would release this process's locks on it (sqlite.org/howtocorrupt.html §2.2).
     checkRegularFile(path);
   } catch (cause) {
     if (cause instanceof UnfitFile) throw unfit(path, cause);
@@ -154,9 +154,9 @@ function checkRegular(database: string, companion: string): void {
 }
 
 /**
- * Must be called before SQLite opens the file, even for reading: it deletes the write-ahead log of an empty one.
+ * Call it before SQLite opens the file, even for reading: SQLite deletes the write-ahead log of an empty database.
  * (A new file has its first page before it has a write-ahead log.)
- * @throws RackError `store-broken` if a file is empty or missing whose write-ahead log is not
+ * @throws RackError `store-broken` if the file is empty or missing, but its write-ahead log is not empty
  */
 export function checkNotCut(path: string): void {
   const [wal, bytes] = [`${path}-wal`, fileSize(`${path}-wal`)];

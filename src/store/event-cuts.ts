@@ -5,8 +5,9 @@
 //   racks      what the region says of its racks                     by rack
 //   strangers  everything else                                       by hardware address and kind
 //
-// 1. No class takes room from another: however much a machine loads, what people did stays.
-// 2. Beyond its bound a class loses the oldest events of its largest shares: the newest events of each are kept before the many of one.
+// 1. No class takes room from another: events of machines, however many, never displace events of people.
+// 2. Beyond its bound a class loses the oldest events of its largest shares, so one large share does not displace the newest events of
+//    small shares.
 // 3. A bound may be exceeded by a tenth (`cutEvery`).
 // 4. Machines have most of the events, so their shares are counted in the index: reading the events would take ten times as long. The index
 //    does not know which of a machine's events are deeds; their numbers are kept in memory. After a transaction that was rolled back they
@@ -34,7 +35,7 @@ export interface EventBounds {
  * a stranger's.
  */
 const RACK_TYPES: readonly MachineEventType[] = ['RACK_CHANGED', 'RACK_AWAY', 'RACK_BACK', 'RACK_EVENTS_LOST'];
-/** Event types that tell what became of a machine; a machine cannot cause them as often as it likes. */
+/** Event types that record a change of a machine's state. A machine cannot cause them at will. */
 const STATE_TYPES: readonly MachineEventType[] = ['NODE_CHANGED_STATUS', 'NODE_POWERED_ON', 'NODE_POWERED_OFF'];
 
 const listed = (types: readonly MachineEventType[]): string => types.map((type) => `'${type}'`).join(', ');
@@ -130,9 +131,9 @@ const COUNTED_PART = 'SELECT machine_id, count(*) AS events FROM event WHERE mac
 const COUNTED = `${COUNTED_PART} GROUP BY machine_id`;
 
 /**
- * How many to take from each share so that `max` are left: the largest shares are lowered to one level.
+ * How many events each share loses so that `max` are left: the largest shares are lowered to one level.
  *
- * @returns the shares that lose something
+ * @returns only the shares that lose events
  */
 export function fairCut<Key>(counts: ReadonlyMap<Key, number>, max: number): ReadonlyMap<Key, number> {
   const sizes = [...counts.values()];
@@ -140,7 +141,7 @@ export function fairCut<Key>(counts: ReadonlyMap<Key, number>, max: number): Rea
   let excess = above(0) - max;
   const cut = new Map<Key, number>();
   if (excess <= 0) return cut;
-  // The highest level at which enough goes.
+  // Find the highest level that removes enough.
   let level = 0;
   for (let beyond = Math.max(...sizes); beyond - level > 1; ) {
     const middle = Math.floor((level + beyond) / 2);

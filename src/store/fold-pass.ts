@@ -42,7 +42,7 @@ export class FoldPass {
   #ordered: Float64Array | undefined;
   #written = 0;
 
-  /** @param sequence the last folded one */
+  /** @param sequence the last sequence that is already folded */
   constructor(sequence: number) {
     this.#sequence = sequence;
   }

@@ -11,10 +11,10 @@
 //
 // 1. The leases in force are `lease_block`, overlaid in order by the records of `log` above `fold.sequence`.
 // 2. A batch, a fold step and a probe are one transaction each. A fold pass takes many steps (`fold-pass.ts`), and the last one advances
-//    `fold.sequence`. Invariant 1 holds in between: records already in `lease_block` are only overlaid by themselves.
+//    `fold.sequence`. Invariant 1 holds in between: records already in `lease_block` are only overlaid by identical ones.
 // 3. No record leaves the log before `fold.sequence` has passed it.
-// 4. A row is used only if its checksum is right. Otherwise its usable records are (`damaged-row.ts`), and the row is reported once, up to
-//    DAMAGE_TOLD_MAX.
+// 4. A row with a right checksum is used whole. Of a damaged row only the usable records are used (`damaged-row.ts`). Each damaged row is
+//    reported once, up to DAMAGE_TOLD_MAX rows.
 // 5. `lease_block` holds at most one record per address, so the networks ever served bound its size.
 
 import { DatabaseSync, type SQLOutputValue, type StatementSync } from 'node:sqlite';
@@ -27,7 +27,7 @@ import { LEASE_DATABASE } from './lease-schema.ts';
 import { checksumOf } from './row-checksum.ts';
 import { type LeaseFileContents, StoredLeases } from './stored-leases.ts';
 
-/** Blocks that one fold step writes, and their bytes plus one block: a batch waits behind a step for a few milliseconds at most. */
+/** The most blocks that one fold step writes, and their bytes plus one block: a batch waits behind a step for some milliseconds at most. */
 export const FOLD_BLOCKS_MAX = 64;
 const FOLD_BYTES_MAX = 128 * 1024;
 /** Log records that one fold step gathers or deletes, plus at most one batch; this takes as long as FOLD_BLOCKS_MAX blocks. */
@@ -54,7 +54,7 @@ export class LeaseDatabase {
   readonly #readBlock: StatementSync;
   readonly #writeBlock: StatementSync;
   readonly #onDamage: (damage: LeaseDamage) => void;
-  readonly #told = new Set<string>();
+  readonly #reported = new Set<string>();
   #folded: number;
   #last: number;
   #pass: FoldPass | undefined;
@@ -234,12 +234,12 @@ export class LeaseDatabase {
       : { sequence: readInteger(row.key), records: this.#check(readRow('log', row)) };
   }
 
-  /** The records of a row, or the usable ones. @throws Error if it is a batch with unknown addresses */
+  /** The records of a row; of a damaged row the usable ones. @throws Error for a cut batch (`LeaseDamage.isCut`) */
   #check(row: StoredRow): Uint8Array {
     if (isWhole(row)) return row.records;
     const { records, damage } = salvage(row);
-    if (!this.#told.has(damage.row) && this.#told.size < DAMAGE_TOLD_MAX) {
-      this.#told.add(damage.row);
+    if (!this.#reported.has(damage.row) && this.#reported.size < DAMAGE_TOLD_MAX) {
+      this.#reported.add(damage.row);
       this.#onDamage(damage);
     }
     if (damage.isCut) throw cutBatch(row);
@@ -276,7 +276,7 @@ function joined(pieces: readonly Uint8Array[], bytes: number): Uint8Array<ArrayB
 
 const isWhole = ({ key, records, checksum }: StoredRow): boolean => checksumOf(key, records) === checksum;
 
-/** The usable records of a damaged row. @throws Error if it is a batch with unknown addresses */
+/** The usable records of a damaged row. @throws Error for a cut batch (`LeaseDamage.isCut`) */
 function salvagedOf(row: StoredRow): Uint8Array {
   const { records, damage } = salvage(row);
   if (damage.isCut) throw cutBatch(row);

@@ -15,7 +15,7 @@ import { type LeaseDatabase, LOG_HISTORY_MAX } from './lease-database.ts';
 
 /** How long the journal must be idle before the log is folded, in milliseconds. */
 export const FOLD_IDLE_MS = 100;
-/** Fewer unfolded records are left in the log: as many folded ones stay in it anyway, and a start reads them in no time. */
+/** Fewer unfolded records are left in the log: it keeps as many folded ones anyway, and a start reads them quickly. */
 export const FOLD_IDLE_RECORDS_MIN = LOG_HISTORY_MAX;
 /** Beyond `backlogMax`, the records written per step. A step folds more than these even if each is in a block of its own. */
 const RECORDS_PER_STEP = 32;

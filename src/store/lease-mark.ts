@@ -1,14 +1,14 @@
-// Recognises a `leases.db` that was restored from a copy: it lacks the leases given since the copy was made, so an address of one client
-// in it may by now be another's. A small file next to it records the state that the last run left.
+// Recognises a `leases.db` that was put back from a copy: it lacks the leases given since the copy was made, so an address that it records
+// for one client may since have been given to another. A small file next to it, the mark, records the state that the last run left.
 //
 //   start: readLeaseMark ─ load leases.db ─ isPutBack ─ LeaseMark writes, again every MARK_MS while leases are written, and at the end
 //
 // 1. The mark names its own file and that of `leases.db` by inode and time of birth. Copying either back makes another inode, or puts the
 //    old contents into a new one, because each write replaces the file. It also names the last sequence on disk: a copy ends before that.
 // 2. Without a mark, or with an unreadable one, nothing vouches for the leases: they count as restored.
-// 3. The doubt about records survives further starts (`doubtedUpTo`), until their clients have newer ones.
-// 4. Not recognised: a state directory that goes back with its inodes, as a snapshot of a file system or of a virtual machine does, or by
-//    moving the original files away and back. Remove the mark then (rule 2).
+// 3. Restored records stay doubted across further starts (`doubtedUpTo`), until their clients have newer ones.
+// 4. A state directory that goes back with its inodes is not recognised: a snapshot of a file system or of a virtual machine, or original
+//    files that were moved away and back. Remove the mark then (rule 2).
 
 import { constants, statSync } from 'node:fs';
 import { open, rename } from 'node:fs/promises';
@@ -38,11 +38,11 @@ const shape = z.object({
   doubtedUpTo: z.number().min(0),
 });
 
-/** What the mark says. */
+/** The contents of the mark. */
 export interface LeaseMarkReading {
   /** True if both files are the ones that the last run wrote. */
   readonly isOurs: boolean;
-  /** The last sequence of leases.db that it knew of. */
+  /** The last sequence of leases.db when the mark was written. */
   readonly sequence: number;
   /** Records up to this sequence come from a copy. */
   readonly doubtedUpTo: number;

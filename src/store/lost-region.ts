@@ -1,7 +1,8 @@
 // Detects that a region has lost its database: `region.db` holds nothing, or less than the rack's cache of the desired state shows that the
 // region had. A region that began with nothing would replace that cache, the last copy, by an empty one.
 //
-// 1. Every command that writes settings into the cache writes them into `region.db` first, so that no new state directory looks like this.
+// 1. Every command that writes settings into the cache writes them into `region.db` first, so a new state directory is never taken for a
+//    loss.
 // 2. The version of the desired state only grows. A cache of a later version than the database shows that changes are gone: an older copy was put
 //    back, or SQLite dropped the end of a damaged write-ahead log, which it does without an error (sqlite.org/wal.html, "checksum").
 // 3. A cache of a remote region proves nothing: a rack that comes back from there begins its own region.

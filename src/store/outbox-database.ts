@@ -4,8 +4,9 @@
 //
 // 1. One method is one transaction. The size is kept in memory and updated only after the commit.
 // 2. `place` is the order of arrival. `sequence` is empty until the entry is taken, then never changes.
-// 3. A file that is opened may be a restored copy: the region would skip as repeats what it numbers again. So entries that were numbered
-//    before are sent alone, and then a new id is drawn, with sequences from 1; it is also drawn when the region knows a higher sequence.
+// 3. An opened file may be a restored copy. Its next sequences may then have been used before, and the region would skip those entries as
+//    repeats. So already numbered entries are sent first, without others; then a new id is drawn, with sequences from 1. A new id is also
+//    drawn when the region knows a higher sequence.
 
 import { join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
@@ -86,7 +87,7 @@ class SqliteOutbox implements OutboxStore {
   #missed: number;
   #deadLetters: number;
   /** True while the id and the sequences are those of an earlier process. */
-  #isOfBefore: boolean;
+  #isFromEarlierProcess: boolean;
 
   constructor(database: DatabaseSync, path: string, bounds: OutboxBounds) {
     this.#database = database;
@@ -100,7 +101,7 @@ class SqliteOutbox implements OutboxStore {
     const self = this.#self();
     this.#id = text(self, 'id');
     this.#missed = number(self, 'missed');
-    this.#isOfBefore = number(self, 'sequence') > 0;
+    this.#isFromEarlierProcess = number(self, 'sequence') > 0;
     const size = this.#get('SELECT count(*) AS entries, coalesce(sum(bytes), 0) AS bytes FROM entry');
     this.#size = { entries: number(size, 'entries'), bytes: number(size, 'bytes') };
     this.#deadLetters = number(this.#get('SELECT count(*) AS count FROM dead_letter'), 'count');
@@ -152,7 +153,7 @@ class SqliteOutbox implements OutboxStore {
   take(entriesMax: number, bytesMax: number): readonly OutboxEntry[] {
     // Read the sizes first: posts are large, and most would be read in vain.
     let rows = this.#sql.all('SELECT place, sequence, bytes FROM entry ORDER BY place LIMIT ?', entriesMax);
-    if (this.#isOfBefore) {
+    if (this.#isFromEarlierProcess) {
       const numbered = rows.filter((row) => row.sequence !== null);
       if (numbered.length > 0) rows = numbered;
       else this.renumber();
@@ -258,7 +259,7 @@ class SqliteOutbox implements OutboxStore {
       this.#sql.run('UPDATE outbox SET id = ?, sequence = 0', id);
     });
     this.#id = id;
-    this.#isOfBefore = false;
+    this.#isFromEarlierProcess = false;
     this.#countPosts();
   }
 

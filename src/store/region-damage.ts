@@ -4,7 +4,7 @@
 // Sources: sqlite.org/pragma.html (quick_check).
 //
 // 1. One table with its indexes at a time, with turns of the event loop between them: requests wait for one table at most.
-// 2. After READ_MS_MAX the rest is left unread: a slow disk has other work.
+// 2. After READ_MS_MAX the remaining tables are left unread: a slow disk has other work.
 
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -16,15 +16,15 @@ import { REGION_FILE } from './region-schema.ts';
 
 /** No further table is begun after this, in milliseconds. */
 const READ_MS_MAX = 10_000;
-/** What another process holds now is read after the next start. */
+/** How long a read waits for a process that locks the file, in milliseconds. After that the file is not read before the next start. */
 const WAIT_MS_MAX = 100;
 
 /** Part of the report of damage. */
 export const REGION_DAMAGED = 'is damaged in places';
 
 /**
- * Describes the damage; undefined if there is none, or if the file cannot be read now.
- * @param parts.isWanted false: the result is no longer needed
+ * Says what is damaged; undefined if nothing is, or if the file cannot be read now.
+ * @param parts.isWanted returns false once the result is no longer needed
  */
 export async function findRegionDamage(
   stateDir: string,

@@ -59,7 +59,7 @@ export class IdentityTables {
     return this.#sql.all(ESTABLISHED_HOLDERS, key).length !== 1;
   }
 
-  /** Remembers values as shared, beyond the machines that show them now. */
+  /** Remembers values as shared, even if the machines stop showing them. */
   addShared(keys: readonly string[], atMs: number): void {
     if (keys.length === 0) return;
     for (const key of keys) {

@@ -77,7 +77,7 @@ export function openRegionStore(options: {
   return new SqliteRegionStore(database, path, options.bounds ?? EVENT_BOUNDS);
 }
 
-/** Whether `region.db` exists. True also if this user may not look: opening it then says why. */
+/** Whether `region.db` exists. Also true if this user may not read the directory: opening the file then reports why. */
 export function hasRegionStore(stateDir: string): boolean {
   try {
     return statSync(join(stateDir, REGION_FILE), { throwIfNoEntry: false }) !== undefined;

@@ -1,9 +1,10 @@
-// The checksum of a row of `leases.db`, and the correction of a single flipped bit. SQLite checks the structure of its pages, not the values
-// in them: a bit that flips in memory or on the disk would change an acknowledged lease, or end it.
+// The checksum of a row of `leases.db`, and the undoing of a single flipped bit. SQLite checks the structure of its pages, not the values in
+// them: a bit that flips in memory or on the disk could change or end a lease that was acknowledged.
 //
 // 1. The checksum is CRC-32 over the row's records, begun with the row's key, so that records under another key do not pass either.
 // 2. CRC-32 is linear: the difference between the stored and the computed checksum depends on the flipped bits alone. Within 2^32 bits each
-//    single flipped bit makes another difference, so it can be found and corrected. Two flipped bits are never mistaken for one within 11 KB.
+//    single flipped bit makes another difference, so it can be found and undone. In rows of up to 11 KB, two flipped bits are never taken
+//    for one.
 //
 // Sources: ITU-T V.42 §8.1.1.6.2 (the polynomial); Koopman, "32-Bit Cyclic Redundancy Codes for Internet Applications", DSN 2002.
 
@@ -19,11 +20,11 @@ export const checksumOf = (key: number, records: Uint8Array): number => crc32(re
 /** A row with its flipped bit undone. */
 export interface MendedRow {
   readonly records: Uint8Array;
-  /** The offset of the byte that had it; undefined: the checksum had it. */
+  /** The offset of the byte with the flipped bit; undefined if the bit was in the checksum. */
   readonly at: number | undefined;
 }
 
-/** Finds and undoes a single flipped bit; undefined: more than one is wrong. */
+/** Finds and undoes a single flipped bit; undefined if more than one bit is wrong. */
 export function undoFlippedBit(key: number, records: Uint8Array<ArrayBuffer>, checksum: number): MendedRow | undefined {
   const difference = (checksumOf(key, records) ^ checksum) >>> 0;
   if ((difference & (difference - 1)) === 0) return { records, at: undefined };

@@ -17,7 +17,7 @@ const SHORT_MAX = 64;
 /** Entries of one list, more than a sentence shows. */
 const LIST_MAX = 64;
 
-/** True for a short text that `cleanWords` would not change; almost all are, and it takes four times as long. */
+/** True for a short text that `cleanWords` would not change. Almost all texts are like that, and `cleanWords` takes four times as long. */
 const isPlain = (text: string, max: number): boolean =>
   text.length <= max && isPrintable(text) && !text.includes('  ') && !text.startsWith(' ') && !text.endsWith(' ');
 
@@ -53,7 +53,7 @@ function pack(whole: unknown): string {
   return JSON.stringify(packed(whole));
 }
 
-/** What a stored event says. */
+/** Reads the code and the parameters of a stored event; an unknown code becomes its own text. */
 export function unpackHappening(code: string, params: string): Happening {
   const stored = { code, params: JSON.parse(params) };
   return isHappening(stored) ? stored : { code: 'rack', params: { text: code } };

@@ -12,7 +12,7 @@ export interface LeaseFileContents {
   readonly leases: readonly StoredLease[];
   /** The last known time on the clock of each boot of the host. */
   readonly clocks: BootClocks;
-  /** The sequence of an address's lease; undefined: they are unknown. */
+  /** The sequence of an address's lease; undefined if sequences are unknown. */
   readonly sequenceOf?: (address: Ipv4) => number;
   /** The damaged rows that were found; undefined: none. */
   readonly damage?: readonly LeaseDamage[];

@@ -138,7 +138,7 @@ export class TftpServer {
   }
 
   /**
-   * Serves these addresses to these clients from now on. If an address cannot be opened, the others still are, nothing is closed, and the first
+   * Serves these addresses to these clients from now on. If a socket cannot be opened, all others are opened, none is closed, and the first
    * failure is thrown; another call retries the missing ones.
    * @throws RackError as `DatagramNetwork.open`.
    */

@@ -94,7 +94,7 @@ export class Transfer {
   #sentBefore = 0;
   /** Unanswered sendings of the present packet or window. */
   #sendings = 0;
-  /** How often the first wait is doubled: RFC 6298 §5 keeps it until an answer to something sent once is measured. */
+  /** How often the first wait is doubled. RFC 6298 §5 keeps the doubled wait until an answer to a packet sent only once is measured. */
   #doublings = 0;
   /** True if the present window holds blocks that were sent before: its answer then measures no round trip. */
   #repeated = false;

@@ -27,7 +27,7 @@ export function readDesiredState(stateDir: string, onProblem: (text: string) => 
   return EMPTY_DESIRED_STATE;
 }
 
-/** Where a cached state is from; older caches do not say. */
+/** The kind of region that a cached state is from; an older cache, which does not name it, counts as `embedded`. */
 export type StateOrigin = 'embedded' | 'remote';
 
 /** The cached state and its origin; undefined if there is none that can be read. */
@@ -41,7 +41,7 @@ export function readCachedState(
     const isRemote = typeof value === 'object' && value !== null && 'origin' in value && value.origin === 'remote';
     return { state: parsed.state, origin: isRemote ? 'remote' : 'embedded' };
   } catch {
-    // Callers that need the state use `readDesiredState`, which gives the reason.
+    // `readDesiredState`, which loads the state for use, reports the reason.
     return undefined;
   }
 }

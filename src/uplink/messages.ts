@@ -53,9 +53,9 @@ export type RegionMessage =
   | { readonly kind: 'unopened'; readonly listeners: readonly { readonly host: string; readonly text: string }[] }
   /** A failed request, or a listener that waits for its address; `id` is also in the client's answer. */
   | { readonly kind: 'problem'; readonly id: string; readonly text: string }
-  /** The thread ends: it cannot work. `code`: of a failure outside this program; undefined for another uplink version, or a bug. */
+  /** The thread cannot work and ends. `code` names a failure outside this program; undefined for another uplink version, or a bug. */
   | { readonly kind: 'refused'; readonly reason: string; readonly code?: RackErrorCode | undefined }
-  /** Embedded only: the store was read after the start, and is damaged; the region goes on with the rest of it. */
+  /** Embedded only: a check after the start found the store damaged; the region continues with what is readable. */
   | { readonly kind: 'damaged'; readonly text: string }
   /** Remote only: the link's state has changed. */
   | { readonly kind: 'link'; readonly status: LinkStatus }

@@ -5,8 +5,8 @@
 // 2. Entries leave in the order of their arrival. When an entry is first taken, it gets the next sequence, keeps it forever, and is never
 //    dropped afterwards. So the region sees no gaps, however many entries were dropped.
 // 3. At the bounds the least important entries are dropped first: debug and info reports, then warnings and errors, oldest first. A post
-//    is never dropped. A new post is refused if only posts are left, if the waiting ones take half of the bytes, or if its machine's posts
-//    would take more of that half than they leave to others.
+//    is never dropped. A new post is refused if only posts are left, if the waiting posts take half of the bytes, or if the posts from its
+//    address would take more of that half than they leave free.
 
 import type { RackReport } from '../region/records/machine-event.ts';
 

@@ -12,8 +12,8 @@ export const OUTBOX_EVENTS_MAX = 20_000;
 export const OUTBOX_BATCH_MAX = 256;
 
 /**
- * Events beyond the bound until they are dropped, all at once: a pass over all waiting events for each new one would block the rack in a
- * flood.
+ * How many events may exceed the bound before the excess is dropped at once: in a flood, a pass over all waiting events for each new one
+ * would block the rack.
  */
 export const OVERRUN_MAX = 1024;
 

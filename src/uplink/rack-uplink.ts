@@ -72,7 +72,10 @@ export interface RackUplinkOptions {
   readonly onListening: (addresses: readonly string[]) => void;
   /** Called on a failure inside the region, for the operator. */
   readonly onProblem: (id: string, text: string) => void;
-  /** Called when the thread refused, perhaps with an error's code, and when it ended: then it is started again after `retryMs`. */
+  /**
+   * Called when the thread refuses to work, perhaps with an error's code (`retryMs` is then undefined), and when it has ended: it is then
+   * started again after `retryMs`.
+   */
   readonly onTrouble: (reason: string, retryMs: number | undefined, code?: RackErrorCode) => void;
 }
 

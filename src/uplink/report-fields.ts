@@ -1,4 +1,4 @@
-// What the region decides by, of an event that the rack reports; everything else is only in its sentence.
+// The fields of a reported event on which the region bases decisions. All other facts reach the region only in the event's sentence.
 
 import { cleanText } from '../clean-text.ts';
 import type { RackEvent } from '../event.ts';
@@ -12,7 +12,7 @@ const FILE_CHARACTERS_MAX = 255;
 const fileOf = ({ file }: { readonly file?: string | undefined }): ReportFields =>
   file === undefined ? {} : { file: cleanText(file, FILE_CHARACTERS_MAX) };
 
-/** The fields; undefined if the region decides nothing by this kind of event. */
+/** The fields; undefined if the region bases no decision on this event. */
 export function reportFields(event: RackEvent): ReportFields | undefined {
   if (isDhcpEvent(event) && event.kind === 'dhcp.offer') return { client: event.client ?? '', ...fileOf(event) };
   if (isTftpEvent(event) && event.kind === 'tftp.sent') {

@@ -12,7 +12,7 @@ import type { RegionMessage } from './messages.ts';
 /** Heartbeats between repeated reports: ten minutes. */
 const REPEAT_BEATS = 20;
 
-/** What it needs from its link. */
+/** The parts of the link that are used here. */
 export interface ReportedImagesParts {
   /** @throws if the images cannot be read */
   readonly listImages: (tree: string) => readonly RackImage[];

@@ -9,8 +9,8 @@
 //
 // 1. Withheld events are missing only in the region: the rack's leases, log, timeline and names include them.
 // 2. Refusals, conflicts, files, configurations and reports are always sent.
-// 3. From a stranger's everyday events the region needs only the address with which its machine starts once it is known. For machines
-//    that become known the rack sends their running leases (`leasesOf`), so no address is lost.
+// 3. Of a stranger's everyday events the region needs only its address, and only once the stranger becomes a known machine. The rack then
+//    sends the machine's running leases (`leasesOf`), so no address is lost.
 
 import { BoundedMap } from '../bounded-map.ts';
 import type { DhcpEvent } from '../dhcp/events.ts';

@@ -24,7 +24,7 @@ for (const [name, act, expected] of CASES) {
   test(`${name} ${expected === undefined ? 'keeps the closing lines back' : 'lets the closing lines come'}`, async () => {
     const [enlistment, clock, stop] = [new Enlistment(), new VirtualClock(), new AbortController()];
     let result: boolean | undefined;
-    void enlistment.told(clock, stop.signal).then((told) => {
+    void enlistment.whenReported(clock, stop.signal).then((told) => {
       result = told;
     });
     await act(enlistment, clock, stop);
@@ -36,5 +36,5 @@ for (const [name, act, expected] of CASES) {
 test('a line that was said before the wait is enough', async () => {
   const enlistment = new Enlistment();
   enlistment.note(ENLISTED_WORDS);
-  assert.equal(await enlistment.told(new VirtualClock(), new AbortController().signal), true);
+  assert.equal(await enlistment.whenReported(new VirtualClock(), new AbortController().signal), true);
 });

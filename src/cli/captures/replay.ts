@@ -69,7 +69,7 @@ function readState(config: RackConfig, leftOut: string | undefined, notes: strin
       return { machines, leases: [] };
     }
     const moment = readHostMoment(systemClock);
-    // These records answer the captured queries themselves: predate them, or each query would look like a client's repetition.
+    // These records may stem from the captured queries themselves. Predate them, or each query would look like a client's repetition.
     const leases = datedLeases(config.stateDir, { ...moment, now: instant(moment.wallMs) }).map((lease) => ({
       ...lease,
       grantedAt: later(lease.grantedAt, -REPEATED_MS),

@@ -52,7 +52,7 @@ export async function checkFile(file: string, json: boolean): Promise<number> {
   return problems.length === 0 ? 0 : 1;
 }
 
-/** Networks that this host cannot serve now. That is no problem of the file: the rack waits for what they lack. */
+/** Lines about networks that this host cannot serve now. The file is not at fault: the rack waits for the missing interface or address. */
 const waitingLines = ({ clusterInterfaces }: RackConfig): readonly string[] =>
   interfaceStates(clusterInterfaces, readInterfaces())
     .filter(({ serving }) => !serving)

@@ -30,7 +30,7 @@ export interface Interview {
   /** Answers given as options; they are not asked. */
   readonly given: Answers;
   readonly questionOf: (field: Field) => string;
-  /** The proposal as long as nothing was typed. */
+  /** The proposal for a field without a typed answer. */
   readonly proposalOf: (field: Field, answers: Answers) => string;
   /** The problems of the answers so far. */
   readonly judge: (answers: Answers) => readonly Mistake[];
@@ -38,7 +38,7 @@ export interface Interview {
   readonly tell: (text: string) => void;
 }
 
-/** No person makes more mistakes. */
+/** More mistakes than any person makes. */
 const MISTAKES_MAX = 50;
 /** Answers that can contradict each other. */
 const RELATED: readonly Field[] = ['router', 'low', 'high', 'staticLow', 'staticHigh'];

@@ -4,11 +4,11 @@
 export interface InitPlace {
   /** The file that `init` wrote. */
   readonly file: string;
-  /** It is the file that commands and the service read by default. */
+  /** True if commands and the service read this file by default. */
   readonly isDefaultFile: boolean;
   readonly tree: string;
   readonly pageUrl: string;
-  /** The service's unit is installed. */
+  /** True if the service's unit is installed. */
   readonly hasUnit: boolean;
   readonly isRoot: boolean;
   /** The command that runs this installation here: `rackboot`, or `node bin/rackboot.js`. */

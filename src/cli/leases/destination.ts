@@ -130,7 +130,7 @@ async function openFile(configFile: string): Promise<LeaseDestination> {
   };
 }
 
-/** Says that a file which had no leases before is no restored copy: the next start of the daemon asks. */
+/** Marks a file that held no leases before as new; otherwise the next start of the daemon would treat it as a restored copy. */
 async function markAsNew(stateDir: string, sequence: number): Promise<void> {
   const { doubtedUpTo } = readLeaseMark(stateDir, () => undefined);
   const onProblem = (): void => undefined;

@@ -45,7 +45,7 @@ export interface ImportArguments {
 const PROBLEMS_SHOWN_MAX = 1000;
 /** Leases handed over at a time. */
 const BATCH_LEASES = 500;
-/** Reasons that are only counted: usual in such a file, or of an entry that is no lease this server could give. */
+/** Reasons that are counted but not printed: they are usual in such a file, or the entry is not a lease that this server could give. */
 const QUIET: ReadonlySet<string> = new Set<ImportRefusal | FileProblem>([
   'already-there',
   'newer-here',

@@ -4,10 +4,10 @@ import { formatDuration } from '../output.ts';
 import type { MachineShape } from '../shapes.ts';
 import { statusText } from './switched-by-hand.ts';
 
-/** A percentage needs no age until the machine has been silent for so long, in seconds. */
+/** From this silence of the machine on, in seconds, its percentage is shown with an age. */
 const SILENT_SECONDS = 60;
 
-/** A machine's state, and the step of its work with its share done or its age. @param charactersMax of the step; default: all of them */
+/** A machine's state, and the step of its work with the percentage done and its age. @param charactersMax of the step; default: no limit */
 export function progressText(machine: MachineShape, charactersMax = Number.POSITIVE_INFINITY): string {
   const { work_text: step, work_percent: percent, work_age: age } = machine;
   if (step === '') return statusText(machine);

@@ -21,7 +21,7 @@ import { formatDuration, print, printError, printTable } from '../output.ts';
 import { openPrompt } from '../prompt.ts';
 import { becomeOwnerOf } from '../state-owner.ts';
 
-/** No person makes more mistakes. */
+/** More mistakes than any person makes. */
 const MISTAKES_MAX = 50;
 
 /** The account whose password is read, and the source. */

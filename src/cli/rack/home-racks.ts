@@ -23,7 +23,7 @@ export async function findOtherRacks(stateDir: string, systemId: string): Promis
     const own = await ownRackName(stateDir);
     return otherRacks(await askDaemon(stateDir, `/MAAS/api/2.0/machines/${systemId}/`), own);
   } catch (error) {
-    // Without the region, the rack's own account stands.
+    // Without the region, only the rack's own knowledge is shown.
     if (error instanceof RackError) return [];
     throw error;
   }

@@ -88,7 +88,10 @@ export const unopenedListeners = ({ region, interfaces }: Pick<Status, 'region' 
     return waits ? [] : [text];
   });
 
-/** True if every interface is served, DHCP's ports and the region's listeners are open, the boot tree and the disk have no problem, leases can be written, and the region answers. A rack elsewhere must also serve a network. */
+/**
+ * True if every interface is served, DHCP's ports and the region's listeners are open, the boot tree and the disk have no problem, leases can
+ * be written, and the region answers. A rack with a remote region must also serve a network.
+ */
 export const isHealthy = (
   status: Pick<Status, 'interfaces' | 'dhcp' | 'tree' | 'region' | 'journal' | 'unserved' | 'diskProblem'>,
 ): boolean =>

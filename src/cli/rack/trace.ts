@@ -94,7 +94,7 @@ async function askTrace(stateDir: string, query: string): Promise<Trace> {
     const home = otherRacks(known, await ownRackName(stateDir));
     return waitsForHand(messageShape.parse(known)) ? { ...trace, home, waiting: HAND_WAIT } : { ...trace, home };
   } catch (error) {
-    // Without the region, the rack's own account stands.
+    // Without the region, only the rack's own knowledge is shown.
     if (error instanceof RackError) return trace;
     throw error;
   }

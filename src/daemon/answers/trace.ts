@@ -60,7 +60,7 @@ function trace(sources: TraceSources, who: NamedMachine) {
   const address = rack?.elsewhere.addressOf(heardMac) ?? lease?.address;
   return {
     mac: formatMac(mac),
-    /** The machine's card with the steps, if it is not the one asked about. */
+    /** The machine's network card that the steps belong to, if it is not the card asked about. */
     heardBy: heardMac === mac ? undefined : formatMac(heardMac),
     address: address === undefined ? undefined : formatIpv4(address),
     machine: machine && {
@@ -79,7 +79,7 @@ function trace(sources: TraceSources, who: NamedMachine) {
   };
 }
 
-/** The card whose steps are shown: the one asked about or, if it has none, the machine's most recently active one. */
+/** The network card whose steps are shown: the card asked about or, if it has no steps, the machine's most recently active card. */
 export function heardCardOf(timeline: Timeline, { mac, machine }: NamedMachine): MacAddress {
   if (machine === undefined || timeline.find(mac) !== undefined) return mac;
   let latest: { readonly mac: MacAddress; readonly at: number } | undefined;

@@ -95,11 +95,11 @@ function networksOf(mac: MacAddress, { dhcp }: Foresight): readonly ServedSubnet
   return own.length > 0 ? own : served;
 }
 
-/** True for a reservation that matches fields known only from a message of the client. */
-const isOfUnseen = ({ clientId, duid, circuitId, remoteId }: Reservation): boolean =>
+/** True for a reservation that matches fields which only a message of the client shows. */
+const reservationNeedsMessage = ({ clientId, duid, circuitId, remoteId }: Reservation): boolean =>
   [clientId, duid, circuitId, remoteId].some((part) => part !== undefined);
 
-const isUnseen = ({ hostnames, circuitId, userClass }: ClientCondition): boolean =>
+const conditionNeedsMessage = ({ hostnames, circuitId, userClass }: ClientCondition): boolean =>
   hostnames !== undefined || circuitId !== undefined || userClass !== undefined;
 
 class Explanation {
@@ -185,7 +185,7 @@ class Explanation {
     return event;
   }
 
-  /** Says if this is not the machine's home network. */
+  /** Adds a line if this is not the machine's home network. */
   #home(): void {
     const machine = this.#machine;
     const { config } = this.#foresight;
@@ -198,12 +198,17 @@ class Explanation {
     else this.#addObstacle('home', `${where}: it gets no boot token here`, remedy);
   }
 
-  /** Says what cannot be known of a client before its first lease here: what it reports of itself, and its port. */
+  /**
+   * Names the reservations and classes that cannot be judged before the client's first lease here: they depend on fields that only its
+   * messages show.
+   */
   #unseen(): void {
     const { reservations, classes = [] } = this.#served.subnet;
     const unseen = [
-      ...(reservations.some(isOfUnseen) ? ['a reservation by client_id, duid or port'] : []),
-      ...(classes.some(({ when }) => isUnseen(when)) ? ['a class by its hostname, port or user class'] : []),
+      ...(reservations.some(reservationNeedsMessage) ? ['a reservation by client_id, duid or port'] : []),
+      ...(classes.some(({ when }) => conditionNeedsMessage(when))
+        ? ['a class by its hostname, port or user class']
+        : []),
     ];
     if (unseen.length > 0) this.#add('not known', `before its first lease: whether it has ${unseen.join(' or ')}`);
   }
@@ -325,7 +330,7 @@ class Explanation {
     } else this.#add('then', step.kind === 'local' ? 'it boots its own disk' : 'it powers off');
   }
 
-  /** Says if the region would refuse its report. The limit of a remote region is not known here. */
+  /** Adds an obstacle if the region may refuse the machine's report. The limit of a remote region is not known here. */
   #enlistment(): void {
     const { config, dhcp } = this.#foresight;
     const fresh = dhcp.machines.all.filter(({ statusName }) => statusName === 'New').length;

@@ -1,4 +1,4 @@
-// Chooses the firmware that a machine most likely has, and says how it is known: `rackboot why` must not present a guess as fact.
+// Chooses the firmware that a machine most likely has, with the evidence for it: `rackboot why` must not present a guess as fact.
 //
 // 1. The recorded boots come first: they show the machine's firmware, as opposed to the iPXE that the firmware loaded.
 // 2. A machine seen only as iPXE has iPXE in its card or as its own loader, so what its firmware would ask is unknown. Its lease does not
@@ -12,12 +12,12 @@ import { type ClientName, isClientName } from './clients.ts';
 import type { Foresight } from './foresight.ts';
 
 /**
- * How the kinds are known:
+ * The evidence for the kinds:
  *
  * - `asked`: the request names one.
- * - `shown`: the machine showed it most recently.
+ * - `shown`: the machine showed it most recently, in a message or by the vendor class of a lease.
  * - `ipxe-only`: the machine was seen only as iPXE.
- * - `unseen`: the machine showed nothing; its architecture suggests these, or they are the two most common.
+ * - `unseen`: the machine never showed its firmware; these are the most common kinds for its CPU, or for amd64 if that is unknown.
  */
 export const BASES = ['asked', 'shown', 'ipxe-only', 'unseen'] as const;
 
@@ -50,7 +50,7 @@ export function likelyClients(mac: MacAddress, foresight: Foresight, steps: read
   return { basis: 'unseen', clients: commonest };
 }
 
-/** The kind of firmware with an architecture (option 93); undefined if there is none. */
+/** The kind of firmware that sends an architecture (option 93); undefined if no kind does. */
 function clientOf(code: number | undefined): ClientName | undefined {
   const row = code === undefined ? undefined : findArchitecture(code);
   if (row === undefined) return undefined;

@@ -6,7 +6,7 @@
 import type { LeaseTable } from '../../dhcp/leases/lease-table.ts';
 import type { Publish } from '../../event.ts';
 
-/** Publishes each event with the hardware address of its machine, if a lease tells it. */
+/** Publishes each event; an event without a hardware address gets that of the bound lease of its IP address, if there is one. */
 export function attributeEvents(leases: Pick<LeaseTable, 'find'>, publish: Publish): Publish {
   return (event) => {
     const lease = event.mac !== undefined || event.address === undefined ? undefined : leases.find(event.address);

@@ -1,16 +1,16 @@
 // Limits how many events one host causes: otherwise a host that loads a small file again and again would write gigabytes of log an hour, fill
 // the disk that holds the leases, and push everything else out of the region's log.
 //
-//   event ─┬─ of the rack itself, or of a user ─→ published
+//   event ─┬─ of the rack itself, or caused by a person ─→ published
 //          ├─ of a machine of the region ─ by its hardware address ───┐
 //          ├─ of another host ─ by one of HOLDER_SHARES shares ───────┴─ and kind: `FairSampler` ─┬─ published, with its count
-//          └─ without a host ─ by kind, HOST_RATE ────────────────────────────────────────────────┴─ withheld, and counted
+//          └─ naming no host ─ by kind, HOST_RATE ────────────────────────────────────────────────┴─ withheld, and counted
 //
 // 1. HOST_RATE covers what a host does in ordinary life: a boot, a deployment, an installer that loads hundreds of packages. Each of these
 //    events is published.
 // 2. Beyond it, the next published event of that host and kind stands for those withheld before it. One a minute is published in any case.
 // 3. HOSTS_RATE holds for all machines together, and again for all other hosts together, so strangers take nothing from machines.
-// 4. This comes after the rooms' own sampling, which knows what can be forged, and before everything that reads events.
+// 4. This limit applies after the rooms' own sampling, which knows what can be forged, and before everything that reads events.
 
 import { HOLDER_SHARES } from '../../dhcp/limits/telling.ts';
 import type { Publish, RackEvent } from '../../event.ts';
@@ -21,19 +21,21 @@ import { EVENT_KINDS } from '../rack/event-kinds.ts';
 
 /** Events of one host and kind that are published singly. */
 export const HOST_RATE: Rate = { perSecond: 1, burst: 2000 };
-/** The same for all machines together, and for all other hosts together, in addition to what each is owed. */
+/** The same for all machines together, and for all other hosts together, in addition to the one event a minute of rule 2. */
 export const HOSTS_RATE: Rate = { perSecond: 50, burst: 20_000 };
 const RATES = { ofKey: HOST_RATE, together: HOSTS_RATE };
 
 /** The rooms whose events hosts cause. */
 const ROOMS = /^(?:boot|dhcp|dns|http|net|tftp)\./;
 /** Events of these rooms that a person causes. */
-const DEEDS: ReadonlySet<string> = new Set(['dhcp.cleared', 'dhcp.ended', 'dhcp.imported']);
+const CAUSED_BY_PERSON: ReadonlySet<string> = new Set(['dhcp.cleared', 'dhcp.ended', 'dhcp.imported']);
 /** The kinds of events that hosts cause, numbered. */
 const KINDS: ReadonlyMap<string, number> = new Map(
-  [...EVENT_KINDS.keys()].filter((kind) => ROOMS.test(kind) && !DEEDS.has(kind)).map((kind, index) => [kind, index]),
+  [...EVENT_KINDS.keys()]
+    .filter((kind) => ROOMS.test(kind) && !CAUSED_BY_PERSON.has(kind))
+    .map((kind, index) => [kind, index]),
 );
-/** With a kind's number, a hardware address would not fit into a number exactly; two that differ above this share their rate. */
+/** 46 bits of a hardware address leave room for a kind's number in an exact integer; addresses with the same low 46 bits share a rate. */
 const MACHINE_KEYS = 2 ** 46;
 
 /** Decides which events of hosts are published. */
@@ -73,11 +75,11 @@ export class HostEvents {
     return sample.count === undefined || sample.count === count ? event : { ...event, ...sample };
   }
 
-  /** Publishes the events that are not withheld through `publish`. */
+  /** Returns a function that passes the events that are not withheld to `publish`. */
   before(publish: Publish): Publish {
     return (event) => {
-      const told = this.take(event);
-      if (told !== undefined) publish(told);
+      const published = this.take(event);
+      if (published !== undefined) publish(published);
     };
   }
 }

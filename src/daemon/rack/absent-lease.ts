@@ -3,7 +3,11 @@
 import { RackError } from '../../errors.ts';
 import { formatIpv4, type Ipv4 } from '../../net/address.ts';
 
-/** Says what the address is not, and which command lists those that are. @param state of the listed leases; undefined: any */
+/**
+ * Builds the refusal, which names the command that lists the acceptable leases.
+ * @param words what is wrong, after the address: `has no running lease`
+ * @param state of the leases to list; undefined for every state
+ */
 export function absentLease(address: Ipv4, words: string, state?: string): RackError {
   const flag = state === undefined ? '' : ` --state ${state}`;
   return new RackError(

@@ -14,7 +14,7 @@ const LOOK_MS = 1000;
 export interface ClockWatchParts {
   readonly clock: Clock;
   readonly publish: Publish;
-  /** Any moment since the host booted. */
+  /** A reading of the host's clocks, taken at any time since the host booted. */
   readonly moment: Pick<HostMoment, 'now' | 'uptimeS'>;
   /** Writes the new time to disk with a lease granted since the host booted; false if that is not possible now. */
   readonly dhcp: { restamp(bootedAt: Instant): boolean };

@@ -83,7 +83,7 @@ export class Configuration {
     return this.#usable.config;
   }
 
-  /** The same with the values as written. */
+  /** The configuration in force, with its values as written. */
   get usable(): UsableConfig {
     return this.#usable;
   }
@@ -93,7 +93,7 @@ export class Configuration {
     return this.#refusal?.problems;
   }
 
-  /** The same with its source and time; undefined if every requested change is in force. */
+  /** The last refused configuration with its source and time; undefined if every requested change is in force. */
   get refusal(): Refusal | undefined {
     return this.#refusal;
   }
@@ -170,7 +170,7 @@ export class Configuration {
     this.#refusal = undefined;
     ports.applied(usable.config);
     if (source === 'store') this.#noteLoss(ports, before);
-    await this.#tell(ports, source, before);
+    await this.#report(ports, source, before);
   }
 
   #noteLoss({ clock, publish }: ConfigurationPorts, before: UsableConfig): void {
@@ -180,7 +180,7 @@ export class Configuration {
     publish({ kind: 'config.networks-lost', at: clock.now(), networks: lost.networks, command: lost.command });
   }
 
-  async #tell({ clock, publish, leases }: ConfigurationPorts, source: Source, before: UsableConfig): Promise<void> {
+  async #report({ clock, publish, leases }: ConfigurationPorts, source: Source, before: UsableConfig): Promise<void> {
     const at = clock.now();
     const changes = compareConfigs(before, this.#usable);
     for (const { key, before: was, after } of changes.slice(0, TOLD_MAX))

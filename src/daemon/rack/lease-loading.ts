@@ -5,7 +5,7 @@
 // 1. An expiry that was missed is reported once its consumers have subscribed, unless the client has come back by then.
 // 2. Running leases of a `leases.db` that was restored from a copy are doubted (`lease-mark.ts`): their addresses are probed before they are
 //    offered again. So are leases of damaged rows; what else such a row may have held is set aside (`damaged-row.ts`).
-// 3. Progress is recorded only after all of them were reported: a process that ends in between starts over.
+// 3. Progress is recorded only after all missed expiries were reported: if the process ends before that, the next start reports all again.
 
 import { type Clock, type Instant, later, type Timer } from '../../clock.ts';
 import type { Lease } from '../../dhcp/leases/lease.ts';
@@ -90,24 +90,24 @@ function doubt(lease: Lease, { sequenceOf }: LeaseFileContents, upTo: number, no
   return isActive(lease, now) && (sequenceOf?.(lease.address) ?? 0) <= upTo ? { ...lease, isDoubted: true } : lease;
 }
 
-/** Reports missed expiries, and records until when every expiry was reported. */
+/** Reports missed expiries, and records the time up to which every expiry was reported. */
 class LeaseEnds {
   readonly #clock: Clock;
-  readonly #told: ReportedEnds;
+  readonly #reportedEnds: ReportedEnds;
   #missed: readonly Lease[];
   #timer: Timer | undefined;
   #isAllReported = false;
   #closed = false;
 
-  constructor(clock: Clock, told: ReportedEnds, missed: readonly Lease[]) {
+  constructor(clock: Clock, reportedEnds: ReportedEnds, missed: readonly Lease[]) {
     this.#clock = clock;
-    this.#told = told;
+    this.#reportedEnds = reportedEnds;
     this.#missed = missed;
   }
 
   /** Records that every lease that expired before `until` in this process has been reported. */
   readonly note = (until: Instant): void => {
-    if (this.#isAllReported) this.#told.note(until);
+    if (this.#isAllReported) this.#reportedEnds.note(until);
   };
 
   /** Starts reporting the leases that expired while no rack ran. */
@@ -123,10 +123,10 @@ class LeaseEnds {
     if (dhcp.endsReported) this.note(this.#clock.now());
   }
 
-  /** Writes until when every expiry was reported. */
+  /** Writes the time up to which every expiry was reported. */
   readonly close = async (): Promise<void> => {
     this.#closed = true;
     this.#timer?.cancel();
-    await this.#told.close();
+    await this.#reportedEnds.close();
   };
 }

@@ -62,7 +62,7 @@ export class LeaseNaming {
   /** Names a bound, running lease. */
   lease(lease: Lease): void {
     if (this.#config === undefined) return;
-    // Leases that lose a name give it up first.
+    // A lease that loses the name must give it up before this one takes it.
     this.#nameStrays(lease, this.#config);
     this.#note(lease);
     nameLease(this.#names, lease, this.#machines, this.#config, this.#isLeasedAtHome(this.#config));

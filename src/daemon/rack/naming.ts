@@ -3,9 +3,9 @@
 // 1. The region names the machines that it knows, whatever hostname their DHCP client reports.
 // 2. A client cannot take the name of a known machine. A name that only the machine's own report gave is not protected: as among
 //    clients, the first to report it gets it.
-//    For a machine without fixed addresses, the leases in its home network have its name. A lease elsewhere has it only while none of
-//    those runs, because any host can lease an address under a hardware address that it has overheard.
-// 3. A machine with fixed addresses has its name on these alone: a former lease elsewhere has no name.
+// 3. A machine with fixed addresses has its name on these alone: a former lease elsewhere has no name. A machine without fixed addresses
+//    has its name on the leases in its home network. A lease elsewhere has the name only while no lease at home runs, because any host can
+//    lease an address under a hardware address that it has overheard.
 // 4. An address that was taken back from a machine loses its name, though the lease may still run for a while.
 // 5. Unknown clients and reservations are named only where the rack manages DNS (management 2); elsewhere another server names them.
 //    Machines that the region knows are named everywhere.

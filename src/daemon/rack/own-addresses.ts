@@ -4,10 +4,10 @@
 //   a probe of its own, every LOOK_MS ──────┴─▶ noteUse ─▶ event, once in RETELL_MS for each host
 //                                                     └──▶ a note, until the host was not seen for GONE_MS
 //
-// 1. This host's other interfaces may answer for the address as well (Linux answers on every interface): `wire-ear.ts` hears none of them.
-// 2. Hosts are sampled (USERS_RATE) and bounded (USERS_MAX), because any host can invent hardware addresses. A reported host
-//    stands for all the others.
-// 3. Only ARP shows such a host. One that sends IP from the address without ever sending or answering ARP is not seen.
+// 1. This host's other interfaces may answer for the address as well, as Linux does; `wire-ear.ts` ignores their frames.
+// 2. Reports are sampled (USERS_RATE) and remembered hosts are bounded (USERS_MAX), because any host can invent hardware addresses. Each
+//    event counts the uses that were not reported before it.
+// 3. Only ARP shows another user. A host that sends IP packets from the address but neither sends nor answers ARP is not seen.
 
 import { BoundedMap } from '../../bounded-map.ts';
 import { type Clock, type Instant, later, type Timer } from '../../clock.ts';
@@ -21,18 +21,18 @@ import type { NetEvent } from './wire-events.ts';
 
 /** How often the rack probes its own addresses, in milliseconds. */
 export const LOOK_MS = 60_000;
-/** How long after it was last seen a host is still noted, in milliseconds: several looks, because an answer may be lost. */
+/** How long a host is noted after it was last seen, in milliseconds: several probes, because an answer may be lost. */
 export const GONE_MS = 300_000;
 /** How often the same host is reported, in milliseconds. */
 export const RETELL_MS = 3_600_000;
-/** Remembered hosts; beyond this, the one seen longest ago is forgotten. */
+/** Remembered hosts; beyond this the host that was seen longest ago is forgotten. */
 export const USERS_MAX = 16;
 /** Reports of all hosts together. */
 export const USERS_RATE: Rate = { perSecond: 1 / 60, burst: 8 };
 
 /** Part of each note; doctor recognises the note by these words. */
 export const OWN_ADDRESS_USED = 'this rack’s own address';
-/** What to do about it. */
+/** The remedy for an address that another host uses. */
 export const OWN_ADDRESS_REMEDY =
   'find the port of that hardware address in the address table of the switch; give the host another address, or disconnect it';
 
@@ -101,11 +101,11 @@ export class OwnAddresses {
     const now = this.#parts.clock.now();
     const key = `${interfaceName} ${address} ${mac}`;
     const toldAt = this.#users.get(key)?.toldAt;
-    const isTold = toldAt !== undefined && later(toldAt, RETELL_MS) > now;
-    const sample = isTold ? undefined : this.#sampler.take('used', now);
-    // A host that is not reported now is reported when it is seen again.
-    const told = sample === undefined ? (toldAt ?? later(now, -RETELL_MS)) : now;
-    this.#users.set(key, { interfaceName, address, mac, seenAt: now, toldAt: told });
+    const wasReportedLately = toldAt !== undefined && later(toldAt, RETELL_MS) > now;
+    const sample = wasReportedLately ? undefined : this.#sampler.take('used', now);
+    // A host that the sampler withheld is reported when it is seen again.
+    const reportedAt = sample === undefined ? (toldAt ?? later(now, -RETELL_MS)) : now;
+    this.#users.set(key, { interfaceName, address, mac, seenAt: now, toldAt: reportedAt });
     if (sample === undefined) return;
     this.#parts.publish({ kind: 'net.own-address-used', at: now, mac, address, interface: interfaceName, ...sample });
   }

@@ -13,7 +13,7 @@ import { openDatabaseFile } from '../../store/database-file.ts';
 import { REGION_DATABASE, REGION_FILE } from '../../store/region-schema.ts';
 
 /**
- * Checks the region's database, certificate and ports. A damaged database passes: the region's thread reports the damage repeatedly.
+ * Checks the region's database, certificate and ports. A damaged database passes: the region's thread reports it at each of its restarts.
  * @param doors the rack's own TCP listeners; checked only if a port of the region is taken
  * @throws RackError as the region would: `store-newer` and the like, `certificate-unusable`, `address-in-use`, `permission-denied`; it names
  *   every port that is taken

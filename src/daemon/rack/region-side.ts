@@ -133,7 +133,7 @@ export class RegionSide {
   status(): UplinkStatus | undefined {
     return this.#uplink?.status();
   }
-  /** What `rackboot status` and `rackboot doctor` say of a region that runs. */
+  /** The notes of `rackboot status` and `rackboot doctor` about a running region. */
   get notes(): readonly string[] {
     const damage = this.#uplink?.status().damage;
     return damage === undefined ? [] : [damage];

@@ -10,8 +10,8 @@ export interface StateClaim {
 }
 
 /**
- * Creates the directory if it is missing, and locks it twice: by its name, which tells which process holds it, and by a lock on the
- * directory, which holds in every network namespace.
+ * Creates the directory if it is missing, and takes two locks: one named after the directory, whose holder can be asked for its process
+ * number, and one on the directory itself, which holds in every network namespace.
  *
  * Rejects with RackError `already-running`, `store-unwritable`.
  */

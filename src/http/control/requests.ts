@@ -63,7 +63,8 @@ export async function handleControl(
     } else if (isRegionPath(target.origin) && deps.elsewhere !== undefined) {
       refuse(404, `the region of this rack is at ${deps.elsewhere}: run the command on its host, or ask its API`);
     } else if (isRegionPath(target.origin)) {
-      // Sent in one piece: a local socket that was answered and closed would refuse even the empty write that ends a body, before the answer is read.
+      // Read the whole body, to send it in one piece. A local socket that was answered and closed would refuse even the empty write that
+      // ends a streamed body, before the answer is read.
       const body = hasBody(request) ? await readBytes(request) : undefined;
       await deps.proxy.forward({
         body,

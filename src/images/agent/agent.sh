@@ -28,8 +28,8 @@
 # 1. Every value is cleaned before it enters the JSON, and the JSON is encoded before it enters the form.
 # 2. While the region is away the agent retries with growing pauses, for REPORT_SECONDS_MAX; a refusal (HTTP 4xx) is final and is shown.
 # 3. An unreachable or silent BMC costs at most BMC_SECONDS_MAX. Its password is never printed.
-# 4. The machine is powered off in every case, unless RACKBOOT_STAY is set: then the exit status tells the result. Only a machine told to
-#    enlist that has work by now restarts: its rack did not know yet.
+# 4. The machine is powered off in every case, unless RACKBOOT_STAY is set: then the exit status is the result. But a machine that was told
+#    to enlist and has work by now, of which its rack did not know yet, restarts.
 #
 # A machine that boots the ephemeral environment for another purpose than enlisting, with the token of its boot, first asks the region for
 # its job (URL/rackboot/1/job) and does it with URL/rackboot/job.sh. To a region without jobs it reports the facts.
@@ -539,8 +539,8 @@ report() {
   else say "The region knows this machine${name:+ as $name}.${then- Powering off.}"; fi
 }
 
-# Status 0 if the answer to an enlistment names a state with work: the machine got work after its rack had told it to enlist. Only the
-# region, which counts such boots, ends them.
+# Status 0 if the answer to an enlistment names a state with work: the machine got work after its rack had told it to enlist. Not the agent
+# but the region, which counts such boots, limits them.
 is_wanted() {
   [ "$purpose" = enlist ] || return 1
   for state in Commissioning Testing Deploying 'Disk erasing' 'Entering rescue mode'; do

@@ -78,7 +78,7 @@ drop_piece() {
   piece=
 }
 
-# ---- running one ----
+# ---- running one script ----
 
 # Sets $launcher to the program that runs the script; empty if the kernel finds the interpreter. Status 1: there is none here. This
 # environment has programs in other places than an installed system.

@@ -7,7 +7,7 @@
 #
 # 1. Only the chosen disk is written.
 # 2. "written" is reported only after the hash of the download matched and the disk took every byte.
-# 3. A stalled download is detected by what reaches the disk, reported with the bytes written so far, and never waited for without end.
+# 3. A stalled download is recognised by the bytes that reach the disk, and reported with their number so far. The wait for it is bounded.
 # 4. The firmware's boot order stays unchanged, so the network stays first and the rack decides what boots. UEFI finds the disk by
 #    \EFI\BOOT, which needs no boot entry.
 

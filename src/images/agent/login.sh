@@ -1,4 +1,4 @@
-# Logins to a machine that runs the environment, and the watch that tells it when its work is no longer wanted. The agent sources this file
+# Logins to a machine that runs the environment, and the watch, which ends work that the region no longer wants. The agent sources this file
 # after job.sh, whose functions it uses.
 #
 # While a job runs, a second process asks URL/rackboot/1/watch every few seconds. The answer has `wanted=yes` or `wanted=no`, and
@@ -192,7 +192,7 @@ end_watch() {
   watcher=
 }
 
-# Ends the agent as without a watch, but not while a login is open.
+# Ends the agent after a failure, as agent.sh does, but first waits until an open login is over.
 fail() {
   say "$purpose failed: $*"
   : >"$work/failed"
