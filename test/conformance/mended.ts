@@ -1,5 +1,5 @@
-// `node test/conformance/mended.ts ['a part of a point' 'a part of a promise' …]` breaks again, one after the other in a copy of the tree, each behaviour that
-// attackers and other projects' test suites once found broken; one of its tests must then fail, by an assertion. Without words it tries all.
+// `node bin/with-node.js test/conformance/mended.ts ['a part of a point' 'a part of a promise' …]` breaks, in a copy of the tree, each behaviour
+// that attackers and other projects' test suites once found broken. One of its tests must then fail by an assertion. Without words it tries all.
 //
 // 1. mended.test.ts keeps the table to the tree: tests and cases exist, and each break finds what it breaks. long/mended.test.ts tries each row.
 // 2. A break undoes its promise and, as far as possible, nothing else.
