@@ -9,6 +9,7 @@ import { describe, it } from 'node:test';
 import { changedTexts } from './changes.ts';
 import { EVERY_CASE } from './every-case.ts';
 import { testName } from './stand.ts';
+import { BY_SHARES } from './without.ts';
 
 const SRC = join(import.meta.dirname, '..', '..', 'src');
 const read = (file: string): string => readFileSync(join(SRC, file), 'utf8');
@@ -37,5 +38,12 @@ describe('the changes that make a case fail', () => {
       [...changedTexts([change, { ...change, of: 'c', by: '$&' }], () => 'ac')],
       [['room/file.ts', 'b$&']],
     );
+  });
+
+  it('of the shares make tests fail that are there', () => {
+    for (const [file, parts] of BY_SHARES) {
+      const text = readFileSync(join(import.meta.dirname, '..', file), 'utf8');
+      for (const part of parts) assert.ok(text.includes(part), `${file} has no test with the words: ${part}`);
+    }
   });
 });

@@ -54,23 +54,23 @@ export class UnprotectedSite {
   }
 }
 
-/** Tests of the doors that only the shares let pass: those of a file whose names have such words. */
-export const BY_SHARES: readonly (readonly [test: string, words: RegExp])[] = [
-  ['http/crowded.test.ts', /for a long file that nobody reads/],
-  ['region/crowded.test.ts', /by 256 octets a second|large bod(?:y|ies).* (?:never end|waiting)|by one rack elsewhere/],
+/** Tests of the doors that only the shares let pass: those of a file whose names have one of these parts. */
+export const BY_SHARES: readonly (readonly [test: string, parts: readonly string[]])[] = [
+  ['http/crowded.test.ts', ['for a long file that they do not read']],
+  ['region/crowded.test.ts', ['by 256 octets a second', 'large bodies that never end', 'by one remote rack']],
 ];
 
-/** Runs a test file against a product that shares nothing out. @returns the tests with such words, and whether each passed */
+/** Runs a test file against a product that shares nothing out. @returns the tests with such names, and whether each passed */
 export async function passedWithoutShares(
   tree: CopiedTree,
-  [test, words]: (typeof BY_SHARES)[number],
+  [test, parts]: (typeof BY_SHARES)[number],
 ): Promise<ReadonlyMap<string, boolean>> {
   const texts = changedTexts(NO_SHARES, (file) => tree.read(file));
   const { said } = await tree.changed(texts, () => tree.run(test, FILE_SECONDS_MAX));
   const found = [...said.matchAll(/^(not )?ok \d+ - (.*)$/gm)].map(
     ([, not, name = '']) => [name, not === undefined] as const,
   );
-  return new Map(found.filter(([name]) => words.test(name)));
+  return new Map(found.filter(([name]) => parts.some((part) => name.includes(part))));
 }
 
 if (import.meta.main) {
