@@ -31,7 +31,10 @@ const AS = process.getuid?.() === 0 ? AS_NOBODY : [];
 
 const workShape = z.array(z.looseObject({ work_percent: z.number().nullable() }));
 const machinesShape = z.array(
-  z.looseObject({ hostname: z.string(), status_name: z.string(), power_state: z.string(), power_type: z.string() }),
+  z.looseObject({
+    ...{ system_id: z.string(), hostname: z.string(), status_name: z.string() },
+    ...{ power_state: z.string(), power_type: z.string() },
+  }),
 );
 const listedShape = z.array(z.looseObject({ ip_addresses: z.array(z.string()) }));
 const racksShape = z.array(z.looseObject({ name: z.string(), status_name: z.string(), is_away: z.boolean() }));
@@ -85,6 +88,45 @@ function commandOf(pid: string): string {
   } catch {
     return '';
   }
+}
+
+/** The page of a lab, signed in as the lab says. */
+async function openPage(lab: Program): Promise<{ press(machine: string, command: string): Promise<void> }> {
+  const [, url = '', username = '', password = ''] =
+    /On the page: +(\S+)\n +sign in as (\S+) with the password (\S+)/.exec(lab.text) ?? assert.fail(lab.text);
+  const login = await fetch(`${url}login/`, {
+    ...{ method: 'POST', body: new URLSearchParams({ username, password, to: '/MAAS/' }), redirect: 'manual' },
+  });
+  const cookie = String(login.headers.get('set-cookie')).split(';')[0] ?? '';
+  return {
+    /** Opens the command's form, and sends it as it stands. */
+    async press(machine, command) {
+      const path = `${url}machines/${machine}/do/${command}/`;
+      const text = await (await fetch(path, { headers: { cookie } })).text();
+      const form = /<form method="post"[^>]* class="form">.*?<\/form>/s.exec(text)?.[0] ?? assert.fail(text);
+      const answer = await fetch(path, {
+        ...{ method: 'POST', headers: { cookie }, body: standing(form), redirect: 'manual' },
+      });
+      assert.equal(answer.status, 303, await answer.text());
+    },
+  };
+}
+
+/** What a browser sends of a form in which nothing was changed. */
+function standing(form: string): URLSearchParams {
+  const sent = new URLSearchParams();
+  const of = (tag: string, name: string): string | undefined => new RegExp(`\\b${name}="([^"]*)"`).exec(tag)?.[1];
+  for (const [tag] of form.matchAll(/<input [^>]*>/g)) {
+    const isOff = /type="(?:radio|checkbox)"/.test(tag) && !/\bchecked\b/.test(tag);
+    const name = of(tag, 'name');
+    if (name !== undefined && !isOff) sent.append(name, of(tag, 'value') ?? '');
+  }
+  for (const [, tag = '', options = ''] of form.matchAll(/(<select [^>]*>)(.*?)<\/select>/gs)) {
+    const all = [...options.matchAll(/<option [^>]*>/g)].map(([option]) => option);
+    const chosen = all.find((option) => /\bselected\b/.test(option)) ?? all[0] ?? '';
+    sent.append(of(tag, 'name') ?? '', of(chosen, 'value') ?? '');
+  }
+  return sent;
 }
 
 /** The shares of its work that the first machine has done, as the page's bar shows them, until `end`. */
@@ -156,6 +198,7 @@ describe('the guided lab', { skip: missing('linux', 'setpriv') }, () => {
       void (await lab.says(new RegExp(`${name} is ${status}\\n(?:.*\\n)*$`)));
 
     const [found] = machinesShape.parse(JSON.parse(await run('machines list --json')));
+    const id = found?.system_id ?? assert.fail('no machine');
     assert.deepEqual([found?.hostname, found?.status_name, found?.power_type], [name, 'New', 'webhook']);
     const explained = await run(`why ${name}`);
     assert.doesNotMatch(explained, /^ +! /m, explained);
@@ -204,6 +247,18 @@ describe('the guided lab', { skip: missing('linux', 'setpriv') }, () => {
       'the end of its name',
       async () => (await askName(RACK, DNS_PORT, `${name}.maas`)).value.address === undefined,
     );
+    // The same once more, by the page's buttons.
+    const page = await openPage(lab);
+    for (const [command, status] of [
+      ['commission', 'Ready'],
+      ['deploy', 'Deployed'],
+      ['release', 'Ready'],
+    ] as const) {
+      const from = lab.text.length;
+      await page.press(id, command);
+      const isSo = (): boolean => new RegExp(`${name} is ${status}\\n`).test(lab.text.slice(from));
+      await whileRunning(lab.child, eventually(`${command} by the page`, isSo, STATE_MS_MAX), () => lab.text);
+    }
     await endAndLook(lab);
   });
 
