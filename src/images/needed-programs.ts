@@ -1,8 +1,8 @@
 // Looks for the programs of a long build before it starts, so that a person can install all missing ones at once.
 
-import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { RackError } from '../errors.ts';
+import { isExecutable } from '../files/executable.ts';
 
 /** A program of the operating system, and its Debian package. */
 export interface NeededProgram {
@@ -36,13 +36,4 @@ export function requirePrograms(task: string, programs: readonly NeededProgram[]
   const list = names.length === 1 ? names[0] : `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`;
   const command = installLine(missing.map((one) => one.package));
   throw new RackError('tool-missing', `${task} needs ${list}, which this host lacks: ${command}`);
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
 }

@@ -1,7 +1,8 @@
 // Finds how to run this installation's command line, so that the commands that a lab and `rackboot init` print work as printed.
 
-import { accessSync, constants, existsSync, realpathSync } from 'node:fs';
+import { existsSync, realpathSync } from 'node:fs';
 import { delimiter, join, relative } from 'node:path';
+import { isExecutable } from '../files/executable.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 
@@ -19,19 +20,10 @@ export function ownProgram(
     // npm adds directories that the user's shell does not have.
     .filter((directory) => directory !== '' && !directory.includes('node_modules'))
     .map((directory) => join(directory, 'rackboot'))
-    .find(isProgram);
+    .find(isExecutable);
   if (found !== undefined && existsSync(own) && realpathSync(found) === realpathSync(own)) return 'rackboot';
   const place = relative(cwd, own);
   return `node ${quoted(place.startsWith('..') ? own : place)}`;
-}
-
-function isProgram(file: string): boolean {
-  try {
-    accessSync(file, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 /** Quotes a path for a shell. */

@@ -1,8 +1,8 @@
 // The programs that power drivers run, and their Debian packages: one table for the drivers' refusals, `init`, `power set`,
 // `doctor --fix-hint` and docs/power.md. A driver that runs no program has no row.
 
-import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
+import { isExecutable } from '../files/executable.ts';
 
 /** A program of the operating system. */
 export interface DriverProgram {
@@ -41,14 +41,4 @@ export function findMissingPrograms(driver: string, path: string = process.env.P
   return (DRIVER_PROGRAMS.get(driver) ?? []).filter(
     ({ program }) => !places.some((place) => isExecutable(join(place, program))),
   );
-}
-
-/** True if this user may execute the file. */
-export function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
 }

@@ -5,7 +5,7 @@ import { spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { isExecutable } from '../../src/power/programs.ts';
+import { isExecutable } from '../../src/files/executable.ts';
 
 /** How long a program may take to identify itself. */
 const KIND_MS_MAX = 10_000;
