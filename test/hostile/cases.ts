@@ -11,6 +11,7 @@ import { AT_THE_REGION, connected, every, grown, type HostileCase, ON_THE_WIRE, 
 import {
   ANY_RELAY,
   BORROWED_COPIES,
+  ENDLESS_ASKING,
   ENDLESS_CACHE,
   ENDLESS_SCRAPES,
   EVERY_EVENT,
@@ -293,7 +294,7 @@ export const CASES: readonly HostileCase[] = [
     from: 'attacker',
     bites: every(connected(800, 5240), grown(2000, 'rackboot_region_api_answers_total', { class: '2xx' })),
     short: false,
-    withoutIt: NO_REQUEST_TURNS,
+    withoutIt: ENDLESS_ASKING,
     others: AT_THE_REGION,
   },
   {

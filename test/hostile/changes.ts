@@ -51,6 +51,14 @@ export const NO_SEND_ROOM = of('net/send-room.ts', [
   'admits(address: Ipv4): boolean {\n',
   'admits(address: Ipv4): boolean {\n    return true;\n',
 ]);
+/** And no host is looked up in the ARP table. */
+export const ABSENT_ARE_SENT_TO = [
+  ...NO_SEND_ROOM,
+  ...of('net/unheard-hosts.ts', [
+    'admits(address: Ipv4): boolean {\n',
+    'admits(address: Ipv4): boolean {\n    return true;\n',
+  ]),
+];
 /** Datagrams leave in pieces where a host claims that the path is small. */
 export const PATHS_AS_TOLD = of('net/udp-linux.ts', ['IP_MTU_DISCOVER, IP_PMTUDISC_OMIT)', 'IP_MTU_DISCOVER, 1)']);
 /** Requests are parsed as fast as they come, however many wait to be answered. */
@@ -64,6 +72,9 @@ export const NO_REQUEST_TURNS = of('net/request-turns.ts', [
   'this.#queue.offer(client, { response, handle: () => handle(request, response) });',
   'handle(request, response);',
 ]);
+
+/** And a host asks over as many connections as it likes. */
+export const ENDLESS_ASKING = [...NO_SHARES, ...NO_REQUEST_TURNS];
 
 export const NO_BOUND_OF_NEW_CLIENTS = of('dhcp/limits/new-clients.ts', [
   "if (this.#perSecond === 0) return 'admitted';",

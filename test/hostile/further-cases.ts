@@ -6,12 +6,12 @@
 
 import { AT_THE_REGION, type Bites, connected, every, grown, type HostileCase, ON_THE_WIRE, unsent } from './case.ts';
 import {
+  ABSENT_ARE_SENT_TO,
   ANSWERS_AMONG_ALL_ARP,
   ANY_WIRE,
   LOUD_STRANGERS,
   MANY_BLIND_SENDINGS,
   NO_PROVEN_MACHINE_GIVES_WAY,
-  NO_SEND_ROOM,
   NO_SHARES,
   NO_SIEVE,
   PATHS_AS_TOLD,
@@ -99,7 +99,7 @@ export const FURTHER_CASES: readonly HostileCase[] = [
     from: 'beside',
     bites: every(unsent('dhcp'), grown(5000, 'rackboot_dhcp_messages_total', { type: 'request' })),
     short: false,
-    withoutIt: NO_SEND_ROOM,
+    withoutIt: ABSENT_ARE_SENT_TO,
     others: {
       ...ON_THE_WIRE,
       'a machine beside another DHCP server is told its loader': 8,
