@@ -51,6 +51,8 @@ const LEVELS: Readonly<Record<string, number>> = {
   uplink: 4,
   observe: 4,
   daemon: 5,
+  // Asks the running daemon of this host.
+  control: 5,
   'region-thread': 5,
   'uplink-thread.ts': 5,
   // Reads captured datagrams with the codecs and deciders of every room below.
@@ -80,6 +82,7 @@ const OPENERS = [
   /^doctor\//,
   /^lab\//,
   /^cli\//,
+  /^control\//,
   /^(uplink-thread|main|clock)\.ts$/,
   /^daemon\//,
   /^region-thread\//,

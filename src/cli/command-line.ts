@@ -3,10 +3,10 @@
 
 import type { Argv } from 'yargs';
 import { DEFAULT_STATE_DIR } from '../config/state-dir.ts';
+import { DEFAULT_CONFIG } from '../control/default-config.ts';
 import { RackError } from '../errors.ts';
 import { captureCommands, nameStandardInput } from './captures/commands.ts';
 import { configCommands } from './config/commands.ts';
-import { DEFAULT_CONFIG } from './default-config.ts';
 import { forgottenDashes } from './forgotten-dashes.ts';
 import { asksForHelp, COMMAND_GROUPS, groupedHelp, nameHelp } from './help.ts';
 import { imageCommands } from './images/commands.ts';

@@ -4,12 +4,12 @@ import { closeSync } from 'node:fs';
 import { z } from 'zod';
 import { formatProblems, loadPlace, readConfigFile, readConfigText } from '../config/config-file.ts';
 import { loadFitting, resolveFile, type UsableConfig } from '../config/load.ts';
+import { askDaemon } from '../control/ask-daemon.ts';
 import { RackError, type RackErrorCode } from '../errors.ts';
 import { isOwnershipError, ownUserName, readerRemedy } from '../files/ownership.ts';
 import { openRegularFile } from '../files/regular-file.ts';
 import { NO_SETTINGS, parseSettings, type Settings } from '../machines/settings.ts';
 import { desiredStateFile, readDesiredState } from '../uplink/desired-state-cache.ts';
-import { askDaemon } from './control.ts';
 import { printError } from './output.ts';
 
 const answerShape = z.object({

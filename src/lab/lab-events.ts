@@ -1,7 +1,7 @@
 // Reports what happens to a lab's machines, from the region's event log, while the lab runs.
 
 import { z } from 'zod';
-import { followEvents } from '../cli/region/event-follow.ts';
+import { followEvents } from '../control/event-follow.ts';
 import { errorText } from '../errors.ts';
 import { eventWords } from './lab-words.ts';
 import type { Narrator } from './narrator.ts';

@@ -1,8 +1,8 @@
 // A lab's requests to its region, over the control socket of the rack with the region, like the command line's.
 
 import { z } from 'zod';
-import { askDaemon } from '../cli/control.ts';
 import { sleep } from '../clock.ts';
+import { askDaemon } from '../control/ask-daemon.ts';
 import { RackError } from '../errors.ts';
 
 const MACHINES = '/MAAS/api/2.0/machines/';

@@ -2,6 +2,7 @@
 
 import { existsSync, realpathSync } from 'node:fs';
 import { delimiter, join, relative } from 'node:path';
+import { shellWord } from '../control/start-command.ts';
 import { isExecutable } from '../files/executable.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
@@ -23,8 +24,5 @@ export function ownProgram(
     .find(isExecutable);
   if (found !== undefined && existsSync(own) && realpathSync(found) === realpathSync(own)) return 'rackboot';
   const place = relative(cwd, own);
-  return `node ${quoted(place.startsWith('..') ? own : place)}`;
+  return `node ${shellWord(place.startsWith('..') ? own : place)}`;
 }
-
-/** Quotes a path for a shell. */
-const quoted = (path: string): string => (/^[\w./@+-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`);

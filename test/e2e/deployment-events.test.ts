@@ -8,7 +8,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { z } from 'zod';
-import { askDaemon } from '../../src/cli/control.ts';
+import { askDaemon } from '../../src/control/ask-daemon.ts';
 import { labPlace } from '../../src/lab/safe-lab.ts';
 import { endProgram, whileRunning } from '../support/child.ts';
 import { diskImage } from '../support/life-under-fire.ts';

@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, afterEach, before, describe, test } from 'node:test';
-import { askDaemon } from '../../src/cli/control.ts';
+import { askDaemon } from '../../src/control/ask-daemon.ts';
 import { missing } from '../support/needs.ts';
 import { eventually, type Keyboard, RackNetwork } from './rack-network.ts';
 

@@ -8,7 +8,7 @@ import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { z } from 'zod';
-import { followDaemon } from '../../src/cli/control.ts';
+import { followDaemon } from '../../src/control/ask-daemon.ts';
 import { EVENT_KINDS } from '../../src/daemon/rack/event-kinds.ts';
 import { labPlace, makeStandInTree } from '../../src/lab/safe-lab.ts';
 import { simulatedHardware } from '../../src/lab/simulated-hardware.ts';

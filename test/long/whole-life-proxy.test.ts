@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { z } from 'zod';
-import { askDaemon } from '../../src/cli/control.ts';
+import { askDaemon } from '../../src/control/ask-daemon.ts';
 import { type CachedImage, cachedDebianImage, DEBIAN_IMAGE_NEEDS } from '../support/debian-image.ts';
 import { GIB } from '../support/first-boot.ts';
 import { missing } from '../support/needs.ts';

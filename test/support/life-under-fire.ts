@@ -10,8 +10,8 @@
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { askDaemon } from '../../src/cli/control.ts';
 import { sleep } from '../../src/clock.ts';
+import { askDaemon } from '../../src/control/ask-daemon.ts';
 import type { LabPlace } from '../../src/lab/safe-lab.ts';
 import { formatMac } from '../../src/net/address.ts';
 import { LivingMachine } from './living-machine.ts';

@@ -7,9 +7,9 @@ import { closeSync, mkdtempSync, openSync, readSync, rmSync, writeFileSync } fro
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { askDaemon } from '../../src/cli/control.ts';
 import { machineShape } from '../../src/cli/shapes.ts';
 import { sleep } from '../../src/clock.ts';
+import { askDaemon } from '../../src/control/ask-daemon.ts';
 import { cachedBootTree, type TreeContent } from '../../src/lab/boot-tree.ts';
 import { DaemonProcess, type LogLine } from '../../src/lab/daemon-process.ts';
 import { LabNamespace } from '../../src/lab/namespace.ts';

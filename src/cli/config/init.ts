@@ -12,6 +12,8 @@ import { findHostOverlaps, hostAddresses } from '../../config/host-check.ts';
 import { parseConfig } from '../../config/load.ts';
 import { parseRegionUrl } from '../../config/region-url.ts';
 import { defaultName } from '../../config/resolve.ts';
+import { DEFAULT_CONFIG } from '../../control/default-config.ts';
+import { isUnitInstalled, shellWord } from '../../control/start-command.ts';
 import { errorText, osErrorCode, RackError } from '../../errors.ts';
 import { ownUserName } from '../../files/ownership.ts';
 import { ownProgram } from '../../lab/own-program.ts';
@@ -19,11 +21,9 @@ import { INTERFACES_KEY, type Settings, withValue } from '../../machines/setting
 import { formatIpv4, formatNetwork, isLoopback, networkOf, parseIpv4 } from '../../net/address.ts';
 import { readInterfaces } from '../../net/interfaces.ts';
 import { sentenceOf } from '../../region/words/refusal.ts';
-import { DEFAULT_CONFIG } from '../default-config.ts';
 import { missingProgramLines } from '../machines/power-programs.ts';
 import { print } from '../output.ts';
 import { openPrompt } from '../prompt.ts';
-import { isUnitInstalled, shellWord } from '../start-command.ts';
 import {
   API_PORT,
   type InitAnswers,

@@ -8,6 +8,7 @@ import { isSecretKey } from '../../config/keys.ts';
 import { nearestKey } from '../../config/nearest-key.ts';
 import { ownerOfValue, type ValueOwner } from '../../config/ownership.ts';
 import { valueOrDefault } from '../../config/settings-rules.ts';
+import { askDaemon } from '../../control/ask-daemon.ts';
 import { errorText, RackError } from '../../errors.ts';
 import {
   findSetting,
@@ -19,7 +20,6 @@ import {
 import { nearestName } from '../../nearest-name.ts';
 import { sentenceOf } from '../../region/words/refusal.ts';
 import { askConfig, type FoundConfig, findConfig } from '../config-in-force.ts';
-import { askDaemon } from '../control.ts';
 import { strandedBy } from '../leases/stranded.ts';
 import { print, printError, printJson, printTable } from '../output.ts';
 import { withStoredSettings } from './settings-store.ts';

@@ -7,6 +7,7 @@
 import { z } from 'zod';
 import { systemClock } from '../../clock.ts';
 import { loadPlace } from '../../config/config-file.ts';
+import { askDaemon } from '../../control/ask-daemon.ts';
 import type { ImportAnswer } from '../../daemon/answers/lease-answers.ts';
 import { claimStateDirectory } from '../../daemon/start/state-claim.ts';
 import type { ForeignLease } from '../../dhcp/import/foreign-lease.ts';
@@ -26,7 +27,6 @@ import { LeaseMark, readLeaseMark } from '../../store/lease-mark.ts';
 import { readReportedEnds } from '../../store/reported-ends.ts';
 import { readDesiredState } from '../../uplink/desired-state-cache.ts';
 import { loadMerged } from '../config-in-force.ts';
-import { askDaemon } from '../control.ts';
 import { becomeOwnerOf } from '../state-owner.ts';
 
 /** Accepts leases of another server. */

@@ -5,10 +5,10 @@
 
 import { z } from 'zod';
 import { loadPlace } from '../../config/config-file.ts';
+import { askDaemon } from '../../control/ask-daemon.ts';
 import { ciscoPort, type LeaseReport } from '../../dhcp/leases/lease-report.ts';
 import { RackError } from '../../errors.ts';
 import { formatIpv4, type Ipv4, parseIpv4, parseMac } from '../../net/address.ts';
-import { askDaemon } from '../control.ts';
 import { jsonListLines, print, printError, printFields, printJson, printLines, tableLines } from '../output.ts';
 import { findLeases, type GivenCriteria } from './source.ts';
 

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { systemClock } from '../../clock.ts';
 import { loadPlace } from '../../config/config-file.ts';
+import { followDaemon } from '../../control/ask-daemon.ts';
 import type { Lease } from '../../dhcp/leases/lease.ts';
 import { type HostMoment, restoreLeases } from '../../dhcp/leases/lease-clock.ts';
 import {
@@ -29,7 +30,6 @@ import { LEASE_FILE } from '../../store/lease-journal.ts';
 import { readReportedEnds } from '../../store/reported-ends.ts';
 import { readDesiredState } from '../../uplink/desired-state-cache.ts';
 import { loadMerged } from '../config-in-force.ts';
-import { followDaemon } from '../control.ts';
 import { becomeOwnerOf } from '../state-owner.ts';
 
 /** Criteria as given on the command line. */

@@ -3,9 +3,9 @@
 
 import { z } from 'zod';
 import { loadPlace } from '../../config/config-file.ts';
+import { askDaemon } from '../../control/ask-daemon.ts';
 import { RackError } from '../../errors.ts';
 import { formatMac, parseMac } from '../../net/address.ts';
-import { askDaemon } from '../control.ts';
 import { print, printJson } from '../output.ts';
 import { findMachineShape, type MachineShape, machineShape, machinesShape } from '../shapes.ts';
 

@@ -1,8 +1,8 @@
 // `rackboot machines accept`, `deploy`, `release` and the others: move a machine through its life cycle.
 
 import { loadPlace } from '../../config/config-file.ts';
+import { askDaemon } from '../../control/ask-daemon.ts';
 import { confirmOnTerminal } from '../confirmation.ts';
-import { askDaemon } from '../control.ts';
 import { readGivenFile } from '../given-file.ts';
 import { print, printJson } from '../output.ts';
 import { machineShape } from '../shapes.ts';

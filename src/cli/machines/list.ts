@@ -1,9 +1,9 @@
 // `rackboot machines list` and `show`: the region's machines, through the daemon of this host.
 
 import { loadPlace } from '../../config/config-file.ts';
+import { askDaemon } from '../../control/ask-daemon.ts';
 import { counted } from '../../counted.ts';
 import { texts } from '../../region/words/text.ts';
-import { askDaemon } from '../control.ts';
 import { formatBytes, formatDuration, printFields, printJson, printTable } from '../output.ts';
 import { type MachineShape, machinesShape } from '../shapes.ts';
 import { findMachine, identityFields } from './identity.ts';

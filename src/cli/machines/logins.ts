@@ -3,9 +3,9 @@
 import { z } from 'zod';
 import { sleep, systemClock } from '../../clock.ts';
 import { loadPlace } from '../../config/config-file.ts';
+import { askDaemon } from '../../control/ask-daemon.ts';
 import { counted } from '../../counted.ts';
 import { RackError } from '../../errors.ts';
-import { askDaemon } from '../control.ts';
 import { parseDuration } from '../duration.ts';
 import { print, printJson } from '../output.ts';
 import { machineShape } from '../shapes.ts';

@@ -7,9 +7,9 @@
 import { z } from 'zod';
 import { sleep } from '../../clock.ts';
 import { loadPlace } from '../../config/config-file.ts';
+import { askDaemon } from '../../control/ask-daemon.ts';
 import { RackError } from '../../errors.ts';
 import { plainWords } from '../../region/words/text.ts';
-import { askDaemon } from '../control.ts';
 import { readGivenFile } from '../given-file.ts';
 import { formatDuration, print, printError, printFields, printJson, printTable } from '../output.ts';
 import { machineShape } from '../shapes.ts';

@@ -4,6 +4,7 @@
 import { z } from 'zod';
 import { systemClock } from '../../clock.ts';
 import { loadPlace } from '../../config/config-file.ts';
+import { askDaemon } from '../../control/ask-daemon.ts';
 import { RackError } from '../../errors.ts';
 import { COMMAND_MS_MAX } from '../../power/command.ts';
 import type { PowerSurroundings } from '../../power/driver.ts';
@@ -11,7 +12,6 @@ import { findDriver, POWER_DRIVERS } from '../../power/drivers.ts';
 import type { PowerOutcome } from '../../power/outcome.ts';
 import { openSshIdentity, readPublicKey } from '../../power/ssh-identity.ts';
 import { listGuests, parseHypervisor } from '../../power/virsh.ts';
-import { askDaemon } from '../control.ts';
 import { print, printFields, printJson, printTable } from '../output.ts';
 import { becomeOwnerOf } from '../state-owner.ts';
 import { findMachine } from './identity.ts';

@@ -5,8 +5,8 @@
 import { z } from 'zod';
 import { sleep } from '../../clock.ts';
 import { loadPlace } from '../../config/config-file.ts';
+import { askDaemon } from '../../control/ask-daemon.ts';
 import { RackError } from '../../errors.ts';
-import { askDaemon } from '../control.ts';
 import { print, printJson, printPart, printTable } from '../output.ts';
 import { machineShape } from '../shapes.ts';
 import { findMachine } from './identity.ts';

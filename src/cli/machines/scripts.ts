@@ -3,8 +3,8 @@
 import { basename } from 'node:path';
 import { z } from 'zod';
 import { loadPlace } from '../../config/config-file.ts';
+import { askDaemon } from '../../control/ask-daemon.ts';
 import { RackError } from '../../errors.ts';
-import { askDaemon } from '../control.ts';
 import { readGivenFile } from '../given-file.ts';
 import { formatBytes, formatDuration, print, printDocument, printJson, printTable } from '../output.ts';
 

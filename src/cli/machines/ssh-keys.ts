@@ -2,9 +2,9 @@
 
 import { z } from 'zod';
 import { loadPlace } from '../../config/config-file.ts';
+import { askDaemon } from '../../control/ask-daemon.ts';
 import { counted } from '../../counted.ts';
 import { RackError } from '../../errors.ts';
-import { askDaemon } from '../control.ts';
 import { readGivenFile } from '../given-file.ts';
 import { print, printJson, printTable } from '../output.ts';
 

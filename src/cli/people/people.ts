@@ -2,8 +2,8 @@
 
 import { z } from 'zod';
 import { loadPlace } from '../../config/config-file.ts';
+import { askDaemon } from '../../control/ask-daemon.ts';
 import { RackError } from '../../errors.ts';
-import { askDaemon } from '../control.ts';
 import { findMachine } from '../machines/identity.ts';
 import { print, printJson, printTable } from '../output.ts';
 import type { PasswordFlags } from './accounts.ts';

@@ -3,6 +3,8 @@
 
 import { z } from 'zod';
 import { systemClock } from '../../clock.ts';
+import { askDaemon } from '../../control/ask-daemon.ts';
+import { configWords, startCommand } from '../../control/start-command.ts';
 import { examine } from '../../doctor/doctor.ts';
 import type { Finding } from '../../doctor/finding.ts';
 import { type RunningFacts, readHostFacts, readRegionPorts } from '../../doctor/host-facts.ts';
@@ -10,10 +12,8 @@ import { RackError } from '../../errors.ts';
 import { LAB_NAMESPACE } from '../../lab/namespace.ts';
 import { enterNamespaceOf } from '../../net/network-namespace.ts';
 import { findConfig } from '../config-in-force.ts';
-import { askDaemon } from '../control.ts';
 import { print, printJson } from '../output.ts';
 import { statusShape } from '../shapes.ts';
-import { configWords, startCommand } from '../start-command.ts';
 import { unopenedListeners } from './status.ts';
 
 export interface DoctorArguments {

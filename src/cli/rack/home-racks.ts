@@ -1,8 +1,8 @@
 // Machines whose home is another rack: that rack boots them, and this host's rack knows little about them.
 
 import { z } from 'zod';
+import { askDaemon } from '../../control/ask-daemon.ts';
 import { RackError } from '../../errors.ts';
-import { askDaemon } from '../control.ts';
 
 const statusShape = z.looseObject({ name: z.string() });
 const machineShape = z.looseObject({ rack_names: z.array(z.string()).default([]) });

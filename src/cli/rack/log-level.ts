@@ -2,10 +2,10 @@
 
 import { z } from 'zod';
 import { loadPlace } from '../../config/config-file.ts';
+import { askDaemon } from '../../control/ask-daemon.ts';
 import { RackError } from '../../errors.ts';
 import { nearestName } from '../../nearest-name.ts';
 import { isLogLevel, LOG_LEVELS } from '../../observe/log-levels.ts';
-import { askDaemon } from '../control.ts';
 import { parseDuration } from '../duration.ts';
 import { formatDuration, printJson, printTable } from '../output.ts';
 

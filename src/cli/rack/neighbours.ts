@@ -2,9 +2,9 @@
 
 import { z } from 'zod';
 import { loadPlace } from '../../config/config-file.ts';
+import { askDaemon } from '../../control/ask-daemon.ts';
 import { RackError } from '../../errors.ts';
 import { askConfig } from '../config-in-force.ts';
-import { askDaemon } from '../control.ts';
 import { formatDuration, printJson, printTable } from '../output.ts';
 
 const neighboursShape = z.array(

@@ -3,8 +3,8 @@
 import type { z } from 'zod';
 import { systemClock } from '../../clock.ts';
 import { loadPlace } from '../../config/config-file.ts';
+import { askDaemon } from '../../control/ask-daemon.ts';
 import { networkContains, parseIpv4, parseNetwork } from '../../net/address.ts';
-import { askDaemon } from '../control.ts';
 import { formatBytes, formatDuration, print, printJson, printTable } from '../output.ts';
 import { statusShape } from '../shapes.ts';
 import { regionLines } from './region-lines.ts';

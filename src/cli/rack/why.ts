@@ -9,6 +9,7 @@ import { z } from 'zod';
 import { identifyBootClient } from '../../boot/client.ts';
 import { planBoot } from '../../boot/plan.ts';
 import { systemClock } from '../../clock.ts';
+import { askDaemon } from '../../control/ask-daemon.ts';
 import { explain, parseClient, type WhyAnswer } from '../../daemon/answers/why.ts';
 import { CLIENT_NAMES } from '../../daemon/foresight/clients.ts';
 import type { Foresight } from '../../daemon/foresight/foresight.ts';
@@ -21,7 +22,6 @@ import { MachineDirectory } from '../../machines/directory.ts';
 import { parseMac } from '../../net/address.ts';
 import { readDesiredState } from '../../uplink/desired-state-cache.ts';
 import { leftOutNote, loadMerged } from '../config-in-force.ts';
-import { askDaemon } from '../control.ts';
 import { print, printJson } from '../output.ts';
 import { askThere, findOtherRacks } from './home-racks.ts';
 

@@ -2,13 +2,13 @@
 
 import { z } from 'zod';
 import { loadPlace } from '../../config/config-file.ts';
+import { askDaemon } from '../../control/ask-daemon.ts';
+import { followEvents } from '../../control/event-follow.ts';
 import { RackError } from '../../errors.ts';
 import { EVENT_TYPES } from '../../region/records/machine-event.ts';
 import { asSentence, plainWords } from '../../region/words/text.ts';
-import { askDaemon } from '../control.ts';
 import { findMachine } from '../machines/identity.ts';
 import { print, printError, printJson, printJsonLine } from '../output.ts';
-import { followEvents } from './event-follow.ts';
 
 const EVENTS_PATH = '/MAAS/api/2.0/events/';
 const RACKS_PATH = '/MAAS/api/2.0/nodegroups/';

@@ -3,10 +3,10 @@
 import { z } from 'zod';
 import { systemClock } from '../../clock.ts';
 import { loadPlace } from '../../config/config-file.ts';
+import { askDaemon } from '../../control/ask-daemon.ts';
 import { counted } from '../../counted.ts';
 import { RackError } from '../../errors.ts';
 import { confirmOnTerminal } from '../confirmation.ts';
-import { askDaemon } from '../control.ts';
 import { formatDuration, print, printJson, printTable } from '../output.ts';
 
 const RACKS_PATH = '/MAAS/api/2.0/nodegroups/';

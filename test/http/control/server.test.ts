@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { afterEach, beforeEach, test } from 'node:test';
-import { askDaemon, followDaemon } from '../../../src/cli/control.ts';
+import { askDaemon, followDaemon } from '../../../src/control/ask-daemon.ts';
 import { RackError } from '../../../src/errors.ts';
 import { CONTROL_SOCKET } from '../../../src/http/config.ts';
 import { CONTROL_BODY_BYTES_MAX, type ControlAnswers } from '../../../src/http/control/requests.ts';

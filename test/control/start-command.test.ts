@@ -2,8 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { DEFAULT_CONFIG } from '../../src/cli/default-config.ts';
-import { startCommand, typedConfig } from '../../src/cli/start-command.ts';
+import { DEFAULT_CONFIG } from '../../src/control/default-config.ts';
+import { startCommand, typedConfig } from '../../src/control/start-command.ts';
 
 test('the unit starts the rack of the default configuration, and only if it is installed', () => {
   assert.equal(startCommand(DEFAULT_CONFIG, true), 'sudo systemctl start rackboot');

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { refusalLines } from '../../src/cli/field-refusal.ts';
+import { refusalLines } from '../../src/control/field-refusal.ts';
 
 const CASES: readonly (readonly [string, string, string])[] = [
   ['a sentence stays', 'There is no such key.', 'There is no such key.'],

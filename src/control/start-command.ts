@@ -11,7 +11,7 @@ export const isUnitInstalled = (): boolean => UNIT_PLACES.some((place) => exists
 
 /** A word, quoted for a shell if necessary. */
 export const shellWord = (text: string): string =>
-  /^[\w./:-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
+  /^[\w./:@+-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 
 /** The option that makes a command read this configuration; empty for the default one. */
 export const configWords = (file: string): string => (file === DEFAULT_CONFIG ? '' : ` --config ${shellWord(file)}`);

@@ -3,10 +3,10 @@
 // Source: HTML Living Standard §9.2 (server-sent events).
 
 import { join } from 'node:path';
-import { sleep } from '../../clock.ts';
-import { errorText, RackError } from '../../errors.ts';
-import { CONTROL_SOCKET } from '../../http/config.ts';
-import { EventStreamReader, type StreamEvent } from '../../uplink/event-stream-reader.ts';
+import { sleep } from '../clock.ts';
+import { errorText, RackError } from '../errors.ts';
+import { CONTROL_SOCKET } from '../http/config.ts';
+import { EventStreamReader, type StreamEvent } from '../uplink/event-stream-reader.ts';
 
 // An `import` of this module reads each of its exports, and so loads an unused HTTP client: see `http/server.ts`.
 const { request } = process.getBuiltinModule('node:http');

@@ -7,7 +7,7 @@ import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { askDaemon } from '../../src/cli/control.ts';
+import { askDaemon } from '../../src/control/ask-daemon.ts';
 import { CONTROL_SOCKET } from '../../src/http/config.ts';
 
 const SENTENCE = 'region.db cannot be used now (database or disk is full): make room on its disk';
