@@ -14,8 +14,10 @@ const DISCOVER = 1;
 const OFFER = 2;
 const BOOT_REQUEST = 1;
 const BROADCAST_FLAG = 0x8000;
-/** How long the probe waits for offers. Before offering an address, ISC dhcpd pings it for 1 s, dnsmasq for 3 s. */
-export const OFFERS_MS = 4000;
+/** How long the probe waits for offers. Before offering an address, ISC dhcpd pings it for 1 s, dnsmasq for 3 s; a busy host is later. */
+export const OFFERS_MS = 5000;
+/** After this time those machines ask again that have no offer yet. */
+const AGAIN_MS = 1000;
 /** Offers that are kept; only a flood brings more. */
 const OFFERS_MAX = 256;
 
@@ -71,7 +73,7 @@ export async function probeDhcp(probe: DhcpProbe): Promise<readonly SeenOffer[]>
   });
   const heard = (xid: number): boolean => offers.some((offer) => offer.xid === xid);
   try {
-    for (const part of [OFFERS_MS / 4, (OFFERS_MS * 3) / 4]) {
+    for (const part of [AGAIN_MS, OFFERS_MS - AGAIN_MS]) {
       const waiting = probe.machines.filter(({ xid }) => !heard(xid));
       socket.send(
         waiting.map((machine) => ({ bytes: discover(machine), to: { kind: 'broadcast', port: probe.serverPort } })),

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { settingsRules } from '../../src/config/settings-rules.ts';
 import type { DesiredState } from '../../src/machines/machine.ts';
-import { type MacAddress, mac, parseNetwork } from '../../src/net/address.ts';
+import { type MacAddress, mac, parseIpv4, parseNetwork } from '../../src/net/address.ts';
 import type { RegionConfig } from '../../src/region/config.ts';
 import type { EnlistmentReport } from '../../src/region/identity/enlistment-report.ts';
 import { type HardwareFacts, parseHardwareFacts } from '../../src/region/records/hardware-facts.ts';
@@ -86,6 +86,10 @@ export function facts(
   return parsed.value;
 }
 
+/** The address of hosts that report. */
+const REPORTER = parseIpv4('10.20.0.99');
+
+/** A report: of a host, or of a user if `more` names one. */
 export function report(macs: readonly (MacAddress | number)[], more: Partial<EnlistmentReport> = {}): EnlistmentReport {
   return {
     macs: macs.map(mac),
@@ -97,6 +101,7 @@ export function report(macs: readonly (MacAddress | number)[], more: Partial<Enl
     powerParameters: {},
     facts: undefined,
     username: undefined,
+    address: more.username === undefined ? REPORTER : undefined,
     ...more,
   };
 }

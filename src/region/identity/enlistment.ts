@@ -96,9 +96,11 @@ function whyIgnored({ report, vouched }: WeighedReport, known: Candidate): Repor
 /** Why a report of a New machine is ignored that no rack vouches for; `undefined` if it is accepted. */
 function whyUnproven(report: EnlistmentReport, machine: Machine): ReportIgnored | undefined {
   if (machine.vouchedMac !== undefined) return { why: 'without-token', isOfPerson: false };
-  if (machine.interfaces.some(({ source }) => source === 'person')) return { why: 'without-token', isOfPerson: true };
   const { enlistedFrom: first } = machine;
-  if (first === undefined || first === report.address) return undefined;
+  // An ordinary user's interfaces are hearsay, but no host reported that machine first.
+  const isOfPerson = first === undefined || machine.interfaces.some(({ source }) => source === 'person');
+  if (isOfPerson) return { why: 'without-token', isOfPerson };
+  if (first === report.address) return undefined;
   const address = report.address === undefined ? undefined : formatIpv4(report.address);
   return { why: 'from-elsewhere', address, first: formatIpv4(first) };
 }

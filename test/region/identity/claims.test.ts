@@ -219,6 +219,7 @@ test('two machines with the same UUID and serial number are reported if they boo
 const from = (address: string): Partial<EnlistmentReport> => ({ address: parseIpv4(address) });
 const OWNER = '10.20.0.7';
 const STRANGER = '10.20.0.66';
+const POWER = { powerType: 'ipmi', powerParameters: { power_address: OWNER, power_user: 'me', power_pass: 'x' } };
 
 test('a New machine that no rack booted is amended only by the address that reported it, until a boot proves its identity', () =>
   withRegion(({ region }) => {
@@ -260,12 +261,18 @@ test('power settings from an unproven report are dropped when a boot proves the 
     );
   }));
 
-test('a machine that a person made is amended only by a proven boot', () =>
-  withRegion(({ region }) => {
-    const made = enlist(region, report([V], { username: 'bob' }));
-    assert.equal(region.enlist(report([V], { ...from(STRANGER), architecture: 'arm64' })).kind, 'unchanged');
-    assert.equal(enlist(region, { ...victim(), ...from(OWNER) }).systemId, made.systemId);
-  }));
+for (const isOrdinary of [false, true]) {
+  const user = isOrdinary ? 'an ordinary user' : 'an administrator';
+  test(`a machine that ${user} made is amended only by a proven boot`, () =>
+    withRegion(({ region }) => {
+      const made = enlist(region, report([V], { username: 'bob', isOrdinary, ...POWER }));
+      const lie = report([V], { ...from(STRANGER), architecture: 'arm64', facts: facts({ serial: 'LIE' }) });
+      assert.equal(region.enlist(lie).kind, 'unchanged');
+      const kept = region.store.findMachine(made.systemId);
+      assert.deepEqual([kept?.architecture, kept?.powerParameters], [made.architecture, POWER.powerParameters]);
+      assert.equal(enlist(region, { ...victim(), ...from(OWNER) }).systemId, made.systemId);
+    }));
+}
 
 const NEW_MAX = 20;
 
