@@ -141,7 +141,7 @@ export interface EventParams {
   /** @param user given if it has a new password */
   'bmc-reported': { readonly address: string; readonly driver: string; readonly user?: string | undefined };
   'report-ignored': ReportIgnored & { readonly times?: number | undefined };
-  'enlistment-refused': { readonly mac?: string | undefined; readonly why: string };
+  'enlistment-refused': { readonly mac?: string | undefined; readonly why: ReportRefused };
   'shown-of-another': OtherMachine & { readonly same: readonly IdentityKind[] };
   /** @param own the machine that booted from the interfaces */
   'interface-claimed': Macs & { readonly machine: MachineName; readonly own: string };
@@ -236,3 +236,19 @@ export type Happening<Code extends EventCode = EventCode> = {
 
 /** What a person has to decide since it happened. */
 export type Doubt = Happening<'maybe-one' | 'maybe-two' | 'interface-claimed' | 'networks-doubted'>;
+/** The codes with which a machine's report is refused, each with its parameters; the sentences are in `words/en/identity.ts`. */
+export interface ReportRefusals {
+  'new-machines-limit': { readonly count: number; readonly max: number };
+  'machines-limit.enlistment': { readonly count: number };
+  'field.machine-exists': { readonly name: string; readonly systemId: string };
+  'field.machines-mixed': {
+    readonly holders: readonly (Macs & { readonly name: string; readonly systemId: string })[];
+  };
+  'field.hostname-taken': { readonly hostname: string };
+}
+
+/** Why a machine's report is refused. */
+export type ReportRefused = {
+  readonly [C in keyof ReportRefusals]: { readonly code: C; readonly params: ReportRefusals[C] };
+}[keyof ReportRefusals];
+

@@ -7,20 +7,21 @@
 
 import { counted } from '../../../counted.ts';
 import type {
-  EventCode,
   EventParams,
   Happening,
   MachineName,
   NetworkDoubt,
   ReportIgnored,
   SeenElsewhere,
+  ReportRefusals,
   SignalParams,
   StageReport,
 } from '../../records/event-params.ts';
 import type { IdentityKind } from '../../records/identity-kind.ts';
 import { type MachineStatus, statusRow } from '../../records/lifecycle.ts';
 import type { PowerTask } from '../../records/power-task.ts';
-import type { DoubtWords, EventWords } from './table.ts';
+import { IDENTITY } from './identity.ts';
+import type { DoubtWords, EventWords, Writers } from './table.ts';
 
 /** What was done to a machine's power: "it was switched on". */
 const SWITCHED: Readonly<Record<PowerTask, string>> = {
@@ -178,6 +179,9 @@ export const EVENTS: EventWords = {
   'power-off-again': ({ task, status }) =>
     `it was ${SWITCHED[task]}, then powered off again: it is ${stateName(status)}, with nothing to do`,
   'power-uncertain': ({ task, said }) => `it may have been ${SWITCHED[task]}${after(said)}`,
+/** The refusals of a machine's report. */
+const REFUSED: Writers<ReportRefusals> = IDENTITY;
+
   'power-failed': ({ task, said }) => `${SWITCH_FAILED[task]}${after(said)}`,
   'power-query-failed': ({ said }) => `the power controller gave no valid answer: ${said}`,
   'power-seen': ({ state }) => `it is ${state}, but Rackboot did not switch it`,
@@ -213,7 +217,7 @@ export const EVENTS: EventWords = {
   'bmc-reported': ({ address, driver, user }) =>
     `its BMC is at ${address} (${driver})${user === undefined ? '' : `; its user ${user} has a new password`}`,
   'report-ignored': ({ times, ...ignored }) => `${ignoredWords(ignored)}; nothing changed${since(times)}`,
-  'enlistment-refused': ({ mac, why }) => (mac === undefined ? why : `${mac}: ${why}`),
+  'enlistment-refused': ({ mac, why }) => (mac === undefined ? '' : `${mac}: `) + withinWords(REFUSED, why),
   'shown-of-another': ({ machine, same, differs }) =>
     `it shows the ${kindsOf(same)} of ${nameOf(machine)}, ${whyOther(differs)}: treated as another machine`,
   'interface-claimed': ({ macs, machine, own }) =>
@@ -281,6 +285,14 @@ export const DOUBTS: DoubtWords = {
 };
 
 /** A sentence within a sentence. */
-function happeningWords<Code extends EventCode>({ code, params }: Happening<Code>): string {
-  return EVENTS[code](params);
+function happeningWords(happening: Happening): string {
+  return withinWords(EVENTS, happening);
+}
+
+/** The same of any table; an unknown code, which a later version may have stored, is shown as it is. */
+function withinWords<Params, Code extends keyof Params>(
+  words: Writers<Params>,
+  { code, params }: { readonly code: Code; readonly params: Params[Code] },
+): string {
+  return Object.hasOwn(words, code) ? words[code](params) : String(code);
 }
