@@ -53,6 +53,20 @@ export interface StageReport {
   readonly said: string;
 }
 
+/** A script that did not pass. */
+export interface FailedScript {
+  readonly name: string;
+  readonly end: 'exited' | 'timed-out' | 'unfinished';
+  /** `undefined`: unknown. */
+  readonly exitStatus?: number | undefined;
+  readonly timeoutSeconds: number;
+  /** The end of its output; empty: none. */
+  readonly said: string;
+}
+
+/** Why the region ends a machine's work. */
+export type WorkFault = Happening<'installer-missing' | 'preseed-faulty' | 'scripts-failed'>;
+
 /** A machine's signal on its work. */
 export interface SignalParams {
   /** A short word; may be empty. */
@@ -61,6 +75,8 @@ export interface SignalParams {
   readonly message: string;
   /** Replaces `message`. */
   readonly report?: StageReport | undefined;
+  /** Replaces both: the region itself found this, and not the machine. */
+  readonly fault?: WorkFault | undefined;
   readonly script?: string | undefined;
   /** `undefined`: the script runs. */
   readonly exitStatus?: number | undefined;
@@ -116,8 +132,14 @@ export interface EventParams {
 
   signal: SignalParams;
   /** A signal of a machine that is not at work. */
-  'signal-unasked': { readonly status: string; readonly stage: string; readonly message: string };
+  'signal-unasked': Pick<SignalParams, 'stage' | 'message' | 'fault'> & { readonly status: string };
   'stage-reported': StageReport;
+  /** @param place in the boot tree */
+  'installer-missing': { readonly place: string };
+  /** @param said the words of the template engine, for the author of the template */
+  'preseed-faulty': { readonly file: string; readonly line: number; readonly said: string };
+  /** @param more how many further ones there are */
+  'scripts-failed': { readonly failed: readonly FailedScript[]; readonly more: number };
   'disk-written': None;
   'network-wanted': None;
   'rescue-lasting': None;
@@ -220,22 +242,6 @@ export type ReportIgnored =
   | { readonly why: 'without-token'; readonly isOfPerson: boolean }
   | { readonly why: 'from-elsewhere'; readonly address?: string | undefined; readonly first: string };
 
-/** A rack that reports a machine whose home is another rack. */
-export interface SeenElsewhere {
-  readonly hostname: string;
-  readonly rack: string;
-  readonly home: string;
-}
-
-export type EventCode = keyof EventParams;
-
-/** What happened: a code with its parameters. */
-export type Happening<Code extends EventCode = EventCode> = {
-  readonly [C in Code]: { readonly code: C; readonly params: EventParams[C] };
-}[Code];
-
-/** What a person has to decide since it happened. */
-export type Doubt = Happening<'maybe-one' | 'maybe-two' | 'interface-claimed' | 'networks-doubted'>;
 /** The codes with which a machine's report is refused, each with its parameters; the sentences are in `words/en/identity.ts`. */
 export interface ReportRefusals {
   'new-machines-limit': { readonly count: number; readonly max: number };
@@ -252,3 +258,19 @@ export type ReportRefused = {
   readonly [C in keyof ReportRefusals]: { readonly code: C; readonly params: ReportRefusals[C] };
 }[keyof ReportRefusals];
 
+/** A rack that reports a machine whose home is another rack. */
+export interface SeenElsewhere {
+  readonly hostname: string;
+  readonly rack: string;
+  readonly home: string;
+}
+
+export type EventCode = keyof EventParams;
+
+/** What happened: a code with its parameters. */
+export type Happening<Code extends EventCode = EventCode> = {
+  readonly [C in Code]: { readonly code: C; readonly params: EventParams[C] };
+}[Code];
+
+/** What a person has to decide since it happened. */
+export type Doubt = Happening<'maybe-one' | 'maybe-two' | 'interface-claimed' | 'networks-doubted'>;

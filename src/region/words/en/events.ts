@@ -8,12 +8,13 @@
 import { counted } from '../../../counted.ts';
 import type {
   EventParams,
+  FailedScript,
   Happening,
   MachineName,
   NetworkDoubt,
   ReportIgnored,
-  SeenElsewhere,
   ReportRefusals,
+  SeenElsewhere,
   SignalParams,
   StageReport,
 } from '../../records/event-params.ts';
@@ -80,13 +81,23 @@ const stageWords = ({ name, isEnd, result, said }: StageReport): string => {
 };
 
 /** The words of a signal; empty if it has none. */
-function signalWords({ stage, message, report, script, exitStatus, output }: SignalParams): string {
-  const said = report === undefined ? message : stageWords(report);
+function signalWords({ stage, message, report, fault, script, exitStatus, output }: SignalParams): string {
+  const own = report === undefined ? message : stageWords(report);
+  const said = fault === undefined ? own : happeningWords(fault);
   const parts = [said, scriptWords(script, exitStatus, said), output === '' ? '' : `output: ${output}`];
   const rest = parts.filter((part) => part !== '').join('; ');
   // Omit the stage if the text repeats it, or if it is `testing`, which commissioning uses for its scripts.
   const isSaid = ['test', 'testing', 'tested'].includes(stage) || rest.toLowerCase().includes(stage.toLowerCase());
   return rest === '' ? stage : isSaid ? rest : `${stage}: ${rest}`;
+}
+
+function failedWords({ name, end, exitStatus, timeoutSeconds, said }: FailedScript): string {
+  const ends = {
+    exited: `ended with status ${exitStatus ?? 'unknown'}`,
+    'timed-out': `did not end within ${counted(timeoutSeconds, 'second')}`,
+    unfinished: 'was not run to its end',
+  };
+  return `script ${name} ${ends[end]}${after(said)}`;
 }
 
 /** A script's state, unless the machine's message contains it. */
@@ -168,6 +179,9 @@ function networksDoubtedWords({ rack, first, more }: EventParams['networks-doubt
 /** A field's name in words: `powerType` is `power type`. */
 const fieldWords = (field: string): string => field.replaceAll(/[A-Z]/g, (capital) => ` ${capital.toLowerCase()}`);
 
+/** The refusals of a machine's report. */
+const REFUSED: Writers<ReportRefusals> = IDENTITY;
+
 /** By code. */
 export const EVENTS: EventWords = {
   rack: ({ text }) => text,
@@ -179,9 +193,6 @@ export const EVENTS: EventWords = {
   'power-off-again': ({ task, status }) =>
     `it was ${SWITCHED[task]}, then powered off again: it is ${stateName(status)}, with nothing to do`,
   'power-uncertain': ({ task, said }) => `it may have been ${SWITCHED[task]}${after(said)}`,
-/** The refusals of a machine's report. */
-const REFUSED: Writers<ReportRefusals> = IDENTITY;
-
   'power-failed': ({ task, said }) => `${SWITCH_FAILED[task]}${after(said)}`,
   'power-query-failed': ({ said }) => `the power controller gave no valid answer: ${said}`,
   'power-seen': ({ state }) => `it is ${state}, but Rackboot did not switch it`,
@@ -196,9 +207,15 @@ const REFUSED: Writers<ReportRefusals> = IDENTITY;
   'debug-login-closed': () => 'debug login closed',
 
   signal: signalWords,
-  'signal-unasked': ({ status, stage, message }) =>
-    `${status}${after([stage, message].filter((part) => part !== '').join(': '))}`,
+  'signal-unasked': ({ status, stage, message, fault }) => {
+    const said = fault === undefined ? message : happeningWords(fault);
+    return `${status}${after([stage, said].filter((part) => part !== '').join(': '))}`;
+  },
   'stage-reported': stageWords,
+  'installer-missing': ({ place }) => `the rack that booted it has no installer in its tree: ${place}`,
+  'preseed-faulty': ({ file, line, said }) => `${file}:${line}: ${said}`,
+  'scripts-failed': ({ failed, more }) =>
+    `${failed.map(failedWords).join('; ')}${more === 0 ? '' : `; and ${more} more failed`}`,
   'disk-written': () => 'the disk is written: from now on it boots its own disk',
   'network-wanted': () => 'it asks to boot from the network again',
   'rescue-lasting': () => 'it does not leave rescue mode: its power is switched',
