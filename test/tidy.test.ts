@@ -414,7 +414,7 @@ test('a sentence in a refusal is found in every form, and a code with parameters
   for (const text of [
     "refuse('not-found', 'No machine has this id.')",
     `refuseField('name', \`A script \${name} exists.\`)`,
-    "refusal('field.said', { text: 'Give a name.' })",
+    "refusal('field.power-driver', { driver: 'Give a name.' })",
     "refuse(\n  'rate-limit',\n  \"Don't hurry.\" ,\n)",
     `refuse(\`\${name} is locked\`)`,
     "return { reason: 'not-owner', text }",
