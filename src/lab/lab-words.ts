@@ -1,5 +1,8 @@
 // The lines that a guided lab prints, as pure functions of events: few sentences, for newcomers.
 
+import { z } from 'zod';
+import type { StageReport } from '../region/records/event-params.ts';
+import { parseStatus, statusRow } from '../region/records/lifecycle.ts';
 import type { LogLine } from './daemon-process.ts';
 import type { MachineStep } from './machine-actions.ts';
 
@@ -9,7 +12,19 @@ export interface LabEvent {
   readonly description: string;
   readonly level: string;
   readonly hostname: string;
+  /** What it says; absent for a rack's report. */
+  readonly code?: unknown;
+  readonly params?: unknown;
 }
+
+/** The events that are told by what they say: a new state, and a stage of cloud-init. */
+const told = z.discriminatedUnion('code', [
+  z.object({ code: z.literal('status-changed'), params: z.object({ to: z.string() }) }),
+  z.object({
+    code: z.literal('stage-reported'),
+    params: z.object({ name: z.string(), isEnd: z.boolean(), result: z.string(), said: z.string() }),
+  }),
+]);
 
 export interface NextSteps {
   readonly pageUrl: string;
@@ -50,20 +65,26 @@ export function stepWords({ name, text }: MachineStep): string | undefined {
 /** Said of a machine that the region has just come to know. */
 export const ENLISTED_WORDS = 'is enlisted: the region knows it now, as New';
 
+const isLastStage = ({ name, isEnd, result }: StageReport): boolean =>
+  name === 'modules-final' && isEnd && result === 'SUCCESS';
+
 /** The words for an event; undefined for events that are not shown. */
-export function eventWords({ type, description, level, hostname }: LabEvent): string | undefined {
+export function eventWords(event: LabEvent): string | undefined {
+  const { type, description, level, hostname } = event;
   // Events of racks' interfaces concern no machine.
   if (hostname === '') return undefined;
   if (type === 'New') return ENLISTED_WORDS;
-  if (type === 'Node changed status') {
-    const to = /to '([^']+)'$/.exec(description)?.[1];
-    return to === undefined ? undefined : `is ${to}`;
+  const { data: said } = told.safeParse(event);
+  if (said?.code === 'status-changed') {
+    const to = parseStatus(said.params.to);
+    return to === undefined ? undefined : `is ${statusRow(to).name}`;
   }
   if (type === 'Node powered on') return 'is switched on by its webhook';
   if (type === 'Node powered off') return 'is switched off';
   if (type === 'Node installation') return `works on its disk: ${description}`;
   if (type === 'Disk written') return 'has written its disk, and starts it';
-  if (type === 'Node status event') return /^modules-final ended \(SUCCESS\): (.*)/.exec(description)?.[1];
+  if (said?.code === 'stage-reported' && isLastStage(said.params)) return said.params.said;
+  if (type === 'Node status event') return undefined;
   return /^(?:WARNING|ERROR|CRITICAL)$/.test(level) ? `${type}: ${description}` : undefined;
 }
 

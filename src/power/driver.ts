@@ -6,7 +6,7 @@
 
 import type { Clock } from '../clock.ts';
 import type { PowerOutcome } from './outcome.ts';
-import type { PowerParameter, PowerValues } from './parameters.ts';
+import type { ParameterProblem, PowerParameter, PowerValues } from './parameters.ts';
 import type { SshIdentity } from './ssh-identity.ts';
 
 /** How to switch a machine off: by asking its operating system, or by cutting its power. */
@@ -33,10 +33,10 @@ export interface PowerSurroundings {
   readonly sshIdentity: () => Promise<SshIdentity>;
 }
 
-/** A port, or one sentence for each invalid parameter. */
+/** A port, or what is wrong with the parameters. */
 export type OpenedPort =
   | { readonly kind: 'open'; readonly port: PowerPort }
-  | { readonly kind: 'bad-parameters'; readonly problems: readonly string[] };
+  | { readonly kind: 'bad-parameters'; readonly problems: readonly ParameterProblem[] };
 
 /** A power driver. */
 export interface PowerDriver {

@@ -83,7 +83,9 @@ export const ipmi: PowerDriver = {
     const checked = checkParameters(schema, values);
     if (checked.kind === 'bad') return { kind: 'bad-parameters', problems: checked.problems };
     const { port } = splitAddress(checked.values.power_address);
-    if (port < 1 || port > 65_535) return { kind: 'bad-parameters', problems: [`power_address: no port ${port}`] };
+    if (port < 1 || port > 65_535) {
+      return { kind: 'bad-parameters', problems: [{ parameter: 'power_address', fault: { kind: 'port', port } }] };
+    }
     return { kind: 'open', port: openPort(checked.values, checked.secrets, surroundings) };
   },
 };

@@ -83,10 +83,24 @@ function noteOn(schema: z.ZodObject, name: string): ParameterNote | undefined {
   return parameter instanceof z.ZodType ? notes.get(parameter) : undefined;
 }
 
-/** Valid parameters, or one sentence per problem. */
+/** A parameter's fault. */
+export type ParameterFault =
+  | {
+      readonly kind: 'missing' | 'invalid';
+      /** What a valid value is. */
+      readonly expects: string;
+    }
+  | { readonly kind: 'port'; readonly port: number }
+  /** The driver has no such parameter. */
+  | { readonly kind: 'unknown'; readonly known: readonly string[]; readonly meant: readonly string[] };
+
+/** A fault with the name of its parameter; several unknown ones are one problem. */
+export type ParameterProblem = { readonly parameter: string; readonly fault: ParameterFault };
+
+/** Valid parameters, or their problems. */
 export type ParameterCheck<T> =
   | { readonly kind: 'good'; readonly values: T; readonly secrets: readonly string[] }
-  | { readonly kind: 'bad'; readonly problems: readonly string[] };
+  | { readonly kind: 'bad'; readonly problems: readonly ParameterProblem[] };
 
 /** Checks the parameters of a machine. */
 export function checkParameters<T extends z.ZodObject>(schema: T, given: PowerValues): ParameterCheck<z.infer<T>> {
@@ -103,16 +117,16 @@ export function checkParameters<T extends z.ZodObject>(schema: T, given: PowerVa
   return { kind: 'good', values: checked.data, secrets };
 }
 
-function problemOf(schema: z.ZodObject, issue: z.core.$ZodIssue): string {
+function problemOf(schema: z.ZodObject, issue: z.core.$ZodIssue): ParameterProblem {
   if (issue.code === 'unrecognized_keys') {
     const known = Object.keys(schema.shape);
     const meant = issue.keys.flatMap((key) => nearestName(key, known) ?? []);
-    const hint = meant.length === 0 ? '' : `; did you mean ${meant.join(', ')}?`;
-    return `${issue.keys.join(', ')}: not a parameter of this driver, which has ${known.join(', ') || 'none'}${hint}`;
+    return { parameter: issue.keys.join(', '), fault: { kind: 'unknown', known, meant } };
   }
   const name = String(issue.path[0] ?? '');
   const note = noteOn(schema, name);
-  const isMissing = issue.code === 'invalid_type';
+  const kind = issue.code === 'invalid_type' ? 'missing' : 'invalid';
   const choices = issue.code === 'invalid_value' ? `one of ${issue.values.join(', ')}` : undefined;
-  return `${name}: ${isMissing ? 'is missing' : 'is invalid'}; give ${choices ?? note?.expects ?? note?.label ?? 'a text'}`;
+  const expects = choices ?? note?.expects ?? note?.label ?? 'a text';
+  return { parameter: name, fault: { kind, expects } };
 }

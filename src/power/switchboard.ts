@@ -15,7 +15,7 @@ import { COMMAND_MS_MAX, type PowerCommand, performCommand } from './command.ts'
 import type { PowerDriver, PowerPort, PowerSurroundings } from './driver.ts';
 import type { LedgerEntry, PowerLedger } from './ledger.ts';
 import { cleanWords, outcome, type PowerOutcome } from './outcome.ts';
-import type { PowerValues } from './parameters.ts';
+import type { ParameterProblem, PowerValues } from './parameters.ts';
 import { PowerQueue, type PowerTask } from './queue.ts';
 import { type PowerReading, PowerReadings } from './readings.ts';
 
@@ -52,6 +52,8 @@ export interface EndedCommand {
 export interface SwitchboardParts extends PowerSurroundings {
   readonly findDriver: (name: string) => PowerDriver | undefined;
   readonly ledger: PowerLedger;
+  /** The sentence of a problem. */
+  readonly problemText: (problem: ParameterProblem) => string;
   /** Called at the end of each command. */
   readonly onEnd: (ended: EndedCommand) => void;
   /** Called when the seen state changes, and when queries start or stop failing. */
@@ -201,7 +203,7 @@ export class PowerSwitchboard {
     }
     const opened = driver.open(target.machine, target.values, this.#parts);
     if (opened.kind === 'bad-parameters') {
-      return { kind: 'refused', text: `power_parameters: ${opened.problems.join('; ')}` };
+      return { kind: 'refused', text: `power_parameters: ${opened.problems.map(this.#parts.problemText).join('; ')}` };
     }
     const { port } = opened;
     const { machine } = target;

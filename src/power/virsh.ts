@@ -43,7 +43,8 @@ export const virsh: PowerDriver = {
     if (checked.kind === 'bad') return { kind: 'bad-parameters', problems: checked.problems };
     const host = parseHypervisor(checked.values.power_address);
     if (host === undefined) {
-      return { kind: 'bad-parameters', problems: [`power_address: is invalid; give ${ADDRESS_EXPECTS}`] };
+      const fault = { kind: 'invalid', expects: ADDRESS_EXPECTS } as const;
+      return { kind: 'bad-parameters', problems: [{ parameter: 'power_address', fault }] };
     }
     return { kind: 'open', port: openPort(host, checked.values.power_id, surroundings) };
   },

@@ -22,12 +22,13 @@ import type { PowerReading } from '../power/readings.ts';
 import { openSshIdentity, type SshIdentity } from '../power/ssh-identity.ts';
 import { type EndedCommand, PowerSwitchboard, type PowerTarget } from '../power/switchboard.ts';
 import type { MachineLife } from '../region/life/machine-life.ts';
-import type { PowerControl, PowerView } from '../region/life/power-life.ts';
+import type { PowerControl, PowerProblem, PowerView } from '../region/life/power-life.ts';
 import { bootPurpose } from '../region/records/boot-purpose.ts';
 import type { Machine } from '../region/records/machine.ts';
 import type { PowerParameters } from '../region/records/power-parameters.ts';
 import type { PowerTask } from '../region/records/power-task.ts';
 import type { MachineFilter, RegionStore } from '../region/records/store.ts';
+import { refusal, sentenceOf } from '../region/words/refusal.ts';
 import { PowerAskers } from './power-askers.ts';
 import { PowerHold, type PowerHoldParts } from './power-hold.ts';
 
@@ -80,6 +81,7 @@ export class PowerSide implements PowerControl {
       clock,
       findDriver: (name) => this.#drivers.get(name),
       ledger: store.power,
+      problemText: (problem) => sentenceOf(refusal('field.power-parameter', problem)),
       sshIdentity: () => this.#sshIdentity(),
       onEnd: (ended) => this.#deliver(ended),
       onReading: (machine) => this.#deliverReading(machine),
@@ -114,17 +116,15 @@ export class PowerSide implements PowerControl {
     return this.#drivers.get(powerType)?.byHand === false;
   }
 
-  problemsOf(powerType: string, values: PowerParameters): readonly string[] {
-    if (powerType === '') return Object.keys(values).length === 0 ? [] : ['give a power_type with the parameters'];
+  problemsOf(powerType: string, values: PowerParameters): readonly PowerProblem[] {
+    if (powerType === '') return Object.keys(values).length === 0 ? [] : [refusal('field.power-driver-missing')];
     const driver = this.#drivers.get(powerType);
     if (driver === undefined) {
       const names = [...this.#drivers.keys()];
-      const meant = nearestName(powerType, names);
-      const hint = meant === undefined ? '' : `; did you mean ${meant}?`;
-      return [`there is no power driver ${powerType}: there are ${names.join(', ')}${hint}`];
+      return [refusal('field.power-driver', { driver: powerType, names, meant: nearestName(powerType, names) })];
     }
     const opened = driver.open('', values, { clock: this.#parts.clock, sshIdentity: () => this.#sshIdentity() });
-    return opened.kind === 'open' ? [] : opened.problems;
+    return opened.kind === 'open' ? [] : opened.problems.map((one) => refusal('field.power-parameter', one));
   }
 
   follow(systemIds: readonly string[]): void {

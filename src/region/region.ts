@@ -29,7 +29,7 @@ import type { Machine, MachineFields } from './records/machine.ts';
 import type { NewMachineEvent, RackReport } from './records/machine-event.ts';
 import type { EnlistmentOutcome, MachineChangeOutcome, RegionStore } from './records/store.ts';
 import { NO_RULES, RegionSettings, type SettingsRules } from './settings.ts';
-import { type RefusalWord, refusal, sentenceOf } from './words/refusal.ts';
+import { type RefusalWord, refusal } from './words/refusal.ts';
 
 const START_ID_BYTES = 9;
 /** Changes within this time reach racks together. */
@@ -258,7 +258,7 @@ class RegionOnStore implements Region {
       this.#mirrorChange(outcome.machine, ...outcome.others);
     }
     if (outcome.kind === 'refuse' && report.username === undefined) {
-      this.store.recordEvent(refusedEvent(report, sentenceOf(outcome.refusal), atMs), undefined);
+      this.store.recordEvent(refusedEvent(report, outcome.refusal, atMs), undefined);
     }
     return outcome;
   }

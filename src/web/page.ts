@@ -14,7 +14,9 @@ const NOTICE_MS = 10_000;
 const END_PIXELS = 4;
 const FOCUSABLE = 'a[href], button, input, select, textarea, summary';
 
-const fresh = document.querySelector('.fresh');
+/** Says how fresh the page is; the region gives it its texts. */
+const fresh = document.querySelector<HTMLElement>('.fresh');
+const live = fresh?.textContent;
 
 function isBusy(part: Element): boolean {
   const active = document.activeElement;
@@ -80,9 +82,9 @@ const mainOf = (page: Document): Element => {
   return main;
 };
 
-function showStatus(text: string, isStale: boolean): void {
+function showStatus(text: string | undefined, isStale: boolean): void {
   if (fresh === null) return;
-  fresh.textContent = text;
+  fresh.textContent = text ?? '';
   fresh.classList.toggle('stale', isStale);
 }
 
@@ -100,16 +102,16 @@ async function refresh(): Promise<void> {
       return;
     }
     if (answer.status === 404) {
-      showStatus('deleted', true);
+      showStatus(fresh?.dataset.deleted, true);
       return;
     }
     if (!answer.ok) throw new Error(`the region answered ${answer.status}`);
     const page = new DOMParser().parseFromString(await answer.text(), 'text/html');
     update(mainOf(document), mainOf(page));
     document.title = page.title;
-    showStatus('live', false);
+    showStatus(live, false);
   } catch {
-    showStatus('the region does not answer; retrying', true);
+    showStatus(fresh?.dataset.silent, true);
   }
 }
 

@@ -15,6 +15,7 @@ import {
 } from '../../src/lab/lab-words.ts';
 import type { MachineStep } from '../../src/lab/machine-actions.ts';
 import { Narrator } from '../../src/lab/narrator.ts';
+import type { Happening } from '../../src/region/records/event-params.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 
 const step = (name: MachineStep['name'], text: string): MachineStep => ({ name, text });
@@ -42,23 +43,32 @@ test('the first boot of a machine takes three lines', () => {
   );
 });
 
-const logged = (type: string, description: string, level = 'INFO'): LabEvent => ({
+const logged = (type: string, description: string, level = 'INFO', said?: Happening): LabEvent => ({
   type,
   description,
   level,
   hostname: 'calm-ibis',
+  ...said,
+});
+const changed: Happening = { code: 'status-changed', params: { from: 'new', to: 'failed-commissioning' } };
+const ended = { name: 'modules-final', isEnd: true, result: 'SUCCESS', said: 'ran 3 lines (simulated)' };
+const stage = (changes: Partial<typeof ended> = {}): Happening => ({
+  code: 'stage-reported',
+  params: { ...ended, ...changes },
 });
 
 for (const [what, event, expected] of [
   ['a new machine', logged('New', 'Enlisted'), 'is enlisted: the region knows it now, as New'],
-  ['a state', logged('Node changed status', "From 'New' to 'Commissioning'"), 'is Commissioning'],
+  ['a state', logged('Node changed status', 'in any language', 'INFO', changed), 'is Failed commissioning'],
   ['power', logged('Node powered on', 'it was switched on: HTTP 200'), 'is switched on by its webhook'],
   ['a step', logged('Node installation', 'writing'), 'works on its disk: writing'],
   [
     'user data, which is simulated',
-    logged('Node status event', 'modules-final ended (SUCCESS): ran 3 lines (simulated)', 'DEBUG'),
+    logged('Node status event', 'in any language', 'DEBUG', stage()),
     'ran 3 lines (simulated)',
   ],
+  ['a failed stage', logged('Node status event', 'it failed', 'WARNING', stage({ result: 'FAIL' })), undefined],
+  ['another stage', logged('Node status event', 'it ended', 'DEBUG', stage({ name: 'init' })), undefined],
   ['traffic', logged('DHCP', 'Offered 127.77.2.1', 'DEBUG'), undefined],
   ['a fault', logged('Failed to power on node', 'no answer', 'ERROR'), 'Failed to power on node: no answer'],
 ] as const) {

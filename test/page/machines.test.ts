@@ -183,6 +183,8 @@ test('the page shows machines as they enlist, fits every width, and runs no scri
 
     await live.api.close();
     await browser.until("document.querySelector('.fresh').classList.contains('stale')", 10_000);
+    const fresh = await browser.evaluate("document.querySelector('.fresh').innerText");
+    assert.equal(fresh, 'the region does not answer; retrying');
     assert.match(String(await browser.evaluate('document.body.innerText')), /web1\.maas/);
   } finally {
     await browser.close();

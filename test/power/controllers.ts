@@ -79,6 +79,8 @@ export class Controller {
   }
 }
 
+const UNKNOWN = { parameter: 'power_address', fault: { kind: 'invalid', expects: 'a controller' } } as const;
+
 /** A driver for these controllers; `power_address` names one. The driver of a dead process sends nothing more. */
 export function controllerDriver(
   controllers: ReadonlyMap<string, Controller>,
@@ -91,7 +93,7 @@ export function controllerDriver(
     parameters: [],
     open(_machine, values) {
       const controller = controllers.get(String(values.power_address));
-      if (controller === undefined) return { kind: 'bad-parameters', problems: ['power_address: no such controller'] };
+      if (controller === undefined) return { kind: 'bad-parameters', problems: [UNKNOWN] };
       return { kind: 'open', port: controller.port(isDead) };
     },
   };

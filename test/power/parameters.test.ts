@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { findDriver, POWER_DRIVERS } from '../../src/power/drivers.ts';
 import type { PowerValues } from '../../src/power/parameters.ts';
+import { problemText } from '../support/sentences.ts';
 import { surroundings } from './surroundings.ts';
 
 const IPMI: PowerValues = { power_address: '10.0.0.5' };
@@ -75,6 +76,22 @@ for (const [driver, values, controller] of CONTROLLERS) {
   });
 }
 
+test('a problem is plain values, of which a language makes a sentence', () => {
+  const problemsOf = (driver: string, values: PowerValues) => {
+    const opened = findDriver(driver)?.open('abc', values, surroundings());
+    return opened?.kind === 'bad-parameters' ? opened.problems : assert.fail();
+  };
+  assert.deepEqual(problemsOf('ipmi', { power_address: '10.0.0.5:70000' }), [
+    { parameter: 'power_address', fault: { kind: 'port', port: 70_000 } },
+  ]);
+  assert.deepEqual(problemsOf('manual', { power_address: 'x' }), [
+    { parameter: 'power_address', fault: { kind: 'unknown', known: [], meant: [] } },
+  ]);
+  assert.deepEqual(problemsOf('ipmi', { ...IPMI, power_driver: 'LAN_3' }), [
+    { parameter: 'power_driver', fault: { kind: 'invalid', expects: 'one of LAN_2_0, LAN' } },
+  ]);
+});
+
 const REFUSED: readonly (readonly [name: string, driver: string, values: PowerValues, problem: RegExp])[] = [
   ['a missing address', 'ipmi', {}, /^power_address: is missing; give an address or a name/],
   ['an option instead of an address', 'ipmi', { power_address: '-oProxy' }, /^power_address: is invalid/],
@@ -103,7 +120,7 @@ for (const [name, driver, values, problem] of REFUSED) {
   test(`${driver} refuses ${name}, and quotes no secret`, () => {
     const opened = findDriver(driver)?.open('abc', values, surroundings());
     assert.equal(opened?.kind, 'bad-parameters');
-    const problems = opened.kind === 'bad-parameters' ? opened.problems.join('\n') : '';
+    const problems = opened.kind === 'bad-parameters' ? opened.problems.map(problemText).join('\n') : '';
     assert.match(problems, problem);
     assert.doesNotMatch(problems, /hunter2|pppp/);
   });

@@ -8,6 +8,7 @@ import type { PowerOutcome } from '../../src/power/outcome.ts';
 import { QUESTION_EVERY_MS } from '../../src/power/readings.ts';
 import { type EndedCommand, PowerSwitchboard, type PowerTarget } from '../../src/power/switchboard.ts';
 import { printedRandom } from '../support/printed-random.ts';
+import { problemText } from '../support/sentences.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 import { Controller, controllerDriver, pass } from './controllers.ts';
 
@@ -62,6 +63,7 @@ class Place {
         schedule: (ms, action) => clock.schedule(ms, () => (isDead() ? undefined : action())),
       },
       sshIdentity: () => Promise.reject(new Error('no key here')),
+      problemText,
       findDriver: (name) => [memory, manual].find((driver) => driver.name === name),
       ledger: {
         find: (id) => ledger.find(id),
@@ -179,7 +181,7 @@ test('an unknown driver and invalid parameters are refused at once', () => {
   const noController = place.board.command('2', place.target('b'), ON);
   assert.deepEqual(noController, {
     kind: 'refused',
-    text: 'power_parameters: power_address: no such controller',
+    text: 'power_parameters: power_address: is invalid; give a controller',
   });
 });
 

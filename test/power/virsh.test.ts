@@ -7,6 +7,7 @@ import type { PowerOutcomeKind, PowerState } from '../../src/power/outcome.ts';
 import type { ProgramEnd } from '../../src/power/program.ts';
 import { parseHypervisor, virsh, virshUri } from '../../src/power/virsh.ts';
 import { bootsFromNetwork, judgeVirsh, parseGuests } from '../../src/power/virsh-words.ts';
+import { problemText } from '../support/sentences.ts';
 import { surroundings } from './surroundings.ts';
 
 const TAKEN: readonly (readonly [uri: string, given: string])[] = [
@@ -69,7 +70,11 @@ for (const [id, isTaken] of [
     const values = { power_address: 'test:///default', power_id: id };
     const opened = virsh.open('abc', values, surroundings());
     if (isTaken) assert.equal(opened.kind, 'open');
-    else assert.match(opened.kind === 'bad-parameters' ? opened.problems.join() : 'open', /^power_id: .*UUID/);
+    else
+      assert.match(
+        opened.kind === 'bad-parameters' ? opened.problems.map(problemText).join() : 'open',
+        /^power_id: .*UUID/,
+      );
   });
 }
 

@@ -160,7 +160,7 @@ test('invalid parameters fail it too, and no controller is contacted', () =>
     powered.region.editMachine(id, { powerParameters: { power_address: 'elsewhere' } }, 'bob');
     powered.order(id, 'accept');
     await pass(clock, 500);
-    assert.match(reasonOf(powered.machine(id)), /power_address: no such controller/);
+    assert.match(reasonOf(powered.machine(id)), /power_address: is invalid; give a controller/);
     assert.deepEqual(powered.controller('a').asked, []);
   }));
 

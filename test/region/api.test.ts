@@ -104,7 +104,7 @@ test('a machine enlists as our agent does, and is listed with every key that str
     const [machine] = JSON.parse(listed.text);
     const expected: Readonly<Record<string, string>> = {
       string:
-        'resource_uri system_id hostname fqdn osystem distro_series architecture power_state status_name status_message',
+        'resource_uri system_id hostname fqdn osystem distro_series architecture power_state status_name status_message status_message_code',
       number: 'memory cpu_count status storage',
       object:
         'tag_names owner_data hardware_info ip_addresses boot_interface interface_set zone pool physicalblockdevice_set blockdevice_set',
@@ -414,7 +414,10 @@ test('the event log is read in pages that link to each other', () =>
       'kind',
       'rack',
       'time',
+      'code',
+      'params',
     ]);
+    assert.deepEqual([first.events[0].code, first.events[0].params], ['enlisted', { isUnvouched: false, leftOut: '' }]);
     assert.equal(first.events[0].created, 'Tue, 14 Nov. 2023 22:13:20');
     const older = await page(first.prev_uri);
     assert.equal(older.count, 2);

@@ -413,6 +413,20 @@ test('a fault in an installer’s preseed refuses the deployment, with file and 
     assert.equal(install('debian'), 'changed');
   }));
 
+test('a template that becomes faulty after the deployment began ends it, with file and line', () =>
+  withService(async (service) => {
+    const id = service.deploying(A, HERE, 'installer');
+    const file = join(service.place.stateDir, 'preseeds', 'debian');
+    writeFileSync(file, '# one\n# {{hostname\n');
+    const answer = await service.get(service.preseedPath(id));
+    const { status, statusReason } = service.machine(id);
+    assert.deepEqual([answer.status, status], [409, 'failed-deployment']);
+    const fault = statusReason?.code === 'signal' ? statusReason.params.fault : undefined;
+    assert.ok(fault?.code === 'preseed-faulty');
+    assert.deepEqual([fault.params.file, fault.params.line], [file, 2]);
+    assert.equal(reasonOf({ statusReason }), answer.text);
+  }));
+
 test('Ubuntu’s installer reads its files below one URL', () =>
   withService(async (service) => {
     const id = service.deploying(A, HERE, 'installer', 'ubuntu');
@@ -661,7 +675,12 @@ test('a machine whose rack has no installer for it fails, and gets no image inst
     const machine = service.machine(id);
     const { status } = machine;
     assert.equal(status, 'failed-deployment');
-    assert.match(reasonOf(machine), /has no installer in its tree: amd64\/generic\/trixie\/install/);
+    assert.match(
+      reasonOf(machine),
+      /^started: the rack .* has no installer in its tree: amd64\/generic\/trixie\/install$/,
+    );
+    const { statusReason: why } = machine;
+    assert.equal(why?.code === 'signal' && why.params.fault?.code, 'installer-missing');
   }));
 
 test('a machine that sends requests without end is refused for a while, and others are not', () =>

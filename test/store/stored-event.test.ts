@@ -37,6 +37,13 @@ test('an unknown code is shown unchanged', () => {
   assert.equal(eventSentence(unpackHappening('of-a-later-version', '{"odd":1}')), 'of-a-later-version');
 });
 
+test('an unknown code within a sentence is shown unchanged, too', () => {
+  const later = { code: 'of-a-later-version', params: {} };
+  const sentence = (code: string, params: unknown) => eventSentence(unpackHappening(code, JSON.stringify(params)));
+  assert.match(sentence('work-restarted', { why: later }), /^of-a-later-version; /);
+  assert.equal(sentence('enlistment-refused', { mac: 'aa', why: later }), 'aa: of-a-later-version');
+});
+
 test('a remark is kept as JSON, nothing as an empty text, and an unknown code is shown as it is', () => {
   const why: Remark = { code: 'power-failed', params: { task: 'cycle', said: 'no route' } };
   assert.deepEqual(unpackRemark(packRemark(why)), why);

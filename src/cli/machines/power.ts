@@ -12,6 +12,7 @@ import { findDriver, POWER_DRIVERS } from '../../power/drivers.ts';
 import type { PowerOutcome } from '../../power/outcome.ts';
 import { openSshIdentity, readPublicKey } from '../../power/ssh-identity.ts';
 import { listGuests, parseHypervisor } from '../../power/virsh.ts';
+import { refusal, sentenceOf } from '../../region/words/refusal.ts';
 import { print, printFields, printJson, printTable } from '../output.ts';
 import { becomeOwnerOf } from '../state-owner.ts';
 import { findMachine } from './identity.ts';
@@ -85,7 +86,8 @@ async function checkMachine(stateDir: string, wanted: string, json: boolean): Pr
   becomeOwnerOf(stateDir);
   const opened = driver.open(id, values, surroundingsOf(stateDir));
   if (opened.kind === 'bad-parameters') {
-    throw new RackError('bad-argument', `the power_parameters of ${fqdn} are unusable: ${opened.problems.join('; ')}`);
+    const problems = opened.problems.map((one) => sentenceOf(refusal('field.power-parameter', one)));
+    throw new RackError('bad-argument', `the power_parameters of ${fqdn} are unusable: ${problems.join('; ')}`);
   }
   const answer = await opened.port.query(questionSignal());
   if (json) {

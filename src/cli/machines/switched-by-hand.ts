@@ -9,7 +9,7 @@ const WAITING_TEXT = remarkSentence({ code: 'waits-for-hand', params: {} });
 type SentMachine = Readonly<Record<string, unknown>>;
 
 /** True if a machine starts its work as soon as a person switches it on, because no power driver can. */
-export const waitsForHand = ({ status_message: message }: SentMachine): boolean => message === WAITING_TEXT;
+export const waitsForHand = ({ status_message_code: code }: SentMachine): boolean => code === 'waits-for-hand';
 
 /** A machine's state, for a cell or a line. */
 export const statusText = (machine: SentMachine & { readonly status_name: string }): string =>

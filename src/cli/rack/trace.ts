@@ -36,7 +36,7 @@ interface Trace extends z.infer<typeof traceShape> {
   readonly home: readonly string[];
 }
 
-const messageShape = z.looseObject({ status_message: z.string().optional() });
+const messageShape = z.looseObject({ status_message_code: z.string().optional() });
 const HAND_WAIT = 'a person to switch it on';
 
 const feedShape = z.union([z.object({ trace: traceShape }), z.object({ step: stepShape, missed: z.number() })]);

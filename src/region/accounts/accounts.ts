@@ -13,7 +13,7 @@ import { z } from 'zod';
 import type { Clock } from '../../clock.ts';
 import { RackError } from '../../errors.ts';
 import type { ApiKey, RegionStore, User } from '../records/store.ts';
-import { type RefusalNamed, type RefusalWord, refusal, sentenceOf, wordOfMessage } from '../words/refusal.ts';
+import { type RefusalNamed, type RefusalWord, refusal, sentenceOf, wordOfIssue } from '../words/refusal.ts';
 import type { PasswordPermit } from './password-limits.ts';
 
 /** API keys of one user, who alone fills it; one more is refused, because deleting another would stop a program without a word. */
@@ -47,23 +47,22 @@ const newUser = z.object({
 /** The input for a new account. */
 export type NewUser = z.input<typeof newUser>;
 
-function wordOf(message: string): RefusalWord {
+function wordOf(issue: z.core.$ZodIssue): RefusalWord {
+  const { message } = issue;
   switch (message) {
     case 'field.password-short':
       return refusal(message, { min: PASSWORD_MIN });
     case 'field.password-long':
       return refusal(message, { max: PASSWORD_MAX });
     default:
-      return wordOfMessage(message);
+      return wordOfIssue(issue);
   }
 }
 
 /** The problems of a new account by field; undefined: none. */
 export function newUserProblems(account: NewUser): Readonly<Record<string, readonly RefusalWord[]>> | undefined {
   const checked = newUser.safeParse(account);
-  if (checked.success) return undefined;
-  const messages: Readonly<Record<string, readonly string[]>> = z.flattenError(checked.error).fieldErrors;
-  return Object.fromEntries(Object.entries(messages).map(([field, list]) => [field, list.map(wordOf)]));
+  return checked.success ? undefined : z.flattenError(checked.error, wordOf).fieldErrors;
 }
 
 const inOneLine = (words: readonly RefusalWord[]): string => words.map((word) => sentenceOf(word)).join('; ');
@@ -77,7 +76,7 @@ export function newUserProblem(account: NewUser): string | undefined {
 /** The problems of a password; undefined: none. */
 export function passwordProblems(password: string): readonly RefusalWord[] | undefined {
   const checked = newUser.shape.password.safeParse(password);
-  return checked.success ? undefined : checked.error.issues.map(({ message }) => wordOf(message));
+  return checked.success ? undefined : checked.error.issues.map(wordOf);
 }
 
 function derive(password: string, salt: Uint8Array): Promise<Buffer> {

@@ -4,6 +4,7 @@
 //
 // 1. A refusal says in words what is wrong and what to do; `bodyOf` makes the sentences, which clients show to users unchanged.
 
+import type { z } from 'zod';
 import type { DesiredState } from '../../machines/machine.ts';
 import {
   type PlainCode,
@@ -13,7 +14,7 @@ import {
   type RefusalWord,
   refusal,
   sentenceOf,
-  wordOfMessage,
+  wordOfIssue,
 } from '../words/refusal.ts';
 import type { EventFollowing } from './event-followers.ts';
 import type { ListToSend } from './lists.ts';
@@ -79,11 +80,6 @@ interface NamedRefusal {
   readonly headers?: Readonly<Record<string, string>> | undefined;
 }
 
-interface SchemaIssue {
-  readonly path: readonly PropertyKey[];
-  readonly message: string;
-}
-
 /** The problems of each field. */
 export type FieldWords = Readonly<Record<string, readonly RefusalWord[]>>;
 
@@ -142,9 +138,9 @@ export function refuseField(field: string, code: RefusalCode, params: AnyParams 
   return refuseFields({ [field]: [refusal(code, params)] });
 }
 
-/** The problems that a schema found, by field. */
-export const fieldsOf = ({ issues }: { readonly issues: readonly SchemaIssue[] }): FieldWords =>
-  Object.fromEntries(issues.map(({ path, message }) => [path.join('.'), [wordOfMessage(message)]]));
+/** The problems that a schema found WITH_INPUT, by field. */
+export const fieldsOf = ({ issues }: z.ZodError): FieldWords =>
+  Object.fromEntries(issues.map((issue) => [issue.path.join('.'), [wordOfIssue(issue)]]));
 
 /** The refusal of a path that names no machine. */
 export const NO_MACHINE: Refusal = refuse('not-found.machine');

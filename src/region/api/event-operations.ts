@@ -56,6 +56,8 @@ function eventJson(event: MachineEvent, ownRack: string | undefined): Record<str
     kind: event.kind ?? null,
     rack: (event.rack ?? (event.kind === undefined ? '' : ownRack)) || null,
     time: new Date(event.atMs).toISOString(),
+    // A rack's report has a kind instead.
+    ...(event.code === 'rack' ? {} : { code: event.code, params: event.params }),
   };
 }
 

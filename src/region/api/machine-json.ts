@@ -208,6 +208,7 @@ export function machineJson(
     status: row.number,
     status_name: row.name,
     status_message: remarkSentence(machine.statusReason),
+    status_message_code: machine.statusReason?.code ?? '',
     status_action: machine.work?.stage ?? '',
     ...workJson(machine, nowMs),
     error_description: remarkSentence(machine.statusReason),

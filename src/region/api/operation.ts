@@ -6,8 +6,9 @@
 // 2. Parameters that an operation does not name are ignored, because clients of other versions send them.
 
 import { z } from 'zod';
+import { WITH_INPUT } from '../records/schema-fault.ts';
 import type { Region } from '../region.ts';
-import { type RefusalWord, refusal, wordOfMessage } from '../words/refusal.ts';
+import { type RefusalWord, refusal, wordOfIssue } from '../words/refusal.ts';
 import { type Answer, refuseFields } from './answer.ts';
 import type { Caller, Peer } from './caller.ts';
 import type { Fields } from './form-body.ts';
@@ -103,13 +104,13 @@ export function defineOperation<P extends z.ZodObject>(definition: {
         const list = fields.get(name);
         if (list !== undefined) given[name] = list;
       }
-      const checked = definition.parameters.safeParse(given);
+      const checked = definition.parameters.safeParse(given, WITH_INPUT);
       if (checked.success) return definition.run(call, checked.data);
       const problems: Record<string, RefusalWord[]> = {};
       for (const issue of checked.error.issues) {
         const name = String(issue.path[0] ?? '');
         problems[name] ??= [];
-        problems[name].push(given[name] === undefined ? refusal('field.required') : wordOfMessage(issue.message));
+        problems[name].push(given[name] === undefined ? refusal('field.required') : wordOfIssue(issue));
       }
       return refuseFields(problems);
     },

@@ -14,7 +14,6 @@ import {
   type PowerParameters,
   parsePowerParameters,
 } from '../records/power-parameters.ts';
-import { type RefusalWord, refusal } from '../words/refusal.ts';
 import { type Refusal, refuseField, refuseFields } from './answer.ts';
 import { isTrue } from './machine-calls.ts';
 import { type ApiCall, value } from './operation.ts';
@@ -99,14 +98,6 @@ export function refusePower(
   const type = powerType ?? before?.powerType ?? '';
   const problems = region.power?.problemsOf(type, powerParameters ?? before?.powerParameters ?? {}) ?? [];
   if (problems.length === 0) return undefined;
-  const isUnknown = problems.some((problem) => problem.startsWith('there is no power driver'));
-  return refuseFields({ [isUnknown ? 'power_type' : 'power_parameters']: problems.map(wordOf) });
-}
-
-/** A driver's problem, which may begin with the parameter that it is about: `power_address: is missing; …`. */
-function wordOf(problem: string): RefusalWord {
-  const [, parameter, text] = /^(\w+): (.*)$/s.exec(problem) ?? [];
-  return parameter === undefined || text === undefined
-    ? refusal('field.said', { text: problem })
-    : refusal('field.power-parameter', { parameter, text });
+  const isUnknown = problems.some(({ code }) => code === 'field.power-driver');
+  return refuseFields({ [isUnknown ? 'power_type' : 'power_parameters']: problems });
 }

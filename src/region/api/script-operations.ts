@@ -10,7 +10,6 @@ import type { NewMachineEvent } from '../records/machine-event.ts';
 import type { Script, ScriptKind, WrittenScript } from '../records/script-store.ts';
 import {
   POSITION_DEFAULT,
-  POSITION_MAX,
   parseKind,
   parseScript,
   parseTimeout,
@@ -40,7 +39,7 @@ const written = {
   title: optional(1024, 'A title, for display.'),
   description: optional(4096, 'Its purpose.'),
   timeout: optional(16, `How long it may take: seconds, or 01:30:00. Default: ${TIMEOUT_SECONDS_DEFAULT} seconds.`),
-  position: value(z.string().regex(/^\d{1,3}$/, `is not a number up to ${POSITION_MAX}`))
+  position: value(z.string().regex(/^\d{1,3}$/, 'field.script-position'))
     .optional()
     .describe(`Scripts of lower positions run first. Default: ${POSITION_DEFAULT}.`),
   packages: optional(4096, 'Not supported: nothing is installed before a script.'),

@@ -16,6 +16,7 @@ import { SIGNAL_STATUSES } from '../life/signal.ts';
 import type { MetadataService } from '../metadata/metadata-service.ts';
 import { workerRates } from '../rate-limit.ts';
 import type { Machine } from '../records/machine.ts';
+import { WITH_INPUT } from '../records/schema-fault.ts';
 import type { Region } from '../region.ts';
 import type { ScriptNews } from '../scripts/script-run.ts';
 
@@ -197,7 +198,7 @@ function takeSignal(work: MachineAgent, peer: Peer, request: FastifyRequest): An
   );
   if (body.kind === 'fault') return refuseFor([body.refusal]);
   const given = Object.fromEntries([...body.fields].map(([name, list]) => [name, list.at(-1) || undefined]));
-  const checked = signalFields.safeParse(given);
+  const checked = signalFields.safeParse(given, WITH_INPUT);
   if (!checked.success) {
     return refuseFields(fieldsOf(checked.error));
   }

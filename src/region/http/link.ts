@@ -95,7 +95,7 @@ function answerState(region: Region, rack: Rack, ifNoneMatch: string | undefined
 
 function answerEvents(region: Region, rack: Rack, body: unknown): Answer {
   const batch = parseBatch(rack.uuid, body);
-  if (!batch.ok) return refuse('bad-request.rack', { problem: batch.problem });
+  if (!batch.ok) return refuse('bad-request.rack', { problem: sentenceOf(batch.problem) });
   const taking = takeBatch(region, rack, batch.value, (post) => runKeptPost(region, rack, post));
   if (taking === undefined) return BATCH_UNDER_WAY;
   return taking instanceof Promise ? { kind: 'later', answer: taking.then(json, refuseUnavailable) } : json(taking);
@@ -109,7 +109,7 @@ function refuseUnavailable(error: unknown): Answer {
 
 function answerHeartbeat(region: Region, rack: Rack, body: unknown): Answer {
   const checked = check(heartbeat, body);
-  if (!checked.ok) return refuse('bad-request.rack', { problem: checked.problem });
+  if (!checked.ok) return refuse('bad-request.rack', { problem: sentenceOf(checked.problem) });
   const {
     version,
     uplink,

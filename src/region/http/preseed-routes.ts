@@ -21,6 +21,7 @@ import { namesOf, renderPreseed, renderText } from '../preseed/preseed.ts';
 import { PURPOSES, type Purpose, STAND_IN } from '../preseed/request.ts';
 import type { Variables } from '../preseed/value.ts';
 import type { Machine } from '../records/machine.ts';
+import { WITH_INPUT } from '../records/schema-fault.ts';
 import type { Region } from '../region.ts';
 import type { Identified } from './agent-routes.ts';
 
@@ -32,11 +33,11 @@ const LISTS: ReadonlySet<string> = new Set(['ssh_keys', 'ntp_servers']);
 
 const purposes = Object.keys(PURPOSES).filter((name): name is Purpose => Object.hasOwn(PURPOSES, name));
 const fields = z.object({
-  purpose: z.enum(purposes, `is none of ${purposes.join(', ')}`),
+  purpose: z.enum(purposes),
   osystem: z.string().max(64).optional(),
   release: z.string().max(64).optional(),
   origin: z
-    .url({ protocol: /^https?$/, error: 'is not the URL of a rack' })
+    .url({ protocol: /^https?$/, error: 'field.rack-url' })
     .max(1024)
     .transform((url) => url.replace(/\/+$/, '')),
   template: z.string().max(TEMPLATE_MAX).optional(),
@@ -74,7 +75,9 @@ async function answerRequest(request: FastifyRequest, listener: PreseedListener)
   );
   if (body.kind === 'fault') return refuseFor([body.refusal]);
   const given = Object.fromEntries([...body.fields].map(([name, list]) => [name, list.at(-1)]));
-  const checked = fields.safeParse(given);
+  if (!purposes.some((name) => name === given.purpose))
+    return refuseField('purpose', 'field.purpose', { known: purposes });
+  const checked = fields.safeParse(given, WITH_INPUT);
   if (!checked.success) return refuseFields(fieldsOf(checked.error));
   const overrides = readOverrides(body.fields.get('set') ?? []);
   return 'kind' in overrides ? overrides : render(listener.metadata, machine, checked.data, overrides.values);

@@ -8,6 +8,7 @@ import { formatMac } from '../../net/address.ts';
 import { EventSampler } from '../../rate-limit.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
 import type { EnlistmentDecision } from '../records/store.ts';
+import type { EnlistmentRefusal } from './enlistment.ts';
 import type { EnlistmentReport } from './enlistment-report.ts';
 
 /** Logged reports of one machine; the burst allows for the few boots of a person who examines a fault. */
@@ -19,9 +20,13 @@ export const REPORT_RATE = { perSecond: 1 / 60, burst: 6 } as const;
 export const COUNTED_MAX = 1024;
 
 /** The event of a refused anonymous report; it goes to the log of unknown machines, which has its own bound. */
-export function refusedEvent({ macs }: Pick<EnlistmentReport, 'macs'>, text: string, atMs: number): NewMachineEvent {
+export function refusedEvent(
+  { macs }: Pick<EnlistmentReport, 'macs'>,
+  { name: _, ...why }: EnlistmentRefusal,
+  atMs: number,
+): NewMachineEvent {
   const [mac] = macs;
-  const params = { ...(mac === undefined ? {} : { mac: formatMac(mac) }), why: text };
+  const params = { ...(mac === undefined ? {} : { mac: formatMac(mac) }), why };
   return { type: 'NODE_ENLISTMENT_REFUSED', code: 'enlistment-refused', params, atMs, username: '' };
 }
 

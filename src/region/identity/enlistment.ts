@@ -16,11 +16,11 @@
 
 import type { Clock } from '../../clock.ts';
 import { formatIpv4, formatMac, type Ipv4, type MacAddress } from '../../net/address.ts';
-import type { EventParams, Happening, ReportIgnored } from '../records/event-params.ts';
+import type { EventParams, Happening, ReportIgnored, ReportRefused } from '../records/event-params.ts';
 import type { Machine, MachineFields } from '../records/machine.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
 import type { EnlistmentDecision, EnlistmentKnowledge } from '../records/store.ts';
-import { type RefusalNamed, refusal } from '../words/refusal.ts';
+import { type RefusalWord, refusal } from '../words/refusal.ts';
 import { type BootProof, provesBoot } from './boot-token.ts';
 import { creationEvents, doubtOf, effectsOf } from './enlistment-effects.ts';
 import type { EnlistmentReport, WeighedReport } from './enlistment-report.ts';
@@ -37,7 +37,7 @@ import { type Candidate, type Recognition, recognise } from './recognition.ts';
 export const MACHINES_MAX = 100_000;
 
 /** Why a report is refused. */
-export type EnlistmentRefusal = RefusalNamed<'new-machines-limit' | 'machines-limit' | 'invalid-parameters'>;
+export type EnlistmentRefusal = RefusalWord<ReportRefused['code']>;
 
 /** The decision's other inputs. */
 export interface EnlistmentTerms {

@@ -87,8 +87,8 @@ export class MachineAgent {
     const debugs = this.#noteBoot(machine);
     if (machine.status === 'deploying' && machine.netboot && machine.work?.deployBy === 'installer') {
       const place = `${machine.architecture}/${machine.subarchitecture}/${machine.release}/install`;
-      const message = `the rack that booted it has no installer in its tree: ${place}`;
-      this.#life.signal(machine.systemId, { status: 'FAILED', stage: 'started', message });
+      const fault = { code: 'installer-missing', params: { place } } as const;
+      this.#life.signal(machine.systemId, { status: 'FAILED', stage: 'started', message: '', fault });
     }
     return renderJob(machine, {
       ...where,

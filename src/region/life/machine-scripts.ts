@@ -6,6 +6,7 @@
 // 2. A machine that fetches the list again starts a new run; the unfinished results of the old one are aborted.
 
 import type { Clock } from '../../clock.ts';
+import type { Happening } from '../records/event-params.ts';
 import type { Machine } from '../records/machine.ts';
 import type { ScriptKind, ScriptResult } from '../records/script-store.ts';
 import type { RegionStore } from '../records/store.ts';
@@ -73,11 +74,11 @@ export class MachineScripts {
       });
     }
     if (signal.status === 'WORKING' && !isLate) return signal;
-    const failure = this.#failure(machine);
-    return failure === undefined ? signal : { status: 'FAILED', stage: signal.stage, message: failure };
+    const fault = this.#fault(machine);
+    return fault === undefined ? signal : { status: 'FAILED', stage: signal.stage, message: '', fault };
   }
 
-  #failure(machine: Machine): string | undefined {
+  #fault(machine: Machine): Happening<'scripts-failed'> | undefined {
     const run = machine.work?.run;
     return run === undefined ? undefined : failureOf(this.#store.scripts.listResults(machine.systemId, { run }));
   }

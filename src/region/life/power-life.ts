@@ -21,7 +21,7 @@ import { isNetworkStart, type MachineEvent, type NewMachineEvent } from '../reco
 import type { PowerParameters } from '../records/power-parameters.ts';
 import type { PowerTask } from '../records/power-task.ts';
 import type { MachineChange } from '../records/store.ts';
-import { refusal } from '../words/refusal.ts';
+import { type RefusalWord, refusal } from '../words/refusal.ts';
 import { type Actor, type CommandRefusal, restingStatus } from './commands.ts';
 import { taskOfState } from './state-power.ts';
 import { type Change, enterStatus, enterStatuses } from './status-change.ts';
@@ -47,14 +47,17 @@ export const fullPowerText = ({ text, said }: Pick<PowerView, 'text' | 'said'>):
 /** A driver's fields for a form. */
 export type PowerDriverTable = Pick<PowerDriver, 'name' | 'label' | 'byHand' | 'parameters'>;
 
+/** Why a driver or its parameters are refused. */
+export type PowerProblem = RefusalWord<'field.power-driver-missing' | 'field.power-driver' | 'field.power-parameter'>;
+
 /** Switches machines: the port. */
 export interface PowerControl {
   /** The drivers with their parameters, in display order. */
   readonly drivers: readonly PowerDriverTable[];
   /** True for a machine that Rackboot can switch. */
   switches(machine: Machine): boolean;
-  /** Why these parameters cannot work, one sentence each, without secrets; empty if they can. */
-  problemsOf(powerType: string, values: PowerParameters): readonly string[];
+  /** Why these parameters cannot work, without secrets; empty if they can. */
+  problemsOf(powerType: string, values: PowerParameters): readonly PowerProblem[];
   /** Checks these machines in a later turn; they may have a new task or new parameters, or be gone. */
   follow(systemIds: readonly string[]): void;
   /** The last observation; `undefined` if the machine is not watched. */

@@ -18,7 +18,7 @@
 
 import { isDeepStrictEqual } from 'node:util';
 import type { Clock } from '../../clock.ts';
-import type { Happening, SignalParams, StageReport } from '../records/event-params.ts';
+import type { Happening, SignalParams, StageReport, WorkFault } from '../records/event-params.ts';
 import { type MachineStatus, statusRow } from '../records/lifecycle.ts';
 import type { Machine } from '../records/machine.ts';
 import type { MachineEventLevel, MachineEventType, NewMachineEvent } from '../records/machine-event.ts';
@@ -41,6 +41,8 @@ export interface Signal {
   readonly message: string;
   /** The report of cloud-init or curtin, given instead of `message`. */
   readonly report?: StageReport | undefined;
+  /** What the region found, given instead of both. */
+  readonly fault?: WorkFault | undefined;
   /** True for a stage of the installed system's start rather than of the installation. */
   readonly isOfStart?: boolean | undefined;
   readonly doneBytes?: number | undefined;
@@ -90,11 +92,12 @@ export function decideSignal(machine: Machine, signal: Signal, atMs: number, clo
 }
 
 /** The event parameters of a signal, cleaned and cut. */
-function paramsOf({ stage, message, report, script, exitStatus, output = '' }: Signal): SignalParams {
+function paramsOf({ stage, message, report, fault, script, exitStatus, output = '' }: Signal): SignalParams {
   return {
     stage: cleanWords(stage, STAGE_MAX),
     message: report === undefined ? cleanWords(message, MESSAGE_MAX) : '',
     ...(report === undefined ? {} : { report }),
+    ...(fault === undefined ? {} : { fault }),
     ...(script === undefined ? {} : { script: cleanWords(script, STAGE_MAX * 2) }),
     ...(exitStatus === undefined ? {} : { exitStatus }),
     output: cleanWords(output.slice(-OUTPUT_SHOWN_MAX), OUTPUT_SHOWN_MAX),
@@ -102,8 +105,8 @@ function paramsOf({ stage, message, report, script, exitStatus, output = '' }: S
 }
 
 /** True for a signal that says nothing. */
-const isSilent = ({ stage, message, report, script, output }: SignalParams): boolean =>
-  report === undefined && script === undefined && [stage, message, output].every((text) => text === '');
+const isSilent = ({ stage, message, report, fault, script, output }: SignalParams): boolean =>
+  [report, fault, script].every((part) => part === undefined) && [stage, message, output].every((text) => text === '');
 
 /** The event type of a machine's signals, by its state. */
 const SIGNAL_TYPES: Readonly<Partial<Record<MachineStatus, MachineEventType>>> = {

@@ -27,7 +27,6 @@ import { meaningOf, type WebhookReport } from './reports.ts';
 
 /** The stage of `life/signal.ts` for a written disk. */
 const WRITTEN = 'written';
-const FAULT_CHARACTERS_MAX = 300;
 
 /** The parts of a region that the service uses. */
 export interface MetadataParts {
@@ -83,8 +82,9 @@ export class MetadataService {
   render(machine: Machine, purpose: Purpose, surroundings: PreseedSurroundings): PreseedResult {
     const result = this.preseeds.render(machine, purpose, surroundings);
     if (!result.ok) {
-      const message = `${result.file}:${result.line}: ${result.reason}`.slice(0, FAULT_CHARACTERS_MAX);
-      this.signal(machine, { status: 'FAILED', stage: 'preseed', message });
+      const { file, line, reason: said } = result;
+      const fault = { code: 'preseed-faulty', params: { file, line, said } } as const;
+      this.signal(machine, { status: 'FAILED', stage: 'preseed', message: '', fault });
     }
     return result;
   }
@@ -103,8 +103,8 @@ export class MetadataService {
   signal(machine: Machine, signal: Signal): void {
     if (isAtWork(machine)) this.#parts.life.signal(machine.systemId, signal);
     else {
-      const { status, stage, message } = signal;
-      this.#record(machine, { code: 'signal-unasked', params: { status, stage, message } }, levelOf(signal));
+      const { status, stage, message, fault } = signal;
+      this.#record(machine, { code: 'signal-unasked', params: { status, stage, message, fault } }, levelOf(signal));
     }
   }
 

@@ -175,8 +175,8 @@ export function subjectOf(event: MachineEvent): {
     return { who: linkTo(mac, mac), what: `${eventSentence(event)}${from}` };
   }
   if (event.code === 'enlistment-refused' && event.params.mac !== undefined) {
-    const { mac, why } = event.params;
-    return { who: linkTo(mac, mac), what: `${why}${from}` };
+    const { mac, ...rest } = event.params;
+    return { who: linkTo(mac, mac), what: `${eventSentence({ code: event.code, params: rest })}${from}` };
   }
   const who = username === '' ? rack : username;
   return { who: who === undefined ? none : html`${who}`, what: eventText(event) };

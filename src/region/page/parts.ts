@@ -75,7 +75,9 @@ function refusedText({ refusal, faults }: Frame, main: Html): Html {
 export function pageOf(frame: Frame, parts: PageParts): Html {
   const { viewer, notice } = frame;
   const { title, place, main, footer = nothing, isLive = false } = parts;
-  const live = isLive ? html`<span class="fresh" role="status">${words.frame.live}</span>` : nothing;
+  const live = isLive
+    ? html`<span class="fresh" role="status" data-deleted="${words.frame.deleted}" data-silent="${words.frame.silent}">${words.frame.live}</span>`
+    : nothing;
   const done =
     notice === '' ? nothing : html`<div id="notice" class="alert green notice" role="status">${notice}</div>`;
   const problem = refusedText(frame, main);

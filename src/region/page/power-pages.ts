@@ -130,7 +130,7 @@ function byParameter(outcome: Outcome): Outcome {
   const problems = Object.entries(outcome.fields).flatMap(([field, refusals]) =>
     refusals.map((word): readonly [string, readonly RefusalWord[]] =>
       word.code === 'field.power-parameter'
-        ? [word.params.parameter, [refusal('field.said', { text: word.params.text })]]
+        ? [word.params.parameter, [refusal('field.power-parameter-fault', { fault: word.params.fault })]]
         : [field, [word]],
     ),
   );

@@ -60,7 +60,5 @@ function readInterfaces(text: string): Introduction {
   if (written.kind === 'fault')
     return { kind: 'fault', refusal: refusal('field.interfaces-json', { fault: written.fault }) };
   const checked = check(rackInterfaces, written.value);
-  return checked.ok
-    ? { kind: 'interfaces', interfaces: checked.value }
-    : { kind: 'fault', refusal: refusal('field.said', { text: checked.problem }) };
+  return checked.ok ? { kind: 'interfaces', interfaces: checked.value } : { kind: 'fault', refusal: checked.problem };
 }

@@ -9,7 +9,9 @@ import { cleanText } from '../../clean-text.ts';
 import { parseIpv4, parseMac, parseNetwork } from '../../net/address.ts';
 import { EVENT_LEVELS, type MachineEventLevel } from '../records/machine-event.ts';
 import { PINNED_MAX, RACK_INTERFACES_MAX, type RackImage } from '../records/rack.ts';
-import { RESERVATIONS_TOLD_MAX, SETTINGS_REFUSED_LENGTH_MAX } from '../records/rack-description.ts';
+import { NETWORK_PREFIX_MIN, RESERVATIONS_TOLD_MAX, SETTINGS_REFUSED_LENGTH_MAX } from '../records/rack-description.ts';
+import { WITH_INPUT } from '../records/schema-fault.ts';
+import { type RefusalNamed, refusal, sentenceOf, wordOfPart } from '../words/refusal.ts';
 import { parseRackImages } from './rack-images.ts';
 
 /** Entries of one batch. */
@@ -18,7 +20,6 @@ export const ENTRIES_MAX = 1024;
 export const BATCH_VALUES_MAX = 32_768;
 /** Values in the JSON of a heartbeat or of a registration's interfaces: as many as fit into the bytes of a heartbeat. */
 export const HEARTBEAT_VALUES_MAX = 131_072;
-const NETWORK_PREFIX_MIN = 8;
 const COUNT_MAX = Number.MAX_SAFE_INTEGER;
 
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
@@ -31,31 +32,29 @@ const shownText = (charactersMax: number) =>
     .transform((text) => cleanText(text, charactersMax));
 
 /** A UUID in lower case. */
-export const rackUuid = z.string().regex(UUID, 'is not a UUID in lower case');
+export const rackUuid = z.string().regex(UUID, 'field.rack-uuid');
 /** One label of a domain name. */
-export const rackName = z
-  .string()
-  .regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, 'give lower-case letters, digits and hyphens, at most 63');
+export const rackName = z.string().regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, 'field.rack-name');
 /** A Rackboot version. */
-export const rackVersion = z.string().regex(/^[\w.+-]{1,64}$/, 'is not a version');
+export const rackVersion = z.string().regex(/^[\w.+-]{1,64}$/, 'field.rack-version');
 
 const address = z
   .string()
-  .refine((text) => text === '' || parseIpv4(text) !== undefined, 'is not an IPv4 address')
+  .refine((text) => text === '' || parseIpv4(text) !== undefined, 'field.rack-address')
   .default('');
 const network = z.string().refine((text) => {
   const parsed = parseNetwork(text);
   return parsed !== undefined && parsed.prefix >= NETWORK_PREFIX_MIN;
-}, `is not a network such as 10.20.0.0/24, with a prefix of at least ${NETWORK_PREFIX_MIN}`);
+}, 'field.rack-network');
 
 /** The interfaces of a rack. */
 export const rackInterfaces = z
   .array(
     z.object({
-      name: z.string().regex(/^[\w:.-]{1,64}$/, 'is not a name'),
+      name: z.string().regex(/^[\w:.-]{1,64}$/, 'field.cluster-interface'),
       interface: z
         .string()
-        .regex(/^[^\s/]{0,15}$/, 'is not the name of an interface')
+        .regex(/^[^\s/]{0,15}$/, 'field.host-interface')
         .transform((text) => cleanText(text))
         .default(''),
       ip: address,
@@ -71,7 +70,7 @@ export const rackInterfaces = z
       reservations: z
         .array(
           z.object({
-            mac: z.string().refine((text) => parseMac(text) !== undefined, 'is not a MAC address'),
+            mac: z.string().refine((text) => parseMac(text) !== undefined, 'field.rack-mac'),
             ip: address,
           }),
         )
@@ -128,7 +127,7 @@ const report = z.object({
       status: z.number().int().min(0).max(999).optional(),
     })
     .optional(),
-  level: z.string().refine(isLevel, 'is not a level').optional(),
+  level: z.string().refine(isLevel, 'field.event-level').optional(),
 });
 
 const post = z.object({
@@ -173,19 +172,18 @@ export interface LinkBatch {
   readonly entries: readonly RawEntry[];
 }
 
-/** The first problem, with its path. */
-function problemOf(error: z.ZodError): string {
-  const [issue] = error.issues;
-  return issue === undefined ? 'is not understood' : `${issue.path.map(String).join('.')}: ${issue.message}`;
-}
-
 /** A valid value, or its first problem. */
-export type Checked<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly problem: string };
+export type Checked<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly problem: RefusalNamed<'invalid-parameters'> };
 
 /** Validates a value by a schema. */
 export function check<T>(schema: z.ZodType<T>, value: unknown): Checked<T> {
-  const checked = schema.safeParse(value);
-  return checked.success ? { ok: true, value: checked.data } : { ok: false, problem: problemOf(checked.error) };
+  const checked = schema.safeParse(value, WITH_INPUT);
+  if (checked.success) return { ok: true, value: checked.data };
+  const [issue] = checked.error.issues;
+  if (issue === undefined) throw new Error('a schema refuses a value without a reason');
+  return { ok: false, problem: wordOfPart(issue) };
 }
 
 /** Parses a batch of the rack `uuid`; its entries are validated later. */
@@ -193,10 +191,12 @@ export function parseBatch(uuid: string, value: unknown): Checked<LinkBatch> {
   const outer = check(batch, value);
   if (!outer.ok) return outer;
   const { source, entries } = outer.value;
-  if (!source.startsWith(`${uuid}/`)) return { ok: false, problem: `source: must begin with ${uuid}/` };
+  if (!source.startsWith(`${uuid}/`))
+    return { ok: false, problem: { ...refusal('field.batch-source', { uuid }), path: 'source' } };
   let last = -1;
   for (const { sequence } of entries) {
-    if (sequence <= last) return { ok: false, problem: `entries: ${sequence} follows ${last}` };
+    if (sequence <= last)
+      return { ok: false, problem: { ...refusal('field.batch-order', { sequence, last }), path: 'entries' } };
     last = sequence;
   }
   return outer;
@@ -205,5 +205,5 @@ export function parseBatch(uuid: string, value: unknown): Checked<LinkBatch> {
 /** Parses an entry; an invalid one is returned as a fault. */
 export function readEntry(raw: RawEntry): LinkEntry {
   const one = check(entry, raw);
-  return one.ok ? one.value : { kind: 'fault', sequence: raw.sequence, reason: one.problem };
+  return one.ok ? one.value : { kind: 'fault', sequence: raw.sequence, reason: sentenceOf(one.problem) };
 }

@@ -53,6 +53,20 @@ export interface StageReport {
   readonly said: string;
 }
 
+/** A script that did not pass. */
+export interface FailedScript {
+  readonly name: string;
+  readonly end: 'exited' | 'timed-out' | 'unfinished';
+  /** `undefined`: unknown. */
+  readonly exitStatus?: number | undefined;
+  readonly timeoutSeconds: number;
+  /** The end of its output; empty: none. */
+  readonly said: string;
+}
+
+/** Why the region ends a machine's work. */
+export type WorkFault = Happening<'installer-missing' | 'preseed-faulty' | 'scripts-failed'>;
+
 /** A machine's signal on its work. */
 export interface SignalParams {
   /** A short word; may be empty. */
@@ -61,6 +75,8 @@ export interface SignalParams {
   readonly message: string;
   /** Replaces `message`. */
   readonly report?: StageReport | undefined;
+  /** Replaces both: the region itself found this, and not the machine. */
+  readonly fault?: WorkFault | undefined;
   readonly script?: string | undefined;
   /** `undefined`: the script runs. */
   readonly exitStatus?: number | undefined;
@@ -116,8 +132,14 @@ export interface EventParams {
 
   signal: SignalParams;
   /** A signal of a machine that is not at work. */
-  'signal-unasked': { readonly status: string; readonly stage: string; readonly message: string };
+  'signal-unasked': Pick<SignalParams, 'stage' | 'message' | 'fault'> & { readonly status: string };
   'stage-reported': StageReport;
+  /** @param place in the boot tree */
+  'installer-missing': { readonly place: string };
+  /** @param said the words of the template engine, for the author of the template */
+  'preseed-faulty': { readonly file: string; readonly line: number; readonly said: string };
+  /** @param more how many further ones there are */
+  'scripts-failed': { readonly failed: readonly FailedScript[]; readonly more: number };
   'disk-written': None;
   'network-wanted': None;
   'rescue-lasting': None;
@@ -141,7 +163,7 @@ export interface EventParams {
   /** @param user given if it has a new password */
   'bmc-reported': { readonly address: string; readonly driver: string; readonly user?: string | undefined };
   'report-ignored': ReportIgnored & { readonly times?: number | undefined };
-  'enlistment-refused': { readonly mac?: string | undefined; readonly why: string };
+  'enlistment-refused': { readonly mac?: string | undefined; readonly why: ReportRefused };
   'shown-of-another': OtherMachine & { readonly same: readonly IdentityKind[] };
   /** @param own the machine that booted from the interfaces */
   'interface-claimed': Macs & { readonly machine: MachineName; readonly own: string };
@@ -219,6 +241,22 @@ export type ReportIgnored =
     }
   | { readonly why: 'without-token'; readonly isOfPerson: boolean }
   | { readonly why: 'from-elsewhere'; readonly address?: string | undefined; readonly first: string };
+
+/** The codes with which a machine's report is refused, each with its parameters; the sentences are in `words/en/identity.ts`. */
+export interface ReportRefusals {
+  'new-machines-limit': { readonly count: number; readonly max: number };
+  'machines-limit.enlistment': { readonly count: number };
+  'field.machine-exists': { readonly name: string; readonly systemId: string };
+  'field.machines-mixed': {
+    readonly holders: readonly (Macs & { readonly name: string; readonly systemId: string })[];
+  };
+  'field.hostname-taken': { readonly hostname: string };
+}
+
+/** Why a machine's report is refused. */
+export type ReportRefused = {
+  readonly [C in keyof ReportRefusals]: { readonly code: C; readonly params: ReportRefusals[C] };
+}[keyof ReportRefusals];
 
 /** A rack that reports a machine whose home is another rack. */
 export interface SeenElsewhere {

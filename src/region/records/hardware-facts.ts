@@ -8,6 +8,7 @@
 
 import { z } from 'zod';
 import { chooseKept, DISKS_KEPT_MAX, FACTS_BYTES_MAX } from './bounded-facts.ts';
+import { faultOf, type SchemaFault, WITH_INPUT } from './schema-fault.ts';
 import { decodeSmbios, SMBIOS_BYTES_MAX, type SmbiosInventory } from './smbios.ts';
 import { cleanWords, type JsonFault, parseJson } from './text-json.ts';
 
@@ -56,9 +57,12 @@ const flag = z
 
 const count = (max: number) => z.coerce.number().int().min(0).max(max).catch(0);
 
+/** The code of the only fault of these schemas that is not zod's. */
+const NOT_AN_ADDRESS = 'field.not-a-hardware-address';
+
 const nic = z.object({
   name,
-  mac: z.string().regex(/^[0-9a-f]{2}([:-][0-9a-f]{2}){5}$/i, 'is not a hardware address'),
+  mac: z.string().regex(/^[0-9a-f]{2}([:-][0-9a-f]{2}){5}$/i, NOT_AN_ADDRESS),
   driver: name,
   carrier: flag,
   operstate: name,
@@ -135,9 +139,12 @@ export type FactsProblem =
       readonly code: 'field.facts-version';
       readonly params: { readonly environment: number; readonly region: number };
     }
-  | { readonly code: 'field.said'; readonly params: { readonly text: string } };
+  | ({ readonly path: string } & (
+      | { readonly code: typeof NOT_AN_ADDRESS; readonly params: Readonly<Record<string, never>> }
+      | { readonly code: 'field.schema'; readonly params: { readonly fault: SchemaFault } }
+    ));
 
-/** Facts, or their problems: one line each, with its path, at most ten. */
+/** Facts, or their problems, at most ten. */
 export type ParsedFacts =
   /** `leftOut`: the parts beyond the total bound, in words; empty: none. */
   | { readonly kind: 'value'; readonly value: HardwareFacts; readonly leftOut: string }
@@ -155,17 +162,18 @@ export function parseHardwareFacts(json: string): ParsedFacts {
     const params = { environment: data.version, region: FACTS_VERSION };
     return { kind: 'fault', problems: [{ code: 'field.facts-version', params }] };
   }
-  const checked = hardwareFacts.safeParse(parsed.value);
+  const checked = hardwareFacts.safeParse(parsed.value, WITH_INPUT);
   if (checked.success) {
     const { smbios, ...facts } = checked.data;
     const parts = smbios === undefined ? {} : decodeSmbios(Buffer.from(smbios, 'base64'));
     const bounded = boundFacts({ ...facts, ...parts });
     return { kind: 'value', value: bounded.facts, leftOut: bounded.leftOut };
   }
-  const problems = checked.error.issues.slice(0, PROBLEMS_MAX).map((issue) => {
-    const path = issue.path.map(String).join('.');
-    const text = cleanWords(`${path === '' ? 'hardware_facts' : path}: ${issue.message}`, 200);
-    return { code: 'field.said', params: { text } } as const;
+  const problems = checked.error.issues.slice(0, PROBLEMS_MAX).map((issue): FactsProblem => {
+    const path = issue.path.map(String).join('.') || 'hardware_facts';
+    return issue.message === NOT_AN_ADDRESS
+      ? { code: NOT_AN_ADDRESS, params: {}, path }
+      : { code: 'field.schema', params: { fault: faultOf(issue) }, path };
   });
   return { kind: 'fault', problems };
 }

@@ -39,6 +39,9 @@ export interface RackReservation {
  */
 export const NO_MAC = '00:00:00:00:00:00';
 
+/** The widest network that a rack may have. */
+export const NETWORK_PREFIX_MIN = 8;
+
 /** Reservations of one interface that are reported to the region. The rack still honours further ones. */
 export const RESERVATIONS_TOLD_MAX = 4096;
 

@@ -7,7 +7,7 @@
 // 2. A script beyond its time limit does not extend its machine's deadline (`isOverdue`): either the machine ends the script, or the
 //    state's deadline ends both.
 
-import { counted } from '../../counted.ts';
+import type { FailedScript, Happening } from '../records/event-params.ts';
 import type {
   PlannedScript,
   RawResult,
@@ -81,26 +81,18 @@ function endOf({ ended, exitStatus }: ScriptNews): ResultStatus {
 export const isOverdue = ({ status, startedMs, timeoutSeconds }: RawResult, atMs: number): boolean =>
   status === 'running' && startedMs !== undefined && atMs - startedMs > timeoutSeconds * 1000 + OVERDUE_GRACE_MS;
 
-/** Why a run failed, in one sentence; `undefined` if it passed. An operator's script that never ran also fails the run. */
-export function failureOf(results: readonly ScriptResult[]): string | undefined {
+/** Why a run failed; `undefined` if it passed. An operator's script that never ran also fails the run. */
+export function failureOf(results: readonly ScriptResult[]): Happening<'scripts-failed'> | undefined {
   const failed = results.filter(
     ({ status, kind }) => status !== 'passed' && status !== 'skipped' && (kind !== 'builtin' || status !== 'pending'),
   );
   if (failed.length === 0) return undefined;
   const named = failed.slice(0, NAMED_MAX).map(describeFailure);
-  const more = failed.length - named.length;
-  return `${named.join('; ')}${more === 0 ? '' : `; and ${more} more failed`}`;
+  return { code: 'scripts-failed', params: { failed: named, more: failed.length - named.length } };
 }
 
-function describeFailure({ name, status, exitStatus, timeoutSeconds, output }: ScriptResult): string {
-  const words = cleanWords(lastWords(Buffer.from(output), WORDS_MAX), WORDS_MAX);
-  const said = words === '' ? '' : `: ${words}`;
-  switch (status) {
-    case 'timed-out':
-      return `script ${name} did not end within ${counted(timeoutSeconds, 'second')}${said}`;
-    case 'failed':
-      return `script ${name} ended with status ${exitStatus ?? 'unknown'}${said}`;
-    default:
-      return `script ${name} was not run to its end${said}`;
-  }
+function describeFailure({ name, status, exitStatus, timeoutSeconds, output }: ScriptResult): FailedScript {
+  const said = cleanWords(lastWords(Buffer.from(output), WORDS_MAX), WORDS_MAX);
+  const end = status === 'timed-out' ? status : status === 'failed' ? 'exited' : 'unfinished';
+  return { name, end, exitStatus, timeoutSeconds, said };
 }

@@ -24,7 +24,6 @@ export const SCRIPTS_MAX = 100;
 export const TIMEOUT_SECONDS_DEFAULT = 600;
 const TIMEOUT_SECONDS_MAX = 24 * 3600;
 export const POSITION_DEFAULT = 50;
-export const POSITION_MAX = 999;
 const TITLE_MAX = 128;
 const DESCRIPTION_MAX = 1024;
 const HEADER_LINES_MAX = 200;

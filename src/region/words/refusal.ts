@@ -6,6 +6,8 @@
 //    name `invalid-parameters`; the caller of `refuseField` passes the parameter's name.
 // 2. Parameters are plain JSON, and follow from the code: one too few or too many does not compile.
 
+import type { z } from 'zod';
+import { faultOf } from '../records/schema-fault.ts';
 import type { RefusalName } from './en/reasons.ts';
 import { LANGUAGE, type PlainCode, type RefusalCode, type RefusalParams } from './language.ts';
 
@@ -24,7 +26,13 @@ export type NameOf<C extends RefusalCode> = C extends `field.${string}`
 
 /** A refusal: its sentence is made where it leaves the region. */
 export type RefusalWord<C extends RefusalCode = RefusalCode> = {
-  readonly [K in C]: { readonly name: NameOf<K>; readonly code: K; readonly params: RefusalParams[K] };
+  readonly [K in C]: {
+    readonly name: NameOf<K>;
+    readonly code: K;
+    readonly params: RefusalParams[K];
+    /** Where in the parameter the fault is: `nics.0.mac`; `undefined`: all of it. */
+    readonly path?: string | undefined;
+  };
 }[C];
 
 /** The refusals of these names. */
@@ -53,21 +61,32 @@ export function refusal<C extends RefusalCode>(code: C, params: unknown = {}): u
   return { name: nameOf(code), code, params };
 }
 
-const isPlainCode = (text: string): text is PlainCode =>
-  Object.hasOwn(LANGUAGE.refusals, text) && typeof Reflect.get(LANGUAGE.refusals, text) === 'string';
+const isFieldCode = (text: string): text is PlainCode & `field.${string}` =>
+  text.startsWith('field.') &&
+  Object.hasOwn(LANGUAGE.refusals, text) &&
+  typeof Reflect.get(LANGUAGE.refusals, text) === 'string';
 
-/** What a schema says: its message is a code of a sentence without parameters, or the schema's own words. */
-export const wordOfMessage = (message: string): RefusalWord =>
-  isPlainCode(message) ? refusal(message) : refusal('field.said', { text: message });
+/** What a schema says. Its message is a code of a sentence without parameters, unless it is zod's, which is not used. */
+export const wordOfIssue = (issue: z.core.$ZodIssue): RefusalNamed<'invalid-parameters'> =>
+  isFieldCode(issue.message) ? refusal(issue.message) : refusal('field.schema', { fault: faultOf(issue) });
+
+/** The same of a value that has parts. */
+export const wordOfPart = (issue: z.core.$ZodIssue): RefusalNamed<'invalid-parameters'> => ({
+  ...wordOfIssue(issue),
+  path: issue.path.map(String).join('.'),
+});
 
 /** The sentence of a refusal. */
 export function sentenceOf<C extends RefusalCode>({
   code,
   params,
+  path,
 }: {
   readonly code: C;
   readonly params: RefusalParams[C];
+  readonly path?: string | undefined;
 }): string {
   const written: (typeof LANGUAGE.refusals)[C] = LANGUAGE.refusals[code];
-  return typeof written === 'string' ? written : written(params);
+  const sentence = typeof written === 'string' ? written : written(params);
+  return path === undefined ? sentence : `${path}: ${sentence}`;
 }

@@ -14,14 +14,14 @@ const MACHINE = machineShape.parse({
 });
 
 test('the list shows that a machine waits for a person to switch it on', () => {
-  const cell = (message: string): string | undefined => {
-    const machine = machineShape.parse({ ...MACHINE, status_message: message });
+  const cell = (code: string): string | undefined => {
+    const machine = machineShape.parse({ ...MACHINE, status_message_code: code });
     return columnsFor([machine])
       .find(({ title }) => title === 'STATUS')
       ?.text(machine);
   };
-  assert.equal(cell('waiting to be switched on'), 'Ready, waiting to be switched on');
-  assert.equal(cell('it has started'), 'Ready');
+  assert.equal(cell('waits-for-hand'), 'Ready, waiting to be switched on');
+  assert.equal(cell('has-started'), 'Ready');
 });
 
 test('the list and show say how far a machine is: its step, the share done, or when it last reported', () => {

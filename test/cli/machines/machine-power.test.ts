@@ -130,7 +130,7 @@ test('after switching on a machine with nothing to do, the command explains why 
 });
 
 test('power status and trace say that a machine waits for a person to switch it on', async () => {
-  const waiting = { ...MACHINE, power_type: 'manual', status_message: 'waiting to be switched on' };
+  const waiting = { ...MACHINE, power_type: 'manual', status_message_code: 'waits-for-hand' };
   const power = await withDaemon(waiting, [], false, (config) => showPower({ config, json: false }));
   assert.match(power.answer, /m1\.maas +manual .* waiting to be switched on\n$/);
   const request = { machine: 'm1', follow: false, json: false, since: undefined };

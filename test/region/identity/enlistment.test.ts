@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { mac } from '../../../src/net/address.ts';
+import { formatMac, mac } from '../../../src/net/address.ts';
 import { MACHINES_MAX } from '../../../src/region/identity/enlistment.ts';
 import type { EnlistmentReport } from '../../../src/region/identity/enlistment-report.ts';
 import {
@@ -192,7 +192,14 @@ test('reports create no more New machines than the limit, and the refusal names 
       assert.equal(outcome.kind, 'refuse');
       assert.equal(outcome.kind === 'refuse' && outcome.refusal.name, 'new-machines-limit');
       assert.match(outcome.kind === 'refuse' ? refusalSentence(outcome.refusal) : '', /2/);
-      assert.equal(region.store.listEvents({ limit: 1 })[0]?.type, 'NODE_ENLISTMENT_REFUSED');
+      const [event] = region.store.listEvents({ limit: 1 });
+      assert.equal(event?.type, 'NODE_ENLISTMENT_REFUSED');
+      const why = { code: 'new-machines-limit', params: { count: 2, max: 2 } };
+      assert.deepEqual(event?.params, { mac: formatMac(mac(C)), why });
+      assert.match(
+        sentenceOf(event),
+        /^52:54:00:\S+: 2 machines are New, at most 2 may be \(region\.new_machines_max\), and none/,
+      );
       assert.equal(enlist(region, report([A])).status, 'new');
       assert.equal(enlist(region, report([C], { username: 'bob' })).status, 'new');
     },

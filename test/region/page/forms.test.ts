@@ -116,7 +116,10 @@ test('a refused setting names its key once, keeps its input, and is the only mar
 /** Words that say exactly this. */
 const wordsOf = (texts: Readonly<Record<string, readonly string[]>>): FieldWords =>
   Object.fromEntries(
-    Object.entries(texts).map(([field, list]) => [field, list.map((text) => refusal('field.said', { text }))]),
+    Object.entries(texts).map(([field, list]) => [
+      field,
+      list.map((text) => refusal('field.kernel-params', { problem: text })),
+    ]),
   );
 
 test('a refusal names each field once, by the key in its message if there is one', () => {

@@ -12,11 +12,13 @@ import { parseHardwareFacts } from '../../../src/region/records/hardware-facts.t
 import { STATUSES } from '../../../src/region/records/lifecycle.ts';
 import type { Machine } from '../../../src/region/records/machine.ts';
 import { openRegion, type Region } from '../../../src/region/region.ts';
+import { refusal } from '../../../src/region/words/refusal.ts';
 import { heldPower } from '../life/held-power.ts';
 import { makeRegion, type RegionPlace, report } from '../place.ts';
 import { ADMIN, USER, VISITOR, viewOf } from './view.ts';
 
 const SECRET = 'sehr-geheim';
+const INVALID = { kind: 'invalid', expects: 'an IPv4 address' } as const;
 const ATTACK = `<img src=x onerror="alert(1)">'"&`;
 
 function withPower(work: (region: Region, place: RegionPlace, systemId: string) => Promise<void>): Promise<void> {
@@ -26,11 +28,11 @@ function withPower(work: (region: Region, place: RegionPlace, systemId: string) 
   const power = {
     ...heldPower((machine) => machine.powerType === 'ipmi'),
     drivers: POWER_DRIVERS,
-    problemsOf: (type: string, { power_address: address }: Readonly<Record<string, unknown>>) =>
-      !POWER_DRIVERS.some(({ name }) => name === type)
-        ? [`there is no power driver ${type}`]
+    problemsOf: (driver: string, { power_address: address }: Readonly<Record<string, unknown>>) =>
+      !POWER_DRIVERS.some(({ name }) => name === driver)
+        ? [refusal('field.power-driver', { driver, names: [], meant: undefined })]
         : address === 'nowhere'
-          ? ['power_address: is invalid; give an IPv4 address']
+          ? [refusal('field.power-parameter', { parameter: 'power_address', fault: INVALID })]
           : [],
     reading: () => ({ state: 'error', atMs: 0, ageSeconds: 75, text: `no answer ${ATTACK}` }) as const,
   };

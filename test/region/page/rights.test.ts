@@ -14,6 +14,7 @@ import { PAGES } from '../../../src/region/page/pages.ts';
 import type { WantedOperation } from '../../../src/region/page/view.ts';
 import type { MachineStatus } from '../../../src/region/records/lifecycle.ts';
 import { openRegion } from '../../../src/region/region.ts';
+import { refusal } from '../../../src/region/words/refusal.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
 import { heldPower } from '../life/held-power.ts';
 import { makeRegion, report } from '../place.ts';
@@ -180,7 +181,8 @@ function open(machine: (typeof MACHINES)[number]) {
   const held = {
     ...heldPower(() => machine.byHand !== true),
     drivers: POWER_DRIVERS,
-    problemsOf: (type: string) => (type === 'manual' ? [] : [`there is no power driver ${type}`]),
+    problemsOf: (driver: string) =>
+      driver === 'manual' ? [] : [refusal('field.power-driver', { driver, names: [], meant: undefined })],
   };
   const region = openRegion({ config, store, clock, power: held, onDesiredState: () => undefined });
   const users = PEOPLE.map((username) => {

@@ -71,6 +71,23 @@ for (const [name, value, problem] of REFUSED) {
   });
 }
 
+test('a problem of facts is a code with parameters and its path', () => {
+  const result = parseHardwareFacts(JSON.stringify({ nics: [{ mac: 'zz' }], kernel: 7 }));
+  assert.ok(result.kind === 'fault');
+  assert.deepEqual(result.problems, [
+    { code: 'field.not-a-hardware-address', params: {}, path: 'nics.0.mac' },
+    {
+      code: 'field.schema',
+      params: { fault: { kind: 'type', expected: 'string', received: 'number' } },
+      path: 'kernel',
+    },
+  ]);
+  assert.deepEqual(
+    result.problems.map((one) => sentenceOf(one)),
+    ['nics.0.mac: is not a hardware address', 'kernel: Invalid input: expected string, received number'],
+  );
+});
+
 test('text that is not JSON, truncated or nested too deep is refused', () => {
   const whole = JSON.stringify(WHOLE);
   for (let length = 0; length < whole.length; length += 1) {

@@ -1,6 +1,10 @@
 // Why an operation of the API refuses a caller, a parameter or a machine.
 
 import { counted } from '../../../counted.ts';
+import type { ParameterProblem } from '../../../power/parameters.ts';
+import type { SchemaFault } from '../../records/schema-fault.ts';
+import { faultText, problemText } from './power.ts';
+import { schemaFaultText } from './schema.ts';
 import { didYouMean, type RefusalTable } from './table.ts';
 
 type Max = { readonly max: number };
@@ -38,8 +42,7 @@ export const API = {
   'field.token-form': 'give 8 to 64 letters, digits, _ or -',
   'field.deploy-by': 'is neither image nor installer',
   'field.management': 'Give 0 (no DHCP), 1 (DHCP) or 2 (DHCP and DNS).',
-  /** What a schema, a driver or a rule says, in its own words. */
-  'field.said': ({ text }: { readonly text: string }) => text,
+  'field.schema': ({ fault }: { readonly fault: SchemaFault }) => schemaFaultText(fault),
 
   'field.config-name': ({
     name,
@@ -121,9 +124,20 @@ export const API = {
   'field.stop-mode': 'Give hard or soft.',
   'field.power-json': 'Give a JSON object of at most 32 strings, numbers and booleans.',
   'field.power-texts': 'Give at most 32 printable texts.',
-  /** What a driver says about one of its parameters. */
-  'field.power-parameter': ({ parameter, text }: { readonly parameter: string; readonly text: string }) =>
-    `${parameter}: ${text}`,
+  'field.power-driver-missing': 'give a power_type with the parameters',
+  'field.power-driver': ({
+    driver,
+    names,
+    meant,
+  }: {
+    readonly driver: string;
+    readonly names: readonly string[];
+    readonly meant: string | undefined;
+  }) =>
+    `there is no power driver ${driver}: there are ${names.join(', ')}${meant === undefined ? '' : `; did you mean ${meant}?`}`,
+  'field.power-parameter': problemText,
+  /** At the field of the parameter itself. */
+  'field.power-parameter-fault': ({ fault }: Pick<ParameterProblem, 'fault'>) => faultText(fault),
 
   'not-found.rack': ({ rack }: { readonly rack: string }) => `There is no rack ${rack}.`,
   'not-found.rack-of-interfaces': ({ rack }: { readonly rack: string }) =>
@@ -152,6 +166,7 @@ export const API = {
   'field.script-type': 'Give commissioning (0) or testing (2).',
   'field.script-packages': 'Nothing is installed before a script: it runs with busybox.',
   'field.script-reboot': 'A script may not restart its machine.',
+  'field.script-position': 'is not a number up to 999',
   'field.script-timeout': 'Give seconds, or 01:30:00.',
   'field.script-added': ({ name }: { readonly name: string }) =>
     `A script ${name} exists: change it, or choose another name.`,

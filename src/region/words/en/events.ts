@@ -7,12 +7,13 @@
 
 import { counted } from '../../../counted.ts';
 import type {
-  EventCode,
   EventParams,
+  FailedScript,
   Happening,
   MachineName,
   NetworkDoubt,
   ReportIgnored,
+  ReportRefusals,
   SeenElsewhere,
   SignalParams,
   StageReport,
@@ -20,7 +21,8 @@ import type {
 import type { IdentityKind } from '../../records/identity-kind.ts';
 import { type MachineStatus, statusRow } from '../../records/lifecycle.ts';
 import type { PowerTask } from '../../records/power-task.ts';
-import type { DoubtWords, EventWords } from './table.ts';
+import { IDENTITY } from './identity.ts';
+import type { DoubtWords, EventWords, Writers } from './table.ts';
 
 /** What was done to a machine's power: "it was switched on". */
 const SWITCHED: Readonly<Record<PowerTask, string>> = {
@@ -79,13 +81,23 @@ const stageWords = ({ name, isEnd, result, said }: StageReport): string => {
 };
 
 /** The words of a signal; empty if it has none. */
-function signalWords({ stage, message, report, script, exitStatus, output }: SignalParams): string {
-  const said = report === undefined ? message : stageWords(report);
+function signalWords({ stage, message, report, fault, script, exitStatus, output }: SignalParams): string {
+  const own = report === undefined ? message : stageWords(report);
+  const said = fault === undefined ? own : happeningWords(fault);
   const parts = [said, scriptWords(script, exitStatus, said), output === '' ? '' : `output: ${output}`];
   const rest = parts.filter((part) => part !== '').join('; ');
   // Omit the stage if the text repeats it, or if it is `testing`, which commissioning uses for its scripts.
   const isSaid = ['test', 'testing', 'tested'].includes(stage) || rest.toLowerCase().includes(stage.toLowerCase());
   return rest === '' ? stage : isSaid ? rest : `${stage}: ${rest}`;
+}
+
+function failedWords({ name, end, exitStatus, timeoutSeconds, said }: FailedScript): string {
+  const ends = {
+    exited: `ended with status ${exitStatus ?? 'unknown'}`,
+    'timed-out': `did not end within ${counted(timeoutSeconds, 'second')}`,
+    unfinished: 'was not run to its end',
+  };
+  return `script ${name} ${ends[end]}${after(said)}`;
 }
 
 /** A script's state, unless the machine's message contains it. */
@@ -167,6 +179,9 @@ function networksDoubtedWords({ rack, first, more }: EventParams['networks-doubt
 /** A field's name in words: `powerType` is `power type`. */
 const fieldWords = (field: string): string => field.replaceAll(/[A-Z]/g, (capital) => ` ${capital.toLowerCase()}`);
 
+/** The refusals of a machine's report. */
+const REFUSED: Writers<ReportRefusals> = IDENTITY;
+
 /** By code. */
 export const EVENTS: EventWords = {
   rack: ({ text }) => text,
@@ -192,9 +207,15 @@ export const EVENTS: EventWords = {
   'debug-login-closed': () => 'debug login closed',
 
   signal: signalWords,
-  'signal-unasked': ({ status, stage, message }) =>
-    `${status}${after([stage, message].filter((part) => part !== '').join(': '))}`,
+  'signal-unasked': ({ status, stage, message, fault }) => {
+    const said = fault === undefined ? message : happeningWords(fault);
+    return `${status}${after([stage, said].filter((part) => part !== '').join(': '))}`;
+  },
   'stage-reported': stageWords,
+  'installer-missing': ({ place }) => `the rack that booted it has no installer in its tree: ${place}`,
+  'preseed-faulty': ({ file, line, said }) => `${file}:${line}: ${said}`,
+  'scripts-failed': ({ failed, more }) =>
+    `${failed.map(failedWords).join('; ')}${more === 0 ? '' : `; and ${more} more failed`}`,
   'disk-written': () => 'the disk is written: from now on it boots its own disk',
   'network-wanted': () => 'it asks to boot from the network again',
   'rescue-lasting': () => 'it does not leave rescue mode: its power is switched',
@@ -213,7 +234,7 @@ export const EVENTS: EventWords = {
   'bmc-reported': ({ address, driver, user }) =>
     `its BMC is at ${address} (${driver})${user === undefined ? '' : `; its user ${user} has a new password`}`,
   'report-ignored': ({ times, ...ignored }) => `${ignoredWords(ignored)}; nothing changed${since(times)}`,
-  'enlistment-refused': ({ mac, why }) => (mac === undefined ? why : `${mac}: ${why}`),
+  'enlistment-refused': ({ mac, why }) => (mac === undefined ? '' : `${mac}: `) + withinWords(REFUSED, why),
   'shown-of-another': ({ machine, same, differs }) =>
     `it shows the ${kindsOf(same)} of ${nameOf(machine)}, ${whyOther(differs)}: treated as another machine`,
   'interface-claimed': ({ macs, machine, own }) =>
@@ -281,6 +302,14 @@ export const DOUBTS: DoubtWords = {
 };
 
 /** A sentence within a sentence. */
-function happeningWords<Code extends EventCode>({ code, params }: Happening<Code>): string {
-  return EVENTS[code](params);
+function happeningWords(happening: Happening): string {
+  return withinWords(EVENTS, happening);
+}
+
+/** The same of any table; an unknown code, which a later version may have stored, is shown as it is. */
+function withinWords<Params, Code extends keyof Params>(
+  words: Writers<Params>,
+  { code, params }: { readonly code: Code; readonly params: Params[Code] },
+): string {
+  return Object.hasOwn(words, code) ? words[code](params) : String(code);
 }

@@ -72,6 +72,8 @@ export const HTTP = {
     readonly line: number;
     readonly reason: string;
   }) => `${file}:${line}: ${reason}`,
+  'field.purpose': ({ known }: { readonly known: readonly string[] }) => `is none of ${known.join(', ')}`,
+  'field.rack-url': 'is not the URL of a rack',
   'field.values-limit': ({ max }: { readonly max: number }) => `Give at most ${max} values.`,
   'field.value-form': 'Give name=value.',
 } as const satisfies RefusalTable;

@@ -18,7 +18,10 @@ export const FRAME = {
     settings: 'Settings',
     people: 'People',
   },
+  /** How fresh the page is. */
   live: 'live',
+  deleted: 'deleted',
+  silent: 'the region does not answer; retrying',
   signIn: 'Sign in',
   signOut: 'Sign out',
   seeField: 'Not done: see the marked field.',

@@ -1,6 +1,7 @@
 // Why a rack's registration, or an administrator's verdict on racks, is refused.
 
 import { counted } from '../../../counted.ts';
+import { NETWORK_PREFIX_MIN } from '../../records/rack-description.ts';
 import type { RefusalTable } from './table.ts';
 
 /** The pending rack heard longest ago. */
@@ -57,4 +58,16 @@ export const RACKS = {
     readonly networks: readonly string[];
     readonly reported: readonly string[];
   }) => `rack ${rack} has no network ${networks.join(', ')}: it reports ${reported.join(', ') || 'none'}`,
+  'field.rack-uuid': 'is not a UUID in lower case',
+  'field.rack-name': 'give lower-case letters, digits and hyphens, at most 63',
+  'field.rack-version': 'is not a version',
+  'field.rack-address': 'is not an IPv4 address',
+  'field.rack-mac': 'is not a MAC address',
+  'field.rack-network': `is not a network such as 10.20.0.0/24, with a prefix of at least ${NETWORK_PREFIX_MIN}`,
+  'field.cluster-interface': 'is not a name',
+  'field.host-interface': 'is not the name of an interface',
+  'field.event-level': 'is not a level',
+  'field.batch-source': ({ uuid }: { readonly uuid: string }) => `must begin with ${uuid}/`,
+  'field.batch-order': ({ sequence, last }: { readonly sequence: number; readonly last: number }) =>
+    `${sequence} follows ${last}`,
 } as const satisfies RefusalTable;

@@ -31,6 +31,7 @@ export const SCRIPTS = {
   'field.script-time-limit': ({ max }: { readonly max: number }) =>
     `Give seconds up to ${max}, or hours, minutes and seconds as 01:30:00.`,
   'field.facts-json': ({ fault }: { readonly fault: JsonFault }) => `hardware_facts ${jsonFaultText(fault)}`,
+  'field.not-a-hardware-address': 'is not a hardware address',
   'field.facts-version': ({ environment, region }: { readonly environment: number; readonly region: number }) =>
     `version: the boot environment speaks version ${environment}, this region version ${region}: ` +
     (environment > region
