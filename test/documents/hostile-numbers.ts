@@ -1,4 +1,4 @@
-// Where the numbers of docs/security.md come from: bounds of the code, measurements, and what is no number of ours.
+// Where the numbers of docs/hostile-hosts.md come from: bounds of the code, measurements, and what is no number of ours.
 
 /** A constant as `file NAME`, a part of one as `file NAME part`; what it is divided by; left out: 1. */
 export type Source = string | readonly [at: string, divisor: number];
