@@ -20,7 +20,8 @@ const NO_PLURALS: ReadonlySet<string> = new Set(
 const IS_BOUND = /[A-Z]_[A-Z]|^[A-Z_]+$|Max$|countMax|^(?:\w+\.)?(?:max|min)$/;
 /** Expressions that hold a name or text, or a count that is never 1 there. */
 const NO_COUNT: ReadonlySet<string> = new Set([
-  ...['place', 'prefix', 'run', 'safeText(said.value)', 'this.directory', 'fqdn', 'other', 'real', 'file', 'text', 'now', 'uri', 'release'],
+  ...['place', 'prefix', 'run', 'safeText(said.value)', 'this.directory', 'fqdn', 'other', 'real'],
+  ...['file', 'text', 'now', 'uri', 'release'],
   ...['blocks', 'blocks.length', 'own.length', 'node.names.length', 'total', 'gap.oldest - 1'],
   'megabytes(needed + RESERVE_BYTES)',
 ]);

@@ -107,7 +107,9 @@ test('every visible command stands in a document', () => {
       const [group = '', last] = words.split(' ');
       if (new RegExp(`\\brackboot ${words}\\b`).test(text)) return false;
       // A row of a table names several: `rackboot machines broken`, `fixed`.
-      return last === undefined || !new RegExp(`\`rackboot ${group} [a-z-]+\`(?:, \`[a-z-]+\`)*, \`${last}\``).test(text);
+      return (
+        last === undefined || !new RegExp(`\`rackboot ${group} [a-z-]+\`(?:, \`[a-z-]+\`)*, \`${last}\``).test(text)
+      );
     });
   assert.deepEqual(left, [], 'say in a page of docs/ what it is for');
 });
