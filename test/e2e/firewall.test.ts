@@ -16,7 +16,7 @@ import { missing } from '../support/needs.ts';
 import { enterOwnNetwork, ip, openPeer, type Peer, until } from '../support/own-network.ts';
 
 const PAGE = 'docs/security.md';
-const [RACK, MACHINE, OTHER_MACHINE, STRANGER] = ['10.20.0.1', '10.20.0.50', '10.20.0.51', '198.51.100.50'];
+const [RACK, MACHINE, OTHER_MACHINE, STRANGER] = ['10.20.0.1', '10.20.0.50', '10.20.0.51', '203.0.113.50'];
 const [RACK_OUTSIDE, OUTSIDE, INTERNET] = ['192.0.2.1', '192.0.2.53', '198.51.100.7'];
 /** An answer to everything: by UDP the sender's address; TFTP's from a port of its own, which then awaits an acknowledgement. */
 const SERVE = `const dgram = require('node:dgram'), net = require('node:net');
