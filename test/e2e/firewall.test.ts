@@ -18,10 +18,12 @@ import { enterOwnNetwork, ip, openPeer, type Peer, until } from '../support/own-
 const PAGE = 'docs/security.md';
 const [RACK, MACHINE, OTHER_MACHINE, STRANGER] = ['10.20.0.1', '10.20.0.50', '10.20.0.51', '203.0.113.50'];
 const [RACK_OUTSIDE, OUTSIDE, INTERNET] = ['192.0.2.1', '192.0.2.53', '198.51.100.7'];
-/** An answer to everything: by UDP the sender's address; TFTP's from a port of its own, which then awaits an acknowledgement. */
+/** An answer to everything: by UDP the sender's address, at port 7007 of each address in `argv`; TFTP's from a port of its own, acknowledged. */
 const SERVE = `const dgram = require('node:dgram'), net = require('node:net');
-const udp = (port, onMessage) => { const s = dgram.createSocket('udp4'); s.on('message', (_b, from) => onMessage(s, from)); s.bind(port); };
-for (const port of [53, 67, 7007]) udp(port, (s, { address, port }) => s.send(address, port, address));
+const udp = (port, onMessage, own) => { const s = dgram.createSocket('udp4'); s.on('message', (_b, from) => onMessage(s, from)); s.bind(port, own); };
+const echo = (s, { address, port }) => s.send(address, port, address);
+for (const port of [53, 67]) udp(port, echo);
+for (const own of process.argv.slice(1)) udp(7007, echo, own);
 udp(69, (_s, { address, port }) => { const own = dgram.createSocket('udp4');
   own.on('message', () => own.send('done', port, address)); own.send('block', port, address); });
 let open = 0;
@@ -90,8 +92,9 @@ describe('the firewall of the documents', {
     outside.run('ip', 'route', 'add', '10.20.0.0/24', 'via', RACK_OUTSIDE);
     execFileSync('sysctl', ['-q', '-w', 'net.ipv4.ip_forward=1']);
     const here = spawn(process.execPath, ['-e', SERVE], { stdio: ['ignore', 'pipe', 'pipe'] });
-    const there = [machine, outside].map((peer) => peer.start(process.execPath, '-e', SERVE));
-    for (const server of [here, ...there]) {
+    const atMachine = machine.start(process.execPath, '-e', SERVE, MACHINE);
+    const atOutside = outside.start(process.execPath, '-e', SERVE, OUTSIDE, INTERNET);
+    for (const server of [here, atMachine, atOutside]) {
       servers.push(server);
       let text = '';
       server.stdout?.on('data', (bytes: Buffer) => {
