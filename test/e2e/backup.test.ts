@@ -17,7 +17,7 @@ import { addressOf, DhcpProbes } from '../support/probes.ts';
 import { RunningRack, runRackboot } from '../support/running-rack.ts';
 
 const PAGE = 'docs/upgrade.md';
-const PLACE = labPlace(31);
+const PLACE = labPlace(41);
 const MAC = '52:54:00:97:00:01';
 
 /** The directories of the page, and those of the test in their place. */
