@@ -165,5 +165,5 @@ function* linesOf(
   }
   for (const note of notes) yield `Note: ${note}`;
   yield `${counted(results.length, 'query', 'queries')}: ${counts.same} answered the same, ${counts.differs} differently, ` +
-    `${counts['only-captured']} only then, ${counts['only-now']} only now, ${counts.unanswered} not at all. Nothing was sent or stored.`;
+    `${counts['only-captured']} only in the capture, ${counts['only-now']} only now, ${counts.unanswered} not at all. Nothing was sent or stored.`;
 }
