@@ -299,7 +299,7 @@ function accountCommands(parser: Parser, finish: Finish): Parser {
         username: { ...text, demandOption: true },
         email: { ...text, default: '' },
         password: { ...text, describe: 'Visible in the list of processes: prefer --password-file, or the prompt' },
-        'password-file': { ...text, describe: 'File that holds the password; - reads standard input' },
+        'password-file': { ...text, describe: 'File with the password in its first line; - reads standard input' },
       },
       async (argv) => {
         const { createAdministrator } = await import('./people/accounts.ts');

@@ -10,6 +10,7 @@
 import { createHash } from 'node:crypto';
 import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { join, relative } from 'node:path';
+import { counted } from '../counted.ts';
 import { RackError } from '../errors.ts';
 import { Apt } from './apt.ts';
 import { compress } from './compression.ts';
@@ -85,7 +86,7 @@ export async function buildEnvironment(request: EnvironmentRequest): Promise<Pub
     const modules = await chooseModulesOf(kernel, firmware);
     const withIpmi = hasIpmiTool(packages.map(({ name }) => name));
     if (!withIpmi) request.onProgress('Omitting the search for a BMC: the package freeipmi-tools is missing');
-    request.onProgress(`Packing ${modules.length} drivers for Linux ${kernel.version}`);
+    request.onProgress(`Packing ${counted(modules.length, 'driver')} for Linux ${kernel.version}`);
     const place = [request.arch, 'generic', request.release, 'commissioning'];
     const tools = await makeTools(request, packages, unpacked, place.join('/'));
     const archive = encodeCpio([

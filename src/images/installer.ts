@@ -13,6 +13,7 @@ import { createHash } from 'node:crypto';
 import { cp, mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { createGunzip } from 'node:zlib';
+import { counted } from '../counted.ts';
 import { osErrorCode, RackError } from '../errors.ts';
 import { Apt } from './apt.ts';
 import { compress } from './compression.ts';
@@ -204,7 +205,7 @@ async function driverEntries(
   );
   const isInside = (path: string): boolean => installer.paths.has(`${installer.modules}/${path}`);
   const added = chosen.map(({ source }) => source).filter((path) => !isInside(path));
-  onProgress(`Adding ${added.length} drivers for Linux ${kernel.version}`);
+  onProgress(`Adding ${counted(added.length, 'driver')} for Linux ${kernel.version}`);
   const index = await indexModules(kernel, [...all.filter(isInside), ...added], join(scratch, 'index'));
   const drivers = added.map(async (path): Promise<CpioEntry> => {
     const data = await readFile(join(kernel.modules, path));

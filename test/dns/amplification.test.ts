@@ -107,7 +107,7 @@ describe('amplification', () => {
     assert.equal(allowed, NETWORK_LARGE_ANSWERS.burst);
   });
 
-  it('of one answer is at most 22.5, including IP and UDP headers, as docs/security.md says', () => {
+  it('of one answer is at most 22.5, including IP and UDP headers, as docs/hostile-hosts.md says', () => {
     const headers = 20 + 8;
     // The smallest question with a large answer: the root's, with EDNS.
     const smallest = queryBytes('', TYPE.TXT, { edns: { payload: 65_535 } }).length;
@@ -121,11 +121,11 @@ describe('amplification', () => {
       assert.ok(octets <= UDP_OCTETS_MAX, `${octets} octets for a payload of ${payload}`);
       assert.ok((octets + headers) / (queryBytes('m', TYPE.ANY, { edns: { payload } }).length + headers) < factor);
     }
-    const text = readFileSync(join(import.meta.dirname, '..', '..', 'docs', 'security.md'), 'utf8');
+    const text = readFileSync(join(import.meta.dirname, '..', '..', 'docs', 'hostile-hosts.md'), 'utf8');
     assert.match(text, /\| DNS, served networks \| 22\.5 for one answer/);
   });
 
-  it('is never limited below 6.9, including IP and UDP headers, as docs/security.md says', () => {
+  it('is never limited below 6.9, including IP and UDP headers, as docs/hostile-hosts.md says', () => {
     const headers = 20 + 8;
     const name = `${'a'.repeat(60)}.${'b'.repeat(57)}.m`;
     const question = queryBytes(name, TYPE.TXT, { edns: { payload: 1232 } }).length;
@@ -144,7 +144,7 @@ describe('amplification', () => {
     const floor = (UDP_OCTETS_MAX + headers) / (UDP_OCTETS_MAX / LARGE_FACTOR + headers);
     assert.ok(largest > 6 && largest <= floor, `${largest}`);
     assert.equal(floor.toFixed(1), '6.9');
-    const text = readFileSync(join(import.meta.dirname, '..', '..', 'docs', 'security.md'), 'utf8');
+    const text = readFileSync(join(import.meta.dirname, '..', '..', 'docs', 'hostile-hosts.md'), 'utf8');
     assert.match(text, /and 6\.9 without end/);
   });
 

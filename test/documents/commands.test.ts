@@ -6,7 +6,9 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { commandParser } from '../../src/cli/command-line.ts';
+import { COMMAND_GROUPS } from '../../src/cli/help.ts';
 import { UsageError } from '../../src/cli/usage-error.ts';
+import { tabledCommands } from '../support/command-table.ts';
 import { goesOn, NOT_RUN, notRun, statusThatCounts } from './commands.ts';
 import { commandsOf, documentPaths, inlineCodeOf, partsOf, ROOT, readDocument } from './markdown.ts';
 
@@ -36,7 +38,7 @@ async function refusal(given: readonly string[]): Promise<string | undefined> {
 
 /** The words of each `rackboot …` in a line of shell, in or behind anything else. */
 function rackbootCommands(line: string): string[][] {
-  return [...line.matchAll(/(?:^|sudo |[|;&(] ?)rackboot((?: (?:'[^']*'|"[^"]*"|[^\s|&;()<'"]+))+)/g)].map(
+  return [...line.matchAll(/(?:^|sudo |[|;&(] ?)rackboot((?: (?:'[^']*'|"[^"]*"|[^\s|&;()<>'"]+))+)/g)].map(
     ([, text = '']) =>
       [...text.matchAll(/'([^']*)'|"([^"]*)"|(\S+)/g)].map(
         ([, single, double, plain]) => single ?? double ?? plain ?? '',
@@ -89,6 +91,27 @@ test('a command that does not exist is found: misspelt, with a flag too many, wi
     ['config', 'set', 'a', '[1, 2]'],
     ['status'],
   ]);
+});
+
+test('every visible command stands in a document', () => {
+  const text = documentPaths()
+    .filter((path) => path !== 'CHANGELOG.md')
+    .map(readDocument)
+    .join('\n')
+    .replace(/\s+/g, ' ');
+  const visible = new Set(COMMAND_GROUPS.flatMap(({ commands }) => commands));
+  const left = tabledCommands()
+    .map(({ words }) => words)
+    .filter((words) => visible.has(words.split(' ')[0] ?? ''))
+    .filter((words) => {
+      const [group = '', last] = words.split(' ');
+      if (new RegExp(`\\brackboot ${words}\\b`).test(text)) return false;
+      // A row of a table names several: `rackboot machines broken`, `fixed`.
+      return (
+        last === undefined || !new RegExp(`\`rackboot ${group} [a-z-]+\`(?:, \`[a-z-]+\`)*, \`${last}\``).test(text)
+      );
+    });
+  assert.deepEqual(left, [], 'say in a page of docs/ what it is for');
 });
 
 test('every NOT_RUN row matches a command of the documents, and its cover exists', () => {

@@ -94,6 +94,36 @@ export const NOT_RUN: readonly NotRun[] = [
     coveredBy: cover('e2e/router.test.ts', "execFileSync('nft', ['-f', file]"),
   },
   {
+    pattern: /^sudo nft --check /,
+    why: 'this host has no such file',
+    coveredBy: cover('e2e/firewall.test.ts', "execFileSync('nft', ['-f', file]"),
+  },
+  {
+    pattern: /^sudo apt-get install sqlite3$/,
+    why: OF_THIS_HOST,
+    coveredBy: cover('support/needs.ts', "sqlite3: 'sqlite3'"),
+  },
+  {
+    pattern: /^sudo (chmod 755 \/usr\/local\/sbin\/rackboot-backup|rackboot-backup)$/,
+    why: OF_THIS_HOST,
+    coveredBy: cover('e2e/backup.test.ts', 'runBackup('),
+  },
+  {
+    pattern: /^sudo sh -c /,
+    why: 'it restores over the state of this host',
+    coveredBy: cover('e2e/backup.test.ts', 'restoreShown('),
+  },
+  {
+    pattern: /^sudo systemd-tmpfiles --create && sudo systemctl start rackboot$/,
+    why: 'it needs an init',
+    coveredBy: cover('e2e/systemd.test.ts', "run('systemctl', 'enable', '--now', UNIT)"),
+  },
+  {
+    pattern: /^sudo rackboot createadmin --username ann$/,
+    why: 'it asks a person',
+    coveredBy: cover('e2e/commands.test.ts', 'createadmin reads its password where no other user sees it'),
+  },
+  {
     pattern: /^(sudo )?systemctl (daemon-reload|enable|restart|start|stop|reload|disable|status)\b/,
     why: 'it needs an init',
     coveredBy: cover('e2e/systemd.test.ts', "run('systemctl', 'enable', '--now', UNIT)"),

@@ -95,6 +95,26 @@ const ROOMS: Readonly<Record<string, string>> = {
   tftp: 'TFTP',
 };
 
+const LOADER_FILE = '(/pxelinux.cfg/01-52-54-00-5a-00-01, HTTP)';
+
+/** The lines of a deployment at INFO: second, user, type, and description. */
+const DEPLOYMENT: readonly (readonly [second: string, user: string, type: string, text: string])[] = [
+  ['02', 'local-administrator', 'Node changed status', "From 'Ready' to 'Allocated'"],
+  ['02', 'local-administrator', 'Node changed status', "From 'Allocated' to 'Deploying'"],
+  ['03', '', 'Node powered on', 'it was switched on'],
+  ['04', '', 'PXE Request', `Was told to run the ephemeral environment ${LOADER_FILE}`],
+  ['05', '', 'Node installation', 'partitioning'],
+  ['06', '', 'Node installation', 'writing'],
+  ['06', '', 'Disk written', 'the disk is written: from now on it boots its own disk'],
+  ['06', '', 'PXE Request', `Was told to boot its own disk ${LOADER_FILE}`],
+  ['06', '', 'Node changed status', "From 'Deploying' to 'Deployed'"],
+];
+
+function consoleLine([second, user, , text]: (typeof DEPLOYMENT)[number]): string {
+  const said = `${text.charAt(0).toUpperCase()}${text.slice(1)}`;
+  return `2026-11-22 13:37:${second}Z  INFO      calm-ibis         ${said}${user === '' ? '' : `  (${user})`}`;
+}
+
 const INTRODUCTION = `# Events
 
 Everything that a rack sees is an event with a stable name: \`room.what-happened\`. An event is one line of the log, a step in
@@ -118,30 +138,14 @@ The region's log shows the past lines of a machine, and new ones as they come, u
 \`\`\`console 40
 $ sudo rackboot events --machine calm-ibis --follow
 …
-2026-11-22 13:37:02Z  INFO      calm-ibis         From 'Ready' to 'Allocated'  (local-administrator)
-2026-11-22 13:37:02Z  INFO      calm-ibis         From 'Allocated' to 'Deploying'  (local-administrator)
-2026-11-22 13:37:03Z  INFO      calm-ibis         It was switched on
-2026-11-22 13:37:04Z  INFO      calm-ibis         Was told to run the ephemeral environment (/pxelinux.cfg/01-52-54-00-5a-00-01, HTTP)
-2026-11-22 13:37:05Z  INFO      calm-ibis         Partitioning
-2026-11-22 13:37:06Z  INFO      calm-ibis         Writing
-2026-11-22 13:37:06Z  INFO      calm-ibis         The disk is written: from now on it boots its own disk
-2026-11-22 13:37:06Z  INFO      calm-ibis         Was told to boot its own disk (/pxelinux.cfg/01-52-54-00-5a-00-01, HTTP)
-2026-11-22 13:37:06Z  INFO      calm-ibis         From 'Deploying' to 'Deployed'
+${DEPLOYMENT.map(consoleLine).join('\n')}
 \`\`\`
 
 These nine lines have the level INFO. In the API each has a type and a description:
 
 | type | description |
 | --- | --- |
-| Node changed status | From 'Ready' to 'Allocated' |
-| Node changed status | From 'Allocated' to 'Deploying' |
-| Node powered on | it was switched off and on |
-| PXE Request | Was told to run the ephemeral environment (…, HTTP) |
-| Node installation | partitioning |
-| Node installation | writing |
-| Disk written | the disk is written: from now on it boots its own disk |
-| PXE Request | Was told to boot its own disk (…, HTTP) |
-| Node changed status | From 'Deploying' to 'Deployed' |
+${DEPLOYMENT.map(([, , type, text]) => `| ${type} | ${text} |`).join('\n')}
 
 \`--level debug\` also shows addresses and downloads: three offers, three acknowledgements, two files by TFTP and two by HTTP. The rack's own log
 shows these, and the two configurations, at its level \`info\`.

@@ -42,7 +42,7 @@ exit 0
 const NEWCOMERS = 4;
 /** ISC's client; all others are busybox's. */
 const OF_ISC = 0;
-/** As docs/security.md says: RFC 2131 §4.1 has a client ask for the third time after 12 s, give or take 2. busybox asks sooner. */
+/** As docs/hostile-hosts.md says: RFC 2131 §4.1 has a client ask for the third time after 12 s, give or take 2. busybox asks sooner. */
 const SERVED_MS_MAX = 15_000;
 /** dhclient chooses its pauses: 3 to 8 s, then up to twice as much more. Its third message was seen to leave after 10 to 21 s. */
 const ISC_SERVED_MS_MAX = 30_000;

@@ -58,7 +58,7 @@ test('accounts, passwords and tags by the command line', { skip: missing('linux'
 
   await t.test('a password is reset, and one that is too short is refused wherever it is chosen', async () => {
     assert.equal(await signIn('bob', FIRST), true);
-    assert.equal((await run('password', 'bob', '--password-file', file('second', SECOND))).code, 0);
+    assert.equal((await run('password', 'bob', '--password-file', file('second', `${SECOND}\n\na note`))).code, 0);
     assert.equal(await signIn('bob', FIRST), false);
     assert.equal(await signIn('bob', SECOND), true);
     const short = file('short', 'seven77');

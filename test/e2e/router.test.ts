@@ -1,5 +1,5 @@
 // The rack as the machines' router, as docs/first-machine.md has it: its setting of the kernel and its rules let a machine reach a host of the
-// outside, which sees the rack's address, and leave what the machine says to the rack as it is.
+// outside, which sees the rack's address, leave what the machine says to the rack as it is, and let nobody in to a machine.
 // @host waits
 // @process own
 
@@ -59,7 +59,7 @@ describe('the rack as router', {
     // It knows no way to the machines.
     outside.run('ip', 'address', 'add', `${OUTSIDE}/24`, 'dev', 'cable');
     const here = spawn(process.execPath, ['-e', ECHO], { stdio: ['ignore', 'pipe', 'pipe'] });
-    for (const echo of [outside.start(process.execPath, '-e', ECHO), here]) {
+    for (const echo of [...[outside, machine].map((peer) => peer.start(process.execPath, '-e', ECHO)), here]) {
       echoes.push(echo);
       let text = '';
       echo.stdout?.on('data', (bytes: Buffer) => {
@@ -87,5 +87,13 @@ describe('the rack as router', {
     writeFileSync(file, `${FILE_HEAD}${shown('masquerade')}\n`);
     execFileSync('nft', ['-f', file], { stdio: 'pipe' });
     assert.deepEqual([seenBy(OUTSIDE), seenBy(RACK)], [RACK_OUTSIDE, MACHINE]);
+  });
+
+  test('and no host of the outside reaches a machine, which it does without the chain of replies', () => {
+    outside.run('ip', 'route', 'add', '10.20.0.0/24', 'via', RACK_OUTSIDE);
+    const reached = (): string => outside.run(process.execPath, '-e', ASK, MACHINE).trim();
+    assert.equal(reached(), 'nothing');
+    execFileSync('nft', ['flush', 'chain', 'ip', 'rackboot', 'forward'], { stdio: 'pipe' });
+    assert.equal(reached(), OUTSIDE);
   });
 });

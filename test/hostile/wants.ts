@@ -45,7 +45,7 @@ const LONG_REPORT_BYTES = 100_000;
 const REMEMBERED_NAMES = 25;
 /** Long enough for the seconds of an answer that is remembered to become fewer. */
 const BLIND_MS = 9000;
-/** As docs/security.md says: three packets of 544 octets for a request of 37, here with a name of one letter. */
+/** As docs/hostile-hosts.md says: three packets of 544 octets for a request of 37, here with a name of one letter. */
 const TFTP_FACTOR = (3 * 544) / 37;
 const BOOT_TRIES = 4;
 const REMEMBERED_MS = 1500;

@@ -49,6 +49,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
   script: 'bsdutils',
   sfdisk: 'fdisk',
   setpriv: 'util-linux',
+  sqlite3: 'sqlite3',
   ssh: 'openssh-client',
   strace: 'strace',
   'systemd-analyze': 'systemd',

@@ -9,6 +9,7 @@ import { replayPackets } from '../../capture/replay.ts';
 import type { Replayed, Verdict } from '../../capture/replay-result.ts';
 import { instant, later, systemClock } from '../../clock.ts';
 import type { RackConfig } from '../../config/rack-config.ts';
+import { counted } from '../../counted.ts';
 import { REPEATED_MS } from '../../dhcp/answers/repeat.ts';
 import { RackError } from '../../errors.ts';
 import { splitPath } from '../../files/file-tree.ts';
@@ -163,6 +164,6 @@ function* linesOf(
     }
   }
   for (const note of notes) yield `Note: ${note}`;
-  yield `${results.length} queries: ${counts.same} answered the same, ${counts.differs} differently, ` +
-    `${counts['only-captured']} only then, ${counts['only-now']} only now, ${counts.unanswered} not at all. Nothing was sent or stored.`;
+  yield `${counted(results.length, 'query', 'queries')}: ${counts.same} answered the same, ${counts.differs} differently, ` +
+    `${counts['only-captured']} only in the capture, ${counts['only-now']} only now, ${counts.unanswered} not at all. Nothing was sent or stored.`;
 }

@@ -164,11 +164,11 @@ export async function askPassword(
   throw new RackError('bad-argument', 'no usable password; nothing was changed');
 }
 
-/** Reads a password without showing it. @throws RackError as `fileFault`, `bad-argument`, `cancelled` */
+/** Reads a password without showing it: the first line of a file. @throws RackError as `fileFault`, `bad-argument`, `cancelled` */
 export async function readPassword(flags: PasswordFlags): Promise<string> {
   if (flags.passwordFile !== undefined) {
     const bytes = flags.passwordFile === '-' ? readFileSync(0) : readGivenFile(flags.passwordFile);
-    return bytes.toString('utf8').replace(/\r?\n$/, '');
+    return bytes.toString('utf8').split(/\r?\n/, 1)[0] ?? '';
   }
   if (process.stdin.isTTY !== true)
     throw new RackError('bad-argument', 'there is no terminal to ask for the password: add --password-file');

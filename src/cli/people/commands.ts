@@ -8,7 +8,7 @@ type Finish = (code: number) => void;
 const text = { type: 'string', requiresArg: true } as const;
 const passwordFile = {
   ...text,
-  describe: 'File that holds the password; - reads standard input; default: ask',
+  describe: 'File with the password in its first line; - reads standard input; default: ask',
 } as const;
 const user = { type: 'string', demandOption: true, describe: 'The name of the account' } as const;
 const tag = { type: 'string', demandOption: true, describe: 'Letters, digits, - and _' } as const;

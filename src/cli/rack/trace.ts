@@ -74,7 +74,10 @@ export async function traceMachine(request: TraceRequest, nowMs: () => number): 
   const printer = new StepPrinter(trace.home.length > 0);
   for (const step of steps) printer.print(step);
   if (steps.length === 0) print('  no steps yet');
-  if (trace.missed > 0) print(`Events arrived too fast for the timeline: ${trace.missed} are missing somewhere.`);
+  if (trace.missed > 0)
+    print(
+      `Events arrived too fast for the timeline: ${counted(trace.missed, 'step is', 'steps are')} missing somewhere.`,
+    );
   if (older.note !== '') print(`Older steps, and those of other racks, are not shown: ${older.note}`);
   print(lastLine(trace));
   return 0;

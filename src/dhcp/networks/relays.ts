@@ -28,7 +28,7 @@
 //    forging, or its address is translated on the way, or it is an access server: the last two are named in relay_sources.
 // 7. The interface by which a broadcast came cannot be forged, its source can. So a named source counts only on its own wire.
 // 8. The source of a unicast can also be forged, by any host that may send datagrams with any source into the rack's network:
-//    docs/security.md says what stops that.
+//    docs/hostile-hosts.md says what stops that.
 
 import {
   ANY,

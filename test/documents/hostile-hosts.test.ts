@@ -1,14 +1,14 @@
-// Every number of docs/security.md comes from somewhere: a bound is the value of its constant, and what else is a number says what it is.
+// Every number of docs/hostile-hosts.md comes from somewhere: a bound is the value of its constant, and what else is a number says what it is.
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { constantValue } from '../hostile/bound-scan.ts';
-import { OTHERS, type Source, STATED } from './security-numbers.ts';
+import { OTHERS, type Source, STATED } from './hostile-numbers.ts';
 
 /** The text in one line, without code, the targets of links, and the spaces within numbers. */
-const TEXT = readFileSync(join(import.meta.dirname, '..', '..', 'docs', 'security.md'), 'utf8')
+const TEXT = readFileSync(join(import.meta.dirname, '..', '..', 'docs', 'hostile-hosts.md'), 'utf8')
   .replaceAll(/```.*?```/gs, '')
   .replaceAll(/`[^`]*`/g, '`code`')
   .replaceAll(/\]\([^)]*\)/g, ']')
@@ -31,7 +31,7 @@ test('a number that states a bound is the value of its constant', () => {
     const numbers = sources.map(numberOf);
     return text.replaceAll('{}', () => String(numbers.shift()));
   }).filter((text) => !TEXT.includes(text));
-  assert.deepEqual(wrong, [], 'docs/security.md says otherwise');
+  assert.deepEqual(wrong, [], 'docs/hostile-hosts.md says otherwise');
 });
 
 test('every other number says that it was measured, or has another source', () => {
