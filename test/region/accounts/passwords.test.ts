@@ -3,9 +3,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import Fastify, { type FastifyInstance } from 'fastify';
-import { createAdmin } from '../../../src/region/accounts/accounts.ts';
 import { addRoutes } from '../../../src/region/http/routes.ts';
 import { makeContext } from '../../../src/region/http/server.ts';
+import { addAdmin } from '../administrator.ts';
 import { makeRegion, type RegionPlace } from '../place.ts';
 
 const PASSWORD = 'correct horse';
@@ -37,7 +37,7 @@ async function withHouse(work: (house: House) => Promise<void>): Promise<void> {
   });
   addRoutes(app, makeContext(place.region));
   try {
-    await createAdmin(place.store, place.clock, { username: 'admin', email: '', password: PASSWORD });
+    await addAdmin(place.store, place.clock, { username: 'admin', email: '', password: PASSWORD });
     await work({ place, app, ways });
   } finally {
     await app.close();
