@@ -174,6 +174,7 @@ export const REGION_CASES: readonly HostileCase[] = [
       grown(SESSIONS_MAX + 1, 'rackboot_region_api_answers_total', { class: '3xx' }),
       grown(50, 'rackboot_region_api_answers_total', { class: '2xx' }),
     ),
+    short: false,
     withoutIt: NO_SHARES,
     others: {
       ...AT_THE_REGION,
