@@ -32,6 +32,7 @@ const TRUSTED_FOLDERS = [
   'capture/',
   'cli/',
   'config/',
+  'control/',
   'dhcp/import/',
   'doctor/',
   'images/',
