@@ -24,7 +24,7 @@ export const REASONS = {
 } as const;
 
 /** Folders of the operator's own processes, which end with their task, and of data that is read once from the operator's files. */
-export const OWN_PROCESSES = ['capture/', 'cli/', 'config/', 'dhcp/import/', 'doctor/', 'images/', 'lab/'];
+export const OWN_PROCESSES = ['capture/', 'cli/', 'config/', 'control/', 'dhcp/import/', 'doctor/', 'images/', 'lab/'];
 
 /** By file below `src`, and name. */
 export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
