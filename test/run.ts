@@ -3,7 +3,8 @@
 // `node bin/with-node.js test/run.ts unit` runs one suite. With CI=true a skipped test is a failure, and up to REPEATED_MAX files that fail
 // run once more, alone: the host is shared, and some tests are about time. What failed once is printed as such.
 
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { chmodSync, globSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -18,11 +19,12 @@ interface Suite extends Limits {
   readonly folders: readonly string[];
 }
 
-/** What runs in one process. */
+/** What runs in one process: test files, or a program of its own. */
 interface Job {
   readonly suite: Suite;
   readonly label: string;
   readonly files: readonly string[];
+  readonly program?: readonly string[];
   /** Of HOST_PARTS. */
   readonly parts: number;
   /** How long it is expected to take; 0: not known. */
@@ -38,8 +40,9 @@ const RUN_MS_MAX = 50 * 60_000;
 const LONGEST_TOLD = 40;
 /** Files of a run that may fail once. More point to a defect, so that nothing is run again. */
 const REPEATED_MAX = 3;
-/** Parts of the host that files take which declare nothing. */
-const UNIT_PARTS = 3;
+/** Parts of the host that files take which declare nothing, and that a check takes. */
+const UNIT_PARTS = 4;
+const CHECK_PARTS = 6;
 const MINUTE_MS = 60_000;
 
 const within = (folder: string): readonly string[] => globSync(`test/${folder}/**/*.test.ts`, { cwd: ROOT });
@@ -52,7 +55,15 @@ const APART: readonly Suite[] = [
   { name: 'page', folders: ['page'], timeoutMs: 2 * MINUTE_MS, fileMs: 5 * MINUTE_MS },
 ];
 const UNIT: Suite = { name: 'unit', folders: [], timeoutMs: 2 * MINUTE_MS, fileMs: 10 * MINUTE_MS };
+const CHECK: Suite = { name: 'check', folders: [], timeoutMs: 2 * MINUTE_MS, fileMs: 10 * MINUTE_MS };
 const LONG: Suite = { name: 'long', folders: ['long', 'hostile'], timeoutMs: 60 * MINUTE_MS, fileMs: 180 * MINUTE_MS };
+
+/** Format, lint and types. */
+const CHECKS: readonly Job[] = [
+  { label: 'format and lint', program: ['biome', 'check', '.'] },
+  { label: 'types', program: ['tsc', '--noEmit'] },
+  { label: 'types of what browsers run', program: ['tsc', '--noEmit', '--project', 'src/web'] },
+].map((check) => ({ ...check, suite: CHECK, files: [], parts: CHECK_PARTS, seconds: 0 }));
 
 /** Files of one directory share a process. */
 function unitJobs(): readonly Job[] {
@@ -85,9 +96,13 @@ function jobsOf(suite: Suite): readonly Job[] {
   return files.filter((file) => suite !== LONG || file !== NEIGHBOUR).map((file) => jobOf(suite, file));
 }
 
-/** Files that keep a processor busy first, the longest first, so that all others run beside them; then each that has the host to itself. */
+/**
+ * The checks first; then files that keep a processor busy, the longest first, so that all others run beside them; then each that has the host
+ * to itself.
+ */
 const inOrder = (jobs: readonly Job[]): Job[] => {
   const rank = ({ parts, seconds, suite }: Job): number => {
+    if (suite === CHECK) return -1;
     if (parts === HOST_PARTS) return 3;
     if (suite === UNIT) return 1;
     return seconds > 0 ? 0 : 2;
@@ -103,24 +118,19 @@ const took: [label: string, seconds: number][] = [];
 let cpuSeconds = 0;
 let passed = 0;
 
-/** Format, lint and types: programs of their own. */
-function runChecks(): void {
-  for (const [name, command, args] of [
-    ['format and lint', 'biome', ['check', '.']],
-    ['types', 'tsc', ['--noEmit']],
-    ['types of what browsers run', 'tsc', ['--noEmit', '--project', 'src/web']],
-  ] as const) {
-    const { status } = spawnSync(join(BIN, command), args, { cwd: ROOT, stdio: 'inherit' });
-    if (status === 0) passed += 1;
-    else failures.push(name);
-    console.log(`${status === 0 ? '✔' : '✖'} ${name}`);
-  }
+/** Runs a program of its own, whose output is shown. */
+async function runProgram({ label, program: [command = '', ...args] = [] }: Job): Promise<void> {
+  const [status] = await once(spawn(join(BIN, command), args, { cwd: ROOT, stdio: 'inherit' }), 'close');
+  if (status === 0) passed += 1;
+  else failures.push(label);
+  console.log(`${status === 0 ? '✔' : '✖'} ${label}`);
 }
 
 const inSeconds = (seconds: number): string => seconds.toFixed(1).padStart(6);
 
 async function runJob(job: Job, left: () => number, isFirst = true): Promise<void> {
   const { suite, label, files } = job;
+  if (suite === CHECK) return await runProgram(job);
   const result = await runTests(files, suite, `${suite.name}-${label.replaceAll('/', '-')}`, suite === LONG);
   const isGood = result.failures.length === 0;
   const isRepeated = !isGood && isFirst && CI;
@@ -205,10 +215,9 @@ if (CI) {
     process.exit(1);
   }, RUN_MS_MAX).unref();
 }
-if (isChecked) runChecks();
 // Asked once for all files: each would wait for a mirror that does not answer.
 if (suites.some(({ name }) => name === 'e2e' || name === 'long')) reachesMirror();
-await runJobs(inOrder(suites.flatMap(jobsOf)));
+await runJobs(inOrder([...(isChecked ? CHECKS : []), ...suites.flatMap(jobsOf)]));
 await repeatDoubtful();
 
 took.sort(([, left], [, right]) => right - left);

@@ -1,6 +1,6 @@
 // An unreadable boot tree: too large, with circular links, or not a directory. The rack still gives addresses and names, reports
 // the problem with its remedy, and serves the tree as soon as it can. Real sockets on loopback, by any user.
-// @host waits
+// @host waits, 70 s
 
 import assert from 'node:assert/strict';
 import { Resolver } from 'node:dns/promises';

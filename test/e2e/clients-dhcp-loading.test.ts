@@ -1,6 +1,6 @@
 // A machine keeps its address while it loads: a range of one address, a lease shorter than the download, and another machine that wants an
 // address meanwhile. A complete rack, over cables; addresses by udhcpc as firmware asks, files by a slow TFTP client and by curl.
-// @host waits
+// @host rests
 
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';

@@ -92,7 +92,7 @@ describe('a machine deployed by image', { skip: missing(...NEEDS) }, () => {
     const serial = join(scratch, 'serial');
     const line = `rackboot=commissioning rackboot_url=http://10.0.2.2:${rack.port}/MAAS rackboot_token=${rack.token}`;
     const args = [
-      ...['-machine', 'pc,graphics=off', '-accel', 'tcg,thread=single', '-smp', '2', '-m', '512'],
+      ...['-machine', 'pc,graphics=off', '-accel', 'tcg,thread=single', '-m', '512'],
       ...['-nodefaults', '-display', 'none', '-monitor', 'none', '-no-reboot', '-serial', `file:${serial}`],
       ...['-kernel', join(tree, IMAGE, 'linux'), '-initrd', join(tree, IMAGE, 'initrd.gz')],
       ...['-append', `${line} BOOTIF=01-${MAC.replaceAll(':', '-')} console=ttyS0,115200`],

@@ -1,6 +1,6 @@
 // DHCP with the clients that people run, over a cable between two network namespaces, with sockets, journal and disk as in service: a
 // lease, its renewal by unicast, its release; a restart; an interface that is deleted and created again.
-// @host waits
+// @host rests
 
 import assert from 'node:assert/strict';
 import type { ChildProcess } from 'node:child_process';

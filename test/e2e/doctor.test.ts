@@ -25,6 +25,8 @@ const CONFIG = `cluster_interfaces:
 dns: { upstream: [${OUTSIDE}] }
 `;
 const INITRD = 'amd64/generic/bookworm/commissioning/initrd.gz';
+/** How often the doctor is asked beside a server that answers late. */
+const TURNS_MAX = 3;
 const DNSMASQ = ['dnsmasq', '--keep-in-foreground', '--conf-file=/dev/null', '--pid-file=', '--log-facility=-'];
 
 const findingsShape = z.object({
@@ -196,23 +198,34 @@ describe('the doctor on the host of a running rack', { skip }, () => {
       // dnsmasq pings an address for three seconds before it offers it.
       ['10.77.4.67'],
     ] as const;
-    const running: Running[] = [];
-    for (const [index, [address, ...words]] of strangers.entries()) {
-      const host = rack.namespace.addHost(`stranger${index}`, `52:54:00:77:06:6${index}`);
-      await rack.run(host, 'ip', 'address', 'add', `${address}/24`, 'dev', 'eth0');
-      const leases = join(rack.directory, `stranger${index}.leases`);
-      const range = ['--port=0', '--dhcp-range=10.77.4.200,10.77.4.220,60s', `--dhcp-leasefile=${leases}`];
-      const dnsmasq = rack.launch(host, ...DNSMASQ, ...range, '--dhcp-authoritative', ...words);
-      await eventually(`dnsmasq serves: ${dnsmasq.text()}`, () => dnsmasq.text().includes('IP range'));
-      running.push(dnsmasq);
-    }
-    const told = await rack.rackboot('doctor');
-    for (const dnsmasq of running) await dnsmasq.end();
-    assert.equal(told.code, 1);
-    assert.deepEqual(
+    const hosts = strangers.map((_, index) => rack.namespace.addHost(`stranger${index}`, `52:54:00:77:06:6${index}`));
+    for (const [index, [address]] of strangers.entries())
+      await rack.run(hosts[index], 'ip', 'address', 'add', `${address}/24`, 'dev', 'eth0');
+    /** The doctor beside servers that have just started: they have pinged no address yet. */
+    const askBeside = async (turn: number): Promise<Ended> => {
+      const running: Running[] = [];
+      for (const [index, [, ...words]] of strangers.entries()) {
+        const leases = join(rack.directory, `stranger${index}-${turn}.leases`);
+        const range = ['--port=0', '--dhcp-range=10.77.4.200,10.77.4.220,60s', `--dhcp-leasefile=${leases}`];
+        const dnsmasq = rack.launch(hosts[index], ...DNSMASQ, ...range, '--dhcp-authoritative', ...words);
+        await eventually(`dnsmasq serves: ${dnsmasq.text()}`, () => dnsmasq.text().includes('IP range'));
+        running.push(dnsmasq);
+      }
+      const told = await rack.rackboot('doctor');
+      for (const dnsmasq of running) await dnsmasq.end();
+      return told;
+    };
+    const named = (told: Ended): readonly (string | undefined)[] =>
       faults(told)
         .map((line) => /^BAD {2}dhcp lab: was also answered by (\S+), .*another DHCP server/.exec(line)?.[1])
-        .sort(),
+        .sort();
+    let told = await askBeside(0);
+    // The doctor listens for a second longer than the slower one pings, which a busy host may spend before the ping.
+    for (let turn = 1; turn < TURNS_MAX && named(told).length < strangers.length; turn += 1)
+      told = await askBeside(turn);
+    assert.equal(told.code, 1);
+    assert.deepEqual(
+      named(told),
       strangers.map(([address]) => address),
       told.out,
     );

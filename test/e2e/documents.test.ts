@@ -1,6 +1,6 @@
 // The commands of README and docs print the shown output: each page is run from its beginning to its end, in a laboratory with a real daemon
 // and a simulated machine. test/documents/commands.ts lists the commands that are not run, and the tests that cover them.
-// @host waits
+// @host waits, 110 s
 
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';

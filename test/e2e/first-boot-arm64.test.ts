@@ -10,7 +10,7 @@ testFirstBoots(
       firmware: 'uefi-arm64',
       nic: 'virtio-net-pci',
       memoryMib: 1024,
-      cpus: 2,
+      cpus: 1,
       diskBytes: 7 * GIB,
       loaders: '{}',
       boots: 1,

@@ -1,5 +1,5 @@
 // A real process has as many descriptors after boots as before: some of the thousands that `test/long/flat.test.ts` makes.
-// @host waits
+// @host rests
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

@@ -1,6 +1,6 @@
 // Further sources of the table in hostile-sources.ts: servers and programs of others that the rack asks.
 
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CLIENT_MAC, command, HOSTILE, OTHER, type Source, type Strangers, say } from './hostile-sources.ts';
 import { eventually } from './rack-network.ts';
@@ -89,11 +89,17 @@ async function followRegion(strangers: Strangers): Promise<void> {
       said.push(out + err);
       return out + err;
     };
-    await eventually(shows, async () => `${await ask('status')}${daemon.text()}`.includes(shows));
+    // Each command is a process: it is not asked before there is somebody to answer.
+    const socket = join(state, 'rackboot.sock');
+    await eventually(shows, async () => {
+      const isShown = daemon.text().includes(shows);
+      return isShown || (existsSync(socket) && (await ask('status')).includes(shows));
+    });
     if (name === 'obliging') {
       await eventually('a refused entry', async () => (await ask('outbox --dead')).includes('region-reason'));
     }
-    const lines = name === 'obliging' ? [...OF_LINK, `why ${FAR_MACHINE}`, `trace ${FAR_MACHINE}`] : ['doctor'];
+    const lines =
+      name === 'obliging' ? [...OF_LINK, `why ${FAR_MACHINE}`, `trace ${FAR_MACHINE}`] : ['status', 'doctor'];
     for (const line of lines) await ask(line);
     await daemon.end();
     said.push(daemon.text());

@@ -1,7 +1,7 @@
 // Hostile text from every source that the rack accepts (hostile-sources.ts), and how it is shown: no command, log line, metric or page has
 // a control character of it or active markup; where the text is shown, it has escapes instead. The commands are those of the parser's own
-// table, the pages those of the region's, so additions there are tested without a change here.
-// @host waits
+// table, the pages those of the region's, so additions there are tested without a change here. They run in one process, one after the other.
+// @host waits, 80 s
 
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
@@ -26,11 +26,12 @@ import {
   type Strangers,
   sourcesOf,
 } from './hostile-sources.ts';
+import { ManyCommands } from './many-commands.ts';
 import { type Ended, eventually, RackNetwork } from './rack-network.ts';
 
 const skip = missing('linux', 'root', 'ip', 'busybox', 'udhcpc', 'dnsmasq', 'dig', 'curl', 'tcpdump');
 
-/** Some hundred commands, each a process. */
+/** Some hundred commands. */
 const MS_MAX = 580_000;
 const PASSWORD = 'correct horse battery';
 /** All that `src/clean-text.ts` escapes but line ends. */
@@ -141,6 +142,7 @@ function assertFit(what: string, text: string, unfit = UNFIT): void {
 describe('text from outside', { skip, timeout: MS_MAX }, () => {
   let rack: RackNetwork;
   let strangers: Strangers;
+  let commands: ManyCommands;
   let log = '';
   let capture = '';
   /** All that was shown, by what showed it. */
@@ -179,7 +181,8 @@ describe('text from outside', { skip, timeout: MS_MAX }, () => {
     // The daemon's own output is read as JSON; a file keeps the octets.
     rack.configure(CONFIG(log));
     await eventually('the log is a file', () => existsSync(log));
-    await eventually('the other server is found', async () => (await rack.rackboot('status')).out.includes('Beware'));
+    commands = new ManyCommands(rack.configFile, rack.namespace);
+    await eventually('the other server is found', async () => (await ask('status')).out.includes('Beware'));
     const password = join(rack.directory, 'password');
     writeFileSync(password, `${PASSWORD}\n`, { mode: 0o600 });
     await command(strangers, 'createadmin', '--username', 'ann', '--password-file', password);
@@ -197,13 +200,14 @@ describe('text from outside', { skip, timeout: MS_MAX }, () => {
     await eventually('all is captured', async () => (await ask(`decode ${capture}`)).out.includes('evil.maas'));
     await dump.end('SIGINT');
   });
-  after(() => rack?.remove());
+  after(async () => {
+    await commands?.end();
+    await rack?.remove();
+  });
 
   /** Runs a command; `decode` has no configuration. */
   const ask = (words: string): Promise<Ended> =>
-    words.startsWith('decode')
-      ? rack.run(undefined, ...rack.words(...words.split(' ')).slice(0, -2))
-      : rack.rackboot(...words.split(' '));
+    words.startsWith('decode') ? commands.run(...words.split(' ')) : commands.rackboot(...words.split(' '));
 
   for (const tabled of tabledCommands().filter(({ words }) => !LEFT.has(words) && !isChanging(words))) {
     for (const line of linesOf(tabled)) {

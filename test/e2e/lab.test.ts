@@ -3,7 +3,7 @@
 //
 // 1. A lab has its ports to itself: every lab on the host's loopback is in this file, one after the other. `lab-vm.test.ts` has a network of its
 //    own.
-// @host waits
+// @host waits, 70 s
 
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
@@ -14,7 +14,7 @@ import { after, describe, test } from 'node:test';
 import { z } from 'zod';
 import { sleep } from '../../src/clock.ts';
 import { askDaemon } from '../../src/control/ask-daemon.ts';
-import { AS_NOBODY, readableCheckout } from '../support/another-user.ts';
+import { AS_NOBODY, nobodysCache, readableCheckout } from '../support/another-user.ts';
 import { ended, endProgram, whileRunning } from '../support/child.ts';
 import { missing } from '../support/needs.ts';
 import { askName } from '../support/probes.ts';
@@ -50,7 +50,7 @@ class Program {
     this.child = spawn(command, [...rest, join(root, 'bin', 'rackboot.js'), ...words], {
       stdio: ['ignore', 'pipe', 'pipe'],
       cwd: root,
-      env: { ...process.env, HOME: '/nonexistent', NODE_COMPILE_CACHE: '', NO_COLOR: '1', ...env },
+      env: { ...process.env, HOME: '/nonexistent', NODE_COMPILE_CACHE: nobodysCache(), NO_COLOR: '1', ...env },
     });
     for (const stream of [this.child.stdout, this.child.stderr])
       stream?.on('data', (bytes: Buffer) => {

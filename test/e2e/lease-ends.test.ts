@@ -1,5 +1,5 @@
 // The end of a lease is reported once: on time, or, if no rack ran then, when the rack runs again.
-// @host waits
+// @host rests
 
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';

@@ -1,5 +1,5 @@
 // The messages of the real daemon to the service manager, on sockets of both kinds, in order and on time.
-// @host waits
+// @host rests
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';

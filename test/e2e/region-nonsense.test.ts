@@ -1,6 +1,6 @@
 // A remote region that answers nonsense: no JSON, values of other types, terminal escape sequences, answers that never end. Its rack goes
 // on serving machines, reports the fault, and shows no active escape sequence. Real sockets on loopback, by any user.
-// @host waits
+// @host rests
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
@@ -9,7 +9,8 @@ import { after, before, describe, test } from 'node:test';
 import { sleep } from '../../src/clock.ts';
 import { labPlace } from '../../src/lab/safe-lab.ts';
 import { loadByTftp } from '../support/probes.ts';
-import { eventually, RunningRack, runRackboot } from '../support/running-rack.ts';
+import { eventually, RunningRack } from '../support/running-rack.ts';
+import { ManyCommands } from './many-commands.ts';
 
 const FAR = labPlace(98);
 const HOSTILE = '\u001b[2J\u009b31m\u202e\u00ad';
@@ -64,6 +65,7 @@ const KINDS: Readonly<Record<string, Nonsense>> = {
 describe('a remote region that answers nonsense', { timeout: 280_000 }, () => {
   let server: Server;
   let rack: RunningRack;
+  let commands: ManyCommands;
   let nonsense: Nonsense = text(200, '');
   let asked = 0;
 
@@ -84,8 +86,10 @@ describe('a remote region that answers nonsense', { timeout: 280_000 }, () => {
       written.replace(/^region: .*$/m, `region: { mode: remote, url: "http://127.0.0.1:${port}/MAAS" }`),
     );
     await rack.start();
+    commands = new ManyCommands(rack.configFile);
   });
   after(async () => {
+    await commands.end();
     server.closeAllConnections();
     server.close();
     await rack.remove();
@@ -101,8 +105,8 @@ describe('a remote region that answers nonsense', { timeout: 280_000 }, () => {
       const { value } = await loadByTftp(`${FAR.octets}.1`, FAR.tftpPort, 'lpxelinux.0');
       assert.ok(value.length > 0);
       for (const words of [['status'], ['status', '--json'], ['outbox', '--dead'], ['trace']]) {
-        const { code, output, complaints } = await runRackboot([...words, '--config', rack.configFile]);
-        const shown = [...output, ...complaints].join('\n');
+        const { code, out, err } = await commands.rackboot(...words);
+        const shown = out + err;
         assert.ok(code === 0 || code === 1, `${words.join(' ')}: ${code} ${shown}`);
         assert.equal(shown.search(UNFIT), -1, JSON.stringify(shown));
       }

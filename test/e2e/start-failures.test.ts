@@ -1,6 +1,6 @@
 // A rack that cannot start reports the cause and the remedy in one line; nothing is left half started, and
 // once the cause is gone, the next start serves.
-// @host waits
+// @host waits, 70 s
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';

@@ -1,5 +1,5 @@
 // From bare metal to Deployed and back, by the commands of docs/first-machine.md.
-// @host computes, 420 s
+// @host computes, 600 s
 
 import { GIB } from '../support/first-boot.ts';
 import { testWholeLife } from '../support/whole-life-steps.ts';
@@ -8,7 +8,7 @@ testWholeLife({
   firmware: 'bios',
   nic: 'virtio-net-pci',
   memoryMib: 1024,
-  cpus: 2,
+  cpus: 1,
   diskBytes: 4 * GIB,
   loaders: '{}',
   content: 'amd64',

@@ -29,11 +29,11 @@ const macOf = (device: string): string =>
 
 before(() => enterOwnNetwork());
 
-for (const [sockets, options] of [
-  ['a send buffer as large as the system allows', { native: true }],
+for (const [sockets, options, counts] of [
+  ['a send buffer as large as the system allows', { native: true }, [1, 16, 180]],
   // The kernel doubles it, to the default of a socket.
-  ['a send buffer of the default size', { native: true, sendBufferBytes: 106_496 }],
-  ['the portable sockets', { native: false }],
+  ['a send buffer of the default size', { native: true, sendBufferBytes: 106_496 }, [1, 180]],
+  ['the portable sockets', { native: false }, [1, 180]],
 ] as const)
   describe(`replies to hosts that do not exist, with ${sockets}`, { skip: missing('linux', 'root') }, () => {
     let attacker: Peer;
@@ -70,7 +70,7 @@ for (const [sockets, options] of [
       ip('link delete br0');
     });
 
-    for (const absent of [1, 16, 180]) {
+    for (const absent of counts) {
       it(`of ${absent} addresses leave the others' questions answered`, async () => {
         const addresses = Array.from({ length: absent }, (_, index) => `10.20.0.${70 + index}`);
         for (const each of addresses) attacker.run('ip', 'address', 'replace', `${each}/24`, 'dev', 'eth0');

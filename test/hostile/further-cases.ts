@@ -89,7 +89,7 @@ export const FURTHER_CASES: readonly HostileCase[] = [
       grown(2000, 'rackboot_dhcp_messages_total', { type: 'request' }),
     ),
     withoutIt: ANY_WIRE,
-    // What counts of the lease is whose it is; a command that says so starts slowly where everything is busy.
+    // What counts of the lease is whose it is.
     others: { ...ON_THE_WIRE, 'a newcomer gets an address': 15, 'a held lease stays with its client': 10 },
   },
   {
@@ -112,6 +112,7 @@ export const FURTHER_CASES: readonly HostileCase[] = [
     attack: 'link-guesses',
     from: 'attacker',
     bites: every(connected(1500, 5240), grown(500, 'rackboot_region_api_answers_total', { class: '4xx' })),
+    short: false,
     withoutIt: NO_SHARES,
     others: { ...AT_THE_REGION, 'an accepted rack is heard': 5, 'an administrator signs in': 10 },
   },

@@ -145,6 +145,7 @@ export const REGION_CASES: readonly HostileCase[] = [
     from: 'attacker',
     bites: grown(500, 'rackboot_region_api_answers_total', { class: '4xx' }),
     // As many addresses as wait at a time hold the queue until their first tries are spent, some 20 s.
+    short: false,
     withoutIt: NO_PASSWORD_LIMITS,
     others: { ...AT_THE_REGION, 'an administrator signs in': 45 },
   },
@@ -173,6 +174,7 @@ export const REGION_CASES: readonly HostileCase[] = [
       grown(SESSIONS_MAX + 1, 'rackboot_region_api_answers_total', { class: '3xx' }),
       grown(50, 'rackboot_region_api_answers_total', { class: '2xx' }),
     ),
+    short: false,
     withoutIt: NO_SHARES,
     others: {
       ...AT_THE_REGION,

@@ -19,6 +19,7 @@ import { cpSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { machinesShape } from '../../src/cli/shapes.ts';
 import { systemClock } from '../../src/clock.ts';
+import { askDaemon } from '../../src/control/ask-daemon.ts';
 import { makeStandInTree } from '../../src/lab/safe-lab.ts';
 import { createApiKey, hashPassword } from '../../src/region/accounts/accounts.ts';
 import { openRegionStore } from '../../src/store/region-sqlite.ts';
@@ -277,9 +278,9 @@ export class HostileSite {
   async restore(): Promise<void> {
     await this.#lease();
     await this.#report();
-    const failed = await this.#rackboot('machines', 'list', '--json', '--status', 'failed-commissioning');
-    if (machinesShape.parse(JSON.parse(failed)).some(({ hostname }) => hostname === 'worker'))
-      await this.#rackboot('machines', 'commission', 'worker');
+    const machines = machinesShape.parse(await askDaemon(this.rack.stateDir, '/MAAS/api/2.0/machines/'));
+    const worker = machines.find(({ hostname }) => hostname === 'worker');
+    if (worker?.status_name === 'Failed commissioning') await this.#rackboot('machines', 'commission', 'worker');
   }
 
   /** Deletes the New machines whose boot is proven. */

@@ -16,7 +16,7 @@ import { WANTS, type Want } from './wants.ts';
 export const SKIP = missing('linux', 'root', 'ip', 'curl', 'dig', 'udhcpc', 'ss', 'openssl');
 /** How long an attack may take to have its effect, in seconds. */
 const BITE_SECONDS_MAX = 40;
-const LOOK_MS = 250;
+const LOOK_MS = 500;
 /**
  * With everything attacked at once, two processors are shared by all attackers, too, each a program; the others ask again until their time is
  * up, which is so much longer for every attacker.

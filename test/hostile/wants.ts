@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { machinesShape } from '../../src/cli/shapes.ts';
 import { sleep } from '../../src/clock.ts';
+import { askDaemon } from '../../src/control/ask-daemon.ts';
 import { clientBytes } from '../dhcp/lab.ts';
 import { queryBytes } from '../dns/fixture.ts';
 import { leasesShape } from '../support/answer-shapes.ts';
@@ -233,10 +234,7 @@ async function lease(site: HostileSite, host: string, ...words: readonly string[
   return address;
 }
 
-async function leases(site: HostileSite) {
-  const { out } = await site.rack.rackboot('leases', '--json');
-  return leasesShape.parse(JSON.parse(out));
-}
+const leases = async (site: HostileSite) => leasesShape.parse(await askDaemon(site.rack.stateDir, '/leases'));
 
 const holdersLease = async (site: HostileSite) => (await leases(site)).find(({ mac }) => mac === HOLDER_MAC);
 

@@ -15,7 +15,7 @@ import { makeDisk } from './disks.ts';
 const MIB = 1024 * 1024;
 const MAIN = join(import.meta.dirname, '..', '..', 'src', 'main.ts');
 /** The empty space of the image, as ordinary images have after their files. */
-const EMPTY_MIB = 1024;
+const EMPTY_MIB = 512;
 /** A raw image, which is stored unchanged. */
 const RAW_MIB = 384;
 /** The command needs about 120 MiB for any image. */

@@ -2,9 +2,10 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createAdmin, createApiKey, KEYS_PER_USER_MAX } from '../../src/region/accounts/accounts.ts';
+import { createApiKey, KEYS_PER_USER_MAX } from '../../src/region/accounts/accounts.ts';
 import { buildApp, makeContext } from '../../src/region/http/server.ts';
 import { changeStatus } from '../support/change-status.ts';
+import { addAdmin } from './administrator.ts';
 import { makeRegion, type RegionPlace, report, SECRET } from './place.ts';
 
 const MANAGED = '10.20.0.50';
@@ -57,7 +58,7 @@ async function withApi(
 ): Promise<void> {
   const place = makeRegion(overrides);
   try {
-    await createAdmin(place.store, place.clock, {
+    await addAdmin(place.store, place.clock, {
       username: 'admin',
       email: 'admin@example.org',
       password: 'long enough',

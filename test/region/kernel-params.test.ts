@@ -3,10 +3,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { resolveBootAsset } from '../../src/boot/asset.ts';
-import { createAdmin, createApiKey } from '../../src/region/accounts/accounts.ts';
+import { createApiKey } from '../../src/region/accounts/accounts.ts';
 import { buildApp, makeContext } from '../../src/region/http/server.ts';
 import { assetContext, PEER } from '../boot/rack.ts';
 import { RACK } from '../support/lab-facts.ts';
+import { addAdmin } from './administrator.ts';
 import { authorizationOf } from './live.ts';
 import { type RegionPlace, report, withRegion } from './place.ts';
 
@@ -19,7 +20,7 @@ type Ask = (method: 'POST' | 'PUT', path: string, fields: Readonly<Record<string
 const withMachine = (work: (ask: Ask, id: string, place: RegionPlace) => Promise<void>): Promise<void> =>
   withRegion(async (place) => {
     const { region, store, clock } = place;
-    await createAdmin(store, clock, { username: 'admin', email: '', password: 'long enough' });
+    await addAdmin(store, clock, { username: 'admin', email: '', password: 'long enough' });
     const authorization = authorizationOf(createApiKey(store, clock, 'admin'));
     const app = buildApp(makeContext(region));
     const ask: Ask = async (method, path, fields) => {

@@ -2,12 +2,13 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createAdmin, createApiKey } from '../../src/region/accounts/accounts.ts';
+import { createApiKey } from '../../src/region/accounts/accounts.ts';
 import { buildApp, makeContext } from '../../src/region/http/server.ts';
 import { renderJob } from '../../src/region/life/job.ts';
 import type { MachineFields } from '../../src/region/records/machine.ts';
 import { openRegion, type Region } from '../../src/region/region.ts';
 import { sentenceOf } from '../support/sentences.ts';
+import { addAdmin } from './administrator.ts';
 import { bootReport, facts, makeRegion, type RegionPlace, SECRET } from './place.ts';
 
 const A = 0x525400000001;
@@ -95,7 +96,7 @@ async function withLife(work: (client: Client) => Promise<void>): Promise<void> 
     os === IMAGE.os && release === IMAGE.release ? IMAGE : undefined;
   const region = openRegion({ config, store, clock, findImage, onDesiredState: () => undefined });
   try {
-    await createAdmin(store, clock, { username: 'admin', email: '', password: 'long enough' });
+    await addAdmin(store, clock, { username: 'admin', email: '', password: 'long enough' });
     await work(new Client(place, region, createApiKey(store, clock, 'admin')));
   } finally {
     region.close();

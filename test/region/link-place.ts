@@ -1,8 +1,9 @@
 // A region that racks and machines reach over HTTP, without a port.
 
-import { createAdmin, createApiKey } from '../../src/region/accounts/accounts.ts';
+import { createApiKey } from '../../src/region/accounts/accounts.ts';
 import type { RegionConfig } from '../../src/region/config.ts';
 import { buildApp, makeContext } from '../../src/region/http/server.ts';
+import { addAdmin } from './administrator.ts';
 import { makeRegion, type RegionPlace } from './place.ts';
 import { RACK_UUID, rackAuthorization, registrationFields } from './racks/rack-place.ts';
 
@@ -71,7 +72,7 @@ export async function withLink(
 
 /** The credentials of an administrator. */
 export async function adminHeader({ store, clock }: RegionPlace): Promise<Readonly<Record<string, string>>> {
-  await createAdmin(store, clock, { username: 'admin', email: '', password: 'long enough' });
+  await addAdmin(store, clock, { username: 'admin', email: '', password: 'long enough' });
   const [, token = '', secret = ''] = createApiKey(store, clock, 'admin').split(':');
   const consumer = store.findKey(token)?.consumerKey ?? '';
   return { authorization: rackAuthorization(token, secret).replace('"rack"', `"${consumer}"`) };

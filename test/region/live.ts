@@ -6,13 +6,14 @@ import { join } from 'node:path';
 import { systemClock } from '../../src/clock.ts';
 import { settingsRules } from '../../src/config/settings-rules.ts';
 import { parseNetwork } from '../../src/net/address.ts';
-import { createAdmin, createApiKey } from '../../src/region/accounts/accounts.ts';
+import { createApiKey } from '../../src/region/accounts/accounts.ts';
 import type { ApiProblem } from '../../src/region/api/problem.ts';
 import type { RegionConfig } from '../../src/region/config.ts';
 import type { RegionApi } from '../../src/region/http/listening.ts';
 import { startApi } from '../../src/region/http/server.ts';
 import { openRegion, type Region, type RegionOptions } from '../../src/region/region.ts';
 import { openRegionStore } from '../../src/store/region-sqlite.ts';
+import { addAdmin } from './administrator.ts';
 
 export const PASSWORD = 'correct horse';
 
@@ -61,7 +62,7 @@ export async function startRegion(
     ...parts,
     onDesiredState: () => {},
   });
-  await createAdmin(store, systemClock, { username: 'admin', email: '', password: PASSWORD });
+  await addAdmin(store, systemClock, { username: 'admin', email: '', password: PASSWORD });
   const problems: ApiProblem[] = [];
   const api = await startApi(region, config, { onProblem: (problem) => void problems.push(problem) });
   const port = Number(/:(\d+)$/.exec(api.addresses[0] ?? '')?.[1]);

@@ -2,12 +2,13 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createAdmin, createApiKey } from '../../src/region/accounts/accounts.ts';
+import { createApiKey } from '../../src/region/accounts/accounts.ts';
 import { buildApp, makeContext } from '../../src/region/http/server.ts';
 import { describeLogins, findDebugLogin } from '../../src/region/life/logins.ts';
 import type { Machine } from '../../src/region/records/machine.ts';
 import { openRegion } from '../../src/region/region.ts';
 import { reasonOf, sentenceOf } from '../support/sentences.ts';
+import { addAdmin } from './administrator.ts';
 import { heldPower } from './life/held-power.ts';
 import { authorizationOf } from './live.ts';
 import { type RegionPlace, report, SECRET, withRegion } from './place.ts';
@@ -108,7 +109,7 @@ const scene = (title: string, work: (scene: Scene) => Promise<void>, switched = 
     withRegion(async (place) => {
       const made = new Scene(place, switched);
       for (const username of ['ann', 'abe', 'bob']) {
-        await createAdmin(place.store, place.clock, { username, email: '', password: 'correct horse' });
+        await addAdmin(place.store, place.clock, { username, email: '', password: 'correct horse' });
       }
       place.store.changeUser('bob', { isAdmin: false }, WORD);
       await work(made);

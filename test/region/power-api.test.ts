@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { POWER_DRIVERS } from '../../src/power/drivers.ts';
-import { createAdmin, createApiKey } from '../../src/region/accounts/accounts.ts';
+import { createApiKey } from '../../src/region/accounts/accounts.ts';
 import { buildApp, makeContext } from '../../src/region/http/server.ts';
 import { POWER_PARAMETER_NAMES } from '../../src/region/records/power-parameters.ts';
 import { openRegion, type Region } from '../../src/region/region.ts';
@@ -11,6 +11,7 @@ import { PowerSide } from '../../src/region-thread/power-side.ts';
 import { Controller, controllerDriver, pass } from '../power/controllers.ts';
 import { changeStatus } from '../support/change-status.ts';
 import { sentenceOf } from '../support/sentences.ts';
+import { addAdmin } from './administrator.ts';
 import { makeRegion, type RegionPlace, report } from './place.ts';
 
 const SECRET = 'hush-hush-7';
@@ -93,7 +94,7 @@ async function withClient(work: (client: Client) => Promise<void>): Promise<void
   const region = openRegion({ config, store, clock, power, onDesiredState: () => undefined });
   power.begin(region.life);
   try {
-    await createAdmin(store, clock, { username: 'bob', email: '', password: 'correct horse' });
+    await addAdmin(store, clock, { username: 'bob', email: '', password: 'correct horse' });
     await work(new Client(place, region, controller, createApiKey(store, clock, 'bob', 'test')));
   } finally {
     await power.close();

@@ -2,9 +2,10 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createAdmin, createApiKey } from '../../src/region/accounts/accounts.ts';
+import { createApiKey } from '../../src/region/accounts/accounts.ts';
 import { buildApp, makeContext } from '../../src/region/http/server.ts';
 import { reasonOf } from '../support/sentences.ts';
+import { addAdmin } from './administrator.ts';
 import { makeRegion, type RegionPlace, report, SECRET } from './place.ts';
 
 const SCRIPT = '#!/bin/sh\necho grüße\n';
@@ -38,7 +39,7 @@ async function withApi(
 ): Promise<void> {
   const place = makeRegion();
   try {
-    await createAdmin(place.store, place.clock, { username: 'admin', email: '', password: 'long enough' });
+    await addAdmin(place.store, place.clock, { username: 'admin', email: '', password: 'long enough' });
     const [consumer, token, secret] = createApiKey(place.store, place.clock, 'admin').split(':');
     const authorization = `OAuth oauth_signature_method="PLAINTEXT", oauth_consumer_key="${consumer}", oauth_token="${token}", oauth_signature="%26${secret}"`;
     const app = buildApp(makeContext(place.region));

@@ -7,12 +7,13 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import type { Settings } from '../../src/machines/settings.ts';
-import { createAdmin, createApiKey } from '../../src/region/accounts/accounts.ts';
+import { createApiKey } from '../../src/region/accounts/accounts.ts';
 import type { OwnRack } from '../../src/region/config.ts';
 import { buildApp, makeContext } from '../../src/region/http/server.ts';
 import { SETTINGS_PAGE } from '../../src/region/page/settings-page.ts';
 import { SETTINGS_MAX } from '../../src/region/settings.ts';
 import { sentenceOf } from '../support/sentences.ts';
+import { addAdmin } from './administrator.ts';
 import { authorizationOf } from './live.ts';
 import { ADMIN, viewOf } from './page/view.ts';
 import { makeRegion, type RegionPlace } from './place.ts';
@@ -44,7 +45,7 @@ async function withSettings(
   const ownRack: OwnRack = { uuid: UUID, name: 'rack-1', file: '/etc/rackboot.yaml', values };
   const place = makeRegion({ ownRack });
   try {
-    await createAdmin(place.store, place.clock, { username: 'admin', email: '', password: 'long enough' });
+    await addAdmin(place.store, place.clock, { username: 'admin', email: '', password: 'long enough' });
     const authorization = authorizationOf(createApiKey(place.store, place.clock, 'admin'));
     const app = buildApp(makeContext(place.region));
     await work(async (method, url, fields) => {

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { bootMany, slopeOf } from './flat.ts';
 
-const BOOTS = 8000;
+const BOOTS = 4000;
 /** The size of one small leaked object per boot; the heap after a collection varies a little between readings. */
 const BYTES_A_BOOT_MAX = 200;
 

@@ -8,6 +8,7 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import {
   chmodSync,
+  chownSync,
   constants,
   copyFileSync,
   cpSync,
@@ -49,6 +50,19 @@ let readable: Checkout | undefined;
 export function readableCheckout(): Checkout {
   readable ??= canBeRead() ? { root: ROOT, node: process.execPath } : copyCheckout();
   return readable;
+}
+
+/**
+ * The directory of compiled code (NODE_COMPILE_CACHE) of programs that `nobody` runs: only who has written a file of it may read that. Empty:
+ * these tests keep none.
+ */
+export function nobodysCache(): string {
+  const own = process.env.NODE_COMPILE_CACHE ?? '';
+  if (own === '' || process.getuid?.() !== 0) return own;
+  const cache = join(own, 'nobody');
+  mkdirSync(cache, { recursive: true });
+  chownSync(cache, NOBODY, NOBODY);
+  return cache;
 }
 
 function canBeRead(): boolean {

@@ -1,4 +1,4 @@
-// The README's first two commands in a bare Debian, for the short and the long test from scratch.
+// The README's first two commands in a bare Debian.
 
 import { strict as assert } from 'node:assert';
 import { execFileSync } from 'node:child_process';
@@ -18,14 +18,6 @@ export function bringBundle(root: BareRoot): void {
   const bundle = join(root.home, 'rackboot.bundle');
   execFileSync('git', ['-C', ROOT, 'bundle', 'create', bundle, 'HEAD'], { stdio: 'pipe' });
   chmodSync(bundle, 0o644);
-}
-
-/** Puts its files there as `rackboot`, for a root without git and a clone without history. */
-export async function bringFiles(root: BareRoot): Promise<void> {
-  const archive = join(root.home, 'rackboot.tar');
-  execFileSync('git', ['-C', ROOT, 'archive', '--prefix=rackboot/', `--output=${archive}`, 'HEAD'], { stdio: 'pipe' });
-  chmodSync(archive, 0o644);
-  await root.run('tar -xf rackboot.tar');
 }
 
 /** Watches `npm start` in `rackboot` of the user's home until the machine of the lab is New. */

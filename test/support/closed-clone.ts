@@ -17,11 +17,11 @@ export type ClosedFile = readonly [file: string, name: string];
 /** The short suite has these, */
 export const FIRST: readonly ClosedFile[] = [
   ['test/e2e/net/interfaces.test.ts', 'a user without privileges'],
-  ['test/e2e/service.test.ts', 'rights of the unit'],
   ['test/cli/other-user.test.ts', '.'],
 ];
 /** and the long one these. */
 export const FURTHER: readonly ClosedFile[] = [
+  ['test/e2e/service.test.ts', 'rights of the unit'],
   ['test/e2e/start-failures.test.ts', 'for port 69'],
   ['test/e2e/net/wire.test.ts', 'privilege'],
   ['test/e2e/net/loopback.test.ts', 'without any privilege'],

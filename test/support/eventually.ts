@@ -3,17 +3,23 @@
 import assert from 'node:assert/strict';
 import { sleep, systemClock } from '../../src/clock.ts';
 
+/** The pause between two looks: this part of the time that was waited so far, within these bounds. A look may cost milliseconds of a processor. */
+const PAUSE_SHARE = 1 / 40;
+const PAUSE_MS_MIN = 20;
+const PAUSE_MS_MAX = 200;
+
 /** Waits until `condition` returns a value; fails after `limitMs` with `what`. */
 export async function eventuallyWithin<T>(
   limitMs: number,
   what: string,
   condition: () => T | undefined | false | Promise<T | undefined | false>,
 ): Promise<T> {
-  const end = systemClock.now() + limitMs;
+  const begun = systemClock.now();
   for (;;) {
     const found = await condition();
     if (found !== undefined && found !== false) return found;
-    if (systemClock.now() > end) assert.fail(`not within ${limitMs} ms: ${what}`);
-    await sleep(20);
+    const waitedMs = systemClock.now() - begun;
+    if (waitedMs > limitMs) assert.fail(`not within ${limitMs} ms: ${what}`);
+    await sleep(Math.min(PAUSE_MS_MAX, Math.max(PAUSE_MS_MIN, waitedMs * PAUSE_SHARE)));
   }
 }

@@ -1,6 +1,8 @@
 // A test file's share of the host while it runs, which the file declares in a comment of its first lines:
 //
-//   // @host waits             it mostly waits, and measures no time: four of them run at a time
+//   // @host rests             it waits nearly always, and measures no time: it runs beside any others
+//   // @host waits             it mostly waits, and measures no time: five of them run at a time
+//   // @host waits, 80 s       the same; it takes long, and is one of the first to begin
 //   // @host computes, 300 s   it keeps a processor busy, for some 300 s: two run at a time, the longest first, and one that waits
 //   // @host alone             it measures time, or changes something that the host has only once: nothing else runs meanwhile
 //   // @process own            it ends its process, or changes something that a process has only once: no other file shares its process
@@ -9,10 +11,10 @@
 
 import { readFileSync } from 'node:fs';
 
-/** The host in parts: four files that wait, one that computes and three that wait, two and one, or one alone. */
-export const HOST_PARTS = 14;
+/** The host in parts: five files that wait, one that computes and three that wait, two and one, each with one that rests; or one alone. */
+export const HOST_PARTS = 16;
 
-const PARTS = { waits: 3, computes: 5, alone: HOST_PARTS } as const;
+const PARTS = { rests: 1, waits: 3, computes: 6, alone: HOST_PARTS } as const;
 
 export interface HostShare {
   /** Of HOST_PARTS. */

@@ -11,7 +11,7 @@ import { systemClock } from '../../src/clock.ts';
 import { askDaemon } from '../../src/control/ask-daemon.ts';
 import { type DaemonOptions, DaemonProcess, type LogLine } from '../../src/lab/daemon-process.ts';
 import { type LabPlace, labConfig, makeStandInTree } from '../../src/lab/safe-lab.ts';
-import { readableCheckout } from './another-user.ts';
+import { nobodysCache, readableCheckout } from './another-user.ts';
 import { endProgram, whileRunning } from './child.ts';
 import { eventuallyWithin } from './eventually.ts';
 
@@ -39,7 +39,8 @@ export async function runRackboot(
   const { as = [] } = options;
   const { node, main } = as.length === 0 ? { node: process.execPath, main: MAIN } : readableMain();
   const [command = node, ...before] = [...as, node];
-  const settings: SpawnOptions = { stdio: ['ignore', 'pipe', 'pipe'] };
+  const cached = as.length === 0 ? {} : { NODE_COMPILE_CACHE: nobodysCache() };
+  const settings: SpawnOptions = { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...cached } };
   const child = spawn(command, [...before, ...DAEMON_FLAGS, main, ...args], {
     ...settings,
     cwd: options.cwd ?? process.cwd(),

@@ -21,7 +21,7 @@ import { runRackboot } from './running-rack.ts';
 export const RACK = '10.77.0.1';
 export const BMC = { address: '10.77.0.5', mac: '52:54:00:bb:00:02', operator: { name: 'root', password: 'calvin42' } };
 const CONSOLE_SHOWN = 3000;
-const LOOK_EVERY_MS = 300;
+const LOOK_EVERY_MS = 600;
 /** Of an emulated machine, from the first word to the last of its keys. */
 const SSH_SECONDS_MAX = 20;
 /** pino's number for an error. */

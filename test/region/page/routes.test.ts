@@ -2,11 +2,12 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createAdmin, hashPassword } from '../../../src/region/accounts/accounts.ts';
+import { hashPassword } from '../../../src/region/accounts/accounts.ts';
 import { buildApp, makeContext } from '../../../src/region/http/server.ts';
 import { cookieName, safeTarget } from '../../../src/region/page/login.ts';
 import { SESSION_IDLE_MS, SESSION_MS_MAX, SESSIONS_MAX, Sessions } from '../../../src/region/page/sessions.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
+import { addAdmin, hashOnce } from '../administrator.ts';
 import { makeRegion, type RegionPlace, report } from '../place.ts';
 
 const ELSEWHERE = '10.20.0.50';
@@ -74,8 +75,8 @@ async function withBrowser(work: (browser: Browser) => Promise<void>): Promise<v
   const app = buildApp(makeContext(place.region));
   try {
     const { store, clock } = place;
-    await createAdmin(store, clock, { username: 'admin', email: '', password: PASSWORD });
-    const passwordHash = await hashPassword(PASSWORD, clock);
+    await addAdmin(store, clock, { username: 'admin', email: '', password: PASSWORD });
+    const passwordHash = await hashOnce(PASSWORD, clock);
     store.addUser({ username: 'alice', email: '', passwordHash, isAdmin: false, createdMs: clock.wallTimeMs() });
     await work(new Browser(place, app));
   } finally {

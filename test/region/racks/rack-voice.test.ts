@@ -4,11 +4,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import Fastify from 'fastify';
-import { createAdmin, createApiKey } from '../../../src/region/accounts/accounts.ts';
+import { createApiKey } from '../../../src/region/accounts/accounts.ts';
 import { addRoutes } from '../../../src/region/http/routes.ts';
 import { makeContext } from '../../../src/region/http/server.ts';
 import { UNASKED_ADDRESSES_MAX } from '../../../src/region/racks/rack-networks.ts';
 import { sentenceOf } from '../../support/sentences.ts';
+import { addAdmin } from '../administrator.ts';
 import { adminHeader, type LinkPlace, withLink } from '../link-place.ts';
 import { withRegion } from '../place.ts';
 import {
@@ -37,7 +38,7 @@ const basic = (password: string) => ({ authorization: `Basic ${Buffer.from(`admi
 /** A region with an administrator, and a rack that serves the network of the office. */
 const withOffice = (work: (place: LinkPlace) => Promise<void>): Promise<void> =>
   withLink(async (place) => {
-    await createAdmin(place.store, place.clock, { username: 'admin', email: '', password: PASSWORD });
+    await addAdmin(place.store, place.clock, { username: 'admin', email: '', password: PASSWORD });
     acceptRack(place.region, { interfaces: [rackInterface(OFFICE)] });
     place.region.racks.judge([RACK_UUID], 'accept', 'admin', [OFFICE]);
     await work(place);
@@ -105,7 +106,7 @@ test('on every route, a password that comes through a rack is not checked and re
         ways.push({ method: one, url: url.replace(/:\w+/g, 'aaaaaa').replace('*', 'x') });
     });
     addRoutes(app, makeContext(place.region));
-    await createAdmin(place.store, place.clock, { username: 'admin', email: '', password: PASSWORD });
+    await addAdmin(place.store, place.clock, { username: 'admin', email: '', password: PASSWORD });
     acceptRack(place.region);
     assert.ok(ways.length > 100, `${ways.length} routes`);
     for (const { method, url } of ways) {

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type Ipv4, ipv4, parseIpv4 } from '../../../src/net/address.ts';
-import { createAdmin, createApiKey } from '../../../src/region/accounts/accounts.ts';
+import { createApiKey } from '../../../src/region/accounts/accounts.ts';
 import {
   decideRegistration,
   decideVerdict,
@@ -32,6 +32,7 @@ import { sentenceOf as refusalSentence } from '../../../src/region/words/refusal
 import { texts } from '../../../src/region/words/text.ts';
 import { UPLINK_VERSION } from '../../../src/uplink/messages.ts';
 import { sentenceOf } from '../../support/sentences.ts';
+import { addAdmin } from '../administrator.ts';
 import { withRegion } from '../place.ts';
 import {
   acceptRack,
@@ -231,7 +232,7 @@ test(
   },
   () =>
     withRegion(async ({ region, store, clock }) => {
-      await createAdmin(store, clock, { username: 'admin', email: '', password: 'long enough' });
+      await addAdmin(store, clock, { username: 'admin', email: '', password: 'long enough' });
       const [consumerKey = '', tokenKey = '', secret = ''] = createApiKey(store, clock, 'admin').split(':');
       for (const [uuid, name] of [
         [RACK_UUID, 'rack-2'],

@@ -1,0 +1,23 @@
+// Accounts for tests that are not about passwords: each password is hashed once a process, for that takes a tenth of a second of a processor.
+
+import type { Clock } from '../../src/clock.ts';
+import { hashPassword, type NewUser } from '../../src/region/accounts/accounts.ts';
+import type { RegionStore, User } from '../../src/region/records/store.ts';
+
+const hashes = new Map<string, Promise<string>>();
+
+/** The hash of a password: the same each time. */
+export function hashOnce(password: string, clock: Clock): Promise<string> {
+  const hash = hashes.get(password) ?? hashPassword(password, clock);
+  hashes.set(password, hash);
+  return hash;
+}
+
+/** Adds an administrator, whose name must be free. */
+export async function addAdmin(store: RegionStore, clock: Clock, account: NewUser): Promise<User> {
+  const { username, email, password } = account;
+  const passwordHash = await hashOnce(password, clock);
+  const user = store.addUser({ username, email, passwordHash, isAdmin: true, createdMs: clock.wallTimeMs() });
+  if (user === undefined) throw new Error(`${username} exists`);
+  return user;
+}
