@@ -4,6 +4,7 @@
 //
 // 1. Users can neither remove their own account nor revoke their own rights, and the last administrator stays one.
 // 2. A password is stored only as its hash; no answer and no event contains it.
+// 3. Hashing takes time, in which the caller can lose the account, its rights or the key: rights are checked again when the hash is stored.
 
 import { z } from 'zod';
 import { newUserProblems, PASSWORD_MAX, passwordProblems } from '../accounts/accounts.ts';
@@ -39,13 +40,47 @@ const eventOf = (call: ApiCall, happening: Happening): NewMachineEvent => ({
   username: callerOf(call),
 });
 
-/** Hashes a password, then answers with `then`; refuses if too many passwords are being hashed. */
-function withHash(call: ApiCall, password: string, then: (passwordHash: string) => Answer): Answer {
+/**
+ * The caller's rights as they are now. @returns a later check: the refusal if the caller has lost the account, the key or the sign-in, or the
+ * rights of an administrator where those are needed
+ */
+function holdRights(call: ApiCall, needsAdmin: boolean): () => Refusal | undefined {
+  const { caller, peer, region } = call;
+  const { store } = region;
+  if (peer.isOperator) return () => undefined;
+  const username = callerOf(call);
+  const tokenKey = caller.kind === 'user' ? caller.tokenKey : undefined;
+  const before = store.findUser(username);
+  return () => {
+    const now = store.findUser(username);
+    // A key ends when it is deleted; a session and a password that came with the request end with another password.
+    const isKnown =
+      tokenKey === undefined
+        ? now?.passwordHash === before?.passwordHash
+        : store.findKey(tokenKey)?.username === username;
+    if (now === undefined || !isKnown) return refuse('not-authenticated.ended');
+    return needsAdmin && !now.isAdmin ? refuse('not-allowed.administrator') : undefined;
+  };
+}
+
+/**
+ * Hashes a password, then answers with `then`; refuses if too many passwords are being hashed, and if the caller has lost the rights meanwhile.
+ * @param needsAdmin true if only an administrator may do this
+ */
+function withHash(
+  call: ApiCall,
+  password: string,
+  needsAdmin: boolean,
+  then: (passwordHash: string) => Answer,
+): Answer {
   const { isOperator, share } = call.peer;
+  const findLoss = holdRights(call, needsAdmin);
   const hashed = call.region.passwords.hash(isOperator ? undefined : share, password);
   const busy = (): Refusal => refuse('rate-limit.hashing', undefined, { 'Retry-After': '5' });
   const failed = (): Refusal => refuse('internal-error.password');
-  return { kind: 'later', answer: hashed.then((hash) => (hash === 'busy' ? busy() : then(hash))).catch(failed) };
+  // The check and the write are one turn, so nothing comes between them.
+  const answer = hashed.then((hash) => (hash === 'busy' ? busy() : (findLoss() ?? then(hash))));
+  return { kind: 'later', answer: answer.catch(failed) };
 }
 
 const newUser = z.object({
@@ -64,7 +99,7 @@ function create(call: ApiCall, given: z.output<typeof newUser>): Answer {
   const { store, clock } = call.region;
   if (store.findUser(username) !== undefined) return taken();
   const isAdmin = isTrue(given.is_superuser);
-  return withHash(call, password, (passwordHash) => {
+  return withHash(call, password, true, (passwordHash) => {
     const user = store.addUser({ username, email, passwordHash, isAdmin, createdMs: clock.wallTimeMs() });
     if (user === undefined) return taken();
     const event = eventOf(call, { code: 'user-created', params: { user: username, isAdmin } });
@@ -124,7 +159,7 @@ function changePassword(call: ApiCall, { password }: z.output<typeof passwordCha
   if (findUser(call) === undefined) return noUser();
   const problems = passwordProblems(password);
   if (problems !== undefined) return refuseFields({ password: problems });
-  return withHash(call, password, (passwordHash) => {
+  return withHash(call, password, !isOwn, (passwordHash) => {
     const event = eventOf(call, { code: 'password-changed', params: { user: username } });
     return region.store.changeUser(username, { passwordHash }, event) ? { kind: 'empty' } : noUser();
   });

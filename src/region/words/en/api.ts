@@ -12,6 +12,8 @@ type Max = { readonly max: number };
 /** By code. */
 export const API = {
   'not-authenticated.key': 'Authenticate with an API key: rackboot apikey prints one.',
+  'not-authenticated.ended':
+    'Nothing was changed: meanwhile your account, your key or your sign-in has ended. Sign in again.',
   'not-allowed.administrator': 'Only an administrator may do this.',
   'not-allowed.not-a-user': 'Only a user may do this.',
   'not-allowed.rack': 'A rack may not do this.',
