@@ -64,7 +64,7 @@ function holdRights(call: ApiCall, needsAdmin: boolean): () => Refusal | undefin
 }
 
 /**
- * Hashes a password, then answers with `then`; refuses if too many passwords are being hashed, and if the caller has lost the rights meanwhile.
+ * Hashes a password, then answers with `then`; refuses if the caller sets too many or too many are being hashed, and if the caller has lost the rights meanwhile.
  * @param needsAdmin true if only an administrator may do this
  */
 function withHash(
@@ -73,13 +73,18 @@ function withHash(
   needsAdmin: boolean,
   then: (passwordHash: string) => Answer,
 ): Answer {
-  const { isOperator, share } = call.peer;
+  const { caller, peer } = call;
+  const setter = caller.kind === 'user' && !peer.isOperator ? caller : undefined;
   const findLoss = holdRights(call, needsAdmin);
-  const hashed = call.region.passwords.hash(isOperator ? undefined : share, password);
+  const hashed = call.region.passwords.hash(setter, password);
   const busy = (): Refusal => refuse('rate-limit.hashing', undefined, { 'Retry-After': '5' });
+  const tooMany = (): Refusal => refuse('rate-limit.new-passwords', undefined, { 'Retry-After': '10' });
   const failed = (): Refusal => refuse('internal-error.password');
   // The check and the write are one turn, so nothing comes between them.
-  const answer = hashed.then((hash) => (hash === 'busy' ? busy() : (findLoss() ?? then(hash))));
+  const answer = hashed.then((hash) => {
+    if (hash === 'too-many') return tooMany();
+    return hash === 'busy' ? busy() : (findLoss() ?? then(hash));
+  });
   return { kind: 'later', answer: answer.catch(failed) };
 }
 

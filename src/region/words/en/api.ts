@@ -188,6 +188,7 @@ export const API = {
   'field.ssh-keys-limit': ({ max }: Max) => `A user has at most ${max} keys: remove one.`,
   'not-found.account': 'No account has this name.',
   'rate-limit.hashing': 'Other passwords are being hashed: try again in a moment.',
+  'rate-limit.new-passwords': 'You set too many new passwords: wait a little.',
   'internal-error.password': 'The password could not be stored.',
   'field.username-taken': ({ username }: { readonly username: string }) =>
     `A user ${username} exists: choose another name.`,
