@@ -8,6 +8,7 @@
 
 import { z } from 'zod';
 import { newUserProblems, PASSWORD_MAX, passwordProblems } from '../accounts/accounts.ts';
+import { ownerLostEvent } from '../racks/rack-owners.ts';
 import type { Happening } from '../records/event-params.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
 import type { User } from '../records/store.ts';
@@ -124,6 +125,13 @@ function refuseLoss(
   return isLast ? refuse('not-allowed.last-administrator', { username }) : undefined;
 }
 
+/** The event that names the racks with an API key of this user, who loses the rights; undefined: there are none. */
+const findLostRacks = (call: ApiCall, { username }: User): NewMachineEvent | undefined =>
+  ownerLostEvent(call.region.store, call.region.racks.list(), username, {
+    username: callerOf(call),
+    atMs: call.region.clock.wallTimeMs(),
+  });
+
 const changes = z.object({ is_superuser: flag().describe('True: an administrator; false: a user.') });
 
 function change(call: ApiCall, given: z.output<typeof changes>): Answer {
@@ -133,7 +141,9 @@ function change(call: ApiCall, given: z.output<typeof changes>): Answer {
   const refusal = isAdmin ? undefined : refuseLoss(call, user, 'not-allowed.own-rights');
   if (refusal !== undefined) return refusal;
   const event = eventOf(call, { code: 'user-rights-changed', params: { user: user.username, isAdmin } });
+  const lost = isAdmin || !user.isAdmin ? undefined : findLostRacks(call, user);
   call.region.store.changeUser(user.username, { isAdmin }, event);
+  if (lost !== undefined) call.region.store.recordEvent(lost, undefined);
   return json(userJson(call, { ...user, isAdmin }));
 }
 
@@ -146,7 +156,9 @@ function remove(call: ApiCall): Answer {
   const { username } = user;
   const held = store.countMachines({ owners: [username] });
   if (held > 0) return refuse('machine-in-use.owned', { username, count: held });
+  const lost = findLostRacks(call, user);
   store.removeUser(username, eventOf(call, { code: 'user-removed', params: { user: username } }));
+  if (lost !== undefined) store.recordEvent(lost, undefined);
   return { kind: 'empty' };
 }
 

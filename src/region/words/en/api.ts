@@ -149,6 +149,9 @@ export const API = {
   'field.interface-name': 'Cluster interface with this name already exists.',
   'rack-key.foreign': 'This key belongs to another rack.',
   'not-allowed.rack-key': 'Racks register with the key of an administrator, or with one that they generated.',
+  'not-allowed.rack-owner': ({ rack, username }: { readonly rack: string; readonly username: string }) =>
+    `Rack ${rack} registered with the API key of ${username}, who is no administrator any more: make ${username} one again, or put an ` +
+    "administrator's key in region.api_key_file of the rack and restart it.",
   'field.rack-token': 'This field is required without the key of an administrator.',
   'field.rack-secret': 'This field is required with a token.',
   'rate-limit.racks': 'Too many unknown racks are registering: wait a little.',
