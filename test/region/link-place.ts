@@ -17,7 +17,7 @@ export interface Answered {
 /** The region and its clients. */
 export interface LinkPlace extends RegionPlace {
   ask(
-    method: 'GET' | 'POST' | 'DELETE',
+    method: 'GET' | 'POST' | 'PUT' | 'DELETE',
     path: string,
     more?: { readonly headers?: Readonly<Record<string, string>>; readonly body?: unknown; readonly from?: string },
   ): Promise<Answered>;

@@ -1,14 +1,17 @@
-// Password checks and hashes of one region: a few run at a time, and the others wait in a queue that addresses and networks share.
+// Password checks and hashes of one region: a few run at a time, and the others wait in a queue that addresses, networks and accounts share.
 //
 // 1. CHECKS_MAX passwords are processed at a time; each takes 32 MiB and about 100 ms of a core.
 // 2. The operator of this host does not wait and does not count.
-// 3. The queue is served first come, first served. When it is full, the address or network with the most entries loses one to each
+// 3. The queue is served first come, first served. When it is full, the address, network or account with the most entries loses one to each
 //    newcomer, so a flood of guesses delays others by at most the length of the queue.
+// 4. New passwords count by the account that sets them, whatever its addresses: in a crowded queue it has one place. An account without
+//    rights has a rate besides, so it cannot keep the others from signing in.
 
 import type { Clock } from '../../clock.ts';
 import { FairShares, type Place } from '../../fair-shares.ts';
+import { type Rate, RateLimits } from '../../rate-limit.ts';
 import { hashPassword, verifyPassword } from './accounts.ts';
-import { type PasswordExcess, PasswordLimits, type PasswordPermit } from './password-limits.ts';
+import { ADDRESSES_MAX, type PasswordExcess, PasswordLimits, type PasswordPermit } from './password-limits.ts';
 
 /** Passwords processed at a time. Clients within the limits fill it; others wait. It empties in 100 ms. */
 export const CHECKS_MAX = 2;
@@ -17,6 +20,14 @@ export const CHECKS_MAX = 2;
  * seconds.
  */
 export const CHECKS_WAITING_MAX = 32;
+/** New passwords of one account without rights, which sets only its own. Administrators make accounts for many people, and have no rate. */
+export const NEW_PASSWORDS_PER_ACCOUNT: Rate = { perSecond: 0.1, burst: 5 };
+
+/** Who sets a new password. */
+export interface PasswordSetter {
+  readonly username: string;
+  readonly isAdmin: boolean;
+}
 
 interface Waiting {
   readonly go: () => void;
@@ -27,6 +38,7 @@ interface Waiting {
 export class Passwords {
   readonly #clock: Clock;
   readonly #limits = new PasswordLimits();
+  readonly #setters = new RateLimits<string>(NEW_PASSWORDS_PER_ACCOUNT, ADDRESSES_MAX);
   readonly #queue = new FairShares<Waiting>({ max: CHECKS_WAITING_MAX });
   /** In the order of arrival. */
   readonly #waiting = new Map<Waiting, Place<Waiting>>();
@@ -56,17 +68,20 @@ export class Passwords {
   }
 
   /**
-   * Hashes a new password; `busy` if it lost its place in the queue.
-   * @param address `undefined` for the operator of this host, who does not wait
+   * Hashes a new password; `too-many` beyond the rate of the account, `busy` if it lost its place in the queue.
+   * @param setter `undefined` for the operator of this host, who does not wait
    */
-  hash(address: string | undefined, password: string): Promise<string | 'busy'> {
-    if (address === undefined) return hashPassword(password, this.#clock);
-    return this.#run(address, () => hashPassword(password, this.#clock));
+  async hash(setter: PasswordSetter | undefined, password: string): Promise<string | 'too-many' | 'busy'> {
+    if (setter === undefined) return hashPassword(password, this.#clock);
+    const { username, isAdmin } = setter;
+    if (!isAdmin && !this.#setters.allows(username, this.#clock.now())) return 'too-many';
+    // No address has this form, so an account is a client and a network of its own.
+    return this.#run(`account ${username}`, () => hashPassword(password, this.#clock));
   }
 
-  async #run<T>(address: string, work: () => Promise<T>): Promise<T | 'busy'> {
+  async #run<T>(client: string, work: () => Promise<T>): Promise<T | 'busy'> {
     if (this.#working < CHECKS_MAX) this.#working += 1;
-    else if (!(await this.#wait(address))) return 'busy';
+    else if (!(await this.#wait(client))) return 'busy';
     try {
       return await work();
     } finally {
@@ -88,10 +103,10 @@ export class Passwords {
   }
 
   /** Resolves to true at its turn, or to false if it gives way. */
-  #wait(address: string): Promise<boolean> {
+  #wait(client: string): Promise<boolean> {
     return new Promise((resolve) => {
       const waiting: Waiting = { go: () => resolve(true), giveWay: () => resolve(false) };
-      const admission = this.#queue.admit(address, waiting);
+      const admission = this.#queue.admit(client, waiting);
       if (admission.kind === 'refused') {
         resolve(false);
         return;

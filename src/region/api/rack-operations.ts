@@ -89,6 +89,10 @@ function keyOf(call: ApiCall, given: Registration): RackKey | Answer {
       : { kind: 'own', token: rack.token, secretDigest: rack.secretDigest };
   }
   if (caller.kind === 'machine' || (caller.kind === 'user' && !caller.isAdmin)) {
+    const known = call.region.racks.find(given.uuid);
+    const isItsKey = caller.kind === 'user' && known?.token !== undefined && known.token === caller.tokenKey;
+    // This is what the rack logs.
+    if (isItsKey) return refuse('not-allowed.rack-owner', { rack: known.name, username: caller.username });
     return refuse('not-allowed.rack-key');
   }
   const { token, secret_digest: secretDigest } = given;

@@ -4,9 +4,11 @@
 //
 // 1. Users can neither remove their own account nor revoke their own rights, and the last administrator stays one.
 // 2. A password is stored only as its hash; no answer and no event contains it.
+// 3. Hashing takes time, in which the caller can lose the account, its rights or the key: rights are checked again when the hash is stored.
 
 import { z } from 'zod';
 import { newUserProblems, PASSWORD_MAX, passwordProblems } from '../accounts/accounts.ts';
+import { ownerLostEvent } from '../racks/rack-owners.ts';
 import type { Happening } from '../records/event-params.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
 import type { User } from '../records/store.ts';
@@ -39,13 +41,52 @@ const eventOf = (call: ApiCall, happening: Happening): NewMachineEvent => ({
   username: callerOf(call),
 });
 
-/** Hashes a password, then answers with `then`; refuses if too many passwords are being hashed. */
-function withHash(call: ApiCall, password: string, then: (passwordHash: string) => Answer): Answer {
-  const { isOperator, share } = call.peer;
-  const hashed = call.region.passwords.hash(isOperator ? undefined : share, password);
+/**
+ * The caller's rights as they are now. @returns a later check: the refusal if the caller has lost the account, the key or the sign-in, or the
+ * rights of an administrator where those are needed
+ */
+function holdRights(call: ApiCall, needsAdmin: boolean): () => Refusal | undefined {
+  const { caller, peer, region } = call;
+  const { store } = region;
+  if (peer.isOperator) return () => undefined;
+  const username = callerOf(call);
+  const tokenKey = caller.kind === 'user' ? caller.tokenKey : undefined;
+  const before = store.findUser(username);
+  return () => {
+    const now = store.findUser(username);
+    // A key ends when it is deleted; a session and a password that came with the request end with another password.
+    const isKnown =
+      tokenKey === undefined
+        ? now?.passwordHash === before?.passwordHash
+        : store.findKey(tokenKey)?.username === username;
+    if (now === undefined || !isKnown) return refuse('not-authenticated.ended');
+    return needsAdmin && !now.isAdmin ? refuse('not-allowed.administrator') : undefined;
+  };
+}
+
+/**
+ * Hashes a password, then answers with `then`; refuses if the caller sets too many or too many are being hashed, and if the caller has lost the rights meanwhile.
+ * @param needsAdmin true if only an administrator may do this
+ */
+function withHash(
+  call: ApiCall,
+  password: string,
+  needsAdmin: boolean,
+  then: (passwordHash: string) => Answer,
+): Answer {
+  const { caller, peer } = call;
+  const setter = caller.kind === 'user' && !peer.isOperator ? caller : undefined;
+  const findLoss = holdRights(call, needsAdmin);
+  const hashed = call.region.passwords.hash(setter, password);
   const busy = (): Refusal => refuse('rate-limit.hashing', undefined, { 'Retry-After': '5' });
+  const tooMany = (): Refusal => refuse('rate-limit.new-passwords', undefined, { 'Retry-After': '10' });
   const failed = (): Refusal => refuse('internal-error.password');
-  return { kind: 'later', answer: hashed.then((hash) => (hash === 'busy' ? busy() : then(hash))).catch(failed) };
+  // The check and the write are one turn, so nothing comes between them.
+  const answer = hashed.then((hash) => {
+    if (hash === 'too-many') return tooMany();
+    return hash === 'busy' ? busy() : (findLoss() ?? then(hash));
+  });
+  return { kind: 'later', answer: answer.catch(failed) };
 }
 
 const newUser = z.object({
@@ -64,7 +105,7 @@ function create(call: ApiCall, given: z.output<typeof newUser>): Answer {
   const { store, clock } = call.region;
   if (store.findUser(username) !== undefined) return taken();
   const isAdmin = isTrue(given.is_superuser);
-  return withHash(call, password, (passwordHash) => {
+  return withHash(call, password, true, (passwordHash) => {
     const user = store.addUser({ username, email, passwordHash, isAdmin, createdMs: clock.wallTimeMs() });
     if (user === undefined) return taken();
     const event = eventOf(call, { code: 'user-created', params: { user: username, isAdmin } });
@@ -84,6 +125,13 @@ function refuseLoss(
   return isLast ? refuse('not-allowed.last-administrator', { username }) : undefined;
 }
 
+/** The event that names the racks with an API key of this user, who loses the rights; undefined: there are none. */
+const findLostRacks = (call: ApiCall, { username }: User): NewMachineEvent | undefined =>
+  ownerLostEvent(call.region.store, call.region.racks.list(), username, {
+    username: callerOf(call),
+    atMs: call.region.clock.wallTimeMs(),
+  });
+
 const changes = z.object({ is_superuser: flag().describe('True: an administrator; false: a user.') });
 
 function change(call: ApiCall, given: z.output<typeof changes>): Answer {
@@ -93,7 +141,9 @@ function change(call: ApiCall, given: z.output<typeof changes>): Answer {
   const refusal = isAdmin ? undefined : refuseLoss(call, user, 'not-allowed.own-rights');
   if (refusal !== undefined) return refusal;
   const event = eventOf(call, { code: 'user-rights-changed', params: { user: user.username, isAdmin } });
+  const lost = isAdmin || !user.isAdmin ? undefined : findLostRacks(call, user);
   call.region.store.changeUser(user.username, { isAdmin }, event);
+  if (lost !== undefined) call.region.store.recordEvent(lost, undefined);
   return json(userJson(call, { ...user, isAdmin }));
 }
 
@@ -106,7 +156,9 @@ function remove(call: ApiCall): Answer {
   const { username } = user;
   const held = store.countMachines({ owners: [username] });
   if (held > 0) return refuse('machine-in-use.owned', { username, count: held });
+  const lost = findLostRacks(call, user);
   store.removeUser(username, eventOf(call, { code: 'user-removed', params: { user: username } }));
+  if (lost !== undefined) store.recordEvent(lost, undefined);
   return { kind: 'empty' };
 }
 
@@ -124,7 +176,7 @@ function changePassword(call: ApiCall, { password }: z.output<typeof passwordCha
   if (findUser(call) === undefined) return noUser();
   const problems = passwordProblems(password);
   if (problems !== undefined) return refuseFields({ password: problems });
-  return withHash(call, password, (passwordHash) => {
+  return withHash(call, password, !isOwn, (passwordHash) => {
     const event = eventOf(call, { code: 'password-changed', params: { user: username } });
     return region.store.changeUser(username, { passwordHash }, event) ? { kind: 'empty' } : noUser();
   });

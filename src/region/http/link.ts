@@ -14,6 +14,7 @@ import { type Fields, parseBody, parseUrlEncoded } from '../api/form-body.ts';
 import { API_VERSIONS, operationsByPath, runOperation } from '../api/operations.ts';
 import { refuseVersion } from '../racks/rack-admission.ts';
 import { check, heartbeat, type KeptPost, parseBatch } from '../racks/rack-news.ts';
+import { demotedOwnerOf } from '../racks/rack-owners.ts';
 import { LINK_VERSION, type Rack } from '../records/rack.ts';
 import type { Region } from '../region.ts';
 import { refusal, sentenceOf } from '../words/refusal.ts';
@@ -47,8 +48,11 @@ export function findLinkedRack(
     });
   }
   switch (rack.state) {
-    case 'accepted':
-      return { kind: 'rack', rack };
+    case 'accepted': {
+      const username = demotedOwnerOf(region.store, rack);
+      if (username === undefined) return { kind: 'rack', rack };
+      return refuse('not-allowed.rack-owner', { rack: rack.name, username });
+    }
     case 'pending':
       return refuse('rack-pending.waiting', { rack: rack.name });
     case 'rejected':

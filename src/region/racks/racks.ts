@@ -37,6 +37,7 @@ import {
   type VerdictRefusal,
 } from './rack-admission.ts';
 import { believedNetworks, doubtEvent, ownNetworks, weighNetworks } from './rack-networks.ts';
+import { demotedOwnerOf } from './rack-owners.ts';
 
 /**
  * Registrations of unknown racks: from one address, from one network, and in total. An unchanged repeat of a pending rack does not count.
@@ -192,7 +193,8 @@ export class Racks {
     const holders = this.list().filter((rack) => rack.state === 'accepted' && rack.token === token);
     // Compare once in any case, so that the time does not reveal whether there is such a rack.
     if (holders.length === 0) this.#isSecretOf(undefined, token, secret);
-    return holders.find((rack) => this.#isSecretOf(rack, token, secret) && this.isOf(rack, address))?.uuid;
+    const speaker = holders.find((rack) => this.#isSecretOf(rack, token, secret) && this.isOf(rack, address));
+    return speaker === undefined || demotedOwnerOf(this.#store, speaker) !== undefined ? undefined : speaker.uuid;
   }
 
   /** The rack that generated this key, in any state. */

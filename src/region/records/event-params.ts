@@ -202,6 +202,8 @@ export interface EventParams {
     readonly max: number;
   };
   'rack-misnamed': RackName & { readonly calledItself: string };
+  /** A user whose API keys these racks use lost the rights of an administrator. @param more how many further ones there are */
+  'rack-owner-lost': { readonly user: string; readonly racks: readonly string[]; readonly more: number };
   'rack-judged': RackName & {
     readonly verdict: 'accepted' | 'rejected' | 'removed';
     readonly shared?: readonly string[] | undefined;

@@ -108,7 +108,7 @@ export const REGION_BOUNDS: readonly HeldBound[] = [
   },
   {
     at: 'region/accounts/password-limits.ts ADDRESSES_MAX',
-    what: 'addresses and networks whose passwords are counted',
+    what: 'addresses and networks whose passwords are counted, and accounts whose new passwords are',
     whoCanFill: 'a host with thousands of addresses',
     whatOthersNotice: 'nothing: a forgotten address starts again with a full burst',
     howItEmpties: 'the one seen first is forgotten',
@@ -133,7 +133,16 @@ export const REGION_BOUNDS: readonly HeldBound[] = [
       'others wait two seconds, or half a minute alongside a host with 64 addresses, until its first tries are used up. A password that gives way gets 429, and its user tries again',
     harm: { kind: 'waits' },
     howItEmpties: 'in two seconds, as passwords are checked',
-    share: 'by network and address: the one with the most loses one to each newcomer',
+    share: 'by network and address, new passwords by account: the one with the most loses one to each newcomer',
+    test: 'region/accounts/password-limits.test.ts',
+  },
+  {
+    at: 'region/accounts/passwords.ts NEW_PASSWORDS_PER_ACCOUNT',
+    what: 'new passwords that one account without rights may set',
+    whoCanFill: 'that account',
+    whatOthersNotice: 'nothing',
+    howItEmpties: 'with time',
+    share: 'it is the share: by account, whatever its addresses',
     test: 'region/accounts/password-limits.test.ts',
   },
   {

@@ -10,7 +10,12 @@ import {
   PASSWORDS_PER_NETWORK,
   PasswordLimits,
 } from '../../../src/region/accounts/password-limits.ts';
-import { CHECKS_MAX, CHECKS_WAITING_MAX, Passwords } from '../../../src/region/accounts/passwords.ts';
+import {
+  CHECKS_MAX,
+  CHECKS_WAITING_MAX,
+  NEW_PASSWORDS_PER_ACCOUNT,
+  Passwords,
+} from '../../../src/region/accounts/passwords.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
 
 const START = instant(1_000_000);
@@ -76,4 +81,35 @@ test('CHECKS_MAX passwords are processed and CHECKS_WAITING_MAX wait; then the a
   await Promise.all([...flood, ...others, newcomer]);
   assert.equal(busy().length, 1);
   assert.ok(ended.includes('198.51.100.7 done'));
+});
+
+test('an account without rights sets NEW_PASSWORDS_PER_ACCOUNT, then waits; others, administrators and the operator are not affected', async () => {
+  const clock = new VirtualClock();
+  const passwords = new Passwords(clock);
+  const olga = { username: 'olga', isAdmin: false };
+  const { burst, perSecond } = NEW_PASSWORDS_PER_ACCOUNT;
+  const excess = async (count: number): Promise<number> => {
+    const hashes = Array.from({ length: count }, () => passwords.hash(olga, 'long enough'));
+    return (await Promise.all(hashes)).filter((hash) => hash === 'too-many').length;
+  };
+  assert.equal(await excess(burst + 3), 3);
+  for (const setter of [{ username: 'ann', isAdmin: false }, { username: 'olga', isAdmin: true }, undefined])
+    assert.match(await passwords.hash(setter, 'long enough'), /^scrypt\$/);
+  assert.equal(await excess(1), 1);
+  clock.advance(1000 / perSecond);
+  assert.equal(await excess(2), 1);
+});
+
+test('in a full queue the new passwords of one account have one place', async () => {
+  const passwords = new Passwords(new VirtualClock());
+  const boss = { username: 'boss', isAdmin: true };
+  const set = Array.from({ length: CHECKS_MAX + CHECKS_WAITING_MAX }, () => passwords.hash(boss, 'long enough'));
+  const looks = Array.from({ length: CHECKS_WAITING_MAX - 1 }, (_, index) => {
+    const from = address(index << 8);
+    const permit = passwords.take(from);
+    assert.ok(typeof permit !== 'string');
+    return passwords.check(from, permit, 'x', 'no hash');
+  });
+  assert.ok((await Promise.all(looks)).every((look) => look !== 'busy'));
+  assert.equal((await Promise.all(set)).filter((hash) => hash !== 'busy').length, CHECKS_MAX + 1);
 });

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import Fastify, { type FastifyInstance } from 'fastify';
+import { createApiKey } from '../../../src/region/accounts/accounts.ts';
 import { addRoutes } from '../../../src/region/http/routes.ts';
 import { makeContext } from '../../../src/region/http/server.ts';
 import { addAdmin } from '../administrator.ts';
@@ -150,4 +151,22 @@ test('a password set by this host’s administrator does not wait behind guesses
     });
     assert.match(await passwords.hash(undefined, PASSWORD), /^scrypt\$/);
     assert.ok((await Promise.all(guesses)).includes('busy'), 'no place was left');
+  }));
+
+test('an account that sets its password from many addresses gets 429 after its first tries', () =>
+  withHouse(async ({ place, app }) => {
+    const [consumer, token, secret] = createApiKey(place.store, place.clock, 'ann').split(':');
+    const authorization = `OAuth oauth_signature_method="PLAINTEXT", oauth_consumer_key="${consumer}", oauth_token="${token}", oauth_signature="%26${secret}"`;
+    const answers = Array.from({ length: 8 }, (_, index) =>
+      app.inject({
+        method: 'POST',
+        url: '/MAAS/api/2.0/users/ann/?op=change_password',
+        remoteAddress: `10.20.${index}.9`,
+        headers: { authorization, 'content-type': 'application/x-www-form-urlencoded' },
+        payload: new URLSearchParams({ password: PASSWORD }).toString(),
+      }),
+    );
+    const refused = (await Promise.all(answers)).filter(({ statusCode }) => statusCode === 429);
+    assert.equal(refused.length, 3);
+    assert.ok(refused.every(({ body }) => /new passwords/.test(body)));
   }));

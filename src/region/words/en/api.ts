@@ -12,6 +12,8 @@ type Max = { readonly max: number };
 /** By code. */
 export const API = {
   'not-authenticated.key': 'Authenticate with an API key: rackboot apikey prints one.',
+  'not-authenticated.ended':
+    'Nothing was changed: meanwhile your account, your key or your sign-in has ended. Sign in again.',
   'not-allowed.administrator': 'Only an administrator may do this.',
   'not-allowed.not-a-user': 'Only a user may do this.',
   'not-allowed.rack': 'A rack may not do this.',
@@ -147,6 +149,9 @@ export const API = {
   'field.interface-name': 'Cluster interface with this name already exists.',
   'rack-key.foreign': 'This key belongs to another rack.',
   'not-allowed.rack-key': 'Racks register with the key of an administrator, or with one that they generated.',
+  'not-allowed.rack-owner': ({ rack, username }: { readonly rack: string; readonly username: string }) =>
+    `Rack ${rack} registered with the API key of ${username}, who is no administrator any more: make ${username} one again, or put an ` +
+    "administrator's key in region.api_key_file of the rack and restart it.",
   'field.rack-token': 'This field is required without the key of an administrator.',
   'field.rack-secret': 'This field is required with a token.',
   'rate-limit.racks': 'Too many unknown racks are registering: wait a little.',
@@ -186,6 +191,7 @@ export const API = {
   'field.ssh-keys-limit': ({ max }: Max) => `A user has at most ${max} keys: remove one.`,
   'not-found.account': 'No account has this name.',
   'rate-limit.hashing': 'Other passwords are being hashed: try again in a moment.',
+  'rate-limit.new-passwords': 'You set too many new passwords: wait a little.',
   'internal-error.password': 'The password could not be stored.',
   'field.username-taken': ({ username }: { readonly username: string }) =>
     `A user ${username} exists: choose another name.`,

@@ -266,6 +266,10 @@ export const EVENTS: EventWords = {
   },
   'rack-misnamed': ({ rack, uuid, calledItself }) =>
     `rack ${rack} (${uuid}) calls itself ${calledItself}, the name of another rack`,
+  'rack-owner-lost': ({ user, racks, more }) => {
+    const names = `${listed(racks)}${more === 0 ? '' : ` and ${more} more`}`;
+    return `refuses racks with an API key of ${user}, who is no administrator any more: ${names}; put an administrator's key in their region.api_key_file, and restart them`;
+  },
   'rack-judged': ({ verdict, rack, uuid, shared = [] }) =>
     `${verdict} rack ${rack} (${uuid})${shared.length === 0 ? '' : `; it shares ${listed(shared)}`}`,
   'networks-doubted': (params) =>
