@@ -64,7 +64,7 @@ export class Ground {
   readonly #account = CpuAccount.open();
   #serverPid: number | undefined;
   #serverStartedWallMs = 0;
-  /** What ends with the server, and why it ended. */
+  /** The load, which ends with the server; `#serverEnd`: why the server ended. */
   #load: ChildProcess | undefined;
   #serverEnd: string | undefined;
 
@@ -205,7 +205,7 @@ export class Ground {
   }
 }
 
-/** Measures each contender in turn, `rounds` times; with BENCH_BEFORE, the top folder of another checkout, also what that one has. */
+/** Measures each contender in turn, `rounds` times; with BENCH_BEFORE, the top folder of another checkout, also the Rackboot of that checkout. */
 export async function compare(
   rounds: number,
   contenders: readonly Contender[],
@@ -252,7 +252,7 @@ export async function measureQuietly(
   return [...best.figures, { metric: 'other processes meanwhile', unit: 'cores', value: best.foreignCores }];
 }
 
-/** One round of one contender, on ground of its own, of which nothing is left. */
+/** One round of one contender, on its own ground, which it removes. */
 async function measureOnce(contender: Contender, measure: Measure): Promise<Round> {
   const ground = new Ground(contender.networkPrefix);
   const directory = mkdtempSync(join(tmpdir(), 'rackboot-bench-'));

@@ -24,7 +24,7 @@ const ROUNDS = 3;
 const SERVER = '10.87.0.1';
 const CLIENT = '10.87.0.2';
 const LOAD = { server: SERVER, client: CLIENT, seconds: 8, perSecond: 400, clients: 400, renewEvery: 10 };
-/** The lease store is held so long, then free so long: less than it takes the rack to call it slow. */
+/** The lease store is held for HELD_MS, then free for FREE_MS: shorter than the JOURNAL_SLOW_MS after which the rack calls it slow. */
 const HELD_MS = 1500;
 const FREE_MS = 500;
 /** Round robin, at the lowest real-time priority; threads that are made later do not inherit it. */

@@ -1,12 +1,12 @@
 // Where a checkout keeps what it can make again: compiled code, and what the lab and the tests build. Plain JavaScript that Node 18
 // understands, too.
 //
-// 1. Root leaves nothing in a checkout of somebody else: the owner's next `npm ci` could not remove it, and would end with half of the packages.
+// 1. Root leaves no files in another user's checkout: the owner's next `npm ci` could not remove it, and would end with half of the packages.
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { root } from './find-node.js';
 
-/** Root's own place for what belongs to a checkout of somebody else. */
+/** Root's own place for the files of another user's checkout. */
 const ROOTS_CACHE = '/var/cache/rackboot';
 
 /** The directory for such files; it need not exist. */

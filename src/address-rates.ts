@@ -1,7 +1,7 @@
 // Limits how often something happens in the name of an address, which another host may have forged.
 //
 // 1. Each time takes one permit of the address and one of its /24, or none of either.
-// 2. So many addresses and networks as the owner says have buckets of their own; while those are taken, all others share one bucket.
+// 2. `addressesMax` addresses and `networksMax` networks have their own buckets. While all are taken, the others share one bucket.
 // Similar: response rate limiting of BIND and Knot, which count by /24.
 
 import { BoundedMap } from './bounded-map.ts';
@@ -32,7 +32,7 @@ export class AddressRates {
     return this.#addresses.size;
   }
 
-  /** True when it may happen once more now for this address; it is then taken as having happened. */
+  /** Takes a permit of this address and of its network. @returns false, and takes none, if one of them has none left */
   allows(client: Ipv4, now: Instant): boolean {
     const address = this.#addresses.of(client, now);
     return address.has(now) && this.#networks.of(networkOf(client), now).allows(now) && address.allows(now);

@@ -50,7 +50,7 @@ export class BoundedMap<Key, Value> {
     return this.#byKey.size;
   }
 
-  /** The value that is the next to go, which stays as old as it is; undefined: there is none. */
+  /** The value to be forgotten next; reading it does not renew it. undefined: the map is empty. */
   get oldest(): Value | undefined {
     return this.#oldest?.value;
   }

@@ -60,7 +60,7 @@ export function faultText(issue: z.core.$ZodIssue, isSecret = false): string {
   if (!message.startsWith('expected ') || /\bfound\b/.test(message)) return message;
   if (input === undefined) return `missing: ${message}`;
   if (isSecret) return message;
-  // What follows the first semicolon outside parentheses is a remark or a remedy.
+  // The text after the first semicolon outside parentheses is a remark or a remedy.
   const end = message.replaceAll(/\([^()]*\)/g, (aside) => '.'.repeat(aside.length)).indexOf('; ');
   const [allowed, more] = end === -1 ? [message, ''] : [message.slice(0, end), message.slice(end)];
   return `${allowed}, found ${foundText(input, message)}${remedyFor(issue, input)}${more}`;

@@ -1,5 +1,5 @@
-// The agent in a simulated machine: asks for its job, and does it as far as the region can see. Sans-IO: it yields one request after the
-// other and receives each answer; its disk is only a word.
+// The agent in a simulated machine: asks for its job, and simulates its visible effects. Sans-IO: it yields one request after the
+// other and receives each answer. Its disk is a string.
 //
 //   job ─┬─ commission: reports its hardware, runs each script, reports success ─► off
 //        ├─ deploy: reports the progress of writing the disk, then its end ─► restarts

@@ -18,7 +18,7 @@ const bootp = rowsOf(1542);
 
 /** In the order of the RFCs and sections. */
 export const OPTION_MUSTS: readonly Must[] = [
-  bootp.met('3.4', 'MUST', 'What is no DHCP message is told apart by its missing message type.', SHOWN.bootp),
+  bootp.met('3.4', 'MUST', 'A message without a message type is BOOTP, not DHCP.', SHOWN.bootp),
   basic.met(
     '2',
     'MUST',
@@ -83,7 +83,12 @@ export const OPTION_MUSTS: readonly Must[] = [
   basic.met('9.10', 'MUST', 'The smallest maximum message size is 576.', SHOWN.sizeFloor),
   basic.met('9.11', 'MUST', 'T1 and T2 are four bytes, in seconds.', SHOWN.lengths, SHOWN.t1t2),
   basic.met('9.13', 'MUST', 'A vendor class that is not understood is ignored.', SHOWN.vendorIgnored),
-  basic.met('9.13', 'SHOULD', 'Only who knows the class answers with what is specific to it.', SHOWN.vendorClassOut),
+  basic.met(
+    '9.13',
+    'SHOULD',
+    'Only a server that knows the class sends class-specific information.',
+    SHOWN.vendorClassOut,
+  ),
   basic.notOurs('9.14', 'MUST', 'A client identifier has two bytes at least and is unique.', A_CLIENTS),
   basic.met('9.14', 'SHOULD', 'It is bytes without meaning to a server.', SHOWN.opaqueId),
   userClass.met(
@@ -102,7 +107,7 @@ export const OPTION_MUSTS: readonly Must[] = [
   ),
   long.met('5', 'MUST', 'Pieces are joined in the order option field, file, sname.', SHOWN.overloadRead, SHOWN.joined),
   long.met('6', 'MUST', 'A value over 255 bytes is split; each piece but the last is full.', SHOWN.split),
-  long.met('6', 'MUST NOT', 'A piece lies over the end of its field.', SHOWN.overloadWritten, SHOWN.goesOn),
+  long.met('6', 'MUST NOT', 'No piece crosses the end of its field.', SHOWN.overloadWritten, SHOWN.goesOn),
   long.met('7', 'MUST', 'Pieces of one option are one value, also where they do not follow each other.', SHOWN.joined),
   long.met(
     '8',
@@ -139,7 +144,7 @@ export const OPTION_MUSTS: readonly Must[] = [
   routes.met(
     'server responsibilities',
     'SHOULD NOT',
-    'A client that requests and gets these routes also gets router or static routes.',
+    'A client that requests and gets these routes gets neither router nor static routes.',
     SHOWN.routesInstead,
   ),
   routes.met(
@@ -149,13 +154,13 @@ export const OPTION_MUSTS: readonly Must[] = [
     SHOWN.defaultRoute,
   ),
   vendors.met('4', 'MUST', 'Each enterprise is its number, a length and its options.', SHOWN.values, SHOWN.noValues),
-  long.met('7', 'MUST NOT', 'An option that needs no splitting is split.', SHOWN.neverDivided),
+  long.met('7', 'MUST NOT', 'Only an option that needs splitting is split.', SHOWN.neverDivided),
   node.notOurs('6.1', 'MUST', 'Clients form their identifier from a DUID and an IAID.', A_CLIENTS),
   node.met('6.3', 'MUST', 'A server accepts an identifier of any form.', SHOWN.opaqueId),
   node.met(
     '6.4',
     'MUST NOT',
-    'chaddr identifies a client that sends an identifier (met in networks with `identity: client-id`).',
+    'chaddr does not identify a client that sends an identifier (met in networks with `identity: client-id`).',
     SHOWN.byIdentifier,
     SHOWN.roams,
     SHOWN.onlyByIdentifier,
@@ -182,11 +187,11 @@ export const OPTION_MUSTS: readonly Must[] = [
   naming.met('2.1', 'MUST', 'The answer has the encoding of the question: labels, or ASCII.', SHOWN.nameAnswered),
   naming.met('2.2', 'SHOULD', 'A server writes 255 into both RCODEs.', SHOWN.nameEncoded),
   naming.met('2.2', 'MUST', 'A server reads neither RCODE.', SHOWN.namesRcodes),
-  naming.met('3.1', 'SHOULD', 'A host name (12) beside the FQDN (81) is passed over.', SHOWN.nameKept),
+  naming.met('3.1', 'SHOULD', 'A host name (12) is ignored if option 81 is present.', SHOWN.nameKept),
   naming.notOurs('3.2', 'SHOULD', 'A client that updates its address record does so after the ACK.', A_CLIENTS),
-  naming.met('4', 'MUST NOT', 'A server sends the option to a client that did not.', SHOWN.nameAnswered),
+  naming.met('4', 'MUST NOT', 'A server sends the option only to a client that sent it.', SHOWN.nameAnswered),
   naming.met('4', 'SHOULD', 'The name in the answer is complete, with its domain.', SHOWN.nameAnswered),
   naming.met('4', 'MUST', 'N is 1 where the server enters nothing in the DNS.', SHOWN.nameFlags),
   echo.met('3', 'MUST', 'The client identifier of a request is in OFFER, ACK and NAK, unchanged.', SHOWN.idEchoed),
-  echo.met('3', 'MUST NOT', 'It is there where the client sent none.', SHOWN.idEchoed),
+  echo.met('3', 'MUST NOT', 'A reply to a client without an identifier has none.', SHOWN.idEchoed),
 ];

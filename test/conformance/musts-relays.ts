@@ -11,7 +11,7 @@ const override = rowsOf(5107);
 
 /** In the order of the RFCs and sections. */
 export const RELAY_MUSTS: readonly Must[] = [
-  bootp.met('5.4', 'MUST', 'What came through a relay goes back through giaddr, port 67.', SHOWN.toRelay),
+  bootp.met('5.4', 'MUST', 'A reply to a relayed request goes to giaddr, port 67.', SHOWN.toRelay),
   bootp.notOurs('4.1', 'MUST', 'hops is counted, and a message that was relayed too often is dropped.', A_RELAYS),
   selection.met('2', 'MUST', 'The network that option 118 names is used, before giaddr.', SHOWN.subnetSelection),
   selection.departs(
@@ -36,11 +36,11 @@ export const RELAY_MUSTS: readonly Must[] = [
   agent.notOurs('2.1.1', 'MUST', 'A message with giaddr is passed on without a second option.', A_RELAYS),
   agent.met('2.2', 'MUST', 'The whole option goes back in every reply.', SHOWN.agentEchoed, SHOWN.agentOnTop),
   agent.met('2.2', 'SHOULD', 'It is the last option.', SHOWN.agentEchoed),
-  agent.met('2.2', 'MUST NOT', 'It is in file or sname.', SHOWN.agentPlace),
-  agent.met('2.2', 'MUST', 'A reply that has no room for all of it goes without it.', SHOWN.agentTooLong),
-  agent.met('2.2', 'SHOULD', 'That is counted.', SHOWN.agentTooLong),
+  agent.met('2.2', 'MUST NOT', 'The option is never in file or sname.', SHOWN.agentPlace),
+  agent.met('2.2', 'MUST', 'A reply without room for the whole option is sent without the option.', SHOWN.agentTooLong),
+  agent.met('2.2', 'SHOULD', 'Replies sent without the option are counted.', SHOWN.agentTooLong),
   agent.met('2.2', 'SHOULD', 'The option is taken in unicasts, too.', SHOWN.agentUnicast),
-  agent.met('2.2', 'MUST NOT', 'It is expected in unicasts.', SHOWN.agentUnicast),
+  agent.met('2.2', 'MUST NOT', 'The option is not required in unicasts.', SHOWN.agentUnicast),
   agent.met('3.1', 'SHOULD', 'The circuit id is bytes without meaning, compared as a whole.', SHOWN.agentStored),
   agent.met('3.1', 'SHOULD', 'It is shown with the lease.', SHOWN.agentStored),
   agent.met('3.2', 'SHOULD', 'The remote id is bytes without meaning, compared as a whole.', SHOWN.agentStored),

@@ -23,7 +23,7 @@ table whose keys strangers choose. This document lists them by door. For each bo
   its test. A dash means that it has no test of its own.
 
 The first three lists name the bounds that others notice: they are [refused](#where-others-are-refused), they [wait](#where-others-wait), or they
-[learn less](#where-less-is-told). They notice no other bound. [Security](security.md) says what an operator can do.
+[learn less](#where-less-is-reported). They notice no other bound. [Security](security.md) says what an operator can do.
 
 Rates are bounds, too: \`5/s, 250 at once\` lets 250 pass together and five a second in the long run. Most bounds of events only thin out the
 reports; the counters of the metrics count everything.
@@ -59,7 +59,7 @@ const HARMS: Readonly<Record<Harm['kind'], readonly [title: string, text: string
     'While an attacker keeps one of these full, some other client waits, or asks again and is served.',
   ],
   told: [
-    'Where less is told',
+    'Where less is reported',
     'While an attacker keeps one of these full, logs, pages and commands leave events out, or machines are recognised by fewer facts. Every ' +
       'client is served.',
   ],

@@ -40,7 +40,7 @@ ${table(
   ]),
 )}
 
-## Beside another DHCP server
+## Alongside another DHCP server
 
 On a network with \`mode: proxy\` another DHCP server gives the addresses. The rack answers only machines that boot from the network: it names their
 loader, but gives no address. It answers no other client, and never says that an address is wrong. It needs UDP ports 67 and 4011, so the other server

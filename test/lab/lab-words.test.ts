@@ -98,7 +98,7 @@ test('the suggestions name page, user and password, and complete commands for th
     'What to try next',
     '  On the page:  http://127.0.0.1:5240/MAAS/',
     '                sign in as lab with the password k3j4h5',
-    '  In another terminal, in this directory; each once the one before has ended (Ready, Deployed):',
+    '  In another terminal, in this directory; run each when the previous one has finished (Ready, Deployed):',
     '    export RACKBOOT_CONFIG=/tmp/rackboot-lab-x/lab.yaml',
     '    Accept    node bin/rackboot.js machines accept calm-ibis',
     '    Deploy    node bin/rackboot.js machines deploy calm-ibis debian/bookworm --user-data /tmp/rackboot-lab-x/hello.yaml',
@@ -123,7 +123,7 @@ test('the suggestions with a virtual machine name the page, which needs no passw
   assert.ok(lines.includes(`    Check     sudo node bin/rackboot.js doctor --config ${configFile}`));
   assert.match(
     lines.join('\n'),
-    /nobody can log in to the virtual machine.*no user and no password.*SSH keys of its owner: ssh debian@ADDRESS.*machine\.console/s,
+    /is impossible: the virtual machine is off, and its disk is blank.*SSH keys of its owner: ssh debian@ADDRESS.*machine\.console/s,
   );
   assert.ok(lines.includes('Ctrl-C ends the lab and removes everything.'));
 });

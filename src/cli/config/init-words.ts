@@ -1,5 +1,5 @@
-// What `rackboot init` calls the answers in its complaints: an option by its flag, a typed answer by its question. `check` complains by the keys
-// of a file that does not exist yet. Pure.
+// The names that `rackboot init` uses for answers in its error messages: an option by its flag, a typed answer by its
+// question. `check` names the keys of a file that does not exist yet. Pure.
 
 import { FIELDS, type Field } from './init-questions.ts';
 

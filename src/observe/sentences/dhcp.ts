@@ -165,7 +165,7 @@ export const DHCP_SENTENCES: Readonly<Partial<Record<DhcpEventKind, (event: Dhcp
     `Invalid DHCP message on ${interfaceName ?? 'the DHCP port'}${from === undefined ? '' : ` from ${from}`}: ${reason ?? 'unknown fault'}`,
   'dhcp.expired': (event) => `Lease of ${addressOf(event)} expired`,
   'dhcp.foreign-server': foreignServer,
-  'dhcp.probe-blind': ({ reason }) => reason ?? 'Other DHCP servers cannot be probed for',
+  'dhcp.probe-blind': ({ reason }) => reason ?? 'Cannot probe for other DHCP servers',
   'dhcp.foreign-server-gone': (event) =>
     `The other DHCP server ${addressOf(event)} on ${event.interfaceName ?? event.subnet ?? 'the network'} no longer answers`,
   'dhcp.ended': (event) => `Lease of ${addressOf(event)} was ended by a person`,

@@ -27,11 +27,11 @@ export const EN = {
   events: EVENTS,
   /** What is said of a machine's state and work, besides. */
   remarks: REMARKS,
-  /** What a person has to decide since. */
+  /** Decisions that wait for a person. */
   doubts: DOUBTS,
   /** The texts of the page. */
   page: PAGES,
-  /** What the page shows, and others too. */
+  /** Texts of the page that the API or the command line also uses. */
   texts: TEXTS,
   /** How a sentence is shown. */
   shown: { asSentence, plainWords },

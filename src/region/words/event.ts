@@ -12,7 +12,7 @@ import { LANGUAGE } from './language.ts';
 const SENTENCE_CHARACTERS_MAX = 500;
 
 const WRITERS: Writers<RemarkParams> = { ...LANGUAGE.events, ...LANGUAGE.remarks };
-/** The other events stay as they were told. */
+/** The doubts that still stand. Other events keep their sentence. */
 const STANDING: Writers<RemarkParams> = { ...WRITERS, ...LANGUAGE.doubts };
 
 /** True for a code that this version knows; its parameters were kept with it. */
@@ -33,7 +33,7 @@ export const eventSentence = (happening: Happening): string => written(WRITERS, 
 export const remarkSentence = (remark: Remark | undefined): string =>
   remark === undefined ? '' : written(WRITERS, remark);
 
-/** Continues a sentence about the machine or rack in doubt. @param doubt a stored one may be of another version, and be another event */
+/** Continues a sentence about the machine or rack in doubt. @param doubt a doubt stored by another version may be an event without such words */
 export const doubtWords = (doubt: Doubt | Happening): string => written(STANDING, doubt);
 
 /** The sentence of a logged event, which begins with the hardware address of an unknown machine. */

@@ -30,5 +30,5 @@ interface Language {
   readonly shown: typeof EN.shown;
 }
 
-/** The only one so far; another one takes its place here. */
+/** The only language so far; put another one here. */
 export const LANGUAGE: Language = EN;

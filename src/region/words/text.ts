@@ -1,4 +1,4 @@
-// Texts that are shown and refuse nothing, made where a page or an answer is written, and how sentences are shown.
+// Texts other than refusals and events, which a page or an answer contains, and how sentences are shown.
 
 import { LANGUAGE } from './language.ts';
 

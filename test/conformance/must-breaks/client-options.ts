@@ -25,7 +25,7 @@ export const CLIENT_OPTION_BREAKS: readonly BrokenMust[] = [
   ),
   node(
     '6.4',
-    'chaddr identifies a client that sends an identifier (met in networks with `identity: client-id`).',
+    'chaddr does not identify a client that sends an identifier (met in networks with `identity: client-id`).',
     swap('networks/client-identity.ts', "rule === 'client-id' && clientId !== undefined ? clientId : mac;", 'mac;'),
   ),
   pxe(
@@ -90,7 +90,7 @@ export const CLIENT_OPTION_BREAKS: readonly BrokenMust[] = [
   ),
   naming(
     '4',
-    'A server sends the option to a client that did not.',
+    'A server sends the option only to a client that sent it.',
     swap(
       'answers/client-name.ts',
       'const asked = clientFqdn(inquiry.message.options);',
@@ -113,7 +113,7 @@ export const CLIENT_OPTION_BREAKS: readonly BrokenMust[] = [
   ),
   echo(
     '3',
-    'It is there where the client sent none.',
+    'A reply to a client without an identifier has none.',
     swap(
       REPLY,
       ECHOED_IDENTIFIER,

@@ -30,7 +30,7 @@ const UNDIVIDED = [
 const BASIC: readonly BrokenMust[] = [
   bootp(
     '3.4',
-    'What is no DHCP message is told apart by its missing message type.',
+    'A message without a message type is BOOTP, not DHCP.',
     swap(
       'answers/inquiry.ts',
       "  if (!message.options.has(OPTION.messageType)) return { kind: 'refused', reason: 'bootp-unsupported', mac };\n",
@@ -227,7 +227,7 @@ const LONG: readonly BrokenMust[] = [
   ),
   long(
     '6',
-    'A piece lies over the end of its field.',
+    'No piece crosses the end of its field.',
     swap(LAYOUT, 'valueBytesIn(room - share.size)', 'room - share.size'),
   ),
   long(
@@ -286,7 +286,7 @@ const LONG: readonly BrokenMust[] = [
   ),
   long(
     '7',
-    'An option that needs no splitting is split.',
+    'Only an option that needs splitting is split.',
     swap(LAYOUT, 'value.length <= PIECE_BYTES_MAX || !spread(', '!spread('),
   ),
 ];

@@ -31,7 +31,7 @@ export const OTHER_SHOULDS: readonly BrokenMust[] = [
   ),
   basic(
     '9.13',
-    'Only who knows the class answers with what is specific to it.',
+    'Only a server that knows the class sends class-specific information.',
     swap(
       REPLY,
       '  if (plan.vendorClass !== undefined) options.set(OPTION.vendorClass, textBytes(plan.vendorClass));\n',
@@ -49,7 +49,7 @@ export const OTHER_SHOULDS: readonly BrokenMust[] = [
   ),
   routes(
     'server responsibilities',
-    'A client that requests and gets these routes also gets router or static routes.',
+    'A client that requests and gets these routes gets neither router nor static routes.',
     swap(REPLY, '  if (isRoute && options.has(OPTION.classlessRoutes)) return undefined;\n', ''),
   ),
   routes('server responsibilities', 'They include the default route, for clients that read nothing else.', {
@@ -60,7 +60,7 @@ export const OTHER_SHOULDS: readonly BrokenMust[] = [
   naming('2.2', 'A server writes 255 into both RCODEs.', swap(FQDN, 'RCODE = 255;', 'RCODE = 0;')),
   naming(
     '3.1',
-    'A host name (12) beside the FQDN (81) is passed over.',
+    'A host name (12) is ignored if option 81 is present.',
     swap(
       FQDN,
       'clientFqdn(options)?.label ?? clientHostname(options);',
@@ -80,7 +80,7 @@ export const OTHER_SHOULDS: readonly BrokenMust[] = [
   ),
   agent(
     '2.2',
-    'That is counted.',
+    'Replies sent without the option are counted.',
     swap(LAYOUT, 'agent === relayed ? layout.omitted : [AGENT_INFORMATION, ...layout.omitted];', 'layout.omitted;'),
   ),
   agent(

@@ -25,7 +25,7 @@ const ANY_NETWORK = "return { kind: 'shared-network', sharedNetwork: index.serve
 export const RELAY_BREAKS: readonly BrokenMust[] = [
   bootp(
     '5.4',
-    'What came through a relay goes back through giaddr, port 67.',
+    'A reply to a relayed request goes to giaddr, port 67.',
     swap(
       DESTINATION,
       'address: request.giaddr, port: ports.serverPort',
@@ -76,7 +76,7 @@ export const RELAY_BREAKS: readonly BrokenMust[] = [
   agent('2.2', 'The whole option goes back in every reply.', swap(REPLY, ECHOED_AGENT, '')),
   agent(
     '2.2',
-    'It is in file or sname.',
+    'The option is never in file or sname.',
     swap(
       LAYOUT,
       'put(layout.main, AGENT_INFORMATION, agent);',
@@ -85,7 +85,7 @@ export const RELAY_BREAKS: readonly BrokenMust[] = [
   ),
   agent(
     '2.2',
-    'A reply that has no room for all of it goes without it.',
+    'A reply without room for the whole option is sent without the option.',
     swap(
       LAYOUT,
       'agentBytes + BESIDE_AGENT_BYTES_MIN <= wholeBytes ? relayed : undefined;',
@@ -94,7 +94,7 @@ export const RELAY_BREAKS: readonly BrokenMust[] = [
   ),
   agent(
     '2.2',
-    'It is expected in unicasts.',
+    'The option is not required in unicasts.',
     swap(
       INQUIRY,
       AGENT,

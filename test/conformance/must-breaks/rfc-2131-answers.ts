@@ -40,7 +40,7 @@ export const ANSWERS: readonly BrokenMust[] = [
   broken('4.3.1', 'Fields of a reply are as table 3 has them.', swap(REPLY, '    hops: 0,', '    hops: request.hops,')),
   broken(
     '4.3.1',
-    'Replies carry options 50, 55 or 57.',
+    'Replies carry none of the options 50, 55 and 57.',
     swap(REPLY, ECHOES, `  echo(options, message, OPTION.maximumMessageSize);\n${ECHOES}`),
   ),
   broken(
@@ -50,12 +50,12 @@ export const ANSWERS: readonly BrokenMust[] = [
   ),
   broken(
     '4.3.1',
-    'NAK, and ACK to an INFORM, carry a lease time.',
+    'NAK, and ACK to an INFORM, carry no lease time.',
     swap(REPLY, NAK_ECHOES, `  options.set(OPTION.leaseTime, Uint8Array.of(0, 0, 2, 88));\n${NAK_ECHOES}`),
   ),
   broken(
     '4.3.1',
-    'A NAK uses file or sname.',
+    'A NAK uses neither file nor sname.',
     swap(
       'wire/option-layout.ts',
       'if (plain.omitted.length === 0 || isNak) return',
@@ -64,7 +64,7 @@ export const ANSWERS: readonly BrokenMust[] = [
   ),
   broken(
     '4.3.1',
-    'OFFER and ACK carry a client identifier.',
+    'OFFER and ACK carry no client identifier.',
     swap(REPLY, ECHOES, ECHOES.replace('  const', '  options.delete(OPTION.clientIdentifier);\n  const')),
   ),
   broken(
@@ -74,7 +74,7 @@ export const ANSWERS: readonly BrokenMust[] = [
   ),
   broken(
     '4.3.1',
-    'A NAK carries other options.',
+    'A NAK carries no other options.',
     swap(REPLY, NAK_ECHOES, '  options.set(OPTION.message, textBytes(text));\n'),
   ),
   broken(
@@ -89,7 +89,7 @@ export const ANSWERS: readonly BrokenMust[] = [
   ),
   broken(
     '4.3.1',
-    'An unknown parameter is given a value.',
+    'An unknown parameter is given no value.',
     swap(REPLY, OWN_VALUE, 'return served.options.byCode.get(code) ?? u8Bytes(0);'),
   ),
   broken(
@@ -207,7 +207,7 @@ export const ANSWERS: readonly BrokenMust[] = [
     'An INFORM is answered with ACK to ciaddr.',
     swap('answers/inquiry.ts', 'if (message.ciaddr !== ANY && isNoHost(message.ciaddr, state.subnets))', 'if (false)'),
   ),
-  broken('4.3.5', 'That ACK has a lease time.', swap(DECIDE, WITHOUT_TIME, 'composeReply(inquiry, settings)')),
+  broken('4.3.5', 'That ACK has no lease time.', swap(DECIDE, WITHOUT_TIME, 'composeReply(inquiry, settings)')),
   broken(
     '4.3.6',
     'The state of a client is recognised by server identifier, requested address and ciaddr (table 4).',

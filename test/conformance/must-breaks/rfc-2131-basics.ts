@@ -156,10 +156,10 @@ export const BASICS: readonly BrokenMust[] = [
         "  const settings = settingsFor(inquiry, state, served, 'ack', chosen.address ?? ANY);\n",
     ),
   ),
-  broken('3.4', 'The answer to an INFORM has yiaddr or a lease time.', ...INFORMS_ADDRESS),
+  broken('3.4', 'The answer to an INFORM has neither yiaddr nor a lease time.', ...INFORMS_ADDRESS),
   broken(
     '3.4',
-    'An INFORM is checked for an existing lease.',
+    'An INFORM is not checked for an existing lease.',
     swap(
       'answers/decide.ts',
       INFORM,

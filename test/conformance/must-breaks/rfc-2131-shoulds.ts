@@ -55,12 +55,12 @@ const BASICS: readonly BrokenMust[] = [
   broken('3.1', 'An address that was offered is not given to another client meanwhile.', ...OFFERED_TWICE),
   broken(
     '3.1',
-    'The ACK contradicts the OFFER before it.',
+    'The ACK does not contradict the OFFER before it.',
     swap(REPLY, 'file: fileField(plan?.file),', "file: settings.type === 'offer' ? fileField(plan?.file) : '',"),
   ),
   broken(
     '3.1',
-    'The offered address is probed again when it is requested.',
+    'The offered address is not probed again when it is requested.',
     swap(
       RESPONDER,
       RECORDED,
@@ -83,7 +83,7 @@ const BASICS: readonly BrokenMust[] = [
   ),
   broken(
     '3.2',
-    'The address of a client that comes back is checked on the wire.',
+    'The address of a client that comes back is not checked on the wire.',
     swap(
       RESPONDER,
       RECORDED,
@@ -101,12 +101,12 @@ const BASICS: readonly BrokenMust[] = [
   ),
   broken(
     '3.2',
-    'A server answers without knowing for certain that its answer is right.',
+    'A server answers only if it is certain that its answer is right.',
     swap(REQUEST, "(standing === 'presumed' && objection !== 'address-outside-range')", "standing === 'presumed'"),
   ),
   broken(
     '3.2',
-    'A server denies an ended binding of another server.',
+    'A server does not deny an ended binding of another server.',
     swap(
       REQUEST,
       "const isWrong = standingOn(inquiry, state.foreign) === 'sole';",
@@ -201,7 +201,7 @@ const ANSWERS: readonly BrokenMust[] = [
       "    if (sample === undefined || reason === 'range-exhausted') return;\n    this.#conclude({ reply: undefined, event: refusedEvent(",
     ),
   ),
-  broken('4.3.1', 'An offered address is given to another client before the first has answered.', ...OFFERED_TWICE),
+  broken('4.3.1', 'An offered address is given to no other client before the first has answered.', ...OFFERED_TWICE),
   broken(
     '4.3.1',
     'OFFER and ACK carry a message (56).',
@@ -213,7 +213,7 @@ const ANSWERS: readonly BrokenMust[] = [
   ),
   broken(
     '4.3.2',
-    'The ACK contradicts the OFFER.',
+    'The ACK does not contradict the OFFER.',
     swap(
       REPLY,
       '  addTimes(options, settings);\n',
@@ -222,7 +222,7 @@ const ANSWERS: readonly BrokenMust[] = [
   ),
   broken(
     '4.3.2',
-    'Offered addresses are given away.',
+    'Offered addresses are not given to other clients.',
     swap(
       REQUEST,
       '  if (objection !== undefined) return nak(inquiry, state, address, objection);\n  if (isOwnLease(',
@@ -284,7 +284,7 @@ const ANSWERS: readonly BrokenMust[] = [
     'Its client is remembered, and may have it again.',
     swap(ALLOCATE, OWN, '[own.running?.address, offered]'),
   ),
-  broken('4.3.5', 'That ACK has yiaddr.', ...INFORMS_ADDRESS),
+  broken('4.3.5', 'That ACK has no yiaddr.', ...INFORMS_ADDRESS),
   broken(
     '4.4.5',
     'T1 and T2 are sent, and follow from the remaining time.',

@@ -147,7 +147,7 @@ export const NET_BOUNDS: readonly HeldBound[] = [
     whatOthersNotice: 'the log reports them as a count',
     harm: { kind: 'told' },
     howItEmpties: 'with time: one a minute',
-    share: 'none: each of them tells of the same fault of the network',
+    share: 'none: each reports the same fault of the network',
     test: 'daemon/rack/own-addresses.test.ts',
   },
   {

@@ -329,7 +329,7 @@ test('a proven machine replaces an unproven one; neither it nor one that a perso
       const full = region.enlist(report([0x525400300000], from('10.20.1.9')));
       assert.match(
         full.kind === 'refuse' ? refusalSentence(full.refusal) : '',
-        /20 machines are New.*none has to give way/,
+        /20 machines are New.*none of them can be replaced/,
       );
     },
     { newMachinesMax: NEW_MAX },

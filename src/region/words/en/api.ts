@@ -68,7 +68,7 @@ export const API = {
   'field.domain': 'Give a domain name.',
   'not-allowed.power': 'Only an administrator may set this: give power_type manual, or ipmi with a numeric address.',
   'not-allowed.domain': ({ domain }: { readonly domain: string }) =>
-    `Only an administrator may choose another domain than ${domain}: every client would get its names.`,
+    `Only an administrator may choose a domain other than ${domain}, because DNS would give its names to every client.`,
   'not-allowed.enlisted': 'A machine with a key cannot enlist again.',
   'field.state': ({
     text,
@@ -96,7 +96,7 @@ export const API = {
 
   'field.level': ({ levels }: { readonly levels: readonly string[] }) => `Give one of ${levels.join(', ')}.`,
   'field.events-limit': ({ max }: Max) => `At most ${max} events at a time.`,
-  'field.before-and-after': 'There is undetermined behaviour when both before and after are given: give one.',
+  'field.before-and-after': 'Give before or after, not both.',
 
   'field.release': 'Give the release to deploy, such as trixie or debian/trixie.',
   'field.user-data': ({ max }: Max) => `Give Base64 of at most ${max} bytes.`,

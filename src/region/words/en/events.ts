@@ -135,7 +135,7 @@ function ignoredWords(ignored: ReportIgnored): string {
     case 'from-elsewhere':
       return (
         `${ignored.address ?? 'an unknown address'} reported as this machine, but ${ignored.first} reported it first, and no rack has booted either. ` +
-        'Boot the machine from the network: that proves which it is'
+        'Boot the machine from the network: that proves its identity'
       );
   }
 }

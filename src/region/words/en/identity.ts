@@ -18,11 +18,11 @@ const heldText = ({ macs, ...machine }: Holder): string =>
 export const IDENTITY = {
   'new-machines-limit': ({ count, max }: { readonly count: number; readonly max: number }) =>
     `${counted(count, 'machine is', 'machines are')} New, at most ${max} may be (region.new_machines_max), and ` +
-    'none has to give way: accept or delete some of them, then start this machine again',
+    'none of them can be replaced: accept or delete some of them, then start this machine again',
   'machines-limit.enlistment': ({ count }: { readonly count: number }) =>
-    `${counted(count, 'machine')} are the maximum of one region: delete some that no longer exist`,
+    `a region can have at most ${counted(count, 'machine')}: delete some that no longer exist`,
   'machines-limit.split': ({ count }: { readonly count: number }) =>
-    `${counted(count, 'machine')} are the maximum of one region: delete some`,
+    `a region can have at most ${counted(count, 'machine')}: delete some`,
   'field.hostname-taken': ({ hostname }: { readonly hostname: string }) =>
     `the hostname ${hostname} is taken: choose another`,
   'field.machine-exists': (machine: Named) =>

@@ -50,7 +50,7 @@ export const NOTICES = {
   full: (machines: number): string => `${counted(machines, 'machine is', 'machines are')} New,`,
   /** Continues after `full`. */
   fullWhy: (machinesMax: number): string =>
-    `and at most ${machinesMax} may be (region.new_machines_max): another one replaces one that was never changed or tagged, or is refused. Accept or delete some.`,
+    `and at most ${machinesMax} may be (region.new_machines_max): a further machine replaces one that was never changed or tagged, or is refused. Accept or delete some.`,
 };
 
 /** The racks. */

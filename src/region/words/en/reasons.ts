@@ -5,7 +5,7 @@
 export const REASONS = {
   'invalid-parameters': 'A parameter is missing or of the wrong form; the answer names each with what is expected.',
   'unknown-operation': 'The path has no such `op`; the answer lists those it has.',
-  'setting-invalid': 'The value does not fit its key; the answer says what does.',
+  'setting-invalid': 'The value does not fit its key; the answer names the accepted values.',
   'setting-unknown': 'No setting has that name.',
   'settings-limit': 'The store has its maximum number of settings; remove some.',
   'api-keys-limit': 'The account has its maximum number of API keys; delete one.',

@@ -10,10 +10,10 @@ export type Writer = string | ((params: never) => string);
 /** The first part of a code: the name of the refusal, or `field` for the fault of one parameter (`invalid-parameters`). */
 type Root = RefusalName | 'field';
 
-/** Sentences by code: a root, or a root and what makes the sentence one of several, `not-found.script`. */
+/** Sentences by code: a name, or a name, a dot and a word that tells its sentences apart, as `not-found.script`. */
 export type RefusalTable = { readonly [Code in Root | `${Root}.${string}`]?: Writer };
 
-/** What writes each sentence from its parameters. */
+/** The writer of each sentence, from its parameters. */
 export type Writers<Params> = { readonly [Code in keyof Params]: (params: Params[Code]) => string };
 
 /** A sentence for each event. */
@@ -28,6 +28,6 @@ export type DoubtWords = Pick<EventWords, Doubt['code']>;
 /** A hint at what was probably meant, to put after a sentence. */
 export const didYouMean = (meant: string | undefined): string => (meant === undefined ? '' : ` Did you mean ${meant}?`);
 
-/** Whose a machine is, to put after its name. */
+/** The owner, as words after a machine's name. */
 export const whose = (owner: string | undefined): string =>
   owner === undefined ? 'has no owner' : `belongs to ${owner}`;

@@ -1,4 +1,4 @@
-// What the page shows, and the API or the command line too.
+// Texts of the page that the API or the command line also uses.
 
 import { counted } from '../../../counted.ts';
 import { formatIpv4, type Ipv4 } from '../../../net/address.ts';
