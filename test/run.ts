@@ -97,7 +97,7 @@ function jobsOf(suite: Suite): readonly Job[] {
 }
 
 /**
- * The checks first; then files that keep a processor busy, the longest first, so that all others run beside them; then each that has the host
+ * The checks first; then files that keep a processor busy, the longest first, so that all others run at the same time; then each that has the host
  * to itself.
  */
 const inOrder = (jobs: readonly Job[]): Job[] => {
@@ -229,8 +229,7 @@ if (skipped.length > 0) {
   if (unfetched > 0) console.log(withoutMirrorText(unfetched));
   if (CI) console.log('With CI=true a skipped test is a failure.');
 }
-for (const [, found] of doubtful)
-  console.log(`\nFailed at first, with other tests beside it:\n✖ ${found.join('\n✖ ')}`);
+for (const [, found] of doubtful) console.log(`\nFailed once, while other tests ran:\n✖ ${found.join('\n✖ ')}`);
 for (const failure of failures) console.log(`\n✖ ${failure}`);
 const failed = failures.length + (CI ? skipped.length : 0);
 const minutes = `${Math.floor(process.uptime() / 60)} min ${Math.floor(process.uptime() % 60)} s`;

@@ -63,7 +63,7 @@ const LEVELS: Readonly<Record<string, number>> = {
   'main.ts': 7,
 };
 
-/** What the starter of Rackboot, which an old Node runs and which is no TypeScript, has in common with `src`: the cache of a checkout, Node's flags. */
+/** Files that `src` shares with the starter of Rackboot, plain JavaScript for an old Node: the cache of a checkout, Node's flags. */
 const STARTERS_OWN = new Set(['../bin/cache-place.js', '../bin/daemon-flags.js']);
 
 /** Rooms in which `server.ts` alone opens anything. */
@@ -273,7 +273,7 @@ test('no command waits for a timer that does not keep the process alive', () => 
     const isEdge = path.startsWith('cli/') || path === 'main.ts';
     lines.forEach((line, index) => {
       const isWait = /systemClock\.schedule\([^,]*,\s*(?:\(\) => )?resolve\b/.test(line);
-      // What bounds a question that keeps the process alive by itself only aborts it.
+      // A timer that limits a question which itself keeps the process alive may only abort it.
       const isUnbound = isEdge && /\.schedule\(/.test(line) && !/\.abort\(\)\);$/.test(line);
       if (isWait || isUnbound) problems.push(`${path}:${index + 1}: ${line.trim()}`);
     });
@@ -281,7 +281,7 @@ test('no command waits for a timer that does not keep the process alive', () => 
   report(problems, 'wait with sleep() of clock.ts: a timer of the clock lets the process end');
 });
 
-/** What replaces characters that may not be shown and is no cleaner, by what it writes: a language or a name that has no others. */
+/** Replacements of characters outside `cleanText` and its like, by the kind of text that they write, which allows fewer characters. */
 const NO_CLEANERS: Readonly<Record<string, readonly string[]>> = {
   'a comment or a screen text of a loader, each of whose languages has characters of its own that act': [
     'boot/step.ts [^A-Za-z0-9 ._:,()/+=-]',

@@ -147,7 +147,7 @@ export function virtualSteps(
     'What to try next',
     `  On the page:  ${pageUrl}`,
     '                to look at, without user and password',
-    '  Log in:       is impossible: the virtual machine is off, and its disk is blank.',
+    '  Log in:       impossible: the virtual machine is off, and its disk is blank.',
     '                A machine that you deploy lets in the SSH keys of its owner: ssh debian@ADDRESS',
     `  Its console:  ${console}`,
     '  In another terminal, in this directory:',

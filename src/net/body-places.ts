@@ -7,7 +7,7 @@
 //
 // 1. The places are shared by network and address. A client with more than its fair share gives way to a newcomer.
 // 2. At equal shares, late clients give way: those that lag behind BODY_PACE by more than BODY_LAG_MS_MAX, or that were awaited for more than
-//    BODY_HELD_MS_MAX in all. A punctual client never gives way to an equal one, and without a newcomer no client gives way.
+//    BODY_HELD_MS_MAX in all. A client gives way only to a newcomer, and a punctual one never to an equal.
 // 3. Only the time counts in which the server waits for the client: while its body arrives, or while it does not read its answer.
 // 4. Of the waiting clients, the one with the fewest places is served first, then the one that came first. A released place counts for its
 //    holder until another client gets it, so a client cannot take its place back before a client that has none.

@@ -1,4 +1,4 @@
-// Every command that takes a file tells of one that does not exist in the same words, with the remedy, and before it asks anybody.
+// Every command that takes a file reports a missing file in the same words, with the remedy, and before it asks the rack or the region.
 
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';

@@ -313,7 +313,7 @@ for (const [reason, { options, provoke, quiet = false }] of CASES) {
     const told = await loggedReasons(rack);
     assert.ok(
       quiet ? told.length === 0 : told.includes(`dhcp.refused ${reason}`) || told.includes(`dhcp.nak ${reason}`),
-      `the log tells of ${reason}: ${told}`,
+      `the log reports ${reason}: ${told}`,
     );
     assert.match(DHCP_REFUSALS[reason], /^[A-Z].*\.$/, 'and the documents explain it');
   });

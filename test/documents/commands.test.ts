@@ -28,7 +28,7 @@ async function refusal(given: readonly string[]): Promise<string | undefined> {
   });
   try {
     await parser.parseAsync();
-    return 'nothing was to be run';
+    return 'no command to run';
   } catch (error) {
     if (error instanceof Understood) return undefined;
     if (error instanceof UsageError) return error.message;
@@ -141,15 +141,15 @@ const ENDS: readonly (readonly [
 ])[] = [
   ['a lab that begins and is ended by SIGINT', LAB, 0, '0.9 s  lab  The region answers at http://x', true, true],
   ['a lab that finds no package.json', LAB, 254, 'npm error enoent Could not read package.json', false, false],
-  ['a lab that ends by itself', LAB, 0, '0.9 s  lab  The region answers at http://x', false, false],
+  ['a lab that ends on its own', LAB, 0, '0.9 s  lab  The region answers at http://x', false, false],
   ['a follower that is killed by SIGINT', 'rackboot events --follow', null, 'one event\n', true, true],
   ['a follower that says nothing', 'rackboot events --follow', 0, '', false, false],
   ['a follower that fails', 'rackboot events --follow', 1, 'rackboot: no rack\n', false, false],
   ['a follower that fails at its end', 'rackboot events --follow', 1, 'one event\n', true, false],
   ['results of scripts that have ended', 'rackboot scripts results ibis --follow', 0, 'fan\n', false, true],
   ['results of a script that failed', 'rackboot scripts results ibis --follow', 1, 'fan\n', false, false],
-  ['a command that ends by itself', 'rackboot doctor', 0, '', false, true],
-  ['a command that fails by itself', 'rackboot doctor', 1, '', false, false],
+  ['a command that ends on its own', 'rackboot doctor', 0, '', false, true],
+  ['a command that fails on its own', 'rackboot doctor', 1, '', false, false],
 ];
 
 for (const [name, command, code, text, wasInterrupted, isWell] of ENDS) {

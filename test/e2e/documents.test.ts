@@ -33,7 +33,7 @@ describe('the commands of the documents', {
       assert.deepEqual(
         wrong,
         [],
-        'mend the page, or write it anew: node bin/with-node.js test/documents/shown.ts --write',
+        'correct the page, or write it again: node bin/with-node.js test/documents/shown.ts --write',
       );
     });
 });

@@ -150,7 +150,7 @@ function watchProgress(stateDir: string): { readonly seen: Promise<readonly numb
   };
 }
 
-/** A line that tells of one. */
+/** A line that reports a problem. */
 const PROBLEM = /^ *[\d.]+ s {2}problem/m;
 
 /** Ends a lab as Ctrl-C does where npm passes it on, and looks for leftovers. */

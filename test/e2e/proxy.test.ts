@@ -42,7 +42,7 @@ const CASES: readonly (readonly [string, Asked, Partial<Heard> | undefined])[] =
     { ...PXE, type: 2, file: 'lpxelinux.0', control: '060108ff' },
   ],
   [
-    'UEFI is offered iPXE, which goes on beside another server',
+    'UEFI is offered iPXE, which works alongside another server',
     { type: 'discover', vendorClass: 'PXEClient:Arch:00007:UNDI:003000', architecture: 7 },
     { ...PXE, type: 2, file: 'ipxe.efi', control: '060108ff' },
   ],

@@ -90,7 +90,7 @@ describe('the key of a remote rack', { timeout: 280_000 }, () => {
     for (const index of [0, 1]) await run('machines', 'commission', macOf(index));
     assert.match((await tokenOf(1)) ?? '', /^[\w-]{32}$/);
     assert.equal(await tokenOf(0), undefined);
-    assert.equal((await told()).length, 2, 'it is told of both');
+    assert.equal((await told()).length, 2, 'the region reports both to it');
     assert.match(await run('machines', 'show', macOf(1)), /At home with +rack far/);
   });
 

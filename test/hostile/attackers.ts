@@ -62,7 +62,7 @@ const isOver = (): boolean => systemClock.now() >= endsAt;
 const first = addresses[0] ?? '';
 let isTold = false;
 
-/** The attack is at full force: the test may begin to ask for the others. */
+/** Reports that the attack is at full force, so that the test begins the other clients' requests. */
 function tell(): void {
   if (!isTold) console.log('attacking');
   isTold = true;
@@ -154,7 +154,7 @@ function pipeline(socket: Socket): void {
   };
   socket.pause();
   socket.on('drain', write);
-  // Reads on once it has been told to go, so that it may come again.
+  // Reads again later: then it notices that the server has closed the connection, and the next one can begin.
   socket.on('end', () => socket.destroy());
   systemClock.schedule(3000, () => socket.resume());
   write();
@@ -391,7 +391,7 @@ const ATTACKS: Readonly<Record<string, () => Promise<void>>> = {
   'tftp-blind': () => driveBlind(addresses.at(-1) ?? ''),
   'tftp-hold': () => holdTransfers(3000),
   'tftp-absent': async () =>
-    // What comes from the same port again is a copy, and starts nothing.
+    // A second request from the same port is a copy, and starts nothing.
     flood(await everyAddress(20), 12_000, 69, () => readRequest(['blksize', '1428', 'windowsize', '64'])),
   'tftp-new-transfers': () => beginTransfers(20_000),
   'tftp-netascii': async () => flood(await everyAddress(20), 800, 69, () => readRequest([], 'shimx64.efi', 'netascii')),

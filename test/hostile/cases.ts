@@ -130,7 +130,7 @@ export const CASES: readonly HostileCase[] = [
       ...ON_THE_WIRE,
       'names are answered at the first question': 8,
       'names of outside are answered': 5,
-      'a name that was asked before is answered as it was': 8,
+      'a known name keeps its answer': 8,
     },
   },
   {
@@ -159,7 +159,7 @@ export const CASES: readonly HostileCase[] = [
     others: {
       ...ON_THE_WIRE,
       'names of outside are answered': 10,
-      'a name that was asked before is answered as it was': 8,
+      'a known name keeps its answer': 8,
     },
   },
   {
@@ -186,7 +186,7 @@ export const CASES: readonly HostileCase[] = [
     others: {
       ...ON_THE_WIRE,
       'names of outside are answered': 5,
-      'a name that was asked before is answered as it was': 8,
+      'a known name keeps its answer': 8,
     },
   },
   {

@@ -51,7 +51,7 @@ export const FURTHER_CASES: readonly HostileCase[] = [
     words: [VICTIM],
     bites: every(grown(20, 'rackboot_tftp_requests_total'), (now) => now.sum('rackboot_tftp_transfers_active') >= 20),
     withoutIt: MANY_BLIND_SENDINGS,
-    others: { ...ON_THE_WIRE, 'a host in whose name others ask gets no more than is stated': 12 },
+    others: { ...ON_THE_WIRE, 'a host in whose name others ask gets at most the stated octets': 12 },
   },
   {
     door: 'TFTP',
@@ -102,7 +102,7 @@ export const FURTHER_CASES: readonly HostileCase[] = [
     withoutIt: ABSENT_ARE_SENT_TO,
     others: {
       ...ON_THE_WIRE,
-      'a machine beside another DHCP server is told its loader': 8,
+      'a machine that another DHCP server serves gets its loader': 8,
       'a newcomer gets an address': 15,
     },
   },
@@ -159,7 +159,7 @@ export const FURTHER_CASES: readonly HostileCase[] = [
         before.sum('rackboot_region_api_refusals_total', { reason: 'new-machines-limit' }) >=
       NEW_MACHINES_MAX + 20,
     withoutIt: NO_PROVEN_MACHINE_GIVES_WAY,
-    others: { ...ON_THE_WIRE, 'a machine that nobody knows boots and is listed': 30 },
+    others: { ...ON_THE_WIRE, 'an unknown machine boots and is listed': 30 },
   },
   {
     door: 'wire',

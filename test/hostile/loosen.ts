@@ -17,8 +17,8 @@ const LOOSEN =
   'typeof b === "number" ? n(b) : Object.fromEntries(Object.entries(b).map(([k, v]) => [k, n(v)])))';
 
 /**
- * The result of a row's test with its bound loose. `passed` refutes the row, as does `broken`, which failed with the bound in place; `silent`,
- * too, unless the row says that its test then hangs (`hangs`): after a mere timeout, anything may have delayed it.
+ * The result of a row's test with its bound loose. `passed` refutes the row. So does `broken`: the test failed with the bound in place. So does
+ * `silent`, a timeout, which anything may cause, unless the row says that its test then hangs (`hangs`).
  */
 export type Loosened = Outcome | 'broken';
 
@@ -53,7 +53,7 @@ export class LooseTree {
   }
 }
 
-/** What must come of a row's test with its bound loose. */
+/** The required result of a row's test with its bound loose. */
 export const mustBe = ({ hangs }: HeldBound): Loosened => (hangs === true ? 'silent' : 'failed');
 
 /** The text of a file of `src` in which a bound is loose: in all its uses, but not in the export for tests. */
@@ -73,7 +73,7 @@ export function loosen(at: string, file: string, text: string): string {
   return text
     .split('\n')
     .map((line) => {
-      // What stands after `//` is a comment, and what stands between braces before `from` is an import.
+      // Text after `//` is a comment; text in braces before `from` is an import.
       if (/^\s*(?:\/\/|\*|\/\*\*)|^import |^export \{| from '/.test(line) || /^ {2}(?:type )?\w+,$/.test(line))
         return line;
       const [code = '', ...comment] = line.split(' // ');
@@ -89,7 +89,7 @@ function importsFrom(file: string, home: string, name: string, text: string): bo
   return false;
 }
 
-/** Contracts of the stores are no tests by themselves; this one keeps them to all of them. */
+/** The test that runs the contracts of the stores, which are not test files. */
 const KEEPS_CONTRACTS = 'store/region-sqlite.test.ts';
 
 /** Whether a row's test can run alone on any host. */

@@ -31,7 +31,7 @@ export const REGION_CASES: readonly HostileCase[] = [
     words: [REPORTED_MAC],
     bites: grown(20, 'rackboot_region_api_answers_total'),
     withoutIt: ANY_REPORT_AMENDS,
-    others: { ...AT_THE_REGION, 'a machine stays what it was reported as': 5 },
+    others: { ...AT_THE_REGION, 'a machine keeps its reported hardware': 5 },
   },
   {
     door: 'region',
@@ -213,6 +213,6 @@ export const REGION_CASES: readonly HostileCase[] = [
         before.sum('rackboot_region_api_refusals_total', { reason: 'new-machines-limit' }) >=
       2 * NEW_MACHINES_MAX,
     withoutIt: ANY_NEW_MACHINE_GIVES_WAY,
-    others: { ...AT_THE_REGION, 'an administrator signs in': 15, 'a machine stays what it was reported as': 5 },
+    others: { ...AT_THE_REGION, 'an administrator signs in': 15, 'a machine keeps its reported hardware': 5 },
   },
 ];

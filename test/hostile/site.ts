@@ -39,7 +39,7 @@ import { Readings } from './readings.ts';
 export const RACK = '10.77.8.1';
 export const KNOWN_ADDRESS = '10.77.8.10';
 export const KNOWN_MAC = '52:54:00:77:08:10';
-/** Holds a lease from the beginning on, and calls itself so. */
+/** A host that holds a lease from the start; its hostname is HOLDER_NAME. */
 export const HOLDER_MAC = '52:54:00:77:08:20';
 export const HOLDER_NAME = 'keeper';
 /** Of a machine that was reported and never booted: no rack vouches for it. */
@@ -76,7 +76,7 @@ const USED = Array.from({ length: 64 }, (_, index) => ({
 const OWN_METRICS = 'http://127.0.0.1:5249/metrics';
 const ATTACK_SECONDS_MAX = 1200;
 
-/** Who signs in is looked up at length the first time only, so each signs in once. */
+/** The first sign-in of an account takes longest, so each account signs in once. */
 const ADMINISTRATORS = ['ann', 'bob', 'cleo', 'dora', 'emil', 'fay'];
 
 export const PASSWORD = 'correct horse battery';
@@ -109,7 +109,7 @@ region:
 export type Place = 'attacker' | 'ghost' | 'far' | 'machine' | 'beside';
 
 export const PLACES: Readonly<Record<Place, readonly string[]>> = {
-  // Of two networks, one of them the machine's: neither the rule for an address nor the one for a network is enough alone.
+  // Addresses of two networks, one of them the machine's: only the rules for an address and for a network together hold them back.
   attacker: Array.from({ length: 64 }, (_, index) => `10.77.${index % 2 === 0 ? 8 : 11}.${64 + (index >> 1)}`),
   ghost: Array.from({ length: 100 }, (_, index) => `10.77.10.${1 + index}`),
   far: Array.from({ length: 64 }, (_, index) => `10.78.0.${10 + index}`),
@@ -117,7 +117,7 @@ export const PLACES: Readonly<Record<Place, readonly string[]>> = {
   beside: Array.from({ length: 64 }, (_, index) => `10.79.0.${64 + index}`),
 };
 
-/** Of hosts that ask for their racks to be accepted, each once in a while, in a network without attackers of the region. */
+/** Hosts that ask now and then for their racks to be accepted, in a network without attackers of the region. */
 const FURTHER_RACKS = Array.from({ length: 32 }, (_, index) => `10.79.0.${20 + index}`);
 
 /** The last number that a program has printed after a word; 0: none yet. */
@@ -134,7 +134,7 @@ export class HostileSite {
   #newcomers = 0;
   #signedIn = 0;
   apiKey = '';
-  /** The certificate of whoever signed the region's. */
+  /** The certificate of the authority that signed the region's. */
   caFile = '';
   /** Of an account that attacks. */
   attackersKey = '';
@@ -218,7 +218,7 @@ export class HostileSite {
   }
 
   /**
-   * Octets that the victim has got, and of the requests in its name, since the last attack in its name began; none: nothing of either.
+   * Octets sent to the victim, and octets of requests forged in its name, since the last such attack began; before the first, 0 sent.
    * `isAlone`: nothing else attacks.
    */
   blind(): { readonly received: number; readonly sent: number; readonly isAlone: boolean } {
@@ -239,7 +239,7 @@ export class HostileSite {
     await this.run('upstream', 'curl', '-sSf', '-o', '/dev/null', ...words, '--data-binary', body, url);
   }
 
-  /** How the rack does now. */
+  /** The rack's readings now. */
   async read(): Promise<Readings> {
     const [metrics, udp, tcp, frames] = await Promise.all([
       this.run('rack', ...['curl', '-sSf', '--retry', '2', '--max-time', '10'], OWN_METRICS).catch(() => ''),
@@ -343,7 +343,7 @@ export class HostileSite {
     // As most firmware, it puts no fragments together.
     for (const limit of ['low', 'high'])
       await this.run('machine', 'sysctl', '-q', '-w', `net.ipv4.ipfrag_${limit}_thresh=0`);
-    // It has the addresses, answers no ARP for them, and asks none in their names.
+    // It has the addresses, but neither answers nor asks by ARP for them.
     await this.run('ghost', 'sysctl', '-q', '-w', 'net.ipv4.conf.all.arp_ignore=8');
     const bridge = rack.namespace.ip('link', 'show', 'br0');
     const mac = /link\/ether (\S+)/.exec(bridge)?.[1] ?? '';

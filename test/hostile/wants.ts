@@ -113,7 +113,7 @@ export const WANTS = {
   // A new connection waits among those of others: resolvers wait 5 s for it (resolv.conf(5), `timeout`).
   'names are answered over TCP': (site) => dig(site, 'rack.maas', RACK, '+tcp', '+time=5'),
   // Counts the octets sent to it for requests in its name, for as long as the rack keeps a transfer of a silent client.
-  'a host in whose name others ask gets no more than is stated': async (site) => {
+  'a host in whose name others ask gets at most the stated octets': async (site) => {
     // Nothing may arrive before a host has asked in its name.
     if (site.blind().sent > 0) await sleep(BLIND_MS);
     const { received, sent, isAlone } = site.blind();
@@ -122,7 +122,7 @@ export const WANTS = {
     if (received === 0 && isAlone) throw new Error('it hears nothing of what is sent to it');
     if (received > sent * TFTP_FACTOR) throw new Error(`${received} octets came for ${sent}`);
   },
-  'a machine beside another DHCP server is told its loader': async (site) => {
+  'a machine that another DHCP server serves gets its loader': async (site) => {
     const request = bootServerRequest(hw(BOOTER_MAC), ip(BOOTER_ADDRESS), nextName());
     const words = [PROXY_RACK, '4011', '1', '0', Buffer.from(request).toString('hex'), '68'];
     for (let tries = 0; tries < BOOT_TRIES; tries += 1) {
@@ -137,7 +137,7 @@ export const WANTS = {
     return dig(site, name, outsideAddress(name));
   },
   // From the cache, which datagrams that come later must not change: asked, and asked again while others ask.
-  'a name that was asked before is answered as it was': async (site) => {
+  'a known name keeps its answer': async (site) => {
     const names = Array.from(
       { length: REMEMBERED_NAMES },
       () => `k${site.apiKey.length}-${nextName()}.outside.example`,
@@ -149,7 +149,7 @@ export const WANTS = {
     if (remembered < names.length) throw new Error(`${remembered} of ${2 * names.length} answers came from the cache`);
   },
   // And is deleted: of one address that reports many machines, the region keeps no more than its share.
-  'a machine that nobody knows boots and is listed': async (site) => {
+  'an unknown machine boots and is listed': async (site) => {
     const mac = await site.anotherNewcomer();
     for (const route of [ALL_HOSTS, '10.77.8.0/22'])
       await site.run('newcomer', 'ip', 'route', 'replace', route, 'dev', 'eth0');
@@ -163,7 +163,7 @@ export const WANTS = {
   'a machine enlists': (site) => enlist(site),
   'a machine enlists with a long report': (site) => enlist(site, '-d', `more=${'x'.repeat(LONG_REPORT_BYTES)}`),
   // Reported before all attacks: another report would repair the very damage that the test looks for.
-  'a machine stays what it was reported as': async (site) => {
+  'a machine keeps its reported hardware': async (site) => {
     const found = (await machinesOf(site)).find(({ interface_set: nics }) =>
       nics.some(({ mac_address: mac }) => mac === REPORTED_MAC),
     );

@@ -104,7 +104,7 @@ describe('an agent at work', { skip: missing('busybox') }, () => {
     assert.deepEqual(ends, ['server 1']);
   });
 
-  test('closes a debug login by itself when its time is up', async () => {
+  test('closes a debug login when its time is up', async () => {
     const functions = 'deploy() { command sleep 0.4; fail_job started "it did not work"; }\n';
     const { code, ends, said } = await run({ functions, watches: ['wanted=yes\ndebug_seconds=2\n', 503] });
     assert.equal(code, 0, said);
@@ -147,8 +147,8 @@ umount() { echo "unmounted $1" >>"$RACKBOOT_TMP/ends"; }
     return run(next);
   };
   const leaving: readonly [string, string, string[]][] = [
-    ['restarts when it is to start its own disk', 'echo job=reboot >"$2"; return 0', ['server 1', 'rebooted']],
-    ['powers off when nothing is to run', 'echo job=poweroff >"$2"; return 0', ['server 1']],
+    ['restarts to start its own disk', 'echo job=reboot >"$2"; return 0', ['server 1', 'rebooted']],
+    ['powers off if there is nothing to run', 'echo job=poweroff >"$2"; return 0', ['server 1']],
     ['powers off when its boot is no longer its own', 'status=403; return 1', ['server 1']],
   ];
   for (const [name, then, expected] of leaving) {

@@ -123,7 +123,7 @@ test('the suggestions with a virtual machine name the page, which needs no passw
   assert.ok(lines.includes(`    Check     sudo node bin/rackboot.js doctor --config ${configFile}`));
   assert.match(
     lines.join('\n'),
-    /is impossible: the virtual machine is off, and its disk is blank.*SSH keys of its owner: ssh debian@ADDRESS.*machine\.console/s,
+    /impossible: the virtual machine is off, and its disk is blank.*SSH keys of its owner: ssh debian@ADDRESS.*machine\.console/s,
   );
   assert.ok(lines.includes('Ctrl-C ends the lab and removes everything.'));
 });

@@ -1,4 +1,4 @@
-// What strangers and other people's suites once broke is broken again, one thing at a time, in a copy of the tree: a test that shows it must then
+// Faults that strangers and other people's suites once found are made again, one at a time, in a copy of the tree. A test of the fault must then
 // fail, by an assertion.
 // @host alone
 

@@ -117,7 +117,7 @@ const scene = (title: string, work: (scene: Scene) => Promise<void>, switched = 
     }),
   );
 
-scene('a debug login is closed unless somebody opens it: no keys, no line in the job, no seconds', async (it) => {
+scene('no debug login is open until a user opens one: no keys, no line in the job, no seconds', async (it) => {
   await it.ask('POST', 'accept', it.as('ann'));
   assert.doesNotMatch((await it.agent('job')).text, /debug/);
   assert.deepEqual((await it.agent('watch')).text, 'wanted=yes\n');
@@ -126,7 +126,7 @@ scene('a debug login is closed unless somebody opens it: no keys, no line in the
 });
 
 scene(
-  'a debug login lets the keys of who opened it in, tells the host key, and is in the log with its end',
+  'a debug login accepts the keys of the user who opened it, reports the host key, and is in the log with its end',
   async (it) => {
     await it.ask('POST', 'accept', it.as('ann'));
     const opened = await it.ask('POST', 'debug_login', it.as('ann'), { seconds: '600', comment: 'why it hangs' });
@@ -189,28 +189,31 @@ scene('a look at whether work is wanted is no sign of life', async (it) => {
   assert.notEqual(it.machine().statusDeadlineMs, deadline);
 });
 
-scene('who may not open a debug login is refused, and who has lost the right is let in no more', async (it) => {
-  await it.ask('POST', 'accept', it.as('ann'));
-  const refusals: readonly [string, Readonly<Record<string, string>>, string][] = [
-    ['bob', {}, 'not-owner'],
-    ['abe', {}, 'no-ssh-key'],
-    ['ann', { seconds: '86401' }, 'invalid-parameters'],
-    ['ann', { seconds: '0' }, 'invalid-parameters'],
-    ['ann', { seconds: 'x' }, 'invalid-parameters'],
-    ['bob', { off: 'true' }, 'not-owner'],
-  ];
-  for (const [username, fields, refusal] of refusals) {
-    const answer = await it.ask('POST', 'debug_login', it.as(username), fields);
-    assert.equal(answer.refusal, refusal, JSON.stringify([username, fields, answer.text]));
-  }
-  await it.ask('POST', 'debug_login', it.as('ann'), {});
-  const open = () => findDebugLogin(it.region, it.machine());
-  assert.equal(open()?.secondsLeft, 3600);
-  it.place.store.changeUser('ann', { isAdmin: false }, WORD);
-  assert.equal(open(), undefined);
-  assert.equal((await it.agent('watch')).text, 'wanted=yes\n');
-  assert.equal((await it.agent('debug-keys')).refusal, 'not-this-boot');
-});
+scene(
+  'a user without the right is refused a debug login, and a user who lost the right can no longer log in',
+  async (it) => {
+    await it.ask('POST', 'accept', it.as('ann'));
+    const refusals: readonly [string, Readonly<Record<string, string>>, string][] = [
+      ['bob', {}, 'not-owner'],
+      ['abe', {}, 'no-ssh-key'],
+      ['ann', { seconds: '86401' }, 'invalid-parameters'],
+      ['ann', { seconds: '0' }, 'invalid-parameters'],
+      ['ann', { seconds: 'x' }, 'invalid-parameters'],
+      ['bob', { off: 'true' }, 'not-owner'],
+    ];
+    for (const [username, fields, refusal] of refusals) {
+      const answer = await it.ask('POST', 'debug_login', it.as(username), fields);
+      assert.equal(answer.refusal, refusal, JSON.stringify([username, fields, answer.text]));
+    }
+    await it.ask('POST', 'debug_login', it.as('ann'), {});
+    const open = () => findDebugLogin(it.region, it.machine());
+    assert.equal(open()?.secondsLeft, 3600);
+    it.place.store.changeUser('ann', { isAdmin: false }, WORD);
+    assert.equal(open(), undefined);
+    assert.equal((await it.agent('watch')).text, 'wanted=yes\n');
+    assert.equal((await it.agent('debug-keys')).refusal, 'not-this-boot');
+  },
+);
 
 scene('the owner of a machine debugs it, until it is given back', async (it) => {
   await it.ask('POST', 'accept', it.as('ann'), { skip_commissioning: 'true' });
@@ -227,25 +230,28 @@ scene('a clock that goes back gives a debug login no more time than it had', asy
   assert.equal(findDebugLogin(it.region, it.machine())?.secondsLeft, 600);
 });
 
-scene('a rescue is for the keys of the owner; of a machine that nobody owns, of who asked', async (it) => {
-  const refused = await it.ask('POST', 'rescue_mode', it.as('abe'));
-  assert.equal(refused.refusal, 'no-ssh-key');
-  assert.match(refused.text, /abe has no SSH key.*rackboot sshkeys add FILE --username abe/);
-  await it.ask('POST', 'rescue_mode', it.as('ann'));
-  assert.equal((await it.agent('ssh-keys')).text, `${keyOf(1, 'ann')}\n`);
-  assert.match((await it.agent('job')).text, /^job=rescue\n/);
-  await it.tell({ status: 'WORKING', stage: 'started', message: '' });
-  assert.equal(it.machine().status, 'entering-rescue-mode');
-  await it.tell({ status: 'OK', stage: 'login', message: 'login is possible', host_key: HOST_KEY });
-  assert.equal(it.machine().status, 'rescue-mode');
-  assert.equal((await it.agent('ssh-keys')).text, `${keyOf(1, 'ann')}\n`);
-  await it.tell({ status: 'WORKING', stage: 'login', message: 'login is possible', host_key: 'SHA256:$(reboot)' });
-  const [login] = describeLogins(it.region, it.machine());
-  assert.deepEqual([login?.kind, login?.hostKey, login?.username, login?.keys], ['rescue', HOST_KEY, 'ann', 1]);
-});
+scene(
+  'a rescue accepts the owner’s keys, or those of the user who requested it if the machine has no owner',
+  async (it) => {
+    const refused = await it.ask('POST', 'rescue_mode', it.as('abe'));
+    assert.equal(refused.refusal, 'no-ssh-key');
+    assert.match(refused.text, /abe has no SSH key.*rackboot sshkeys add FILE --username abe/);
+    await it.ask('POST', 'rescue_mode', it.as('ann'));
+    assert.equal((await it.agent('ssh-keys')).text, `${keyOf(1, 'ann')}\n`);
+    assert.match((await it.agent('job')).text, /^job=rescue\n/);
+    await it.tell({ status: 'WORKING', stage: 'started', message: '' });
+    assert.equal(it.machine().status, 'entering-rescue-mode');
+    await it.tell({ status: 'OK', stage: 'login', message: 'login is possible', host_key: HOST_KEY });
+    assert.equal(it.machine().status, 'rescue-mode');
+    assert.equal((await it.agent('ssh-keys')).text, `${keyOf(1, 'ann')}\n`);
+    await it.tell({ status: 'WORKING', stage: 'login', message: 'login is possible', host_key: 'SHA256:$(reboot)' });
+    const [login] = describeLogins(it.region, it.machine());
+    assert.deepEqual([login?.kind, login?.hostKey, login?.username, login?.keys], ['rescue', HOST_KEY, 'ann', 1]);
+  },
+);
 
 scene(
-  'a machine that nobody can switch leaves its rescue by itself, and is where it was when it says so',
+  'a machine without a power driver leaves rescue mode itself, and returns to its former state when it reports',
   async (it) => {
     await it.ask('POST', 'accept', it.as('ann'), { skip_commissioning: 'true' });
     await it.ask('POST', 'rescue_mode', it.as('ann'));
@@ -261,7 +267,7 @@ scene(
   },
 );
 
-scene('a machine in rescue that is not there any more is where it was at once', async (it) => {
+scene('a machine in rescue mode that no longer reports returns to its former state at once', async (it) => {
   await it.ask('POST', 'accept', it.as('ann'), { skip_commissioning: 'true' });
   await it.ask('POST', 'rescue_mode', it.as('ann'));
   await it.tell({ status: 'OK', stage: 'login', message: '', host_key: HOST_KEY });
@@ -293,7 +299,7 @@ scene(
 );
 
 scene(
-  'a machine that is told to leave its rescue, and gives no sign, is switched after a minute; one that does is left to it',
+  'a machine that must leave rescue mode is switched after a minute without a report; one that reports leaves it itself',
   async (it) => {
     const deploy = { status: 'deployed', owner: 'bob' } as const;
     const { store, clock } = it.place;
@@ -320,7 +326,7 @@ scene(
 );
 
 scene(
-  'a rescue that is aborted while it begins ends by the machine itself, which may still tell of its login',
+  'a rescue that is aborted while it begins is ended by the machine, which may still report its login',
   async (it) => {
     await it.ask('POST', 'accept', it.as('ann'), { skip_commissioning: 'true' });
     await it.ask('POST', 'rescue_mode', it.as('ann'));

@@ -112,7 +112,7 @@ export class BorrowedFlow {
     }
   }
 
-  /** A function that is put where another one is promised: it takes as borrowed what that takes so, and its result is no less borrowed. */
+  /** A function used as another type of function must treat the same parameters and results as borrowed. */
   judgeFunction(node: Expression, type: Type): How | undefined {
     const own = this.#types.shapes(type);
     if (own.length === 0 || !isPutSomewhere(node)) return undefined;
@@ -184,7 +184,7 @@ export class BorrowedFlow {
     if (!isCallExpression(call) && !isNewExpression(call)) return 'handed';
     if (call.expression === argument) return undefined;
     const { expression } = call;
-    // What belongs to a borrowed list, or is made of one, is as borrowed.
+    // A member or a derivative of a borrowed list is borrowed, too.
     if (isPropertyAccessExpression(expression) && this.#types.nodeHolds(expression.expression)) return undefined;
     if (this.#isCopied(call)) return undefined;
     if (this.#isPassedOn(call)) return this.#judgePart(call);

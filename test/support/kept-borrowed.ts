@@ -123,7 +123,7 @@ function judgedNodes(file: SourceFile): readonly Node[] {
   return found;
 }
 
-/** What says of a type that it is like another one. */
+/** True for a node that relates one type to another: an alias, a base, a type parameter, an index. */
 const isNaming = (node: Node): boolean =>
   isTypeAliasDeclaration(node) ||
   isHeritageClause(node) ||
@@ -154,7 +154,7 @@ const isName = (node: Node): boolean => {
 /** The compiler has no type for `[]` as a default. It holds nothing. */
 const isEmptyList = (node: Node): boolean => isArrayLiteralExpression(node) && node.elements.length === 0;
 
-/** True where a type that is given another name has something borrowed in it; what takes borrowed bytes has not. */
+/** True if a renamed type contains borrowed bytes; a function that takes them does not. */
 function namesBorrowed(node: Node): boolean {
   if (isFunctionTypeNode(node) || isMethodSignatureDeclaration(node)) return false;
   if (isIdentifier(node) && BORROWED.test(node.text)) return true;

@@ -106,9 +106,9 @@ const SMALL_PACKAGE = 'hostname';
 /** Begins the reason of every skipped test that would fetch packages. */
 export const NO_MIRROR = 'a Debian mirror (none was reached: sudo apt-get update tells why)';
 
-/** What the runner says at its end of tests that were skipped for want of a mirror. */
+/** The runner's last words about tests that were skipped because no mirror was reached. */
 export const withoutMirrorText = (count: number): string =>
-  `No Debian mirror was reached from this host, so ${count} of these did not run, which build what machines boot. ` +
+  `No Debian mirror was reached from this host, so ${count} of these, which build boot images, did not run. ` +
   'Let `sudo apt-get update` work, then run the tests again.';
 
 /** True if this host's apt fetches packages. */

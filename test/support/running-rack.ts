@@ -22,7 +22,7 @@ const WAIT_MS_MAX = 30_000;
 
 type Status = z.infer<typeof statusShape>;
 
-/** What became of a command. */
+/** The result of a command. */
 export interface Ended {
   readonly code: number | null;
   /** Lines of standard error. */

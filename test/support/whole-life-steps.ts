@@ -208,16 +208,16 @@ class WholeLife {
     const { fqdn } = await this.#machine();
     const before = await this.#run(fqdn, BOOT_ID);
     this.#life.lines.length = 0;
-    // A moment later: a session that its system ends is none that says whether the command was heard.
+    // A moment later: a session that the restart ends does not show whether the command arrived.
     await this.#run(fqdn, 'sudo systemd-run --quiet --on-active=1 systemctl reboot');
-    await this.#life.patiently('it has started anew', this.#limits.stepMs, () => {
+    await this.#life.patiently('it has restarted', this.#limits.stepMs, () => {
       const { code, out } = this.#life.ssh(this.#owner, `${USER}@${fqdn}`, BOOT_ID);
       return Promise.resolve(code === 0 && out !== before ? true : undefined);
     });
     const purposes = (): readonly string[] =>
       this.#life.lines.flatMap(({ purpose }) => (typeof purpose === 'string' ? [purpose] : []));
     // The log is read while nothing else is done here.
-    await this.#life.patiently('the log tells of its start', TOLD_MS_MAX, () =>
+    await this.#life.patiently('the log reports its start', TOLD_MS_MAX, () =>
       Promise.resolve(purposes().length > 0 ? true : undefined),
     );
     assert.deepEqual([...new Set(purposes())], ['local']);

@@ -120,8 +120,8 @@ export class ControlServer {
         probe.destroy();
         resolve(true);
       });
-      // Only a refused connection proves that no process has the socket. Without permission to connect nothing is proved, but then the file
-      // is not ours to remove.
+      // Only a refused connection proves that the socket is free. If permission to connect is missing, the socket may be in use, and its file
+      // belongs to another user.
       probe.on('error', (error) => {
         const code = osErrorCode(error);
         if (code === 'EACCES' || code === 'EPERM') reject(error);

@@ -6,7 +6,7 @@
 //                                └─ otherwise ──────────► unchanged, gets its system id, and an event is logged
 //   not recognised ──────────────► created as New; if too many are New, it replaces one (`new-machines.ts`) or is refused
 //
-// 1. A report never changes a machine in use unless it shows the token of that machine's current boot, and never removes one.
+// 1. Only a report with the token of its current boot changes a machine in use. No report removes one.
 // 2. A repeated report changes only the time.
 // 3. Interfaces are only added, with three exceptions. Hearsay that the machine itself does not show is dropped (`interface-source.ts`). A
 //    card moves from a New machine to the different machine that now reports it. A card that a vouched boot showed moves only with a

@@ -4,7 +4,7 @@
 //
 // 1. Only an administrator accepts a rack, by the API key that it registers with, or by a verdict. A rejected rack stays rejected until it
 //    is removed.
-// 2. A registration of a known rack with neither that rack's key nor an administrator's changes nothing, and is refused with the reason.
+// 2. Only that rack's key or an administrator's changes a known rack by a registration. Any other registration of it is refused with the reason.
 // 3. Accepted racks have distinct names, because people type them.
 // 4. A rack is accepted with its reported networks that are not in doubt (`rack-networks.ts`), and with those that the administrator names.
 //    With an administrator's key it is accepted with all.

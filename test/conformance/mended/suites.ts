@@ -176,7 +176,7 @@ export const SUITE_POINTS: readonly MendedPoint[] = [
       },
       {
         holds: 'The name of its reservation comes before the one it gives itself.',
-        tests: classes('not the name it gives itself besides: not in it'),
+        tests: classes('not the name that the client also sends: not in it'),
         breaks: swapIn('dhcp/networks/conditions.ts', [
           'this.#traits.hostname ?? clientName(this.#traits.message.options)',
           'clientName(this.#traits.message.options) ?? this.#traits.hostname',

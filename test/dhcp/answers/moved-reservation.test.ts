@@ -9,7 +9,7 @@ import { ip, RACK } from '../../support/lab-facts.ts';
 import { type ClientWords, config, MAC_A, MAC_B, subnet } from '../lab.ts';
 import { BY_RELAY, ON_WIRE, rig } from '../responder-rig.ts';
 
-const BESIDE = ip('10.20.0.30');
+const ANOTHER = ip('10.20.0.30');
 const FURTHER = ip('10.20.0.31');
 const INSIDE = ip('10.20.0.105');
 const forA = (address: Ipv4): readonly Reservation[] => [{ mac: MAC_A, address }];
@@ -23,42 +23,42 @@ interface Case {
   readonly held: Ipv4;
   readonly isDenied: boolean;
   /** The offer it gets when it starts over; undefined: any address of the range. */
-  readonly anew: Ipv4 | undefined;
+  readonly again: Ipv4 | undefined;
 }
 
 const CASES: readonly Case[] = [
   {
     name: 'another address is fixed for a client that holds one of the range',
-    ...{ before: [], after: forA(BESIDE), held: INSIDE, isDenied: false, anew: BESIDE },
+    ...{ before: [], after: forA(ANOTHER), held: INSIDE, isDenied: false, again: ANOTHER },
   },
   {
     name: 'its reservation moves away from an address of the range',
-    ...{ before: forA(INSIDE), after: forA(BESIDE), held: INSIDE, isDenied: false, anew: BESIDE },
+    ...{ before: forA(INSIDE), after: forA(ANOTHER), held: INSIDE, isDenied: false, again: ANOTHER },
   },
   {
     name: 'its reservation of an address of the range is removed',
-    ...{ before: forA(INSIDE), after: [], held: INSIDE, isDenied: false, anew: INSIDE },
+    ...{ before: forA(INSIDE), after: [], held: INSIDE, isDenied: false, again: INSIDE },
   },
   {
     name: 'its reservation moves away from an address outside the range',
-    ...{ before: forA(BESIDE), after: forA(FURTHER), held: BESIDE, isDenied: true, anew: FURTHER },
+    ...{ before: forA(ANOTHER), after: forA(FURTHER), held: ANOTHER, isDenied: true, again: FURTHER },
   },
   {
     name: 'its reservation of an address outside the range is removed',
-    ...{ before: forA(BESIDE), after: [], held: BESIDE, isDenied: true, anew: undefined },
+    ...{ before: forA(ANOTHER), after: [], held: ANOTHER, isDenied: true, again: undefined },
   },
   {
     name: 'its address is reserved for another client',
-    ...{ before: [], after: forB(INSIDE), held: INSIDE, isDenied: true, anew: undefined },
+    ...{ before: [], after: forB(INSIDE), held: INSIDE, isDenied: true, again: undefined },
   },
   {
     name: 'its reserved address is reserved for another client',
     ...{
-      before: forA(BESIDE),
-      after: [...forB(BESIDE), ...forA(FURTHER)],
-      held: BESIDE,
+      before: forA(ANOTHER),
+      after: [...forB(ANOTHER), ...forA(FURTHER)],
+      held: ANOTHER,
       isDenied: true,
-      anew: FURTHER,
+      again: FURTHER,
     },
   },
 ];
@@ -70,7 +70,7 @@ const STATES: readonly (readonly [state: string, words: (held: Ipv4) => ClientWo
 ];
 
 test('a running lease is denied once its client may no longer have the address, but not because another one is fixed for it', () => {
-  for (const { name, before, after, held, isDenied, anew } of CASES) {
+  for (const { name, before, after, held, isDenied, again } of CASES) {
     for (const [state, words, arrival] of STATES) {
       const { say, lease, reload, table } = rig(config(subnet({ reservations: before })));
       assert.equal(lease(MAC_A, { requested: held }), `ack ${formatIpv4(held)}`, name);
@@ -78,8 +78,8 @@ test('a running lease is denied once its client may no longer have the address, 
       const answer = say({ type: 'request', mac: MAC_A, ...words(held) }, arrival);
       assert.equal(answer, isDenied ? 'nak 0.0.0.0' : `ack ${formatIpv4(held)}`, `${name}, ${state}`);
       const fresh = lease(MAC_A);
-      if (anew === undefined) assert.match(fresh, /^ack 10\.20\.0\.10\d$/, name);
-      else assert.equal(fresh, `ack ${formatIpv4(anew)}`, `${name}, anew`);
+      if (again === undefined) assert.match(fresh, /^ack 10\.20\.0\.10\d$/, name);
+      else assert.equal(fresh, `ack ${formatIpv4(again)}`, `${name}, again`);
       if (isDenied) assert.notEqual(ip(fresh.split(' ')[1] ?? ''), held, name);
       const mine = table.all().filter(({ mac, state: now }) => mac === MAC_A && now === 'bound');
       assert.equal(mine.length, 1, `${name}: it holds one address`);

@@ -148,7 +148,7 @@ test('used-up places are reported, of one socket a few at once and then one a mi
     told.push(...toldOf(circuit(second), later(START, second * 1000)));
   }
   assert.deepEqual(told.slice(0, 2), ['relay 10.30.0.1, circuit 0', 'relay 10.30.0.1, circuit 10']);
-  assert.ok(told.length <= PLACES_OF_A_SOCKET + 10, `${told.length} were told of in ten minutes`);
+  assert.ok(told.length <= PLACES_OF_A_SOCKET + 10, `${told.length} were reported in ten minutes`);
   assert.deepEqual(
     toldOf({ ...WIRE, name: 'eth2', socket: 'eth2' }, START),
     ['eth2'],

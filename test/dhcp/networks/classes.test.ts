@@ -79,7 +79,7 @@ const FITS: readonly (readonly [name: string, when: string, words: ClientWords, 
   ['a name by option 81', 'hostname: web-1', { options: [[81, Uint8Array.of(1, 0, 0, ...textBytes('web-1'))]] }, true],
   ['a name of a reservation', 'hostname: web-9', { mac: hw('52:54:00:00:00:0b') }, true],
   [
-    'not the name it gives itself besides',
+    'not the name that the client also sends',
     'hostname: web-1',
     { ...named('web-1'), mac: hw('52:54:00:00:00:0b') },
     false,

@@ -159,7 +159,7 @@ const LINES: readonly (readonly [string, Shown, Shown, 'same' | 'two' | 'two, an
     'two',
   ],
   [
-    'asset tags that nobody filled in join nothing',
+    'asset tags that were never filled in join nothing',
     { macs: [A], chassis_asset_tag: 'No Asset Tag', serial: 'SN100' },
     { macs: [B], chassis_asset_tag: 'No Asset Tag', serial: 'SN100' },
     'two, and a person is asked',

@@ -73,7 +73,7 @@ const TABLE: readonly (readonly [string, Partial<NameParts>, readonly string[]])
     ],
   ],
   [
-    'a machine that nobody knows has no parts of its own',
+    'an unknown machine has no parts of its own',
     { prefix: 'enlist', osystem: '', architecture: '', subarchitecture: '', release: '', node: '' },
     ['enlist', 'generic'],
   ],

@@ -64,7 +64,8 @@ async function tokenTold({ ask }: LinkPlace, systemId: string, uuid = RACK_UUID,
   const answer = await ask('GET', `uplink/1/racks/${uuid}/state`, { headers });
   assert.equal(answer.status, 200, answer.text);
   const machines: { systemId: string; bootToken?: string }[] = JSON.parse(answer.text).machines;
-  const found = machines.find((machine) => machine.systemId === systemId) ?? assert.fail('not told of at all');
+  const found =
+    machines.find((machine) => machine.systemId === systemId) ?? assert.fail('the machine is not in the state');
   assert.equal(
     Object.hasOwn(found, 'home'),
     found.bootToken !== undefined,
@@ -235,7 +236,7 @@ test('the home of a machine that a person made is the first rack that shows it, 
     assert.equal(await tokenTold(place, made.system_id), undefined, 'nobody has shown it');
     const version = place.store.desiredVersion();
     await place.rack('events', batchOf([lease(1, FAR_MAC, '10.50.0.9', 'dhcp.offer')]));
-    assert.ok(place.store.desiredVersion() > version, 'the racks are told anew');
+    assert.ok(place.store.desiredVersion() > version, 'the racks get a new state');
     assert.equal(await tokenTold(place, made.system_id), token);
     assert.equal(await tokenTold(place, made.system_id, OTHER_UUID, other), undefined);
     const events = place.store.listEvents({ machines: { systemIds: [made.system_id] }, limit: 9 });
