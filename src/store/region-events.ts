@@ -11,7 +11,7 @@ import {
   EVENT_LEVELS,
   EVENT_TYPES,
   eventTypeOf,
-  isAddressSeen,
+  isAddressHeld,
   isAddressTaken,
   isBootEvent,
   isNetworkStart,
@@ -187,7 +187,7 @@ export class EventTable {
     const mac = report.mac === undefined ? undefined : parseMac(report.mac);
     const address = report.address === undefined ? undefined : parseIpv4(report.address);
     // Only a lease binds an address to a machine: any host may request a file in its name.
-    const leased = isAddressSeen(report.kind) ? address || undefined : undefined;
+    const leased = isAddressHeld(report.kind) ? address || undefined : undefined;
     let machineId: number | undefined;
     if (mac !== undefined) {
       machineId = this.#sql.number('SELECT machine_id FROM interface WHERE mac = ?', mac) || undefined;

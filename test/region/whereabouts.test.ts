@@ -80,6 +80,24 @@ test('an address that a machine was denied or has lost does not count as seen, a
     }
   }));
 
+test('an address that was only offered is not shown: neither of a machine, nor of a host that becomes one', () =>
+  withRegion(({ region }) => {
+    makeRacks(region);
+    take(region, '10.20.0.150', 'dhcp.offer');
+    region.enlist(report([MAC]));
+    assert.deepEqual(shown(region).addresses, []);
+    for (const kind of ['dhcp.offer', 'dhcp.declined-back']) {
+      take(region, '10.20.0.151', kind);
+      assert.deepEqual(shown(region).addresses, [], kind);
+    }
+    take(region, '10.20.0.152');
+    take(region, '10.20.0.153', 'dhcp.offer');
+    assert.deepEqual(shown(region).addresses, ['10.20.0.152'], 'its lease runs until it takes the other');
+    take(region, '10.20.0.152', 'dhcp.expired');
+    take(region, '10.20.0.152', 'dhcp.offer');
+    assert.deepEqual(shown(region).addresses, [], 'an offer does not renew what has ended');
+  }));
+
 test('an address that a configuration reserves for a card is shown without an allocation', () =>
   withRegion(({ region }) => {
     makeRacks(region, { reservations: [{ mac: formatMac(mac(MAC)), ip: '10.20.0.15' }] });
