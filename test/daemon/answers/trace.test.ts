@@ -38,7 +38,7 @@ test('an unseen machine is reported as silent since the start, whatever the regi
   assert.match(describeWaiting([], instant(0)), /it was not seen since the rack started$/);
 });
 
-test('the next boot of a machine that is New enlists it again', () => {
+test('a machine that is New reports its hardware at its next boot; a person may have added it before its first', () => {
   const event = {
     kind: 'machine.known',
     at: instant(0),
@@ -48,7 +48,7 @@ test('the next boot of a machine that is New enlists it again', () => {
     purpose: 'enlist',
   };
   const text = z.string().parse(eventText(event, undefined));
-  assert.equal(text, 'Known to the region as calm-ibis.maas (New): its next boot enlists it again');
+  assert.equal(text, 'Known to the region as calm-ibis.maas (New): its next boot reports its hardware');
 });
 
 test('a step that was published after a later one is taken from the log no second time', () => {
