@@ -26,6 +26,7 @@ import { judgeHost, judgeRegionPorts } from './host-judgement.ts';
 import { probeHttp } from './http-probe.ts';
 import { buildCommand, examineLoader, isLoaderAbsent } from './loader-check.ts';
 import { judgeNotes } from './note-judgement.ts';
+import { judgeSilence, type RangeUse } from './silence.ts';
 import { judgeTree } from './tree-judgement.ts';
 
 interface Firmware {
@@ -66,6 +67,8 @@ export interface DoctorOptions {
   readonly host?: HostFacts | undefined;
   /** The running rack's notes; undefined: no rack was asked. */
   readonly notes?: readonly string[] | undefined;
+  /** The running rack's dynamic ranges; undefined: no rack was asked. */
+  readonly ranges?: readonly RangeUse[] | undefined;
   /** Why the running rack serves no network although it should; undefined if it serves one or no rack was asked. */
   readonly unserved?: string | undefined;
   /** Why leases cannot be written; undefined if they can, or no rack was asked. */
@@ -153,7 +156,7 @@ interface Link {
 
 /** Asks for an offer for each kind of firmware. @returns the boot files that this rack offered */
 async function examineOffers(
-  { config, xid, commands }: DoctorOptions,
+  { config, xid, commands, ranges }: DoctorOptions,
   subnet: DhcpSubnet,
   { interfaceName, serverAddress }: Link,
   tell: Tell,
@@ -190,12 +193,8 @@ async function examineOffers(
     const known = findArchitecture(architecture);
     if (offer === undefined) {
       const silence = `no offer from ${own} on ${interfaceName} within ${OFFERS_MS / 1000} s`;
-      tell(
-        check,
-        false,
-        `${silence}; is Rackboot running, and is the interface up? See \`rackboot status${commands.config}\``,
-        commands.start,
-      );
+      const { text, fix } = judgeSilence(silence, subnet.name, ranges ?? [], commands);
+      tell(check, false, text, fix);
     } else if (offer.file === '') {
       tell(check, false, `was offered ${offer.address} without a boot file; name one in boot.loaders`);
     } else {

@@ -68,6 +68,9 @@ export const ENLISTED_WORDS = 'is enlisted: the region knows it now, as New';
 const isLastStage = ({ name, isEnd, result }: StageReport): boolean =>
   name === 'modules-final' && isEnd && result === 'SUCCESS';
 
+/** Codes of faults whose description says what the type says: "power on failed", of the type "Failed to power on node". */
+const NAMES_ITS_TYPE: ReadonlySet<unknown> = new Set(['power-failed', 'power-query-failed']);
+
 /** The words for an event; undefined for events that are not shown. */
 export function eventWords(event: LabEvent): string | undefined {
   const { type, description, level, hostname } = event;
@@ -85,7 +88,8 @@ export function eventWords(event: LabEvent): string | undefined {
   if (type === 'Disk written') return 'has written its disk, and starts it';
   if (said?.code === 'stage-reported' && isLastStage(said.params)) return said.params.said;
   if (type === 'Node status event') return undefined;
-  return /^(?:WARNING|ERROR|CRITICAL)$/.test(level) ? `${type}: ${description}` : undefined;
+  if (!/^(?:WARNING|ERROR|CRITICAL)$/.test(level)) return undefined;
+  return NAMES_ITS_TYPE.has(event.code) ? description : `${type}: ${description}`;
 }
 
 /** The words for a line of the rack's log; undefined for most lines. */

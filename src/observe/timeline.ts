@@ -1,7 +1,7 @@
 // The timeline: the steps of each machine, grouped by boot. It reads the event stream and keeps the events themselves by hardware
 // address; sentences are rendered on demand.
 //
-//   stream ─ drain ─ take ─┬─ startsBoot? ─ next boot
+//   stream ─ drain ─ take ─┬─ isOfBoot (the first), startsBoot (each further)? ─ next boot
 //                          ├─ repeated: counted on the last step
 //                          ├─ append ─ followers
 //                          └─ BootWatch.observe ─ hint: appended as a step, and published for the log and the region
@@ -88,6 +88,16 @@ const FILES: ReadonlySet<string> = new Set(['tftp.sent', 'http.file-sent', 'http
 /** True for an action of the machine itself, as far as the rack can tell. */
 export const isOwnAction = ({ kind }: RackEvent): boolean => OWN_ACTION.test(kind);
 
+/**
+ * True for what a machine only does while it boots: it asks as a boot client, or loads a file. A running system renews its lease, and its
+ * programs ask the region.
+ */
+function isOfBoot(event: RackEvent): boolean {
+  if (!isOwnAction(event)) return false;
+  if (isDhcpEvent(event)) return event.client !== undefined;
+  return event.kind !== 'http.posted' && event.kind !== 'http.forwarded';
+}
+
 /** The steps of all machines. */
 export class Timeline {
   readonly #publish: Publish;
@@ -159,7 +169,7 @@ export class Timeline {
       return;
     }
     const story = known ?? this.#begin(event.mac, event.at);
-    if (story.boot === 0 ? isOwnAction(event) : startsBoot(story, event)) {
+    if (story.boot === 0 ? isOfBoot(event) : startsBoot(story, event)) {
       story.boot += 1;
       story.answered = false;
       story.firmware = false;

@@ -11,7 +11,7 @@ import {
   EVENT_LEVELS,
   EVENT_TYPES,
   eventTypeOf,
-  isAddressSeen,
+  isAddressHeld,
   isAddressTaken,
   isBootEvent,
   isNetworkStart,
@@ -86,9 +86,11 @@ export class EventTable {
   adopt(machineId: number, macs: readonly MacAddress[]): void {
     const own = 'FROM event WHERE machine_id IS NULL AND mac = interface.mac';
     const seen = (column: string): string => `SELECT ${column} ${own} AND address IS NOT NULL ORDER BY id DESC LIMIT 1`;
+    // Without the time at which it was seen, a later report of the lease's end would not end it.
     const ended = `SELECT at_ms ${own} AND kind IN (SELECT value FROM json_each(?2)) AND id > (${seen('id')}) LIMIT 1`;
     this.#sql.run(
-      `UPDATE interface SET address = (${seen('address')}), ended_ms = (${ended}) WHERE machine_id = ?1 AND address IS NULL`,
+      `UPDATE interface SET address = (${seen('address')}), seen_ms = (${seen('at_ms')}), ended_ms = (${ended}) ` +
+        'WHERE machine_id = ?1 AND address IS NULL',
       machineId,
       JSON.stringify(ADDRESS_ENDS),
     );
@@ -185,7 +187,7 @@ export class EventTable {
     const mac = report.mac === undefined ? undefined : parseMac(report.mac);
     const address = report.address === undefined ? undefined : parseIpv4(report.address);
     // Only a lease binds an address to a machine: any host may request a file in its name.
-    const leased = isAddressSeen(report.kind) ? address || undefined : undefined;
+    const leased = isAddressHeld(report.kind) ? address || undefined : undefined;
     let machineId: number | undefined;
     if (mac !== undefined) {
       machineId = this.#sql.number('SELECT machine_id FROM interface WHERE mac = ?', mac) || undefined;
@@ -194,8 +196,9 @@ export class EventTable {
         this.#sql.run(query, leased, report.at, mac);
       }
       if (machineId !== undefined && address !== undefined && ADDRESS_ENDS.includes(report.kind)) {
-        // The end of an older lease, reported late, must not end a newer one.
-        const query = 'UPDATE interface SET ended_ms = ?1 WHERE mac = ?2 AND address = ?3 AND seen_ms <= ?1';
+        // The end of an older lease, reported late, must not end a newer one. Without a time (older databases) any end counts.
+        const query =
+          'UPDATE interface SET ended_ms = ?1 WHERE mac = ?2 AND address = ?3 AND coalesce(seen_ms, 0) <= ?1';
         this.#sql.run(query, report.at, mac, address);
       }
     } else if (address !== undefined) {

@@ -70,7 +70,12 @@ for (const [what, event, expected] of [
   ['a failed stage', logged('Node status event', 'it failed', 'WARNING', stage({ result: 'FAIL' })), undefined],
   ['another stage', logged('Node status event', 'it ended', 'DEBUG', stage({ name: 'init' })), undefined],
   ['traffic', logged('DHCP', 'Offered 127.77.2.1', 'DEBUG'), undefined],
-  ['a fault', logged('Failed to power on node', 'no answer', 'ERROR'), 'Failed to power on node: no answer'],
+  ['a fault', logged('Enlistment refused', 'no answer', 'ERROR'), 'Enlistment refused: no answer'],
+  [
+    'a failed switch',
+    { ...logged('Failed to power on node', 'power on failed: no answer', 'ERROR'), code: 'power-failed' },
+    'power on failed: no answer',
+  ],
 ] as const) {
   test(`an event of ${what} is ${expected === undefined ? 'not shown' : 'shown as a sentence'}`, () => {
     assert.equal(eventWords(event), expected);

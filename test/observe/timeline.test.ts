@@ -132,9 +132,29 @@ const BOOTS: readonly (readonly [string, readonly RackEvent[], string])[] = [
   ],
   [
     'a message that got no answer belongs to the boot that begins with the first answer',
-    [at(0, 'dhcp.refused', { reason: 'range-exhausted' }), at(3, 'dhcp.offer', BIOS)],
+    [at(0, 'dhcp.refused', { ...BIOS, reason: 'range-exhausted' }), at(3, 'dhcp.offer', BIOS)],
     '1:dhcp.refused 1:dhcp.offer',
   ],
+  [
+    'what a running system asks after a start of the rack is no boot, and the boot that follows is the first',
+    [
+      at(0, 'dhcp.ack', { renewal: true }),
+      at(1, 'dhcp.inform'),
+      at(2, 'dhcp.refused', { reason: 'range-exhausted' }),
+      at(3, 'dhcp.offer'),
+      at(4, 'http.posted', { file: '/MAAS/metadata/', status: 200 }),
+      at(5, 'http.forwarded', { file: '/MAAS/api/2.0/version/', status: 200 }),
+      at(6, 'dhcp.release'),
+      at(7, 'dhcp.offer', BIOS),
+      at(8, 'dhcp.ack', BIOS),
+    ],
+    '0:dhcp.ack 0:dhcp.inform 0:dhcp.refused 0:dhcp.offer 0:http.posted 0:http.forwarded 0:dhcp.release 1:dhcp.offer 1:dhcp.ack',
+  ],
+  ...(['tftp.sent', 'tftp.missing', 'http.rendered', 'http.file-sent'] as const).map((kind): (typeof BOOTS)[number] => [
+    `${kind} after a start of the rack is of a boot that began before it`,
+    [at(0, 'dhcp.ack'), at(1, kind, { file: LINUX })],
+    `0:dhcp.ack 1:${kind}${kind.endsWith('missing') ? ' 1:boot.hint' : ''}`,
+  ]),
   [
     'renewals are one step; what belongs to no machine or to the process is none',
     [
@@ -144,7 +164,7 @@ const BOOTS: readonly (readonly [string, readonly RackEvent[], string])[] = [
       at(2800, 'region.down', { reason: 'x' }),
       { kind: 'dhcp.malformed', at: instant(0) },
     ],
-    '1:dhcp.ack×9',
+    '0:dhcp.ack×9',
   ],
 ];
 

@@ -30,8 +30,8 @@ function take(region: Region, address: string, kind = 'dhcp.ack'): void {
   region.observe([{ sequence, kind, at, mac: formatMac(mac(MAC)), address, text: 'Took an address' }]);
 }
 
-function shown(region: Region) {
-  const machine = region.store.listMachines({ macs: [mac(MAC)] }, 0, 1)[0];
+function shown(region: Region, card = MAC) {
+  const machine = region.store.listMachines({ macs: [mac(card)] }, 0, 1)[0];
   assert.ok(machine !== undefined);
   const where = whereabouts(region.racks);
   return {
@@ -78,6 +78,24 @@ test('an address that a machine was denied or has lost does not count as seen, a
       assert.deepEqual(shown(region).addresses, ['10.20.0.150'], kind);
       assert.deepEqual(shown(region).racks, ['rack-1'], kind);
     }
+  }));
+
+test('an address that was only offered is not shown: neither of a machine, nor of a host that becomes one', () =>
+  withRegion(({ region }) => {
+    makeRacks(region);
+    take(region, '10.20.0.150', 'dhcp.offer');
+    region.enlist(report([MAC]));
+    assert.deepEqual(shown(region).addresses, []);
+    for (const kind of ['dhcp.offer', 'dhcp.declined-back']) {
+      take(region, '10.20.0.151', kind);
+      assert.deepEqual(shown(region).addresses, [], kind);
+    }
+    take(region, '10.20.0.152');
+    take(region, '10.20.0.153', 'dhcp.offer');
+    assert.deepEqual(shown(region).addresses, ['10.20.0.152'], 'its lease runs until it takes the other');
+    take(region, '10.20.0.152', 'dhcp.expired');
+    take(region, '10.20.0.152', 'dhcp.offer');
+    assert.deepEqual(shown(region).addresses, [], 'an offer does not renew what has ended');
   }));
 
 test('an address that a configuration reserves for a card is shown without an allocation', () =>
@@ -128,6 +146,26 @@ test('a host whose lease had ended before it became a machine is shown with no a
     take(region, '10.20.0.150', 'dhcp.expired');
     region.enlist(report([MAC]));
     assert.deepEqual(shown(region).addresses, []);
+  }));
+
+test('an address that a host had before it became a machine is shown until the end of its lease', () =>
+  withRegion(({ region, clock }) => {
+    makeRacks(region);
+    for (const kind of ['dhcp.release', 'dhcp.expired', 'dhcp.ended', 'dhcp.decline']) {
+      sequence += 1;
+      const card = MAC + sequence;
+      const of = { mac: formatMac(mac(card)), address: '10.20.0.150', text: 'Took an address' };
+      region.observe([{ ...of, sequence, kind: 'dhcp.ack', at: clock.wallTimeMs() }]);
+      region.enlist(report([card]));
+      assert.deepEqual(shown(region, card).addresses, ['10.20.0.150'], kind);
+      sequence += 1;
+      const endedMs = clock.wallTimeMs();
+      region.observe([{ ...of, sequence, kind, at: endedMs - 1 }]);
+      assert.deepEqual(shown(region, card).addresses, ['10.20.0.150'], 'the end of an older lease');
+      sequence += 1;
+      region.observe([{ ...of, sequence, kind, at: endedMs }]);
+      assert.deepEqual(shown(region, card).addresses, [], kind);
+    }
   }));
 
 test('a host that became a machine while its lease runs is shown with its address', () =>

@@ -25,6 +25,7 @@ export interface DoctorArguments {
 const runningShape = statusShape.pick({
   pid: true,
   interfaces: true,
+  dhcp: true,
   notes: true,
   tree: true,
   unserved: true,
@@ -61,6 +62,7 @@ export async function runDoctor(file: string, { outsideName, fixHint, json }: Do
     isRunning: running !== 'none',
     host: fixHint ? readHostFacts(config, await runningFacts(config.stateDir, running)) : undefined,
     notes: typeof running === 'string' ? undefined : running.notes,
+    ranges: typeof running === 'string' ? undefined : running.dhcp?.ranges,
     unserved: typeof running === 'string' ? undefined : running.unserved,
     diskProblem: typeof running === 'string' ? undefined : (running.diskProblem ?? journalProblem(running)),
     treeProblem: typeof running === 'string' ? undefined : running.tree?.problem?.reason,

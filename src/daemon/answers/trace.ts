@@ -16,6 +16,8 @@ import { findNamed, type NamedMachine } from './who.ts';
 
 /** The most machines that `/seen` lists. */
 const SEEN_MAX = 200;
+/** How far the offset of the wall time may differ between a report and a trace, because the wall time is in whole milliseconds. */
+const CLOCK_ERROR_MS = 2;
 
 export interface TraceSources {
   readonly clock: Clock;
@@ -72,11 +74,19 @@ function trace(sources: TraceSources, who: NamedMachine) {
     },
     now: new Date(clock.wallTimeMs()).toISOString(),
     missed: timeline.missed,
-    /** When the first step was reported to the region; anything earlier in the region's records is older. */
-    firstReportedMs: steps[0] === undefined ? undefined : Math.round(steps[0].event.at),
+    firstReportedMs: firstReportedMs(steps, clock.wallTimeMs() - now),
     steps: steps.map((step) => stepJson(step, sources)),
     waiting: describeWaiting(steps, now),
   };
+}
+
+/**
+ * A time before which the oldest of these steps was not reported to the region: whatever the region's records have from before it is
+ * older than all of them. Steps are in the order of their publication, and one that waited for the disk is older than its predecessors.
+ */
+export function firstReportedMs(steps: readonly TimelineStep[], wallOffsetMs: number): number | undefined {
+  if (steps.length === 0) return undefined;
+  return Math.floor(Math.min(...steps.map(({ event }) => event.at)) + wallOffsetMs) - CLOCK_ERROR_MS;
 }
 
 /** The network card whose steps are shown: the card asked about or, if it has no steps, the machine's most recently active card. */

@@ -10,7 +10,7 @@
 //
 // 1. A new client waits only if the stock is empty, or if the address is one it requested or one fixed for it that it never had. It waits
 //    for its turn and as long as a probe takes (400 ms); clients ask again after 1 s at the earliest. Load never lets an
-//    offer leave unprobed.
+//    offer leave unprobed; only `rackboot doctor`, which takes no offer, is offered addresses unprobed, so that it changes nothing.
 // 2. A probe that cannot be made proves nothing against an address: the address is given as if there had been no answer.
 // 3. Forged answers cannot empty a range. Once probes have set aside CONFLICT_SHARE of it within an hour, they set aside no more: answers
 //    are disbelieved until then. A proxy ARP answers for every address.
@@ -19,6 +19,7 @@
 
 import { type Clock, type Instant, later, type Timer } from '../../clock.ts';
 import { formatMac, type Ipv4, type MacAddress, rangeContains, rangeSize } from '../../net/address.ts';
+import { isProbeMac } from '../../own-probes.ts';
 import type { OfferedAddress } from '../answers/decision.ts';
 import type { DhcpEvent } from '../events.ts';
 import type { AllocationFacts } from '../leases/allocate.ts';
@@ -125,6 +126,7 @@ export class ConflictCheck {
   /** Whether an address may be given. The caller holds it for the client. */
   clear(offer: OfferedAddress, served: ServedSubnet, now: Instant): Clearance {
     const { address, mac } = offer;
+    if (isProbeMac(mac)) return 'clear';
     if (this.#book.isRunning(address)) return 'asked';
     const { subnet } = served;
     const inStock = this.#stock.has(address, now);

@@ -249,6 +249,11 @@ run_script() {
 
 # ---- checks ----
 
+# The number $1 with its noun $2: 1 processor, 2 processors.
+counted() {
+  if [ "$1" -eq 1 ]; then echo "1 $2"; else echo "$1 $2s"; fi
+}
+
 # Reports the facts, with the BMC. A failure ends only this check.
 check_inventory() {
   fail() {
@@ -257,7 +262,7 @@ check_inventory() {
   }
   collect_bmc
   report
-  echo "$cpus processors, $(memory_mib) MiB of memory"
+  echo "$(counted "$cpus" processor), $(memory_mib) MiB of memory"
   list_disks | while read -r bytes name; do echo "disk $name: $bytes bytes"; done
   [ -z "$power_type" ] || echo "BMC at $address"
 }
@@ -277,7 +282,8 @@ check_disks() {
       }
       sample=$((sample + 1))
     done
-    echo "$disk: $READ_SAMPLES places of $bytes bytes read, $errors with errors"
+    if [ "$errors" -eq 0 ]; then faults='no errors'; else faults=$(counted "$errors" error); fi
+    echo "$disk: $READ_SAMPLES places of $bytes bytes read, $faults"
     bad=$((bad + errors))
   done <"$work/disks"
   [ $bad -eq 0 ]
@@ -341,7 +347,9 @@ check_clock() {
   take_number "$theirs" 0
   [ "$number" -gt 0 ] || { echo "the rack's time cannot be read"; return 0; }
   off=$(($(date -u +%s) - number))
-  echo "$off seconds ahead of the rack's clock"
+  if [ "$off" -eq 0 ]; then echo "in step with the rack's clock"
+  elif [ "$off" -gt 0 ]; then echo "$(counted "$off" second) ahead of the rack's clock"
+  else echo "$(counted "${off#-}" second) behind the rack's clock"; fi
   [ ${off#-} -gt $CLOCK_SECONDS_MAX ] || return 0
   date -u -s "@$number" >/dev/null 2>&1 && hwclock -u -w 2>/dev/null && echo "set to the rack's"
   return 0

@@ -115,7 +115,7 @@ export const SERVICE_SENTENCES: Readonly<Record<string, (fields: NamedFields) =>
 };
 
 const NEXT_BOOTS: Readonly<Record<string, string>> = {
-  enlist: 'its next boot enlists it again',
+  enlist: 'its next boot reports its hardware',
   commissioning: 'its next boot runs the ephemeral environment',
   install: 'its next boot installs it',
   local: 'its next boot uses its own disk',

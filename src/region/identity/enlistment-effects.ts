@@ -126,8 +126,9 @@ export function creationEvents(
       const { same, other: differs } = other.weighing;
       return { code: 'shown-of-another', params: { machine: namedOf(other), same, differs } };
     });
+  const isAdded = report.username === undefined ? {} : { isAdded: true };
   return [
-    eventOf('NEW', { code: 'enlisted', params: { isUnvouched, leftOut: report.leftOut ?? '' } }),
+    eventOf('NEW', { code: 'enlisted', params: { isUnvouched, leftOut: report.leftOut ?? '', ...isAdded } }),
     ...[...others, ...effects.notes].map((note) => eventOf('NODE_ENLISTMENT_CONFLICT', note)),
   ];
 }

@@ -156,8 +156,8 @@ export interface EventParams {
   'disk-not-starting': { readonly starts: number };
   'work-restarted': { readonly why: Happening<'work-overran' | 'boots-repeated' | 'power-doubted'> };
 
-  /** @param leftOut the hardware that was too large to store; empty: none */
-  enlisted: { readonly isUnvouched: boolean; readonly leftOut: string };
+  /** @param leftOut the hardware that was too large to store; empty: none @param isAdded a person added it; `undefined`: it reported itself */
+  enlisted: { readonly isUnvouched: boolean; readonly leftOut: string; readonly isAdded?: boolean | undefined };
   /** @param times how often since the last such event; `undefined`: once */
   'hardware-reported': { readonly leftOut: string; readonly times?: number | undefined };
   /** @param user given if it has a new password */

@@ -143,6 +143,12 @@ const WITHOUT_ADDRESS: ReadonlySet<string> = new Set([
 /** True for kinds that show a machine's address: offered, granted or claimed. */
 export const isAddressSeen = (kind: string): boolean => kind.startsWith('dhcp.') && !WITHOUT_ADDRESS.has(kind);
 
+/** Kinds whose address was only offered, or returned to the range to be offered. */
+const ONLY_OFFERED: ReadonlySet<string> = new Set(['dhcp.offer', 'dhcp.declined-back']);
+
+/** True for kinds that show an address the machine has: granted or claimed. An offer that is not taken has no end that would be reported. */
+export const isAddressHeld = (kind: string): boolean => isAddressSeen(kind) && !ONLY_OFFERED.has(kind);
+
 /** True for kinds that show a machine taking an address, from a rack or from another DHCP server in proxy mode. */
 export const isAddressTaken = (kind: string): boolean => kind === 'dhcp.ack' || kind === 'dhcp.elsewhere';
 

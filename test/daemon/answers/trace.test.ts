@@ -3,8 +3,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { z } from 'zod';
+import { loggedSteps } from '../../../src/cli/rack/logged-steps.ts';
 import { instant } from '../../../src/clock.ts';
-import { heardCardOf } from '../../../src/daemon/answers/trace.ts';
+import { firstReportedMs, heardCardOf } from '../../../src/daemon/answers/trace.ts';
 import type { RackMachine } from '../../../src/machines/machine.ts';
 import { mac } from '../../../src/net/address.ts';
 import { eventText } from '../../../src/observe/event-text.ts';
@@ -37,7 +38,7 @@ test('an unseen machine is reported as silent since the start, whatever the regi
   assert.match(describeWaiting([], instant(0)), /it was not seen since the rack started$/);
 });
 
-test('the next boot of a machine that is New enlists it again', () => {
+test('a machine that is New reports its hardware at its next boot; a person may have added it before its first', () => {
   const event = {
     kind: 'machine.known',
     at: instant(0),
@@ -47,5 +48,24 @@ test('the next boot of a machine that is New enlists it again', () => {
     purpose: 'enlist',
   };
   const text = z.string().parse(eventText(event, undefined));
-  assert.equal(text, 'Known to the region as calm-ibis.maas (New): its next boot enlists it again');
+  assert.equal(text, 'Known to the region as calm-ibis.maas (New): its next boot reports its hardware');
+});
+
+test('a step that was published after a later one is taken from the log no second time', () => {
+  const timeline = new Timeline(() => undefined);
+  timeline.take({ kind: 'net.neighbour-new', at: instant(2000), mac: BOOTS });
+  timeline.take({ kind: 'dhcp.ack', at: instant(1868), mac: BOOTS });
+  const wallOffsetMs = Date.UTC(2026, 0, 2);
+  const firstMs = firstReportedMs(timeline.find(BOOTS) ?? [], wallOffsetMs);
+  const events = [2000, 1867, 1000].map((at) => {
+    const time = new Date(wallOffsetMs + at).toISOString();
+    return { level: 'DEBUG', description: '', time, kind: 'dhcp.ack', rack: 'rack-1' };
+  });
+  // Reported with an offset that was a millisecond smaller.
+  const older = loggedSteps(events, 'rack-1', firstMs);
+  assert.deepEqual(
+    older.map(({ at }) => Date.parse(at) - wallOffsetMs),
+    [1000],
+  );
+  assert.equal(firstReportedMs([], wallOffsetMs), undefined);
 });

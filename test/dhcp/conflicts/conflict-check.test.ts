@@ -13,6 +13,7 @@ import type { DhcpConfig } from '../../../src/dhcp/networks/config.ts';
 import { DhcpServer } from '../../../src/dhcp/server.ts';
 import { MachineDirectory } from '../../../src/machines/directory.ts';
 import { formatIpv4, type Ipv4, ipv4, type MacAddress, mac } from '../../../src/net/address.ts';
+import { isOfProbe, probeMac } from '../../../src/own-probes.ts';
 import { hw, ip, RACK } from '../../support/lab-facts.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
 import {
@@ -507,4 +508,32 @@ test('a last holder that keeps answering and asks for nothing becomes a stranger
     ['52:54:00:00:00:0a'],
   );
   assert.ok(rig.told('dhcp.still-used').length <= HOLDER_MS_MAX / 60_000);
+});
+
+test('a question of the doctor has no address probed: it sets nothing aside, keeps nothing and tells of nothing', async () => {
+  const one = { low: ip('10.20.0.100'), high: ip('10.20.0.100') };
+  for (const user of [MAC_A, SQUATTER]) {
+    const rig = await start(config(subnet({ dynamic: one, leaseTime: seconds(30) })));
+    rig.offered(MAC_A);
+    rig.take(MAC_A, one.low);
+    rig.wire.users.set(one.low, user);
+    // While its lease runs no stock of others is made of it.
+    rig.wire.up = false;
+    await rig.pass(31_000);
+    rig.wire.up = true;
+    const before = [rig.wire.asked.length, rig.events.length];
+    for (const firmware of [0, 7, 11, 16]) {
+      assert.deepEqual(rig.offered(probeMac(firmware)), ['10.20.0.100'], 'at once');
+      await rig.pass(1000);
+    }
+    assert.deepEqual(
+      [rig.wire.asked.length, rig.told('dhcp.still-used'), rig.told('dhcp.conflict')],
+      [before[0], [], []],
+    );
+    const others = rig.events.slice(before[1]).filter((event) => !isOfProbe(event));
+    assert.deepEqual(others, [], 'no event that anybody would be shown');
+    assert.equal(rig.table.find(one.low)?.state, 'bound');
+    assert.deepEqual(rig.offered(MAC_B), [], 'for a machine it is probed');
+    await rig.server.close();
+  }
 });

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { html } from '../../../src/region/html.ts';
 import { cellText, logLine } from '../../../src/region/page/values.ts';
-import { plainWords } from '../../../src/region/words/text.ts';
+import { plainWords, words } from '../../../src/region/words/text.ts';
 
 const WORDS: readonly (readonly [text: string, words: string])[] = [
   ['it was switched off: HTTP 200: {"status": "stopped"}', 'it was switched off'],
@@ -59,4 +59,11 @@ test('a click opens the whole text, escaped', () => {
     'the style shows two lines of it; a screen reader and a tooltip have all of it',
   );
   assert.equal(`${logLine('x'.repeat(100), 'what', html`!`)}`, `<span class="what">${'x'.repeat(100)}!</span>`);
+});
+
+test('a power check that failed says so, and shows no state', () => {
+  const { done } = words.power.tasks.query;
+  assert.equal(done('m1', 'error', 'no answer'), 'The power of m1 could not be checked: no answer.');
+  assert.equal(done('m1', 'on'), 'The power of m1 is on.');
+  assert.equal(done('m1'), 'The power of m1 is unknown.');
 });

@@ -23,6 +23,8 @@ const SENTENCES: readonly (readonly [sentence: string, happening: Happening])[] 
   ['power cycle: for a look', { code: 'power-ordered', params: { task: 'cycle', comment: 'for a look' } }],
   ['it was switched on: HTTP 204', { code: 'power-switched', params: { task: 'on', said: 'HTTP 204' } }],
   ['power off failed', { code: 'power-failed', params: { task: 'off', said: '' } }],
+  ['it was added', { code: 'enlisted', params: { isUnvouched: false, leftOut: '', isAdded: true } }],
+  ['it reported itself for the first time', { code: 'enlisted', params: { isUnvouched: false, leftOut: '' } }],
   ['changed: power type, hostname', { code: 'machine-edited', params: { fields: ['powerType', 'hostname'] } }],
   ['Commissioning did not end within 20 minutes; no sign of life', { code: 'work-overran', params: overran }],
   [

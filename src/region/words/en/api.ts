@@ -9,6 +9,9 @@ import { didYouMean, type RefusalTable } from './table.ts';
 
 type Max = { readonly max: number };
 
+/** Shown at the command line, on the page, whose form has a box for it, and in the API, which has a parameter. */
+const byForce = (machine: string): string => `delete it by force (\`rackboot machines remove ${machine} --force\`)`;
+
 /** By code. */
 export const API = {
   'not-authenticated.key': 'Authenticate with an API key: rackboot apikey prints one.',
@@ -82,7 +85,7 @@ export const API = {
   'field.rack': ({ name, meant }: { readonly name: string; readonly meant: string | undefined }) =>
     `No rack is called '${name}'.${didYouMean(meant)} \`rackboot racks list\` shows all.`,
   'machine-locked.removal': ({ machine }: { readonly machine: string }) =>
-    `${machine} is locked: unlock it first, or delete it with --force.`,
+    `${machine} is locked: unlock it first (\`rackboot machines unlock ${machine}\`), or ${byForce(machine)}.`,
   'machine-in-use.removal': ({
     machine,
     state,
@@ -92,7 +95,7 @@ export const API = {
     readonly state: string;
     readonly owner: string | undefined;
   }) =>
-    `${machine} is ${state}${owner === undefined ? '' : ` and belongs to ${owner}`}: release it or abort its work first, or delete it with --force.`,
+    `${machine} is ${state}${owner === undefined ? '' : ` and belongs to ${owner}`}: release it or abort its work first, or ${byForce(machine)}.`,
 
   'field.level': ({ levels }: { readonly levels: readonly string[] }) => `Give one of ${levels.join(', ')}.`,
   'field.events-limit': ({ max }: Max) => `At most ${max} events at a time.`,

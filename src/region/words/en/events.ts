@@ -228,8 +228,8 @@ export const EVENTS: EventWords = {
     `its disk does not start: the machine was told ${counted(starts, 'time')} to boot it, and came back to the network each time`,
   'work-restarted': ({ why }) => `${happeningWords(why)}; restarting it`,
 
-  enlisted: ({ isUnvouched, leftOut }) =>
-    `it reported itself for the first time${isUnvouched ? ', not by the interface it booted from' : ''}${without(leftOut)}`,
+  enlisted: ({ isUnvouched, leftOut, isAdded }) =>
+    `${isAdded === true ? 'it was added' : 'it reported itself for the first time'}${isUnvouched ? ', not by the interface it booted from' : ''}${without(leftOut)}`,
   'hardware-reported': ({ leftOut, times }) => `it reported its hardware${without(leftOut)}${since(times)}`,
   'bmc-reported': ({ address, driver, user }) =>
     `its BMC is at ${address} (${driver})${user === undefined ? '' : `; its user ${user} has a new password`}`,

@@ -210,8 +210,10 @@ export const POWER = {
       effect: 'Asks its driver whether it is on.',
       effectWhenOff: 'Asks its driver whether it is on.',
       /** @param state `undefined`: unknown @param why empty: nothing was said */
-      done: (machine: string, state?: string, why = ''): string =>
-        `The power of ${machine} is ${state ?? 'unknown'}${why === '' ? '' : `: ${why}`}.`,
+      done: (machine: string, state?: string, why = ''): string => {
+        const said = state === 'error' ? 'could not be checked' : `is ${state ?? 'unknown'}`;
+        return `The power of ${machine} ${said}${why === '' ? '' : `: ${why}`}.`;
+      },
     },
   },
   method: 'Method',
