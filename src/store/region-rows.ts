@@ -7,7 +7,7 @@ import type { MachineAddress } from '../machines/machine.ts';
 import { ipv4, mac } from '../net/address.ts';
 import { readStoredFacts } from '../region/records/hardware-facts.ts';
 import { findStatusByNumber, type MachineStatus, statusRow } from '../region/records/lifecycle.ts';
-import type { UntouchedMachine } from '../region/records/machine.ts';
+import type { MachineOutline, UntouchedMachine } from '../region/records/machine.ts';
 import {
   INTERFACE_SOURCES,
   type InterfaceSource,
@@ -179,6 +179,17 @@ export function readMachine(row: Row, parts: MachineParts): Machine {
     ...parts,
   };
 }
+
+/** The columns that `readOutline` reads. */
+export const OUTLINE_COLUMNS = 'system_id, hostname, status, owner, is_locked';
+
+export const readOutline = (row: Row): MachineOutline => ({
+  systemId: text(row, 'system_id'),
+  hostname: text(row, 'hostname'),
+  status: statusOf(number(row, 'status')),
+  owner: optionalText(row, 'owner'),
+  isLocked: number(row, 'is_locked') !== 0,
+});
 
 export function readUntouched(row: Row): UntouchedMachine {
   const address = optionalNumber(row, 'enlisted_from');

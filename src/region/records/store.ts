@@ -14,7 +14,7 @@ import type { Doubt, Happening } from './event-params.ts';
 import type { LifeStore } from './life-store.ts';
 import type { MachineStatus } from './lifecycle.ts';
 import type { LoginStore } from './login-store.ts';
-import type { InterfaceSource, Machine, MachineFields, UntouchedMachine } from './machine.ts';
+import type { InterfaceSource, Machine, MachineFields, MachineOutline, UntouchedMachine } from './machine.ts';
 import type { MachineEvent, MachineEventLevel, NewMachineEvent, RackReport } from './machine-event.ts';
 import type { RackStore } from './rack-store.ts';
 import type { ScriptStore } from './script-store.ts';
@@ -308,6 +308,8 @@ export interface RegionStore {
   /** Removes a machine, its interfaces and keys; its events stay. @returns false if there is no such machine */
   removeMachine(systemId: string, event: NewMachineEvent): boolean;
   findMachine(systemId: string): Machine | undefined;
+  /** The existing ones of these machines, in any order, without the large parts of them. */
+  outlineMachines(systemIds: readonly string[]): readonly MachineOutline[];
   /** At most `limit` machines with an id above `afterId`, in the order of their ids. */
   listMachines(filter: MachineFilter, afterId: number, limit: number): readonly Machine[];
   countMachines(filter: MachineFilter): number;
