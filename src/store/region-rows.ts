@@ -237,6 +237,16 @@ export const MACHINE_COLUMNS = [
   'home',
 ] as const;
 
+const LARGE_COLUMNS: ReadonlySet<string> = new Set(['facts', 'owner_data']);
+/** The columns of `machine` for `readMachine`, with the large ones empty. */
+export const RACK_COLUMNS = [
+  ...['id', 'system_id', 'power_task_id', 'created_ms', 'updated_ms', ...MACHINE_COLUMNS].filter(
+    (column) => !LARGE_COLUMNS.has(column),
+  ),
+  'NULL AS facts',
+  "'{}' AS owner_data",
+].join(', ');
+
 export function machineValues(fields: MachineFields): SQLInputValue[] {
   return [
     fields.hostname,

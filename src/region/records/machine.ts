@@ -124,6 +124,9 @@ export const machineFqdn = (machine: Pick<Machine, 'hostname' | 'domain'>): stri
 /** What decides whether a command may be given to a machine, without its large parts. */
 export type MachineOutline = Pick<Machine, 'systemId' | 'hostname' | 'status' | 'owner' | 'isLocked'>;
 
+/** A machine without the parts that no rack needs. */
+export type MachineForRacks = Omit<Machine, 'facts' | 'ownerData'>;
+
 /** A New machine that no person has made, changed or tagged. */
 export interface UntouchedMachine {
   readonly systemId: string;
