@@ -13,11 +13,11 @@ import type { Ipv4 } from '../net/address.ts';
 import { isMadeByPerson, macsForRacks } from './identity/interface-source.ts';
 import { bootPurpose } from './records/boot-purpose.ts';
 import { statusRow } from './records/lifecycle.ts';
-import type { Machine } from './records/machine.ts';
+import type { MachineForRacks } from './records/machine.ts';
 import { kernelParamsOf } from './records/tags.ts';
 
 /** A machine as racks get it, including its UUID; `undefined` if they do not get it. */
-export function toRackMachine(machine: Machine): RackMachine | undefined {
+export function toRackMachine(machine: MachineForRacks): RackMachine | undefined {
   const macs = macsForRacks(machine);
   if (macs.length === 0) return undefined;
   const purpose = bootPurpose({ ...machine, deployBy: machine.work?.deployBy });

@@ -45,6 +45,8 @@ import {
   type Statements,
 } from './region-rows.ts';
 
+const OWNER_DATA_BYTES = 'SELECT sum(octet_length(owner_data)) FROM machine WHERE owner IS ? AND id <> ?';
+
 /** Counts one version of the racks' desired state. */
 export function countVersion(sql: Statements): void {
   sql.run(
@@ -108,6 +110,7 @@ export class MachineTable {
     const change = decide(machine, (hostname) => this.#isTaken('hostname', hostname), {
       takenAddresses: (low, high) => this.#addressesIn('allocation', machine.id, low, high),
       seenAddresses: (low, high) => this.#addressesIn('interface', machine.id, low, high),
+      ownerDataBytes: (owner) => this.#sql.number(OWNER_DATA_BYTES, owner ?? null, machine.id),
     });
     if (change.kind === 'refuse') return change;
     this.#update(machine, change.fields, atMs);

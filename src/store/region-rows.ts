@@ -7,7 +7,7 @@ import type { MachineAddress } from '../machines/machine.ts';
 import { ipv4, mac } from '../net/address.ts';
 import { readStoredFacts } from '../region/records/hardware-facts.ts';
 import { findStatusByNumber, type MachineStatus, statusRow } from '../region/records/lifecycle.ts';
-import type { UntouchedMachine } from '../region/records/machine.ts';
+import type { MachineOutline, UntouchedMachine } from '../region/records/machine.ts';
 import {
   INTERFACE_SOURCES,
   type InterfaceSource,
@@ -180,6 +180,17 @@ export function readMachine(row: Row, parts: MachineParts): Machine {
   };
 }
 
+/** The columns that `readOutline` reads. */
+export const OUTLINE_COLUMNS = 'system_id, hostname, status, owner, is_locked';
+
+export const readOutline = (row: Row): MachineOutline => ({
+  systemId: text(row, 'system_id'),
+  hostname: text(row, 'hostname'),
+  status: statusOf(number(row, 'status')),
+  owner: optionalText(row, 'owner'),
+  isLocked: number(row, 'is_locked') !== 0,
+});
+
 export function readUntouched(row: Row): UntouchedMachine {
   const address = optionalNumber(row, 'enlisted_from');
   return {
@@ -225,6 +236,16 @@ export const MACHINE_COLUMNS = [
   'enlisted_from',
   'home',
 ] as const;
+
+const LARGE_COLUMNS: ReadonlySet<string> = new Set(['facts', 'owner_data']);
+/** The columns of `machine` for `readMachine`, with the large ones empty. */
+export const RACK_COLUMNS = [
+  ...['id', 'system_id', 'power_task_id', 'created_ms', 'updated_ms', ...MACHINE_COLUMNS].filter(
+    (column) => !LARGE_COLUMNS.has(column),
+  ),
+  'NULL AS facts',
+  "'{}' AS owner_data",
+].join(', ');
 
 export function machineValues(fields: MachineFields): SQLInputValue[] {
   return [

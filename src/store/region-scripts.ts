@@ -24,10 +24,11 @@ import type { Transactions } from './region-transactions.ts';
 
 const SCRIPT = `SELECT id, name, kind, title, description, timeout_seconds, position, changed_ms,
   length(CAST(content AS BLOB)) AS bytes FROM script`;
+// A size beyond what a number holds would make every read of its row throw.
 const RESULT = (
   output: string,
 ): string => `SELECT script_result.id, name, kind, script_result.status, exit_status, started_ms, ended_ms,
-  timeout_seconds, output_bytes, run_id, purpose, machine.system_id, ${output} AS output FROM script_result
+  timeout_seconds, min(output_bytes, ${Number.MAX_SAFE_INTEGER}) AS output_bytes, run_id, purpose, machine.system_id, ${output} AS output FROM script_result
   JOIN script_run ON script_run.id = run_id JOIN machine ON machine.id = machine_id`;
 const MACHINE = 'SELECT id FROM machine WHERE system_id = ?';
 const NEWEST_RUN = 'SELECT coalesce(max(id), 0) FROM script_run WHERE machine_id = ?';

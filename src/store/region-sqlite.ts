@@ -12,7 +12,7 @@ import type { MacAddress } from '../net/address.ts';
 import type { PowerLedger } from '../power/ledger.ts';
 import type { LifeStore } from '../region/records/life-store.ts';
 import type { LoginStore } from '../region/records/login-store.ts';
-import type { Machine } from '../region/records/machine.ts';
+import type { Machine, MachineForRacks, MachineOutline } from '../region/records/machine.ts';
 import type { MachineEvent, NewMachineEvent, RackReport } from '../region/records/machine-event.ts';
 import type { RackStore } from '../region/records/rack-store.ts';
 import type { ScriptStore } from '../region/records/script-store.ts';
@@ -50,7 +50,7 @@ import { LoginTable } from './region-logins.ts';
 import { countVersion, MachineTable, machineQuery } from './region-machines.ts';
 import { PowerTable } from './region-power.ts';
 import { RackTable } from './region-racks.ts';
-import { Statements } from './region-rows.ts';
+import { OUTLINE_COLUMNS, RACK_COLUMNS, readOutline, Statements } from './region-rows.ts';
 import { REGION_DATABASE, REGION_FILE } from './region-schema.ts';
 import { ScriptTables } from './region-scripts.ts';
 import { SettingTable } from './region-settings.ts';
@@ -179,9 +179,19 @@ class SqliteRegionStore implements RegionStore {
     return this.#read(() => this.#machines.find(systemId));
   }
 
+  outlineMachines(systemIds: readonly string[]): readonly MachineOutline[] {
+    const { sql, values } = machineQuery({ systemIds }, OUTLINE_COLUMNS, [], []);
+    return this.#read(() => this.#sql.all(sql, ...values).map(readOutline));
+  }
+
   listMachines(filter: MachineFilter, afterId: number, limit: number): readonly Machine[] {
     const { sql, values } = machineQuery(filter, 'machine.*', ['machine.id > ?'], [afterId]);
     return this.#read(() => this.#machines.list(`${sql} ORDER BY machine.id LIMIT ?`, ...values, limit));
+  }
+
+  listMachinesForRacks(afterId: number, limit: number): readonly MachineForRacks[] {
+    const sql = `SELECT ${RACK_COLUMNS} FROM machine WHERE id > ? ORDER BY id LIMIT ?`;
+    return this.#read(() => this.#machines.list(sql, afterId, limit));
   }
 
   countMachines(filter: MachineFilter): number {

@@ -101,6 +101,30 @@ export function testRegionStore(title: string, makePlace: () => StorePlace): voi
     );
   });
 
+  check(
+    'racks’ machines come without facts and owner data, outlines without more, and owner data is counted by owner',
+    (store) => {
+      const mine = { owner: 'bob', ownerData: { note: 'ü\u0001' } };
+      create(store, 'aaaaaa', 'one', [MAC_A], { ...mine, isLocked: true });
+      create(store, 'bbbbbb', 'two', [MAC_B], mine);
+      const whole = store.listMachines({}, 0, 9).map(({ ownerData: _data, facts: _facts, ...rest }) => rest);
+      const bare = store.listMachinesForRacks(0, 9).map((machine) => ({ ...machine, ownerData: {}, facts: undefined }));
+      assert.deepEqual(store.listMachinesForRacks(0, 9), bare);
+      assert.deepEqual(
+        bare,
+        whole.map((machine) => ({ ...machine, ownerData: {}, facts: undefined })),
+      );
+      assert.deepEqual(store.outlineMachines(['aaaaaa', 'zzzzzz']), [
+        { systemId: 'aaaaaa', hostname: 'one', status: 'new', owner: 'bob', isLocked: true },
+      ]);
+      store.changeMachine<never>('aaaaaa', 5, (_machine, _isTaken, { ownerDataBytes }) => {
+        const one = Buffer.byteLength(JSON.stringify(mine.ownerData));
+        assert.deepEqual([ownerDataBytes('bob'), ownerDataBytes('ann'), ownerDataBytes(undefined)], [one, 0, 0]);
+        return { kind: 'change', fields: {}, events: [] };
+      });
+    },
+  );
+
   check('an enlistment learns which machines have the addresses and values', (store) => {
     create(store, 'aaaaaa', 'one', [MAC_A], { uuid: 'u-1' });
     create(store, 'bbbbbb', 'two', [MAC_B], { uuid: 'u-1', status: 'ready' });

@@ -1,7 +1,7 @@
 // The life cycle of machines over the API: the operations of both versions, and the requests of the agent on a machine.
 
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { mock, test } from 'node:test';
 import { createApiKey } from '../../src/region/accounts/accounts.ts';
 import { buildApp, makeContext } from '../../src/region/http/server.ts';
 import { renderJob } from '../../src/region/life/job.ts';
@@ -175,6 +175,31 @@ test('2.0: accepted, allocated by its conditions, deployed, released; each refus
     const mixed = await client.ask('POST', '2.0/machines/?op=release', { machines: `${id},${other}`, comment: 'all' });
     assert.deepEqual([mixed.status, mixed.refusal], [409, 'transition-not-allowed']);
     assert.equal(client.region.store.findMachine(id)?.status, 'allocated');
+  }));
+
+test('a command to several machines takes each once, and reads no machine whole before all of them allow it', () =>
+  withLife(async (client) => {
+    const [id, other] = [client.enlist(A), client.enlist(A + 1)];
+    await client.ask('POST', `2.0/machines/${id}/?op=accept`, { skip_commissioning: 'true' });
+    await client.ask('POST', '2.0/machines/?op=allocate', { system_id: id });
+    const reads = [
+      mock.method(client.region.store, 'findMachine'),
+      mock.method(client.region.store, 'listMachines'),
+      mock.method(client.region.store, 'changeMachine'),
+    ];
+    const release = (ids: readonly string[]) =>
+      client.ask('POST', '2.0/machines/?op=release', { machines: ids.join(',') });
+    const named = Array<string>(499).fill(id);
+    const unknown = await release([...named, 'zzzzzz']);
+    assert.deepEqual([unknown.status, unknown.refusal], [400, 'bad-request']);
+    assert.equal(unknown.text.match(/zzzzzz/g)?.length, 1);
+    const refused = await release([...named.slice(1), other]);
+    assert.deepEqual([refused.status, refused.refusal], [409, 'transition-not-allowed']);
+    assert.deepEqual(
+      reads.map((read) => read.mock.callCount()),
+      [0, 0, 0],
+    );
+    assert.deepEqual(JSON.parse((await release(named)).text), [id]);
   }));
 
 test('a machine at work says its step, how much of it is done, and when it said so', () =>

@@ -173,7 +173,12 @@ test('a machine is commissioned and tested with the chosen scripts, and the resu
     const live = (await ask('GET', `${current}?include_output=true&filters=c2`)).json;
     assert.deepEqual([live.status_name, live.results.length, live.results[0].status_name], ['Running', 1, 'Running']);
     assert.equal(Buffer.from(live.results[0].output, 'base64').toString(), 'grü');
-    for (const bad of [{ script_id: 'x' }, { script_id: ids[5], ended: 'gone' }, { script_id: ids[5], offset: '-1' }]) {
+    for (const bad of [
+      { script_id: 'x' },
+      { script_id: ids[5], ended: 'gone' },
+      { script_id: ids[5], offset: '-1' },
+      { ...running, offset: String(2 ** 53 - 1) },
+    ]) {
       assert.equal((await tell(bad)).status, 400);
     }
     await tell({

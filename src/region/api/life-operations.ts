@@ -14,7 +14,7 @@ import { parseSystem } from '../life/deployment.ts';
 import { distributionOf } from '../life/installer.ts';
 import type { CommandOptions } from '../life/machine-life.ts';
 import { judgeUserData } from '../preseed/user-data.ts';
-import type { Machine } from '../records/machine.ts';
+import type { Machine, MachineOutline } from '../records/machine.ts';
 import type { MachineChangeOutcome } from '../records/store.ts';
 import type { DeployWay } from '../records/work.ts';
 import { type Answer, json, NO_MACHINE, type Refusal, refuse, refuseField, refuseFields, refuseFor } from './answer.ts';
@@ -63,10 +63,10 @@ const releaseParameters = z.object({
 });
 
 /** True if the request has already taken effect: clients repeat it when an answer was lost. */
-const isReleased = ({ status, owner }: Machine): boolean =>
+const isReleased = ({ status, owner }: MachineOutline): boolean =>
   owner === undefined && (status === 'ready' || status === 'releasing');
 
-const isAccepted = ({ status, owner }: Machine): boolean =>
+const isAccepted = ({ status, owner }: MachineOutline): boolean =>
   owner === undefined && (status === 'ready' || status === 'commissioning');
 
 function release(call: ApiCall, given: z.output<typeof releaseParameters>): Answer {

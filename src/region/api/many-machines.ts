@@ -1,9 +1,12 @@
 // One command for several machines, applied to all of them or to none.
 //
 // Source: MAAS's `machines/?op=release` and `op=accept`: an unknown id is a bad request, a machine that is already done is no error.
+//
+// 1. A machine that is named several times counts once. Nothing is written, and no machine is read whole, before all are known to exist and
+//    their outlines allow the command: a refused request costs one query.
 
-import type { Actor, CommandRefusal, MachineCommand } from '../life/commands.ts';
-import type { Machine } from '../records/machine.ts';
+import { type Actor, type CommandRefusal, type MachineCommand, refuseCommand } from '../life/commands.ts';
+import type { Machine, MachineOutline } from '../records/machine.ts';
 import { cleanWords } from '../records/text-json.ts';
 import { type Answer, refuse, refuseFor } from './answer.ts';
 import { listFor } from './machine-list.ts';
@@ -21,25 +24,28 @@ export function giveMany(
   answer: (machine: Machine) => unknown,
 ): Answer {
   const { store } = call.region;
-  const missing: string[] = [];
-  const wanted: string[] = [];
-  for (const systemId of systemIds) {
-    const machine = store.findMachine(systemId);
-    if (machine === undefined) missing.push(systemId);
-    else if (!isDone(machine)) wanted.push(systemId);
-  }
+  const named = [...new Set(systemIds)];
+  const found = new Map(store.outlineMachines(named).map((machine) => [machine.systemId, machine]));
+  const missing = named.filter((systemId) => !found.has(systemId));
   if (missing.length > 0) return refuse('bad-request.machines', { systemIds: cleanWords(missing.join(', '), 200) });
+  const wanted = named.flatMap((systemId) => found.get(systemId) ?? []).filter((machine) => !isDone(machine));
   const done: string[] = [];
   const refused: CommandRefusal[] = [];
+  for (const machine of wanted) {
+    const why = refuseCommand(machine, command.name, by);
+    if (why !== undefined) refused.push(why);
+  }
   try {
-    call.region.atomically(() => {
-      for (const systemId of wanted) {
-        const outcome = call.region.life.command(systemId, command, by);
-        if (outcome.kind === 'changed') done.push(systemId);
-        if (outcome.kind === 'refuse') refused.push(outcome.refusal);
-      }
-      if (refused.length > 0) throw new Undone();
-    });
+    if (refused.length === 0) {
+      call.region.atomically(() => {
+        for (const { systemId } of wanted) {
+          const outcome = call.region.life.command(systemId, command, by);
+          if (outcome.kind === 'changed') done.push(systemId);
+          if (outcome.kind === 'refuse') refused.push(outcome.refusal);
+        }
+        if (refused.length > 0) throw new Undone();
+      });
+    }
   } catch (error) {
     if (!(error instanceof Undone)) throw error;
   }
@@ -61,5 +67,5 @@ export interface ManyTerms {
   readonly command: MachineCommand;
   readonly by: Actor;
   /** True for a machine on which the command has already taken effect. Default: none. */
-  readonly isDone?: (machine: Machine) => boolean;
+  readonly isDone?: (machine: MachineOutline) => boolean;
 }

@@ -41,7 +41,9 @@ function setOwnerData(op: string): Operation {
       const atMs = clock.wallTimeMs();
       return answer(
         call,
-        store.changeMachine(systemIdOf(call), atMs, (machine) => decideOwnerData(machine, data, actorOf(call), atMs)),
+        store.changeMachine(systemIdOf(call), atMs, (machine, _isTaken, knowledge) =>
+          decideOwnerData(machine, data, { by: actorOf(call), atMs, knowledge }),
+        ),
       );
     },
   };

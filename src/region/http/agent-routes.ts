@@ -18,6 +18,7 @@ import { workerRates } from '../rate-limit.ts';
 import type { Machine } from '../records/machine.ts';
 import { WITH_INPUT } from '../records/schema-fault.ts';
 import type { Region } from '../region.ts';
+import { OFFSET_MAX } from '../scripts/script-output.ts';
 import type { ScriptNews } from '../scripts/script-run.ts';
 
 /** Longest script output in one signal, in characters: as text, and in Base64. */
@@ -55,7 +56,7 @@ const signalFields = z.object({
   host_key: z.string().max(128).optional(),
   script_id: count,
   ended: z.enum(['exited', 'timed-out', 'skipped']).optional(),
-  offset: count,
+  offset: z.coerce.number().int().min(0).max(OFFSET_MAX).optional(),
   output_base64: z.string().max(PIECE_MAX).optional(),
 });
 

@@ -25,7 +25,7 @@
 
 import type { Clock } from '../../clock.ts';
 import { type MachineStatus, STATUSES, statusRow } from '../records/lifecycle.ts';
-import type { Machine } from '../records/machine.ts';
+import type { Machine, MachineOutline } from '../records/machine.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
 import type { PowerTask } from '../records/power-task.ts';
 import type { Remark } from '../records/remark.ts';
@@ -222,7 +222,7 @@ export function decideCommand(
 ): Change | { readonly kind: 'refuse'; readonly refusal: CommandRefusal } {
   const { by, atMs } = terms;
   const command = ownOptionsOf(given);
-  const refused = refuseActor(machine, command.name, by) ?? refuseLocked(machine) ?? refusePath(machine, command);
+  const refused = refuseCommand(machine, command.name, by) ?? refusePath(machine, command);
   if (refused !== undefined) return { kind: 'refuse', refusal: refused };
   const path = pathOf(machine, command, terms.switches, atMs);
   const last = path.at(-1) ?? machine.status;
@@ -263,7 +263,11 @@ function ownOptionsOf({ name, skipsCommissioning, erase, deployment, scripts }: 
   return { name, skipsCommissioning };
 }
 
-function refuseActor(machine: Machine, name: CommandName, by: Actor): CommandRefusal | undefined {
+/** Why a command is refused, as far as the outline of its machine tells; `undefined` if that allows it. */
+export const refuseCommand = (machine: MachineOutline, name: CommandName, by: Actor): CommandRefusal | undefined =>
+  refuseActor(machine, name, by) ?? refuseLocked(machine) ?? refuseState(machine, name);
+
+function refuseActor(machine: MachineOutline, name: CommandName, by: Actor): CommandRefusal | undefined {
   if (by.isAdmin) return undefined;
   const isFree = machine.owner === undefined && OPEN.has(name);
   if (isFree || (OWNERS.has(name) && machine.owner === by.username)) return undefined;
@@ -271,21 +275,22 @@ function refuseActor(machine: Machine, name: CommandName, by: Actor): CommandRef
   return refusal('not-owner.command', { machine: hostname, owner, command: commandWord(name) });
 }
 
-function refuseLocked({ hostname, systemId, isLocked }: Machine): CommandRefusal | undefined {
+function refuseLocked({ hostname, systemId, isLocked }: MachineOutline): CommandRefusal | undefined {
   return isLocked === true ? refusal('machine-locked.command', { machine: hostname, systemId }) : undefined;
 }
 
+function refuseState({ hostname, status }: MachineOutline, name: CommandName): CommandRefusal | undefined {
+  if (TARGETS[name][status] !== undefined) return undefined;
+  return refusal('transition-not-allowed.command', {
+    machine: hostname,
+    state: statusRow(status).name,
+    command: commandWord(name),
+    possible: commandsFrom(status).map(commandWord),
+  });
+}
+
 function refusePath(machine: Machine, command: MachineCommand): CommandRefusal | undefined {
-  const { status } = machine;
-  if (TARGETS[command.name][status] === undefined) {
-    return refusal('transition-not-allowed.command', {
-      machine: machine.hostname,
-      state: statusRow(status).name,
-      command: commandWord(command.name),
-      possible: commandsFrom(status).map(commandWord),
-    });
-  }
-  let at = status;
+  let at = machine.status;
   for (const to of pathOf(machine, command, true, 0)) {
     const misstep = checkTransition(at, to);
     if (misstep !== undefined) return misstep;

@@ -8,7 +8,7 @@
 
 import type { Machine } from '../records/machine.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
-import type { MachineChange } from '../records/store.ts';
+import type { ChangeKnowledge, MachineChange } from '../records/store.ts';
 import { type RefusalNamed, refusal } from '../words/refusal.ts';
 import type { Actor, CommandRefusal } from './commands.ts';
 
@@ -16,8 +16,19 @@ import type { Actor, CommandRefusal } from './commands.ts';
 export const OWNER_DATA_MAX = 64;
 const KEY_MAX = 255;
 const VALUE_MAX = 4096;
+/** One machine's owner data, in bytes of JSON: a control character takes six. Answers contain it twice. */
+export const OWNER_DATA_BYTES_MAX = 64 * 1024;
+/** The owner data of one user's machines together, in bytes of JSON. */
+export const OWNER_DATA_TOTAL_BYTES_MAX = 8 * 1024 * 1024;
 
 type Decision = MachineChange<CommandRefusal>;
+
+/** The circumstances of a change of owner data. */
+export interface OwnerDataTerms {
+  readonly by: Actor;
+  readonly atMs: number;
+  readonly knowledge: Pick<ChangeKnowledge, 'ownerDataBytes'>;
+}
 
 function refuseOthers({ hostname, owner }: Machine, by: Actor, what: 'data' | 'lock'): Decision | undefined {
   if (by.isAdmin || (owner !== undefined && owner === by.username)) return undefined;
@@ -35,12 +46,29 @@ export function ownerDataProblem(data: ReadonlyMap<string, string>): RefusalName
   return data.size > OWNER_DATA_MAX ? refusal('field.owner-data-keys', { max: OWNER_DATA_MAX }) : undefined;
 }
 
+const jsonBytes = (value: object): number => Buffer.byteLength(JSON.stringify(value));
+
+/** Why owner data would be too large; it may always become smaller. */
+function refuseBytes(
+  { hostname, owner, ownerData = {} }: Machine,
+  next: Readonly<Record<string, string>>,
+  knowledge: Pick<ChangeKnowledge, 'ownerDataBytes'>,
+): CommandRefusal | undefined {
+  const bytes = jsonBytes(next);
+  if (bytes <= jsonBytes(ownerData)) return undefined;
+  if (bytes > OWNER_DATA_BYTES_MAX) {
+    return refusal('owner-data-limit.bytes', { machine: hostname, bytes, max: OWNER_DATA_BYTES_MAX });
+  }
+  const total = bytes + knowledge.ownerDataBytes(owner);
+  if (total <= OWNER_DATA_TOTAL_BYTES_MAX) return undefined;
+  return refusal('owner-data-limit.user', { owner, bytes: total, max: OWNER_DATA_TOTAL_BYTES_MAX });
+}
+
 /** Sets owner data; an empty value removes its key. `data` has passed `ownerDataProblem`. */
 export function decideOwnerData(
   machine: Machine,
   data: ReadonlyMap<string, string>,
-  by: Actor,
-  atMs: number,
+  { by, atMs, knowledge }: OwnerDataTerms,
 ): Decision {
   const refused = refuseOthers(machine, by, 'data');
   if (refused !== undefined) return refused;
@@ -53,10 +81,13 @@ export function decideOwnerData(
     const refused = refusal('owner-data-limit', { machine: machine.hostname, max: OWNER_DATA_MAX });
     return { kind: 'refuse', refusal: refused };
   }
+  // `fromEntries` makes own properties, so `__proto__` is a key like any other.
+  const ownerData = Object.fromEntries(whole);
+  const large = refuseBytes(machine, ownerData, knowledge);
+  if (large !== undefined) return { kind: 'refuse', refusal: large };
   const params = { keys: [...data.keys()] };
   const event: NewMachineEvent = { type: 'NODE', code: 'owner-data-changed', params, atMs, username: by.username };
-  // `fromEntries` makes own properties, so `__proto__` is a key like any other.
-  return { kind: 'change', fields: { ownerData: Object.fromEntries(whole) }, events: [event] };
+  return { kind: 'change', fields: { ownerData }, events: [event] };
 }
 
 /** Locks or unlocks a machine; both may be repeated. */

@@ -2,10 +2,11 @@
 //
 // 1. It contains exactly the machines that racks get (`desired-machine.ts`).
 // 2. It is filled completely or not at all: if the store fails half-way, the old contents stay.
+// 3. Filling reads neither facts nor owner data, so its memory depends on nothing that users or machines can store.
 
 import type { RackMachine } from '../../machines/machine.ts';
 import { toRackMachine, withoutSharedUuids } from '../desired-machine.ts';
-import type { Machine } from '../records/machine.ts';
+import type { MachineForRacks } from '../records/machine.ts';
 import type { RegionStore } from '../records/store.ts';
 
 /** Machines read in one query while filling. */
@@ -21,7 +22,7 @@ export class MachineMirror {
   }
 
   /** Updates a machine; removes one that racks no longer get. */
-  show(machine: Machine): void {
+  show(machine: MachineForRacks): void {
     showIn(this.#machines, machine);
   }
 
@@ -30,11 +31,11 @@ export class MachineMirror {
   }
 
   /** Reads all machines from the store. */
-  fill(store: Pick<RegionStore, 'listMachines'>): void {
+  fill(store: Pick<RegionStore, 'listMachinesForRacks'>): void {
     const machines = new Map<string, RackMachine>();
     let afterId = 0;
     for (;;) {
-      const chunk = store.listMachines({}, afterId, CHUNK);
+      const chunk = store.listMachinesForRacks(afterId, CHUNK);
       for (const machine of chunk) showIn(machines, machine);
       const last = chunk.at(-1);
       if (last === undefined) break;
@@ -44,7 +45,7 @@ export class MachineMirror {
   }
 }
 
-function showIn(machines: Map<string, RackMachine>, machine: Machine): void {
+function showIn(machines: Map<string, RackMachine>, machine: MachineForRacks): void {
   const mirrored = toRackMachine(machine);
   if (mirrored === undefined) machines.delete(machine.systemId);
   else machines.set(machine.systemId, mirrored);

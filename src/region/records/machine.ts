@@ -121,6 +121,12 @@ export interface Machine extends MachineFields {
 export const machineFqdn = (machine: Pick<Machine, 'hostname' | 'domain'>): string =>
   machine.domain === '' ? machine.hostname : `${machine.hostname}.${machine.domain}`;
 
+/** What decides whether a command may be given to a machine, without its large parts. */
+export type MachineOutline = Pick<Machine, 'systemId' | 'hostname' | 'status' | 'owner' | 'isLocked'>;
+
+/** A machine without the parts that no rack needs. */
+export type MachineForRacks = Omit<Machine, 'facts' | 'ownerData'>;
+
 /** A New machine that no person has made, changed or tagged. */
 export interface UntouchedMachine {
   readonly systemId: string;

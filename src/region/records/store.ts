@@ -14,7 +14,14 @@ import type { Doubt, Happening } from './event-params.ts';
 import type { LifeStore } from './life-store.ts';
 import type { MachineStatus } from './lifecycle.ts';
 import type { LoginStore } from './login-store.ts';
-import type { InterfaceSource, Machine, MachineFields, UntouchedMachine } from './machine.ts';
+import type {
+  InterfaceSource,
+  Machine,
+  MachineFields,
+  MachineForRacks,
+  MachineOutline,
+  UntouchedMachine,
+} from './machine.ts';
 import type { MachineEvent, MachineEventLevel, NewMachineEvent, RackReport } from './machine-event.ts';
 import type { RackStore } from './rack-store.ts';
 import type { ScriptStore } from './script-store.ts';
@@ -155,6 +162,8 @@ export interface ChangeKnowledge {
   takenAddresses(low: Ipv4, high: Ipv4): ReadonlySet<Ipv4>;
   /** The addresses in that range last seen of other machines, which may still use them. */
   seenAddresses(low: Ipv4, high: Ipv4): ReadonlySet<Ipv4>;
+  /** The owner data of this user's other machines, in bytes of JSON; `undefined`: of other machines without an owner. */
+  ownerDataBytes(owner: string | undefined): number;
 }
 
 export type MachineChangeOutcome<R> =
@@ -308,8 +317,12 @@ export interface RegionStore {
   /** Removes a machine, its interfaces and keys; its events stay. @returns false if there is no such machine */
   removeMachine(systemId: string, event: NewMachineEvent): boolean;
   findMachine(systemId: string): Machine | undefined;
+  /** The existing ones of these machines, in any order, without the large parts of them. */
+  outlineMachines(systemIds: readonly string[]): readonly MachineOutline[];
   /** At most `limit` machines with an id above `afterId`, in the order of their ids. */
   listMachines(filter: MachineFilter, afterId: number, limit: number): readonly Machine[];
+  /** As `listMachines`, but all machines, and only with what racks get of them: their facts and owner data are many times larger. */
+  listMachinesForRacks(afterId: number, limit: number): readonly MachineForRacks[];
   countMachines(filter: MachineFilter): number;
   /** At most `limit` machines whose state should have ended before `nowMs`, the longest overdue first. */
   listOverdue(nowMs: number, limit: number): readonly Machine[];

@@ -8,6 +8,9 @@ import { counted } from '../../counted.ts';
 import { copyBytes } from '../../net/borrowed-bytes.ts';
 import { OUTPUT_BYTES_MAX } from '../records/script-store.ts';
 
+/** The furthest position in an output, in bytes: far more than a script prints, and small enough for every later sum. */
+export const OFFSET_MAX = 2 ** 40;
+
 /** The output received so far: its end, and its total size. */
 export interface OutputSoFar {
   readonly tail: Uint8Array;
@@ -23,7 +26,7 @@ export function appendOutput(before: OutputSoFar, offset: number, piece: Uint8Ar
   const whole = Buffer.concat([before.tail, gap, news]);
   return {
     tail: copyBytes(whole, Math.max(0, whole.length - OUTPUT_BYTES_MAX)),
-    outputBytes: offset + piece.length,
+    outputBytes: Math.min(offset + piece.length, OFFSET_MAX),
   };
 }
 

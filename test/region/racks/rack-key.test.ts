@@ -413,7 +413,11 @@ test('a rack cannot hand out another’s addresses, by a range outside its netwo
     const given = async (nic: object): Promise<unknown> => {
       await place.rack('heartbeat', heartbeatOf({ interfaces: [{ ...rackInterface('10.50.0.0/24'), ...nic }] }));
       const machine = place.store.findMachine(far) ?? assert.fail();
-      const nobody = { takenAddresses: () => new Set<Ipv4>(), seenAddresses: () => new Set<Ipv4>() };
+      const nobody = {
+        takenAddresses: () => new Set<Ipv4>(),
+        seenAddresses: () => new Set<Ipv4>(),
+        ownerDataBytes: () => 0,
+      };
       const choice = chooseAddresses(machine, place.region.racks.list(), nobody, undefined, true);
       return choice.kind === 'given' ? choice.addresses.map(({ address }) => formatIpv4(address)) : choice.refusal;
     };

@@ -8,7 +8,7 @@ import {
   type Script,
   type ScriptResult,
 } from '../../../src/region/records/script-store.ts';
-import { appendOutput, lastWords, outputText } from '../../../src/region/scripts/script-output.ts';
+import { appendOutput, lastWords, OFFSET_MAX, outputText } from '../../../src/region/scripts/script-output.ts';
 import { failureOf, isOverdue, planRun, takeNews } from '../../../src/region/scripts/script-run.ts';
 import { parseScript, parseTimeout, SCRIPT_BYTES_MAX } from '../../../src/region/scripts/script-text.ts';
 import { sentenceOf } from '../../../src/region/words/refusal.ts';
@@ -78,6 +78,8 @@ test('reports start, continue and end a result; output is assembled despite repe
 test('the end of an output is kept, and is shown without cursor movements, even if it is cut inside a character', () => {
   const long = appendOutput({ tail: bytes('x'.repeat(OUTPUT_BYTES_MAX)), outputBytes: 1e9 }, 1e9, bytes('ü!'));
   assert.deepEqual([long.tail.length, long.outputBytes], [OUTPUT_BYTES_MAX, 1e9 + 3]);
+  const far = appendOutput({ tail: bytes(''), outputBytes: 0 }, OFFSET_MAX, bytes('x'));
+  assert.equal(far.outputBytes, OFFSET_MAX);
   const half = appendOutput({ tail: new Uint8Array(), outputBytes: 0 }, 0, bytes('grüße').subarray(0, 3));
   assert.equal(outputText(appendOutput(half, 3, bytes('grüße').subarray(3)).tail), 'grüße');
   for (const [raw, shown] of [

@@ -1,5 +1,6 @@
 // Why a command to a machine, a power task, a login or a change of its owner data is refused.
 
+import { counted } from '../../../counted.ts';
 import { didYouMean, type RefusalTable, whose } from './table.ts';
 
 /** Why an address cannot be assigned: it is the network's own or its broadcast address, a rack's or router's, or has another use. */
@@ -32,6 +33,7 @@ type MissingInstaller = {
   readonly machine: string;
   readonly place: string;
 };
+type Sized = { readonly bytes: number; readonly max: number };
 type Owned = { readonly machine: string; readonly owner: string | undefined };
 type Range = { readonly low: string; readonly high: string };
 
@@ -71,6 +73,10 @@ export const LIFE = {
     `${machine} ${whose(owner)}: only ${owner === undefined ? '' : 'they and '}administrators may change its ${what}.`,
   'owner-data-limit': ({ machine, max }: { readonly machine: string; readonly max: number }) =>
     `${machine} may have at most ${max} keys of owner data: remove some.`,
+  'owner-data-limit.bytes': ({ machine, bytes, max }: Sized & { readonly machine: string }) =>
+    `The owner data of ${machine} would take ${counted(bytes, 'byte')} as JSON; the maximum is ${max}. Shorten values, or remove keys with empty values.`,
+  'owner-data-limit.user': ({ owner, bytes, max }: Sized & { readonly owner: string | undefined }) =>
+    `The owner data of all machines ${owner === undefined ? 'without an owner' : `of ${owner}`} would take ${counted(bytes, 'byte')} as JSON; the maximum is ${max}. Remove keys with empty values, or release machines.`,
   'field.owner-data-key': ({ max }: { readonly max: number }) => `a key must be 1 to ${max} printable ASCII characters`,
   'field.owner-data-value': ({ key, max }: { readonly key: string; readonly max: number }) =>
     `the value of ${key} is longer than ${max} characters`,

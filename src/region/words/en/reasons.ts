@@ -30,7 +30,8 @@ export const REASONS = {
   'transition-not-allowed': 'The life cycle has no such step from the state the machine is in.',
   'machine-in-use': 'The machine is at work or has an owner; release it first.',
   'machine-locked': 'The machine is locked; `rackboot machines unlock` unlocks it.',
-  'owner-data-limit': 'The machine has its maximum of owner data; remove some with empty values.',
+  'owner-data-limit':
+    'The machine, or all machines of its owner together, have the maximum of owner data; remove some with empty values.',
   'nothing-matches': 'No Ready machine meets the conditions; accept or release one, or ask for less.',
   'no-ssh-key': 'The owner has no SSH key, so no login would be possible; `rackboot sshkeys add` adds one.',
   'image-missing':
