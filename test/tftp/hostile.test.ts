@@ -24,7 +24,7 @@ const VICTIM = ipv4(0x0a140055);
 /** An address outside all served networks. */
 const STRANGER = ipv4(0xc6336407);
 const LARGE = { bytes: Buffer.alloc(10_000_000, 7) };
-const FILE = { file: LARGE, a: LARGE };
+const FILE = { file: LARGE, a: LARGE, b: { ...LARGE, sizeBytes: 20e9 } };
 
 const request = (options: Readonly<Record<string, number>> = {}, file = 'file'): Uint8Array =>
   encodeRequest({
@@ -245,6 +245,8 @@ const FACTORS: readonly (readonly [string, Uint8Array, number])[] = [
   ['without options: a block, three times', Buffer.from('\0\x01a\0octet', 'latin1'), 44.2],
   ['for large blocks and windows: options, three times', request({ blksize: 65_464, windowsize: 65_535 }, 'a'), 2.5],
   ['for everything: options, three times', request({ blksize: 1468, windowsize: 64, timeout: 255, tsize: 0 }, 'a'), 3],
+  // Firmware needs the size, so the answer may be longer than the request.
+  ['for the size of 20 GB: options, three times', Buffer.from('\0\x01b\0octet\0tsize\x000', 'latin1'), 3.2],
 ];
 
 describe('a request with the forged address of a host that never asked', () => {
