@@ -248,7 +248,7 @@ export class Responder {
     }
     const isRepeat =
       decision.isRepeat === true || this.#offers.offeredTo(client, decision.served, event.at) === address;
-    this.#offers.hold(address, client, decision, event.at);
+    this.#offers.hold(address, client, decision, event.at, false);
     const outcome: Outcome = { ...composeOutcome(decision, request), isRepeat };
     if (clearance !== 'clear')
       void clearance.then((user) => this.#onProbed(offer, user, { decision, outcome, request }));
@@ -263,7 +263,7 @@ export class Responder {
       const event: DhcpEvent = { kind: 'dhcp.declined-back', at: now, mac: offer.mac, address: offer.address };
       this.#record([givenBack(record, now)], { reply: undefined, event, isFound: true });
     }
-    this.#offers.told(offer.client, sharedNetwork);
+    this.#offers.told(offer.address, offer.client, sharedNetwork);
     this.#conclude(outcome);
   }
 

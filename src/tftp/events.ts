@@ -80,6 +80,14 @@ export const TFTP_EVENTS = {
       'switched off or went on without the rest. If bytes is 0 every time, a firewall drops packets from ports above 1023, or ' +
       'blockBytes does not fit the path.',
   },
+  'tftp.flooded': {
+    level: 'warning',
+    message: 'TFTP transfer ended because its client floods it',
+    explanation:
+      'The client sent far more packets than it was sent: two for each of ours, five a second, and at least 64 besides are allowed. The ' +
+      'transfer ended, so that the rest of the flood meets a closed port. Check what runs on this host: no loader does so. Only a few such ' +
+      'events are published; count says how many transfers each stands for.',
+  },
   'tftp.unreachable': {
     level: 'info',
     message: 'TFTP client is not listening',
@@ -152,6 +160,7 @@ export const TFTP_COUNTERS = [
   'gave-way',
   'aborted',
   'timed-out',
+  'flooded',
   'unreachable',
   'restarted',
   'failed',

@@ -345,9 +345,11 @@ export class TftpServer {
   #onTransferPackets(session: Session, datagrams: readonly ReceivedDatagram[]): void {
     const now = this.#deps.clock.now();
     for (const { bytes } of datagrams) {
+      if (session.over) break;
       const packet = decodePacket(bytes);
       if (!packet.ok || (packet.value.kind !== 'ack' && packet.value.kind !== 'error')) {
         this.#counters.add('malformed');
+        this.#transfers.handle(session, { kind: 'malformed' });
         continue;
       }
       session.heardAt = now;

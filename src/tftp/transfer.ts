@@ -6,7 +6,8 @@
 //     └───── start, none granted ─────────────────────────────────────────▶   │
 //   greeting: deadline: #again; ERROR 0 or 8: probed.
 //   sending:  ACK of the whole window: #nextWindow; of part of it: #hold, then #again; deadline: #again.
-//   either:   ERROR: aborted; ICMP: unreachable; no sendings left or SILENCE_MS_MAX: timed-out; nothing left the host for STALL_MS_MAX: stalled.
+//   either:   ERROR: aborted; ICMP: unreachable; no sendings left or SILENCE_MS_MAX: timed-out; nothing left the host for STALL_MS_MAX: stalled;
+//             more packets than answers to ours: flooded.
 //
 // 1. Blocks are numbered from 1 without limit internally, and sent modulo 65536: a file of any size can be sent.
 // 2. A file whose length is a multiple of the block size ends with an empty block.
@@ -18,6 +19,9 @@
 // 6. Until the client's first acknowledgement its address may be forged: at most SENDINGS_UNANSWERED_MAX packets are sent, each the granted
 //    options or one block, whether a deadline or a repeated request causes them.
 // 7. No transfer continues for longer than SILENCE_MS_MAX without progress, whatever the client sends or negotiated.
+// 8. A client answers what it is sent, so each packet that leaves allows ANSWERS_TO_PACKET from the client, and time a few repetitions. A client
+//    that sends SPARE_PACKETS_MAX beyond that ends its transfer, so that the rest of its packets meets a closed port: to read the sockets of
+//    a thousand transfers takes a whole second of the event loop.
 
 import { type Instant, instant, later } from '../clock.ts';
 import { unreachable } from '../errors.ts';
@@ -36,12 +40,22 @@ const BACKOFF_MS_MAX = 8000;
 const WAIT_MS_MIN = 200;
 /** How often the hold for partly acknowledged windows is doubled. */
 const HOLD_DOUBLINGS_MAX = 3;
+/** How many packets a client may send beyond its answers. */
+const SPARE_PACKETS_MAX = 64;
+/** How many packets of the client each sent packet allows: its answer, and a copy made by the network. */
+const ANSWERS_TO_PACKET = 2;
+/** How many windows the answers under way may belong to: a slow link that copies packets holds many repeated windows. */
+const ANSWERED_WINDOWS = 16;
+/** After each such time the client may send one more packet, in milliseconds: no client repeats itself sooner for long. */
+const REPETITION_MS = 200;
 /** How long reading and sending the next window may take, in milliseconds. */
 export const STALL_MS_MAX = 30_000;
 
 export type TransferInput =
   | { readonly kind: 'ack'; readonly block: number }
   | { readonly kind: 'error'; readonly code: number; readonly message: string }
+  /** The client sent a packet that is neither. */
+  | { readonly kind: 'malformed' }
   /** The client's host reported by ICMP that its port is closed. */
   | { readonly kind: 'unreachable' }
   /** The packets of the last action have left. */
@@ -62,6 +76,8 @@ export type TransferOutcome =
   | { readonly kind: 'timed-out' }
   /** The client's host reported by ICMP that its port is closed. */
   | { readonly kind: 'unreachable' }
+  /** The client sent far more packets than it was sent. */
+  | { readonly kind: 'flooded' }
   /** The file could not be read in time. */
   | { readonly kind: 'stalled' };
 
@@ -115,12 +131,19 @@ export class Transfer {
   #roundTrip: { readonly least: number; readonly usual: number; readonly strays: number } | undefined;
   #deadline: Instant | undefined;
   #repeatedBlocks = 0;
+  /** Packets that the client may still send. */
+  #allowed: number;
+  /** When time last allowed some. */
+  #allowedAt = instant(0);
+  /** Packets of the last action. */
+  #leaving = 0;
 
   /** @param sizeBytes length of the file */
   constructor(terms: Terms, sizeBytes: number) {
     this.terms = terms;
     this.sizeBytes = sizeBytes;
     this.lastBlock = Math.floor(sizeBytes / terms.blockBytes) + 1;
+    this.#allowed = SPARE_PACKETS_MAX;
   }
 
   /** When the caller must call `handle` with `deadline`; undefined after the end. */
@@ -143,8 +166,13 @@ export class Transfer {
     return this.#repeatedBlocks;
   }
 
+  get #allowedMax(): number {
+    return SPARE_PACKETS_MAX + ANSWERS_TO_PACKET * ANSWERED_WINDOWS * this.terms.windowBlocks;
+  }
+
   /** The first thing to send. Called once. */
   start(now: Instant): TransferAction {
+    this.#allowedAt = now;
     if (this.terms.granted.length > 0) return this.#sending({ kind: 'send-options' }, now);
     this.#phase = 'sending';
     return this.#blocks(1, now);
@@ -155,9 +183,12 @@ export class Transfer {
     if (this.#phase === 'ended') return undefined;
     switch (input.kind) {
       case 'ack':
+        if (!this.#mayCome(now)) return this.#end({ kind: 'flooded' });
         return this.#phase === 'greeting' ? this.#onGreetingAck(input.block, now) : this.#onAck(input.block, now);
       case 'error':
         return this.#onError(input.code, input.message);
+      case 'malformed':
+        return this.#mayCome(now) ? undefined : this.#end({ kind: 'flooded' });
       case 'unreachable':
         return this.#end({ kind: 'unreachable' });
       case 'left':
@@ -170,6 +201,14 @@ export class Transfer {
       default:
         return unreachable(input);
     }
+  }
+
+  /** Takes a packet of the client from those that it may send; false if there are none (invariant 8). */
+  #mayCome(now: Instant): boolean {
+    const byTime = Math.max(0, now - this.#allowedAt) / REPETITION_MS;
+    this.#allowedAt = now;
+    this.#allowed = Math.min(this.#allowedMax, this.#allowed + byTime) - 1;
+    return this.#allowed >= 0;
   }
 
   #onRequestAgain(now: Instant): TransferAction | undefined {
@@ -234,6 +273,7 @@ export class Transfer {
 
   #onLeft(now: Instant): void {
     this.#leftAt = now;
+    this.#allowed = Math.min(this.#allowedMax, this.#allowed + ANSWERS_TO_PACKET * this.#leaving);
     // Time spent reading does not count as the client's silence.
     if (this.#sendings === 1) this.#progressAt = now;
     this.#copies += 1;
@@ -306,6 +346,7 @@ export class Transfer {
   }
 
   #sending(action: TransferAction, now: Instant): TransferAction {
+    this.#leaving = action.kind === 'send-blocks' ? action.count : 1;
     this.#sendings += 1;
     this.#holding = false;
     this.#leftAt = undefined;

@@ -134,7 +134,8 @@ export class Transfers {
     if (transfer === undefined) return;
     const now = this.#deps.clock.now();
     const action = transfer.handle(input, now);
-    if (input.kind === 'ack') {
+    const isFlooded = action?.kind === 'end' && action.outcome.kind === 'flooded';
+    if (input.kind === 'ack' && !isFlooded) {
       this.#places.heard(session, now);
       if (!transfer.unanswered) this.#succeed(session);
       if (session.seat?.answered === false && !transfer.unanswered && action?.kind !== 'end') {
@@ -297,6 +298,10 @@ export class Transfers {
       return;
     }
     this.#deps.counters.add(outcome.kind);
+    if (outcome.kind === 'flooded') {
+      this.#onFlooded(session, now);
+      return;
+    }
     this.release(session);
     const more = outcome.kind === 'aborted' ? { code: outcome.code, reason: cleanText(outcome.message) } : {};
     // A host that is loading another file rejects a transfer that was forged in its name.
@@ -304,6 +309,13 @@ export class Transfers {
       outcome.kind === 'timed-out' || outcome.kind === 'unreachable' || session.transfer?.ackedBytes === 0;
     if (isForgeable) this.#publishSampled(session, `tftp.${outcome.kind}`, more);
     else this.#deps.publish(session.event(`tftp.${outcome.kind}`, now, more));
+  }
+
+  /** Ends a session whose client floods it. One error answers more than SPARE_PACKETS_MAX packets that knew its port. */
+  #onFlooded(session: Session, now: Instant): void {
+    this.turnAway(session, TFTP_ERROR.notDefined, 'Too many packets');
+    const sample = this.#deps.refusals.take('tftp.flooded', now);
+    if (sample !== undefined) this.#deps.publish(session.event('tftp.flooded', now, sample));
   }
 
   #publishSampled(session: Session, kind: TftpEventKind, more: Partial<TftpEvent> = {}): void {

@@ -174,7 +174,7 @@ export const OTHERS: Readonly<Record<string, readonly RegExp[]>> = {
   ],
   'held by the tests of amplification': [
     /## Amplification .*?(?=These are the worst factors)/g,
-    /a request with options \([^)]*\) \| 3/g,
+    /a request with options \([^)]*\) \| 3, and 3\.2 if it is answered/g,
     /\| 44\.1 \(three packets of 544 octets for one of 37\)/g,
     /\| 44\.1 for the first/g,
     /\| 14\.7, one packet for each: the newer request ends the older one \|/g,

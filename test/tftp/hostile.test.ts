@@ -15,6 +15,7 @@ const [SEND_BYTES_PER_TURN_MAX, ERROR_RATE] = [1024 * 1024, 100] as const;
 const [TURN_BEGINS_MAX, SHARE_BEGINS_MAX, BEGIN_TIME_SHARE_MAX] = [16, 4, 0.5] as const;
 const [WAITING_MAX, WAITING_OF_ADDRESS_MAX] = [1024, 512] as const;
 const [UNANSWERED_MAX, TRANSFERS_MAX, TRANSFERS_OF_ADDRESS_MAX, REPEATED_TO_MAX] = [1024, 2048, 1024, 32] as const;
+const SPARE_PACKETS_MAX = 64;
 /** How many turns of the event loop half a thousand requests need to begin. */
 const BEGUN_TURNS = 40;
 const ATTACKER = ipv4(0x0a140042);
@@ -23,7 +24,7 @@ const VICTIM = ipv4(0x0a140055);
 /** An address outside all served networks. */
 const STRANGER = ipv4(0xc6336407);
 const LARGE = { bytes: Buffer.alloc(10_000_000, 7) };
-const FILE = { file: LARGE, a: LARGE };
+const FILE = { file: LARGE, a: LARGE, b: { ...LARGE, sizeBytes: 20e9 } };
 
 const request = (options: Readonly<Record<string, number>> = {}, file = 'file'): Uint8Array =>
   encodeRequest({
@@ -110,6 +111,40 @@ describe('hosts that hold every transfer they can', () => {
     assert.equal(bench.openReaders, 0);
     assert.equal(bench.clock.pending, 0);
   });
+});
+
+describe('a host that floods the transfers which it holds', () => {
+  for (const [name, packet] of [
+    ['ACKs of nothing new', encodeAck(0)],
+    ['packets that are no TFTP', Uint8Array.of(0, 9, 9, 9)],
+  ] as const) {
+    test(`with ${name} ends them and closes their sockets; others load meanwhile`, async () => {
+      const bench = await Bench.start(FILE);
+      bench.files.small = { bytes: Buffer.alloc(3000, 1) };
+      await hold(bench, ATTACKER, 500, { timeout: 20, blksize: 8 });
+      const held = portsOf(bench, ATTACKER);
+      assert.equal(held.length, 500);
+      const flood = (rounds: number): void => {
+        for (let round = 0; round < rounds; round += 1)
+          for (const [local, remote] of portsOf(bench, ATTACKER)) bench.deliver(local, packet, remote, ATTACKER);
+      };
+      flood(SPARE_PACKETS_MAX);
+      assert.equal(bench.server.counters().active, 500, 'repetitions and stray packets end no transfer');
+      // Beyond: the answers to the packets that were sent to it.
+      flood(8);
+      await turns();
+      assert.deepEqual(portsOf(bench, ATTACKER), []);
+      assert.equal(bench.server.counters().flooded, 500);
+      assert.equal(bench.server.counters().active, 0);
+      assert.equal(bench.openReaders, 0);
+      const events = bench.kinds().filter((kind) => kind === 'tftp.flooded').length;
+      assert.ok(events >= 1 && events <= 50, `${events} events`);
+      const told = bench.take(held[0]?.[1] ?? 0).filter(({ packet }) => packet.kind === 'error');
+      assert.equal(told.length, 1);
+      assert.equal((await bench.load('small', { blksize: 1468 })).length, 3000);
+      await bench.server.close(0);
+    });
+  }
 });
 
 describe('requests with many forged addresses', () => {
@@ -210,6 +245,8 @@ const FACTORS: readonly (readonly [string, Uint8Array, number])[] = [
   ['without options: a block, three times', Buffer.from('\0\x01a\0octet', 'latin1'), 44.2],
   ['for large blocks and windows: options, three times', request({ blksize: 65_464, windowsize: 65_535 }, 'a'), 2.5],
   ['for everything: options, three times', request({ blksize: 1468, windowsize: 64, timeout: 255, tsize: 0 }, 'a'), 3],
+  // Firmware needs the size, so the answer may be longer than the request.
+  ['for the size of 20 GB: options, three times', Buffer.from('\0\x01b\0octet\0tsize\x000', 'latin1'), 3.2],
 ];
 
 describe('a request with the forged address of a host that never asked', () => {

@@ -101,6 +101,8 @@ export class MemoryNetwork implements DatagramNetwork {
 
 export interface BenchFile {
   readonly bytes: Uint8Array;
+  /** The length that it claims; undefined: that of `bytes`. */
+  readonly sizeBytes?: number;
   /** True: every read is a promise. */
   readonly slow?: boolean;
   /** Rejects reads from this offset on. */
@@ -226,7 +228,7 @@ export class Bench {
     this.openReaders += 1;
     let open = true;
     return {
-      sizeBytes: file.bytes.length,
+      sizeBytes: file.sizeBytes ?? file.bytes.length,
       modifiedMs: 0,
       etag: '""',
       read: (offset: number, length: number): Uint8Array | Promise<Uint8Array> => {

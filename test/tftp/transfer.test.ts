@@ -5,7 +5,13 @@ import { test } from 'node:test';
 import { instant, milliseconds } from '../../src/clock.ts';
 import type { TftpOption } from '../../src/tftp/packet.ts';
 import { negotiateTerms, type Terms } from '../../src/tftp/terms.ts';
-import { SENDINGS_UNANSWERED_MAX, STALL_MS_MAX, Transfer, type TransferAction } from '../../src/tftp/transfer.ts';
+import {
+  SENDINGS_UNANSWERED_MAX,
+  STALL_MS_MAX,
+  Transfer,
+  type TransferAction,
+  type TransferInput,
+} from '../../src/tftp/transfer.ts';
 import { seededRandom } from '../support/seeded-random.ts';
 import { type ClientModel, GOOD_LINK, simulateTransfer, USUAL_CLIENT } from './simulated-transfer.ts';
 
@@ -361,6 +367,76 @@ test('packets that never leave end the transfer as stalled', () => {
   assert.equal(transfer.deadline, STALL_MS_MAX);
   assert.equal(brief(transfer.handle({ kind: 'deadline' }, instant(STALL_MS_MAX))), 'stalled');
   assert.equal(transfer.deadline, undefined);
+});
+
+/** How many of these packets a transfer takes at one moment; undefined: all of 5000. */
+function takes(transfer: Transfer, input: TransferInput, at: number): number | undefined {
+  for (let taken = 0; taken < 5000; taken += 1) {
+    const action = transfer.handle(input, instant(at));
+    if (action?.kind === 'end') {
+      assert.deepEqual(action, { kind: 'end', outcome: { kind: 'flooded' } });
+      return taken;
+    }
+    if (action !== undefined) transfer.handle({ kind: 'left' }, instant(at));
+  }
+  return undefined;
+}
+
+test('a client that floods its transfer ends it, whatever its packets are', () => {
+  for (const [name, input, windowBlocks] of [
+    ['ACKs of nothing new', { kind: 'ack', block: 0 }, 1],
+    ['ACKs of nothing new in windows', { kind: 'ack', block: 0 }, 64],
+    ['ACKs of blocks that were never sent', { kind: 'ack', block: 999 }, 1],
+    ['packets that are neither ACK nor ERROR', { kind: 'malformed' }, 1],
+  ] as const) {
+    for (const answered of [false, true]) {
+      const transfer = new Transfer(windowed(windowBlocks), 1_000_000);
+      const sends = (action: TransferAction | undefined): void => {
+        if (action !== undefined) transfer.handle({ kind: 'left' }, instant(0));
+      };
+      sends(transfer.start(instant(0)));
+      if (answered) sends(transfer.handle({ kind: 'ack', block: 0 }, instant(0)));
+      const taken = takes(transfer, input, 1);
+      // 64, and two for each packet that the first ACKs cause to be sent.
+      assert.ok(taken !== undefined && taken >= 64 && taken <= 64 + 6 * windowBlocks, `${name}: ${taken}`);
+      assert.equal(transfer.deadline, undefined);
+    }
+  }
+});
+
+test('a client that repeats itself five times a second floods nothing', () => {
+  const idle = new Transfer(PLAIN, 100_000);
+  idle.start(instant(0));
+  idle.handle({ kind: 'left' }, instant(0));
+  for (let at = 0; at < 50_000; at += 200)
+    assert.notEqual(idle.handle({ kind: 'ack', block: 0 }, instant(at))?.kind, 'end');
+});
+
+test('with windows, every ACK of a gap may come twice, however often the window must be repeated', () => {
+  const transfer = new Transfer(windowed(64), 1_000_000);
+  transfer.start(instant(0));
+  transfer.handle({ kind: 'left' }, instant(0));
+  transfer.handle({ kind: 'ack', block: 0 }, instant(1));
+  transfer.handle({ kind: 'left' }, instant(1));
+  for (let round = 0; round < 6; round += 1) {
+    const now = instant((transfer.deadline ?? 0) + 1);
+    assert.equal(brief(transfer.handle({ kind: 'deadline' }, now)), '1-64', `round ${round}`);
+    transfer.handle({ kind: 'left' }, now);
+    for (let copy = 0; copy < 2 * 63; copy += 1) {
+      const action = transfer.handle({ kind: 'ack', block: 0 }, now);
+      assert.notEqual(action?.kind, 'end', `round ${round}`);
+      if (action !== undefined) transfer.handle({ kind: 'left' }, now);
+    }
+  }
+});
+
+test('a client that acknowledges every copy floods nothing, however many copies a slow link makes', () => {
+  for (let seed = 1; seed <= 100; seed += 1) {
+    const link = { ...GOOD_LINK, seed, duplication: 0.2, loss: seed % 2 === 0 ? 0 : 0.02, bytesPerMs: 100 };
+    const client: ClientModel = { timeoutMs: 700, staleBlocks: 'any', gaps: 'each' };
+    const result = simulateTransfer(80_000, options({ blksize: 512, windowsize: 64 }), link, client);
+    assert.equal(result.outcome, 'sent', JSON.stringify({ seed, result }));
+  }
 });
 
 test('until the end there is always a deadline, whatever the input', () => {

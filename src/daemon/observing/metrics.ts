@@ -150,6 +150,7 @@ function addTftp(out: Exposition, { tftp }: Rack): void {
       missing: counted.missing,
       aborted: counted.aborted,
       'timed-out': counted['timed-out'],
+      flooded: counted.flooded,
       unreachable: counted.unreachable,
       restarted: counted.restarted,
       'gave-way': counted['gave-way'],

@@ -28,7 +28,8 @@
 //
 //    An ACK without a record (the client never had the address here, or the leases were lost) rests on the client's word alone. So the
 //    address is probed first, and held for the client meanwhile: an answer of the client is no conflict, but if another host answers, the
-//    address is set aside and the client gets a NAK. SELECTING is not probed again (§3.1 step 4): the offer was.
+//    address is set aside and the client gets a NAK. SELECTING an offer is not probed again (§3.1 step 4): the offer was. SELECTING what is
+//    not on offer is probed, too: an offer that was forgotten in a restart, or none.
 //
 //    Deviates from RFC 2131 §4.3.2 for a sole server: the RFC demands silence for the sake of other servers on the wire, and the operator
 //    has said that there are none.
@@ -79,7 +80,7 @@ function decideSelecting(inquiry: Inquiry, state: DhcpState, address: Ipv4): Dhc
   if (isOwnLease(inquiry, state, served, address)) return ack(inquiry, state, served, address);
   if (!isOnOffer(inquiry, state, served, address)) {
     const excess = judgeOtherLeases(inquiry, state, served, address);
-    return excess === undefined ? ack(inquiry, state, served, address) : nak(inquiry, state, address, excess);
+    return excess === undefined ? ackUnoffered(inquiry, state, served, address) : nak(inquiry, state, address, excess);
   }
   const former = otherRunningLeases(inquiry, state, address).map((lease) => givenBack(lease, inquiry.now));
   return ack(inquiry, state, served, address, former);
@@ -179,7 +180,7 @@ function wasOwn(inquiry: Inquiry, { leases }: DhcpState, served: ServedSubnet, a
 }
 
 const isOnOffer = (inquiry: Inquiry, { offers }: DhcpState, served: ServedSubnet, address: Ipv4): boolean =>
-  offers.holderOf(address, inquiry.now) === identityIn(served, inquiry);
+  offers.toldTo(address, inquiry.now) === identityIn(served, inquiry);
 
 /** Why a client is refused a free address: it has more than `othersMax` other running leases on its shared network. */
 function judgeOtherLeases(

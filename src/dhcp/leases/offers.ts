@@ -9,6 +9,7 @@
 // 4. Expired offers belong to no one, even if they are still stored.
 // 5. An offer repeated to its client runs its full time again, but its age counts from the first within OFFER_HOLD_MS. Otherwise a client
 //    that only collects offers would keep its address from clients that request theirs.
+// 6. An address is held before its probe ends, but the client can accept it only once the offer has left.
 
 import { type Instant, later } from '../../clock.ts';
 import type { Ipv4 } from '../../net/address.ts';
@@ -34,6 +35,8 @@ export interface Offer {
   readonly until: Instant;
   /** When it was first made. */
   readonly since: Instant;
+  /** False while a probe of the address runs and the client knows of no offer. */
+  readonly isTold: boolean;
 }
 
 /** Where the client of an offer is. */
@@ -54,6 +57,8 @@ export interface OfferListener {
 export interface OfferView {
   /** The client the address is held for at `now`; undefined: none. */
   holderOf(address: Ipv4, now: Instant): ClientIdentity | undefined;
+  /** The client that was offered the address and may accept it at `now`; undefined: none. */
+  toldTo(address: Ipv4, now: Instant): ClientIdentity | undefined;
   /** The address of a network that is held for the client at `now`. */
   offeredTo(client: ClientIdentity, served: ServedSubnet, now: Instant): Ipv4 | undefined;
   /**
@@ -97,6 +102,10 @@ export class Offers implements OfferView {
     return offer !== undefined && offer.until > now ? offer.client : undefined;
   }
 
+  toldTo(address: Ipv4, now: Instant): ClientIdentity | undefined {
+    return this.#byAddress.get(address)?.isTold === true ? this.holderOf(address, now) : undefined;
+  }
+
   offeredTo(client: ClientIdentity, { subnet }: ServedSubnet, now: Instant): Ipv4 | undefined {
     const offer = this.#byNetwork.get(subnet.name)?.get(client);
     return offer !== undefined && offer.until > now ? offer.address : undefined;
@@ -120,13 +129,22 @@ export class Offers implements OfferView {
     return undefined;
   }
 
-  /** Holds `address` for `client` for OFFER_HOLD_MS from now, in place of any other client. */
-  hold(address: Ipv4, client: ClientIdentity, { served, sharedNetwork }: OfferPlace, now: Instant): void {
+  /**
+   * Holds `address` for `client` for OFFER_HOLD_MS from now, in place of any other client.
+   * @param isTold false: until `told`, the client knows of no offer
+   */
+  hold(
+    address: Ipv4,
+    client: ClientIdentity,
+    { served, sharedNetwork }: OfferPlace,
+    now: Instant,
+    isTold = true,
+  ): void {
     const among = this.#offersOf(served);
     const other = this.#byAddress.get(address);
     const until = later(now, OFFER_HOLD_MS);
     if (other !== undefined && other.client === client && other.among === among && isYoung(other, now)) {
-      const again = { ...other, until };
+      const again = { ...other, until, isTold: isTold || other.isTold };
       among.set(client, again);
       this.#byAddress.delete(address);
       this.#byAddress.set(address, again);
@@ -134,7 +152,7 @@ export class Offers implements OfferView {
     }
     this.drop(client, sharedNetwork);
     if (other !== undefined) this.#remove(other);
-    const offer: KeptOffer = { address, client, until, since: now, among };
+    const offer: KeptOffer = { address, client, until, since: now, isTold, among };
     among.set(client, offer);
     this.#byAddress.set(address, offer);
     this.#listener?.onOffered(address);
@@ -142,8 +160,13 @@ export class Offers implements OfferView {
   }
 
   /** Notes that the client's offer leaves. A probe of our own never requests it: the address is free again at once, and counts as free. */
-  told(client: ClientIdentity, sharedNetwork: readonly ServedSubnet[]): void {
+  told(address: Ipv4, client: ClientIdentity, sharedNetwork: readonly ServedSubnet[]): void {
     if (typeof client === 'number' && isProbeMac(client)) this.drop(client, sharedNetwork);
+    const offer = this.#byAddress.get(address);
+    if (offer?.client !== client || offer.isTold) return;
+    const again = { ...offer, isTold: true };
+    offer.among.set(client, again);
+    this.#byAddress.set(address, again);
   }
 
   /** Drops the client's offer: it has its lease on the shared network, or the offered address went to another client. */

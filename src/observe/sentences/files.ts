@@ -91,6 +91,8 @@ export const TFTP_SENTENCES: Readonly<Partial<Record<TftpEventKind, (event: Tftp
     `Aborted the transfer of ${fileOf(event)} after ${sizeOf(event)}${details(errorOf(event))}`,
   'tftp.timed-out': (event) =>
     `Stopped answering while loading ${fileOf(event)} by TFTP, after ${sizeOf(event)}${details(termsOf(event))}`,
+  'tftp.flooded': (event) =>
+    `Sent far more packets than it was sent while loading ${fileOf(event)} by TFTP, after ${sizeOf(event)}`,
   'tftp.unreachable': (event) => `Closed its port while loading ${fileOf(event)} by TFTP, after ${sizeOf(event)}`,
   'tftp.gave-way': (event) =>
     `Was displaced by another client while loading ${fileOf(event)} by TFTP, after ${sizeOf(event)}`,

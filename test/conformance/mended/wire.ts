@@ -305,4 +305,38 @@ export const WIRE_POINTS: readonly MendedPoint[] = [
       },
     ],
   },
+  {
+    point: 'a thousand transfers of one host do not keep the rack busy',
+    rows: [
+      {
+        holds: 'A client that floods its transfer ends it.',
+        tests: named('tftp/hostile.test.ts')(
+          'with ACKs of nothing new ends them and closes their sockets; others load meanwhile',
+        ),
+        breaks: swapIn('tftp/transfer.ts', ['return this.#allowed >= 0;', 'return true;']),
+      },
+    ],
+  },
+  {
+    point: 'no address is given unprobed',
+    rows: [
+      {
+        holds: 'A client that selects what was never offered waits for a probe.',
+        tests: named('dhcp/conflicts/unrecorded-address.test.ts')(
+          'is denied when another host answers, and the address is set aside',
+        ),
+        breaks: swapIn('dhcp/answers/decide-request.ts', [
+          'return excess === undefined ? ackUnoffered(inquiry',
+          'return excess === undefined ? ack(inquiry',
+        ]),
+      },
+      {
+        holds: 'An address whose probe still runs is no offer.',
+        tests: named('dhcp/conflicts/unrecorded-address.test.ts')(
+          'while the probe that a DISCOVER caused still runs is no acceptance of an offer',
+        ),
+        breaks: swapIn('dhcp/leases/offers.ts', ['?.isTold === true ? this', ' !== undefined ? this']),
+      },
+    ],
+  },
 ];

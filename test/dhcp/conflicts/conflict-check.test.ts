@@ -19,6 +19,7 @@ import { VirtualClock } from '../../support/virtual-clock.ts';
 import {
   clientBytes,
   config,
+  leaseAt,
   MAC_A,
   MAC_B,
   MAC_C,
@@ -357,6 +358,9 @@ test('no answer to a probe takes a running lease from its client', async () => {
 test('an address that its client got during the probe stays with it', async () => {
   const rig = await start();
   const wish = ip('10.20.0.190');
+  const now = rig.clock.now();
+  const ended = { grantedAt: later(now, -600_000), expiresAt: later(now, -60_000) };
+  rig.table.load([{ ...leaseAt(MAC_A, '10.20.0.190', 0), ...ended }], now);
   rig.wire.slow = true;
   rig.wire.users.set(wish, SQUATTER);
   assert.deepEqual(rig.offered(MAC_A, wish), [], 'the probe runs');

@@ -130,6 +130,62 @@ describe('nothing is probed, and no client waits', () => {
   });
 });
 
+describe('SELECTING an address that is not on offer', () => {
+  const select: Words = { type: 'request', mac: MAC_A, requested: ADDRESS, server: ip(TO_RACK) };
+
+  test('is denied when another host answers, and the address is set aside', async () => {
+    const { rack, asked, say, told } = await start(OTHER);
+    assert.deepEqual(await say(select), ['', 'NAK']);
+    assert.deepEqual(asked, [ADDRESS]);
+    assert.equal(told('dhcp.conflict').length, 1);
+    assert.equal(rack.table.find(ADDRESS)?.state, 'declined');
+  });
+
+  test('is agreed to when the wire is silent: the offer was forgotten in a restart', async () => {
+    const { rack, asked, say } = await start(undefined);
+    assert.deepEqual(await say(select), ['', 'ACK']);
+    assert.deepEqual(asked, [ADDRESS]);
+    assert.equal(rack.table.find(ADDRESS)?.mac, MAC_A);
+  });
+
+  for (const [name, first] of [
+    ['the same REQUEST', select],
+    ['INIT-REBOOT', { type: 'request', mac: MAC_A, requested: ADDRESS }],
+    ['a DISCOVER', { type: 'discover', mac: MAC_A, requested: ADDRESS }],
+  ] as const) {
+    test(`while the probe that ${name} caused still runs is no acceptance of an offer`, async () => {
+      const { rack, say } = await start(OTHER, subnet({ authoritative: 'yes' }));
+      rack.say(first);
+      assert.equal((await say(select))[0], '');
+      assert.equal(rack.table.find(ADDRESS)?.state, 'declined');
+    });
+  }
+
+  test('is agreed to at once if the client had it last', async () => {
+    const { asked, say } = await start(OTHER, subnet(), [[MAC_A, -60]]);
+    assert.deepEqual([await say(select), asked], [['ACK', ''], []]);
+  });
+
+  test('that is fixed for the client is asked about, and ends no running lease', async () => {
+    const { rack, asked, say } = await start(undefined);
+    const held = leaseAt(MAC_A, '10.20.0.106', 0);
+    const now = rack.clock.now();
+    rack.table.load([{ ...held, grantedAt: now, expiresAt: later(now, 600_000) }], now);
+    rack.know(machine(MAC_A, '10.20.0.105'));
+    assert.deepEqual(await say(select), ['', 'ACK']);
+    assert.deepEqual(asked, [ADDRESS]);
+    assert.equal(rack.table.find(ip('10.20.0.106'))?.state, 'bound');
+  });
+});
+
+test('an offer that was made is accepted without another question', async () => {
+  const { asked, say } = await start(undefined);
+  await say({ type: 'discover', mac: MAC_A, requested: ADDRESS });
+  const before = asked.length;
+  assert.deepEqual(await say({ type: 'request', mac: MAC_A, requested: ADDRESS, server: ip(TO_RACK) }), ['ACK', '']);
+  assert.equal(asked.length, before);
+});
+
 test('a sole server asks before it agrees to INIT-REBOOT without a record', async () => {
   const { say } = await start(OTHER, subnet({ authoritative: 'yes' }));
   const reboot: Words = { type: 'request', mac: MAC_A, requested: ADDRESS };

@@ -63,10 +63,12 @@ export const NET_BOUNDS: readonly HeldBound[] = [
     at: 'net/udp-linux-socket.ts DRAIN_PER_TURN_MAX',
     what: 'datagrams of one socket that are read in one turn',
     whoCanFill: 'a flood',
-    whatOthersNotice: 'a turn of the event loop takes some milliseconds',
+    whatOthersNotice:
+      'a turn of the event loop takes some milliseconds; up to a second while a host floods a thousand transfers that it holds, ' +
+      'until they end (SPARE_PACKETS_MAX)',
     harm: { kind: 'waits' },
     howItEmpties: 'with every turn',
-    share: 'by socket',
+    share: 'by socket; a transfer has a socket of its own, and SPARE_PACKETS_MAX ends one whose client sends too much',
     test: 'e2e/net/sockets.test.ts',
   },
   {

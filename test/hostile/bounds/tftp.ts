@@ -125,6 +125,17 @@ export const TFTP_BOUNDS: readonly HeldBound[] = [
     test: 'tftp/transfer.test.ts',
   },
   {
+    at: 'tftp/transfer.ts SPARE_PACKETS_MAX',
+    what: 'packets of a client beyond its answers: two to each packet, and five a second',
+    whoCanFill: 'a host that floods a transfer which it holds',
+    whatOthersNotice:
+      'the turns of the event loop are longer until its transfers have ended: a thousand end within seconds',
+    harm: { kind: 'waits' },
+    howItEmpties: 'the transfer ends and its port closes',
+    share: 'by transfer',
+    test: 'tftp/hostile.test.ts',
+  },
+  {
     at: 'tftp/blind-blocks.ts BLIND_BLOCKS',
     what: 'transfers without options to one address that it has not acknowledged',
     whoCanFill: 'a host that forges that address',
