@@ -53,7 +53,7 @@ function accessRemedy(path: string): string {
   const directory = dirname(target);
   const remedy = isSeen(directory)
     ? ownershipRemedy(target, directory)
-    : `${ownUserName()} may not go there, and \`namei -l ${target}\` shows where the way ends; let ${ownUserName()} pass`;
+    : `${ownUserName()} may not go there, and \`namei -l ${target}\` shows where the way ends; it must be open to ${ownUserName()}`;
   return `it is a link to ${target}; ${remedy}`;
 }
 

@@ -110,7 +110,7 @@ for (const depth of ['its directory', 'a directory above'] as const) {
     const remedy =
       depth === 'its directory'
         ? new RegExp(`it belongs to root; .*sudo chown -R nobody: ${target}$`)
-        : /`namei -l \S+` shows .*let nobody pass$/;
+        : /`namei -l \S+` shows .*it must be open to nobody$/;
     assert.equal(lines.length, 2, lines.join('\n'));
     for (const line of lines) {
       assert.match(line, /^store-unwritable \S+ cannot be read \(EACCES\): it is a link to /);
