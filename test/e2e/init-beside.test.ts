@@ -78,4 +78,20 @@ describe('rackboot init beside another DHCP server', { skip }, () => {
     );
     await ip('link delete quiet');
   });
+
+  test('an interface that is down or has no address is told with its command', async () => {
+    await ip('link add spare type veth peer name spare1');
+    try {
+      const down = await init('--yes', '--interface', 'spare');
+      assert.equal(down.code, 2);
+      assert.match(down.err, /^rackboot: (?:.*\n)?spare is down: sudo ip link set spare up; /m);
+      for (const name of ['spare1', 'spare']) await ip(`link set ${name} up`);
+      const bare = await init('--yes', '--interface', 'spare');
+      assert.equal(bare.code, 2);
+      assert.match(bare.err, /spare has no IPv4 address: sudo ip address add 10\.20\.0\.1\/24 dev spare/);
+      assert.doesNotMatch(`${down.err}${bare.err}`, /choose from/);
+    } finally {
+      await ip('link delete spare');
+    }
+  });
 });

@@ -7,7 +7,7 @@
 // 2. `init` never chooses the interface of the default route unasked, and never a second server beside one that answers: it would disturb
 //    every host on the network.
 
-import { accessSync, constants, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { findHostOverlaps, hostAddresses } from '../../config/host-check.ts';
 import { parseConfig } from '../../config/load.ts';
@@ -19,21 +19,15 @@ import { errorText, osErrorCode, RackError } from '../../errors.ts';
 import { ownUserName } from '../../files/ownership.ts';
 import { ownProgram } from '../../lab/own-program.ts';
 import { INTERFACES_KEY, type Settings, withValue } from '../../machines/settings.ts';
-import { formatIpv4, formatNetwork, isLoopback, networkOf, parseIpv4 } from '../../net/address.ts';
+import { formatIpv4, formatNetwork, parseIpv4 } from '../../net/address.ts';
 import { readInterfaces } from '../../net/interfaces.ts';
 import { sentenceOf } from '../../region/words/refusal.ts';
 import { missingProgramLines } from '../machines/power-programs.ts';
 import { print } from '../output.ts';
 import { openPrompt } from '../prompt.ts';
+import { type Candidate, describeCandidate, findCandidates, unknownInterfaceText } from './init-candidates.ts';
 import { answeredText, askForServers, bewareText, chooseText, type WireAnswer } from './init-probe.ts';
-import {
-  API_PORT,
-  type InitAnswers,
-  type InterfaceProposal,
-  proposeBeside,
-  renderConfig,
-  settingsOf,
-} from './init-proposal.ts';
+import { API_PORT, type InitAnswers, proposeBeside, renderConfig, settingsOf } from './init-proposal.ts';
 import { type Answers, FIELDS, type Field, interview, type Mistake } from './init-questions.ts';
 import { type InitPlace, nextSteps } from './init-steps.ts';
 import { fieldsAt, flagOf, mistakeText, type NameAnswer, questionName } from './init-words.ts';
@@ -59,12 +53,6 @@ export interface InitFlags {
   readonly yes: boolean;
   /** Replace an existing file. */
   readonly force: boolean;
-}
-
-/** An interface on which machines could be. */
-interface Candidate extends InterfaceProposal {
-  /** The default route uses it. */
-  readonly isDefaultRoute: boolean;
 }
 
 /** Writes the configuration and stores the network. @throws RackError `bad-argument`, `already-exists`, `store-unwritable`, `cancelled`. */
@@ -244,48 +232,6 @@ function judge(
     return isOpen ? [] : [{ fields, text: mistakeText({ path, place, message }, nameOf) }];
   });
   return { mistakes };
-}
-
-function unknownInterfaceText(candidates: readonly Candidate[], name: string): string {
-  const list = candidates.map(describeCandidate).join(', ');
-  return name === ''
-    ? `name the interface on which your machines are with --interface: ${list}`
-    : `${name} is not an interface with an IPv4 network to serve; choose from ${list}`;
-}
-
-const describeCandidate = ({ name, network, isDefaultRoute }: Candidate): string =>
-  `${name} ${formatNetwork(network)}${isDefaultRoute ? ' (leads to the default router)' : ''}`;
-
-/** Interfaces with an IPv4 network that could hold machines; those without the default route come first. */
-function findCandidates(wanted: string | undefined): readonly Candidate[] {
-  const found: Candidate[] = [];
-  const outward = readDefaultRouteInterfaces();
-  for (const { name, addresses } of readInterfaces()) {
-    const usable = addresses.find(({ address, prefix }) => !isLoopback(address) && prefix >= 8 && prefix <= 28);
-    if (usable === undefined) continue;
-    const { address, prefix } = usable;
-    found.push({ name, address, network: networkOf(address, prefix), isDefaultRoute: outward.has(name) });
-  }
-  if (found.length === 0) {
-    throw new RackError(
-      'bad-argument',
-      `${wanted ?? 'this host'} has no IPv4 network to serve, or is down. Set an interface up and give it an address first, ` +
-        'such as `ip link set eth1 up` and `ip address add 10.20.0.1/24 dev eth1`',
-    );
-  }
-  return found.sort((a, b) => Number(a.isDefaultRoute) - Number(b.isDefaultRoute));
-}
-
-/** proc(5): the columns of /proc/net/route are interface, destination, gateway, flags … mask (the eighth). */
-function readDefaultRouteInterfaces(): ReadonlySet<string> {
-  let text = '';
-  try {
-    text = readFileSync('/proc/net/route', 'latin1');
-  } catch {
-    // Not Linux: the default route is unknown.
-  }
-  const rows = text.split('\n').map((line) => line.split(/\s+/));
-  return new Set(rows.flatMap((row) => (row[1] === '00000000' && row[7] === '00000000' ? [row[0] ?? ''] : [])));
 }
 
 /** @throws RackError `bad-argument` for an unusable region URL */
