@@ -35,7 +35,7 @@ export function unfitText(name: string, interfaces: readonly HostInterface[]): s
   if (!found.up) return `${name} is down: sudo ip link set ${name} up; if it has no address then: ${give}`;
   const [first] = found.addresses;
   if (first === undefined) return `${name} has no IPv4 address: ${give}, or another address that is free there`;
-  if (isLoopback(first.address)) return `${name} leads to no other host: name the interface on which your machines are`;
+  if (isLoopback(first.address)) return `${name} is the loopback: name the interface on which your machines are`;
   const has = `${formatIpv4(first.address)}/${first.prefix}`;
   return `${name} has ${has}, but a network to serve has a prefix of ${SHORTEST_PREFIX} to ${LONGEST_PREFIX}: ${give}`;
 }
