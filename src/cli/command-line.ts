@@ -274,6 +274,10 @@ function accountCommands(parser: Parser, finish: Finish): Parser {
         'state-dir': { ...text, default: DEFAULT_STATE_DIR, describe: 'Directory of the state' },
         name: { ...text, describe: "This rack's name" },
         interface: { ...text, describe: 'Interface of the machines' },
+        mode: {
+          choices: ['server', 'proxy'] as const,
+          describe: 'Who gives the addresses: this rack, or another DHCP server',
+        },
         low: { ...text, describe: 'First address of the dynamic range' },
         high: { ...text, describe: 'Last address of the dynamic range' },
         'static-low': { ...text, describe: 'First address of the static range' },

@@ -27,7 +27,7 @@ interface FoundImage {
   readonly directory: ImageQuery['directory'];
 }
 
-/** Why machines would not boot. Settings unchanged from `before` are not judged. */
+/** Why machines would not boot, also those of one architecture. Settings unchanged from `before` are not judged. */
 export function findBootStops(after: JudgedBoot, before?: JudgedBoot): readonly BootStop[] {
   const { tree, commissioningRelease: release, enlistWith } = after;
   const isNew = before === undefined || before.commissioningRelease !== release || before.enlistWith !== enlistWith;
@@ -36,24 +36,70 @@ export function findBootStops(after: JudgedBoot, before?: JudgedBoot): readonly 
   const images = findImages(tree, hasFile);
   if (images.length === 0) return [];
   const stops: BootStop[] = [];
-  if (!images.some((one) => one.release === release && one.directory === 'commissioning')) {
-    const first = `First: rackboot images build --release ${release}`;
-    stops.push({ key: 'boot.release', message: `${missingText(release, 'commissioning', images)}. ${first}` });
-  }
-  if (enlistWith === 'installer' && !images.some((one) => one.release === release && one.directory === 'install')) {
-    const first = `First: rackboot images import-installer --release ${release}`;
-    stops.push({ key: 'boot.enlist_with', message: `${missingText(release, 'install', images)}. ${first}` });
-  }
+  const judge = (key: string, directory: FoundImage['directory'], command: string): void => {
+    const isThere = images.some((one) => one.release === release && one.directory === directory);
+    const losing = losingArchitectures(images, directory, release, before);
+    if (isThere && losing.length === 0) return;
+    const message = isThere
+      ? losingText({ losing, release, directory, tree, command }, images)
+      : `${missingText(release, directory, images)}. First: ${command} --release ${release}`;
+    stops.push({ key, message });
+  };
+  judge('boot.release', 'commissioning', 'rackboot images build');
+  if (enlistWith === 'installer') judge('boot.enlist_with', 'install', 'rackboot images import-installer');
   return stops;
 }
 
-function missingText(release: string, directory: FoundImage['directory'], images: readonly FoundImage[]): string {
+/** The architectures that have such images, but not of the release. After a change, only those that could boot before it. */
+function losingArchitectures(
+  images: readonly FoundImage[],
+  directory: FoundImage['directory'],
+  release: string,
+  before: JudgedBoot | undefined,
+): readonly string[] {
+  const architecturesOf = (isOne: (image: FoundImage) => boolean): ReadonlySet<string> =>
+    new Set(images.filter(isOne).map(({ architecture }) => architecture));
+  const having = architecturesOf((one) => one.directory === directory && one.release === release);
+  // Before a change to the installer, new machines enlisted with the environment.
+  const former = directory === 'install' && before?.enlistWith !== 'environment' ? 'install' : 'commissioning';
+  const judged =
+    before === undefined
+      ? architecturesOf((one) => one.directory === directory)
+      : architecturesOf((one) => one.directory === former && one.release === before.commissioningRelease);
+  return [...judged].filter((one) => !having.has(one)).toSorted();
+}
+
+interface Losing {
+  readonly losing: readonly string[];
+  readonly release: string;
+  readonly directory: FoundImage['directory'];
+  readonly tree: string;
+  readonly command: string;
+}
+
+function losingText({ losing, release, directory, tree, command }: Losing, images: readonly FoundImage[]): string {
+  const sentences = losing.map((architecture) => {
+    const own = images.filter((one) => one.architecture === architecture);
+    const text = missingText(release, directory, own, architecture);
+    const build = `First: ${command} --release ${release} --arch ${architecture}`;
+    return `${text}. ${build}; or, if you have no such machines, remove ${join(tree, architecture)}`;
+  });
+  return sentences.join('. ');
+}
+
+function missingText(
+  release: string,
+  directory: FoundImage['directory'],
+  images: readonly FoundImage[],
+  architecture?: string,
+): string {
+  const [kind, of] = architecture === undefined ? ['', ''] : [`${architecture} `, ` for ${architecture}`];
   const [what, end] =
     directory === 'install'
-      ? ['installer', 'no new machine would enlist']
-      : ['environment', 'no machine could be commissioned or deployed'];
+      ? ['installer', `no new ${kind}machine would enlist`]
+      : ['environment', `no ${kind}machine could be commissioned or deployed`];
   const there = [...new Set(images.filter((one) => one.directory === directory).map((one) => one.release))].toSorted();
-  return `the boot tree has no ${what} of ${release}, so ${end}; it has ${there.length === 0 ? 'none' : there.join(', ')}`;
+  return `the boot tree has no ${what} of ${release}${of}, so ${end}; it has ${there.length === 0 ? 'none' : there.join(', ')}`;
 }
 
 /** The images of a tree, as `findImage` recognises them. */

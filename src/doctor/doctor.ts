@@ -326,8 +326,8 @@ function readImages(config: RackConfig): ImagesOfTree {
     try {
       return statSync(join(config.boot.tree, path), { throwIfNoEntry: false })?.isFile() ?? false;
     } catch (error) {
-      if (!isOwnershipError(error)) throw error;
-      mayRead = false;
+      // A link without an end is no image.
+      if (isOwnershipError(error)) mayRead = false;
       return false;
     }
   };

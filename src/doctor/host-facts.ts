@@ -3,9 +3,10 @@
 //
 // 1. An unreadable fact is undefined, never an exception: the doctor then reports nothing about it.
 
-import { accessSync, constants, readFileSync, statfsSync, statSync } from 'node:fs';
+import { accessSync, constants, readFileSync, statfsSync } from 'node:fs';
 import type { RackConfig } from '../config/rack-config.ts';
 import { PROXY_PORT } from '../dhcp/networks/config.ts';
+import { foundStats } from '../files/found-stats.ts';
 import { ANY, type Ipv4, isLoopback, parseIpv4 } from '../net/address.ts';
 import { readInterfaces } from '../net/interfaces.ts';
 import { findPortOwners } from '../net/port-owner.ts';
@@ -196,7 +197,7 @@ function readInterface(name: string): InterfaceFacts {
 }
 
 function readStateDir(path: string, actor: Actor): HostFacts['stateDir'] {
-  const found = statSync(path, { throwIfNoEntry: false });
+  const found = foundStats(path);
   if (found === undefined) return { exists: false, writable: false, freeBytes: undefined };
   let freeBytes: number | undefined;
   try {

@@ -35,8 +35,8 @@ export function isLoaderAbsent(file: string, server: Ipv4, config: RackConfig): 
   try {
     return name !== undefined && statSync(join(config.boot.tree, name), { throwIfNoEntry: false }) === undefined;
   } catch (error) {
-    if (isOwnershipError(error)) return false;
-    throw error;
+    // A link without an end is no file.
+    return !isOwnershipError(error);
   }
 }
 
@@ -52,7 +52,7 @@ export async function examineLoader(loader: LoaderToCheck): Promise<void> {
     return;
   }
   const path = join(tree, name ?? file);
-  const sizeBytes = statSync(path, { throwIfNoEntry: false })?.size;
+  const sizeBytes = sizeOf(path);
   const build = `\`sudo ${command}\` puts it into ${tree}`;
   if (sizeBytes !== undefined && sizeBytes > PROBE_FILE_BYTES_MAX) {
     tell(check, 'note', 'is too large to be loaded here; not compared');
@@ -80,6 +80,15 @@ export async function examineLoader(loader: LoaderToCheck): Promise<void> {
       `${errorText(error)}${isMissing ? `; ${build}` : ''}`,
       isMissing ? `sudo ${command}` : undefined,
     );
+  }
+}
+
+/** Undefined if there is no such file, or none that this user may look at. */
+function sizeOf(path: string): number | undefined {
+  try {
+    return statSync(path, { throwIfNoEntry: false })?.size;
+  } catch {
+    return undefined;
   }
 }
 

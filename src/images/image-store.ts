@@ -10,11 +10,12 @@
 // 3. Removing an image removes its manifest; a blob is deleted when no manifest names it.
 // 4. Manifests have hidden names, which are not served. The bytes of an image are served: every host that can boot here can fetch them.
 
-import { readdirSync, statSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { cleanText } from '../clean-text.ts';
 import { osErrorCode, RackError } from '../errors.ts';
+import { foundStats } from '../files/found-stats.ts';
 import { readRegularFile, UnfitFile } from '../files/regular-file.ts';
 import type { ImageFormat, PartitionTable } from './disk-image.ts';
 
@@ -229,7 +230,7 @@ export function imageFinder(tree: string): FindImage {
 
 /** True if the bytes of an image exist, in the number that its manifest states. */
 export function hasBlob(tree: string, image: StoredImage): boolean {
-  const found = statSync(join(tree, blobPath(image.sha256, image.format)), { throwIfNoEntry: false });
+  const found = foundStats(join(tree, blobPath(image.sha256, image.format)));
   return found?.isFile() === true && found.size === image.bytes;
 }
 

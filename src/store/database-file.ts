@@ -9,13 +9,14 @@
 // 3. An empty file that once held something is refused untouched.
 // 4. WAL with synchronous=FULL: a commit that returned is on disk. (Node's SQLite calls fsync for it, not fdatasync.)
 
-import { closeSync, fsyncSync, renameSync, rmSync, statfsSync, statSync } from 'node:fs';
+import { closeSync, fsyncSync, renameSync, rmSync, statfsSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { counted } from '../counted.ts';
 import { errorText, osErrorCode, RackError } from '../errors.ts';
 import { makeDirectories } from '../files/durable-directory.ts';
-import { ownershipRemedy, ownUserName } from '../files/ownership.ts';
+import { foundStats, statsFault } from '../files/found-stats.ts';
+import { isOwnershipError, ownershipRemedy, ownUserName } from '../files/ownership.ts';
 import { checkRegularFile, openRegularFile, UnfitFile } from '../files/regular-file.ts';
 
 /** How long a statement waits for another process that holds the file (a backup, an operator's shell), in milliseconds. */
@@ -140,7 +141,7 @@ function unfit(path: string, cause: UnfitFile): RackError {
   });
 }
 
-/** @throws RackError `store-broken` if the path is not a regular file, `store-unwritable` if this user has no permission */
+/** @throws RackError `store-broken` if the path is not a regular file, `store-unwritable` if this user has no permission; as `foundStats` */
 function checkRegular(database: string, companion: string): void {
   const path = `${database}${companion}`;
   try {
@@ -148,6 +149,7 @@ function checkRegular(database: string, companion: string): void {
     checkRegularFile(path);
   } catch (cause) {
     if (cause instanceof UnfitFile) throw unfit(path, cause);
+    if (!isOwnershipError(cause)) throw statsFault(path, cause);
     // This is the first access to the directory; a user without permission fails here.
     throw unwritable(database, osErrorCode(cause) ?? errorText(cause), cause);
   }
@@ -156,11 +158,11 @@ function checkRegular(database: string, companion: string): void {
 /**
  * Call it before SQLite opens the file, even for reading: SQLite deletes the write-ahead log of an empty database.
  * (A new file has its first page before it has a write-ahead log.)
- * @throws RackError `store-broken` if the file is empty or missing, but its write-ahead log is not empty
+ * @throws RackError `store-broken` if the file is empty or missing, but its write-ahead log is not empty; as `foundStats`
  */
 export function checkNotCut(path: string): void {
   const [wal, bytes] = [`${path}-wal`, fileSize(`${path}-wal`)];
-  if (bytes === 0 || !isEmpty(path)) return;
+  if (!isEmpty(path) || bytes === 0) return;
   throw new RackError(
     'store-broken',
     `${path} is empty or missing, but its write-ahead log is not: ${wal} has ${counted(bytes, 'byte')} and is left untouched. ` +
@@ -181,12 +183,12 @@ function checkNotLost(path: string, kind: DatabaseKind): void {
 
 /** True if the file does not exist, or is a regular one of 0 bytes. */
 function isEmpty(path: string): boolean {
-  const found = statSync(path, { throwIfNoEntry: false });
+  const found = foundStats(path);
   return found === undefined || (found.isFile() && found.size === 0);
 }
 
 function fileSize(path: string): number {
-  return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+  return foundStats(path)?.size ?? 0;
 }
 
 /**

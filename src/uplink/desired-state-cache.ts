@@ -46,9 +46,13 @@ export function readCachedState(
   }
 }
 
-/** When the cache was written, wall time in milliseconds; undefined if it does not exist. */
+/** When the cache was written, wall time in milliseconds; undefined if it does not exist, or cannot be read: `readDesiredState` says why. */
 export function desiredStateTime(stateDir: string): number | undefined {
-  return statSync(desiredStateFile(stateDir), { throwIfNoEntry: false })?.mtimeMs;
+  try {
+    return statSync(desiredStateFile(stateDir), { throwIfNoEntry: false })?.mtimeMs;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Replaces the cache atomically. A failure is reported to `onProblem`; the state in memory stays in force. */

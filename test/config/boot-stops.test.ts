@@ -42,3 +42,53 @@ test('a release or an installer missing in the tree is reported with the existin
     rmSync(tree, { recursive: true });
   }
 });
+
+test('each architecture that has an environment and would lose it is reported, and no other', () => {
+  const tree = mkdtempSync(join(tmpdir(), 'rackboot-stops-'));
+  const boot = (commissioningRelease: string, enlistWith: JudgedBoot['enlistWith'] = 'environment'): JudgedBoot => ({
+    tree,
+    commissioningRelease,
+    enlistWith,
+  });
+  try {
+    for (const [architecture, release, purpose] of [
+      ['amd64', 'bookworm', 'commissioning'],
+      ['arm64', 'bookworm', 'commissioning'],
+      ['arm64', 'trixie', 'commissioning'],
+      ['arm64', 'trixie', 'install'],
+      ['i386', 'sid', 'commissioning'],
+    ] as const) {
+      const directory = join(tree, architecture, 'generic', release, purpose);
+      mkdirSync(directory, { recursive: true });
+      for (const name of ['linux', 'initrd.gz']) writeFileSync(join(directory, name), '');
+    }
+    const [lost, ...others] = findBootStops(boot('trixie'), boot('bookworm'));
+    assert.deepEqual(others, []);
+    assert.equal(lost?.key, 'boot.release');
+    assert.match(
+      lost?.message ?? '',
+      /no environment of trixie for amd64, so no amd64 machine could .*; it has bookworm\. First: rackboot images build --release trixie --arch amd64; or,.* remove \S+\/amd64$/,
+    );
+    assert.deepEqual(
+      findBootStops(boot('bookworm'), boot('trixie')),
+      [],
+      'amd64 and arm64 have it, i386 had none before',
+    );
+    assert.deepEqual(findBootStops(boot('bookworm'), boot('bookworm')), []);
+    const all = findBootStops(boot('bookworm'));
+    assert.equal(all.length, 1, 'without a former setting, every architecture with an environment is judged');
+    assert.match(all[0]?.message ?? '', /for i386.*it has sid/);
+    assert.doesNotMatch(all[0]?.message ?? '', /amd64|arm64/);
+    const installer = findBootStops(boot('trixie', 'installer'), boot('bookworm'));
+    assert.deepEqual(
+      installer.map(({ key }) => key),
+      ['boot.release', 'boot.enlist_with'],
+    );
+    assert.match(
+      installer[1]?.message ?? '',
+      /no installer of trixie for amd64, so no new amd64 machine would enlist; it has none/,
+    );
+  } finally {
+    rmSync(tree, { recursive: true });
+  }
+});

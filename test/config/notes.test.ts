@@ -1,10 +1,10 @@
-// Notes on keys of a valid configuration that have no effect.
+// Notes on keys of a valid configuration that have no effect, and warnings of those that open a door to everybody.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { formatProblems } from '../../src/config/config-file.ts';
 import { parseConfig } from '../../src/config/load.ts';
-import { configNotes } from '../../src/config/notes.ts';
+import { configNotes, wideDoors } from '../../src/config/notes.ts';
 
 const PROXIED = `cluster_interfaces:
   - { name: lab, interface: eth1, ip: 10.20.0.1, network: 10.20.0.0/24, mode: proxy, ntp_servers: [10.20.0.9] }
@@ -33,5 +33,26 @@ for (const [name, text, expected] of CASES) {
     const notes = configNotes(parsed.config);
     assert.equal(notes.length, expected.length, notes.join('\n'));
     for (const [index, pattern] of expected.entries()) assert.match(notes[index] ?? '', pattern);
+  });
+}
+
+for (const [key, yaml] of [
+  ['tftp.allow', (list: string) => `tftp: { allow: ${list} }\n`],
+  ['dns.allow_recursion', (list: string) => `dns: { allow_recursion: ${list} }\n`],
+] as const) {
+  test(`${key} for the whole Internet is warned of`, () => {
+    const doors = (list: string): readonly string[] => {
+      const parsed = parseConfig(SERVED + yaml(list));
+      assert.ok(parsed.ok, parsed.ok ? '' : formatProblems('f', parsed.problems));
+      return wideDoors(parsed.config);
+    };
+    for (const list of ['[0.0.0.0/0]', '[10.0.0.0/8, 0.0.0.0/1, 128.0.0.0/1]', '[64.0.0.0/7]']) {
+      const [text = '', ...others] = doors(list);
+      assert.deepEqual(others, []);
+      assert.ok(text.startsWith(`${key} has `), text);
+      assert.doesNotMatch(text, /10\.0\.0\.0\/8/);
+      assert.match(text, /whole Internet.*name only the networks of your machines/);
+    }
+    for (const list of ['[]', '[10.0.0.0/8, 192.0.2.0/24]']) assert.deepEqual(doors(list), []);
   });
 }

@@ -15,6 +15,7 @@ import {
   readFileSync,
   rmSync,
   statfsSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { createServer } from 'node:net';
@@ -296,6 +297,26 @@ describe('a database that does not serve', { skip: missing('linux') }, () => {
     writeFileSync(leases, 'this is no database, it is a letter. '.repeat(300));
     assertRefused(await run(), /leases\.db/, /backup|move/);
     removeDatabases('leases.db');
+    await assertStarts();
+  });
+
+  test('leases.db is a link that leads to itself; as any other file of the state, it is no bug', {
+    timeout: MS_MAX,
+  }, async () => {
+    rack.configure(GOOD);
+    removeDatabases('leases.db');
+    symlinkSync('leases.db', leases);
+    assertRefused(await run(), /leases\.db is a link that leads to itself \(ELOOP\)/, /put the file itself/);
+    removeDatabases('leases.db');
+    removeDatabases('region.db');
+    for (const name of ['region.db', 'desired-state.json']) symlinkSync(name, join(rack.stateDir, name));
+    const from = rack.lines.length;
+    await rack.start();
+    const { reason } = await rack.told('region.down', { from });
+    assert.match(String(reason), /region\.db is a link that leads to itself \(ELOOP\)/);
+    await rack.stop();
+    removeDatabases('region.db');
+    rmSync(join(rack.stateDir, 'desired-state.json'), { force: true });
     await assertStarts();
   });
 

@@ -13,6 +13,7 @@ import { counted } from '../../counted.ts';
 import { REPEATED_MS } from '../../dhcp/answers/repeat.ts';
 import { RackError } from '../../errors.ts';
 import { splitPath } from '../../files/file-tree.ts';
+import { foundStats } from '../../files/found-stats.ts';
 import { isOwnershipError, ownUserName } from '../../files/ownership.ts';
 import { MachineDirectory } from '../../machines/directory.ts';
 import { readHostMoment } from '../../store/host-clocks.ts';
@@ -65,7 +66,7 @@ function readState(config: RackConfig, leftOut: string | undefined, notes: strin
   });
   const path = join(config.stateDir, LEASE_FILE);
   try {
-    if (statSync(path, { throwIfNoEntry: false }) === undefined) {
+    if (foundStats(path) === undefined) {
       notes.push(`there is no ${path}: replayed without leases`);
       return { machines, leases: [] };
     }
@@ -79,7 +80,7 @@ function readState(config: RackConfig, leftOut: string | undefined, notes: strin
   } catch (error) {
     if (!(error instanceof RackError) && !isOwnershipError(error)) throw error;
     notes.push(
-      error instanceof RackError
+      error instanceof RackError && !isOwnershipError(error.cause)
         ? `${error.message}: replayed without leases`
         : `${ownUserName()} may not read ${path}: replayed without leases`,
     );
@@ -94,7 +95,8 @@ function treeSizes(tree: string, notes: string[]): (path: string) => number | un
     try {
       return sizeOf(tree, path);
     } catch (error) {
-      if (!isOwnershipError(error)) throw error;
+      // A link without an end is no file.
+      if (!isOwnershipError(error)) return undefined;
       if (!isNoted) notes.push(`${ownUserName()} may not read ${tree}: its files count as missing`);
       isNoted = true;
       return undefined;

@@ -7,7 +7,7 @@ import { compareConfigs, effectsOf, formatChange } from '../../config/difference
 import { findCertificateProblems, findHostOverlaps, hostAddresses } from '../../config/host-check.ts';
 import { type ParsedConfig, parseConfig } from '../../config/load.ts';
 import { pinnedKeys } from '../../config/merge.ts';
-import { configNotes } from '../../config/notes.ts';
+import { configNotes, wideDoors } from '../../config/notes.ts';
 import type { ConfigProblem, RackConfig } from '../../config/rack-config.ts';
 import { askDaemon } from '../../control/ask-daemon.ts';
 import { interfaceStates } from '../../daemon/rack/interface-states.ts';
@@ -29,7 +29,9 @@ export async function checkFile(file: string, json: boolean): Promise<number> {
   const parsed = parseMerged(file);
   const tree = parsed.ok ? await judgeTree(parsed.config.boot.tree) : undefined;
   const problems = [...problemsOf(parsed), ...(tree?.isFault === true ? [treeProblem(tree)] : [])];
-  const waiting = parsed.ok ? [...waitingLines(parsed.config), ...(await closedLines(parsed.config))] : [];
+  const waiting = parsed.ok
+    ? [...wideDoors(parsed.config), ...waitingLines(parsed.config), ...(await closedLines(parsed.config))]
+    : [];
   const hidden = parsed.ok ? hiddenStoreText(parsed.config.stateDir) : undefined;
   const notes = [
     ...(hidden === undefined ? [] : [`the region's store was not checked: ${hidden}`]),

@@ -102,6 +102,8 @@ export interface InitAnswers {
   readonly stateDir: string;
   readonly domain: string;
   readonly proposal: InterfaceProposal;
+  /** `server` or `proxy`. */
+  readonly mode?: string | undefined;
   /** Undefined, here and below: not answered yet. */
   readonly low?: string | undefined;
   readonly high?: string | undefined;
@@ -165,14 +167,16 @@ export function settingsOf(answers: InitAnswers): readonly SettingEdit[] {
 const isGiven = (value: string | undefined): value is string => value !== undefined && value !== '-' && value !== '';
 
 /** The network as a cluster interface, without its name. */
-function networkOf({ proposal, router, low, high, staticLow, staticHigh }: InitAnswers): Settings {
+function networkOf({ proposal, mode, router, low, high, staticLow, staticHigh }: InitAnswers): Settings {
   const named = { router_ip: router, ip_range_low: low, ip_range_high: high };
   const statics = { static_ip_range_low: staticLow, static_ip_range_high: staticHigh };
+  const isServer = !isGiven(mode) || mode === 'server';
   return {
     interface: proposal.name,
     management: 2,
     ip: formatIpv4(proposal.address),
     network: formatNetwork(proposal.network),
+    ...(isServer ? {} : { mode }),
     ...Object.fromEntries(Object.entries({ ...named, ...statics }).filter(([, value]) => isGiven(value))),
   };
 }

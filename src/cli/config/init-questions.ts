@@ -1,7 +1,7 @@
 // The questions of `rackboot init`: typed answers are kept, and only mistakes are asked again.
 //
-//   ask a question ─→ judge all answers so far ─┬─ fine ────────────────→ the next question, or the end
-//         ↑                                     └─ a mistake ─→ tell ───→ first the questions it concerns
+//   settle, or ask a question ─→ judge all answers so far ─┬─ fine ────────────────→ the next question, or the end
+//         ↑                                                └─ a mistake ─→ tell ───→ first the questions it concerns
 //
 // 1. After a mistake the line holds the address that was typed, ready to correct. Enter accepts the value in brackets.
 // 2. A mistake that no question can correct (a wrong option) ends the command.
@@ -9,7 +9,7 @@
 import { RackError } from '../../errors.ts';
 
 /** The questions, in this order. */
-export const FIELDS = ['interface', 'router', 'low', 'high', 'staticLow', 'staticHigh', 'upstream'] as const;
+export const FIELDS = ['interface', 'mode', 'router', 'low', 'high', 'staticLow', 'staticHigh', 'upstream'] as const;
 export type Field = (typeof FIELDS)[number];
 
 /** The answers so far. */
@@ -32,6 +32,8 @@ export interface Interview {
   readonly questionOf: (field: Field) => string;
   /** The proposal for a field without a typed answer. */
   readonly proposalOf: (field: Field, answers: Answers) => string;
+  /** An answer that needs no question; undefined: it must be asked. */
+  readonly settle?: (field: Field, answers: Answers) => Promise<string | undefined>;
   /** The problems of the answers so far. */
   readonly judge: (answers: Answers) => readonly Mistake[];
   readonly ask: Ask;
@@ -59,10 +61,16 @@ export async function interview(terms: Interview): Promise<Answers> {
   for (let open = asked; open.length > 0; ) {
     const [field, ...rest] = open;
     if (field === undefined) break;
+    const settledAs = wrong.includes(field) ? undefined : await terms.settle?.(field, answers);
+    if (settledAs !== undefined) {
+      answers = { ...answers, [field]: settledAs };
+      open = rest;
+      continue;
+    }
     const typed = answers[field];
     const isWrong = wrong.includes(field);
     // A name is typed again from scratch; in an address mostly one digit is wrong.
-    const isMended = isWrong && field !== 'interface';
+    const isMended = isWrong && field !== 'interface' && field !== 'mode';
     const proposal = isWrong || typed === undefined ? proposalOf(field, answers) : typed;
     answers = { ...answers, [field]: await ask(questionOf(field), proposal, isMended ? typed : undefined) };
     open = rest;
@@ -77,7 +85,9 @@ export async function interview(terms: Interview): Promise<Answers> {
     const again = wrong.length > 0 ? wrong : relatedOf(named, settled, asked);
     if (again.length === 0) refuseOptions(found);
     tell(`That does not work:\n${found.map(({ text }) => `  ${text}`).join('\n')}\nNothing is written yet.`);
-    open = inOrder([...again, ...rest]);
+    // Another network may have another server.
+    const anew = again.includes('interface') && asked.includes('mode') ? (['mode'] as const) : [];
+    open = inOrder([...again, ...anew, ...rest]);
   }
   return answers;
 }

@@ -9,6 +9,7 @@ export type NameAnswer = (field: Field) => string;
 /** The path at which `check` reports a problem of an answer: relative to its network, except for DNS. */
 const PATHS: Readonly<Record<Field, string>> = {
   interface: 'interface',
+  mode: 'mode',
   router: 'router_ip',
   low: 'ip_range_low',
   high: 'ip_range_high',
@@ -30,6 +31,7 @@ export const flagOf: NameAnswer = (field) => `--${field.replace(/[A-Z]/g, (lette
 
 const TYPED: Readonly<Record<Field, string>> = {
   interface: 'interface',
+  mode: 'who gives the addresses',
   router: 'router',
   low: 'first address for unknown machines',
   high: 'last address for unknown machines',
@@ -53,11 +55,11 @@ export function mistakeText(problem: { path: string; place: string; message: str
   return `${name}: ${inWords(message, nameOf)}`;
 }
 
-/** `interface` is an ordinary word of messages, too, and stays. */
+/** `interface` and `mode` are ordinary words of messages, too, and stay. */
 function inWords(message: string, nameOf: NameAnswer): string {
   let text = message.replace(/\bip (?=\d)/g, "the rack's address ");
   for (const field of FIELDS) {
-    if (field === 'interface') continue;
+    if (field === 'interface' || field === 'mode') continue;
     text = text.replace(new RegExp(`\\b${PATHS[field].replace('.', '\\.')}\\b`, 'g'), nameOf(field));
   }
   return text;

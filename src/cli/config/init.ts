@@ -1,12 +1,13 @@
 // `rackboot init`: makes a configuration for this host from questions or flags. Name, state directory and listeners go into the file, the
 // network into the store.
 //
-//   findCandidates ─→ interview (a person) or takeProposals, judged like `check` does ─→ the file, then the store ─→ nextSteps
+//   findCandidates ─→ interview (a person) or takeProposals, which ask the wire for other DHCP servers, judged like `check` does ─→ the file, then the store ─→ nextSteps
 //
 // 1. `init` writes nothing that `rackboot check` would refuse.
-// 2. `init` never chooses the interface of the default route unasked: a second DHCP server disturbs every host on a network.
+// 2. `init` never chooses the interface of the default route unasked, and never a second server beside one that answers: it would disturb
+//    every host on the network.
 
-import { accessSync, constants, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { findHostOverlaps, hostAddresses } from '../../config/host-check.ts';
 import { parseConfig } from '../../config/load.ts';
@@ -18,20 +19,15 @@ import { errorText, osErrorCode, RackError } from '../../errors.ts';
 import { ownUserName } from '../../files/ownership.ts';
 import { ownProgram } from '../../lab/own-program.ts';
 import { INTERFACES_KEY, type Settings, withValue } from '../../machines/settings.ts';
-import { formatIpv4, formatNetwork, isLoopback, networkOf, parseIpv4 } from '../../net/address.ts';
+import { formatIpv4, formatNetwork, parseIpv4 } from '../../net/address.ts';
 import { readInterfaces } from '../../net/interfaces.ts';
 import { sentenceOf } from '../../region/words/refusal.ts';
 import { missingProgramLines } from '../machines/power-programs.ts';
 import { print } from '../output.ts';
 import { openPrompt } from '../prompt.ts';
-import {
-  API_PORT,
-  type InitAnswers,
-  type InterfaceProposal,
-  proposeBeside,
-  renderConfig,
-  settingsOf,
-} from './init-proposal.ts';
+import { type Candidate, describeCandidate, findCandidates, unknownInterfaceText } from './init-candidates.ts';
+import { answeredText, askForServers, bewareText, chooseText, type WireAnswer } from './init-probe.ts';
+import { API_PORT, type InitAnswers, proposeBeside, renderConfig, settingsOf } from './init-proposal.ts';
 import { type Answers, FIELDS, type Field, interview, type Mistake } from './init-questions.ts';
 import { type InitPlace, nextSteps } from './init-steps.ts';
 import { fieldsAt, flagOf, mistakeText, type NameAnswer, questionName } from './init-words.ts';
@@ -42,6 +38,8 @@ export interface InitFlags {
   readonly name?: string | undefined;
   readonly stateDir: string;
   readonly interface?: string | undefined;
+  /** `server` or `proxy`; undefined: as the wire answers. */
+  readonly mode?: string | undefined;
   readonly low?: string | undefined;
   readonly high?: string | undefined;
   readonly staticLow?: string | undefined;
@@ -57,12 +55,6 @@ export interface InitFlags {
   readonly force: boolean;
 }
 
-/** An interface on which machines could be. */
-interface Candidate extends InterfaceProposal {
-  /** The default route uses it. */
-  readonly isDefaultRoute: boolean;
-}
-
 /** Writes the configuration and stores the network. @throws RackError `bad-argument`, `already-exists`, `store-unwritable`, `cancelled`. */
 export async function initConfig(flags: InitFlags): Promise<void> {
   const candidates = findCandidates(flags.interface);
@@ -70,7 +62,7 @@ export async function initConfig(flags: InitFlags): Promise<void> {
   refuseUnwritable(flags);
   refuseRegion(flags);
   const isAsked = !flags.yes && process.stdin.isTTY === true;
-  const drafted = isAsked ? await askPerson(flags, candidates) : takeProposals(flags, candidates);
+  const drafted = isAsked ? await askPerson(flags, candidates) : await takeProposals(flags, candidates);
   // Before storing, which may switch to the owner of the state directory: the user who started `init` types the next commands.
   const place = findPlace(flags, drafted.answers);
   try {
@@ -90,10 +82,50 @@ const optionsOf = (flags: InitFlags): Answers => ({
 });
 
 /** Fills every answer without an option with its proposal. @throws RackError `bad-argument` with every problem. */
-function takeProposals(flags: InitFlags, candidates: readonly Candidate[]): Draft {
+async function takeProposals(flags: InitFlags, candidates: readonly Candidate[]): Promise<Draft> {
   let answers = optionsOf(flags);
+  answers = { ...answers, interface: answers.interface ?? propose(candidates, 'interface', answers) };
+  if (answers.mode === undefined) {
+    answers = { ...answers, mode: 'server' };
+    // Mistakes first: they need no answer of the wire.
+    const { proposal } = draft(flags, candidates, proposeRest(candidates, answers)).answers;
+    const answer = await askWire(candidates, proposal.name);
+    if (answer.servers.length > 0) throw new RackError('bad-argument', chooseText(answeredText(proposal, answer)));
+  }
+  return draft(flags, candidates, proposeRest(candidates, answers));
+}
+
+function proposeRest(candidates: readonly Candidate[], given: Answers): Answers {
+  let answers = given;
   for (const field of FIELDS) answers = { ...answers, [field]: answers[field] ?? propose(candidates, field, answers) };
-  return draft(flags, candidates, answers);
+  return answers;
+}
+
+/** Asks the network of an interface, and warns if silence may mislead. */
+async function askWire(candidates: readonly Candidate[], name: string): Promise<WireAnswer> {
+  const place = candidates.find((one) => one.name === name);
+  if (place === undefined) return { servers: [] };
+  const own = readInterfaces().flatMap(({ addresses }) => addresses.map(({ address }) => formatIpv4(address)));
+  const answer = await askForServers(place, new Set(own));
+  const beware = answer.servers.length > 0 ? undefined : bewareText(place, answer, place.isDefaultRoute);
+  if (beware !== undefined) print(`Beware  ${beware}`);
+  return answer;
+}
+
+/** Answers that follow from others: who gives the addresses if no other server does, and what a proxy does not need. */
+async function settle(candidates: readonly Candidate[], field: Field, known: Answers): Promise<string | undefined> {
+  if (field === 'interface' || field === 'upstream') return undefined;
+  if (field !== 'mode') return known.mode === 'proxy' ? '-' : undefined;
+  const place = candidates.find(({ name }) => name === known.interface);
+  if (place === undefined) return undefined;
+  print('Asking this network for other DHCP servers …');
+  const answer = await askWire(candidates, place.name);
+  if (answer.servers.length === 0) return 'server';
+  const text = answeredText(place, answer);
+  print(
+    `${text[0]?.toUpperCase()}${text.slice(1)}. With proxy it goes on giving the addresses, and this rack says only what to boot.`,
+  );
+  return undefined;
 }
 
 async function askPerson(flags: InitFlags, candidates: readonly Candidate[]): Promise<Draft> {
@@ -105,6 +137,7 @@ async function askPerson(flags: InitFlags, candidates: readonly Candidate[]): Pr
     const answers = await interview({
       given,
       questionOf: (field) => (field === 'interface' ? `Interface of the machines (${list})` : QUESTIONS[field]),
+      settle: (field, known) => settle(candidates, field, known),
       proposalOf: (field, known) => propose(candidates, field, known),
       judge: (known) => judge(flags, candidates, known, nameOf).mistakes,
       ask: async (question, proposal, wrong) => {
@@ -120,6 +153,7 @@ async function askPerson(flags: InitFlags, candidates: readonly Candidate[]): Pr
 }
 
 const QUESTIONS: Readonly<Record<Exclude<Field, 'interface'>, string>> = {
+  mode: 'Who gives the addresses: server is this rack, proxy the other server',
   router: 'Router offered to machines (none: -)',
   low: 'First address for unknown machines (dynamic range)',
   high: 'Last address for unknown machines',
@@ -130,11 +164,13 @@ const QUESTIONS: Readonly<Record<Exclude<Field, 'interface'>, string>> = {
 
 /** The proposal for an answer; empty for the interface if the choice is not clear. */
 function propose(candidates: readonly Candidate[], field: Field, answers: Answers): string {
-  if (field === 'router' || field === 'upstream') return '-';
+  if (field === 'upstream') return '-';
   if (field === 'interface') {
     const apart = candidates.filter(({ isDefaultRoute }) => !isDefaultRoute);
     return (apart.length === 1 ? apart[0]?.name : undefined) ?? '';
   }
+  if (field === 'mode') return 'proxy';
+  if (field === 'router' || answers.mode === 'proxy') return '-';
   const place = candidates.find(({ name }) => name === answers.interface);
   return place === undefined ? '' : proposeBeside(place, parseIpv4(answers.router ?? ''), answers)[field];
 }
@@ -196,48 +232,6 @@ function judge(
     return isOpen ? [] : [{ fields, text: mistakeText({ path, place, message }, nameOf) }];
   });
   return { mistakes };
-}
-
-function unknownInterfaceText(candidates: readonly Candidate[], name: string): string {
-  const list = candidates.map(describeCandidate).join(', ');
-  return name === ''
-    ? `name the interface on which your machines are with --interface: ${list}`
-    : `${name} is not an interface with an IPv4 network to serve; choose from ${list}`;
-}
-
-const describeCandidate = ({ name, network, isDefaultRoute }: Candidate): string =>
-  `${name} ${formatNetwork(network)}${isDefaultRoute ? ' (leads to the default router)' : ''}`;
-
-/** Interfaces with an IPv4 network that could hold machines; those without the default route come first. */
-function findCandidates(wanted: string | undefined): readonly Candidate[] {
-  const found: Candidate[] = [];
-  const outward = readDefaultRouteInterfaces();
-  for (const { name, addresses } of readInterfaces()) {
-    const usable = addresses.find(({ address, prefix }) => !isLoopback(address) && prefix >= 8 && prefix <= 28);
-    if (usable === undefined) continue;
-    const { address, prefix } = usable;
-    found.push({ name, address, network: networkOf(address, prefix), isDefaultRoute: outward.has(name) });
-  }
-  if (found.length === 0) {
-    throw new RackError(
-      'bad-argument',
-      `${wanted ?? 'this host'} has no IPv4 network to serve, or is down. Set an interface up and give it an address first, ` +
-        'such as `ip link set eth1 up` and `ip address add 10.20.0.1/24 dev eth1`',
-    );
-  }
-  return found.sort((a, b) => Number(a.isDefaultRoute) - Number(b.isDefaultRoute));
-}
-
-/** proc(5): the columns of /proc/net/route are interface, destination, gateway, flags … mask (the eighth). */
-function readDefaultRouteInterfaces(): ReadonlySet<string> {
-  let text = '';
-  try {
-    text = readFileSync('/proc/net/route', 'latin1');
-  } catch {
-    // Not Linux: the default route is unknown.
-  }
-  const rows = text.split('\n').map((line) => line.split(/\s+/));
-  return new Set(rows.flatMap((row) => (row[1] === '00000000' && row[7] === '00000000' ? [row[0] ?? ''] : [])));
 }
 
 /** @throws RackError `bad-argument` for an unusable region URL */
@@ -310,6 +304,7 @@ function commandOf(flags: InitFlags, answers: InitAnswers): string {
     ['state-dir', flags.stateDir],
     ['name', flags.name],
     ['interface', answers.proposal.name],
+    ['mode', answers.mode],
     ['router', answers.router],
     ['low', answers.low],
     ['high', answers.high],

@@ -6,6 +6,7 @@ import { sleep } from '../../clock.ts';
 import { listValues } from '../../config/difference.ts';
 import { isSecretKey } from '../../config/keys.ts';
 import { nearestKey } from '../../config/nearest-key.ts';
+import { wideDoors } from '../../config/notes.ts';
 import { ownerOfValue, type ValueOwner } from '../../config/ownership.ts';
 import { valueOrDefault } from '../../config/settings-rules.ts';
 import { askDaemon } from '../../control/ask-daemon.ts';
@@ -98,6 +99,7 @@ async function change(flags: SettingFlags, key: string, value: SettingValue | un
   if (before.uuid === undefined) {
     changeOffline(before, flags, key, value);
     print(`${key}: stored. No daemon runs here; the next one applies it.`);
+    if (value !== undefined) printWideDoors(await findConfig(flags.config), key);
     return;
   }
   const form = new URLSearchParams({ key });
@@ -112,7 +114,13 @@ async function change(flags: SettingFlags, key: string, value: SettingValue | un
   const now = await awaitApplied(flags.config, before, key, value);
   const done = value === undefined ? 'no longer in the store: the file or the default is in force' : 'in force';
   print(now === undefined ? notApplied(key) : `${key}: ${done}.`);
+  if (now !== undefined && value !== undefined) printWideDoors(now, key);
   if (now !== undefined) for (const line of await strandedBy(before.config, now.config)) print(line);
+}
+
+/** Warns if the value just stored opens a door to everybody. */
+function printWideDoors({ config }: FoundConfig, key: string): void {
+  for (const line of wideDoors(config)) if (line.startsWith(`${key} `)) print(`Beware  ${line}`);
 }
 
 const notApplied = (key: string): string =>

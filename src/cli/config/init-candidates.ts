@@ -1,0 +1,82 @@
+// The interfaces of this host on which machines could be, and why another one cannot be served now.
+
+import { readFileSync } from 'node:fs';
+import { RackError } from '../../errors.ts';
+import { formatIpv4, formatNetwork, isLoopback, networkOf } from '../../net/address.ts';
+import type { HostInterface, InterfaceAddress } from '../../net/host-interface.ts';
+import { readInterfaces } from '../../net/interfaces.ts';
+import type { InterfaceProposal } from './init-proposal.ts';
+
+/** Larger networks are those of a provider; in smaller ones there is no room for two ranges. */
+const [SHORTEST_PREFIX, LONGEST_PREFIX] = [8, 28];
+
+/** An interface on which machines could be. */
+export interface Candidate extends InterfaceProposal {
+  /** The default route uses it. */
+  readonly isDefaultRoute: boolean;
+}
+
+/** `eth0 192.168.1.0/24 (leads to the default router)` */
+export const describeCandidate = ({ name, network, isDefaultRoute }: Candidate): string =>
+  `${name} ${formatNetwork(network)}${isDefaultRoute ? ' (leads to the default router)' : ''}`;
+
+/** Why the interface of an answer is none of the candidates. */
+export function unknownInterfaceText(candidates: readonly Candidate[], name: string): string {
+  const list = candidates.map(describeCandidate).join(', ');
+  if (name === '') return `name the interface on which your machines are with --interface: ${list}`;
+  return unfitText(name, readInterfaces()) ?? `${name} is not an interface of this host; choose from ${list}`;
+}
+
+/** Why an interface cannot be served now, with the command that helps; undefined: there is none of that name. Pure. */
+export function unfitText(name: string, interfaces: readonly HostInterface[]): string | undefined {
+  const found = interfaces.find((one) => one.name === name);
+  if (found === undefined) return undefined;
+  const give = `sudo ip address add 10.20.0.1/24 dev ${name}`;
+  if (!found.up) return `${name} is down: sudo ip link set ${name} up; if it has no address then: ${give}`;
+  const [first] = found.addresses;
+  if (first === undefined) return `${name} has no IPv4 address: ${give}, or another address that is free there`;
+  if (isLoopback(first.address)) return `${name} is the loopback: name the interface on which your machines are`;
+  const has = `${formatIpv4(first.address)}/${first.prefix}`;
+  return `${name} has ${has}, but a network to serve has a prefix of ${SHORTEST_PREFIX} to ${LONGEST_PREFIX}: ${give}`;
+}
+
+const isUsable = ({ address, prefix }: InterfaceAddress): boolean =>
+  !isLoopback(address) && prefix >= SHORTEST_PREFIX && prefix <= LONGEST_PREFIX;
+
+/**
+ * Interfaces with an IPv4 network that could hold machines; those without the default route come first.
+ * @throws RackError `bad-argument` if there is none
+ */
+export function findCandidates(wanted: string | undefined): readonly Candidate[] {
+  const found: Candidate[] = [];
+  const outward = readDefaultRouteInterfaces();
+  const interfaces = readInterfaces();
+  for (const { name, addresses } of interfaces) {
+    const usable = addresses.find(isUsable);
+    if (usable === undefined) continue;
+    const { address, prefix } = usable;
+    found.push({ name, address, network: networkOf(address, prefix), isDefaultRoute: outward.has(name) });
+  }
+  if (found.length === 0) {
+    const unfit = wanted === undefined ? undefined : unfitText(wanted, interfaces);
+    throw new RackError(
+      'bad-argument',
+      unfit ??
+        `${wanted ?? 'this host'} has no IPv4 network to serve, or is down. Set an interface up and give it an address first, ` +
+          'such as `ip link set eth1 up` and `ip address add 10.20.0.1/24 dev eth1`',
+    );
+  }
+  return found.sort((a, b) => Number(a.isDefaultRoute) - Number(b.isDefaultRoute));
+}
+
+/** proc(5): the columns of /proc/net/route are interface, destination, gateway, flags … mask (the eighth). */
+function readDefaultRouteInterfaces(): ReadonlySet<string> {
+  let text = '';
+  try {
+    text = readFileSync('/proc/net/route', 'latin1');
+  } catch {
+    // Not Linux: the default route is unknown.
+  }
+  const rows = text.split('\n').map((line) => line.split(/\s+/));
+  return new Set(rows.flatMap((row) => (row[1] === '00000000' && row[7] === '00000000' ? [row[0] ?? ''] : [])));
+}

@@ -1,0 +1,73 @@
+// Asks the wire before `rackboot init` proposes to give addresses on it: two servers that do disturb every host there.
+//
+// 1. No answer proves nothing: a port of a switch may not forward yet, and without root nobody can ask. The words say so.
+
+import { randomInt } from 'node:crypto';
+import { OFFERS_MS, probeDhcp } from '../../doctor/dhcp-probe.ts';
+import { errorText, osErrorCode } from '../../errors.ts';
+import { formatIpv4, parseMac } from '../../net/address.ts';
+import { openNetwork } from '../../net/open-network.ts';
+import type { InterfaceProposal } from './init-proposal.ts';
+
+const [SERVER_PORT, CLIENT_PORT] = [67, 68];
+/** Of no maker: it is administered locally. */
+const PROBE_MAC = parseMac('02:52:42:00:00:01');
+/** Option 93 of UEFI on x86-64. */
+const UEFI = 7;
+/** The xid has 32 bits. */
+const XIDS = 2 ** 32;
+
+/** What a network answered. */
+export interface WireAnswer {
+  /** The other servers, such as `192.0.2.1 (offers 192.0.2.50)`; empty: none answered. */
+  readonly servers: readonly string[];
+  /** Why nobody could be asked. */
+  readonly unasked?: string | undefined;
+}
+
+/** Broadcasts a DISCOVER and collects who else answers, for OFFERS_MS. Never fails. @param own the addresses of this host */
+export async function askForServers(
+  { name, address }: InterfaceProposal,
+  own: ReadonlySet<string>,
+): Promise<WireAnswer> {
+  if (PROBE_MAC === undefined) return { servers: [] };
+  const machines = [{ mac: PROBE_MAC, architecture: UEFI, xid: randomInt(XIDS) }];
+  const network = await openNetwork();
+  try {
+    const ports = { serverPort: SERVER_PORT, clientPort: CLIENT_PORT };
+    const offers = await probeDhcp({ network, device: name, source: address, ...ports, machines });
+    const found = new Map<string, string>();
+    for (const { server, address: offered } of offers) {
+      if (own.has(server)) continue;
+      found.set(server, offered === '0.0.0.0' ? server : `${server} (offers ${offered})`);
+    }
+    return { servers: [...found.values()] };
+  } catch (error) {
+    const isForbidden = ['EPERM', 'EACCES'].includes(osErrorCode(error) ?? '');
+    return { servers: [], unasked: isForbidden ? 'that needs root' : errorText(error) };
+  } finally {
+    await network.close();
+  }
+}
+
+/** What to beware of if no other server answered; undefined: nothing. */
+export function bewareText(
+  { name, address }: InterfaceProposal,
+  { unasked }: WireAnswer,
+  isDefaultRoute: boolean,
+): string | undefined {
+  const remedy = 'if another server gives the addresses there, use --mode proxy';
+  if (unasked !== undefined) return `nobody was asked on ${name} for other DHCP servers (${unasked}): ${remedy}`;
+  if (!isDefaultRoute) return undefined;
+  const where = `${name} (${formatIpv4(address)}) leads to the default router`;
+  return `${where}, and other hosts are there. No DHCP server answered within ${OFFERS_MS / 1000} s; ${remedy}`;
+}
+
+/** Who answered, in one sentence without its full stop. */
+export const answeredText = ({ name }: InterfaceProposal, { servers }: WireAnswer): string =>
+  `another DHCP server answers on ${name}: ${servers.join(', ')}`;
+
+/** The refusal to choose between the two servers unasked. */
+export const chooseText = (answered: string): string =>
+  `${answered}. Two servers that give addresses disturb every host there. Repeat this with --mode proxy: that server goes on giving the ` +
+  'addresses, and this rack says only what to boot. Or with --mode server, if you end the other one first. Nothing is written';
