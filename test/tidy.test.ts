@@ -26,6 +26,7 @@ const LEVELS: Readonly<Record<string, number>> = {
   'event.ts': 0,
   'fair-sampler.ts': 0,
   'fair-shares.ts': 0,
+  'fields.ts': 0,
   'kept-apart.ts': 0,
   'nearest-name.ts': 0,
   'own-probes.ts': 0,
@@ -646,6 +647,27 @@ test('every exported value is imported, and not by tests alone unless its own fi
   }
   report(unused, 'take `export` away, or the whole if its file does not use it either');
   assert.deepEqual(forTests, Object.keys(FOR_TESTS), 'only tests use it: take it out, or move it to test/support');
+});
+
+test('no function stands in two files to the letter, unless it uses values of its own file', () => {
+  const places = new Map<string, string[]>();
+  const block = String.raw`(?:(?:async )?function\*? \w+|const \w+ = (?:async )?\([^;]*=> \{$)[\s\S]*?^\}`;
+  const declared = new RegExp(String.raw`^(?:export )?(?:${block}|const \w+ = (?:async )?\([^;]*=>[^;]*;$)`, 'gm');
+  for (const { path, text } of sources) {
+    const owned = [...text.matchAll(/^(?:export )?(?:(?:async|abstract) )?(?:const|let|function\*?|class) (\w+)/gm)];
+    for (const [written] of text.matchAll(declared)) {
+      const used = owned.filter(([, name = '']) => new RegExp(`\\b${name}\\b`).test(written));
+      if (used.length > 1) continue;
+      const code = written.replace(/^export /, '').replace(/\s+/g, ' ');
+      places.set(code, [...(places.get(code) ?? []), path]);
+    }
+  }
+  report(
+    [...places]
+      .filter(([, paths]) => paths.length > 1)
+      .map(([code, paths]) => `${paths.join(', ')}: ${code.slice(0, 80)}`),
+    'export it from where its type lives',
+  );
 });
 
 test('no code calls slice on bytes, or subarray on a Buffer: copyBytes and viewBytes name the effect', () => {
