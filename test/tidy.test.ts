@@ -571,6 +571,18 @@ test('every file of the project named in a text exists: a script in a string mov
   report(problems, 'name the file that took its place; a made-up file is called a.ts');
 });
 
+test('every document named in the code and in the documents exists', () => {
+  const documents = listFiles('*.md');
+  const isThere = (name: string): boolean => documents.some((path) => `/${path}`.endsWith(`/${name}`));
+  const problems: string[] = [];
+  for (const file of listFiles('src', 'bench', 'bin', 'config', 'systemd', 'docs', 'README.md')) {
+    const text = readFileSync(join(ROOT, file), 'utf8');
+    for (const [name] of text.matchAll(/(?<![\w/])\w[\w./-]*\.md\b/g))
+      if (!isThere(name)) problems.push(`${file}: ${name}`);
+  }
+  report(problems, 'name the document, and its chapter, that says it now');
+});
+
 test('.ci/run installs every package that a test needs', () => {
   const script = readFileSync(join(ROOT, '.ci/run'), 'utf8');
   const installed = new Set(/packages=\(([^)]*)\)/.exec(script)?.[1]?.split(/\s+/));
