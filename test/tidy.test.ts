@@ -571,6 +571,14 @@ test('every file of the project named in a text exists: a script in a string mov
   report(problems, 'name the file that took its place; a made-up file is called a.ts');
 });
 
+test('test/run.ts names no test file: a file says in its head how it is run', () => {
+  const text = readFileSync(join(ROOT, 'test/run.ts'), 'utf8');
+  report(
+    text.match(/[\w/-]+\.test\.ts\b/g) ?? [],
+    'declare it in the head of the file, as test/support/host-share.ts says',
+  );
+});
+
 test('every document named in the code and in the documents exists', () => {
   const documents = listFiles('*.md');
   const isThere = (name: string): boolean => documents.some((path) => `/${path}`.endsWith(`/${name}`));
