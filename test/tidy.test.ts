@@ -571,6 +571,13 @@ test('every file of the project named in a text exists: a script in a string mov
   report(problems, 'name the file that took its place; a made-up file is called a.ts');
 });
 
+test('every noun of the command line declares its commands in its folder', () => {
+  const rooms = new Set(sources.filter(({ path }) => /^cli\/.*\//.test(path)).map(({ path }) => dirname(path)));
+  const without = [...rooms].filter((room) => !sources.some(({ path }) => path === `${room}/commands.ts`));
+  const declaring = sources.filter(({ path, text }) => /^cli\/[^/]+$/.test(path) && /\.command\(/.test(text));
+  report([...without, ...declaring.map(({ path }) => path)], 'declare a command in the `commands.ts` of its noun');
+});
+
 test('test/run.ts names no test file: a file says in its head how it is run', () => {
   const text = readFileSync(join(ROOT, 'test/run.ts'), 'utf8');
   report(
