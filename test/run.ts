@@ -9,7 +9,7 @@ import { chmodSync, globSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { cachePlace } from '../bin/cache-place.js';
-import { declaredShare, HOST_PARTS } from './support/host-share.ts';
+import { declaredShare, HOST_PARTS, type HostShare } from './support/host-share.ts';
 import { NO_MIRROR, reachesMirror, withoutMirrorText } from './support/needs.ts';
 import { killTests, type Limits, runTests } from './support/test-process.ts';
 
@@ -46,8 +46,6 @@ const CHECK_PARTS = 6;
 const MINUTE_MS = 60_000;
 
 const within = (folder: string): readonly string[] => globSync(`test/${folder}/**/*.test.ts`, { cwd: ROOT });
-/** Of the hostile suite; the long one has it as `test/long/neighbour.test.ts`, each case again and again. */
-const NEIGHBOUR = 'test/hostile/neighbour.test.ts';
 
 const APART: readonly Suite[] = [
   { name: 'e2e', folders: ['e2e'], timeoutMs: 10 * MINUTE_MS, fileMs: 25 * MINUTE_MS },
@@ -83,9 +81,14 @@ function unitJobs(): readonly Job[] {
   return [...shared, ...own];
 }
 
-function jobOf(suite: Suite, file: string): Job {
+function shareOf(file: string): HostShare {
   const share = declaredShare(join(ROOT, file));
   if (share === undefined) throw new Error(`${file}: declare what it shares, as test/support/host-share.ts says`);
+  return share;
+}
+
+function jobOf(suite: Suite, file: string): Job {
+  const share = shareOf(file);
   const label = file.replace(/^test\//, '').replace(/\.test\.ts$/, '');
   return { suite, label, files: [file], parts: share.parts, seconds: share.seconds };
 }
@@ -93,7 +96,7 @@ function jobOf(suite: Suite, file: string): Job {
 function jobsOf(suite: Suite): readonly Job[] {
   if (suite === UNIT) return unitJobs();
   const files = suite.folders.flatMap(within);
-  return files.filter((file) => suite !== LONG || file !== NEIGHBOUR).map((file) => jobOf(suite, file));
+  return files.filter((file) => suite !== LONG || shareOf(file).isInLong).map((file) => jobOf(suite, file));
 }
 
 /**

@@ -26,6 +26,7 @@ const LEVELS: Readonly<Record<string, number>> = {
   'event.ts': 0,
   'fair-sampler.ts': 0,
   'fair-shares.ts': 0,
+  'fields.ts': 0,
   'kept-apart.ts': 0,
   'nearest-name.ts': 0,
   'own-probes.ts': 0,
@@ -570,6 +571,33 @@ test('every file of the project named in a text exists: a script in a string mov
   report(problems, 'name the file that took its place; a made-up file is called a.ts');
 });
 
+test('every noun of the command line declares its commands in its folder', () => {
+  const rooms = new Set(sources.filter(({ path }) => /^cli\/.*\//.test(path)).map(({ path }) => dirname(path)));
+  const without = [...rooms].filter((room) => !sources.some(({ path }) => path === `${room}/commands.ts`));
+  const declaring = sources.filter(({ path, text }) => /^cli\/[^/]+$/.test(path) && /\.command\(/.test(text));
+  report([...without, ...declaring.map(({ path }) => path)], 'declare a command in the `commands.ts` of its noun');
+});
+
+test('test/run.ts names no test file: a file says in its head how it is run', () => {
+  const text = readFileSync(join(ROOT, 'test/run.ts'), 'utf8');
+  report(
+    text.match(/[\w/-]+\.test\.ts\b/g) ?? [],
+    'declare it in the head of the file, as test/support/host-share.ts says',
+  );
+});
+
+test('every document named in the code and in the documents exists', () => {
+  const documents = listFiles('*.md');
+  const isThere = (name: string): boolean => documents.some((path) => `/${path}`.endsWith(`/${name}`));
+  const problems: string[] = [];
+  for (const file of listFiles('src', 'bench', 'bin', 'config', 'systemd', 'docs', 'README.md')) {
+    const text = readFileSync(join(ROOT, file), 'utf8');
+    for (const [name] of text.matchAll(/(?<![\w/])\w[\w./-]*\.md\b/g))
+      if (!isThere(name)) problems.push(`${file}: ${name}`);
+  }
+  report(problems, 'name the document, and its chapter, that says it now');
+});
+
 test('.ci/run installs every package that a test needs', () => {
   const script = readFileSync(join(ROOT, '.ci/run'), 'utf8');
   const installed = new Set(/packages=\(([^)]*)\)/.exec(script)?.[1]?.split(/\s+/));
@@ -646,6 +674,27 @@ test('every exported value is imported, and not by tests alone unless its own fi
   }
   report(unused, 'take `export` away, or the whole if its file does not use it either');
   assert.deepEqual(forTests, Object.keys(FOR_TESTS), 'only tests use it: take it out, or move it to test/support');
+});
+
+test('no function stands in two files to the letter, unless it uses values of its own file', () => {
+  const places = new Map<string, string[]>();
+  const block = String.raw`(?:(?:async )?function\*? \w+|const \w+ = (?:async )?\([^;]*=> \{$)[\s\S]*?^\}`;
+  const declared = new RegExp(String.raw`^(?:export )?(?:${block}|const \w+ = (?:async )?\([^;]*=>[^;]*;$)`, 'gm');
+  for (const { path, text } of sources) {
+    const owned = [...text.matchAll(/^(?:export )?(?:(?:async|abstract) )?(?:const|let|function\*?|class) (\w+)/gm)];
+    for (const [written] of text.matchAll(declared)) {
+      const used = owned.filter(([, name = '']) => new RegExp(`\\b${name}\\b`).test(written));
+      if (used.length > 1) continue;
+      const code = written.replace(/^export /, '').replace(/\s+/g, ' ');
+      places.set(code, [...(places.get(code) ?? []), path]);
+    }
+  }
+  report(
+    [...places]
+      .filter(([, paths]) => paths.length > 1)
+      .map(([code, paths]) => `${paths.join(', ')}: ${code.slice(0, 80)}`),
+    'export it from where its type lives',
+  );
 });
 
 test('no code calls slice on bytes, or subarray on a Buffer: copyBytes and viewBytes name the effect', () => {

@@ -19,6 +19,7 @@ import type { MacAddress } from '../net/address.ts';
 import type { BootConfig } from './config.ts';
 import { findEndpointFor, formatBaseUrl } from './endpoint.ts';
 import type { BootEvent } from './events.ts';
+import { baseName } from './paths.ts';
 import { type BootPlan, type BootQuery, IPXE_SCRIPT } from './plan.ts';
 
 /** This many loads of one loader without progress are a loop. */
@@ -39,7 +40,6 @@ interface Watched {
   reported: boolean;
 }
 
-const baseName = (file: string): string => file.slice(file.lastIndexOf('/') + 1);
 /** True for the names under which iPXE is built and shipped. */
 const isIpxeBuild = (name: string): boolean =>
   /(?:^|[^a-z])(?:ipxe|snp|snponly|undionly)\b.*\.(?:efi|k?pxe|0|lkrn|krn)$/i.test(name);

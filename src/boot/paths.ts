@@ -27,6 +27,9 @@ import { parseCpu } from './architectures.ts';
 /** The longest accepted path, in bytes of UTF-8. */
 export const BOOT_PATH_BYTES_MAX = 512;
 
+/** The name of a file without its directory. */
+export const baseName = (file: string): string => file.slice(file.lastIndexOf('/') + 1);
+
 /** The languages of rendered configurations. */
 export type LoaderLanguage = 'pxelinux' | 'grub' | 'ipxe';
 

@@ -24,6 +24,7 @@ import { bootsFromHttp, findArchitecture } from './architectures.ts';
 import type { BootClient } from './client.ts';
 import type { BootConfig } from './config.ts';
 import { findEndpointAt, findEndpointFor, formatBaseUrl } from './endpoint.ts';
+import { baseName } from './paths.ts';
 import { findQuirk, type ProxyReply, type QuirkEffects, type QuirkRule } from './quirks.ts';
 
 export interface BootQuery {
@@ -77,8 +78,6 @@ const IPXE_UEFI = 'ipxe.efi';
 export const IPXE_SCRIPT = 'ipxe.cfg';
 
 const isUrl = (file: string): boolean => /^[a-z][a-z0-9+.-]*:\/\//i.test(file);
-const baseName = (file: string): string => file.slice(file.lastIndexOf('/') + 1);
-
 /**
  * Chooses what a boot client loads.
  *

@@ -6,6 +6,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { counted } from '../counted.ts';
 import { PROXY_PORT } from '../dhcp/networks/config.ts';
+import { isFields } from '../fields.ts';
 import {
   INTERFACES_KEY,
   interfacesOf,
@@ -125,12 +126,12 @@ function flatten({ written, merged }: ComparedConfig): ReadonlyMap<string, Leaf>
     });
   };
   const walk = (value: unknown, key: string): void => {
-    const isBranch = isPlain(value) && findKeyRule(key)?.owner !== 'either';
+    const isBranch = isFields(value) && findKeyRule(key)?.owner !== 'either';
     if (key === INTERFACES_KEY || !isBranch) return;
     for (const [name, entry] of Object.entries(value)) {
       const below = key === '' ? name : `${key}.${name}`;
       if (below === INTERFACES_KEY) addInterfaces(written.cluster_interfaces, merged, add);
-      else if (isPlain(entry) && findKeyRule(below)?.owner !== 'either') walk(entry, below);
+      else if (isFields(entry) && findKeyRule(below)?.owner !== 'either') walk(entry, below);
       else add(below, entry, valueAt(merged, below));
     }
   };
@@ -153,15 +154,12 @@ function addInterfaces(
   });
 }
 
-const isPlain = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-
 /** Defaults are numbers, texts and empty lists. */
 function showDefault(used: unknown): string {
   if (typeof used === 'string') return used === '' ? '""' : used;
   if (typeof used === 'number' || typeof used === 'boolean') return String(used);
   if (Array.isArray(used)) return used.length === 0 ? '[]' : counted(used.length, 'entry', 'entries');
-  return isPlain(used) && Object.keys(used).length > 0 ? counted(Object.keys(used).length, 'entry', 'entries') : '{}';
+  return isFields(used) && Object.keys(used).length > 0 ? counted(Object.keys(used).length, 'entry', 'entries') : '{}';
 }
 
 /** A lease that is running now. */

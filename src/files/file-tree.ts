@@ -1,5 +1,5 @@
 // The boot tree on disk. It never opens a file outside the tree.
-// Sources: open(2) (O_NOFOLLOW, O_NONBLOCK), proc(5) (/proc/self/fd), DESIGN.md 4 and 8.4.
+// Sources: open(2) (O_NOFOLLOW, O_NONBLOCK), proc(5) (/proc/self/fd), docs/architecture.md ("The map of rooms").
 //
 // 1. A path is names joined by `/`. Empty names, `.`, `..` and hidden names (a leading dot) count as missing, and so do the targets of links to
 //    outside the tree. Links inside the tree that end inside it are followed.

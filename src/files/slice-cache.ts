@@ -1,5 +1,5 @@
 // Slices of files in memory, shared by all readers of a file.
-// Sources: DESIGN.md 4. Normally many machines load one kernel at the same time.
+// Source: docs/architecture.md ("The path of a datagram"). Normally many machines load one kernel at the same time.
 //
 // 1. A slice is read only once at a time, however many readers wait for it.
 // 2. Held slices and slices being read together stay within the bound, but one read is always allowed, so a small bound

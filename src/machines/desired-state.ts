@@ -7,6 +7,7 @@
 
 import { cleanText } from '../clean-text.ts';
 import { counted } from '../counted.ts';
+import { type Fields, isFields } from '../fields.ts';
 import { type Ipv4, ipv4, type MacAddress, mac } from '../net/address.ts';
 import type { BootPurpose, DesiredState, MachineAddress, RackMachine } from './machine.ts';
 import { parseSettings, type Settings } from './settings.ts';
@@ -32,8 +33,6 @@ const IPV4_MAX = 0xffffffff;
 
 /** Thrown by the readers below and caught by `parseDesiredState`. */
 class Mismatch extends Error {}
-
-type Fields = Readonly<Record<string, unknown>>;
 
 /** Reads a desired state; never throws. */
 export function parseDesiredState(value: unknown): ParsedState {
@@ -123,9 +122,6 @@ function readPurpose(value: unknown, path: string): BootPurpose {
   if (!isPurpose(value)) throw new Mismatch(`${path}: ${show(value)} is none of ${[...PURPOSES].join(', ')}`);
   return value;
 }
-
-const isFields = (value: unknown): value is Fields =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 function readFields(value: unknown, path: string): Fields {
   if (!isFields(value)) throw new Mismatch(`${path}: ${show(value)} is not an object`);

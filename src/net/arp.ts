@@ -7,7 +7,7 @@
 
 import { ANY, type Ipv4, ipv4, type MacAddress, macFromBytes, macToBytes } from './address.ts';
 import { type BorrowedBytes, borrowedView } from './borrowed-bytes.ts';
-import { type Decoded, decoded, faulty, type WireFaultCode } from './byte-reader.ts';
+import { type Decoded, decoded, fault } from './byte-reader.ts';
 
 /** The length of an ARP packet for IPv4 over Ethernet, without Ethernet's header. */
 export const ARP_BYTES = 28;
@@ -61,8 +61,4 @@ export function encodeArpProbe(own: MacAddress, address: Ipv4): Uint8Array {
 export function isHostAddress(address: Ipv4): boolean {
   const first = address >>> 24;
   return address !== ANY && first !== 0 && first !== 127 && first < 224;
-}
-
-function fault(code: WireFaultCode, offset: number, field: string): Decoded<never> {
-  return faulty({ code, offset, field });
 }

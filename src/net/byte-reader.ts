@@ -17,7 +17,9 @@ export interface WireFault {
 export type Decoded<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly fault: WireFault };
 
 export const decoded = <T>(value: T): Decoded<T> => ({ ok: true, value });
-export const faulty = (fault: WireFault): Decoded<never> => ({ ok: false, fault });
+export const faulty = (found: WireFault): Decoded<never> => ({ ok: false, fault: found });
+export const fault = (code: WireFaultCode, offset: number, field: string): Decoded<never> =>
+  faulty({ code, offset, field });
 
 const EMPTY = new Uint8Array(0);
 

@@ -14,7 +14,7 @@ import {
   borrowedText,
   borrowedView,
 } from './borrowed-bytes.ts';
-import { type Decoded, decoded, faulty, type WireFaultCode } from './byte-reader.ts';
+import { type Decoded, decoded, fault } from './byte-reader.ts';
 
 /** Multicast groups as a bit mask: links, and IPv4 addresses. */
 export const NETLINK_GROUPS = 0x11;
@@ -253,8 +253,4 @@ const padded = (length: number): number => (length + 3) & ~3;
 function zeroTerminated(bytes: BorrowedBytes): string {
   const end = borrowedIndexOf(bytes, 0, 0);
   return borrowedText(bytes, 'latin1', 0, end === -1 ? bytes.length : end);
-}
-
-function fault(code: WireFaultCode, offset: number, field: string): Decoded<never> {
-  return faulty({ code, offset, field });
 }

@@ -9,7 +9,7 @@
 import type { MacAddress } from './address.ts';
 import { macToBytes } from './address.ts';
 import { type BorrowedBytes, type BorrowedView, borrowedView, copyBytes } from './borrowed-bytes.ts';
-import { type Decoded, decoded, faulty, type WireFaultCode } from './byte-reader.ts';
+import { type Decoded, decoded, fault } from './byte-reader.ts';
 import { internetChecksum, sumWords } from './raw-frame.ts';
 
 /** Bytes of an IPv6 address. */
@@ -131,8 +131,4 @@ export function encodeEmptyAdvertisement(source: Uint8Array, destination: Uint8A
 function checksumOf(bytes: BorrowedBytes, end: number): number {
   const length = end - IPV6_HEADER_BYTES;
   return internetChecksum(sumWords(bytes, 8, IPV6_HEADER_BYTES) + length + NEXT_HEADER_ICMP + sumWords(bytes, 40, end));
-}
-
-function fault(code: WireFaultCode, offset: number, field: string): Decoded<never> {
-  return faulty({ code, offset, field });
 }

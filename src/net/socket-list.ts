@@ -5,7 +5,7 @@
 
 import { type Ipv4, ipv4 } from './address.ts';
 import { type BorrowedBytes, borrowedPart, reclaim } from './borrowed-bytes.ts';
-import { type Decoded, decoded, faulty } from './byte-reader.ts';
+import { type Decoded, decoded, fault } from './byte-reader.ts';
 import type { Libc } from './libc.ts';
 import { NETLINK_DATAGRAM_BYTES_MAX, NLMSG_DONE, NLMSG_ERROR, splitNetlink } from './netlink.ts';
 import { AF_INET, AF_NETLINK, MSG_DONTWAIT, SOCK_FLAGS, SOCK_RAW } from './wire-structs.ts';
@@ -60,7 +60,7 @@ export function decodeSocketAnswer(bytes: BorrowedBytes): Decoded<SocketAnswer> 
     if (type === NLMSG_ERROR) end = 'refused';
     if (type !== SOCK_DIAG_BY_FAMILY) continue;
     if (view.byteLength < ENTRY_BYTES) {
-      return faulty({ code: 'truncated', offset, field: 'socket' });
+      return fault('truncated', offset, 'socket');
     }
     if (view.getUint8(16) !== AF_INET) continue;
     sockets.push({

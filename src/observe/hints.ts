@@ -9,6 +9,7 @@
 // 3. The state of a machine is a few numbers, and does not grow with its activity.
 
 import { archFlag, type Cpu, findArchitecture } from '../boot/architectures.ts';
+import { baseName } from '../boot/paths.ts';
 import { counted } from '../counted.ts';
 import type { DhcpEvent } from '../dhcp/events.ts';
 import type { RackEvent } from '../event.ts';
@@ -59,8 +60,6 @@ export const isKernelFile = (file: string): boolean =>
 /** True for files that our loaders cannot continue without. */
 const isNeededFile = (file: string): boolean =>
   isKernelFile(file) || /(?:^|\/)(?:grub(?:x64|aa64|ia32)\.efi|ldlinux\.(?:c32|e32|e64))$/i.test(file);
-
-const baseName = (file: string): string => file.slice(file.lastIndexOf('/') + 1);
 
 /** The CPU that a loader is for, by the end of its name, which firmware prescribes. */
 function cpuOfLoader(file: string): Cpu {

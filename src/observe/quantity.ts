@@ -1,4 +1,4 @@
-// Formats sizes and durations for people.
+// Formats sizes, durations and times for people.
 
 /** Formats a size: `4.2 GiB`. */
 export function formatBytes(bytes: number): string {
@@ -28,3 +28,6 @@ export function formatSpan(ms: number): string {
   if (ms < 60_000) return `${(ms / 1000).toFixed(1).replace(/\.0$/, '')} s`;
   return formatDuration(ms).replace(/ 0 (?:s|min|h)$/, '');
 }
+
+/** Formats a wall time in UTC, to the second: `2026-11-20T11:02:03Z`. */
+export const formatWallTime = (wallMs: number): string => new Date(wallMs).toISOString().replace(/\.\d+Z$/, 'Z');

@@ -1,8 +1,9 @@
 // One entry of the outbox as text in its database. An unknown form is refused as a whole.
 
 import { RackError } from '../errors.ts';
+import { type Fields, isFields } from '../fields.ts';
 import type { ReportFields } from '../region/records/event-params.ts';
-import { EVENT_LEVELS, type MachineEventLevel } from '../region/records/machine-event.ts';
+import { EVENT_LEVELS, isEventLevel } from '../region/records/machine-event.ts';
 import type { OutboxItem, OutboxReport, QueuedPost } from '../uplink/outbox-store.ts';
 
 /** The weights of entries: the lightest are dropped first. */
@@ -31,12 +32,6 @@ function weightOf(item: OutboxItem): number {
   const level = item.report.level ?? 'info';
   return EVENT_LEVELS[level] >= EVENT_LEVELS.warning ? WEIGHT_WARNING : WEIGHT_NOTICE;
 }
-
-type Fields = Readonly<Record<string, unknown>>;
-
-const isFields = (value: unknown): value is Fields => typeof value === 'object' && value !== null;
-const isLevel = (value: unknown): value is MachineEventLevel =>
-  typeof value === 'string' && Object.hasOwn(EVENT_LEVELS, value);
 
 /** @throws RackError `store-broken` */
 export function unpackOutboxItem(text: string): OutboxItem {
@@ -77,7 +72,7 @@ function readReport({ kind, at, text, mac, address, level, fields }: Fields): Ou
     text,
     ...(typeof mac === 'string' ? { mac } : {}),
     ...(typeof address === 'string' ? { address } : {}),
-    ...(isLevel(level) ? { level } : {}),
+    ...(isEventLevel(level) ? { level } : {}),
     ...(isFields(fields) ? { fields: readFields(fields) } : {}),
   };
 }

@@ -14,6 +14,7 @@ import {
   isAddressHeld,
   isAddressTaken,
   isBootEvent,
+  isEventLevel,
   isNetworkStart,
   levelOfReport,
   type MachineEvent,
@@ -309,7 +310,6 @@ function readEvent(row: Row): MachineEvent {
 }
 
 const isType = (name: string): name is MachineEventType => Object.hasOwn(EVENT_TYPES, name);
-const isLevel = (name: string): name is MachineEventLevel => Object.hasOwn(EVENT_LEVELS, name);
 
 function typeOf(name: string): MachineEventType {
   return isType(name) ? name : 'NODE_STATUS_EVENT';
@@ -317,5 +317,5 @@ function typeOf(name: string): MachineEventType {
 
 function levelOf(value: number): MachineEventLevel {
   const name = Object.entries(EVENT_LEVELS).find(([, level]) => level === value)?.[0];
-  return name !== undefined && isLevel(name) ? name : 'info';
+  return name !== undefined && isEventLevel(name) ? name : 'info';
 }

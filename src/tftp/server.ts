@@ -1,5 +1,5 @@
 // The TFTP server: opens the sockets and finds the session that each packet belongs to.
-// Sources: RFC 1350, RFC 2347; DESIGN.md 4.
+// Sources: RFC 1350, RFC 2347; docs/architecture.md ("The path of a datagram").
 //
 // 1. The server answers only clients of `TftpConfig.clients` and this host itself. It drops all other datagrams silently, because an answer
 //    could reach a host that never asked.

@@ -1,5 +1,5 @@
 // The running transfers: opens their files, runs their engines, keeps their deadlines and reports their ends.
-// Sources: DESIGN.md 4; boot/asset.ts.
+// Sources: docs/architecture.md ("The path of a datagram"); boot/asset.ts.
 //
 //   begin → resolve (boot) → openContent → openSocket → negotiateTerms → Transfer.start ─┐
 //   ACK, ERROR, ICMP, request again → handle → Transfer.handle ──────────────────────────┴→ #perform → WindowSender

@@ -1,13 +1,12 @@
 // Parses a remote region's answers. A missing field, or one of another type, invalidates the whole answer. Texts for people are cleaned.
 
 import { cleanText } from '../clean-text.ts';
+import { type Fields, isFields } from '../fields.ts';
 import type { LinkAnswer } from './link-transport.ts';
 
 /** The characters shown of a region's version and of its sentences. */
 const VERSION_CHARACTERS_MAX = 64;
 const SAID_CHARACTERS_MAX = 300;
-
-type Fields = Readonly<Record<string, unknown>>;
 
 /** An entry that the region refuses permanently. */
 export interface RefusedEntry {
@@ -15,7 +14,6 @@ export interface RefusedEntry {
   readonly reason: string;
 }
 
-const isFields = (value: unknown): value is Fields => typeof value === 'object' && value !== null;
 const isSequence = (value: unknown): value is number => Number.isSafeInteger(value) && Number(value) >= 0;
 
 function parse(text: string): Fields | undefined {

@@ -44,11 +44,18 @@ describe('the .modinfo section of a kernel module', () => {
   });
 
   test('is never read outside the bytes, whatever one byte is changed to', () => {
+    const amid = (bytes: Uint8Array, other: number): Uint8Array => {
+      const all = new Uint8Array(bytes.length + 256).fill(other);
+      all.set(bytes, 128);
+      return all.subarray(128, 128 + bytes.length);
+    };
     for (let at = 0; at < MODULE.length; at += 1) {
       for (const value of [0, 1, 0x7f, 0xff]) {
         const changed = Uint8Array.from(MODULE);
         changed[at] = value;
-        decodeModuleInfo(changed, 'a.ko');
+        const got = decodeModuleInfo(amid(changed, 0), 'a.ko');
+        assert.deepEqual(got, decodeModuleInfo(amid(changed, 0x41), 'a.ko'), `byte ${at}: ${value}`);
+        assert.ok(got.ok || got.fault.offset >= 0, `byte ${at}: ${value}`);
       }
     }
   });

@@ -31,7 +31,12 @@ test('a holder with much work alternates with one with little, and every part ha
 
 test('turns go on after a rest', async () => {
   const turns = new LoopTurns();
-  await turns.next('a');
+  const done: string[] = [];
+  const work = (holder: string): Promise<unknown> => turns.next(holder).then(() => done.push(holder));
+  void work('a');
   for (let round = 0; round < 3; round += 1) await nextRound();
-  await turns.next('b');
+  assert.deepEqual(done, ['a']);
+  void work('b');
+  for (let round = 0; round < 3; round += 1) await nextRound();
+  assert.deepEqual(done, ['a', 'b']);
 });

@@ -6,6 +6,7 @@
 //   // @host computes, 300 s   it keeps a processor busy, for some 300 s: two run at a time, the longest first, and one that waits
 //   // @host alone             it measures time, or changes something that the host has only once: nothing else runs meanwhile
 //   // @process own            it ends its process, or changes something that a process has only once: no other file shares its process
+//   // @long without          the long suite, which has the files of test/hostile too, leaves it out: it has the same cases in another file
 //
 // Files of test/e2e, test/hostile, test/long and test/page declare their share. Every other file shares its process with those of its folder.
 
@@ -22,6 +23,7 @@ export interface HostShare {
   /** How long it takes on two processors, in seconds, as far as it matters; 0: not said. */
   readonly seconds: number;
   readonly hasOwnProcess: boolean;
+  readonly isInLong: boolean;
 }
 
 const isWord = (word: string): word is keyof typeof PARTS => Object.hasOwn(PARTS, word);
@@ -31,7 +33,9 @@ export function declaredShare(file: string): HostShare | undefined {
   const [head = ''] = readFileSync(file, 'utf8').split(/^import /m, 1);
   const [, word, seconds = '0'] = /^\/\/ @host (\S+?)(?:, (\d+) s)?$/m.exec(head) ?? [];
   const hasOwnProcess = /^\/\/ @process own$/m.test(head);
-  if (word === undefined) return hasOwnProcess ? { parts: PARTS.waits, seconds: 0, hasOwnProcess } : undefined;
+  const isInLong = !/^\/\/ @long without$/m.test(head);
+  if (word === undefined)
+    return hasOwnProcess ? { parts: PARTS.waits, seconds: 0, hasOwnProcess, isInLong } : undefined;
   if (!isWord(word)) throw new Error(`${file}: @host ${word}: write ${Object.keys(PARTS).join(', ')}`);
-  return { parts: PARTS[word], seconds: Number(seconds), hasOwnProcess: true };
+  return { parts: PARTS[word], seconds: Number(seconds), hasOwnProcess: true, isInLong };
 }

@@ -1,10 +1,66 @@
-// The table of `rackboot config`: shows the configuration in force and changes the store.
+// The table of `rackboot init`, `check` and `config`: writes and checks a configuration, shows the one in force and changes the store.
 
 import type { Argv } from 'yargs';
+import { DEFAULT_STATE_DIR } from '../../config/state-dir.ts';
 import type { SharedOptions } from '../shared-options.ts';
 
-/** Adds `config` to a command line. */
-export function configCommands<T>(parser: Argv<T>, { config, json }: SharedOptions, finish: (code: number) => void) {
+type Finish = (code: number) => void;
+
+const text = { type: 'string', requiresArg: true } as const;
+const DIFF = 'Show what it would change in the running daemon';
+
+/** Adds `init`, `check` and `config` to a command line. */
+export function configCommands<T>(parser: Argv<T>, shared: SharedOptions, finish: Finish) {
+  return storeCommands(fileCommands(parser, shared, finish), shared, finish);
+}
+
+function fileCommands<T>(parser: Argv<T>, { config, json }: SharedOptions, finish: Finish) {
+  return parser
+    .command(
+      'init',
+      'Write a configuration for this host, from questions or flags',
+      {
+        config,
+        'state-dir': { ...text, default: DEFAULT_STATE_DIR, describe: 'Directory of the state' },
+        name: { ...text, describe: "This rack's name" },
+        interface: { ...text, describe: 'Interface of the machines' },
+        mode: {
+          choices: ['server', 'proxy'] as const,
+          describe: 'Who gives the addresses: this rack, or another DHCP server',
+        },
+        low: { ...text, describe: 'First address of the dynamic range' },
+        high: { ...text, describe: 'Last address of the dynamic range' },
+        'static-low': { ...text, describe: 'First address of the static range' },
+        'static-high': { ...text, describe: 'Last address of the static range' },
+        router: { ...text, describe: 'Router offered to machines' },
+        upstream: { ...text, describe: 'Upstream DNS servers' },
+        domain: { ...text, default: 'maas', describe: 'Domain of the machines' },
+        region: { ...text, describe: 'URL of a region elsewhere; the network then goes into the file' },
+        yes: { type: 'boolean', alias: 'y', default: false, describe: 'Accept every proposal without asking' },
+        force: { type: 'boolean', default: false, describe: 'Replace an existing file' },
+      },
+      async (argv) => {
+        const { initConfig } = await import('./init.ts');
+        await initConfig(argv);
+        finish(0);
+      },
+    )
+    .command(
+      'check [file]',
+      'Check a configuration file, also against this host',
+      (command) =>
+        command
+          .positional('file', { type: 'string', describe: 'Instead of --config' })
+          .options({ config, json, diff: { type: 'boolean', default: false, describe: DIFF } }),
+      async (argv) => {
+        const { checkFile, showDifference } = await import('./check.ts');
+        const file = argv.file ?? argv.config;
+        finish(await (argv.diff ? showDifference(file, argv.config, argv.json) : checkFile(file, argv.json)));
+      },
+    );
+}
+
+function storeCommands<T>(parser: Argv<T>, { config, json }: SharedOptions, finish: Finish) {
   const key = { type: 'string', demandOption: true, describe: 'As in the configuration file: dns.upstream' } as const;
   const rack = {
     type: 'string',

@@ -1,4 +1,4 @@
-// The table of `rackboot users`, `tags` and `password`.
+// The table of `rackboot createadmin`, `apikey`, `users`, `tags` and `password`.
 
 import type { Argv } from 'yargs';
 import type { SharedOptions } from '../shared-options.ts';
@@ -13,10 +13,10 @@ const passwordFile = {
 const user = { type: 'string', demandOption: true, describe: 'The name of the account' } as const;
 const tag = { type: 'string', demandOption: true, describe: 'Letters, digits, - and _' } as const;
 
-/** Adds `users`, `tags` and `password` to a command line. */
+/** Adds the commands about people, their accounts and their tags to a command line. */
 export function peopleCommands<T>(parser: Argv<T>, shared: SharedOptions, finish: Finish) {
   const { config } = shared;
-  return parser
+  return accountCommands(parser, shared, finish)
     .command('users', 'Accounts of people', (command) => userCommands(command, shared, finish))
     .command(
       'password <username>',
@@ -29,6 +29,40 @@ export function peopleCommands<T>(parser: Argv<T>, shared: SharedOptions, finish
     )
     .command('tags', 'Tags of machines, with their kernel parameters', (command) =>
       tagCommands(command, shared, finish),
+    );
+}
+
+function accountCommands<T>(parser: Argv<T>, { config }: SharedOptions, finish: Finish) {
+  return parser
+    .command(
+      'createadmin',
+      'Create an administrator of the region',
+      {
+        config,
+        username: { ...text, demandOption: true },
+        email: { ...text, default: '' },
+        password: { ...text, describe: 'Visible in the list of processes: prefer --password-file, or the prompt' },
+        'password-file': { ...text, describe: 'File with the password in its first line; - reads standard input' },
+      },
+      async (argv) => {
+        const { createAdministrator } = await import('./accounts.ts');
+        finish(await createAdministrator(argv));
+      },
+    )
+    .command(
+      'apikey',
+      'Create an API key for a user; prints only the key',
+      {
+        config,
+        username: { ...text, demandOption: true },
+        name: { ...text, default: 'command line', describe: 'What the key is for' },
+        list: { type: 'boolean', conflicts: 'remove', describe: "Show the user's keys instead, without their secrets" },
+        remove: { ...text, describe: 'Remove this key instead: its second part, as --list shows it' },
+      },
+      async (argv) => {
+        const { printApiKey } = await import('./accounts.ts');
+        finish(await printApiKey(argv));
+      },
     );
 }
 

@@ -2,7 +2,7 @@
 
 import type { z } from 'zod';
 import { counted } from '../../counted.ts';
-import { formatDuration } from '../output.ts';
+import { formatDuration, formatWallTime } from '../output.ts';
 import type { statusShape } from '../shapes.ts';
 
 type RegionStatus = z.infer<typeof statusShape>['region'];
@@ -13,7 +13,7 @@ export function regionLines(region: RegionStatus, machines: number, nowMs: numbe
   const ago = (atMs: number): string => `${formatDuration(nowMs - atMs)} ago`;
   const at = region.addresses.length > 0 ? ` at ${region.addresses.join(', ')}` : '';
   const { link } = region;
-  const since = link === undefined ? '' : ` since ${formatTime(link.since)}`;
+  const since = link === undefined ? '' : ` since ${formatWallTime(link.since)}`;
   const lines = [
     `Region  ${region.state}${at}${since}, ${counted(machines, 'machine')}, ${counted(region.eventsWaiting, 'event')} waiting`,
   ];
@@ -38,5 +38,3 @@ export function regionLines(region: RegionStatus, machines: number, nowMs: numbe
   if (link.outboxProblem !== '') lines.push(`BAD     ${link.outboxProblem}`);
   return lines;
 }
-
-const formatTime = (wallMs: number): string => new Date(wallMs).toISOString().replace(/\.\d+Z$/, 'Z');

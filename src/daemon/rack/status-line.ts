@@ -1,6 +1,7 @@
 // The rack's state in one line for the service manager: the served networks, waiting interfaces, and faults. Pure.
 
 import type { Clock } from '../../clock.ts';
+import { formatWallTime } from '../../observe/quantity.ts';
 import type { UplinkStatus } from '../../uplink/rack-uplink.ts';
 import type { InterfaceState } from './interface-states.ts';
 
@@ -44,12 +45,10 @@ function regionText(region: UplinkStatus | undefined, awaySinceMs: number | unde
     case 'waiting':
     case 'away': {
       const sinceMs = region.link?.since ?? awaySinceMs;
-      return sinceMs === undefined ? 'region is away' : `region away since ${formatTime(sinceMs)}`;
+      return sinceMs === undefined ? 'region is away' : `region away since ${formatWallTime(sinceMs)}`;
     }
   }
 }
-
-const formatTime = (wallMs: number): string => new Date(wallMs).toISOString().replace(/\.\d+Z$/, 'Z');
 
 function listed(names: readonly string[]): string {
   const more = names.length - NAMED_MAX;

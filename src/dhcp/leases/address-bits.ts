@@ -12,7 +12,6 @@ export class AddressBits {
   /** The first level has one bit per member. A bit of a later level marks a non-zero word of the level before. */
   readonly #levels: readonly Uint32Array[];
   #size = 0;
-  #steps = 0;
 
   /** @param length of the range, 1 to 2^31 - 1; the set starts empty */
   constructor(length: number) {
@@ -28,11 +27,6 @@ export class AddressBits {
   /** The number of members. */
   get size(): number {
     return this.#size;
-  }
-
-  /** Words that `next` has looked at since the start: the measure of its cost. */
-  get steps(): number {
-    return this.#steps;
   }
 
   has(member: number): boolean {
@@ -87,7 +81,6 @@ export class AddressBits {
       const words = this.#levels[level];
       const index = at >>> 5;
       if (words === undefined || index >= words.length) return undefined;
-      this.#steps += 1;
       const word = ((words[index] ?? 0) & (-1 << (at & 31))) >>> 0;
       if (word !== 0) return this.#down(level, index * WORD_BITS + lowestBit(word));
       at = index + 1;
@@ -99,7 +92,6 @@ export class AddressBits {
   #down(from: number, bit: number): number {
     let at = bit;
     for (let level = from - 1; level >= 0; level -= 1) {
-      this.#steps += 1;
       at = at * WORD_BITS + lowestBit(this.#levels[level]?.[at] ?? 0);
     }
     return at;

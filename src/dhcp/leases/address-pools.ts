@@ -43,11 +43,6 @@ export class AddressPools implements OfferListener {
     this.#changed.clear();
   }
 
-  /** Words looked at while searching for unused addresses, since start. */
-  get searchSteps(): number {
-    return this.#pools.reduce((sum, { unused }) => sum + unused.steps, 0);
-  }
-
   /** Serves these networks and machines from now on. */
   serve(served: readonly ServedSubnet[], machines: MachineDirectory): void {
     const fresh = new Set<AddressPool>();

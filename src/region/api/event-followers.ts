@@ -11,6 +11,7 @@ import type { MachineEvent } from '../records/machine-event.ts';
 import type { EventFilter } from '../records/store.ts';
 import type { Region } from '../region.ts';
 import { EventAnswer, type StreamResponse } from './event-stream.ts';
+import { type PlaceHolder, userOf } from './place-holder.ts';
 
 /**
  * Followers at a time. Users with a key fill it; at the bound the user with the most followers loses one to each newcomer of another
@@ -39,14 +40,6 @@ interface Follower {
   /** The last event that was sent or filtered out. */
   place: number;
 }
-
-/** The holder of a place; `end` is set once the stream has begun. */
-interface PlaceHolder {
-  end?: () => void;
-}
-
-/** The name in `username address`; user names contain no space. */
-const userOf = (holder: string | number): string => String(holder).split(' ', 1)[0] ?? '';
 
 /** The followers of one region's log. */
 export class EventFollowers {

@@ -3,7 +3,7 @@
 // Sources: MAAS's `events/?op=query`: parameters, keys, links to the neighbouring pages, the form of a date.
 
 import { z } from 'zod';
-import { EVENT_LEVELS, EVENT_TYPES, type MachineEvent, type MachineEventLevel } from '../records/machine-event.ts';
+import { EVENT_LEVELS, EVENT_TYPES, isEventLevel, type MachineEvent } from '../records/machine-event.ts';
 import type { EventFilter } from '../records/store.ts';
 import { loggedSentence } from '../words/event.ts';
 import { type Answer, json, type Refusal, refuseField } from './answer.ts';
@@ -64,8 +64,6 @@ function eventJson(event: MachineEvent, ownRack: string | undefined): Record<str
 const ownRackOf = ({ region }: ApiCall): string | undefined =>
   region.racks.list().find(({ isEmbedded }) => isEmbedded)?.name;
 
-const isLevel = (name: string): name is MachineEventLevel => Object.hasOwn(EVENT_LEVELS, name);
-
 type EventChoice = Pick<EventFilter, 'machines' | 'level' | 'usernames'>;
 
 /** The events that the parameters select. */
@@ -75,7 +73,7 @@ function chosen(
   const machines = machineFilter(given);
   if ('kind' in machines) return machines;
   const level = (given.level ?? 'INFO').toLowerCase();
-  if (!isLevel(level)) {
+  if (!isEventLevel(level)) {
     const levels = Object.keys(EVENT_LEVELS).map((name) => name.toUpperCase());
     return refuseField('level', 'field.level', { levels });
   }

@@ -10,10 +10,8 @@ import type { Region } from '../region.ts';
 import { doubtWords } from '../words/event.ts';
 import { type Answer, json, NO_MACHINE, refuseField, refuseFields, refuseFor } from './answer.ts';
 import { systemIdOf } from './machine-calls.ts';
-import { type ApiCall, defineOperation, type Operation, value, values } from './operation.ts';
+import { type ApiCall, defineOperation, type Operation, usernameOf, value, values } from './operation.ts';
 import { showMachine } from './shown-machine.ts';
-
-const usernameOf = (call: ApiCall): string => (call.caller.kind === 'user' ? call.caller.username : '');
 
 const answerRefusal = (refusal: IdentityRefusal, field: string): Answer =>
   refusal.name === 'invalid-parameters' ? refuseFields({ [field]: [refusal] }) : refuseFor([refusal]);

@@ -20,7 +20,7 @@ import {
 import type { SettingsRefusal } from '../settings.ts';
 import { type RefusalWord, refusal } from '../words/refusal.ts';
 import { type Answer, json, type Refusal, refuse, refuseField, refuseFields, refuseFor } from './answer.ts';
-import { type ApiCall, defineOperation, type Operation, value } from './operation.ts';
+import { type ApiCall, defineOperation, type Operation, usernameOf, value } from './operation.ts';
 
 /** The returned fields, in MAAS's order. */
 const SHOWN_FIELDS = [
@@ -200,7 +200,7 @@ function change(
   rack: string,
   edits: readonly { readonly key: string; readonly value: SettingValue | undefined }[],
 ): Refusal | undefined {
-  const username = call.caller.kind === 'user' ? call.caller.username : '';
+  const username = usernameOf(call);
   const refused = call.region.settings.change(rack, edits, username);
   return refused === undefined ? undefined : refuseSetting(refused);
 }

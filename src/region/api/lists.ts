@@ -10,6 +10,7 @@ import type { Clock } from '../../clock.ts';
 import { later } from '../../clock.ts';
 import { FairShares } from '../../fair-shares.ts';
 import { LoopTurns } from '../loop-turns.ts';
+import { type PlaceHolder, userOf } from './place-holder.ts';
 
 /**
  * Lists under way that are longer than a piece. Users with a key fill it; at the bound the user with the most lists loses one to each
@@ -35,14 +36,6 @@ export type SentList =
   | { readonly kind: 'stream'; readonly stream: Readable; readonly release: () => void }
   /** All places are taken, and this user has a fair share of them. */
   | { readonly kind: 'refused' };
-
-/** The holder of a place; `end` is set once the stream has begun. */
-interface PlaceHolder {
-  end?: () => void;
-}
-
-/** The name in `username address`; user names contain no space. */
-const userOf = (holder: string | number): string => String(holder).split(' ', 1)[0] ?? '';
 
 /** The lists that one region is sending. */
 export class Lists {

@@ -22,7 +22,15 @@ import { type Answer, json, NO_MACHINE, type Refusal, refuse, refuseField, refus
 import { parseArchitecture } from './enlistment-operations.ts';
 import { isTrue, machineOf, machinePaths, systemIdOf } from './machine-calls.ts';
 import { listMachines } from './machine-list.ts';
-import { type ApiCall, type ApiVersion, defineOperation, type Operation, value, values } from './operation.ts';
+import {
+  type ApiCall,
+  type ApiVersion,
+  defineOperation,
+  type Operation,
+  usernameOf,
+  value,
+  values,
+} from './operation.ts';
 import { powerFields, readPower, refusePower } from './power-fields.ts';
 import { showMachine } from './shown-machine.ts';
 
@@ -87,8 +95,6 @@ function list(call: ApiCall, given: z.output<typeof listParameters>): Answer {
     (machine, where) => hasText(machine, text) && isWith(where.racksOf(machine), given.rack),
   );
 }
-
-const usernameOf = (call: ApiCall): string => (call.caller.kind === 'user' ? call.caller.username : '');
 
 function read(call: ApiCall): Answer {
   const systemId = systemIdOf(call);

@@ -36,6 +36,9 @@ export interface ApiCall {
   readonly query: Fields;
 }
 
+/** The user who calls; empty for every other caller. */
+export const usernameOf = ({ caller }: ApiCall): string => (caller.kind === 'user' ? caller.username : '');
+
 export interface Operation {
   readonly versions: readonly ApiVersion[];
   /** Below `/MAAS/api/<version>/`, without a leading or trailing slash; `{name}` stands for one segment. */

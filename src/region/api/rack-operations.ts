@@ -15,7 +15,7 @@ import { doubtWords } from '../words/event.ts';
 import { sentenceOf } from '../words/refusal.ts';
 import { texts } from '../words/text.ts';
 import { type Answer, json, refuse, refuseField, refuseFields, refuseFor } from './answer.ts';
-import { type ApiCall, defineOperation, type Operation, value, values } from './operation.ts';
+import { type ApiCall, defineOperation, type Operation, usernameOf, value, values } from './operation.ts';
 
 const isoTime = (ms: number | undefined): string | null => (ms === undefined ? null : new Date(ms).toISOString());
 
@@ -155,7 +155,7 @@ function judge(
   shared: readonly string[] = [],
 ): Answer {
   if (uuids.length === 0) return refuseField('uuid', 'field.required');
-  const username = call.caller.kind === 'user' ? call.caller.username : '';
+  const username = usernameOf(call);
   const refusal = call.region.racks.judge(uuids, said, username, shared);
   if (refusal !== undefined) return refuseFor([refusal]);
   return { kind: 'text', text: done, contentType: 'text/plain; charset=utf-8' };

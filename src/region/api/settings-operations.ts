@@ -12,7 +12,7 @@ import { parseJson } from '../records/text-json.ts';
 import { texts } from '../words/text.ts';
 import { type Answer, json, refuse, refuseField } from './answer.ts';
 import { refuseSetting } from './interface-operations.ts';
-import { type ApiCall, defineOperation, type Operation, value } from './operation.ts';
+import { type ApiCall, defineOperation, type Operation, usernameOf, value } from './operation.ts';
 
 const NAMES = Object.keys(CONFIG_NAMES);
 
@@ -73,7 +73,7 @@ function setSetting(
 function change(call: ApiCall, name: string | undefined, key: string, next: SettingValue | undefined): Answer {
   const rack = name === undefined || name === '' ? '' : call.region.settings.findRack(name);
   if (rack === undefined) return refuse('not-found.rack', { rack: (name ?? '').slice(0, 64) });
-  const username = call.caller.kind === 'user' ? call.caller.username : '';
+  const username = usernameOf(call);
   const refusal = call.region.settings.change(rack, [{ key, value: next }], username);
   return refusal === undefined ? json({ key, value: next ?? null }) : refuseSetting(refusal);
 }

@@ -10,7 +10,7 @@ import type { Happening } from '../records/event-params.ts';
 import type { SshKey } from '../records/life-store.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
 import { type Answer, json, type Refusal, refuse, refuseField } from './answer.ts';
-import { type ApiCall, type ApiVersion, defineOperation, type Operation, value } from './operation.ts';
+import { type ApiCall, type ApiVersion, defineOperation, type Operation, usernameOf, value } from './operation.ts';
 
 const PATH = 'account/prefs/sshkeys';
 
@@ -33,7 +33,7 @@ function userOf(call: ApiCall, wanted: string | undefined): string | Refusal {
 }
 
 function eventOf(call: ApiCall, happening: Happening): NewMachineEvent {
-  const by = call.caller.kind === 'user' ? call.caller.username : '';
+  const by = usernameOf(call);
   return { type: 'AUTHORISATION', ...happening, atMs: call.region.clock.wallTimeMs(), username: by };
 }
 

@@ -13,7 +13,15 @@ import { isTagName, TAGGED_MAX, TAGS_MAX } from '../records/tags.ts';
 import { cleanWords } from '../records/text-json.ts';
 import { type Answer, json, type Refusal, refuse, refuseField } from './answer.ts';
 import { listMachines } from './machine-list.ts';
-import { type ApiCall, type ApiVersion, defineOperation, type Operation, value, values } from './operation.ts';
+import {
+  type ApiCall,
+  type ApiVersion,
+  defineOperation,
+  type Operation,
+  usernameOf,
+  value,
+  values,
+} from './operation.ts';
 
 const COMMENT_MAX = 1000;
 
@@ -42,7 +50,7 @@ function tagJson(call: ApiCall, { name, comment, kernelParams }: Tag): Record<st
 }
 
 function eventOf(call: ApiCall, happening: Happening): NewMachineEvent {
-  const username = call.caller.kind === 'user' ? call.caller.username : '';
+  const username = usernameOf(call);
   return { type: 'TAG', ...happening, atMs: call.region.clock.wallTimeMs(), username };
 }
 

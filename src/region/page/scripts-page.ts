@@ -9,14 +9,13 @@ import { TIMEOUT_SECONDS_DEFAULT } from '../scripts/script-text.ts';
 import { words } from '../words/text.ts';
 import { areaField, choiceField, fileField, formOf, hiddenField, textField } from './forms.ts';
 import { pageOf } from './parts.ts';
-import { formatAge } from './values.ts';
+import { formatAge, pathBelow } from './values.ts';
 import { given, mayCall, type Outcome, operate, outcomeOf, type PageDefinition, type View } from './view.ts';
 
 const PATH = '/MAAS/scripts/';
 const ADD = { method: 'POST', path: 'scripts' } as const;
 const CHANGE = { method: 'PUT', path: 'scripts/{name}' } as const;
 const REMOVE = { method: 'DELETE', path: 'scripts/{name}' } as const;
-const pathOf = (name: string): string => `${PATH}${encodeURIComponent(name)}/`;
 
 function timeText(seconds: number): string {
   if (seconds % 3600 === 0) return `${seconds / 3600} h`;
@@ -31,7 +30,7 @@ function scriptItem(view: View, script: Script): Html {
     words.scripts.changed(formatAge(view.nowMs - changedMs)),
   ];
   const label = mayCall(view.viewer, CHANGE) ? words.forms.edit : words.scripts.read;
-  const edit = html`<a class="button plain small-button" href="${pathOf(name)}">${label}</a>`;
+  const edit = html`<a class="button plain small-button" href="${pathBelow(PATH, name)}">${label}</a>`;
   const what = [title, description].filter((text) => text !== '').join(': ');
   return html`
     <div class="list-item"><div><div class="name">${name}</div><div>${what}</div>

@@ -5,6 +5,7 @@ import type { Tag } from '../records/life-store.ts';
 import { words } from '../words/text.ts';
 import { formOf, hiddenField, textField } from './forms.ts';
 import { pageOf } from './parts.ts';
+import { pathBelow } from './values.ts';
 import { given, mayCall, type Outcome, operate, outcomeOf, type PageDefinition, type View } from './view.ts';
 
 const PATH = '/MAAS/tags/';
@@ -14,12 +15,11 @@ const SHOWN_MAX = 300;
 const ADD = { method: 'POST', path: 'tags' } as const;
 const CHANGE = { method: 'PUT', path: 'tags/{name}' } as const;
 const REMOVE = { method: 'DELETE', path: 'tags/{name}' } as const;
-const pathOf = (name: string): string => `${PATH}${encodeURIComponent(name)}/`;
 
 function tagItem(view: View, { name, comment, kernelParams }: Tag): Html {
   const count = view.region.store.countMachines({ tags: [name] });
   const edit = mayCall(view.viewer, CHANGE)
-    ? html`<a class="button plain small-button" href="${pathOf(name)}">${words.forms.edit}</a>`
+    ? html`<a class="button plain small-button" href="${pathBelow(PATH, name)}">${words.forms.edit}</a>`
     : nothing;
   const params = kernelParams === '' ? nothing : html`<div class="small"><code>${kernelParams}</code></div>`;
   return html`

@@ -11,6 +11,9 @@ import { asSentence, plainWords, words } from '../words/text.ts';
 /** A non-breaking space, between a number and its unit. */
 export const SPACE = '\u00a0';
 
+/** The path of one entry of the list at `folder`. */
+export const pathBelow = (folder: string, name: string): string => `${folder}${encodeURIComponent(name)}/`;
+
 const COLOURS: Readonly<Partial<Record<MachineStatus, string>>> = {
   new: 'violet',
   ready: 'green',

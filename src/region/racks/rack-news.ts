@@ -7,7 +7,7 @@
 import { z } from 'zod';
 import { cleanText } from '../../clean-text.ts';
 import { parseIpv4, parseMac, parseNetwork } from '../../net/address.ts';
-import { EVENT_LEVELS, type MachineEventLevel } from '../records/machine-event.ts';
+import { isEventLevel } from '../records/machine-event.ts';
 import { PINNED_MAX, RACK_INTERFACES_MAX, type RackImage } from '../records/rack.ts';
 import { NETWORK_PREFIX_MIN, RESERVATIONS_TOLD_MAX, SETTINGS_REFUSED_LENGTH_MAX } from '../records/rack-description.ts';
 import { WITH_INPUT } from '../records/schema-fault.ts';
@@ -106,8 +106,6 @@ export const heartbeat = z.object({
     .optional(),
 });
 
-const isLevel = (name: string): name is MachineEventLevel => Object.hasOwn(EVENT_LEVELS, name);
-
 const report = z.object({
   kind: z
     .string()
@@ -127,7 +125,7 @@ const report = z.object({
       status: z.number().int().min(0).max(999).optional(),
     })
     .optional(),
-  level: z.string().refine(isLevel, 'field.event-level').optional(),
+  level: z.string().refine(isEventLevel, 'field.event-level').optional(),
 });
 
 const post = z.object({

@@ -16,6 +16,9 @@ import { isBootDecision, isOfferWithFile } from './report-fields.ts';
 export const EVENT_LEVELS = { audit: 0, debug: 10, info: 20, warning: 30, error: 40, critical: 50 } as const;
 export type MachineEventLevel = keyof typeof EVENT_LEVELS;
 
+export const isEventLevel = (value: unknown): value is MachineEventLevel =>
+  typeof value === 'string' && Object.hasOwn(EVENT_LEVELS, value);
+
 /** The event types, with their levels and displayed titles. */
 export const EVENT_TYPES = {
   NEW: { level: 'info', title: 'New' },
