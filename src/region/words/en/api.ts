@@ -13,6 +13,7 @@ type Max = { readonly max: number };
 export const API = {
   'not-authenticated.key': 'Authenticate with an API key: rackboot apikey prints one.',
   'not-allowed.administrator': 'Only an administrator may do this.',
+  'not-allowed.changed': 'Your account, your key or your rights changed while this was under way: ask again.',
   'not-allowed.not-a-user': 'Only a user may do this.',
   'not-allowed.rack': 'A rack may not do this.',
   'not-allowed.machine': 'A machine may not do this.',
