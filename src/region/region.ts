@@ -28,6 +28,7 @@ import { Racks } from './racks/racks.ts';
 import type { Machine, MachineFields } from './records/machine.ts';
 import type { NewMachineEvent, RackReport } from './records/machine-event.ts';
 import type { EnlistmentOutcome, MachineChangeOutcome, RegionStore } from './records/store.ts';
+import { Searches } from './searches.ts';
 import { NO_RULES, RegionSettings, type SettingsRules } from './settings.ts';
 import { type RefusalWord, refusal } from './words/refusal.ts';
 
@@ -81,6 +82,8 @@ export interface Region {
   readonly settings: RegionSettings;
   /** Merges and splits machines. */
   readonly identity: MachineIdentity;
+  /** Long searches for machines. */
+  readonly searches: Searches;
   /** Changes of machines' states, by people and by the machines themselves. */
   readonly life: MachineLife;
   /** Switches machines; `undefined` if only people do. */
@@ -132,6 +135,7 @@ class RegionOnStore implements Region {
   readonly passwords: Passwords;
   readonly settings: RegionSettings;
   readonly identity: MachineIdentity;
+  readonly searches: Searches;
   readonly life: MachineLife;
   readonly power: PowerControl | undefined;
   readonly images: ListImages | undefined;
@@ -158,6 +162,7 @@ class RegionOnStore implements Region {
     this.racks = new Racks(options.store, options.clock);
     this.racks.homes.subscribe((machine) => this.#mirrorChange(machine));
     this.passwords = new Passwords(options.clock);
+    this.searches = new Searches(options.clock);
     this.identity = new MachineIdentity(options.store, options.clock, (changed, removed) => {
       for (const systemId of removed) this.#mirror.forget(systemId);
       this.power?.follow(removed);

@@ -215,6 +215,7 @@ export const PLAIN: readonly PlainList[] = [
       'region/page/machines-page.ts': 'TURN_MACHINES',
       'region/http/rack-batch.ts': 'REPORTS_AT_ONCE',
       'region/api/lists.ts': 'LIST_PIECE_BYTES',
+      'region/api/life-operations.ts': 'CANDIDATES_CHUNK',
       'region/api/machine-list.ts': 'LIST_CHUNK',
       'net/unheard-hosts.ts': 'LOOK_FROM',
     },

@@ -280,7 +280,7 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
   'region/life/status-deadlines.ts': { '#done': 'region/identity/enlistment.ts MACHINES_MAX' },
   'region/loop-turns.ts': {
     '#waiting':
-      'region/api/lists.ts LISTS_MAX and region/racks/rack-admission.ts RACKS_MAX, each region/api/lists.ts LISTS_MAX',
+      'region/api/lists.ts LISTS_MAX, region/searches.ts SEARCHES_MAX and region/racks/rack-admission.ts RACKS_MAX, each region/api/lists.ts LISTS_MAX',
   },
   'region/html.ts': { templates: 'weak', 'html.text': 'call' },
   'region/page/sessions.ts': { '#kept': 'SESSIONS_MAX' },

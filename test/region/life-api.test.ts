@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { mock, test } from 'node:test';
+import { instant } from '../../src/clock.ts';
 import { createApiKey } from '../../src/region/accounts/accounts.ts';
 import { buildApp, makeContext } from '../../src/region/http/server.ts';
 import { renderJob } from '../../src/region/life/job.ts';
@@ -175,6 +176,50 @@ test('2.0: accepted, allocated by its conditions, deployed, released; each refus
     const mixed = await client.ask('POST', '2.0/machines/?op=release', { machines: `${id},${other}`, comment: 'all' });
     assert.deepEqual([mixed.status, mixed.refusal], [409, 'transition-not-allowed']);
     assert.equal(client.region.store.findMachine(id)?.status, 'allocated');
+  }));
+
+test('an allocation that matches nothing looks at a few machines a turn, and ends when its caller loses their rights', () =>
+  withLife(async (client) => {
+    const { store } = client.region;
+    for (let count = 0; count < 45; count += 1) {
+      const id = client.enlist(A + count);
+      const admin = { username: 'admin', isAdmin: true, comment: '' };
+      client.region.life.command(id, { name: 'accept', skipsCommissioning: true }, admin);
+    }
+    let nowMs = 0;
+    mock.method(client.place.clock, 'now', () => {
+      nowMs += 5;
+      return instant(nowMs);
+    });
+    let turn = 0;
+    const turns: number[] = [];
+    const list = store.listMachines.bind(store);
+    const reads = mock.method(store, 'listMachines', (...terms: Parameters<typeof list>) => {
+      turns.push(turn);
+      assert.ok(terms[2] <= 10);
+      return list(...terms);
+    });
+    const tick = (): void => {
+      turn += 1;
+      timer = setImmediate(tick).unref();
+    };
+    let timer = setImmediate(tick).unref();
+    const ask = () => client.ask('POST', '2.0/machines/?op=allocate', { mem: '999999999' });
+    const none = await ask();
+    assert.deepEqual([none.status, none.refusal], [409, 'nothing-matches']);
+    assert.ok(new Set(turns).size >= 5, `its reads were in the turns ${turns}`);
+    assert.equal(client.region.searches.size, 0);
+    reads.mock.mockImplementation((...terms: Parameters<typeof list>) => {
+      store.changeUser(
+        'admin',
+        { isAdmin: false },
+        { type: 'AUTHORISATION', code: 'rack', params: { text: '' }, atMs: 0, username: '' },
+      );
+      return list(...terms);
+    });
+    const changed = await ask();
+    clearImmediate(timer);
+    assert.deepEqual([changed.status, changed.refusal], [403, 'not-allowed']);
   }));
 
 test('a command to several machines takes each once, and reads no machine whole before all of them allow it', () =>

@@ -15,7 +15,7 @@ import { distributionOf } from '../life/installer.ts';
 import type { CommandOptions } from '../life/machine-life.ts';
 import { judgeUserData } from '../preseed/user-data.ts';
 import type { Machine, MachineOutline } from '../records/machine.ts';
-import type { MachineChangeOutcome } from '../records/store.ts';
+import type { MachineChangeOutcome, MachineFilter } from '../records/store.ts';
 import type { DeployWay } from '../records/work.ts';
 import { type Answer, json, NO_MACHINE, type Refusal, refuse, refuseField, refuseFields, refuseFor } from './answer.ts';
 import { actorOf, comment, flag, isTrue, machineOf, machinePaths, systemIdOf } from './machine-calls.ts';
@@ -30,8 +30,8 @@ import { showMachine } from './shown-machine.ts';
 const USER_DATA_MAX = 512 * 1024;
 /** Machines of one command. */
 const MANY_MAX = 500;
-/** Candidates read in one query for an allocation. */
-const CANDIDATES_CHUNK = 100;
+/** Candidates read in one step of the search for an allocation. */
+const CANDIDATES_CHUNK = 10;
 const DISK = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 
 function answerCommand(call: ApiCall, outcome: MachineChangeOutcome<CommandRefusal>): Answer {
@@ -187,14 +187,38 @@ function constraintsOf(given: z.output<typeof allocateParameters>): Constraints 
   };
 }
 
-function* candidatesOf(call: ApiCall, wanted: Constraints): Generator<Machine> {
-  let afterId = 0;
-  for (;;) {
-    const machines = call.region.store.listMachines({ statuses: ['ready'] }, afterId, CANDIDATES_CHUNK);
-    yield* machines.filter((machine) => meets(machine, wanted));
+/** The Ready machines that the store can choose by the conditions; `meets` decides. */
+const readyMachines = ({ name, systemId, tags = [] }: Constraints): MachineFilter => ({
+  statuses: ['ready'],
+  systemIds: systemId === undefined ? undefined : [systemId],
+  hostnames: name?.toLowerCase().split('.', 1),
+  tags: tags.length === 0 ? undefined : tags.slice(0, 1),
+});
+
+/** Changes when the caller's account or key is removed, or its rights change. */
+function standingOf({ region: { store }, caller }: ApiCall): string {
+  if (caller.kind !== 'user') return '';
+  const hasKey = caller.tokenKey === undefined || store.findKey(caller.tokenKey) !== undefined;
+  return `${store.findUser(caller.username)?.isAdmin} ${hasKey}`;
+}
+
+/** Offers the machines that meet the conditions to `take`, a few in each step, until it answers. */
+function* search(
+  call: ApiCall,
+  wanted: Constraints,
+  take: (machines: readonly Machine[]) => Answer | undefined,
+): Generator<undefined, Answer> {
+  const standing = standingOf(call);
+  for (let afterId = 0; ; ) {
+    // Other requests may have run since the step before.
+    if (standingOf(call) !== standing) return refuse('not-allowed.changed');
+    const machines = call.region.store.listMachines(readyMachines(wanted), afterId, CANDIDATES_CHUNK);
+    const answer = take(machines.filter((machine) => meets(machine, wanted)));
+    if (answer !== undefined) return answer;
     const last = machines.at(-1);
-    if (last === undefined) return;
+    if (last === undefined || machines.length < CANDIDATES_CHUNK) return refuse('nothing-matches');
     afterId = last.id;
+    yield;
   }
 }
 
@@ -203,14 +227,17 @@ function allocate(call: ApiCall, given: z.output<typeof allocateParameters>): An
   if ('kind' in wanted) return wanted;
   const address = addressOf(given.ip_address);
   if (address !== undefined && 'kind' in address) return address;
-  const candidates = candidatesOf(call, wanted);
-  if (isTrue(given.dry_run)) {
-    const [machine] = candidates.take(1);
-    return machine === undefined ? refuseNoMatch() : json(showMachine(call, machine));
-  }
-  const outcome = call.region.life.allocate(candidates, actorOf(call, given.comment), address);
-  if (outcome === undefined) return refuseNoMatch();
-  return outcome.kind === 'changed' ? json(allocated(call, outcome.machine, given)) : answerCommand(call, outcome);
+  const by = actorOf(call, given.comment);
+  const steps = search(call, wanted, (machines) => {
+    const [first] = machines;
+    if (first !== undefined && isTrue(given.dry_run)) return json(showMachine(call, first));
+    const outcome = call.region.life.allocate(machines, by, address);
+    if (outcome === undefined) return undefined;
+    return outcome.kind === 'changed' ? json(allocated(call, outcome.machine, given)) : answerCommand(call, outcome);
+  });
+  const refused = (): Answer => refuse('lists-limit.searches', undefined, { 'Retry-After': '5' });
+  const answer = call.region.searches.run(`${by.username} ${call.peer.share}`, steps, refused);
+  return answer instanceof Promise ? { kind: 'later', answer } : answer;
 }
 
 /** The machine, with the disks that meet the storage conditions. */
@@ -220,8 +247,6 @@ function allocated(call: ApiCall, machine: Machine, { storage = '' }: z.output<t
   const constraints = matched.length === 0 ? {} : { storage: Object.fromEntries(matched) };
   return { ...showMachine(call, machine), ...(call.version === '1.0' ? {} : { constraints_by_type: constraints }) };
 }
-
-const refuseNoMatch = (): Refusal => refuse('nothing-matches');
 
 function acceptAll(call: ApiCall): Answer {
   const news = call.region.store.listMachines({ statuses: ['new'] }, 0, MANY_MAX).map(({ systemId }) => systemId);

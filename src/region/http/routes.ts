@@ -278,7 +278,10 @@ export function send(
     case 'list':
       return sendList(context, reply, answer);
     case 'later':
-      void answer.answer.then((now) => send(context, reply, now));
+      void answer.answer.then(
+        (now) => send(context, reply, now),
+        (error: unknown) => reply.send(error),
+      );
       return reply;
     case 'refusal': {
       context.refusals[answer.name] += 1;

@@ -281,12 +281,8 @@ function refuseLocked({ hostname, systemId, isLocked }: MachineOutline): Command
 
 function refuseState({ hostname, status }: MachineOutline, name: CommandName): CommandRefusal | undefined {
   if (TARGETS[name][status] !== undefined) return undefined;
-  return refusal('transition-not-allowed.command', {
-    machine: hostname,
-    state: statusRow(status).name,
-    command: commandWord(name),
-    possible: commandsFrom(status).map(commandWord),
-  });
+  const params = { machine: hostname, state: statusRow(status).name, command: commandWord(name) };
+  return refusal('transition-not-allowed.command', { ...params, possible: commandsFrom(status).map(commandWord) });
 }
 
 function refusePath(machine: Machine, command: MachineCommand): CommandRefusal | undefined {

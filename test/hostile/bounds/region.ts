@@ -209,6 +209,16 @@ export const REGION_BOUNDS: readonly HeldBound[] = [
     test: 'region/lists.test.ts',
   },
   {
+    at: 'region/searches.ts SEARCHES_MAX',
+    what: 'searches for a machine to allocate, longer than 4 ms, at a time',
+    whoCanFill: `${USER}, with that many connections`,
+    whatOthersNotice:
+      'nothing: the user with the most loses one to each newcomer, and searches of different users take turns',
+    howItEmpties: 'as searches end',
+    share: 'by user and address',
+    test: 'region/searches.test.ts',
+  },
+  {
     at: 'region/api/event-followers.ts FOLLOWERS_MAX',
     what: 'followed streams of events',
     whoCanFill: `${USER} who opens 64 of them`,

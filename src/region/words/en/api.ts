@@ -18,6 +18,7 @@ export const API = {
   'not-authenticated.ended':
     'Nothing was changed: meanwhile your account, your key or your sign-in has ended. Sign in again.',
   'not-allowed.administrator': 'Only an administrator may do this.',
+  'not-allowed.changed': 'Your account, your key or your rights changed while this was under way: ask again.',
   'not-allowed.not-a-user': 'Only a user may do this.',
   'not-allowed.rack': 'A rack may not do this.',
   'not-allowed.machine': 'A machine may not do this.',

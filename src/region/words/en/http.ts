@@ -24,6 +24,7 @@ export const HTTP = {
   'followers-limit':
     'Too many clients follow the event log, and you have your share: close one, or read it with op=query.',
   'lists-limit': 'Too many long lists are being sent, and you have your share: read one to its end first.',
+  'lists-limit.searches': 'Too many searches for machines are under way, and you have your share: wait for one first.',
 
   'bodies-limit': 'Too many large bodies are arriving: try again in a moment.',
   'body-too-large': 'The body is longer than this region accepts.',

@@ -55,7 +55,8 @@ export const REASONS = {
   'rate-limit-all': 'Too many requests without credentials came from all addresses together; wait a little.',
   'racks-limit': 'Too many racks wait to be accepted; accept or reject some.',
   'followers-limit': 'Too many clients follow the event log; end one of them.',
-  'lists-limit': 'Too many long lists are being sent, and this user has their share; read one to its end first.',
+  'lists-limit':
+    'Too many long lists are being sent, or machines searched for, and this user has their share; await the end of one first.',
   'internal-error': 'The request failed inside the region; its log has details under the id in the answer.',
   'store-unavailable': 'The database cannot be written at the moment: a full disk, or another process; try again.',
   'power-busy': 'The power of the machine is being switched; wait until that has ended.',

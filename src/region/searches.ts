@@ -1,0 +1,77 @@
+// Searches that may read all machines, in pieces over turns of the event loop, so that neither one search nor many delay other requests.
+//
+// 1. A search that ends in its first piece takes no place; all others take one of SEARCHES_MAX.
+// 2. Each turn of the event loop continues one search. Users take turns, however many searches each has under way.
+
+import { type Clock, later } from '../clock.ts';
+import { FairShares, type Place } from '../fair-shares.ts';
+import { LoopTurns } from './loop-turns.ts';
+
+/**
+ * Searches under way that are longer than a piece. At the bound the user with the most searches loses one to each newcomer of another user,
+ * so the others notice nothing. It empties as searches end.
+ */
+export const SEARCHES_MAX = 32;
+/** Time after which a piece ends, in milliseconds. */
+const PIECE_MS = 4;
+
+/** A search under way. */
+interface Search {
+  isEvicted: boolean;
+}
+
+/** The user in `username address`; user names contain no space. */
+const userOf = (holder: string | number): string => String(holder).split(' ', 1)[0] ?? '';
+
+/** The searches of one region. */
+export class Searches {
+  readonly #clock: Clock;
+  readonly #places = new FairShares<Search>({ max: SEARCHES_MAX, networkOf: userOf });
+  readonly #turns = new LoopTurns();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** Searches under way. */
+  get size(): number {
+    return this.#places.size;
+  }
+
+  /**
+   * Runs a search; what it returns is its result. Between two steps other requests may change everything, within a step nothing does.
+   * @param holder `username address` of the caller
+   * @param refused the result if all places are taken and this user has a fair share of them
+   * @returns a promise if the search takes several turns; it rejects with what a step throws
+   */
+  run<T extends object>(holder: string, steps: Iterator<unknown, T>, refused: () => T): T | Promise<T> {
+    const first = this.#piece(steps);
+    if (first.done === true) return first.value;
+    const search: Search = { isEvicted: false };
+    const admission = this.#places.admit(holder, search);
+    if (admission.kind === 'refused') return refused();
+    if (admission.evicted !== undefined) admission.evicted.isEvicted = true;
+    return this.#rest(holder, steps, admission.place, refused);
+  }
+
+  async #rest<T>(holder: string, steps: Iterator<unknown, T>, place: Place<Search>, refused: () => T): Promise<T> {
+    try {
+      for (;;) {
+        await this.#turns.next(userOf(holder));
+        if (place.holder.isEvicted) return refused();
+        const step = this.#piece(steps);
+        if (step.done === true) return step.value;
+      }
+    } finally {
+      this.#places.release(place);
+    }
+  }
+
+  #piece<T>(steps: Iterator<unknown, T>): IteratorResult<unknown, T> {
+    const until = later(this.#clock.now(), PIECE_MS);
+    for (;;) {
+      const step = steps.next();
+      if (step.done === true || this.#clock.now() >= until) return step;
+    }
+  }
+}

@@ -1,0 +1,58 @@
+// Searches in pieces: they delay no other client, and no user takes all places.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type Instant, instant } from '../../src/clock.ts';
+import { SEARCHES_MAX, Searches } from '../../src/region/searches.ts';
+import { VirtualClock } from '../support/virtual-clock.ts';
+
+/** A clock on which every look takes longer than a piece. */
+class SlowClock extends VirtualClock {
+  #nowMs = 0;
+
+  override now(): Instant {
+    this.#nowMs += 10;
+    return instant(this.#nowMs);
+  }
+}
+
+function* steps(count: number, name = 'found'): Generator<undefined, { name: string }> {
+  for (let step = 0; step < count; step += 1) yield;
+  return { name };
+}
+
+const refused = () => ({ name: 'refused' });
+
+test('a short search answers at once; a long one takes turns with those of other users', async () => {
+  assert.deepEqual(new Searches(new VirtualClock()).run('joe 1', steps(100), refused), { name: 'found' });
+  const searches = new Searches(new SlowClock());
+  const ended: string[] = [];
+  const run = async (holder: string, count: number): Promise<void> => {
+    ended.push((await searches.run(holder, steps(count, holder), refused)).name);
+  };
+  await Promise.all([run('joe 1', 20), run('joe 2', 20), run('joe 3', 20), run('ann 1', 20)]);
+  assert.equal(ended[0], 'ann 1', 'she has every other turn');
+  assert.equal(searches.size, 0);
+});
+
+test(`of ${SEARCHES_MAX} places, the user with the most gives one to each newcomer, and gets no more`, async () => {
+  const searches = new Searches(new SlowClock());
+  const all = Array.from({ length: SEARCHES_MAX }, (_, place) => searches.run(`joe ${place}`, steps(5), refused));
+  assert.equal(searches.size, SEARCHES_MAX);
+  assert.deepEqual(searches.run('joe 0', steps(5), refused), { name: 'refused' });
+  const ann = searches.run('ann 1', steps(5), refused);
+  assert.deepEqual(await ann, { name: 'found' });
+  const names = (await Promise.all(all)).map(({ name }) => name);
+  assert.equal(names.filter((name) => name === 'refused').length, 1);
+  assert.equal(searches.size, 0);
+});
+
+test('a search that fails rejects and frees its place', async () => {
+  const searches = new Searches(new SlowClock());
+  function* failing(): Generator<undefined, { name: string }> {
+    yield;
+    throw new Error('the disk is full');
+  }
+  await assert.rejects(async () => searches.run('joe 1', failing(), refused), /the disk is full/);
+  assert.equal(searches.size, 0);
+});
