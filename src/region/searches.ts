@@ -6,6 +6,7 @@
 import { type Clock, later } from '../clock.ts';
 import { FairShares, type Place } from '../fair-shares.ts';
 import { LoopTurns } from './loop-turns.ts';
+import { userOf } from './place-holder.ts';
 
 /**
  * Searches under way that are longer than a piece. At the bound the user with the most searches loses one to each newcomer of another user,
@@ -19,9 +20,6 @@ const PIECE_MS = 4;
 interface Search {
   isEvicted: boolean;
 }
-
-/** The user in `username address`; user names contain no space. */
-const userOf = (holder: string | number): string => String(holder).split(' ', 1)[0] ?? '';
 
 /** The searches of one region. */
 export class Searches {

@@ -191,7 +191,6 @@ export const OTHERS: Readonly<Record<string, readonly RegExp[]>> = {
     /much more than 10000 new hardware addresses/g,
     /a link of 140 kbit\/s/g,
     /within some 6 s/g,
-    /about 200 KiB/g,
     /may wait 13 s/g,
     /(?<=hardware of a machine has )3400/g,
   ],

@@ -28,7 +28,7 @@ export function unknownInterfaceText(candidates: readonly Candidate[], name: str
 }
 
 /** Why an interface cannot be served now, with the command that helps; undefined: there is none of that name. Pure. */
-export function unfitText(name: string, interfaces: readonly HostInterface[]): string | undefined {
+function unfitText(name: string, interfaces: readonly HostInterface[]): string | undefined {
   const found = interfaces.find((one) => one.name === name);
   if (found === undefined) return undefined;
   const give = `sudo ip address add 10.20.0.1/24 dev ${name}`;

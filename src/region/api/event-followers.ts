@@ -7,11 +7,11 @@
 import type { Timer } from '../../clock.ts';
 import { RackError } from '../../errors.ts';
 import { FairShares } from '../../fair-shares.ts';
+import { type PlaceHolder, userOf } from '../place-holder.ts';
 import type { MachineEvent } from '../records/machine-event.ts';
 import type { EventFilter } from '../records/store.ts';
 import type { Region } from '../region.ts';
 import { EventAnswer, type StreamResponse } from './event-stream.ts';
-import { type PlaceHolder, userOf } from './place-holder.ts';
 
 /**
  * Followers at a time. Users with a key fill it; at the bound the user with the most followers loses one to each newcomer of another
