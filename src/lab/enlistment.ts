@@ -5,7 +5,7 @@ import type { Clock } from '../clock.ts';
 import { ENLISTED_WORDS } from './lab-words.ts';
 
 /** How long the closing lines wait, in milliseconds. A stream that was interrupted may resume after the event and never report it. */
-export const TOLD_MS_MAX = 5000;
+export const TOLD_MS_MAX = 15_000;
 
 export class Enlistment {
   readonly #reported = Promise.withResolvers<boolean>();

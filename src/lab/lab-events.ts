@@ -26,7 +26,8 @@ export async function tellEvents(
   await followEvents({
     stateDir,
     path: (last) => `${EVENTS_PATH}${last === undefined ? '' : `&after=${last}`}`,
-    after: undefined,
+    // The region is new: its first event may come before the stream does.
+    after: 0,
     onEvent: ({ event: kind, data }) => {
       if (kind === 'gap') return undefined;
       const event = eventShape.parse(JSON.parse(data));
