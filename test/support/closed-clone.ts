@@ -29,6 +29,7 @@ export const FURTHER: readonly ClosedFile[] = [
   ['test/e2e/power-owner.test.ts', 'power key prints the key'],
   ['test/e2e/lab.test.ts', 'refuses --machines 0'],
   ['test/files/file-tree.test.ts', '.'],
+  ['test/files/found-stats.test.ts', '.'],
   ['test/files/read-fault.test.ts', '.'],
 ];
 
