@@ -1,4 +1,4 @@
-// The hardware addresses that `rackboot doctor` uses for its own questions. They are locally administered and belong to no machine.
+// The hardware addresses that `rackboot doctor` and `rackboot init` use for their own questions. They are locally administered and belong to no machine.
 //
 // 1. If another host uses one, only its DISCOVER is hidden: once it takes a lease or loads a file it is reported like any other host.
 

@@ -5,13 +5,12 @@
 import { randomInt } from 'node:crypto';
 import { OFFERS_MS, probeDhcp } from '../../doctor/dhcp-probe.ts';
 import { errorText, osErrorCode } from '../../errors.ts';
-import { formatIpv4, parseMac } from '../../net/address.ts';
+import { formatIpv4 } from '../../net/address.ts';
 import { openNetwork } from '../../net/open-network.ts';
+import { probeMac } from '../../own-probes.ts';
 import type { InterfaceProposal } from './init-proposal.ts';
 
 const [SERVER_PORT, CLIENT_PORT] = [67, 68];
-/** Of no maker: it is administered locally. */
-const PROBE_MAC = parseMac('02:52:42:00:00:01');
 /** Option 93 of UEFI on x86-64. */
 const UEFI = 7;
 /** The xid has 32 bits. */
@@ -30,8 +29,7 @@ export async function askForServers(
   { name, address }: InterfaceProposal,
   own: ReadonlySet<string>,
 ): Promise<WireAnswer> {
-  if (PROBE_MAC === undefined) return { servers: [] };
-  const machines = [{ mac: PROBE_MAC, architecture: UEFI, xid: randomInt(XIDS) }];
+  const machines = [{ mac: probeMac(UEFI), architecture: UEFI, xid: randomInt(XIDS) }];
   const network = await openNetwork();
   try {
     const ports = { serverPort: SERVER_PORT, clientPort: CLIENT_PORT };
