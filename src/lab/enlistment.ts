@@ -4,7 +4,7 @@
 import type { Clock } from '../clock.ts';
 import { ENLISTED_WORDS } from './lab-words.ts';
 
-/** How long the closing lines wait, in milliseconds. A stream that was interrupted may resume after the event and never report it. */
+/** How long the closing lines wait, in milliseconds. A stream that is interrupted reports the event late. */
 export const TOLD_MS_MAX = 15_000;
 
 export class Enlistment {

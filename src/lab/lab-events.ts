@@ -25,9 +25,9 @@ export async function tellEvents(
 ): Promise<void> {
   await followEvents({
     stateDir,
-    path: (last) => `${EVENTS_PATH}${last === undefined ? '' : `&after=${last}`}`,
     // The region is new: its first event may come before the stream does.
-    after: 0,
+    path: (last = 0) => `${EVENTS_PATH}&after=${last}`,
+    after: undefined,
     onEvent: ({ event: kind, data }) => {
       if (kind === 'gap') return undefined;
       const event = eventShape.parse(JSON.parse(data));

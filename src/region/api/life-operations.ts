@@ -210,8 +210,6 @@ function* search(
 ): Generator<undefined, Answer> {
   const standing = standingOf(call);
   for (let afterId = 0; ; ) {
-    // Other requests may have run since the step before.
-    if (standingOf(call) !== standing) return refuse('not-allowed.changed');
     const machines = call.region.store.listMachines(readyMachines(wanted), afterId, CANDIDATES_CHUNK);
     const answer = take(machines.filter((machine) => meets(machine, wanted)));
     if (answer !== undefined) return answer;
@@ -219,6 +217,8 @@ function* search(
     if (last === undefined || machines.length < CANDIDATES_CHUNK) return refuse('nothing-matches');
     afterId = last.id;
     yield;
+    // Other requests may have run meanwhile.
+    if (standingOf(call) !== standing) return refuse('not-allowed.changed');
   }
 }
 

@@ -65,7 +65,8 @@ function holdRights(call: ApiCall, needsAdmin: boolean): () => Refusal | undefin
 }
 
 /**
- * Hashes a password, then answers with `then`; refuses if the caller sets too many or too many are being hashed, and if the caller has lost the rights meanwhile.
+ * Hashes a password, then answers with `then`. Refuses if the caller sets too many, if too many are being hashed, or if the caller has lost
+ * the rights meanwhile.
  * @param needsAdmin true if only an administrator may do this
  */
 function withHash(
