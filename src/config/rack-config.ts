@@ -36,8 +36,8 @@ export interface RackConfig {
   readonly boot: BootConfig;
   readonly http: HttpConfig;
   readonly uplink: UplinkConfig;
-  /** Unused if the region is remote. The secret is missing because each start makes a new one. */
-  readonly region: Omit<RegionConfig, 'rackSecret'>;
+  /** Unused if the region is remote. The secrets are missing because each start makes new ones. */
+  readonly region: Omit<RegionConfig, 'rackSecret' | 'controlSecret'>;
   readonly preseeds: PreseedConfig;
   /** Where metrics and health are served; empty: nowhere. */
   readonly metrics: { readonly listen: readonly { readonly address: Ipv4; readonly port: number }[] };

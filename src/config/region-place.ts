@@ -3,7 +3,7 @@
 import { join } from 'node:path';
 import type { Ipv4 } from '../net/address.ts';
 import { formatIpv4, ipv4 } from '../net/address.ts';
-import type { RegionTls } from '../region/config.ts';
+import { RACK_SOCKET, type RegionTls } from '../region/config.ts';
 import { parseRegionUrl } from './region-url.ts';
 import type { WrittenConfig } from './written.ts';
 
@@ -28,6 +28,14 @@ export type UplinkConfig =
       readonly caFile: string | undefined;
     };
 
+/** Where machines' requests are forwarded: over `socketPath` if there is one. */
+interface RegionDoor {
+  readonly host: string;
+  readonly port: number;
+  readonly secure?: boolean | undefined;
+  readonly socketPath?: string | undefined;
+}
+
 export interface RegionPlace {
   readonly uplink: UplinkConfig;
   /** Where an embedded region listens; empty for a remote one. */
@@ -35,7 +43,7 @@ export interface RegionPlace {
   /** Where it listens over TLS; undefined: nowhere. */
   readonly tls: RegionTls | undefined;
   /** Where machines' requests are forwarded; undefined: the configuration is unusable. */
-  readonly door: { readonly host: string; readonly port: number; readonly secure?: boolean | undefined } | undefined;
+  readonly door: RegionDoor | undefined;
 }
 
 /** Resolves `region`. @param own the rack's addresses @param report called with each contradiction, at a key below `region` */
@@ -53,7 +61,9 @@ export function resolveRegionPlace(
     region.listen ?? [...new Set([LOOPBACK, ...own])].map((address) => ({ address, port: REGION_PORT }))
   ).map(({ address, port }) => ({ host: formatIpv4(address), port }));
   if (listen.length === 0) report('listen', 'is empty: the embedded region needs an address, such as 127.0.0.1:5240');
-  return { uplink: { mode: 'embedded' }, listen, tls: resolveTls(region.tls, listen, report), door: listen[0] };
+  const socketPath = join(written.state_dir, RACK_SOCKET);
+  const door = listen[0] === undefined ? undefined : { ...listen[0], socketPath };
+  return { uplink: { mode: 'embedded' }, listen, tls: resolveTls(region.tls, listen, report), door };
 }
 
 /** By default the plain listeners' addresses, at REGION_TLS_PORT. */

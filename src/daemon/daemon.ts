@@ -198,8 +198,7 @@ class RackProcess implements Daemon {
     this.#host = interfaces.current();
     checkHost(configFile, config, this.#host);
     const sequence = (): number => stored.journal.status().durableSequence;
-    const isLossReported = lost.length > 0;
-    const loading = { stateDir: config.stateDir, clock, publish, onProblem, sequence, isLossReported };
+    const loading = { stateDir: config.stateDir, clock, publish, onProblem, sequence, isLossReported: lost.length > 0 };
     const { table, moment, ends, notes, close } = loadLeases(stored, loading);
     const rack = new Rack(
       {
@@ -329,7 +328,7 @@ class RackProcess implements Daemon {
   async #openControl(config: RackConfig): Promise<void> {
     const control = new ControlServer({
       stateDir: config.stateDir,
-      secret: this.#region.secret,
+      secret: this.#region.controlSecret,
       region: () => this.#region.door,
       elsewhere: this.#region.elsewhere,
       isServing: () => this.#watch !== undefined,
@@ -374,6 +373,7 @@ class RackProcess implements Daemon {
     return {
       ...config.region,
       rackSecret: this.#region.secret,
+      controlSecret: this.#region.controlSecret,
       ownRack,
       counterMemory: this.#instruments.regionMemory,
     };

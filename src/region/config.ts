@@ -36,6 +36,12 @@ export interface InstallConfig {
  */
 export const OPERATOR_SOCKET = 'region.sock';
 
+/**
+ * The socket below the state directory through which this process's boot listener passes machines' requests on. No other user can stand at
+ * its other end, as at a port of this host, and receive boot tokens and the rack's secret. Only the daemon's user and root may open it.
+ */
+export const RACK_SOCKET = 'rack.sock';
+
 export interface RegionConfig {
   /** `address:port` pairs of the API and page. */
   readonly listen: readonly { readonly host: string; readonly port: number }[];
@@ -68,6 +74,11 @@ export interface RegionConfig {
    * Without the secret, the region ignores the address. Generated at each start, never stored.
    */
   readonly rackSecret: string;
+  /**
+   * This process's control socket sends it in `X-Rackboot-Control`: the caller is an administrator of this host. It counts at
+   * `OPERATOR_SOCKET` only. Generated at each start, never stored; `undefined`: there is no such caller.
+   */
+  readonly controlSecret?: string | undefined;
   /** Memory for the API's response counters, from `regionCounterMemory`; `undefined` if nothing reads them. */
   readonly counterMemory?: SharedArrayBuffer | undefined;
   /** `undefined` if the region's process has no rack. */

@@ -23,11 +23,11 @@ test('a remote region has a URL, a key file, and a door for machines’ requests
   assert.deepEqual(parsed.config.region.listen, []);
 });
 
-test('the region is embedded by default', () => {
+test('the region is embedded by default, and reached by a socket that no other user can stand behind', () => {
   const parsed = parseConfig('state_dir: /tmp/s\n');
   if (!parsed.ok) assert.fail(JSON.stringify(parsed.problems));
   assert.deepEqual(parsed.config.uplink, { mode: 'embedded' });
-  assert.deepEqual(parsed.config.http.region, { host: '127.0.0.1', port: 5240 });
+  assert.deepEqual(parsed.config.http.region, { host: '127.0.0.1', port: 5240, socketPath: '/tmp/s/rack.sock' });
 });
 
 test('an embedded region listens over TLS at the addresses of its plain listeners and another port, or as configured', () => {

@@ -3,7 +3,9 @@
 // @host waits
 
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { existsSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
@@ -17,6 +19,24 @@ import { bootSimulatedMachine } from '../support/simulated-boot.ts';
 
 const PLACE = labPlace(38);
 const ADDRESS = `${PLACE.octets}.1`;
+
+/** Meanwhile another program of this host takes the region's port: it gets no machine's request, and so no secret of the rack. */
+async function assertNobodyStandsIn(): Promise<void> {
+  let passedOn = 0;
+  const stranger = createServer((_request, response) => {
+    passedOn += 1;
+    response.end('2.0');
+  });
+  await once(stranger.listen(PLACE.regionPort, ADDRESS), 'listening');
+  try {
+    const { status } = await fetch(`http://${ADDRESS}:${PLACE.httpPort}/MAAS/api/version/`);
+    assert.deepEqual([status, passedOn], [503, 0]);
+  } finally {
+    stranger.closeAllConnections();
+    stranger.close();
+    await once(stranger, 'close');
+  }
+}
 
 async function names(rack: RunningRack): Promise<readonly string[]> {
   const machines = machinesShape.parse(await rack.ask('/MAAS/api/2.0/machines/'));
@@ -61,6 +81,7 @@ test('a damaged region.db stops no leases, files or names, and can be restored w
     assert.ok(await probes.leaseWithin(5000));
     await loadByTftp(ADDRESS, PLACE.tftpPort, 'lpxelinux.0');
     await askName(ADDRESS, PLACE.dnsPort, 'lab.maas');
+    await assertNobodyStandsIn();
 
     writeFileSync(database, whole);
     await rack.told('region.up', { from, limitMs: 60_000 });

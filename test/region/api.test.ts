@@ -6,7 +6,7 @@ import { createApiKey, KEYS_PER_USER_MAX } from '../../src/region/accounts/accou
 import { buildApp, makeContext } from '../../src/region/http/server.ts';
 import { changeStatus } from '../support/change-status.ts';
 import { addAdmin } from './administrator.ts';
-import { makeRegion, type RegionPlace, report, SECRET } from './place.ts';
+import { CONTROL_SECRET, makeRegion, type RegionPlace, report, SECRET } from './place.ts';
 
 const MANAGED = '10.20.0.50';
 const ELSEWHERE = '192.0.2.7';
@@ -293,20 +293,23 @@ test('a rack passes a machine on with its secret', () =>
     assert.match(job.text, /# end of job\n$/);
   }));
 
-test('the control secret makes a local administrator, an empty secret does not', async () => {
-  await withApi(async (client) => {
-    const headers = { 'x-rackboot-control': SECRET };
-    const answer = await client.ask({ url: '/MAAS/api/2.0/users/?op=whoami', from: '127.0.0.1', headers });
-    assert.equal(JSON.parse(answer.text).is_superuser, true);
-  });
-  await withApi(
-    async (client) => {
-      const headers = { 'x-rackboot-control': '' };
-      assert.equal((await client.ask({ url: '/MAAS/api/2.0/users/?op=whoami', headers })).status, 401);
-    },
-    { rackSecret: '' },
+for (const [name, secret, isAtSocket, config, status] of [
+  ['the control secret at the operator’s listener makes a local administrator', CONTROL_SECRET, true, {}, 200],
+  ['the control secret gives no right at any other listener', CONTROL_SECRET, false, {}, 401],
+  ['the rack’s secret gives no right at the operator’s listener', SECRET, true, {}, 401],
+  ['an empty control secret gives no right', '', true, { controlSecret: '' }, 401],
+] as const) {
+  test(name, () =>
+    withApi(async ({ place }) => {
+      const app = buildApp(makeContext(place.region), { isOperators: isAtSocket });
+      const headers = { 'x-rackboot-control': secret };
+      const answer = await app.inject({ url: '/MAAS/api/2.0/users/?op=whoami', remoteAddress: '127.0.0.1', headers });
+      await app.close();
+      assert.equal(answer.statusCode, status, answer.body);
+      if (status === 200) assert.equal(answer.json().is_superuser, true);
+    }, config),
   );
-});
+}
 
 test('redundant and missing slashes are tolerated; every form of the version request is answered', () =>
   withApi(async (client, admin) => {

@@ -182,7 +182,7 @@ const anybody = (index: number): string =>
 /** Sends a request as the control socket does. @returns the status */
 function askAsOperator(method: string, path: string, body: string): Promise<number> {
   const headers = {
-    'X-Rackboot-Control': live.config.rackSecret,
+    'X-Rackboot-Control': live.config.controlSecret ?? assert.fail(),
     'Content-Type': 'application/x-www-form-urlencoded',
     'Content-Length': body.length,
   };

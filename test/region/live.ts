@@ -51,6 +51,7 @@ export async function startRegion(
     domain: 'maas',
     newMachinesMax: 100_000,
     rackSecret: 'a-secret-of-the-rack',
+    controlSecret: 'a-secret-of-the-control-socket',
     ...overrides,
   };
   const store = openRegionStore({ stateDir });

@@ -17,7 +17,7 @@ import type { DeployWay } from '../../src/region/records/work.ts';
 import { openRegion, type Region } from '../../src/region/region.ts';
 import { sentenceOf as refusalSentence } from '../../src/region/words/refusal.ts';
 import { reasonOf, sentenceOf } from '../support/sentences.ts';
-import { makeRegion, type RegionPlace, report, SECRET } from './place.ts';
+import { CONTROL_SECRET, makeRegion, type RegionPlace, report, SECRET } from './place.ts';
 import { acceptRack, RACK_KEY_SECRET, RACK_TOKEN, rackAuthorization } from './racks/rack-place.ts';
 
 const A = 0x525400000001;
@@ -372,9 +372,11 @@ test('a machine that is not deployed by an installer has no preseed', () =>
 test('a deployment by an installer finds the system by its release, and is refused without an installer', () =>
   withService(async (service) => {
     const id = service.ready(A, HERE);
-    const headers = { 'x-rackboot-control': SECRET };
-    const deploy = (fields: Readonly<Record<string, string>>): Promise<Answered> =>
-      service.ask('POST', `/MAAS/api/2.0/machines/${id}/?op=deploy`, { headers, form: fields });
+    const operators = buildApp(makeContext(service.region), { isOperators: true });
+    const headers = { 'x-rackboot-control': CONTROL_SECRET, 'content-type': 'application/x-www-form-urlencoded' };
+    const url = `/MAAS/api/2.0/machines/${id}/?op=deploy`;
+    const deploy = (fields: Readonly<Record<string, string>>) =>
+      operators.inject({ method: 'POST', url, headers, payload: new URLSearchParams(fields).toString() });
     // The local administrator has no key of its own.
     const event = { type: 'NODE', code: 'rack', params: { text: 'x' }, atMs: 0, username: '' } as const;
     service.region.store.life.addSshKey({ username: 'local-administrator', key: KEY, createdMs: 0 }, 10, event);
@@ -385,10 +387,10 @@ test('a deployment by an installer finds the system by its release, and is refus
       [{ deploy_by: 'installer', distro_series: 'jammy', user_data: 'aGVsbG8=' }, 400, /ignores user data/],
     ] as const) {
       const answer = await deploy(fields);
-      assert.equal(answer.status, status, answer.text);
-      assert.match(answer.text, why);
+      assert.equal(answer.statusCode, status, answer.body);
+      assert.match(answer.body, why);
     }
-    const answer = JSON.parse((await deploy({ deploy_by: 'installer', distro_series: 'jammy' })).text);
+    const answer = (await deploy({ deploy_by: 'installer', distro_series: 'jammy' })).json();
     assert.deepEqual([answer.status_name, answer.osystem, answer.distro_series], ['Deploying', 'ubuntu', 'jammy']);
     const machine = service.region.desiredState().machines.find(({ systemId }) => systemId === id);
     assert.deepEqual([machine?.purpose, machine?.release], ['install', 'jammy']);

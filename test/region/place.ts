@@ -15,6 +15,8 @@ import { openRegionStore } from '../../src/store/region-sqlite.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 
 export const SECRET = 'a-secret-of-the-rack';
+/** Of the operator's listener. */
+export const CONTROL_SECRET = 'the secret of the control socket';
 
 export interface RegionPlace {
   readonly config: RegionConfig;
@@ -37,6 +39,7 @@ export function makeRegion(overrides: Partial<RegionConfig> = {}, seed = 1): Reg
     domain: 'maas',
     newMachinesMax: 100,
     rackSecret: SECRET,
+    controlSecret: CONTROL_SECRET,
     ...overrides,
   };
   const store = openRegionStore({ stateDir });

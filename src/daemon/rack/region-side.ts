@@ -85,15 +85,19 @@ interface Access {
 
 export class RegionSide {
   readonly #parts: RegionSideParts;
-  /** Proves to an embedded region that the caller is this process. */
+  /** Proves to an embedded region that a machine's request comes from this rack. */
   readonly secret: string;
+  /** Proves to it that a request comes from this process's control socket. */
+  readonly controlSecret: string;
   #access: Access | undefined;
   #uplink: RackUplink | undefined;
   #wasUp = false;
 
   constructor(parts: RegionSideParts) {
     this.#parts = parts;
-    this.secret = Buffer.from(parts.clock.randomBytes(SECRET_BYTES)).toString('base64url');
+    const draw = (): string => Buffer.from(parts.clock.randomBytes(SECRET_BYTES)).toString('base64url');
+    this.secret = draw();
+    this.controlSecret = draw();
   }
 
   /**

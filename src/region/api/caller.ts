@@ -89,11 +89,21 @@ const NO_RACKS: KnownRacks = {
 export interface CallerFacts {
   readonly socketAddress: string;
   readonly header: (name: string) => string | undefined;
+  /** True if the request came through the operator's listener. */
+  readonly isAtOperatorDoor?: boolean | undefined;
 }
 
+/** The requests that came through the operator's listener. */
+const operatorRequests = new WeakSet<IncomingMessage>();
+
+/** Notes that a request came through the operator's listener, the only one at which the control secret counts. */
+export const noteOperatorRequest = (request: IncomingMessage): void => void operatorRequests.add(request);
+
 /** Reads those parts from a request. */
-export function factsOf({ socket, headers }: IncomingMessage): CallerFacts {
+export function factsOf(request: IncomingMessage): CallerFacts {
+  const { socket, headers } = request;
   return {
+    isAtOperatorDoor: operatorRequests.has(request),
     socketAddress: socket.remoteAddress ?? '',
     header(name) {
       const value = headers[name];
@@ -102,12 +112,12 @@ export function factsOf({ socket, headers }: IncomingMessage): CallerFacts {
   };
 }
 
-function holdsSecret(given: string | undefined, config: RegionConfig): boolean {
-  return given !== undefined && config.rackSecret !== '' && equalSecrets(given, config.rackSecret);
-}
+const isSecret = (given: string | undefined, secret = ''): boolean =>
+  given !== undefined && secret !== '' && equalSecrets(given, secret);
 
 /** True for requests over the control socket of this host. */
-const isOfOperator = (header: string | undefined, config: RegionConfig): boolean => holdsSecret(header, config);
+const isOfOperator = ({ isAtOperatorDoor, header }: CallerFacts, { controlSecret }: RegionConfig): boolean =>
+  isAtOperatorDoor === true && isSecret(header('x-rackboot-control'), controlSecret);
 
 const LOOPBACK = { address: ipv4(0x7f_00_00_00), prefix: 8 };
 
@@ -115,12 +125,12 @@ const LOOPBACK = { address: ipv4(0x7f_00_00_00), prefix: 8 };
 export function findPeer(facts: CallerFacts, config: RegionConfig, racks: KnownRacks = NO_RACKS): Peer {
   const forwarded = facts.header('x-forwarded-for');
   const rackKey = facts.header('x-rackboot-rack');
-  const isOwnRack = holdsSecret(rackKey, config);
+  const isOwnRack = isSecret(rackKey, config.rackSecret);
   const named = parseIpv4((forwarded ?? '').trim());
   const rackUuid =
     isOwnRack || rackKey === undefined || named === undefined ? undefined : racks.speakerFor(rackKey, named);
   const isRemoteRack = rackUuid !== undefined;
-  const isOperator = isOfOperator(facts.header('x-rackboot-control'), config);
+  const isOperator = isOfOperator(facts, config);
   // The control socket has no address.
   const socketAddress = isOperator ? facts.socketAddress || '127.0.0.1' : facts.socketAddress;
   const written = isOwnRack || isRemoteRack ? (forwarded ?? '').trim() : socketAddress;
@@ -181,7 +191,7 @@ export function findCaller(
   clock: Clock,
   racks: KnownRacks = NO_RACKS,
 ): Caller {
-  if (isOfOperator(facts.header('x-rackboot-control'), config)) {
+  if (isOfOperator(facts, config)) {
     return { kind: 'user', username: LOCAL_ADMINISTRATOR, email: '', isAdmin: true };
   }
   const header = facts.header('authorization');

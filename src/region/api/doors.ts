@@ -71,9 +71,13 @@ export class ApiDoors {
     });
   }
 
-  /** Applies the bounds to the connections and large bodies of an instance. */
-  guard(app: FastifyInstance, send: (reply: FastifyReply, answer: Answer) => FastifyReply): void {
+  /** Applies the bounds to the connections of an instance. */
+  guard(app: FastifyInstance): void {
     this.connections.guard(app.server);
+  }
+
+  /** Applies the bounds to the large bodies of an instance. */
+  guardBodies(app: FastifyInstance, send: (reply: FastifyReply, answer: Answer) => FastifyReply): void {
     app.addHook('preParsing', async (request: FastifyRequest, reply: FastifyReply) => {
       if (isLarge(request.raw) && !(await this.#takeBody(request, reply))) send(reply, BUSY);
     });

@@ -6,7 +6,8 @@
 //    listener is opened twice, and none is opened that the newest configuration lacks.
 // 2. An address that this host does not have yet is retried every LISTEN_RETRY_MS. A port in use is an error; at the port of a late address it
 //    is retried, too.
-// 3. The operator of this host has a separate listener (`OPERATOR_SOCKET`), whose connections and bodies are exempt from fair shares.
+// 3. This process has two listeners of its own: for the operator of this host (`OPERATOR_SOCKET`), whose connections and bodies are exempt
+//    from fair shares, and for the machines' requests of its boot listener (`RACK_SOCKET`).
 // 4. Open listeners use a renewed certificate for new connections; open connections continue.
 
 import type { Server as HttpsServer } from 'node:https';
@@ -38,10 +39,14 @@ const CLOSE_LOOK_MS = 100;
 
 /** Makes an instance with every route, not listening yet. @param door with a certificate if it speaks TLS */
 export type BuildApp = (context: ApiContext, door?: DoorKind) => FastifyInstance;
-/** What distinguishes a listener; `isOperators` exempts it from fair shares. */
+/**
+ * What distinguishes a listener. `isOperators` exempts it from fair shares; `isRacks` only its connections, which are as many as the boot
+ * listener passes requests on (`http/proxy.ts` PROXIED_MAX).
+ */
 export interface DoorKind {
   readonly pair?: CertificatePair | undefined;
   readonly isOperators?: boolean;
+  readonly isRacks?: boolean;
 }
 
 /** A configured listener that cannot be opened yet; it is retried. */
@@ -125,7 +130,8 @@ export class ListeningApi implements RegionApi {
   /** By the name of the listener. */
   readonly #apps = new Map<string, FastifyInstance>();
   readonly #waiting = new Map<string, { readonly timer: Timer; readonly listener: UnopenedListener }>();
-  #operators: FastifyInstance | undefined;
+  /** The listeners of this process, at sockets. */
+  readonly #own: FastifyInstance[] = [];
   #pair: CertificatePair | undefined;
   #tls: CertificateFiles | undefined;
   #certificateLook: Timer | undefined;
@@ -164,10 +170,11 @@ export class ListeningApi implements RegionApi {
     return this.#inTurn(() => this.#configure(config));
   }
 
-  /** Opens the operator's listener at a path that does not exist. */
-  async openForOperator(path: string): Promise<void> {
-    this.#operators = this.#build(this.#context, { isOperators: true });
-    await this.#operators.listen({ path });
+  /** Opens a listener of this process at a path that does not exist. */
+  async openSocket(path: string, kind: DoorKind): Promise<void> {
+    const app = this.#build(this.#context, kind);
+    this.#own.push(app);
+    await app.listen({ path });
   }
 
   watch(
@@ -330,7 +337,7 @@ export class ListeningApi implements RegionApi {
       for (const { timer } of this.#waiting.values()) timer.cancel();
       this.#waiting.clear();
       await this.#closeApps([...this.#apps.keys()]);
-      if (this.#operators !== undefined) await this.#closeApp(this.#operators);
+      for (const app of this.#own) await this.#closeApp(app);
     });
   }
 

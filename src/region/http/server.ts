@@ -16,11 +16,12 @@ import { type CertificatePair, secureContextOf } from '../../files/certificate.t
 import { REQUEST_MS_MAX } from '../../net/body-places.ts';
 import { answersAt } from '../../net/port-answer.ts';
 import { REFUSALS, refuse } from '../api/answer.ts';
+import { noteOperatorRequest } from '../api/caller.ts';
 import { ApiDoors } from '../api/doors.ts';
 import { EventFollowers } from '../api/event-followers.ts';
 import { Lists } from '../api/lists.ts';
 import type { ApiProblem } from '../api/problem.ts';
-import { OPERATOR_SOCKET, type RegionConfig } from '../config.ts';
+import { OPERATOR_SOCKET, RACK_SOCKET, type RegionConfig } from '../config.ts';
 import { MetadataService } from '../metadata/metadata-service.ts';
 import type { AnswersAt } from '../metadata/proxy-finder.ts';
 import { PageGuard } from '../page/guard.ts';
@@ -136,7 +137,10 @@ const noCompiler = (): never => {
 const NO_COMPILERS = { buildValidator: () => noCompiler, buildSerializer: () => noCompiler };
 
 /** Makes an instance with every route, not listening yet. */
-export function buildApp(context: ApiContext, { pair, isOperators = false }: DoorKind = {}): FastifyInstance {
+export function buildApp(
+  context: ApiContext,
+  { pair, isOperators = false, isRacks = false }: DoorKind = {},
+): FastifyInstance {
   const secure =
     pair === undefined ? {} : { serverFactory: (handler: RequestListener) => makeSecureServer(pair, handler) };
   const app = Fastify({
@@ -155,7 +159,9 @@ export function buildApp(context: ApiContext, { pair, isOperators = false }: Doo
     frameworkErrors: (error, _request, reply) =>
       void send(context, reply, refuse('bad-request.http', { problem: error.message })),
   });
-  if (!isOperators) context.doors.guard(app, (reply, answer) => send(context, reply, answer));
+  if (isOperators) app.addHook('onRequest', async ({ raw }) => noteOperatorRequest(raw));
+  else context.doors.guardBodies(app, (reply, answer) => send(context, reply, answer));
+  if (!isOperators && !isRacks) context.doors.guard(app);
   const counters = new RegionCounters(context.region.config().counterMemory);
   app.addHook('onResponse', async (_request, reply) => {
     const refusal = reply.getHeader('X-Rackboot-Refusal');
@@ -165,13 +171,18 @@ export function buildApp(context: ApiContext, { pair, isOperators = false }: Doo
   return app;
 }
 
-/** Opens the operator's listener. Removes the socket of a dead process: the state directory belongs to this process alone. */
-async function openOperatorDoor(api: ListeningApi, stateDir: string): Promise<void> {
-  const path = join(stateDir, OPERATOR_SOCKET);
-  rmSync(path, { force: true });
-  await api.openForOperator(path);
-  // Until now other users could open it, but the socket alone gives no rights.
-  chmodSync(path, 0o600);
+/** Opens the listeners of this process. Removes the sockets of a dead one: the state directory belongs to this process alone. */
+async function openOwnDoors(api: ListeningApi, stateDir: string): Promise<void> {
+  for (const [name, kind] of [
+    [OPERATOR_SOCKET, { isOperators: true }],
+    [RACK_SOCKET, { isRacks: true }],
+  ] as const) {
+    const path = join(stateDir, name);
+    rmSync(path, { force: true });
+    await api.openSocket(path, kind);
+    // Until now other users could open it, but the socket alone gives no rights.
+    chmodSync(path, 0o600);
+  }
 }
 
 /**
@@ -182,7 +193,7 @@ export async function startApi(region: Region, config: RegionConfig, options: Ap
   const api = new ListeningApi(makeContext(region, { answersAt, ...options }), buildApp);
   try {
     await api.configure(config);
-    await openOperatorDoor(api, config.stateDir);
+    await openOwnDoors(api, config.stateDir);
   } catch (error) {
     await api.close();
     throw error;
