@@ -230,7 +230,7 @@ describe('a state directory that does not serve', { skip: missing('linux') }, ()
     chmodSync(rack.stateDir, 0o755);
     assertTold(await run(AS_NOBODY), /rack\.lock cannot be written/, /it belongs to root/, GIVE_TO_NOBODY);
     const lock = join(rack.stateDir, 'rack.lock');
-    execFileSync('chown', [NOBODY, lock]);
+    execFileSync('chown', [String(NOBODY), lock]);
     assertTold(await run(AS_NOBODY), /rackboot\.sock/, /cannot be created: EACCES/, GIVE_TO_NOBODY);
     execFileSync('chown', ['0', lock]);
     await assertStarts();
