@@ -4,6 +4,7 @@ import {
   ANY_RELAY,
   BORROWED_COPIES,
   DNS_FOR_STRANGERS,
+  FLOODED_TRANSFERS_STAY,
   NO_BOUND_OF_NEW_CLIENTS,
   NO_SEND_ROOM,
   NO_SHARES,
@@ -353,13 +354,14 @@ export const WIRE_POINTS: readonly MendedPoint[] = [
   },
   {
     point: 'a thousand transfers of one host do not keep the rack busy',
+    cases: ['tftp-held-flood'],
     rows: [
       {
         holds: 'A client that floods its transfer ends it.',
         tests: named('tftp/hostile.test.ts')(
           'with ACKs of nothing new ends them and closes their sockets; others load meanwhile',
         ),
-        breaks: swapIn('tftp/transfer.ts', ['return this.#allowed >= 0;', 'return true;']),
+        breaks: without(FLOODED_TRANSFERS_STAY),
       },
     ],
   },
