@@ -26,6 +26,7 @@ import { LogLevels } from '../observe/log-levels.ts';
 import type { RegionConfig } from '../region/config.ts';
 import type { RackDescription } from '../region/records/rack-description.ts';
 import type { WorkerLeaseJournal } from '../store/lease-journal.ts';
+import { lockState } from '../store/state-lock.ts';
 import { readDesiredState } from '../uplink/desired-state-cache.ts';
 import { configurationAnswers } from './answers/configuration-answer.ts';
 import { outboxAnswers } from './answers/outbox-answers.ts';
@@ -51,7 +52,6 @@ import { reportLostLeases } from './start/lost-leases.ts';
 import { openParts } from './start/open-parts.ts';
 import { openServiceNotices, type ServiceNotices } from './start/service-notices.ts';
 import { finishWork } from './start/shutdown.ts';
-import { claimStateDirectory } from './start/state-claim.ts';
 
 export interface DaemonOptions {
   readonly configFile: string;
@@ -185,8 +185,8 @@ class RackProcess implements Daemon {
     const { clock, configFile } = this.#options;
     const { publish } = this.#stream;
     const config = this.#config;
-    const claim = await claimStateDirectory(config.stateDir);
-    this.#opened.push(() => claim.release());
+    const lock = lockState(config.stateDir);
+    this.#opened.push(() => lock.release());
     await this.#openControl(config);
     this.#region.identify();
     const onProblem = (text: string): void => this.#publish({ kind: 'daemon.note', at: clock.now(), text });

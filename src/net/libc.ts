@@ -1,5 +1,5 @@
 // System calls that Node does not offer, called in Linux's C library through koffi. The layouts of their structures are in `wire-structs.ts`.
-// Sources: socket(7), ip(7), udp(7), packet(7), recvmmsg(2), sendmmsg(2), eventfd(2), flock(2), setns(2).
+// Sources: socket(7), ip(7), udp(7), packet(7), recvmmsg(2), sendmmsg(2), eventfd(2), setns(2).
 //
 // 1. Read `errno()` only directly after a call that returned -1.
 // 2. An address in a structure does not keep its buffer alive: code that stores one must keep the buffer in a field.
@@ -35,7 +35,6 @@ export interface Libc {
   read(fd: number, into: Uint8Array, length: number): number;
   write(fd: number, bytes: Uint8Array, length: number): number;
   close(fd: number): number;
-  flock(fd: number, operation: number): number;
   setns(fd: number, kind: number): number;
   if_nametoindex(name: string): number;
   /** The error number of the call that just failed. */
@@ -65,7 +64,6 @@ export function loadLibc(): Libc {
     read: library.func('intptr_t read(int, void *, size_t)'),
     write: library.func('intptr_t write(int, const void *, size_t)'),
     close: library.func('int close(int)'),
-    flock: library.func('int flock(int, int)'),
     setns: library.func('int setns(int, int)'),
     if_nametoindex: library.func('unsigned int if_nametoindex(const char *)'),
     errno: () => koffi.errno(),

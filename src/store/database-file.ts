@@ -30,7 +30,7 @@ const FREE_BYTES_MIN = 1024 * 1024;
 const COMPANIONS = ['-wal', '-shm', '-journal'];
 
 /** SQLite's primary result codes (sqlite.org/rescode.html). */
-const SQLITE_BUSY = 5;
+export const SQLITE_BUSY = 5;
 const SQLITE_READONLY = 8;
 const SQLITE_IOERR = 10;
 const SQLITE_CORRUPT = 11;
@@ -115,7 +115,7 @@ export function openDatabaseFile(path: string, kind: DatabaseKind): DatabaseSync
 }
 
 /** Creates the file readable by its owner only; SQLite itself would make it readable for all users. Its companions get the same mode. */
-function makePrivate(path: string): void {
+export function makePrivate(path: string): void {
   try {
     closeSync(openRegularFile(path, 'append'));
   } catch (cause) {
@@ -142,7 +142,7 @@ function unfit(path: string, cause: UnfitFile): RackError {
 }
 
 /** @throws RackError `store-broken` if the path is not a regular file, `store-unwritable` if this user has no permission; as `foundStats` */
-function checkRegular(database: string, companion: string): void {
+export function checkRegular(database: string, companion: string): void {
   const path = `${database}${companion}`;
   try {
     // Do not open the file: closing it would release this process's locks on it (sqlite.org/howtocorrupt.html §2.2).
@@ -291,7 +291,7 @@ function freeBytes(directory: string): number {
 }
 
 /** Explains a failure to open to the operator. */
-function explain(path: string, kind: DatabaseKind, cause: unknown): RackError {
+export function explain(path: string, kind: DatabaseKind, cause: unknown): RackError {
   const detail = errorText(cause);
   switch (sqliteCode(cause)) {
     case SQLITE_NOTADB:

@@ -29,7 +29,7 @@ import type {
   SplitKnowledge,
   SplitOutcome,
 } from '../region/records/store.ts';
-import { NEW_MACHINES_SQL, UNTOUCHED_SQL } from './new-machines-sql.ts';
+import { NEW_MACHINES_SQL, UNBOOTED_SQL, UNTOUCHED_SQL } from './new-machines-sql.ts';
 import type { EventTable } from './region-events.ts';
 import type { IdentityTables } from './region-identity.ts';
 import {
@@ -251,6 +251,7 @@ export class MachineTable {
       ),
       newMachines: this.#sql.number(NEW_MACHINES_SQL),
       untouched: () => this.#sql.all(UNTOUCHED_SQL, UNTOUCHED_LOOKED_MAX).map(readUntouched),
+      unbootedOf: (username) => this.#sql.number(UNBOOTED_SQL, username),
       isShared: (key) => this.#identity.isShared(key),
       verdictOn: (a, b) => this.#identity.verdictOn(a.id, b.id),
     };

@@ -167,6 +167,7 @@ export function readMachine(row: Row, parts: MachineParts): Machine {
     vouchedMac: vouched === undefined ? undefined : mac(vouched),
     enlistedFrom: enlistedFrom === undefined ? undefined : ipv4(enlistedFrom),
     home: home === undefined ? undefined : ipv4(home),
+    addedBy: optionalText(row, 'added_by'),
     bootToken: optionalText(row, 'boot_token'),
     powerIsProposed: number(row, 'power_proposed') !== 0,
     createdMs: number(row, 'created_ms'),
@@ -235,6 +236,7 @@ export const MACHINE_COLUMNS = [
   'is_locked',
   'enlisted_from',
   'home',
+  'added_by',
 ] as const;
 
 const LARGE_COLUMNS: ReadonlySet<string> = new Set(['facts', 'owner_data']);
@@ -280,6 +282,7 @@ export function machineValues(fields: MachineFields): SQLInputValue[] {
     fields.isLocked === true ? 1 : 0,
     fields.enlistedFrom ?? null,
     fields.home ?? null,
+    fields.addedBy ?? null,
   ];
 }
 

@@ -11,6 +11,7 @@ import { findLostRegion } from './lost-region.ts';
 const MACHINES = `
 -- home: the address at which the machine is at home. enlisted_from: the address that reported a New machine; it alone may amend the
 -- machine until a boot proves which machine it is. is_touched: a person made, changed or tagged it, so that it gives way to no other.
+-- added_by: the user without administrator's rights who added it.
 CREATE TABLE machine (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
   system_id TEXT NOT NULL UNIQUE,
@@ -46,6 +47,7 @@ CREATE TABLE machine (
   vouched_mac INTEGER,
   enlisted_from INTEGER,
   home INTEGER,
+  added_by TEXT,
   work TEXT,
   created_ms INTEGER NOT NULL,
   updated_ms INTEGER NOT NULL
@@ -57,6 +59,7 @@ CREATE INDEX machine_power_task ON machine (id) WHERE power_task IS NOT NULL;
 -- All that an enlistment asks of New machines (new-machines-sql.ts).
 CREATE INDEX machine_untouched ON machine (updated_ms, id, system_id, hostname, enlisted_from, vouched_mac)
   WHERE status = 0 AND is_touched = 0;
+CREATE INDEX machine_unbooted ON machine (added_by, vouched_mac) WHERE added_by IS NOT NULL AND vouched_mac IS NULL;
 
 -- ended_ms: when the lease of the address with which the interface was seen last ended; null: the machine may still have the address.
 CREATE TABLE interface (

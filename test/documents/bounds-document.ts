@@ -2,6 +2,7 @@
 
 import { join } from 'node:path';
 import { findConstant, valueText } from '../hostile/bound-scan.ts';
+import { KERNEL_BOUNDS } from '../hostile/bounds/kernel.ts';
 import type { Harm, HeldBound } from '../hostile/bounds/row.ts';
 import { HELD } from '../hostile/bounds.ts';
 
@@ -31,21 +32,37 @@ reports; the counters of the metrics count everything.
 Limits of a single value (the length of a text, the size of one message, a time) are not listed, because reaching one affects no other client.
 \`config/rackboot.yaml\` explains the bounds that a site sets: \`region.new_machines_max\` (New machines that no user touched; it has a row, like a
 constant) and \`dhcp.new_clients_per_second\`.
-The code is the source of the values: this document is made from it by \`npm run docs\`. A test refuses a constant with the name of a bound
+[The last list](#of-the-host) names bounds of the host that the code does not: open files, and queues of the kernel.
+The code is the source of the other values: this document is made from it by \`npm run docs\`. A test refuses a constant with the name of a bound
 (\`…_MAX\`, \`…_LIMIT\`, \`…_CAPACITY\`), or a rate, without a row.
 `;
 
 const cell = (text: string): string => text.replace(/\|/g, '\\|').replace(/\s+/g, ' ').trim();
 const sentence = (text: string): string => `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
 
-function rowText({ at, what, whoCanFill, whatOthersNotice, howItEmpties, share, test }: HeldBound): string {
-  const found = findConstant(at);
-  if (found === undefined) throw new Error(`${at} is gone from src`);
-  const [file = '', name = ''] = at.split(' ');
+/** A row of any kind. */
+type Row = Omit<HeldBound, 'at' | 'hangs'>;
+
+function rowText(name: string, value: string, row: Row): string {
+  const { what, whoCanFill, whatOthersNotice, howItEmpties, share, test } = row;
   const shown = test === undefined ? '—' : `\`${test}\``;
-  const bound = `${sentence(what)} \`${name}\` in \`${file}\``;
   const said = [whoCanFill, whatOthersNotice, howItEmpties, share].map(sentence);
-  return `| ${[bound, valueText(found), ...said, shown].map(cell).join(' | ')} |`;
+  return `| ${[`${sentence(what)} ${name}`, value, ...said, shown].map(cell).join(' | ')} |`;
+}
+
+function heldText(row: HeldBound): string {
+  const found = findConstant(row.at);
+  if (found === undefined) throw new Error(`${row.at} is gone from src`);
+  const [file = '', name = ''] = row.at.split(' ');
+  return rowText(`\`${name}\` in \`${file}\``, valueText(found), row);
+}
+
+function section(title: string, rows: readonly string[]): string {
+  const head = [
+    '| bound | value | who can fill it | what others notice | how it empties | share | shown by |',
+    '| --- | --- | --- | --- | --- | --- | --- |',
+  ];
+  return [`## ${title}`, [...head, ...rows].join('\n')].join('\n\n');
 }
 
 const HARMS: Readonly<Record<Harm['kind'], readonly [title: string, text: string]>> = {
@@ -69,31 +86,31 @@ const HARMS: Readonly<Record<Harm['kind'], readonly [title: string, text: string
 function harmSection(kind: Harm['kind']): string {
   const [title, text] = HARMS[kind];
   const stops = kind === 'refused' ? [' what stops it |', ' --- |'] : ['', ''];
-  const rows = Object.entries(HELD).flatMap(([door, held]) =>
-    held
-      .filter(({ harm }) => harm?.kind === kind)
-      .map(({ at, whoCanFill, whatOthersNotice, harm }) => {
-        const stoppedBy = harm?.kind === 'refused' ? [sentence(harm.stoppedBy)] : [];
-        const cells = [door, sentence(whoCanFill), sentence(whatOthersNotice), `\`${at.split(' ')[1]}\``, ...stoppedBy];
-        return `| ${cells.map(cell).join(' | ')} |`;
-      }),
-  );
+  const all: readonly (Row & { readonly door: string; readonly name: string })[] = [
+    ...Object.entries(HELD).flatMap(([door, held]) =>
+      held.map((row) => ({ ...row, door, name: `\`${row.at.split(' ')[1]}\`` })),
+    ),
+    ...KERNEL_BOUNDS.map((row) => ({ ...row, door: 'Of the host' })),
+  ];
+  const rows = all
+    .filter(({ harm }) => harm?.kind === kind)
+    .map(({ door, name, whoCanFill, whatOthersNotice, harm }) => {
+      const stoppedBy = harm?.kind === 'refused' ? [sentence(harm.stoppedBy)] : [];
+      return `| ${[door, sentence(whoCanFill), sentence(whatOthersNotice), name, ...stoppedBy].map(cell).join(' | ')} |`;
+    });
   const head = [`| door | who | what others notice | bound |${stops[0]}`, `| --- | --- | --- | --- |${stops[1]}`];
   return [`## ${title}`, text, [...head, ...rows].join('\n')].join('\n\n');
 }
 
 /** The whole document. */
 export function renderBoundsDocument(): string {
-  const sections = Object.entries(HELD).map(([door, rows]) =>
-    [
-      `## ${door}`,
-      [
-        '| bound | value | who can fill it | what others notice | how it empties | share | shown by |',
-        '| --- | --- | --- | --- | --- | --- | --- |',
-        ...rows.map(rowText),
-      ].join('\n'),
-    ].join('\n\n'),
-  );
+  const sections = [
+    ...Object.entries(HELD).map(([door, rows]) => section(door, rows.map(heldText))),
+    section(
+      'Of the host',
+      KERNEL_BOUNDS.map((row) => rowText(row.name, row.value, row)),
+    ),
+  ];
   const harms = (['refused', 'waits', 'told'] as const).map(harmSection);
   return `${[INTRODUCTION.trim(), ...harms, ...sections].join('\n\n')}\n`;
 }

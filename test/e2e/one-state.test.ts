@@ -52,7 +52,7 @@ describe('a state directory that a rack of another network namespace uses', {
   after(() => rack.remove());
 
   test('is left alone by the second rack, which opens nothing', { timeout: 30_000 }, async () => {
-    const second = spawn('unshare', ['-n', process.execPath, MAIN, 'run', '--config', rack.configFile]);
+    const second = spawn('unshare', ['-n', '-m', process.execPath, MAIN, 'run', '--config', rack.configFile]);
     let [out, err] = ['', ''];
     second.stdout.on('data', (bytes: Buffer) => {
       out += bytes.toString('utf8');
@@ -62,7 +62,7 @@ describe('a state directory that a rack of another network namespace uses', {
     });
     const code = await new Promise<number | null>((resolve) => second.on('close', resolve));
     assert.equal(code, 1);
-    assert.match(err, /another Rackboot already runs here for /);
+    assert.match(err, new RegExp(`another Rackboot already runs here for .*\\(process ${rack.pid}\\); stop it first`));
     assert.doesNotMatch(out, /listening|socket-open/, 'no door was opened');
     assert.equal((await rack.status()).journal.available, true);
   });

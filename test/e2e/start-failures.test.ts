@@ -219,7 +219,7 @@ describe('a state directory that does not serve', { skip: missing('linux') }, ()
     });
   }
 
-  test("has the socket of another user's rack that was killed", {
+  test("has the lock and the socket of another user's rack that was killed", {
     skip: missing('root', 'setpriv'),
     timeout: MS_MAX,
   }, async () => {
@@ -228,7 +228,11 @@ describe('a state directory that does not serve', { skip: missing('linux') }, ()
     await rack.kill();
     chmodSync(rack.directory, 0o755);
     chmodSync(rack.stateDir, 0o755);
+    assertTold(await run(AS_NOBODY), /rack\.lock cannot be written/, /it belongs to root/, GIVE_TO_NOBODY);
+    const lock = join(rack.stateDir, 'rack.lock');
+    execFileSync('chown', [String(NOBODY), lock]);
     assertTold(await run(AS_NOBODY), /rackboot\.sock/, /cannot be created: EACCES/, GIVE_TO_NOBODY);
+    execFileSync('chown', ['0', lock]);
     await assertStarts();
   });
 

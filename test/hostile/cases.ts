@@ -15,6 +15,7 @@ import {
   ENDLESS_CACHE,
   ENDLESS_SCRAPES,
   EVERY_EVENT,
+  FLOODED_TRANSFERS_STAY,
   LARGE_NETASCII,
   MANY_CONNECTIONS_OF_A_CLIENT,
   MANY_DNS_CONNECTIONS,
@@ -84,6 +85,17 @@ export const CASES: readonly HostileCase[] = [
     bites: (now) => now.sum('rackboot_tftp_transfers_active') >= 2048,
     withoutIt: NO_SHARES,
     others: ON_THE_WIRE,
+  },
+  {
+    door: 'TFTP',
+    attacker: 'holds 1000 transfers, and floods them with acknowledgements of nothing new',
+    attack: 'tftp-held-flood',
+    from: 'attacker',
+    bites: (now, before) =>
+      now.frames - before.frames >= 100_000 && grown(1000, 'rackboot_tftp_requests_total')(now, before),
+    short: false,
+    withoutIt: FLOODED_TRANSFERS_STAY,
+    others: { ...ON_THE_WIRE, 'a newcomer gets an address': 15 },
   },
   {
     door: 'TFTP',

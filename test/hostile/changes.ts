@@ -105,6 +105,8 @@ export const MANY_BLIND_SENDINGS = of('tftp/transfer.ts', [
   'SENDINGS_UNANSWERED_MAX = 3;',
   'SENDINGS_UNANSWERED_MAX = 300;',
 ]);
+/** A client sends packets to its transfers for as long as it likes. */
+export const FLOODED_TRANSFERS_STAY = of('tftp/transfer.ts', ['return this.#allowed >= 0;', 'return true;']);
 /** Read requests are taken from anywhere. */
 export const TFTP_FOR_STRANGERS = of('tftp/server.ts', ['return peer === listener.address ||', 'return true ||']);
 
@@ -179,6 +181,14 @@ export const NO_PASSWORD_LIMITS = [
   ...of('region/http/routes.ts', [
     'switch (strangers.of(rackUuid).excess(address, region.clock.now())) {',
     'switch (undefined) {',
+  ]),
+];
+/** An account sets new passwords as often as it likes, from as many addresses as it likes. */
+export const ENDLESS_NEW_PASSWORDS = [
+  ...NO_SHARES,
+  ...of('region/accounts/passwords.ts', [
+    'if (!isAdmin && !this.#setters.allows(',
+    'if (false && !this.#setters.allows(',
   ]),
 ];
 /** A batch of a rack is stored in one piece. */

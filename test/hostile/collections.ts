@@ -190,7 +190,6 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
     '#waiting': 'owner',
     '#resting': 'as #served',
   },
-  'net/instance-lock.ts': { 'askHolder.answer': 'HOLDER_ANSWER_BYTES_MAX' },
   'net/interface-table.ts': {
     'Entry.addresses': 'ADDRESSES_MAX',
     '#entries': 'INTERFACES_MAX',
@@ -325,6 +324,7 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
   'store/region-machines.ts': { 'machineQuery.all': 'call', 'machineQuery.given': 'call' },
   'store/region-racks.ts': { '#known': 'region/racks/rack-admission.ts RACKS_MAX' },
   'store/region-rows.ts': { '#prepared': 'named' },
+  'store/state-lock.ts': { held: 'named' },
   'store/stored-leases.ts': { '#records': 'call', '#newest': 'call' },
   'tftp/listener.ts': {
     'Listener.sessions': 'tftp/places.ts TRANSFERS_MAX and tftp/places.ts UNANSWERED_MAX',

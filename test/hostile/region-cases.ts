@@ -10,6 +10,7 @@ import {
   ANY_SESSION_ENDS,
   BOOTS_ANYWHERE,
   ENDLESS_HANDSHAKES,
+  ENDLESS_NEW_PASSWORDS,
   NO_PASSWORD_LIMITS,
   NO_SHARES,
   SILENT_STAY,
@@ -151,6 +152,17 @@ export const REGION_CASES: readonly HostileCase[] = [
   },
   {
     door: 'region',
+    attacker: 'has an account without rights, and sets its password again and again from 64 addresses',
+    attack: 'api-new-passwords',
+    from: 'attacker',
+    words: (site) => [site.ordinaryKey],
+    bites: grown(500, 'rackboot_region_api_answers_total', { class: '4xx' }),
+    short: false,
+    withoutIt: ENDLESS_NEW_PASSWORDS,
+    others: { ...AT_THE_REGION, 'an administrator signs in': 45 },
+  },
+  {
+    door: 'region',
     attacker: 'has an account, and signs in again and again from 64 addresses',
     attack: 'api-sessions',
     from: 'attacker',
@@ -174,6 +186,7 @@ export const REGION_CASES: readonly HostileCase[] = [
       grown(SESSIONS_MAX + 1, 'rackboot_region_api_answers_total', { class: '3xx' }),
       grown(50, 'rackboot_region_api_answers_total', { class: '2xx' }),
     ),
+    leavesMachines: true,
     short: false,
     withoutIt: NO_SHARES,
     others: {

@@ -283,7 +283,7 @@ export class HostileSite {
     if (worker?.status_name === 'Failed commissioning') await this.#rackboot('machines', 'commission', 'worker');
   }
 
-  /** Deletes the New machines whose boot is proven. */
+  /** Deletes the New machines whose boot is proven, and those that a user without rights added. */
   async removeNewMachines(): Promise<void> {
     const store = openRegionStore({ stateDir: this.rack.stateDir });
     const event = {
@@ -294,8 +294,12 @@ export class HostileSite {
       username: 'ann',
     } as const;
     try {
-      for (const { systemId, vouchedMac } of store.listMachines({ statuses: ['new'] }, 0, 10 * NEW_MACHINES_MAX))
-        if (vouchedMac !== undefined) store.removeMachine(systemId, event);
+      for (const { systemId, vouchedMac, addedBy } of store.listMachines(
+        { statuses: ['new'] },
+        0,
+        10 * NEW_MACHINES_MAX,
+      ))
+        if (vouchedMac !== undefined || addedBy !== undefined) store.removeMachine(systemId, event);
     } finally {
       store.close();
     }

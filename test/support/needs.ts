@@ -50,6 +50,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
   sfdisk: 'fdisk',
   setpriv: 'util-linux',
   sqlite3: 'sqlite3',
+  ss: 'iproute2',
   ssh: 'openssh-client',
   strace: 'strace',
   'systemd-analyze': 'systemd',

@@ -2,14 +2,15 @@
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { type Instant, instant } from '../../src/clock.ts';
+import { type Instant, instant, later } from '../../src/clock.ts';
 import { type Ipv4, ipv4 } from '../../src/net/address.ts';
 import { type Seat, type Seated, TransferPlaces } from '../../src/tftp/places.ts';
 
 // The bounds as literals: raising one fails here.
-const [UNANSWERED_OF_ADDRESS_MAX, TRANSFERS_OF_ADDRESS_MAX] = [512, 1024] as const;
+const [UNANSWERED_OF_ADDRESS_MAX, TRANSFERS_OF_ADDRESS_MAX, TRANSFERS_MAX] = [512, 1024, 2048] as const;
 const ONE = ipv4(0x0a140042);
 const OTHER = ipv4(0x0a140064);
+const THIRD = ipv4(0x0a1400c8);
 const NOW: Instant = instant(1000);
 
 class Request implements Seated<Request> {
@@ -54,6 +55,20 @@ describe('the transfers of one address', () => {
     const admission = places.confirm(next, NOW);
     assert.equal(admission.kind === 'admitted' && admission.evicted, waiting);
     assert.equal(places.size, TRANSFERS_OF_ADDRESS_MAX);
+  });
+
+  test('lose the one heard least recently to a newcomer, when they are the most of all and every place is taken', () => {
+    const places = new TransferPlaces<Request>();
+    const held = answered(places, ONE, TRANSFERS_OF_ADDRESS_MAX);
+    answered(places, OTHER, TRANSFERS_MAX - TRANSFERS_OF_ADDRESS_MAX - 1);
+    answered(places, THIRD, 1);
+    const [first, second, ...rest] = held;
+    assert.ok(first && second);
+    for (const request of [first, ...rest]) places.heard(request, later(NOW, 60_000));
+    const newcomer = new Request(THIRD);
+    places.admit(newcomer, NOW);
+    const admission = places.confirm(newcomer, NOW);
+    assert.equal(admission.kind === 'admitted' && admission.evicted, second);
   });
 
   test('are at most half of all while unanswered: the oldest gives way', () => {

@@ -2,14 +2,13 @@
 //
 // 1. Both decide with the same function on the same facts. Only a daemon knows the offers of the last seconds.
 // 2. A request to the daemon never exceeds the size that it reads, however much the leases say about their clients.
-// 3. Without a daemon this process claims the state directory meanwhile, and writes the file as the directory's owner.
+// 3. Without a daemon this process locks the state directory meanwhile, and writes the file as the directory's owner.
 
 import { z } from 'zod';
 import { systemClock } from '../../clock.ts';
 import { loadPlace } from '../../config/config-file.ts';
 import { askDaemon } from '../../control/ask-daemon.ts';
 import type { ImportAnswer } from '../../daemon/answers/lease-answers.ts';
-import { claimStateDirectory } from '../../daemon/start/state-claim.ts';
 import type { ForeignLease } from '../../dhcp/import/foreign-lease.ts';
 import { judgeBatch } from '../../dhcp/import/lease-batch.ts';
 import { isImportRefusal } from '../../dhcp/import/lease-import.ts';
@@ -25,6 +24,7 @@ import { readHostMoment } from '../../store/host-clocks.ts';
 import { openLeaseJournal } from '../../store/lease-journal.ts';
 import { LeaseMark, readLeaseMark } from '../../store/lease-mark.ts';
 import { readReportedEnds } from '../../store/reported-ends.ts';
+import { lockState } from '../../store/state-lock.ts';
 import { readDesiredState } from '../../uplink/desired-state-cache.ts';
 import { loadMerged } from '../config-in-force.ts';
 import { becomeOwnerOf } from '../state-owner.ts';
@@ -86,7 +86,7 @@ async function openFile(configFile: string): Promise<LeaseDestination> {
   const { config } = loadMerged(configFile);
   const { stateDir } = config;
   becomeOwnerOf(stateDir);
-  const claim = await claimStateDirectory(stateDir);
+  const lock = lockState(stateDir);
   const clock = systemClock;
   const opened = await openLeaseJournal({ stateDir, clock });
   const journal = new SettledJournal(opened.journal);
@@ -125,7 +125,7 @@ async function openFile(configFile: string): Promise<LeaseDestination> {
       const { durableSequence } = opened.journal.status();
       await journal.close();
       if (opened.leases.length === 0) await markAsNew(stateDir, durableSequence);
-      await claim.release();
+      lock.release();
     },
   };
 }

@@ -39,6 +39,7 @@ export const REFUSALS: Readonly<Record<RefusalName, number>> = {
   'rack-key': 403,
   'rack-embedded': 403,
   'new-machines-limit': 403,
+  'added-machines-limit': 403,
   'machines-limit': 403,
   'not-found': 404,
   'method-not-allowed': 405,

@@ -36,6 +36,12 @@ import { type Candidate, type Recognition, recognise } from './recognition.ts';
  */
 export const MACHINES_MAX = 100_000;
 
+/**
+ * Machines that a user without administrator's rights may have added and no rack has booted. One more is refused by name. A place becomes
+ * free when a rack boots one of them, or an administrator deletes one.
+ */
+export const UNBOOTED_PER_USER_MAX = 1000;
+
 /** Why a report is refused. */
 export type EnlistmentRefusal = RefusalWord<ReportRefused['code']>;
 
@@ -139,6 +145,7 @@ function decideCreation(
     vouchedMac: vouched,
     home: vouched === undefined ? undefined : report.address,
     enlistedFrom: report.username === undefined ? report.address : undefined,
+    addedBy: report.isOrdinary === true ? report.username : undefined,
     ...hardwareOf(report, terms),
   };
   return {
@@ -188,6 +195,10 @@ function refuseCreation(
 ): EnlistmentRefusal | undefined {
   if (isCrowded(report, knowledge, terms)) {
     return refusal('new-machines-limit', { count: knowledge.newMachines, max: terms.newMachinesMax });
+  }
+  if (report.isOrdinary === true && report.username !== undefined) {
+    const count = knowledge.unbootedOf(report.username);
+    if (count >= UNBOOTED_PER_USER_MAX) return refusal('added-machines-limit', { count, max: UNBOOTED_PER_USER_MAX });
   }
   if (knowledge.machines < MACHINES_MAX) return undefined;
   return refusal('machines-limit.enlistment', { count: knowledge.machines });

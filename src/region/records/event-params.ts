@@ -247,6 +247,7 @@ export type ReportIgnored =
 /** The codes with which a machine's report is refused, each with its parameters; the sentences are in `words/en/identity.ts`. */
 export interface ReportRefusals {
   'new-machines-limit': { readonly count: number; readonly max: number };
+  'added-machines-limit': { readonly count: number; readonly max: number };
   'machines-limit.enlistment': { readonly count: number };
   'field.machine-exists': { readonly name: string; readonly systemId: string };
   'field.machines-mixed': {

@@ -88,6 +88,8 @@ export interface MachineFields {
   readonly vouchedMac?: MacAddress | undefined;
   /** The source of its newest report while New; `undefined` if a person made it or the source was not recorded. */
   readonly enlistedFrom?: Ipv4 | undefined;
+  /** The user without administrator's rights who added it; `undefined` if nobody or an administrator did. */
+  readonly addedBy?: string | undefined;
   /**
    * An address in its home network, whose racks boot it; only their reports about it are believed (`racks/machine-homes.ts`). `undefined`
    * if no rack has shown it yet.

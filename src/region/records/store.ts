@@ -50,6 +50,8 @@ export interface EnlistmentKnowledge {
   readonly newMachines: number;
   /** Those machines, the one heard longest ago first. */
   untouched(): readonly UntouchedMachine[];
+  /** The number of machines that this user added without administrator's rights, and that no rack has booted yet. */
+  unbootedOf(username: string): number;
   isHostnameTaken(hostname: string): boolean;
   isSystemIdTaken(systemId: string): boolean;
 }

@@ -4,6 +4,7 @@ import {
   ANY_NEW_MACHINE_GIVES_WAY,
   ANY_REPORT_AMENDS,
   ANY_SESSION_ENDS,
+  ENDLESS_NEW_PASSWORDS,
   NO_PASSWORD_LIMITS,
   NO_SHARES,
 } from '../../hostile/changes.ts';
@@ -26,7 +27,7 @@ const start = named('e2e/start-failures.test.ts');
 export const DOOR_POINTS: readonly MendedPoint[] = [
   {
     point: 'guesses of passwords have a rate, by every way, and block no user',
-    cases: ['api-passwords'],
+    cases: ['api-passwords', 'api-new-passwords'],
     rows: [
       {
         holds: 'Basic authentication at the page is limited before a password is looked at.',
@@ -46,6 +47,38 @@ export const DOOR_POINTS: readonly MendedPoint[] = [
           'a flood of guesses from ten addresses of another network delays a right password but does not block it',
         ),
         breaks: without(NO_PASSWORD_LIMITS),
+      },
+      {
+        holds: 'An account without rights sets few new passwords, whatever its addresses.',
+        tests: named('region/accounts/password-limits.test.ts')(
+          'an account without rights sets NEW_PASSWORDS_PER_ACCOUNT, then waits; others, administrators and the operator are not affected',
+        ),
+        breaks: without(ENDLESS_NEW_PASSWORDS.filter(({ file }) => file !== 'fair-shares.ts')),
+      },
+    ],
+  },
+  {
+    point: 'one user cannot take all machines of the region',
+    rows: [
+      {
+        holds: 'A user without rights adds no more machines that no rack has booted than its share.',
+        tests: named('region/identity/ordinary-machines.test.ts')(
+          'a place is free again when a rack has booted one of the machines, and when an administrator deletes one',
+        ),
+        breaks: swapIn('region/identity/enlistment.ts', [
+          'if (count >= UNBOOTED_PER_USER_MAX) return refusal',
+          'if (count >= 1e9) return refusal',
+        ]),
+      },
+      {
+        holds: 'A machine that a rack has booted counts no longer.',
+        tests: named('region/identity/ordinary-machines.test.ts')(
+          'a place is free again when a rack has booted one of the machines, and when an administrator deletes one',
+        ),
+        breaks: swapIn('store/new-machines-sql.ts', [
+          'INDEXED BY machine_unbooted WHERE added_by = ? AND vouched_mac IS NULL',
+          'WHERE added_by = ?',
+        ]),
       },
     ],
   },

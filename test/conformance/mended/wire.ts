@@ -4,6 +4,7 @@ import {
   ANY_RELAY,
   BORROWED_COPIES,
   DNS_FOR_STRANGERS,
+  FLOODED_TRANSFERS_STAY,
   NO_BOUND_OF_NEW_CLIENTS,
   NO_SEND_ROOM,
   NO_SHARES,
@@ -16,6 +17,10 @@ const tidy = named('tidy.test.ts');
 const decoders = named('conformance/overwritten.test.ts');
 const tftp = named('tftp/hostile.test.ts');
 const relays = named('dhcp/networks/relays.test.ts');
+const tftpClients = named('config/load.test.ts')(
+  'TFTP answers every configured network (also relayed, in proxy mode or without DHCP), loopback and tftp.allow',
+);
+const sendBuffers = named('e2e/net/send-buffers.test.ts');
 const amplified = named('dns/amplification.test.ts');
 const flood = named('dns/flood.test.ts');
 
@@ -112,6 +117,13 @@ export const WIRE_POINTS: readonly MendedPoint[] = [
         breaks: swapIn('tftp/places.ts', ['this.#answered.touch(seat.place, true);', 'return;']),
       },
       {
+        holds: 'Of those that are in time, the one heard least recently gives way.',
+        tests: named('tftp/places.test.ts')(
+          'lose the one heard least recently to a newcomer, when they are the most of all and every place is taken',
+        ),
+        breaks: swapIn('tftp/places.ts', ['    this.#answered.touch(seat.place, false);\n', '']),
+      },
+      {
         holds: 'No timeout that a client asks for is longer than a transfer may be silent.',
         tests: tftp('hold no transfer beyond the allowed silence, whatever timeout they requested'),
         breaks: [
@@ -171,6 +183,24 @@ export const WIRE_POINTS: readonly MendedPoint[] = [
           'requests from networks that are not served are dropped silently, counted, and reported with the remedy',
         ),
         breaks: without(TFTP_FOR_STRANGERS),
+      },
+      {
+        holds: 'Networks of the settings are answered.',
+        tests: tftp('a change of the settings admits or excludes a network, and running transfers continue'),
+        breaks: swapIn('tftp/server.ts', [' || this.#clients.some((network) => networkContains(network, peer));', ';']),
+      },
+      {
+        holds: 'Other networks are among them through tftp.allow.',
+        tests: tftpClients,
+        breaks: swapIn('config/resolve.ts', [', ...tftp.allow],', '],']),
+      },
+      {
+        holds: 'Relayed networks are among them.',
+        tests: tftpClients,
+        breaks: swapIn('config/resolve.ts', [
+          'clients: [...managed.map(({ resolved }) => resolved.network), LOOPBACK_NETWORK, ...tftp',
+          'clients: [...managed.filter(({ written }) => !written.relayed).map(({ resolved }) => resolved.network), LOOPBACK_NETWORK, ...tftp',
+        ]),
       },
     ],
   },
@@ -289,6 +319,23 @@ export const WIRE_POINTS: readonly MendedPoint[] = [
     cases: ['dns-absent', 'dhcp-inform-absent', 'proxy-requests'],
     rows: [
       {
+        holds: 'A send buffer has the 4 MiB that are asked for, or as much as the system allows.',
+        tests: sendBuffers(
+          'of native sockets are SEND_BUFFER_BYTES, or as large as the system allows, which is then reported',
+        ),
+        breaks: swapIn('net/udp-linux.ts', [
+          '    this.#setInt(fd, SOL_SOCKET, SO_SNDBUF, this.#sendBufferBytes);\n',
+          '',
+        ]),
+      },
+      {
+        holds: 'So has one of a host without native calls.',
+        tests: sendBuffers(
+          'of portable sockets are SEND_BUFFER_BYTES, or as large as the system allows, which is then reported',
+        ),
+        breaks: swapIn('net/udp-dgram-socket.ts', ['    socket.setSendBufferSize(sendBufferBytes);\n', '']),
+      },
+      {
         holds: 'A send buffer that is short takes one datagram to an absent host.',
         tests: named('net/send-room.test.ts')(
           'that is short of space takes one datagram to an absent host, and all to hosts that are present or behind a router',
@@ -307,13 +354,14 @@ export const WIRE_POINTS: readonly MendedPoint[] = [
   },
   {
     point: 'a thousand transfers of one host do not keep the rack busy',
+    cases: ['tftp-held-flood'],
     rows: [
       {
         holds: 'A client that floods its transfer ends it.',
         tests: named('tftp/hostile.test.ts')(
           'with ACKs of nothing new ends them and closes their sockets; others load meanwhile',
         ),
-        breaks: swapIn('tftp/transfer.ts', ['return this.#allowed >= 0;', 'return true;']),
+        breaks: without(FLOODED_TRANSFERS_STAY),
       },
     ],
   },

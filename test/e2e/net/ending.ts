@@ -1,13 +1,13 @@
 // A program that has the interfaces watched and a port open, and then ends in the way its argument says: `fall` off the end,
 // `exit`, `throw` or `close`.
 
+import { createServer } from 'node:net';
 import { setImmediate } from 'node:timers';
 import { systemClock } from '../../../src/clock.ts';
-import { acquireInstanceLock } from '../../../src/net/instance-lock.ts';
 import { openInterfaceWatch } from '../../../src/net/interfaces.ts';
 
 const watch = await openInterfaceWatch({ clock: systemClock });
-await acquireInstanceLock(`ending-${process.pid}`);
+createServer().listen(0, '127.0.0.1').unref();
 console.log(watch.kind);
 if (process.argv[2] === 'exit') process.exit(0);
 if (process.argv[2] === 'close') await watch.close();

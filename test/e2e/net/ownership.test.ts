@@ -1,17 +1,12 @@
-// Ownership of ports: other servers are found at start and kept away afterwards, and one Rackboot keeps out another.
+// Ownership of ports: other servers are found at start and kept away afterwards.
 // @host waits
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterEach, describe, it } from 'node:test';
 import { ANY, formatIpv4, type Ipv4, parseIpv4 } from '../../../src/net/address.ts';
 import type { DatagramSocket, HostNetwork, SocketRequest } from '../../../src/net/datagram.ts';
-import { lockDirectory } from '../../../src/net/directory-lock.ts';
-import { acquireInstanceLock } from '../../../src/net/instance-lock.ts';
 import { errorName, loadLibc } from '../../../src/net/libc.ts';
 import { openNetwork } from '../../../src/net/open-network.ts';
 import {
@@ -183,70 +178,5 @@ describe('a port that we have', { skip: SKIP }, () => {
     const ours = await network();
     await ours.close();
     await assert.rejects(open(ours, { device: 'rba0' }), { code: 'not-running' });
-  });
-});
-
-describe('a directory', { skip: missing('linux') }, () => {
-  it('has one owner at a time, and is free again when its owner was killed', async () => {
-    const path = mkdtempSync(join(tmpdir(), 'rackboot-lock-'));
-    try {
-      const lock = await lockDirectory(path);
-      await assert.rejects(lockDirectory(path), { code: 'already-running', message: new RegExp(path) });
-      lock?.release();
-      const module = new URL('../../../src/net/directory-lock.ts', import.meta.url).href;
-      const code = `const {lockDirectory}=await import('${module}');await lockDirectory('${path}');console.log('held');setInterval(()=>{},1000)`;
-      const holder = spawn(process.execPath, ['--input-type=module', '-e', code], {
-        stdio: ['ignore', 'pipe', 'inherit'],
-      });
-      await whileRunning(holder, once(holder.stdout, 'data'));
-      await assert.rejects(lockDirectory(path), { code: 'already-running' });
-      await endProgram(holder, 'SIGKILL');
-      (await lockDirectory(path))?.release();
-    } finally {
-      rmSync(path, { recursive: true });
-    }
-  });
-
-  it('that cannot be opened gets no owner', async () => {
-    assert.equal(await lockDirectory('/nowhere/at/all'), undefined);
-  });
-});
-
-describe('the instance lock', () => {
-  const key = `test-${process.pid}`;
-
-  for (const platform of ['linux', 'darwin']) {
-    it(`has one owner at a time (${platform})`, { skip: missing('linux') }, async () => {
-      const lock = await acquireInstanceLock(key, platform);
-      await assert.rejects(acquireInstanceLock(key, platform), {
-        code: 'already-running',
-        message: new RegExp(`process ${process.pid}`),
-      });
-      await (await acquireInstanceLock(`${key}-other`, platform)).release();
-      await lock.release();
-      await (await acquireInstanceLock(key, platform)).release();
-    });
-
-    it(`is free again when its owner was killed (${platform})`, { skip: missing('linux') }, async () => {
-      const module = new URL('../../../src/net/instance-lock.ts', import.meta.url).href;
-      const code = `const {acquireInstanceLock}=await import('${module}');await acquireInstanceLock('${key}','${platform}');console.log('held');setInterval(()=>{},1000)`;
-      const holder = spawn(process.execPath, ['--input-type=module', '-e', code], {
-        stdio: ['ignore', 'pipe', 'inherit'],
-      });
-      await whileRunning(holder, once(holder.stdout, 'data'));
-      await assert.rejects(acquireInstanceLock(key, platform), {
-        code: 'already-running',
-        message: new RegExp(`process ${holder.pid}`),
-      });
-      await endProgram(holder, 'SIGKILL');
-      await (await acquireInstanceLock(key, platform)).release();
-    });
-  }
-
-  it('takes a path of any length as its key', { skip: missing('linux') }, async () => {
-    const path = `/var/lib/${'x'.repeat(300)}/${process.pid}`;
-    const lock = await acquireInstanceLock(path);
-    await assert.rejects(acquireInstanceLock(path), { code: 'already-running' });
-    await lock.release();
   });
 });

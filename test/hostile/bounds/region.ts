@@ -315,13 +315,23 @@ export const REGION_BOUNDS: readonly HeldBound[] = [
     at: 'region/identity/enlistment.ts MACHINES_MAX',
     what: 'machines of one region',
     whoCanFill:
-      'a user with an account, who can create them without a rate; any host of a managed network, by enlisting machines that do not exist',
+      'administrators, and a hundred users together; any host of a managed network, by enlisting machines that do not exist',
     whatOthersNotice:
-      'if unknown hosts fill it, nothing: a machine known only from a report gives way, of the network and address with the most; machines that an account created stay, and new ones are refused',
-    harm: { kind: 'refused', stoppedBy: 'removing the account and the machines that it created' },
-    howItEmpties: 'as users delete machines; after a week, an unproven one gives way to any newcomer',
-    share: 'by network and address; a machine whose boot is proven comes before all others',
+      'if unknown hosts fill it, nothing: a machine known only from a report gives way, of the network and address with the most; machines that a user added stay, and new ones are refused',
+    harm: { kind: 'refused', stoppedBy: 'removing the accounts and the machines that they added' },
+    howItEmpties: 'as administrators delete machines; after a week, an unproven one gives way to any newcomer',
+    share:
+      'by network and address, a machine whose boot is proven before all others; for machines that users add, UNBOOTED_PER_USER_MAX',
     test: 'region/identity/enlistment.test.ts',
+  },
+  {
+    at: 'region/identity/enlistment.ts UNBOOTED_PER_USER_MAX',
+    what: 'machines that a user without rights added, and that no rack has booted',
+    whoCanFill: 'that user',
+    whatOthersNotice: 'nothing',
+    howItEmpties: 'as racks boot these machines, or administrators delete them',
+    share: 'by user; administrators have no such bound',
+    test: 'region/identity/ordinary-machines.test.ts',
   },
   {
     at: 'region/identity/interface-source.ts INTERFACES_MAX',

@@ -19,6 +19,9 @@ export const IDENTITY = {
   'new-machines-limit': ({ count, max }: { readonly count: number; readonly max: number }) =>
     `${counted(count, 'machine is', 'machines are')} New, at most ${max} may be (region.new_machines_max), and ` +
     'none of them can be replaced: accept or delete some of them, then start this machine again',
+  'added-machines-limit': ({ count, max }: { readonly count: number; readonly max: number }) =>
+    `you have added ${counted(count, 'machine')} that no rack has booted, at most ${max} may be: boot some of them, or have an ` +
+    'administrator delete some or add this one',
   'machines-limit.enlistment': ({ count }: { readonly count: number }) =>
     `a region can have at most ${counted(count, 'machine')}: delete some that no longer exist`,
   'machines-limit.split': ({ count }: { readonly count: number }) =>

@@ -24,6 +24,8 @@ export const REASONS = {
     'Too many large bodies are arriving, and no place became free within 20 s; try again in a few seconds.',
   'new-machines-limit':
     'There are already region.new_machines_max New machines, and none gives way to one that no rack booted; accept or delete some.',
+  'added-machines-limit':
+    "The user has no administrator's rights, and has added as many machines that no rack has booted as such a user may; boot some, or have an administrator delete some.",
   'machines-limit': 'The region has its maximum number of machines; delete some.',
   'not-found': 'Nothing has that name.',
   'method-not-allowed': 'The path does not support the method; the answer lists those it supports.',

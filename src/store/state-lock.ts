@@ -1,0 +1,104 @@
+// A lock on the state directory, held by one process at a time. The kernel releases it however the process ends. It is SQLite's own lock on
+// an empty file in the directory, as on the databases next to it. Sources: sqlite.org/lockingv3.html, fcntl(2) (advisory record locks),
+// proc(5) (/proc/locks).
+//
+// 1. Only users who may write the file can lock it, so nobody else keeps a rack from starting. A name that any user may take (an abstract
+//    socket) or a lock that readers may take (flock on the directory) would not do.
+// 2. It holds wherever the file is the same one: in other network and mount namespaces, and in containers that share the volume.
+// 3. Nothing else in this process may open the file while it is locked: closing it would release the lock (sqlite.org/howtocorrupt.html §2.2).
+
+import { closeSync, readSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { RackError } from '../errors.ts';
+import { foundStats } from '../files/found-stats.ts';
+import { openRegularFile } from '../files/regular-file.ts';
+import { checkRegular, explain, makePrivate, makeStateDirectory, SQLITE_BUSY, sqliteCode } from './database-file.ts';
+
+const FILE = 'rack.lock';
+const KIND = { title: 'lock', applicationId: 0, migrations: [] };
+/** How long two processes that start at once try, in milliseconds: then one of them has the lock. */
+const WAIT_MS = 250;
+const LOCKS = '/proc/locks';
+/** The most bytes of the kernel's list of locks that are searched: any user can lengthen it. */
+const LOCKS_BYTES_MAX = 1024 * 1024;
+
+/** A lock held until `release`. */
+export interface StateLock {
+  release(): void;
+}
+
+/** A database that nobody refers to is closed by the garbage collector, and with it the lock is gone. */
+const held = new Set<DatabaseSync>();
+
+/**
+ * Creates the directory if it is missing, and locks it.
+ * @throws RackError `already-running` if another process holds it, which is named if the kernel shows it; `store-unwritable`, and the others of
+ * `openDatabaseFile`, if there can be no lock
+ */
+export function lockState(stateDir: string): StateLock {
+  makeStateDirectory(stateDir);
+  const path = join(stateDir, FILE);
+  checkRegular(path, '');
+  let database: DatabaseSync | undefined;
+  try {
+    if (foundStats(path) === undefined) makePrivate(path);
+    database = new DatabaseSync(path, { timeout: WAIT_MS });
+    // Nothing is ever written, so it needs no journal on disk.
+    database.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE');
+  } catch (cause) {
+    if (database?.isOpen) database.close();
+    if (cause instanceof RackError) throw cause;
+    throw sqliteCode(cause) === SQLITE_BUSY ? alreadyRunning(stateDir, path, cause) : explain(path, KIND, cause);
+  }
+  const locked = database;
+  held.add(locked);
+  return {
+    release() {
+      if (held.delete(locked)) locked.close();
+    },
+  };
+}
+
+function alreadyRunning(stateDir: string, path: string, cause: unknown): RackError {
+  const holder = lockHolder(path);
+  const who =
+    holder === undefined ? `perhaps in another container: fuser ${path} tells which process` : `process ${holder}`;
+  return new RackError(
+    'already-running',
+    `another Rackboot already runs here for ${stateDir} (${who}); stop it first, or give this one a state directory of its own`,
+    { cause },
+  );
+}
+
+/** The number of the process that locked a file; undefined if the kernel does not show it, as for a process of another container. */
+function lockHolder(path: string): number | undefined {
+  try {
+    const { dev, ino } = statSync(path, { bigint: true });
+    // makedev(3), as glibc packs the two numbers.
+    const major = ((dev >> 8n) & 0xfffn) | ((dev >> 32n) & ~0xfffn);
+    const minor = (dev & 0xffn) | ((dev >> 12n) & 0xffff_ff00n);
+    const hex = (number: bigint): string => number.toString(16).padStart(2, '0');
+    const line = new RegExp(`^\\d+: POSIX +ADVISORY +WRITE +(\\d+) ${hex(major)}:${hex(minor)}:${ino} `, 'm');
+    const found = line.exec(readLocks())?.[1];
+    return found === undefined ? undefined : Number(found);
+  } catch {
+    // It is only named: a host without /proc refuses, too.
+    return undefined;
+  }
+}
+
+function readLocks(): string {
+  const descriptor = openRegularFile(LOCKS, 'read');
+  try {
+    const bytes = Buffer.alloc(LOCKS_BYTES_MAX);
+    let length = 0;
+    for (;;) {
+      const read = readSync(descriptor, bytes, length, bytes.length - length, null);
+      length += read;
+      if (read === 0 || length === bytes.length) return bytes.toString('latin1', 0, length);
+    }
+  } finally {
+    closeSync(descriptor);
+  }
+}

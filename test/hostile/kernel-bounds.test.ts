@@ -1,0 +1,70 @@
+// The rows of the bounds that the code does not name (`bounds/kernel.ts`) say what the unit, Node and the kernel do.
+// @host waits
+
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import { CONNECTIONS_MAX as DNS_CONNECTIONS_MAX } from '../../src/dns/server.ts';
+import { FILES_OPEN_MAX } from '../../src/files/file-tree.ts';
+import { CONNECTIONS_MAX, listen } from '../../src/http/server.ts';
+import { type Ipv4, parseIpv4 } from '../../src/net/address.ts';
+import { openNetwork } from '../../src/net/open-network.ts';
+import { CONNECTIONS_MAX as INSTRUMENT_CONNECTIONS_MAX } from '../../src/observe/instrument-server.ts';
+import { CONNECTIONS_MAX as REGION_CONNECTIONS_MAX } from '../../src/region/api/doors.ts';
+import { TRANSFERS_MAX, UNANSWERED_MAX } from '../../src/tftp/places.ts';
+import { missing } from '../support/needs.ts';
+import { FILES_OF_UNIT, KERNEL_BOUNDS, LISTEN_BACKLOG } from './bounds/kernel.ts';
+
+const UNIT = join(import.meta.dirname, '..', '..', 'systemd', 'rackboot.service');
+const LOOPBACK: Ipv4 = parseIpv4('127.0.0.1') ?? assert.fail();
+
+const setting = (name: string): number => Number(readFileSync(`/proc/sys/${name}`, 'utf8'));
+const sockets = (...words: readonly string[]): string => execFileSync('ss', ['-Hn', ...words], { encoding: 'utf8' });
+
+describe('the bounds of the host', () => {
+  it('each have a row of their own', () => {
+    assert.deepEqual(
+      KERNEL_BOUNDS.map(({ name }) => name),
+      ['`LimitNOFILE`', 'listen backlog', '`net.core.rmem_default`', '`net.ipv4.udp_mem`'],
+    );
+  });
+
+  it('LimitNOFILE of the unit is more than all clients together can hold', () => {
+    assert.match(readFileSync(UNIT, 'utf8'), new RegExp(`^LimitNOFILE=${FILES_OF_UNIT}$`, 'm'));
+    // A request that is passed on to the region holds two.
+    const connections = 2 * CONNECTIONS_MAX + REGION_CONNECTIONS_MAX + DNS_CONNECTIONS_MAX + INSTRUMENT_CONNECTIONS_MAX;
+    const held = UNANSWERED_MAX + TRANSFERS_MAX + FILES_OPEN_MAX + connections;
+    assert.equal(Math.round(held / 1000), 15, `${held}`);
+    assert.ok(held < FILES_OF_UNIT / 4);
+  });
+
+  it('a listener queues as many connections as the row says', { skip: missing('linux', 'ss') }, async () => {
+    const server = createServer();
+    await listen(server, { host: '127.0.0.1', port: 0 });
+    try {
+      const address = server.address();
+      assert.ok(typeof address === 'object' && address !== null);
+      const [, , queue] = sockets('-lt', 'sport', '=', `:${address.port}`).trim().split(/\s+/);
+      assert.equal(Number(queue), Math.min(LISTEN_BACKLOG, setting('net/core/somaxconn')));
+    } finally {
+      server.close();
+    }
+  });
+
+  it('the socket of a transfer has the default receive buffer, not that of a door', {
+    skip: missing('linux', 'ss'),
+  }, async () => {
+    const network = await openNetwork();
+    try {
+      const peer = { address: LOOPBACK, port: 9 };
+      const socket = await network.open({ address: LOOPBACK, port: 0, peer, onDatagrams() {} });
+      const [, bytes] = /\brb(\d+)/.exec(sockets('-aum', 'sport', '=', `:${socket.localPort}`)) ?? [];
+      assert.equal(Number(bytes), setting('net/core/rmem_default'));
+    } finally {
+      await network.close();
+    }
+  });
+});

@@ -1,0 +1,67 @@
+// How many machines a user without administrator's rights may add.
+
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import { UNBOOTED_PER_USER_MAX } from '../../../src/region/identity/enlistment.ts';
+import type { EnlistmentReport } from '../../../src/region/identity/enlistment-report.ts';
+import type { Region } from '../../../src/region/region.ts';
+import { sentenceOf as refusalSentence } from '../../../src/region/words/refusal.ts';
+import { bootReport, report, withRegion } from '../place.ts';
+
+const FIRST = 0x525400000001;
+const SECOND = 0x525400000002;
+const THIRD = 0x525400000003;
+
+/** The result of a report: the machine's id, or the sentence of the refusal. */
+function resultOf(region: Region, of: EnlistmentReport): string {
+  const outcome = region.enlist(of);
+  return outcome.kind === 'refuse' ? refusalSentence(outcome.refusal) : outcome.machine.systemId;
+}
+
+const added = (nic: number, username = 'olga'): EnlistmentReport => report([nic], { username, isOrdinary: true });
+
+/** Makes the store count `more` machines for each user beyond those that it has. */
+function countMore(t: TestContext, { store }: Region, more: number): void {
+  const enlist = store.enlist.bind(store);
+  t.mock.method(store, 'enlist', (...[asked, decide]: Parameters<typeof store.enlist>) =>
+    enlist(asked, (known) => {
+      const unbootedOf = (username: string): number => known.unbootedOf(username) + more;
+      return decide(Object.create(known, { unbootedOf: { value: unbootedOf } }));
+    }),
+  );
+}
+
+const FULL =
+  /^you have added 1000 machines that no rack has booted, at most 1000 may be: boot some of them, or have an admin/;
+
+test(`an ordinary user adds at most ${UNBOOTED_PER_USER_MAX} machines that no rack has booted; others are not concerned`, (t) =>
+  withRegion(({ region }) => {
+    countMore(t, region, UNBOOTED_PER_USER_MAX - 1);
+    const mine = resultOf(region, added(FIRST));
+    assert.equal(region.store.findMachine(mine)?.addedBy, 'olga');
+    const outcome = region.enlist(added(SECOND));
+    assert.equal(outcome.kind === 'refuse' && outcome.refusal.name, 'added-machines-limit');
+    assert.match(resultOf(region, added(SECOND)), FULL);
+    for (const other of [report([SECOND], { username: 'ann' }), added(THIRD, 'paul'), report([0x525400000004])]) {
+      assert.doesNotMatch(resultOf(region, other), /at most/);
+    }
+  }));
+
+test('a place is free again when a rack has booted one of the machines, and when an administrator deletes one', (t) =>
+  withRegion(({ region, clock }) => {
+    countMore(t, region, UNBOOTED_PER_USER_MAX - 1);
+    const first = resultOf(region, added(FIRST));
+    assert.match(resultOf(region, added(SECOND)), FULL);
+    assert.equal(resultOf(region, bootReport([FIRST])), first);
+    const second = resultOf(region, added(SECOND));
+    assert.match(resultOf(region, added(THIRD)), FULL);
+    region.store.removeMachine(second, {
+      type: 'NODE_REMOVED',
+      level: 'audit',
+      code: 'machine-deleted',
+      params: { hostname: 'nas', systemId: second },
+      atMs: clock.wallTimeMs(),
+      username: 'ann',
+    });
+    assert.doesNotMatch(resultOf(region, added(THIRD)), /at most/);
+  }));

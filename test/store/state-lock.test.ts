@@ -1,0 +1,97 @@
+// The lock on the state directory: one holder at a time, whom the kernel names, and nothing outside the directory in its way.
+
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, test } from 'node:test';
+import { lockState } from '../../src/store/state-lock.ts';
+import { endProgram, whileRunning } from '../support/child.ts';
+import { missing } from '../support/needs.ts';
+
+const MODULE = new URL('../../src/store/state-lock.ts', import.meta.url).href;
+
+let place = '';
+let state = '';
+beforeEach(() => {
+  place = mkdtempSync(join(tmpdir(), 'rackboot-lock-'));
+  state = join(place, 'state');
+});
+afterEach(() => rmSync(place, { recursive: true, force: true }));
+
+test('a state directory has one holder at a time, and is made if it is missing', () => {
+  const lock = lockState(state);
+  assert.throws(() => lockState(state), { code: 'already-running', message: new RegExp(state) });
+  lockState(join(place, 'another')).release();
+  lock.release();
+  lock.release();
+  lockState(state).release();
+});
+
+test('a second holder is told the process of the first, by whatever path it comes, until that is killed', {
+  skip: missing('linux'),
+}, async () => {
+  const code = `const {lockState}=await import('${MODULE}');lockState('${state}');console.log('held');setInterval(()=>{},1000)`;
+  const holder = spawn(process.execPath, ['--input-type=module', '-e', code], { stdio: ['ignore', 'pipe', 'inherit'] });
+  await whileRunning(holder, once(holder.stdout, 'data'));
+  const other = join(place, 'other-name');
+  symlinkSync(state, other);
+  for (const path of [state, other]) {
+    assert.throws(() => lockState(path), {
+      code: 'already-running',
+      message: new RegExp(`for ${path} \\(process ${holder.pid}\\); stop it first`),
+    });
+  }
+  await endProgram(holder, 'SIGKILL');
+  lockState(state).release();
+});
+
+test('the lock is kept when nobody refers to it any more', { skip: missing('linux') }, async () => {
+  const code = `const {lockState}=await import('${MODULE}');lockState('${state}');for(let i=0;i<20;i+=1)globalThis.gc();console.log('held');setInterval(()=>{},1000)`;
+  const words = ['--expose-gc', '--input-type=module', '-e', code];
+  const holder = spawn(process.execPath, words, { stdio: ['ignore', 'pipe', 'inherit'] });
+  await whileRunning(holder, once(holder.stdout, 'data'));
+  assert.throws(() => lockState(state), { code: 'already-running' });
+  await endProgram(holder, 'SIGKILL');
+});
+
+test('only the owner may lock: the file is closed to others, also in a directory that is open', () => {
+  mkdirSync(state, { mode: 0o777 });
+  const lock = lockState(state);
+  const { mode, size } = statSync(join(state, 'rack.lock'));
+  assert.equal(mode & 0o777, 0o600);
+  assert.equal(size, 0);
+  assert.equal(existsSync(join(state, 'rack.lock-journal')), false);
+  lock.release();
+});
+
+test('a program that takes names for itself, and answers the number of a process, stops no start', {
+  skip: missing('linux'),
+}, async () => {
+  // Any user may bind any name of the abstract namespace: these would be named after the directory.
+  const digest = createHash('sha256').update(state).digest('hex').slice(0, 32);
+  const squatters = [digest, state].map((name) =>
+    createServer((peer) => void peer.end('1\n')).listen(`\0rackboot-${name}`),
+  );
+  try {
+    await Promise.all(squatters.map((server) => once(server, 'listening')));
+    lockState(state).release();
+  } finally {
+    for (const server of squatters) server.close();
+  }
+});
+
+for (const [what, make, complaint] of [
+  ['a directory', (path: string) => void mkdirSync(path), /rack\.lock is not used: it is a directory.*move it away/],
+  ['another file', (path: string) => writeFileSync(path, 'x'.repeat(8192)), /rack\.lock is a damaged lock.*move it/],
+] as const) {
+  test(`${what} in the place of the lock is named, with the remedy`, () => {
+    mkdirSync(state);
+    make(join(state, 'rack.lock'));
+    assert.throws(() => lockState(state), { code: 'store-broken', message: complaint });
+  });
+}
