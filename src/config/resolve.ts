@@ -19,7 +19,7 @@ import { type ResolvedInterface, resolveInterface, toSubnet } from './cluster-in
 import { type NetworkTerms, resolveGeneralTerms, resolveNetworkTerms } from './dhcp-terms.ts';
 import type { ClusterInterface, RackConfig } from './rack-config.ts';
 import { resolveRegionPlace } from './region-place.ts';
-import { resolveWires, type SharedWire } from './wires.ts';
+import { resolveWires, type SharedWire } from './shared-networks.ts';
 import type { WrittenClusterInterface, WrittenConfig } from './written.ts';
 import { isHostLabel } from './written-values.ts';
 

@@ -36,7 +36,7 @@ import type { Lease } from './leases/lease.ts';
 import { isActive, isHeld } from './leases/lease-table.ts';
 import { Offers } from './leases/offers.ts';
 import { recordOfUse } from './leases/set-aside.ts';
-import { Tellings } from './limits/telling.ts';
+import { Tellings } from './limits/report-samplers.ts';
 import type { Arrival, SubnetIndex } from './networks/subnet.ts';
 import {
   composeOutcome,

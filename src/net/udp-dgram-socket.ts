@@ -7,6 +7,7 @@
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 import { systemClock } from '../clock.ts';
 import { osErrorCode } from '../errors.ts';
+import type { UnheardHosts } from './absent-hosts.ts';
 import { AbsentRoom } from './absent-room.ts';
 import { ANY, formatIpv4, type Ipv4, ipv4, isLoopback, LIMITED_BROADCAST, parseIpv4 } from './address.ts';
 import { reclaim } from './borrowed-bytes.ts';
@@ -21,7 +22,6 @@ import {
 import type { HostInterface } from './host-interface.ts';
 import { firstAddress } from './named-device.ts';
 import { type ArpTable, sendBufferNote } from './send-room.ts';
-import type { UnheardHosts } from './unheard-hosts.ts';
 
 /**
  * Datagrams that wait in one socket because the kernel's buffer is full; further ones are dropped and counted. Only an interface that is

@@ -9,6 +9,7 @@ import type { Socket } from 'node:dgram';
 import { existsSync } from 'node:fs';
 import { systemClock } from '../clock.ts';
 import { osErrorCode, RackError } from '../errors.ts';
+import { UnheardHosts } from './absent-hosts.ts';
 import { ANY, formatIpv4, isLoopback } from './address.ts';
 import type { DatagramSocket, HostNetwork, Peer, SocketRequest } from './datagram.ts';
 import type { HostInterface } from './host-interface.ts';
@@ -17,7 +18,6 @@ import { believesMtuReports, MTU_REPORTS_NOTE } from './path-mtu.ts';
 import { ARP_FILE, ArpTable } from './send-room.ts';
 import { socketError, socketErrorFrom } from './socket-error.ts';
 import { bind, type PortableParts, PortableSocket } from './udp-dgram-socket.ts';
-import { UnheardHosts } from './unheard-hosts.ts';
 
 /** The send buffer to request, in bytes; net.core.wmem_max may reduce it. */
 const SEND_BUFFER_BYTES = 4 * 1024 * 1024;

@@ -11,7 +11,7 @@ const exchanges = inFile('test/conformance/rfc2131-exchanges.test.ts');
 const options = inFile('test/conformance/dhcp-options.test.ts');
 const relays = inFile('test/conformance/dhcp-relays.test.ts');
 const server = inFile('test/dhcp/server.test.ts');
-const standing = inFile('test/dhcp/networks/standing.test.ts');
+const standing = inFile('test/dhcp/networks/server-role.test.ts');
 const decide = inFile('test/dhcp/answers/decide.test.ts');
 const earlierPromise = inFile('test/dhcp/answers/earlier-promise.test.ts');
 const conflicts = inFile('test/dhcp/conflicts/conflict-check.test.ts');
@@ -113,7 +113,7 @@ export const SHOWN = {
   hardwareIdentity: exchanges('§4.2: a client is identified by its hardware address, with any identifier'),
   parametersOnce: exchanges('§4.3.1: a parameter requested twice comes once, and an unconfigured one does not come'),
   network: exchanges('§4.3.1: the address comes from the network of giaddr, or of the interface'),
-  linksApart: inFile('test/dhcp/two-links.test.ts')(
+  linksApart: inFile('test/dhcp/two-shared-networks.test.ts')(
     'an offer holds its address although the same hardware address has another offer on another shared network',
   ),
   fullTold: exchanges('§4.3.1: an event reports that no address is left'),

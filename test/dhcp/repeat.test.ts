@@ -8,7 +8,7 @@ import { seconds } from '../../src/clock.ts';
 import { REPEATED_MS } from '../../src/dhcp/answers/repeat.ts';
 import { ENDLESS_SECONDS } from '../../src/dhcp/leases/lease.ts';
 import { LeaseTable } from '../../src/dhcp/leases/lease-table.ts';
-import { PASSING_RATE } from '../../src/dhcp/limits/telling.ts';
+import { PASSING_RATE } from '../../src/dhcp/limits/report-samplers.ts';
 import type { DhcpSubnet } from '../../src/dhcp/networks/config.ts';
 import { DhcpServer } from '../../src/dhcp/server.ts';
 import { OPTION, optionU8, optionU32, textBytes } from '../../src/dhcp/wire/options.ts';

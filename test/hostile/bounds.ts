@@ -217,7 +217,7 @@ export const PLAIN: readonly PlainList[] = [
       'region/api/lists.ts': 'LIST_PIECE_BYTES',
       'region/api/life-operations.ts': 'CANDIDATES_CHUNK',
       'region/api/machine-list.ts': 'LIST_CHUNK',
-      'net/unheard-hosts.ts': 'LOOK_FROM',
+      'net/absent-hosts.ts': 'LOOK_FROM',
     },
   },
   {

@@ -54,7 +54,7 @@ export const NO_SEND_ROOM = of('net/send-room.ts', [
 /** And no host is looked up in the ARP table. */
 export const ABSENT_ARE_SENT_TO = [
   ...NO_SEND_ROOM,
-  ...of('net/unheard-hosts.ts', [
+  ...of('net/absent-hosts.ts', [
     'admits(address: Ipv4): boolean {\n',
     'admits(address: Ipv4): boolean {\n    return true;\n',
   ]),

@@ -93,7 +93,7 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
   'dhcp/leases/settled-journal.ts': { '#waiters': 'WAITERS_MAX' },
   'dhcp/limits/new-clients.ts': { '#sockets': 'SOCKETS_MAX' },
   'dhcp/limits/range-watch.ts': { '#levels': 'configured' },
-  'dhcp/limits/telling.ts': { '#strangers': 'named' },
+  'dhcp/limits/report-samplers.ts': { '#strangers': 'named' },
   'dhcp/networks/conditions.ts': { '#userClasses': 'call', '#architectures': 'call' },
   'dhcp/responder.ts': { '#sampler': 'named', '#outcomes': 'call' },
   'dhcp/server.ts': {
@@ -213,7 +213,7 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
   'net/udp-dgram.ts': { '#sockets': 'owner', '#notes': 'named' },
   'net/udp-linux-socket.ts': { '#pending': 'call', '#refused': 'call' },
   'net/udp-linux.ts': { '#sockets': 'owner', '#notes': 'named' },
-  'net/unheard-hosts.ts': { '#waits': 'UNHEARD_MAX' },
+  'net/absent-hosts.ts': { '#waits': 'UNHEARD_MAX' },
   'net/wire-ear.ts': {
     '#ownMacs': 'as #host',
     '#names': 'configured',
@@ -368,7 +368,7 @@ export const PASSED_ON: Readonly<Record<string, string>> = {
   'address-rates.ts this.#rate': GIVEN,
   'dhcp/limits/new-clients.ts rate': '`new_clients_per_second`, or NEW_CLIENTS_PER_SECOND',
   'fair-sampler.ts ofKey': GIVEN,
-  'dhcp/limits/telling.ts ofStrangers': GIVEN,
+  'dhcp/limits/report-samplers.ts ofStrangers': GIVEN,
   'fair-sampler.ts together': GIVEN,
   'files/file-tree.ts cacheBytesMax': 'SLICE_CACHE_BYTES_MAX: a test alone gives another',
   'net/body-places.ts max': GIVEN,

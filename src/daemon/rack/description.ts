@@ -3,7 +3,7 @@
 import type { RackConfig } from '../../config/rack-config.ts';
 import type { ForeignServer } from '../../dhcp/foreign/foreign-servers.ts';
 import type { DhcpSubnet } from '../../dhcp/networks/config.ts';
-import { wireOf } from '../../dhcp/networks/standing.ts';
+import { wireOf } from '../../dhcp/networks/server-role.ts';
 import { formatIpv4, formatMac, formatNetwork, type Ipv4 } from '../../net/address.ts';
 import {
   NO_MAC,

@@ -8,7 +8,7 @@
 // 1. A client with a running lease gets an ACK for its address if `judgeAddress` has no objection, even if another address has been fixed
 //    for it meanwhile: a NAK would stop firmware in the middle of its boot. It gets the fixed address with its next DISCOVER, with which
 //    firmware begins.
-// 2. Other replies depend on this server's standing on the network (`standing.ts`). A record of a client is an address fixed for it there,
+// 2. Other replies depend on this server's standing on the network (`server-role.ts`). A record of a client is an address fixed for it there,
 //    or a running lease:
 //
 //                                                    sole    presumed  guest
@@ -45,7 +45,7 @@ import { type AddressObjection, DHCP_REFUSALS, type DhcpRefusal } from '../event
 import { findFixedAddress, findOwn, identityIn, isSameClient, judgeAddress } from '../leases/allocate.ts';
 import type { Lease } from '../leases/lease.ts';
 import { isActive } from '../leases/lease-table.ts';
-import { standingOn } from '../networks/standing.ts';
+import { standingOn } from '../networks/server-role.ts';
 import { type ServedSubnet, subnetOf } from '../networks/subnet.ts';
 import { chooseDestination } from '../wire/destination.ts';
 import { OPTION, optionAddress } from '../wire/options.ts';

@@ -14,7 +14,7 @@ import { Alarm } from '../../deadline-queue.ts';
 import { type Ipv4, type MacAddress, macFromBytes } from '../../net/address.ts';
 import type { FrameTap, TapRequest } from '../../net/frame-tap.ts';
 import type { DhcpEvent, DhcpRefusal } from '../events.ts';
-import { type ForeignEar, wireOf } from '../networks/standing.ts';
+import { type ForeignEar, wireOf } from '../networks/server-role.ts';
 import type { LocalInterface, SubnetIndex } from '../networks/subnet.ts';
 import type { DhcpPorts } from '../wire/destination.ts';
 import type { DhcpMessage } from '../wire/message.ts';

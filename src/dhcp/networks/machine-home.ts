@@ -12,7 +12,7 @@
 import type { Away, RackMachine } from '../../machines/machine.ts';
 import { formatIpv4, type Ipv4, networkContains } from '../../net/address.ts';
 import type { DhcpConfig, DhcpSubnet } from './config.ts';
-import { isOneWire } from './standing.ts';
+import { isOneWire } from './server-role.ts';
 
 /** The configured network that holds an address; undefined: none. */
 export const subnetOf = (address: Ipv4, { subnets }: DhcpConfig): DhcpSubnet | undefined =>

@@ -40,7 +40,7 @@ import {
 } from '../../net/address.ts';
 import type { DhcpRefusal } from '../events.ts';
 import type { DhcpMessage } from '../wire/message.ts';
-import { isOneWire } from './standing.ts';
+import { isOneWire } from './server-role.ts';
 import type { Arrival, ServedSubnet, SubnetIndex } from './subnet.ts';
 
 /**

@@ -196,7 +196,7 @@ export const DHCP_BOUNDS: readonly HeldBound[] = [
     test: 'fair-sampler.test.ts',
   },
   {
-    at: 'dhcp/limits/telling.ts PASSING_RATE',
+    at: 'dhcp/limits/report-samplers.ts PASSING_RATE',
     what: 'events of each kind of reply to strangers that gives no address',
     whoCanFill: 'a host that sends INFORMs, or DISCOVERs to a rack in proxy mode',
     whatOthersNotice: "log and timeline show strangers' events of that kind with a count",

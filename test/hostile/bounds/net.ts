@@ -4,7 +4,7 @@ import type { HeldBound } from './row.ts';
 
 export const NET_BOUNDS: readonly HeldBound[] = [
   {
-    at: 'net/unheard-hosts.ts UNHEARD_MAX',
+    at: 'net/absent-hosts.ts UNHEARD_MAX',
     what: 'hosts of attached networks without an entry in the kernel’s ARP table that were sent to within 3 s',
     whoCanFill: 'requests with forged addresses of absent hosts',
     whatOthersNotice:
@@ -12,7 +12,7 @@ export const NET_BOUNDS: readonly HeldBound[] = [
     harm: { kind: 'waits' },
     howItEmpties: 'after 3 s; hosts that were heard meanwhile leave at once',
     share: 'none is needed: present hosts do not count',
-    test: 'net/unheard-hosts.test.ts',
+    test: 'net/absent-hosts.test.ts',
   },
   {
     at: 'net/udp-linux.ts RECEIVE_BUFFER_BYTES',

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { instant } from '../../../src/clock.ts';
-import { HOLDER_SHARES } from '../../../src/dhcp/limits/telling.ts';
+import { HOLDER_SHARES } from '../../../src/dhcp/limits/report-samplers.ts';
 import type { RackEvent } from '../../../src/event.ts';
 import { MACHINE_RATE, OWED_EVERY_MS, TOGETHER_RATE } from '../../../src/fair-sampler.ts';
 import { MachineDirectory } from '../../../src/machines/directory.ts';

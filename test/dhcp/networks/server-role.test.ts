@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { decide } from '../../../src/dhcp/answers/decide.ts';
 import type { Lease } from '../../../src/dhcp/leases/lease.ts';
 import type { DhcpSubnet } from '../../../src/dhcp/networks/config.ts';
-import { type Standing, standingOn, wireOf } from '../../../src/dhcp/networks/standing.ts';
+import { type Standing, standingOn, wireOf } from '../../../src/dhcp/networks/server-role.ts';
 import { type Arrival, indexSubnets } from '../../../src/dhcp/networks/subnet.ts';
 import { OPTION, optionU8 } from '../../../src/dhcp/wire/options.ts';
 import { ANY, parseNetwork } from '../../../src/net/address.ts';

@@ -2,10 +2,10 @@
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { FRESH_MS, LOOK_FROM, UnheardHosts } from '../../src/net/absent-hosts.ts';
 import { WAIT_MS } from '../../src/net/absent-room.ts';
 import { type Ipv4, ipv4 } from '../../src/net/address.ts';
 import type { Vicinity } from '../../src/net/send-room.ts';
-import { FRESH_MS, LOOK_FROM, UnheardHosts } from '../../src/net/unheard-hosts.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 
 // The bound, written out: raising it fails a test here.
