@@ -1,10 +1,10 @@
-// Which networks are on one wire, and what contradicts that. Every network that DHCP serves is on a wire: that of its interface, one that it
-// shares by name, or its own behind relays.
+// Which networks are form one shared network, and what contradicts that. Every network that DHCP serves is on a shared network: that of its
+// interface, one that it shares by name, or its own behind relays.
 //
-// 1. An interface is one wire. If one network names it, the name applies to all networks of that interface.
-// 2. A wire has at most one interface here. Networks behind relays may share a wire with each other and with networks of an interface, if a
-//    relay agent is on that wire.
-// 3. On one wire addresses come from this rack or from another server, not from both.
+// 1. An interface is one shared network. If one network names it, the name applies to all networks of that interface.
+// 2. A shared network has at most one interface here. Networks behind relays may form one with each other and with networks
+//    of an interface, if a relay agent is on that shared network.
+// 3. On one shared network addresses come from this rack or from another server, not from both.
 
 import type { WrittenClusterInterface } from './written.ts';
 
@@ -16,11 +16,11 @@ export interface PlacedInterface {
 
 type Report = (entry: PlacedInterface, key: string, message: string) => void;
 
-/** The name of the wire that a network shares with others; undefined: neither it nor its interface has one. */
-export type SharedWire = (written: WrittenClusterInterface) => string | undefined;
+/** The name of the shared network that a network shares with others; undefined: neither it nor its interface has one. */
+export type SharedNetworkOf = (written: WrittenClusterInterface) => string | undefined;
 
-/** Finds the wires of the written networks; those without DHCP (management 0) are on none. */
-export function resolveWires(entries: readonly PlacedInterface[], report: Report): SharedWire {
+/** Finds the shared networks of the written networks; those without DHCP (management 0) are on none. */
+export function resolveSharedNetworks(entries: readonly PlacedInterface[], report: Report): SharedNetworkOf {
   const served = entries.filter(({ written }) => written.management > 0);
   const byInterface = new Map<string, PlacedInterface>();
   for (const entry of served) {
@@ -32,39 +32,44 @@ export function resolveWires(entries: readonly PlacedInterface[], report: Report
       report(
         entry,
         'shared',
-        `"${shared}" contradicts "${other.written.shared}" of ${entryName(other)}, which is also on ${name}; one interface is one wire`,
+        `"${shared}" contradicts "${other.written.shared}" of ${entryName(other)}, which is also on ${name}; one interface is one shared network`,
       );
     }
   }
-  const wireOf: SharedWire = ({ interface: name, shared }) =>
+  const sharedNetworkOf: SharedNetworkOf = ({ interface: name, shared }) =>
     shared ?? (name === undefined ? undefined : byInterface.get(name)?.written.shared);
   served.forEach((entry, at) => {
-    for (const other of served.slice(0, at)) checkPair(entry, other, wireOf, report);
+    for (const other of served.slice(0, at)) checkPair(entry, other, sharedNetworkOf, report);
   });
-  return wireOf;
+  return sharedNetworkOf;
 }
 
-/** Reports contradictions between two networks of one wire. */
-function checkPair(entry: PlacedInterface, other: PlacedInterface, wireOf: SharedWire, report: Report): void {
+/** Reports contradictions between two networks of one shared network. */
+function checkPair(
+  entry: PlacedInterface,
+  other: PlacedInterface,
+  sharedNetworkOf: SharedNetworkOf,
+  report: Report,
+): void {
   const [one, two] = [entry.written, other.written];
-  const shared = wireOf(one);
+  const shared = sharedNetworkOf(one);
   const sharesInterface = one.interface !== undefined && one.interface === two.interface;
-  const sharesName = shared !== undefined && shared === wireOf(two);
+  const sharesName = shared !== undefined && shared === sharedNetworkOf(two);
   if (!sharesInterface && !sharesName) return;
   if (one.mode !== two.mode) {
     const where = sharesInterface ? `is also on ${one.interface}` : `also shares "${shared}"`;
     report(
       entry,
       'mode',
-      `${one.mode} contradicts ${two.mode} of ${entryName(other)}, which ${where}; on one wire addresses come from this rack or from another server`,
+      `${one.mode} contradicts ${two.mode} of ${entryName(other)}, which ${where}; on one shared network addresses come from this rack or from another server`,
     );
   }
   if (!sharesInterface && one.interface !== undefined && two.interface !== undefined) {
     report(
       entry,
       one.shared === undefined ? 'interface' : 'shared',
-      `"${shared}" is the wire of ${two.interface} according to ${entryName(other)}, but ${one.interface} is another; ` +
-        'networks that share a wire must be on one interface or behind relays',
+      `"${shared}" is the shared network of ${two.interface} according to ${entryName(other)}, but ${one.interface} is another; ` +
+        'networks that share a name must be on one interface or behind relays',
     );
   }
 }

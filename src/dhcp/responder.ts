@@ -84,7 +84,7 @@ export class Responder {
   readonly #faults = new Counters(FAULT_NAMES);
   readonly #events = new Counters(DHCP_EVENT_KINDS);
   readonly #refusals = new Counters(DHCP_REFUSAL_NAMES);
-  #subnets: SubnetIndex = { served: [], wires: new Map(), withoutAddress: new Set(), ownAddresses: new Set() };
+  #subnets: SubnetIndex = { served: [], sharedNetworks: new Map(), withoutAddress: new Set(), ownAddresses: new Set() };
   #dhcpPorts: DhcpPorts = { serverPort: 67, clientPort: 68 };
   /** The replies and events of this turn. */
   #outcomes: Outcome[] = [];

@@ -87,8 +87,8 @@ export const ANY_RELAY = of('dhcp/networks/relays.ts', [
 
 /** A wire of the rack takes relay agents of every network. */
 export const RELAYS_OF_OTHER_WIRES = of('dhcp/networks/relays.ts', [
-  '(isUnnamedWire(network) && ',
-  '(false && isUnnamedWire(network) && ',
+  '(namesNoRelays(network) && ',
+  '(false && namesNoRelays(network) && ',
 ]);
 
 /** Without a relay agent, any host speaks for any network. */

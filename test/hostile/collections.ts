@@ -1,5 +1,5 @@
-// Every Map, Set and array that the product keeps, and what bounds it. `collections.test.ts` refuses a collection without an entry here, and an
-// entry with a bound that is not in the table of bounds (`bounds.ts`).
+// Every Map, Set and array that the product keeps, and what bounds it. `collections.test.ts` refuses a collection without an entry here,
+// and an entry with a bound that is not in the table of bounds (`bounds.ts`).
 //
 // An entry is one of these, or several joined by `and` if entries come from several sides. If the values of a collection are lists,
 // it also says what bounds each list: `…, each …`.
@@ -57,8 +57,8 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
   },
   'dhcp/conflicts/probe-turns.ts': { '#waiting': 'configured, each PROBES_WAITING_MAX', 'take.queue': 'as #waiting' },
   'dhcp/foreign/foreign-servers.ts': { '#servers': 'FOREIGN_SERVERS_MAX and configured' },
-  'dhcp/foreign/foreign-watch.ts': { '#wires': 'configured' },
-  'dhcp/foreign/hearsay.ts': { '#wires': 'configured' },
+  'dhcp/foreign/foreign-watch.ts': { '#watched': 'configured' },
+  'dhcp/foreign/hearsay.ts': { '#heard': 'configured' },
   'dhcp/leases/address-pool.ts': {
     'Slot.queue': 'as dhcp/leases/lease-table.ts #slots',
     'AddressPool.ended': 'as dhcp/leases/lease-table.ts #slots',

@@ -3,7 +3,7 @@
 import type { RackConfig } from '../../config/rack-config.ts';
 import type { ForeignServer } from '../../dhcp/foreign/foreign-servers.ts';
 import type { DhcpSubnet } from '../../dhcp/networks/config.ts';
-import { wireOf } from '../../dhcp/networks/server-role.ts';
+import { sharedNetworkKey } from '../../dhcp/networks/server-role.ts';
 import { formatIpv4, formatMac, formatNetwork, type Ipv4 } from '../../net/address.ts';
 import {
   NO_MAC,
@@ -36,7 +36,7 @@ export function describeRack(
 
 /** The first other server seen on the wire of a network. */
 function foreignOf(subnet: DhcpSubnet | undefined, foreign: readonly ForeignServer[]) {
-  const place = subnet === undefined ? undefined : wireOf(subnet);
+  const place = subnet === undefined ? undefined : sharedNetworkKey(subnet);
   const seen = foreign.find((server) => server.place === place);
   return seen === undefined ? {} : { foreign_dhcp_ip: formatIpv4(seen.server) };
 }

@@ -7,7 +7,7 @@ export interface RackInterface {
   readonly name: string;
   /** The network interface of the rack's host; empty for a network behind relay agents only. */
   readonly interface: string;
-  /** The name of its wire, shared by all networks with the same name; `undefined`: the wire of its interface. */
+  /** The name of its shared network, which is that of all networks with the same name; `undefined`: it has that of its interface. */
   readonly shared?: string | undefined;
   /** The rack's own address there. */
   readonly ip: string;

@@ -11,9 +11,9 @@ import {
   ForeignWatch,
   LISTEN_MS,
   PROBE_SOON_MS,
+  type SharedNetwork,
+  sharedNetworksOf,
   UNPROBED_INTERVAL_MS,
-  type Wire,
-  wiresOf,
 } from '../../../src/dhcp/foreign/foreign-watch.ts';
 import { CHOICE_MS, CHOOSERS_MAX, DOUBT_MS, SETTLED_MS } from '../../../src/dhcp/foreign/hearsay.ts';
 import { indexSubnets } from '../../../src/dhcp/networks/subnet.ts';
@@ -48,8 +48,8 @@ const PORTS = { serverPort: 67, clientPort: 68 };
 const INTERVAL_MS = 600_000;
 /** It has a lease here. */
 const KNOWN_CLIENT = hw('52:54:00:00:00:aa');
-const WIRE: Wire = { place: 'eth1', interfaceName: 'eth1', subnets: ['lab', 'second'], mac: RACK_MAC };
-const FAR: Wire = { place: 'relayed far', interfaceName: undefined, subnets: ['far'], mac: undefined };
+const WIRE: SharedNetwork = { place: 'eth1', interfaceName: 'eth1', subnets: ['lab', 'second'], mac: RACK_MAC };
+const FAR: SharedNetwork = { place: 'relayed far', interfaceName: undefined, subnets: ['far'], mac: undefined };
 
 interface ForeignOffer {
   readonly server?: Ipv4;
@@ -345,7 +345,7 @@ test('networks of one interface are one wire, a relayed network is its own, and 
   const second = subnet({ name: 'second', network: parseNetwork('10.21.0.0/24') ?? { address: ANY, prefix: 0 } });
   const proxied = subnet({ name: 'proxied', interfaceName: 'eth2', proxy: true });
   const index = indexSubnets(config(subnet(), second, relayedSubnet(), proxied), undefined);
-  assert.deepEqual(wiresOf(index, [{ name: 'eth1', addresses: [], mac: RACK_MAC }]), [
+  assert.deepEqual(sharedNetworksOf(index, [{ name: 'eth1', addresses: [], mac: RACK_MAC }]), [
     { ...WIRE, subnets: ['lab', 'second'] },
     FAR,
   ]);

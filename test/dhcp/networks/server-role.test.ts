@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { decide } from '../../../src/dhcp/answers/decide.ts';
 import type { Lease } from '../../../src/dhcp/leases/lease.ts';
 import type { DhcpSubnet } from '../../../src/dhcp/networks/config.ts';
-import { type Standing, standingOn, wireOf } from '../../../src/dhcp/networks/server-role.ts';
+import { type Standing, sharedNetworkKey, standingOn } from '../../../src/dhcp/networks/server-role.ts';
 import { type Arrival, indexSubnets } from '../../../src/dhcp/networks/subnet.ts';
 import { OPTION, optionU8 } from '../../../src/dhcp/wire/options.ts';
 import { ANY, parseNetwork } from '../../../src/net/address.ts';
@@ -220,6 +220,6 @@ test('networks of one wire have the humblest standing among them, and a relayed 
     const { served } = indexSubnets(config(...subnets), undefined);
     assert.equal(standingOn({ sharedNetwork: served, mac: MAC_A }, isSeen ? SEEN : undefined), expected, name);
   }
-  assert.equal(wireOf(subnet()), 'eth1');
-  assert.equal(wireOf(relayedSubnet()), 'relayed far');
+  assert.equal(sharedNetworkKey(subnet()), 'eth1');
+  assert.equal(sharedNetworkKey(relayedSubnet()), 'relayed far');
 });
