@@ -17,8 +17,8 @@ export interface LabEvent {
   readonly params?: unknown;
 }
 
-/** The events that are told by what they say: a new state, and a stage of cloud-init. */
-const told = z.discriminatedUnion('code', [
+/** The events that are reported by their code: a new state, and a stage of cloud-init. */
+const reportedEvent = z.discriminatedUnion('code', [
   z.object({ code: z.literal('status-changed'), params: z.object({ to: z.string() }) }),
   z.object({
     code: z.literal('stage-reported'),
@@ -77,7 +77,7 @@ export function eventWords(event: LabEvent): string | undefined {
   // Events of racks' interfaces concern no machine.
   if (hostname === '') return undefined;
   if (type === 'New') return ENLISTED_WORDS;
-  const { data: said } = told.safeParse(event);
+  const { data: said } = reportedEvent.safeParse(event);
   if (said?.code === 'status-changed') {
     const to = parseStatus(said.params.to);
     return to === undefined ? undefined : `is ${statusRow(to).name}`;

@@ -16,14 +16,14 @@ import type { ArpTable, Vicinity } from './send-room.ts';
  * Hosts without an ARP entry that were sent to within WAIT_MS. Requests with the forged addresses of absent hosts fill it. A new host is then
  * answered when it retries; all others notice nothing. It empties within WAIT_MS.
  */
-const UNHEARD_MAX = 256;
+const ABSENT_HOSTS_MAX = 256;
 /** From this many different addresses on, hosts are looked up in the ARP table. */
 export const LOOK_FROM = 64;
 /** The greatest age of the table that may refuse a host, in milliseconds. */
 export const FRESH_MS = 50;
 
 /** Decides for all sockets together which hosts they may send to. */
-export class UnheardHosts {
+export class AbsentHosts {
   readonly #clock: Clock;
   readonly #table: Pick<ArpTable, 'vicinity'>;
   /** Until when the kernel may wait for each host, in the order of sending. */
@@ -41,7 +41,7 @@ export class UnheardHosts {
     const now = this.#clock.now();
     const until = this.#waits.get(address);
     if (until !== undefined && now < until) return true;
-    if (!this.#hasRoom(address, now)) return this.#isHeard(address);
+    if (!this.#hasRoom(address, now)) return this.#isPresent(address);
     if (this.#waits.size >= LOOK_FROM && !this.#table.vicinity().isAbsent(address)) return true;
     this.#waits.delete(address);
     this.#waits.set(address, later(now, WAIT_MS));
@@ -54,11 +54,11 @@ export class UnheardHosts {
       if (now < until && first !== address) break;
       this.#waits.delete(first);
     }
-    return this.#waits.size < UNHEARD_MAX;
+    return this.#waits.size < ABSENT_HOSTS_MAX;
   }
 
   /** At the bound: reads the table again, which also reveals which of the other hosts have answered by now. */
-  #isHeard(address: Ipv4): boolean {
+  #isPresent(address: Ipv4): boolean {
     const vicinity = this.#table.vicinity(FRESH_MS);
     if (vicinity !== this.#judgedBy) {
       this.#judgedBy = vicinity;

@@ -37,7 +37,7 @@ const RETELL_MS = 60_000;
 interface Booting {
   readonly at: Instant;
   /** When the thread was told last. */
-  readonly toldAt: Instant;
+  readonly reportedAt: Instant;
 }
 
 interface Kept {
@@ -78,8 +78,8 @@ export class RouterAnswers {
   noteBooting(mac: MacAddress, owner: Owner, now: Instant): BootNote {
     if (this.#wanted.size === 0) return NOTHING;
     const before = this.#bootingAt.get(mac);
-    const isToTell = before === undefined || later(before.toldAt, RETELL_MS) <= now;
-    this.#bootingAt.set(mac, { at: now, toldAt: isToTell ? now : before.toldAt }, owner);
+    const isToTell = before === undefined || later(before.reportedAt, RETELL_MS) <= now;
+    this.#bootingAt.set(mac, { at: now, reportedAt: isToTell ? now : before.reportedAt }, owner);
     const kept = this.#kept.get(mac);
     this.#kept.delete(mac);
     const waits = kept !== undefined && later(kept.at, KEPT_MS) > now;

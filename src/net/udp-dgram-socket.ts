@@ -7,7 +7,7 @@
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 import { systemClock } from '../clock.ts';
 import { osErrorCode } from '../errors.ts';
-import type { UnheardHosts } from './absent-hosts.ts';
+import type { AbsentHosts } from './absent-hosts.ts';
 import { AbsentRoom } from './absent-room.ts';
 import { ANY, formatIpv4, type Ipv4, ipv4, isLoopback, LIMITED_BROADCAST, parseIpv4 } from './address.ts';
 import { reclaim } from './borrowed-bytes.ts';
@@ -34,7 +34,7 @@ const LOOPBACK_BROADCAST = ipv4(0x7fffffff);
 export interface PortableParts {
   /** Undefined if this system has none; datagrams for absent hosts then count against no socket. */
   readonly arpTable: ArpTable | undefined;
-  readonly unheard: UnheardHosts | undefined;
+  readonly absentHosts: AbsentHosts | undefined;
   /** The datagrams received by all sockets. */
   readonly traffic: { received: number };
   readonly sendBufferBytes: number;
@@ -204,7 +204,7 @@ export class PortableSocket implements DatagramSocket {
       this.#refuse(refusal ?? 'EADDRNOTAVAIL', to);
       return;
     }
-    if (to.kind === 'unicast' && this.#parts.unheard?.admits(to.address) === false) {
+    if (to.kind === 'unicast' && this.#parts.absentHosts?.admits(to.address) === false) {
       this.#refuse('EHOSTUNREACH', to);
       return;
     }

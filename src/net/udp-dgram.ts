@@ -9,7 +9,7 @@ import type { Socket } from 'node:dgram';
 import { existsSync } from 'node:fs';
 import { systemClock } from '../clock.ts';
 import { osErrorCode, RackError } from '../errors.ts';
-import { UnheardHosts } from './absent-hosts.ts';
+import { AbsentHosts } from './absent-hosts.ts';
 import { ANY, formatIpv4, isLoopback } from './address.ts';
 import type { DatagramSocket, HostNetwork, Peer, SocketRequest } from './datagram.ts';
 import type { HostInterface } from './host-interface.ts';
@@ -41,7 +41,7 @@ class DgramNetwork implements HostNetwork {
     const arpTable = existsSync(ARP_FILE) ? new ArpTable(systemClock, TABLE_MS_MAX) : undefined;
     this.#parts = {
       arpTable,
-      unheard: arpTable && new UnheardHosts(systemClock, arpTable),
+      absentHosts: arpTable && new AbsentHosts(systemClock, arpTable),
       traffic: { received: 0 },
       sendBufferBytes,
       notes: this.#notes,

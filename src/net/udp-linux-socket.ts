@@ -12,7 +12,7 @@
 
 import type { Socket } from 'node:dgram';
 import { BoundedMap } from '../bounded-map.ts';
-import type { UnheardHosts } from './absent-hosts.ts';
+import type { AbsentHosts } from './absent-hosts.ts';
 import { type Ipv4, isLoopback, LIMITED_BROADCAST, type MacAddress, parseIpv4 } from './address.ts';
 import { reclaim } from './borrowed-bytes.ts';
 import {
@@ -51,7 +51,7 @@ export interface LinuxParts {
   /** A socket for frames to hardware addresses; undefined without CAP_NET_RAW. */
   readonly packetFd: number | undefined;
   readonly arpTable: ArpTable;
-  readonly unheard: UnheardHosts;
+  readonly absentHosts: AbsentHosts;
   /** The datagrams received by all sockets. */
   readonly traffic: { received: number };
 }
@@ -103,7 +103,7 @@ export class LinuxSocket implements DatagramSocket {
     this.#room = new SendRoom(
       () => this.#memory(),
       () => parts.arpTable.vicinity(),
-      (address) => parts.unheard.admits(address),
+      (address) => parts.absentHosts.admits(address),
     );
     this.#listen(descriptor.waker);
   }

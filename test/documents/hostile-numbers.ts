@@ -139,7 +139,7 @@ export const STATED: readonly Stated[] = [
     'believes the last holder of an address for at most {} minutes',
     minutes('dhcp/conflicts/last-holders.ts HOLDER_MS_MAX'),
   ],
-  ['the rack replies to at most {} different hosts', 'net/absent-hosts.ts UNHEARD_MAX'],
+  ['the rack replies to at most {} different hosts', 'net/absent-hosts.ts ABSENT_HOSTS_MAX'],
   [
     'an address that acknowledges nothing gets {} such blocks a second (27 kB/s), a /24 {}',
     'tftp/blind-blocks.ts BLIND_BLOCKS perSecond',

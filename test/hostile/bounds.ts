@@ -138,7 +138,7 @@ export const PLAIN: readonly PlainList[] = [
       'region/records/tags.ts': 'TAGGED_MAX',
       'region/page/sessions.ts': 'COOKIES_MAX',
       'region/records/power-parameters.ts': 'POWER_PARAMETERS_MAX',
-      'region/records/rack-description.ts': 'RESERVATIONS_TOLD_MAX',
+      'region/records/rack-description.ts': 'RESERVATIONS_REPORTED_MAX',
       'region/racks/rack-images.ts': 'RACK_IMAGES_MAX',
       'region/racks/rack-news.ts': 'BATCH_VALUES_MAX COUNT_MAX ENTRIES_MAX HEARTBEAT_VALUES_MAX',
       'region/records/rack.ts': 'PINNED_MAX RACK_INTERFACES_MAX',
@@ -166,8 +166,8 @@ export const PLAIN: readonly PlainList[] = [
   {
     because: 'how much is shown or told at once; the rest is counted, or comes next',
     names: {
-      'daemon/rack/configuration.ts': 'TOLD_MAX',
-      'daemon/rack/machine-changes.ts': 'CHANGES_TOLD_MAX',
+      'daemon/rack/configuration.ts': 'REPORTED_MAX',
+      'daemon/rack/machine-changes.ts': 'CHANGES_REPORTED_MAX',
       'daemon/answers/trace.ts': 'SEEN_MAX',
       'daemon/answers/who.ts': 'NEAR_AMONG_MAX NEAR_MAX',
       'files/read-fault.ts': 'NAMES_MAX',
@@ -233,7 +233,7 @@ export const PLAIN: readonly PlainList[] = [
       'dns/upstream-reply.ts': 'ALIASES_MAX',
       'dns/upstream.ts': 'UNANSWERED_MAX',
       'net/netlink-dump.ts': 'DUMP_RETRIES_MAX',
-      'observe/hints.ts': 'LOADS_MAX OFFERS_UNTAKEN_MAX UNHEARD_MAX',
+      'observe/hints.ts': 'LOADS_MAX OFFERS_UNTAKEN_MAX UNACKNOWLEDGED_MAX',
       'power/answer-search.ts': 'SEARCHES_MAX',
       'power/readings.ts': 'INTERVALS_MAX',
       'power/webhook.ts': 'REDIRECTS_MAX',

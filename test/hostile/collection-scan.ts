@@ -94,7 +94,7 @@ const TAKERS: ReadonlyMap<string, readonly number[]> = new Map([
   ['Turns', [1]],
   ['Buckets', [0, 1]],
   ['AddressRates', [0, 1, 2, 3]],
-  ['Telling', [1]],
+  ['ReportSampler', [1]],
   ['SliceCache', [0]],
   ['BootTree', [1]],
   ['PowerTable', [2]],

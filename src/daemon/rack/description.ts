@@ -9,7 +9,7 @@ import {
   NO_MAC,
   type RackDescription,
   type RackInterface,
-  RESERVATIONS_TOLD_MAX,
+  RESERVATIONS_REPORTED_MAX,
   SETTINGS_REFUSED_LENGTH_MAX,
 } from '../../region/records/rack-description.ts';
 
@@ -45,7 +45,7 @@ function describeInterfaces(config: RackConfig, foreign: readonly ForeignServer[
   return config.clusterInterfaces.map((entry) => {
     const subnet = config.dhcp.subnets.find(({ name }) => name === entry.name);
     const reservations = (subnet?.reservations ?? [])
-      .slice(0, RESERVATIONS_TOLD_MAX)
+      .slice(0, RESERVATIONS_REPORTED_MAX)
       .map(({ mac, address }) => ({ mac: mac === undefined ? NO_MAC : formatMac(mac), ip: formatIpv4(address) }));
     return {
       name: entry.name,

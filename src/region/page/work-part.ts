@@ -50,10 +50,10 @@ function deadlineText({ statusDeadlineMs }: Machine, nowMs: number): string {
 export function renderWork(machine: Machine, nowMs: number): Html {
   const bar = progressBar(machine);
   if (bar === nothing) return nothing;
-  const { attempts = 0, toldMs } = machine.work ?? {};
+  const { attempts = 0, reportedMs } = machine.work ?? {};
   const notes = [
     attempts > 0 ? words.work.restarted(attempts) : '',
-    toldMs === undefined ? '' : words.work.reported(formatAge(nowMs - toldMs)),
+    reportedMs === undefined ? '' : words.work.reported(formatAge(nowMs - reportedMs)),
     deadlineText(machine, nowMs),
   ].filter((text) => text !== '');
   const text = workText(machine);

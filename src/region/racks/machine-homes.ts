@@ -45,7 +45,7 @@ const ELSEWHERE_PAUSE_MS = 3_600_000;
  * Pairs of machine and rack with a recent warning. Accepted racks fill it; at the bound the oldest pair is forgotten, and may be logged
  * again before its hour is over.
  */
-export const ELSEWHERE_TOLD_MAX = 4096;
+export const ELSEWHERE_REPORTED_MAX = 4096;
 
 /** The part of the racks that this file uses. */
 export interface HomeRacks {
@@ -70,7 +70,7 @@ export class MachineHomes {
   readonly #listeners = new Set<(machine: Machine) => void>();
   /** By system id and rack: the wall time of the last warning, and the number withheld since. */
   readonly #warned = new BoundedMap<string, { readonly atMs: number; withheld: number }>(
-    ELSEWHERE_TOLD_MAX,
+    ELSEWHERE_REPORTED_MAX,
     'set longest ago',
   );
 

@@ -43,7 +43,7 @@ export const NO_MAC = '00:00:00:00:00:00';
 export const NETWORK_PREFIX_MIN = 8;
 
 /** Reservations of one interface that are reported to the region. The rack still honours further ones. */
-export const RESERVATIONS_TOLD_MAX = 4096;
+export const RESERVATIONS_REPORTED_MAX = 4096;
 
 /** UTF-16 units of `settingsRefused`, which holds the first problems for people to read. */
 export const SETTINGS_REFUSED_LENGTH_MAX = 1000;

@@ -335,7 +335,7 @@ export const WIRE_POINTS: readonly MendedPoint[] = [
         tests: named('dhcp/conflicts/unrecorded-address.test.ts')(
           'while the probe that a DISCOVER caused still runs is no acceptance of an offer',
         ),
-        breaks: swapIn('dhcp/leases/offers.ts', ['?.isTold === true ? this', ' !== undefined ? this']),
+        breaks: swapIn('dhcp/leases/offers.ts', ['?.isSent === true ? this', ' !== undefined ? this']),
       },
     ],
   },

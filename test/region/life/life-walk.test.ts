@@ -130,11 +130,11 @@ function assertSense(world: World): void {
     if (machine.id % 2 === 1) assert.equal(machine.powerTask, undefined, about);
     assertHistory(world, machine);
   }
-  const told = world.region.desiredState().machines;
+  const reported = world.region.desiredState().machines;
   const shown = machines.map(toRackMachine).filter((machine) => machine !== undefined);
-  assert.deepEqual(new Set(told), new Set(shown));
+  assert.deepEqual(new Set(reported), new Set(shown));
   const unproven = machines.filter(({ status, vouchedMac }) => status === 'new' && vouchedMac === undefined);
-  assert.equal(told.length, machines.length - unproven.length);
+  assert.equal(reported.length, machines.length - unproven.length);
 }
 
 /** Every logged step is in the table, begins where the previous one ended, and the last ends in the machine's state. */
