@@ -6,15 +6,15 @@
 //
 // 1. Strangers can add only a bounded amount: NEIGHBOURS_MAX entries, and REPORT_RATE new sightings a second. A sighting beyond the rate is
 //    reported with the host's next packet.
-// 2. A host that was heard with its address for RETELL_MS is kept apart from new ones (`kept-apart.ts`), and is reported again whatever else
+// 2. A host that was heard with its address for RETELL_MS is kept apart from new ones (`net/kept-apart.ts`), and is reported again whatever else
 //    is on the wire. In both ranks entries are shared out by hardware address, so a host that claims many addresses evicts only its own.
 // 3. The table is in memory only. After a restart the kernel's table and the wire fill it again within minutes.
 
 import type { Instant } from '../clock.ts';
 import { later } from '../clock.ts';
-import { KeptApart, type Owner } from '../kept-apart.ts';
 import { type Rate, RateLimit, RateLimits } from '../rate-limit.ts';
 import type { Ipv4, MacAddress } from './address.ts';
+import { KeptApart, type Owner } from './kept-apart.ts';
 
 /** Remembered neighbours: up to this many new ones, and as many that were heard for RETELL_MS. Invented ones evict only new ones. */
 export const NEIGHBOURS_MAX = 16_384;

@@ -6,11 +6,11 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { MachineAddress } from '../machines/machine.ts';
 import { type Ipv4, ipv4, type MacAddress } from '../net/address.ts';
-import { toRackMachine } from '../region/desired-machine.ts';
 import { identityKeys } from '../region/identity/evidence.ts';
 import { heldMacs } from '../region/identity/interface-source.ts';
 import { UNTOUCHED_LOOKED_MAX } from '../region/identity/new-machines.ts';
 import { machineEvidence } from '../region/identity/recognition.ts';
+import { toRackMachine } from '../region/racks/desired-machine.ts';
 import { statusRow } from '../region/records/lifecycle.ts';
 import type { Machine, MachineFields } from '../region/records/machine.ts';
 import type { NewMachineEvent } from '../region/records/machine-event.ts';

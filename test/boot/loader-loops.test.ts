@@ -7,8 +7,8 @@ import { LOOP_LOADS_MAX, LOOP_MS_MAX, LOOPS_MAX, LoaderLoops } from '../../src/b
 import { planBoot } from '../../src/boot/plan.ts';
 import { instant, later } from '../../src/clock.ts';
 import type { RackEvent } from '../../src/event.ts';
-import type { Owner } from '../../src/kept-apart.ts';
 import { type MacAddress, mac } from '../../src/net/address.ts';
+import type { Owner } from '../../src/net/kept-apart.ts';
 import { hw, RACK } from '../support/lab-facts.ts';
 import { bootConfig } from './rack.ts';
 

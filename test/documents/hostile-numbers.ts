@@ -91,7 +91,7 @@ export const STATED: readonly Stated[] = [
     'observe/instrument-server.ts ADDRESS_RATE burst',
   ],
   ['{} connections are served, shared out', 'observe/instrument-server.ts CONNECTIONS_MAX'],
-  ['get {} requests a second at most, which is half', 'region/rate-limit.ts WORKERS_PER_NETWORK perSecond'],
+  ['get {} requests a second at most, which is half', 'region/shares/request-rates.ts WORKERS_PER_NETWORK perSecond'],
   ['Requests start {} in one turn of the event loop', 'net/request-turns.ts TURN_REQUESTS_MAX'],
   [
     'must come at {} KiB/s (131 kbit/s); it may lag behind that by {} s, and take {} minutes in all',

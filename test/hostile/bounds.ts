@@ -191,7 +191,7 @@ export const PLAIN: readonly PlainList[] = [
       'dhcp/leases/loading-leases.ts': 'KEPT_PER_LOOK_MAX',
       'dhcp/leases/offers.ts': 'OFFERS_LOOKED_MAX',
       'dhcp/responder.ts': 'EXPIRED_PER_TURN_MAX',
-      'fair-shares.ts': 'IDLE_LOOKS_MAX',
+      'net/fair-shares.ts': 'IDLE_LOOKS_MAX',
       'net/connection-shares.ts': 'WAITING_LOOKS_MAX',
       'net/datagram.ts': 'RECEIVE_BATCH_MAX',
       'net/frame-tap.ts': 'TAKEN_MAX',

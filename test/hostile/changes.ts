@@ -25,7 +25,7 @@ export const BOOTS_ANYWHERE = [
 ];
 
 /** The first comers keep their places. */
-export const NO_SHARES = of('fair-shares.ts', [
+export const NO_SHARES = of('net/fair-shares.ts', [
   "return this.#ofLargest(address, network) ?? this.#idleFor(address, own) ?? 'all';",
   "return 'all';",
 ]);
@@ -40,7 +40,7 @@ export const ENDLESS_HANDSHAKES = [
   ...of('region/http/server.ts', ['handshakeTimeout: HEADERS_MS_MAX', 'handshakeTimeout: 600_000']),
 ];
 /** A newcomer takes no place, not even its own. */
-const NO_OWN_SHARE = of('fair-shares.ts', ["return idle ?? 'address';", "return 'address';"]);
+const NO_OWN_SHARE = of('net/fair-shares.ts', ["return idle ?? 'address';", "return 'address';"]);
 /** Every event of a host is a line of the log. */
 export const EVERY_EVENT = of('daemon/observing/host-events.ts', [
   'if (kind === undefined) return event;',

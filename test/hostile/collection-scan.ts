@@ -4,7 +4,7 @@
 //
 //   readonly #given = new Map<MacAddress, Given>();   boot/boot-tokens.ts #given
 //   #list: readonly Rack[] = [];                      region/racks/racks.ts #list (it can be replaced by a longer one)
-//   readonly holdings: Map<string, Holding>;          fair-shares.ts Network.holdings (a member of an interface)
+//   readonly holdings: Map<string, Holding>;          net/fair-shares.ts Network.holdings (a member of an interface)
 //   const watches = new WeakMap<object, Watch>();     net/pipelining.ts watches
 //   #line = ''; … this.#line += chunk;                uplink/event-stream-reader.ts #line
 //   stream.on('data', (chunk) => chunks.push(chunk)) power/program.ts keepOutput.chunks (a variable of keepOutput)

@@ -144,7 +144,7 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
   'dns/upstream-sockets.ts': { '#sockets': 'UPSTREAM_SOCKETS', '#retired': 'UPSTREAM_SOCKETS' },
   'dns/upstream.ts': { '#servers': 'configured', '#zones': 'configured, each configured' },
   'dns/zones.ts': { '#zones': 'configured', '#soas': 'as #zones' },
-  'fair-shares.ts': {
+  'net/fair-shares.ts': {
     'Holding.busy': 'owner',
     'Holding.idle': 'owner',
     'Network.counts': 'owner',
@@ -171,7 +171,7 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
   'http/proxy.ts': { '#onAnswer.words': 'SAID_BYTES_MAX' },
   'http/region-stand-in.ts': { 'readRest.chunks': 'KEPT_BYTES_MAX' },
   'http/server.ts': { '#listeners': 'configured', '#closing': 'CONNECTIONS_MAX' },
-  'kept-apart.ts': {
+  'net/kept-apart.ts': {
     'Side.counts': 'owner',
     'Side.shares': 'owner, each owner',
     '#entries': 'owner',
@@ -278,11 +278,11 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
   'region/identity/recognition.ts': { 'recognise.shared': 'call' },
   'region/life/allocation.ts': { 'matchStorage.matched': 'call' },
   'region/life/status-deadlines.ts': { '#done': 'region/identity/enlistment.ts MACHINES_MAX' },
-  'region/loop-turns.ts': {
+  'region/shares/loop-turns.ts': {
     '#waiting':
-      'region/api/lists.ts LISTS_MAX, region/searches.ts SEARCHES_MAX and region/racks/rack-admission.ts RACKS_MAX, each region/api/lists.ts LISTS_MAX',
+      'region/api/lists.ts LISTS_MAX, region/shares/searches.ts SEARCHES_MAX and region/racks/rack-admission.ts RACKS_MAX, each region/api/lists.ts LISTS_MAX',
   },
-  'region/html.ts': { templates: 'weak', 'html.text': 'call' },
+  'region/words/html.ts': { templates: 'weak', 'html.text': 'call' },
   'region/page/sessions.ts': { '#kept': 'SESSIONS_MAX' },
   'region/preseed/engine.ts': {
     'Rendering.included': 'call',
@@ -296,7 +296,7 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
   'region/preseed/place.ts': { '#head': 'HEAD_MAX' },
   'region/preseed/shell-follower.ts': { '#frames': 'call', '#line': 'call' },
   'region/preseed/template.ts': { '#blocks': 'call' },
-  'region/racks/acknowledgements.ts': { '#listeners': 'region/rate-limit.ts WORKERS_RATE' },
+  'region/racks/acknowledgements.ts': { '#listeners': 'region/shares/request-rates.ts WORKERS_RATE' },
   'region/racks/batch-turns.ts': { '#racks': 'region/racks/rack-admission.ts RACKS_MAX' },
   'region/racks/introductions.ts': { '#said': 'PENDING_RACKS_MAX, each region/racks/rack-news.ts RACK_INTERFACES_MAX' },
   'region/racks/machine-homes.ts': { '#listeners': 'named' },
@@ -340,7 +340,7 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
     '#forgeable': 'named',
   },
   'tftp/window-sender.ts': { '#queue': 'as tftp/listener.ts Listener.sessions' },
-  'turn-queue.ts': { '#lines': 'owner', 'Line.places': 'owner' },
+  'net/turn-queue.ts': { '#lines': 'owner', 'Line.places': 'owner' },
   'turns.ts': { '#fresh': 'owner', '#backlog': 'owner' },
   'uplink/event-stream-reader.ts': { '#data': 'LINE_CHARACTERS_MAX' },
   'uplink/http-transport.ts': {
@@ -359,13 +359,13 @@ const GIVEN = 'a parameter of the class or function that hands it on';
 
 /** Bounds that are given by another name than that of a constant, by file and expression: where they come from. */
 export const PASSED_ON: Readonly<Record<string, string>> = {
-  'address-rates.ts addressesMax': GIVEN,
-  'address-rates.ts countMax': GIVEN,
-  'address-rates.ts networksMax': GIVEN,
-  'address-rates.ts ofAddress': GIVEN,
-  'address-rates.ts ofNetwork': GIVEN,
-  'address-rates.ts rate': GIVEN,
-  'address-rates.ts this.#rate': GIVEN,
+  'net/address-rates.ts addressesMax': GIVEN,
+  'net/address-rates.ts countMax': GIVEN,
+  'net/address-rates.ts networksMax': GIVEN,
+  'net/address-rates.ts ofAddress': GIVEN,
+  'net/address-rates.ts ofNetwork': GIVEN,
+  'net/address-rates.ts rate': GIVEN,
+  'net/address-rates.ts this.#rate': GIVEN,
   'dhcp/limits/new-clients.ts rate': '`new_clients_per_second`, or NEW_CLIENTS_PER_SECOND',
   'fair-sampler.ts ofKey': GIVEN,
   'dhcp/limits/report-samplers.ts ofStrangers': GIVEN,
@@ -379,9 +379,9 @@ export const PASSED_ON: Readonly<Record<string, string>> = {
   'rate-limit.ts keysMax': GIVEN,
   'rate-limit.ts rate': GIVEN,
   'region/identity/new-machines.ts unproven.length': 'room for all: what it finds out is who has most of them',
-  'region/rate-limit.ts all': GIVEN,
-  'region/rate-limit.ts network': GIVEN,
-  'region/rate-limit.ts this.#each': GIVEN,
-  'turn-queue.ts deps.addressMax': GIVEN,
-  'turn-queue.ts deps.max': GIVEN,
+  'region/shares/request-rates.ts all': GIVEN,
+  'region/shares/request-rates.ts network': GIVEN,
+  'region/shares/request-rates.ts this.#each': GIVEN,
+  'net/turn-queue.ts deps.addressMax': GIVEN,
+  'net/turn-queue.ts deps.max': GIVEN,
 };

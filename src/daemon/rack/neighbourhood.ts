@@ -7,8 +7,8 @@
 import type { Clock } from '../../clock.ts';
 import type { ClusterInterface } from '../../config/rack-config.ts';
 import type { Publish } from '../../event.ts';
-import type { Owner } from '../../kept-apart.ts';
 import { formatMac, type Ipv4, type MacAddress } from '../../net/address.ts';
+import type { Owner } from '../../net/kept-apart.ts';
 import { type Neighbour, NeighbourTable, type Sighting } from '../../net/neighbours.ts';
 import type { Solicitation } from '../../net/net-message.ts';
 import { RouterAnswers } from '../../net/router-answers.ts';

@@ -6,11 +6,11 @@
 
 import type { Timer } from '../../clock.ts';
 import { RackError } from '../../errors.ts';
-import { FairShares } from '../../fair-shares.ts';
-import { type PlaceHolder, userOf } from '../place-holder.ts';
+import { FairShares } from '../../net/fair-shares.ts';
 import type { MachineEvent } from '../records/machine-event.ts';
 import type { EventFilter } from '../records/store.ts';
 import type { Region } from '../region.ts';
+import { type PlaceHolder, userOf } from '../shares/place-holder.ts';
 import { EventAnswer, type StreamResponse } from './event-stream.ts';
 
 /**

@@ -8,9 +8,9 @@
 import { Readable } from 'node:stream';
 import type { Clock } from '../../clock.ts';
 import { later } from '../../clock.ts';
-import { FairShares } from '../../fair-shares.ts';
-import { LoopTurns } from '../loop-turns.ts';
-import { type PlaceHolder, userOf } from '../place-holder.ts';
+import { FairShares } from '../../net/fair-shares.ts';
+import { LoopTurns } from '../shares/loop-turns.ts';
+import { type PlaceHolder, userOf } from '../shares/place-holder.ts';
 
 /**
  * Lists under way that are longer than a piece. Users with a key fill it; at the bound the user with the most lists loses one to each

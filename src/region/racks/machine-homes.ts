@@ -28,7 +28,6 @@ import {
   parseMac,
   parseNetwork,
 } from '../../net/address.ts';
-import { machinesForRack } from '../desired-machine.ts';
 import { drawBootToken } from '../identity/boot-token.ts';
 import type { SeenElsewhere } from '../records/event-params.ts';
 import type { Machine } from '../records/machine.ts';
@@ -37,6 +36,7 @@ import type { Rack } from '../records/rack.ts';
 import type { MachineHome, RackStore } from '../records/rack-store.ts';
 import type { MachineChangeOutcome, RegionStore } from '../records/store.ts';
 import { type RefusalNamed, refusal } from '../words/refusal.ts';
+import { machinesForRack } from './desired-machine.ts';
 import { believedInterfaces } from './rack-networks.ts';
 
 /** The minimum time between two warnings about the same machine and rack. */

@@ -264,7 +264,7 @@ export const WIRE_POINTS: readonly MendedPoint[] = [
       {
         holds: 'Large answers to one address have a rate.',
         tests: amplified('an address of a served network gets 200 large answers at once and 50 a second, then TC'),
-        breaks: swapIn('address-rates.ts', [
+        breaks: swapIn('net/address-rates.ts', [
           'this.#networks.of(networkOf(client), now).allows(now) && address.allows(now);',
           'this.#networks.of(networkOf(client), now).allows(now);',
         ]),
@@ -272,7 +272,7 @@ export const WIRE_POINTS: readonly MendedPoint[] = [
       {
         holds: 'Large answers to one network have a rate.',
         tests: amplified('a /24 gets as much as eight of its addresses would, even if an attacker forges all of them'),
-        breaks: swapIn('address-rates.ts', [
+        breaks: swapIn('net/address-rates.ts', [
           'this.#networks.of(networkOf(client), now).allows(now) && address.allows(now);',
           'address.allows(now);',
         ]),

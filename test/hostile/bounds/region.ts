@@ -50,7 +50,7 @@ export const REGION_BOUNDS: readonly HeldBound[] = [
     test: 'region/doors.test.ts',
   },
   {
-    at: 'region/rate-limit.ts ANONYMOUS_PER_NETWORK',
+    at: 'region/shares/request-rates.ts ANONYMOUS_PER_NETWORK',
     what: 'anonymous requests of one network, a /24 or a /64',
     whoCanFill: 'a host with a hundred addresses, or a hundred hosts',
     whatOthersNotice: 'machines of the same network that enlist or are at work get 429 and ask again',
@@ -60,7 +60,7 @@ export const REGION_BOUNDS: readonly HeldBound[] = [
     test: 'region/anonymous.test.ts',
   },
   {
-    at: 'region/rate-limit.ts ANONYMOUS_IN_TOTAL',
+    at: 'region/shares/request-rates.ts ANONYMOUS_IN_TOTAL',
     what: 'the same of all networks together, and of all clients that one remote rack speaks for',
     whoCanFill: 'hosts of two networks together',
     whatOthersNotice:
@@ -167,7 +167,7 @@ export const REGION_BOUNDS: readonly HeldBound[] = [
     test: 'region/page/guard.test.ts',
   },
   {
-    at: 'region/rate-limit.ts ANONYMOUS_PER_ADDRESS',
+    at: 'region/shares/request-rates.ts ANONYMOUS_PER_ADDRESS',
     what: 'anonymous requests of one address, including wrong passwords',
     whoCanFill: 'that address',
     whatOthersNotice: 'nothing, except clients that share the address, including machines at work: 429',
@@ -180,13 +180,13 @@ export const REGION_BOUNDS: readonly HeldBound[] = [
     test: 'region/anonymous.test.ts',
   },
   {
-    at: 'region/rate-limit.ts ADDRESSES_MAX',
+    at: 'region/shares/request-rates.ts ADDRESSES_MAX',
     what: 'addresses and tokens whose rate is remembered',
     whoCanFill: 'a host with thousands of addresses',
     whatOthersNotice: 'nothing: a forgotten address starts again with a full burst',
     howItEmpties: 'the one seen first is forgotten',
     share: 'the rate of all together applies even if an address is forgotten',
-    test: 'region/rate-limit.test.ts',
+    test: 'region/shares/request-rates.test.ts',
   },
   ...MACHINE_BOUNDS,
   {
@@ -209,14 +209,14 @@ export const REGION_BOUNDS: readonly HeldBound[] = [
     test: 'region/lists.test.ts',
   },
   {
-    at: 'region/searches.ts SEARCHES_MAX',
+    at: 'region/shares/searches.ts SEARCHES_MAX',
     what: 'searches for a machine to allocate, longer than 4 ms, at a time',
     whoCanFill: `${USER}, with that many connections`,
     whatOthersNotice:
       'nothing: the user with the most loses one to each newcomer, and searches of different users take turns',
     howItEmpties: 'as searches end',
     share: 'by user and address',
-    test: 'region/searches.test.ts',
+    test: 'region/shares/searches.test.ts',
   },
   {
     at: 'region/api/event-followers.ts FOLLOWERS_MAX',

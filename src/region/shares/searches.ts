@@ -3,8 +3,8 @@
 // 1. A search that ends in its first piece takes no place; all others take one of SEARCHES_MAX.
 // 2. Each turn of the event loop continues one search. Users take turns, however many searches each has under way.
 
-import { type Clock, later } from '../clock.ts';
-import { FairShares, type Place } from '../fair-shares.ts';
+import { type Clock, later } from '../../clock.ts';
+import { FairShares, type Place } from '../../net/fair-shares.ts';
 import { LoopTurns } from './loop-turns.ts';
 import { userOf } from './place-holder.ts';
 

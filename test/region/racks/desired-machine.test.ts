@@ -2,12 +2,12 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { mac } from '../../src/net/address.ts';
-import { toRackMachine } from '../../src/region/desired-machine.ts';
-import type { InterfaceSource, Machine } from '../../src/region/records/machine.ts';
-import { changeStatus } from '../support/change-status.ts';
-import { bareMachine } from './life/bare-machine.ts';
-import { bootReport, report, withRegion } from './place.ts';
+import { mac } from '../../../src/net/address.ts';
+import { toRackMachine } from '../../../src/region/racks/desired-machine.ts';
+import type { InterfaceSource, Machine } from '../../../src/region/records/machine.ts';
+import { changeStatus } from '../../support/change-status.ts';
+import { bareMachine } from '../life/bare-machine.ts';
+import { bootReport, report, withRegion } from '../place.ts';
 
 const A = 0x525400000001;
 
