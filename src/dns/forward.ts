@@ -37,7 +37,7 @@ import { isAnswerTo, relevantReply, repeatedQuestion } from './upstream-reply.ts
 export const ATTEMPT_ROUNDS_MAX = 3;
 /**
  * Unanswered exchanges, including those of flights that have ended since. Many questions at once fill it; then the oldest exchange is
- * forgotten and its flight asks again. Each leaves after EXCHANGE_MS.
+ * forgotten and its flight asks again. Each leaves after EXCHANGE_MS. (No `BoundedMap`: most leave by their answer, and each is a hot path.)
  */
 export const EXCHANGES_MAX = 16_384;
 /** After this long without an answer the next upstream is asked too. */

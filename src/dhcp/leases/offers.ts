@@ -10,6 +10,7 @@
 // 5. An offer repeated to its client runs its full time again, but its age counts from the first within OFFER_HOLD_MS. Otherwise a client
 //    that only collects offers would keep its address from clients that request theirs.
 // 6. An address is held before its probe ends, but the client can accept it only once the offer has left.
+// 7. Maps, not `BoundedMap`s: every DISCOVER comes here, and almost all offers go by request or time; two orders share each entry.
 
 import { type Instant, later } from '../../clock.ts';
 import type { Ipv4 } from '../../net/address.ts';
