@@ -361,12 +361,13 @@ function callsOf(name: string, line: string): readonly string[] {
   });
 }
 
-test('no page starts a plain string with a tag, which would be shown as text', () => {
+test('markup is written as a template of `html`: no plain string starts with a tag, and no code calls `html`', () => {
   const found = sources
-    .filter(({ path }) => path.startsWith('region/page/') || path.startsWith('region/words/'))
+    .filter(({ room }) => room !== 'web')
     .flatMap(({ path, lines }) =>
       lines.flatMap((line, index) => {
-        const isPlain = /(?:'|(?<!\bhtml)`)<[/!]?[a-z]/.test(line);
+        // Called as a function, `html` would make markup of any text.
+        const isPlain = /(?:'|(?<!\bhtml)`)<[/!]?[a-z]|(?<!function )\bhtml\(/.test(line);
         return isPlain && !/^\s*(?:\/\/|\/?\*)/.test(line) ? [`${path}:${index + 1}: ${line.trim()}`] : [];
       }),
     );
@@ -641,7 +642,6 @@ test('each place on loopback belongs to one test file, so that two of them can r
 
 /** Exported values that only tests import and that their own file does not use, each with its reason. */
 const FOR_TESTS: Readonly<Record<string, string>> = {
-  'images/cpio.ts decodeCpioPaths': 'CpioPathReader in one call: the tables of decoders try functions only',
   'region/words/refusal.ts REFUSAL_SENTENCES': 'the reasons of docs/events.md, next to the names that they explain',
 };
 
@@ -677,6 +677,28 @@ test('every exported value is imported, and not by tests alone unless its own fi
   }
   report(unused, 'take `export` away, or the whole if its file does not use it either');
   assert.deepEqual(forTests, Object.keys(FOR_TESTS), 'only tests use it: take it out, or move it to test/support');
+});
+
+/** Members of classes that only tests use, each with its reason. */
+const MEMBERS_FOR_TESTS: Readonly<Record<string, string>> = {
+  'lab/namespace.ts addHost': 'the hosts are removed with the namespace, also by the labs that have none',
+};
+
+test('every member of a class is named in src a second time: tests alone are no reader', () => {
+  const codes = sources.map(({ path, text }) => ({ path, code: text.replace(/\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm, '') }));
+  const counts = new Map<string, number>();
+  for (const { code } of codes)
+    for (const [word] of code.matchAll(/\b\w+\b/g)) counts.set(word, (counts.get(word) ?? 0) + 1);
+  const member = /^ {2}(?:(?:static|async|get|set|override|readonly) )*\*?([a-z]\w*)(?:[(<:]| =)/gm;
+  const unread = codes
+    .filter(({ code }) => /^(?:export )?(?:abstract )?class /m.test(code))
+    .flatMap(({ path, code }) => [...code.matchAll(member)].map(([, name = '']) => ({ path, name })))
+    .filter(({ name }) => counts.get(name) === 1);
+  assert.deepEqual(
+    unread.map(({ path, name }) => `${path} ${name}`),
+    Object.keys(MEMBERS_FOR_TESTS),
+    'take it out, or move it to the tests',
+  );
 });
 
 test('no function stands in two files to the letter, unless it uses values of its own file', () => {
