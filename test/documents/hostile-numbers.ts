@@ -120,7 +120,7 @@ export const STATED: readonly Stated[] = [
     'region/identity/new-machines.ts UNTOUCHED_LOOKED_MAX',
   ],
   ['keeps at most {} KiB of a machine’s description', kib('region/records/bounded-facts.ts FACTS_BYTES_MAX')],
-  ['in pieces of {} KiB or {} ms', kib('region/api/lists.ts LIST_PIECE_BYTES'), 'region/api/lists.ts PIECE_MS'],
+  ['in pieces of {} KiB or {} ms', kib('region/api/lists.ts LIST_PIECE_BYTES'), 'region/shares/long-work.ts PIECE_MS'],
   ['At most {} long lists', 'region/api/lists.ts LISTS_MAX'],
   ['up to a /16 each and {} addresses in all', 'region/racks/rack-networks.ts UNASKED_ADDRESSES_MAX'],
   ['networks without approval beyond {} addresses (four /16)', 'region/racks/rack-networks.ts UNASKED_ADDRESSES_MAX'],

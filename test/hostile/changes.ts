@@ -189,11 +189,8 @@ export const WHOLE_LISTS = [
     'const kept = chooseKept(facts);',
     'const kept: ReturnType<typeof chooseKept> = undefined;',
   ]),
-  ...of(
-    'region/api/lists.ts',
-    ['LIST_PIECE_BYTES = 64 * 1024;', 'LIST_PIECE_BYTES = 2 ** 30;'],
-    ['PIECE_MS = 4;', 'PIECE_MS = 60_000;'],
-  ),
+  ...of('region/api/lists.ts', ['LIST_PIECE_BYTES = 64 * 1024;', 'LIST_PIECE_BYTES = 2 ** 30;']),
+  ...of('region/shares/long-work.ts', ['PIECE_MS = 4;', 'PIECE_MS = 60_000;']),
 ];
 /** Strangers who register racks say as much as others, as often as they like, and each change has all racks read. */
 export const LOUD_STRANGERS = [

@@ -379,6 +379,7 @@ export const PASSED_ON: Readonly<Record<string, string>> = {
   'rate-limit.ts keysMax': GIVEN,
   'rate-limit.ts rate': GIVEN,
   'region/identity/new-machines.ts unproven.length': 'room for all: what it finds out is who has most of them',
+  'region/shares/long-work.ts max': GIVEN,
   'region/shares/request-rates.ts all': GIVEN,
   'region/shares/request-rates.ts network': GIVEN,
   'region/shares/request-rates.ts this.#each': GIVEN,

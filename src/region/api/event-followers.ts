@@ -10,7 +10,7 @@ import { FairShares } from '../../net/fair-shares.ts';
 import type { MachineEvent } from '../records/machine-event.ts';
 import type { EventFilter } from '../records/store.ts';
 import type { Region } from '../region.ts';
-import { type PlaceHolder, userOf } from '../shares/place-holder.ts';
+import { type PlaceHolder, userOf } from '../shares/long-work.ts';
 import { EventAnswer, type StreamResponse } from './event-stream.ts';
 
 /**

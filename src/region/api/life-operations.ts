@@ -34,7 +34,8 @@ const MANY_MAX = 500;
 const CANDIDATES_CHUNK = 10;
 const DISK = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 
-function answerCommand(call: ApiCall, outcome: MachineChangeOutcome<CommandRefusal>): Answer {
+/** The answer to a command on one machine. */
+export function answerCommand(call: ApiCall, outcome: MachineChangeOutcome<CommandRefusal>): Answer {
   switch (outcome.kind) {
     case 'changed':
       return json(showMachine(call, outcome.machine));
