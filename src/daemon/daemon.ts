@@ -198,7 +198,8 @@ class RackProcess implements Daemon {
     this.#host = interfaces.current();
     checkHost(configFile, config, this.#host);
     const sequence = (): number => stored.journal.status().durableSequence;
-    const loading = { stateDir: config.stateDir, clock, publish, onProblem, sequence };
+    const isLossReported = lost.length > 0;
+    const loading = { stateDir: config.stateDir, clock, publish, onProblem, sequence, isLossReported };
     const { table, moment, ends, notes, close } = loadLeases(stored, loading);
     const rack = new Rack(
       {

@@ -245,6 +245,7 @@ export class EventTable {
     }
     if (filter.after !== undefined) where('event.id > ?', filter.after);
     if (filter.before !== undefined) where('event.id < ?', filter.before);
+    if (filter.upTo !== undefined) where('event.id <= ?', filter.upTo);
     // A page forward holds the oldest of the newer events, but is still returned newest first.
     const isForward = filter.after !== undefined && filter.before === undefined;
     const rows = this.#sql.all(

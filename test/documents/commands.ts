@@ -161,7 +161,7 @@ export const NOT_RUN: readonly NotRun[] = [
   {
     pattern: /^sudo rackboot images build\b/,
     why: PACKAGES,
-    coveredBy: cover('e2e/environment.test.ts', 'await buildEnvironment('),
+    coveredBy: cover('long/environment.test.ts', 'await buildEnvironment('),
   },
   {
     pattern: /^sudo rackboot images make-debian\b/,

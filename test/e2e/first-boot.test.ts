@@ -1,5 +1,5 @@
-// The main job by UEFI; `whole-life.test.ts` has SeaBIOS and iPXE by HTTP, `proxy.test.ts` SeaBIOS and lpxelinux, `test/long/firmware.test.ts`
-// pxelinux and further network cards.
+// The main job by UEFI of amd64. `whole-life.test.ts` has SeaBIOS and iPXE by HTTP, `proxy.test.ts` SeaBIOS and lpxelinux;
+// `test/long/` has pxelinux and further network cards (`firmware.test.ts`) and arm64 (`first-boot-arm64.test.ts`).
 // @host computes, 90 s
 
 import { type BootCase, GIB, testFirstBoots } from '../support/first-boot.ts';

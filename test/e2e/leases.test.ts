@@ -3,7 +3,7 @@
 // @host waits
 
 import assert from 'node:assert/strict';
-import { rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { z } from 'zod';
@@ -12,7 +12,7 @@ import { labPlace } from '../../src/lab/safe-lab.ts';
 import { formatMac, mac as macOf } from '../../src/net/address.ts';
 import { missing } from '../support/needs.ts';
 import { addressOf, DhcpProbes, type Leased } from '../support/probes.ts';
-import { type Ended, RunningRack, runRackboot } from '../support/running-rack.ts';
+import { type Ended, eventually, RunningRack, runRackboot } from '../support/running-rack.ts';
 
 const PLACE = labPlace(87);
 const NET = PLACE.octets;
@@ -269,6 +269,37 @@ test('leases imported before the first start do not count as a restored copy', {
     assert.ok(!rack.lines.some(({ event }) => event === 'daemon.leases-restored'));
     const shown = await runRackboot(['leases', 'show', `${NET}.182`, '--config', rack.configFile]);
     assert.match(shown.output.join('\n'), /^State +bound$/m);
+  } finally {
+    await rack.remove();
+  }
+});
+
+test('a rack whose leases.db-wal was damaged while it was down reports that its leases are gone', {
+  skip: missing('linux'),
+  timeout: 60_000,
+}, async () => {
+  const rack = new RunningRack(PLACE);
+  try {
+    await rack.start();
+    const probes = await DhcpProbes.open(PLACE);
+    const leased = await probes.lease(probes.newMac(), 'system');
+    await probes.close();
+    const mark = join(rack.stateDir, 'lease-mark.json');
+    await eventually('the mark of the lease', () => /"sequence":[1-9]/.test(readFileSync(mark, 'utf8')));
+    await rack.kill();
+    const wal = join(rack.stateDir, 'leases.db-wal');
+    const bytes = readFileSync(wal);
+    // In the header's page size, so that its checksum is wrong and SQLite ignores the file.
+    bytes[9] = (bytes[9] ?? 0) ^ 0xff;
+    writeFileSync(wal, bytes);
+    const from = rack.lines.length;
+    await rack.start();
+    assert.match(String((await rack.reported('daemon.leases-lost', { from })).text), /leases\.db-wal was damaged/);
+    const [list, status] = await Promise.all(
+      ['leases', 'status'].map((word) => runRackboot([word, '--config', rack.configFile])),
+    );
+    assert.ok(!list?.output.join('\n').includes(addressOf(leased)), 'the lease is lost indeed');
+    assert.match(status?.output.join('\n') ?? '', /^Note +.*leases\.db holds no leases/m);
   } finally {
     await rack.remove();
   }

@@ -207,6 +207,7 @@ export const CASES: readonly HostileCase[] = [
     attack: 'dns-tcp-questions',
     from: 'attacker',
     bites: grown(20_000, 'rackboot_dns_queries_total', { transport: 'tcp' }),
+    short: false,
     withoutIt: NO_TURNS,
     others: {
       ...ON_THE_WIRE,
@@ -327,6 +328,7 @@ export const CASES: readonly HostileCase[] = [
     attack: 'metrics-flood',
     from: 'attacker',
     bites: connected(30, 5249),
+    short: false,
     withoutIt: ENDLESS_SCRAPES,
     others: {
       ...ON_THE_WIRE,

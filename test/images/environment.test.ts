@@ -1,4 +1,4 @@
-// Builds the environment from small packages made here; test/e2e/environment.test.ts uses the real ones.
+// Builds the environment from small packages made here; test/long/environment.test.ts uses the real ones.
 
 import assert from 'node:assert/strict';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';

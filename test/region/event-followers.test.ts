@@ -3,8 +3,12 @@
 import assert from 'node:assert/strict';
 import { EventEmitter } from 'node:events';
 import { test } from 'node:test';
+import { later } from '../../src/clock.ts';
 import { EventFollowers, type EventFollowing, FOLLOWERS_MAX } from '../../src/region/api/event-followers.ts';
+import { PIECE_IDS } from '../../src/region/api/event-pieces.ts';
 import { COMMENT_MS, formatStreamEvent } from '../../src/region/api/event-stream.ts';
+import type { MachineEvent } from '../../src/region/records/machine-event.ts';
+import type { EventFilter } from '../../src/region/records/store.ts';
 import { openRegionStore } from '../../src/store/region-sqlite.ts';
 import { sentenceOf } from '../support/sentences.ts';
 import { makeRegion, type RegionPlace } from './place.ts';
@@ -99,6 +103,50 @@ test('a follower gets the events it asked for, and skips the others', () =>
     clock.advance(1000);
     assert.deepEqual(reader.ids, [301]);
   }));
+
+test('a look ends after some milliseconds, and users take turns, however many followers each has', () => {
+  const place = makeRegion();
+  const readBy: string[] = [];
+  const range = { oldest: 1, newest: 3 * PIECE_IDS };
+  const listEvents = (filter: EventFilter): readonly MachineEvent[] => {
+    readBy.push(String(filter.usernames));
+    assert.ok((filter.upTo ?? Number.POSITIVE_INFINITY) - (filter.after ?? 0) <= PIECE_IDS, 'a bounded piece');
+    // As long as a look may take.
+    spentMs += 4;
+    return [];
+  };
+  let spentMs = 0;
+  let looks = 0;
+  const clock = new Proxy(place.clock, {
+    get: (whole, key) => {
+      if (key === 'now') return () => later(whole.now(), spentMs);
+      if (key === 'schedule') looks += 1;
+      const value: unknown = Reflect.get(whole, key);
+      return typeof value === 'function' ? value.bind(whole) : value;
+    },
+  });
+  const store = new Proxy(place.region.store, {
+    get: (whole, key) => {
+      if (key === 'listEvents') return listEvents;
+      return key === 'eventRange' ? () => range : Reflect.get(whole, key);
+    },
+  });
+  const followers = new EventFollowers({ ...place.region, store, clock });
+  try {
+    const of = (username: string) => following({ username, filter: { usernames: [username] }, after: 0 });
+    for (let index = 0; index < 20; index += 1) followers.open(new Reader(), of('olga'));
+    followers.open(new Reader(), of('ann'));
+    followers.open(new Reader(), of('bob'));
+    looks = 0;
+    place.clock.advance(1);
+    assert.deepEqual([readBy.length, looks], [3 * 22, 3 * 22 + 1], 'one piece for each look, and a last look');
+    for (const user of ['olga', 'ann', 'bob'])
+      assert.equal(readBy.slice(0, 9).filter((by) => by === user).length, 3, readBy.join());
+  } finally {
+    followers.close();
+    place.remove();
+  }
+});
 
 test('a slow reader is sent nothing more until it has read, and then everything; a stalled one is disconnected', () =>
   withFollowers((place) => {

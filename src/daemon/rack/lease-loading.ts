@@ -4,7 +4,8 @@
 //
 // 1. An expiry that was missed is reported once its consumers have subscribed, unless the client has come back by then.
 // 2. Running leases of a `leases.db` that was restored from a copy are doubted (`lease-mark.ts`): their addresses are probed before they are
-//    offered again. So are leases of damaged rows; what else such a row may have held is set aside (`damaged-row.ts`).
+//    offered again. So are leases of damaged rows; what else such a row may have held is set aside (`damaged-row.ts`). If no lease is left
+//    of those that the last run wrote, that is reported (`lost-leases.ts`).
 // 3. Progress is recorded only after all missed expiries were reported: if the process ends before that, the next start reports all again.
 
 import { type Clock, type Instant, later, type Timer } from '../../clock.ts';
@@ -17,6 +18,7 @@ import type { Publish } from '../../event.ts';
 import type { LeaseDamage } from '../../store/damaged-row.ts';
 import { readHostMoment } from '../../store/host-clocks.ts';
 import { isPutBack, LeaseMark, readLeaseMark, restoredText } from '../../store/lease-mark.ts';
+import { emptiedText } from '../../store/lost-leases.ts';
 import { ReportedEnds, readReportedEnds } from '../../store/reported-ends.ts';
 import type { LeaseFileContents } from '../../store/stored-leases.ts';
 import type { DaemonEvent } from './events.ts';
@@ -34,6 +36,8 @@ export interface LeaseLoading {
   readonly publish: Publish;
   /** The last sequence of leases.db on disk. */
   readonly sequence: () => number;
+  /** True if the loss of all leases has been reported already. */
+  readonly isLossReported?: boolean | undefined;
 }
 
 /** The leases at startup. */
@@ -68,9 +72,11 @@ export function loadLeases(stored: LeaseFileContents, loading: LeaseLoading): Lo
   missed.sort((a, b) => a.expiresAt - b.expiresAt);
   const ends = new LeaseEnds(clock, new ReportedEnds(stateDir, clock, onProblem), missed);
   const mark = new LeaseMark({ ...loading, doubtedUpTo });
-  const notes = isRestored ? [restoredText(stateDir)] : [];
+  const isEmptied = stored.leases.length === 0 && sequence() < reading.sequence && loading.isLossReported !== true;
+  const notes = isRestored ? [restoredText(stateDir)] : isEmptied ? [emptiedText(stateDir)] : [];
+  const kind = isRestored ? 'daemon.leases-restored' : 'daemon.leases-lost';
   const report = (event: DaemonEvent): void => publish(event);
-  for (const text of notes) report({ kind: 'daemon.leases-restored', at: moment.now, text });
+  for (const text of notes) report({ kind, at: moment.now, text });
   const close = async (): Promise<void> => void (await Promise.all([ends.close(), mark.close()]));
   return { table, moment, ends, notes, close };
 }

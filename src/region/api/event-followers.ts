@@ -3,14 +3,17 @@
 // 1. A follower holds a position in the stored log, not a queue. It is sent the events after that position as fast as it reads them.
 // 2. A follower is sent a gap if the log dropped events before it read them.
 // 3. There are at most FOLLOWERS_MAX, shared out by user, and among a user's addresses. Without followers the log is not read.
+// 4. The log is read in pieces (`event-pieces.ts`), for a few milliseconds in each turn of the event loop. Users take turns, however many
+//    followers each has, and so do the followers of a user.
 
-import type { Timer } from '../../clock.ts';
+import { later, type Timer } from '../../clock.ts';
 import { RackError } from '../../errors.ts';
 import { FairShares } from '../../net/fair-shares.ts';
 import type { MachineEvent } from '../records/machine-event.ts';
 import type { EventFilter } from '../records/store.ts';
 import type { Region } from '../region.ts';
 import { type PlaceHolder, userOf } from '../shares/long-work.ts';
+import { PIECE_IDS } from './event-pieces.ts';
 import { EventAnswer, type StreamResponse } from './event-stream.ts';
 
 /**
@@ -20,8 +23,10 @@ import { EventAnswer, type StreamResponse } from './event-stream.ts';
 export const FOLLOWERS_MAX = 64;
 /** How often the log is read while it has followers, in milliseconds. */
 const LOOK_MS = 200;
-/** Events read for one follower at a time; if there are more, the next look follows at once. */
+/** Events read for one follower at a time. */
 const LOOK_EVENTS_MAX = 100;
+/** Time after which a look ends, in milliseconds; if a follower is still behind, the next look follows at once. */
+const LOOK_MS_MAX = 4;
 
 /** A request to follow the log. */
 export interface EventFollowing {
@@ -39,6 +44,8 @@ interface Follower {
   readonly following: EventFollowing;
   /** The last event that was sent or filtered out. */
   place: number;
+  /** The number of its last piece; 0: none yet. */
+  piece: number;
 }
 
 /** The followers of one region's log. */
@@ -47,6 +54,7 @@ export class EventFollowers {
   readonly #followers = new Set<Follower>();
   readonly #places = new FairShares<PlaceHolder>({ max: FOLLOWERS_MAX, networkOf: userOf });
   #look: Timer | undefined;
+  #pieces = 0;
 
   constructor(region: Region) {
     this.#region = region;
@@ -71,7 +79,7 @@ export class EventFollowers {
         this.#followers.delete(follower);
       },
     });
-    const follower: Follower = { answer, following, place };
+    const follower: Follower = { answer, following, place, piece: 0 };
     holder.end = () => {
       this.#followers.delete(follower);
       answer.close();
@@ -103,24 +111,43 @@ export class EventFollowers {
   /** @returns true if some follower has not been sent everything yet */
   #lookNow(): boolean {
     const range = this.#region.store.eventRange();
-    let hasMore = false;
-    for (const follower of this.#followers) {
-      if (follower.place < range.newest && follower.answer.isReady) hasMore = this.#send(follower, range) || hasMore;
+    const until = later(this.#region.clock.now(), LOOK_MS_MAX);
+    for (;;) {
+      const follower = this.#nextBehind(range.newest);
+      if (follower === undefined) return false;
+      this.#send(follower, range);
+      if (this.#region.clock.now() >= until) return true;
     }
-    return hasMore;
   }
 
-  #send(follower: Follower, range: { readonly oldest: number; readonly newest: number }): boolean {
+  /** Of the followers that are behind and have read what they were sent: the one whose user, and then who itself, waits longest. */
+  #nextBehind(newest: number): Follower | undefined {
+    const ofUsers = new Map<string, number>();
+    for (const { following, piece } of this.#followers)
+      ofUsers.set(following.username, Math.max(piece, ofUsers.get(following.username) ?? 0));
+    const ofUser = ({ following }: Follower): number => ofUsers.get(following.username) ?? 0;
+    let next: Follower | undefined;
+    for (const follower of this.#followers) {
+      if (follower.place >= newest || !follower.answer.isReady) continue;
+      const wait = next === undefined ? -1 : ofUser(follower) - ofUser(next) || follower.piece - next.piece;
+      if (wait < 0) next = follower;
+    }
+    return next;
+  }
+
+  #send(follower: Follower, range: { readonly oldest: number; readonly newest: number }): void {
     const { answer, following } = follower;
+    this.#pieces += 1;
+    follower.piece = this.#pieces;
     if (follower.place < range.oldest - 1) {
       answer.send({ event: 'gap', data: { after: follower.place, oldest: range.oldest } });
+      follower.place = range.oldest - 1;
     }
+    const upTo = Math.min(follower.place + PIECE_IDS, range.newest);
     const events = this.#region.store
-      .listEvents({ ...following.filter, after: follower.place, limit: LOOK_EVENTS_MAX })
+      .listEvents({ ...following.filter, after: follower.place, upTo, limit: LOOK_EVENTS_MAX })
       .toReversed();
     for (const event of events) answer.send({ id: event.id, event: 'event', data: following.render(event) });
-    const isFull = events.length >= LOOK_EVENTS_MAX;
-    follower.place = isFull ? (events.at(-1)?.id ?? range.newest) : Math.max(range.newest, events.at(-1)?.id ?? 0);
-    return isFull;
+    follower.place = events.length < LOOK_EVENTS_MAX ? upTo : (events.at(-1)?.id ?? upTo);
   }
 }

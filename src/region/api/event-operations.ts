@@ -7,6 +7,8 @@ import { EVENT_LEVELS, EVENT_TYPES, isEventLevel, type MachineEvent } from '../r
 import type { EventFilter } from '../records/store.ts';
 import { loggedSentence } from '../words/event.ts';
 import { type Answer, json, type Refusal, refuseField } from './answer.ts';
+import { readEvents } from './event-pieces.ts';
+import { searchFor } from './long-answers.ts';
 import { filterParameters, machineFilter } from './machine-operations.ts';
 import { type ApiCall, defineOperation, type Operation, value, values } from './operation.ts';
 
@@ -104,12 +106,14 @@ function query(call: ApiCall, given: z.output<typeof parameters>): Answer {
   if (given.before !== undefined && given.after !== undefined) {
     return refuseField('before', 'field.before-and-after');
   }
-  const events = call.region.store.listEvents({
-    ...which.choice,
-    before: given.before === undefined ? undefined : Number(given.before),
-    after: given.after === undefined ? undefined : Number(given.after),
-    limit,
-  });
+  const before = given.before === undefined ? undefined : Number(given.before);
+  const after = given.after === undefined ? undefined : Number(given.after);
+  return searchFor(call, queryPage(call, { ...which.choice, before, after, limit }));
+}
+
+/** The answer to `query`; each step of the generator reads a piece of the log. */
+function* queryPage(call: ApiCall, filter: EventFilter): Generator<undefined, Answer> {
+  const events = yield* readEvents(call.region.store, filter);
   const link = (direction: 'before' | 'after', id: number): string => {
     const search = new URLSearchParams();
     for (const [name, list] of call.query) {
@@ -119,8 +123,8 @@ function query(call: ApiCall, given: z.output<typeof parameters>): Answer {
     return `/MAAS/api/${call.version}/events/?op=query&${search.toString()}`;
   };
   const ownRack = ownRackOf(call);
-  const newest = events[0]?.id ?? Number(given.after ?? 0);
-  const oldest = events.at(-1)?.id ?? Number(given.before ?? 0);
+  const newest = events[0]?.id ?? filter.after ?? 0;
+  const oldest = events.at(-1)?.id ?? filter.before ?? 0;
   return json({
     count: events.length,
     events: events.map((event) => eventJson(event, ownRack)),

@@ -18,6 +18,7 @@ import type { Machine, MachineOutline } from '../records/machine.ts';
 import type { MachineChangeOutcome, MachineFilter } from '../records/store.ts';
 import type { DeployWay } from '../records/work.ts';
 import { type Answer, json, NO_MACHINE, type Refusal, refuse, refuseField, refuseFields, refuseFor } from './answer.ts';
+import { searchFor } from './long-answers.ts';
 import { actorOf, comment, flag, isTrue, machineOf, machinePaths, systemIdOf } from './machine-calls.ts';
 import { diskJson } from './machine-json.ts';
 import { listMachines } from './machine-list.ts';
@@ -236,9 +237,7 @@ function allocate(call: ApiCall, given: z.output<typeof allocateParameters>): An
     if (outcome === undefined) return undefined;
     return outcome.kind === 'changed' ? json(allocated(call, outcome.machine, given)) : answerCommand(call, outcome);
   });
-  const refused = (): Answer => refuse('lists-limit.searches', undefined, { 'Retry-After': '5' });
-  const answer = call.region.searches.run(`${by.username} ${call.peer.share}`, steps, refused);
-  return answer instanceof Promise ? { kind: 'later', answer } : answer;
+  return searchFor(call, steps);
 }
 
 /** The machine, with the disks that meet the storage conditions. */

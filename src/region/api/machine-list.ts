@@ -4,17 +4,12 @@ import { type Whereabouts, whereabouts } from '../life/whereabouts.ts';
 import type { Machine } from '../records/machine.ts';
 import type { MachineFilter } from '../records/store.ts';
 import type { Answer } from './answer.ts';
+import { listFor } from './long-answers.ts';
 import type { ApiCall } from './operation.ts';
 import { showMachine } from './shown-machine.ts';
 
 /** Machines read at a time. Each list under way holds this many in memory, with at most 32 KiB of facts each. */
 const LIST_CHUNK = 20;
-
-/** A list for the caller. An `undefined` entry was examined and left out. */
-export function listFor({ caller, peer }: ApiCall, entries: Iterator<unknown, void>): Answer {
-  const user = caller.kind === 'user' ? caller.username : caller.kind;
-  return { kind: 'list', holder: `${user} ${peer.share}`, entries };
-}
 
 /** The machines that pass the filter and `isWanted`, in the order of their ids. */
 export function listMachines(

@@ -9,7 +9,7 @@ import { type Actor, type CommandRefusal, type MachineCommand, refuseCommand } f
 import type { Machine, MachineOutline } from '../records/machine.ts';
 import { cleanWords } from '../records/text-json.ts';
 import { type Answer, refuse, refuseFor } from './answer.ts';
-import { listFor } from './machine-list.ts';
+import { listFor } from './long-answers.ts';
 import type { ApiCall } from './operation.ts';
 
 class Undone extends Error {}

@@ -10,8 +10,8 @@ import type { ResultStatus, Script, ScriptKind, ScriptResult } from '../records/
 import { type Answer, json, NO_MACHINE, type Refusal, refuse, refuseField } from './answer.ts';
 import { formatEventTime } from './event-operations.ts';
 import { give } from './life-operations.ts';
+import { listFor } from './long-answers.ts';
 import { comment, isTrue, machineOf } from './machine-calls.ts';
-import { listFor } from './machine-list.ts';
 import { type ApiCall, defineOperation, type Operation, value, values } from './operation.ts';
 
 const NAMES_MAX = 100;

@@ -42,7 +42,8 @@ export class StatusDeadlines {
    */
   follow(): boolean {
     const offsetMs = this.#clock.wallTimeMs() - this.#clock.now();
-    const step = offsetMs - this.#offsetMs;
+    // Instants have fractions of a millisecond; what is stored has none.
+    const step = Math.round(offsetMs - this.#offsetMs);
     const byMs = Math.abs(step) < STEP_MS_MIN ? 0 : step;
     if (byMs === 0 && this.#isBounded) return true;
     try {

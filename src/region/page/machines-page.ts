@@ -4,6 +4,7 @@
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { formatIpv4, formatMac } from '../../net/address.ts';
+import { readEvents } from '../api/event-pieces.ts';
 import { type Whereabouts, whereabouts } from '../life/whereabouts.ts';
 import { type MachineStatus, STATUSES } from '../records/lifecycle.ts';
 import { type Machine, machineFqdn } from '../records/machine.ts';
@@ -344,10 +345,10 @@ export async function renderPage(view: View): Promise<Html> {
   const wanted = searchOf(view);
   const machines = await machinesShown(region, wanted);
   const total = region.store.countMachines({});
-  const events = region.store
-    .listEvents({ limit: PAGE_EVENTS_READ, isQuiet: true })
-    .filter((event) => !isTakenReport(event))
-    .slice(0, PAGE_EVENTS);
+  const holder = `${view.viewer.kind === 'person' ? view.viewer.username : ''} ${view.peer.share}`;
+  const steps = readEvents(region.store, { limit: PAGE_EVENTS_READ, isQuiet: true });
+  const newest = await region.searches.run<readonly MachineEvent[]>(holder, steps, () => []);
+  const events = newest.filter((event) => !isTakenReport(event)).slice(0, PAGE_EVENTS);
   const table =
     total === 0
       ? html`<div class="sheet empty"><b>${words.machines.empty.title}</b><span class="soft">${words.machines.empty.hint}</span></div>`

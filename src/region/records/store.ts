@@ -198,6 +198,8 @@ export interface EventFilter {
   readonly after?: number | undefined;
   /** Only ids below this. */
   readonly before?: number | undefined;
+  /** Only ids up to this; for a page forward, which `after` begins. */
+  readonly upTo?: number | undefined;
   readonly limit: number;
 }
 

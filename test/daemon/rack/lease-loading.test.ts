@@ -129,3 +129,26 @@ test('running leases of a restored copy are doubted, also after the next start, 
     ['daemon.leases-restored', 'daemon.leases-restored'],
   );
 });
+
+test('a rack that lost all leases of its last run reports it once, also when the loss was reported before', async () => {
+  const reported: RackEvent[] = [];
+  const publish = (event: RackEvent): void => void reported.push(event);
+  const start = (lastSequence: number, leases: readonly StoredLease[], isLossReported = false) =>
+    loadLeases(
+      { leases, clocks: new Map() },
+      { stateDir, clock: systemClock, onProblem: assert.fail, publish, sequence: () => lastSequence, isLossReported },
+    );
+  await start(0, []).close();
+  await start(9, []).close();
+  assert.deepEqual(reported, [], 'a new rack, and one whose leases have all been removed');
+  const emptied = start(0, []);
+  await emptied.close();
+  assert.match(emptied.notes.join(), /leases\.db holds no leases, though .* leases\.db-wal was damaged or emptied/);
+  await start(0, []).close();
+  await start(9, []).close();
+  await start(0, [], true).close();
+  assert.deepEqual(
+    reported.map(({ kind }) => kind),
+    ['daemon.leases-lost'],
+  );
+});

@@ -210,7 +210,7 @@ export const REGION_BOUNDS: readonly HeldBound[] = [
   },
   {
     at: 'region/shares/searches.ts SEARCHES_MAX',
-    what: 'searches for a machine to allocate, longer than 4 ms, at a time',
+    what: 'searches for a machine to allocate, or for events, longer than 4 ms, at a time',
     whoCanFill: `${USER}, with that many connections`,
     whatOthersNotice:
       'nothing: the user with the most loses one to each newcomer, and searches of different users take turns',

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { type Clock, later } from '../../../src/clock.ts';
+import { StatusDeadlines } from '../../../src/region/life/status-deadlines.ts';
 import { statusRow } from '../../../src/region/records/lifecycle.ts';
 import { openRegion } from '../../../src/region/region.ts';
 import { changeStatus } from '../../support/change-status.ts';
@@ -41,6 +43,26 @@ for (const [name, byMs] of [
       assert.equal(status(), 'failed-commissioning');
     }));
 }
+
+test('a step measured in fractions of a millisecond moves deadlines by whole ones, which the store takes', () =>
+  withRegion((place) => {
+    const { clock, store } = place;
+    const systemId = beginCommissioning(place);
+    const deadline = (): number => store.findMachine(systemId)?.statusDeadlineMs ?? 0;
+    const before = deadline();
+    let fraction = 0;
+    const fine: Clock = {
+      now: () => later(clock.now(), fraction),
+      wallTimeMs: () => clock.wallTimeMs(),
+      schedule: (delayMs, action) => clock.schedule(delayMs, action),
+      randomBytes: (count) => clock.randomBytes(count),
+    };
+    const deadlines = new StatusDeadlines(store, fine);
+    fraction = 0.3;
+    clock.stepWall(DAY_MS);
+    assert.equal(deadlines.follow(), true);
+    assert.equal(deadline(), before + DAY_MS);
+  }));
 
 test('many small steps are followed, as is a state that begins right after one', () =>
   withRegion((place) => {

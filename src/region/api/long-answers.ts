@@ -1,0 +1,21 @@
+// Answers that take several turns of the event loop, in the caller's name: lists and searches.
+
+import { type Answer, refuse } from './answer.ts';
+import type { ApiCall } from './operation.ts';
+
+/** `username address`: users take turns, and each has a share of the places. */
+function holderOf({ caller, peer }: ApiCall): string {
+  return `${caller.kind === 'user' ? caller.username : caller.kind} ${peer.share}`;
+}
+
+/** A list for the caller. An `undefined` entry was examined and left out. */
+export function listFor(call: ApiCall, entries: Iterator<unknown, void>): Answer {
+  return { kind: 'list', holder: holderOf(call), entries };
+}
+
+/** The result of a search for the caller, of which each step is a piece. */
+export function searchFor(call: ApiCall, steps: Iterator<unknown, Answer>): Answer {
+  const refused = (): Answer => refuse('lists-limit.searches', undefined, { 'Retry-After': '5' });
+  const answer = call.region.searches.run(holderOf(call), steps, refused);
+  return answer instanceof Promise ? { kind: 'later', answer } : answer;
+}
