@@ -83,7 +83,7 @@ const LISTS = /\b(?:Readonly)?(?:Map|Set)<|\[\]/;
 const TAKERS: ReadonlyMap<string, readonly number[]> = new Map([
   ['BoundedMap', [0]],
   ['FairShares', [0]],
-  ['LongWork', [1]],
+  ['LongWork', [0]],
   ['KeptApart', [0]],
   ['RateLimit', [0]],
   ['RateLimits', [0, 1]],

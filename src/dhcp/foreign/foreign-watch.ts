@@ -58,12 +58,8 @@ export function sharedNetworksOf(
     const { interfaceName, name } = subnet;
     const known = networks.get(place);
     const mac = interfaces?.find((one) => one.name === interfaceName)?.mac;
-    networks.set(place, {
-      place,
-      interfaceName,
-      subnets: known === undefined ? [name] : [...known.subnets, name],
-      mac,
-    });
+    const subnets: SharedNetwork['subnets'] = known === undefined ? [name] : [...known.subnets, name];
+    networks.set(place, { place, interfaceName, subnets, mac });
   }
   return [...networks.values()];
 }
@@ -132,13 +128,7 @@ export class ForeignWatch implements ForeignEar {
     for (const network of networks) {
       const known = this.#watched.get(network.place);
       const isUp = network.mac !== undefined && (known === undefined || known.network.mac !== network.mac || isOn);
-      const watched = known ?? {
-        network,
-        probes: 0,
-        lastProbe: undefined,
-        nextProbe: undefined,
-        running: undefined,
-      };
+      const watched = known ?? { network, probes: 0, lastProbe: undefined, nextProbe: undefined, running: undefined };
       watched.network = network;
       if (isUp) {
         watched.probes = 0;

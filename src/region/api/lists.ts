@@ -6,7 +6,7 @@
 
 import { Readable } from 'node:stream';
 import type { Clock } from '../../clock.ts';
-import { LongWork, type PlaceHolder } from '../shares/long-work.ts';
+import { beginPiece, LongWork, type PlaceHolder } from '../shares/long-work.ts';
 
 /**
  * Lists under way that are longer than a piece. Users with a key fill it; at the bound the user with the most lists loses one to each
@@ -33,10 +33,11 @@ export type SentList =
 
 /** The lists that one region is sending. */
 export class Lists {
-  readonly #work: LongWork<PlaceHolder>;
+  readonly #clock: Clock;
+  readonly #work = new LongWork<PlaceHolder>(LISTS_MAX);
 
   constructor(clock: Clock) {
-    this.#work = new LongWork(clock, LISTS_MAX);
+    this.#clock = clock;
   }
 
   /** Lists under way. */
@@ -47,7 +48,7 @@ export class Lists {
   /** @throws RackError `store-unavailable` before anything was sent */
   send({ holder, entries }: ListToSend): SentList {
     const work = this.#work;
-    const writer = new ListWriter(entries, () => work.beginPiece());
+    const writer = new ListWriter(entries, this.#clock);
     const first = writer.next();
     if (writer.isDone) return { kind: 'whole', text: first };
     const place: PlaceHolder = {};
@@ -81,13 +82,13 @@ export class Lists {
 /** Renders one list, a piece at a time. */
 class ListWriter {
   readonly #entries: Iterator<unknown, void>;
-  readonly #beginPiece: () => () => boolean;
+  readonly #clock: Clock;
   #before = '[';
   #isDone = false;
 
-  constructor(entries: Iterator<unknown, void>, beginPiece: () => () => boolean) {
+  constructor(entries: Iterator<unknown, void>, clock: Clock) {
     this.#entries = entries;
-    this.#beginPiece = beginPiece;
+    this.#clock = clock;
   }
 
   get isDone(): boolean {
@@ -96,7 +97,7 @@ class ListWriter {
 
   /** The next piece; empty if every entry so far was left out. */
   next(): Buffer {
-    const isOver = this.#beginPiece();
+    const isOver = beginPiece(this.#clock);
     const parts: string[] = [];
     let length = 0;
     do {

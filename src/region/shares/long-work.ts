@@ -18,21 +18,19 @@ export interface PlaceHolder {
 /** The name in `username address`; user names contain no space. */
 export const userOf = (holder: string | number): string => String(holder).split(' ', 1)[0] ?? '';
 
+/** Begins a piece. @returns true once it must end */
+export function beginPiece(clock: Clock): () => boolean {
+  const until = later(clock.now(), PIECE_MS);
+  return () => clock.now() >= until;
+}
+
 /** The work of one kind that goes on in pieces: its places by user, and its turns. */
 export class LongWork<Holder extends object> {
   readonly places: FairShares<Holder>;
-  readonly #clock: Clock;
   readonly #turns = new LoopTurns();
 
-  constructor(clock: Clock, max: number) {
-    this.#clock = clock;
+  constructor(max: number) {
     this.places = new FairShares({ max, networkOf: userOf });
-  }
-
-  /** Begins a piece. @returns true once it must end */
-  beginPiece(): () => boolean {
-    const until = later(this.#clock.now(), PIECE_MS);
-    return () => this.#clock.now() >= until;
   }
 
   /** Resolves when the user of `holder` has the next turn. */

@@ -4,7 +4,7 @@
 
 import type { Clock } from '../../clock.ts';
 import type { Place } from '../../net/fair-shares.ts';
-import { LongWork } from './long-work.ts';
+import { beginPiece, LongWork } from './long-work.ts';
 
 /**
  * Searches under way that are longer than a piece. At the bound the user with the most searches loses one to each newcomer of another user,
@@ -19,10 +19,11 @@ interface Search {
 
 /** The searches of one region. */
 export class Searches {
-  readonly #work: LongWork<Search>;
+  readonly #clock: Clock;
+  readonly #work = new LongWork<Search>(SEARCHES_MAX);
 
   constructor(clock: Clock) {
-    this.#work = new LongWork(clock, SEARCHES_MAX);
+    this.#clock = clock;
   }
 
   /** Searches under way. */
@@ -60,7 +61,7 @@ export class Searches {
   }
 
   #piece<T>(steps: Iterator<unknown, T>): IteratorResult<unknown, T> {
-    const isOver = this.#work.beginPiece();
+    const isOver = beginPiece(this.#clock);
     for (;;) {
       const step = steps.next();
       if (step.done === true || isOver()) return step;
