@@ -16,11 +16,10 @@ import type { Machine, MachineFields } from '../region/records/machine.ts';
 import type { NewMachineEvent } from '../region/records/machine-event.ts';
 import type { PowerTask } from '../region/records/power-task.ts';
 import type {
-  ChangeKnowledge,
+  DecideChange,
   EnlistmentDecision,
   EnlistmentKnowledge,
   EnlistmentOutcome,
-  MachineChange,
   MachineChangeOutcome,
   MachineFilter,
   MergeDecision,
@@ -96,15 +95,7 @@ export class MachineTable {
     return { kind: decision.kind, machine, others, goneId: gone?.systemId };
   }
 
-  change<R>(
-    systemId: string,
-    atMs: number,
-    decide: (
-      machine: Machine,
-      isHostnameTaken: (hostname: string) => boolean,
-      knowledge: ChangeKnowledge,
-    ) => MachineChange<R>,
-  ): MachineChangeOutcome<R> {
+  change<R>(systemId: string, atMs: number, decide: DecideChange<R>): MachineChangeOutcome<R> {
     const machine = this.find(systemId);
     if (machine === undefined) return { kind: 'not-found' };
     const change = decide(machine, (hostname) => this.#isTaken('hostname', hostname), {
