@@ -36,12 +36,12 @@ export function testDhcpBenchmark(contenders: readonly ContenderName[], lastingM
 }
 
 async function check(contenders: readonly ContenderName[], lastingMs: number): Promise<void> {
-  const told: string[] = [];
+  const reported: string[] = [];
   const parts = { rounds: 1, existing: [EXISTING], inFlight: [1, 32], warmUpMsMax: 200, partMs: 300, lastingMs };
   const bounds = { durability: true, budgetMs: 60_000, repeats: false };
-  const results = await measureDhcp({ contenders, ...parts, ...bounds }, (text) => told.push(text));
+  const results = await measureDhcp({ contenders, ...parts, ...bounds }, (text) => reported.push(text));
   const lasting = lastingMs === 0 ? [] : [RACKBOOT, 'kea'];
-  assert.equal(told.length, 2 * contenders.length + lasting.length);
+  assert.equal(reported.length, 2 * contenders.length + lasting.length);
   const row = (metric: string): Result => {
     const found = results.find((result) => result.metric === metric);
     assert.ok(found, `${metric} is missing: ${results.map((result) => result.metric).join('; ')}`);

@@ -21,7 +21,7 @@ export const FAIR_KEYS_MAX = 65_536;
 interface Fair {
   readonly limit: RateLimit;
   /** `undefined` if nothing was reported yet. */
-  toldAt: Instant | undefined;
+  reportedAt: Instant | undefined;
   withheld: number;
 }
 
@@ -42,7 +42,7 @@ export class FairSampler {
 
   constructor({ ofKey, together }: FairRates = { ofKey: MACHINE_RATE, together: TOGETHER_RATE }) {
     this.#together = new RateLimit(together);
-    this.#make = () => ({ limit: new RateLimit(ofKey), toldAt: undefined, withheld: 0 });
+    this.#make = () => ({ limit: new RateLimit(ofKey), reportedAt: undefined, withheld: 0 });
   }
 
   get size(): number {
@@ -56,16 +56,16 @@ export class FairSampler {
    */
   take(key: number, now: Instant, count = 1): Sample | undefined {
     const known = this.#keys.getOrMake(key, this.#make);
-    const { toldAt } = known;
+    const { reportedAt } = known;
     // A clock that went back must not delay what a key is owed.
-    const isOwed = toldAt === undefined || now < toldAt || now - toldAt >= OWED_EVERY_MS;
+    const isOwed = reportedAt === undefined || now < reportedAt || now - reportedAt >= OWED_EVERY_MS;
     if (!isOwed && !(known.limit.has(now) && this.#together.allows(now))) {
       known.withheld += count;
       return undefined;
     }
     known.limit.allows(now);
     const { withheld } = known;
-    known.toldAt = now;
+    known.reportedAt = now;
     known.withheld = 0;
     this.#keys.set(key, known);
     return withheld + count === 1 ? ITSELF : { count: withheld + count };

@@ -9,9 +9,9 @@ const START = instant(1_000_000);
 
 test('of one key the burst is reported, then one a second, each with the number it stands for', () => {
   const sampler = new FairSampler();
-  let told = 0;
-  for (let index = 0; index < 100; index += 1) if (sampler.take(1, START) !== undefined) told += 1;
-  assert.equal(told, MACHINE_RATE.burst);
+  let reported = 0;
+  for (let index = 0; index < 100; index += 1) if (sampler.take(1, START) !== undefined) reported += 1;
+  assert.equal(reported, MACHINE_RATE.burst);
   assert.deepEqual(sampler.take(1, later(START, 1000)), { count: 100 - MACHINE_RATE.burst + 1 });
   assert.equal(sampler.take(1, later(START, 1500)), undefined);
   assert.deepEqual(sampler.take(1, later(START, 2000)), { count: 2 });
@@ -36,14 +36,14 @@ test('a flood in many names brings one event a minute for each, plus at most the
   const sampler = new FairSampler();
   const keys = 2000;
   const minutes = 3;
-  let told = 0;
+  let reported = 0;
   for (let second = 0; second < minutes * 60; second += 1) {
     for (let index = 0; index < 5000; index += 1) {
-      if (sampler.take((second * 5000 + index) % keys, later(START, second * 1000)) !== undefined) told += 1;
+      if (sampler.take((second * 5000 + index) % keys, later(START, second * 1000)) !== undefined) reported += 1;
     }
   }
   const bound = keys * minutes + TOGETHER_RATE.burst + TOGETHER_RATE.perSecond * minutes * 60;
-  assert.ok(told >= keys * minutes && told <= bound, `${told}, bound ${bound}`);
+  assert.ok(reported >= keys * minutes && reported <= bound, `${reported}, bound ${bound}`);
 });
 
 test('keys are forgotten beyond their bound, the longest unreported first', () => {
@@ -63,8 +63,8 @@ test('a clock that jumps hides no key and floods nothing', () => {
   for (const jump of [day, -day]) {
     const sampler = new FairSampler();
     for (let index = 0; index < 100; index += 1) sampler.take(1, later(START, day));
-    let told = 0;
-    for (let index = 0; index < 100; index += 1) if (sampler.take(1, later(START, day + jump))) told += 1;
-    assert.ok(told >= 1 && told <= MACHINE_RATE.burst, `${told} after a jump of ${jump} ms`);
+    let reported = 0;
+    for (let index = 0; index < 100; index += 1) if (sampler.take(1, later(START, day + jump))) reported += 1;
+    assert.ok(reported >= 1 && reported <= MACHINE_RATE.burst, `${reported} after a jump of ${jump} ms`);
   }
 });

@@ -15,25 +15,21 @@ const FUNCTION_LINES_MAX = 70;
 
 /** A room's level; imports go to a lower level, or stay in the room. */
 const LEVELS: Readonly<Record<string, number>> = {
-  'address-rates.ts': 0,
-  'bounded-map.ts': 0,
-  'clean-text.ts': 0,
-  'counted.ts': 0,
-  'clock.ts': 0,
-  'counters.ts': 0,
-  'deadline-queue.ts': 0,
-  'errors.ts': 0,
+  'bounded-map.ts': -1,
+  'clean-text.ts': -1,
+  'counted.ts': -1,
+  'clock.ts': -1,
+  'counters.ts': -1,
+  'deadline-queue.ts': -1,
+  'errors.ts': -1,
   'event.ts': 0,
-  'fair-sampler.ts': 0,
-  'fair-shares.ts': 0,
-  'fields.ts': 0,
-  'kept-apart.ts': 0,
-  'nearest-name.ts': 0,
+  'fair-sampler.ts': -1,
+  'fields.ts': -1,
+  'nearest-name.ts': -1,
   'own-probes.ts': 0,
-  'rate-limit.ts': 0,
-  'reserved-labels.ts': 0,
-  'turn-queue.ts': 0,
-  'turns.ts': 0,
+  'rate-limit.ts': -1,
+  'reserved-labels.ts': -1,
+  'turns.ts': -1,
   net: 0,
   boot: 1,
   machines: 1,
@@ -169,7 +165,7 @@ test('imports go downwards only, and protocol rooms never import each other', ()
       const other = STARTERS_OWN.has(path) ? 0 : (LEVELS[room] ?? 99);
       const typesFromAbove = typeOnly && basename(path) === 'events.ts';
       if (other > own && !typesFromAbove) problems.push(`${source.path} imports ${path} from above`);
-      if (other === own && own !== 0 && own !== 5 && own !== 6 && own !== 4 && own !== 1) {
+      if (other === own && (own === 2 || own === 3 || own === 7)) {
         problems.push(`${source.path} imports its neighbour ${path}`);
       }
       if (own === 3 && other === 2 && !typeOnly) problems.push(`${source.path} imports more than types of ${path}`);
@@ -204,9 +200,16 @@ test('no file imports itself by a detour, not even for a type', () => {
   reportCircles(imports, 'put what both need into a file of its own');
 });
 
-test('no room inside a room imports itself by a detour, not even for a type', () => {
-  // `region/life/` is a room; `region/region.ts`, which lies in no inner room, stands for itself.
-  const innerRoom = (path: string): string => (path.split('/').length > 2 ? path.split('/', 2).join('/') : path);
+/** Rooms of which some files, in no inner room, stand below the inner rooms, and others above: there, each file is a room of its own. */
+const ROOTS_APART = new Set(['cli', 'dhcp', 'observe']);
+
+test('no room, and no room inside a room, imports itself by a detour, not even for a type', () => {
+  // `net` and `region/life` are rooms; so are the files of `region` that lie in no inner room, together. A file of `src` is its own room.
+  const innerRoom = (path: string): string => {
+    const [room = path, inner, ...further] = path.split('/');
+    if (inner === undefined || (further.length === 0 && ROOTS_APART.has(room))) return path;
+    return further.length === 0 ? room : `${room}/${inner}`;
+  };
   const imports = new Map<string, string[]>();
   for (const source of sources) {
     const own = innerRoom(source.path);
@@ -332,8 +335,8 @@ test('a text cleaner is found in every form, and a function that only trims or s
 
 /** Where text becomes markup unchanged, with the reason. A new line must show that all of the text is our own. */
 const TRUSTED: Readonly<Record<string, readonly string[]>> = {
-  'each part of the template has been escaped': ['region/html.ts trusted(text)'],
-  'escaped here; a form gives it back as it was': ['region/html.ts trusted(escaped(text))'],
+  'each part of the template has been escaped': ['region/words/html.ts trusted(text)'],
+  'escaped here; a form gives it back as it was': ['region/words/html.ts trusted(escaped(text))'],
 };
 
 test('text becomes markup unescaped only where a reason is listed', () => {
@@ -358,12 +361,13 @@ function callsOf(name: string, line: string): readonly string[] {
   });
 }
 
-test('no page starts a plain string with a tag, which would be shown as text', () => {
+test('markup is written as a template of `html`: no plain string starts with a tag, and no code calls `html`', () => {
   const found = sources
-    .filter(({ path }) => path.startsWith('region/page/') || path.startsWith('region/words/'))
+    .filter(({ room }) => room !== 'web')
     .flatMap(({ path, lines }) =>
       lines.flatMap((line, index) => {
-        const isPlain = /(?:'|(?<!\bhtml)`)<[/!]?[a-z]/.test(line);
+        // Called as a function, `html` would make markup of any text.
+        const isPlain = /(?:'|(?<!\bhtml)`)<[/!]?[a-z]|(?<!function )\bhtml\(/.test(line);
         return isPlain && !/^\s*(?:\/\/|\/?\*)/.test(line) ? [`${path}:${index + 1}: ${line.trim()}`] : [];
       }),
     );
@@ -638,7 +642,6 @@ test('each place on loopback belongs to one test file, so that two of them can r
 
 /** Exported values that only tests import and that their own file does not use, each with its reason. */
 const FOR_TESTS: Readonly<Record<string, string>> = {
-  'images/cpio.ts decodeCpioPaths': 'CpioPathReader in one call: the tables of decoders try functions only',
   'region/words/refusal.ts REFUSAL_SENTENCES': 'the reasons of docs/events.md, next to the names that they explain',
 };
 
@@ -674,6 +677,28 @@ test('every exported value is imported, and not by tests alone unless its own fi
   }
   report(unused, 'take `export` away, or the whole if its file does not use it either');
   assert.deepEqual(forTests, Object.keys(FOR_TESTS), 'only tests use it: take it out, or move it to test/support');
+});
+
+/** Members of classes that only tests use, each with its reason. */
+const MEMBERS_FOR_TESTS: Readonly<Record<string, string>> = {
+  'lab/namespace.ts addHost': 'the hosts are removed with the namespace, also by the labs that have none',
+};
+
+test('every member of a class is named in src a second time: tests alone are no reader', () => {
+  const codes = sources.map(({ path, text }) => ({ path, code: text.replace(/\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm, '') }));
+  const counts = new Map<string, number>();
+  for (const { code } of codes)
+    for (const [word] of code.matchAll(/\b\w+\b/g)) counts.set(word, (counts.get(word) ?? 0) + 1);
+  const member = /^ {2}(?:(?:static|async|get|set|override|readonly) )*\*?([a-z]\w*)(?:[(<:]| =)/gm;
+  const unread = codes
+    .filter(({ code }) => /^(?:export )?(?:abstract )?class /m.test(code))
+    .flatMap(({ path, code }) => [...code.matchAll(member)].map(([, name = '']) => ({ path, name })))
+    .filter(({ name }) => counts.get(name) === 1);
+  assert.deepEqual(
+    unread.map(({ path, name }) => `${path} ${name}`),
+    Object.keys(MEMBERS_FOR_TESTS),
+    'take it out, or move it to the tests',
+  );
 });
 
 test('no function stands in two files to the letter, unless it uses values of its own file', () => {

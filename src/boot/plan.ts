@@ -18,8 +18,8 @@
 // 4. The reason names the applied quirk.
 
 import { unreachable } from '../errors.ts';
-import type { Owner } from '../kept-apart.ts';
 import type { Ipv4, MacAddress } from '../net/address.ts';
+import type { Owner } from '../net/kept-apart.ts';
 import { bootsFromHttp, findArchitecture } from './architectures.ts';
 import type { BootClient } from './client.ts';
 import type { BootConfig } from './config.ts';

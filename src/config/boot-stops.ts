@@ -2,10 +2,11 @@
 // that was never imported. A tree without any image is not judged: there the settings may come first. Loaders are not judged either: an
 // entry of `boot.loaders` may be a prefix of names instead of a file.
 
-import { readdirSync, statSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { BootConfig } from '../boot/config.ts';
 import { findImage, type ImageQuery, isPlainName } from '../boot/images.ts';
+import { seenStats } from '../files/seen-stats.ts';
 
 /** The boot settings that are judged. */
 export type JudgedBoot = Pick<BootConfig, 'tree' | 'commissioningRelease' | 'enlistWith'>;
@@ -125,10 +126,4 @@ function namesIn(directory: string): readonly string[] {
   }
 }
 
-function isFile(path: string): boolean {
-  try {
-    return statSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
-  } catch {
-    return false;
-  }
-}
+const isFile = (path: string): boolean => seenStats(path)?.isFile() ?? false;

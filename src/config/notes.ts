@@ -26,6 +26,9 @@ function doorText(key: string, clients: readonly Ipv4Network[], deed: string): r
   ];
 }
 
+/** The warnings of `wideDoors`, then the notes. */
+export const configRemarks = (config: RackConfig): readonly string[] => [...wideDoors(config), ...configNotes(config)];
+
 /** Each note is a sentence that names the place and the remedy. */
 export function configNotes({ dhcp }: RackConfig): readonly string[] {
   return dhcp.subnets.flatMap(({ name, proxy, options, classes = [] }) => {

@@ -19,7 +19,7 @@ import { type ResolvedInterface, resolveInterface, toSubnet } from './cluster-in
 import { type NetworkTerms, resolveGeneralTerms, resolveNetworkTerms } from './dhcp-terms.ts';
 import type { ClusterInterface, RackConfig } from './rack-config.ts';
 import { resolveRegionPlace } from './region-place.ts';
-import { resolveWires, type SharedWire } from './wires.ts';
+import { resolveSharedNetworks, type SharedNetworkOf } from './shared-networks.ts';
 import type { WrittenClusterInterface, WrittenConfig } from './written.ts';
 import { isHostLabel } from './written-values.ts';
 
@@ -51,7 +51,7 @@ export function resolveConfig(
   const managed = resolveInterfaces(written, report, fileInterfaces);
   const own = unique(managed.flatMap(({ written: entry }) => (entry.ip === undefined ? [] : [entry.ip])));
   const served = managed.filter(({ written: entry }) => entry.management > 0);
-  const wireOf = resolveWires(managed, ({ index }, key, message) =>
+  const sharedNetworkOf = resolveSharedNetworks(managed, ({ index }, key, message) =>
     report(['cluster_interfaces', index, key], message),
   );
   const boot = written.boot;
@@ -67,7 +67,7 @@ export function resolveConfig(
     stateDir: written.state_dir,
     clusterInterfaces: managed.map(toClusterInterface),
     dhcp: {
-      subnets: served.map((entry) => resolveSubnet(entry, written, dns, wireOf, report)),
+      subnets: served.map((entry) => resolveSubnet(entry, written, dns, sharedNetworkOf, report)),
       newClientsPerSecond: written.dhcp.new_clients_per_second,
       serverPort: written.dhcp.server_port,
       clientPort: written.dhcp.client_port,
@@ -186,7 +186,7 @@ function resolveSubnet(
   entry: Managed,
   written: WrittenConfig,
   dns: DnsConfig,
-  wireOf: SharedWire,
+  sharedNetworkOf: SharedNetworkOf,
   report: ReportProblem,
 ): DhcpSubnet {
   const ownDns =
@@ -203,7 +203,7 @@ function resolveSubnet(
     );
   }
   const defaults = { domain: written.dns.domain, dnsServers: usable.length > 0 ? usable : upstream };
-  return { ...toSubnet(entry.written, entry.resolved, defaults, entry.terms), shared: wireOf(entry.written) };
+  return { ...toSubnet(entry.written, entry.resolved, defaults, entry.terms), shared: sharedNetworkOf(entry.written) };
 }
 
 function resolveDns(written: WrittenConfig, managed: readonly Managed[], own: readonly Ipv4[]): DnsConfig {

@@ -122,7 +122,7 @@ export const macPrefix = textual('a hardware address or its first bytes, such as
   return { value: Number.parseInt(digits, 16), bits: digits.length * 4 };
 });
 
-/** The name of a cluster interface, a wire or a class. */
+/** The name of a cluster interface, a shared network or a class. */
 export const plainName = textual('a name of letters, digits and _ : . -', (text) =>
   /^[\w:.-]{1,64}$/.test(text) ? text : undefined,
 );

@@ -10,7 +10,7 @@ import type { FindConflict } from './conflicts/conflict-check.ts';
 import type { Lease } from './leases/lease.ts';
 import type { LeaseJournal } from './leases/lease-journal.ts';
 import type { LeaseChange, LeaseTable } from './leases/lease-table.ts';
-import type { ForeignEar } from './networks/standing.ts';
+import type { ForeignEar } from './networks/server-role.ts';
 import type { Arrival } from './networks/subnet.ts';
 
 /** A reply on its way out. */

@@ -36,7 +36,7 @@ import type { Lease } from './leases/lease.ts';
 import { isActive, isHeld } from './leases/lease-table.ts';
 import { Offers } from './leases/offers.ts';
 import { recordOfUse } from './leases/set-aside.ts';
-import { Tellings } from './limits/telling.ts';
+import { ReportSamplers } from './limits/report-samplers.ts';
 import type { Arrival, SubnetIndex } from './networks/subnet.ts';
 import {
   composeOutcome,
@@ -79,12 +79,12 @@ export class Responder {
   readonly #conflicts: ConflictCheck;
   readonly #waiting = new DurableQueue<WaitingOutcome>();
   readonly #sampler = new EventSampler();
-  readonly #tellings: Tellings;
+  readonly #reportSamplers: ReportSamplers;
   readonly #messages = new Counters(MESSAGE_NAMES);
   readonly #faults = new Counters(FAULT_NAMES);
   readonly #events = new Counters(DHCP_EVENT_KINDS);
   readonly #refusals = new Counters(DHCP_REFUSAL_NAMES);
-  #subnets: SubnetIndex = { served: [], wires: new Map(), withoutAddress: new Set(), ownAddresses: new Set() };
+  #subnets: SubnetIndex = { served: [], sharedNetworks: new Map(), withoutAddress: new Set(), ownAddresses: new Set() };
   #dhcpPorts: DhcpPorts = { serverPort: 67, clientPort: 68 };
   /** The replies and events of this turn. */
   #outcomes: Outcome[] = [];
@@ -96,7 +96,7 @@ export class Responder {
     this.#ports = ports;
     this.#offers = new Offers(ports.table.pools);
     this.bounds = new Bounds(ports.table.pools, ports.clock);
-    this.#tellings = new Tellings(ports);
+    this.#reportSamplers = new ReportSamplers(ports);
     this.#conflicts = new ConflictCheck({ ...ports, leases: ports.table }, (records, event) => {
       if (records.length > 0) this.#record(records, { reply: undefined, event, isFound: true });
       else this.#conclude({ reply: undefined, event });
@@ -263,7 +263,7 @@ export class Responder {
       const event: DhcpEvent = { kind: 'dhcp.declined-back', at: now, mac: offer.mac, address: offer.address };
       this.#record([givenBack(record, now)], { reply: undefined, event, isFound: true });
     }
-    this.#offers.told(offer.address, offer.client, sharedNetwork);
+    this.#offers.sent(offer.address, offer.client, sharedNetwork);
     this.#conclude(outcome);
   }
 
@@ -373,7 +373,7 @@ export class Responder {
       if (event.kind === 'dhcp.nak' && event.reason !== undefined && isRefusal(event.reason)) {
         this.#refusals.add(event.reason);
       }
-      const published = this.#tellings.of(event, isRepeat === true);
+      const published = this.#reportSamplers.of(event, isRepeat === true);
       if (published !== undefined) this.#ports.publish(published);
     }
   }
@@ -386,7 +386,7 @@ export class Responder {
 
   #refuse(event: DhcpEvent, reason: DhcpRefusal, heard?: Heard): void {
     this.#refusals.add(reason);
-    const sample = this.#tellings.ofRefusal(event.mac, reason, event.at);
+    const sample = this.#reportSamplers.ofRefusal(event.mac, reason, event.at);
     if (sample === undefined) return;
     this.#conclude({ reply: undefined, event: refusedEvent(event, reason, sample, heard) });
   }

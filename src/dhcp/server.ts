@@ -19,7 +19,7 @@ import type { RangeState } from './bounds.ts';
 import type { DhcpCounters } from './counters.ts';
 import type { DhcpEvent } from './events.ts';
 import type { ForeignServer } from './foreign/foreign-servers.ts';
-import { ForeignWatch, wiresOf } from './foreign/foreign-watch.ts';
+import { ForeignWatch, sharedNetworksOf } from './foreign/foreign-watch.ts';
 import type { Lease } from './leases/lease.ts';
 import { isActive } from './leases/lease-table.ts';
 import { NEW_CLIENTS_PER_SECOND } from './limits/new-clients.ts';
@@ -255,7 +255,8 @@ export class DhcpServer {
     const subnets = indexSubnets(this.#config, this.#interfaces);
     this.#responder.setSubnets(subnets, { serverPort, clientPort });
     const probeMs = foreignProbe === undefined ? undefined : foreignProbe * 1000;
-    if (!this.#closed) this.#foreign.configure(wiresOf(subnets, this.#interfaces), probeMs, { serverPort, clientPort });
+    if (!this.#closed)
+      this.#foreign.configure(sharedNetworksOf(subnets, this.#interfaces), probeMs, { serverPort, clientPort });
     this.#responder.bounds.newClients.setRate(this.#config.newClientsPerSecond ?? NEW_CLIENTS_PER_SECOND);
     this.#watchExpiry();
     this.#work = this.#work.then(() => this.#reconcile());

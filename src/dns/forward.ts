@@ -21,9 +21,9 @@
 import { type Instant, later } from '../clock.ts';
 import type { Counters } from '../counters.ts';
 import { DeadlineQueue } from '../deadline-queue.ts';
-import { FairShares } from '../fair-shares.ts';
 import type { Ipv4 } from '../net/address.ts';
 import type { BorrowedBytes } from '../net/borrowed-bytes.ts';
+import { FairShares } from '../net/fair-shares.ts';
 import { type CacheQuestion, questionKey } from './cache.ts';
 import type { DnsCounter, NameReport } from './events.ts';
 import { type Asker, type Exchange, type Flight, Flights, STREAMS_MAX, suffixOf } from './flights.ts';
@@ -37,7 +37,7 @@ import { isAnswerTo, relevantReply, repeatedQuestion } from './upstream-reply.ts
 export const ATTEMPT_ROUNDS_MAX = 3;
 /**
  * Unanswered exchanges, including those of flights that have ended since. Many questions at once fill it; then the oldest exchange is
- * forgotten and its flight asks again. Each leaves after EXCHANGE_MS.
+ * forgotten and its flight asks again. Each leaves after EXCHANGE_MS. (No `BoundedMap`: most leave by their answer, and each is a hot path.)
  */
 export const EXCHANGES_MAX = 16_384;
 /** After this long without an answer the next upstream is asked too. */

@@ -4,9 +4,9 @@
 // network. If either is used up, the answer goes out empty with TC set: a real client then asks again over TCP (RFC 7766 §5), whose
 // source cannot be forged. BIND and Knot truncate in the same way ("slip").
 
-import { AddressRates } from '../address-rates.ts';
 import type { Instant } from '../clock.ts';
 import type { Ipv4 } from '../net/address.ts';
+import { AddressRates } from '../net/address-rates.ts';
 import type { Rate } from '../rate-limit.ts';
 
 /** An answer is large if it has more than this many times the octets of its question. */

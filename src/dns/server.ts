@@ -12,7 +12,6 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 import type { Clock, Timer } from '../clock.ts';
 import { osErrorCode, RackError } from '../errors.ts';
 import type { Publish } from '../event.ts';
-import { FairShares, type Place } from '../fair-shares.ts';
 import { formatIpv4, type Ipv4, parseIpv4 } from '../net/address.ts';
 import type {
   DatagramNetwork,
@@ -21,6 +20,7 @@ import type {
   ReceivedDatagram,
   SocketCounters,
 } from '../net/datagram.ts';
+import { FairShares, type Place } from '../net/fair-shares.ts';
 import { socketErrorFrom } from '../net/socket-error.ts';
 import { Turns } from '../turns.ts';
 import type { DnsConfig, DnsUpstream } from './config.ts';

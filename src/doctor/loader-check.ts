@@ -9,6 +9,7 @@ import type { RackConfig } from '../config/rack-config.ts';
 import { counted } from '../counted.ts';
 import { errorText } from '../errors.ts';
 import { isOwnershipError } from '../files/ownership.ts';
+import { seenStats } from '../files/seen-stats.ts';
 import { formatIpv4, type Ipv4 } from '../net/address.ts';
 import type { Tell } from './finding.ts';
 import { probeHttp } from './http-probe.ts';
@@ -52,7 +53,7 @@ export async function examineLoader(loader: LoaderToCheck): Promise<void> {
     return;
   }
   const path = join(tree, name ?? file);
-  const sizeBytes = sizeOf(path);
+  const sizeBytes = seenStats(path)?.size;
   const build = `\`sudo ${command}\` puts it into ${tree}`;
   if (sizeBytes !== undefined && sizeBytes > PROBE_FILE_BYTES_MAX) {
     tell(check, 'note', 'is too large to be loaded here; not compared');
@@ -80,15 +81,6 @@ export async function examineLoader(loader: LoaderToCheck): Promise<void> {
       `${errorText(error)}${isMissing ? `; ${build}` : ''}`,
       isMissing ? `sudo ${command}` : undefined,
     );
-  }
-}
-
-/** Undefined if there is no such file, or none that this user may look at. */
-function sizeOf(path: string): number | undefined {
-  try {
-    return statSync(path, { throwIfNoEntry: false })?.size;
-  } catch {
-    return undefined;
   }
 }
 

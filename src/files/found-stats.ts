@@ -7,6 +7,7 @@ import { lstatSync, readlinkSync, type Stats, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { errorText, osErrorCode, RackError } from '../errors.ts';
 import { ownershipRemedy, ownUserName } from './ownership.ts';
+import { seenStats } from './seen-stats.ts';
 
 /**
  * The status of what a path names; undefined if nothing is there.
@@ -51,9 +52,10 @@ function accessRemedy(path: string): string {
   const target = targetOf(path);
   if (target === undefined) return ownershipRemedy(path, dirname(path));
   const directory = dirname(target);
-  const remedy = isSeen(directory)
-    ? ownershipRemedy(target, directory)
-    : `${ownUserName()} may not go there, and \`namei -l ${target}\` shows where the way ends; it must be open to ${ownUserName()}`;
+  const remedy =
+    seenStats(directory) !== undefined
+      ? ownershipRemedy(target, directory)
+      : `${ownUserName()} may not go there, and \`namei -l ${target}\` shows where the way ends; it must be open to ${ownUserName()}`;
   return `it is a link to ${target}; ${remedy}`;
 }
 
@@ -63,14 +65,5 @@ function targetOf(path: string): string | undefined {
     return lstatSync(path).isSymbolicLink() ? resolve(dirname(path), readlinkSync(path)) : undefined;
   } catch {
     return undefined;
-  }
-}
-
-function isSeen(directory: string): boolean {
-  try {
-    statSync(directory);
-    return true;
-  } catch {
-    return false;
   }
 }

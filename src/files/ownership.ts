@@ -1,8 +1,9 @@
 // The remedy for a file that this process may not write: its owner, and the command that changes it.
 
-import { readFileSync, statSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { osErrorCode } from '../errors.ts';
+import { seenStats } from './seen-stats.ts';
 
 /** login.defs(5): lower numbers belong to services, which cannot use sudo. */
 const PERSON_UID_MIN = 1000;
@@ -28,7 +29,7 @@ export interface OwnershipFacts {
 export function ownershipRemedy(path: string, directory: string): string {
   return describeRemedy(path, directory, {
     owner: ownerOf(path),
-    directoryOwner: statOwner(directory),
+    directoryOwner: seenStats(directory)?.uid,
     own: process.geteuid?.() ?? 0,
     nameOf: readUserName,
   });
@@ -39,7 +40,7 @@ export function ownershipRemedy(path: string, directory: string): string {
  * the right user.
  */
 export function readerRemedy(directory: string): string {
-  const owner = statOwner(directory);
+  const owner = seenStats(directory)?.uid;
   if (owner === undefined || owner === process.geteuid?.()) return 'run this by sudo';
   const name = readUserName(owner);
   return `it belongs to ${name}; run this ${owner === 0 ? '' : `as ${name} or `}by sudo`;
@@ -64,17 +65,9 @@ export function describeRemedy(
 
 /** The owner of a path, or of its nearest readable parent directory. */
 function ownerOf(path: string): number | undefined {
-  const owner = statOwner(path);
+  const owner = seenStats(path)?.uid;
   if (owner !== undefined) return owner;
   return dirname(path) === path ? undefined : ownerOf(dirname(path));
-}
-
-function statOwner(path: string): number | undefined {
-  try {
-    return statSync(path).uid;
-  } catch {
-    return undefined;
-  }
 }
 
 /** The name of a user from passwd(5), or its number if it has none. */

@@ -1,10 +1,11 @@
 // Why a file that an operator named cannot be read, and the remedy: the one place that turns ENOENT and the like into a sentence.
 
-import { readdirSync, statSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { errorText, osErrorCode, RackError, type RackErrorCode } from '../errors.ts';
 import { nearestName } from '../nearest-name.ts';
 import { ownUserName, readUserName } from './ownership.ts';
+import { seenStats } from './seen-stats.ts';
 
 /** Names of a directory that are compared with a mistyped one. */
 const NAMES_MAX = 10_000;
@@ -85,7 +86,7 @@ function listNames(directory: string): readonly string[] | undefined {
 }
 
 function deniedText(path: string): string {
-  const owner = ownerOf(path);
+  const owner = seenStats(path)?.uid;
   const own = process.geteuid?.() ?? 0;
   const whose = owner === undefined || owner === own ? '' : `: it belongs to ${readUserName(owner)}`;
   const remedy =
@@ -93,12 +94,4 @@ function deniedText(path: string): string {
       ? `the file system forbids it, see findmnt -T ${path}`
       : `run this by sudo, or name a file that ${ownUserName()} may read`;
   return `${ownUserName()} may not read ${path}${whose}; ${remedy}`;
-}
-
-function ownerOf(path: string): number | undefined {
-  try {
-    return statSync(path).uid;
-  } catch {
-    return undefined;
-  }
 }

@@ -122,13 +122,6 @@ function withParents(entries: readonly CpioEntry[], present: ReadonlySet<string>
   return [...all.values()];
 }
 
-/** The paths in an archive, up to its trailer, without a leading `./` or `/`. */
-export function decodeCpioPaths(archive: Uint8Array): Decoded<ReadonlySet<string>> {
-  const reader = new CpioPathReader();
-  reader.take(archive);
-  return reader.finish();
-}
-
 /** Reads the paths of an archive that arrives in pieces of any length; only the paths are kept. */
 export class CpioPathReader {
   readonly #paths = new Set<string>();

@@ -5,7 +5,7 @@ import type { Clock } from '../clock.ts';
 import { ENLISTED_WORDS } from './lab-words.ts';
 
 /** How long the closing lines wait, in milliseconds. A stream that is interrupted reports the event late. */
-export const TOLD_MS_MAX = 15_000;
+export const REPORT_MS_MAX = 15_000;
 
 export class Enlistment {
   readonly #reported = Promise.withResolvers<boolean>();
@@ -15,10 +15,10 @@ export class Enlistment {
     if (words === ENLISTED_WORDS) this.#reported.resolve(true);
   }
 
-  /** Resolves with true once the enlistment was reported, with false after TOLD_MS_MAX or when the lab ends. */
+  /** Resolves with true once the enlistment was reported, with false after REPORT_MS_MAX or when the lab ends. */
   async whenReported(clock: Clock, signal: AbortSignal): Promise<boolean> {
     const end = (): void => this.#reported.resolve(false);
-    const late = clock.schedule(TOLD_MS_MAX, end);
+    const late = clock.schedule(REPORT_MS_MAX, end);
     if (signal.aborted) end();
     signal.addEventListener('abort', end, { once: true });
     try {

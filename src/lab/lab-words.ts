@@ -3,6 +3,7 @@
 import { z } from 'zod';
 import type { StageReport } from '../region/records/event-params.ts';
 import { parseStatus, statusRow } from '../region/records/lifecycle.ts';
+import { type Html, html } from '../region/words/html.ts';
 import type { LogLine } from './daemon-process.ts';
 import type { MachineStep } from './machine-actions.ts';
 
@@ -17,8 +18,8 @@ export interface LabEvent {
   readonly params?: unknown;
 }
 
-/** The events that are told by what they say: a new state, and a stage of cloud-init. */
-const told = z.discriminatedUnion('code', [
+/** The events that are reported by their code: a new state, and a stage of cloud-init. */
+const reportedEvent = z.discriminatedUnion('code', [
   z.object({ code: z.literal('status-changed'), params: z.object({ to: z.string() }) }),
   z.object({
     code: z.literal('stage-reported'),
@@ -77,7 +78,7 @@ export function eventWords(event: LabEvent): string | undefined {
   // Events of racks' interfaces concern no machine.
   if (hostname === '') return undefined;
   if (type === 'New') return ENLISTED_WORDS;
-  const { data: said } = told.safeParse(event);
+  const { data: said } = reportedEvent.safeParse(event);
   if (said?.code === 'status-changed') {
     const to = parseStatus(said.params.to);
     return to === undefined ? undefined : `is ${statusRow(to).name}`;
@@ -173,3 +174,9 @@ export function removedWords(machines: number, racks: number, directory: string)
 /** The progress line of a hall. */
 export const hallWords = (done: number, machines: number): string =>
   `${done} of ${count(machines, 'machine')} ${done === 1 ? 'is' : 'are'} where the lab wants them`;
+
+/** The page of a lab with a virtual machine for any request that its visitors may not make. */
+export const READ_ONLY_PAGE: Html = html`
+  <!doctype html><html lang="en"><meta name="viewport" content="width=device-width"><title>Read-only</title>
+  <p>The page of this lab is read-only: you cannot sign in, and there is no user and no password.
+  The terminal of the lab shows the commands to use.</p><p><a href="/MAAS/">All machines</a></p></html>`;

@@ -2,18 +2,13 @@
 
 import type { Server } from 'node:http';
 import { errorText } from '../errors.ts';
+import { READ_ONLY_PAGE } from './lab-words.ts';
 
 // An `import` of this module reads each of its exports, and so loads an unused HTTP client: see `http/server.ts`.
 const { createServer, request } = process.getBuiltinModule('node:http');
 
 /** The pages that a visitor may see. */
 const PAGES = /^\/MAAS\/(?:machines\/[0-9A-Za-z:%]{1,40}\/|images\/|tags\/)?(?:\?[\w=&%+.-]{0,300})?$/;
-
-/** The page for any other request. */
-const LOOK_ONLY =
-  '<!doctype html><html lang="en"><meta name="viewport" content="width=device-width"><title>Read-only</title>' +
-  '<p>The page of this lab is read-only: you cannot sign in, and there is no user and no password. The terminal of the lab shows the commands ' +
-  'to use.</p><p><a href="/MAAS/">All machines</a></p></html>\n';
 
 /**
  * Forwards requests for read-only pages, and no others, from this host's loopback into the private network. They go through the daemon's
@@ -31,7 +26,7 @@ export function startVirtualPage(socketPath: string, port: number): Promise<Serv
       asked.headers.host === `127.0.0.1:${asked.socket.localPort}` ||
       asked.headers.host === `localhost:${asked.socket.localPort}`;
     if (!PAGES.test(path) || asked.method !== 'GET' || !isLocalName) {
-      reply.writeHead(404, { 'Content-Type': 'text/html; charset=utf-8' }).end(LOOK_ONLY);
+      reply.writeHead(404, { 'Content-Type': 'text/html; charset=utf-8' }).end(`${READ_ONLY_PAGE}\n`);
       return;
     }
     const passed = request({ socketPath, path }, (answer) => {

@@ -1,5 +1,5 @@
 // Shares out the places for what an HTTP door holds for its clients, mainly request bodies, so that slow clients cannot deny them to others.
-// Every such door uses this one rule. Sources: `fair-shares.ts`; RFC 9110 §15.5.9 (408), §15.6.4 (503).
+// Every such door uses this one rule. Sources: `net/fair-shares.ts`; RFC 9110 §15.5.9 (408), §15.6.4 (503).
 //
 //   take ─┬─ a place is free, or a holder has too many, or is late ─▶ held ─┬─ release
 //         └─ none ─▶ waits ─┬─ a place is released, or a holder late ─▶ held └─ gives way
@@ -17,8 +17,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { type Clock, type Instant, later, type Timer } from '../clock.ts';
-import { FairShares, type Place } from '../fair-shares.ts';
 import type { Ipv4 } from './address.ts';
+import { FairShares, type Place } from './fair-shares.ts';
 
 /**
  * The slowest pace of a body while others wait for a place, in bytes a second. 16 KiB a second are 131 kbit/s, less than the slowest link on

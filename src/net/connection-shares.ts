@@ -1,5 +1,5 @@
 // Shares out the connections of an HTTP door, so that no client can deny them to others, and ends requests whose body does not arrive.
-// Sources: RFC 9112 §9.3 (a connection may be idle), §9.5 (and may then be closed); RFC 9110 §15.5.9 (408), §15.6.4 (503); `fair-shares.ts`.
+// Sources: RFC 9112 §9.3 (a connection may be idle), §9.5 (and may then be closed); RFC 9110 §15.5.9 (408), §15.6.4 (503); `net/fair-shares.ts`.
 //
 //   connect ─┬─ a place is free, or an address holds more than a fair share ─▶ served (`#serve`) ─▶ closed (`#leave`)
 //            └─ none ─▶ waits unread (`#wait`) ─┬─ a place becomes free (`#serveWaiting`) ─▶ served
@@ -16,9 +16,9 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { Server as TlsServer } from 'node:tls';
 import { type Clock, type Instant, later, type Timer } from '../clock.ts';
-import { FairShares, type Place } from '../fair-shares.ts';
 import { withoutIpv4Mapping } from './address.ts';
 import { hasBody, movedBy } from './body-places.ts';
+import { FairShares, type Place } from './fair-shares.ts';
 import { Partings, TIMED_OUT, UNAVAILABLE } from './partings.ts';
 import { boundParser, PIPELINED_MAX } from './pipelining.ts';
 import { RequestTurns, takeOver } from './request-turns.ts';

@@ -4,17 +4,17 @@
 //   ARP packets ─┬─ SightingFilter (in the thread that hears them) ─▶ NeighbourTable.see ─▶ new | moved | seen
 //   kernel's table ┘     repeats a sighting once in RETELL_MS
 //
-// 1. Strangers can add only a bounded amount: NEIGHBOURS_MAX entries, and TOLD_RATE new sightings a second. A sighting beyond the rate is
+// 1. Strangers can add only a bounded amount: NEIGHBOURS_MAX entries, and REPORT_RATE new sightings a second. A sighting beyond the rate is
 //    reported with the host's next packet.
-// 2. A host that was heard with its address for RETELL_MS is kept apart from new ones (`kept-apart.ts`), and is reported again whatever else
+// 2. A host that was heard with its address for RETELL_MS is kept apart from new ones (`net/kept-apart.ts`), and is reported again whatever else
 //    is on the wire. In both ranks entries are shared out by hardware address, so a host that claims many addresses evicts only its own.
 // 3. The table is in memory only. After a restart the kernel's table and the wire fill it again within minutes.
 
 import type { Instant } from '../clock.ts';
 import { later } from '../clock.ts';
-import { KeptApart, type Owner } from '../kept-apart.ts';
 import { type Rate, RateLimit, RateLimits } from '../rate-limit.ts';
 import type { Ipv4, MacAddress } from './address.ts';
+import { KeptApart, type Owner } from './kept-apart.ts';
 
 /** Remembered neighbours: up to this many new ones, and as many that were heard for RETELL_MS. Invented ones evict only new ones. */
 export const NEIGHBOURS_MAX = 16_384;
@@ -22,10 +22,10 @@ export const NEIGHBOURS_MAX = 16_384;
 export const RETELL_MS = 60_000;
 /** New sightings of one hardware address. A host with many addresses is fully reported within seconds. */
 export const SENDER_RATE: Rate = { perSecond: 5, burst: 64 };
-/** Hardware addresses whose rate is remembered. Invented ones fill it; a forgotten one starts again, within TOLD_RATE. */
+/** Hardware addresses whose rate is remembered. Invented ones fill it; a forgotten one starts again, within REPORT_RATE. */
 export const SENDERS_MAX = 4096;
 /** New sightings of all hosts. A flood with invented hardware addresses fills it, and new hosts are reported later. */
-export const TOLD_RATE: Rate = { perSecond: 500, burst: 2000 };
+export const REPORT_RATE: Rate = { perSecond: 500, burst: 2000 };
 
 /** An address seen in use. */
 export interface Sighting {
@@ -110,7 +110,7 @@ export class SightingFilter {
   /** Reported sightings, by interface index and address as one number. */
   readonly #reported = new KeptApart<number, { readonly mac: MacAddress; readonly at: Instant }>(NEIGHBOURS_MAX);
   readonly #senders = new RateLimits<MacAddress>(SENDER_RATE, SENDERS_MAX);
-  readonly #rate = new RateLimit(TOLD_RATE);
+  readonly #rate = new RateLimit(REPORT_RATE);
 
   /** True if the sighting should be reported. `heard` as in `Sighting`: a merely remembered host is reported once. */
   allows(interfaceIndex: number, address: Ipv4, mac: MacAddress, heard: boolean, now: Instant): boolean {

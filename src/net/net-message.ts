@@ -1,8 +1,8 @@
 // The messages between the net worker and the main thread.
 
-import type { Owner } from '../kept-apart.ts';
 import type { Ipv4, MacAddress } from './address.ts';
 import type { HostInterface } from './host-interface.ts';
+import type { Owner } from './kept-apart.ts';
 import type { Sighting } from './neighbours.ts';
 
 /** The worker's start data. */

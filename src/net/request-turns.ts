@@ -1,5 +1,5 @@
 // Begins a few requests of an HTTP door in each turn of the event loop, client by client.
-// Sources: libuv `uv__server_io` (one connection is accepted in each turn); `turn-queue.ts`.
+// Sources: libuv `uv__server_io` (one connection is accepted in each turn); `net/turn-queue.ts`.
 //
 // 1. A turn stays short however many connections send requests at once. A new connection waits in the kernel's queue for one turn for each
 //    connection before it: if turns took 200 ms, it could wait a minute.
@@ -8,8 +8,8 @@
 
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Clock } from '../clock.ts';
-import { TurnQueue } from '../turn-queue.ts';
 import { type TurnBounds, Turns } from '../turns.ts';
+import { TurnQueue } from './turn-queue.ts';
 
 /** The most requests that begin as they arrive in one turn of the event loop, and as many again of those that wait. Every turn empties it. */
 export const TURN_REQUESTS_MAX = 4;

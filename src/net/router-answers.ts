@@ -8,11 +8,11 @@
 // 1. Only machines that ask DHCP for something to boot are answered: an installed system can wait.
 // 2. A router counts for ROUTER_MS after it was last heard: slightly longer than a router may stay silent.
 // 3. Deviates from RFC 4861 §6.2.6 (a random delay of up to 0.5 s) because the answer goes to one machine, which waits for it.
-// 4. Each table has a bound. Known machines are kept apart from invented ones (`kept-apart.ts`).
+// 4. Each table has a bound. Known machines are kept apart from invented ones (`net/kept-apart.ts`).
 
 import { type Instant, later } from '../clock.ts';
-import { KeptApart, type Owner } from '../kept-apart.ts';
 import type { MacAddress } from './address.ts';
+import { KeptApart, type Owner } from './kept-apart.ts';
 import type { Solicitation } from './net-message.ts';
 
 /** How long a router counts as there: MaxRtrAdvInterval is at most 1800 s (RFC 4861 §6.2.1). */
@@ -37,7 +37,7 @@ const RETELL_MS = 60_000;
 interface Booting {
   readonly at: Instant;
   /** When the thread was told last. */
-  readonly toldAt: Instant;
+  readonly reportedAt: Instant;
 }
 
 interface Kept {
@@ -78,8 +78,8 @@ export class RouterAnswers {
   noteBooting(mac: MacAddress, owner: Owner, now: Instant): BootNote {
     if (this.#wanted.size === 0) return NOTHING;
     const before = this.#bootingAt.get(mac);
-    const isToTell = before === undefined || later(before.toldAt, RETELL_MS) <= now;
-    this.#bootingAt.set(mac, { at: now, toldAt: isToTell ? now : before.toldAt }, owner);
+    const isToTell = before === undefined || later(before.reportedAt, RETELL_MS) <= now;
+    this.#bootingAt.set(mac, { at: now, reportedAt: isToTell ? now : before.reportedAt }, owner);
     const kept = this.#kept.get(mac);
     this.#kept.delete(mac);
     const waits = kept !== undefined && later(kept.at, KEPT_MS) > now;

@@ -38,7 +38,7 @@ export class RouterEar {
   readonly #tell: (message: FromNetWorker) => void;
   readonly #ear: EarSocket;
   readonly #solicitations = new SolicitationGate();
-  readonly #routersToldAt = new Map<string, Instant>();
+  readonly #routersReportedAt = new Map<string, Instant>();
   #interfaces: ReadonlyMap<number, ServedInterface> = new Map();
   /** During a flood: until when the kernel sieves, how many frames it passed, and when to update the booting machines. */
   #sieve: { until: Instant; frames: number; renewAt: Instant | undefined } | undefined;
@@ -134,9 +134,9 @@ export class RouterEar {
       this.#tell({ kind: 'solicitation', solicitation: { interfaceName: found.name, mac: from, source } });
       return;
     }
-    const toldAt = this.#routersToldAt.get(found.name);
-    if (toldAt !== undefined && later(toldAt, ROUTER_RETELL_MS) > now) return;
-    this.#routersToldAt.set(found.name, now);
+    const reportedAt = this.#routersReportedAt.get(found.name);
+    if (reportedAt !== undefined && later(reportedAt, ROUTER_RETELL_MS) > now) return;
+    this.#routersReportedAt.set(found.name, now);
     this.#tell({ kind: 'router', interfaceName: found.name, mac: from });
   }
 }

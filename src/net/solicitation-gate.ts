@@ -9,9 +9,9 @@
 //    Machines of the region and other known clients are limited only by their own rate.
 
 import { type Instant, later } from '../clock.ts';
-import { KeptApart, type Owner, type Rank } from '../kept-apart.ts';
 import { type Rate, RateLimit, RateLimits } from '../rate-limit.ts';
 import type { MacAddress } from './address.ts';
+import { KeptApart, type Owner, type Rank } from './kept-apart.ts';
 import { BOOTING_MAX, BOOTING_MS } from './router-answers.ts';
 
 /** Solicitations of one sender. Hosts send three, four seconds apart (RFC 4861 §10), and start again with each link change. */

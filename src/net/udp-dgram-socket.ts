@@ -7,6 +7,7 @@
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 import { systemClock } from '../clock.ts';
 import { osErrorCode } from '../errors.ts';
+import type { AbsentHosts } from './absent-hosts.ts';
 import { AbsentRoom } from './absent-room.ts';
 import { ANY, formatIpv4, type Ipv4, ipv4, isLoopback, LIMITED_BROADCAST, parseIpv4 } from './address.ts';
 import { reclaim } from './borrowed-bytes.ts';
@@ -21,7 +22,6 @@ import {
 import type { HostInterface } from './host-interface.ts';
 import { firstAddress } from './named-device.ts';
 import { type ArpTable, sendBufferNote } from './send-room.ts';
-import type { UnheardHosts } from './unheard-hosts.ts';
 
 /**
  * Datagrams that wait in one socket because the kernel's buffer is full; further ones are dropped and counted. Only an interface that is
@@ -34,7 +34,7 @@ const LOOPBACK_BROADCAST = ipv4(0x7fffffff);
 export interface PortableParts {
   /** Undefined if this system has none; datagrams for absent hosts then count against no socket. */
   readonly arpTable: ArpTable | undefined;
-  readonly unheard: UnheardHosts | undefined;
+  readonly absentHosts: AbsentHosts | undefined;
   /** The datagrams received by all sockets. */
   readonly traffic: { received: number };
   readonly sendBufferBytes: number;
@@ -204,7 +204,7 @@ export class PortableSocket implements DatagramSocket {
       this.#refuse(refusal ?? 'EADDRNOTAVAIL', to);
       return;
     }
-    if (to.kind === 'unicast' && this.#parts.unheard?.admits(to.address) === false) {
+    if (to.kind === 'unicast' && this.#parts.absentHosts?.admits(to.address) === false) {
       this.#refuse('EHOSTUNREACH', to);
       return;
     }

@@ -9,6 +9,7 @@ import type { Socket } from 'node:dgram';
 import { existsSync } from 'node:fs';
 import { systemClock } from '../clock.ts';
 import { osErrorCode, RackError } from '../errors.ts';
+import { AbsentHosts } from './absent-hosts.ts';
 import { ANY, formatIpv4, isLoopback } from './address.ts';
 import type { DatagramSocket, HostNetwork, Peer, SocketRequest } from './datagram.ts';
 import type { HostInterface } from './host-interface.ts';
@@ -17,7 +18,6 @@ import { believesMtuReports, MTU_REPORTS_NOTE } from './path-mtu.ts';
 import { ARP_FILE, ArpTable } from './send-room.ts';
 import { socketError, socketErrorFrom } from './socket-error.ts';
 import { bind, type PortableParts, PortableSocket } from './udp-dgram-socket.ts';
-import { UnheardHosts } from './unheard-hosts.ts';
 
 /** The send buffer to request, in bytes; net.core.wmem_max may reduce it. */
 const SEND_BUFFER_BYTES = 4 * 1024 * 1024;
@@ -41,7 +41,7 @@ class DgramNetwork implements HostNetwork {
     const arpTable = existsSync(ARP_FILE) ? new ArpTable(systemClock, TABLE_MS_MAX) : undefined;
     this.#parts = {
       arpTable,
-      unheard: arpTable && new UnheardHosts(systemClock, arpTable),
+      absentHosts: arpTable && new AbsentHosts(systemClock, arpTable),
       traffic: { received: 0 },
       sendBufferBytes,
       notes: this.#notes,

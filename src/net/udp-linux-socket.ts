@@ -12,6 +12,7 @@
 
 import type { Socket } from 'node:dgram';
 import { BoundedMap } from '../bounded-map.ts';
+import type { AbsentHosts } from './absent-hosts.ts';
 import { type Ipv4, isLoopback, LIMITED_BROADCAST, type MacAddress, parseIpv4 } from './address.ts';
 import { reclaim } from './borrowed-bytes.ts';
 import {
@@ -29,7 +30,6 @@ import { errorName, type Libc } from './libc.ts';
 import { FRAME_HEADER_BYTES, writeFrame } from './raw-frame.ts';
 import { type ArpTable, SendRoom } from './send-room.ts';
 import { readSocketMemory, type SocketMemory } from './socket-memory.ts';
-import type { UnheardHosts } from './unheard-hosts.ts';
 import { deviceNameBytes, type MessageBatch, MSG_DONTWAIT, SO_BINDTODEVICE, SOL_SOCKET } from './wire-structs.ts';
 
 /** The most datagrams drained for one socket in one turn of the event loop. */
@@ -51,7 +51,7 @@ export interface LinuxParts {
   /** A socket for frames to hardware addresses; undefined without CAP_NET_RAW. */
   readonly packetFd: number | undefined;
   readonly arpTable: ArpTable;
-  readonly unheard: UnheardHosts;
+  readonly absentHosts: AbsentHosts;
   /** The datagrams received by all sockets. */
   readonly traffic: { received: number };
 }
@@ -103,7 +103,7 @@ export class LinuxSocket implements DatagramSocket {
     this.#room = new SendRoom(
       () => this.#memory(),
       () => parts.arpTable.vicinity(),
-      (address) => parts.unheard.admits(address),
+      (address) => parts.absentHosts.admits(address),
     );
     this.#listen(descriptor.waker);
   }

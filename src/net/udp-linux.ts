@@ -11,6 +11,7 @@
 import { createSocket, type Socket } from 'node:dgram';
 import { systemClock } from '../clock.ts';
 import { RackError } from '../errors.ts';
+import { AbsentHosts } from './absent-hosts.ts';
 import { type DatagramSocket, type HostNetwork, type Peer, RECEIVE_BATCH_MAX, type SocketRequest } from './datagram.ts';
 import { type FrameTap, openFrameTap, type TapRequest } from './frame-tap.ts';
 import type { HostInterface } from './host-interface.ts';
@@ -21,7 +22,6 @@ import { ArpTable, sendBufferNote } from './send-room.ts';
 import { socketError } from './socket-error.ts';
 import { listSockets } from './socket-list.ts';
 import { type LinuxDescriptor, type LinuxParts, LinuxSocket } from './udp-linux-socket.ts';
-import { UnheardHosts } from './unheard-hosts.ts';
 import {
   AF_INET,
   AF_PACKET,
@@ -82,7 +82,7 @@ class LinuxNetwork implements HostNetwork {
       sendBatch: new MessageBatch(RECEIVE_BATCH_MAX, SLOT_BYTES, libc.addressOf),
       packetFd: packetFd < 0 ? undefined : packetFd,
       arpTable,
-      unheard: new UnheardHosts(systemClock, arpTable),
+      absentHosts: new AbsentHosts(systemClock, arpTable),
       traffic: { received: 0 },
     };
   }

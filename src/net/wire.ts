@@ -7,10 +7,10 @@
 
 import type { Clock, Timer } from '../clock.ts';
 import { RackError } from '../errors.ts';
-import type { Owner } from '../kept-apart.ts';
 import { type Ipv4, isHostMac, type MacAddress } from './address.ts';
 import { PROBES_MAX } from './arp-probes.ts';
 import type { HostInterface } from './host-interface.ts';
+import type { Owner } from './kept-apart.ts';
 import type { Sighting } from './neighbours.ts';
 import type { FromNetWorker, Solicitation, ToNetWorker } from './net-message.ts';
 

@@ -31,7 +31,7 @@ const LOOP_MS_MAX = 600_000;
 const LOSS_SHARE_MIN = 0.1;
 const LOSS_BLOCKS_MIN = 50;
 /** Transfers without any acknowledged block that give a hint. */
-const UNHEARD_MAX = 2;
+const UNACKNOWLEDGED_MAX = 2;
 
 /** The patterns by their stable names, each with how it is recognised. */
 export const HINTS = {
@@ -233,7 +233,7 @@ export class BootWatch {
       ];
     }
     this.#unacknowledged += 1;
-    if (this.#unacknowledged < UNHEARD_MAX) return [];
+    if (this.#unacknowledged < UNACKNOWLEDGED_MAX) return [];
     return [
       hint(
         'transfer-unheard',

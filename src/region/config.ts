@@ -4,7 +4,7 @@ import type { CertificateFiles } from '../files/certificate.ts';
 import type { Settings } from '../machines/settings.ts';
 import type { Ipv4Network } from '../net/address.ts';
 import type { NameSource } from './identity/hostname.ts';
-import type { PreseedConfig } from './preseed/request.ts';
+import type { InstallConfig } from './preseed/request.ts';
 
 /** The rack in the region's own process, and its configuration file. */
 export interface OwnRack {
@@ -19,15 +19,6 @@ export interface OwnRack {
 /** TLS listeners, and the files of their certificate. */
 export interface RegionTls extends CertificateFiles {
   readonly listen: readonly { readonly host: string; readonly port: number }[];
-}
-
-/** Settings for machines that install a system. */
-export interface InstallConfig {
-  readonly preseeds: PreseedConfig;
-  /** The proxy's URL; empty: none; `undefined`: port 8000 of the rack, if something answers there. */
-  readonly httpProxy?: string | undefined;
-  /** Kernel arguments for machines without their own. */
-  readonly kernelParams: string;
 }
 
 /**

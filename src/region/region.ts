@@ -28,8 +28,8 @@ import { Racks } from './racks/racks.ts';
 import type { Machine, MachineFields } from './records/machine.ts';
 import type { NewMachineEvent, RackReport } from './records/machine-event.ts';
 import type { EnlistmentOutcome, MachineChangeOutcome, RegionStore } from './records/store.ts';
-import { Searches } from './searches.ts';
 import { NO_RULES, RegionSettings, type SettingsRules } from './settings.ts';
+import { Searches } from './shares/searches.ts';
 import { type RefusalWord, refusal } from './words/refusal.ts';
 
 const START_ID_BYTES = 9;

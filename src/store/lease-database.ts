@@ -14,7 +14,7 @@
 //    `fold.sequence`. Invariant 1 holds in between: records already in `lease_block` are only overlaid by identical ones.
 // 3. No record leaves the log before `fold.sequence` has passed it.
 // 4. A row with a right checksum is used whole. Of a damaged row only the usable records are used (`damaged-row.ts`). Each damaged row is
-//    reported once, up to DAMAGE_TOLD_MAX rows.
+//    reported once, up to DAMAGE_REPORTED_MAX rows.
 // 5. `lease_block` holds at most one record per address, so the networks ever served bound its size.
 
 import { DatabaseSync, type SQLOutputValue, type StatementSync } from 'node:sqlite';
@@ -43,7 +43,7 @@ const PROBE_BYTES_MIN = 64 * 1024;
 const PROBE_BYTES_MAX = 1024 * 1024;
 
 /** Damaged rows that are reported; the file is beyond help long before. */
-export const DAMAGE_TOLD_MAX = 64;
+export const DAMAGE_REPORTED_MAX = 64;
 
 /** The open file. Every method is synchronous and throws SQLite's errors. */
 export class LeaseDatabase {
@@ -238,7 +238,7 @@ export class LeaseDatabase {
   #check(row: StoredRow): Uint8Array {
     if (isWhole(row)) return row.records;
     const { records, damage } = salvage(row);
-    if (!this.#reported.has(damage.row) && this.#reported.size < DAMAGE_TOLD_MAX) {
+    if (!this.#reported.has(damage.row) && this.#reported.size < DAMAGE_REPORTED_MAX) {
       this.#reported.add(damage.row);
       this.#onDamage(damage);
     }

@@ -2,48 +2,37 @@
 
 import type { DebugLogin, LoginStore } from '../region/records/login-store.ts';
 import type { NewMachineEvent } from '../region/records/machine-event.ts';
-import type { EventTable } from './region-events.ts';
-import { number, optionalText, type Statements, text } from './region-rows.ts';
-import type { Transactions } from './region-transactions.ts';
+import { number, optionalText, text } from './region-rows.ts';
+import { RegionTable } from './region-table.ts';
 
 /** The table `debug_login`. */
-export class LoginTable implements LoginStore {
-  readonly #transactions: Transactions;
-  readonly #sql: Statements;
-  readonly #events: EventTable;
-
-  constructor(transactions: Transactions, sql: Statements, events: EventTable) {
-    this.#transactions = transactions;
-    this.#sql = sql;
-    this.#events = events;
-  }
-
+export class LoginTable extends RegionTable implements LoginStore {
   openDebug(systemId: string, login: DebugLogin, event: NewMachineEvent): boolean {
-    return this.#transactions.write(() => {
+    return this.transactions.write(() => {
       const id = this.#idOf(systemId);
       if (id === undefined) return false;
       const { username, openedMs, expiresMs, tokenDigest, hostKey } = login;
-      this.#sql.run(
+      this.sql.run(
         'INSERT OR REPLACE INTO debug_login (machine_id, username, opened_ms, expires_ms, token_digest, host_key) VALUES (?, ?, ?, ?, ?, ?)',
         ...[id, username, openedMs, expiresMs, tokenDigest ?? null, hostKey],
       );
-      this.#events.add(event, id);
+      this.events.add(event, id);
       return true;
     });
   }
 
   closeDebug(systemId: string, event: NewMachineEvent): boolean {
-    return this.#transactions.write(() => {
+    return this.transactions.write(() => {
       const id = this.#idOf(systemId);
-      if (id === undefined || this.#sql.run('DELETE FROM debug_login WHERE machine_id = ?', id) === 0) return false;
-      this.#events.add(event, id);
+      if (id === undefined || this.sql.run('DELETE FROM debug_login WHERE machine_id = ?', id) === 0) return false;
+      this.events.add(event, id);
       return true;
     });
   }
 
   findDebug(systemId: string): DebugLogin | undefined {
     const sql = 'SELECT * FROM debug_login WHERE machine_id = (SELECT id FROM machine WHERE system_id = ?)';
-    const row = this.#transactions.read(() => this.#sql.one(sql, systemId));
+    const row = this.transactions.read(() => this.sql.one(sql, systemId));
     if (row === undefined) return undefined;
     return {
       username: text(row, 'username'),
@@ -55,10 +44,10 @@ export class LoginTable implements LoginStore {
   }
 
   noteDebug(systemId: string, { tokenDigest, hostKey }: Partial<DebugLogin>): void {
-    this.#transactions.write(() => {
+    this.transactions.write(() => {
       const id = this.#idOf(systemId);
       if (id === undefined) return;
-      this.#sql.run(
+      this.sql.run(
         'UPDATE debug_login SET token_digest = coalesce(?, token_digest), host_key = coalesce(?, host_key) WHERE machine_id = ?',
         ...[tokenDigest ?? null, hostKey ?? null, id],
       );
@@ -66,6 +55,6 @@ export class LoginTable implements LoginStore {
   }
 
   #idOf(systemId: string): number | undefined {
-    return this.#sql.number('SELECT id FROM machine WHERE system_id = ?', systemId) || undefined;
+    return this.sql.number('SELECT id FROM machine WHERE system_id = ?', systemId) || undefined;
   }
 }

@@ -6,21 +6,20 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { MachineAddress } from '../machines/machine.ts';
 import { type Ipv4, ipv4, type MacAddress } from '../net/address.ts';
-import { toRackMachine } from '../region/desired-machine.ts';
 import { identityKeys } from '../region/identity/evidence.ts';
 import { heldMacs } from '../region/identity/interface-source.ts';
 import { UNTOUCHED_LOOKED_MAX } from '../region/identity/new-machines.ts';
 import { machineEvidence } from '../region/identity/recognition.ts';
+import { toRackMachine } from '../region/racks/desired-machine.ts';
 import { statusRow } from '../region/records/lifecycle.ts';
 import type { Machine, MachineFields } from '../region/records/machine.ts';
 import type { NewMachineEvent } from '../region/records/machine-event.ts';
 import type { PowerTask } from '../region/records/power-task.ts';
 import type {
-  ChangeKnowledge,
+  DecideChange,
   EnlistmentDecision,
   EnlistmentKnowledge,
   EnlistmentOutcome,
-  MachineChange,
   MachineChangeOutcome,
   MachineFilter,
   MergeDecision,
@@ -96,15 +95,7 @@ export class MachineTable {
     return { kind: decision.kind, machine, others, goneId: gone?.systemId };
   }
 
-  change<R>(
-    systemId: string,
-    atMs: number,
-    decide: (
-      machine: Machine,
-      isHostnameTaken: (hostname: string) => boolean,
-      knowledge: ChangeKnowledge,
-    ) => MachineChange<R>,
-  ): MachineChangeOutcome<R> {
+  change<R>(systemId: string, atMs: number, decide: DecideChange<R>): MachineChangeOutcome<R> {
     const machine = this.find(systemId);
     if (machine === undefined) return { kind: 'not-found' };
     const change = decide(machine, (hostname) => this.#isTaken('hostname', hostname), {

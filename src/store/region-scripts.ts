@@ -18,9 +18,8 @@ import {
   type WrittenScript,
 } from '../region/records/script-store.ts';
 import { outputText } from '../region/scripts/script-output.ts';
-import type { EventTable } from './region-events.ts';
-import { number, optionalNumber, type Row, type Statements, text } from './region-rows.ts';
-import type { Transactions } from './region-transactions.ts';
+import { number, optionalNumber, type Row, text } from './region-rows.ts';
+import { RegionTable } from './region-table.ts';
 
 const SCRIPT = `SELECT id, name, kind, title, description, timeout_seconds, position, changed_ms,
   length(CAST(content AS BLOB)) AS bytes FROM script`;
@@ -34,58 +33,48 @@ const MACHINE = 'SELECT id FROM machine WHERE system_id = ?';
 const NEWEST_RUN = 'SELECT coalesce(max(id), 0) FROM script_run WHERE machine_id = ?';
 
 /** The tables `script`, `script_run` and `script_result`. */
-export class ScriptTables implements ScriptStore {
-  readonly #transactions: Transactions;
-  readonly #sql: Statements;
-  readonly #events: EventTable;
-
-  constructor(transactions: Transactions, sql: Statements, events: EventTable) {
-    this.#transactions = transactions;
-    this.#sql = sql;
-    this.#events = events;
-  }
-
+export class ScriptTables extends RegionTable implements ScriptStore {
   listScripts(kind?: ScriptKind): readonly Script[] {
-    const all = this.#transactions.read(() => this.#sql.all(`${SCRIPT} ORDER BY position, name`).map(readScript));
+    const all = this.transactions.read(() => this.sql.all(`${SCRIPT} ORDER BY position, name`).map(readScript));
     return kind === undefined ? all : all.filter((script) => script.kind === kind);
   }
 
   findScript(name: string): (Script & { readonly content: string }) | undefined {
-    return this.#transactions.read(() => {
+    return this.transactions.read(() => {
       const script = this.#find(name);
-      const row = this.#sql.one('SELECT content FROM script WHERE name = ?', name);
+      const row = this.sql.one('SELECT content FROM script WHERE name = ?', name);
       return script === undefined || row === undefined ? undefined : { ...script, content: text(row, 'content') };
     });
   }
 
   addScript(script: WrittenScript, scriptsMax: number, event: NewMachineEvent): Script | 'exists' | 'limit' {
-    return this.#transactions.write(() => {
+    return this.transactions.write(() => {
       if (this.#find(script.name) !== undefined) return 'exists';
-      if (this.#sql.number('SELECT count(*) FROM script') >= scriptsMax) return 'limit';
+      if (this.sql.number('SELECT count(*) FROM script') >= scriptsMax) return 'limit';
       const sql = `INSERT INTO script (name, kind, title, description, timeout_seconds, position, content, changed_ms)
         VALUES (?, ?, ?, ?, ?, ?, ?, ?)`;
-      this.#sql.run(sql, ...valuesOf(script));
-      this.#events.add(event, undefined);
+      this.sql.run(sql, ...valuesOf(script));
+      this.events.add(event, undefined);
       return this.#find(script.name) ?? 'limit';
     });
   }
 
   changeScript(name: string, script: WrittenScript, event: NewMachineEvent): Script | 'exists' | 'not-found' {
-    return this.#transactions.write(() => {
+    return this.transactions.write(() => {
       if (this.#find(name) === undefined) return 'not-found';
       if (script.name !== name && this.#find(script.name) !== undefined) return 'exists';
       const sql = `UPDATE script SET name = ?, kind = ?, title = ?, description = ?, timeout_seconds = ?, position = ?, content = ?,
         changed_ms = ? WHERE name = ?`;
-      this.#sql.run(sql, ...valuesOf(script), name);
-      this.#events.add(event, undefined);
+      this.sql.run(sql, ...valuesOf(script), name);
+      this.events.add(event, undefined);
       return this.#find(script.name) ?? 'not-found';
     });
   }
 
   removeScript(name: string, event: NewMachineEvent): boolean {
-    return this.#transactions.write(() => {
-      if (this.#sql.run('DELETE FROM script WHERE name = ?', name) === 0) return false;
-      this.#events.add(event, undefined);
+    return this.transactions.write(() => {
+      if (this.sql.run('DELETE FROM script WHERE name = ?', name) === 0) return false;
+      this.events.add(event, undefined);
       return true;
     });
   }
@@ -96,18 +85,18 @@ export class ScriptTables implements ScriptStore {
     planned: readonly PlannedScript[],
     atMs: number,
   ): readonly ScriptResult[] | undefined {
-    return this.#transactions.write(() => {
-      const machine = this.#sql.number(MACHINE, systemId);
+    return this.transactions.write(() => {
+      const machine = this.sql.number(MACHINE, systemId);
       if (machine === 0) return undefined;
       this.#endNewest(machine, atMs);
-      this.#sql.run('INSERT INTO script_run (machine_id, purpose, begun_ms) VALUES (?, ?, ?)', machine, purpose, atMs);
-      const run = this.#sql.number('SELECT last_insert_rowid()');
+      this.sql.run('INSERT INTO script_run (machine_id, purpose, begun_ms) VALUES (?, ?, ?)', machine, purpose, atMs);
+      const run = this.sql.number('SELECT last_insert_rowid()');
       planned.forEach(({ name, kind, timeoutSeconds }, position) => {
         const sql = `INSERT INTO script_result (run_id, position, name, kind, status, timeout_seconds, output, output_bytes)
           VALUES (?, ?, ?, ?, 'pending', ?, x'', 0)`;
-        this.#sql.run(sql, run, position, name, kind, timeoutSeconds);
+        this.sql.run(sql, run, position, name, kind, timeoutSeconds);
       });
-      this.#sql.run(
+      this.sql.run(
         `DELETE FROM script_run WHERE machine_id = ?1 AND id NOT IN
           (SELECT id FROM script_run WHERE machine_id = ?1 ORDER BY id DESC LIMIT ${RUNS_MAX})`,
         machine,
@@ -117,7 +106,7 @@ export class ScriptTables implements ScriptStore {
   }
 
   listResults(systemId: string, filter: ResultFilter = {}): readonly ScriptResult[] {
-    return this.#transactions.read(() => this.#list(systemId, filter));
+    return this.transactions.read(() => this.#list(systemId, filter));
   }
 
   changeResult(
@@ -125,15 +114,15 @@ export class ScriptTables implements ScriptStore {
     id: number,
     decide: (result: RawResult) => ResultChange | undefined,
   ): RawResult | undefined {
-    return this.#transactions.write(() => {
+    return this.transactions.write(() => {
       const sql = `${RESULT('output')} WHERE script_result.id = ? AND run_id = (${NEWEST_RUN.replace('?', `(${MACHINE})`)})`;
-      const row = this.#sql.one(sql, id, systemId);
+      const row = this.sql.one(sql, id, systemId);
       if (row === undefined) return undefined;
       const result = readRaw(row);
       const change = result.endedMs === undefined ? decide(result) : undefined;
       if (change === undefined) return result;
       const next = { ...result, ...change };
-      this.#sql.run(
+      this.sql.run(
         `UPDATE script_result SET status = ?, exit_status = ?, started_ms = ?, ended_ms = ?, output = ?, output_bytes = ? WHERE id = ?`,
         next.status,
         next.exitStatus ?? null,
@@ -149,15 +138,15 @@ export class ScriptTables implements ScriptStore {
 
   /** Deletes a machine's newest run if none of its scripts has started; otherwise aborts the unfinished ones. */
   #endNewest(machine: number, atMs: number): void {
-    const run = this.#sql.number(NEWEST_RUN, machine);
-    const begun = this.#sql.number("SELECT count(*) FROM script_result WHERE run_id = ? AND status <> 'pending'", run);
-    if (begun === 0) this.#sql.run('DELETE FROM script_run WHERE id = ?', run);
+    const run = this.sql.number(NEWEST_RUN, machine);
+    const begun = this.sql.number("SELECT count(*) FROM script_result WHERE run_id = ? AND status <> 'pending'", run);
+    if (begun === 0) this.sql.run('DELETE FROM script_run WHERE id = ?', run);
     const sql = "UPDATE script_result SET status = 'aborted', ended_ms = ? WHERE run_id = ? AND ended_ms IS NULL";
-    this.#sql.run(sql, atMs, run);
+    this.sql.run(sql, atMs, run);
   }
 
   #find(name: string): Script | undefined {
-    const row = this.#sql.one(`${SCRIPT} WHERE name = ?`, name);
+    const row = this.sql.one(`${SCRIPT} WHERE name = ?`, name);
     return row === undefined ? undefined : readScript(row);
   }
 
@@ -168,7 +157,7 @@ export class ScriptTables implements ScriptStore {
         : 'run_id = ?';
     const sql = `${RESULT(withOutput ? 'output' : "x''")} WHERE machine.system_id = ? AND ${which}
       ORDER BY run_id DESC, script_result.position`;
-    return this.#sql.all(sql, systemId, run ?? runs).map((row) => {
+    return this.sql.all(sql, systemId, run ?? runs).map((row) => {
       const { tail, ...result } = readRaw(row);
       return { ...result, output: outputText(tail) };
     });

@@ -18,13 +18,12 @@ import type { RackStore } from '../region/records/rack-store.ts';
 import type { ScriptStore } from '../region/records/script-store.ts';
 import type {
   ApiKey,
-  ChangeKnowledge,
   Conflict,
+  DecideChange,
   EnlistmentDecision,
   EnlistmentKnowledge,
   EnlistmentOutcome,
   EventFilter,
-  MachineChange,
   MachineChangeOutcome,
   MachineFilter,
   MergeDecision,
@@ -124,15 +123,7 @@ class SqliteRegionStore implements RegionStore {
     return this.#write(() => this.#machines.enlist(evidence, decide));
   }
 
-  changeMachine<R>(
-    systemId: string,
-    atMs: number,
-    decide: (
-      machine: Machine,
-      isHostnameTaken: (hostname: string) => boolean,
-      knowledge: ChangeKnowledge,
-    ) => MachineChange<R>,
-  ): MachineChangeOutcome<R> {
+  changeMachine<R>(systemId: string, atMs: number, decide: DecideChange<R>): MachineChangeOutcome<R> {
     return this.#write(() => this.#machines.change(systemId, atMs, decide));
   }
 

@@ -4,9 +4,9 @@
 // block (RFC 2347). A request without options is answered with a block at once (RFC 1350 §4). So each such transfer costs its address a
 // permit until the client acknowledges it; without a permit it is not answered, and a client that exists retries.
 
-import { AddressRates } from '../address-rates.ts';
 import type { Instant } from '../clock.ts';
 import type { Ipv4 } from '../net/address.ts';
+import { AddressRates } from '../net/address-rates.ts';
 import type { Rate } from '../rate-limit.ts';
 import type { Terms } from './terms.ts';
 

@@ -1,5 +1,5 @@
 // The places for transfers: how many there are, and which transfer gives way to a newcomer.
-// Sources: fair-shares.ts; RFC 4987 §3.4 (how TCP treats peers that never answer).
+// Sources: net/fair-shares.ts; RFC 4987 §3.4 (how TCP treats peers that never answer).
 //
 //   request ── admit ──▶ unanswered ── the client's first ACK: confirm ──▶ answered ── release ──▶ (gone)
 //                            └────────────── release: timed out, or gave way ────────────────────────┘
@@ -13,8 +13,8 @@
 // 4. No address exceeds its own bound, even while there is room.
 
 import type { Instant } from '../clock.ts';
-import { type Admission, FairShares, type Place } from '../fair-shares.ts';
 import type { Ipv4 } from '../net/address.ts';
+import { type Admission, FairShares, type Place } from '../net/fair-shares.ts';
 
 /**
  * Transfers whose client has not answered yet. Any client that is served can fill it, also with forged addresses. Others notice nothing while

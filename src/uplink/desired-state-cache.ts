@@ -1,9 +1,10 @@
 // Caches the desired state on disk, so that a rack without its region can boot, address and name the machines it knows.
 
-import { mkdirSync, renameSync, statSync } from 'node:fs';
+import { mkdirSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { errorText, osErrorCode } from '../errors.ts';
 import { readRegularFile, writeRegularFile } from '../files/regular-file.ts';
+import { seenStats } from '../files/seen-stats.ts';
 import { parseDesiredState } from '../machines/desired-state.ts';
 import { type DesiredState, EMPTY_DESIRED_STATE } from '../machines/machine.ts';
 
@@ -47,13 +48,8 @@ export function readCachedState(
 }
 
 /** When the cache was written, wall time in milliseconds; undefined if it does not exist, or cannot be read: `readDesiredState` says why. */
-export function desiredStateTime(stateDir: string): number | undefined {
-  try {
-    return statSync(desiredStateFile(stateDir), { throwIfNoEntry: false })?.mtimeMs;
-  } catch {
-    return undefined;
-  }
-}
+export const desiredStateTime = (stateDir: string): number | undefined =>
+  seenStats(desiredStateFile(stateDir))?.mtimeMs;
 
 /** Replaces the cache atomically. A failure is reported to `onProblem`; the state in memory stays in force. */
 export function writeDesiredState(

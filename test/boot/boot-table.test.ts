@@ -8,14 +8,18 @@ import { planBoot } from '../../src/boot/plan.ts';
 import { hw, RACK } from '../support/lab-facts.ts';
 import { bootConfig } from './rack.ts';
 
-type Told = readonly [file: string | undefined, vendorClass?: string | undefined, pathPrefix?: string | undefined];
+type LoaderAnswer = readonly [
+  file: string | undefined,
+  vendorClass?: string | undefined,
+  pathPrefix?: string | undefined,
+];
 interface Row {
   readonly name: string;
   readonly facts: Partial<BootClientFacts>;
   readonly loaders?: readonly (readonly [string, string])[];
   /** Another server gives the address. */
   readonly proxied?: boolean;
-  readonly told: Told;
+  readonly answer: LoaderAnswer;
 }
 
 const BASE = 'http://10.20.0.1:5248';
@@ -32,110 +36,114 @@ const ROWS: readonly Row[] = [
   {
     name: 'user class iPXE: its script as an absolute URL',
     facts: { ...pxe(0), userClasses: ['iPXE'] },
-    told: [`${BASE}/ipxe.cfg`],
+    answer: [`${BASE}/ipxe.cfg`],
   },
-  { name: 'iPXE by option 175 alone', facts: { ...pxe(7), ipxeOptions: true }, told: [`${BASE}/ipxe.cfg`] },
+  { name: 'iPXE by option 175 alone', facts: { ...pxe(7), ipxeOptions: true }, answer: [`${BASE}/ipxe.cfg`] },
   {
     name: 'gPXE, which cannot read iPXE scripts: the loader of its firmware',
     facts: { ...pxe(0), userClasses: ['gPXE'], ipxeOptions: true },
-    told: ['lpxelinux.0', undefined, `${BASE}/`],
+    answer: ['lpxelinux.0', undefined, `${BASE}/`],
   },
-  { name: '0, BIOS: lpxelinux with its prefix', facts: pxe(0), told: ['lpxelinux.0', undefined, `${BASE}/`] },
-  { name: '6, IA32 UEFI, which MAAS lacks', facts: pxe(6), told: ['bootia32.efi'] },
-  { name: '7, x86-64 UEFI: shim', facts: pxe(7), told: ['bootx64.efi'] },
-  { name: '9, EBC: as x86-64', facts: pxe(9), told: ['bootx64.efi'] },
-  { name: '11, arm64 UEFI', facts: pxe(11), told: ['bootaa64.efi'] },
-  { name: '15, IA32 by HTTP: none, because its GRUB would stop at the prompt', facts: http(15), told: [undefined] },
+  { name: '0, BIOS: lpxelinux with its prefix', facts: pxe(0), answer: ['lpxelinux.0', undefined, `${BASE}/`] },
+  { name: '6, IA32 UEFI, which MAAS lacks', facts: pxe(6), answer: ['bootia32.efi'] },
+  { name: '7, x86-64 UEFI: shim', facts: pxe(7), answer: ['bootx64.efi'] },
+  { name: '9, EBC: as x86-64', facts: pxe(9), answer: ['bootx64.efi'] },
+  { name: '11, arm64 UEFI', facts: pxe(11), answer: ['bootaa64.efi'] },
+  { name: '15, IA32 by HTTP: none, because its GRUB would stop at the prompt', facts: http(15), answer: [undefined] },
   {
     name: '16, x86-64 by HTTP: a URL and option 60; iPXE instead of MAAS’s shim (see architectures.ts)',
     facts: http(16),
-    told: [`${BASE}/ipxe.efi`, 'HTTPClient'],
+    answer: [`${BASE}/ipxe.efi`, 'HTTPClient'],
   },
-  { name: '17, EBC by HTTP: as x86-64', facts: http(17), told: [`${BASE}/ipxe.efi`, 'HTTPClient'] },
-  { name: '19, arm64 by HTTP: none, as 15', facts: http(19), told: [undefined] },
+  { name: '17, EBC by HTTP: as x86-64', facts: http(17), answer: [`${BASE}/ipxe.efi`, 'HTTPClient'] },
+  { name: '19, arm64 by HTTP: none, as 15', facts: http(19), answer: [undefined] },
   {
     name: '12, open firmware of ppc64el, by boot.loaders',
     facts: pxe(12),
     loaders: [['12', 'bootppc64.bin']],
-    told: ['bootppc64.bin'],
+    answer: ['bootppc64.bin'],
   },
   {
     name: '14, PowerNV, by boot.loaders: the directory of its loader is its prefix',
     facts: pxe(14),
     loaders: [['14', 'ppc64el/pxelinux.0']],
-    told: ['ppc64el/pxelinux.0', undefined, 'ppc64el/'],
+    answer: ['ppc64el/pxelinux.0', undefined, 'ppc64el/'],
   },
   {
     name: '31, s390x, by boot.loaders: the same',
     facts: pxe(31),
     loaders: [['31', 's390x/boots390x.bin']],
-    told: ['s390x/boots390x.bin', undefined, 's390x/'],
+    answer: ['s390x/boots390x.bin', undefined, 's390x/'],
   },
   {
     name: '32, s390x partition, by boot.loaders: the named file is its configuration',
     facts: pxe(32),
     loaders: [['32', 's390x_partition/maas']],
-    told: ['s390x_partition/maas', undefined, 's390x_partition/'],
+    answer: ['s390x_partition/maas', undefined, 's390x_partition/'],
   },
   {
     name: '27 and 28, RISC-V, by boot.loaders: by TFTP',
     facts: pxe(27),
     loaders: [['27', 'bootriscv64.efi']],
-    told: ['bootriscv64.efi'],
+    answer: ['bootriscv64.efi'],
   },
   {
     name: '28, RISC-V by HTTP, by boot.loaders: a URL with option 60',
     facts: http(28),
     loaders: [['28', 'bootriscv64.efi']],
-    told: [`${BASE}/bootriscv64.efi`, 'HTTPClient'],
+    answer: [`${BASE}/bootriscv64.efi`, 'HTTPClient'],
   },
-  { name: 'a number without a loader: none, instead of MAAS’s lpxelinux', facts: pxe(27), told: [undefined] },
+  { name: 'a number without a loader: none, instead of MAAS’s lpxelinux', facts: pxe(27), answer: [undefined] },
   {
     name: 'a list: the first number with a loader',
     facts: { vendorClass: 'PXEClient', architectures: [27, 7, 0] },
-    told: ['bootx64.efi'],
+    answer: ['bootx64.efi'],
   },
   {
     name: 'a list of which the vendor class names one: that one',
     facts: { ...pxe(0), architectures: [27, 7, 0] },
-    told: ['lpxelinux.0', undefined, `${BASE}/`],
+    answer: ['lpxelinux.0', undefined, `${BASE}/`],
   },
   {
     name: 'a list whose later number has a loader by boot.loaders only: the built-in one comes first',
     facts: { ...pxe(0), architectures: [27, 7] },
     loaders: [['27', 'bootriscv64.efi']],
-    told: ['bootx64.efi'],
+    answer: ['bootx64.efi'],
   },
   {
     name: 'no option 93: the number of the vendor class',
     facts: { vendorClass: 'PXEClient:Arch:00011:UNDI:003000' },
-    told: ['bootaa64.efi'],
+    answer: ['bootaa64.efi'],
   },
-  { name: 'no number at all: BIOS', facts: { vendorClass: 'PXEClient' }, told: ['lpxelinux.0', undefined, `${BASE}/`] },
+  {
+    name: 'no number at all: BIOS',
+    facts: { vendorClass: 'PXEClient' },
+    answer: ['lpxelinux.0', undefined, `${BASE}/`],
+  },
   {
     name: '7 with another DHCP server: iPXE, because GRUB would ask that server',
     facts: pxe(7),
     proxied: true,
-    told: ['ipxe.efi'],
+    answer: ['ipxe.efi'],
   },
   {
     name: '7 with another DHCP server and a loader named by the operator: that one',
     facts: pxe(7),
     loaders: [['7', 'bootx64.efi']],
     proxied: true,
-    told: ['bootx64.efi'],
+    answer: ['bootx64.efi'],
   },
-  { name: '11 with another DHCP server: as usual', facts: pxe(11), proxied: true, told: ['bootaa64.efi'] },
+  { name: '11 with another DHCP server: as usual', facts: pxe(11), proxied: true, answer: ['bootaa64.efi'] },
   {
     name: '0 with another DHCP server: as usual',
     facts: pxe(0),
     proxied: true,
-    told: ['lpxelinux.0', undefined, `${BASE}/`],
+    answer: ['lpxelinux.0', undefined, `${BASE}/`],
   },
-  { name: 'no sign of a network boot: nothing', facts: { architectures: [7] }, told: [undefined] },
+  { name: 'no sign of a network boot: nothing', facts: { architectures: [7] }, answer: [undefined] },
 ];
 
-for (const { name, facts, loaders = [], proxied, told } of ROWS) {
+for (const { name, facts, loaders = [], proxied, answer } of ROWS) {
   test(name, () => {
     const client = identifyBootClient({
       architectures: [],
@@ -147,7 +155,7 @@ for (const { name, facts, loaders = [], proxied, told } of ROWS) {
     const config = bootConfig({ loaders: new Map(loaders) });
     const query = { mac: hw('52:54:00:12:34:56'), serverAddress: RACK, proxied };
     const plan = client === undefined ? undefined : planBoot({ ...query, client }, config);
-    const [file, vendorClass, pathPrefix] = told;
+    const [file, vendorClass, pathPrefix] = answer;
     assert.deepEqual([plan?.file, plan?.vendorClass, plan?.pathPrefix], [file, vendorClass, pathPrefix]);
   });
 }

@@ -7,8 +7,8 @@ import { LOOP_LOADS_MAX, LOOP_MS_MAX, LOOPS_MAX, LoaderLoops } from '../../src/b
 import { planBoot } from '../../src/boot/plan.ts';
 import { instant, later } from '../../src/clock.ts';
 import type { RackEvent } from '../../src/event.ts';
-import type { Owner } from '../../src/kept-apart.ts';
 import { type MacAddress, mac } from '../../src/net/address.ts';
+import type { Owner } from '../../src/net/kept-apart.ts';
 import { hw, RACK } from '../support/lab-facts.ts';
 import { bootConfig } from './rack.ts';
 
@@ -34,7 +34,7 @@ class Rig {
   }
 
   /** The file that DHCP names. */
-  told(client: BootClient, of: MacAddress = MAC, asker: Owner | undefined = KNOWN): string | undefined {
+  given(client: BootClient, of: MacAddress = MAC, asker: Owner | undefined = KNOWN): string | undefined {
     const query = { client, mac: of, serverAddress: RACK, asker };
     const plan = planBoot(query, this.#config);
     if (plan === undefined) return undefined;
@@ -52,10 +52,10 @@ class Rig {
 
   /** One round of a loop: DHCP names a loader, the machine loads it. */
   round(client: BootClient, file: string, afterMs = 20_000): string | undefined {
-    const told = this.told(client);
+    const given = this.given(client);
     this.got(file);
     this.now = later(this.now, afterMs);
-    return told;
+    return given;
   }
 }
 
@@ -79,8 +79,8 @@ for (const [name, client, loaders, file, script] of CIRCLES) {
       assert.match(rig.round(client, file) ?? '', new RegExp(`${file.replace(/^.*\//, '')}$`), `round ${round}`);
     }
     assert.deepEqual(rig.events, []);
-    assert.equal(rig.told(client), script);
-    assert.equal(rig.told(client), script, 'the REQUEST gets the same as the DISCOVER');
+    assert.equal(rig.given(client), script);
+    assert.equal(rig.given(client), script, 'the REQUEST gets the same as the DISCOVER');
     assert.equal(rig.events.length, 1, 'once');
     assert.partialDeepStrictEqual(rig.events, [{ kind: 'boot.loader-loop', loads: LOOP_LOADS_MAX, instead: script }]);
   });
@@ -89,18 +89,18 @@ for (const [name, client, loaders, file, script] of CIRCLES) {
 test('progress ends the loop, and the next boot starts as usual', () => {
   const rig = new Rig();
   for (let round = 0; round < LOOP_LOADS_MAX; round += 1) rig.round(UEFI_HTTP, 'ipxe.efi');
-  assert.match(rig.told(UEFI_HTTP) ?? '', /ipxe\.cfg$/);
+  assert.match(rig.given(UEFI_HTTP) ?? '', /ipxe\.cfg$/);
   rig.got('ipxe.cfg', 'chain');
-  assert.match(rig.told(UEFI_HTTP) ?? '', /ipxe\.cfg$/, 'a script that asks again by name is no progress');
+  assert.match(rig.given(UEFI_HTTP) ?? '', /ipxe\.cfg$/, 'a script that asks again by name is no progress');
   rig.got('ipxe.cfg-52-54-00-12-34-56', 'enlist');
-  assert.match(rig.told(UEFI_HTTP) ?? '', /ipxe\.efi$/);
+  assert.match(rig.given(UEFI_HTTP) ?? '', /ipxe\.efi$/);
 });
 
 test('a machine that restarts repeatedly but progresses each time is in no loop', () => {
   const rig = new Rig();
   for (let boot = 0; boot < 9; boot += 1) {
     assert.match(rig.round(UEFI_HTTP, 'ipxe.efi', 5_000) ?? '', /ipxe\.efi$/);
-    assert.match(rig.told(IPXE) ?? '', /ipxe\.cfg$/);
+    assert.match(rig.given(IPXE) ?? '', /ipxe\.cfg$/);
     rig.got('ipxe.cfg', 'poweroff');
   }
   assert.deepEqual(rig.events, []);
@@ -137,21 +137,21 @@ test('a loader that cannot be iPXE is never replaced', () => {
 test('one machine’s loop affects no other', () => {
   const rig = new Rig();
   for (let round = 0; round < LOOP_LOADS_MAX; round += 1) rig.round(UEFI_HTTP, 'ipxe.efi');
-  assert.match(rig.told(UEFI_HTTP, OTHER) ?? '', /ipxe\.efi$/);
+  assert.match(rig.given(UEFI_HTTP, OTHER) ?? '', /ipxe\.efi$/);
 });
 
 test(`of more than ${LOOPS_MAX} machines the one whose loader was named longest ago is forgotten`, () => {
   const rig = new Rig();
   for (let round = 0; round < LOOP_LOADS_MAX; round += 1) rig.round(UEFI_HTTP, 'ipxe.efi');
-  for (let index = 0; index < LOOPS_MAX; index += 1) rig.told(UEFI_HTTP, mac(0x525400000000 + index));
-  assert.match(rig.told(UEFI_HTTP) ?? '', /ipxe\.efi$/);
+  for (let index = 0; index < LOOPS_MAX; index += 1) rig.given(UEFI_HTTP, mac(0x525400000000 + index));
+  assert.match(rig.given(UEFI_HTTP) ?? '', /ipxe\.efi$/);
 });
 
 test('a machine of the region stays watched however many unknown clients get a loader', () => {
   const rig = new Rig();
   for (let round = 0; round < LOOP_LOADS_MAX; round += 1) rig.round(UEFI_HTTP, 'ipxe.efi');
-  for (let index = 0; index <= LOOPS_MAX; index += 1) rig.told(UEFI_HTTP, mac(0x0200_0000_0000 + index), STRANGER);
-  assert.equal(rig.told(UEFI_HTTP), 'http://10.20.0.1:5248/ipxe.cfg');
+  for (let index = 0; index <= LOOPS_MAX; index += 1) rig.given(UEFI_HTTP, mac(0x0200_0000_0000 + index), STRANGER);
+  assert.equal(rig.given(UEFI_HTTP), 'http://10.20.0.1:5248/ipxe.cfg');
 });
 
 test('a query without a booting client starts no watch', () => {
@@ -161,5 +161,5 @@ test('a query without a booting client starts no watch', () => {
     rig.got('ipxe.efi');
     rig.loops.check(query, { serverAddress: RACK, file: 'ipxe.efi', reason: '' }, bootConfig({}), rig.now);
   }
-  assert.match(rig.told(UEFI_HTTP) ?? '', /ipxe\.efi$/);
+  assert.match(rig.given(UEFI_HTTP) ?? '', /ipxe\.efi$/);
 });

@@ -47,8 +47,8 @@ const CASES: readonly (readonly [written: string, problem: string])[] = [
 for (const [written, problem] of CASES)
   test(`${written.slice(0, 60)} is explained in plain words`, () => {
     const parsed = parseConfig(written);
-    const told = parsed.ok ? [] : parsed.problems.map(({ path, message }) => `${path}: ${message}`);
-    assert.deepEqual(told, [problem]);
+    const reported = parsed.ok ? [] : parsed.problems.map(({ path, message }) => `${path}: ${message}`);
+    assert.deepEqual(reported, [problem]);
   });
 
 /** Every key of the file, down to those of entries of lists. */
@@ -66,13 +66,13 @@ test('no wrong value of any key brings the words of the validator', () => {
     ...keysOf(writtenConfigSchema.parse({}), []),
     ...Object.keys(writtenConfigSchema.shape).map((key) => [key]),
   ];
-  let told = 0;
+  let reported = 0;
   for (const key of keys)
     for (const value of wrong) {
       const nested = key.reduceRight<unknown>((below, name) => ({ [name]: below }), parse(value));
       const parsed = parseConfig(JSON.stringify(nested));
       for (const { path, message } of parsed.ok ? [] : parsed.problems) {
-        told += 1;
+        reported += 1;
         assert.doesNotMatch(
           message,
           /Invalid|Too (?:big|small)|received|undefined|expected (?:string|array|object|int)/,
@@ -80,5 +80,5 @@ test('no wrong value of any key brings the words of the validator', () => {
         );
       }
     }
-  assert.ok(told > 200, `${told} problems`);
+  assert.ok(reported > 200, `${reported} problems`);
 });

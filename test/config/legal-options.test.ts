@@ -174,11 +174,11 @@ test('an illegal value of any option is refused with the rule and its RFC, a leg
   for (const [code, { illegal, legal, rule, source }] of Object.entries(RULES)) {
     const name = NAMED_OPTIONS.find((row) => String(row.code) === code)?.name ?? assert.fail(code);
     for (const [value, at, found] of illegal) {
-      const told = problemsOf(`code: ${code}, value: ${value}`);
+      const reported = problemsOf(`code: ${code}, value: ${value}`);
       const path = `cluster_interfaces[0].options[0].value${at}: `;
-      const about = `option ${code}, ${value}: ${told}`;
-      assert.ok(told.includes(`${path}${found} is not legal: option ${code} (${name}) is `), about);
-      assert.ok(told.includes(rule) && told.endsWith(`(${source})`), about);
+      const about = `option ${code}, ${value}: ${reported}`;
+      assert.ok(reported.includes(`${path}${found} is not legal: option ${code} (${name}) is `), about);
+      assert.ok(reported.includes(rule) && reported.endsWith(`(${source})`), about);
     }
     for (const value of legal)
       assert.equal(problemsOf(`code: ${code}, value: ${value}`), '', `option ${code}, ${value}`);
@@ -216,9 +216,9 @@ test('bytes written as hex must have the shape of the option, unless the vendor 
     if (shapes === undefined) continue;
     for (const [index, bytes] of shapes.entries()) {
       const isWrong = index < shapes.length - 1 && !free.has(code);
-      const told = problemsOf(`code: ${code}, type: hex, value: "${bytes}"`);
-      if (isWrong) assert.match(told, /value: .+ in option \d+ \(.+\) \(.+\)$/, `${name} ${bytes}`);
-      else assert.doesNotMatch(told, /in option/, `${name} ${bytes}: ${told}`);
+      const reported = problemsOf(`code: ${code}, type: hex, value: "${bytes}"`);
+      if (isWrong) assert.match(reported, /value: .+ in option \d+ \(.+\) \(.+\)$/, `${name} ${bytes}`);
+      else assert.doesNotMatch(reported, /in option/, `${name} ${bytes}: ${reported}`);
     }
   }
 });

@@ -149,9 +149,9 @@ test('a problem names the place of its value: the line of the file, or the key o
     dns: { upstream: 'x' },
   });
   assert.ok(!wrong.ok);
-  const told = formatProblems('f', wrong.problems);
-  assert.match(told, /^the region's store: cluster_interfaces\.far\.ip_range_low: 10\.40\.0\.1 is not inside/m);
-  assert.match(told, /^the region's store: dns\.upstream: expected upstream servers/m);
+  const reported = formatProblems('f', wrong.problems);
+  assert.match(reported, /^the region's store: cluster_interfaces\.far\.ip_range_low: 10\.40\.0\.1 is not inside/m);
+  assert.match(reported, /^the region's store: dns\.upstream: expected upstream servers/m);
   const overlapping = parseConfig(text, { cluster_interfaces: [{ ...FAR, network: '10.20.0.0/16', ip: '10.20.0.9' }] });
   assert.ok(!overlapping.ok);
   assert.match(

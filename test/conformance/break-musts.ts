@@ -8,8 +8,8 @@ import { keyOf, MUST_BREAKS } from './must-breaks.ts';
 
 /** The tests of a row to run: those on real wires only if there is no other. */
 export function proofsOf(row: BrokenMust): readonly Proof[] {
-  const standing = DHCP_MUSTS.find((must) => keyOf(must) === keyOf(row))?.standing;
-  const all: readonly Proof[] = standing === undefined || standing.kind === 'not-ours' ? [] : standing.tests;
+  const verdict = DHCP_MUSTS.find((must) => keyOf(must) === keyOf(row))?.verdict;
+  const all: readonly Proof[] = verdict === undefined || verdict.kind === 'not-ours' ? [] : verdict.tests;
   const quick = all.filter(({ file }) => !file.startsWith('test/e2e/'));
   return quick.length > 0 ? quick : all;
 }

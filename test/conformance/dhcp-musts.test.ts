@@ -26,10 +26,10 @@ const rowName = ({ rfc, section, level, demand }: Must): string => `RFC ${rfc} Â
 test('each demand is met, departed from or not a serverâ€™s, and says by which test or why', () => {
   const problems: string[] = [];
   for (const row of DHCP_MUSTS) {
-    const { standing } = row;
-    const tests = standing.kind === 'not-ours' ? [] : standing.tests;
-    if (standing.kind !== 'not-ours' && tests.length === 0) problems.push(`${rowName(row)}: no test shows it`);
-    if (standing.kind !== 'met' && !/^\S.{20,}\.$/s.test(standing.because)) problems.push(`${rowName(row)}: why?`);
+    const { verdict } = row;
+    const tests = verdict.kind === 'not-ours' ? [] : verdict.tests;
+    if (verdict.kind !== 'not-ours' && tests.length === 0) problems.push(`${rowName(row)}: no test shows it`);
+    if (verdict.kind !== 'met' && !/^\S.{20,}\.$/s.test(verdict.because)) problems.push(`${rowName(row)}: why?`);
     if (!/^\S.*\.$/.test(row.demand)) problems.push(`${rowName(row)}: the demand is a sentence`);
     for (const { file, name } of tests) {
       if (!testsOf(file).has(name)) problems.push(`${rowName(row)}: ${file} has no test '${name}'`);
@@ -71,7 +71,7 @@ test('the table is as long as the RFCs are, and no row comes twice', () => {
 
 test('every test of the conformance files is named by some row', () => {
   const named = new Set(
-    DHCP_MUSTS.flatMap(({ standing }) => (standing.kind === 'not-ours' ? [] : standing.tests.map(({ name }) => name))),
+    DHCP_MUSTS.flatMap(({ verdict }) => (verdict.kind === 'not-ours' ? [] : verdict.tests.map(({ name }) => name))),
   );
   const unnamed: string[] = [];
   for (const file of ['rfc2131-messages', 'rfc2131-exchanges', 'dhcp-options', 'dhcp-relays']) {

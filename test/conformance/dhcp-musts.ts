@@ -17,7 +17,7 @@ export interface Proof {
 }
 
 /** How this server stands to a demand. */
-export type Standing =
+export type Verdict =
   | { readonly kind: 'met'; readonly tests: readonly Proof[] }
   | { readonly kind: 'departs'; readonly because: string; readonly tests: readonly Proof[] }
   | { readonly kind: 'not-ours'; readonly because: string };
@@ -29,7 +29,7 @@ export interface Must {
   readonly section: string;
   readonly level: 'MUST' | 'MUST NOT' | 'SHOULD' | 'SHOULD NOT';
   readonly demand: string;
-  readonly standing: Standing;
+  readonly verdict: Verdict;
 }
 
 /** Every row, by RFC and section. */

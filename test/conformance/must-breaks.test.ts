@@ -17,7 +17,7 @@ const textOf = (file: string): string => (existsSync(join(SRC, file)) ? readFile
 
 test('every demand on this server has a break, or is listed as having none yet', () => {
   const broken = new Set(MUST_BREAKS.map(keyOf));
-  const without = DHCP_MUSTS.filter(({ standing }) => standing.kind !== 'not-ours')
+  const without = DHCP_MUSTS.filter(({ verdict }) => verdict.kind !== 'not-ours')
     .map(keyOf)
     .filter((key) => !broken.has(key));
   assert.deepEqual(without.toSorted(), [...NOT_BROKEN_YET].toSorted());
@@ -28,7 +28,7 @@ test('every break is that of one row', () => {
   const keys = MUST_BREAKS.map(keyOf);
   assert.deepEqual(
     keys.filter(
-      (key, index) => keys.indexOf(key) !== index || (rows.get(key)?.standing.kind ?? 'not-ours') === 'not-ours',
+      (key, index) => keys.indexOf(key) !== index || (rows.get(key)?.verdict.kind ?? 'not-ours') === 'not-ours',
     ),
     [],
   );

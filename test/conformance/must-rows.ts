@@ -1,6 +1,6 @@
 // Short words for the rows of the table of demands, and the tests that show them, each named once.
 
-import type { Must, Proof, Standing } from './dhcp-musts.ts';
+import type { Must, Proof, Verdict } from './dhcp-musts.ts';
 
 const inFile =
   (file: string) =>
@@ -11,7 +11,7 @@ const exchanges = inFile('test/conformance/rfc2131-exchanges.test.ts');
 const options = inFile('test/conformance/dhcp-options.test.ts');
 const relays = inFile('test/conformance/dhcp-relays.test.ts');
 const server = inFile('test/dhcp/server.test.ts');
-const standing = inFile('test/dhcp/networks/standing.test.ts');
+const serverRole = inFile('test/dhcp/networks/server-role.test.ts');
 const decide = inFile('test/dhcp/answers/decide.test.ts');
 const earlierPromise = inFile('test/dhcp/answers/earlier-promise.test.ts');
 const conflicts = inFile('test/dhcp/conflicts/conflict-check.test.ts');
@@ -61,8 +61,8 @@ export const SHOWN = {
   fixedMeanwhile: exchanges(
     '§4.3.2, INIT-REBOOT: a running lease is not denied when another address is fixed, but an address it no longer holds is',
   ),
-  soleStanding: standing('RFC 2131 §4.3.2: the answer of a sole server about an address'),
-  presumedStanding: standing('RFC 2131 §4.3.2: the answer of a presumed server about an address'),
+  soleRole: serverRole('RFC 2131 §4.3.2: the answer of a sole server about an address'),
+  presumedRole: serverRole('RFC 2131 §4.3.2: the answer of a presumed server about an address'),
   othersRange: exchanges('§3.2: a lease that has ended and belongs to another server’s range is not denied'),
   renewed: exchanges(
     '§4.3.2, RENEWING and REBINDING: the lease runs its full time again, and the answer goes to ciaddr',
@@ -113,10 +113,10 @@ export const SHOWN = {
   hardwareIdentity: exchanges('§4.2: a client is identified by its hardware address, with any identifier'),
   parametersOnce: exchanges('§4.3.1: a parameter requested twice comes once, and an unconfigured one does not come'),
   network: exchanges('§4.3.1: the address comes from the network of giaddr, or of the interface'),
-  linksApart: inFile('test/dhcp/two-links.test.ts')(
+  linksApart: inFile('test/dhcp/two-shared-networks.test.ts')(
     'an offer holds its address although the same hardware address has another offer on another shared network',
   ),
-  fullTold: exchanges('§4.3.1: an event reports that no address is left'),
+  fullReported: exchanges('§4.3.1: an event reports that no address is left'),
   oldestFirst: exchanges('§2.2: the address whose lease ended longest ago goes to another client first'),
   usedAgain: exchanges('§2.2: an address whose lease has ended is probed before it goes to another client'),
   bootp: exchanges('RFC 1542 §3.4 and RFC 951: a BOOTP request gets no answer and a named refusal'),
@@ -132,7 +132,7 @@ export const SHOWN = {
   promise: decide('a record never ends before an earlier promise to the same client'),
   endlessOver: earlierPromise('a lease without end is over when its client renews a shorter one on time'),
   promiseOver: earlierPromise('a promised year is over when its client renews a shorter lease on time twice in a row'),
-  unheard: earlierPromise('a promise to a client that hears no answer stands, whenever the client asks again'),
+  lostPromise: earlierPromise('a promise to a client that hears no answer stands, whenever the client asks again'),
   alone: inFile('test/dhcp/conversations.test.ts')('no bytes on the wire make the server throw'),
   dhclient: clients('dhclient gets a lease, keeps it, starts again with it, and releases it'),
   withoutArp: clients(
@@ -247,8 +247,8 @@ type Level = Must['level'];
 /** Rows of one RFC. */
 export function rowsOf(rfc: number) {
   const row =
-    (standing: Standing) =>
-    (section: string, level: Level, demand: string): Must => ({ rfc, section, level, demand, standing });
+    (verdict: Verdict) =>
+    (section: string, level: Level, demand: string): Must => ({ rfc, section, level, demand, verdict });
   return {
     met: (section: string, level: Level, demand: string, ...tests: readonly Proof[]): Must =>
       row({ kind: 'met', tests })(section, level, demand),

@@ -10,7 +10,7 @@ import { FrameReader, frame } from '../../src/dns/stream.ts';
 import { copyBytes, RECLAIMED_BYTE } from '../../src/net/borrowed-bytes.ts';
 import { printedRandom } from '../support/printed-random.ts';
 import { borrowers, readTypedSource } from '../support/typed-source.ts';
-import { DECODERS, isDecoder, LARGE_BYTES } from './byte-decoders.ts';
+import { DECODERS, isDecoder, LARGE_BYTES, READERS_IN_ONE_CALL } from './byte-decoders.ts';
 import { BORROWING_DECODERS, QUERIES } from './decoder-samples.ts';
 
 const BENT_PER_SAMPLE = 200;
@@ -123,6 +123,6 @@ describe('the result of a decoder', () => {
       [],
       'give it a row in DECODERS, or say in NOT_COMPARED why it needs none',
     );
-    assert.deepEqual([...known.difference(found)], [], 'these are gone');
+    assert.deepEqual([...known.difference(found).difference(READERS_IN_ONE_CALL)], [], 'these are gone');
   });
 });

@@ -310,10 +310,12 @@ for (const [reason, { options, provoke, quiet = false }] of CASES) {
     const refusals = parseExposition(out.text()).get('rackboot_dhcp_refusals_total')?.samples ?? [];
     assert.equal(refusals.find(({ labels }) => labels.reason === reason)?.value, rack.refused(reason));
 
-    const told = await loggedReasons(rack);
+    const reported = await loggedReasons(rack);
     assert.ok(
-      quiet ? told.length === 0 : told.includes(`dhcp.refused ${reason}`) || told.includes(`dhcp.nak ${reason}`),
-      `the log reports ${reason}: ${told}`,
+      quiet
+        ? reported.length === 0
+        : reported.includes(`dhcp.refused ${reason}`) || reported.includes(`dhcp.nak ${reason}`),
+      `the log reports ${reason}: ${reported}`,
     );
     assert.match(DHCP_REFUSALS[reason], /^[A-Z].*\.$/, 'and the documents explain it');
   });
@@ -338,10 +340,10 @@ test('a thousand datagrams of one kind are each counted, and logged in a few lin
   rack.clock.advance(10_000);
   rack.say({ type: 'request', requested: ip('10.20.0.101'), mac: MAC_B });
   assert.equal(rack.refused('no-record'), 1001);
-  const told = rack.events.filter(({ kind, reason }) => kind === 'dhcp.refused' && reason === 'no-record');
-  assert.ok(told.length < 50, `${told.length} lines`);
+  const reported = rack.events.filter(({ kind, reason }) => kind === 'dhcp.refused' && reason === 'no-record');
+  assert.ok(reported.length < 50, `${reported.length} lines`);
   assert.equal(
-    told.reduce((sum, { count }) => sum + (count ?? 1), 0),
+    reported.reduce((sum, { count }) => sum + (count ?? 1), 0),
     1001,
   );
 });
@@ -374,9 +376,9 @@ test('a refusal names the relay, the address that names the network, and the swi
   ] as const satisfies readonly (readonly [Words, ...unknown[]])[]) {
     const rack = await WireRack.start();
     rack.say({ ...discover, ...words });
-    const told = rack.events.find(({ kind }) => kind === 'dhcp.refused');
+    const reported = rack.events.find(({ kind }) => kind === 'dhcp.refused');
     assert.deepEqual(
-      [told?.reason, told?.relay, told?.wanted, told?.circuitId],
+      [reported?.reason, reported?.relay, reported?.wanted, reported?.circuitId],
       ['network-unknown', relay, wanted, circuitId],
     );
   }
@@ -386,8 +388,8 @@ test('a refusal for want of the disk names the relay too', async () => {
   const rack = await WireRack.start({ config: config(subnet(), relayedSubnet()) });
   rack.journal.slow();
   rack.say({ ...discover, giaddr: FAR });
-  const told = rack.events.find(({ reason }) => reason === 'store-unavailable');
-  assert.deepEqual([told?.relay, told?.wanted], ['10.30.0.1', '10.30.0.1']);
+  const reported = rack.events.find(({ reason }) => reason === 'store-unavailable');
+  assert.deepEqual([reported?.relay, reported?.wanted], ['10.30.0.1', '10.30.0.1']);
 });
 
 test('a datagram that no client sent is reported with its source address', async () => {

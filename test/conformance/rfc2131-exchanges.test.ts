@@ -325,8 +325,8 @@ test('§4.3.1: an event reports that no address is left', async () => {
   for (let index = 0; index < 4; index += 1) assert.equal(rack.lease(stranger(index))?.type, 'ACK');
   assert.equal(rack.ask({ type: 'discover', mac: stranger(9) }), undefined);
   assert.equal(rack.refused('range-exhausted'), 1);
-  const told = rack.events.filter(({ kind, reason }) => kind === 'dhcp.refused' && reason === 'range-exhausted');
-  assert.equal(told.length, 1);
+  const reported = rack.events.filter(({ kind, reason }) => kind === 'dhcp.refused' && reason === 'range-exhausted');
+  assert.equal(reported.length, 1);
 });
 
 test('§2.2: the address whose lease ended longest ago goes to another client first', async () => {

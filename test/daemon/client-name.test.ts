@@ -81,8 +81,8 @@ for (const { name, hosts = '', machines = [], flags, wish = 'wish', answers, fqd
         NOW,
       );
       if (ack.kind !== 'reply') assert.fail(JSON.stringify(ack));
-      const told = [answers[index], 255, 255, ...textBytes(fqdn)];
-      for (const { message } of [offer, ack]) assert.deepEqual([...(message.options.get(81) ?? [])], told);
+      const reported = [answers[index], 255, 255, ...textBytes(fqdn)];
+      for (const { message } of [offer, ack]) assert.deepEqual([...(message.options.get(81) ?? [])], reported);
 
       const [lease = assert.fail()] = ack.records;
       nameReservations(names, config);

@@ -79,13 +79,13 @@ cluster_interfaces:
     host.from = ip('0.0.0.0');
   };
   /** True if the machine counts as booting. */
-  const isToldOfNoRouter = (client: MacAddress): boolean => {
+  const hearsOfNoRouter = (client: MacAddress): boolean => {
     advertised.length = 0;
     listener?.onSolicitation({ interfaceName: 'eth1', mac: client, source: new Uint8Array(16) });
     return advertised.length > 0;
   };
   const uuidOf = (client: MacAddress): string | undefined => rack.foresight().assets.uuidOf?.(client);
-  return { rack, host, setMachines, discover, inform, isToldOfNoRouter, uuidOf };
+  return { rack, host, setMachines, discover, inform, hearsOfNoRouter, uuidOf };
 }
 
 type Rig = Awaited<ReturnType<typeof start>>;
@@ -113,7 +113,7 @@ for (const [what, network, send] of FLOODS) {
         assert.equal(rig.uuidOf(client), UUID);
         for (let index = 0; index < INVENTED; index += 1) send(rig, invented(index));
         assert.equal(rig.uuidOf(client), UUID);
-        assert.equal(rig.isToldOfNoRouter(client), true);
+        assert.equal(rig.hearsOfNoRouter(client), true);
         await rig.rack.close();
       });
   });
@@ -125,7 +125,7 @@ describe('an INFORM of a boot client', () => {
     rig.inform(MAC_A);
     assert.equal(rig.host.take()[0]?.message.file, 'bootx64.efi');
     assert.equal(rig.uuidOf(MAC_A), undefined);
-    assert.equal(rig.isToldOfNoRouter(MAC_A), false);
+    assert.equal(rig.hearsOfNoRouter(MAC_A), false);
     await rig.rack.close();
   });
 });

@@ -36,9 +36,9 @@ test('a hall of 200 machines fits into a range of 256 at once, before any reques
 });
 
 test('a flood of invented clients gets a limited number of offers, and known clients are served anyway', () => {
-  const { say, lease, clock, told } = rig(config(WIDE), new MachineDirectory([machine(MAC_B, '10.20.0.30')]));
+  const { say, lease, clock, reported } = rig(config(WIDE), new MachineDirectory([machine(MAC_B, '10.20.0.30')]));
   assert.match(lease(MAC_A), /^ack/);
-  told();
+  reported();
   let offered = 0;
   for (let second = 0; second < 10; second += 1) {
     for (let client = 0; client < 1000; client += 1) {
@@ -49,7 +49,7 @@ test('a flood of invented clients gets a limited number of offers, and known cli
     clock.advance(1000);
   }
   assert.ok(offered <= NEW_CLIENTS_PER_SECOND * 20, `${offered} of 10 000 were offered an address`);
-  const limited = told('dhcp.new-clients-limited');
+  const limited = reported('dhcp.new-clients-limited');
   assert.equal(limited.length, 1, 'told once');
   assert.deepEqual(limited[0], {
     ...{ kind: 'dhcp.new-clients-limited', at: limited[0]?.at, subnet: 'lab', interfaceName: 'eth1', place: 'eth1' },
@@ -99,7 +99,7 @@ test('the flood on one circuit of a relay does not hold back another circuit', (
 test('invented circuits do not exceed the limit of their socket, and that is reported once', () => {
   const far = { ...relayedSubnet(), network: parseNetwork('10.30.0.0/16') ?? { address: ANY, prefix: 0 } };
   const wide = { ...far, dynamic: { low: ip('10.30.4.0'), high: ip('10.30.255.250') } };
-  const { say, told, clock } = rig(config(subnet(), wide));
+  const { say, reported, clock } = rig(config(subnet(), wide));
   const circuits = PLACES_MAX * 3;
   const flood = (from: number): number => {
     let offered = 0;
@@ -113,11 +113,11 @@ test('invented circuits do not exceed the limit of their socket, and that is rep
   };
   const atOnce = NEW_CLIENTS_PER_SECOND * 10 * PLACES_OF_A_SOCKET;
   assert.equal(flood(0), atOnce);
-  const places = told('dhcp.new-clients-limited').map((event) => ('place' in event ? event.place : ''));
+  const places = reported('dhcp.new-clients-limited').map((event) => ('place' in event ? event.place : ''));
   assert.deepEqual(places, ['10.20.0.1']);
   clock.advance(1000);
   assert.equal(flood(circuits), NEW_CLIENTS_PER_SECOND * PLACES_OF_A_SOCKET);
-  assert.deepEqual(told('dhcp.new-clients-limited'), []);
+  assert.deepEqual(reported('dhcp.new-clients-limited'), []);
 });
 
 /** The circuit a switch adds to a client's message without being its relay agent. */
@@ -125,7 +125,7 @@ const circuitId = (...bytes: readonly number[]) =>
   [[OPTION.relayAgentInformation, Uint8Array.of(1, bytes.length, ...bytes)]] as const;
 
 test('invented circuits without a relay agent do not exceed the limit of the interface, and that is reported once', () => {
-  const { say, told, clock } = rig(config(WIDE));
+  const { say, reported, clock } = rig(config(WIDE));
   const flood = (from: number): number => {
     let offered = 0;
     for (let client = from; client < from + 2000; client += 1) {
@@ -136,14 +136,14 @@ test('invented circuits without a relay agent do not exceed the limit of the int
   };
   assert.equal(flood(0), NEW_CLIENTS_PER_SECOND * 10);
   assert.equal(say({ type: 'discover', mac: mac(0x060000000000) }), 'silence', 'nor is there more without a circuit');
-  const places = told('dhcp.new-clients-limited').map((event) => ('place' in event ? event.place : ''));
+  const places = reported('dhcp.new-clients-limited').map((event) => ('place' in event ? event.place : ''));
   assert.deepEqual(places, ['eth1']);
   clock.advance(1000);
   assert.equal(flood(2000), NEW_CLIENTS_PER_SECOND);
 });
 
 test('a flood on one port of a switch that names it leaves half of the interface’s rate to the others', () => {
-  const { say, told } = rig(config(WIDE));
+  const { say, reported } = rig(config(WIDE));
   const flood = (first: number, port: number): number => {
     let offered = 0;
     for (let client = 0; client < 1000; client += 1) {
@@ -153,7 +153,7 @@ test('a flood on one port of a switch that names it leaves half of the interface
     return offered;
   };
   assert.equal(flood(0x020000000000, 7), NEW_CLIENTS_PER_SECOND * 5);
-  const [event] = told('dhcp.new-clients-limited');
+  const [event] = reported('dhcp.new-clients-limited');
   assert.equal(event !== undefined && 'place' in event && event.place, 'eth1, circuit 07');
   assert.match(say({ type: 'discover', mac: MAC_A, options: circuitId(8) }), /^offer/);
   assert.match(say({ type: 'discover', mac: MAC_B }), /^offer/);
@@ -161,20 +161,20 @@ test('a flood on one port of a switch that names it leaves half of the interface
 });
 
 test('a declined address comes back after its time, with an event', () => {
-  const { say, lease, clock, told, responder } = rig(config());
+  const { say, lease, clock, reported, responder } = rig(config());
   const address = lease(MAC_A).split(' ')[1] ?? '';
   assert.equal(say({ type: 'decline', mac: MAC_A, requested: ip(address), server: RACK }), 'silence');
-  assert.equal(told('dhcp.decline').length, 1);
+  assert.equal(reported('dhcp.decline').length, 1);
   assert.notEqual(lease(MAC_A), `ack ${address}`);
   assert.match(say({ type: 'request', mac: MAC_B, requested: ip(address), server: RACK }), /^nak/);
   clock.advance(DECLINE_SECONDS * 1000);
   responder.expire();
-  assert.equal(told('dhcp.declined-back').length, 1);
+  assert.equal(reported('dhcp.declined-back').length, 1);
   assert.equal(say({ type: 'discover', mac: MAC_B, requested: ip(address) }), `offer ${address}`);
 });
 
 test('a client that declines every offer cannot empty a range', () => {
-  const { say, lease, told, responder, clock } = rig(config(WIDE));
+  const { say, lease, reported, responder, clock } = rig(config(WIDE));
   const seen = new Set<string>();
   for (let count = 0; count < 50; count += 1) {
     const address = lease(MAC_A).split(' ')[1] ?? '';
@@ -182,12 +182,12 @@ test('a client that declines every offer cannot empty a range', () => {
     assert.equal(say({ type: 'decline', mac: MAC_A, requested: ip(address), server: RACK }), 'silence');
   }
   assert.equal(responder.bounds.ranges()[0]?.declined, DECLINES_AT_ONCE);
-  const told1 = told('dhcp.declines-limited');
+  const told1 = reported('dhcp.declines-limited');
   assert.ok(told1.length <= EVENT_RATE.burst, `${told1.length} were told`);
   clock.advance(1000);
   const last = ip(lease(MAC_A).split(' ')[1] ?? '');
   say({ type: 'decline', mac: MAC_A, requested: last, server: RACK });
-  const stoodFor = [...told1, ...told('dhcp.declines-limited')].reduce((sum, { count = 1 }) => sum + count, 0);
+  const stoodFor = [...told1, ...reported('dhcp.declines-limited')].reduce((sum, { count = 1 }) => sum + count, 0);
   assert.equal(stoodFor, 51 - DECLINES_AT_ONCE, 'each is counted');
   assert.equal(seen.size, 50, 'it was offered another address each time');
 });
@@ -204,9 +204,9 @@ test('nor can many clients that each decline a little', () => {
 });
 
 test('a range that fills up is reported at nine tenths, when it is full, and when there is room again; once each', () => {
-  const { lease, say, told, clock, responder } = rig(config(subnet({ leaseTime: seconds(600) })));
+  const { lease, say, reported, clock, responder } = rig(config(subnet({ leaseTime: seconds(600) })));
   const kinds = ['dhcp.range-filling', 'dhcp.range-full', 'dhcp.range-eased'];
-  const inShort = () => told(...kinds).map((event) => `${event.kind} ${'used' in event ? event.used : ''}`);
+  const inShort = () => reported(...kinds).map((event) => `${event.kind} ${'used' in event ? event.used : ''}`);
   for (let client = 1; client <= 8; client += 1) assert.match(lease(mac(client)), /^ack/);
   assert.deepEqual(inShort(), []);
   assert.match(lease(mac(9)), /^ack/);

@@ -215,25 +215,25 @@ class Conversation {
     const held = this.#heldBy(client);
     let words: ClientWords;
     if (dice < 18) {
-      this.#startAnew(client);
+      this.#startAgain(client);
       const requested = this.#below(2) === 0 ? (client.former ?? anyAddress) : undefined;
       words = { ...base, type: 'discover', requested };
     } else if (dice < 38) {
-      this.#startAnew(client);
+      this.#startAgain(client);
       const requested = this.#below(8) === 0 ? anyAddress : (client.offered ?? anyAddress);
       words = { ...base, type: 'request', requested, server: this.#below(10) === 0 ? ip('10.20.0.66') : RACK };
     } else if (dice < 44) {
-      this.#startAnew(client);
+      this.#startAgain(client);
       words = { ...base, type: 'request', requested: client.former ?? anyAddress };
     } else if (dice < 54) words = { ...base, type: 'request', ciaddr: held ?? anyAddress };
     else if (dice < 57) {
       // A client may release or decline addresses that are not its own, but it stops using only its own.
       const address = this.#below(3) === 0 ? anyAddress : (held ?? anyAddress);
-      if (address === held) this.#startAnew(client);
+      if (address === held) this.#startAgain(client);
       words = { ...base, type: 'release', ciaddr: address, server: RACK };
     } else {
       const address = held ?? anyAddress;
-      this.#startAnew(client);
+      this.#startAgain(client);
       words = { ...base, type: 'decline', requested: address, server: RACK };
     }
     const bytes = clientBytes(words);
@@ -245,7 +245,7 @@ class Conversation {
     return client.held !== undefined && client.held.until > this.#clock.now() ? client.held.address : undefined;
   }
 
-  #startAnew(client: Client): void {
+  #startAgain(client: Client): void {
     client.former = this.#heldBy(client) ?? client.former;
     client.held = undefined;
   }

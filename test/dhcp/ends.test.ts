@@ -16,20 +16,20 @@ import { clientBytes, config, planByKind, settle, TestJournal, TestNetwork } fro
 
 async function start(leasesAt: (now: Instant) => readonly Lease[]) {
   const [network, journal, table, clock] = [new TestNetwork(), new TestJournal(), new LeaseTable(), new VirtualClock()];
-  const told: string[] = [];
+  const reported: string[] = [];
   const server = new DhcpServer({
     ...{ network, clock, journal, table, planBoot: planByKind, identifyClient: identifyBootClient },
     machines: () => new MachineDirectory([]),
     publish: ({ kind, address }) => {
-      if (kind === 'dhcp.expired' || kind === 'dhcp.declined-back') told.push(`${kind} ${address}`);
+      if (kind === 'dhcp.expired' || kind === 'dhcp.declined-back') reported.push(`${kind} ${address}`);
     },
-    onEndsReported: (until) => told.push(`until ${until - started}`),
+    onEndsReported: (until) => reported.push(`until ${until - started}`),
   });
   const started = clock.now();
   const leases = leasesAt(started);
   table.load(leases, started);
   await server.configure(config());
-  return { server, network, journal, clock, told, leases };
+  return { server, network, journal, clock, reported, leases };
 }
 
 const leaseOf = (index: number, now: Instant, endsMs: number): Lease => ({
@@ -41,21 +41,21 @@ test('after the last due end the server says until when everything was reported'
   const count = EXPIRED_PER_TURN_MAX + 44;
   const rig = await start((now) => Array.from({ length: count }, (_, index) => leaseOf(index, now, 1000)));
   rig.clock.advance(1000);
-  assert.equal(rig.told.filter((line) => line.startsWith('dhcp.expired')).length, count);
+  assert.equal(rig.reported.filter((line) => line.startsWith('dhcp.expired')).length, count);
   assert.deepEqual(
-    rig.told.flatMap((line, index) => (line.startsWith('until') ? [index] : [])),
+    rig.reported.flatMap((line, index) => (line.startsWith('until') ? [index] : [])),
     [count],
     'not between the two turns',
   );
   rig.clock.advance(100_000);
-  assert.equal(rig.told.length, count + 1, 'where nothing ends there is nothing to say');
+  assert.equal(rig.reported.length, count + 1, 'where nothing ends there is nothing to say');
   await rig.server.close();
 });
 
 test('leases that had ended are reported on request, except for a client that has come back', async () => {
   const rig = await start((now) => [leaseOf(0, now, -1000), leaseOf(1, now, -2000)]);
   rig.clock.advance(10);
-  assert.deepEqual(rig.told, []);
+  assert.deepEqual(rig.reported, []);
   const [first] = rig.leases;
   assert.ok(first !== undefined);
   const request = { type: 'request', mac: first.mac, requested: first.address, server: RACK } as const;
@@ -63,7 +63,7 @@ test('leases that had ended are reported on request, except for a client that ha
   rig.journal.commit();
   await settle();
   rig.server.reportEnded(rig.leases);
-  assert.deepEqual(rig.told, [`dhcp.expired ${ip('10.20.0.101')}`]);
+  assert.deepEqual(rig.reported, [`dhcp.expired ${ip('10.20.0.101')}`]);
   assert.equal(rig.server.endsReported, true);
   await rig.server.close();
 });

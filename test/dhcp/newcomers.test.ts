@@ -35,7 +35,7 @@ const repeated =
   };
 
 /** Lets newcomers start after `floodedMs` of a flood. @returns the milliseconds each took to its lease */
-function serveBeside(flood: Flood, addresses: number, floodedMs: number): readonly number[] {
+function serveAlongside(flood: Flood, addresses: number, floodedMs: number): readonly number[] {
   const dynamic = { low: LOW, high: ipv4(LOW + addresses - 1) };
   const machines = new MachineDirectory([machine(MAC_B, '10.20.0.30')]);
   const { clock, say, lease, table } = rig(config(subnet({ dynamic })), machines);
@@ -73,7 +73,7 @@ const FLOODS: readonly (readonly [name: string, flood: Flood, addresses: number,
 for (const [name, flood, addresses, withinMs] of FLOODS) {
   test(`persistent newcomers are served in a flood: ${name}`, () => {
     for (const floodedMs of [1000, 9000, OFFER_HOLD_MS + 5000]) {
-      const waits = serveBeside(flood, addresses, floodedMs);
+      const waits = serveAlongside(flood, addresses, floodedMs);
       assert.ok(Math.max(...waits) <= withinMs, `after ${floodedMs} ms of it they waited ${waits.join(', ')} ms`);
     }
   });

@@ -27,16 +27,16 @@ test('a lease outside the new range runs on, is refused on renewal, and its mach
 });
 
 test('a lease outside the new range that is not renewed ends on time, with an event', () => {
-  const { lease, reload, responder, clock, told } = rig(config());
+  const { lease, reload, responder, clock, reported } = rig(config());
   lease(MAC_A);
   reload(moved);
-  told();
+  reported();
   clock.advance(599_999);
   responder.expire();
-  assert.equal(told('dhcp.expired').length, 0);
+  assert.equal(reported('dhcp.expired').length, 0);
   clock.advance(1);
   responder.expire();
-  assert.equal(told('dhcp.expired').length, 1);
+  assert.equal(reported('dhcp.expired').length, 1);
 });
 
 test('a lease is kept through a change that leaves its address in the range, and back', () => {

@@ -8,7 +8,7 @@ import { seconds } from '../../src/clock.ts';
 import { REPEATED_MS } from '../../src/dhcp/answers/repeat.ts';
 import { ENDLESS_SECONDS } from '../../src/dhcp/leases/lease.ts';
 import { LeaseTable } from '../../src/dhcp/leases/lease-table.ts';
-import { PASSING_RATE } from '../../src/dhcp/limits/telling.ts';
+import { PASSING_RATE } from '../../src/dhcp/limits/report-samplers.ts';
 import type { DhcpSubnet } from '../../src/dhcp/networks/config.ts';
 import { DhcpServer } from '../../src/dhcp/server.ts';
 import { OPTION, optionU8, optionU32, textBytes } from '../../src/dhcp/wire/options.ts';
@@ -160,21 +160,21 @@ test('a client that keeps taking and releasing its address is reported as a samp
     [[], EVENT_RATE.burst + MACHINE_RATE.burst],
     [[machine(MAC_A, '10.40.0.1')], MACHINE_RATE.burst],
   ] as const) {
-    const { clock, lease, say, told, responder } = rig(config(subnet(only)), new MachineDirectory(machines));
+    const { clock, lease, say, reported, responder } = rig(config(subnet(only)), new MachineDirectory(machines));
     const rounds = 200;
     for (let round = 0; round < rounds; round += 1) {
       assert.equal(lease(MAC_A), 'ack 10.20.0.100');
       say(RENEWS);
       say({ type: 'release', mac: MAC_A, ciaddr: HELD, server: RACK });
     }
-    const events = told('dhcp.offer', 'dhcp.ack', 'dhcp.release');
+    const events = reported('dhcp.offer', 'dhcp.ack', 'dhcp.release');
     assert.ok(events.length >= 3 && events.length <= 2 + 3 * burst, `${events.length} were told`);
     const counters = responder.counters().events;
     assert.deepEqual([counters['dhcp.ack'], counters['dhcp.release']], [2 * rounds, rounds]);
     clock.advance(60_000);
     lease(MAC_A);
     assert.deepEqual(
-      told('dhcp.offer', 'dhcp.ack').map(({ kind, count }) => [kind, count]),
+      reported('dhcp.offer', 'dhcp.ack').map(({ kind, count }) => [kind, count]),
       [
         ['dhcp.offer', undefined],
         ['dhcp.ack', undefined],
@@ -196,21 +196,21 @@ test('replies without an address are reported as a sample: a hall of machines in
     ['dhcp.inform', config(), { type: 'inform', ciaddr: HELD }],
   ] as const;
   for (const [kind, dhcpConfig, words] of cases) {
-    const { clock, say, told, responder } = rig(dhcpConfig, new MachineDirectory([machine(MAC_A, '10.40.0.1')]));
+    const { clock, say, reported, responder } = rig(dhcpConfig, new MachineDirectory([machine(MAC_A, '10.40.0.1')]));
     for (let index = 0; index < 1000; index += 1) {
       say({ ...words, mac: mac(0x0200_0000_0000 + index) });
-      if (index === PASSING_RATE.burst - 1) assert.equal(told(kind).length, PASSING_RATE.burst, `${kind}: a hall`);
+      if (index === PASSING_RATE.burst - 1) assert.equal(reported(kind).length, PASSING_RATE.burst, `${kind}: a hall`);
     }
-    assert.equal(told(kind).length, 0, `${kind}: a flood`);
+    assert.equal(reported(kind).length, 0, `${kind}: a flood`);
     assert.equal(responder.counters().events[kind], 1000, kind);
     say({ ...words, mac: MAC_A });
     assert.deepEqual(
-      told(kind).map((event) => [event.mac, event.count]),
+      reported(kind).map((event) => [event.mac, event.count]),
       [[MAC_A, undefined]],
       `${kind}: a machine`,
     );
     clock.advance(1000);
     say({ ...words, mac: mac(0x0200_0000_0000) });
-    assert.equal(countOf(told(kind)), 1000 - PASSING_RATE.burst + 1, kind);
+    assert.equal(countOf(reported(kind)), 1000 - PASSING_RATE.burst + 1, kind);
   }
 });

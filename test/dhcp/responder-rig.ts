@@ -63,7 +63,7 @@ export function rig(dhcpConfig: DhcpConfig, machines = new MachineDirectory([]),
       if (address === undefined) return 'silence';
       return say({ ...words, type: 'request', mac: client, requested: ip(address), server: RACK });
     },
-    told: (...kinds: readonly string[]) =>
+    reported: (...kinds: readonly string[]) =>
       events.splice(0).filter(({ kind }) => kinds.includes(kind) || kinds.length === 0),
   };
 }

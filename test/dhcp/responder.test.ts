@@ -13,18 +13,18 @@ const reasons = (events: readonly RackEvent[]): readonly string[] =>
 const addressOf = (answer: string) => ip(answer.split(' ')[1] ?? '');
 
 test('an address is not given up if the disk has room for that but not for its replacement', () => {
-  const { lease, say, reload, table, journal, told } = rig(config());
+  const { lease, say, reload, table, journal, reported } = rig(config());
   const former = addressOf(lease(MAC_A));
   reload(config(subnet({ reservations: [{ mac: MAC_A, address: FIXED }] })));
   assert.equal(say({ type: 'discover', mac: MAC_A }), 'offer 10.20.0.30');
-  told();
+  reported();
   const request = { type: 'request', mac: MAC_A, requested: FIXED, server: RACK } as const;
   journal.pendingMax = 1;
   assert.equal(say(request), 'silence');
   assert.equal(table.find(former)?.state, 'bound');
   assert.equal(journal.durable.get(former)?.state, 'bound');
   assert.equal(table.find(FIXED), undefined);
-  assert.deepEqual(reasons(told()), ['dhcp.refused queue-full']);
+  assert.deepEqual(reasons(reported()), ['dhcp.refused queue-full']);
   journal.pendingMax = 2;
   assert.equal(say(request), 'ack 10.20.0.30');
   assert.equal(journal.durable.get(former)?.state, 'released');
@@ -32,16 +32,16 @@ test('an address is not given up if the disk has room for that but not for its r
 });
 
 test('a reply without a socket when its lease is durable is reported as refused, not as given', () => {
-  const { say, wire, table, told, responder } = rig(config());
+  const { say, wire, table, reported, responder } = rig(config());
   const offered = addressOf(say({ type: 'discover', mac: MAC_A }));
-  told();
+  reported();
   wire.isGone = true;
   const request = { type: 'request', mac: MAC_A, requested: offered, server: RACK } as const;
   assert.equal(say(request), 'silence');
-  assert.deepEqual(reasons(told()), ['dhcp.refused interface-gone']);
+  assert.deepEqual(reasons(reported()), ['dhcp.refused interface-gone']);
   assert.equal(responder.counters().refusals['interface-gone'], 1);
   assert.equal(table.find(offered)?.state, 'bound', 'the lease stands: the client asks again');
   wire.isGone = false;
   assert.equal(addressOf(say(request)), offered);
-  assert.ok(told().some(({ kind }) => kind === 'dhcp.ack'));
+  assert.ok(reported().some(({ kind }) => kind === 'dhcp.ack'));
 });

@@ -49,7 +49,7 @@ interface Rig {
   /** Sends a client's words to a socket, lets the disk write, and returns what was answered. */
   ask(words: ClientWords, socketName?: string): readonly string[];
   /** Kinds of the events since the last call, with their reason. */
-  told(): readonly string[];
+  reported(): readonly string[];
 }
 
 const TYPES = ['', 'discover', 'offer', 'request', 'decline', 'ack', 'nak', 'release', 'inform'];
@@ -87,10 +87,10 @@ async function start(dhcpConfig: DhcpConfig = config(), findConflict?: FindConfl
       journal.commit();
       return network.take().map(({ message }) => inShort(message));
     },
-    told: () => events.splice(0).map(({ kind, reason }) => (reason === undefined ? kind : `${kind} ${reason}`)),
+    reported: () => events.splice(0).map(({ kind, reason }) => (reason === undefined ? kind : `${kind} ${reason}`)),
   };
   await server.configure(dhcpConfig);
-  rig.told();
+  rig.reported();
   return rig;
 }
 
@@ -122,7 +122,7 @@ test('an ACK leaves after its record is durable, and not before', async () => {
     rig.network.take().map(({ message }) => inShort(message)),
     ['ack 10.20.0.105'],
   );
-  assert.deepEqual(rig.told(), ['dhcp.offer', 'dhcp.ack']);
+  assert.deepEqual(rig.reported(), ['dhcp.offer', 'dhcp.ack']);
   assert.equal(rig.notices.length, 1);
   assert.equal(rig.server.leases().length, 1);
 });
@@ -155,9 +155,9 @@ test('when the disk is slow there is no OFFER, appended records get their ACK, a
     rig.network.take().map(({ message }) => inShort(message)),
     ['ack 10.20.0.105'],
   );
-  assert.deepEqual(rig.told().slice(0, 2), ['dhcp.store-unavailable disk slow', 'dhcp.refused store-unavailable']);
+  assert.deepEqual(rig.reported().slice(0, 2), ['dhcp.store-unavailable disk slow', 'dhcp.refused store-unavailable']);
   rig.journal.recover();
-  assert.deepEqual(rig.told(), ['dhcp.store-restored']);
+  assert.deepEqual(rig.reported(), ['dhcp.store-restored']);
 });
 
 const LONG_AGO = instant(0);
@@ -176,7 +176,7 @@ test('a running lease is stored again when the clock was set, without an event',
   assert.equal(rig.server.restamp(LONG_AGO), true);
   assert.equal(rig.journal.pending.length, 0, 'without a lease there is nothing to store');
   rig.ask(select(MAC_A, '10.20.0.105'));
-  rig.told();
+  rig.reported();
   const notices = rig.notices.length;
   rig.journal.slow();
   const records = rig.table.records.bind(rig.table);
@@ -201,7 +201,7 @@ test('when the disk refuses there is no ACK, no OFFER, and the address is free a
   assert.deepEqual(rig.network.take(), []);
   assert.equal(rig.table.find(ip('10.20.0.105')), undefined);
   assert.deepEqual(rig.notices, []);
-  assert.deepEqual(rig.told(), ['dhcp.store-unavailable disk full', 'dhcp.refused store-unavailable']);
+  assert.deepEqual(rig.reported(), ['dhcp.store-unavailable disk full', 'dhcp.refused store-unavailable']);
   assert.deepEqual(rig.ask(discover(MAC_B)), []);
   assert.deepEqual(rig.ask(select(MAC_B, '10.20.0.105')), []);
   assert.deepEqual(
@@ -209,9 +209,9 @@ test('when the disk refuses there is no ACK, no OFFER, and the address is free a
     ['ack 0.0.0.0'],
     'what needs no disk goes on',
   );
-  rig.told();
+  rig.reported();
   rig.journal.recover();
-  assert.deepEqual(rig.told(), ['dhcp.store-restored']);
+  assert.deepEqual(rig.reported(), ['dhcp.store-restored']);
   assert.deepEqual(rig.ask(select(MAC_B, '10.20.0.105')), ['ack 10.20.0.105']);
   assert.equal(rig.server.counters().refusals['store-unavailable'], 3);
 });
@@ -275,7 +275,7 @@ test('a whole life: boot firmware, system, renewal, release, end', async () => {
   assert.equal(rig.events.at(-1)?.file, 'uefi.bin');
   assert.equal(rig.events.at(-1)?.leaseSeconds, 30);
   rig.clock.advance(40_000);
-  assert.deepEqual(rig.told(), ['dhcp.offer', 'dhcp.ack', 'dhcp.expired']);
+  assert.deepEqual(rig.reported(), ['dhcp.offer', 'dhcp.ack', 'dhcp.expired']);
   assert.deepEqual(rig.ask(discover(MAC_A)), ['offer 10.20.0.105'], 'the system gets the address of its firmware');
   rig.ask(select(MAC_A, '10.20.0.105'));
   rig.clock.advance(300_000);
@@ -283,7 +283,7 @@ test('a whole life: boot firmware, system, renewal, release, end', async () => {
   assert.equal(rig.events.at(-1)?.renewal, true);
   rig.ask({ type: 'release', mac: MAC_A, ciaddr: ip('10.20.0.105'), server: RACK }, '10.20.0.1');
   rig.clock.advance(900_000);
-  assert.deepEqual(rig.told(), ['dhcp.offer', 'dhcp.ack', 'dhcp.ack', 'dhcp.release']);
+  assert.deepEqual(rig.reported(), ['dhcp.offer', 'dhcp.ack', 'dhcp.ack', 'dhcp.release']);
   const kinds = rig.notices.map((notice) => (notice.kind === 'changed' ? notice.lease.state : 'expired'));
   assert.deepEqual(kinds, ['bound', 'expired', 'bound', 'bound', 'released']);
 });
@@ -292,11 +292,11 @@ test('leases end on time, however many at once', async () => {
   const wide = config(subnet({ dynamic: { low: ip('10.20.0.100'), high: ip('10.20.0.253') }, leaseTime: seconds(60) }));
   const rig = await start(wide);
   for (let index = 0; index < 150; index += 1) rig.ask(select(mac(0x525400000000 + index), `10.20.0.${100 + index}`));
-  rig.told();
+  rig.reported();
   rig.clock.advance(59_999);
-  assert.equal(rig.told().length, 0);
+  assert.equal(rig.reported().length, 0);
   rig.clock.advance(1);
-  assert.equal(rig.told().filter((kind) => kind === 'dhcp.expired').length, 150);
+  assert.equal(rig.reported().filter((kind) => kind === 'dhcp.expired').length, 150);
   assert.ok(EXPIRED_PER_TURN_MAX >= 150);
   assert.equal(rig.clock.pending, 0, 'no timer without a lease');
 });
@@ -330,9 +330,9 @@ test('bad datagrams are counted, reported as a sample, and stop nothing', async 
   assert.equal(rig.network.take().length, 1);
   assert.equal(rig.server.counters().messages.malformed, 60);
   assert.equal(rig.server.counters().faults['too-short'], 60);
-  const told = rig.told();
-  assert.ok(told.length < 30);
-  assert.match(told[0] ?? '', /^dhcp\.malformed truncated in \w+ at byte \d+$/);
+  const reported = rig.reported();
+  assert.ok(reported.length < 30);
+  assert.match(reported[0] ?? '', /^dhcp\.malformed truncated in \w+ at byte \d+$/);
 });
 
 test('a flood of strangers hides no refusal of a machine that holds a lease', async () => {
@@ -358,9 +358,9 @@ test('interfaces come and go: sockets follow, others stay, and nothing is answer
     { name: 'eth2', addresses: [] },
   ]);
   assert.deepEqual(rig.network.log, ['close eth2', 'open eth2']);
-  rig.told();
+  rig.reported();
   assert.deepEqual(rig.ask(discover(MAC_A), 'eth2'), []);
-  assert.deepEqual(rig.told(), ['dhcp.refused interface-without-address']);
+  assert.deepEqual(rig.reported(), ['dhcp.refused interface-without-address']);
   await rig.server.setInterfaces([
     { name: 'eth1', addresses: [{ address: RACK }] },
     { name: 'eth2', addresses: [{ address: ip('10.30.0.2') }] },
@@ -398,14 +398,17 @@ test('a socket that cannot be opened is reported once, retried, and does not sto
     problems.map(({ name, error }) => `${name} ${error.code}`),
     ['eth2 address-in-use'],
   );
-  assert.deepEqual(rig.told(), ['dhcp.socket-failed port 67 on eth2 is in use by dnsmasq (4711)', 'dhcp.socket-open']);
+  assert.deepEqual(rig.reported(), [
+    'dhcp.socket-failed port 67 on eth2 is in use by dnsmasq (4711)',
+    'dhcp.socket-open',
+  ]);
   rig.clock.advance(SOCKET_RETRY_MS);
   await settle();
-  assert.deepEqual(rig.told(), []);
+  assert.deepEqual(rig.reported(), []);
   rig.network.failures.clear();
   rig.clock.advance(SOCKET_RETRY_MS);
   await settle();
-  assert.deepEqual(rig.told(), ['dhcp.socket-open']);
+  assert.deepEqual(rig.reported(), ['dhcp.socket-open']);
   assert.deepEqual(rig.server.problems(), []);
   assert.match(rig.ask(discover(MAC_A), 'eth2')[0] ?? '', /^offer 10\.30\.0\./);
 });
@@ -457,7 +460,7 @@ test('an address that answers a probe is set aside and the client gets another',
   assert.ok(offer !== undefined && more.length === 0);
   assert.notEqual(offer.message.yiaddr, ip('10.20.0.105'));
   assert.equal(rig.table.find(ip('10.20.0.105'))?.state, 'declined');
-  assert.deepEqual(rig.told(), ['dhcp.refused probe-running', 'dhcp.offer', 'dhcp.conflict']);
+  assert.deepEqual(rig.reported(), ['dhcp.refused probe-running', 'dhcp.offer', 'dhcp.conflict']);
   assert.equal(probed.length, 2);
   assert.deepEqual(rig.ask(discover(MAC_A)), [inShort(offer.message)], 'an answer counts for a while');
   assert.equal(probed.length, 2);
@@ -479,12 +482,12 @@ test('a conflict that cannot be stored refuses no client, and is found again', a
   await ask();
   assert.deepEqual([rig.journal.pending.length, rig.server.counters().refusals['store-unavailable']], [0, 1]);
   rig.journal.recover();
-  rig.told();
+  rig.reported();
   rig.clock.advance(60_000);
   await ask();
   rig.journal.commit();
   assert.equal(rig.table.find(used)?.state, 'declined');
-  assert.ok(rig.told().includes('dhcp.conflict'));
+  assert.ok(rig.reported().includes('dhcp.conflict'));
   assert.equal(rig.server.counters().refusals['store-unavailable'], 1, 'the datagram that came while the disk refused');
 });
 
@@ -511,7 +514,7 @@ test('a message is refused if every probed address is in use', async () => {
   await settle();
   rig.journal.commit();
   assert.deepEqual(rig.network.take(), []);
-  assert.ok(rig.told().includes('dhcp.refused address-in-use'));
+  assert.ok(rig.reported().includes('dhcp.refused address-in-use'));
   assert.equal(rig.server.leases().filter(({ state }) => state === 'declined').length, 3);
 });
 
@@ -524,7 +527,7 @@ test('a client that accepts another server’s offer reveals that server, and th
     rig.server.foreignServers().map(({ server, evidence, subnet: name }) => [formatIpv4(server), evidence, name]),
     [['10.20.0.66', 'client', 'lab']],
   );
-  assert.ok(rig.told().includes('dhcp.foreign-server'));
+  assert.ok(rig.reported().includes('dhcp.foreign-server'));
   assert.deepEqual(rig.ask(wrong), []);
   await rig.server.close();
   assert.equal(rig.clock.pending, 0);

@@ -75,7 +75,7 @@ const HARMS: Readonly<Record<Harm['kind'], readonly [title: string, text: string
     'Where others wait',
     'While an attacker keeps one of these full, some other client waits, or asks again and is served.',
   ],
-  told: [
+  reported: [
     'Where less is reported',
     'While an attacker keeps one of these full, logs, pages and commands leave events out, or machines are recognised by fewer facts. Every ' +
       'client is served.',
@@ -111,6 +111,6 @@ export function renderBoundsDocument(): string {
       KERNEL_BOUNDS.map((row) => rowText(row.name, row.value, row)),
     ),
   ];
-  const harms = (['refused', 'waits', 'told'] as const).map(harmSection);
+  const harms = (['refused', 'waits', 'reported'] as const).map(harmSection);
   return `${[INTRODUCTION.trim(), ...harms, ...sections].join('\n\n')}\n`;
 }

@@ -1,7 +1,7 @@
 // docs/dhcp-conformance.md, made from the table of demands: what the RFCs of DHCP demand of a server, and whether this one complies.
 
 import { join } from 'node:path';
-import { DHCP_MUSTS, type Must, type Standing } from '../conformance/dhcp-musts.ts';
+import { DHCP_MUSTS, type Must, type Verdict } from '../conformance/dhcp-musts.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 
@@ -29,26 +29,26 @@ const TITLES: Readonly<Record<number, string>> = {
 
 const cell = (text: string): string => text.replace(/\|/g, '\\|').trim();
 
-function standingText(standing: Standing): string {
-  const proofs = standing.kind === 'not-ours' ? [] : standing.tests;
+function verdictText(verdict: Verdict): string {
+  const proofs = verdict.kind === 'not-ours' ? [] : verdict.tests;
   const shown = proofs.map(({ file, name }) => `\`${file.replace(/^test\//, '')}\`: ${name}`).join('; ');
-  switch (standing.kind) {
+  switch (verdict.kind) {
     case 'met':
       return shown;
     case 'departs':
-      return `**Departs.** ${standing.because} ${shown}`;
+      return `**Departs.** ${verdict.because} ${shown}`;
     case 'not-ours':
-      return standing.because;
+      return verdict.because;
   }
 }
 
 const rowText = (row: Must): string =>
-  `| ${row.section} | ${row.level} | ${cell(row.demand)} | ${cell(standingText(row.standing))} |`;
+  `| ${row.section} | ${row.level} | ${cell(row.demand)} | ${cell(verdictText(row.verdict))} |`;
 
 /** The whole document. */
 export function renderConformanceDocument(): string {
   const rfcs = [...new Set(DHCP_MUSTS.map(({ rfc }) => rfc))].toSorted((a, b) => a - b);
-  const count = (kind: Standing['kind']): number => DHCP_MUSTS.filter(({ standing }) => standing.kind === kind).length;
+  const count = (kind: Verdict['kind']): number => DHCP_MUSTS.filter(({ verdict }) => verdict.kind === kind).length;
   const sections = rfcs.map((rfc) => {
     const rows = DHCP_MUSTS.filter((row) => row.rfc === rfc)
       .toSorted((a, b) => a.section.localeCompare(b.section, 'en', { numeric: true }))

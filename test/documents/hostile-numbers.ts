@@ -91,7 +91,7 @@ export const STATED: readonly Stated[] = [
     'observe/instrument-server.ts ADDRESS_RATE burst',
   ],
   ['{} connections are served, shared out', 'observe/instrument-server.ts CONNECTIONS_MAX'],
-  ['get {} requests a second at most, which is half', 'region/rate-limit.ts WORKERS_PER_NETWORK perSecond'],
+  ['get {} requests a second at most, which is half', 'region/shares/request-rates.ts WORKERS_PER_NETWORK perSecond'],
   ['Requests start {} in one turn of the event loop', 'net/request-turns.ts TURN_REQUESTS_MAX'],
   [
     'must come at {} KiB/s (131 kbit/s); it may lag behind that by {} s, and take {} minutes in all',
@@ -120,7 +120,7 @@ export const STATED: readonly Stated[] = [
     'region/identity/new-machines.ts UNTOUCHED_LOOKED_MAX',
   ],
   ['keeps at most {} KiB of a machine’s description', kib('region/records/bounded-facts.ts FACTS_BYTES_MAX')],
-  ['in pieces of {} KiB or {} ms', kib('region/api/lists.ts LIST_PIECE_BYTES'), 'region/api/lists.ts PIECE_MS'],
+  ['in pieces of {} KiB or {} ms', kib('region/api/lists.ts LIST_PIECE_BYTES'), 'region/shares/long-work.ts PIECE_MS'],
   ['At most {} long lists', 'region/api/lists.ts LISTS_MAX'],
   ['up to a /16 each and {} addresses in all', 'region/racks/rack-networks.ts UNASKED_ADDRESSES_MAX'],
   ['networks without approval beyond {} addresses (four /16)', 'region/racks/rack-networks.ts UNASKED_ADDRESSES_MAX'],
@@ -139,7 +139,7 @@ export const STATED: readonly Stated[] = [
     'believes the last holder of an address for at most {} minutes',
     minutes('dhcp/conflicts/last-holders.ts HOLDER_MS_MAX'),
   ],
-  ['the rack replies to at most {} different hosts', 'net/unheard-hosts.ts UNHEARD_MAX'],
+  ['the rack replies to at most {} different hosts', 'net/absent-hosts.ts ABSENT_HOSTS_MAX'],
   [
     'an address that acknowledges nothing gets {} such blocks a second (27 kB/s), a /24 {}',
     'tftp/blind-blocks.ts BLIND_BLOCKS perSecond',

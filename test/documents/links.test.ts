@@ -93,13 +93,13 @@ test('each row of “What it does” in the README links to a page, and contains
 test('a section of the README has the number of lines that its heading says', () => {
   const [, ...sections] = readDocument('README.md').split(/^## /m);
   const numbers = ['one', 'two', 'three', 'four', 'five', 'six', 'seven'];
-  const told = sections.flatMap((section) => {
+  const reported = sections.flatMap((section) => {
     const number = numbers.indexOf(/^.* in (\w+) lines?\n/.exec(section)?.[1] ?? '') + 1;
     const block = partsOf(section).find((part) => part.kind === 'block');
     return number === 0 ? [] : [[number, block?.kind === 'block' ? block.lines.length : 0]];
   });
-  assert.equal(told.length, 1);
-  for (const [number, lines] of told) assert.equal(lines, number);
+  assert.equal(reported.length, 1);
+  for (const [number, lines] of reported) assert.equal(lines, number);
 });
 
 test('the documents and the installation name the Node that the package requires', () => {

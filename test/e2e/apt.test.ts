@@ -12,7 +12,7 @@ import { missing } from '../support/needs.ts';
 
 const MS_MAX = 120_000;
 
-async function assertToldInOneLine(t: TestContext, release: string, names: readonly string[]): Promise<void> {
+async function assertReportedInOneLine(t: TestContext, release: string, names: readonly string[]): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), 'rackboot-apt-'));
   t.after(() => rmSync(directory, { recursive: true }));
   const query = { architecture: 'amd64', release, directory, onProgress: () => undefined };
@@ -26,6 +26,6 @@ async function assertToldInOneLine(t: TestContext, release: string, names: reado
 }
 
 describe('apt reports in one line', { skip: missing('apt-get') }, () => {
-  test('a release without lists', { timeout: MS_MAX }, (t) => assertToldInOneLine(t, 'no-such-release', ['x']));
-  test('an unknown package', { timeout: MS_MAX }, (t) => assertToldInOneLine(t, 'bookworm', ['no-such-package']));
+  test('a release without lists', { timeout: MS_MAX }, (t) => assertReportedInOneLine(t, 'no-such-release', ['x']));
+  test('an unknown package', { timeout: MS_MAX }, (t) => assertReportedInOneLine(t, 'bookworm', ['no-such-package']));
 });

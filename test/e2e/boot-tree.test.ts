@@ -59,7 +59,7 @@ describe('a rack with an unreadable boot tree', { skip: missing('linux') }, () =
     from = rack.lines.length;
     await rack.startWhole();
   };
-  const told = (event: string) => rack.told(event, { from, limitMs: 90_000 });
+  const reported = (event: string) => rack.reported(event, { from, limitMs: 90_000 });
   const rackboot = async (...words: readonly string[]): Promise<string> => {
     const { code, output, complaints } = await runRackboot([...words, '--config', rack.configFile]);
     return `${code}: ${[...output, ...complaints].join('\n')}`;
@@ -68,7 +68,7 @@ describe('a rack with an unreadable boot tree', { skip: missing('linux') }, () =
   test('starts with a tree of too many files, and reports it everywhere', { timeout: MS_MAX }, async () => {
     renameSync(join(place, 'many'), join(tree, 'many'));
     await start();
-    assert.match(String((await told('tree.problem')).reason), TOO_LARGE);
+    assert.match(String((await reported('tree.problem')).reason), TOO_LARGE);
     await assertServed();
     await assertLoads();
     assert.match((await rack.status()).tree?.problem?.reason ?? '', TOO_LARGE);
@@ -82,7 +82,7 @@ describe('a rack with an unreadable boot tree', { skip: missing('linux') }, () =
   test('serves the tree as soon as it is small enough', { timeout: MS_MAX }, async () => {
     assert.doesNotMatch(await rendered(), /commissioning\/linux/);
     renameSync(join(tree, 'many'), join(place, 'many'));
-    await told('tree.served');
+    await reported('tree.served');
     assert.match(await rendered(), /commissioning\/linux/);
     assert.equal((await rack.status()).tree?.problem, undefined);
     assert.match(await rackboot('status'), /^0: /);
@@ -92,13 +92,13 @@ describe('a rack with an unreadable boot tree', { skip: missing('linux') }, () =
   test('keeps serving the known files of a tree that becomes too large', { timeout: MS_MAX }, async () => {
     from = rack.lines.length;
     renameSync(join(place, 'many'), join(tree, 'many'));
-    assert.match(String((await told('tree.problem')).reason), TOO_LARGE);
+    assert.match(String((await reported('tree.problem')).reason), TOO_LARGE);
     await assertServed();
     await assertLoads();
     assert.match(await rendered(), /commissioning\/linux/);
     assert.match(await rackboot('events', '--level', 'error'), /The boot tree is unreadable: boot\.tree/);
     renameSync(join(tree, 'many'), join(place, 'many'));
-    await told('tree.served');
+    await reported('tree.served');
     assert.equal(await rack.stop(), 0);
   });
 
@@ -122,11 +122,11 @@ describe('a rack with an unreadable boot tree', { skip: missing('linux') }, () =
     renameSync(tree, `${tree}-aside`);
     writeFileSync(tree, 'no directory');
     await start();
-    assert.match(String((await told('tree.problem')).reason), /boot\.tree \S+ is not a directory: name/);
+    assert.match(String((await reported('tree.problem')).reason), /boot\.tree \S+ is not a directory: name/);
     await assertServed();
     rmSync(tree);
     renameSync(`${tree}-aside`, tree);
-    await told('tree.served');
+    await reported('tree.served');
     await assertLoads();
     assert.equal(await rack.stop(), 0);
   });

@@ -135,16 +135,16 @@ test('a capture of tcpdump is decoded whole, and replayed to the same answers', 
     assert.equal(replayed.code, 0, replayed.err);
     const { queries, verdicts, notes } = replayedShape.parse(JSON.parse(replayed.out));
     assert.deepEqual(notes, []);
-    const told = JSON.stringify(queries, null, 1);
+    const reported = JSON.stringify(queries, null, 1);
     assert.deepEqual(
       queries.map(({ protocol, decision }) => `${protocol} ${decision}`),
       ['dhcp OFFER', 'dhcp ACK', 'tftp file', 'tftp error', 'dns answer', 'dns answer'],
-      told,
+      reported,
     );
     assert.deepEqual(
       queries.flatMap(({ differences }) => differences),
       [],
-      told,
+      reported,
     );
     assert.equal(verdicts.same, 6);
     assert.equal(network.events('dhcp.offer', before).length, 0, 'nothing was sent');

@@ -120,7 +120,7 @@ describe('identification of DHCP clients', { skip }, () => {
   const reload = async (identity: string): Promise<void> => {
     const from = rack.lines.length;
     rack.configure(configOf(identity));
-    await rack.told('config.applied', () => true, from);
+    await rack.reported('config.applied', () => true, from);
   };
   const offeredTo = (prefix: string, from: number): number =>
     rack.events('dhcp.offer', from).filter(({ mac }) => String(mac).startsWith(prefix)).length;
@@ -159,12 +159,12 @@ describe('identification of DHCP clients', { skip }, () => {
     const released = rack.lines.length;
     const given = await rack.run(hosts.two, 'dhclient', '-r', ...words, 'eth0');
     assert.equal(given.code, 0, given.err);
-    assert.equal((await rack.told('dhcp.release', () => true, released)).address, second);
+    assert.equal((await rack.reported('dhcp.release', () => true, released)).address, second);
     assert.deepEqual(await running(), [first]);
     await reload('client-id');
     const ended = rack.lines.length;
     await one.end('SIGTERM');
-    assert.equal((await rack.told('dhcp.release', () => true, ended)).address, first);
+    assert.equal((await rack.reported('dhcp.release', () => true, ended)).address, first);
     assert.deepEqual(await running(), []);
   });
 
@@ -178,7 +178,7 @@ describe('identification of DHCP clients', { skip }, () => {
     const program = join(import.meta.dirname, 'dhcp-flood.ts');
     const words = ['255.255.255.255', '100000', '02:a1:00:00:00:00', FLOOD_RATE];
     const flooding = rack.launch(hosts.flooder, process.execPath, program, ...words);
-    const limited = await rack.told('dhcp.new-clients-limited', () => true, from);
+    const limited = await rack.reported('dhcp.new-clients-limited', () => true, from);
     assert.equal(limited.place, 'br0');
     assert.match((await ask('new', '-t', '8')) ?? '', /^10\.79\.[4-7]\./, 'a new client is served when it asks again');
     assert.equal(await ask('one', '-t', '8', '-x', '0x3d:006f6e65'), before, 'a lease holder gets it again');
@@ -209,7 +209,7 @@ describe('identification of DHCP clients', { skip }, () => {
     const offered = offeredTo('02:a2:', from);
     assert.ok(offered > 0 && offered <= AT_ONCE + PER_SECOND * seconds, `${offered} of ${FLOOD} in ${seconds} s`);
     const circuit = Buffer.from('ge-0').toString('hex');
-    const limited = await rack.told('dhcp.new-clients-limited', () => true, from);
+    const limited = await rack.reported('dhcp.new-clients-limited', () => true, from);
     assert.equal(limited.place, `relay ${RELAY}, circuit ${circuit}`);
     assert.equal(await ask('known', '-t', '8'), '10.79.0.20');
   });

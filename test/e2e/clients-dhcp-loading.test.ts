@@ -113,7 +113,7 @@ describe('a machine that loads', { skip, timeout: 300_000 }, () => {
     const from = rack.lines.length;
     await end();
     assert.equal(await ask(other), undefined);
-    await rack.told('dhcp.still-used', () => true, from);
+    await rack.reported('dhcp.still-used', () => true, from);
     assert.equal((await lease())?.state, 'bound');
     assert.equal(await ask(loader), ADDRESS);
     assert.deepEqual(rack.events('dhcp.conflict', from), []);
@@ -127,7 +127,7 @@ describe('a machine that loads', { skip, timeout: 300_000 }, () => {
     await rack.run(loader, 'ip', 'address', 'flush', 'dev', 'eth0');
     await rack.run(stranger, 'ip', 'address', 'add', `${ADDRESS}/24`, 'dev', 'eth0');
     assert.equal(await ask(other), undefined);
-    await rack.told('dhcp.conflict', () => true, from);
+    await rack.reported('dhcp.conflict', () => true, from);
     assert.equal((await lease())?.state, 'declined');
     await rack.run(stranger, 'ip', 'address', 'flush', 'dev', 'eth0');
     assert.equal(await ask(other), undefined, 'no host gets it for an hour');
@@ -147,7 +147,7 @@ describe('a machine that loads', { skip, timeout: 300_000 }, () => {
     const from = rack.lines.length;
     const loading = rack.launch(loader, 'curl', '-sS', '--limit-rate', '200k', '-o', 'got', `http://${RACK}:5248/slow`);
     rack.configure(CONFIG.replace('boot:', `    hosts: [{ mac: "${OTHER}", ip: ${ADDRESS} }]\nboot:`));
-    await rack.told('config.applied', () => true, from);
+    await rack.reported('config.applied', () => true, from);
     const hasEnded = (): boolean => rack.events('dhcp.expired', from).some(({ mac }) => mac === LOADER);
     await eventuallyWithin(3 * LEASE_S * 1000, 'its lease ends', hasEnded);
     assert.equal(loading.child.exitCode, null, 'its lease has ended, and it loads still');

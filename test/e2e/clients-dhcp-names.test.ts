@@ -131,14 +131,14 @@ describe('DHCP clients that name themselves in full', { skip }, () => {
     ] as const) {
       const host = addHost(label, mac);
       const words = ['busybox', 'udhcpc', '-f', '-n', '-q', '-i', 'eth0', '-s', scratch(label), '-t', '4', '-T', '1'];
-      const told = await watched(host, async () => {
+      const reported = await watched(host, async () => {
         const { code, err } = await rack.run(host, ...words, '-F', label);
         assert.equal(code, 0, err);
       });
       const [, address = ''] = await bound(label);
       assert.ok(
-        told.some((text) => text.includes(`${name}.lab.example`)),
-        told.join('\n'),
+        reported.some((text) => text.includes(`${name}.lab.example`)),
+        reported.join('\n'),
       );
       assert.equal(await dig(`${name}.lab.example`, 'A'), address);
     }
@@ -155,13 +155,13 @@ describe('DHCP clients that name themselves in full', { skip }, () => {
       mkdirSync(scratch(`dhcpcd-${mode}`), { recursive: true });
       writeFileSync(scratch('dhcpcd.conf'), `hostname shy\nfqdn ${mode}\nduid\nipv4only\nnoarp\n`);
       const own = `mount --bind ${scratch(`dhcpcd-${mode}`)} /var/lib/dhcpcd && exec dhcpcd -B -1 -d -t 20 -f ${scratch('dhcpcd.conf')} -c ${scratch('shy')} eth0`;
-      const told = await watched(host, async () => {
+      const reported = await watched(host, async () => {
         const { code, err, out } = await rack.run(host, 'unshare', '-m', 'sh', '-c', own);
         assert.equal(code, 0, `${out}${err}`);
       });
       assert.ok(
-        told.some((text) => text.includes(`(${flags})`) && text.includes('lab.example')),
-        told.join('\n'),
+        reported.some((text) => text.includes(`(${flags})`) && text.includes('lab.example')),
+        reported.join('\n'),
       );
       const found = await eventually(`the name, ${mode}`, async () => {
         const name = await dig('shy.lab.example', 'A');

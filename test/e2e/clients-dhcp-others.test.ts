@@ -83,7 +83,7 @@ describe('further DHCP clients of a running rack', { skip, concurrency: true, ti
   };
   const eventsOf = (mac: string, kind: string): readonly LogLine[] =>
     rack.events(kind).filter((line) => line.mac === mac);
-  const told = (mac: string, kind: string, match: (line: LogLine) => boolean = () => true): Promise<LogLine> =>
+  const reported = (mac: string, kind: string, match: (line: LogLine) => boolean = () => true): Promise<LogLine> =>
     eventually(`${kind} of ${mac}`, () => eventsOf(mac, kind).find(match));
   const addressOf = async (host: string): Promise<string | undefined> =>
     /inet ([\d.]+)\/24/.exec((await rack.run(host, 'ip', '-4', 'address', 'show', 'dev', 'eth0')).out)?.[1];
@@ -97,14 +97,14 @@ describe('further DHCP clients of a running rack', { skip, concurrency: true, ti
     const mac = '52:54:00:95:02:01';
     const host = addHost('networkd', mac);
     const running = rack.launch(host, 'unshare', '-m', scratch('networkd'));
-    const { address } = await told(mac, 'dhcp.ack');
+    const { address } = await reported(mac, 'dhcp.ack');
     assert.match(String(address), DYNAMIC);
     await eventually(`it sets the address: ${running.text()}`, async () => (await addressOf(host)) === address);
-    const renewed = await told(mac, 'dhcp.ack', ({ renewal }) => renewal === true);
+    const renewed = await reported(mac, 'dhcp.ack', ({ renewal }) => renewal === true);
     assert.deepEqual([renewed.address, renewed.hostname, renewed.leaseSeconds], [address, 'networked', 30]);
     assert.equal(renewed.interfaceName, undefined, 'RENEWING: the rack was asked itself');
     await running.end('SIGTERM');
-    await told(mac, 'dhcp.release');
+    await reported(mac, 'dhcp.release');
     assert.deepEqual(eventsOf(mac, 'dhcp.nak'), []);
   });
 
@@ -113,12 +113,12 @@ describe('further DHCP clients of a running rack', { skip, concurrency: true, ti
     const host = addHost('rebind', mac);
     const files = ['-cf', '/dev/null', '-lf', scratch('rebind.leases'), '-pf', scratch('rebind.pid')];
     const running = rack.launch(host, 'dhclient', '-4', '-d', ...files, '-sf', scratch('script'), 'eth0');
-    const { address } = await told(mac, 'dhcp.ack');
+    const { address } = await reported(mac, 'dhcp.ack');
     await eventually('it sets the address', async () => (await addressOf(host)) === address);
     // Its unicasts to the rack go to a host that does not exist.
     const deaf = ['neighbour', 'replace', RACK, 'lladdr', '02:00:00:00:00:99', 'nud', 'permanent', 'dev', 'eth0'];
     await rack.run(host, 'ip', ...deaf);
-    const rebound = await told(
+    const rebound = await reported(
       mac,
       'dhcp.ack',
       ({ interfaceName, renewal }) => renewal === true && interfaceName === 'br0',
@@ -142,14 +142,14 @@ describe('further DHCP clients of a running rack', { skip, concurrency: true, ti
     const rogue = addHost('rogue', '52:54:00:95:02:0f');
     // Without probing whether a host uses the address.
     const first = dhcpcd(host, 'memory', '--noarp');
-    const { address } = await told(mac, 'dhcp.ack');
+    const { address } = await reported(mac, 'dhcp.ack');
     await eventually('it sets the address', async () => (await addressOf(host)) === address);
     await first.end('SIGTERM');
     await rack.run(host, 'ip', 'address', 'flush', 'dev', 'eth0');
 
     await rack.run(rogue, 'ip', 'address', 'add', `${address}/24`, 'dev', 'eth0');
     const second = dhcpcd(host, 'memory');
-    await told(mac, 'dhcp.decline');
+    await reported(mac, 'dhcp.decline');
     await second.end('SIGTERM');
     assert.equal(eventsOf(mac, 'dhcp.offer').length, 1, 'INIT-REBOOT: nothing was offered again before the ACK');
     assert.equal(eventsOf(mac, 'dhcp.ack').length, 2);
@@ -161,10 +161,10 @@ describe('further DHCP clients of a running rack', { skip, concurrency: true, ti
       const mac = `52:54:00:95:02:1${index}`;
       const host = addHost(`back${index}`, mac);
       const running = dhcpcd(host, `back${index}`, '--noarp', ...words);
-      const { address } = await told(mac, 'dhcp.ack');
+      const { address } = await reported(mac, 'dhcp.ack');
       await eventually('it sets the address', async () => (await addressOf(host)) === address);
       running.child.kill('SIGALRM');
-      assert.equal((await told(mac, 'dhcp.release')).address, address);
+      assert.equal((await reported(mac, 'dhcp.release')).address, address);
       assert.notEqual((await leaseOf(String(address)))?.state, 'bound');
     }
   });
@@ -202,7 +202,7 @@ describe('further DHCP clients of a running rack', { skip, concurrency: true, ti
       RACK,
     );
     assert.match(asked.out, /DHCP Message Type: DHCPACK[\s\S]*Router: 10\.95\.1\.254/, asked.err);
-    const informed = await told(mac, 'dhcp.inform');
+    const informed = await reported(mac, 'dhcp.inform');
     assert.equal(informed.address, '10.95.1.5');
     assert.equal(await leaseOf('10.95.1.5'), undefined);
   });
@@ -259,7 +259,7 @@ describe('further DHCP clients of a running rack', { skip, concurrency: true, ti
     const { code, err } = await rack.run(far, 'busybox', ...words);
     assert.equal(code, 0, `${err}${helper.text()}`);
     assert.match((await addressOf(far)) ?? '', /^10\.96\.1\.1(0\d|10)$/);
-    assert.equal((await told(FAR, 'dhcp.ack')).subnet, 'far');
+    assert.equal((await reported(FAR, 'dhcp.ack')).subnet, 'far');
   });
 });
 

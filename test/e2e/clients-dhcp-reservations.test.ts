@@ -124,7 +124,7 @@ describe('DHCP clients with a reservation of another kind', { skip }, () => {
     const { code, err, out } = await rack.run(host, 'unshare', '-m', 'sh', '-c', own);
     assert.equal(code, 0, `${out}${err}`);
     assert.match(await turn('node', /^BOUND/), /^BOUND 10\.98\.1\.21$/);
-    const ack = await rack.told('dhcp.ack', ({ address }) => address === '10.98.1.21');
+    const ack = await rack.reported('dhcp.ack', ({ address }) => address === '10.98.1.21');
     assert.equal(ack.hostname, 'noded');
   });
 
@@ -141,7 +141,7 @@ describe('DHCP clients with a reservation of another kind', { skip }, () => {
       assert.equal(await turn('port', /^(renew|bound)/, from), 'renew 10.99.1.20');
     }
     await running.end('SIGTERM');
-    await rack.told('dhcp.release', ({ address }) => address === '10.99.1.20');
+    await rack.reported('dhcp.release', ({ address }) => address === '10.99.1.20');
   });
 
   test('udhcpc gets the settings of the class of its name, and nothing if the class denies it; a reload changes both', {
@@ -177,13 +177,13 @@ describe('DHCP clients with a reservation of another kind', { skip }, () => {
       return code === 0 ? readFileSync(scratch('class.got'), 'utf8').trim() : undefined;
     };
     assert.equal(await ask('web-1'), '7200 /srv/web');
-    const ack = await rack.told('dhcp.ack', ({ hostname }) => hostname === 'web-1');
+    const ack = await rack.reported('dhcp.ack', ({ hostname }) => hostname === 'web-1');
     assert.equal(ack.classes, 'web');
     assert.equal(await ask('db-1'), '600');
 
     const from = rack.lines.length;
     assert.equal(await ask('guest-1'), undefined);
-    const refused = await rack.told('dhcp.refused', ({ reason }) => reason === 'class-denied', from);
+    const refused = await rack.reported('dhcp.refused', ({ reason }) => reason === 'class-denied', from);
     assert.equal(refused.classes, 'guests');
     const { out: foreseen } = await rack.rackboot('why', '52:54:00:98:02:04');
     assert.match(foreseen, /^! was refused \S+ m?s ago: class-denied \(guests\), as guest-\w+$/m);
@@ -193,7 +193,7 @@ describe('DHCP clients with a reservation of another kind', { skip }, () => {
 
     const before = rack.lines.length;
     rack.configure(CONFIG.replace('guest-*', 'nobody').replace('/srv/web', '/srv/other'));
-    await rack.told('config.applied', () => true, before);
+    await rack.reported('config.applied', () => true, before);
     assert.equal(await ask('guest-1'), '600');
     assert.equal(await ask('web-1'), '7200 /srv/other');
   });

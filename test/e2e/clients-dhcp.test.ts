@@ -164,7 +164,7 @@ describe('DHCP clients of a running rack', { skip }, () => {
     );
     const from = rack.lines.length;
     await turn('RENEW');
-    await rack.told('dhcp.ack', ({ renewal }) => renewal === true, from);
+    await rack.reported('dhcp.ack', ({ renewal }) => renewal === true, from);
     assert.deepEqual(rack.events('dhcp.offer', from), []);
     await first.end('SIGKILL');
 
@@ -179,7 +179,7 @@ describe('DHCP clients of a running rack', { skip }, () => {
 
     const given = await rack.run(client, 'dhclient', '-4', '-r', ...dhclientFiles(), 'eth0');
     assert.equal(given.code, 0, given.err);
-    await rack.told('dhcp.release', () => true, restarted);
+    await rack.reported('dhcp.release', () => true, restarted);
     assert.deepEqual(await leaseOf(CLIENT), []);
     assert.equal(await addressOf(client), undefined);
   });
@@ -194,7 +194,7 @@ describe('DHCP clients of a running rack', { skip }, () => {
     );
     const running = dhclient('');
     assert.match((await turn('BOUND')).ip ?? '', DYNAMIC);
-    assert.equal((await rack.told('dhcp.nak', () => true, from)).reason, 'wrong-network');
+    assert.equal((await rack.reported('dhcp.nak', () => true, from)).reason, 'wrong-network');
     await running.end('SIGKILL');
   });
 
@@ -214,7 +214,7 @@ describe('DHCP clients of a running rack', { skip }, () => {
       // The client had this address before, and its lease still ran.
       assert.deepEqual([...new Set(acks())], [true]);
       await running.end('SIGTERM');
-      await rack.told('dhcp.release', () => true, from);
+      await rack.reported('dhcp.release', () => true, from);
       assert.deepEqual(await leaseOf(CLIENT), []);
       await udhcpc(client);
     });
@@ -272,7 +272,7 @@ describe('DHCP clients of a running rack', { skip }, () => {
     writeFileSync(scratch('environment'), `#!/bin/sh\ncd ${rack.directory} && env >said && mv said said.$reason\n`, {
       mode: 0o755,
     });
-    const told = async (vendorClass: string, more = ''): Promise<Map<string, string>> => {
+    const reported = async (vendorClass: string, more = ''): Promise<Map<string, string>> => {
       forgetLease();
       rmSync(scratch('said.BOUND'), { force: true });
       const sent = `send vendor-class-identifier "${vendorClass}";\n`;
@@ -291,7 +291,7 @@ describe('DHCP clients of a running rack', { skip }, () => {
         said.split('\n').flatMap((line) => [/^new_(\w+)=(.*)$/.exec(line)?.slice(1) ?? []]) as [string, string][],
       );
     };
-    const phone = await told('lab phone 7', 'send dhcp-max-message-size 1500;\n');
+    const phone = await reported('lab phone 7', 'send dhcp-max-message-size 1500;\n');
     assert.equal(phone.get('routes'), '16 10 9 10 77 1 253 0 10 77 1 254');
     // RFC 3442: a client that takes the routes gets no router.
     assert.equal(phone.get('routers'), undefined);
@@ -299,18 +299,18 @@ describe('DHCP clients of a running rack', { skip }, () => {
     assert.equal(phone.get('tcode'), 'Europe/Berlin');
     assert.equal(phone.get('site'), LONG);
     assert.equal(phone.get('vendor_encapsulated_options'), '1:4:c0:0:2:7');
-    const other = await told('another');
+    const other = await reported('another');
     assert.equal(other.get('vendor_encapsulated_options'), undefined);
     assert.equal(other.get('site'), LONG);
 
     const from = rack.lines.length;
     rack.configure(CONFIG.replace(LONG, 'changed').replace('Europe/Berlin', 'UTC'));
-    await rack.told('config.applied', () => true, from);
-    const after = await told('another');
+    await rack.reported('config.applied', () => true, from);
+    const after = await reported('another');
     assert.deepEqual([after.get('site'), after.get('tcode')], ['changed', 'UTC']);
     const before = rack.lines.length;
     rack.configure(CONFIG);
-    await rack.told('config.applied', () => true, before);
+    await rack.reported('config.applied', () => true, before);
   });
 
   test('udhcpc declines an address that a host uses without a lease, and the rack sets it aside', {
@@ -323,7 +323,7 @@ describe('DHCP clients of a running rack', { skip }, () => {
     const bound = await udhcpc(client, '-a', '-A', '1');
     assert.match(bound?.ip ?? '', DYNAMIC);
     assert.notEqual(bound?.ip, address);
-    await rack.told('dhcp.decline', () => true, from);
+    await rack.reported('dhcp.decline', () => true, from);
     assert.equal((await leases()).find((lease) => lease.address === address)?.state, 'declined');
   });
 
@@ -351,7 +351,7 @@ describe('DHCP clients of a running rack', { skip }, () => {
         running.child.kill('SIGUSR1');
         assert.equal((await turn('renew')).ip, bound.ip);
         await running.end('SIGTERM');
-        await rack.told('dhcp.release', () => true, from);
+        await rack.reported('dhcp.release', () => true, from);
         assert.deepEqual(await leaseOf(FAR), []);
       } finally {
         await relaying.end();
@@ -381,7 +381,7 @@ describe('DHCP clients of a running rack', { skip }, () => {
     assert.ok(!given.has('10.77.1.102'));
     assert.equal(given.size + held.length, DYNAMIC_FREE);
     assert.equal(given.size + refused, wishes.length);
-    await rack.told('dhcp.refused', () => true, from);
+    await rack.reported('dhcp.refused', () => true, from);
     const reasons = new Set(rack.events('dhcp.refused', from).map(({ reason }) => reason));
     assert.deepEqual([...reasons], ['range-exhausted']);
     // The range is full, and its clients stay.

@@ -74,7 +74,7 @@ describe('DNS clients of a running rack', { skip }, () => {
     assert.match(alias, /ftp\.outside\.example\.\s+\d+\s+IN\s+CNAME\s+www\.outside\.example\./);
     assert.match(await dig('nobody.outside.example'), /status: NXDOMAIN/);
     assert.equal(await dig('+short', '-x', '198.51.100.7'), 'www.outside.example.');
-    const failed = await rack.told('dns.upstream-failed');
+    const failed = await rack.reported('dns.upstream-failed');
     assert.equal(failed.address, '10.77.3.250');
     const ms = Number(/Query time: (\d+) msec/.exec(await dig('again.outside.example'))?.[1]);
     assert.ok(ms < 400, `the dead server is not waited for again: ${ms} ms`);
@@ -128,13 +128,13 @@ describe('DNS clients of a running rack', { skip }, () => {
     });
     const words = ['-f', '-R', '-i', 'eth0', '-s', script, '-t', '5', '-T', '1', '-x', 'hostname:Notebook'];
     const running = rack.launch(host, 'busybox', 'udhcpc', ...words);
-    const ack = await rack.told('dhcp.ack');
+    const ack = await rack.reported('dhcp.ack');
     const address = String(ack.address);
     assert.match(address, /^10\.77\.3\.1\d\d$/);
     await eventually('the name', async () => (await dig('+short', 'notebook.lab.example')) === address);
     assert.equal(await dig('+short', '-x', address), 'notebook.lab.example.');
     await running.end('SIGTERM');
-    await rack.told('dhcp.release');
+    await rack.reported('dhcp.release');
     await eventually('the name goes', async () => (await dig('notebook.lab.example')).includes('status: NXDOMAIN'));
     assert.equal(await dig('+short', '-x', address), `${address.replaceAll('.', '-')}.lab.example.`);
   });
@@ -146,7 +146,7 @@ describe('DNS clients of a running rack', { skip }, () => {
       for (const how of ['+notcp', '+tcp']) assert.match(await ask(how, name), /status: REFUSED/, `${name} ${how}`);
     }
     rack.configure(CONFIG.replace('dns:\n', 'dns:\n  allow_recursion: [198.18.0.0/24]\n'));
-    await rack.told('config.applied');
+    await rack.reported('config.applied');
     assert.match(await ask('www.outside.example'), /status: NOERROR/);
     assert.equal((await ask('+short', 'rack.maas')).trim(), RACK);
   });
@@ -159,7 +159,7 @@ describe('DNS clients of a running rack', { skip }, () => {
       assert.equal(checked.code, 1);
       assert.match(checked.err, /dns\.dnssec_validation: only `no` is accepted/, wanted);
     }
-    await rack.told('config.refused', ({ problems }) => String(problems).includes('dnssec_validation'));
+    await rack.reported('config.refused', ({ problems }) => String(problems).includes('dnssec_validation'));
     assert.match(await dig('+dnssec', '+adflag', 'www.outside.example'), /flags: qr rd ra;/);
     writeFileSync(rack.configFile, good);
     assert.equal((await rack.rackboot('check')).code, 0);

@@ -156,10 +156,10 @@ describe('TFTP and HTTP clients of a running rack', { skip }, () => {
   test('a host of another network gets no TFTP answer, unless it is allowed', async () => {
     const load = () => rack.run(foreign, 'curl', '-sS', '--max-time', '4', '-o', 'got', `tftp://${RACK}/f512`);
     assert.equal((await load()).code, CURL_TIMED_OUT);
-    const refused = await rack.told('tftp.refused');
+    const refused = await rack.reported('tftp.refused');
     assert.deepEqual([refused.address, refused.reason], ['198.18.0.2', 'network-not-served']);
     rack.configure(`${CONFIG}tftp: { allow: [198.18.0.0/24] }\n`);
-    await rack.told('config.applied');
+    await rack.reported('config.applied');
     const ended = await load();
     assert.equal(ended.code, 0, ended.err);
     assertSame('got', 'f512');

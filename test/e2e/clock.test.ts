@@ -63,7 +63,7 @@ test('setting the clock from 1970, and back by an hour, disturbs nothing', {
       const loading = loadByTftp(ADDRESS, PLACE.tftpPort, 'lpxelinux.0');
 
       set('+0');
-      const stepped = await rack.told('clock.stepped');
+      const stepped = await rack.reported('clock.stepped');
       assert.ok(Math.abs(Number(stepped.byMs) + unset * 1000) < 2000, String(stepped.byMs));
       assert.equal((await loading).value.length, 44_000);
       const after = await lease();
@@ -78,7 +78,7 @@ test('setting the clock from 1970, and back by an hour, disturbs nothing', {
       );
 
       set('-3600');
-      await rack.told('clock.stepped', { match: ({ byMs }) => Math.abs(Number(byMs) + HOUR_MS) < 2000 });
+      await rack.reported('clock.stepped', { match: ({ byMs }) => Math.abs(Number(byMs) + HOUR_MS) < 2000 });
       assert.equal((await lease())?.state, 'bound');
       assert.equal((await askName(ADDRESS, PLACE.dnsPort, 'lab.maas')).value.address, ADDRESS);
       const again = await probes.lease(first.mac);
@@ -113,7 +113,7 @@ test('when the clock jumps by a day forwards and backwards, no client gets the a
     const from = rack.lines.length;
     assert.equal(await probes.leaseWithin(REFUSED_MS, other), undefined, `${when}: another client`);
     const isFull = ({ mac, reason }: LogLine): boolean => mac === formatMac(other) && reason === 'range-exhausted';
-    await rack.told('dhcp.refused', { from, match: isFull });
+    await rack.reported('dhcp.refused', { from, match: isFull });
     assert.equal(addressOf(await probes.lease(holder, 'system')), `${place.octets}.100`, when);
     const leases = leasesShape.parse(await rack.ask('/leases'));
     assert.deepEqual(
@@ -142,7 +142,7 @@ test('when the clock jumps by a day forwards and backwards, no client gets the a
         const jumpMs = (to - days) * DAY_SECONDS * 1000;
         const match = ({ byMs }: LogLine): boolean => Math.abs(Number(byMs) - jumpMs) < 2000;
         jumpTo(to);
-        await rack.told('clock.stepped', { from: rack.lines.length, match });
+        await rack.reported('clock.stepped', { from: rack.lines.length, match });
         await hold(`set to ${to} days, running`);
         await rack.kill();
         await rack.start();

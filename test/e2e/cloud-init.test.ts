@@ -264,9 +264,9 @@ describe("Debian's cloud-init", { skip: missing(...NEEDS) }, () => {
     const machine = await theMachine();
     assert.equal(machine.status_name, 'Deployed');
     const secret = /boot=([\w-]+)/.exec(preseedUrl)?.[1] ?? assert.fail(preseedUrl);
-    const told = JSON.stringify([rack.lines, await rack.ask('/MAAS/api/2.0/events/?op=query&limit=1000')]);
+    const reported = JSON.stringify([rack.lines, await rack.ask('/MAAS/api/2.0/events/?op=query&limit=1000')]);
     for (const hidden of [secret, ...key.keys()])
-      assert.ok(!told.includes(hidden), 'no log and no event holds a secret');
+      assert.ok(!reported.includes(hidden), 'no log and no event holds a secret');
     assert.equal((await fetchText(preseedUrl)).status, 403);
     const [consumer, token, tokenSecret] = [...key.keys()];
     const authorization = `OAuth oauth_signature_method="PLAINTEXT", oauth_consumer_key="${consumer}", oauth_token="${token}", oauth_signature="%26${tokenSecret}"`;

@@ -109,7 +109,7 @@ describe('the commands on the host of a running rack', { skip }, () => {
     await rack.run(undefined, 'ip', 'link', 'set', 'peer9', 'up');
     await rack.run(undefined, 'ip', 'link', 'set', 'eth9', 'up');
     await rack.run(undefined, 'ip', 'address', 'add', '10.77.6.1/24', 'dev', 'eth9');
-    await rack.told('interface.serving', (line) => line.interface === 'eth9');
+    await rack.reported('interface.serving', (line) => line.interface === 'eth9');
     await eventually('the doors of eth9', async () =>
       /^HTTP.*10\.77\.6\.1:5248/m.test((await rack.rackboot('status')).out),
     );

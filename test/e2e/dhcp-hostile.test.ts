@@ -96,14 +96,14 @@ describe('DHCP on a wire with a hostile host', {
     running.push(rack.launch(router, 'dhcrelay', '-4', '-d', '-id', 'eth1', '-iu', 'eth0', '--no-pid', RACK));
     const ask = ['busybox', 'udhcpc', '-f', '-n', '-q', '-i', 'eth0', '-s', script(), '-t', '10', '-T', '1'];
     assert.equal((await rack.run(far, ...ask)).code, 0);
-    const held = await rack.told('dhcp.ack', ({ mac }) => mac === FAR);
+    const held = await rack.reported('dhcp.ack', ({ mac }) => mac === FAR);
 
     const from = rack.lines.length;
     const program = join(import.meta.dirname, 'dhcp-forger.ts');
     const words = [RACK, RELAY, FAR, String(held.address), '10.99.2.100', '11'];
     const forged = await rack.run(foreign, process.execPath, program, ...words);
     assert.equal(forged.code, 0, forged.err);
-    const refused = await rack.told('dhcp.refused', ({ reason }) => reason === 'relay-source-unknown', from);
+    const refused = await rack.reported('dhcp.refused', ({ reason }) => reason === 'relay-source-unknown', from);
     assert.deepEqual([refused.from, refused.relay], ['198.18.0.2', RELAY]);
     const listed = await rack.rackboot('leases', 'list', '--json', '--network', 'far');
     const leases = leasesShape.parse(JSON.parse(listed.out));
@@ -124,7 +124,7 @@ describe('DHCP on a wire with a hostile host', {
       const words = ['255.255.255.255', '1000000', `${prefix}:00:00:00`, String(perSecond)];
       const flooding = rack.launch(flooder, process.execPath, program, ...words);
       running.push(flooding);
-      await rack.told('dhcp.refused', ({ reason }) => reason === 'too-many-new-clients', from);
+      await rack.reported('dhcp.refused', ({ reason }) => reason === 'too-many-new-clients', from);
       const startedAt = systemClock.now();
       for (const [index, host] of newcomers.entries()) {
         await rack.run(host, 'ip', 'address', 'flush', 'dev', 'eth0');

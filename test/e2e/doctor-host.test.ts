@@ -32,17 +32,17 @@ describe('the doctor with hints', { skip: missing('linux', 'root', 'setpriv'), t
     rack.configure(GOOD.replace(`tftp: { listen_port: ${PLACE.tftpPort} }`, 'tftp: { listen_port: 69 }'));
     execFileSync('chown', ['-R', `${NOBODY}:${NOBODY}`, rack.directory]);
     chmodSync(rack.directory, 0o755);
-    const told = await doctor(AS_NOBODY);
-    assert.match(told, /^BAD {2}right to ports: this user lacks CAP_NET_BIND_SERVICE and cannot open port 69$/m);
-    assert.match(told, /^ {7}fix: AmbientCapabilities=CAP_NET_BIND_SERVICE CAP_NET_RAW$/m);
+    const reported = await doctor(AS_NOBODY);
+    assert.match(reported, /^BAD {2}right to ports: this user lacks CAP_NET_BIND_SERVICE and cannot open port 69$/m);
+    assert.match(reported, /^ {7}fix: AmbientCapabilities=CAP_NET_BIND_SERVICE CAP_NET_RAW$/m);
     rack.configure(GOOD);
     execFileSync('chown', ['-R', '0:0', rack.directory]);
   });
 
   test('names a state directory that may not be written, and the command that gives it', async () => {
-    const told = await doctor(AS_NOBODY);
-    assert.match(told, new RegExp(`^BAD {2}state directory: this user may not write ${rack.stateDir}$`, 'm'));
-    assert.match(told, new RegExp(`^ {7}fix: sudo chown -R rackboot:rackboot ${rack.stateDir}$`, 'm'));
+    const reported = await doctor(AS_NOBODY);
+    assert.match(reported, new RegExp(`^BAD {2}state directory: this user may not write ${rack.stateDir}$`, 'm'));
+    assert.match(reported, new RegExp(`^ {7}fix: sudo chown -R rackboot:rackboot ${rack.stateDir}$`, 'm'));
   });
 
   test('names the other programs that have its ports, by UDP and by TCP', async () => {
@@ -56,7 +56,7 @@ describe('the doctor with hints', { skip: missing('linux', 'root', 'setpriv'), t
     });
     await once(tcp, 'listening');
     rmSync(join(rack.tree, 'amd64'), { recursive: true });
-    const told = await doctor();
+    const reported = await doctor();
     udp.close();
     tcp.close();
     for (const [port, protocol, setting] of [
@@ -65,18 +65,18 @@ describe('the doctor with hints', { skip: missing('linux', 'root', 'setpriv'), t
     ] as const) {
       const who = `${ADDRESS}:${port} \\(${protocol}\\), which ${setting} needs, belongs to node \\(process ${process.pid}\\): stop it, or change ${setting}`;
       assert.match(
-        told,
+        reported,
         new RegExp(`^BAD {2}port ${port}: ${who}\n {7}fix: sudo (kill ${process.pid}|systemctl .*)$`, 'm'),
       );
     }
-    assert.match(told, /^BAD {2}rackboot: is not running.*\n {7}fix: sudo rackboot run --config \S+$/m);
-    assert.match(told, /^BAD {2}images: .*\n {7}fix: sudo rackboot images build --config \S+$/m);
+    assert.match(reported, /^BAD {2}rackboot: is not running.*\n {7}fix: sudo rackboot run --config \S+$/m);
+    assert.match(reported, /^BAD {2}images: .*\n {7}fix: sudo rackboot images build --config \S+$/m);
   });
 
   test('accepts that the rack itself has the ports, and judges its rights, not those of the user', async () => {
     await rack.startWhole();
-    const told = await doctor();
-    assert.doesNotMatch(told, /belongs to|BAD {2}(port|right|state|interface)/);
+    const reported = await doctor();
+    assert.doesNotMatch(reported, /belongs to|BAD {2}(port|right|state|interface)/);
     const plain = await runRackboot(['doctor', '--config', rack.configFile], { endMsMax: 60_000 });
     assert.doesNotMatch(plain.output.join('\n'), /fix:|receive buffers/);
     await rack.stop();

@@ -56,9 +56,9 @@ describe('the doctor on the host of a running rack', { skip }, () => {
   after(() => rack?.remove());
 
   test('finds no fault in a rack that serves one architecture, for a user and for a script', async () => {
-    const told = await rack.rackboot('doctor');
-    assert.deepEqual(faults(told), [], told.err);
-    assert.equal(told.code, 0);
+    const reported = await rack.rackboot('doctor');
+    assert.deepEqual(faults(reported), [], reported.err);
+    assert.equal(reported.code, 0);
     for (const line of [
       /^ok {3}dhcp lab: BIOS: is offered 10\.77\.4\.1\d\d, to load lpxelinux\.0 from 10\.77\.4\.1$/m,
       /^ok {3}dhcp lab: UEFI amd64: is offered \S+, to load bootx64\.efi /m,
@@ -73,21 +73,21 @@ describe('the doctor on the host of a running rack', { skip }, () => {
       /^ok {3}dns debian\.org: is 198\.51\.100\.7$/m,
       /^All is well\.$/m,
     ])
-      assert.match(told.out, line);
-    assert.doesNotMatch(told.out, /^ok .*bootaa64/m, 'nothing is ok with a loader that is not there');
-    assert.doesNotMatch(told.out, /^ok .*(?:cannot|may be lost|do not boot)/m, 'what is ok is no fault');
+      assert.match(reported.out, line);
+    assert.doesNotMatch(reported.out, /^ok .*bootaa64/m, 'nothing is ok with a loader that is not there');
+    assert.doesNotMatch(reported.out, /^ok .*(?:cannot|may be lost|do not boot)/m, 'what is ok is no fault');
     const json = await rack.rackboot('doctor', '--json');
     assert.equal(json.code, 0);
     const { healthy, findings } = findingsShape.parse(JSON.parse(json.out));
     assert.equal(healthy, true);
-    assert.equal(findings.length, told.out.split('\n').filter((line) => /^(?:ok {2}|note) /.test(line)).length);
+    assert.equal(findings.length, reported.out.split('\n').filter((line) => /^(?:ok {2}|note) /.test(line)).length);
     const listed = await rack.rackboot('leases', 'list', '--json');
     assert.deepEqual(JSON.parse(listed.out), [], 'asking took no address');
   });
 
   test('finds the same from outside the namespace of the rack, and says where the rack is', async () => {
-    const told = await runRackboot(['doctor', '--config', rack.configFile], { endMsMax: 60_000 });
-    const lines = told.output.join('\n');
+    const reported = await runRackboot(['doctor', '--config', rack.configFile], { endMsMax: 60_000 });
+    const lines = reported.output.join('\n');
     assert.doesNotMatch(lines, /^BAD/m);
     const { name } = rack.namespace;
     assert.match(
@@ -99,7 +99,7 @@ describe('the doctor on the host of a running rack', { skip }, () => {
     );
     assert.match(lines, /^ok {3}dhcp lab: BIOS: is offered 10\.77\.4\.1\d\d/m);
     assert.match(lines, /^ok {3}dns rack\.maas: is 10\.77\.4\.1$/m);
-    assert.equal(told.code, 0);
+    assert.equal(reported.code, 0);
   });
 
   test('leaves no trace: its questions are in no trace, no event of the region and no list of machines', async () => {
@@ -129,12 +129,12 @@ describe('the doctor on the host of a running rack', { skip }, () => {
     };
     const putBack = [aside('bootx64.efi'), aside(INITRD)];
     await outside.end();
-    const told = await rack.rackboot('doctor', '--outside-name', 'other.example');
+    const reported = await rack.rackboot('doctor', '--outside-name', 'other.example');
     for (const again of putBack) again();
     rack.configure(CONFIG.replace(/^dns:.*$/m, ''));
-    await rack.told('config.applied');
-    assert.equal(told.code, 1);
-    const [images = '', loader = '', upstream = '', ...more] = faults(told);
+    await rack.reported('config.applied');
+    assert.equal(reported.code, 1);
+    const [images = '', loader = '', upstream = '', ...more] = faults(reported);
     assert.match(
       images,
       /^BAD {2}images: .*amd64\/generic\/bookworm\/commissioning.*`sudo rackboot images build --config \S+`$/,
@@ -153,22 +153,22 @@ describe('the doctor on the host of a running rack', { skip }, () => {
     writeFileSync(newer, 'a newer one');
     const served = join(rack.tree, 'lpxelinux.0');
     const command = `mount --bind ${newer} ${served} && exec ${process.execPath} ${MAIN} doctor --config ${rack.configFile}`;
-    const told = await rack.run(undefined, 'unshare', '-m', 'sh', '-c', command);
-    assert.equal(faults(told).length, 1, told.out);
-    assert.match(told.out, /^BAD {2}tftp lpxelinux\.0: 44000 bytes arrived, but they differ from .*lpxelinux/m);
+    const reported = await rack.run(undefined, 'unshare', '-m', 'sh', '-c', command);
+    assert.equal(faults(reported).length, 1, reported.out);
+    assert.match(reported.out, /^BAD {2}tftp lpxelinux\.0: 44000 bytes arrived, but they differ from .*lpxelinux/m);
   });
 
   test('names a listener of the region at an address that the host does not have; status and check name it, too', async () => {
     const before = readFileSync(rack.configFile, 'utf8');
     rack.configure(`${CONFIG.replace(/^dns:.*$/m, '')}region: { listen: ["${RACK}:5240", "203.0.113.9:5240"] }\n`);
-    await rack.told('config.applied');
+    await rack.reported('config.applied');
     const why = /203\.0\.113\.9:5240 is not an address of this host yet; .*or change region\.listen$/;
     await eventually('status says it', async () => {
       const { out, code } = await rack.rackboot('status');
       return code === 1 && out.split('\n').some((line) => line.startsWith('BAD') && why.test(line));
     });
-    const told = await rack.rackboot('doctor');
-    assert.match(faults(told).join('\n'), new RegExp(`^BAD  region listener: ${why.source}`));
+    const reported = await rack.rackboot('doctor');
+    assert.match(faults(reported).join('\n'), new RegExp(`^BAD  region listener: ${why.source}`));
     const checked = await rack.rackboot('check');
     assert.match(
       checked.out,
@@ -176,18 +176,18 @@ describe('the doctor on the host of a running rack', { skip }, () => {
     );
     assert.doesNotMatch(checked.out, /belongs to/, 'the ports of the running rack are its own');
     writeFileSync(rack.configFile, before);
-    await rack.told('config.applied');
+    await rack.reported('config.applied');
   });
 
   test('names a configuration that the rack has refused', async () => {
     const before = readFileSync(rack.configFile, 'utf8');
     writeFileSync(rack.configFile, `${before}colour: red\n`);
-    await rack.told('config.refused');
-    const told = await rack.rackboot('doctor');
+    await rack.reported('config.refused');
+    const reported = await rack.rackboot('doctor');
     writeFileSync(rack.configFile, before);
-    assert.equal(told.code, 1);
+    assert.equal(reported.code, 1);
     assert.match(
-      told.out,
+      reported.out,
       /^BAD {2}configuration: refused; the last good one stays in force: \S+:\d+: colour: unknown key/m,
     );
   });
@@ -202,7 +202,7 @@ describe('the doctor on the host of a running rack', { skip }, () => {
     for (const [index, [address]] of strangers.entries())
       await rack.run(hosts[index], 'ip', 'address', 'add', `${address}/24`, 'dev', 'eth0');
     /** The doctor beside servers that have just started: they have pinged no address yet. */
-    const askBeside = async (turn: number): Promise<Ended> => {
+    const askAlongside = async (turn: number): Promise<Ended> => {
       const running: Running[] = [];
       for (const [index, [, ...words]] of strangers.entries()) {
         const leases = join(rack.directory, `stranger${index}-${turn}.leases`);
@@ -211,31 +211,31 @@ describe('the doctor on the host of a running rack', { skip }, () => {
         await eventually(`dnsmasq serves: ${dnsmasq.text()}`, () => dnsmasq.text().includes('IP range'));
         running.push(dnsmasq);
       }
-      const told = await rack.rackboot('doctor');
+      const reported = await rack.rackboot('doctor');
       for (const dnsmasq of running) await dnsmasq.end();
-      return told;
+      return reported;
     };
-    const named = (told: Ended): readonly (string | undefined)[] =>
-      faults(told)
+    const named = (reported: Ended): readonly (string | undefined)[] =>
+      faults(reported)
         .map((line) => /^BAD {2}dhcp lab: was also answered by (\S+), .*another DHCP server/.exec(line)?.[1])
         .sort();
-    let told = await askBeside(0);
+    let reported = await askAlongside(0);
     // The doctor listens for a second longer than the slower one pings, which a busy host may spend before the ping.
-    for (let turn = 1; turn < TURNS_MAX && named(told).length < strangers.length; turn += 1)
-      told = await askBeside(turn);
-    assert.equal(told.code, 1);
+    for (let turn = 1; turn < TURNS_MAX && named(reported).length < strangers.length; turn += 1)
+      reported = await askAlongside(turn);
+    assert.equal(reported.code, 1);
     assert.deepEqual(
-      named(told),
+      named(reported),
       strangers.map(([address]) => address),
-      told.out,
+      reported.out,
     );
-    assert.match(told.out, /^ok {3}dhcp lab: BIOS: is offered/m, 'this rack is judged by its own answer');
+    assert.match(reported.out, /^ok {3}dhcp lab: BIOS: is offered/m, 'this rack is judged by its own answer');
   });
 
   test('reports DHCP that is not served because the address is missing, and a rack that does not run', async () => {
     const from = rack.lines.length;
     await rack.run(undefined, 'ip', 'address', 'delete', `${RACK}/24`, 'dev', 'br0');
-    await rack.told('interface.waiting', () => true, from);
+    await rack.reported('interface.waiting', () => true, from);
     const waiting = await rack.rackboot('doctor');
     assert.equal(waiting.code, 1);
     assert.match(
@@ -243,7 +243,7 @@ describe('the doctor on the host of a running rack', { skip }, () => {
       /^BAD {2}dhcp lab: BIOS: no offer from 10\.77\.4\.1 on br0 .*`rackboot status --config \S+`$/m,
     );
     await rack.run(undefined, 'ip', 'address', 'add', `${RACK}/24`, 'dev', 'br0');
-    await rack.told('interface.serving', () => true, from);
+    await rack.reported('interface.serving', () => true, from);
 
     await rack.stop();
     const stopped = await rack.rackboot('doctor');

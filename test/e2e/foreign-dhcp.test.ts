@@ -59,8 +59,8 @@ describe('another DHCP server on the wire', { skip }, () => {
   const inDirectory = (word: string): string => (word.startsWith('dhclient.') ? join(rack.directory, word) : word);
 
   test('is found by the first probe, and reported with its offer', async () => {
-    const told = await rack.told('dhcp.foreign-server');
-    const { address, mac, interfaceName, subnet, leaseSeconds, file, evidence } = told;
+    const reported = await rack.reported('dhcp.foreign-server');
+    const { address, mac, interfaceName, subnet, leaseSeconds, file, evidence } = reported;
     assert.deepEqual(
       { address, mac, interfaceName, subnet, leaseSeconds, file, evidence },
       {
@@ -73,7 +73,7 @@ describe('another DHCP server on the wire', { skip }, () => {
         evidence: 'probe',
       },
     );
-    assert.match(String(told.offered), /^10\.77\.9\.2[012]\d$/);
+    assert.match(String(reported.offered), /^10\.77\.9\.2[012]\d$/);
   });
 
   test('is shown by status and on the page', async () => {
@@ -107,7 +107,7 @@ describe('another DHCP server on the wire', { skip }, () => {
     writeFileSync(join(rack.directory, 'dhclient.conf'), `reject ${RACK};\ninitial-interval 1;\n`);
     const files = ['-cf', 'dhclient.conf', '-lf', 'dhclient.leases', '-pf', 'dhclient.pid', '-sf', '/bin/true'];
     const dhclient = rack.launch(client, 'dhclient', '-4', '-d', ...files.map(inDirectory), 'eth0');
-    const { address, evidence } = await rack.told('dhcp.foreign-server', () => true, from);
+    const { address, evidence } = await rack.reported('dhcp.foreign-server', () => true, from);
     await dhclient.end();
     assert.deepEqual([address, evidence], [OTHER, 'client']);
     assert.equal(rack.events('daemon.note', from).filter(isNote).length, 1);

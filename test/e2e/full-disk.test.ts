@@ -70,7 +70,7 @@ test('a full disk stops only leases, until it has room', {
       );
       const refused = await probes.leaseWithin(2000);
       assert.equal(refused, undefined, 'no lease without a disk');
-      await rack.told('dhcp.refused', { from, match: ({ reason }) => reason === 'store-unavailable' });
+      await rack.reported('dhcp.refused', { from, match: ({ reason }) => reason === 'store-unavailable' });
       const { journal } = await rack.status();
       assert.match(journal.reason ?? '', /disk is full|I\/O error/);
 

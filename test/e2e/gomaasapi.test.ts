@@ -59,9 +59,9 @@ test('gomaasapi creates a node in API 1.0, reads every machine in API 2.0, and t
     live.region.store.life.addSshKey(sshKey, 4, word);
     const key = createApiKey(live.region.store, systemClock, 'admin');
     const { stdout } = await run(program, [`${live.origin}/MAAS/`, key]);
-    const told = JSON.parse(stdout);
+    const reported = JSON.parse(stdout);
     const common = { zone: 'default', vendor: 'Unknown' };
-    assert.deepEqual(told.machines, [
+    assert.deepEqual(reported.machines, [
       {
         ...common,
         status: 'Ready',
@@ -83,12 +83,12 @@ test('gomaasapi creates a node in API 1.0, reads every machine in API 2.0, and t
         disks: 0,
       },
     ]);
-    assert.equal(told.found, 1);
-    assert.deepEqual(told.life, ['Allocated', 'Deploying', 'Ready']);
-    assert.deepEqual(told.owner_data, { 'juju-units-deployed': 'mysql/0' });
-    assert.deepEqual([told.no_match, told.unknown, told.matched], [true, true, 1]);
-    assert.equal(told.uris.length, 2);
-    for (const uri of told.uris) assert.match(uri, /^\/MAAS\/api\/1\.0\/nodes\/[a-z0-9]{6}\/$/);
+    assert.equal(reported.found, 1);
+    assert.deepEqual(reported.life, ['Allocated', 'Deploying', 'Ready']);
+    assert.deepEqual(reported.owner_data, { 'juju-units-deployed': 'mysql/0' });
+    assert.deepEqual([reported.no_match, reported.unknown, reported.matched], [true, true, 1]);
+    assert.equal(reported.uris.length, 2);
+    for (const uri of reported.uris) assert.match(uri, /^\/MAAS\/api\/1\.0\/nodes\/[a-z0-9]{6}\/$/);
   } finally {
     await live.close();
     rmSync(directory, { recursive: true, force: true });

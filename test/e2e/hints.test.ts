@@ -80,7 +80,7 @@ describe('a boot broken', { skip: missing('linux') }, () => {
 
   /** Waits for the hint in the log, and looks for its words in the trace and in the region's log. */
   async function isNamed(mac: MacAddress, hint: string, words: RegExp): Promise<void> {
-    const line = await rack.told('boot.hint', { match: (one) => one.mac === formatMac(mac) && one.hint === hint });
+    const line = await rack.reported('boot.hint', { match: (one) => one.mac === formatMac(mac) && one.hint === hint });
     assert.match(String(line.text), words);
     const { output } = await runRackboot(['trace', formatMac(mac), '--config', rack.configFile]);
     assert.ok(
@@ -104,7 +104,7 @@ describe('a boot broken', { skip: missing('linux') }, () => {
     const mac = macOf(0x525400c00002);
     for (const secs of [0, 4, 8, 16]) {
       probes.broadcast(message(mac, { secs }));
-      await rack.told('dhcp.offer', {
+      await rack.reported('dhcp.offer', {
         match: (line) => line.mac === formatMac(mac) && (line.waitedSeconds ?? 0) === secs,
       });
       // What comes sooner is a copy of the same DISCOVER.

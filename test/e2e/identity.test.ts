@@ -137,7 +137,7 @@ describe('identity', { skip: missing('linux') }, () => {
     assert.equal(stolen.status, 200);
     assert.match(stolen.text, /rackboot=commissioning/);
     assert.ok(!stolen.text.includes('rackboot_token'));
-    await rack.told('boot.token-withheld', { match: ({ mac }) => mac === MACS[0] });
+    await rack.reported('boot.token-withheld', { match: ({ mac }) => mac === MACS[0] });
 
     const lie = new URLSearchParams({ architecture: 'arm64/generic', mac_addresses: MACS[0] ?? '' }).toString();
     await ask(`${PLACE.octets}.66`, MACHINES, lie, { 'X-Rackboot-Token': token });

@@ -54,7 +54,7 @@ describe('rackboot init', { skip }, () => {
     await rack.start();
     const client = await rack.run(host, 'busybox', 'udhcpc', '-f', '-n', '-q', '-i', 'eth0', '-s', '/bin/true');
     assert.equal(client.code, 0, client.err);
-    assert.match(String((await rack.told('dhcp.ack', () => true, from)).address), range);
+    assert.match(String((await rack.reported('dhcp.ack', () => true, from)).address), range);
     await eventually('status is well', async () => (await rack.rackboot('status')).code === 0);
     const { out } = await rack.rackboot('status');
     assert.doesNotMatch(out, /^Note /m, 'the first start has nothing to complain of');

@@ -131,7 +131,7 @@ test('health and readiness are answered, and the listener follows the configurat
       text.replace(/^metrics:.*$/m, `metrics: { listen: [${ports.map((port) => `"${ADDRESS}:${port}"`).join(', ')}] }`);
     const from = rack.lines.length;
     rack.configure(listen(5250, 5251));
-    const failed = await rack.told('metrics.failed', { from });
+    const failed = await rack.reported('metrics.failed', { from });
     assert.equal(failed.port, 5251);
     assert.equal(failed.reason, 'EADDRINUSE');
     await eventually('it listens elsewhere', async () => (await get('/healthz', 5250)).status === 200);

@@ -99,7 +99,7 @@ describe('an interface that comes and goes', { skip: SKIP }, () => {
 
   /** The log and the command say what the rack waits for; the other interface is served meanwhile. */
   async function assertWaits(from: number, reason: RegExp): Promise<void> {
-    await rack.told('interface.waiting', {
+    await rack.reported('interface.waiting', {
       from,
       limitMs: SERVED_MS_MAX,
       match: (line) => reason.test(String(line.reason)),
@@ -120,7 +120,11 @@ describe('an interface that comes and goes', { skip: SKIP }, () => {
     const startedAt = systemClock.now();
     change();
     await Promise.all([
-      rack.told('interface.serving', { from, limitMs: SERVED_MS_MAX, match: (line) => line.interface === COMES.here }),
+      rack.reported('interface.serving', {
+        from,
+        limitMs: SERVED_MS_MAX,
+        match: (line) => line.interface === COMES.here,
+      }),
       assertServed(comes, COMES),
     ]);
     times.push(systemClock.now() - startedAt);
@@ -192,7 +196,7 @@ describe('an interface that comes and goes', { skip: SKIP }, () => {
     for (let times = 0; times < 2; times += 1) {
       const from = rack.lines.length;
       ip(`link del ${COMES.here}`);
-      await rack.told('interface.waiting', { from, match: (line) => /does not exist/.test(String(line.reason)) });
+      await rack.reported('interface.waiting', { from, match: (line) => /does not exist/.test(String(line.reason)) });
       await assertComes(() => {
         comes.cable(COMES.here, COMES.there);
         ip(`addr add ${COMES.address}/24 dev ${COMES.here}`);

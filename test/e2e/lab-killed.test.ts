@@ -26,14 +26,14 @@ test('a virtual machine ends with the lab that is killed', {
 }, async () => {
   const place = mkdtempSync(join(tmpdir(), 'rackboot-killed-'));
   const name = `rb-killed-${process.pid}`;
-  const told = join(place, 'pid');
-  const program = `#!/bin/sh\necho $$ >${told}.part && mv ${told}.part ${told} && exec sleep 300\n`;
+  const reported = join(place, 'pid');
+  const program = `#!/bin/sh\necho $$ >${reported}.part && mv ${reported}.part ${reported} && exec sleep 300\n`;
   writeFileSync(join(place, 'qemu-system-x86_64'), program, { mode: 0o755 });
   const env = { ...process.env, PATH: `${place}:${process.env.PATH}` };
   const child = spawn(process.execPath, [CHILD, name, place], { stdio: ['ignore', 'ignore', 'inherit'], env });
   try {
-    await eventually('the machine', () => existsSync(told));
-    const pid = Number(readFileSync(told, 'utf8'));
+    await eventually('the machine', () => existsSync(reported));
+    const pid = Number(readFileSync(reported, 'utf8'));
     assert.ok(isAlive(pid));
     await endProgram(child, 'SIGKILL');
     await eventually('its end', () => !isAlive(pid));

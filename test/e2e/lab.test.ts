@@ -183,8 +183,8 @@ describe('the guided lab', { skip: missing('linux', 'setpriv') }, () => {
   }, async () => {
     const lab = start();
     await lab.says(/Ctrl-C ends the lab/);
-    const told = lab.text.split('\n').filter((line) => line !== '');
-    assert.ok(told.length <= 20, lab.text);
+    const reported = lab.text.split('\n').filter((line) => line !== '');
+    assert.ok(reported.length <= 20, lab.text);
     assert.match(lab.text, / is enlisted: .* as New\n(?:.*\n)*.*What to try next/, 'enlisted first, then what to try');
     assert.doesNotMatch(lab.text, /ECONNREFUSED|404|CAP_NET_RAW|problem/);
     const env = { RACKBOOT_CONFIG: join(await directoryOf(lab), 'lab.yaml') };

@@ -16,7 +16,7 @@ const LEASE_MS = 10_000;
 describe('the ends of leases', { skip: missing('linux'), timeout: 120_000 }, () => {
   const rack = new RunningRack(PLACE, (text) => text.replace('dhcp: {', 'dhcp: { pxe_lease_time: 10s,'));
   let probes: DhcpProbes | undefined;
-  const told = (): readonly unknown[] => rack.events('dhcp.expired').map(({ address }) => address);
+  const reported = (): readonly unknown[] => rack.events('dhcp.expired').map(({ address }) => address);
 
   before(async () => {
     await rack.start();
@@ -32,19 +32,19 @@ describe('the ends of leases', { skip: missing('linux'), timeout: 120_000 }, () 
     const early = addressOf(await probes.lease());
     await sleep(LEASE_MS / 2);
     const late = addressOf(await probes.lease());
-    await rack.told('dhcp.expired', { limitMs: LEASE_MS, match: ({ address }) => address === early });
+    await rack.reported('dhcp.expired', { limitMs: LEASE_MS, match: ({ address }) => address === early });
     await sleep(2 * REPORTED_ENDS_WRITE_MS);
     await rack.kill();
-    assert.deepEqual(told(), [early]);
+    assert.deepEqual(reported(), [early]);
     await sleep(LEASE_MS);
     await rack.startWhole();
-    await rack.told('dhcp.expired', { match: ({ address }) => address === late });
-    assert.deepEqual(told(), [early, late]);
+    await rack.reported('dhcp.expired', { match: ({ address }) => address === late });
+    assert.deepEqual(reported(), [early, late]);
     for (const end of ['stop', 'stop', 'kill'] as const) {
       await rack[end]();
       await rack.startWhole();
       await sleep(2 * REPORTED_ENDS_WRITE_MS);
-      assert.deepEqual(told(), [early, late], `after ${end}`);
+      assert.deepEqual(reported(), [early, late], `after ${end}`);
     }
   });
 });

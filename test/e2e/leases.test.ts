@@ -101,7 +101,7 @@ describe('rackboot leases', { skip: missing('linux'), timeout: 120_000 }, () => 
       (await leases('import', file)).output.join('\n'),
       /^0 leases were .*\n(.*\n)*1 skipped: .*\(already-there\)/m,
     );
-    await rack.told('dhcp.imported', { match: ({ imported }) => imported === 1 });
+    await rack.reported('dhcp.imported', { match: ({ imported }) => imported === 1 });
     await rack.kill();
     await rack.start();
     assert.equal(await ask(0x525400aa0001), `${NET}.150`);
@@ -115,14 +115,14 @@ describe('rackboot leases', { skip: missing('linux'), timeout: 120_000 }, () => 
     const good = '0 2026/11/15 01:00:00';
     const odd = [entry(80, good, 'v'.repeat(1100)), entry(81, '3 1969/12/31 23:00:00', 'ok'), entry(82, good, 'ok')];
     writeFileSync(file, `${odd.join('')}lease ${NET}.183 {\n starts soon;\n}\n`);
-    const told = [/^\S+odd\.leases:22: lease \S+: starts: not a date: /, /^3 leases would be imported into /];
+    const reported = [/^\S+odd\.leases:22: lease \S+: starts: not a date: /, /^3 leases would be imported into /];
     const running = await leases('import', file, '--dry-run');
     await rack.stop();
     const standing = await leases('import', file, '--dry-run');
     await rack.start();
     for (const { code, output, complaints } of [running, standing]) {
       assert.equal(code, 1, complaints.join('\n'));
-      for (const [at, words] of told.entries()) assert.match(output[at] ?? '', words);
+      for (const [at, words] of reported.entries()) assert.match(output[at] ?? '', words);
     }
   });
 
@@ -165,7 +165,7 @@ describe('rackboot leases', { skip: missing('linux'), timeout: 120_000 }, () => 
     assert.equal((await leases('import', file)).code, 0);
     const ended = await leases('end', `${NET}.180`);
     assert.deepEqual([ended.code, ended.output], [0, [`The lease of ${NET}.180 to 52:54:00:aa:00:07 has ended.`]]);
-    await rack.told('dhcp.ended', {
+    await rack.reported('dhcp.ended', {
       match: ({ address, mac }) => `${address} ${mac}` === `${NET}.180 52:54:00:aa:00:07`,
     });
     const refused = await Promise.all([leases('end', `${NET}.180`), leases('end', `${NET}.181`), leases('end', 'web')]);
@@ -294,7 +294,7 @@ test('a rack whose leases.db-wal was damaged while it was down reports that its 
     writeFileSync(wal, bytes);
     const from = rack.lines.length;
     await rack.start();
-    assert.match(String((await rack.told('daemon.leases-lost', { from })).text), /leases\.db-wal was damaged/);
+    assert.match(String((await rack.reported('daemon.leases-lost', { from })).text), /leases\.db-wal was damaged/);
     const [list, status] = await Promise.all(
       ['leases', 'status'].map((word) => runRackboot([word, '--config', rack.configFile])),
     );

@@ -28,13 +28,13 @@ describe('the log', { skip: missing('linux') }, () => {
       assert.match(shown.output.join('\n'), /\(all others\) +info +as configured/);
 
       assert.match((await level('dhcp', 'error', '--for', '6s')).output.join('\n'), /^ROOM.*\ndhcp +error +[1-6] s$/);
-      await rack.told('log.level-changed', { match: ({ room }) => room === 'dhcp' });
+      await rack.reported('log.level-changed', { match: ({ room }) => room === 'dhcp' });
       let from = rack.lines.length;
       assert.ok(await probes.leaseWithin(5000));
-      await rack.told('log.level-restored');
+      await rack.reported('log.level-restored');
       assert.deepEqual(rack.events('dhcp.ack', from), [], 'nothing of DHCP was shown meanwhile');
       assert.ok(await probes.leaseWithin(5000));
-      await rack.told('dhcp.ack', { from });
+      await rack.reported('dhcp.ack', { from });
 
       assert.equal((await level('debug', '--for', '1m')).code, 0);
       assert.match((await level('tftp')).output.join('\n'), /tftp +debug +(?:[1-5]\d s|60 s|1 min)/);
@@ -46,11 +46,11 @@ describe('the log', { skip: missing('linux') }, () => {
       from = rack.lines.length;
       const text = readFileSync(rack.configFile, 'utf8');
       rack.configure(`${text}log: { levels: { dhcp: error } }\n`);
-      await rack.told('config.applied', { from });
+      await rack.reported('config.applied', { from });
       from = rack.lines.length;
       assert.ok(await probes.leaseWithin(5000));
       rack.configure(text);
-      await rack.told('config.applied', { from });
+      await rack.reported('config.applied', { from });
       assert.deepEqual(rack.events('dhcp.ack', from), []);
     } finally {
       await probes.close();

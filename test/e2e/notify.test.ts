@@ -65,13 +65,13 @@ test('ready, status, watchdog, reload and stop are sent in order', {
       const before = manager.received.length;
       const lines = rack.lines.length;
       process.kill(rack.pid, 'SIGHUP');
-      await rack.told(event, { from: lines });
+      await rack.reported(event, { from: lines });
       await eventually(`ready after ${event}`, () => manager.all('READY', before).length > 0);
-      const told = manager.received.slice(before).filter(({ fields }) => fields.RELOADING ?? fields.READY);
-      assert.equal(told[0]?.fields.RELOADING, '1');
+      const reported = manager.received.slice(before).filter(({ fields }) => fields.RELOADING ?? fields.READY);
+      assert.equal(reported[0]?.fields.RELOADING, '1');
       const uptimeUs = Number(readFileSync('/proc/uptime', 'utf8').split(' ')[0]) * 1e6;
-      assert.ok(Math.abs(Number(told[0]?.fields.MONOTONIC_USEC) - uptimeUs) < 60e6, 'the time is CLOCK_MONOTONIC');
-      assert.equal(told.at(-1)?.fields.READY, '1');
+      assert.ok(Math.abs(Number(reported[0]?.fields.MONOTONIC_USEC) - uptimeUs) < 60e6, 'the time is CLOCK_MONOTONIC');
+      assert.equal(reported.at(-1)?.fields.READY, '1');
     }
 
     const before = manager.received.length;
@@ -100,7 +100,7 @@ test('a journal that does not answer starves the watchdog, and feeds it when it 
     const other = new DatabaseSync(join(rack.stateDir, 'leases.db'));
     other.exec('BEGIN IMMEDIATE');
     const asking = probes.lease();
-    await rack.told('daemon.note', { match: ({ text }) => /journal has not answered/.test(String(text)) });
+    await rack.reported('daemon.note', { match: ({ text }) => /journal has not answered/.test(String(text)) });
     const from = manager.received.length;
     await sleep(WATCHDOG_MS * 1.5);
     assert.equal(manager.all('WATCHDOG', from).length, 0);

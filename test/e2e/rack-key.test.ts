@@ -33,7 +33,7 @@ async function boot(place: LabPlace, index: number): Promise<string> {
   return life.did.at(-1) ?? '';
 }
 
-interface ToldMachine {
+interface GivenMachine {
   readonly systemId: string;
   readonly bootToken?: string;
 }
@@ -58,11 +58,11 @@ describe('the key of a remote rack', { timeout: 280_000 }, () => {
       ...init,
       headers: { Authorization: rackAuthorization(key.token, key.secret), ...Object(init.headers) },
     });
-  const told = async (): Promise<readonly ToldMachine[]> =>
-    (JSON.parse(await (await ask(`uplink/1/racks/${uuid}/state`)).text()) as { machines: ToldMachine[] }).machines;
+  const reported = async (): Promise<readonly GivenMachine[]> =>
+    (JSON.parse(await (await ask(`uplink/1/racks/${uuid}/state`)).text()) as { machines: GivenMachine[] }).machines;
   const tokenOf = async (index: number): Promise<string | undefined> => {
     const id = (await machineOf(index))?.system_id;
-    return (await told()).find(({ systemId }) => systemId === id)?.bootToken;
+    return (await reported()).find(({ systemId }) => systemId === id)?.bootToken;
   };
   const run = async (...args: string[]): Promise<string> => {
     const { code, output, complaints } = await rackboot(...args);
@@ -73,7 +73,7 @@ describe('the key of a remote rack', { timeout: 280_000 }, () => {
   before(async () => {
     await region.startWhole();
     await far.start();
-    await far.told('region.pending', { limitMs: 20_000 });
+    await far.reported('region.pending', { limitMs: 20_000 });
     await run('racks', 'accept', 'far');
     await eventually('the link is up', async () => (await far.status()).region?.state === 'up', 30_000);
     uuid = JSON.parse(readFileSync(join(far.stateDir, 'rack.json'), 'utf8')).uuid;
@@ -90,7 +90,7 @@ describe('the key of a remote rack', { timeout: 280_000 }, () => {
     for (const index of [0, 1]) await run('machines', 'commission', macOf(index));
     assert.match((await tokenOf(1)) ?? '', /^[\w-]{32}$/);
     assert.equal(await tokenOf(0), undefined);
-    assert.equal((await told()).length, 2, 'the region reports both to it');
+    assert.equal((await reported()).length, 2, 'the region reports both to it');
     assert.match(await run('machines', 'show', macOf(1)), /At home with +rack far/);
   });
 

@@ -219,7 +219,7 @@ export class RackNetwork {
   }
 
   /** Waits for an event of the log. */
-  told(kind: string, match: (line: LogLine) => boolean = () => true, from = 0): Promise<LogLine> {
+  reported(kind: string, match: (line: LogLine) => boolean = () => true, from = 0): Promise<LogLine> {
     return eventually(`${kind} in the log`, () => this.events(kind, from).find(match));
   }
 }

@@ -157,10 +157,10 @@ test('a crashed region thread is restarted, and each event is stored once and in
       const from = rack.lines.length;
       await sleep(300);
       await runInRegionThread(rack.pid, code);
-      const down = await rack.told('region.down', { from, limitMs: 20_000 });
+      const down = await rack.reported('region.down', { from, limitMs: 20_000 });
       assert.equal(down.retryMs, 500 * 2 ** index, 'the pause grows');
       if (index === 1) assert.match(String(down.reason), /a region that falls/);
-      await rack.told('region.up', { from, limitMs: 30_000 });
+      await rack.reported('region.up', { from, limitMs: 30_000 });
     }
     over = true;
     await asking;
@@ -195,7 +195,10 @@ test('a region whose database is damaged while it runs says so, and comes back w
     writeFileSync(path, 'this is no database, it is a letter. '.repeat(300));
     const from = rack.lines.length;
     await runInRegionThread(rack.pid, 'process.exit(7)');
-    const refused = await rack.told('region.down', { from, match: ({ reason }) => /region\.db/.test(String(reason)) });
+    const refused = await rack.reported('region.down', {
+      from,
+      match: ({ reason }) => /region\.db/.test(String(reason)),
+    });
     assert.match(String(refused.reason), /a damaged region database.*backup/);
     assert.ok(Number(refused.retryMs) > 0);
     assert.ok(await probes.leaseWithin(5000), 'leases go on');
@@ -204,7 +207,7 @@ test('a region whose database is damaged while it runs says so, and comes back w
       rmSync(path + suffix, { force: true });
       if (existsSync(`${path}.kept${suffix}`)) renameSync(`${path}.kept${suffix}`, path + suffix);
     }
-    await rack.told('region.up', { from, limitMs: 20_000 });
+    await rack.reported('region.up', { from, limitMs: 20_000 });
     await eventually('every event is stored', async () => (await rack.status()).region?.eventsWaiting === 0);
     await assertStoredAsLogged(rack);
 

@@ -66,7 +66,7 @@ test('a damaged region.db stops no leases, files or names, and can be restored w
 
     const from = rack.lines.length;
     await rack.start();
-    const down = await rack.told('region.down', { from });
+    const down = await rack.reported('region.down', { from });
     assert.match(String(down.reason), /region\.db .*restore a backup/);
     const damaged = await rack.status();
     assert.notEqual(damaged.region?.state, 'up');
@@ -84,7 +84,7 @@ test('a damaged region.db stops no leases, files or names, and can be restored w
     await assertNobodyStandsIn();
 
     writeFileSync(database, whole);
-    await rack.told('region.up', { from, limitMs: 60_000 });
+    await rack.reported('region.up', { from, limitMs: 60_000 });
     assert.deepEqual(await names(rack), before);
     assert.equal((await rack.status()).region?.problem, undefined);
     await rack.stop();
@@ -92,14 +92,14 @@ test('a damaged region.db stops no leases, files or names, and can be restored w
     writeFileSync(database, 'this is no database, it is a letter. '.repeat(300));
     const second = rack.lines.length;
     await rack.start();
-    assert.match(String((await rack.told('region.down', { from: second })).reason), /region\.db .*move it/);
+    assert.match(String((await rack.reported('region.down', { from: second })).reason), /region\.db .*move it/);
     rmSync(database);
     const lost = /region\.db is empty or missing, but was not always.*desired-state\.json.*restore a backup/;
-    await rack.told('region.down', { from: second, match: ({ reason }) => lost.test(String(reason)) });
+    await rack.reported('region.down', { from: second, match: ({ reason }) => lost.test(String(reason)) });
     assert.equal(existsSync(database), false);
     assert.equal((await rack.status()).machinesKnown, 1);
     rmSync(join(rack.stateDir, 'desired-state.json'));
-    await rack.told('region.up', { from: second, limitMs: 60_000 });
+    await rack.reported('region.up', { from: second, limitMs: 60_000 });
     assert.deepEqual(await names(rack), [], 'an empty one was begun');
   } finally {
     await probes?.close();
@@ -132,7 +132,7 @@ test('a damaged page that only the region’s first reads need does not end the 
     zeroTable(database, 'machine');
     await rack.start();
     for (let retries = 0, seen = from; retries < 2; retries += 1) {
-      const down = await rack.told('region.down', { from: seen });
+      const down = await rack.reported('region.down', { from: seen });
       assert.match(String(down.reason), /region\.db is damaged .*restore a backup/);
       seen = rack.lines.indexOf(down) + 1;
     }
@@ -145,7 +145,7 @@ test('a damaged page that only the region’s first reads need does not end the 
       assert.match(output.join('\n'), /^BAD .*region.*region\.db .*restore a backup/m, `${words}`);
     }
     writeFileSync(database, whole);
-    await rack.told('region.up', { from, limitMs: 60_000 });
+    await rack.reported('region.up', { from, limitMs: 60_000 });
   } finally {
     await probes?.close();
     await rack.remove();
@@ -163,8 +163,8 @@ test('the rack, status and doctor report damage that no request has met yet', {
     zeroTable(join(rack.stateDir, 'region.db'), 'ssh_key');
     const from = rack.lines.length;
     await rack.start();
-    await rack.told('region.up', { from });
-    const { id, text } = await rack.told('region.problem', { from });
+    await rack.reported('region.up', { from });
+    const { id, text } = await rack.reported('region.problem', { from });
     assert.equal(id, 'database');
     assert.match(String(text), /region\.db is damaged in places .*restore a backup/);
     const status = await runRackboot(['status', '--config', rack.configFile]);
@@ -198,7 +198,7 @@ test('an emptied region.db with a write-ahead log costs neither the log nor the 
     truncateSync(database);
     const from = rack.lines.length;
     await rack.start();
-    const { reason } = await rack.told('region.down', { from });
+    const { reason } = await rack.reported('region.down', { from });
     assert.match(String(reason), /region\.db is empty or missing, but its write-ahead log is not.*restore a backup/);
     const status = await runRackboot(['status', '--config', rack.configFile]);
     assert.match(status.output.join('\n'), /^BAD .*region\.db is empty .*restore a backup/m);
@@ -208,7 +208,7 @@ test('an emptied region.db with a write-ahead log costs neither the log nor the 
     assert.deepEqual(readFileSync(cache), before);
     assert.deepEqual(readFileSync(`${database}-wal`), wal);
     writeFileSync(database, whole);
-    await rack.told('region.up', { from, limitMs: 60_000 });
+    await rack.reported('region.up', { from, limitMs: 60_000 });
     assert.equal((await names(rack)).length, 1);
   } finally {
     await probes?.close();
@@ -237,8 +237,8 @@ test('the rack, status and doctor report a region.db whose write-ahead log lost 
     writeFileSync(wal, bytes);
     const from = rack.lines.length;
     await rack.start();
-    await rack.told('region.up', { from });
-    const { text } = await rack.told('region.problem', { from, match: ({ id }) => id === 'database' });
+    await rack.reported('region.up', { from });
+    const { text } = await rack.reported('region.problem', { from, match: ({ id }) => id === 'database' });
     assert.match(String(text), /region\.db holds version \d+ .* but .*desired-state\.json is of version/);
     const status = await runRackboot(['status', '--config', rack.configFile]);
     assert.match(status.output.join('\n'), /^Note .*region\.db holds version/m);

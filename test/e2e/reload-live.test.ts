@@ -65,7 +65,7 @@ describe('a rack that changes while it serves', { skip: missing('linux') }, () =
     ] as const) {
       lab.mark();
       lab.configure(text);
-      assert.match(String((await lab.told('config.refused')).problems), problem);
+      assert.match(String((await lab.reported('config.refused')).problems), problem);
       assert.equal((await loadByTftp(ADDRESS, PLACE.tftpPort, 'lpxelinux.0')).value.length, 44_000);
     }
   });
@@ -231,13 +231,13 @@ describe('a rack that changes while it serves', { skip: missing('linux') }, () =
     const leased = addressOf(await lab.probes.lease());
     const number = Number(leased.split('.')[3]);
     lab.configure(lab.changed(`ip_range_low: ${PLACE.octets}.100`, `ip_range_low: ${PLACE.octets}.${number + 1}`));
-    const told = await lab.applied();
-    assert.equal(told.changes, 1);
-    assert.equal(told.source, 'file');
-    const change = await lab.told('config.changed');
+    const reported = await lab.applied();
+    assert.equal(reported.changes, 1);
+    assert.equal(reported.source, 'file');
+    const change = await lab.reported('config.changed');
     assert.equal(change.key, 'cluster_interfaces.lab.ip_range_low');
     assert.equal(change.before, `${PLACE.octets}.100`);
-    const stranded = await lab.told('config.stranded');
+    const stranded = await lab.reported('config.stranded');
     assert.ok(String(stranded.addresses).split(' ').includes(leased));
   });
 });

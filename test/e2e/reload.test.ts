@@ -79,7 +79,7 @@ describe('a configuration that changes', { skip: missing('linux') }, () => {
       `["127.0.0.1:${PLACE.regionPort}", "${ADDRESS}:${port}"]`,
     );
     lab.configure(further);
-    await lab.told('region.up', ({ addresses }) => String(addresses).includes(`:${port}`));
+    await lab.reported('region.up', ({ addresses }) => String(addresses).includes(`:${port}`));
     assert.equal((await loadByHttp(ADDRESS, port, '/MAAS/api/version/')).value.status, 200);
     assert.deepEqual(lab.events('config.needs-restart'), []);
     await lab.goBack();
@@ -89,7 +89,7 @@ describe('a configuration that changes', { skip: missing('linux') }, () => {
     t.after(() => holder.close());
     await once(holder, 'listening');
     lab.configure(further);
-    const refused = await lab.told('config.refused');
+    const refused = await lab.reported('config.refused');
     assert.match(String(refused.problems), new RegExp(`:${port} \\(TCP\\) is in use.*region\\.listen`));
     assert.deepEqual(lab.events('config.applied'), [], 'what a start would refuse is not applied');
     await lab.goBack();
@@ -107,7 +107,7 @@ describe('a configuration that changes', { skip: missing('linux') }, () => {
         .replace('management: 2', 'management: 9')
         .concat('colour: blue\n'),
     );
-    const refused = await lab.told('config.refused');
+    const refused = await lab.reported('config.refused');
     const problems = String(refused.problems).split('\n');
     assert.equal(problems.length, 2);
     assert.match(problems.join('\n'), /rackboot\.yaml:6: cluster_interfaces\[0\]\.management: /);
@@ -120,7 +120,7 @@ describe('a configuration that changes', { skip: missing('linux') }, () => {
     assert.ok(Number((await lab.leasedAddress()).split('.')[3]) < 150);
     lab.mark();
     process.kill(lab.rack.pid, 'SIGHUP');
-    await lab.told('config.refused');
+    await lab.reported('config.refused');
     assert.deepEqual(lab.events('config.applied'), []);
   });
 
@@ -134,7 +134,7 @@ describe('a configuration that changes', { skip: missing('linux') }, () => {
           .replace(`${ADDRESS}:${PLACE.httpPort}`, `${ADDRESS}:${PLACE.httpPort + 1000}`)
           .replace(`listen_port: ${PLACE.tftpPort}`, `listen_port: ${PLACE.tftpPort + 1000}`),
       );
-      const refused = await lab.told('config.refused');
+      const refused = await lab.reported('config.refused');
       assert.match(String(refused.problems), new RegExp(`:${PLACE.httpPort + 1000} \\(TCP\\) is in use`));
       await sleep(200);
       assert.ok(Number((await lab.leasedAddress()).split('.')[3]) < 150, 'the range before');
@@ -163,7 +163,7 @@ describe('a configuration that changes', { skip: missing('linux') }, () => {
       lab.changed('dhcp: {', `${more}dhcp: {`).replace(listen, `[${absent}, "${ADDRESS}:${PLACE.httpPort}"]`),
     );
     await lab.applied();
-    await lab.told('interface.waiting', (line) => line.interface === 'absent0');
+    await lab.reported('interface.waiting', (line) => line.interface === 'absent0');
     assert.equal(await isOpen(ADDRESS, PLACE.httpPort + 1000), false, 'the listener that was taken out');
     assert.equal((await loadByHttp(ADDRESS, PLACE.httpPort, '/lpxelinux.0')).value.status, 200);
     assert.ok(await lab.probes.leaseWithin(5000));
@@ -175,7 +175,7 @@ describe('a configuration that changes', { skip: missing('linux') }, () => {
         .changed(JSON.stringify(lab.rack.stateDir), JSON.stringify(`${lab.rack.stateDir}2`))
         .replace('boot: {', 'boot: { kernel_params: quiet,'),
     );
-    assert.equal((await lab.told('config.needs-restart')).keys, 'state_dir');
+    assert.equal((await lab.reported('config.needs-restart')).keys, 'state_dir');
     await lab.applied();
     assert.match(await pxelinuxConfig(), /quiet/);
     assert.equal((await lab.rack.status()).name, 'lab');
@@ -205,7 +205,7 @@ describe('a configuration that changes', { skip: missing('linux') }, () => {
 
     lab.mark();
     unlinkSync(lab.rack.configFile);
-    assert.match(String((await lab.told('config.refused')).problems), /there is no configuration/);
+    assert.match(String((await lab.reported('config.refused')).problems), /there is no configuration/);
     assert.ok(await lab.probes.lease(), 'the last good one stays');
     lab.mark();
     writeFileSync(lab.rack.configFile, lab.good);
@@ -258,7 +258,7 @@ describe('a configuration that changes', { skip: missing('linux') }, () => {
       '    ip_range_low: 10.63.0.100\n    ip_range_high: 10.63.0.199\n';
     lab.configure(lab.changed('dhcp: {', `${more}dhcp: {`));
     await lab.applied();
-    await lab.told('interface.serving', (line) => line.interface === 'more0');
+    await lab.reported('interface.serving', (line) => line.interface === 'more0');
     const further = await DhcpProbes.open(PLACE, 'more1');
     try {
       assert.match(addressOf((await further.leaseWithin(10_000)) ?? assert.fail('no lease')), /^10\.63\.0\.1\d\d$/);

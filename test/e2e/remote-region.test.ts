@@ -93,8 +93,8 @@ describe('a rack with its region in another process', { timeout: 280_000 }, () =
 
   test('waits until an administrator accepts it, and names the command; then it is up', async () => {
     await far.start();
-    const told = await far.told('region.pending');
-    assert.match(String(told.text), /rackboot racks accept far/);
+    const reported = await far.reported('region.pending');
+    assert.match(String(reported.text), /rackboot racks accept far/);
     assert.equal((await statusOf(far)).state, 'pending');
     const shown = await runRackboot(['status', '--config', far.configFile]);
     assert.equal(shown.code, 1);
@@ -113,7 +113,7 @@ describe('a rack with its region in another process', { timeout: 280_000 }, () =
 
   test('two racks on one region enlist machines of their own networks, and both know them', async () => {
     await further.start();
-    await further.told('region.pending');
+    await further.reported('region.pending');
     await accept(region, 'further');
     await isUp(further);
     const outcomes = await Promise.all([boot(FAR, 0), boot(FURTHER, 1)]);
@@ -146,12 +146,12 @@ describe('a rack with its region in another process', { timeout: 280_000 }, () =
       region.configFile,
     ]);
     assert.equal(set.code, 0, set.complaints.join('\n'));
-    await far.told('config.applied', { from, match: ({ source }) => source === 'store' });
+    await far.reported('config.applied', { from, match: ({ source }) => source === 'store' });
     const written = readFileSync(far.configFile, 'utf8');
     far.configure(written.replace(/url: "http:[^"]*"/, 'url: "http://127.0.0.1:9/MAAS"'));
-    assert.equal((await far.told('config.needs-restart', { from })).keys, 'region.url');
+    assert.equal((await far.reported('config.needs-restart', { from })).keys, 'region.url');
     far.configure(written);
-    await far.told('config.applied', { from, match: ({ source }) => source === 'file' });
+    await far.reported('config.applied', { from, match: ({ source }) => source === 'file' });
     assert.equal((await statusOf(far)).state, 'up');
   });
 
@@ -176,11 +176,11 @@ describe('a rack with its region in another process', { timeout: 280_000 }, () =
     const known = (await machineOf(region, 0))?.hostname ?? assert.fail();
     const before = far.lines.length;
     await region.kill();
-    await far.told('region.away', { from: before, limitMs: 20_000 });
+    await far.reported('region.away', { from: before, limitMs: 20_000 });
     await far.stop();
     const from = far.lines.length;
     await far.start();
-    await far.told('region.away', { from, limitMs: 20_000 });
+    await far.reported('region.away', { from, limitMs: 20_000 });
     const status = await statusOf(far);
     assert.equal(status.state, 'away');
     assert.ok((status.link?.since ?? 0) > systemClock.wallTimeMs() - 60_000);
@@ -193,7 +193,7 @@ describe('a rack with its region in another process', { timeout: 280_000 }, () =
     assert.match(shown.output.join('\n'), /Region {2}away at .* since 20/);
 
     await region.startWhole();
-    await far.told('region.back', { from, limitMs: 90_000 });
+    await far.reported('region.back', { from, limitMs: 90_000 });
     assert.equal((await eventually('it is known', () => machineOf(region, 3), 30_000)).status_name, 'New');
     await isEmpty(far);
   });
@@ -201,11 +201,11 @@ describe('a rack with its region in another process', { timeout: 280_000 }, () =
   test('entries that the region refuses are listed with their reasons, sent again, and removed', async () => {
     const before = far.lines.length;
     await region.kill();
-    await far.told('region.away', { from: before, limitMs: 20_000 });
+    await far.reported('region.away', { from: before, limitMs: 20_000 });
     const form = new URLSearchParams({ architecture: 'amd64', mac_addresses: 'none' }).toString();
     assert.equal(await post(FAR, '/MAAS/api/2.0/machines/', form), 202);
     await region.startWhole();
-    await far.told('outbox.dead-letter', { limitMs: 90_000 });
+    await far.reported('outbox.dead-letter', { limitMs: 90_000 });
     const outbox = (...args: string[]) => runRackboot(['outbox', ...args, '--config', far.configFile]);
     const listed = await outbox('--dead');
     assert.match(listed.output.join('\n'), /mac_addresses/);
@@ -213,7 +213,7 @@ describe('a rack with its region in another process', { timeout: 280_000 }, () =
     const id = /^(\d+) /m.exec(listed.output.join('\n'))?.[1] ?? assert.fail();
     const from = far.lines.length;
     assert.equal((await outbox('--retry', id)).code, 0);
-    await far.told('outbox.dead-letter', { from });
+    await far.reported('outbox.dead-letter', { from });
     const letters: unknown = JSON.parse((await outbox('--json')).output.join('\n'));
     const [letter] = Reflect.get(Object(letters), 'deadLetters');
     assert.equal((await outbox('--drop', String(letter.id))).code, 0);
@@ -275,13 +275,13 @@ test('over TLS the rack judges its region by region.ca_file, and machines reach 
   try {
     await region.startWhole();
     await rack.start();
-    await rack.told('region.pending', { limitMs: 20_000 });
+    await rack.reported('region.pending', { limitMs: 20_000 });
     await accept(region, 'secure');
     await isUp(rack);
     assert.equal((await boot(labPlace(15), 5)).kind, 'enlisted');
     await doubting.start();
-    const told = await doubting.told('region.away', { limitMs: 20_000 });
-    assert.match(String(told.reason), /certificate/);
+    const reported = await doubting.reported('region.away', { limitMs: 20_000 });
+    assert.match(String(reported.reason), /certificate/);
   } finally {
     await Promise.all([rack.remove(), doubting.remove()]);
     await region.remove();

@@ -28,7 +28,7 @@ describe('the network of a remote rack', { skip: missing('linux'), timeout: 200_
     probes = await DhcpProbes.open(FAR);
     await region.startWhole();
     await far.start();
-    await far.told('region.pending');
+    await far.reported('region.pending');
     await atRegion('racks', 'accept', 'far');
     await eventually('the link is up', async () => (await far.status()).region?.state === 'up', 30_000);
   });
@@ -51,7 +51,7 @@ describe('the network of a remote rack', { skip: missing('linux'), timeout: 200_
     const from = far.lines.length;
     await atRegion('config', 'set', 'cluster_interfaces.yard', NETWORK, '--rack', 'far');
     await atRegion('config', 'set', 'boot.kernel_params', 'quiet');
-    await far.told('config.applied', { from, match: ({ source }) => source === 'store' });
+    await far.reported('config.applied', { from, match: ({ source }) => source === 'store' });
     assert.ok((await lastOctet()) >= 100);
     assert.match(await atRegion('config', 'export', '--rack', 'far'), /^cluster_interfaces:\n {2}- name: yard$/m);
     assert.doesNotMatch(await atRegion('config', 'export'), /yard/, 'it is not the region’s own');
@@ -72,7 +72,7 @@ describe('the network of a remote rack', { skip: missing('linux'), timeout: 200_
     const text = readFileSync(far.configFile, 'utf8');
     const from = far.lines.length;
     far.configure(`${text}cluster_interfaces: [${NETWORK.replace('{', '{ name: yard,').replace('.100,', '.150,')}]\n`);
-    await far.told('config.applied', { from });
+    await far.reported('config.applied', { from });
     assert.ok((await lastOctet()) >= 150, 'the file wins');
     await eventually(
       'the region has heard of it',

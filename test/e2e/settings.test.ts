@@ -61,9 +61,9 @@ describe('a configuration in the store', { skip: missing('linux', 'curl') }, () 
     assert.equal(await probes.leaseWithin(1000), undefined, 'a rack without a network serves nobody');
     assert.match(await fine(config('set', 'cluster_interfaces.lab', NETWORK)), /^cluster_interfaces\.lab: in force\.$/);
     assert.ok((await lastOctet()) >= 100);
-    const told = await rack.told('config.applied', { from });
-    assert.equal(told.source, 'store');
-    await rack.told('config.changed', { from, match: ({ key }) => key === 'cluster_interfaces.lab' });
+    const reported = await rack.reported('config.applied', { from });
+    assert.equal(reported.source, 'store');
+    await rack.reported('config.changed', { from, match: ({ key }) => key === 'cluster_interfaces.lab' });
   });
 
   test('is changed as in the guide for MAAS 1.7, with MAAS’s answers', { timeout: MS_MAX }, async () => {
@@ -98,8 +98,8 @@ describe('a configuration in the store', { skip: missing('linux', 'curl') }, () 
       static_ip_range_low: `${PLACE.octets}.10`,
       static_ip_range_high: `${PLACE.octets}.99`,
     });
-    await rack.told('config.applied', { from });
-    await rack.told('config.stranded', { from });
+    await rack.reported('config.applied', { from });
+    await rack.reported('config.stranded', { from });
     assert.ok((await lastOctet()) >= 150);
     const low = 'cluster_interfaces.lab.ip_range_low';
     const narrowed = await fine(config('set', low, `${PLACE.octets}.199`));
@@ -175,14 +175,14 @@ describe('a configuration in the store', { skip: missing('linux', 'curl') }, () 
     assert.match(shown, /^Store: cluster_interfaces\.lab is in the store, too; the file wins$/m);
     from = rack.lines.length;
     rack.configure(pinned);
-    assert.equal((await rack.told('config.applied', { from })).changes, 0);
+    assert.equal((await rack.reported('config.applied', { from })).changes, 0);
     assert.match(await fine(rackboot('check', '--diff')), /changes nothing that is in force/);
     const refused = await config('set', 'cluster_interfaces.lab.management', '1');
     assert.equal(refused.code, 2);
     assert.match(refused.complaints.join(), /read-only: written in \S+rackboot\.yaml as cluster_interfaces\.lab/);
     from = rack.lines.length;
     rack.configure(before);
-    await rack.told('config.applied', { from });
+    await rack.reported('config.applied', { from });
   });
 
   test('that contradicts the file is left out whole at a start, and named', { timeout: MS_MAX }, async () => {
@@ -194,7 +194,7 @@ describe('a configuration in the store', { skip: missing('linux', 'curl') }, () 
     );
     from = rack.lines.length;
     await rack.startWhole();
-    const refused = await rack.told('config.refused', { from });
+    const refused = await rack.reported('config.refused', { from });
     assert.equal(refused.source, 'store');
     assert.match(
       String(refused.problems),
@@ -203,7 +203,7 @@ describe('a configuration in the store', { skip: missing('linux', 'curl') }, () 
     assert.match((await config('show', 'cluster_interfaces')).complaints.join('\n'), /refused and not in force/);
     from = rack.lines.length;
     rack.configure(before);
-    await rack.told('config.applied', { from });
+    await rack.reported('config.applied', { from });
     assert.ok(await probes.lease(), 'with the file mended the store is in force again');
     await rack.stop();
   });

@@ -64,11 +64,11 @@ describe('two networks behind one relay agent', {
     const first = await eventually('its lease is told', () => acks(FIRST)[0]);
     assert.equal(`${first.address} ${first.subnet}`, '10.98.1.100 far');
     assert.notEqual((await ask(SECOND, '-n', '-q')).code, 0);
-    await rack.told('dhcp.refused', ({ reason }) => reason === 'range-exhausted');
+    await rack.reported('dhcp.refused', ({ reason }) => reason === 'range-exhausted');
 
     const from = rack.lines.length;
     rack.configure(configOf('shared: hall, '));
-    await rack.told('config.applied', () => true, from);
+    await rack.reported('config.applied', () => true, from);
     assert.equal((await ask(SECOND, '-n', '-q')).code, 0);
     const given = await eventually('its lease is told', () => acks(SECOND, from)[0]);
     assert.match(`${given.address} ${given.subnet}`, /^10\.98\.2\.1\d\d farther$/);
@@ -84,7 +84,7 @@ describe('two networks behind one relay agent', {
     const renewed = await eventually('it renews at the rack', () => acks(SECOND, again)[1]);
     assert.deepEqual([renewed.address, renewed.interfaceName], [given.address, undefined]);
     await running.end('SIGTERM');
-    const { address } = await rack.told('dhcp.release', () => true, again);
+    const { address } = await rack.reported('dhcp.release', () => true, again);
     assert.equal(address, given.address);
     assert.deepEqual(rack.events('dhcp.nak'), []);
   });

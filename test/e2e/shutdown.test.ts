@@ -104,7 +104,7 @@ test('every lease whose ACK was decided gets its ACK, and no client is answered 
     for (let client = 0; client < CLIENTS; client += 1) ask();
     await eventually('ACKs wait', async () => (await busy(rack)).journal.pending >= CLIENTS / 2);
     const stopped = rack.stop();
-    await rack.told('daemon.finishing', { match: ({ replies }) => Number(replies) >= CLIENTS / 2 });
+    await rack.reported('daemon.finishing', { match: ({ replies }) => Number(replies) >= CLIENTS / 2 });
     for (let client = 0; client < CLIENTS; client += 1) ask();
     await sleep(200);
     other.exec('COMMIT');
@@ -143,7 +143,7 @@ test('downloads end whole, while new ones are refused and names are answered', {
     await eventually('a TFTP transfer runs', async () => (await busy(rack)).tftp.counters.active === 1);
     const startedAt = systemClock.now();
     const stopped = rack.stop();
-    await rack.told('daemon.finishing', { match: ({ transfers }) => transfers === 2 });
+    await rack.reported('daemon.finishing', { match: ({ transfers }) => transfers === 2 });
     assert.equal(await isOpen(ADDRESS, PLACE.httpPort), false);
     assert.equal((await askName(ADDRESS, PLACE.dnsPort, 'lab.maas')).value.address, ADDRESS);
     await sleep(1000);
@@ -153,7 +153,7 @@ test('downloads end whole, while new ones are refused and names are answered', {
     assert.equal(await stopped, 0);
     const tookMs = systemClock.now() - startedAt;
     assert.ok(tookMs < GRACE_MS, `it took ${tookMs} ms: neither an idle connection nor one that is done is waited for`);
-    const { cut } = await rack.told('daemon.stopped');
+    const { cut } = await rack.reported('daemon.stopped');
     assert.equal(cut, 0);
     idle.destroy();
   } finally {
@@ -175,7 +175,7 @@ test('a stalled client is cut off after ten seconds, and a second signal ends th
     assert.equal(await rack.stop(), 0);
     const tookMs = systemClock.now() - startedAt;
     assert.ok(tookMs >= GRACE_MS && tookMs < 2 * GRACE_MS, `it took ${tookMs} ms`);
-    assert.equal((await rack.told('daemon.stopped')).cut, 1);
+    assert.equal((await rack.reported('daemon.stopped')).cut, 1);
     still.destroy();
 
     const daemon = await rack.startWhole();
@@ -183,7 +183,7 @@ test('a stalled client is cut off after ten seconds, and a second signal ends th
     await eventually('it is sent', async () => (await busy(rack)).http.counters.requests > 0);
     const from = rack.lines.length;
     const ended = rack.stop();
-    await rack.told('daemon.finishing', { from });
+    await rack.reported('daemon.finishing', { from });
     const secondAt = systemClock.now();
     process.kill(daemon.pid ?? 0, 'SIGTERM');
     assert.equal(await ended, 1);
@@ -208,7 +208,7 @@ test('every event before the end reaches the region, even if many wait', { skip,
     const waiting = (await rack.status()).region?.eventsWaiting ?? 0;
     assert.ok(waiting > 512, `${waiting} events wait`);
     const stopped = rack.stop();
-    await rack.told('daemon.stopping');
+    await rack.reported('daemon.stopping');
     other.exec('COMMIT');
     other.close();
     assert.equal(await stopped, 0);

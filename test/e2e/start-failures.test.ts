@@ -48,12 +48,12 @@ function configureWith(from: string, to: string): void {
 
 /** Exactly one line with all of `words`; the process ended and left no socket behind. */
 function assertRefused(ended: Ended, ...words: readonly RegExp[]): void {
-  assertTold(ended, ...words);
+  assertReported(ended, ...words);
   assert.equal(existsSync(join(rack.stateDir, 'rackboot.sock')), false, 'no control socket is left');
 }
 
 /** The same with a leftover socket that this user may not remove. */
-function assertTold(ended: Ended, ...words: readonly RegExp[]): void {
+function assertReported(ended: Ended, ...words: readonly RegExp[]): void {
   const said = ended.complaints.join('\n');
   assert.equal(ended.code, 1, said || ended.output.join('\n'));
   assert.equal(ended.complaints.length, 1, said);
@@ -186,7 +186,12 @@ describe('a state directory that does not serve', { skip: missing('linux') }, ()
       execFileSync('chown', ['-R', `${NOBODY}:${NOBODY}`, rack.stateDir]);
       writeFileSync(join(rack.stateDir, file), '', { mode: 0o600 });
       try {
-        assertTold(await run(AS_NOBODY), new RegExp(file.replace('.', '\\.')), /it belongs to root/, GIVE_TO_NOBODY);
+        assertReported(
+          await run(AS_NOBODY),
+          new RegExp(file.replace('.', '\\.')),
+          /it belongs to root/,
+          GIVE_TO_NOBODY,
+        );
       } finally {
         removeDatabases(file);
         execFileSync('chown', ['-R', '0:0', rack.stateDir]);
@@ -210,7 +215,7 @@ describe('a state directory that does not serve', { skip: missing('linux') }, ()
         }
         execFileSync('mount', ['-o', 'remount,ro', rack.stateDir]);
         const [where, remedy] = [new RegExp(rack.stateDir), /read-only.*(mount|state_dir)/];
-        (before.includes('killed') ? assertTold : assertRefused)(await run(), where, remedy);
+        (before.includes('killed') ? assertReported : assertRefused)(await run(), where, remedy);
         execFileSync('mount', ['-o', 'remount,rw', rack.stateDir]);
         await assertStarts();
       } finally {
@@ -228,10 +233,10 @@ describe('a state directory that does not serve', { skip: missing('linux') }, ()
     await rack.kill();
     chmodSync(rack.directory, 0o755);
     chmodSync(rack.stateDir, 0o755);
-    assertTold(await run(AS_NOBODY), /rack\.lock cannot be written/, /it belongs to root/, GIVE_TO_NOBODY);
+    assertReported(await run(AS_NOBODY), /rack\.lock cannot be written/, /it belongs to root/, GIVE_TO_NOBODY);
     const lock = join(rack.stateDir, 'rack.lock');
     execFileSync('chown', [String(NOBODY), lock]);
-    assertTold(await run(AS_NOBODY), /rackboot\.sock/, /cannot be created: EACCES/, GIVE_TO_NOBODY);
+    assertReported(await run(AS_NOBODY), /rackboot\.sock/, /cannot be created: EACCES/, GIVE_TO_NOBODY);
     execFileSync('chown', ['0', lock]);
     await assertStarts();
   });
@@ -248,7 +253,7 @@ describe('a state directory that does not serve', { skip: missing('linux') }, ()
     rack.configure(GOOD);
     mkdirSync(join(rack.stateDir, 'rackboot.sock'));
     try {
-      assertTold(await run(), /rackboot\.sock is in the way/, /move it away/);
+      assertReported(await run(), /rackboot\.sock is in the way/, /move it away/);
     } finally {
       rmSync(join(rack.stateDir, 'rackboot.sock'), { recursive: true });
     }
@@ -316,7 +321,7 @@ describe('a database that does not serve', { skip: missing('linux') }, () => {
     for (const name of ['region.db', 'desired-state.json']) symlinkSync(name, join(rack.stateDir, name));
     const from = rack.lines.length;
     await rack.start();
-    const { reason } = await rack.told('region.down', { from });
+    const { reason } = await rack.reported('region.down', { from });
     assert.match(String(reason), /region\.db is a link that leads to itself \(ELOOP\)/);
     await rack.stop();
     removeDatabases('region.db');
@@ -371,7 +376,7 @@ describe('a database that does not serve', { skip: missing('linux') }, () => {
     writeFileSync(cache, '{"schema":1000,"version":7,"machines":[]}');
     const from = rack.lines.length;
     await rack.startWhole();
-    const { text } = await rack.told('region.cache', { from });
+    const { text } = await rack.reported('region.cache', { from });
     assert.match(String(text), /desired-state\.json: schema: 1000 is not 1 or 2/);
     await rack.stop();
     assert.doesNotMatch(readFileSync(cache, 'utf8'), /1000/);

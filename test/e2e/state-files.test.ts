@@ -53,7 +53,7 @@ async function startOver(config: string): Promise<string | undefined> {
   const serves = async (): Promise<string | undefined> => {
     await rack.start();
     if (config !== EMBEDDED) {
-      await rack.told('region.away', { from });
+      await rack.reported('region.away', { from });
       return undefined;
     }
     // Where the region's database cannot be used, the rack serves without its region, whose end has the reason.
@@ -77,7 +77,7 @@ async function startOver(config: string): Promise<string | undefined> {
 }
 
 /** Starts over a state in which these files are replaced. @returns its complaint; `undefined` if the rack serves */
-function startBeside(
+function startAlongside(
   files: readonly string[],
   place: (path: string) => void,
   config: string,
@@ -94,7 +94,7 @@ function startBeside(
 
 /** Asserts that a start over a state in which `file` is replaced serves, or names the obstacle. */
 async function assertStands(file: string, place: (path: string) => void, config: string): Promise<void> {
-  const complaint = await startBeside([file], place, config);
+  const complaint = await startAlongside([file], place, config);
   if (complaint === undefined) return;
   assert.equal(complaint.split('\n').length, 1, complaint);
   assert.ok(complaint.includes(basename(file)), complaint);
@@ -124,7 +124,7 @@ describe('a start over a state directory', { skip: missing('linux') }, () => {
     ];
     // None of these stands in the way of a start: all of them at once.
     for (const config of [EMBEDDED, REMOTE])
-      assert.equal(await startBeside([...new Set(parts)], THINGS['a FIFO'] ?? assert.fail, config), undefined);
+      assert.equal(await startAlongside([...new Set(parts)], THINGS['a FIFO'] ?? assert.fail, config), undefined);
     for (const file of new Set([...files, ...beside])) {
       const ofRemote = /^(outbox|key)/.test(file);
       await assertStands(file, THINGS['a FIFO'] ?? assert.fail, ofRemote ? REMOTE : EMBEDDED);
@@ -140,7 +140,10 @@ describe('a start over a state directory', { skip: missing('linux') }, () => {
     rack.configure(EMBEDDED);
     const from = rack.lines.length;
     await rack.start();
-    assert.match(String((await rack.told('daemon.leases-lost', { from })).text), /leases\.db holds no leases.* backup/);
+    assert.match(
+      String((await rack.reported('daemon.leases-lost', { from })).text),
+      /leases\.db holds no leases.* backup/,
+    );
     const { output } = await runRackboot(['status', '--config', rack.configFile]);
     assert.match(output.join('\n'), /^Note +.*leases\.db holds no leases/m);
     await rack.stop();

@@ -112,15 +112,15 @@ test('a disk that stalls for seconds stops only leases, until it moves', {
       const from = rack.lines.length;
       freeze('--freeze');
       const waiting = on.ask(20_000);
-      const told = await rack.told('dhcp.store-unavailable', { from });
-      assert.match(String(told.reason), /leases\.db: the disk has not taken a write within 2 s/);
+      const reported = await rack.reported('dhcp.store-unavailable', { from });
+      assert.match(String(reported.reason), /leases\.db: the disk has not taken a write within 2 s/);
       assert.equal(await on.ask(1500), undefined, 'no lease without a disk');
-      await rack.told('dhcp.refused', { from, match: ({ reason }) => reason === 'store-unavailable' });
+      await rack.reported('dhcp.refused', { from, match: ({ reason }) => reason === 'store-unavailable' });
       for (let turn = 0; turn < 5; turn += 1) await on.askForTheRest();
       assert.equal((await rack.status()).journal.available, false);
 
       freeze('--unfreeze');
-      await rack.told('dhcp.store-restored', { from, limitMs: 15_000 });
+      await rack.reported('dhcp.store-restored', { from, limitMs: 15_000 });
       assert.ok(await waiting, 'who went on asking has a lease');
       assert.ok(await on.ask(10_000));
       await eventually('every event is stored', async () => (await rack.status()).region?.eventsWaiting === 0, 30_000);
@@ -147,7 +147,7 @@ test('a disk that turns read-only after an error stops only leases, and keeps th
     const device = basename(run('findmnt', '--noheadings', '--output', 'SOURCE', rack.stateDir).trim());
     writeFileSync(`/sys/fs/ext4/${device}/trigger_fs_error`, '1');
     assert.equal(await on.ask(2000), undefined);
-    await rack.told('dhcp.store-unavailable', { from });
+    await rack.reported('dhcp.store-unavailable', { from });
     await sleep(2500);
     assert.equal(await on.ask(1500), undefined, 'tries do not end it');
     for (let turn = 0; turn < 5; turn += 1) await on.askForTheRest();

@@ -111,7 +111,7 @@ describe('the service under systemd', { skip, timeout: 240_000 }, () => {
   });
 
   test('serves a machine on the real ports, by frames to its hardware address', async () => {
-    const told = run(
+    const reported = run(
       'ip',
       'netns',
       'exec',
@@ -128,7 +128,7 @@ describe('the service under systemd', { skip, timeout: 240_000 }, () => {
       '-s',
       '/bin/true',
     );
-    assert.doesNotMatch(told, /fail/);
+    assert.doesNotMatch(reported, /fail/);
     const log = (): string => run('journalctl', '-u', UNIT, '--no-pager', '-o', 'cat');
     await eventually('its lease in the log', () => log().includes('"event":"dhcp.ack"'));
     assert.doesNotMatch(log(), /hardware addresses need|portable ones/);

@@ -39,7 +39,7 @@ describe('a trace', { skip: missing('linux') }, () => {
   after(() => rack.remove());
 
   test('shows a boot from DISCOVER to the report, and can be followed live', { timeout: MS_MAX }, async () => {
-    const told: string[] = [];
+    const reported: string[] = [];
     const stop = new AbortController();
     let isFollowed = false;
     const following = followDaemon(
@@ -48,7 +48,7 @@ describe('a trace', { skip: missing('linux') }, () => {
       (value) => {
         const part = z.looseObject({ step: stepShape.optional() }).parse(value);
         if (part.step === undefined) isFollowed = true;
-        else told.push(part.step.kind);
+        else reported.push(part.step.kind);
       },
       stop.signal,
     );
@@ -88,8 +88,8 @@ describe('a trace', { skip: missing('linux') }, () => {
     assert.match(said, /commissioning\/linux by HTTP \(8\.0 MiB/);
     assert.match(said, /Reported its hardware \(/);
     assert.match(waiting, /^its next boot|^nothing more from this rack/);
-    await eventually('the follower has heard all', () => told.includes('machine.known'));
-    for (const kind of new Set(expected)) assert.ok(told.includes(kind), `${kind} was told`);
+    await eventually('the follower has heard all', () => reported.includes('machine.known'));
+    for (const kind of new Set(expected)) assert.ok(reported.includes(kind), `${kind} was told`);
     stop.abort();
     await following;
   });
@@ -148,7 +148,7 @@ describe('a trace', { skip: missing('linux') }, () => {
     const third = formatMac(simulatedHardware(2).mac);
     const from = rack.lines.length;
     void bootSimulatedMachine(PLACE, 2, () => undefined).catch(() => undefined);
-    await rack.told('boot.hint', { from, match: ({ hint }) => hint === 'file-missing' });
+    await rack.reported('boot.hint', { from, match: ({ hint }) => hint === 'file-missing' });
     const lines = (await print(third)).output;
     assert.ok(
       lines.some((line) => /[Ii]t needs lpxelinux\.0, which is not in the boot tree/.test(line)),
@@ -179,7 +179,7 @@ describe('an explanation', { skip: missing('linux') }, () => {
     });
     const offered = /^ {2}address +(\S+) \(new\)/m.exec(before.output.join('\n'))?.[1];
     assert.equal((await bootSimulatedMachine(place, 0, () => undefined)).kind, 'enlisted');
-    assert.equal((await rack.told('dhcp.offer')).address, offered);
+    assert.equal((await rack.reported('dhcp.offer')).address, offered);
     const after = (await why(MAC)).output.join('\n');
     assert.match(after, /\(\w{6}\), New/);
     assert.match(after, /as BIOS, PXE/);
@@ -198,7 +198,7 @@ describe('an explanation', { skip: missing('linux') }, () => {
     const socket = createSocket('udp4');
     await new Promise<void>((resolve) => socket.bind(place.dhcpClientPort, `${place.octets}.254`, resolve));
     socket.send(discover, place.dhcpServerPort, `${place.octets}.1`);
-    await rack.told('dhcp.offer', { match: (line) => line.mac === mac });
+    await rack.reported('dhcp.offer', { match: (line) => line.mac === mac });
     socket.close();
     const { output } = await why(mac);
     const shown = output.join('\n');

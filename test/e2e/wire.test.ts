@@ -87,8 +87,8 @@ describe('hosts heard on the wires', { skip: SKIP }, () => {
   }
 
   test('an address in use is set aside before it is offered to any client', async () => {
-    const told = await rack.told('dhcp.conflict', { from: 0 });
-    assert.deepEqual([told.address, told.usedBy, told.mac], [USED, HOST_MAC, undefined]);
+    const reported = await rack.reported('dhcp.conflict', { from: 0 });
+    assert.deepEqual([reported.address, reported.usedBy, reported.mac], [USED, HOST_MAC, undefined]);
     assert.equal(
       rack.lines.some(({ event }) => event === 'dhcp.offer'),
       false,
@@ -119,7 +119,7 @@ describe('hosts heard on the wires', { skip: SKIP }, () => {
     const { address } = await lease('52:54:00:63:00:04', '-r', '10.63.0.180');
     assert.match(address, /^10\.63\.0\.1\d\d$/);
     assert.notEqual(address, '10.63.0.180');
-    await rack.told('dhcp.conflict', { from: 0, match: (line) => line.address === '10.63.0.180' });
+    await rack.reported('dhcp.conflict', { from: 0, match: (line) => line.address === '10.63.0.180' });
   });
 
   test('the neighbours are listed, with the former user of an address', async () => {
@@ -129,7 +129,7 @@ describe('hosts heard on the wires', { skip: SKIP }, () => {
     host.run('busybox', 'arping', '-q', '-c', '1', '-U', '-I', 'wire1', '-s', '10.63.0.50', '10.63.0.50');
     host.run('ip', 'link', 'set', 'wire1', 'address', HOST_MAC);
     const isIt = ({ address }: LogLine): boolean => address === '10.63.0.50';
-    const moved = await rack.told('net.neighbour-moved', { from: 0, match: isIt });
+    const moved = await rack.reported('net.neighbour-moved', { from: 0, match: isIt });
     assert.deepEqual(
       [moved.address, moved.mac, moved.previous, moved.interface],
       ['10.63.0.50', '52:54:00:63:00:98', HOST_MAC, 'wire0'],
@@ -155,7 +155,7 @@ describe('hosts heard on the wires', { skip: SKIP }, () => {
     await boots;
     solicit('m0b');
     solicit('m01');
-    const answered = await rack.told('net.router-answered', { from: 0, limitMs: 5000 });
+    const answered = await rack.reported('net.router-answered', { from: 0, limitMs: 5000 });
     assert.deepEqual([answered.mac, answered.interface], ['52:54:00:63:00:0b', 'wire0']);
     await eventually('the kernel counts it', async () => advertisements('m0b') >= 1, 2000);
     assert.equal(host.run('ip', '-6', 'route', 'show', 'default').trim(), '', 'and takes no route from it');
@@ -164,7 +164,7 @@ describe('hosts heard on the wires', { skip: SKIP }, () => {
 
   test('the rack leaves the answer to a real router', async () => {
     host.run(process.execPath, SPEAKER, 'wire1', 'router');
-    const seen = await rack.told('net.router-seen', { from: 0, limitMs: 2000 });
+    const seen = await rack.reported('net.router-seen', { from: 0, limitMs: 2000 });
     assert.equal(seen.reason, HOST_MAC);
     const heard = advertisements('m0b');
     solicit('m0b');
@@ -176,9 +176,12 @@ describe('hosts heard on the wires', { skip: SKIP }, () => {
   test('a host that takes the rack’s own address is an error in the log, in status and in doctor', async () => {
     host.run('ip', 'addr', 'add', '10.63.0.1/32', 'dev', 'wire1');
     host.run('busybox', 'arping', '-q', '-c', '1', '-U', '-I', 'wire1', '-s', '10.63.0.1', '10.63.0.1');
-    const told = await rack.told('net.own-address-used', { from: 0, limitMs: 5000 });
+    const reported = await rack.reported('net.own-address-used', { from: 0, limitMs: 5000 });
     host.run('ip', 'addr', 'del', '10.63.0.1/32', 'dev', 'wire1');
-    assert.deepEqual([told.address, told.mac, told.interface, told.level], ['10.63.0.1', HOST_MAC, 'wire0', 50]);
+    assert.deepEqual(
+      [reported.address, reported.mac, reported.interface, reported.level],
+      ['10.63.0.1', HOST_MAC, 'wire0', 50],
+    );
     const { output } = await runRackboot(['status', '--config', rack.configFile]);
     assert.ok(
       output.some((line) => line.includes('10.63.0.1') && line.includes(HOST_MAC)),

@@ -45,13 +45,13 @@ test('a pair is read, a faulty one is refused by name, and an expiring one is re
       );
     }
 
-    const told = (fromDays: number, untilDays: number): string | undefined => {
+    const reported = (fromDays: number, untilDays: number): string | undefined => {
       const files = authority.issue(`from${fromDays}until${untilDays}`, fromDays, untilDays);
       return certificateProblem(readCertificatePair(files), files, nowMs);
     };
-    assert.match(told(-9, -1) ?? '', /expired at .* renew it/);
-    assert.match(told(-9, 5) ?? '', /expires at .* renew it/);
-    assert.match(told(2, 20) ?? '', /valid from/);
+    assert.match(reported(-9, -1) ?? '', /expired at .* renew it/);
+    assert.match(reported(-9, 5) ?? '', /expires at .* renew it/);
+    assert.match(reported(2, 20) ?? '', /valid from/);
     chmodSync(good.key, 0o644);
     assert.match(certificateProblem(readCertificatePair(good), good, nowMs) ?? '', /chmod 600/);
   } finally {

@@ -62,12 +62,12 @@ const [further = ''] = words.filter((word) => !addresses.includes(word));
 const endsAt = systemClock.now() + Number(seconds) * 1000;
 const isOver = (): boolean => systemClock.now() >= endsAt;
 const first = addresses[0] ?? '';
-let isTold = false;
+let isReported = false;
 
 /** Reports that the attack is at full force, so that the test begins the other clients' requests. */
 function tell(): void {
-  if (!isTold) console.log('attacking');
-  isTold = true;
+  if (!isReported) console.log('attacking');
+  isReported = true;
 }
 
 async function udp(address = first, port = 0): Promise<UdpSocket> {

@@ -34,9 +34,9 @@ if (import.meta.main) {
     });
     socket.bind(port, process.argv[2]);
   }
-  for (let told = -1; ; await sleep(TELL_MS)) {
-    if (told === octets) continue;
-    told = octets;
+  for (let reported = -1; ; await sleep(TELL_MS)) {
+    if (reported === octets) continue;
+    reported = octets;
     console.log(`received ${octets}`);
   }
 }

@@ -25,7 +25,7 @@ export const BOOTS_ANYWHERE = [
 ];
 
 /** The first comers keep their places. */
-export const NO_SHARES = of('fair-shares.ts', [
+export const NO_SHARES = of('net/fair-shares.ts', [
   "return this.#ofLargest(address, network) ?? this.#idleFor(address, own) ?? 'all';",
   "return 'all';",
 ]);
@@ -40,7 +40,7 @@ export const ENDLESS_HANDSHAKES = [
   ...of('region/http/server.ts', ['handshakeTimeout: HEADERS_MS_MAX', 'handshakeTimeout: 600_000']),
 ];
 /** A newcomer takes no place, not even its own. */
-const NO_OWN_SHARE = of('fair-shares.ts', ["return idle ?? 'address';", "return 'address';"]);
+const NO_OWN_SHARE = of('net/fair-shares.ts', ["return idle ?? 'address';", "return 'address';"]);
 /** Every event of a host is a line of the log. */
 export const EVERY_EVENT = of('daemon/observing/host-events.ts', [
   'if (kind === undefined) return event;',
@@ -54,7 +54,7 @@ export const NO_SEND_ROOM = of('net/send-room.ts', [
 /** And no host is looked up in the ARP table. */
 export const ABSENT_ARE_SENT_TO = [
   ...NO_SEND_ROOM,
-  ...of('net/unheard-hosts.ts', [
+  ...of('net/absent-hosts.ts', [
     'admits(address: Ipv4): boolean {\n',
     'admits(address: Ipv4): boolean {\n    return true;\n',
   ]),
@@ -87,8 +87,8 @@ export const ANY_RELAY = of('dhcp/networks/relays.ts', [
 
 /** A wire of the rack takes relay agents of every network. */
 export const RELAYS_OF_OTHER_WIRES = of('dhcp/networks/relays.ts', [
-  '(isUnnamedWire(network) && ',
-  '(false && isUnnamedWire(network) && ',
+  '(namesNoRelays(network) && ',
+  '(false && namesNoRelays(network) && ',
 ]);
 
 /** Without a relay agent, any host speaks for any network. */
@@ -199,11 +199,8 @@ export const WHOLE_LISTS = [
     'const kept = chooseKept(facts);',
     'const kept: ReturnType<typeof chooseKept> = undefined;',
   ]),
-  ...of(
-    'region/api/lists.ts',
-    ['LIST_PIECE_BYTES = 64 * 1024;', 'LIST_PIECE_BYTES = 2 ** 30;'],
-    ['PIECE_MS = 4;', 'PIECE_MS = 60_000;'],
-  ),
+  ...of('region/api/lists.ts', ['LIST_PIECE_BYTES = 64 * 1024;', 'LIST_PIECE_BYTES = 2 ** 30;']),
+  ...of('region/shares/long-work.ts', ['PIECE_MS = 4;', 'PIECE_MS = 60_000;']),
 ];
 /** Strangers who register racks say as much as others, as often as they like, and each change has all racks read. */
 export const LOUD_STRANGERS = [

@@ -4,7 +4,7 @@
 //
 //   readonly #given = new Map<MacAddress, Given>();   boot/boot-tokens.ts #given
 //   #list: readonly Rack[] = [];                      region/racks/racks.ts #list (it can be replaced by a longer one)
-//   readonly holdings: Map<string, Holding>;          fair-shares.ts Network.holdings (a member of an interface)
+//   readonly holdings: Map<string, Holding>;          net/fair-shares.ts Network.holdings (a member of an interface)
 //   const watches = new WeakMap<object, Watch>();     net/pipelining.ts watches
 //   #line = ''; … this.#line += chunk;                uplink/event-stream-reader.ts #line
 //   stream.on('data', (chunk) => chunks.push(chunk)) power/program.ts keepOutput.chunks (a variable of keepOutput)
@@ -83,6 +83,7 @@ const LISTS = /\b(?:Readonly)?(?:Map|Set)<|\[\]/;
 const TAKERS: ReadonlyMap<string, readonly number[]> = new Map([
   ['BoundedMap', [0]],
   ['FairShares', [0]],
+  ['LongWork', [0]],
   ['KeptApart', [0]],
   ['RateLimit', [0]],
   ['RateLimits', [0, 1]],
@@ -94,7 +95,7 @@ const TAKERS: ReadonlyMap<string, readonly number[]> = new Map([
   ['Turns', [1]],
   ['Buckets', [0, 1]],
   ['AddressRates', [0, 1, 2, 3]],
-  ['Telling', [1]],
+  ['ReportSampler', [1]],
   ['SliceCache', [0]],
   ['BootTree', [1]],
   ['PowerTable', [2]],

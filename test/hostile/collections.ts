@@ -1,5 +1,5 @@
-// Every Map, Set and array that the product keeps, and what bounds it. `collections.test.ts` refuses a collection without an entry here, and an
-// entry with a bound that is not in the table of bounds (`bounds.ts`).
+// Every Map, Set and array that the product keeps, and what bounds it. `collections.test.ts` refuses a collection without an entry here,
+// and an entry with a bound that is not in the table of bounds (`bounds.ts`).
 //
 // An entry is one of these, or several joined by `and` if entries come from several sides. If the values of a collection are lists,
 // it also says what bounds each list: `…, each …`.
@@ -41,7 +41,7 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
   'daemon/rack/lease-naming.ts': { '#withheld': 'as dhcp/leases/lease-table.ts #slots' },
   'daemon/rack/neighbourhood.ts': { '#sampler': 'named', '#names': 'configured' },
   'daemon/rack/own-addresses.ts': { '#sampler': 'named', '#own': 'configured' },
-  'daemon/start/damaged-leases.ts': { '#texts': 'store/lease-database.ts DAMAGE_TOLD_MAX' },
+  'daemon/start/damaged-leases.ts': { '#texts': 'store/lease-database.ts DAMAGE_REPORTED_MAX' },
   'daemon/start/service-notices.ts': { '#timers': 'named' },
   'deadline-queue.ts': { '#heap': 'owner' },
   'dhcp/bounds.ts': { 'look.events': 'call' },
@@ -57,8 +57,8 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
   },
   'dhcp/conflicts/probe-turns.ts': { '#waiting': 'configured, each PROBES_WAITING_MAX', 'take.queue': 'as #waiting' },
   'dhcp/foreign/foreign-servers.ts': { '#servers': 'FOREIGN_SERVERS_MAX and configured' },
-  'dhcp/foreign/foreign-watch.ts': { '#wires': 'configured' },
-  'dhcp/foreign/hearsay.ts': { '#wires': 'configured' },
+  'dhcp/foreign/foreign-watch.ts': { '#watched': 'configured' },
+  'dhcp/foreign/hearsay.ts': { '#heard': 'configured' },
   'dhcp/leases/address-pool.ts': {
     'Slot.queue': 'as dhcp/leases/lease-table.ts #slots',
     'AddressPool.ended': 'as dhcp/leases/lease-table.ts #slots',
@@ -93,7 +93,7 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
   'dhcp/leases/settled-journal.ts': { '#waiters': 'WAITERS_MAX' },
   'dhcp/limits/new-clients.ts': { '#sockets': 'SOCKETS_MAX' },
   'dhcp/limits/range-watch.ts': { '#levels': 'configured' },
-  'dhcp/limits/telling.ts': { '#strangers': 'named' },
+  'dhcp/limits/report-samplers.ts': { '#strangers': 'named' },
   'dhcp/networks/conditions.ts': { '#userClasses': 'call', '#architectures': 'call' },
   'dhcp/responder.ts': { '#sampler': 'named', '#outcomes': 'call' },
   'dhcp/server.ts': {
@@ -144,7 +144,7 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
   'dns/upstream-sockets.ts': { '#sockets': 'UPSTREAM_SOCKETS', '#retired': 'UPSTREAM_SOCKETS' },
   'dns/upstream.ts': { '#servers': 'configured', '#zones': 'configured, each configured' },
   'dns/zones.ts': { '#zones': 'configured', '#soas': 'as #zones' },
-  'fair-shares.ts': {
+  'net/fair-shares.ts': {
     'Holding.busy': 'owner',
     'Holding.idle': 'owner',
     'Network.counts': 'owner',
@@ -171,7 +171,7 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
   'http/proxy.ts': { '#onAnswer.words': 'SAID_BYTES_MAX' },
   'http/region-stand-in.ts': { 'readRest.chunks': 'KEPT_BYTES_MAX' },
   'http/server.ts': { '#listeners': 'configured', '#closing': 'CONNECTIONS_MAX' },
-  'kept-apart.ts': {
+  'net/kept-apart.ts': {
     'Side.counts': 'owner',
     'Side.shares': 'owner, each owner',
     '#entries': 'owner',
@@ -206,13 +206,13 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
   'net/packet-socket.ts': { '#filter': 'net/router-filter.ts SIEVED_MAX', '#onlyFrom': 'FILTERED_INTERFACES_MAX' },
   'net/pipelining.ts': { watches: 'weak' },
   'net/router-answers.ts': { '#routerAt': 'configured', '#wanted': 'configured' },
-  'net/router-ear.ts': { '#routersToldAt': 'configured', '#interfaces': 'configured' },
+  'net/router-ear.ts': { '#routersReportedAt': 'configured', '#interfaces': 'configured' },
   'net/send-room.ts': { '#asked': 'ASKED_MAX' },
   'net/udp-dgram-socket.ts': { 'PortableParts.notes': 'as net/udp-dgram.ts #notes' },
   'net/udp-dgram.ts': { '#sockets': 'owner', '#notes': 'named' },
   'net/udp-linux-socket.ts': { '#pending': 'call', '#refused': 'call' },
   'net/udp-linux.ts': { '#sockets': 'owner', '#notes': 'named' },
-  'net/unheard-hosts.ts': { '#waits': 'UNHEARD_MAX' },
+  'net/absent-hosts.ts': { '#waits': 'ABSENT_HOSTS_MAX' },
   'net/wire-ear.ts': {
     '#ownMacs': 'as #host',
     '#names': 'configured',
@@ -278,11 +278,11 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
   'region/identity/recognition.ts': { 'recognise.shared': 'call' },
   'region/life/allocation.ts': { 'matchStorage.matched': 'call' },
   'region/life/status-deadlines.ts': { '#done': 'region/identity/enlistment.ts MACHINES_MAX' },
-  'region/loop-turns.ts': {
+  'region/shares/loop-turns.ts': {
     '#waiting':
-      'region/api/lists.ts LISTS_MAX, region/searches.ts SEARCHES_MAX and region/racks/rack-admission.ts RACKS_MAX, each region/api/lists.ts LISTS_MAX',
+      'region/api/lists.ts LISTS_MAX, region/shares/searches.ts SEARCHES_MAX and region/racks/rack-admission.ts RACKS_MAX, each region/api/lists.ts LISTS_MAX',
   },
-  'region/html.ts': { templates: 'weak', 'html.text': 'call' },
+  'region/words/html.ts': { templates: 'weak', 'html.text': 'call' },
   'region/page/sessions.ts': { '#kept': 'SESSIONS_MAX' },
   'region/preseed/engine.ts': {
     'Rendering.included': 'call',
@@ -296,7 +296,7 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
   'region/preseed/place.ts': { '#head': 'HEAD_MAX' },
   'region/preseed/shell-follower.ts': { '#frames': 'call', '#line': 'call' },
   'region/preseed/template.ts': { '#blocks': 'call' },
-  'region/racks/acknowledgements.ts': { '#listeners': 'region/rate-limit.ts WORKERS_RATE' },
+  'region/racks/acknowledgements.ts': { '#listeners': 'region/shares/request-rates.ts WORKERS_RATE' },
   'region/racks/batch-turns.ts': { '#racks': 'region/racks/rack-admission.ts RACKS_MAX' },
   'region/racks/introductions.ts': { '#said': 'PENDING_RACKS_MAX, each region/racks/rack-news.ts RACK_INTERFACES_MAX' },
   'region/racks/machine-homes.ts': { '#listeners': 'named' },
@@ -314,7 +314,7 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
   'region/settings.ts': { '#list': 'SETTINGS_MAX' },
   'store/event-cuts.ts': { '#deeds': 'store/region-sqlite.ts EVENT_BOUNDS' },
   'store/fold-pass.ts': { '#records': 'PASS_BLOCKS_MAX, each BLOCK_RECORDS_MAX' },
-  'store/lease-database.ts': { '#reported': 'DAMAGE_TOLD_MAX' },
+  'store/lease-database.ts': { '#reported': 'DAMAGE_REPORTED_MAX' },
   'store/lease-journal.ts': { '#full': 'JOURNAL_PENDING_MAX' },
   'store/lease-worker-start.ts': { 'startLeaseWorker.damage': 'as store/lease-database.ts #reported' },
   'store/lease-record.ts': { 'decodeLeases.shared': 'call' },
@@ -341,7 +341,7 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
     '#forgeable': 'named',
   },
   'tftp/window-sender.ts': { '#queue': 'as tftp/listener.ts Listener.sessions' },
-  'turn-queue.ts': { '#lines': 'owner', 'Line.places': 'owner' },
+  'net/turn-queue.ts': { '#lines': 'owner', 'Line.places': 'owner' },
   'turns.ts': { '#fresh': 'owner', '#backlog': 'owner' },
   'uplink/event-stream-reader.ts': { '#data': 'LINE_CHARACTERS_MAX' },
   'uplink/http-transport.ts': {
@@ -360,16 +360,16 @@ const GIVEN = 'a parameter of the class or function that hands it on';
 
 /** Bounds that are given by another name than that of a constant, by file and expression: where they come from. */
 export const PASSED_ON: Readonly<Record<string, string>> = {
-  'address-rates.ts addressesMax': GIVEN,
-  'address-rates.ts countMax': GIVEN,
-  'address-rates.ts networksMax': GIVEN,
-  'address-rates.ts ofAddress': GIVEN,
-  'address-rates.ts ofNetwork': GIVEN,
-  'address-rates.ts rate': GIVEN,
-  'address-rates.ts this.#rate': GIVEN,
+  'net/address-rates.ts addressesMax': GIVEN,
+  'net/address-rates.ts countMax': GIVEN,
+  'net/address-rates.ts networksMax': GIVEN,
+  'net/address-rates.ts ofAddress': GIVEN,
+  'net/address-rates.ts ofNetwork': GIVEN,
+  'net/address-rates.ts rate': GIVEN,
+  'net/address-rates.ts this.#rate': GIVEN,
   'dhcp/limits/new-clients.ts rate': '`new_clients_per_second`, or NEW_CLIENTS_PER_SECOND',
   'fair-sampler.ts ofKey': GIVEN,
-  'dhcp/limits/telling.ts ofStrangers': GIVEN,
+  'dhcp/limits/report-samplers.ts ofStrangers': GIVEN,
   'fair-sampler.ts together': GIVEN,
   'files/file-tree.ts cacheBytesMax': 'SLICE_CACHE_BYTES_MAX: a test alone gives another',
   'net/body-places.ts max': GIVEN,
@@ -380,9 +380,10 @@ export const PASSED_ON: Readonly<Record<string, string>> = {
   'rate-limit.ts keysMax': GIVEN,
   'rate-limit.ts rate': GIVEN,
   'region/identity/new-machines.ts unproven.length': 'room for all: what it finds out is who has most of them',
-  'region/rate-limit.ts all': GIVEN,
-  'region/rate-limit.ts network': GIVEN,
-  'region/rate-limit.ts this.#each': GIVEN,
-  'turn-queue.ts deps.addressMax': GIVEN,
-  'turn-queue.ts deps.max': GIVEN,
+  'region/shares/long-work.ts max': GIVEN,
+  'region/shares/request-rates.ts all': GIVEN,
+  'region/shares/request-rates.ts network': GIVEN,
+  'region/shares/request-rates.ts this.#each': GIVEN,
+  'net/turn-queue.ts deps.addressMax': GIVEN,
+  'net/turn-queue.ts deps.max': GIVEN,
 };

@@ -4,7 +4,7 @@ import { systemClock } from '../../src/clock.ts';
 import { formatMac, mac } from '../../src/net/address.ts';
 import { INTERFACES_MAX } from '../../src/region/identity/interface-source.ts';
 import { ENTRIES_MAX } from '../../src/region/racks/rack-news.ts';
-import { RESERVATIONS_TOLD_MAX } from '../../src/region/records/rack-description.ts';
+import { RESERVATIONS_REPORTED_MAX } from '../../src/region/records/rack-description.ts';
 import {
   batchOf,
   heartbeatOf,
@@ -73,7 +73,7 @@ export const endlessReport = (host: string, secret = RACK_KEY_SECRET): string =>
 
 /** Interfaces in a quarter of a megabyte of JSON, others each time. */
 export function loudInterfaces(turn: number): string {
-  const reservations = Array.from({ length: RESERVATIONS_TOLD_MAX }, (_, index) => ({
+  const reservations = Array.from({ length: RESERVATIONS_REPORTED_MAX }, (_, index) => ({
     mac: formatMac(mac(0x0600_0000_0000 + index)),
     ip: `10.50.0.${index % 250}`,
   }));

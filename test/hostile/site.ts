@@ -357,7 +357,7 @@ export class HostileSite {
     for (const address of PLACES.far) await this.run('far', 'ip', 'address', 'add', `${address}/24`, 'dev', 'eth0');
     await this.run('far', 'ip', 'route', 'add', 'default', 'via', '10.78.0.1');
     rack.namespace.ip('route', 'add', '10.78.0.0/24', 'via', '10.77.8.2');
-    await this.#buildBeside();
+    await this.#buildAlongside();
     // In its name, but it neither answers ARP for it nor asks.
     await this.run('attacker', 'ip', 'address', 'add', `${VICTIM}/32`, 'dev', 'lo');
     await this.run('attacker', 'sysctl', '-q', '-w', 'net.ipv4.conf.all.arp_ignore=1');
@@ -418,7 +418,7 @@ export class HostileSite {
   }
 
   /** A second network, where another server would give the addresses. */
-  async #buildBeside(): Promise<void> {
+  async #buildAlongside(): Promise<void> {
     const { namespace } = this.rack;
     for (const words of ['link add br1 type bridge', `address add ${PROXY_RACK}/24 dev br1`, 'link set br1 up'])
       namespace.ip(...words.split(' '));

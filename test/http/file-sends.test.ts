@@ -46,8 +46,8 @@ function askForHuge(server: Server): Socket {
 
 test('a stalled download is reported once, and again only after it has moved and stalled again; a moving one is not', () => {
   const clock = new VirtualClock();
-  const told: Stall[] = [];
-  const sends = new FileSends(clock, (_send, stall) => told.push(stall));
+  const reported: Stall[] = [];
+  const sends = new FileSends(clock, (_send, stall) => reported.push(stall));
   const socket = { bytesWritten: 1000, writableLength: 0 };
   const send = { response: answerOn(socket), peer: LOOPBACK };
   sends.begin(send);
@@ -55,19 +55,19 @@ test('a stalled download is reported once, and again only after it has moved and
     socket.bytesWritten += 1000;
     clock.advance(1000);
   }
-  assert.equal(told.length, 0);
+  assert.equal(reported.length, 0);
   clock.advance(STALLED_MS + 2 * STALL_LOOK_MS);
   assert.deepEqual(
-    told.map(({ bytes }) => bytes),
+    reported.map(({ bytes }) => bytes),
     [300_000],
   );
-  assert.ok((told[0]?.milliseconds ?? 0) >= STALLED_MS);
+  assert.ok((reported[0]?.milliseconds ?? 0) >= STALLED_MS);
   clock.advance(10 * STALLED_MS);
-  assert.equal(told.length, 1);
+  assert.equal(reported.length, 1);
   socket.bytesWritten += 1;
   clock.advance(STALL_LOOK_MS);
   clock.advance(STALLED_MS + STALL_LOOK_MS);
-  assert.equal(told.length, 2);
+  assert.equal(reported.length, 2);
   let loading = 0;
   const count = (): void => {
     loading += 1;
@@ -100,9 +100,9 @@ test('a stalled download is published while it lasts, with its machine, its file
     events.map(({ kind, mac }) => [kind, mac]),
     [['http.stalled', MACHINE]],
   );
-  const told = events.map((event) => eventFields(event));
-  assert.equal(told[0]?.file, '/huge');
-  assert.ok(Number(told[0]?.milliseconds) >= STALLED_MS);
+  const reported = events.map((event) => eventFields(event));
+  assert.equal(reported[0]?.file, '/huge');
+  assert.ok(Number(reported[0]?.milliseconds) >= STALLED_MS);
   assert.equal(requests.sending, 1, 'it may still go on');
   socket.destroy();
   server.close();

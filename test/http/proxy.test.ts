@@ -87,16 +87,16 @@ test('the region’s reason for a refusal is reported without control characters
   };
   const got = await rig.speak(`POST /MAAS/api/2.0/machines/ ${CLOSE}Host: x\r\nContent-Length: 0\r\n\r\n`);
   assert.match(got, /^HTTP\/1.1 400 [\s\S]*z{1000}"\]\}\r\n/, 'the machine gets the whole answer');
-  const told = () => rig.events.filter(isHttpEvent).find(({ kind }) => kind === 'http.posted');
-  await until('told', () => told() !== undefined);
-  assert.equal(told()?.reason, 'invalid-parameters');
-  assert.match(told()?.said ?? '', /^\{"mac": \["\\x1b\[31mzzz+…$/);
-  assert.ok((told()?.said ?? '').length <= 300);
+  const reported = () => rig.events.filter(isHttpEvent).find(({ kind }) => kind === 'http.posted');
+  await until('told', () => reported() !== undefined);
+  assert.equal(reported()?.reason, 'invalid-parameters');
+  assert.match(reported()?.said ?? '', /^\{"mac": \["\\x1b\[31mzzz+…$/);
+  assert.ok((reported()?.said ?? '').length <= 300);
   answer = (response) => void response.writeHead(200, { 'X-Rackboot-Refusal': 'none' }).end('fine');
   rig.events.length = 0;
   await rig.speak(`POST /MAAS/api/2.0/machines/ ${CLOSE}Host: x\r\nContent-Length: 0\r\n\r\n`);
-  await until('told', () => told() !== undefined);
-  assert.deepEqual([told()?.reason, told()?.said], [undefined, undefined]);
+  await until('told', () => reported() !== undefined);
+  assert.deepEqual([reported()?.reason, reported()?.said], [undefined, undefined]);
 });
 
 test('a boot’s token is passed on, and the rack adds the boot interface; other fields that claim one are dropped', async () => {
@@ -107,12 +107,12 @@ test('a boot’s token is passed on, and the rack adds the boot interface; other
   await boot('X-Rackboot-Boot: 52:54:00:12:34:56\r\n');
   await boot('X-Rackboot-Token: no token\r\n');
   await boot(`X-Rackboot-Token: ${TOKEN}\r\nX-Rackboot-Token: ${TOKEN}\r\n`);
-  const told = seen.map(({ headers }) => [
+  const reported = seen.map(({ headers }) => [
     headers['x-rackboot-token'],
     headers['x-rackboot-boot'],
     headers.x_rackboot_boot,
   ]);
-  assert.deepEqual(told, [
+  assert.deepEqual(reported, [
     [TOKEN, '52:54:00:12:34:56', undefined],
     [`${TOKEN.slice(1)}x`, undefined, undefined],
     [undefined, undefined, undefined],

@@ -365,8 +365,8 @@ test('failed loads are reported one by one up to a rate, the others with a count
     });
   try {
     await Promise.all(Array.from({ length: requests }, get));
-    const told = lone.kinds().filter((kind) => kind === 'http.missing');
-    assert.ok(told.length >= 2000 && told.length < requests, `${told.length} of ${requests} are told`);
+    const reported = lone.kinds().filter((kind) => kind === 'http.missing');
+    assert.ok(reported.length >= 2000 && reported.length < requests, `${reported.length} of ${requests} are told`);
   } finally {
     agent.destroy();
     await lone.server.close();

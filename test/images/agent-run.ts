@@ -72,7 +72,7 @@ export class JobRegion {
     this.#server.closeAllConnections();
   }
 
-  told(): string[] {
+  reported(): string[] {
     return this.signals.map(({ status, stage, script }) => [status, stage, script].filter(Boolean).join(' '));
   }
 }

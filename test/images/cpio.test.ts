@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
 import { describe, test } from 'node:test';
-import { type CpioEntry, CpioPathReader, decodeCpioPaths, encodeCpio } from '../../src/images/cpio.ts';
+import { type CpioEntry, CpioPathReader, encodeCpio } from '../../src/images/cpio.ts';
+import { decodeCpioPaths } from '../support/cpio-paths.ts';
 import { missing } from '../support/needs.ts';
 import { readCpio } from './synthetic.ts';
 

@@ -55,7 +55,7 @@ describe('an erasure', { skip: missing('busybox') }, () => {
       );
     }
     assert.deepEqual(now.nvme0n1, Buffer.alloc(4 * MIB));
-    assert.equal(region.told().at(-1), 'OK erased');
+    assert.equal(region.reported().at(-1), 'OK erased');
     assert.equal(region.signals[0]?.message, 'erasing (signatures): nvme0n1 sda ');
     assert.equal(region.signals.at(-2)?.done_bytes, String(68 * MIB));
   });
@@ -136,7 +136,7 @@ describe('an erasure', { skip: missing('busybox') }, () => {
     test(`fails with the reason for ${name}`, async () => {
       const { code, disks, said } = await run(machine);
       assert.equal(code, 1, said);
-      assert.equal(region.told().at(-1), 'FAILED erasing');
+      assert.equal(region.reported().at(-1), 'FAILED erasing');
       assert.match(region.signals.at(-1)?.message ?? '', message);
       assert.deepEqual(disks, machine.disks);
     });

@@ -104,9 +104,9 @@ describe('the image store', () => {
   test('keeps a raw image under its hash, with its manifest, readable by all', async () => {
     const tree = newTree();
     const disk = makeDisk(3 * MIB, 'gpt');
-    const told: number[] = [];
+    const reported: number[] = [];
     const before = process.umask(0o077);
-    const { image, added } = await add(tree, disk, { onProgress: (done) => told.push(done) }).finally(() =>
+    const { image, added } = await add(tree, disk, { onProgress: (done) => reported.push(done) }).finally(() =>
       process.umask(before),
     );
     assert.equal(added, true);
@@ -127,7 +127,7 @@ describe('the image store', () => {
       assert.equal(statSync(dirname(path)).mode & 0o777, 0o755, dirname(path));
     }
     assert.deepEqual(readImages(tree), { images: [image], problems: [] });
-    assert.equal(told.at(-1), disk.length);
+    assert.equal(reported.at(-1), disk.length);
     assert.deepEqual(leavings(tree), []);
   });
 

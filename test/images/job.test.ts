@@ -51,7 +51,7 @@ describe('a job of the agent', { skip: missing('busybox') }, () => {
       assert.deepEqual(after.sdb?.subarray(image.length), filled(1), 'what is behind the image stays');
       assert.deepEqual([after.sda, after.sdc], [disks.sda, disks.sdc]);
       assert.deepEqual(ends, ['grown sdb', 'personalised sdb calm-ibis', 'rebooted']);
-      assert.deepEqual([region.told()[0], region.told().at(-1)], ['WORKING started', 'OK written']);
+      assert.deepEqual([region.reported()[0], region.reported().at(-1)], ['WORKING started', 'OK written']);
       assert.deepEqual([...region.tokens], [TOKEN]);
       assert.deepEqual(region.reports, []);
     });
@@ -127,11 +127,11 @@ describe('a job of the agent', { skip: missing('busybox') }, () => {
     ],
     ['an unknown job', () => ({ job: { job: 'dance' }, disks: {} }), 'FAILED started', /no job called dance/],
   ];
-  for (const [name, make, told, message] of troubles) {
+  for (const [name, make, reported, message] of troubles) {
     test(`${name} fails with its reason, and no disk is reported written`, async () => {
       const { code, ends } = await run(make());
       assert.equal(code, 1);
-      assert.equal(region.told().at(-1), told);
+      assert.equal(region.reported().at(-1), reported);
       assert.match(region.signals.at(-1)?.message ?? '', message);
       assert.equal(ends.includes('rebooted'), false);
     });
@@ -157,7 +157,7 @@ written_by() { sed -n 's/^pos:[^0-9]*//p' "/proc/$(cat "$1" 2>/dev/null || echo 
     server.close();
     server.closeAllConnections();
     assert.deepEqual([code, asked, ends.includes('rebooted')], [1, 2, false]);
-    assert.equal(region.told().at(-1), 'FAILED writing');
+    assert.equal(region.reported().at(-1), 'FAILED writing');
     assert.match(
       region.signals.at(-1)?.message ?? '',
       /^the download has stalled: 65536 of 3145728 bytes are on sda, and none arrived for 1 seconds \(tried 2 times\)$/,
@@ -168,7 +168,7 @@ written_by() { sed -n 's/^pos:[^0-9]*//p' "/proc/$(cat "$1" 2>/dev/null || echo 
   test('the last signal is repeated until the region accepts it', async () => {
     const { code } = await run({ job: jobFor(image, 'raw'), disks: { sda: filled(8) }, refusals: [503, 503, 429] });
     assert.equal(code, 0);
-    assert.equal(region.told().at(-1), 'OK written');
+    assert.equal(region.reported().at(-1), 'OK written');
   });
 
   test("a region that rejects this machine's signals ends the job before a disk is touched", async () => {
@@ -201,7 +201,7 @@ written_by() { sed -n 's/^pos:[^0-9]*//p' "/proc/$(cat "$1" 2>/dev/null || echo 
       const disks = { sda: filled(4) };
       const { code, disks: after, said } = await run({ ...machine, disks });
       assert.equal(code, 0, said);
-      assert.deepEqual([region.reports.length, region.told(), after], [1, [], disks]);
+      assert.deepEqual([region.reports.length, region.reported(), after], [1, [], disks]);
     });
   }
 });

@@ -53,7 +53,7 @@ describe('an agent at work', { skip: missing('busybox') }, () => {
       assert.notEqual(code, 0);
       assert.match(said, /The region no longer wants this work/);
       assert.deepEqual(ends, ['powered off'], said);
-      assert.deepEqual(region.told(), []);
+      assert.deepEqual(region.reported(), []);
     });
   }
 
@@ -93,7 +93,7 @@ describe('an agent at work', { skip: missing('busybox') }, () => {
     const opened = region.signals.find(({ stage }) => stage === 'login');
     assert.equal(opened?.host_key, FINGERPRINT);
     // Two processes send them, in either order.
-    assert.deepEqual([...region.told()].sort(), ['FAILED started', 'WORKING login']);
+    assert.deepEqual([...region.reported()].sort(), ['FAILED started', 'WORKING login']);
   });
 
   test('waits for a debug login that is open from the start, however fast the job fails', async () => {
@@ -157,8 +157,8 @@ umount() { echo "unmounted $1" >>"$RACKBOOT_TMP/ends"; }
       assert.equal(code, 0, said);
       assert.deepEqual(ends, expected, said);
       assert.match(said, /Log in: ssh root@.*SHA256/);
-      const told = then.includes('403') ? [] : ['OK left'];
-      assert.deepEqual(region.told(), ['WORKING started', 'OK login', ...told]);
+      const reported = then.includes('403') ? [] : ['OK left'];
+      assert.deepEqual(region.reported(), ['WORKING started', 'OK login', ...reported]);
       assert.equal(region.signals[1]?.host_key, FINGERPRINT);
       assert.deepEqual(disks.sda, Buffer.alloc(MIB, 1));
     });
@@ -205,7 +205,7 @@ say_keys() { echo "keys $(wc -c <"$people/.ssh/authorized_keys" | tr -d ' ')" >>
     const { code, ends } = await rescue(':');
     assert.equal(code, 1);
     assert.deepEqual(ends, ['']);
-    assert.equal(region.told().at(-1), 'FAILED started');
+    assert.equal(region.reported().at(-1), 'FAILED started');
     assert.match(region.signals.at(-1)?.message ?? '', /rackboot sshkeys add FILE/);
   });
 });

@@ -36,15 +36,15 @@ test("root's programs are found for users whose PATH does not include them", () 
 
 test('an image is refused for a missing program before anything is fetched or written', async () => {
   const place = mkdtempSync(join(tmpdir(), 'rackboot-programs-'));
-  const told: string[] = [];
+  const reported: string[] = [];
   try {
     const request = { release: 'trixie', arch: 'amd64', cloudInit: false, packages: [], mirrors: [], epochSeconds: 0 };
     const places = { workDir: place, cacheDir: join(place, 'cache'), path: join(place, 'nothing') };
-    await assert.rejects(makeDebianImage({ ...request, ...places, onProgress: (text) => void told.push(text) }), {
+    await assert.rejects(makeDebianImage({ ...request, ...places, onProgress: (text) => void reported.push(text) }), {
       code: 'tool-missing',
       message: /sudo apt-get install mmdebstrap fdisk mtools e2fsprogs/,
     });
-    assert.deepEqual(told, []);
+    assert.deepEqual(reported, []);
   } finally {
     rmSync(place, { recursive: true });
   }

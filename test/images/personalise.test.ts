@@ -190,7 +190,7 @@ iface rackboot inet static
     test(`is not reported written when the job has ${name}`, async () => {
       const done = await deploy(more, { 'etc/apt/': '' });
       assert.equal(done.code, 1);
-      assert.equal(runs.region.told().at(-1), 'FAILED personalising');
+      assert.equal(runs.region.reported().at(-1), 'FAILED personalising');
       assert.match(runs.region.signals.at(-1)?.message ?? '', message);
     });
   }
@@ -214,6 +214,6 @@ iface rackboot inet static
     const done = await deploy({}, {}, ': >"$dev/sda1"\n');
     assert.equal(done.code, 0, done.said);
     assert.equal(done.read('etc/hostname'), undefined);
-    assert.equal(runs.region.told().at(-1), 'OK written');
+    assert.equal(runs.region.reported().at(-1), 'OK written');
   });
 });

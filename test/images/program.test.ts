@@ -2,17 +2,17 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { complaintOf } from '../../src/images/program.ts';
 
-const SAID: readonly { readonly said: string; readonly told: string }[] = [
-  { said: '', told: '' },
+const SAID: readonly { readonly said: string; readonly reported: string }[] = [
+  { said: '', reported: '' },
   {
     said: 'W: Download is performed unsandboxed.\nE: Failed to fetch http://x/InRelease  Could not connect\nW: Some\nE: Some index files failed.\n',
-    told: 'Failed to fetch http://x/InRelease Could not connect; Some index files failed',
+    reported: 'Failed to fetch http://x/InRelease Could not connect; Some index files failed',
   },
-  { said: 'dpkg-deb: error: not a Debian format archive\n', told: 'dpkg-deb: error: not a Debian format archive' },
-  { said: 'one\n\n  two \nthree\nfour\n', told: 'two; three; four' },
-  { said: 'E: 1\nE: 2\nE: 3\nE: 4\n', told: '1; 2; 3' },
+  { said: 'dpkg-deb: error: not a Debian format archive\n', reported: 'dpkg-deb: error: not a Debian format archive' },
+  { said: 'one\n\n  two \nthree\nfour\n', reported: 'two; three; four' },
+  { said: 'E: 1\nE: 2\nE: 3\nE: 4\n', reported: '1; 2; 3' },
 ];
-for (const { said, told } of SAID) {
-  test(`the output of a program becomes one line: ${JSON.stringify(told)}`, () =>
-    assert.equal(complaintOf(said), told));
+for (const { said, reported } of SAID) {
+  test(`the output of a program becomes one line: ${JSON.stringify(reported)}`, () =>
+    assert.equal(complaintOf(said), reported));
 }

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Enlistment, TOLD_MS_MAX } from '../../src/lab/enlistment.ts';
+import { Enlistment, REPORT_MS_MAX } from '../../src/lab/enlistment.ts';
 import { ENLISTED_WORDS } from '../../src/lab/lab-words.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 
@@ -10,13 +10,13 @@ import { VirtualClock } from '../support/virtual-clock.ts';
 const CASES: readonly (readonly [
   name: string,
   act: (enlistment: Enlistment, clock: VirtualClock, stop: AbortController) => unknown,
-  told: boolean | undefined,
+  reported: boolean | undefined,
 ])[] = [
   ['nothing said', () => undefined, undefined],
   ['another word of the machine', (enlistment) => enlistment.note('is switched off'), undefined],
   ['the line', (enlistment) => enlistment.note(ENLISTED_WORDS), true],
-  ['too long a wait', (_, clock) => clock.advance(TOLD_MS_MAX), false],
-  ['nearly too long a wait', (_, clock) => clock.advance(TOLD_MS_MAX - 1), undefined],
+  ['too long a wait', (_, clock) => clock.advance(REPORT_MS_MAX), false],
+  ['nearly too long a wait', (_, clock) => clock.advance(REPORT_MS_MAX - 1), undefined],
   ['the end of the lab', (_enlistment, _clock, stop) => stop.abort(), false],
 ];
 
@@ -24,8 +24,8 @@ for (const [name, act, expected] of CASES) {
   test(`${name} ${expected === undefined ? 'keeps the closing lines back' : 'lets the closing lines come'}`, async () => {
     const [enlistment, clock, stop] = [new Enlistment(), new VirtualClock(), new AbortController()];
     let result: boolean | undefined;
-    void enlistment.whenReported(clock, stop.signal).then((told) => {
-      result = told;
+    void enlistment.whenReported(clock, stop.signal).then((reported) => {
+      result = reported;
     });
     await act(enlistment, clock, stop);
     await new Promise((resolve) => setImmediate(resolve));

@@ -63,7 +63,7 @@ describe('iPXE that is given iPXE', { skip: SKIP }, () => {
       ({ event, file }) => /sent$/.test(String(event)) && /undionly\.kpxe$/.test(String(file)),
     );
     assert.ok(loads.length >= LOOP_LOADS_MAX, `loaded ${loads.length} times`);
-    const told = lines.filter(({ event }) => event === 'boot.loader-loop');
-    assert.equal(told.length, 1, 'and told of once');
+    const reported = lines.filter(({ event }) => event === 'boot.loader-loop');
+    assert.equal(reported.length, 1, 'and told of once');
   });
 });

@@ -70,7 +70,7 @@ test(`${LEASES} leases are taken over, loaded and listed`, {
   const start = async (): Promise<void> => {
     const from = rack.lines.length;
     await rack.start({ awaitReady: false });
-    await rack.told('daemon.ready', { from, limitMs: START_MS_MAX });
+    await rack.reported('daemon.ready', { from, limitMs: START_MS_MAX });
   };
   const { ms: emptyMs } = await timed('start without a lease', start);
   await rack.stop();

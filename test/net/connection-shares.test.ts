@@ -214,14 +214,14 @@ test('all refused connections get the reason, even if more than PARTING_MAX stay
     await hold(door, A, 1);
     void ask(door.port, A, get('/')).catch(() => undefined);
     await eventuallyWithin(5000, 'waits', () => door.shares.waiting === 1);
-    let [told, ended, closed] = [0, 0, 0];
+    let [reported, ended, closed] = [0, 0, 0];
     const count = PARTING_MAX + 20;
     const sockets = Array.from({ length: count }, () => {
       // Stays open when the server ends it.
       const socket = createConnection({ port: door.port, host: '127.0.0.1', localAddress: A, allowHalfOpen: true });
       let text = '';
       socket.on('data', (bytes: Buffer) => {
-        if (text === '') told += 1;
+        if (text === '') reported += 1;
         text += bytes.toString('latin1');
       });
       socket.on('error', () => undefined);
@@ -235,12 +235,12 @@ test('all refused connections get the reason, even if more than PARTING_MAX stay
     });
     await eventuallyWithin(10_000, 'all are ended', () => ended === count);
     for (const socket of sockets) socket.destroy();
-    assert.deepEqual([told, closed], [count, 0]);
+    assert.deepEqual([reported, closed], [count, 0]);
   }));
 
 test('a connection that has not asked yet gets the reason when it gives way', () =>
   withDoor({ max: 2, waitingMax: 1 }, async (door) => {
-    const told = await new Promise<string>((resolve) => {
+    const reported = await new Promise<string>((resolve) => {
       const silent = createConnection({ port: door.port, host: '127.0.0.1', localAddress: A });
       silent.on('data', (bytes: Buffer) => resolve(bytes.toString('latin1')));
       silent.on('close', () => resolve('closed'));
@@ -250,7 +250,7 @@ test('a connection that has not asked yet gets the reason when it gives way', ()
           .catch(() => undefined);
       });
     });
-    assert.match(told, /^HTTP\/1\.1 503 [\s\S]*Retry-After: 5/);
+    assert.match(reported, /^HTTP\/1\.1 503 [\s\S]*Retry-After: 5/);
   }));
 
 test('a few requests start in each turn of the event loop, and a client that asks once does not wait for one that asks without a pause', () =>

@@ -5,12 +5,12 @@ import { ipv4, mac } from '../../src/net/address.ts';
 import {
   NEIGHBOURS_MAX,
   NeighbourTable,
+  REPORT_RATE,
   RETELL_MS,
   SENDER_RATE,
   SENDERS_MAX,
   type Sighting,
   SightingFilter,
-  TOLD_RATE,
 } from '../../src/net/neighbours.ts';
 
 const A = ipv4(0x0a140032);
@@ -109,7 +109,7 @@ describe('the filter of sightings', () => {
       if (filter.allows(3, ipv4(0x0a000000 + index), mac(0x020000000000 + index), true, instant(index / 100)))
         through += 1;
     }
-    assert.ok(through >= TOLD_RATE.burst && through <= TOLD_RATE.burst + 1.2 * TOLD_RATE.perSecond, `${through}`);
+    assert.ok(through >= REPORT_RATE.burst && through <= REPORT_RATE.burst + 1.2 * REPORT_RATE.perSecond, `${through}`);
     assert.ok(filter.allows(3, ipv4(0x0a000000 + 99_999), FIRST, true, instant(10_000)));
   });
 
@@ -130,7 +130,7 @@ describe('the filter of sightings', () => {
     for (let index = 0; index < SENDER_RATE.burst; index += 1) assert.ok(tell(index, 0));
     assert.ok(!tell(1000, 0));
     // Slow enough that all of them together stay within the rate.
-    const everyMs = 1000 / TOLD_RATE.perSecond;
+    const everyMs = 1000 / REPORT_RATE.perSecond;
     for (let index = 0; index < SENDERS_MAX; index += 1)
       filter.allows(3, ipv4(0x0c000000 + index), mac(0x020000000000 + index), true, instant(index * everyMs));
     const now = SENDERS_MAX * everyMs;

@@ -136,13 +136,13 @@ it('reports of the wire’s ear outlive their frames', () => {
   // The sender's address makes it a sighting; it begins at octet 14 (RFC 826).
   for (const probe of probes) probe.set([10, 20, 0, 9], 14);
   const { libc, into } = receivingLibc(probes, [], solicitations);
-  const told: FromNetWorker[] = [];
-  const ear = new WireEar(libc, (message) => void told.push(message));
+  const reported: FromNetWorker[] = [];
+  const ear = new WireEar(libc, (message) => void reported.push(message));
   ear.interfacesChanged([{ name: 'eth1', index: 2, mac: OWN, up: true, carrier: true, addresses: [] }]);
   ear.command({ kind: 'serve', names: ['eth1'] });
   ear.work();
   assertOverwritten(into, 4);
-  assert.deepEqual(told.slice(1), [
+  assert.deepEqual(reported.slice(1), [
     ...[OWN, STRANGER].map((source) => ({
       kind: 'solicitation',
       solicitation: { interfaceName: 'eth1', mac: STRANGER, source: linkLocalOf(source) },

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { instant } from '../../src/clock.ts';
-import type { Owner } from '../../src/kept-apart.ts';
 import { type MacAddress, mac } from '../../src/net/address.ts';
+import type { Owner } from '../../src/net/kept-apart.ts';
 import type { Solicitation } from '../../src/net/net-message.ts';
 import { BOOTING_MAX, BOOTING_MS, KEPT_MAX, KEPT_MS, ROUTER_MS, RouterAnswers } from '../../src/net/router-answers.ts';
 

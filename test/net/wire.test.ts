@@ -18,8 +18,8 @@ const link = (changes: Partial<HostInterface> = {}): HostInterface => ({
 function start(senses: Partial<Extract<FromNetWorker, { kind: 'senses' }>> = {}) {
   const clock = new VirtualClock();
   const wire = new ThreadWire(clock);
-  const told: ToNetWorker[] = [];
-  wire.connect((message) => void told.push(message));
+  const reported: ToNetWorker[] = [];
+  wire.connect((message) => void reported.push(message));
   wire.take({ kind: 'senses', arp: '', routers: '', ...senses });
   wire.interfacesChanged([link()]);
   wire.take({ kind: 'interfaces', interfaces: [link()] });
@@ -30,10 +30,10 @@ function start(senses: Partial<Extract<FromNetWorker, { kind: 'senses' }>> = {})
       ({ code }) => code,
     );
   const idOf = (place: number): number => {
-    const probe = told.filter((message) => message.kind === 'probe')[place];
+    const probe = reported.filter((message) => message.kind === 'probe')[place];
     return probe?.id ?? assert.fail('no such question');
   };
-  return { clock, wire, told, ask, idOf };
+  return { clock, wire, reported, ask, idOf };
 }
 
 describe('the main thread’s side of the wire', () => {
@@ -66,7 +66,7 @@ describe('the main thread’s side of the wire', () => {
     const rig = start();
     const answers = Array.from({ length: PROBES_WAITING_MAX + 1 }, () => rig.ask());
     assert.equal(await answers.at(-1), 'native-unavailable');
-    assert.equal(rig.told.length, PROBES_WAITING_MAX);
+    assert.equal(rig.reported.length, PROBES_WAITING_MAX);
     rig.wire.connect(undefined);
     await Promise.all(answers);
   });
@@ -92,7 +92,7 @@ describe('the main thread’s side of the wire', () => {
     const rig = start({ arp: 'EPERM' });
     assert.equal(rig.wire.canProbe('eth1'), false);
     assert.equal(await rig.ask(), 'native-unavailable');
-    assert.deepEqual(rig.told, []);
+    assert.deepEqual(rig.reported, []);
     assert.match(rig.wire.notes.join('\n'), /^Addresses are offered without probing .*EPERM.*$/);
     assert.deepEqual(start().wire.notes, []);
   });
@@ -101,27 +101,27 @@ describe('the main thread’s side of the wire', () => {
     for (const end of ['awake', 'without the privilege', 'never', 'failed'] as const) {
       const clock = new VirtualClock();
       const wire = new ThreadWire(clock);
-      const told: ToNetWorker[] = [];
+      const reported: ToNetWorker[] = [];
       wire.expect();
       wire.interfacesChanged([link()]);
       assert.equal(wire.canProbe('eth1'), true, end);
       const asked = wire.findUser(ADDRESS, 'eth1').catch(({ code }) => code);
-      wire.connect((message) => void told.push(message));
+      wire.connect((message) => void reported.push(message));
       clock.advance(5000);
-      assert.deepEqual([told, wire.notes], [[], []], end);
+      assert.deepEqual([reported, wire.notes], [[], []], end);
       let settled = 0;
       wire.whenSettled(() => {
         settled += 1;
       });
       if (end === 'awake' || end === 'without the privilege')
         wire.take({ kind: 'senses', arp: end === 'awake' ? '' : 'EPERM', routers: '' });
-      assert.deepEqual([told, settled], [[], 0], 'the thread does not know the interfaces yet');
+      assert.deepEqual([reported, settled], [[], 0], 'the thread does not know the interfaces yet');
       if (end === 'never') clock.advance(5000);
       else if (end === 'failed') wire.connect(undefined);
       else wire.take({ kind: 'interfaces', interfaces: [link()] });
       assert.equal(settled, 1);
       if (end === 'awake') {
-        assert.deepEqual(told, [{ kind: 'probe', id: 1, address: ADDRESS, interfaceName: 'eth1' }]);
+        assert.deepEqual(reported, [{ kind: 'probe', id: 1, address: ADDRESS, interfaceName: 'eth1' }]);
         wire.take({ kind: 'probed', id: 1, user: HOST, made: true });
       }
       assert.equal(await asked, end === 'awake' ? HOST : 'native-unavailable', end);
@@ -136,7 +136,7 @@ describe('the main thread’s side of the wire', () => {
     rig.wire.serve(['eth1', 'eth2']);
     rig.wire.serve(['eth1']);
     assert.deepEqual(
-      rig.told.map((message) => (message.kind === 'serve' ? message.names : [])),
+      rig.reported.map((message) => (message.kind === 'serve' ? message.names : [])),
       [['eth1', 'eth2'], ['eth1']],
     );
     const later: ToNetWorker[] = [];

@@ -36,7 +36,7 @@ const NAMES: Readonly<Record<string, string>> = {
 };
 const UNITS = new Set(['s', 'ms', 'min', 'h', 'd', 'B', 'KiB', 'of', 'is', 'was', 'has', 'to', 'running']);
 
-function told(kind: string, count: number): string {
+function reported(kind: string, count: number): string {
   const numbers = Object.fromEntries([...COUNTS, ...QUANTITIES].map((name) => [name, count]));
   const known = EVENT_KINDS.get(kind);
   const source = kind.startsWith('dhcp.') ? 'own' : 'file';
@@ -51,7 +51,7 @@ const counted = (text: string, count: number): string[] =>
 
 test('nouns and verbs agree with their counts', () => {
   for (const kind of EVENT_KINDS.keys()) {
-    const [none, one, two] = [0, 1, 2].map((count) => told(kind, count));
+    const [none, one, two] = [0, 1, 2].map((count) => reported(kind, count));
     assert.ok(none !== undefined && one !== undefined && two !== undefined);
     const singular = counted(one, 1).filter((word) => !UNITS.has(word));
     for (const [text, count] of [
@@ -72,15 +72,15 @@ test('the check finds wrong counts', () => {
 
 test('keys, interfaces, files and machines keep their spelling, in the log and on the page', () => {
   for (const kind of EVENT_KINDS.keys()) {
-    const text = told(kind, 1);
+    const text = reported(kind, 1);
     const shown = pageText({ code: 'rack', params: { text } });
     for (const sentence of [text, shown]) {
       assert.doesNotMatch(sentence, /\b(?:Lo|Br-lan|Http_proxy|Web1|Lab)\b|\/Etc/, kind);
       assert.doesNotMatch(sentence, /undefined|NaN|\[object/, kind);
     }
   }
-  assert.equal(told('interface.serving', 1).slice(0, 12), 'lo is served');
-  assert.match(told('config.changed', 1), /^http_proxy is now /);
+  assert.equal(reported('interface.serving', 1).slice(0, 12), 'lo is served');
+  assert.match(reported('config.changed', 1), /^http_proxy is now /);
   const own = (command: string): string => pageText({ code: 'command', params: { command, comment: '' } });
   assert.equal(own('it was switched on'), 'It was switched on');
   assert.equal(own('http_proxy is set'), 'http_proxy is set');

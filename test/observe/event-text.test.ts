@@ -154,14 +154,14 @@ test('the problems of a refused configuration are joined, without an escaped lin
 });
 
 test('a client without a known hardware address is named by its IP address', () => {
-  const told = (fields: Omit<RackEvent, 'at'>): string => eventText({ at, address: ADDRESS, ...fields }, undefined);
+  const reported = (fields: Omit<RackEvent, 'at'>): string => eventText({ at, address: ADDRESS, ...fields }, undefined);
   assert.match(
-    told({ kind: 'tftp.refused', ...{ reason: 'network-not-served' } }),
+    reported({ kind: 'tftp.refused', ...{ reason: 'network-not-served' } }),
     /^10\.20\.0\.100 was refused a file by TFTP: /,
   );
-  assert.match(told({ kind: 'http.missing', ...{ file: '/x' } }), /^10\.20\.0\.100 requested \/x by HTTP/);
-  assert.equal(told({ kind: 'tftp.listening', ...{ port: 69 } }), 'TFTP listens on 10.20.0.100:69');
-  assert.match(told({ kind: 'tftp.failed', ...{ file: 'x' } }), /^x could not be read for TFTP/);
+  assert.match(reported({ kind: 'http.missing', ...{ file: '/x' } }), /^10\.20\.0\.100 requested \/x by HTTP/);
+  assert.equal(reported({ kind: 'tftp.listening', ...{ port: 69 } }), 'TFTP listens on 10.20.0.100:69');
+  assert.match(reported({ kind: 'tftp.failed', ...{ file: 'x' } }), /^x could not be read for TFTP/);
 });
 
 test('a kind without its own sentence is shown as its message, its fields and its text', () => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { test } from 'node:test';
-import { ApiDoors, TOLD_RATE } from '../../src/region/api/doors.ts';
+import { ApiDoors, REPORT_RATE } from '../../src/region/api/doors.ts';
 import { ask } from '../support/crowd.ts';
 import { withRegion } from './place.ts';
 
@@ -20,9 +20,9 @@ test('ended connections are reported once a minute, with the number of further o
       assert.match(text, /^HTTP\/1\.1 503 /);
     };
     try {
-      for (let times = 0; times < TOLD_RATE.burst + 4; times += 1) await end();
-      assert.equal(reports.length, TOLD_RATE.burst);
-      clock.advance(1000 / TOLD_RATE.perSecond);
+      for (let times = 0; times < REPORT_RATE.burst + 4; times += 1) await end();
+      assert.equal(reports.length, REPORT_RATE.burst);
+      clock.advance(1000 / REPORT_RATE.perSecond);
       await end();
       assert.match(reports.at(-1) ?? '', /, and 4 more before it: /);
     } finally {

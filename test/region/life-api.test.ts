@@ -263,7 +263,7 @@ test('a machine at work says its step, how much of it is done, and when it said 
     assert.deepEqual(await shown(deploying), ['', null, null]);
     const booting = { ...work, bootMs: now - 5000 };
     assert.deepEqual(await shown({ work: booting }), ['booting from the network', null, 5]);
-    const writing = { ...work, stage: 'writing', doneBytes: 41, totalBytes: 99, toldMs: now - 2000 };
+    const writing = { ...work, stage: 'writing', doneBytes: 41, totalBytes: 99, reportedMs: now - 2000 };
     assert.deepEqual(await shown({ work: writing }), ['writing the disk', 41, 2]);
     assert.deepEqual(await shown({ work: { ...writing, message: 'writing sda' } }), ['writing sda', 41, 2]);
     const growing = { ...writing, message: 'growing sda', doneBytes: 99 };

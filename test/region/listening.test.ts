@@ -167,14 +167,14 @@ test('the end waits for a configuration that is being put into force, and leaves
 
 test('an observer learns of every change of the listeners, also by overlapping configurations and by a retry', async () => {
   await withSlowDoors(async (doors) => {
-    const told: number[] = [];
-    doors.api.watch((addresses) => told.push(addresses.length));
+    const reported: number[] = [];
+    doors.api.watch((addresses) => reported.push(addresses.length));
     const first = doors.api.configure(doors.listen(1));
     const second = doors.api.configure(doors.listen());
     await doors.attempt(1);
     doors.settle(0);
     await Promise.all([first, second]);
-    assert.deepEqual(told, [0, 1, 0]);
+    assert.deepEqual(reported, [0, 1, 0]);
     const third = doors.api.configure(doors.listen(2));
     await doors.attempt(2);
     doors.settle(1, noSuchAddress());
@@ -182,36 +182,36 @@ test('an observer learns of every change of the listeners, also by overlapping c
     doors.clock.advance(1000);
     await doors.attempt(3);
     doors.settle(2);
-    await eventuallyWithin(2000, 'the retry is told', () => told.length === 4);
-    assert.deepEqual(told, [0, 1, 0, 1]);
+    await eventuallyWithin(2000, 'the retry is told', () => reported.length === 4);
+    assert.deepEqual(reported, [0, 1, 0, 1]);
   });
 });
 
 test('a listener at a late address is reported with its setting until it opens, and is retried while another program has its port', async () => {
   await withSlowDoors(async (doors) => {
-    const told: (readonly string[])[] = [];
+    const reported: (readonly string[])[] = [];
     doors.api.watch(
       () => undefined,
-      (listeners) => told.push(listeners.map(({ text }) => text)),
+      (listeners) => reported.push(listeners.map(({ text }) => text)),
     );
     const configuring = doors.api.configure(doors.listen(1));
     await doors.attempt(1);
     doors.settle(0, noSuchAddress());
     await configuring;
     assert.match(
-      String(told.at(-1)),
+      String(reported.at(-1)),
       /:1 is not an address of this host yet; .*Give it to an interface, or change region\.listen$/,
     );
     doors.clock.advance(1000);
     await doors.attempt(2);
     doors.settle(1, Object.assign(new Error('taken'), { code: 'EADDRINUSE' }));
-    await eventuallyWithin(2000, 'the port is told', () => told.length === 2);
-    assert.match(String(told.at(-1)), /:1 is in use: stop its owner .*, or change region\.listen$/);
+    await eventuallyWithin(2000, 'the port is told', () => reported.length === 2);
+    assert.match(String(reported.at(-1)), /:1 is in use: stop its owner .*, or change region\.listen$/);
     doors.clock.advance(1000);
     await doors.attempt(3);
     doors.settle(2);
-    await eventuallyWithin(2000, 'nothing is left to tell', () => told.length === 3);
-    assert.deepEqual(told.at(-1), []);
+    await eventuallyWithin(2000, 'nothing is left to tell', () => reported.length === 3);
+    assert.deepEqual(reported.at(-1), []);
     assert.equal(doors.open, 1);
   });
 });

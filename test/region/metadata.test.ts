@@ -254,8 +254,8 @@ test('no other caller reads them: identity, address and time decide', () =>
     }
     // With its own key each sees itself, and only itself.
     assert.equal((await service.get('latest/meta-data/instance-id', { key: otherKey })).text, other);
-    const told = { event_type: 'finish', name: 'modules-final', description: '', result: 'SUCCESS' };
-    const foreign = await service.ask('POST', `${METADATA}/status/${id}`, { key: otherKey, json: told });
+    const reported = { event_type: 'finish', name: 'modules-final', description: '', result: 'SUCCESS' };
+    const foreign = await service.ask('POST', `${METADATA}/status/${id}`, { key: otherKey, json: reported });
     assert.deepEqual([foreign.status, foreign.refusal], [403, 'not-allowed']);
     for (const op of ['netboot_off', 'netboot_on']) {
       const answer = await service.ask('POST', `${METADATA}/latest/by-id/${id}/`, { key: otherKey, form: { op } });

@@ -341,8 +341,8 @@ test('another rack has its own cluster interfaces, does not get the region’s k
     ]);
 
     // The rack's own report is shown, and can be copied into the store.
-    const [told] = Object((await call('GET', `${FAR}?op=list`)).json());
-    assert.equal(told.ip_range_low, '10.50.0.100');
+    const [reported] = Object((await call('GET', `${FAR}?op=list`)).json());
+    assert.equal(reported.ip_range_low, '10.50.0.100');
     const taken = await call('PUT', `${FAR}far/`, { ip_range_low: '10.50.0.120' });
     assert.equal(taken.status, 200, taken.text);
     const [sent] = Object(region.desiredState(rack.uuid).settings).cluster_interfaces;

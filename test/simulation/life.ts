@@ -282,8 +282,8 @@ class SimulatedSite {
     );
     if (asset.kind === 'rendered') {
       const { mac, purpose } = asset;
-      const told = { at: this.clock.now(), mac, address: peer, file: asset.path, purpose };
-      this.#report({ kind: 'http.rendered', ...told });
+      const reported = { at: this.clock.now(), mac, address: peer, file: asset.path, purpose };
+      this.#report({ kind: 'http.rendered', ...reported });
       return { status: 200, body: Buffer.from(asset.text) };
     }
     const bytes = asset.kind === 'file' ? FILES.get(asset.path) : undefined;

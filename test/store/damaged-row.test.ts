@@ -13,7 +13,7 @@ import type { StoredLease } from '../../src/dhcp/leases/stored-lease.ts';
 import type { RackEvent } from '../../src/event.ts';
 import { formatIpv4, ipv4, mac } from '../../src/net/address.ts';
 import { damageText, type LeaseDamage, salvage } from '../../src/store/damaged-row.ts';
-import { copyLeases, DAMAGE_TOLD_MAX, LeaseDatabase } from '../../src/store/lease-database.ts';
+import { copyLeases, DAMAGE_REPORTED_MAX, LeaseDatabase } from '../../src/store/lease-database.ts';
 import { openLeaseJournal } from '../../src/store/lease-journal.ts';
 import { decodeLeases, LeaseBatch } from '../../src/store/lease-record.ts';
 import { checksumOf, undoFlippedBit } from '../../src/store/row-checksum.ts';
@@ -116,14 +116,14 @@ describe('leases.db', () => {
   }
 
   async function load() {
-    const told: RackEvent[] = [];
-    const damaged = new DamagedLeases(stateDir, systemClock, (event) => told.push(event));
+    const reported: RackEvent[] = [];
+    const damaged = new DamagedLeases(stateDir, systemClock, (event) => reported.push(event));
     const stored = await openLeaseJournal({ stateDir, clock: systemClock, onDamage: damaged.report });
     const loading = { stateDir, clock: systemClock, onProblem: assert.fail, publish: () => undefined };
     const { table, close } = loadLeases(stored, { ...loading, sequence: () => 3 });
     await close();
     await stored.journal.close();
-    const kinds = told.map(({ kind }) => kind);
+    const kinds = reported.map(({ kind }) => kind);
     return { table, kinds, notes: damaged.notes };
   }
 
@@ -170,11 +170,11 @@ describe('leases.db', () => {
 });
 
 test('each damaged row is reported once, up to the bound', () => {
-  const told: RackEvent[] = [];
-  const damaged = new DamagedLeases('/state', systemClock, (event) => told.push(event));
+  const reported: RackEvent[] = [];
+  const damaged = new DamagedLeases('/state', systemClock, (event) => reported.push(event));
   const rest = { isUndone: false, kept: [], lost: [], isCut: false };
-  for (let row = 0; row < 2 * DAMAGE_TOLD_MAX; row += 1) {
+  for (let row = 0; row < 2 * DAMAGE_REPORTED_MAX; row += 1) {
     for (const _twice of [1, 2]) damaged.report({ row: `block ${row}`, ...rest });
   }
-  assert.deepEqual([told.length, damaged.notes.length], [DAMAGE_TOLD_MAX, DAMAGE_TOLD_MAX]);
+  assert.deepEqual([reported.length, damaged.notes.length], [DAMAGE_REPORTED_MAX, DAMAGE_REPORTED_MAX]);
 });

@@ -73,8 +73,8 @@ export class ChangingRack {
   }
 
   /** Resolves with the first such line of the log since `mark`. */
-  told(event: string, match?: (line: LogLine) => boolean): Promise<LogLine> {
-    return this.rack.told(event, { from: this.#from, ...(match === undefined ? {} : { match }) });
+  reported(event: string, match?: (line: LogLine) => boolean): Promise<LogLine> {
+    return this.rack.reported(event, { from: this.#from, ...(match === undefined ? {} : { match }) });
   }
 
   /** Such lines of the log since `mark`. */
@@ -84,7 +84,7 @@ export class ChangingRack {
 
   /** Resolves when a configuration was applied since `mark`. */
   applied(): Promise<LogLine> {
-    return this.told('config.applied');
+    return this.reported('config.applied');
   }
 
   /** Resolves when the first configuration is applied again. */

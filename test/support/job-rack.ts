@@ -5,14 +5,14 @@ import { createReadStream, existsSync, readFileSync } from 'node:fs';
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import { dirname, join } from 'node:path';
 
-export type ToldSignal = Readonly<Record<string, string>>;
+export type ReportedSignal = Readonly<Record<string, string>>;
 
 const AGENT = join(dirname(dirname(import.meta.dirname)), 'src/images/agent');
 
 /** Serves scripts, tools, files and one job, and keeps the reports. */
 export class JobRack {
   job = '';
-  readonly signals: ToldSignal[] = [];
+  readonly signals: ReportedSignal[] = [];
   /** The files for every client, by path: bytes, or the file that has them. */
   readonly open = new Map<string, Buffer | { readonly file: string }>();
   /** What only the machine of this boot is served. */

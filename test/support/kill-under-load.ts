@@ -119,9 +119,9 @@ class Stages {
 
   /** The duration of each stage since the last call, in seconds. */
   take(): string {
-    const told = [...this.#ms].map(([name, ms]) => `${name} ${(ms / 1000).toFixed(1)} s`).join(', ');
+    const reported = [...this.#ms].map(([name, ms]) => `${name} ${(ms / 1000).toFixed(1)} s`).join(', ');
     for (const name of this.#ms.keys()) this.#ms.set(name, 0);
-    return told;
+    return reported;
   }
 }
 

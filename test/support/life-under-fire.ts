@@ -223,16 +223,16 @@ export class LifeUnderFire {
       } else {
         // Count lines that it logged before it died, because the machine may be faster than this check. A line that the kill lost is
         // never read: the machine is then done, and there is nothing left to interrupt.
-        const isTold = async (): Promise<number | 'over' | undefined> => {
+        const isReported = async (): Promise<number | 'over' | undefined> => {
           const [line] = this.rack.events(point, from);
           if (line !== undefined) return this.rack.lines.indexOf(line, from) + 1;
           return (await this.#isOver()) ? 'over' : undefined;
         };
-        const told = await eventually(`${point} in the log`, isTold, STEP_MS_MAX).catch((cause) =>
+        const reported = await eventually(`${point} in the log`, isReported, STEP_MS_MAX).catch((cause) =>
           this.#stuck(points, cause),
         );
-        if (told === 'over') return;
-        from = told;
+        if (reported === 'over') return;
+        from = reported;
         await this.#kill();
       }
     }

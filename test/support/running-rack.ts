@@ -163,7 +163,7 @@ export class RunningRack {
   async startWhole(): Promise<DaemonProcess> {
     const from = this.lines.length;
     const daemon = await this.start();
-    await this.told('region.up', { from, limitMs: END_MS_MAX });
+    await this.reported('region.up', { from, limitMs: END_MS_MAX });
     return daemon;
   }
 
@@ -196,7 +196,7 @@ export class RunningRack {
   }
 
   /** Waits for an event in the log. */
-  told(
+  reported(
     event: string,
     options: { readonly from?: number; readonly limitMs?: number; readonly match?: (line: LogLine) => boolean } = {},
   ): Promise<LogLine> {

@@ -40,18 +40,18 @@ type AddressTaken = 'dhcp.ack' | 'dhcp.elsewhere';
 /** Checks the trace of a machine that has booted once, and was enlisted by it. */
 export async function checkTrace(stateDir: string, mac: string, taken: AddressTaken = 'dhcp.ack'): Promise<void> {
   const { steps } = traceShape.parse(await askDaemon(stateDir, `/trace?machine=${mac}`));
-  const told = steps.map(({ boot, kind, text }) => `${boot} ${kind}: ${text}`).join('\n');
+  const reported = steps.map(({ boot, kind, text }) => `${boot} ${kind}: ${text}`).join('\n');
   let from = 0;
   for (const [name, isThere] of stationsWith(taken)) {
     const at = steps.findIndex((step, index) => index >= from && isThere(step));
-    assert.notEqual(at, -1, `${name}, in its place:\n${told}`);
+    assert.notEqual(at, -1, `${name}, in its place:\n${reported}`);
     from = at + 1;
   }
   assert.ok(
     steps.every(({ boot }) => boot === 1),
-    `it is one boot:\n${told}`,
+    `it is one boot:\n${reported}`,
   );
   // A busy host may well be late to hear the first DISCOVER.
   const hints = steps.filter(({ kind, fields }) => kind === 'boot.hint' && fields.hint !== 'asked-before-heard');
-  assert.equal(hints.length, 0, `nothing is wrong with it:\n${told}`);
+  assert.equal(hints.length, 0, `nothing is wrong with it:\n${reported}`);
 }

@@ -25,7 +25,7 @@ const LOGIN_MS_MAX = 240_000;
 const SWITCHED_MS_MAX = 60_000;
 /** The region answers a command; its rack has the names of that a moment later. */
 const NAMED_MS_MAX = 60_000;
-const TOLD_MS_MAX = 60_000;
+const REPORT_MS_MAX = 60_000;
 /** The exit status of ssh when it ran no command: no host answered, or the login was refused. */
 const NO_SESSION = 255;
 const MIB = 1024 * 1024;
@@ -172,8 +172,8 @@ class WholeLife {
     await this.#checkSystem(fqdn, address);
     const stranger = await this.#life.patiently('a stranger is told something', LOGIN_MS_MAX, () => {
       const said = this.#life.ssh(this.#stranger, `${USER}@${fqdn}`, 'true');
-      const isTold = said.code !== NO_SESSION || said.out.includes('Permission denied');
-      return Promise.resolve(isTold ? said : undefined);
+      const isReported = said.code !== NO_SESSION || said.out.includes('Permission denied');
+      return Promise.resolve(isReported ? said : undefined);
     });
     assert.match(stranger.out, /Permission denied/);
   }
@@ -217,7 +217,7 @@ class WholeLife {
     const purposes = (): readonly string[] =>
       this.#life.lines.flatMap(({ purpose }) => (typeof purpose === 'string' ? [purpose] : []));
     // The log is read while nothing else is done here.
-    await this.#life.patiently('the log reports its start', TOLD_MS_MAX, () =>
+    await this.#life.patiently('the log reports its start', REPORT_MS_MAX, () =>
       Promise.resolve(purposes().length > 0 ? true : undefined),
     );
     assert.deepEqual([...new Set(purposes())], ['local']);
@@ -246,17 +246,17 @@ class WholeLife {
 
   async #look(): Promise<void> {
     const events = await this.#life.events();
-    const told = events.map(({ description }) => description);
+    const reported = events.map(({ description }) => description);
     let from = 0;
     for (const sentence of STORY) {
-      const at = told.findIndex((text, index) => index >= from && sentence.test(text));
+      const at = reported.findIndex((text, index) => index >= from && sentence.test(text));
       if (at === -1) assert.fail(`${sentence}, in its place:\n${await this.#life.story()}`);
       from = at + 1;
     }
     const count = (wanted: string): number => events.filter(({ type }) => type === wanted).length;
     assert.deepEqual([count('Node powered on'), count('Node powered off')], [3, 2]);
     assert.deepEqual(
-      told.filter((text) => /claimed twice|^Hint|cannot|failed/i.test(text)),
+      reported.filter((text) => /claimed twice|^Hint|cannot|failed/i.test(text)),
       [],
       'nothing was wrong',
     );

@@ -187,10 +187,10 @@ export class LifeRig {
   /** The events, for the search for a fault. */
   async story(): Promise<string> {
     const events = await this.events().catch(() => []);
-    const told = events.map(({ type, description }) => `${type}: ${description}`).join('\n');
+    const reported = events.map(({ type, description }) => `${type}: ${description}`).join('\n');
     const asked = this.power.changes.join(', ');
     const faults = this.lines.filter(({ level }) => level >= ERROR).map((line) => JSON.stringify(line));
-    return `${told}\nthe BMC was asked: ${asked}\n${faults.slice(-FAULTS_SHOWN).join('\n')}\n${this.power.console().slice(-CONSOLE_SHOWN)}`;
+    return `${reported}\nthe BMC was asked: ${asked}\n${faults.slice(-FAULTS_SHOWN).join('\n')}\n${this.power.console().slice(-CONSOLE_SHOWN)}`;
   }
 
   /** Runs a program in the network, where names are asked of the rack. */

@@ -88,15 +88,15 @@ describe('hosts that hold every transfer they can', () => {
     const first = portsOf(bench, ATTACKER).find(([, remote]) => remote === 10_000)?.[0] ?? 0;
     await pass(bench, 1500);
     bench.deliver(first, encodeAck(4), 10_000, ATTACKER);
-    const told = (): number[] =>
+    const reported = (): number[] =>
       Array.from({ length: TRANSFERS_OF_ADDRESS_MAX }, (_, index) => 10_000 + index).filter((port) =>
         bench.take(port).some(({ packet }) => packet.kind === 'error'),
       );
-    assert.deepEqual(told(), []);
+    assert.deepEqual(reported(), []);
     await bench.ask('file');
     bench.ack(bench.take()[0]?.from ?? 0, 1);
     await turns();
-    const losers = told();
+    const losers = reported();
     assert.equal(losers.length, 1);
     assert.notEqual(losers[0], 10_000);
     assert.equal(bench.server.counters()['gave-way'], 1);
@@ -139,8 +139,8 @@ describe('a host that floods the transfers which it holds', () => {
       assert.equal(bench.openReaders, 0);
       const events = bench.kinds().filter((kind) => kind === 'tftp.flooded').length;
       assert.ok(events >= 1 && events <= 50, `${events} events`);
-      const told = bench.take(held[0]?.[1] ?? 0).filter(({ packet }) => packet.kind === 'error');
-      assert.equal(told.length, 1);
+      const reported = bench.take(held[0]?.[1] ?? 0).filter(({ packet }) => packet.kind === 'error');
+      assert.equal(reported.length, 1);
       assert.equal((await bench.load('small', { blksize: 1468 })).length, 3000);
       await bench.server.close(0);
     });

@@ -142,7 +142,7 @@ class Client {
   doneAtMs = 0;
   #next = 1;
   #inWindow = 0;
-  #toldGap = false;
+  #reportedGap = false;
   #heard = false;
   #generation = 0;
   readonly #steps: StepQueue;
@@ -182,7 +182,7 @@ class Client {
       this.receivedBytes += length;
       this.#next += 1;
       this.#inWindow += 1;
-      this.#toldGap = false;
+      this.#reportedGap = false;
       this.done = length < this.blockBytes;
       if (this.done) this.doneAtMs = this.#steps.nowMs;
       if (this.done || this.#inWindow === this.windowBlocks) this.#ack();
@@ -190,8 +190,8 @@ class Client {
     } else if (distance >= 0x8000 || this.done) {
       const last = block === ((this.#next - 1) & 0xffff);
       if (this.model.staleBlocks === 'any' || (this.model.staleBlocks === 'last' && last)) this.#ack();
-    } else if (this.windowBlocks > 1 && (this.model.gaps === 'each' || !this.#toldGap)) {
-      this.#toldGap = true;
+    } else if (this.windowBlocks > 1 && (this.model.gaps === 'each' || !this.#reportedGap)) {
+      this.#reportedGap = true;
       this.#ack();
     }
   }

@@ -5,12 +5,12 @@ import { test } from 'node:test';
 import { STRANGERS_INTERFACES_LENGTH_MAX } from '../../src/region/racks/introductions.ts';
 import { check, rackInterfaces } from '../../src/region/racks/rack-news.ts';
 import { RACK_INTERFACES_MAX } from '../../src/region/records/rack.ts';
-import { RESERVATIONS_TOLD_MAX } from '../../src/region/records/rack-description.ts';
+import { RESERVATIONS_REPORTED_MAX } from '../../src/region/records/rack-description.ts';
 import { registrationText } from '../../src/uplink/registration-text.ts';
 import { rackInterface } from '../region/racks/rack-place.ts';
 
 test('a registration omits the reservations of interfaces', () => {
-  const reservations = Array.from({ length: RESERVATIONS_TOLD_MAX }, () => ({ mac: '52:54:00:00:00:01', ip: '' }));
+  const reservations = Array.from({ length: RESERVATIONS_REPORTED_MAX }, () => ({ mac: '52:54:00:00:00:01', ip: '' }));
   const text = registrationText([{ ...rackInterface(), reservations }]);
   assert.deepEqual(JSON.parse(text), [rackInterface()]);
 });

@@ -81,19 +81,19 @@ test('as many booting hosts as the bound are remembered; beyond it the one that 
   crowd(strangers);
   const bootersFrom = (first: number, count: number): readonly MacAddress[] =>
     Array.from({ length: count }, (_, index) => mac(0x060000000000 + first + index));
-  const isTold = (one: MacAddress): boolean => strangers.take(ackOf(one)) !== undefined;
+  const isReported = (one: MacAddress): boolean => strangers.take(ackOf(one)) !== undefined;
   const boot = (booters: readonly MacAddress[]): void => {
     for (const one of booters) strangers.take({ kind: 'http.file-sent', at: NOW, mac: one });
   };
   const early = bootersFrom(0, BOOTERS_MAX);
   boot(early);
-  assert.ok(early.every(isTold));
+  assert.ok(early.every(isReported));
   boot(early.slice(0, 1));
   const late = bootersFrom(BOOTERS_MAX, 2);
   boot(late);
-  assert.ok(late.every(isTold));
+  assert.ok(late.every(isReported));
   assert.deepEqual(
-    early.filter((one) => !isTold(one)),
+    early.filter((one) => !isReported(one)),
     early.slice(1, 3),
   );
 });

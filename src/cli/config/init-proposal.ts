@@ -53,7 +53,11 @@ function proposeRanges(place: InterfaceProposal, router: Ipv4 | undefined): Prop
 export type TypedRanges = Readonly<Partial<Record<keyof ProposedRanges, string | undefined>>>;
 
 /** Proposes the limits that were not typed, so that no range overlaps another. */
-export function proposeBeside(place: InterfaceProposal, router: Ipv4 | undefined, typed: TypedRanges): ProposedRanges {
+export function proposeAlongside(
+  place: InterfaceProposal,
+  router: Ipv4 | undefined,
+  typed: TypedRanges,
+): ProposedRanges {
   const proposed = proposeRanges(place, router);
   const of = (field: keyof ProposedRanges): Ipv4 | undefined => parseIpv4(typed[field] ?? '');
   const taken: readonly number[] = [place.address, ...(router === undefined ? [] : [router])];

@@ -27,7 +27,7 @@ import { print } from '../output.ts';
 import { openPrompt } from '../prompt.ts';
 import { type Candidate, describeCandidate, findCandidates, unknownInterfaceText } from './init-candidates.ts';
 import { answeredText, askForServers, bewareText, chooseText, type WireAnswer } from './init-probe.ts';
-import { API_PORT, type InitAnswers, proposeBeside, renderConfig, settingsOf } from './init-proposal.ts';
+import { API_PORT, type InitAnswers, proposeAlongside, renderConfig, settingsOf } from './init-proposal.ts';
 import { type Answers, FIELDS, type Field, interview, type Mistake } from './init-questions.ts';
 import { type InitPlace, nextSteps } from './init-steps.ts';
 import { fieldsAt, flagOf, mistakeText, type NameAnswer, questionName } from './init-words.ts';
@@ -172,7 +172,7 @@ function propose(candidates: readonly Candidate[], field: Field, answers: Answer
   if (field === 'mode') return 'proxy';
   if (field === 'router' || answers.mode === 'proxy') return '-';
   const place = candidates.find(({ name }) => name === answers.interface);
-  return place === undefined ? '' : proposeBeside(place, parseIpv4(answers.router ?? ''), answers)[field];
+  return place === undefined ? '' : proposeAlongside(place, parseIpv4(answers.router ?? ''), answers)[field];
 }
 
 /** A configuration ready to be written. */

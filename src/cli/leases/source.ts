@@ -120,8 +120,8 @@ function readLeases(config: string, criteria: GivenCriteria): LeaseReport[] {
  */
 export function datedLeases(stateDir: string, moment: HostMoment): readonly Lease[] {
   const { leases, clocks } = copyLeases(join(stateDir, LEASE_FILE));
-  const told = readReportedEnds(stateDir, () => undefined);
-  return restoreLeases(leases, moment, clocks, told);
+  const reportedEnds = readReportedEnds(stateDir, () => undefined);
+  return restoreLeases(leases, moment, clocks, reportedEnds);
 }
 
 const inOrder = (leases: LeaseReport[]): readonly LeaseReport[] => {

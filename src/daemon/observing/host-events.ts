@@ -12,7 +12,7 @@
 // 3. HOSTS_RATE holds for all machines together, and again for all other hosts together, so strangers take nothing from machines.
 // 4. This limit applies after the rooms' own sampling, which knows what can be forged, and before everything that reads events.
 
-import { HOLDER_SHARES } from '../../dhcp/limits/telling.ts';
+import { HOLDER_SHARES } from '../../dhcp/limits/report-samplers.ts';
 import type { Publish, RackEvent } from '../../event.ts';
 import { FairSampler } from '../../fair-sampler.ts';
 import type { MacAddress } from '../../net/address.ts';

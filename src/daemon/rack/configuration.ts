@@ -25,7 +25,7 @@ import type { DaemonEvent } from './events.ts';
 import { findLost, type LostNetworks, unservedText } from './unserved.ts';
 
 /** The most changed keys and stranded leases that are listed; the rest are counted. */
-const TOLD_MAX = 50;
+const REPORTED_MAX = 50;
 /** Leases examined in one turn: with a million leases a change takes seconds, but delays no datagram. */
 const TURN_LEASES = 1024;
 
@@ -183,7 +183,7 @@ export class Configuration {
   async #report({ clock, publish, leases }: ConfigurationPorts, source: Source, before: UsableConfig): Promise<void> {
     const at = clock.now();
     const changes = compareConfigs(before, this.#usable);
-    for (const { key, before: was, after } of changes.slice(0, TOLD_MAX))
+    for (const { key, before: was, after } of changes.slice(0, REPORTED_MAX))
       publish({ kind: 'config.changed', at, key, before: was, after });
     const { count, addresses } = await findStranded(leases(), strander(before.config, this.config));
     if (count > 0) publish({ kind: 'config.stranded', at, leases: count, addresses: addresses.join(' ') });
@@ -205,7 +205,7 @@ async function findStranded(leases: Iterable<RunningLease>, isStranded: (lease: 
   for (const lease of leases) {
     if (isStranded(lease)) {
       count += 1;
-      if (addresses.length < TOLD_MAX) addresses.push(formatIpv4(lease.address));
+      if (addresses.length < REPORTED_MAX) addresses.push(formatIpv4(lease.address));
     }
     seen += 1;
     if (seen % TURN_LEASES === 0) await nextTurn();

@@ -3,13 +3,13 @@
 import type { RackConfig } from '../../config/rack-config.ts';
 import type { ForeignServer } from '../../dhcp/foreign/foreign-servers.ts';
 import type { DhcpSubnet } from '../../dhcp/networks/config.ts';
-import { wireOf } from '../../dhcp/networks/standing.ts';
+import { sharedNetworkKey } from '../../dhcp/networks/server-role.ts';
 import { formatIpv4, formatMac, formatNetwork, type Ipv4 } from '../../net/address.ts';
 import {
   NO_MAC,
   type RackDescription,
   type RackInterface,
-  RESERVATIONS_TOLD_MAX,
+  RESERVATIONS_REPORTED_MAX,
   SETTINGS_REFUSED_LENGTH_MAX,
 } from '../../region/records/rack-description.ts';
 
@@ -36,7 +36,7 @@ export function describeRack(
 
 /** The first other server seen on the wire of a network. */
 function foreignOf(subnet: DhcpSubnet | undefined, foreign: readonly ForeignServer[]) {
-  const place = subnet === undefined ? undefined : wireOf(subnet);
+  const place = subnet === undefined ? undefined : sharedNetworkKey(subnet);
   const seen = foreign.find((server) => server.place === place);
   return seen === undefined ? {} : { foreign_dhcp_ip: formatIpv4(seen.server) };
 }
@@ -45,7 +45,7 @@ function describeInterfaces(config: RackConfig, foreign: readonly ForeignServer[
   return config.clusterInterfaces.map((entry) => {
     const subnet = config.dhcp.subnets.find(({ name }) => name === entry.name);
     const reservations = (subnet?.reservations ?? [])
-      .slice(0, RESERVATIONS_TOLD_MAX)
+      .slice(0, RESERVATIONS_REPORTED_MAX)
       .map(({ mac, address }) => ({ mac: mac === undefined ? NO_MAC : formatMac(mac), ip: formatIpv4(address) }));
     return {
       name: entry.name,

@@ -55,16 +55,17 @@ export interface LoadedLeases {
 export function loadLeases(stored: LeaseFileContents, loading: LeaseLoading): LoadedLeases {
   const { stateDir, clock, publish, onProblem, sequence } = loading;
   const moment = readHostMoment(clock);
-  const told = readReportedEnds(stateDir, onProblem);
+  const reportedEnds = readReportedEnds(stateDir, onProblem);
   const reading = readLeaseMark(stateDir, onProblem);
   const isRestored = stored.leases.length > 0 && isPutBack(reading, sequence());
   const doubtedUpTo = isRestored ? sequence() : reading.doubtedUpTo;
-  const known = restoreLeases(stored.leases, moment, stored.clocks, told);
+  const known = restoreLeases(stored.leases, moment, stored.clocks, reportedEnds);
   const trusted = doubtedUpTo === 0 ? known : known.map((lease) => doubt(lease, stored, doubtedUpTo, moment.now));
   const leases = stored.damage === undefined ? trusted : withDamage(trusted, stored.damage, moment.now);
   const table = new LeaseTable();
   table.load(leases, moment.now);
-  const until = told === undefined ? moment.now : later(restoreMoment(told, moment, stored.clocks), SAME_MS);
+  const until =
+    reportedEnds === undefined ? moment.now : later(restoreMoment(reportedEnds, moment, stored.clocks), SAME_MS);
   const missed = leases.filter(
     ({ state, expiresAt }) => state !== 'released' && expiresAt > until && expiresAt <= moment.now,
   );

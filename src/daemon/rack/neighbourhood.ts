@@ -7,8 +7,8 @@
 import type { Clock } from '../../clock.ts';
 import type { ClusterInterface } from '../../config/rack-config.ts';
 import type { Publish } from '../../event.ts';
-import type { Owner } from '../../kept-apart.ts';
 import { formatMac, type Ipv4, type MacAddress } from '../../net/address.ts';
+import type { Owner } from '../../net/kept-apart.ts';
 import { type Neighbour, NeighbourTable, type Sighting } from '../../net/neighbours.ts';
 import type { Solicitation } from '../../net/net-message.ts';
 import { RouterAnswers } from '../../net/router-answers.ts';
@@ -19,7 +19,7 @@ import { OwnAddresses } from './own-addresses.ts';
 import type { NetEvent } from './wire-events.ts';
 
 /** The rate of events: as many as a person can read when two hosts keep taking turns at one address. */
-export const TOLD_RATE: Rate = { perSecond: 1, burst: 50 };
+export const REPORT_RATE: Rate = { perSecond: 1, burst: 50 };
 
 export interface NeighbourhoodParts {
   readonly clock: Clock;
@@ -34,7 +34,7 @@ export class Neighbourhood {
   readonly #parts: NeighbourhoodParts;
   readonly #table = new NeighbourTable();
   readonly #routers = new RouterAnswers();
-  readonly #sampler = new EventSampler(TOLD_RATE);
+  readonly #sampler = new EventSampler(REPORT_RATE);
   readonly #own: OwnAddresses;
   readonly #strangers = new RateLimit(BOOTING_STRANGERS_RATE);
   #names: readonly string[] = [];

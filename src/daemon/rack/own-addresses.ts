@@ -44,7 +44,7 @@ interface OwnAddress {
 interface User extends OwnAddress {
   readonly mac: MacAddress;
   readonly seenAt: Instant;
-  readonly toldAt: Instant;
+  readonly reportedAt: Instant;
 }
 
 export interface OwnAddressParts {
@@ -100,12 +100,12 @@ export class OwnAddresses {
   #noteUse({ interfaceName, address }: OwnAddress, mac: MacAddress): void {
     const now = this.#parts.clock.now();
     const key = `${interfaceName} ${address} ${mac}`;
-    const toldAt = this.#users.get(key)?.toldAt;
-    const wasReportedLately = toldAt !== undefined && later(toldAt, RETELL_MS) > now;
+    const reportedAt = this.#users.get(key)?.reportedAt;
+    const wasReportedLately = reportedAt !== undefined && later(reportedAt, RETELL_MS) > now;
     const sample = wasReportedLately ? undefined : this.#sampler.take('used', now);
     // A host that the sampler withheld is reported when it is seen again.
-    const reportedAt = sample === undefined ? (toldAt ?? later(now, -RETELL_MS)) : now;
-    this.#users.set(key, { interfaceName, address, mac, seenAt: now, toldAt: reportedAt });
+    const reportAt = sample === undefined ? (reportedAt ?? later(now, -RETELL_MS)) : now;
+    this.#users.set(key, { interfaceName, address, mac, seenAt: now, reportedAt: reportAt });
     if (sample === undefined) return;
     this.#parts.publish({ kind: 'net.own-address-used', at: now, mac, address, interface: interfaceName, ...sample });
   }

@@ -8,7 +8,7 @@ import { LoaderLoops } from '../../boot/loader-loops.ts';
 import { type BootPlan, type BootQuery, planBoot } from '../../boot/plan.ts';
 import { ShownUuids } from '../../boot/shown-uuids.ts';
 import type { Clock, Instant } from '../../clock.ts';
-import { configNotes, wideDoors } from '../../config/notes.ts';
+import { configRemarks } from '../../config/notes.ts';
 import type { RackConfig } from '../../config/rack-config.ts';
 import type { AddressClaim } from '../../dhcp/answers/decision.ts';
 import { givenBack } from '../../dhcp/answers/give-back.ts';
@@ -169,7 +169,7 @@ export class Rack {
 
   /** Notes on settings that open a door to everybody or have no effect, and on other hosts that use this rack's addresses. */
   get notes(): readonly string[] {
-    return [...wideDoors(this.#config), ...configNotes(this.#config), ...(this.neighbourhood?.notes ?? [])];
+    return [...configRemarks(this.#config), ...(this.neighbourhood?.notes ?? [])];
   }
 
   /** The networks of the configuration. */

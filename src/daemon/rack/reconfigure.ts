@@ -8,7 +8,7 @@
 
 import type { Clock } from '../../clock.ts';
 import type { RunningLease } from '../../config/difference.ts';
-import { configNotes, wideDoors } from '../../config/notes.ts';
+import { configRemarks } from '../../config/notes.ts';
 import type { RackConfig } from '../../config/rack-config.ts';
 import { isActive } from '../../dhcp/leases/lease-table.ts';
 import { RackError } from '../../errors.ts';
@@ -62,8 +62,7 @@ export function reconfigurationPorts(parts: RunningParts): ConfigurationPorts {
       parts.uplink()?.configure(parts.regionConfig(config));
       parts.uplink()?.introduce();
       parts.applied(config);
-      for (const text of [...wideDoors(config), ...configNotes(config)])
-        parts.publish({ kind: 'daemon.note', at: parts.clock.now(), text });
+      for (const text of configRemarks(config)) parts.publish({ kind: 'daemon.note', at: parts.clock.now(), text });
     },
     // The rack's description names the settings that it refused.
     refused: () => parts.uplink()?.introduce(),

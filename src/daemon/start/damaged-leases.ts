@@ -1,11 +1,11 @@
 // Reports damaged rows of `leases.db`: found at the start, or later while the log is folded.
 //
-// 1. Each row is reported once, at most DAMAGE_TOLD_MAX, and noted until the next start.
+// 1. Each row is reported once, at most DAMAGE_REPORTED_MAX, and noted until the next start.
 
 import { join } from 'node:path';
 import type { Clock } from '../../clock.ts';
 import { damageText, type LeaseDamage } from '../../store/damaged-row.ts';
-import { DAMAGE_TOLD_MAX } from '../../store/lease-database.ts';
+import { DAMAGE_REPORTED_MAX } from '../../store/lease-database.ts';
 import { LEASE_FILE } from '../../store/lease-journal.ts';
 import type { DaemonEvent } from '../rack/events.ts';
 
@@ -30,7 +30,7 @@ export class DamagedLeases {
   /** Reports a damaged row. */
   readonly report = (damage: LeaseDamage): void => {
     const text = damageText(this.#path, damage);
-    if (this.#texts.has(text) || this.#texts.size >= DAMAGE_TOLD_MAX) return;
+    if (this.#texts.has(text) || this.#texts.size >= DAMAGE_REPORTED_MAX) return;
     this.#texts.add(text);
     this.#publish({ kind: 'daemon.leases-damaged', at: this.#clock.now(), text });
   };

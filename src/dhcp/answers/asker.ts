@@ -1,12 +1,12 @@
-// Ranks boot clients by how well they are known, which decides their shares of what is remembered alongside leases (`kept-apart.ts`).
+// Ranks boot clients by how well they are known, which decides their shares of what is remembered alongside leases (`net/kept-apart.ts`).
 //
 // 1. A client that only asks for settings (INFORM) boots nothing: it has an address already, and any host can ask under any hardware
 //    address.
 // 2. A UUID known to the region makes its network cards known. Each UUID is a share of its own, so an eavesdropper on one can fill that
 //    share only.
 
-import type { Owner, Rank } from '../../kept-apart.ts';
 import { ANY, formatIpv4 } from '../../net/address.ts';
+import type { Owner, Rank } from '../../net/kept-apart.ts';
 import { findReservation, identityIn } from '../leases/allocate.ts';
 import type { ServedSubnet } from '../networks/subnet.ts';
 import { MESSAGE_TYPE, optionUuid } from '../wire/options.ts';

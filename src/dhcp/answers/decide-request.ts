@@ -8,7 +8,7 @@
 // 1. A client with a running lease gets an ACK for its address if `judgeAddress` has no objection, even if another address has been fixed
 //    for it meanwhile: a NAK would stop firmware in the middle of its boot. It gets the fixed address with its next DISCOVER, with which
 //    firmware begins.
-// 2. Other replies depend on this server's standing on the network (`standing.ts`). A record of a client is an address fixed for it there,
+// 2. Other replies depend on this server's role on the network (`server-role.ts`). A record of a client is an address fixed for it there,
 //    or a running lease:
 //
 //                                                    sole    presumed  guest
@@ -45,7 +45,7 @@ import { type AddressObjection, DHCP_REFUSALS, type DhcpRefusal } from '../event
 import { findFixedAddress, findOwn, identityIn, isSameClient, judgeAddress } from '../leases/allocate.ts';
 import type { Lease } from '../leases/lease.ts';
 import { isActive } from '../leases/lease-table.ts';
-import { standingOn } from '../networks/standing.ts';
+import { roleOn } from '../networks/server-role.ts';
 import { type ServedSubnet, subnetOf } from '../networks/subnet.ts';
 import { chooseDestination } from '../wire/destination.ts';
 import { OPTION, optionAddress } from '../wire/options.ts';
@@ -96,13 +96,13 @@ function decideInitReboot(inquiry: Inquiry, state: DhcpState, address: Ipv4): Dh
   }
   const objection = judgeAddress(served, inquiry, address, state, inquiry.now);
   if (objection !== undefined) {
-    const isWrong = standingOn(inquiry, state.foreign) === 'sole';
+    const isWrong = roleOn(inquiry, state.foreign) === 'sole';
     return decideObjection(inquiry, state, address, objection, isWrong);
   }
   const excess = judgeOtherLeases(inquiry, state, served, address);
   if (excess !== undefined) return nak(inquiry, state, address, excess);
   const known = fixed !== undefined || findOwn(served, inquiry, state.leases, inquiry.now).newest !== undefined;
-  return known || standingOn(inquiry, state.foreign) === 'sole'
+  return known || roleOn(inquiry, state.foreign) === 'sole'
     ? ackUnoffered(inquiry, state, served, address)
     : ignore(inquiry, 'no-record', address);
 }
@@ -120,21 +120,21 @@ function canHaveAnother(inquiry: Inquiry, state: DhcpState, address: Ipv4): bool
 }
 
 function decideWrongNetwork(inquiry: Inquiry, state: DhcpState, address: Ipv4): DhcpDecision {
-  return standingOn(inquiry, state.foreign) !== 'guest' || hasRecord(inquiry, state)
+  return roleOn(inquiry, state.foreign) !== 'guest' || hasRecord(inquiry, state)
     ? nak(inquiry, state, address, 'wrong-network')
     : ignore(inquiry, 'no-record', address);
 }
 
 function decideExtension(inquiry: Inquiry, state: DhcpState, address: Ipv4): DhcpDecision {
-  const standing = standingOn(inquiry, state.foreign);
+  const role = roleOn(inquiry, state.foreign);
   const served = subnetOf(inquiry.sharedNetwork, address);
   if (served === undefined) {
-    return standing === 'sole' ? nak(inquiry, state, address, 'wrong-network') : ignore(inquiry, 'no-record', address);
+    return role === 'sole' ? nak(inquiry, state, address, 'wrong-network') : ignore(inquiry, 'no-record', address);
   }
   const objection = judgeAddress(served, inquiry, address, state, inquiry.now);
   if (objection !== undefined) {
     // An address outside all ranges is unknown to this server: another server may have given it.
-    const isWrong = standing === 'sole' || (standing === 'presumed' && objection !== 'address-outside-range');
+    const isWrong = role === 'sole' || (role === 'presumed' && objection !== 'address-outside-range');
     return decideObjection(inquiry, state, address, objection, isWrong);
   }
   // One other lease is allowed to a client that still uses its former address, which was released in its name.
@@ -142,7 +142,7 @@ function decideExtension(inquiry: Inquiry, state: DhcpState, address: Ipv4): Dhc
   if (excess !== undefined) return nak(inquiry, state, address, excess);
   // A client sends RENEWING by unicast to the server that gave the lease, so it takes this rack for that server.
   const asksUs = inquiry.arrival.interfaceName === undefined && inquiry.message.giaddr === ANY;
-  return standing !== 'guest' || asksUs || knowsHolder(inquiry, state, served, address)
+  return role !== 'guest' || asksUs || knowsHolder(inquiry, state, served, address)
     ? ackUnoffered(inquiry, state, served, address)
     : ignore(inquiry, 'no-record', address);
 }
@@ -180,7 +180,7 @@ function wasOwn(inquiry: Inquiry, { leases }: DhcpState, served: ServedSubnet, a
 }
 
 const isOnOffer = (inquiry: Inquiry, { offers }: DhcpState, served: ServedSubnet, address: Ipv4): boolean =>
-  offers.toldTo(address, inquiry.now) === identityIn(served, inquiry);
+  offers.sentTo(address, inquiry.now) === identityIn(served, inquiry);
 
 /** Why a client is refused a free address: it has more than `othersMax` other running leases on its shared network. */
 function judgeOtherLeases(

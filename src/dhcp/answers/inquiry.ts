@@ -14,7 +14,7 @@ import type { DeclineView } from '../limits/declines.ts';
 import type { NewClientView } from '../limits/new-clients.ts';
 import type { ClientNames } from '../networks/client-identity.ts';
 import { isNoHost, judgeSender } from '../networks/relays.ts';
-import type { ForeignView } from '../networks/standing.ts';
+import type { ForeignView } from '../networks/server-role.ts';
 import {
   type Arrival,
   chooseSharedNetwork,

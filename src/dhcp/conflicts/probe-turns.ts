@@ -18,19 +18,19 @@ export const PROBES_WAITING_MAX = 512;
 
 /** Shares probe turns among the wires. */
 export class ProbeTurns {
-  /** By wire, in the order of their next turns; none is empty. */
+  /** By interface, in the order of their next turns; none is empty. */
   readonly #waiting = new Map<string, (() => void)[]>();
   #running = 0;
 
   /** Takes a turn, or waits for one. @returns false if too many wait; a turn that was taken ends with `end` */
-  take(wire: string): true | false | Promise<true> {
+  take(interfaceName: string): true | false | Promise<true> {
     if (this.#running < PROBES_RUNNING_MAX) {
       this.#running += 1;
       return true;
     }
-    const queue = this.#waiting.get(wire) ?? [];
+    const queue = this.#waiting.get(interfaceName) ?? [];
     if (queue.length >= PROBES_WAITING_MAX) return false;
-    this.#waiting.set(wire, queue);
+    this.#waiting.set(interfaceName, queue);
     return new Promise((resolve) => {
       queue.push(() => resolve(true));
     });
@@ -43,10 +43,10 @@ export class ProbeTurns {
       this.#running -= 1;
       return;
     }
-    const [wire, queue] = next;
+    const [interfaceName, queue] = next;
     const begin = queue.shift();
-    this.#waiting.delete(wire);
-    if (queue.length > 0) this.#waiting.set(wire, queue);
+    this.#waiting.delete(interfaceName);
+    if (queue.length > 0) this.#waiting.set(interfaceName, queue);
     begin?.();
   }
 }

@@ -1,9 +1,9 @@
-// The other DHCP servers seen, by wire and address. Pure state: sightings and the time are passed in.
+// The other DHCP servers seen, by shared network and address. Pure state: sightings and the time are passed in.
 //
 // 1. A server is reported when it is first seen, and when it has not been seen for as long as the caller says; never in between.
 // 2. A client's word about a server, which is only an address, never overwrites what a probe found.
-// 3. At most FOREIGN_SERVERS_MAX are kept per wire. Beyond that, better evidence replaces the oldest of the weakest, and anything else is
-//    dropped. Invented servers fill the list of a wire, but never hide one that answers a probe.
+// 3. At most FOREIGN_SERVERS_MAX are kept per shared network. Beyond that, better evidence replaces the oldest of the weakest, and anything
+//    else is dropped. Invented servers fill the list of a shared network, but never hide one that answers a probe.
 // 4. Only a reply to a probe proves a server. Any other sign may be invented, and only keeps the server in the list (`hearsay.ts` handles
 //    what follows from it).
 
@@ -11,18 +11,18 @@ import { type Instant, later } from '../../clock.ts';
 import { formatIpv4, type Ipv4, type MacAddress } from '../../net/address.ts';
 import type { DhcpEvent } from '../events.ts';
 
-/** How many servers are kept per wire. */
+/** How many servers are kept per shared network. */
 export const FOREIGN_SERVERS_MAX = 64;
 /** From the weakest evidence to the strongest. */
 const BY_WEIGHT: readonly Sighting['evidence'][] = ['client', 'reply', 'probe'];
 
 /** One sighting of another server. */
 export interface Sighting {
-  /** The wire (`wireOf`). */
+  /** The shared network (`sharedNetworkKey`). */
   readonly place: string;
   /** Undefined: behind a relay. */
   readonly interfaceName: string | undefined;
-  /** The name of the network on that wire; if several, the first. */
+  /** The name of the network on that shared network; if several, the first. */
   readonly subnet: string;
   /** The server's identifier (option 54). */
   readonly server: Ipv4;
@@ -61,11 +61,11 @@ export class ForeignServers {
     return this.#servers;
   }
 
-  /** True if a server that gives addresses has answered a probe on the wire since `since`. */
+  /** True if a server that gives addresses has answered a probe on the shared network since `since`. */
   isProvenAt(place: string, since: Instant): boolean {
     return this.#servers.some(
-      ({ place: wire, answeredAt, isBootOnly }) =>
-        wire === place && isBootOnly !== true && answeredAt !== undefined && answeredAt >= since,
+      ({ place: own, answeredAt, isBootOnly }) =>
+        own === place && isBootOnly !== true && answeredAt !== undefined && answeredAt >= since,
     );
   }
 
@@ -92,7 +92,7 @@ export class ForeignServers {
     return gone.map((server) => eventOf('dhcp.foreign-server-gone', server, at));
   }
 
-  /** Forgets wires that are no longer served, without events. @returns true if there was something to forget */
+  /** Forgets shared networks that are no longer served, without events. @returns true if there was something to forget */
   retain(places: ReadonlySet<string>): boolean {
     const before = this.#servers.length;
     this.#servers = this.#servers.filter(({ place }) => places.has(place));

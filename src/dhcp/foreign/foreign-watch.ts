@@ -1,12 +1,12 @@
-// Looks for other DHCP servers on the served wires: by probing as a client (at start, when a link comes up, and from time to time), and by
-// listening to clients and servers.
+// Looks for other DHCP servers on the served shared networks: by probing as a client (at start, when a link comes up, and from time to
+// time), and by listening to clients and servers.
 //
-//   configure ─ a new wire ─▶ probe ─ AGAIN_MS ─▶ probe ─ interval ─▶ probe …
+//   configure ─ a new shared network ─▶ probe ─ AGAIN_MS ─▶ probe ─ interval ─▶ probe …
 //                                └─ tap: DISCOVER … take … LISTEN_MS … close ─ offers → ForeignServers.see
 //   hear (REQUEST that names another server, reply) ─ new? → probe soon, which reveals more about it
 //
-// 1. It works through its ports. A wire whose tap cannot be opened is only listened to, and `blindness` gives the reason.
-// 2. One probe per wire at a time, and at most one per PROBE_SOON_MS for the words of clients.
+// 1. It works through its ports. A shared network whose tap cannot be opened is only listened to, and `blindness` gives the reason.
+// 2. One probe per shared network at a time, and at most one per PROBE_SOON_MS for the words of clients.
 // 3. A server that answers from an address of this rack is this rack.
 
 import { type Clock, type Instant, later } from '../../clock.ts';
@@ -14,7 +14,7 @@ import { Alarm } from '../../deadline-queue.ts';
 import { type Ipv4, type MacAddress, macFromBytes } from '../../net/address.ts';
 import type { FrameTap, TapRequest } from '../../net/frame-tap.ts';
 import type { DhcpEvent, DhcpRefusal } from '../events.ts';
-import { type ForeignEar, wireOf } from '../networks/standing.ts';
+import { type ForeignEar, sharedNetworkKey } from '../networks/server-role.ts';
 import type { LocalInterface, SubnetIndex } from '../networks/subnet.ts';
 import type { DhcpPorts } from '../wire/destination.ts';
 import type { DhcpMessage } from '../wire/message.ts';
@@ -29,15 +29,15 @@ export const LISTEN_MS = 5000;
 const SEND_AGAIN_MS = 1200;
 /** How often the tap is read, in milliseconds. */
 const LOOK_MS = 200;
-/** The second probe of a wire, in milliseconds: a switch port with spanning tree forwards nothing in its first 30 s. */
+/** The second probe of a shared network, in milliseconds: a switch port with spanning tree forwards nothing in its first 30 s. */
 export const AGAIN_MS = 45_000;
-/** The shortest time between two probes of a wire, in milliseconds. */
+/** The shortest time between two probes of a shared network, in milliseconds. */
 export const PROBE_SOON_MS = 60_000;
 /** The interval that keeps servers known by hearsay if no probes are sent, in milliseconds. */
 export const UNPROBED_INTERVAL_MS = 600_000;
 
-/** A served wire. */
-export interface Wire {
+/** A served shared network. */
+export interface SharedNetwork {
   readonly place: string;
   readonly interfaceName: string | undefined;
   /** The names of the networks on it, at least one. */
@@ -46,18 +46,22 @@ export interface Wire {
   readonly mac: MacAddress | undefined;
 }
 
-/** The served wires. Those in proxy mode are left out: another server is there intentionally. */
-export function wiresOf({ served }: SubnetIndex, interfaces: readonly LocalInterface[] | undefined): readonly Wire[] {
-  const wires = new Map<string, Wire>();
+/** The served shared networks. Those in proxy mode are left out: another server is there intentionally. */
+export function sharedNetworksOf(
+  { served }: SubnetIndex,
+  interfaces: readonly LocalInterface[] | undefined,
+): readonly SharedNetwork[] {
+  const networks = new Map<string, SharedNetwork>();
   for (const { subnet } of served) {
     if (subnet.proxy === true) continue;
-    const place = wireOf(subnet);
+    const place = sharedNetworkKey(subnet);
     const { interfaceName, name } = subnet;
-    const known = wires.get(place);
+    const known = networks.get(place);
     const mac = interfaces?.find((one) => one.name === interfaceName)?.mac;
-    wires.set(place, { place, interfaceName, subnets: known === undefined ? [name] : [...known.subnets, name], mac });
+    const subnets: SharedNetwork['subnets'] = known === undefined ? [name] : [...known.subnets, name];
+    networks.set(place, { place, interfaceName, subnets, mac });
   }
-  return [...wires.values()];
+  return [...networks.values()];
 }
 
 export interface ForeignWatchPorts {
@@ -74,19 +78,19 @@ export interface ForeignWatchPorts {
 }
 
 interface Watched {
-  wire: Wire;
+  network: SharedNetwork;
   probes: number;
   lastProbe: Instant | undefined;
   nextProbe: Instant | undefined;
   running: FrameTap | undefined;
 }
 
-/** Watches the wires of a server. */
+/** Watches the shared networks of a server. */
 export class ForeignWatch implements ForeignEar {
   readonly #ports: ForeignWatchPorts;
   readonly #servers = new ForeignServers();
   readonly #hearsay = new Hearsay();
-  readonly #wires = new Map<string, Watched>();
+  readonly #watched = new Map<string, Watched>();
   readonly #alarm: Alarm;
   #intervalMs: number | undefined;
   #dhcpPorts: DhcpPorts = { serverPort: 67, clientPort: 68 };
@@ -108,29 +112,29 @@ export class ForeignWatch implements ForeignEar {
     return this.#blindness;
   }
 
-  /** Watches these wires from now on. @param intervalMs how often each is probed; undefined: never */
-  configure(wires: readonly Wire[], intervalMs: number | undefined, dhcpPorts: DhcpPorts): void {
+  /** Watches these shared networks from now on. @param intervalMs how often each is probed; undefined: never */
+  configure(networks: readonly SharedNetwork[], intervalMs: number | undefined, dhcpPorts: DhcpPorts): void {
     if (this.#closed) return;
     const now = this.#ports.clock.now();
     const isOn = intervalMs !== undefined && this.#intervalMs === undefined;
     this.#intervalMs = intervalMs;
     this.#dhcpPorts = dhcpPorts;
-    const places = new Set(wires.map(({ place }) => place));
-    for (const [place, watched] of this.#wires) {
+    const places = new Set(networks.map(({ place }) => place));
+    for (const [place, watched] of this.#watched) {
       if (places.has(place)) continue;
       stop(watched);
-      this.#wires.delete(place);
+      this.#watched.delete(place);
     }
-    for (const wire of wires) {
-      const known = this.#wires.get(wire.place);
-      const isUp = wire.mac !== undefined && (known === undefined || known.wire.mac !== wire.mac || isOn);
-      const watched = known ?? { wire, probes: 0, lastProbe: undefined, nextProbe: undefined, running: undefined };
-      watched.wire = wire;
+    for (const network of networks) {
+      const known = this.#watched.get(network.place);
+      const isUp = network.mac !== undefined && (known === undefined || known.network.mac !== network.mac || isOn);
+      const watched = known ?? { network, probes: 0, lastProbe: undefined, nextProbe: undefined, running: undefined };
+      watched.network = network;
       if (isUp) {
         watched.probes = 0;
         watched.nextProbe = now;
       }
-      this.#wires.set(wire.place, watched);
+      this.#watched.set(network.place, watched);
     }
     this.#hearsay.retain(places);
     if (this.#servers.retain(places)) this.#ports.onChange?.();
@@ -151,7 +155,7 @@ export class ForeignWatch implements ForeignEar {
     if (optionU8(message.options, OPTION.messageType) === MESSAGE_TYPE.request && named !== undefined) {
       if (this.#ports.ownAddresses().has(named)) return;
       const client = macFromBytes(message.chaddr);
-      this.#hearsay.choose(watched.wire.place, client, this.#isKnown(client), this.#ports.clock.now());
+      this.#hearsay.choose(watched.network.place, client, this.#isKnown(client), this.#ports.clock.now());
       this.#see(watched, { server: named, evidence: 'client' });
       return;
     }
@@ -162,7 +166,7 @@ export class ForeignWatch implements ForeignEar {
   close(): void {
     this.#closed = true;
     this.#alarm.cancel();
-    for (const watched of this.#wires.values()) stop(watched);
+    for (const watched of this.#watched.values()) stop(watched);
   }
 
   #isKnown(client: MacAddress): boolean {
@@ -170,9 +174,10 @@ export class ForeignWatch implements ForeignEar {
   }
 
   #find({ subnet, interfaceName }: Pick<DhcpEvent, 'subnet' | 'interfaceName'>): Watched | undefined {
-    for (const watched of this.#wires.values()) {
-      const { wire } = watched;
-      if (subnet === undefined ? wire.interfaceName === interfaceName : wire.subnets.includes(subnet)) return watched;
+    for (const watched of this.#watched.values()) {
+      const { network } = watched;
+      if (subnet === undefined ? network.interfaceName === interfaceName : network.subnets.includes(subnet))
+        return watched;
     }
     return undefined;
   }
@@ -180,7 +185,7 @@ export class ForeignWatch implements ForeignEar {
   #see(watched: Watched, seen: Pick<Sighting, 'server' | 'evidence'> & Partial<Sighting>): void {
     const { clock, publish, ownAddresses, onChange } = this.#ports;
     if (ownAddresses().has(seen.server)) return;
-    const { place, interfaceName, subnets } = watched.wire;
+    const { place, interfaceName, subnets } = watched.network;
     const now = clock.now();
     const event = this.#servers.see({ ...seen, place, interfaceName, subnet: subnets[0] }, now);
     if (event === undefined) return;
@@ -207,8 +212,8 @@ export class ForeignWatch implements ForeignEar {
 
   #expect(): void {
     if (this.#closed) return;
-    for (const { nextProbe, wire } of this.#wires.values()) {
-      if (this.#intervalMs !== undefined && wire.mac !== undefined) this.#alarm.expect(nextProbe);
+    for (const { nextProbe, network } of this.#watched.values()) {
+      if (this.#intervalMs !== undefined && network.mac !== undefined) this.#alarm.expect(nextProbe);
     }
     const oldest = this.#servers.all.reduce((at, { lastSeen }) => Math.min(at, lastSeen), Number.POSITIVE_INFINITY);
     if (oldest < Number.POSITIVE_INFINITY) {
@@ -225,7 +230,7 @@ export class ForeignWatch implements ForeignEar {
     for (const event of gone) publish(event);
     if (gone.length > 0) onChange?.();
     if (this.#intervalMs !== undefined) {
-      for (const watched of this.#wires.values()) {
+      for (const watched of this.#watched.values()) {
         if (watched.nextProbe !== undefined && watched.nextProbe <= now) this.#probe(watched, this.#intervalMs, now);
       }
     }
@@ -233,7 +238,7 @@ export class ForeignWatch implements ForeignEar {
   }
 
   #probe(watched: Watched, intervalMs: number, now: Instant): void {
-    const { interfaceName, mac } = watched.wire;
+    const { interfaceName, mac } = watched.network;
     watched.lastProbe = now;
     watched.nextProbe = later(now, watched.probes === 0 ? Math.min(AGAIN_MS, intervalMs) : intervalMs);
     watched.probes += 1;

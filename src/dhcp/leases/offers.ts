@@ -10,6 +10,7 @@
 // 5. An offer repeated to its client runs its full time again, but its age counts from the first within OFFER_HOLD_MS. Otherwise a client
 //    that only collects offers would keep its address from clients that request theirs.
 // 6. An address is held before its probe ends, but the client can accept it only once the offer has left.
+// 7. Maps, not `BoundedMap`s: every DISCOVER comes here, and almost all offers go by request or time; two orders share each entry.
 
 import { type Instant, later } from '../../clock.ts';
 import type { Ipv4 } from '../../net/address.ts';
@@ -36,7 +37,7 @@ export interface Offer {
   /** When it was first made. */
   readonly since: Instant;
   /** False while a probe of the address runs and the client knows of no offer. */
-  readonly isTold: boolean;
+  readonly isSent: boolean;
 }
 
 /** Where the client of an offer is. */
@@ -58,7 +59,7 @@ export interface OfferView {
   /** The client the address is held for at `now`; undefined: none. */
   holderOf(address: Ipv4, now: Instant): ClientIdentity | undefined;
   /** The client that was offered the address and may accept it at `now`; undefined: none. */
-  toldTo(address: Ipv4, now: Instant): ClientIdentity | undefined;
+  sentTo(address: Ipv4, now: Instant): ClientIdentity | undefined;
   /** The address of a network that is held for the client at `now`. */
   offeredTo(client: ClientIdentity, served: ServedSubnet, now: Instant): Ipv4 | undefined;
   /**
@@ -102,8 +103,8 @@ export class Offers implements OfferView {
     return offer !== undefined && offer.until > now ? offer.client : undefined;
   }
 
-  toldTo(address: Ipv4, now: Instant): ClientIdentity | undefined {
-    return this.#byAddress.get(address)?.isTold === true ? this.holderOf(address, now) : undefined;
+  sentTo(address: Ipv4, now: Instant): ClientIdentity | undefined {
+    return this.#byAddress.get(address)?.isSent === true ? this.holderOf(address, now) : undefined;
   }
 
   offeredTo(client: ClientIdentity, { subnet }: ServedSubnet, now: Instant): Ipv4 | undefined {
@@ -131,20 +132,20 @@ export class Offers implements OfferView {
 
   /**
    * Holds `address` for `client` for OFFER_HOLD_MS from now, in place of any other client.
-   * @param isTold false: until `told`, the client knows of no offer
+   * @param isSent false: until `sent`, the client knows of no offer
    */
   hold(
     address: Ipv4,
     client: ClientIdentity,
     { served, sharedNetwork }: OfferPlace,
     now: Instant,
-    isTold = true,
+    isSent = true,
   ): void {
     const among = this.#offersOf(served);
     const other = this.#byAddress.get(address);
     const until = later(now, OFFER_HOLD_MS);
     if (other !== undefined && other.client === client && other.among === among && isYoung(other, now)) {
-      const again = { ...other, until, isTold: isTold || other.isTold };
+      const again = { ...other, until, isSent: isSent || other.isSent };
       among.set(client, again);
       this.#byAddress.delete(address);
       this.#byAddress.set(address, again);
@@ -152,7 +153,7 @@ export class Offers implements OfferView {
     }
     this.drop(client, sharedNetwork);
     if (other !== undefined) this.#remove(other);
-    const offer: KeptOffer = { address, client, until, since: now, isTold, among };
+    const offer: KeptOffer = { address, client, until, since: now, isSent, among };
     among.set(client, offer);
     this.#byAddress.set(address, offer);
     this.#listener?.onOffered(address);
@@ -160,11 +161,11 @@ export class Offers implements OfferView {
   }
 
   /** Notes that the client's offer leaves. A probe of our own never requests it: the address is free again at once, and counts as free. */
-  told(address: Ipv4, client: ClientIdentity, sharedNetwork: readonly ServedSubnet[]): void {
+  sent(address: Ipv4, client: ClientIdentity, sharedNetwork: readonly ServedSubnet[]): void {
     if (typeof client === 'number' && isProbeMac(client)) this.drop(client, sharedNetwork);
     const offer = this.#byAddress.get(address);
-    if (offer?.client !== client || offer.isTold) return;
-    const again = { ...offer, isTold: true };
+    if (offer?.client !== client || offer.isSent) return;
+    const again = { ...offer, isSent: true };
     offer.among.set(client, again);
     this.#byAddress.set(address, again);
   }

@@ -45,9 +45,9 @@ export const OFFERED_SMALL_SHARE_MAX = 0.8;
 /** The share that may be on offer when a new client comes back; the rest is for known clients. */
 export const OFFERED_BACK_SHARE_MAX = 0.9;
 /** How often a limited place is reported. */
-const TOLD_EVERY_MS = 60_000;
+const REPORTED_EVERY_MS = 60_000;
 /** How often one socket's limited places are reported; invented places thus cause no flood of reports. */
-export const TOLD_OF_A_SOCKET: Rate = { perSecond: 1000 / TOLD_EVERY_MS, burst: PLACES_OF_A_SOCKET };
+export const REPORTS_OF_A_SOCKET: Rate = { perSecond: 1000 / REPORTED_EVERY_MS, burst: PLACES_OF_A_SOCKET };
 
 /** The deciders' view of the limits. */
 export interface NewClientView {
@@ -80,7 +80,7 @@ interface Known {
   readonly limit: RateLimit;
   /** For returning clients, in addition. */
   readonly ofBack: RateLimit;
-  toldAt: Instant | undefined;
+  reportedAt: Instant | undefined;
 }
 
 interface KnownSocket {
@@ -88,7 +88,7 @@ interface KnownSocket {
   readonly direct: Known;
   /** All clients that relays bring. */
   readonly relayed: Known;
-  readonly told: RateLimit;
+  readonly reports: RateLimit;
 }
 
 /** Limits new clients. */
@@ -149,10 +149,10 @@ export class NewClients implements NewClientView {
     const all = this.#allOf(place);
     const isUsedUp = !all.limit.has(now);
     const limited = (isUsedUp ? undefined : this.#places.get(place.name)) ?? all;
-    const { toldAt } = limited;
-    if (toldAt !== undefined && toldAt <= now && now - toldAt < TOLD_EVERY_MS) return undefined;
-    if (!this.#socketOf(place).told.allows(now)) return undefined;
-    limited.toldAt = now;
+    const { reportedAt } = limited;
+    if (reportedAt !== undefined && reportedAt <= now && now - reportedAt < REPORTED_EVERY_MS) return undefined;
+    if (!this.#socketOf(place).reports.allows(now)) return undefined;
+    limited.reportedAt = now;
     return isUsedUp ? place.socket : place.name;
   }
 
@@ -173,7 +173,7 @@ export class NewClients implements NewClientView {
     const made = {
       direct: this.#limit(1),
       relayed: this.#limit(PLACES_OF_A_SOCKET),
-      told: new RateLimit(TOLD_OF_A_SOCKET),
+      reports: new RateLimit(REPORTS_OF_A_SOCKET),
     };
     this.#sockets.set(socket, made);
     return made;
@@ -182,7 +182,7 @@ export class NewClients implements NewClientView {
   #limit(times: number): Known {
     const perSecond = this.#perSecond * times;
     const rate: Rate = { perSecond, burst: Math.max(1, perSecond * NEW_CLIENTS_BURST_SECONDS) };
-    return { limit: new RateLimit(rate), ofBack: new RateLimit(rate), toldAt: undefined };
+    return { limit: new RateLimit(rate), ofBack: new RateLimit(rate), reportedAt: undefined };
   }
 }
 

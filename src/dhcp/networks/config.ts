@@ -77,7 +77,7 @@ export interface DhcpSubnet {
   readonly relays?: readonly Ipv4Network[] | undefined;
   /**
    * Further sources of relay agents, besides giaddr and `relays`; undefined: any served network. These senders may also ask without a relay
-   * agent from another wire (`relays.ts`).
+   * agent from another shared network (`relays.ts`).
    */
   readonly relaySources?: readonly Ipv4Network[] | undefined;
   /** Whether other DHCP servers may be there; undefined: auto. */

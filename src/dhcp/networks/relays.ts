@@ -7,26 +7,27 @@
 //     giaddr   in relays of the network; if it names none: a host address of a network served here
 //     source   in relays or relay_sources of the network; or an address that no client holds by lease: giaddr itself, or, if the network
 //              names no relay_sources, one of a network served here;
-//              for a network on a wire of this rack that names no relays: such an address of that wire
+//              for a network on an interface of this rack that names no relays: such an address of its shared network
 //
-// Without a relay agent: option 118, option 82.5 and ciaddr name a network just as well. So the message must come from that network's wire.
+// Without a relay agent: option 118, option 82.5 and ciaddr name a network just as well. So the message must come from the
+// shared network of that network.
 //
-//     broadcast   it came by that wire; or its source is in relays or relay_sources, and has an address of the wire it came by
-//     unicast     its source is in relays or relay_sources; or it is an address of that wire, and ciaddr itself where ciaddr is filled in
+//     broadcast   it came by that shared network; or its source is in relays or relay_sources, and in the shared network by which it came
+//     unicast     its source is in relays or relay_sources; or in that shared network, and ciaddr itself where ciaddr is filled in
 //
-// 1. If the network names its relay agents, only they get replies, and hosts of other wires without a relay agent get none.
+// 1. If the network names its relay agents, only they get replies, and hosts of other shared networks without a relay agent get none.
 // 2. If it names none, a relay agent needs an address in a network served here: the common case, whether giaddr or link selection names the
 //    client's network (RFC 3527 §3 lets giaddr be an address of another network).
 // 3. No relay agent has an address of this rack: a reply to it on the server port would come back to the rack itself. A relay agent on the
 //    same host would have to own that port.
-// 4. Many relay agents send from their interface towards the rack, whose address is in a served network if they are on a wire of the rack.
-//    A host with a lease of this rack is its client and no relay agent, unless the network says so.
-// 5. Clients on a wire of the rack need no relay agent. So only one on that wire may speak for them, unless the network names others: hosts
-//    behind other relay agents could otherwise end their leases. A network chosen by option (82.5, 118) is no exception, with giaddr or
-//    without: no host speaks for a wire it is not on.
+// 4. Many relay agents send from their interface towards the rack, whose address is in a served network if they are on an interface
+//    of the rack. A host with a lease of this rack is its client and no relay agent, unless the network says so.
+// 5. Clients on an interface of the rack need no relay agent. So only one on its shared network may speak for them, unless the network
+//    names others: hosts behind other relay agents could otherwise end their leases. A network chosen by option (82.5, 118) is no
+//    exception, with giaddr or without: no host speaks for a shared network it is not on.
 // 6. A client sends to the rack's own address from its own address, its ciaddr (RFC 2131 §4.3.2, §4.4.5). A sender with another source is
 //    forging, or its address is translated on the way, or it is an access server: the last two are named in relay_sources.
-// 7. The interface by which a broadcast came cannot be forged, its source can. So a named source counts only on its own wire.
+// 7. The interface by which a broadcast came cannot be forged, its source can. So a named source counts only on its own shared network.
 // 8. The source of a unicast can also be forged, by any host that may send datagrams with any source into the rack's network:
 //    docs/hostile-hosts.md says what stops that.
 
@@ -40,7 +41,7 @@ import {
 } from '../../net/address.ts';
 import type { DhcpRefusal } from '../events.ts';
 import type { DhcpMessage } from '../wire/message.ts';
-import { isOneWire } from './standing.ts';
+import { isOneSharedNetwork } from './server-role.ts';
 import type { Arrival, ServedSubnet, SubnetIndex } from './subnet.ts';
 
 /**
@@ -65,12 +66,13 @@ export function judgeSender(
   }
   if (!isKnownRelay(giaddr, network, index)) return 'relay-unknown';
   if (from === undefined || isNamed(from, network)) return undefined;
-  if (holdsLease(from) || (isUnnamedWire(network) && !isOnWire(from, network, index))) return 'relay-source-unknown';
+  if (holdsLease(from) || (namesNoRelays(network) && !isInSharedNetwork(from, network, index)))
+    return 'relay-source-unknown';
   const mayBeAnywhere = network.subnet.relaySources === undefined;
   return from === giaddr || (mayBeAnywhere && isServed(from, index)) ? undefined : 'relay-source-unknown';
 }
 
-/** A message to an address of the rack, without a relay agent. The address it came to shows nothing: hosts of all wires reach all of them. */
+/** A message to an address of the rack, without a relay agent. The address shows nothing: all hosts reach all addresses of the rack. */
 function judgeUnicast(
   ciaddr: Ipv4,
   from: Ipv4 | undefined,
@@ -79,12 +81,12 @@ function judgeUnicast(
 ): DhcpRefusal | undefined {
   if (from === undefined) return undefined;
   const isOwn = ciaddr === ANY || from === ciaddr;
-  if ((isOwn && isOnWire(from, network, index)) || isNamed(from, network)) return undefined;
+  if ((isOwn && isInSharedNetwork(from, network, index)) || isNamed(from, network)) return undefined;
   if (!isServed(from, index)) return 'source-unserved';
   return isOwn ? 'other-wire' : 'sent-from-elsewhere';
 }
 
-/** A message on the wire of an interface, without a relay agent. */
+/** A broadcast that came by an interface, without a relay agent. */
 function judgeBroadcast(
   interfaceName: string,
   from: Ipv4 | undefined,
@@ -93,10 +95,10 @@ function judgeBroadcast(
 ): DhcpRefusal | undefined {
   if (isReachedBy(interfaceName, network, index)) return undefined;
   if (from === undefined || !isNamed(from, network)) return 'other-wire';
-  const isOfWire = index.served.some(
+  const isOfSharedNetwork = index.served.some(
     (near) => networkContains(near.subnet.network, from) && isReachedBy(interfaceName, near, index),
   );
-  return isOfWire ? undefined : 'other-wire';
+  return isOfSharedNetwork ? undefined : 'other-wire';
 }
 
 function isKnownRelay(giaddr: Ipv4, network: ServedSubnet, { served, ownAddresses }: SubnetIndex): boolean {
@@ -112,7 +114,7 @@ function isKnownRelay(giaddr: Ipv4, network: ServedSubnet, { served, ownAddresse
 
 /**
  * True for an address that no client can have: 255.255.255.255, one of this rack, and the first and last of a served network. A reply to it
- * would go to the rack itself, or to all hosts of a wire.
+ * would go to the rack itself, or to all hosts of a shared network.
  */
 export function isNoHost(address: Ipv4, { served, ownAddresses }: SubnetIndex): boolean {
   if (address === LIMITED_BROADCAST || ownAddresses.has(address)) return true;
@@ -123,19 +125,19 @@ export function isNoHost(address: Ipv4, { served, ownAddresses }: SubnetIndex): 
 }
 
 /** True for a network on an interface of the rack whose configuration names no relay agents. */
-const isUnnamedWire = ({ subnet }: ServedSubnet): boolean =>
+const namesNoRelays = ({ subnet }: ServedSubnet): boolean =>
   subnet.interfaceName !== undefined && subnet.relays === undefined;
 
-/** True for an address of the network, or of another one on its wire. */
-const isOnWire = (from: Ipv4, { subnet }: ServedSubnet, { served }: SubnetIndex): boolean =>
+/** True for an address of the network, or of another one on its shared network. */
+const isInSharedNetwork = (from: Ipv4, { subnet }: ServedSubnet, { served }: SubnetIndex): boolean =>
   networkContains(subnet.network, from) ||
-  served.some(({ subnet: other }) => networkContains(other.network, from) && isOneWire(other, subnet));
+  served.some(({ subnet: other }) => networkContains(other.network, from) && isOneSharedNetwork(other, subnet));
 
-/** True if the hosts of the network are on the wire of this interface. */
+/** True if the hosts of the network are on the shared network of this interface. */
 const isReachedBy = (interfaceName: string, { subnet }: ServedSubnet, { served }: SubnetIndex): boolean =>
   subnet.interfaceName === interfaceName ||
   (subnet.shared !== undefined &&
-    served.some(({ subnet: other }) => other.interfaceName === interfaceName && isOneWire(other, subnet)));
+    served.some(({ subnet: other }) => other.interfaceName === interfaceName && isOneSharedNetwork(other, subnet)));
 
 /** True for a source the operator named. */
 const isNamed = (from: Ipv4, { subnet }: ServedSubnet): boolean =>

@@ -4,10 +4,11 @@
 // 1. The first of these that the message carries decides, and no later one: 82.5, 118, giaddr, ciaddr on a socket bound to an address, the
 //    arrival. A named network that is not served is a refusal, not a reason to look further.
 // 2. The subnets of one interface are a shared network: a client there may get an address of any of them. The same goes for subnets
-//    configured to share a wire, whichever of them a message names: a named subnet identifies the wire, not the address (RFC 3527 §3, RFC
-//    3011 §2). The named subnet comes first.
-// 3. Without a relay agent a message may also name a network of another wire, or one that only relays reach: an access server asks like
-//    this for its callers (RFC 3011 §1.1). Any host on a wire could take addresses elsewhere this way. So `relays.ts` decides who may.
+//    configured as one shared network, whichever of them a message names: a named subnet identifies the shared network, not the address
+//    (RFC 3527 §3, RFC 3011 §2). The named subnet comes first.
+// 3. Without a relay agent a message may also name a network of another shared network, or one that only relays reach: an access server
+//    asks like this for its callers (RFC 3011 §1.1). Any host on a shared network could take addresses elsewhere this way. So `relays.ts`
+//    decides who may.
 // 4. A network whose own address is not (or not yet) on its interface is not served: no reply could leave there.
 
 import { ANY, broadcastOf, type Ipv4, type MacAddress, networkContains } from '../../net/address.ts';
@@ -34,8 +35,8 @@ export interface ServedSubnet {
 /** Everything served at present. */
 export interface SubnetIndex {
   readonly served: readonly ServedSubnet[];
-  /** The networks of each wire that several share by configuration, by the name they give it. */
-  readonly wires: ReadonlyMap<string, readonly ServedSubnet[]>;
+  /** The networks of each shared network that several share by configuration, by the name they give it. */
+  readonly sharedNetworks: ReadonlyMap<string, readonly ServedSubnet[]>;
   /** Configured interfaces without a served network, because their address is missing. */
   readonly withoutAddress: ReadonlySet<string>;
   /** Every address by which clients may know this rack. */
@@ -82,19 +83,19 @@ export function indexSubnets(config: DhcpConfig, interfaces: readonly LocalInter
     else if (subnet.interfaceName !== undefined) withoutAddress.add(subnet.interfaceName);
   }
   for (const { subnet } of served) if (subnet.interfaceName !== undefined) withoutAddress.delete(subnet.interfaceName);
-  return { served, wires: sharedWires(served), withoutAddress, ownAddresses };
+  return { served, sharedNetworks: sharedByName(served), withoutAddress, ownAddresses };
 }
 
-function sharedWires(served: readonly ServedSubnet[]): SubnetIndex['wires'] {
-  const wires = new Map<string, ServedSubnet[]>();
+function sharedByName(served: readonly ServedSubnet[]): SubnetIndex['sharedNetworks'] {
+  const sharedNetworks = new Map<string, ServedSubnet[]>();
   for (const one of served) {
     const { shared } = one.subnet;
     if (shared === undefined) continue;
-    const known = wires.get(shared);
-    if (known === undefined) wires.set(shared, [one]);
+    const known = sharedNetworks.get(shared);
+    if (known === undefined) sharedNetworks.set(shared, [one]);
     else known.push(one);
   }
-  return wires;
+  return sharedNetworks;
 }
 
 function isReady(subnet: DhcpSubnet, interfaces: readonly LocalInterface[] | undefined): boolean {
@@ -138,7 +139,7 @@ export function chooseSharedNetwork(
   return { kind: 'refused', reason: absent ? 'interface-without-address' : 'interface-unserved' };
 }
 
-/** The networks of the wire by which a message came, as far as the socket shows it. */
+/** The networks of the shared network by which a message came, as far as the socket shows it. */
 function sharedNetworkOf({ interfaceName, localAddress }: Arrival, index: SubnetIndex): readonly ServedSubnet[] {
   const sharedNetwork = index.served.filter(({ subnet }) =>
     interfaceName === undefined ? subnet.serverAddress === localAddress : subnet.interfaceName === interfaceName,
@@ -146,13 +147,13 @@ function sharedNetworkOf({ interfaceName, localAddress }: Arrival, index: Subnet
   return withShared(sharedNetwork, index);
 }
 
-/** These networks, followed by the others of their wires. */
-function withShared(sharedNetwork: readonly ServedSubnet[], { wires }: SubnetIndex): readonly ServedSubnet[] {
-  if (wires.size === 0) return sharedNetwork;
+/** These networks, followed by the others of their shared networks. */
+function withShared(sharedNetwork: readonly ServedSubnet[], { sharedNetworks }: SubnetIndex): readonly ServedSubnet[] {
+  if (sharedNetworks.size === 0) return sharedNetwork;
   const all = new Set(sharedNetwork);
   for (const { subnet } of sharedNetwork) {
     if (subnet.shared === undefined) continue;
-    for (const other of wires.get(subnet.shared) ?? []) all.add(other);
+    for (const other of sharedNetworks.get(subnet.shared) ?? []) all.add(other);
   }
   return all.size === sharedNetwork.length ? sharedNetwork : [...all];
 }

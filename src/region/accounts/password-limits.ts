@@ -11,8 +11,8 @@
 
 import { BoundedMap } from '../../bounded-map.ts';
 import type { Instant } from '../../clock.ts';
-import { networkOfText } from '../../fair-shares.ts';
 import { withoutIpv4Mapping } from '../../net/address.ts';
+import { networkOfText } from '../../net/fair-shares.ts';
 import { type Rate, RateLimit } from '../../rate-limit.ts';
 
 /** Checks for one address, an IPv6 host by its whole /64. Allows a person to mistype a few times. */

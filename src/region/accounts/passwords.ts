@@ -8,7 +8,7 @@
 //    rights has a rate besides, so it cannot keep the others from signing in.
 
 import type { Clock } from '../../clock.ts';
-import { FairShares, type Place } from '../../fair-shares.ts';
+import { FairShares, type Place } from '../../net/fair-shares.ts';
 import { type Rate, RateLimits } from '../../rate-limit.ts';
 import { hashPassword, verifyPassword } from './accounts.ts';
 import { ADDRESSES_MAX, type PasswordExcess, PasswordLimits, type PasswordPermit } from './password-limits.ts';

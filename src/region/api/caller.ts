@@ -8,7 +8,6 @@
 
 import type { IncomingMessage } from 'node:http';
 import type { Clock } from '../../clock.ts';
-import { spokenFor } from '../../fair-shares.ts';
 import {
   type Ipv4,
   ipv4,
@@ -18,6 +17,7 @@ import {
   parseMac,
   withoutIpv4Mapping,
 } from '../../net/address.ts';
+import { spokenFor } from '../../net/fair-shares.ts';
 import { equalSecrets, findApiKey, LOCAL_ADMINISTRATOR } from '../accounts/accounts.ts';
 import { parseAuthorization } from '../accounts/authorization-header.ts';
 import type { RegionConfig } from '../config.ts';

@@ -45,7 +45,7 @@ const BUSY = refuse('bodies-limit', undefined, {
   'Retry-After': '5',
 });
 /** How often ended connections are reported to the operator, for each reason. */
-export const TOLD_RATE = { perSecond: 1 / 60, burst: 1 } as const;
+export const REPORT_RATE = { perSecond: 1 / 60, burst: 1 } as const;
 
 const isLarge = ({ headers }: IncomingMessage): boolean =>
   headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > SMALL_BODY_BYTES_MAX;
@@ -55,7 +55,7 @@ export class ApiDoors {
   readonly connections: ConnectionShares;
   readonly #region: Region;
   readonly #onProblem: (problem: ApiProblem) => void;
-  readonly #reports = new EventSampler<ConnectionRefusal>(TOLD_RATE);
+  readonly #reports = new EventSampler<ConnectionRefusal>(REPORT_RATE);
   readonly #bodies: BodyPlaces;
 
   constructor(region: Region, onProblem: (problem: ApiProblem) => void) {

@@ -6,13 +6,13 @@
 // 4. The log is read in pieces (`event-pieces.ts`), for a few milliseconds in each turn of the event loop. Users take turns, however many
 //    followers each has, and so do the followers of a user.
 
-import { later, type Timer } from '../../clock.ts';
+import type { Timer } from '../../clock.ts';
 import { RackError } from '../../errors.ts';
-import { FairShares } from '../../fair-shares.ts';
-import { type PlaceHolder, userOf } from '../place-holder.ts';
+import { FairShares } from '../../net/fair-shares.ts';
 import type { MachineEvent } from '../records/machine-event.ts';
 import type { EventFilter } from '../records/store.ts';
 import type { Region } from '../region.ts';
+import { beginPiece, type PlaceHolder, userOf } from '../shares/long-work.ts';
 import { PIECE_IDS } from './event-pieces.ts';
 import { EventAnswer, type StreamResponse } from './event-stream.ts';
 
@@ -25,8 +25,6 @@ export const FOLLOWERS_MAX = 64;
 const LOOK_MS = 200;
 /** Events read for one follower at a time. */
 const LOOK_EVENTS_MAX = 100;
-/** Time after which a look ends, in milliseconds; if a follower is still behind, the next look follows at once. */
-const LOOK_MS_MAX = 4;
 
 /** A request to follow the log. */
 export interface EventFollowing {
@@ -108,15 +106,15 @@ export class EventFollowers {
     });
   }
 
-  /** @returns true if some follower has not been sent everything yet */
+  /** Looks for one piece. @returns true if some follower is still behind, so that the next look follows at once */
   #lookNow(): boolean {
     const range = this.#region.store.eventRange();
-    const until = later(this.#region.clock.now(), LOOK_MS_MAX);
+    const isOver = beginPiece(this.#region.clock);
     for (;;) {
       const follower = this.#nextBehind(range.newest);
       if (follower === undefined) return false;
       this.#send(follower, range);
-      if (this.#region.clock.now() >= until) return true;
+      if (isOver()) return true;
     }
   }
 

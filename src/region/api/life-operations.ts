@@ -35,7 +35,8 @@ const MANY_MAX = 500;
 const CANDIDATES_CHUNK = 10;
 const DISK = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 
-function answerCommand(call: ApiCall, outcome: MachineChangeOutcome<CommandRefusal>): Answer {
+/** The answer to a command on one machine. */
+export function answerCommand(call: ApiCall, outcome: MachineChangeOutcome<CommandRefusal>): Answer {
   switch (outcome.kind) {
     case 'changed':
       return json(showMachine(call, outcome.machine));
@@ -197,7 +198,7 @@ const readyMachines = ({ name, systemId, tags = [] }: Constraints): MachineFilte
 });
 
 /** Changes when the caller's account or key is removed, or its rights change. */
-function standingOf({ region: { store }, caller }: ApiCall): string {
+function rightsOf({ region: { store }, caller }: ApiCall): string {
   if (caller.kind !== 'user') return '';
   const hasKey = caller.tokenKey === undefined || store.findKey(caller.tokenKey) !== undefined;
   return `${store.findUser(caller.username)?.isAdmin} ${hasKey}`;
@@ -209,7 +210,7 @@ function* search(
   wanted: Constraints,
   take: (machines: readonly Machine[]) => Answer | undefined,
 ): Generator<undefined, Answer> {
-  const standing = standingOf(call);
+  const rights = rightsOf(call);
   for (let afterId = 0; ; ) {
     const machines = call.region.store.listMachines(readyMachines(wanted), afterId, CANDIDATES_CHUNK);
     const answer = take(machines.filter((machine) => meets(machine, wanted)));
@@ -219,7 +220,7 @@ function* search(
     afterId = last.id;
     yield;
     // Other requests may have run meanwhile.
-    if (standingOf(call) !== standing) return refuse('not-allowed.changed');
+    if (rightsOf(call) !== rights) return refuse('not-allowed.changed');
   }
 }
 

@@ -2,15 +2,11 @@
 // however large their entries are.
 //
 // 1. A piece ends with the entry that fills it or uses up its time. Before the next one the client must take it, and the event loop runs.
-// 2. Each turn of the event loop continues one list. Users take turns, however many lists each has under way.
-// 3. A list that ends in its first piece takes no place; all others take one of LISTS_MAX.
+// 2. A list that ends in its first piece takes no place; all others take one of LISTS_MAX.
 
 import { Readable } from 'node:stream';
 import type { Clock } from '../../clock.ts';
-import { later } from '../../clock.ts';
-import { FairShares } from '../../fair-shares.ts';
-import { LoopTurns } from '../loop-turns.ts';
-import { type PlaceHolder, userOf } from '../place-holder.ts';
+import { beginPiece, LongWork, type PlaceHolder } from '../shares/long-work.ts';
 
 /**
  * Lists under way that are longer than a piece. Users with a key fill it; at the bound the user with the most lists loses one to each
@@ -19,8 +15,6 @@ import { type PlaceHolder, userOf } from '../place-holder.ts';
 export const LISTS_MAX = 32;
 /** Size at which a piece ends, in bytes; its last entry may exceed it. */
 export const LIST_PIECE_BYTES = 64 * 1024;
-/** Time after which a piece ends even if it is not full, in milliseconds, so that others get the thread. */
-const PIECE_MS = 4;
 
 /** A list to send. An `undefined` entry was examined and left out. */
 export interface ListToSend {
@@ -40,8 +34,7 @@ export type SentList =
 /** The lists that one region is sending. */
 export class Lists {
   readonly #clock: Clock;
-  readonly #places = new FairShares<PlaceHolder>({ max: LISTS_MAX, networkOf: userOf });
-  readonly #turns = new LoopTurns();
+  readonly #work = new LongWork<PlaceHolder>(LISTS_MAX);
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -49,33 +42,32 @@ export class Lists {
 
   /** Lists under way. */
   get size(): number {
-    return this.#places.size;
+    return this.#work.places.size;
   }
 
   /** @throws RackError `store-unavailable` before anything was sent */
   send({ holder, entries }: ListToSend): SentList {
+    const work = this.#work;
     const writer = new ListWriter(entries, this.#clock);
     const first = writer.next();
     if (writer.isDone) return { kind: 'whole', text: first };
     const place: PlaceHolder = {};
-    const admission = this.#places.admit(holder, place);
+    const admission = work.places.admit(holder, place);
     if (admission.kind === 'refused') {
       entries.return?.();
       return { kind: 'refused' };
     }
     admission.evicted?.end?.();
     const { place: held } = admission;
-    const turns = this.#turns;
-    const places = this.#places;
     async function* pieces(): AsyncGenerator<Buffer> {
       try {
         for (let piece = first; ; piece = writer.next()) {
           // From here the list waits only for the client to take the piece.
-          places.touch(held, true);
+          work.places.touch(held, true);
           if (piece.length > 0) yield piece;
           if (writer.isDone) return;
-          places.touch(held, false);
-          await turns.next(userOf(holder));
+          work.places.touch(held, false);
+          await work.nextTurn(holder);
         }
       } finally {
         entries.return?.();
@@ -83,7 +75,7 @@ export class Lists {
     }
     const stream = Readable.from(pieces(), { objectMode: false });
     place.end = () => void stream.destroy(new Error('its place was needed for the list of another user'));
-    return { kind: 'stream', stream, release: () => this.#places.release(held) };
+    return { kind: 'stream', stream, release: () => work.places.release(held) };
   }
 }
 
@@ -105,7 +97,7 @@ class ListWriter {
 
   /** The next piece; empty if every entry so far was left out. */
   next(): Buffer {
-    const until = later(this.#clock.now(), PIECE_MS);
+    const isOver = beginPiece(this.#clock);
     const parts: string[] = [];
     let length = 0;
     do {
@@ -120,7 +112,7 @@ class ListWriter {
       parts.push(this.#before, text);
       this.#before = ',';
       length += text.length;
-    } while (length < LIST_PIECE_BYTES && this.#clock.now() < until);
+    } while (length < LIST_PIECE_BYTES && !isOver());
     return Buffer.from(parts.join(''));
   }
 }

@@ -8,11 +8,11 @@
 
 import { formatIpv4, formatMac, type Ipv4 } from '../../net/address.ts';
 import type { PowerView } from '../life/power-life.ts';
+import type { Whereabouts } from '../life/whereabouts.ts';
 import type { HardwareFacts } from '../records/hardware-facts.ts';
 import { statusRow } from '../records/lifecycle.ts';
 import { type Machine, type MachineInterface, machineFqdn } from '../records/machine.ts';
 import { stepOf } from '../records/work.ts';
-import type { Whereabouts } from '../whereabouts.ts';
 import { remarkSentence } from '../words/event.ts';
 
 const BASE = '/MAAS/api/2.0';

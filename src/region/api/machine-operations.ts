@@ -5,6 +5,8 @@ import { kernelParamsProblem } from '../../boot/quotable.ts';
 import { nearestName } from '../../nearest-name.ts';
 import { parseMac } from '../../net/address.ts';
 import { HOSTNAME_MAX, parseHostname } from '../identity/hostname.ts';
+import { type MachineStatus, statusRow } from '../records/lifecycle.ts';
+import type { Machine } from '../records/machine.ts';
 import {
   hasText,
   isWith,
@@ -12,9 +14,7 @@ import {
   parseStatuses,
   SEARCH_CHARACTERS_MAX,
   STATUS_NAMES,
-} from '../machine-search.ts';
-import { type MachineStatus, statusRow } from '../records/lifecycle.ts';
-import type { Machine } from '../records/machine.ts';
+} from '../records/machine-search.ts';
 import type { MachineChangeOutcome, MachineFilter } from '../records/store.ts';
 import { cleanWords } from '../records/text-json.ts';
 import type { MachineEdit } from '../region.ts';

@@ -5,9 +5,9 @@
 
 import { formatMac } from '../../net/address.ts';
 import type { PowerView } from '../life/power-life.ts';
+import type { Whereabouts } from '../life/whereabouts.ts';
 import { statusRow } from '../records/lifecycle.ts';
 import { type Machine, machineFqdn } from '../records/machine.ts';
-import type { Whereabouts } from '../whereabouts.ts';
 import { remarkSentence } from '../words/event.ts';
 import { sharedJson } from './machine-json.ts';
 

@@ -4,26 +4,13 @@
 // units run on the machine.
 
 import { z } from 'zod';
-import type { CommandRefusal } from '../life/commands.ts';
 import { decideLock, decideOwnerData, ownerDataProblem } from '../life/ownership.ts';
-import type { MachineChangeOutcome } from '../records/store.ts';
-import { type Answer, json, NO_MACHINE, refuseFields, refuseFor } from './answer.ts';
+import { type Answer, refuseFields } from './answer.ts';
+import { answerCommand } from './life-operations.ts';
 import { actorOf, comment, machinePaths, systemIdOf } from './machine-calls.ts';
 import { type ApiCall, defineOperation, type Operation } from './operation.ts';
-import { showMachine } from './shown-machine.ts';
 
 const common = { ...machinePaths('2.0').one, method: 'POST', access: 'user' } as const;
-
-function answer(call: ApiCall, outcome: MachineChangeOutcome<CommandRefusal>): Answer {
-  switch (outcome.kind) {
-    case 'changed':
-      return json(showMachine(call, outcome.machine));
-    case 'not-found':
-      return NO_MACHINE;
-    case 'refuse':
-      return refuseFor([outcome.refusal]);
-  }
-}
 
 /** Every parameter except `op` is a key with its value, so no schema can name them. */
 function setOwnerData(op: string): Operation {
@@ -39,7 +26,7 @@ function setOwnerData(op: string): Operation {
       if (problem !== undefined) return refuseFields({ key: [problem] });
       const { store, clock } = call.region;
       const atMs = clock.wallTimeMs();
-      return answer(
+      return answerCommand(
         call,
         store.changeMachine(systemIdOf(call), atMs, (machine, _isTaken, knowledge) =>
           decideOwnerData(machine, data, { by: actorOf(call), atMs, knowledge }),
@@ -54,7 +41,7 @@ const why = z.object({ comment });
 function lock(call: ApiCall, isLocked: boolean, reason: string | undefined): Answer {
   const { store, clock } = call.region;
   const atMs = clock.wallTimeMs();
-  return answer(
+  return answerCommand(
     call,
     store.changeMachine(systemIdOf(call), atMs, (machine) =>
       decideLock(machine, isLocked, actorOf(call, reason), atMs),

@@ -7,11 +7,11 @@
 import { z } from 'zod';
 import { parseSettingValue, SETTINGS_VALUES_MAX, type SettingValue } from '../../machines/settings.ts';
 import { nearestName } from '../../nearest-name.ts';
-import { CONFIG_NAMES, type ConfigName } from '../maas-config-names.ts';
 import { parseJson } from '../records/text-json.ts';
 import { texts } from '../words/text.ts';
 import { type Answer, json, refuse, refuseField } from './answer.ts';
 import { refuseSetting } from './interface-operations.ts';
+import { CONFIG_NAMES, type ConfigName } from './maas-config-names.ts';
 import { type ApiCall, defineOperation, type Operation, usernameOf, value } from './operation.ts';
 
 const NAMES = Object.keys(CONFIG_NAMES);

@@ -1,7 +1,7 @@
 // A machine as the API version of the request represents it, with its current power reading.
 
+import { type Whereabouts, whereabouts } from '../life/whereabouts.ts';
 import type { Machine } from '../records/machine.ts';
-import { type Whereabouts, whereabouts } from '../whereabouts.ts';
 import { machineJson } from './machine-json.ts';
 import { nodeJson } from './node-json.ts';
 import type { ApiCall } from './operation.ts';

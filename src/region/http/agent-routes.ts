@@ -14,12 +14,12 @@ import type { BootProof } from '../identity/boot-token.ts';
 import { MachineAgent } from '../life/machine-agent.ts';
 import { SIGNAL_STATUSES } from '../life/signal.ts';
 import type { MetadataService } from '../metadata/metadata-service.ts';
-import { workerRates } from '../rate-limit.ts';
 import type { Machine } from '../records/machine.ts';
 import { WITH_INPUT } from '../records/schema-fault.ts';
 import type { Region } from '../region.ts';
 import { OFFSET_MAX } from '../scripts/script-output.ts';
 import type { ScriptNews } from '../scripts/script-run.ts';
+import { workerRates } from '../shares/request-rates.ts';
 
 /** Longest script output in one signal, in characters: as text, and in Base64. */
 const OUTPUT_MAX = 64 * 1024;

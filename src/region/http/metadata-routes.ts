@@ -35,10 +35,10 @@ import {
 } from '../metadata/metadata-tree.ts';
 import { readSignal, readWebhook, SIGNAL_MEANINGS } from '../metadata/reports.ts';
 import type { PreseedResult } from '../preseed/preseed.ts';
-import { RateLimiter, RatesByRack } from '../rate-limit.ts';
 import type { Machine } from '../records/machine.ts';
 import { parseJson } from '../records/text-json.ts';
 import type { Region } from '../region.ts';
+import { RateLimiter, RatesByRack } from '../shares/request-rates.ts';
 import { type Identified, NOT_THIS_BOOT, originOf, proofOf, TOO_OFTEN } from './agent-routes.ts';
 import { mergeFields } from './link.ts';
 

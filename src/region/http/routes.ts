@@ -25,8 +25,13 @@ import type { PageGuard } from '../page/guard.ts';
 import { addPageRoutes, looksForPage, sendUnknownPage } from '../page/routes.ts';
 import type { Sessions } from '../page/sessions.ts';
 import { refuseVersion } from '../racks/rack-admission.ts';
-import { ANONYMOUS_IN_TOTAL, ANONYMOUS_PER_ADDRESS, ANONYMOUS_PER_NETWORK, type RatesByRack } from '../rate-limit.ts';
 import type { Region } from '../region.ts';
+import {
+  ANONYMOUS_IN_TOTAL,
+  ANONYMOUS_PER_ADDRESS,
+  ANONYMOUS_PER_NETWORK,
+  type RatesByRack,
+} from '../shares/request-rates.ts';
 import type { RefusalName } from '../words/refusal.ts';
 import { addAgentRoutes, type Identified } from './agent-routes.ts';
 import { apiDescription, DESCRIPTION_HASHES } from './description.ts';

@@ -14,8 +14,8 @@
 //    one heard longest ago gives way.
 // 4. So a proven newcomer is never refused, whichever machines filled the places.
 
-import { FairShares, networkOf, type Place } from '../../fair-shares.ts';
 import type { Ipv4 } from '../../net/address.ts';
+import { FairShares, networkOf, type Place } from '../../net/fair-shares.ts';
 import type { UntouchedMachine } from '../records/machine.ts';
 
 /**

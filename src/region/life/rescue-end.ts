@@ -18,8 +18,8 @@ export const RESCUE_LEAVES_MS_MAX = 60_000;
 /** True if the machine has signalled from its rescue lately, so that it will learn of the rescue's end on its own. */
 export const isRescueHeard = ({ status, work }: Machine, atMs: number): boolean =>
   (status === 'rescue-mode' || status === 'entering-rescue-mode') &&
-  work?.toldMs !== undefined &&
-  atMs - work.toldMs < RESCUE_SILENT_MS_MAX;
+  work?.reportedMs !== undefined &&
+  atMs - work.reportedMs < RESCUE_SILENT_MS_MAX;
 
 /** Switches a machine that did not leave its rescue in time and was silent since; `undefined` if that does not apply. */
 export function switchSilentRescue(machine: Machine, atMs: number): Change | undefined {

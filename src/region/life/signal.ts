@@ -155,7 +155,7 @@ function progressOf(machine: Machine, signal: Signal, atMs: number): Change {
       work:
         work === undefined
           ? undefined
-          : { ...work, ...factsOf(signal, work), ...HEARD, stage, message, report, toldMs: atMs },
+          : { ...work, ...factsOf(signal, work), ...HEARD, stage, message, report, reportedMs: atMs },
     },
     events,
   };

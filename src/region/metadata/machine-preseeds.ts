@@ -9,10 +9,10 @@
 
 import type { Clock } from '../../clock.ts';
 import { TextDirectory } from '../../files/text-directory.ts';
-import type { InstallConfig, RegionConfig } from '../config.ts';
 import { type PreseedResult, renderPreseed } from '../preseed/preseed.ts';
 import {
   DEFAULT_MIRRORS,
+  type InstallConfig,
   type PreseedMachine,
   type PreseedRequest,
   type Purpose,
@@ -39,7 +39,7 @@ const SOME_ORIGIN = 'http://192.0.2.1:5248';
 export interface MachinePreseedsParts {
   readonly store: RegionStore;
   readonly clock: Clock;
-  readonly config: () => RegionConfig;
+  readonly config: () => { readonly install?: InstallConfig | undefined };
 }
 
 /** The machine's network surroundings. */

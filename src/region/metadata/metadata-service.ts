@@ -9,7 +9,6 @@
 // 3. Only a machine that is installing now gets its installer's preseed.
 
 import type { Clock } from '../../clock.ts';
-import type { RegionConfig } from '../config.ts';
 import { type BootProof, provesBoot, provesPreseed } from '../identity/boot-token.ts';
 import type { MachineLife } from '../life/machine-life.ts';
 import type { Signal } from '../life/signal.ts';
@@ -21,7 +20,7 @@ import type { Machine } from '../records/machine.ts';
 import type { MachineEventLevel } from '../records/machine-event.ts';
 import type { Rack } from '../records/rack.ts';
 import type { RegionStore } from '../records/store.ts';
-import { MachinePreseeds, type PreseedSurroundings } from './machine-preseeds.ts';
+import { MachinePreseeds, type MachinePreseedsParts, type PreseedSurroundings } from './machine-preseeds.ts';
 import { type AnswersAt, ProxyFinder } from './proxy-finder.ts';
 import { meaningOf, type WebhookReport } from './reports.ts';
 
@@ -34,7 +33,7 @@ export interface MetadataParts {
   readonly clock: Clock;
   readonly life: MachineLife;
   readonly racks: { list(): readonly Rack[]; readonly homes: Pick<MachineHomes, 'isAway'> };
-  config(): RegionConfig;
+  config: MachinePreseedsParts['config'];
 }
 
 /** A kind of file that installers request. */

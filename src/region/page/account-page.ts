@@ -4,8 +4,8 @@
 
 import { createHash } from 'node:crypto';
 import { refuseField } from '../api/answer.ts';
-import { type Html, html } from '../html.ts';
 import type { SshKey } from '../records/life-store.ts';
+import { type Html, html } from '../words/html.ts';
 import { words } from '../words/text.ts';
 import { areaField, formOf, hiddenField, newPasswordFields } from './forms.ts';
 import { pageOf } from './parts.ts';

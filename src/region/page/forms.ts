@@ -5,7 +5,7 @@
 // 3. After a refusal the values are shown again, except passwords, and each error next to its field.
 
 import { PASSWORD_MAX, PASSWORD_MIN } from '../accounts/accounts.ts';
-import { type Html, html, nothing, verbatim } from '../html.ts';
+import { type Html, html, nothing, verbatim } from '../words/html.ts';
 import { words } from '../words/text.ts';
 import { given, type View } from './view.ts';
 

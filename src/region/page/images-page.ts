@@ -1,6 +1,6 @@
 // The images that can be deployed, and the commands that add more.
 
-import { type Html, html } from '../html.ts';
+import { type Html, html } from '../words/html.ts';
 import { words } from '../words/text.ts';
 import { cell, pageOf } from './parts.ts';
 import { formatDisk } from './values.ts';

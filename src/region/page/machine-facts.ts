@@ -1,11 +1,11 @@
 // The facts on a machine's page: owner, network and system; hardware; identity.
 
 import { formatIpv4, formatMac } from '../../net/address.ts';
-import { type Html, html, nothing } from '../html.ts';
+import { whereabouts } from '../life/whereabouts.ts';
 import { bootPurpose } from '../records/boot-purpose.ts';
 import { type Machine, machineFqdn } from '../records/machine.ts';
 import { kernelParamsOf } from '../records/tags.ts';
-import { whereabouts } from '../whereabouts.ts';
+import { type Html, html, nothing } from '../words/html.ts';
 import { words } from '../words/text.ts';
 import { systemLogin } from './logins-part.ts';
 import { formatAge, formatDisk, formatMemory, SPACE } from './values.ts';

@@ -5,11 +5,11 @@
 // 2. Each part has an id, so the browser refreshes it separately.
 
 import { formatMac, type MacAddress, mac as macAddress, parseMac } from '../../net/address.ts';
-import { type Html, html, nothing } from '../html.ts';
 import { statusRow } from '../records/lifecycle.ts';
 import { type Machine, machineFqdn } from '../records/machine.ts';
 import type { Region } from '../region.ts';
 import { remarkSentence } from '../words/event.ts';
+import { type Html, html, nothing } from '../words/html.ts';
 import { asSentence, words } from '../words/text.ts';
 import { debugButton, renderLogins } from './logins-part.ts';
 import { actionPath, actionsFor, type MachineAction, machinePath, toneOf } from './machine-actions.ts';

@@ -5,7 +5,10 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { formatIpv4, formatMac } from '../../net/address.ts';
 import { readEvents } from '../api/event-pieces.ts';
-import { type Html, html, nothing } from '../html.ts';
+import { type Whereabouts, whereabouts } from '../life/whereabouts.ts';
+import { type MachineStatus, STATUSES } from '../records/lifecycle.ts';
+import { type Machine, machineFqdn } from '../records/machine.ts';
+import { EVENT_TYPES, type MachineEvent } from '../records/machine-event.ts';
 import {
   hasText,
   isProblem,
@@ -15,14 +18,11 @@ import {
   parseStatuses,
   SEARCH_CHARACTERS_MAX,
   STATUS_GROUPS,
-} from '../machine-search.ts';
-import { type MachineStatus, STATUSES } from '../records/lifecycle.ts';
-import { type Machine, machineFqdn } from '../records/machine.ts';
-import { EVENT_TYPES, type MachineEvent } from '../records/machine-event.ts';
+} from '../records/machine-search.ts';
 import type { MachineFilter } from '../records/store.ts';
 import type { Region } from '../region.ts';
-import { type Whereabouts, whereabouts } from '../whereabouts.ts';
 import { eventSentence, remarkSentence } from '../words/event.ts';
+import { type Html, html, nothing } from '../words/html.ts';
 import { asSentence, texts, words } from '../words/text.ts';
 import { formOf } from './forms.ts';
 import { machinePath } from './machine-actions.ts';

@@ -1,6 +1,6 @@
 // Common to all pages: the document's frame with the navigation bar, table cells, and the pages for errors and signing in.
 
-import { type Html, html, nothing, type Part, verbatim } from '../html.ts';
+import { type Html, html, nothing, type Part, verbatim } from '../words/html.ts';
 import { words } from '../words/text.ts';
 import { assetPath, PAGE_SCRIPT, PAGE_STYLE } from './assets.ts';
 import { faultId } from './forms.ts';

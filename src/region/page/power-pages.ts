@@ -5,11 +5,11 @@
 
 import { z } from 'zod';
 import type { PowerParameter } from '../../power/parameters.ts';
-import { type Html, html, nothing } from '../html.ts';
 import { type PowerDriverTable, switchesItselfOff } from '../life/power-life.ts';
 import { statusRow } from '../records/lifecycle.ts';
 import type { Machine } from '../records/machine.ts';
 import type { PowerParameters, PowerValue } from '../records/power-parameters.ts';
+import { type Html, html, nothing } from '../words/html.ts';
 import { type RefusalWord, refusal } from '../words/refusal.ts';
 import { asSentence, words } from '../words/text.ts';
 import { choiceField, choiceOf, formOf, hiddenField, radioField, textField } from './forms.ts';

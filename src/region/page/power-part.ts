@@ -2,9 +2,9 @@
 //
 // 1. Driver parameters appear only in the administrators' form, and secrets not even there.
 
-import { type Html, html, nothing } from '../html.ts';
 import { fullPowerText, maySwitch } from '../life/power-life.ts';
 import type { Machine } from '../records/machine.ts';
+import { type Html, html, nothing } from '../words/html.ts';
 import { words } from '../words/text.ts';
 import { formOf } from './forms.ts';
 import { isSwitched, machinePath } from './machine-actions.ts';

@@ -10,7 +10,7 @@
 
 import { createHash } from 'node:crypto';
 import type { Clock } from '../../clock.ts';
-import { FairShares, type Place } from '../../fair-shares.ts';
+import { FairShares, type Place } from '../../net/fair-shares.ts';
 import { equalSecrets } from '../accounts/accounts.ts';
 import type { RegionStore, User } from '../records/store.ts';
 

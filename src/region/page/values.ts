@@ -1,11 +1,11 @@
 // Formats values for people: states, texts, ages and sizes.
 
-import { type Html, html, nothing } from '../html.ts';
 import type { Happening } from '../records/event-params.ts';
 import { type MachineStatus, statusRow } from '../records/lifecycle.ts';
 import type { Machine } from '../records/machine.ts';
 import type { MachineEvent } from '../records/machine-event.ts';
 import { loggedSentence } from '../words/event.ts';
+import { type Html, html, nothing } from '../words/html.ts';
 import { asSentence, plainWords, words } from '../words/text.ts';
 
 /** A non-breaking space, between a number and its unit. */

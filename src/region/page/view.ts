@@ -8,9 +8,9 @@ import type { Peer } from '../api/caller.ts';
 import type { Fields } from '../api/form-body.ts';
 import type { Method } from '../api/operation.ts';
 import { OPERATIONS, runOperation } from '../api/operations.ts';
-import type { Html } from '../html.ts';
 import type { Machine } from '../records/machine.ts';
 import type { Region } from '../region.ts';
+import type { Html } from '../words/html.ts';
 import { sentenceOf } from '../words/refusal.ts';
 import { asSentence } from '../words/text.ts';
 

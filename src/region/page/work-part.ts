@@ -1,10 +1,10 @@
 // The progress of a machine's work: its current step, the bytes done where it counts them, and its deadline.
 
-import { type Html, html, nothing } from '../html.ts';
 import { statusRow } from '../records/lifecycle.ts';
 import type { Machine } from '../records/machine.ts';
 import { stepOf } from '../records/work.ts';
 import { remarkSentence } from '../words/event.ts';
+import { type Html, html, nothing } from '../words/html.ts';
 import { asSentence, words } from '../words/text.ts';
 import { formatAge, formatDisk } from './values.ts';
 
@@ -50,10 +50,10 @@ function deadlineText({ statusDeadlineMs }: Machine, nowMs: number): string {
 export function renderWork(machine: Machine, nowMs: number): Html {
   const bar = progressBar(machine);
   if (bar === nothing) return nothing;
-  const { attempts = 0, toldMs } = machine.work ?? {};
+  const { attempts = 0, reportedMs } = machine.work ?? {};
   const notes = [
     attempts > 0 ? words.work.restarted(attempts) : '',
-    toldMs === undefined ? '' : words.work.reported(formatAge(nowMs - toldMs)),
+    reportedMs === undefined ? '' : words.work.reported(formatAge(nowMs - reportedMs)),
     deadlineText(machine, nowMs),
   ].filter((text) => text !== '');
   const text = workText(machine);

@@ -105,6 +105,15 @@ export interface PreseedConfig {
   readonly mirrors: Mirrors;
 }
 
+/** Settings for machines that install a system. */
+export interface InstallConfig {
+  readonly preseeds: PreseedConfig;
+  /** The proxy's URL; empty: none; `undefined`: port 8000 of the rack, if something answers there. */
+  readonly httpProxy?: string | undefined;
+  /** Kernel arguments for machines without their own. */
+  readonly kernelParams: string;
+}
+
 /** All inputs of a rendering besides the templates. */
 export interface PreseedRequest {
   readonly purpose: Purpose;

@@ -1,6 +1,6 @@
 // Stores the racks' batches in turns: one batch for each rack, and one part of a batch at a time, the racks in rotation.
 
-import { LoopTurns } from '../loop-turns.ts';
+import { LoopTurns } from '../shares/loop-turns.ts';
 
 /** The batches being stored, one for each rack. Accepted racks fill it, RACKS_MAX of them; it empties as batches are answered. */
 export class BatchTurns {

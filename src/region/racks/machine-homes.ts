@@ -10,8 +10,8 @@
 // 2. Redundant racks of one network share its machines' home.
 // 3. The rack of the region's own process is believed for every machine. Its sightings take no machine from another rack; a boot for which
 //    it vouches does.
-// 4. Within one rack, a machine's home is one wire: its token is given only there (`boot-tokens.ts`), and requests under its hardware
-//    address from another wire are refused here as well. A New machine may appear anywhere.
+// 4. Within one rack, a machine's home is one shared network: its token is given only there (`boot-tokens.ts`), and requests under its
+//    hardware address from another shared network are refused here as well. A New machine may appear anywhere.
 // 5. Of a rack's reports and forwarded requests about machines at home elsewhere, only a warning is stored: one for each machine and rack
 //    in ELSEWHERE_PAUSE_MS, with a count.
 
@@ -28,7 +28,6 @@ import {
   parseMac,
   parseNetwork,
 } from '../../net/address.ts';
-import { machinesForRack } from '../desired-machine.ts';
 import { drawBootToken } from '../identity/boot-token.ts';
 import type { SeenElsewhere } from '../records/event-params.ts';
 import type { Machine } from '../records/machine.ts';
@@ -37,6 +36,7 @@ import type { Rack } from '../records/rack.ts';
 import type { MachineHome, RackStore } from '../records/rack-store.ts';
 import type { MachineChangeOutcome, RegionStore } from '../records/store.ts';
 import { type RefusalNamed, refusal } from '../words/refusal.ts';
+import { machinesForRack } from './desired-machine.ts';
 import { believedInterfaces } from './rack-networks.ts';
 
 /** The minimum time between two warnings about the same machine and rack. */
@@ -45,7 +45,7 @@ const ELSEWHERE_PAUSE_MS = 3_600_000;
  * Pairs of machine and rack with a recent warning. Accepted racks fill it; at the bound the oldest pair is forgotten, and may be logged
  * again before its hour is over.
  */
-export const ELSEWHERE_TOLD_MAX = 4096;
+export const ELSEWHERE_REPORTED_MAX = 4096;
 
 /** The part of the racks that this file uses. */
 export interface HomeRacks {
@@ -70,7 +70,7 @@ export class MachineHomes {
   readonly #listeners = new Set<(machine: Machine) => void>();
   /** By system id and rack: the wall time of the last warning, and the number withheld since. */
   readonly #warned = new BoundedMap<string, { readonly atMs: number; withheld: number }>(
-    ELSEWHERE_TOLD_MAX,
+    ELSEWHERE_REPORTED_MAX,
     'set longest ago',
   );
 
@@ -117,14 +117,14 @@ export class MachineHomes {
     const isEverything = uuid === undefined || rack?.isEmbedded === true;
     const isHome = (home: Ipv4 | undefined): boolean =>
       isEverything || (rack !== undefined && home !== undefined && this.#racks.isHome(rack, home));
-    const wires = wiresOf(racks);
-    return machinesForRack(machines, isHome, (home) => isServed(home, wires));
+    const networks = homeNetworksOf(racks);
+    return machinesForRack(machines, isHome, (home) => isServed(home, networks));
   }
 
-  /** True for an address that is not on the wire of the machine's home; a sender from there may be another host. */
+  /** True for an address that is not on the shared network of the machine's home; a sender from there may be another host. */
   isAway({ home, status }: Pick<Machine, 'home' | 'status'>, address: Ipv4 | undefined): boolean {
     if (home === undefined || address === undefined || status === 'new') return false;
-    return isOtherWire(home, address, wiresOf(this.#racks.list()));
+    return isOtherSharedNetwork(home, address, homeNetworksOf(this.#racks.list()));
   }
 
   /** Marks or strips the disbelieved parts of a rack's reports, and gives a home to machines without a served one. @param uuid as above */
@@ -135,11 +135,13 @@ export class MachineHomes {
     // Only tests have a region without a rack of its own.
     if (rack === undefined) return reports;
     const stored = this.#store.highestSequence(source);
-    const wires = wiresOf(racks);
-    return reports.map((report) => (report.sequence <= stored ? report : this.#weighOne(report, rack, racks, wires)));
+    const networks = homeNetworksOf(racks);
+    return reports.map((report) =>
+      report.sequence <= stored ? report : this.#weighOne(report, rack, racks, networks),
+    );
   }
 
-  #weighOne(report: RackReport, rack: Rack, racks: readonly Rack[], wires: readonly WiredNetwork[]): RackReport {
+  #weighOne(report: RackReport, rack: Rack, racks: readonly Rack[], networks: readonly HomeNetwork[]): RackReport {
     const address = parseIpv4(report.address ?? '');
     const mac = parseMac(report.mac ?? '');
     const isLease = isAddressSeen(report.kind) && address !== undefined && mac !== undefined;
@@ -153,15 +155,15 @@ export class MachineHomes {
     const there = this.racksAt(address, racks);
     const isThere = there.some(({ uuid }) => uuid === rack.uuid);
     // While its home is served, only a person moves it.
-    const isMoved = !isServed(known?.home, wires);
+    const isMoved = !isServed(known?.home, networks);
     const isFree = owners.length === 0 || !rack.isEmbedded;
     if (known !== undefined && isLease && isThere && isMoved && isFree) this.#settle(known, address, rack);
     // This rack cannot have seen an address in another rack's network.
     const isSeen = isThere || there.length === 0 || rack.isEmbedded;
     const { home, seen } = known ?? {};
-    const isAway = home !== undefined && address !== undefined && isOtherWire(home, address, wires);
-    // A lease on another wire proves neither that the card has left its home, nor that the machine is alive.
-    const isKept = isSeen && !(isAway && seen !== undefined && !isOtherWire(home, seen, wires));
+    const isAway = home !== undefined && address !== undefined && isOtherSharedNetwork(home, address, networks);
+    // A lease on another shared network proves neither that the card has left its home, nor that the machine is alive.
+    const isKept = isSeen && !(isAway && seen !== undefined && !isOtherSharedNetwork(home, seen, networks));
     return { ...report, ...(isAway ? { isAway } : {}), ...(isKept ? {} : { address: undefined }) };
   }
 
@@ -210,8 +212,8 @@ export class MachineHomes {
    * @param name the network's name, or `10.20.0.0/24`; `undefined`: the first that only this rack has
    */
   move(systemId: string, rack: Rack, username: string, name?: string): MachineChangeOutcome<MoveRefusal> {
-    const networks = wiresOf([{ ...rack, state: 'accepted' }]).filter(
-      (wire) => name === undefined || wire.names.includes(name),
+    const networks = homeNetworksOf([{ ...rack, state: 'accepted' }]).filter(
+      (one) => name === undefined || one.names.includes(name),
     );
     const own = (networks.find(({ network }) => this.racksAt(network.address).length === 1) ?? networks[0])?.network;
     if (rack.state !== 'accepted' || own === undefined) {
@@ -240,16 +242,16 @@ export class MachineHomes {
   }
 }
 
-/** A rack's network, and its wire, which it may share with other networks of the rack. */
-interface WiredNetwork {
+/** A rack's network, and its shared network, which it may share with other networks of the rack. */
+interface HomeNetwork {
   readonly network: Ipv4Network;
-  readonly wire: string;
+  readonly sharedNetwork: string;
   /** The names by which people know the network. */
   readonly names: readonly string[];
 }
 
 /** The networks that accepted racks serve now. */
-const wiresOf = (racks: readonly Rack[]): readonly WiredNetwork[] =>
+const homeNetworksOf = (racks: readonly Rack[]): readonly HomeNetwork[] =>
   racks
     .filter(({ state }) => state === 'accepted')
     .flatMap((rack) =>
@@ -257,20 +259,22 @@ const wiresOf = (racks: readonly Rack[]): readonly WiredNetwork[] =>
         const network = parseNetwork(nic.network);
         if (network === undefined) return [];
         const place = nic.interface === '' ? `relayed ${nic.network}` : `interface ${nic.interface}`;
-        const wire = `${rack.uuid} ${nic.shared === undefined ? place : `shared ${nic.shared}`}`;
-        return [{ network, wire, names: [nic.name, nic.network] }];
+        const sharedNetwork = `${rack.uuid} ${nic.shared === undefined ? place : `shared ${nic.shared}`}`;
+        return [{ network, sharedNetwork, names: [nic.name, nic.network] }];
       }),
     );
 
 /** True if an accepted rack now serves the network of this address. */
-const isServed = (home: Ipv4 | undefined, wires: readonly WiredNetwork[]): boolean =>
-  home !== undefined && wires.some(({ network }) => networkContains(network, home));
+const isServed = (home: Ipv4 | undefined, networks: readonly HomeNetwork[]): boolean =>
+  home !== undefined && networks.some(({ network }) => networkContains(network, home));
 
-/** True if no wire that serves the home contains the address; false if the home is no longer served. */
-function isOtherWire(home: Ipv4, address: Ipv4, wires: readonly WiredNetwork[]): boolean {
-  const homes = new Set(wires.filter(({ network }) => networkContains(network, home)).map(({ wire }) => wire));
+/** True if no shared network that serves the home contains the address; false if the home is no longer served. */
+function isOtherSharedNetwork(home: Ipv4, address: Ipv4, networks: readonly HomeNetwork[]): boolean {
+  const homes = new Set(
+    networks.filter(({ network }) => networkContains(network, home)).map(({ sharedNetwork }) => sharedNetwork),
+  );
   if (homes.size === 0) return false;
-  return !wires.some(({ network, wire }) => homes.has(wire) && networkContains(network, address));
+  return !networks.some(({ network, sharedNetwork }) => homes.has(sharedNetwork) && networkContains(network, address));
 }
 
 /** The first of a machine's home racks, if this rack is not one of them. */

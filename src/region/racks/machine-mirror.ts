@@ -5,9 +5,9 @@
 // 3. Filling reads neither facts nor owner data, so its memory depends on nothing that users or machines can store.
 
 import type { RackMachine } from '../../machines/machine.ts';
-import { toRackMachine, withoutSharedUuids } from '../desired-machine.ts';
 import type { MachineForRacks } from '../records/machine.ts';
 import type { RegionStore } from '../records/store.ts';
+import { toRackMachine, withoutSharedUuids } from './desired-machine.ts';
 
 /** Machines read in one query while filling. */
 const CHUNK = 500;

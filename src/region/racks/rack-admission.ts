@@ -9,7 +9,7 @@
 // 4. A rack is accepted with its reported networks that are not in doubt (`rack-networks.ts`), and with those that the administrator names.
 //    With an administrator's key it is accepted with all.
 
-import { FairShares } from '../../fair-shares.ts';
+import { FairShares } from '../../net/fair-shares.ts';
 import type { EventParams } from '../records/event-params.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
 import {

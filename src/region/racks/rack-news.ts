@@ -9,7 +9,11 @@ import { cleanText } from '../../clean-text.ts';
 import { parseIpv4, parseMac, parseNetwork } from '../../net/address.ts';
 import { isEventLevel } from '../records/machine-event.ts';
 import { PINNED_MAX, RACK_INTERFACES_MAX, type RackImage } from '../records/rack.ts';
-import { NETWORK_PREFIX_MIN, RESERVATIONS_TOLD_MAX, SETTINGS_REFUSED_LENGTH_MAX } from '../records/rack-description.ts';
+import {
+  NETWORK_PREFIX_MIN,
+  RESERVATIONS_REPORTED_MAX,
+  SETTINGS_REFUSED_LENGTH_MAX,
+} from '../records/rack-description.ts';
 import { WITH_INPUT } from '../records/schema-fault.ts';
 import { type RefusalNamed, refusal, sentenceOf, wordOfPart } from '../words/refusal.ts';
 import { parseRackImages } from './rack-images.ts';
@@ -74,7 +78,7 @@ export const rackInterfaces = z
             ip: address,
           }),
         )
-        .max(RESERVATIONS_TOLD_MAX)
+        .max(RESERVATIONS_REPORTED_MAX)
         .optional(),
     }),
   )

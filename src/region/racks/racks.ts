@@ -9,7 +9,6 @@ import type { Clock } from '../../clock.ts';
 import { RackError } from '../../errors.ts';
 import { type Ipv4, type Ipv4Network, networkContains } from '../../net/address.ts';
 import { equalSecrets, findApiKey } from '../accounts/accounts.ts';
-import { RateLimiter } from '../rate-limit.ts';
 import type { Happening } from '../records/event-params.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
 import {
@@ -24,6 +23,7 @@ import {
 import type { RackDescription, RackInterface } from '../records/rack-description.ts';
 import type { RackChange } from '../records/rack-store.ts';
 import type { RegionStore } from '../records/store.ts';
+import { RateLimiter } from '../shares/request-rates.ts';
 import { Acknowledgements } from './acknowledgements.ts';
 import { BatchTurns } from './batch-turns.ts';
 import { type Introduction, Introductions } from './introductions.ts';

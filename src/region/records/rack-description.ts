@@ -7,7 +7,7 @@ export interface RackInterface {
   readonly name: string;
   /** The network interface of the rack's host; empty for a network behind relay agents only. */
   readonly interface: string;
-  /** The name of its wire, shared by all networks with the same name; `undefined`: the wire of its interface. */
+  /** The name of its shared network, which is that of all networks with the same name; `undefined`: it has that of its interface. */
   readonly shared?: string | undefined;
   /** The rack's own address there. */
   readonly ip: string;
@@ -43,7 +43,7 @@ export const NO_MAC = '00:00:00:00:00:00';
 export const NETWORK_PREFIX_MIN = 8;
 
 /** Reservations of one interface that are reported to the region. The rack still honours further ones. */
-export const RESERVATIONS_TOLD_MAX = 4096;
+export const RESERVATIONS_REPORTED_MAX = 4096;
 
 /** UTF-16 units of `settingsRefused`, which holds the first problems for people to read. */
 export const SETTINGS_REFUSED_LENGTH_MAX = 1000;

@@ -168,6 +168,13 @@ export interface ChangeKnowledge {
   ownerDataBytes(owner: string | undefined): number;
 }
 
+/** Decides on a change of one machine. */
+export type DecideChange<R> = (
+  machine: Machine,
+  isHostnameTaken: (hostname: string) => boolean,
+  knowledge: ChangeKnowledge,
+) => MachineChange<R>;
+
 export type MachineChangeOutcome<R> =
   | { readonly kind: 'changed'; readonly machine: Machine }
   | { readonly kind: 'refuse'; readonly refusal: R }
@@ -309,15 +316,7 @@ export interface RegionStore {
   listConflicts(limit: number, systemId?: string): readonly Conflict[];
   /** Those of these keys whose values several machines show, or have shown. */
   sharedValues(keys: readonly string[]): ReadonlySet<string>;
-  changeMachine<R>(
-    systemId: string,
-    atMs: number,
-    decide: (
-      machine: Machine,
-      isHostnameTaken: (hostname: string) => boolean,
-      knowledge: ChangeKnowledge,
-    ) => MachineChange<R>,
-  ): MachineChangeOutcome<R>;
+  changeMachine<R>(systemId: string, atMs: number, decide: DecideChange<R>): MachineChangeOutcome<R>;
   /** Removes a machine, its interfaces and keys; its events stay. @returns false if there is no such machine */
   removeMachine(systemId: string, event: NewMachineEvent): boolean;
   findMachine(systemId: string): Machine | undefined;

@@ -41,7 +41,7 @@ export interface MachineWork {
   readonly doneBytes?: number | undefined;
   readonly totalBytes?: number | undefined;
   /** Wall time of its last signal, in milliseconds. */
-  readonly toldMs?: number | undefined;
+  readonly reportedMs?: number | undefined;
   /** Network boots since its last signal, and the time of the latest, wall time in milliseconds. */
   readonly boots?: number | undefined;
   readonly bootMs?: number | undefined;
@@ -73,14 +73,14 @@ function remarkOfStage(stage: string): Remark | undefined {
 
 /** The current step. */
 export function stepOf(work: MachineWork): WorkStep {
-  const { stage = '', message = '', report, doneBytes, totalBytes = 0, toldMs, bootMs } = work;
+  const { stage = '', message = '', report, doneBytes, totalBytes = 0, reportedMs, bootMs } = work;
   if (bootMs !== undefined) {
     return { what: { code: 'boots-from-network', params: {} }, percent: undefined, atMs: bootMs };
   }
   const isCounted = doneBytes !== undefined && doneBytes < totalBytes;
   const percent = isCounted ? Math.floor((doneBytes / totalBytes) * 100) : undefined;
-  const told: Remark | undefined = report === undefined ? undefined : { code: 'stage-reported', params: report };
-  return { what: told ?? (message === '' ? remarkOfStage(stage) : said(message)), percent, atMs: toldMs };
+  const reported: Remark | undefined = report === undefined ? undefined : { code: 'stage-reported', params: report };
+  return { what: reported ?? (message === '' ? remarkOfStage(stage) : said(message)), percent, atMs: reportedMs };
 }
 
 /** Reads stored work. */

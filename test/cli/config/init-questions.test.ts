@@ -33,8 +33,8 @@ function judge(answers: Answers): readonly Mistake[] {
 /** The questions, and the user's input. */
 type Script = readonly (readonly [asked: string, typed: string])[];
 
-async function play(script: Script, given: Answers = {}): Promise<{ answers: Answers; told: readonly string[] }> {
-  const told: string[] = [];
+async function play(script: Script, given: Answers = {}): Promise<{ answers: Answers; reported: readonly string[] }> {
+  const reported: string[] = [];
   const rest = [...script];
   const ask: Interview['ask'] = (question, proposal, wrong) => {
     const [expected, typed = ''] = rest.shift() ?? ['nothing', ''];
@@ -50,10 +50,10 @@ async function play(script: Script, given: Answers = {}): Promise<{ answers: Ans
     questionOf: (field) => field,
     proposalOf: (field) =>
       ({ interface: 'eth0', low: '50', high: '99', staticLow: '1', staticHigh: '49' })[field as 'low'] ?? '-',
-    tell: (text) => void told.push(text),
+    tell: (text) => void reported.push(text),
   });
   assert.deepEqual(rest, [], 'every question was asked');
-  return { answers, told };
+  return { answers, reported };
 }
 
 const ENTERED = {
@@ -68,7 +68,7 @@ const ENTERED = {
 };
 
 test('without mistakes each question is asked once, except those answered by an option', async () => {
-  const { answers, told } = await play(
+  const { answers, reported } = await play(
     [
       ['router [-]', ''],
       ['high [99]', '60'],
@@ -79,11 +79,11 @@ test('without mistakes each question is asked once, except those answered by an 
     { interface: 'eth0', low: '50' },
   );
   assert.deepEqual(answers, { ...ENTERED, high: '60', upstream: '192.0.2.53' });
-  assert.deepEqual(told, []);
+  assert.deepEqual(reported, []);
 });
 
 test('only a wrong answer is asked again, at once, with a typed address in the line', async () => {
-  const { answers, told } = await play([
+  const { answers, reported } = await play([
     ['interface [eth0]', 'br1'],
     ['interface [eth0]', ''],
     ['router [-]', ''],
@@ -95,14 +95,14 @@ test('only a wrong answer is asked again, at once, with a typed address in the l
     ['upstream [-]', ''],
   ]);
   assert.deepEqual(answers, { ...ENTERED, low: '60' });
-  assert.deepEqual(told, [
+  assert.deepEqual(reported, [
     'That does not work:\n  br1 is not an interface\nNothing is written yet.',
     'That does not work:\n  low: 500 is not from 1 to 99\nNothing is written yet.',
   ]);
 });
 
 test('answers that contradict each other are all asked again; Enter keeps each', async () => {
-  const { answers, told } = await play([
+  const { answers, reported } = await play([
     ['interface [eth0]', ''],
     ['router [-]', '7'],
     ['low [50]', '30'],
@@ -121,7 +121,7 @@ test('answers that contradict each other are all asked again; Enter keeps each',
   ]);
   const expected = { ...ENTERED, router: '7', low: '30', high: '39', staticLow: '40', staticHigh: '60' };
   assert.deepEqual(answers, expected);
-  assert.equal(told.length, 2);
+  assert.equal(reported.length, 2);
 });
 
 test('wrong options end it before the first question; if an option contradicts an answer, the answer is asked again', async () => {

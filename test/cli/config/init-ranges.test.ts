@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { proposeBeside, type TypedRanges } from '../../../src/cli/config/init-proposal.ts';
+import { proposeAlongside, type TypedRanges } from '../../../src/cli/config/init-proposal.ts';
 import { ANY, parseIpv4, parseNetwork } from '../../../src/net/address.ts';
 
 const network = parseNetwork('10.20.0.0/24');
@@ -19,7 +19,7 @@ const CASES: readonly (readonly [name: string, typed: TypedRanges])[] = [
 
 for (const [name, typed] of CASES) {
   test(`with ${name} typed, no ranges overlap`, () => {
-    const known = { ...proposeBeside(PLACE, undefined, typed), ...typed };
+    const known = { ...proposeAlongside(PLACE, undefined, typed), ...typed };
     const [low = 0, high = 0, staticLow = 0, staticHigh = 0] = [
       known.low,
       known.high,

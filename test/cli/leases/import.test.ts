@@ -51,8 +51,8 @@ test('an import that fails midway prints what it has imported, and fails', async
   assert.match(text, /^FILE:3: 10\.20\.0\.2: Another client holds the address here/);
   const taken = '499 leases were imported into the running rack before the import failed; the rest was not tried.';
   assert.equal(text.split('\n')[1], taken);
-  const told = JSON.parse((await importOf(many, true, [FIRST, undefined])).text);
-  assert.deepEqual([told.whole, told.taken, told.problemCount], [false, 499, 1]);
+  const reported = JSON.parse((await importOf(many, true, [FIRST, undefined])).text);
+  assert.deepEqual([reported.whole, reported.taken, reported.problemCount], [false, 499, 1]);
 });
 
 test('a complete import says so, and each skipped entry has the line of its address’s last entry', async () => {

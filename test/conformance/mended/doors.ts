@@ -34,12 +34,12 @@ export const DOOR_POINTS: readonly MendedPoint[] = [
         tests: passwords(
           'beyond its limit an address is refused at GET /MAAS/, even with the right password, and no password is checked',
         ),
-        breaks: without(NO_PASSWORD_LIMITS.filter(({ file }) => file !== 'fair-shares.ts')),
+        breaks: without(NO_PASSWORD_LIMITS.filter(({ file }) => file !== 'net/fair-shares.ts')),
       },
       {
         holds: 'So is every other route.',
         tests: passwords('on every route, an address beyond its limit has no password checked and is refused'),
-        breaks: without(NO_PASSWORD_LIMITS.filter(({ file }) => file !== 'fair-shares.ts')),
+        breaks: without(NO_PASSWORD_LIMITS.filter(({ file }) => file !== 'net/fair-shares.ts')),
       },
       {
         holds: 'A flood of guesses of one network leaves places in the queue to others.',
@@ -354,8 +354,8 @@ export const DOOR_POINTS: readonly MendedPoint[] = [
       },
       {
         holds: 'A page shows no control character of text.',
-        tests: named('region/html.test.ts')('control characters can neither end the markup around it nor act'),
-        breaks: swapIn('region/html.ts', ['return escaped(cleanLines(part));', 'return escaped(part);']),
+        tests: named('region/words/html.test.ts')('control characters can neither end the markup around it nor act'),
+        breaks: swapIn('region/words/html.ts', ['return escaped(cleanLines(part));', 'return escaped(part);']),
       },
       {
         holds: 'Text of an event that the region stores is cleaned.',

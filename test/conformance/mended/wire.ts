@@ -294,7 +294,7 @@ export const WIRE_POINTS: readonly MendedPoint[] = [
       {
         holds: 'Large answers to one address have a rate.',
         tests: amplified('an address of a served network gets 200 large answers at once and 50 a second, then TC'),
-        breaks: swapIn('address-rates.ts', [
+        breaks: swapIn('net/address-rates.ts', [
           'this.#networks.of(networkOf(client), now).allows(now) && address.allows(now);',
           'this.#networks.of(networkOf(client), now).allows(now);',
         ]),
@@ -302,7 +302,7 @@ export const WIRE_POINTS: readonly MendedPoint[] = [
       {
         holds: 'Large answers to one network have a rate.',
         tests: amplified('a /24 gets as much as eight of its addresses would, even if an attacker forges all of them'),
-        breaks: swapIn('address-rates.ts', [
+        breaks: swapIn('net/address-rates.ts', [
           'this.#networks.of(networkOf(client), now).allows(now) && address.allows(now);',
           'address.allows(now);',
         ]),
@@ -383,7 +383,7 @@ export const WIRE_POINTS: readonly MendedPoint[] = [
         tests: named('dhcp/conflicts/unrecorded-address.test.ts')(
           'while the probe that a DISCOVER caused still runs is no acceptance of an offer',
         ),
-        breaks: swapIn('dhcp/leases/offers.ts', ['?.isTold === true ? this', ' !== undefined ? this']),
+        breaks: swapIn('dhcp/leases/offers.ts', ['?.isSent === true ? this', ' !== undefined ? this']),
       },
     ],
   },

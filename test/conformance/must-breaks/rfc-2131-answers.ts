@@ -136,7 +136,7 @@ export const ANSWERS: readonly BrokenMust[] = [
   broken(
     '4.3.2',
     'A server without a record of the client stays silent.',
-    swap(REQUEST, "return known || standingOn(inquiry, state.foreign) === 'sole'", 'return known'),
+    swap(REQUEST, "return known || roleOn(inquiry, state.foreign) === 'sole'", 'return known'),
   ),
   broken(
     '4.3.2',

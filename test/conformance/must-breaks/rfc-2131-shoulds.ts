@@ -95,22 +95,22 @@ const BASICS: readonly BrokenMust[] = [
     'A client that has moved to another network is answered with NAK.',
     swap(
       REQUEST,
-      "standingOn(inquiry, state.foreign) !== 'guest' || hasRecord(inquiry, state)",
+      "roleOn(inquiry, state.foreign) !== 'guest' || hasRecord(inquiry, state)",
       'hasRecord(inquiry, state)',
     ),
   ),
   broken(
     '3.2',
     'A server answers only if it is certain that its answer is right.',
-    swap(REQUEST, "(standing === 'presumed' && objection !== 'address-outside-range')", "standing === 'presumed'"),
+    swap(REQUEST, "(role === 'presumed' && objection !== 'address-outside-range')", "role === 'presumed'"),
   ),
   broken(
     '3.2',
     'A server does not deny an ended binding of another server.',
     swap(
       REQUEST,
-      "const isWrong = standingOn(inquiry, state.foreign) === 'sole';",
-      "const isWrong = standingOn(inquiry, state.foreign) !== 'guest';",
+      "const isWrong = roleOn(inquiry, state.foreign) === 'sole';",
+      "const isWrong = roleOn(inquiry, state.foreign) !== 'guest';",
     ),
   ),
   broken(

@@ -38,7 +38,7 @@ class Turns {
 }
 
 /** A rack with unordered leases that counts each access. */
-function rackOf(looked: Turns, told: Turns): AskedRack {
+function rackOf(looked: Turns, reported: Turns): AskedRack {
   const table = new LeaseTable();
   const leaseAt = (index: number): Lease => ({
     ...{ address: ipv4(0x0a140000 + ((index * 7919) % COUNT) * 50), mac: mac(0x525400000000 + index) },
@@ -50,7 +50,7 @@ function rackOf(looked: Turns, told: Turns): AskedRack {
   );
   class Machines extends MachineDirectory {
     override findByMac(one: MacAddress): ReturnType<MachineDirectory['findByMac']> {
-      told.note();
+      reported.note();
       return super.findByMac(one);
     }
   }
@@ -81,8 +81,8 @@ for (const path of ['/leases', '/leases/lines']) {
   test(`${path} examines and lists a bounded number of leases per turn, and each lease once`, {
     timeout: 60_000,
   }, async () => {
-    const [looked, told] = [new Turns(), new Turns()];
-    const rack = rackOf(looked, told);
+    const [looked, reported] = [new Turns(), new Turns()];
+    const rack = rackOf(looked, reported);
     const answer = leaseAnswers({ rack: () => rack, clock })[path]?.(asked);
     const pieces = answer instanceof ListInPieces ? answer.pieces : answer;
     assert.ok(isIterable(pieces));
@@ -93,13 +93,13 @@ for (const path of ['/leases', '/leases/lines']) {
       if (Array.isArray(piece)) addresses.push(...piece.map(({ address }: LeaseReport) => address));
     }
     looked.end();
-    told.end();
+    reported.end();
     const expected = Array.from({ length: COUNT }, (_, index) => formatIpv4(ipv4(0x0a140000 + index * 50)));
     if (path === '/leases') assert.deepEqual(addresses, expected, 'ordered by address');
     else assert.deepEqual(addresses.toSorted(), expected.toSorted());
     if (path === '/leases/lines') assert.equal(last, COUNT);
     assert.ok(looked.most <= MOST, `${looked.most} leases were looked at in one turn`);
-    assert.ok(told.most <= MOST, `${told.most} leases were told of in one turn`);
+    assert.ok(reported.most <= MOST, `${reported.most} leases were told of in one turn`);
   });
 }
 

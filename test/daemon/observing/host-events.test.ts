@@ -17,14 +17,14 @@ const STRANGER = mac(0x525400000066);
 const SECONDS = 20;
 const A_SECOND = 6500;
 
-type Told = readonly RackEvent[];
-const sum = (events: Told): number => events.reduce((total, { count = 1 }) => total + count, 0);
+type Events = readonly RackEvent[];
+const sum = (events: Events): number => events.reduce((total, { count = 1 }) => total + count, 0);
 
 function start() {
-  const told: RackEvent[] = [];
+  const reported: RackEvent[] = [];
   const events = new HostEvents((asking) => asking === MACHINE);
-  const publish = events.before((event) => told.push(event));
-  return { events, publish, told };
+  const publish = events.before((event) => reported.push(event));
+  return { events, publish, reported };
 }
 
 /** The events of one host's small-file attack. */
@@ -46,13 +46,13 @@ describe('events of hosts', () => {
   for (const [name, host] of HOSTS) {
     for (const kind of KINDS) {
       it(`${kind} of ${name}: the burst is reported, then a sample, and each event says how many it stands for`, () => {
-        const { events, publish, told } = start();
+        const { events, publish, reported } = start();
         flood(publish, { ...host, kind });
         const most = HOST_RATE.burst + HOST_RATE.perSecond * SECONDS;
-        assert.ok(told.length >= HOST_RATE.burst && told.length <= most, `${told.length}, at most ${most}`);
+        assert.ok(reported.length >= HOST_RATE.burst && reported.length <= most, `${reported.length}, at most ${most}`);
         publish({ ...host, kind, at: later(START, 10 * OWED_EVERY_MS) });
-        assert.equal(sum(told), A_SECOND * SECONDS + 1);
-        const withheld = A_SECOND * SECONDS + 1 - told.length;
+        assert.equal(sum(reported), A_SECOND * SECONDS + 1);
+        const withheld = A_SECOND * SECONDS + 1 - reported.length;
         assert.equal(events.withheld, withheld);
         const out = new Exposition();
         addEvents(out, { published: 0, missed: new Map() }, events.withheld);
@@ -62,56 +62,56 @@ describe('events of hosts', () => {
   }
 
   it('the events of a deployment are reported singly: hundreds of small files within seconds', () => {
-    const { publish, told } = start();
+    const { publish, reported } = start();
     for (let index = 0; index < 1900; index += 1) {
       publish({ kind: 'http.file-sent', mac: MACHINE, at: later(START, index * 5) });
     }
-    assert.equal(told.length, 1900);
-    assert.ok(told.every(({ count }) => count === undefined));
+    assert.equal(reported.length, 1900);
+    assert.ok(reported.every(({ count }) => count === undefined));
   });
 
   it('other events of a flooding host are reported, and those of other hosts', () => {
-    const { publish, told } = start();
+    const { publish, reported } = start();
     flood(publish, { kind: 'http.file-sent', mac: STRANGER });
-    const before = told.length;
+    const before = reported.length;
     publish({ kind: 'dhcp.ack', mac: STRANGER, at: START });
     publish({ kind: 'http.file-sent', mac: mac(STRANGER + 1), at: START });
     publish({ kind: 'http.file-sent', mac: MACHINE, at: START });
-    assert.equal(told.length, before + 3);
+    assert.equal(reported.length, before + 3);
   });
 
   it('all unknown hosts together have a rate; a machine has its own', () => {
-    const { publish, told } = start();
+    const { publish, reported } = start();
     const each = 4000;
     for (let host = 0; host < 100; host += 1) {
       const address = ipv4(0x0a000000 + host);
       for (let index = 0; index < each; index += 1) publish({ kind: 'http.file-sent', address, at: START });
     }
-    assert.equal(told.length, HOSTS_RATE.burst + 100, 'one of each is owed besides');
+    assert.equal(reported.length, HOSTS_RATE.burst + 100, 'one of each is owed besides');
     publish({ kind: 'http.file-sent', mac: MACHINE, at: START });
     publish({ kind: 'http.file-sent', mac: MACHINE, at: START });
-    assert.equal(told.length, HOSTS_RATE.burst + 102);
+    assert.equal(reported.length, HOSTS_RATE.burst + 102);
   });
 
   it('an event that stands for several keeps its count', () => {
-    const { publish, told } = start();
+    const { publish, reported } = start();
     publish({ kind: 'tftp.missing', address: ipv4(1), at: START, count: 7 });
     assert.deepEqual(
-      told.map(({ count }) => count),
+      reported.map(({ count }) => count),
       [7],
     );
     flood(publish, { kind: 'tftp.missing', address: ipv4(1), count: 3 }, 1);
     publish({ kind: 'tftp.missing', address: ipv4(1), at: later(START, OWED_EVERY_MS) });
-    assert.equal(sum(told), 7 + 3 * A_SECOND + 1);
+    assert.equal(sum(reported), 7 + 3 * A_SECOND + 1);
   });
 
   it('events of users and of the rack itself are always reported', () => {
-    const { publish, told } = start();
+    const { publish, reported } = start();
     const kinds = ['dhcp.ended', 'dhcp.cleared', 'dhcp.imported', 'machine.known', 'region.down', 'config.changed'];
     for (const kind of kinds) {
       assert.ok(EVENT_KINDS.has(kind), kind);
       for (let index = 0; index < 2 * HOST_RATE.burst; index += 1) publish({ kind, mac: MACHINE, at: START });
     }
-    assert.equal(told.length, kinds.length * 2 * HOST_RATE.burst);
+    assert.equal(reported.length, kinds.length * 2 * HOST_RATE.burst);
   });
 });

@@ -58,7 +58,7 @@ class Bench {
     return new Configuration(this.file, () => stored);
   }
 
-  told(kind: DaemonEvent['kind']): readonly Readonly<Record<string, unknown>>[] {
+  reported(kind: DaemonEvent['kind']): readonly Readonly<Record<string, unknown>>[] {
     return this.events.filter((event) => event.kind === kind).map((event) => ({ ...event }));
   }
 }
@@ -91,10 +91,10 @@ test('a conflicting cached store is ignored completely and reported once; an inv
     assert.equal(configuration.config.boot.commissioningRelease, 'bookworm');
     configuration.announce(bench.ports);
     configuration.announce(bench.ports);
-    const [told, ...more] = bench.told('config.refused');
-    assert.equal(told?.source, 'store');
+    const [reported, ...more] = bench.reported('config.refused');
+    assert.equal(reported?.source, 'store');
     assert.match(
-      String(told?.problems),
+      String(reported?.problems),
       /^the region's store: cluster_interfaces\.lab\.ip: 10\.99\.0\.1 is not inside/m,
     );
     assert.deepEqual(more, []);
@@ -153,11 +153,11 @@ test('a change of the store is applied and reported key by key, once', () =>
     await configuration.settled;
     assert.deepEqual(bench.steps, ['apply a trixie', 'applied a']);
     assert.deepEqual(
-      bench.told('config.changed').map(({ key }) => key),
+      bench.reported('config.changed').map(({ key }) => key),
       ['boot.release', 'cluster_interfaces.lab'],
     );
     assert.deepEqual(
-      bench.told('config.applied').map(({ source, changes }) => [source, changes]),
+      bench.reported('config.applied').map(({ source, changes }) => [source, changes]),
       [['store', 2]],
     );
     configuration.useStored(bench.ports, {
@@ -166,7 +166,7 @@ test('a change of the store is applied and reported key by key, once', () =>
     });
     await configuration.settled;
     assert.deepEqual(
-      bench.told('config.stranded').map(({ leases, addresses }) => [leases, addresses]),
+      bench.reported('config.stranded').map(({ leases, addresses }) => [leases, addresses]),
       [[1, '10.20.0.100']],
     );
     configuration.useStored(bench.ports, undefined);
@@ -205,10 +205,10 @@ test('a remote rack that gets settings without its networks reports that, with t
     assert.equal(configuration.unserved, undefined);
     configuration.useStored(bench.ports, { boot: { release: 'sid' } });
     await configuration.settled;
-    const [told] = bench.told('config.networks-lost');
-    assert.equal(told?.networks, 'lab 10.20.0.0/24');
+    const [reported] = bench.reported('config.networks-lost');
+    assert.equal(reported?.networks, 'lab 10.20.0.0/24');
     assert.match(
-      String(told?.command),
+      String(reported?.command),
       /^rackboot config set cluster_interfaces\.lab '\{"interface":"eth1",.*\}' --rack a$/,
     );
     assert.match(
@@ -239,9 +239,9 @@ test('a configuration that cannot be applied is refused with the reason, and the
     configuration.readFile(bench.ports);
     await configuration.settled;
     assert.equal(configuration.config.name, 'a');
-    assert.equal(bench.told('config.refused')[0]?.problems, 'the port is taken');
+    assert.equal(bench.reported('config.refused')[0]?.problems, 'the port is taken');
     assert.equal(configuration.settingsRefused, undefined, 'the file was refused, not the settings of the store');
-    assert.deepEqual(bench.told('config.applied'), []);
+    assert.deepEqual(bench.reported('config.applied'), []);
     bench.failure = undefined;
     configuration.readFile(bench.ports);
     await configuration.settled;
@@ -269,14 +269,14 @@ test('a key that needs a restart keeps its value and everything derived from it,
     bench.write(FILE.replace('/nowhere', '/elsewhere').replace('name: a', 'name: b'));
     configuration.readFile(bench.ports);
     await configuration.settled;
-    assert.equal(bench.told('config.needs-restart')[0]?.keys, 'state_dir');
+    assert.equal(bench.reported('config.needs-restart')[0]?.keys, 'state_dir');
     assert.equal(configuration.config.stateDir, '/nowhere');
     assert.equal(configuration.config.boot.tree, '/nowhere/boot');
     assert.equal(configuration.config.name, 'b');
     bench.write(FILE.replace('name: a', 'name: b'));
     configuration.readFile(bench.ports);
     await configuration.settled;
-    assert.equal(bench.told('config.needs-restart').length, 1, 'restored, so nothing needs a restart');
+    assert.equal(bench.reported('config.needs-restart').length, 1, 'restored, so nothing needs a restart');
   }));
 
 test('of very many changes the first are reported one by one, and all are counted', () =>
@@ -291,8 +291,8 @@ test('of very many changes the first are reported one by one, and all are counte
     }));
     configuration.useStored(bench.ports, { cluster_interfaces: networks });
     await configuration.settled;
-    assert.equal(bench.told('config.changed').length, 50);
-    assert.equal(bench.told('config.applied')[0]?.changes, 200);
+    assert.equal(bench.reported('config.changed').length, 50);
+    assert.equal(bench.reported('config.applied')[0]?.changes, 200);
   }));
 
 test('a file that became empty is refused: it was truncated, or its disk was full', () =>
@@ -302,9 +302,9 @@ test('a file that became empty is refused: it was truncated, or its disk was ful
       bench.write(text);
       configuration.readFile(bench.ports);
       await configuration.settled;
-      assert.match(String(bench.told('config.refused').at(-1)?.problems), /is empty/, JSON.stringify(text));
+      assert.match(String(bench.reported('config.refused').at(-1)?.problems), /is empty/, JSON.stringify(text));
     }
-    assert.deepEqual([configuration.config.name, bench.steps, bench.told('config.refused').length], ['a', [], 5]);
+    assert.deepEqual([configuration.config.name, bench.steps, bench.reported('config.refused').length], ['a', [], 5]);
   }));
 
 test('a file with an unusable certificate is refused: the next start would fail', () =>
@@ -313,7 +313,7 @@ test('a file with an unusable certificate is refused: the next start would fail'
     bench.write(`${FILE}region: { tls: { cert: ${bench.directory}/none.pem, key: ${bench.directory}/none.key } }\n`);
     configuration.readFile(bench.ports);
     await configuration.settled;
-    assert.match(String(bench.told('config.refused')[0]?.problems), /region\.tls.*none\.pem cannot be read/);
+    assert.match(String(bench.reported('config.refused')[0]?.problems), /region\.tls.*none\.pem cannot be read/);
     assert.deepEqual(bench.steps, []);
   }));
 
@@ -330,7 +330,7 @@ test('a missing file, invalid YAML or an invalid configuration is refused, and t
     await configuration.settled;
     assert.deepEqual(
       bench
-        .told('config.refused')
+        .reported('config.refused')
         .map(({ problems }) => /not valid YAML|unknown key|expected|there is no configuration/.test(String(problems))),
       [true, true, true, true],
     );

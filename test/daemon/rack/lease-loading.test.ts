@@ -34,10 +34,10 @@ function ending(address: number, inS: number, state: StoredLease['state'] = 'bou
   };
 }
 
-async function toldUntil(at: Instant): Promise<void> {
-  const told = new ReportedEnds(stateDir, systemClock, assert.fail);
-  told.note(at);
-  await told.close();
+async function reportedUntil(at: Instant): Promise<void> {
+  const reported = new ReportedEnds(stateDir, systemClock, assert.fail);
+  reported.note(at);
+  await reported.close();
 }
 
 /** A start, with its reports and a function that ends it. */
@@ -48,8 +48,8 @@ function life(leases: readonly StoredLease[]) {
   const reportEnded = (ended: readonly Lease[]): void =>
     void portions.push(ended.map(({ address }) => address & 0xffff));
   loaded.ends.reportMissed({ reportEnded, endsReported: true });
-  const told = (): number[] => portions.flat();
-  return { ...loaded, portions, told };
+  const reported = (): number[] => portions.flat();
+  return { ...loaded, portions, reported };
 }
 
 test('expiries since the last report are reported in order, and not again at the next start', async () => {
@@ -59,47 +59,47 @@ test('expiries since the last report are reported in order, and not again at the
     ...[ending(1, -100), ending(2, -20), ending(3, -40), ending(4, 100)],
     ...[ending(5, -30, 'declined'), ending(6, -30, 'released')],
   ];
-  await toldUntil(later(systemClock.now(), -60_000));
+  await reportedUntil(later(systemClock.now(), -60_000));
   const first = life(leases);
-  assert.deepEqual(first.told(), [3, 5, 2]);
+  assert.deepEqual(first.reported(), [3, 5, 2]);
   assert.equal(first.table.nextExpiry !== undefined, true, 'the fourth still runs');
   await first.close();
   const second = life(leases);
-  assert.deepEqual(second.told(), []);
+  assert.deepEqual(second.reported(), []);
   await second.close();
 });
 
 test('a rack that never reported an expiry starts with future ones', async () => {
   const first = life([ending(1, -20)]);
-  assert.deepEqual(first.told(), []);
+  assert.deepEqual(first.reported(), []);
   await first.close();
   const second = life([ending(1, -20), ending(2, -0.3)]);
-  assert.deepEqual(second.told(), [], 'both had expired before the first start');
+  assert.deepEqual(second.reported(), [], 'both had expired before the first start');
   await second.close();
 });
 
 test('a process that ends before all were reported leaves all of them to the next', async () => {
   const leases = Array.from({ length: EXPIRED_PER_TURN_MAX + 10 }, (_, index) => ending(index, -20));
-  await toldUntil(later(systemClock.now(), -60_000));
+  await reportedUntil(later(systemClock.now(), -60_000));
   const first = life(leases);
   first.ends.note(systemClock.now());
-  assert.equal(first.told().length, EXPIRED_PER_TURN_MAX);
+  assert.equal(first.reported().length, EXPIRED_PER_TURN_MAX);
   await first.close();
   const second = life(leases);
-  await eventuallyWithin(5000, 'all are told', () => second.told().length === leases.length);
+  await eventuallyWithin(5000, 'all are told', () => second.reported().length === leases.length);
   assert.deepEqual(
     second.portions.map(({ length }) => length),
     [EXPIRED_PER_TURN_MAX, 10],
   );
   await second.close();
   const third = life(leases);
-  assert.deepEqual(third.told(), []);
+  assert.deepEqual(third.reported(), []);
   await third.close();
 });
 
 test('running leases of a restored copy are doubted, also after the next start, until they have newer records', async () => {
-  const told: RackEvent[] = [];
-  const publish = (event: RackEvent): void => void told.push(event);
+  const reported: RackEvent[] = [];
+  const publish = (event: RackEvent): void => void reported.push(event);
   const leases = [ending(1, 100), ending(2, -20), ending(3, 100)];
   const at = (lastSequence: number, sequences: readonly number[]) => {
     const stored = { leases, clocks: new Map(), sequenceOf: (address: number) => sequences[(address & 0xff) - 1] ?? 0 };
@@ -125,7 +125,7 @@ test('running leases of a restored copy are doubted, also after the next start, 
   assert.deepEqual([older.notes.length, doubted(older)], [1, [1, 3]]);
   await older.close();
   assert.deepEqual(
-    told.map(({ kind }) => kind),
+    reported.map(({ kind }) => kind),
     ['daemon.leases-restored', 'daemon.leases-restored'],
   );
 });

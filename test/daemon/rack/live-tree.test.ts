@@ -297,10 +297,10 @@ test('changes that never settle are reported nevertheless', async (context) => {
   const directory = makePlace(context);
   mkdirSync(directory);
   const clock = new CountingClock();
-  let told = 0;
+  let reported = 0;
   const watch = watchTree(directory, clock, {
     onChange: () => {
-      told += 1;
+      reported += 1;
     },
     onFlood: () => assert.fail('a flood'),
     onFailed: (reason) => assert.fail(reason),
@@ -311,10 +311,10 @@ test('changes that never settle are reported nevertheless', async (context) => {
     const before = clock.scheduled;
     writeFileSync(join(directory, `f${passedMs}`), 'x');
     await eventuallyWithin(MS_MAX, 'the change is seen', () => clock.scheduled > before);
-    assert.equal(told, 0);
+    assert.equal(reported, 0);
     clock.advance(200);
   }
-  assert.equal(told, 1);
+  assert.equal(reported, 1);
 });
 
 test('a watch ends when there are too many changes', async (context) => {

@@ -16,10 +16,10 @@ import { VirtualClock } from '../../support/virtual-clock.ts';
 const ADDRESS = ip('10.20.0.100');
 const PXE_MS = 30_000;
 
-type Told = Omit<HttpEvent, 'at' | 'address' | 'kind'> & Pick<HttpEvent | TftpEvent, 'kind'>;
+type LoadEvent = Omit<HttpEvent, 'at' | 'address' | 'kind'> & Pick<HttpEvent | TftpEvent, 'kind'>;
 
 /** True if this event keeps a lease of 30 s running. */
-function isKeptBy(event: Told, changes: Partial<DhcpSubnet> = {}): boolean {
+function isKeptBy(event: LoadEvent, changes: Partial<DhcpSubnet> = {}): boolean {
   const clock = new VirtualClock();
   const state = labState(config(subnet(changes)));
   const { leases: table } = state;
@@ -40,7 +40,7 @@ function isKeptBy(event: Told, changes: Partial<DhcpSubnet> = {}): boolean {
 }
 
 test('a machine is loading if it gets a file, its configuration, or an answer of the region to booting machines', () => {
-  const cases: [Told, boolean][] = [
+  const cases: [LoadEvent, boolean][] = [
     [{ kind: 'tftp.sent' }, true],
     [{ kind: 'tftp.missing' }, false],
     [{ kind: 'tftp.refused' }, false],
@@ -68,7 +68,10 @@ test('a machine is loading if it gets a file, its configuration, or an answer of
 });
 
 test('a loading machine’s lease still ends if its address now belongs to another machine, or its client is denied', () => {
-  const loads: readonly Told[] = [{ kind: 'tftp.sent' }, { kind: 'http.file-sent', file: '/amd64/linux', status: 200 }];
+  const loads: readonly LoadEvent[] = [
+    { kind: 'tftp.sent' },
+    { kind: 'http.file-sent', file: '/amd64/linux', status: 200 },
+  ];
   for (const event of loads) {
     assert.equal(isKeptBy(event), true);
     assert.equal(isKeptBy(event, { reservations: [{ mac: MAC_B, address: ADDRESS }] }), false);

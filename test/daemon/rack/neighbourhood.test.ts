@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { ClusterInterface } from '../../../src/config/rack-config.ts';
-import { Neighbourhood, TOLD_RATE } from '../../../src/daemon/rack/neighbourhood.ts';
+import { Neighbourhood, REPORT_RATE } from '../../../src/daemon/rack/neighbourhood.ts';
 import type { RackEvent } from '../../../src/event.ts';
 import { type Ipv4, ipv4, type MacAddress, mac, networkOf } from '../../../src/net/address.ts';
 import type { Solicitation } from '../../../src/net/net-message.ts';
@@ -106,15 +106,15 @@ test('a booting machine’s solicitation is answered, and reported once the answ
 
 test('of invented hosts a sample is reported, and the next report counts the omitted ones', () => {
   const rig = start();
-  for (let index = 0; index < 3 * TOLD_RATE.burst; index += 1)
+  for (let index = 0; index < 3 * REPORT_RATE.burst; index += 1)
     rig
       .wire()
       .onSightings([
         { interfaceName: 'eth1', address: ipv4(0x0a140100 + index), mac: mac(0x0200_0000_0000 + index), heard: true },
       ]);
-  assert.equal(rig.said().length, TOLD_RATE.burst);
-  rig.clock.advance(1000 / TOLD_RATE.perSecond);
+  assert.equal(rig.said().length, REPORT_RATE.burst);
+  rig.clock.advance(1000 / REPORT_RATE.perSecond);
   rig.see(FIRST);
   assert.equal(rig.said().length, 1);
-  assert.equal(rig.around.all().length, 3 * TOLD_RATE.burst + 1);
+  assert.equal(rig.around.all().length, 3 * REPORT_RATE.burst + 1);
 });

@@ -44,7 +44,7 @@ function start(answer: () => MacAddress | undefined = () => undefined) {
     ...{ clock, around, asked },
     hear: (host: MacAddress, address: Ipv4 = OWN) =>
       listener?.onSightings([{ interfaceName: 'eth1', address, mac: host, heard: true }]),
-    told: () => events.splice(0).filter(({ kind }) => kind === KIND),
+    reported: () => events.splice(0).filter(({ kind }) => kind === KIND),
     /** Lets time pass until pending probes are answered. */
     pass: async (ms: number) => {
       clock.advance(ms);
@@ -59,17 +59,17 @@ test('a host heard with the rack’s own address is reported as an error with it
     rig.hear(OTHER);
     rig.clock.advance(60_000);
   }
-  const told = rig.told();
+  const reported = rig.reported();
   assert.deepEqual(
-    told.map(({ mac: host, address }) => [host, address]),
+    reported.map(({ mac: host, address }) => [host, address]),
     [
       [OTHER, OWN],
       [OTHER, OWN],
     ],
   );
-  assert.equal((told[1]?.at ?? 0) - (told[0]?.at ?? 0), RETELL_MS);
+  assert.equal((reported[1]?.at ?? 0) - (reported[0]?.at ?? 0), RETELL_MS);
   assert.equal(EVENT_KINDS.get(KIND)?.level, 'error');
-  const [first] = told;
+  const [first] = reported;
   assert.ok(first !== undefined);
   assert.match(eventText(first, undefined), /^Uses 10\.20\.0\.1, this rack’s own address on eth1: /);
 });
@@ -93,10 +93,10 @@ test('a host that only answers ARP is found by the rack’s repeated probe', asy
   const rig = start(() => answer);
   await rig.pass(0);
   assert.deepEqual(rig.asked, [`eth1 ${OWN}`]);
-  assert.deepEqual(rig.told(), []);
+  assert.deepEqual(rig.reported(), []);
   answer = OTHER;
   await rig.pass(LOOK_MS);
-  assert.equal(rig.told().length, 1);
+  assert.equal(rig.reported().length, 1);
   assert.equal(rig.around.notes.length, 1);
   assert.equal(rig.asked.length, 2);
 });
@@ -104,15 +104,15 @@ test('a host that only answers ARP is found by the rack’s repeated probe', asy
 test('a host with another address is none of this', () => {
   const rig = start();
   rig.hear(OTHER, ipv4(0x0a140032));
-  assert.deepEqual(rig.told(), []);
+  assert.deepEqual(rig.reported(), []);
 });
 
 test('a few invented hosts are reported, as many are remembered as there is room, and the next report counts the others', () => {
   const rig = start();
   for (let index = 0; index < 1000; index += 1) rig.hear(mac(0x0200_0000_0000 + index));
-  assert.equal(rig.told().length, USERS_RATE.burst);
+  assert.equal(rig.reported().length, USERS_RATE.burst);
   assert.equal(rig.around.notes.length, USERS_MAX);
   rig.clock.advance(60_000);
   rig.hear(OTHER);
-  assert.equal(rig.told()[0]?.count, 1000 - USERS_RATE.burst + 1);
+  assert.equal(rig.reported()[0]?.count, 1000 - USERS_RATE.burst + 1);
 });

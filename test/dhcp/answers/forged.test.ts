@@ -25,7 +25,7 @@ function running(changes: Partial<DhcpSubnet> = {}) {
   return { ...set, held, free, isBound };
 }
 
-const STANDINGS = ['yes', 'auto', 'no'] as const;
+const ROLES = ['yes', 'auto', 'no'] as const;
 type Forged = readonly [name: string, words: (held: Ipv4, free: Ipv4) => ClientWords, answer: RegExp];
 
 const NO_ADDRESS: readonly Forged[] = [
@@ -37,7 +37,7 @@ const NO_ADDRESS: readonly Forged[] = [
   ['REBINDING of another address', (_, free) => ({ ciaddr: free }), /^nak/],
 ];
 
-for (const authoritative of STANDINGS) {
+for (const authoritative of ROLES) {
   test(`no REQUEST in its name ends the running lease of a client, nor takes another address: authoritative ${authoritative}`, () => {
     for (const [name, words, answer] of NO_ADDRESS) {
       const { say, lease, held, free, isBound, table } = running({ authoritative });

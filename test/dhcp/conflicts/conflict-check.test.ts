@@ -85,9 +85,9 @@ async function start(dhcpConfig: DhcpConfig = config(subnet(WIDE))) {
     journal.commit();
     network.take();
   };
-  const told = (kind: DhcpEvent['kind']): readonly DhcpEvent[] => events.filter((event) => event.kind === kind);
+  const reported = (kind: DhcpEvent['kind']): readonly DhcpEvent[] => events.filter((event) => event.kind === kind);
   await pass(1);
-  return { server, network, journal, table, clock, events, wire, pass, offered, take, told };
+  return { server, network, journal, table, clock, events, wire, pass, offered, take, reported };
 }
 
 test('a new client is offered an address at once that was probed before', async () => {
@@ -147,10 +147,10 @@ test('an address in use is set aside before it is offered to anyone, and the eve
   }
   assert.equal(fresh.table.find(ipv4(first + 30))?.state, 'declined');
   assert.deepEqual(
-    fresh.told('dhcp.conflict').map(({ address, usedBy, mac: client }) => [address, usedBy, client]),
+    fresh.reported('dhcp.conflict').map(({ address, usedBy, mac: client }) => [address, usedBy, client]),
     [[ipv4(first + 30), '02:00:00:00:00:99', undefined]],
   );
-  const offers = fresh.told('dhcp.offer').map(({ address }) => address);
+  const offers = fresh.reported('dhcp.offer').map(({ address }) => address);
   assert.ok(offers.length === 60 && !offers.includes(ipv4(first + 30)));
 });
 
@@ -316,7 +316,7 @@ test('a host that answers for every address empties no range', async () => {
     rig.network.take();
   }
   assert.ok(declined() > 0 && declined() <= 40 * CONFLICT_SHARE, `${declined()} of 40 are set aside`);
-  assert.equal(rig.told('dhcp.probes-distrusted').length, 1);
+  assert.equal(rig.reported('dhcp.probes-distrusted').length, 1);
   assert.equal(rig.offered(MAC_A).length, 1, 'and clients get addresses, at once');
 });
 
@@ -369,7 +369,7 @@ test('an address that its client got during the probe stays with it', async () =
   for (const answer of rig.wire.waiting.splice(0)) answer();
   await rig.pass(100);
   assert.equal(rig.table.find(wish)?.state, 'bound', 'it finds out itself, and declines');
-  assert.equal(rig.told('dhcp.conflict').length, 1);
+  assert.equal(rig.reported('dhcp.conflict').length, 1);
 });
 
 test('of 500 new clients at once none is offered an unprobed address', async () => {
@@ -424,9 +424,9 @@ test('a last holder that still answers is no conflict: it keeps the address, and
     assert.deepEqual(rig.offered(MAC_A), ['10.20.0.100'], 'the machine that loads is never refused');
     await rig.pass(60_000);
   }
-  assert.ok(rig.told('dhcp.still-used').length > 0);
-  assert.deepEqual(rig.told('dhcp.conflict'), []);
-  assert.deepEqual(rig.told('dhcp.probes-distrusted'), []);
+  assert.ok(rig.reported('dhcp.still-used').length > 0);
+  assert.deepEqual(rig.reported('dhcp.conflict'), []);
+  assert.deepEqual(rig.reported('dhcp.probes-distrusted'), []);
   rig.wire.users.delete(address);
   await rig.pass(60_000);
   rig.offered(MAC_B);
@@ -449,7 +449,7 @@ test('a host found using an address without a lease is a stranger to it the next
   await rig.pass(3_600_000);
   await rig.pass(STOCK_LOOK_MS);
   assert.equal(rig.table.find(address)?.state, 'declined', 'set aside again');
-  assert.equal(rig.told('dhcp.conflict').length, 2);
+  assert.equal(rig.reported('dhcp.conflict').length, 2);
   await rig.server.close();
 });
 
@@ -488,8 +488,11 @@ test('a host that answers in the names of last holders empties no range', async 
     }
   }
   assert.equal(served.size, 10);
-  assert.ok(rig.told('dhcp.still-used').length <= 100 * CONFLICT_SHARE, `${rig.told('dhcp.still-used').length} kept`);
-  assert.equal(rig.told('dhcp.probes-distrusted').length, 1);
+  assert.ok(
+    rig.reported('dhcp.still-used').length <= 100 * CONFLICT_SHARE,
+    `${rig.reported('dhcp.still-used').length} kept`,
+  );
+  assert.equal(rig.reported('dhcp.probes-distrusted').length, 1);
 });
 
 test('a last holder that keeps answering and asks for nothing becomes a stranger after some minutes', async () => {
@@ -508,10 +511,10 @@ test('a last holder that keeps answering and asks for nothing becomes a stranger
   }
   assert.deepEqual([...states], ['bound', 'declined']);
   assert.deepEqual(
-    rig.told('dhcp.conflict').map(({ usedBy }) => usedBy),
+    rig.reported('dhcp.conflict').map(({ usedBy }) => usedBy),
     ['52:54:00:00:00:0a'],
   );
-  assert.ok(rig.told('dhcp.still-used').length <= HOLDER_MS_MAX / 60_000);
+  assert.ok(rig.reported('dhcp.still-used').length <= HOLDER_MS_MAX / 60_000);
 });
 
 test('a question of the doctor has no address probed: it sets nothing aside, keeps nothing and tells of nothing', async () => {
@@ -531,7 +534,7 @@ test('a question of the doctor has no address probed: it sets nothing aside, kee
       await rig.pass(1000);
     }
     assert.deepEqual(
-      [rig.wire.asked.length, rig.told('dhcp.still-used'), rig.told('dhcp.conflict')],
+      [rig.wire.asked.length, rig.reported('dhcp.still-used'), rig.reported('dhcp.conflict')],
       [before[0], [], []],
     );
     const others = rig.events.slice(before[1]).filter((event) => !isOfProbe(event));

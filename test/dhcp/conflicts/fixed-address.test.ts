@@ -44,7 +44,7 @@ async function start(network: DhcpSubnet, answers?: MacAddress) {
     },
     take: (address: string) =>
       rack.ask({ type: 'request', mac: MAC_A, requested: ip(address), server: RACK })?.type ?? 'silence',
-    told: (kind: string) => rack.events.splice(0).filter((event) => event.kind === kind),
+    reported: (kind: string) => rack.events.splice(0).filter((event) => event.kind === kind),
   };
 }
 
@@ -65,7 +65,7 @@ test('a fixed address is probed before its first offer, offered at once while it
 });
 
 test('the former address of a client whose lease ended is probed, and another one offered if a host uses it', async () => {
-  const { rack, wire, discover, take, asked, told } = await start(subnet());
+  const { rack, wire, discover, take, asked, reported } = await start(subnet());
   const requested = { type: 'request', mac: MAC_A, requested: FIRST, server: RACK } as const;
   rack.say(requested);
   await settle();
@@ -81,28 +81,28 @@ test('the former address of a client whose lease ended is probed, and another on
   rack.clock.advance(86_400_000);
   wire.answers = SQUATTER;
   wire.used = FIRST;
-  told('');
+  reported('');
   const [now, later] = await discover();
   assert.deepEqual([now, later === formatIpv4(FIRST)], ['', false]);
-  assert.equal(told('dhcp.conflict').length, 1);
+  assert.equal(reported('dhcp.conflict').length, 1);
 });
 
 test('the address of a machine of the region is probed, too', async () => {
-  const { rack, discover, asked, told } = await start(subnet(), SQUATTER);
+  const { rack, discover, asked, reported } = await start(subnet(), SQUATTER);
   rack.know(machine(MAC_A, '10.20.0.20'));
   const [now, later] = await discover();
   assert.deepEqual([now, asked()[0]], ['', '10.20.0.20']);
   assert.match(later, /^10\.20\.0\.10\d$/);
-  assert.equal(told('dhcp.fixed-address-used').length, 1);
+  assert.equal(reported('dhcp.fixed-address-used').length, 1);
 });
 
 test('a fixed address in use is set aside; its client has a dynamic one meanwhile, and the fixed one again', async () => {
-  const { rack, wire, discover, take, asked, told } = await start(reserved(), SQUATTER);
+  const { rack, wire, discover, take, asked, reported } = await start(reserved(), SQUATTER);
   const [now, later] = await discover();
   assert.equal(now, '');
   assert.match(later, /^10\.20\.0\.10\d$/);
   assert.deepEqual(
-    told('dhcp.fixed-address-used').map(({ address, mac, usedBy }) => [address, mac, usedBy]),
+    reported('dhcp.fixed-address-used').map(({ address, mac, usedBy }) => [address, mac, usedBy]),
     [[FIXED, MAC_A, '02:00:00:00:00:99']],
   );
   assert.equal(rack.table.find(FIXED)?.state, 'declined');
@@ -117,7 +117,7 @@ test('a fixed address in use is set aside; its client has a dynamic one meanwhil
 });
 
 test('a fixed address that one answer set aside returns to its client when the client asks a minute later', async () => {
-  const { rack, wire, discover, take, asked, told } = await start(reserved(), SQUATTER);
+  const { rack, wire, discover, take, asked, reported } = await start(reserved(), SQUATTER);
   const [, meanwhile] = await discover();
   assert.equal(take(meanwhile), 'ACK');
   wire.answers = undefined;
@@ -125,17 +125,17 @@ test('a fixed address that one answer set aside returns to its client when the c
   rack.clock.advance(LOOK_AGAIN_MS - 1000);
   assert.deepEqual([await discover(), asked()], [[meanwhile, ''], []], 'not before');
   rack.clock.advance(1000);
-  told('');
+  reported('');
   assert.deepEqual([await discover(), asked()], [['', '10.20.0.20'], ['10.20.0.20']]);
   assert.equal(take('10.20.0.20'), 'ACK');
   assert.deepEqual(await discover(), ['10.20.0.20', '']);
-  assert.equal(told('dhcp.declined-back').length, 1);
+  assert.equal(reported('dhcp.declined-back').length, 1);
 });
 
 test('while a host answers for a fixed address its client is told so once a minute, has another, and the range stays whole', async () => {
-  const { rack, discover, asked, told } = await start(reserved(), SQUATTER);
+  const { rack, discover, asked, reported } = await start(reserved(), SQUATTER);
   const [, meanwhile] = await discover();
-  assert.equal(told('dhcp.fixed-address-used').length, 1);
+  assert.equal(reported('dhcp.fixed-address-used').length, 1);
   asked();
   for (let minute = 0; minute < 50; minute += 1) {
     rack.clock.advance(LOOK_AGAIN_MS / 2);
@@ -174,11 +174,11 @@ test('if the wire cannot be probed, a declined fixed address stays set aside for
 });
 
 test('without a range the client of such an address gets no answer, and the event names the address', async () => {
-  const { rack, discover, told } = await start(reserved({ dynamic: undefined }), SQUATTER);
+  const { rack, discover, reported } = await start(reserved({ dynamic: undefined }), SQUATTER);
   assert.deepEqual(await discover(), ['', '']);
   assert.equal(rack.refused('address-declined'), 1);
   assert.deepEqual(await discover(), ['', '']);
-  const refusals = told('dhcp.refused').map(({ reason, address }) => [reason, address]);
+  const refusals = reported('dhcp.refused').map(({ reason, address }) => [reason, address]);
   assert.deepEqual(refusals.at(-1), ['address-declined', FIXED]);
   assert.equal(rack.refused('no-dynamic-range'), 0);
   await discover(MAC_B);

@@ -51,32 +51,32 @@ async function start(user: MacAddress | undefined, network: DhcpSubnet = subnet(
           .join(),
       ];
     },
-    told: (kind: string) => rack.events.splice(0).filter((event) => event.kind === kind),
+    reported: (kind: string) => rack.events.splice(0).filter((event) => event.kind === kind),
   };
 }
 
 describe('an extension without a record', () => {
   for (const socket of [ON_WIRE, TO_RACK]) {
     test(`is agreed to when the wire is silent (${socket})`, async () => {
-      const { rack, asked, say, told } = await start(undefined);
+      const { rack, asked, say, reported } = await start(undefined);
       assert.deepEqual(await say(renew(), socket), ['', 'ACK']);
       assert.deepEqual(asked, [ADDRESS]);
       assert.equal(rack.table.find(ADDRESS)?.mac, MAC_A);
-      assert.equal(told('dhcp.ack').length, 1);
+      assert.equal(reported('dhcp.ack').length, 1);
       assert.deepEqual(await say(renew(), socket), ['ACK', ''], 'its lease runs now');
     });
 
     test(`is agreed to when the client itself answers, as it does after a lost database (${socket})`, async () => {
-      const { asked, say, told } = await start(MAC_A);
+      const { asked, say, reported } = await start(MAC_A);
       assert.deepEqual(await say(renew(), socket), ['', 'ACK']);
-      assert.deepEqual([asked, told('dhcp.conflict')], [[ADDRESS], []]);
+      assert.deepEqual([asked, reported('dhcp.conflict')], [[ADDRESS], []]);
     });
 
     test(`is denied when another host answers, and the address is set aside (${socket})`, async () => {
-      const { rack, say, told } = await start(OTHER);
+      const { rack, say, reported } = await start(OTHER);
       assert.deepEqual(await say(renew(), socket), ['', 'NAK']);
       assert.deepEqual(
-        told('dhcp.conflict').map(({ address, mac, usedBy }) => [address, mac, usedBy]),
+        reported('dhcp.conflict').map(({ address, mac, usedBy }) => [address, mac, usedBy]),
         [[ADDRESS, MAC_A, '02:00:00:00:00:99']],
       );
       assert.equal(rack.table.find(ADDRESS)?.state, 'declined');
@@ -90,10 +90,10 @@ describe('an extension without a record', () => {
   });
 
   test('of an address that is fixed for the client is asked about as well', async () => {
-    const { rack, say, told } = await start(OTHER);
+    const { rack, say, reported } = await start(OTHER);
     rack.know(machine(MAC_A, '10.20.0.105'));
     assert.deepEqual(await say(renew()), ['', 'NAK']);
-    assert.equal(told('dhcp.fixed-address-used').length, 1);
+    assert.equal(reported('dhcp.fixed-address-used').length, 1);
   });
 
   test('that is repeated while the wire is asked leads to one question and one answer', async () => {
@@ -134,10 +134,10 @@ describe('SELECTING an address that is not on offer', () => {
   const select: Words = { type: 'request', mac: MAC_A, requested: ADDRESS, server: ip(TO_RACK) };
 
   test('is denied when another host answers, and the address is set aside', async () => {
-    const { rack, asked, say, told } = await start(OTHER);
+    const { rack, asked, say, reported } = await start(OTHER);
     assert.deepEqual(await say(select), ['', 'NAK']);
     assert.deepEqual(asked, [ADDRESS]);
-    assert.equal(told('dhcp.conflict').length, 1);
+    assert.equal(reported('dhcp.conflict').length, 1);
     assert.equal(rack.table.find(ADDRESS)?.state, 'declined');
   });
 

@@ -11,9 +11,9 @@ import {
   ForeignWatch,
   LISTEN_MS,
   PROBE_SOON_MS,
+  type SharedNetwork,
+  sharedNetworksOf,
   UNPROBED_INTERVAL_MS,
-  type Wire,
-  wiresOf,
 } from '../../../src/dhcp/foreign/foreign-watch.ts';
 import { CHOICE_MS, CHOOSERS_MAX, DOUBT_MS, SETTLED_MS } from '../../../src/dhcp/foreign/hearsay.ts';
 import { indexSubnets } from '../../../src/dhcp/networks/subnet.ts';
@@ -48,8 +48,8 @@ const PORTS = { serverPort: 67, clientPort: 68 };
 const INTERVAL_MS = 600_000;
 /** It has a lease here. */
 const KNOWN_CLIENT = hw('52:54:00:00:00:aa');
-const WIRE: Wire = { place: 'eth1', interfaceName: 'eth1', subnets: ['lab', 'second'], mac: RACK_MAC };
-const FAR: Wire = { place: 'relayed far', interfaceName: undefined, subnets: ['far'], mac: undefined };
+const WIRE: SharedNetwork = { place: 'eth1', interfaceName: 'eth1', subnets: ['lab', 'second'], mac: RACK_MAC };
+const FAR: SharedNetwork = { place: 'relayed far', interfaceName: undefined, subnets: ['far'], mac: undefined };
 
 interface ForeignOffer {
   readonly server?: Ipv4;
@@ -87,7 +87,7 @@ interface Rig {
   /** How often the watch reported that it cannot probe. */
   blind: number;
   /** Kinds and addresses of the events since the last call. */
-  told(): readonly string[];
+  reported(): readonly string[];
   readonly events: DhcpEvent[];
 }
 
@@ -141,7 +141,7 @@ function rigOf(): Rig {
       blind: 0,
       events,
     },
-    told: () => events.splice(0).map(({ kind, address }) => `${kind} ${formatIpv4(address ?? ANY)}`),
+    reported: () => events.splice(0).map(({ kind, address }) => `${kind} ${formatIpv4(address ?? ANY)}`),
   };
   return rig;
 }
@@ -171,7 +171,7 @@ test('a server that answers the first probe is reported once, with its offer, an
   assert.equal(rig.watch.isSeenAt('eth1', MAC_B), true);
   assert.equal(rig.watch.isSeenAt('relayed far', MAC_B), false);
   rig.clock.advance(10 * INTERVAL_MS);
-  assert.deepEqual(rig.told(), ['dhcp.foreign-server 10.20.0.66']);
+  assert.deepEqual(rig.reported(), ['dhcp.foreign-server 10.20.0.66']);
   assert.equal(rig.changes, 1);
   assert.equal(rig.watch.servers.length, 1);
 });
@@ -201,7 +201,7 @@ test('an unanswered probe is sent twice, and its tap is closed after LISTEN_MS',
   assert.deepEqual(rig.taps, { opened: 1, closed: 0 });
   rig.clock.advance(2);
   assert.deepEqual(rig.taps, { opened: 1, closed: 1 });
-  assert.deepEqual(rig.told(), []);
+  assert.deepEqual(rig.reported(), []);
 });
 
 test('a server that misses three probes is gone', () => {
@@ -213,7 +213,7 @@ test('a server that misses three probes is gone', () => {
   rig.clock.advance(3 * INTERVAL_MS - LISTEN_MS);
   assert.equal(rig.watch.isSeenAt('eth1', MAC_B), true);
   rig.clock.advance(LISTEN_MS);
-  assert.deepEqual(rig.told(), ['dhcp.foreign-server 10.20.0.66', 'dhcp.foreign-server-gone 10.20.0.66']);
+  assert.deepEqual(rig.reported(), ['dhcp.foreign-server 10.20.0.66', 'dhcp.foreign-server-gone 10.20.0.66']);
   assert.equal(rig.watch.isSeenAt('eth1', MAC_B), false);
   assert.equal(rig.changes, 2);
 });
@@ -237,7 +237,7 @@ test('a client that chooses another server reveals it, and a probe follows that 
   );
   rig.watch.hear(request, 'other-server-chosen', { subnet: 'lab', interfaceName: 'eth1' });
   assert.equal(rig.watch.servers[0]?.mac, OTHER_MAC);
-  assert.deepEqual(rig.told(), ['dhcp.foreign-server 10.20.0.66']);
+  assert.deepEqual(rig.reported(), ['dhcp.foreign-server 10.20.0.66']);
 });
 
 test('only requests and replies that name a server of a served wire are heard', () => {
@@ -251,13 +251,13 @@ test('only requests and replies that name a server of a served wire are heard', 
   rig.watch.hear(clientMessage({ type: 'request', server: RACK }), 'other-server-chosen', at);
   rig.watch.hear(clientMessage({ type: 'offer', op: 2 }), 'not-a-request', { interfaceName: 'eth1' });
   rig.watch.hear(clientMessage({ type: 'offer', op: 2, server: OTHER }), 'not-a-request', { interfaceName: 'eth7' });
-  assert.deepEqual(rig.told(), []);
+  assert.deepEqual(rig.reported(), []);
   rig.watch.hear(clientMessage({ type: 'offer', op: 2, server: OTHER }), 'not-a-request', { interfaceName: 'eth1' });
   rig.watch.hear(named, 'other-server-chosen', { subnet: 'far', interfaceName: 'eth1' });
-  assert.deepEqual(rig.told(), ['dhcp.foreign-server 10.20.0.66', 'dhcp.foreign-server 10.20.0.66']);
+  assert.deepEqual(rig.reported(), ['dhcp.foreign-server 10.20.0.66', 'dhcp.foreign-server 10.20.0.66']);
   assert.equal(rig.watch.isSeenAt('relayed far', MAC_B), true);
   rig.clock.advance(3 * UNPROBED_INTERVAL_MS + 2);
-  assert.deepEqual(rig.told(), ['dhcp.foreign-server-gone 10.20.0.66', 'dhcp.foreign-server-gone 10.20.0.66']);
+  assert.deepEqual(rig.reported(), ['dhcp.foreign-server-gone 10.20.0.66', 'dhcp.foreign-server-gone 10.20.0.66']);
   assert.equal(rig.sent.length, 0);
   assert.equal(rig.clock.pending, 0);
 });
@@ -272,7 +272,7 @@ test('only an offer for the probe counts', () => {
   ];
   rig.watch.configure([WIRE], INTERVAL_MS, PORTS);
   rig.clock.advance(LISTEN_MS);
-  assert.deepEqual(rig.told(), []);
+  assert.deepEqual(rig.reported(), []);
 });
 
 test('a server with boot information only is reported, and takes no network from this one', () => {
@@ -328,11 +328,11 @@ test('a wire that is no longer served, and closing, end its probe and forget its
   rig.answer = (discover) => [offerTo(discover)];
   rig.watch.configure([WIRE], INTERVAL_MS, PORTS);
   rig.clock.advance(1000);
-  rig.told();
+  rig.reported();
   rig.watch.configure([], INTERVAL_MS, PORTS);
   assert.deepEqual(rig.taps, { opened: 1, closed: 1 });
   assert.deepEqual(rig.watch.servers, []);
-  assert.deepEqual(rig.told(), []);
+  assert.deepEqual(rig.reported(), []);
   rig.watch.configure([WIRE], INTERVAL_MS, PORTS);
   rig.clock.advance(1000);
   rig.watch.close();
@@ -345,7 +345,7 @@ test('networks of one interface are one wire, a relayed network is its own, and 
   const second = subnet({ name: 'second', network: parseNetwork('10.21.0.0/24') ?? { address: ANY, prefix: 0 } });
   const proxied = subnet({ name: 'proxied', interfaceName: 'eth2', proxy: true });
   const index = indexSubnets(config(subnet(), second, relayedSubnet(), proxied), undefined);
-  assert.deepEqual(wiresOf(index, [{ name: 'eth1', addresses: [], mac: RACK_MAC }]), [
+  assert.deepEqual(sharedNetworksOf(index, [{ name: 'eth1', addresses: [], mac: RACK_MAC }]), [
     { ...WIRE, subnets: ['lab', 'second'] },
     FAR,
   ]);

@@ -186,12 +186,12 @@ test('an imported lease ends when the other server said, and its client may keep
 
 test('a client’s data is kept as from its own message: with limited length', () => {
   const hostile = '\x1b[2J\x9b31m\0x';
-  const told = {
+  const reported = {
     hostname: hostile,
     vendorClass: `${hostile}${'v'.repeat(5000)}`,
     ...{ clientId: `\x01${'c'.repeat(5000)}`, circuitId: 'p'.repeat(5000), remoteId: 'r'.repeat(5000) },
   };
-  const verdict = judgeImport(foreign('10.20.0.100', MAC_A, RUNS, told), labState(SERVED), MOMENT);
+  const verdict = judgeImport(foreign('10.20.0.100', MAC_A, RUNS, reported), labState(SERVED), MOMENT);
   assert.ok(verdict.kind === 'take');
   const { hostname, vendorClass, clientId, circuitId, remoteId } = verdict.lease;
   assert.deepEqual([hostname, vendorClass], [undefined, `${hostile}${'v'.repeat(54)}`]);

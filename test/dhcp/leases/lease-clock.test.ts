@@ -171,8 +171,8 @@ for (const [name, stored, clock, ageS] of moments) {
 test('a lease that ended in an earlier boot after its last grant has ended, once that boot was heard of later', () => {
   const lease = { ...granted(60, NOON + 60_000), expiresWallMs: NOON + 120_000 };
   const here = inSecond(10, NOON + 3 * HOUR_MS);
-  const [unheard] = restoreLeases([lease], here);
-  assert.equal(restOf(unheard, here), 50, 'it may have run when the host went down');
+  const [unended] = restoreLeases([lease], here);
+  assert.equal(restOf(unended, here), 50, 'it may have run when the host went down');
   const heard = storedAt('one', 120, NOON + 120_000);
   const [ended] = restoreLeases([lease], here, new Map(), heard);
   assert.ok(restOf(ended, here) < 0);

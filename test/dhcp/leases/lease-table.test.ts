@@ -71,11 +71,11 @@ test('each lease is reported once when it ends, in order, unless it was renewed'
   table.apply(lease(MAC_C, '10.20.0.102', START, 10), 3);
   assert.equal(table.nextExpiry, later(START, 10_000));
   table.apply(lease(MAC_C, '10.20.0.102', later(START, 5000), 60), 4);
-  const told: string[] = [];
+  const reported: string[] = [];
   for (let at = 0; at <= 120; at += 1) {
-    for (const ended of table.expire(later(START, at * 1000), 10)) told.push(`${at} ${formatIpv4(ended.address)}`);
+    for (const ended of table.expire(later(START, at * 1000), 10)) reported.push(`${at} ${formatIpv4(ended.address)}`);
   }
-  assert.deepEqual(told, ['20 10.20.0.101', '30 10.20.0.100', '65 10.20.0.102']);
+  assert.deepEqual(reported, ['20 10.20.0.101', '30 10.20.0.100', '65 10.20.0.102']);
   assert.equal(table.nextExpiry, undefined);
 });
 

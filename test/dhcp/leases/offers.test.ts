@@ -18,12 +18,12 @@ const isNear = (address: Ipv4): boolean => address < ip('10.30.0.0');
 
 /** Offers that record changes: `+` for a held address, `-` for a released one. */
 function heard() {
-  const told: string[] = [];
+  const reported: string[] = [];
   const offers = new Offers({
-    onOffered: (address) => void told.push(`+${formatIpv4(address)}`),
-    onOfferGone: (address) => void told.push(`-${formatIpv4(address)}`),
+    onOffered: (address) => void reported.push(`+${formatIpv4(address)}`),
+    onOfferGone: (address) => void reported.push(`-${formatIpv4(address)}`),
   });
-  return { offers, take: () => told.splice(0) };
+  return { offers, take: () => reported.splice(0) };
 }
 
 test('an offer holds its address for its client until its time is over, to the millisecond', () => {

@@ -18,40 +18,40 @@ const LEASE: Lease = {
 function make() {
   const inner = new TestJournal();
   const journal = new SettledJournal(inner);
-  const told: string[] = [];
+  const reported: string[] = [];
   journal.listen({
-    onDurable: (sequence) => told.push(`durable ${sequence}`),
-    onFailed: (from, to) => told.push(`failed ${from} to ${to}`),
-    onSlow: () => told.push('slow'),
-    onAvailable: () => told.push('available'),
+    onDurable: (sequence) => reported.push(`durable ${sequence}`),
+    onFailed: (from, to) => reported.push(`failed ${from} to ${to}`),
+    onSlow: () => reported.push('slow'),
+    onAvailable: () => reported.push('available'),
   });
   const wait = (sequence: number): void => {
-    void journal.settled(sequence).then((durable) => told.push(`${sequence} ${durable}`));
+    void journal.settled(sequence).then((durable) => reported.push(`${sequence} ${durable}`));
   };
-  return { inner, journal, told, wait };
+  return { inner, journal, reported, wait };
 }
 
 test('a waiter for a sequence continues after the listener, once it is on disk', async () => {
-  const { inner, journal, told, wait } = make();
+  const { inner, journal, reported, wait } = make();
   for (const sequence of [journal.append(LEASE), journal.append(LEASE)]) wait(sequence);
   inner.commit(1);
   await settle();
-  assert.deepEqual(told, ['durable 1', '1 true']);
+  assert.deepEqual(reported, ['durable 1', '1 true']);
   inner.commit();
   await settle();
-  assert.deepEqual(told, ['durable 1', '1 true', 'durable 2', '2 true']);
+  assert.deepEqual(reported, ['durable 1', '1 true', 'durable 2', '2 true']);
 });
 
 test('a waiter for a sequence that is never written gets false', async () => {
-  const { inner, journal, told, wait } = make();
+  const { inner, journal, reported, wait } = make();
   wait(journal.append(LEASE));
   inner.fail();
   await settle();
-  assert.deepEqual(told, ['failed 1 to 1', '1 false']);
+  assert.deepEqual(reported, ['failed 1 to 1', '1 false']);
   assert.equal(journal.available, false);
   inner.recover();
   inner.slow();
-  assert.deepEqual(told.slice(2), ['available', 'slow']);
+  assert.deepEqual(reported.slice(2), ['available', 'slow']);
 });
 
 test('no more than WAITERS_MAX wait', async () => {

@@ -15,8 +15,8 @@ import {
   PLACES_MAX,
   PLACES_OF_A_SOCKET,
   type Place,
+  REPORTS_OF_A_SOCKET,
   SOCKETS_MAX,
-  TOLD_OF_A_SOCKET,
   WIRE_CIRCUIT_SHARE,
 } from '../../../src/dhcp/limits/new-clients.ts';
 import { CAME_BACK_MS } from '../../../src/dhcp/limits/waiting-clients.ts';
@@ -139,18 +139,18 @@ test('a clock that goes back a day gives nothing away, holds no client back afte
 test('used-up places are reported, of one socket a few at once and then one a minute', () => {
   const limits = new NewClients();
   limits.setRate(1);
-  const toldOf = (place: Place, now: Instant): readonly string[] => {
+  const reportsOf = (place: Place, now: Instant): readonly string[] => {
     admitted(limits, place, now, 20);
     return [0, 1].flatMap(() => limits.refused(place, now) ?? []);
   };
-  const told: string[] = [];
+  const reported: string[] = [];
   for (let second = 0; second < 600; second += 10) {
-    told.push(...toldOf(circuit(second), later(START, second * 1000)));
+    reported.push(...reportsOf(circuit(second), later(START, second * 1000)));
   }
-  assert.deepEqual(told.slice(0, 2), ['relay 10.30.0.1, circuit 0', 'relay 10.30.0.1, circuit 10']);
-  assert.ok(told.length <= PLACES_OF_A_SOCKET + 10, `${told.length} were reported in ten minutes`);
+  assert.deepEqual(reported.slice(0, 2), ['relay 10.30.0.1, circuit 0', 'relay 10.30.0.1, circuit 10']);
+  assert.ok(reported.length <= PLACES_OF_A_SOCKET + 10, `${reported.length} were reported in ten minutes`);
   assert.deepEqual(
-    toldOf({ ...WIRE, name: 'eth2', socket: 'eth2' }, START),
+    reportsOf({ ...WIRE, name: 'eth2', socket: 'eth2' }, START),
     ['eth2'],
     'another socket is reported separately',
   );
@@ -211,20 +211,20 @@ test('returning clients have the rate of their place once more, and first-time c
   assert.equal(limits.waitedMs(again, later(at, 1000)), 0, 'a served client starts over');
 });
 
-test('TOLD_OF_A_SOCKET places of one socket are reported as limited at once, and of another socket as well', () => {
+test('REPORTS_OF_A_SOCKET places of one socket are reported as limited at once, and of another socket as well', () => {
   const limits = new NewClients();
-  const tellings = (socket: string, count: number, from: number): number => {
-    let told = 0;
+  const reportSamplers = (socket: string, count: number, from: number): number => {
+    let reported = 0;
     for (let number = 0; number < count; number += 1) {
       const place = circuit(from + number, socket);
       // Each has used up its own rate, not all of the socket.
       admitted(limits, place, later(START, number * 11_000), AT_ONCE);
-      if (limits.refused(place, later(START, number * 11_000)) !== undefined) told += 1;
+      if (limits.refused(place, later(START, number * 11_000)) !== undefined) reported += 1;
     }
-    return told;
+    return reported;
   };
-  const most = TOLD_OF_A_SOCKET.burst;
-  const regained = Math.floor(3 * most * 11 * TOLD_OF_A_SOCKET.perSecond);
-  assert.equal(tellings('eth1', 3 * most, 0), most + regained);
-  assert.equal(tellings('eth2', most, 1000), most);
+  const most = REPORTS_OF_A_SOCKET.burst;
+  const regained = Math.floor(3 * most * 11 * REPORTS_OF_A_SOCKET.perSecond);
+  assert.equal(reportSamplers('eth1', 3 * most, 0), most + regained);
+  assert.equal(reportSamplers('eth2', most, 1000), most);
 });

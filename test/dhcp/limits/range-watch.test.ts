@@ -18,27 +18,31 @@ function follow(usable: number, frees: readonly number[]): readonly string[] {
 }
 
 test('each step of a range is reported once, at its share, and not again before it was left', () => {
-  const table: readonly (readonly [name: string, usable: number, frees: readonly number[], told: readonly string[]])[] =
-    [
-      ['an empty one', 100, [100, 100], ['-', '-']],
-      ['one short of nine tenths', 100, [11], ['-']],
-      ['nine tenths', 100, [10, 10, 9], ['filling', '-', '-']],
-      ['back, still over eight tenths', 100, [10, 20], ['filling', '-']],
-      ['back, under eight tenths', 100, [10, 21, 21], ['filling', 'eased', '-']],
-      ['to and fro about nine tenths', 100, [10, 11, 10, 11, 10], ['filling', '-', '-', '-', '-']],
-      ['full at once', 100, [0, 0], ['full', '-']],
-      ['full, by way of nine tenths', 100, [10, 0], ['filling', 'full']],
-      ['full, and too little free to say so', 100, [0, 4, 1, 0], ['full', '-', '-', '-']],
-      ['full, and a twentieth free', 100, [0, 5, 4, 0], ['full', 'eased', '-', 'full']],
-      ['full, and empty at once', 100, [0, 100], ['full', 'eased']],
-      ['full, and between eight and nine tenths', 100, [0, 15, 21], ['full', 'eased', 'eased']],
-      ['of two: full, one free, both free', 2, [0, 1, 2], ['full', '-', 'eased']],
-      ['of one: full, and free', 1, [1, 0, 1], ['-', 'full', 'eased']],
-      ['of ten: nine in use', 10, [2, 1, 0, 1, 2], ['-', 'filling', 'full', '-', 'eased']],
-      ['that has no usable address', 0, [0, 0], ['-', '-']],
-      ['of which nothing is usable any more', 10, [0], ['full']],
-    ];
-  for (const [name, usable, frees, told] of table) assert.deepEqual(follow(usable, frees), told, name);
+  const table: readonly (readonly [
+    name: string,
+    usable: number,
+    frees: readonly number[],
+    reported: readonly string[],
+  ])[] = [
+    ['an empty one', 100, [100, 100], ['-', '-']],
+    ['one short of nine tenths', 100, [11], ['-']],
+    ['nine tenths', 100, [10, 10, 9], ['filling', '-', '-']],
+    ['back, still over eight tenths', 100, [10, 20], ['filling', '-']],
+    ['back, under eight tenths', 100, [10, 21, 21], ['filling', 'eased', '-']],
+    ['to and fro about nine tenths', 100, [10, 11, 10, 11, 10], ['filling', '-', '-', '-', '-']],
+    ['full at once', 100, [0, 0], ['full', '-']],
+    ['full, by way of nine tenths', 100, [10, 0], ['filling', 'full']],
+    ['full, and too little free to say so', 100, [0, 4, 1, 0], ['full', '-', '-', '-']],
+    ['full, and a twentieth free', 100, [0, 5, 4, 0], ['full', 'eased', '-', 'full']],
+    ['full, and empty at once', 100, [0, 100], ['full', 'eased']],
+    ['full, and between eight and nine tenths', 100, [0, 15, 21], ['full', 'eased', 'eased']],
+    ['of two: full, one free, both free', 2, [0, 1, 2], ['full', '-', 'eased']],
+    ['of one: full, and free', 1, [1, 0, 1], ['-', 'full', 'eased']],
+    ['of ten: nine in use', 10, [2, 1, 0, 1, 2], ['-', 'filling', 'full', '-', 'eased']],
+    ['that has no usable address', 0, [0, 0], ['-', '-']],
+    ['of which nothing is usable any more', 10, [0], ['full']],
+  ];
+  for (const [name, usable, frees, reported] of table) assert.deepEqual(follow(usable, frees), reported, name);
 });
 
 test('a range that loses its addresses is gone, not full', () => {

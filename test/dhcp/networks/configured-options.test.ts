@@ -177,14 +177,14 @@ test('the event of an offer or a lease names the file in the reply, and its serv
     [both.slice(0, 1), ['bios.bin', '192.0.2.9', undefined]],
     [[entry(67, 'own.0')], ['bios.bin', undefined, 'test']],
   ];
-  for (const [options, told] of cases)
+  for (const [options, reported] of cases)
     for (const type of ['discover', 'request'] as const) {
       const dhcpConfig = config(subnet({ options: tableOf(options) }));
       const words: ClientWords = type === 'discover' ? PXE : { ...PXE, requested: ip('10.20.0.100'), server: RACK };
       const arrival = { interfaceName: 'eth1', localAddress: ANY };
       const state = labState(dhcpConfig);
       const { event } = decide(readReply(clientBytes({ type, ...words })), arrival, state, instant(0));
-      assert.deepEqual([event?.file, event?.fileServer, event?.planReason], told, type);
+      assert.deepEqual([event?.file, event?.fileServer, event?.planReason], reported, type);
     }
 });
 

@@ -84,9 +84,9 @@ test('a refusal for its source names source, relay agent and the key that would 
   for (const [words, reason, text] of rows) {
     const rack = await rackWith();
     rack.say({ ...words, from: FOREIGNER }, TO_RACK);
-    const [told] = rack.events.filter(({ kind }) => kind === 'dhcp.refused');
-    assert.equal(told?.reason, reason);
-    assert.match(eventText(told ?? assert.fail(), undefined), text);
+    const [reported] = rack.events.filter(({ kind }) => kind === 'dhcp.refused');
+    assert.equal(reported?.reason, reason);
+    assert.match(eventText(reported ?? assert.fail(), undefined), text);
   }
 });
 

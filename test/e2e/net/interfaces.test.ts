@@ -41,9 +41,9 @@ for (const native of [true, false]) {
     });
 
     it('sees an interface come with its address, and go', async () => {
-      let told = 0;
+      let reported = 0;
       const end = watch.onChange((interfaces) => {
-        told += 1;
+        reported += 1;
         assert.equal(interfaces, watch.current());
       });
       ip('link add rbi0 address 52:54:00:00:00:0a type veth peer name rbi1');
@@ -65,7 +65,7 @@ for (const native of [true, false]) {
       await until(() => addressesOf(find('rbi0')).length === 0, SEEN_WITHIN_MS);
       ip('link del rbi0');
       await until(() => find('rbi0') === undefined, SEEN_WITHIN_MS);
-      assert.ok(told >= 3);
+      assert.ok(reported >= 3);
       end();
     });
   });

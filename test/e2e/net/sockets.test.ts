@@ -383,15 +383,15 @@ describe('datagram sockets', { skip: SKIP }, () => {
       const good = { kind: 'unicast', address: addr('10.20.0.1'), port: 6868 } as const;
       const bad = { kind: 'unicast', address: addr('10.99.0.1'), port: 6868 } as const;
       const other = await open(network, { address: addr('10.20.0.1'), port: 0, shared: false });
-      let told = 0;
+      let reported = 0;
       const ear = await open(network, {
         address: addr('10.20.0.1'),
         shared: false,
         onSendError() {
-          told += 1;
+          reported += 1;
           other.socket.send([{ bytes: bytes('other'), to: good }]);
           ear.socket.send([{ bytes: bytes('again'), to: good }]);
-          if (told === 2) ear.socket.close();
+          if (reported === 2) ear.socket.close();
         },
       });
       ear.socket.send([

@@ -175,7 +175,7 @@ export const DNS_BOUNDS: readonly HeldBound[] = [
     what: 'events of each kind about refused and failed questions',
     whoCanFill: 'a client whose questions are refused',
     whatOthersNotice: 'the log reports such questions with a count',
-    harm: { kind: 'told' },
+    harm: { kind: 'reported' },
     howItEmpties: 'with time',
     share: 'by kind',
     test: 'dns/service.test.ts',

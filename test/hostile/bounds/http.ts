@@ -130,7 +130,7 @@ export const HTTP_BOUNDS: readonly HeldBound[] = [
     what: 'events of sent files and configurations',
     whoCanFill: 'a client that loads small files over and over',
     whatOthersNotice: 'log and timeline report loads with a count',
-    harm: { kind: 'told' },
+    harm: { kind: 'reported' },
     howItEmpties: 'with time',
     share: 'none: the files are still sent',
     test: 'http/server.test.ts',

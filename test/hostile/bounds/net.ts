@@ -4,7 +4,7 @@ import type { HeldBound } from './row.ts';
 
 export const NET_BOUNDS: readonly HeldBound[] = [
   {
-    at: 'net/unheard-hosts.ts UNHEARD_MAX',
+    at: 'net/absent-hosts.ts ABSENT_HOSTS_MAX',
     what: 'hosts of attached networks without an entry in the kernel’s ARP table that were sent to within 3 s',
     whoCanFill: 'requests with forged addresses of absent hosts',
     whatOthersNotice:
@@ -12,7 +12,7 @@ export const NET_BOUNDS: readonly HeldBound[] = [
     harm: { kind: 'waits' },
     howItEmpties: 'after 3 s; hosts that were heard meanwhile leave at once',
     share: 'none is needed: present hosts do not count',
-    test: 'net/unheard-hosts.test.ts',
+    test: 'net/absent-hosts.test.ts',
   },
   {
     at: 'net/udp-linux.ts RECEIVE_BUFFER_BYTES',
@@ -85,7 +85,7 @@ export const NET_BOUNDS: readonly HeldBound[] = [
     what: 'hosts heard on the wires: this many new ones, and as many that were heard for a minute',
     whoCanFill: 'a host that sends ARP for addresses that do not exist',
     whatOthersNotice: '`rackboot neighbours` shows invented hosts; a host that was heard for a minute stays',
-    harm: { kind: 'told' },
+    harm: { kind: 'reported' },
     howItEmpties: 'the hardware address with the most loses its longest silent entry',
     share: 'by rank, and by hardware address',
     test: 'net/neighbours.test.ts',
@@ -103,13 +103,13 @@ export const NET_BOUNDS: readonly HeldBound[] = [
     at: 'net/neighbours.ts SENDERS_MAX',
     what: 'hardware addresses whose rate of sightings is remembered',
     whoCanFill: 'a flood of ARP with invented hardware addresses',
-    whatOthersNotice: 'nothing: a forgotten one starts again, within TOLD_RATE',
+    whatOthersNotice: 'nothing: a forgotten one starts again, within REPORT_RATE',
     howItEmpties: 'the oldest is forgotten',
-    share: 'none is needed: TOLD_RATE still holds',
+    share: 'none is needed: REPORT_RATE still holds',
     test: 'net/neighbours.test.ts',
   },
   {
-    at: 'net/neighbours.ts TOLD_RATE',
+    at: 'net/neighbours.ts REPORT_RATE',
     what: 'new sightings of all hosts that the main thread gets',
     whoCanFill: 'a flood of ARP with invented hardware addresses',
     whatOthersNotice:
@@ -123,11 +123,11 @@ export const NET_BOUNDS: readonly HeldBound[] = [
     test: 'net/neighbours.test.ts',
   },
   {
-    at: 'daemon/rack/neighbourhood.ts TOLD_RATE',
+    at: 'daemon/rack/neighbourhood.ts REPORT_RATE',
     what: 'events of neighbours that are new or moved',
     whoCanFill: 'a host that sends ARP for addresses that do not exist',
     whatOthersNotice: 'the log reports neighbours as a count',
-    harm: { kind: 'told' },
+    harm: { kind: 'reported' },
     howItEmpties: 'with time',
     share: 'by kind',
     test: 'daemon/rack/neighbourhood.test.ts',
@@ -137,7 +137,7 @@ export const NET_BOUNDS: readonly HeldBound[] = [
     what: "remembered hosts that use this rack's own addresses",
     whoCanFill: 'a host that sends ARP from such an address with invented hardware addresses',
     whatOthersNotice: '`rackboot status` lists invented hosts; a host that is really there comes back within a minute',
-    harm: { kind: 'told' },
+    harm: { kind: 'reported' },
     howItEmpties: 'the host that was seen longest ago is forgotten',
     share: 'none: all of them are one fault of the network',
     test: 'daemon/rack/own-addresses.test.ts',
@@ -147,7 +147,7 @@ export const NET_BOUNDS: readonly HeldBound[] = [
     what: "events of hosts that use this rack's own addresses",
     whoCanFill: 'a host that sends ARP from such an address with invented hardware addresses',
     whatOthersNotice: 'the log reports them as a count',
-    harm: { kind: 'told' },
+    harm: { kind: 'reported' },
     howItEmpties: 'with time: one a minute',
     share: 'none: each reports the same fault of the network',
     test: 'daemon/rack/own-addresses.test.ts',

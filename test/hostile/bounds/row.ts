@@ -16,7 +16,7 @@ export type Door =
 /** What a full bound does to clients that did not fill it, the least first. */
 export type Harm =
   /** Logs, pages, commands and the recognition of machines know less. */
-  | { readonly kind: 'told' }
+  | { readonly kind: 'reported' }
   /** Clients wait, or ask again and are served. */
   | { readonly kind: 'waits' }
   /** Clients do not get what they ask for while it lasts; what an operator can do about it. */

@@ -191,7 +191,7 @@ export const TFTP_BOUNDS: readonly HeldBound[] = [
     what: 'events of each kind that a forged request can cause',
     whoCanFill: 'a host that requests missing files, or does not answer',
     whatOthersNotice: 'log and timeline report such transfers as a count',
-    harm: { kind: 'told' },
+    harm: { kind: 'reported' },
     howItEmpties: 'with time',
     share: 'none: the client still gets its answer',
     test: 'tftp/server.test.ts',

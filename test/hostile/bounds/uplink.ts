@@ -8,7 +8,7 @@ export const UPLINK_BOUNDS: readonly HeldBound[] = [
     what: 'events in memory that wait for the region’s thread',
     whoCanFill: 'a flood of events while that thread is busy',
     whatOthersNotice: 'the region misses everyday events, and learns how many; warnings and errors stay longest',
-    harm: { kind: 'told' },
+    harm: { kind: 'reported' },
     howItEmpties: 'with each batch that the thread stores',
     share: 'strangers’ events are thinned out before, by STRANGER_RATE',
     test: 'uplink/outbox.test.ts',
@@ -71,7 +71,7 @@ export const UPLINK_BOUNDS: readonly HeldBound[] = [
     whoCanFill: 'any host that renews leases',
     whatOthersNotice:
       'the page shows strangers’ events as a count; events of machines and booting hosts are always sent',
-    harm: { kind: 'told' },
+    harm: { kind: 'reported' },
     howItEmpties: 'with time',
     share: 'by kind, not by host',
     test: 'uplink/stranger-events.test.ts',
@@ -81,7 +81,7 @@ export const UPLINK_BOUNDS: readonly HeldBound[] = [
     what: 'remembered hardware addresses of hosts that booted',
     whoCanFill: 'a host that asks to boot under thousands of hardware addresses',
     whatOthersNotice: 'an unknown machine that booted before them counts as a stranger again',
-    harm: { kind: 'told' },
+    harm: { kind: 'reported' },
     howItEmpties: 'the one that booted longest ago is forgotten',
     share: 'by the rates of new clients; machines of the region need no place',
     test: 'uplink/stranger-events.test.ts',
@@ -115,7 +115,7 @@ export const UPLINK_BOUNDS: readonly HeldBound[] = [
     test: 'region/racks/racks.test.ts',
   },
   {
-    at: 'region/racks/machine-homes.ts ELSEWHERE_TOLD_MAX',
+    at: 'region/racks/machine-homes.ts ELSEWHERE_REPORTED_MAX',
     what: 'pairs of a machine and a rack with which it is not at home that were reported within the last hour',
     whoCanFill: 'an accepted rack that reports machines of others',
     whatOthersNotice:

@@ -23,13 +23,13 @@ const address = (host: number): string => `10.${host >>> 16}.${(host >>> 8) & 25
 
 /** The answers to a number of attempts by an address, each with its count. */
 function tries(limits: PasswordLimits, from: string, count: number, at = START): Readonly<Record<string, number>> {
-  const told: Record<string, number> = {};
+  const reported: Record<string, number> = {};
   for (let index = 0; index < count; index += 1) {
     const taken = limits.take(from, at);
     const name = typeof taken === 'string' ? taken : 'permit';
-    told[name] = (told[name] ?? 0) + 1;
+    reported[name] = (reported[name] ?? 0) + 1;
   }
-  return told;
+  return reported;
 }
 
 test('an address has PASSWORDS_PER_ADDRESS, then its rate; another address of its network is not affected', () => {

@@ -42,7 +42,7 @@ const bobs = (description: string): NewMachineEvent => ({
   username: 'bob',
 });
 const macsOf = (machine: Machine | undefined): readonly number[] => machine?.interfaces.map((nic) => nic.mac) ?? [];
-const told = (region: Region): readonly string[] =>
+const reported = (region: Region): readonly string[] =>
   region.store
     .listEvents({ limit: 100 })
     .flatMap((event) => (event.type === 'NODE_ENLISTMENT_CONFLICT' ? [sentenceOf(event)] : []));
@@ -60,8 +60,8 @@ test('an address claimed in an unproven report is removed when the machine itsel
     const machine = enlist(region, victim());
     assert.deepEqual(macsOf(machine), [V]);
     assert.ok(
-      told(region).some((text) => text.includes('52:54:00:00:00:66')),
-      told(region).join('\n'),
+      reported(region).some((text) => text.includes('52:54:00:00:00:66')),
+      reported(region).join('\n'),
     );
     go(region, machine, 'commissioning');
     assert.deepEqual(holders(region, machine), [V]);
@@ -81,7 +81,7 @@ test('an address shown by a booted machine, from which another machine boots, go
     const machine = enlist(region, victim());
     assert.notEqual(machine.systemId, attacker.systemId);
     assert.deepEqual([macsOf(region.store.findMachine(attacker.systemId)), macsOf(machine)], [[ATT], [V]]);
-    assert.ok(told(region).some((text) => text.includes(attacker.systemId) && text.includes('52:54:00:00:00:01')));
+    assert.ok(reported(region).some((text) => text.includes(attacker.systemId) && text.includes('52:54:00:00:00:01')));
     assert.equal(region.store.listConflicts(10).length, 1);
     go(region, attacker, 'commissioning');
     go(region, machine, 'commissioning');
@@ -183,7 +183,7 @@ test('a UUID and an asset tag, which can be seen or guessed, match no booted mac
     const two = enlist(region, { ...vouched(C), facts: tagged });
     assert.notEqual(one.systemId, two.systemId);
     assert.equal(region.store.listConflicts(10).length, 1);
-    assert.ok(told(region)[0]?.includes(`rackboot machines merge ${one.systemId} ${two.systemId}`));
+    assert.ok(reported(region)[0]?.includes(`rackboot machines merge ${one.systemId} ${two.systemId}`));
   }));
 
 test('two machines with the same UUID and serial number are reported if they boot in quick succession or in turns, until they are split', () =>
@@ -204,7 +204,7 @@ test('two machines with the same UUID and serial number are reported if they boo
       assert.deepEqual([conflict?.systemId, conflict?.otherId], [machine.systemId, machine.systemId]);
       const toType = `rackboot machines split ${machine.systemId} --mac ${formatMac(other)}`;
       assert.ok(conflict !== undefined && doubtWords(conflict.why).includes(toType), JSON.stringify(conflict));
-      assert.ok(told(region)[0]?.includes(toType), told(region)[0]);
+      assert.ok(reported(region)[0]?.includes(toType), reported(region)[0]);
       assert.ok(renderNotices(region).toString().includes(toType));
       const outcome = region.identity.split(machine.systemId, [other], 'bob');
       assert.equal(outcome.kind, 'changed');

@@ -14,27 +14,27 @@ const EVENT = {
 } as const;
 
 /** The logged events of one more report of a machine. */
-function told(log: EnlistmentLog, systemId: string, at: Instant = START): readonly string[] {
+function reported(log: EnlistmentLog, systemId: string, at: Instant = START): readonly string[] {
   const decision = log.thin({ kind: 'unchanged', systemId, events: [EVENT] }, at);
   return decision.kind === 'unchanged' ? decision.events.map(sentenceOf) : assert.fail();
 }
 
 test('a machine’s first reports are logged, then one a minute with a count', () => {
   const log = new EnlistmentLog();
-  const first = Array.from({ length: 3 * REPORT_RATE.burst }, () => told(log, 'loud').length);
+  const first = Array.from({ length: 3 * REPORT_RATE.burst }, () => reported(log, 'loud').length);
   assert.equal(first.filter((count) => count === 1).length, REPORT_RATE.burst);
-  assert.deepEqual(told(log, 'other'), ['it reported its hardware']);
+  assert.deepEqual(reported(log, 'other'), ['it reported its hardware']);
   const minute = later(START, 60_000);
-  assert.deepEqual(told(log, 'loud', minute), [
+  assert.deepEqual(reported(log, 'loud', minute), [
     `it reported its hardware (${2 * REPORT_RATE.burst + 1} times since the last such event)`,
   ]);
-  assert.deepEqual(told(log, 'loud', minute), []);
+  assert.deepEqual(reported(log, 'loud', minute), []);
 });
 
 test('the number of counted machines is bounded: the one counted first is forgotten, and its reports are logged again', () => {
   const log = new EnlistmentLog();
-  for (let times = 0; times < REPORT_RATE.burst; times += 1) told(log, 'first');
-  assert.deepEqual(told(log, 'first'), []);
-  for (let index = 0; index < COUNTED_MAX; index += 1) told(log, `machine ${index}`);
-  assert.deepEqual(told(log, 'first'), ['it reported its hardware']);
+  for (let times = 0; times < REPORT_RATE.burst; times += 1) reported(log, 'first');
+  assert.deepEqual(reported(log, 'first'), []);
+  for (let index = 0; index < COUNTED_MAX; index += 1) reported(log, `machine ${index}`);
+  assert.deepEqual(reported(log, 'first'), ['it reported its hardware']);
 });

@@ -118,17 +118,17 @@ test('a New machine adopts its report, and keeps its name and facts missing from
 test('a machine’s report of its BMC is logged without the password', () =>
   withRegion(({ region }) => {
     const powerParameters = { power_address: '10.20.0.9', power_user: 'maas', power_pass: 'Secret1' };
-    const told = (): readonly string[] =>
+    const reported = (): readonly string[] =>
       region.store
         .listEvents({ limit: 20 })
         .filter(({ type }) => type === 'NODE_POWER_REPORTED')
         .map(sentenceOf);
     enlist(region, report([A], { powerType: 'ipmi', powerParameters: { power_address: '10.20.0.9' } }));
-    assert.deepEqual(told(), ['its BMC is at 10.20.0.9 (ipmi)']);
+    assert.deepEqual(reported(), ['its BMC is at 10.20.0.9 (ipmi)']);
     enlist(region, report([A], { powerType: 'ipmi', powerParameters }));
-    assert.equal(told()[0], 'its BMC is at 10.20.0.9 (ipmi); its user maas has a new password');
+    assert.equal(reported()[0], 'its BMC is at 10.20.0.9 (ipmi); its user maas has a new password');
     enlist(region, report([A]));
-    assert.equal(told().length, 2);
+    assert.equal(reported().length, 2);
     assert.ok(!JSON.stringify(region.store.listEvents({ limit: 20 })).includes('Secret1'));
   }));
 

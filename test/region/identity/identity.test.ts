@@ -196,9 +196,9 @@ test('a moved card leaves its New machine, with an event that names both', () =>
     const two = enlist(region, shown({ macs: [B, C], uuid: UUID_2, serial: 'SN200' }, { vouchedMac: mac(B) }));
     assert.deepEqual(macsOf(region.store.findMachine(one.systemId)), [A]);
     assert.deepEqual(macsOf(two), [B, C]);
-    const [told] = eventsOf(region, 'NODE_ENLISTMENT_CONFLICT');
+    const [reported] = eventsOf(region, 'NODE_ENLISTMENT_CONFLICT');
     assert.match(
-      told ?? '',
+      reported ?? '',
       new RegExp(`52:54:00:00:00:02 moved here from ${one.hostname} \\(${one.systemId}\\).*UUID, serial number`),
     );
     clock.advance(100);
@@ -261,9 +261,9 @@ test('of two matching machines the one with the boot address is amended, and the
       assert.equal(again.systemId, two.systemId);
     }
     assert.deepEqual(macsOf(region.store.findMachine(one.systemId)), [A]);
-    const told = eventsOf(region, 'NODE_ENLISTMENT_CONFLICT');
-    assert.equal(told.length, 1);
-    assert.ok(told[0]?.includes(`rackboot machines merge ${one.systemId} ${two.systemId}`), told[0]);
+    const reported = eventsOf(region, 'NODE_ENLISTMENT_CONFLICT');
+    assert.equal(reported.length, 1);
+    assert.ok(reported[0]?.includes(`rackboot machines merge ${one.systemId} ${two.systemId}`), reported[0]);
     assert.equal(region.identity.keepApart(one.systemId, two.systemId, 'bob'), true);
     enlist(region, shown({ macs: [B, A] }));
     assert.equal(eventsOf(region, 'NODE_ENLISTMENT_CONFLICT').length, 1);
@@ -310,8 +310,8 @@ test('two machines with one UUID and no serial number are both New, though a rac
     const two = enlist(region, shown({ macs: [B], uuid: UUID_1 }, { vouchedMac: mac(B) }));
     assert.notEqual(one.systemId, two.systemId);
     assert.deepEqual([macsOf(region.store.findMachine(one.systemId)), macsOf(two)], [[A], [B]]);
-    const told = eventsOf(region, 'NODE_ENLISTMENT_CONFLICT')[0] ?? '';
-    assert.ok(told.includes(`rackboot machines merge ${one.systemId} ${two.systemId}`), told);
+    const reported = eventsOf(region, 'NODE_ENLISTMENT_CONFLICT')[0] ?? '';
+    assert.ok(reported.includes(`rackboot machines merge ${one.systemId} ${two.systemId}`), reported);
   }));
 
 test('an unvouched report does not take away an interface for which a rack vouched', () =>

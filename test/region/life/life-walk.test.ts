@@ -3,11 +3,11 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { toRackMachine } from '../../../src/region/desired-machine.ts';
 import { COMMAND_NAMES, type CommandName } from '../../../src/region/life/commands.ts';
 import { closeDebugLogin, DEBUG_SECONDS_MAX, findDebugLogin, openDebugLogin } from '../../../src/region/life/logins.ts';
 import { checkTransition } from '../../../src/region/life/transition.ts';
 import { keyOfMachine } from '../../../src/region/metadata/machine-keys.ts';
+import { toRackMachine } from '../../../src/region/racks/desired-machine.ts';
 import { type MachineStatus, statusRow } from '../../../src/region/records/lifecycle.ts';
 import type { Machine } from '../../../src/region/records/machine.ts';
 import { openRegion, type Region } from '../../../src/region/region.ts';
@@ -130,11 +130,11 @@ function assertSense(world: World): void {
     if (machine.id % 2 === 1) assert.equal(machine.powerTask, undefined, about);
     assertHistory(world, machine);
   }
-  const told = world.region.desiredState().machines;
+  const reported = world.region.desiredState().machines;
   const shown = machines.map(toRackMachine).filter((machine) => machine !== undefined);
-  assert.deepEqual(new Set(told), new Set(shown));
+  assert.deepEqual(new Set(reported), new Set(shown));
   const unproven = machines.filter(({ status, vouchedMac }) => status === 'new' && vouchedMac === undefined);
-  assert.equal(told.length, machines.length - unproven.length);
+  assert.equal(reported.length, machines.length - unproven.length);
 }
 
 /** Every logged step is in the table, begins where the previous one ended, and the last ends in the machine's state. */

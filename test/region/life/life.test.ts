@@ -658,7 +658,7 @@ test('kernel arguments come from the machine, else from the first tag by name th
   withRegion(({ region, store }) => {
     const systemId = enlist(region);
     const event = { type: 'TAG', code: 'rack', params: { text: 'x' }, atMs: 1, username: 'bob' } as const;
-    const told = (): string | undefined => region.desiredState().machines[0]?.kernelParams;
+    const reported = (): string | undefined => region.desiredState().machines[0]?.kernelParams;
     for (const [name, kernelParams] of [
       ['b-serial', 'console=ttyS0'],
       ['a-empty', ''],
@@ -668,16 +668,16 @@ test('kernel arguments come from the machine, else from the first tag by name th
       store.life.tagMachines(name, [systemId, 'zzzzzz'], [], event);
     }
     region.machinesChanged();
-    assert.equal(told(), 'console=ttyS0');
+    assert.equal(reported(), 'console=ttyS0');
     region.editMachine(systemId, { kernelParams: 'single' }, 'bob');
-    assert.equal(told(), 'single');
+    assert.equal(reported(), 'single');
     region.editMachine(systemId, { kernelParams: undefined }, 'bob');
-    assert.equal(told(), 'console=ttyS0');
+    assert.equal(reported(), 'console=ttyS0');
     assert.deepEqual(
       store.listMachines({ tags: ['c-late'] }, 0, 5).map((machine) => machine.systemId),
       [systemId],
     );
     store.life.removeTag('b-serial', event);
     region.machinesChanged();
-    assert.equal(told(), 'quiet');
+    assert.equal(reported(), 'quiet');
   }));

@@ -57,9 +57,9 @@ const MEANINGS: readonly (readonly [string, ReturnType<typeof report>, boolean, 
   ['progress', report('cmd-install', 'progress'), true, 'alive'],
   ['curtin has failed', report('cmd-install', 'finish', 'FAIL'), true, 'FAILED cmd-install failure'],
 ];
-for (const [name, told, isInstalling, expected] of MEANINGS) {
+for (const [name, reported, isInstalling, expected] of MEANINGS) {
   test(`${name}: ${expected}`, () => {
-    const { signal, isFailure, isUp } = meaningOf(told, isInstalling);
+    const { signal, isFailure, isUp } = meaningOf(reported, isInstalling);
     const words = [
       signal === undefined ? 'alive' : `${signal.status} ${signal.stage}`,
       ...(isUp ? ['up'] : []),

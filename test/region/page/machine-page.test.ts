@@ -87,7 +87,7 @@ test('the events of a boot are in the order of their times, not of their arrival
   );
 });
 
-const told = (sequence: number, more: Partial<RackReport>): RackReport => ({
+const reported = (sequence: number, more: Partial<RackReport>): RackReport => ({
   sequence,
   kind: 'dhcp.offer',
   at: 1_700_000_000_000 + sequence,
@@ -103,7 +103,7 @@ test('a machine has a page under its system id and each of its hardware addresse
       report([0x525400000001], { powerType: 'ipmi', powerParameters: { power_pass: 'geheim' } }),
     );
     assert.ok(outcome.kind === 'create');
-    region.observe([told(1, {}), told(2, { kind: 'tftp.sent', text: `Loaded ${ATTACK}` })]);
+    region.observe([reported(1, {}), reported(2, { kind: 'tftp.sent', text: `Loaded ${ATTACK}` })]);
     const { systemId } = outcome.machine;
     const page = `${renderMachinePage(viewOf(region, { path: { machine: systemId } }))}`;
     assert.ok(page !== undefined);
@@ -120,11 +120,11 @@ test('a machine has a page under its system id and each of its hardware addresse
 test('a booting machine that is not enlisted is listed and has its own page; a host that only gets a lease is not listed', () =>
   withRegion(async ({ region, store, clock }) => {
     region.observe([
-      told(1, {}),
-      told(2, { kind: 'tftp.missing', text: ATTACK, level: 'warning' }),
-      told(3, { mac: '52:54:00:00:00:02', fields: SYSTEM }),
-      told(4, { mac: '52:54:00:00:00:02', kind: 'dhcp.ack', text: 'Has 10.20.0.101 for 10 min' }),
-      told(5, { mac: '52:54:00:00:00:03' }),
+      reported(1, {}),
+      reported(2, { kind: 'tftp.missing', text: ATTACK, level: 'warning' }),
+      reported(3, { mac: '52:54:00:00:00:02', fields: SYSTEM }),
+      reported(4, { mac: '52:54:00:00:00:02', kind: 'dhcp.ack', text: 'Has 10.20.0.101 for 10 min' }),
+      reported(5, { mac: '52:54:00:00:00:03' }),
     ]);
     const seen = store.listStrangers(0, 10);
     assert.deepEqual(
@@ -157,7 +157,7 @@ test('a booting machine that is not enlisted is listed and has its own page; a h
 
 test('the events of a hardware address include those of its machine and those from before it enlisted', () =>
   withRegion(async ({ region, store }) => {
-    region.observe([told(1, {}), told(2, { mac: '52:54:00:00:00:02' })]);
+    region.observe([reported(1, {}), reported(2, { mac: '52:54:00:00:00:02' })]);
     const ofMac = () => store.listEvents({ machines: { macs: [mac(0x525400000001)] }, limit: 10 }).length;
     assert.equal(ofMac(), 1);
     region.enlist(report([0x525400000001]));

@@ -64,9 +64,9 @@ test('a wait ends when the rack reports the version, or at its bound', () =>
     greet(region);
     acknowledgements.ownApplied(4);
     assert.equal(await acknowledgements.settled(ANYWHERE, 4, 100), true);
-    const told = acknowledgements.settled(ANYWHERE, 5, 100);
+    const reported = acknowledgements.settled(ANYWHERE, 5, 100);
     acknowledgements.ownApplied(5);
-    assert.equal(await told, true);
+    assert.equal(await reported, true);
     const late = acknowledgements.settled(ANYWHERE, 6, 100);
     clock.advance(100);
     assert.equal(await late, false);

@@ -89,12 +89,16 @@ test('networks of one interface, and of one shared wire, are one home', () =>
 test('a machine’s home racks get its home while that network is served', () =>
   withLink(async (place) => {
     const systemId = await atWork(place);
-    const told = () => place.region.desiredState(UUID).machines.find((one) => one.systemId === systemId);
-    assert.equal(told()?.home, at('10.30.0.9'));
+    const reported = () => place.region.desiredState(UUID).machines.find((one) => one.systemId === systemId);
+    assert.equal(reported()?.home, at('10.30.0.9'));
     changeStatus(place.region, systemId, 'ready', { username: 'bob' });
-    assert.deepEqual([told()?.home, told()?.bootToken], [at('10.30.0.9'), undefined], 'also while it is not at work');
+    assert.deepEqual(
+      [reported()?.home, reported()?.bootToken],
+      [at('10.30.0.9'), undefined],
+      'also while it is not at work',
+    );
     greet(place, NETWORKS.slice(0, 1));
-    assert.equal(told()?.home, undefined, 'a home that nobody serves binds nobody');
+    assert.equal(reported()?.home, undefined, 'a home that nobody serves binds nobody');
     leased(place, 1, '10.20.0.66');
     assert.equal(machineOf(place, systemId).home, at('10.20.0.66'), 'and is found anew');
   }));

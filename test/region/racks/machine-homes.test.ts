@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ipv4 } from '../../../src/net/address.ts';
-import { ELSEWHERE_TOLD_MAX, MachineHomes } from '../../../src/region/racks/machine-homes.ts';
+import { ELSEWHERE_REPORTED_MAX, MachineHomes } from '../../../src/region/racks/machine-homes.ts';
 import { DISPUTES_IN_TOTAL, DISPUTES_PER_RACK } from '../../../src/region/racks/racks.ts';
 import type { Rack } from '../../../src/region/records/rack.ts';
 import { sentenceOf } from '../../support/sentences.ts';
@@ -20,13 +20,13 @@ test('beyond the remembered pairs of machine and rack the oldest is logged again
       find: (uuid: string) => [far, own].find((rack) => rack.uuid === uuid),
       isHome: (rack: Rack) => rack.isEmbedded,
     };
-    const told: string[] = [];
+    const reported: string[] = [];
     const store = {
       racks: {
         homeOf: ({ mac = 0 }) => ({ systemId: `m${mac}`, hostname: 'x', home: ipv4(0x0a140009) }),
       },
       highestSequence: () => -1,
-      recordEvent: (_event: unknown, systemId: string | undefined) => void told.push(systemId ?? ''),
+      recordEvent: (_event: unknown, systemId: string | undefined) => void reported.push(systemId ?? ''),
       changeMachine: () => assert.fail('nothing is changed'),
     };
     const homes = new MachineHomes(racks, store, new VirtualClock());
@@ -37,12 +37,12 @@ test('beyond the remembered pairs of machine and rack the oldest is logged again
         .replace(/..(?!$)/g, '$&:');
       homes.weigh([{ sequence: index, kind: 'dhcp.ack', at: 1, mac, text: '' }], 'source', RACK_UUID);
     };
-    for (let index = 1; index <= ELSEWHERE_TOLD_MAX + 1; index += 1) say(index);
-    assert.equal(told.length, ELSEWHERE_TOLD_MAX + 1);
-    say(ELSEWHERE_TOLD_MAX);
-    assert.equal(told.length, ELSEWHERE_TOLD_MAX + 1, 'remembered');
+    for (let index = 1; index <= ELSEWHERE_REPORTED_MAX + 1; index += 1) say(index);
+    assert.equal(reported.length, ELSEWHERE_REPORTED_MAX + 1);
+    say(ELSEWHERE_REPORTED_MAX);
+    assert.equal(reported.length, ELSEWHERE_REPORTED_MAX + 1, 'remembered');
     say(1);
-    assert.equal(told.length, ELSEWHERE_TOLD_MAX + 2, 'forgotten');
+    assert.equal(reported.length, ELSEWHERE_REPORTED_MAX + 2, 'forgotten');
   }));
 
 test('a rack that keeps changing its claims to others’ networks is logged a few times', () =>

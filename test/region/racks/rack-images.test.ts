@@ -90,8 +90,8 @@ const choices: readonly (readonly [string, Seen, readonly Rack[], readonly RackI
 ];
 for (const [name, seen, racks, expected] of choices) {
   test(name, () => {
-    const told: Readonly<Record<string, readonly RackImage[]>> = { far: [A, B], twin: [A], stranger: [B] };
-    assert.deepEqual(imagesForMachine(seen, { racks, imagesOf: (uuid) => told[uuid] ?? [], nowMs: NOW }), expected);
+    const reported: Readonly<Record<string, readonly RackImage[]>> = { far: [A, B], twin: [A], stranger: [B] };
+    assert.deepEqual(imagesForMachine(seen, { racks, imagesOf: (uuid) => reported[uuid] ?? [], nowMs: NOW }), expected);
   });
 }
 

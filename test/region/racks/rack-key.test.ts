@@ -60,7 +60,7 @@ const commission = ({ region }: LinkPlace, systemId: string): string => {
 };
 
 /** A machine's token as a rack gets it. */
-async function tokenTold({ ask }: LinkPlace, systemId: string, uuid = RACK_UUID, headers = RACK): Promise<unknown> {
+async function tokenGiven({ ask }: LinkPlace, systemId: string, uuid = RACK_UUID, headers = RACK): Promise<unknown> {
   const answer = await ask('GET', `uplink/1/racks/${uuid}/state`, { headers });
   assert.equal(answer.status, 200, answer.text);
   const machines: { systemId: string; bootToken?: string }[] = JSON.parse(answer.text).machines;
@@ -90,8 +90,8 @@ test('a rack gets the tokens of the machines at home with it, and no others', ()
     const lab = await enlist(place, SECRET, '10.20.0.9', LAB_MAC);
     const far = await enlist(place, FAR_KEY, '10.50.0.9', FAR_MAC);
     const tokens = [lab, far].map((one) => commission(place, one));
-    assert.equal(await tokenTold(place, far), tokens[1]);
-    assert.equal(await tokenTold(place, lab), undefined);
+    assert.equal(await tokenGiven(place, far), tokens[1]);
+    assert.equal(await tokenGiven(place, lab), undefined);
     const own = place.region.desiredState().machines.map(({ bootToken }) => bootToken);
     assert.deepEqual(own, tokens, 'the rack of the region’s own process is told all');
     place.region.racks.judge([RACK_UUID], 'remove', 'bob');
@@ -127,7 +127,7 @@ test('a network that the region’s own rack gets is taken from a rack that mere
     assert.deepEqual(place.region.racks.find(RACK_UUID)?.disputed, ['10.60.0.0/16']);
     const lab = await enlist(place, SECRET, '10.60.0.9', LAB_MAC);
     const token = commission(place, lab);
-    assert.equal(await tokenTold(place, lab), undefined);
+    assert.equal(await tokenGiven(place, lab), undefined);
     assert.equal(await job(place, FAR_KEY, '10.60.0.9', token, LAB_MAC), 403);
     assert.equal(await job(place, SECRET, '10.60.0.9', token, LAB_MAC), 200);
   }));
@@ -149,10 +149,10 @@ test('a rack’s reports of a machine at home elsewhere change nothing, and one 
     assert.deepEqual(place.store.findMachine(lab), before);
     const own = place.store.listEvents({ machines: { systemIds: [lab] }, limit: 50 });
     assert.equal(own.filter(({ kind }) => kind !== undefined).length, 1, 'its own rack’s report alone');
-    const told = own.filter(({ type }) => type === 'NODE_SEEN_ELSEWHERE');
-    assert.equal(told.length, 1);
+    const reported = own.filter(({ type }) => type === 'NODE_SEEN_ELSEWHERE');
+    assert.equal(reported.length, 1);
     assert.match(
-      sentenceOf(told[0]),
+      sentenceOf(reported[0]),
       new RegExp(
         `^rack rack-2 reports it, but its home is rack lab.*rackboot machines move ${before?.hostname} rack-2`,
       ),
@@ -202,18 +202,18 @@ test('an enlistment through a rack changes no machine at home elsewhere: not its
     const kept = { macs: '52:54:00:00:00:01', boot: { bootMac: '52:54:00:00:00:01' } };
     await place.rack('events', batchOf([postEntry(1, kept.macs, kept.boot)]));
     assert.deepEqual(strip(lab.systemId), lab, 'by a post that the rack kept');
-    const told = () =>
+    const reported = () =>
       place.store
         .listEvents({ machines: { systemIds: [lab.systemId] }, limit: 50 })
         .filter(({ level }) => level === 'warning')
         .map((event) => `${event.type} ${sentenceOf(event)}`);
-    const [first = '', ...more] = told();
+    const [first = '', ...more] = reported();
     assert.match(first, /^NODE_SEEN_ELSEWHERE rack rack-2 reports it, .* The rack's reports of it are not believed$/);
     assert.deepEqual(more, [], 'one warning an hour, however often the rack says it and in whatever way');
     place.clock.advance(3_600_000);
     await post(FAR_KEY, '10.50.0.9', LAB_MAC, [LAB_MAC], dmi);
-    assert.equal(told().length, 2);
-    assert.match(told()[0] ?? '', /believed \(\d+ times since the last such event\)$/);
+    assert.equal(reported().length, 2);
+    assert.match(reported()[0] ?? '', /believed \(\d+ times since the last such event\)$/);
     // While a rack's machine shows the same UUID it tells neither of them; when that machine is deleted, nothing is left of it.
     const [twin] = place.store.listMachines({ macs: [mac(0x525400000098)] }, 0, 1);
     assert.equal(place.region.removeMachine(twin?.systemId ?? '', 'bob'), 'removed');
@@ -233,18 +233,18 @@ test('the home of a machine that a person made is the first rack that shows it, 
     });
     const token = commission(place, made.system_id);
     const other = { authorization: rackAuthorization('token-of-rack-3', 'secret-of-rack-3') };
-    assert.equal(await tokenTold(place, made.system_id), undefined, 'nobody has shown it');
+    assert.equal(await tokenGiven(place, made.system_id), undefined, 'nobody has shown it');
     const version = place.store.desiredVersion();
     await place.rack('events', batchOf([lease(1, FAR_MAC, '10.50.0.9', 'dhcp.offer')]));
     assert.ok(place.store.desiredVersion() > version, 'the racks get a new state');
-    assert.equal(await tokenTold(place, made.system_id), token);
-    assert.equal(await tokenTold(place, made.system_id, OTHER_UUID, other), undefined);
+    assert.equal(await tokenGiven(place, made.system_id), token);
+    assert.equal(await tokenGiven(place, made.system_id, OTHER_UUID, other), undefined);
     const events = place.store.listEvents({ machines: { systemIds: [made.system_id] }, limit: 9 });
     assert.ok(events.some((event) => /^now at home with rack rack-2.*10\.50\.0\.9/.test(sentenceOf(event))));
     assert.equal(await job(place, FAR_KEY, '10.50.0.9', token, FAR_MAC), 200);
     const late = { ...batchOf([lease(1, FAR_MAC, '10.60.0.9')]), source: `${OTHER_UUID}/x` };
     await place.ask('POST', `uplink/1/racks/${OTHER_UUID}/events`, { headers: other, body: late });
-    assert.equal(await tokenTold(place, made.system_id, OTHER_UUID, other), undefined);
+    assert.equal(await tokenGiven(place, made.system_id, OTHER_UUID, other), undefined);
     assert.ok(typesOf(place, made.system_id).includes('NODE_SEEN_ELSEWHERE'));
   }));
 
@@ -260,13 +260,13 @@ test('a person moves a machine to another rack with a new token, which its old r
     assert.equal(moved.status, 200, moved.text);
     const token = place.store.findMachine(lab)?.bootToken;
     assert.notEqual(token, before);
-    assert.equal(await tokenTold(place, lab), token);
+    assert.equal(await tokenGiven(place, lab), token);
     assert.equal(await job(place, FAR_KEY, '10.50.0.9', token ?? '', LAB_MAC), 200);
     assert.ok(place.store.listEvents({ limit: 9 }).some((event) => sentenceOf(event) === 'moved to rack rack-2'));
     const identity = await place.ask('GET', `api/2.0/machines/${lab}/?op=identity`, { headers: admin });
     assert.deepEqual(JSON.parse(identity.text).home, ['rack-2']);
     assert.equal((await move('lab')).status, 200);
-    assert.equal(await tokenTold(place, lab), undefined);
+    assert.equal(await tokenGiven(place, lab), undefined);
     const plain = await place.ask('POST', `api/2.0/machines/${lab}/?op=move`, {
       body: new URLSearchParams({ rack: LAB }),
     });
@@ -290,7 +290,7 @@ test('a machine stays with its rack when that gets other networks, and goes to t
     await place.rack('events', batchOf([lease(1, FAR_MAC, '10.51.0.9')]));
     assert.equal(place.store.findMachine(far)?.interfaces[0]?.address, parseIpv4('10.51.0.9'));
     const token = commission(place, far);
-    assert.equal(await tokenTold(place, far), token);
+    assert.equal(await tokenGiven(place, far), token);
     place.region.racks.judge([RACK_UUID], 'remove', 'bob');
     const other = acceptRack(place.region, {
       uuid: OTHER_UUID,
@@ -389,14 +389,14 @@ test('two racks share a network if a person names it: the answer names the overl
         body: new URLSearchParams({ uuid: OTHER_UUID, ...more }),
       });
     assert.match((await accept()).text, remedy);
-    assert.equal(await tokenTold(place, far, OTHER_UUID, other), undefined);
+    assert.equal(await tokenGiven(place, far, OTHER_UUID, other), undefined);
     const unknown = await accept({ share: '10.51.0.0/24' });
     assert.deepEqual([unknown.status, /no network 10\.51\.0\.0\/24/.test(unknown.text)], [409, true]);
     const version = place.store.desiredVersion();
     assert.equal((await accept({ share: '10.50.0.0/24' })).text, 'Nodegroup(s) accepted.');
     assert.ok(place.store.desiredVersion() > version, 'it is told the tokens of machines at work there');
-    assert.equal(await tokenTold(place, far, OTHER_UUID, other), token);
-    assert.equal(await tokenTold(place, far), token);
+    assert.equal(await tokenGiven(place, far, OTHER_UUID, other), token);
+    assert.equal(await tokenGiven(place, far), token);
     assert.equal(await job(place, 'token-of-rack-3:secret-of-rack-3', '10.50.0.9', token, FAR_MAC), 200);
     assert.ok(place.store.listEvents({ limit: 9 }).some((event) => /shares 10\.50\.0\.0\/24/.test(sentenceOf(event))));
     await place.register(

@@ -159,7 +159,7 @@ test('requests of machines and of clients with a key pass through a rack', () =>
 
 test('racks that register through another rack, under any addresses, leave room for those that register directly', () =>
   withOffice(async (place) => {
-    const told: number[] = [];
+    const reported: number[] = [];
     for (let count = 0; count < 60; count += 1) {
       place.clock.advance(2000);
       const uuid = `22222222-2222-4333-8444-${String(count).padStart(12, '0')}`;
@@ -169,12 +169,12 @@ test('racks that register through another rack, under any addresses, leave room 
         token: `token-${count}`,
         secret_digest: digestOf(`secret-${count}`),
       };
-      told.push((await place.register(more, spokenFor(`10.64.${count}.9`))).status);
+      reported.push((await place.register(more, spokenFor(`10.64.${count}.9`))).status);
     }
     const waiting = () => place.region.racks.list().filter(({ state }) => state === 'pending');
     const [first] = waiting();
     assert.match(first?.address ?? '', new RegExp(`^10\\.64\\.\\d+\\.9 by rack ${RACK_UUID}$`));
-    assert.ok(told.includes(429), 'a rack is one network of them');
+    assert.ok(reported.includes(429), 'a rack is one network of them');
     assert.ok(waiting().length < 32, `${waiting().length} wait`);
   }));
 

@@ -197,10 +197,10 @@ test('an administrator accepts, rejects and removes all named racks, or none', (
 });
 
 test('a registration’s event has no user, or with an administrator’s key that person', () => {
-  const told = (key: RackKey): readonly (readonly [string, string])[] =>
+  const reported = (key: RackKey): readonly (readonly [string, string])[] =>
     decideRegistration(registration({ key }), [], NOW).events.map(({ type, username }) => [type, username]);
-  assert.deepEqual(told({ kind: 'own', token: 'a', secretDigest: digestOf('a') }), [['RACK_REGISTERED', '']]);
-  assert.deepEqual(told({ kind: 'administrator', token: 'a', username: 'ann' }), [
+  assert.deepEqual(reported({ kind: 'own', token: 'a', secretDigest: digestOf('a') }), [['RACK_REGISTERED', '']]);
+  assert.deepEqual(reported({ kind: 'administrator', token: 'a', username: 'ann' }), [
     ['RACK_REGISTERED', 'ann'],
     ['RACK_CHANGED', 'ann'],
   ]);
@@ -271,7 +271,7 @@ test('the rack of this process is always accepted, and the only one, even with a
 test('a silent rack is logged as away once, and as back once', () =>
   withRegion(({ region, clock, store }) => {
     acceptRack(region);
-    const told = (): readonly string[] =>
+    const reported = (): readonly string[] =>
       store
         .listEvents({ limit: 50 })
         .map(({ type }) => type)
@@ -280,14 +280,14 @@ test('a silent rack is logged as away once, and as back once', () =>
     const pulse = { life: 'x', applied: 1, waiting: 0, dropped: 0, deadLetters: 0, pinned: [], startedMs: 1 };
     region.racks.hear(RACK_UUID, { ...news, pulse });
     clock.advance(AWAY_AFTER_MS - 5000);
-    assert.deepEqual(told(), []);
+    assert.deepEqual(reported(), []);
     clock.advance(60_000);
-    assert.deepEqual(told(), ['RACK_AWAY']);
+    assert.deepEqual(reported(), ['RACK_AWAY']);
     const known = region.racks.find(RACK_UUID);
     assert.equal(known !== undefined && isAway(known, clock.wallTimeMs()), true);
     region.racks.hear(RACK_UUID, { ...news, pulse });
     clock.advance(10_000);
-    assert.deepEqual(told(), ['RACK_BACK', 'RACK_AWAY']);
+    assert.deepEqual(reported(), ['RACK_BACK', 'RACK_AWAY']);
   }));
 
 test('after a start, the region gives its racks time to report', () =>

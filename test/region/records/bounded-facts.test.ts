@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { machineJson } from '../../../src/region/api/machine-json.ts';
+import { whereabouts } from '../../../src/region/life/whereabouts.ts';
 import { DISKS_KEPT_MAX, FACTS_BYTES_MAX } from '../../../src/region/records/bounded-facts.ts';
 import {
   boundFacts,
@@ -12,7 +13,6 @@ import {
   parseHardwareFacts,
   readStoredFacts,
 } from '../../../src/region/records/hardware-facts.ts';
-import { whereabouts } from '../../../src/region/whereabouts.ts';
 import { sentenceOf } from '../../support/sentences.ts';
 import { report, withRegion } from '../place.ts';
 

@@ -1,5 +1,4 @@
-// The English sentences of the event log: for each code, a function of its parameters. Another language is another table like this one.
-
+// The English sentences of the event log: for each code, a function of its parameters.
 //
 // 1. A sentence has no full stop at its end, and begins with a small letter unless it begins with a name. The page and the command line
 //    capitalise it.

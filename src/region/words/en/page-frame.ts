@@ -1,6 +1,6 @@
 // What all pages share: the frame with the navigation bar, signing in, errors, forms, and values such as ages.
 
-import { html } from '../../html.ts';
+import { html } from '../html.ts';
 
 /** The frame of a page, signing in, and the pages of errors. */
 export const FRAME = {

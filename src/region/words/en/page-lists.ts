@@ -1,7 +1,7 @@
 // The pages of images, tags, scripts and settings.
 
 import { counted } from '../../../counted.ts';
-import { html } from '../../html.ts';
+import { html } from '../html.ts';
 
 /** The images. */
 export const IMAGES = {

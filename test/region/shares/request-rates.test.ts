@@ -2,8 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { instant, later } from '../../src/clock.ts';
-import { MACHINE_RATE, MACHINES_RATE, machineRates } from '../../src/region/http/metadata-routes.ts';
+import { instant, later } from '../../../src/clock.ts';
+import { MACHINE_RATE, MACHINES_RATE, machineRates } from '../../../src/region/http/metadata-routes.ts';
 import {
   ADDRESSES_MAX,
   RateLimiter,
@@ -11,7 +11,7 @@ import {
   WORKER_RATE,
   WORKERS_RATE,
   workerRates,
-} from '../../src/region/rate-limit.ts';
+} from '../../../src/region/shares/request-rates.ts';
 
 const START = instant(1_000_000);
 

@@ -10,7 +10,7 @@
 // 4. A holder with too many places loses its idle ones first, then the least recently active.
 // 5. Admission, activity and release take constant time, except for at most IDLE_LOOKS_MAX looks at idle places.
 
-import { type Ipv4, withoutIpv4Mapping } from './net/address.ts';
+import { type Ipv4, withoutIpv4Mapping } from './address.ts';
 
 /** How many idle places are examined for one newcomer: the first nearly always fits. */
 const IDLE_LOOKS_MAX = 64;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { KeptApart } from '../src/kept-apart.ts';
+import { KeptApart } from '../../src/net/kept-apart.ts';
 
 const MAX = 8;
 const KNOWN = { rank: 'machine', share: '' } as const;

@@ -1,11 +1,11 @@
-// What a client with a wrong or unknown address is told, by this server's standing on its network: the table of `decide-request.ts`.
+// What a client with a wrong or unknown address is told, by this server's role on its network: the table of `decide-request.ts`.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { decide } from '../../../src/dhcp/answers/decide.ts';
 import type { Lease } from '../../../src/dhcp/leases/lease.ts';
 import type { DhcpSubnet } from '../../../src/dhcp/networks/config.ts';
-import { type Standing, standingOn, wireOf } from '../../../src/dhcp/networks/standing.ts';
+import { roleOn, type ServerRole, sharedNetworkKey } from '../../../src/dhcp/networks/server-role.ts';
 import { type Arrival, indexSubnets } from '../../../src/dhcp/networks/subnet.ts';
 import { OPTION, optionU8 } from '../../../src/dhcp/wire/options.ts';
 import { ANY, parseNetwork } from '../../../src/net/address.ts';
@@ -28,8 +28,8 @@ import {
 
 const SEEN = { isSeenAt: (place: string): boolean => place === 'eth1' };
 
-/** The configuration and sightings that lead to each standing. */
-const STANDINGS: Readonly<Record<Standing, { words: Partial<DhcpSubnet>; isSeen: boolean }>> = {
+/** The configuration and sightings that lead to each role. */
+const ROLES: Readonly<Record<ServerRole, { words: Partial<DhcpSubnet>; isSeen: boolean }>> = {
   sole: { words: { authoritative: 'yes' }, isSeen: true },
   presumed: { words: { authoritative: 'auto' }, isSeen: false },
   guest: { words: { authoritative: 'auto' }, isSeen: true },
@@ -41,7 +41,7 @@ interface Case {
   readonly fixed?: string;
   readonly words: ClientWords;
   readonly arrival?: Arrival;
-  readonly expected: Readonly<Record<Standing, 'ack' | 'nak' | 'silence'>>;
+  readonly expected: Readonly<Record<ServerRole, 'ack' | 'nak' | 'silence'>>;
 }
 
 const init = (address: string): ClientWords => ({ type: 'request', requested: ip(address) });
@@ -186,27 +186,27 @@ const CASES: readonly Case[] = [
   },
 ];
 
-function checkStanding(standing: Standing): void {
+function checkRole(role: ServerRole): void {
   for (const { name, leases = [], fixed, words, arrival = ON_WIRE, expected } of CASES) {
-    const { words: authority, isSeen } = STANDINGS[standing];
+    const { words: authority, isSeen } = ROLES[role];
     const machines = fixed === undefined ? [] : [machine(MAC_A, fixed)];
     const state = labState(config(subnet(authority)), machines);
     state.leases.load(leases, NOW);
     const foreign = isSeen ? SEEN : undefined;
     const decision = decide(clientMessage(words), arrival, { ...state, foreign }, NOW);
     const type = decision.kind === 'reply' ? optionU8(decision.message.options, OPTION.messageType) : undefined;
-    assert.equal(type === 5 ? 'ack' : type === 6 ? 'nak' : 'silence', expected[standing], `${standing}: ${name}`);
+    assert.equal(type === 5 ? 'ack' : type === 6 ? 'nak' : 'silence', expected[role], `${role}: ${name}`);
   }
 }
 
 // One test each, so that the table of RFC demands can name them.
-test('RFC 2131 §4.3.2: the answer of a sole server about an address', () => checkStanding('sole'));
-test('RFC 2131 §4.3.2: the answer of a presumed server about an address', () => checkStanding('presumed'));
-test('RFC 2131 §4.3.2: the answer of a guest server about an address', () => checkStanding('guest'));
+test('RFC 2131 §4.3.2: the answer of a sole server about an address', () => checkRole('sole'));
+test('RFC 2131 §4.3.2: the answer of a presumed server about an address', () => checkRole('presumed'));
+test('RFC 2131 §4.3.2: the answer of a guest server about an address', () => checkRole('guest'));
 
-test('networks of one wire have the humblest standing among them, and a relayed network its own', () => {
+test('networks of one wire have the humblest role among them, and a relayed network its own', () => {
   const second = { name: 'second', network: parseNetwork('10.21.0.0/24') ?? { address: ANY, prefix: 0 } };
-  const cases: readonly (readonly [string, readonly DhcpSubnet[], boolean, Standing])[] = [
+  const cases: readonly (readonly [string, readonly DhcpSubnet[], boolean, ServerRole])[] = [
     ['yes', [subnet({ authoritative: 'yes' })], true, 'sole'],
     ['no', [subnet({ authoritative: 'no' })], false, 'guest'],
     ['auto, no server seen', [subnet({ authoritative: 'auto' })], false, 'presumed'],
@@ -218,8 +218,8 @@ test('networks of one wire have the humblest standing among them, and a relayed 
   ];
   for (const [name, subnets, isSeen, expected] of cases) {
     const { served } = indexSubnets(config(...subnets), undefined);
-    assert.equal(standingOn({ sharedNetwork: served, mac: MAC_A }, isSeen ? SEEN : undefined), expected, name);
+    assert.equal(roleOn({ sharedNetwork: served, mac: MAC_A }, isSeen ? SEEN : undefined), expected, name);
   }
-  assert.equal(wireOf(subnet()), 'eth1');
-  assert.equal(wireOf(relayedSubnet()), 'relayed far');
+  assert.equal(sharedNetworkKey(subnet()), 'eth1');
+  assert.equal(sharedNetworkKey(relayedSubnet()), 'relayed far');
 });

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setImmediate as nextRound } from 'node:timers/promises';
-import { LoopTurns } from '../../src/region/loop-turns.ts';
+import { LoopTurns } from '../../../src/region/shares/loop-turns.ts';
 
 test('a holder with much work alternates with one with little, and every part has its own turn', async () => {
   const turns = new LoopTurns();

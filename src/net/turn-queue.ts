@@ -1,6 +1,6 @@
 // Queues expensive requests that any host may send at any rate. They are served address by address, a few per turn of the event loop: a sender of
 // thousands a second waits behind its own requests, and a sender of one is next.
-// Sources: turns.ts; fair-shares.ts; RFC 8290 §4.2 (flows with little to send go first).
+// Sources: turns.ts; net/fair-shares.ts; RFC 8290 §4.2 (flows with little to send go first).
 //
 //   offer ─▶ a place in the line of its address ─▶ the line's turn ─▶ take
 //                     └─ too many wait: the oldest of the largest share (FairShares) ─▶ drop
@@ -8,9 +8,9 @@
 // 1. Every request is taken or dropped, exactly once. While there is time it is taken at once.
 // 2. Within one address the oldest is dropped for the newest, so a client that retries has a chance each time.
 
+import type { Turns, Worker } from '../turns.ts';
+import type { Ipv4 } from './address.ts';
 import { FairShares, type Place } from './fair-shares.ts';
-import type { Ipv4 } from './net/address.ts';
-import type { Turns, Worker } from './turns.ts';
 
 export interface TurnQueueDeps<T> {
   readonly turns: Turns;

@@ -4,11 +4,11 @@
 //    until a rack reports that its lease ended; an address of a static range is displayed only while it is allocated to the machine.
 // 2. Only this file decides that, so the API, the page and the commands agree for the machines of every rack.
 
-import type { Ipv4 } from '../net/address.ts';
-import { lentAddresses } from './life/static-addresses.ts';
-import type { Racks } from './racks/racks.ts';
-import type { Machine } from './records/machine.ts';
-import type { Rack } from './records/rack.ts';
+import type { Ipv4 } from '../../net/address.ts';
+import type { Racks } from '../racks/racks.ts';
+import type { Machine } from '../records/machine.ts';
+import type { Rack } from '../records/rack.ts';
+import { lentAddresses } from './static-addresses.ts';
 
 /** A snapshot of the racks; make one for each list of machines. */
 export interface Whereabouts {

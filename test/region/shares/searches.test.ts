@@ -2,9 +2,9 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Instant, instant } from '../../src/clock.ts';
-import { SEARCHES_MAX, Searches } from '../../src/region/searches.ts';
-import { VirtualClock } from '../support/virtual-clock.ts';
+import { type Instant, instant } from '../../../src/clock.ts';
+import { SEARCHES_MAX, Searches } from '../../../src/region/shares/searches.ts';
+import { VirtualClock } from '../../support/virtual-clock.ts';
 
 /** A clock on which every look takes longer than a piece. */
 class SlowClock extends VirtualClock {

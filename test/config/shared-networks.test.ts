@@ -1,4 +1,4 @@
-// Which networks share a wire, and which contradictions are refused.
+// Which networks share a shared network, and which contradictions are refused.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -22,48 +22,56 @@ function problemsOf(text: string): string {
   return parsed.ok ? '' : formatProblems('f', parsed.problems);
 }
 
-const GOOD: readonly (readonly [name: string, text: string, wires: readonly (string | undefined)[]])[] = [
-  ['networks without `shared` share no wire', file(['eth1'], ['eth1'], ['relayed']), [undefined, undefined, undefined]],
+const GOOD: readonly (readonly [name: string, text: string, sharedNetworks: readonly (string | undefined)[]])[] = [
+  ['networks without `shared` share nothing', file(['eth1'], ['eth1'], ['relayed']), [undefined, undefined, undefined]],
   [
     'networks behind relays share a name',
     file(['relayed', 'shared: hall'], ['relayed', 'shared: hall']),
     ['hall', 'hall'],
   ],
-  ['a relay is on a served wire', file(['eth1', 'shared: hall'], ['relayed', 'shared: hall']), ['hall', 'hall']],
   [
-    'an interface is one wire, whichever of its networks names it',
+    'a relay is on a served shared network',
+    file(['eth1', 'shared: hall'], ['relayed', 'shared: hall']),
+    ['hall', 'hall'],
+  ],
+  [
+    'an interface is one shared network, whichever of its networks names it',
     file(['eth1'], ['eth1', 'shared: hall'], ['eth2'], ['relayed', 'shared: hall']),
     ['hall', 'hall', undefined, 'hall'],
   ],
-  ['wires of different names are different', file(['eth1', 'shared: a'], ['eth2', 'shared: b']), ['a', 'b']],
-  ['a network without DHCP is on no wire', file(['eth1', 'shared: a'], ['eth2', 'shared: a, management: 0']), ['a']],
-  ['one network may name its wire alone', file(['relayed', 'shared: hall']), ['hall']],
+  ['shared networks of different names are different', file(['eth1', 'shared: a'], ['eth2', 'shared: b']), ['a', 'b']],
+  [
+    'a network without DHCP is on no shared network',
+    file(['eth1', 'shared: a'], ['eth2', 'shared: a, management: 0']),
+    ['a'],
+  ],
+  ['one network may name its shared network alone', file(['relayed', 'shared: hall']), ['hall']],
 ];
 
-for (const [name, text, wires] of GOOD) {
+for (const [name, text, sharedNetworks] of GOOD) {
   test(`${name}`, () => {
     const parsed = parseConfig(text);
     assert.ok(parsed.ok, parsed.ok ? '' : formatProblems('f', parsed.problems));
     assert.deepEqual(
       parsed.config.dhcp.subnets.map(({ shared }) => shared),
-      wires,
+      sharedNetworks,
     );
   });
 }
 
 const BAD: readonly (readonly [name: string, text: string, problem: RegExp])[] = [
   [
-    'two interfaces on one wire',
+    'two interfaces of one shared network',
     file(['eth1', 'shared: hall'], ['eth2', 'shared: hall']),
-    /cluster_interfaces\[1\]\.shared: "hall" is the wire of eth1 according to cluster_interfaces\[0\], but eth2 is another/,
+    /cluster_interfaces\[1\]\.shared: "hall" is the shared network of eth1 according to cluster_interfaces\[0\], but eth2 is another/,
   ],
   [
-    'two wires on one interface',
+    'two shared networks on one interface',
     file(['eth1', 'shared: a'], ['eth1', 'shared: b']),
     /cluster_interfaces\[1\]\.shared: "b" contradicts "a" of cluster_interfaces\[0\], which is also on eth1/,
   ],
   [
-    'addresses from this rack and from another on one wire',
+    'addresses from this rack and from another on one shared network',
     file(['relayed', 'shared: hall, mode: proxy'], ['relayed', 'shared: hall']),
     /cluster_interfaces\[1\]\.mode: server contradicts proxy of cluster_interfaces\[0\], which also shares "hall"/,
   ],

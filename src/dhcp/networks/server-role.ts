@@ -3,7 +3,7 @@
 //
 // 1. On a network set to `auto` the rack presumes that it is alone, and is a guest while another server is seen there. Towards a client
 //    that was heard choosing another server, the rack is always a guest.
-// 2. Networks of one wire share one standing, the humblest, because the clients of all of them hear a broadcast.
+// 2. Networks of one shared network share one role, the humblest, because the clients of all of them hear a broadcast.
 
 import type { MacAddress } from '../../net/address.ts';
 import type { DhcpEvent, DhcpRefusal } from '../events.ts';
@@ -18,11 +18,11 @@ import type { ServedSubnet } from './subnet.ts';
  * - `presumed`: none is known.
  * - `guest`: the operator says that there are others, one was seen, or the client chose one.
  */
-export type Standing = 'sole' | 'presumed' | 'guest';
+export type ServerRole = 'sole' | 'presumed' | 'guest';
 
 /** The deciders' view of other DHCP servers. */
 export interface ForeignView {
-  /** True while another server answers at a place (`wireOf`), or seems to serve this client. */
+  /** True while another server answers at a place (`sharedNetworkKey`), or seems to serve this client. */
   isSeenAt(place: string, client: MacAddress): boolean;
 }
 
@@ -32,31 +32,32 @@ export interface ForeignEar extends ForeignView {
   hear(message: DhcpMessage, reason: DhcpRefusal, at: Pick<DhcpEvent, 'subnet' | 'interfaceName'>): void;
 }
 
-/** The wire of a network: its interface, or for a relayed network the network itself. */
-export const wireOf = ({ interfaceName, name }: Pick<DhcpSubnet, 'interfaceName' | 'name'>): string =>
+/** The key of a network's shared network without regard to `shared`: its interface, or for a relayed network the network itself. */
+export const sharedNetworkKey = ({ interfaceName, name }: Pick<DhcpSubnet, 'interfaceName' | 'name'>): string =>
   interfaceName ?? `relayed ${name}`;
 
-/** True for networks on one wire: of one interface, or with one name for it. */
-export const isOneWire = (
+/** True for networks on one shared network: of one interface, or with one name for it. */
+export const isOneSharedNetwork = (
   one: Pick<DhcpSubnet, 'interfaceName' | 'name' | 'shared'>,
   other: Pick<DhcpSubnet, 'interfaceName' | 'name' | 'shared'>,
-): boolean => wireOf(one) === wireOf(other) || (one.shared !== undefined && one.shared === other.shared);
+): boolean =>
+  sharedNetworkKey(one) === sharedNetworkKey(other) || (one.shared !== undefined && one.shared === other.shared);
 
 /**
- * The standing towards a client on its shared network, which has at least one network; `foreign` undefined: nothing watches for other
+ * The role towards a client on its shared network, which has at least one network; `foreign` undefined: nothing watches for other
  * servers.
  */
-export function standingOn(
+export function roleOn(
   { sharedNetwork, mac }: { readonly sharedNetwork: readonly ServedSubnet[]; readonly mac: MacAddress },
   foreign: ForeignView | undefined,
-): Standing {
-  let standing: Standing = 'sole';
+): ServerRole {
+  let role: ServerRole = 'sole';
   for (const { subnet } of sharedNetwork) {
     const { authoritative = 'auto' } = subnet;
     if (authoritative === 'no') return 'guest';
     if (authoritative === 'yes') continue;
-    if (foreign?.isSeenAt(wireOf(subnet), mac) === true) return 'guest';
-    standing = 'presumed';
+    if (foreign?.isSeenAt(sharedNetworkKey(subnet), mac) === true) return 'guest';
+    role = 'presumed';
   }
-  return standing;
+  return role;
 }

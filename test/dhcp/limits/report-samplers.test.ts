@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { instant } from '../../../src/clock.ts';
-import { HOLDER_SHARES } from '../../../src/dhcp/limits/telling.ts';
+import { HOLDER_SHARES } from '../../../src/dhcp/limits/report-samplers.ts';
 import type { RackEvent } from '../../../src/event.ts';
 import { MACHINE_RATE, OWED_EVERY_MS, TOGETHER_RATE } from '../../../src/fair-sampler.ts';
 import { MachineDirectory } from '../../../src/machines/directory.ts';
@@ -43,56 +43,56 @@ test('all NAKs are counted, and a sample is reported, for a stranger and for a m
     ['a machine', [machine(MAC_A, '10.40.0.1')], MACHINE_RATE.burst],
   ];
   for (const [name, machines, burst] of cases) {
-    const { clock, responder, say, told } = rig(config(WIDE), new MachineDirectory(machines));
+    const { clock, responder, say, reported } = rig(config(WIDE), new MachineDirectory(machines));
     for (let index = 0; index < 500; index += 1) assert.match(say(denied(MAC_A)), /^nak/);
-    const first = told('dhcp.nak');
+    const first = reported('dhcp.nak');
     assert.equal(first.length, burst, name);
     const counters = responder.counters();
     assert.deepEqual([counters.refusals['address-excluded'], counters.events['dhcp.nak']], [500, 500], name);
     clock.advance(MINUTE);
     say(denied(MAC_A));
-    assert.equal(sum([...first, ...told('dhcp.nak')]), 501, name);
+    assert.equal(sum([...first, ...reported('dhcp.nak')]), 501, name);
   }
 });
 
 test('repeated offers are reported as a sample, and each client’s first one singly', () => {
-  const { responder, say, told } = rig(config(WIDE));
+  const { responder, say, reported } = rig(config(WIDE));
   for (let client = 1; client <= 100; client += 1) assert.match(say({ type: 'discover', mac: mac(client) }), /^offer/);
-  assert.equal(told('dhcp.offer').length, 100);
+  assert.equal(reported('dhcp.offer').length, 100);
   for (let index = 0; index < 1000; index += 1) {
     assert.match(say({ type: 'discover', mac: mac((index % 100) + 1) }), /^offer/);
   }
-  assert.equal(told('dhcp.offer').length, EVENT_RATE.burst);
+  assert.equal(reported('dhcp.offer').length, EVENT_RATE.burst);
   assert.equal(responder.counters().events['dhcp.offer'], 1100);
 });
 
 test('repeated offers hide no refusal', () => {
-  const { say, told } = rig(config(WIDE), new MachineDirectory([machine(MAC_A, '10.40.0.1')]));
+  const { say, reported } = rig(config(WIDE), new MachineDirectory([machine(MAC_A, '10.40.0.1')]));
   for (let index = 0; index < 500; index += 1) say({ type: 'discover', mac: MAC_A });
-  told();
+  reported();
   say(denied(MAC_A));
   assert.deepEqual(
-    told().map(({ kind }) => kind),
+    reported().map(({ kind }) => kind),
     ['dhcp.nak'],
   );
 });
 
 test('a flood in the names of 5000 machines hides no step of another, and reports each of them once a minute', () => {
   const victim = mac(0x525400000000 + 5000);
-  const { clock, say, told } = rig(config(WIDE), new MachineDirectory(machinesOf(5001)));
+  const { clock, say, reported } = rig(config(WIDE), new MachineDirectory(machinesOf(5001)));
   for (let round = 0; round < 3; round += 1) {
     for (let index = 0; index < 5000; index += 1) say(denied(mac(0x525400000000 + index)));
   }
-  const flood = told('dhcp.nak').length;
+  const flood = reported('dhcp.nak').length;
   assert.ok(flood >= 5000 && flood <= 5000 + TOGETHER_RATE.burst, `${flood} were told`);
   assert.match(say(denied(victim)), /^nak/);
   assert.deepEqual(
-    told('dhcp.nak').map((event) => event.mac),
+    reported('dhcp.nak').map((event) => event.mac),
     [victim],
   );
   clock.advance(MINUTE / 2);
   for (let index = 0; index < 5000; index += 1) say(denied(mac(0x525400000000 + index)));
-  const later = told('dhcp.nak').length;
+  const later = reported('dhcp.nak').length;
   assert.ok(later <= TOGETHER_RATE.burst, `${later} were told half a minute later`);
 });
 
@@ -107,11 +107,11 @@ test('a client whose lease has ended is a stranger; lease holders share what is 
       ...leaseAt(client(index), `10.20.${4 + (index >> 8)}.${index % 256}`, 600, state),
       expiresAt: instant(state === 'bound' ? 1e13 : 0),
     }));
-    const { say, told } = rig(config(WIDE), new MachineDirectory([]), stored);
+    const { say, reported } = rig(config(WIDE), new MachineDirectory([]), stored);
     for (let round = 0; round < 2; round += 1) {
       for (let index = 0; index < holders; index += 1) say(denied(client(index)));
     }
-    const count = told('dhcp.nak').length;
+    const count = reported('dhcp.nak').length;
     assert.ok(count <= bound && count >= least, `${state}: ${count} were told`);
   }
 });
@@ -120,12 +120,12 @@ test('a holder under an identifier is reported like a holder by hardware address
   const victim = mac(0x020000000000 + 7);
   const held = { ...leaseAt(victim, '10.20.4.7', 600), expiresAt: instant(1e13), clientId: 'system' };
   const wide = { ...WIDE, identity: 'client-id' } as const;
-  const { clock, say, told } = rig(config(wide), new MachineDirectory([]), [held]);
+  const { clock, say, reported } = rig(config(wide), new MachineDirectory([]), [held]);
   for (let minute = 0; minute < 3; minute += 1) {
     for (let index = 0; index < 1000; index += 1) say(denied(mac(0x060000000000 + index)));
-    told();
+    reported();
     assert.match(say(denied(victim)), /^nak/);
-    assert.equal(told('dhcp.nak').length, 1, `minute ${minute}`);
+    assert.equal(reported('dhcp.nak').length, 1, `minute ${minute}`);
     clock.advance(MINUTE);
   }
 });

@@ -1,15 +1,15 @@
-// The number of unheard hosts that get replies.
+// The number of absent hosts that get replies.
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { AbsentHosts, FRESH_MS, LOOK_FROM } from '../../src/net/absent-hosts.ts';
 import { WAIT_MS } from '../../src/net/absent-room.ts';
 import { type Ipv4, ipv4 } from '../../src/net/address.ts';
 import type { Vicinity } from '../../src/net/send-room.ts';
-import { FRESH_MS, LOOK_FROM, UnheardHosts } from '../../src/net/unheard-hosts.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 
 // The bound, written out: raising it fails a test here.
-const UNHEARD_MAX = 256;
+const ABSENT_HOSTS_MAX = 256;
 const host = (index: number): Ipv4 => ipv4(0x0a140000 + index);
 const FAR = ipv4(0xc0000201);
 
@@ -19,7 +19,7 @@ class Rig {
   looks = 0;
   /** The maximum table ages that were requested. */
   ages: (number | undefined)[] = [];
-  readonly hosts = new UnheardHosts(this.clock, {
+  readonly hosts = new AbsentHosts(this.clock, {
     vicinity: (ageMsMax) => {
       this.looks += 1;
       this.ages.push(ageMsMax);
@@ -43,11 +43,11 @@ class Rig {
   }
 }
 
-describe('unheard hosts', () => {
+describe('absent hosts', () => {
   it('get replies up to the bound, repeatedly; the next one gets none until the kernel waits for none of them', () => {
     const rig = new Rig();
-    assert.equal(rig.admitted(0, 4000), UNHEARD_MAX);
-    assert.equal(rig.admitted(0, UNHEARD_MAX), UNHEARD_MAX);
+    assert.equal(rig.admitted(0, 4000), ABSENT_HOSTS_MAX);
+    assert.equal(rig.admitted(0, ABSENT_HOSTS_MAX), ABSENT_HOSTS_MAX);
     rig.clock.advance(WAIT_MS - 1);
     assert.equal(rig.admitted(1000, 10), 0);
     rig.clock.advance(1);

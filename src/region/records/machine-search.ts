@@ -1,10 +1,10 @@
 // The filters of the machine list: text, states or groups of states, owner, rack. The page, the API and the command line use the same
 // names.
 
-import { formatIpv4, formatMac } from '../net/address.ts';
-import { type MachineStatus, parseStatus, STATUSES, statusRow } from './records/lifecycle.ts';
-import { type Machine, machineFqdn } from './records/machine.ts';
-import type { Rack } from './records/rack.ts';
+import { formatIpv4, formatMac } from '../../net/address.ts';
+import { type MachineStatus, parseStatus, STATUSES, statusRow } from './lifecycle.ts';
+import { type Machine, machineFqdn } from './machine.ts';
+import type { Rack } from './rack.ts';
 
 /** The maximum length of a search text. */
 export const SEARCH_CHARACTERS_MAX = 100;

@@ -32,7 +32,7 @@ export interface Acquaintance {
 }
 
 /** The samplers for one class of events. */
-class Telling {
+class ReportSampler {
   readonly #machines = new FairSampler();
   readonly #holders = new FairSampler();
   readonly #strangers: EventSampler;
@@ -56,18 +56,18 @@ class Telling {
 const PASSING: ReadonlySet<DhcpEventKind> = new Set(['dhcp.boot-server', 'dhcp.elsewhere', 'dhcp.inform']);
 
 /** Decides which events about clients are reported. */
-export class Tellings {
+export class ReportSamplers {
   /** Unanswered messages, NAKs, and declines beyond their limit. */
-  readonly #refusals: Telling;
+  readonly #refusals: ReportSampler;
   /** Repetitions within a moment: the same offer, lease or release again. */
-  readonly #repeats: Telling;
+  readonly #repeats: ReportSampler;
   /** Replies that give no address. */
-  readonly #passing: Telling;
+  readonly #passing: ReportSampler;
 
   constructor(known: Acquaintance) {
-    this.#refusals = new Telling(known);
-    this.#repeats = new Telling(known);
-    this.#passing = new Telling(known, PASSING_RATE);
+    this.#refusals = new ReportSampler(known);
+    this.#repeats = new ReportSampler(known);
+    this.#passing = new ReportSampler(known, PASSING_RATE);
   }
 
   /** The fields to add to the event of an unanswered message; `undefined` if it is withheld. */

@@ -1,20 +1,16 @@
 // Searches that may read all machines, in pieces over turns of the event loop, so that neither one search nor many delay other requests.
 //
 // 1. A search that ends in its first piece takes no place; all others take one of SEARCHES_MAX.
-// 2. Each turn of the event loop continues one search. Users take turns, however many searches each has under way.
 
-import { type Clock, later } from '../clock.ts';
-import { FairShares, type Place } from '../fair-shares.ts';
-import { LoopTurns } from './loop-turns.ts';
-import { userOf } from './place-holder.ts';
+import type { Clock } from '../../clock.ts';
+import type { Place } from '../../net/fair-shares.ts';
+import { beginPiece, LongWork } from './long-work.ts';
 
 /**
  * Searches under way that are longer than a piece. At the bound the user with the most searches loses one to each newcomer of another user,
  * so the others notice nothing. It empties as searches end.
  */
 export const SEARCHES_MAX = 32;
-/** Time after which a piece ends, in milliseconds. */
-const PIECE_MS = 4;
 
 /** A search under way. */
 interface Search {
@@ -24,8 +20,7 @@ interface Search {
 /** The searches of one region. */
 export class Searches {
   readonly #clock: Clock;
-  readonly #places = new FairShares<Search>({ max: SEARCHES_MAX, networkOf: userOf });
-  readonly #turns = new LoopTurns();
+  readonly #work = new LongWork<Search>(SEARCHES_MAX);
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -33,7 +28,7 @@ export class Searches {
 
   /** Searches under way. */
   get size(): number {
-    return this.#places.size;
+    return this.#work.places.size;
   }
 
   /**
@@ -46,7 +41,7 @@ export class Searches {
     const first = this.#piece(steps);
     if (first.done === true) return first.value;
     const search: Search = { isEvicted: false };
-    const admission = this.#places.admit(holder, search);
+    const admission = this.#work.places.admit(holder, search);
     if (admission.kind === 'refused') return refused();
     if (admission.evicted !== undefined) admission.evicted.isEvicted = true;
     return this.#rest(holder, steps, admission.place, refused);
@@ -55,21 +50,21 @@ export class Searches {
   async #rest<T>(holder: string, steps: Iterator<unknown, T>, place: Place<Search>, refused: () => T): Promise<T> {
     try {
       for (;;) {
-        await this.#turns.next(userOf(holder));
+        await this.#work.nextTurn(holder);
         if (place.holder.isEvicted) return refused();
         const step = this.#piece(steps);
         if (step.done === true) return step.value;
       }
     } finally {
-      this.#places.release(place);
+      this.#work.places.release(place);
     }
   }
 
   #piece<T>(steps: Iterator<unknown, T>): IteratorResult<unknown, T> {
-    const until = later(this.#clock.now(), PIECE_MS);
+    const isOver = beginPiece(this.#clock);
     for (;;) {
       const step = steps.next();
-      if (step.done === true || this.#clock.now() >= until) return step;
+      if (step.done === true || isOver()) return step;
     }
   }
 }

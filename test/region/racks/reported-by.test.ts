@@ -30,9 +30,9 @@ test('an event reported by a rack names it; one of the region itself names none'
       const { events } = pageShape.parse(await answer.json());
       return Object.fromEntries(events.map(({ description, rack }) => [description, rack]));
     };
-    const told = await read();
-    assert.deepEqual([told['told here'], told['told there']], ['rack-1', 'rack-2']);
-    const own = Object.entries(told).filter(([text]) => !text.startsWith('told '));
+    const reported = await read();
+    assert.deepEqual([reported['told here'], reported['told there']], ['rack-1', 'rack-2']);
+    const own = Object.entries(reported).filter(([text]) => !text.startsWith('told '));
     assert.ok(own.length > 0 && own.every(([, rack]) => rack === null), JSON.stringify(own));
     region.racks.judge([RACK_UUID], 'remove', 'admin');
     assert.deepEqual((await read())['told there'], null, 'one that was removed has no name any more');

@@ -5,11 +5,11 @@
 // 2. A request beyond a narrower limit takes nothing from a wider one.
 // 3. Requests that a remote rack forwards use only that rack's limits.
 
-import { BoundedMap } from '../bounded-map.ts';
-import type { Instant } from '../clock.ts';
-import { networkOfText } from '../fair-shares.ts';
-import { type Rate, RateLimit } from '../rate-limit.ts';
-import { RACKS_MAX } from './records/rack.ts';
+import { BoundedMap } from '../../bounded-map.ts';
+import type { Instant } from '../../clock.ts';
+import { networkOfText } from '../../net/fair-shares.ts';
+import { type Rate, RateLimit } from '../../rate-limit.ts';
+import { RACKS_MAX } from '../records/rack.ts';
 
 /** An enlistment takes three requests, a failed login one. */
 export const ANONYMOUS_PER_ADDRESS: Rate = { perSecond: 1, burst: 30 };

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { FairShares, networkOfText, type Place } from '../src/fair-shares.ts';
+import { FairShares, networkOfText, type Place } from '../../src/net/fair-shares.ts';
 
 /** Admits `count` holders of one address; each is named after its address and number. */
 function fill(shares: FairShares<string>, address: string, count: number): Place<string>[] {

@@ -2,9 +2,9 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { AddressRates } from '../src/address-rates.ts';
-import { instant } from '../src/clock.ts';
-import { ipv4 } from '../src/net/address.ts';
+import { instant } from '../../src/clock.ts';
+import { ipv4 } from '../../src/net/address.ts';
+import { AddressRates } from '../../src/net/address-rates.ts';
 
 const OF_ADDRESS = { perSecond: 1, burst: 2 } as const;
 const OF_NETWORK = { perSecond: 8, burst: 5 } as const;

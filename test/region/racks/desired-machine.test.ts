@@ -2,12 +2,12 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { mac } from '../../src/net/address.ts';
-import { toRackMachine } from '../../src/region/desired-machine.ts';
-import type { InterfaceSource, Machine } from '../../src/region/records/machine.ts';
-import { changeStatus } from '../support/change-status.ts';
-import { bareMachine } from './life/bare-machine.ts';
-import { bootReport, report, withRegion } from './place.ts';
+import { mac } from '../../../src/net/address.ts';
+import { toRackMachine } from '../../../src/region/racks/desired-machine.ts';
+import type { InterfaceSource, Machine } from '../../../src/region/records/machine.ts';
+import { changeStatus } from '../../support/change-status.ts';
+import { bareMachine } from '../life/bare-machine.ts';
+import { bootReport, report, withRegion } from '../place.ts';
 
 const A = 0x525400000001;
 
@@ -27,9 +27,9 @@ const LINES: readonly (readonly [string, Machine, readonly number[], boolean | u
 ];
 for (const [what, machine, macs, isSelfNamed] of LINES) {
   test(`a rack gets ${what}`, () => {
-    const told = toRackMachine(machine);
-    assert.deepEqual(told?.macs ?? [], macs);
-    assert.equal(told === undefined ? undefined : told.isSelfNamed === true, isSelfNamed);
+    const given = toRackMachine(machine);
+    assert.deepEqual(given?.macs ?? [], macs);
+    assert.equal(given === undefined ? undefined : given.isSelfNamed === true, isSelfNamed);
   });
 }
 
@@ -44,11 +44,11 @@ test('a report with a client’s name or card reaches no rack until a boot or a 
     // Its boot proves the card, and not the name.
     assert.equal(region.enlist(bootReport([A])).kind, 'amend');
     clock.advance(1000);
-    const told = () => states.at(-1)?.machines.map(({ hostname, macs, isSelfNamed }) => [hostname, macs, isSelfNamed]);
-    assert.deepEqual(told(), [['nas', [A], true]]);
+    const given = () => states.at(-1)?.machines.map(({ hostname, macs, isSelfNamed }) => [hostname, macs, isSelfNamed]);
+    assert.deepEqual(given(), [['nas', [A], true]]);
     changeStatus(region, systemId, 'ready', { username: 'bob' });
     clock.advance(1000);
-    assert.deepEqual(told(), [['nas', [A], undefined]]);
+    assert.deepEqual(given(), [['nas', [A], undefined]]);
   }));
 
 test('a machine that a person adds reaches the racks at once, with its name', () =>

@@ -2,11 +2,11 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { formatIpv4, formatMac, ipv4, mac } from '../../src/net/address.ts';
-import type { Region } from '../../src/region/region.ts';
-import { whereabouts } from '../../src/region/whereabouts.ts';
-import { report, withRegion } from './place.ts';
-import { acceptRack, OTHER_UUID, rackInterface } from './racks/rack-place.ts';
+import { formatIpv4, formatMac, ipv4, mac } from '../../../src/net/address.ts';
+import { whereabouts } from '../../../src/region/life/whereabouts.ts';
+import type { Region } from '../../../src/region/region.ts';
+import { report, withRegion } from '../place.ts';
+import { acceptRack, OTHER_UUID, rackInterface } from '../racks/rack-place.ts';
 
 const MAC = 0x525400000001;
 const BY = { username: 'alice', isAdmin: true, comment: '' };

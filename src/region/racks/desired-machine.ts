@@ -8,13 +8,13 @@
 //    because any host of a managed network can report a New machine.
 // 4. A New machine that no person made is marked as self-named, because its report may have claimed the name of any host.
 
-import type { RackMachine } from '../machines/machine.ts';
-import type { Ipv4 } from '../net/address.ts';
-import { isMadeByPerson, macsForRacks } from './identity/interface-source.ts';
-import { bootPurpose } from './records/boot-purpose.ts';
-import { statusRow } from './records/lifecycle.ts';
-import type { MachineForRacks } from './records/machine.ts';
-import { kernelParamsOf } from './records/tags.ts';
+import type { RackMachine } from '../../machines/machine.ts';
+import type { Ipv4 } from '../../net/address.ts';
+import { isMadeByPerson, macsForRacks } from '../identity/interface-source.ts';
+import { bootPurpose } from '../records/boot-purpose.ts';
+import { statusRow } from '../records/lifecycle.ts';
+import type { MachineForRacks } from '../records/machine.ts';
+import { kernelParamsOf } from '../records/tags.ts';
 
 /** A machine as racks get it, including its UUID; `undefined` if they do not get it. */
 export function toRackMachine(machine: MachineForRacks): RackMachine | undefined {
