@@ -270,10 +270,12 @@ class RegionOnStore implements Region {
 
   editMachine(systemId: string, edit: MachineEdit, username: string): MachineChangeOutcome<EditRefusal> {
     const atMs = this.clock.wallTimeMs();
-    const outcome = this.store.changeMachine<EditRefusal>(systemId, atMs, (machine, isHostnameTaken) => {
+    const outcome = this.store.changeMachine<EditRefusal>(systemId, atMs, (machine, { hostnames }) => {
       const hostname = edit.hostname;
-      if (hostname !== undefined && hostname !== machine.hostname && isHostnameTaken(hostname)) {
-        return { kind: 'refuse', refusal: refusal('field.hostname-taken', { hostname }) };
+      if (hostname !== undefined && hostname !== machine.hostname) {
+        const isTaken = hostnames.get(hostname);
+        if (isTaken === undefined) return { kind: 'ask', hostnames: [hostname] };
+        if (isTaken) return { kind: 'refuse', refusal: refusal('field.hostname-taken', { hostname }) };
       }
       const event: NewMachineEvent = {
         ...{ type: 'NODE_STATUS_EVENT', level: 'audit', atMs, username },

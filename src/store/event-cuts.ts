@@ -14,7 +14,8 @@
 //    may be too high, so a few events too many are kept until the next count.
 
 import type { MachineEventType, NewMachineEvent } from '../region/records/machine-event.ts';
-import { number, type Statements } from './region-rows.ts';
+import { number } from './region-rows.ts';
+import { all, numberIn, one, run, type Steps } from './region-steps.ts';
 
 /**
  * Events of a class between two cuts: a tenth of the bound, but at most this many, because one transaction deletes them all. A cut takes
@@ -56,7 +57,6 @@ const RANKED: Readonly<Record<Exclude<Class, 'machines'>, { readonly where: stri
 
 /** Counts the events that are added, and cuts. */
 export class EventCuts {
-  readonly #sql: Statements;
   readonly #bounds: Readonly<Record<Class, number>>;
   /** Events of each class since its last cut. The first event after a start causes a cut, because the process before may have missed one. */
   readonly #uncut: Record<Class, number> = {
@@ -68,8 +68,7 @@ export class EventCuts {
   /** How many deeds concern each machine; undefined: to be counted. */
   #deeds: Map<number, number> | undefined;
 
-  constructor(sql: Statements, bounds: EventBounds) {
-    this.#sql = sql;
+  constructor(bounds: EventBounds) {
     this.#bounds = {
       deeds: bounds.deedEventsMax,
       machines: bounds.machineEventsMax,
@@ -78,13 +77,13 @@ export class EventCuts {
     };
   }
 
-  /** An event was added. */
-  added({ type, username }: NewMachineEvent, machineId: number | undefined): void {
+  /** An event was added. @returns the operation that cuts its class, if that is due */
+  added({ type, username }: NewMachineEvent, machineId: number | undefined): Steps<void> | undefined {
     const isDeed = username !== '' || STATE_TYPES.includes(type);
     if (isDeed && machineId !== undefined) this.#deeds?.set(machineId, (this.#deeds.get(machineId) ?? 0) + 1);
-    if (isDeed) this.#count('deeds');
-    else if (machineId !== undefined) this.#count('machines');
-    else this.#count(RACK_TYPES.includes(type) ? 'racks' : 'strangers');
+    if (isDeed) return this.#count('deeds');
+    if (machineId !== undefined) return this.#count('machines');
+    return this.#count(RACK_TYPES.includes(type) ? 'racks' : 'strangers');
   }
 
   /** Events of one machine became another's. */
@@ -92,36 +91,36 @@ export class EventCuts {
     this.#deeds = undefined;
   }
 
-  #count(kind: Class): void {
+  #count(kind: Class): Steps<void> | undefined {
     this.#uncut[kind] += 1;
-    if (this.#uncut[kind] < cutEvery(this.#bounds[kind])) return;
+    if (this.#uncut[kind] < cutEvery(this.#bounds[kind])) return undefined;
     this.#uncut[kind] = 0;
-    if (kind === 'machines') this.#cutMachines();
-    else this.#cutRanked(kind);
+    return kind === 'machines' ? this.#cutMachines() : this.#cutRanked(kind);
   }
 
-  #cutRanked(kind: Exclude<Class, 'machines'>): void {
+  *#cutRanked(kind: Exclude<Class, 'machines'>): Steps<void> {
     const { where, share } = RANKED[kind];
-    const excess = this.#sql.number(`SELECT count(*) FROM event WHERE ${where}`) - this.#bounds[kind];
+    const excess = numberIn(yield one(`SELECT count(*) FROM event WHERE ${where}`)) - this.#bounds[kind];
     if (excess <= 0) return;
     const places = `SELECT id, row_number() OVER (PARTITION BY ${share} ORDER BY id DESC) AS place FROM event WHERE ${where}`;
     const gone = `SELECT id FROM (${places}) ORDER BY place DESC, id LIMIT ?`;
-    this.#sql.run(`DELETE FROM event WHERE id IN (${gone})`, excess);
+    yield run(`DELETE FROM event WHERE id IN (${gone})`, excess);
     if (kind === 'deeds') this.#deeds = undefined;
   }
 
-  #cutMachines(): void {
-    const counts = new Map(this.#sql.all(COUNTED).map((row) => [number(row, 'machine_id'), number(row, 'events')]));
-    const deeds = this.#deeds ?? this.#countDeeds();
+  *#cutMachines(): Steps<void> {
+    const { rows } = yield all(COUNTED);
+    const counts = new Map(rows.map((row) => [number(row, 'machine_id'), number(row, 'events')]));
+    const deeds = this.#deeds ?? (yield* this.#countDeeds());
     for (const [machineId, events] of deeds) counts.set(machineId, (counts.get(machineId) ?? 0) - events);
     for (const [machineId, events] of fairCut(counts, this.#bounds.machines)) {
       const oldest = `SELECT id FROM event WHERE machine_id = ? AND NOT ${DEED} ORDER BY id LIMIT ?`;
-      this.#sql.run(`DELETE FROM event WHERE id IN (${oldest})`, machineId, events);
+      yield run(`DELETE FROM event WHERE id IN (${oldest})`, machineId, events);
     }
   }
 
-  #countDeeds(): ReadonlyMap<number, number> {
-    const rows = this.#sql.all(`${COUNTED_PART} AND ${DEED} GROUP BY machine_id`);
+  *#countDeeds(): Steps<ReadonlyMap<number, number>> {
+    const { rows } = yield all(`${COUNTED_PART} AND ${DEED} GROUP BY machine_id`);
     this.#deeds = new Map(rows.map((row) => [number(row, 'machine_id'), number(row, 'events')]));
     return this.#deeds;
   }

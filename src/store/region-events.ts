@@ -1,4 +1,4 @@
-// The event log of region.db: appended to, read newest first, trimmed at its bounds. Runs inside its caller's transaction.
+// Operations on the event log of region.db (`region-steps.ts`): appended to, read newest first, trimmed at its bounds.
 //
 // 1. `event-cuts.ts` decides which events are kept.
 // 2. Events of an unknown machine are kept under its hardware address, and become its own when it enlists.
@@ -26,7 +26,9 @@ import {
 import type { EventFilter, RecordedReports, StrangerSeen } from '../region/records/store.ts';
 import { cleanWords } from '../region/records/text-json.ts';
 import { type EventBounds, EventCuts } from './event-cuts.ts';
-import { number, optionalNumber, optionalText, type Row, type Statements, text } from './region-rows.ts';
+import { machineIdOf, machineQuery } from './region-machine-reads.ts';
+import { number, optionalNumber, optionalText, type Row, text } from './region-rows.ts';
+import { all, numberIn, one, run, type Statement, type Steps } from './region-steps.ts';
 import { packParams, unpackHappening } from './stored-event.ts';
 
 /** Former sources whose sequences are remembered, besides the current sources of known racks. */
@@ -53,21 +55,28 @@ interface RackOrigin {
   readonly rackId: number | undefined;
 }
 
+const INSERT_SQL =
+  'INSERT INTO event (machine_id, at_ms, type, level, kind, code, params, username, mac, address, rack_id) ' +
+  'VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)';
+
 /** The tables `event` and `event_source`. */
 export class EventTable {
-  readonly #sql: Statements;
   readonly #cuts: EventCuts;
 
-  constructor(sql: Statements, bounds: EventBounds) {
-    this.#sql = sql;
-    this.#cuts = new EventCuts(sql, bounds);
+  constructor(bounds: EventBounds) {
+    this.#cuts = new EventCuts(bounds);
+  }
+
+  *add(event: NewMachineEvent, machineId: number | undefined): Steps<void> {
+    yield this.#insertion(event, machineId);
+    const cut = this.#cuts.added(event, machineId);
+    if (cut !== undefined) yield* cut;
   }
 
   /** @param origin given if a rack reported the event */
-  add(event: NewMachineEvent, machineId: number | undefined, origin?: RackOrigin): void {
-    this.#sql.run(
-      'INSERT INTO event (machine_id, at_ms, type, level, kind, code, params, username, mac, address, rack_id) ' +
-        'VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
+  #insertion(event: NewMachineEvent, machineId: number | undefined, origin?: RackOrigin): Statement {
+    return run(
+      INSERT_SQL,
       machineId ?? null,
       event.atMs,
       event.type,
@@ -80,16 +89,20 @@ export class EventTable {
       origin?.stranger?.address ?? null,
       origin?.rackId ?? null,
     );
-    this.#cuts.added(event, machineId);
+  }
+
+  /** Adds an event alone. */
+  *record(event: NewMachineEvent, systemId: string | undefined): Steps<void> {
+    yield* this.add(event, systemId === undefined ? undefined : yield* machineIdOf(systemId));
   }
 
   /** Gives a machine the strangers' events of these hardware addresses, and the last leased address. */
-  adopt(machineId: number, macs: readonly MacAddress[]): void {
+  *adopt(machineId: number, macs: readonly MacAddress[]): Steps<void> {
     const own = 'FROM event WHERE machine_id IS NULL AND mac = interface.mac';
     const seen = (column: string): string => `SELECT ${column} ${own} AND address IS NOT NULL ORDER BY id DESC LIMIT 1`;
     // Without the time at which it was seen, a later report of the lease's end would not end it.
     const ended = `SELECT at_ms ${own} AND kind IN (SELECT value FROM json_each(?2)) AND id > (${seen('id')}) LIMIT 1`;
-    this.#sql.run(
+    yield run(
       `UPDATE interface SET address = (${seen('address')}), seen_ms = (${seen('at_ms')}), ended_ms = (${ended}) ` +
         'WHERE machine_id = ?1 AND address IS NULL',
       machineId,
@@ -97,22 +110,22 @@ export class EventTable {
     );
     const query =
       'UPDATE event SET machine_id = ? WHERE machine_id IS NULL AND mac IN (SELECT value FROM json_each(?))';
-    this.#sql.run(query, machineId, JSON.stringify(macs));
+    yield run(query, machineId, JSON.stringify(macs));
   }
 
   /** Gives the events of one machine to another. */
-  move(fromId: number, toId: number): void {
-    this.#sql.run('UPDATE event SET machine_id = ? WHERE machine_id = ?', toId, fromId);
+  *move(fromId: number, toId: number): Steps<void> {
+    yield run('UPDATE event SET machine_id = ? WHERE machine_id = ?', toId, fromId);
     this.#cuts.moved();
   }
 
   /** @param rackUuid undefined for the region's own rack */
-  addReports(source: string, reports: readonly RackReport[], rackUuid?: string): RecordedReports {
+  *addReports(source: string, reports: readonly RackReport[], rackUuid?: string): Steps<RecordedReports> {
     const rackId =
       rackUuid === undefined
         ? undefined
-        : this.#sql.number('SELECT id FROM rack WHERE uuid = ?', rackUuid) || undefined;
-    let highest = this.highestSequence(source);
+        : numberIn(yield one('SELECT id FROM rack WHERE uuid = ?', rackUuid)) || undefined;
+    let highest = yield* this.highestSequence(source);
     let added = 0;
     let seenMs = 0;
     const booting = new Map<number, number>();
@@ -124,7 +137,7 @@ export class EventTable {
       seenMs = report.at;
       added += 1;
       if (report.isElsewhere === true) continue;
-      const machineId = this.#addReport(report, rackId);
+      const machineId = yield* this.#addReport(report, rackId);
       if (report.isAway === true) continue;
       if (machineId !== undefined && isBootEvent(eventTypeOf(report.kind))) booting.set(machineId, report.at);
       const isStart = isNetworkStart(report.kind, report.fields ?? {}, report.mac === undefined);
@@ -132,8 +145,8 @@ export class EventTable {
       if (machineId !== undefined && isAddressTaken(report.kind)) leased.add(machineId);
     }
     if (added === 0) return { added, booting: new Map(), started: new Map(), leased: new Set() };
-    this.#setSequence(source, highest, seenMs);
-    const systemIds = this.#systemIds([...booting.keys(), ...started.keys(), ...leased]);
+    yield* this.#setSequence(source, highest, seenMs);
+    const systemIds = yield* this.#systemIds([...booting.keys(), ...started.keys(), ...leased]);
     const systemIdOf = (id: number): string => systemIds.get(id) ?? '';
     return {
       added,
@@ -143,28 +156,28 @@ export class EventTable {
     };
   }
 
-  acceptSequence(source: string, sequence: number, atMs: number): boolean {
-    if (sequence <= this.highestSequence(source)) return false;
-    this.#setSequence(source, sequence, atMs);
+  *acceptSequence(source: string, sequence: number, atMs: number): Steps<boolean> {
+    if (sequence <= (yield* this.highestSequence(source))) return false;
+    yield* this.#setSequence(source, sequence, atMs);
     return true;
   }
 
   /** -1 for a new source. */
-  highestSequence(source: string): number {
-    const known = this.#sql.one('SELECT sequence FROM event_source WHERE source = ?', source);
+  *highestSequence(source: string): Steps<number> {
+    const { row: known } = yield one('SELECT sequence FROM event_source WHERE source = ?', source);
     return known === undefined ? -1 : number(known, 'sequence');
   }
 
   /** Keeps the most recently seen sources, and always the current source of each rack. */
-  #setSequence(source: string, sequence: number, seenMs: number): void {
-    this.#sql.run(
+  *#setSequence(source: string, sequence: number, seenMs: number): Steps<void> {
+    yield run(
       'INSERT INTO event_source (source, sequence, seen_ms) VALUES (?1, ?2, ?3) ' +
         'ON CONFLICT (source) DO UPDATE SET sequence = ?2, seen_ms = ?3',
       source,
       sequence,
       seenMs,
     );
-    this.#sql.run(
+    yield run(
       'DELETE FROM event_source WHERE source IN (SELECT source FROM event_source ' +
         'WHERE source NOT IN (SELECT source FROM rack WHERE source IS NOT NULL) ' +
         'ORDER BY seen_ms DESC, source LIMIT -1 OFFSET ?)',
@@ -172,39 +185,41 @@ export class EventTable {
     );
   }
 
-  range(): { readonly oldest: number; readonly newest: number } {
-    const idAt = (end: 'min' | 'max'): number => this.#sql.number(`SELECT ${end}(id) FROM event`);
-    return { oldest: idAt('min'), newest: idAt('max') };
+  *range(): Steps<{ readonly oldest: number; readonly newest: number }> {
+    return {
+      oldest: numberIn(yield one('SELECT min(id) FROM event')),
+      newest: numberIn(yield one('SELECT max(id) FROM event')),
+    };
   }
 
-  #systemIds(ids: readonly number[]): ReadonlyMap<number, string> {
+  *#systemIds(ids: readonly number[]): Steps<ReadonlyMap<number, string>> {
     const query = 'SELECT id, system_id FROM machine WHERE id IN (SELECT value FROM json_each(?))';
-    const rows = this.#sql.all(query, JSON.stringify(ids));
+    const { rows } = yield all(query, JSON.stringify(ids));
     return new Map(rows.map((row) => [number(row, 'id'), text(row, 'system_id')]));
   }
 
   /** @returns the id of the machine, if known */
-  #addReport(report: RackReport, rackId: number | undefined): number | undefined {
+  *#addReport(report: RackReport, rackId: number | undefined): Steps<number | undefined> {
     const mac = report.mac === undefined ? undefined : parseMac(report.mac);
     const address = report.address === undefined ? undefined : parseIpv4(report.address);
     // Only a lease binds an address to a machine: any host may request a file in its name.
     const leased = isAddressHeld(report.kind) ? address || undefined : undefined;
     let machineId: number | undefined;
     if (mac !== undefined) {
-      machineId = this.#sql.number('SELECT machine_id FROM interface WHERE mac = ?', mac) || undefined;
+      machineId = numberIn(yield one('SELECT machine_id FROM interface WHERE mac = ?', mac)) || undefined;
       if (machineId !== undefined && leased !== undefined) {
         const query = 'UPDATE interface SET address = ?, seen_ms = ?, ended_ms = NULL WHERE mac = ?';
-        this.#sql.run(query, leased, report.at, mac);
+        yield run(query, leased, report.at, mac);
       }
       if (machineId !== undefined && address !== undefined && ADDRESS_ENDS.includes(report.kind)) {
         // The end of an older lease, reported late, must not end a newer one. Without a time (older databases) any end counts.
         const query =
           'UPDATE interface SET ended_ms = ?1 WHERE mac = ?2 AND address = ?3 AND coalesce(seen_ms, 0) <= ?1';
-        this.#sql.run(query, report.at, mac, address);
+        yield run(query, report.at, mac, address);
       }
     } else if (address !== undefined) {
       const query = 'SELECT machine_id FROM interface WHERE address = ? ORDER BY seen_ms DESC LIMIT 1';
-      machineId = this.#sql.number(query, address) || undefined;
+      machineId = numberIn(yield one(query, address)) || undefined;
     }
     const event: NewMachineEvent = {
       type: eventTypeOf(report.kind),
@@ -215,15 +230,14 @@ export class EventTable {
       username: '',
     };
     const stranger = machineId !== undefined || mac === undefined ? undefined : { mac, address: leased };
-    this.add(event, machineId, { kind: cleanWords(report.kind, KIND_MAX), stranger, rackId });
+    yield this.#insertion(event, machineId, { kind: cleanWords(report.kind, KIND_MAX), stranger, rackId });
+    const cut = this.#cuts.added(event, machineId);
+    if (cut !== undefined) yield* cut;
     return machineId;
   }
 
-  /** @param machines a query for machine ids, and its values; undefined for all events */
-  list(
-    filter: EventFilter,
-    machines: { readonly sql: string; readonly values: readonly (string | number)[] } | undefined,
-  ) {
+  *list(filter: EventFilter): Steps<readonly MachineEvent[]> {
+    const machines = filter.machines === undefined ? undefined : machineQuery(filter.machines, 'machine.id', [], []);
     const conditions: string[] = [];
     const values: (string | number)[] = [];
     const where = (condition: string, ...added: (string | number)[]): void => {
@@ -248,7 +262,7 @@ export class EventTable {
     if (filter.upTo !== undefined) where('event.id <= ?', filter.upTo);
     // A page forward holds the oldest of the newer events, but is still returned newest first.
     const isForward = filter.after !== undefined && filter.before === undefined;
-    const rows = this.#sql.all(
+    const { rows } = yield all(
       'SELECT event.*, machine.system_id, machine.hostname, rack.name AS rack_name FROM event ' +
         'LEFT JOIN machine ON machine.id = event.machine_id LEFT JOIN rack ON rack.id = event.rack_id ' +
         `${conditions.length === 0 ? '' : `WHERE ${conditions.join(' AND ')}`} ` +
@@ -260,8 +274,8 @@ export class EventTable {
     return isForward ? events.reverse() : events;
   }
 
-  newest(systemIds: readonly string[], isQuiet: boolean): ReadonlyMap<string, MachineEvent> {
-    const rows = this.#sql.all(
+  *newest(systemIds: readonly string[], isQuiet: boolean): Steps<ReadonlyMap<string, MachineEvent>> {
+    const { rows } = yield all(
       'SELECT event.*, machine.system_id, machine.hostname, rack.name AS rack_name FROM machine JOIN event ON event.id = ' +
         '(SELECT newest.id FROM event AS newest WHERE newest.machine_id = machine.id AND newest.level <> ? ' +
         'ORDER BY newest.id DESC LIMIT 1) LEFT JOIN rack ON rack.id = event.rack_id WHERE machine.system_id IN (SELECT value FROM json_each(?))',
@@ -271,8 +285,8 @@ export class EventTable {
     return new Map(rows.map((row) => [text(row, 'system_id'), readEvent(row)]));
   }
 
-  strangers(sinceMs: number, limit: number): readonly StrangerSeen[] {
-    const rows = this.#sql.all(
+  *strangers(sinceMs: number, limit: number): Steps<readonly StrangerSeen[]> {
+    const { rows } = yield all(
       'SELECT event.*, rack.name AS rack_name FROM event JOIN (SELECT max(id) AS id FROM event WHERE machine_id IS NULL AND ' +
         `mac IS NOT NULL GROUP BY mac HAVING max(${BOOTING_SQL})) AS newest USING (id) LEFT JOIN rack ON rack.id = event.rack_id WHERE event.at_ms >= ? ORDER BY event.id DESC LIMIT ?`,
       sinceMs,

@@ -1,38 +1,43 @@
-// Debug logins in region.db. Each method is a transaction of its own.
+// Operations on the debug logins in region.db (`region-steps.ts`).
 
-import type { DebugLogin, LoginStore } from '../region/records/login-store.ts';
+import type { DebugLogin } from '../region/records/login-store.ts';
 import type { NewMachineEvent } from '../region/records/machine-event.ts';
+import type { EventTable } from './region-events.ts';
+import { machineIdOf } from './region-machine-reads.ts';
 import { number, optionalText, text } from './region-rows.ts';
-import { RegionTable } from './region-table.ts';
+import { one, run, type Steps } from './region-steps.ts';
 
 /** The table `debug_login`. */
-export class LoginTable extends RegionTable implements LoginStore {
-  openDebug(systemId: string, login: DebugLogin, event: NewMachineEvent): boolean {
-    return this.transactions.write(() => {
-      const id = this.#idOf(systemId);
-      if (id === undefined) return false;
-      const { username, openedMs, expiresMs, tokenDigest, hostKey } = login;
-      this.sql.run(
-        'INSERT OR REPLACE INTO debug_login (machine_id, username, opened_ms, expires_ms, token_digest, host_key) VALUES (?, ?, ?, ?, ?, ?)',
-        ...[id, username, openedMs, expiresMs, tokenDigest ?? null, hostKey],
-      );
-      this.events.add(event, id);
-      return true;
-    });
+export class LoginTable {
+  readonly #events: EventTable;
+
+  constructor(events: EventTable) {
+    this.#events = events;
   }
 
-  closeDebug(systemId: string, event: NewMachineEvent): boolean {
-    return this.transactions.write(() => {
-      const id = this.#idOf(systemId);
-      if (id === undefined || this.sql.run('DELETE FROM debug_login WHERE machine_id = ?', id) === 0) return false;
-      this.events.add(event, id);
-      return true;
-    });
+  *openDebug(systemId: string, login: DebugLogin, event: NewMachineEvent): Steps<boolean> {
+    const id = yield* machineIdOf(systemId);
+    if (id === undefined) return false;
+    const { username, openedMs, expiresMs, tokenDigest, hostKey } = login;
+    yield run(
+      'INSERT OR REPLACE INTO debug_login (machine_id, username, opened_ms, expires_ms, token_digest, host_key) VALUES (?, ?, ?, ?, ?, ?)',
+      ...[id, username, openedMs, expiresMs, tokenDigest ?? null, hostKey],
+    );
+    yield* this.#events.add(event, id);
+    return true;
   }
 
-  findDebug(systemId: string): DebugLogin | undefined {
+  *closeDebug(systemId: string, event: NewMachineEvent): Steps<boolean> {
+    const id = yield* machineIdOf(systemId);
+    if (id === undefined) return false;
+    if ((yield run('DELETE FROM debug_login WHERE machine_id = ?', id)).changes === 0) return false;
+    yield* this.#events.add(event, id);
+    return true;
+  }
+
+  *findDebug(systemId: string): Steps<DebugLogin | undefined> {
     const sql = 'SELECT * FROM debug_login WHERE machine_id = (SELECT id FROM machine WHERE system_id = ?)';
-    const row = this.transactions.read(() => this.sql.one(sql, systemId));
+    const { row } = yield one(sql, systemId);
     if (row === undefined) return undefined;
     return {
       username: text(row, 'username'),
@@ -43,18 +48,12 @@ export class LoginTable extends RegionTable implements LoginStore {
     };
   }
 
-  noteDebug(systemId: string, { tokenDigest, hostKey }: Partial<DebugLogin>): void {
-    this.transactions.write(() => {
-      const id = this.#idOf(systemId);
-      if (id === undefined) return;
-      this.sql.run(
-        'UPDATE debug_login SET token_digest = coalesce(?, token_digest), host_key = coalesce(?, host_key) WHERE machine_id = ?',
-        ...[tokenDigest ?? null, hostKey ?? null, id],
-      );
-    });
-  }
-
-  #idOf(systemId: string): number | undefined {
-    return this.sql.number('SELECT id FROM machine WHERE system_id = ?', systemId) || undefined;
+  *noteDebug(systemId: string, { tokenDigest, hostKey }: Partial<DebugLogin>): Steps<void> {
+    const id = yield* machineIdOf(systemId);
+    if (id === undefined) return;
+    yield run(
+      'UPDATE debug_login SET token_digest = coalesce(?, token_digest), host_key = coalesce(?, host_key) WHERE machine_id = ?',
+      ...[tokenDigest ?? null, hostKey ?? null, id],
+    );
   }
 }

@@ -1,21 +1,21 @@
-// The racks in region.db.
+// Operations on the racks in region.db (`region-steps.ts`).
 //
 // 1. Each change of the table increments `racks-version`, so that one number shows another process's change.
 // 2. Each change of a row draws a random revision, so that an unchanged row need not be read again, even after a rollback.
 
 import { z } from 'zod';
-import { broadcastOf, formatNetwork, ipv4 } from '../net/address.ts';
+import { broadcastOf, formatNetwork, type Ipv4Network, ipv4 } from '../net/address.ts';
 import { parseRackImages } from '../region/racks/rack-images.ts';
 import { ownNetworks } from '../region/racks/rack-networks.ts';
 import { HEARTBEAT_VALUES_MAX } from '../region/racks/rack-news.ts';
 import type { Rack, RackImage, RackState } from '../region/records/rack.ts';
 import type { RackInterface } from '../region/records/rack-description.ts';
-import type { MachineHome, RackChange, RackStore } from '../region/records/rack-store.ts';
+import type { MachineHome, MachineSign, RackChange } from '../region/records/rack-store.ts';
 import { parseJson } from '../region/records/text-json.ts';
 import type { EventTable } from './region-events.ts';
-import { countVersion } from './region-machines.ts';
-import { number, optionalNumber, optionalText, type Row, type Statements, text } from './region-rows.ts';
-import type { Transactions } from './region-transactions.ts';
+import { countVersion } from './region-machine-reads.ts';
+import { number, optionalNumber, optionalText, type Row, text } from './region-rows.ts';
+import { all, numberIn, one, run, type Steps } from './region-steps.ts';
 
 const COLUMNS = [
   'uuid',
@@ -75,97 +75,24 @@ interface KnownRow {
 }
 
 /** The table `rack`. */
-export class RackTable implements RackStore {
-  readonly #transactions: Transactions;
-  readonly #sql: Statements;
+export class RackTable {
   readonly #events: EventTable;
   /** Racks as last read, by UUID. */
   #known: ReadonlyMap<string, KnownRow> = new Map();
 
-  constructor(transactions: Transactions, sql: Statements, events: EventTable) {
-    this.#transactions = transactions;
-    this.#sql = sql;
+  constructor(events: EventTable) {
     this.#events = events;
   }
 
-  list(): readonly Rack[] {
-    return this.#transactions.read(() => this.#all());
-  }
-
-  version(): number {
-    return this.#transactions.read(() => this.#sql.number("SELECT value FROM counter WHERE name = 'racks-version'"));
-  }
-
-  images(uuid: string): readonly RackImage[] {
-    return this.#transactions.read(() => {
-      const [row] = this.#sql.all('SELECT images FROM rack_images WHERE rack_uuid = ?', uuid);
-      if (row === undefined) return [];
-      const parsed = parseJson(text(row, 'images'), HEARTBEAT_VALUES_MAX);
-      return parsed.kind === 'value' ? parseRackImages(parsed.value) : [];
-    });
-  }
-
-  putImages(uuid: string, images: readonly RackImage[]): void {
-    this.#transactions.write(() => {
-      this.#sql.run(
-        'INSERT INTO rack_images (rack_uuid, images) SELECT uuid, ? FROM rack WHERE uuid = ? ' +
-          'ON CONFLICT (rack_uuid) DO UPDATE SET images = excluded.images',
-        JSON.stringify(images),
-        uuid,
-      );
-    });
-  }
-
-  homeOf({ mac, address }: Parameters<RackStore['homeOf']>[0]): MachineHome | undefined {
-    return this.#transactions.read(() => {
-      const query =
-        'SELECT system_id, hostname, home, address FROM interface JOIN machine ON machine.id = machine_id WHERE ' +
-        (mac !== undefined ? 'mac = ?' : 'address = ? ORDER BY seen_ms DESC LIMIT 1');
-      const [row] = this.#sql.all(query, mac ?? address ?? null);
-      if (row === undefined) return undefined;
-      const home = optionalNumber(row, 'home');
-      const named = { systemId: text(row, 'system_id'), hostname: text(row, 'hostname') };
-      const seen = optionalNumber(row, 'address');
-      return {
-        ...named,
-        home: home === undefined ? undefined : ipv4(home),
-        seen: seen === undefined ? undefined : ipv4(seen),
-      };
-    });
-  }
-
-  change<R>(decide: (racks: readonly Rack[]) => RackChange<R>): R {
-    return this.#transactions.write(() => {
-      const before = this.#all();
-      const { put, remove = [], events, result } = decide(before);
-      for (const rack of put) this.#put(rack);
-      if (put.some((rack) => this.#getsWork(rack, before))) countVersion(this.#sql);
-      for (const uuid of remove) this.#sql.run('DELETE FROM rack WHERE uuid = ?', uuid);
-      for (const event of events) this.#events.add(event, undefined);
-      if (put.length > 0 || remove.length > 0) this.#countVersion();
-      return result;
-    });
-  }
-
-  /** True if a rack gains a network that is the home of machines with a boot token. */
-  #getsWork(rack: Rack, racks: readonly Rack[]): boolean {
-    if (rack.state !== 'accepted') return false;
-    const known = racks.find(({ uuid, state }) => uuid === rack.uuid && state === 'accepted');
-    const had = new Set((known === undefined ? [] : ownNetworks(known)).map(formatNetwork));
-    const query = 'SELECT 1 AS found FROM machine WHERE boot_token IS NOT NULL AND home BETWEEN ? AND ? LIMIT 1';
-    return ownNetworks(rack)
-      .filter((network) => !had.has(formatNetwork(network)))
-      .some((network) => this.#sql.all(query, network.address, broadcastOf(network)).length > 0);
-  }
-
-  #all(): readonly Rack[] {
+  /** Reads only the rows that changed since they were read last. */
+  *list(): Steps<readonly Rack[]> {
     const known = this.#known;
     const now = new Map<string, KnownRow>();
-    for (const row of this.#sql.all('SELECT uuid, revision FROM rack INDEXED BY rack_revision ORDER BY id')) {
+    for (const row of (yield all('SELECT uuid, revision FROM rack INDEXED BY rack_revision ORDER BY id')).rows) {
       const uuid = text(row, 'uuid');
       const revision = text(row, 'revision');
       const before = known.get(uuid);
-      const rack = before?.revision === revision ? before.rack : this.#read(uuid);
+      const rack = before?.revision === revision ? before.rack : yield* this.#read(uuid);
       // Another process may have removed it in between.
       if (rack !== undefined) now.set(uuid, { revision, rack });
     }
@@ -173,14 +100,70 @@ export class RackTable implements RackStore {
     return [...now.values()].map(({ rack }) => rack);
   }
 
-  #read(uuid: string): Rack | undefined {
-    const row = this.#sql.one('SELECT * FROM rack WHERE uuid = ?', uuid);
+  *version(): Steps<number> {
+    return numberIn(yield one("SELECT value FROM counter WHERE name = 'racks-version'"));
+  }
+
+  *images(uuid: string): Steps<readonly RackImage[]> {
+    const { row } = yield one('SELECT images FROM rack_images WHERE rack_uuid = ?', uuid);
+    if (row === undefined) return [];
+    const parsed = parseJson(text(row, 'images'), HEARTBEAT_VALUES_MAX);
+    return parsed.kind === 'value' ? parseRackImages(parsed.value) : [];
+  }
+
+  *putImages(uuid: string, images: readonly RackImage[]): Steps<void> {
+    yield run(
+      'INSERT INTO rack_images (rack_uuid, images) SELECT uuid, ? FROM rack WHERE uuid = ? ' +
+        'ON CONFLICT (rack_uuid) DO UPDATE SET images = excluded.images',
+      JSON.stringify(images),
+      uuid,
+    );
+  }
+
+  *homeOf({ mac, address }: MachineSign): Steps<MachineHome | undefined> {
+    const query =
+      'SELECT system_id, hostname, home, address FROM interface JOIN machine ON machine.id = machine_id WHERE ' +
+      (mac !== undefined ? 'mac = ?' : 'address = ? ORDER BY seen_ms DESC LIMIT 1');
+    const { row } = yield one(query, mac ?? address ?? null);
+    if (row === undefined) return undefined;
+    const home = optionalNumber(row, 'home');
+    const named = { systemId: text(row, 'system_id'), hostname: text(row, 'hostname') };
+    const seen = optionalNumber(row, 'address');
+    return {
+      ...named,
+      home: home === undefined ? undefined : ipv4(home),
+      seen: seen === undefined ? undefined : ipv4(seen),
+    };
+  }
+
+  *change<R>(decide: (racks: readonly Rack[]) => RackChange<R>): Steps<R> {
+    const before = yield* this.list();
+    const { put, remove = [], events, result } = decide(before);
+    for (const rack of put) yield* this.#put(rack);
+    if (yield* this.#getWork(put, before)) yield countVersion();
+    for (const uuid of remove) yield run('DELETE FROM rack WHERE uuid = ?', uuid);
+    for (const event of events) yield* this.#events.add(event, undefined);
+    if (put.length > 0 || remove.length > 0) yield* this.#countVersion();
+    return result;
+  }
+
+  /** True if one of these racks gains a network that is the home of machines with a boot token. */
+  *#getWork(racks: readonly Rack[], before: readonly Rack[]): Steps<boolean> {
+    const query = 'SELECT 1 AS found FROM machine WHERE boot_token IS NOT NULL AND home BETWEEN ? AND ? LIMIT 1';
+    for (const network of racks.flatMap((rack) => gainedNetworks(rack, before))) {
+      if ((yield one(query, network.address, broadcastOf(network))).row !== undefined) return true;
+    }
+    return false;
+  }
+
+  *#read(uuid: string): Steps<Rack | undefined> {
+    const { row } = yield one('SELECT * FROM rack WHERE uuid = ?', uuid);
     return row === undefined ? undefined : readRack(row);
   }
 
-  #put(rack: Rack): void {
+  *#put(rack: Rack): Steps<void> {
     const updates = COLUMNS.slice(1).map((column) => `${column} = excluded.${column}`);
-    this.#sql.run(
+    yield run(
       `INSERT INTO rack (${COLUMNS.join(', ')}, revision) VALUES (${COLUMNS.map(() => '?').join(', ')}, hex(randomblob(8))) ` +
         `ON CONFLICT (uuid) DO UPDATE SET ${updates.join(', ')}, revision = excluded.revision`,
       rack.uuid,
@@ -204,11 +187,19 @@ export class RackTable implements RackStore {
     );
   }
 
-  #countVersion(): void {
-    this.#sql.run(
+  *#countVersion(): Steps<void> {
+    yield run(
       "INSERT INTO counter (name, value) VALUES ('racks-version', 1) ON CONFLICT (name) DO UPDATE SET value = value + 1",
     );
   }
+}
+
+/** The networks that an accepted rack did not have before. */
+function gainedNetworks(rack: Rack, racks: readonly Rack[]): readonly Ipv4Network[] {
+  if (rack.state !== 'accepted') return [];
+  const known = racks.find(({ uuid, state }) => uuid === rack.uuid && state === 'accepted');
+  const had = new Set((known === undefined ? [] : ownNetworks(known)).map(formatNetwork));
+  return ownNetworks(rack).filter((network) => !had.has(formatNetwork(network)));
 }
 
 function stateOf(name: string): RackState {

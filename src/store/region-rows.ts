@@ -34,7 +34,7 @@ export class Statements {
     this.#database = database;
   }
 
-  #prepare(sql: string): StatementSync {
+  prepare(sql: string): StatementSync {
     let statement = this.#prepared.get(sql);
     if (statement === undefined) {
       statement = this.#database.prepare(sql);
@@ -44,16 +44,16 @@ export class Statements {
   }
 
   one(sql: string, ...values: SQLInputValue[]): Row | undefined {
-    return this.#prepare(sql).get(...values);
+    return this.prepare(sql).get(...values);
   }
 
   all(sql: string, ...values: SQLInputValue[]): readonly Row[] {
-    return this.#prepare(sql).all(...values);
+    return this.prepare(sql).all(...values);
   }
 
   /** @returns the number of changed rows */
   run(sql: string, ...values: SQLInputValue[]): number {
-    return Number(this.#prepare(sql).run(...values).changes);
+    return Number(this.prepare(sql).run(...values).changes);
   }
 
   /** The first column of the first row; 0 if there is no row or it is not a number. */

@@ -1,4 +1,4 @@
-// Operators' scripts and their results in region.db. Each method is a transaction of its own.
+// Operations on operators' scripts and their results in region.db (`region-steps.ts`).
 //
 // 1. When a machine's status changes for any reason, the trigger `script_result_aborted` aborts its unfinished scripts.
 
@@ -14,12 +14,12 @@ import {
   type Script,
   type ScriptKind,
   type ScriptResult,
-  type ScriptStore,
   type WrittenScript,
 } from '../region/records/script-store.ts';
 import { outputText } from '../region/scripts/script-output.ts';
+import type { EventTable } from './region-events.ts';
 import { number, optionalNumber, type Row, text } from './region-rows.ts';
-import { RegionTable } from './region-table.ts';
+import { all, numberIn, one, run, type Steps } from './region-steps.ts';
 
 const SCRIPT = `SELECT id, name, kind, title, description, timeout_seconds, position, changed_ms,
   length(CAST(content AS BLOB)) AS bytes FROM script`;
@@ -33,131 +33,125 @@ const MACHINE = 'SELECT id FROM machine WHERE system_id = ?';
 const NEWEST_RUN = 'SELECT coalesce(max(id), 0) FROM script_run WHERE machine_id = ?';
 
 /** The tables `script`, `script_run` and `script_result`. */
-export class ScriptTables extends RegionTable implements ScriptStore {
-  listScripts(kind?: ScriptKind): readonly Script[] {
-    const all = this.transactions.read(() => this.sql.all(`${SCRIPT} ORDER BY position, name`).map(readScript));
-    return kind === undefined ? all : all.filter((script) => script.kind === kind);
+export class ScriptTables {
+  readonly #events: EventTable;
+
+  constructor(events: EventTable) {
+    this.#events = events;
   }
 
-  findScript(name: string): (Script & { readonly content: string }) | undefined {
-    return this.transactions.read(() => {
-      const script = this.#find(name);
-      const row = this.sql.one('SELECT content FROM script WHERE name = ?', name);
-      return script === undefined || row === undefined ? undefined : { ...script, content: text(row, 'content') };
-    });
+  *listScripts(kind?: ScriptKind): Steps<readonly Script[]> {
+    const scripts = (yield all(`${SCRIPT} ORDER BY position, name`)).rows.map(readScript);
+    return kind === undefined ? scripts : scripts.filter((script) => script.kind === kind);
   }
 
-  addScript(script: WrittenScript, scriptsMax: number, event: NewMachineEvent): Script | 'exists' | 'limit' {
-    return this.transactions.write(() => {
-      if (this.#find(script.name) !== undefined) return 'exists';
-      if (this.sql.number('SELECT count(*) FROM script') >= scriptsMax) return 'limit';
-      const sql = `INSERT INTO script (name, kind, title, description, timeout_seconds, position, content, changed_ms)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?)`;
-      this.sql.run(sql, ...valuesOf(script));
-      this.events.add(event, undefined);
-      return this.#find(script.name) ?? 'limit';
-    });
+  *findScript(name: string): Steps<(Script & { readonly content: string }) | undefined> {
+    const script = yield* this.#find(name);
+    const { row } = yield one('SELECT content FROM script WHERE name = ?', name);
+    return script === undefined || row === undefined ? undefined : { ...script, content: text(row, 'content') };
   }
 
-  changeScript(name: string, script: WrittenScript, event: NewMachineEvent): Script | 'exists' | 'not-found' {
-    return this.transactions.write(() => {
-      if (this.#find(name) === undefined) return 'not-found';
-      if (script.name !== name && this.#find(script.name) !== undefined) return 'exists';
-      const sql = `UPDATE script SET name = ?, kind = ?, title = ?, description = ?, timeout_seconds = ?, position = ?, content = ?,
-        changed_ms = ? WHERE name = ?`;
-      this.sql.run(sql, ...valuesOf(script), name);
-      this.events.add(event, undefined);
-      return this.#find(script.name) ?? 'not-found';
-    });
+  *addScript(script: WrittenScript, scriptsMax: number, event: NewMachineEvent): Steps<Script | 'exists' | 'limit'> {
+    if ((yield* this.#find(script.name)) !== undefined) return 'exists';
+    if (numberIn(yield one('SELECT count(*) FROM script')) >= scriptsMax) return 'limit';
+    const sql = `INSERT INTO script (name, kind, title, description, timeout_seconds, position, content, changed_ms)
+      VALUES (?, ?, ?, ?, ?, ?, ?, ?)`;
+    yield run(sql, ...valuesOf(script));
+    yield* this.#events.add(event, undefined);
+    return (yield* this.#find(script.name)) ?? 'limit';
   }
 
-  removeScript(name: string, event: NewMachineEvent): boolean {
-    return this.transactions.write(() => {
-      if (this.sql.run('DELETE FROM script WHERE name = ?', name) === 0) return false;
-      this.events.add(event, undefined);
-      return true;
-    });
+  *changeScript(name: string, script: WrittenScript, event: NewMachineEvent): Steps<Script | 'exists' | 'not-found'> {
+    if ((yield* this.#find(name)) === undefined) return 'not-found';
+    if (script.name !== name && (yield* this.#find(script.name)) !== undefined) return 'exists';
+    const sql = `UPDATE script SET name = ?, kind = ?, title = ?, description = ?, timeout_seconds = ?, position = ?, content = ?,
+      changed_ms = ? WHERE name = ?`;
+    yield run(sql, ...valuesOf(script), name);
+    yield* this.#events.add(event, undefined);
+    return (yield* this.#find(script.name)) ?? 'not-found';
   }
 
-  beginRun(
+  *removeScript(name: string, event: NewMachineEvent): Steps<boolean> {
+    if ((yield run('DELETE FROM script WHERE name = ?', name)).changes === 0) return false;
+    yield* this.#events.add(event, undefined);
+    return true;
+  }
+
+  *beginRun(
     systemId: string,
     purpose: ScriptKind,
     planned: readonly PlannedScript[],
     atMs: number,
-  ): readonly ScriptResult[] | undefined {
-    return this.transactions.write(() => {
-      const machine = this.sql.number(MACHINE, systemId);
-      if (machine === 0) return undefined;
-      this.#endNewest(machine, atMs);
-      this.sql.run('INSERT INTO script_run (machine_id, purpose, begun_ms) VALUES (?, ?, ?)', machine, purpose, atMs);
-      const run = this.sql.number('SELECT last_insert_rowid()');
-      planned.forEach(({ name, kind, timeoutSeconds }, position) => {
-        const sql = `INSERT INTO script_result (run_id, position, name, kind, status, timeout_seconds, output, output_bytes)
-          VALUES (?, ?, ?, ?, 'pending', ?, x'', 0)`;
-        this.sql.run(sql, run, position, name, kind, timeoutSeconds);
-      });
-      this.sql.run(
-        `DELETE FROM script_run WHERE machine_id = ?1 AND id NOT IN
-          (SELECT id FROM script_run WHERE machine_id = ?1 ORDER BY id DESC LIMIT ${RUNS_MAX})`,
-        machine,
-      );
-      return this.#list(systemId, { run });
-    });
+  ): Steps<readonly ScriptResult[] | undefined> {
+    const machine = numberIn(yield one(MACHINE, systemId));
+    if (machine === 0) return undefined;
+    yield* this.#endNewest(machine, atMs);
+    const newRun = 'INSERT INTO script_run (machine_id, purpose, begun_ms) VALUES (?, ?, ?) RETURNING id';
+    const runId = numberIn(yield one(newRun, machine, purpose, atMs));
+    for (const [position, { name, kind, timeoutSeconds }] of planned.entries()) {
+      const sql = `INSERT INTO script_result (run_id, position, name, kind, status, timeout_seconds, output, output_bytes)
+        VALUES (?, ?, ?, ?, 'pending', ?, x'', 0)`;
+      yield run(sql, runId, position, name, kind, timeoutSeconds);
+    }
+    yield run(
+      `DELETE FROM script_run WHERE machine_id = ?1 AND id NOT IN
+        (SELECT id FROM script_run WHERE machine_id = ?1 ORDER BY id DESC LIMIT ${RUNS_MAX})`,
+      machine,
+    );
+    return yield* this.#list(systemId, { run: runId });
   }
 
-  listResults(systemId: string, filter: ResultFilter = {}): readonly ScriptResult[] {
-    return this.transactions.read(() => this.#list(systemId, filter));
+  *listResults(systemId: string, filter: ResultFilter = {}): Steps<readonly ScriptResult[]> {
+    return yield* this.#list(systemId, filter);
   }
 
-  changeResult(
+  *changeResult(
     systemId: string,
     id: number,
     decide: (result: RawResult) => ResultChange | undefined,
-  ): RawResult | undefined {
-    return this.transactions.write(() => {
-      const sql = `${RESULT('output')} WHERE script_result.id = ? AND run_id = (${NEWEST_RUN.replace('?', `(${MACHINE})`)})`;
-      const row = this.sql.one(sql, id, systemId);
-      if (row === undefined) return undefined;
-      const result = readRaw(row);
-      const change = result.endedMs === undefined ? decide(result) : undefined;
-      if (change === undefined) return result;
-      const next = { ...result, ...change };
-      this.sql.run(
-        `UPDATE script_result SET status = ?, exit_status = ?, started_ms = ?, ended_ms = ?, output = ?, output_bytes = ? WHERE id = ?`,
-        next.status,
-        next.exitStatus ?? null,
-        next.startedMs ?? null,
-        next.endedMs ?? null,
-        next.tail,
-        next.outputBytes,
-        id,
-      );
-      return next;
-    });
+  ): Steps<RawResult | undefined> {
+    const sql = `${RESULT('output')} WHERE script_result.id = ? AND run_id = (${NEWEST_RUN.replace('?', `(${MACHINE})`)})`;
+    const { row } = yield one(sql, id, systemId);
+    if (row === undefined) return undefined;
+    const result = readRaw(row);
+    const change = result.endedMs === undefined ? decide(result) : undefined;
+    if (change === undefined) return result;
+    const next = { ...result, ...change };
+    yield run(
+      `UPDATE script_result SET status = ?, exit_status = ?, started_ms = ?, ended_ms = ?, output = ?, output_bytes = ? WHERE id = ?`,
+      next.status,
+      next.exitStatus ?? null,
+      next.startedMs ?? null,
+      next.endedMs ?? null,
+      next.tail,
+      next.outputBytes,
+      id,
+    );
+    return next;
   }
 
   /** Deletes a machine's newest run if none of its scripts has started; otherwise aborts the unfinished ones. */
-  #endNewest(machine: number, atMs: number): void {
-    const run = this.sql.number(NEWEST_RUN, machine);
-    const begun = this.sql.number("SELECT count(*) FROM script_result WHERE run_id = ? AND status <> 'pending'", run);
-    if (begun === 0) this.sql.run('DELETE FROM script_run WHERE id = ?', run);
+  *#endNewest(machine: number, atMs: number): Steps<void> {
+    const runId = numberIn(yield one(NEWEST_RUN, machine));
+    const query = "SELECT count(*) FROM script_result WHERE run_id = ? AND status <> 'pending'";
+    if (numberIn(yield one(query, runId)) === 0) yield run('DELETE FROM script_run WHERE id = ?', runId);
     const sql = "UPDATE script_result SET status = 'aborted', ended_ms = ? WHERE run_id = ? AND ended_ms IS NULL";
-    this.sql.run(sql, atMs, run);
+    yield run(sql, atMs, runId);
   }
 
-  #find(name: string): Script | undefined {
-    const row = this.sql.one(`${SCRIPT} WHERE name = ?`, name);
+  *#find(name: string): Steps<Script | undefined> {
+    const { row } = yield one(`${SCRIPT} WHERE name = ?`, name);
     return row === undefined ? undefined : readScript(row);
   }
 
-  #list(systemId: string, { runs = RUNS_MAX, run, withOutput = true }: ResultFilter): readonly ScriptResult[] {
+  *#list(systemId: string, { runs = RUNS_MAX, run, withOutput = true }: ResultFilter): Steps<readonly ScriptResult[]> {
     const which =
       run === undefined
         ? 'run_id IN (SELECT id FROM script_run WHERE machine_id = machine.id ORDER BY id DESC LIMIT ?)'
         : 'run_id = ?';
     const sql = `${RESULT(withOutput ? 'output' : "x''")} WHERE machine.system_id = ? AND ${which}
       ORDER BY run_id DESC, script_result.position`;
-    return this.sql.all(sql, systemId, run ?? runs).map((row) => {
+    return (yield all(sql, systemId, run ?? runs)).rows.map((row) => {
       const { tail, ...result } = readRaw(row);
       return { ...result, output: outputText(tail) };
     });

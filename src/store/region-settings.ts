@@ -1,34 +1,50 @@
-// The part of the configuration that region.db owns. Runs inside its caller's transaction.
+// Operations on the part of the configuration that region.db owns (`region-steps.ts`).
 //
 // 1. A row is one key, for one rack or for all (`rack` empty). Its value is JSON of what the configuration file would hold.
 
 import { parseSettingValue } from '../machines/settings.ts';
-import type { SettingChange, StoredSetting } from '../region/records/store.ts';
-import { type Statements, text } from './region-rows.ts';
+import type { SettingChange, SettingsDecision, SettingsOutcome, StoredSetting } from '../region/records/store.ts';
+import type { EventTable } from './region-events.ts';
+import { countVersion } from './region-machine-reads.ts';
+import { text } from './region-rows.ts';
+import { all, run, type Steps } from './region-steps.ts';
 
 /** The table `setting`. */
 export class SettingTable {
-  readonly #sql: Statements;
+  readonly #events: EventTable;
 
-  constructor(sql: Statements) {
-    this.#sql = sql;
+  constructor(events: EventTable) {
+    this.#events = events;
   }
 
-  list(): readonly StoredSetting[] {
-    return this.#sql.all('SELECT rack, key, value FROM setting ORDER BY position, rack, key').map((row) => {
+  *list(): Steps<readonly StoredSetting[]> {
+    const { rows } = yield all('SELECT rack, key, value FROM setting ORDER BY position, rack, key');
+    return rows.map((row) => {
       const value = parseSettingValue(JSON.parse(text(row, 'value')));
       if (value === undefined) throw new Error(`the setting ${text(row, 'key')} of region.db is too large`);
       return { rack: text(row, 'rack'), key: text(row, 'key'), value };
     });
   }
 
+  *change<R>(
+    atMs: number,
+    decide: (current: readonly StoredSetting[]) => SettingsDecision<R>,
+  ): Steps<SettingsOutcome<R>> {
+    const decision = decide(yield* this.list());
+    if (decision.kind === 'refuse') return decision;
+    for (const change of decision.changes) yield* this.#apply(change, atMs);
+    for (const event of decision.events) yield* this.#events.add(event, undefined);
+    if (decision.changes.length > 0) yield countVersion();
+    return { kind: 'changed', settings: yield* this.list() };
+  }
+
   /** Writes or removes one key; an existing key keeps its position. */
-  apply({ rack, key, value }: SettingChange, atMs: number): void {
+  *#apply({ rack, key, value }: SettingChange, atMs: number): Steps<void> {
     if (value === undefined) {
-      this.#sql.run('DELETE FROM setting WHERE rack = ? AND key = ?', rack, key);
+      yield run('DELETE FROM setting WHERE rack = ? AND key = ?', rack, key);
       return;
     }
-    this.#sql.run(
+    yield run(
       'INSERT INTO setting (rack, key, value, position, changed_ms) ' +
         'VALUES (?1, ?2, ?3, (SELECT coalesce(max(position), 0) + 1 FROM setting), ?4) ' +
         'ON CONFLICT (rack, key) DO UPDATE SET value = ?3, changed_ms = ?4',

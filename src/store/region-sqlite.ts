@@ -2,7 +2,8 @@
 //
 // Sources: sqlite.org/lang_transaction.html (IMMEDIATE), /rescode.html.
 //
-// 1. A method is one transaction. A writing one begins IMMEDIATE, so that two processes never interleave.
+// 1. A method runs one operation (`region-steps.ts`) to its end, in one transaction. A writing one begins IMMEDIATE, so that two processes
+//    never interleave.
 // 2. The file is readable by its owner only: it holds the passwords of power controllers.
 
 import { statSync } from 'node:fs';
@@ -10,6 +11,14 @@ import { join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import type { MacAddress } from '../net/address.ts';
 import type { PowerLedger } from '../power/ledger.ts';
+import type {
+  ChangeKnowledge,
+  ChangeQuestion,
+  EnlistmentKnowledge,
+  EnlistmentQuestion,
+  NameQuestion,
+  SplitKnowledge,
+} from '../region/records/knowledge.ts';
 import type { LifeStore } from '../region/records/life-store.ts';
 import type { LoginStore } from '../region/records/login-store.ts';
 import type { Machine, MachineForRacks, MachineOutline } from '../region/records/machine.ts';
@@ -19,11 +28,10 @@ import type { ScriptStore } from '../region/records/script-store.ts';
 import type {
   ApiKey,
   Conflict,
-  DecideChange,
   EnlistmentDecision,
-  EnlistmentKnowledge,
   EnlistmentOutcome,
   EventFilter,
+  MachineChange,
   MachineChangeOutcome,
   MachineFilter,
   MergeDecision,
@@ -32,7 +40,6 @@ import type {
   SettingsDecision,
   SettingsOutcome,
   SplitDecision,
-  SplitKnowledge,
   SplitOutcome,
   StoredSetting,
   StrangerSeen,
@@ -41,18 +48,11 @@ import type {
 } from '../region/records/store.ts';
 import { openDatabaseFile } from './database-file.ts';
 import type { EventBounds } from './event-cuts.ts';
-import { AccountTables } from './region-accounts.ts';
-import { EventTable } from './region-events.ts';
-import { IdentityTables } from './region-identity.ts';
-import { LifeTables } from './region-life.ts';
-import { LoginTable } from './region-logins.ts';
-import { countVersion, MachineTable, machineQuery } from './region-machines.ts';
-import { PowerTable } from './region-power.ts';
-import { RackTable } from './region-racks.ts';
-import { OUTLINE_COLUMNS, RACK_COLUMNS, readOutline, Statements } from './region-rows.ts';
+import { listConflicts, sharedAmong } from './region-identity.ts';
+import * as reads from './region-machine-reads.ts';
 import { REGION_DATABASE, REGION_FILE } from './region-schema.ts';
-import { ScriptTables } from './region-scripts.ts';
-import { SettingTable } from './region-settings.ts';
+import { lifeStore, loginStore, powerLedger, rackStore, scriptStore } from './region-sub-ports.ts';
+import { RegionTables } from './region-tables.ts';
 import { Transactions } from './region-transactions.ts';
 
 export const EVENT_BOUNDS: EventBounds = {
@@ -88,43 +88,38 @@ export function hasRegionStore(stateDir: string): boolean {
 class SqliteRegionStore implements RegionStore {
   readonly #database: DatabaseSync;
   readonly #transactions: Transactions;
+  readonly #tables: RegionTables;
   readonly racks: RackStore;
   readonly life: LifeStore;
   readonly logins: LoginStore;
   readonly scripts: ScriptStore;
   readonly power: PowerLedger;
-  readonly #sql: Statements;
-  readonly #events: EventTable;
-  readonly #accounts: AccountTables;
-  readonly #settings: SettingTable;
-  readonly #identity: IdentityTables;
-  readonly #machines: MachineTable;
 
   constructor(database: DatabaseSync, path: string, bounds: EventBounds) {
     this.#database = database;
     this.#transactions = new Transactions(database, path);
-    this.#sql = new Statements(database);
-    this.#events = new EventTable(this.#sql, bounds);
-    this.#accounts = new AccountTables(this.#sql);
-    this.racks = new RackTable(this.#transactions, this.#sql, this.#events);
-    this.#settings = new SettingTable(this.#sql);
-    this.#identity = new IdentityTables(this.#sql);
-    this.#machines = new MachineTable(this.#sql, this.#events, this.#identity);
-    this.life = new LifeTables(this.#transactions, this.#sql, this.#events);
-    this.logins = new LoginTable(this.#transactions, this.#sql, this.#events);
-    this.scripts = new ScriptTables(this.#transactions, this.#sql, this.#events);
-    this.power = new PowerTable(this.#transactions, this.#sql);
+    this.#tables = new RegionTables(bounds);
+    const { racks, life, logins, scripts, power } = this.#tables;
+    this.racks = rackStore(racks, this.#transactions);
+    this.life = lifeStore(life, this.#transactions);
+    this.logins = loginStore(logins, this.#transactions);
+    this.scripts = scriptStore(scripts, this.#transactions);
+    this.power = powerLedger(power, this.#transactions);
   }
 
   enlist<R>(
     evidence: { readonly macs: readonly MacAddress[]; readonly values: readonly string[]; readonly atMs: number },
-    decide: (knowledge: EnlistmentKnowledge) => EnlistmentDecision<R>,
+    decide: (knowledge: EnlistmentKnowledge) => EnlistmentDecision<R> | EnlistmentQuestion,
   ): EnlistmentOutcome<R> {
-    return this.#write(() => this.#machines.enlist(evidence, decide));
+    return this.#transactions.write(this.#tables.machines.enlist(evidence, decide));
   }
 
-  changeMachine<R>(systemId: string, atMs: number, decide: DecideChange<R>): MachineChangeOutcome<R> {
-    return this.#write(() => this.#machines.change(systemId, atMs, decide));
+  changeMachine<R>(
+    systemId: string,
+    atMs: number,
+    decide: (machine: Machine, knowledge: ChangeKnowledge) => MachineChange<R> | ChangeQuestion,
+  ): MachineChangeOutcome<R> {
+    return this.#transactions.write(this.#tables.machines.change(systemId, atMs, decide));
   }
 
   mergeMachines<R>(
@@ -133,189 +128,153 @@ class SqliteRegionStore implements RegionStore {
     atMs: number,
     decide: (keep: Machine, other: Machine) => MergeDecision<R>,
   ): MachineChangeOutcome<R> {
-    return this.#write(() => this.#machines.merge(keepId, otherId, atMs, decide));
+    return this.#transactions.write(this.#tables.machines.merge(keepId, otherId, atMs, decide));
   }
 
   splitMachine<R>(
     systemId: string,
     atMs: number,
-    decide: (machine: Machine, knowledge: SplitKnowledge) => SplitDecision<R>,
+    decide: (machine: Machine, knowledge: SplitKnowledge) => SplitDecision<R> | NameQuestion,
   ): SplitOutcome<R> {
-    return this.#write(() => this.#machines.split(systemId, atMs, decide));
+    return this.#transactions.write(this.#tables.machines.split(systemId, atMs, decide));
   }
 
   keepApart(systemId: string, otherId: string, event: NewMachineEvent): boolean {
-    return this.#write(() => {
-      const [one, other] = [this.#machines.idOf(systemId), this.#machines.idOf(otherId)];
-      if (one === undefined || other === undefined || one === other) return false;
-      this.#identity.setVerdict(one, other, 'apart', undefined, event.atMs);
-      this.#events.add(event, one);
-      return true;
-    });
+    return this.#transactions.write(this.#tables.machines.keepApart(systemId, otherId, event));
   }
 
   listConflicts(limit: number, systemId?: string): readonly Conflict[] {
-    return this.#read(() => this.#identity.conflicts(limit, systemId));
+    return this.#transactions.read(listConflicts(limit, systemId));
   }
 
   sharedValues(keys: readonly string[]): ReadonlySet<string> {
-    return this.#read(() => new Set(keys.filter((key) => this.#identity.isShared(key))));
+    return this.#transactions.read(sharedAmong(keys));
   }
 
   removeMachine(systemId: string, event: NewMachineEvent): boolean {
-    return this.#write(() => this.#machines.remove(systemId, event));
+    return this.#transactions.write(this.#tables.machines.remove(systemId, event));
   }
 
   findMachine(systemId: string): Machine | undefined {
-    return this.#read(() => this.#machines.find(systemId));
+    return this.#transactions.read(reads.findMachine(systemId));
   }
 
   outlineMachines(systemIds: readonly string[]): readonly MachineOutline[] {
-    const { sql, values } = machineQuery({ systemIds }, OUTLINE_COLUMNS, [], []);
-    return this.#read(() => this.#sql.all(sql, ...values).map(readOutline));
+    return this.#transactions.read(reads.outlineMachines(systemIds));
   }
 
   listMachines(filter: MachineFilter, afterId: number, limit: number): readonly Machine[] {
-    const { sql, values } = machineQuery(filter, 'machine.*', ['machine.id > ?'], [afterId]);
-    return this.#read(() => this.#machines.list(`${sql} ORDER BY machine.id LIMIT ?`, ...values, limit));
+    return this.#transactions.read(reads.listMachines(filter, afterId, limit));
   }
 
   listMachinesForRacks(afterId: number, limit: number): readonly MachineForRacks[] {
-    const sql = `SELECT ${RACK_COLUMNS} FROM machine WHERE id > ? ORDER BY id LIMIT ?`;
-    return this.#read(() => this.#machines.list(sql, afterId, limit));
+    return this.#transactions.read(reads.listMachinesForRacks(afterId, limit));
   }
 
   countMachines(filter: MachineFilter): number {
-    const { sql, values } = machineQuery(filter, 'count(*)', [], []);
-    return this.#read(() => this.#sql.number(sql, ...values));
+    return this.#transactions.read(reads.countMachines(filter));
   }
 
   listOverdue(nowMs: number, limit: number): readonly Machine[] {
-    const sql = 'SELECT * FROM machine WHERE status_deadline_ms < ? ORDER BY status_deadline_ms LIMIT ?';
-    return this.#read(() => this.#machines.list(sql, nowMs, limit));
+    return this.#transactions.read(reads.listOverdue(nowMs, limit));
   }
 
   listPowerTasks(afterId: number, limit: number): readonly Machine[] {
-    const sql = 'SELECT * FROM machine WHERE power_task IS NOT NULL AND id > ? ORDER BY id LIMIT ?';
-    return this.#read(() => this.#machines.list(sql, afterId, limit));
+    return this.#transactions.read(reads.listPowerTasks(afterId, limit));
   }
 
   desiredVersion(): number {
-    return this.#read(() => this.#sql.number("SELECT value FROM counter WHERE name = 'desired-version'"));
+    return this.#transactions.read(reads.desiredVersion());
   }
 
   listSettings(): readonly StoredSetting[] {
-    return this.#read(() => this.#settings.list());
+    return this.#transactions.read(this.#tables.settings.list());
   }
 
   changeSettings<R>(
     atMs: number,
     decide: (current: readonly StoredSetting[]) => SettingsDecision<R>,
   ): SettingsOutcome<R> {
-    return this.#write(() => {
-      const decision = decide(this.#settings.list());
-      if (decision.kind === 'refuse') return decision;
-      for (const change of decision.changes) this.#settings.apply(change, atMs);
-      for (const event of decision.events) this.#events.add(event, undefined);
-      if (decision.changes.length > 0) countVersion(this.#sql);
-      return { kind: 'changed', settings: this.#settings.list() };
-    });
+    return this.#transactions.write(this.#tables.settings.change(atMs, decide));
   }
 
   atomically<T>(work: () => T): T {
-    return this.#write(work);
+    return this.#transactions.atomically(work);
   }
 
   highestSequence(source: string): number {
-    return this.#read(() => this.#events.highestSequence(source));
+    return this.#transactions.read(this.#tables.events.highestSequence(source));
   }
 
   acceptSequence(source: string, sequence: number, atMs: number): boolean {
-    return this.#write(() => this.#events.acceptSequence(source, sequence, atMs));
+    return this.#transactions.write(this.#tables.events.acceptSequence(source, sequence, atMs));
   }
 
   recordReports(source: string, reports: readonly RackReport[], rackUuid?: string): RecordedReports {
-    return this.#write(() => this.#events.addReports(source, reports, rackUuid));
+    return this.#transactions.write(this.#tables.events.addReports(source, reports, rackUuid));
   }
 
   recordEvent(event: NewMachineEvent, systemId: string | undefined): void {
-    this.#write(() => this.#events.add(event, systemId === undefined ? undefined : this.#machines.idOf(systemId)));
+    this.#transactions.write(this.#tables.events.record(event, systemId));
   }
 
   listEvents(filter: EventFilter): readonly MachineEvent[] {
-    const machines = filter.machines === undefined ? undefined : machineQuery(filter.machines, 'machine.id', [], []);
-    return this.#read(() => this.#events.list(filter, machines));
+    return this.#transactions.read(this.#tables.events.list(filter));
   }
 
   eventRange(): { readonly oldest: number; readonly newest: number } {
-    return this.#read(() => this.#events.range());
+    return this.#transactions.read(this.#tables.events.range());
   }
 
   listStrangers(sinceMs: number, limit: number): readonly StrangerSeen[] {
-    return this.#read(() => this.#events.strangers(sinceMs, limit));
+    return this.#transactions.read(this.#tables.events.strangers(sinceMs, limit));
   }
 
   newestEvents(systemIds: readonly string[], isQuiet = false): ReadonlyMap<string, MachineEvent> {
-    return this.#read(() => this.#events.newest(systemIds, isQuiet));
+    return this.#transactions.read(this.#tables.events.newest(systemIds, isQuiet));
   }
 
   addUser(user: Omit<User, 'id'>): User | undefined {
-    return this.#write(() => this.#accounts.addUser(user));
+    return this.#transactions.write(this.#tables.accounts.addUser(user));
   }
 
   changeUser(username: string, change: UserChange, event: NewMachineEvent): boolean {
-    return this.#write(() => {
-      const isChanged = this.#accounts.changeUser(username, change);
-      if (isChanged) this.#events.add(event, undefined);
-      return isChanged;
-    });
+    return this.#transactions.write(this.#tables.accounts.changeUser(username, change, event));
   }
 
   removeUser(username: string, event: NewMachineEvent): boolean {
-    return this.#write(() => {
-      const isRemoved = this.#accounts.removeUser(username);
-      if (isRemoved) this.#events.add(event, undefined);
-      return isRemoved;
-    });
+    return this.#transactions.write(this.#tables.accounts.removeUser(username, event));
   }
 
   findUser(username: string): User | undefined {
-    return this.#read(() => this.#accounts.findUser(username));
+    return this.#transactions.read(this.#tables.accounts.findUser(username));
   }
 
   listUsers(): readonly User[] {
-    return this.#read(() => this.#accounts.listUsers());
+    return this.#transactions.read(this.#tables.accounts.listUsers());
   }
 
   addKey(key: ApiKey, keysMax: number): boolean {
-    return this.#write(() => this.#accounts.addKey(key, keysMax));
+    return this.#transactions.write(this.#tables.accounts.addKey(key, keysMax));
   }
 
   findKey(tokenKey: string): ApiKey | undefined {
-    return this.#read(() => this.#accounts.findKey(tokenKey));
+    return this.#transactions.read(this.#tables.accounts.findKey(tokenKey));
   }
 
   listKeys(username: string): readonly ApiKey[] {
-    return this.#read(() => this.#accounts.listKeys(username));
+    return this.#transactions.read(this.#tables.accounts.listKeys(username));
   }
 
   markKeyUsed(tokenKey: string, atMs: number): void {
-    this.#write(() => this.#accounts.markKeyUsed(tokenKey, atMs));
+    this.#transactions.write(this.#tables.accounts.markKeyUsed(tokenKey, atMs));
   }
 
   removeKey(username: string, tokenKey: string): boolean {
-    return this.#write(() => this.#accounts.removeKey(username, tokenKey));
+    return this.#transactions.write(this.#tables.accounts.removeKey(username, tokenKey));
   }
 
   close(): void {
     this.#database.close();
-  }
-
-  #write<T>(work: () => T): T {
-    return this.#transactions.write(work);
-  }
-
-  #read<T>(work: () => T): T {
-    return this.#transactions.read(work);
   }
 }

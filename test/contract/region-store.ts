@@ -1,7 +1,7 @@
 // The contract of every region store, called by the test of each implementation.
 
 import assert from 'node:assert/strict';
-import { ipv4, mac } from '../../src/net/address.ts';
+import { ipv4, type MacAddress, mac } from '../../src/net/address.ts';
 import type { Doubt } from '../../src/region/records/event-params.ts';
 import type { InterfaceSource, MachineFields } from '../../src/region/records/machine.ts';
 import type { RegionStore, SettingChange } from '../../src/region/records/store.ts';
@@ -117,11 +117,25 @@ export function testRegionStore(title: string, makePlace: () => StorePlace): voi
       assert.deepEqual(store.outlineMachines(['aaaaaa', 'zzzzzz']), [
         { systemId: 'aaaaaa', hostname: 'one', status: 'new', owner: 'bob', isLocked: true },
       ]);
-      store.changeMachine<never>('aaaaaa', 5, (_machine, _isTaken, { ownerDataBytes }) => {
-        const one = Buffer.byteLength(JSON.stringify(mine.ownerData));
-        assert.deepEqual([ownerDataBytes('bob'), ownerDataBytes('ann'), ownerDataBytes(undefined)], [one, 0, 0]);
-        return { kind: 'change', fields: {}, events: [] };
-      });
+      create(store, 'cccccc', 'three', [], { owner: 'ann', ownerData: {} });
+      create(store, 'dddddd', 'four', [], { ownerData: { note: 'x' } });
+      create(store, 'eeeeee', 'five', [], {});
+      const ownerDataOf = (owned: object): number => Buffer.byteLength(JSON.stringify(owned));
+      const cases = [
+        ['aaaaaa', ownerDataOf(mine.ownerData)],
+        ['cccccc', 0],
+        ['eeeeee', ownerDataOf({ note: 'x' })],
+      ] as const;
+      for (const [systemId, others] of cases) {
+        const seen: (number | undefined)[] = [];
+        store.changeMachine<never>(systemId, 5, (_machine, { ownerDataBytes }) => {
+          seen.push(ownerDataBytes);
+          return ownerDataBytes === undefined
+            ? { kind: 'ask', ownerData: true }
+            : { kind: 'change', fields: {}, events: [] };
+        });
+        assert.deepEqual(seen, [undefined, others], systemId);
+      }
     },
   );
 
@@ -135,15 +149,60 @@ export function testRegionStore(title: string, makePlace: () => StorePlace): voi
       );
       assert.deepEqual(
         knowledge.byValue.map((machine) => machine.systemId),
-        ['aaaaaa', 'bbbbbb'],
+        ['aaaaaa'],
+        'only those that have none of the addresses',
       );
+      assert.deepEqual([...knowledge.shared], ['uuid u-1']);
       assert.equal(knowledge.machines, 2);
       assert.equal(knowledge.newMachines, 1);
-      assert.equal(knowledge.isHostnameTaken('two'), true);
-      assert.equal(knowledge.isHostnameTaken('three'), false);
-      assert.equal(knowledge.isSystemIdTaken('aaaaaa'), true);
+      const { hostnames, systemIds, untouched } = knowledge;
+      if (hostnames.size === 0) return { kind: 'ask', hostnames: ['two', 'three'], systemIds: ['aaaaaa'] };
+      if (untouched === undefined) return { kind: 'ask', hostnames: ['one'], untouched: true };
+      const names = [
+        ['two', true],
+        ['three', false],
+        ['one', true],
+      ];
+      assert.deepEqual([[...hostnames], [...systemIds]], [names, [['aaaaaa', true]]], 'it keeps all that was asked');
+      assert.deepEqual(
+        untouched.map(({ systemId }) => systemId),
+        ['aaaaaa'],
+      );
       return { kind: 'refuse', refusal: 'x' };
     });
+  });
+
+  check('a change learns which addresses of a range other machines were given or seen with, if it asks', (store) => {
+    create(store, 'aaaaaa', 'one', [MAC_A]);
+    create(store, 'bbbbbb', 'two', [MAC_B]);
+    const address = (last: number) => ipv4(0x0a140000 + last);
+    const give = (systemId: string, mac: MacAddress, last: number): void =>
+      void store.changeMachine<never>(systemId, 1, () => ({
+        ...{ kind: 'change', fields: {}, events: [] },
+        addresses: [{ mac, address: address(last) }],
+      }));
+    give('aaaaaa', MAC_A, 10);
+    give('bbbbbb', MAC_B, 11);
+    const lease = { sequence: 1, kind: 'dhcp.ack', at: 5, text: 'x', mac: '52:54:00:00:00:02', address: '10.20.0.12' };
+    store.recordReports('rack', [lease]);
+    const ranges = [
+      [address(9), address(11)],
+      [address(12), address(12)],
+    ] as const;
+    store.changeMachine<never>('aaaaaa', 5, (_machine, { addresses }) => {
+      if (addresses.length < 2) return { kind: 'ask', ranges: ranges.slice(addresses.length, addresses.length + 1) };
+      assert.deepEqual(addresses, [
+        { range: ranges[0], taken: new Set([address(11)]), seen: new Set() },
+        { range: ranges[1], taken: new Set(), seen: new Set([address(12)]) },
+      ]);
+      return { kind: 'change', fields: {}, events: [] };
+    });
+  });
+
+  check('a decision that never stops asking changes nothing', (store) => {
+    create(store, 'aaaaaa', 'one', [MAC_A]);
+    assert.throws(() => store.changeMachine<never>('aaaaaa', 5, () => ({ kind: 'ask', hostnames: ['x'] })));
+    assert.equal(store.findMachine('aaaaaa')?.updatedMs, 1000);
   });
 
   check('an amendment keeps the ids of the interfaces that stay, and deletes the others', (store) => {
@@ -311,7 +370,9 @@ export function testRegionStore(title: string, makePlace: () => StorePlace): voi
     store.recordReports('rack', [lease]);
     const version = store.desiredVersion();
     const outcome = store.splitMachine('aaaaaa', 2000, (machine, knowledge) => {
-      assert.deepEqual([machine.hostname, knowledge.machines, knowledge.isHostnameTaken('one')], ['one', 1, true]);
+      const isTaken = knowledge.hostnames.get('one');
+      if (isTaken === undefined) return { kind: 'ask', hostnames: ['one'] };
+      assert.deepEqual([machine.hostname, knowledge.machines, isTaken], ['one', 1, true]);
       return {
         kind: 'split',
         systemId: 'bbbbbb',
@@ -328,10 +389,8 @@ export function testRegionStore(title: string, makePlace: () => StorePlace): voi
     assert.equal(store.findMachine('bbbbbb')?.interfaces[0]?.address, ipv4(0x0a140064));
     assert.equal(store.desiredVersion(), version + 1);
     assert.equal(store.sharedValues(['uuid u-9']).size, 1);
-    store.enlist({ macs: [MAC_A], values: [], atMs: 1 }, (knowledge) => {
-      const other = store.findMachine('bbbbbb');
-      const [machine] = knowledge.byMac;
-      assert.equal(machine && other && knowledge.verdictOn(machine, other), 'apart');
+    store.enlist({ macs: [MAC_A, MAC_B], values: [], atMs: 1 }, ({ byMac: [one, other], verdicts }) => {
+      assert.deepEqual(verdicts, [{ lowId: one?.id, highId: other?.id, verdict: 'apart' }]);
       return { kind: 'refuse', refusal: 'x' };
     });
   });

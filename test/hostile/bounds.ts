@@ -223,6 +223,7 @@ export const PLAIN: readonly PlainList[] = [
   {
     because: 'how often one thing is tried, or happens, before something else is done',
     names: {
+      'store/region-decisions.ts': 'QUESTIONS_MAX',
       'boot/loader-loops.ts': 'LOOP_LOADS_MAX',
       'dhcp/answers/earlier-promise.ts': 'ON_TIME_MAX',
       'dhcp/foreign/foreign-servers.ts': 'PROBES_MISSED_MAX',

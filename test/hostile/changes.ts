@@ -211,8 +211,8 @@ export const LOUD_STRANGERS = [
     ['read.interfaces.map(({ reservations: _, ...judged }) => judged)', 'read.interfaces'],
   ),
   ...of('store/region-racks.ts', [
-    'before?.revision === revision ? before.rack : this.#read(uuid);',
-    'before === undefined ? this.#read(uuid) : this.#read(uuid);',
+    'before?.revision === revision ? before.rack : yield* this.#read(uuid);',
+    'before === undefined ? yield* this.#read(uuid) : yield* this.#read(uuid);',
   ]),
 ];
 /** A new session ends the one unused for longest, regardless of its user. */

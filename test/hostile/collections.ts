@@ -275,7 +275,6 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
   'region/http/listening.ts': { '#apps': 'configured', '#own': 'named', '#waiting': 'configured' },
   'region/http/rack-batch.ts': { '#refused': 'call', '#take.reports': 'call' },
   'region/identity/enlistment-log.ts': { '#sampler': 'COUNTED_MAX' },
-  'region/identity/recognition.ts': { 'recognise.shared': 'call' },
   'region/life/allocation.ts': { 'matchStorage.matched': 'call' },
   'region/life/status-deadlines.ts': { '#done': 'region/identity/enlistment.ts MACHINES_MAX' },
   'region/shares/loop-turns.ts': {
@@ -321,7 +320,7 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
   'store/outbox-database.ts': { '#dropped': 'named' },
   'store/post-shares.ts': { '#bytesOf': 'store/outbox-database.ts OUTBOX_BOUNDS' },
   'store/region-events.ts': { 'list.conditions': 'call', 'list.values': 'call' },
-  'store/region-machines.ts': { 'machineQuery.all': 'call', 'machineQuery.given': 'call' },
+  'store/region-machine-reads.ts': { 'machineQuery.all': 'call', 'machineQuery.given': 'call' },
   'store/region-racks.ts': { '#known': 'region/racks/rack-admission.ts RACKS_MAX' },
   'store/region-rows.ts': { '#prepared': 'named' },
   'store/state-lock.ts': { held: 'named' },

@@ -8,8 +8,8 @@ import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { outcome } from '../../src/power/outcome.ts';
 import { ENDED_MAX, PowerTable } from '../../src/store/region-power.ts';
-import { Statements } from '../../src/store/region-rows.ts';
 import { openRegionStore } from '../../src/store/region-sqlite.ts';
+import { powerLedger } from '../../src/store/region-sub-ports.ts';
 import { Transactions } from '../../src/store/region-transactions.ts';
 import { report, withRegion } from '../region/place.ts';
 
@@ -69,8 +69,7 @@ test('old commands are deleted, but no unended one, and none that a machine stil
     assert.ok(changed.kind === 'changed' && changed.machine.powerTaskId !== undefined);
     const named = changed.machine.powerTaskId;
     const database = new DatabaseSync(join(stateDir, 'region.db'));
-    const open = (endedMax: number) =>
-      new PowerTable(new Transactions(database, 'region.db'), new Statements(database), endedMax);
+    const open = (endedMax: number) => powerLedger(new PowerTable(endedMax), new Transactions(database, 'region.db'));
     const book = open(ENDED_MAX);
     const add = (id: string, atMs: number, ends = true): void => {
       book.begin({ id, machine: systemId, command: ON, begunAtMs: atMs });
@@ -100,7 +99,7 @@ test('the newest ended commands are remembered up to the bound', () =>
       WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < ${ENDED_MAX + 4})
       INSERT INTO power_command (id, system_id, command, begun_ms, ended_ms, outcome)
       SELECT 'id ' || i, 'a', '{"kind":"off","manner":"soft"}', i, i, '{"kind":"done","text":"yes"}' FROM n`);
-    const book = new PowerTable(new Transactions(database, 'region.db'), new Statements(database));
+    const book = powerLedger(new PowerTable(), new Transactions(database, 'region.db'));
     book.begin({ id: 'newest', machine: 'a', command: ON, begunAtMs: 0 });
     assert.equal(database.prepare('SELECT count(*) AS n FROM power_command').get()?.n, ENDED_MAX + 1);
     const found = database.prepare("SELECT id FROM power_command WHERE id IN ('id 4', 'id 5') ORDER BY id").all();

@@ -28,7 +28,7 @@ function setOwnerData(op: string): Operation {
       const atMs = clock.wallTimeMs();
       return answerCommand(
         call,
-        store.changeMachine(systemIdOf(call), atMs, (machine, _isTaken, knowledge) =>
+        store.changeMachine(systemIdOf(call), atMs, (machine, knowledge) =>
           decideOwnerData(machine, data, { by: actorOf(call), atMs, knowledge }),
         ),
       );

@@ -5,9 +5,10 @@
 
 import { formatMac, type MacAddress } from '../../net/address.ts';
 import type { Doubt, EventParams, Happening, MachineName } from '../records/event-params.ts';
+import type { EnlistmentKnowledge, PairVerdict } from '../records/knowledge.ts';
 import type { Machine } from '../records/machine.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
-import type { EnlistmentEffects, EnlistmentKnowledge } from '../records/store.ts';
+import type { EnlistmentEffects } from '../records/store.ts';
 import type { WeighedReport } from './enlistment-report.ts';
 import { isEstablished } from './interface-source.ts';
 import { type Candidate, keysInCommon, type Recognition } from './recognition.ts';
@@ -55,7 +56,7 @@ export function effectsOf(
   }
   const conflicts: { with: string; why: Doubt }[] = [];
   for (const candidate of [...found.rivals, ...found.suspects].slice(0, CONFLICTS_MAX)) {
-    const verdict = known === undefined ? undefined : knowledge.verdictOn(known, candidate.machine);
+    const verdict = known === undefined ? undefined : verdictOn(knowledge, known, candidate.machine);
     if (verdict === 'apart') continue;
     const { macs, same } = candidate.weighing;
     const why: Doubt = {
@@ -79,6 +80,10 @@ export function effectsOf(
   );
   return { changes: { taken, shared: [...new Set(shared)], conflicts }, foreign, notes };
 }
+
+/** The verdict on two of the machines found, or on one of them; undefined: none. */
+export const verdictOn = ({ verdicts }: EnlistmentKnowledge, a: Machine, b: Machine): PairVerdict | undefined =>
+  verdicts.find(({ lowId, highId }) => lowId === Math.min(a.id, b.id) && highId === Math.max(a.id, b.id))?.verdict;
 
 /** True for a hardware address that moves with its card to another machine. */
 function isMoved(mac: MacAddress, from: Candidate, { vouched, report }: WeighedReport): boolean {

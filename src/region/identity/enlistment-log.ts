@@ -6,6 +6,7 @@
 import type { Instant } from '../../clock.ts';
 import { formatMac } from '../../net/address.ts';
 import { EventSampler } from '../../rate-limit.ts';
+import type { EnlistmentQuestion } from '../records/knowledge.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
 import type { EnlistmentDecision } from '../records/store.ts';
 import type { EnlistmentRefusal } from './enlistment.ts';
@@ -35,7 +36,10 @@ export class EnlistmentLog {
   readonly #sampler = new EventSampler(REPORT_RATE, COUNTED_MAX);
 
   /** The decision with only the events to log. */
-  thin<R>(decision: EnlistmentDecision<R>, now: Instant): EnlistmentDecision<R> {
+  thin<R>(
+    decision: EnlistmentDecision<R> | EnlistmentQuestion,
+    now: Instant,
+  ): EnlistmentDecision<R> | EnlistmentQuestion {
     if (decision.kind !== 'amend' && decision.kind !== 'unchanged') return decision;
     const events = decision.events.flatMap((event) => this.#sampled(event, decision.systemId, now));
     return { ...decision, events };

@@ -17,15 +17,16 @@
 import type { Clock } from '../../clock.ts';
 import { formatIpv4, formatMac, type Ipv4, type MacAddress } from '../../net/address.ts';
 import type { EventParams, Happening, ReportIgnored, ReportRefused } from '../records/event-params.ts';
-import type { Machine, MachineFields } from '../records/machine.ts';
+import type { EnlistmentKnowledge, EnlistmentQuestion } from '../records/knowledge.ts';
+import type { Machine, MachineFields, UntouchedMachine } from '../records/machine.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
-import type { EnlistmentDecision, EnlistmentKnowledge } from '../records/store.ts';
+import type { EnlistmentDecision } from '../records/store.ts';
 import { type RefusalWord, refusal } from '../words/refusal.ts';
 import { type BootProof, provesBoot } from './boot-token.ts';
-import { creationEvents, doubtOf, effectsOf } from './enlistment-effects.ts';
+import { creationEvents, doubtOf, effectsOf, verdictOn } from './enlistment-effects.ts';
 import type { EnlistmentReport, WeighedReport } from './enlistment-report.ts';
 import { identifyingSerial, identifyingUuid } from './hardware-identity.ts';
-import { chooseHostname, chooseSystemId, isPlaceholderHostname, type NameSource, nameFromFacts } from './hostname.ts';
+import { chooseNames, isPlaceholderHostname, type NameSource, nameFromFacts } from './hostname.ts';
 import { firmMacs, heldMacs, isSwapped, type MergedInterfaces, mergeInterfaces } from './interface-source.ts';
 import { findEvicted } from './new-machines.ts';
 import { type Candidate, type Recognition, recognise } from './recognition.ts';
@@ -54,12 +55,14 @@ export interface EnlistmentTerms {
   readonly nameFrom?: NameSource | undefined;
 }
 
+type Decision = EnlistmentDecision<EnlistmentRefusal>;
+
 /** Decides on a report. */
 export function decideEnlistment(
   weighed: WeighedReport,
   knowledge: EnlistmentKnowledge,
   terms: EnlistmentTerms,
-): EnlistmentDecision<EnlistmentRefusal> {
+): Decision | EnlistmentQuestion {
   const { report } = weighed;
   const found = recognise(weighed, knowledge);
   if (report.username !== undefined) {
@@ -116,19 +119,25 @@ function decideCreation(
   found: Recognition,
   knowledge: EnlistmentKnowledge,
   terms: EnlistmentTerms,
-): EnlistmentDecision<EnlistmentRefusal> {
+): Decision | EnlistmentQuestion {
   const { report, vouched } = weighed;
-  const gone = isCrowded(report, knowledge, terms) ? goneFor(weighed, knowledge, terms) : undefined;
-  const excess = gone === undefined ? refuseCreation(report, knowledge, terms) : undefined;
+  const isCrowded = report.username === undefined && knowledge.newMachines >= terms.newMachinesMax;
+  if (isCrowded && knowledge.untouched === undefined) return { kind: 'ask', untouched: true };
+  const adder = report.isOrdinary === true ? report.username : undefined;
+  if (adder !== undefined && knowledge.unbooted === undefined) return { kind: 'ask', unbootedOf: adder };
+  const gone = isCrowded ? goneFor(weighed, knowledge.untouched ?? [], terms) : undefined;
+  const excess = gone === undefined ? refuseCreation(isCrowded, knowledge, terms) : undefined;
   if (excess !== undefined) return { kind: 'refuse', refusal: excess };
-  const systemId = chooseSystemId(terms.clock, (id) => knowledge.isSystemIdTaken(id));
+  const given = givenName(report);
+  if (given !== undefined && knowledge.hostnames.get(given) === true) {
+    return { kind: 'refuse', refusal: refusal('field.hostname-taken', { hostname: given }) };
+  }
+  const names = chooseNames(terms.clock, knowledge, given === undefined ? proposedNames(report, terms) : [given]);
+  if (names.kind === 'ask') return names;
+  const { systemId, hostname } = names;
   const effects = effectsOf(weighed, found, systemId, knowledge);
   const { interfaces } = mergeInterfaces(weighed, undefined, effects.foreign, false);
   if (interfaces.length === 0) return { kind: 'refuse', refusal: refuseForeign(found) };
-  const hostname = chooseName(report, knowledge, terms);
-  if (hostname === undefined) {
-    return { kind: 'refuse', refusal: refusal('field.hostname-taken', { hostname: report.hostname ?? '' }) };
-  }
   const fields: MachineFields = {
     hostname,
     domain: report.domain,
@@ -162,14 +171,10 @@ function decideCreation(
   };
 }
 
-/** True if anonymous reports have filled the places for New machines. */
-const isCrowded = (report: EnlistmentReport, knowledge: EnlistmentKnowledge, terms: EnlistmentTerms): boolean =>
-  report.username === undefined && knowledge.newMachines >= terms.newMachinesMax;
-
 /** The New machine that a reported one replaces, and the event for it; undefined: none. */
-function goneFor({ report, vouched }: WeighedReport, knowledge: EnlistmentKnowledge, terms: EnlistmentTerms) {
+function goneFor({ report, vouched }: WeighedReport, untouched: readonly UntouchedMachine[], terms: EnlistmentTerms) {
   const newcomer = { address: report.address, isProven: vouched !== undefined };
-  const gone = findEvicted(knowledge.untouched(), newcomer, terms.atMs);
+  const gone = findEvicted(untouched, newcomer, terms.atMs);
   if (gone === undefined) return undefined;
   const place = (address: Ipv4 | undefined) => (address === undefined ? undefined : formatIpv4(address));
   const { hostname, systemId, isProven } = gone;
@@ -187,19 +192,17 @@ function goneFor({ report, vouched }: WeighedReport, knowledge: EnlistmentKnowle
   return { systemId: gone.systemId, event };
 }
 
-/** Why another machine would exceed a bound; `undefined` if it would not. */
+/** Why another machine would exceed a bound; `undefined` if it would not. @param isCrowded whether New machines fill their places */
 function refuseCreation(
-  report: EnlistmentReport,
+  isCrowded: boolean,
   knowledge: EnlistmentKnowledge,
   terms: EnlistmentTerms,
 ): EnlistmentRefusal | undefined {
-  if (isCrowded(report, knowledge, terms)) {
+  if (isCrowded) {
     return refusal('new-machines-limit', { count: knowledge.newMachines, max: terms.newMachinesMax });
   }
-  if (report.isOrdinary === true && report.username !== undefined) {
-    const count = knowledge.unbootedOf(report.username);
-    if (count >= UNBOOTED_PER_USER_MAX) return refusal('added-machines-limit', { count, max: UNBOOTED_PER_USER_MAX });
-  }
+  const count = knowledge.unbooted ?? 0;
+  if (count >= UNBOOTED_PER_USER_MAX) return refusal('added-machines-limit', { count, max: UNBOOTED_PER_USER_MAX });
   if (knowledge.machines < MACHINES_MAX) return undefined;
   return refusal('machines-limit.enlistment', { count: knowledge.machines });
 }
@@ -216,18 +219,18 @@ function refuseForeign(found: Recognition): EnlistmentRefusal {
   return refusal('field.machines-mixed', { holders });
 }
 
-/** The hostname of a new machine; `undefined` if the one a person requested is taken. */
-function chooseName(
-  report: EnlistmentReport,
-  knowledge: EnlistmentKnowledge,
-  terms: EnlistmentTerms,
-): string | undefined {
-  const isTaken = (name: string): boolean => knowledge.isHostnameTaken(name);
-  const wanted = report.hostname !== undefined && !isPlaceholderHostname(report.hostname) ? report.hostname : undefined;
-  if (wanted !== undefined && report.username !== undefined) return isTaken(wanted) ? undefined : wanted;
-  const named = nameFromFacts(terms.nameFrom ?? 'generated', report.facts);
-  const free = [named, wanted].find((name) => name !== undefined && !isTaken(name));
-  return free ?? chooseHostname(terms.clock, isTaken);
+/** The hostname in a report; `undefined`: none. */
+const reportedName = ({ hostname }: EnlistmentReport): string | undefined =>
+  hostname !== undefined && !isPlaceholderHostname(hostname) ? hostname : undefined;
+
+/** The hostname that a person requests; the machine gets no other. */
+const givenName = (report: EnlistmentReport): string | undefined =>
+  report.username === undefined ? undefined : reportedName(report);
+
+/** The hostnames that a machine gets if they are free. */
+function proposedNames(report: EnlistmentReport, { nameFrom }: EnlistmentTerms): readonly string[] {
+  const named = nameFromFacts(nameFrom ?? 'generated', report.facts);
+  return [named, reportedName(report)].filter((name) => name !== undefined);
 }
 
 function decideAmendment(
@@ -236,7 +239,7 @@ function decideAmendment(
   known: Machine,
   knowledge: EnlistmentKnowledge,
   terms: EnlistmentTerms,
-): EnlistmentDecision<EnlistmentRefusal> {
+): Decision | EnlistmentQuestion {
   const { report, vouched } = weighed;
   const effects = effectsOf(weighed, found, known, knowledge);
   // In Commissioning, only a report with the boot token gets here.
@@ -283,7 +286,7 @@ function interfaceNotes(
   if (doubt === undefined && replaced.length > 0) {
     notes.push({ code: 'interfaces-replaced', params: { macs: replaced.map((mac) => formatMac(mac)) } });
   }
-  if (doubt !== undefined && knowledge.verdictOn(known, known) === undefined) {
+  if (doubt !== undefined && verdictOn(knowledge, known, known) === undefined) {
     notes.push({ code: 'maybe-two', params: doubt });
   }
   return notes;

@@ -120,8 +120,8 @@ export interface Weighing {
   readonly isRuledOut: boolean;
 }
 
-/** Compares two descriptions. @param isShared true for keys that several machines show, which weigh nothing */
-export function weigh(a: Evidence, b: Evidence, isShared: (key: string) => boolean): Weighing {
+/** Compares two descriptions. @param shared the keys that several machines show, which weigh nothing */
+export function weigh(a: Evidence, b: Evidence, shared: ReadonlySet<string>): Weighing {
   const macs = a.macs.filter((mac) => b.macs.includes(mac));
   const fixed = macs.filter((mac) => !a.portable.has(mac) && !b.portable.has(mac));
   const first = fixed.length > 0 ? WEIGHTS.mac : macs.length > 0 ? WEIGHTS.portableMac : 0;
@@ -131,7 +131,7 @@ export function weigh(a: Evidence, b: Evidence, isShared: (key: string) => boole
   for (const kind of IDENTITY_KINDS) {
     const [mine, yours] = [a.values[kind], b.values[kind]];
     if (mine === undefined || yours === undefined) continue;
-    if (isShared(identityKey(kind, mine)) || isShared(identityKey(kind, yours))) continue;
+    if (shared.has(identityKey(kind, mine)) || shared.has(identityKey(kind, yours))) continue;
     (mine === yours ? same : other).push(kind);
     score += mine === yours ? WEIGHTS[kind].same : WEIGHTS[kind].other;
   }

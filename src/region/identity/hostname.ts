@@ -9,10 +9,11 @@
 import type { Clock } from '../../clock.ts';
 import { RESERVED_LABELS } from '../../reserved-labels.ts';
 import type { HardwareFacts } from '../records/hardware-facts.ts';
+import type { NameKnowledge, NameQuestion } from '../records/knowledge.ts';
 import { identifyingSerial } from './hardware-identity.ts';
 
 export const HOSTNAME_MAX = 63;
-/** Attempts with two words before a number is added, and attempts with a number before giving up. */
+/** Names of two words that are tried before a number is added, and names with a number that are tried before giving up; likewise system ids. */
 const DRAWS_MAX = 32;
 
 /** Default names of environments and installations, which say nothing about the machine. */
@@ -79,27 +80,60 @@ function draw(clock: Clock, below: number): number {
   return clock.randomBytes(6).reduce((value, byte) => value * 256 + byte, 0) % below;
 }
 
-/** A free name of two words, with a number added if many are taken. */
-export function chooseHostname(clock: Clock, isTaken: (name: string) => boolean): string {
-  for (let count = 0; count < 2 * DRAWS_MAX; count += 1) {
-    const words = `${ADJECTIVES[draw(clock, ADJECTIVES.length)]}-${NOUNS[draw(clock, NOUNS.length)]}`;
-    const name = count < DRAWS_MAX ? words : `${words}-${draw(clock, 9000) + 1000}`;
-    if (!isTaken(name)) return name;
-  }
-  throw new Error(`no free hostname in ${2 * DRAWS_MAX} draws`);
+/** A free name, or names of which the store must say whether they are free. */
+export type NameChoice =
+  | { readonly kind: 'free'; readonly name: string }
+  | { readonly kind: 'ask'; readonly names: readonly string[] };
+
+/**
+ * Chooses the first free one of the names that were tried, or draws others: as many as were tried, because few will be free.
+ * @param tried true for a taken name
+ */
+function choose(tried: ReadonlyMap<string, boolean>, max: number, drawNext: (count: number) => string): NameChoice {
+  for (const [name, isTaken] of tried) if (!isTaken) return { kind: 'free', name };
+  if (tried.size >= max) throw new Error(`no free name among ${tried.size}`);
+  const end = Math.min(Math.max(2 * tried.size, 1), max);
+  return { kind: 'ask', names: Array.from({ length: end - tried.size }, (_, index) => drawNext(tried.size + index)) };
 }
+
+/** A name of two words, with a number added if many are taken. @param tried true for a taken name */
+export const chooseHostname = (clock: Clock, tried: ReadonlyMap<string, boolean>): NameChoice =>
+  choose(tried, 2 * DRAWS_MAX, (count) => {
+    const words = `${ADJECTIVES[draw(clock, ADJECTIVES.length)]}-${NOUNS[draw(clock, NOUNS.length)]}`;
+    return count < DRAWS_MAX ? words : `${words}-${draw(clock, 9000) + 1000}`;
+  });
 
 /** The characters of a system id, chosen so that ids spell no words and no two characters look alike. */
 const SYSTEM_ID_CHARACTERS = '34678abcdefghkmnpqrstwxy';
 const SYSTEM_ID_LENGTH = 6;
 
-/** A free system id: six characters. As in MAAS, the first is never the zero digit, which is `3` here. */
-export function chooseSystemId(clock: Clock, isTaken: (id: string) => boolean): string {
-  const base = SYSTEM_ID_CHARACTERS.length;
-  for (let count = 0; count < DRAWS_MAX; count += 1) {
+/** A system id: six characters. As in MAAS, the first is never the zero digit, which is `3` here. @param tried true for a taken id */
+export const chooseSystemId = (clock: Clock, tried: ReadonlyMap<string, boolean>): NameChoice =>
+  choose(tried, DRAWS_MAX, () => {
+    const base = SYSTEM_ID_CHARACTERS.length;
     let id = SYSTEM_ID_CHARACTERS.charAt(1 + draw(clock, base - 1));
     while (id.length < SYSTEM_ID_LENGTH) id += SYSTEM_ID_CHARACTERS.charAt(draw(clock, base));
-    if (!isTaken(id)) return id;
-  }
-  throw new Error(`no free system id in ${DRAWS_MAX} draws`);
+    return id;
+  });
+
+/** A free system id and a free hostname, or the names of which the store must say whether they are free. */
+export type NamesChoice =
+  | { readonly kind: 'free'; readonly systemId: string; readonly hostname: string }
+  | NameQuestion;
+
+/** Chooses both names of a new machine. @param wanted hostnames to try before any that is drawn */
+export function chooseNames(
+  clock: Clock,
+  { systemIds, hostnames }: NameKnowledge,
+  wanted: readonly string[],
+): NamesChoice {
+  const id = chooseSystemId(clock, systemIds);
+  const untried = wanted.filter((name) => !hostnames.has(name));
+  const name: NameChoice = untried.length > 0 ? { kind: 'ask', names: untried } : chooseHostname(clock, hostnames);
+  if (id.kind === 'free' && name.kind === 'free') return { kind: 'free', systemId: id.name, hostname: name.name };
+  return {
+    kind: 'ask',
+    ...(id.kind === 'ask' ? { systemIds: id.names } : {}),
+    ...(name.kind === 'ask' ? { hostnames: name.names } : {}),
+  };
 }

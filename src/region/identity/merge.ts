@@ -9,14 +9,15 @@
 import type { Clock } from '../../clock.ts';
 import { formatMac, type MacAddress, parseMac } from '../../net/address.ts';
 import type { Happening, MachineName } from '../records/event-params.ts';
+import type { NameQuestion, SplitKnowledge } from '../records/knowledge.ts';
 import { type MachineStatus, statusRow } from '../records/lifecycle.ts';
 import type { Machine, MachineFields } from '../records/machine.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
-import type { MergeDecision, SplitDecision, SplitKnowledge } from '../records/store.ts';
+import type { MergeDecision, SplitDecision } from '../records/store.ts';
 import { type RefusalNamed, refusal } from '../words/refusal.ts';
 import { MACHINES_MAX } from './enlistment.ts';
 import { identityKeys } from './evidence.ts';
-import { chooseHostname, chooseSystemId } from './hostname.ts';
+import { chooseNames } from './hostname.ts';
 import { INTERFACES_MAX } from './interface-source.ts';
 import { machineEvidence } from './recognition.ts';
 
@@ -98,7 +99,7 @@ export function decideSplit(
   macs: readonly MacAddress[],
   knowledge: SplitKnowledge,
   terms: IdentityTerms,
-): SplitDecision<IdentityRefusal> {
+): SplitDecision<IdentityRefusal> | NameQuestion {
   const own = machine.interfaces.map((nic) => nic.mac);
   const foreign = macs.filter((mac) => !own.includes(mac));
   if (foreign.length > 0 || macs.length === 0) {
@@ -117,8 +118,9 @@ export function decideSplit(
   }
   const reported = reportedBy(machine, macs);
   const movesHardware = reported.byThese && !reported.byOthers;
-  const systemId = chooseSystemId(terms.clock, (id) => knowledge.isSystemIdTaken(id));
-  const hostname = chooseHostname(terms.clock, (name) => knowledge.isHostnameTaken(name));
+  const names = chooseNames(terms.clock, knowledge, []);
+  if (names.kind === 'ask') return names;
+  const { systemId, hostname } = names;
   const moved = macs.map((mac) => formatMac(mac));
   return {
     kind: 'split',

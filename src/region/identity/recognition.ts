@@ -51,21 +51,14 @@ export function recognise(
   knowledge: {
     readonly byMac: readonly Machine[];
     readonly byValue: readonly Machine[];
-    isShared(key: string): boolean;
+    readonly shared: ReadonlySet<string>;
   },
 ): Recognition {
   const { evidence, vouched } = weighed;
   // A portable adapter says little about the machine it is plugged into now.
   const boot = evidence.macs.slice(0, 1).find((mac) => !evidence.portable.has(mac));
-  const shared = new Map<string, boolean>();
-  const isShared = (key: string): boolean => {
-    const known = shared.get(key) ?? knowledge.isShared(key);
-    shared.set(key, known);
-    return known;
-  };
-  const machines = new Map([...knowledge.byMac, ...knowledge.byValue].map((machine) => [machine.id, machine]));
-  const candidates = [...machines.values()].map((machine) => {
-    const weighing = weigh(evidence, machineEvidence(machine), isShared);
+  const candidates = [...knowledge.byMac, ...knowledge.byValue].map((machine) => {
+    const weighing = weigh(evidence, machineEvidence(machine), knowledge.shared);
     return { machine, weighing, isClaim: claimsOnly({ machine, weighing }, weighed) };
   });
   // Values that any host can see or guess do not match a machine whose interfaces are firm.

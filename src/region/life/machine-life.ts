@@ -96,19 +96,22 @@ export class MachineLife {
   ): MachineChangeOutcome<CommandRefusal> {
     const { clock, store, racks } = this.#parts;
     const atMs = this.#now();
-    const outcome = store.changeMachine<CommandRefusal>(systemId, atMs, (machine, _isTaken, knowledge) => {
+    const outcome = store.changeMachine<CommandRefusal>(systemId, atMs, (machine, { addresses }) => {
       // A command to a New machine accepts its proposed power settings (`status-change.ts`), and may already switch it with them.
       const isAccepted = machine.status === 'new' && by.username !== '';
       const switches = this.#switches(isAccepted ? { ...machine, ...acceptedPower(machine) } : machine);
       const terms = { atMs, clock, by, switches };
       const change = decideCommand(machine, command, terms);
       if (change.kind === 'refuse') return change;
-      const refused = this.#refuseStart(machine, command, by);
-      if (refused !== undefined) return { kind: 'refuse', refusal: refused };
       const isAsked = options.address !== undefined || machine.addresses.length === 0;
       const needsAddress = command.name === 'allocate' || (command.name === 'deploy' && isAsked);
-      if (!needsAddress) return change;
-      const chosen = chooseAddresses(machine, racks.list(), knowledge, options.address, by.isAdmin);
+      const chosen = needsAddress
+        ? chooseAddresses(machine, racks.list(), addresses, options.address, by.isAdmin)
+        : undefined;
+      if (chosen?.kind === 'ask') return chosen;
+      const refused = this.#refuseStart(machine, command, by);
+      if (refused !== undefined) return { kind: 'refuse', refusal: refused };
+      if (chosen === undefined) return change;
       return chosen.kind === 'refuse' ? chosen : { ...change, addresses: chosen.addresses };
     });
     return this.#announce(outcome);

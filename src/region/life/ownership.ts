@@ -6,9 +6,10 @@
 // 2. A locked machine refuses every command that would change its state, and is deleted only by force. Its power may be switched and a
 //    debug login opened, because neither takes it from its owner.
 
+import type { ChangeKnowledge, ChangeQuestion } from '../records/knowledge.ts';
 import type { Machine } from '../records/machine.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
-import type { ChangeKnowledge, MachineChange } from '../records/store.ts';
+import type { MachineChange } from '../records/store.ts';
 import { type RefusalNamed, refusal } from '../words/refusal.ts';
 import type { Actor, CommandRefusal } from './commands.ts';
 
@@ -48,18 +49,19 @@ export function ownerDataProblem(data: ReadonlyMap<string, string>): RefusalName
 
 const jsonBytes = (value: object): number => Buffer.byteLength(JSON.stringify(value));
 
-/** Why owner data would be too large; it may always become smaller. */
+/** Why owner data would be too large; it may always become smaller. `ask`: the owner's other data must be known. */
 function refuseBytes(
   { hostname, owner, ownerData = {} }: Machine,
   next: Readonly<Record<string, string>>,
-  knowledge: Pick<ChangeKnowledge, 'ownerDataBytes'>,
-): CommandRefusal | undefined {
+  { ownerDataBytes }: Pick<ChangeKnowledge, 'ownerDataBytes'>,
+): CommandRefusal | 'ask' | undefined {
   const bytes = jsonBytes(next);
   if (bytes <= jsonBytes(ownerData)) return undefined;
   if (bytes > OWNER_DATA_BYTES_MAX) {
     return refusal('owner-data-limit.bytes', { machine: hostname, bytes, max: OWNER_DATA_BYTES_MAX });
   }
-  const total = bytes + knowledge.ownerDataBytes(owner);
+  if (ownerDataBytes === undefined) return 'ask';
+  const total = bytes + ownerDataBytes;
   if (total <= OWNER_DATA_TOTAL_BYTES_MAX) return undefined;
   return refusal('owner-data-limit.user', { owner, bytes: total, max: OWNER_DATA_TOTAL_BYTES_MAX });
 }
@@ -69,7 +71,7 @@ export function decideOwnerData(
   machine: Machine,
   data: ReadonlyMap<string, string>,
   { by, atMs, knowledge }: OwnerDataTerms,
-): Decision {
+): Decision | ChangeQuestion {
   const refused = refuseOthers(machine, by, 'data');
   if (refused !== undefined) return refused;
   const whole = new Map(Object.entries(machine.ownerData ?? {}));
@@ -84,6 +86,7 @@ export function decideOwnerData(
   // `fromEntries` makes own properties, so `__proto__` is a key like any other.
   const ownerData = Object.fromEntries(whole);
   const large = refuseBytes(machine, ownerData, knowledge);
+  if (large === 'ask') return { kind: 'ask', ownerData: true };
   if (large !== undefined) return { kind: 'refuse', refusal: large };
   const params = { keys: [...data.keys()] };
   const event: NewMachineEvent = { type: 'NODE', code: 'owner-data-changed', params, atMs, username: by.username };

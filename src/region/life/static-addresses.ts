@@ -24,10 +24,10 @@ import {
   parseNetwork,
 } from '../../net/address.ts';
 import { believedInterfaces } from '../racks/rack-networks.ts';
+import type { AddressKnowledge, AddressRange, ChangeQuestion } from '../records/knowledge.ts';
 import type { Machine } from '../records/machine.ts';
 import type { Rack } from '../records/rack.ts';
 import type { RackInterface } from '../records/rack-description.ts';
-import type { ChangeKnowledge } from '../records/store.ts';
 import { type Kept, type RefusalNamed, refusal } from '../words/refusal.ts';
 import type { CommandRefusal } from './commands.ts';
 import type { JobNetwork } from './job.ts';
@@ -49,13 +49,18 @@ interface Served {
 
 export type AddressChoice =
   | { readonly kind: 'given'; readonly addresses: readonly MachineAddress[] }
-  | { readonly kind: 'refuse'; readonly refusal: CommandRefusal };
+  | { readonly kind: 'refuse'; readonly refusal: CommandRefusal }
+  | ChangeQuestion;
 
-/** Chooses a machine's address. @param asked undefined: any of the static range, or none without such a range */
+/**
+ * Chooses a machine's address, or asks which addresses of a range are used.
+ * @param known the used addresses of the ranges that were asked for
+ * @param asked undefined: any of the static range, or none without such a range
+ */
 export function chooseAddresses(
   machine: Machine,
   racks: readonly Rack[],
-  knowledge: ChangeKnowledge,
+  known: readonly AddressKnowledge[],
   asked: Ipv4 | undefined,
   isAdmin: boolean,
 ): AddressChoice {
@@ -63,10 +68,10 @@ export function chooseAddresses(
     .filter((rack) => rack.state === 'accepted')
     .flatMap((rack) => believedInterfaces(rack).flatMap(servedOf));
   if (asked !== undefined) {
-    const choice = takeAsked(machine, networks, knowledge, asked);
+    const choice = takeAsked(machine, networks, known, asked);
     const isOwn = ({ fixed, reserved }: Served): boolean =>
       (fixed !== undefined && isIn(fixed, asked)) || reserved.has(asked);
-    if (choice.kind === 'refuse' || isAdmin || networks.some(isOwn)) return choice;
+    if (choice.kind !== 'given' || isAdmin || networks.some(isOwn)) return choice;
     return { kind: 'refuse', refusal: refusal('address-refused.outside', { address: formatIpv4(asked) }) };
   }
   const place = placeOf(machine, networks);
@@ -74,31 +79,34 @@ export function chooseAddresses(
   const { served, mac } = place;
   const reserved = served.flatMap((one) => [...one.reserved]).find(([, whose]) => whose === mac);
   if (reserved !== undefined) {
-    const choice = takeAsked(machine, networks, knowledge, reserved[0]);
-    if (choice.kind === 'given') return choice;
+    const choice = takeAsked(machine, networks, known, reserved[0]);
+    if (choice.kind !== 'refuse') return choice;
   }
   const ranges = served.flatMap(({ fixed }) => (fixed === undefined ? [] : [fixed]));
   if (ranges.length === 0) return { kind: 'given', addresses: [] };
   const own = machine.addresses.find((one) => one.mac === mac && ranges.some((range) => isIn(range, one.address)));
   if (own !== undefined) return { kind: 'given', addresses: [own] };
-  const address = findFree(served, ranges, mac, knowledge);
+  const address = findFree(served, ranges, mac, known);
+  if (typeof address === 'object') return address;
   if (address !== undefined) return { kind: 'given', addresses: [{ mac, address }] };
   const full = ranges.map(([low, high]) => ({ low: formatIpv4(low), high: formatIpv4(high) }));
   return { kind: 'refuse', refusal: refusal('addresses-exhausted', { ranges: full }) };
 }
 
-/** The first free address; one last seen on another machine only if there is no other. */
+/** The first free address; one last seen on another machine only if there is no other. Asks for the ranges after the first together. */
 function findFree(
   served: readonly Served[],
-  ranges: readonly (readonly [Ipv4, Ipv4])[],
+  ranges: readonly AddressRange[],
   mac: MacAddress,
-  knowledge: ChangeKnowledge,
-): Ipv4 | undefined {
+  known: readonly AddressKnowledge[],
+): Ipv4 | ChangeQuestion | undefined {
+  const examined = ranges.map(([low, high]): AddressRange => [low, ipv4(Math.min(high, low + RANGE_MAX - 1))]);
   let fallback: Ipv4 | undefined;
-  for (const [low, high] of ranges) {
-    const last = ipv4(Math.min(high, low + RANGE_MAX - 1));
-    const taken = knowledge.takenAddresses(low, last);
-    const seen = knowledge.seenAddresses(low, last);
+  for (const [index, range] of examined.entries()) {
+    const used = usedIn(range, known);
+    if (used === undefined) return { kind: 'ask', ranges: index === 0 ? [range] : examined.slice(index) };
+    const { taken, seen } = used;
+    const [low, last] = range;
     for (let value: number = low; value <= last; value += 1) {
       const address = ipv4(value);
       if (taken.has(address) || whyKept(served, address, mac) !== undefined) continue;
@@ -109,10 +117,13 @@ function findFree(
   return fallback;
 }
 
+const usedIn = ([low, high]: AddressRange, known: readonly AddressKnowledge[]): AddressKnowledge | undefined =>
+  known.find(({ range }) => range[0] === low && range[1] === high);
+
 function takeAsked(
   machine: Machine,
   networks: readonly Served[],
-  knowledge: ChangeKnowledge,
+  known: readonly AddressKnowledge[],
   asked: Ipv4,
 ): AddressChoice {
   const refuse = (why: RefusalNamed<'address-refused'>): AddressChoice => ({ kind: 'refuse', refusal: why });
@@ -123,7 +134,9 @@ function takeAsked(
   if (mac === undefined) return refuse(refusal('address-refused.no-interface', { machine: machine.hostname }));
   const kept = whyKept(served, asked, mac);
   if (kept !== undefined) return refuse(refusal('address-refused.kept', { address, kept }));
-  if (knowledge.takenAddresses(asked, asked).size > 0) return refuse(refusal('address-refused.taken', { address }));
+  const used = usedIn([asked, asked], known);
+  if (used === undefined) return { kind: 'ask', ranges: [[asked, asked]] };
+  if (used.taken.size > 0) return refuse(refusal('address-refused.taken', { address }));
   return { kind: 'given', addresses: [{ mac, address: asked }] };
 }
 

@@ -1,4 +1,4 @@
-// The port to the store of racks. `store/region-racks.ts` implements it.
+// The port to the store of racks. `store/region-racks.ts` has its operations.
 
 import type { Ipv4, MacAddress } from '../../net/address.ts';
 import type { NewMachineEvent } from './machine-event.ts';
@@ -24,6 +24,12 @@ export interface MachineHome {
   readonly seen?: Ipv4 | undefined;
 }
 
+/** How a machine shows itself: by an interface, or, without `mac`, by an address. */
+export interface MachineSign {
+  readonly mac?: MacAddress | undefined;
+  readonly address?: Ipv4 | undefined;
+}
+
 /** At most RACKS_MAX racks. Every method is one transaction and may throw RackError `store-unavailable`. */
 export interface RackStore {
   /** All racks, in the order of their registration. */
@@ -35,7 +41,7 @@ export interface RackStore {
   /** Stores a rack's reported images until the rack is removed. */
   putImages(uuid: string, images: readonly RackImage[]): void;
   /** The machine with this interface; without `mac`, the one last seen with this address; undefined: none. */
-  homeOf(sign: { readonly mac?: MacAddress | undefined; readonly address?: Ipv4 | undefined }): MachineHome | undefined;
+  homeOf(sign: MachineSign): MachineHome | undefined;
   /**
    * Passes all racks to `decide` and applies its change. If a rack gains a network in which machines are at work, the desired state is
    * sent again, because it contains their tokens.

@@ -1,7 +1,8 @@
 // The port to the region's store. `store/region-sqlite.ts` implements it.
 //
 // 1. One method is one transaction: when it returns, all of it is on disk; when it throws, nothing happened.
-// 2. `decide` functions run inside the transaction, synchronously. They get facts and return a decision, so they can be pure.
+// 2. `decide` functions run inside the transaction, synchronously. They get facts as data and return a decision, or a question for further
+//    facts (`kind: 'ask'`). A question is answered, and the decision is asked for again, with all that is known by then.
 // 3. Another process (the command line) may write at the same time; every read sees its commits.
 // 4. Every method throws RackError `store-unavailable` when the disk is full or another process holds the database, and the same store
 //    works again afterwards.
@@ -11,17 +12,18 @@ import type { SettingValue } from '../../machines/settings.ts';
 import type { Ipv4, MacAddress } from '../../net/address.ts';
 import type { PowerLedger } from '../../power/ledger.ts';
 import type { Doubt, Happening } from './event-params.ts';
+import type {
+  ChangeKnowledge,
+  ChangeQuestion,
+  EnlistmentKnowledge,
+  EnlistmentQuestion,
+  NameQuestion,
+  SplitKnowledge,
+} from './knowledge.ts';
 import type { LifeStore } from './life-store.ts';
 import type { MachineStatus } from './lifecycle.ts';
 import type { LoginStore } from './login-store.ts';
-import type {
-  InterfaceSource,
-  Machine,
-  MachineFields,
-  MachineForRacks,
-  MachineOutline,
-  UntouchedMachine,
-} from './machine.ts';
+import type { InterfaceSource, Machine, MachineFields, MachineForRacks, MachineOutline } from './machine.ts';
 import type { MachineEvent, MachineEventLevel, NewMachineEvent, RackReport } from './machine-event.ts';
 import type { RackStore } from './rack-store.ts';
 import type { ScriptStore } from './script-store.ts';
@@ -34,33 +36,6 @@ export interface ReportedInterface {
   /** Default: hearsay. */
   readonly source?: InterfaceSource | undefined;
 }
-
-/** The store's facts for one enlistment. */
-export interface EnlistmentKnowledge {
-  /** Machines with one of the given hardware addresses, in the order of their ids. */
-  readonly byMac: readonly Machine[];
-  /** A few machines with one of the given values; a value that many machines show identifies none. */
-  readonly byValue: readonly Machine[];
-  /** True for a value that several machines show, or have shown. */
-  isShared(key: string): boolean;
-  /** The verdict on two machines; undefined: none. */
-  verdictOn(a: Machine, b: Machine): PairVerdict | undefined;
-  readonly machines: number;
-  /** The number of New machines that no person made, changed or tagged; reports can fill these places. */
-  readonly newMachines: number;
-  /** Those machines, the one heard longest ago first. */
-  untouched(): readonly UntouchedMachine[];
-  /** The number of machines that this user added without administrator's rights, and that no rack has booted yet. */
-  unbootedOf(username: string): number;
-  isHostnameTaken(hostname: string): boolean;
-  isSystemIdTaken(systemId: string): boolean;
-}
-
-/**
- * The stored verdict on two machines: they may be one, and a person must decide (`conflict`), or a person has decided that they are two
- * (`apart`).
- */
-export type PairVerdict = 'conflict' | 'apart';
 
 /** Two machines that may be one; or one machine that may be two, with its own id twice, until it is accepted or split. */
 export interface Conflict {
@@ -135,9 +110,6 @@ export type SplitDecision<R> =
     }
   | { readonly kind: 'refuse'; readonly refusal: R };
 
-/** The store's facts for a split. */
-export type SplitKnowledge = Pick<EnlistmentKnowledge, 'machines' | 'isHostnameTaken' | 'isSystemIdTaken'>;
-
 export type SplitOutcome<R> =
   | { readonly kind: 'changed'; readonly machine: Machine; readonly made: Machine }
   | { readonly kind: 'refuse'; readonly refusal: R }
@@ -157,23 +129,6 @@ export type MachineChange<R> =
       readonly endsKey?: boolean | undefined;
     }
   | { readonly kind: 'refuse'; readonly refusal: R };
-
-/** The store's facts for a change of one machine. */
-export interface ChangeKnowledge {
-  /** The addresses from `low` to `high` allocated to other machines. */
-  takenAddresses(low: Ipv4, high: Ipv4): ReadonlySet<Ipv4>;
-  /** The addresses in that range last seen of other machines, which may still use them. */
-  seenAddresses(low: Ipv4, high: Ipv4): ReadonlySet<Ipv4>;
-  /** The owner data of this user's other machines, in bytes of JSON; `undefined`: of other machines without an owner. */
-  ownerDataBytes(owner: string | undefined): number;
-}
-
-/** Decides on a change of one machine. */
-export type DecideChange<R> = (
-  machine: Machine,
-  isHostnameTaken: (hostname: string) => boolean,
-  knowledge: ChangeKnowledge,
-) => MachineChange<R>;
 
 export type MachineChangeOutcome<R> =
   | { readonly kind: 'changed'; readonly machine: Machine }
@@ -296,7 +251,7 @@ export interface RegionStore {
   /** Collects the facts for these addresses and values, and applies the decision. */
   enlist<R>(
     evidence: { readonly macs: readonly MacAddress[]; readonly values: readonly string[]; readonly atMs: number },
-    decide: (knowledge: EnlistmentKnowledge) => EnlistmentDecision<R>,
+    decide: (knowledge: EnlistmentKnowledge) => EnlistmentDecision<R> | EnlistmentQuestion,
   ): EnlistmentOutcome<R>;
   /** Moves one machine's interfaces and events to another, and removes it. */
   mergeMachines<R>(
@@ -308,7 +263,7 @@ export interface RegionStore {
   splitMachine<R>(
     systemId: string,
     atMs: number,
-    decide: (machine: Machine, knowledge: SplitKnowledge) => SplitDecision<R>,
+    decide: (machine: Machine, knowledge: SplitKnowledge) => SplitDecision<R> | NameQuestion,
   ): SplitOutcome<R>;
   /** Stores that two machines are distinct. @returns false if one of them does not exist */
   keepApart(systemId: string, otherId: string, event: NewMachineEvent): boolean;
@@ -316,7 +271,11 @@ export interface RegionStore {
   listConflicts(limit: number, systemId?: string): readonly Conflict[];
   /** Those of these keys whose values several machines show, or have shown. */
   sharedValues(keys: readonly string[]): ReadonlySet<string>;
-  changeMachine<R>(systemId: string, atMs: number, decide: DecideChange<R>): MachineChangeOutcome<R>;
+  changeMachine<R>(
+    systemId: string,
+    atMs: number,
+    decide: (machine: Machine, knowledge: ChangeKnowledge) => MachineChange<R> | ChangeQuestion,
+  ): MachineChangeOutcome<R>;
   /** Removes a machine, its interfaces and keys; its events stay. @returns false if there is no such machine */
   removeMachine(systemId: string, event: NewMachineEvent): boolean;
   findMachine(systemId: string): Machine | undefined;

@@ -317,20 +317,30 @@ test('hostnames are single labels that are no address', () => {
 test('chosen names are valid and free, also when most words are taken; system ids have six characters', () => {
   const clock = new VirtualClock(0, 7);
   const taken = new Set<string>();
+  const chosen = (choose: typeof chooseHostname, isTaken: (name: string) => boolean): string => {
+    let tried = new Map<string, boolean>();
+    for (;;) {
+      const choice = choose(clock, tried);
+      if (choice.kind === 'free') return choice.name;
+      tried = new Map([...tried, ...choice.names.map((name) => [name, isTaken(name)] as const)]);
+    }
+  };
   for (let count = 0; count < 500; count += 1) {
-    const name = chooseHostname(clock, (candidate) => taken.has(candidate));
+    const name = chosen(chooseHostname, (candidate) => taken.has(candidate));
     assert.equal(parseHostname(name), name);
     assert.ok(!taken.has(name));
     taken.add(name);
     assert.match(
-      chooseSystemId(clock, () => false),
+      chosen(chooseSystemId, () => false),
       /^[4678abcdefghkmnpqrstwxy][34678abcdefghkmnpqrstwxy]{5}$/,
     );
   }
   assert.match(
-    chooseHostname(clock, (name) => !/\d{4}$/.test(name)),
+    chosen(chooseHostname, (name) => !/\d{4}$/.test(name)),
     /-\d{4}$/,
   );
+  assert.throws(() => chosen(chooseHostname, () => true), /no free name/);
+  assert.throws(() => chosen(chooseSystemId, () => true), /no free name/);
 });
 
 test('a machine’s interfaces are bounded, and always include the one it booted from', () =>

@@ -185,8 +185,8 @@ test('the score of two descriptions is symmetric', () => {
       return evidenceOf(of);
     });
     if (a === undefined || b === undefined) throw new Error('unreachable');
-    const isShared = (): boolean => false;
-    assert.deepEqual(weigh(a, b, isShared), weigh(b, a, isShared), name);
+    const none = new Set<string>();
+    assert.deepEqual(weigh(a, b, none), weigh(b, a, none), name);
   }
 });
 

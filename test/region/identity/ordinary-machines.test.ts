@@ -24,10 +24,9 @@ const added = (nic: number, username = 'olga'): EnlistmentReport => report([nic]
 function countMore(t: TestContext, { store }: Region, more: number): void {
   const enlist = store.enlist.bind(store);
   t.mock.method(store, 'enlist', (...[asked, decide]: Parameters<typeof store.enlist>) =>
-    enlist(asked, (known) => {
-      const unbootedOf = (username: string): number => known.unbootedOf(username) + more;
-      return decide(Object.create(known, { unbootedOf: { value: unbootedOf } }));
-    }),
+    enlist(asked, (known) =>
+      decide({ ...known, unbooted: known.unbooted === undefined ? undefined : known.unbooted + more }),
+    ),
   );
 }
 

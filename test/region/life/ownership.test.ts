@@ -11,7 +11,7 @@ import { sentenceOf } from '../../../src/region/words/refusal.ts';
 import { bareMachine } from './bare-machine.ts';
 
 const BOB = { username: 'bob', isAdmin: false, comment: '' };
-const terms = (othersBytes = 0) => ({ by: BOB, atMs: 0, knowledge: { ownerDataBytes: () => othersBytes } });
+const terms = (othersBytes = 0) => ({ by: BOB, atMs: 0, knowledge: { ownerDataBytes: othersBytes } });
 const notes = (count: number): ReadonlyMap<string, string> =>
   new Map(Array.from({ length: count }, (_, index) => [`note ${index}`, 'x']));
 

@@ -413,13 +413,12 @@ test('a rack cannot hand out another’s addresses, by a range outside its netwo
     const given = async (nic: object): Promise<unknown> => {
       await place.rack('heartbeat', heartbeatOf({ interfaces: [{ ...rackInterface('10.50.0.0/24'), ...nic }] }));
       const machine = place.store.findMachine(far) ?? assert.fail();
-      const nobody = {
-        takenAddresses: () => new Set<Ipv4>(),
-        seenAddresses: () => new Set<Ipv4>(),
-        ownerDataBytes: () => 0,
-      };
-      const choice = chooseAddresses(machine, place.region.racks.list(), nobody, undefined, true);
-      return choice.kind === 'given' ? choice.addresses.map(({ address }) => formatIpv4(address)) : choice.refusal;
+      const racks = place.region.racks.list();
+      const asked = chooseAddresses(machine, racks, [], undefined, true);
+      const ranges = asked.kind === 'ask' ? (asked.ranges ?? []) : [];
+      const unused = ranges.map((range) => ({ range, taken: new Set<Ipv4>(), seen: new Set<Ipv4>() }));
+      const choice = chooseAddresses(machine, racks, unused, undefined, true);
+      return choice.kind === 'given' ? choice.addresses.map(({ address }) => formatIpv4(address)) : choice;
     };
     const range = (low: string, high: string) => ({ static_ip_range_low: low, static_ip_range_high: high });
     assert.deepEqual(await given(range('10.50.0.20', '10.50.0.29')), ['10.50.0.20']);

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
-import { machineQuery } from '../../src/store/region-machines.ts';
+import { machineQuery } from '../../src/store/region-machine-reads.ts';
 import { REGION_FILE } from '../../src/store/region-schema.ts';
 import { openRegionStore } from '../../src/store/region-sqlite.ts';
 

@@ -1,0 +1,96 @@
+// What the store knows when the region decides about machines, as data, and what a decision may ask for.
+//
+// 1. A question is answered within the same transaction, and the decision is asked for again, with all that is known by then. So a decision
+//    reads only what it needs, and a store on the network can answer it.
+
+import type { Ipv4 } from '../../net/address.ts';
+import type { Machine, UntouchedMachine } from './machine.ts';
+
+/** A question for names: which of them are taken? */
+export interface NameQuestion {
+  readonly kind: 'ask';
+  readonly hostnames?: readonly string[];
+  readonly systemIds?: readonly string[];
+}
+
+/** The names that a decision has asked for, in the order of asking; true if a machine has it. */
+export interface NameKnowledge {
+  readonly hostnames: ReadonlyMap<string, boolean>;
+  readonly systemIds: ReadonlyMap<string, boolean>;
+}
+
+/** A question of an enlistment. */
+export interface EnlistmentQuestion extends NameQuestion {
+  /** True for the machines that may give way (`untouched`). */
+  readonly untouched?: boolean;
+  /** The user whose added machines are to be counted (`unbooted`). */
+  readonly unbootedOf?: string;
+}
+
+/** The store's facts for one enlistment. */
+export interface EnlistmentKnowledge extends NameKnowledge {
+  /** Machines with one of the given hardware addresses, in the order of their ids. */
+  readonly byMac: readonly Machine[];
+  /** A few further machines with one of the given values; a value that many machines show identifies none. */
+  readonly byValue: readonly Machine[];
+  /** Of the given values, and of those of the machines found: the ones that several machines show, or have shown. */
+  readonly shared: ReadonlySet<string>;
+  /** The verdicts on pairs of the machines found, and on each of them. */
+  readonly verdicts: readonly StoredVerdict[];
+  readonly machines: number;
+  /** The number of New machines that no person made, changed or tagged; reports can fill these places. */
+  readonly newMachines: number;
+  /** Those machines, the one heard longest ago first; `undefined` until the decision asks for them. */
+  readonly untouched: readonly UntouchedMachine[] | undefined;
+  /**
+   * The number of machines that the user in question added without administrator's rights, and that no rack has booted yet; `undefined`
+   * until the decision asks for it.
+   */
+  readonly unbooted: number | undefined;
+}
+
+/**
+ * The stored verdict on two machines: they may be one, and a person must decide (`conflict`), or a person has decided that they are two
+ * (`apart`).
+ */
+export type PairVerdict = 'conflict' | 'apart';
+
+/** The stored verdict on a pair of machines, by their ids. On one machine, which may be two, both ids are its own. */
+export interface StoredVerdict {
+  readonly lowId: number;
+  readonly highId: number;
+  readonly verdict: PairVerdict;
+}
+
+/** The store's facts for a split. */
+export type SplitKnowledge = NameKnowledge & Pick<EnlistmentKnowledge, 'machines'>;
+
+/** A range of addresses by its first and its last one. */
+export type AddressRange = readonly [low: Ipv4, high: Ipv4];
+
+/** A question of a change. */
+export interface ChangeQuestion extends NameQuestion {
+  /** Ranges of which the used addresses are wanted. */
+  readonly ranges?: readonly AddressRange[];
+  /** True for `ownerDataBytes`. */
+  readonly ownerData?: boolean;
+}
+
+/** The used addresses of a range. */
+export interface AddressKnowledge {
+  readonly range: AddressRange;
+  /** Those allocated to other machines. */
+  readonly taken: ReadonlySet<Ipv4>;
+  /** Those last seen of other machines, which may still use them. */
+  readonly seen: ReadonlySet<Ipv4>;
+}
+
+/** The store's facts for a change of one machine: those that the decision has asked for. */
+export interface ChangeKnowledge extends NameKnowledge {
+  readonly addresses: readonly AddressKnowledge[];
+  /**
+   * The owner data of the owner's other machines, in bytes of JSON; of a machine without an owner, that of the others without one.
+   * `undefined` until the decision asks for it.
+   */
+  readonly ownerDataBytes: number | undefined;
+}

@@ -1,0 +1,48 @@
+// Operations on region.db as generators: an operation yields statements and is sent their answers, so it does no I/O of its own.
+//
+//   operation ── yields a statement ──► driver (`Transactions`) ── runs it ──► database
+//       ▲                                   │
+//       └──────── is sent the answer ───────┘
+//
+// 1. An operation runs within one transaction of its driver. If a statement fails, the driver abandons the operation, so operations
+//    neither catch errors nor need to clean up.
+// 2. An operation holds nothing between its statements that another operation may change, apart from caches that may be stale.
+// 3. One driver runs an operation to its end before it returns; a driver for a database on the network can wait for each answer.
+
+import type { SQLInputValue } from 'node:sqlite';
+import type { Row } from './region-rows.ts';
+
+export type Value = SQLInputValue;
+
+/** A statement of an operation. */
+export interface Statement {
+  /** What the operation uses of the answer: the first row, all rows, or the number of changed rows. */
+  readonly kind: 'one' | 'all' | 'run';
+  readonly sql: string;
+  readonly values: readonly Value[];
+}
+
+/** The answer to a statement: what its kind asks for; the others are empty. */
+export interface Answer {
+  readonly row: Row | undefined;
+  readonly rows: readonly Row[];
+  readonly changes: number;
+}
+
+/** An operation that returns `T`. */
+export type Steps<T> = Generator<Statement, T, Answer>;
+
+/** A statement of which the answer has the first row. */
+export const one = (sql: string, ...values: Value[]): Statement => ({ kind: 'one', sql, values });
+
+/** A statement of which the answer has all rows. */
+export const all = (sql: string, ...values: Value[]): Statement => ({ kind: 'all', sql, values });
+
+/** A statement that writes; the answer says how many rows it changed. */
+export const run = (sql: string, ...values: Value[]): Statement => ({ kind: 'run', sql, values });
+
+/** The first column of the row; 0 if there is no row or it is not a number. */
+export function numberIn({ row }: Answer): number {
+  const value = row === undefined ? 0 : Object.values(row)[0];
+  return typeof value === 'number' ? value : 0;
+}

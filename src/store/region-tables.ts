@@ -1,0 +1,36 @@
+// All operations on region.db, apart from reads of machines (`region-machine-reads.ts`) and of identities (`region-identity.ts`).
+
+import type { EventBounds } from './event-cuts.ts';
+import { AccountTables } from './region-accounts.ts';
+import { EventTable } from './region-events.ts';
+import { LifeTables } from './region-life.ts';
+import { LoginTable } from './region-logins.ts';
+import { MachineTable } from './region-machines.ts';
+import { PowerTable } from './region-power.ts';
+import { RackTable } from './region-racks.ts';
+import { ScriptTables } from './region-scripts.ts';
+import { SettingTable } from './region-settings.ts';
+
+/** The tables of one process: what some of them keep in memory, they keep once. */
+export class RegionTables {
+  readonly events: EventTable;
+  readonly accounts: AccountTables;
+  readonly settings: SettingTable;
+  readonly machines: MachineTable;
+  readonly racks: RackTable;
+  readonly life: LifeTables;
+  readonly logins: LoginTable;
+  readonly scripts: ScriptTables;
+  readonly power = new PowerTable();
+
+  constructor(bounds: EventBounds) {
+    this.events = new EventTable(bounds);
+    this.accounts = new AccountTables(this.events);
+    this.settings = new SettingTable(this.events);
+    this.machines = new MachineTable(this.events);
+    this.racks = new RackTable(this.events);
+    this.life = new LifeTables(this.events);
+    this.logins = new LoginTable(this.events);
+    this.scripts = new ScriptTables(this.events);
+  }
+}
