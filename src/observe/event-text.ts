@@ -7,9 +7,9 @@
 import { cleanLines, cleanText } from '../clean-text.ts';
 import type { EventKind, RackEvent } from '../event.ts';
 import { formatIpv4, formatMac } from '../net/address.ts';
-import { DHCP_SENTENCES, isDhcpEvent, lowerFirst } from './sentences/dhcp.ts';
-import { HTTP_SENTENCES, isHttpEvent, isTftpEvent, TFTP_SENTENCES } from './sentences/files.ts';
-import { capitalise, DNS_SENTENCES, isDnsEvent, SERVICE_SENTENCES } from './sentences/service.ts';
+import { DHCP_SENTENCES, isDhcpEvent, lowerFirst } from '../region/words/en/rack-dhcp.ts';
+import { HTTP_SENTENCES, isHttpEvent, isTftpEvent, TFTP_SENTENCES } from '../region/words/en/rack-files.ts';
+import { capitalise, DNS_SENTENCES, isDnsEvent, SERVICE_SENTENCES } from '../region/words/en/rack-service.ts';
 
 /** The longest text of an event, in characters: a sentence, or the problems of a configuration. */
 const EVENT_CHARACTERS_MAX = 2048;

@@ -2,9 +2,9 @@
 
 import { cleanText } from '../clean-text.ts';
 import type { RackEvent } from '../event.ts';
-import { isDhcpEvent } from '../observe/sentences/dhcp.ts';
-import { isHttpEvent, isTftpEvent } from '../observe/sentences/files.ts';
 import type { ReportFields } from '../region/records/event-params.ts';
+import { isDhcpEvent } from '../region/words/en/rack-dhcp.ts';
+import { isHttpEvent, isTftpEvent } from '../region/words/en/rack-files.ts';
 
 /** The longest name of a file, in characters. */
 const FILE_CHARACTERS_MAX = 255;

@@ -11,7 +11,7 @@ import { ClientSubject } from '../../../src/dhcp/networks/conditions.ts';
 import { OPTION, optionText, optionU32, textBytes } from '../../../src/dhcp/wire/options.ts';
 import type { RackMachine } from '../../../src/machines/machine.ts';
 import { formatIpv4 } from '../../../src/net/address.ts';
-import { DHCP_SENTENCES } from '../../../src/observe/sentences/dhcp.ts';
+import { DHCP_SENTENCES } from '../../../src/region/words/en/rack-dhcp.ts';
 import { hw, ip, RACK } from '../../support/lab-facts.ts';
 import { type ClientWords, clientMessage, labState, leaseAt, MAC_A, machine, NOW, ON_WIRE, TO_RACK } from '../lab.ts';
 

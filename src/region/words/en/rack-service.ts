@@ -1,11 +1,11 @@
 // The sentences of DNS events, and of the process, its interfaces, its region and the timeline.
 
-import { counted } from '../../counted.ts';
-import type { DnsEvent, DnsEventKind } from '../../dns/events.ts';
-import { DNS_EVENTS } from '../../dns/events.ts';
-import type { RackEvent } from '../../event.ts';
-import { formatIpv4 } from '../../net/address.ts';
-import { formatBytes, formatSpan } from '../quantity.ts';
+import { counted } from '../../../counted.ts';
+import type { DnsEvent, DnsEventKind } from '../../../dns/events.ts';
+import { DNS_EVENTS } from '../../../dns/events.ts';
+import type { RackEvent } from '../../../event.ts';
+import { formatIpv4 } from '../../../net/address.ts';
+import { formatBytes, formatSpan } from './quantity.ts';
 
 export const isDnsEvent = (event: RackEvent): event is DnsEvent => Object.hasOwn(DNS_EVENTS, event.kind);
 

@@ -2,11 +2,11 @@
 //
 // 1. A sentence says what happened and why; that of a refusal ends with its remedy.
 
-import { counted } from '../../counted.ts';
-import { DHCP_EVENTS, DHCP_REFUSALS, type DhcpEvent, type DhcpEventKind } from '../../dhcp/events.ts';
-import type { RackEvent } from '../../event.ts';
-import { formatIpv4, formatMac } from '../../net/address.ts';
-import { formatSpan } from '../quantity.ts';
+import { counted } from '../../../counted.ts';
+import { DHCP_EVENTS, DHCP_REFUSALS, type DhcpEvent, type DhcpEventKind } from '../../../dhcp/events.ts';
+import type { RackEvent } from '../../../event.ts';
+import { formatIpv4, formatMac } from '../../../net/address.ts';
+import { formatSpan } from './quantity.ts';
 
 const rangeOf = ({ subnet, range, used, usable }: DhcpEvent): string =>
   `Dynamic range of ${subnet ?? 'a network'} (${range ?? ''}): ${used ?? 0} of ${counted(usable ?? 0, 'address', 'addresses')} in use`;

@@ -1,13 +1,13 @@
 // The sentences of TFTP and HTTP events.
 
-import { ASSET_REFUSALS } from '../../boot/asset.ts';
-import { counted } from '../../counted.ts';
-import type { RackEvent } from '../../event.ts';
-import { HTTP_EVENTS, HTTP_REFUSALS, type HttpEvent, type HttpEventKind } from '../../http/events.ts';
-import { formatIpv4 } from '../../net/address.ts';
-import { TFTP_EVENTS, TFTP_REFUSALS, type TftpEvent, type TftpEventKind } from '../../tftp/events.ts';
-import { formatBytes, formatSpan } from '../quantity.ts';
-import { lowerFirst } from './dhcp.ts';
+import { ASSET_REFUSALS } from '../../../boot/asset.ts';
+import { counted } from '../../../counted.ts';
+import type { RackEvent } from '../../../event.ts';
+import { HTTP_EVENTS, HTTP_REFUSALS, type HttpEvent, type HttpEventKind } from '../../../http/events.ts';
+import { formatIpv4 } from '../../../net/address.ts';
+import { TFTP_EVENTS, TFTP_REFUSALS, type TftpEvent, type TftpEventKind } from '../../../tftp/events.ts';
+import { formatBytes, formatSpan } from './quantity.ts';
+import { lowerFirst } from './rack-dhcp.ts';
 
 export const isTftpEvent = (event: RackEvent): event is TftpEvent => Object.hasOwn(TFTP_EVENTS, event.kind);
 export const isHttpEvent = (event: RackEvent): event is HttpEvent => Object.hasOwn(HTTP_EVENTS, event.kind);
