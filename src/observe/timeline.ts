@@ -22,10 +22,10 @@ import type { Publish, RackEvent } from '../event.ts';
 import type { MacAddress } from '../net/address.ts';
 import { isOfProbe } from '../own-probes.ts';
 import { type Rate, RateLimit } from '../rate-limit.ts';
-import { isDhcpEvent } from '../region/words/en/rack-dhcp.ts';
 import { EVENTS_PER_TURN_MAX, type EventStream } from './event-stream.ts';
 import type { ObserveEvent } from './events.ts';
 import { BootWatch, isKernelFile } from './hints.ts';
+import { isDhcpEvent } from './protocol-events.ts';
 
 /** The most machines kept. */
 export const MACHINES_MAX = 4096;

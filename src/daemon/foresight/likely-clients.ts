@@ -6,8 +6,8 @@
 
 import { bootsFromHttp, findArchitecture } from '../../boot/architectures.ts';
 import type { MacAddress } from '../../net/address.ts';
+import { isDhcpEvent } from '../../observe/protocol-events.ts';
 import type { TimelineStep } from '../../observe/timeline.ts';
-import { isDhcpEvent } from '../../region/words/en/rack-dhcp.ts';
 import { type ClientName, isClientName } from './clients.ts';
 import type { Foresight } from './foresight.ts';
 
