@@ -1,4 +1,4 @@
-// English: every text of the region, and every event of its racks, by code. Another language is another such file.
+// English: every text of the region, by code, gathered from the rooms. Another language is another such file.
 //
 // 1. A writer gets plain values and no others: what it needs is in its parameters.
 
