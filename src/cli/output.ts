@@ -10,7 +10,7 @@ import { styleText } from 'node:util';
 import { cleanJson, cleanLines } from '../clean-text.ts';
 import { errorText, RackError } from '../errors.ts';
 
-export { formatBytes, formatDuration, formatWallTime } from '../observe/quantity.ts';
+export { formatBytes, formatDuration, formatWallTime } from '../region/words/en/quantity.ts';
 
 /** Prints one or more lines, in `colour` if given and standard output shows colours. */
 export function print(text: string, colour?: 'yellow'): void {

@@ -14,9 +14,9 @@ import { counted } from '../counted.ts';
 import type { DhcpEvent } from '../dhcp/events.ts';
 import type { RackEvent } from '../event.ts';
 import type { HttpEvent } from '../http/events.ts';
+import { PURPOSE_CURES, refusalOf } from '../region/words/en/rack-files.ts';
 import type { TftpEvent } from '../tftp/events.ts';
-import { isDhcpEvent } from './sentences/dhcp.ts';
-import { isHttpEvent, isRefusedReport, isTftpEvent, PURPOSE_CURES, refusalOf } from './sentences/files.ts';
+import { isDhcpEvent, isHttpEvent, isRefusedReport, isTftpEvent } from './protocol-events.ts';
 
 /** A client with at least this `secs` in its first DISCOVER has asked before. Quirk: Intel's ROMs start counting at 4. */
 const SILENCE_SECONDS_MIN = 5;

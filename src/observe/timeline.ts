@@ -25,7 +25,7 @@ import { type Rate, RateLimit } from '../rate-limit.ts';
 import { EVENTS_PER_TURN_MAX, type EventStream } from './event-stream.ts';
 import type { ObserveEvent } from './events.ts';
 import { BootWatch, isKernelFile } from './hints.ts';
-import { isDhcpEvent } from './sentences/dhcp.ts';
+import { isDhcpEvent } from './protocol-events.ts';
 
 /** The most machines kept. */
 export const MACHINES_MAX = 4096;

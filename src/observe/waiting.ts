@@ -6,10 +6,9 @@
 
 import type { Instant } from '../clock.ts';
 import type { RackEvent } from '../event.ts';
+import { formatSpan } from '../region/words/en/quantity.ts';
 import { isKernelFile } from './hints.ts';
-import { formatSpan } from './quantity.ts';
-import { isDhcpEvent } from './sentences/dhcp.ts';
-import { isHttpEvent, isRefusedReport, isTftpEvent } from './sentences/files.ts';
+import { isDhcpEvent, isHttpEvent, isRefusedReport, isTftpEvent } from './protocol-events.ts';
 import { isOwnAction, type TimelineStep } from './timeline.ts';
 
 /** After this much silence in the middle of a boot, in milliseconds, the line names its possible meaning. */

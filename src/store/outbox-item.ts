@@ -4,6 +4,7 @@ import { RackError } from '../errors.ts';
 import { type Fields, isFields } from '../fields.ts';
 import type { ReportFields } from '../region/records/event-params.ts';
 import { EVENT_LEVELS, isEventLevel } from '../region/records/machine-event.ts';
+import type { RackFields } from '../region/records/rack-event-params.ts';
 import type { OutboxItem, OutboxReport, QueuedPost } from '../uplink/outbox-store.ts';
 
 /** The weights of entries: the lightest are dropped first. */
@@ -64,7 +65,7 @@ function readItem(fields: Fields): OutboxItem | undefined {
   return undefined;
 }
 
-function readReport({ kind, at, text, mac, address, level, fields }: Fields): OutboxReport | undefined {
+function readReport({ kind, at, text, mac, address, level, params, fields }: Fields): OutboxReport | undefined {
   if (typeof kind !== 'string' || typeof at !== 'number' || typeof text !== 'string') return undefined;
   return {
     kind,
@@ -73,8 +74,18 @@ function readReport({ kind, at, text, mac, address, level, fields }: Fields): Ou
     ...(typeof mac === 'string' ? { mac } : {}),
     ...(typeof address === 'string' ? { address } : {}),
     ...(isEventLevel(level) ? { level } : {}),
+    ...(isFields(params) ? { params: readParams(params) } : {}),
     ...(isFields(fields) ? { fields: readFields(fields) } : {}),
   };
+}
+
+/** The parameters of an event of any version: the region says which it knows. */
+function readParams(params: Fields): RackFields {
+  const kept: Record<string, string | number | boolean> = {};
+  for (const [name, value] of Object.entries(params)) {
+    if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean') kept[name] = value;
+  }
+  return kept;
 }
 
 function readFields({ client, file, purpose, status }: Fields): ReportFields {

@@ -5,12 +5,13 @@
 // 3. A rack's report is stored once: reports at or below the highest sequence of their source are skipped.
 
 import { type Ipv4, type MacAddress, mac as macAddress, parseIpv4, parseMac } from '../net/address.ts';
-import type { EventParams } from '../region/records/event-params.ts';
+import type { Happening } from '../region/records/event-params.ts';
 import {
   ADDRESS_ENDS,
   EVENT_LEVELS,
   EVENT_TYPES,
   eventTypeOf,
+  happeningOfReport,
   isAddressHeld,
   isAddressTaken,
   isBootEvent,
@@ -23,6 +24,7 @@ import {
   type NewMachineEvent,
   type RackReport,
 } from '../region/records/machine-event.ts';
+import { fieldsOf } from '../region/records/report-fields.ts';
 import type { EventFilter, RecordedReports, StrangerSeen } from '../region/records/store.ts';
 import { cleanWords } from '../region/records/text-json.ts';
 import { type EventBounds, EventCuts } from './event-cuts.ts';
@@ -137,10 +139,11 @@ export class EventTable {
       seenMs = report.at;
       added += 1;
       if (report.isElsewhere === true) continue;
-      const machineId = yield* this.#addReport(report, rackId);
+      const happening = happeningOfReport(report);
+      const machineId = yield* this.#addReport(report, happening, rackId);
       if (report.isAway === true) continue;
       if (machineId !== undefined && isBootEvent(eventTypeOf(report.kind))) booting.set(machineId, report.at);
-      const isStart = isNetworkStart(report.kind, report.fields ?? {}, report.mac === undefined);
+      const isStart = isNetworkStart(report.kind, fieldsOf(happening), report.mac === undefined);
       if (machineId !== undefined && isStart) started.set(machineId, report.at);
       if (machineId !== undefined && isAddressTaken(report.kind)) leased.add(machineId);
     }
@@ -199,7 +202,7 @@ export class EventTable {
   }
 
   /** @returns the id of the machine, if known */
-  *#addReport(report: RackReport, rackId: number | undefined): Steps<number | undefined> {
+  *#addReport(report: RackReport, happening: Happening, rackId: number | undefined): Steps<number | undefined> {
     const mac = report.mac === undefined ? undefined : parseMac(report.mac);
     const address = report.address === undefined ? undefined : parseIpv4(report.address);
     // Only a lease binds an address to a machine: any host may request a file in its name.
@@ -223,11 +226,10 @@ export class EventTable {
     }
     const event: NewMachineEvent = {
       type: eventTypeOf(report.kind),
-      level: levelOfReport(report),
+      level: levelOfReport({ ...report, fields: fieldsOf(happening) }),
       atMs: report.at,
-      code: 'rack',
-      params: paramsOf(report),
       username: '',
+      ...happening,
     };
     const stranger = machineId !== undefined || mac === undefined ? undefined : { mac, address: leased };
     yield this.#insertion(event, machineId, { kind: cleanWords(report.kind, KIND_MAX), stranger, rackId });
@@ -297,12 +299,6 @@ export class EventTable {
       event: readEvent({ ...row, mac: null, system_id: null, hostname: null }),
     }));
   }
-}
-
-function paramsOf({ text, fields, mac }: RackReport): EventParams['rack'] {
-  const { client, file, purpose, status } = fields ?? {};
-  const byAddress = purpose !== undefined && mac === undefined ? true : undefined;
-  return { text, client, file, purpose, status, byAddress };
 }
 
 function readEvent(row: Row): MachineEvent {

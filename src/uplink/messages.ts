@@ -17,7 +17,7 @@ import type { ListedLetter, OutboxCommand, QueuedPost } from './outbox-store.ts'
 
 export const UPLINK_VERSION = 1;
 
-/** An event as the region stores it, with its text already formatted. */
+/** An event for the region: its fields, and its sentence for a region that does not know its kind. */
 export type UplinkEvent = RackReport;
 
 /** From the rack. */

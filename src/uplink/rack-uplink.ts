@@ -19,7 +19,7 @@ import { type OutboxAnswer, type RackMessage, type RegionMessage, UPLINK_VERSION
 import { Outbox } from './outbox.ts';
 import type { OutboxCommand, QueuedPost } from './outbox-store.ts';
 import { Questions } from './questions.ts';
-import { reportFields } from './report-fields.ts';
+import { reportParams } from './report-params.ts';
 import { type Acquaintance, StrangerEvents } from './stranger-events.ts';
 
 /** Events within this time share one message, in milliseconds: each message is a transaction of the region. */
@@ -254,7 +254,7 @@ export class RackUplink {
         mac: event.mac === undefined ? undefined : formatMac(event.mac),
         address: event.address === undefined ? undefined : formatIpv4(event.address),
         text: eventText(event, kind),
-        fields: reportFields(event),
+        params: reportParams(event),
       });
     }
   }

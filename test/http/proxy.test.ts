@@ -5,7 +5,7 @@ import { createConnection, createServer, type Server } from 'node:net';
 import { after, before, beforeEach, test } from 'node:test';
 import { sleep } from '../../src/clock.ts';
 import { BODY_BYTES_MAX, PROXIED_MAX } from '../../src/http/proxy.ts';
-import { isHttpEvent } from '../../src/observe/sentences/files.ts';
+import { isHttpEvent } from '../../src/observe/protocol-events.ts';
 import { Crowd, settled } from '../support/crowd.ts';
 import { LOOPBACK, openRig, type Rig, SECRET, speak, TOKEN } from './rig.ts';
 

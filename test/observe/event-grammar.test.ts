@@ -3,13 +3,13 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { instant } from '../../src/clock.ts';
 import { EVENT_KINDS } from '../../src/daemon/rack/event-kinds.ts';
-import type { RackEvent } from '../../src/event.ts';
 import { ipv4, mac } from '../../src/net/address.ts';
 import { eventText } from '../../src/observe/event-text.ts';
 import { eventText as pageText } from '../../src/region/page/values.ts';
 import { levelOfReport } from '../../src/region/records/machine-event.ts';
+import { reportParams } from '../../src/uplink/report-params.ts';
+import { reportedSample } from '../support/reported-samples.ts';
 
 /** Fields with counts, of all kinds. */
 const COUNTS =
@@ -40,9 +40,10 @@ function reported(kind: string, count: number): string {
   const numbers = Object.fromEntries([...COUNTS, ...QUANTITIES].map((name) => [name, count]));
   const known = EVENT_KINDS.get(kind);
   const source = kind.startsWith('dhcp.') ? 'own' : 'file';
-  const fields = { ...NAMES, source, ...numbers };
-  const event: RackEvent = { kind, at: instant(0), mac: mac(1), address: ipv4(0x0a140001), ...fields };
-  return eventText(event, known);
+  const isRelease = kind === 'daemon.ready' ? { version: '1.2.3' } : {};
+  const event = reportedSample(kind, { ...NAMES, ...numbers, source, ...isRelease });
+  assert.notEqual(reportParams(event), undefined, `${kind} has its own sentence`);
+  return eventText({ ...event, mac: mac(1), address: ipv4(0x0a140001) }, known);
 }
 
 /** The word after each such number: `1 change` → `change`. */

@@ -29,7 +29,7 @@ import type { RegionStore } from '../../src/region/records/store.ts';
 import { openRegion, type Region } from '../../src/region/region.ts';
 import { sentenceOf } from '../../src/region/words/refusal.ts';
 import { openRegionStore } from '../../src/store/region-sqlite.ts';
-import { reportFields } from '../../src/uplink/report-fields.ts';
+import { reportParams } from '../../src/uplink/report-params.ts';
 import { seededRandom } from '../support/seeded-random.ts';
 import { reasonOf } from '../support/sentences.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
@@ -236,7 +236,7 @@ class SimulatedSite {
       kind: event.kind,
       at: this.clock.wallTimeMs(),
       text: eventText(event, kind),
-      fields: reportFields(event),
+      params: reportParams(event),
       ...(event.mac === undefined ? {} : { mac: formatMac(event.mac) }),
       ...(event.address === undefined ? {} : { address: formatIpv4(event.address) }),
     });

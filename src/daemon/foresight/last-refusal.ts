@@ -5,9 +5,10 @@
 import type { Instant } from '../../clock.ts';
 import type { DhcpEvent } from '../../dhcp/events.ts';
 import type { Lease } from '../../dhcp/leases/lease.ts';
-import { formatSpan } from '../../observe/quantity.ts';
-import { dhcpReason, isDhcpEvent } from '../../observe/sentences/dhcp.ts';
+import { isDhcpEvent } from '../../observe/protocol-events.ts';
 import type { TimelineStep } from '../../observe/timeline.ts';
+import { formatSpan } from '../../region/words/en/quantity.ts';
+import { dhcpReason } from '../../region/words/en/rack-dhcp.ts';
 
 /** The last refusal of a machine's request for an address. */
 export interface LastRefusal {

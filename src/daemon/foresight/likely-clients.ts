@@ -6,7 +6,7 @@
 
 import { bootsFromHttp, findArchitecture } from '../../boot/architectures.ts';
 import type { MacAddress } from '../../net/address.ts';
-import { isDhcpEvent } from '../../observe/sentences/dhcp.ts';
+import { isDhcpEvent } from '../../observe/protocol-events.ts';
 import type { TimelineStep } from '../../observe/timeline.ts';
 import { type ClientName, isClientName } from './clients.ts';
 import type { Foresight } from './foresight.ts';

@@ -58,7 +58,7 @@ function eventJson(event: MachineEvent, ownRack: string | undefined): Record<str
     kind: event.kind ?? null,
     rack: (event.rack ?? (event.kind === undefined ? '' : ownRack)) || null,
     time: new Date(event.atMs).toISOString(),
-    // A rack's report has a kind instead.
+    // A report of another version has only a sentence.
     ...(event.code === 'rack' ? {} : { code: event.code, params: event.params }),
   };
 }

@@ -20,6 +20,7 @@ import type { Machine, PowerState } from '../records/machine.ts';
 import { isNetworkStart, type MachineEvent, type NewMachineEvent } from '../records/machine-event.ts';
 import type { PowerParameters } from '../records/power-parameters.ts';
 import type { PowerTask } from '../records/power-task.ts';
+import { fieldsOf, isByAddress } from '../records/report-fields.ts';
 import type { MachineChange } from '../records/store.ts';
 import { type RefusalWord, refusal } from '../words/refusal.ts';
 import { type Actor, type CommandRefusal, restingStatus } from './commands.ts';
@@ -119,9 +120,7 @@ export function hasStartedSince(events: readonly MachineEvent[]): boolean {
   for (const event of events) {
     const { code, kind, atMs } = event;
     if (code === 'power-ordered') return startsMs.some((startMs) => startMs >= atMs);
-    if (kind === undefined || event.code !== 'rack') continue;
-    const { params } = event;
-    if (isNetworkStart(kind, params, params.byAddress === true)) startsMs.push(atMs);
+    if (kind !== undefined && isNetworkStart(kind, fieldsOf(event), isByAddress(event))) startsMs.push(atMs);
   }
   return startsMs.length > 0;
 }

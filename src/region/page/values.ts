@@ -4,6 +4,7 @@ import type { Happening } from '../records/event-params.ts';
 import { type MachineStatus, statusRow } from '../records/lifecycle.ts';
 import type { Machine } from '../records/machine.ts';
 import type { MachineEvent } from '../records/machine-event.ts';
+import { isReported } from '../records/reported-event.ts';
 import { loggedSentence } from '../words/event.ts';
 import { type Html, html, nothing } from '../words/html.ts';
 import { asSentence, plainWords, words } from '../words/text.ts';
@@ -33,7 +34,8 @@ function colourOf(status: MachineStatus): string {
 /** An event's text. The region's own texts are capitalised here; those of racks already are, unless they begin with a name. */
 export function eventText(event: Happening & Pick<MachineEvent, 'stranger'>): string {
   const sentence = loggedSentence(event);
-  return event.code === 'rack' || event.code === 'settings-changed' ? sentence : asSentence(sentence);
+  const isReady = event.code === 'rack' || event.code === 'settings-changed' || isReported(event);
+  return isReady ? sentence : asSentence(sentence);
 }
 
 /** A successful HTTP status without a body, which is dropped. */

@@ -14,13 +14,14 @@ import {
   RESERVATIONS_REPORTED_MAX,
   SETTINGS_REFUSED_LENGTH_MAX,
 } from '../records/rack-description.ts';
+import { reportedEvent } from '../records/reported-event.ts';
 import { WITH_INPUT } from '../records/schema-fault.ts';
 import { type RefusalNamed, refusal, sentenceOf, wordOfPart } from '../words/refusal.ts';
 import { parseRackImages } from './rack-images.ts';
 
 /** Entries of one batch. */
 export const ENTRIES_MAX = 1024;
-/** Values in a batch's JSON; each entry has fewer than twenty. */
+/** Values in a batch's JSON; an entry has about twenty, and never more than fifty. */
 export const BATCH_VALUES_MAX = 32_768;
 /** Values in the JSON of a heartbeat or of a registration's interfaces: as many as fit into the bytes of a heartbeat. */
 export const HEARTBEAT_VALUES_MAX = 131_072;
@@ -120,7 +121,9 @@ const report = z.object({
   mac: z.string().max(17).optional(),
   address: z.string().max(15).optional(),
   text: shownText(4096),
-  /** Absent if the rack is of an earlier version, or if no decision of the region depends on the event. */
+  /** Taken as they are: `reportedEvent` says which fit the kind. Absent if the sentence says all. */
+  params: z.record(z.string(), z.unknown()).optional(),
+  /** Instead of them, from a rack of an earlier version. */
   fields: z
     .object({
       client: shownText(64).optional(),
@@ -130,6 +133,12 @@ const report = z.object({
     })
     .optional(),
   level: z.string().refine(isEventLevel, 'field.event-level').optional(),
+});
+
+/** A report's parameters; `undefined` if they do not fit its kind. */
+const withParams = ({ params, ...rest }: z.output<typeof report>) => ({
+  ...rest,
+  params: params === undefined ? undefined : reportedEvent(rest.kind, params, undefined)?.params,
 });
 
 const post = z.object({
@@ -145,7 +154,7 @@ const post = z.object({
 });
 
 const entry = z.discriminatedUnion('kind', [
-  z.object({ sequence: count, kind: z.literal('report'), report }),
+  z.object({ sequence: count, kind: z.literal('report'), report: report.transform(withParams) }),
   z.object({ sequence: count, kind: z.literal('post'), post }),
 ]);
 

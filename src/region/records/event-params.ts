@@ -7,6 +7,7 @@
 import type { IdentityKind } from './identity-kind.ts';
 import type { MachineStatus } from './lifecycle.ts';
 import type { PowerTask } from './power-task.ts';
+import type { RackEventParams } from './rack-event-params.ts';
 
 type None = Readonly<Record<string, never>>;
 
@@ -91,7 +92,7 @@ export type NetworkDoubt = { readonly network: string } & (
   | { readonly kind: 'many'; readonly addressesMax: number }
 );
 
-/** The fields of a rack's report, alongside its sentence, on which the region's decisions depend. */
+/** The fields of a rack's report on which the region's decisions depend. */
 export interface ReportFields {
   /** The kind of client that got an offer, `bios`; empty: it wants no boot file, such as a running system; `undefined`: no offer. */
   readonly client?: string | undefined;
@@ -103,9 +104,9 @@ export interface ReportFields {
   readonly status?: number | undefined;
 }
 
-/** The codes, each with its parameters. */
-export interface EventParams {
-  /** A rack's report, with its sentence. */
+/** The codes, each with its parameters. Those of racks' events are their kinds. */
+export interface EventParams extends RackEventParams {
+  /** A rack's report of which this version knows only the sentence: its kind or its fields are of another version. */
   rack: ReportFields & {
     readonly text: string;
     /** True if the rack knew only the machine's IP address. */

@@ -8,9 +8,11 @@
 //    signals in between are DEBUG. Faults keep their rack's level.
 // 4. AUDIT events, which say who did what, are a list of their own: `rackboot events` shows them with `--level audit` alone.
 
-import type { MacAddress } from '../../net/address.ts';
+import { formatIpv4, formatMac, type MacAddress, parseIpv4, parseMac } from '../../net/address.ts';
 import type { Happening, ReportFields } from './event-params.ts';
+import type { RackFields } from './rack-event-params.ts';
 import { isBootDecision, isOfferWithFile } from './report-fields.ts';
+import { reportedEvent } from './reported-event.ts';
 
 /** How much an event matters; the numbers are those of the API's `level` filter. */
 export const EVENT_LEVELS = { audit: 0, debug: 10, info: 20, warning: 30, error: 40, critical: 50 } as const;
@@ -109,9 +111,11 @@ export interface RackReport {
   readonly mac?: string | undefined;
   /** Dotted decimal. */
   readonly address?: string | undefined;
-  /** Its sentence. */
+  /** Its sentence, shown if the region does not know its kind. */
   readonly text: string;
-  /** The fields on which the region's decisions depend; `undefined`: none. */
+  /** Its fields, without those of the report itself; `undefined`: the sentence says all. */
+  readonly params?: RackFields | undefined;
+  /** Instead of `params`, of an earlier version: the fields on which the region's decisions depend. */
   readonly fields?: ReportFields | undefined;
   /** Its level; `undefined`: that of its type. */
   readonly level?: MachineEventLevel | undefined;
@@ -173,6 +177,24 @@ export function eventTypeOf(kind: string): MachineEventType {
 /** Kinds of routine traffic: requests for addresses, file loads, router lookups. */
 const TRAFFIC =
   /^(?:dhcp\.(?:offer|ack|elsewhere|boot-server|release|declined-back|inform|expired)|(?:tftp|http)\.(?:sent|file-sent|rendered|missing|probed|posted|forwarded|restarted)|net\.(?:neighbour-new|router-answered))$/;
+
+/** What a rack's report says: a code with parameters, or its sentence if the region cannot write one. */
+export function happeningOfReport({ kind, mac, address, text, params, fields = {} }: RackReport): Happening {
+  const event = params === undefined ? undefined : reportedEvent(kind, params, addressesOf(mac, address));
+  if (event !== undefined) return event;
+  const { client, file, purpose, status } = fields;
+  const byAddress = purpose !== undefined && mac === undefined ? true : undefined;
+  return { code: 'rack', params: { text, client, file, purpose, status, byAddress } };
+}
+
+/** The addresses of a report as this version writes them; invalid ones are left out. */
+function addressesOf(mac = '', address = '') {
+  const known = { mac: parseMac(mac), address: parseIpv4(address) };
+  return {
+    mac: known.mac === undefined ? undefined : formatMac(known.mac),
+    address: known.address === undefined ? undefined : formatIpv4(known.address),
+  };
+}
 
 /** The stored level of a rack's report: traffic is DEBUG, except for the configuration that decides what the machine boots. */
 export function levelOfReport({

@@ -1,11 +1,35 @@
-// Recognises what a rack reported about a machine's boot, by the fields of its report (`uplink/report-fields.ts`).
+// Recognises what a rack reported about a machine's boot, by the fields of its report.
 //
-// 1. A report without fields, from a rack of an earlier version, is recognised as nothing.
+// 1. A report without fields, from a rack of another version, is recognised as nothing.
 
 import type { Happening, ReportFields } from './event-params.ts';
+import { isReported } from './reported-event.ts';
 
-/** The fields of a logged report; none for the region's own events. */
-export const fieldsOf = (event: Happening): ReportFields => (event.code === 'rack' ? event.params : {});
+/** The fields of a report on which decisions depend; none for the region's own events. */
+export function fieldsOf(event: Happening): ReportFields {
+  switch (event.code) {
+    case 'rack':
+      return event.params;
+    case 'dhcp.offer':
+      return { client: event.params.client ?? '', file: event.params.file };
+    case 'tftp.sent':
+      return { file: event.params.file, purpose: event.params.purpose };
+    case 'http.file-sent':
+      return { file: event.params.file };
+    case 'http.rendered':
+      return { file: event.params.file, purpose: event.params.purpose ?? 'nothing' };
+    case 'http.posted':
+      return { status: event.params.status };
+    default:
+      return {};
+  }
+}
+
+/** True for a report of a configuration for a client of which the rack knew only the IP address. */
+export const isByAddress = (event: Happening): boolean =>
+  event.code === 'rack'
+    ? event.params.byAddress === true
+    : isReported(event) && event.params.mac === undefined && fieldsOf(event).purpose !== undefined;
 
 /** True for an offer to firmware or a loader, even if the rack has no boot file for it. */
 export const isBootOffer = ({ client }: ReportFields): boolean => client !== undefined && client !== '';

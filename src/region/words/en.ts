@@ -12,6 +12,7 @@ import { IDENTITY } from './en/identity.ts';
 import { LIFE } from './en/life.ts';
 import { PAGE } from './en/page.ts';
 import { PAGES } from './en/pages.ts';
+import { ofReport } from './en/rack-events.ts';
 import { RACKS } from './en/racks.ts';
 import { REASONS } from './en/reasons.ts';
 import { REMARKS } from './en/remarks.ts';
@@ -36,5 +37,5 @@ export const EN = {
   /** Texts of the page that the API or the command line also uses. */
   texts: TEXTS,
   /** How a sentence is shown. */
-  shown: { asSentence, plainWords },
+  shown: { asSentence, plainWords, ofReport },
 } as const;

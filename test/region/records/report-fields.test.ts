@@ -6,8 +6,9 @@ import { instant } from '../../../src/clock.ts';
 import type { RackEvent } from '../../../src/event.ts';
 import { ipv4, mac } from '../../../src/net/address.ts';
 import type { ReportFields } from '../../../src/region/records/event-params.ts';
-import { isNetworkStart, levelOfReport } from '../../../src/region/records/machine-event.ts';
+import { happeningOfReport, isNetworkStart, levelOfReport } from '../../../src/region/records/machine-event.ts';
 import {
+  fieldsOf,
   isBootDecision,
   isBootOffer,
   isDiskStart,
@@ -18,7 +19,7 @@ import {
   isRefused,
   isSystemOffer,
 } from '../../../src/region/records/report-fields.ts';
-import { reportFields } from '../../../src/uplink/report-fields.ts';
+import { reportParams } from '../../../src/uplink/report-params.ts';
 
 const PREDICATES = {
   isBootDecision,
@@ -34,7 +35,8 @@ const PREDICATES = {
 
 function sent(fields: Readonly<Record<string, unknown>> & { readonly kind: string }): ReportFields {
   const event: RackEvent = { at: instant(0), mac: mac(0x525400000001), address: ipv4(0x0a140064), ...fields };
-  return reportFields(event) ?? {};
+  const report = { sequence: 1, kind: event.kind, at: 0, text: 'x', mac: '52:54:00:00:00:01' };
+  return fieldsOf(happeningOfReport({ ...report, params: reportParams(event) }));
 }
 
 const offer = { kind: 'dhcp.offer', source: 'unused' };

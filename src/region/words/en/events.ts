@@ -20,7 +20,9 @@ import type {
 import type { IdentityKind } from '../../records/identity-kind.ts';
 import { type MachineStatus, statusRow } from '../../records/lifecycle.ts';
 import type { PowerTask } from '../../records/power-task.ts';
+import { isReported } from '../../records/reported-event.ts';
 import { IDENTITY } from './identity.ts';
+import { ofReport, RACK_EVENTS } from './rack-events.ts';
 import type { DoubtWords, EventWords, Writers } from './table.ts';
 
 /** What was done to a machine's power: "it was switched on". */
@@ -184,6 +186,7 @@ const REFUSED: Writers<ReportRefusals> = IDENTITY;
 /** By code. */
 export const EVENTS: EventWords = {
   rack: ({ text }) => text,
+  ...RACK_EVENTS,
 
   'status-changed': ({ from, to }) => `From '${stateName(from)}' to '${stateName(to)}'`,
   command: ({ command, comment }) => `${command}${after(comment)}`,
@@ -306,7 +309,8 @@ export const DOUBTS: DoubtWords = {
 
 /** A sentence within a sentence. */
 function happeningWords(happening: Happening): string {
-  return withinWords(EVENTS, happening);
+  const sentence = withinWords(EVENTS, happening);
+  return isReported(happening) ? ofReport(sentence, happening) : sentence;
 }
 
 /** The same of any table; an unknown code, which a later version may have stored, is shown as it is. */

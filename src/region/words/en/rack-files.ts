@@ -1,16 +1,12 @@
 // The sentences of TFTP and HTTP events.
 
-import { ASSET_REFUSALS } from '../../boot/asset.ts';
-import { counted } from '../../counted.ts';
-import type { RackEvent } from '../../event.ts';
-import { HTTP_EVENTS, HTTP_REFUSALS, type HttpEvent, type HttpEventKind } from '../../http/events.ts';
-import { formatIpv4 } from '../../net/address.ts';
-import { TFTP_EVENTS, TFTP_REFUSALS, type TftpEvent, type TftpEventKind } from '../../tftp/events.ts';
-import { formatBytes, formatSpan } from '../quantity.ts';
-import { lowerFirst } from './dhcp.ts';
-
-export const isTftpEvent = (event: RackEvent): event is TftpEvent => Object.hasOwn(TFTP_EVENTS, event.kind);
-export const isHttpEvent = (event: RackEvent): event is HttpEvent => Object.hasOwn(HTTP_EVENTS, event.kind);
+import { ASSET_REFUSALS } from '../../../boot/asset.ts';
+import { counted } from '../../../counted.ts';
+import { HTTP_REFUSALS, type HttpEventKind } from '../../../http/events.ts';
+import { TFTP_REFUSALS, type TftpEventKind } from '../../../tftp/events.ts';
+import type { HttpParams, TftpParams } from '../../records/rack-event-params.ts';
+import { formatBytes, formatSpan } from './quantity.ts';
+import { lowerFirst } from './rack-dhcp.ts';
 
 /** What a rendered configuration tells a machine, by its purpose. */
 export const PURPOSE_SENTENCES: Readonly<Record<string, string>> = {
@@ -52,13 +48,13 @@ function reasonText(reason: string | undefined): string {
 const purposeText = (purpose: string): string => PURPOSE_SENTENCES[purpose] ?? purpose;
 const fileOf = ({ file }: { readonly file?: string | undefined }): string => file ?? 'a file';
 
-function speedOf({ bytes, milliseconds }: TftpEvent | HttpEvent): string {
+function speedOf({ bytes, milliseconds }: TftpParams | HttpParams): string {
   if (bytes === undefined) return '';
   const size = formatBytes(bytes);
   return milliseconds === undefined ? size : `${size} in ${formatSpan(milliseconds)}`;
 }
 
-function termsOf({ blockBytes, windowBlocks, repeatedBlocks }: TftpEvent): string {
+function termsOf({ blockBytes, windowBlocks, repeatedBlocks }: TftpParams): string {
   if (blockBytes === undefined) return '';
   const windows = windowBlocks === undefined || windowBlocks < 2 ? '' : ` in windows of ${windowBlocks}`;
   const repeated =
@@ -72,13 +68,13 @@ function details(...parts: readonly string[]): string {
   return known.length === 0 ? '' : ` (${known.join(', ')})`;
 }
 
-const sizeOf = ({ bytes }: TftpEvent | HttpEvent): string => formatBytes(bytes ?? 0);
+const sizeOf = ({ bytes }: TftpParams | HttpParams): string => formatBytes(bytes ?? 0);
 
-const configuration = (event: TftpEvent | HttpEvent, via: string, purpose: string): string =>
+const configuration = (event: TftpParams | HttpParams, via: string, purpose: string): string =>
   `Was told ${purposeText(purpose)} (${fileOf(event)}, ${via})`;
 
 /** The sentences of TFTP by kind. */
-export const TFTP_SENTENCES: Readonly<Partial<Record<TftpEventKind, (event: TftpEvent) => string>>> = {
+export const TFTP_SENTENCES: Readonly<Record<TftpEventKind, (event: TftpParams) => string>> = {
   'tftp.listening': (event) => `TFTP listens on ${endpoint(event)}`,
   'tftp.sent': (event) =>
     event.purpose === undefined
@@ -102,20 +98,15 @@ export const TFTP_SENTENCES: Readonly<Partial<Record<TftpEventKind, (event: Tftp
 };
 
 /** The client's TFTP error; empty if it sent none. */
-function errorOf({ code, reason }: TftpEvent): string {
+function errorOf({ code, reason }: TftpParams): string {
   const words = reason === undefined || reason === '' ? '' : `"${reason}"`;
   return code === undefined ? words : `error ${code} ${words}`.trim();
 }
 
-function endpoint({ address, port }: { readonly address?: RackEvent['address']; readonly port?: number | undefined }) {
-  return `${address === undefined ? 'every address' : formatIpv4(address)}:${port ?? 0}`;
-}
-
-/** True for a report of a machine that the region refused. */
-export const isRefusedReport = ({ kind, status }: HttpEvent): boolean => kind === 'http.posted' && (status ?? 0) >= 400;
+const endpoint = ({ address, port }: TftpParams | HttpParams): string => `${address ?? 'every address'}:${port ?? 0}`;
 
 /** Why the region refused a request, in its own words; undefined if it gave no reason. */
-export function refusalOf({ said, reason }: HttpEvent): string | undefined {
+export function refusalOf({ said, reason }: Pick<HttpParams, 'said' | 'reason'>): string | undefined {
   if (said === undefined) return reason;
   return reason === undefined ? said : `${said} (${reason})`;
 }
@@ -128,7 +119,7 @@ const REPORTS: readonly (readonly [RegExp, string])[] = [
 ];
 
 /** A report or a request to the region; the path matters only if the region refused it. */
-function exchanged(event: HttpEvent, done: string, tried: string): string {
+function exchanged(event: HttpParams, done: string, tried: string): string {
   const took = event.milliseconds === undefined ? '' : ` (${formatSpan(event.milliseconds)})`;
   const status = event.status ?? 0;
   if (status < 400) return `${done}${took}`;
@@ -137,13 +128,13 @@ function exchanged(event: HttpEvent, done: string, tried: string): string {
   return `${tried} ${fileOf(event)}${operation}, refused by the region with ${status}${why === undefined ? '' : `: ${why}`}`;
 }
 
-function reported(event: HttpEvent): string {
+function reported(event: HttpParams): string {
   const words = REPORTS.find(([path]) => path.test(event.file ?? ''))?.[1];
   return exchanged(event, words ?? 'Sent a report', 'Sent a report to');
 }
 
 /** The sentences of HTTP by kind. */
-export const HTTP_SENTENCES: Readonly<Partial<Record<HttpEventKind, (event: HttpEvent) => string>>> = {
+export const HTTP_SENTENCES: Readonly<Record<HttpEventKind, (event: HttpParams) => string>> = {
   'http.listening': (event) => `HTTP listens on ${endpoint(event)}`,
   'http.file-sent': (event) =>
     `Loaded ${event.status === 206 ? 'part of ' : ''}${fileOf(event)} by HTTP${details(speedOf(event))}`,

@@ -2,17 +2,16 @@
 //
 // 1. A sentence says what happened and why; that of a refusal ends with its remedy.
 
-import { counted } from '../../counted.ts';
-import { DHCP_EVENTS, DHCP_REFUSALS, type DhcpEvent, type DhcpEventKind } from '../../dhcp/events.ts';
-import type { RackEvent } from '../../event.ts';
-import { formatIpv4, formatMac } from '../../net/address.ts';
-import { formatSpan } from '../quantity.ts';
+import { counted } from '../../../counted.ts';
+import { DHCP_REFUSALS, type DhcpEventKind } from '../../../dhcp/events.ts';
+import type { DhcpParams } from '../../records/rack-event-params.ts';
+import { formatSpan } from './quantity.ts';
 
-const rangeOf = ({ subnet, range, used, usable }: DhcpEvent): string =>
+const rangeOf = ({ subnet, range, used, usable }: DhcpParams): string =>
   `Dynamic range of ${subnet ?? 'a network'} (${range ?? ''}): ${used ?? 0} of ${counted(usable ?? 0, 'address', 'addresses')} in use`;
 
 /** How the allocation chose an address, by its source. */
-export const ALLOCATION_REASONS: Readonly<Record<NonNullable<DhcpEvent['source']>, string>> = {
+export const ALLOCATION_REASONS: Readonly<Record<NonNullable<DhcpParams['source']>, string>> = {
   machine: 'fixed by the region',
   reservation: 'reserved',
   own: 'its previous address',
@@ -20,8 +19,6 @@ export const ALLOCATION_REASONS: Readonly<Record<NonNullable<DhcpEvent['source']
   unused: 'new',
   reclaimed: 'free for longest',
 };
-
-export const isDhcpEvent = (event: RackEvent): event is DhcpEvent => Object.hasOwn(DHCP_EVENTS, event.kind);
 
 /** A refusal as a sentence with its remedy; an unknown reason stays as it is. */
 export function dhcpReason(reason: string | undefined): string {
@@ -34,34 +31,33 @@ export function dhcpReason(reason: string | undefined): string {
 export const lowerFirst = (text: string): string =>
   /^[A-Z][a-z ]/.test(text) ? `${text.charAt(0).toLowerCase()}${text.slice(1)}` : text;
 
-const addressOf = (event: RackEvent): string =>
-  event.address === undefined ? 'an address' : formatIpv4(event.address);
+const addressOf = ({ address }: DhcpParams): string => address ?? 'an address';
 const spanOf = (seconds: number | undefined): string =>
   seconds === undefined ? '' : ` for ${formatSpan(seconds * 1000)}`;
 
-const serverOf = ({ server }: DhcpEvent): string =>
+const serverOf = ({ server }: DhcpParams): string =>
   server === undefined ? 'another DHCP server' : `the DHCP server ${server}`;
 
 /** The boot file and its origin; undefined if there is none. */
-function bootFileOf({ file, fileServer, planReason }: DhcpEvent): string | undefined {
+function bootFileOf({ file, fileServer, planReason }: DhcpParams): string | undefined {
   if (file === undefined) return undefined;
   if (fileServer !== undefined) return `${file}${file.includes('://') ? '' : ` from ${fileServer}`} (configured)`;
   return `${file}${planReason === undefined ? '' : ` (${planReason})`}`;
 }
 
-const noLoaderFor = ({ client, architecture }: DhcpEvent): string =>
+const noLoaderFor = ({ client, architecture }: DhcpParams): string =>
   `no loader for ${client ?? 'this client'}, architecture ${architecture ?? 0}`;
 
-function classesOf({ classes }: DhcpEvent): string {
+function classesOf({ classes }: DhcpParams): string {
   if (classes === undefined) return '';
   return classes.includes(',') ? `, in the classes ${classes}` : `, in class ${classes}`;
 }
 
-function waitedOf({ waitedSeconds }: DhcpEvent): string {
+function waitedOf({ waitedSeconds }: DhcpParams): string {
   return waitedSeconds === undefined ? '' : `; it has been asking for ${formatSpan(waitedSeconds * 1000)}`;
 }
 
-function offer(event: DhcpEvent): string {
+function offer(event: DhcpParams): string {
   const file = bootFileOf(event);
   const tail = `${classesOf(event)}${waitedOf(event)}`;
   if (event.proxied === true) {
@@ -77,7 +73,7 @@ function offer(event: DhcpEvent): string {
     : `${lease} and ${file}${tail}`;
 }
 
-function bootServer(event: DhcpEvent): string {
+function bootServer(event: DhcpParams): string {
   const file = bootFileOf(event);
   if (event.client === undefined) return 'Asked this rack as its boot server';
   return file === undefined
@@ -85,27 +81,27 @@ function bootServer(event: DhcpEvent): string {
     : `Asked this rack as its boot server and got ${file}`;
 }
 
-function ack(event: DhcpEvent): string {
+function ack(event: DhcpParams): string {
   const name = event.hostname === undefined ? '' : ` (${event.hostname})`;
   const verb = event.renewal === true ? 'Renewed' : 'Leased';
   return `${verb} ${addressOf(event)}${spanOf(event.leaseSeconds)}${name}${classesOf(event)}${portOf(event)}`;
 }
 
 /** The client's switch and port. */
-function portOf({ circuitId, remoteId }: DhcpEvent): string {
+function portOf({ circuitId, remoteId }: DhcpParams): string {
   if (circuitId === undefined) return remoteId === undefined ? '' : `, behind ${remoteId}`;
   return `, at port ${circuitId}${remoteId === undefined ? '' : ` of ${remoteId}`}`;
 }
 
 /** The reason of a refusal, with the address that it concerns. */
-function refusalOf({ reason, relay, wanted }: DhcpEvent): string {
+function refusalOf({ reason, relay, wanted }: DhcpParams): string {
   if (reason !== 'network-unknown' || wanted === undefined) return dhcpReason(reason);
   const whose = wanted === relay ? ", the relay's address" : '';
   return `no served network holds ${wanted}${whose}; add it to the cluster interfaces (${reason})`;
 }
 
 /** The origin of an unanswered message, as far as the reason does not name it. */
-function cameBy(event: DhcpEvent): string {
+function cameBy(event: DhcpParams): string {
   const { relay, wanted, reason, from } = event;
   const isSaid = reason === 'network-unknown' && relay === wanted;
   const through = relay === undefined || isSaid ? '' : `, through the relay ${relay}`;
@@ -113,15 +109,15 @@ function cameBy(event: DhcpEvent): string {
 }
 
 /** How another server was detected. */
-const EVIDENCE: Readonly<Record<NonNullable<DhcpEvent['evidence']>, string>> = {
+const EVIDENCE: Readonly<Record<NonNullable<DhcpParams['evidence']>, string>> = {
   probe: 'it answered a probe',
   client: 'a client chose it',
   reply: 'a reply from it arrived',
 };
 
-function foreignServer(event: DhcpEvent): string {
+function foreignServer(event: DhcpParams): string {
   const { mac, interfaceName, subnet, evidence, offered, leaseSeconds, file, isBootOnly } = event;
-  const whose = mac === undefined ? '' : ` (${formatMac(mac)})`;
+  const whose = mac === undefined ? '' : ` (${mac})`;
   const where = interfaceName ?? (subnet === undefined ? 'the network' : `network ${subnet}`);
   const gives =
     offered === undefined
@@ -135,7 +131,7 @@ function foreignServer(event: DhcpEvent): string {
 }
 
 /** The sentences by kind. */
-export const DHCP_SENTENCES: Readonly<Partial<Record<DhcpEventKind, (event: DhcpEvent) => string>>> = {
+export const DHCP_SENTENCES: Readonly<Record<DhcpEventKind, (event: DhcpParams) => string>> = {
   'dhcp.offer': offer,
   'dhcp.ack': ack,
   'dhcp.elsewhere': (event) => `Took ${addressOf(event)} from ${serverOf(event)}`,

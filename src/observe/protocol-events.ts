@@ -1,0 +1,13 @@
+// Recognises the events of the protocols by their kind.
+
+import { DHCP_EVENTS, type DhcpEvent } from '../dhcp/events.ts';
+import type { RackEvent } from '../event.ts';
+import { HTTP_EVENTS, type HttpEvent } from '../http/events.ts';
+import { TFTP_EVENTS, type TftpEvent } from '../tftp/events.ts';
+
+export const isDhcpEvent = (event: RackEvent): event is DhcpEvent => Object.hasOwn(DHCP_EVENTS, event.kind);
+export const isTftpEvent = (event: RackEvent): event is TftpEvent => Object.hasOwn(TFTP_EVENTS, event.kind);
+export const isHttpEvent = (event: RackEvent): event is HttpEvent => Object.hasOwn(HTTP_EVENTS, event.kind);
+
+/** True for a report of a machine that the region refused. */
+export const isRefusedReport = ({ kind, status }: HttpEvent): boolean => kind === 'http.posted' && (status ?? 0) >= 400;

@@ -1,0 +1,310 @@
+// What a rack's event says, as the region stores it: the code is the event's kind, the parameters are its fields. The rack's log writes its
+// sentence from the same parameters, so that both say the same (`observe/event-text.ts`).
+//
+// 1. A field that no sentence of its kind needs is left out.
+// 2. Addresses are text.
+
+import type { BOOT_EVENTS, BootEvent } from '../../boot/events.ts';
+import type { DhcpEvent, DhcpEventKind } from '../../dhcp/events.ts';
+import type { DnsEvent, DnsEventKind } from '../../dns/events.ts';
+import type { RackEvent } from '../../event.ts';
+import type { HttpEvent, HttpEventKind } from '../../http/events.ts';
+import type { TftpEvent, TftpEventKind } from '../../tftp/events.ts';
+
+/** The type of a field; with `?` it may be missing. A list names the only words of a field that may be missing. */
+export type Form = 'text' | 'text?' | 'number' | 'number?' | 'flag' | 'flag?' | readonly string[];
+/** The fields of a kind. */
+export type Forms = Readonly<Record<string, Form>>;
+
+type ValueOf<F> = F extends 'text' | 'text?'
+  ? string
+  : F extends 'number' | 'number?'
+    ? number
+    : F extends 'flag' | 'flag?'
+      ? boolean
+      : F extends readonly (infer Word)[]
+        ? Word
+        : never;
+type Needed<F> = { [N in keyof F]: F[N] extends 'text' | 'number' | 'flag' ? N : never }[keyof F];
+type ParamsOf<F> = { readonly [N in Needed<F>]: ValueOf<F[N]> } & {
+  readonly [N in Exclude<keyof F, Needed<F>>]?: ValueOf<F[N]> | undefined;
+};
+
+/** The fields that every event may have. */
+const COMMON = { mac: 'text?', address: 'text?', count: 'number?' } as const satisfies Forms;
+type Common = ParamsOf<typeof COMMON>;
+
+/** The form of a protocol's field by its type; all of them may be missing. */
+type FormOf<V> = [V] extends [number | undefined]
+  ? 'number?'
+  : [V] extends [boolean | undefined]
+    ? 'flag?'
+    : string extends V
+      ? 'text?'
+      : readonly Exclude<V, undefined>[];
+/** @typeParam Unsaid the fields that no sentence needs */
+type FormsOf<E extends RackEvent, Unsaid extends keyof E = never> = {
+  readonly [N in Exclude<keyof E, keyof RackEvent | Unsaid>]-?: FormOf<E[N]>;
+};
+
+/** Which of a protocol's fields the sentence of each kind needs. */
+type FieldsOf<Kind extends string, F> = Readonly<Record<Kind, readonly (keyof F)[]>>;
+
+const DHCP = {
+  subnet: 'text?',
+  interfaceName: 'text?',
+  leaseSeconds: 'number?',
+  source: ['machine', 'reservation', 'own', 'requested', 'unused', 'reclaimed'],
+  renewal: 'flag?',
+  client: 'text?',
+  architecture: 'number?',
+  file: 'text?',
+  planReason: 'text?',
+  fileServer: 'text?',
+  hostname: 'text?',
+  classes: 'text?',
+  circuitId: 'text?',
+  remoteId: 'text?',
+  relay: 'text?',
+  wanted: 'text?',
+  from: 'text?',
+  waitedSeconds: 'number?',
+  proxied: 'flag?',
+  server: 'text?',
+  usedBy: 'text?',
+  range: 'text?',
+  used: 'number?',
+  usable: 'number?',
+  place: 'text?',
+  reason: 'text?',
+  imported: 'number?',
+  offered: 'text?',
+  evidence: ['probe', 'client', 'reply'],
+  isBootOnly: 'flag?',
+} as const satisfies FormsOf<DhcpEvent, 'vendorClass' | 'omitted'>;
+
+const BOOT_FILE = ['client', 'architecture', 'file', 'fileServer', 'planReason'] as const;
+const PORT = ['circuitId', 'remoteId'] as const;
+const RANGE = ['subnet', 'range', 'used', 'usable'] as const;
+
+const DHCP_FIELDS: FieldsOf<DhcpEventKind, typeof DHCP> = {
+  'dhcp.offer': ['source', ...BOOT_FILE, 'proxied', 'classes', 'waitedSeconds'],
+  'dhcp.ack': ['renewal', 'leaseSeconds', 'hostname', 'classes', ...PORT],
+  'dhcp.elsewhere': ['server'],
+  'dhcp.boot-server': BOOT_FILE,
+  'dhcp.nak': ['reason'],
+  'dhcp.release': [],
+  'dhcp.decline': [],
+  'dhcp.declines-limited': [],
+  'dhcp.declined-back': [],
+  'dhcp.new-clients-limited': ['place'],
+  'dhcp.range-filling': RANGE,
+  'dhcp.range-full': RANGE,
+  'dhcp.range-eased': RANGE,
+  'dhcp.conflict': ['usedBy'],
+  'dhcp.fixed-address-used': ['usedBy'],
+  'dhcp.still-used': ['usedBy'],
+  'dhcp.cleared': [],
+  'dhcp.probes-distrusted': ['subnet', 'usedBy'],
+  'dhcp.inform': [],
+  'dhcp.refused': ['reason', 'relay', 'wanted', 'from', 'classes', ...PORT, 'waitedSeconds'],
+  'dhcp.malformed': ['reason', 'interfaceName', 'from'],
+  'dhcp.expired': [],
+  'dhcp.foreign-server': ['interfaceName', 'subnet', 'evidence', 'offered', 'leaseSeconds', 'file', 'isBootOnly'],
+  'dhcp.probe-blind': ['reason'],
+  'dhcp.foreign-server-gone': ['interfaceName', 'subnet'],
+  'dhcp.ended': [],
+  'dhcp.imported': ['imported'],
+  'dhcp.store-unavailable': ['reason'],
+  'dhcp.store-restored': [],
+  'dhcp.socket-open': ['interfaceName'],
+  'dhcp.socket-failed': ['interfaceName', 'reason'],
+  'dhcp.send-failed': ['interfaceName', 'reason'],
+};
+
+const TFTP = {
+  file: 'text?',
+  port: 'number?',
+  bytes: 'number?',
+  milliseconds: 'number?',
+  blockBytes: 'number?',
+  windowBlocks: 'number?',
+  repeatedBlocks: 'number?',
+  purpose: 'text?',
+  code: 'number?',
+  reason: 'text?',
+} as const satisfies FormsOf<TftpEvent>;
+
+const TERMS = ['blockBytes', 'windowBlocks', 'repeatedBlocks'] as const;
+
+const TFTP_FIELDS: FieldsOf<TftpEventKind, typeof TFTP> = {
+  'tftp.listening': ['port'],
+  'tftp.sent': ['file', 'purpose', 'bytes', 'milliseconds', ...TERMS],
+  'tftp.probed': ['file'],
+  'tftp.missing': ['file', 'reason'],
+  'tftp.refused': ['file', 'reason'],
+  'tftp.gave-way': ['file', 'bytes'],
+  'tftp.aborted': ['file', 'bytes', 'code', 'reason'],
+  'tftp.timed-out': ['file', 'bytes', ...TERMS],
+  'tftp.flooded': ['file', 'bytes'],
+  'tftp.unreachable': ['file', 'bytes'],
+  'tftp.restarted': ['file', 'bytes'],
+  'tftp.failed': ['file', 'reason'],
+  'tftp.malformed': ['reason'],
+};
+
+const HTTP = {
+  file: 'text?',
+  status: 'number?',
+  bytes: 'number?',
+  milliseconds: 'number?',
+  operation: 'text?',
+  purpose: 'text?',
+  port: 'number?',
+  reason: 'text?',
+  said: 'text?',
+} as const satisfies FormsOf<HttpEvent>;
+
+const EXCHANGE = ['file', 'operation', 'status', 'milliseconds', 'reason', 'said'] as const;
+
+const HTTP_FIELDS: FieldsOf<HttpEventKind, typeof HTTP> = {
+  'http.listening': ['port'],
+  'http.file-sent': ['file', 'status', 'bytes', 'milliseconds'],
+  'http.probed': ['file'],
+  'http.rendered': ['file', 'purpose'],
+  'http.missing': ['file', 'reason'],
+  'http.refused': ['file', 'reason'],
+  'http.aborted': ['file', 'bytes', 'milliseconds'],
+  'http.stalled': ['file', 'bytes', 'milliseconds'],
+  'http.timed-out': ['file', 'bytes'],
+  'http.failed': ['file', 'reason'],
+  'http.posted': EXCHANGE,
+  'http.forwarded': EXCHANGE,
+  'http.region-unreachable': ['file', 'reason'],
+};
+
+const DNS = {
+  port: 'number?',
+  name: 'text?',
+  winner: 'text?',
+  loser: 'text?',
+  reason: 'text?',
+} as const satisfies FormsOf<DnsEvent>;
+
+const DNS_FIELDS: FieldsOf<DnsEventKind, typeof DNS> = {
+  'dns.listening': ['port'],
+  'dns.listener-waiting': ['port'],
+  'dns.refused': ['port'],
+  'dns.upstream-failed': ['port'],
+  'dns.upstream-recovered': ['port'],
+  'dns.overloaded': ['reason'],
+  'dns.answers-forged': ['port', 'name'],
+  'dns.name-conflict': ['name', 'winner', 'loser'],
+  'dns.record-invalid': ['name', 'reason'],
+};
+
+const BOOT = {
+  'boot.token-withheld': { machine: 'text' },
+  'boot.not-at-home': { machine: 'text', network: 'text', home: 'text', rack: 'text' },
+  'boot.loader-loop': { file: 'text', instead: 'text', loads: 'number' },
+} as const satisfies {
+  readonly [K in keyof typeof BOOT_EVENTS]: { readonly [N in Exclude<keyof BootEvent, keyof RackEvent>]?: Form };
+};
+
+/** The fields of the events of the process and its parts. */
+const SERVICE = {
+  ...BOOT,
+  'boot.hint': { hint: 'text', text: 'text' },
+  'daemon.ready': { name: 'text', version: 'text', startMs: 'number' },
+  'daemon.stopping': { signal: 'text' },
+  'daemon.finishing': { replies: 'number', transfers: 'number', graceMs: 'number' },
+  'daemon.stopped': { milliseconds: 'number', cut: 'number' },
+  'daemon.note': { text: 'text' },
+  'daemon.leases-lost': { text: 'text' },
+  'daemon.leases-restored': { text: 'text' },
+  'daemon.leases-damaged': { text: 'text' },
+  'daemon.close-failed': { reason: 'text' },
+  'clock.stepped': { byMs: 'number' },
+  'tree.problem': { reason: 'text' },
+  'tree.served': { tree: 'text' },
+  'interface.waiting': { interface: 'text', reason: 'text' },
+  'interface.serving': { interface: 'text', network: 'text' },
+  'config.applied': { file: 'text', source: 'text', changes: 'number' },
+  'config.changed': { key: 'text', before: 'text', after: 'text' },
+  'config.stranded': { leases: 'number', addresses: 'text' },
+  'config.refused': { file: 'text', source: 'text', problems: 'text' },
+  'config.networks-lost': { networks: 'text', command: 'text' },
+  'config.needs-restart': { keys: 'text' },
+  'net.neighbour-new': { interface: 'text' },
+  'net.neighbour-moved': { interface: 'text', previous: 'text?' },
+  'net.own-address-used': { interface: 'text' },
+  'net.router-seen': { interface: 'text', reason: 'text' },
+  'net.router-answered': { interface: 'text' },
+  'net.router-answer-failed': { interface: 'text', reason: 'text' },
+  'metrics.listening': { port: 'number' },
+  'metrics.failed': { port: 'number', reason: 'text' },
+  'region.up': { addresses: 'text' },
+  'region.down': { reason: 'text', retryMs: 'number' },
+  'region.linked': { url: 'text', waiting: 'number' },
+  'region.away': { since: 'text', reason: 'text' },
+  'region.back': { awayMs: 'number', waiting: 'number' },
+  'region.pending': { text: 'text' },
+  'region.rejected': { text: 'text' },
+  'region.incompatible': { text: 'text' },
+  'region.problem': { text: 'text' },
+  'region.cache': { text: 'text' },
+  'region.desired-state': { version: 'number' },
+  'region.post-queued': { bytes: 'number' },
+  'region.post-refused': { reason: 'text' },
+  'outbox.full': { waiting: 'number', dropped: 'number' },
+  'outbox.dead-letter': { what: 'text', reason: 'text' },
+  'outbox.renumbered': { text: 'text' },
+  'outbox.unavailable': { reason: 'text' },
+  'outbox.available': { waiting: 'number' },
+  'machine.known': { name: 'text', status: 'text', purpose: 'text' },
+  'machine.changed': { name: 'text', status: 'text', purpose: 'text' },
+  'machine.forgotten': { name: 'text' },
+  'log.gap': { missed: 'number' },
+  'log.level-changed': { room: 'text', logLevel: 'text', seconds: 'number' },
+  'log.level-restored': { room: 'text' },
+} as const satisfies Readonly<Record<string, Forms>>;
+type Service = typeof SERVICE;
+
+/** The parameters of DHCP events; each kind has some of them. */
+export type DhcpParams = Common & ParamsOf<typeof DHCP>;
+/** The parameters of TFTP events. */
+export type TftpParams = Common & ParamsOf<typeof TFTP>;
+/** The parameters of HTTP events. */
+export type HttpParams = Common & ParamsOf<typeof HTTP>;
+/** The parameters of DNS events. */
+export type DnsParams = Common & ParamsOf<typeof DNS>;
+/** The parameters of all other events, by kind. */
+export type ServiceParams = { readonly [K in keyof Service]: Common & ParamsOf<Service[K]> };
+
+/** The parameters of a rack's events, by kind. */
+export type RackEventParams = { readonly [K in DhcpEventKind]: DhcpParams } & {
+  readonly [K in TftpEventKind]: TftpParams;
+} & { readonly [K in HttpEventKind]: HttpParams } & { readonly [K in DnsEventKind]: DnsParams } & ServiceParams;
+
+/** A rack's event: its kind and its fields. */
+export type ReportedEvent = {
+  readonly [K in keyof RackEventParams]: { readonly code: K; readonly params: RackEventParams[K] };
+}[keyof RackEventParams];
+
+/** The fields of a rack's event on their way to the region. */
+export type RackFields = Readonly<Record<string, string | number | boolean | undefined>>;
+
+const picked = (kinds: Readonly<Record<string, readonly string[]>>, forms: Forms): (readonly [string, Forms])[] =>
+  Object.entries(kinds).map(([kind, names]) => [
+    kind,
+    Object.fromEntries(Object.entries(forms).filter(([name]) => names.includes(name))),
+  ]);
+
+/** The fields of each kind, besides its addresses. */
+export const RACK_EVENT_FORMS: ReadonlyMap<string, Forms> = new Map([
+  ...picked(DHCP_FIELDS, DHCP),
+  ...picked(TFTP_FIELDS, TFTP),
+  ...picked(HTTP_FIELDS, HTTP),
+  ...picked(DNS_FIELDS, DNS),
+  ...Object.entries(SERVICE),
+]);

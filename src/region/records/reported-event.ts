@@ -1,0 +1,88 @@
+// Reads a rack's event: the fields that its sentence needs, of the right types.
+//
+// 1. Fields may come from another host. Texts are cleaned and cut, unlisted fields are dropped. If a listed field is missing or has another
+//    type, there is no event, and the sentence that the rack has written stays. So does that of an unknown kind.
+
+import { cleanText, isPrintable } from '../../clean-text.ts';
+import { type Form, type Forms, RACK_EVENT_FORMS, type ReportedEvent } from './rack-event-params.ts';
+
+/** Characters of one text, as many as a sentence of the region has. */
+const TEXT_CHARACTERS_MAX = 500;
+/** Characters of all texts of one event; beyond them a text keeps its first SHORT_CHARACTERS_MAX. */
+const TEXTS_CHARACTERS_MAX = 1000;
+const SHORT_CHARACTERS_MAX = 64;
+
+/** A kind's fields, prepared for reading: a rack reads thousands of events a second. */
+interface Known {
+  readonly types: ReadonlyMap<string, string>;
+  readonly words: ReadonlyMap<string, readonly string[]>;
+  readonly needed: readonly string[];
+}
+
+function prepare(forms: Forms): Known {
+  const all = Object.entries({ ...forms, count: 'number?' as const });
+  const typeOf = (form: Form): string =>
+    typeof form !== 'string' || form.startsWith('text') ? 'string' : form.startsWith('flag') ? 'boolean' : 'number';
+  return {
+    types: new Map(all.map(([name, form]) => [name, typeOf(form)])),
+    words: new Map(all.flatMap(([name, form]) => (typeof form === 'string' ? [] : [[name, form] as const]))),
+    needed: all.flatMap(([name, form]) => (typeof form === 'string' && !form.endsWith('?') ? [name] : [])),
+  };
+}
+
+const KNOWN: ReadonlyMap<string, Known> = new Map([...RACK_EVENT_FORMS].map(([kind, forms]) => [kind, prepare(forms)]));
+
+/** True for the code of a rack's event. */
+export const isReported = (happening: { readonly code: string }): happening is ReportedEvent =>
+  KNOWN.has(happening.code);
+
+/** How many characters the texts of an event may have. */
+interface TextBounds {
+  readonly each: number;
+  readonly all: number;
+}
+const KEPT: TextBounds = { each: TEXT_CHARACTERS_MAX, all: TEXTS_CHARACTERS_MAX };
+
+/** The addresses of an event. */
+interface Addresses {
+  readonly mac: string | undefined;
+  readonly address: string | undefined;
+}
+
+/**
+ * A rack's event from its kind and its fields, cleaned and bounded.
+ *
+ * @param addresses replace those of the fields
+ * @returns undefined if this version does not know the kind, or if the fields do not fit
+ */
+export function reportedEvent(
+  kind: string,
+  fields: object,
+  addresses: Addresses | undefined,
+  { each, all }: TextBounds = KEPT,
+): ReportedEvent | undefined {
+  const known = KNOWN.get(kind);
+  if (known === undefined) return undefined;
+  const params: Record<string, unknown> = {};
+  let left = all;
+  for (const [name, value] of Object.entries(fields)) {
+    const type = known.types.get(name);
+    if (type === undefined || value === undefined) continue;
+    if (typeof value !== type || (type === 'number' && !Number.isFinite(value))) return undefined;
+    if (known.words.get(name)?.includes(value) === false) return undefined;
+    if (typeof value === 'string') {
+      const text = clean(value, Math.min(each, Math.max(SHORT_CHARACTERS_MAX, left)));
+      left -= text.length;
+      params[name] = text;
+    } else params[name] = value;
+  }
+  if (!known.needed.every((name) => params[name] !== undefined)) return undefined;
+  if (addresses?.mac !== undefined) params.mac = addresses.mac;
+  if (addresses?.address !== undefined) params.address = addresses.address;
+  const event = { code: kind, params };
+  return isReported(event) ? event : undefined;
+}
+
+/** A text as one line. */
+const clean = (text: string, charactersMax: number): string =>
+  text.length <= charactersMax && isPrintable(text) ? text : cleanText(text.replaceAll('\n', '; '), charactersMax);

@@ -1,0 +1,125 @@
+// The sentences of DNS events, and of the process, its interfaces, its region and the timeline.
+
+import { counted } from '../../../counted.ts';
+import type { DnsEventKind } from '../../../dns/events.ts';
+import type { DnsParams, ServiceParams } from '../../records/rack-event-params.ts';
+import { formatBytes, formatSpan } from './quantity.ts';
+import type { Writers } from './table.ts';
+
+const endpoint = ({ address, port }: DnsParams): string =>
+  `${address ?? 'an address'}${port === undefined ? '' : `:${port}`}`;
+
+/** The sentences of DNS by kind. */
+export const DNS_SENTENCES: Readonly<Record<DnsEventKind, (event: DnsParams) => string>> = {
+  'dns.listening': (event) => `DNS listens on ${endpoint(event)}`,
+  'dns.listener-waiting': (event) =>
+    `DNS waits for the address ${endpoint(event)}: bring its interface up, or correct dns.listen`,
+  'dns.refused': (event) =>
+    `A DNS query from ${endpoint(event)} was refused: add it to a managed network or dns.allow_recursion`,
+  'dns.upstream-failed': (event) => `Upstream DNS server ${endpoint(event)} does not answer`,
+  'dns.upstream-recovered': (event) => `Upstream DNS server ${endpoint(event)} answers again`,
+  'dns.overloaded': ({ reason }) =>
+    `DNS has too many open queries${reason === undefined ? '' : ` (${reason})`}: an upstream is slow, or a client loops`,
+  'dns.answers-forged': (event) =>
+    `Forged answers of the upstream DNS server ${endpoint(event)} suspected${event.name === undefined ? '' : ` (${event.name})`}: asking over TCP`,
+  'dns.name-conflict': ({ name, winner, loser }) =>
+    `${name ?? 'A name'} is claimed twice: ${winner ?? 'one'} gets it, ${loser ?? 'the other'} does not; rename one of them`,
+  'dns.record-invalid': ({ name, reason }) =>
+    `The configured DNS record ${name ?? ''} is ignored: ${reason ?? 'its data does not match its type'}`,
+};
+
+/** The sentences of kinds that belong to no protocol room. */
+export const SERVICE_SENTENCES: Writers<ServiceParams> = {
+  'daemon.ready': (f) => `${f.name}: Rackboot ${f.version} is ready after ${formatSpan(f.startMs)}`,
+  'daemon.stopping': (f) => `Stopping (${f.signal})`,
+  'daemon.finishing': (f) =>
+    `Finishing ${counted(f.replies, 'reply', 'replies')} and ${counted(f.transfers, 'transfer')} (${formatSpan(f.graceMs)} at most)`,
+  'daemon.stopped': (f) => `Stopped after ${formatSpan(f.milliseconds)} (${counted(f.cut, 'transfer')} cut)`,
+  'clock.stepped': (f) => `The clock of this host was moved by ${f.byMs} ms; leases and transfers are not affected`,
+  'daemon.note': (f) => capitalise(f.text),
+  'daemon.leases-lost': (f) => f.text,
+  'daemon.leases-restored': (f) => f.text,
+  'daemon.leases-damaged': (f) => f.text,
+  'tree.problem': (f) => `The boot tree is unreadable: ${f.reason}; addresses and names are still served`,
+  'tree.served': (f) => `The boot tree ${f.tree} is readable again`,
+  'interface.waiting': (f) => `Waiting for ${f.interface}: ${f.reason}`,
+  'interface.serving': (f) => `${f.interface} is served: ${f.network}`,
+  'config.applied': (f) => `Applied ${configurationOf(f)} (${counted(f.changes, 'change')})`,
+  'config.changed': (f) => `${f.key} is now ${f.after}; it was ${f.before}`,
+  'config.stranded': (f) =>
+    `${counted(f.leases, 'running lease is', 'running leases are')} outside the new ranges (${f.addresses}): their machines get other addresses when they renew`,
+  'config.refused': (f) => `Refused ${configurationOf(f)}, keeping the previous configuration: ${f.problems}`,
+  'config.networks-lost': (f) =>
+    `No network is served: the region has no settings for ${f.networks}; add cluster_interfaces to this rack's file, or run at the region: ${f.command}`,
+  'config.needs-restart': (f) => `These changes need a restart: ${f.keys}`,
+  'net.neighbour-new': (f) => `First seen on ${f.interface} with ${f.address ?? ''}`,
+  'net.neighbour-moved': (f) => `Took over ${f.address ?? ''} on ${f.interface} from ${f.previous ?? 'another host'}`,
+  'net.own-address-used': (f) =>
+    `Uses ${f.address ?? ''}, this rack’s own address on ${f.interface}: give that host another address, or disconnect it`,
+  'net.router-seen': (f) => `IPv6 router ${f.reason} seen on ${f.interface}: router solicitations are left to it`,
+  'net.router-answered': (f) => `Looked for an IPv6 router on ${f.interface}: told that there is none`,
+  'net.router-answer-failed': (f) => `Looked for an IPv6 router on ${f.interface}: could not be answered (${f.reason})`,
+  'metrics.listening': (f) => `Metrics and health are served on ${f.address ?? ''}:${f.port}`,
+  'metrics.failed': (f) =>
+    `Metrics cannot be served on ${f.address ?? ''}:${f.port} (${f.reason}): free the port, or set metrics.listen`,
+  'region.up': (f) => `The region answers at ${f.addresses}`,
+  'region.down': (f) =>
+    `The region stopped (${f.reason}) and restarts in ${formatSpan(f.retryMs)}; leases, names and boots continue`,
+  'region.linked': (f) => `Linked to the region at ${f.url} (${counted(f.waiting, 'event')} to send)`,
+  'region.away': (f) =>
+    `The region has not answered since ${f.since} (${f.reason}): leases, names and boots continue, and events are kept`,
+  'region.back': (f) =>
+    `The region answers again after ${formatSpan(f.awayMs)} (${counted(f.waiting, 'event')} to send)`,
+  'region.pending': (f) => `This rack waits to be accepted: ${f.text}`,
+  'region.rejected': (f) => `The region rejects this rack: ${f.text}`,
+  'region.incompatible': (f) => `Rack and region have incompatible versions: ${f.text}`,
+  'region.post-queued': (f) =>
+    `Reported while the region is away; the report (${formatBytes(f.bytes)}) is kept on disk`,
+  'region.post-refused': (f) =>
+    `A report could not be kept while the region is away (${f.reason}): the machine must try again`,
+  'outbox.full': (f) =>
+    `The outbox is full (${counted(f.waiting, 'event')}): ${counted(f.dropped, 'event was', 'events were')} dropped, the least important first; bring the region back`,
+  'outbox.dead-letter': (f) => `The region permanently refused ${f.what} (${f.reason}): see \`rackboot outbox --dead\``,
+  'outbox.renumbered': (f) => `The outbox starts over: ${f.text}`,
+  'outbox.unavailable': (f) =>
+    `The outbox cannot be written (${f.reason}): events wait in memory; free some disk space`,
+  'outbox.available': (f) => `The outbox can be written again (${counted(f.waiting, 'event')} waiting)`,
+  'daemon.close-failed': (f) => `A part failed to close during shutdown: ${f.reason}`,
+  'log.gap': (f) =>
+    `${counted(f.missed, 'line of the log is', 'lines of the log are')} lost: its reader or its disk is too slow`,
+  'region.problem': (f) => `The region has a problem: ${f.text}`,
+  'region.cache': (f) => `The cached desired state is unusable: ${f.text}`,
+  'region.desired-state': (f) => `Applied version ${f.version} of the desired state`,
+  'machine.known': (f) => `Known to the region as ${f.name} (${f.status}): ${nextBoot(f)}`,
+  'machine.changed': (f) => `Now ${f.name} (${f.status}): ${nextBoot(f)}`,
+  'machine.forgotten': (f) => `No longer known to the region (was ${f.name})`,
+  'boot.token-withheld': (f) =>
+    `${f.address ?? ''}, which is not an address of ${f.machine}, got its configuration without the boot token`,
+  'boot.not-at-home': (f) =>
+    `Leased ${f.address ?? ''} in network ${f.network}, but the home of ${f.machine} is ${f.home}: it gets no boot token there; ` +
+    `if it was moved, run: rackboot machines move ${f.machine} ${f.rack} --network ${f.network}`,
+  'boot.loader-loop': ({ file, loads, instead }) =>
+    `Loaded ${file} ${counted(loads, 'time')} without asking for a configuration; it gets ${instead} instead`,
+  'boot.hint': (f) => capitalise(f.text),
+  'log.level-changed': (f) => `${logLevelOf(f)} is ${f.logLevel} for ${formatSpan(f.seconds * 1000)}`,
+  'log.level-restored': (f) => `${logLevelOf(f)} is as configured again`,
+};
+
+const NEXT_BOOTS: Readonly<Record<string, string>> = {
+  enlist: 'its next boot reports its hardware',
+  commissioning: 'its next boot runs the ephemeral environment',
+  install: 'its next boot installs it',
+  local: 'its next boot uses its own disk',
+  poweroff: 'its next boot powers it off',
+};
+
+const configurationOf = (f: { readonly source: string; readonly file: string }): string =>
+  f.source === 'store' ? "the settings of the region's store" : f.file;
+const nextBoot = ({ purpose }: { readonly purpose: string }): string => NEXT_BOOTS[purpose] ?? purpose;
+const logLevelOf = (f: { readonly room: string }): string => `The log level${f.room === '' ? '' : ` of ${f.room}`}`;
+
+/** Capitalises the rack's own text, unless it begins with a key, an interface, a file or an address. */
+export const capitalise = (text: string): string =>
+  /^[a-z]+(?:'s)?(?:[,:;.]? |\.?$)/.test(text) && !/^lo\b/.test(text)
+    ? `${text.charAt(0).toUpperCase()}${text.slice(1)}`
+    : text;

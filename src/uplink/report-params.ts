@@ -1,0 +1,9 @@
+// The fields of an event as the rack reports them: those from which the region writes its sentence.
+
+import type { RackEvent } from '../event.ts';
+import type { RackFields } from '../region/records/rack-event-params.ts';
+import { reportedEvent } from '../region/records/reported-event.ts';
+
+/** The fields, without the addresses, which the report itself has; undefined if the event's sentence must say all. */
+export const reportParams = (event: RackEvent): RackFields | undefined =>
+  reportedEvent(event.kind, event, undefined)?.params;

@@ -1,0 +1,234 @@
+// A rack's events on their way into the region: it writes the same sentence from their fields as the rack's log, and believes no field that
+// does not fit.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { EVENT_KINDS } from '../../../src/daemon/rack/event-kinds.ts';
+import type { DaemonEvent } from '../../../src/daemon/rack/events.ts';
+import type { RackEvent } from '../../../src/event.ts';
+import { formatIpv4, formatMac } from '../../../src/net/address.ts';
+import { eventText } from '../../../src/observe/event-text.ts';
+import type { ObserveEvent } from '../../../src/observe/events.ts';
+import { parseBatch, readEntry } from '../../../src/region/racks/rack-news.ts';
+import type { MachineEvent, RackReport } from '../../../src/region/records/machine-event.ts';
+import type { RackEventParams } from '../../../src/region/records/rack-event-params.ts';
+import { reportedEvent } from '../../../src/region/records/reported-event.ts';
+import { EN } from '../../../src/region/words/en.ts';
+import { eventSentence } from '../../../src/region/words/event.ts';
+import { packOutboxItem, unpackOutboxItem } from '../../../src/store/outbox-item.ts';
+import type { UplinkNotice } from '../../../src/uplink/events.ts';
+import { reportParams } from '../../../src/uplink/report-params.ts';
+import { reportedSample, type SampleField } from '../../support/reported-samples.ts';
+import { withRegion } from '../place.ts';
+import { batchOf, RACK_UUID, reportEntry } from './rack-place.ts';
+
+/** The report of an event, as the rack sends it and keeps it on disk. */
+function reportOf(event: RackEvent): object {
+  const report = {
+    kind: event.kind,
+    at: 1_700_000_000_000,
+    mac: event.mac === undefined ? undefined : formatMac(event.mac),
+    address: event.address === undefined ? undefined : formatIpv4(event.address),
+    text: eventText(event, EVENT_KINDS.get(event.kind)),
+    params: reportParams(event),
+  };
+  const kept = unpackOutboxItem(packOutboxItem({ kind: 'report', report }).item);
+  assert.ok(kept.kind === 'report');
+  assert.deepEqual(JSON.stringify(kept.report.params), JSON.stringify(report.params), 'the outbox keeps what it has');
+  return JSON.parse(JSON.stringify(kept.report));
+}
+
+/** The report as the region reads it; undefined if it refuses it. */
+function received(sequence: number, report: object): RackReport | undefined {
+  const batch = parseBatch(RACK_UUID, batchOf([reportEntry(sequence, 'x', report)]));
+  assert.ok(batch.ok);
+  const [entry] = batch.value.entries.map(readEntry);
+  return entry?.kind === 'report' ? { sequence, ...entry.report } : undefined;
+}
+
+/** The events that the region stores of these reports, the first first. */
+async function storedOf(reports: readonly object[]): Promise<readonly MachineEvent[]> {
+  let events: readonly MachineEvent[] = [];
+  await withRegion(({ store }) => {
+    store.recordReports(
+      'rack',
+      reports.flatMap((one, index) => received(index + 1, one) ?? []),
+    );
+    events = store.listEvents({ limit: 1000 }).toReversed();
+  });
+  return events;
+}
+
+const said = (events: readonly MachineEvent[]): readonly string[] => events.map((event) => eventSentence(event));
+
+test('each kind of event has a sentence, which the region writes exactly as the rack', async () => {
+  const kinds = [...EVENT_KINDS.keys()];
+  const events = [
+    ...kinds.map((kind) => reportedSample(kind)),
+    ...kinds.map((kind) => reportedSample(kind, { count: 3 })),
+    ...kinds.map((kind) => reportedSample(kind, { mac: undefined })),
+    ...kinds.map((kind) => reportedSample(kind, { proxied: true, status: kind.startsWith('machine.') ? 'New' : 200 })),
+    ...kinds.map((kind) =>
+      reportedSample(kind, { file: 'x', purpose: kind.startsWith('machine.') ? 'local' : undefined }),
+    ),
+  ].filter((event) => reportParams(event) !== undefined);
+  assert.ok(events.length > kinds.length * 4);
+  for (const kind of kinds)
+    assert.ok(
+      events.some((event) => event.kind === kind),
+      `${kind} has no sentence`,
+    );
+  const stored = await storedOf(events.map(reportOf));
+  assert.deepEqual(
+    stored.map(({ code }) => String(code)),
+    events.map(({ kind }) => kind),
+    'the kind is the code; the sentence is not stored',
+  );
+  assert.deepEqual(
+    said(stored),
+    events.map((event) => eventText(event, EVENT_KINDS.get(event.kind))),
+  );
+  for (const sentence of said(stored)) assert.doesNotMatch(sentence, /undefined|NaN|\[object/);
+});
+
+test('an event without any optional field has the same sentence too', async () => {
+  const kinds = [...EVENT_KINDS.keys()].filter((kind) => /^(?:dhcp|tftp|http|dns)\./.test(kind));
+  const events = kinds.map((kind): RackEvent => ({ kind, at: reportedSample(kind).at }));
+  const stored = await storedOf(events.map(reportOf));
+  assert.deepEqual(
+    said(stored),
+    events.map((event) => eventText(event, EVENT_KINDS.get(event.kind))),
+  );
+});
+
+test('a sentence uses the listed fields of its kind only', () => {
+  for (const kind of EVENT_KINDS.keys()) {
+    const more = [{}, { proxied: true }, { file: undefined }, { client: undefined }, { purpose: undefined }];
+    const others = [{ status: 200 }, { fileServer: undefined }, { offered: undefined }, { reason: 'network-unknown' }];
+    for (const change of [...more, ...others, { interfaceName: undefined }, { circuitId: undefined }]) {
+      const event = reportedEvent(kind, reportedSample(kind, change), { mac: undefined, address: undefined });
+      if (event === undefined) continue;
+      const listed = new Set(['mac', 'address', 'count', ...Object.keys(reportParams(reportedSample(kind)) ?? {})]);
+      const params = new Proxy(event.params, {
+        get: (target, name) => {
+          assert.ok(typeof name === 'string' && listed.has(name), `${kind} does not list ${String(name)}`);
+          return Reflect.get(target, name);
+        },
+      });
+      const write: unknown = Reflect.get(EN.events, kind);
+      assert.ok(typeof write === 'function', kind);
+      write(params);
+    }
+  }
+});
+
+/** True if no member is left; a wrong one does not compile. */
+type None<T> = [T] extends [never] ? true : false;
+
+/** The fields of all kinds that no sample has. */
+type Unsampled = Exclude<
+  { [K in keyof RackEventParams]: keyof RackEventParams[K] }[keyof RackEventParams],
+  SampleField | keyof RackEvent
+>;
+
+/** The published events of the kinds whose fields are listed by kind. */
+type Published = DaemonEvent | ObserveEvent | UplinkNotice;
+type OfKind<E, K> = E extends { readonly kind: infer Own } ? (K extends Own ? E : never) : never;
+type Fields<E> = Omit<E, keyof RackEvent>;
+/** The kinds of which a published event does not have the listed fields. */
+type Misfits = {
+  [K in Published['kind']]: Fields<OfKind<Published, K>> extends Omit<RackEventParams[K], 'mac' | 'address' | 'count'>
+    ? never
+    : K;
+}[Published['kind']];
+
+test('the samples have every listed field, and the process publishes those that are listed for it', () => {
+  const holds: readonly [None<Unsampled>, None<Misfits>] = [true, true];
+  assert.deepEqual(holds, [true, true]);
+});
+
+const ACK = { kind: 'dhcp.ack', mac: '52:54:00:00:00:01', address: '10.20.0.100', text: 'the rack’s sentence' };
+const HOSTILE = '\u001b[2J\u009b\u202e';
+
+test('fields that do not fit leave the rack’s sentence; unknown ones are dropped', async () => {
+  const wrong: readonly object[] = [
+    { leaseSeconds: '600' },
+    { leaseSeconds: null },
+    { leaseSeconds: [600] },
+    { hostname: 7 },
+    { hostname: { toString: 'x' } },
+    { renewal: 'true' },
+    { count: 'many' },
+  ];
+  const stored = await storedOf([
+    ...wrong.map((params) => ({ ...ACK, params })),
+    { ...ACK, params: { leaseSeconds: 600, token: 'a secret', odd: { deep: [1] }, mac: 'x', address: 'y' } },
+    { ...ACK, address: 'nonsense', params: {} },
+    { ...ACK, kind: 'config.changed', params: { key: 'log' } },
+    { ...ACK, kind: 'dhcp.offer', params: { source: 'of a later version' } },
+  ]);
+  assert.deepEqual(said(stored), [
+    ...wrong.map(() => 'the rack’s sentence'),
+    'Leased 10.20.0.100 for 10 min',
+    'Leased an address',
+    'the rack’s sentence',
+    'the rack’s sentence',
+  ]);
+  const kept = stored[wrong.length];
+  assert.deepEqual(kept?.code === 'dhcp.ack' ? { ...kept.params } : kept, {
+    leaseSeconds: 600,
+    mac: '52:54:00:00:00:01',
+    address: '10.20.0.100',
+  });
+});
+
+test('parameters that are no record are refused; other events of the batch are not', () => {
+  for (const params of ['x', 1, [], null, true]) assert.equal(received(1, { ...ACK, params }), undefined);
+  assert.ok(received(1, ACK));
+});
+
+test('an event of an unknown kind, of an earlier rack or of an older store keeps its sentence', async () => {
+  const stored = await storedOf([
+    { ...ACK, kind: 'dhcp.of-a-later-version', params: { odd: 'x', deep: { list: [1] } } },
+    { ...ACK, kind: 'toString', params: { odd: 'x' } },
+    ACK,
+    { ...ACK, kind: 'http.rendered', fields: { purpose: 'local' } },
+  ]);
+  assert.deepEqual(said(stored), Array(4).fill('the rack’s sentence'));
+  const [, , , decided] = stored;
+  assert.deepEqual(decided?.code === 'rack' ? { ...decided.params } : decided, {
+    text: 'the rack’s sentence',
+    purpose: 'local',
+  });
+});
+
+test('hostile texts are cleaned, and huge ones are cut, one by one and all together', async () => {
+  const long = 'x'.repeat(100_000);
+  const [clean, cut] = await storedOf([
+    { ...ACK, params: { hostname: HOSTILE, classes: 'a\nb' } },
+    { ...ACK, params: { hostname: long, classes: long, circuitId: long, remoteId: long } },
+  ]);
+  assert.ok(clean !== undefined && cut !== undefined);
+  assert.equal(eventSentence(clean), 'Leased 10.20.0.100 (\\x1b[2J\\x9b\\u202e), in class a; b');
+  assert.ok(JSON.stringify(cut.code === 'dhcp.ack' ? cut.params : '').length < 1500);
+  assert.equal(eventSentence(cut).length, 500);
+});
+
+test('a report is at most a few times as long as its sentence, and never longer than its bounds', () => {
+  const bytes = (one: unknown): number => Buffer.byteLength(JSON.stringify(one) ?? '');
+  const sent = {
+    kind: 'http.file-sent',
+    ...{ file: '/amd64/linux', status: 200, bytes: 8_388_608, milliseconds: 2400 },
+  };
+  const event = reportedSample('dhcp.ack');
+  const load: RackEvent = { at: event.at, mac: event.mac, address: event.address, ...sent };
+  assert.ok(bytes(reportParams(load)) <= 80, `${bytes(reportParams(load))} bytes`);
+  const long = Object.fromEntries(
+    Object.entries(reportedSample('dhcp.offer')).map(([name, value]) => [
+      name,
+      typeof value === 'string' && !['kind', 'source', 'evidence'].includes(name) ? 'y'.repeat(5000) : value,
+    ]),
+  );
+  const flood: RackEvent = { ...event, ...long, kind: 'dhcp.offer' };
+  assert.ok(bytes(reportParams(flood)) < 4096, `${bytes(reportParams(flood))} bytes`);
+});

@@ -1,0 +1,76 @@
+// An event of each kind with every field that its sentence may use, as a rack publishes it.
+
+import { instant } from '../../src/clock.ts';
+import type { RackEvent } from '../../src/event.ts';
+import { ipv4, mac } from '../../src/net/address.ts';
+
+/** By name; some kinds have a field of the same name and another type. */
+const FIELDS = {
+  ...{
+    subnet: 'lab',
+    interfaceName: 'eth1',
+    interface: 'eth1',
+    network: '10.20.0.0/24',
+    networks: 'lab',
+    home: 'hall-2',
+  },
+  ...{
+    leaseSeconds: 600,
+    renewal: true,
+    client: 'bios',
+    architecture: 7,
+    file: 'lpxelinux.0',
+    planReason: 'BIOS, PXE',
+  },
+  ...{ fileServer: '10.20.0.7', hostname: 'web1', classes: 'lab,fast', circuitId: 'ge-0/0/7', remoteId: '0x0001' },
+  ...{
+    relay: '10.30.0.1',
+    wanted: '10.30.0.9',
+    from: '10.20.0.9',
+    waitedSeconds: 12,
+    proxied: false,
+    server: '10.20.0.2',
+  },
+  ...{ usedBy: '52:54:00:00:00:09', range: '10.20.0.100 to 10.20.0.199', used: 90, usable: 100, place: 'eth1' },
+  ...{ reason: 'range-exhausted', imported: 3, offered: '10.20.0.55', evidence: 'probe', isBootOnly: true },
+  ...{ port: 69, bytes: 44_000, milliseconds: 412, blockBytes: 1408, windowBlocks: 4, repeatedBlocks: 3, code: 3 },
+  ...{ purpose: 'commissioning', status: 403, operation: 'signal', said: 'no such machine' },
+  ...{
+    name: 'web1.maas',
+    winner: 'web1',
+    loser: 'web2',
+    machine: 'web1',
+    rack: 'rack-1',
+    instead: 'ipxe.cfg',
+    loads: 5,
+  },
+  ...{ hint: 'no-loader', text: 'the firmware loads nothing', version: '1.2.3', startMs: 812, signal: 'SIGTERM' },
+  ...{ replies: 1, transfers: 2, graceMs: 5000, cut: 1, byMs: -4000, tree: '/srv/boot', source: 'file', changes: 2 },
+  ...{
+    key: 'http_proxy',
+    before: 'none',
+    after: 'http://10.20.0.1:8000/',
+    leases: 2,
+    addresses: '10.20.0.9',
+    keys: 'log',
+  },
+  ...{ problems: 'f:3: one\nf:4: two', command: 'rackboot racks accept rack-1', previous: '52:54:00:00:00:08' },
+  ...{ retryMs: 2000, url: 'http://10.20.0.1:5240/MAAS', waiting: 7, since: '2026-11-20T11:02:03Z', awayMs: 61_000 },
+  ...{ dropped: 1, what: 'report 7', missed: 2, room: 'dhcp', logLevel: 'debug', seconds: 60 },
+};
+
+/** The names of all fields. */
+export type SampleField = keyof typeof FIELDS;
+
+/** @param more replaces fields */
+export function reportedSample(kind: string, more: object = {}): RackEvent {
+  const own =
+    kind === 'region.desired-state'
+      ? { version: 7 }
+      : kind.startsWith('dhcp.')
+        ? { source: 'own' }
+        : /^machine\./.test(kind)
+          ? { status: 'Deployed' }
+          : {};
+  return { kind, at: instant(0), mac: mac(0x525400000001), address: ipv4(0x0a140064), ...FIELDS, ...own, ...more };
+}
