@@ -28,6 +28,7 @@ const LEVELS: Readonly<Record<string, number>> = {
   'fair-shares.ts': 0,
   'fields.ts': 0,
   'kept-apart.ts': 0,
+  'named-commands.ts': 0,
   'nearest-name.ts': 0,
   'own-probes.ts': 0,
   'rate-limit.ts': 0,

@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { runCommandLine } from '../../src/cli/command-line.ts';
 import { CONTROL_SOCKET } from '../../src/http/config.ts';
+import { asPrinted } from '../support/as-printed.ts';
 import { printedBy } from '../support/printed.ts';
 
 const stateDir = mkdtempSync(join(tmpdir(), 'rackboot-groups-'));
@@ -43,12 +44,12 @@ for (const group of ['users', 'tags', 'sshkeys', 'racks']) {
 }
 
 test('the message for no keys names the command that adds one for the same user', async () => {
-  const command = 'rackboot sshkeys add ~/.ssh/id_ed25519.pub';
-  assert.equal(await say('sshkeys', 'list'), `There are no keys yet: ${command}\n`);
-  assert.equal(await say('sshkeys', '--username', 'admin'), `There are no keys yet: ${command} --username admin\n`);
+  const sentence = 'There are no keys yet: rackboot sshkeys add ~/.ssh/id_ed25519.pub';
+  assert.equal(await say('sshkeys', 'list'), `${asPrinted(sentence, config)}\n`);
+  assert.equal(await say('sshkeys', '--username', 'admin'), `${asPrinted(sentence, config)} --username admin\n`);
 });
 
 test('the message for no images names the commands that make and add one', async () => {
   const said = await say('images', 'list', '--tree', join(stateDir, 'boot'));
-  assert.match(said, /images make-debian.* makes one; .*images add FILE --os OS --release RELEASE/);
+  assert.match(said, /images make-debian .* makes one; .*images add .*FILE --os OS --release RELEASE/);
 });
