@@ -104,7 +104,10 @@ describe('the key of a remote rack', { timeout: 280_000 }, () => {
     assert.equal(beat.status, 200);
     const listed = await rackboot('racks');
     assert.equal(listed.code, 1);
-    assert.match(listed.output.join('\n'), /^BAD +far: .* of lab .*not believed.*racks accept far --share /m);
+    assert.match(
+      listed.output.join('\n'),
+      /^BAD +far: .* of lab .*not believed.*racks accept (?:--config \S+ )?far --share /m,
+    );
     assert.match(await run('events', '--level', 'warning'), /Rack far reports a network that a person must agree to/);
     const asMachine = await fetch(`${BASE}/rackboot/1/job`, {
       headers: {

@@ -10,6 +10,7 @@ import {
   changePassword,
   createAdmin,
   createApiKey,
+  didYouMeanUser,
   nameTaken,
   newUserProblem,
   PASSWORD_MIN,
@@ -35,6 +36,11 @@ export interface AdministratorFlags extends PasswordFlags {
   readonly config: string;
   readonly email: string;
   readonly password?: string | undefined;
+}
+
+/** @throws RackError `already-exists` */
+export function refuseTaken(username: string, names: readonly string[]): void {
+  if (names.includes(username)) throw nameTaken(username);
 }
 
 /** Makes an administrator. @returns 0 */
@@ -70,7 +76,10 @@ export async function resetPassword(flags: PasswordFlags & { readonly config: st
   checkHasAccounts(stateDir, username);
   await withStore(stateDir, async (store) => {
     if (store.findUser(username) === undefined)
-      throw new RackError('not-found', `there is no user ${username}: rackboot users list shows all`);
+      throw new RackError(
+        'not-found',
+        `there is no user ${username}: ${didYouMeanUser(store, username)}\`rackboot users list\` shows all`,
+      );
     await changePassword(store, systemClock, username, await readPassword(flags));
   });
   print(`${username} has a new password; all browsers of the account are signed out.`);
