@@ -8,6 +8,7 @@ import { RackError } from '../../errors.ts';
 import type { ControlAnswers } from '../../http/control/requests.ts';
 import { formatIpv4, formatMac, type MacAddress } from '../../net/address.ts';
 import { type EventKinds, eventFields, eventText } from '../../observe/event-text.ts';
+import { toldBy } from '../../observe/sentences/files.ts';
 import type { Timeline, TimelineStep } from '../../observe/timeline.ts';
 import { describeWaiting } from '../../observe/waiting.ts';
 import type { Rack } from '../rack/rack.ts';
@@ -46,7 +47,7 @@ function stepJson(step: TimelineStep, sources: TraceSources) {
     times: step.times,
     kind: step.event.kind,
     level: kind?.level ?? 'info',
-    text: eventText(step.event, kind),
+    text: `${eventText(step.event, kind)}${toldBy(step.event)}`,
     fields: eventFields(step.event),
   };
 }

@@ -74,8 +74,14 @@ function details(...parts: readonly string[]): string {
 
 const sizeOf = ({ bytes }: TftpEvent | HttpEvent): string => formatBytes(bytes ?? 0);
 
-const configuration = (event: TftpEvent | HttpEvent, via: string, purpose: string): string =>
-  `Was told ${purposeText(purpose)} (${fileOf(event)}, ${via})`;
+const configuration = (purpose: string): string => `Was told ${purposeText(purpose)}`;
+
+/** For a trace: the file by which a machine was told what to boot, and its protocol; empty for other events. */
+export function toldBy(event: RackEvent): string {
+  if (isTftpEvent(event) && event.kind === 'tftp.sent' && event.purpose !== undefined)
+    return ` (${fileOf(event)}, TFTP)`;
+  return isHttpEvent(event) && event.kind === 'http.rendered' ? ` (${fileOf(event)}, HTTP)` : '';
+}
 
 /** The sentences of TFTP by kind. */
 export const TFTP_SENTENCES: Readonly<Partial<Record<TftpEventKind, (event: TftpEvent) => string>>> = {
@@ -83,7 +89,7 @@ export const TFTP_SENTENCES: Readonly<Partial<Record<TftpEventKind, (event: Tftp
   'tftp.sent': (event) =>
     event.purpose === undefined
       ? `Loaded ${fileOf(event)} by TFTP${details(speedOf(event), termsOf(event))}`
-      : configuration(event, 'TFTP', event.purpose),
+      : configuration(event.purpose),
   'tftp.probed': (event) => `Asked for the size of ${fileOf(event)} by TFTP`,
   'tftp.missing': (event) => `Requested ${fileOf(event)} by TFTP: ${reasonText(event.reason)}`,
   'tftp.refused': (event) => `Was refused ${fileOf(event)} by TFTP: ${reasonText(event.reason)}`,
@@ -148,7 +154,7 @@ export const HTTP_SENTENCES: Readonly<Partial<Record<HttpEventKind, (event: Http
   'http.file-sent': (event) =>
     `Loaded ${event.status === 206 ? 'part of ' : ''}${fileOf(event)} by HTTP${details(speedOf(event))}`,
   'http.probed': (event) => `Checked ${fileOf(event)} by HTTP without loading it`,
-  'http.rendered': (event) => configuration(event, 'HTTP', event.purpose ?? 'nothing'),
+  'http.rendered': (event) => configuration(event.purpose ?? 'nothing'),
   'http.missing': (event) => `Requested ${fileOf(event)} by HTTP: ${reasonText(event.reason)}`,
   'http.refused': (event) => `Was refused ${fileOf(event)} by HTTP: ${reasonText(event.reason)}`,
   'http.aborted': (event) => `Closed the connection while loading ${fileOf(event)} by HTTP${details(speedOf(event))}`,
