@@ -125,6 +125,16 @@ describe('the doctor on the host of a running rack', { skip }, () => {
     );
   });
 
+  test('asks for a loader that a person named, which images build would not make', async () => {
+    assert.equal((await rack.rackboot('config', 'set', 'boot.loaders', '{ 0: nothere.0 }')).code, 0);
+    const told = await rack.rackboot('doctor');
+    assert.equal((await rack.rackboot('config', 'unset', 'boot.loaders')).code, 0);
+    const [loader = '', ...more] = faults(told);
+    assert.match(loader, /^BAD {2}tftp nothere\.0: .*; put nothere\.0 into \S+, or name another one in boot\.loaders$/);
+    assert.deepEqual(more, []);
+    assert.doesNotMatch(told.out, /nothere\.0.*images build/);
+  });
+
   test('names a missing loader, a missing image and a dead upstream', async () => {
     const aside = (name: string): (() => void) => {
       const kept = join(rack.directory, basename(name));

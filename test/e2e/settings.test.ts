@@ -153,6 +153,12 @@ describe('a configuration in the store', { skip: missing('linux', 'curl') }, () 
       assert.doesNotMatch(complaints.join('\n'), /[{}]"|a bug/);
     }
     assert.deepEqual(rack.events('config.refused'), []);
+    const warned = await fine(config('set', 'boot.loaders', '{ 0: nothere.0 }'));
+    assert.match(
+      warned,
+      /boot\.loaders: in force\.\nBeware {2}boot\.loaders names nothere\.0 for 0 \(BIOS\), .*put it there/,
+    );
+    await fine(config('unset', 'boot.loaders'));
   });
 
   test('is in force from the first moment after a kill, before its region is up', { timeout: MS_MAX }, async () => {
