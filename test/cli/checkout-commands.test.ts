@@ -46,6 +46,7 @@ describe('the commands that a checkout names', () => {
     [`config get boot.relase --config ${quoted}`, [`config show --config ${quoted}`]],
     [`config set boot.relase trixie --config ${quoted}`, [`config show --config ${quoted}`]],
     [`images remove debian/nothing --config ${quoted}`, [`images list --config ${quoted}`]],
+    [`images remove x/y --tree ${place} --config ${quoted}`, [`images list --config ${quoted} --tree ${place}`]],
     [`log-level nothing --config ${quoted}`, [`run --config ${quoted}`]],
     [`leases lst --config ${quoted}`, ['leases --help']],
     [`check --config ${join(place, 'other.yaml')}`, [`init --config ${join(place, 'other.yaml')}`]],

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -50,6 +50,13 @@ test('the message for no keys names the command that adds one for the same user'
 });
 
 test('the message for no images names the commands that make and add one', async () => {
-  const said = await say('images', 'list', '--tree', join(stateDir, 'boot'));
+  const tree = join(stateDir, 'boot');
+  const { result, complaint } = await printedBy(() =>
+    runCommandLine(['images', 'list', '--tree', tree, '--config', config]),
+  );
+  assert.equal(result, 1, complaint);
+  assert.match(complaint, /There is no directory .*\/boot: --tree names the boot tree/);
+  mkdirSync(tree);
+  const said = await say('images', 'list', '--tree', tree);
   assert.match(said, /images make-debian .* makes one; .*images add .*FILE --os OS --release RELEASE/);
 });
