@@ -28,7 +28,7 @@ export const PURPOSE_SENTENCES: Readonly<Record<string, string>> = {
 /** The remedy for a configuration that can only explain a problem, by its purpose. */
 export const PURPOSE_CURES: Readonly<Record<string, string>> = {
   'image-missing':
-    'its kernel and initrd are not in the boot tree: `rackboot images build` builds the environment, `rackboot images import-installer` adds an installer',
+    'its kernel and initrd are not in the boot tree: `sudo rackboot images build` builds the environment, `sudo rackboot images import-installer` adds an installer',
   'no-boot-http': 'this rack has no HTTP listener to report to: set boot.http.listen',
   'arguments-not-quotable':
     "its kernel arguments cannot be quoted: correct boot.kernel_params, or this machine's arguments or name",
