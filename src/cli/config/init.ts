@@ -105,6 +105,7 @@ function proposeRest(candidates: readonly Candidate[], given: Answers): Answers 
 async function askWire(candidates: readonly Candidate[], name: string): Promise<WireAnswer> {
   const place = candidates.find((one) => one.name === name);
   if (place === undefined) return { servers: [] };
+  print(`Asking ${name} for other DHCP servers …`);
   const own = readInterfaces().flatMap(({ addresses }) => addresses.map(({ address }) => formatIpv4(address)));
   const answer = await askForServers(place, new Set(own));
   const beware = answer.servers.length > 0 ? undefined : bewareText(place, answer, place.isDefaultRoute);
@@ -118,7 +119,6 @@ async function settle(candidates: readonly Candidate[], field: Field, known: Ans
   if (field !== 'mode') return known.mode === 'proxy' ? '-' : undefined;
   const place = candidates.find(({ name }) => name === known.interface);
   if (place === undefined) return undefined;
-  print('Asking this network for other DHCP servers …');
   const answer = await askWire(candidates, place.name);
   if (answer.servers.length === 0) return 'server';
   const text = answeredText(place, answer);
