@@ -153,6 +153,15 @@ describe('a configuration in the store', { skip: missing('linux', 'curl') }, () 
       assert.doesNotMatch(complaints.join('\n'), /[{}]"|a bug/);
     }
     assert.deepEqual(rack.events('config.refused'), []);
+    const proxied = await config('set', 'cluster_interfaces.lab.mode', 'proxy');
+    assert.equal(proxied.code, 2);
+    const [, command = ''] =
+      /^Without .*, in one command: .*(config set .*)$/m.exec(proxied.complaints.join('\n')) ?? [];
+    assert.match(
+      command,
+      /^config set (?:--config \S+ )?cluster_interfaces\.lab '\{.*"mode":"proxy"\}'$/,
+      proxied.complaints.join(),
+    );
     const warned = await fine(config('set', 'boot.loaders', '{ 0: nothere.0 }'));
     assert.match(
       warned,

@@ -24,6 +24,7 @@ import { sentenceOf } from '../../region/words/refusal.ts';
 import { askConfig, type FoundConfig, findConfig } from '../config-in-force.ts';
 import { strandedBy } from '../leases/stranded.ts';
 import { print, printError, printJson, printTable } from '../output.ts';
+import { proxyCommand } from './proxy-command.ts';
 import { withStoredSettings } from './settings-store.ts';
 
 /** How long a command waits for the rack to apply a stored value. */
@@ -76,7 +77,13 @@ export interface SettingFlags {
 /** Sets a key in the store. @returns 0 */
 export async function setConfig(flags: SettingFlags, key: string, text: string): Promise<number> {
   const value = parseValue(key, text);
-  await change(flags, key, value);
+  try {
+    await change(flags, key, value);
+  } catch (error) {
+    if (!(error instanceof RackError) || flags.rack !== undefined) throw error;
+    const command = proxyCommand(key, value, error.message, (await findConfig(flags.config)).stored);
+    throw command === undefined ? error : new RackError(error.code, `${error.message}\n${command}`, { cause: error });
+  }
   return 0;
 }
 
