@@ -5,6 +5,9 @@ const SUGGESTION_EDITS_MAX = 6;
 /** How many characters of the text are compared. */
 const COMPARED_CHARACTERS_MAX = 64;
 
+/** Fewer letters abbreviate too many names. */
+const ABBREVIATION_CHARACTERS_MIN = 3;
+
 /** The name most similar to `text`; undefined if none is similar. */
 export function nearestName(text: string, names: readonly string[]): string | undefined {
   const wanted = text.slice(0, COMPARED_CHARACTERS_MAX);
@@ -17,7 +20,24 @@ export function nearestName(text: string, names: readonly string[]): string | un
   const [nearest] = ranked;
   if (nearest === undefined) return undefined;
   if (nearest.edits <= Math.min(SUGGESTION_EDITS_MAX, wanted.length / 3)) return nearest.name;
-  return longer[0];
+  return longer[0] ?? abbreviated(wanted, names);
+}
+
+/** The question whether the nearest name was meant, to put before a remedy; empty if no name is near. */
+export function nearestHint(text: string, names: readonly string[]): string {
+  const meant = nearestName(text, names);
+  return meant === undefined ? '' : `did you mean ${meant}? `;
+}
+
+/** The shortest name with the same first letter that has the other letters in this order: `pwr` for `power`. */
+function abbreviated(text: string, names: readonly string[]): string | undefined {
+  if (text.length < ABBREVIATION_CHARACTERS_MIN) return undefined;
+  const holds = (name: string): boolean => {
+    let at = 0;
+    for (const character of name) if (character === text[at]) at += 1;
+    return name[0] === text[0] && at === text.length;
+  };
+  return names.filter(holds).toSorted((a, b) => a.length - b.length)[0];
 }
 
 /** The edit distance: characters inserted, deleted, replaced, or swapped with the next one, to turn `a` into `b`. */

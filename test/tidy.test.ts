@@ -25,6 +25,7 @@ const LEVELS: Readonly<Record<string, number>> = {
   'event.ts': 0,
   'fair-sampler.ts': -1,
   'fields.ts': -1,
+  'named-commands.ts': -1,
   'nearest-name.ts': -1,
   'own-probes.ts': 0,
   'rate-limit.ts': -1,

@@ -3,6 +3,8 @@
 
 import type { Argv } from 'yargs';
 import { DEFAULT_CONFIG } from '../control/default-config.ts';
+import { ownProgram } from '../control/own-program.ts';
+import { configWords, typedConfig } from '../control/start-command.ts';
 import { RackError } from '../errors.ts';
 import { captureCommands, nameStandardInput } from './captures/commands.ts';
 import { configCommands } from './config/commands.ts';
@@ -15,7 +17,7 @@ import { sshkeysCommand } from './machines/life-commands.ts';
 import { powerCommands } from './machines/power-commands.ts';
 import { preseedCommands } from './machines/preseed-commands.ts';
 import { scriptsCommand } from './machines/script-commands.ts';
-import { print, printError, printFailure } from './output.ts';
+import { callCommands, print, printError, printFailure } from './output.ts';
 import { peopleCommands } from './people/commands.ts';
 import { rackCommands } from './rack/commands.ts';
 import { regionCommands } from './region/commands.ts';
@@ -34,6 +36,7 @@ const shared: SharedOptions = { config, json: { type: 'boolean', default: false,
 /** Runs one command. @returns the exit code. */
 export async function runCommandLine(written: readonly string[]): Promise<number> {
   const args = nameHelp(written);
+  callCommands({ program: ownProgram(), config: configWords(typedConfig(args)) });
   let code = 0;
   const finish = (result: number): void => {
     code = result;

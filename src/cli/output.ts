@@ -3,29 +3,40 @@
 // 1. Every command prints through this file (test/clean-text.test.ts refuses any other way). Its output has no control characters except line
 //    ends, tabs and the colours given to `print`, so text from machines and strangers can neither control a terminal nor reverse a line.
 //    Stored documents go into a file or a pipe unchanged.
+// 2. A command that a sentence names works as typed here (`callCommands`). JSON, documents and lists of leases and datagrams stay as they are.
 
 import { once } from 'node:events';
 import type { Writable } from 'node:stream';
 import { styleText } from 'node:util';
 import { cleanJson, cleanLines } from '../clean-text.ts';
 import { errorText, RackError } from '../errors.ts';
+import { type CommandNaming, nameCommands } from '../named-commands.ts';
 
 export { formatBytes, formatDuration, formatWallTime } from '../region/words/en/quantity.ts';
 
+let naming: CommandNaming = { program: 'rackboot', config: '' };
+
+/** Sets how commands are called in everything printed from now on. */
+export function callCommands(called: CommandNaming): void {
+  naming = called;
+}
+
+const shown = (text: string): string => cleanLines(nameCommands(text, naming));
+
 /** Prints one or more lines, in `colour` if given and standard output shows colours. */
 export function print(text: string, colour?: 'yellow'): void {
-  const clean = cleanLines(text);
+  const clean = shown(text);
   console.log(colour === undefined ? clean : styleText(colour, clean));
 }
 
 /** The same on standard error. */
-export const printError = (text: string): void => console.error(cleanLines(text));
+export const printError = (text: string): void => console.error(shown(text));
 
 /** Prints text without adding a line end. */
-export const printPart = (text: string): boolean => process.stdout.write(cleanLines(text));
+export const printPart = (text: string): boolean => process.stdout.write(shown(text));
 
 /** The same on standard error: a question whose answer is not shown. */
-export const printAside = (text: string): boolean => process.stderr.write(cleanLines(text));
+export const printAside = (text: string): boolean => process.stderr.write(shown(text));
 
 /** Prints a stored document (a preseed, a script): unchanged into a file or a pipe, cleaned on a terminal. */
 export const printDocument = (text: string): boolean =>
@@ -96,10 +107,10 @@ export function* jsonListLines(before: string, elements: Iterable<unknown>, afte
   yield `]${after}`;
 }
 
-export const printJson = (value: unknown): void => print(cleanJson(JSON.stringify(value, null, 2)));
+export const printJson = (value: unknown): void => console.log(cleanJson(JSON.stringify(value, null, 2)));
 
 /** Prints one line of a stream of JSON. */
-export const printJsonLine = (value: unknown): void => print(cleanJson(JSON.stringify(value)));
+export const printJsonLine = (value: unknown): void => console.log(cleanJson(JSON.stringify(value)));
 
 /** Prints a `RackError` as one line (configuration problems as one line each) and a bug with its stack. */
 export function printFailure(error: unknown): void {

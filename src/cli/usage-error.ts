@@ -90,7 +90,7 @@ async function commandsFor(word: string, help: string, { groupHelps }: Typed): P
       .slice(0, GROUPS_SHOWN_MAX);
   const moved = [word, other].map(inGroups).find((list) => list.length > 0);
   if (moved !== undefined) return moved;
-  const near = nearestName(word, commands);
+  const near = nearestName(word, isAtTop ? [...commands, 'help'] : commands);
   if (near !== undefined) return [near];
   return inGroups(nearestName(word, [...new Set(grouped.flatMap(([, names]) => names))]));
 }

@@ -12,7 +12,13 @@
 import { z } from 'zod';
 import { type ConfiguredOption, type OptionTable, tableOf } from '../dhcp/networks/configured-options.ts';
 import { judgeOptionValue, judgeUnwritable } from '../dhcp/wire/legal-values.ts';
-import { findNamedOption, findOption, findOptionByName, suggestOptionName } from '../dhcp/wire/option-table.ts';
+import {
+  findNamedOption,
+  findOption,
+  findOptionByName,
+  refusedNameText,
+  suggestOptionName,
+} from '../dhcp/wire/option-table.ts';
 import {
   compressNames,
   encodeOptionValue,
@@ -125,6 +131,8 @@ function identify(
   if (number === undefined && name === undefined) return refuse('name', `missing: add code or name; ${LIST}`);
   const named = name === undefined ? undefined : findOptionByName(name);
   if (name !== undefined && named === undefined) {
+    const refused = refusedNameText(name);
+    if (refused !== undefined) return refuse('name', refused);
     const suggestion = suggestOptionName(name);
     const hint = suggestion === undefined ? '' : `did you mean ${suggestion}? `;
     return refuse('name', `"${name}" is not a known option: ${hint}${LIST}; any other option needs its code`);

@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { type Cpu, findArchitecture } from '../boot/architectures.ts';
 import { findEndpointFor, formatBaseUrl } from '../boot/endpoint.ts';
 import { describeImage, findImage, type ImageQuery } from '../boot/images.ts';
+import { isBuiltInLoader } from '../config/absent-loaders.ts';
 import type { RackConfig } from '../config/rack-config.ts';
 import { counted } from '../counted.ts';
 import type { DhcpSubnet } from '../dhcp/networks/config.ts';
@@ -142,7 +143,7 @@ export async function examine(options: DoctorOptions): Promise<boolean> {
   await examineTree(options, tell);
   examineImages(options, tell);
   for (const { file, server, cpu } of files.values()) {
-    const build = buildCommand(cpu, options.commands.config);
+    const build = isBuiltInLoader(file) ? buildCommand(cpu, options.commands.config) : undefined;
     await examineLoader({ config, file, server, build, tell });
   }
   await examineNames(options, tell);
@@ -200,7 +201,8 @@ async function examineOffers(
     } else {
       const what = isProxied ? 'is told to load' : `is offered ${offer.address}, to load`;
       const cpu = known?.cpu ?? USUAL_CPU;
-      if (!wanted.includes(cpu) && isLoaderAbsent(offer.file, serverAddress, config)) {
+      const isOurs = isBuiltInLoader(offer.file);
+      if (isOurs && !wanted.includes(cpu) && isLoaderAbsent(offer.file, serverAddress, config)) {
         tellAbsentLoader(
           check,
           `${what} ${offer.file}`,

@@ -238,5 +238,6 @@ function judgePowerless({ driver, missing, machines = 0 }: PowerlessDriver): Fin
   const names = missing.map(({ program }) => program).join(' and ');
   const waiting = `${machines} machine${machines === 1 ? ' has' : 's have'} it and cannot be switched`;
   const text = `the driver ${driver} needs ${names}: ${machines === 0 ? 'no machine has it yet' : waiting}`;
-  return { check: 'power', ok: machines === 0, text, fix: installCommand(missing) };
+  const isNote = machines === 0;
+  return { check: 'power', ok: isNote, ...(isNote ? { isNote } : {}), text, fix: installCommand(missing) };
 }

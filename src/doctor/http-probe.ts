@@ -1,6 +1,8 @@
-// Loads a URL with Node's own client (undici), which shares no code with the boot listener.
+// Loads a URL with Node's own client, which shares no code with the boot listener.
 
+import type { IncomingMessage } from 'node:http';
 import { within } from './finding.ts';
+import { probeSource } from './probe-source.ts';
 
 /** How long the response may take to start, and the whole of it, in milliseconds. */
 const ANSWER_MS_MAX = 10_000;
@@ -21,17 +23,26 @@ export async function probeHttp(url: string): Promise<Buffer> {
 }
 
 async function load(url: string, signal: AbortSignal): Promise<Buffer> {
-  const answer = await within(ANSWER_MS_MAX, url, fetch(url, { redirect: 'error', signal }));
-  if (answer.status !== 200 || answer.body === null) {
-    await answer.body?.cancel();
-    throw new Error(`${url} was answered with ${answer.status} ${answer.statusText}`);
+  const answer = await within(ANSWER_MS_MAX, url, request(url, signal));
+  if (answer.statusCode !== 200) {
+    answer.destroy();
+    throw new Error(`${url} was answered with ${answer.statusCode} ${answer.statusMessage}`);
   }
   const parts: Uint8Array[] = [];
   let bytes = 0;
-  for await (const part of answer.body) {
+  for await (const part of answer) {
+    if (!(part instanceof Uint8Array)) continue;
     bytes += part.length;
     if (bytes > LOAD_BYTES_MAX) throw new Error(`${url} is larger than ${LOAD_BYTES_MAX} bytes`);
     parts.push(part);
   }
   return Buffer.concat(parts);
 }
+
+/** The head of the response. */
+const request = (url: string, signal: AbortSignal): Promise<IncomingMessage> =>
+  new Promise((resolve, reject) => {
+    const localAddress = probeSource(new URL(url).hostname);
+    const asked = process.getBuiltinModule('node:http').get(url, { agent: false, localAddress, signal }, resolve);
+    asked.on('error', reject);
+  });

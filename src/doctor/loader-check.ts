@@ -21,8 +21,8 @@ export interface LoaderToCheck {
   readonly file: string;
   /** The address of the rack that offered it. */
   readonly server: Ipv4;
-  /** The command that puts it into the tree. */
-  readonly build: string;
+  /** The command that puts it into the tree; undefined for a loader that a person named. */
+  readonly build: string | undefined;
   readonly tell: Tell;
 }
 
@@ -54,7 +54,10 @@ export async function examineLoader(loader: LoaderToCheck): Promise<void> {
   }
   const path = join(tree, name ?? file);
   const sizeBytes = seenStats(path)?.size;
-  const build = `\`sudo ${command}\` puts it into ${tree}`;
+  const build =
+    command === undefined
+      ? `put ${name ?? file} into ${tree}, or name another one in boot.loaders`
+      : `\`sudo ${command}\` puts it into ${tree}`;
   if (sizeBytes !== undefined && sizeBytes > PROBE_FILE_BYTES_MAX) {
     tell(check, 'note', 'is too large to be loaded here; not compared');
     return;
@@ -79,7 +82,7 @@ export async function examineLoader(loader: LoaderToCheck): Promise<void> {
       check,
       false,
       `${errorText(error)}${isMissing ? `; ${build}` : ''}`,
-      isMissing ? `sudo ${command}` : undefined,
+      isMissing && command !== undefined ? `sudo ${command}` : undefined,
     );
   }
 }

@@ -55,15 +55,15 @@ declare module 'tftp2/packet.js' {
 }
 
 declare module 'tftp2/connection.js' {
+  import type { Socket } from 'node:dgram';
   import type { Packet, Remote } from 'tftp2/packet.js';
   /** A UDP socket and its destination. */
-  export default class Connection {
+  export default class Connection extends Socket {
     constructor(to: Remote);
     setRemoteDescription(to: Remote): void;
     sendRequest(opcode: number, file: string): Promise<number>;
     sendAck(block: number): Promise<number>;
     /** The first packet for which `isWanted` is true. */
     wait(isWanted: (packet: Packet) => boolean): Promise<Packet>;
-    close(): void;
   }
 }

@@ -9,6 +9,7 @@ import { cleanText } from '../clean-text.ts';
 import { systemClock } from '../clock.ts';
 import { counted } from '../counted.ts';
 import { within } from './finding.ts';
+import { probeSource } from './probe-source.ts';
 
 const { RRQ, DATA, ERROR } = tftpPacket.OPCODE;
 const BLOCK_BYTES = 512;
@@ -25,15 +26,17 @@ export async function probeTftp(host: string, port: number, file: string): Promi
   const what = `${file} by TFTP from ${host}:${port}`;
   const client = new Connection({ address: host, port });
   try {
-    return await within(LOAD_MS_MAX, what, load(client, file, what));
+    return await within(LOAD_MS_MAX, what, load(client, host, file, what));
   } finally {
     client.close();
   }
 }
 
-async function load(client: Connection, file: string, what: string): Promise<Buffer> {
+async function load(client: Connection, host: string, file: string, what: string): Promise<Buffer> {
   const blocks: Buffer[] = [];
   let bytes = 0;
+  const source = probeSource(host);
+  if (source !== undefined) await bindTo(client, source);
   await client.sendRequest(RRQ, file);
   for (;;) {
     const next = blocks.length + 1;
@@ -52,6 +55,16 @@ async function load(client: Connection, file: string, what: string): Promise<Buf
     if (block.length < BLOCK_BYTES) return Buffer.concat(blocks);
   }
 }
+
+/** Rejects if the address cannot be used. */
+const bindTo = (client: Connection, address: string): Promise<void> =>
+  new Promise((resolve, reject) => {
+    client.once('error', reject);
+    client.bind({ address }, () => {
+      client.removeListener('error', reject);
+      resolve();
+    });
+  });
 
 /** The block with this number. Rejects with the text of an ERROR, or with `silence`. */
 async function nextPacket(client: Connection, block: number, silence: string, what: string): Promise<Packet> {

@@ -11,6 +11,7 @@
 import { Resolver } from 'node:dns/promises';
 import { rmSync } from 'node:fs';
 import { systemClock } from '../clock.ts';
+import { ownProgram } from '../control/own-program.ts';
 import { RackError } from '../errors.ts';
 import { keyPart } from '../region/accounts/accounts.ts';
 import { DaemonProcess, type LogLine } from './daemon-process.ts';
@@ -23,7 +24,6 @@ import { checkPorts } from './lab-ports.ts';
 import { type LabMachine, LabRegion } from './lab-region.ts';
 import { hallWords, nextSteps, openingWords, removedWords, stepWords } from './lab-words.ts';
 import type { Narrator } from './narrator.ts';
-import { ownProgram } from './own-program.ts';
 import { simulatedHardware } from './simulated-hardware.ts';
 import { WebhookPower } from './webhook-power.ts';
 

@@ -6,6 +6,7 @@ import type { Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { sleep, systemClock } from '../clock.ts';
+import { ownProgram } from '../control/own-program.ts';
 import { RackError } from '../errors.ts';
 import { CONTROL_SOCKET } from '../http/config.ts';
 import { cachedBootTree, hasBootTree } from './boot-tree.ts';
@@ -17,7 +18,6 @@ import { checkPort } from './lab-ports.ts';
 import { rackWords, virtualSteps } from './lab-words.ts';
 import { BRIDGE, LAB_NAMESPACE, LabNamespace } from './namespace.ts';
 import type { Narrator } from './narrator.ts';
-import { ownProgram } from './own-program.ts';
 import { VirtualMachine, VM_PACKAGES } from './virtual-machine.ts';
 import { startVirtualPage } from './virtual-page.ts';
 

@@ -217,9 +217,9 @@ export class BootWatch {
     if (!isOffered && !isNeededFile(file)) return [];
     const cure = isKernelFile(file)
       ? file.includes('/install/')
-        ? "`rackboot images import-installer` adds Debian's installer"
-        : '`rackboot images build` builds the environment'
-      : `\`rackboot images build${archFlag(cpuOfLoader(file))}\` fetches the loaders`;
+        ? "`sudo rackboot images import-installer` adds Debian's installer"
+        : '`sudo rackboot images build` builds the environment'
+      : `\`sudo rackboot images build${archFlag(cpuOfLoader(file))}\` fetches the loaders`;
     return [hint('file-missing', `it needs ${file}, which is not in the boot tree: ${cure}, or put the file there`)];
   }
 

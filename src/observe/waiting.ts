@@ -1,7 +1,7 @@
 // Describes what the rack expects next of a machine, from its last steps: the last line of a trace.
 //
 // 1. Silence is reported with its length; its likely meaning is given as a possibility.
-// 2. The end of a lease and a change in the region are not steps of the machine: its expected next step stays the same, and so does the
+// 2. The end of a lease, what the rack found out about an address, and a change in the region are not steps of the machine: its expected next step stays the same, and so does the
 //    meaning of its silence.
 
 import type { Instant } from '../clock.ts';
@@ -40,7 +40,10 @@ export function describeWaiting(steps: readonly TimelineStep[], now: Instant): s
 }
 
 const saysWhatIsNext = ({ kind }: RackEvent): boolean =>
-  kind !== 'boot.hint' && !/probed$|missing$|^http\.forwarded$|^dhcp\.inform$|^(?:net|machine)\./.test(kind);
+  kind !== 'boot.hint' &&
+  !/probed$|missing$|^http\.forwarded$|^dhcp\.inform$|^dhcp\.(?:still-used|conflict|declined-back|cleared)$|^(?:net|machine)\./.test(
+    kind,
+  );
 
 /** True for the rack's events at the end of a lease, which are not steps of the machine. */
 const isEnd = ({ kind }: RackEvent): boolean => kind === 'dhcp.expired' || kind === 'dhcp.ended';

@@ -278,7 +278,7 @@ class RegionOnStore implements Region {
         if (isTaken) return { kind: 'refuse', refusal: refusal('field.hostname-taken', { hostname }) };
       }
       const event: NewMachineEvent = {
-        ...{ type: 'NODE_STATUS_EVENT', level: 'audit', atMs, username },
+        ...{ type: 'NODE', atMs, username },
         ...{ code: 'machine-edited', params: { fields: Object.keys(edit) } },
       };
       const isSet = edit.powerType !== undefined || edit.powerParameters !== undefined;

@@ -2,13 +2,14 @@
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { runCommandLine } from '../../src/cli/command-line.ts';
 import { CONTROL_SOCKET } from '../../src/http/config.ts';
+import { asPrinted } from '../support/as-printed.ts';
 import { printedBy } from '../support/printed.ts';
 
 const stateDir = mkdtempSync(join(tmpdir(), 'rackboot-groups-'));
@@ -43,12 +44,19 @@ for (const group of ['users', 'tags', 'sshkeys', 'racks']) {
 }
 
 test('the message for no keys names the command that adds one for the same user', async () => {
-  const command = 'rackboot sshkeys add ~/.ssh/id_ed25519.pub';
-  assert.equal(await say('sshkeys', 'list'), `There are no keys yet: ${command}\n`);
-  assert.equal(await say('sshkeys', '--username', 'admin'), `There are no keys yet: ${command} --username admin\n`);
+  const sentence = 'There are no keys yet: rackboot sshkeys add ~/.ssh/id_ed25519.pub';
+  assert.equal(await say('sshkeys', 'list'), `${asPrinted(sentence, config)}\n`);
+  assert.equal(await say('sshkeys', '--username', 'admin'), `${asPrinted(sentence, config)} --username admin\n`);
 });
 
 test('the message for no images names the commands that make and add one', async () => {
-  const said = await say('images', 'list', '--tree', join(stateDir, 'boot'));
-  assert.match(said, /images make-debian.* makes one; .*images add FILE --os OS --release RELEASE/);
+  const tree = join(stateDir, 'boot');
+  const { result, complaint } = await printedBy(() =>
+    runCommandLine(['images', 'list', '--tree', tree, '--config', config]),
+  );
+  assert.equal(result, 1, complaint);
+  assert.match(complaint, /There is no directory .*\/boot: --tree names the boot tree/);
+  mkdirSync(tree);
+  const said = await say('images', 'list', '--tree', tree);
+  assert.match(said, /images make-debian .* makes one; .*images add .*FILE --os OS --release RELEASE/);
 });

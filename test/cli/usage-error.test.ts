@@ -70,6 +70,10 @@ test('a command without its group is answered with the group, and a synonym with
     ['deplyo M', 'machines deploy'],
     ['logs', 'events'],
     ['repaly', 'replay'],
+    ['evnt', 'events'],
+    ['rplay', 'replay'],
+    ['mchns', 'machines'],
+    ['hlep', 'help'],
   ];
   for (const [typed, meant] of cases) {
     const unknown = typed.split(' ').join(', ');

@@ -503,6 +503,12 @@ export function testRegionStore(title: string, makePlace: () => StorePlace): voi
     assert.equal(store.listEvents({ limit: 1 })[0]?.level, 'warning');
     assert.equal(store.newestEvents(['aaaaaa', 'nobody']).get('aaaaaa')?.id, events[0]?.id);
     assert.match(sentenceOf(store.listEvents({ limit: 3 })[2]), /52:54:00:00:00:09/);
+    const quiet = (): string | undefined => store.newestEvents(['aaaaaa'], true).get('aaaaaa')?.type;
+    assert.equal(quiet(), 'NEW');
+    const edit = { code: 'machine-edited', params: { fields: ['hostname'] } } as const;
+    store.recordEvent({ type: 'NODE', ...edit, atMs: 1, username: 'ann' }, 'aaaaaa');
+    assert.equal(quiet(), 'NEW', 'an edit is no state of a machine');
+    assert.equal(store.newestEvents(['aaaaaa']).get('aaaaaa')?.type, 'NODE');
   });
 
   check('events are listed newest first, from both ends, by level and by user', (store) => {

@@ -95,18 +95,16 @@ const ROOMS: Readonly<Record<string, string>> = {
   tftp: 'TFTP',
 };
 
-const LOADER_FILE = '(/pxelinux.cfg/01-52-54-00-5a-00-01, HTTP)';
-
 /** The lines of a deployment at INFO: second, user, type, and description. */
 const DEPLOYMENT: readonly (readonly [second: string, user: string, type: string, text: string])[] = [
   ['02', 'local-administrator', 'Node changed status', "From 'Ready' to 'Allocated'"],
   ['02', 'local-administrator', 'Node changed status', "From 'Allocated' to 'Deploying'"],
   ['03', '', 'Node powered on', 'it was switched on'],
-  ['04', '', 'PXE Request', `Was told to run the ephemeral environment ${LOADER_FILE}`],
+  ['04', '', 'PXE Request', 'Was told to run the ephemeral environment'],
   ['05', '', 'Node installation', 'partitioning'],
   ['06', '', 'Node installation', 'writing'],
   ['06', '', 'Disk written', 'the disk is written: from now on it boots its own disk'],
-  ['06', '', 'PXE Request', `Was told to boot its own disk ${LOADER_FILE}`],
+  ['06', '', 'PXE Request', 'Was told to boot its own disk'],
   ['06', '', 'Node changed status', "From 'Deploying' to 'Deployed'"],
 ];
 

@@ -121,7 +121,7 @@ describe('the commands on the host of a running rack', { skip }, () => {
     const file = join(rack.directory, 'password');
     writeFileSync(file, 'correct horse battery\n', { mode: 0o600 });
     const made = well(await rack.rackboot('createadmin', '--username', 'ann', '--password-file', file));
-    assert.match(made, /^ann is an administrator\. .*rackboot apikey --username ann$/m);
+    assert.match(made, /^ann is an administrator\. .*rackboot(?:\.js)? apikey --config \S+ --username ann$/m);
     const twice = await rack.rackboot('createadmin', '--username', 'ann', '--password-file', file);
     assert.equal(twice.code, 1);
     assert.match(twice.err, /^rackboot: a user ann exists/);
@@ -150,7 +150,7 @@ describe('the commands on the host of a running rack', { skip }, () => {
     assert.equal(nobody.out, '');
     assert.match(
       nobody.err,
-      /there is no user nobody: `rackboot users list` shows all, `rackboot users add nobody` makes one/,
+      /there is no user nobody: `.*rackboot(?:\.js)? users list --config \S+` shows all, `.*rackboot(?:\.js)? users add --config \S+ nobody` makes one/,
     );
     for (const name of ['region.db', 'region.db-wal', 'rackboot.sock']) {
       assert.equal(statSync(join(rack.stateDir, name)).mode & 0o077, 0, `${name} is for its owner alone`);
@@ -259,15 +259,15 @@ describe('the commands on the host of a running rack', { skip }, () => {
       [['images', 'lsit'], /Did you mean list\?/],
       [['events', '--level', 'infoo'], /no value of --level, .* Did you mean info\?/],
       [['config'], /show, get, set, unset or export/],
-      [['leases', 'lst'], /Did you mean list\?\nSee rackboot leases --help/],
+      [['leases', 'lst'], /Did you mean list\?\nSee .*rackboot(?:\.js)? leases --help/],
       [['machines', 'lst'], /Did you mean list\?/],
-      [['status', '--jsn'], /Did you mean --json\?\nSee rackboot status --help/],
+      [['status', '--jsn'], /Did you mean --json\?\nSee .*rackboot(?:\.js)? status --help/],
       [['leases', 'list', '--vendor-clas', 'x'], /no "vendor-clas" here. Did you mean --vendor-class\?/],
     ] as const) {
       const ended = await rack.rackboot(...words);
       assert.equal(ended.code, 2, words.join(' '));
       assert.match(ended.err, expected);
-      assert.match(ended.err, /See rackboot.* --help/);
+      assert.match(ended.err, /See .*rackboot.* --help/);
     }
     assert.match(well(await rack.rackboot('--help')), /doctor +Query the running rack/);
   });
@@ -280,7 +280,7 @@ describe('the commands on the host of a running rack', { skip }, () => {
       assert.equal(ended.out, '');
       assert.match(
         ended.err,
-        /^rackboot: no running Rackboot answers at .*rackboot\.sock; `sudo rackboot run --config \S+` starts it, --config names another\n$/,
+        /^rackboot: no running Rackboot answers at .*rackboot\.sock; `sudo (?:node \S+)?rackboot(?:\.js)? run --config \S+` starts it, --config names another\n$/,
       );
     }
     assert.match(well(await rack.rackboot('apikey', '--username', 'ann')), KEY);

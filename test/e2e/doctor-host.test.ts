@@ -69,8 +69,14 @@ describe('the doctor with hints', { skip: missing('linux', 'root', 'setpriv'), t
         new RegExp(`^BAD {2}port ${port}: ${who}\n {7}fix: sudo (kill ${process.pid}|systemctl .*)$`, 'm'),
       );
     }
-    assert.match(reported, /^BAD {2}rackboot: is not running.*\n {7}fix: sudo rackboot run --config \S+$/m);
-    assert.match(reported, /^BAD {2}images: .*\n {7}fix: sudo rackboot images build --config \S+$/m);
+    assert.match(
+      reported,
+      /^BAD {2}rackboot: is not running.*\n {7}fix: sudo (?:node \S+)?rackboot(?:\.js)? run --config \S+$/m,
+    );
+    assert.match(
+      reported,
+      /^BAD {2}images: .*\n {7}fix: sudo (?:node \S+)?rackboot(?:\.js)? images build --config \S+$/m,
+    );
   });
 
   test('accepts that the rack itself has the ports, and judges its rights, not those of the user', async () => {

@@ -68,7 +68,7 @@ describe('the doctor on the host of a running rack', { skip }, () => {
       /^ok {3}region from lab: answers at /m,
       /^ok {3}tftp lpxelinux\.0: 44000 bytes, as in the tree/m,
       /^ok {3}http http:\S+ipxe\.efi: 80000 bytes, as in the tree/m,
-      /^note dhcp lab: UEFI arm64: is offered \S+, to load bootaa64\.efi, which is not there, and no image for arm64 either: .* until `sudo rackboot images build --arch arm64 --config \S+`/m,
+      /^note dhcp lab: UEFI arm64: is offered \S+, to load bootaa64\.efi, which is not there, and no image for arm64 either: .* until `sudo (?:node \S+)?rackboot(?:\.js)? images build --arch arm64 --config \S+`/m,
       /^ok {3}dns rack\.maas: is 10\.77\.4\.1$/m,
       /^ok {3}dns debian\.org: is 198\.51\.100\.7$/m,
       /^All is well\.$/m,
@@ -103,7 +103,7 @@ describe('the doctor on the host of a running rack', { skip }, () => {
   });
 
   test('leaves no trace: its questions are in no trace, no event of the region and no list of machines', async () => {
-    const asked = /02:72:61:63:6b/;
+    const asked = /02:72:61:63:6b|127\.114\.107\.98|loaded lpxelinux\.0|ipxe\.efi by HTTP/;
     for (const words of [
       ['trace', '02:72:61:63:6b:00'],
       ['trace'],
@@ -116,9 +116,23 @@ describe('the doctor on the host of a running rack', { skip }, () => {
     const { out } = await rack.rackboot('status');
     assert.match(out, /^lab 10\.77\.4\.0\/24 +br0 +served +0 of 100$/m, 'no address counts as in use');
     assert.ok(
-      !rack.lines.some(({ mac, event }) => mac !== undefined && asked.test(String(mac)) && event === 'dhcp.offer'),
+      !rack.lines.some(
+        ({ mac, event, level }) =>
+          (mac !== undefined && asked.test(String(mac)) && event === 'dhcp.offer') ||
+          (/^(?:tftp\.sent|http\.file-sent)$/.test(event) && level > 20),
+      ),
       'nor in the log at INFO',
     );
+  });
+
+  test('asks for a loader that a person named, which images build would not make', async () => {
+    assert.equal((await rack.rackboot('config', 'set', 'boot.loaders', '{ 0: nothere.0 }')).code, 0);
+    const told = await rack.rackboot('doctor');
+    assert.equal((await rack.rackboot('config', 'unset', 'boot.loaders')).code, 0);
+    const [loader = '', ...more] = faults(told);
+    assert.match(loader, /^BAD {2}tftp nothere\.0: .*; put nothere\.0 into \S+, or name another one in boot\.loaders$/);
+    assert.deepEqual(more, []);
+    assert.doesNotMatch(told.out, /nothere\.0.*images build/);
   });
 
   test('names a missing loader, a missing image and a dead upstream', async () => {
@@ -137,11 +151,11 @@ describe('the doctor on the host of a running rack', { skip }, () => {
     const [images = '', loader = '', upstream = '', ...more] = faults(reported);
     assert.match(
       images,
-      /^BAD {2}images: .*amd64\/generic\/bookworm\/commissioning.*`sudo rackboot images build --config \S+`$/,
+      /^BAD {2}images: .*amd64\/generic\/bookworm\/commissioning.*`sudo (?:node \S+)?rackboot(?:\.js)? images build --config \S+`$/,
     );
     assert.match(
       loader,
-      /^BAD {2}tftp bootx64\.efi: .*answered with error 1 \(File not found\); `sudo rackboot images build --config \S+` puts it into /,
+      /^BAD {2}tftp bootx64\.efi: .*answered with error 1 \(File not found\); `sudo (?:node \S+)?rackboot(?:\.js)? images build --config \S+` puts it into /,
     );
     assert.match(upstream, /^BAD {2}dns other\.example: .*dns\.upstream answer \(192\.0\.2\.53\)\?$/);
     assert.deepEqual(more, []);
@@ -240,7 +254,7 @@ describe('the doctor on the host of a running rack', { skip }, () => {
     assert.equal(waiting.code, 1);
     assert.match(
       waiting.out,
-      /^BAD {2}dhcp lab: BIOS: no offer from 10\.77\.4\.1 on br0 .*`rackboot status --config \S+`$/m,
+      /^BAD {2}dhcp lab: BIOS: no offer from 10\.77\.4\.1 on br0 .*`(?:node \S+)?rackboot(?:\.js)? status --config \S+`$/m,
     );
     await rack.run(undefined, 'ip', 'address', 'add', `${RACK}/24`, 'dev', 'br0');
     await rack.reported('interface.serving', () => true, from);
@@ -249,7 +263,10 @@ describe('the doctor on the host of a running rack', { skip }, () => {
     const stopped = await rack.rackboot('doctor');
     assert.equal(stopped.code, 1);
     const [first = '', ...more] = faults(stopped);
-    assert.match(first, /^BAD {2}rackboot: is not running, .*run: sudo rackboot run --config \S+rackboot\.yaml$/);
+    assert.match(
+      first,
+      /^BAD {2}rackboot: is not running, .*run: sudo (?:node \S+)?rackboot(?:\.js)? run --config \S+rackboot\.yaml$/,
+    );
     assert.deepEqual(more, [], 'silence is no further fault');
     assert.match(stopped.out, /^Something is wrong: /m);
   });

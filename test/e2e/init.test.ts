@@ -100,11 +100,15 @@ describe('rackboot init', { skip }, () => {
     const unknown = await init('--yes', '--interface', 'eth7');
     assert.equal(unknown.code, 2);
     assert.match(unknown.err, /eth7 is not an interface of this host; choose from br0 10\.77\.6\.0\/24/);
+    const misspelt = await init('--yes', '--interface', 'br1');
+    assert.match(misspelt.err, /br1 is not an interface of this host; did you mean br0\? choose from br0/);
     assert.equal(existsSync(rack.configFile), false);
   });
 
   test('an existing file is replaced only with --force', async () => {
-    assert.equal((await init('--yes')).code, 0);
+    const first = await init('--yes');
+    assert.equal(first.code, 0);
+    assert.match(first.out, /^Asking br0 for other DHCP servers …$/m, 'it waits for them for seconds');
     const before = written();
     const again = await init('--yes', '--name', 'second');
     assert.equal(again.code, 1);
@@ -140,8 +144,11 @@ describe('rackboot init', { skip }, () => {
   test('on a terminal it asks, repeats only the questions with bad answers, and the rack serves the answers', async () => {
     const person: Keyboard = rack.type('init', '--state-dir', rack.stateDir);
     await person.answer(/Interface of the machines \(br0 10\.77\.6\.0\/24\) \[br0\]: /, 'br1');
-    // A name is typed again; an address that was typed is in the line, and is mended.
-    await person.answer(/br1 is not an interface[\s\S]*Nothing is written yet[\s\S]*\[br0\]: $/, 'br0');
+    // What was typed is in the line, and is mended.
+    await person.answer(
+      /br1 is not an interface.* did you mean br0\?[\s\S]*Nothing is written yet[\s\S]*\[br0\]: br1/,
+      '\b0',
+    );
     await person.answer(/Router .* \[-\]: /, '10.77.6.1000');
     await person.answer(/router: expected [\s\S]*Nothing is written yet[\s\S]*Router .* \[-\]: 10\.77\.6\.1000/, '\b');
     // The proposals keep off the router.
@@ -232,11 +239,11 @@ describe('rackboot init', { skip }, () => {
     await ip('address add 10.77.6.2/25 dev lan');
     const person = rack.type('init', '--state-dir', rack.stateDir, '--name', 'first');
     await person.answer(/Interface .*: /, 'lan');
-    const complaint = /10\.77\.6\.0\/25 overlaps 10\.77\.6\.0\/24[\s\S]*Interface .*: $/;
+    const complaint = /10\.77\.6\.0\/25 overlaps 10\.77\.6\.0\/24[\s\S]*Interface .*: lan/;
     await eventually('the complaint', () => complaint.test(person.text()));
     // The network moves to the other interface; the store still has it on the first.
     await ip('address delete 10.77.6.1/24 dev br0');
-    await person.answer(complaint, 'lan');
+    await person.answer(complaint, '');
     for (const question of [/Router .*: /, /First .*: /, /Last .*: /, /First .*: /, /Last .*: /])
       await person.answer(question, '');
     await person.answer(/Upstream .*: /, '192.0.2.53 192.0.2.54');

@@ -10,6 +10,7 @@ import { z } from 'zod';
 import { systemClock } from '../../src/clock.ts';
 import { labPlace } from '../../src/lab/safe-lab.ts';
 import { formatMac, mac as macOf } from '../../src/net/address.ts';
+import { asPrinted } from '../support/as-printed.ts';
 import { missing } from '../support/needs.ts';
 import { addressOf, DhcpProbes, type Leased } from '../support/probes.ts';
 import { type Ended, eventually, RunningRack, runRackboot } from '../support/running-rack.ts';
@@ -168,13 +169,14 @@ describe('rackboot leases', { skip: missing('linux'), timeout: 120_000 }, () => 
     await rack.reported('dhcp.ended', {
       match: ({ address, mac }) => `${address} ${mac}` === `${NET}.180 52:54:00:aa:00:07`,
     });
+    const list = asPrinted('rackboot leases list', rack.configFile);
     const refused = await Promise.all([leases('end', `${NET}.180`), leases('end', `${NET}.181`), leases('end', 'web')]);
     assert.deepEqual(
       refused.map(({ code, complaints }) => [code, ...complaints]),
       [
-        [1, `rackboot: ${NET}.180 has no running lease: \`rackboot leases list\` shows those there are`],
-        [1, `rackboot: ${NET}.181 has no running lease: \`rackboot leases list\` shows those there are`],
-        [2, 'rackboot: web is not an address: rackboot leases list shows the addresses of all clients'],
+        [1, `rackboot: ${NET}.180 has no running lease: \`${list}\` shows those there are`],
+        [1, `rackboot: ${NET}.181 has no running lease: \`${list}\` shows those there are`],
+        [2, `rackboot: web is not an address: ${list} shows the addresses of all clients`],
       ],
     );
     await rack.kill();

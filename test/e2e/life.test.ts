@@ -110,13 +110,14 @@ describe('the command line through the life of a machine', { skip: missing('linu
     const place = 'no login: the machine is simulated';
     assert.match(
       await said(machines('debug-login', MACHINE, '--for', '2h')),
-      new RegExp(`^Debug: ${place} .*for 120 min`),
+      new RegExp(`^Debug: ${place} .*for 120 minutes\\)$`),
     );
     assert.match(await refused(machines('debug-login', MACHINE, '--for', '25h')), /from 1 to 86400/);
     await said(machines('debug-login', MACHINE, '--off'));
     const rescued = await said(machines('rescue', MACHINE));
     assert.match(rescued, new RegExp(`is Entering rescue mode now: waiting to be switched on.\\nRescue: ${place} `));
-    assert.match(await said(machines('logins', MACHINE)), /not possible until the machine has booted for it/);
+    assert.doesNotMatch(rescued, /host key/);
+    assert.match(await said(machines('logins', MACHINE)), new RegExp(`^Rescue: ${place} {2}\\(the key of [\\w-]+\\)$`));
     assert.match(await said(machines('exit-rescue', MACHINE)), /is Allocated now/);
   });
 

@@ -53,7 +53,17 @@ test('accounts, passwords and tags by the command line', { skip: missing('linux'
     const last = await run('users', 'remove', 'ann');
     assert.notEqual(last.code, 0);
     assert.match(last.text, /ann is the last administrator/);
-    assert.equal((await run('users', 'remove', 'nobody')).code, 1);
+    const nobody = await run('users', 'remove', 'bbo');
+    assert.equal(nobody.code, 1);
+    assert.match(
+      nobody.text,
+      /^rackboot: there is no user bbo: did you mean bob\? `.*rackboot.* users list .*shows all$/,
+    );
+    // Refused before it asks for a password, which it could not without a terminal.
+    assert.match(
+      (await run('users', 'add', 'bob')).text,
+      /^rackboot: a user bob exists: .*rackboot.* password .*bob` gives/,
+    );
   });
 
   await t.test('a password is reset, and one that is too short is refused wherever it is chosen', async () => {
@@ -73,7 +83,9 @@ test('accounts, passwords and tags by the command line', { skip: missing('linux'
     }
     const nobody = await run('password', 'nobody', '--password-file', first);
     assert.equal(nobody.code, 1);
-    assert.match(nobody.text, /rackboot users list/);
+    assert.match(nobody.text, /there is no user nobody: `.*rackboot(?:\.js)? users list/);
+    assert.match((await run('password', 'bbo', '--password-file', first)).text, /: did you mean bob\? `/);
+    assert.match((await run('apikey', '--username', 'bbo')).text, /: did you mean bob\? `/);
     const log = JSON.stringify(await askDaemon(rack.stateDir, '/MAAS/api/2.0/events/?op=query&level=AUDIT'));
     assert.match(log, /changed the password of bob/);
     assert.ok(!log.includes(SECOND) && !log.includes('scrypt'));
@@ -84,13 +96,21 @@ test('accounts, passwords and tags by the command line', { skip: missing('linux'
   await t.test('tags are added, given to machines, listed and removed', async () => {
     const form = new URLSearchParams({ hostname: 'm1', mac_addresses: '52:54:00:96:00:01', architecture: 'amd64' });
     await askDaemon(rack.stateDir, '/MAAS/api/2.0/machines/', 'POST', form.toString());
-    assert.match((await run('tags', 'list')).out, /rackboot tags add/);
+    assert.match((await run('tags', 'list')).out, /rackboot(?:\.js)? tags add/);
     assert.equal(
       (await run('tags', 'add', 'serial', '--comment', 'a console', '--kernel-opts', 'console=ttyS0')).code,
       0,
     );
     assert.equal((await run('tags', 'add', 'two words')).code, 2);
     assert.match((await run('tags', 'list')).out, /^serial +console=ttyS0 +a console$/m);
+    for (const words of [
+      ['remove', 'seral'],
+      ['update-nodes', 'seral', '--add', 'm1'],
+    ]) {
+      const misspelt = await run('tags', ...words);
+      assert.equal(misspelt.code, 1);
+      assert.match(misspelt.text, /^rackboot: there is no tag seral: did you mean serial\? `.*rackboot.* tags list/);
+    }
     const given = await run('tags', 'update-nodes', 'serial', '--add', 'm1');
     assert.equal(given.code, 0, given.text);
     assert.equal((await run('tags', 'update-nodes', 'serial')).code, 2);
@@ -98,5 +118,18 @@ test('accounts, passwords and tags by the command line', { skip: missing('linux'
     assert.match(machines, /"hostname":"m1"/);
     assert.equal((await run('tags', 'remove', 'serial')).code, 0);
     assert.equal((await run('tags', 'remove', 'serial')).code, 1);
+  });
+
+  await t.test('a misspelt machine is answered with the nearest name', async () => {
+    const form = new URLSearchParams({
+      hostname: 'wise-spruce',
+      mac_addresses: '52:54:00:96:00:02',
+      architecture: 'amd64',
+    });
+    await askDaemon(rack.stateDir, '/MAAS/api/2.0/machines/', 'POST', form.toString());
+    const misspelt = await run('machines', 'show', 'wise-sprce');
+    assert.equal(misspelt.code, 1);
+    assert.match(misspelt.text, /no machine is called wise-sprce; did you mean wise-spruce\? `.*machines list/);
+    assert.match((await run('why', 'wise-sprce')).text, /is called wise-sprce; did you mean wise-spruce\? /);
   });
 });

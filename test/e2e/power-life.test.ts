@@ -11,6 +11,7 @@ import { CONTROL_SOCKET } from '../../src/http/config.ts';
 import { labPlace } from '../../src/lab/safe-lab.ts';
 import { formatMac } from '../../src/net/address.ts';
 import { openRegionStore } from '../../src/store/region-sqlite.ts';
+import { asPrinted } from '../support/as-printed.ts';
 import { LoopbackBmc } from '../support/loopback-bmc.ts';
 import { missing } from '../support/needs.ts';
 import { type Ended, eventually, runRackboot } from '../support/running-rack.ts';
@@ -114,8 +115,11 @@ describe('a machine with a power driver', { skip: missing('linux') }, () => {
         0,
         [
           `m1.maas (${id}): it was switched on.`,
-          'It is Ready and has nothing to do: when it boots from the network, Rackboot tells it to switch off. ' +
-            'To keep it on: rackboot machines rescue m1',
+          asPrinted(
+            'It is Ready and has nothing to do: when it boots from the network, Rackboot tells it to switch off. ' +
+              'To keep it on: rackboot machines rescue m1',
+            rack.configFile,
+          ),
         ],
       ],
     );

@@ -112,7 +112,7 @@ describe('racks and events of a running region', { skip: missing('linux', 'curl'
     const table = waiting.output.join('\n');
     assert.match(table, /^lab +this host +now /m);
     assert.match(table, /^rack-2 +pending /m);
-    assert.match(table, /rackboot racks accept rack-2$/m);
+    assert.match(table, /rackboot(?:\.js)? racks accept (?:--config \S+ )?rack-2$/m);
     assert.match(await curl(...OWN, `${LINK}/state`), /rackboot racks accept rack-2/);
 
     assert.match((await rackboot('racks', 'accept', 'rack-9')).complaints.join(), /no rack is called rack-9/);

@@ -105,7 +105,7 @@ describe('a configuration in the store', { skip: missing('linux', 'curl') }, () 
     const narrowed = await fine(config('set', low, `${PLACE.octets}.199`));
     assert.match(
       narrowed,
-      /in force\.\nLeases: \d+ (?:is|are) outside the ranges in force; .*\n(?: {2}\S+ {2}\S+\n)+`rackboot leases/,
+      /in force\.\nLeases: \d+ (?:is|are) outside the ranges in force; .*\n(?: {2}\S+ {2}\S+\n)+`.*rackboot(?:\.js)? leases/,
     );
     assert.match(await fine(config('set', low, `${PLACE.octets}.150`)), /in force\.$/);
     assert.equal(maas(key, 'POST', 'maas/?op=set_config', { name: 'kernel_opts', value: 'console=ttyS4' }), 'OK');
@@ -138,7 +138,10 @@ describe('a configuration in the store', { skip: missing('linux', 'curl') }, () 
       [['set', 'tftp.listen_port', '1069'], /only the configuration file can set it/],
       [['set', 'cluster_interfaces.lab.ip_range_low', `${PLACE.octets}.250`], /is above ip_range_high/],
       [['set', 'boot.kernel_params', 'a || b'], /not every loader can take this/],
-      [['set', 'boot.release', 'forky'], /no environment of forky.* it has bookworm\. First: rackboot images build/],
+      [
+        ['set', 'boot.release', 'forky'],
+        /no environment of forky.* it has bookworm\. First: .*rackboot(?:\.js)? images build/,
+      ],
       [['set', 'dns.upstream', '[1'], /is not YAML/],
       [['unset', 'boot.release'], /nothing to remove/],
       [['get', 'nothing.here'], /no such key/],
@@ -150,6 +153,21 @@ describe('a configuration in the store', { skip: missing('linux', 'curl') }, () 
       assert.doesNotMatch(complaints.join('\n'), /[{}]"|a bug/);
     }
     assert.deepEqual(rack.events('config.refused'), []);
+    const proxied = await config('set', 'cluster_interfaces.lab.mode', 'proxy');
+    assert.equal(proxied.code, 2);
+    const [, command = ''] =
+      /^Without .*, in one command: .*(config set .*)$/m.exec(proxied.complaints.join('\n')) ?? [];
+    assert.match(
+      command,
+      /^config set (?:--config \S+ )?cluster_interfaces\.lab '\{.*"mode":"proxy"\}'$/,
+      proxied.complaints.join(),
+    );
+    const warned = await fine(config('set', 'boot.loaders', '{ 0: nothere.0 }'));
+    assert.match(
+      warned,
+      /boot\.loaders: in force\.\nBeware {2}boot\.loaders names nothere\.0 for 0 \(BIOS\), .*put it there/,
+    );
+    await fine(config('unset', 'boot.loaders'));
   });
 
   test('is in force from the first moment after a kill, before its region is up', { timeout: MS_MAX }, async () => {

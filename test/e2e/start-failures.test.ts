@@ -403,7 +403,7 @@ function stamp(path: string, { mark, version }: Stamp): Stamp {
 describe('a configuration that does not serve', { skip: missing('linux') }, () => {
   test('is not there', { timeout: MS_MAX }, async () => {
     rmSync(rack.configFile);
-    assertRefused(await run(), /rackboot\.yaml/, /rackboot init/);
+    assertRefused(await run(), /rackboot\.yaml/, /rackboot(?:\.js)? init/);
   });
 
   test('has problems: each has a line with its place', { timeout: MS_MAX }, async () => {

@@ -140,7 +140,7 @@ describe('a trace', { skip: missing('linux') }, () => {
     const { output } = await print(mac);
     assert.ok(
       output.some((line) =>
-        / boot\.hint +! .*kernel and initrd are not in the boot tree.*rackboot images build/.test(line),
+        / boot\.hint +! .*kernel and initrd are not in the boot tree.*rackboot(?:\.js)? images build/.test(line),
       ),
       output.join('\n'),
     );

@@ -228,7 +228,7 @@ export const PLAIN: readonly PlainList[] = [
       'dhcp/answers/earlier-promise.ts': 'ON_TIME_MAX',
       'dhcp/foreign/foreign-servers.ts': 'PROBES_MISSED_MAX',
       'dhcp/responder.ts': 'PROBES_PER_MESSAGE_MAX',
-      'nearest-name.ts': 'SUGGESTION_EDITS_MAX',
+      'nearest-name.ts': 'SUGGESTION_EDITS_MAX ABBREVIATION_CHARACTERS_MIN',
       'dns/answer.ts': 'CNAME_CHAIN_MAX',
       'dns/forward.ts': 'ATTEMPT_ROUNDS_MAX',
       'dns/upstream-reply.ts': 'ALIASES_MAX',

@@ -8,13 +8,14 @@ const JOB = 'job=commission\nscripts=3\n';
 const SCRIPTS = '1 builtin 60 inventory\n2 builtin 60 memory\n3 builtin 60 link\n';
 
 /** The signals to the region while a machine is commissioned. */
-function signals(fault: string | undefined): URLSearchParams[] {
+function signals(fault: string | undefined, purpose = 'commissioning', urls: string[] = []): URLSearchParams[] {
   const work = doJob({ url: 'http://rack/MAAS', report: 'report', cloudInit: false, fault });
   const sent: URLSearchParams[] = [];
   for (let next = work.next(); next.done !== true; ) {
     const { url, body = '' } = next.value;
     if (url.endsWith('/signal')) sent.push(new URLSearchParams(body));
-    const text = url.endsWith('/job') ? JOB : url.endsWith('/scripts') ? SCRIPTS : '';
+    urls.push(url);
+    const text = url.endsWith('/job') ? `${JOB}purpose=${purpose}\n` : url.endsWith('/scripts') ? SCRIPTS : '';
     next = work.next({ status: 200, text });
   }
   return sent;
@@ -44,4 +45,16 @@ test('a machine with a fault fails because its memory test fails, which names th
   assert.equal(memory?.get('offset'), '0');
   assert.equal(Buffer.from(memory?.get('output_base64') ?? '', 'base64').toString(), 'bank 1 has errors\n');
   assert.deepEqual([sent.at(-1)?.get('status'), sent.at(-1)?.get('message')], ['FAILED', 'bank 1 has errors']);
+});
+
+test('a machine reports its hardware to be commissioned, and not to be tested', () => {
+  for (const [purpose, isReported] of [
+    ['commissioning', true],
+    ['testing', false],
+  ] as const) {
+    const urls: string[] = [];
+    const sent = signals(undefined, purpose, urls);
+    assert.equal(urls.includes('http://rack/MAAS/api/2.0/machines/'), isReported, purpose);
+    assert.equal(sent.at(-1)?.get('status'), 'OK');
+  }
 });

@@ -102,10 +102,7 @@ const SENTENCES: readonly (readonly [Readonly<Record<string, unknown>> & { reado
     },
     'Loaded lpxelinux.0 by TFTP (43.0 KiB in 412 ms, blocks of 1408, 3 blocks sent again)',
   ],
-  [
-    { kind: 'tftp.sent', file: 'grub/grub.cfg', purpose: 'enlist', bytes: 300 },
-    'Was told to enlist (grub/grub.cfg, TFTP)',
-  ],
+  [{ kind: 'tftp.sent', file: 'grub/grub.cfg', purpose: 'enlist', bytes: 300 }, 'Was told to enlist'],
   [
     { kind: 'tftp.missing', file: 'x.lst', reason: 'not-in-tree' },
     'Requested x.lst by TFTP: there is no such file in the boot tree (not-in-tree)',

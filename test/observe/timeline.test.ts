@@ -298,6 +298,11 @@ const WAITS: readonly (readonly [readonly RackEvent[], number, RegExp])[] = [
     70,
     /^it to load lpxelinux\.0; last seen 1 min 10 s ago: check its screen/,
   ],
+  [
+    [at(0, 'dhcp.refused', { reason: 'range-exhausted' }), at(1, 'dhcp.still-used', {})],
+    2,
+    /^it to ask again; last seen/,
+  ],
   [[at(0, 'machine.known', { name: 'calm-ibis' })], 5, /^its first message: it was not seen since the rack started$/],
   [[at(0, 'http.timed-out', { file: LINUX })], 2, /^it to request .*linux again, or to restart; /],
   [

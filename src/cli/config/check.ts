@@ -1,6 +1,7 @@
 // `rackboot check`: lists every problem of a configuration file, in itself and on this host; `--diff` shows what it would change.
 
 import type { z } from 'zod';
+import { absentLoaders } from '../../config/absent-loaders.ts';
 import { findBootStops } from '../../config/boot-stops.ts';
 import { formatProblems, readConfigText } from '../../config/config-file.ts';
 import { compareConfigs, effectsOf, formatChange } from '../../config/difference.ts';
@@ -30,7 +31,12 @@ export async function checkFile(file: string, json: boolean): Promise<number> {
   const tree = parsed.ok ? await judgeTree(parsed.config.boot.tree) : undefined;
   const problems = [...problemsOf(parsed), ...(tree?.isFault === true ? [treeProblem(tree)] : [])];
   const waiting = parsed.ok
-    ? [...wideDoors(parsed.config), ...waitingLines(parsed.config), ...(await closedLines(parsed.config))]
+    ? [
+        ...wideDoors(parsed.config),
+        ...absentLoaders(parsed.config.boot),
+        ...waitingLines(parsed.config),
+        ...(await closedLines(parsed.config)),
+      ]
     : [];
   const hidden = parsed.ok ? hiddenStoreText(parsed.config.stateDir) : undefined;
   const notes = [

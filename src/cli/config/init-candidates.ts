@@ -2,6 +2,7 @@
 
 import { readFileSync } from 'node:fs';
 import { RackError } from '../../errors.ts';
+import { nearestHint } from '../../nearest-name.ts';
 import { formatIpv4, formatNetwork, isLoopback, networkOf } from '../../net/address.ts';
 import type { HostInterface, InterfaceAddress } from '../../net/host-interface.ts';
 import { readInterfaces } from '../../net/interfaces.ts';
@@ -24,7 +25,12 @@ export const describeCandidate = ({ name, network, isDefaultRoute }: Candidate):
 export function unknownInterfaceText(candidates: readonly Candidate[], name: string): string {
   const list = candidates.map(describeCandidate).join(', ');
   if (name === '') return `name the interface on which your machines are with --interface: ${list}`;
-  return unfitText(name, readInterfaces()) ?? `${name} is not an interface of this host; choose from ${list}`;
+  const interfaces = readInterfaces();
+  const meant = nearestHint(
+    name,
+    interfaces.map((one) => one.name),
+  );
+  return unfitText(name, interfaces) ?? `${name} is not an interface of this host; ${meant}choose from ${list}`;
 }
 
 /** Why an interface cannot be served now, with the command that helps; undefined: there is none of that name. Pure. */

@@ -69,8 +69,8 @@ export async function interview(terms: Interview): Promise<Answers> {
     }
     const typed = answers[field];
     const isWrong = wrong.includes(field);
-    // A name is typed again from scratch; in an address mostly one digit is wrong.
-    const isMended = isWrong && field !== 'interface' && field !== 'mode';
+    // One of two words is typed again from scratch; in a name or an address mostly one character is wrong.
+    const isMended = isWrong && field !== 'mode';
     const proposal = isWrong || typed === undefined ? proposalOf(field, answers) : typed;
     answers = { ...answers, [field]: await ask(questionOf(field), proposal, isMended ? typed : undefined) };
     open = rest;

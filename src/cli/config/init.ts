@@ -14,10 +14,10 @@ import { parseConfig } from '../../config/load.ts';
 import { parseRegionUrl } from '../../config/region-url.ts';
 import { defaultName } from '../../config/resolve.ts';
 import { DEFAULT_CONFIG } from '../../control/default-config.ts';
+import { ownProgram } from '../../control/own-program.ts';
 import { isUnitInstalled, shellWord } from '../../control/start-command.ts';
 import { errorText, osErrorCode, RackError } from '../../errors.ts';
 import { ownUserName } from '../../files/ownership.ts';
-import { ownProgram } from '../../lab/own-program.ts';
 import { INTERFACES_KEY, type Settings, withValue } from '../../machines/settings.ts';
 import { formatIpv4, formatNetwork, parseIpv4 } from '../../net/address.ts';
 import { readInterfaces } from '../../net/interfaces.ts';
@@ -105,6 +105,7 @@ function proposeRest(candidates: readonly Candidate[], given: Answers): Answers 
 async function askWire(candidates: readonly Candidate[], name: string): Promise<WireAnswer> {
   const place = candidates.find((one) => one.name === name);
   if (place === undefined) return { servers: [] };
+  print(`Asking ${name} for other DHCP servers …`);
   const own = readInterfaces().flatMap(({ addresses }) => addresses.map(({ address }) => formatIpv4(address)));
   const answer = await askForServers(place, new Set(own));
   const beware = answer.servers.length > 0 ? undefined : bewareText(place, answer, place.isDefaultRoute);
@@ -118,7 +119,6 @@ async function settle(candidates: readonly Candidate[], field: Field, known: Ans
   if (field !== 'mode') return known.mode === 'proxy' ? '-' : undefined;
   const place = candidates.find(({ name }) => name === known.interface);
   if (place === undefined) return undefined;
-  print('Asking this network for other DHCP servers …');
   const answer = await askWire(candidates, place.name);
   if (answer.servers.length === 0) return 'server';
   const text = answeredText(place, answer);
@@ -288,13 +288,11 @@ function storeNetwork(flags: InitFlags, { answers, values }: Draft): void {
       .map(({ key }) => ({ key, value: undefined }));
     const refusal = settings.change('', [...former, ...settingsOf(answers)], 'local-administrator');
     if (refusal === undefined) return;
-    const text = `${flags.config} is written, but the network is not stored: ${sentenceOf(refusal)}\n${ownProgram()} init --force replaces the stored networks`;
+    const text = `${flags.config} is written, but the network is not stored: ${sentenceOf(refusal)}\n\`rackboot init --force\` replaces the stored networks`;
     throw new RackError('bad-argument', text);
   });
   const { name, network } = answers.proposal;
-  print(
-    `The network ${name} ${formatNetwork(network)} is in the store: \`${ownProgram()} config show ${INTERFACES_KEY}\`.`,
-  );
+  print(`The network ${name} ${formatNetwork(network)} is in the store: \`rackboot config show ${INTERFACES_KEY}\`.`);
 }
 
 /** The command that gives the same answers and replaces the stored networks. */
@@ -315,7 +313,7 @@ function commandOf(flags: InitFlags, answers: InitAnswers): string {
     ['region', answers.region],
   ];
   const words = named.flatMap(([option, value]) => (value === undefined ? [] : [`--${option} ${shellWord(value)}`]));
-  return `${ownProgram()} init --force ${words.join(' ')}`;
+  return `rackboot init --force ${words.join(' ')}`;
 }
 
 /** What the next steps depend on. */

@@ -3,6 +3,7 @@
 import { parse, stringify } from 'yaml';
 import { z } from 'zod';
 import { sleep } from '../../clock.ts';
+import { absentLoaders } from '../../config/absent-loaders.ts';
 import { listValues } from '../../config/difference.ts';
 import { isSecretKey } from '../../config/keys.ts';
 import { nearestKey } from '../../config/nearest-key.ts';
@@ -23,6 +24,7 @@ import { sentenceOf } from '../../region/words/refusal.ts';
 import { askConfig, type FoundConfig, findConfig } from '../config-in-force.ts';
 import { strandedBy } from '../leases/stranded.ts';
 import { print, printError, printJson, printTable } from '../output.ts';
+import { proxyCommand } from './proxy-command.ts';
 import { withStoredSettings } from './settings-store.ts';
 
 /** How long a command waits for the rack to apply a stored value. */
@@ -75,7 +77,13 @@ export interface SettingFlags {
 /** Sets a key in the store. @returns 0 */
 export async function setConfig(flags: SettingFlags, key: string, text: string): Promise<number> {
   const value = parseValue(key, text);
-  await change(flags, key, value);
+  try {
+    await change(flags, key, value);
+  } catch (error) {
+    if (!(error instanceof RackError) || flags.rack !== undefined) throw error;
+    const command = proxyCommand(key, value, error.message, (await findConfig(flags.config)).stored);
+    throw command === undefined ? error : new RackError(error.code, `${error.message}\n${command}`, { cause: error });
+  }
   return 0;
 }
 
@@ -99,7 +107,7 @@ async function change(flags: SettingFlags, key: string, value: SettingValue | un
   if (before.uuid === undefined) {
     changeOffline(before, flags, key, value);
     print(`${key}: stored. No daemon runs here; the next one applies it.`);
-    if (value !== undefined) printWideDoors(await findConfig(flags.config), key);
+    if (value !== undefined) printWarnings(await findConfig(flags.config), key);
     return;
   }
   const form = new URLSearchParams({ key });
@@ -114,13 +122,14 @@ async function change(flags: SettingFlags, key: string, value: SettingValue | un
   const now = await awaitApplied(flags.config, before, key, value);
   const done = value === undefined ? 'no longer in the store: the file or the default is in force' : 'in force';
   print(now === undefined ? notApplied(key) : `${key}: ${done}.`);
-  if (now !== undefined && value !== undefined) printWideDoors(now, key);
+  if (now !== undefined && value !== undefined) printWarnings(now, key);
   if (now !== undefined) for (const line of await strandedBy(before.config, now.config)) print(line);
 }
 
-/** Warns if the value just stored opens a door to everybody. */
-function printWideDoors({ config }: FoundConfig, key: string): void {
-  for (const line of wideDoors(config)) if (line.startsWith(`${key} `)) print(`Beware  ${line}`);
+/** Warns if the value just stored opens a door to everybody, or names loaders that are not there. */
+function printWarnings({ config }: FoundConfig, key: string): void {
+  for (const line of [...wideDoors(config), ...absentLoaders(config.boot)])
+    if (line.startsWith(`${key} `)) print(`Beware  ${line}`);
 }
 
 const notApplied = (key: string): string =>

@@ -1,7 +1,9 @@
 // `rackboot images add|list|remove`: the disk images from which machines are deployed.
 
+import { existsSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { systemClock } from '../../clock.ts';
+import { shellWord } from '../../control/start-command.ts';
 import { counted } from '../../counted.ts';
 import { RackError } from '../../errors.ts';
 import { isOwnershipError, ownUserName, readerRemedy } from '../../files/ownership.ts';
@@ -126,9 +128,14 @@ async function openGiven(path: string): Promise<FileHandle> {
   }
 }
 
+/** The option that names the same tree in another command, after a space; empty for the configured one. */
+const treeWords = ({ tree }: StoreFlags): string => (tree === undefined ? '' : ` --tree ${shellWord(tree)}`);
+
 /** Prints the images and the problems of the store. @returns 0, or 1 if part of the store is unusable */
 export function listDiskImages(flags: StoreFlags): number {
   const { tree, stateDir } = enterPlace(flags);
+  if (flags.tree !== undefined && !existsSync(tree))
+    throw new RackError('not-found', `There is no directory ${tree}: --tree names the boot tree.`);
   const { images, problems } = readTree(tree);
   const leftOut = stateDir === undefined ? undefined : leftOutNote(stateDir);
   const isMissing = (image: StoredImage): boolean => !hasBlob(tree, image);
@@ -164,7 +171,10 @@ export async function removeDiskImages(
   const wanted = flags.image.replace(/\/+$/, '');
   const doomed = readTree(tree).images.filter((image) => `${formatImageName(image)}/`.startsWith(`${wanted}/`));
   if (doomed.length === 0) {
-    throw new RackError('not-found', `There is no image ${JSON.stringify(wanted)}; rackboot images list names all.`);
+    throw new RackError(
+      'not-found',
+      `There is no image ${JSON.stringify(wanted)}; \`rackboot images list${treeWords(flags)}\` names all.`,
+    );
   }
   if (doomed.length > 1 && !flags.all) {
     const names = doomed.map(formatImageName).join(', ');

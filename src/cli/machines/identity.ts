@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { loadPlace } from '../../config/config-file.ts';
 import { askDaemon } from '../../control/ask-daemon.ts';
 import { RackError } from '../../errors.ts';
+import { nearestHint } from '../../nearest-name.ts';
 import { formatMac, parseMac } from '../../net/address.ts';
 import { print, printJson } from '../output.ts';
 import { findMachineShape, type MachineShape, machineShape, machinesShape } from '../shapes.ts';
@@ -45,8 +46,13 @@ const pathOf = (machine: MachineShape, op: string): string => `${MACHINES_PATH}$
 export async function findMachine(stateDir: string, wanted: string): Promise<MachineShape> {
   const machines = machinesShape.parse(await askDaemon(stateDir, MACHINES_PATH));
   const found = findMachineShape(machines, wanted);
-  if (found === undefined)
-    throw new RackError('not-found', `no machine is called ${wanted}; \`rackboot machines list\` shows all`);
+  if (found === undefined) {
+    const meant = nearestHint(
+      wanted.toLowerCase(),
+      machines.flatMap(({ hostname, fqdn }) => [hostname, fqdn]),
+    );
+    throw new RackError('not-found', `no machine is called ${wanted}; ${meant}\`rackboot machines list\` shows all`);
+  }
   return found;
 }
 

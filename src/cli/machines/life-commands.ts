@@ -132,7 +132,7 @@ function heldCommands<T>(command: Argv<T>, { config, json }: SharedOptions, fini
       (deploy) =>
         deploy
           .positional('machine', machine)
-          .positional('system', { type: 'string', demandOption: true, describe: 'As shown by `rackboot images list`' })
+          .positional('system', { type: 'string', demandOption: true, describe: 'As images list shows it' })
           .options({
             config,
             json,
@@ -198,7 +198,7 @@ export function sshkeysCommand<T>(parser: Argv<T>, { config, json }: SharedOptio
         'Remove a key',
         (remove) =>
           remove
-            .positional('id', { type: 'number', demandOption: true, describe: 'As shown by `rackboot sshkeys list`' })
+            .positional('id', { type: 'number', demandOption: true, describe: 'As sshkeys list shows it' })
             .options({ config, json, username }),
         async (argv) => {
           const { removeSshKey } = await import('./ssh-keys.ts');

@@ -49,8 +49,10 @@ export async function rescueMachine(argv: LoginArguments & { readonly wait: bool
   else {
     const { fqdn, status_name: status, status_message: message } = machineShape.parse(machine);
     print(`${fqdn} (${id}) is ${status} now${message ? `: ${message}` : ''}.`);
-    for (const login of loginsShape.parse(logins)) print(lineOf(login));
-    if (!argv.wait) print(`\`rackboot machines logins ${argv.machine}\` shows the host key once it has started.`);
+    const shown = loginsShape.parse(logins);
+    for (const login of shown) print(lineOf(login));
+    if (!argv.wait && shown.some(({ simulated }) => simulated !== true))
+      print(`\`rackboot machines logins ${argv.machine}\` shows the host key once it has started.`);
   }
   return 0;
 }
@@ -104,7 +106,9 @@ export async function debugLogin(
 
 function lineOf({ kind, ssh, simulated, host_key: hostKey, username, keys, seconds_left: left }: Login): string {
   const place = simulated === true ? 'no login: the machine is simulated' : (ssh ?? 'ssh root@ADDRESS (not known yet)');
-  const state = hostKey === null ? 'not possible until the machine has booted for it' : `host key ${hostKey}`;
+  const booted = hostKey === null ? '; not possible until the machine has booted for it' : `; host key ${hostKey}`;
+  // A simulated machine has no host key, whatever it boots.
+  const state = simulated === true ? '' : booted;
   const until = left === null ? '' : `, for ${counted(Math.ceil(left / 60), 'minute')}`;
-  return `${kind === 'rescue' ? 'Rescue' : 'Debug'}: ${place}  (the ${keys === 1 ? 'key' : counted(keys, 'key')} of ${username}${until}; ${state})`;
+  return `${kind === 'rescue' ? 'Rescue' : 'Debug'}: ${place}  (the ${keys === 1 ? 'key' : counted(keys, 'key')} of ${username}${until}${state})`;
 }

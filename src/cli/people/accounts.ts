@@ -1,15 +1,17 @@
 // `rackboot createadmin`, `rackboot password` and `rackboot apikey`: change the region's store directly, so they work before the daemon's
 // first start and alongside a running one.
 
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { systemClock } from '../../clock.ts';
 import { loadPlace } from '../../config/config-file.ts';
+import { shellWord } from '../../control/start-command.ts';
 import { RackError } from '../../errors.ts';
 import { isOwnershipError, ownUserName, readerRemedy } from '../../files/ownership.ts';
 import {
   changePassword,
   createAdmin,
   createApiKey,
+  didYouMeanUser,
   nameTaken,
   newUserProblem,
   PASSWORD_MIN,
@@ -35,6 +37,11 @@ export interface AdministratorFlags extends PasswordFlags {
   readonly config: string;
   readonly email: string;
   readonly password?: string | undefined;
+}
+
+/** @throws RackError `already-exists` */
+export function refuseTaken(username: string, names: readonly string[]): void {
+  if (names.includes(username)) throw nameTaken(username);
 }
 
 /** Makes an administrator. @returns 0 */
@@ -70,7 +77,10 @@ export async function resetPassword(flags: PasswordFlags & { readonly config: st
   checkHasAccounts(stateDir, username);
   await withStore(stateDir, async (store) => {
     if (store.findUser(username) === undefined)
-      throw new RackError('not-found', `there is no user ${username}: rackboot users list shows all`);
+      throw new RackError(
+        'not-found',
+        `there is no user ${username}: ${didYouMeanUser(store, username)}\`rackboot users list\` shows all`,
+      );
     await changePassword(store, systemClock, username, await readPassword(flags));
   });
   print(`${username} has a new password; all browsers of the account are signed out.`);
@@ -167,6 +177,10 @@ export async function askPassword(
 /** Reads a password without showing it: the first line of a file. @throws RackError as `fileFault`, `bad-argument`, `cancelled` */
 export async function readPassword(flags: PasswordFlags): Promise<string> {
   if (flags.passwordFile !== undefined) {
+    if (isReadableByOthers(flags.passwordFile))
+      printError(
+        `Beware  other users of this host can read ${flags.passwordFile}: chmod 600 ${shellWord(flags.passwordFile)}`,
+      );
     const bytes = flags.passwordFile === '-' ? readFileSync(0) : readGivenFile(flags.passwordFile);
     return bytes.toString('utf8').split(/\r?\n/, 1)[0] ?? '';
   }
@@ -178,4 +192,11 @@ export async function readPassword(flags: PasswordFlags): Promise<string> {
   } finally {
     prompt.close();
   }
+}
+
+/** True for a file that every user of this host may read. */
+function isReadableByOthers(path: string): boolean {
+  if (path === '-') return false;
+  const found = statSync(path, { throwIfNoEntry: false });
+  return found?.isFile() === true && (found.mode & 0o004) !== 0;
 }

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { loadPlace } from '../../config/config-file.ts';
 import { askDaemon } from '../../control/ask-daemon.ts';
 import { RackError } from '../../errors.ts';
+import { nearestHint } from '../../nearest-name.ts';
 import { findMachine } from '../machines/identity.ts';
 import { print, printJson, printTable } from '../output.ts';
 import type { PasswordFlags } from './accounts.ts';
@@ -20,6 +21,32 @@ const userShape = z.looseObject({ username: z.string(), email: z.string(), is_su
 const tagShape = z.looseObject({ name: z.string(), comment: z.string(), kernel_opts: z.string() });
 
 const placeOf = (base: string, name: string): string => `${base}${encodeURIComponent(name)}/`;
+
+/** The names of all users or tags. */
+async function namesOf(stateDir: string, what: 'users' | 'tags'): Promise<readonly string[]> {
+  if (what === 'tags')
+    return z
+      .array(tagShape)
+      .parse(await askDaemon(stateDir, TAGS))
+      .map(({ name }) => name);
+  return z
+    .array(userShape)
+    .parse(await askDaemon(stateDir, USERS))
+    .map(({ username }) => username);
+}
+
+/** The error for a name that none of these has, with the nearest one and the command that lists them. */
+const absent = (what: 'user' | 'tag', wanted: string, names: readonly string[]): RackError =>
+  new RackError(
+    'not-found',
+    `there is no ${what} ${wanted}: ${nearestHint(wanted, names)}\`rackboot ${what}s list\` shows all`,
+  );
+
+/** @throws RackError `not-found` */
+async function requireTag(stateDir: string, name: string): Promise<void> {
+  const names = await namesOf(stateDir, 'tags');
+  if (!names.includes(name)) throw absent('tag', name, names);
+}
 
 /** Prints the accounts. @returns 0 */
 export async function listUsers(argv: Arguments): Promise<number> {
@@ -42,7 +69,9 @@ export async function addUser(
   const { stateDir } = loadPlace(argv.config);
   const { username, email } = argv;
   // Loaded here: what reads passwords also opens the region's store, which most commands do not need.
-  const { readPassword } = await import('./accounts.ts');
+  const { readPassword, refuseTaken } = await import('./accounts.ts');
+  // Before a person types a password.
+  if (argv.passwordFile === undefined) refuseTaken(username, await namesOf(stateDir, 'users'));
   const password = await readPassword(argv);
   const form = new URLSearchParams({ username, email, password, is_superuser: String(argv.admin) });
   const raw = await askDaemon(stateDir, USERS, 'POST', form.toString());
@@ -53,7 +82,10 @@ export async function addUser(
 
 /** Removes an account and its keys. @returns 0 @throws RackError `not-found`, `bad-argument` if it owns machines or is the last one */
 export async function removeUser(argv: Arguments & { readonly username: string }): Promise<number> {
-  await askDaemon(loadPlace(argv.config).stateDir, placeOf(USERS, argv.username), 'DELETE');
+  const { stateDir } = loadPlace(argv.config);
+  const names = await namesOf(stateDir, 'users');
+  if (!names.includes(argv.username)) throw absent('user', argv.username, names);
+  await askDaemon(stateDir, placeOf(USERS, argv.username), 'DELETE');
   if (argv.json) printJson({ username: argv.username });
   else print(`The account ${argv.username} is removed.`);
   return 0;
@@ -89,7 +121,9 @@ export async function addTag(
 
 /** Removes a tag. @returns 0 @throws RackError `not-found` */
 export async function removeTag(argv: Arguments & { readonly name: string }): Promise<number> {
-  await askDaemon(loadPlace(argv.config).stateDir, placeOf(TAGS, argv.name), 'DELETE');
+  const { stateDir } = loadPlace(argv.config);
+  await requireTag(stateDir, argv.name);
+  await askDaemon(stateDir, placeOf(TAGS, argv.name), 'DELETE');
   if (argv.json) printJson({ name: argv.name });
   else print(`The tag ${argv.name} is removed.`);
   return 0;
@@ -106,6 +140,7 @@ export async function tagMachines(
   const { stateDir } = loadPlace(argv.config);
   const { name, add = [], remove = [] } = argv;
   if (add.length + remove.length === 0) throw new RackError('bad-argument', 'name machines with --add or --remove');
+  await requireTag(stateDir, name);
   const form = new URLSearchParams();
   for (const wanted of add) form.append('add', (await findMachine(stateDir, wanted)).system_id);
   for (const wanted of remove) form.append('remove', (await findMachine(stateDir, wanted)).system_id);

@@ -19,6 +19,7 @@ import { Offers } from '../../dhcp/leases/offers.ts';
 import { indexSubnets } from '../../dhcp/networks/subnet.ts';
 import { RackError } from '../../errors.ts';
 import { MachineDirectory } from '../../machines/directory.ts';
+import { nearestHint } from '../../nearest-name.ts';
 import { parseMac } from '../../net/address.ts';
 import { readDesiredState } from '../../uplink/desired-state-cache.ts';
 import { leftOutNote, loadMerged } from '../config-in-force.ts';
@@ -91,9 +92,13 @@ async function ask(request: WhyRequest): Promise<Asked> {
       : directory.findByMac(mac);
   const wanted = mac ?? machine?.macs[0];
   if (wanted === undefined) {
+    const meant = nearestHint(
+      request.machine,
+      machines.map(({ hostname }) => hostname),
+    );
     throw new RackError(
       'not-found',
-      `no machine is called ${request.machine}; without a running daemon, name a hardware address`,
+      `no machine is called ${request.machine}; ${meant}without a running daemon, name a hardware address`,
     );
   }
   const { boot, dhcp } = config;

@@ -6,6 +6,7 @@ import { loadPlace } from '../../config/config-file.ts';
 import { askDaemon } from '../../control/ask-daemon.ts';
 import { counted } from '../../counted.ts';
 import { RackError } from '../../errors.ts';
+import { nearestHint } from '../../nearest-name.ts';
 import { confirmOnTerminal } from '../confirmation.ts';
 import { formatDuration, print, printJson, printTable } from '../output.ts';
 
@@ -130,8 +131,13 @@ async function conflictOf(stateDir: string, { uuid }: RackShape): Promise<string
 function findRack(racks: readonly RackShape[], wanted: string): RackShape {
   const found = racks.filter(({ uuid, name }) => uuid === wanted.toLowerCase() || name === wanted);
   const [first] = found;
-  if (first === undefined)
-    throw new RackError('not-found', `no rack is called ${wanted}; \`rackboot racks list\` shows all`);
+  if (first === undefined) {
+    const meant = nearestHint(
+      wanted,
+      racks.map(({ name }) => name),
+    );
+    throw new RackError('not-found', `no rack is called ${wanted}; ${meant}\`rackboot racks list\` shows all`);
+  }
   if (found.length > 1) {
     const uuids = found.map(({ uuid, status_name: state }) => `${uuid} (${state})`).join(', ');
     throw new RackError(

@@ -5,9 +5,11 @@
 import type { Clock } from '../../clock.ts';
 import { isActive } from '../../dhcp/leases/lease-table.ts';
 import { RackError } from '../../errors.ts';
+import type { RackEvent } from '../../event.ts';
 import type { ControlAnswers } from '../../http/control/requests.ts';
 import { formatIpv4, formatMac, type MacAddress } from '../../net/address.ts';
 import { type EventKinds, eventFields, eventText } from '../../observe/event-text.ts';
+import { isHttpEvent, isTftpEvent } from '../../observe/protocol-events.ts';
 import type { Timeline, TimelineStep } from '../../observe/timeline.ts';
 import { describeWaiting } from '../../observe/waiting.ts';
 import type { Rack } from '../rack/rack.ts';
@@ -35,6 +37,13 @@ export function traceAnswers(sources: TraceSources): ControlAnswers {
   };
 }
 
+/** The file by which a machine was told what to boot, and its protocol; empty for other events. */
+function configurationOf(event: RackEvent): string {
+  if (isTftpEvent(event) && event.kind === 'tftp.sent' && event.purpose !== undefined)
+    return ` (${event.file ?? 'a file'}, TFTP)`;
+  return isHttpEvent(event) && event.kind === 'http.rendered' ? ` (${event.file ?? 'a file'}, HTTP)` : '';
+}
+
 function stepJson(step: TimelineStep, sources: TraceSources) {
   const offset = sources.clock.wallTimeMs() - sources.clock.now();
   const kind = sources.kinds.get(step.event.kind);
@@ -46,7 +55,7 @@ function stepJson(step: TimelineStep, sources: TraceSources) {
     times: step.times,
     kind: step.event.kind,
     level: kind?.level ?? 'info',
-    text: eventText(step.event, kind),
+    text: `${eventText(step.event, kind)}${configurationOf(step.event)}`,
     fields: eventFields(step.event),
   };
 }

@@ -8,6 +8,7 @@ import type { ServedSubnet } from '../../dhcp/networks/subnet.ts';
 import { RackError } from '../../errors.ts';
 import type { MachineDirectory } from '../../machines/directory.ts';
 import type { RackMachine } from '../../machines/machine.ts';
+import { nearestHint } from '../../nearest-name.ts';
 import { formatIpv4, formatMac, type Ipv4, type MacAddress, parseIpv4, parseMac } from '../../net/address.ts';
 import type { Timeline } from '../../observe/timeline.ts';
 
@@ -71,7 +72,8 @@ export function findNamed(
     const what = `no machine here has the address ${wanted}; \`rackboot events\` shows requests from it that were refused`;
     throw new RackError('not-found', `${what}; ${suggestions(sources, undefined)}`);
   }
-  throw new RackError('not-found', `no machine here is called ${wanted}; ${suggestions(sources, undefined)}`);
+  const meant = nearestHint(wanted.toLowerCase(), rack?.machines.all.map(({ hostname }) => hostname) ?? []);
+  throw new RackError('not-found', `no machine here is called ${wanted}; ${meant}${suggestions(sources, undefined)}`);
 }
 
 /**

@@ -67,7 +67,7 @@ const COMPANIONS: Readonly<Record<string, string>> = {
   'bootaa64.efi': 'grubaa64.efi',
   'bootia32.efi': 'grubia32.efi',
 };
-const fetchLoaders = (cpu: Cpu): string => `\`rackboot images build${archFlag(cpu)}\` puts the loaders there`;
+const fetchLoaders = (cpu: Cpu): string => `\`sudo rackboot images build${archFlag(cpu)}\` puts the loaders there`;
 
 /** Predicts one boot in each network where the machine could be; empty if no network is served. */
 export function foreseeBoot(mac: MacAddress, client: ClientName, foresight: Foresight): readonly ForeseenBoot[] {

@@ -269,6 +269,13 @@ export function findNamedOption(code: number): NamedOption | undefined {
 /** The row of a name; undefined: no option has it. */
 export const findOptionByName = (name: string): NamedOption | undefined => BY_NAME.get(name);
 
+/** Why an option of this name cannot be configured: `option 51 cannot be configured: lease_time sets it`; undefined: there is none. */
+export function refusedNameText(name: string): string | undefined {
+  const wanted = name.toLowerCase().replace(/[-_\s]+/g, ' ');
+  const row = KNOWN_OPTIONS.find((one) => one.kind === 'refused' && one.label.toLowerCase() === wanted);
+  return row?.kind === 'refused' ? `option ${row.code} cannot be configured: ${row.why}` : undefined;
+}
+
 /** The most similar name to `text`; undefined: none is similar. */
 export const suggestOptionName = (text: string): string | undefined =>
   nearestName(

@@ -12,6 +12,7 @@ import { createHash, scrypt, timingSafeEqual } from 'node:crypto';
 import { z } from 'zod';
 import type { Clock } from '../../clock.ts';
 import { RackError } from '../../errors.ts';
+import { nearestHint } from '../../nearest-name.ts';
 import type { ApiKey, RegionStore, User } from '../records/store.ts';
 import { type RefusalNamed, type RefusalWord, refusal, sentenceOf, wordOfIssue } from '../words/refusal.ts';
 import type { PasswordPermit } from './password-limits.ts';
@@ -128,6 +129,13 @@ export async function createAdmin(store: RegionStore, clock: Clock, account: New
   return user;
 }
 
+/** The question whether another user was meant; empty if no name is near. */
+export const didYouMeanUser = (store: RegionStore, username: string): string =>
+  nearestHint(
+    username,
+    store.listUsers().map((user) => user.username),
+  );
+
 /** The error for a user name that is taken. */
 export const nameTaken = (username: string): RackError =>
   new RackError(
@@ -177,7 +185,7 @@ export function createApiKey(store: RegionStore, clock: Clock, username: string,
   if (store.findUser(username) === undefined) {
     throw new RackError(
       'not-found',
-      `there is no user ${username}: \`rackboot users list\` shows all, \`rackboot users add ${username}\` makes one`,
+      `there is no user ${username}: ${didYouMeanUser(store, username)}\`rackboot users list\` shows all, \`rackboot users add ${username}\` makes one`,
     );
   }
   const [consumerKey, tokenKey, secret] = [18, 18, 24].map((bytes) => keyPart(clock, bytes));

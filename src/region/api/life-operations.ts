@@ -14,6 +14,7 @@ import { parseSystem } from '../life/deployment.ts';
 import { distributionOf } from '../life/installer.ts';
 import type { CommandOptions } from '../life/machine-life.ts';
 import { judgeUserData } from '../preseed/user-data.ts';
+import { DISKS_KEPT_MAX } from '../records/bounded-facts.ts';
 import type { Machine, MachineOutline } from '../records/machine.ts';
 import type { MachineChangeOutcome, MachineFilter } from '../records/store.ts';
 import type { DeployWay } from '../records/work.ts';
@@ -113,9 +114,19 @@ function deploy(call: ApiCall, given: z.output<typeof deployParameters>): Answer
   if (address !== undefined && 'kind' in address) return address;
   const judged = judgeUserData(userData ?? new Uint8Array());
   if (!judged.ok) return refuseFields({ user_data: [judged.refusal] });
+  const absent = absentDisk(machine, given.disk);
+  if (absent !== undefined) return absent;
   const deployBy = given.deploy_by ?? 'image';
   const deployment = { ...systemFor(call, machine, deployBy, wanted), deployBy, disk: given.disk, userData };
   return give(call, { name: 'deploy', deployment }, given.comment, address);
+}
+
+/** The refusal of a disk that the machine did not report. A machine that reported none, or more than are kept, is not judged. */
+function absentDisk({ facts }: Machine, wanted: string | undefined): Refusal | undefined {
+  const disks = facts?.disks ?? [];
+  const isJudged = disks.length > 0 && disks.length < DISKS_KEPT_MAX;
+  if (wanted === undefined || !isJudged || disks.some(({ name }) => name === wanted)) return undefined;
+  return refuseField('disk', 'field.no-such-disk', { disk: wanted, names: disks.map(({ name }) => name) });
 }
 
 /** The system that the machine records: the stored name of the image, or for an installer the distribution of its release. */

@@ -313,7 +313,7 @@ export interface RegionStore {
   eventRange(): { readonly oldest: number; readonly newest: number };
   /** Unknown machines that booted from the network since `sinceMs`, the latest first, each with its newest event. */
   listStrangers(sinceMs: number, limit: number): readonly StrangerSeen[];
-  /** The newest event of each of these machines. @param isQuiet leaves out DEBUG */
+  /** The newest event of each of these machines. @param isQuiet leaves out DEBUG, and AUDIT, which is no state of a machine */
   newestEvents(systemIds: readonly string[], isQuiet?: boolean): ReadonlyMap<string, MachineEvent>;
 
   /** @returns undefined if the name is taken */

@@ -82,10 +82,10 @@ test('without mistakes each question is asked once, except those answered by an 
   assert.deepEqual(reported, []);
 });
 
-test('only a wrong answer is asked again, at once, with a typed address in the line', async () => {
+test('only a wrong answer is asked again, at once, with what was typed in the line', async () => {
   const { answers, reported } = await play([
     ['interface [eth0]', 'br1'],
-    ['interface [eth0]', ''],
+    ['interface [eth0] br1', ''],
     ['router [-]', ''],
     ['low [50]', '500'],
     ['low [50] 500', '60'],

@@ -1,11 +1,11 @@
 // The questions for a password, and the API keys of an account.
 
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { askPassword, printApiKey } from '../../../src/cli/people/accounts.ts';
+import { askPassword, printApiKey, readPassword } from '../../../src/cli/people/accounts.ts';
 import { systemClock } from '../../../src/clock.ts';
 import { createAdmin, KEYS_PER_USER_MAX } from '../../../src/region/accounts/accounts.ts';
 import { openRegionStore } from '../../../src/store/region-sqlite.ts';
@@ -24,6 +24,20 @@ test('a short password, or one typed differently, is asked again with the reason
   assert.equal(password, 'good enough');
   assert.deepEqual(asked, ['Pass', 'Pass', 'Once', 'Pass', 'Once']);
   assert.deepEqual(reported, ['A password has at least 8 characters.', 'The two passwords differ.']);
+});
+
+test('a file with a password that others can read is warned of, with the remedy', async (t) => {
+  const place = mkdtempSync(join(tmpdir(), 'rackboot-password-'));
+  t.after(() => rmSync(place, { recursive: true }));
+  const passwordFile = join(place, 'password');
+  writeFileSync(passwordFile, 'long enough\n', { mode: 0o600 });
+  const lines: string[] = [];
+  t.mock.method(console, 'error', (line: string) => void lines.push(line));
+  assert.equal(await readPassword({ username: 'ann', passwordFile }), 'long enough');
+  assert.deepEqual(lines, []);
+  chmodSync(passwordFile, 0o644);
+  assert.equal(await readPassword({ username: 'ann', passwordFile }), 'long enough');
+  assert.deepEqual(lines, [`Beware  other users of this host can read ${passwordFile}: chmod 600 ${passwordFile}`]);
 });
 
 test('the questions end after too many mistakes', async () => {

@@ -311,7 +311,7 @@ export const DOOR_POINTS: readonly MendedPoint[] = [
       {
         holds: 'The output of a command is cleaned again.',
         tests: output('print'),
-        breaks: swapIn('cli/output.ts', ['  const clean = cleanLines(text);\n', '  const clean = text;\n']),
+        breaks: swapIn('cli/output.ts', ['  const clean = shown(text);\n', '  const clean = text;\n']),
       },
       {
         holds: 'Every command prints by that file.',

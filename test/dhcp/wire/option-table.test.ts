@@ -12,6 +12,7 @@ import {
   findOptionByName,
   KNOWN_OPTIONS,
   NAMED_OPTIONS,
+  refusedNameText,
   suggestOptionName,
 } from '../../../src/dhcp/wire/option-table.ts';
 import { OPTION_TYPE_NAMES, type OptionType } from '../../../src/dhcp/wire/option-value.ts';
@@ -155,6 +156,12 @@ test('an option without a name is given by code and type, printed by its label, 
     assert.equal(capture(code, Uint8Array.of(1)).name, `${code} ${row?.label ?? 'unknown'}`);
     assert.deepEqual(document.get(`Known without a name ${code}`), row && [row.label]);
   }
+});
+
+test('the name of an option that cannot be configured is answered with its code and the reason', () => {
+  for (const name of ['lease-time', 'Lease_Time', 'lease time'])
+    assert.equal(refusedNameText(name), 'option 51 cannot be configured: lease_time sets it', name);
+  for (const name of ['router', 'lease', '']) assert.equal(refusedNameText(name), undefined, name);
 });
 
 test('an option that cannot be configured is refused with the reason in the document', () => {

@@ -11,6 +11,10 @@ const WORDS: readonly (readonly [text: string, words: string])[] = [
   ['it was switched on: HTTP 204', 'it was switched on'],
   ['it was switched on: HTTP 200: OK', 'it was switched on'],
   [
+    'it may have been switched on: HTTP 200, but after 20 s: it is still off',
+    'it may have been switched on, but after 20 s: it is still off',
+  ],
+  [
     'it may have been switched on: HTTP 200: {"a": {"b": 1}}, but after 20 s: it is still off',
     'it may have been switched on, but after 20 s: it is still off',
   ],

@@ -44,6 +44,8 @@ export const API = {
   'field.not-a-number': 'is not a number',
   'field.not-a-digest': 'is not a SHA-256 digest',
   'field.not-a-disk': 'is not the name of a disk, such as sda',
+  'field.no-such-disk': ({ disk, names }: { readonly disk: string; readonly names: readonly string[] }) =>
+    `the machine has no ${disk}: it reported ${names.join(', ')}. If its disks have changed since, commission it again`,
   'field.not-a-driver': 'is not the name of a power driver',
   'field.token-form': 'give 8 to 64 letters, digits, _ or -',
   'field.deploy-by': 'is neither image nor installer',

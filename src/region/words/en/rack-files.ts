@@ -24,7 +24,7 @@ export const PURPOSE_SENTENCES: Readonly<Record<string, string>> = {
 /** The remedy for a configuration that can only explain a problem, by its purpose. */
 export const PURPOSE_CURES: Readonly<Record<string, string>> = {
   'image-missing':
-    'its kernel and initrd are not in the boot tree: `rackboot images build` builds the environment, `rackboot images import-installer` adds an installer',
+    'its kernel and initrd are not in the boot tree: `sudo rackboot images build` builds the environment, `sudo rackboot images import-installer` adds an installer',
   'no-boot-http': 'this rack has no HTTP listener to report to: set boot.http.listen',
   'arguments-not-quotable':
     "its kernel arguments cannot be quoted: correct boot.kernel_params, or this machine's arguments or name",
@@ -70,8 +70,7 @@ function details(...parts: readonly string[]): string {
 
 const sizeOf = ({ bytes }: TftpParams | HttpParams): string => formatBytes(bytes ?? 0);
 
-const configuration = (event: TftpParams | HttpParams, via: string, purpose: string): string =>
-  `Was told ${purposeText(purpose)} (${fileOf(event)}, ${via})`;
+const configuration = (purpose: string): string => `Was told ${purposeText(purpose)}`;
 
 /** The sentences of TFTP by kind. */
 export const TFTP_SENTENCES: Readonly<Record<TftpEventKind, (event: TftpParams) => string>> = {
@@ -79,7 +78,7 @@ export const TFTP_SENTENCES: Readonly<Record<TftpEventKind, (event: TftpParams) 
   'tftp.sent': (event) =>
     event.purpose === undefined
       ? `Loaded ${fileOf(event)} by TFTP${details(speedOf(event), termsOf(event))}`
-      : configuration(event, 'TFTP', event.purpose),
+      : configuration(event.purpose),
   'tftp.probed': (event) => `Asked for the size of ${fileOf(event)} by TFTP`,
   'tftp.missing': (event) => `Requested ${fileOf(event)} by TFTP: ${reasonText(event.reason)}`,
   'tftp.refused': (event) => `Was refused ${fileOf(event)} by TFTP: ${reasonText(event.reason)}`,
@@ -139,7 +138,7 @@ export const HTTP_SENTENCES: Readonly<Record<HttpEventKind, (event: HttpParams) 
   'http.file-sent': (event) =>
     `Loaded ${event.status === 206 ? 'part of ' : ''}${fileOf(event)} by HTTP${details(speedOf(event))}`,
   'http.probed': (event) => `Checked ${fileOf(event)} by HTTP without loading it`,
-  'http.rendered': (event) => configuration(event, 'HTTP', event.purpose ?? 'nothing'),
+  'http.rendered': (event) => configuration(event.purpose ?? 'nothing'),
   'http.missing': (event) => `Requested ${fileOf(event)} by HTTP: ${reasonText(event.reason)}`,
   'http.refused': (event) => `Was refused ${fileOf(event)} by HTTP: ${reasonText(event.reason)}`,
   'http.aborted': (event) => `Closed the connection while loading ${fileOf(event)} by HTTP${details(speedOf(event))}`,

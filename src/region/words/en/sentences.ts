@@ -5,7 +5,7 @@ export const asSentence = (text: string): string =>
   /^[a-z]+(?:'s)?(?:[,:;]? |\.?$)/.test(text) ? `${text.charAt(0).toUpperCase()}${text.slice(1)}` : text;
 
 /** A power controller's raw answer: a successful HTTP status, which adds nothing, or a JSON or HTML body. */
-const RAW = /(?:^|: )HTTP 2\d\d\b(?::.*)?|: [[{<].*/s;
+const RAW = /(?:^|: )HTTP 2\d\d\b.*|: [[{<].*/s;
 /** Our own words after the raw answer. */
 const ADDED = /[,;] but .*/s;
 

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { nextSteps } from '../../src/cli/config/init-steps.ts';
-import { ownProgram } from '../../src/lab/own-program.ts';
+import { ownProgram } from '../../src/control/own-program.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 const MAIN = join(ROOT, 'bin', 'rackboot.js');

@@ -1,0 +1,34 @@
+// Warnings of loaders that `boot.loaders` names and that are not in the boot tree of this host. `rackboot images build` makes only the built-in
+// ones. URLs and scripts for iPXE are not judged, nor names that begin names of files: some firmware completes them.
+
+import { readdirSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { FIRMWARE_ARCHITECTURES, findArchitecture } from '../boot/architectures.ts';
+import type { BootConfig } from '../boot/config.ts';
+import { osErrorCode } from '../errors.ts';
+
+/** True for a loader that `rackboot images build` puts into the tree. */
+export const isBuiltInLoader = (file: string): boolean =>
+  FIRMWARE_ARCHITECTURES.some(({ loader }) => loader === basename(file));
+
+/** A warning for each absent loader. Each begins with its key. */
+export function absentLoaders({ tree, loaders }: Pick<BootConfig, 'tree' | 'loaders'>): readonly string[] {
+  return [...loaders].flatMap(([key, file]) => {
+    if (!/^\d+$/.test(key) || file.includes('://') || !isAbsent(join(tree, file))) return [];
+    const known = findArchitecture(Number(key));
+    const machines = known === undefined ? key : `${key} (${known.firmware === 'bios' ? 'BIOS' : `UEFI ${known.cpu}`})`;
+    const remedy = isBuiltInLoader(file)
+      ? '`sudo rackboot images build` puts it there'
+      : 'put it there, or name another';
+    return [`boot.loaders names ${file} for ${machines}, which is not in ${tree}: no such machine boots; ${remedy}.`];
+  });
+}
+
+/** True if the directory has no such name and none that begins with it. A directory that cannot be read is not judged. */
+function isAbsent(path: string): boolean {
+  try {
+    return !readdirSync(dirname(path)).some((name) => name.startsWith(basename(path)));
+  } catch (error) {
+    return osErrorCode(error) === 'ENOENT';
+  }
+}

@@ -1,0 +1,14 @@
+// Where the doctor's loads come from, so that the rack recognises them as such (`own-probes.ts`).
+
+import { formatIpv4, isLoopback, parseIpv4 } from '../net/address.ts';
+import { readInterfaces } from '../net/interfaces.ts';
+import { PROBE_SOURCE } from '../own-probes.ts';
+
+/** The source address for a load from this host; undefined for another host, which no address of loopback reaches. */
+export function probeSource(host: string): string | undefined {
+  const address = parseIpv4(host);
+  if (address === undefined) return undefined;
+  const isHere =
+    isLoopback(address) || readInterfaces().some(({ addresses }) => addresses.some((own) => own.address === address));
+  return isHere ? formatIpv4(PROBE_SOURCE) : undefined;
+}

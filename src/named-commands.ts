@@ -1,0 +1,80 @@
+// The commands that sentences name. Sentences say `rackboot leases list`; where one is shown on this host, the words become a command that
+// works as typed: `node bin/rackboot.js leases list --config FILE`. Pure.
+//
+// 1. Only the words of a command change (test/control/named-commands.test.ts compares the table with the command line's), not a sentence whose
+//    subject is Rackboot, a user or a service of that name.
+// 2. A command for another host keeps its words: only that host knows how its commands are called.
+
+/** Every command and alias; after a group, the commands of the group. */
+export const NAMED_COMMANDS: Readonly<Record<string, string>> = {
+  apikey: '',
+  check: '',
+  config: 'export get set show unset',
+  createadmin: '',
+  decode: '',
+  doctor: '',
+  events: '',
+  images: 'add build import-installer list make-debian remove',
+  init: '',
+  lab: '',
+  leases: 'clear end import list show',
+  'log-level': '',
+  machines:
+    'abort accept allocate broken commission debug-login deploy exit-rescue exit-rescue-mode fixed keep-apart list lock logins ' +
+    'mark-broken mark-fixed mark-missing merge missing move override-failed override-failed-testing reinstate release remove ' +
+    'rename rescue retire show split test unlock',
+  neighbours: '',
+  outbox: '',
+  password: '',
+  power: 'check cycle key off on set status',
+  preseed: 'list render show',
+  racks: 'accept list reject remove',
+  replay: '',
+  run: '',
+  scripts: 'add list remove results show',
+  sshkeys: 'add list remove',
+  status: '',
+  tags: 'add list remove update-nodes',
+  trace: '',
+  users: 'add list remove',
+  warm: '',
+  why: '',
+};
+
+/** Commands that read no configuration. */
+export const WITHOUT_CONFIG: ReadonlySet<string> = new Set(['decode', 'lab', 'warm']);
+
+const words = Object.entries(NAMED_COMMANDS).map(([command, group]) =>
+  group === '' ? command : `${command}(?: (?:${group.replaceAll(' ', '|')})(?![\\w-]))?`,
+);
+const COMMAND = new RegExp(
+  `(?<![\\w./@-])(?<!\\bon (?:its|the) region: )rackboot (?:(--help|--version|COMMAND)|(${words.join('|')}))(?![\\w-])`,
+  'g',
+);
+/** After a command of another host. */
+const ELSEWHERE = /^[^`\n]{0,200} on the host of /;
+/** After a command that names its configuration, or needs none. */
+const CONFIGURED = /^ --help\b|^[^`\n]{0,400} --config /;
+
+/** How this host's commands are called. */
+export interface CommandNaming {
+  /** `rackboot`, or the words that run the main file of a checkout. */
+  readonly program: string;
+  /** The option that names the configuration, after a space; empty for the default one. */
+  readonly config: string;
+}
+
+/** A text in which each named command works as typed on this host. */
+export function nameCommands(text: string, { program, config }: CommandNaming): string {
+  if ((program === 'rackboot' && config === '') || !text.includes('rackboot ')) return text;
+  return text.replace(
+    COMMAND,
+    (found: string, general: string | undefined, command: string | undefined, at: number) => {
+      const rest = text.slice(at + found.length);
+      if (command === undefined) return `${program} ${general ?? ''}`;
+      if (ELSEWHERE.test(rest)) return found;
+      const isConfigured = WITHOUT_CONFIG.has(command) || CONFIGURED.test(rest);
+      return `${program} ${command}${isConfigured ? '' : config}`;
+    },
+  );
+}
