@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { runCommandLine } from '../../../src/cli/command-line.ts';
+import { ownProgram } from '../../../src/control/own-program.ts';
 import { printedBy } from '../../support/printed.ts';
 
 for (const command of ['build', 'import-installer']) {
@@ -23,7 +24,7 @@ for (const command of ['build', 'import-installer']) {
     assert.equal(code, 2);
     assert.equal(
       complaint,
-      `rackboot: "mips" is no value of --arch, which takes amd64, arm64 or i386\nSee rackboot images ${command} --help.\n`,
+      `rackboot: "mips" is no value of --arch, which takes amd64, arm64 or i386\nSee ${ownProgram()} images ${command} --help.\n`,
     );
   });
 }

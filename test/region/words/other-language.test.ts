@@ -1,4 +1,5 @@
 // Another language changes what the region shows of an event that a rack reported before.
+// @process own
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
