@@ -127,7 +127,8 @@ export function makePrivate(path: string): void {
   }
 }
 
-function unwritable(path: string, detail: string, cause: unknown): RackError {
+/** The error for a file that this user may not write. */
+export function unwritable(path: string, detail: string, cause: unknown): RackError {
   return new RackError(
     'store-unwritable',
     `${path} cannot be written (${detail}): ${ownershipRemedy(path, dirname(path))}`,

@@ -7,13 +7,21 @@
 // 2. It holds wherever the file is the same one: in other network and mount namespaces, and in containers that share the volume.
 // 3. Nothing else in this process may open the file while it is locked: closing it would release the lock (sqlite.org/howtocorrupt.html §2.2).
 
-import { closeSync, readSync, statSync } from 'node:fs';
+import { accessSync, chmodSync, closeSync, constants, readSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { RackError } from '../errors.ts';
+import { errorText, osErrorCode, RackError } from '../errors.ts';
 import { foundStats } from '../files/found-stats.ts';
 import { openRegularFile } from '../files/regular-file.ts';
-import { checkRegular, explain, makePrivate, makeStateDirectory, SQLITE_BUSY, sqliteCode } from './database-file.ts';
+import {
+  checkRegular,
+  explain,
+  makePrivate,
+  makeStateDirectory,
+  SQLITE_BUSY,
+  sqliteCode,
+  unwritable,
+} from './database-file.ts';
 
 const FILE = 'rack.lock';
 const KIND = { title: 'lock', applicationId: 0, migrations: [] };
@@ -42,7 +50,9 @@ export function lockState(stateDir: string): StateLock {
   checkRegular(path, '');
   let database: DatabaseSync | undefined;
   try {
-    if (foundStats(path) === undefined) makePrivate(path);
+    const stats = foundStats(path);
+    if (stats === undefined) makePrivate(path);
+    else keepPrivate(path, stats.mode);
     database = new DatabaseSync(path, { timeout: WAIT_MS });
     // Nothing is ever written, so it needs no journal on disk.
     database.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE');
@@ -58,6 +68,19 @@ export function lockState(stateDir: string): StateLock {
       if (held.delete(locked)) locked.close();
     },
   };
+}
+
+/**
+ * Takes the rights of all other users from an existing file: a reader could lock it. SQLite opens a file that it may not write for reading,
+ * and its lock would then keep nobody out. The file is not opened for that (rule 3).
+ */
+function keepPrivate(path: string, mode: number): void {
+  try {
+    if ((mode & 0o177) !== 0) chmodSync(path, 0o600);
+    accessSync(path, constants.R_OK | constants.W_OK);
+  } catch (cause) {
+    throw unwritable(path, osErrorCode(cause) ?? errorText(cause), cause);
+  }
 }
 
 function alreadyRunning(stateDir: string, path: string, cause: unknown): RackError {

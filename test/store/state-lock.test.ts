@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -13,6 +13,7 @@ import { lockState } from '../../src/store/state-lock.ts';
 import { endProgram, whileRunning } from '../support/child.ts';
 import { missing } from '../support/needs.ts';
 
+const NOBODY = 65534;
 const MODULE = new URL('../../src/store/state-lock.ts', import.meta.url).href;
 
 let place = '';
@@ -30,6 +31,34 @@ test('a state directory has one holder at a time, and is made if it is missing',
   lock.release();
   lock.release();
   lockState(state).release();
+});
+
+test('a lock file of another mode becomes private, as a reader could lock it', () => {
+  mkdirSync(state, { recursive: true });
+  const path = join(state, 'rack.lock');
+  writeFileSync(path, '', { mode: 0o644 });
+  const lock = lockState(state);
+  assert.equal(statSync(path).mode & 0o777, 0o600);
+  assert.throws(() => lockState(state), { code: 'already-running' });
+  lock.release();
+});
+
+test('a user who may not write the lock file holds no lock', { skip: missing('linux', 'root') }, () => {
+  mkdirSync(state, { recursive: true });
+  chmodSync(place, 0o755);
+  chmodSync(state, 0o777);
+  for (const mode of [0o644, 0o444, 0o600]) {
+    const path = join(state, 'rack.lock');
+    rmSync(path, { force: true });
+    writeFileSync(path, '');
+    chmodSync(path, mode);
+    process.seteuid?.(NOBODY);
+    try {
+      assert.throws(() => lockState(state), { code: 'store-unwritable', message: /rack\.lock/ }, mode.toString(8));
+    } finally {
+      process.seteuid?.(0);
+    }
+  }
 });
 
 test('a second holder is told the process of the first, by whatever path it comes, until that is killed', {

@@ -31,6 +31,7 @@ export const FURTHER: readonly ClosedFile[] = [
   ['test/files/file-tree.test.ts', '.'],
   ['test/files/found-stats.test.ts', '.'],
   ['test/files/read-fault.test.ts', '.'],
+  ['test/store/state-lock.test.ts', 'who may not write'],
 ];
 
 /** Runs a file's tests in the closed clone, and demands that they pass. */
