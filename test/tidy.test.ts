@@ -180,6 +180,17 @@ test('imports go downwards only, and protocol rooms never import each other', ()
   report(problems, 'move the shared thing down a level, or hand it in as a port');
 });
 
+test('only region/words reads the English words, so that another language is chosen in one folder', () => {
+  const problems = sources
+    .filter(({ path }) => !path.startsWith('region/words/'))
+    .flatMap((source) =>
+      importsOf(source)
+        .filter(({ target }) => target.includes('/words/en/'))
+        .map(({ target }) => `${source.path} imports ${target}`),
+    );
+  report(problems, 'import region/words/quantity.ts, rack-reasons.ts or language.ts');
+});
+
 /** Reports each circle among nodes of a graph. */
 function reportCircles(imports: ReadonlyMap<string, readonly string[]>, remedy: string): void {
   const problems: string[] = [];

@@ -12,7 +12,7 @@ import { cleanJson, cleanLines } from '../clean-text.ts';
 import { errorText, RackError } from '../errors.ts';
 import { type CommandNaming, nameCommands } from '../named-commands.ts';
 
-export { formatBytes, formatDuration, formatWallTime } from '../region/words/en/quantity.ts';
+export { formatBytes, formatDuration, formatWallTime } from '../region/words/quantity.ts';
 
 let naming: CommandNaming = { program: 'rackboot', config: '' };
 

@@ -14,7 +14,7 @@ import { counted } from '../counted.ts';
 import type { DhcpEvent } from '../dhcp/events.ts';
 import type { RackEvent } from '../event.ts';
 import type { HttpEvent } from '../http/events.ts';
-import { PURPOSE_CURES, refusalOf } from '../region/words/en/rack-files.ts';
+import { PURPOSE_CURES, refusalOf } from '../region/words/rack-reasons.ts';
 import type { TftpEvent } from '../tftp/events.ts';
 import { isDhcpEvent, isHttpEvent, isRefusedReport, isTftpEvent } from './protocol-events.ts';
 

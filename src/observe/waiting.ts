@@ -6,7 +6,7 @@
 
 import type { Instant } from '../clock.ts';
 import type { RackEvent } from '../event.ts';
-import { formatSpan } from '../region/words/en/quantity.ts';
+import { formatSpan } from '../region/words/quantity.ts';
 import { isKernelFile } from './hints.ts';
 import { isDhcpEvent, isHttpEvent, isRefusedReport, isTftpEvent } from './protocol-events.ts';
 import { isOwnAction, type TimelineStep } from './timeline.ts';

@@ -52,7 +52,8 @@ export function writeFiles(home: string): void {
     'my-try': '{{inherit "preseed_master"}}\n',
     'check-mirror.sh': '#!/bin/sh\necho "the mirror answers"\n',
   };
-  for (const [name, content] of Object.entries(files)) writeFileSync(join(home, name), content);
+  for (const [name, content] of Object.entries(files))
+    writeFileSync(join(home, name), content, { mode: name.endsWith('password') ? 0o600 : 0o644 });
   for (const [directory, name] of [
     ['/var/lib/dhcp', 'dhcpd.leases'],
     ['/var/lib/kea', 'kea-leases4.csv'],

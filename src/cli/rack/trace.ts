@@ -12,7 +12,7 @@ import { loadPlace } from '../../config/config-file.ts';
 import { askDaemon, followDaemon } from '../../control/ask-daemon.ts';
 import { counted } from '../../counted.ts';
 import { errorText, RackError } from '../../errors.ts';
-import { formatBytes, formatSpan } from '../../region/words/en/quantity.ts';
+import { formatBytes, formatSpan } from '../../region/words/quantity.ts';
 import { parseDuration } from '../duration.ts';
 import { waitsForHand } from '../machines/switched-by-hand.ts';
 import { print, printError, printJson, printJsonLine, printTable } from '../output.ts';

@@ -1,7 +1,7 @@
 // Checks on request whether the state directory's disk is full: a rack that has granted no lease lately would not have noticed.
 
 import { statfsSync } from 'node:fs';
-import { formatBytes } from '../../region/words/en/quantity.ts';
+import { formatBytes } from '../../region/words/quantity.ts';
 
 /** Free bytes below which the disk counts as full: one more database write may not fit. */
 const FULL_BYTES = 64 * 1024;

@@ -28,9 +28,8 @@ import type { DhcpMessage } from '../../dhcp/wire/message.ts';
 import { findNamedOption } from '../../dhcp/wire/option-table.ts';
 import type { RackMachine } from '../../machines/machine.ts';
 import { ANY, formatIpv4, formatNetwork, type Ipv4, type MacAddress, networkContains } from '../../net/address.ts';
-import { formatSpan } from '../../region/words/en/quantity.ts';
-import { ALLOCATION_REASONS, dhcpReason } from '../../region/words/en/rack-dhcp.ts';
-import { PURPOSE_SENTENCES } from '../../region/words/en/rack-files.ts';
+import { formatSpan } from '../../region/words/quantity.ts';
+import { ALLOCATION_REASONS, dhcpReason, PURPOSE_SENTENCES } from '../../region/words/rack-reasons.ts';
 
 import { CLIENT_KINDS, type ClientKind, type ClientName, discover } from './clients.ts';
 

@@ -7,8 +7,8 @@ import type { DhcpEvent } from '../../dhcp/events.ts';
 import type { Lease } from '../../dhcp/leases/lease.ts';
 import { isDhcpEvent } from '../../observe/protocol-events.ts';
 import type { TimelineStep } from '../../observe/timeline.ts';
-import { formatSpan } from '../../region/words/en/quantity.ts';
-import { dhcpReason } from '../../region/words/en/rack-dhcp.ts';
+import { formatSpan } from '../../region/words/quantity.ts';
+import { dhcpReason } from '../../region/words/rack-reasons.ts';
 
 /** The last refusal of a machine's request for an address. */
 export interface LastRefusal {

@@ -1,7 +1,7 @@
 // The rack's state in one line for the service manager: the served networks, waiting interfaces, and faults. Pure.
 
 import type { Clock } from '../../clock.ts';
-import { formatWallTime } from '../../region/words/en/quantity.ts';
+import { formatWallTime } from '../../region/words/quantity.ts';
 import type { UplinkStatus } from '../../uplink/rack-uplink.ts';
 import type { InterfaceState } from './interface-states.ts';
 

@@ -30,5 +30,5 @@ interface Language {
   readonly shown: typeof EN.shown;
 }
 
-/** The only language so far; put another one here. */
+/** The only language so far; put another one here, and in `quantity.ts` and `rack-reasons.ts`. */
 export const LANGUAGE: Language = EN;
