@@ -16,8 +16,8 @@ const SILENCE_MS = 60_000;
 /** The same while a kernel and its environment start. */
 const KERNEL_SILENCE_MS = 180_000;
 
-/** Kinds of downloads that ended early. */
-const BROKEN_OFF: ReadonlySet<string> = new Set(['tftp.aborted', 'tftp.timed-out', 'http.aborted', 'http.timed-out']);
+/** The events of a file that the machine has got whole. Every other one of a file is of a download that failed or ended early. */
+const WHOLE: ReadonlySet<string> = new Set(['tftp.sent', 'http.file-sent', 'http.rendered']);
 
 interface Waiting {
   readonly text: string;
@@ -68,7 +68,7 @@ function waitingAfter(step: TimelineStep, steps: readonly TimelineStep[]): Waiti
         silence: 'check its screen',
       };
     }
-    if (BROKEN_OFF.has(event.kind)) {
+    if (event.file !== undefined && !WHOLE.has(event.kind)) {
       return { text: `it to request ${event.file ?? 'its file'} again, or to restart`, silence: 'check its screen' };
     }
     if (event.purpose !== undefined) return waitingAfterPurpose(event.purpose);

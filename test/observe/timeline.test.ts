@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { instant } from '../../src/clock.ts';
 import type { RackEvent } from '../../src/event.ts';
+import { HTTP_EVENTS } from '../../src/http/events.ts';
 import { ipv4, mac } from '../../src/net/address.ts';
 import { EventStream } from '../../src/observe/event-stream.ts';
 import {
@@ -16,6 +17,7 @@ import {
   Timeline,
 } from '../../src/observe/timeline.ts';
 import { describeWaiting } from '../../src/observe/waiting.ts';
+import { TFTP_EVENTS } from '../../src/tftp/events.ts';
 
 const MAC = mac(0x525400123456);
 const ADDRESS = ipv4(0x0a140064);
@@ -326,6 +328,18 @@ const WAITS: readonly (readonly [readonly RackEvent[], number, RegExp])[] = [
     /^its loader to ask for a configuration; .*GRUB asks the server that gave the address/,
   ],
 ];
+
+test('a file that a machine did not get whole is expected to be requested again, however its download ended', () => {
+  const whole = new Set(['tftp.sent', 'http.file-sent', 'http.rendered']);
+  // Those that are not about one machine's file, or say more of themselves.
+  const others =
+    /listening$|probed$|missing$|malformed$|posted$|forwarded$|stalled$|region-unreachable$|^http\.(?:metrics|client-error)/;
+  for (const kind of [...Object.keys(TFTP_EVENTS), ...Object.keys(HTTP_EVENTS)].filter((name) => !others.test(name))) {
+    const steps = timelineOf(at(0, 'dhcp.ack', BIOS), at(1, kind, { file: LINUX })).timeline.find(MAC) ?? [];
+    const isAgain = /^it to request .*linux again, or to restart/.test(describeWaiting(steps, at(2, '').at));
+    assert.equal(isAgain, !whole.has(kind), `${kind}: ${describeWaiting(steps, at(2, '').at)}`);
+  }
+});
 
 test('a machine’s last step determines its expected next one, and a long silence is explained', () => {
   for (const [events, seconds, expected] of WAITS) {

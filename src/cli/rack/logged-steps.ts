@@ -34,27 +34,32 @@ export const loggedEventShape = z.looseObject({
   rack: z.string().nullish(),
 });
 
-/** Replaces the number of the boot for steps from the region's log. */
-const FROM_LOG = -1;
+/** Replaces the number of the boot for steps from the region's log that are older than the rack's start. */
+const BEFORE_START = -1;
+/** The same for younger ones, which the timeline of this network card does not have: they may be of another card of the machine. */
+const SINCE_START = -2;
 
 /**
  * The steps that the log adds to the timeline: first those of this rack, then those of each other rack.
  *
  * @param events newest first
  * @param firstMs wall time of the timeline's first step; undefined: it is empty
+ * @param startedMs wall time of the rack's start; undefined: the rack does not tell it
  */
 export function loggedSteps(
   events: readonly z.infer<typeof loggedEventShape>[],
   ownRack: string,
   firstMs: number | undefined,
+  startedMs?: number | undefined,
 ): readonly Step[] {
   const byRack = new Map<string | undefined, Step[]>([[undefined, []]]);
   for (const { time, kind, level, description, rack } of events.toReversed()) {
     if (typeof kind !== 'string') continue;
     const other = rack === ownRack ? undefined : (rack ?? undefined);
     if (other === undefined && firstMs !== undefined && Date.parse(time) >= firstMs) continue;
+    const boot = startedMs !== undefined && Date.parse(time) >= startedMs ? SINCE_START : BEFORE_START;
     const step: Step = {
-      ...{ number: 0, boot: FROM_LOG, at: time, lastAt: time, times: 1 },
+      ...{ number: 0, boot, at: time, lastAt: time, times: 1 },
       ...{ kind, level: level.toLowerCase(), text: description, fields: {} },
       ...(other === undefined ? {} : { rack: other }),
     };
@@ -66,7 +71,8 @@ export function loggedSteps(
 /** The heading of the steps of one boot or one rack. @param isElsewhere the machine's home is another rack */
 export function headOf({ boot, rack }: Pick<Step, 'boot' | 'rack'>, isElsewhere: boolean): string {
   if (rack !== undefined) return `reported by rack ${rack}`;
-  if (boot === FROM_LOG) return 'before the rack started';
+  if (boot === BEFORE_START) return 'before the rack started';
+  if (boot === SINCE_START) return "from the region's log of the machine";
   if (boot > 0) return `boot ${boot}`;
   return isElsewhere ? 'seen by this rack' : 'before its first boot';
 }

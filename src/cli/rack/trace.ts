@@ -28,6 +28,7 @@ const traceShape = z.looseObject({
     .optional(),
   missed: z.number(),
   firstReportedMs: z.number().optional(),
+  startedMs: z.number().optional(),
   steps: z.array(stepShape),
   waiting: z.string(),
 });
@@ -165,7 +166,10 @@ async function askOlder(stateDir: string, trace: Trace): Promise<{ readonly step
   const path = `/MAAS/api/2.0/events/?op=query&level=DEBUG&limit=${OLDER_MAX}&mac_address=${encodeURIComponent(trace.mac)}`;
   try {
     const { events } = eventsShape.parse(await askDaemon(stateDir, path));
-    return { steps: loggedSteps(events, await ownRackName(stateDir), trace.firstReportedMs), note: '' };
+    return {
+      steps: loggedSteps(events, await ownRackName(stateDir), trace.firstReportedMs, trace.startedMs),
+      note: '',
+    };
   } catch (error) {
     return { steps: [], note: `the region did not answer (${errorText(error)})` };
   }

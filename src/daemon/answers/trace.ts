@@ -30,8 +30,9 @@ export interface TraceSources {
 
 /** The control socket's paths for traces. */
 export function traceAnswers(sources: TraceSources): ControlAnswers {
+  const startedMs = sources.clock.wallTimeMs();
   return {
-    '/trace': ({ query }) => trace(sources, findNamed(sources, query)),
+    '/trace': ({ query }) => ({ ...trace(sources, findNamed(sources, query)), startedMs }),
     '/trace/follow': ({ query }) => follow(sources, findNamed(sources, query, { allowUnseen: true })),
     '/seen': () => seen(sources),
   };
