@@ -141,9 +141,9 @@ export class ConnectionShares {
     return this.#places.countOf(address);
   }
 
-  /** Refuses a request with 503 and closes its connection. */
-  refuse(request: IncomingMessage, reason: ConnectionRefusal): void {
-    this.#options.onRefused?.(request.socket.remoteAddress ?? '', reason);
+  /** Refuses a request with 503 and closes its connection. @param client for whom it was sent; default: the other end of the connection */
+  refuse(request: IncomingMessage, reason: ConnectionRefusal, client?: string): void {
+    this.#options.onRefused?.(client ?? request.socket.remoteAddress ?? '', reason);
     this.#partings.tell(request.socket, UNAVAILABLE);
   }
 

@@ -156,7 +156,15 @@ describe('a start over a state directory', { skip: missing('linux') }, () => {
     );
   });
 
-  for (const file of ['rack.json', 'desired-state.json', 'lease-ends.json', 'lease-mark.json', 'key', 'leases.db']) {
+  for (const file of [
+    'rack.json',
+    'desired-state.json',
+    'lease-ends.json',
+    'lease-mark.json',
+    'key',
+    'leases.db',
+    'rack.sock',
+  ]) {
     for (const [what, place] of Object.entries(THINGS)) {
       // The first test has that of every file.
       if (what === 'a FIFO') continue;

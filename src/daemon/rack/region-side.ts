@@ -40,7 +40,11 @@ const REGION_STOP_MS = 5000;
 /** Heap limits of the uplink thread: old and young generation, in MiB. */
 const UPLINK_LIMITS = { maxOldGenerationSizeMb: 256, maxYoungGenerationSizeMb: 16 } as const;
 /** Failures of the region that a person can end while the rack serves without it. */
-const LIVED_WITH: ReadonlySet<RackErrorCode> = new Set<RackErrorCode>(['store-broken', 'store-unavailable']);
+const LIVED_WITH: ReadonlySet<RackErrorCode> = new Set<RackErrorCode>([
+  'store-broken',
+  'store-unavailable',
+  'socket-refused',
+]);
 const SECRET_BYTES = 24;
 /**
  * The rate of machine reports that are kept while the region is away: enough for a hall that is powered on at once, but not for a flood. A

@@ -88,7 +88,7 @@ export class ApiDoors {
     const { share } = findPeer(factsOf(raw), this.#region.config(), this.#region.racks);
     const place = await this.#bodies.take(share, clientOf(raw, reply.raw));
     if (place === 'refused' || place === 'gone') return false;
-    void place.lost.then(() => this.connections.refuse(raw, 'body-gave-way'));
+    void place.lost.then(() => this.connections.refuse(raw, 'body-gave-way', share));
     raw.on('end', place.release).on('close', place.release);
     if (raw.destroyed) place.release();
     return true;

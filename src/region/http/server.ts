@@ -5,7 +5,7 @@
 // 1. A request that fails gets an answer with an id; it ends neither the listener nor the thread.
 // 2. Headers, bodies and connections are bounded, and so is the time each may take.
 
-import { chmodSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, lstatSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import type { RequestListener } from 'node:http';
 import type { Server as HttpsServer } from 'node:https';
 import { join } from 'node:path';
@@ -178,11 +178,27 @@ async function openOwnDoors(api: ListeningApi, stateDir: string): Promise<void> 
     [RACK_SOCKET, { isRacks: true }],
   ] as const) {
     const path = join(stateDir, name);
-    rmSync(path, { force: true });
-    await api.openSocket(path, kind);
-    // Until now other users could open it, but the socket alone gives no rights.
-    chmodSync(path, 0o600);
+    try {
+      removeSocket(path);
+      await api.openSocket(path, kind);
+      // Until now other users could open it, but the socket alone gives no rights.
+      chmodSync(path, 0o600);
+    } catch (cause) {
+      if (cause instanceof RackError) throw cause;
+      const remedy = 'check the owner of the state directory, the room on its disk, and the log of the kernel';
+      const text = `the region's socket ${path} cannot be made (${errorText(cause)}): ${remedy}`;
+      throw new RackError('socket-refused', text, { cause });
+    }
   }
+}
+
+/** @throws RackError `socket-refused` if something else is there */
+function removeSocket(path: string): void {
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  if (found === undefined) return;
+  if (!found.isSocket())
+    throw new RackError('socket-refused', `${path} is in the way of the region's socket: move it away`);
+  rmSync(path, { force: true });
 }
 
 /**
