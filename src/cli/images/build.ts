@@ -10,10 +10,9 @@ import { buildEnvironment, type EnvironmentRequest, type Publication } from '../
 import { importInstaller } from '../../images/installer.ts';
 import { installLoaders } from '../../images/loaders.ts';
 import { makeStateDirectory } from '../../store/database-file.ts';
-import { loadMerged } from '../config-in-force.ts';
 import { checkGivenFile } from '../given-file.ts';
 import { formatBytes, print, printJson } from '../output.ts';
-import { becomeOwnerOf } from '../state-owner.ts';
+import { enterImageTree } from './image-tree.ts';
 
 export interface BuildFlags {
   readonly config: string;
@@ -39,11 +38,7 @@ async function publishImages(
   flags: BuildFlags,
   publish: (request: EnvironmentRequest) => Promise<readonly Publication[]>,
 ): Promise<number> {
-  const config = findImageConfig(flags);
-  const tree = flags.tree ?? config?.boot.tree ?? '';
-  // A tree inside the state directory belongs to that directory's owner, a tree elsewhere to the user who builds.
-  const stateDir = config !== undefined && tree.startsWith(`${config.stateDir}/`) ? config.stateDir : undefined;
-  if (stateDir !== undefined) becomeOwnerOf(stateDir);
+  const { tree, stateDir, config } = enterImageTree(flags);
   for (const file of flags.packages ?? []) checkGivenFile(file);
   const work = openWorkDirectory(stateDir);
   const request = {
@@ -111,22 +106,4 @@ export function openWorkDirectory(stateDir: string | undefined): WorkDirectory {
   if (found.isDirectory() && isPrivate) return { path, close: () => undefined };
   const remedy = `remove it (rm -r ${path}) and run this again`;
   throw new RackError('store-unwritable', `other users can change the contents of ${path}: ${remedy}`);
-}
-
-/**
- * The configuration, for the tree and release that the flags leave open. `undefined` if the flags name both, or name the tree and there is
- * no configuration file. An existing file is used or refused: a default must never silently replace its values.
- *
- * @throws RackError `config-unreadable`, `config-invalid`
- */
-export function findImageConfig({ config, tree, release }: Pick<BuildFlags, 'config' | 'tree' | 'release'>) {
-  if (tree !== undefined && release !== undefined) return undefined;
-  try {
-    return loadMerged(config).config;
-  } catch (error) {
-    if (tree === undefined || !(error instanceof RackError)) throw error;
-    if (error.code === 'config-unreadable' && osErrorCode(error.cause) === 'ENOENT') return undefined;
-    const remedy = 'with both --tree and --release the configuration is not needed';
-    throw new RackError(error.code, `${error.message}\n${remedy}`, { cause: error });
-  }
 }

@@ -17,9 +17,9 @@ import {
   type StoreContent,
   type StoredImage,
 } from '../../images/image-store.ts';
-import { leftOutNote, loadMerged } from '../config-in-force.ts';
+import { leftOutNote } from '../config-in-force.ts';
 import { formatBytes, print, printError, printJson, printTable } from '../output.ts';
-import { becomeOwnerOf } from '../state-owner.ts';
+import { enterImageTree } from './image-tree.ts';
 
 interface StoreFlags {
   readonly config: string;
@@ -47,10 +47,8 @@ export const enterTree = (flags: StoreFlags): string => enterPlace(flags).tree;
 
 /** The same, with the state directory whose store may have named the tree; undefined: a flag names the tree. */
 function enterPlace(flags: StoreFlags): { readonly tree: string; readonly stateDir: string | undefined } {
-  if (flags.tree !== undefined) return { tree: flags.tree, stateDir: undefined };
-  const { config } = loadMerged(flags.config);
-  if (config.boot.tree.startsWith(`${config.stateDir}/`)) becomeOwnerOf(config.stateDir);
-  return { tree: config.boot.tree, stateDir: config.stateDir };
+  const { tree, config } = enterImageTree(flags);
+  return { tree, stateDir: flags.tree === undefined ? config?.stateDir : undefined };
 }
 
 /** The contents of the store. @throws RackError `permission-denied` with the remedy if this user may not read it */

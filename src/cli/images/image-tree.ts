@@ -1,0 +1,46 @@
+// The boot tree of an images command: named by --tree, otherwise by the configuration.
+//
+// 1. An existing configuration is read, and its errors are reported, also if --tree makes it unnecessary.
+// 2. A tree in the state directory belongs to that directory's owner, whatever named it; a tree elsewhere to the user of the command.
+
+import type { RackConfig } from '../../config/rack-config.ts';
+import { DEFAULT_CONFIG } from '../../control/default-config.ts';
+import { osErrorCode, RackError } from '../../errors.ts';
+import { loadMerged } from '../config-in-force.ts';
+import { becomeOwnerOf } from '../state-owner.ts';
+
+export interface ImageTree {
+  readonly tree: string;
+  /** The state directory if the tree lies in it; this process has become its owner. */
+  readonly stateDir: string | undefined;
+  /** `undefined` if there is none. */
+  readonly config: RackConfig | undefined;
+}
+
+interface TreeFlags {
+  readonly config: string;
+  readonly tree?: string | undefined;
+}
+
+/** @throws RackError `config-unreadable`, `config-invalid` */
+export function enterImageTree(flags: TreeFlags): ImageTree {
+  const config = readConfig(flags);
+  const tree = flags.tree ?? config?.boot.tree ?? '';
+  const stateDir = config !== undefined && tree.startsWith(`${config.stateDir}/`) ? config.stateDir : undefined;
+  if (stateDir !== undefined) becomeOwnerOf(stateDir);
+  return { tree, stateDir, config };
+}
+
+/** A host without the default file, or whose users may not read it, needs none with --tree; a file that --config names is needed. */
+const UNREADABLE: ReadonlySet<string> = new Set(['ENOENT', 'EACCES']);
+
+function readConfig({ config, tree }: TreeFlags): RackConfig | undefined {
+  try {
+    return loadMerged(config).config;
+  } catch (error) {
+    const isUnneeded = tree !== undefined && config === DEFAULT_CONFIG;
+    const isUnreadable = error instanceof RackError && UNREADABLE.has(osErrorCode(error.cause) ?? '');
+    if (isUnneeded && isUnreadable) return undefined;
+    throw error;
+  }
+}
