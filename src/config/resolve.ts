@@ -94,7 +94,7 @@ export function resolveConfig(
       nameFrom: written.enlistment.name,
       install: {
         preseeds: resolvePreseeds(written),
-        httpProxy: written.http_proxy,
+        httpProxy: written.http_proxy ?? '',
         kernelParams: boot.kernel_params,
       },
     },

@@ -229,6 +229,8 @@ CREATE TABLE event (
   rack_id INTEGER
 ) STRICT;
 CREATE INDEX event_machine ON event (machine_id, id);
+-- Finds the newest event of a machine that is above DEBUG (10), past any number of quieter ones.
+CREATE INDEX event_said ON event (machine_id, id) WHERE level > 10;
 CREATE INDEX event_stranger ON event (mac, id) WHERE machine_id IS NULL AND mac IS NOT NULL;
 CREATE TRIGGER machine_touched AFTER INSERT ON event WHEN NEW.username <> '' AND NEW.machine_id IS NOT NULL
 BEGIN

@@ -19,6 +19,7 @@ const PLACE = labPlace(97);
 describe('rackboot preseed', { skip: missing('linux') }, () => {
   let rack: RunningRack;
   let proxy: Server | undefined;
+  let connections = 0;
   let templates = '';
   let hostname = '';
   const preseed = (...args: readonly string[]): Promise<Ended> =>
@@ -28,8 +29,11 @@ describe('rackboot preseed', { skip: missing('linux') }, () => {
   const directoryOf = (text: string): string => join(/state_dir: "(.*)\/state"/.exec(text)?.[1] ?? '', 'preseeds');
 
   before(async () => {
-    // Any server that accepts connections there counts as a proxy.
-    proxy = createServer((socket) => socket.destroy()).listen(8000, `${PLACE.octets}.1`);
+    // The customary port of package proxies, which any user of the rack's host can take.
+    proxy = createServer((socket) => {
+      connections += 1;
+      socket.destroy();
+    }).listen(8000, `${PLACE.octets}.1`);
     await once(proxy, 'listening');
     rack = new RunningRack(PLACE, (text) => `${text}preseeds: { directory: ${JSON.stringify(directoryOf(text))} }\n`);
     templates = join(rack.directory, 'preseeds');
@@ -50,8 +54,17 @@ describe('rackboot preseed', { skip: missing('linux') }, () => {
     assert.ok(output.includes(`d-i netcfg/hostname string ${hostname}`));
     const address = `http://${PLACE.octets}.1:${PLACE.httpPort}/MAAS/metadata/`;
     assert.ok(output.includes(`cloud-init cloud-init/maas-metadata-url string ${address}`));
-    assert.ok(output.includes(`d-i mirror/http/proxy string http://${PLACE.octets}.1:8000/`), 'the rack has a proxy');
     assert.match(complaints.join(' '), /generic, .*preseed_master; CONSUMER-KEY, .* replace secrets/);
+  });
+
+  test('a program on the rack’s port 8000 is no proxy of machines until http_proxy names it', async () => {
+    const proxies = async (): Promise<readonly string[]> =>
+      (await preseed('render', hostname)).output.filter((line) => line.includes('/proxy string'));
+    assert.deepEqual([await proxies(), connections], [['d-i mirror/http/proxy string '], 0]);
+    const url = `http://${PLACE.octets}.1:8000/`;
+    const set = await runRackboot(['config', 'set', 'http_proxy', url, '--config', rack.configFile]);
+    assert.equal(set.code, 0, set.complaints.join('\n'));
+    assert.deepEqual([await proxies(), connections], [[`d-i mirror/http/proxy string ${url}`], 0]);
   });
 
   test('a template of yours is found at once, by the name of the machine', async () => {

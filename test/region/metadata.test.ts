@@ -54,20 +54,12 @@ const headerOf = ({ consumerKey, tokenKey, tokenSecret }: MachineCredentials): s
 class Service {
   readonly place: RegionPlace;
   readonly region: Region;
-  readonly asked: string[] = [];
-  /** What happens elsewhere while it is asked of the network whether there is a proxy. */
-  meanwhile: () => void = () => undefined;
   readonly #app;
 
-  constructor(place: RegionPlace, region: Region, answers: boolean) {
+  constructor(place: RegionPlace, region: Region) {
     this.place = place;
     this.region = region;
-    const answersAt = (host: string, port: number): Promise<boolean> => {
-      this.asked.push(`${host}:${port}`);
-      this.meanwhile();
-      return Promise.resolve(answers);
-    };
-    this.#app = buildApp(makeContext(region, { answersAt }));
+    this.#app = buildApp(makeContext(region));
   }
 
   async ask(method: 'GET' | 'POST' | 'PUT' | 'DELETE', path: string, asking: Asking = {}): Promise<Answered> {
@@ -115,30 +107,6 @@ class Service {
     return systemId;
   }
 
-  /** The rack through which the machines ask is known. */
-  greetRack(): void {
-    this.region.racks.greet({
-      uuid: '11111111-2222-4333-8444-555555555555',
-      name: 'rack-1',
-      version: '1',
-      interfaces: [
-        {
-          name: 'lab',
-          interface: 'eth1',
-          management: 2,
-          ip: '10.20.0.1',
-          network: '10.20.0.0/24',
-          router_ip: '',
-          ip_range_low: '',
-          ip_range_high: '',
-          static_ip_range_low: '',
-          static_ip_range_high: '',
-        },
-      ],
-      pinned: [],
-    });
-  }
-
   give(systemId: string, command: Parameters<Region['life']['command']>[1]): void {
     const outcome = this.region.life.command(systemId, command, BY);
     assert.equal(outcome.kind, 'changed', JSON.stringify(outcome));
@@ -174,7 +142,7 @@ class Service {
 
 async function withService(
   work: (service: Service) => Promise<void>,
-  { httpProxy, answers = false }: { httpProxy?: string; answers?: boolean } = {},
+  { httpProxy = '' }: { httpProxy?: string } = {},
 ): Promise<void> {
   const place = makeRegion();
   place.region.close();
@@ -190,7 +158,7 @@ async function withService(
     store.addUser({ username: 'admin', email: '', passwordHash: '', isAdmin: true, createdMs: 0 });
     const event = { type: 'NODE', code: 'rack', params: { text: 'x' }, atMs: 0, username: 'admin' } as const;
     store.life.addSshKey({ username: 'admin', key: KEY, createdMs: 0 }, 10, event);
-    await work(new Service(place, region, answers));
+    await work(new Service(place, region));
   } finally {
     region.close();
     place.remove();
@@ -709,51 +677,3 @@ test('guesses at keys and secrets are limited by address', () =>
     }
     assert.deepEqual([...seen].sort(), [401, 403, 429]);
   }));
-
-test('the default proxy is the rack’s own if something answers there; no other host is probed', () =>
-  withService(
-    async (service) => {
-      const id = service.deploying(A, HERE);
-      const path = service.preseedPath(id);
-      assert.match((await service.get(path)).text, /^d-i mirror\/http\/proxy string $/m);
-      assert.deepEqual(service.asked, [], 'it is not known to be a rack');
-      service.greetRack();
-      assert.match((await service.get(path)).text, /^d-i mirror\/http\/proxy string http:\/\/10\.20\.0\.1:8000\/$/m);
-      await service.get(path);
-      assert.deepEqual(service.asked, ['10.20.0.1:8000']);
-      service.place.clock.advance(60_000);
-      await service.get(path);
-      assert.equal(service.asked.length, 2);
-      await service.get(path, { headers: { host: '192.0.2.1:80' } });
-      assert.equal(service.asked.length, 2);
-    },
-    { answers: true },
-  ));
-
-const ENDED_MEANWHILE: readonly (readonly [
-  what: string,
-  status: number,
-  ask: (service: Service, id: string) => [string, Asking],
-])[] = [
-  ['its wishes', 401, (service, id) => ['latest/meta-data/vendor-data', { key: service.key(id) }]],
-  ['curtin’s configuration', 401, (service, id) => ['curtin/latest/user-data', { key: service.key(id) }]],
-  ['its preseed', 403, (service, id) => [service.preseedPath(id), {}]],
-  [
-    'its preseed, by the token of its boot',
-    403,
-    (service, id) => [`latest/by-id/${id}/?op=get_preseed`, { headers: { 'x-rackboot-token': service.token(id) } }],
-  ],
-];
-
-for (const [what, status, ask] of ENDED_MEANWHILE) {
-  test(`work that ends during a proxy probe stays ended, and no new key is generated: ${what}`, () =>
-    withService(async (service) => {
-      const id = service.deploying(A, HERE);
-      service.greetRack();
-      service.meanwhile = () => service.give(id, { name: 'release' });
-      const answer = await service.get(...ask(service, id));
-      assert.equal(service.asked.length, 1, 'it was released while it asked');
-      assert.equal(answer.status, status, answer.text);
-      assert.equal(service.region.store.life.machineKey(id), undefined);
-    }));
-}

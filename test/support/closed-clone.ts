@@ -27,6 +27,7 @@ export const FURTHER: readonly ClosedFile[] = [
   ['test/e2e/net/loopback.test.ts', 'without any privilege'],
   ['test/e2e/doctor-host.test.ts', 'capability'],
   ['test/e2e/power-owner.test.ts', 'power key prints the key'],
+  ['test/e2e/local-user.test.ts', 'another user'],
   ['test/e2e/lab.test.ts', 'refuses --machines 0'],
   ['test/files/file-tree.test.ts', '.'],
   ['test/files/found-stats.test.ts', '.'],

@@ -7,27 +7,14 @@ import type { Server } from 'node:http';
 import { createConnection } from 'node:net';
 import { join } from 'node:path';
 import { systemClock } from '../../clock.ts';
-import { errorText, osErrorCode, RackError } from '../../errors.ts';
-import { ownershipRemedy } from '../../files/ownership.ts';
+import { osErrorCode, RackError } from '../../errors.ts';
 import { answerText } from '../answer.ts';
 import { CONTROL_SOCKET } from '../config.ts';
 import { type RegionEndpoint, RegionProxy } from '../proxy.ts';
 import { sendText } from '../send.ts';
 import { listen, makeServer } from '../server.ts';
 import { type ControlAnswers, handleControl } from './requests.ts';
-
-const ELSEWHERE = 'or set state_dir to another one';
-const makeRoom = (): string => `make room there, ${ELSEWHERE} on another file system`;
-const giveAway = (path: string, stateDir: string): string => `${ownershipRemedy(path, stateDir)}; ${ELSEWHERE}`;
-
-/** The remedy when the system refuses to create the socket's file, by error code. */
-const SOCKET_REMEDIES: ReadonlyMap<string, (path: string, stateDir: string) => string> = new Map([
-  ['EACCES', giveAway],
-  ['EPERM', giveAway],
-  ['EROFS', () => `the file system is read-only: mount it writable (mount -o remount,rw), ${ELSEWHERE}`],
-  ['ENOSPC', makeRoom],
-  ['EDQUOT', makeRoom],
-]);
+import { socketRefusal } from './socket-refusal.ts';
 
 export interface ControlServerDeps {
   /** The directory of the socket's file; must exist. */
@@ -59,7 +46,7 @@ export class ControlServer {
     try {
       await this.#removeStale();
     } catch (cause) {
-      throw this.#cannotCreate(cause);
+      throw socketRefusal(cause, this.#path, this.#deps.stateDir);
     }
     const proxy = new RegionProxy(process.getBuiltinModule('node:http').request, systemClock);
     const server = makeServer((request, response) => {
@@ -79,22 +66,11 @@ export class ControlServer {
       await bound;
       chmodSync(this.#path, 0o600);
     } catch (cause) {
-      throw this.#cannotCreate(cause);
+      throw socketRefusal(cause, this.#path, this.#deps.stateDir);
     }
     // The client sees that it gets no answer; the process goes on.
     server.on('error', () => undefined);
     this.#server = server;
-  }
-
-  /** Explains why the socket could not be created, with the remedy; an error that already has a code keeps it. */
-  #cannotCreate(cause: unknown): RackError {
-    if (cause instanceof RackError) return cause;
-    const code = osErrorCode(cause);
-    const { stateDir } = this.#deps;
-    const remedy = SOCKET_REMEDIES.get(code ?? '')?.(this.#path, stateDir);
-    const text = `the control socket ${this.#path} cannot be created: ${code ?? errorText(cause)}; ${remedy ?? 'keep its path below 90 characters'}`;
-    const name = remedy === undefined ? 'socket-refused' : 'store-unwritable';
-    return new RackError(name, text, { cause });
   }
 
   async close(): Promise<void> {

@@ -96,13 +96,12 @@ export function addAgentRoutes(app: FastifyInstance, listener: AgentListener): v
     const who = listener.identify(request);
     return who.kind === 'identified' ? toWorker(who.peer, request, reply, answer) : send(reply, who);
   };
-  app.get('/MAAS/rackboot/1/job', async (request, reply) => {
-    const who = listener.identify(request);
-    if (who.kind !== 'identified') return send(reply, who);
-    // Before the proof is checked, because the probe of the rack's proxy port takes time, and the boot may end meanwhile.
-    const surroundings = await metadata.surroundings(originOf(request, who.peer, region));
-    return toWorker(who.peer, request, reply, (machine) => text(work.job(machine, surroundings)));
-  });
+  app.get(
+    '/MAAS/rackboot/1/job',
+    forWorker((machine, request, peer) =>
+      text(work.job(machine, metadata.surroundings(originOf(request, peer, region)))),
+    ),
+  );
   app.get(
     '/MAAS/rackboot/1/cloud-config',
     forWorker((machine, request, peer) =>

@@ -88,18 +88,15 @@ export const machineRates = (): RatesByRack =>
 /** Adds the routes of the metadata service to an instance. */
 export function addMetadataRoutes(app: FastifyInstance, listener: MetadataListener): void {
   const rates = machineRates();
-  const handler = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> =>
-    listener.send(reply, await answerRequest(request, listener, rates));
+  const handler = (request: FastifyRequest, reply: FastifyReply): FastifyReply =>
+    listener.send(reply, answerRequest(request, listener, rates));
   app.route({ method: ['GET', 'POST'], url: '/MAAS/metadata/', handler });
   app.route({ method: ['GET', 'POST'], url: '/MAAS/metadata/*', handler });
 }
 
-async function answerRequest(request: FastifyRequest, listener: MetadataListener, rates: RatesByRack): Promise<Answer> {
+function answerRequest(request: FastifyRequest, listener: MetadataListener, rates: RatesByRack): Answer {
   const { region, metadata: service } = listener;
-  const first = listener.identify(request);
-  if (first.kind !== 'identified') return first;
-  const surroundings = await service.surroundings(originOf(request, first.peer, region));
-  const who = first.caller.kind === 'machine' ? listener.identify(request) : first;
+  const who = listener.identify(request);
   if (who.kind !== 'identified') return who;
   const { caller, peer } = who;
   if (caller.kind === 'user' || caller.kind === 'rack') return NOT_YOURS;
@@ -117,6 +114,7 @@ async function answerRequest(request: FastifyRequest, listener: MetadataListener
   const fields = mergeFields(queryOf(request.raw.url), parsed?.fields ?? new Map());
   const op = fields.get('op')?.at(-1) ?? '';
   const { tree } = found;
+  const surroundings = service.surroundings(originOf(request, peer, region));
   const asked: Asked = { service, region, peer, tree, isPost, fields, op, body, machine, proof, surroundings };
   return tree === 'enlist' || found.path.kind === 'enlist-preseed'
     ? answerStranger(asked, found.path)

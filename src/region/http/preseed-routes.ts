@@ -90,7 +90,7 @@ async function render(
   overrides: Variables,
 ): Promise<Answer> {
   const { purpose, osystem, release, origin, template, file } = given;
-  const surroundings = await metadata.surroundings(origin);
+  const surroundings = metadata.surroundings(origin);
   const request = {
     ...metadata.preseeds.requestFor(machine, purpose, surroundings, STAND_IN),
     ...(osystem === undefined ? {} : { osystem }),

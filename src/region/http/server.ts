@@ -14,7 +14,6 @@ import { cleanLines } from '../../clean-text.ts';
 import { errorText, osErrorCode, RackError } from '../../errors.ts';
 import { type CertificatePair, secureContextOf } from '../../files/certificate.ts';
 import { REQUEST_MS_MAX } from '../../net/body-places.ts';
-import { answersAt } from '../../net/port-answer.ts';
 import { REFUSALS, refuse } from '../api/answer.ts';
 import { noteOperatorRequest } from '../api/caller.ts';
 import { ApiDoors } from '../api/doors.ts';
@@ -23,7 +22,6 @@ import { Lists } from '../api/lists.ts';
 import type { ApiProblem } from '../api/problem.ts';
 import { OPERATOR_SOCKET, RACK_SOCKET, type RegionConfig } from '../config.ts';
 import { MetadataService } from '../metadata/metadata-service.ts';
-import type { AnswersAt } from '../metadata/proxy-finder.ts';
 import { PageGuard } from '../page/guard.ts';
 import { Sessions } from '../page/sessions.ts';
 import type { Region } from '../region.ts';
@@ -44,13 +42,9 @@ const AGENT = join(import.meta.dirname, '../../images/agent');
 export interface ApiOptions {
   /** The enlistment agent's script. Default: the one of this installation. */
   readonly agentFile?: string | undefined;
-  /** Checks whether a port accepts connections. Default: `startApi` tries to connect; for `makeContext` alone, no port does. */
-  readonly answersAt?: AnswersAt | undefined;
   /** Called with problems for the operator. Default: a warning of the process, on its standard error. */
   readonly onProblem?: ((problem: ApiProblem) => void) | undefined;
 }
-
-const noneAnswers: AnswersAt = () => Promise.resolve(false);
 
 /** Makes what all listeners of a region share. */
 export function makeContext(region: Region, options: ApiOptions = {}): ApiContext {
@@ -64,7 +58,7 @@ export function makeContext(region: Region, options: ApiOptions = {}): ApiContex
     followers: new EventFollowers(region),
     lists: new Lists(region.clock),
     guard: new PageGuard(region),
-    metadata: new MetadataService(region, options.answersAt ?? noneAnswers),
+    metadata: new MetadataService(region),
     sessions: new Sessions(region.store, region.clock),
     refusals,
     agent: readAgent(options.agentFile ?? join(AGENT, 'agent.sh')),
@@ -206,7 +200,7 @@ function removeSocket(path: string): void {
  * @throws RackError `certificate-unusable`, `address-in-use`, `permission-denied`
  */
 export async function startApi(region: Region, config: RegionConfig, options: ApiOptions = {}): Promise<RegionApi> {
-  const api = new ListeningApi(makeContext(region, { answersAt, ...options }), buildApp);
+  const api = new ListeningApi(makeContext(region, options), buildApp);
   try {
     await api.configure(config);
     await openOwnDoors(api, config.stateDir);

@@ -30,6 +30,7 @@ import { keyOfMachine } from './machine-keys.ts';
 /** The defaults without an install section in the configuration. */
 const DEFAULT_INSTALL: InstallConfig = {
   preseeds: { directory: '/etc/rackboot/preseeds', mirrors: DEFAULT_MIRRORS },
+  httpProxy: '',
   kernelParams: '',
 };
 
@@ -98,7 +99,7 @@ export class MachinePreseeds {
 
   /** Why none of this machine's preseeds can be rendered, with file and line; `undefined` if the current templates render one. */
   installProblem(machine: Machine): string | undefined {
-    const surroundings = { origin: SOME_ORIGIN, httpProxy: this.install.httpProxy ?? '' };
+    const surroundings = { origin: SOME_ORIGIN, httpProxy: this.install.httpProxy };
     const results = installerPurposes(machine.osystem).map((purpose) =>
       renderPreseed(this.requestFor(machine, purpose, surroundings, STAND_IN), this.templates),
     );

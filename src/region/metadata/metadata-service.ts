@@ -21,7 +21,6 @@ import type { MachineEventLevel } from '../records/machine-event.ts';
 import type { Rack } from '../records/rack.ts';
 import type { RegionStore } from '../records/store.ts';
 import { MachinePreseeds, type MachinePreseedsParts, type PreseedSurroundings } from './machine-preseeds.ts';
-import { type AnswersAt, ProxyFinder } from './proxy-finder.ts';
 import { meaningOf, type WebhookReport } from './reports.ts';
 
 /** The stage of `life/signal.ts` for a written disk. */
@@ -41,24 +40,16 @@ export type InstallerFile = 'preseed' | 'user-data' | 'meta-data';
 
 export class MetadataService {
   readonly #parts: MetadataParts;
-  readonly #proxies: ProxyFinder;
   readonly preseeds: MachinePreseeds;
 
-  constructor(parts: MetadataParts, answersAt: AnswersAt) {
+  constructor(parts: MetadataParts) {
     this.#parts = parts;
     this.preseeds = new MachinePreseeds({ store: parts.store, clock: parts.clock, config: () => parts.config() });
-    const { clock, racks } = parts;
-    this.#proxies = new ProxyFinder({
-      clock,
-      racks,
-      answersAt,
-      configured: () => this.preseeds.install.httpProxy,
-    });
   }
 
   /** A machine's surroundings. @param origin the base URL at which it reaches the region */
-  async surroundings(origin: string): Promise<PreseedSurroundings> {
-    return { origin, httpProxy: await this.#proxies.find(origin) };
+  surroundings(origin: string): PreseedSurroundings {
+    return { origin, httpProxy: this.preseeds.install.httpProxy };
   }
 
   /** The machine with this id, if the caller proves by the boot token or the preseed's secret that it is that machine's current boot. */

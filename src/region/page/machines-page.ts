@@ -319,10 +319,6 @@ function acceptAll(view: View): Html {
 const COLUMNS = ['first', 'state', 'owner', 'network', 'power', 'hardware', 'event'] as const;
 
 async function tableOf(view: View, machines: readonly Machine[]): Promise<Html> {
-  const newest = view.region.store.newestEvents(
-    machines.map(({ systemId }) => systemId),
-    true,
-  );
   const shown: Shown = {
     where: whereabouts(view.region.racks),
     hasRacks: acceptedRacks(view.region).length > 1,
@@ -332,9 +328,12 @@ async function tableOf(view: View, machines: readonly Machine[]): Promise<Html> 
     (name) => html`<th class="${name}">${words.machines.columns[name]}</th>`,
   );
   const rows: Html[] = [];
-  for (const machine of machines) {
-    if (rows.length % TURN_MACHINES === 0) await nextTurn();
-    rows.push(machineRow(view, machine, newest.get(machine.systemId), shown));
+  for (let from = 0; from < machines.length; from += TURN_MACHINES) {
+    await nextTurn();
+    const some = machines.slice(from, from + TURN_MACHINES);
+    const systemIds = some.map(({ systemId }) => systemId);
+    const newest = view.region.store.newestEvents(systemIds, true);
+    for (const machine of some) rows.push(machineRow(view, machine, newest.get(machine.systemId), shown));
   }
   return html`<div class="sheet"><table class="machines"><thead><tr>${head}</tr></thead><tbody>${rows}</tbody></table></div>`;
 }

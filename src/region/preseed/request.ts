@@ -108,8 +108,8 @@ export interface PreseedConfig {
 /** Settings for machines that install a system. */
 export interface InstallConfig {
   readonly preseeds: PreseedConfig;
-  /** The proxy's URL; empty: none; `undefined`: port 8000 of the rack, if something answers there. */
-  readonly httpProxy?: string | undefined;
+  /** The proxy's URL; empty: none. */
+  readonly httpProxy: string;
   /** Kernel arguments for machines without their own. */
   readonly kernelParams: string;
 }

@@ -360,15 +360,6 @@ export const REGION_BOUNDS: readonly HeldBound[] = [
     share: 'by the token of a boot, which only its machine has',
   },
   {
-    at: 'region/metadata/proxy-finder.ts HOSTS_MAX',
-    what: 'rack addresses for which the region knows whether a proxy answers there',
-    whoCanFill: 'only racks: other addresses are not tried',
-    whatOthersNotice: 'a machine waits up to 0.5 s more',
-    howItEmpties: 'after 60 s; the oldest goes first',
-    share: 'none is needed',
-    test: 'region/metadata/proxy-finder.test.ts',
-  },
-  {
     at: 'store/region-identity.ts SHARED_VALUES_MAX',
     what: 'serial numbers and the like that several machines share',
     whoCanFill: 'a host that enlists thousands of machines with the same values in pairs',

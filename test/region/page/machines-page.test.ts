@@ -195,6 +195,15 @@ test('rendering many machines yields to the event loop', () =>
     { newMachinesMax: 1000 },
   ));
 
+test('the newest events of many machines are read a few machines at a time', (context) =>
+  withRegion(async ({ region }) => {
+    for (let index = 1; index <= 50; index += 1) region.enlist(report([0x525400000000 + index]));
+    const { mock } = context.mock.method(region.store, 'newestEvents');
+    await renderPage(viewOf(region));
+    const read = mock.calls.map(({ arguments: [systemIds] }) => systemIds.length);
+    assert.deepEqual(read, [20, 20, 10]);
+  }));
+
 test("an event from a remote rack names the rack: as the subject of the rack's own event, after the text of a machine's", () => {
   const event = { id: 1, atMs: 0, type: 'NODE_RACK_EVENT', level: 'error', username: '', rack: 'rack-2' } as const;
   const said = (text: string) => ({ code: 'rack', params: { text } }) as const;

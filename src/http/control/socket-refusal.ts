@@ -1,0 +1,32 @@
+// Why the control socket could not be created, with the remedy.
+
+import { errorText, osErrorCode, RackError } from '../../errors.ts';
+import { ownershipRemedy } from '../../files/ownership.ts';
+
+const ELSEWHERE = 'or set state_dir to another one';
+const makeRoom = (): string => `make room there, ${ELSEWHERE} on another file system`;
+const giveAway = (path: string, stateDir: string): string => `${ownershipRemedy(path, stateDir)}; ${ELSEWHERE}`;
+
+/** The remedy when the system refuses to create the socket's file, by error code. */
+const SOCKET_REMEDIES: ReadonlyMap<string, (path: string, stateDir: string) => string> = new Map([
+  ['EACCES', giveAway],
+  ['EPERM', giveAway],
+  ['EROFS', () => `the file system is read-only: mount it writable (mount -o remount,rw), ${ELSEWHERE}`],
+  ['ENOSPC', makeRoom],
+  ['EDQUOT', makeRoom],
+  ['EIO', () => `the disk fails: look for disk errors in the kernel's log (dmesg), ${ELSEWHERE} on another disk`],
+]);
+
+const PATH_REMEDY = 'keep its path below 90 characters';
+/** What the system says of a path that does not fit into the address of a socket. */
+const PATH_CODES: ReadonlySet<string> = new Set(['ENAMETOOLONG', 'EINVAL']);
+
+/** The error to report when creating the socket failed with `cause`; an error that already has a code keeps it. */
+export function socketRefusal(cause: unknown, path: string, stateDir: string): RackError {
+  if (cause instanceof RackError) return cause;
+  const code = osErrorCode(cause) ?? '';
+  const ofDisk = SOCKET_REMEDIES.get(code)?.(path, stateDir);
+  const remedy = ofDisk ?? (PATH_CODES.has(code) ? PATH_REMEDY : undefined);
+  const text = `the control socket ${path} cannot be created: ${[code || errorText(cause), remedy ?? []].flat().join('; ')}`;
+  return new RackError(ofDisk === undefined ? 'socket-refused' : 'store-unwritable', text, { cause });
+}

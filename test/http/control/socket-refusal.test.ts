@@ -1,0 +1,34 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { RackError } from '../../../src/errors.ts';
+import { socketRefusal } from '../../../src/http/control/socket-refusal.ts';
+
+const PATH = '/var/lib/rackboot/rackboot.sock';
+const failure = (code: string): Error => Object.assign(new Error(`listen ${code}`), { code });
+
+const CASES: readonly (readonly [cause: string, code: string, remedy: RegExp])[] = [
+  [
+    'EIO',
+    'store-unwritable',
+    /EIO; the disk fails: look for disk errors in the kernel's log \(dmesg\), or set state_dir /,
+  ],
+  ['EROFS', 'store-unwritable', /EROFS; the file system is read-only/],
+  ['ENOSPC', 'store-unwritable', /ENOSPC; make room there/],
+  ['ENAMETOOLONG', 'socket-refused', /ENAMETOOLONG; keep its path below 90 characters$/],
+  ['EINVAL', 'socket-refused', /EINVAL; keep its path below 90 characters$/],
+  ['EMFILE', 'socket-refused', /cannot be created: EMFILE$/],
+];
+
+for (const [cause, code, remedy] of CASES) {
+  test(`${cause} at the control socket gets the remedy of its cause`, () => {
+    const refused = socketRefusal(failure(cause), PATH, '/var/lib/rackboot');
+    assert.equal(refused.code, code);
+    assert.match(refused.message, remedy);
+    assert.ok(refused.message.startsWith(`the control socket ${PATH} cannot be created: ${cause}`));
+  });
+}
+
+test('an error that already has a code keeps it', () => {
+  const known = new RackError('already-running', 'another Rackboot answers');
+  assert.equal(socketRefusal(known, PATH, '/var/lib/rackboot'), known);
+});
