@@ -4,13 +4,15 @@
 import assert from 'node:assert/strict';
 import { statSync } from 'node:fs';
 import { request } from 'node:http';
+import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { after, before, beforeEach, test } from 'node:test';
 import { sleep, systemClock } from '../../src/clock.ts';
 import { BODIES_WAITING_MAX, BODY_LAG_MS_MAX } from '../../src/net/body-places.ts';
 import { CONNECTIONS_MAX, LARGE_BODIES_MAX, WAITING_MAX } from '../../src/region/api/doors.ts';
-import { OPERATOR_SOCKET } from '../../src/region/config.ts';
+import { OPERATOR_SOCKET, RACK_SOCKET } from '../../src/region/config.ts';
 import { addresses, ask, Crowd, settled } from '../support/crowd.ts';
+import { eventuallyWithin } from '../support/eventually.ts';
 import { type LiveRegion, startRegion } from './live.ts';
 import { acceptRack, RACK_KEY_SECRET, RACK_TOKEN, RACK_UUID, rackInterface } from './racks/rack-place.ts';
 
@@ -197,9 +199,10 @@ function askAsOperator(method: string, path: string, body: string): Promise<numb
   });
 }
 
-test('only root and the user of the daemon may open the operator’s socket, which alone gives no rights', async () => {
+test('only root and the user of the daemon may open the sockets of this process; the operator’s alone gives no rights', async () => {
   const path = join(live.config.stateDir, OPERATOR_SOCKET);
-  assert.equal(statSync(path).mode & 0o777, 0o600);
+  for (const name of [OPERATOR_SOCKET, RACK_SOCKET])
+    assert.equal(statSync(join(live.config.stateDir, name)).mode & 0o777, 0o600, name);
   const { text } = await new Promise<{ text: string }>((resolve) => {
     const asked = request({ socketPath: path, path: '/MAAS/api/2.0/machines/', agent: false }, (answer) => {
       answer.resume();
@@ -208,6 +211,23 @@ test('only root and the user of the daemon may open the operator’s socket, whi
     asked.end();
   });
   assert.equal(text, '401');
+});
+
+test('large bodies that come by the rack’s socket are bounded like all others', async () => {
+  const path = join(live.config.stateDir, RACK_SOCKET);
+  const answered = new Set<Socket>();
+  const sockets = Array.from({ length: LARGE_BODIES_MAX + BODIES_WAITING_MAX + 10 }, (_, index) => {
+    const socket = connect(path);
+    socket.on('error', () => undefined).on('data', () => void answered.add(socket));
+    socket.write(slowPost(anybody(index), 1_900_000));
+    return socket;
+  });
+  try {
+    await eventuallyWithin(MS_MAX, 'one that finds no place', () => answered.size > 0);
+    assert.ok(answered.size < sockets.length - LARGE_BODIES_MAX, 'the others keep their places');
+  } finally {
+    for (const socket of sockets) socket.destroy();
+  }
 });
 
 const CROWDS: readonly (readonly [string, number, number])[] = [

@@ -1,0 +1,37 @@
+// Whoever asks for events, the log is read in bounded pieces: by the API in both directions, and for the page.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { PIECE_IDS } from '../../src/region/api/event-pieces.ts';
+import { buildApp, makeContext } from '../../src/region/http/server.ts';
+import type { EventFilter } from '../../src/region/records/store.ts';
+import { CONTROL_SECRET, makeRegion } from './place.ts';
+
+const NEWEST = 3 * PIECE_IDS;
+
+/** The ids that a read may cover; a read of one machine's events goes by an index of its own. */
+const span = ({ after = 0, before = NEWEST + 1, upTo = before - 1 }: EventFilter): number => upTo - after;
+
+for (const [name, url] of [
+  ['op=query', '/MAAS/api/2.0/events/?op=query&owner=nobody'],
+  ['op=query forward', '/MAAS/api/2.0/events/?op=query&owner=nobody&after=1'],
+  ['the page', '/MAAS/'],
+] as const) {
+  test(`${name} reads a long log in pieces`, async (t) => {
+    const { region, remove } = makeRegion();
+    t.after(remove);
+    const reads: EventFilter[] = [];
+    t.mock.method(region.store, 'eventRange', () => ({ oldest: 1, newest: NEWEST }));
+    t.mock.method(region.store, 'listEvents', (filter: EventFilter) => {
+      if (filter.machines === undefined) reads.push(filter);
+      return [];
+    });
+    const app = buildApp(makeContext(region), { isOperators: true });
+    const headers = name === 'the page' ? {} : { 'x-rackboot-control': CONTROL_SECRET };
+    const answer = await app.inject({ url, remoteAddress: '127.0.0.1', headers });
+    await app.close();
+    assert.equal(answer.statusCode, 200, answer.body);
+    assert.ok(reads.length >= 3, `${reads.length} reads`);
+    for (const filter of reads) assert.ok(span(filter) <= PIECE_IDS, JSON.stringify(filter));
+  });
+}
