@@ -303,6 +303,28 @@ describe('the guided lab', { skip: missing('linux', 'setpriv') }, () => {
     }
   });
 
+  test('whose parent ends, as npm’s shell at SIGTERM does, ends and leaves nothing behind', {
+    timeout: MS_MAX,
+  }, async () => {
+    const place = mkdtempSync(join(tmpdir(), 'rackboot-labs-'));
+    try {
+      chmodSync(place, 0o777);
+      const { root, node } = readableCheckout();
+      const [command = '', ...rest] = [...AS, 'sh', '-c', '"$0" bin/rackboot.js lab; exit 3', node];
+      const env = { ...process.env, HOME: '/nonexistent', NODE_COMPILE_CACHE: nobodysCache(), TMPDIR: place };
+      const shell = spawn(command, rest, { stdio: ['ignore', 'ignore', 'ignore'], cwd: root, env });
+      const [directory = ''] = await eventually('its directory', () => {
+        const all = readdirSync(place).filter((name) => name.startsWith('rackboot-lab-'));
+        return all.length > 0 && processesOf(place).length > 0 ? all : undefined;
+      });
+      await endProgram(shell, 'SIGTERM');
+      await eventually('the end of its rack', () => processesOf(directory).length === 0, STATE_MS_MAX);
+      await eventually('the end of its directory', () => !existsSync(join(place, directory)), STATE_MS_MAX);
+    } finally {
+      rmSync(place, { recursive: true, force: true });
+    }
+  });
+
   test('that is killed takes its racks with it', { timeout: MS_MAX }, async () => {
     const lab = start();
     const directory = await directoryOf(lab);
