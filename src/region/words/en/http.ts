@@ -52,7 +52,7 @@ export const HTTP = {
   'not-found.post': ({ path }: { readonly path: string }) => `the API accepts no post at ${path}`,
 
   'not-this-boot':
-    'This is for a machine at work, with the token of its boot and at its address: start the machine again.',
+    'This is for a machine at work, with the token of its boot and at its address: start the machine again, unless its work was ended on purpose.',
   'rate-limit.machine': 'This machine sends too many requests: wait a little.',
   'not-found.user-data': 'This machine was given no user data.',
   'not-found.script-to-run': 'This machine has no such script to run: it was removed, or belongs to another run.',
