@@ -5,6 +5,7 @@ import { RackError } from '../../errors.ts';
 import { runGuidedLab } from '../../lab/guided-lab.ts';
 import { HALL_MACHINES_MAX, HALL_RACKS_MAX } from '../../lab/hall-plan.ts';
 import { Narrator } from '../../lab/narrator.ts';
+import { whenParentEnds } from '../../lab/parent-end.ts';
 import { runVirtualLab } from '../../lab/virtual-lab.ts';
 
 /** The flags of the command line. */
@@ -13,9 +14,6 @@ export interface LabFlags {
   readonly machines: number;
   readonly racks: number;
 }
-
-/** How often the lab checks that the program that started it still runs, in milliseconds. */
-const PARENT_MS = 500;
 
 /** Runs until Ctrl-C, or until the program that started it ends. @returns 0, or 1 if the virtual machine failed @throws RackError `bad-argument` for an unusable size */
 export async function runLab(flags: LabFlags): Promise<number> {
@@ -33,13 +31,7 @@ export async function runLab(flags: LabFlags): Promise<number> {
     // SIGHUP: the terminal was closed, which must leave as little behind as Ctrl-C does. npm passes on a Ctrl-C that the terminal has
     // already sent here, so the second one must not interrupt the shutdown.
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => resolve());
-    // npm passes SIGTERM on to its shell, which ends without passing it on.
-    const parent = process.ppid;
-    const watch = (): void => {
-      if (process.ppid === parent) systemClock.schedule(PARENT_MS, watch);
-      else resolve();
-    };
-    watch();
+    whenParentEnds(resolve);
   });
   const narrator = new Narrator(systemClock);
   if (!vm) {
