@@ -109,7 +109,9 @@ function missingText(message: string, help: string): string | undefined {
   const demanded = help.split('\n', 1)[0]?.match(/<[\w.-]+>/g) ?? [];
   const missing = demanded.slice(Number(given));
   if (missing.length === 0) return 'an argument is missing';
-  const look = missing.some((name) => name.slice(1, -1) === 'system') ? '; `sudo rackboot images list` shows the systems' : '';
+  const look = missing.some((name) => name.slice(1, -1) === 'system')
+    ? '; `sudo rackboot images list` shows the systems'
+    : '';
   return `${missing.join(' and ')} ${missing.length === 1 ? 'is' : 'are'} missing${look}`;
 }
 

@@ -15,7 +15,8 @@ export const HTTP = {
   'rate-limit.strangers': (rate: Rate) => strangersText('your address', rate),
   'rate-limit-network.strangers': (rate: Rate) => strangersText('your network', rate),
   'rate-limit-all': (rate: Rate) => strangersText('all addresses', rate),
-  'not-authenticated.invalid-key': 'Authorization Error: the API key is not valid; rackboot apikey prints a new one.',
+  'not-authenticated.invalid-key':
+    'Authorization Error: the API key is not valid; sudo rackboot apikey prints a new one.',
   'unknown-version': 'Unknown API version. This region speaks 1.0 and 2.0.',
   'not-found.path': 'Nothing is here.',
   'store-unavailable': ({ problem }: { readonly problem: string }) => problem,
