@@ -211,7 +211,7 @@ async function examineOffers(
         tellAbsentLoader(
           check,
           `${what} ${offer.file}`,
-          { cpu, tree: config.boot.tree, config: commands.config },
+          { cpu, tree: config.boot.tree, config: commands.config, isLab: interfaceName === LOOPBACK },
           tell,
         );
         continue;
@@ -236,9 +236,13 @@ function tellUnprobed(check: string, interfaceName: string, error: unknown, tell
 function tellAbsentLoader(
   check: string,
   offered: string,
-  { cpu, tree, config }: { readonly cpu: Cpu; readonly tree: string; readonly config: string },
+  { cpu, tree, config, isLab }: { readonly cpu: Cpu; readonly tree: string; readonly config: string; isLab: boolean },
   tell: Tell,
 ): void {
+  if (isLab) {
+    tell(check, 'note', `${offered}, which this lab does not have: its machines are of another kind`);
+    return;
+  }
   const build = `sudo ${buildCommand(cpu, config)}`;
   const absent = `which is not there, and no image for ${cpu} either`;
   const remedy = `machines of this kind do not boot here until \`${build}\` puts them into ${tree}`;

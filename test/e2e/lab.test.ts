@@ -209,11 +209,12 @@ describe('the guided lab', { skip: missing('linux', 'setpriv') }, () => {
     );
     assert.match(examined, /^ok {3}dhcp lab: UEFI amd64: /m);
     assert.doesNotMatch(examined, /^BAD /m, examined);
+    assert.doesNotMatch(examined, /sudo|images build/, 'nothing to build or to be root for in a lab');
     const second = new Program(['lab']);
     assert.equal(await ended(second.child), 1, 'a second lab');
     assert.match(
       second.text,
-      /^rackboot: 127\.0\.0\.1:5240 is in use by another lab \(process \d+ of user \S+\): .*Ctrl-C/,
+      /^rackboot: 127\.0\.0\.1:5240 is in use by another lab \(process \d+ of user \S+\): .*Ctrl-C where it runs, or with `kill \d+`/,
     );
 
     await run(accept);
