@@ -16,7 +16,9 @@ let isOutputLost = false;
 process.stdout.on('error', (error) => {
   if (isOutputLost) return;
   isOutputLost = true;
-  if (osErrorCode(error) !== 'EPIPE') {
+  // EIO: the terminal was closed.
+  const isClosed = ['EPIPE', 'EIO'].includes(osErrorCode(error) ?? '');
+  if (!isClosed) {
     printError(`rackboot: standard output cannot be written: ${errorText(error)}`);
     process.exit(1);
   }

@@ -145,9 +145,10 @@ async function runJob(job: Job, left: () => number, isFirst = true): Promise<voi
   if (!isRepeated) skipped.push(...result.skipped);
   took.push([label, result.seconds]);
   cpuSeconds += result.cpuSeconds;
-  const tests = `${result.passed} ${result.passed === 1 ? 'test' : 'tests'}`;
+  const isSkipped = isGood && result.passed === 0 && result.skipped.length > 0;
+  const tests = isSkipped ? 'skipped' : `${result.passed} ${result.passed === 1 ? 'test' : 'tests'}`;
   console.log(
-    `${isGood ? '✔' : '✖'} ${label.padEnd(32)} ${tests.padEnd(10)} ${inSeconds(result.seconds)} s ${inSeconds(result.cpuSeconds)} s of a processor   ${left()} left`,
+    `${isSkipped ? '–' : isGood ? '✔' : '✖'} ${label.padEnd(32)} ${tests.padEnd(10)} ${inSeconds(result.seconds)} s ${inSeconds(result.cpuSeconds)} s of a processor   ${left()} left`,
   );
   for (const remark of result.remarks) console.log(`    ${remark}`);
   for (const failure of result.failures) console.log(`✖ ${failure}`);

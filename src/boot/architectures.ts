@@ -60,6 +60,12 @@ export const FIRMWARE_ARCHITECTURES: readonly FirmwareArchitecture[] = [
   { code: 19, firmware: 'uefi', cpu: 'arm64', ...NO_GRUB },
 ];
 
+/** The CPUs that `images build` makes the environment and fetches the loaders for: those of 64 bits. */
+export const BUILT_CPUS = ['amd64', 'arm64'] as const satisfies readonly Cpu[];
+
+/** True for a CPU that `images build` builds for. */
+export const isBuiltFor = (cpu: string): boolean => BUILT_CPUS.some((built) => built === cpu);
+
 /** The option of `images build` for a CPU, with a leading space; empty for the CPU that it builds for by default. */
 export const archFlag = (cpu: Cpu): string => (cpu === 'amd64' ? '' : ` --arch ${cpu}`);
 

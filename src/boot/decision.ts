@@ -7,6 +7,7 @@
 
 import { unreachable } from '../errors.ts';
 import type { RackMachine } from '../machines/machine.ts';
+import { parseCpu } from './architectures.ts';
 import type { BootConfig } from './config.ts';
 import { type BootImage, describeImage, findImage, type HasFile, type ImageQuery, isPlainName } from './images.ts';
 import {
@@ -39,13 +40,19 @@ export interface StepQuery {
 /** A step, with its labels for the timeline and the machine's screen. */
 export interface Decision {
   readonly step: BootStep;
-  /** The machine's purpose, or `image-missing`, `no-boot-http`, `arguments-not-quotable`. */
+  /** The machine's purpose, or `image-missing`, `no-environment`, `no-boot-http`, `arguments-not-quotable`. */
   readonly purpose: string;
   readonly title: string;
 }
 
 /** The assumed architecture of an unknown machine whose loader does not say: pxelinux runs only on BIOS machines. */
 const DEFAULT_ARCHITECTURE = 'amd64';
+
+/** GRUB and iPXE ask the processor itself, so `i386` means that it has no 64 bits. */
+const NO_ENVIRONMENT = [
+  'this processor has 32 bits only, and Rackboot has no environment for it.',
+  'Only machines with 64-bit processors can be used. Switch this one off.',
+] as const;
 
 /** Decides a step from configuration and tree. */
 export function decideStep(
@@ -101,6 +108,8 @@ function decideKernel(
   const image = installerImage ?? (enlistsByInstaller ? undefined : findImage(ephemeral, hasFile));
   if (image === undefined) {
     const absent = purpose === 'install' || enlistsByInstaller ? installer : ephemeral;
+    if (absent.directory === 'commissioning' && parseCpu(absent.architecture) === 'i386')
+      return explain('no-environment', name, NO_ENVIRONMENT);
     return explain('image-missing', name, [`no kernel and initrd for ${describeImage(absent)}.`, remedyFor(absent)]);
   }
 

@@ -66,6 +66,13 @@ function explainChoice(message: string, help: string): string | undefined {
   const choices = [...list.matchAll(/"([^"]*)"/g)].map(([, choice = '']) => choice);
   const nearest = nearestName(given.toLowerCase(), choices);
   const where = namesIn(help).options.includes(name) ? `--${name}` : `<${name}>`;
+  if (given === 'i386' && name === 'arch') {
+    return complain(
+      help,
+      'Rackboot has no environment for processors of 32 bits (i386), so there is nothing to build',
+      [],
+    );
+  }
   const said = `"${given}" is no value of ${where}, which takes ${choices.slice(0, -1).join(', ')} or ${choices.at(-1)}`;
   return complain(help, said, nearest === undefined ? [] : [nearest]);
 }
@@ -102,7 +109,10 @@ function missingText(message: string, help: string): string | undefined {
   const demanded = help.split('\n', 1)[0]?.match(/<[\w.-]+>/g) ?? [];
   const missing = demanded.slice(Number(given));
   if (missing.length === 0) return 'an argument is missing';
-  return `${missing.join(' and ')} ${missing.length === 1 ? 'is' : 'are'} missing`;
+  const look = missing.some((name) => name.slice(1, -1) === 'system')
+    ? '; `sudo rackboot images list` shows the systems'
+    : '';
+  return `${missing.join(' and ')} ${missing.length === 1 ? 'is' : 'are'} missing${look}`;
 }
 
 /** The options and the commands that a help lists. */

@@ -90,7 +90,7 @@ export function loadPlace(path: string): { readonly stateDir: string } {
   return { stateDir: stateDirOf(read.file.values) };
 }
 
-const MAKE_ONE = '`rackboot init` makes one; --config or RACKBOOT_CONFIG names another';
+const MAKE_ONE = '`sudo rackboot init` makes one; --config or RACKBOOT_CONFIG names another';
 
 /** True for the file of an ended lab, which RACKBOOT_CONFIG still names in this shell. */
 const isEndedLab = (path: string): boolean =>

@@ -27,6 +27,7 @@ import { judgeHost, judgeRegionPorts } from './host-judgement.ts';
 import { probeHttp } from './http-probe.ts';
 import { buildCommand, examineLoader, isLoaderAbsent } from './loader-check.ts';
 import { judgeNotes } from './note-judgement.ts';
+import { codeName, judgeOutside, upstreamFix } from './outside-judgement.ts';
 import { judgeSilence, type RangeUse } from './silence.ts';
 import { judgeTree } from './tree-judgement.ts';
 
@@ -96,6 +97,9 @@ interface OfferedFile {
   readonly cpu: Cpu;
 }
 
+/** For a fault whose line already says what to do, or that has many causes. */
+const ANY_FIX = 'as the line says; `sudo rackboot events --level warning` and docs/troubleshooting.md say more';
+
 /** The rack must be stopped first: a running region would keep writing while its file is replaced. */
 const RESTORE_REGION =
   'sudo systemctl stop rackboot, put region.db back from a backup, remove region.db-wal and region.db-shm, then sudo systemctl start rackboot';
@@ -105,8 +109,9 @@ export async function examine(options: DoctorOptions): Promise<boolean> {
   const { config } = options;
   const { start } = options.commands;
   let healthy = true;
-  const tell: Tell = (check, ok, text, fix) => {
+  const tell: Tell = (check, ok, text, known) => {
     healthy &&= ok !== false;
+    const fix = known ?? (ok === false ? ANY_FIX : undefined);
     const finding: Finding = { check, ok: ok !== false, text, ...(ok === 'note' ? { isNote: true } : {}) };
     options.onFinding(fix === undefined ? finding : { ...finding, fix });
   };
@@ -206,7 +211,7 @@ async function examineOffers(
         tellAbsentLoader(
           check,
           `${what} ${offer.file}`,
-          { cpu, tree: config.boot.tree, config: commands.config },
+          { cpu, tree: config.boot.tree, config: commands.config, isLab: interfaceName === LOOPBACK },
           tell,
         );
         continue;
@@ -231,9 +236,13 @@ function tellUnprobed(check: string, interfaceName: string, error: unknown, tell
 function tellAbsentLoader(
   check: string,
   offered: string,
-  { cpu, tree, config }: { readonly cpu: Cpu; readonly tree: string; readonly config: string },
+  { cpu, tree, config, isLab }: { readonly cpu: Cpu; readonly tree: string; readonly config: string; isLab: boolean },
   tell: Tell,
 ): void {
+  if (isLab) {
+    tell(check, 'note', `${offered}, which this lab does not have: its machines are of another kind`);
+    return;
+  }
   const build = `sudo ${buildCommand(cpu, config)}`;
   const absent = `which is not there, and no image for ${cpu} either`;
   const remedy = `machines of this kind do not boot here until \`${build}\` puts them into ${tree}`;
@@ -293,7 +302,7 @@ async function examineRegion(
     tell(check, true, `answers at ${url}`);
   } catch (error) {
     const why = regionProblem ?? `${errorText(error)}. See \`rackboot status${commands.config}\``;
-    tell(check, false, `does not answer: ${why}`);
+    tell(check, false, `does not answer: ${why}`, `sudo rackboot status${commands.config}`);
   }
 }
 
@@ -366,7 +375,7 @@ async function examineNames(options: DoctorOptions, tell: Tell): Promise<void> {
   try {
     const own = await probeDns(host, dns.listenPort, name);
     const ok = own.rcode === 0 && own.authoritative && own.addresses.length > 0;
-    const seen = `was answered with code ${own.rcode} and ${counted(own.addresses.length, 'address', 'addresses')}`;
+    const seen = `was answered with ${codeName(own.rcode)} and ${counted(own.addresses.length, 'address', 'addresses')}`;
     tell(`dns ${name}`, ok, ok ? `is ${own.addresses.join(', ')}` : `${seen}; does another name server listen there?`);
   } catch (error) {
     tell(`dns ${name}`, false, `${errorText(error)}; is Rackboot running?`, commands.start);
@@ -377,13 +386,13 @@ async function examineNames(options: DoctorOptions, tell: Tell): Promise<void> {
     return;
   }
   const outsideName = options.outsideName ?? OUTSIDE_NAME;
-  const remedy = `do the servers of dns.upstream answer (${dns.upstream.map(({ address }) => formatIpv4(address)).join(', ')})?`;
   try {
     const outside = await probeDns(host, dns.listenPort, outsideName);
-    const found = outside.rcode === 0 && outside.addresses.length > 0;
-    const text = found ? `is ${outside.addresses.join(', ')}` : `was answered with code ${outside.rcode}; ${remedy}`;
-    tell(`dns ${outsideName}`, found, text);
+    const { check, ok, isNote, text, fix } = judgeOutside(outside, outsideName, dns.upstream);
+    tell(check, isNote === true ? 'note' : ok, text, fix);
   } catch (error) {
-    tell(`dns ${outsideName}`, false, `${errorText(error)}; ${remedy}`);
+    const servers = dns.upstream.map(({ address }) => formatIpv4(address)).join(', ');
+    const text = `${errorText(error)}; do the servers of dns.upstream answer (${servers})?`;
+    tell(`dns ${outsideName}`, false, text, upstreamFix(dns.upstream, outsideName));
   }
 }

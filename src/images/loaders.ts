@@ -15,7 +15,7 @@ import { describeFile, encodeManifest, type PublishedFile, publishFile, readIfTh
 export interface LoaderRequest {
   /** The boot tree. */
   readonly tree: string;
-  /** `amd64`, `arm64` or `i386`. */
+  /** `amd64` or `arm64`. */
   readonly arch: string;
   readonly release: string;
   /** `.deb` files that contain them. Undefined: apt fetches them. */
@@ -59,7 +59,7 @@ function uefiLoaders(cpu: string, suffix: string, grub: string): readonly Loader
   ];
 }
 
-const GRUB_PLATFORMS: Readonly<Record<string, string>> = { x64: 'x86_64-efi', aa64: 'arm64-efi', ia32: 'i386-efi' };
+const GRUB_PLATFORMS: Readonly<Record<string, string>> = { x64: 'x86_64-efi', aa64: 'arm64-efi' };
 
 /** For HTTP boot, where Debian's signed GRUB does not find its configuration. Not signed. */
 const IPXE: LoaderSource = { package: 'ipxe', files: { 'ipxe.efi': 'usr/lib/ipxe/ipxe.efi' } };
@@ -67,7 +67,6 @@ const IPXE: LoaderSource = { package: 'ipxe', files: { 'ipxe.efi': 'usr/lib/ipxe
 const LOADERS: ReadonlyMap<string, readonly LoaderSource[]> = new Map([
   ['amd64', [...BIOS, ...uefiLoaders('amd64', 'x64', 'amd64'), IPXE]],
   ['arm64', uefiLoaders('arm64', 'aa64', 'arm64')],
-  ['i386', uefiLoaders('i386', 'ia32', 'ia32')],
 ]);
 
 /**

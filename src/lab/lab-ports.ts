@@ -4,7 +4,7 @@ import { createServer } from 'node:net';
 import { osErrorCode, RackError } from '../errors.ts';
 import { readUserName } from '../files/ownership.ts';
 import { ANY, parseIpv4 } from '../net/address.ts';
-import { findPortOwners, type PortOwner } from '../net/port-owner.ts';
+import { findParent, findPortOwners, type PortOwner, type PortProcess } from '../net/port-owner.ts';
 import { LAB_DIRECTORY, type LabRack } from './lab-files.ts';
 
 /** @throws RackError `address-in-use` naming the address and what to do */
@@ -34,11 +34,15 @@ export async function checkPort(host: string, port: number): Promise<void> {
 /** The error for a port that another process holds. */
 function portInUse(host: string, port: number, cause: unknown): RackError {
   const [owner] = findPortOwners('TCP', parseIpv4(host) ?? ANY, port);
-  return new RackError('address-in-use', `${host}:${port} is in use ${describeOwner(owner, port)}`, { cause });
+  const parent = owner?.process && findParent(owner.process.pid);
+  return new RackError('address-in-use', `${host}:${port} is in use ${describeOwner(owner, port, parent)}`, { cause });
 }
 
-/** Names the owner of a port and the remedy, which must never be to end a rack that machines depend on. Pure. */
-export function describeOwner(owner: PortOwner | undefined, port: number): string {
+/**
+ * Names the owner of a port and the remedy, which must never be to end a rack that machines depend on. Pure.
+ * @param parent the process that started the owner; undefined if unknown
+ */
+export function describeOwner(owner: PortOwner | undefined, port: number, parent?: PortProcess): string {
   const look = `\`sudo ss -ltnp sport = :${port}\` shows its process`;
   if (owner === undefined) return `by a process that cannot be seen from here; the lab needs this port. ${look}`;
   const { process: program, uid } = owner;
@@ -46,8 +50,13 @@ export function describeOwner(owner: PortOwner | undefined, port: number): strin
   if (program === undefined)
     return `by a process of user ${user}, which may be a rack that machines depend on; the lab needs this port. ${look}`;
   const named = `process ${program.pid} of user ${user}`;
-  if (isLab(program.words))
-    return `by another lab (${named}): one lab at a time runs on a host. End it with Ctrl-C where it runs`;
+  if (isLab(program.words)) {
+    // A lab's rack ends with its lab, but not the other way round.
+    const isItsRack = isRack(program.words) && parent !== undefined && isLab(parent.words);
+    const lab = isItsRack ? parent.pid : program.pid;
+    const it = `process ${lab} of user ${user}`;
+    return `by another lab (${it}): one lab at a time runs on a host. End it with Ctrl-C where it runs, or with \`kill ${lab}\``;
+  }
   if (isRack(program.words)) {
     return (
       `by a rack that runs on this host (${named}), and machines may depend on it; the lab needs this port. ` +

@@ -129,6 +129,16 @@ function findProcess(inode: number): PortProcess | undefined {
   return undefined;
 }
 
+/** The process that started a process; undefined if there is none or it cannot be seen. */
+export function findParent(pid: number): PortProcess | undefined {
+  try {
+    const parent = /^PPid:\s*(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? '0';
+    return parent === '0' ? undefined : describeProcess(parent);
+  } catch {
+    return undefined;
+  }
+}
+
 function names(directory: string, max: number): readonly string[] {
   try {
     return readdirSync(directory).slice(0, max);

@@ -8,7 +8,7 @@
 // 2. Normal firmware behaviour gives no hint: asking for a size and aborting the transfer, or requesting optional files.
 // 3. The state of a machine is a few numbers, and does not grow with its activity.
 
-import { archFlag, type Cpu, findArchitecture } from '../boot/architectures.ts';
+import { archFlag, type Cpu, findArchitecture, isBuiltFor } from '../boot/architectures.ts';
 import { baseName } from '../boot/paths.ts';
 import { counted } from '../counted.ts';
 import type { DhcpEvent } from '../dhcp/events.ts';
@@ -215,6 +215,7 @@ export class BootWatch {
     if (file === undefined) return [];
     const isOffered = this.#offered !== undefined && baseName(file) === baseName(this.#offered);
     if (!isOffered && !isNeededFile(file)) return [];
+    if (!isKernelFile(file) && !isBuiltFor(cpuOfLoader(file))) return [hint('file-missing', absentOf32Bits(file))];
     const cure = isKernelFile(file)
       ? file.includes('/install/')
         ? "`sudo rackboot images import-installer` adds Debian's installer"
@@ -256,6 +257,9 @@ export class BootWatch {
     ];
   }
 }
+
+const absentOf32Bits = (file: string): string =>
+  `it needs ${file}, which is not in the boot tree: Rackboot fetches no loaders for UEFI of 32 bits; put the file there, if the processor has 64`;
 
 const refusedReport = (event: HttpEvent): string =>
   `the region refused its report with ${event.status}: ${refusalOf(event) ?? 'no reason given'}`;

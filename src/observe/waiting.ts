@@ -26,18 +26,39 @@ interface Waiting {
   readonly silenceMs?: number | undefined;
 }
 
-/** Describes the machine's expected next step or, after a long silence, what that may mean. */
-export function describeWaiting(steps: readonly TimelineStep[], now: Instant): string {
+/** The states of a machine whose work was ended on purpose: by a release, or by `abort`. */
+const RELEASED: ReadonlySet<string> = new Set(['New', 'Ready', 'Allocated']);
+
+/**
+ * Describes the machine's expected next step or, after a long silence, what that may mean.
+ * @param machine what the region wants of it; undefined if the region does not know it
+ */
+export function describeWaiting(
+  steps: readonly TimelineStep[],
+  now: Instant,
+  machine?: { readonly statusName: string; readonly purpose: string },
+): string {
   const last =
     steps.findLast(({ event }) => saysWhatIsNext(event) && !isEnd(event)) ??
     steps.findLast(({ event }) => saysWhatIsNext(event));
   if (last === undefined) return 'its first message: it was not seen since the rack started';
-  const { text, silence, silenceMs = SILENCE_MS } = waitingAfter(last, steps);
+  const isReleased = machine?.purpose === 'poweroff' && RELEASED.has(machine.statusName) && isCutOff(last.event);
+  const {
+    text,
+    silence,
+    silenceMs = SILENCE_MS,
+  } = isReleased
+    ? { text: `nothing: it is ${machine.statusName}, because its work was ended; it may still be on, so switch it off` }
+    : waitingAfter(last, steps);
   const latest = steps.findLast(({ event }) => isOwnAction(event)) ?? last;
   const quiet = now - latest.lastAt;
   const heard = `last seen ${formatSpan(quiet)} ago${isEnd(last.event) ? '' : endOfLease(steps, latest)}`;
   return silence === undefined || quiet < silenceMs ? `${text}; ${heard}` : `${text}; ${heard}: ${silence}`;
 }
+
+/** True if it looks as if the machine failed, but the end of its work gives the same events. */
+const isCutOff = (event: RackEvent): boolean =>
+  BROKEN_OFF.has(event.kind) || (isHttpEvent(event) && isRefusedReport(event));
 
 const saysWhatIsNext = ({ kind }: RackEvent): boolean =>
   kind !== 'boot.hint' &&

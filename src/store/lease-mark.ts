@@ -74,7 +74,7 @@ export function restoredText(stateDir: string): string {
   return (
     `${path} was restored from a copy, or was never used here: it lacks the leases given since the copy was made. Before the rack offers a machine ` +
     'the address of its lease again, it probes the wire for another host with it; renewals are answered as usual. ' +
-    'You need not do anything. If addresses clash, end the lease of the wrong machine: rackboot leases end ADDRESS.'
+    'You need not do anything. If addresses clash, end the lease of the wrong machine: sudo rackboot leases end ADDRESS.'
   );
 }
 

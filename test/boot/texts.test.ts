@@ -98,6 +98,18 @@ const CASES: readonly [string, () => string, readonly string[]][] = [
     ],
   ],
   [
+    'iPXE says that a processor of 32 bits cannot be used, and proposes no build',
+    () => render('ipxe.cfg-default-i386'),
+    [
+      '#!ipxe',
+      '# unknown machine: no-environment',
+      'echo Rackboot: this processor has 32 bits only, and Rackboot has no environment for it.',
+      'echo Rackboot: Only machines with 64-bit processors can be used. Switch this one off.',
+      'sleep 60',
+      'reboot',
+    ],
+  ],
+  [
     'GRUB commissions a machine from its own source',
     () => grub('commissioning', PARAMS),
     [
@@ -126,7 +138,9 @@ const CASES: readonly [string, () => string, readonly string[]][] = [
       '# asking again by hardware address',
       "echo 'Rackboot: asking the rack what this machine is to do.'",
       'if [ -n "$net_default_mac" ]; then configfile "$prefix/grub.cfg-$net_default_mac"; fi',
-      'configfile "$prefix/grub.cfg-default-$grub_cpu"',
+      'set cpu="$grub_cpu"',
+      'if [ "$cpu" = i386 ]; then if cpuid -l; then set cpu=x86_64; fi; fi',
+      'configfile "$prefix/grub.cfg-default-$cpu"',
       "echo 'Rackboot: no configuration could be loaded. Trying again in 60 seconds.'",
       'sleep 60',
       'reboot',

@@ -92,6 +92,14 @@ test('a missing argument is named', async () => {
   assert.match(await explained(0), /^rackboot: <key> and <value> are missing\n/);
 });
 
+test('a missing system is answered with the command that lists them', async () => {
+  const help = 'rackboot machines deploy <machine> <system>\n\nDeploy a system\n';
+  assert.equal(
+    await explain('Not enough non-option arguments: got 1, need at least 2', 'machines deploy m', help),
+    'rackboot: <system> is missing; `sudo rackboot images list` shows the systems\nSee rackboot machines deploy --help.',
+  );
+});
+
 test('a misspelt value is answered with the most similar one', async () => {
   const help = 'rackboot events\n\nThe log\n\nOptions:\n      --level  This level\n';
   const wrong = (given: string): string =>

@@ -472,7 +472,7 @@ test('relay_sources are addresses or networks; an empty list allows only the rel
 
 test('the error for a missing file names the command that makes one, the error for an unreadable file does not', () => {
   const there =
-    /^there is no configuration \/nowhere\.yaml: `rackboot init` makes one; --config or RACKBOOT_CONFIG names/;
+    /^there is no configuration \/nowhere\.yaml: `sudo rackboot init` makes one; --config or RACKBOOT_CONFIG names/;
   assert.throws(() => readConfigText('/nowhere.yaml'), { code: 'config-unreadable', message: there });
   const unreadable =
     /^cannot read the configuration: there is no file \/proc\/self\/mem\/x: a name before its last \/ is a file/;

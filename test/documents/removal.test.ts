@@ -48,3 +48,11 @@ test('the removal removes every file, directory and user that the installation m
   assert.ok(removal.some((command) => command.endsWith(`userdel ${user}`)));
   assert.equal(removal[0], 'sudo systemctl disable --now rackboot');
 });
+
+test('the removal names what the backup left, and the files with secrets of other steps', () => {
+  const text = readDocument('docs/upgrade.md').split(/^## Remove$/m)[1] ?? '';
+  const script = readDocument('docs/upgrade.md').split(/^## Remove$/m)[0] ?? '';
+  const place = /^to=(\/\S+)\/\$/m.exec(script)?.[1] ?? assert.fail('no place');
+  for (const name of [place, '/usr/local/sbin/rackboot-backup', 'password', 'bmc-password', 'maas.key', 'maas.header'])
+    assert.ok(text.includes(name), name);
+});

@@ -209,11 +209,12 @@ describe('the guided lab', { skip: missing('linux', 'setpriv') }, () => {
     );
     assert.match(examined, /^ok {3}dhcp lab: UEFI amd64: /m);
     assert.doesNotMatch(examined, /^BAD /m, examined);
+    assert.doesNotMatch(examined, /sudo|images build/, 'nothing to build or to be root for in a lab');
     const second = new Program(['lab']);
     assert.equal(await ended(second.child), 1, 'a second lab');
     assert.match(
       second.text,
-      /^rackboot: 127\.0\.0\.1:5240 is in use by another lab \(process \d+ of user \S+\): .*Ctrl-C/,
+      /^rackboot: 127\.0\.0\.1:5240 is in use by another lab \(process \d+ of user \S+\): .*Ctrl-C where it runs, or with `kill \d+`/,
     );
 
     await run(accept);
@@ -298,6 +299,28 @@ describe('the guided lab', { skip: missing('linux', 'setpriv') }, () => {
       await eventually('its directory', () => readdirSync(place).length > 0);
       assert.equal(await endProgram(lab.child, 'SIGTERM'), 0, lab.text);
       assert.deepEqual(readdirSync(place), []);
+    } finally {
+      rmSync(place, { recursive: true, force: true });
+    }
+  });
+
+  test('whose parent ends, as npm’s shell at SIGTERM does, ends and leaves nothing behind', {
+    timeout: MS_MAX,
+  }, async () => {
+    const place = mkdtempSync(join(tmpdir(), 'rackboot-labs-'));
+    try {
+      chmodSync(place, 0o777);
+      const { root, node } = readableCheckout();
+      const [command = '', ...rest] = [...AS, 'sh', '-c', '"$0" bin/rackboot.js lab; exit 3', node];
+      const env = { ...process.env, HOME: '/nonexistent', NODE_COMPILE_CACHE: nobodysCache(), TMPDIR: place };
+      const shell = spawn(command, rest, { stdio: ['ignore', 'ignore', 'ignore'], cwd: root, env });
+      const [directory = ''] = await eventually('its directory', () => {
+        const all = readdirSync(place).filter((name) => name.startsWith('rackboot-lab-'));
+        return all.length > 0 && processesOf(place).length > 0 ? all : undefined;
+      });
+      await endProgram(shell, 'SIGTERM');
+      await eventually('the end of its rack', () => processesOf(directory).length === 0, STATE_MS_MAX);
+      await eventually('the end of its directory', () => !existsSync(join(place, directory)), STATE_MS_MAX);
     } finally {
       rmSync(place, { recursive: true, force: true });
     }

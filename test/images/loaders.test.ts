@@ -75,6 +75,6 @@ describe('boot loaders', { skip: missing('dpkg-deb') }, () => {
   });
 
   test('are refused for an architecture that has none, with those that have', async () => {
-    await assert.rejects(install(scratch, [], 'sparc'), { code: 'bad-argument', message: /amd64, arm64, i386/ });
+    await assert.rejects(install(scratch, [], 'sparc'), { code: 'bad-argument', message: /amd64, arm64\./ });
   });
 });

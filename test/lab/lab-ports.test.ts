@@ -48,6 +48,19 @@ for (const [what, words, text] of OWNERS) {
   });
 }
 
+test('of a lab’s rack the lab is named, whose end is the end of both', () => {
+  const rack = {
+    pid: 7752,
+    name: 'node',
+    words: ['node', 'src/main.ts', 'run', '--config', '/tmp/rackboot-lab-x1/lab.yaml'],
+  };
+  const lab = { pid: 7734, name: 'node', words: ['node', 'src/main.ts', 'lab'] };
+  const owner = { process: rack, uid: 0 };
+  assert.match(describeOwner(owner, 5240, lab), /\(process 7734 of user root\).* or with `kill 7734`$/);
+  const init = { pid: 1, name: 'init', words: ['/sbin/init'] };
+  assert.match(describeOwner(owner, 5240, init), /\(process 7752 of user root\).* `kill 7752`$/);
+});
+
 test('for a process that only root can see, the user is named and nothing is guessed', () => {
   assert.match(describeOwner({ process: undefined, uid: 0 }, 5240), /^by a process of user root, which may be a rack/);
   assert.match(describeOwner(undefined, 5240), /cannot be seen .*sudo ss -ltnp sport = :5240/);

@@ -241,6 +241,23 @@ test('a stream is read in its own turns, and hints are published for other consu
 });
 
 const PROXIED = { client: 'uefi', architecture: 7, file: 'bootx64.efi', proxied: true };
+const RELEASES: readonly (readonly [RackEvent, string, RegExp])[] = [
+  [
+    at(0, 'http.aborted', { file: 'images/x.img.zst' }),
+    'Ready',
+    /^nothing: it is Ready, because its work was ended; it may still be on/,
+  ],
+  [at(0, 'http.posted', { file: 'x', status: 403 }), 'Ready', /^nothing: it is Ready/],
+  [at(0, 'http.aborted', { file: 'images/x.img.zst' }), 'Failed deployment', /^it to request images\/x/],
+  [at(0, 'http.file-sent', { file: LINUX }), 'Ready', /^it to load its initrd/],
+];
+for (const [event, statusName, expected] of RELEASES) {
+  test(`a trace of a machine that is ${statusName} after ${event.kind} waits for ${expected.source}`, () => {
+    const steps = timelineOf(event).timeline.find(MAC) ?? [];
+    assert.match(describeWaiting(steps, at(1, '').at, { statusName, purpose: 'poweroff' }), expected);
+  });
+}
+
 const WAITS: readonly (readonly [readonly RackEvent[], number, RegExp])[] = [
   [[at(0, 'dhcp.offer', BIOS)], 1, /^it to take the offer; last seen 1 s ago$/],
   [[at(0, 'dhcp.offer', BIOS)], 90, /took that of another DHCP server$/],

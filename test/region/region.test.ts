@@ -10,6 +10,7 @@ import {
   findApiKey,
   KEYS_PER_USER_MAX,
   verifyPassword,
+  wasUsed,
 } from '../../src/region/accounts/accounts.ts';
 import { PasswordLimits } from '../../src/region/accounts/password-limits.ts';
 import type { Region } from '../../src/region/region.ts';
@@ -209,7 +210,12 @@ test(
         return findApiKey(store, clock, { consumerKey, tokenKey, secret });
       };
       const [oldest = '', , newest = ''] = [keys[0], keys[1], keys.at(-1)];
+      assert.ok(!store.listKeys('bob').some(wasUsed), 'a key that nobody has used looks unused');
       assert.equal(find(oldest)?.username, 'bob');
+      assert.deepEqual(
+        store.listKeys('bob').map(wasUsed),
+        keys.map((key) => key === oldest),
+      );
       assert.equal(find(newest)?.username, 'bob');
       assert.equal(find(`x${newest}`), undefined);
       assert.equal(find(`${newest}x`), undefined);

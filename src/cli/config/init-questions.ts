@@ -58,6 +58,8 @@ export async function interview(terms: Interview): Promise<Answers> {
   let answers: Answers = given;
   let wrong: readonly Field[] = [];
   let mistakes = 0;
+  /** Answers that were fine by themselves, proposed again after a wrong one in their place. */
+  let kept: Answers = {};
   for (let open = asked; open.length > 0; ) {
     const [field, ...rest] = open;
     if (field === undefined) break;
@@ -71,7 +73,9 @@ export async function interview(terms: Interview): Promise<Answers> {
     const isWrong = wrong.includes(field);
     // One of two words is typed again from scratch; in a name or an address mostly one character is wrong.
     const isMended = isWrong && field !== 'mode';
-    const proposal = isWrong || typed === undefined ? proposalOf(field, answers) : typed;
+    if (field === 'interface') kept = {};
+    else if (!isWrong && typed !== undefined) kept = { ...kept, [field]: typed };
+    const proposal = isWrong || typed === undefined ? (kept[field] ?? proposalOf(field, answers)) : typed;
     answers = { ...answers, [field]: await ask(questionOf(field), proposal, isMended ? typed : undefined) };
     open = rest;
     // Open questions are not judged, whether asked for the first time or again.

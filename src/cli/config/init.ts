@@ -292,7 +292,9 @@ function storeNetwork(flags: InitFlags, { answers, values }: Draft): void {
     throw new RackError('bad-argument', text);
   });
   const { name, network } = answers.proposal;
-  print(`The network ${name} ${formatNetwork(network)} is in the store: \`rackboot config show ${INTERFACES_KEY}\`.`);
+  print(
+    `The network ${name} ${formatNetwork(network)} is in the store: \`sudo rackboot config show ${INTERFACES_KEY}\`.`,
+  );
 }
 
 /** The command that gives the same answers and replaces the stored networks. */

@@ -1,7 +1,7 @@
 // The table of `rackboot images`: its commands and their flags.
 
 import type { Argv } from 'yargs';
-import { CPUS } from '../../boot/architectures.ts';
+import { BUILT_CPUS, CPUS } from '../../boot/architectures.ts';
 import type { SharedOptions } from '../shared-options.ts';
 
 type Finish = (code: number) => void;
@@ -10,6 +10,11 @@ const text = { type: 'string', requiresArg: true } as const;
 const arch = { ...text, default: 'amd64', describe: 'Architecture of the machines' } as const;
 /** For images of which Rackboot must know the loaders. Any other is refused before work begins. */
 const bootArch = { ...arch, choices: CPUS } as const;
+const builtArch = {
+  ...arch,
+  choices: BUILT_CPUS,
+  describe: `${arch.describe}; there is none for 32 bits (i386)`,
+} as const;
 const tree = { ...text, describe: 'Boot tree; default: boot.tree of the configuration' } as const;
 
 /** Adds `images` and its commands. */
@@ -32,7 +37,7 @@ function buildCommands<T>(command: Argv<T>, { config, json }: SharedOptions, fin
     .command(
       'build',
       "Build the ephemeral environment and fetch the loaders, from Debian's packages",
-      options,
+      { ...options, arch: builtArch },
       async (argv) => {
         const { buildImages } = await import('./build.ts');
         finish(await buildImages({ ...argv, packages: argv.package }));

@@ -42,6 +42,22 @@ function show(raw: unknown, json: boolean): number {
   return 0;
 }
 
+/** States of a machine that is switched off, or works on nothing that Rackboot gave it. */
+const IDLE: ReadonlySet<string> = new Set(['New', 'Ready', 'Allocated']);
+
+/** What a person must do after the end of work that no power driver can stop; empty: nothing. */
+export function stillOnNote(before: PoweredMachine, after: PoweredMachine): string {
+  const isManual = after.power_type === '' || after.power_type === 'manual';
+  if (!isManual || IDLE.has(before.status_name) || !IDLE.has(after.status_name)) return '';
+  const disk = before.status_name === 'Deploying' ? ' Its disk may hold a half-written system.' : '';
+  return `It was ${before.status_name} and may still be on: no power driver can switch it off, so do it by hand.${disk}`;
+}
+
+interface PoweredMachine {
+  readonly status_name: string;
+  readonly power_type?: unknown;
+}
+
 /** Runs one operation on a machine. @returns 0 @throws RackError `not-found`, `bad-argument` if the region refuses */
 export async function commandMachine(
   argv: LifeArguments & { readonly machine: string },
@@ -51,7 +67,11 @@ export async function commandMachine(
   const { stateDir } = loadPlace(argv.config);
   const machine = await findMachine(stateDir, argv.machine);
   const path = `${MACHINES_PATH}${machine.system_id}/?op=${op}`;
-  return show(await askDaemon(stateDir, path, 'POST', formOf({ comment: argv.comment, ...fields })), argv.json);
+  const raw = await askDaemon(stateDir, path, 'POST', formOf({ comment: argv.comment, ...fields }));
+  const code = show(raw, argv.json);
+  const note = argv.json || !['release', 'abort'].includes(op) ? '' : stillOnNote(machine, machineShape.parse(raw));
+  if (note !== '') print(note);
+  return code;
 }
 
 /** Allocates a Ready machine. @returns 0 @throws RackError as `commandMachine` */

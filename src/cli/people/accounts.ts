@@ -15,6 +15,7 @@ import {
   nameTaken,
   newUserProblem,
   PASSWORD_MIN,
+  wasUsed,
 } from '../../region/accounts/accounts.ts';
 import type { RegionStore } from '../../region/records/store.ts';
 import { hasRegionStore, openRegionStore } from '../../store/region-sqlite.ts';
@@ -114,7 +115,7 @@ function listApiKeys(store: RegionStore, username: string): void {
   const agoOf = (ms: number): string => `${formatDuration(Math.max(0, now - ms))} ago`;
   const rows = store
     .listKeys(username)
-    .map(({ tokenKey, name, createdMs, usedMs }) => [tokenKey, name, agoOf(createdMs), agoOf(usedMs)]);
+    .map((key) => [key.tokenKey, key.name, agoOf(key.createdMs), wasUsed(key) ? agoOf(key.usedMs) : '-']);
   printTable(['KEY', 'NAME', 'MADE', 'USED'], rows, `${username} has no API keys`);
 }
 

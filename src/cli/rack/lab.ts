@@ -5,6 +5,7 @@ import { RackError } from '../../errors.ts';
 import { runGuidedLab } from '../../lab/guided-lab.ts';
 import { HALL_MACHINES_MAX, HALL_RACKS_MAX } from '../../lab/hall-plan.ts';
 import { Narrator } from '../../lab/narrator.ts';
+import { whenParentEnds } from '../../lab/parent-end.ts';
 import { runVirtualLab } from '../../lab/virtual-lab.ts';
 
 /** The flags of the command line. */
@@ -14,7 +15,7 @@ export interface LabFlags {
   readonly racks: number;
 }
 
-/** Runs until Ctrl-C. @returns 0, or 1 if the virtual machine failed @throws RackError `bad-argument` for an unusable size */
+/** Runs until Ctrl-C, or until the program that started it ends. @returns 0, or 1 if the virtual machine failed @throws RackError `bad-argument` for an unusable size */
 export async function runLab(flags: LabFlags): Promise<number> {
   const { vm, machines, racks } = flags;
   judgeSize('machines', machines, HALL_MACHINES_MAX);
@@ -30,6 +31,7 @@ export async function runLab(flags: LabFlags): Promise<number> {
     // SIGHUP: the terminal was closed, which must leave as little behind as Ctrl-C does. npm passes on a Ctrl-C that the terminal has
     // already sent here, so the second one must not interrupt the shutdown.
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => resolve());
+    whenParentEnds(resolve);
   });
   const narrator = new Narrator(systemClock);
   if (!vm) {

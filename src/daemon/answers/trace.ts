@@ -86,7 +86,7 @@ function trace(sources: TraceSources, who: NamedMachine) {
     missed: timeline.missed,
     firstReportedMs: firstReportedMs(steps, clock.wallTimeMs() - now),
     steps: steps.map((step) => stepJson(step, sources)),
-    waiting: describeWaiting(steps, now),
+    waiting: describeWaiting(steps, now, machine),
   };
 }
 

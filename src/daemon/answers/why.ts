@@ -5,6 +5,7 @@ import type { ControlAnswers } from '../../http/control/requests.ts';
 import type { RackMachine } from '../../machines/machine.ts';
 import { formatMac, type MacAddress } from '../../net/address.ts';
 import type { TimelineStep } from '../../observe/timeline.ts';
+import { PURPOSE_CURES } from '../../region/words/en/rack-files.ts';
 import { CLIENT_NAMES, type ClientName, isClientName } from '../foresight/clients.ts';
 import { type ForeseenBoot, type Foresight, foreseeBoot } from '../foresight/foresight.ts';
 import { findLastRefusal, type LastRefusal } from '../foresight/last-refusal.ts';
@@ -89,8 +90,17 @@ export function explain(
     },
     basis,
     boots: joinEqual(clients.flatMap((name) => foreseeBoot(mac, name, foresight))),
-    obstacles,
+    obstacles: [...obstacles, ...lastObstacle(steps)],
   };
+}
+
+/** What its last configuration said if no kind of client foresees it: that its processor has 32 bits only. */
+function lastObstacle(steps: readonly TimelineStep[]): readonly string[] {
+  const told = steps.findLast(
+    ({ event }) => 'purpose' in event && event.purpose !== undefined && event.purpose !== 'chain',
+  );
+  const purpose = told !== undefined && 'purpose' in told.event ? told.event.purpose : undefined;
+  return purpose === 'no-environment' ? [`at its last boot: ${PURPOSE_CURES[purpose]}`] : [];
 }
 
 /** Joins boots in one network that are the same for different clients. */

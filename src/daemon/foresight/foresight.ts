@@ -6,7 +6,7 @@
 // 1. Each line says what the machine would get and why; an obstacle also names its remedy.
 // 2. Files on another server are not checked, and the line says so.
 
-import { archFlag, type Cpu, findArchitecture } from '../../boot/architectures.ts';
+import { archFlag, type Cpu, findArchitecture, isBuiltFor } from '../../boot/architectures.ts';
 import type { AssetContext } from '../../boot/asset.ts';
 import { resolveBootAsset } from '../../boot/asset.ts';
 import { decideStep } from '../../boot/decision.ts';
@@ -66,7 +66,10 @@ const COMPANIONS: Readonly<Record<string, string>> = {
   'bootaa64.efi': 'grubaa64.efi',
   'bootia32.efi': 'grubia32.efi',
 };
-const fetchLoaders = (cpu: Cpu): string => `\`sudo rackboot images build${archFlag(cpu)}\` puts the loaders there`;
+const fetchLoaders = (cpu: Cpu): string =>
+  isBuiltFor(cpu)
+    ? `\`sudo rackboot images build${archFlag(cpu)}\` puts the loaders there`
+    : 'Rackboot fetches no loaders for UEFI of 32 bits: put the file there yourself, if the processor has 64';
 
 /** Predicts one boot in each network where the machine could be; empty if no network is served. */
 export function foreseeBoot(mac: MacAddress, client: ClientName, foresight: Foresight): readonly ForeseenBoot[] {

@@ -220,7 +220,7 @@ export function keyPart(clock: Clock, characters: number): string {
 
 const digestOf = (secret: string): string => createHash('sha256').update(secret).digest('hex');
 
-/** The API key with these three parts, or undefined; records its use at most once an hour. */
+/** The API key with these three parts, or undefined; records its first use, and later ones at most once an hour. */
 export function findApiKey(
   store: RegionStore,
   clock: Clock,
@@ -232,9 +232,13 @@ export function findApiKey(
   const matches = equalSecrets(digest, key?.secretDigest ?? '');
   if (key === undefined || !matches || !equalSecrets(key.consumerKey, credentials.consumerKey)) return undefined;
   const nowMs = clock.wallTimeMs();
-  if (nowMs - key.usedMs > KEY_USE_RECORDED_MS) markUsed(store, key, nowMs);
+  if (!wasUsed(key)) markUsed(store, key, Math.max(nowMs, key.createdMs + 1));
+  else if (nowMs - key.usedMs > KEY_USE_RECORDED_MS) markUsed(store, key, nowMs);
   return key;
 }
+
+/** False for a key that nobody has used since it was made: its time of use is the time when it was made. */
+export const wasUsed = ({ usedMs, createdMs }: Pick<ApiKey, 'usedMs' | 'createdMs'>): boolean => usedMs !== createdMs;
 
 /** The time of use only decides which key to remove first, so a full disk must not make requests fail. */
 function markUsed(store: RegionStore, key: ApiKey, nowMs: number): void {

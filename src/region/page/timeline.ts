@@ -72,9 +72,13 @@ function renderBoot(boot: Boot, nowMs: number): Html {
 const byWhom = ({ username }: MachineEvent): Html =>
   username === '' ? nothing : html` <span class="soft">(${username})</span>`;
 
-/** The time since the boot began, in seconds, minutes or hours. */
-function formatOffset(ms: number): string {
+/** Below this, a time since the boot began has seconds: the steps of a slow commissioning must keep their order. */
+const WITH_SECONDS_MS = 600_000;
+
+/** The time since the boot began, in seconds, minutes or hours: `9.54 s`, `1:05 min`, `12 min`, `3 h`. */
+export function formatOffset(ms: number): string {
   if (ms < 60_000) return `${(ms / 1000).toFixed(ms < 10_000 ? 2 : 1)} s`;
   const minutes = Math.floor(ms / 60_000);
+  if (ms < WITH_SECONDS_MS) return `${minutes}:${String(Math.floor((ms % 60_000) / 1000)).padStart(2, '0')} min`;
   return minutes < 120 ? `${minutes} min` : `${Math.floor(minutes / 60)} h`;
 }

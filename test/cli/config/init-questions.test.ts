@@ -148,3 +148,19 @@ test('the questions end after too many unusable answers', async () => {
   const terms = { given: {}, judge, ask, questionOf: String, proposalOf: () => 'eth0', tell: () => undefined };
   await assert.rejects(interview(terms), { code: 'bad-argument', message: /nothing was written/ });
 });
+
+test('after a contradiction a wrong answer does not lose the former one', async () => {
+  const { answers } = await play(
+    [
+      ['low [50]', '70'],
+      ['high [99]', '60'],
+      ['low [70]', 'x'],
+      ['low [70] x', '20'],
+      ['high [60]', ''],
+      ['staticLow [1]', ''],
+      ['staticHigh [49]', '10'],
+    ],
+    { interface: 'eth0', mode: 'server', router: '-', upstream: '-' },
+  );
+  assert.deepEqual([answers.low, answers.high], ['20', '60']);
+});

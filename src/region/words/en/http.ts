@@ -15,7 +15,8 @@ export const HTTP = {
   'rate-limit.strangers': (rate: Rate) => strangersText('your address', rate),
   'rate-limit-network.strangers': (rate: Rate) => strangersText('your network', rate),
   'rate-limit-all': (rate: Rate) => strangersText('all addresses', rate),
-  'not-authenticated.invalid-key': 'Authorization Error: the API key is not valid; rackboot apikey prints a new one.',
+  'not-authenticated.invalid-key':
+    'Authorization Error: the API key is not valid; sudo rackboot apikey prints a new one.',
   'unknown-version': 'Unknown API version. This region speaks 1.0 and 2.0.',
   'not-found.path': 'Nothing is here.',
   'store-unavailable': ({ problem }: { readonly problem: string }) => problem,
@@ -52,7 +53,7 @@ export const HTTP = {
   'not-found.post': ({ path }: { readonly path: string }) => `the API accepts no post at ${path}`,
 
   'not-this-boot':
-    'This is for a machine at work, with the token of its boot and at its address: start the machine again.',
+    'This is for a machine at work, with the token of its boot and at its address: start the machine again, unless its work was ended on purpose.',
   'rate-limit.machine': 'This machine sends too many requests: wait a little.',
   'not-found.user-data': 'This machine was given no user data.',
   'not-found.script-to-run': 'This machine has no such script to run: it was removed, or belongs to another run.',

@@ -14,7 +14,7 @@ export const MACHINE = {
   notEnlisted: 'not enlisted',
   stranger: 'It was seen on the network but has not enlisted. Nothing else is known about it.',
   onTheRack: (machine: string): Html =>
-    html`On the rack: <code>rackboot trace ${machine} --follow</code> shows each step as it happens, <code>rackboot why ${machine}</code> shows what it would get now.`,
+    html`On the rack: <code>sudo rackboot trace ${machine} --follow</code> shows each step as it happens, <code>sudo rackboot why ${machine}</code> shows what it would get now.`,
 };
 
 /** Its work. */

@@ -17,6 +17,7 @@ export const PURPOSE_SENTENCES: Readonly<Record<string, string>> = {
   poweroff: 'to power off (nothing to do)',
   chain: 'to identify itself and ask again',
   'image-missing': 'that its kernel and initrd are not in the boot tree',
+  'no-environment': 'that its processor has 32 bits only, for which Rackboot has no environment',
   'no-boot-http': 'that this rack has no HTTP listener to report to',
   'arguments-not-quotable': 'that its kernel arguments cannot be quoted',
 };
@@ -25,6 +26,8 @@ export const PURPOSE_SENTENCES: Readonly<Record<string, string>> = {
 export const PURPOSE_CURES: Readonly<Record<string, string>> = {
   'image-missing':
     'its kernel and initrd are not in the boot tree: `sudo rackboot images build` builds the environment, `sudo rackboot images import-installer` adds an installer',
+  'no-environment':
+    'its processor has 32 bits only, and Rackboot has no environment for it: switch it off, only machines with 64-bit processors can be used',
   'no-boot-http': 'this rack has no HTTP listener to report to: set boot.http.listen',
   'arguments-not-quotable':
     "its kernel arguments cannot be quoted: correct boot.kernel_params, or this machine's arguments or name",

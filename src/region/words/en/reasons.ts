@@ -10,7 +10,7 @@ export const REASONS = {
   'settings-limit': 'The store has its maximum number of settings; remove some.',
   'api-keys-limit': 'The account has its maximum number of API keys; delete one.',
   'bad-request': 'The request itself is malformed.',
-  'not-authenticated': 'The API key is not valid, or there is none; `rackboot apikey` prints a new one.',
+  'not-authenticated': 'The API key is not valid, or there is none; `sudo rackboot apikey` prints a new one.',
   'not-allowed': 'The caller is authenticated but may not do this; an administrator may.',
   'not-owner': 'The machine belongs to another user; its owner and administrators may do this.',
   'not-this-boot': "The caller lacks the token of a machine's current boot, or is not at its address.",
