@@ -57,8 +57,11 @@ export function describeWaiting(
 }
 
 /** True if it looks as if the machine failed, but the end of its work gives the same events. */
-const isCutOff = (event: RackEvent): boolean =>
-  BROKEN_OFF.has(event.kind) || (isHttpEvent(event) && isRefusedReport(event));
+const isCutOff = (event: RackEvent): boolean => endedEarly(event) || (isHttpEvent(event) && isRefusedReport(event));
+
+/** True for a download that failed or ended early. */
+const endedEarly = (event: RackEvent): boolean =>
+  (isTftpEvent(event) || isHttpEvent(event)) && event.file !== undefined && !WHOLE.has(event.kind);
 
 const saysWhatIsNext = ({ kind }: RackEvent): boolean =>
   kind !== 'boot.hint' &&
@@ -89,7 +92,7 @@ function waitingAfter(step: TimelineStep, steps: readonly TimelineStep[]): Waiti
         silence: 'check its screen',
       };
     }
-    if (event.file !== undefined && !WHOLE.has(event.kind)) {
+    if (endedEarly(event)) {
       return { text: `it to request ${event.file ?? 'its file'} again, or to restart`, silence: 'check its screen' };
     }
     if (event.purpose !== undefined) return waitingAfterPurpose(event.purpose);
