@@ -97,10 +97,7 @@ function list(call: ApiCall, given: z.output<typeof listParameters>): Answer {
 }
 
 function read(call: ApiCall): Answer {
-  const systemId = systemIdOf(call);
-  // A machine may read only itself.
-  if (call.caller.kind === 'machine' && call.caller.systemId !== systemId) return NO_MACHINE;
-  const machine = call.region.store.findMachine(systemId);
+  const machine = machineOf(call);
   return machine === undefined ? NO_MACHINE : json(showMachine(call, machine));
 }
 

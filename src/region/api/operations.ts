@@ -7,7 +7,7 @@
 
 import { z } from 'zod';
 import { ACCOUNT_OPERATIONS } from './account-operations.ts';
-import { type Answer, json, refuse, refuseUnmanaged } from './answer.ts';
+import { type Answer, json, NO_MACHINE, refuse, refuseUnmanaged } from './answer.ts';
 import { ENLISTMENT_OPERATIONS } from './enlistment-operations.ts';
 import { EVENT_OPERATIONS } from './event-operations.ts';
 import type { Fields } from './form-body.ts';
@@ -119,6 +119,7 @@ function checkAccess(operation: Operation, call: ApiCall): Answer | undefined {
     return operation.access !== 'admin' || caller.isAdmin ? undefined : refuse('not-allowed.administrator');
   }
   if (caller.kind === 'rack') return refuse('not-allowed.rack');
+  if (operation.access !== 'machine') return refuse('not-allowed.machine');
   // A machine's key gives access to its own data only; operations for the managed networks need no key.
-  return operation.access === 'machine' ? undefined : refuse('not-allowed.machine');
+  return caller.kind === 'machine' && call.path.system_id === caller.systemId ? undefined : NO_MACHINE;
 }
