@@ -371,7 +371,7 @@ export const DOOR_POINTS: readonly MendedPoint[] = [
         holds: 'Beside a left-over socket, which it cannot remove.',
         tests: start('is read-only, and a rack that was killed has left its socket'),
         breaks: swapIn('http/control/server.ts', [
-          'await this.#removeStale();\n    } catch (cause) {\n      throw this.#cannotCreate(cause);',
+          'await this.#removeStale();\n    } catch (cause) {\n      throw socketRefusal(cause, this.#path, this.#deps.stateDir);',
           'await this.#removeStale();\n    } catch (cause) {\n      throw cause;',
         ]),
         secondsMax: 120,
@@ -379,7 +379,7 @@ export const DOOR_POINTS: readonly MendedPoint[] = [
       {
         holds: 'And names the mount, not the length of a path.',
         tests: start('is read-only, and a rack that was killed has left its socket'),
-        breaks: swapIn('http/control/server.ts', ["  ['EROFS', ", "  ['EROFS-', "]),
+        breaks: swapIn('http/control/socket-refusal.ts', ["  ['EROFS', ", "  ['EROFS-', "]),
         secondsMax: 120,
       },
     ],
