@@ -101,7 +101,7 @@ function renderStep(step: BootStep, place: RenderPlace): readonly string[] {
     case 'chain':
       // `configfile` of a missing file says so and goes on with the next line.
       return [
-        say('asking the rack what this machine is to do.'),
+        say('asking the rack what to start.'),
         'if [ -n "$net_default_mac" ]; then configfile "$prefix/grub.cfg-$net_default_mac"; fi',
         // UEFI of 32 bits says nothing about the processor; `cpuid -l` looks for long mode.
         'set cpu="$grub_cpu"',

@@ -16,7 +16,7 @@ export interface Salvaged {
   readonly isTouched: (path: Path) => boolean;
 }
 
-/** Removes from `raw` (in place) what the schema refuses; undefined if nothing valid remains. */
+/** Removes the values that the schema refuses from `raw`, in place; undefined if nothing valid remains. */
 export function salvage(raw: unknown): Salvaged | undefined {
   const removed: Path[] = [];
   for (let round = 0; round < ROUNDS_MAX; round += 1) {
@@ -36,7 +36,7 @@ export function salvage(raw: unknown): Salvaged | undefined {
   return undefined;
 }
 
-/** Removes the value at `path`. If it is missing or an element of a list, removes the nearest value above it that is neither. */
+/** Removes the value at `path`. If it is missing or an element of a list, removes its nearest ancestor that is a key of an object. */
 function remove(raw: unknown, path: Path, removed: Path[]): void {
   for (let depth = path.length; depth > 0; depth -= 1) {
     const parent = valueAt(raw, path.slice(0, depth - 1));

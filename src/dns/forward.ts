@@ -16,7 +16,7 @@
 // 2. A client that asks a question already in flight waits for the same answer.
 // 3. Every flight ends once, FLIGHT_MS after it began at the latest, and all its waiting clients are answered.
 // 4. When too many clients wait, the oldest question of the client with the most gets SERVFAIL: see flights.ts. ATTEMPT_ROUNDS_MAX and
-//    EXCHANGES_MAX bound what is sent for those that wait.
+//    EXCHANGES_MAX bound the datagrams sent for the waiting clients.
 
 import { type Instant, later } from '../clock.ts';
 import type { Counters } from '../counters.ts';

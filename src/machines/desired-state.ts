@@ -3,7 +3,6 @@
 // 1. A message with another schema is refused whole: half understood, it could start an installer on the wrong machine.
 // 2. So is a message with a field of the wrong type or beyond its bound; the reason names the field by its path.
 // 3. The result contains only known fields.
-// 4. Schema 1, found in older caches on disk, is schema 2 without `settings`.
 
 import { cleanText } from '../clean-text.ts';
 import { counted } from '../counted.ts';
@@ -46,10 +45,9 @@ export function parseDesiredState(value: unknown): ParsedState {
 
 function readState(value: unknown): DesiredState {
   const fields = readFields(value, 'state');
-  if (fields.schema !== 1 && fields.schema !== 2) {
-    throw new Mismatch(`schema: ${show(fields.schema)} is not 1 or 2; rack and region must be of one version`);
-  }
-  const settings = fields.schema === 1 ? undefined : readSettings(fields.settings);
+  if (fields.schema !== 2)
+    throw new Mismatch(`schema: ${show(fields.schema)} is not 2; rack and region must be of one version`);
+  const settings = readSettings(fields.settings);
   return {
     schema: 2,
     version: readInteger(fields.version, 'version', Number.MAX_SAFE_INTEGER),

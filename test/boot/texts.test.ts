@@ -136,7 +136,7 @@ const CASES: readonly [string, () => string, readonly string[]][] = [
     () => render('grub/grub.cfg'),
     [
       '# asking again by hardware address',
-      "echo 'Rackboot: asking the rack what this machine is to do.'",
+      "echo 'Rackboot: asking the rack what to start.'",
       'if [ -n "$net_default_mac" ]; then configfile "$prefix/grub.cfg-$net_default_mac"; fi',
       'set cpu="$grub_cpu"',
       'if [ "$cpu" = i386 ]; then if cpuid -l; then set cpu=x86_64; fi; fi',

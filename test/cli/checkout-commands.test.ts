@@ -5,7 +5,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { describe, test } from 'node:test';
+import { after, describe, test } from 'node:test';
 
 const ROOT = dirname(dirname(import.meta.dirname));
 const NODE = dirname(process.execPath);
@@ -74,5 +74,5 @@ describe('the commands that a checkout names', () => {
     });
   }
 
-  test('removes its files', () => rmSync(place, { recursive: true }));
+  after(() => rmSync(place, { recursive: true }));
 });

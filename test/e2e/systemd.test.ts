@@ -141,12 +141,12 @@ describe('the service under systemd', { skip, timeout: 240_000 }, () => {
       CONFIG.replace('ip_range_high: 10.76.6.120', 'ip_range_high: 10.76.6.130'),
     );
     run('systemctl', 'reload', UNIT);
+    const log = (): string => run('journalctl', '-u', UNIT, '--no-pager', '-o', 'cat');
+    await eventually('the new range', () => /config\.changed.*ip_range_high.*10\.76\.6\.130/.test(log()));
     await eventually('active', () => systemd.show(UNIT, 'ActiveState') === 'active');
     systemd.write('/etc/rackboot/rackboot.yaml', 'colour: blue\n');
     run('systemctl', 'reload', UNIT);
-    await eventually('the refusal', () =>
-      /config\.refused/.test(run('journalctl', '-u', UNIT, '--no-pager', '-o', 'cat')),
-    );
+    await eventually('the refusal', () => /config\.refused/.test(log()));
     await eventually('active', () => systemd.show(UNIT, 'SubState') === 'running');
     systemd.write('/etc/rackboot/rackboot.yaml', CONFIG);
   });

@@ -47,11 +47,6 @@ test('`isSelfNamed` is read if true, and left out otherwise', () => {
   assert.deepEqual([read(false), read(undefined)], [MACHINE, MACHINE]);
 });
 
-test('a state of schema 1, from an older cache, has no settings', () => {
-  const { settings: _, ...older } = { ...STATE, schema: 1 };
-  assert.deepEqual(parseDesiredState(older), { ok: true, state: { schema: 2, version: 7, machines: [MACHINE] } });
-});
-
 test('optional fields may be absent, and unknown fields are left out', () => {
   const { release: _, uuid: __, kernelParams: ___, ...least } = MACHINE;
   const parsed = parseDesiredState({ ...STATE, machines: [{ ...least, colour: 'red' }], mood: 'good' });
@@ -66,8 +61,8 @@ const deep = (levels: number): object => (levels === 0 ? {} : { below: deep(leve
 const REFUSED: readonly [string, unknown, RegExp][] = [
   ['nothing', undefined, /^state: undefined is not an object$/],
   ['a list', [], /^state: a list is not an object$/],
-  ['a newer schema', { ...STATE, schema: 3 }, /^schema: 3 is not 1 or 2; rack and region must be of one version$/],
-  ['a schema as text', { ...STATE, schema: '1' }, /^schema: "1" is not 1/],
+  ['a newer schema', { ...STATE, schema: 3 }, /^schema: 3 is not 2; rack and region must be of one version$/],
+  ['a schema as text', { ...STATE, schema: '1' }, /^schema: "1" is not 2/],
   ['settings that are not an object', { ...STATE, settings: ['dns'] }, /^settings: expected keys with values$/],
   [
     'a setting that is too long',
@@ -75,7 +70,7 @@ const REFUSED: readonly [string, unknown, RegExp][] = [
     /^settings: boot\.kernel_params: longer than 4096 characters$/,
   ],
   ['settings nested too deeply', { ...STATE, settings: deep(20) }, /^settings: .*deeper than 14 levels$/],
-  ['no schema', { version: 1, machines: [] }, /^schema: undefined is not 1/],
+  ['no schema', { version: 1, machines: [] }, /^schema: undefined is not 2/],
   ['a negative version', { ...STATE, version: -1 }, /^version: -1 is not a whole number/],
   ['machines that are not a list', { ...STATE, machines: {} }, /^machines: object is not a list$/],
   [

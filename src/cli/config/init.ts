@@ -1,11 +1,13 @@
 // `rackboot init`: makes a configuration for this host from questions or flags. Name, state directory and listeners go into the file, the
 // network into the store.
 //
-//   findCandidates ─→ interview (a person) or takeProposals, which ask the wire for other DHCP servers, judged like `check` does ─→ the file, then the store ─→ nextSteps
+//   findCandidates ─→ interview (a person) or takeProposals ─→ the file, then the store ─→ nextSteps
+//
+// Both ask the wire for other DHCP servers, and judge the answers as `check` does.
 //
 // 1. `init` writes nothing that `rackboot check` would refuse.
-// 2. `init` never chooses the interface of the default route unasked, and never a second server beside one that answers: it would disturb
-//    every host on the network.
+// 2. `init` never chooses the interface of the default route unasked, and never sets up a second DHCP server where one answers: either
+//    would disturb every host on the network.
 
 import { accessSync, constants, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';

@@ -6,8 +6,8 @@
 //
 // 1. All state is in the store, so deadlines survive a crash.
 // 2. Of two simultaneous commands, the second finds the state after the first, and the refusal names it.
-// 3. A hung machine is restarted automatically RETRIES times, and only before its disk is written. A machine that boots from the network
-//    again and again is hung too, whatever signs of life it shows.
+// 3. A hung machine is restarted automatically, at most as often as the configuration says (RETRIES by default), and only before its disk is
+//    written. A machine that boots from the network again and again is hung too, whatever signs of life it shows.
 // 4. A machine is Deployed when its installed system has reported, or has taken its address after the disk was written.
 
 import type { Clock } from '../../clock.ts';

@@ -23,7 +23,7 @@ export interface NameKnowledge {
 export interface EnlistmentQuestion extends NameQuestion {
   /** True for the machines that may give way (`untouched`). */
   readonly untouched?: boolean;
-  /** The user whose added machines are to be counted (`unbooted`). */
+  /** The user whose added machines the store must count (`unbooted`). */
   readonly unbootedOf?: string;
 }
 
