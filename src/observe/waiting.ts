@@ -136,6 +136,7 @@ function waitingAfterDhcp(kind: string, step: TimelineStep, steps: readonly Time
     }
     case 'dhcp.refused':
     case 'dhcp.nak':
+    case 'dhcp.decline':
       return { text: 'it to ask again' };
     case 'dhcp.expired':
     case 'dhcp.ended':

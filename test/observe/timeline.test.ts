@@ -262,6 +262,7 @@ const WAITS: readonly (readonly [readonly RackEvent[], number, RegExp])[] = [
   [[at(0, 'dhcp.offer', BIOS)], 1, /^it to take the offer; last seen 1 s ago$/],
   [[at(0, 'dhcp.offer', BIOS)], 90, /took that of another DHCP server$/],
   [[at(0, 'dhcp.ack', BIOS)], 1, /^it to load lpxelinux\.0; /],
+  [[at(0, 'dhcp.ack'), at(1, 'dhcp.decline')], 2, /^it to ask again; /],
   [[at(0, 'dhcp.ack')], 1, /^nothing: it is not booting from the network; /],
   [[at(0, 'tftp.sent', { file: 'lpxelinux.0' })], 1, /^its loader to ask for a configuration; /],
   [[at(0, 'http.rendered', { file: 'x', purpose: 'enlist' })], 1, /^it to load its kernel; /],
