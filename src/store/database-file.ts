@@ -120,15 +120,19 @@ export function makePrivate(path: string): void {
     closeSync(openRegularFile(path, 'append'));
   } catch (cause) {
     if (cause instanceof UnfitFile) throw unfit(path, cause);
-    const code = osErrorCode(cause);
-    if (code === 'ENOSPC') throw full(path, cause);
-    if (code === 'EROFS') throw readOnly(path, cause);
-    throw unwritable(path, code ?? errorText(cause), cause);
+    throw writeRefused(path, cause);
   }
 }
 
-/** The error for a file that this user may not write. */
-export function unwritable(path: string, detail: string, cause: unknown): RackError {
+/** The error for a file that the system does not let this user write, with the remedy. */
+export function writeRefused(path: string, cause: unknown): RackError {
+  const code = osErrorCode(cause);
+  if (code === 'ENOSPC') return full(path, cause);
+  if (code === 'EROFS') return readOnly(path, cause);
+  return unwritable(path, code ?? errorText(cause), cause);
+}
+
+function unwritable(path: string, detail: string, cause: unknown): RackError {
   return new RackError(
     'store-unwritable',
     `${path} cannot be written (${detail}): ${ownershipRemedy(path, dirname(path))}`,

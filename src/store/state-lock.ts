@@ -10,7 +10,7 @@
 import { accessSync, chmodSync, closeSync, constants, readSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { errorText, osErrorCode, RackError } from '../errors.ts';
+import { RackError } from '../errors.ts';
 import { foundStats } from '../files/found-stats.ts';
 import { openRegularFile } from '../files/regular-file.ts';
 import {
@@ -20,7 +20,7 @@ import {
   makeStateDirectory,
   SQLITE_BUSY,
   sqliteCode,
-  unwritable,
+  writeRefused,
 } from './database-file.ts';
 
 const FILE = 'rack.lock';
@@ -79,7 +79,7 @@ function keepPrivate(path: string, mode: number): void {
     if ((mode & 0o177) !== 0) chmodSync(path, 0o600);
     accessSync(path, constants.R_OK | constants.W_OK);
   } catch (cause) {
-    throw unwritable(path, osErrorCode(cause) ?? errorText(cause), cause);
+    throw writeRefused(path, cause);
   }
 }
 
