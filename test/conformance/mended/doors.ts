@@ -368,19 +368,15 @@ export const DOOR_POINTS: readonly MendedPoint[] = [
     point: 'a start on a read-only state directory says what to do',
     rows: [
       {
-        holds: 'Beside a left-over socket, which it cannot remove.',
+        holds: 'It names the mount, also next to a left-over socket.',
         tests: start('is read-only, and a rack that was killed has left its socket'),
-        breaks: swapIn('http/control/server.ts', [
-          'await this.#removeStale();\n    } catch (cause) {\n      throw socketRefusal(cause, this.#path, this.#deps.stateDir);',
-          'await this.#removeStale();\n    } catch (cause) {\n      throw cause;',
-        ]),
+        breaks: swapIn('store/database-file.ts', ["if (code === 'EROFS') return", "if (code === 'EROFS-') return"]),
         secondsMax: 120,
       },
       {
-        holds: 'And names the mount, not the length of a path.',
-        tests: start('is read-only, and a rack that was killed has left its socket'),
+        holds: 'So does the control socket, and never the length of its path.',
+        tests: named('http/control/socket-refusal.test.ts')('EROFS at the control socket gets the remedy of its cause'),
         breaks: swapIn('http/control/socket-refusal.ts', ["  ['EROFS', ", "  ['EROFS-', "]),
-        secondsMax: 120,
       },
     ],
   },
