@@ -11,7 +11,7 @@ import { type Instant, later } from '../clock.ts';
 import { counted } from '../counted.ts';
 import { unreachable } from '../errors.ts';
 import { ANY, formatIpv4, formatMac, type Ipv4 } from '../net/address.ts';
-import { DhcpClient, type DhcpClientIdentity } from './dhcp-client.ts';
+import { type BootLease, DhcpClient, type DhcpClientIdentity } from './dhcp-client.ts';
 import { kernelArgument, type LoaderInstruction, parsePxelinuxConfig } from './loader-config.ts';
 import type { MachineAction, MachineInput, MachineOutcome, MachineStep } from './machine-actions.ts';
 import { type AgentAnswer, type AgentRequest, type AgentWork, doJob } from './simulated-agent.ts';
@@ -37,6 +37,8 @@ export interface MachineSpec extends DhcpClientIdentity {
 
 /** How often a boot and a request are tried before the machine gives up. */
 const BOOT_TRIES_MAX = 5;
+/** How often the loader is asked for of a server that stops answering. */
+const LOADS_MAX = 3;
 const HTTP_TRIES_MAX = 8;
 const HTTP_RETRY_MS = 1000;
 /** How long a request may take, in milliseconds. */
@@ -51,6 +53,8 @@ export class SimulatedMachine {
   #stage: Stage = 'off';
   #boots = 0;
   #transfers = 0;
+  /** How often the loader was asked for since the machine has its address. */
+  #loads = 0;
   #httpTries = 0;
   #httpDeadline: Instant | undefined;
   #retryAt: Instant | undefined;
@@ -164,9 +168,15 @@ export class SimulatedMachine {
       this.#boot(now);
       return;
     }
+    this.#loads = 0;
+    this.#askForLoader(lease, now);
+  }
+
+  #askForLoader({ file, server }: BootLease, now: Instant): void {
     this.#stage = 'loader';
+    this.#loads += 1;
     this.#transfers += 1;
-    this.#tftp = new TftpDownload(lease.file, lease.server, now);
+    this.#tftp = new TftpDownload(file, server, now);
     this.#download(() => undefined, now);
   }
 
@@ -179,8 +189,11 @@ export class SimulatedMachine {
     if (tftp.result === undefined) return;
     this.#tftp = undefined;
     if (tftp.result.kind === 'failed') {
+      const { lease } = this.#dhcp;
       this.#step('loader', `the loader could not be loaded: ${tftp.result.reason}`);
-      this.#boot(now);
+      if (tftp.result.isSilent === true && lease !== undefined && this.#loads < LOADS_MAX)
+        this.#askForLoader(lease, now);
+      else this.#boot(now);
       return;
     }
     this.#step('loader', `loaded ${counted(tftp.result.bytes.length, 'byte')} by TFTP (blksize ${tftp.blockBytes})`);

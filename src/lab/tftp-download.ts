@@ -8,7 +8,7 @@ import { copyBytes } from '../net/borrowed-bytes.ts';
 
 export type DownloadResult =
   | { readonly kind: 'done'; readonly bytes: Uint8Array }
-  | { readonly kind: 'failed'; readonly reason: string };
+  | { readonly kind: 'failed'; readonly reason: string; readonly isSilent?: true };
 
 interface Outgoing {
   readonly bytes: Uint8Array;
@@ -19,6 +19,8 @@ interface Outgoing {
 
 const REQUEST_BLOCK_BYTES = 1432;
 const RETRY_MS = 1000;
+/** The longest wait before the last datagram is sent again; with TRIES_MAX a silent server is given up after 27 s. */
+const RETRY_MS_MAX = 4000;
 const TRIES_MAX = 8;
 const FILE_BYTES_MAX = 64 * 1024 * 1024;
 
@@ -63,7 +65,8 @@ export class TftpDownload {
   timeout(now: Instant): void {
     if (this.#deadline === undefined || now < this.#deadline) return;
     this.#tries += 1;
-    if (this.#tries > TRIES_MAX) this.#finish({ kind: 'failed', reason: 'the server stopped answering' });
+    if (this.#tries > TRIES_MAX)
+      this.#finish({ kind: 'failed', reason: 'the server stopped answering', isSilent: true });
     else this.#send(this.#last, now);
   }
 
@@ -125,7 +128,7 @@ export class TftpDownload {
 
   #send(outgoing: Outgoing, now: Instant): void {
     this.#outgoing.push(outgoing);
-    this.#deadline = later(now, RETRY_MS * 2 ** (this.#tries - 1));
+    this.#deadline = later(now, Math.min(RETRY_MS_MAX, RETRY_MS * 2 ** (this.#tries - 1)));
   }
 
   #finish(result: DownloadResult): void {
