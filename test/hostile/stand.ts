@@ -23,8 +23,8 @@ const LOOK_MS = 500;
  */
 const FACTOR_OF_ATTACKER = 0.25;
 const TOGETHER_FACTOR_MIN = 4;
-/** All at once takes long; the attackers go on for 20 minutes. */
-const TOGETHER_ROUNDS_MAX = 3;
+/** All at once takes long: each want at the region 10 to 40 s. The attackers go on for 40 minutes. */
+const TOGETHER_ROUNDS_MAX = 2;
 
 /** The readings that are shown when an attack has no effect. */
 const METRICS_OF: Readonly<Record<HostileCase['door'], string>> = {
