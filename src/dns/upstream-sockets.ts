@@ -88,22 +88,24 @@ export class UpstreamSockets {
   }
 
   #rotate(index: number): void {
+    this.#rotation = this.#clock.schedule(ROTATE_MS, () => void this.#replace(index));
+  }
+
+  async #replace(index: number): Promise<void> {
     const generation = this.#generation;
-    this.#rotation = this.#clock.schedule(ROTATE_MS, async () => {
-      try {
-        const next = await this.#openOne(index);
-        const old = this.#sockets[index];
-        if (old === undefined || generation !== this.#generation) {
-          next.close();
-          return;
-        }
-        this.#sockets[index] = next;
-        this.#retire(old);
-      } catch {
-        // The old socket stays; a later rotation tries again.
+    try {
+      const next = await this.#openOne(index);
+      const old = this.#sockets[index];
+      if (old === undefined || generation !== this.#generation) {
+        next.close();
+        return;
       }
-      if (generation === this.#generation) this.#rotate((index + 1) % UPSTREAM_SOCKETS);
-    });
+      this.#sockets[index] = next;
+      this.#retire(old);
+    } catch {
+      // The old socket stays; a later rotation tries again.
+    }
+    if (generation === this.#generation) this.#rotate((index + 1) % UPSTREAM_SOCKETS);
   }
 
   /** Keeps a replaced socket open for late answers. */

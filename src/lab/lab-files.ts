@@ -151,11 +151,11 @@ async function makeAccount(stateDir: string): Promise<string> {
         atMs: createdMs,
         username,
       } as const;
-      store.life.addSshKey({ username, key: standInKey(), createdMs }, 1, event);
+      await store.life.addSshKey({ username, key: standInKey(), createdMs }, 1, event);
     }
     return password;
   } finally {
-    store.close();
+    await store.close();
   }
 }
 

@@ -18,11 +18,10 @@ export interface LedgerEntry {
   readonly end?: { readonly atMs: number; readonly outcome: PowerOutcome } | undefined;
 }
 
-/** The store of the ledger. Each method throws if the store fails. */
+/** The store of the ledger. Each method rejects if the store fails. */
 export interface PowerLedger {
-  find(id: string): LedgerEntry | undefined;
-  /** The entry is on disk when this returns. */
-  begin(entry: Omit<LedgerEntry, 'end'>): void;
-  end(id: string, outcome: PowerOutcome, atMs: number): void;
-  listUnended(): readonly LedgerEntry[];
+  /** Begins a command that is not in the ledger; the entry is then on disk. @returns the entry that was there; undefined: it begins now */
+  begin(entry: Omit<LedgerEntry, 'end'>): Promise<LedgerEntry | undefined>;
+  end(id: string, outcome: PowerOutcome, atMs: number): Promise<void>;
+  listUnended(): Promise<readonly LedgerEntry[]>;
 }

@@ -1,7 +1,7 @@
 // Switches machines and queries their power: takes commands, runs one task per controller at a time, keeps the ledger, and reports
 // outcomes.
 //
-//   command ─► ledger: known? ─► queue ─► ledger.begin ─► driver, within its time ─► ledger.end ─► onEnd
+//   command ─► queue ─► ledger.begin: known? ─► driver, within its time ─► ledger.end ─► onEnd
 //   readings: due ─► queue ─► driver ─► readings
 //
 // 1. A command runs once: its id is in the ledger before the driver is called, and an id in the ledger is never run.
@@ -10,7 +10,7 @@
 // 3. A driver that does not finish is abandoned at its deadline, with outcome `unknown`; its controller is then free again.
 
 import { Alarm } from '../deadline-queue.ts';
-import { errorText } from '../errors.ts';
+import { errorText, RackError } from '../errors.ts';
 import { COMMAND_MS_MAX, type PowerCommand, performCommand } from './command.ts';
 import type { PowerDriver, PowerPort, PowerSurroundings } from './driver.ts';
 import type { LedgerEntry, PowerLedger } from './ledger.ts';
@@ -33,7 +33,6 @@ export interface PowerTarget {
 export type Submission =
   | { readonly kind: 'taken' }
   | { readonly kind: 'busy'; readonly by: string; readonly text: string }
-  | { readonly kind: 'known'; readonly entry: LedgerEntry }
   | { readonly kind: 'refused'; readonly text: string }
   /** It cannot be taken at the moment, but may be given again. */
   | { readonly kind: 'not-now'; readonly text: string };
@@ -55,7 +54,7 @@ export interface SwitchboardParts extends PowerSurroundings {
   /** The sentence of a problem. */
   readonly problemText: (problem: ParameterProblem) => string;
   /** Called at the end of each command. */
-  readonly onEnd: (ended: EndedCommand) => void;
+  readonly onEnd: (ended: EndedCommand) => Promise<void>;
   /** Called when the seen state changes, and when queries start or stop failing. */
   readonly onReading: (machine: string, reading: PowerReading) => void;
 }
@@ -87,22 +86,16 @@ export class PowerSwitchboard {
   }
 
   /** Ends commands that ran when the last process died, as `unknown`. Call first. */
-  recover(): void {
-    for (const { id, machine, command } of this.#parts.ledger.listUnended()) {
+  async recover(): Promise<void> {
+    for (const { id, machine, command } of await this.#parts.ledger.listUnended()) {
       const lost = outcome('unknown', 'Rackboot ended while this was under way; whether it was done is not known');
-      this.#end({ id, machine, command, outcome: lost });
+      await this.#end({ id, machine, command, outcome: lost });
     }
   }
 
   /** Gives a command. Returns at once; onEnd reports its end. @param id always the same for the same command */
   command(id: string, target: PowerTarget, command: LedgerEntry['command']): Submission {
     if (this.#isClosed) return { kind: 'not-now', text: 'Rackboot is stopping' };
-    try {
-      const entry = this.#parts.ledger.find(id);
-      if (entry !== undefined) return { kind: 'known', entry };
-    } catch (error) {
-      return { kind: 'not-now', text: `the ledger of commands cannot be read: ${errorText(error)}` };
-    }
     const task = this.#taskOf(id, target, command);
     if (task.kind === 'refused') return task;
     const admission = this.#queue.submit(task.task, this.#parts.clock.now());
@@ -225,12 +218,12 @@ export class PowerSwitchboard {
       machine = this.#readings.takeDue(now, this.#chance());
     }
     for (let task = this.#queue.takeOverdue(now); task !== undefined; task = this.#queue.takeOverdue(now)) {
-      this.#deliver(
+      void this.#deliver(
         task,
         outcome('refused', `its controller was busy with other machines for too long: ${task.controller}`),
       );
     }
-    for (let task = this.#queue.takeNext(); task !== undefined; task = this.#queue.takeNext()) this.#begin(task);
+    for (let task = this.#queue.takeNext(); task !== undefined; task = this.#queue.takeNext()) void this.#begin(task);
     this.#alarm.expect(this.#readings.nextAt);
     this.#alarm.expect(this.#queue.nextOverdueAt);
   }
@@ -255,47 +248,62 @@ export class PowerSwitchboard {
     asker?.resolve(answer);
   }
 
-  #begin(task: Task): void {
-    const { ledger, clock } = this.#parts;
-    const { id, machine, command } = task;
-    if (command.kind !== 'query') {
-      try {
-        ledger.begin({ id, machine, command, begunAtMs: clock.wallTimeMs() });
-      } catch (error) {
-        this.#queue.finish(task);
-        this.#deliver(
-          task,
-          outcome('refused', `not done, because it could not be recorded first: ${errorText(error)}`),
-        );
-        return;
-      }
-    }
+  async #begin(task: Task): Promise<void> {
+    const { clock } = this.#parts;
+    const { id, command } = task;
     this.#running.set(id, task);
+    if (command.kind !== 'query' && !(await this.#record(task, command))) return;
     let isOver = false;
-    const over = (result: PowerOutcome): void => {
+    const over = async (result: PowerOutcome): Promise<void> => {
       if (isOver) return;
       isOver = true;
       deadline.cancel();
-      this.#running.delete(id);
       this.#queue.finish(task);
-      this.#deliver(task, result);
-      task.over.resolve();
-      this.#turn();
+      await this.#deliver(task, result);
+      this.#leave(task);
     };
     const limitMs = COMMAND_MS_MAX[command.kind];
     const deadline = clock.schedule(limitMs, () => {
       task.stop.abort();
-      over(outcome(task.isQuestion ? 'unreachable' : 'unknown', `no end within ${limitMs / 1000} s`));
+      void over(outcome(task.isQuestion ? 'unreachable' : 'unknown', `no end within ${limitMs / 1000} s`));
     });
     performCommand(task.port, command, { clock, signal: task.stop.signal }).then(over, (error: unknown) =>
       over(outcome('unknown', `a bug in the driver: ${errorText(error)}`)),
     );
   }
 
-  #deliver(task: Task, result: PowerOutcome): void {
+  /** Records a command before its driver is called. @returns false if it is not to be carried out: it is known already, or cannot be recorded */
+  async #record(task: Task, command: LedgerEntry['command']): Promise<boolean> {
+    const { ledger, clock } = this.#parts;
+    const { id, machine } = task;
+    try {
+      const known = await ledger.begin({ id, machine, command, begunAtMs: clock.wallTimeMs() });
+      if (known === undefined) return true;
+      this.#queue.finish(task);
+      // One without an end is under way, or was when the last process died: its end is reported by whoever knows it.
+      if (known.end !== undefined)
+        await this.#parts.onEnd({ id, machine, command: known.command, outcome: known.end.outcome });
+    } catch (error) {
+      this.#queue.finish(task);
+      // Whoever gave the command gives it again; until then it has no end.
+      const isForNow = error instanceof RackError && error.code === 'store-unavailable';
+      const text = `not done, because it could not be recorded first: ${errorText(error)}`;
+      if (!isForNow) await this.#deliver(task, outcome('refused', text));
+    }
+    this.#leave(task);
+    return false;
+  }
+
+  #leave(task: Task): void {
+    this.#running.delete(task.id);
+    task.over.resolve();
+    this.#turn();
+  }
+
+  async #deliver(task: Task, result: PowerOutcome): Promise<void> {
     const { machine, id, command } = task;
     if (command.kind === 'query') this.#answered(machine, result);
-    else this.#end({ id, machine, command, outcome: result });
+    else await this.#end({ id, machine, command, outcome: result });
   }
 
   #answered(machine: string, answer: PowerOutcome): void {
@@ -305,16 +313,16 @@ export class PowerSwitchboard {
     this.#settle(machine, answer);
   }
 
-  #end(ended: EndedCommand): void {
+  async #end(ended: EndedCommand): Promise<void> {
     const { ledger, clock, onEnd } = this.#parts;
+    const wasOff = this.#readings.get(ended.machine)?.state === 'off';
+    this.#changeReading(ended.machine, () => this.#readings.commanded(ended.machine, ended.outcome, clock.now()));
     try {
-      if (ledger.find(ended.id) !== undefined) ledger.end(ended.id, ended.outcome, clock.wallTimeMs());
+      await ledger.end(ended.id, ended.outcome, clock.wallTimeMs());
     } catch {
       // The store is unavailable: after a restart this command ends again, as `unknown`. Report its end now anyway.
     }
-    const wasOff = this.#readings.get(ended.machine)?.state === 'off';
-    this.#changeReading(ended.machine, () => this.#readings.commanded(ended.machine, ended.outcome, clock.now()));
-    onEnd(wasOff ? { ...ended, wasOff } : ended);
+    await onEnd(wasOff ? { ...ended, wasOff } : ended);
   }
 
   #changeReading(machine: string, change: () => void): void {

@@ -17,7 +17,7 @@ export interface PowerHoldParts {
   readonly clock: Clock;
   readonly acknowledgements: Pick<Acknowledgements, 'missing' | 'subscribe'>;
   /** The version of the stored desired state. @throws RackError `store-unavailable` */
-  readonly version: () => number;
+  readonly version: () => Promise<number>;
   /** Called with the machines to check again. */
   readonly again: (systemIds: readonly string[]) => void;
   /** Called when a machine is started although some racks have not acknowledged its state. */
@@ -46,9 +46,9 @@ export class PowerHold {
   }
 
   /** True if the task with this id may start the machine now; otherwise `again` is called later. @throws as `version` does */
-  mayStart(machine: Machine, id: string): boolean {
+  async mayStart(machine: Machine, id: string): Promise<boolean> {
     const { acknowledgements, onUnacknowledged } = this.#parts;
-    const held = this.#entryOf(machine.systemId, id);
+    const held = await this.#entryOf(machine.systemId, id);
     if (held.timer === undefined) return true;
     const missing = acknowledgements.missing(machine, held.version);
     if (missing.length > 0 && !held.isLate) return false;
@@ -78,11 +78,11 @@ export class PowerHold {
     this.#held.clear();
   }
 
-  #entryOf(systemId: string, id: string): Held {
+  async #entryOf(systemId: string, id: string): Promise<Held> {
     const known = this.#held.get(systemId);
     if (known?.id === id) return known;
     const { clock, version, again } = this.#parts;
-    const held: Held = { id, version: version(), timer: undefined, isLate: false };
+    const held: Held = { id, version: await version(), timer: undefined, isLate: false };
     held.timer = clock.schedule(HOLD_MS_MAX, () => {
       held.isLate = true;
       again([systemId]);

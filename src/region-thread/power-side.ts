@@ -68,6 +68,8 @@ export class PowerSide implements PowerControl {
   readonly #askers = new PowerAskers();
   /** The last machine id that the sweep over the tasks on record has reached. */
   #sweptId = 0;
+  /** The looks under way, one after the other. */
+  #looks: Promise<void> = Promise.resolve();
   #isBegun = false;
   #isClosed = false;
   /** Undefined if racks do not acknowledge states. */
@@ -84,7 +86,7 @@ export class PowerSide implements PowerControl {
       problemText: (problem) => sentenceOf(refusal('field.power-parameter', problem)),
       sshIdentity: () => this.#sshIdentity(),
       onEnd: (ended) => this.#deliver(ended),
-      onReading: (machine) => this.#deliverReading(machine),
+      onReading: (machine) => void this.#deliverReading(machine),
     });
   }
 
@@ -92,10 +94,10 @@ export class PowerSide implements PowerControl {
    * Resumes unfinished tasks, and watches every machine from now on.
    * @param racks their acknowledgements of states; `undefined`: start machines without waiting for racks
    */
-  begin(
+  async begin(
     life: Pick<MachineLife, 'powerSwitched' | 'powerSeen'>,
     racks?: Pick<PowerHoldParts, 'acknowledgements' | 'onUnacknowledged'>,
-  ): void {
+  ): Promise<void> {
     this.#life = life;
     const { clock, store } = this.#parts;
     if (racks !== undefined && this.#hold === undefined) {
@@ -103,12 +105,12 @@ export class PowerSide implements PowerControl {
       this.#hold = new PowerHold({ ...racks, clock, version: () => store.desiredVersion(), again });
     }
     // Before the first command: an entry without an end belongs to the previous process, which died.
-    if (!this.#guarded(() => this.#switchboard.recover())) {
-      clock.schedule(RETRY_MS, () => this.#isClosed || this.begin(life));
+    if (!(await this.#guarded(() => this.#switchboard.recover()))) {
+      clock.schedule(RETRY_MS, () => this.#isClosed || void this.begin(life));
       return;
     }
     this.#isBegun = true;
-    this.#lookAtAll(0);
+    await this.#inOrder(() => this.#lookAtAll(0));
     this.#sweepLater();
   }
 
@@ -177,28 +179,42 @@ export class PowerSide implements PowerControl {
   }
 
   /** Checks every machine, LOOK_MAX in a turn. */
-  #lookAtAll(afterId: number): void {
-    const machines = this.#list({}, afterId);
+  async #lookAtAll(afterId: number): Promise<void> {
+    const goOn = (delayMs: number, fromId: number): void => {
+      const look = (): Promise<void> => this.#inOrder(() => this.#lookAtAll(fromId));
+      this.#parts.clock.schedule(delayMs, () => this.#isClosed || void look());
+    };
+    const machines = await this.#list({}, afterId);
     if (machines === undefined) {
-      this.#parts.clock.schedule(RETRY_MS, () => this.#isClosed || this.#lookAtAll(afterId));
+      goOn(RETRY_MS, afterId);
       return;
     }
-    for (const machine of machines) this.#lookAt(machine);
+    for (const machine of machines) await this.#lookAt(machine);
     const last = machines.at(-1);
-    if (last !== undefined) this.#parts.clock.schedule(0, () => this.#isClosed || this.#lookAtAll(last.id));
+    if (last !== undefined) goOn(0, last.id);
+  }
+
+  /** Looks at machines one after the other: of two records of one machine, the newer is the one that counts last. */
+  #inOrder(look: () => Promise<void>): Promise<void> {
+    this.#looks = this.#looks.then(() => (this.#isClosed ? undefined : look()));
+    return this.#looks;
   }
 
   #sweepLater(): void {
     this.#sweep = this.#parts.clock.schedule(RETRY_MS, () => {
       this.#sweepLater();
-      for (const ended of [...this.#ends.values()]) this.#deliver(ended);
-      for (const systemId of [...this.#undelivered]) this.#deliverReading(systemId);
-      this.#guarded(() => {
-        const machines = this.#parts.store.listPowerTasks(this.#sweptId, LOOK_MAX);
-        // Start again after the last one, so that no machine starves behind those before it.
-        this.#sweptId = machines.length < LOOK_MAX ? 0 : (machines.at(-1)?.id ?? 0);
-        this.follow(machines.map(({ systemId }) => systemId));
-      });
+      void this.#sweepNow();
+    });
+  }
+
+  async #sweepNow(): Promise<void> {
+    for (const ended of [...this.#ends.values()]) await this.#deliver(ended);
+    for (const systemId of [...this.#undelivered]) await this.#deliverReading(systemId);
+    await this.#guarded(async () => {
+      const machines = await this.#parts.store.listPowerTasks(this.#sweptId, LOOK_MAX);
+      // Start again after the last one, so that no machine starves behind those before it.
+      this.#sweptId = machines.length < LOOK_MAX ? 0 : (machines.at(-1)?.id ?? 0);
+      this.follow(machines.map(({ systemId }) => systemId));
     });
   }
 
@@ -206,46 +222,48 @@ export class PowerSide implements PowerControl {
     if (this.#isClosed || !this.#isBegun || this.#look !== undefined) return;
     this.#look = this.#parts.clock.schedule(delayMs, () => {
       this.#look = undefined;
-      this.#lookNow();
+      void this.#inOrder(() => this.#lookNow());
     });
   }
 
-  #lookNow(): void {
+  async #lookNow(): Promise<void> {
     const systemIds = [...this.#touched].slice(0, LOOK_MAX);
-    const machines = this.#list({ systemIds }, 0);
+    // Before they are read: whoever is touched meanwhile is read again.
+    for (const systemId of systemIds) this.#touched.delete(systemId);
+    const machines = await this.#list({ systemIds }, 0);
     if (machines === undefined) {
+      for (const systemId of systemIds) this.#touched.add(systemId);
       this.#lookLater(RETRY_MS);
       return;
     }
     const found = new Set(machines.map(({ systemId }) => systemId));
     for (const systemId of systemIds) {
-      this.#touched.delete(systemId);
       if (found.has(systemId)) continue;
       this.#switchboard.watch(systemId, undefined);
       this.#dropUnwanted(systemId, undefined);
     }
-    for (const machine of machines) this.#lookAt(machine);
+    for (const machine of machines) await this.#lookAt(machine);
     if (this.#touched.size > 0) this.#lookLater(0);
   }
 
   /** Undefined if the store cannot be read at the moment. */
-  #list(filter: MachineFilter, afterId: number): readonly Machine[] | undefined {
+  async #list(filter: MachineFilter, afterId: number): Promise<readonly Machine[] | undefined> {
     let machines: readonly Machine[] | undefined;
-    this.#guarded(() => {
-      machines = this.#parts.store.listMachines(filter, afterId, LOOK_MAX);
+    await this.#guarded(async () => {
+      machines = await this.#parts.store.listMachines(filter, afterId, LOOK_MAX);
     });
     return machines;
   }
 
-  #lookAt(machine: Machine): void {
+  async #lookAt(machine: Machine): Promise<void> {
     const { systemId, powerTask: task, powerTaskId: id, powerState, status } = machine;
     const target = this.#targetOf(machine);
     this.#switchboard.watch(systemId, status === 'retired' ? undefined : target);
     if (target === undefined && powerState !== 'unknown') {
-      this.#guarded(() => this.#life?.powerSeen(systemId, 'unknown', ''));
+      await this.#guarded(async () => this.#life?.powerSeen(systemId, 'unknown', ''));
     }
     this.#dropUnwanted(systemId, id);
-    if (task !== undefined && id !== undefined && !this.#ends.has(id)) this.#carryOut(machine, task, id, target);
+    if (task !== undefined && id !== undefined && !this.#ends.has(id)) await this.#carryOut(machine, task, id, target);
   }
 
   /** Withdraws a waiting command that the record no longer wants. */
@@ -255,51 +273,50 @@ export class PowerSide implements PowerControl {
     this.#hold?.keepOnly(systemId, wanted);
   }
 
-  #carryOut(machine: Machine, task: PowerTask, id: string, target: PowerTarget | undefined): void {
+  async #carryOut(machine: Machine, task: PowerTask, id: string, target: PowerTarget | undefined): Promise<void> {
     const { systemId } = machine;
     const command = commandOf(machine, task);
-    const refuse = (text: string): void =>
+    const refuse = (text: string): Promise<void> =>
       this.#deliver({ id, machine: systemId, command, outcome: outcome('refused', text) });
     if (target === undefined) {
-      refuse('the machine is switched by hand now');
+      await refuse('the machine is switched by hand now');
       return;
     }
-    if (command.kind !== 'off' && !this.#mayStart(machine, id)) return;
+    if (command.kind !== 'off' && !(await this.#mayStart(machine, id))) return;
     const given = this.#switchboard.command(id, target, command);
-    if (given.kind === 'refused') refuse(given.text);
-    if (given.kind === 'known' && given.entry.end !== undefined) {
-      this.#deliver({ id, machine: systemId, command: given.entry.command, outcome: given.entry.end.outcome });
-    }
+    if (given.kind === 'refused') await refuse(given.text);
     // `busy`: the end of the running command leads back here. `not-now`: the sweep does.
   }
 
   /** False if its racks do not know its state yet, or the store cannot be read; the machine is checked again later. */
-  #mayStart(machine: Machine, id: string): boolean {
-    let mayStart = this.#hold === undefined;
-    this.#guarded(() => {
-      mayStart ||= this.#hold?.mayStart(machine, id) === true;
+  async #mayStart(machine: Machine, id: string): Promise<boolean> {
+    const hold = this.#hold;
+    if (hold === undefined) return true;
+    let mayStart = false;
+    await this.#guarded(async () => {
+      mayStart = await hold.mayStart(machine, id);
     });
     return mayStart;
   }
 
   /** Reports the end of a command to the region; the sweep repeats it until the store has taken it. */
-  #deliver(ended: EndedCommand): void {
+  async #deliver(ended: EndedCommand): Promise<void> {
     const { id, machine, command, outcome: end } = ended;
     if (this.#isClosed) return;
     this.#ends.set(id, ended);
     const { kind, text } = end;
     const result = { id, task: taskOf(command), kind, text, ...(ended.wasOff === true ? { wasOff: true } : {}) };
-    const isTaken = this.#guarded(() => this.#life?.powerSwitched(machine, result));
+    const isTaken = await this.#guarded(async () => this.#life?.powerSwitched(machine, result));
     if (!isTaken) return;
     this.#ends.delete(id);
     this.follow([machine]);
   }
 
-  #deliverReading(systemId: string): void {
+  async #deliverReading(systemId: string): Promise<void> {
     if (this.#isClosed) return;
     this.#undelivered.add(systemId);
     const view = this.reading(systemId);
-    const isTaken = this.#guarded(() => view && this.#life?.powerSeen(systemId, view.state, view.text));
+    const isTaken = await this.#guarded(async () => view && this.#life?.powerSeen(systemId, view.state, view.text));
     if (isTaken) this.#undelivered.delete(systemId);
   }
 
@@ -321,9 +338,9 @@ export class PowerSide implements PowerControl {
   }
 
   /** Runs work that uses the store. @returns false if the store is unavailable */
-  #guarded(work: () => unknown): boolean {
+  async #guarded(work: () => Promise<unknown>): Promise<boolean> {
     try {
-      work();
+      await work();
       return true;
     } catch (error) {
       if (error instanceof RackError && error.code === 'store-unavailable') return false;

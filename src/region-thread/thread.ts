@@ -46,12 +46,14 @@ const READ_AFTER_MS = 7000;
 
 /** Identifies the rack's life, whose sequences are counted separately; undefined until a rack of our uplink version has said hello. */
 let source: string | undefined;
+/** The end of storing what the rack has said so far. */
+let said: Promise<void> = Promise.resolve();
 let isEnding = false;
 
 async function start(): Promise<void> {
   const store = openRegionStore({ stateDir: config.stateDir });
   const power = new PowerSide({ store, clock: systemClock, stateDir: config.stateDir });
-  const region = openRegion({
+  const region = await openRegion({
     config,
     store,
     clock: systemClock,
@@ -69,7 +71,7 @@ async function start(): Promise<void> {
   });
   // The rack of this process is about to say which state it has applied: wait for it from now on.
   region.racks.acknowledgements.ownApplied(0);
-  power.begin(region.life, {
+  await power.begin(region.life, {
     acknowledgements: region.racks.acknowledgements,
     onUnacknowledged: (text) => send({ kind: 'problem', id: newUuid(), text }),
   });
@@ -77,10 +79,10 @@ async function start(): Promise<void> {
     await power.close();
     await api.close();
     region.close();
-    store.close();
+    await store.close();
   };
   port?.on('message', (message: RackMessage) => receive(message, region, api, close));
-  const state = region.desiredState();
+  const state = await region.desiredState();
   const older = findOlderRegion(config.stateDir, state.version);
   announce(state);
   if (older !== undefined) send({ kind: 'damaged', text: older });
@@ -118,11 +120,11 @@ function inOwnTree<T>(region: Region, look: (tree: string) => T): T | undefined 
 }
 
 /** Local images whose bytes exist, and the images that remote racks report; each name once. */
-function listImages(region: Region): readonly ListedImage[] {
+async function listImages(region: Region): Promise<readonly ListedImage[]> {
   const tree = region.config().imageTree;
   const own = tree === undefined ? [] : readImages(tree).images.filter((image) => hasBlob(tree, image));
-  const remote = region.racks.list().filter(({ state, isEmbedded }) => state === 'accepted' && !isEmbedded);
-  const reported = remote.flatMap(({ uuid }) => region.racks.imagesOf(uuid).map((image) => ({ ...image, title: '' })));
+  const remote = [...(await region.racks.images()).values()].flat();
+  const reported = remote.map((image) => ({ ...image, title: '' }));
   const byName = new Map([...reported, ...own].map((image) => [formatImageName(image), image]));
   return [...byName.values()].sort(compareImages);
 }
@@ -144,11 +146,13 @@ function receive(message: RackMessage, region: Region, api: RegionApi, close: ()
         break;
       }
       source = `${message.rack.name}/${message.life}`;
-      greet(message.rack, region);
+      inOrder(() => greet(message.rack, region));
       break;
-    case 'events':
-      if (source !== undefined) store(message.events, region, source);
+    case 'events': {
+      const from = source;
+      if (from !== undefined) inOrder(() => store(message.events, region, from));
       break;
+    }
     case 'applied':
       region.racks.acknowledgements.ownApplied(message.version);
       break;
@@ -168,6 +172,11 @@ function receive(message: RackMessage, region: Region, api: RegionApi, close: ()
   }
 }
 
+/** Stores what the rack says in the order in which it says it. */
+function inOrder(work: () => Promise<void>): void {
+  said = said.then(work);
+}
+
 /** Closes the region and ends the thread. */
 function end(close: () => Promise<void>): void {
   isEnding = true;
@@ -175,12 +184,12 @@ function end(close: () => Promise<void>): void {
 }
 
 /** Stores the rack's description of itself; repeats while the store is unavailable. */
-function greet(rack: RackDescription, region: Region): void {
+async function greet(rack: RackDescription, region: Region): Promise<void> {
   try {
-    region.racks.greet(rack);
+    await region.racks.greet(rack);
   } catch (error) {
     if (!(error instanceof RackError && error.code === 'store-unavailable')) throw error;
-    systemClock.schedule(STORE_RETRY_MS, () => greet(rack, region));
+    systemClock.schedule(STORE_RETRY_MS, () => inOrder(() => greet(rack, region)));
   }
 }
 
@@ -190,14 +199,14 @@ function listenAsConfigured(next: RegionConfig, api: RegionApi): void {
 }
 
 /** Stores a batch and acknowledges it; repeats while the store is unavailable. The rack sends no other batch meanwhile. */
-function store(events: readonly UplinkEvent[], region: Region, source: string): void {
+async function store(events: readonly UplinkEvent[], region: Region, source: string): Promise<void> {
   const last = events.at(-1);
   if (last === undefined) return;
   try {
-    region.observe(events, source);
+    await region.observe(events, source);
   } catch (error) {
     if (!(error instanceof RackError && error.code === 'store-unavailable')) throw error;
-    systemClock.schedule(STORE_RETRY_MS, () => store(events, region, source));
+    systemClock.schedule(STORE_RETRY_MS, () => inOrder(() => store(events, region, source)));
     return;
   }
   send({ kind: 'stored', sequence: last.sequence });

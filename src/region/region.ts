@@ -1,6 +1,6 @@
 // The region: machines and their life cycle, on one store. The API, the page and the uplink call it; it gives racks their desired state.
 //
-// 1. The desired state is an in-memory mirror of the store (`machine-mirror.ts`); every change goes to the store first.
+// 1. The desired state comes from an in-memory mirror of the store (`machine-mirror.ts`), which reads what has changed there.
 // 2. `onDesiredState` is called after a change, at most once in DESIRED_STATE_PAUSE_MS, with versions that only grow, also across restarts.
 // 3. Changes by another process (the command line) are seen within FOREIGN_CHANGE_MS.
 // 4. Work that shows no sign of life for too long is restarted, or fails. The deadline is in the store, so it survives a restart of the
@@ -11,7 +11,6 @@ import { RackError } from '../errors.ts';
 import type { DesiredState } from '../machines/machine.ts';
 import { Passwords } from './accounts/passwords.ts';
 import type { RegionConfig } from './config.ts';
-import { drawMissingTokens } from './identity/boot-token.ts';
 import { decideEnlistment, type EnlistmentRefusal } from './identity/enlistment.ts';
 import { EnlistmentLog, refusedEvent } from './identity/enlistment-log.ts';
 import { type EnlistmentReport, weighReport } from './identity/enlistment-report.ts';
@@ -25,7 +24,7 @@ import { StatusDeadlines } from './life/status-deadlines.ts';
 import { MachinePreseeds } from './metadata/machine-preseeds.ts';
 import { MachineMirror } from './racks/machine-mirror.ts';
 import { Racks } from './racks/racks.ts';
-import type { Machine, MachineFields } from './records/machine.ts';
+import type { MachineFields } from './records/machine.ts';
 import type { NewMachineEvent, RackReport } from './records/machine-event.ts';
 import type { EnlistmentOutcome, MachineChangeOutcome, RegionStore } from './records/store.ts';
 import { NO_RULES, RegionSettings, type SettingsRules } from './settings.ts';
@@ -101,31 +100,35 @@ export interface Region {
    * version may stand for another state.
    */
   readonly startId: string;
-  /** The desired state for one rack. @param rackUuid undefined: the rack of this process */
-  desiredState(rackUuid?: string): DesiredState;
+  /** The desired state for one rack, with all that is stored. @param rackUuid undefined: the rack of this process */
+  desiredState(rackUuid?: string): Promise<DesiredState>;
+  /** The version of the desired state that was announced last. */
+  readonly announcedVersion: number;
   /** Calls `listener` after each change of the desired state, with its version. @returns unsubscribes */
   subscribe(listener: (version: number) => void): () => void;
-  /** Runs `work`; all of its changes to this region happen, or none. */
-  atomically<T>(work: () => T): T;
+  /** As the store's; follows the clock first, because a rolled back adjustment of deadlines would be lost (`status-deadlines.ts`). */
+  transact<T>(work: () => Promise<T>): Promise<T>;
   /**
    * Stores a rack's reports. Reports at or below the highest sequence stored for `source` are skipped; a rack that restarts its sequence
    * uses a new source.
    * @param rackUuid as for `desiredState`
    * @returns how many were new
    */
-  observe(reports: readonly RackReport[], source?: string, rackUuid?: string): number;
-  enlist(report: EnlistmentReport): EnlistmentOutcome<EnlistmentRefusal>;
-  editMachine(systemId: string, edit: MachineEdit, username: string): MachineChangeOutcome<EditRefusal>;
+  observe(reports: readonly RackReport[], source?: string, rackUuid?: string): Promise<number>;
+  enlist(report: EnlistmentReport): Promise<EnlistmentOutcome<EnlistmentRefusal>>;
+  editMachine(systemId: string, edit: MachineEdit, username: string): Promise<MachineChangeOutcome<EditRefusal>>;
   /** Removes a machine and its allocations. `in-use`: it is owned, locked or at work, and `isForced` is not set. */
-  removeMachine(systemId: string, username: string, isForced?: boolean): 'removed' | 'in-use' | 'not-found';
-  /** Reads all machines again, after a change in the store that bypassed this object. */
-  machinesChanged(): void;
+  removeMachine(systemId: string, username: string, isForced?: boolean): Promise<'removed' | 'in-use' | 'not-found'>;
+  /** Announces machines that were changed in the store directly, once that is on disk. */
+  machinesChanged(): Promise<void>;
   close(): void;
 }
 
 /** Opens a region on an open store; closing the region does not close the store. */
-export function openRegion(options: RegionOptions): Region {
-  return new RegionOnStore(options);
+export async function openRegion(options: RegionOptions): Promise<Region> {
+  const region = new RegionOnStore(options);
+  await region.begin();
+  return region;
 }
 
 class RegionOnStore implements Region {
@@ -144,30 +147,25 @@ class RegionOnStore implements Region {
   readonly #onDesiredState: (state: DesiredState) => void;
   readonly #deadlines: StatusDeadlines;
   readonly #enlistmentLog = new EnlistmentLog();
-  readonly #mirror = new MachineMirror();
+  readonly #mirror: MachineMirror;
   #config: RegionConfig;
-  /** The store's version at which the mirror was filled. */
-  #version = 0;
-  /** True if the mirror may show changes that were rolled back; it must be refilled before its next use. */
-  #isStale = false;
+  /** The version of the desired state that was announced last. */
+  #announced = -1;
   readonly #listeners = new Set<(version: number) => void>();
-  #state: DesiredState | undefined;
   #announcement: { cancel(): void } | undefined;
   #watch: { cancel(): void } | undefined;
+  #isClosed = false;
 
   constructor(options: RegionOptions) {
     this.store = options.store;
     this.clock = options.clock;
     this.startId = Buffer.from(options.clock.randomBytes(START_ID_BYTES)).toString('base64url');
+    this.#mirror = new MachineMirror(options.store);
     this.racks = new Racks(options.store, options.clock);
-    this.racks.homes.subscribe((machine) => this.#mirrorChange(machine));
+    this.racks.homes.subscribe(({ systemId }) => this.#changed([systemId]));
     this.passwords = new Passwords(options.clock);
     this.searches = new Searches(options.clock);
-    this.identity = new MachineIdentity(options.store, options.clock, (changed, removed) => {
-      for (const systemId of removed) this.#mirror.forget(systemId);
-      this.power?.follow(removed);
-      this.#mirrorChange(...changed);
-    });
+    this.identity = new MachineIdentity(options.store, options.clock, (systemIds) => this.#changed(systemIds));
     this.#config = options.config;
     this.settings = new RegionSettings({
       store: options.store,
@@ -175,7 +173,7 @@ class RegionOnStore implements Region {
       racks: this.racks,
       rules: options.rules ?? NO_RULES,
       ownRack: () => this.#config.ownRack,
-      onChange: () => this.#announceOwnChange(),
+      onChange: () => this.#announce(),
     });
     this.#onDesiredState = options.onDesiredState;
     this.#deadlines = new StatusDeadlines(options.store, options.clock);
@@ -192,13 +190,22 @@ class RegionOnStore implements Region {
       findImage: options.findImage,
       listImages: options.listImages,
       hasInstaller: options.hasInstaller,
-      installProblem: (machine) => preseeds.installProblem(machine),
+      installProblem: async (machine) => await preseeds.installProblem(machine),
       retries: () => this.#config.retries,
-      onChange: (machine) => this.#mirrorChange(machine),
+      onChange: ({ systemId }) => this.#changed([systemId]),
     });
-    this.#fillMirror();
+  }
+
+  /** Reads the store; call it once, before anything else. */
+  async begin(): Promise<void> {
+    await this.racks.refresh();
+    await this.#refresh();
+    this.#announced = this.#mirror.version;
     this.#watchOthers();
-    drawMissingTokens(this.store, this.clock, (machine) => this.#mirrorChange(machine));
+  }
+
+  get announcedVersion(): number {
+    return this.#announced;
   }
 
   config(): RegionConfig {
@@ -209,16 +216,16 @@ class RegionOnStore implements Region {
     this.#config = config;
   }
 
-  desiredState(rackUuid?: string): DesiredState {
-    if (this.#isStale) this.#fillMirror();
-    this.#state ??= {
-      schema: 2,
-      version: this.#version,
-      machines: this.#mirror.list(),
-    };
+  async desiredState(rackUuid?: string): Promise<DesiredState> {
+    await this.#refresh();
+    return this.#stateFor(rackUuid);
+  }
+
+  #stateFor(rackUuid: string | undefined): DesiredState {
     const settings = this.settings.of(rackUuid);
-    const machines = this.racks.homes.machinesFor(rackUuid, this.#state.machines);
-    return { ...this.#state, machines, ...(settings === undefined ? {} : { settings }) };
+    const machines = this.racks.homes.machinesFor(rackUuid, this.#mirror.list());
+    const state = { schema: 2, version: this.#mirror.version, machines } as const;
+    return settings === undefined ? state : { ...state, settings };
   }
 
   subscribe(listener: (version: number) => void): () => void {
@@ -226,51 +233,46 @@ class RegionOnStore implements Region {
     return () => void this.#listeners.delete(listener);
   }
 
-  atomically<T>(work: () => T): T {
-    try {
-      return this.store.atomically(work);
-    } catch (error) {
-      this.#isStale = true;
-      throw error;
-    }
+  async transact<T>(work: () => Promise<T>): Promise<T> {
+    await this.#deadlines.follow();
+    return await this.store.transact(work);
   }
 
-  observe(reports: readonly RackReport[], source = 'rack', rackUuid?: string): number {
+  async observe(reports: readonly RackReport[], source = 'rack', rackUuid?: string): Promise<number> {
     if (reports.length === 0) return 0;
-    const weighed = this.racks.homes.weigh(reports, source, rackUuid);
-    const { added, booting, started, leased } = this.store.recordReports(source, weighed, rackUuid);
-    if (booting.size > 0) this.#deadlines.follow();
-    for (const [systemId, atMs] of started) this.life.started(systemId, atMs);
-    for (const [systemId, atMs] of booting) this.life.alive(systemId, atMs);
-    for (const systemId of leased) this.life.leased(systemId);
-    return added;
+    // What follows from the reports is stored with them: after a crash between the two nothing would bring it back.
+    return await this.transact(async () => {
+      const weighed = await this.racks.homes.weigh(reports, source, rackUuid);
+      const { added, booting, started, leased } = await this.store.recordReports(source, weighed, rackUuid);
+      for (const [systemId, atMs] of started) await this.life.started(systemId, atMs);
+      for (const [systemId, atMs] of booting) await this.life.alive(systemId, atMs);
+      for (const systemId of leased) await this.life.leased(systemId);
+      return added;
+    });
   }
 
-  enlist(report: EnlistmentReport): EnlistmentOutcome<EnlistmentRefusal> {
+  async enlist(report: EnlistmentReport): Promise<EnlistmentOutcome<EnlistmentRefusal>> {
     const atMs = this.clock.wallTimeMs();
     const { newMachinesMax, nameFrom } = this.#config;
     const terms = { clock: this.clock, atMs, newMachinesMax, nameFrom };
     const weighed = weighReport(report);
     const asked = { macs: weighed.evidence.macs, values: weighed.keys, atMs };
-    const outcome = this.store.enlist(asked, (knowledge) =>
-      this.#enlistmentLog.thin(decideEnlistment(weighed, knowledge, terms), this.clock.now()),
-    );
-    if (outcome.kind !== 'refuse' && outcome.goneId !== undefined) {
-      this.#mirror.forget(outcome.goneId);
-      this.power?.follow([outcome.goneId]);
-    }
+    const thin = this.#enlistmentLog.thinning(this.clock.now());
+    const outcome = await this.store.enlist(asked, (knowledge) => thin(decideEnlistment(weighed, knowledge, terms)));
     if (outcome.kind === 'create' || outcome.kind === 'amend') {
-      this.#mirrorChange(outcome.machine, ...outcome.others);
+      const others = outcome.others.map(({ systemId }) => systemId);
+      const gone = outcome.goneId === undefined ? [] : [outcome.goneId];
+      await this.#changed([outcome.machine.systemId, ...others, ...gone]);
     }
     if (outcome.kind === 'refuse' && report.username === undefined) {
-      this.store.recordEvent(refusedEvent(report, outcome.refusal, atMs), undefined);
+      await this.store.recordEvent(refusedEvent(report, outcome.refusal, atMs), undefined);
     }
     return outcome;
   }
 
-  editMachine(systemId: string, edit: MachineEdit, username: string): MachineChangeOutcome<EditRefusal> {
+  async editMachine(systemId: string, edit: MachineEdit, username: string): Promise<MachineChangeOutcome<EditRefusal>> {
     const atMs = this.clock.wallTimeMs();
-    const outcome = this.store.changeMachine<EditRefusal>(systemId, atMs, (machine, { hostnames }) => {
+    const outcome = await this.store.changeMachine<EditRefusal>(systemId, atMs, (machine, { hostnames }) => {
       const hostname = edit.hostname;
       if (hostname !== undefined && hostname !== machine.hostname) {
         const isTaken = hostnames.get(hostname);
@@ -285,87 +287,92 @@ class RegionOnStore implements Region {
       const fields = isSet ? { ...edit, powerIsProposed: false } : edit;
       return { kind: 'change', fields, events: [event] };
     });
-    if (outcome.kind === 'changed') this.#mirrorChange(outcome.machine);
+    if (outcome.kind === 'changed') await this.#changed([systemId]);
     return outcome;
   }
 
-  removeMachine(systemId: string, username: string, isForced = false): 'removed' | 'in-use' | 'not-found' {
-    const outcome = this.store.atomically(() => {
-      const machine = this.store.findMachine(systemId);
+  async removeMachine(
+    systemId: string,
+    username: string,
+    isForced = false,
+  ): Promise<'removed' | 'in-use' | 'not-found'> {
+    const outcome = await this.store.transact(async () => {
+      const machine = await this.store.findMachine(systemId);
       if (machine === undefined) return 'not-found';
       const isUsed = isInUse(machine) || machine.isLocked === true;
       if (isUsed && !isForced) return 'in-use';
       const params = { hostname: machine.hostname, systemId, ...(isUsed ? { status: machine.status } : {}) };
       const atMs = this.clock.wallTimeMs();
       const event = { type: 'NODE_REMOVED', code: 'machine-deleted', params, atMs, username } as const;
-      return this.store.removeMachine(systemId, event) ? 'removed' : 'not-found';
+      return (await this.store.removeMachine(systemId, event)) ? 'removed' : 'not-found';
     });
-    if (outcome !== 'removed') return outcome;
-    this.#mirror.forget(systemId);
-    this.power?.follow([systemId]);
-    this.#announceOwnChange();
+    if (outcome === 'removed') await this.#changed([systemId]);
     return outcome;
   }
 
-  machinesChanged(): void {
-    this.#fillMirror();
-    this.#announce();
+  machinesChanged(): Promise<void> {
+    return this.#changed([]);
   }
 
   close(): void {
+    this.#isClosed = true;
     this.#announcement?.cancel();
     this.#watch?.cancel();
   }
 
-  #fillMirror(): void {
-    // Read the version first: anything written meanwhile has a newer one.
-    const version = this.store.desiredVersion();
-    this.#mirror.fill(this.store);
-    this.settings.load();
-    this.#version = version;
-    this.#state = undefined;
-    this.#isStale = false;
+  /** Reads what has changed in the store. */
+  async #refresh(): Promise<void> {
+    const before = this.#mirror.version;
+    await this.#mirror.refresh();
+    if (this.#mirror.version !== before) await this.settings.load();
   }
 
-  #mirrorChange(...machines: readonly Machine[]): void {
-    for (const machine of machines) this.#mirror.show(machine);
-    this.power?.follow(machines.map(({ systemId }) => systemId));
-    this.#announceOwnChange();
+  /** Machines were changed, or removed; once that is on disk, their power is followed and racks hear of it. */
+  #changed(systemIds: readonly string[]): Promise<void> {
+    return this.store.afterCommit(() => {
+      this.power?.follow(systemIds);
+      this.#announce();
+    });
   }
 
-  /** A change that concerns racks raises the version by one; a larger step means that another process has also written. */
-  #announceOwnChange(): void {
-    const version = this.store.desiredVersion();
-    if (version === this.#version) return;
-    if (version === this.#version + 1) this.#version = version;
-    else this.#fillMirror();
-    this.#announce();
-  }
-
+  /** Announces the desired state soon, if it has changed. */
   #announce(): void {
-    this.#state = undefined;
+    if (this.#isClosed) return;
     this.#announcement ??= this.clock.schedule(DESIRED_STATE_PAUSE_MS, () => {
       this.#announcement = undefined;
-      if (this.#isStale) return;
-      this.#onDesiredState(this.desiredState());
-      for (const listener of this.#listeners) listener(this.#version);
+      void this.#unlessUnavailable(() => this.#announceNow());
     });
+  }
+
+  async #announceNow(): Promise<void> {
+    const state = await this.desiredState();
+    if (this.#isClosed || state.version === this.#announced) return;
+    this.#announced = state.version;
+    this.#onDesiredState(state);
+    for (const listener of this.#listeners) listener(state.version);
   }
 
   /** Polls for changes by other processes and adopts them; also notices silent racks and ends overdue states. */
   #watchOthers(): void {
     this.#watch = this.clock.schedule(FOREIGN_CHANGE_MS, () => {
-      this.#watchOthers();
-      try {
-        this.racks.lookForAway();
-        this.life.endOverdue();
-        if (!this.#isStale && this.store.desiredVersion() === this.#version) return;
-        this.#fillMirror();
-        this.#announce();
-      } catch (error) {
-        // An unreadable store is tried again next time; requests meanwhile get the error themselves.
-        if (!(error instanceof RackError && error.code === 'store-unavailable')) throw error;
-      }
+      void this.#unlessUnavailable(async () => {
+        await this.racks.refresh();
+        await this.racks.lookForAway();
+        await this.life.endOverdue();
+        await this.#announceNow();
+      }).finally(() => {
+        if (!this.#isClosed) this.#watchOthers();
+      });
     });
+  }
+
+  /** Runs what is tried again later anyway: an unavailable store is no failure of it. */
+  async #unlessUnavailable(work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      const isForNow = error instanceof RackError && error.code === 'store-unavailable';
+      if (!isForNow && !this.#isClosed) throw error;
+    }
   }
 }

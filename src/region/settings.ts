@@ -94,12 +94,11 @@ export class RegionSettings {
   constructor(parts: SettingsParts) {
     this.#parts = parts;
     this.rules = parts.rules;
-    this.load();
   }
 
   /** Reads the store again. */
-  load(): void {
-    this.#list = this.#parts.store.listSettings();
+  async load(): Promise<void> {
+    this.#list = await this.#parts.store.listSettings();
   }
 
   /** The stored settings of all racks. */
@@ -156,11 +155,11 @@ export class RegionSettings {
    * @param rack the owner of cluster interfaces among the keys; empty: the rack of this process
    * @returns the refusal; `undefined` if the changes are stored
    */
-  change(rack: string, edits: readonly SettingEdit[], username: string): SettingsRefusal | undefined {
+  async change(rack: string, edits: readonly SettingEdit[], username: string): Promise<SettingsRefusal | undefined> {
     const { store, clock } = this.#parts;
     const atMs = clock.wallTimeMs();
     const owner = rack === '' ? (this.#parts.ownRack()?.uuid ?? '') : rack;
-    const outcome = store.changeSettings<SettingsRefusal>(atMs, (current) => {
+    const outcome = await store.changeSettings<SettingsRefusal>(atMs, (current) => {
       const changes: SettingChange[] = [];
       let list = current;
       for (const edit of edits) {

@@ -1,12 +1,14 @@
 // Operations on the users and API keys of region.db (`region-steps.ts`).
 //
 // 1. An API key belongs to a user or a machine, and is deleted with its owner.
+// 2. A key or a right that is lost counts a version of the racks: a rack may speak by it.
 
 import type { NewMachineEvent } from '../region/records/machine-event.ts';
 import type { ApiKey, User, UserChange } from '../region/records/store.ts';
 import type { EventTable } from './region-events.ts';
 import { readKey, readUser } from './region-rows.ts';
 import { all, one, run, type Steps } from './region-steps.ts';
+import { countRacksVersion } from './region-versions.ts';
 
 const KEY_QUERY =
   'SELECT api_key.*, user.username, machine.system_id FROM api_key ' +
@@ -52,16 +54,20 @@ export class AccountTables {
       isAdmin === undefined ? null : isAdmin ? 1 : 0,
       username,
     );
-    if (changed > 0) yield* this.#events.add(event, undefined);
-    return changed > 0;
+    if (changed === 0) return false;
+    yield* this.#events.add(event, undefined);
+    if (isAdmin !== undefined) yield countRacksVersion();
+    return true;
   }
 
   /** Also removes the user's API and SSH keys: a later user of the same name must not get them. */
   *removeUser(username: string, event: NewMachineEvent): Steps<boolean> {
     yield run('DELETE FROM ssh_key WHERE username = ?', username);
     const { changes: removed } = yield run('DELETE FROM user WHERE username = ?', username);
-    if (removed > 0) yield* this.#events.add(event, undefined);
-    return removed > 0;
+    if (removed === 0) return false;
+    yield* this.#events.add(event, undefined);
+    yield countRacksVersion();
+    return true;
   }
 
   *addKey(key: ApiKey, keysMax: number): Steps<boolean> {
@@ -99,6 +105,8 @@ export class AccountTables {
 
   *removeKey(username: string, tokenKey: string): Steps<boolean> {
     const sql = 'DELETE FROM api_key WHERE token_key = ? AND user_id = (SELECT id FROM user WHERE username = ?)';
-    return (yield run(sql, tokenKey, username)).changes > 0;
+    if ((yield run(sql, tokenKey, username)).changes === 0) return false;
+    yield countRacksVersion();
+    return true;
   }
 }

@@ -5,9 +5,9 @@
 import type { MachineKey, SshKey, Tag } from '../region/records/life-store.ts';
 import type { NewMachineEvent } from '../region/records/machine-event.ts';
 import type { EventTable } from './region-events.ts';
-import { countVersion } from './region-machine-reads.ts';
 import { number, type Row, text } from './region-rows.ts';
 import { all, numberIn, one, run, type Steps } from './region-steps.ts';
+import { countVersion } from './region-versions.ts';
 
 /** The tables `ssh_key`, `tag`, `machine_tag`, `machine_key` and `user_data`. */
 export class LifeTables {
@@ -57,14 +57,17 @@ export class LifeTables {
     const sql = 'UPDATE tag SET name = ?, comment = ?, kernel_params = ? WHERE id = ?';
     yield run(sql, tag.name, tag.comment, tag.kernelParams, id);
     yield* this.#events.add(event, undefined);
-    yield countVersion();
+    yield* countVersion(yield* this.#tagged(id));
     return 'changed';
   }
 
   *removeTag(name: string, event: NewMachineEvent): Steps<boolean> {
-    if ((yield run('DELETE FROM tag WHERE name = ?', name)).changes === 0) return false;
+    const id = yield* this.#tagId(name);
+    if (id === undefined) return false;
+    const machines = yield* this.#tagged(id);
+    yield run('DELETE FROM tag WHERE id = ?', id);
     yield* this.#events.add(event, undefined);
-    yield countVersion();
+    yield* countVersion(machines);
     return true;
   }
 
@@ -88,7 +91,8 @@ export class LifeTables {
       JSON.stringify(add),
     );
     yield* this.#events.add(event, undefined);
-    yield countVersion();
+    const { rows } = yield all(machines, JSON.stringify([...add, ...remove]));
+    yield* countVersion(rows.map((row) => number(row, 'id')));
     return { added, removed };
   }
 
@@ -127,6 +131,12 @@ export class LifeTables {
 
   *#keys(username: string): Steps<readonly SshKey[]> {
     return (yield all('SELECT * FROM ssh_key WHERE username = ? ORDER BY id', username)).rows.map(readSshKey);
+  }
+
+  /** The ids of the machines with a tag. */
+  *#tagged(tagId: number): Steps<readonly number[]> {
+    const { rows } = yield all('SELECT machine_id FROM machine_tag WHERE tag_id = ?', tagId);
+    return rows.map((row) => number(row, 'machine_id'));
   }
 
   *#tagId(name: string): Steps<number | undefined> {

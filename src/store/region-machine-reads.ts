@@ -1,8 +1,8 @@
-// Operations that read the machines of region.db, and its version of the racks' desired state (`region-steps.ts`).
+// Operations that read the machines of region.db (`region-steps.ts`).
 //
 // 1. A list of machines takes the same number of statements, however many machines it has.
 
-import { statusRow } from '../region/records/lifecycle.ts';
+import { findStatusByNumber, type MachineStatus, statusRow } from '../region/records/lifecycle.ts';
 import type { Machine, MachineForRacks, MachineOutline } from '../region/records/machine.ts';
 import type { MachineFilter } from '../region/records/store.ts';
 import {
@@ -16,7 +16,7 @@ import {
   readMachineTag,
   readOutline,
 } from './region-rows.ts';
-import { type Answer, all, numberIn, one, run, type Statement, type Steps } from './region-steps.ts';
+import { type Answer, all, numberIn, one, type Steps } from './region-steps.ts';
 
 // Texts of frequent statements are made once: making one takes as long as finding its prepared statement.
 const OF_MACHINES = 'machine_id IN (SELECT value FROM json_each(?)) ORDER BY machine_id';
@@ -28,16 +28,6 @@ const TAGS_SQL = `SELECT machine_id, name, kernel_params FROM machine_tag JOIN t
 export interface MachineQuery {
   readonly sql: string;
   readonly values: readonly (string | number)[];
-}
-
-/** Counts one version of the racks' desired state. */
-export const countVersion = (): Statement =>
-  run(
-    "INSERT INTO counter (name, value) VALUES ('desired-version', 1) ON CONFLICT (name) DO UPDATE SET value = value + 1",
-  );
-
-export function* desiredVersion(): Steps<number> {
-  return numberIn(yield one("SELECT value FROM counter WHERE name = 'desired-version'"));
 }
 
 export function* machineIdOf(systemId: string): Steps<number | undefined> {
@@ -93,12 +83,33 @@ export function listMachines(filter: MachineFilter, afterId: number, limit: numb
   return readMachines(`${sql} ORDER BY machine.id LIMIT ?`, ...values, limit);
 }
 
-export const listMachinesForRacks = (afterId: number, limit: number): Steps<readonly MachineForRacks[]> =>
-  readMachines(`SELECT ${RACK_COLUMNS} FROM machine WHERE id > ? ORDER BY id LIMIT ?`, afterId, limit);
+export const listMachinesForRacks = (
+  since: number,
+  afterId: number,
+  limit: number,
+): Steps<readonly MachineForRacks[]> =>
+  since === 0
+    ? readMachines(`SELECT ${RACK_COLUMNS} FROM machine WHERE id > ? ORDER BY id LIMIT ?`, afterId, limit)
+    : readMachines(
+        `SELECT ${RACK_COLUMNS} FROM machine WHERE desired_version > ? AND id > ? ORDER BY id LIMIT ?`,
+        since,
+        afterId,
+        limit,
+      );
 
 export function* countMachines(filter: MachineFilter): Steps<number> {
   const { sql, values } = machineQuery(filter, 'count(*)', [], []);
   return numberIn(yield one(sql, ...values));
+}
+
+export function* countStatuses(): Steps<ReadonlyMap<MachineStatus, number>> {
+  const { rows } = yield all('SELECT status, count(*) AS machines FROM machine GROUP BY status');
+  return new Map(
+    rows.flatMap((row) => {
+      const status = findStatusByNumber(number(row, 'status'));
+      return status === undefined ? [] : [[status, number(row, 'machines')] as const];
+    }),
+  );
 }
 
 export const listOverdue = (nowMs: number, limit: number): Steps<readonly Machine[]> =>

@@ -19,6 +19,7 @@ import type {
   NameQuestion,
   SplitKnowledge,
 } from '../region/records/knowledge.ts';
+import { STATUSES } from '../region/records/lifecycle.ts';
 import type { Machine, MachineFields } from '../region/records/machine.ts';
 import type { NewMachineEvent } from '../region/records/machine-event.ts';
 import type { PowerTask } from '../region/records/power-task.ts';
@@ -43,9 +44,12 @@ import {
 } from './region-decisions.ts';
 import type { EventTable } from './region-events.ts';
 import { addShared, forgetDoubt, forgetShared, setIdentity, setVerdict } from './region-identity.ts';
-import { countVersion, findMachine, getMachine, machineIdOf, readMachines } from './region-machine-reads.ts';
+import { findMachine, getMachine, machineIdOf, readMachines } from './region-machine-reads.ts';
 import { MACHINE_COLUMNS, machineValues, number } from './region-rows.ts';
 import { all, numberIn, one, run, type Steps } from './region-steps.ts';
+import { countVersion } from './region-versions.ts';
+
+const MINUTE_MS = 60_000;
 
 const CREATED_COLUMNS = ['system_id', 'created_ms', 'updated_ms', ...MACHINE_COLUMNS];
 const CREATE_SQL = `INSERT INTO machine (${CREATED_COLUMNS.join(', ')}) VALUES (${CREATED_COLUMNS.map(() => '?').join(', ')})`;
@@ -89,7 +93,9 @@ export class MachineTable {
     for (const event of decision.events) yield* this.#events.add(event, before.id);
     const machine = yield* getMachine(decision.systemId);
     if (decision.kind === 'create' || others.length > 0) yield* setIdentity(machine);
-    if (gone !== undefined || others.length > 0 || differsForRacks(before, machine)) yield countVersion();
+    if (gone !== undefined || others.length > 0 || differsForRacks(before, machine)) {
+      yield* countVersion([machine.id, ...others.map(({ id }) => id)], gone?.systemId);
+    }
     return { kind: decision.kind, machine, others, goneId: gone?.systemId };
   }
 
@@ -112,13 +118,13 @@ export class MachineTable {
     if (change.endsKey === true) yield run('DELETE FROM machine_key WHERE machine_id = ?', machine.id);
     for (const event of change.events) yield* this.#events.add(event, machine.id);
     const after = yield* getMachine(systemId);
-    if (differsForRacks(machine, after)) yield countVersion();
+    if (differsForRacks(machine, after)) yield* countVersion([machine.id]);
     return { kind: 'changed', machine: after };
   }
 
   *remove(systemId: string, event: NewMachineEvent): Steps<boolean> {
     const isRemoved = yield* this.#delete(systemId, event);
-    if (isRemoved) yield countVersion();
+    if (isRemoved) yield* countVersion([], systemId);
     return isRemoved;
   }
 
@@ -156,7 +162,7 @@ export class MachineTable {
     yield* setIdentity(yield* getMachine(keepId));
     yield* forgetShared(shown);
     for (const event of decision.events) yield* this.#events.add(event, keep.id);
-    yield countVersion();
+    yield* countVersion([keep.id], otherId);
     return { kind: 'changed', machine: yield* getMachine(keepId) };
   }
 
@@ -184,8 +190,22 @@ export class MachineTable {
     yield* forgetDoubt(machine.id);
     for (const event of decision.events) yield* this.#events.add(event, machine.id);
     for (const event of decision.newEvents) yield* this.#events.add(event, made.id);
-    yield countVersion();
+    yield* countVersion([machine.id, made.id]);
     return { kind: 'changed', machine: yield* getMachine(systemId), made: yield* getMachine(decision.systemId) };
+  }
+
+  *shiftDeadlines(byMs: number, nowMs: number): Steps<void> {
+    for (const { number: status, timeoutMinutes } of STATUSES) {
+      if (timeoutMinutes === undefined) continue;
+      const latestMs = nowMs + timeoutMinutes * MINUTE_MS;
+      yield run(
+        'UPDATE machine SET status_deadline_ms = CASE WHEN status_deadline_ms + ?1 > ?2 THEN ?2 ELSE status_deadline_ms + ?1 END ' +
+          'WHERE status = ?3 AND status_deadline_ms IS NOT NULL AND (?1 <> 0 OR status_deadline_ms > ?2)',
+        byMs,
+        latestMs,
+        status,
+      );
+    }
   }
 
   /** Stores that two machines are distinct. */

@@ -25,16 +25,14 @@ export class PowerTable {
     this.#endedMax = endedMax;
   }
 
-  *find(id: string): Steps<LedgerEntry | undefined> {
+  *begin({ id, machine, command, begunAtMs }: Omit<LedgerEntry, 'end'>): Steps<LedgerEntry | undefined> {
     const { row } = yield one('SELECT * FROM power_command WHERE id = ?', id);
-    return row === undefined ? undefined : readEntry(row);
-  }
-
-  *begin({ id, machine, command, begunAtMs }: Omit<LedgerEntry, 'end'>): Steps<void> {
+    if (row !== undefined) return readEntry(row);
     const sql = 'INSERT INTO power_command (id, system_id, command, begun_ms) VALUES (?, ?, ?, ?)';
     yield run(sql, id, machine, JSON.stringify(command), begunAtMs);
     if (this.#begun % FORGET_EVERY === 0) yield* this.#forget(begunAtMs);
     this.#begun += 1;
+    return undefined;
   }
 
   *end(id: string, outcome: PowerOutcome, atMs: number): Steps<void> {

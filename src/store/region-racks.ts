@@ -10,12 +10,12 @@ import { ownNetworks } from '../region/racks/rack-networks.ts';
 import { HEARTBEAT_VALUES_MAX } from '../region/racks/rack-news.ts';
 import type { Rack, RackImage, RackState } from '../region/records/rack.ts';
 import type { RackInterface } from '../region/records/rack-description.ts';
-import type { MachineHome, MachineSign, RackChange } from '../region/records/rack-store.ts';
+import type { MachineHome, MachineSign, RackChange, RackKeyHolder, RacksSeen } from '../region/records/rack-store.ts';
 import { parseJson } from '../region/records/text-json.ts';
 import type { EventTable } from './region-events.ts';
-import { countVersion } from './region-machine-reads.ts';
 import { number, optionalNumber, optionalText, type Row, text } from './region-rows.ts';
-import { all, numberIn, one, run, type Steps } from './region-steps.ts';
+import { all, one, run, type Steps } from './region-steps.ts';
+import { countRacksVersion, countVersion, racksVersion } from './region-versions.ts';
 
 const COLUMNS = [
   'uuid',
@@ -87,28 +87,38 @@ export class RackTable {
   /** Reads only the rows that changed since they were read last. */
   *list(): Steps<readonly Rack[]> {
     const known = this.#known;
+    const { rows } = yield all('SELECT uuid, revision FROM rack INDEXED BY rack_revision ORDER BY id');
+    const revisions = rows.map((row) => ({ uuid: text(row, 'uuid'), revision: text(row, 'revision') }));
+    const changed = revisions.filter(({ uuid, revision }) => known.get(uuid)?.revision !== revision);
+    const read = yield* this.#read(changed.map(({ uuid }) => uuid));
     const now = new Map<string, KnownRow>();
-    for (const row of (yield all('SELECT uuid, revision FROM rack INDEXED BY rack_revision ORDER BY id')).rows) {
-      const uuid = text(row, 'uuid');
-      const revision = text(row, 'revision');
-      const before = known.get(uuid);
-      const rack = before?.revision === revision ? before.rack : yield* this.#read(uuid);
-      // Another process may have removed it in between.
+    for (const { uuid, revision } of revisions) {
+      const rack = read.get(uuid) ?? known.get(uuid)?.rack;
       if (rack !== undefined) now.set(uuid, { revision, rack });
     }
     this.#known = now;
     return [...now.values()].map(({ rack }) => rack);
   }
 
-  *version(): Steps<number> {
-    return numberIn(yield one("SELECT value FROM counter WHERE name = 'racks-version'"));
+  *look(known: number): Steps<RacksSeen | undefined> {
+    const version = yield* racksVersion();
+    if (version === known) return undefined;
+    const { rows } = yield all(
+      'SELECT rack.uuid, secret_digest, username, is_admin FROM (SELECT uuid, token FROM rack WHERE secret_digest IS NULL) AS rack ' +
+        'JOIN api_key ON api_key.token_key = rack.token LEFT JOIN user ON user.id = api_key.user_id',
+    );
+    return { version, racks: yield* this.list(), keys: rows.map(readRackKey) };
   }
 
-  *images(uuid: string): Steps<readonly RackImage[]> {
-    const { row } = yield one('SELECT images FROM rack_images WHERE rack_uuid = ?', uuid);
-    if (row === undefined) return [];
-    const parsed = parseJson(text(row, 'images'), HEARTBEAT_VALUES_MAX);
-    return parsed.kind === 'value' ? parseRackImages(parsed.value) : [];
+  *images(uuids: readonly string[]): Steps<ReadonlyMap<string, readonly RackImage[]>> {
+    const sql = 'SELECT rack_uuid, images FROM rack_images WHERE rack_uuid IN (SELECT value FROM json_each(?))';
+    const { rows } = yield all(sql, JSON.stringify(uuids));
+    return new Map(
+      rows.map((row) => {
+        const parsed = parseJson(text(row, 'images'), HEARTBEAT_VALUES_MAX);
+        return [text(row, 'rack_uuid'), parsed.kind === 'value' ? parseRackImages(parsed.value) : []];
+      }),
+    );
   }
 
   *putImages(uuid: string, images: readonly RackImage[]): Steps<void> {
@@ -140,10 +150,10 @@ export class RackTable {
     const before = yield* this.list();
     const { put, remove = [], events, result } = decide(before);
     for (const rack of put) yield* this.#put(rack);
-    if (yield* this.#getWork(put, before)) yield countVersion();
+    if (yield* this.#getWork(put, before)) yield* countVersion([]);
     for (const uuid of remove) yield run('DELETE FROM rack WHERE uuid = ?', uuid);
     for (const event of events) yield* this.#events.add(event, undefined);
-    if (put.length > 0 || remove.length > 0) yield* this.#countVersion();
+    if (put.length > 0 || remove.length > 0) yield countRacksVersion();
     return result;
   }
 
@@ -156,9 +166,11 @@ export class RackTable {
     return false;
   }
 
-  *#read(uuid: string): Steps<Rack | undefined> {
-    const { row } = yield one('SELECT * FROM rack WHERE uuid = ?', uuid);
-    return row === undefined ? undefined : readRack(row);
+  *#read(uuids: readonly string[]): Steps<ReadonlyMap<string, Rack>> {
+    if (uuids.length === 0) return new Map();
+    const sql = 'SELECT * FROM rack WHERE uuid IN (SELECT value FROM json_each(?))';
+    const { rows } = yield all(sql, JSON.stringify(uuids));
+    return new Map(rows.map((row) => [text(row, 'uuid'), readRack(row)]));
   }
 
   *#put(rack: Rack): Steps<void> {
@@ -186,12 +198,6 @@ export class RackTable {
       rack.pulse === undefined ? null : JSON.stringify(rack.pulse),
     );
   }
-
-  *#countVersion(): Steps<void> {
-    yield run(
-      "INSERT INTO counter (name, value) VALUES ('racks-version', 1) ON CONFLICT (name) DO UPDATE SET value = value + 1",
-    );
-  }
 }
 
 /** The networks that an accepted rack did not have before. */
@@ -201,6 +207,13 @@ function gainedNetworks(rack: Rack, racks: readonly Rack[]): readonly Ipv4Networ
   const had = new Set((known === undefined ? [] : ownNetworks(known)).map(formatNetwork));
   return ownNetworks(rack).filter((network) => !had.has(formatNetwork(network)));
 }
+
+const readRackKey = (row: Row): RackKeyHolder => ({
+  uuid: text(row, 'uuid'),
+  secretDigest: text(row, 'secret_digest'),
+  username: optionalText(row, 'username'),
+  isAdmin: optionalNumber(row, 'is_admin') === 1,
+});
 
 function stateOf(name: string): RackState {
   return name === 'accepted' || name === 'rejected' ? name : 'pending';

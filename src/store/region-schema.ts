@@ -11,7 +11,8 @@ import { findLostRegion } from './lost-region.ts';
 const MACHINES = `
 -- home: the address at which the machine is at home. enlisted_from: the address that reported a New machine; it alone may amend the
 -- machine until a boot proves which machine it is. is_touched: a person made, changed or tagged it, so that it gives way to no other.
--- added_by: the user without administrator's rights who added it.
+-- added_by: the user without administrator's rights who added it. desired_version: the version of the racks' desired state in which it
+-- changed last.
 CREATE TABLE machine (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
   system_id TEXT NOT NULL UNIQUE,
@@ -49,10 +50,12 @@ CREATE TABLE machine (
   home INTEGER,
   added_by TEXT,
   work TEXT,
+  desired_version INTEGER NOT NULL DEFAULT 0,
   created_ms INTEGER NOT NULL,
   updated_ms INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX machine_uuid ON machine (uuid) WHERE uuid IS NOT NULL;
+CREATE INDEX machine_desired ON machine (desired_version);
 CREATE INDEX machine_status ON machine (status);
 CREATE INDEX machine_deadline ON machine (status_deadline_ms) WHERE status_deadline_ms IS NOT NULL;
 CREATE INDEX machine_power_task ON machine (id) WHERE power_task IS NOT NULL;
@@ -319,6 +322,12 @@ CREATE TABLE setting (
   changed_ms INTEGER NOT NULL,
   PRIMARY KEY (rack, key)
 ) STRICT, WITHOUT ROWID;
+
+CREATE TABLE gone_machine (
+  system_id TEXT NOT NULL,
+  version INTEGER NOT NULL
+) STRICT;
+CREATE INDEX gone_machine_version ON gone_machine (version);
 
 CREATE TABLE counter (
   name TEXT PRIMARY KEY,

@@ -5,9 +5,9 @@
 import { parseSettingValue } from '../machines/settings.ts';
 import type { SettingChange, SettingsDecision, SettingsOutcome, StoredSetting } from '../region/records/store.ts';
 import type { EventTable } from './region-events.ts';
-import { countVersion } from './region-machine-reads.ts';
 import { text } from './region-rows.ts';
 import { all, run, type Steps } from './region-steps.ts';
+import { countVersion } from './region-versions.ts';
 
 /** The table `setting`. */
 export class SettingTable {
@@ -34,7 +34,7 @@ export class SettingTable {
     if (decision.kind === 'refuse') return decision;
     for (const change of decision.changes) yield* this.#apply(change, atMs);
     for (const event of decision.events) yield* this.#events.add(event, undefined);
-    if (decision.changes.length > 0) yield countVersion();
+    if (decision.changes.length > 0) yield* countVersion([]);
     return { kind: 'changed', settings: yield* this.list() };
   }
 

@@ -5,58 +5,57 @@ import type { LifeStore } from '../region/records/life-store.ts';
 import type { LoginStore } from '../region/records/login-store.ts';
 import type { RackStore } from '../region/records/rack-store.ts';
 import type { ScriptStore } from '../region/records/script-store.ts';
+import type { RegionDriver } from './region-driver.ts';
 import type { LifeTables } from './region-life.ts';
 import type { LoginTable } from './region-logins.ts';
 import type { PowerTable } from './region-power.ts';
 import type { RackTable } from './region-racks.ts';
 import type { ScriptTables } from './region-scripts.ts';
-import type { Transactions } from './region-transactions.ts';
 
-export const lifeStore = (table: LifeTables, run: Transactions): LifeStore => ({
-  addSshKey: (key, keysMax, event) => run.write(table.addSshKey(key, keysMax, event)),
-  listSshKeys: (username) => run.read(table.listSshKeys(username)),
-  removeSshKey: (username, id, event) => run.write(table.removeSshKey(username, id, event)),
-  listTags: () => run.read(table.listTags()),
-  addTag: (tag, tagsMax, event) => run.write(table.addTag(tag, tagsMax, event)),
-  changeTag: (name, tag, event) => run.write(table.changeTag(name, tag, event)),
-  removeTag: (name, event) => run.write(table.removeTag(name, event)),
-  tagMachines: (name, add, remove, event) => run.write(table.tagMachines(name, add, remove, event)),
-  userData: (systemId) => run.read(table.userData(systemId)),
-  machineKey: (systemId) => run.read(table.machineKey(systemId)),
-  findMachineKey: (tokenKey) => run.read(table.findMachineKey(tokenKey)),
-  keepMachineKey: (key) => run.write(table.keepMachineKey(key)),
+export const lifeStore = (table: LifeTables, run: RegionDriver): LifeStore => ({
+  addSshKey: (key, keysMax, event) => run.write(() => table.addSshKey(key, keysMax, event)),
+  listSshKeys: (username) => run.read(() => table.listSshKeys(username)),
+  removeSshKey: (username, id, event) => run.write(() => table.removeSshKey(username, id, event)),
+  listTags: () => run.read(() => table.listTags()),
+  addTag: (tag, tagsMax, event) => run.write(() => table.addTag(tag, tagsMax, event)),
+  changeTag: (name, tag, event) => run.write(() => table.changeTag(name, tag, event)),
+  removeTag: (name, event) => run.write(() => table.removeTag(name, event)),
+  tagMachines: (name, add, remove, event) => run.write(() => table.tagMachines(name, add, remove, event)),
+  userData: (systemId) => run.read(() => table.userData(systemId)),
+  machineKey: (systemId) => run.read(() => table.machineKey(systemId)),
+  findMachineKey: (tokenKey) => run.read(() => table.findMachineKey(tokenKey)),
+  keepMachineKey: (key) => run.write(() => table.keepMachineKey(key)),
 });
 
-export const loginStore = (table: LoginTable, run: Transactions): LoginStore => ({
-  openDebug: (systemId, login, event) => run.write(table.openDebug(systemId, login, event)),
-  closeDebug: (systemId, event) => run.write(table.closeDebug(systemId, event)),
-  findDebug: (systemId) => run.read(table.findDebug(systemId)),
-  noteDebug: (systemId, note) => run.write(table.noteDebug(systemId, note)),
+export const loginStore = (table: LoginTable, run: RegionDriver): LoginStore => ({
+  openDebug: (systemId, login, event) => run.write(() => table.openDebug(systemId, login, event)),
+  closeDebug: (systemId, event) => run.write(() => table.closeDebug(systemId, event)),
+  findDebug: (systemId) => run.read(() => table.findDebug(systemId)),
+  noteDebug: (systemId, note) => run.write(() => table.noteDebug(systemId, note)),
 });
 
-export const scriptStore = (table: ScriptTables, run: Transactions): ScriptStore => ({
-  listScripts: (kind) => run.read(table.listScripts(kind)),
-  findScript: (name) => run.read(table.findScript(name)),
-  addScript: (script, scriptsMax, event) => run.write(table.addScript(script, scriptsMax, event)),
-  changeScript: (name, script, event) => run.write(table.changeScript(name, script, event)),
-  removeScript: (name, event) => run.write(table.removeScript(name, event)),
-  beginRun: (systemId, purpose, planned, atMs) => run.write(table.beginRun(systemId, purpose, planned, atMs)),
-  listResults: (systemId, filter) => run.read(table.listResults(systemId, filter)),
-  changeResult: (systemId, id, decide) => run.write(table.changeResult(systemId, id, decide)),
+export const scriptStore = (table: ScriptTables, run: RegionDriver): ScriptStore => ({
+  listScripts: (kind) => run.read(() => table.listScripts(kind)),
+  findScript: (name) => run.read(() => table.findScript(name)),
+  addScript: (script, scriptsMax, event) => run.write(() => table.addScript(script, scriptsMax, event)),
+  changeScript: (name, script, event) => run.write(() => table.changeScript(name, script, event)),
+  removeScript: (name, event) => run.write(() => table.removeScript(name, event)),
+  beginRun: (systemId, purpose, planned, atMs) => run.write(() => table.beginRun(systemId, purpose, planned, atMs)),
+  listResults: (systemId, filter) => run.read(() => table.listResults(systemId, filter)),
+  changeResult: (systemId, id, decide) => run.write(() => table.changeResult(systemId, id, decide)),
 });
 
-export const rackStore = (table: RackTable, run: Transactions): RackStore => ({
-  list: () => run.read(table.list()),
-  version: () => run.read(table.version()),
-  images: (uuid) => run.read(table.images(uuid)),
-  putImages: (uuid, images) => run.write(table.putImages(uuid, images)),
-  homeOf: (sign) => run.read(table.homeOf(sign)),
-  change: (decide) => run.write(table.change(decide)),
+export const rackStore = (table: RackTable, run: RegionDriver): RackStore => ({
+  list: () => run.read(() => table.list()),
+  look: (known) => run.read(() => table.look(known)),
+  images: (uuids) => run.read(() => table.images(uuids)),
+  putImages: (uuid, images) => run.write(() => table.putImages(uuid, images)),
+  homeOf: (sign) => run.read(() => table.homeOf(sign)),
+  change: (decide) => run.write(() => table.change(decide)),
 });
 
-export const powerLedger = (table: PowerTable, run: Transactions): PowerLedger => ({
-  find: (id) => run.read(table.find(id)),
-  begin: (entry) => run.write(table.begin(entry)),
-  end: (id, outcome, atMs) => run.write(table.end(id, outcome, atMs)),
-  listUnended: () => run.read(table.listUnended()),
+export const powerLedger = (table: PowerTable, run: RegionDriver): PowerLedger => ({
+  begin: (entry) => run.write(() => table.begin(entry)),
+  end: (id, outcome, atMs) => run.write(() => table.end(id, outcome, atMs)),
+  listUnended: () => run.read(() => table.listUnended()),
 });

@@ -1,14 +1,21 @@
-// Runs operations (`region-steps.ts`) on region.db in transactions, nested ones included, and gives SQLite's errors their meaning.
+// Runs operations (`region-steps.ts`) on region.db in transactions, and gives SQLite's errors their meaning.
 //
-// Sources: sqlite.org/lang_transaction.html (IMMEDIATE), /lang_savepoint.html, /rescode.html.
+//   write     BEGIN ─ statements ─ COMMIT, in one turn of the event loop
+//   transact  BEGIN ─ its methods, found by the asynchronous context ─ COMMIT ─ effects; others wait, for the connection is one
+//
+// Sources: sqlite.org/lang_transaction.html (IMMEDIATE), /rescode.html.
 //
 // 1. A writing transaction begins IMMEDIATE, so that two processes never interleave.
-// 2. A nested transaction is a savepoint: if it throws, only it is rolled back, and the surrounding one decides what to do.
+// 2. A method that fails within `transact` dooms it, even if its caller goes on: nothing of it is stored.
 // 3. A failed write leaves nothing behind. SQLite may already have rolled back; `isTransaction` shows it.
+// 4. `transact` waits for nothing but this database, whose answers come at once. So it ends before the event loop turns, and others wait for
+//    microtasks only. One that is still open when the loop turns is doomed: it would keep everyone waiting.
 
+import { AsyncLocalStorage } from 'node:async_hooks';
 import type { DatabaseSync } from 'node:sqlite';
 import { errorText, RackError } from '../errors.ts';
 import { BROKEN_CODES, sqliteCode } from './database-file.ts';
+import type { RegionDriver } from './region-driver.ts';
 import { type Row, Statements } from './region-rows.ts';
 import type { Answer, Statement, Steps } from './region-steps.ts';
 
@@ -18,11 +25,37 @@ const SQLITE_FULL = 13;
 
 const NO_ROWS: readonly Row[] = [];
 
+type Effect = () => void | Promise<void>;
+
+/** A transaction of several methods. */
+class OpenTransaction {
+  readonly ended: Promise<void>;
+  readonly effects: Effect[] = [];
+  isOver = false;
+  /** The first failure in it. */
+  failure: { readonly error: unknown } | undefined;
+  #end: () => void = () => undefined;
+
+  constructor() {
+    this.ended = new Promise((resolve) => {
+      this.#end = resolve;
+    });
+  }
+
+  end(): void {
+    this.isOver = true;
+    this.#end();
+  }
+}
+
 /** The transactions of one connection. */
-export class Transactions {
+export class Transactions implements RegionDriver {
   readonly #database: DatabaseSync;
   readonly #path: string;
   readonly #statements: Statements;
+  /** The transaction of the methods that run in it. */
+  readonly #context = new AsyncLocalStorage<OpenTransaction>();
+  #open: OpenTransaction | undefined;
 
   constructor(database: DatabaseSync, path: string) {
     this.#database = database;
@@ -30,44 +63,102 @@ export class Transactions {
     this.#statements = new Statements(database);
   }
 
-  /** Runs an operation. Its writes are on disk when this returns, and rolled back if it throws. @throws RackError `store-unavailable` */
-  write<T>(steps: Steps<T>): T {
-    return this.atomically(() => this.#run(steps));
-  }
-
-  /** Runs an operation that only reads. @throws RackError `store-unavailable` */
-  read<T>(steps: Steps<T>): T {
-    try {
-      return this.#run(steps);
-    } catch (error) {
-      throw this.#explain(error);
-    }
-  }
-
-  /** Runs `work`, which may run operations, in one transaction. @throws RackError `store-unavailable` */
-  atomically<T>(work: () => T): T {
-    if (this.#database.isTransaction) return this.#inside(work);
+  async write<T>(operation: () => Steps<T>): Promise<T> {
+    const within = this.#within();
+    if (within !== undefined) return this.#inside(within, operation);
+    while (this.#open !== undefined) await this.#open.ended;
     try {
       this.#database.exec('BEGIN IMMEDIATE');
-      const result = work();
+      const result = this.#run(operation());
       this.#database.exec('COMMIT');
       return result;
     } catch (error) {
-      if (this.#database.isTransaction) this.#database.exec('ROLLBACK');
+      this.#rollBack();
       throw this.#explain(error);
     }
   }
 
-  #inside<T>(work: () => T): T {
+  async read<T>(operation: () => Steps<T>): Promise<T> {
+    const within = this.#within();
+    if (within !== undefined) return this.#inside(within, operation);
+    while (this.#open !== undefined) await this.#open.ended;
     try {
-      this.#database.exec('SAVEPOINT inner_step');
-      const result = work();
-      this.#database.exec('RELEASE inner_step');
-      return result;
+      return this.#run(operation());
     } catch (error) {
-      if (this.#database.isTransaction) this.#database.exec('ROLLBACK TO inner_step; RELEASE inner_step');
       throw this.#explain(error);
     }
+  }
+
+  async transact<T>(work: () => Promise<T>): Promise<T> {
+    const within = this.#within();
+    if (within !== undefined) return this.#join(within, work);
+    while (this.#open !== undefined) await this.#open.ended;
+    const transaction = new OpenTransaction();
+    const result = await this.#runWithin(transaction, work);
+    for (const effect of transaction.effects) await this.#context.exit(effect);
+    return result;
+  }
+
+  /** Makes a transaction within another a part of it. */
+  async #join<T>(transaction: OpenTransaction, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      transaction.failure ??= { error };
+      throw error;
+    }
+  }
+
+  async #runWithin<T>(transaction: OpenTransaction, work: () => Promise<T>): Promise<T> {
+    const watch = setImmediate(() => {
+      transaction.failure ??= { error: new Error('a transaction waited for something else than its database') };
+    });
+    try {
+      this.#database.exec('BEGIN IMMEDIATE');
+      this.#open = transaction;
+      const result = await this.#context.run(transaction, work);
+      if (transaction.failure !== undefined) throw transaction.failure.error;
+      this.#database.exec('COMMIT');
+      return result;
+    } catch (error) {
+      this.#rollBack();
+      throw this.#explain(error);
+    } finally {
+      clearImmediate(watch);
+      this.#open = undefined;
+      transaction.end();
+    }
+  }
+
+  async afterCommit(effect: Effect): Promise<void> {
+    const within = this.#within();
+    if (within === undefined) await effect();
+    else within.effects.push(effect);
+  }
+
+  async close(): Promise<void> {
+    while (this.#open !== undefined) await this.#open.ended;
+    this.#database.close();
+  }
+
+  #within(): OpenTransaction | undefined {
+    const transaction = this.#context.getStore();
+    // What a transaction has started, such as a timer, outlives it.
+    return transaction === undefined || transaction.isOver ? undefined : transaction;
+  }
+
+  #inside<T>(transaction: OpenTransaction, operation: () => Steps<T>): T {
+    if (transaction.failure !== undefined) throw transaction.failure.error;
+    try {
+      return this.#run(operation());
+    } catch (error) {
+      transaction.failure = { error };
+      throw this.#explain(error);
+    }
+  }
+
+  #rollBack(): void {
+    if (this.#database.isTransaction) this.#database.exec('ROLLBACK');
   }
 
   #run<T>(steps: Steps<T>): T {

@@ -17,8 +17,8 @@ const EVENT: NewMachineEvent = {
 };
 const LOGIN: DebugLogin = { username: 'bob', openedMs: 10, expiresMs: 20, tokenDigest: undefined, hostKey: '' };
 
-function create(store: RegionStore, systemId: string): void {
-  store.enlist({ macs: [mac(1)], values: [], atMs: 1 }, () => ({
+async function create(store: RegionStore, systemId: string): Promise<void> {
+  await store.enlist({ macs: [mac(1)], values: [], atMs: 1 }, () => ({
     kind: 'create',
     systemId,
     fields: FIELDS,
@@ -32,31 +32,31 @@ export function testLoginStore(title: string, makePlace: () => StorePlace): void
 
   check(
     'a debug login is opened, reopened, noted and closed, each with its event, and other processes see it',
-    (store, place) => {
-      create(store, 'abc');
-      assert.equal(store.logins.findDebug('abc'), undefined);
-      assert.equal(store.logins.closeDebug('abc', EVENT), false);
-      assert.equal(store.logins.openDebug('abc', LOGIN, EVENT), true);
-      store.logins.noteDebug('abc', { tokenDigest: 'aa' });
-      store.logins.noteDebug('abc', { hostKey: 'SHA256:x' });
+    async (store, place) => {
+      await create(store, 'abc');
+      assert.equal(await store.logins.findDebug('abc'), undefined);
+      assert.equal(await store.logins.closeDebug('abc', EVENT), false);
+      assert.equal(await store.logins.openDebug('abc', LOGIN, EVENT), true);
+      await store.logins.noteDebug('abc', { tokenDigest: 'aa' });
+      await store.logins.noteDebug('abc', { hostKey: 'SHA256:x' });
       const other = place.open();
-      assert.deepEqual(other.logins.findDebug('abc'), { ...LOGIN, tokenDigest: 'aa', hostKey: 'SHA256:x' });
+      assert.deepEqual(await other.logins.findDebug('abc'), { ...LOGIN, tokenDigest: 'aa', hostKey: 'SHA256:x' });
       const again = { ...LOGIN, username: 'ann', expiresMs: 40 };
-      assert.equal(other.logins.openDebug('abc', again, EVENT), true);
-      other.close();
-      assert.deepEqual(store.logins.findDebug('abc'), again);
-      assert.equal(store.logins.closeDebug('abc', EVENT), true);
-      assert.equal(store.logins.findDebug('abc'), undefined);
-      assert.equal(store.listEvents({ limit: 10 }).length, 3);
+      assert.equal(await other.logins.openDebug('abc', again, EVENT), true);
+      await other.close();
+      assert.deepEqual(await store.logins.findDebug('abc'), again);
+      assert.equal(await store.logins.closeDebug('abc', EVENT), true);
+      assert.equal(await store.logins.findDebug('abc'), undefined);
+      assert.equal((await store.listEvents({ limit: 10 })).length, 3);
     },
   );
 
-  check('there is no debug login without its machine', (store) => {
-    assert.equal(store.logins.openDebug('none', LOGIN, EVENT), false);
-    create(store, 'abc');
-    store.logins.openDebug('abc', LOGIN, EVENT);
-    store.removeMachine('abc', EVENT);
-    assert.equal(store.logins.findDebug('abc'), undefined);
-    store.logins.noteDebug('abc', { hostKey: 'x' });
+  check('there is no debug login without its machine', async (store) => {
+    assert.equal(await store.logins.openDebug('none', LOGIN, EVENT), false);
+    await create(store, 'abc');
+    await store.logins.openDebug('abc', LOGIN, EVENT);
+    await store.removeMachine('abc', EVENT);
+    assert.equal(await store.logins.findDebug('abc'), undefined);
+    await store.logins.noteDebug('abc', { hostKey: 'x' });
   });
 }

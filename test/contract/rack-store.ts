@@ -1,4 +1,4 @@
-// The contract of every region store for racks: store them and their sequences, and make several steps one transaction.
+// The contract of every region store for racks: store them and their sequences.
 
 import assert from 'node:assert/strict';
 import type { Rack } from '../../src/region/records/rack.ts';
@@ -27,7 +27,7 @@ function rack(more: Partial<Rack> = {}): Rack {
   };
 }
 
-const put = (store: RegionStore, ...racks: readonly Rack[]): void =>
+const put = (store: RegionStore, ...racks: readonly Rack[]): Promise<void> =>
   store.racks.change(() => ({ put: racks, events: [], result: undefined }));
 
 const REPORT = { kind: 'tftp.sent', at: 5, text: 'x' } as const;
@@ -35,118 +35,97 @@ const REPORT = { kind: 'tftp.sent', at: 5, text: 'x' } as const;
 export function testRackStore(title: string, makePlace: () => StorePlace): void {
   const check = storeChecks(title, makePlace);
 
-  check('racks are stored unchanged, in the order of their arrival, and other processes see them', (store, place) => {
-    assert.deepEqual(store.racks.list(), []);
-    const first = rack();
-    const pulse = { life: 'x', applied: 1, waiting: 2, dropped: 3, deadLetters: 4, pinned: ['a'], startedMs: 5 };
-    const full = {
-      seenMs: 2000,
-      source: 's',
-      agreed: ['10.50.0.0/24'],
-      disputed: ['10.0.0.0/8'],
-      refused: [{ sequence: 7, reason: 'no' }],
-      pulse,
-    } as const;
-    const second = rack({ uuid: OTHER_UUID, state: 'accepted', isEmbedded: true, token: undefined, ...full });
-    put(store, first, second);
-    const other = place.open();
-    assert.deepEqual(other.racks.list(), [first, { ...second, secretDigest: first.secretDigest }]);
-    put(other, { ...first, state: 'rejected', interfaces: [] });
-    assert.deepEqual(
-      store.racks.list().map(({ uuid, state, interfaces }) => [uuid, state, interfaces.length]),
-      [
-        [RACK_UUID, 'rejected', 0],
-        [OTHER_UUID, 'accepted', 1],
-      ],
-    );
-    store.racks.change(() => ({ put: [], remove: [RACK_UUID], events: [], result: undefined }));
-    assert.deepEqual(
-      other.racks.list().map(({ uuid }) => uuid),
-      [OTHER_UUID],
-    );
-    other.close();
-  });
-
-  check('the version of the racks grows with every change of racks, and only then', (store, place) => {
-    const other = place.open();
-    put(store, rack());
-    const version = other.racks.version();
-    assert.ok(version > 0);
-    store.racks.change(() => ({ put: [], events: [], result: undefined }));
-    store.recordReports('rack', [{ ...REPORT, sequence: 1 }]);
-    assert.equal(other.racks.version(), version);
-    store.racks.change(() => ({ put: [], remove: [RACK_UUID], events: [], result: undefined }));
-    assert.equal(other.racks.version(), version + 1);
-    assert.equal(other.desiredVersion(), 0);
-    other.close();
-  });
-
-  check('a decision about racks that throws leaves no racks and no events', (store) => {
-    const event = { type: 'RACK_REGISTERED', code: 'rack', params: { text: 'x' }, atMs: 1, username: '' } as const;
-    store.racks.change(() => ({ put: [rack()], events: [event], result: undefined }));
-    assert.throws(() =>
-      store.racks.change(() => {
-        throw new Error('no');
-      }),
-    );
-    assert.equal(store.racks.list().length, 1);
-    assert.equal(store.listEvents({ limit: 5 }).length, 1);
-  });
-
-  check('a sequence is accepted once, alongside reports of the same source', (store, place) => {
-    assert.equal(store.highestSequence('s'), -1);
-    assert.equal(store.acceptSequence('s', 0, 1), true);
-    assert.equal(store.acceptSequence('s', 0, 1), false);
-    assert.equal(store.recordReports('s', [{ ...REPORT, sequence: 5 }]).added, 1);
-    assert.equal(store.acceptSequence('s', 4, 1), false);
-    assert.equal(store.acceptSequence('s', 6, 1), true);
-    const other = place.open();
-    assert.equal(other.highestSequence('s'), 6);
-    assert.equal(other.recordReports('s', [{ ...REPORT, sequence: 6 }]).added, 0);
-    other.close();
-  });
-
-  check('the source of a rack is always remembered, and others up to SOURCES_MAX', (store) => {
-    put(store, rack({ source: 'mine' }));
-    store.recordReports('mine', [{ ...REPORT, sequence: 9 }]);
-    for (let index = 0; index < 3 * SOURCES_MAX; index += 1) {
-      store.recordReports(`life ${index}`, [{ ...REPORT, at: 1000 + index, sequence: 1 }]);
-    }
-    assert.equal(store.highestSequence('mine'), 9);
-    assert.equal(store.highestSequence(`life ${2 * SOURCES_MAX - 1}`), -1);
-    assert.equal(store.highestSequence(`life ${2 * SOURCES_MAX}`), 1);
-    assert.equal(store.highestSequence(`life ${3 * SOURCES_MAX - 1}`), 1);
-  });
-
-  check('combined steps are atomic; a failed inner step is undone alone', (store) => {
-    assert.throws(() =>
-      store.atomically(() => {
-        put(store, rack());
-        store.acceptSequence('s', 3, 1);
-        throw new Error('no');
-      }),
-    );
-    assert.deepEqual([store.racks.list(), store.highestSequence('s')], [[], -1]);
-    const result = store.atomically(() => {
-      put(store, rack());
-      assert.throws(() =>
-        store.atomically(() => {
-          store.acceptSequence('s', 3, 1);
-          throw new Error('no');
-        }),
+  check(
+    'racks are stored unchanged, in the order of their arrival, and other processes see them',
+    async (store, place) => {
+      assert.deepEqual(await store.racks.list(), []);
+      const first = rack();
+      const pulse = { life: 'x', applied: 1, waiting: 2, dropped: 3, deadLetters: 4, pinned: ['a'], startedMs: 5 };
+      const full = {
+        seenMs: 2000,
+        source: 's',
+        agreed: ['10.50.0.0/24'],
+        disputed: ['10.0.0.0/8'],
+        refused: [{ sequence: 7, reason: 'no' }],
+        pulse,
+      } as const;
+      const second = rack({ uuid: OTHER_UUID, state: 'accepted', isEmbedded: true, token: undefined, ...full });
+      await put(store, first, second);
+      const other = place.open();
+      assert.deepEqual(await other.racks.list(), [first, { ...second, secretDigest: first.secretDigest }]);
+      await put(other, { ...first, state: 'rejected', interfaces: [] });
+      assert.deepEqual(
+        (await store.racks.list()).map(({ uuid, state, interfaces }) => [uuid, state, interfaces.length]),
+        [
+          [RACK_UUID, 'rejected', 0],
+          [OTHER_UUID, 'accepted', 1],
+        ],
       );
-      store.acceptSequence('s', 2, 1);
-      return 'done';
-    });
-    assert.deepEqual([result, store.racks.list().length, store.highestSequence('s')], ['done', 1, 2]);
+      await store.racks.change(() => ({ put: [], remove: [RACK_UUID], events: [], result: undefined }));
+      assert.deepEqual(
+        (await other.racks.list()).map(({ uuid }) => uuid),
+        [OTHER_UUID],
+      );
+      await other.close();
+    },
+  );
+
+  check('the version of the racks grows with every change of racks, and only then', async (store, place) => {
+    const other = place.open();
+    await put(store, rack());
+    const version = (await other.racks.look(0))?.version ?? 0;
+    assert.ok(version > 0);
+    await store.racks.change(() => ({ put: [], events: [], result: undefined }));
+    await store.recordReports('rack', [{ ...REPORT, sequence: 1 }]);
+    assert.equal(await other.racks.look(version), undefined);
+    await store.racks.change(() => ({ put: [], remove: [RACK_UUID], events: [], result: undefined }));
+    assert.equal((await other.racks.look(version))?.version, version + 1);
+    assert.equal(await other.desiredVersion(), 0);
+    await other.close();
   });
 
-  check('the oldest and newest event of the log are known', (store) => {
-    assert.deepEqual(store.eventRange(), { oldest: 0, newest: 0 });
-    for (let index = 0; index < 3; index += 1) {
-      store.recordEvent({ type: 'NEW', code: 'rack', params: { text: '' }, atMs: 1, username: '' }, undefined);
+  check('a decision about racks that throws leaves no racks and no events', async (store) => {
+    const event = { type: 'RACK_REGISTERED', code: 'rack', params: { text: 'x' }, atMs: 1, username: '' } as const;
+    await store.racks.change(() => ({ put: [rack()], events: [event], result: undefined }));
+    const failed = store.racks.change(() => {
+      throw new Error('no');
+    });
+    await assert.rejects(failed, /^Error: no$/);
+    assert.equal((await store.racks.list()).length, 1);
+    assert.equal((await store.listEvents({ limit: 5 })).length, 1);
+  });
+
+  check('a sequence is accepted once, alongside reports of the same source', async (store, place) => {
+    assert.equal(await store.highestSequence('s'), -1);
+    assert.equal(await store.acceptSequence('s', 0, 1), true);
+    assert.equal(await store.acceptSequence('s', 0, 1), false);
+    assert.equal((await store.recordReports('s', [{ ...REPORT, sequence: 5 }])).added, 1);
+    assert.equal(await store.acceptSequence('s', 4, 1), false);
+    assert.equal(await store.acceptSequence('s', 6, 1), true);
+    const other = place.open();
+    assert.equal(await other.highestSequence('s'), 6);
+    assert.equal((await other.recordReports('s', [{ ...REPORT, sequence: 6 }])).added, 0);
+    await other.close();
+  });
+
+  check('the source of a rack is always remembered, and others up to SOURCES_MAX', async (store) => {
+    await put(store, rack({ source: 'mine' }));
+    await store.recordReports('mine', [{ ...REPORT, sequence: 9 }]);
+    for (let index = 0; index < 3 * SOURCES_MAX; index += 1) {
+      await store.recordReports(`life ${index}`, [{ ...REPORT, at: 1000 + index, sequence: 1 }]);
     }
-    const ids = store.listEvents({ limit: 5 }).map(({ id }) => id);
-    assert.deepEqual(store.eventRange(), { oldest: ids.at(-1), newest: ids[0] });
+    assert.equal(await store.highestSequence('mine'), 9);
+    assert.equal(await store.highestSequence(`life ${2 * SOURCES_MAX - 1}`), -1);
+    assert.equal(await store.highestSequence(`life ${2 * SOURCES_MAX}`), 1);
+    assert.equal(await store.highestSequence(`life ${3 * SOURCES_MAX - 1}`), 1);
+  });
+
+  check('the oldest and newest event of the log are known', async (store) => {
+    assert.deepEqual(await store.eventRange(), { oldest: 0, newest: 0 });
+    for (let index = 0; index < 3; index += 1) {
+      await store.recordEvent({ type: 'NEW', code: 'rack', params: { text: '' }, atMs: 1, username: '' }, undefined);
+    }
+    const ids = (await store.listEvents({ limit: 5 })).map(({ id }) => id);
+    assert.deepEqual(await store.eventRange(), { oldest: ids.at(-1), newest: ids[0] });
   });
 }

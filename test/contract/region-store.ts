@@ -27,15 +27,15 @@ export const FIELDS: MachineFields = {
 const MAC_A = mac(0x525400000001);
 const MAC_B = mac(0x525400000002);
 
-function create(
+async function create(
   store: RegionStore,
   systemId: string,
   hostname: string,
   macs: readonly number[],
   more = {},
   source: InterfaceSource = 'vouched',
-): void {
-  store.enlist({ macs: macs.map(mac), values: [], atMs: 1000 }, () => ({
+): Promise<void> {
+  await store.enlist({ macs: macs.map(mac), values: [], atMs: 1000 }, () => ({
     kind: 'create',
     systemId,
     fields: { ...FIELDS, hostname, ...more },
@@ -47,46 +47,46 @@ function create(
 export function testRegionStore(title: string, makePlace: () => StorePlace): void {
   const check = storeChecks(title, makePlace);
 
-  check('a new store is empty', (store) => {
-    assert.deepEqual(store.listMachines({}, 0, 10), []);
-    assert.equal(store.countMachines({}), 0);
-    assert.equal(store.desiredVersion(), 0);
-    assert.deepEqual(store.listEvents({ limit: 10 }), []);
-    assert.deepEqual(store.listUsers(), []);
+  check('a new store is empty', async (store) => {
+    assert.deepEqual(await store.listMachines({}, 0, 10), []);
+    assert.equal(await store.countMachines({}), 0);
+    assert.equal(await store.desiredVersion(), 0);
+    assert.deepEqual(await store.listEvents({ limit: 10 }), []);
+    assert.deepEqual(await store.listUsers(), []);
   });
 
   check(
     'settings are written, replaced and removed in one step, and count one version of the desired state',
-    (store, place) => {
+    async (store, place) => {
       const all = { rack: '', key: 'dns.upstream', value: ['192.0.2.53'] };
       const own = { rack: 'a-rack', key: 'cluster_interfaces.lab', value: { interface: 'eth1', management: 2 } };
       const change = (changes: readonly SettingChange[]) =>
         store.changeSettings<never>(1000, () => ({ kind: 'change', changes, events: [] }));
-      assert.deepEqual(store.listSettings(), []);
-      assert.deepEqual(change([own, all]), { kind: 'changed', settings: [own, all] });
-      assert.equal(store.desiredVersion(), 1);
+      assert.deepEqual(await store.listSettings(), []);
+      assert.deepEqual(await change([own, all]), { kind: 'changed', settings: [own, all] });
+      assert.equal(await store.desiredVersion(), 1);
       const other = place.open();
-      assert.deepEqual(other.listSettings(), [own, all], 'the order is that of the first writing');
-      other.close();
-      change([{ ...own, value: { interface: 'eth2' } }]);
-      assert.deepEqual(store.listSettings(), [{ ...own, value: { interface: 'eth2' } }, all]);
-      change([{ ...own, value: undefined }]);
-      assert.deepEqual(store.listSettings(), [all]);
-      const refused = store.changeSettings(1000, (current) => ({ kind: 'refuse', refusal: current.length }));
+      assert.deepEqual(await other.listSettings(), [own, all], 'the order is that of the first writing');
+      await other.close();
+      await change([{ ...own, value: { interface: 'eth2' } }]);
+      assert.deepEqual(await store.listSettings(), [{ ...own, value: { interface: 'eth2' } }, all]);
+      await change([{ ...own, value: undefined }]);
+      assert.deepEqual(await store.listSettings(), [all]);
+      const refused = await store.changeSettings(1000, (current) => ({ kind: 'refuse', refusal: current.length }));
       assert.deepEqual(refused, { kind: 'refuse', refusal: 1 });
-      assert.equal(store.desiredVersion(), 3);
+      assert.equal(await store.desiredVersion(), 3);
     },
   );
 
-  check('a created machine is found unchanged, with its interfaces in order', (store) => {
+  check('a created machine is found unchanged, with its interfaces in order', async (store) => {
     const fields = {
       uuid: 'abc',
       serial: 'S1',
       powerType: 'ipmi',
       powerParameters: { power_address: '10.0.0.1', n: 1 },
     };
-    create(store, 'aaaaaa', 'one', [MAC_B, MAC_A], { ...fields, kernelParams: 'quiet', statusDeadlineMs: 5 });
-    const machine = store.findMachine('aaaaaa');
+    await create(store, 'aaaaaa', 'one', [MAC_B, MAC_A], { ...fields, kernelParams: 'quiet', statusDeadlineMs: 5 });
+    const machine = await store.findMachine('aaaaaa');
     assert.equal(machine?.hostname, 'one');
     assert.deepEqual({ ...machine?.powerParameters }, fields.powerParameters);
     assert.equal(machine?.kernelParams, 'quiet');
@@ -103,23 +103,27 @@ export function testRegionStore(title: string, makePlace: () => StorePlace): voi
 
   check(
     'racks’ machines come without facts and owner data, outlines without more, and owner data is counted by owner',
-    (store) => {
+    async (store) => {
       const mine = { owner: 'bob', ownerData: { note: 'ü\u0001' } };
-      create(store, 'aaaaaa', 'one', [MAC_A], { ...mine, isLocked: true });
-      create(store, 'bbbbbb', 'two', [MAC_B], mine);
-      const whole = store.listMachines({}, 0, 9).map(({ ownerData: _data, facts: _facts, ...rest }) => rest);
-      const bare = store.listMachinesForRacks(0, 9).map((machine) => ({ ...machine, ownerData: {}, facts: undefined }));
-      assert.deepEqual(store.listMachinesForRacks(0, 9), bare);
+      await create(store, 'aaaaaa', 'one', [MAC_A], { ...mine, isLocked: true });
+      await create(store, 'bbbbbb', 'two', [MAC_B], mine);
+      const whole = (await store.listMachines({}, 0, 9)).map(({ ownerData: _data, facts: _facts, ...rest }) => rest);
+      const bare = (await store.listMachinesForRacks(0, 0, 9)).map((machine) => ({
+        ...machine,
+        ownerData: {},
+        facts: undefined,
+      }));
+      assert.deepEqual(await store.listMachinesForRacks(0, 0, 9), bare);
       assert.deepEqual(
         bare,
         whole.map((machine) => ({ ...machine, ownerData: {}, facts: undefined })),
       );
-      assert.deepEqual(store.outlineMachines(['aaaaaa', 'zzzzzz']), [
+      assert.deepEqual(await store.outlineMachines(['aaaaaa', 'zzzzzz']), [
         { systemId: 'aaaaaa', hostname: 'one', status: 'new', owner: 'bob', isLocked: true },
       ]);
-      create(store, 'cccccc', 'three', [], { owner: 'ann', ownerData: {} });
-      create(store, 'dddddd', 'four', [], { ownerData: { note: 'x' } });
-      create(store, 'eeeeee', 'five', [], {});
+      await create(store, 'cccccc', 'three', [], { owner: 'ann', ownerData: {} });
+      await create(store, 'dddddd', 'four', [], { ownerData: { note: 'x' } });
+      await create(store, 'eeeeee', 'five', [], {});
       const ownerDataOf = (owned: object): number => Buffer.byteLength(JSON.stringify(owned));
       const cases = [
         ['aaaaaa', ownerDataOf(mine.ownerData)],
@@ -128,7 +132,7 @@ export function testRegionStore(title: string, makePlace: () => StorePlace): voi
       ] as const;
       for (const [systemId, others] of cases) {
         const seen: (number | undefined)[] = [];
-        store.changeMachine<never>(systemId, 5, (_machine, { ownerDataBytes }) => {
+        await store.changeMachine<never>(systemId, 5, (_machine, { ownerDataBytes }) => {
           seen.push(ownerDataBytes);
           return ownerDataBytes === undefined
             ? { kind: 'ask', ownerData: true }
@@ -139,10 +143,10 @@ export function testRegionStore(title: string, makePlace: () => StorePlace): voi
     },
   );
 
-  check('an enlistment learns which machines have the addresses and values', (store) => {
-    create(store, 'aaaaaa', 'one', [MAC_A], { uuid: 'u-1' });
-    create(store, 'bbbbbb', 'two', [MAC_B], { uuid: 'u-1', status: 'ready' });
-    store.enlist({ macs: [MAC_B], values: ['uuid u-1'], atMs: 2000 }, (knowledge) => {
+  check('an enlistment learns which machines have the addresses and values', async (store) => {
+    await create(store, 'aaaaaa', 'one', [MAC_A], { uuid: 'u-1' });
+    await create(store, 'bbbbbb', 'two', [MAC_B], { uuid: 'u-1', status: 'ready' });
+    await store.enlist({ macs: [MAC_B], values: ['uuid u-1'], atMs: 2000 }, (knowledge) => {
       assert.deepEqual(
         knowledge.byMac.map((machine) => machine.systemId),
         ['bbbbbb'],
@@ -172,43 +176,54 @@ export function testRegionStore(title: string, makePlace: () => StorePlace): voi
     });
   });
 
-  check('a change learns which addresses of a range other machines were given or seen with, if it asks', (store) => {
-    create(store, 'aaaaaa', 'one', [MAC_A]);
-    create(store, 'bbbbbb', 'two', [MAC_B]);
-    const address = (last: number) => ipv4(0x0a140000 + last);
-    const give = (systemId: string, mac: MacAddress, last: number): void =>
-      void store.changeMachine<never>(systemId, 1, () => ({
-        ...{ kind: 'change', fields: {}, events: [] },
-        addresses: [{ mac, address: address(last) }],
-      }));
-    give('aaaaaa', MAC_A, 10);
-    give('bbbbbb', MAC_B, 11);
-    const lease = { sequence: 1, kind: 'dhcp.ack', at: 5, text: 'x', mac: '52:54:00:00:00:02', address: '10.20.0.12' };
-    store.recordReports('rack', [lease]);
-    const ranges = [
-      [address(9), address(11)],
-      [address(12), address(12)],
-    ] as const;
-    store.changeMachine<never>('aaaaaa', 5, (_machine, { addresses }) => {
-      if (addresses.length < 2) return { kind: 'ask', ranges: ranges.slice(addresses.length, addresses.length + 1) };
-      assert.deepEqual(addresses, [
-        { range: ranges[0], taken: new Set([address(11)]), seen: new Set() },
-        { range: ranges[1], taken: new Set(), seen: new Set([address(12)]) },
-      ]);
-      return { kind: 'change', fields: {}, events: [] };
-    });
+  check(
+    'a change learns which addresses of a range other machines were given or seen with, if it asks',
+    async (store) => {
+      await create(store, 'aaaaaa', 'one', [MAC_A]);
+      await create(store, 'bbbbbb', 'two', [MAC_B]);
+      const address = (last: number) => ipv4(0x0a140000 + last);
+      const give = (systemId: string, mac: MacAddress, last: number) =>
+        store.changeMachine<never>(systemId, 1, () => ({
+          ...{ kind: 'change', fields: {}, events: [] },
+          addresses: [{ mac, address: address(last) }],
+        }));
+      await give('aaaaaa', MAC_A, 10);
+      await give('bbbbbb', MAC_B, 11);
+      const lease = {
+        sequence: 1,
+        kind: 'dhcp.ack',
+        at: 5,
+        text: 'x',
+        mac: '52:54:00:00:00:02',
+        address: '10.20.0.12',
+      };
+      await store.recordReports('rack', [lease]);
+      const ranges = [
+        [address(9), address(11)],
+        [address(12), address(12)],
+      ] as const;
+      await store.changeMachine<never>('aaaaaa', 5, (_machine, { addresses }) => {
+        if (addresses.length < 2) return { kind: 'ask', ranges: ranges.slice(addresses.length, addresses.length + 1) };
+        assert.deepEqual(addresses, [
+          { range: ranges[0], taken: new Set([address(11)]), seen: new Set() },
+          { range: ranges[1], taken: new Set(), seen: new Set([address(12)]) },
+        ]);
+        return { kind: 'change', fields: {}, events: [] };
+      });
+    },
+  );
+
+  check('a decision that never stops asking changes nothing', async (store) => {
+    await create(store, 'aaaaaa', 'one', [MAC_A]);
+    const asking = store.changeMachine<never>('aaaaaa', 5, () => ({ kind: 'ask', hostnames: ['x'] }));
+    await assert.rejects(asking, /a decision asked 16 times/);
+    assert.equal((await store.findMachine('aaaaaa'))?.updatedMs, 1000);
   });
 
-  check('a decision that never stops asking changes nothing', (store) => {
-    create(store, 'aaaaaa', 'one', [MAC_A]);
-    assert.throws(() => store.changeMachine<never>('aaaaaa', 5, () => ({ kind: 'ask', hostnames: ['x'] })));
-    assert.equal(store.findMachine('aaaaaa')?.updatedMs, 1000);
-  });
-
-  check('an amendment keeps the ids of the interfaces that stay, and deletes the others', (store) => {
-    create(store, 'aaaaaa', 'one', [MAC_A, MAC_B]);
-    const before = store.findMachine('aaaaaa');
-    const outcome = store.enlist({ macs: [MAC_A], values: [], atMs: 2000 }, () => ({
+  check('an amendment keeps the ids of the interfaces that stay, and deletes the others', async (store) => {
+    await create(store, 'aaaaaa', 'one', [MAC_A, MAC_B]);
+    const before = await store.findMachine('aaaaaa');
+    const outcome = await store.enlist({ macs: [MAC_A], values: [], atMs: 2000 }, () => ({
       kind: 'amend',
       systemId: 'aaaaaa',
       fields: { architecture: 'arm64' },
@@ -216,7 +231,7 @@ export function testRegionStore(title: string, makePlace: () => StorePlace): voi
       events: [],
     }));
     assert.equal(outcome.kind, 'amend');
-    const after = store.findMachine('aaaaaa');
+    const after = await store.findMachine('aaaaaa');
     assert.equal(after?.architecture, 'arm64');
     assert.equal(after?.updatedMs, 2000);
     assert.equal(after?.createdMs, 1000);
@@ -225,10 +240,10 @@ export function testRegionStore(title: string, makePlace: () => StorePlace): voi
     assert.equal(after?.interfaces[0]?.name, 'lan');
   });
 
-  check('an amendment never takes an address from another machine', (store) => {
-    create(store, 'aaaaaa', 'one', [MAC_A]);
-    create(store, 'bbbbbb', 'two', [MAC_B]);
-    store.enlist({ macs: [MAC_A], values: [], atMs: 2000 }, () => ({
+  check('an amendment never takes an address from another machine', async (store) => {
+    await create(store, 'aaaaaa', 'one', [MAC_A]);
+    await create(store, 'bbbbbb', 'two', [MAC_B]);
+    await store.enlist({ macs: [MAC_A], values: [], atMs: 2000 }, () => ({
       kind: 'amend',
       systemId: 'aaaaaa',
       fields: {},
@@ -238,28 +253,27 @@ export function testRegionStore(title: string, makePlace: () => StorePlace): voi
       ],
       events: [],
     }));
-    assert.equal(store.findMachine('bbbbbb')?.interfaces[0]?.mac, MAC_B);
-    assert.equal(store.findMachine('aaaaaa')?.interfaces.length, 1);
+    assert.equal((await store.findMachine('bbbbbb'))?.interfaces[0]?.mac, MAC_B);
+    assert.equal((await store.findMachine('aaaaaa'))?.interfaces.length, 1);
   });
 
-  check('a decision that throws leaves nothing behind', (store) => {
-    create(store, 'aaaaaa', 'one', [MAC_A]);
-    const version = store.desiredVersion();
-    assert.throws(() => create(store, 'aaaaaa', 'two', [MAC_B]), /UNIQUE|constraint/i);
-    assert.throws(() =>
-      store.changeMachine('aaaaaa', 2000, () => {
-        throw new Error('no');
-      }),
-    );
-    assert.equal(store.countMachines({}), 1);
-    assert.equal(store.desiredVersion(), version);
-    create(store, 'bbbbbb', 'two', [MAC_B]);
-    assert.equal(store.countMachines({}), 2);
+  check('a decision that throws leaves nothing behind', async (store) => {
+    await create(store, 'aaaaaa', 'one', [MAC_A]);
+    const version = await store.desiredVersion();
+    await assert.rejects(create(store, 'aaaaaa', 'two', [MAC_B]), /UNIQUE|constraint/i);
+    const failed = store.changeMachine('aaaaaa', 2000, () => {
+      throw new Error('no');
+    });
+    await assert.rejects(failed, /^Error: no$/);
+    assert.equal(await store.countMachines({}), 1);
+    assert.equal(await store.desiredVersion(), version);
+    await create(store, 'bbbbbb', 'two', [MAC_B]);
+    assert.equal(await store.countMachines({}), 2);
   });
 
-  check('a change sets the given fields, clears those given as undefined, and leaves the rest', (store) => {
-    create(store, 'aaaaaa', 'one', [MAC_A], { serial: 'S1', statusDeadlineMs: 7 });
-    const outcome = store.changeMachine('aaaaaa', 3000, (machine) => ({
+  check('a change sets the given fields, clears those given as undefined, and leaves the rest', async (store) => {
+    await create(store, 'aaaaaa', 'one', [MAC_A], { serial: 'S1', statusDeadlineMs: 7 });
+    const outcome = await store.changeMachine('aaaaaa', 3000, (machine) => ({
       kind: 'change',
       fields: {
         status: 'commissioning',
@@ -269,50 +283,54 @@ export function testRegionStore(title: string, makePlace: () => StorePlace): voi
       events: [{ type: 'NODE_CHANGED_STATUS', code: 'rack', params: { text: 'x' }, atMs: 3000, username: 'bob' }],
     }));
     assert.equal(outcome.kind, 'changed');
-    const machine = store.findMachine('aaaaaa');
+    const machine = await store.findMachine('aaaaaa');
     assert.equal(machine?.status, 'commissioning');
     assert.equal(machine?.statusDeadlineMs, undefined);
     assert.deepEqual(machine?.statusReason, { code: 'said', params: { text: 'one' } });
     assert.equal(machine?.serial, 'S1');
-    const [newest] = store.listEvents({ limit: 1 });
+    const [newest] = await store.listEvents({ limit: 1 });
     assert.equal(newest?.username, 'bob');
     assert.equal(newest?.systemId, 'aaaaaa');
-    assert.equal(store.changeMachine('zzzzzz', 1, () => ({ kind: 'refuse', refusal: 1 })).kind, 'not-found');
-    assert.equal(store.changeMachine('aaaaaa', 1, () => ({ kind: 'refuse', refusal: 1 })).kind, 'refuse');
+    assert.equal((await store.changeMachine('zzzzzz', 1, () => ({ kind: 'refuse', refusal: 1 }))).kind, 'not-found');
+    assert.equal((await store.changeMachine('aaaaaa', 1, () => ({ kind: 'refuse', refusal: 1 }))).kind, 'refuse');
   });
 
-  check('each filter narrows a list, and a list continues after an id', (store) => {
-    create(store, 'aaaaaa', 'one', [MAC_A]);
-    create(store, 'bbbbbb', 'two', [MAC_B], { status: 'ready' });
-    const ids = (filter: Parameters<RegionStore['listMachines']>[0], after = 0, limit = 10): readonly string[] =>
-      store.listMachines(filter, after, limit).map((machine) => machine.systemId);
-    assert.deepEqual(ids({}), ['aaaaaa', 'bbbbbb']);
-    assert.deepEqual(ids({}, 0, 1), ['aaaaaa']);
-    assert.deepEqual(ids({}, store.findMachine('aaaaaa')?.id), ['bbbbbb']);
-    assert.deepEqual(ids({ hostnames: ['two', 'nine'] }), ['bbbbbb']);
-    assert.deepEqual(ids({ macs: [MAC_A] }), ['aaaaaa']);
-    assert.deepEqual(ids({ statuses: ['ready', 'new'] }), ['aaaaaa', 'bbbbbb']);
-    assert.deepEqual(ids({ statuses: ['ready'], macs: [MAC_A] }), []);
-    assert.deepEqual(ids({ systemIds: [] }), []);
-    assert.equal(store.countMachines({ statuses: ['ready'] }), 1);
+  check('each filter narrows a list, and a list continues after an id', async (store) => {
+    await create(store, 'aaaaaa', 'one', [MAC_A]);
+    await create(store, 'bbbbbb', 'two', [MAC_B], { status: 'ready' });
+    const ids = async (
+      filter: Parameters<RegionStore['listMachines']>[0],
+      after = 0,
+      limit = 10,
+    ): Promise<readonly string[]> =>
+      (await store.listMachines(filter, after, limit)).map((machine) => machine.systemId);
+    assert.deepEqual(await ids({}), ['aaaaaa', 'bbbbbb']);
+    assert.deepEqual(await ids({}, 0, 1), ['aaaaaa']);
+    assert.deepEqual(await ids({}, (await store.findMachine('aaaaaa'))?.id), ['bbbbbb']);
+    assert.deepEqual(await ids({ hostnames: ['two', 'nine'] }), ['bbbbbb']);
+    assert.deepEqual(await ids({ macs: [MAC_A] }), ['aaaaaa']);
+    assert.deepEqual(await ids({ statuses: ['ready', 'new'] }), ['aaaaaa', 'bbbbbb']);
+    assert.deepEqual(await ids({ statuses: ['ready'], macs: [MAC_A] }), []);
+    assert.deepEqual(await ids({ systemIds: [] }), []);
+    assert.equal(await store.countMachines({ statuses: ['ready'] }), 1);
   });
 
-  check('machines with an overdue status are listed, the longest overdue first', (store) => {
-    create(store, 'aaaaaa', 'one', [MAC_A], { statusDeadlineMs: 200 });
-    create(store, 'bbbbbb', 'two', [MAC_B], { statusDeadlineMs: 100 });
-    create(store, 'cccccc', 'three', [0x525400000003]);
-    const ids = (nowMs: number, limit = 10): readonly string[] =>
-      store.listOverdue(nowMs, limit).map((machine) => machine.systemId);
-    assert.deepEqual(ids(100), []);
-    assert.deepEqual(ids(101), ['bbbbbb']);
-    assert.deepEqual(ids(1000), ['bbbbbb', 'aaaaaa']);
-    assert.deepEqual(ids(1000, 1), ['bbbbbb']);
+  check('machines with an overdue status are listed, the longest overdue first', async (store) => {
+    await create(store, 'aaaaaa', 'one', [MAC_A], { statusDeadlineMs: 200 });
+    await create(store, 'bbbbbb', 'two', [MAC_B], { statusDeadlineMs: 100 });
+    await create(store, 'cccccc', 'three', [0x525400000003]);
+    const ids = async (nowMs: number, limit = 10): Promise<readonly string[]> =>
+      (await store.listOverdue(nowMs, limit)).map((machine) => machine.systemId);
+    assert.deepEqual(await ids(100), []);
+    assert.deepEqual(await ids(101), ['bbbbbb']);
+    assert.deepEqual(await ids(1000), ['bbbbbb', 'aaaaaa']);
+    assert.deepEqual(await ids(1000, 1), ['bbbbbb']);
   });
 
-  check('a removed machine loses its interfaces and keys; its events stay', (store) => {
-    create(store, 'aaaaaa', 'one', [MAC_A]);
+  check('a removed machine loses its interfaces and keys; its events stay', async (store) => {
+    await create(store, 'aaaaaa', 'one', [MAC_A]);
     const key = { consumerKey: 'c', secretDigest: 'd', name: '', createdMs: 1, usedMs: 1 };
-    store.addKey({ ...key, tokenKey: 't', systemId: 'aaaaaa' }, 4);
+    await store.addKey({ ...key, tokenKey: 't', systemId: 'aaaaaa' }, 4);
     const event = {
       type: 'NODE_REMOVED',
       code: 'rack',
@@ -320,56 +338,61 @@ export function testRegionStore(title: string, makePlace: () => StorePlace): voi
       atMs: 5,
       username: 'bob',
     } as const;
-    assert.equal(store.removeMachine('aaaaaa', event), true);
-    assert.equal(store.removeMachine('aaaaaa', event), false);
-    assert.equal(store.findKey('t'), undefined);
-    assert.equal(store.listEvents({ limit: 10 }).length, 2);
-    create(store, 'bbbbbb', 'one', [MAC_A]);
-    assert.equal(store.listEvents({ machines: { systemIds: ['bbbbbb'] }, limit: 10 }).length, 1);
+    assert.equal(await store.removeMachine('aaaaaa', event), true);
+    assert.equal(await store.removeMachine('aaaaaa', event), false);
+    assert.equal(await store.findKey('t'), undefined);
+    assert.equal((await store.listEvents({ limit: 10 })).length, 2);
+    await create(store, 'bbbbbb', 'one', [MAC_A]);
+    assert.equal((await store.listEvents({ machines: { systemIds: ['bbbbbb'] }, limit: 10 })).length, 1);
   });
 
-  check('a merge moves interfaces and events to the remaining machine, and counts one version', (store, place) => {
-    create(store, 'aaaaaa', 'one', [MAC_A], { uuid: 'u-1' });
-    create(store, 'bbbbbb', 'two', [MAC_B], { uuid: 'u-1' });
-    assert.deepEqual([...store.sharedValues(['uuid u-1', 'uuid u-2'])], ['uuid u-1']);
-    const version = store.desiredVersion();
-    assert.throws(() =>
-      store.mergeMachines('aaaaaa', 'bbbbbb', 2000, () => {
+  check(
+    'a merge moves interfaces and events to the remaining machine, and counts one version',
+    async (store, place) => {
+      await create(store, 'aaaaaa', 'one', [MAC_A], { uuid: 'u-1' });
+      await create(store, 'bbbbbb', 'two', [MAC_B], { uuid: 'u-1' });
+      assert.deepEqual([...(await store.sharedValues(['uuid u-1', 'uuid u-2']))], ['uuid u-1']);
+      const version = await store.desiredVersion();
+      const failed = store.mergeMachines('aaaaaa', 'bbbbbb', 2000, () => {
         throw new Error('no');
-      }),
-    );
-    const refused = store.mergeMachines('aaaaaa', 'bbbbbb', 2000, () => ({ kind: 'refuse', refusal: 'x' }));
-    assert.equal(refused.kind, 'refuse');
-    assert.deepEqual([store.countMachines({}), store.desiredVersion()], [2, version]);
-    const events = [
-      { type: 'NODE_IDENTITY_CHANGED', code: 'rack', params: { text: 'merged' }, atMs: 2000, username: 'bob' },
-    ] as const;
-    const merged = store.mergeMachines('aaaaaa', 'bbbbbb', 2000, (keep, other) => ({
-      kind: 'merge',
-      fields: { description: `${keep.hostname} and ${other.hostname}` },
-      events,
-    }));
-    assert.equal(merged.kind === 'changed' && merged.machine.description, 'one and two');
-    const other = place.open();
-    const kept = other.findMachine('aaaaaa');
-    assert.deepEqual(
-      kept?.interfaces.map((nic) => nic.mac),
-      [MAC_A, MAC_B],
-    );
-    assert.equal(other.findMachine('bbbbbb'), undefined);
-    assert.equal(other.desiredVersion(), version + 1);
-    assert.equal(other.listEvents({ machines: { systemIds: ['aaaaaa'] }, limit: 10 }).length, 3);
-    assert.equal(other.sharedValues(['uuid u-1']).size, 0);
-    other.close();
-    assert.equal(store.mergeMachines('aaaaaa', 'zzzzzz', 1, () => ({ kind: 'refuse', refusal: 1 })).kind, 'not-found');
-  });
+      });
+      await assert.rejects(failed, /^Error: no$/);
+      const refused = await store.mergeMachines('aaaaaa', 'bbbbbb', 2000, () => ({ kind: 'refuse', refusal: 'x' }));
+      assert.equal(refused.kind, 'refuse');
+      assert.deepEqual([await store.countMachines({}), await store.desiredVersion()], [2, version]);
+      const events = [
+        { type: 'NODE_IDENTITY_CHANGED', code: 'rack', params: { text: 'merged' }, atMs: 2000, username: 'bob' },
+      ] as const;
+      const merged = await store.mergeMachines('aaaaaa', 'bbbbbb', 2000, (keep, other) => ({
+        kind: 'merge',
+        fields: { description: `${keep.hostname} and ${other.hostname}` },
+        events,
+      }));
+      assert.equal(merged.kind === 'changed' && merged.machine.description, 'one and two');
+      const other = place.open();
+      const kept = await other.findMachine('aaaaaa');
+      assert.deepEqual(
+        kept?.interfaces.map((nic) => nic.mac),
+        [MAC_A, MAC_B],
+      );
+      assert.equal(await other.findMachine('bbbbbb'), undefined);
+      assert.equal(await other.desiredVersion(), version + 1);
+      assert.equal((await other.listEvents({ machines: { systemIds: ['aaaaaa'] }, limit: 10 })).length, 3);
+      assert.equal((await other.sharedValues(['uuid u-1'])).size, 0);
+      await other.close();
+      assert.equal(
+        (await store.mergeMachines('aaaaaa', 'zzzzzz', 1, () => ({ kind: 'refuse', refusal: 1 }))).kind,
+        'not-found',
+      );
+    },
+  );
 
-  check('a split makes a new machine of some interfaces, whose addresses stay known', (store) => {
-    create(store, 'aaaaaa', 'one', [MAC_A, MAC_B]);
+  check('a split makes a new machine of some interfaces, whose addresses stay known', async (store) => {
+    await create(store, 'aaaaaa', 'one', [MAC_A, MAC_B]);
     const lease = { sequence: 1, kind: 'dhcp.ack', at: 5, text: 'x', mac: '52:54:00:00:00:02', address: '10.20.0.100' };
-    store.recordReports('rack', [lease]);
-    const version = store.desiredVersion();
-    const outcome = store.splitMachine('aaaaaa', 2000, (machine, knowledge) => {
+    await store.recordReports('rack', [lease]);
+    const version = await store.desiredVersion();
+    const outcome = await store.splitMachine('aaaaaa', 2000, (machine, knowledge) => {
       const isTaken = knowledge.hostnames.get('one');
       if (isTaken === undefined) return { kind: 'ask', hostnames: ['one'] };
       assert.deepEqual([machine.hostname, knowledge.machines, isTaken], ['one', 1, true]);
@@ -385,49 +408,50 @@ export function testRegionStore(title: string, makePlace: () => StorePlace): voi
       };
     });
     assert.equal(outcome.kind, 'changed');
-    assert.equal(store.findMachine('aaaaaa')?.interfaces.length, 1);
-    assert.equal(store.findMachine('bbbbbb')?.interfaces[0]?.address, ipv4(0x0a140064));
-    assert.equal(store.desiredVersion(), version + 1);
-    assert.equal(store.sharedValues(['uuid u-9']).size, 1);
-    store.enlist({ macs: [MAC_A, MAC_B], values: [], atMs: 1 }, ({ byMac: [one, other], verdicts }) => {
+    assert.equal((await store.findMachine('aaaaaa'))?.interfaces.length, 1);
+    assert.equal((await store.findMachine('bbbbbb'))?.interfaces[0]?.address, ipv4(0x0a140064));
+    assert.equal(await store.desiredVersion(), version + 1);
+    assert.equal((await store.sharedValues(['uuid u-9'])).size, 1);
+    await store.enlist({ macs: [MAC_A, MAC_B], values: [], atMs: 1 }, ({ byMac: [one, other], verdicts }) => {
       assert.deepEqual(verdicts, [{ lowId: one?.id, highId: other?.id, verdict: 'apart' }]);
       return { kind: 'refuse', refusal: 'x' };
     });
   });
 
-  check('machines that may be one are remembered until a person keeps them apart, or one is removed', (store) => {
+  check('machines that may be one are remembered until a person keeps them apart, or one is removed', async (store) => {
     for (const [id, mac_] of [
       ['aaaaaa', MAC_A],
       ['bbbbbb', MAC_B],
       ['cccccc', 0x525400000003],
     ] as const)
-      create(store, id, id, [mac_]);
+      await create(store, id, id, [mac_]);
     const maybeOne = (other: string): Doubt => ({
       code: 'maybe-one',
       params: { machine: { hostname: other, systemId: other }, macs: ['52:54:00:00:00:01'], same: ['uuid'], own: 'x' },
     });
-    const conflict = (atMs: number, of: string, other: string): void => {
-      store.enlist({ macs: [], values: [], atMs }, () => ({
+    const conflict = async (atMs: number, of: string, other: string): Promise<void> => {
+      const interfaces = (await store.findMachine(of))?.interfaces ?? [];
+      await store.enlist({ macs: [], values: [], atMs }, () => ({
         kind: 'amend',
         systemId: of,
         fields: {},
         events: [],
         conflicts: [{ with: other, why: maybeOne(other) }],
-        interfaces: store.findMachine(of)?.interfaces ?? [],
+        interfaces,
       }));
     };
-    conflict(10, 'bbbbbb', 'aaaaaa');
-    conflict(20, 'bbbbbb', 'cccccc');
-    conflict(30, 'aaaaaa', 'bbbbbb');
+    await conflict(10, 'bbbbbb', 'aaaaaa');
+    await conflict(20, 'bbbbbb', 'cccccc');
+    await conflict(30, 'aaaaaa', 'bbbbbb');
     assert.deepEqual(
-      store.listConflicts(10).map(({ systemId, otherId, why }) => [systemId, otherId, why]),
+      (await store.listConflicts(10)).map(({ systemId, otherId, why }) => [systemId, otherId, why]),
       [
         ['aaaaaa', 'bbbbbb', maybeOne('bbbbbb')],
         ['bbbbbb', 'cccccc', maybeOne('cccccc')],
       ],
     );
-    assert.equal(store.listConflicts(1).length, 1);
-    assert.equal(store.listConflicts(10, 'cccccc').length, 1);
+    assert.equal((await store.listConflicts(1)).length, 1);
+    assert.equal((await store.listConflicts(10, 'cccccc')).length, 1);
     const event = {
       type: 'NODE_IDENTITY_CHANGED',
       code: 'rack',
@@ -435,159 +459,172 @@ export function testRegionStore(title: string, makePlace: () => StorePlace): voi
       atMs: 40,
       username: 'bob',
     } as const;
-    assert.equal(store.keepApart('aaaaaa', 'bbbbbb', event), true);
-    assert.equal(store.keepApart('aaaaaa', 'zzzzzz', event), false);
-    assert.equal(store.keepApart('aaaaaa', 'aaaaaa', event), false);
-    conflict(50, 'aaaaaa', 'bbbbbb');
+    assert.equal(await store.keepApart('aaaaaa', 'bbbbbb', event), true);
+    assert.equal(await store.keepApart('aaaaaa', 'zzzzzz', event), false);
+    assert.equal(await store.keepApart('aaaaaa', 'aaaaaa', event), false);
+    await conflict(50, 'aaaaaa', 'bbbbbb');
     assert.deepEqual(
-      store.listConflicts(10).map(({ otherId }) => otherId),
+      (await store.listConflicts(10)).map(({ otherId }) => otherId),
       ['cccccc'],
     );
-    store.removeMachine('cccccc', { ...event, type: 'NODE_REMOVED' });
-    assert.deepEqual(store.listConflicts(10), []);
+    await store.removeMachine('cccccc', { ...event, type: 'NODE_REMOVED' });
+    assert.deepEqual(await store.listConflicts(10), []);
   });
 
-  check('the version grows with every change of a machine, and only then', (store, place) => {
-    create(store, 'aaaaaa', 'one', [MAC_A]);
-    const first = store.desiredVersion();
-    store.recordReports('rack', [{ sequence: 1, kind: 'dhcp.ack', at: 5, text: 'x' }]);
-    store.enlist({ macs: [MAC_A], values: [], atMs: 1 }, () => ({
+  check('the version grows with every change of a machine, and only then', async (store, place) => {
+    await create(store, 'aaaaaa', 'one', [MAC_A]);
+    const first = await store.desiredVersion();
+    await store.recordReports('rack', [{ sequence: 1, kind: 'dhcp.ack', at: 5, text: 'x' }]);
+    await store.enlist({ macs: [MAC_A], values: [], atMs: 1 }, () => ({
       kind: 'unchanged',
       systemId: 'aaaaaa',
       events: [],
     }));
-    store.changeMachine('aaaaaa', 1, () => ({ kind: 'change', fields: { description: 'a note' }, events: [] }));
-    assert.equal(store.desiredVersion(), first);
-    create(store, 'bbbbbb', 'two', [MAC_B]);
-    assert.equal(store.desiredVersion(), first + 1);
+    await store.changeMachine('aaaaaa', 1, () => ({ kind: 'change', fields: { description: 'a note' }, events: [] }));
+    assert.equal(await store.desiredVersion(), first);
+    await create(store, 'bbbbbb', 'two', [MAC_B]);
+    assert.equal(await store.desiredVersion(), first + 1);
     const other = place.open();
-    assert.equal(other.desiredVersion(), first + 1);
-    other.close();
+    assert.equal(await other.desiredVersion(), first + 1);
+    await other.close();
     // Racks are not sent what only an unverified report says.
-    create(store, 'cccccc', 'three', [0x525400000003], {}, 'hearsay');
-    assert.equal(store.desiredVersion(), first + 1);
-    store.changeMachine('cccccc', 1, () => ({ kind: 'change', fields: { status: 'ready' }, events: [] }));
-    assert.equal(store.desiredVersion(), first + 2);
+    await create(store, 'cccccc', 'three', [0x525400000003], {}, 'hearsay');
+    assert.equal(await store.desiredVersion(), first + 1);
+    await store.changeMachine('cccccc', 1, () => ({ kind: 'change', fields: { status: 'ready' }, events: [] }));
+    assert.equal(await store.desiredVersion(), first + 2);
   });
 
-  check('each report of a rack is stored once, under its machine', (store, place) => {
-    create(store, 'aaaaaa', 'one', [MAC_A]);
+  check('each report of a rack is stored once, under its machine', async (store, place) => {
+    await create(store, 'aaaaaa', 'one', [MAC_A]);
     const lease = { kind: 'dhcp.ack', at: 8000, text: 'lease', mac: '52:54:00:00:00:01', address: '10.20.0.100' };
-    assert.equal(store.recordReports('rack', [{ ...lease, sequence: 0 }]).added, 1);
+    assert.equal((await store.recordReports('rack', [{ ...lease, sequence: 0 }])).added, 1);
     const report = { kind: 'tftp.transfer-finished', at: 9000, text: 'lpxelinux.0' };
     const mine = { ...report, sequence: 1, mac: '52:54:00:00:00:01', address: '10.20.0.100' };
-    const first = store.recordReports('rack', [mine, { ...report, sequence: 2, at: 9001, address: '10.20.0.100' }]);
+    const first = await store.recordReports('rack', [
+      mine,
+      { ...report, sequence: 2, at: 9001, address: '10.20.0.100' },
+    ]);
     assert.equal(first.added, 2);
     assert.deepEqual([...first.booting], [['aaaaaa', 9001]]);
     assert.deepEqual([...first.started], []);
-    assert.deepEqual(store.recordReports('rack', [mine, { ...report, sequence: 2 }]), {
+    assert.deepEqual(await store.recordReports('rack', [mine, { ...report, sequence: 2 }]), {
       added: 0,
       booting: new Map(),
       started: new Map(),
       leased: new Set(),
     });
     const other = place.open();
-    assert.equal(other.recordReports('rack', [{ ...report, sequence: 2 }]).added, 0);
-    assert.equal(other.recordReports('rack', [{ ...report, sequence: 3, mac: '52:54:00:00:00:09' }]).added, 1);
-    assert.equal(other.recordReports('rack-2', [{ ...report, sequence: 1 }]).added, 1);
-    other.close();
-    assert.equal(store.findMachine('aaaaaa')?.interfaces[0]?.address, ipv4(0x0a140064));
-    const events = store.listEvents({ machines: { systemIds: ['aaaaaa'] }, limit: 10 });
+    assert.equal((await other.recordReports('rack', [{ ...report, sequence: 2 }])).added, 0);
+    assert.equal((await other.recordReports('rack', [{ ...report, sequence: 3, mac: '52:54:00:00:00:09' }])).added, 1);
+    assert.equal((await other.recordReports('rack-2', [{ ...report, sequence: 1 }])).added, 1);
+    await other.close();
+    assert.equal((await store.findMachine('aaaaaa'))?.interfaces[0]?.address, ipv4(0x0a140064));
+    const events = await store.listEvents({ machines: { systemIds: ['aaaaaa'] }, limit: 10 });
     assert.deepEqual(
       events.map((event) => event.type),
       ['NODE_TFTP_REQUEST', 'NODE_TFTP_REQUEST', 'NODE_DHCP_EVENT', 'NEW'],
     );
     assert.equal(events[0]?.kind, 'tftp.transfer-finished');
     assert.equal(events[0]?.level, 'debug');
-    store.recordReports('rack', [{ ...report, sequence: 9, level: 'warning' }]);
-    assert.equal(store.listEvents({ limit: 1 })[0]?.level, 'warning');
-    assert.equal(store.newestEvents(['aaaaaa', 'nobody']).get('aaaaaa')?.id, events[0]?.id);
-    assert.match(sentenceOf(store.listEvents({ limit: 3 })[2]), /52:54:00:00:00:09/);
-    const quiet = (): string | undefined => store.newestEvents(['aaaaaa'], true).get('aaaaaa')?.type;
-    assert.equal(quiet(), 'NEW');
+    await store.recordReports('rack', [{ ...report, sequence: 9, level: 'warning' }]);
+    assert.equal((await store.listEvents({ limit: 1 }))[0]?.level, 'warning');
+    assert.equal((await store.newestEvents(['aaaaaa', 'nobody'])).get('aaaaaa')?.id, events[0]?.id);
+    assert.match(sentenceOf((await store.listEvents({ limit: 3 }))[2]), /52:54:00:00:00:09/);
+    const quiet = async (): Promise<string | undefined> =>
+      (await store.newestEvents(['aaaaaa'], true)).get('aaaaaa')?.type;
+    assert.equal(await quiet(), 'NEW');
     const edit = { code: 'machine-edited', params: { fields: ['hostname'] } } as const;
-    store.recordEvent({ type: 'NODE', ...edit, atMs: 1, username: 'ann' }, 'aaaaaa');
-    assert.equal(quiet(), 'NEW', 'an edit is no state of a machine');
-    assert.equal(store.newestEvents(['aaaaaa']).get('aaaaaa')?.type, 'NODE');
+    await store.recordEvent({ type: 'NODE', ...edit, atMs: 1, username: 'ann' }, 'aaaaaa');
+    assert.equal(await quiet(), 'NEW', 'an edit is no state of a machine');
+    assert.equal((await store.newestEvents(['aaaaaa'])).get('aaaaaa')?.type, 'NODE');
   });
 
-  check('events are listed newest first, from both ends, by level and by user', (store) => {
+  check('events are listed newest first, from both ends, by level and by user', async (store) => {
     for (let index = 1; index <= 10; index += 1) {
       const type = index % 2 === 0 ? 'NEW' : 'NODE_PXE_REQUEST';
-      store.recordEvent(
+      await store.recordEvent(
         { type, code: 'rack', params: { text: `event ${index}` }, atMs: index, username: index > 8 ? 'bob' : '' },
         undefined,
       );
     }
-    const list = (filter: object): readonly string[] =>
-      store.listEvents({ limit: 3, ...filter }).map((event) => sentenceOf(event).slice(6));
-    const ids = store.listEvents({ limit: 10 }).map((event) => event.id);
-    assert.deepEqual(list({}), ['10', '9', '8']);
-    assert.deepEqual(list({ before: ids[2] }), ['7', '6', '5']);
-    assert.deepEqual(list({ after: ids[9] }), ['4', '3', '2']);
-    assert.deepEqual(list({ level: 'info' }), ['10', '8', '6']);
-    assert.deepEqual(list({ usernames: ['bob'] }), ['10', '9']);
+    const list = async (filter: object): Promise<readonly string[]> =>
+      (await store.listEvents({ limit: 3, ...filter })).map((event) => sentenceOf(event).slice(6));
+    const ids = (await store.listEvents({ limit: 10 })).map((event) => event.id);
+    assert.deepEqual(await list({}), ['10', '9', '8']);
+    assert.deepEqual(await list({ before: ids[2] }), ['7', '6', '5']);
+    assert.deepEqual(await list({ after: ids[9] }), ['4', '3', '2']);
+    assert.deepEqual(await list({ level: 'info' }), ['10', '8', '6']);
+    assert.deepEqual(await list({ usernames: ['bob'] }), ['10', '9']);
   });
 
-  check('accounts and keys are visible to other processes', (store, place) => {
+  check('accounts and keys are visible to other processes', async (store, place) => {
     const user = { username: 'bob', email: 'b@x', passwordHash: 'h', isAdmin: true, createdMs: 1 };
     const other = place.open();
-    assert.equal(store.findUser('bob'), undefined);
-    assert.equal(other.addUser(user)?.username, 'bob');
-    assert.equal(other.addUser(user), undefined);
-    assert.equal(store.findUser('bob')?.isAdmin, true);
+    assert.equal(await store.findUser('bob'), undefined);
+    assert.equal((await other.addUser(user))?.username, 'bob');
+    assert.equal(await other.addUser(user), undefined);
+    assert.equal((await store.findUser('bob'))?.isAdmin, true);
     for (let index = 1; index <= 5; index += 1) {
       const key = { consumerKey: 'c', secretDigest: 'd', name: `key ${index}`, createdMs: index, usedMs: index };
-      assert.equal(other.addKey({ ...key, tokenKey: `t${index}`, username: 'bob' }, 3), index <= 3);
+      assert.equal(await other.addKey({ ...key, tokenKey: `t${index}`, username: 'bob' }, 3), index <= 3);
     }
-    store.markKeyUsed('t1', 100);
-    other.close();
+    await store.markKeyUsed('t1', 100);
+    await other.close();
     assert.deepEqual(
-      store.listKeys('bob').map((key) => key.tokenKey),
+      (await store.listKeys('bob')).map((key) => key.tokenKey),
       ['t1', 't2', 't3'],
     );
-    assert.equal(store.findKey('t1')?.username, 'bob');
-    assert.equal(store.findKey('t1')?.usedMs, 100);
-    assert.equal(store.findKey('t4'), undefined);
-    assert.equal(store.removeKey('alice', 't1'), false);
-    assert.equal(store.removeKey('bob', 't1'), true);
+    assert.equal((await store.findKey('t1'))?.username, 'bob');
+    assert.equal((await store.findKey('t1'))?.usedMs, 100);
+    assert.equal(await store.findKey('t4'), undefined);
+    assert.equal(await store.removeKey('alice', 't1'), false);
+    assert.equal(await store.removeKey('bob', 't1'), true);
   });
 
-  check('a machine has one key, the first stored, until the key ends or the machine is removed', (store, place) => {
-    create(store, 'aaaaaa', 'one', [MAC_A]);
-    const key = { systemId: 'aaaaaa', consumerKey: 'c', tokenKey: 't', tokenSecret: 's', createdMs: 1 };
-    assert.equal(store.life.machineKey('aaaaaa'), undefined);
-    assert.deepEqual(store.life.keepMachineKey(key), key);
-    assert.deepEqual(store.life.keepMachineKey({ ...key, tokenKey: 'u', tokenSecret: 'v' }), key);
-    assert.equal(store.life.keepMachineKey({ ...key, systemId: 'zzzzzz' }), undefined);
-    const other = place.open();
-    assert.deepEqual(other.life.findMachineKey('t'), key);
-    assert.equal(other.life.findMachineKey('u'), undefined);
-    other.close();
-    const change = (endsKey: boolean) =>
-      store.changeMachine<never>('aaaaaa', 2, () => ({ kind: 'change', fields: {}, events: [], endsKey }));
-    change(false);
-    assert.deepEqual(store.life.machineKey('aaaaaa'), key);
-    change(true);
-    assert.equal(store.life.machineKey('aaaaaa'), undefined);
-    store.life.keepMachineKey(key);
-    store.removeMachine('aaaaaa', { type: 'NODE_REMOVED', code: 'rack', params: { text: 'x' }, atMs: 3, username: '' });
-    assert.equal(store.life.findMachineKey('t'), undefined);
-  });
+  check(
+    'a machine has one key, the first stored, until the key ends or the machine is removed',
+    async (store, place) => {
+      await create(store, 'aaaaaa', 'one', [MAC_A]);
+      const key = { systemId: 'aaaaaa', consumerKey: 'c', tokenKey: 't', tokenSecret: 's', createdMs: 1 };
+      assert.equal(await store.life.machineKey('aaaaaa'), undefined);
+      assert.deepEqual(await store.life.keepMachineKey(key), key);
+      assert.deepEqual(await store.life.keepMachineKey({ ...key, tokenKey: 'u', tokenSecret: 'v' }), key);
+      assert.equal(await store.life.keepMachineKey({ ...key, systemId: 'zzzzzz' }), undefined);
+      const other = place.open();
+      assert.deepEqual(await other.life.findMachineKey('t'), key);
+      assert.equal(await other.life.findMachineKey('u'), undefined);
+      await other.close();
+      const change = (endsKey: boolean) =>
+        store.changeMachine<never>('aaaaaa', 2, () => ({ kind: 'change', fields: {}, events: [], endsKey }));
+      await change(false);
+      assert.deepEqual(await store.life.machineKey('aaaaaa'), key);
+      await change(true);
+      assert.equal(await store.life.machineKey('aaaaaa'), undefined);
+      await store.life.keepMachineKey(key);
+      await store.removeMachine('aaaaaa', {
+        type: 'NODE_REMOVED',
+        code: 'rack',
+        params: { text: 'x' },
+        atMs: 3,
+        username: '',
+      });
+      assert.equal(await store.life.findMachineKey('t'), undefined);
+    },
+  );
 
-  check('an enlisting machine gets its earlier events and its last address', (store) => {
+  check('an enlisting machine gets its earlier events and its last address', async (store) => {
     const report = { kind: 'dhcp.ack', at: 5, text: 'lease given', mac: '52:54:00:00:00:01' };
-    store.recordReports('rack', [
+    await store.recordReports('rack', [
       { ...report, sequence: 1, address: '10.20.0.100' },
       { ...report, sequence: 2, address: '10.20.0.101' },
       { ...report, sequence: 3, kind: 'http.rendered', text: 'asked in its name', address: '10.20.0.66' },
       { ...report, sequence: 4, mac: '52:54:00:00:00:09', address: '10.20.0.102' },
     ]);
-    assert.match(sentenceOf(store.listEvents({ limit: 1 })[0]), /^52:54:00:00:00:09: lease given$/);
-    create(store, 'aaaaaa', 'one', [MAC_A, MAC_B]);
-    const own = store.listEvents({ machines: { systemIds: ['aaaaaa'] }, limit: 10 });
+    assert.match(sentenceOf((await store.listEvents({ limit: 1 }))[0]), /^52:54:00:00:00:09: lease given$/);
+    await create(store, 'aaaaaa', 'one', [MAC_A, MAC_B]);
+    const own = await store.listEvents({ machines: { systemIds: ['aaaaaa'] }, limit: 10 });
     assert.deepEqual(own.map(sentenceOf), ['first seen', 'asked in its name', 'lease given', 'lease given']);
-    const addresses = store.findMachine('aaaaaa')?.interfaces.map(({ address }) => address);
+    const addresses = (await store.findMachine('aaaaaa'))?.interfaces.map(({ address }) => address);
     assert.deepEqual(addresses, [ipv4(0x0a140065), undefined]);
   });
 }

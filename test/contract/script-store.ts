@@ -35,8 +35,8 @@ const PLAN: readonly PlannedScript[] = [
   { name: 'burn-in', kind: 'commissioning', timeoutSeconds: 60 },
 ];
 
-function create(store: RegionStore, systemId: string, address: number): void {
-  store.enlist({ macs: [mac(address)], values: [], atMs: 1 }, () => ({
+async function create(store: RegionStore, systemId: string, address: number): Promise<void> {
+  await store.enlist({ macs: [mac(address)], values: [], atMs: 1 }, () => ({
     kind: 'create',
     systemId,
     fields: { ...FIELDS, hostname: systemId, status: 'commissioning' },
@@ -45,80 +45,77 @@ function create(store: RegionStore, systemId: string, address: number): void {
   }));
 }
 
-const statuses = (store: RegionStore, systemId: string): string[] =>
-  store.scripts.listResults(systemId).map(({ name, status }) => `${name} ${status}`);
+const statuses = async (store: RegionStore, systemId: string): Promise<string[]> =>
+  (await store.scripts.listResults(systemId)).map(({ name, status }) => `${name} ${status}`);
 
 export function testScriptStore(title: string, makePlace: () => StorePlace): void {
   const check = storeChecks(title, makePlace);
 
-  check('scripts are stored whole, in running order, with unique names, up to a bound', (store, place) => {
+  check('scripts are stored whole, in running order, with unique names, up to a bound', async (store, place) => {
     const { scripts } = store;
-    assert.deepEqual(scripts.listScripts(), []);
-    const added = scripts.addScript(SCRIPT, 3, EVENT);
+    assert.deepEqual(await scripts.listScripts(), []);
+    const added = await scripts.addScript(SCRIPT, 3, EVENT);
     assert.ok(typeof added === 'object');
     const { content: _content, ...facts } = SCRIPT;
     assert.deepEqual(added, { ...facts, id: added.id, bytes: Buffer.byteLength(SCRIPT.content) });
-    assert.equal(scripts.addScript({ ...SCRIPT, kind: 'testing' }, 3, EVENT), 'exists');
-    scripts.addScript({ ...SCRIPT, name: 'early', position: 1 }, 3, EVENT);
-    scripts.addScript({ ...SCRIPT, name: 'a-test', kind: 'testing' }, 3, EVENT);
-    assert.equal(scripts.addScript({ ...SCRIPT, name: 'more' }, 3, EVENT), 'limit');
+    assert.equal(await scripts.addScript({ ...SCRIPT, kind: 'testing' }, 3, EVENT), 'exists');
+    await scripts.addScript({ ...SCRIPT, name: 'early', position: 1 }, 3, EVENT);
+    await scripts.addScript({ ...SCRIPT, name: 'a-test', kind: 'testing' }, 3, EVENT);
+    assert.equal(await scripts.addScript({ ...SCRIPT, name: 'more' }, 3, EVENT), 'limit');
     const other = place.open();
     assert.deepEqual(
-      other.scripts.listScripts().map(({ name }) => name),
+      (await other.scripts.listScripts()).map(({ name }) => name),
       ['early', 'a-test', 'burn-in'],
     );
     assert.deepEqual(
-      other.scripts.listScripts('testing').map(({ name }) => name),
+      (await other.scripts.listScripts('testing')).map(({ name }) => name),
       ['a-test'],
     );
-    assert.equal(other.scripts.findScript('burn-in')?.content, SCRIPT.content);
-    other.close();
+    assert.equal((await other.scripts.findScript('burn-in'))?.content, SCRIPT.content);
+    await other.close();
   });
 
-  check('a script is replaced, renamed and removed, and each is an event', (store) => {
+  check('a script is replaced, renamed and removed, and each is an event', async (store) => {
     const { scripts } = store;
-    scripts.addScript(SCRIPT, 9, EVENT);
-    scripts.addScript({ ...SCRIPT, name: 'other' }, 9, EVENT);
-    assert.equal(scripts.changeScript('none', SCRIPT, EVENT), 'not-found');
-    assert.equal(scripts.changeScript('burn-in', { ...SCRIPT, name: 'other' }, EVENT), 'exists');
-    const changed = scripts.changeScript('burn-in', { ...SCRIPT, name: 'burnt', content: '#!/bin/sh\n' }, EVENT);
+    await scripts.addScript(SCRIPT, 9, EVENT);
+    await scripts.addScript({ ...SCRIPT, name: 'other' }, 9, EVENT);
+    assert.equal(await scripts.changeScript('none', SCRIPT, EVENT), 'not-found');
+    assert.equal(await scripts.changeScript('burn-in', { ...SCRIPT, name: 'other' }, EVENT), 'exists');
+    const changed = await scripts.changeScript('burn-in', { ...SCRIPT, name: 'burnt', content: '#!/bin/sh\n' }, EVENT);
     assert.ok(typeof changed === 'object' && changed.bytes === 10);
-    assert.equal(scripts.removeScript('burn-in', EVENT), false);
-    assert.equal(scripts.removeScript('burnt', EVENT), true);
-    assert.equal(scripts.findScript('burnt'), undefined);
-    assert.equal(store.listEvents({ limit: 10 }).length, 4);
+    assert.equal(await scripts.removeScript('burn-in', EVENT), false);
+    assert.equal(await scripts.removeScript('burnt', EVENT), true);
+    assert.equal(await scripts.findScript('burnt'), undefined);
+    assert.equal((await store.listEvents({ limit: 10 })).length, 4);
   });
 
-  check('a run starts pending; it replaces an unstarted run, and aborts a started one', (store) => {
-    create(store, 'aaaaaa', 1);
-    assert.equal(store.scripts.beginRun('zzzzzz', 'commissioning', PLAN, 5), undefined);
-    const first = store.scripts.beginRun('aaaaaa', 'commissioning', PLAN, 5) ?? [];
-    assert.deepEqual(statuses(store, 'aaaaaa'), ['inventory pending', 'burn-in pending']);
-    const second = store.scripts.beginRun('aaaaaa', 'commissioning', PLAN, 6) ?? [];
-    assert.equal(store.scripts.listResults('aaaaaa').length, 2, 'nothing had begun');
+  check('a run starts pending; it replaces an unstarted run, and aborts a started one', async (store) => {
+    await create(store, 'aaaaaa', 1);
+    assert.equal(await store.scripts.beginRun('zzzzzz', 'commissioning', PLAN, 5), undefined);
+    const first = (await store.scripts.beginRun('aaaaaa', 'commissioning', PLAN, 5)) ?? [];
+    assert.deepEqual(await statuses(store, 'aaaaaa'), ['inventory pending', 'burn-in pending']);
+    const second = (await store.scripts.beginRun('aaaaaa', 'commissioning', PLAN, 6)) ?? [];
+    assert.equal((await store.scripts.listResults('aaaaaa')).length, 2, 'nothing had begun');
     assert.ok((second[0]?.run ?? 0) > (first[0]?.run ?? 0));
     const [one] = second;
-    store.scripts.changeResult('aaaaaa', one?.id ?? 0, () => ({ status: 'running', startedMs: 7 }));
-    store.scripts.beginRun('aaaaaa', 'testing', PLAN.slice(1), 8);
-    assert.deepEqual(statuses(store, 'aaaaaa'), ['burn-in pending', 'inventory aborted', 'burn-in aborted']);
-    assert.equal(store.scripts.listResults('aaaaaa', { runs: 1 })[0]?.purpose, 'testing');
+    await store.scripts.changeResult('aaaaaa', one?.id ?? 0, () => ({ status: 'running', startedMs: 7 }));
+    await store.scripts.beginRun('aaaaaa', 'testing', PLAN.slice(1), 8);
+    assert.deepEqual(await statuses(store, 'aaaaaa'), ['burn-in pending', 'inventory aborted', 'burn-in aborted']);
+    assert.equal((await store.scripts.listResults('aaaaaa', { runs: 1 }))[0]?.purpose, 'testing');
     assert.equal(
-      store.scripts.changeResult('aaaaaa', one?.id ?? 0, () => assert.fail('it is of an older run')),
+      await store.scripts.changeResult('aaaaaa', one?.id ?? 0, () => assert.fail('it is of an older run')),
       undefined,
     );
   });
 
-  check('only results of the machine’s newest run change, and only until they have ended', (store) => {
-    create(store, 'aaaaaa', 1);
-    create(store, 'bbbbbb', 2);
-    const [result] = store.scripts.beginRun('aaaaaa', 'commissioning', PLAN, 5) ?? [];
+  check('only results of the machine’s newest run change, and only until they have ended', async (store) => {
+    await create(store, 'aaaaaa', 1);
+    await create(store, 'bbbbbb', 2);
+    const [result] = (await store.scripts.beginRun('aaaaaa', 'commissioning', PLAN, 5)) ?? [];
     const id = result?.id ?? 0;
-    assert.equal(
-      store.scripts.changeResult('bbbbbb', id, () => assert.fail('it is another one’s')),
-      undefined,
-    );
+    assert.equal(await store.scripts.changeResult('bbbbbb', id, () => assert.fail('it is another one’s')), undefined);
     const tail = Buffer.alloc(OUTPUT_BYTES_MAX, 0x61);
-    const ended = store.scripts.changeResult('aaaaaa', id, () => ({
+    const ended = await store.scripts.changeResult('aaaaaa', id, () => ({
       status: 'failed',
       exitStatus: 3,
       startedMs: 6,
@@ -127,46 +124,50 @@ export function testScriptStore(title: string, makePlace: () => StorePlace): voi
       outputBytes: 99_999,
     }));
     assert.equal(ended?.status, 'failed');
-    assert.equal(store.scripts.changeResult('aaaaaa', id, () => assert.fail('it has ended'))?.exitStatus, 3);
-    const [read] = store.scripts.listResults('aaaaaa');
+    assert.equal((await store.scripts.changeResult('aaaaaa', id, () => assert.fail('it has ended')))?.exitStatus, 3);
+    const [read] = await store.scripts.listResults('aaaaaa');
     assert.deepEqual([read?.output.length, read?.outputBytes, read?.endedMs], [OUTPUT_BYTES_MAX, 99_999, 7]);
-    assert.equal(store.scripts.listResults('aaaaaa', { withOutput: false })[0]?.output, '');
-    assert.deepEqual(store.scripts.listResults('aaaaaa', { run: (result?.run ?? 0) + 1 }), []);
+    assert.equal((await store.scripts.listResults('aaaaaa', { withOutput: false }))[0]?.output, '');
+    assert.deepEqual(await store.scripts.listResults('aaaaaa', { run: (result?.run ?? 0) + 1 }), []);
   });
 
-  check('an output larger than a number can say is read and ended all the same', (store) => {
-    create(store, 'aaaaaa', 1);
-    const [result] = store.scripts.beginRun('aaaaaa', 'commissioning', PLAN, 5) ?? [];
+  check('an output larger than a number can say is read and ended all the same', async (store) => {
+    await create(store, 'aaaaaa', 1);
+    const [result] = (await store.scripts.beginRun('aaaaaa', 'commissioning', PLAN, 5)) ?? [];
     const id = result?.id ?? 0;
-    store.scripts.changeResult('aaaaaa', id, () => ({ status: 'running', outputBytes: 2 ** 53 + 4 }));
-    assert.equal(store.scripts.listResults('aaaaaa')[0]?.outputBytes, Number.MAX_SAFE_INTEGER);
-    store.scripts.changeResult('aaaaaa', id, () => ({ status: 'passed', endedMs: 7 }));
-    assert.equal(store.scripts.listResults('aaaaaa')[0]?.status, 'passed');
+    await store.scripts.changeResult('aaaaaa', id, () => ({ status: 'running', outputBytes: 2 ** 53 + 4 }));
+    assert.equal((await store.scripts.listResults('aaaaaa'))[0]?.outputBytes, Number.MAX_SAFE_INTEGER);
+    await store.scripts.changeResult('aaaaaa', id, () => ({ status: 'passed', endedMs: 7 }));
+    assert.equal((await store.scripts.listResults('aaaaaa'))[0]?.status, 'passed');
   });
 
   check(
     'unfinished scripts are aborted when their machine changes its status; results are removed with the machine',
-    (store) => {
-      create(store, 'aaaaaa', 1);
-      store.scripts.beginRun('aaaaaa', 'commissioning', PLAN, 5);
-      store.changeMachine<never>('aaaaaa', 9, () => ({ kind: 'change', fields: { description: 'x' }, events: [] }));
-      assert.deepEqual(statuses(store, 'aaaaaa'), ['inventory pending', 'burn-in pending']);
+    async (store) => {
+      await create(store, 'aaaaaa', 1);
+      await store.scripts.beginRun('aaaaaa', 'commissioning', PLAN, 5);
+      await store.changeMachine<never>('aaaaaa', 9, () => ({
+        kind: 'change',
+        fields: { description: 'x' },
+        events: [],
+      }));
+      assert.deepEqual(await statuses(store, 'aaaaaa'), ['inventory pending', 'burn-in pending']);
       const fields = { status: 'new', statusSinceMs: 9 } as const;
-      store.changeMachine<never>('aaaaaa', 9, () => ({ kind: 'change', fields, events: [] }));
-      assert.deepEqual(statuses(store, 'aaaaaa'), ['inventory aborted', 'burn-in aborted']);
-      assert.equal(store.scripts.listResults('aaaaaa')[0]?.endedMs, 9);
-      store.removeMachine('aaaaaa', { ...EVENT, type: 'NODE_REMOVED' });
-      assert.deepEqual(store.scripts.listResults('aaaaaa'), []);
+      await store.changeMachine<never>('aaaaaa', 9, () => ({ kind: 'change', fields, events: [] }));
+      assert.deepEqual(await statuses(store, 'aaaaaa'), ['inventory aborted', 'burn-in aborted']);
+      assert.equal((await store.scripts.listResults('aaaaaa'))[0]?.endedMs, 9);
+      await store.removeMachine('aaaaaa', { ...EVENT, type: 'NODE_REMOVED' });
+      assert.deepEqual(await store.scripts.listResults('aaaaaa'), []);
     },
   );
 
-  check(`the newest ${RUNS_MAX} runs of a machine are kept`, (store) => {
-    create(store, 'aaaaaa', 1);
+  check(`the newest ${RUNS_MAX} runs of a machine are kept`, async (store) => {
+    await create(store, 'aaaaaa', 1);
     for (let count = 0; count < RUNS_MAX + 3; count += 1) {
-      const [result] = store.scripts.beginRun('aaaaaa', 'commissioning', PLAN.slice(1), count) ?? [];
-      store.scripts.changeResult('aaaaaa', result?.id ?? 0, () => ({ status: 'passed', endedMs: count }));
+      const [result] = (await store.scripts.beginRun('aaaaaa', 'commissioning', PLAN.slice(1), count)) ?? [];
+      await store.scripts.changeResult('aaaaaa', result?.id ?? 0, () => ({ status: 'passed', endedMs: count }));
     }
-    const kept = store.scripts.listResults('aaaaaa').map(({ endedMs }) => endedMs);
+    const kept = (await store.scripts.listResults('aaaaaa')).map(({ endedMs }) => endedMs);
     assert.deepEqual(kept, [12, 11, 10, 9, 8, 7, 6, 5, 4, 3]);
   });
 }

@@ -11,14 +11,14 @@ export interface StorePlace {
 
 /** Returns a function that makes a test of each check; its name starts with the store's. */
 export function storeChecks(title: string, makePlace: () => StorePlace) {
-  return (name: string, work: (store: RegionStore, place: StorePlace) => void): void => {
-    test(`${title}: ${name}`, () => {
+  return (name: string, work: (store: RegionStore, place: StorePlace) => Promise<void>): void => {
+    test(`${title}: ${name}`, async () => {
       const place = makePlace();
       const store = place.open();
       try {
-        work(store, place);
+        await work(store, place);
       } finally {
-        store.close();
+        await store.close();
         place.remove();
       }
     });

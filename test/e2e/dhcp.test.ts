@@ -192,7 +192,7 @@ describe('DHCP on an interface that is created again', { skip: SKIP }, () => {
       await ask();
       assert.equal(service.count('dhcp.ack'), 2);
     } finally {
-      watch.close();
+      await watch.close();
       await service.close();
       await peer.close();
       rmSync(folder, { recursive: true, force: true });

@@ -48,16 +48,16 @@ test('gomaasapi creates a node in API 1.0, reads every machine in API 2.0, and t
     };
     await run('go', ['build', '-o', program, '.'], { cwd: source, env });
     const hardware = { cpu: { count: 8 }, memory_mib: 4096, disks: [{ name: 'sda', bytes: 1e12 }] };
-    const enlisted = live.region.enlist(
+    const enlisted = await live.region.enlist(
       report([0x525400000009], { facts: facts({ serial: 'SN100' }, hardware), hostname: 'by-itself' }),
     );
     assert.ok(enlisted.kind === 'create');
     const admin = { username: 'admin', isAdmin: true, comment: '' };
-    live.region.life.command(enlisted.machine.systemId, { name: 'accept', skipsCommissioning: true }, admin);
+    await live.region.life.command(enlisted.machine.systemId, { name: 'accept', skipsCommissioning: true }, admin);
     const word = { type: 'AUTHORISATION', code: 'rack', params: { text: 'x' }, atMs: 1, username: 'admin' } as const;
     const sshKey = { username: 'admin', key: `ssh-ed25519 ${'A'.repeat(68)}`, createdMs: 1 };
-    live.region.store.life.addSshKey(sshKey, 4, word);
-    const key = createApiKey(live.region.store, systemClock, 'admin');
+    await live.region.store.life.addSshKey(sshKey, 4, word);
+    const key = await createApiKey(live.region.store, systemClock, 'admin');
     const { stdout } = await run(program, [`${live.origin}/MAAS/`, key]);
     const reported = JSON.parse(stdout);
     const common = { zone: 'default', vendor: 'Unknown' };

@@ -141,7 +141,7 @@ async function takeLease({ rack, client }: Strangers): Promise<void> {
 }
 
 /** The machine is commissioned, and one of its scripts prints hostile text. */
-async function lieAtWork(strangers: Strangers, atWork: () => AtWork): Promise<void> {
+async function lieAtWork(strangers: Strangers, atWork: () => Promise<AtWork>): Promise<void> {
   const { rack, client } = strangers;
   const script = join(rack.directory, 'lies');
   writeFileSync(
@@ -150,12 +150,12 @@ async function lieAtWork(strangers: Strangers, atWork: () => AtWork): Promise<vo
   );
   await command(strangers, 'scripts', 'add', script);
   await command(strangers, 'machines', 'commission', CLIENT_MAC);
-  const agent = ['curl', '-sSf', '-m', '5', '-H', `X-Rackboot-Token: ${atWork().bootToken}`];
+  const agent = ['curl', '-sSf', '-m', '5', '-H', `X-Rackboot-Token: ${(await atWork()).bootToken}`];
   const url = `http://${RACK}:5248/MAAS/rackboot/1`;
   const { out, err } = await rack.run(client, ...agent, `${url}/scripts`);
   const id = /^.*\blies\b.*$/m.exec(out)?.[0].match(/\b\d+\b/)?.[0];
   if (id === undefined) throw new Error(out + err);
-  await lieAsCloudInit(strangers, atWork());
+  await lieAsCloudInit(strangers, await atWork());
   const said = {
     stage: `stage${HOSTILE}`,
     message: `signal${HOSTILE}`,
@@ -293,7 +293,7 @@ async function importLeases(strangers: Strangers): Promise<void> {
 }
 
 /** @param atWork gives the identity of the machine at work */
-export const sourcesOf = (atWork: () => AtWork): readonly Source[] => [
+export const sourcesOf = (atWork: () => Promise<AtWork>): readonly Source[] => [
   { name: 'the file of another DHCP server', shows: ['offered-file'], begin: forgeOffers },
   {
     name: 'a DHCP client',

@@ -147,18 +147,18 @@ describe('text from outside', { skip, timeout: MS_MAX }, () => {
   let capture = '';
   /** All that was shown, by what showed it. */
   const shown = new Map<string, string>();
-  const sources = sourcesOf(() => {
+  const sources = sourcesOf(async () => {
     const store = openRegionStore({ stateDir: rack.stateDir });
     try {
-      const machine = store.listMachines({}, 0, 10).find(({ bootToken }) => bootToken !== undefined);
+      const machine = (await store.listMachines({}, 0, 10)).find(({ bootToken }) => bootToken !== undefined);
       const { systemId, bootToken } = machine ?? assert.fail('no machine is at work');
       const drawn = { consumerKey: 'consumer', tokenKey: 'token', tokenSecret: 'secret', createdMs: 0 };
-      const key = store.life.machineKey(systemId) ?? store.life.keepMachineKey({ systemId, ...drawn });
+      const key = (await store.life.machineKey(systemId)) ?? (await store.life.keepMachineKey({ systemId, ...drawn }));
       if (key === undefined || bootToken === undefined) assert.fail('the machine has no key');
       const authorization = rackAuthorization(key.tokenKey, key.tokenSecret).replace('"rack"', `"${key.consumerKey}"`);
       return { systemId, bootToken, authorization };
     } finally {
-      store.close();
+      await store.close();
     }
   }).concat(FURTHER_SOURCES);
 

@@ -208,7 +208,7 @@ describe('a machine with a power driver', { skip: missing('linux') }, () => {
     assert.equal(await rack.stop(), 0);
     assert.ok(performance.now() - startedAt < 15_000, `${performance.now() - startedAt} ms`);
     const store = openRegionStore({ stateDir: rack.stateDir });
-    assert.deepEqual([store.findMachine(id)?.powerTask, store.power.listUnended()], [undefined, []]);
-    store.close();
+    assert.deepEqual([(await store.findMachine(id))?.powerTask, await store.power.listUnended()], [undefined, []]);
+    await store.close();
   });
 });

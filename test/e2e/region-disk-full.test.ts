@@ -21,8 +21,8 @@ test('the region survives a full disk', { skip: missing('root', 'linux', 'mount'
     const stateDir = join(directory, 'state');
     const live = await startRegion({ stateDir });
     try {
-      const authorization = authorizationOf(createApiKey(live.region.store, systemClock, 'admin'));
-      live.region.enlist(report([0x525400000001]));
+      const authorization = authorizationOf(await createApiKey(live.region.store, systemClock, 'admin'));
+      await live.region.enlist(report([0x525400000001]));
       const { bavail, bsize } = statfsSync(directory);
       const ballast = join(directory, 'ballast');
       writeFileSync(ballast, Buffer.alloc(bavail * bsize));

@@ -59,7 +59,7 @@ async function withLive(work: (live: LiveRegion) => Promise<void>): Promise<void
 test('a rack gets changes until it is rejected; of its streams the newest stay', { timeout: 60_000 }, () =>
   withLive(async (live) => {
     const { region } = live;
-    acceptRack(region);
+    await acceptRack(region);
     const open = (): Stream => new Stream(live, CHANGES, rackAuthorization());
     const streams: Stream[] = [];
     for (let count = 0; count < 5; count += 1) {
@@ -72,9 +72,9 @@ test('a rack gets changes until it is rejected; of its streams the newest stay',
       streams.map(({ isOver }) => isOver),
       [true, false, false, false, false],
     );
-    region.enlist(bootReport([0x525400000001]));
+    await region.enlist(bootReport([0x525400000001]));
     for (const stream of streams.slice(1)) await stream.has('id: 1\nevent: state\ndata: {"version":1}\n\n');
-    region.racks.judge([RACK_UUID], 'reject', 'admin');
+    await region.racks.judge([RACK_UUID], 'reject', 'admin');
     for (const stream of streams) await stream.over();
     const refused = open();
     await refused.over();
@@ -89,7 +89,7 @@ test('many follow the log, one more is refused, and closing the region ends them
     const refused = new Stream(live, EVENTS, live.authorization);
     await refused.has('follow the event log');
     assert.equal(refused.status, 429);
-    live.region.enlist(report([0x525400000001]));
+    await live.region.enlist(report([0x525400000001]));
     for (const stream of streams) await stream.has('it reported itself');
     const began = systemClock.now();
     await live.api.close();
@@ -118,7 +118,7 @@ test('a reader that reads nothing holds up neither the region nor other readers'
         kind: 'tftp.sent',
         at: 1,
       }));
-      live.region.observe(reports.map((one) => ({ ...one, text: `${one.sequence} ${text}` })));
+      await live.region.observe(reports.map((one) => ({ ...one, text: `${one.sequence} ${text}` })));
       await new Promise((resolve) => setImmediate(resolve));
     }
     await other.has(`${count} ${text}`, 30_000);

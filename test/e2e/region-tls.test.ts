@@ -92,7 +92,7 @@ test('API, page and link are served over TLS, and a renewed certificate is loade
       `${name}=${text}`,
     ]);
     assert.equal(JSON.parse(await curl(...fields, `${base}/api/2.0/nodegroups/?op=register`)).status, 'pending');
-    acceptRack(live.region);
+    await acceptRack(live.region);
     const header = `Authorization: ${rackAuthorization()}`;
     assert.equal(JSON.parse(await curl('-H', header, `${base}/uplink/1/racks/${RACK_UUID}/state`)).version, 0);
 

@@ -87,11 +87,11 @@ test('the agent that the region serves reports this very host, in busybox', { sk
       if (facts.nics.length === 0) {
         // A host without a network card of its own has nothing to enlist with; the agent says so.
         await assert.rejects(run('busybox', ['sh', script, `${origin}/MAAS`], { env }));
-        assert.equal(region.store.countMachines({}), 0);
+        assert.equal(await region.store.countMachines({}), 0);
         return;
       }
       await run('busybox', ['sh', script, `${origin}/MAAS`], { env });
-      const [machine] = region.store.listMachines({}, 0, 10);
+      const [machine] = await region.store.listMachines({}, 0, 10);
       assert.equal(machine?.facts?.cpu.count, facts.cpu.count);
       assert.equal(machine?.facts?.memory_mib, facts.memory_mib);
       assert.equal(machine?.facts?.disks.length, facts.disks.length);
@@ -104,8 +104,8 @@ test('the agent that the region serves reports this very host, in busybox', { sk
 test('a key that another process creates is valid at once', () =>
   withLive(async ({ origin, config }) => {
     const store = openRegionStore({ stateDir: config.stateDir });
-    const authorization = authorizationOf(createApiKey(store, systemClock, 'admin'));
-    store.close();
+    const authorization = authorizationOf(await createApiKey(store, systemClock, 'admin'));
+    await store.close();
     const answer = await fetch(`${origin}/MAAS/api/2.0/users/?op=whoami`, { headers: { authorization } });
     assert.equal(answer.status, 200);
   }));
@@ -113,7 +113,7 @@ test('a key that another process creates is valid at once', () =>
 test('thousands of machines are listed whole, and others are answered meanwhile', { timeout: 120_000 }, () =>
   withLive(async ({ origin, region, authorization }) => {
     const count = 2000;
-    for (let index = 0; index < count; index += 1) region.enlist(report([0x525400000000 + index]));
+    for (let index = 0; index < count; index += 1) await region.enlist(report([0x525400000000 + index]));
     const list = fetch(`${origin}/MAAS/api/2.0/machines/`, { headers: { authorization } });
     const version = await fetch(`${origin}/MAAS/api/version/`);
     assert.equal(await version.text(), '2.0');
@@ -187,7 +187,7 @@ test('a listener that closes answers every client that connected before', { time
 
 test('the page shows machines to users with an account, and to this host without one', { timeout: 30_000 }, () =>
   withLive(async ({ origin, region, port }) => {
-    region.enlist(report([0x525400000001], { hostname: 'web1' }));
+    await region.enlist(report([0x525400000001], { hostname: 'web1' }));
     const local = await fetch(`${origin}/MAAS/`);
     assert.equal(local.status, 200);
     assert.match(await local.text(), /web1\.maas/);

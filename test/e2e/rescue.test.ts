@@ -146,22 +146,22 @@ describe('a login to a machine that runs the environment', { skip: missing(...NE
 
   /** A machine that is Ready. */
   async function enlist(address: number): Promise<string> {
-    const outcome = region.region.enlist(report([address]));
+    const outcome = await region.region.enlist(report([address]));
     assert.ok(outcome.kind === 'create');
     const { systemId } = outcome.machine;
     await ask('POST', `machines/${systemId}/?op=accept`, { skip_commissioning: 'true' });
     return systemId;
   }
 
-  const get = (systemId: string): Machine => {
-    const machine = region.region.store.findMachine(systemId);
+  const get = async (systemId: string): Promise<Machine> => {
+    const machine = await region.region.store.findMachine(systemId);
     assert.ok(machine);
     return machine;
   };
 
   /** Powers a machine on, with its task. */
   async function start(systemId: string, disk?: string) {
-    const { bootToken = '', interfaces } = get(systemId);
+    const { bootToken = '', interfaces } = await get(systemId);
     const address = formatMac(interfaces[0]?.mac ?? mac(0));
     rack.macs.set(bootToken, address);
     const port = await freePort();
@@ -250,7 +250,7 @@ describe('a login to a machine that runs the environment', { skip: missing(...NE
     timeout: RUN_MS_MAX,
   }, async () => {
     const id = await enlist(0x525400aa0061);
-    region.region.store.changeMachine<never>(id, Date.now(), () => ({
+    await region.region.store.changeMachine<never>(id, Date.now(), () => ({
       kind: 'change',
       fields: { status: 'deployed', owner: 'admin' },
       events: [],
@@ -258,7 +258,7 @@ describe('a login to a machine that runs the environment', { skip: missing(...NE
     await ask('POST', `machines/${id}/?op=rescue_mode`);
     const disk = makeDisk();
     const { port, ended, shown } = await start(id, disk);
-    await eventuallyWithin(STEP_MS_MAX, 'rescue mode', () => get(id).status === 'rescue-mode');
+    await eventuallyWithin(STEP_MS_MAX, 'rescue mode', async () => (await get(id)).status === 'rescue-mode');
     const [login] = await ask('GET', `machines/${id}/?op=logins`);
     const looked = await ssh(
       port,
@@ -283,7 +283,7 @@ describe('a login to a machine that runs the environment', { skip: missing(...NE
     await ask('POST', `machines/${id}/?op=exit_rescue_mode`);
     const end = await ended;
     assert.match(end.shown, /reboot: Restarting system/);
-    assert.deepEqual([get(id).status, get(id).owner], ['deployed', 'admin']);
+    assert.deepEqual([(await get(id)).status, (await get(id)).owner], ['deployed', 'admin']);
     const state = execFileSync('debugfs', ['-R', 'cat /repaired', disk], { stdio: ['ignore', 'pipe', 'ignore'] });
     assert.equal(state.toString(), 'repaired\n');
     const facts = execFileSync('dumpe2fs', ['-h', disk], { stdio: ['ignore', 'pipe', 'ignore'] }).toString();
@@ -303,7 +303,7 @@ describe('a login to a machine that runs the environment', { skip: missing(...NE
     // It has no disk, which it says when it is let.
     const { port, ended, shown } = await start(id);
     await eventuallyWithin(STEP_MS_MAX, 'its agent', () => /Address 10\.0\.2\.15/.test(shown()));
-    await eventuallyWithin(STEP_MS_MAX, 'its job', () => get(id).work?.waitsForBoot === false);
+    await eventuallyWithin(STEP_MS_MAX, 'its job', async () => (await get(id)).work?.waitsForBoot === false);
     assert.equal(await answers(port), false);
     await ask('POST', `machines/${id}/?op=debug_login`, { seconds: '600' });
     const login = await eventuallyWithin(STEP_MS_MAX, 'its host key', async () => {
@@ -311,8 +311,8 @@ describe('a login to a machine that runs the environment', { skip: missing(...NE
       return found.host_key === null ? undefined : found;
     });
     release();
-    await eventuallyWithin(STEP_MS_MAX, 'its failure', () => get(id).status === 'failed-disk-erasing');
-    assert.match(reasonOf(get(id)), /shows no disk that could be erased/);
+    await eventuallyWithin(STEP_MS_MAX, 'its failure', async () => (await get(id)).status === 'failed-disk-erasing');
+    assert.match(reasonOf(await get(id)), /shows no disk that could be erased/);
     const looked = await ssh(port, 'admin', 'cat /proc/cmdline');
     assert.match(looked.out, /rackboot=commissioning/, looked.problem);
     assert.equal(login.host_key, fingerprintOf(port));

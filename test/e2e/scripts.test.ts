@@ -83,8 +83,8 @@ describe('a machine that is commissioned and tested', {
   /** Starts the machine as its rack would have it started. */
   async function start(): Promise<void> {
     const store = openRegionStore({ stateDir });
-    const token = store.listMachines({}, 0, 1)[0]?.bootToken;
-    store.close();
+    const token = (await store.listMachines({}, 0, 1))[0]?.bootToken;
+    await store.close();
     assert.ok(token);
     const line = `rackboot=commissioning rackboot_url=http://10.77.0.1:5248/MAAS rackboot_token=${token}`;
     const further = [

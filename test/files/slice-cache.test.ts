@@ -62,7 +62,7 @@ test('READS_IN_FLIGHT_MAX slices are read at once; the next read starts when one
 test('READS_WAITING_MAX slices wait to be read; one more is refused, but further readers of a waiting slice are not', async () => {
   const [cache, file] = [new SliceCache(SLICE_CACHE_BYTES_MAX), new SlowFile()];
   const room = READS_IN_FLIGHT_MAX + READS_WAITING_MAX;
-  for (let index = 0; index < room; index += 1) cache.get(file, index);
+  for (let index = 0; index < room; index += 1) void cache.get(file, index);
   const further = async (): Promise<unknown> => cache.get(file, room);
   const waits = new Promise((resolve) => setImmediate(resolve));
   await assert.rejects(Promise.race([further(), waits]), /already wait to be read/);

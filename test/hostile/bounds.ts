@@ -200,7 +200,6 @@ export const PLAIN: readonly PlainList[] = [
       'observe/log-writer.ts': 'TAKING_AGAIN_BYTES_MAX',
       'region/api/event-followers.ts': 'LOOK_EVENTS_MAX',
       'region/identity/new-machines.ts': 'UNTOUCHED_LOOKED_MAX',
-      'region/identity/boot-token.ts': 'MISSING_MAX',
       'region/life/machine-agent.ts': 'CANDIDATES_MAX',
       'region/life/machine-life.ts': 'EVENTS_LOOKED_MAX OVERDUE_MAX',
       'region/life/static-addresses.ts': 'RANGE_MAX',

@@ -211,8 +211,8 @@ export const LOUD_STRANGERS = [
     ['read.interfaces.map(({ reservations: _, ...judged }) => judged)', 'read.interfaces'],
   ),
   ...of('store/region-racks.ts', [
-    'before?.revision === revision ? before.rack : yield* this.#read(uuid);',
-    'before === undefined ? yield* this.#read(uuid) : yield* this.#read(uuid);',
+    'revisions.filter(({ uuid, revision }) => known.get(uuid)?.revision !== revision);',
+    'revisions.filter(({ uuid }) => known.get(uuid) !== undefined || true);',
   ]),
 ];
 /** A new session ends the one unused for longest, regardless of its user. */

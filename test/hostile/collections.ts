@@ -270,13 +270,12 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
   'region/api/doors.ts': { '#reports': 'named' },
   'region/api/event-followers.ts': { '#followers': 'FOLLOWERS_MAX' },
   'region/api/form-body.ts': { 'FieldCollector.fields': 'FIELDS_MAX, each FIELDS_MAX' },
-  'region/api/many-machines.ts': { 'giveMany.done': 'call', 'giveMany.refused': 'call' },
+  'region/api/many-machines.ts': { 'giveMany.done': 'call' },
   'region/http/link-routes.ts': { '#streams': 'region/racks/rack-admission.ts RACKS_MAX, each CHANGES_PER_RACK_MAX' },
   'region/http/listening.ts': { '#apps': 'configured', '#own': 'named', '#waiting': 'configured' },
   'region/http/rack-batch.ts': { '#refused': 'call', '#take.reports': 'call' },
-  'region/identity/enlistment-log.ts': { '#sampler': 'COUNTED_MAX' },
+  'region/identity/enlistment-log.ts': { '#sampler': 'COUNTED_MAX', 'thinning.samples': 'call' },
   'region/life/allocation.ts': { 'matchStorage.matched': 'call' },
-  'region/life/status-deadlines.ts': { '#done': 'region/identity/enlistment.ts MACHINES_MAX' },
   'region/shares/loop-turns.ts': {
     '#waiting':
       'region/api/lists.ts LISTS_MAX, region/shares/searches.ts SEARCHES_MAX and region/racks/rack-admission.ts RACKS_MAX, each region/api/lists.ts LISTS_MAX',
@@ -304,7 +303,7 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
     '#listeners': 'as region/http/link-routes.ts #streams',
     '#list': 'region/racks/rack-admission.ts RACKS_MAX',
     '#weighed': 'as #list',
-    '#images': 'as #list, each region/racks/rack-images.ts RACK_IMAGES_MAX',
+    '#keys': 'as #list',
     '#away': 'as #list',
   },
   'region/racks/machine-mirror.ts': { '#machines': 'region/identity/enlistment.ts MACHINES_MAX' },
@@ -323,6 +322,7 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
   'store/region-machine-reads.ts': { 'machineQuery.all': 'call', 'machineQuery.given': 'call' },
   'store/region-racks.ts': { '#known': 'region/racks/rack-admission.ts RACKS_MAX' },
   'store/region-rows.ts': { '#prepared': 'named' },
+  'store/region-transactions.ts': { 'OpenTransaction.effects': 'call' },
   'store/state-lock.ts': { held: 'named' },
   'store/stored-leases.ts': { '#records': 'call', '#newest': 'call' },
   'tftp/listener.ts': {

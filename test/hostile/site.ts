@@ -294,14 +294,14 @@ export class HostileSite {
       username: 'ann',
     } as const;
     try {
-      for (const { systemId, vouchedMac, addedBy } of store.listMachines(
+      for (const { systemId, vouchedMac, addedBy } of await store.listMachines(
         { statuses: ['new'] },
         0,
         10 * NEW_MACHINES_MAX,
       ))
-        if (vouchedMac !== undefined || addedBy !== undefined) store.removeMachine(systemId, event);
+        if (vouchedMac !== undefined || addedBy !== undefined) await store.removeMachine(systemId, event);
     } finally {
-      store.close();
+      await store.close();
     }
   }
 
@@ -451,10 +451,10 @@ export class HostileSite {
     const store = openRegionStore({ stateDir: this.rack.stateDir });
     try {
       const passwordHash = await hashPassword(PASSWORD, systemClock);
-      store.addUser({ username, email: '', passwordHash, isAdmin: false, createdMs: systemClock.wallTimeMs() });
-      return createApiKey(store, systemClock, username);
+      await store.addUser({ username, email: '', passwordHash, isAdmin: false, createdMs: systemClock.wallTimeMs() });
+      return await createApiKey(store, systemClock, username);
     } finally {
-      store.close();
+      await store.close();
     }
   }
 

@@ -53,6 +53,7 @@ export const TABLES: Readonly<Record<string, Readonly<Record<string, string>>>> 
     rack: 'region/records/rack.ts RACKS_MAX',
     rack_images: 'rack',
     setting: 'region/settings.ts SETTINGS_MAX',
+    gone_machine: 'store/region-versions.ts GONE_VERSIONS',
     counter: 'named',
   },
 };

@@ -45,7 +45,7 @@ describe('the agent commissions a machine', { skip: missing('linux', 'busybox') 
   before(async () => {
     scratch = mkdtempSync(join(tmpdir(), 'rackboot-commission-'));
     const network = parseNetwork('127.0.0.0/8');
-    place = makeRegion({ managedNetworks: network === undefined ? [] : [network] });
+    place = await makeRegion({ managedNetworks: network === undefined ? [] : [network] });
     const context = makeContext(place.region);
     const parts = new Map(context.parts);
     // No watcher runs: the region ends the work in its answer to a signal.
@@ -67,30 +67,34 @@ describe('the agent commissions a machine', { skip: missing('linux', 'busybox') 
     const address = app.server.address();
     assert.ok(typeof address === 'object' && address !== null);
     url = `http://127.0.0.1:${address.port}/MAAS`;
-    const outcome = place.region.enlist(report([0x525400aa0001]));
+    const outcome = await place.region.enlist(report([0x525400aa0001]));
     assert.ok(outcome.kind === 'create');
     systemId = outcome.machine.systemId;
     const at = { sequence: 1, at: place.clock.wallTimeMs(), mac: MAC, address: '127.0.0.1' };
-    place.region.observe([{ ...at, kind: 'dhcp.ack', text: 'gave 127.0.0.1' }]);
-    place.region.life.command(systemId, { name: 'accept', skipsCommissioning: true }, BOB);
+    await place.region.observe([{ ...at, kind: 'dhcp.ack', text: 'gave 127.0.0.1' }]);
+    await place.region.life.command(systemId, { name: 'accept', skipsCommissioning: true }, BOB);
   });
   after(async () => {
     clearInterval(ticking);
     await app.close();
-    place.remove();
+    await place.remove();
     rmSync(scratch, { recursive: true, force: true });
   });
 
-  function addScript(name: string, content: string, more: { timeout?: number; kind?: 'testing' } = {}): void {
+  async function addScript(
+    name: string,
+    content: string,
+    more: { timeout?: number; kind?: 'testing' } = {},
+  ): Promise<void> {
     const parsed = parseScript({ name, content, timeoutSeconds: more.timeout, kind: more.kind });
     assert.ok(parsed.kind === 'script');
     const event = { type: 'SETTINGS', code: 'rack', params: { text: '' }, atMs: 1, username: '' } as const;
-    place.store.scripts.addScript({ ...parsed.script, changedMs: 1 }, 99, event);
+    await place.store.scripts.addScript({ ...parsed.script, changedMs: 1 }, 99, event);
   }
 
-  function removeScripts(): void {
-    for (const { name } of place.store.scripts.listScripts()) {
-      place.store.scripts.removeScript(name, {
+  async function removeScripts(): Promise<void> {
+    for (const { name } of await place.store.scripts.listScripts()) {
+      await place.store.scripts.removeScript(name, {
         type: 'SETTINGS',
         code: 'rack',
         params: { text: '' },
@@ -100,27 +104,26 @@ describe('the agent commissions a machine', { skip: missing('linux', 'busybox') 
     }
   }
 
-  const machine = (): Machine => place.store.findMachine(systemId) ?? assert.fail('it is gone');
-  const results = (): readonly ScriptResult[] => place.store.scripts.listResults(systemId, { runs: 1 });
-  const result = (name: string): ScriptResult =>
-    results().find((one) => one.name === name) ?? assert.fail(`no result of ${name}`);
-  const shown = (): string =>
-    results()
-      .map(({ name, status }) => `${name} ${status}`)
-      .join(', ');
+  const machine = async (): Promise<Machine> => (await place.store.findMachine(systemId)) ?? assert.fail('it is gone');
+  const results = async (): Promise<readonly ScriptResult[]> =>
+    await place.store.scripts.listResults(systemId, { runs: 1 });
+  const result = async (name: string): Promise<ScriptResult> =>
+    (await results()).find((one) => one.name === name) ?? assert.fail(`no result of ${name}`);
+  const shown = async (): Promise<string> =>
+    (await results()).map(({ name, status }) => `${name} ${status}`).join(', ');
 
   /** Powers the machine on in its current state. @returns its process, and a promise of how it ends */
-  function boot(): {
+  async function boot(): Promise<{
     readonly agent: ChildProcess;
     readonly ended: Promise<{ readonly code: number | null; readonly said: string }>;
-  } {
+  }> {
     count += 1;
     const root = join(scratch, String(count));
     const put = (path: string, content: string | Uint8Array): void => {
       mkdirSync(dirname(join(root, path)), { recursive: true });
       writeFileSync(join(root, path), content);
     };
-    const line = `rackboot=commissioning rackboot_url=${url} rackboot_token=${machine().bootToken}`;
+    const line = `rackboot=commissioning rackboot_url=${url} rackboot_token=${(await machine()).bootToken}`;
     put('proc/cmdline', `${line} BOOTIF=01-${MAC.replaceAll(':', '-')}\n`);
     put('proc/cpuinfo', 'processor : 0\n');
     put('proc/meminfo', 'MemTotal: 16384 kB\nMemAvailable: 8192 kB\n');
@@ -154,114 +157,120 @@ describe('the agent commissions a machine', { skip: missing('linux', 'busybox') 
     return { agent: child, ended };
   }
 
-  const command = (name: 'commission' | 'test' | 'abort', scripts?: readonly string[]): void => {
-    const outcome = place.region.life.command(systemId, { name, scripts }, BOB);
+  const command = async (name: 'commission' | 'test' | 'abort', scripts?: readonly string[]): Promise<void> => {
+    const outcome = await place.region.life.command(systemId, { name, scripts }, BOB);
     assert.equal(outcome.kind, 'changed', JSON.stringify(outcome));
   };
 
   test('the checks become results with their findings, and the machine is Ready with its facts', {
     timeout: RUN_MS_MAX,
   }, async () => {
-    command('commission');
-    const { code, said } = await boot().ended;
+    await command('commission');
+    const { code, said } = await (await boot()).ended;
     assert.equal(code, 0, said);
-    assert.equal(machine().status, 'ready', said);
-    assert.equal(shown(), 'inventory passed, disks passed, memory passed, link passed, clock passed');
-    assert.match(result('inventory').output, /^1 processor, \d+ MiB of memory\ndisk sda: 4194304 bytes\n$/m);
-    assert.match(result('disks').output, /^sda: 32 places of 4194304 bytes read, no errors\n$/);
-    assert.match(result('memory').output, /^\d MiB written, \d of them read, 0 of them differ\n$/);
-    assert.match(result('link').output, /^eth0 \(52:54:00:aa:00:01\): link\n$/);
+    assert.equal((await machine()).status, 'ready', said);
+    assert.equal(await shown(), 'inventory passed, disks passed, memory passed, link passed, clock passed');
+    assert.match((await result('inventory')).output, /^1 processor, \d+ MiB of memory\ndisk sda: 4194304 bytes\n$/m);
+    assert.match((await result('disks')).output, /^sda: 32 places of 4194304 bytes read, no errors\n$/);
+    assert.match((await result('memory')).output, /^\d MiB written, \d of them read, 0 of them differ\n$/);
+    assert.match((await result('link')).output, /^eth0 \(52:54:00:aa:00:01\): link\n$/);
     assert.match(
-      result('clock').output,
+      (await result('clock')).output,
       /^(?:in step with|1 second (?:ahead of|behind)|[2-9] seconds (?:ahead of|behind)) the rack's clock\n$/,
     );
-    assert.equal(machine().facts?.disks[0]?.bytes, 4 * MIB);
+    assert.equal((await machine()).facts?.disks[0]?.bytes, 4 * MIB);
   });
 
   test('scripts run in order, each within its time, and failed ones are named with their last output line', {
     timeout: RUN_MS_MAX,
   }, async () => {
-    addScript(
+    await addScript(
       'a-good',
       '#!/bin/sh\necho "$RACKBOOT_SCRIPT on $RACKBOOT_HOSTNAME, grüße"\ngrep -c version "$RACKBOOT_FACTS"\npwd >x; cat x\n',
     );
-    addScript('b-bad', '#!/bin/sh\necho first\necho the fan stands still >&2\nexit 3\n');
+    await addScript('b-bad', '#!/bin/sh\necho first\necho the fan stands still >&2\nexit 3\n');
     // A child with its own session would keep the output open.
-    addScript('c-slow', '#!/bin/sh\ntrap "" TERM\necho waiting\nsleep 77 &\nwhile :; do sleep 1; done\n', {
+    await addScript('c-slow', '#!/bin/sh\ntrap "" TERM\necho waiting\nsleep 77 &\nwhile :; do sleep 1; done\n', {
       timeout: 2,
     });
-    addScript('d-python', '#!/usr/bin/python9 -u\n');
-    addScript('e-awk', '#!/nowhere/bin/awk -f\nBEGIN { print "in awk" }\n');
-    addScript('f-env', '#!/usr/bin/env sh\nprintf "no line end"');
-    addScript('g-leaves', '#!/bin/sh\nsleep 66 &\necho left\n');
-    addScript('x-test', '#!/bin/sh\nexit 1\n', { kind: 'testing' });
-    command('commission');
-    const { code, said } = await boot().ended;
+    await addScript('d-python', '#!/usr/bin/python9 -u\n');
+    await addScript('e-awk', '#!/nowhere/bin/awk -f\nBEGIN { print "in awk" }\n');
+    await addScript('f-env', '#!/usr/bin/env sh\nprintf "no line end"');
+    await addScript('g-leaves', '#!/bin/sh\nsleep 66 &\necho left\n');
+    await addScript('x-test', '#!/bin/sh\nexit 1\n', { kind: 'testing' });
+    await command('commission');
+    const { code, said } = await (await boot()).ended;
     assert.equal(code, 1, said);
     assert.equal(
-      shown().split('clock passed, ')[1],
+      (await shown()).split('clock passed, ')[1],
       'a-good passed, b-bad failed, c-slow timed-out, d-python failed, e-awk passed, f-env passed, g-leaves passed',
     );
-    assert.match(result('a-good').output, new RegExp(`^a-good on ${machine().hostname}, grüße\\n1\\n/.*/home\\n$`));
-    assert.deepEqual([result('b-bad').exitStatus, result('b-bad').output], [3, 'first\nthe fan stands still\n']);
-    assert.equal(result('c-slow').output, 'waiting\n');
+    assert.match(
+      (await result('a-good')).output,
+      new RegExp(`^a-good on ${(await machine()).hostname}, grüße\\n1\\n/.*/home\\n$`),
+    );
     assert.deepEqual(
-      [result('d-python').exitStatus, result('d-python').output],
+      [(await result('b-bad')).exitStatus, (await result('b-bad')).output],
+      [3, 'first\nthe fan stands still\n'],
+    );
+    assert.equal((await result('c-slow')).output, 'waiting\n');
+    assert.deepEqual(
+      [(await result('d-python')).exitStatus, (await result('d-python')).output],
       [127, 'no interpreter /usr/bin/python9: scripts run with those of busybox, which are sh and awk\n'],
     );
     assert.deepEqual(
-      [result('e-awk').output, result('f-env').output, result('g-leaves').output],
+      [(await result('e-awk')).output, (await result('f-env')).output, (await result('g-leaves')).output],
       ['in awk\n', 'no line end', 'left\n'],
     );
-    assert.equal(machine().status, 'failed-commissioning');
+    assert.equal((await machine()).status, 'failed-commissioning');
     assert.match(
-      reasonOf(machine()),
+      reasonOf(await machine()),
       /b-bad ended with status 3: the fan stands still; script c-slow did not end within 2 seconds: waiting; script d-python ended/,
     );
     const left = execFileSync('sh', ['-c', 'pgrep -f "^sleep (77|66)$" || :']).toString();
     assert.equal(left, '', 'nothing that a script has started goes on');
-    removeScripts();
+    await removeScripts();
   });
 
   test('output is shown while a script runs, heartbeats keep its machine alive, and long output is cut in the middle', {
     timeout: RUN_MS_MAX,
   }, async () => {
-    addScript('chatty', '#!/bin/sh\necho begun\nsleep 8\nyes 0123456789abcdef | head -c 3000000\necho the end\n');
-    command('test', ['chatty']);
-    const { ended } = boot();
-    const begun = await eventuallyWithin(20_000, 'what it says at first', () =>
-      results().find(({ name, output }) => name === 'chatty' && output === 'begun\n'),
+    await addScript('chatty', '#!/bin/sh\necho begun\nsleep 8\nyes 0123456789abcdef | head -c 3000000\necho the end\n');
+    await command('test', ['chatty']);
+    const { ended } = await boot();
+    const begun = await eventuallyWithin(20_000, 'what it says at first', async () =>
+      (await results()).find(({ name, output }) => name === 'chatty' && output === 'begun\n'),
     );
     assert.equal(begun.status, 'running');
-    const deadline = machine().statusDeadlineMs ?? 0;
-    await eventuallyWithin(20_000, 'a sign of life', () => (machine().statusDeadlineMs ?? 0) > deadline);
+    const deadline = (await machine()).statusDeadlineMs ?? 0;
+    await eventuallyWithin(20_000, 'a sign of life', async () => ((await machine()).statusDeadlineMs ?? 0) > deadline);
     const { code, said } = await ended;
     assert.equal(code, 0, said);
-    const { output, outputBytes, status } = result('chatty');
+    const { output, outputBytes, status } = await result('chatty');
     assert.equal(status, 'passed');
     assert.match(output, /0123456789abcdef\n[\s\S]*the end\n$/);
     assert.match(output, /\[\d+ bytes (?:are left out|did not arrive)\]/);
     assert.ok(outputBytes < 3_000_000 && output.length <= 65_536, `${outputBytes} ${output.length}`);
-    assert.equal(machine().status, 'failed-commissioning', 'where it was before its test');
-    removeScripts();
+    assert.equal((await machine()).status, 'failed-commissioning', 'where it was before its test');
+    await removeScripts();
   });
 
   test('an abort ends the running script, and scripts that did not run are marked aborted', {
     timeout: RUN_MS_MAX,
   }, async () => {
-    addScript('forever', '#!/bin/sh\nsleep 88\n');
-    addScript('later', '#!/bin/sh\n');
-    command('commission', ['forever', 'later']);
-    const { ended } = boot();
-    await eventuallyWithin(20_000, 'the script runs', () =>
-      results().find(({ name, status }) => name === 'forever' && status === 'running'),
+    await addScript('forever', '#!/bin/sh\nsleep 88\n');
+    await addScript('later', '#!/bin/sh\n');
+    await command('commission', ['forever', 'later']);
+    const { ended } = await boot();
+    await eventuallyWithin(20_000, 'the script runs', async () =>
+      (await results()).find(({ name, status }) => name === 'forever' && status === 'running'),
     );
-    command('abort');
+    await command('abort');
     const { code, said } = await ended;
     assert.equal(code, 1);
     assert.match(said, /no longer wants this work/);
-    assert.equal(shown().split('clock passed, ')[1], 'forever aborted, later aborted');
+    assert.equal((await shown()).split('clock passed, ')[1], 'forever aborted, later aborted');
     assert.equal(execFileSync('sh', ['-c', 'pgrep -f "^sleep 88$" || :']).toString(), '');
-    removeScripts();
+    await removeScripts();
   });
 });

@@ -102,8 +102,8 @@ test('a newcomer takes the place of a host with too many, whose waiting request 
 
 test('a host with no more than a fair share keeps its connections: the newcomer waits, and is served when a place becomes free', () =>
   withDoor({ max: 2, waitingMax: 4 }, async (door) => {
-    await hold(door, A, 1);
-    await hold(door, B, 1);
+    void (await hold(door, A, 1));
+    void (await hold(door, B, 1));
     const waits = ask(door.port, C, get('/'));
     await eventuallyWithin(5000, 'waits', () => door.shares.waiting === 1);
     door.held[0]?.end('done');
@@ -125,8 +125,8 @@ test('when many places become free in one turn, all waiting connections are serv
 
 test('a connection that waits too long gets a 503 with Retry-After, and so does one that finds no room to wait', () =>
   withDoor({ max: 2, waitingMax: 1 }, async (door) => {
-    await hold(door, A, 1);
-    await hold(door, B, 1);
+    void (await hold(door, A, 1));
+    void (await hold(door, B, 1));
     const waits = ask(door.port, C, get('/'));
     await eventuallyWithin(5000, 'waits', () => door.shares.waiting === 1);
     assert.match((await ask(door.port, '127.0.4.1', get('/'))).text, /^HTTP\/1\.1 503 [\s\S]*Retry-After: 5/);
@@ -137,7 +137,7 @@ test('a connection that waits too long gets a 503 with Retry-After, and so does 
 
 test('a silent connection makes room for any newcomer after a while, and for none before', () =>
   withDoor({ max: 2, waitingMax: 1 }, async (door) => {
-    await hold(door, B, 1);
+    void (await hold(door, B, 1));
     const silent = await Crowd.open(door.port, [A], 1);
     await eventuallyWithin(5000, 'open', () => door.shares.open === 2);
     const waits = ask(door.port, C, get('/'));
@@ -211,7 +211,7 @@ test('a request over TLS counts as one of its connection: it is not idle, and gi
 
 test('all refused connections get the reason, even if more than PARTING_MAX stay', () =>
   withDoor({ max: 1, waitingMax: 1 }, async (door) => {
-    await hold(door, A, 1);
+    void (await hold(door, A, 1));
     void ask(door.port, A, get('/')).catch(() => undefined);
     await eventuallyWithin(5000, 'waits', () => door.shares.waiting === 1);
     let [reported, ended, closed] = [0, 0, 0];

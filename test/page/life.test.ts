@@ -141,7 +141,7 @@ test('a machine is accepted, commissioned, deployed and released by clicking', {
 async function makeAccount(stateDir: string): Promise<void> {
   const store = openRegionStore({ stateDir });
   await createAdmin(store, systemClock, { username: 'ann', email: '', password: PASSWORD });
-  store.close();
+  await store.close();
 }
 
 async function liveByClicking(
@@ -150,7 +150,7 @@ async function liveByClicking(
   life: SimulatedLife,
   power: WebhookPower,
 ): Promise<void> {
-  life.on();
+  void life.on();
   await ann.open('/MAAS/');
   await ann.sees('Sign in');
   await ann.sees('New');

@@ -27,11 +27,13 @@ test('a machine opens by its link, and its new events appear live', {
   const browser = await openBrowser();
   const text = async (): Promise<string> => String(await browser.evaluate('document.body.innerText'));
   let sequence = 0;
-  const tell = (kind: string, mac: string, words: string, purpose?: string): void => {
+  const tell = async (kind: string, mac: string, words: string, purpose?: string): Promise<void> => {
     sequence += 1;
     const level = purpose === undefined ? 'debug' : 'info';
     const fields = purpose === undefined ? {} : { fields: { purpose } };
-    live.region.observe([{ sequence, kind, mac, at: live.region.clock.wallTimeMs(), text: words, level, ...fields }]);
+    await live.region.observe([
+      { sequence, kind, mac, at: live.region.clock.wallTimeMs(), text: words, level, ...fields },
+    ]);
   };
   const isNarrow = async (): Promise<void> => {
     for (const width of [1280, 820, 390, 320]) {
@@ -41,9 +43,9 @@ test('a machine opens by its link, and its new events appear live', {
     }
   };
   try {
-    live.region.enlist(report([0x525400000001], { hostname: 'web1' }));
-    tell('dhcp.offer', '52:54:00:00:00:01', 'Offered 10.20.0.100 (new) and lpxelinux.0 (BIOS, PXE)');
-    tell('tftp.sent', '52:54:00:00:00:09', `Loaded ${ATTACK}`);
+    await live.region.enlist(report([0x525400000001], { hostname: 'web1' }));
+    await tell('dhcp.offer', '52:54:00:00:00:01', 'Offered 10.20.0.100 (new) and lpxelinux.0 (BIOS, PXE)');
+    await tell('tftp.sent', '52:54:00:00:00:09', `Loaded ${ATTACK}`);
     await browser.resize(1280, 900);
     await browser.open(`${live.origin}/MAAS/`);
     await browser.evaluate("document.querySelector('td a').click()");
@@ -55,7 +57,7 @@ test('a machine opens by its link, and its new events appear live', {
     for (const expected of ['web1.maas', 'New', 'Next network boot', '+0.00 s', 'and lpxelinux.0', 'rackboot trace']) {
       assert.ok(first.includes(expected), expected);
     }
-    tell('http.rendered', '52:54:00:00:00:01', WORDY, 'enlist');
+    await tell('http.rendered', '52:54:00:00:00:01', WORDY, 'enlist');
     const lines = async (): Promise<readonly (readonly [left: number, count: number])[]> =>
       Object.values(Object(await browser.evaluate(LINES)));
     const isSeen = `document.body.innerText.includes(${JSON.stringify(WORDY)})`;
@@ -74,7 +76,7 @@ test('a machine opens by its link, and its new events appear live', {
       await browser.resize(1280, 900);
     }
     await browser.open(`${live.origin}/MAAS/machines/52:54:00:00:00:01/`);
-    tell('http.file-sent', '52:54:00:00:00:01', `Loaded ${ATTACK} ${LONG}`);
+    await tell('http.file-sent', '52:54:00:00:00:01', `Loaded ${ATTACK} ${LONG}`);
     await browser.until(`document.body.innerText.includes('${LONG}')`, 10_000);
     await isNarrow();
 

@@ -62,26 +62,27 @@ test('the machines of two racks show their racks and owners, fit every width, an
   try {
     const { region } = live;
     const own = { name: 'rack-1', version: '0.1.0', interfaces: [rackInterface('10.20.0.0/24')], pinned: [] };
-    region.racks.greet({ ...own, uuid: OTHER_UUID });
-    acceptRack(region);
+    await region.racks.greet({ ...own, uuid: OTHER_UUID });
+    await acceptRack(region);
     const by = { username: 'a-person-of-a-long-name', isAdmin: true, comment: '' };
     const at = region.clock.wallTimeMs();
     for (let index = 1; index <= 4; index += 1) {
-      const outcome = region.enlist(report([0x525400000000 + index], { hostname: `storage-${index}` }));
+      const outcome = await region.enlist(report([0x525400000000 + index], { hostname: `storage-${index}` }));
       assert.ok(outcome.kind === 'create');
       const id = outcome.machine.systemId;
       const mac = `52:54:00:00:00:0${index}`;
       const address = `10.20.0.15${index}`;
-      region.observe([{ sequence: index, kind: 'dhcp.ack', at, mac, address, text: 'Took an address' }]);
+      await region.observe([{ sequence: index, kind: 'dhcp.ack', at, mac, address, text: 'Took an address' }]);
       if (index === 1)
-        region.life.command(
+        await region.life.command(
           id,
           { name: 'mark-broken' },
           { ...by, comment: 'memory bank DIMM_A1 has errors, and a fan is loud' },
         );
-      if (index > 1) region.life.command(id, { name: 'accept', skipsCommissioning: index > 2 }, by);
-      if (index > 3) region.life.command(id, { name: 'allocate' }, by);
-      if (index > 2) region.store.changeMachine<never>(id, at, () => ({ kind: 'change', fields: WORDY, events: [] }));
+      if (index > 1) await region.life.command(id, { name: 'accept', skipsCommissioning: index > 2 }, by);
+      if (index > 3) await region.life.command(id, { name: 'allocate' }, by);
+      if (index > 2)
+        await region.store.changeMachine<never>(id, at, () => ({ kind: 'change', fields: WORDY, events: [] }));
     }
     await browser.open(`${live.origin}/MAAS/`);
     for (const width of [1280, 1000, 830, 390, 320]) {
@@ -112,10 +113,14 @@ test('the machines of two racks show their racks and owners, fit every width, an
     await browser.resize(1280, 900);
     const reason = "document.querySelector('td.state summary')";
     assert.match(String(await browser.evaluate(`${reason}.title`)), /and a fan is loud$/, 'the tooltip');
-    region.life.command(region.store.listMachines({}, 0, 1)[0]?.systemId ?? '', { name: 'mark-fixed' }, by);
+    await region.life.command(
+      (await region.store.listMachines({}, 0, 1))[0]?.systemId ?? '',
+      { name: 'mark-fixed' },
+      by,
+    );
     const long = `the memory test found ${'a faulty bank and then '.repeat(8)}the end`;
-    region.life.command(
-      region.store.listMachines({}, 0, 1)[0]?.systemId ?? '',
+    await region.life.command(
+      (await region.store.listMachines({}, 0, 1))[0]?.systemId ?? '',
       { name: 'mark-broken' },
       { ...by, comment: long },
     );
@@ -142,15 +147,15 @@ test('the page shows machines as they enlist, fits every width, and runs no scri
     await browser.open(`${live.origin}/MAAS/`);
     assert.match(String(await browser.evaluate('document.body.innerText')), /No machines yet/);
 
-    live.region.enlist(report([0x525400000001], { hostname: 'web1', facts: hostileFacts() }));
-    live.region.observe([{ sequence: 1, kind: 'tftp.sent', at: live.region.clock.wallTimeMs(), text: ATTACK }]);
+    await live.region.enlist(report([0x525400000001], { hostname: 'web1', facts: hostileFacts() }));
+    await live.region.observe([{ sequence: 1, kind: 'tftp.sent', at: live.region.clock.wallTimeMs(), text: ATTACK }]);
     const long = {
       kind: 'boot.hint',
       level: 'warning',
       text: 'it asks again for a file that is not in the boot tree of its own rack',
     } as const;
     const at = live.region.clock.wallTimeMs();
-    live.region.observe([{ sequence: 2, at, mac: '52:54:00:00:00:01', ...long }]);
+    await live.region.observe([{ sequence: 2, at, mac: '52:54:00:00:00:01', ...long }]);
     await browser.until("document.querySelector('td.event summary')?.innerText.includes('own rack')", 10_000);
     const text = String(await browser.evaluate('document.body.innerText'));
     for (const expected of ['New', '52:54:00:00:00:01', '2 × CPU', '2 GiB', '7.5 GiB', 'amd64', 'Last event', ATTACK]) {
@@ -169,7 +174,7 @@ test('the page shows machines as they enlist, fits every width, and runs no scri
     }
     assert.ok(!String(await browser.evaluate('document.body.innerText')).includes('Waiting for you'));
     const serial = { facts: serialFacts(`SN-${ATTACK}`) };
-    for (const own of [0x525400000002, 0x525400000003]) live.region.enlist(report([own], serial));
+    for (const own of [0x525400000002, 0x525400000003]) await live.region.enlist(report([own], serial));
     await browser.until("document.body.innerText.includes('Waiting for you')", 10_000);
     const notice = String(await browser.evaluate("document.querySelector('ul.notices').innerText"));
     assert.match(notice, /may be the same machine as .*the same serial number/);

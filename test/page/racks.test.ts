@@ -20,31 +20,31 @@ test('the page shows several racks, their waiting events, and since when one is 
     const words = async (): Promise<string> =>
       String(await browser.evaluate('document.body.innerText')).replace(/\u00a0/g, ' ');
     const own = { name: 'rack-1', version: '0.1.0', interfaces: [rackInterface('10.20.0.0/24')], pinned: [] };
-    racks.greet({ ...own, uuid: '11111111-2222-4333-8444-555555555500' });
+    await racks.greet({ ...own, uuid: '11111111-2222-4333-8444-555555555500' });
     await browser.resize(1280, 900);
     await browser.open(`${live.origin}/MAAS/`);
     assert.doesNotMatch(await words(), /Racks/);
 
-    racks.register(registration());
+    await racks.register(registration());
     await browser.until("document.body.innerText.includes('rackboot racks accept rack-2')", 10_000);
     assert.match(
       await words(),
       /rack-1\s+In this process[\s\S]*rack-2[\s\S]*registered from 192\.0\.2\.9[\s\S]*Pending/,
     );
 
-    acceptRack(live.region);
+    await acceptRack(live.region);
     const interfaces = Array.from({ length: 9 }, (_, index) => rackInterface(`10.${50 + index}.0.0/24`));
     const pulse = { life: 'x', applied: 1, waiting: 12_345, dropped: 6, deadLetters: 0, pinned: [], startedMs: 1 };
-    racks.hear(RACK_UUID, { version: '0.1.0', uplink: 1, interfaces, pulse });
+    await racks.hear(RACK_UUID, { version: '0.1.0', uplink: 1, interfaces, pulse });
     const key = { kind: 'own', token: 'token-of-rack-3', secretDigest: 'ab'.repeat(32) } as const;
-    racks.register(
+    await racks.register(
       registration({ uuid: OTHER_UUID, name: 'a-rack-of-a-very-long-name-that-goes-on-and-on-and-on-and-on', key }),
     );
     await browser.until("document.body.innerText.includes('12345\u00a0waiting, 6\u00a0lost')", 10_000);
     assert.match(await words(), /Accepted/);
     assert.match(await words(), /and 3 more/);
 
-    store.racks.change((all) => {
+    await store.racks.change((all) => {
       const silent = all.filter(({ uuid }) => uuid === RACK_UUID);
       const seenMs = clock.wallTimeMs() - AWAY_AFTER_MS - 60_000;
       return { put: silent.map((rack) => ({ ...rack, seenMs })), events: [], result: undefined };

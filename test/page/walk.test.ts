@@ -120,7 +120,7 @@ const textOf = async (browser: BrowserPage, name: string): Promise<string> =>
   );
 
 /** Enlists a machine with several disks. @returns its system id */
-function enlist({ region }: LiveRegion): string {
+async function enlist({ region }: LiveRegion): Promise<string> {
   const disks = Array.from({ length: 3 }, (_, index) => ({
     name: `sd${'abc'.charAt(index)}`,
     bytes: 8e12,
@@ -129,7 +129,7 @@ function enlist({ region }: LiveRegion): string {
   const facts = parseHardwareFacts(
     JSON.stringify({ cpu: { count: 16, model: 'A processor' }, memory_mib: 65_536, disks }),
   );
-  const outcome = region.enlist(
+  const outcome = await region.enlist(
     report([0x525400000001], {
       hostname: 'storage-1',
       powerType: 'webhook',
@@ -142,12 +142,16 @@ function enlist({ region }: LiveRegion): string {
 }
 
 /** Fills the lists of the pages: tags, scripts, a key, accounts. */
-function fill({ region }: LiveRegion): void {
+async function fill({ region }: LiveRegion): Promise<void> {
   const { store, clock } = region;
   const atMs = clock.wallTimeMs();
   const event = { type: 'AUTHORISATION', code: 'rack', params: { text: 'made' }, atMs, username: 'admin' } as const;
   for (const name of ['gpu', 'a-tag-of-a-name-that-is-as-long-as-a-tag-may-be-which-is-64-long'])
-    store.life.addTag({ name, comment: 'has graphics cards', kernelParams: 'console=ttyS1,115200 quiet' }, 100, event);
+    await store.life.addTag(
+      { name, comment: 'has graphics cards', kernelParams: 'console=ttyS1,115200 quiet' },
+      100,
+      event,
+    );
   const script = {
     name: 'burn-in',
     kind: 'testing',
@@ -155,14 +159,14 @@ function fill({ region }: LiveRegion): void {
     description: 'heats it up for an hour',
   } as const;
   const more = { timeoutSeconds: 3600, position: 50, changedMs: atMs, content: '#!/bin/sh\nstress\n' };
-  store.scripts.addScript({ ...script, ...more }, 100, event);
+  await store.scripts.addScript({ ...script, ...more }, 100, event);
   for (const [username, isAdmin] of [
     ['alice.of.the.long.name@hall.example.net', false],
     ['bert', true],
   ] as const)
-    store.addUser({ username, email: 'somebody@example.net', passwordHash: 'x', isAdmin, createdMs: atMs });
+    await store.addUser({ username, email: 'somebody@example.net', passwordHash: 'x', isAdmin, createdMs: atMs });
   const key = `ssh-ed25519 ${Buffer.alloc(51, 7).toString('base64')} admin@a-laptop-of-a-long-name.example.net`;
-  store.life.addSshKey({ username: 'admin', key, createdMs: atMs }, 10, event);
+  await store.life.addSshKey({ username: 'admin', key, createdMs: atMs }, 10, event);
 }
 
 test('every page is readable and usable on a desktop and on a phone', {
@@ -171,11 +175,11 @@ test('every page is readable and usable on a desktop and on a phone', {
 }, async () => {
   const reading = () => ({ state: 'off', atMs: 0, ageSeconds: 5, text: '' }) as const;
   const power = { ...heldPower(), drivers: POWER_DRIVERS, reading };
-  const live = await startRegion({}, { power, listImages: () => [IMAGE] });
+  const live = await startRegion({}, { power, listImages: async () => [IMAGE] });
   const browser = await openBrowser();
   try {
-    const id = enlist(live);
-    fill(live);
+    const id = await enlist(live);
+    await fill(live);
     const open = (path: string): Promise<void> => browser.open(`${live.origin}${path}`);
     const found: string[] = [];
     await open('/MAAS/login/');
@@ -204,7 +208,7 @@ test('every page is readable and usable on a desktop and on a phone', {
       await walk(`/MAAS/${path}`);
     await walk('/MAAS/?status=failed-exiting-rescue-mode&owner=somebody-of-a-long-name', 'machines-narrowed');
     for (const { status } of STATUSES) {
-      live.region.store.changeMachine<never>(id, live.region.clock.wallTimeMs(), () => ({
+      await live.region.store.changeMachine<never>(id, live.region.clock.wallTimeMs(), () => ({
         kind: 'change',
         fields: {
           status,
@@ -229,7 +233,7 @@ test('every page is readable and usable on a desktop and on a phone', {
       const status =
         STATUSES.find((row) => name === 'delete' || commandsFrom(row.status).includes(name))?.status ??
         assert.fail(name);
-      live.region.store.changeMachine<never>(id, live.region.clock.wallTimeMs(), () => ({
+      await live.region.store.changeMachine<never>(id, live.region.clock.wallTimeMs(), () => ({
         kind: 'change',
         fields: { status, owner: undefined },
         events: [],

@@ -102,7 +102,7 @@ export function controllerDriver(
 /** Passes virtual time, and runs what waits for it. */
 export async function pass(clock: VirtualClock, ms: number, stepMs = 50): Promise<void> {
   for (let gone = 0; gone < ms; gone += stepMs) {
-    clock.advance(Math.min(stepMs, ms - gone));
+    await clock.pass(Math.min(stepMs, ms - gone));
     // Chained promises need a few turns.
     for (let turn = 0; turn < 3; turn += 1) await new Promise<void>((resolve) => setImmediate(resolve));
   }

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { RackError } from '../../src/errors.ts';
 import type { LedgerEntry, PowerLedger } from '../../src/power/ledger.ts';
 import { manual } from '../../src/power/manual.ts';
 import type { PowerOutcome } from '../../src/power/outcome.ts';
@@ -14,28 +15,30 @@ import { Controller, controllerDriver, pass } from './controllers.ts';
 
 class MemoryLedger implements PowerLedger {
   readonly entries = new Map<string, LedgerEntry>();
-  isBroken = false;
+  /** What `begin` fails with. */
+  fault: Error | undefined;
 
-  find(id: string): LedgerEntry | undefined {
-    return this.entries.get(id);
+  async begin(entry: Omit<LedgerEntry, 'end'>): Promise<LedgerEntry | undefined> {
+    if (this.fault !== undefined) throw this.fault;
+    const known = this.entries.get(entry.id);
+    if (known === undefined) this.entries.set(entry.id, entry);
+    return known;
   }
 
-  begin(entry: Omit<LedgerEntry, 'end'>): void {
-    if (this.isBroken) throw new Error('the disk is full');
-    assert.ok(!this.entries.has(entry.id), 'begun twice');
-    this.entries.set(entry.id, entry);
-  }
-
-  end(id: string, result: PowerOutcome, atMs: number): void {
+  async end(id: string, result: PowerOutcome, atMs: number): Promise<void> {
     const entry = this.entries.get(id);
-    assert.ok(entry !== undefined && entry.end === undefined, 'ended twice');
+    if (entry === undefined) return;
+    assert.equal(entry.end, undefined, 'ended twice');
     this.entries.set(id, { ...entry, end: { atMs, outcome: result } });
   }
 
-  listUnended(): readonly LedgerEntry[] {
+  async listUnended(): Promise<readonly LedgerEntry[]> {
     return [...this.entries.values()].filter(({ end }) => end === undefined);
   }
 }
+
+/** What a dead process waits for. */
+const never = <T>(): Promise<T> => new Promise<T>(() => undefined);
 
 class Place {
   readonly clock = new VirtualClock();
@@ -66,17 +69,11 @@ class Place {
       problemText,
       findDriver: (name) => [memory, manual].find((driver) => driver.name === name),
       ledger: {
-        find: (id) => ledger.find(id),
         listUnended: () => ledger.listUnended(),
-        begin(entry) {
-          if (isDead()) throw new Error('dead');
-          ledger.begin(entry);
-        },
-        end(id, result, atMs) {
-          if (!isDead()) ledger.end(id, result, atMs);
-        },
+        begin: (entry) => (isDead() ? never() : ledger.begin(entry)),
+        end: (id, result, atMs) => (isDead() ? never() : ledger.end(id, result, atMs)),
       },
-      onEnd: (ended: EndedCommand) => {
+      onEnd: async (ended: EndedCommand) => {
         if (!isDead()) this.ended.push(ended);
       },
       onReading: (machine, { state, failure }) =>
@@ -104,24 +101,38 @@ test('a command is taken at once, is in the ledger while it runs, and its end is
   const place = new Place('a');
   assert.deepEqual(place.board.command('1', place.target('a'), ON), { kind: 'taken' });
   assert.equal(place.board.commandOf('a'), '1');
-  assert.equal(place.ledger.find('1')?.end, undefined);
+  await pass(place.clock, 50);
+  assert.deepEqual(
+    (await place.ledger.listUnended()).map(({ id }) => id),
+    ['1'],
+  );
   await pass(place.clock, 1_000);
   assert.deepEqual(
     place.ended.map(({ id, outcome: { kind, state } }) => [id, kind, state]),
     [['1', 'done', 'on']],
   );
-  assert.equal(place.ledger.find('1')?.end?.outcome.kind, 'done');
+  assert.equal(place.ledger.entries.get('1')?.end?.outcome.kind, 'done');
   assert.equal(place.board.commandOf('a'), undefined);
   assert.equal(place.controller('a').state, 'on');
 });
 
-test('a repeated command is recognised, while it runs and ever after', async () => {
+test('a repeated command is carried out once; given again after its end, only its end is reported again', async () => {
   const place = new Place('a');
-  place.board.command('1', place.target('a'), ON);
-  assert.equal(place.board.command('1', place.target('a'), ON).kind, 'known');
+  const give = () => place.board.command('1', place.target('a'), ON);
+  give();
+  assert.deepEqual(give(), { kind: 'taken' });
   await pass(place.clock, 1_000);
-  const again = place.board.command('1', place.target('a'), ON);
-  assert.equal(again.kind === 'known' && again.entry.end?.outcome.kind, 'done');
+  assert.equal(place.ended.length, 1);
+  assert.deepEqual(give(), { kind: 'taken' });
+  await pass(place.clock, 1_000);
+  assert.deepEqual(
+    place.ended.map(({ id, machine, command, outcome: { kind } }) => [id, machine, command, kind]),
+    [
+      ['1', 'a', ON, 'done'],
+      ['1', 'a', ON, 'done'],
+    ],
+  );
+  assert.equal(place.board.commandOf('a'), undefined);
   assert.equal(place.controller('a').asked.filter((what) => what === 'on').length, 1);
 });
 
@@ -135,25 +146,47 @@ test('of two commands at once one wins, and the other is refused', () => {
 test('a command that ran when the process died is unknown, and is not repeated', async () => {
   const place = new Place('a');
   place.board.command('1', place.target('a'), ON);
+  await pass(place.clock, 50);
   const asked = place.controller('a').asked.length;
+  assert.equal(asked, 1);
   place.start();
-  place.board.recover();
+  await place.board.recover();
   assert.deepEqual(
     place.ended.map(({ id, outcome: { kind } }) => [id, kind]),
     [['1', 'unknown']],
   );
-  assert.equal(place.board.command('1', place.target('a'), ON).kind, 'known');
+  place.board.command('1', place.target('a'), ON);
+  await pass(place.clock, 1_000);
+  assert.deepEqual(
+    place.ended.map(({ outcome: { kind } }) => kind),
+    ['unknown', 'unknown'],
+  );
   assert.equal(place.controller('a').asked.length, asked);
 });
 
 test('a command that cannot be recorded is not carried out', async () => {
   const place = new Place('a');
-  place.ledger.isBroken = true;
+  place.ledger.fault = new Error('it is damaged');
   assert.equal(place.board.command('1', place.target('a'), ON).kind, 'taken');
   await pass(place.clock, 1_000);
   assert.equal(place.ended[0]?.outcome.kind, 'refused');
-  assert.match(place.ended[0]?.outcome.text ?? '', /the disk is full/);
+  assert.match(place.ended[0]?.outcome.text ?? '', /it is damaged/);
   assert.deepEqual(place.controller('a').asked, []);
+});
+
+test('a command that cannot be recorded at the moment has no end, and is carried out when it is given again', async () => {
+  const place = new Place('a');
+  place.ledger.fault = new RackError('store-unavailable', 'the disk is full');
+  place.board.command('1', place.target('a'), ON);
+  await pass(place.clock, 1_000);
+  assert.deepEqual([place.ended, place.controller('a').asked, place.board.commandOf('a')], [[], [], undefined]);
+  place.ledger.fault = undefined;
+  place.board.command('1', place.target('a'), ON);
+  await pass(place.clock, 1_000);
+  assert.deepEqual(
+    place.ended.map(({ outcome: { kind } }) => kind),
+    ['done'],
+  );
 });
 
 test('a driver that hangs is abandoned at its deadline, and its controller is free again', async () => {
@@ -280,7 +313,7 @@ test('at shutdown running commands are stopped and reported, and waiting ones dr
     place.ended.map(({ id, outcome: { kind } }) => [id, kind]),
     [['1', 'unknown']],
   );
-  assert.equal(place.ledger.find('2'), undefined);
+  assert.deepEqual([...place.ledger.entries.keys()], ['1']);
   assert.equal(place.board.command('3', place.target('a'), ON).kind, 'not-now');
 });
 
@@ -303,25 +336,27 @@ test('whenever the process dies, no command runs twice, and each started one has
   for (let step = 0; step < 400; step += 1) {
     const name = ['a', 'b', 'c'][random(3)] ?? 'a';
     given.set(`${step}`, { target: place.target(name), command: random(2) === 0 ? ON : OFF });
-    // Like the region, give commands without an end again, with their ids.
+    // Like the region, give commands without an end again, with their ids, and some once more after their end.
     for (const [id, { target, command }] of given) {
-      const admission = place.board.command(id, target, command);
-      if (admission.kind === 'known' && admission.entry.end !== undefined) given.delete(id);
-      if (admission.kind === 'busy') given.delete(id);
+      if (place.board.command(id, target, command).kind === 'busy') given.delete(id);
     }
     await pass(place.clock, random(400));
+    for (const { id } of place.ended) if (random(2) === 0) given.delete(id);
     if (random(5) === 0) {
       place.start();
       // The dead process does nothing more: its programs were killed with it.
       for (const controller of place.controllers.values()) controller.active = 0;
-      place.board.recover();
+      await place.board.recover();
     }
   }
   await pass(place.clock, 200_000, 10_000);
-  const ends = place.ended.map(({ id }) => id);
-  assert.equal(new Set(ends).size, ends.length);
-  assert.deepEqual([...ends].sort(), [...place.ledger.entries.keys()].sort());
-  assert.ok(ends.length > 50, `${ends.length} ends`);
+  const ends = new Map<string, PowerOutcome>();
+  for (const { id, outcome } of place.ended) {
+    assert.deepEqual(outcome, ends.get(id) ?? outcome, 'one end, however often it is reported');
+    ends.set(id, outcome);
+  }
+  assert.deepEqual([...ends.keys()].sort(), [...place.ledger.entries.keys()].sort());
+  assert.ok(ends.size > 50 && place.ended.length > ends.size, `${ends.size} ends, ${place.ended.length} reports`);
   assert.ok(place.ended.some(({ outcome: { kind } }) => kind === 'unknown'));
   for (const [name, controller] of place.controllers) {
     const begun = [...place.ledger.entries.values()].filter(({ machine }) => machine === name).length;

@@ -1,6 +1,8 @@
 // The region's access to its machines' power: a real store, controllers in memory, virtual time, and a process that dies at any moment.
 
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { RackError } from '../../src/errors.ts';
 import { manual } from '../../src/power/manual.ts';
@@ -21,20 +23,25 @@ const BOB: Actor = { username: 'bob', isAdmin: true, comment: '' };
 /** A region with its power, which can die and be there again; a dead one asks nothing and writes nothing. */
 class Powered {
   readonly controllers = new Map<string, Controller>();
-  region: Region;
-  side: PowerSide;
+  declare region: Region;
+  declare side: PowerSide;
   /** True: the store takes nothing from the power side. */
   isFull = false;
   readonly #place: RegionPlace;
 
-  constructor(place: RegionPlace, ...names: string[]) {
+  private constructor(place: RegionPlace, names: readonly string[]) {
     this.#place = place;
     for (const name of names) this.controllers.set(name, new Controller(name, place.clock));
     place.region.close();
-    [this.region, this.side] = this.#open();
   }
 
-  #open(racks?: Parameters<PowerSide['begin']>[1]): [Region, PowerSide] {
+  static async make(place: RegionPlace, names: readonly string[]): Promise<Powered> {
+    const powered = new Powered(place, names);
+    await powered.#open();
+    return powered;
+  }
+
+  async #open(racks?: Parameters<PowerSide['begin']>[1]): Promise<void> {
     const { config, clock, store } = this.#place;
     const isDead = (): boolean => this.side !== side;
     const mortal = {
@@ -48,41 +55,41 @@ class Powered {
       get: (target, name) => {
         const value: unknown = Reflect.get(target, name);
         if (typeof value !== 'function') return value;
-        return (...args: unknown[]) => {
+        return async (...args: unknown[]): Promise<unknown> => {
           if (this.isFull) throw new RackError('store-unavailable', 'the disk is full');
           return Reflect.apply(value, target, args);
         };
       },
     });
     const side: PowerSide = new PowerSide({ store: guarded, clock: mortal, stateDir: '/nowhere', drivers });
-    const region = openRegion({ config, store, clock, power: side, onDesiredState: () => undefined });
     this.side = side;
+    const region = await openRegion({ config, store, clock, power: side, onDesiredState: () => undefined });
+    this.region = region;
     const life: Parameters<PowerSide['begin']>[0] = {
       powerSwitched: (...args) => this.#unless(() => region.life.powerSwitched(...args)),
       powerSeen: (...args) => this.#unless(() => region.life.powerSeen(...args)),
     };
-    side.begin(life, racks);
-    return [region, side];
+    await side.begin(life, racks);
   }
 
-  #unless<T>(work: () => T): T {
+  async #unless<T>(work: () => Promise<T>): Promise<T> {
     if (this.isFull) throw new RackError('store-unavailable', 'the disk is full');
-    return work();
+    return await work();
   }
 
   /** The process is killed, and another one is started. */
-  restart(racks?: Parameters<PowerSide['begin']>[1]): void {
+  async restart(racks?: Parameters<PowerSide['begin']>[1]): Promise<void> {
     this.region.close();
-    [this.region, this.side] = this.#open(racks);
+    await this.#open(racks);
     for (const controller of this.controllers.values()) controller.active = 0;
   }
 
   /** A machine, New, that this controller switches. */
-  enlist(name: string, mac = 0x525400000001 + [...this.controllers.keys()].indexOf(name)): string {
-    const outcome = this.region.enlist(report([mac]));
+  async enlist(name: string, mac = 0x525400000001 + [...this.controllers.keys()].indexOf(name)): Promise<string> {
+    const outcome = await this.region.enlist(report([mac]));
     assert.ok(outcome.kind === 'create');
     const { systemId } = outcome.machine;
-    this.region.editMachine(systemId, { powerType: 'memory', powerParameters: { power_address: name } }, 'bob');
+    await this.region.editMachine(systemId, { powerType: 'memory', powerParameters: { power_address: name } }, 'bob');
     return systemId;
   }
 
@@ -92,14 +99,17 @@ class Powered {
     return controller;
   }
 
-  machine(systemId: string) {
-    const machine = this.region.store.findMachine(systemId);
+  async machine(systemId: string) {
+    const machine = await this.region.store.findMachine(systemId);
     assert.ok(machine !== undefined);
     return machine;
   }
 
-  order(systemId: string, name: 'accept' | 'abort' | 'allocate' | 'release' | 'commission' | 'mark-broken'): void {
-    const outcome = this.region.life.command(systemId, { name }, BOB);
+  async order(
+    systemId: string,
+    name: 'accept' | 'abort' | 'allocate' | 'release' | 'commission' | 'mark-broken',
+  ): Promise<void> {
+    const outcome = await this.region.life.command(systemId, { name }, BOB);
     if (outcome.kind !== 'changed')
       assert.fail(outcome.kind === 'refuse' ? refusalSentence(outcome.refusal) : systemId);
   }
@@ -112,7 +122,7 @@ class Powered {
 
 const withPower = (names: readonly string[], work: (powered: Powered, place: RegionPlace) => Promise<void>) =>
   withRegion(async (place) => {
-    const powered = new Powered(place, ...names);
+    const powered = await Powered.make(place, names);
     try {
       await work(powered, place);
     } finally {
@@ -122,33 +132,35 @@ const withPower = (names: readonly string[], work: (powered: Powered, place: Reg
 
 test('an accepted machine is power-cycled and boots from the network; its command and its state are known', () =>
   withPower(['a'], async (powered, { clock }) => {
-    const id = powered.enlist('a');
-    powered.order(id, 'accept');
-    assert.deepEqual([powered.machine(id).powerTask, powered.changes('a')], ['cycle', []]);
+    const id = await powered.enlist('a');
+    await powered.order(id, 'accept');
+    assert.deepEqual([(await powered.machine(id)).powerTask, powered.changes('a')], ['cycle', []]);
     await pass(clock, 3_000);
     assert.deepEqual(powered.changes('a'), ['off hard', 'netboot', 'on']);
-    const { status, powerTask, powerState } = powered.machine(id);
+    const { status, powerTask, powerState } = await powered.machine(id);
     assert.deepEqual([status, powerTask, powerState], ['commissioning', undefined, 'on']);
-    const said = powered.region.store.listEvents({ limit: 3 }).map((event) => `${event.type} ${sentenceOf(event)}`);
+    const said = (await powered.region.store.listEvents({ limit: 3 })).map(
+      (event) => `${event.type} ${sentenceOf(event)}`,
+    );
     assert.ok(said.includes('NODE_POWERED_ON it was switched off and on: switched on'), said.join('; '));
-    powered.region.life.signal(id, { status: 'OK', stage: '', message: '' });
+    await powered.region.life.signal(id, { status: 'OK', stage: '', message: '' });
     await pass(clock, 2_000);
     assert.deepEqual(powered.changes('a').slice(3), ['off hard']);
-    assert.deepEqual([powered.machine(id).status, powered.machine(id).powerState], ['ready', 'off']);
-    powered.order(id, 'commission');
+    assert.deepEqual([(await powered.machine(id)).status, (await powered.machine(id)).powerState], ['ready', 'off']);
+    await powered.order(id, 'commission');
     await pass(clock, 3_000);
     assert.deepEqual(powered.changes('a').slice(4), ['off hard', 'netboot', 'on']);
-    const last = powered.region.store.listEvents({ limit: 3 }).map(sentenceOf);
+    const last = (await powered.region.store.listEvents({ limit: 3 })).map(sentenceOf);
     assert.ok(last.includes('it was switched on: switched on'), last.join('; '));
   }));
 
 test('a machine whose controller cannot be reached fails at once, with its driver’s message', () =>
   withPower(['a'], async (powered, { clock }) => {
     powered.controller('a').behaviour = 'is-away';
-    const id = powered.enlist('a');
-    powered.order(id, 'accept');
+    const id = await powered.enlist('a');
+    await powered.order(id, 'accept');
     await pass(clock, 2_000);
-    const machine = powered.machine(id);
+    const machine = await powered.machine(id);
     const { status, powerTask } = machine;
     assert.deepEqual([status, powerTask], ['failed-commissioning', undefined]);
     assert.equal(reasonOf(machine), 'power cycle failed: nobody there');
@@ -156,41 +168,41 @@ test('a machine whose controller cannot be reached fails at once, with its drive
 
 test('invalid parameters fail it too, and no controller is contacted', () =>
   withPower(['a'], async (powered, { clock }) => {
-    const id = powered.enlist('a');
-    powered.region.editMachine(id, { powerParameters: { power_address: 'elsewhere' } }, 'bob');
-    powered.order(id, 'accept');
+    const id = await powered.enlist('a');
+    await powered.region.editMachine(id, { powerParameters: { power_address: 'elsewhere' } }, 'bob');
+    await powered.order(id, 'accept');
     await pass(clock, 500);
-    assert.match(reasonOf(powered.machine(id)), /power_address: is invalid; give a controller/);
+    assert.match(reasonOf(await powered.machine(id)), /power_address: is invalid; give a controller/);
     assert.deepEqual(powered.controller('a').asked, []);
   }));
 
 test('power parameters that a machine reported are never used before it is accepted', () =>
   withPower(['a'], async (powered, { clock, store }) => {
-    const id = powered.enlist('a');
+    const id = await powered.enlist('a');
     const fields = { powerIsProposed: true, powerTask: 'on' } as const;
-    store.changeMachine<never>(id, 1, () => ({ kind: 'change', fields, events: [] }));
+    await store.changeMachine<never>(id, 1, () => ({ kind: 'change', fields, events: [] }));
     powered.side.follow([id]);
     await pass(clock, 3 * QUESTION_EVERY_MS, 1_000);
     assert.deepEqual(powered.controller('a').asked, []);
     assert.equal(powered.side.reading(id), undefined);
-    assert.equal((await powered.side.ask(powered.machine(id), 'bob'))?.state, 'unknown');
-    assert.equal(powered.machine(id).powerTask, undefined);
+    assert.equal((await powered.side.ask(await powered.machine(id), 'bob'))?.state, 'unknown');
+    assert.equal((await powered.machine(id)).powerTask, undefined);
   }));
 
 test('a command waits for the end of a running one, and replaces one that has not started', () =>
   withPower(['a'], async (powered, { clock }) => {
-    const id = powered.enlist('a');
-    powered.order(id, 'accept');
+    const id = await powered.enlist('a');
+    await powered.order(id, 'accept');
     await pass(clock, 150);
-    powered.order(id, 'abort');
-    powered.order(id, 'commission');
-    powered.order(id, 'abort');
+    await powered.order(id, 'abort');
+    await powered.order(id, 'commission');
+    await powered.order(id, 'abort');
     await pass(clock, 5_000);
     assert.deepEqual(powered.changes('a'), ['off hard', 'netboot', 'on', 'off hard']);
-    assert.deepEqual([powered.machine(id).status, powered.machine(id).powerState], ['new', 'off']);
+    assert.deepEqual([(await powered.machine(id)).status, (await powered.machine(id)).powerState], ['new', 'off']);
   }));
 
-const UNWANTED: readonly (readonly [why: string, (powered: Powered, id: string) => unknown])[] = [
+const UNWANTED: readonly (readonly [why: string, (powered: Powered, id: string) => Promise<unknown>])[] = [
   ['the machine is marked broken', (powered, id) => powered.order(id, 'mark-broken')],
   ['the machine is deleted', (powered, id) => powered.region.removeMachine(id, 'bob', true)],
   [
@@ -202,16 +214,16 @@ const UNWANTED: readonly (readonly [why: string, (powered: Powered, id: string) 
 for (const [why, change] of UNWANTED) {
   test(`a command that waits for a controller busy with another machine is not carried out when ${why}`, () =>
     withPower(['a', 'b'], async (powered, { clock }) => {
-      const [one, other] = [powered.enlist('a'), powered.enlist('a', 0x525400000009)];
-      powered.order(one, 'accept');
+      const [one, other] = [await powered.enlist('a'), await powered.enlist('a', 0x525400000009)];
+      await powered.order(one, 'accept');
       await pass(clock, 150);
-      powered.order(other, 'accept');
+      await powered.order(other, 'accept');
       await pass(clock, 50);
       assert.deepEqual(
-        powered.region.store.power.listUnended().map(({ machine }) => machine),
+        (await powered.region.store.power.listUnended()).map(({ machine }) => machine),
         [one],
       );
-      change(powered, other);
+      await change(powered, other);
       await pass(clock, 10_000);
       assert.deepEqual(powered.changes('a'), ['off hard', 'netboot', 'on']);
     }));
@@ -219,131 +231,152 @@ for (const [why, change] of UNWANTED) {
 
 test('a person has one switch at a time, and only of their own machine', () =>
   withPower(['a'], async (powered, { clock }) => {
-    const id = powered.enlist('a');
+    const id = await powered.enlist('a');
     const { life } = powered.region;
-    const reasonOf = (outcome: ReturnType<typeof life.switchPower>): string =>
-      outcome.kind === 'refuse' ? outcome.refusal.name : outcome.kind;
-    assert.equal(reasonOf(life.switchPower(id, 'on', { ...BOB, isAdmin: false })), 'not-owner');
-    assert.equal(reasonOf(life.switchPower(id, 'on', BOB)), 'changed');
-    assert.equal(reasonOf(life.switchPower(id, 'off', BOB)), 'power-busy');
+    const reasonOf = async (switched: ReturnType<typeof life.switchPower>): Promise<string> => {
+      const outcome = await switched;
+      return outcome.kind === 'refuse' ? outcome.refusal.name : outcome.kind;
+    };
+    assert.equal(await reasonOf(life.switchPower(id, 'on', { ...BOB, isAdmin: false })), 'not-owner');
+    assert.equal(await reasonOf(life.switchPower(id, 'on', BOB)), 'changed');
+    assert.equal(await reasonOf(life.switchPower(id, 'off', BOB)), 'power-busy');
     await pass(clock, 1_000);
-    assert.equal(powered.machine(id).powerState, 'on');
-    assert.equal(reasonOf(life.switchPower(id, 'soft-off', BOB)), 'changed');
+    assert.equal((await powered.machine(id)).powerState, 'on');
+    assert.equal(await reasonOf(life.switchPower(id, 'soft-off', BOB)), 'changed');
     await pass(clock, 1_000);
     assert.deepEqual(powered.changes('a'), ['netboot', 'on', 'off soft']);
-    powered.region.editMachine(id, { powerType: 'manual', powerParameters: {} }, 'bob');
-    assert.equal(reasonOf(life.switchPower(id, 'on', BOB)), 'power-by-hand');
+    await powered.region.editMachine(id, { powerType: 'manual', powerParameters: {} }, 'bob');
+    assert.equal(await reasonOf(life.switchPower(id, 'on', BOB)), 'power-by-hand');
     await pass(clock, 100);
-    assert.deepEqual([powered.side.reading(id), powered.machine(id).powerState], [undefined, 'unknown']);
+    assert.deepEqual([powered.side.reading(id), (await powered.machine(id)).powerState], [undefined, 'unknown']);
   }));
 
 test('states have an age, are stored when they change, and are reported when Rackboot did not switch', () =>
   withPower(['a'], async (powered, { clock }) => {
-    const id = powered.enlist('a');
+    const id = await powered.enlist('a');
     await pass(clock, QUESTION_EVERY_MS + 1_000, 500);
-    assert.deepEqual([powered.machine(id).powerState, powered.side.reading(id)?.state], ['off', 'off']);
+    assert.deepEqual([(await powered.machine(id)).powerState, powered.side.reading(id)?.state], ['off', 'off']);
     powered.controller('a').state = 'on';
     await pass(clock, 2 * QUESTION_EVERY_MS, 500);
-    const [event] = powered.region.store.listEvents({ limit: 1 });
+    const [event] = await powered.region.store.listEvents({ limit: 1 });
     assert.deepEqual([event?.type, sentenceOf(event)], ['NODE_POWERED_ON', 'it is on, but Rackboot did not switch it']);
     powered.controller('a').behaviour = 'is-away';
     await pass(clock, 4 * QUESTION_EVERY_MS, 500);
     const view = powered.side.reading(id);
-    assert.deepEqual([view?.state, view?.text, powered.machine(id).powerState], ['error', 'nobody there', 'error']);
+    assert.deepEqual(
+      [view?.state, view?.text, (await powered.machine(id)).powerState],
+      ['error', 'nobody there', 'error'],
+    );
     assert.ok((view?.ageSeconds ?? 0) > 120);
-    const failed = powered.region.store.listEvents({ limit: 50 }).filter(({ type }) => /QUERY_FAILED/.test(type));
+    const failed = (await powered.region.store.listEvents({ limit: 50 })).filter(({ type }) =>
+      /QUERY_FAILED/.test(type),
+    );
     assert.equal(failed.length, 1);
-    powered.region.removeMachine(id, 'bob');
+    await powered.region.removeMachine(id, 'bob');
     await pass(clock, 100);
     assert.equal(powered.side.reading(id), undefined);
   }));
 
 test('an end that the store cannot take at the moment is delivered again, and nothing is done twice', () =>
   withPower(['a'], async (powered, { clock }) => {
-    const id = powered.enlist('a');
-    powered.order(id, 'accept');
+    const id = await powered.enlist('a');
+    await powered.order(id, 'accept');
     await pass(clock, 150);
     powered.isFull = true;
     await pass(clock, 10_000);
-    assert.equal(powered.machine(id).powerTask, 'cycle');
+    assert.equal((await powered.machine(id)).powerTask, 'cycle');
     powered.isFull = false;
     await pass(clock, 3_000);
-    assert.equal(powered.machine(id).powerTask, undefined);
+    assert.equal((await powered.machine(id)).powerTask, undefined);
     assert.deepEqual(powered.changes('a'), ['off hard', 'netboot', 'on']);
   }));
 
+/** Whether the ledger has a command. */
+function hasBegun({ stateDir }: RegionPlace, id: string): boolean {
+  const database = new DatabaseSync(join(stateDir, 'region.db'), { readOnly: true });
+  try {
+    return database.prepare('SELECT 1 FROM power_command WHERE id = ?').get(id) !== undefined;
+  } finally {
+    database.close();
+  }
+}
+
 test('a command killed at any moment is not repeated: done, or unknown until its state is seen or its time is over', async () => {
   for (let killedAt = 0; killedAt <= 1_000; killedAt += 80) {
-    await withPower(['a'], async (powered, { clock }) => {
-      const id = powered.enlist('a');
-      powered.order(id, 'accept');
+    await withPower(['a'], async (powered, place) => {
+      const { clock } = place;
+      const id = await powered.enlist('a');
+      await powered.order(id, 'accept');
       await pass(clock, killedAt);
-      const begun = powered.region.store.power.find(powered.machine(id).powerTaskId ?? '') !== undefined;
-      powered.restart();
+      const begun = hasBegun(place, (await powered.machine(id)).powerTaskId ?? '');
+      await powered.restart();
       await pass(clock, 5_000);
       const about = `killed after ${killedAt} ms`;
-      const { status, powerTask } = powered.machine(id);
+      const { status, powerTask } = await powered.machine(id);
       assert.deepEqual([status, powerTask], ['commissioning', undefined], about);
       const changes = powered.changes('a');
       assert.ok(changes.filter((what) => what === 'on').length <= 1, about);
       assert.ok(changes.filter((what) => what === 'off hard').length <= 1, about);
       if (!begun) assert.deepEqual(changes, ['off hard', 'netboot', 'on'], about);
-      assert.deepEqual(powered.region.store.power.listUnended(), [], about);
+      assert.deepEqual(await powered.region.store.power.listUnended(), [], about);
     });
   }
 });
 
 test('a release whose power-off was lost ends when the machine is seen off', () =>
   withPower(['a'], async (powered, { clock }) => {
-    const id = powered.enlist('a');
-    powered.region.life.command(id, { name: 'accept', skipsCommissioning: true }, BOB);
-    changeStatus(powered.region, id, 'allocated', BOB);
-    changeStatus(powered.region, id, 'deploying', BOB);
+    const id = await powered.enlist('a');
+    await powered.region.life.command(id, { name: 'accept', skipsCommissioning: true }, BOB);
+    await changeStatus(powered.region, id, 'allocated', BOB);
+    await changeStatus(powered.region, id, 'deploying', BOB);
     powered.controller('a').state = 'on';
-    powered.order(id, 'release');
+    await powered.order(id, 'release');
     await pass(clock, 150);
-    assert.equal(powered.machine(id).status, 'releasing');
-    powered.restart();
+    assert.equal((await powered.machine(id)).status, 'releasing');
+    await powered.restart();
     await pass(clock, 500);
-    assert.equal(powered.machine(id).powerTask, undefined);
+    assert.equal((await powered.machine(id)).powerTask, undefined);
     await pass(clock, QUESTION_EVERY_MS + 1_000, 500);
-    assert.deepEqual([powered.machine(id).status, powered.controller('a').state], ['ready', 'off']);
+    assert.deepEqual([(await powered.machine(id)).status, powered.controller('a').state], ['ready', 'off']);
     assert.deepEqual(powered.changes('a'), ['off hard']);
   }));
 
 test('a release that waits long for a busy controller does not fail before its turn', () =>
   withPower(['a'], async (powered, { clock }) => {
-    const others = [powered.enlist('a', 0x525400000011), powered.enlist('a', 0x525400000012)];
-    const id = powered.enlist('a');
-    powered.region.life.command(id, { name: 'accept', skipsCommissioning: true }, BOB);
-    changeStatus(powered.region, id, 'allocated', BOB);
-    changeStatus(powered.region, id, 'deploying', BOB);
+    const others = [await powered.enlist('a', 0x525400000011), await powered.enlist('a', 0x525400000012)];
+    const id = await powered.enlist('a');
+    await powered.region.life.command(id, { name: 'accept', skipsCommissioning: true }, BOB);
+    await changeStatus(powered.region, id, 'allocated', BOB);
+    await changeStatus(powered.region, id, 'deploying', BOB);
     powered.controller('a').behaviour = 'hangs';
-    for (const other of others) powered.order(other, 'accept');
+    for (const other of others) await powered.order(other, 'accept');
     await pass(clock, 100);
-    powered.order(id, 'release');
+    await powered.order(id, 'release');
     await pass(clock, 330_000, 1_000);
-    assert.deepEqual([powered.machine(id).status, powered.machine(id).powerTask], ['releasing', 'off']);
+    assert.deepEqual([(await powered.machine(id)).status, (await powered.machine(id)).powerTask], ['releasing', 'off']);
     powered.controller('a').behaviour = 'obeys';
     await pass(clock, 40_000, 1_000);
-    assert.deepEqual([powered.machine(id).status, powered.machine(id).powerTask], ['ready', undefined]);
+    assert.deepEqual([(await powered.machine(id)).status, (await powered.machine(id)).powerTask], ['ready', undefined]);
   }));
 
 test('at shutdown running commands may end, their ends are recorded, and nothing more starts', () =>
   withPower(['a', 'b'], async (powered, { clock }) => {
-    const [one, other] = [powered.enlist('a'), powered.enlist('b')];
+    const [one, other] = [await powered.enlist('a'), await powered.enlist('b')];
     powered.controller('b').behaviour = 'hangs';
-    for (const id of [one, other]) powered.order(id, 'accept');
+    for (const id of [one, other]) await powered.order(id, 'accept');
     await pass(clock, 100);
     const closed = powered.side.close();
     await pass(clock, 2_500);
     await closed;
-    assert.deepEqual([powered.machine(one).powerState, powered.machine(one).powerTask], ['on', undefined]);
-    assert.deepEqual(powered.machine(other).powerTask, undefined);
-    assert.equal(powered.machine(other).status, 'commissioning');
-    powered.order(one, 'abort');
+    assert.deepEqual(
+      [(await powered.machine(one)).powerState, (await powered.machine(one)).powerTask],
+      ['on', undefined],
+    );
+    assert.deepEqual((await powered.machine(other)).powerTask, undefined);
+    assert.equal((await powered.machine(other)).status, 'commissioning');
+    await powered.order(one, 'abort');
     await pass(clock, 2_000);
-    assert.equal(powered.machine(one).powerTask, 'off');
+    assert.equal((await powered.machine(one)).powerTask, 'off');
   }));
 
 test('a machine is switched on once its racks know its state or HOLD_MS_MAX is over, and off at once', () =>
@@ -358,20 +391,20 @@ test('a machine is switched on once its racks know its state or HOLD_MS_MAX is o
         return () => undefined;
       },
     };
-    powered.restart({ acknowledgements, onUnacknowledged: (text) => void said.push(text) });
-    const id = powered.enlist('a');
-    powered.order(id, 'accept');
+    await powered.restart({ acknowledgements, onUnacknowledged: (text) => void said.push(text) });
+    const id = await powered.enlist('a');
+    await powered.order(id, 'accept');
     await pass(clock, HOLD_MS_MAX - 1000);
-    assert.deepEqual([powered.machine(id).powerTask, powered.changes('a')], ['cycle', []]);
+    assert.deepEqual([(await powered.machine(id)).powerTask, powered.changes('a')], ['cycle', []]);
     missing = [];
     tell();
     await pass(clock, 3000);
     assert.deepEqual([powered.changes('a'), said], [['off hard', 'netboot', 'on'], []]);
     missing = ['far'];
-    powered.order(id, 'abort');
+    await powered.order(id, 'abort');
     await pass(clock, 3000);
     assert.deepEqual(powered.changes('a').slice(3), ['off hard']);
-    powered.order(id, 'commission');
+    await powered.order(id, 'commission');
     await pass(clock, HOLD_MS_MAX - 1000);
     assert.deepEqual(powered.changes('a').slice(4), []);
     await pass(clock, 5000);

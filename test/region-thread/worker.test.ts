@@ -46,8 +46,8 @@ async function speak(messages: readonly RackMessage[], until: (said: readonly Re
     worker.postMessage({ kind: 'close' });
     await eventuallyWithin(WAIT_MS_MAX, 'the thread ends', () => hasEnded);
     const store = openRegionStore({ stateDir });
-    const racks = store.racks.list().map(({ uuid }) => uuid);
-    store.close();
+    const racks = (await store.racks.list()).map(({ uuid }) => uuid);
+    await store.close();
     return { said: said.map(({ kind }) => kind), endedByItself, racks };
   } finally {
     await worker.terminate();

@@ -43,13 +43,13 @@ const REACHABLE: ReadonlySet<string> = new Set([
 const FROM_ANYWHERE: ReadonlySet<string> = new Set(['GET version -', 'POST nodegroups register']);
 
 async function withApp(work: (place: RegionPlace, app: ReturnType<typeof buildApp>) => Promise<void>): Promise<void> {
-  const place = makeRegion({ newMachinesMax: 50 });
+  const place = await makeRegion({ newMachinesMax: 50 });
   const app = buildApp(makeContext(place.region));
   try {
     await work(place, app);
   } finally {
     await app.close();
-    place.remove();
+    await place.remove();
   }
 }
 
@@ -65,7 +65,7 @@ test('of all operations an anonymous caller reaches those of enlistment from ins
           [OUTSIDE, CLAIMS],
           [INSIDE, CLAIMS],
         ] as const) {
-          clock.advance(5000);
+          await clock.pass(5000);
           const { 'x-rackboot-control': _control, ...claims } = headers as Record<string, string>;
           const answer = await app.inject({ method, url, remoteAddress, headers: claims });
           const refusal = answer.headers['x-rackboot-refusal'];
@@ -77,12 +77,12 @@ test('of all operations an anonymous caller reaches those of enlistment from ins
         }
       }
     }
-    assert.equal(store.countMachines({}), 0);
+    assert.equal(await store.countMachines({}), 0);
   }));
 
 test('only the operations reveal a machine to an anonymous client', () =>
   withApp(async ({ region, clock }, app) => {
-    const outcome = region.enlist(report([0x525400000001], { hostname: 'very-secret' }));
+    const outcome = await region.enlist(report([0x525400000001], { hostname: 'very-secret' }));
     if (outcome.kind === 'refuse') throw new Error(sentenceOf(outcome.refusal));
     const { systemId } = outcome.machine;
     const rack = '8a6f2f2e-0000-4000-8000-000000000001';
@@ -101,7 +101,7 @@ test('only the operations reveal a machine to an anonymous client', () =>
     ];
     for (const url of urls) {
       for (const method of ['GET', 'POST', 'PUT', 'DELETE'] as const) {
-        clock.advance(5000);
+        await clock.pass(5000);
         const answer = await app.inject({
           method,
           url,
@@ -174,27 +174,29 @@ function assertClean(value: unknown, path = ''): void {
 }
 
 /** A machine in every state but New, each with an interface and evidence of its own. */
-function populate({ region, store }: RegionPlace): readonly Machine[] {
+async function populate({ region, store }: RegionPlace): Promise<readonly Machine[]> {
   const inUse = STATUSES.filter(({ status }) => status !== 'new');
-  return inUse.map(({ status }, index) => {
-    const outcome = region.enlist(report([NICS[index] ?? 0, 0x525400000100 + index]));
+  const machines: Machine[] = [];
+  for (const [index, { status }] of inUse.entries()) {
+    const outcome = await region.enlist(report([NICS[index] ?? 0, 0x525400000100 + index]));
     if (outcome.kind === 'refuse') throw new Error(sentenceOf(outcome.refusal));
     const fields = { status, bootToken: `token-${index}-${'y'.repeat(24)}`, uuid: index === 0 ? UUID : undefined };
-    store.changeMachine(outcome.machine.systemId, 1, () => ({ kind: 'change', fields, events: [] }));
-    const made = store.findMachine(outcome.machine.systemId);
+    await store.changeMachine(outcome.machine.systemId, 1, () => ({ kind: 'change', fields, events: [] }));
+    const made = await store.findMachine(outcome.machine.systemId);
     if (made === undefined) throw new Error('unreachable');
-    return made;
-  });
+    machines.push(made);
+  }
+  return machines;
 }
 
 test('whatever a stranger posts, also by way of a rack: no machine that is not New changes, and what is stored is bounded and clean', () =>
   fc.assert(
     fc.asyncProperty(fc.array(post, { minLength: 1, maxLength: 8 }), async (posts) => {
       await withApp(async (place, app) => {
-        const machines = populate(place);
-        const before = JSON.stringify([machines, place.store.listUsers(), place.store.listSettings()]);
+        const machines = await populate(place);
+        const before = JSON.stringify([machines, await place.store.listUsers(), await place.store.listSettings()]);
         for (const { macs, uuid, serial, text, powerType, token, vouched, version } of posts) {
-          place.clock.advance(10_000);
+          await place.clock.pass(10_000);
           const facts = {
             version: 1,
             dmi: { uuid, serial, product: text, board_serial: text },
@@ -229,11 +231,13 @@ test('whatever a stranger posts, also by way of a rack: no machine that is not N
           assert.ok(answer.statusCode < 500, answer.body);
           assert.ok(!answer.body.includes('yyyy'), 'an answer shows a token');
         }
-        const now = machines.map(({ systemId }) => place.store.findMachine(systemId));
-        assert.equal(JSON.stringify([now, place.store.listUsers(), place.store.listSettings()]), before);
-        for (const machine of place.store.listMachines({ statuses: ['new'] }, 0, 100)) assertClean(machine);
-        assertClean(place.store.listEvents({ limit: 200 }));
-        const owners = place.store.listMachines({}, 0, 100).flatMap((one) => one.interfaces.map((nic) => nic.mac));
+        const now = await Promise.all(machines.map(({ systemId }) => place.store.findMachine(systemId)));
+        assert.equal(JSON.stringify([now, await place.store.listUsers(), await place.store.listSettings()]), before);
+        for (const machine of await place.store.listMachines({ statuses: ['new'] }, 0, 100)) assertClean(machine);
+        assertClean(await place.store.listEvents({ limit: 200 }));
+        const owners = (await place.store.listMachines({}, 0, 100)).flatMap((one) =>
+          one.interfaces.map((nic) => nic.mac),
+        );
         assert.equal(new Set(owners).size, owners.length);
       });
     }),

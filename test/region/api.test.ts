@@ -56,16 +56,16 @@ async function withApi(
   work: (client: Client, admin: Readonly<Record<string, string>>) => Promise<void>,
   overrides: Parameters<typeof makeRegion>[0] = {},
 ): Promise<void> {
-  const place = makeRegion(overrides);
+  const place = await makeRegion(overrides);
   try {
     await addAdmin(place.store, place.clock, {
       username: 'admin',
       email: 'admin@example.org',
       password: 'long enough',
     });
-    await work(new Client(place), keyHeader(createApiKey(place.store, place.clock, 'admin')));
+    await work(new Client(place), keyHeader(await createApiKey(place.store, place.clock, 'admin')));
   } finally {
-    place.remove();
+    await place.remove();
   }
 }
 
@@ -147,8 +147,8 @@ test('a node enlists as MAAS 1.x did: op in the body, base64 parts, repeated add
     });
     assert.equal(made.status, 200, made.text);
     const { system_id: id } = JSON.parse(made.text);
-    changeStatus(client.place.region, id, 'ready', { username: 'x' });
-    changeStatus(client.place.region, id, 'allocated', { username: 'x' });
+    await changeStatus(client.place.region, id, 'ready', { username: 'x' });
+    await changeStatus(client.place.region, id, 'allocated', { username: 'x' });
     const [node] = JSON.parse((await client.ask({ url: '/MAAS/api/1.0/nodes/?op=list', headers: admin })).text);
     assert.equal(node.hostname, 'node7.maas');
     assert.equal(node.status, 6);
@@ -159,7 +159,7 @@ test('a node enlists as MAAS 1.x did: op in the body, base64 parts, repeated add
     );
     const power = await client.ask({ url: `/MAAS/api/2.0/machines/${id}/?op=power_parameters`, headers: admin });
     assert.deepEqual(power.json(), { power_address: '10.20.0.9', power_pass: 'geheim' });
-    const events = client.place.store.listEvents({ limit: 100 });
+    const events = await client.place.store.listEvents({ limit: 100 });
     assert.equal(JSON.stringify(events).includes('geheim'), false);
   }));
 
@@ -277,7 +277,7 @@ for (const [field, fields] of BAD_FIELDS) {
       const answer = await client.form('/MAAS/api/2.0/machines/', fields);
       assert.equal(answer.status, 400);
       assert.deepEqual(Object.keys(Object(answer.json())), [field]);
-      assert.equal(client.place.store.countMachines({}), 0);
+      assert.equal(await client.place.store.countMachines({}), 0);
     }));
 }
 
@@ -330,7 +330,7 @@ test('a long list is streamed whole and in order, a filter narrows it', () =>
     async (client, admin) => {
       const count = 251;
       for (let index = 0; index < count; index += 1) {
-        client.place.region.enlist(report([0x525400000000 + index], { hostname: `m${index}` }));
+        await client.place.region.enlist(report([0x525400000000 + index], { hostname: `m${index}` }));
       }
       const answer = await client.ask({ url: '/MAAS/api/2.0/machines/', headers: admin });
       const names = JSON.parse(answer.text).map((machine: { hostname: string }) => machine.hostname);
@@ -394,7 +394,7 @@ test('an administrator changes, moves and deletes a machine; a machine with its 
     assert.equal((await client.form(url, { hostname: '10-0-0-1' }, { method: 'PUT', headers: admin })).status, 400);
     const key = { consumerKey: 'c', name: '', systemId: id, createdMs: 0, usedMs: 0 };
     const digest = '2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b';
-    client.place.store.addKey({ ...key, tokenKey: 't', secretDigest: digest }, 1);
+    await client.place.store.addKey({ ...key, tokenKey: 't', secretDigest: digest }, 1);
     const machine = keyHeader('c:t:secret');
     assert.equal((await client.ask({ url, headers: machine })).status, 200);
     assert.equal((await client.ask({ url: '/MAAS/api/2.0/machines/zzzzzz/', headers: machine })).status, 404);
@@ -408,7 +408,7 @@ test('an administrator changes, moves and deletes a machine; a machine with its 
 
 test('the event log is read in pages that link to each other', () =>
   withApi(async (client, admin) => {
-    for (let index = 0; index < 5; index += 1) client.place.region.enlist(report([0x525400000000 + index]));
+    for (let index = 0; index < 5; index += 1) await client.place.region.enlist(report([0x525400000000 + index]));
     const page = async (url: string) => JSON.parse((await client.ask({ url, headers: admin })).text);
     const first = await page('/MAAS/api/2.0/events/?op=query&limit=2');
     assert.deepEqual(Object.keys(first.events[0]), [
@@ -465,15 +465,15 @@ test('a user creates, lists and deletes keys; the secret is never shown again', 
 test('one key more than a user may have is refused with how to delete which, and every other key goes on', () =>
   withApi(async (client, admin) => {
     const { store, clock } = client.place;
-    for (let count = store.listKeys('admin').length; count < KEYS_PER_USER_MAX; count += 1)
-      createApiKey(store, clock, 'admin');
+    for (let count = (await store.listKeys('admin')).length; count < KEYS_PER_USER_MAX; count += 1)
+      await createApiKey(store, clock, 'admin');
     const url = '/MAAS/api/2.0/account/?op=create_authorisation_token';
     const refused = await client.form(url, { name: 'one more' }, { headers: admin });
     assert.deepEqual([refused.status, refused.headers['x-rackboot-refusal']], [403, 'api-keys-limit']);
     const [, named = ''] =
       /op=delete_authorisation_token.*rackboot apikey --username admin --remove (\w+)/.exec(refused.text) ?? [];
-    assert.equal(store.findKey(named)?.username, 'admin', refused.text);
-    assert.equal(store.listKeys('admin').length, KEYS_PER_USER_MAX);
+    assert.equal((await store.findKey(named))?.username, 'admin', refused.text);
+    assert.equal((await store.listKeys('admin')).length, KEYS_PER_USER_MAX);
     assert.equal((await client.ask({ url: '/MAAS/api/2.0/users/?op=whoami', headers: admin })).status, 200);
   }));
 
@@ -492,7 +492,7 @@ test('callers without credentials are limited by address, and wrong credentials 
       described.push((await client.ask({ url: '/MAAS/api/2.0/describe/', headers })).status);
     }
     assert.deepEqual(described, [429, 429, 200]);
-    client.place.clock.advance(2000);
+    await client.place.clock.pass(2000);
     assert.equal((await client.form('/MAAS/api/2.0/machines/', MACHINE)).status, 200);
   }));
 
@@ -526,7 +526,7 @@ test('the description has what the maas command line reads, and its hash is sent
   }));
 
 test('a failing handler gives an answer with an id, and the region continues', async () => {
-  const place = makeRegion();
+  const place = await makeRegion();
   const problems: string[] = [];
   const broken = Object.assign(Object.create(Object.getPrototypeOf(place.region)), place.region);
   const store = new Proxy(place.store, {
@@ -545,5 +545,5 @@ test('a failing handler gives an answer with an id, and the region continues', a
   assert.ok(answer.body.includes(problems[0] ?? '?'));
   assert.equal(answer.body.includes('a bug'), false);
   assert.equal((await app.inject({ url: '/MAAS/api/version/', remoteAddress: MANAGED })).statusCode, 200);
-  place.remove();
+  await place.remove();
 });

@@ -27,7 +27,7 @@ const inFar = (address: Ipv4): boolean => formatIpv4(address).startsWith('10.50.
 const FAR: KnownRacks = {
   serves: inFar,
   speakerFor: (key, address) => (key === 'token:right' && inFar(address) ? 'far' : undefined),
-  homes: { mayVouch: () => true },
+  homes: { mayVouch: async () => true },
   holderOf: () => undefined,
 };
 

@@ -140,10 +140,10 @@ test('a connection of the rack counts for the machine it speaks for', async () =
 });
 
 /** A remote rack that serves 10.64.0.0/10, and the fields with which the holder of its key names any client there. */
-function farRack(): (index: number) => string {
+async function farRack(): Promise<(index: number) => string> {
   const networks = ['10.64.0.0/10'];
-  acceptRack(live.region, { interfaces: networks.map((network) => rackInterface(network)) });
-  live.region.racks.judge([RACK_UUID], 'accept', 'admin', networks);
+  await acceptRack(live.region, { interfaces: networks.map((network) => rackInterface(network)) });
+  await live.region.racks.judge([RACK_UUID], 'accept', 'admin', networks);
   return (index) =>
     `X-Rackboot-Rack: ${RACK_TOKEN}:${RACK_KEY_SECRET}\r\nX-Forwarded-For: 10.${64 + (index >> 8)}.${index & 255}.9\r\n`;
 }
@@ -158,7 +158,7 @@ const SPOKEN: readonly (readonly [string, number, number])[] = [
 ];
 for (const [name, count, length] of SPOKEN) {
   test(`${name} in the names of as many networks, by one remote rack, take no place from direct clients`, async () => {
-    const naming = farRack();
+    const naming = await farRack();
     const crowds: Crowd[] = [];
     try {
       for (let index = 0; index < count; index += 1) {

@@ -22,7 +22,7 @@ test('ended connections are reported once a minute, with the number of further o
     try {
       for (let times = 0; times < REPORT_RATE.burst + 4; times += 1) await end();
       assert.equal(reports.length, REPORT_RATE.burst);
-      clock.advance(1000 / REPORT_RATE.perSecond);
+      await clock.pass(1000 / REPORT_RATE.perSecond);
       await end();
       assert.match(reports.at(-1) ?? '', /, and 4 more before it: /);
     } finally {

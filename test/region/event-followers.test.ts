@@ -48,18 +48,24 @@ const following = (more: Partial<EventFollowing> = {}): EventFollowing => ({
   ...more,
 });
 
-function withFollowers(work: (place: RegionPlace & { followers: EventFollowers }) => void): void {
-  const place = makeRegion();
+async function withFollowers(
+  work: (place: RegionPlace & { followers: EventFollowers }) => Promise<void>,
+): Promise<void> {
+  const place = await makeRegion();
   const followers = new EventFollowers(place.region);
   try {
-    work({ ...place, followers });
+    await work({ ...place, followers });
   } finally {
     followers.close();
-    place.remove();
+    await place.remove();
   }
 }
 
-function record({ region, clock }: RegionPlace, count: number, level: 'info' | 'warning' = 'info'): void {
+async function record(
+  { region, clock }: RegionPlace,
+  count: number,
+  level: 'info' | 'warning' = 'info',
+): Promise<void> {
   for (let index = 0; index < count; index += 1) {
     const event = {
       type: 'NODE_RACK_EVENT',
@@ -68,21 +74,21 @@ function record({ region, clock }: RegionPlace, count: number, level: 'info' | '
       params: { text: `event ${index}` },
       atMs: clock.wallTimeMs(),
     } as const;
-    region.store.recordEvent({ ...event, username: '' }, undefined);
+    await region.store.recordEvent({ ...event, username: '' }, undefined);
   }
 }
 
 test('a follower is sent new events, or those after an id, once and in order', () =>
-  withFollowers((place) => {
+  withFollowers(async (place) => {
     const { followers, clock } = place;
-    record(place, 5);
+    await record(place, 5);
     const [fresh, resumed] = [new Reader(), new Reader()];
-    followers.open(fresh, following());
-    followers.open(resumed, following({ after: 2 }));
-    clock.advance(1000);
+    await followers.open(fresh, following());
+    await followers.open(resumed, following({ after: 2 }));
+    await clock.pass(1000);
     assert.deepEqual([fresh.ids, resumed.ids], [[], [3, 4, 5]]);
-    record(place, 250);
-    clock.advance(1000);
+    await record(place, 250);
+    await clock.pass(1000);
     assert.deepEqual(
       fresh.ids,
       Array.from({ length: 250 }, (_, index) => index + 6),
@@ -92,23 +98,23 @@ test('a follower is sent new events, or those after an id, once and in order', (
   }));
 
 test('a follower gets the events it asked for, and skips the others', () =>
-  withFollowers((place) => {
+  withFollowers(async (place) => {
     const { followers, clock } = place;
     const reader = new Reader();
-    followers.open(reader, following({ filter: { level: 'warning' } }));
-    record(place, 300);
-    record(place, 1, 'warning');
-    clock.advance(1000);
-    record(place, 10);
-    clock.advance(1000);
+    await followers.open(reader, following({ filter: { level: 'warning' } }));
+    await record(place, 300);
+    await record(place, 1, 'warning');
+    await clock.pass(1000);
+    await record(place, 10);
+    await clock.pass(1000);
     assert.deepEqual(reader.ids, [301]);
   }));
 
-test('a look ends after some milliseconds, and users take turns, however many followers each has', () => {
-  const place = makeRegion();
+test('a look ends after some milliseconds, and users take turns, however many followers each has', async () => {
+  const place = await makeRegion();
   const readBy: string[] = [];
   const range = { oldest: 1, newest: 3 * PIECE_IDS };
-  const listEvents = (filter: EventFilter): readonly MachineEvent[] => {
+  const listEvents = async (filter: EventFilter): Promise<readonly MachineEvent[]> => {
     readBy.push(String(filter.usernames));
     assert.ok((filter.upTo ?? Number.POSITIVE_INFINITY) - (filter.after ?? 0) <= PIECE_IDS, 'a bounded piece');
     // As long as a look may take.
@@ -128,52 +134,52 @@ test('a look ends after some milliseconds, and users take turns, however many fo
   const store = new Proxy(place.region.store, {
     get: (whole, key) => {
       if (key === 'listEvents') return listEvents;
-      return key === 'eventRange' ? () => range : Reflect.get(whole, key);
+      return key === 'eventRange' ? async () => range : Reflect.get(whole, key);
     },
   });
   const followers = new EventFollowers({ ...place.region, store, clock });
   try {
     const of = (username: string) => following({ username, filter: { usernames: [username] }, after: 0 });
-    for (let index = 0; index < 20; index += 1) followers.open(new Reader(), of('olga'));
-    followers.open(new Reader(), of('ann'));
-    followers.open(new Reader(), of('bob'));
+    for (let index = 0; index < 20; index += 1) await followers.open(new Reader(), of('olga'));
+    await followers.open(new Reader(), of('ann'));
+    await followers.open(new Reader(), of('bob'));
     looks = 0;
-    place.clock.advance(1);
+    await place.clock.pass(1);
     assert.deepEqual([readBy.length, looks], [3 * 22, 3 * 22 + 1], 'one piece for each look, and a last look');
     for (const user of ['olga', 'ann', 'bob'])
       assert.equal(readBy.slice(0, 9).filter((by) => by === user).length, 3, readBy.join());
   } finally {
     followers.close();
-    place.remove();
+    await place.remove();
   }
 });
 
 test('a slow reader is sent nothing more until it has read, and then everything; a stalled one is disconnected', () =>
-  withFollowers((place) => {
+  withFollowers(async (place) => {
     const { followers, clock } = place;
     const [slow, still] = [new Reader(), new Reader()];
-    followers.open(slow, following());
-    followers.open(still, following());
-    clock.advance(300);
+    await followers.open(slow, following());
+    await followers.open(still, following());
+    await clock.pass(300);
     slow.takes = false;
     still.takes = false;
-    record(place, 3);
-    clock.advance(300);
+    await record(place, 3);
+    await clock.pass(300);
     const before = slow.ids.length;
-    record(place, 400);
-    clock.advance(30_000);
+    await record(place, 400);
+    await clock.pass(30_000);
     assert.equal(slow.ids.length, before);
     slow.takes = true;
     slow.emit('drain');
-    clock.advance(1000);
+    await clock.pass(1000);
     assert.equal(slow.ids.length, 403);
     assert.equal(new Set(slow.ids).size, 403);
-    clock.advance(60_000);
+    await clock.pass(60_000);
     assert.deepEqual([slow.isGone, still.isGone], [false, true]);
   }));
 
-test('events that are no longer stored are reported as a gap', () => {
-  const place = makeRegion();
+test('events that are no longer stored are reported as a gap', async () => {
+  const place = await makeRegion();
   const store = openRegionStore({
     stateDir: place.stateDir,
     bounds: { machineEventsMax: 600, deedEventsMax: 600, strangerEventsMax: 600, rackEventsMax: 600 },
@@ -181,38 +187,38 @@ test('events that are no longer stored are reported as a gap', () => {
   const followers = new EventFollowers({ ...place.region, store, clock: place.clock });
   try {
     for (let index = 0; index < 2000; index += 1) {
-      store.recordEvent(
+      await store.recordEvent(
         { type: 'NODE_RACK_EVENT', code: 'rack', params: { text: 'x' }, atMs: 1, username: '' },
         undefined,
       );
     }
-    const { oldest, newest } = store.eventRange();
+    const { oldest, newest } = await store.eventRange();
     assert.ok(oldest > 1 && newest === 2000, `${oldest} to ${newest}`);
     const reader = new Reader();
-    followers.open(reader, following({ after: 1, filter: { level: 'debug' } }));
-    place.clock.advance(5000);
+    await followers.open(reader, following({ after: 1, filter: { level: 'debug' } }));
+    await place.clock.pass(5000);
     assert.ok(reader.text.includes(`event: gap\ndata: {"after":1,"oldest":${oldest}}\n\n`));
     assert.equal(reader.ids[0], oldest);
     assert.equal(reader.ids.at(-1), newest);
   } finally {
     followers.close();
-    store.close();
-    place.remove();
+    await store.close();
+    await place.remove();
   }
 });
 
 test('followers are bounded, the log is not read without any, and comments keep a quiet stream open', () =>
-  withFollowers(({ followers, clock }) => {
+  withFollowers(async ({ followers, clock }) => {
     const pending = clock.pending;
     const readers = Array.from({ length: FOLLOWERS_MAX }, () => new Reader());
-    for (const reader of readers) assert.equal(followers.open(reader, following()), true);
-    assert.equal(followers.open(new Reader(), following()), false);
-    clock.advance(3 * COMMENT_MS);
+    for (const reader of readers) assert.equal(await followers.open(reader, following()), true);
+    assert.equal(await followers.open(new Reader(), following()), false);
+    await clock.pass(3 * COMMENT_MS);
     assert.equal(readers[0]?.text.match(/^: here$/gm)?.length, 4);
     for (const reader of readers) reader.destroy();
-    clock.advance(1000);
+    await clock.pass(1000);
     assert.equal(clock.pending, pending);
-    assert.equal(followers.open(new Reader(), following()), true);
+    assert.equal(await followers.open(new Reader(), following()), true);
   }));
 
 for (const [name, other] of [
@@ -220,19 +226,20 @@ for (const [name, other] of [
   ['one address of a user has all streams, and another address of that user wants one', { address: '10.20.0.9' }],
 ] as const) {
   test(`${name}: the oldest gives way, and each newcomer up to an even share`, () =>
-    withFollowers((place) => {
+    withFollowers(async (place) => {
       const { followers, clock } = place;
       const readers = Array.from({ length: FOLLOWERS_MAX }, () => new Reader());
-      for (const reader of readers) assert.equal(followers.open(reader, following()), true);
+      for (const reader of readers) assert.equal(await followers.open(reader, following()), true);
       const newcomers = Array.from({ length: FOLLOWERS_MAX }, () => new Reader());
-      const taken = newcomers.filter((reader) => followers.open(reader, following(other)));
+      const taken: Reader[] = [];
+      for (const reader of newcomers) if (await followers.open(reader, following(other))) taken.push(reader);
       assert.equal(taken.length, FOLLOWERS_MAX / 2);
       assert.deepEqual(
         readers.map(({ isGone }) => isGone),
         readers.map((_, index) => index < FOLLOWERS_MAX / 2),
       );
-      record(place, 1);
-      clock.advance(1000);
+      await record(place, 1);
+      await clock.pass(1000);
       assert.deepEqual(
         taken.map(({ ids }) => ids.length),
         taken.map(() => 1),

@@ -10,12 +10,12 @@ const EVENTS = 2 * PIECE_IDS + 100;
 /** Every so many events one is a warning. */
 const RARE = 1500;
 
-const { region, remove } = makeRegion();
+const { region, remove } = await makeRegion();
 const { store } = region;
-store.atomically(() => {
+await store.transact(async () => {
   for (let index = 1; index <= EVENTS; index += 1) {
     const level = index % RARE === 0 ? 'warning' : 'info';
-    store.recordEvent(
+    await store.recordEvent(
       { type: 'NODE_RACK_EVENT', level, code: 'rack', params: { text: 'x' }, atMs: index, username: '' },
       undefined,
     );
@@ -38,14 +38,14 @@ const rows: readonly (readonly [name: string, filter: EventFilter])[] = [
 ];
 
 for (const [name, filter] of rows) {
-  test(`${name}: as one read finds them, in pieces`, () => {
+  test(`${name}: as one read finds them, in pieces`, async () => {
     const pieces = readEvents(store, filter);
     for (let count = 0; ; count += 1) {
-      const step = pieces.next();
+      const step = await pieces.next();
       if (step.done !== true) continue;
       assert.deepEqual(
         step.value.map(({ id }) => id),
-        store.listEvents(filter).map(({ id }) => id),
+        (await store.listEvents(filter)).map(({ id }) => id),
       );
       assert.ok(count <= Math.ceil(EVENTS / PIECE_IDS), `${count} pieces`);
       return;

@@ -18,11 +18,11 @@ for (const [name, url] of [
   ['the page', '/MAAS/'],
 ] as const) {
   test(`${name} reads a long log in pieces`, async (t) => {
-    const { region, remove } = makeRegion();
+    const { region, remove } = await makeRegion();
     t.after(remove);
     const reads: EventFilter[] = [];
-    t.mock.method(region.store, 'eventRange', () => ({ oldest: 1, newest: NEWEST }));
-    t.mock.method(region.store, 'listEvents', (filter: EventFilter) => {
+    t.mock.method(region.store, 'eventRange', async () => ({ oldest: 1, newest: NEWEST }));
+    t.mock.method(region.store, 'listEvents', async (filter: EventFilter) => {
       if (filter.machines === undefined) reads.push(filter);
       return [];
     });

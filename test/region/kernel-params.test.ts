@@ -21,7 +21,7 @@ const withMachine = (work: (ask: Ask, id: string, place: RegionPlace) => Promise
   withRegion(async (place) => {
     const { region, store, clock } = place;
     await addAdmin(store, clock, { username: 'admin', email: '', password: 'long enough' });
-    const authorization = authorizationOf(createApiKey(store, clock, 'admin'));
+    const authorization = authorizationOf(await createApiKey(store, clock, 'admin'));
     const app = buildApp(makeContext(region));
     const ask: Ask = async (method, path, fields) => {
       const headers = { authorization, 'content-type': 'application/x-www-form-urlencoded' };
@@ -29,7 +29,7 @@ const withMachine = (work: (ask: Ask, id: string, place: RegionPlace) => Promise
       const answer = await app.inject({ method, url: `/MAAS/api/2.0/${path}`, headers, payload });
       return answer.statusCode;
     };
-    const outcome = region.enlist(report([MAC]));
+    const outcome = await region.enlist(report([MAC]));
     assert.ok(outcome.kind === 'create');
     const { systemId } = outcome.machine;
     assert.equal(await ask('POST', `machines/${systemId}/?op=commission`, {}), 200);
@@ -38,8 +38,8 @@ const withMachine = (work: (ask: Ask, id: string, place: RegionPlace) => Promise
   });
 
 /** The line of a loader's file that has the arguments, from the operator's own on. */
-function lineOf(place: RegionPlace, path: string, kernelParams = ''): string {
-  const { machines } = place.region.desiredState();
+async function lineOf(place: RegionPlace, path: string, kernelParams = ''): Promise<string> {
+  const { machines } = await place.region.desiredState();
   const [lease] = machines[0]?.macs ?? [];
   assert.ok(lease !== undefined);
   const context = assetContext({ machines, lease, config: { kernelParams } });
@@ -80,7 +80,7 @@ test('a value that a loader may not get is refused wherever it would be stored',
       assert.equal(await ask('POST', 'maas/?op=set_config', { name: 'kernel_opts', value }), 400, about);
     }
     assert.deepEqual(
-      place.store.life.listTags().map(({ name, kernelParams }) => [name, kernelParams]),
+      (await place.store.life.listTags()).map(({ name, kernelParams }) => [name, kernelParams]),
       [['good', 'quiet']],
     );
   }));
@@ -111,18 +111,20 @@ test('what may be stored reaches the line of each loader from a tag, in its own 
     assert.equal(await ask('POST', 'tags/odd/?op=update_nodes', { add: id }), 200);
     for (const [value, lines] of TAKEN) {
       assert.equal(await ask('PUT', 'tags/odd/', { kernel_opts: value }), 200, value);
-      for (const path of LOADERS) assert.equal(lineOf(place, path), lines[path], path);
+      for (const path of LOADERS) assert.equal(await lineOf(place, path), lines[path], path);
     }
   }));
 
 test("a machine's own arguments replace those of its tags, the first tag that has some the others, and they the global ones", () =>
   withMachine(async (ask, id, place) => {
-    const given = (): string => {
-      const [pxelinux, grub, ipxe] = LOADERS.map((path) => lineOf(place, path, 'global').replaceAll("'", ''));
+    const given = async (): Promise<string> => {
+      const [pxelinux, grub, ipxe] = await Promise.all(
+        LOADERS.map(async (path) => (await lineOf(place, path, 'global')).replaceAll("'", '')),
+      );
       assert.deepEqual([grub, ipxe], [pxelinux, pxelinux]);
       return pxelinux ?? '';
     };
-    assert.equal(given(), 'global');
+    assert.equal(await given(), 'global');
     for (const [name, kernel_opts] of [
       ['c', 'of-c'],
       ['b', 'of-b'],
@@ -131,12 +133,12 @@ test("a machine's own arguments replace those of its tags, the first tag that ha
       assert.equal(await ask('POST', 'tags/', { name, kernel_opts }), 200);
       assert.equal(await ask('POST', `tags/${name}/?op=update_nodes`, { add: id }), 200);
     }
-    assert.equal(given(), 'of-b');
+    assert.equal(await given(), 'of-b');
     assert.equal(await ask('PUT', `machines/${id}/`, { kernel_params: 'own' }), 200);
-    assert.equal(given(), 'own');
+    assert.equal(await given(), 'own');
     assert.equal(await ask('PUT', `machines/${id}/`, { kernel_params: '' }), 200);
     assert.equal(await ask('POST', 'tags/b/?op=update_nodes', { remove: id }), 200);
-    assert.equal(given(), 'of-c');
+    assert.equal(await given(), 'of-c');
     assert.equal(await ask('PUT', 'tags/c/', { kernel_opts: '' }), 200);
-    assert.equal(given(), 'global');
+    assert.equal(await given(), 'global');
   }));

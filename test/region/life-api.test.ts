@@ -73,7 +73,7 @@ class Client {
     return { status: answer.statusCode, text: answer.body, refusal: answer.headers['x-rackboot-refusal'] };
   }
 
-  enlist(address: number, more: object = {}): string {
+  async enlist(address: number, more: object = {}): Promise<string> {
     const hardware = facts(
       {},
       {
@@ -83,31 +83,31 @@ class Client {
         ...more,
       },
     );
-    const outcome = this.region.enlist(bootReport([address], { facts: hardware }));
+    const outcome = await this.region.enlist(bootReport([address], { facts: hardware }));
     assert.ok(outcome.kind === 'create');
     return outcome.machine.systemId;
   }
 }
 
 async function withLife(work: (client: Client) => Promise<void>): Promise<void> {
-  const place = makeRegion({ listen: [{ host: '10.20.0.1', port: 5248 }] });
+  const place = await makeRegion({ listen: [{ host: '10.20.0.1', port: 5248 }] });
   place.region.close();
   const { store, clock, config } = place;
   const findImage = ({ os, release }: { os: string; release: string }) =>
     os === IMAGE.os && release === IMAGE.release ? IMAGE : undefined;
-  const region = openRegion({ config, store, clock, findImage, onDesiredState: () => undefined });
+  const region = await openRegion({ config, store, clock, findImage, onDesiredState: () => undefined });
   try {
     await addAdmin(store, clock, { username: 'admin', email: '', password: 'long enough' });
-    await work(new Client(place, region, createApiKey(store, clock, 'admin')));
+    await work(new Client(place, region, await createApiKey(store, clock, 'admin')));
   } finally {
     region.close();
-    place.remove();
+    await place.remove();
   }
 }
 
 test('2.0: accepted, allocated by its conditions, deployed, released; each refusal has its name', () =>
   withLife(async (client) => {
-    const id = client.enlist(A);
+    const id = await client.enlist(A);
     const one = `2.0/machines/${id}/`;
     const none = await client.ask('POST', '2.0/machines/?op=allocate', {});
     assert.deepEqual([none.status, none.refusal], [409, 'nothing-matches']);
@@ -174,20 +174,20 @@ test('2.0: accepted, allocated by its conditions, deployed, released; each refus
     // A client whose answer was lost repeats its request.
     assert.equal(JSON.parse((await client.ask('POST', `${one}?op=release`, {})).text).status_name, 'Ready');
     assert.deepEqual((await client.ask('POST', '2.0/machines/?op=release', { machines: id })).text, '[]');
-    const other = client.enlist(A + 1);
+    const other = await client.enlist(A + 1);
     await client.ask('POST', '2.0/machines/?op=allocate', { system_id: id });
     const mixed = await client.ask('POST', '2.0/machines/?op=release', { machines: `${id},${other}`, comment: 'all' });
     assert.deepEqual([mixed.status, mixed.refusal], [409, 'transition-not-allowed']);
-    assert.equal(client.region.store.findMachine(id)?.status, 'allocated');
+    assert.equal((await client.region.store.findMachine(id))?.status, 'allocated');
   }));
 
 test('an allocation that matches nothing looks at a few machines a turn, and ends when its caller loses their rights', () =>
   withLife(async (client) => {
     const { store } = client.region;
     for (let count = 0; count < 45; count += 1) {
-      const id = client.enlist(A + count);
+      const id = await client.enlist(A + count);
       const admin = { username: 'admin', isAdmin: true, comment: '' };
-      client.region.life.command(id, { name: 'accept', skipsCommissioning: true }, admin);
+      await client.region.life.command(id, { name: 'accept', skipsCommissioning: true }, admin);
     }
     let nowMs = 0;
     mock.method(client.place.clock, 'now', () => {
@@ -212,8 +212,8 @@ test('an allocation that matches nothing looks at a few machines a turn, and end
     assert.deepEqual([none.status, none.refusal], [409, 'nothing-matches']);
     assert.ok(new Set(turns).size >= 5, `its reads were in the turns ${turns}`);
     assert.equal(client.region.searches.size, 0);
-    reads.mock.mockImplementation((...terms: Parameters<typeof list>) => {
-      store.changeUser(
+    reads.mock.mockImplementation(async (...terms: Parameters<typeof list>) => {
+      await store.changeUser(
         'admin',
         { isAdmin: false },
         { type: 'AUTHORISATION', code: 'rack', params: { text: '' }, atMs: 0, username: '' },
@@ -227,7 +227,7 @@ test('an allocation that matches nothing looks at a few machines a turn, and end
 
 test('a command to several machines takes each once, and reads no machine whole before all of them allow it', () =>
   withLife(async (client) => {
-    const [id, other] = [client.enlist(A), client.enlist(A + 1)];
+    const [id, other] = [await client.enlist(A), await client.enlist(A + 1)];
     await client.ask('POST', `2.0/machines/${id}/?op=accept`, { skip_commissioning: 'true' });
     await client.ask('POST', '2.0/machines/?op=allocate', { system_id: id });
     const reads = [
@@ -252,12 +252,12 @@ test('a command to several machines takes each once, and reads no machine whole 
 
 test('a machine at work says its step, how much of it is done, and when it said so', () =>
   withLife(async (client) => {
-    const id = client.enlist(A);
+    const id = await client.enlist(A);
     const one = `2.0/machines/${id}/`;
     const now = client.region.clock.wallTimeMs();
     const work = { waitsForBoot: false, attempts: 0, before: 'ready' } as const;
     const shown = async (fields: Partial<MachineFields>): Promise<unknown> => {
-      client.region.store.changeMachine<never>(id, now, () => ({ kind: 'change', fields, events: [] }));
+      await client.region.store.changeMachine<never>(id, now, () => ({ kind: 'change', fields, events: [] }));
       const { work_text: text, work_percent: percent, work_age: age } = JSON.parse((await client.ask('GET', one)).text);
       return [text, percent, age];
     };
@@ -277,7 +277,7 @@ test('a machine at work says its step, how much of it is done, and when it said 
 
 test('a machine in use is deleted only by force, and leaves no address, name or key', () =>
   withLife(async (client) => {
-    const id = client.enlist(A);
+    const id = await client.enlist(A);
     const one = `2.0/machines/${id}/`;
     await client.ask('POST', `${one}?op=accept`, { skip_commissioning: 'true' });
     await client.ask('POST', '2.0/machines/?op=allocate', { system_id: id });
@@ -289,17 +289,17 @@ test('a machine in use is deleted only by force, and leaves no address, name or 
     );
     assert.equal((await client.ask('DELETE', `${one}?force=true`)).status, 204);
     assert.equal((await client.ask('GET', one)).status, 404);
-    assert.deepEqual(client.region.desiredState().machines, []);
-    const [event] = client.region.store.listEvents({ limit: 1 });
+    assert.deepEqual((await client.region.desiredState()).machines, []);
+    const [event] = await client.region.store.listEvents({ limit: 1 });
     assert.match(sentenceOf(event), /^deleted .* although it was Allocated$/);
-    const idle = client.enlist(A + 1);
+    const idle = await client.enlist(A + 1);
     assert.equal((await client.ask('DELETE', `2.0/machines/${idle}/`)).status, 204);
     assert.equal((await client.ask('DELETE', `2.0/machines/${idle}/`)).status, 404);
   }));
 
 test('data of the owner and a lock: kept with the machine, refused by name, gone with the release', () =>
   withLife(async (client) => {
-    const id = client.enlist(A);
+    const id = await client.enlist(A);
     const one = `2.0/machines/${id}/`;
     await client.ask('POST', `${one}?op=accept`, { skip_commissioning: 'true' });
     await client.ask('POST', '2.0/machines/?op=allocate', { system_id: id });
@@ -330,7 +330,7 @@ test('data of the owner and a lock: kept with the machine, refused by name, gone
 
 test('1.0: the same under the names of old clients', () =>
   withLife(async (client) => {
-    const ids = [client.enlist(A), client.enlist(A + 1)];
+    const ids = [await client.enlist(A), await client.enlist(A + 1)];
     const all = JSON.parse((await client.ask('POST', '1.0/nodes/?op=accept_all', {})).text);
     assert.deepEqual(
       all.map((node: { substatus: number }) => node.substatus),
@@ -340,8 +340,11 @@ test('1.0: the same under the names of old clients', () =>
     await client.ask('POST', `1.0/nodes/${id}/?op=abort_operation`, {});
     await client.ask('POST', `2.0/machines/${id}/?op=accept`, { skip_commissioning: '1' });
     const got = JSON.parse(
-      (await client.ask('POST', '1.0/nodes/?op=acquire', { name: client.region.store.findMachine(id)?.hostname ?? '' }))
-        .text,
+      (
+        await client.ask('POST', '1.0/nodes/?op=acquire', {
+          name: (await client.region.store.findMachine(id))?.hostname ?? '',
+        })
+      ).text,
     );
     assert.deepEqual([got.status, got.substatus], [6, 10]);
     assert.equal((await client.ask('POST', '1.0/account/prefs/sshkeys/?op=new', { key: keyOf(2) })).status, 200);
@@ -382,7 +385,7 @@ test('SSH keys are checked, listed, found twice, and removed', () =>
 
 test('tags are created, assigned and removed; kernel arguments that a loader cannot take are refused', () =>
   withLife(async (client) => {
-    const id = client.enlist(A);
+    const id = await client.enlist(A);
     const made = await client.ask('POST', '2.0/tags/', { name: 'serial', kernel_opts: 'console=ttyS4' });
     assert.equal(JSON.parse(made.text).kernel_opts, 'console=ttyS4');
     for (const fields of [
@@ -399,21 +402,22 @@ test('tags are created, assigned and removed; kernel arguments that a loader can
     assert.deepEqual(JSON.parse(done.text), { added: 1, removed: 0 });
     const [machine] = JSON.parse((await client.ask('GET', '2.0/tags/serial/?op=machines')).text);
     assert.deepEqual([machine.system_id, machine.tag_names], [id, ['serial']]);
-    assert.equal(client.region.desiredState().machines[0]?.kernelParams, 'console=ttyS4');
+    assert.equal((await client.region.desiredState()).machines[0]?.kernelParams, 'console=ttyS4');
     await client.ask('PUT', '2.0/tags/serial/', { name: 'tty', kernel_opts: 'console=ttyS1' });
-    assert.equal(client.region.desiredState().machines[0]?.kernelParams, 'console=ttyS1');
+    assert.equal((await client.region.desiredState()).machines[0]?.kernelParams, 'console=ttyS1');
     assert.equal((await client.ask('DELETE', '2.0/tags/tty/')).status, 204);
-    assert.equal(client.region.desiredState().machines[0]?.kernelParams, undefined);
+    assert.equal((await client.region.desiredState()).machines[0]?.kernelParams, undefined);
     assert.equal((await client.ask('PUT', `2.0/machines/${id}/`, { kernel_params: 'x"' })).status, 400);
   }));
 
 test('the agent gets its job only with the token of its boot and from its address; its last signal may come twice', () =>
   withLife(async (client) => {
-    const id = client.enlist(A);
-    const other = client.enlist(A + 1);
+    const id = await client.enlist(A);
+    const other = await client.enlist(A + 1);
     await client.ask('POST', '2.0/account/prefs/sshkeys/', { key: keyOf(1, 'me') });
     await client.ask('POST', `2.0/machines/${id}/?op=accept`, {});
-    const token = (systemId = id): string => client.region.store.findMachine(systemId)?.bootToken ?? '';
+    const token = async (systemId = id): Promise<string> =>
+      (await client.region.store.findMachine(systemId))?.bootToken ?? '';
     const rack = (bootToken: string, mac = '52:54:00:00:00:01') => ({
       'x-forwarded-for': '10.20.0.60',
       'x-rackboot-rack': SECRET,
@@ -423,21 +427,21 @@ test('the agent gets its job only with the token of its boot and from its addres
     });
     const job = (headers: Readonly<Record<string, string>>) =>
       client.ask('GET', '/MAAS/rackboot/1/job', undefined, headers);
-    assert.match((await job(rack(token()))).text, /^job=commission\npurpose=commissioning\n.*\nscripts=5\n$/s);
-    assert.notEqual(client.region.store.findMachine(id)?.statusDeadlineMs, undefined);
+    assert.match((await job(rack(await token()))).text, /^job=commission\npurpose=commissioning\n.*\nscripts=5\n$/s);
+    assert.notEqual((await client.region.store.findMachine(id))?.statusDeadlineMs, undefined);
     await client.ask('POST', `2.0/machines/${other}/?op=accept`, {});
     for (const headers of [
       rack('wrong'),
-      rack(token(), '52:54:00:00:00:02'),
-      rack(token(other)),
-      { 'x-rackboot-token': token() },
-      { ...rack(token()), 'x-rackboot-rack': 'wrong' },
+      rack(await token(), '52:54:00:00:00:02'),
+      rack(await token(other)),
+      { 'x-rackboot-token': await token() },
+      { ...rack(await token()), 'x-rackboot-rack': 'wrong' },
       {},
     ]) {
       const answer = await job(headers);
       assert.deepEqual([answer.status, answer.refusal], [403, 'not-this-boot'], JSON.stringify(headers));
     }
-    const first = token();
+    const first = await token();
     const tell = (fields: Readonly<Record<string, string>>, bootToken: string) =>
       client.ask('POST', '/MAAS/rackboot/1/signal', fields, rack(bootToken));
     for (const fields of [
@@ -457,20 +461,20 @@ test('the agent gets its job only with the token of its boot and from its addres
     };
     assert.equal((await tell(failed, first)).text, 'OK');
     assert.match(
-      sentenceOf(client.region.store.listEvents({ limit: 1 })[0]),
+      sentenceOf((await client.region.store.listEvents({ limit: 1 }))[0]),
       /^script disk ended with status 1; output: read error/,
     );
     for (let count = 0; count < 2; count += 1) assert.equal((await tell({ status: 'OK' }, first)).text, 'OK');
-    assert.equal(client.region.store.findMachine(id)?.status, 'ready');
+    assert.equal((await client.region.store.findMachine(id))?.status, 'ready');
     assert.equal((await job(rack(first))).status, 403);
     const data = Buffer.from('#!/bin/sh\n').toString('base64');
     await client.ask('POST', `2.0/machines/${id}/?op=deploy`, { distro_series: 'trixie', user_data: data });
     assert.equal((await tell({ status: 'FAILED' }, first)).text, 'OK');
-    assert.equal(client.region.store.findMachine(id)?.status, 'deploying');
-    const lines = (await job(rack(token()))).text.trim().split('\n');
+    assert.equal((await client.region.store.findMachine(id))?.status, 'deploying');
+    const lines = (await job(rack(await token()))).text.trim().split('\n');
     assert.deepEqual(lines, [
       'job=deploy',
-      `hostname=${client.region.store.findMachine(id)?.hostname}`,
+      `hostname=${(await client.region.store.findMachine(id))?.hostname}`,
       'domain=maas',
       'image_url=http://10.20.0.1:5248/images/aa/a.img.zst',
       `image_sha256=${IMAGE.sha256}`,
@@ -481,11 +485,11 @@ test('the agent gets its job only with the token of its boot and from its addres
       'user_data_url=http://10.20.0.1:5248/MAAS/rackboot/1/user-data',
       'address=dhcp',
     ]);
-    const fetch = (name: string) => client.ask('GET', `/MAAS/rackboot/1/${name}`, undefined, rack(token()));
+    const fetch = async (name: string) => client.ask('GET', `/MAAS/rackboot/1/${name}`, undefined, rack(await token()));
     assert.equal((await fetch('ssh-keys')).text, `${keyOf(1, 'me')}\n`);
     assert.equal((await fetch('user-data')).text, '#!/bin/sh\n');
-    assert.equal((await tell({ status: 'OK', stage: 'written' }, token())).text, 'OK');
-    assert.equal((await job(rack(token()))).text, 'job=reboot\n');
+    assert.equal((await tell({ status: 'OK', stage: 'written' }, await token())).text, 'OK');
+    assert.equal((await job(rack(await token()))).text, 'job=reboot\n');
   }));
 
 test('the job has the disk that the user named, by its serial number if that is unique; else the machine chooses', () =>
@@ -504,11 +508,11 @@ test('the job has the disk that the user named, by its serial number if that is 
     ];
     for (const [index, [serials, wanted, expected]] of cases.entries()) {
       const disks = serials.map((serial, place) => disk(place === 0 ? 'sda' : 'sdb', serial));
-      const id = client.enlist(A + index, { disks });
+      const id = await client.enlist(A + index, { disks });
       await client.ask('POST', `2.0/machines/${id}/?op=accept`, { skip_commissioning: 'true' });
       const fields = { distro_series: 'trixie', ...(wanted === undefined ? {} : { disk: wanted }) };
       assert.equal((await client.ask('POST', `2.0/machines/${id}/?op=deploy`, fields)).status, 200);
-      const machine = client.region.store.findMachine(id);
+      const machine = await client.region.store.findMachine(id);
       assert.ok(machine !== undefined);
       const job = renderJob(machine, {
         origin: '',

@@ -34,7 +34,7 @@ export async function withLink(
   work: (place: LinkPlace) => Promise<void>,
   overrides: Partial<RegionConfig> = {},
 ): Promise<void> {
-  const place = makeRegion(overrides);
+  const place = await makeRegion(overrides);
   const app = buildApp(makeContext(place.region));
   const ask: LinkPlace['ask'] = async (method, path, { headers = {}, body, from = '192.0.2.9' } = {}) => {
     const isForm = body instanceof URLSearchParams;
@@ -66,14 +66,14 @@ export async function withLink(
     });
   } finally {
     await app.close();
-    place.remove();
+    await place.remove();
   }
 }
 
 /** The credentials of an administrator. */
 export async function adminHeader({ store, clock }: RegionPlace): Promise<Readonly<Record<string, string>>> {
   await addAdmin(store, clock, { username: 'admin', email: '', password: 'long enough' });
-  const [, token = '', secret = ''] = createApiKey(store, clock, 'admin').split(':');
-  const consumer = store.findKey(token)?.consumerKey ?? '';
+  const [, token = '', secret = ''] = (await createApiKey(store, clock, 'admin')).split(':');
+  const consumer = (await store.findKey(token))?.consumerKey ?? '';
   return { authorization: rackAuthorization(token, secret).replace('"rack"', `"${consumer}"`) };
 }

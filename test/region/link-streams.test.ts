@@ -19,7 +19,7 @@ const changes = (uuid: string, authorization: string): string =>
   `GET /MAAS/uplink/1/racks/${uuid}/changes HTTP/1.1\r\nHost: x\r\nAuthorization: ${authorization}\r\n\r\n`;
 
 test('a rack has at most CHANGES_PER_RACK_MAX streams, and one more ends the oldest', { timeout: 20_000 }, async () => {
-  acceptRack(live.region);
+  await acceptRack(live.region);
   const first =
     `GET /MAAS/uplink/1/racks/${RACK_UUID}/changes HTTP/1.1\r\nHost: x\r\nConnection: close\r\n` +
     `Authorization: ${rackAuthorization()}\r\n\r\n`;
@@ -40,9 +40,9 @@ test('a rack has at most CHANGES_PER_RACK_MAX streams, and one more ends the old
 });
 
 test('a stream whose end does not reach its reader still makes room', { timeout: 20_000 }, async () => {
-  acceptRack(live.region);
+  await acceptRack(live.region);
   const key = { kind: 'own', token: 'token-of-rack-3', secretDigest: digestOf('secret-of-rack-3') } as const;
-  acceptRack(live.region, { uuid: OTHER_UUID, name: 'rack-3', key, interfaces: [rackInterface('10.51.0.0/24')] });
+  await acceptRack(live.region, { uuid: OTHER_UUID, name: 'rack-3', key, interfaces: [rackInterface('10.51.0.0/24')] });
   const others = changes(OTHER_UUID, rackAuthorization('token-of-rack-3', 'secret-of-rack-3'));
   const own = changes(RACK_UUID, rackAuthorization());
   const streams: Crowd[] = [];

@@ -59,7 +59,9 @@ test(
       assert.equal(JSON.parse(read.text).status, 1);
       const controllers = JSON.parse((await ask('GET', 'api/2.0/rackcontrollers/', { headers: admin })).text);
       assert.deepEqual([controllers[0].hostname, controllers[0].ip_addresses], ['rack-2', ['10.50.0.1']]);
-      assert.ok(region.store.listEvents({ level: 'audit', limit: 10 }).some(({ username }) => username === 'admin'));
+      assert.ok(
+        (await region.store.listEvents({ level: 'audit', limit: 10 })).some(({ username }) => username === 'admin'),
+      );
 
       const rejected = await ask('POST', 'api/2.0/nodegroups/?op=reject', {
         headers: admin,
@@ -116,7 +118,7 @@ for (const [name, change, status] of BAD_REGISTRATIONS) {
 
 test('a caller without the key of a rack gets nothing of it', () =>
   withLink(async ({ region, ask, clock }) => {
-    acceptRack(region);
+    await acceptRack(region);
     const state = (authorization: string | undefined, uuid = RACK_UUID) =>
       ask('GET', `uplink/1/racks/${uuid}/state`, { headers: authorization === undefined ? {} : { authorization } });
     assert.equal((await state(rackAuthorization())).status, 200);
@@ -128,10 +130,10 @@ test('a caller without the key of a rack gets nothing of it', () =>
       rackAuthorization('wrong', RACK_KEY_SECRET),
       rackAuthorization(RACK_TOKEN, ''),
     ]) {
-      clock.advance(5000);
+      await clock.pass(5000);
       assert.equal((await state(wrong)).status, 401, wrong);
     }
-    clock.advance(5000);
+    await clock.pass(5000);
     assert.equal((await state(rackAuthorization(), OTHER_UUID)).status, 401);
     let last = 401;
     for (let count = 0; count < 60; count += 1) last = (await state('wrong')).status;
@@ -145,24 +147,24 @@ test('a caller without the key of a rack gets nothing of it', () =>
 test('the state has the tag of its version, and is not sent to a rack that has it', () =>
   withLink(
     async ({ region, rack }) => {
-      acceptRack(region);
+      await acceptRack(region);
       const count = 250;
-      for (let index = 0; index < count; index += 1) region.enlist(bootReport([0x525400000000 + index]));
+      for (let index = 0; index < count; index += 1) await region.enlist(bootReport([0x525400000000 + index]));
       const whole = await rack('state');
       const tag = `"${count}.${region.startId}"`;
       assert.equal(whole.headers.etag, tag);
-      assert.deepEqual(JSON.parse(whole.text), JSON.parse(JSON.stringify(region.desiredState(RACK_UUID))));
+      assert.deepEqual(JSON.parse(whole.text), JSON.parse(JSON.stringify(await region.desiredState(RACK_UUID))));
       for (const sent of [tag, `W/${tag}`, `"1", ${tag}`]) {
         const known = await rack('state', undefined, { 'if-none-match': sent });
         assert.deepEqual([known.status, known.text], [304, ''], sent);
       }
       // A change that only a report brings is no news to a rack.
-      region.enlist(report([0x5254000b0000]));
+      await region.enlist(report([0x5254000b0000]));
       assert.equal((await rack('state', undefined, { 'if-none-match': tag })).status, 304);
       // The same version of a region that started with an older database may be another state.
       const ofOtherStart = `"${count}.${'A'.repeat(region.startId.length)}"`;
       assert.equal((await rack('state', undefined, { 'if-none-match': ofOtherStart })).status, 200);
-      region.enlist(bootReport([0x5254000a0000]));
+      await region.enlist(bootReport([0x5254000a0000]));
       const next = await rack('state', undefined, { 'if-none-match': tag });
       assert.equal(JSON.parse(next.text).machines.length, count + 1);
     },
@@ -171,7 +173,7 @@ test('the state has the tag of its version, and is not sent to a rack that has i
 
 test('events are stored once and in order, even if they are sent again', () =>
   withLink(async ({ region, rack, store }) => {
-    acceptRack(region);
+    await acceptRack(region);
     const send = async (from: number, to: number) => {
       const entries = Array.from({ length: to - from + 1 }, (_, index) => reportEntry(from + index));
       return JSON.parse((await rack('events', batchOf(entries))).text);
@@ -181,20 +183,17 @@ test('events are stored once and in order, even if they are sent again', () =>
     assert.deepEqual(await send(2, 5), { stored: 5, refused: [] });
     // An outbox restored from a copy learns how far the region is.
     assert.deepEqual(await send(1, 1), { stored: 5, refused: [] });
-    const texts = store
-      .listEvents({ limit: 50 })
-      .map(sentenceOf)
-      .filter((text) => text.startsWith('report'));
+    const texts = (await store.listEvents({ limit: 50 })).map(sentenceOf).filter((text) => text.startsWith('report'));
     assert.deepEqual(texts, ['report 5', 'report 4', 'report 3', 'report 2', 'report 1']);
     // A rack with a new outbox numbers from 1 again.
     const anew = await rack('events', batchOf([reportEntry(1, 'anew')], { source: `${RACK_UUID}/outbox-2` }));
     assert.equal(JSON.parse(anew.text).stored, 1);
-    assert.equal(sentenceOf(store.listEvents({ limit: 1 })[0]), 'anew');
+    assert.equal(sentenceOf((await store.listEvents({ limit: 1 }))[0]), 'anew');
   }));
 
 test("a machine's post that a rack kept runs once, as if the machine had sent it from its network", () =>
   withLink(async ({ region, rack, store }) => {
-    acceptRack(region);
+    await acceptRack(region);
     const entries = [
       reportEntry(1, 'before', { mac: '52:54:00:00:00:01', kind: 'dhcp.ack', address: '10.50.0.77' }),
       postEntry(2, '52:54:00:00:00:01'),
@@ -204,7 +203,7 @@ test("a machine's post that a rack kept runs once, as if the machine had sent it
     for (let count = 0; count < 2; count += 1) {
       assert.deepEqual(JSON.parse((await rack('events', batchOf(entries))).text), { stored: 4, refused: [] });
     }
-    const machines = store.listMachines({}, 0, 10);
+    const machines = await store.listMachines({}, 0, 10);
     assert.deepEqual(
       machines.map(({ status, interfaces }) => [status, interfaces[0]?.mac]),
       [
@@ -212,7 +211,7 @@ test("a machine's post that a rack kept runs once, as if the machine had sent it
         ['new', 0x525400000002],
       ],
     );
-    const own = store.listEvents({ machines: { systemIds: [machines[0]?.systemId ?? ''] }, limit: 10 });
+    const own = await store.listEvents({ machines: { systemIds: [machines[0]?.systemId ?? ''] }, limit: 10 });
     assert.deepEqual(
       own.map(sentenceOf).filter((text) => !text.startsWith('it reported')),
       ['after', 'before'],
@@ -223,26 +222,26 @@ test("a machine's post that a rack kept runs once, as if the machine had sent it
 
 test("a kept post carries the token of its boot, and its rack's voucher", () =>
   withLink(async ({ region, rack, store }) => {
-    acceptRack(region);
+    await acceptRack(region);
     const boot = (sequence: number, more: object) => postEntry(sequence, '52:54:00:00:00:01', more);
     await rack('events', batchOf([boot(1, { bootMac: '52:54:00:00:00:01', token: 'x'.repeat(32) })]));
-    const [machine] = store.listMachines({}, 0, 10);
+    const [machine] = await store.listMachines({}, 0, 10);
     assert.equal(machine?.vouchedMac, 0x525400000001);
-    changeStatus(region, machine?.systemId ?? '', 'commissioning', { username: 'bob' });
-    const token = region.desiredState().machines[0]?.bootToken;
+    await changeStatus(region, machine?.systemId ?? '', 'commissioning', { username: 'bob' });
+    const token = (await region.desiredState()).machines[0]?.bootToken;
     await rack(
       'events',
       batchOf([boot(2, { bootMac: '52:54:00:00:00:01' }), boot(3, { token, bootMac: '52:54:00:00:00:01' })]),
     );
-    const types = store
-      .listEvents({ machines: { systemIds: [machine?.systemId ?? ''] }, limit: 2 })
-      .map(({ type }) => type);
+    const types = (await store.listEvents({ machines: { systemIds: [machine?.systemId ?? ''] }, limit: 2 })).map(
+      ({ type }) => type,
+    );
     assert.deepEqual(types, ['NODE_COMMISSIONING_EVENT', 'NODE_ENLISTMENT_IGNORED']);
   }));
 
 test('entries are refused one by one, and the refusals are repeated if the answer was lost', () =>
   withLink(async ({ region, rack, store }) => {
-    acceptRack(region);
+    await acceptRack(region);
     const entries = [
       reportEntry(1),
       postEntry(2, '52:54:00:00:00:01', { peer: '10.20.0.5' }),
@@ -263,21 +262,21 @@ test('entries are refused one by one, and the refusals are repeated if the answe
     assert.match(first.refused[0].reason, /10\.20\.0\.5 is not in a managed network/);
     assert.match(first.refused[3].reason, /mac_addresses/);
     assert.deepEqual(JSON.parse((await rack('events', batchOf(entries))).text), first);
-    assert.equal(store.countMachines({}), 1);
+    assert.equal(await store.countMachines({}), 1);
     assert.ok((region.racks.find(RACK_UUID)?.refused.length ?? 0) <= REFUSED_KEPT_MAX);
   }));
 
 test('the newest REFUSED_KEPT_MAX refused entries of a rack are kept', () =>
   withLink(async ({ region }) => {
-    acceptRack(region);
+    await acceptRack(region);
     const refused = Array.from({ length: REFUSED_KEPT_MAX + 1 }, (_, sequence) => ({ sequence, reason: 'no' }));
-    region.racks.keepRefused(RACK_UUID, 'source', refused);
+    await region.racks.keepRefused(RACK_UUID, 'source', refused);
     assert.deepEqual(region.racks.find(RACK_UUID)?.refused, refused.slice(1));
   }));
 
 test('the region answers anything a rack sends, and stores nothing that it does not understand', () =>
   withLink(async ({ region, rack, store }) => {
-    acceptRack(region);
+    await acceptRack(region);
     const value = fc.jsonValue({ maxDepth: 3 });
     const sequence = fc.oneof(fc.integer(), fc.maxSafeInteger(), fc.double(), value);
     const entry = fc.oneof(
@@ -317,7 +316,7 @@ test('the region answers anything a rack sends, and stores nothing that it does 
         const answer = isBeat ? await rack('heartbeat', news) : await rack('events', events);
         assert.ok([200, 400, 409].includes(answer.status), answer.text);
         assert.equal(region.racks.find(RACK_UUID)?.state, 'accepted');
-        assert.equal(store.countMachines({}), 0);
+        assert.equal(await store.countMachines({}), 0);
       }),
       { numRuns: 150 },
     );
@@ -335,11 +334,11 @@ const BAD_BATCHES: readonly (readonly [name: string, body: unknown])[] = [
 for (const [name, body] of BAD_BATCHES) {
   test(`a batch with ${name} is refused as a whole`, () =>
     withLink(async ({ region, rack, store }) => {
-      acceptRack(region);
+      await acceptRack(region);
       const answer = await rack('events', body);
       assert.equal(answer.status, 400, answer.text);
       assert.equal(
-        store.listEvents({ limit: 10 }).some(({ kind }) => kind !== undefined),
+        (await store.listEvents({ limit: 10 })).some(({ kind }) => kind !== undefined),
         false,
       );
     }));
@@ -347,8 +346,8 @@ for (const [name, body] of BAD_BATCHES) {
 
 test('a turn of a batch is stored whole or not at all, and a store that fails is answered with 503', () =>
   withLink(async ({ region, rack, store, clock }) => {
-    const known = acceptRack(region);
-    const before = region.desiredState();
+    const known = await acceptRack(region);
+    const before = await region.desiredState();
     const original = store.acceptSequence.bind(store);
     Reflect.set(store, 'acceptSequence', (source: string, sequence: number, atMs: number) => {
       if (sequence >= 3) throw new RackError('store-unavailable', 'the disk is full: make room');
@@ -358,32 +357,32 @@ test('a turn of a batch is stored whole or not at all, and a store that fails is
     const answer = await rack('events', batchOf(entries, { missed: 5 }));
     assert.equal(answer.status, 503);
     assert.equal(answer.headers['retry-after'], '5');
-    assert.equal(store.countMachines({}), 0);
+    assert.equal(await store.countMachines({}), 0);
     assert.equal(region.racks.find(RACK_UUID)?.source, known.source);
-    clock.advance(10_000);
-    assert.deepEqual(region.desiredState(), before);
+    await clock.pass(10_000);
+    assert.deepEqual(await region.desiredState(), before);
     Reflect.set(store, 'acceptSequence', original);
     const again = JSON.parse((await rack('events', batchOf(entries, { missed: 5 }))).text);
     assert.deepEqual(again, { stored: 3, refused: [] });
-    assert.equal(store.countMachines({}), 2);
+    assert.equal(await store.countMachines({}), 2);
     await rack('events', batchOf(entries, { missed: 5 }));
-    const lost = store.listEvents({ limit: 20 }).filter(({ type }) => type === 'RACK_EVENTS_LOST');
+    const lost = (await store.listEvents({ limit: 20 })).filter(({ type }) => type === 'RACK_EVENTS_LOST');
     assert.equal(lost.length, 1);
     assert.match(sentenceOf(lost[0]), /rack-2 lost 5 events/);
   }));
 
 test("a heartbeat stores the rack's report, and is answered with the region's time", () =>
   withLink(async ({ region, rack, clock, store }) => {
-    acceptRack(region);
-    region.racks.greet({ uuid: OTHER_UUID, name: 'rack-1', version: '0.9.9', interfaces: [], pinned: [] });
-    const version = store.desiredVersion();
+    await acceptRack(region);
+    await region.racks.greet({ uuid: OTHER_UUID, name: 'rack-1', version: '0.9.9', interfaces: [], pinned: [] });
+    const version = await store.desiredVersion();
     const answer = await rack('heartbeat', heartbeatOf({ interfaces: [rackInterface('10.51.0.0/24')] }));
     assert.deepEqual(JSON.parse(answer.text), { version: '0.9.9', uplink: 1, now: clock.wallTimeMs() });
     const known = region.racks.find(RACK_UUID);
     assert.equal(known?.seenMs, clock.wallTimeMs());
     assert.deepEqual([known?.pulse?.applied, known?.pulse?.waiting, known?.pulse?.pinned], [3, 7, ['dns.upstream']]);
     assert.equal(known?.interfaces[0]?.network, '10.51.0.0/24');
-    assert.equal(store.desiredVersion(), version);
+    assert.equal(await store.desiredVersion(), version);
     assert.equal(known?.pulse?.settingsRefused, undefined);
     assert.equal((await rack('heartbeat', heartbeatOf({ uplink: 2 }))).status, 409);
     assert.equal((await rack('heartbeat', heartbeatOf({ waiting: -1 }))).status, 400);
@@ -392,7 +391,7 @@ test("a heartbeat stores the rack's report, and is answered with the region's ti
 
 test('a rack that refuses its settings is shown with the reason until it uses them', () =>
   withLink(async ({ region, rack, clock }) => {
-    acceptRack(region);
+    await acceptRack(region);
     const why = "the region's store: tftp <port> is taken";
     await rack('heartbeat', heartbeatOf({ settingsRefused: why }));
     assert.equal(region.racks.find(RACK_UUID)?.pulse?.settingsRefused, why);
@@ -403,15 +402,15 @@ test('a rack that refuses its settings is shown with the reason until it uses th
     await rack('heartbeat', heartbeatOf());
     assert.doesNotMatch(`${renderRacks(region, clock.wallTimeMs())}`, /refuses its settings/);
     const own = { uuid: OTHER_UUID, name: 'rack-1', version: '0.9.9', interfaces: [], pinned: [] };
-    region.racks.greet({ ...own, settingsRefused: why });
+    await region.racks.greet({ ...own, settingsRefused: why });
     assert.match(`${renderRacks(region, clock.wallTimeMs())}`, /refuses its settings/, 'the rack of this process too');
-    region.racks.greet(own);
+    await region.racks.greet(own);
     assert.doesNotMatch(`${renderRacks(region, clock.wallTimeMs())}`, /refuses its settings/);
   }));
 
 test('another DHCP server that a rack sees is shown with the rack until it is gone', () =>
   withLink(async ({ region, rack, clock }) => {
-    acceptRack(region);
+    await acceptRack(region);
     const seen = { ...rackInterface(), foreign_dhcp_ip: '10.50.0.66' };
     assert.equal((await rack('heartbeat', heartbeatOf({ interfaces: [seen] }))).status, 200);
     assert.match(`${renderRacks(region, clock.wallTimeMs())}`, /another DHCP server answers: 10\.50\.0\.66 on far/);
@@ -422,13 +421,16 @@ test('another DHCP server that a rack sees is shown with the rack until it is go
     await rack('heartbeat', heartbeatOf({ interfaces: [rackInterface()] }));
     assert.doesNotMatch(`${renderRacks(region, clock.wallTimeMs())}`, /another DHCP server/);
     const own = { uuid: OTHER_UUID, name: 'rack-1', version: '0.9.9', pinned: [] };
-    region.racks.greet({ ...own, interfaces: [{ ...rackInterface('10.60.0.0/24'), foreign_dhcp_ip: '10.60.0.66' }] });
+    await region.racks.greet({
+      ...own,
+      interfaces: [{ ...rackInterface('10.60.0.0/24'), foreign_dhcp_ip: '10.60.0.66' }],
+    });
     assert.match(`${renderRacks(region, clock.wallTimeMs())}`, /another DHCP server/, 'the rack of this process too');
   }));
 
 test('machines of a remote rack enlist through it, from the networks that it has registered', () =>
   withLink(async ({ region, ask, store }) => {
-    acceptRack(region);
+    await acceptRack(region);
     const enlist = (headers: Readonly<Record<string, string>>, from: string) =>
       ask('POST', 'api/2.0/machines/', {
         body: new URLSearchParams({ architecture: 'amd64', mac_addresses: '52:54:00:00:00:01' }),
@@ -449,5 +451,5 @@ test('machines of a remote rack enlist through it, from the networks that it has
       const answer = await enlist(headers, from);
       assert.equal(answer.status, status, `${name}: ${answer.text}`);
     }
-    assert.equal(store.countMachines({}), 1);
+    assert.equal(await store.countMachines({}), 1);
   }));

@@ -116,7 +116,7 @@ test('a listener that is being retried does not open once a configuration withou
     await doors.attempt(1);
     doors.settle(0, noSuchAddress());
     await first;
-    doors.clock.advance(1000);
+    await doors.clock.pass(1000);
     await doors.attempt(2);
     const second = doors.api.configure(doors.listen());
     doors.settle(1);
@@ -133,7 +133,7 @@ test('a listener that is being retried is not opened twice by a configuration th
     await doors.attempt(1);
     doors.settle(0, noSuchAddress());
     await first;
-    doors.clock.advance(1000);
+    await doors.clock.pass(1000);
     await doors.attempt(2);
     const dropped = doors.api.configure(doors.listen());
     const again = doors.api.configure(doors.listen(1));
@@ -179,7 +179,7 @@ test('an observer learns of every change of the listeners, also by overlapping c
     await doors.attempt(2);
     doors.settle(1, noSuchAddress());
     await third;
-    doors.clock.advance(1000);
+    await doors.clock.pass(1000);
     await doors.attempt(3);
     doors.settle(2);
     await eventuallyWithin(2000, 'the retry is told', () => reported.length === 4);
@@ -202,12 +202,12 @@ test('a listener at a late address is reported with its setting until it opens, 
       String(reported.at(-1)),
       /:1 is not an address of this host yet; .*Give it to an interface, or change region\.listen$/,
     );
-    doors.clock.advance(1000);
+    await doors.clock.pass(1000);
     await doors.attempt(2);
     doors.settle(1, Object.assign(new Error('taken'), { code: 'EADDRINUSE' }));
     await eventuallyWithin(2000, 'the port is told', () => reported.length === 2);
     assert.match(String(reported.at(-1)), /:1 is in use: stop its owner .*, or change region\.listen$/);
-    doors.clock.advance(1000);
+    await doors.clock.pass(1000);
     await doors.attempt(3);
     doors.settle(2);
     await eventuallyWithin(2000, 'nothing is left to tell', () => reported.length === 3);

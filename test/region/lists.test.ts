@@ -10,7 +10,7 @@ import { VirtualClock } from '../support/virtual-clock.ts';
 /** Entries of this size, and the number of entries taken so far. */
 function entriesOf(count: number, bytes: number) {
   const made = { count: 0, hasEnded: false };
-  function* entries(): Generator<unknown, void> {
+  async function* entries(): AsyncGenerator<unknown, void> {
     try {
       for (; made.count < count; made.count += 1) yield { place: made.count, text: 'x'.repeat(bytes) };
     } finally {
@@ -18,6 +18,10 @@ function entriesOf(count: number, bytes: number) {
     }
   }
   return { made, entries: entries() };
+}
+
+async function* inTurn(entries: readonly unknown[]): AsyncGenerator<unknown, void> {
+  yield* entries;
 }
 
 const makeLists = (): Lists => new Lists(new VirtualClock(1_700_000_000_000, 1));
@@ -34,7 +38,7 @@ async function textOf(sent: SentList): Promise<string> {
 test('a list is one valid array, whatever its length and whichever entries are left out', async () => {
   for (const count of [0, 1, 2, 63, 64, 65, 200, 1000]) {
     const { entries } = entriesOf(count, 1024);
-    const places: number[] = JSON.parse(await textOf(makeLists().send({ holder: 'joe 1', entries }))).map(
+    const places: number[] = JSON.parse(await textOf(await makeLists().send({ holder: 'joe 1', entries }))).map(
       ({ place }: { place: number }) => place,
     );
     assert.deepEqual(
@@ -42,7 +46,7 @@ test('a list is one valid array, whatever its length and whichever entries are l
       Array.from({ length: count }, (_, place) => place),
     );
     const some = [undefined, ...Array.from({ length: count }, (_, place) => (place % 3 === 0 ? place : undefined))];
-    const found = JSON.parse(await textOf(makeLists().send({ holder: 'joe 1', entries: some.values() })));
+    const found = JSON.parse(await textOf(await makeLists().send({ holder: 'joe 1', entries: inTurn(some) })));
     assert.deepEqual(
       found,
       some.filter((place) => place !== undefined),
@@ -52,7 +56,7 @@ test('a list is one valid array, whatever its length and whichever entries are l
 
 test('a list is rendered no faster than its client takes it, however large its entries are', async () => {
   const { made, entries } = entriesOf(1000, LIST_PIECE_BYTES);
-  const sent = makeLists().send({ holder: 'joe 1', entries });
+  const sent = await makeLists().send({ holder: 'joe 1', entries });
   assert.ok(sent.kind === 'stream');
   assert.equal(made.count, 0, 'one entry fills the first piece');
   sent.stream.once('readable', () => {});
@@ -70,7 +74,7 @@ test('the event loop runs between pieces, even for a list that finds nothing', a
     rounds += 1;
     if (!isDone) setImmediate(count);
   };
-  function* slow(): Generator<unknown, void> {
+  async function* slow(): AsyncGenerator<unknown, void> {
     for (let entry = 0; entry < 40; entry += 1) {
       const until = systemClock.now() + 2;
       while (systemClock.now() < until);
@@ -79,7 +83,7 @@ test('the event loop runs between pieces, even for a list that finds nothing', a
   }
   setImmediate(count);
   const lists = new Lists(systemClock);
-  assert.equal(await textOf(lists.send({ holder: 'joe 1', entries: slow() })), '[]');
+  assert.equal(await textOf(await lists.send({ holder: 'joe 1', entries: slow() })), '[]');
   isDone = true;
   assert.ok(rounds >= 10, `${rounds} rounds while 80 ms of work were done`);
 });
@@ -88,7 +92,7 @@ test('users take turns: a user with many lists does not delay the list of anothe
   const lists = makeLists();
   const ends: string[] = [];
   const read = async (holder: string): Promise<void> => {
-    await textOf(lists.send({ holder, entries: entriesOf(40, LIST_PIECE_BYTES).entries }));
+    await textOf(await lists.send({ holder, entries: entriesOf(40, LIST_PIECE_BYTES).entries }));
     ends.push(holder);
   };
   await Promise.all([...Array.from({ length: 8 }, () => read('joe 1')), read('ann 2')]);
@@ -97,17 +101,18 @@ test('users take turns: a user with many lists does not delay the list of anothe
 
 test('at the bound the user with most lists loses one to another, and gets no more', async () => {
   const lists = makeLists();
-  const open = (holder: string): SentList => lists.send({ holder, entries: entriesOf(10, LIST_PIECE_BYTES).entries });
-  const joes = Array.from({ length: LISTS_MAX }, () => open('joe 1'));
+  const open = async (holder: string): Promise<SentList> =>
+    await lists.send({ holder, entries: entriesOf(10, LIST_PIECE_BYTES).entries });
+  const joes = await Promise.all(Array.from({ length: LISTS_MAX }, () => open('joe 1')));
   assert.ok(joes.every(({ kind }) => kind === 'stream'));
   assert.equal(lists.size, LISTS_MAX);
   const refused = entriesOf(10, LIST_PIECE_BYTES);
-  assert.equal(lists.send({ holder: 'joe 1', entries: refused.entries }).kind, 'refused');
+  assert.equal((await lists.send({ holder: 'joe 1', entries: refused.entries })).kind, 'refused');
   assert.ok(refused.made.hasEnded);
   const lost = new Promise((resolve) => {
     for (const sent of joes) if (sent.kind === 'stream') sent.stream.once('error', resolve);
   });
-  const ann = open('ann 2');
+  const ann = await open('ann 2');
   assert.match(String(await lost), /the list of another user/);
   assert.equal(lists.size, LISTS_MAX);
   assert.equal(JSON.parse(await textOf(ann)).length, 10);

@@ -55,7 +55,7 @@ export async function startRegion(
     ...overrides,
   };
   const store = openRegionStore({ stateDir });
-  const region = openRegion({
+  const region = await openRegion({
     config,
     store,
     clock: systemClock,
@@ -73,12 +73,12 @@ export async function startRegion(
     config,
     origin: `http://127.0.0.1:${port}`,
     port,
-    authorization: authorizationOf(createApiKey(store, systemClock, 'admin')),
+    authorization: authorizationOf(await createApiKey(store, systemClock, 'admin')),
     problems,
     async close() {
       await api.close();
       region.close();
-      store.close();
+      await store.close();
       rmSync(stateDir, { recursive: true });
     },
   };

@@ -6,7 +6,7 @@ import { createApiKey } from '../../src/region/accounts/accounts.ts';
 import { buildApp, makeContext } from '../../src/region/http/server.ts';
 import { describeLogins, findDebugLogin } from '../../src/region/life/logins.ts';
 import type { Machine } from '../../src/region/records/machine.ts';
-import { openRegion } from '../../src/region/region.ts';
+import { openRegion, type Region } from '../../src/region/region.ts';
 import { reasonOf, sentenceOf } from '../support/sentences.ts';
 import { addAdmin } from './administrator.ts';
 import { heldPower } from './life/held-power.ts';
@@ -30,40 +30,45 @@ interface Answered {
 /** A region with the administrators ann and abe and the user bob, each with a key; a machine of address A that was accepted. */
 class Scene {
   readonly place: RegionPlace;
-  readonly region;
+  readonly region: Region;
   readonly #app;
   readonly id: string;
 
-  constructor(place: RegionPlace, switched: boolean) {
+  private constructor(place: RegionPlace, region: Region, id: string) {
     this.place = place;
+    this.region = region;
+    this.#app = buildApp(makeContext(region));
+    this.id = id;
+  }
+
+  static async make(place: RegionPlace, switched: boolean): Promise<Scene> {
     const { store, clock, config } = place;
     place.region.close();
     const power = switched ? heldPower() : undefined;
-    this.region = openRegion({ config, store, clock, power, onDesiredState: () => undefined });
-    this.#app = buildApp(makeContext(this.region));
+    const region = await openRegion({ config, store, clock, power, onDesiredState: () => undefined });
     for (const [username, fill] of [
       ['ann', 1],
       ['bob', 2],
     ] as const) {
-      store.life.addSshKey({ username, key: keyOf(fill, username), createdMs: 1 }, 4, WORD);
+      await store.life.addSshKey({ username, key: keyOf(fill, username), createdMs: 1 }, 4, WORD);
     }
-    const outcome = this.region.enlist(report([A]));
+    const outcome = await region.enlist(report([A]));
     assert.ok(outcome.kind === 'create');
-    this.id = outcome.machine.systemId;
+    return new Scene(place, region, outcome.machine.systemId);
   }
 
   close(): void {
     this.region.close();
   }
 
-  machine(): Machine {
-    const machine = this.region.store.findMachine(this.id);
+  async machine(): Promise<Machine> {
+    const machine = await this.region.store.findMachine(this.id);
     assert.ok(machine);
     return machine;
   }
 
-  as(username: string): Readonly<Record<string, string>> {
-    return { authorization: authorizationOf(createApiKey(this.place.store, this.place.clock, username)) };
+  async as(username: string): Promise<Readonly<Record<string, string>>> {
+    return { authorization: authorizationOf(await createApiKey(this.place.store, this.place.clock, username)) };
   }
 
   async ask(
@@ -81,18 +86,22 @@ class Scene {
   }
 
   /** The agent's request with the token of its present boot, or of another one. */
-  agent(path: string, token = this.machine().bootToken ?? '', mac = '52:54:00:00:00:01'): Promise<Answered> {
-    return this.ask('GET', `/MAAS/rackboot/1/${path}`, rackOf(token, mac));
+  async agent(path: string, token?: string, mac?: string): Promise<Answered> {
+    return this.ask('GET', `/MAAS/rackboot/1/${path}`, rackOf(token ?? (await this.#token()), mac));
   }
 
-  tell(fields: Readonly<Record<string, string>>, token = this.machine().bootToken ?? ''): Promise<Answered> {
-    return this.ask('POST', '/MAAS/rackboot/1/signal', rackOf(token), fields);
+  async tell(fields: Readonly<Record<string, string>>): Promise<Answered> {
+    return this.ask('POST', '/MAAS/rackboot/1/signal', rackOf(await this.#token()), fields);
   }
 
-  log(): string[] {
-    return this.region.store
-      .listEvents({ machines: { systemIds: [this.id] }, limit: 20 })
-      .map((event) => `${sentenceOf(event)} (${event.username})`);
+  async #token(): Promise<string> {
+    return (await this.machine()).bootToken ?? '';
+  }
+
+  async log(): Promise<string[]> {
+    return (await this.region.store.listEvents({ machines: { systemIds: [this.id] }, limit: 20 })).map(
+      (event) => `${sentenceOf(event)} (${event.username})`,
+    );
   }
 }
 
@@ -107,55 +116,57 @@ const rackOf = (token: string, mac = '52:54:00:00:00:01') => ({
 const scene = (title: string, work: (scene: Scene) => Promise<void>, switched = false): void =>
   void test(title, () =>
     withRegion(async (place) => {
-      const made = new Scene(place, switched);
+      const made = await Scene.make(place, switched);
       for (const username of ['ann', 'abe', 'bob']) {
         await addAdmin(place.store, place.clock, { username, email: '', password: 'correct horse' });
       }
-      place.store.changeUser('bob', { isAdmin: false }, WORD);
+      await place.store.changeUser('bob', { isAdmin: false }, WORD);
       await work(made);
       made.close();
     }),
   );
 
 scene('no debug login is open until a user opens one: no keys, no line in the job, no seconds', async (it) => {
-  await it.ask('POST', 'accept', it.as('ann'));
+  await it.ask('POST', 'accept', await it.as('ann'));
   assert.doesNotMatch((await it.agent('job')).text, /debug/);
   assert.deepEqual((await it.agent('watch')).text, 'wanted=yes\n');
   assert.deepEqual((await it.agent('debug-keys')).refusal, 'not-this-boot');
-  assert.deepEqual((await it.ask('GET', 'logins', it.as('bob'))).text, '[]');
+  assert.deepEqual((await it.ask('GET', 'logins', await it.as('bob'))).text, '[]');
 });
 
 scene(
   'a debug login accepts the keys of the user who opened it, reports the host key, and is in the log with its end',
   async (it) => {
-    await it.ask('POST', 'accept', it.as('ann'));
-    const opened = await it.ask('POST', 'debug_login', it.as('ann'), { seconds: '600', comment: 'why it hangs' });
+    await it.ask('POST', 'accept', await it.as('ann'));
+    const opened = await it.ask('POST', 'debug_login', await it.as('ann'), { seconds: '600', comment: 'why it hangs' });
     assert.equal(opened.status, 200, opened.text);
     assert.match((await it.agent('job')).text, /^debug=1$/m);
     assert.equal((await it.agent('watch')).text, 'wanted=yes\ndebug_seconds=600\n');
     assert.equal((await it.agent('debug-keys')).text, `${keyOf(1, 'ann')}\n`);
     await it.tell({ status: 'WORKING', stage: 'login', message: 'open', host_key: HOST_KEY });
-    const [login] = JSON.parse((await it.ask('GET', 'logins', it.as('bob'))).text);
+    const [login] = JSON.parse((await it.ask('GET', 'logins', await it.as('bob'))).text);
     assert.deepEqual(
       [login.kind, login.host_key, login.username, login.keys, login.seconds_left],
       ['debug', HOST_KEY, 'ann', 1, 600],
     );
     assert.ok(
-      it.log().some((line) => /^debug login opened for the keys of ann until .* UTC: why it hangs \(ann\)$/.test(line)),
+      (await it.log()).some((line) =>
+        /^debug login opened for the keys of ann until .* UTC: why it hangs \(ann\)$/.test(line),
+      ),
     );
-    await it.ask('POST', 'debug_login', it.as('abe'), { off: 'true' });
+    await it.ask('POST', 'debug_login', await it.as('abe'), { off: 'true' });
     assert.equal((await it.agent('watch')).text, 'wanted=yes\n');
-    assert.ok(it.log().includes('debug login closed (abe)'));
+    assert.ok((await it.log()).includes('debug login closed (abe)'));
   },
 );
 
 scene('a machine that failed is known by its old token while the debug login is open, for nothing else', async (it) => {
-  await it.ask('POST', 'accept', it.as('ann'));
-  await it.ask('POST', 'debug_login', it.as('ann'), { seconds: '600' });
-  const token = it.machine().bootToken ?? '';
+  await it.ask('POST', 'accept', await it.as('ann'));
+  await it.ask('POST', 'debug_login', await it.as('ann'), { seconds: '600' });
+  const token = (await it.machine()).bootToken ?? '';
   await it.agent('watch');
   await it.tell({ status: 'FAILED', stage: 'testing', message: 'bits fell over' });
-  assert.equal(it.machine().status, 'failed-commissioning');
+  assert.equal((await it.machine()).status, 'failed-commissioning');
   assert.equal((await it.agent('watch', token)).text, 'wanted=no\ndebug_seconds=600\n');
   assert.equal((await it.agent('debug-keys', token)).text, `${keyOf(1, 'ann')}\n`);
   for (const path of ['job', 'ssh-keys', 'user-data']) {
@@ -163,36 +174,36 @@ scene('a machine that failed is known by its old token while the debug login is 
   }
   assert.equal((await it.agent('watch', 'another')).refusal, 'not-this-boot');
   assert.equal((await it.agent('watch', token, '52:54:00:00:00:02')).refusal, 'not-this-boot');
-  it.place.clock.advance(601_000);
+  await it.place.clock.pass(601_000);
   assert.equal((await it.agent('watch', token)).refusal, 'not-this-boot');
 });
 
 scene('work that was aborted, or begun again, is no longer wanted by the token of its boot', async (it) => {
-  await it.ask('POST', 'accept', it.as('ann'));
-  const first = it.machine().bootToken ?? '';
+  await it.ask('POST', 'accept', await it.as('ann'));
+  const first = (await it.machine()).bootToken ?? '';
   assert.equal((await it.agent('watch', first)).text, 'wanted=yes\n');
-  await it.ask('POST', 'abort', it.as('ann'));
+  await it.ask('POST', 'abort', await it.as('ann'));
   assert.equal((await it.agent('watch', first)).refusal, 'not-this-boot');
-  await it.ask('POST', 'commission', it.as('ann'));
+  await it.ask('POST', 'commission', await it.as('ann'));
   assert.equal((await it.agent('watch', first)).refusal, 'not-this-boot');
   assert.equal((await it.agent('watch')).text, 'wanted=yes\n');
 });
 
 scene('a look at whether work is wanted is no sign of life', async (it) => {
-  await it.ask('POST', 'accept', it.as('ann'));
+  await it.ask('POST', 'accept', await it.as('ann'));
   await it.agent('job');
-  const deadline = it.machine().statusDeadlineMs;
-  it.place.clock.advance(60_000);
+  const deadline = (await it.machine()).statusDeadlineMs;
+  await it.place.clock.pass(60_000);
   await it.agent('watch');
-  assert.equal(it.machine().statusDeadlineMs, deadline);
+  assert.equal((await it.machine()).statusDeadlineMs, deadline);
   await it.agent('job');
-  assert.notEqual(it.machine().statusDeadlineMs, deadline);
+  assert.notEqual((await it.machine()).statusDeadlineMs, deadline);
 });
 
 scene(
   'a user without the right is refused a debug login, and a user who lost the right can no longer log in',
   async (it) => {
-    await it.ask('POST', 'accept', it.as('ann'));
+    await it.ask('POST', 'accept', await it.as('ann'));
     const refusals: readonly [string, Readonly<Record<string, string>>, string][] = [
       ['bob', {}, 'not-owner'],
       ['abe', {}, 'no-ssh-key'],
@@ -202,50 +213,50 @@ scene(
       ['bob', { off: 'true' }, 'not-owner'],
     ];
     for (const [username, fields, refusal] of refusals) {
-      const answer = await it.ask('POST', 'debug_login', it.as(username), fields);
+      const answer = await it.ask('POST', 'debug_login', await it.as(username), fields);
       assert.equal(answer.refusal, refusal, JSON.stringify([username, fields, answer.text]));
     }
-    await it.ask('POST', 'debug_login', it.as('ann'), {});
-    const open = () => findDebugLogin(it.region, it.machine());
-    assert.equal(open()?.secondsLeft, 3600);
-    it.place.store.changeUser('ann', { isAdmin: false }, WORD);
-    assert.equal(open(), undefined);
+    await it.ask('POST', 'debug_login', await it.as('ann'), {});
+    const open = async () => findDebugLogin(it.region, await it.machine());
+    assert.equal((await open())?.secondsLeft, 3600);
+    await it.place.store.changeUser('ann', { isAdmin: false }, WORD);
+    assert.equal(await open(), undefined);
     assert.equal((await it.agent('watch')).text, 'wanted=yes\n');
     assert.equal((await it.agent('debug-keys')).refusal, 'not-this-boot');
   },
 );
 
 scene('the owner of a machine debugs it, until it is given back', async (it) => {
-  await it.ask('POST', 'accept', it.as('ann'), { skip_commissioning: 'true' });
-  await it.ask('POST', '/MAAS/api/2.0/machines/?op=allocate', it.as('bob'), { system_id: it.id });
-  assert.equal((await it.ask('POST', 'debug_login', it.as('bob'), { seconds: '86400' })).status, 200);
-  assert.equal(findDebugLogin(it.region, it.machine())?.username, 'bob');
-  await it.ask('POST', 'release', it.as('bob'));
-  assert.equal(findDebugLogin(it.region, it.machine()), undefined);
+  await it.ask('POST', 'accept', await it.as('ann'), { skip_commissioning: 'true' });
+  await it.ask('POST', '/MAAS/api/2.0/machines/?op=allocate', await it.as('bob'), { system_id: it.id });
+  assert.equal((await it.ask('POST', 'debug_login', await it.as('bob'), { seconds: '86400' })).status, 200);
+  assert.equal((await findDebugLogin(it.region, await it.machine()))?.username, 'bob');
+  await it.ask('POST', 'release', await it.as('bob'));
+  assert.equal(await findDebugLogin(it.region, await it.machine()), undefined);
 });
 
 scene('a clock that goes back gives a debug login no more time than it had', async (it) => {
-  await it.ask('POST', 'debug_login', it.as('ann'), { seconds: '600' });
+  await it.ask('POST', 'debug_login', await it.as('ann'), { seconds: '600' });
   it.place.clock.stepWall(-86_400_000);
-  assert.equal(findDebugLogin(it.region, it.machine())?.secondsLeft, 600);
+  assert.equal((await findDebugLogin(it.region, await it.machine()))?.secondsLeft, 600);
 });
 
 scene(
   'a rescue accepts the owner’s keys, or those of the user who requested it if the machine has no owner',
   async (it) => {
-    const refused = await it.ask('POST', 'rescue_mode', it.as('abe'));
+    const refused = await it.ask('POST', 'rescue_mode', await it.as('abe'));
     assert.equal(refused.refusal, 'no-ssh-key');
     assert.match(refused.text, /abe has no SSH key.*rackboot sshkeys add FILE --username abe/);
-    await it.ask('POST', 'rescue_mode', it.as('ann'));
+    await it.ask('POST', 'rescue_mode', await it.as('ann'));
     assert.equal((await it.agent('ssh-keys')).text, `${keyOf(1, 'ann')}\n`);
     assert.match((await it.agent('job')).text, /^job=rescue\n/);
     await it.tell({ status: 'WORKING', stage: 'started', message: '' });
-    assert.equal(it.machine().status, 'entering-rescue-mode');
+    assert.equal((await it.machine()).status, 'entering-rescue-mode');
     await it.tell({ status: 'OK', stage: 'login', message: 'login is possible', host_key: HOST_KEY });
-    assert.equal(it.machine().status, 'rescue-mode');
+    assert.equal((await it.machine()).status, 'rescue-mode');
     assert.equal((await it.agent('ssh-keys')).text, `${keyOf(1, 'ann')}\n`);
     await it.tell({ status: 'WORKING', stage: 'login', message: 'login is possible', host_key: 'SHA256:$(reboot)' });
-    const [login] = describeLogins(it.region, it.machine());
+    const [login] = await describeLogins(it.region, await it.machine());
     assert.deepEqual([login?.kind, login?.hostKey, login?.username, login?.keys], ['rescue', HOST_KEY, 'ann', 1]);
   },
 );
@@ -253,46 +264,46 @@ scene(
 scene(
   'a machine without a power driver leaves rescue mode itself, and returns to its former state when it reports',
   async (it) => {
-    await it.ask('POST', 'accept', it.as('ann'), { skip_commissioning: 'true' });
-    await it.ask('POST', 'rescue_mode', it.as('ann'));
+    await it.ask('POST', 'accept', await it.as('ann'), { skip_commissioning: 'true' });
+    await it.ask('POST', 'rescue_mode', await it.as('ann'));
     await it.tell({ status: 'OK', stage: 'login', message: '', host_key: HOST_KEY });
-    await it.ask('POST', 'exit_rescue_mode', it.as('ann'));
-    assert.deepEqual([it.machine().status, reasonOf(it.machine())], ['exiting-rescue-mode', '']);
-    assert.notEqual(it.machine().statusDeadlineMs, undefined);
+    await it.ask('POST', 'exit_rescue_mode', await it.as('ann'));
+    assert.deepEqual([(await it.machine()).status, reasonOf(await it.machine())], ['exiting-rescue-mode', '']);
+    assert.notEqual((await it.machine()).statusDeadlineMs, undefined);
     assert.equal((await it.agent('job')).text, 'job=poweroff\n');
-    const token = it.machine().bootToken;
+    const token = (await it.machine()).bootToken;
     await it.tell({ status: 'OK', stage: 'left', message: '' });
-    assert.deepEqual([it.machine().status, it.machine().bootToken], ['ready', undefined]);
+    assert.deepEqual([(await it.machine()).status, (await it.machine()).bootToken], ['ready', undefined]);
     assert.equal((await it.agent('job', token)).refusal, 'not-this-boot');
   },
 );
 
 scene('a machine in rescue mode that no longer reports returns to its former state at once', async (it) => {
-  await it.ask('POST', 'accept', it.as('ann'), { skip_commissioning: 'true' });
-  await it.ask('POST', 'rescue_mode', it.as('ann'));
+  await it.ask('POST', 'accept', await it.as('ann'), { skip_commissioning: 'true' });
+  await it.ask('POST', 'rescue_mode', await it.as('ann'));
   await it.tell({ status: 'OK', stage: 'login', message: '', host_key: HOST_KEY });
-  it.place.clock.advance(200_000);
-  await it.ask('POST', 'exit_rescue_mode', it.as('ann'));
-  assert.equal(it.machine().status, 'ready');
+  await it.place.clock.pass(200_000);
+  await it.ask('POST', 'exit_rescue_mode', await it.as('ann'));
+  assert.equal((await it.machine()).status, 'ready');
 });
 
 scene(
   'a machine that was Deployed restarts from its rescue',
   async (it) => {
     const { store, clock } = it.place;
-    await it.ask('POST', 'accept', it.as('ann'), { skip_commissioning: 'true' });
-    store.changeMachine<never>(it.id, clock.wallTimeMs(), () => ({
+    await it.ask('POST', 'accept', await it.as('ann'), { skip_commissioning: 'true' });
+    await store.changeMachine<never>(it.id, clock.wallTimeMs(), () => ({
       kind: 'change',
       fields: { status: 'deployed', owner: 'bob', netboot: false },
       events: [],
     }));
-    await it.ask('POST', 'rescue_mode', it.as('ann'));
+    await it.ask('POST', 'rescue_mode', await it.as('ann'));
     assert.equal((await it.agent('ssh-keys')).text, `${keyOf(2, 'bob')}\n`);
     await it.tell({ status: 'OK', stage: 'login', message: '', host_key: HOST_KEY });
-    await it.ask('POST', 'exit_rescue_mode', it.as('bob'));
+    await it.ask('POST', 'exit_rescue_mode', await it.as('bob'));
     assert.equal((await it.agent('job')).text, 'job=reboot\n');
     await it.tell({ status: 'OK', stage: 'left', message: '' });
-    const { status, owner, netboot } = it.machine();
+    const { status, owner, netboot } = await it.machine();
     assert.deepEqual([status, owner, netboot], ['deployed', 'bob', false]);
   },
   true,
@@ -303,23 +314,27 @@ scene(
   async (it) => {
     const deploy = { status: 'deployed', owner: 'bob' } as const;
     const { store, clock } = it.place;
-    await it.ask('POST', 'accept', it.as('ann'), { skip_commissioning: 'true' });
+    await it.ask('POST', 'accept', await it.as('ann'), { skip_commissioning: 'true' });
     for (const signs of [false, true]) {
-      store.changeMachine<never>(it.id, clock.wallTimeMs(), () => ({ kind: 'change', fields: deploy, events: [] }));
-      await it.ask('POST', 'rescue_mode', it.as('bob'));
+      await store.changeMachine<never>(it.id, clock.wallTimeMs(), () => ({
+        kind: 'change',
+        fields: deploy,
+        events: [],
+      }));
+      await it.ask('POST', 'rescue_mode', await it.as('bob'));
       await it.tell({ status: 'OK', stage: 'login', message: '', host_key: HOST_KEY });
-      await it.ask('POST', 'exit_rescue_mode', it.as('bob'));
-      assert.equal(it.machine().powerTask, undefined);
+      await it.ask('POST', 'exit_rescue_mode', await it.as('bob'));
+      assert.equal((await it.machine()).powerTask, undefined);
       if (signs) await it.agent('job');
-      clock.advance(70_000);
+      await clock.pass(70_000);
       assert.deepEqual(
-        [it.machine().status, it.machine().powerTask],
+        [(await it.machine()).status, (await it.machine()).powerTask],
         ['exiting-rescue-mode', signs ? undefined : 'cycle'],
       );
-      clock.advance(310_000);
-      assert.equal(it.machine().status, 'failed-exiting-rescue-mode');
-      assert.equal((await it.ask('POST', 'exit_rescue_mode', it.as('bob'))).status, 200);
-      assert.equal(it.machine().powerTask, 'cycle');
+      await clock.pass(310_000);
+      assert.equal((await it.machine()).status, 'failed-exiting-rescue-mode');
+      assert.equal((await it.ask('POST', 'exit_rescue_mode', await it.as('bob'))).status, 200);
+      assert.equal((await it.machine()).powerTask, 'cycle');
     }
   },
   true,
@@ -328,14 +343,14 @@ scene(
 scene(
   'a rescue that is aborted while it begins is ended by the machine, which may still report its login',
   async (it) => {
-    await it.ask('POST', 'accept', it.as('ann'), { skip_commissioning: 'true' });
-    await it.ask('POST', 'rescue_mode', it.as('ann'));
+    await it.ask('POST', 'accept', await it.as('ann'), { skip_commissioning: 'true' });
+    await it.ask('POST', 'rescue_mode', await it.as('ann'));
     await it.tell({ status: 'WORKING', stage: 'started', message: '' });
-    await it.ask('POST', 'abort', it.as('ann'));
+    await it.ask('POST', 'abort', await it.as('ann'));
     await it.tell({ status: 'OK', stage: 'login', message: '', host_key: HOST_KEY });
-    assert.equal(it.machine().status, 'exiting-rescue-mode');
+    assert.equal((await it.machine()).status, 'exiting-rescue-mode');
     assert.equal((await it.agent('job')).text, 'job=poweroff\n');
     await it.tell({ status: 'OK', stage: 'left', message: '' });
-    assert.equal(it.machine().status, 'ready');
+    assert.equal((await it.machine()).status, 'ready');
   },
 );

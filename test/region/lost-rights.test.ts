@@ -15,22 +15,22 @@ type Verdict = string | undefined;
 
 interface Loss {
   readonly what: string;
-  readonly happens: (place: RegionPlace, tokenKey: string) => void;
+  readonly happens: (place: RegionPlace, tokenKey: string) => Promise<unknown>;
   /** The answers to an administrator's operation, and to the change of one's own password. */
   readonly asAdmin: Verdict;
   readonly own: Verdict;
 }
 
-const addUser = ({ store }: RegionPlace, username: string, isAdmin: boolean): void =>
-  void store.addUser({ username, email: '', passwordHash: `hash of ${username}`, isAdmin, createdMs: 0 });
+const addUser = ({ store }: RegionPlace, username: string, isAdmin: boolean) =>
+  store.addUser({ username, email: '', passwordHash: `hash of ${username}`, isAdmin, createdMs: 0 });
 const eventOf = ({ clock }: RegionPlace) => {
   const atMs = clock.wallTimeMs();
   return { type: 'AUTHORISATION', code: 'user-removed', params: { user: 'mallory' }, atMs, username: 'ann' } as const;
 };
-const remove = (place: RegionPlace): void => void place.store.removeUser('mallory', eventOf(place));
+const remove = (place: RegionPlace) => place.store.removeUser('mallory', eventOf(place));
 
 const LOSSES: readonly Loss[] = [
-  { what: 'nothing happens', happens: () => undefined, asAdmin: undefined, own: undefined },
+  { what: 'nothing happens', happens: async () => undefined, asAdmin: undefined, own: undefined },
   {
     what: 'the account is removed',
     happens: remove,
@@ -39,22 +39,22 @@ const LOSSES: readonly Loss[] = [
   },
   {
     what: 'the account is removed, and another one gets its name',
-    happens(place) {
-      remove(place);
-      addUser(place, 'mallory', true);
+    async happens(place) {
+      await remove(place);
+      await addUser(place, 'mallory', true);
     },
     asAdmin: 'not-authenticated',
     own: 'not-authenticated',
   },
   {
     what: 'the rights are revoked',
-    happens: (place) => void place.store.changeUser('mallory', { isAdmin: false }, eventOf(place)),
+    happens: (place) => place.store.changeUser('mallory', { isAdmin: false }, eventOf(place)),
     asAdmin: 'not-allowed',
     own: undefined,
   },
   {
     what: 'the key is deleted',
-    happens: ({ store }, tokenKey) => void store.removeKey('mallory', tokenKey),
+    happens: ({ store }, tokenKey) => store.removeKey('mallory', tokenKey),
     asAdmin: 'not-authenticated',
     own: 'not-authenticated',
   },
@@ -70,7 +70,7 @@ const WAYS = [
 /** A region with three users in which `meanwhile` happens while a password is being hashed. */
 async function withMeanwhile(
   t: TestContext,
-  meanwhile: (place: RegionPlace) => void,
+  meanwhile: (place: RegionPlace) => Promise<unknown>,
   work: (
     place: RegionPlace,
     ask: (path: string, headers: Readonly<Record<string, string>>, fields: object) => Promise<Verdict>,
@@ -78,12 +78,12 @@ async function withMeanwhile(
   ) => Promise<void>,
 ): Promise<void> {
   await withRegion(async (place) => {
-    addUser(place, 'ann', true);
-    addUser(place, 'mallory', true);
-    addUser(place, 'olga', false);
+    await addUser(place, 'ann', true);
+    await addUser(place, 'mallory', true);
+    await addUser(place, 'olga', false);
     const hashing = t.mock.method(place.region.passwords, 'hash', async () => {
       await Promise.resolve();
-      meanwhile(place);
+      await meanwhile(place);
       return NEW_HASH;
     });
     const context = makeContext(place.region);
@@ -116,13 +116,13 @@ for (const { what, happens, asAdmin, own } of LOSSES)
         t,
         (place) => happens(place, tokenKey),
         async ({ store, clock }, ask) => {
-          const [consumer, token = '', secret] = createApiKey(store, clock, 'mallory').split(':');
+          const [consumer, token = '', secret] = (await createApiKey(store, clock, 'mallory')).split(':');
           tokenKey = token;
           const authorization = `OAuth oauth_signature_method="PLAINTEXT", oauth_consumer_key="${consumer}", oauth_token="${token}", oauth_signature="%26${secret}"`;
           const wanted = target === 'mallory' ? own : asAdmin;
           const given = { email: '', password: PASSWORD, ...fields };
           assert.equal(await ask(`/MAAS/api/2.0/${path}`, { authorization }, given), wanted, path);
-          assert.equal(store.findUser(target)?.passwordHash === NEW_HASH, wanted === undefined, path);
+          assert.equal((await store.findUser(target))?.passwordHash === NEW_HASH, wanted === undefined, path);
         },
       );
     }
@@ -132,16 +132,16 @@ test('a session that another password ends meanwhile changes no password', async
   for (const isEnded of [true, false])
     await withMeanwhile(
       t,
-      (place) => {
-        if (isEnded) place.store.changeUser('olga', { passwordHash: "ann's choice" }, eventOf(place));
+      async (place) => {
+        if (isEnded) await place.store.changeUser('olga', { passwordHash: "ann's choice" }, eventOf(place));
       },
       async ({ store }, ask, { sessions }) => {
-        const token = sessions.open(store.findUser('olga') ?? assert.fail('olga'));
-        const csrf = sessions.find(token)?.csrf ?? '';
+        const token = sessions.open((await store.findUser('olga')) ?? assert.fail('olga'));
+        const csrf = (await sessions.find(token))?.csrf ?? '';
         const form = { csrf, do: 'password', new: PASSWORD, again: PASSWORD };
         const cookie = `${cookieName(undefined)}=${token}`;
         assert.equal(await ask('/MAAS/account/', { cookie }, form), isEnded ? 'not-authenticated' : undefined);
-        assert.equal(store.findUser('olga')?.passwordHash, isEnded ? "ann's choice" : NEW_HASH);
+        assert.equal((await store.findUser('olga'))?.passwordHash, isEnded ? "ann's choice" : NEW_HASH);
       },
     );
 });

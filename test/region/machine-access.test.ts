@@ -21,14 +21,14 @@ const NEW_ONE = defineOperation({
 
 for (const operation of [NEW_ONE, ...OPERATIONS.filter(({ access }) => access === 'machine')]) {
   const { method, op, path } = operation;
-  test(`${method} ${path} ${op ?? ''} by a machine's key is for that machine alone`, (t) => {
-    const { region, remove } = makeRegion();
+  test(`${method} ${path} ${op ?? ''} by a machine's key is for that machine alone`, async (t) => {
+    const { region, remove } = await makeRegion();
     t.after(remove);
     for (const path of [{ system_id: 'bbbbbb' }, { system_id: '' }, {}]) {
       const caller = { kind: 'machine', systemId: 'aaaaaa' } as const;
       const call: ApiCall = { region, version: '2.0', path, caller, peer: PEER, query: new Map() };
       const fields = op === undefined ? new Map() : new Map([['op', [op]]]);
-      const answer = runOperation([operation], method, call, fields);
+      const answer = await runOperation([operation], method, call, fields);
       assert.equal(answer.kind === 'refusal' && answer.name, 'not-found', JSON.stringify(path));
     }
   });

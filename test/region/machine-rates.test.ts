@@ -23,18 +23,18 @@ interface Worker {
 }
 
 /** A machine that is being commissioned, and was seen at the address with this number in its network. */
-function worker({ region, store, clock }: LinkPlace, network: number, number: number): Worker {
+async function worker({ region, store, clock }: LinkPlace, network: number, number: number): Promise<Worker> {
   const hardware = mac(0x525400000000 + (network >>> 8) + number * 0x100000000);
-  const outcome = region.enlist(report([hardware]));
+  const outcome = await region.enlist(report([hardware]));
   assert.ok(outcome.kind === 'create');
   const { systemId } = outcome.machine;
-  assert.equal(region.life.command(systemId, { name: 'commission' }, BY).kind, 'changed');
+  assert.equal((await region.life.command(systemId, { name: 'commission' }, BY)).kind, 'changed');
   const address = formatIpv4(ipv4(network + number));
   const seen = { kind: 'dhcp.ack', at: clock.wallTimeMs(), mac: formatMac(hardware), address, text: 'ack' };
-  region.observe([{ ...seen, sequence: 1 }], `rack of ${systemId}`);
-  const key = keyOfMachine(store, clock, systemId) ?? assert.fail('no key');
+  await region.observe([{ ...seen, sequence: 1 }], `rack of ${systemId}`);
+  const key = (await keyOfMachine(store, clock, systemId)) ?? assert.fail('no key');
   const authorization = rackAuthorization(key.tokenKey, key.tokenSecret).replace('"rack"', `"${key.consumerKey}"`);
-  const token = store.findMachine(systemId)?.bootToken ?? assert.fail('no token');
+  const token = (await store.findMachine(systemId))?.bootToken ?? assert.fail('no token');
   return { systemId, address, token, key: { authorization } };
 }
 
@@ -84,18 +84,18 @@ for (const [name, ask, each, network, all] of DOORS) {
       );
       return withLink(
         async (place) => {
-          acceptRack(place.region, {});
+          await acceptRack(place.region, {});
           const count = Math.ceil(network / each);
-          const crowd = Array.from({ length: count + 1 }, (_, number) => worker(place, from, number + 1));
-          const [fresh, ...floods] = crowd;
-          assert.ok(fresh !== undefined);
+          const fresh = await worker(place, from, 1);
+          const floods: Worker[] = [];
+          for (let number = 2; number <= count + 1; number += 1) floods.push(await worker(place, from, number));
           assert.equal(await ask(place, fresh, isByRack), 200);
           let served = 1;
           for (const one of floods)
             for (let times = 0; times < each; times += 1) served += (await ask(place, one, isByRack)) === 200 ? 1 : 0;
           assert.equal(served, network);
           assert.equal(await ask(place, fresh, isByRack), 429, 'it has asked once, but its network is at its bound');
-          assert.equal(await ask(place, worker(place, NEXT, 1), false), 200);
+          assert.equal(await ask(place, await worker(place, NEXT, 1), false), 200);
         },
         { managedNetworks: [NEAR, NEXT].map((address) => ({ address: ipv4(address), prefix: 24 })) },
       );

@@ -89,53 +89,58 @@ class Service {
     return this.ask('GET', `${METADATA}/${path}`, asking);
   }
 
-  machine(systemId: string): Machine {
-    return this.region.store.findMachine(systemId) ?? assert.fail(`no machine ${systemId}`);
+  async machine(systemId: string): Promise<Machine> {
+    return (await this.region.store.findMachine(systemId)) ?? assert.fail(`no machine ${systemId}`);
   }
 
   /** A Ready machine, seen at an address. */
-  ready(mac: number, address: string): string {
-    const outcome = this.region.enlist(report([mac]));
+  async ready(mac: number, address: string): Promise<string> {
+    const outcome = await this.region.enlist(report([mac]));
     assert.ok(outcome.kind === 'create');
     const { systemId } = outcome.machine;
-    this.give(systemId, { name: 'accept', skipsCommissioning: true });
+    await this.give(systemId, { name: 'accept', skipsCommissioning: true });
     const hardware = Array.from(mac.toString(16).padStart(12, '0').matchAll(/../g), ([pair]) => pair).join(':');
     const { clock } = this.place;
     const seen = { kind: 'dhcp.ack', at: clock.wallTimeMs(), mac: hardware, address, text: 'ack' };
-    this.region.observe([{ ...seen, sequence: 1 }], `rack of ${mac}`);
-    assert.ok(this.machine(systemId).interfaces[0]?.address !== undefined, 'it was seen');
+    await this.region.observe([{ ...seen, sequence: 1 }], `rack of ${mac}`);
+    assert.ok((await this.machine(systemId)).interfaces[0]?.address !== undefined, 'it was seen');
     return systemId;
   }
 
-  give(systemId: string, command: Parameters<Region['life']['command']>[1]): void {
-    const outcome = this.region.life.command(systemId, command, BY);
+  async give(systemId: string, command: Parameters<Region['life']['command']>[1]): Promise<void> {
+    const outcome = await this.region.life.command(systemId, command, BY);
     assert.equal(outcome.kind, 'changed', JSON.stringify(outcome));
   }
 
   /** A machine that is being deployed. */
-  deploying(mac: number, address: string, deployBy: DeployWay = 'installer', osystem = 'debian'): string {
-    const systemId = this.ready(mac, address);
+  async deploying(
+    mac: number,
+    address: string,
+    deployBy: DeployWay = 'installer',
+    osystem = 'debian',
+  ): Promise<string> {
+    const systemId = await this.ready(mac, address);
     const deployment = { osystem, release: 'trixie', deployBy, disk: 'vda', userData: USER_DATA };
-    this.give(systemId, { name: 'deploy', deployment });
+    await this.give(systemId, { name: 'deploy', deployment });
     return systemId;
   }
 
-  key(systemId: string): MachineCredentials {
-    return keyOfMachine(this.region.store, this.place.clock, systemId) ?? assert.fail('no key');
+  async key(systemId: string): Promise<MachineCredentials> {
+    return (await keyOfMachine(this.region.store, this.place.clock, systemId)) ?? assert.fail('no key');
   }
 
-  token(systemId: string): string {
-    return this.machine(systemId).bootToken ?? assert.fail('no token');
+  async token(systemId: string): Promise<string> {
+    return (await this.machine(systemId)).bootToken ?? assert.fail('no token');
   }
 
   /** Where the installer of a machine asks. */
-  preseedPath(systemId: string, op = 'get_preseed'): string {
-    return `latest/by-id/${systemId}/?boot=${preseedSecret(this.token(systemId))}&op=${op}`;
+  async preseedPath(systemId: string, op = 'get_preseed'): Promise<string> {
+    return `latest/by-id/${systemId}/?boot=${preseedSecret(await this.token(systemId))}&op=${op}`;
   }
 
   /** What its log says, the newest first. */
-  log(systemId: string): string {
-    const events = this.region.store.listEvents({ machines: { systemIds: [systemId] }, limit: 100 });
+  async log(systemId: string): Promise<string> {
+    const events = await this.region.store.listEvents({ machines: { systemIds: [systemId] }, limit: 100 });
     return events.map((event) => `${event.type} ${event.level} ${sentenceOf(event)}`).join('\n');
   }
 }
@@ -144,7 +149,7 @@ async function withService(
   work: (service: Service) => Promise<void>,
   { httpProxy = '' }: { httpProxy?: string } = {},
 ): Promise<void> {
-  const place = makeRegion();
+  const place = await makeRegion();
   place.region.close();
   const { store, clock, stateDir } = place;
   const preseeds = { directory: join(stateDir, 'preseeds'), mirrors: DEFAULT_MIRRORS };
@@ -153,23 +158,23 @@ async function withService(
   const config = { ...place.config, listen, install: { preseeds, httpProxy, kernelParams: 'console=ttyS0' } };
   const findImage = () => IMAGE;
   const hasInstaller = ({ release }: { readonly release: string }) => release !== 'sid';
-  const region = openRegion({ config, store, clock, findImage, hasInstaller, onDesiredState: () => undefined });
+  const region = await openRegion({ config, store, clock, findImage, hasInstaller, onDesiredState: () => undefined });
   try {
-    store.addUser({ username: 'admin', email: '', passwordHash: '', isAdmin: true, createdMs: 0 });
+    await store.addUser({ username: 'admin', email: '', passwordHash: '', isAdmin: true, createdMs: 0 });
     const event = { type: 'NODE', code: 'rack', params: { text: 'x' }, atMs: 0, username: 'admin' } as const;
-    store.life.addSshKey({ username: 'admin', key: KEY, createdMs: 0 }, 10, event);
+    await store.life.addSshKey({ username: 'admin', key: KEY, createdMs: 0 }, 10, event);
     await work(new Service(place, region));
   } finally {
     region.close();
-    place.remove();
+    await place.remove();
   }
 }
 
 test('a machine reads its own documents with its key, whatever slashes are in the path', () =>
   withService(async (service) => {
-    const id = service.deploying(A, HERE);
-    const { hostname } = service.machine(id);
-    const key = service.key(id);
+    const id = await service.deploying(A, HERE);
+    const { hostname } = await service.machine(id);
+    const key = await service.key(id);
     for (const [path, expected] of [
       ['', 'latest\n2012-03-01'],
       ['latest/', 'meta-data/\nuser-data'],
@@ -195,10 +200,10 @@ test('a machine reads its own documents with its key, whatever slashes are in th
 
 test('no other caller reads them: identity, address and time decide', () =>
   withService(async (service) => {
-    const [id, other] = [service.deploying(A, HERE), service.deploying(B, THERE)];
-    const key = service.key(id);
-    const otherKey = service.key(other);
-    const admin = createApiKey(service.region.store, service.place.clock, 'admin').split(':');
+    const [id, other] = [await service.deploying(A, HERE), await service.deploying(B, THERE)];
+    const key = await service.key(id);
+    const otherKey = await service.key(other);
+    const admin = (await createApiKey(service.region.store, service.place.clock, 'admin')).split(':');
     const [consumerKey = '', tokenKey = '', tokenSecret = ''] = admin;
     const callers: readonly (readonly [string, Asking, number])[] = [
       ['a stranger', {}, 401],
@@ -208,10 +213,10 @@ test('no other caller reads them: identity, address and time decide', () =>
       ['half a key', { key: { ...key, tokenSecret: key.tokenSecret.slice(1) } }, 401],
       ['a token that is nobody’s', { key: { ...key, tokenKey: 'x' } }, 401],
       ['an administrator', { key: { consumerKey, tokenKey, tokenSecret } }, 403],
-      ['the token of a boot instead of a key', { headers: { 'x-rackboot-token': service.token(id) } }, 401],
+      ['the token of a boot instead of a key', { headers: { 'x-rackboot-token': await service.token(id) } }, 401],
     ];
     for (const [who, asking, status] of callers) {
-      service.place.clock.advance(60_000);
+      await service.place.clock.pass(60_000);
       for (const path of ['latest/meta-data/instance-id', 'latest/user-data', 'latest/meta-data/vendor-data', '']) {
         const answer = await service.get(path, asking);
         assert.equal(answer.status, status, `${who}: ${path}`);
@@ -229,25 +234,28 @@ test('no other caller reads them: identity, address and time decide', () =>
       const answer = await service.ask('POST', `${METADATA}/latest/by-id/${id}/`, { key: otherKey, form: { op } });
       assert.deepEqual([answer.status, answer.refusal], [403, 'not-this-boot']);
     }
-    assert.equal(service.machine(id).netboot, true);
+    assert.equal((await service.machine(id)).netboot, true);
     // After its release the key belongs to no machine.
-    service.give(id, { name: 'release' });
+    await service.give(id, { name: 'release' });
     assert.equal((await service.get('latest/meta-data/instance-id', { key })).status, 401);
-    service.give(id, { name: 'deploy', deployment: { osystem: 'debian', release: 'trixie', deployBy: 'installer' } });
+    await service.give(id, {
+      name: 'deploy',
+      deployment: { osystem: 'debian', release: 'trixie', deployBy: 'installer' },
+    });
     assert.equal((await service.get('latest/meta-data/instance-id', { key })).status, 401);
-    assert.notEqual(service.key(id).tokenSecret, key.tokenSecret);
+    assert.notEqual((await service.key(id)).tokenSecret, key.tokenSecret);
     // And of one that was deleted.
-    assert.equal(service.region.removeMachine(other, 'admin', true), 'removed');
+    assert.equal(await service.region.removeMachine(other, 'admin', true), 'removed');
     assert.equal((await service.get('latest/meta-data/instance-id', { key: otherKey })).status, 401);
   }));
 
 test('a machine’s key allows no API operation except reading itself', () =>
   withService(async (service) => {
-    const [id, other] = [service.deploying(A, HERE), service.deploying(B, THERE)];
-    const key = service.key(id);
+    const [id, other] = [await service.deploying(A, HERE), await service.deploying(B, THERE)];
+    const key = await service.key(id);
     const own = await service.ask('GET', `/MAAS/api/2.0/machines/${id}/`, { key });
     assert.equal(JSON.parse(own.text).system_id, id);
-    assert.ok(!own.text.includes(key.tokenSecret) && !own.text.includes(service.token(id)));
+    assert.ok(!own.text.includes(key.tokenSecret) && !own.text.includes(await service.token(id)));
     for (const [method, path, status] of [
       ['GET', `2.0/machines/${other}/`, 404],
       ['GET', '2.0/machines/', 403],
@@ -274,11 +282,11 @@ test('a machine’s key allows no API operation except reading itself', () =>
 
 test('an installer gets its preseed with the secret in the URL, at its machine’s address, while it installs', () =>
   withService(async (service) => {
-    const [id, other] = [service.deploying(A, HERE), service.deploying(B, THERE)];
-    const path = service.preseedPath(id);
+    const [id, other] = [await service.deploying(A, HERE), await service.deploying(B, THERE)];
+    const path = await service.preseedPath(id);
     const preseed = await service.get(path);
     assert.equal(preseed.status, 200, preseed.text);
-    const { hostname } = service.machine(id);
+    const { hostname } = await service.machine(id);
     for (const line of [
       `d-i netcfg/hostname string ${hostname}`,
       'd-i partman-auto/disk string /dev/vda',
@@ -288,18 +296,18 @@ test('an installer gets its preseed with the secret in the URL, at its machine�
       `cloud-init cloud-init/maas-metadata-url string http://${ORIGIN}/MAAS/metadata/`,
     ])
       assert.ok(`${preseed.text}`.includes(`${line}\n`), line);
-    const key = service.key(id);
+    const key = await service.key(id);
     assert.ok(preseed.text.includes(key.tokenSecret) && preseed.text.includes(KEY));
-    const secret = preseedSecret(service.token(id));
+    const secret = preseedSecret(await service.token(id));
     const refused: readonly (readonly [string, string, Asking])[] = [
       ['from elsewhere', path, { from: FOREIGN }],
       ['from the address of another machine', path, { from: THERE }],
-      ['the secret of another machine', path.replace(secret, preseedSecret(service.token(other))), {}],
+      ['the secret of another machine', path.replace(secret, preseedSecret(await service.token(other))), {}],
       ['another machine’s answers with the own secret', path.replace(id, other), {}],
       ['no secret', path.replace(`boot=${secret}&`, ''), {}],
-      ['the token in its place', path.replace(secret, service.token(id)), {}],
+      ['the token in its place', path.replace(secret, await service.token(id)), {}],
       ['no such machine', path.replace(id, 'zzzzzz'), {}],
-      ['another machine’s key', `latest/by-id/${id}/?op=get_preseed`, { key: service.key(other), from: THERE }],
+      ['another machine’s key', `latest/by-id/${id}/?op=get_preseed`, { key: await service.key(other), from: THERE }],
     ];
     for (const [what, at, asking] of refused) {
       const answer = await service.get(at, asking);
@@ -307,7 +315,7 @@ test('an installer gets its preseed with the secret in the URL, at its machine�
       assert.ok(!answer.text.includes(hostname), what);
     }
     // The token itself, in a header, works as always.
-    const headers = { 'x-rackboot-token': service.token(id) };
+    const headers = { 'x-rackboot-token': await service.token(id) };
     assert.equal((await service.get(`latest/by-id/${id}/?op=get_preseed`, { headers })).status, 200);
     assert.equal((await service.get(`latest/by-id/${id}/?op=get_preseed`, { headers, from: FOREIGN })).status, 403);
     // The secret signs nothing.
@@ -319,27 +327,31 @@ test('an installer gets its preseed with the secret in the URL, at its machine�
     // The late command, by the key that was in the answers; then there are no more answers.
     const by = { key, form: { op: 'netboot_off' } };
     assert.equal((await service.ask('POST', `${METADATA}/latest/by-id/${id}/`, by)).text, 'OK');
-    assert.equal(service.machine(id).netboot, false);
-    assert.equal(service.region.desiredState().machines.find(({ systemId }) => systemId === id)?.purpose, 'local');
+    assert.equal((await service.machine(id)).netboot, false);
+    assert.equal(
+      (await service.region.desiredState()).machines.find(({ systemId }) => systemId === id)?.purpose,
+      'local',
+    );
     assert.equal((await service.get(path)).status, 403);
-    assert.match(service.log(id), /NODE_DISK_WRITTEN/);
-    for (const one of [secret, service.token(id), key.tokenSecret]) assert.ok(!service.log(id).includes(one));
+    assert.match(await service.log(id), /NODE_DISK_WRITTEN/);
+    for (const one of [secret, await service.token(id), key.tokenSecret])
+      assert.ok(!(await service.log(id)).includes(one));
   }));
 
 test('a machine that is not deployed by an installer has no preseed', () =>
   withService(async (service) => {
-    const id = service.deploying(A, HERE, 'image');
-    assert.equal((await service.get(service.preseedPath(id))).status, 403);
-    assert.equal((await service.get(service.preseedPath(id, 'user-data'))).status, 403);
-    const commissioned = service.ready(B, THERE);
-    service.give(commissioned, { name: 'commission' });
-    const document = await service.get(service.preseedPath(commissioned), { from: THERE });
-    assert.equal(parse(document.text).datasource.MAAS.token_secret, service.key(commissioned).tokenSecret);
+    const id = await service.deploying(A, HERE, 'image');
+    assert.equal((await service.get(await service.preseedPath(id))).status, 403);
+    assert.equal((await service.get(await service.preseedPath(id, 'user-data'))).status, 403);
+    const commissioned = await service.ready(B, THERE);
+    await service.give(commissioned, { name: 'commission' });
+    const document = await service.get(await service.preseedPath(commissioned), { from: THERE });
+    assert.equal(parse(document.text).datasource.MAAS.token_secret, (await service.key(commissioned)).tokenSecret);
   }));
 
 test('a deployment by an installer finds the system by its release, and is refused without an installer', () =>
   withService(async (service) => {
-    const id = service.ready(A, HERE);
+    const id = await service.ready(A, HERE);
     const operators = buildApp(makeContext(service.region), { isOperators: true });
     const headers = { 'x-rackboot-control': CONTROL_SECRET, 'content-type': 'application/x-www-form-urlencoded' };
     const url = `/MAAS/api/2.0/machines/${id}/?op=deploy`;
@@ -347,7 +359,7 @@ test('a deployment by an installer finds the system by its release, and is refus
       operators.inject({ method: 'POST', url, headers, payload: new URLSearchParams(fields).toString() });
     // The local administrator has no key of its own.
     const event = { type: 'NODE', code: 'rack', params: { text: 'x' }, atMs: 0, username: '' } as const;
-    service.region.store.life.addSshKey({ username: 'local-administrator', key: KEY, createdMs: 0 }, 10, event);
+    await service.region.store.life.addSshKey({ username: 'local-administrator', key: KEY, createdMs: 0 }, 10, event);
     for (const [fields, status, why] of [
       [{ deploy_by: 'magic', distro_series: 'trixie' }, 400, /neither image nor installer/],
       [{ deploy_by: 'installer' }, 409, /name the system to install/],
@@ -360,36 +372,39 @@ test('a deployment by an installer finds the system by its release, and is refus
     }
     const answer = (await deploy({ deploy_by: 'installer', distro_series: 'jammy' })).json();
     assert.deepEqual([answer.status_name, answer.osystem, answer.distro_series], ['Deploying', 'ubuntu', 'jammy']);
-    const machine = service.region.desiredState().machines.find(({ systemId }) => systemId === id);
+    const machine = (await service.region.desiredState()).machines.find(({ systemId }) => systemId === id);
     assert.deepEqual([machine?.purpose, machine?.release], ['install', 'jammy']);
   }));
 
 test('a fault in an installer’s preseed refuses the deployment, with file and line', () =>
   withService(async (service) => {
-    const id = service.ready(A, HERE);
-    const install = (osystem: string): string => {
+    const id = await service.ready(A, HERE);
+    const install = async (osystem: string): Promise<string> => {
       const deployment = { osystem, release: 'trixie', deployBy: 'installer' } as const;
-      const outcome = service.region.life.command(id, { name: 'deploy', deployment }, BY);
+      const outcome = await service.region.life.command(id, { name: 'deploy', deployment }, BY);
       return outcome.kind === 'refuse' ? `${outcome.refusal.name} ${refusalSentence(outcome.refusal)}` : outcome.kind;
     };
-    service.region.editMachine(id, { kernelParams: 'pci=resource_alignment=20@0;21@1' }, 'admin');
-    assert.match(install('debian'), /^preseed-faulty .*\/preseed_master:\d+: .*it holds ;, which would not reach/);
-    service.region.editMachine(id, { kernelParams: 'console=ttyS0' }, 'admin');
+    await service.region.editMachine(id, { kernelParams: 'pci=resource_alignment=20@0;21@1' }, 'admin');
+    assert.match(
+      await install('debian'),
+      /^preseed-faulty .*\/preseed_master:\d+: .*it holds ;, which would not reach/,
+    );
+    await service.region.editMachine(id, { kernelParams: 'console=ttyS0' }, 'admin');
     const template = join(service.place.stateDir, 'preseeds', 'debian');
     writeFileSync(template, '# one\n# {{hostnam}}\n');
-    assert.match(install('debian'), /^preseed-faulty .*\/preseeds\/debian:2: hostnam is not defined here/);
-    assert.equal(service.machine(id).status, 'ready');
+    assert.match(await install('debian'), /^preseed-faulty .*\/preseeds\/debian:2: hostnam is not defined here/);
+    assert.equal((await service.machine(id)).status, 'ready');
     rmSync(template);
-    assert.equal(install('debian'), 'changed');
+    assert.equal(await install('debian'), 'changed');
   }));
 
 test('a template that becomes faulty after the deployment began ends it, with file and line', () =>
   withService(async (service) => {
-    const id = service.deploying(A, HERE, 'installer');
+    const id = await service.deploying(A, HERE, 'installer');
     const file = join(service.place.stateDir, 'preseeds', 'debian');
     writeFileSync(file, '# one\n# {{hostname\n');
-    const answer = await service.get(service.preseedPath(id));
-    const { status, statusReason } = service.machine(id);
+    const answer = await service.get(await service.preseedPath(id));
+    const { status, statusReason } = await service.machine(id);
     assert.deepEqual([answer.status, status], [409, 'failed-deployment']);
     const fault = statusReason?.code === 'signal' ? statusReason.params.fault : undefined;
     assert.ok(fault?.code === 'preseed-faulty');
@@ -399,26 +414,26 @@ test('a template that becomes faulty after the deployment began ends it, with fi
 
 test('Ubuntu’s installer reads its files below one URL', () =>
   withService(async (service) => {
-    const id = service.deploying(A, HERE, 'installer', 'ubuntu');
-    const user = await service.get(service.preseedPath(id, 'user-data'));
+    const id = await service.deploying(A, HERE, 'installer', 'ubuntu');
+    const user = await service.get(await service.preseedPath(id, 'user-data'));
     assert.equal(parse(user.text).autoinstall.version, 1);
-    assert.equal(parse((await service.get(service.preseedPath(id, 'meta-data'))).text)['instance-id'], id);
-    assert.deepEqual(await service.get(service.preseedPath(id, 'vendor-data')), {
+    assert.equal(parse((await service.get(await service.preseedPath(id, 'meta-data'))).text)['instance-id'], id);
+    assert.deepEqual(await service.get(await service.preseedPath(id, 'vendor-data')), {
       status: 200,
       text: '',
       refusal: undefined,
     });
-    assert.equal((await service.get(service.preseedPath(id, 'network-config'))).status, 400);
+    assert.equal((await service.get(await service.preseedPath(id, 'network-config'))).status, 400);
   }));
 
 test('a template that is wrong fails the deployment, with file and line', () =>
   withService(async (service) => {
-    const id = service.deploying(A, HERE);
+    const id = await service.deploying(A, HERE);
     const directory = join(service.place.stateDir, 'preseeds');
     writeFileSync(join(directory, 'debian'), '# one\n# {{hostnam}}\n');
-    const answer = await service.get(service.preseedPath(id));
+    const answer = await service.get(await service.preseedPath(id));
     assert.deepEqual([answer.status, answer.refusal], [409, 'preseed-faulty']);
-    const machine = service.machine(id);
+    const machine = await service.machine(id);
     const { status } = machine;
     assert.equal(status, 'failed-deployment');
     assert.match(reasonOf(machine), /^\/.*\/preseeds\/debian:2: hostnam is not defined here/);
@@ -427,8 +442,8 @@ test('a template that is wrong fails the deployment, with file and line', () =>
 test('the image’s agent gets the location of its system’s metadata, and the key', () =>
   withService(
     async (service) => {
-      const id = service.deploying(A, HERE, 'image');
-      const headers = { 'x-rackboot-token': service.token(id) };
+      const id = await service.deploying(A, HERE, 'image');
+      const headers = { 'x-rackboot-token': await service.token(id) };
       const job = (await service.ask('GET', '/MAAS/rackboot/1/job', { headers })).text;
       const url = `http://${ORIGIN}/MAAS/rackboot/1/cloud-config`;
       assert.ok(job.split('\n').includes(`cloud_config_url=${url}`), job);
@@ -437,7 +452,7 @@ test('the image’s agent gets the location of its system’s metadata, and the 
       assert.match(text, /^datasource_list: \["MAAS"\]$/m);
       assert.match(text, /^ {2}MAAS: /m);
       const { datasource, reporting } = parse(text);
-      const { consumerKey, tokenKey, tokenSecret } = service.key(id);
+      const { consumerKey, tokenKey, tokenSecret } = await service.key(id);
       const key = { consumer_key: consumerKey, token_key: tokenKey, token_secret: tokenSecret };
       assert.deepEqual(datasource, { MAAS: { ...key, metadata_url: `http://${ORIGIN}/MAAS/metadata/` } });
       const endpoint = `http://${ORIGIN}/MAAS/metadata/status/${id}`;
@@ -460,69 +475,73 @@ const step = (name: string, event_type: string, result?: string) => ({
 
 test('the installed system’s webhook reports its start, and the last stage makes it Deployed', () =>
   withService(async (service) => {
-    const id = service.deploying(A, HERE);
-    const key = service.key(id);
+    const id = await service.deploying(A, HERE);
+    const key = await service.key(id);
     const tell = (json: unknown, at = 'status'): Promise<Answered> =>
       service.ask('POST', `${METADATA}//${at}//${id}`, { key, json });
     // Before its disk is written nothing can be up.
     assert.equal((await tell(step('modules-final', 'finish', 'SUCCESS'))).status, 204);
-    assert.equal(service.machine(id).status, 'deploying');
+    assert.equal((await service.machine(id)).status, 'deploying');
     await service.ask('POST', `${METADATA}/latest/by-id/${id}/`, { key, form: { op: 'netboot_off' } });
     // Nor does an environment that installs say so.
     await tell(step('modules-final', 'finish', 'SUCCESS'), 'curtin/status');
-    assert.equal(service.machine(id).status, 'deploying');
-    service.place.clock.advance(60_000);
-    const before = service.machine(id).statusDeadlineMs ?? 0;
+    assert.equal((await service.machine(id)).status, 'deploying');
+    await service.place.clock.pass(60_000);
+    const before = (await service.machine(id)).statusDeadlineMs ?? 0;
     await tell(step('init-network', 'start'));
-    assert.ok((service.machine(id).statusDeadlineMs ?? 0) > before, 'it is a sign of life');
-    assert.equal(service.machine(id).work?.stage, 'init-network');
-    assert.match(service.log(id), /NODE_STATUS_EVENT debug init-network begins/, 'it is no step of the installation');
+    assert.ok(((await service.machine(id)).statusDeadlineMs ?? 0) > before, 'it is a sign of life');
+    assert.equal((await service.machine(id)).work?.stage, 'init-network');
+    assert.match(
+      await service.log(id),
+      /NODE_STATUS_EVENT debug init-network begins/,
+      'it is no step of the installation',
+    );
     await tell(step('init-network/config-ssh', 'start'));
-    assert.equal(service.machine(id).work?.stage, 'init-network');
+    assert.equal((await service.machine(id)).work?.stage, 'init-network');
     await tell(step('modules-final', 'finish', 'SUCCESS'));
-    assert.equal(service.machine(id).status, 'deployed');
+    assert.equal((await service.machine(id)).status, 'deployed');
     // Later starts of it, and what fails in them, are in its log.
     await tell(step('modules-final', 'finish', 'FAIL'));
-    assert.equal(service.machine(id).status, 'deployed');
-    assert.match(service.log(id), /^NODE_STATUS_EVENT warning modules-final ended \(FAIL\)/);
+    assert.equal((await service.machine(id)).status, 'deployed');
+    assert.match(await service.log(id), /^NODE_STATUS_EVENT warning modules-final ended \(FAIL\)/);
     assert.equal((await service.get('latest/user-data', { key })).status, 200);
   }));
 
 test('reports of the old system during a rescue or commissioning do not affect that work', () =>
   withService(async (service) => {
-    const id = service.deploying(A, HERE);
-    const key = service.key(id);
+    const id = await service.deploying(A, HERE);
+    const key = await service.key(id);
     const tell = (json: unknown): Promise<Answered> => service.ask('POST', `${METADATA}/status/${id}`, { key, json });
     await service.ask('POST', `${METADATA}/latest/by-id/${id}/`, { key, form: { op: 'netboot_off' } });
     await tell(step('modules-final', 'finish', 'SUCCESS'));
-    service.give(id, { name: 'rescue' });
+    await service.give(id, { name: 'rescue' });
     await tell(step('modules-final', 'finish', 'SUCCESS'));
     await service.ask('POST', `${METADATA}/latest/`, { key, form: { op: 'signal', status: 'OK' } });
     await service.ask('POST', `${METADATA}/latest/`, { key, form: { op: 'signal', status: 'FAILED' } });
     await service.ask('POST', `${METADATA}/latest/`, { key, form: { op: 'netboot_off' } });
-    assert.equal(service.machine(id).status, 'entering-rescue-mode');
-    const measured = service.ready(B, THERE);
-    service.give(measured, { name: 'commission' });
-    const own = service.key(measured);
+    assert.equal((await service.machine(id)).status, 'entering-rescue-mode');
+    const measured = await service.ready(B, THERE);
+    await service.give(measured, { name: 'commission' });
+    const own = await service.key(measured);
     const json = step('modules-final', 'finish', 'SUCCESS');
     await service.ask('POST', `${METADATA}/status/${measured}`, { key: own, json });
-    assert.equal(service.machine(measured).status, 'commissioning');
+    assert.equal((await service.machine(measured)).status, 'commissioning');
   }));
 
 test('failed user data is logged, and the system is still Deployed', () =>
   withService(async (service) => {
-    const id = service.deploying(A, HERE);
-    const key = service.key(id);
+    const id = await service.deploying(A, HERE);
+    const key = await service.key(id);
     await service.ask('POST', `${METADATA}/latest/by-id/${id}/`, { key, form: { op: 'netboot_off' } });
     await service.ask('POST', `${METADATA}/status/${id}`, { key, json: step('modules-final', 'finish', 'FAIL') });
-    assert.equal(service.machine(id).status, 'deployed');
-    assert.match(service.log(id), /NODE_STATUS_EVENT warning modules-final ended \(FAIL\)/);
+    assert.equal((await service.machine(id)).status, 'deployed');
+    assert.match(await service.log(id), /NODE_STATUS_EVENT warning modules-final ended \(FAIL\)/);
   }));
 
 test('malformed reports are refused without effect', () =>
   withService(async (service) => {
-    const id = service.deploying(A, HERE);
-    const key = service.key(id);
+    const id = await service.deploying(A, HERE);
+    const key = await service.key(id);
     const path = `${METADATA}/status/${id}`;
     for (const body of [
       '',
@@ -540,14 +559,14 @@ test('malformed reports are refused without effect', () =>
     assert.equal((await service.ask('GET', path, { key })).status, 405);
     const hostile = { ...step('modules-\u0000\u001b[31mfinal', 'start'), description: 'a\nb\u202e'.repeat(400) };
     assert.equal((await service.ask('POST', path, { key, json: hostile })).status, 204);
-    assert.doesNotMatch(service.log(id).replaceAll('\n', ' '), /[\u0000-\u001f\u202e]/);
-    assert.equal(service.machine(id).status, 'deploying');
+    assert.doesNotMatch((await service.log(id)).replaceAll('\n', ' '), /[\u0000-\u001f\u202e]/);
+    assert.equal((await service.machine(id)).status, 'deploying');
   }));
 
 test('signals of curtin and scripts have the same effect as the agent’s', () =>
   withService(async (service) => {
-    const id = service.deploying(A, HERE);
-    const key = service.key(id);
+    const id = await service.deploying(A, HERE);
+    const key = await service.key(id);
     const path = `${METADATA}/latest/`;
     const boundary = 'AaB';
     const part = (name: string, value: string): string =>
@@ -569,22 +588,22 @@ test('signals of curtin and scripts have the same effect as the agent’s', () =
       [{ op: 'other' }, 400],
     ] as const)
       assert.equal((await service.ask('POST', path, multipart(fields))).status, status, JSON.stringify(fields));
-    assert.deepEqual([service.machine(id).status, service.machine(id).netboot], ['deploying', true]);
+    assert.deepEqual([(await service.machine(id)).status, (await service.machine(id)).netboot], ['deploying', true]);
     await service.ask('POST', `${path}?op=netboot_off`, { key });
-    assert.equal(service.machine(id).netboot, false);
+    assert.equal((await service.machine(id)).netboot, false);
     await service.ask('POST', path, { key, form: { op: 'netboot_on' } });
-    assert.equal(service.machine(id).netboot, true);
+    assert.equal((await service.machine(id)).netboot, true);
     await service.ask('POST', path, multipart({ op: 'signal', status: 'FAILED', error: 'no space left' }));
-    assert.equal(service.machine(id).status, 'failed-deployment');
-    assert.match(reasonOf(service.machine(id)), /no space left/);
+    assert.equal((await service.machine(id)).status, 'failed-deployment');
+    assert.match(reasonOf(await service.machine(id)), /no space left/);
     // A repeat is harmless.
     assert.equal((await service.ask('POST', path, multipart({ op: 'signal', status: 'OK' }))).status, 200);
-    assert.equal(service.machine(id).status, 'failed-deployment');
-    const commissioned = service.ready(B, THERE);
-    service.give(commissioned, { name: 'commission' });
-    const own = service.key(commissioned);
+    assert.equal((await service.machine(id)).status, 'failed-deployment');
+    const commissioned = await service.ready(B, THERE);
+    await service.give(commissioned, { name: 'commission' });
+    const own = await service.key(commissioned);
     await service.ask('POST', path, { key: own, form: { op: 'signal', status: 'OK' } });
-    assert.equal(service.machine(commissioned).status, 'ready');
+    assert.equal((await service.machine(commissioned)).status, 'ready');
     assert.equal((await service.get('latest/meta-data/instance-id', { key: own })).status, 401);
   }));
 
@@ -604,8 +623,8 @@ test('an unknown machine can read how to enlist, in a managed network only', () 
 
 test('only a rack may forward a machine’s address', () =>
   withService(async (service) => {
-    const id = service.deploying(A, HERE);
-    const path = service.preseedPath(id);
+    const id = await service.deploying(A, HERE);
+    const path = await service.preseedPath(id);
     const passed = { 'x-forwarded-for': HERE };
     const byRack = { from: '127.0.0.1', headers: { ...passed, 'x-rackboot-rack': SECRET } };
     assert.equal((await service.get(path, byRack)).status, 200);
@@ -617,9 +636,9 @@ test('only a rack may forward a machine’s address', () =>
 test('an accepted remote rack forwards addresses of its own network', () =>
   withService(async (service) => {
     const far = '10.50.0.100';
-    acceptRack(service.region);
-    const id = service.deploying(A, far);
-    const path = service.preseedPath(id);
+    await acceptRack(service.region);
+    const id = await service.deploying(A, far);
+    const path = await service.preseedPath(id);
     const passed = (key: string, address = far) => ({
       from: '192.0.2.7',
       headers: { 'x-forwarded-for': address, 'x-rackboot-rack': key },
@@ -629,20 +648,23 @@ test('an accepted remote rack forwards addresses of its own network', () =>
     assert.equal((await service.get(path, passed(right, '10.50.0.101'))).status, 403);
     assert.equal((await service.get(path, passed(`${RACK_TOKEN}:x`))).status, 403);
     // It speaks for no machine in another network, and its own key is no machine's.
-    const here = service.deploying(B, HERE);
-    assert.equal((await service.get(service.preseedPath(here), passed(right, HERE))).status, 403);
+    const here = await service.deploying(B, HERE);
+    assert.equal((await service.get(await service.preseedPath(here), passed(right, HERE))).status, 403);
     const authorization = rackAuthorization();
     assert.equal((await service.get('latest/user-data', { headers: { authorization } })).status, 403);
-    const documents = await service.get('latest/meta-data/instance-id', { ...passed(right), key: service.key(id) });
+    const documents = await service.get('latest/meta-data/instance-id', {
+      ...passed(right),
+      key: await service.key(id),
+    });
     assert.equal(documents.text, id);
   }));
 
 test('a machine whose rack has no installer for it fails, and gets no image instead', () =>
   withService(async (service) => {
-    const id = service.deploying(A, HERE);
-    const headers = { 'x-rackboot-token': service.token(id) };
+    const id = await service.deploying(A, HERE);
+    const headers = { 'x-rackboot-token': await service.token(id) };
     assert.equal((await service.ask('GET', '/MAAS/rackboot/1/job', { headers })).text, 'job=none\n');
-    const machine = service.machine(id);
+    const machine = await service.machine(id);
     const { status } = machine;
     assert.equal(status, 'failed-deployment');
     assert.match(
@@ -655,21 +677,21 @@ test('a machine whose rack has no installer for it fails, and gets no image inst
 
 test('a machine that sends requests without end is refused for a while, and others are not', () =>
   withService(async (service) => {
-    const [id, other] = [service.deploying(A, HERE), service.deploying(B, THERE)];
-    const key = service.key(id);
+    const [id, other] = [await service.deploying(A, HERE), await service.deploying(B, THERE)];
+    const key = await service.key(id);
     let last = 200;
     for (let count = 0; count <= MACHINE_RATE.burst && last === 200; count += 1)
       last = (await service.get('latest/meta-data/instance-id', { key })).status;
     assert.equal(last, 429);
-    assert.equal((await service.get('latest/meta-data/instance-id', { key: service.key(other) })).status, 200);
-    service.place.clock.advance(1000);
+    assert.equal((await service.get('latest/meta-data/instance-id', { key: await service.key(other) })).status, 200);
+    await service.place.clock.pass(1000);
     assert.equal((await service.get('latest/meta-data/instance-id', { key })).status, 200);
   }));
 
 test('guesses at keys and secrets are limited by address', () =>
   withService(async (service) => {
-    const id = service.deploying(A, HERE);
-    const key = { ...service.key(id), tokenSecret: 'x' };
+    const id = await service.deploying(A, HERE);
+    const key = { ...(await service.key(id)), tokenSecret: 'x' };
     const seen = new Set<number>();
     for (let count = 0; count < 60; count += 1) {
       seen.add((await service.get('latest/user-data', { key, from: FOREIGN })).status);

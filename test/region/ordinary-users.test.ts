@@ -15,20 +15,28 @@ const USERS = ['alice', 'root'] as const;
 const withUsers = (
   work: (
     ask: (user: (typeof USERS)[number], path: string, fields: Readonly<Record<string, string>>) => Promise<unknown[]>,
-    acceptAll: () => void,
+    acceptAll: () => Promise<void>,
   ) => Promise<void>,
 ): Promise<void> =>
   withRegion(async ({ region, store, clock }) => {
-    acceptRack(region, {
+    await acceptRack(region, {
       interfaces: [
         { ...rackInterface('10.20.0.0/24'), static_ip_range_low: '10.20.0.20', static_ip_range_high: '10.20.0.29' },
       ],
     });
     const app = buildApp(makeContext(region));
-    const keys = USERS.map((username) => {
-      store.addUser({ username, email: '', passwordHash: 'a hash', isAdmin: username === 'root', createdMs: 0 });
-      return createApiKey(store, clock, username).split(':');
-    });
+    const keys = await Promise.all(
+      USERS.map(async (username) => {
+        await store.addUser({
+          username,
+          email: '',
+          passwordHash: 'a hash',
+          isAdmin: username === 'root',
+          createdMs: 0,
+        });
+        return (await createApiKey(store, clock, username)).split(':');
+      }),
+    );
     try {
       await work(
         async (user, path, fields) => {
@@ -45,9 +53,9 @@ const withUsers = (
           });
           return [answer.statusCode, answer.headers['x-rackboot-refusal']];
         },
-        () => {
-          for (const { systemId } of store.listMachines({}, 0, 99))
-            region.life.command(
+        async () => {
+          for (const { systemId } of await store.listMachines({}, 0, 99))
+            await region.life.command(
               systemId,
               { name: 'accept', skipsCommissioning: true },
               { username: 'root', isAdmin: true, comment: '' },
@@ -79,7 +87,7 @@ test('a user without rights gets an address of a static range only', () =>
   withUsers(async (ask, acceptAll) => {
     for (const mac of MACS)
       await ask('root', 'machines/', { architecture: 'amd64', mac_addresses: mac, power_type: 'manual' });
-    acceptAll();
+    await acceptAll();
     const allocate = (user: (typeof USERS)[number], address: string) =>
       ask(user, 'machines/?op=allocate', { ip_address: address });
     assert.deepEqual(await allocate('alice', '10.20.0.53'), [409, 'address-refused']);

@@ -46,10 +46,10 @@ const CASES: readonly (readonly [name: string, Partial<OriginFacts>, host: strin
 
 test('the origin of a machine is our own', () =>
   withRegion(
-    ({ region, config }) => {
-      acceptRack(region);
+    async ({ region, config }) => {
+      await acceptRack(region);
       const pending = OTHER_UUID;
-      region.racks.register(
+      await region.racks.register(
         registration({
           uuid: pending,
           interfaces: [
@@ -100,11 +100,17 @@ for (const [name, from, fields, origin] of DOORS) {
     withRegion(async (place) => {
       const { store, clock, config } = place;
       place.region.close();
-      const region = openRegion({ config, store, clock, findImage: () => IMAGE, onDesiredState: () => undefined });
+      const region = await openRegion({
+        config,
+        store,
+        clock,
+        findImage: () => IMAGE,
+        onDesiredState: () => undefined,
+      });
       const event = { type: 'NODE', code: 'rack', params: { text: 'x' }, atMs: 0, username: 'admin' } as const;
-      store.addUser({ username: 'admin', email: '', passwordHash: '', isAdmin: true, createdMs: 0 });
-      store.life.addSshKey({ username: 'admin', key: 'ssh-ed25519 AAAA admin', createdMs: 0 }, 10, event);
-      const outcome = region.enlist(report([A]));
+      await store.addUser({ username: 'admin', email: '', passwordHash: '', isAdmin: true, createdMs: 0 });
+      await store.life.addSshKey({ username: 'admin', key: 'ssh-ed25519 AAAA admin', createdMs: 0 }, 10, event);
+      const outcome = await region.enlist(report([A]));
       assert.ok(outcome.kind === 'create');
       const { systemId } = outcome.machine;
       const deployment = {
@@ -118,10 +124,10 @@ for (const [name, from, fields, origin] of DOORS) {
         { name: 'accept', skipsCommissioning: true },
         { name: 'deploy', deployment },
       ] as const) {
-        const given = region.life.command(systemId, command, BY);
+        const given = await region.life.command(systemId, command, BY);
         assert.equal(given.kind, 'changed', JSON.stringify(given));
       }
-      const { bootToken = '' } = store.findMachine(systemId) ?? assert.fail();
+      const { bootToken = '' } = (await store.findMachine(systemId)) ?? assert.fail();
       const app = buildApp(makeContext(region));
       const answer = await app.inject({
         method: 'GET',
@@ -143,7 +149,7 @@ for (const [name, from, fields, origin] of DOORS) {
 
 test('a remote rack says where a request arrived, with its own key', () =>
   withRegion(async ({ region }) => {
-    acceptRack(region);
+    await acceptRack(region);
     const { findPeer } = await import('../../src/region/api/caller.ts');
     const header = (fields: Readonly<Record<string, string>>) => (name: string) => fields[name];
     const said = { 'x-forwarded-for': '10.50.0.20', 'x-rackboot-local': '10.50.0.1:5248' };

@@ -26,10 +26,10 @@ export interface RegionPlace {
   /** Every desired state that was announced. */
   readonly states: DesiredState[];
   readonly stateDir: string;
-  remove(): void;
+  remove(): Promise<void>;
 }
 
-export function makeRegion(overrides: Partial<RegionConfig> = {}, seed = 1): RegionPlace {
+export async function makeRegion(overrides: Partial<RegionConfig> = {}, seed = 1): Promise<RegionPlace> {
   const stateDir = mkdtempSync(join(tmpdir(), 'rackboot-region-'));
   const network = parseNetwork('10.20.0.0/24');
   const config: RegionConfig = {
@@ -45,7 +45,7 @@ export function makeRegion(overrides: Partial<RegionConfig> = {}, seed = 1): Reg
   const store = openRegionStore({ stateDir });
   const clock = new VirtualClock(1_700_000_000_000, seed);
   const states: DesiredState[] = [];
-  const region = openRegion({
+  const region = await openRegion({
     config,
     store,
     clock,
@@ -59,9 +59,9 @@ export function makeRegion(overrides: Partial<RegionConfig> = {}, seed = 1): Reg
     region,
     states,
     stateDir,
-    remove() {
+    async remove() {
       region.close();
-      store.close();
+      await store.close();
       rmSync(stateDir, { recursive: true });
     },
   };
@@ -71,11 +71,11 @@ export async function withRegion(
   work: (place: RegionPlace) => void | Promise<void>,
   overrides: Partial<RegionConfig> = {},
 ): Promise<void> {
-  const place = makeRegion(overrides);
+  const place = await makeRegion(overrides);
   try {
     await work(place);
   } finally {
-    place.remove();
+    await place.remove();
   }
 }
 

@@ -59,30 +59,30 @@ class Client {
     return JSON.parse(text);
   }
 
-  enlist(mac = 0x525400000001): string {
-    const outcome = this.region.enlist(report([mac]));
+  async enlist(mac = 0x525400000001): Promise<string> {
+    const outcome = await this.region.enlist(report([mac]));
     assert.ok(outcome.kind === 'create');
     return outcome.machine.systemId;
   }
 
   /** A client of an ordinary user. */
-  eve(): Client {
+  async eve(): Promise<Client> {
     const { store, clock } = this.place;
-    if (store.findUser('eve') === undefined) {
-      store.addUser({ username: 'eve', email: '', passwordHash: '', isAdmin: false, createdMs: 0 });
+    if ((await store.findUser('eve')) === undefined) {
+      await store.addUser({ username: 'eve', email: '', passwordHash: '', isAdmin: false, createdMs: 0 });
     }
-    return new Client(this.place, this.region, this.controller, createApiKey(store, clock, 'eve', 'test'));
+    return new Client(this.place, this.region, this.controller, await createApiKey(store, clock, 'eve', 'test'));
   }
 
   async enlistPowered(mac = 0x525400000001): Promise<string> {
-    const id = this.enlist(mac);
+    const id = await this.enlist(mac);
     await this.good('PUT', `2.0/machines/${id}/`, { power_type: 'memory', power_parameters_power_address: 'a' });
     return id;
   }
 }
 
 async function withClient(work: (client: Client) => Promise<void>): Promise<void> {
-  const place = makeRegion();
+  const place = await makeRegion();
   place.region.close();
   const { store, clock, config, stateDir } = place;
   const controller = new Controller('a', clock);
@@ -91,15 +91,15 @@ async function withClient(work: (client: Client) => Promise<void>): Promise<void
   const moonshot = { ...controllerDriver(new Map([['10.9.0.1', controller]])), name: 'moonshot' };
   const drivers = [...POWER_DRIVERS, memory, moonshot];
   const power = new PowerSide({ store, clock, stateDir, drivers });
-  const region = openRegion({ config, store, clock, power, onDesiredState: () => undefined });
-  power.begin(region.life);
+  const region = await openRegion({ config, store, clock, power, onDesiredState: () => undefined });
+  await power.begin(region.life);
   try {
     await addAdmin(store, clock, { username: 'bob', email: '', password: 'correct horse' });
-    await work(new Client(place, region, controller, createApiKey(store, clock, 'bob', 'test')));
+    await work(new Client(place, region, controller, await createApiKey(store, clock, 'bob', 'test')));
   } finally {
     await power.close();
     region.close();
-    place.remove();
+    await place.remove();
   }
 }
 
@@ -110,7 +110,7 @@ test('every parameter of every driver may be given alone', () => {
 
 test('the driver checks parameters before they are stored; refusals name each problem and no secret', () =>
   withClient(async (client) => {
-    const id = client.enlist();
+    const id = await client.enlist();
     const set = (fields: Readonly<Record<string, string>>) => client.ask('PUT', `2.0/machines/${id}/`, fields);
     const cases: readonly (readonly [Readonly<Record<string, string>>, RegExp])[] = [
       [{ power_type: 'amt' }, /"power_type":\["there is no power driver amt: there are manual, ipmi, virsh, webhook/],
@@ -136,7 +136,7 @@ test('the driver checks parameters before they are stored; refusals name each pr
       assert.match(text, said);
       assert.ok(!text.includes(SECRET), text);
     }
-    assert.equal(client.region.store.findMachine(id)?.powerType, '');
+    assert.equal((await client.region.store.findMachine(id))?.powerType, '');
     await client.good('PUT', `2.0/machines/${id}/`, { power_type: 'amt', power_parameters_skip_check: 'true' });
     const ipmi = { power_address: '10.0.0.9', power_user: 'maas', power_pass: SECRET };
     const shown = await client.ask('PUT', `2.0/machines/${id}/`, {
@@ -151,7 +151,7 @@ test('the driver checks parameters before they are stored; refusals name each pr
     assert.deepEqual(await client.good('GET', `2.0/machines/?op=power_parameters&id=${id}`), { [id]: stored });
     await client.good('PUT', `2.0/machines/${id}/`, { power_type: 'manual' });
     assert.deepEqual(await client.good('GET', `1.0/nodes/${id}/?op=power_parameters`), {});
-    const events = JSON.stringify(client.region.store.listEvents({ limit: 100 }));
+    const events = JSON.stringify(await client.region.store.listEvents({ limit: 100 }));
     assert.ok(!events.includes(SECRET));
   }));
 
@@ -162,7 +162,7 @@ test('a user who adds a machine learns of bad parameters; of a machine’s own r
     assert.deepEqual([refused.status, /power_address: is missing/.test(refused.text)], [400, true]);
     const more = { power_type: 'memory', power_parameters_power_address: 'a' };
     const made = await client.good('POST', '2.0/machines/', { ...fields, ...more });
-    assert.deepEqual(client.region.store.findMachine(made.system_id)?.powerParameters, { power_address: 'a' });
+    assert.deepEqual((await client.region.store.findMachine(made.system_id))?.powerParameters, { power_address: 'a' });
     const { events } = await client.good('GET', '2.0/events/?op=query&level=DEBUG');
     const said = events.map(({ description }: { description: string }) => description);
     assert.ok(said.includes('it was added'), said.join('|'));
@@ -171,7 +171,7 @@ test('a user who adds a machine learns of bad parameters; of a machine’s own r
 test('power parameters that an ordinary user proposes are not used before the machine is accepted', () =>
   withClient(async (client) => {
     const { clock } = client.place;
-    const eve = client.eve();
+    const eve = await client.eve();
     const fields = { architecture: 'amd64/generic', mac_addresses: '52:54:00:00:00:07', power_type: 'moonshot' };
     const made = await eve.good('POST', '2.0/machines/', { ...fields, power_parameters_power_address: '10.9.0.1' });
     await pass(clock, 3 * 60_000, 1_000);
@@ -201,21 +201,21 @@ for (const [what, power] of DARING) {
   test(`neither an ordinary user nor a machine may propose ${what}`, () =>
     withClient(async (client) => {
       for (const path of ['2.0/machines/', '1.0/nodes/?op=new']) {
-        const refused = await client.eve().ask('POST', path, { ...FORM, ...power });
+        const refused = await (await client.eve()).ask('POST', path, { ...FORM, ...power });
         assert.deepEqual([refused.status, refused.refusal], [403, 'not-allowed'], refused.text);
         assert.match(refused.text, /^Only an administrator/);
       }
-      assert.equal(client.region.store.countMachines({}), 0);
+      assert.equal(await client.region.store.countMachines({}), 0);
     }));
 }
 
 test('unsafe parameters that an ordinary user once proposed are dropped when the machine is accepted', () =>
   withClient(async (client) => {
-    const id = client.enlist();
+    const id = await client.enlist();
     const fields = { powerType: 'webhook', powerParameters: WEBHOOK, powerIsProposed: true } as const;
-    client.region.store.changeMachine<never>(id, 1, () => ({ kind: 'change', fields, events: [] }));
+    await client.region.store.changeMachine<never>(id, 1, () => ({ kind: 'change', fields, events: [] }));
     await client.good('POST', `2.0/machines/${id}/?op=commission`);
-    const { powerType, powerParameters, powerTask } = client.region.store.findMachine(id) ?? {};
+    const { powerType, powerParameters, powerTask } = (await client.region.store.findMachine(id)) ?? {};
     assert.deepEqual([powerType, powerParameters, powerTask], ['', {}, undefined]);
   }));
 
@@ -231,7 +231,7 @@ test('only administrators see what a controller answers', () =>
       return (await asked).text;
     };
     assert.equal(await query(client), 'nobody there; the controller answered: uid=0 of another service');
-    assert.equal(await query(client.eve()), 'nobody there');
+    assert.equal(await query(await client.eve()), 'nobody there');
     await client.good('POST', `2.0/machines/${id}/?op=power_on`);
     await pass(clock, 5_000);
     for (const path of [
@@ -240,19 +240,19 @@ test('only administrators see what a controller answers', () =>
       '2.0/events/?op=query&level=DEBUG',
       '1.0/nodes/?op=list',
     ]) {
-      const shown = await client.eve().ask('GET', path);
+      const shown = await (await client.eve()).ask('GET', path);
       assert.equal(shown.status, 200);
       assert.match(shown.text, /nobody there|hostname/);
       assert.doesNotMatch(shown.text, /uid=0/, path);
     }
-    const ended = client.region.store.power.listUnended();
+    const ended = await client.region.store.power.listUnended();
     assert.deepEqual(ended, []);
   }));
 
 test('a user who queries too many machines at once is refused, while others can still query', () =>
   withClient(async (client) => {
     const { clock } = client.place;
-    const eve = client.eve();
+    const eve = await client.eve();
     const ids: string[] = [];
     for (let index = 0; index < 5; index += 1) ids.push(await client.enlistPowered(0x525400000010 + index));
     const query = (by: Client, id = '') => by.ask('GET', `2.0/machines/${id}/?op=query_power_state`);
@@ -271,7 +271,7 @@ test('power is switched after the answer, one thing at a time, and shown with it
     const id = await client.enlistPowered();
     const begun = await client.good('POST', `2.0/machines/${id}/?op=power_on`, { comment: 'for a look' });
     assert.deepEqual([begun.power_state, begun.power_task, begun.power_state_age], ['unknown', 'on', null]);
-    const [newest] = client.region.store.listEvents({ limit: 1 });
+    const [newest] = await client.region.store.listEvents({ limit: 1 });
     assert.deepEqual([sentenceOf(newest), newest?.id], ['power on: for a look', begun.event_id]);
     const busy = await client.ask('POST', `2.0/machines/${id}/?op=power_off`);
     assert.deepEqual([busy.status, busy.refusal], [503, 'power-busy']);
@@ -292,7 +292,7 @@ test('power is switched after the answer, one thing at a time, and shown with it
     const changes = client.controller.asked.filter((what) => what !== 'query');
     assert.deepEqual(changes, ['netboot', 'on', 'off soft', 'off hard', 'netboot', 'on', 'off hard']);
     assert.equal((await client.good('GET', `1.0/nodes/${id}/`)).power_state, 'off');
-    const said = client.region.store.listEvents({ limit: 100 }).map(sentenceOf);
+    const said = (await client.region.store.listEvents({ limit: 100 })).map(sentenceOf);
     assert.ok(said.includes('power on: for a look'));
   }));
 
@@ -300,7 +300,7 @@ test('in 1.0 start switches a deployed machine on, by its disk', () =>
   withClient(async (client) => {
     const id = await client.enlistPowered();
     for (const status of ['ready', 'allocated', 'deploying', 'deployed'] as const) {
-      changeStatus(client.region, id, status, { username: 'bob' });
+      await changeStatus(client.region, id, status, { username: 'bob' });
     }
     const started = await client.good('POST', `1.0/nodes/${id}/?op=start`);
     assert.deepEqual([started.substatus_name, started.power_task], ['Deployed', 'on']);

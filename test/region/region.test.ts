@@ -25,19 +25,19 @@ const A = 0x525400000001;
 const B = 0x525400000002;
 const UUID = '0fd4c0a2-2c4e-4a3c-9a3b-000000000001';
 
-function enlist(region: Region, ...args: Parameters<typeof report>): string {
-  const outcome = region.enlist(report(...args));
+async function enlist(region: Region, ...args: Parameters<typeof report>): Promise<string> {
+  const outcome = await region.enlist(report(...args));
   if (outcome.kind === 'refuse') throw new Error(refusalSentence(outcome.refusal));
   return outcome.machine.systemId;
 }
 
 test('the rack gets changes together, shortly after, with an increasing version', () =>
-  withRegion(({ region, clock, states }) => {
-    assert.deepEqual(region.desiredState(), { schema: 2, version: 0, machines: [] });
-    region.enlist(bootReport([A]));
-    region.enlist(bootReport([B]));
+  withRegion(async ({ region, clock, states }) => {
+    assert.deepEqual(await region.desiredState(), { schema: 2, version: 0, machines: [] });
+    await region.enlist(bootReport([A]));
+    await region.enlist(bootReport([B]));
     assert.equal(states.length, 0);
-    clock.advance(100);
+    await clock.pass(100);
     assert.equal(states.length, 1);
     assert.equal(states[0]?.version, 2);
     assert.deepEqual(
@@ -47,54 +47,54 @@ test('the rack gets changes together, shortly after, with an increasing version'
         [[B], 'enlist', 'New'],
       ],
     );
-    clock.advance(60_000);
+    await clock.pass(60_000);
     assert.equal(states.length, 1);
   }));
 
 test('the rack does not get a UUID that two machines show', () =>
-  withRegion(({ region }) => {
-    enlist(region, [A], { facts: facts({ uuid: UUID, serial: 'S100' }), vouchedMac: mac(A) });
-    assert.equal(region.desiredState().machines[0]?.uuid, UUID);
-    enlist(region, [B], { facts: facts({ uuid: UUID, serial: 'S200' }), vouchedMac: mac(B) });
+  withRegion(async ({ region }) => {
+    await enlist(region, [A], { facts: facts({ uuid: UUID, serial: 'S100' }), vouchedMac: mac(A) });
+    assert.equal((await region.desiredState()).machines[0]?.uuid, UUID);
+    await enlist(region, [B], { facts: facts({ uuid: UUID, serial: 'S200' }), vouchedMac: mac(B) });
     assert.deepEqual(
-      region.desiredState().machines.map((machine) => machine.uuid),
+      (await region.desiredState()).machines.map((machine) => machine.uuid),
       [undefined, undefined],
     );
   }));
 
 test('a reopened region has the same desired state and version', () =>
-  withRegion(({ region, config, clock, stateDir }) => {
-    enlist(region, [A]);
+  withRegion(async ({ region, config, clock, stateDir }) => {
+    await enlist(region, [A]);
     const store = openRegionStore({ stateDir });
-    const again = openRegion({ config, store, clock, onDesiredState: () => {} });
-    assert.deepEqual(again.desiredState(), region.desiredState());
+    const again = await openRegion({ config, store, clock, onDesiredState: () => {} });
+    assert.deepEqual(await again.desiredState(), await region.desiredState());
     again.close();
-    store.close();
+    await store.close();
   }));
 
 test('changes by another process are seen within seconds, even between the region’s own', () =>
-  withRegion(({ region, config, clock, states, stateDir }) => {
+  withRegion(async ({ region, config, clock, states, stateDir }) => {
     const store = openRegionStore({ stateDir });
-    const other = openRegion({ config, store, clock, onDesiredState: () => {} });
-    other.enlist(bootReport([A]));
-    clock.advance(3000);
+    const other = await openRegion({ config, store, clock, onDesiredState: () => {} });
+    await other.enlist(bootReport([A]));
+    await clock.pass(3000);
     assert.equal(states.at(-1)?.machines.length, 1);
-    const id = enlist(other, [B], { vouchedMac: mac(B) });
-    region.enlist(bootReport([0x525400000003]));
-    clock.advance(100);
+    const id = await enlist(other, [B], { vouchedMac: mac(B) });
+    await region.enlist(bootReport([0x525400000003]));
+    await clock.pass(100);
     assert.equal(states.at(-1)?.machines.length, 3);
-    other.removeMachine(id, 'bob');
-    clock.advance(3000);
+    await other.removeMachine(id, 'bob');
+    await clock.pass(3000);
     assert.equal(states.at(-1)?.machines.length, 2);
     assert.ok(states.every((state, index) => index === 0 || state.version > (states[index - 1]?.version ?? 0)));
     other.close();
-    store.close();
+    await store.close();
   }));
 
 test('a machine goes through its life cycle with each step logged; a refused step is named', () =>
-  withRegion(({ region, clock }) => {
-    const id = enlist(region, [A]);
-    const purposeNow = (): string | undefined => region.desiredState().machines[0]?.purpose;
+  withRegion(async ({ region, clock }) => {
+    const id = await enlist(region, [A]);
+    const purposeNow = async (): Promise<string | undefined> => (await region.desiredState()).machines[0]?.purpose;
     const steps: [Parameters<typeof changeStatus>[2], string][] = [
       ['commissioning', 'commissioning'],
       ['ready', 'poweroff'],
@@ -109,43 +109,43 @@ test('a machine goes through its life cycle with each step logged; a refused ste
       ['ready', 'poweroff'],
     ];
     for (const [status, purpose] of steps) {
-      const outcome = changeStatus(region, id, status, { username: 'bob' });
+      const outcome = await changeStatus(region, id, status, { username: 'bob' });
       assert.equal(outcome.kind, 'changed', status);
-      assert.equal(purposeNow(), purpose, status);
-      const machine = region.store.findMachine(id);
+      assert.equal(await purposeNow(), purpose, status);
+      const machine = await region.store.findMachine(id);
       assert.equal(machine?.statusSinceMs, clock.wallTimeMs());
       assert.equal(machine?.statusDeadlineMs !== undefined, /ing$|ing-/.test(status), status);
     }
-    const refused = changeStatus(region, id, 'deployed', { username: 'bob' });
+    const refused = await changeStatus(region, id, 'deployed', { username: 'bob' });
     assert.equal(refused.kind === 'refuse' && refused.refusal.name, 'transition-not-allowed');
-    assert.equal(changeStatus(region, 'zzzzzz', 'ready', { username: 'bob' }).kind, 'not-found');
-    const log = region.store.listEvents({ machines: { systemIds: [id] }, limit: 50 });
+    assert.equal((await changeStatus(region, 'zzzzzz', 'ready', { username: 'bob' })).kind, 'not-found');
+    const log = await region.store.listEvents({ machines: { systemIds: [id] }, limit: 50 });
     assert.equal(log.filter((event) => event.type === 'NODE_CHANGED_STATUS').length, steps.length);
     assert.equal(sentenceOf(log[0]), "From 'Releasing' to 'Ready'");
   }));
 
 test('a state that lasts too long fails, even after a restart; a boot of the machine extends it', () =>
-  withRegion(({ region, config, clock, stateDir }) => {
-    const id = enlist(region, [A]);
+  withRegion(async ({ region, config, clock, stateDir }) => {
+    const id = await enlist(region, [A]);
     const MINUTE = 60_000;
-    changeStatus(region, id, 'commissioning', { username: 'bob' });
-    clock.advance(20 * MINUTE);
+    await changeStatus(region, id, 'commissioning', { username: 'bob' });
+    await clock.pass(20 * MINUTE);
     const boot = { sequence: 1, kind: 'boot.configuration-rendered', at: clock.wallTimeMs(), text: 'x' };
-    const version = region.store.desiredVersion();
-    region.observe([{ ...boot, mac: '52:54:00:00:00:01' }]);
-    assert.equal(region.store.desiredVersion(), version);
-    clock.advance(20 * MINUTE);
-    assert.equal(region.store.findMachine(id)?.status, 'commissioning');
+    const version = await region.store.desiredVersion();
+    await region.observe([{ ...boot, mac: '52:54:00:00:00:01' }]);
+    assert.equal(await region.store.desiredVersion(), version);
+    await clock.pass(20 * MINUTE);
+    assert.equal((await region.store.findMachine(id))?.status, 'commissioning');
     region.close();
     const store = openRegionStore({ stateDir });
-    const again = openRegion({ config, store, clock, onDesiredState: () => {} });
-    clock.advance(11 * MINUTE);
-    const machine = again.store.findMachine(id);
+    const again = await openRegion({ config, store, clock, onDesiredState: () => {} });
+    await clock.pass(11 * MINUTE);
+    const machine = await again.store.findMachine(id);
     assert.equal(machine?.status, 'failed-commissioning');
     assert.match(reasonOf(machine), /20 minutes; last seen: /);
     assert.equal(machine?.statusDeadlineMs, undefined);
     again.close();
-    store.close();
+    await store.close();
   }));
 
 test('a password is stored as a hash that verifies only that password', { timeout: 20_000 }, () =>
@@ -191,37 +191,38 @@ test(
   { timeout: 20_000 },
   () =>
     withRegion(async ({ store, clock }) => {
-      assert.throws(() => createApiKey(store, clock, 'bob'), /no user bob/);
+      await assert.rejects(createApiKey(store, clock, 'bob'), /no user bob/);
       await createAdmin(store, clock, { username: 'bob', email: '', password: 'long enough' });
-      const keys = Array.from({ length: KEYS_PER_USER_MAX }, () => {
-        clock.advance(1000);
-        return createApiKey(store, clock, 'bob');
-      });
+      const keys: string[] = [];
+      while (keys.length < KEYS_PER_USER_MAX) {
+        await clock.pass(1000);
+        keys.push(await createApiKey(store, clock, 'bob'));
+      }
       assert.equal(new Set(keys).size, keys.length);
       const [, unused = ''] = keys[0]?.split(':') ?? [];
-      assert.throws(
-        () => createApiKey(store, clock, 'bob'),
+      await assert.rejects(
+        createApiKey(store, clock, 'bob'),
         (error) =>
           error instanceof RackError && error.code === 'limit-reached' && error.message.includes(`--remove ${unused}`),
       );
-      assert.equal(store.listKeys('bob').length, KEYS_PER_USER_MAX);
+      assert.equal((await store.listKeys('bob')).length, KEYS_PER_USER_MAX);
       const find = (key: string) => {
         const [consumerKey = '', tokenKey = '', secret = ''] = key.split(':');
         return findApiKey(store, clock, { consumerKey, tokenKey, secret });
       };
       const [oldest = '', , newest = ''] = [keys[0], keys[1], keys.at(-1)];
-      assert.ok(!store.listKeys('bob').some(wasUsed), 'a key that nobody has used looks unused');
-      assert.equal(find(oldest)?.username, 'bob');
+      assert.ok(!(await store.listKeys('bob')).some(wasUsed), 'a key that nobody has used looks unused');
+      assert.equal((await find(oldest))?.username, 'bob');
       assert.deepEqual(
-        store.listKeys('bob').map(wasUsed),
+        (await store.listKeys('bob')).map(wasUsed),
         keys.map((key) => key === oldest),
       );
-      assert.equal(find(newest)?.username, 'bob');
-      assert.equal(find(`x${newest}`), undefined);
-      assert.equal(find(`${newest}x`), undefined);
-      const stored = store.listKeys('bob').at(-1);
+      assert.equal((await find(newest))?.username, 'bob');
+      assert.equal(await find(`x${newest}`), undefined);
+      assert.equal(await find(`${newest}x`), undefined);
+      const stored = (await store.listKeys('bob')).at(-1);
       assert.ok(!JSON.stringify(stored).includes(newest.split(':')[2] ?? '?'));
-      assert.ok(store.removeKey('bob', unused));
-      assert.match(createApiKey(store, clock, 'bob'), /:/);
+      assert.ok(await store.removeKey('bob', unused));
+      assert.match(await createApiKey(store, clock, 'bob'), /:/);
     }),
 );

@@ -37,13 +37,13 @@ async function withApi(
     systemId: string,
   ) => Promise<void>,
 ): Promise<void> {
-  const place = makeRegion();
+  const place = await makeRegion();
   try {
     await addAdmin(place.store, place.clock, { username: 'admin', email: '', password: 'long enough' });
-    const [consumer, token, secret] = createApiKey(place.store, place.clock, 'admin').split(':');
+    const [consumer, token, secret] = (await createApiKey(place.store, place.clock, 'admin')).split(':');
     const authorization = `OAuth oauth_signature_method="PLAINTEXT", oauth_consumer_key="${consumer}", oauth_token="${token}", oauth_signature="%26${secret}"`;
     const app = buildApp(makeContext(place.region));
-    const outcome = place.region.enlist(report([0x525400000001]));
+    const outcome = await place.region.enlist(report([0x525400000001]));
     assert.ok(outcome.kind === 'create');
     await work(
       async (method, path, fields, headers = { authorization }) => {
@@ -61,7 +61,7 @@ async function withApi(
       outcome.machine.systemId,
     );
   } finally {
-    place.remove();
+    await place.remove();
   }
 }
 
@@ -130,14 +130,14 @@ test('a machine is commissioned and tested with the chosen scripts, and the resu
   withApi(async (ask, place, id) => {
     for (const name of ['c1', 'c2']) await ask('POST', '2.0/scripts/', { name, script: SCRIPT });
     await ask('POST', '2.0/scripts/', { script: HEADER });
-    const agent = (): object => ({
+    const agent = async (): Promise<object> => ({
       'x-forwarded-for': '10.20.0.60',
       'x-rackboot-rack': SECRET,
-      'x-rackboot-token': place.store.findMachine(id)?.bootToken ?? '',
+      'x-rackboot-token': (await place.store.findMachine(id))?.bootToken ?? '',
       'x-rackboot-boot': '52:54:00:00:00:01',
     });
-    const tell = (fields: object) =>
-      ask('POST', '/MAAS/rackboot/1/signal', { status: 'WORKING', stage: 'testing', ...fields }, agent());
+    const tell = async (fields: object) =>
+      ask('POST', '/MAAS/rackboot/1/signal', { status: 'WORKING', stage: 'testing', ...fields }, await agent());
     for (const [op, fields] of [
       ['commission', { commissioning_scripts: 'c9' }],
       ['commission', { testing_scripts: 'c1' }],
@@ -147,7 +147,7 @@ test('a machine is commissioned and tested with the chosen scripts, and the resu
     }
     assert.equal((await ask('GET', `2.0/nodes/${id}/results/current-commissioning/`)).status, 404);
     await ask('POST', `2.0/machines/${id}/?op=commission`, { commissioning_scripts: 'c2', testing_scripts: 'fan' });
-    const lines = (await ask('GET', '/MAAS/rackboot/1/scripts', undefined, agent())).text.trim().split('\n');
+    const lines = (await ask('GET', '/MAAS/rackboot/1/scripts', undefined, await agent())).text.trim().split('\n');
     assert.deepEqual(
       lines.map((line) => line.split(' ').slice(1).join(' ')),
       [
@@ -161,9 +161,9 @@ test('a machine is commissioned and tested with the chosen scripts, and the resu
       ],
     );
     const ids = lines.map((line) => line.split(' ')[0] ?? '');
-    assert.equal((await ask('GET', `/MAAS/rackboot/1/scripts/${ids[5]}`, undefined, agent())).text, SCRIPT);
+    assert.equal((await ask('GET', `/MAAS/rackboot/1/scripts/${ids[5]}`, undefined, await agent())).text, SCRIPT);
     for (const wrong of [ids[0], '0', '999999', 'x']) {
-      assert.equal((await ask('GET', `/MAAS/rackboot/1/scripts/${wrong}`, undefined, agent())).status, 404);
+      assert.equal((await ask('GET', `/MAAS/rackboot/1/scripts/${wrong}`, undefined, await agent())).status, 404);
     }
     assert.equal((await ask('GET', `/MAAS/rackboot/1/scripts/${ids[5]}`, undefined, {})).status, 403);
     const base64 = (text: string): string => Buffer.from(text).toString('base64url');
@@ -203,7 +203,7 @@ test('a machine is commissioned and tested with the chosen scripts, and the resu
       /==== c2 ====\ngrüße\n\n==== fan ====\nit stands still\n$/,
     );
     // It reports success; its reports about scripts say otherwise.
-    await ask('POST', '/MAAS/rackboot/1/signal', { status: 'OK', stage: 'tested' }, agent());
+    await ask('POST', '/MAAS/rackboot/1/signal', { status: 'OK', stage: 'tested' }, await agent());
     const failed = (await ask('GET', `2.0/machines/${id}/`)).json;
     assert.deepEqual(
       [failed.status_name, failed.status_message],
@@ -211,10 +211,10 @@ test('a machine is commissioned and tested with the chosen scripts, and the resu
     );
     await ask('POST', `2.0/machines/${id}/?op=test`, { testing_scripts: 'none', comment: 'quickly' });
     assert.equal((await ask('GET', `2.0/machines/${id}/`)).json.status_name, 'Testing');
-    const tests = (await ask('GET', '/MAAS/rackboot/1/scripts', undefined, agent())).text.trim().split('\n');
+    const tests = (await ask('GET', '/MAAS/rackboot/1/scripts', undefined, await agent())).text.trim().split('\n');
     assert.equal(tests.length, 4);
     for (const line of tests) await tell({ script_id: line.split(' ')[0], ended: 'exited', exit_status: '0' });
-    await ask('POST', '/MAAS/rackboot/1/signal', { status: 'OK', stage: 'tested' }, agent());
+    await ask('POST', '/MAAS/rackboot/1/signal', { status: 'OK', stage: 'tested' }, await agent());
     assert.equal(
       (await ask('GET', `2.0/machines/${id}/`)).json.status_name,
       'Failed commissioning',
@@ -234,52 +234,57 @@ test('a script beyond its time limit fails the commissioning, even if its machin
   withApi(async (ask, place, id) => {
     await ask('POST', '2.0/scripts/', { name: 'endless', script: SCRIPT, timeout: '60' });
     await ask('POST', `2.0/machines/${id}/?op=accept`, {});
-    const headers = (): object => ({
+    const headers = async (): Promise<object> => ({
       'x-forwarded-for': '10.20.0.60',
       'x-rackboot-rack': SECRET,
-      'x-rackboot-token': place.store.findMachine(id)?.bootToken ?? '',
+      'x-rackboot-token': (await place.store.findMachine(id))?.bootToken ?? '',
       'x-rackboot-boot': '52:54:00:00:00:01',
     });
-    const lines = (await ask('GET', '/MAAS/rackboot/1/scripts', undefined, headers())).text.trim().split('\n');
+    const lines = (await ask('GET', '/MAAS/rackboot/1/scripts', undefined, await headers())).text.trim().split('\n');
     const script_id = lines.at(-1)?.split(' ')[0];
     const beat = { status: 'WORKING', stage: 'testing', message: 'running endless', script: 'endless', script_id };
-    const tell = () => ask('POST', '/MAAS/rackboot/1/signal', beat, headers());
+    const tell = async () => ask('POST', '/MAAS/rackboot/1/signal', beat, await headers());
     for (let minute = 0; minute < 6; minute += 1) {
       assert.equal((await tell()).status, 200);
-      assert.equal(place.store.findMachine(id)?.status, 'commissioning', `after ${minute} minutes`);
-      place.clock.advance(60_000);
+      assert.equal((await place.store.findMachine(id))?.status, 'commissioning', `after ${minute} minutes`);
+      await place.clock.pass(60_000);
     }
-    place.clock.advance(1000);
+    await place.clock.pass(1000);
     await tell();
-    const machine = place.store.findMachine(id);
+    const machine = await place.store.findMachine(id);
     assert.equal(machine?.status, 'failed-commissioning');
     assert.match(reasonOf(machine), /endless did not end within 60 seconds/);
-    const named = place.store.scripts.listResults(id).map(({ name, status }) => `${name} ${status}`);
+    const named = (await place.store.scripts.listResults(id)).map(({ name, status }) => `${name} ${status}`);
     assert.deepEqual(named.slice(-2), ['clock aborted', 'endless timed-out']);
   }));
 
 test('a machine that restarts in the middle runs all scripts again', () =>
   withApi(async (ask, place, id) => {
     await ask('POST', `2.0/machines/${id}/?op=accept`, {});
-    const headers = (): object => ({
+    const headers = async (): Promise<object> => ({
       'x-forwarded-for': '10.20.0.60',
       'x-rackboot-rack': SECRET,
-      'x-rackboot-token': place.store.findMachine(id)?.bootToken ?? '',
+      'x-rackboot-token': (await place.store.findMachine(id))?.bootToken ?? '',
       'x-rackboot-boot': '52:54:00:00:00:01',
     });
     const begin = async (): Promise<string[]> =>
-      (await ask('GET', '/MAAS/rackboot/1/scripts', undefined, headers())).text.trim().split('\n');
+      (await ask('GET', '/MAAS/rackboot/1/scripts', undefined, await headers())).text.trim().split('\n');
     const [first] = await begin();
-    const tell = (script_id: string | undefined, more: object) =>
-      ask('POST', '/MAAS/rackboot/1/signal', { status: 'WORKING', stage: 'testing', script_id, ...more }, headers());
+    const tell = async (script_id: string | undefined, more: object) =>
+      ask(
+        'POST',
+        '/MAAS/rackboot/1/signal',
+        { status: 'WORKING', stage: 'testing', script_id, ...more },
+        await headers(),
+      );
     await tell(first?.split(' ')[0], { script: 'inventory' });
     const again = await begin();
     assert.notEqual(again[0], first);
-    const kept = place.store.scripts.listResults(id).map(({ name, status }) => `${name} ${status}`);
+    const kept = (await place.store.scripts.listResults(id)).map(({ name, status }) => `${name} ${status}`);
     assert.deepEqual([kept[0], kept[5], kept[6]], ['inventory pending', 'inventory aborted', 'disks aborted']);
     // A late report of the first boot does not change the second.
     await tell(first?.split(' ')[0], { ended: 'exited', exit_status: '1' });
     for (const line of again) await tell(line.split(' ')[0], { ended: 'exited', exit_status: '0' });
-    await ask('POST', '/MAAS/rackboot/1/signal', { status: 'OK', stage: 'tested' }, headers());
-    assert.equal(place.store.findMachine(id)?.status, 'ready');
+    await ask('POST', '/MAAS/rackboot/1/signal', { status: 'OK', stage: 'tested' }, await headers());
+    assert.equal((await place.store.findMachine(id))?.status, 'ready');
   }));

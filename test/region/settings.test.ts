@@ -43,10 +43,10 @@ async function withSettings(
   ) => Promise<void>,
 ): Promise<void> {
   const ownRack: OwnRack = { uuid: UUID, name: 'rack-1', file: '/etc/rackboot.yaml', values };
-  const place = makeRegion({ ownRack });
+  const place = await makeRegion({ ownRack });
   try {
     await addAdmin(place.store, place.clock, { username: 'admin', email: '', password: 'long enough' });
-    const authorization = authorizationOf(createApiKey(place.store, place.clock, 'admin'));
+    const authorization = authorizationOf(await createApiKey(place.store, place.clock, 'admin'));
     const app = buildApp(makeContext(place.region));
     await work(async (method, url, fields) => {
       const answer = await app.inject({
@@ -61,7 +61,7 @@ async function withSettings(
       return { status: answer.statusCode, text: answer.body, json: () => answer.json() };
     }, place);
   } finally {
-    place.remove();
+    await place.remove();
   }
 }
 
@@ -91,12 +91,12 @@ test('a cluster interface is created, read, changed and deleted as in MAAS; rout
     assert.deepEqual((await call('GET', `${INTERFACES}eth0/`)).json(), expected);
     const changed = await call('PUT', `${INTERFACES}eth0/`, { ip_range_high: '10.20.0.140', management: '1' });
     assert.deepEqual(changed.json(), { ...expected, ip_range_high: '10.20.0.140', management: 1 });
-    assert.deepEqual(region.desiredState().settings, {
+    assert.deepEqual((await region.desiredState()).settings, {
       cluster_interfaces: [{ name: 'eth0', ...AS_IN_THE_GUIDE, ip_range_high: '10.20.0.140', management: 1 }],
     });
     assert.equal((await call('DELETE', `${INTERFACES}eth0/`)).status, 204);
     assert.equal((await call('GET', `${INTERFACES}eth0/`)).status, 404);
-    assert.equal(region.desiredState().settings, undefined);
+    assert.equal((await region.desiredState()).settings, undefined);
   }));
 
 test('another DHCP server that the rack has seen is returned as foreign_dhcp_ip while it is there', () =>
@@ -104,10 +104,10 @@ test('another DHCP server that the rack has seen is returned as foreign_dhcp_ip 
     await call('POST', `${INTERFACES}?op=new`, AS_IN_THE_GUIDE);
     const own = { uuid: UUID, name: 'rack', version: '1.0.0', pinned: [] };
     const seen = { ...rackInterface('10.20.0.0/24'), name: 'eth0', foreign_dhcp_ip: '10.20.0.66' };
-    region.racks.greet({ ...own, interfaces: [seen] });
+    await region.racks.greet({ ...own, interfaces: [seen] });
     assert.match((await call('GET', `${INTERFACES}eth0/`)).text, /"foreign_dhcp_ip":\s*"10\.20\.0\.66"/);
     assert.match((await call('GET', `${INTERFACES}?op=list`)).text, /"foreign_dhcp_ip":\s*"10\.20\.0\.66"/);
-    region.racks.greet({ ...own, interfaces: [{ ...seen, foreign_dhcp_ip: undefined }] });
+    await region.racks.greet({ ...own, interfaces: [{ ...seen, foreign_dhcp_ip: undefined }] });
     assert.doesNotMatch((await call('GET', `${INTERFACES}eth0/`)).text, /foreign/);
   }));
 
@@ -138,11 +138,11 @@ for (const [name, change, field, text] of REFUSED) {
   test(`a cluster interface with ${name} is refused by the name of its field, and the old one stays`, () =>
     withSettings({}, async (call, { region }) => {
       await call('POST', `${INTERFACES}?op=new`, AS_IN_THE_GUIDE);
-      const version = region.desiredState().version;
+      const version = (await region.desiredState()).version;
       const refused = await call('PUT', `${INTERFACES}eth0/`, change);
       assert.equal(refused.status, 400, refused.text);
       assert.match(String(Object(refused.json())[field]), text);
-      assert.equal(region.desiredState().version, version);
+      assert.equal((await region.desiredState()).version, version);
     }));
 }
 
@@ -182,7 +182,7 @@ test('values in the file are shown, and every change of them is refused with fil
         assert.match(refused.text, readOnly);
       }
       assert.equal((await call('GET', '2.0/maas/?op=get_config&name=kernel_opts')).text, '"quiet"');
-      assert.equal(region.desiredState().settings, undefined);
+      assert.equal((await region.desiredState()).settings, undefined);
       const beside = await call('POST', `${INTERFACES}?op=new`, { ...AS_IN_THE_GUIDE, interface: 'eth7' });
       assert.match(beside.text, /overlaps/, 'the file’s networks count');
     },
@@ -214,7 +214,7 @@ test('a setting that would stop every boot is refused from every source, and the
       );
       assert.equal((await set('boot.kernel_params', '"quiet"')).status, 200, 'other settings are not held up');
       assert.equal(region.settings.valueOf('boot.release'), 'bookworm');
-      const page = SETTINGS_PAGE.act?.(
+      const page = await SETTINGS_PAGE.act?.(
         viewOf(region, {
           viewer: ADMIN,
           given: new Map([
@@ -253,7 +253,7 @@ test('MAAS’s names read and set the corresponding keys, with their defaults', 
       assert.equal(set.text, 'OK', name);
       assert.equal(await get(name), JSON.stringify(value));
     }
-    assert.deepEqual(region.desiredState().settings, {
+    assert.deepEqual((await region.desiredState()).settings, {
       boot: { kernel_params: 'console=ttyS4 mei.blacklist=yes', release: 'trixie' },
       dns: { upstream: ['192.0.2.1', '192.0.2.2:5353'], allow_recursion: ['10.9.0.0/16'], domain: 'lab.example' },
     });
@@ -275,7 +275,7 @@ test('keys are set and removed by their own names; unknown keys, keys of the fil
     );
     assert.equal((await set('cluster_interfaces.eth1.100.router_ip', '"10.20.0.254"')).status, 200);
     assert.equal((await set('region.new_machines_max', '7')).status, 200);
-    assert.deepEqual(region.desiredState().settings, {
+    assert.deepEqual((await region.desiredState()).settings, {
       region: { new_machines_max: 7 },
       cluster_interfaces: [{ name: 'eth1.100', ...LAB, interface: 'eth1.100', router_ip: '10.20.0.254' }],
     });
@@ -308,7 +308,7 @@ test('keys are set and removed by their own names; unknown keys, keys of the fil
       (listed.json() as readonly { key: string; rack: string }[]).map(({ key, rack }) => [key, rack]),
       [['cluster_interfaces.eth1.100', UUID]],
     );
-    const audited = store.listEvents({ level: 'audit', limit: 10 }).filter(({ type }) => type === 'SETTINGS');
+    const audited = (await store.listEvents({ level: 'audit', limit: 10 })).filter(({ type }) => type === 'SETTINGS');
     assert.equal(audited.length, 4);
     assert.match(sentenceOf(audited[0]), /removed region\.new_machines_max/);
     assert.equal(audited[0]?.username, 'admin');
@@ -327,14 +327,14 @@ test('a key that the file sets later hides the stored value, which may still be 
 
 test('another rack has its own cluster interfaces, does not get the region’s keys, and shares the rest', () =>
   withSettings({}, async (call, { region }) => {
-    const rack = acceptRack(region);
+    const rack = await acceptRack(region);
     const FAR = `1.0/nodegroups/${rack.uuid}/interfaces/`;
     await call('POST', `${INTERFACES}?op=new`, AS_IN_THE_GUIDE);
     await call('POST', '2.0/settings/?op=set', { key: 'boot.release', value: '"trixie"' });
     await call('POST', '2.0/settings/?op=set', { key: 'region.new_machines_max', value: '5' });
-    assert.deepEqual(region.desiredState(rack.uuid).settings, { boot: { release: 'trixie' } });
-    assert.deepEqual(region.desiredState(UUID), region.desiredState());
-    assert.deepEqual(Object.keys(region.desiredState().settings ?? {}).sort(), [
+    assert.deepEqual((await region.desiredState(rack.uuid)).settings, { boot: { release: 'trixie' } });
+    assert.deepEqual(await region.desiredState(UUID), await region.desiredState());
+    assert.deepEqual(Object.keys((await region.desiredState()).settings ?? {}).sort(), [
       'boot',
       'cluster_interfaces',
       'region',
@@ -345,7 +345,7 @@ test('another rack has its own cluster interfaces, does not get the region’s k
     assert.equal(reported.ip_range_low, '10.50.0.100');
     const taken = await call('PUT', `${FAR}far/`, { ip_range_low: '10.50.0.120' });
     assert.equal(taken.status, 200, taken.text);
-    const [sent] = Object(region.desiredState(rack.uuid).settings).cluster_interfaces;
+    const [sent] = Object((await region.desiredState(rack.uuid)).settings).cluster_interfaces;
     assert.deepEqual([sent.name, sent.ip_range_low, sent.router_ip], ['far', '10.50.0.120', '10.50.0.1']);
     const set = await call('POST', '2.0/settings/?op=set', {
       key: 'cluster_interfaces.far.management',
@@ -357,7 +357,7 @@ test('another rack has its own cluster interfaces, does not get the region’s k
 
     // Once its file writes it, it is read-only.
     const pulse = { life: 'a', applied: 1, waiting: 0, dropped: 0, deadLetters: 0, startedMs: 1 };
-    region.racks.hear(rack.uuid, {
+    await region.racks.hear(rack.uuid, {
       version: rack.version,
       uplink: 1,
       interfaces: rack.interfaces,
@@ -375,8 +375,8 @@ test('the store has a bound', () =>
       key: `cluster_interfaces.n${index}`,
       value: {},
     }));
-    store.changeSettings<never>(0, () => ({ kind: 'change', changes, events: [] }));
-    const refusal = region.settings.change('', [{ key: 'boot.release', value: 'trixie' }], 'admin');
+    await store.changeSettings<never>(0, () => ({ kind: 'change', changes, events: [] }));
+    const refusal = await region.settings.change('', [{ key: 'boot.release', value: 'trixie' }], 'admin');
     assert.equal(refusal?.name, 'settings-limit');
   }));
 

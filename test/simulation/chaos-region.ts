@@ -35,9 +35,14 @@ export class ChaosRegion implements RegionEnd {
     this.#key = key;
   }
 
-  start(): void {
+  async start(): Promise<void> {
     const store = openRegionStore({ stateDir: this.#config.stateDir });
-    const region = openRegion({ config: this.#config, store, clock: this.#clock, onDesiredState: () => undefined });
+    const region = await openRegion({
+      config: this.#config,
+      store,
+      clock: this.#clock,
+      onDesiredState: () => undefined,
+    });
     this.#running = { store, region, app: buildApp(makeContext(region)) };
   }
 
@@ -48,7 +53,7 @@ export class ChaosRegion implements RegionEnd {
     await Promise.allSettled(this.#open);
     await running.app.close();
     running.region.close();
-    running.store.close();
+    await running.store.close();
   }
 
   get isUp(): boolean {
@@ -70,16 +75,20 @@ export class ChaosRegion implements RegionEnd {
       kind === 'state'
         ? { kind, ifNoneMatch: request.ifNoneMatch }
         : { kind: kind === 'events' ? 'events' : 'heartbeat', body: JSON.parse(request.body?.text ?? 'null') };
-    const answer = answerLink(running.region, uuid, this.#authorization(), asked);
+    return this.#opened(this.#answerLink(running, uuid, asked));
+  }
+
+  async #answerLink({ region }: Running, uuid: string, asked: RegionRequest): Promise<LinkAnswer> {
+    const answer = await answerLink(region, uuid, this.#authorization(), asked);
     switch (answer.kind) {
       case 'json':
-        return Promise.resolve(answerOf(answer.status, answer.value));
+        return answerOf(answer.status, answer.value);
       case 'state':
-        return Promise.resolve(answerOf(200, answer.state));
+        return answerOf(200, answer.state);
       case 'unchanged':
-        return Promise.resolve(answerOf(304, ''));
+        return answerOf(304, '');
       case 'refusal':
-        return Promise.resolve(answerOf(REFUSALS[answer.name], bodyOf(answer)));
+        return answerOf(REFUSALS[answer.name], bodyOf(answer));
       default:
         throw new Error(`an answer of the kind ${answer.kind}`);
     }
@@ -111,8 +120,7 @@ export class ChaosRegion implements RegionEnd {
       headers: { ...headers, ...type },
       ...(request.body === undefined ? {} : { payload: request.body.text }),
     });
-    this.#open.add(asking);
-    const answer = await asking.finally(() => this.#open.delete(asking));
+    const answer = await this.#opened(asking);
     const { etag } = answer.headers;
     return {
       status: answer.statusCode,
@@ -122,14 +130,20 @@ export class ChaosRegion implements RegionEnd {
     };
   }
 
+  /** Keeps an answer in progress among the open ones. */
+  #opened<T>(asking: Promise<T>): Promise<T> {
+    this.#open.add(asking);
+    return asking.finally(() => this.#open.delete(asking));
+  }
+
   follow(path: string, onVersion: (version: number) => void): (() => void) | undefined {
     const running = this.#running;
     const uuid = LINK_PATH.exec(path)?.[1];
     if (running === undefined || uuid === undefined) return undefined;
     const { region } = running;
     if (region.racks.find(uuid)?.state !== 'accepted') return undefined;
-    onVersion(region.desiredState(uuid).version);
-    return region.subscribe(() => onVersion(region.desiredState(uuid).version));
+    onVersion(region.announcedVersion);
+    return region.subscribe(onVersion);
   }
 
   #authorization(): string {

@@ -174,18 +174,19 @@ class World {
   }
 
   /** Changes the desired state: a machine's name, which every rack learns. */
-  edit(): void {
+  async edit(): Promise<void> {
     if (!this.region.isUp) return;
     const { region, store } = this.region.running;
-    const machine = store.listMachines({}, 0, 1)[0];
+    const machine = (await store.listMachines({}, 0, 1))[0];
     this.#edits += 1;
-    if (machine !== undefined) region.editMachine(machine.systemId, { hostname: `edited-${this.#edits}` }, 'admin');
+    if (machine !== undefined)
+      await region.editMachine(machine.systemId, { hostname: `edited-${this.#edits}` }, 'admin');
   }
 
-  accept(): void {
+  async accept(): Promise<void> {
     if (!this.region.isUp || this.region.running.region.racks.find(UUID)?.state !== 'pending') return;
     this.deed('the rack is accepted');
-    this.region.running.region.racks.judge([UUID], 'accept', 'admin');
+    await this.region.running.region.racks.judge([UUID], 'accept', 'admin');
   }
 
   deed(text: string): void {
@@ -242,18 +243,16 @@ async function run(
   world: World,
   ms: number,
   everyStep: () => Promise<void> | void,
-  isOver = () => false,
+  isOver: () => Promise<boolean> = async () => false,
 ): Promise<void> {
   const until = world.clock.now() + ms;
-  while (world.clock.now() < until && !isOver()) {
+  while (world.clock.now() < until && !(await isOver())) {
     await everyStep();
-    world.clock.advance(STEP_MS);
-    // The promises of engines and the wakes of streams settle between two moments.
-    await new Promise((resolve) => setImmediate(resolve));
+    await world.clock.pass(STEP_MS);
   }
 }
 
-function isAtRest(world: World): boolean {
+async function isAtRest(world: World): Promise<boolean> {
   if (world.rack.running === undefined || !world.region.isUp) return false;
   const status = world.rack.running.uplink.status();
   const { region } = world.region.running;
@@ -262,15 +261,15 @@ function isAtRest(world: World): boolean {
     status.state === 'up' &&
     status.eventsWaiting === 0 &&
     pulse?.waiting === 0 &&
-    pulse.applied === region.desiredState(UUID).version &&
+    pulse.applied === (await region.desiredState(UUID)).version &&
     world.machines.every(({ outcome }) => outcome !== undefined)
   );
 }
 
-function checkAgreement(world: World): void {
+async function checkAgreement(world: World): Promise<void> {
   const { region, store } = world.region.running;
   const life = world.rack.running ?? assert.fail('the rack does not run');
-  const wanted = region.desiredState(UUID);
+  const wanted = await region.desiredState(UUID);
   const status = life.uplink.status();
   assert.equal(status.desiredVersion, wanted.version, 'the version in force');
   assert.deepEqual(JSON.parse(JSON.stringify(life.rack.machines.all)), JSON.parse(JSON.stringify(wanted.machines)));
@@ -278,8 +277,7 @@ function checkAgreement(world: World): void {
   assert.equal(pulse?.applied, wanted.version, 'the region knows what is in force');
   assert.deepEqual([pulse?.dropped, pulse?.deadLetters], [0, 0]);
 
-  const arrived = store
-    .listEvents({ limit: 100_000 })
+  const arrived = (await store.listEvents({ limit: 100_000 }))
     .filter(({ kind }) => kind === TICK_KIND)
     .toReversed()
     .map((event) => tickOf(sentenceOf(event)));
@@ -290,7 +288,7 @@ function checkAgreement(world: World): void {
       machine.outcome?.kind === 'enlisted' || machine.outcome?.kind === 'queued',
       `${JSON.stringify(machine.outcome)}\n${machine.steps.join('\n')}`,
     );
-  const known = store.listMachines({}, 0, 100);
+  const known = await store.listMachines({}, 0, 100);
   const macs = known.flatMap(({ interfaces }) => interfaces.map(({ mac }) => mac));
   assert.deepEqual(macs.toSorted(), world.machines.map(({ mac }) => mac).toSorted(), 'each machine is known once');
   assert.equal(known.length, world.machines.length);
@@ -300,7 +298,7 @@ function checkAgreement(world: World): void {
 export async function liveThroughChaos(seed: number): Promise<void> {
   const world = new World(seed);
   const { random, clock } = world;
-  world.region.start();
+  await world.region.start();
   await world.rack.start();
   const acceptAt = clock.now() + random() * 15_000;
   let tickAt = 0;
@@ -312,13 +310,13 @@ export async function liveThroughChaos(seed: number): Promise<void> {
   try {
     await run(world, CHAOS_MS, async () => {
       const now = clock.now();
-      if (now >= acceptAt) world.accept();
+      if (now >= acceptAt) await world.accept();
       if (now >= tickAt) {
         for (let count = 0; count < random() * 6; count += 1) world.tick();
         tickAt = now + random() * 800;
       }
       if (now >= editAt) {
-        world.edit();
+        await world.edit();
         editAt = now + random() * 15_000;
       }
       if (now >= troubleAt) {
@@ -335,7 +333,7 @@ export async function liveThroughChaos(seed: number): Promise<void> {
       () => world.accept(),
       () => isAtRest(world),
     );
-    checkAgreement(world);
+    await checkAgreement(world);
   } catch (error) {
     const status = JSON.stringify(world.rack.running?.uplink.status());
     throw new Error(`${world.deeds.join('\n')}\n${status}`, { cause: error });

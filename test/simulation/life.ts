@@ -45,6 +45,8 @@ const STEP_MS = 50;
 const LIFE_MS_MAX = 6 * 3600_000;
 /** Steps between two checks of all machines. */
 const LOOKS_APART = 200;
+/** How long a request of a machine is under way: a machine that starts again asks after the region has told the rack of its change. */
+const HTTP_MS = 25;
 /** How long switching a machine's power takes. */
 const POWER_MS = 1500;
 const ENVIRONMENT = 'amd64/generic/bookworm/commissioning';
@@ -106,6 +108,7 @@ class SimulatedSite {
   readonly clock: VirtualClock;
   readonly table = new LeaseTable();
   readonly #seed: number;
+  readonly #stateDir: string;
   readonly #wire: VirtualWire;
   readonly #plugs = new Map<MacAddress, Plug>();
   readonly #reports: RackReport[] = [];
@@ -114,8 +117,8 @@ class SimulatedSite {
   readonly #serve: ServeHttp;
   readonly rack: Rack;
   readonly store: RegionStore;
-  readonly region: Region;
-  readonly #app: FastifyInstance;
+  #region: Region | undefined;
+  #app: FastifyInstance | undefined;
   #sequence = 0;
   /** The power tasks of each machine, by its name in the region and a name per task. */
   readonly switched = new Map<string, string>();
@@ -147,36 +150,45 @@ class SimulatedSite {
       macOf: (address) => this.table.find(address)?.mac,
     });
     this.store = openRegionStore({ stateDir });
-    this.region = openRegion({
-      config: { ...this.#config.region, stateDir, rackSecret: 'secret' },
+    this.#stateDir = stateDir;
+    this.#serve = async (request, peer) => {
+      await new Promise<void>((resolve) => void clock.schedule(HTTP_MS, resolve));
+      return this.#answer(request, peer);
+    };
+  }
+
+  get region(): Region {
+    return this.#region ?? assert.fail('the region is not open');
+  }
+
+  async open(): Promise<void> {
+    const region = await openRegion({
+      config: { ...this.#config.region, stateDir: this.#stateDir, rackSecret: 'secret' },
       store: this.store,
-      clock,
+      clock: this.clock,
       power: this.#power(),
       findImage: () => IMAGE,
       onDesiredState: (state) => this.rack.setDesiredState(state),
     });
-    this.region.racks.greet(describeRack(this.#config, '0fd4c0a2-2c4e-4a3c-9a3b-0000000000aa', '0'));
+    this.#region = region;
+    await region.racks.greet(describeRack(this.#config, '0fd4c0a2-2c4e-4a3c-9a3b-0000000000aa', '0'));
     const key = { username: 'bob', key: `ssh-ed25519 ${'A'.repeat(68)}`, createdMs: 1 };
-    this.store.life.addSshKey(key, 4, {
+    await this.store.life.addSshKey(key, 4, {
       type: 'AUTHORISATION',
       code: 'rack',
       params: { text: 'x' },
       atMs: 1,
       username: 'bob',
     });
-    this.#app = buildApp(makeContext(this.region));
-    this.#serve = (request, peer) => this.#answer(request, peer);
-  }
-
-  async open(): Promise<void> {
+    this.#app = buildApp(makeContext(region));
     const addresses = [{ address: RACK, prefix: 16 }];
     await this.rack.open([{ name: 'eth1', index: 2, mac: undefined, up: true, carrier: true, addresses }]);
   }
 
   async close(): Promise<void> {
-    await this.#app.close();
-    this.region.close();
-    this.store.close();
+    await this.#app?.close();
+    this.#region?.close();
+    await this.store.close();
   }
 
   /** Adds the `index`th machine, powered off. */
@@ -217,13 +229,11 @@ class SimulatedSite {
   }
 
   /** Advances time until the condition holds, at most LIFE_MS_MAX. */
-  async until(isSo: () => boolean): Promise<void> {
+  async until(isSo: () => Promise<boolean>): Promise<void> {
     const end = this.clock.now() + LIFE_MS_MAX;
-    while (!isSo() && this.clock.now() < end) {
-      this.clock.advance(STEP_MS);
-      // The engines' promises settle between two moments.
-      await new Promise((resolve) => setImmediate(resolve));
-      this.region.observe(this.#reports.splice(0), 'rack');
+    while (!(await isSo()) && this.clock.now() < end) {
+      await this.clock.pass(STEP_MS);
+      await this.region.observe(this.#reports.splice(0), 'rack');
     }
   }
 
@@ -251,20 +261,20 @@ class SimulatedSite {
       reading: () => undefined,
       ask: async () => ({ state: 'unknown', atMs: undefined, ageSeconds: undefined, text: '' }),
       follow: (systemIds) => {
-        for (const systemId of systemIds) this.clock.schedule(POWER_MS, () => this.#switch(systemId));
+        for (const systemId of systemIds) this.clock.schedule(POWER_MS, () => void this.#switch(systemId));
       },
     };
   }
 
-  #switch(systemId: string): void {
-    const { powerTask: task, powerTaskId: id, interfaces } = this.store.findMachine(systemId) ?? {};
+  async #switch(systemId: string): Promise<void> {
+    const { powerTask: task, powerTaskId: id, interfaces } = (await this.store.findMachine(systemId)) ?? {};
     const mac = interfaces?.[0]?.mac;
     if (task === undefined || id === undefined || mac === undefined) return;
     if (this.switched.has(id)) return;
     this.switched.set(id, task);
     if (task !== 'on') this.off(mac);
     if (task === 'on' || task === 'cycle') this.on(mac);
-    this.region.life.powerSwitched(systemId, { id, task, kind: 'done', text: '' });
+    await this.region.life.powerSwitched(systemId, { id, task, kind: 'done', text: '' });
   }
 
   async #answer({ method, url, body, fields }: Parameters<ServeHttp>[0], peer: Parameters<ServeHttp>[1]) {
@@ -307,13 +317,18 @@ class SimulatedSite {
       ...(mac === undefined ? {} : { 'x-rackboot-boot': formatMac(mac) }),
       ...(body === undefined ? {} : { 'content-type': 'application/x-www-form-urlencoded' }),
     };
-    const answer = await this.#app.inject({ method, url, headers, ...(body === undefined ? {} : { payload: body }) });
+    const app = this.#app ?? assert.fail('the region is not open');
+    const answer = await app.inject({ method, url, headers, ...(body === undefined ? {} : { payload: body }) });
     return { status: answer.statusCode, body: answer.rawPayload };
   }
 }
 
 /** Moves one machine on to its next state. @returns true when its life is complete */
-function goOn(site: SimulatedSite, machine: Machine, lives: Map<string, 'deployed' | 'released'>): boolean {
+async function goOn(
+  site: SimulatedSite,
+  machine: Machine,
+  lives: Map<string, 'deployed' | 'released'>,
+): Promise<boolean> {
   const { systemId, status } = machine;
   const life = lives.get(systemId);
   if (status === 'ready' && life === 'deployed') lives.set(systemId, 'released');
@@ -324,7 +339,7 @@ function goOn(site: SimulatedSite, machine: Machine, lives: Map<string, 'deploye
   const command: MachineCommand =
     name === 'deploy' ? DEPLOY : name === 'release' ? { name, erase: 'signatures' } : { name };
   if (status === 'deployed') assertLeased(site, machine);
-  const outcome = site.region.life.command(systemId, command, BOB);
+  const outcome = await site.region.life.command(systemId, command, BOB);
   if (outcome.kind === 'refuse') assert.fail(sentenceOf(outcome.refusal));
   return false;
 }
@@ -347,16 +362,17 @@ export async function simulateLife(seed: number, count: number, trouble: WireTro
     // As after a power cut: one after the other, within a few seconds.
     macs.forEach((mac, index) => void site.clock.schedule(10 * index, () => site.on(mac)));
     const lives = new Map<string, 'deployed' | 'released'>();
-    const machines = (): readonly Machine[] => site.store.listMachines({}, 0, count + 1);
+    const machines = (): Promise<readonly Machine[]> => site.store.listMachines({}, 0, count + 1);
     let looked = 0;
-    await site.until(() => {
+    await site.until(async () => {
       looked += 1;
       if (looked % LOOKS_APART !== 0) return false;
-      const known = machines();
-      const whole = known.filter((machine) => goOn(site, machine, lives));
-      return known.length === count && whole.length === count;
+      const known = await machines();
+      let whole = 0;
+      for (const machine of known) if (await goOn(site, machine, lives)) whole += 1;
+      return known.length === count && whole === count;
     });
-    const ended = machines();
+    const ended = await machines();
     const stuck = ended.filter(({ status }) => status !== 'ready');
     const about = stuck.map(
       ({ hostname, status, statusReason, interfaces: [nic] }) =>

@@ -81,7 +81,7 @@ export async function simulate(seed: number): Promise<void> {
 
   const stateDir = join(directory, String(seed));
   const store = openRegionStore({ stateDir });
-  const region = openRegion({
+  const region = await openRegion({
     config: { ...config.region, stateDir, rackSecret: 'secret' },
     store,
     clock,
@@ -128,9 +128,7 @@ export async function simulate(seed: number): Promise<void> {
   for (const machine of machines) machine.powerOn();
   const until = clock.now() + BOOT_MS_MAX;
   while (machines.some(({ outcome }) => outcome === undefined) && clock.now() < until) {
-    clock.advance(50);
-    // The engines' promises settle between two moments.
-    await new Promise((resolve) => setImmediate(resolve));
+    await clock.pass(50);
   }
 
   for (const machine of machines) {
@@ -140,7 +138,7 @@ export async function simulate(seed: number): Promise<void> {
       `${formatMac(machine.mac)}: ${JSON.stringify(machine.outcome)}\n${machine.steps.join('\n')}`,
     );
   }
-  const known = store.listMachines({}, 0, 100);
+  const known = await store.listMachines({}, 0, 100);
   const macs = known.flatMap(({ interfaces }) => interfaces.map(({ mac }) => mac));
   assert.deepEqual(macs.toSorted(), machines.map(({ mac }) => mac).toSorted(), 'each machine is known once');
   assert.equal(known.length, machines.length);
@@ -157,11 +155,11 @@ export async function simulate(seed: number): Promise<void> {
   );
   assert.equal(new Set(addresses.flat()).size, machines.length, 'no address is two machines’');
 
-  clock.advance(10 * 60_000);
+  await clock.pass(10 * 60_000);
   assert.equal(rack.tftp.counters().active, 0, 'no transfer is left open');
   await app.close();
   region.close();
-  store.close();
+  await store.close();
 }
 
 /** Simulates every seed from `first` to `last`. */

@@ -19,9 +19,9 @@ const most = (bound: number): number => bound + Math.ceil(bound / 10);
 
 const idOf = (index: number): string => `machine-${index}`;
 
-function addMachine(store: RegionStore, index: number): void {
+async function addMachine(store: RegionStore, index: number): Promise<void> {
   const own = mac(index);
-  store.enlist({ macs: [own], values: [], atMs: 1 }, () => ({
+  await store.enlist({ macs: [own], values: [], atMs: 1 }, () => ({
     kind: 'create',
     systemId: idOf(index),
     fields: { ...FIELDS, hostname: idOf(index) },
@@ -32,26 +32,26 @@ function addMachine(store: RegionStore, index: number): void {
 
 interface Rig {
   readonly store: RegionStore;
-  readonly load: (from: number, count: number, kind?: string) => void;
-  readonly kept: () => readonly string[];
+  readonly load: (from: number, count: number, kind?: string) => Promise<void>;
+  readonly kept: () => Promise<readonly string[]>;
 }
 
 /** Machines of the region with the hardware addresses 1 to `machines`. */
-function withStore(machines: number, body: (rig: Rig) => void): void {
+async function withStore(machines: number, body: (rig: Rig) => Promise<void>): Promise<void> {
   const stateDir = mkdtempSync(join(tmpdir(), 'rackboot-cuts-'));
   try {
     const store = openRegionStore({ stateDir, bounds: BOUNDS });
-    for (let index = 1; index <= machines; index += 1) addMachine(store, index);
+    for (let index = 1; index <= machines; index += 1) await addMachine(store, index);
     let sequence = 0;
-    const load = (from: number, count: number, kind = 'http.file-sent'): void => {
+    const load = async (from: number, count: number, kind = 'http.file-sent'): Promise<void> => {
       const reports = Array.from({ length: count }, (_, index): RackReport => {
         sequence += 1;
         return { sequence, kind, at: 1, mac: formatMac(mac(from)), text: `${from} ${kind} ${index}` };
       });
-      store.recordReports('rack', reports);
+      await store.recordReports('rack', reports);
     };
-    body({ store, load, kept: () => store.listEvents({ limit: 100_000 }).map(sentenceOf) });
-    store.close();
+    await body({ store, load, kept: async () => (await store.listEvents({ limit: 100_000 })).map(sentenceOf) });
+    await store.close();
   } finally {
     rmSync(stateDir, { recursive: true });
   }
@@ -60,29 +60,32 @@ function withStore(machines: number, body: (rig: Rig) => void): void {
 const count = (kept: readonly string[], pattern: RegExp): number => kept.filter((text) => pattern.test(text)).length;
 
 describe('the event log of the region', () => {
-  it('actions of users and changes of state stay, even if a machine loads without end', () => {
-    withStore(2, ({ store, load, kept }) => {
-      store.recordEvent(
+  it('actions of users and changes of state stay, even if a machine loads without end', async () => {
+    await withStore(2, async ({ store, load, kept }) => {
+      await store.recordEvent(
         { type: 'SETTINGS', code: 'rack', params: { text: 'set dns' }, atMs: 1, username: 'ann' },
         undefined,
       );
-      store.recordEvent({ type: 'NODE', code: 'rack', params: { text: 'took it' }, atMs: 1, username: 'ann' }, idOf(1));
-      store.recordEvent(
+      await store.recordEvent(
+        { type: 'NODE', code: 'rack', params: { text: 'took it' }, atMs: 1, username: 'ann' },
+        idOf(1),
+      );
+      await store.recordEvent(
         { type: 'NODE_CHANGED_STATUS', code: 'rack', params: { text: 'is Ready' }, atMs: 1, username: '' },
         idOf(1),
       );
-      load(1, 20_000);
-      const left = kept();
+      await load(1, 20_000);
+      const left = await kept();
       for (const text of ['set dns', 'took it', 'is Ready']) assert.ok(left.includes(text), text);
       assert.ok(left.length <= most(BOUNDS.machineEventsMax) + 3, `${left.length}`);
     });
   });
 
-  it('a machine that loads without end pushes out its own oldest events', () => {
-    withStore(4, ({ load, kept }) => {
-      for (const machine of [2, 3, 4]) load(machine, 100);
-      load(1, 20_000);
-      const left = kept();
+  it('a machine that loads without end pushes out its own oldest events', async () => {
+    await withStore(4, async ({ load, kept }) => {
+      for (const machine of [2, 3, 4]) await load(machine, 100);
+      await load(1, 20_000);
+      const left = await kept();
       for (const machine of [2, 3, 4]) assert.equal(count(left, new RegExp(`^${machine} `)), 100, `${machine}`);
       const own = count(left, /^1 /);
       assert.ok(own >= BOUNDS.machineEventsMax - 300 && own <= most(BOUNDS.machineEventsMax) - 300, `${own}`);
@@ -90,32 +93,32 @@ describe('the event log of the region', () => {
     });
   });
 
-  it('the deeds about a machine are no part of its share', () => {
-    withStore(2, ({ store, load, kept }) => {
+  it('the deeds about a machine are no part of its share', async () => {
+    await withStore(2, async ({ store, load, kept }) => {
       for (let index = 0; index < 250; index += 1) {
-        store.recordEvent(
+        await store.recordEvent(
           { type: 'NODE', code: 'rack', params: { text: `deed ${index}` }, atMs: 1, username: 'ann' },
           idOf(2),
         );
       }
-      load(2, 100);
-      load(1, 20_000);
-      const left = kept();
+      await load(2, 100);
+      await load(1, 20_000);
+      const left = await kept();
       assert.equal(count(left, /^2 /), 100);
       assert.equal(count(left, /^deed/), 250);
     });
   });
 
-  it('a stranger pushes out neither other strangers’ events nor its own of another kind', () => {
-    withStore(0, ({ store, load, kept }) => {
-      load(7, 5);
-      load(8, 3, 'dhcp.offer');
-      store.recordEvent(
+  it('a stranger pushes out neither other strangers’ events nor its own of another kind', async () => {
+    await withStore(0, async ({ store, load, kept }) => {
+      await load(7, 5);
+      await load(8, 3, 'dhcp.offer');
+      await store.recordEvent(
         { type: 'NODE_RACK_EVENT', code: 'rack', params: { text: 'a socket is open' }, atMs: 1, username: '' },
         undefined,
       );
-      load(8, 20_000);
-      const left = kept();
+      await load(8, 20_000);
+      const left = await kept();
       assert.deepEqual([count(left, /: 7 /), count(left, /: 8 dhcp/)], [5, 3]);
       assert.ok(left.includes('a socket is open'));
       assert.ok(left.length <= most(BOUNDS.strangerEventsMax), `${left.length}`);
@@ -123,14 +126,18 @@ describe('the event log of the region', () => {
     });
   });
 
-  it('a user who acts often pushes out their own events, and a machine that changes often its own', () => {
-    withStore(1, ({ store, kept }) => {
-      const record = (description: string, username: string, type: 'NODE' | 'NODE_CHANGED_STATUS' = 'NODE'): void =>
+  it('a user who acts often pushes out their own events, and a machine that changes often its own', async () => {
+    await withStore(1, async ({ store, kept }) => {
+      const record = (
+        description: string,
+        username: string,
+        type: 'NODE' | 'NODE_CHANGED_STATUS' = 'NODE',
+      ): Promise<void> =>
         store.recordEvent({ type, code: 'rack', params: { text: description }, atMs: 1, username }, idOf(1));
-      for (let index = 0; index < 20; index += 1) record(`ann ${index}`, 'ann');
-      for (let index = 0; index < 1000; index += 1) record(`is ${index}`, '', 'NODE_CHANGED_STATUS');
-      for (let index = 0; index < 2000; index += 1) record(`bob ${index}`, 'bob');
-      const left = kept();
+      for (let index = 0; index < 20; index += 1) await record(`ann ${index}`, 'ann');
+      for (let index = 0; index < 1000; index += 1) await record(`is ${index}`, '', 'NODE_CHANGED_STATUS');
+      for (let index = 0; index < 2000; index += 1) await record(`bob ${index}`, 'bob');
+      const left = await kept();
       assert.equal(count(left, /^ann/), 20);
       assert.ok(count(left, /^is/) >= BOUNDS.deedEventsMax / 3);
       assert.ok(left.includes('bob 1999'));

@@ -49,7 +49,7 @@ const rows: readonly (readonly [name: string, files: Files, refusal: RegExp | un
 ];
 
 for (const [name, files, refusal] of rows) {
-  test(`${name} is ${refusal === undefined ? 'a new region' : 'refused untouched'}`, () => {
+  test(`${name} is ${refusal === undefined ? 'a new region' : 'refused untouched'}`, async () => {
     const stateDir = mkdtempSync(join(tmpdir(), 'rackboot-lost-region-'));
     const read = () => readdirSync(stateDir).map((file) => [file, readFileSync(join(stateDir, file))]);
     try {
@@ -59,7 +59,7 @@ for (const [name, files, refusal] of rows) {
       }
       const before = read();
       if (refusal === undefined) {
-        openRegionStore({ stateDir }).close();
+        await openRegionStore({ stateDir }).close();
         return;
       }
       for (let tries = 0; tries < 2; tries += 1) {

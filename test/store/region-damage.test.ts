@@ -21,12 +21,12 @@ test('a file that is whole, missing or no longer of interest is not damaged', as
   assert.equal(await read(), undefined, 'there is none');
   const store = openRegionStore({ stateDir });
   assert.equal(await read(), undefined, 'while the region has it open');
-  store.close();
+  await store.close();
   assert.equal(await read(), undefined);
 });
 
 test('every page that is zeroed is found', async () => {
-  openRegionStore({ stateDir }).close();
+  await openRegionStore({ stateDir }).close();
   const whole = readFileSync(path);
   const pages = whole.length / PAGE;
   assert.ok(pages > 30, `${pages} pages`);

@@ -17,19 +17,19 @@ const ALIKE: Doubt = {
   params: { machine: { hostname: 'first0', systemId: 'first0' }, macs: [], same: ['uuid'], own: 'x' },
 };
 
-function withStore(work: (store: RegionStore) => void): void {
+async function withStore(work: (store: RegionStore) => Promise<void>): Promise<void> {
   const stateDir = mkdtempSync(join(tmpdir(), 'rackboot-identity-'));
   const store = openRegionStore({ stateDir });
   try {
-    work(store);
+    await work(store);
   } finally {
-    store.close();
+    await store.close();
     rmSync(stateDir, { recursive: true });
   }
 }
 
-function create(store: RegionStore, systemId: string, address: number): void {
-  store.enlist({ macs: [], values: [], atMs: 1 }, () => ({
+async function create(store: RegionStore, systemId: string, address: number): Promise<void> {
+  await store.enlist({ macs: [], values: [], atMs: 1 }, () => ({
     kind: 'create',
     systemId,
     fields: { ...FIELDS, hostname: systemId },
@@ -38,9 +38,9 @@ function create(store: RegionStore, systemId: string, address: number): void {
   }));
 }
 
-function amend(store: RegionStore, systemId: string, atMs: number, effects: EnlistmentEffects): void {
-  const interfaces = store.findMachine(systemId)?.interfaces ?? [];
-  store.enlist({ macs: [], values: [], atMs }, () => ({
+async function amend(store: RegionStore, systemId: string, atMs: number, effects: EnlistmentEffects): Promise<void> {
+  const interfaces = (await store.findMachine(systemId))?.interfaces ?? [];
+  await store.enlist({ macs: [], values: [], atMs }, () => ({
     kind: 'amend',
     systemId,
     fields: {},
@@ -51,20 +51,20 @@ function amend(store: RegionStore, systemId: string, atMs: number, effects: Enli
 }
 
 test('the newest SHARED_VALUES_MAX shared values are remembered', () =>
-  withStore((store) => {
-    create(store, 'aaaaaa', 0x525400000001);
+  withStore(async (store) => {
+    await create(store, 'aaaaaa', 0x525400000001);
     const part = (name: string): string[] =>
       Array.from({ length: SHARED_VALUES_MAX * 0.6 }, (_, index) => `serial ${name}${index}`);
-    amend(store, 'aaaaaa', 10, { shared: part('OLD') });
-    amend(store, 'aaaaaa', 20, { shared: part('NEW') });
-    assert.equal(store.sharedValues(part('NEW')).size, SHARED_VALUES_MAX * 0.6);
-    assert.equal(store.sharedValues(part('OLD')).size, SHARED_VALUES_MAX * 0.4);
+    await amend(store, 'aaaaaa', 10, { shared: part('OLD') });
+    await amend(store, 'aaaaaa', 20, { shared: part('NEW') });
+    assert.equal((await store.sharedValues(part('NEW'))).size, SHARED_VALUES_MAX * 0.6);
+    assert.equal((await store.sharedValues(part('OLD'))).size, SHARED_VALUES_MAX * 0.4);
   }));
 
 test('the newest CONFLICTS_MAX conflicts are kept; a person’s verdicts stay', () =>
-  withStore((store) => {
-    create(store, 'first0', 0x525400000001);
-    create(store, 'apart0', 0x525400000002);
+  withStore(async (store) => {
+    await create(store, 'first0', 0x525400000001);
+    await create(store, 'apart0', 0x525400000002);
     const event = {
       type: 'NODE_IDENTITY_CHANGED',
       code: 'rack',
@@ -72,17 +72,17 @@ test('the newest CONFLICTS_MAX conflicts are kept; a person’s verdicts stay', 
       atMs: 1,
       username: 'bob',
     } as const;
-    store.keepApart('first0', 'apart0', event);
-    store.atomically(() => {
+    await store.keepApart('first0', 'apart0', event);
+    await store.transact(async () => {
       for (let index = 0; index < CONFLICTS_MAX + 50; index += 1) {
         const systemId = `m${index}`;
-        create(store, systemId, 0x525400010000 + index);
-        amend(store, systemId, 100 + index, { conflicts: [{ with: 'first0', why: ALIKE }] });
+        await create(store, systemId, 0x525400010000 + index);
+        await amend(store, systemId, 100 + index, { conflicts: [{ with: 'first0', why: ALIKE }] });
       }
     });
-    const kept = store.listConflicts(CONFLICTS_MAX * 2);
+    const kept = await store.listConflicts(CONFLICTS_MAX * 2);
     assert.equal(kept.length, CONFLICTS_MAX);
     assert.equal(kept[0]?.systemId, `m${CONFLICTS_MAX + 49}`);
-    amend(store, 'apart0', 1_000_000, { conflicts: [{ with: 'first0', why: ALIKE }] });
-    assert.equal(store.listConflicts(1)[0]?.systemId, `m${CONFLICTS_MAX + 49}`);
+    await amend(store, 'apart0', 1_000_000, { conflicts: [{ with: 'first0', why: ALIKE }] });
+    assert.equal((await store.listConflicts(1))[0]?.systemId, `m${CONFLICTS_MAX + 49}`);
   }));

@@ -10,9 +10,9 @@ import { machineQuery } from '../../src/store/region-machine-reads.ts';
 import { REGION_FILE } from '../../src/store/region-schema.ts';
 import { openRegionStore } from '../../src/store/region-sqlite.ts';
 
-test('the machines of one state are read in the order of their ids, a few at a time, without sorting the rest', () => {
+test('the machines of one state are read in the order of their ids, a few at a time, without sorting the rest', async () => {
   const stateDir = mkdtempSync(join(tmpdir(), 'rackboot-machines-'));
-  openRegionStore({ stateDir }).close();
+  await openRegionStore({ stateDir }).close();
   const database = new DatabaseSync(join(stateDir, REGION_FILE));
   try {
     const { sql, values } = machineQuery({ statuses: ['ready'] }, 'machine.*', ['machine.id > ?'], [0]);

@@ -17,51 +17,54 @@ const DAY_MS = 86_400_000;
 const ON = { kind: 'on', netboot: true } as const;
 const OFF = { kind: 'off', manner: 'soft' } as const;
 
-function withDirectory(work: (stateDir: string) => void): void {
+async function withDirectory(work: (stateDir: string) => Promise<void>): Promise<void> {
   const stateDir = mkdtempSync(join(tmpdir(), 'rackboot-power-'));
   try {
-    work(stateDir);
+    await work(stateDir);
   } finally {
     rmSync(stateDir, { recursive: true });
   }
 }
 
 test('after a restart, a started command is in the ledger without an end, and an ended one with its end', () =>
-  withDirectory((stateDir) => {
+  withDirectory(async (stateDir) => {
     let store = openRegionStore({ stateDir });
-    store.power.begin({ id: 'a/1', machine: 'a', command: ON, begunAtMs: 5 });
-    store.power.begin({ id: 'b/2', machine: 'b', command: OFF, begunAtMs: 6 });
+    await store.power.begin({ id: 'a/1', machine: 'a', command: ON, begunAtMs: 5 });
+    await store.power.begin({ id: 'b/2', machine: 'b', command: OFF, begunAtMs: 6 });
     const done = outcome('done', 'it said yes', 'off');
-    store.power.end('b/2', done, 9);
-    store.close();
+    await store.power.end('b/2', done, 9);
+    await store.close();
     store = openRegionStore({ stateDir });
     const begun = { id: 'a/1', machine: 'a', command: ON, begunAtMs: 5, end: undefined };
-    assert.deepEqual(store.power.listUnended(), [begun]);
-    assert.deepEqual(store.power.find('a/1'), begun);
-    assert.deepEqual(store.power.find('b/2')?.end, { atMs: 9, outcome: done });
-    assert.deepEqual(store.power.find('b/2')?.command, OFF);
-    assert.equal(store.power.find('c/3'), undefined);
-    store.close();
+    assert.deepEqual(await store.power.listUnended(), [begun]);
+    const again = (id: string) => store.power.begin({ id, machine: 'c', command: ON, begunAtMs: 7 });
+    assert.deepEqual(await again('a/1'), begun);
+    const known = await again('b/2');
+    assert.deepEqual([known?.machine, known?.command, known?.begunAtMs], ['b', OFF, 6]);
+    assert.deepEqual(known?.end, { atMs: 9, outcome: done });
+    assert.equal(await again('c/3'), undefined, 'it begins now');
+    await store.close();
   }));
 
 test('a command is started once, and has one end', () =>
-  withDirectory((stateDir) => {
+  withDirectory(async (stateDir) => {
     const store = openRegionStore({ stateDir });
     const entry = { id: 'a/1', machine: 'a', command: ON, begunAtMs: 5 };
-    store.power.begin(entry);
-    assert.throws(() => store.power.begin(entry));
-    store.power.end('a/1', outcome('unknown', 'lost'), 7);
-    store.power.end('a/1', outcome('done', 'late'), 8);
-    assert.equal(store.power.find('a/1')?.end?.outcome.kind, 'unknown');
-    store.close();
+    assert.equal(await store.power.begin(entry), undefined);
+    assert.deepEqual(await store.power.begin({ ...entry, begunAtMs: 6 }), { ...entry, end: undefined });
+    await store.power.end('a/1', outcome('unknown', 'lost'), 7);
+    await store.power.end('a/1', outcome('done', 'late'), 8);
+    assert.equal((await store.power.begin(entry))?.end?.outcome.kind, 'unknown');
+    assert.deepEqual(await store.power.listUnended(), []);
+    await store.close();
   }));
 
 test('old commands are deleted, but no unended one, and none that a machine still names', () =>
-  withRegion(({ region, store, stateDir }) => {
-    const enlisted = region.enlist(report([0x525400000001]));
+  withRegion(async ({ region, store, stateDir }) => {
+    const enlisted = await region.enlist(report([0x525400000001]));
     assert.ok(enlisted.kind !== 'refuse');
     const { systemId } = enlisted.machine;
-    const changed = store.changeMachine<never>(systemId, 1, () => ({
+    const changed = await store.changeMachine<never>(systemId, 1, () => ({
       kind: 'change',
       fields: { powerTask: 'on' },
       events: [],
@@ -71,36 +74,35 @@ test('old commands are deleted, but no unended one, and none that a machine stil
     const database = new DatabaseSync(join(stateDir, 'region.db'));
     const open = (endedMax: number) => powerLedger(new PowerTable(endedMax), new Transactions(database, 'region.db'));
     const book = open(ENDED_MAX);
-    const add = (id: string, atMs: number, ends = true): void => {
-      book.begin({ id, machine: systemId, command: ON, begunAtMs: atMs });
-      if (ends) book.end(id, outcome('done', 'yes'), atMs);
+    const add = async (id: string, atMs: number, ends = true): Promise<void> => {
+      await book.begin({ id, machine: systemId, command: ON, begunAtMs: atMs });
+      if (ends) await book.end(id, outcome('done', 'yes'), atMs);
     };
-    add(named, 0);
-    add('unended', 0, false);
-    for (let day = 0; day < 40; day += 1) add(`day ${day}`, day * DAY_MS);
+    await add(named, 0);
+    await add('unended', 0, false);
+    for (let day = 0; day < 40; day += 1) await add(`day ${day}`, day * DAY_MS);
+    const has = (id: string) => database.prepare('SELECT 1 FROM power_command WHERE id = ?').get(id) !== undefined;
     const count = () => database.prepare('SELECT count(*) AS n FROM power_command').get()?.n;
     assert.equal(count(), 42);
-    open(ENDED_MAX).begin({ id: 'x', machine: systemId, command: ON, begunAtMs: 40 * DAY_MS });
-    assert.equal(book.find('day 9'), undefined);
-    assert.ok(
-      book.find('day 10') !== undefined && book.find(named) !== undefined && book.find('unended') !== undefined,
-    );
-    open(5).begin({ id: 'y', machine: systemId, command: ON, begunAtMs: 40 * DAY_MS });
-    assert.equal(book.find('day 34'), undefined);
-    assert.ok(book.find('day 35') !== undefined && book.find(named) !== undefined && book.find('x') !== undefined);
+    await open(ENDED_MAX).begin({ id: 'x', machine: systemId, command: ON, begunAtMs: 40 * DAY_MS });
+    assert.ok(!has('day 9'));
+    assert.ok(has('day 10') && has(named) && has('unended'));
+    await open(5).begin({ id: 'y', machine: systemId, command: ON, begunAtMs: 40 * DAY_MS });
+    assert.ok(!has('day 34'));
+    assert.ok(has('day 35') && has(named) && has('x'));
     database.close();
   }));
 
 test('the newest ended commands are remembered up to the bound', () =>
-  withDirectory((stateDir) => {
-    openRegionStore({ stateDir }).close();
+  withDirectory(async (stateDir) => {
+    await openRegionStore({ stateDir }).close();
     const database = new DatabaseSync(join(stateDir, 'region.db'));
     database.exec(`
       WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < ${ENDED_MAX + 4})
       INSERT INTO power_command (id, system_id, command, begun_ms, ended_ms, outcome)
       SELECT 'id ' || i, 'a', '{"kind":"off","manner":"soft"}', i, i, '{"kind":"done","text":"yes"}' FROM n`);
     const book = powerLedger(new PowerTable(), new Transactions(database, 'region.db'));
-    book.begin({ id: 'newest', machine: 'a', command: ON, begunAtMs: 0 });
+    await book.begin({ id: 'newest', machine: 'a', command: ON, begunAtMs: 0 });
     assert.equal(database.prepare('SELECT count(*) AS n FROM power_command').get()?.n, ENDED_MAX + 1);
     const found = database.prepare("SELECT id FROM power_command WHERE id IN ('id 4', 'id 5') ORDER BY id").all();
     assert.deepEqual(
@@ -111,19 +113,20 @@ test('the newest ended commands are remembered up to the bound', () =>
   }));
 
 test('each power task has a unique id, even if it repeats the previous one; the id goes with the task', () =>
-  withRegion(({ region, store }) => {
-    const enlisted = region.enlist(report([0x525400000001]));
+  withRegion(async ({ region, store }) => {
+    const enlisted = await region.enlist(report([0x525400000001]));
     assert.ok(enlisted.kind !== 'refuse');
     const { systemId } = enlisted.machine;
-    const names = ([{ powerTask: 'on' }, { powerTask: 'on' }, {}, { powerTask: undefined }] as const).map((fields) => {
-      const changed = store.changeMachine<never>(systemId, 1, () => ({ kind: 'change', fields, events: [] }));
-      return changed.kind === 'changed' ? changed.machine.powerTaskId : undefined;
-    });
+    const names: (string | undefined)[] = [];
+    for (const fields of [{ powerTask: 'on' }, { powerTask: 'on' }, {}, { powerTask: undefined }] as const) {
+      const changed = await store.changeMachine<never>(systemId, 1, () => ({ kind: 'change', fields, events: [] }));
+      names.push(changed.kind === 'changed' ? changed.machine.powerTaskId : undefined);
+    }
     assert.deepEqual(names, [`${systemId}/1`, `${systemId}/2`, `${systemId}/2`, undefined]);
-    assert.deepEqual(store.listPowerTasks(0, 10), []);
-    store.changeMachine<never>(systemId, 1, () => ({ kind: 'change', fields: { powerTask: 'off' }, events: [] }));
+    assert.deepEqual(await store.listPowerTasks(0, 10), []);
+    await store.changeMachine<never>(systemId, 1, () => ({ kind: 'change', fields: { powerTask: 'off' }, events: [] }));
     assert.deepEqual(
-      store.listPowerTasks(0, 10).map(({ powerTask, powerTaskId }) => [powerTask, powerTaskId]),
+      (await store.listPowerTasks(0, 10)).map(({ powerTask, powerTaskId }) => [powerTask, powerTaskId]),
       [['off', `${systemId}/3`]],
     );
   }));

@@ -7,19 +7,19 @@ import type { MachineChangeOutcome } from '../../src/region/records/store.ts';
 import type { Region } from '../../src/region/region.ts';
 
 /** Moves the machine with all consequences; throws if the life of machines has no such step. */
-export function changeStatus(
+export async function changeStatus(
   region: Region,
   systemId: string,
   to: MachineStatus,
   by: { readonly username: string; readonly message?: string | undefined },
-): MachineChangeOutcome<TransitionRefusal> {
+): Promise<MachineChangeOutcome<TransitionRefusal>> {
   const { store, clock } = region;
   const atMs = clock.wallTimeMs();
-  const outcome = store.changeMachine<TransitionRefusal>(systemId, atMs, (machine) => {
+  const outcome = await store.changeMachine<TransitionRefusal>(systemId, atMs, (machine) => {
     const refusal = checkTransition(machine.status, to);
     if (refusal !== undefined) return { kind: 'refuse', refusal };
     return enterStatus(machine, to, { atMs, clock, ...by });
   });
-  if (outcome.kind === 'changed') region.machinesChanged();
+  if (outcome.kind === 'changed') await region.machinesChanged();
   return outcome;
 }

@@ -123,7 +123,7 @@ export class LoopbackBmc {
       const answer = new Promise<boolean>((resolve) => {
         socket.once('message', () => resolve(true));
         socket.once('error', () => resolve(false));
-        sleep(100).then(() => resolve(false));
+        void sleep(100).then(() => resolve(false));
       });
       socket.send(
         Buffer.from('06 00 ff 06 00 00 11 be 80 01 00 00'.replaceAll(' ', ''), 'hex'),

@@ -1,6 +1,7 @@
 // A clock that stands still until a test moves it. Timers fire in the order of their deadlines, each at its own deadline; the
 // random bytes come from a seed, so a run can be repeated.
 
+import { setImmediate as rest } from 'node:timers/promises';
 import { type Clock, type Instant, instant, type Timer } from '../../src/clock.ts';
 
 interface PendingTimer {
@@ -62,6 +63,21 @@ export class VirtualClock implements Clock {
       this.#timers.delete(next);
       this.#nowMs = Math.max(this.#nowMs, next.at);
       next.action();
+    }
+    this.#nowMs = target;
+  }
+
+  /** As `advance`, but waits after each timer until what it has started comes to rest. */
+  async pass(ms: number): Promise<void> {
+    const target = this.#nowMs + ms;
+    await rest();
+    for (let fired = 0; fired < FIRED_MAX; fired += 1) {
+      const next = this.#next();
+      if (next === undefined || next.at > target) break;
+      this.#timers.delete(next);
+      this.#nowMs = Math.max(this.#nowMs, next.at);
+      next.action();
+      await rest();
     }
     this.#nowMs = target;
   }

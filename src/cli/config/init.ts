@@ -69,7 +69,7 @@ export async function initConfig(flags: InitFlags): Promise<void> {
   const place = findPlace(flags, drafted.answers);
   try {
     writeConfig(flags, drafted.text);
-    if (flags.region === undefined) storeNetwork(flags, drafted);
+    if (flags.region === undefined) await storeNetwork(flags, drafted);
   } catch (error) {
     if (!isAsked || !(error instanceof RackError)) throw error;
     const again = `The same answers once more: ${commandOf(flags, drafted.answers)}`;
@@ -280,15 +280,15 @@ function writeConfig(flags: InitFlags, text: string): void {
 }
 
 /** Stores the network; with --force it replaces the stored networks. */
-function storeNetwork(flags: InitFlags, { answers, values }: Draft): void {
+async function storeNetwork(flags: InitFlags, { answers, values }: Draft): Promise<void> {
   const place = { stateDir: flags.stateDir, name: answers.name, file: flags.config, values };
-  withStoredSettings(place, (settings) => {
+  await withStoredSettings(place, async (settings) => {
     const own = `${INTERFACES_KEY}.${answers.proposal.name}`;
     const former = settings
       .list()
       .filter(({ rack, key }) => flags.force && rack === settings.findRack('master') && key !== own)
       .map(({ key }) => ({ key, value: undefined }));
-    const refusal = settings.change('', [...former, ...settingsOf(answers)], 'local-administrator');
+    const refusal = await settings.change('', [...former, ...settingsOf(answers)], 'local-administrator');
     if (refusal === undefined) return;
     const text = `${flags.config} is written, but the network is not stored: ${sentenceOf(refusal)}\n\`rackboot init --force\` replaces the stored networks`;
     throw new RackError('bad-argument', text);

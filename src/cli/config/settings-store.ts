@@ -25,28 +25,34 @@ export interface SettingsPlace {
 }
 
 /** Opens the store and passes its settings to `action`. @throws RackError `store-…` */
-export function withStoredSettings<T>(place: SettingsPlace, action: (settings: RegionSettings) => T): T {
+export async function withStoredSettings<T>(
+  place: SettingsPlace,
+  action: (settings: RegionSettings) => Promise<T>,
+): Promise<T> {
   const { stateDir, name, file, values } = place;
   makeStateDirectory(stateDir);
   becomeOwnerOf(stateDir);
   const ownRack = { uuid: readRackUuid(stateDir), name, file, values };
   const store = openRegionStore({ stateDir });
   try {
+    const racks = new Racks(store, systemClock);
+    await racks.refresh();
     const settings = new RegionSettings({
       store,
       clock: systemClock,
-      racks: new Racks(store, systemClock),
+      racks,
       rules: settingsRules(hostAddresses),
       ownRack: () => ownRack,
       onChange: () => undefined,
     });
-    const result = action(settings);
+    await settings.load();
+    const result = await action(settings);
     const { settings: _before, ...state } = readDesiredState(stateDir, () => undefined);
     const now = settings.of(undefined);
     const changed = now === undefined ? state : { ...state, settings: now };
     writeDesiredState(stateDir, changed, 'embedded', (text) => printError(text));
     return result;
   } finally {
-    store.close();
+    await store.close();
   }
 }

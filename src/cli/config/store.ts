@@ -105,7 +105,7 @@ export async function exportConfig(flags: SettingFlags): Promise<number> {
 async function change(flags: SettingFlags, key: string, value: SettingValue | undefined): Promise<void> {
   const before = await findConfig(flags.config);
   if (before.uuid === undefined) {
-    changeOffline(before, flags, key, value);
+    await changeOffline(before, flags, key, value);
     print(`${key}: stored. No daemon runs here; the next one applies it.`);
     if (value !== undefined) printWarnings(await findConfig(flags.config), key);
     return;
@@ -157,12 +157,17 @@ async function awaitApplied(
   return undefined;
 }
 
-function changeOffline(found: FoundConfig, flags: SettingFlags, key: string, value: SettingValue | undefined): void {
+async function changeOffline(
+  found: FoundConfig,
+  flags: SettingFlags,
+  key: string,
+  value: SettingValue | undefined,
+): Promise<void> {
   const { stateDir, name, uplink } = found.config;
   if (uplink.mode === 'remote')
     throw new RackError('bad-argument', `${key}: the region at ${uplink.url} holds the store: set it there`);
-  withStoredSettings({ stateDir, name, file: found.path, values: found.file.values }, (settings) => {
-    const refusal = settings.change(flags.rack ?? '', [{ key, value }], 'local-administrator');
+  await withStoredSettings({ stateDir, name, file: found.path, values: found.file.values }, async (settings) => {
+    const refusal = await settings.change(flags.rack ?? '', [{ key, value }], 'local-administrator');
     if (refusal !== undefined) throw new RackError('bad-argument', sentenceOf(refusal));
   });
 }

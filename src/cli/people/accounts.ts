@@ -53,8 +53,8 @@ export async function createAdministrator(flags: AdministratorFlags): Promise<nu
   const given = flags.password ?? (flags.passwordFile === undefined ? undefined : await readPassword(flags));
   // Before a person types a password: the name may be taken.
   if (given === undefined && hasRegionStore(stateDir)) {
-    await withStore(stateDir, (store) => {
-      if (store.findUser(username) !== undefined) throw nameTaken(username);
+    await withStore(stateDir, async (store) => {
+      if ((await store.findUser(username)) !== undefined) throw nameTaken(username);
     });
   }
   const account = { username, email, password: given ?? (await readPassword(flags)) };
@@ -77,10 +77,10 @@ export async function resetPassword(flags: PasswordFlags & { readonly config: st
   const { username } = flags;
   checkHasAccounts(stateDir, username);
   await withStore(stateDir, async (store) => {
-    if (store.findUser(username) === undefined)
+    if ((await store.findUser(username)) === undefined)
       throw new RackError(
         'not-found',
-        `there is no user ${username}: ${didYouMeanUser(store, username)}\`rackboot users list\` shows all`,
+        `there is no user ${username}: ${await didYouMeanUser(store, username)}\`rackboot users list\` shows all`,
       );
     await changePassword(store, systemClock, username, await readPassword(flags));
   });
@@ -102,27 +102,30 @@ export interface ApiKeyFlags {
 export async function printApiKey(flags: ApiKeyFlags): Promise<number> {
   const { stateDir } = loadPlace(flags.config);
   checkHasAccounts(stateDir, flags.username);
-  await withStore(stateDir, (store) => {
-    if (flags.list === true) listApiKeys(store, flags.username);
-    else if (flags.remove !== undefined) removeApiKey(store, flags.username, flags.remove);
-    else print(createApiKey(store, systemClock, flags.username, flags.name));
+  await withStore(stateDir, async (store) => {
+    if (flags.list === true) await listApiKeys(store, flags.username);
+    else if (flags.remove !== undefined) await removeApiKey(store, flags.username, flags.remove);
+    else print(await createApiKey(store, systemClock, flags.username, flags.name));
   });
   return 0;
 }
 
-function listApiKeys(store: RegionStore, username: string): void {
+async function listApiKeys(store: RegionStore, username: string): Promise<void> {
   const now = systemClock.wallTimeMs();
   const agoOf = (ms: number): string => `${formatDuration(Math.max(0, now - ms))} ago`;
-  const rows = store
-    .listKeys(username)
-    .map((key) => [key.tokenKey, key.name, agoOf(key.createdMs), wasUsed(key) ? agoOf(key.usedMs) : '-']);
+  const rows = (await store.listKeys(username)).map((key) => [
+    key.tokenKey,
+    key.name,
+    agoOf(key.createdMs),
+    wasUsed(key) ? agoOf(key.usedMs) : '-',
+  ]);
   printTable(['KEY', 'NAME', 'MADE', 'USED'], rows, `${username} has no API keys`);
 }
 
 /** @param given the second part of a key, or all of it */
-function removeApiKey(store: RegionStore, username: string, given: string): void {
+async function removeApiKey(store: RegionStore, username: string, given: string): Promise<void> {
   const tokenKey = given.split(':')[1] ?? given;
-  if (!store.removeKey(username, tokenKey))
+  if (!(await store.removeKey(username, tokenKey)))
     throw new RackError('not-found', `${username} has no API key ${tokenKey}: --list instead of --remove shows all`);
   print(`${username}'s API key ${tokenKey} is removed: whoever uses it is refused from now on`);
 }
@@ -155,7 +158,7 @@ async function withStore<T>(stateDir: string, action: (store: RegionStore) => T 
   try {
     return await action(store);
   } finally {
-    store.close();
+    await store.close();
   }
 }
 

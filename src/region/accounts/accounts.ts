@@ -124,16 +124,16 @@ export async function createAdmin(store: RegionStore, clock: Clock, account: New
   if (problem !== undefined) throw new RackError('bad-argument', problem);
   const { username, email, password } = newUser.parse(account);
   const passwordHash = await hashPassword(password, clock);
-  const user = store.addUser({ username, email, passwordHash, isAdmin: true, createdMs: clock.wallTimeMs() });
+  const user = await store.addUser({ username, email, passwordHash, isAdmin: true, createdMs: clock.wallTimeMs() });
   if (user === undefined) throw nameTaken(username);
   return user;
 }
 
 /** The question whether another user was meant; empty if no name is near. */
-export const didYouMeanUser = (store: RegionStore, username: string): string =>
+export const didYouMeanUser = async (store: RegionStore, username: string): Promise<string> =>
   nearestHint(
     username,
-    store.listUsers().map((user) => user.username),
+    (await store.listUsers()).map((user) => user.username),
   );
 
 /** The error for a user name that is taken. */
@@ -163,29 +163,32 @@ export async function changePassword(
     atMs: clock.wallTimeMs(),
     username: LOCAL_ADMINISTRATOR,
   } as const;
-  if (!store.changeUser(username, { passwordHash }, event))
+  if (!(await store.changeUser(username, { passwordHash }, event)))
     throw new RackError('not-found', `there is no user ${username}`);
 }
 
 /** Refuses one more API key of a user, and names the key unused for longest. */
-function refuseKey(store: RegionStore, username: string): RefusalNamed<'api-keys-limit'> {
-  const [unused] = store.listKeys(username).toSorted((a, b) => a.usedMs - b.usedMs);
+async function refuseKey(store: RegionStore, username: string): Promise<RefusalNamed<'api-keys-limit'>> {
+  const [unused] = (await store.listKeys(username)).toSorted((a, b) => a.usedMs - b.usedMs);
   return refusal('api-keys-limit', { username, max: KEYS_PER_USER_MAX, unused: unused?.tokenKey ?? 'none' });
 }
 
 /** The refusal of one more API key of a user; undefined: there is room. */
-export const findKeyRefusal = (store: RegionStore, username: string): RefusalNamed<'api-keys-limit'> | undefined =>
-  store.listKeys(username).length < KEYS_PER_USER_MAX ? undefined : refuseKey(store, username);
+export const findKeyRefusal = async (
+  store: RegionStore,
+  username: string,
+): Promise<RefusalNamed<'api-keys-limit'> | undefined> =>
+  (await store.listKeys(username)).length < KEYS_PER_USER_MAX ? undefined : await refuseKey(store, username);
 
 /**
  * Creates an API key and returns its text, `consumer:token:secret`, which cannot be retrieved again.
  * @throws RackError `not-found` if there is no such user; `limit-reached` if the user has as many as a user may have
  */
-export function createApiKey(store: RegionStore, clock: Clock, username: string, name = ''): string {
-  if (store.findUser(username) === undefined) {
+export async function createApiKey(store: RegionStore, clock: Clock, username: string, name = ''): Promise<string> {
+  if ((await store.findUser(username)) === undefined) {
     throw new RackError(
       'not-found',
-      `there is no user ${username}: ${didYouMeanUser(store, username)}\`rackboot users list\` shows all, \`rackboot users add ${username}\` makes one`,
+      `there is no user ${username}: ${await didYouMeanUser(store, username)}\`rackboot users list\` shows all, \`rackboot users add ${username}\` makes one`,
     );
   }
   const [consumerKey, tokenKey, secret] = [18, 18, 24].map((bytes) => keyPart(clock, bytes));
@@ -200,10 +203,10 @@ export function createApiKey(store: RegionStore, clock: Clock, username: string,
     createdMs: nowMs,
     usedMs: nowMs,
   };
-  if (!store.addKey(key, KEYS_PER_USER_MAX))
-    throw new RackError('limit-reached', sentenceOf(refuseKey(store, username)));
+  if (!(await store.addKey(key, KEYS_PER_USER_MAX)))
+    throw new RackError('limit-reached', sentenceOf(await refuseKey(store, username)));
   const event = { type: 'AUTHORISATION', code: 'api-key-made', params: { name }, atMs: nowMs, username } as const;
-  store.recordEvent(event, undefined);
+  await store.recordEvent(event, undefined);
   return `${consumerKey}:${tokenKey}:${secret}`;
 }
 
@@ -221,19 +224,19 @@ export function keyPart(clock: Clock, characters: number): string {
 const digestOf = (secret: string): string => createHash('sha256').update(secret).digest('hex');
 
 /** The API key with these three parts, or undefined; records its first use, and later ones at most once an hour. */
-export function findApiKey(
+export async function findApiKey(
   store: RegionStore,
   clock: Clock,
   credentials: { readonly consumerKey: string; readonly tokenKey: string; readonly secret: string },
-): ApiKey | undefined {
-  const key = store.findKey(credentials.tokenKey);
+): Promise<ApiKey | undefined> {
+  const key = await store.findKey(credentials.tokenKey);
   const digest = digestOf(credentials.secret);
   // An unknown key is compared too, so that the time reveals nothing.
   const matches = equalSecrets(digest, key?.secretDigest ?? '');
   if (key === undefined || !matches || !equalSecrets(key.consumerKey, credentials.consumerKey)) return undefined;
   const nowMs = clock.wallTimeMs();
-  if (!wasUsed(key)) markUsed(store, key, Math.max(nowMs, key.createdMs + 1));
-  else if (nowMs - key.usedMs > KEY_USE_RECORDED_MS) markUsed(store, key, nowMs);
+  if (!wasUsed(key)) await markUsed(store, key, Math.max(nowMs, key.createdMs + 1));
+  else if (nowMs - key.usedMs > KEY_USE_RECORDED_MS) await markUsed(store, key, nowMs);
   return key;
 }
 
@@ -241,9 +244,9 @@ export function findApiKey(
 export const wasUsed = ({ usedMs, createdMs }: Pick<ApiKey, 'usedMs' | 'createdMs'>): boolean => usedMs !== createdMs;
 
 /** The time of use only decides which key to remove first, so a full disk must not make requests fail. */
-function markUsed(store: RegionStore, key: ApiKey, nowMs: number): void {
+async function markUsed(store: RegionStore, key: ApiKey, nowMs: number): Promise<void> {
   try {
-    store.markKeyUsed(key.tokenKey, nowMs);
+    await store.markKeyUsed(key.tokenKey, nowMs);
   } catch (error) {
     if (!(error instanceof RackError && error.code === 'store-unavailable')) throw error;
   }

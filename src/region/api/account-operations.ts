@@ -13,33 +13,35 @@ function whoami(call: ApiCall): Answer {
 }
 
 /** The caller's account name; `undefined` for the local administrator, who has no account and so no keys. */
-function accountOf(call: ApiCall): string | undefined {
+async function accountOf(call: ApiCall): Promise<string | undefined> {
   const { caller } = call;
-  return caller.kind === 'user' && call.region.store.findUser(caller.username) !== undefined
+  return caller.kind === 'user' && (await call.region.store.findUser(caller.username)) !== undefined
     ? caller.username
     : undefined;
 }
 
-function createToken(call: ApiCall, given: { readonly name?: string | undefined }): Answer {
-  const username = accountOf(call);
+async function createToken(call: ApiCall, given: { readonly name?: string | undefined }): Promise<Answer> {
+  const username = await accountOf(call);
   if (username === undefined) return refuse('not-allowed.no-account');
-  const full = findKeyRefusal(call.region.store, username);
+  const full = await findKeyRefusal(call.region.store, username);
   if (full !== undefined) return refuse(full.code, full.params);
   const name = given.name ?? '';
-  const [consumer, token, secret] = createApiKey(call.region.store, call.region.clock, username, name).split(':');
+  const [consumer, token, secret] = (await createApiKey(call.region.store, call.region.clock, username, name)).split(
+    ':',
+  );
   return json({ consumer_key: consumer, token_key: token, token_secret: secret, name });
 }
 
-function deleteToken(call: ApiCall, given: { readonly token_key: string }): Answer {
-  const username = accountOf(call);
-  const isGone = username !== undefined && call.region.store.removeKey(username, given.token_key);
+async function deleteToken(call: ApiCall, given: { readonly token_key: string }): Promise<Answer> {
+  const username = await accountOf(call);
+  const isGone = username !== undefined && (await call.region.store.removeKey(username, given.token_key));
   return isGone ? { kind: 'empty' } : refuse('not-found.api-key');
 }
 
 /** Lists the keys without their secrets, which are not stored. */
-function listTokens(call: ApiCall): Answer {
-  const username = accountOf(call);
-  const keys = username === undefined ? [] : call.region.store.listKeys(username);
+async function listTokens(call: ApiCall): Promise<Answer> {
+  const username = await accountOf(call);
+  const keys = username === undefined ? [] : await call.region.store.listKeys(username);
   return json(keys.map((key) => ({ name: key.name, token: `${key.consumerKey}:${key.tokenKey}:` })));
 }
 

@@ -96,8 +96,6 @@ export type Answer =
   /** The desired state of a rack with the entity tag of its version; `unchanged` if the rack already has it. */
   | { readonly kind: 'state'; readonly tag: string; readonly state: DesiredState }
   | { readonly kind: 'unchanged'; readonly tag: string }
-  /** An answer that comes later, within a bounded time; a promise that rejects is an error of the request. */
-  | { readonly kind: 'later'; readonly answer: Promise<Answer> }
   /** A stream of the event log as it grows. */
   | { readonly kind: 'follow'; readonly following: EventFollowing }
   | { readonly kind: 'empty' }

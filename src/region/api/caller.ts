@@ -72,7 +72,7 @@ export interface KnownRacks {
   /** The home racks of machines. */
   readonly homes: {
     /** True if this rack may vouch that a machine booted from this interface. */
-    mayVouch(rackUuid: string, mac: MacAddress): boolean;
+    mayVouch(rackUuid: string, mac: MacAddress): Promise<boolean>;
   };
   /** The rack that generated this key, whatever the rack's state. */
   holderOf(credentials: { readonly tokenKey: string; readonly secret: string }): { readonly uuid: string } | undefined;
@@ -82,7 +82,7 @@ const NO_RACKS: KnownRacks = {
   serves: () => false,
   speakerFor: () => undefined,
   holderOf: () => undefined,
-  homes: { mayVouch: () => false },
+  homes: { mayVouch: async () => false },
 };
 
 /** The parts of a request that identify its caller. */
@@ -147,12 +147,23 @@ export function findPeer(facts: CallerFacts, config: RegionConfig, racks: KnownR
     isOperator,
     isLocal: isLoopback && forwarded === undefined && facts.header('forwarded') === undefined,
     ...(isRemoteRack ? { rackUuid } : {}),
-    ...bootOf(
-      facts,
-      isOwnRack || isRemoteRack,
-      (mac) => isOwnRack || (isRemoteRack && racks.homes.mayVouch(rackUuid, mac)),
-    ),
+    ...bootOf(facts, isOwnRack || isRemoteRack),
   };
+}
+
+/** The sender with the interface it booted from, if its rack may vouch for it. */
+export async function withVouchedBoot(
+  peer: Peer,
+  facts: CallerFacts,
+  config: RegionConfig,
+  racks: KnownRacks,
+): Promise<Peer> {
+  const vouchedMac = parseMac(facts.header('x-rackboot-boot') ?? '');
+  if (vouchedMac === undefined) return peer;
+  const isOwnRack = isSecret(facts.header('x-rackboot-rack'), config.rackSecret);
+  const { rackUuid } = peer;
+  const isVouched = isOwnRack || (rackUuid !== undefined && (await racks.homes.mayVouch(rackUuid, vouchedMac)));
+  return isVouched ? { ...peer, vouchedMac } : peer;
 }
 
 /** The share of a client for which a remote rack speaks. */
@@ -160,21 +171,12 @@ export const shareOf = (address: string, rackUuid: string): string => spokenFor(
 
 const ADDRESS_AND_PORT = /^\d{1,3}(?:\.\d{1,3}){3}:\d{1,5}$/;
 
-/**
- * The boot of the machine, as the request describes it. Only a rack may vouch for a boot, and only for its own machines; only a rack may
- * report the address at which the request arrived.
- */
-function bootOf(
-  facts: CallerFacts,
-  isFromRack: boolean,
-  mayVouch: (mac: MacAddress) => boolean,
-): Pick<Peer, 'bootToken' | 'vouchedMac' | 'rackLocal'> {
+/** The boot of the machine, as the request describes it. Only a rack may report the address at which the request arrived. */
+function bootOf(facts: CallerFacts, isFromRack: boolean): Pick<Peer, 'bootToken' | 'rackLocal'> {
   const bootToken = facts.header('x-rackboot-token');
   const rackLocal = isFromRack ? facts.header('x-rackboot-local') : undefined;
-  const vouchedMac = parseMac(facts.header('x-rackboot-boot') ?? '');
   return {
     ...(bootToken === undefined ? {} : { bootToken }),
-    ...(vouchedMac === undefined || !mayVouch(vouchedMac) ? {} : { vouchedMac }),
     ...(rackLocal === undefined || !ADDRESS_AND_PORT.test(rackLocal) ? {} : { rackLocal }),
   };
 }
@@ -184,13 +186,13 @@ function isServed(address: Ipv4, config: RegionConfig, racks: KnownRacks): boole
 }
 
 /** Identifies the caller by the control secret or by an API key; anonymous without both. */
-export function findCaller(
+export async function findCaller(
   facts: CallerFacts,
   config: RegionConfig,
   store: RegionStore,
   clock: Clock,
   racks: KnownRacks = NO_RACKS,
-): Caller {
+): Promise<Caller> {
   if (isOfOperator(facts, config)) {
     return { kind: 'user', username: LOCAL_ADMINISTRATOR, email: '', isAdmin: true };
   }
@@ -198,15 +200,15 @@ export function findCaller(
   if (header === undefined) return { kind: 'anonymous' };
   const credentials = parseAuthorization(header);
   if (credentials?.kind !== 'key') return { kind: 'rejected' };
-  const key = findApiKey(store, clock, credentials);
+  const key = await findApiKey(store, clock, credentials);
   if (key === undefined) {
     const rack = racks.holderOf(credentials);
     if (rack !== undefined) return { kind: 'rack', uuid: rack.uuid };
-    const systemId = machineOfKey(store, credentials);
+    const systemId = await machineOfKey(store, credentials);
     return systemId === undefined ? { kind: 'rejected' } : { kind: 'machine', systemId };
   }
   if (key.systemId !== undefined) return { kind: 'machine', systemId: key.systemId };
-  const user = key.username === undefined ? undefined : store.findUser(key.username);
+  const user = key.username === undefined ? undefined : await store.findUser(key.username);
   if (user === undefined) return { kind: 'rejected' };
   const { username, email, isAdmin } = user;
   return { kind: 'user', username, email, isAdmin, tokenKey: key.tokenKey };

@@ -77,9 +77,9 @@ export class ApiDoors {
   }
 
   /** Applies the bounds to the large bodies of an instance. */
-  guardBodies(app: FastifyInstance, send: (reply: FastifyReply, answer: Answer) => FastifyReply): void {
+  guardBodies(app: FastifyInstance, send: (reply: FastifyReply, answer: Answer) => Promise<FastifyReply>): void {
     app.addHook('preParsing', async (request: FastifyRequest, reply: FastifyReply) => {
-      if (isLarge(request.raw) && !(await this.#takeBody(request, reply))) send(reply, BUSY);
+      if (isLarge(request.raw) && !(await this.#takeBody(request, reply))) await send(reply, BUSY);
     });
   }
 

@@ -123,14 +123,14 @@ function reportOf(call: ApiCall, given: Parameters): EnlistmentReport | Answer {
   };
 }
 
-function enlist(call: ApiCall, given: Parameters): Answer {
+async function enlist(call: ApiCall, given: Parameters): Promise<Answer> {
   // A machine with a key is already known, and reports in other ways.
   if (call.caller.kind === 'machine') return refuse('not-allowed.enlisted');
   const report = reportOf(call, given);
   if ('kind' in report) return report;
-  const outcome = call.region.enlist(report);
+  const outcome = await call.region.enlist(report);
   if (outcome.kind !== 'refuse') {
-    if (outcome.kind === 'unchanged') call.region.racks.homes.reportedBy(call.peer.rackUuid, outcome.machine);
+    if (outcome.kind === 'unchanged') await call.region.racks.homes.reportedBy(call.peer.rackUuid, outcome.machine);
     if (call.caller.kind !== 'user') return json(introductionJson(outcome.machine));
     return json(showMachine(call, outcome.machine));
   }
@@ -143,12 +143,12 @@ const registration = z.object({
   mac_address: values(INTERFACES_MAX).describe('One or more hardware addresses.'),
 });
 
-function isRegistered(call: ApiCall, given: z.output<typeof registration>): Answer {
+async function isRegistered(call: ApiCall, given: z.output<typeof registration>): Promise<Answer> {
   const macs = given.mac_address.map(parseMac).filter((mac) => mac !== undefined);
   if (macs.length < given.mac_address.length || macs.length === 0) {
     return refuseField('mac_address', 'field.macs');
   }
-  return json(call.region.store.countMachines({ macs }) > 0);
+  return json((await call.region.store.countMachines({ macs })) > 0);
 }
 
 /** Enlistment, and the check whether a machine is already known. */

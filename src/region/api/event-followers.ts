@@ -52,6 +52,10 @@ export class EventFollowers {
   readonly #followers = new Set<Follower>();
   readonly #places = new FairShares<PlaceHolder>({ max: FOLLOWERS_MAX, networkOf: userOf });
   #look: Timer | undefined;
+  /** True while the log is read: two readers would send a follower the same events. */
+  #isLooking = false;
+  /** True if another look is wanted at once. */
+  #isAsked = false;
   #pieces = 0;
 
   constructor(region: Region) {
@@ -63,8 +67,8 @@ export class EventFollowers {
    * @returns false if all places are taken and this user has a fair share of them
    * @throws RackError `store-unavailable` before anything was sent
    */
-  open(response: StreamResponse, following: EventFollowing): boolean {
-    const place = following.after ?? this.#region.store.eventRange().newest;
+  async open(response: StreamResponse, following: EventFollowing): Promise<boolean> {
+    const place = following.after ?? (await this.#region.store.eventRange()).newest;
     const holder: PlaceHolder = {};
     const admission = this.#places.admit(`${following.username} ${following.address}`, holder);
     if (admission.kind === 'refused') return false;
@@ -93,27 +97,35 @@ export class EventFollowers {
   }
 
   #lookSoon(ms: number): void {
+    this.#isAsked ||= ms === 0;
+    if (this.#isLooking) return;
     this.#look?.cancel();
-    this.#look = this.#region.clock.schedule(ms, () => {
-      let hasMore = false;
-      try {
-        hasMore = this.#lookNow();
-      } catch (error) {
-        // The next look tries again.
-        if (!(error instanceof RackError && error.code === 'store-unavailable')) throw error;
-      }
-      if (this.#followers.size > 0) this.#lookSoon(hasMore ? 0 : LOOK_MS);
-    });
+    this.#look = this.#region.clock.schedule(ms, () => void this.#lookOnce());
+  }
+
+  async #lookOnce(): Promise<void> {
+    this.#isLooking = true;
+    this.#isAsked = false;
+    try {
+      const isBehind = await this.#lookNow();
+      this.#isAsked ||= isBehind;
+    } catch (error) {
+      // The next look tries again.
+      if (!(error instanceof RackError && error.code === 'store-unavailable')) throw error;
+    } finally {
+      this.#isLooking = false;
+    }
+    if (this.#followers.size > 0) this.#lookSoon(this.#isAsked ? 0 : LOOK_MS);
   }
 
   /** Looks for one piece. @returns true if some follower is still behind, so that the next look follows at once */
-  #lookNow(): boolean {
-    const range = this.#region.store.eventRange();
+  async #lookNow(): Promise<boolean> {
+    const range = await this.#region.store.eventRange();
     const isOver = beginPiece(this.#region.clock);
     for (;;) {
       const follower = this.#nextBehind(range.newest);
       if (follower === undefined) return false;
-      this.#send(follower, range);
+      await this.#send(follower, range);
       if (isOver()) return true;
     }
   }
@@ -133,7 +145,7 @@ export class EventFollowers {
     return next;
   }
 
-  #send(follower: Follower, range: { readonly oldest: number; readonly newest: number }): void {
+  async #send(follower: Follower, range: { readonly oldest: number; readonly newest: number }): Promise<void> {
     const { answer, following } = follower;
     this.#pieces += 1;
     follower.piece = this.#pieces;
@@ -142,9 +154,8 @@ export class EventFollowers {
       follower.place = range.oldest - 1;
     }
     const upTo = Math.min(follower.place + PIECE_IDS, range.newest);
-    const events = this.#region.store
-      .listEvents({ ...following.filter, after: follower.place, upTo, limit: LOOK_EVENTS_MAX })
-      .toReversed();
+    const filter = { ...following.filter, after: follower.place, upTo, limit: LOOK_EVENTS_MAX };
+    const events = (await this.#region.store.listEvents(filter)).toReversed();
     for (const event of events) answer.send({ id: event.id, event: 'event', data: following.render(event) });
     follower.place = events.length < LOOK_EVENTS_MAX ? upTo : (events.at(-1)?.id ?? upTo);
   }

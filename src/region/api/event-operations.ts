@@ -98,7 +98,7 @@ function follow(call: ApiCall, given: z.output<typeof following>): Answer {
   return { kind: 'follow', following: { username, address: peer.share, filter: which.choice, after, render } };
 }
 
-function query(call: ApiCall, given: z.output<typeof parameters>): Answer {
+async function query(call: ApiCall, given: z.output<typeof parameters>): Promise<Answer> {
   const which = chosen(given);
   if (which.kind === 'refusal') return which;
   const limit = Number(given.limit ?? EVENTS_PER_PAGE);
@@ -108,11 +108,11 @@ function query(call: ApiCall, given: z.output<typeof parameters>): Answer {
   }
   const before = given.before === undefined ? undefined : Number(given.before);
   const after = given.after === undefined ? undefined : Number(given.after);
-  return searchFor(call, queryPage(call, { ...which.choice, before, after, limit }));
+  return await searchFor(call, queryPage(call, { ...which.choice, before, after, limit }));
 }
 
 /** The answer to `query`; each step of the generator reads a piece of the log. */
-function* queryPage(call: ApiCall, filter: EventFilter): Generator<undefined, Answer> {
+async function* queryPage(call: ApiCall, filter: EventFilter): AsyncGenerator<undefined, Answer> {
   const events = yield* readEvents(call.region.store, filter);
   const link = (direction: 'before' | 'after', id: number): string => {
     const search = new URLSearchParams();

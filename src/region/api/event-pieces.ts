@@ -11,17 +11,17 @@ export const PIECE_IDS = 4000;
  * The events that pass a filter, newest first: with `after` the oldest ones after it, otherwise the newest ones. Each step of the generator is
  * a piece.
  */
-export function* readEvents(
+export async function* readEvents(
   store: Pick<RegionStore, 'eventRange' | 'listEvents'>,
   filter: EventFilter,
-): Generator<undefined, readonly MachineEvent[]> {
+): AsyncGenerator<undefined, readonly MachineEvent[]> {
   const { after, before, limit } = filter;
-  const { oldest, newest } = store.eventRange();
+  const { oldest, newest } = await store.eventRange();
   const found: MachineEvent[] = [];
   if (after !== undefined) {
     for (let from = Math.max(after, oldest - 1); found.length < limit && from < newest; from += PIECE_IDS) {
       const piece = { ...filter, after: from, upTo: from + PIECE_IDS, limit: limit - found.length };
-      found.unshift(...store.listEvents(piece));
+      found.unshift(...(await store.listEvents(piece)));
       yield;
     }
     return found;
@@ -29,7 +29,7 @@ export function* readEvents(
   const end = Math.min(before ?? Number.POSITIVE_INFINITY, newest + 1);
   for (let to = end; found.length < limit && to > oldest; to -= PIECE_IDS) {
     const piece = { ...filter, before: to, after: to - PIECE_IDS - 1, limit: limit - found.length };
-    found.push(...store.listEvents(piece));
+    found.push(...(await store.listEvents(piece)));
     yield;
   }
   return found;

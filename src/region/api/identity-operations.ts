@@ -22,8 +22,8 @@ const other = z.object({
   ),
 });
 
-function merge(call: ApiCall, given: z.output<typeof other>): Answer {
-  const outcome = call.region.identity.merge(systemIdOf(call), given.other, usernameOf(call));
+async function merge(call: ApiCall, given: z.output<typeof other>): Promise<Answer> {
+  const outcome = await call.region.identity.merge(systemIdOf(call), given.other, usernameOf(call));
   if (outcome.kind === 'refuse') return answerRefusal(outcome.refusal, 'other');
   return outcome.kind === 'not-found' ? NO_MACHINE : json(showMachine(call, outcome.machine));
 }
@@ -34,21 +34,21 @@ const interfaces = z.object({
   ),
 });
 
-function split(call: ApiCall, given: z.output<typeof interfaces>): Answer {
+async function split(call: ApiCall, given: z.output<typeof interfaces>): Promise<Answer> {
   const macs: MacAddress[] = [];
   for (const text of given.mac_addresses) {
     const mac = parseMac(text);
     if (mac === undefined) return refuseField('mac_addresses', 'field.mac', { text: text.slice(0, 32) });
     if (!macs.includes(mac)) macs.push(mac);
   }
-  const outcome = call.region.identity.split(systemIdOf(call), macs, usernameOf(call));
+  const outcome = await call.region.identity.split(systemIdOf(call), macs, usernameOf(call));
   if (outcome.kind === 'refuse') return answerRefusal(outcome.refusal, 'mac_addresses');
   return outcome.kind === 'not-found' ? NO_MACHINE : json(showMachine(call, outcome.made));
 }
 
-function keepApart(call: ApiCall, given: z.output<typeof other>): Answer {
-  const isKnown = call.region.identity.keepApart(systemIdOf(call), given.other, usernameOf(call));
-  return isKnown ? identity(call) : NO_MACHINE;
+async function keepApart(call: ApiCall, given: z.output<typeof other>): Promise<Answer> {
+  const isKnown = await call.region.identity.keepApart(systemIdOf(call), given.other, usernameOf(call));
+  return isKnown ? await identity(call) : NO_MACHINE;
 }
 
 /** The evidence by which a machine is recognised. */
@@ -73,8 +73,8 @@ function identityJson({ machine, lines, conflicts }: IdentityView, region: Regio
   };
 }
 
-function identity(call: ApiCall): Answer {
-  const view = call.region.identity.view(systemIdOf(call));
+async function identity(call: ApiCall): Promise<Answer> {
+  const view = await call.region.identity.view(systemIdOf(call));
   return view === undefined ? NO_MACHINE : json(identityJson(view, call.region));
 }
 
@@ -87,13 +87,13 @@ const destination = z.object({
     ),
 });
 
-function move(call: ApiCall, given: z.output<typeof destination>): Answer {
+async function move(call: ApiCall, given: z.output<typeof destination>): Promise<Answer> {
   const racks = call.region.racks.list();
   const rack =
     racks.find(({ uuid }) => uuid === given.rack.toLowerCase()) ??
     racks.find(({ name, state }) => name === given.rack && state === 'accepted');
   if (rack === undefined) return refuseField('rack', 'field.rack-to-move');
-  const outcome = call.region.racks.homes.move(systemIdOf(call), rack, usernameOf(call), given.network);
+  const outcome = await call.region.racks.homes.move(systemIdOf(call), rack, usernameOf(call), given.network);
   if (outcome.kind === 'refuse') return refuseFor([outcome.refusal]);
   return outcome.kind === 'not-found' ? NO_MACHINE : json(showMachine(call, outcome.machine));
 }

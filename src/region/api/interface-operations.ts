@@ -151,7 +151,7 @@ function amend(entry: Settings, given: Given): Settings {
   return next;
 }
 
-function create(call: ApiCall, given: Given): Answer {
+async function create(call: ApiCall, given: Given): Promise<Answer> {
   const rack = rackOf(call);
   if (rack === undefined) return noRack(call);
   // MAAS names a cluster interface without a name after its network interface.
@@ -160,10 +160,10 @@ function create(call: ApiCall, given: Given): Answer {
   if (call.region.settings.interfacesOf(rack).some((entry) => entry.name === name)) {
     return refuseField('name', 'field.interface-added');
   }
-  return store(call, rack, name, amend({ name, management: 0 }, given), undefined);
+  return await store(call, rack, name, amend({ name, management: 0 }, given), undefined);
 }
 
-function update(call: ApiCall, given: Given): Answer {
+async function update(call: ApiCall, given: Given): Promise<Answer> {
   const rack = rackOf(call);
   if (rack === undefined) return noRack(call);
   const entry = findEntry(call, rack);
@@ -173,17 +173,23 @@ function update(call: ApiCall, given: Given): Answer {
   if (name !== before && call.region.settings.interfacesOf(rack).some((other) => other.name === name)) {
     return refuseField('name', 'field.interface-name');
   }
-  return store(call, rack, name, amend(entry, given), name === before ? undefined : before);
+  return await store(call, rack, name, amend(entry, given), name === before ? undefined : before);
 }
 
-function store(call: ApiCall, rack: string, name: string, entry: Settings, former: string | undefined): Answer {
+async function store(
+  call: ApiCall,
+  rack: string,
+  name: string,
+  entry: Settings,
+  former: string | undefined,
+): Promise<Answer> {
   const { name: _name, ...value } = entry;
   const renamed = former === undefined ? [] : [{ key: `${INTERFACES_KEY}.${former}`, value: undefined }];
-  const refusal = change(call, rack, [...renamed, { key: `${INTERFACES_KEY}.${name}`, value }]);
+  const refusal = await change(call, rack, [...renamed, { key: `${INTERFACES_KEY}.${name}`, value }]);
   return refusal ?? json(show(call, rack, { ...value, name }));
 }
 
-function remove(call: ApiCall): Answer {
+async function remove(call: ApiCall): Promise<Answer> {
   const rack = rackOf(call);
   if (rack === undefined) return noRack(call);
   if (findEntry(call, rack) === undefined) return noEntry(call);
@@ -192,16 +198,16 @@ function remove(call: ApiCall): Answer {
   if (pin !== undefined) {
     return refuse('setting-read-only.pinned', { key, pin });
   }
-  return change(call, rack, [{ key, value: undefined }]) ?? { kind: 'empty' };
+  return (await change(call, rack, [{ key, value: undefined }])) ?? { kind: 'empty' };
 }
 
-function change(
+async function change(
   call: ApiCall,
   rack: string,
   edits: readonly { readonly key: string; readonly value: SettingValue | undefined }[],
-): Refusal | undefined {
+): Promise<Refusal | undefined> {
   const username = usernameOf(call);
-  const refused = call.region.settings.change(rack, edits, username);
+  const refused = await call.region.settings.change(rack, edits, username);
   return refused === undefined ? undefined : refuseSetting(refused);
 }
 
@@ -236,6 +242,7 @@ export const INTERFACE_OPERATIONS: readonly Operation[] = [
     versions: ['1.0'],
     path: PATH,
     method: 'POST',
+    ownTransaction: true,
     op: 'new',
     handler: 'NodeGroupInterfacesHandler',
     access: 'admin',
@@ -257,6 +264,7 @@ export const INTERFACE_OPERATIONS: readonly Operation[] = [
     versions: ['1.0'],
     path: `${PATH}/{name}`,
     method: 'PUT',
+    ownTransaction: true,
     handler: 'NodeGroupInterfaceHandler',
     access: 'admin',
     doc: 'Change a cluster interface. Fields left out stay as they are; an empty value removes a field.',
@@ -267,6 +275,7 @@ export const INTERFACE_OPERATIONS: readonly Operation[] = [
     versions: ['1.0'],
     path: `${PATH}/{name}`,
     method: 'DELETE',
+    ownTransaction: true,
     handler: 'NodeGroupInterfaceHandler',
     access: 'admin',
     doc: 'Delete a cluster interface.',

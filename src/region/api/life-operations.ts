@@ -49,13 +49,13 @@ export function answerCommand(call: ApiCall, outcome: MachineChangeOutcome<Comma
 }
 
 /** Gives one command to the machine of the path. */
-export function give(
+export async function give(
   call: ApiCall,
   command: MachineCommand,
   why: string | undefined,
   options?: CommandOptions,
-): Answer {
-  return answerCommand(call, call.region.life.command(systemIdOf(call), command, actorOf(call, why), options));
+): Promise<Answer> {
+  return answerCommand(call, await call.region.life.command(systemIdOf(call), command, actorOf(call, why), options));
 }
 
 const releaseParameters = z.object({
@@ -72,10 +72,10 @@ const isReleased = ({ status, owner }: MachineOutline): boolean =>
 const isAccepted = ({ status, owner }: MachineOutline): boolean =>
   owner === undefined && (status === 'ready' || status === 'commissioning');
 
-function release(call: ApiCall, given: z.output<typeof releaseParameters>): Answer {
+async function release(call: ApiCall, given: z.output<typeof releaseParameters>): Promise<Answer> {
   const erases = isTrue(given.erase) || isTrue(given.secure_erase) || isTrue(given.quick_erase);
   const erase = !erases ? undefined : isTrue(given.quick_erase) ? ('signatures' as const) : ('all' as const);
-  const machine = machineOf(call);
+  const machine = await machineOf(call);
   if (machine !== undefined && isReleased(machine)) return json(showMachine(call, machine));
   return give(call, { name: 'release', erase }, given.comment);
 }
@@ -98,9 +98,9 @@ const deployParameters = z.object({
   ip_address: value(z.string().max(15)).optional().describe('The address to assign. Default: a free one.'),
 });
 
-function deploy(call: ApiCall, given: z.output<typeof deployParameters>): Answer {
+async function deploy(call: ApiCall, given: z.output<typeof deployParameters>): Promise<Answer> {
   const system = parseSystem(given.osystem, given.distro_series);
-  const machine = machineOf(call);
+  const machine = await machineOf(call);
   if (machine === undefined) return NO_MACHINE;
   // In API 1.0, `start` also switches on a deployed machine.
   if (call.version === '1.0' && machine.status === 'deployed') return switchPower(call, 'on', given.comment);
@@ -117,7 +117,7 @@ function deploy(call: ApiCall, given: z.output<typeof deployParameters>): Answer
   const absent = absentDisk(machine, given.disk);
   if (absent !== undefined) return absent;
   const deployBy = given.deploy_by ?? 'image';
-  const deployment = { ...systemFor(call, machine, deployBy, wanted), deployBy, disk: given.disk, userData };
+  const deployment = { ...(await systemFor(call, machine, deployBy, wanted)), deployBy, disk: given.disk, userData };
   return give(call, { name: 'deploy', deployment }, given.comment, address);
 }
 
@@ -130,14 +130,14 @@ function absentDisk({ facts }: Machine, wanted: string | undefined): Refusal | u
 }
 
 /** The system that the machine records: the stored name of the image, or for an installer the distribution of its release. */
-function systemFor(
+async function systemFor(
   call: ApiCall,
   machine: Machine,
   by: DeployWay,
   { osystem, release }: Pick<Machine, 'osystem' | 'release'>,
-): Pick<Machine, 'osystem' | 'release'> {
+): Promise<Pick<Machine, 'osystem' | 'release'>> {
   if (by === 'installer') return { osystem: osystem === '' ? distributionOf(release) : osystem, release };
-  const image = call.region.life.findImage(machine, osystem, release);
+  const image = await call.region.life.findImage(machine, osystem, release);
   return { osystem: image?.os ?? osystem, release: image?.release ?? release };
 }
 
@@ -209,46 +209,49 @@ const readyMachines = ({ name, systemId, tags = [] }: Constraints): MachineFilte
 });
 
 /** Changes when the caller's account or key is removed, or its rights change. */
-function rightsOf({ region: { store }, caller }: ApiCall): string {
+async function rightsOf({ region: { store }, caller }: ApiCall): Promise<string> {
   if (caller.kind !== 'user') return '';
-  const hasKey = caller.tokenKey === undefined || store.findKey(caller.tokenKey) !== undefined;
-  return `${store.findUser(caller.username)?.isAdmin} ${hasKey}`;
+  const hasKey = caller.tokenKey === undefined || (await store.findKey(caller.tokenKey)) !== undefined;
+  return `${(await store.findUser(caller.username))?.isAdmin} ${hasKey}`;
 }
 
-/** Offers the machines that meet the conditions to `take`, a few in each step, until it answers. */
-function* search(
+/** Offers the machines that meet the conditions to `take`, a few in each step, which is a transaction, until it answers. */
+async function* search(
   call: ApiCall,
   wanted: Constraints,
-  take: (machines: readonly Machine[]) => Answer | undefined,
-): Generator<undefined, Answer> {
-  const rights = rightsOf(call);
-  for (let afterId = 0; ; ) {
-    const machines = call.region.store.listMachines(readyMachines(wanted), afterId, CANDIDATES_CHUNK);
-    const answer = take(machines.filter((machine) => meets(machine, wanted)));
+  take: (machines: readonly Machine[]) => Promise<Answer | undefined>,
+): AsyncGenerator<undefined, Answer> {
+  const rights = await rightsOf(call);
+  // Returns the answer, or the id after which the next step begins. Between two steps, other requests may run.
+  const step = async (afterId: number): Promise<Answer | number> => {
+    if ((await rightsOf(call)) !== rights) return refuse('not-allowed.changed');
+    const machines = await call.region.store.listMachines(readyMachines(wanted), afterId, CANDIDATES_CHUNK);
+    const answer = await take(machines.filter((machine) => meets(machine, wanted)));
     if (answer !== undefined) return answer;
     const last = machines.at(-1);
-    if (last === undefined || machines.length < CANDIDATES_CHUNK) return refuse('nothing-matches');
-    afterId = last.id;
-    yield;
-    // Other requests may have run meanwhile.
-    if (rightsOf(call) !== rights) return refuse('not-allowed.changed');
+    return last === undefined || machines.length < CANDIDATES_CHUNK ? refuse('nothing-matches') : last.id;
+  };
+  for (let answer: Answer | number = 0; ; yield) {
+    const afterId: number = answer;
+    answer = await call.region.transact(() => step(afterId));
+    if (typeof answer !== 'number') return answer;
   }
 }
 
-function allocate(call: ApiCall, given: z.output<typeof allocateParameters>): Answer {
+async function allocate(call: ApiCall, given: z.output<typeof allocateParameters>): Promise<Answer> {
   const wanted = constraintsOf(given);
   if ('kind' in wanted) return wanted;
   const address = addressOf(given.ip_address);
   if (address !== undefined && 'kind' in address) return address;
   const by = actorOf(call, given.comment);
-  const steps = search(call, wanted, (machines) => {
+  const steps = search(call, wanted, async (machines) => {
     const [first] = machines;
     if (first !== undefined && isTrue(given.dry_run)) return json(showMachine(call, first));
-    const outcome = call.region.life.allocate(machines, by, address);
+    const outcome = await call.region.life.allocate(machines, by, address);
     if (outcome === undefined) return undefined;
     return outcome.kind === 'changed' ? json(allocated(call, outcome.machine, given)) : answerCommand(call, outcome);
   });
-  return searchFor(call, steps);
+  return await searchFor(call, steps);
 }
 
 /** The machine, with the disks that meet the storage conditions. */
@@ -259,8 +262,9 @@ function allocated(call: ApiCall, machine: Machine, { storage = '' }: z.output<t
   return { ...showMachine(call, machine), ...(call.version === '1.0' ? {} : { constraints_by_type: constraints }) };
 }
 
-function acceptAll(call: ApiCall): Answer {
-  const news = call.region.store.listMachines({ statuses: ['new'] }, 0, MANY_MAX).map(({ systemId }) => systemId);
+async function acceptAll(call: ApiCall): Promise<Answer> {
+  const found = await call.region.store.listMachines({ statuses: ['new'] }, 0, MANY_MAX);
+  const news = found.map(({ systemId }) => systemId);
   return giveMany(call, news, { command: { name: 'accept' }, by: actorOf(call) }, (machine) =>
     showMachine(call, machine),
   );
@@ -341,6 +345,7 @@ function pluralOf(version: ApiVersion): readonly Operation[] {
     defineOperation({
       ...all,
       op: isOld ? 'acquire' : 'allocate',
+      ownTransaction: true,
       doc: 'Allocate a Ready machine that meets all conditions.',
       parameters: allocateParameters,
       run: allocate,
@@ -348,6 +353,7 @@ function pluralOf(version: ApiVersion): readonly Operation[] {
     defineOperation({
       ...all,
       op: 'release',
+      ownTransaction: true,
       doc: 'Release several machines. The answer names the released ones.',
       parameters: ids,
       run: (call, given) => {
@@ -359,6 +365,7 @@ function pluralOf(version: ApiVersion): readonly Operation[] {
       ...all,
       op: 'accept',
       access: 'admin',
+      ownTransaction: true,
       doc: 'Accept several New machines.',
       parameters: ids,
       run: (call, given) => {
@@ -370,6 +377,7 @@ function pluralOf(version: ApiVersion): readonly Operation[] {
       ...all,
       op: 'accept_all',
       access: 'admin',
+      ownTransaction: true,
       doc: 'Accept all New machines.',
       parameters: z.object({}),
       run: acceptAll,

@@ -20,7 +20,7 @@ export const LIST_PIECE_BYTES = 64 * 1024;
 export interface ListToSend {
   /** `username address` of the caller. */
   readonly holder: string;
-  readonly entries: Iterator<unknown, void>;
+  readonly entries: AsyncIterator<unknown, void>;
 }
 
 /** How a list is sent. */
@@ -46,22 +46,22 @@ export class Lists {
   }
 
   /** @throws RackError `store-unavailable` before anything was sent */
-  send({ holder, entries }: ListToSend): SentList {
+  async send({ holder, entries }: ListToSend): Promise<SentList> {
     const work = this.#work;
     const writer = new ListWriter(entries, this.#clock);
-    const first = writer.next();
+    const first = await writer.next();
     if (writer.isDone) return { kind: 'whole', text: first };
     const place: PlaceHolder = {};
     const admission = work.places.admit(holder, place);
     if (admission.kind === 'refused') {
-      entries.return?.();
+      await entries.return?.();
       return { kind: 'refused' };
     }
     admission.evicted?.end?.();
     const { place: held } = admission;
     async function* pieces(): AsyncGenerator<Buffer> {
       try {
-        for (let piece = first; ; piece = writer.next()) {
+        for (let piece = first; ; piece = await writer.next()) {
           // From here the list waits only for the client to take the piece.
           work.places.touch(held, true);
           if (piece.length > 0) yield piece;
@@ -70,7 +70,7 @@ export class Lists {
           await work.nextTurn(holder);
         }
       } finally {
-        entries.return?.();
+        await entries.return?.();
       }
     }
     const stream = Readable.from(pieces(), { objectMode: false });
@@ -81,12 +81,12 @@ export class Lists {
 
 /** Renders one list, a piece at a time. */
 class ListWriter {
-  readonly #entries: Iterator<unknown, void>;
+  readonly #entries: AsyncIterator<unknown, void>;
   readonly #clock: Clock;
   #before = '[';
   #isDone = false;
 
-  constructor(entries: Iterator<unknown, void>, clock: Clock) {
+  constructor(entries: AsyncIterator<unknown, void>, clock: Clock) {
     this.#entries = entries;
     this.#clock = clock;
   }
@@ -96,12 +96,12 @@ class ListWriter {
   }
 
   /** The next piece; empty if every entry so far was left out. */
-  next(): Buffer {
+  async next(): Promise<Buffer> {
     const isOver = beginPiece(this.#clock);
     const parts: string[] = [];
     let length = 0;
     do {
-      const entry = this.#entries.next();
+      const entry = await this.#entries.next();
       if (entry.done === true) {
         this.#isDone = true;
         parts.push(this.#before === '[' ? '[]' : ']');

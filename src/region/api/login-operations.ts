@@ -21,23 +21,23 @@ const debugParameters = z.object({
   off: flag('True: close it at once.'),
 });
 
-function debugLogin(call: ApiCall, given: z.output<typeof debugParameters>): Answer {
+async function debugLogin(call: ApiCall, given: z.output<typeof debugParameters>): Promise<Answer> {
   const { region } = call;
-  const machine = machineOf(call);
+  const machine = await machineOf(call);
   if (machine === undefined) return NO_MACHINE;
   const seconds = Number(given.seconds || DEBUG_SECONDS);
   if (!Number.isInteger(seconds) || seconds < 1 || seconds > DEBUG_SECONDS_MAX)
     return refuseField('seconds', 'field.whole-seconds', { max: DEBUG_SECONDS_MAX });
   const by = actorOf(call, given.comment);
   const refusal = isTrue(given.off)
-    ? closeDebugLogin(region, machine, by)
-    : openDebugLogin(region, machine, by, seconds);
-  return refusal === undefined ? listLogins(call) : refuseFor([refusal]);
+    ? await closeDebugLogin(region, machine, by)
+    : await openDebugLogin(region, machine, by, seconds);
+  return refusal === undefined ? await listLogins(call) : refuseFor([refusal]);
 }
 
-function listLogins(call: ApiCall): Answer {
-  const machine = machineOf(call);
-  return machine === undefined ? NO_MACHINE : json(describeLogins(call.region, machine).map(loginJson));
+async function listLogins(call: ApiCall): Promise<Answer> {
+  const machine = await machineOf(call);
+  return machine === undefined ? NO_MACHINE : json((await describeLogins(call.region, machine)).map(loginJson));
 }
 
 const loginJson = ({ kind, ssh, isSimulated, hostKey, username, keys, secondsLeft }: LoginDescription) => ({

@@ -9,13 +9,12 @@ function holderOf({ caller, peer }: ApiCall): string {
 }
 
 /** A list for the caller. An `undefined` entry was examined and left out. */
-export function listFor(call: ApiCall, entries: Iterator<unknown, void>): Answer {
+export function listFor(call: ApiCall, entries: AsyncIterator<unknown, void>): Answer {
   return { kind: 'list', holder: holderOf(call), entries };
 }
 
 /** The result of a search for the caller, of which each step is a piece. */
-export function searchFor(call: ApiCall, steps: Iterator<unknown, Answer>): Answer {
+export function searchFor(call: ApiCall, steps: AsyncIterator<unknown, Answer>): Promise<Answer> {
   const refused = (): Answer => refuse('lists-limit.searches', undefined, { 'Retry-After': '5' });
-  const answer = call.region.searches.run(holderOf(call), steps, refused);
-  return answer instanceof Promise ? { kind: 'later', answer } : answer;
+  return call.region.searches.run(holderOf(call), steps, refused);
 }

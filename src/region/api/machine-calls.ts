@@ -30,7 +30,8 @@ export const flag = (description: string) => value(z.string().max(16)).optional(
 export const isTrue = (text: string | undefined): boolean => /^(?:1|true|yes|on)$/i.test(text ?? '');
 
 export const systemIdOf = (call: ApiCall): string => call.path.system_id ?? '';
-export const machineOf = (call: ApiCall): Machine | undefined => call.region.store.findMachine(systemIdOf(call));
+export const machineOf = async (call: ApiCall): Promise<Machine | undefined> =>
+  await call.region.store.findMachine(systemIdOf(call));
 
 /** The user who gives a command. Machines and racks never get here: these operations require a user. */
 export function actorOf({ caller }: ApiCall, why?: string): Actor {

@@ -19,10 +19,10 @@ export function listMachines(
 ): Answer {
   return listFor(call, shown());
 
-  function* shown(): Generator<unknown, void> {
+  async function* shown(): AsyncGenerator<unknown, void> {
     for (let afterId = 0; ; ) {
       const where = whereabouts(call.region.racks);
-      const machines = call.region.store.listMachines(filter, afterId, LIST_CHUNK);
+      const machines = await call.region.store.listMachines(filter, afterId, LIST_CHUNK);
       for (const machine of machines) yield isWanted(machine, where) ? showMachine(call, machine, where) : undefined;
       const last = machines.at(-1);
       if (last === undefined || machines.length < LIST_CHUNK) return;

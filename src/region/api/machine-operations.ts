@@ -96,8 +96,8 @@ function list(call: ApiCall, given: z.output<typeof listParameters>): Answer {
   );
 }
 
-function read(call: ApiCall): Answer {
-  const machine = machineOf(call);
+async function read(call: ApiCall): Promise<Answer> {
+  const machine = await machineOf(call);
   return machine === undefined ? NO_MACHINE : json(showMachine(call, machine));
 }
 
@@ -105,9 +105,9 @@ const removeParameters = z.object({
   force: value(z.string().max(16)).optional().describe('True: delete even a machine that has an owner or is at work.'),
 });
 
-function remove(call: ApiCall, given: z.output<typeof removeParameters>): Answer {
+async function remove(call: ApiCall, given: z.output<typeof removeParameters>): Promise<Answer> {
   const isForced = isTrue(given.force);
-  switch (call.region.removeMachine(systemIdOf(call), usernameOf(call), isForced)) {
+  switch (await call.region.removeMachine(systemIdOf(call), usernameOf(call), isForced)) {
     case 'removed':
       return { kind: 'empty' };
     case 'in-use':
@@ -117,8 +117,8 @@ function remove(call: ApiCall, given: z.output<typeof removeParameters>): Answer
   }
 }
 
-function refuseUsed(call: ApiCall): Refusal {
-  const machine = machineOf(call);
+async function refuseUsed(call: ApiCall): Promise<Refusal> {
+  const machine = await machineOf(call);
   if (machine === undefined) return NO_MACHINE;
   const { status, owner, hostname } = machine;
   if (machine.isLocked === true) {
@@ -161,12 +161,12 @@ function editOf(call: ApiCall, given: z.output<typeof editParameters>, before: M
   };
 }
 
-function edit(call: ApiCall, given: z.output<typeof editParameters>): Answer {
-  const before = machineOf(call);
+async function edit(call: ApiCall, given: z.output<typeof editParameters>): Promise<Answer> {
+  const before = await machineOf(call);
   if (before === undefined) return NO_MACHINE;
   const changes = editOf(call, given, before);
   if ('kind' in changes) return changes;
-  const outcome = call.region.editMachine(systemIdOf(call), changes, usernameOf(call));
+  const outcome = await call.region.editMachine(systemIdOf(call), changes, usernameOf(call));
   return answerChange(call, outcome, (taken) => refuseFields({ hostname: [taken] }));
 }
 

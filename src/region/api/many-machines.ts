@@ -12,52 +12,62 @@ import { type Answer, refuse, refuseFor } from './answer.ts';
 import { listFor } from './long-answers.ts';
 import type { ApiCall } from './operation.ts';
 
-class Undone extends Error {}
+/** Undoes the commands that other machines have taken. */
+class Undone extends Error {
+  readonly refused: readonly CommandRefusal[];
+
+  constructor(refused: readonly CommandRefusal[]) {
+    super('not all machines take the command');
+    this.refused = refused;
+  }
+}
 
 /**
  * Gives one command to several machines, to all of them or to none. Lists the changed machines, rendered by `answer`.
  */
-export function giveMany(
+export async function giveMany(
   call: ApiCall,
   systemIds: readonly string[],
   { command, by, isDone = () => false }: ManyTerms,
   answer: (machine: Machine) => unknown,
-): Answer {
+): Promise<Answer> {
   const { store } = call.region;
   const named = [...new Set(systemIds)];
-  const found = new Map(store.outlineMachines(named).map((machine) => [machine.systemId, machine]));
+  const found = new Map((await store.outlineMachines(named)).map((machine) => [machine.systemId, machine]));
   const missing = named.filter((systemId) => !found.has(systemId));
   if (missing.length > 0) return refuse('bad-request.machines', { systemIds: cleanWords(missing.join(', '), 200) });
   const wanted = named.flatMap((systemId) => found.get(systemId) ?? []).filter((machine) => !isDone(machine));
   const done: string[] = [];
-  const refused: CommandRefusal[] = [];
-  for (const machine of wanted) {
-    const why = refuseCommand(machine, command.name, by);
-    if (why !== undefined) refused.push(why);
-  }
-  try {
-    if (refused.length === 0) {
-      call.region.atomically(() => {
-        for (const { systemId } of wanted) {
-          const outcome = call.region.life.command(systemId, command, by);
-          if (outcome.kind === 'changed') done.push(systemId);
-          if (outcome.kind === 'refuse') refused.push(outcome.refusal);
-        }
-        if (refused.length > 0) throw new Undone();
-      });
-    }
-  } catch (error) {
-    if (!(error instanceof Undone)) throw error;
-  }
-  const [first, ...others] = refused;
+  const early = wanted.flatMap((machine) => refuseCommand(machine, command.name, by) ?? []);
+  const [first, ...others] = early.length > 0 ? early : await commandAll();
   if (first !== undefined) return refuseFor([first, ...others]);
   return listFor(call, answers());
 
+  /** Why some of them refuse; empty: all have taken the command. */
+  async function commandAll(): Promise<readonly CommandRefusal[]> {
+    try {
+      await call.region.transact(async () => {
+        const refused: CommandRefusal[] = [];
+        done.length = 0;
+        for (const { systemId } of wanted) {
+          const outcome = await call.region.life.command(systemId, command, by);
+          if (outcome.kind === 'changed') done.push(systemId);
+          if (outcome.kind === 'refuse') refused.push(outcome.refusal);
+        }
+        if (refused.length > 0) throw new Undone(refused);
+      });
+      return [];
+    } catch (error) {
+      if (error instanceof Undone) return error.refused;
+      throw error;
+    }
+  }
+
   // One at a time: hundreds of whole machines would take much memory.
-  function* answers(): Generator<unknown, void> {
+  async function* answers(): AsyncGenerator<unknown, void> {
     for (const systemId of done) {
-      const machine = store.findMachine(systemId);
-      yield machine === undefined ? undefined : answer(machine);
+      const machine = await store.findMachine(systemId);
+      yield machine === undefined ? undefined : await answer(machine);
     }
   }
 }

@@ -1,8 +1,9 @@
 // The definition of an API operation. Routes, checks and the description for clients are all made from the one table of operations
 // (`operations.ts`).
 //
-// 1. An operation decides and stores synchronously: a request never holds a lock or a transaction across turns. An operation that asks a
-//    power controller or hashes a password answers later.
+// 1. An operation that changes something is one transaction, which waits for nothing but the store. One that also hashes a password,
+//    that answers with what the region keeps in memory of its change, or that undoes its change and then says why, makes its own
+//    (`ownTransaction`).
 // 2. Parameters that an operation does not name are ignored, because clients of other versions send them.
 
 import { z } from 'zod';
@@ -49,11 +50,13 @@ export interface Operation {
   /** The name of its group in the description: `MachinesHandler`. */
   readonly handler: string;
   readonly access: Access;
+  /** True if it makes its own transaction. */
+  readonly ownTransaction: boolean;
   /** What it does, for users; then one `:param` line for each parameter. */
   readonly doc: string;
   /** Names of the parameters that it takes. */
   readonly parameters: readonly string[];
-  readonly run: (call: ApiCall, fields: Fields) => Answer;
+  readonly run: (call: ApiCall, fields: Fields) => Answer | Promise<Answer>;
 }
 
 /** The last value of a parameter, checked by a schema. */
@@ -81,9 +84,10 @@ export function defineOperation<P extends z.ZodObject>(definition: {
   readonly op?: string | undefined;
   readonly handler: string;
   readonly access: Access;
+  readonly ownTransaction?: boolean;
   readonly doc: string;
   readonly parameters: P;
-  readonly run: (call: ApiCall, parameters: z.output<P>) => Answer;
+  readonly run: (call: ApiCall, parameters: z.output<P>) => Answer | Promise<Answer>;
 }): Operation {
   const shape: Record<string, z.core.$ZodType> = definition.parameters.shape;
   const names = Object.keys(shape);
@@ -99,6 +103,7 @@ export function defineOperation<P extends z.ZodObject>(definition: {
     op: definition.op,
     handler: definition.handler,
     access: definition.access,
+    ownTransaction: definition.ownTransaction === true,
     doc: [definition.doc, ...(lines.length === 0 ? [] : ['', ...lines])].join('\n'),
     parameters: names,
     run(call, fields) {

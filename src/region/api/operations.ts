@@ -81,12 +81,12 @@ export function operationsByPath(version: ApiVersion): ReadonlyMap<string, reado
 }
 
 /** Finds the operation among those of one path, checks the caller's access, and runs it. */
-export function runOperation(
+export async function runOperation(
   operations: readonly Operation[],
   method: Method | 'HEAD' | 'PATCH',
   call: ApiCall,
   fields: Fields,
-): Answer {
+): Promise<Answer> {
   const wanted = method === 'HEAD' ? 'GET' : method;
   const ofMethod = operations.filter((operation) => operation.method === wanted);
   if (ofMethod.length === 0) {
@@ -99,7 +99,10 @@ export function runOperation(
     const known = ofMethod.map((candidate) => candidate.op ?? '(none)');
     return refuse('unknown-operation.known', { method: wanted, op: op ?? 'None', known });
   }
-  return checkAccess(operation, call) ?? operation.run(call, fields);
+  const refused = checkAccess(operation, call);
+  if (refused !== undefined) return refused;
+  if (operation.method === 'GET' || operation.ownTransaction) return await operation.run(call, fields);
+  return await call.region.transact(async () => await operation.run(call, fields));
 }
 
 /** The refusal if this caller may not call this operation. */

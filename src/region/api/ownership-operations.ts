@@ -19,7 +19,8 @@ function setOwnerData(op: string): Operation {
     op,
     doc: 'Store data with a machine: every parameter is a key with its value; an empty value removes the key.\n\n:param key: The value.',
     parameters: [],
-    run(call, fields) {
+    ownTransaction: false,
+    async run(call, fields) {
       const data = new Map<string, string>();
       for (const [key, list] of fields) if (key !== 'op') data.set(key, list.at(-1) ?? '');
       const problem = ownerDataProblem(data);
@@ -28,7 +29,7 @@ function setOwnerData(op: string): Operation {
       const atMs = clock.wallTimeMs();
       return answerCommand(
         call,
-        store.changeMachine(systemIdOf(call), atMs, (machine, knowledge) =>
+        await store.changeMachine(systemIdOf(call), atMs, (machine, knowledge) =>
           decideOwnerData(machine, data, { by: actorOf(call), atMs, knowledge }),
         ),
       );
@@ -38,12 +39,12 @@ function setOwnerData(op: string): Operation {
 
 const why = z.object({ comment });
 
-function lock(call: ApiCall, isLocked: boolean, reason: string | undefined): Answer {
+async function lock(call: ApiCall, isLocked: boolean, reason: string | undefined): Promise<Answer> {
   const { store, clock } = call.region;
   const atMs = clock.wallTimeMs();
   return answerCommand(
     call,
-    store.changeMachine(systemIdOf(call), atMs, (machine) =>
+    await store.changeMachine(systemIdOf(call), atMs, (machine) =>
       decideLock(machine, isLocked, actorOf(call, reason), atMs),
     ),
   );

@@ -28,14 +28,14 @@ const TOO_MANY = refuse('rate-limit.power', undefined, {
 });
 
 /** Switches the power of the machine in the path. @param why the caller's comment */
-export function switchPower(call: ApiCall, task: PowerTask, why: string | undefined): Answer {
+export async function switchPower(call: ApiCall, task: PowerTask, why: string | undefined): Promise<Answer> {
   if (call.caller.kind !== 'user') return refuse('not-allowed.not-a-user');
-  const outcome = call.region.life.switchPower(systemIdOf(call), task, actorOf(call, why));
+  const outcome = await call.region.life.switchPower(systemIdOf(call), task, actorOf(call, why));
   switch (outcome.kind) {
     case 'changed':
       return json({
         ...showMachine(call, outcome.machine),
-        event_id: newestEventId(call, outcome.machine),
+        event_id: await newestEventId(call, outcome.machine),
         switches_itself_off: switchesItselfOff(outcome.machine),
       });
     case 'not-found':
@@ -47,8 +47,8 @@ export function switchPower(call: ApiCall, task: PowerTask, why: string | undefi
   }
 }
 
-const newestEventId = ({ region }: ApiCall, { systemId }: Machine): number =>
-  region.store.listEvents({ machines: { systemIds: [systemId] }, limit: 1 })[0]?.id ?? 0;
+const newestEventId = async ({ region }: ApiCall, { systemId }: Machine): Promise<number> =>
+  (await region.store.listEvents({ machines: { systemIds: [systemId] }, limit: 1 }))[0]?.id ?? 0;
 
 const offParameters = z.object({
   comment,
@@ -57,17 +57,17 @@ const offParameters = z.object({
     .describe('`hard`: cut the power; `soft`: ask the system to shut down.'),
 });
 
-function powerOff(call: ApiCall, given: z.output<typeof offParameters>): Answer {
+async function powerOff(call: ApiCall, given: z.output<typeof offParameters>): Promise<Answer> {
   const mode = given.stop_mode || 'hard';
   if (mode !== 'hard' && mode !== 'soft') return refuseField('stop_mode', 'field.stop-mode');
-  return switchPower(call, mode === 'soft' ? 'soft-off' : 'off', given.comment);
+  return await switchPower(call, mode === 'soft' ? 'soft-off' : 'off', given.comment);
 }
 
 const viewJson = ({ state, ageSeconds, text }: PowerView): Answer =>
   json({ state, age: ageSeconds ?? null, text: text.slice(0, TEXT_MAX) });
 
-function queryState(call: ApiCall): Answer {
-  const machine = machineOf(call);
+async function queryState(call: ApiCall): Promise<Answer> {
+  const machine = await machineOf(call);
   const { region } = call;
   if (machine === undefined) return NO_MACHINE;
   if (region.power === undefined || machine.powerIsProposed === true || !region.power.switches(machine)) {
@@ -87,18 +87,18 @@ function queryState(call: ApiCall): Answer {
   );
   const asked = Promise.race([question, late.promise]);
   const failed = (): Answer => refuse('internal-error.power');
-  return { kind: 'later', answer: asked.then(shown, failed).finally(() => timer.cancel()) };
+  return await asked.then(shown, failed).finally(() => timer.cancel());
 }
 
-function powerParameters(call: ApiCall): Answer {
-  const machine = machineOf(call);
+async function powerParameters(call: ApiCall): Promise<Answer> {
+  const machine = await machineOf(call);
   return machine === undefined ? NO_MACHINE : json(machine.powerParameters);
 }
 
 const many = z.object({ id: values(MACHINES_MAX).optional().describe('Only machines with these system ids.') });
 
-function manyPowerParameters(call: ApiCall, given: z.output<typeof many>): Answer {
-  const machines = call.region.store.listMachines({ systemIds: given.id }, 0, MACHINES_MAX);
+async function manyPowerParameters(call: ApiCall, given: z.output<typeof many>): Promise<Answer> {
+  const machines = await call.region.store.listMachines({ systemIds: given.id }, 0, MACHINES_MAX);
   return json(Object.fromEntries(machines.map((machine) => [machine.systemId, machine.powerParameters])));
 }
 

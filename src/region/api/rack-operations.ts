@@ -10,7 +10,14 @@ import type { RackKey, RackVerdict } from '../racks/rack-admission.ts';
 import { findDoubt } from '../racks/rack-networks.ts';
 import { rackName, rackUuid, rackVersion } from '../racks/rack-news.ts';
 import { findSharedRange } from '../racks/rack-ranges.ts';
-import { isAway, RACK_INTERFACES_MAX, RACK_STATE_NUMBERS, RACKS_MAX, type Rack } from '../records/rack.ts';
+import {
+  isAway,
+  RACK_INTERFACES_MAX,
+  RACK_STATE_NUMBERS,
+  RACKS_MAX,
+  type Rack,
+  type RackImage,
+} from '../records/rack.ts';
 import { doubtWords } from '../words/event.ts';
 import { sentenceOf } from '../words/refusal.ts';
 import { texts } from '../words/text.ts';
@@ -19,7 +26,7 @@ import { type ApiCall, defineOperation, type Operation, usernameOf, value, value
 
 const isoTime = (ms: number | undefined): string | null => (ms === undefined ? null : new Date(ms).toISOString());
 
-function rackJson(call: ApiCall, rack: Rack): Record<string, unknown> {
+function rackJson(call: ApiCall, rack: Rack, images: readonly RackImage[] | undefined): Record<string, unknown> {
   const { pulse } = rack;
   const nowMs = call.region.clock.wallTimeMs();
   const racks = call.region.racks.list();
@@ -43,22 +50,24 @@ function rackJson(call: ApiCall, rack: Rack): Record<string, unknown> {
     events_waiting: pulse?.waiting ?? 0,
     events_dropped: pulse?.dropped ?? 0,
     dead_letters: pulse?.deadLetters ?? 0,
-    images: call.region.racks.imagesOf(rack.uuid),
+    images: images ?? [],
     interfaces: rack.interfaces,
     resource_uri: `/MAAS/api/${call.version}/nodegroups/${rack.uuid}/`,
   };
 }
 
-function listRacks(call: ApiCall): Answer {
-  return json(call.region.racks.list().map((rack) => rackJson(call, rack)));
+async function listRacks(call: ApiCall): Promise<Answer> {
+  const images = await call.region.racks.images();
+  return json(call.region.racks.list().map((rack) => rackJson(call, rack, images.get(rack.uuid))));
 }
 
 const notFound = (uuid: string): Answer => refuse('not-found.rack', { rack: uuid.slice(0, 64) });
 
-function readRack(call: ApiCall): Answer {
+async function readRack(call: ApiCall): Promise<Answer> {
   const uuid = call.path.uuid ?? '';
   const rack = call.region.racks.find(uuid);
-  return rack === undefined ? notFound(uuid) : json(rackJson(call, rack));
+  if (rack === undefined) return notFound(uuid);
+  return json(rackJson(call, rack, (await call.region.racks.images()).get(uuid)));
 }
 
 const registration = z.object({
@@ -101,12 +110,12 @@ function keyOf(call: ApiCall, given: Registration): RackKey | Answer {
   return { kind: 'own', token, secretDigest };
 }
 
-function register(call: ApiCall, given: Registration): Answer {
+async function register(call: ApiCall, given: Registration): Promise<Answer> {
   const key = keyOf(call, given);
   if (key.kind !== 'own' && key.kind !== 'administrator') return key;
   const { uuid, name, version } = given;
   const said = { uuid, name, version, uplink: Number(given.uplink), key, address: call.peer.share };
-  const outcome = call.region.racks.introduce(said, given.interfaces);
+  const outcome = await call.region.racks.introduce(said, given.interfaces);
   switch (outcome.kind) {
     case 'too-many':
       return refuse('rate-limit.racks', undefined, { 'Retry-After': '60' });
@@ -142,27 +151,27 @@ function doubtLines(call: ApiCall, uuids: readonly string[]): string {
   return lines.flatMap(({ name, doubt }) => (doubt === undefined ? [] : [`\n${name}: ${doubtWords(doubt)}`])).join('');
 }
 
-function accept(call: ApiCall, { uuid, share }: z.output<typeof acceptance>): Answer {
-  const answer = judge(call, uuid, 'accept', 'Nodegroup(s) accepted.', share);
+async function accept(call: ApiCall, { uuid, share }: z.output<typeof acceptance>): Promise<Answer> {
+  const answer = await judge(call, uuid, 'accept', 'Nodegroup(s) accepted.', share);
   return answer.kind === 'text' ? { ...answer, text: `${answer.text}${doubtLines(call, uuid)}` } : answer;
 }
 
-function judge(
+async function judge(
   call: ApiCall,
   uuids: readonly string[],
   said: RackVerdict,
   done: string,
   shared: readonly string[] = [],
-): Answer {
+): Promise<Answer> {
   if (uuids.length === 0) return refuseField('uuid', 'field.required');
   const username = usernameOf(call);
-  const refusal = call.region.racks.judge(uuids, said, username, shared);
+  const refusal = await call.region.racks.judge(uuids, said, username, shared);
   if (refusal !== undefined) return refuseFor([refusal]);
   return { kind: 'text', text: done, contentType: 'text/plain; charset=utf-8' };
 }
 
-function removeRack(call: ApiCall): Answer {
-  const answer = judge(call, [call.path.uuid ?? ''], 'remove', '');
+async function removeRack(call: ApiCall): Promise<Answer> {
+  const answer = await judge(call, [call.path.uuid ?? ''], 'remove', '');
   return answer.kind === 'text' ? { kind: 'empty' } : answer;
 }
 
@@ -214,6 +223,7 @@ export const RACK_OPERATIONS: readonly Operation[] = [
   defineOperation({
     ...groups,
     method: 'POST',
+    ownTransaction: true,
     op: 'register',
     access: 'anyone',
     doc: 'Register a rack. With the key of an administrator it is accepted at once; without, it waits for one.',
@@ -223,6 +233,7 @@ export const RACK_OPERATIONS: readonly Operation[] = [
   defineOperation({
     ...groups,
     method: 'POST',
+    ownTransaction: true,
     op: 'accept',
     access: 'admin',
     doc:
@@ -234,6 +245,7 @@ export const RACK_OPERATIONS: readonly Operation[] = [
   defineOperation({
     ...groups,
     method: 'POST',
+    ownTransaction: true,
     op: 'reject',
     access: 'admin',
     doc: 'Reject racks. They stay rejected until they are deleted.',
@@ -244,6 +256,7 @@ export const RACK_OPERATIONS: readonly Operation[] = [
   defineOperation({
     ...group,
     method: 'DELETE',
+    ownTransaction: true,
     access: 'admin',
     doc: 'Forget a rack. Its machines stay; it may register again.',
     parameters: nothing,

@@ -107,22 +107,22 @@ const listParameters = z.object({
   filters,
 });
 
-function list(call: ApiCall, given: z.output<typeof listParameters>): Answer {
-  const machine = machineOf(call);
+async function list(call: ApiCall, given: z.output<typeof listParameters>): Promise<Answer> {
+  const machine = await machineOf(call);
   if (machine === undefined) return NO_MACHINE;
   const wanted = given.type?.split(',').map((word) => word.trim().toLowerCase());
   const withOutput = isTrue(given.include_output);
   const { scripts } = call.region.store;
-  const all = scripts.listResults(machine.systemId, { withOutput: false });
+  const all = await scripts.listResults(machine.systemId, { withOutput: false });
   const runs = [...new Set(all.map(({ run }) => run))];
   return listFor(call, runsOf());
 
   // One run at a time: the output of scripts can be large.
-  function* runsOf(): Generator<unknown, void> {
+  async function* runsOf(): AsyncGenerator<unknown, void> {
     for (const run of runs) {
-      const results = scripts
-        .listResults(machine?.systemId ?? '', { run, withOutput })
-        .filter(({ name }) => given.filters?.includes(name) ?? true);
+      const results = (await scripts.listResults(machine?.systemId ?? '', { run, withOutput })).filter(
+        ({ name }) => given.filters?.includes(name) ?? true,
+      );
       const [first] = results;
       if (first === undefined) continue;
       const [number, title] = TYPES[first.purpose];
@@ -133,30 +133,38 @@ function list(call: ApiCall, given: z.output<typeof listParameters>): Answer {
 }
 
 /** The results of the run in the path: by its id, or the newest of a type. */
-function findRun(call: ApiCall, machine: Machine, withOutput: boolean): readonly ScriptResult[] {
+async function findRun(call: ApiCall, machine: Machine, withOutput: boolean): Promise<readonly ScriptResult[]> {
   const { scripts } = call.region.store;
   const wanted = call.path.id ?? '';
-  if (/^\d{1,15}$/.test(wanted)) return scripts.listResults(machine.systemId, { run: Number(wanted), withOutput });
+  if (/^\d{1,15}$/.test(wanted))
+    return await scripts.listResults(machine.systemId, { run: Number(wanted), withOutput });
   const purpose = CURRENT.exec(wanted)?.[1];
   if (purpose === undefined) return [];
-  const known = scripts.listResults(machine.systemId, { withOutput: false }).find((one) => one.purpose === purpose);
-  return known === undefined ? [] : scripts.listResults(machine.systemId, { run: known.run, withOutput });
+  const known = (await scripts.listResults(machine.systemId, { withOutput: false })).find(
+    (one) => one.purpose === purpose,
+  );
+  return known === undefined ? [] : await scripts.listResults(machine.systemId, { run: known.run, withOutput });
 }
 
 const noRun = (): Refusal => refuse('not-found.run');
 
-function read(call: ApiCall, given: { include_output?: string | undefined; filters?: string[] | undefined }): Answer {
-  const machine = machineOf(call);
+async function read(
+  call: ApiCall,
+  given: { include_output?: string | undefined; filters?: string[] | undefined },
+): Promise<Answer> {
+  const machine = await machineOf(call);
   if (machine === undefined) return NO_MACHINE;
   const withOutput = isTrue(given.include_output);
-  const results = findRun(call, machine, withOutput).filter(({ name }) => given.filters?.includes(name) ?? true);
+  const results = (await findRun(call, machine, withOutput)).filter(
+    ({ name }) => given.filters?.includes(name) ?? true,
+  );
   return results.length === 0 ? noRun() : json(runJson(results, withOutput));
 }
 
-function download(call: ApiCall, given: { filters?: string[] | undefined }): Answer {
-  const machine = machineOf(call);
+async function download(call: ApiCall, given: { filters?: string[] | undefined }): Promise<Answer> {
+  const machine = await machineOf(call);
   if (machine === undefined) return NO_MACHINE;
-  const results = findRun(call, machine, true).filter(({ name }) => given.filters?.includes(name) ?? true);
+  const results = (await findRun(call, machine, true)).filter(({ name }) => given.filters?.includes(name) ?? true);
   const [first] = results;
   if (first === undefined) return noRun();
   const text =
@@ -192,8 +200,8 @@ const commissionParameters = z.object({
   testing_scripts: scriptNames('Testing scripts to run after them. Default: none.'),
 });
 
-function commission(call: ApiCall, given: z.output<typeof commissionParameters>): Answer {
-  const scripts = call.region.store.scripts.listScripts();
+async function commission(call: ApiCall, given: z.output<typeof commissionParameters>): Promise<Answer> {
+  const scripts = await call.region.store.scripts.listScripts();
   const first = namesOf(scripts, 'commissioning', given.commissioning_scripts);
   if (isRefusal(first)) return first;
   const tests = namesOf(scripts, 'testing', given.testing_scripts);
@@ -206,9 +214,9 @@ function commission(call: ApiCall, given: z.output<typeof commissionParameters>)
 
 const testParameters = z.object({ comment, testing_scripts: testing });
 
-function test(call: ApiCall, given: z.output<typeof testParameters>): Answer {
-  const chosen = namesOf(call.region.store.scripts.listScripts(), 'testing', given.testing_scripts);
-  return isRefusal(chosen) ? chosen : give(call, { name: 'test', scripts: chosen }, given.comment);
+async function test(call: ApiCall, given: z.output<typeof testParameters>): Promise<Answer> {
+  const chosen = namesOf(await call.region.store.scripts.listScripts(), 'testing', given.testing_scripts);
+  return isRefusal(chosen) ? chosen : await give(call, { name: 'test', scripts: chosen }, given.comment);
 }
 
 const MEASURE = 'Commission a machine at its next start.';

@@ -94,11 +94,13 @@ function eventOf(call: ApiCall, happening: Happening): NewMachineEvent {
 const noScript = (): Refusal => refuse('not-found.script');
 
 /** The script in the path, by its name or its id. */
-function findScript(call: ApiCall): (Script & { readonly content: string }) | undefined {
+async function findScript(call: ApiCall): Promise<(Script & { readonly content: string }) | undefined> {
   const { scripts } = call.region.store;
   const wanted = call.path.name ?? '';
-  const name = /^\d+$/.test(wanted) ? scripts.listScripts().find(({ id }) => String(id) === wanted)?.name : wanted;
-  return name === undefined ? undefined : scripts.findScript(name);
+  const name = /^\d+$/.test(wanted)
+    ? (await scripts.listScripts()).find(({ id }) => String(id) === wanted)?.name
+    : wanted;
+  return name === undefined ? undefined : await scripts.findScript(name);
 }
 
 const listParameters = z.object({
@@ -107,14 +109,14 @@ const listParameters = z.object({
   include_script: optional(16, 'True: include their text, in Base64.'),
 });
 
-function list(call: ApiCall, given: z.output<typeof listParameters>): Answer {
+async function list(call: ApiCall, given: z.output<typeof listParameters>): Promise<Answer> {
   const kind = given.type === undefined ? undefined : parseKind(given.type);
   if (given.type !== undefined && kind === undefined) return refuseField('type', 'field.script-kind');
   const { scripts } = call.region.store;
-  const wanted = scripts.listScripts(kind).filter(({ name }) => given.filters?.includes(name) ?? true);
-  const contentOf = (name: string): string | undefined =>
-    isTrue(given.include_script) ? scripts.findScript(name)?.content : undefined;
-  return json(wanted.map((script) => scriptJson(script, contentOf(script.name))));
+  const wanted = (await scripts.listScripts(kind)).filter(({ name }) => given.filters?.includes(name) ?? true);
+  const contentOf = async (name: string): Promise<string | undefined> =>
+    isTrue(given.include_script) ? (await scripts.findScript(name))?.content : undefined;
+  return json(await Promise.all(wanted.map(async (script) => scriptJson(script, await contentOf(script.name)))));
 }
 
 type Given = z.output<typeof changedScript>;
@@ -140,10 +142,10 @@ function scriptOf(call: ApiCall, given: Given, before: WrittenScript | undefined
   return { ...parsed.script, changedMs: call.region.clock.wallTimeMs() };
 }
 
-function add(call: ApiCall, given: Given): Answer {
+async function add(call: ApiCall, given: Given): Promise<Answer> {
   const script = scriptOf(call, given, undefined);
   if (script.kind === 'refusal') return script;
-  const added = call.region.store.scripts.addScript(
+  const added = await call.region.store.scripts.addScript(
     script,
     SCRIPTS_MAX,
     eventOf(call, { code: 'script-added', params: { script: script.name } }),
@@ -153,33 +155,33 @@ function add(call: ApiCall, given: Given): Answer {
   return json(scriptJson(added));
 }
 
-function change(call: ApiCall, given: Given): Answer {
-  const before = findScript(call);
+async function change(call: ApiCall, given: Given): Promise<Answer> {
+  const before = await findScript(call);
   if (before === undefined) return noScript();
   const script = scriptOf(call, given, before);
   if (script.kind === 'refusal') return script;
   const event = eventOf(call, { code: 'script-changed', params: { script: before.name } });
-  const changed = call.region.store.scripts.changeScript(before.name, script, event);
+  const changed = await call.region.store.scripts.changeScript(before.name, script, event);
   if (changed === 'exists') return refuseField('name', 'field.script-name-taken', { name: script.name });
   return changed === 'not-found' ? noScript() : json(scriptJson(changed));
 }
 
-function remove(call: ApiCall): Answer {
-  const script = findScript(call);
+async function remove(call: ApiCall): Promise<Answer> {
+  const script = await findScript(call);
   if (script === undefined) return noScript();
   const event = eventOf(call, { code: 'script-removed', params: { script: script.name } });
-  call.region.store.scripts.removeScript(script.name, event);
+  await call.region.store.scripts.removeScript(script.name, event);
   return { kind: 'empty' };
 }
 
-function read(call: ApiCall, given: { readonly include_script?: string | undefined }): Answer {
-  const script = findScript(call);
+async function read(call: ApiCall, given: { readonly include_script?: string | undefined }): Promise<Answer> {
+  const script = await findScript(call);
   if (script === undefined) return noScript();
   return json(scriptJson(script, isTrue(given.include_script) ? script.content : undefined));
 }
 
-function download(call: ApiCall, kind?: ScriptKind): Answer {
-  const script = findScript(call);
+async function download(call: ApiCall, kind?: ScriptKind): Promise<Answer> {
+  const script = await findScript(call);
   if (script === undefined || (kind !== undefined && script.kind !== kind)) return noScript();
   return { kind: 'text', text: script.content, contentType: 'text/plain; charset=utf-8' };
 }
@@ -202,7 +204,7 @@ const OLD_OPERATIONS: readonly Operation[] = [
     access: 'user',
     doc: 'List the names of the commissioning scripts.',
     parameters: nothing,
-    run: (call) => json(call.region.store.scripts.listScripts('commissioning').map(({ name }) => name)),
+    run: async (call) => json((await call.region.store.scripts.listScripts('commissioning')).map(({ name }) => name)),
   }),
   defineOperation({
     ...oldMany,

@@ -32,13 +32,13 @@ function getConfig(call: ApiCall, { name }: { readonly name: string }): Answer {
   return json(Array.isArray(written) ? (written.length === 0 ? null : written.join(' ')) : written);
 }
 
-function setConfig(call: ApiCall, given: { readonly name: string; readonly value: string }): Answer {
+async function setConfig(call: ApiCall, given: { readonly name: string; readonly value: string }): Promise<Answer> {
   const found = findName(given.name);
   if (found === undefined) return unknownName(given.name);
   const text = given.value.trim();
   const words = text.split(/[\s,]+/).filter((word) => word !== '');
   const next: SettingValue = found.isList === true ? words : text;
-  const answer = change(call, '', found.key, next);
+  const answer = await change(call, '', found.key, next);
   return answer.kind === 'json' ? { kind: 'text', text: 'OK', contentType: 'text/plain; charset=utf-8' } : answer;
 }
 
@@ -70,11 +70,16 @@ function setSetting(
 }
 
 /** @param name the rack of a cluster interface: a UUID, a name or `master`; `undefined` for this process's rack */
-function change(call: ApiCall, name: string | undefined, key: string, next: SettingValue | undefined): Answer {
+async function change(
+  call: ApiCall,
+  name: string | undefined,
+  key: string,
+  next: SettingValue | undefined,
+): Promise<Answer> {
   const rack = name === undefined || name === '' ? '' : call.region.settings.findRack(name);
   if (rack === undefined) return refuse('not-found.rack', { rack: (name ?? '').slice(0, 64) });
   const username = usernameOf(call);
-  const refusal = call.region.settings.change(rack, [{ key, value: next }], username);
+  const refusal = await call.region.settings.change(rack, [{ key, value: next }], username);
   return refusal === undefined ? json({ key, value: next ?? null }) : refuseSetting(refusal);
 }
 
@@ -102,6 +107,7 @@ export const SETTINGS_OPERATIONS: readonly Operation[] = [
     versions: ['1.0', '2.0'],
     path: 'maas',
     method: 'POST',
+    ownTransaction: true,
     op: 'set_config',
     handler: 'MaasHandler',
     access: 'admin',
@@ -123,6 +129,7 @@ export const SETTINGS_OPERATIONS: readonly Operation[] = [
     versions: ['2.0'],
     path: 'settings',
     method: 'POST',
+    ownTransaction: true,
     op: 'set',
     handler: 'SettingsHandler',
     access: 'admin',
@@ -134,6 +141,7 @@ export const SETTINGS_OPERATIONS: readonly Operation[] = [
     versions: ['2.0'],
     path: 'settings',
     method: 'POST',
+    ownTransaction: true,
     op: 'unset',
     handler: 'SettingsHandler',
     access: 'admin',

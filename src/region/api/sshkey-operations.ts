@@ -23,12 +23,12 @@ function keyJson(call: ApiCall, { id, key }: SshKey): Record<string, unknown> {
 }
 
 /** The user whose keys the call is about, or a refusal. */
-function userOf(call: ApiCall, wanted: string | undefined): string | Refusal {
+async function userOf(call: ApiCall, wanted: string | undefined): Promise<string | Refusal> {
   const { caller } = call;
   if (caller.kind !== 'user') return refuse('not-allowed.ssh-keys');
   if (wanted === undefined || wanted === '' || wanted === caller.username) return caller.username;
   if (!caller.isAdmin) return refuse('not-allowed.others-keys');
-  if (call.region.store.findUser(wanted) === undefined) return refuse('not-found.user', { username: wanted });
+  if ((await call.region.store.findUser(wanted)) === undefined) return refuse('not-found.user', { username: wanted });
   return wanted;
 }
 
@@ -41,19 +41,19 @@ interface Whose {
   readonly username?: string | undefined;
 }
 
-function list(call: ApiCall, given: Whose): Answer {
-  const user = userOf(call, given.username);
+async function list(call: ApiCall, given: Whose): Promise<Answer> {
+  const user = await userOf(call, given.username);
   if (typeof user !== 'string') return user;
-  return json(call.region.store.life.listSshKeys(user).map((key) => keyJson(call, key)));
+  return json((await call.region.store.life.listSshKeys(user)).map((key) => keyJson(call, key)));
 }
 
-function add(call: ApiCall, given: Whose & { readonly key: string }): Answer {
-  const user = userOf(call, given.username);
+async function add(call: ApiCall, given: Whose & { readonly key: string }): Promise<Answer> {
+  const user = await userOf(call, given.username);
   if (typeof user !== 'string') return user;
   const parsed = parseSshKey(given.key);
   if (parsed.kind === 'fault') return refuseField('key', 'field.ssh-key', { fault: parsed.fault });
   const { region } = call;
-  const added = region.store.life.addSshKey(
+  const added = await region.store.life.addSshKey(
     { username: user, key: parsed.key, createdMs: region.clock.wallTimeMs() },
     SSH_KEYS_PER_USER_MAX,
     eventOf(call, { code: 'ssh-key-added', params: { user } }),
@@ -66,18 +66,18 @@ function add(call: ApiCall, given: Whose & { readonly key: string }): Answer {
 const idOf = (call: ApiCall): number => (/^\d{1,15}$/.test(call.path.id ?? '') ? Number(call.path.id) : 0);
 const noKey = (): Refusal => refuse('not-found.ssh-key');
 
-function read(call: ApiCall, given: Whose): Answer {
-  const user = userOf(call, given.username);
+async function read(call: ApiCall, given: Whose): Promise<Answer> {
+  const user = await userOf(call, given.username);
   if (typeof user !== 'string') return user;
-  const found = call.region.store.life.listSshKeys(user).find(({ id }) => id === idOf(call));
+  const found = (await call.region.store.life.listSshKeys(user)).find(({ id }) => id === idOf(call));
   return found === undefined ? noKey() : json(keyJson(call, found));
 }
 
-function remove(call: ApiCall, given: Whose): Answer {
-  const user = userOf(call, given.username);
+async function remove(call: ApiCall, given: Whose): Promise<Answer> {
+  const user = await userOf(call, given.username);
   if (typeof user !== 'string') return user;
   const event = eventOf(call, { code: 'ssh-key-removed', params: { user } });
-  return call.region.store.life.removeSshKey(user, idOf(call), event) ? { kind: 'empty' } : noKey();
+  return (await call.region.store.life.removeSshKey(user, idOf(call), event)) ? { kind: 'empty' } : noKey();
 }
 
 function operationsOf(version: ApiVersion): readonly Operation[] {

@@ -55,8 +55,8 @@ function eventOf(call: ApiCall, happening: Happening): NewMachineEvent {
 }
 
 const noTag = (): Refusal => refuse('not-found.tag');
-const findTag = (call: ApiCall): Tag | undefined =>
-  call.region.store.life.listTags().find(({ name }) => name === call.path.name);
+const findTag = async (call: ApiCall): Promise<Tag | undefined> =>
+  (await call.region.store.life.listTags()).find(({ name }) => name === call.path.name);
 
 /** The tag with the parameters applied, or a refusal of the first invalid one. */
 function tagOf(given: z.output<typeof changedTag>, before: Tag): Tag | Refusal {
@@ -72,57 +72,57 @@ function tagOf(given: z.output<typeof changedTag>, before: Tag): Tag | Refusal {
   };
 }
 
-function add(call: ApiCall, given: z.output<typeof newTag>): Answer {
+async function add(call: ApiCall, given: z.output<typeof newTag>): Promise<Answer> {
   const tag = tagOf(given, { name: given.name, comment: '', kernelParams: '' });
   if ('kind' in tag) return tag;
   const event = eventOf(call, { code: 'tag-created', params: { tag: tag.name } });
-  const outcome = call.region.store.life.addTag(tag, TAGS_MAX, event);
+  const outcome = await call.region.store.life.addTag(tag, TAGS_MAX, event);
   if (outcome === 'exists') return refuseField('name', 'field.tag-exists');
   if (outcome === 'limit') return refuseField('name', 'field.tags-limit', { max: TAGS_MAX });
   return json(tagJson(call, tag));
 }
 
-function change(call: ApiCall, given: z.output<typeof changedTag>): Answer {
-  const before = findTag(call);
+async function change(call: ApiCall, given: z.output<typeof changedTag>): Promise<Answer> {
+  const before = await findTag(call);
   if (before === undefined) return noTag();
   const tag = tagOf(given, before);
   if ('kind' in tag) return tag;
   const event = eventOf(call, { code: 'tag-changed', params: { tag: before.name } });
-  const outcome = call.region.store.life.changeTag(before.name, tag, event);
+  const outcome = await call.region.store.life.changeTag(before.name, tag, event);
   if (outcome === 'not-found') return noTag();
   if (outcome === 'exists') return refuseField('name', 'field.tag-exists');
-  call.region.machinesChanged();
+  await call.region.machinesChanged();
   return json(tagJson(call, tag));
 }
 
-function remove(call: ApiCall): Answer {
+async function remove(call: ApiCall): Promise<Answer> {
   const name = call.path.name ?? '';
   const event = eventOf(call, { code: 'tag-deleted', params: { tag: name } });
-  if (!call.region.store.life.removeTag(name, event)) return noTag();
-  call.region.machinesChanged();
+  if (!(await call.region.store.life.removeTag(name, event))) return noTag();
+  await call.region.machinesChanged();
   return { kind: 'empty' };
 }
 
-function updateNodes(call: ApiCall, given: z.output<typeof changes>): Answer {
+async function updateNodes(call: ApiCall, given: z.output<typeof changes>): Promise<Answer> {
   const name = call.path.name ?? '';
-  const done = call.region.store.life.tagMachines(
+  const done = await call.region.store.life.tagMachines(
     name,
     given.add ?? [],
     given.remove ?? [],
     eventOf(call, { code: 'tag-assigned', params: { tag: name } }),
   );
   if (done === undefined) return noTag();
-  call.region.machinesChanged();
+  await call.region.machinesChanged();
   return json(done);
 }
 
-function listTagged(call: ApiCall): Answer {
-  const tag = findTag(call);
+async function listTagged(call: ApiCall): Promise<Answer> {
+  const tag = await findTag(call);
   return tag === undefined ? noTag() : listMachines(call, { tags: [tag.name] });
 }
 
-function readTag(call: ApiCall): Answer {
-  const tag = findTag(call);
+async function readTag(call: ApiCall): Promise<Answer> {
+  const tag = await findTag(call);
   return tag === undefined ? noTag() : json(tagJson(call, tag));
 }
 
@@ -149,7 +149,7 @@ function operationsOf(version: ApiVersion): readonly Operation[] {
       access: 'user',
       doc: 'List tags.',
       parameters: nothing,
-      run: (call) => json(call.region.store.life.listTags().map((tag) => tagJson(call, tag))),
+      run: async (call) => json((await call.region.store.life.listTags()).map((tag) => tagJson(call, tag))),
     }),
     defineOperation({
       ...many,

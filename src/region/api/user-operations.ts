@@ -7,6 +7,7 @@
 // 3. Hashing takes time, in which the caller can lose the account, its rights or the key: rights are checked again when the hash is stored.
 
 import { z } from 'zod';
+import { RackError } from '../../errors.ts';
 import { newUserProblems, PASSWORD_MAX, passwordProblems } from '../accounts/accounts.ts';
 import { ownerLostEvent } from '../racks/rack-owners.ts';
 import type { Happening } from '../records/event-params.ts';
@@ -31,7 +32,8 @@ export function userJson(call: ApiCall, user: ShownUser): Record<string, unknown
 
 const flag = () => value(z.string().max(16));
 const noUser = (): Refusal => refuse('not-found.account');
-const findUser = (call: ApiCall): User | undefined => call.region.store.findUser(call.path.username ?? '');
+const findUser = async (call: ApiCall): Promise<User | undefined> =>
+  await call.region.store.findUser(call.path.username ?? '');
 const callerOf = ({ caller }: ApiCall): string => (caller.kind === 'user' ? caller.username : '');
 
 const eventOf = (call: ApiCall, happening: Happening): NewMachineEvent => ({
@@ -45,20 +47,20 @@ const eventOf = (call: ApiCall, happening: Happening): NewMachineEvent => ({
  * The caller's rights as they are now. @returns a later check: the refusal if the caller has lost the account, the key or the sign-in, or the
  * rights of an administrator where those are needed
  */
-function holdRights(call: ApiCall, needsAdmin: boolean): () => Refusal | undefined {
+async function holdRights(call: ApiCall, needsAdmin: boolean): Promise<() => Promise<Refusal | undefined>> {
   const { caller, peer, region } = call;
   const { store } = region;
-  if (peer.isOperator) return () => undefined;
+  if (peer.isOperator) return async () => undefined;
   const username = callerOf(call);
   const tokenKey = caller.kind === 'user' ? caller.tokenKey : undefined;
-  const before = store.findUser(username);
-  return () => {
-    const now = store.findUser(username);
+  const before = await store.findUser(username);
+  return async () => {
+    const now = await store.findUser(username);
     // A key ends when it is deleted; a session and a password that came with the request end with another password.
     const isKnown =
       tokenKey === undefined
         ? now?.passwordHash === before?.passwordHash
-        : store.findKey(tokenKey)?.username === username;
+        : (await store.findKey(tokenKey))?.username === username;
     if (now === undefined || !isKnown) return refuse('not-authenticated.ended');
     return needsAdmin && !now.isAdmin ? refuse('not-allowed.administrator') : undefined;
   };
@@ -69,25 +71,24 @@ function holdRights(call: ApiCall, needsAdmin: boolean): () => Refusal | undefin
  * the rights meanwhile.
  * @param needsAdmin true if only an administrator may do this
  */
-function withHash(
+async function withHash(
   call: ApiCall,
   password: string,
   needsAdmin: boolean,
-  then: (passwordHash: string) => Answer,
-): Answer {
+  then: (passwordHash: string) => Promise<Answer>,
+): Promise<Answer> {
   const { caller, peer } = call;
   const setter = caller.kind === 'user' && !peer.isOperator ? caller : undefined;
-  const findLoss = holdRights(call, needsAdmin);
-  const hashed = call.region.passwords.hash(setter, password);
-  const busy = (): Refusal => refuse('rate-limit.hashing', undefined, { 'Retry-After': '5' });
-  const tooMany = (): Refusal => refuse('rate-limit.new-passwords', undefined, { 'Retry-After': '10' });
-  const failed = (): Refusal => refuse('internal-error.password');
-  // The check and the write are one turn, so nothing comes between them.
-  const answer = hashed.then((hash) => {
-    if (hash === 'too-many') return tooMany();
-    return hash === 'busy' ? busy() : (findLoss() ?? then(hash));
-  });
-  return { kind: 'later', answer: answer.catch(failed) };
+  const findLoss = await holdRights(call, needsAdmin);
+  try {
+    const hash = await call.region.passwords.hash(setter, password);
+    if (hash === 'too-many') return refuse('rate-limit.new-passwords', undefined, { 'Retry-After': '10' });
+    if (hash === 'busy') return refuse('rate-limit.hashing', undefined, { 'Retry-After': '5' });
+    return await call.region.store.transact(async () => (await findLoss()) ?? (await then(hash)));
+  } catch (error) {
+    if (error instanceof RackError) throw error;
+    return refuse('internal-error.password');
+  }
 }
 
 const newUser = z.object({
@@ -97,69 +98,69 @@ const newUser = z.object({
   is_superuser: flag().optional().describe('True: an administrator.'),
 });
 
-function create(call: ApiCall, given: z.output<typeof newUser>): Answer {
+async function create(call: ApiCall, given: z.output<typeof newUser>): Promise<Answer> {
   const { username, password } = given;
   const email = given.email ?? '';
   const problems = newUserProblems({ username, email, password });
   if (problems !== undefined) return refuseFields(problems);
   const taken = (): Refusal => refuseField('username', 'field.username-taken', { username });
   const { store, clock } = call.region;
-  if (store.findUser(username) !== undefined) return taken();
+  if ((await store.findUser(username)) !== undefined) return taken();
   const isAdmin = isTrue(given.is_superuser);
-  return withHash(call, password, true, (passwordHash) => {
-    const user = store.addUser({ username, email, passwordHash, isAdmin, createdMs: clock.wallTimeMs() });
+  return withHash(call, password, true, async (passwordHash) => {
+    const user = await store.addUser({ username, email, passwordHash, isAdmin, createdMs: clock.wallTimeMs() });
     if (user === undefined) return taken();
     const event = eventOf(call, { code: 'user-created', params: { user: username, isAdmin } });
-    store.recordEvent(event, undefined);
+    await store.recordEvent(event, undefined);
     return json(userJson(call, user));
   });
 }
 
 /** The refusal if an account cannot lose its rights or be removed. @param own the refusal if it is the caller's own account */
-function refuseLoss(
+async function refuseLoss(
   call: ApiCall,
   { username, isAdmin }: User,
   own: 'not-allowed.own-rights' | 'not-allowed.own-account',
-): Refusal | undefined {
+): Promise<Refusal | undefined> {
   if (username === callerOf(call)) return refuse(own);
-  const isLast = isAdmin && call.region.store.listUsers().filter((user) => user.isAdmin).length === 1;
+  const isLast = isAdmin && (await call.region.store.listUsers()).filter((user) => user.isAdmin).length === 1;
   return isLast ? refuse('not-allowed.last-administrator', { username }) : undefined;
 }
 
 /** The event that names the racks with an API key of this user, who loses the rights; undefined: there are none. */
 const findLostRacks = (call: ApiCall, { username }: User): NewMachineEvent | undefined =>
-  ownerLostEvent(call.region.store, call.region.racks.list(), username, {
+  ownerLostEvent(call.region.racks, username, {
     username: callerOf(call),
     atMs: call.region.clock.wallTimeMs(),
   });
 
 const changes = z.object({ is_superuser: flag().describe('True: an administrator; false: a user.') });
 
-function change(call: ApiCall, given: z.output<typeof changes>): Answer {
-  const user = findUser(call);
+async function change(call: ApiCall, given: z.output<typeof changes>): Promise<Answer> {
+  const user = await findUser(call);
   if (user === undefined) return noUser();
   const isAdmin = isTrue(given.is_superuser);
-  const refusal = isAdmin ? undefined : refuseLoss(call, user, 'not-allowed.own-rights');
+  const refusal = isAdmin ? undefined : await refuseLoss(call, user, 'not-allowed.own-rights');
   if (refusal !== undefined) return refusal;
   const event = eventOf(call, { code: 'user-rights-changed', params: { user: user.username, isAdmin } });
   const lost = isAdmin || !user.isAdmin ? undefined : findLostRacks(call, user);
-  call.region.store.changeUser(user.username, { isAdmin }, event);
-  if (lost !== undefined) call.region.store.recordEvent(lost, undefined);
+  await call.region.store.changeUser(user.username, { isAdmin }, event);
+  if (lost !== undefined) await call.region.store.recordEvent(lost, undefined);
   return json(userJson(call, { ...user, isAdmin }));
 }
 
-function remove(call: ApiCall): Answer {
-  const user = findUser(call);
+async function remove(call: ApiCall): Promise<Answer> {
+  const user = await findUser(call);
   if (user === undefined) return noUser();
-  const refusal = refuseLoss(call, user, 'not-allowed.own-account');
+  const refusal = await refuseLoss(call, user, 'not-allowed.own-account');
   if (refusal !== undefined) return refusal;
   const { store } = call.region;
   const { username } = user;
-  const held = store.countMachines({ owners: [username] });
+  const held = await store.countMachines({ owners: [username] });
   if (held > 0) return refuse('machine-in-use.owned', { username, count: held });
   const lost = findLostRacks(call, user);
-  store.removeUser(username, eventOf(call, { code: 'user-removed', params: { user: username } }));
-  if (lost !== undefined) store.recordEvent(lost, undefined);
+  await store.removeUser(username, eventOf(call, { code: 'user-removed', params: { user: username } }));
+  if (lost !== undefined) await store.recordEvent(lost, undefined);
   return { kind: 'empty' };
 }
 
@@ -167,19 +168,19 @@ const passwordChange = z.object({
   password: value(z.string().max(PASSWORD_MAX)).describe('The new password. It ends all sessions of this user.'),
 });
 
-function changePassword(call: ApiCall, { password }: z.output<typeof passwordChange>): Answer {
+async function changePassword(call: ApiCall, { password }: z.output<typeof passwordChange>): Promise<Answer> {
   const { caller, region } = call;
   const username = call.path.username ?? '';
   const isOwn = caller.kind === 'user' && caller.username === username;
   if (!isOwn && !(caller.kind === 'user' && caller.isAdmin)) {
     return refuse('not-allowed.others-password');
   }
-  if (findUser(call) === undefined) return noUser();
+  if ((await findUser(call)) === undefined) return noUser();
   const problems = passwordProblems(password);
   if (problems !== undefined) return refuseFields({ password: problems });
-  return withHash(call, password, !isOwn, (passwordHash) => {
+  return await withHash(call, password, !isOwn, async (passwordHash) => {
     const event = eventOf(call, { code: 'password-changed', params: { user: username } });
-    return region.store.changeUser(username, { passwordHash }, event) ? { kind: 'empty' } : noUser();
+    return (await region.store.changeUser(username, { passwordHash }, event)) ? { kind: 'empty' } : noUser();
   });
 }
 
@@ -194,11 +195,12 @@ export const USER_OPERATIONS: readonly Operation[] = [
     access: 'user',
     doc: 'List users.',
     parameters: nothing,
-    run: (call) => json(call.region.store.listUsers().map((user) => userJson(call, user))),
+    run: async (call) => json((await call.region.store.listUsers()).map((user) => userJson(call, user))),
   }),
   defineOperation({
     ...many,
     method: 'POST',
+    ownTransaction: true,
     access: 'admin',
     doc: 'Create an account.',
     parameters: newUser,
@@ -210,8 +212,8 @@ export const USER_OPERATIONS: readonly Operation[] = [
     access: 'user',
     doc: 'Read an account.',
     parameters: nothing,
-    run(call) {
-      const user = findUser(call);
+    async run(call) {
+      const user = await findUser(call);
       return user === undefined ? noUser() : json(userJson(call, user));
     },
   }),
@@ -234,6 +236,7 @@ export const USER_OPERATIONS: readonly Operation[] = [
   defineOperation({
     ...one,
     method: 'POST',
+    ownTransaction: true,
     op: 'change_password',
     access: 'user',
     doc: 'Change a password: your own, or as an administrator that of any user.',

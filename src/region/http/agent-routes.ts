@@ -37,10 +37,10 @@ export interface AgentListener {
   /** The agent's further scripts, by file name. */
   readonly parts: ReadonlyMap<string, string>;
   readonly preseed: string | undefined;
-  identify(request: FastifyRequest): Identified | Answer;
+  identify(request: FastifyRequest): Promise<Identified | Answer>;
   /** Refunds the last identified request to the rate of strangers: it counts only for its machine. */
   giveBack(peer: Peer): void;
-  send(reply: FastifyReply, answer: Answer): FastifyReply;
+  send(reply: FastifyReply, answer: Answer): Promise<FastifyReply>;
 }
 
 const count = z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER).optional();
@@ -73,9 +73,9 @@ export const TOO_OFTEN = refuse('rate-limit.machine', undefined, {
 const text = (lines: string): Answer => ({ kind: 'text', text: lines, contentType: 'text/plain; charset=utf-8' });
 
 /** Answers a machine that has proved its boot. */
-type WorkerAnswer = (machine: Machine, request: FastifyRequest, peer: Peer) => Answer;
+type WorkerAnswer = (machine: Machine, request: FastifyRequest, peer: Peer) => Answer | Promise<Answer>;
 /** Makes a route handler from it. */
-type ForWorker = (answer: WorkerAnswer) => (request: FastifyRequest, reply: FastifyReply) => FastifyReply;
+type ForWorker = (answer: WorkerAnswer) => (request: FastifyRequest, reply: FastifyReply) => Promise<FastifyReply>;
 
 /** Adds the routes of the agent to an instance. */
 export function addAgentRoutes(app: FastifyInstance, listener: AgentListener): void {
@@ -87,38 +87,36 @@ export function addAgentRoutes(app: FastifyInstance, listener: AgentListener): v
     listener.giveBack(peer);
     return !workers.of(peer.rackUuid).allows(systemId, region.clock.now(), peer.share);
   };
-  const toWorker = (peer: Peer, request: FastifyRequest, reply: FastifyReply, answer: WorkerAnswer): FastifyReply => {
-    const machine = work.findWorker(proofOf(peer));
+  const forWorker: ForWorker = (answer) => async (request, reply) => {
+    const who = await listener.identify(request);
+    if (who.kind !== 'identified') return send(reply, who);
+    const machine = await work.findWorker(proofOf(who.peer));
     if (machine === undefined) return send(reply, NOT_THIS_BOOT);
-    return send(reply, isTooMuch(machine, peer) ? TOO_OFTEN : answer(machine, request, peer));
-  };
-  const forWorker: ForWorker = (answer) => (request, reply) => {
-    const who = listener.identify(request);
-    return who.kind === 'identified' ? toWorker(who.peer, request, reply, answer) : send(reply, who);
+    return send(reply, isTooMuch(machine, who.peer) ? TOO_OFTEN : await answer(machine, request, who.peer));
   };
   app.get(
     '/MAAS/rackboot/1/job',
-    forWorker((machine, request, peer) =>
-      text(work.job(machine, metadata.surroundings(originOf(request, peer, region)))),
+    forWorker(async (machine, request, peer) =>
+      text(await work.job(machine, metadata.surroundings(originOf(request, peer, region)))),
     ),
   );
   app.get(
     '/MAAS/rackboot/1/cloud-config',
-    forWorker((machine, request, peer) =>
-      text(metadata.preseeds.cloudConfig(machine, { origin: originOf(request, peer, region), httpProxy: '' })),
+    forWorker(async (machine, request, peer) =>
+      text(await metadata.preseeds.cloudConfig(machine, { origin: originOf(request, peer, region), httpProxy: '' })),
     ),
   );
   // A failed machine that is being debugged is no longer at work, but still proves the same boot.
-  const forBoot = (answer: (machine: Machine, isWanted: boolean) => string | undefined) => {
-    return (request: FastifyRequest, reply: FastifyReply): FastifyReply => {
-      const who = listener.identify(request);
+  const forBoot = (answer: (machine: Machine, isWanted: boolean) => Promise<string | undefined>) => {
+    return async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
+      const who = await listener.identify(request);
       if (who.kind !== 'identified') return send(reply, who);
       const proof = proofOf(who.peer);
-      const worker = work.findWorker(proof);
-      const machine = worker ?? work.findDebugged(proof);
+      const worker = await work.findWorker(proof);
+      const machine = worker ?? (await work.findDebugged(proof));
       if (machine === undefined) return send(reply, NOT_THIS_BOOT);
       if (isTooMuch(machine, who.peer)) return send(reply, TOO_OFTEN);
-      const lines = answer(machine, worker !== undefined);
+      const lines = await answer(machine, worker !== undefined);
       return send(reply, lines === undefined ? NOT_THIS_BOOT : text(lines));
     };
   };
@@ -132,12 +130,12 @@ export function addAgentRoutes(app: FastifyInstance, listener: AgentListener): v
   );
   app.get(
     '/MAAS/rackboot/1/ssh-keys',
-    forWorker((machine) => text(work.sshKeys(machine))),
+    forWorker(async (machine) => text(await work.sshKeys(machine))),
   );
   app.get(
     '/MAAS/rackboot/1/user-data',
-    forWorker((machine) => {
-      const data = work.userData(machine);
+    forWorker(async (machine) => {
+      const data = await work.userData(machine);
       if (data === undefined) return refuse('not-found.user-data');
       return { kind: 'text', text: Buffer.from(data), contentType: 'application/octet-stream' };
     }),
@@ -149,16 +147,16 @@ export function addAgentRoutes(app: FastifyInstance, listener: AgentListener): v
 /** The route by which a machine reports on its work. */
 function addSignalRoute(
   app: FastifyInstance,
-  { identify, send }: AgentListener,
+  { region, identify, send }: AgentListener,
   work: MachineAgent,
   isTooMuch: (machine: Machine, peer: Peer) => boolean,
 ): void {
   app.post('/MAAS/rackboot/1/signal', async (request, reply) => {
-    const who = identify(request);
+    const who = await identify(request);
     if (who.kind !== 'identified') return send(reply, who);
-    const machine = work.findWorker(proofOf(who.peer));
+    const machine = await work.findWorker(proofOf(who.peer));
     if (machine !== undefined && isTooMuch(machine, who.peer)) return send(reply, TOO_OFTEN);
-    const answer = takeSignal(work, who.peer, request);
+    const answer = await takeSignal(region, work, who.peer, request);
     // The machine may restart as soon as it is answered.
     if (machine !== undefined) await work.waitForRacks(machine);
     return send(reply, answer);
@@ -179,19 +177,19 @@ function addAgentFiles(app: FastifyInstance, listener: AgentListener): void {
 function addScriptRoutes(app: FastifyInstance, work: MachineAgent, forWorker: ForWorker): void {
   app.get(
     '/MAAS/rackboot/1/scripts',
-    forWorker((machine) => text(work.scripts.begin(machine))),
+    forWorker(async (machine) => text(await work.scripts.begin(machine))),
   );
   app.get(
     '/MAAS/rackboot/1/scripts/:id',
-    forWorker((machine, { params }) => {
+    forWorker(async (machine, { params }) => {
       const { success, data } = scriptPath.safeParse(params);
-      const content = success ? work.scripts.content(machine, data.id) : undefined;
+      const content = success ? await work.scripts.content(machine, data.id) : undefined;
       return content === undefined ? refuse('not-found.script-to-run') : text(content);
     }),
   );
 }
 
-function takeSignal(work: MachineAgent, peer: Peer, request: FastifyRequest): Answer {
+async function takeSignal(region: Region, work: MachineAgent, peer: Peer, request: FastifyRequest): Promise<Answer> {
   const body = parseBody(
     request.headers['content-type'] ?? '',
     Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0),
@@ -206,7 +204,7 @@ function takeSignal(work: MachineAgent, peer: Peer, request: FastifyRequest): An
   const { done_bytes: doneBytes, total_bytes: totalBytes, host_key: hostKey } = checked.data;
   const news = newsOf(checked.data);
   const signal = { status, stage, message, script, output, exitStatus, doneBytes, totalBytes, hostKey, news };
-  const isTaken = work.signal(proofOf(peer), signal);
+  const isTaken = await region.transact(() => work.signal(proofOf(peer), signal));
   return isTaken ? { kind: 'text', text: 'OK', contentType: 'text/plain; charset=utf-8' } : NOT_THIS_BOOT;
 }
 
@@ -231,14 +229,14 @@ export const originOf = (request: FastifyRequest, peer: Peer, region: Region): s
   chooseOrigin(originFactsOf(request, peer), region.config(), region.racks);
 
 /** Sends `text`: the agent, or the preseed that makes an installer run it. */
-function sendAgent(
+async function sendAgent(
   { identify, send }: AgentListener,
   request: FastifyRequest,
   reply: FastifyReply,
   text: string | undefined,
   subtype: 'x-shellscript' | 'plain',
-): FastifyReply {
-  const who = identify(request);
+): Promise<FastifyReply> {
+  const who = await identify(request);
   if (who.kind !== 'identified') return send(reply, who);
   if (!who.peer.isManaged && who.caller.kind === 'anonymous') return send(reply, refuseUnmanaged(who.peer.address));
   if (text === undefined) {

@@ -4,7 +4,6 @@
 // 2. A rack keeps its newest CHANGES_PER_RACK_MAX streams; one more ends the oldest, which the rack has abandoned.
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { RackError } from '../../errors.ts';
 import { type Answer, refuse } from '../api/answer.ts';
 import { EventAnswer } from '../api/event-stream.ts';
 import { BATCH_VALUES_MAX, HEARTBEAT_VALUES_MAX } from '../racks/rack-news.ts';
@@ -23,7 +22,7 @@ export interface LinkListener {
   readonly region: Region;
   /** False if this caller sends too many requests without valid credentials. */
   allows(request: FastifyRequest): boolean;
-  send(reply: FastifyReply, answer: Answer): FastifyReply;
+  send(reply: FastifyReply, answer: Answer): Promise<FastifyReply>;
 }
 
 function uuidOf(request: FastifyRequest): string {
@@ -40,27 +39,24 @@ export function addLinkRoutes(app: FastifyInstance, listener: LinkListener): voi
     streams.close();
     done();
   });
-  /** Runs before the body is read. */
-  const onRequest = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply | undefined> => {
-    const found = findLinkedRack(region, uuidOf(request), request.headers.authorization);
+  const refuseSender = async (request: FastifyRequest): Promise<Answer | undefined> => {
+    const found = await findLinkedRack(region, uuidOf(request), request.headers.authorization);
     if (found.kind === 'rack') return undefined;
     const isOver = found.kind === 'refusal' && found.name === 'not-authenticated' && !listener.allows(request);
-    return send(reply, isOver ? refuse('rate-limit.wrong-key') : found);
+    return isOver ? refuse('rate-limit.wrong-key') : found;
+  };
+  /** Runs before the body is read. */
+  const onRequest = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply | undefined> => {
+    const refused = await refuseSender(request);
+    return refused === undefined ? undefined : send(reply, refused);
   };
   const onEvents = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply | undefined> => {
-    const refused = await onRequest(request, reply);
-    if (refused !== undefined || !region.racks.turns.has(uuidOf(request))) return refused;
-    return send(reply, BATCH_UNDER_WAY);
+    const isUnderWay = (): boolean => region.racks.turns.has(uuidOf(request));
+    const refused = (await refuseSender(request)) ?? (isUnderWay() ? BATCH_UNDER_WAY : undefined);
+    return refused === undefined ? undefined : send(reply, refused);
   };
-  const answer = (
-    request: FastifyRequest,
-    reply: FastifyReply,
-    asked: LinkRequest,
-  ): FastifyReply | Promise<FastifyReply> => {
-    const given = answerLink(region, uuidOf(request), request.headers.authorization, asked);
-    // Awaited here, so that a failure is answered like that of any other handler.
-    return given.kind === 'later' ? given.answer.then((now) => send(reply, now)) : send(reply, given);
-  };
+  const answer = async (request: FastifyRequest, reply: FastifyReply, asked: LinkRequest): Promise<FastifyReply> =>
+    send(reply, await answerLink(region, uuidOf(request), request.headers.authorization, asked));
   const post = (kind: 'events' | 'heartbeat', valuesMax: number) => (request: FastifyRequest, reply: FastifyReply) => {
     const text = Buffer.isBuffer(request.body) ? request.body.toString('utf8') : '';
     const parsed = parseJson(text, valuesMax);
@@ -73,23 +69,13 @@ export function addLinkRoutes(app: FastifyInstance, listener: LinkListener): voi
   );
   app.post(`${base}/events`, { onRequest: onEvents, bodyLimit: LINK_BODY_BYTES_MAX }, post('events', BATCH_VALUES_MAX));
   app.post(`${base}/heartbeat`, { onRequest, bodyLimit: HEARTBEAT_BYTES_MAX }, post('heartbeat', HEARTBEAT_VALUES_MAX));
-  app.get(`${base}/changes`, { onRequest, exposeHeadRoute: false }, (request, reply) => {
-    const found = findLinkedRack(region, uuidOf(request), request.headers.authorization);
+  app.get(`${base}/changes`, { onRequest, exposeHeadRoute: false }, async (request, reply) => {
+    const found = await findLinkedRack(region, uuidOf(request), request.headers.authorization);
     if (found.kind !== 'rack') return send(reply, found);
     reply.hijack();
     streams.open(found.rack, reply);
     return reply;
   });
-}
-
-/** The version of a rack's state; `undefined` if the store is unavailable: the stream's next comment line triggers another attempt. */
-function versionFor(region: Region, uuid: string): number | undefined {
-  try {
-    return region.desiredState(uuid).version;
-  } catch (error) {
-    if (error instanceof RackError && error.code === 'store-unavailable') return undefined;
-    throw error;
-  }
 }
 
 /** The streams of one listener that notify racks of changes. */
@@ -110,8 +96,8 @@ class ChangeStreams {
         end();
         return;
       }
-      const version = versionFor(region, uuid);
-      if (!answer.isReady || version === undefined || version === sent) return;
+      const version = region.announcedVersion;
+      if (!answer.isReady || version === sent) return;
       sent = version;
       answer.send({ id: version, event: 'state', data: { version } });
     };

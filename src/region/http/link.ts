@@ -14,7 +14,6 @@ import { type Fields, parseBody, parseUrlEncoded } from '../api/form-body.ts';
 import { API_VERSIONS, operationsByPath, runOperation } from '../api/operations.ts';
 import { refuseVersion } from '../racks/rack-admission.ts';
 import { check, heartbeat, type KeptPost, parseBatch } from '../racks/rack-news.ts';
-import { demotedOwnerOf } from '../racks/rack-owners.ts';
 import { LINK_VERSION, type Rack } from '../records/rack.ts';
 import type { Region } from '../region.ts';
 import { refusal, sentenceOf } from '../words/refusal.ts';
@@ -34,14 +33,15 @@ export type LinkRequest =
   | { readonly kind: 'heartbeat'; readonly body: unknown };
 
 /** The accepted rack of this UUID and key, or why there is none. */
-export function findLinkedRack(
+export async function findLinkedRack(
   region: Region,
   uuid: string,
   authorization: string | undefined,
-): { readonly kind: 'rack'; readonly rack: Rack } | Answer {
+): Promise<{ readonly kind: 'rack'; readonly rack: Rack } | Answer> {
+  await region.racks.refresh();
   const credentials = authorization === undefined ? undefined : parseAuthorization(authorization);
   const rack = region.racks.find(uuid);
-  const isHolder = credentials?.kind === 'key' && region.racks.isKeyOf(rack, credentials);
+  const isHolder = credentials?.kind === 'key' && (await region.racks.isKeyOf(rack, credentials));
   if (rack === undefined || !isHolder) {
     return refuse('not-authenticated.rack', undefined, {
       'WWW-Authenticate': 'OAuth realm="MAAS API"',
@@ -49,7 +49,7 @@ export function findLinkedRack(
   }
   switch (rack.state) {
     case 'accepted': {
-      const username = demotedOwnerOf(region.store, rack);
+      const username = region.racks.demotedOwnerOf(rack);
       if (username === undefined) return { kind: 'rack', rack };
       return refuse('not-allowed.rack-owner', { rack: rack.name, username });
     }
@@ -61,34 +61,34 @@ export function findLinkedRack(
 }
 
 /** Answers one request of a rack. Throws only for our own bugs. */
-export function answerLink(
+export async function answerLink(
   region: Region,
   uuid: string,
   authorization: string | undefined,
   request: LinkRequest,
-): Answer {
+): Promise<Answer> {
   try {
-    const found = findLinkedRack(region, uuid, authorization);
-    return found.kind === 'rack' ? answerRack(region, found.rack, request) : found;
+    const found = await findLinkedRack(region, uuid, authorization);
+    return found.kind === 'rack' ? await answerRack(region, found.rack, request) : found;
   } catch (error) {
     return refuseUnavailable(error);
   }
 }
 
 /** Answers one request of an accepted rack. @throws RackError `store-unavailable` */
-export function answerRack(region: Region, rack: Rack, request: LinkRequest): Answer {
+export async function answerRack(region: Region, rack: Rack, request: LinkRequest): Promise<Answer> {
   switch (request.kind) {
     case 'state':
-      return answerState(region, rack, request.ifNoneMatch);
+      return await answerState(region, rack, request.ifNoneMatch);
     case 'events':
-      return answerEvents(region, rack, request.body);
+      return await answerEvents(region, rack, request.body);
     case 'heartbeat':
-      return answerHeartbeat(region, rack, request.body);
+      return await answerHeartbeat(region, rack, request.body);
   }
 }
 
-function answerState(region: Region, rack: Rack, ifNoneMatch: string | undefined): Answer {
-  const state = region.desiredState(rack.uuid);
+async function answerState(region: Region, rack: Rack, ifNoneMatch: string | undefined): Promise<Answer> {
+  const state = await region.desiredState(rack.uuid);
   const tag = `"${state.version}.${region.startId}"`;
   const isKnown = (ifNoneMatch ?? '')
     .split(',')
@@ -97,12 +97,11 @@ function answerState(region: Region, rack: Rack, ifNoneMatch: string | undefined
   return isKnown ? { kind: 'unchanged', tag } : { kind: 'state', tag, state };
 }
 
-function answerEvents(region: Region, rack: Rack, body: unknown): Answer {
+async function answerEvents(region: Region, rack: Rack, body: unknown): Promise<Answer> {
   const batch = parseBatch(rack.uuid, body);
   if (!batch.ok) return refuse('bad-request.rack', { problem: sentenceOf(batch.problem) });
-  const taking = takeBatch(region, rack, batch.value, (post) => runKeptPost(region, rack, post));
-  if (taking === undefined) return BATCH_UNDER_WAY;
-  return taking instanceof Promise ? { kind: 'later', answer: taking.then(json, refuseUnavailable) } : json(taking);
+  const taken = await takeBatch(region, rack, batch.value, async (post) => await runKeptPost(region, rack, post));
+  return taken === undefined ? BATCH_UNDER_WAY : json(taken);
 }
 
 /** The refusal for an unavailable store. @throws any other error */
@@ -111,7 +110,7 @@ function refuseUnavailable(error: unknown): Answer {
   return refuse('store-unavailable', { problem: error.message }, { 'Retry-After': String(RETRY_SECONDS) });
 }
 
-function answerHeartbeat(region: Region, rack: Rack, body: unknown): Answer {
+async function answerHeartbeat(region: Region, rack: Rack, body: unknown): Promise<Answer> {
   const checked = check(heartbeat, body);
   if (!checked.ok) return refuse('bad-request.rack', { problem: sentenceOf(checked.problem) });
   const {
@@ -131,13 +130,13 @@ function answerHeartbeat(region: Region, rack: Rack, body: unknown): Answer {
   const problem = refuseVersion(uplink);
   if (problem !== undefined) return refuseFor([problem]);
   const pulse = { life, applied, waiting, dropped, deadLetters, pinned, startedMs: startedAt, settingsRefused };
-  region.racks.hear(rack.uuid, { version, uplink, interfaces, pulse, images });
+  await region.racks.hear(rack.uuid, { version, uplink, interfaces, pulse, images });
   const own = region.racks.list().find(({ isEmbedded }) => isEmbedded);
   return json({ version: own?.version ?? '', uplink: LINK_VERSION, now: region.clock.wallTimeMs() });
 }
 
 /** Runs a post as the API would have. @returns why it was refused; `undefined` if it was accepted */
-function runKeptPost(region: Region, rack: Rack, post: KeptPost): string | undefined {
+async function runKeptPost(region: Region, rack: Rack, post: KeptPost): Promise<string | undefined> {
   const [path = '', search = ''] = post.path.split('?', 2);
   const match = /^\/MAAS\/api\/(1\.0|2\.0)\/([a-z]+)\/?$/.exec(path);
   const version = API_VERSIONS.find((name) => name === match?.[1]);
@@ -156,18 +155,19 @@ function runKeptPost(region: Region, rack: Rack, post: KeptPost): string | undef
     version,
     path: {},
     caller: { kind: 'anonymous' },
-    peer: peerOf(region, rack, post),
+    peer: await peerOf(region, rack, post),
     query: query.fields,
   } as const;
-  return refusalText(runOperation(open, 'POST', call, mergeFields(query.fields, body.fields)));
+  return refusalText(await runOperation(open, 'POST', call, mergeFields(query.fields, body.fields)));
 }
 
 /** The machine that posted, as its rack saw it; it counts as managed only in this rack's networks. */
-function peerOf(region: Region, rack: Rack, { peer, token, bootMac }: KeptPost): Peer {
+async function peerOf(region: Region, rack: Rack, { peer, token, bootMac }: KeptPost): Promise<Peer> {
   const address = parseIpv4(peer);
   const isManaged = address !== undefined && region.racks.isOf(rack, address);
   const claimed = isManaged ? parseMac(bootMac ?? '') : undefined;
-  const vouchedMac = claimed !== undefined && region.racks.homes.mayVouch(rack.uuid, claimed) ? claimed : undefined;
+  const isVouched = claimed !== undefined && (await region.racks.homes.mayVouch(rack.uuid, claimed));
+  const vouchedMac = isVouched ? claimed : undefined;
   const rackUuid = rack.uuid;
   const share = shareOf(peer, rackUuid);
   return {

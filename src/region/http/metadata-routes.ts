@@ -53,8 +53,8 @@ export const MACHINES_RATE: Rate = { perSecond: 500, burst: 20_000 };
 export interface MetadataListener {
   readonly region: Region;
   readonly metadata: MetadataService;
-  identify(request: FastifyRequest): Identified | Answer;
-  send(reply: FastifyReply, answer: Answer): FastifyReply;
+  identify(request: FastifyRequest): Promise<Identified | Answer>;
+  send(reply: FastifyReply, answer: Answer): Promise<FastifyReply>;
 }
 
 /** A parsed request. */
@@ -88,20 +88,20 @@ export const machineRates = (): RatesByRack =>
 /** Adds the routes of the metadata service to an instance. */
 export function addMetadataRoutes(app: FastifyInstance, listener: MetadataListener): void {
   const rates = machineRates();
-  const handler = (request: FastifyRequest, reply: FastifyReply): FastifyReply =>
-    listener.send(reply, answerRequest(request, listener, rates));
+  const handler = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> =>
+    listener.send(reply, await answerRequest(request, listener, rates));
   app.route({ method: ['GET', 'POST'], url: '/MAAS/metadata/', handler });
   app.route({ method: ['GET', 'POST'], url: '/MAAS/metadata/*', handler });
 }
 
-function answerRequest(request: FastifyRequest, listener: MetadataListener, rates: RatesByRack): Answer {
+async function answerRequest(request: FastifyRequest, listener: MetadataListener, rates: RatesByRack): Promise<Answer> {
   const { region, metadata: service } = listener;
-  const who = listener.identify(request);
+  const who = await listener.identify(request);
   if (who.kind !== 'identified') return who;
   const { caller, peer } = who;
   if (caller.kind === 'user' || caller.kind === 'rack') return NOT_YOURS;
   const proof = proofOf(peer);
-  const machine = caller.kind === 'machine' ? region.store.findMachine(caller.systemId) : undefined;
+  const machine = caller.kind === 'machine' ? await region.store.findMachine(caller.systemId) : undefined;
   if (machine !== undefined && !rates.of(peer.rackUuid).allows(machine.systemId, region.clock.now(), peer.share))
     return TOO_OFTEN;
   const found = parseMetadataPath(wildcardOf(request));
@@ -118,11 +118,11 @@ function answerRequest(request: FastifyRequest, listener: MetadataListener, rate
   const asked: Asked = { service, region, peer, tree, isPost, fields, op, body, machine, proof, surroundings };
   return tree === 'enlist' || found.path.kind === 'enlist-preseed'
     ? answerStranger(asked, found.path)
-    : answerMachine(asked, found.path);
+    : await answerMachine(asked, found.path);
 }
 
-function answerMachine(asked: Asked, path: MetadataPath): Answer {
-  if (path.kind === 'by-id') return answerById(asked, path.systemId);
+async function answerMachine(asked: Asked, path: MetadataPath): Promise<Answer> {
+  if (path.kind === 'by-id') return await answerById(asked, path.systemId);
   const { machine, isPost } = asked;
   if (machine === undefined) {
     return refuse('not-authenticated.machine', undefined, {
@@ -130,13 +130,13 @@ function answerMachine(asked: Asked, path: MetadataPath): Answer {
     });
   }
   if (path.kind === 'status') return takeReport(asked, machine, path.systemId);
-  if (isPost) return path.kind === 'version' ? takeOperation(asked, machine) : refuse('method-not-allowed.get');
-  return readDocument(asked, machine, path);
+  if (isPost) return path.kind === 'version' ? await takeOperation(asked, machine) : refuse('method-not-allowed.get');
+  return await readDocument(asked, machine, path);
 }
 
-function readDocument(asked: Asked, machine: Machine, path: MetadataPath): Answer {
+async function readDocument(asked: Asked, machine: Machine, path: MetadataPath): Promise<Answer> {
   const { service, tree, surroundings } = asked;
-  const userData = service.userData(machine);
+  const userData = await service.userData(machine);
   switch (path.kind) {
     case 'versions':
       return text(listing(METADATA_VERSIONS));
@@ -147,7 +147,7 @@ function readDocument(asked: Asked, machine: Machine, path: MetadataPath): Answe
     case 'leaf':
       return readLeaf(asked, machine, path.name);
     case 'user-data':
-      if (tree === 'curtin') return answerOf(service.render(machine, 'curtin_userdata', surroundings));
+      if (tree === 'curtin') return answerOf(await service.render(machine, 'curtin_userdata', surroundings));
       return userData === undefined
         ? refuse('not-found.user-data')
         : { kind: 'text', text: Buffer.from(userData), contentType: 'application/octet-stream' };
@@ -156,16 +156,16 @@ function readDocument(asked: Asked, machine: Machine, path: MetadataPath): Answe
   }
 }
 
-function readLeaf({ service, surroundings }: Asked, machine: Machine, name: MetaDataLeaf): Answer {
-  const sshKeys = service.sshKeys(machine);
+async function readLeaf({ service, surroundings }: Asked, machine: Machine, name: MetaDataLeaf): Promise<Answer> {
+  const sshKeys = await service.sshKeys(machine);
   if (name !== 'vendor-data') return text(leafOf(name, machine, { sshKeys, vendorData: () => '' }));
-  const rendered = service.render(machine, 'vendordata', surroundings);
+  const rendered = await service.render(machine, 'vendordata', surroundings);
   if (!rendered.ok) return answerOf(rendered);
   return text(leafOf(name, machine, { sshKeys, vendorData: () => rendered.text }));
 }
 
 /** `op=signal`, `op=netboot_off`, `op=netboot_on`, from the machine itself. */
-function takeOperation(asked: Asked, machine: Machine): Answer {
+async function takeOperation(asked: Asked, machine: Machine): Promise<Answer> {
   const { service, op, fields } = asked;
   switch (op) {
     case 'signal': {
@@ -173,14 +173,14 @@ function takeOperation(asked: Asked, machine: Machine): Answer {
       if (signal === undefined) {
         return refuseField('status', 'field.signal-status', { known: Object.keys(SIGNAL_MEANINGS) });
       }
-      service.signal(machine, signal);
+      await service.signal(machine, signal);
       return text('OK');
     }
     case 'netboot_off':
-      service.netbootOff(machine);
+      await service.netbootOff(machine);
       return text('OK');
     case 'netboot_on':
-      service.netbootOn(machine);
+      await service.netbootOn(machine);
       return text('OK');
     default:
       return refuse('unknown-operation.metadata', { known: ['signal', 'netboot_off', 'netboot_on'] });
@@ -188,17 +188,17 @@ function takeOperation(asked: Asked, machine: Machine): Answer {
 }
 
 /** Answers a request by system id: the caller's key or boot must be that machine's. */
-function answerById(asked: Asked, systemId: string): Answer {
+async function answerById(asked: Asked, systemId: string): Promise<Answer> {
   const { service, isPost, op, fields, proof, surroundings, machine: known } = asked;
   const own = known?.systemId === systemId ? known : undefined;
   if (isPost) {
-    const machine = own ?? service.findBooted(systemId, undefined, proof);
+    const machine = own ?? (await service.findBooted(systemId, undefined, proof));
     if (machine === undefined) return NOT_THIS_BOOT;
     return op === 'signal'
       ? refuse('unknown-operation.metadata', { known: ['netboot_off', 'netboot_on'] })
-      : takeOperation(asked, machine);
+      : await takeOperation(asked, machine);
   }
-  const machine = own ?? service.findBooted(systemId, fields.get('boot')?.at(-1), proof);
+  const machine = own ?? (await service.findBooted(systemId, fields.get('boot')?.at(-1), proof));
   if (machine === undefined) return NOT_THIS_BOOT;
   switch (op) {
     case 'get_preseed':
@@ -215,24 +215,24 @@ function answerById(asked: Asked, systemId: string): Answer {
   }
 }
 
-function installerAnswer(
+async function installerAnswer(
   service: MetadataService,
   machine: Machine,
   file: Parameters<MetadataService['installerFile']>[1],
   surroundings: PreseedSurroundings,
-): Answer {
-  const result = service.installerFile(machine, file, surroundings);
+): Promise<Answer> {
+  const result = await service.installerFile(machine, file, surroundings);
   return result === undefined ? NOT_THIS_BOOT : answerOf(result);
 }
 
-function takeReport({ service, tree, isPost, body }: Asked, machine: Machine, systemId: string): Answer {
+async function takeReport({ service, tree, isPost, body }: Asked, machine: Machine, systemId: string): Promise<Answer> {
   if (!isPost) return refuse('method-not-allowed.known', { methods: ['POST'] }, { Allow: 'POST' });
   if (machine.systemId !== systemId) return NOT_YOURS;
   const parsed = parseJson(body.toString('utf8'));
   if (parsed.kind === 'fault') return refuse('bad-request.report-json', { fault: parsed.fault });
   const report = readWebhook(parsed.value);
   if (report === undefined) return refuse('bad-request.report');
-  service.report(machine, report, tree === 'curtin');
+  await service.report(machine, report, tree === 'curtin');
   return { kind: 'empty' };
 }
 

@@ -48,8 +48,8 @@ const fields = z.object({
 export interface PreseedListener {
   readonly region: Region;
   readonly metadata: MetadataService;
-  identify(request: FastifyRequest): Identified | Answer;
-  send(reply: FastifyReply, answer: Answer): FastifyReply;
+  identify(request: FastifyRequest): Promise<Identified | Answer>;
+  send(reply: FastifyReply, answer: Answer): Promise<FastifyReply>;
 }
 
 /** Adds the route to an instance. */
@@ -60,14 +60,14 @@ export function addPreseedRoutes(app: FastifyInstance, listener: PreseedListener
 }
 
 async function answerRequest(request: FastifyRequest, listener: PreseedListener): Promise<Answer> {
-  const who = listener.identify(request);
+  const who = await listener.identify(request);
   if (who.kind !== 'identified') return who;
   const { caller } = who;
   if (caller.kind === 'anonymous') return refuse('not-authenticated.key');
   if (caller.kind !== 'user' || !caller.isAdmin) return refuse('not-allowed.administrator');
   const { params } = request;
   const id: unknown = typeof params === 'object' && params !== null ? Reflect.get(params, 'machine') : undefined;
-  const machine = typeof id === 'string' ? listener.region.store.findMachine(id) : undefined;
+  const machine = typeof id === 'string' ? await listener.region.store.findMachine(id) : undefined;
   if (machine === undefined) return NO_MACHINE;
   const body = parseBody(
     request.headers['content-type'] ?? '',
@@ -80,7 +80,7 @@ async function answerRequest(request: FastifyRequest, listener: PreseedListener)
   const checked = fields.safeParse(given, WITH_INPUT);
   if (!checked.success) return refuseFields(fieldsOf(checked.error));
   const overrides = readOverrides(body.fields.get('set') ?? []);
-  return 'kind' in overrides ? overrides : render(listener.metadata, machine, checked.data, overrides.values);
+  return 'kind' in overrides ? overrides : await render(listener.metadata, machine, checked.data, overrides.values);
 }
 
 async function render(
@@ -92,7 +92,7 @@ async function render(
   const { purpose, osystem, release, origin, template, file } = given;
   const surroundings = metadata.surroundings(origin);
   const request = {
-    ...metadata.preseeds.requestFor(machine, purpose, surroundings, STAND_IN),
+    ...(await metadata.preseeds.requestFor(machine, purpose, surroundings, STAND_IN)),
     ...(osystem === undefined ? {} : { osystem }),
     ...(release === undefined ? {} : { release }),
     overrides,

@@ -34,29 +34,26 @@ export interface BatchOutcome {
 }
 
 /** Runs a machine's post as the API would. Returns why it was refused; `undefined` if it was accepted. */
-export type RunPost = (post: KeptPost) => string | undefined;
+export type RunPost = (post: KeptPost) => Promise<string | undefined>;
 
 /**
  * Stores a batch of an accepted rack; a short one at once. Returns `undefined` if another batch of this rack is being stored.
- * @throws RackError `store-unavailable`: nothing of it was stored; the promise rejects with the same error
+ * @throws RackError `store-unavailable`: nothing of it was stored
  */
-export function takeBatch(
+export async function takeBatch(
   region: Region,
   rack: Rack,
   batch: LinkBatch,
   runPost: RunPost,
-): BatchOutcome | Promise<BatchOutcome> | undefined {
+): Promise<BatchOutcome | undefined> {
   const { turns } = region.racks;
   if (!turns.enter(rack.uuid)) return undefined;
-  const taking = new BatchTaking(region, rack, batch, runPost);
-  let isUnderWay = false;
   try {
-    if (turns.isAlone) taking.turn();
-    if (taking.isDone) return taking.outcome();
-    isUnderWay = true;
-    return goOn(region, rack.uuid, taking).finally(() => turns.leave(rack.uuid));
+    const taking = new BatchTaking(region, rack, batch, runPost);
+    if (turns.isAlone) await taking.turn();
+    return taking.isDone ? await taking.outcome() : await goOn(region, rack.uuid, taking);
   } finally {
-    if (!isUnderWay) turns.leave(rack.uuid);
+    turns.leave(rack.uuid);
   }
 }
 
@@ -67,7 +64,7 @@ async function goOn(region: Region, uuid: string, taking: BatchTaking): Promise<
     // An administrator may have rejected it meanwhile.
     if (region.racks.find(uuid)?.state !== 'accepted') break;
     try {
-      taking.turn();
+      await taking.turn();
     } catch (error) {
       if (!taking.hasBegun || !(error instanceof RackError && error.code === 'store-unavailable')) throw error;
       // The answer covers what is on disk; the rest comes again.
@@ -77,10 +74,10 @@ async function goOn(region: Region, uuid: string, taking: BatchTaking): Promise<
   return taking.outcome();
 }
 
-function recordLoss(region: Region, rack: Rack, missed: number, atMs: number): void {
+async function recordLoss(region: Region, rack: Rack, missed: number, atMs: number): Promise<void> {
   const params = { rack: rack.name, events: missed };
   const event = { type: 'RACK_EVENTS_LOST', code: 'events-lost', params, atMs, username: '' } as const;
-  region.store.recordEvent(event, undefined);
+  await region.store.recordEvent(event, undefined);
 }
 
 /** A batch that is being stored. */
@@ -110,16 +107,16 @@ class BatchTaking {
   }
 
   /** Stores the entries of one turn. @throws RackError `store-unavailable`: none of these is stored */
-  turn(): void {
-    const { next, added, refused } = this.#region.atomically(() => this.#take());
+  async turn(): Promise<void> {
+    const { next, added, refused } = await this.#region.transact(() => this.#take());
     this.#next = next;
     this.#isLossRecorded ||= added > 0;
     this.#refused.push(...refused);
   }
 
-  outcome(): BatchOutcome {
+  async outcome(): Promise<BatchOutcome> {
     const { source, entries } = this.#batch;
-    const stored = Math.max(entries[this.#next - 1]?.sequence ?? -1, this.#region.store.highestSequence(source));
+    const stored = Math.max(entries[this.#next - 1]?.sequence ?? -1, await this.#region.store.highestSequence(source));
     const first = entries[0]?.sequence ?? 0;
     const last = Math.min(stored, entries.at(-1)?.sequence ?? -1);
     const before = this.#rack.source === source ? this.#rack.refused : [];
@@ -127,7 +124,7 @@ class BatchTaking {
     return { stored, refused: [...again, ...this.#refused] };
   }
 
-  #take(): { readonly next: number; readonly added: number; readonly refused: readonly RefusedEntry[] } {
+  async #take(): Promise<{ readonly next: number; readonly added: number; readonly refused: readonly RefusedEntry[] }> {
     const region = this.#region;
     const rack = this.#rack;
     const { source, entries, missed } = this.#batch;
@@ -136,12 +133,12 @@ class BatchTaking {
     const refused: RefusedEntry[] = [];
     let reports: RackReport[] = [];
     let added = 0;
-    const flush = (): void => {
-      added += region.observe(reports, source, rack.uuid);
+    const flush = async (): Promise<void> => {
+      added += await region.observe(reports, source, rack.uuid);
       reports = [];
     };
     // Before the first entry is counted, so that this source is among those that are never forgotten.
-    if (this.#next === 0 && rack.source !== source) region.racks.keepRefused(rack.uuid, source, []);
+    if (this.#next === 0 && rack.source !== source) await region.racks.keepRefused(rack.uuid, source, []);
     const mine = entries.slice(this.#next);
     let taken = 0;
     for (const raw of mine) {
@@ -150,18 +147,18 @@ class BatchTaking {
       const entry = readEntry(raw);
       if (entry.kind === 'report') {
         reports.push({ ...entry.report, at: Math.min(entry.report.at, nowMs), sequence: entry.sequence });
-        if (reports.length >= REPORTS_AT_ONCE) flush();
+        if (reports.length >= REPORTS_AT_ONCE) await flush();
         continue;
       }
-      flush();
-      if (!region.store.acceptSequence(source, entry.sequence, nowMs)) continue;
+      await flush();
+      if (!(await region.store.acceptSequence(source, entry.sequence, nowMs))) continue;
       added += 1;
-      const reason = entry.kind === 'fault' ? entry.reason : this.#runPost(entry.post);
+      const reason = entry.kind === 'fault' ? entry.reason : await this.#runPost(entry.post);
       if (reason !== undefined) refused.push({ sequence: entry.sequence, reason: reason.slice(0, REASON_MAX) });
     }
-    flush();
-    if (missed > 0 && added > 0 && !this.#isLossRecorded) recordLoss(region, rack, missed, nowMs);
-    if (refused.length > 0) region.racks.keepRefused(rack.uuid, source, refused);
+    await flush();
+    if (missed > 0 && added > 0 && !this.#isLossRecorded) await recordLoss(region, rack, missed, nowMs);
+    if (refused.length > 0) await region.racks.keepRefused(rack.uuid, source, refused);
     return { next: this.#next + taken, added, refused };
   }
 }

@@ -12,7 +12,7 @@ import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from
 import { newUuid } from '../../clock.ts';
 import { RackError } from '../../errors.ts';
 import { type Answer, bodyOf, REFUSALS, refuse, refuseFor } from '../api/answer.ts';
-import { factsOf, findCaller, findPeer, type Peer } from '../api/caller.ts';
+import { factsOf, findCaller, findPeer, type Peer, withVouchedBoot } from '../api/caller.ts';
 import type { ApiDoors } from '../api/doors.ts';
 import type { EventFollowers, EventFollowing } from '../api/event-followers.ts';
 import { type Fields, parseBody, queryOf } from '../api/form-body.ts';
@@ -139,7 +139,10 @@ export function addRoutes(app: FastifyInstance, context: ApiContext): void {
     region: context.region,
     guard: context.guard,
     sessions: context.sessions,
-    peerOf: (request) => findPeer(factsOf(request.raw), context.region.config(), context.region.racks),
+    peerOf: async (request) => {
+      await context.region.racks.refresh();
+      return findPeer(factsOf(request.raw), context.region.config(), context.region.racks);
+    },
     pathOf,
     excess: (peer) => refuseRate(context, peer),
     send: (reply, answer) => send(context, reply, answer),
@@ -150,30 +153,31 @@ export function addRoutes(app: FastifyInstance, context: ApiContext): void {
 }
 
 /** The caller; or a refusal because a rate is exceeded or the credentials are wrong. */
-function identify(context: ApiContext, request: FastifyRequest): Identified | Answer {
+async function identify(context: ApiContext, request: FastifyRequest): Promise<Identified | Answer> {
   const { region } = context;
   const facts = factsOf(request.raw);
   const config = region.config();
-  const peer = findPeer(facts, config, region.racks);
+  await region.racks.refresh();
+  const peer = await withVouchedBoot(findPeer(facts, config, region.racks), facts, config, region.racks);
   if (facts.header('authorization') === undefined && facts.header('x-rackboot-control') === undefined) {
     return refuseRate(context, peer) ?? { kind: 'identified', peer, caller: { kind: 'anonymous' } };
   }
-  const caller = findCaller(facts, config, region.store, region.clock, region.racks);
+  const caller = await findCaller(facts, config, region.store, region.clock, region.racks);
   if (caller.kind !== 'anonymous' && caller.kind !== 'rejected') return { kind: 'identified', peer, caller };
   const tooMuch = refuseRate(context, peer);
   if (tooMuch !== undefined) return tooMuch;
   return refuse('not-authenticated.invalid-key', undefined, { 'WWW-Authenticate': 'OAuth realm="MAAS API"' });
 }
 
-function answerOperation(
+async function answerOperation(
   context: ApiContext,
   version: ApiVersion,
   operations: readonly Operation[],
   request: FastifyRequest,
   reply: FastifyReply,
-): FastifyReply {
+): Promise<FastifyReply> {
   reply.header('X-MAAS-API-Hash', DESCRIPTION_HASHES[version]);
-  const who = identify(context, request);
+  const who = await identify(context, request);
   if (who.kind !== 'identified') return send(context, reply, who);
   const query = queryOf(request.raw.url);
   const body = parseBody(
@@ -183,7 +187,7 @@ function answerOperation(
   if (body.kind === 'fault') return send(context, reply, refuseFor([body.refusal]));
   const call = { region: context.region, version, path: pathOf(request), caller: who.caller, peer: who.peer, query };
   const fields = streamFields(request, operations, mergeFields(query, body.fields));
-  return send(context, reply, runOperation(operations, methodOf(request.method), call, fields));
+  return send(context, reply, await runOperation(operations, methodOf(request.method), call, fields));
 }
 
 /** The method of a request; Fastify passes no method other than METHODS to these routes. */
@@ -209,14 +213,14 @@ function streamFields(request: FastifyRequest, operations: readonly Operation[],
   ]);
 }
 
-function describe(
+async function describe(
   context: ApiContext,
   version: ApiVersion,
   request: FastifyRequest,
   reply: FastifyReply,
-): FastifyReply {
+): Promise<FastifyReply> {
   reply.header('X-MAAS-API-Hash', DESCRIPTION_HASHES[version]);
-  const who = identify(context, request);
+  const who = await identify(context, request);
   // The description is public: a caller with an invalid key gets it as a stranger.
   const isStranger = who.kind === 'refusal' && who.name === 'not-authenticated';
   if (who.kind !== 'identified' && !isStranger) return send(context, reply, who);
@@ -258,11 +262,11 @@ function answerOfError(context: ApiContext, error: unknown): Answer {
 const isFastifyError = (error: unknown): error is FastifyError => error instanceof Error && 'statusCode' in error;
 
 /** Sends an answer of any kind. */
-export function send(
+export async function send(
   context: Pick<ApiContext, 'refusals' | 'followers' | 'lists'>,
   reply: FastifyReply,
   answer: Answer,
-): FastifyReply {
+): Promise<FastifyReply> {
   reply.header('Cache-Control', 'no-store').header('X-Content-Type-Options', 'nosniff').header('Vary', 'Authorization');
   switch (answer.kind) {
     case 'json':
@@ -282,12 +286,6 @@ export function send(
       return sendFollowing(context, reply, answer.following);
     case 'list':
       return sendList(context, reply, answer);
-    case 'later':
-      void answer.answer.then(
-        (now) => send(context, reply, now),
-        (error: unknown) => reply.send(error),
-      );
-      return reply;
     case 'refusal': {
       context.refusals[answer.name] += 1;
       reply.code(REFUSALS[answer.name]).header('X-Rackboot-Refusal', answer.name);
@@ -318,13 +316,13 @@ async function* stateText(head: string, machines: readonly unknown[]): AsyncGene
   yield Buffer.from(']}');
 }
 
-function sendFollowing(
+async function sendFollowing(
   context: Pick<ApiContext, 'refusals' | 'followers' | 'lists'>,
   reply: FastifyReply,
   following: EventFollowing,
-): FastifyReply {
+): Promise<FastifyReply> {
   if (reply.request.method === 'HEAD') return reply.type('text/event-stream; charset=utf-8').send();
-  if (!context.followers.open(reply.raw, following)) {
+  if (!(await context.followers.open(reply.raw, following))) {
     return send(context, reply, refuse('followers-limit'));
   }
   // From here on the stream owns the response.
@@ -332,12 +330,12 @@ function sendFollowing(
 }
 
 /** Sends a short list in one piece, a long one in pieces as the client takes them. */
-function sendList(
+async function sendList(
   context: Pick<ApiContext, 'refusals' | 'followers' | 'lists'>,
   reply: FastifyReply,
   list: ListToSend,
-): FastifyReply {
-  const sent = context.lists.send(list);
+): Promise<FastifyReply> {
+  const sent = await context.lists.send(list);
   switch (sent.kind) {
     case 'whole':
       return reply.type('application/json').send(sent.text);

@@ -13,14 +13,11 @@ import type { Clock } from '../../clock.ts';
 import type { Ipv4, MacAddress } from '../../net/address.ts';
 import { equalSecrets } from '../accounts/accounts.ts';
 import { bootPurpose } from '../records/boot-purpose.ts';
-import { type MachineStatus, STATUSES, statusRow } from '../records/lifecycle.ts';
+import { type MachineStatus, statusRow } from '../records/lifecycle.ts';
 import type { Machine } from '../records/machine.ts';
-import type { RegionStore } from '../records/store.ts';
 import { heldMacs } from './interface-source.ts';
 
 const TOKEN_BYTES = 24;
-/** Machines at work that get a token at startup because their records predate tokens. */
-const MISSING_MAX = 500;
 
 /** A caller's proof that it is the machine that a rack booted. */
 export interface BootProof {
@@ -42,23 +39,6 @@ function hasToken(status: MachineStatus): boolean {
   if (row.failed === undefined && status !== 'rescue-mode') return false;
   const purpose = bootPurpose({ status, netboot: true });
   return purpose === 'commissioning' || purpose === 'install';
-}
-
-/** The states in which a machine has a token. */
-const TOKEN_STATUSES: readonly MachineStatus[] = STATUSES.map((row) => row.status).filter(hasToken);
-
-/** Gives tokens to machines at work whose records predate tokens. */
-export function drawMissingTokens(store: RegionStore, clock: Clock, onChange: (machine: Machine) => void): void {
-  const atMs = clock.wallTimeMs();
-  for (const { systemId, status, bootToken } of store.listMachines({ statuses: TOKEN_STATUSES }, 0, MISSING_MAX)) {
-    if (bootToken !== undefined) continue;
-    const outcome = store.changeMachine<never>(systemId, atMs, (machine) => ({
-      kind: 'change',
-      fields: { bootToken: tokenFor(machine, status, true, clock) },
-      events: [],
-    }));
-    if (outcome.kind === 'changed') onChange(outcome.machine);
-  }
 }
 
 /**

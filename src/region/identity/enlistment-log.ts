@@ -5,7 +5,7 @@
 
 import type { Instant } from '../../clock.ts';
 import { formatMac } from '../../net/address.ts';
-import { EventSampler } from '../../rate-limit.ts';
+import { EventSampler, type Sample } from '../../rate-limit.ts';
 import type { EnlistmentQuestion } from '../records/knowledge.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
 import type { EnlistmentDecision } from '../records/store.ts';
@@ -35,22 +35,27 @@ export function refusedEvent(
 export class EnlistmentLog {
   readonly #sampler = new EventSampler(REPORT_RATE, COUNTED_MAX);
 
-  /** The decision with only the events to log. */
-  thin<R>(
-    decision: EnlistmentDecision<R> | EnlistmentQuestion,
-    now: Instant,
-  ): EnlistmentDecision<R> | EnlistmentQuestion {
-    if (decision.kind !== 'amend' && decision.kind !== 'unchanged') return decision;
-    const events = decision.events.flatMap((event) => this.#sampled(event, decision.systemId, now));
-    return { ...decision, events };
+  /** Reduces the decision on one report to the events to log; a decision that is made again counts once. */
+  thinning(now: Instant): <R>(decision: EnlistmentDecision<R> | EnlistmentQuestion) => typeof decision {
+    const samples = new Map<string, Sample | undefined>();
+    const sampleOf = (key: string): Sample | undefined => {
+      if (!samples.has(key)) samples.set(key, this.#sampler.take(key, now));
+      return samples.get(key);
+    };
+    return (decision) => {
+      if (decision.kind !== 'amend' && decision.kind !== 'unchanged') return decision;
+      const { systemId } = decision;
+      const events = decision.events.flatMap((event) => thinned(event, () => sampleOf(`${event.code} ${systemId}`)));
+      return { ...decision, events };
+    };
   }
+}
 
-  #sampled(event: NewMachineEvent, systemId: string, now: Instant): readonly NewMachineEvent[] {
-    if (event.code !== 'report-ignored' && event.code !== 'hardware-reported') return [event];
-    const sample = this.#sampler.take(`${event.code} ${systemId}`, now);
-    if (sample === undefined) return [];
-    const { count: times } = sample;
-    if (event.code === 'report-ignored') return [{ ...event, params: { ...event.params, times } }];
-    return [{ ...event, params: { ...event.params, times } }];
-  }
+function thinned(event: NewMachineEvent, sampleOf: () => Sample | undefined): readonly NewMachineEvent[] {
+  if (event.code !== 'report-ignored' && event.code !== 'hardware-reported') return [event];
+  const sample = sampleOf();
+  if (sample === undefined) return [];
+  const { count: times } = sample;
+  if (event.code === 'report-ignored') return [{ ...event, params: { ...event.params, times } }];
+  return [{ ...event, params: { ...event.params, times } }];
 }

@@ -36,29 +36,25 @@ export interface IdentityView {
 export class MachineIdentity {
   readonly #store: RegionStore;
   readonly #clock: Clock;
-  readonly #onChange: (changed: readonly Machine[], removed: readonly string[]) => void;
+  readonly #onChange: (systemIds: readonly string[]) => Promise<void>;
 
-  /** @param onChange called after each change, with the changed machines and the ids of the removed ones */
-  constructor(
-    store: RegionStore,
-    clock: Clock,
-    onChange: (changed: readonly Machine[], removed: readonly string[]) => void,
-  ) {
+  /** @param onChange called after each change, with the ids of the changed and removed machines */
+  constructor(store: RegionStore, clock: Clock, onChange: (systemIds: readonly string[]) => Promise<void>) {
     this.#store = store;
     this.#clock = clock;
     this.#onChange = onChange;
   }
 
   /** A machine's identity; `undefined` if there is no such machine. */
-  view(systemId: string): IdentityView | undefined {
-    const machine = this.#store.findMachine(systemId);
+  async view(systemId: string): Promise<IdentityView | undefined> {
+    const machine = await this.#store.findMachine(systemId);
     if (machine === undefined) return undefined;
     const evidence = machineEvidence(machine);
     const kinds = IDENTITY_KINDS.flatMap((kind) => {
       const value = evidence.values[kind];
       return value === undefined ? [] : [{ kind, value, key: identityKey(kind, value) }];
     });
-    const shared = this.#store.sharedValues(kinds.map(({ key }) => key));
+    const shared = await this.#store.sharedValues(kinds.map(({ key }) => key));
     const macs = machine.interfaces.map(({ mac }) => ({
       kind: 'mac' as const,
       value: mac,
@@ -76,35 +72,35 @@ export class MachineIdentity {
     return {
       machine,
       lines: [...macs, ...values],
-      conflicts: this.#store.listConflicts(CONFLICTS_SHOWN_MAX, systemId),
+      conflicts: await this.#store.listConflicts(CONFLICTS_SHOWN_MAX, systemId),
     };
   }
 
   /** Merges two machines into `keepId`; the other is removed. */
-  merge(keepId: string, otherId: string, username: string): MachineChangeOutcome<IdentityRefusal> {
+  async merge(keepId: string, otherId: string, username: string): Promise<MachineChangeOutcome<IdentityRefusal>> {
     const atMs = this.#clock.wallTimeMs();
-    const outcome = this.#store.mergeMachines<IdentityRefusal>(keepId, otherId, atMs, (keep, other) =>
+    const outcome = await this.#store.mergeMachines<IdentityRefusal>(keepId, otherId, atMs, (keep, other) =>
       decideMerge(keep, other, { clock: this.#clock, atMs, username }),
     );
-    if (outcome.kind === 'changed') this.#onChange([outcome.machine], [otherId]);
+    if (outcome.kind === 'changed') await this.#onChange([keepId, otherId]);
     return outcome;
   }
 
   /** Splits interfaces off a machine into a New one. */
-  split(systemId: string, macs: readonly MacAddress[], username: string): SplitOutcome<IdentityRefusal> {
+  async split(systemId: string, macs: readonly MacAddress[], username: string): Promise<SplitOutcome<IdentityRefusal>> {
     const atMs = this.#clock.wallTimeMs();
-    const outcome = this.#store.splitMachine<IdentityRefusal>(systemId, atMs, (machine, knowledge) =>
+    const outcome = await this.#store.splitMachine<IdentityRefusal>(systemId, atMs, (machine, knowledge) =>
       decideSplit(machine, macs, knowledge, { clock: this.#clock, atMs, username }),
     );
-    if (outcome.kind === 'changed') this.#onChange([outcome.machine, outcome.made], []);
+    if (outcome.kind === 'changed') await this.#onChange([systemId, outcome.made.systemId]);
     return outcome;
   }
 
   /** Stores that two machines are distinct, whatever they show. @returns false if one of them does not exist, or they are the same */
-  keepApart(systemId: string, otherId: string, username: string): boolean {
+  async keepApart(systemId: string, otherId: string, username: string): Promise<boolean> {
     const atMs = this.#clock.wallTimeMs();
     const params = { one: otherId, other: systemId };
     const event = { type: 'NODE_IDENTITY_CHANGED', code: 'machines-kept-apart', params, atMs, username } as const;
-    return this.#store.keepApart(systemId, otherId, event);
+    return await this.#store.keepApart(systemId, otherId, event);
   }
 }

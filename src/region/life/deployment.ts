@@ -41,7 +41,7 @@ export interface ListedImage {
 }
 
 /** Lists the deployable images by name, and the newest first within a name. */
-export type ListImages = () => readonly ListedImage[];
+export type ListImages = () => Promise<readonly ListedImage[]>;
 
 /** The description of a wanted image. */
 export interface ImageWish {

@@ -60,11 +60,11 @@ export const machineInstalled = (
 });
 
 /** Why this machine's preseed cannot be rendered; `undefined` if it can. */
-export function refusePreseed(
+export async function refusePreseed(
   machine: Machine,
-  installProblem: ((machine: Machine) => string | undefined) | undefined,
-): CommandRefusal | undefined {
-  const problem = installProblem?.(machine);
+  installProblem: ((machine: Machine) => Promise<string | undefined>) | undefined,
+): Promise<CommandRefusal | undefined> {
+  const problem = await installProblem?.(machine);
   if (problem === undefined) return undefined;
   const { hostname, systemId } = machine;
   return refusal('preseed-faulty.installation', { machine: hostname, systemId, problem });

@@ -68,15 +68,16 @@ export const parseHostKey = (text: string | undefined): string | undefined =>
 export const rescuerOf = (machine: Machine): string => machine.owner ?? machine.work?.askedBy ?? '';
 
 /** A user's keys as the lines of `authorized_keys`. */
-export const keyLines = ({ store }: Pick<LoginParts, 'store'>, username: string): string =>
-  store.life
-    .listSshKeys(username)
-    .map(({ key }) => `${key}\n`)
-    .join('');
+export const keyLines = async ({ store }: Pick<LoginParts, 'store'>, username: string): Promise<string> =>
+  (await store.life.listSshKeys(username)).map(({ key }) => `${key}\n`).join('');
 
 /** The refusal for a person without an SSH key. */
-export function refuseWithoutKey(store: RegionStore, username: string, machine: Machine): LoginRefusal | undefined {
-  const hasKey = store.life.listSshKeys(username).length > 0;
+export async function refuseWithoutKey(
+  store: RegionStore,
+  username: string,
+  machine: Machine,
+): Promise<LoginRefusal | undefined> {
+  const hasKey = (await store.life.listSshKeys(username)).length > 0;
   return hasKey ? undefined : refusal('no-ssh-key', { machine: machine.hostname, username });
 }
 
@@ -85,29 +86,33 @@ export const mayDebug = (machine: Machine, by: Pick<Actor, 'username' | 'isAdmin
   by.isAdmin || machine.owner === by.username;
 
 /** Opens a debug login to a machine at work. @param seconds 1 to DEBUG_SECONDS_MAX */
-export function openDebugLogin(
+export async function openDebugLogin(
   { store, clock }: LoginParts,
   machine: Machine,
   by: Actor,
   seconds: number,
-): LoginRefusal | undefined {
+): Promise<LoginRefusal | undefined> {
   if (!mayDebug(machine, by)) {
     return refusal('not-owner.open-debug-login', { machine: machine.hostname, owner: machine.owner });
   }
-  const keyless = refuseWithoutKey(store, by.username, machine);
+  const keyless = await refuseWithoutKey(store, by.username, machine);
   if (keyless !== undefined) return keyless;
   const openedMs = clock.wallTimeMs();
   const expiresMs = openedMs + seconds * 1000;
   const params = { user: by.username, untilMs: expiresMs, comment: by.comment };
   const event = eventOf({ code: 'debug-login-opened', params }, openedMs, by);
-  store.logins.openDebug(machine.systemId, { username: by.username, openedMs, expiresMs, hostKey: '' }, event);
+  await store.logins.openDebug(machine.systemId, { username: by.username, openedMs, expiresMs, hostKey: '' }, event);
   return undefined;
 }
 
 /** Closes a debug login; a machine that stayed on for it powers off. */
-export function closeDebugLogin({ store, clock }: LoginParts, machine: Machine, by: Actor): LoginRefusal | undefined {
+export async function closeDebugLogin(
+  { store, clock }: LoginParts,
+  machine: Machine,
+  by: Actor,
+): Promise<LoginRefusal | undefined> {
   if (!mayDebug(machine, by)) return refusal('not-owner.close-debug-login', { machine: machine.hostname });
-  store.logins.closeDebug(
+  await store.logins.closeDebug(
     machine.systemId,
     eventOf({ code: 'debug-login-closed', params: {} }, clock.wallTimeMs(), by),
   );
@@ -122,14 +127,14 @@ const eventOf = (happening: Happening, atMs: number, { username }: Actor): NewMa
 });
 
 /** The machine's open debug login with the seconds left; undefined: none. */
-export function findDebugLogin(
+export async function findDebugLogin(
   { store, clock }: LoginParts,
   machine: Machine,
-): (DebugLogin & { readonly secondsLeft: number }) | undefined {
-  const login = store.logins.findDebug(machine.systemId);
+): Promise<(DebugLogin & { readonly secondsLeft: number }) | undefined> {
+  const login = await store.logins.findDebug(machine.systemId);
   if (login === undefined) return undefined;
   const { username } = login;
-  const user = store.findUser(username);
+  const user = await store.findUser(username);
   const isAdmin = user === undefined ? username === LOCAL_ADMINISTRATOR : user.isAdmin;
   if (!isAdmin && machine.owner !== username) return undefined;
   // A clock set back must not extend the login.
@@ -139,24 +144,24 @@ export function findDebugLogin(
 }
 
 /** The possible logins to a machine: in rescue mode, for debugging, or both. */
-export function describeLogins(parts: LoginParts, machine: Machine): readonly LoginDescription[] {
+export async function describeLogins(parts: LoginParts, machine: Machine): Promise<readonly LoginDescription[]> {
   const { store } = parts;
   const found: LoginDescription[] = [];
   const seen = machine.interfaces.find((nic) => heldMacs(machine).includes(nic.mac) && nic.address !== undefined);
   const address = machine.addresses[0]?.address ?? seen?.address;
   const isSimulated = address !== undefined && isLoopback(address);
   const ssh = address === undefined || isSimulated ? undefined : `ssh root@${formatIpv4(address)}`;
-  const keysOf = (username: string): number => store.life.listSshKeys(username).length;
+  const keysOf = async (username: string): Promise<number> => (await store.life.listSshKeys(username)).length;
   if (RESCUED.has(machine.status)) {
     const username = rescuerOf(machine);
     const hostKey = machine.work?.hostKey;
-    found.push({ kind: 'rescue', ssh, isSimulated, hostKey, username, keys: keysOf(username) });
+    found.push({ kind: 'rescue', ssh, isSimulated, hostKey, username, keys: await keysOf(username) });
   }
-  const debug = findDebugLogin(parts, machine);
+  const debug = await findDebugLogin(parts, machine);
   if (debug !== undefined) {
     const { username, secondsLeft } = debug;
     const hostKey = debug.hostKey === '' ? undefined : debug.hostKey;
-    found.push({ kind: 'debug', ssh, isSimulated, hostKey, username, keys: keysOf(username), secondsLeft });
+    found.push({ kind: 'debug', ssh, isSimulated, hostKey, username, keys: await keysOf(username), secondsLeft });
   }
   return found;
 }

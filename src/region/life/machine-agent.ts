@@ -59,43 +59,46 @@ export class MachineAgent {
   }
 
   /** The machine whose current boot this is; undefined: none. */
-  findWorker(proof: BootProof): Machine | undefined {
-    return this.#candidates(proof).find((machine) => provesBoot(proof, machine));
+  async findWorker(proof: BootProof): Promise<Machine | undefined> {
+    return (await this.#candidates(proof)).find((machine) => provesBoot(proof, machine));
   }
 
   /** The machine that failed in this boot and stays on for a debug login; undefined: none. */
-  findDebugged(proof: BootProof): Machine | undefined {
+  async findDebugged(proof: BootProof): Promise<Machine | undefined> {
     const { token } = proof;
     if (token === undefined) return undefined;
     const digest = digestOfToken(token);
-    return this.#candidates(proof).find((machine) => {
-      const known = isAtItsAddress(proof, machine) ? this.#debugOf(machine)?.tokenDigest : undefined;
-      return known !== undefined && equalSecrets(known, digest);
-    });
+    for (const machine of await this.#candidates(proof)) {
+      const known = isAtItsAddress(proof, machine) ? (await this.#debugOf(machine))?.tokenDigest : undefined;
+      if (known !== undefined && equalSecrets(known, digest)) return machine;
+    }
+    return undefined;
   }
 
-  #candidates({ vouchedMac, address }: BootProof): readonly Machine[] {
-    const byMac = vouchedMac === undefined ? [] : this.#store.listMachines({ macs: [vouchedMac] }, 0, CANDIDATES_MAX);
-    const byAddress = address === undefined ? [] : this.#store.listMachines({ seenAt: [address] }, 0, CANDIDATES_MAX);
+  async #candidates({ vouchedMac, address }: BootProof): Promise<readonly Machine[]> {
+    const byMac =
+      vouchedMac === undefined ? [] : await this.#store.listMachines({ macs: [vouchedMac] }, 0, CANDIDATES_MAX);
+    const byAddress =
+      address === undefined ? [] : await this.#store.listMachines({ seenAt: [address] }, 0, CANDIDATES_MAX);
     return [...byMac, ...byAddress].filter((machine) => !this.#racks.homes.isAway(machine, address));
   }
 
   /** The machine's job, in lines; the request is a sign of life. @param where the URL at which it reaches the region, and its proxy */
-  job(machine: Machine, where: { readonly origin: string; readonly httpProxy: string }): string {
-    this.#life.alive(machine.systemId, this.#clock.wallTimeMs());
+  async job(machine: Machine, where: { readonly origin: string; readonly httpProxy: string }): Promise<string> {
+    await this.#life.alive(machine.systemId, this.#clock.wallTimeMs());
     const [given] = machine.addresses;
-    const debugs = this.#noteBoot(machine);
+    const debugs = await this.#noteBoot(machine);
     if (machine.status === 'deploying' && machine.netboot && machine.work?.deployBy === 'installer') {
       const place = `${machine.architecture}/${machine.subarchitecture}/${machine.release}/install`;
       const fault = { code: 'installer-missing', params: { place } } as const;
-      this.#life.signal(machine.systemId, { status: 'FAILED', stage: 'started', message: '', fault });
+      await this.#life.signal(machine.systemId, { status: 'FAILED', stage: 'started', message: '', fault });
     }
     return renderJob(machine, {
       ...where,
-      image: this.#life.findImage(machine, machine.osystem, machine.release),
+      image: await this.#life.findImage(machine, machine.osystem, machine.release),
       network: given === undefined ? undefined : networkOfAddress(this.#racks.list(), given.address),
-      scripts: this.scripts.count(machine),
-      hasUserData: this.#store.life.userData(machine.systemId) !== undefined,
+      scripts: await this.scripts.count(machine),
+      hasUserData: (await this.#store.life.userData(machine.systemId)) !== undefined,
       isDebugged: debugs !== undefined,
     });
   }
@@ -105,16 +108,16 @@ export class MachineAgent {
    * life.
    * @param isWanted whether this is its current boot
    */
-  watch(machine: Machine, isWanted: boolean): string {
-    const debug = isWanted ? this.#noteBoot(machine) : this.#debugOf(machine);
+  async watch(machine: Machine, isWanted: boolean): Promise<string> {
+    const debug = isWanted ? await this.#noteBoot(machine) : await this.#debugOf(machine);
     const seconds = debug === undefined ? '' : `debug_seconds=${debug.secondsLeft}\n`;
     return `wanted=${isWanted ? 'yes' : 'no'}\n${seconds}`;
   }
 
   /** The keys of the person who debugs the machine, one a line; `undefined` without a debug login. */
-  debugKeys(machine: Machine): string | undefined {
-    const debug = this.#debugOf(machine);
-    return debug === undefined ? undefined : keyLines({ store: this.#store }, debug.username);
+  async debugKeys(machine: Machine): Promise<string | undefined> {
+    const debug = await this.#debugOf(machine);
+    return debug === undefined ? undefined : await keyLines({ store: this.#store }, debug.username);
   }
 
   #debugOf(machine: Machine): ReturnType<typeof findDebugLogin> {
@@ -122,22 +125,22 @@ export class MachineAgent {
   }
 
   /** The debug login of a machine at work; stores the boot that knows of it. */
-  #noteBoot(machine: Machine): ReturnType<typeof findDebugLogin> {
-    const debug = isDebugged(machine.status) ? this.#debugOf(machine) : undefined;
+  async #noteBoot(machine: Machine): Promise<Awaited<ReturnType<typeof findDebugLogin>>> {
+    const debug = isDebugged(machine.status) ? await this.#debugOf(machine) : undefined;
     if (debug === undefined || machine.bootToken === undefined) return debug;
     const tokenDigest = digestOfToken(machine.bootToken);
-    if (debug.tokenDigest !== tokenDigest) this.#store.logins.noteDebug(machine.systemId, { tokenDigest });
+    if (debug.tokenDigest !== tokenDigest) await this.#store.logins.noteDebug(machine.systemId, { tokenDigest });
     return debug;
   }
 
   /** Takes a signal. @returns false if the sender is neither at work nor has just ended its work */
-  signal(proof: BootProof, signal: Signal): boolean {
-    const machine = this.findWorker(proof);
+  async signal(proof: BootProof, signal: Signal): Promise<boolean> {
+    const machine = await this.findWorker(proof);
     if (machine === undefined) return proof.token !== undefined && this.#ended.has(digestOfToken(proof.token));
     const hostKey = parseHostKey(signal.hostKey);
     if (hostKey !== undefined && isDebugged(machine.status))
-      this.#store.logins.noteDebug(machine.systemId, { hostKey });
-    const outcome = this.#life.signal(machine.systemId, this.scripts.take(machine, signal));
+      await this.#store.logins.noteDebug(machine.systemId, { hostKey });
+    const outcome = await this.#life.signal(machine.systemId, await this.scripts.take(machine, signal));
     const isOver = outcome.kind === 'changed' && outcome.machine.bootToken !== machine.bootToken;
     if (isOver && machine.bootToken !== undefined) this.#ended.set(digestOfToken(machine.bootToken), true);
     return true;
@@ -148,19 +151,19 @@ export class MachineAgent {
    * @param before the machine before its signal
    */
   async waitForRacks(before: Machine): Promise<void> {
-    const machine = this.#store.findMachine(before.systemId);
+    const machine = await this.#store.findMachine(before.systemId);
     if (machine === undefined || purposeOf(machine) === purposeOf(before)) return;
-    await this.#racks.acknowledgements.settled(machine, this.#store.desiredVersion(), RACKS_KNOW_MS_MAX);
+    await this.#racks.acknowledgements.settled(machine, await this.#store.desiredVersion(), RACKS_KNOW_MS_MAX);
   }
 
   /** The keys that the machine accepts for logins, one a line. */
-  sshKeys(machine: Machine): string {
-    return keyLines({ store: this.#store }, rescuerOf(machine));
+  async sshKeys(machine: Machine): Promise<string> {
+    return await keyLines({ store: this.#store }, rescuerOf(machine));
   }
 
   /** The user data that its system runs at its first start; undefined: none. */
-  userData(machine: Machine): Uint8Array | undefined {
-    return this.#store.life.userData(machine.systemId);
+  async userData(machine: Machine): Promise<Uint8Array | undefined> {
+    return await this.#store.life.userData(machine.systemId);
   }
 }
 

@@ -16,6 +16,7 @@ import { drawBootToken } from '../identity/boot-token.ts';
 import { imagesForMachine } from '../racks/rack-images.ts';
 import type { Racks } from '../racks/racks.ts';
 import type { Happening } from '../records/event-params.ts';
+import type { ChangeKnowledge } from '../records/knowledge.ts';
 import { statusRow } from '../records/lifecycle.ts';
 import type { Machine, PowerState } from '../records/machine.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
@@ -58,7 +59,7 @@ export interface LifeParts {
   readonly store: RegionStore;
   readonly clock: Clock;
   readonly deadlines: StatusDeadlines;
-  readonly racks: Pick<Racks, 'list' | 'imagesOf'>;
+  readonly racks: Pick<Racks, 'list' | 'images'>;
   /** `undefined` if only people switch machines. */
   readonly power: Pick<PowerControl, 'switches'> | undefined;
   /** `undefined` if there is no image store. */
@@ -67,11 +68,11 @@ export interface LifeParts {
   /** `undefined` if it is unknown which installers exist. */
   readonly hasInstaller?: HasInstaller | undefined;
   /** Returns why a machine's preseed cannot be rendered, or `undefined` if it can. */
-  readonly installProblem?: ((machine: Machine) => string | undefined) | undefined;
+  readonly installProblem?: ((machine: Machine) => Promise<string | undefined>) | undefined;
   /** Returns how many times hung work is restarted; `undefined`: RETRIES. */
   readonly retries: () => number | undefined;
   /** Called after each change. */
-  readonly onChange: (machine: Machine) => void;
+  readonly onChange: (machine: Machine) => Promise<void>;
 }
 
 /** Further options of a command. */
@@ -88,15 +89,15 @@ export class MachineLife {
   }
 
   /** Carries out a person's command, or returns the refusal. */
-  command(
+  async command(
     systemId: string,
     command: MachineCommand,
     by: Actor,
     options: CommandOptions = {},
-  ): MachineChangeOutcome<CommandRefusal> {
+  ): Promise<MachineChangeOutcome<CommandRefusal>> {
     const { clock, store, racks } = this.#parts;
-    const atMs = this.#now();
-    const outcome = store.changeMachine<CommandRefusal>(systemId, atMs, (machine, { addresses }) => {
+    const atMs = await this.#now();
+    const decide = (machine: Machine, { addresses }: ChangeKnowledge, refused: CommandRefusal | undefined) => {
       // A command to a New machine accepts its proposed power settings (`status-change.ts`), and may already switch it with them.
       const isAccepted = machine.status === 'new' && by.username !== '';
       const switches = this.#switches(isAccepted ? { ...machine, ...acceptedPower(machine) } : machine);
@@ -109,22 +110,27 @@ export class MachineLife {
         ? chooseAddresses(machine, racks.list(), addresses, options.address, by.isAdmin)
         : undefined;
       if (chosen?.kind === 'ask') return chosen;
-      const refused = this.#refuseStart(machine, command, by);
-      if (refused !== undefined) return { kind: 'refuse', refusal: refused };
+      if (refused !== undefined) return { kind: 'refuse', refusal: refused } as const;
       if (chosen === undefined) return change;
       return chosen.kind === 'refuse' ? chosen : { ...change, addresses: chosen.addresses };
+    };
+    return await store.transact(async () => {
+      const startProblem = await this.#findStartProblem(systemId, command, by);
+      const outcome = await store.changeMachine<CommandRefusal>(systemId, atMs, (machine, knowledge) =>
+        decide(machine, knowledge, startProblem),
+      );
+      return await this.#announce(outcome);
     });
-    return this.#announce(outcome);
   }
 
   /** Allocates the first of these machines that is available; undefined: none. */
-  allocate(
+  async allocate(
     candidates: Iterable<Machine>,
     by: Actor,
     options: CommandOptions = {},
-  ): MachineChangeOutcome<CommandRefusal> | undefined {
+  ): Promise<MachineChangeOutcome<CommandRefusal> | undefined> {
     for (const { systemId } of candidates) {
-      const outcome = this.command(systemId, { name: 'allocate' }, by, options);
+      const outcome = await this.command(systemId, { name: 'allocate' }, by, options);
       // Already allocated by another request, or removed: try the next one.
       const isUnavailable = outcome.kind === 'refuse' && outcome.refusal.name === 'transition-not-allowed';
       if (outcome.kind !== 'not-found' && !isUnavailable) return outcome;
@@ -133,14 +139,11 @@ export class MachineLife {
   }
 
   /** The image for a deployment; undefined: none. */
-  findImage(machine: Machine, osystem: string, release: string): DeployableImage | undefined {
+  async findImage(machine: Machine, osystem: string, release: string): Promise<DeployableImage | undefined> {
     const { architecture, subarchitecture } = machine;
     const { racks, clock } = this.#parts;
-    const available = imagesForMachine(machine, {
-      racks: racks.list(),
-      imagesOf: (uuid) => racks.imagesOf(uuid),
-      nowMs: clock.wallTimeMs(),
-    });
+    const images = await racks.images();
+    const available = imagesForMachine(machine, { racks: racks.list(), images, nowMs: clock.wallTimeMs() });
     for (const os of osystem === '' ? SYSTEMS : [osystem]) {
       const found = this.#parts.findImage?.({ os, release, architecture, subarchitecture }, available);
       if (found !== undefined) return found;
@@ -149,22 +152,22 @@ export class MachineLife {
   }
 
   /** Takes a machine's signal. The caller has verified that the machine sent it. */
-  signal(systemId: string, signal: Signal): MachineChangeOutcome<never> {
+  async signal(systemId: string, signal: Signal): Promise<MachineChangeOutcome<never>> {
     const { clock, store } = this.#parts;
-    const atMs = this.#now();
+    const atMs = await this.#now();
     return this.#announce(
-      store.changeMachine<never>(systemId, atMs, (machine) =>
+      await store.changeMachine<never>(systemId, atMs, (machine) =>
         decideSignal(machine, signal, atMs, clock, this.#switches(machine)),
       ),
     );
   }
 
   /** Lets a machine in Deploying boot from the network again, even if its disk is written. */
-  startFromNetwork(systemId: string): MachineChangeOutcome<never> {
+  async startFromNetwork(systemId: string): Promise<MachineChangeOutcome<never>> {
     const { store } = this.#parts;
-    const atMs = this.#now();
+    const atMs = await this.#now();
     return this.#announce(
-      store.changeMachine<never>(systemId, atMs, ({ status, netboot }) => {
+      await store.changeMachine<never>(systemId, atMs, ({ status, netboot }) => {
         if (status !== 'deploying' || netboot) return { kind: 'change', fields: {}, events: [] };
         const happening = { code: 'network-wanted', params: {} } as const;
         const event: NewMachineEvent = { type: 'NODE_INSTALL_EVENT', ...happening, atMs, username: '' };
@@ -174,11 +177,11 @@ export class MachineLife {
   }
 
   /** Takes a sign of life: a machine that boots or fetches its job is at work, so the time limit of its state starts again. */
-  alive(systemId: string, seenMs: number): void {
+  async alive(systemId: string, seenMs: number): Promise<void> {
     const { store } = this.#parts;
-    const nowMs = this.#now();
-    const machine = store.findMachine(systemId);
-    if (machine === undefined || this.#failsToStart(machine, nowMs)) return;
+    const nowMs = await this.#now();
+    const machine = await store.findMachine(systemId);
+    if (machine === undefined || (await this.#failsToStart(machine, nowMs))) return;
     const waits = machine.work?.waitsForBoot === true;
     // Activity from before this work began does not count.
     if (waits && seenMs < machine.statusSinceMs) return;
@@ -191,61 +194,61 @@ export class MachineLife {
         ? { work: { ...machine.work, waitsForBoot: false }, statusReason: { code: 'has-started', params: {} } as const }
         : {};
     const fields = { statusDeadlineMs: deadline, ...begun };
-    store.changeMachine<never>(systemId, nowMs, () => ({ kind: 'change', fields, events: [] }));
+    await store.changeMachine<never>(systemId, nowMs, () => ({ kind: 'change', fields, events: [] }));
   }
 
   /** Takes a start from the network. A machine that starts again and again without a signal is hung. */
-  started(systemId: string, seenMs: number): void {
+  async started(systemId: string, seenMs: number): Promise<void> {
     const { store } = this.#parts;
-    const atMs = this.#now();
-    const found = store.findMachine(systemId);
+    const atMs = await this.#now();
+    const found = await store.findMachine(systemId);
     if (found === undefined || countBoot(found, seenMs) === undefined) return;
-    const outcome = store.changeMachine<never>(systemId, atMs, (machine) => {
+    const outcome = await store.changeMachine<never>(systemId, atMs, (machine) => {
       const work = countBoot(machine, seenMs);
       if (work === undefined) return { kind: 'change', fields: {}, events: [] };
       if (work.boots <= BOOTS_MAX) return { kind: 'change', fields: { work }, events: [] };
       return this.#endHung(machine, { code: 'boots-repeated', params: { boots: work.boots } }, atMs);
     });
     // A changed count alone is not announced.
-    if (outcome.kind === 'changed' && (outcome.machine.work?.boots ?? 0) === 0) this.#announce(outcome);
+    if (outcome.kind === 'changed' && (outcome.machine.work?.boots ?? 0) === 0) await this.#announce(outcome);
   }
 
   /** Fails the deployment of a machine that keeps booting from the network instead of its written disk. @returns true if it failed */
-  #failsToStart(machine: Machine, atMs: number): boolean {
+  async #failsToStart(machine: Machine, atMs: number): Promise<boolean> {
     if (machine.status !== 'deploying' || machine.netboot) return false;
-    const { starts } = this.#diskStarts(machine.systemId);
+    const { starts } = await this.#diskStarts(machine.systemId);
     if (starts <= DISK_STARTS_MAX) return false;
     const { clock, store } = this.#parts;
     const why = { code: 'disk-not-starting', params: { starts } } as const;
     const terms = { atMs, clock, username: '', why };
-    const outcome = store.changeMachine<never>(machine.systemId, atMs, (now) =>
+    const outcome = await store.changeMachine<never>(machine.systemId, atMs, (now) =>
       now.status === 'deploying' && !now.netboot
         ? failStatus(now, 'failed-deployment', terms)
         : { kind: 'change', fields: {}, events: [] },
     );
-    this.#announce(outcome);
+    await this.#announce(outcome);
     return true;
   }
 
   /** Takes a lease event: a machine whose disk is written becomes Deployed if its installed system took or renewed the address. */
-  leased(systemId: string): void {
+  async leased(systemId: string): Promise<void> {
     const { store, clock } = this.#parts;
-    const machine = store.findMachine(systemId);
-    if (machine?.status !== 'deploying' || machine.netboot || !this.#diskStarts(systemId).isUp) return;
-    const atMs = this.#now();
-    const outcome = store.changeMachine<never>(systemId, atMs, (now) =>
+    const machine = await store.findMachine(systemId);
+    if (machine?.status !== 'deploying' || machine.netboot || !(await this.#diskStarts(systemId)).isUp) return;
+    const atMs = await this.#now();
+    const outcome = await store.changeMachine<never>(systemId, atMs, (now) =>
       now.status === 'deploying' && !now.netboot
         ? enterStatus(now, 'deployed', { atMs, clock, username: '', reason: { code: 'system-seen', params: {} } })
         : { kind: 'change', fields: {}, events: [] },
     );
-    this.#announce(outcome);
+    await this.#announce(outcome);
   }
 
   /** Records a person's power task; the answer comes before the machine is switched. */
-  switchPower(systemId: string, task: PowerTask, by: Actor): MachineChangeOutcome<CommandRefusal> {
+  async switchPower(systemId: string, task: PowerTask, by: Actor): Promise<MachineChangeOutcome<CommandRefusal>> {
     const { store } = this.#parts;
-    const atMs = this.#now();
-    const outcome = store.changeMachine<CommandRefusal>(systemId, atMs, (machine) => {
+    const atMs = await this.#now();
+    const outcome = await store.changeMachine<CommandRefusal>(systemId, atMs, (machine) => {
       if (this.#switches(machine)) return decidePower(machine, task, by, atMs);
       return { kind: 'refuse', refusal: refuseByHand(machine) };
     });
@@ -253,36 +256,44 @@ export class MachineLife {
   }
 
   /** Takes the outcome of a power task: work that waits for it continues, or fails with the driver's message. */
-  powerSwitched(systemId: string, result: PowerResult): MachineChangeOutcome<never> {
+  async powerSwitched(systemId: string, result: PowerResult): Promise<MachineChangeOutcome<never>> {
     const { clock, store } = this.#parts;
-    const atMs = this.#now();
+    const atMs = await this.#now();
     const filter = { machines: { systemIds: [systemId] }, limit: EVENTS_LOOKED_MAX };
-    const terms = { atMs, clock, hasStarted: result.kind === 'unknown' && hasStartedSince(store.listEvents(filter)) };
-    const outcome = store.changeMachine<never>(systemId, atMs, (machine) => decidePowerEnd(machine, result, terms));
+    const terms = {
+      atMs,
+      clock,
+      hasStarted: result.kind === 'unknown' && hasStartedSince(await store.listEvents(filter)),
+    };
+    const outcome = await store.changeMachine<never>(systemId, atMs, (machine) =>
+      decidePowerEnd(machine, result, terms),
+    );
     return this.#announce(outcome);
   }
 
   /** Takes an observed power state. @param text why the query failed; empty if it succeeded */
-  powerSeen(systemId: string, state: PowerState, text: string): MachineChangeOutcome<never> {
+  async powerSeen(systemId: string, state: PowerState, text: string): Promise<MachineChangeOutcome<never>> {
     const { clock, store } = this.#parts;
-    const atMs = this.#now();
+    const atMs = await this.#now();
     return this.#announce(
-      store.changeMachine<never>(systemId, atMs, (machine) => decidePowerSeen(machine, state, text, { atMs, clock })),
+      await store.changeMachine<never>(systemId, atMs, (machine) =>
+        decidePowerSeen(machine, state, text, { atMs, clock }),
+      ),
     );
   }
 
   /** Fails the states in progress that have lasted too long, or restarts their work. */
-  endOverdue(): void {
+  async endOverdue(): Promise<void> {
     const { store, clock, deadlines } = this.#parts;
-    if (!deadlines.follow()) return;
+    if (!(await deadlines.follow())) return;
     const atMs = clock.wallTimeMs();
-    const overdue = store.listOverdue(atMs, OVERDUE_MAX);
+    const overdue = await store.listOverdue(atMs, OVERDUE_MAX);
     if (overdue.length === 0) return;
-    const newest = store.newestEvents(overdue.map(({ systemId }) => systemId));
+    const newest = await store.newestEvents(overdue.map(({ systemId }) => systemId));
     for (const { systemId } of overdue) {
       const seen = seenOf(newest.get(systemId));
-      const outcome = store.changeMachine<never>(systemId, atMs, (machine) => this.#end(machine, seen, atMs));
-      this.#announce(outcome);
+      const outcome = await store.changeMachine<never>(systemId, atMs, (machine) => this.#end(machine, seen, atMs));
+      await this.#announce(outcome);
     }
   }
 
@@ -331,28 +342,38 @@ export class MachineLife {
   }
 
   /** Why a command that starts the machine is refused; `undefined` if it may start. */
-  #refuseStart(machine: Machine, { name, deployment }: MachineCommand, by: Actor): CommandRefusal | undefined {
-    if (name === 'deploy') return this.#refuseDeployment(machine, deployment, by);
-    if (name === 'rescue') return refuseWithoutKey(this.#parts.store, machine.owner ?? by.username, machine);
-    return undefined;
+  async #findStartProblem(
+    systemId: string,
+    { name, deployment }: MachineCommand,
+    by: Actor,
+  ): Promise<CommandRefusal | undefined> {
+    if (name !== 'deploy' && name !== 'rescue') return undefined;
+    const machine = await this.#parts.store.findMachine(systemId);
+    if (machine === undefined) return undefined;
+    if (name === 'deploy') return await this.#refuseDeployment(machine, deployment, by);
+    return await refuseWithoutKey(this.#parts.store, machine.owner ?? by.username, machine);
   }
 
-  #refuseDeployment(machine: Machine, deployment: Deployment | undefined, by: Actor): CommandRefusal | undefined {
-    const keyless = refuseWithoutKey(this.#parts.store, machine.owner ?? by.username, machine);
+  async #refuseDeployment(
+    machine: Machine,
+    deployment: Deployment | undefined,
+    by: Actor,
+  ): Promise<CommandRefusal | undefined> {
+    const keyless = await refuseWithoutKey(this.#parts.store, machine.owner ?? by.username, machine);
     if (keyless !== undefined) return keyless;
     if (deployment?.deployBy === 'installer') {
       const { hasInstaller, installProblem } = this.#parts;
       const installed = machineInstalled(machine, deployment, by.username);
-      return refuseInstaller(machine, deployment, hasInstaller) ?? refusePreseed(installed, installProblem);
+      return refuseInstaller(machine, deployment, hasInstaller) ?? (await refusePreseed(installed, installProblem));
     }
     const { osystem = '', release = '' } = deployment ?? {};
-    if (this.findImage(machine, osystem, release) !== undefined) return undefined;
-    return refuseImage(machine, osystem, release, this.#parts.listImages?.() ?? []);
+    if ((await this.findImage(machine, osystem, release)) !== undefined) return undefined;
+    return refuseImage(machine, osystem, release, (await this.#parts.listImages?.()) ?? []);
   }
 
-  #diskStarts(systemId: string): DiskStarts {
+  async #diskStarts(systemId: string): Promise<DiskStarts> {
     return readDiskStarts(
-      this.#parts.store.listEvents({ machines: { systemIds: [systemId] }, limit: EVENTS_LOOKED_MAX }),
+      await this.#parts.store.listEvents({ machines: { systemIds: [systemId] }, limit: EVENTS_LOOKED_MAX }),
       this.#parts.clock.wallTimeMs(),
     );
   }
@@ -361,13 +382,13 @@ export class MachineLife {
     return machine.powerIsProposed !== true && this.#parts.power?.switches(machine) === true;
   }
 
-  #now(): number {
-    this.#parts.deadlines.follow();
+  async #now(): Promise<number> {
+    await this.#parts.deadlines.follow();
     return this.#parts.clock.wallTimeMs();
   }
 
-  #announce<R>(outcome: MachineChangeOutcome<R>): MachineChangeOutcome<R> {
-    if (outcome.kind === 'changed') this.#parts.onChange(outcome.machine);
+  async #announce<R>(outcome: MachineChangeOutcome<R>): Promise<MachineChangeOutcome<R>> {
+    if (outcome.kind === 'changed') await this.#parts.onChange(outcome.machine);
     return outcome;
   }
 }

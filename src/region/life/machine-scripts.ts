@@ -28,23 +28,23 @@ export class MachineScripts {
   }
 
   /** The number of scripts in a machine's run; `undefined` if its state has no run. */
-  count(machine: Machine): number | undefined {
+  async count(machine: Machine): Promise<number | undefined> {
     const purpose = purposeOf(machine);
     return purpose === undefined
       ? undefined
-      : planRun(purpose, this.#store.scripts.listScripts(), machine.work?.scripts).length;
+      : planRun(purpose, await this.#store.scripts.listScripts(), machine.work?.scripts).length;
   }
 
   /** Begins a machine's run. @returns one line for each script: id, kind, time limit in seconds, name */
-  begin(machine: Machine): string {
+  async begin(machine: Machine): Promise<string> {
     const purpose = purposeOf(machine);
     if (purpose === undefined) return '';
     const { scripts } = this.#store;
     const atMs = this.#clock.wallTimeMs();
-    const planned = planRun(purpose, scripts.listScripts(), machine.work?.scripts);
-    const results = scripts.beginRun(machine.systemId, purpose, planned, atMs) ?? [];
+    const planned = planRun(purpose, await scripts.listScripts(), machine.work?.scripts);
+    const results = (await scripts.beginRun(machine.systemId, purpose, planned, atMs)) ?? [];
     const run = results[0]?.run;
-    this.#store.changeMachine<never>(machine.systemId, atMs, ({ work }) => ({
+    await this.#store.changeMachine<never>(machine.systemId, atMs, ({ work }) => ({
       kind: 'change',
       fields: work === undefined ? {} : { work: { ...work, run } },
       events: [],
@@ -53,39 +53,39 @@ export class MachineScripts {
   }
 
   /** A script's text; `undefined` if the run has no unfinished script with this id, or the script was removed. */
-  content(machine: Machine, id: number): string | undefined {
-    const result = this.#open(machine).find((open) => open.id === id);
+  async content(machine: Machine, id: number): Promise<string | undefined> {
+    const result = (await this.#open(machine)).find((open) => open.id === id);
     return result === undefined || result.kind === 'builtin'
       ? undefined
-      : this.#store.scripts.findScript(result.name)?.content;
+      : (await this.#store.scripts.findScript(result.name))?.content;
   }
 
   /** Stores the script result in a signal. @returns the signal for the machine's life cycle, FAILED if a script failed */
-  take(machine: Machine, signal: Signal): Signal {
+  async take(machine: Machine, signal: Signal): Promise<Signal> {
     const purpose = purposeOf(machine);
     if (purpose === undefined) return signal;
     const { news } = signal;
     const atMs = this.#clock.wallTimeMs();
     let isLate = false;
     if (news !== undefined) {
-      this.#store.scripts.changeResult(machine.systemId, news.id, (result) => {
+      await this.#store.scripts.changeResult(machine.systemId, news.id, (result) => {
         isLate = news.ended === undefined && isOverdue(result, atMs);
         return takeNews(result, isLate ? { ...news, ended: 'timed-out' } : news, atMs);
       });
     }
     if (signal.status === 'WORKING' && !isLate) return signal;
-    const fault = this.#fault(machine);
+    const fault = await this.#fault(machine);
     return fault === undefined ? signal : { status: 'FAILED', stage: signal.stage, message: '', fault };
   }
 
-  #fault(machine: Machine): Happening<'scripts-failed'> | undefined {
+  async #fault(machine: Machine): Promise<Happening<'scripts-failed'> | undefined> {
     const run = machine.work?.run;
-    return run === undefined ? undefined : failureOf(this.#store.scripts.listResults(machine.systemId, { run }));
+    return run === undefined ? undefined : failureOf(await this.#store.scripts.listResults(machine.systemId, { run }));
   }
 
-  #open(machine: Machine): readonly ScriptResult[] {
+  async #open(machine: Machine): Promise<readonly ScriptResult[]> {
     if (purposeOf(machine) === undefined) return [];
-    const results = this.#store.scripts.listResults(machine.systemId, { runs: 1, withOutput: false });
+    const results = await this.#store.scripts.listResults(machine.systemId, { runs: 1, withOutput: false });
     return results.filter(({ endedMs }) => endedMs === undefined);
   }
 }

@@ -7,30 +7,21 @@
 
 import type { Clock } from '../../clock.ts';
 import { RackError } from '../../errors.ts';
-import { STATUSES, statusRow } from '../records/lifecycle.ts';
-import type { Machine } from '../records/machine.ts';
 import type { RegionStore } from '../records/store.ts';
 
 /** Smaller differences are measurement noise. */
 const STEP_MS_MIN = 1000;
-const MINUTE_MS = 60_000;
-/** Machines read in one query. */
-const CHUNK = 500;
-
-const IN_PROGRESS = STATUSES.filter(({ timeoutMinutes }) => timeoutMinutes !== undefined).map(({ status }) => status);
 
 /** Watches the wall clock for one region. */
 export class StatusDeadlines {
-  readonly #store: Pick<RegionStore, 'listMachines' | 'changeMachine'>;
+  readonly #store: Pick<RegionStore, 'shiftDeadlines'>;
   readonly #clock: Clock;
   /** Wall time minus monotonic time, as in the stored deadlines. */
   #offsetMs: number;
   /** True once the deadlines have been checked against the clock of this start. */
   #isBounded = false;
-  /** The machines already adjusted for a step, if the store failed before all were. */
-  readonly #done = new Set<string>();
 
-  constructor(store: Pick<RegionStore, 'listMachines' | 'changeMachine'>, clock: Clock) {
+  constructor(store: Pick<RegionStore, 'shiftDeadlines'>, clock: Clock) {
     this.#store = store;
     this.#clock = clock;
     this.#offsetMs = clock.wallTimeMs() - clock.now();
@@ -40,44 +31,23 @@ export class StatusDeadlines {
    * Adjusts all deadlines if the clock was stepped since the last call.
    * @returns false while the store is unavailable; deadlines are meaningless until it returns true
    */
-  follow(): boolean {
+  async follow(): Promise<boolean> {
     const offsetMs = this.#clock.wallTimeMs() - this.#clock.now();
     // Instants have fractions of a millisecond; what is stored has none.
     const step = Math.round(offsetMs - this.#offsetMs);
     const byMs = Math.abs(step) < STEP_MS_MIN ? 0 : step;
     if (byMs === 0 && this.#isBounded) return true;
+    // Noted first, so that a call meanwhile does not adjust them for the same step.
+    this.#offsetMs += byMs;
+    this.#isBounded = true;
     try {
-      this.#move(byMs);
+      await this.#store.shiftDeadlines(byMs, this.#clock.wallTimeMs());
+      return true;
     } catch (error) {
+      this.#offsetMs -= byMs;
+      this.#isBounded = false;
       if (error instanceof RackError && error.code === 'store-unavailable') return false;
       throw error;
     }
-    this.#done.clear();
-    this.#isBounded = true;
-    if (byMs !== 0) this.#offsetMs = offsetMs;
-    return true;
-  }
-
-  #move(byMs: number): void {
-    const nowMs = this.#clock.wallTimeMs();
-    let afterId = 0;
-    for (;;) {
-      const machines = this.#store.listMachines({ statuses: IN_PROGRESS }, afterId, CHUNK);
-      for (const machine of machines) this.#moveOne(machine, byMs, nowMs);
-      const last = machines.at(-1);
-      if (last === undefined) return;
-      afterId = last.id;
-    }
-  }
-
-  #moveOne({ systemId, status, statusDeadlineMs: deadlineMs }: Machine, byMs: number, nowMs: number): void {
-    const minutes = statusRow(status).timeoutMinutes;
-    if (deadlineMs === undefined || minutes === undefined || this.#done.has(systemId)) return;
-    const movedMs = Math.min(deadlineMs + byMs, nowMs + minutes * MINUTE_MS);
-    if (movedMs !== deadlineMs) {
-      const fields = { statusDeadlineMs: movedMs };
-      this.#store.changeMachine<never>(systemId, nowMs, () => ({ kind: 'change', fields, events: [] }));
-    }
-    this.#done.add(systemId);
   }
 }

@@ -23,10 +23,14 @@ const TOKEN_CHARACTERS = 18;
 const SECRET_CHARACTERS = 34;
 
 /** The machine's key, generated if it has none; `undefined` if there is no such machine. */
-export function keyOfMachine(store: RegionStore, clock: Clock, systemId: string): MachineKey | undefined {
-  const known = store.life.machineKey(systemId);
+export async function keyOfMachine(
+  store: RegionStore,
+  clock: Clock,
+  systemId: string,
+): Promise<MachineKey | undefined> {
+  const known = await store.life.machineKey(systemId);
   if (known !== undefined) return known;
-  return store.life.keepMachineKey({
+  return await store.life.keepMachineKey({
     systemId,
     consumerKey: keyPart(clock, CONSUMER_CHARACTERS),
     tokenKey: keyPart(clock, TOKEN_CHARACTERS),
@@ -36,11 +40,11 @@ export function keyOfMachine(store: RegionStore, clock: Clock, systemId: string)
 }
 
 /** The id of the machine with these credentials; `undefined` if they are unknown or revoked. */
-export function machineOfKey(
+export async function machineOfKey(
   store: RegionStore,
   credentials: { readonly consumerKey: string; readonly tokenKey: string; readonly secret: string },
-): string | undefined {
-  const key = store.life.findMachineKey(credentials.tokenKey);
+): Promise<string | undefined> {
+  const key = await store.life.findMachineKey(credentials.tokenKey);
   // An unknown key is compared too, so that the time reveals nothing.
   const isSecret = equalSecrets(credentials.secret, key?.tokenSecret ?? '');
   const isConsumer = equalSecrets(credentials.consumerKey, key?.consumerKey ?? '');

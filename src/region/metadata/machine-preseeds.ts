@@ -75,15 +75,15 @@ export class MachinePreseeds {
   }
 
   /** The request for a machine's file of this purpose. @param credentials its key, or words in place of it */
-  requestFor(
+  async requestFor(
     machine: Machine,
     purpose: Purpose,
     surroundings: PreseedSurroundings,
     credentials: MachineCredentials | undefined,
-  ): PreseedRequest {
+  ): Promise<PreseedRequest> {
     const { store } = this.#parts;
     const { osystem, release, owner, work } = machine;
-    const keys = owner === undefined ? [] : store.life.listSshKeys(owner);
+    const keys = owner === undefined ? [] : await store.life.listSshKeys(owner);
     return {
       ...this.#base(purpose, surroundings),
       machine: preseedMachine(machine),
@@ -98,10 +98,12 @@ export class MachinePreseeds {
   }
 
   /** Why none of this machine's preseeds can be rendered, with file and line; `undefined` if the current templates render one. */
-  installProblem(machine: Machine): string | undefined {
+  async installProblem(machine: Machine): Promise<string | undefined> {
     const surroundings = { origin: SOME_ORIGIN, httpProxy: this.install.httpProxy };
-    const results = installerPurposes(machine.osystem).map((purpose) =>
-      renderPreseed(this.requestFor(machine, purpose, surroundings, STAND_IN), this.templates),
+    const results = await Promise.all(
+      installerPurposes(machine.osystem).map(async (purpose) =>
+        renderPreseed(await this.requestFor(machine, purpose, surroundings, STAND_IN), this.templates),
+      ),
     );
     const [first] = results;
     if (first === undefined || first.ok || results.some(({ ok }) => ok)) return undefined;
@@ -109,8 +111,8 @@ export class MachinePreseeds {
   }
 
   /** The file of this purpose for an authenticated machine. */
-  render(machine: Machine, purpose: Purpose, surroundings: PreseedSurroundings): PreseedResult {
-    return renderPreseed(this.#request(machine, purpose, surroundings), this.templates);
+  async render(machine: Machine, purpose: Purpose, surroundings: PreseedSurroundings): Promise<PreseedResult> {
+    return renderPreseed(await this.#request(machine, purpose, surroundings), this.templates);
   }
 
   /** The file for an unknown machine. */
@@ -120,14 +122,14 @@ export class MachinePreseeds {
   }
 
   /** A file for `/etc/cloud/cloud.cfg.d` that tells an installed system's cloud-init where its metadata is. */
-  cloudConfig(machine: Machine, surroundings: PreseedSurroundings): string {
-    const lines = cloudConfigLines(this.#request(machine, 'vendordata', surroundings));
+  async cloudConfig(machine: Machine, surroundings: PreseedSurroundings): Promise<string> {
+    const lines = cloudConfigLines(await this.#request(machine, 'vendordata', surroundings));
     return lines === undefined ? '' : lines.map((line) => `${line}\n`).join('');
   }
 
-  #request(machine: Machine, purpose: Purpose, surroundings: PreseedSurroundings): PreseedRequest {
+  async #request(machine: Machine, purpose: Purpose, surroundings: PreseedSurroundings): Promise<PreseedRequest> {
     const { store, clock } = this.#parts;
-    return this.requestFor(machine, purpose, surroundings, keyOfMachine(store, clock, machine.systemId));
+    return await this.requestFor(machine, purpose, surroundings, await keyOfMachine(store, clock, machine.systemId));
   }
 
   #base(purpose: Purpose, { origin, httpProxy }: PreseedSurroundings): PreseedRequest {

@@ -53,78 +53,89 @@ export class MetadataService {
   }
 
   /** The machine with this id, if the caller proves by the boot token or the preseed's secret that it is that machine's current boot. */
-  findBooted(systemId: string, secret: string | undefined, proof: BootProof): Machine | undefined {
-    const machine = this.#parts.store.findMachine(systemId);
+  async findBooted(systemId: string, secret: string | undefined, proof: BootProof): Promise<Machine | undefined> {
+    const machine = await this.#parts.store.findMachine(systemId);
     if (machine === undefined || this.#parts.racks.homes.isAway(machine, proof.address)) return undefined;
     const isProven = (secret !== undefined && provesPreseed(secret, proof, machine)) || provesBoot(proof, machine);
     return isProven ? machine : undefined;
   }
 
   /** An installer's file; `undefined` if the machine is not installing, or the file does not belong to its current work. */
-  installerFile(machine: Machine, file: InstallerFile, surroundings: PreseedSurroundings): PreseedResult | undefined {
+  async installerFile(
+    machine: Machine,
+    file: InstallerFile,
+    surroundings: PreseedSurroundings,
+  ): Promise<PreseedResult | undefined> {
     const purpose = installerPurpose(machine, file);
     if (purpose === undefined) return undefined;
-    this.#parts.life.alive(machine.systemId, this.#parts.clock.wallTimeMs());
+    await this.#parts.life.alive(machine.systemId, this.#parts.clock.wallTimeMs());
     return this.render(machine, purpose, surroundings);
   }
 
   /** Renders a machine's file; a failure ends its deployment. */
-  render(machine: Machine, purpose: Purpose, surroundings: PreseedSurroundings): PreseedResult {
-    const result = this.preseeds.render(machine, purpose, surroundings);
+  async render(machine: Machine, purpose: Purpose, surroundings: PreseedSurroundings): Promise<PreseedResult> {
+    const result = await this.preseeds.render(machine, purpose, surroundings);
     if (!result.ok) {
       const { file, line, reason: said } = result;
       const fault = { code: 'preseed-faulty', params: { file, line, said } } as const;
-      this.signal(machine, { status: 'FAILED', stage: 'preseed', message: '', fault });
+      await this.signal(machine, { status: 'FAILED', stage: 'preseed', message: '', fault });
     }
     return result;
   }
 
   /** The SSH keys of the machine's owner. */
-  sshKeys({ owner }: Machine): readonly string[] {
-    return owner === undefined ? [] : this.#parts.store.life.listSshKeys(owner).map(({ key }) => key);
+  async sshKeys({ owner }: Machine): Promise<readonly string[]> {
+    return owner === undefined ? [] : (await this.#parts.store.life.listSshKeys(owner)).map(({ key }) => key);
   }
 
   /** The user data from the machine's owner; undefined: none. */
-  userData({ systemId }: Machine): Uint8Array | undefined {
-    return this.#parts.store.life.userData(systemId);
+  async userData({ systemId }: Machine): Promise<Uint8Array | undefined> {
+    return await this.#parts.store.life.userData(systemId);
   }
 
   /** Takes a signal. From a machine that is not at work it is only logged. */
-  signal(machine: Machine, signal: Signal): void {
-    if (isAtWork(machine)) this.#parts.life.signal(machine.systemId, signal);
+  async signal(machine: Machine, signal: Signal): Promise<void> {
+    if (isAtWork(machine)) await this.#parts.life.signal(machine.systemId, signal);
     else {
       const { status, stage, message, fault } = signal;
-      this.#record(machine, { code: 'signal-unasked', params: { status, stage, message, fault } }, levelOf(signal));
+      await this.#record(
+        machine,
+        { code: 'signal-unasked', params: { status, stage, message, fault } },
+        levelOf(signal),
+      );
     }
   }
 
   /** Takes the report that the disk is written; the machine boots it from now on. */
-  netbootOff(machine: Machine): void {
+  async netbootOff(machine: Machine): Promise<void> {
     if (machine.status === 'deploying' && machine.netboot)
-      this.#parts.life.signal(machine.systemId, { status: 'OK', stage: WRITTEN, message: '' });
+      await this.#parts.life.signal(machine.systemId, { status: 'OK', stage: WRITTEN, message: '' });
   }
 
   /** Takes the request to boot from the network again instead of the written disk. */
-  netbootOn(machine: Machine): void {
-    this.#parts.life.startFromNetwork(machine.systemId);
+  async netbootOn(machine: Machine): Promise<void> {
+    await this.#parts.life.startFromNetwork(machine.systemId);
   }
 
   /** Takes a report of cloud-init or curtin. @param isInstalling whether it came from an installing environment */
-  report(machine: Machine, report: WebhookReport, isInstalling: boolean): void {
+  async report(machine: Machine, report: WebhookReport, isInstalling: boolean): Promise<void> {
     const { signal, isFailure, isUp, stageReport } = meaningOf(report, isInstalling);
     const isWorking = isAtWork(machine);
     if (isFailure || (isUp && !isWorking)) {
-      this.#record(machine, { code: 'stage-reported', params: stageReport }, isFailure ? 'warning' : undefined);
+      await this.#record(machine, { code: 'stage-reported', params: stageReport }, isFailure ? 'warning' : undefined);
     }
     if (!isWorking) return;
     // In Commissioning, a report that the environment is up does not end the work.
-    if (signal !== undefined && machine.status === 'deploying') this.#parts.life.signal(machine.systemId, signal);
-    else this.#parts.life.alive(machine.systemId, this.#parts.clock.wallTimeMs());
+    if (signal !== undefined && machine.status === 'deploying') await this.#parts.life.signal(machine.systemId, signal);
+    else await this.#parts.life.alive(machine.systemId, this.#parts.clock.wallTimeMs());
   }
 
-  #record({ systemId }: Machine, happening: Happening, level: MachineEventLevel | undefined): void {
+  async #record({ systemId }: Machine, happening: Happening, level: MachineEventLevel | undefined): Promise<void> {
     const atMs = this.#parts.clock.wallTimeMs();
-    this.#parts.store.recordEvent({ type: 'NODE_STATUS_EVENT', level, ...happening, atMs, username: '' }, systemId);
+    await this.#parts.store.recordEvent(
+      { type: 'NODE_STATUS_EVENT', level, ...happening, atMs, username: '' },
+      systemId,
+    );
   }
 }
 

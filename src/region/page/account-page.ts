@@ -19,7 +19,6 @@ import {
   outcomeOf,
   type PageDefinition,
   type Person,
-  settled,
   type View,
 } from './view.ts';
 
@@ -49,8 +48,8 @@ function keyItem(view: View, { id, key, createdMs }: SshKey): Html {
     <div class="small">${words.account.added(kind, formatAge(view.nowMs - createdMs))}</div></div>${remove}</div>`;
 }
 
-function keysOf(view: View, { username }: Person): Html {
-  const keys = view.region.store.life.listSshKeys(username);
+async function keysOf(view: View, { username }: Person): Promise<Html> {
+  const keys = await view.region.store.life.listSshKeys(username);
   const list =
     keys.length === 0 ? html`<div class="note">${words.account.noKey}</div>` : keys.map((key) => keyItem(view, key));
   const form = formOf(view, {
@@ -68,7 +67,7 @@ function keysOf(view: View, { username }: Person): Html {
   return html`<h2>${words.account.keys}</h2><div class="sheet narrow">${list}<div class="card-line">${form}</div></div>`;
 }
 
-function render(view: View): Html | undefined {
+async function render(view: View): Promise<Html | undefined> {
   const { viewer } = view;
   if (viewer.kind !== 'person') return undefined;
   const password = formOf(view, {
@@ -85,7 +84,7 @@ function render(view: View): Html | undefined {
     place: 'account',
     main: html`
       <div class="bar"><h1>${viewer.username}</h1>${rolePill(viewer)}</div>
-      ${keysOf(view, viewer)}<h2>${words.account.password}</h2><div class="sheet narrow">${password}</div>`,
+      ${await keysOf(view, viewer)}<h2>${words.account.password}</h2><div class="sheet narrow">${password}</div>`,
     footer: words.account.footer,
   });
 }
@@ -100,21 +99,21 @@ export const ofNewPassword = (outcome: Outcome): Outcome => namedAsIn(outcome, {
 async function changePassword(view: View, { username }: Person): Promise<Outcome> {
   const mistyped = differing(view);
   if (mistyped !== undefined) return mistyped;
-  const answer = operate(view, CHANGE_PASSWORD, { username }, { password: given(view, 'new') });
-  return ofNewPassword(outcomeOf(await settled(answer), PATH, words.account.passwordChanged));
+  const answer = await operate(view, CHANGE_PASSWORD, { username }, { password: given(view, 'new') });
+  return ofNewPassword(outcomeOf(answer, PATH, words.account.passwordChanged));
 }
 
-function act(view: View): Outcome | Promise<Outcome> {
+async function act(view: View): Promise<Outcome> {
   const { viewer } = view;
   if (viewer.kind !== 'person') return undefined;
   switch (given(view, 'do')) {
     case 'add-key': {
       const values = { key: given(view, 'key').trim() };
-      const answer = operate(view, ADD_KEY, {}, values);
+      const answer = await operate(view, ADD_KEY, {}, values);
       return outcomeOf(answer, PATH, words.account.keyAdded);
     }
     case 'remove-key': {
-      return outcomeOf(operate(view, REMOVE_KEY, { id: given(view, 'id') }, {}), PATH, words.account.keyRemoved);
+      return outcomeOf(await operate(view, REMOVE_KEY, { id: given(view, 'id') }, {}), PATH, words.account.keyRemoved);
     }
     case 'password':
       return changePassword(view, viewer);

@@ -23,7 +23,7 @@ function findAction(view: View): MachineAction | undefined {
 }
 
 /** The action's own fields, without the reason. */
-function fieldsOf(view: View, machine: Machine, action: MachineAction): Html {
+async function fieldsOf(view: View, machine: Machine, action: MachineAction): Promise<Html> {
   const { commissioning, disks } = words.actionForms;
   switch (action.name) {
     case 'accept':
@@ -39,7 +39,7 @@ function fieldsOf(view: View, machine: Machine, action: MachineAction): Html {
       return deployFields(view, machine);
     case 'test':
     case 'commission':
-      return scriptFields(view, action.name === 'test' ? 'testing' : 'commissioning');
+      return await scriptFields(view, action.name === 'test' ? 'testing' : 'commissioning');
     case 'release':
       return radioField(view, {
         name: 'erase',
@@ -73,8 +73,8 @@ function sizeOf({ facts }: Machine): string {
 }
 
 /** The choice of the operators' scripts, which run after the built-in checks. */
-function scriptFields(view: View, kind: ScriptKind): Html {
-  const scripts = view.region.store.scripts.listScripts(kind);
+async function scriptFields(view: View, kind: ScriptKind): Promise<Html> {
+  const scripts = await view.region.store.scripts.listScripts(kind);
   if (scripts.length === 0) return nothing;
   const chosen = view.refusal === undefined ? undefined : new Set(view.given.get('scripts') ?? []);
   const items = scripts.map(
@@ -86,11 +86,11 @@ function scriptFields(view: View, kind: ScriptKind): Html {
 }
 
 /** The operation's parameters. */
-function valuesOf(
+async function valuesOf(
   view: View,
   machine: Machine,
   action: MachineAction,
-): Record<string, string | readonly string[] | undefined> {
+): Promise<Record<string, string | readonly string[] | undefined>> {
   const comment = given(view, 'comment');
   const reason = comment === '' ? {} : { comment };
   switch (action.name) {
@@ -103,7 +103,7 @@ function valuesOf(
     case 'test':
     case 'commission': {
       const kind = action.name === 'test' ? 'testing' : 'commissioning';
-      if (view.region.store.scripts.listScripts(kind).length === 0) return reason;
+      if ((await view.region.store.scripts.listScripts(kind)).length === 0) return reason;
       const chosen = view.given.get('scripts') ?? [];
       return { ...reason, [`${kind}_scripts`]: chosen.length === 0 ? 'none' : chosen };
     }
@@ -118,9 +118,9 @@ function valuesOf(
   }
 }
 
-function render(view: View): Html | undefined {
+async function render(view: View): Promise<Html | undefined> {
   const action = findAction(view);
-  const machine = findMachine(view);
+  const machine = await findMachine(view);
   if (action === undefined || machine === undefined) return undefined;
   const back = machinePath(machine.systemId);
   const isPossible = actionsFor(machine, view.viewer).includes(action);
@@ -142,7 +142,7 @@ function render(view: View): Html | undefined {
       <div class="bar"><h1>${title}</h1></div>
       <div class="sheet narrow"><ul class="effects">${effects}</ul>
       ${formOf(view, {
-        body: [fieldsOf(view, machine, action), comment],
+        body: [await fieldsOf(view, machine, action), comment],
         submit: label,
         tone: action.tone === 'danger' ? 'danger' : 'primary',
         back,
@@ -150,13 +150,13 @@ function render(view: View): Html | undefined {
   });
 }
 
-function act(view: View): Outcome {
+async function act(view: View): Promise<Outcome> {
   const action = findAction(view);
-  const machine = findMachine(view);
+  const machine = await findMachine(view);
   if (action === undefined || machine === undefined) return undefined;
   const { systemId, hostname } = machine;
-  const values = valuesOf(view, machine, action);
-  const answer = operate(view, action.operation, { system_id: systemId }, values);
+  const values = await valuesOf(view, machine, action);
+  const answer = await operate(view, action.operation, { system_id: systemId }, values);
   const to = action.name === 'delete' ? '/MAAS/' : machinePath(systemId);
   return outcomeOf(answer, to, words.actionForms.accepted(hostname, words.actions[action.name].done));
 }

@@ -38,14 +38,14 @@ function disksOf({ facts }: Machine): readonly Choice[] {
 }
 
 /** The form's fields. */
-export function deployFields(view: View, machine: Machine): Html {
-  const images = imagesFor(view.region.images?.() ?? [], machine);
+export async function deployFields(view: View, machine: Machine): Promise<Html> {
+  const images = imagesFor((await view.region.images?.()) ?? [], machine);
   const systems = images.map((image): Choice => [`${image.os}/${image.release}`, titleOf(image)]);
   const chosen = machine.release === '' ? (systems[0]?.[0] ?? '') : `${machine.osystem}/${machine.release}`;
   const noImage =
     systems.length > 0 ? nothing : html`<div class="alert amber">${words.deploy.noImage(machine.architecture)}</div>`;
   return html`${[
-    keyWarning(view, machine),
+    await keyWarning(view, machine),
     noImage,
     systems.length > 0
       ? choiceField(view, { name: 'distro_series', label: words.deploy.system, value: chosen, choices: systems })
@@ -104,10 +104,10 @@ function installedField(view: View, { release }: Machine, releases: readonly str
   return textField(view, { ...control, placeholder: 'debian/bookworm', hint, charactersMax: 128 });
 }
 
-function keyWarning(view: View, machine: Machine): Html {
+async function keyWarning(view: View, machine: Machine): Promise<Html> {
   if (view.viewer.kind !== 'person') return nothing;
   const owner = machine.owner ?? view.viewer.username;
-  if (view.region.store.life.listSshKeys(owner).length > 0) return nothing;
+  if ((await view.region.store.life.listSshKeys(owner)).length > 0) return nothing;
   const isYours = owner === view.viewer.username;
   return html`<div class="alert amber">${words.deploy.noKey(isYours, owner, SPACE)}</div>`;
 }

@@ -13,8 +13,8 @@ import { EDIT_MACHINE, findMachine, given, type Outcome, operate, type PageDefin
 /** Tags in the form. Beyond it, the API's `update_nodes` tags machines. */
 const TAGS_SHOWN_MAX = 100;
 
-function tagsField(view: View, machine: Machine): Html {
-  const tags = view.region.store.life.listTags().slice(0, TAGS_SHOWN_MAX);
+async function tagsField(view: View, machine: Machine): Promise<Html> {
+  const tags = (await view.region.store.life.listTags()).slice(0, TAGS_SHOWN_MAX);
   if (tags.length === 0) return nothing;
   const own = new Set(
     view.refusal === undefined ? machine.tags.map(({ name }) => name) : (view.given.get('tags') ?? []),
@@ -27,8 +27,8 @@ function tagsField(view: View, machine: Machine): Html {
   return html`<fieldset class="field"><legend>${words.edit.tags}</legend>${items}</fieldset>`;
 }
 
-function render(view: View): Html | undefined {
-  const machine = findMachine(view);
+async function render(view: View): Promise<Html | undefined> {
+  const machine = await findMachine(view);
   if (machine === undefined) return undefined;
   const body = [
     textField(view, {
@@ -39,7 +39,7 @@ function render(view: View): Html | undefined {
       charactersMax: 63,
     }),
     areaField(view, { name: 'description', ...words.edit.note, value: machine.description, rows: 3 }),
-    tagsField(view, machine),
+    await tagsField(view, machine),
     textField(view, {
       name: 'kernel_params',
       label: words.forms.kernelParams,
@@ -59,11 +59,11 @@ function render(view: View): Html | undefined {
 
 const TAG_MACHINES = { method: 'POST', path: 'tags/{name}', op: 'update_nodes' } as const;
 
-function act(view: View): Outcome {
-  const machine = findMachine(view);
+async function act(view: View): Promise<Outcome> {
+  const machine = await findMachine(view);
   if (machine === undefined) return undefined;
   const { systemId } = machine;
-  const edited = operate(
+  const edited = await operate(
     view,
     EDIT_MACHINE,
     { system_id: systemId },
@@ -76,10 +76,10 @@ function act(view: View): Outcome {
   if (edited.kind === 'refusal') return edited;
   const wanted = new Set(view.given.get('tags') ?? []);
   const own = new Set(machine.tags.map(({ name }) => name));
-  for (const { name } of view.region.store.life.listTags().slice(0, TAGS_SHOWN_MAX)) {
+  for (const { name } of (await view.region.store.life.listTags()).slice(0, TAGS_SHOWN_MAX)) {
     if (wanted.has(name) === own.has(name)) continue;
     const change = wanted.has(name) ? { add: systemId } : { remove: systemId };
-    const answer = operate(view, TAG_MACHINES, { name }, change);
+    const answer = await operate(view, TAG_MACHINES, { name }, change);
     if (answer.kind === 'refusal') return answer;
   }
   return { kind: 'done', to: machinePath(systemId), text: words.edit.saved(given(view, 'hostname')) };

@@ -9,9 +9,9 @@ import type { PageDefinition, View } from './view.ts';
 /** Images on the page. */
 const SHOWN_MAX = 300;
 
-function render(view: View): Html {
+async function render(view: View): Promise<Html> {
   const { columns, empty } = words.images;
-  const images = view.region.images?.() ?? [];
+  const images = (await view.region.images?.()) ?? [];
   const rows = images.slice(0, SHOWN_MAX).map(
     ({ os, release, architecture, subarchitecture, label, serial, title, bytes, diskBytes }) =>
       html`

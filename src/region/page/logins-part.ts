@@ -52,9 +52,9 @@ function loginText(login: LoginDescription): Html {
 }
 
 /** The logins in rescue mode and for debugging; empty if there are none. */
-export function renderLogins(view: View, machine: Machine): Html {
+export async function renderLogins(view: View, machine: Machine): Promise<Html> {
   if (view.viewer.kind !== 'person') return nothing;
-  const logins = describeLogins(view.region, machine);
+  const logins = await describeLogins(view.region, machine);
   if (logins.length === 0) return nothing;
   const isOpen = logins.some(({ kind }) => kind === 'debug');
   const close =
@@ -76,8 +76,8 @@ export const debugButton = (view: View, machine: Machine): Html =>
     ? html`<a class="button plain" href="${machinePath(machine.systemId)}debug-login/">${words.logins.debugButton}</a>`
     : nothing;
 
-function render(view: View): Html | undefined {
-  const machine = findMachine(view);
+async function render(view: View): Promise<Html | undefined> {
+  const machine = await findMachine(view);
   if (machine === undefined) return undefined;
   const { durations } = words.logins;
   const body = [
@@ -105,14 +105,14 @@ function render(view: View): Html | undefined {
   });
 }
 
-function act(view: View): Outcome {
-  const machine = findMachine(view);
+async function act(view: View): Promise<Outcome> {
+  const machine = await findMachine(view);
   if (machine === undefined) return undefined;
   const closes = given(view, 'do') === 'close';
   const values = closes
     ? { off: 'true' }
     : { seconds: given(view, 'seconds'), comment: given(view, 'comment') || undefined };
-  const answer = operate(view, DEBUG, { system_id: machine.systemId }, values);
+  const answer = await operate(view, DEBUG, { system_id: machine.systemId }, values);
   const text = closes ? words.logins.closed : words.logins.opened;
   return outcomeOf(answer, machinePath(machine.systemId), text);
 }

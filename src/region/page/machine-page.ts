@@ -23,23 +23,23 @@ import { EDIT_MACHINE, mayCall, type PageDefinition, type View } from './view.ts
 import { isWaiting, renderWork } from './work-part.ts';
 
 /** The current page; `undefined` if neither a machine nor an event has this name or hardware address. */
-export function renderMachinePage(view: View): Html | undefined {
+export async function renderMachinePage(view: View): Promise<Html | undefined> {
   const wanted = view.path.machine ?? '';
   const mac = parseMac(wanted);
-  const machine = mac === undefined ? view.region.store.findMachine(wanted) : ofMac(view.region, mac);
+  const machine = mac === undefined ? await view.region.store.findMachine(wanted) : await ofMac(view.region, mac);
   if (machine !== undefined) return renderKnown(view, machine);
-  return mac === undefined ? undefined : renderStranger(view, mac);
+  return mac === undefined ? undefined : await renderStranger(view, mac);
 }
 
-const ofMac = (region: Region, mac: MacAddress): Machine | undefined =>
-  region.store.listMachines({ macs: [mac] }, 0, 1)[0];
+const ofMac = async (region: Region, mac: MacAddress): Promise<Machine | undefined> =>
+  (await region.store.listMachines({ macs: [mac] }, 0, 1))[0];
 
 const footerOf = (trace: string): Html => words.machine.onTheRack(trace);
 
-function renderKnown(view: View, machine: Machine): Html {
+async function renderKnown(view: View, machine: Machine): Promise<Html> {
   const { region, nowMs } = view;
   const { systemId } = machine;
-  const events = region.store.listEvents({ machines: { systemIds: [systemId] }, limit: PAGE_STEPS_MAX });
+  const events = await region.store.listEvents({ machines: { systemIds: [systemId] }, limit: PAGE_STEPS_MAX });
   const isAtWork = statusRow(machine.status).failed !== undefined;
   return pageOf(view, {
     title: machineFqdn(machine),
@@ -49,8 +49,8 @@ function renderKnown(view: View, machine: Machine): Html {
       <div id="head" class="head"><h1>${machineFqdn(machine)}</h1>${statusPill(machine.status)}</div>
       <div id="state"${isAtWork ? html` data-at-work` : nothing}>${stateOf(view, machine)}</div>
       <div id="actions">${buttonsOf(view, machine)}</div>
-      <div id="cards" class="cards">${renderPower(view, machine)}${renderSystem(view, machine)}${renderLogins(view, machine)}</div>
-      <div id="results">${renderResults(view, machine)}</div>
+      <div id="cards" class="cards">${renderPower(view, machine)}${renderSystem(view, machine)}${await renderLogins(view, machine)}</div>
+      <div id="results">${await renderResults(view, machine)}</div>
       <div id="hardware">${renderHardware(machine, nowMs)}</div>
       <div id="timeline"><h2>${words.values.events}</h2>${renderTimeline(events, nowMs)}</div>`,
     footer: footerOf(formatMac(machine.interfaces[0]?.mac ?? macAddress(0))),
@@ -107,9 +107,9 @@ function buttonsOf(view: View, machine: Machine): Html {
 const weightOf = (action: MachineAction, machine: Machine): number =>
   ({ primary: 0, plain: 1, danger: 2 })[toneOf(action, machine)];
 
-function renderStranger(view: View, mac: MacAddress): Html | undefined {
+async function renderStranger(view: View, mac: MacAddress): Promise<Html | undefined> {
   const { region, nowMs } = view;
-  const events = region.store.listEvents({ machines: { macs: [mac] }, limit: PAGE_STEPS_MAX });
+  const events = await region.store.listEvents({ machines: { macs: [mac] }, limit: PAGE_STEPS_MAX });
   if (events.length === 0) return undefined;
   const name = formatMac(mac);
   // The page's title is the hardware address.

@@ -195,8 +195,8 @@ function eventItem(event: MachineEvent, nowMs: number): Html {
 }
 
 /** Hosts that boot from the network and have not enlisted, with their last event, for an operator who waits for one. */
-function strangers({ region, nowMs }: View): Html {
-  const seen = region.store.listStrangers(nowMs - STRANGER_AGE_MS, PAGE_STRANGERS);
+async function strangers({ region, nowMs }: View): Promise<Html> {
+  const seen = await region.store.listStrangers(nowMs - STRANGER_AGE_MS, PAGE_STRANGERS);
   if (seen.length === 0) return nothing;
   const items = seen.map(({ mac, event }) => eventItem({ ...event, stranger: mac }, nowMs));
   return html`<h2>${words.machines.strangers}</h2><div class="sheet"><ol class="events">${items}</ol></div>`;
@@ -232,7 +232,7 @@ async function machinesShown(region: Region, wanted: Search): Promise<readonly M
   for (const statuses of groupsOf(wanted)) {
     const filter: MachineFilter = { statuses, ...owners };
     for (let afterId = 0; found.length < PAGE_MACHINES_MAX; ) {
-      const machines = region.store.listMachines(filter, afterId, TURN_MACHINES);
+      const machines = await region.store.listMachines(filter, afterId, TURN_MACHINES);
       const where = whereabouts(region.racks);
       found.push(
         ...machines.filter((machine) => hasText(machine, wanted.text) && isWith(where.racksOf(machine), racks)),
@@ -246,8 +246,9 @@ async function machinesShown(region: Region, wanted: Search): Promise<readonly M
   return found.slice(0, PAGE_MACHINES_MAX);
 }
 
-function countsOf(region: Region, wanted: Search): Html {
-  const counts = STATUSES.map((row) => ({ row, count: region.store.countMachines({ statuses: [row.status] }) }))
+async function countsOf(region: Region, wanted: Search): Promise<Html> {
+  const found = await region.store.countStatuses();
+  const counts = STATUSES.map((row) => ({ row, count: found.get(row.status) ?? 0 }))
     .filter(({ count }) => count > 0)
     .map(({ row, count }) => {
       const isChosen = wanted.status === row.status;
@@ -309,8 +310,8 @@ function filtersOf(view: View, wanted: Search): Html {
 const ACCEPT_ALL = { method: 'POST', path: 'machines', op: 'accept_all' } as const;
 
 /** The button that accepts all New machines. */
-function acceptAll(view: View): Html {
-  const count = view.region.store.countMachines({ statuses: ['new'] });
+async function acceptAll(view: View): Promise<Html> {
+  const count = await view.region.store.countMachines({ statuses: ['new'] });
   if (count === 0 || !mayCall(view.viewer, ACCEPT_ALL)) return nothing;
   return formOf(view, { body: nothing, submit: words.machines.acceptAll(count), tone: 'plain', isInline: true });
 }
@@ -332,7 +333,7 @@ async function tableOf(view: View, machines: readonly Machine[]): Promise<Html> 
     await nextTurn();
     const some = machines.slice(from, from + TURN_MACHINES);
     const systemIds = some.map(({ systemId }) => systemId);
-    const newest = view.region.store.newestEvents(systemIds, true);
+    const newest = await view.region.store.newestEvents(systemIds, true);
     for (const machine of some) rows.push(machineRow(view, machine, newest.get(machine.systemId), shown));
   }
   return html`<div class="sheet"><table class="machines"><thead><tr>${head}</tr></thead><tbody>${rows}</tbody></table></div>`;
@@ -343,7 +344,7 @@ export async function renderPage(view: View): Promise<Html> {
   const { region, nowMs } = view;
   const wanted = searchOf(view);
   const machines = await machinesShown(region, wanted);
-  const total = region.store.countMachines({});
+  const total = await region.store.countMachines({});
   const holder = `${view.viewer.kind === 'person' ? view.viewer.username : ''} ${view.peer.share}`;
   const steps = readEvents(region.store, { limit: PAGE_EVENTS_READ, isQuiet: true });
   const newest = await region.searches.run<readonly MachineEvent[]>(holder, steps, () => []);
@@ -367,19 +368,19 @@ export async function renderPage(view: View): Promise<Html> {
     place: 'machines',
     isLive: true,
     main: html`
-      <div id="counts">${countsOf(region, wanted)}</div>
-      <div id="notices">${renderNotices(region)}</div>
-      <div id="bar" class="bar"><h1>${words.machines.heading}</h1>${acceptAll(view)}</div>
+      <div id="counts">${await countsOf(region, wanted)}</div>
+      <div id="notices">${await renderNotices(region)}</div>
+      <div id="bar" class="bar"><h1>${words.machines.heading}</h1>${await acceptAll(view)}</div>
       <div id="filters">${total === 0 ? '' : filtersOf(view, wanted)}</div>
       <div id="machines">${table}${cut}</div>
-      <div id="strangers">${strangers(view)}</div>
+      <div id="strangers">${await strangers(view)}</div>
       <div id="racks">${renderRacks(region, nowMs)}</div>
       <div id="log"><h2>${words.values.events}</h2>${log}</div>`,
   });
 }
 
-function act(view: View): Outcome {
-  const answer = operate(view, ACCEPT_ALL, {}, {});
+async function act(view: View): Promise<Outcome> {
+  const answer = await operate(view, ACCEPT_ALL, {}, {});
   return outcomeOf(answer, '/MAAS/', words.machines.accepted);
 }
 

@@ -15,9 +15,8 @@ const notice = (who: string, what: string, commands: readonly string[]): Html =>
   html`<li><b>${who}</b> ${what}
   ${commands.map((command) => html`<br><code>${command}</code>`)}</li>`;
 
-function conflictNotice(region: Region, { systemId, otherId, why }: Conflict): Html {
+function conflictNotice(name: string, { systemId, otherId, why }: Conflict): Html {
   const text = doubtWords(why);
-  const name = region.store.findMachine(systemId)?.hostname ?? systemId;
   if (systemId === otherId) return notice(name, words.notices.maybeTwo(systemId, text), []);
   return notice(name, words.notices.maybeOne(systemId, text), [
     `rackboot machines merge ${otherId} ${systemId}`,
@@ -26,12 +25,15 @@ function conflictNotice(region: Region, { systemId, otherId, why }: Conflict): H
 }
 
 /** The part of the page with pending decisions; empty without any. */
-export function renderNotices(region: Region): Html {
+export async function renderNotices(region: Region): Promise<Html> {
   const { newMachinesMax } = region.config();
-  const fresh = region.store.countMachines({ statuses: ['new'] });
+  const fresh = await region.store.countMachines({ statuses: ['new'] });
   const full =
     fresh < newMachinesMax ? [] : [notice(words.notices.full(fresh), words.notices.fullWhy(newMachinesMax), [])];
-  const conflicts = region.store.listConflicts(PAGE_CONFLICTS_MAX).map((conflict) => conflictNotice(region, conflict));
+  const found = await region.store.listConflicts(PAGE_CONFLICTS_MAX);
+  const machines = await region.store.outlineMachines(found.map(({ systemId }) => systemId));
+  const names = new Map(machines.map(({ systemId, hostname }) => [systemId, hostname]));
+  const conflicts = found.map((one) => conflictNotice(names.get(one.systemId) ?? one.systemId, one));
   const notices = [...full, ...conflicts];
   return notices.length === 0
     ? nothing

@@ -7,17 +7,7 @@ import { differing, ofNewPassword } from './account-page.ts';
 import { checkField, formOf, hiddenField, newPasswordFields, textField } from './forms.ts';
 import { pageOf } from './parts.ts';
 import { formatAge, rolePill } from './values.ts';
-import {
-  given,
-  mayCall,
-  type Outcome,
-  ofForm,
-  operate,
-  outcomeOf,
-  type PageDefinition,
-  settled,
-  type View,
-} from './view.ts';
+import { given, mayCall, type Outcome, ofForm, operate, outcomeOf, type PageDefinition, type View } from './view.ts';
 
 const PATH = '/MAAS/people/';
 const ADD = { method: 'POST', path: 'users' } as const;
@@ -26,7 +16,7 @@ const REMOVE = { method: 'DELETE', path: 'users/{username}' } as const;
 /** Accounts on the page. */
 const SHOWN_MAX = 500;
 
-function userItem(view: View, user: User): Html {
+async function userItem(view: View, user: User): Promise<Html> {
   const { username, email, isAdmin, createdMs } = user;
   const isSelf = view.viewer.kind === 'person' && view.viewer.username === username;
   const button = (what: string, label: string, tone: 'plain' | 'danger'): Html =>
@@ -48,15 +38,15 @@ function userItem(view: View, user: User): Html {
           ),
           button('remove', words.forms.remove, 'danger'),
         ];
-  const keys = view.region.store.life.listSshKeys(username).length;
+  const keys = (await view.region.store.life.listSshKeys(username)).length;
   const facts = [email, words.people.keys(keys), words.people.added(formatAge(view.nowMs - createdMs))];
   return html`
     <div class="list-item"><div><div class="name">${username} ${rolePill(user)}</div>
     <div class="small">${facts.filter((text) => text !== '').join(' · ')}</div></div><div class="row">${buttons}</div></div>`;
 }
 
-function render(view: View): Html {
-  const users = view.region.store.listUsers().slice(0, SHOWN_MAX);
+async function render(view: View): Promise<Html> {
+  const users = (await view.region.store.listUsers()).slice(0, SHOWN_MAX);
   const added = ofForm(view, given(view, 'do') === 'add');
   const form = formOf(view, {
     body: [
@@ -72,7 +62,7 @@ function render(view: View): Html {
     title: words.people.title,
     place: 'people',
     main: html`
-      <div class="bar"><h1>${words.people.title}</h1></div><div class="sheet narrow">${users.map((user) => userItem(view, user))}</div>
+      <div class="bar"><h1>${words.people.title}</h1></div><div class="sheet narrow">${await Promise.all(users.map((user) => userItem(view, user)))}</div>
       ${mayCall(view.viewer, ADD) ? html`<h2>${words.people.addOne}</h2><div class="sheet narrow">${form}</div>` : nothing}`,
   });
 }
@@ -81,7 +71,7 @@ async function add(view: View): Promise<Outcome> {
   const mistyped = differing(view);
   if (mistyped !== undefined) return mistyped;
   const username = given(view, 'username').trim();
-  const answer = operate(
+  const answer = await operate(
     view,
     ADD,
     {},
@@ -92,21 +82,21 @@ async function add(view: View): Promise<Outcome> {
       is_superuser: given(view, 'is_admin'),
     },
   );
-  return ofNewPassword(outcomeOf(await settled(answer), PATH, words.people.accountAdded(username)));
+  return ofNewPassword(outcomeOf(answer, PATH, words.people.accountAdded(username)));
 }
 
-function act(view: View): Outcome | Promise<Outcome> {
+async function act(view: View): Promise<Outcome> {
   const what = given(view, 'do');
   const username = given(view, 'username');
   switch (what) {
     case 'add':
       return add(view);
     case 'remove':
-      return outcomeOf(operate(view, REMOVE, { username }, {}), PATH, words.people.removed(username));
+      return outcomeOf(await operate(view, REMOVE, { username }, {}), PATH, words.people.removed(username));
     case 'make-admin':
     case 'make-user': {
       const isAdmin = what === 'make-admin';
-      const answer = operate(view, CHANGE, { username }, { is_superuser: String(isAdmin) });
+      const answer = await operate(view, CHANGE, { username }, { is_superuser: String(isAdmin) });
       return outcomeOf(answer, PATH, words.people.changed(username, isAdmin));
     }
     default:

@@ -25,7 +25,6 @@ import {
   outcomeOf,
   type PageDefinition,
   queryValue,
-  settled,
   type View,
 } from './view.ts';
 
@@ -80,8 +79,8 @@ const codeIn = (text: string): readonly Html[] =>
 const hintOf = (expects: string | undefined): string | undefined =>
   expects === undefined ? undefined : `${asSentence(expects)}.`;
 
-function renderDriver(view: View): Html | undefined {
-  const machine = findMachine(view);
+async function renderDriver(view: View): Promise<Html | undefined> {
+  const machine = await findMachine(view);
   if (machine === undefined) return undefined;
   const back = machinePath(machine.systemId);
   const driver = driverShown(view, machine);
@@ -137,13 +136,13 @@ function byParameter(outcome: Outcome): Outcome {
   return { ...outcome, fields: Object.fromEntries(problems) };
 }
 
-function keepDriver(view: View): Outcome {
-  const machine = findMachine(view);
+async function keepDriver(view: View): Promise<Outcome> {
+  const machine = await findMachine(view);
   if (machine === undefined) return undefined;
   const type = given(view, 'power_type');
   const driver = driversOf(view).find(({ name }) => name === type);
   const parameters = driver === undefined ? {} : parametersOf(view, machine, driver);
-  const answer = operate(
+  const answer = await operate(
     view,
     EDIT_MACHINE,
     { system_id: machine.systemId },
@@ -159,8 +158,8 @@ const taskOf = (view: View): 'on' | 'off' | 'cycle' | 'query' | undefined => {
   return task === 'on' || task === 'off' || task === 'cycle' || task === 'query' ? task : undefined;
 };
 
-function renderTask(view: View): Html | undefined {
-  const machine = findMachine(view);
+async function renderTask(view: View): Promise<Html | undefined> {
+  const machine = await findMachine(view);
   const task = taskOf(view);
   if (machine === undefined || task === undefined) return undefined;
   const back = machinePath(machine.systemId);
@@ -202,13 +201,13 @@ const POWER_OPERATIONS = {
 const stateShape = z.object({ state: z.string(), text: z.string() });
 
 async function switchPower(view: View): Promise<Outcome> {
-  const machine = findMachine(view);
+  const machine = await findMachine(view);
   const task = taskOf(view);
   if (machine === undefined || task === undefined) return undefined;
   const { systemId, hostname } = machine;
   const manner = given(view, 'manner') === 'soft-off' ? 'soft' : 'hard';
   const values = task === 'off' ? { stop_mode: manner } : {};
-  const answer = await settled(operate(view, POWER_OPERATIONS[task], { system_id: systemId }, values));
+  const answer = await operate(view, POWER_OPERATIONS[task], { system_id: systemId }, values);
   const to = machinePath(systemId);
   if (task !== 'query') return outcomeOf(answer, to, words.power.tasks[task].done(hostname));
   const seen = stateShape.safeParse(answer.kind === 'json' ? answer.value : undefined).data;

@@ -82,14 +82,14 @@ function earlierRun(run: readonly ScriptResult[], nowMs: number): Html {
 }
 
 /** The results part of a machine's page; empty if no script ever ran. */
-export function renderResults(view: View, machine: Machine): Html {
+export async function renderResults(view: View, machine: Machine): Promise<Html> {
   const { region, nowMs, viewer } = view;
-  const results = region.store.scripts.listResults(machine.systemId, { runs: RUNS_SHOWN_MAX, withOutput: false });
+  const results = await region.store.scripts.listResults(machine.systemId, { runs: RUNS_SHOWN_MAX, withOutput: false });
   const [newest, ...earlier] = runsOf(results);
   const [first] = newest ?? [];
   if (newest === undefined || first === undefined) return nothing;
   const isPerson = viewer.kind === 'person';
-  const shown = isPerson ? region.store.scripts.listResults(machine.systemId, { run: first.run }) : newest;
+  const shown = isPerson ? await region.store.scripts.listResults(machine.systemId, { run: first.run }) : newest;
   const sign = isPerson
     ? nothing
     : html`<p class="small">${words.results.toRead(signInLink(machinePath(machine.systemId)))}</p>`;

@@ -29,11 +29,12 @@ export interface PageListener {
   readonly region: Region;
   readonly guard: PageGuard;
   readonly sessions: Sessions;
-  peerOf(request: FastifyRequest): Peer;
+  /** The peer, by the racks as they are now. */
+  peerOf(request: FastifyRequest): Promise<Peer>;
   pathOf(request: FastifyRequest): Readonly<Record<string, string>>;
   /** The refusal of a client over its rate limit; `undefined` if it is within it. */
   excess(peer: Peer): Answer | undefined;
-  send(reply: FastifyReply, answer: Answer): FastifyReply;
+  send(reply: FastifyReply, answer: Answer): Promise<FastifyReply>;
   /** Counts a refusal that a page shows in its own words. */
   count(refusal: Refusal['name']): void;
 }
@@ -55,8 +56,8 @@ export function addPageRoutes(app: FastifyInstance, listener: PageListener): voi
         .send(asset.text()),
     );
   }
-  app.get(LOGIN, (request, reply) => {
-    if (listener.peerOf(request).isByRack) return listener.send(reply, byRack(listener.region));
+  app.get(LOGIN, async (request, reply) => {
+    if ((await listener.peerOf(request)).isByRack) return listener.send(reply, byRack(listener.region));
     const to = safeTarget(queryOf(request.raw.url).get('to')?.at(-1) ?? '');
     return sendPage(begin(reply), renderSignIn(to));
   });
@@ -121,7 +122,7 @@ async function viewerOf(
   peer: Peer,
 ): Promise<Viewer | Answer | undefined> {
   const token = tokenOf(request);
-  const session = token === undefined ? undefined : sessions.find(token, !isLive(request));
+  const session = token === undefined ? undefined : await sessions.find(token, !isLive(request));
   if (session !== undefined) return personOf(session.user, session.csrf);
   const credentials = parseAuthorization(headerOf(request, 'authorization') ?? '');
   if (credentials?.kind === 'password') {
@@ -153,7 +154,7 @@ async function show(
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<FastifyReply> {
-  const peer = listener.peerOf(request);
+  const peer = await listener.peerOf(request);
   const viewer = await viewerOf(listener, request, peer);
   if (viewer !== undefined && viewer.kind !== 'person' && viewer.kind !== 'visitor')
     return listener.send(reply, viewer);
@@ -183,7 +184,12 @@ function viewOf(
 }
 
 /** Redirects a browser to the sign-in page, and answers 401 to a program. */
-function requireSignIn(listener: PageListener, peer: Peer, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+async function requireSignIn(
+  listener: PageListener,
+  peer: Peer,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<FastifyReply> {
   if (peer.isByRack) return listener.send(reply, byRack(listener.region));
   const to = safeTarget(request.raw.url ?? '');
   const isBrowser = /\btext\/html\b/.test(headerOf(request, 'accept') ?? '');
@@ -231,9 +237,9 @@ async function take(
   reply: FastifyReply,
 ): Promise<FastifyReply> {
   const { sessions } = listener;
-  const peer = listener.peerOf(request);
+  const peer = await listener.peerOf(request);
   const token = tokenOf(request);
-  const session = token === undefined ? undefined : sessions.find(token);
+  const session = token === undefined ? undefined : await sessions.find(token);
   begin(reply);
   if (token === undefined || session === undefined) {
     const tooMuch = listener.excess(peer);
@@ -262,7 +268,7 @@ async function signIn(listener: PageListener, request: FastifyRequest, reply: Fa
   if (isRefusal(fields)) return listener.send(reply, fields);
   const value = (name: string): string => fields.get(name)?.at(-1) ?? '';
   const to = safeTarget(value('to'));
-  const user = await listener.guard.check(listener.peerOf(request), value('username'), value('password'));
+  const user = await listener.guard.check(await listener.peerOf(request), value('username'), value('password'));
   if (typeof user === 'string' && user !== 'wrong')
     return listener.send(reply, uncheckedRefusal(user, listener.region));
   begin(reply);
@@ -279,7 +285,7 @@ async function signIn(listener: PageListener, request: FastifyRequest, reply: Fa
 
 async function signOut(listener: PageListener, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
   const token = tokenOf(request);
-  const session = token === undefined ? undefined : listener.sessions.find(token);
+  const session = token === undefined ? undefined : await listener.sessions.find(token);
   const fields = formOf(request);
   if (token !== undefined && session !== undefined && !isRefusal(fields)) {
     if (equalSecrets(fields.get('csrf')?.at(-1) ?? '', session.csrf)) listener.sessions.close(token);

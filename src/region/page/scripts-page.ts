@@ -37,8 +37,8 @@ function scriptItem(view: View, script: Script): Html {
     <div class="small">${facts.join(' · ')}</div></div>${edit}</div>`;
 }
 
-function listOf(view: View, kind: Script['kind']): Html {
-  const scripts = view.region.store.scripts.listScripts(kind);
+async function listOf(view: View, kind: Script['kind']): Promise<Html> {
+  const scripts = await view.region.store.scripts.listScripts(kind);
   const items =
     scripts.length === 0
       ? html`<div class="note soft">${words.scripts.empty}</div>`
@@ -87,7 +87,7 @@ const fieldsOf = (view: View, script?: Script & { readonly content: string }): r
   }),
 ];
 
-function renderAll(view: View): Html {
+async function renderAll(view: View): Promise<Html> {
   const add = mayCall(view.viewer, ADD)
     ? html`<h2>${words.scripts.addOne}</h2><div class="sheet narrow">${formOf(view, { body: fieldsOf(view), submit: words.scripts.add, isUpload: true })}</div>`
     : nothing;
@@ -96,8 +96,8 @@ function renderAll(view: View): Html {
     place: 'scripts',
     main: html`
       <div class="bar"><h1>${words.scripts.title}</h1></div>
-      ${listOf(view, 'commissioning')}
-      ${listOf(view, 'testing')}
+      ${await listOf(view, 'commissioning')}
+      ${await listOf(view, 'testing')}
       ${add}`,
   });
 }
@@ -111,8 +111,8 @@ const valuesOf = (view: View): Record<string, string> => ({
   script: (given(view, 'file') || given(view, 'script')).replaceAll('\r\n', '\n').replace(/^\n/, ''),
 });
 
-function add(view: View): Outcome {
-  const answer = operate(view, ADD, {}, valuesOf(view));
+async function add(view: View): Promise<Outcome> {
+  const answer = await operate(view, ADD, {}, valuesOf(view));
   return outcomeOf(answer, PATH, words.scripts.added(given(view, 'name').trim()));
 }
 
@@ -126,8 +126,8 @@ const renderText = (view: View, { name, description, content }: Script & { reado
       <div class="sheet narrow"><pre class="output" tabindex="0">${content}</pre></div><p><a href="${PATH}">${words.scripts.all}</a></p>`,
   });
 
-function renderOne(view: View): Html | undefined {
-  const script = view.region.store.scripts.findScript(view.path.script ?? '');
+async function renderOne(view: View): Promise<Html | undefined> {
+  const script = await view.region.store.scripts.findScript(view.path.script ?? '');
   if (script === undefined) return undefined;
   if (!mayCall(view.viewer, CHANGE)) return renderText(view, script);
   const remove = formOf(view, { body: hiddenField('do', 'remove'), submit: words.scripts.delete, tone: 'danger' });
@@ -141,14 +141,14 @@ function renderOne(view: View): Html | undefined {
   });
 }
 
-function change(view: View): Outcome {
-  const script = view.region.store.scripts.findScript(view.path.script ?? '');
+async function change(view: View): Promise<Outcome> {
+  const script = await view.region.store.scripts.findScript(view.path.script ?? '');
   if (script === undefined) return undefined;
   const path = { name: script.name };
   if (given(view, 'do') === 'remove') {
-    return outcomeOf(operate(view, REMOVE, path, {}), PATH, words.scripts.deleted(script.name));
+    return outcomeOf(await operate(view, REMOVE, path, {}), PATH, words.scripts.deleted(script.name));
   }
-  const answer = operate(view, CHANGE, path, valuesOf(view));
+  const answer = await operate(view, CHANGE, path, valuesOf(view));
   return outcomeOf(answer, PATH, words.scripts.saved(given(view, 'name').trim()));
 }
 

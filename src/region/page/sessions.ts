@@ -101,12 +101,14 @@ export class Sessions {
    * The session of a token; `undefined` if it is unknown or has ended.
    * @param isUse false for a page's own refresh request, which does not prolong the session
    */
-  find(token: string, isUse = true): Session | undefined {
+  async find(token: string, isUse = true): Promise<Session | undefined> {
     const digest = digestOf(token);
     const kept = this.#kept.get(digest);
     if (kept === undefined) return undefined;
     const now = this.#clock.now();
-    const user = this.#store.findUser(kept.username);
+    const user = await this.#store.findUser(kept.username);
+    // Signed out, or evicted, meanwhile.
+    if (this.#kept.get(digest) !== kept) return undefined;
     const isOver = now - kept.usedAt > SESSION_IDLE_MS || now - kept.begunAt > SESSION_MS_MAX;
     if (isOver || user === undefined || !equalSecrets(user.passwordHash, kept.passwordHash)) {
       this.#forget(digest, kept);

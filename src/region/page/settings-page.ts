@@ -21,14 +21,14 @@ const SHOWN = [
 /** The name of the field with a setting's value. */
 const fieldOf = (name: string): string => `value-${name}`;
 
-function storedValue(view: View, name: string): string {
-  const answer = operate(view, { method: 'GET', path: 'maas', op: 'get_config' }, {}, { name });
+async function storedValue(view: View, name: string): Promise<string> {
+  const answer = await operate(view, { method: 'GET', path: 'maas', op: 'get_config' }, {}, { name });
   return answer.kind === 'json' && typeof answer.value === 'string' ? answer.value : '';
 }
 
-function settingForm(view: View, [name, key, { label, hint }]: (typeof SHOWN)[number]): Html {
+async function settingForm(view: View, [name, key, { label, hint }]: (typeof SHOWN)[number]): Promise<Html> {
   const pin = view.region.settings.pinnedBy(key, '');
-  const value = storedValue(view, name);
+  const value = await storedValue(view, name);
   if (pin !== undefined) {
     return html`
       <div class="list-item"><div><div class="name">${label}</div><code>${value}</code>
@@ -44,25 +44,25 @@ function settingForm(view: View, [name, key, { label, hint }]: (typeof SHOWN)[nu
   });
 }
 
-function render(view: View): Html {
+async function render(view: View): Promise<Html> {
   return pageOf(view, {
     title: words.settings.title,
     place: 'settings',
     main: html`
       <div class="bar"><h1>${words.settings.title}</h1></div>
-      ${SHOWN.map((setting) => html`<section class="sheet narrow stacked">${settingForm(view, setting)}</section>`)}`,
+      ${await Promise.all(SHOWN.map(async (setting) => html`<section class="sheet narrow stacked">${await settingForm(view, setting)}</section>`))}`,
     footer: words.settings.footer,
   });
 }
 
 const SET = { method: 'POST', path: 'maas', op: 'set_config' } as const;
 
-function act(view: View): Outcome {
+async function act(view: View): Promise<Outcome> {
   const setting = SHOWN.find(([name]) => name === given(view, 'setting'));
   if (setting === undefined) return undefined;
   const [name, , { label }] = setting;
   const field = fieldOf(name);
-  const answer = operate(view, SET, {}, { name, value: given(view, field) });
+  const answer = await operate(view, SET, {}, { name, value: given(view, field) });
   if (answer.kind !== 'refusal' || answer.fields === undefined)
     return outcomeOf(answer, PATH, words.settings.saved(label));
   // The form has only this field, but the refusal may name a part of its value.

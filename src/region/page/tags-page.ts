@@ -16,8 +16,8 @@ const ADD = { method: 'POST', path: 'tags' } as const;
 const CHANGE = { method: 'PUT', path: 'tags/{name}' } as const;
 const REMOVE = { method: 'DELETE', path: 'tags/{name}' } as const;
 
-function tagItem(view: View, { name, comment, kernelParams }: Tag): Html {
-  const count = view.region.store.countMachines({ tags: [name] });
+async function tagItem(view: View, { name, comment, kernelParams }: Tag): Promise<Html> {
+  const count = await view.region.store.countMachines({ tags: [name] });
   const edit = mayCall(view.viewer, CHANGE)
     ? html`<a class="button plain small-button" href="${pathBelow(PATH, name)}">${words.forms.edit}</a>`
     : nothing;
@@ -45,12 +45,12 @@ const fieldsOf = (view: View, tag?: Tag): readonly Html[] => [
   }),
 ];
 
-function renderAll(view: View): Html {
-  const tags = view.region.store.life.listTags();
+async function renderAll(view: View): Promise<Html> {
+  const tags = await view.region.store.life.listTags();
   const list =
     tags.length === 0
       ? html`<div class="note soft">${words.tags.empty}</div>`
-      : tags.slice(0, SHOWN_MAX).map((tag) => tagItem(view, tag));
+      : await Promise.all(tags.slice(0, SHOWN_MAX).map((tag) => tagItem(view, tag)));
   const add = mayCall(view.viewer, ADD)
     ? html`<h2>${words.tags.addOne}</h2><div class="sheet narrow">${formOf(view, { body: fieldsOf(view), submit: words.tags.add })}</div>`
     : nothing;
@@ -68,18 +68,18 @@ const valuesOf = (view: View): Record<string, string> => ({
   kernel_opts: given(view, 'kernel_opts'),
 });
 
-function add(view: View): Outcome {
-  const answer = operate(view, ADD, {}, valuesOf(view));
+async function add(view: View): Promise<Outcome> {
+  const answer = await operate(view, ADD, {}, valuesOf(view));
   return outcomeOf(answer, PATH, words.tags.added(given(view, 'name').trim()));
 }
 
-const findTag = (view: View): Tag | undefined =>
-  view.region.store.life.listTags().find(({ name }) => name === view.path.tag);
+const findTag = async (view: View): Promise<Tag | undefined> =>
+  (await view.region.store.life.listTags()).find(({ name }) => name === view.path.tag);
 
-function renderOne(view: View): Html | undefined {
-  const tag = findTag(view);
+async function renderOne(view: View): Promise<Html | undefined> {
+  const tag = await findTag(view);
   if (tag === undefined) return undefined;
-  const count = view.region.store.countMachines({ tags: [tag.name] });
+  const count = await view.region.store.countMachines({ tags: [tag.name] });
   const remove = formOf(view, { body: hiddenField('do', 'remove'), submit: words.tags.delete, tone: 'danger' });
   return pageOf(view, {
     title: words.tags.titleOf(tag.name),
@@ -91,14 +91,14 @@ function renderOne(view: View): Html | undefined {
   });
 }
 
-function change(view: View): Outcome {
-  const tag = findTag(view);
+async function change(view: View): Promise<Outcome> {
+  const tag = await findTag(view);
   if (tag === undefined) return undefined;
   const path = { name: tag.name };
   if (given(view, 'do') === 'remove') {
-    return outcomeOf(operate(view, REMOVE, path, {}), PATH, words.tags.deleted(tag.name));
+    return outcomeOf(await operate(view, REMOVE, path, {}), PATH, words.tags.deleted(tag.name));
   }
-  const answer = operate(view, CHANGE, path, valuesOf(view));
+  const answer = await operate(view, CHANGE, path, valuesOf(view));
   return outcomeOf(answer, PATH, words.tags.saved(given(view, 'name').trim()));
 }
 

@@ -49,7 +49,8 @@ export interface View {
 }
 
 /** The machine named in the path; undefined: none. */
-export const findMachine = (view: View): Machine | undefined => view.region.store.findMachine(view.path.machine ?? '');
+export const findMachine = async (view: View): Promise<Machine | undefined> =>
+  await view.region.store.findMachine(view.path.machine ?? '');
 
 /** The outcome of a form: the next page with a notice, or a refusal; `undefined` if the path names nothing that exists. */
 export type Outcome = { readonly kind: 'done'; readonly to: string; readonly text: string } | Refusal | undefined;
@@ -101,12 +102,12 @@ export function mayCall(viewer: Viewer, { method, op, path }: WantedOperation): 
 }
 
 /** Runs an operation as the viewer, with the same checks, rights and events as through the API. */
-export function operate(
+export async function operate(
   { region, viewer, peer }: View,
   wanted: WantedOperation,
   path: Readonly<Record<string, string>>,
   values: Readonly<Record<string, string | readonly string[] | undefined>>,
-): Answer {
+): Promise<Answer> {
   if (viewer.kind !== 'person') return refuse('not-authenticated.page');
   const fields = new Map<string, readonly string[]>();
   if (wanted.op !== undefined) fields.set('op', [wanted.op]);
@@ -116,16 +117,12 @@ export function operate(
   const { username, email, isAdmin } = viewer;
   const caller = { kind: 'user', username, email, isAdmin } as const;
   const call = { region, version: '2.0', path, caller, peer, query: new Map() } as const;
-  return runOperation(of(wanted), wanted.method, call, fields);
+  return await runOperation(of(wanted), wanted.method, call, fields);
 }
 
 /** The outcome of a form from its operation's answer. */
 export const outcomeOf = (answer: Answer, to: string, text: string): Outcome =>
   answer.kind === 'refusal' ? answer : { kind: 'done', to, text };
-
-/** The final answer of an operation that may answer later. */
-export const settled = (answer: Answer): Promise<Answer> =>
-  answer.kind === 'later' ? answer.answer : Promise.resolve(answer);
 
 /** True for a message that begins with the full key of its field: `boot.release: …` for `release`. */
 const namesItself = (field: string, message: string): boolean => {

@@ -67,7 +67,7 @@ export class MachineHomes {
   readonly #racks: HomeRacks;
   readonly #store: HomeStore;
   readonly #clock: Clock;
-  readonly #listeners = new Set<(machine: Machine) => void>();
+  readonly #listeners = new Set<(machine: Machine) => Promise<void>>();
   /** By system id and rack: the wall time of the last warning, and the number withheld since. */
   readonly #warned = new BoundedMap<string, { readonly atMs: number; withheld: number }>(
     ELSEWHERE_REPORTED_MAX,
@@ -81,7 +81,7 @@ export class MachineHomes {
   }
 
   /** Calls `listener` with each machine whose home changed here, as it is now. */
-  subscribe(listener: (machine: Machine) => void): void {
+  subscribe(listener: (machine: Machine) => Promise<void>): void {
     this.#listeners.add(listener);
   }
 
@@ -98,8 +98,9 @@ export class MachineHomes {
   }
 
   /** True if this rack may vouch for a boot from this interface: the interface is unknown, or its machine is not at home elsewhere. */
-  mayVouch(uuid: string, mac: MacAddress): boolean {
-    return this.otherOwner(uuid, this.#store.racks.homeOf({ mac })?.home) === undefined;
+  async mayVouch(uuid: string, mac: MacAddress): Promise<boolean> {
+    const known = await this.#store.racks.homeOf({ mac });
+    return this.otherOwner(uuid, known?.home) === undefined;
   }
 
   /** Why a rack's reports about a machine are not believed; `undefined` if they are. */
@@ -128,28 +129,39 @@ export class MachineHomes {
   }
 
   /** Marks or strips the disbelieved parts of a rack's reports, and gives a home to machines without a served one. @param uuid as above */
-  weigh(reports: readonly RackReport[], source: string, uuid: string | undefined): readonly RackReport[] {
-    // Read once, because each call reads the store.
+  async weigh(
+    reports: readonly RackReport[],
+    source: string,
+    uuid: string | undefined,
+  ): Promise<readonly RackReport[]> {
     const racks = this.#racks.list();
     const rack = racks.find((one) => (uuid === undefined ? one.isEmbedded : one.uuid === uuid));
     // Only tests have a region without a rack of its own.
     if (rack === undefined) return reports;
-    const stored = this.#store.highestSequence(source);
+    const stored = await this.#store.highestSequence(source);
     const networks = homeNetworksOf(racks);
-    return reports.map((report) =>
-      report.sequence <= stored ? report : this.#weighOne(report, rack, racks, networks),
-    );
+    const weighed: RackReport[] = [];
+    for (const report of reports) {
+      weighed.push(report.sequence <= stored ? report : await this.#weighOne(report, rack, racks, networks));
+    }
+    return weighed;
   }
 
-  #weighOne(report: RackReport, rack: Rack, racks: readonly Rack[], networks: readonly HomeNetwork[]): RackReport {
+  async #weighOne(
+    report: RackReport,
+    rack: Rack,
+    racks: readonly Rack[],
+    networks: readonly HomeNetwork[],
+  ): Promise<RackReport> {
     const address = parseIpv4(report.address ?? '');
     const mac = parseMac(report.mac ?? '');
     const isLease = isAddressSeen(report.kind) && address !== undefined && mac !== undefined;
     if (rack.isEmbedded && !isLease) return report;
-    const known = mac === undefined && address === undefined ? undefined : this.#store.racks.homeOf({ mac, address });
+    const known =
+      mac === undefined && address === undefined ? undefined : await this.#store.racks.homeOf({ mac, address });
     const owners = this.racksAt(known?.home, racks);
     if (known !== undefined && ownerAmong(owners, rack) !== undefined) {
-      this.#warnElsewhere(known, rack);
+      await this.#warnElsewhere(known, rack);
       return { ...report, isElsewhere: true };
     }
     const there = this.racksAt(address, racks);
@@ -157,7 +169,7 @@ export class MachineHomes {
     // While its home is served, only a person moves it.
     const isMoved = !isServed(known?.home, networks);
     const isFree = owners.length === 0 || !rack.isEmbedded;
-    if (known !== undefined && isLease && isThere && isMoved && isFree) this.#settle(known, address, rack);
+    if (known !== undefined && isLease && isThere && isMoved && isFree) await this.#settle(known, address, rack);
     // This rack cannot have seen an address in another rack's network.
     const isSeen = isThere || there.length === 0 || rack.isEmbedded;
     const { home, seen } = known ?? {};
@@ -168,30 +180,30 @@ export class MachineHomes {
   }
 
   /** Makes this rack's network the machine's home, because the machine took an address there. */
-  #settle(known: MachineHome, home: Ipv4, rack: Rack): void {
+  async #settle(known: MachineHome, home: Ipv4, rack: Rack): Promise<void> {
     const atMs = this.#clock.wallTimeMs();
     const event: NewMachineEvent = {
       ...{ type: 'NODE_RACK_EVENT', level: 'info', atMs, username: '' },
       ...{ code: 'home-found', params: { rack: rack.name, address: formatIpv4(home) } },
     };
-    const outcome = this.#store.changeMachine<never>(known.systemId, atMs, () => ({
+    const outcome = await this.#store.changeMachine<never>(known.systemId, atMs, () => ({
       kind: 'change',
       fields: { home },
       events: rack.isEmbedded ? [] : [event],
     }));
-    this.#follow(outcome);
+    await this.#follow(outcome);
   }
 
   /**
    * Called when a rack forwarded a known machine's report; logs a warning if the machine is at home elsewhere. @param uuid undefined: no
    * rack
    */
-  reportedBy(uuid: string | undefined, machine: Pick<Machine, 'systemId' | 'hostname' | 'home'>): void {
+  async reportedBy(uuid: string | undefined, machine: Pick<Machine, 'systemId' | 'hostname' | 'home'>): Promise<void> {
     const rack = uuid === undefined ? undefined : this.#racks.find(uuid);
-    if (rack !== undefined) this.#warnElsewhere(machine, rack);
+    if (rack !== undefined) await this.#warnElsewhere(machine, rack);
   }
 
-  #warnElsewhere(known: Pick<Machine, 'systemId' | 'hostname' | 'home'>, rack: Rack): void {
+  async #warnElsewhere(known: Pick<Machine, 'systemId' | 'hostname' | 'home'>, rack: Rack): Promise<void> {
     const atMs = this.#clock.wallTimeMs();
     const key = `${known.systemId} ${rack.uuid}`;
     const before = this.#warned.get(key);
@@ -204,14 +216,19 @@ export class MachineHomes {
     this.#warned.set(key, { atMs, withheld: 0 });
     const params = { ...why, times: (before?.withheld ?? 0) + 1 };
     const event = { type: 'NODE_SEEN_ELSEWHERE', code: 'seen-elsewhere', params, atMs, username: '' } as const;
-    this.#store.recordEvent(event, known.systemId);
+    await this.#store.recordEvent(event, known.systemId);
   }
 
   /**
    * Moves a machine's home to a rack, on a person's command. A machine at work gets a new token.
    * @param name the network's name, or `10.20.0.0/24`; `undefined`: the first that only this rack has
    */
-  move(systemId: string, rack: Rack, username: string, name?: string): MachineChangeOutcome<MoveRefusal> {
+  async move(
+    systemId: string,
+    rack: Rack,
+    username: string,
+    name?: string,
+  ): Promise<MachineChangeOutcome<MoveRefusal>> {
     const networks = homeNetworksOf([{ ...rack, state: 'accepted' }]).filter(
       (one) => name === undefined || one.names.includes(name),
     );
@@ -224,7 +241,7 @@ export class MachineHomes {
       return { kind: 'refuse', refusal: refused };
     }
     const atMs = this.#clock.wallTimeMs();
-    const outcome = this.#store.changeMachine<MoveRefusal>(systemId, atMs, (machine) => ({
+    const outcome = await this.#store.changeMachine<MoveRefusal>(systemId, atMs, (machine) => ({
       kind: 'change',
       fields: {
         home: own.address,
@@ -232,13 +249,13 @@ export class MachineHomes {
       },
       events: [{ type: 'NODE', code: 'home-moved', params: { rack: rack.name, network: name }, atMs, username }],
     }));
-    this.#follow(outcome);
+    await this.#follow(outcome);
     return outcome;
   }
 
-  #follow(outcome: MachineChangeOutcome<unknown>): void {
+  async #follow(outcome: MachineChangeOutcome<unknown>): Promise<void> {
     if (outcome.kind !== 'changed') return;
-    for (const listener of this.#listeners) listener(outcome.machine);
+    for (const listener of this.#listeners) await listener(outcome.machine);
   }
 }
 

@@ -9,6 +9,7 @@
 // 4. A rack is accepted with its reported networks that are not in doubt (`rack-networks.ts`), and with those that the administrator names.
 //    With an administrator's key it is accepted with all.
 
+import { isDeepStrictEqual } from 'node:util';
 import { FairShares } from '../../net/fair-shares.ts';
 import type { EventParams } from '../records/event-params.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
@@ -24,6 +25,9 @@ import type { RackInterface } from '../records/rack-description.ts';
 import type { RackChange } from '../records/rack-store.ts';
 import { type RefusalNamed, refusal } from '../words/refusal.ts';
 import { agreeTo, doubtEvent, reportedTexts, weighNetworks } from './rack-networks.ts';
+
+/** How often the store records that a pending rack was heard; it asks every few seconds. */
+const WAITING_SEEN_EVERY_MS = 30_000;
 
 /** The key with which a rack authenticates from its registration on. */
 export type RackKey =
@@ -291,4 +295,18 @@ export function decideVerdict(
     if (doubt !== undefined) events.push(doubt);
   }
   return { put, remove, events, result: undefined };
+}
+
+/** False if nothing needs to be written: the rack is refused, or still pending without a change. */
+export function isNews(
+  { put, remove = [], events }: RackChange<unknown>,
+  racks: readonly Rack[],
+  atMs: number,
+): boolean {
+  const [next] = put;
+  if (next === undefined) return events.length > 0 || remove.length > 0;
+  const known = racks.find(({ uuid }) => uuid === next.uuid);
+  if (known === undefined || next.state !== 'pending' || events.length > 0) return true;
+  const isLong = atMs - (known.seenMs ?? known.registeredMs) >= WAITING_SEEN_EVERY_MS;
+  return isLong || !isDeepStrictEqual({ ...next, seenMs: 0 }, { ...known, seenMs: 0 });
 }

@@ -43,7 +43,8 @@ export function parseRackImages(list: unknown): readonly RackImage[] {
 /** The racks and their images. */
 export interface RackImageKnowledge {
   readonly racks: readonly Rack[];
-  readonly imagesOf: (uuid: string) => readonly RackImage[];
+  /** By rack. */
+  readonly images: ReadonlyMap<string, readonly RackImage[]>;
   readonly nowMs: number;
 }
 
@@ -61,8 +62,9 @@ export function imagesForMachine(
   const present = asked.filter((rack) => !isAway(rack, known.nowMs));
   const [first, ...others] = present.length > 0 ? present : asked;
   if (first === undefined) return undefined;
-  const paths = others.map(({ uuid }) => new Set(known.imagesOf(uuid).map(({ path }) => path)));
-  return known.imagesOf(first.uuid).filter(({ path }) => paths.every((has) => has.has(path)));
+  const imagesOf = (uuid: string): readonly RackImage[] => known.images.get(uuid) ?? [];
+  const paths = others.map(({ uuid }) => new Set(imagesOf(uuid).map(({ path }) => path)));
+  return imagesOf(first.uuid).filter(({ path }) => paths.every((has) => has.has(path)));
 }
 
 const isServed = (rack: Rack, address: Ipv4): boolean =>

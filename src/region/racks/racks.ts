@@ -1,10 +1,10 @@
 // The racks of a region: their registrations, verdicts and heartbeats. The API, the link and the page use it.
 //
-// 1. The list in memory mirrors the store; it is read again when the store's version changes, whichever process changed it.
+// 1. The list in memory mirrors the store. `refresh` reads it again if its version has changed, whichever process changed it: before each
+//    request, after each change of this process, and periodically.
 // 2. A rack's secret is compared in constant time, even if there is no such rack.
 
 import { createHash } from 'node:crypto';
-import { isDeepStrictEqual } from 'node:util';
 import type { Clock } from '../../clock.ts';
 import { RackError } from '../../errors.ts';
 import { type Ipv4, type Ipv4Network, networkContains } from '../../net/address.ts';
@@ -21,8 +21,9 @@ import {
   type RefusedEntry,
 } from '../records/rack.ts';
 import type { RackDescription, RackInterface } from '../records/rack-description.ts';
-import type { RackChange } from '../records/rack-store.ts';
+import type { RackChange, RackKeyHolder } from '../records/rack-store.ts';
 import type { RegionStore } from '../records/store.ts';
+import { LatestRun } from '../shares/latest-run.ts';
 import { RateLimiter } from '../shares/request-rates.ts';
 import { Acknowledgements } from './acknowledgements.ts';
 import { BatchTurns } from './batch-turns.ts';
@@ -31,13 +32,13 @@ import { MachineHomes } from './machine-homes.ts';
 import {
   decideRegistration,
   decideVerdict,
+  isNews,
   type RackRegistration,
   type RackVerdict,
   type RegistrationOutcome,
   type VerdictRefusal,
 } from './rack-admission.ts';
 import { believedNetworks, doubtEvent, ownNetworks, weighNetworks } from './rack-networks.ts';
-import { demotedOwnerOf } from './rack-owners.ts';
 
 /**
  * Registrations of unknown racks: from one address, from one network, and in total. An unchanged repeat of a pending rack does not count.
@@ -49,9 +50,6 @@ export const REGISTRATIONS_IN_TOTAL = { perSecond: 1, burst: 64 } as const;
 /** Events about a rack's disputed networks, which an accepted rack could cause with each heartbeat and registration. */
 export const DISPUTES_PER_RACK = { perSecond: 1 / 3600, burst: 4 } as const;
 export const DISPUTES_IN_TOTAL = { perSecond: 0.1, burst: 256 } as const;
-
-/** How often the store records that a pending rack was heard; it asks every few seconds. */
-const WAITING_SEEN_EVERY_MS = 30_000;
 
 /** The contents of a heartbeat. */
 export interface RackNews {
@@ -85,16 +83,6 @@ function weighingKey(racks: readonly Rack[]): string {
     .join('\n');
 }
 
-/** False if nothing needs to be written: the rack is refused, or still pending without a change. */
-function isNews({ put, remove = [], events }: RackChange<unknown>, racks: readonly Rack[], atMs: number): boolean {
-  const [next] = put;
-  if (next === undefined) return events.length > 0 || remove.length > 0;
-  const known = racks.find(({ uuid }) => uuid === next.uuid);
-  if (known === undefined || next.state !== 'pending' || events.length > 0) return true;
-  const isLong = atMs - (known.seenMs ?? known.registeredMs) >= WAITING_SEEN_EVERY_MS;
-  return isLong || !isDeepStrictEqual({ ...next, seenMs: 0 }, { ...known, seenMs: 0 });
-}
-
 /** The racks of one region. */
 export class Racks {
   /** The racks' versions of the desired state in force. */
@@ -110,13 +98,15 @@ export class Racks {
   /** By rack: the rate of events about its disputed networks. */
   readonly #disputes = new RateLimiter(DISPUTES_PER_RACK, DISPUTES_IN_TOTAL);
   readonly #startedMs: number;
+  readonly #reads = new LatestRun(() => this.#read());
   readonly #listeners = new Set<() => void>();
   #list: readonly Rack[] = [];
   #weighed: ReadonlyMap<string, WeighedNetworks> = new Map();
   /** The facts from which `#weighed` was computed. */
   #weighedKey = '';
   #version = -1;
-  readonly #images = new Map<string, readonly RackImage[]>();
+  /** The API keys that racks use, by rack. */
+  #keys: ReadonlyMap<string, RackKeyHolder> = new Map();
   /** Racks reported as away. */
   readonly #away = new Set<string>();
 
@@ -128,26 +118,29 @@ export class Racks {
     this.homes = new MachineHomes(this, store, clock);
   }
 
-  /** All racks, in the order of their registration. While the store is unavailable, the last known list. */
+  /** All racks, in the order of their registration, as last read. */
   list(): readonly Rack[] {
-    try {
-      const version = this.#store.racks.version();
-      if (version === this.#version) return this.#list;
-      const racks = this.#store.racks.list();
-      this.#list = this.#weigh(racks);
-      this.#version = version;
-      this.#forgetGone();
-    } catch (error) {
-      if (!(error instanceof RackError && error.code === 'store-unavailable')) throw error;
-    }
     return this.#list;
   }
 
-  /** Drops the data of racks that any process removed; otherwise the data of registrations under invented UUIDs would accumulate. */
-  #forgetGone(): void {
-    const there = new Set(this.#list.map(({ uuid }) => uuid));
-    for (const uuid of this.#images.keys()) if (!there.has(uuid)) this.#images.delete(uuid);
-    for (const uuid of this.#away) if (!there.has(uuid)) this.#away.delete(uuid);
+  /** Reads what has changed in the store. While the store is unavailable, the last known list stays. */
+  refresh(): Promise<void> {
+    return this.#reads.run();
+  }
+
+  async #read(): Promise<void> {
+    try {
+      const seen = await this.#store.racks.look(this.#version);
+      if (seen === undefined) return;
+      this.#list = this.#weigh(seen.racks);
+      this.#keys = new Map(seen.keys.map((key) => [key.uuid, key]));
+      this.#version = seen.version;
+      // Otherwise the data of registrations under invented UUIDs would accumulate.
+      const there = new Set(this.#list.map(({ uuid }) => uuid));
+      for (const uuid of this.#away) if (!there.has(uuid)) this.#away.delete(uuid);
+    } catch (error) {
+      if (!(error instanceof RackError && error.code === 'store-unavailable')) throw error;
+    }
   }
 
   /** Decides again on all networks if any rack's networks have changed; a mere heartbeat costs nothing. */
@@ -194,7 +187,7 @@ export class Racks {
     // Compare once in any case, so that the time does not reveal whether there is such a rack.
     if (holders.length === 0) this.#isSecretOf(undefined, token, secret);
     const speaker = holders.find((rack) => this.#isSecretOf(rack, token, secret) && this.isOf(rack, address));
-    return speaker === undefined || demotedOwnerOf(this.#store, speaker) !== undefined ? undefined : speaker.uuid;
+    return speaker === undefined || this.demotedOwnerOf(speaker) !== undefined ? undefined : speaker.uuid;
   }
 
   /** The rack that generated this key, in any state. */
@@ -206,33 +199,45 @@ export class Racks {
   }
 
   /** True if these are this rack's credentials; records the use of an API key. */
-  isKeyOf(
+  async isKeyOf(
     rack: Rack | undefined,
     credentials: { readonly consumerKey: string; readonly tokenKey: string; readonly secret: string },
-  ): boolean {
+  ): Promise<boolean> {
     if (rack?.token !== undefined && rack.secretDigest === undefined) {
-      return rack.token === credentials.tokenKey && findApiKey(this.#store, this.#clock, credentials) !== undefined;
+      if (rack.token !== credentials.tokenKey) return false;
+      return (await findApiKey(this.#store, this.#clock, credentials)) !== undefined;
     }
     return this.#isSecretOf(rack, credentials.tokenKey, credentials.secret);
   }
 
+  /** The user whose API key a rack uses; undefined: none, or the key is deleted. */
+  ownerOf({ uuid }: Rack): string | undefined {
+    return this.#keys.get(uuid)?.username;
+  }
+
+  /** The user whose API key a rack uses and who is no administrator any more; undefined: the rack may speak. */
+  demotedOwnerOf({ uuid }: Rack): string | undefined {
+    const key = this.#keys.get(uuid);
+    return key?.isAdmin === true ? undefined : key?.username;
+  }
+
   #isSecretOf(rack: Rack | undefined, token: string, secret: string): boolean {
     const given = createHash('sha256').update(secret).digest('hex');
-    const kept = rack?.secretDigest ?? (rack === undefined ? undefined : this.#store.findKey(token)?.secretDigest);
+    const kept = rack?.secretDigest ?? this.#keys.get(rack?.uuid ?? '')?.secretDigest;
     const matches = equalSecrets(given, kept ?? '');
     return rack !== undefined && rack.token === token && kept !== undefined && matches;
   }
 
   /** Like `register`, for a rack whose interfaces are unparsed JSON. */
-  introduce(
+  async introduce(
     said: Omit<RackRegistration, 'interfaces'>,
     text: string,
-  ): RegistrationOutcome | Exclude<Introduction, { kind: 'interfaces' }> {
+  ): Promise<RegistrationOutcome | Exclude<Introduction, { kind: 'interfaces' }>> {
     const mayAsk = this.#isTrusted(said) ? undefined : () => this.#newcomers.allows(said.address, this.#clock.now());
     const read = this.#introductions.read(said.uuid, text, mayAsk);
     if (read.kind !== 'interfaces') return read;
     const { interfaces } = read;
-    const outcome = this.#admit({ ...said, interfaces });
+    const outcome = await this.#admit({ ...said, interfaces });
     if (outcome.kind === 'pending' && mayAsk !== undefined) {
       const isWaiting = (uuid: string): boolean => this.find(uuid)?.state === 'pending';
       this.#introductions.remember(said.uuid, { text, interfaces }, isWaiting);
@@ -241,7 +246,7 @@ export class Racks {
   }
 
   /** Takes a registration or returns the refusal; `undefined` if the rate of unknown racks is exceeded. */
-  register(registration: RackRegistration): RegistrationOutcome | undefined {
+  async register(registration: RackRegistration): Promise<RegistrationOutcome | undefined> {
     const isNew = this.find(registration.uuid) === undefined && registration.key.kind === 'own';
     if (isNew && !this.#newcomers.allows(registration.address, this.#clock.now())) return undefined;
     return this.#admit(registration);
@@ -254,12 +259,12 @@ export class Racks {
     return known?.state === 'accepted' && known.token === key.token && known.secretDigest === key.secretDigest;
   }
 
-  #admit(registration: RackRegistration): RegistrationOutcome {
+  async #admit(registration: RackRegistration): Promise<RegistrationOutcome> {
     const atMs = this.#clock.wallTimeMs();
     const racks = this.list();
     const decided = decideRegistration(registration, racks, atMs);
     if (!isNews(decided, racks, atMs)) return decided.result;
-    return this.#store.racks.change((now) => {
+    return await this.#change((now) => {
       const decision = decideRegistration(registration, now, atMs);
       const known = now.find(({ uuid, state }) => uuid === registration.uuid && state === 'accepted');
       const [next] = decision.put;
@@ -272,17 +277,19 @@ export class Racks {
    * Accepts, rejects or removes racks: all of them, or none, with the reason.
    * @param shared disputed networks to which the administrator agrees by name
    */
-  judge(
+  async judge(
     uuids: readonly string[],
     verdict: RackVerdict,
     username: string,
     shared: readonly string[] = [],
-  ): VerdictRefusal | undefined {
+  ): Promise<VerdictRefusal | undefined> {
     const by = { username, atMs: this.#clock.wallTimeMs(), shared };
-    const refusal = this.#store.racks.change((racks) => decideVerdict(uuids, verdict, racks, by));
-    // A removed rack that registers again reports its images again.
-    for (const uuid of uuids) this.#images.delete(uuid);
-    if (refusal === undefined) for (const listener of this.#listeners) listener();
+    const refusal = await this.#change((racks) => decideVerdict(uuids, verdict, racks, by));
+    if (refusal === undefined) {
+      await this.#store.afterCommit(() => {
+        for (const listener of this.#listeners) listener();
+      });
+    }
     return refusal;
   }
 
@@ -293,10 +300,10 @@ export class Racks {
   }
 
   /** Stores the rack of this process, which needs no key, and removes an earlier one with another UUID. */
-  greet(description: RackDescription): void {
+  async greet(description: RackDescription): Promise<void> {
     const atMs = this.#clock.wallTimeMs();
     const { uuid, name, version, interfaces, pinned, settingsRefused } = description;
-    this.#store.racks.change((racks) => {
+    await this.#change((racks) => {
       const known = racks.find((rack) => rack.uuid === uuid);
       const rack: Rack = {
         uuid,
@@ -322,57 +329,49 @@ export class Racks {
   }
 
   /** Stores a rack's heartbeat. */
-  hear(uuid: string, news: RackNews): void {
+  async hear(uuid: string, news: RackNews): Promise<void> {
     const atMs = this.#clock.wallTimeMs();
     const { images, ...said } = news;
-    this.#store.racks.change((racks) => {
+    await this.#change((racks) => {
       const known = racks.find((rack) => rack.uuid === uuid);
       if (known === undefined) return { put: [], events: [], result: undefined };
       const next = weighNetworks({ ...known, ...said, seenMs: atMs }, known, racks);
       return { put: [next], events: this.#disputeEvents(next, known, racks), result: undefined };
     });
     this.acknowledgements.reported();
-    if (images !== undefined) {
-      this.#store.racks.putImages(uuid, images);
-      this.#images.set(uuid, images);
-    }
+    if (images !== undefined) await this.#store.racks.putImages(uuid, images);
     if (!this.#away.has(uuid)) return;
     const rack = this.find(uuid);
-    if (rack !== undefined) this.#record('RACK_BACK', { code: 'rack-back', params: { rack: rack.name } });
+    if (rack !== undefined) await this.#record('RACK_BACK', { code: 'rack-back', params: { rack: rack.name } });
     this.#away.delete(uuid);
   }
 
-  /** A remote rack's last reported images; while the store is unavailable, those known in memory. */
-  imagesOf(uuid: string): readonly RackImage[] {
-    const known = this.#images.get(uuid);
-    if (known !== undefined) return known;
-    try {
-      const images = this.#store.racks.images(uuid);
-      this.#images.set(uuid, images);
-      return images;
-    } catch (error) {
-      if (!(error instanceof RackError && error.code === 'store-unavailable')) throw error;
-      return [];
-    }
+  /** The last reported images of the accepted remote racks, by UUID. */
+  images(): Promise<ReadonlyMap<string, readonly RackImage[]>> {
+    const remote = this.#list.filter((rack) => isAccepted(rack) && !rack.isEmbedded);
+    return this.#store.racks.images(remote.map(({ uuid }) => uuid));
   }
 
   /** Stores the source of a rack's event sequence, and its refused events. */
-  keepRefused(uuid: string, source: string, refused: readonly RefusedEntry[]): void {
-    this.#change(uuid, (rack) => {
+  async keepRefused(uuid: string, source: string, refused: readonly RefusedEntry[]): Promise<void> {
+    await this.#change((racks) => {
+      const rack = racks.find((one) => one.uuid === uuid);
+      if (rack === undefined) return { put: [], events: [], result: undefined };
       const before = rack.source === source ? rack.refused : [];
-      return { ...rack, source, refused: [...before, ...refused].slice(-REFUSED_KEPT_MAX) };
+      const put = [{ ...rack, source, refused: [...before, ...refused].slice(-REFUSED_KEPT_MAX) }];
+      return { put, events: [], result: undefined };
     });
   }
 
   /** Logs racks that have gone away; call it periodically. */
-  lookForAway(): void {
+  async lookForAway(): Promise<void> {
     const nowMs = this.#clock.wallTimeMs();
     for (const rack of this.list()) {
       // After a start of the region, its racks get time to report.
       const heard = { ...rack, seenMs: Math.max(rack.seenMs ?? rack.stateSinceMs, this.#startedMs) };
       if (!isAway(heard, nowMs) || this.#away.has(rack.uuid)) continue;
       const params = { rack: rack.name, heardMs: heard.seenMs };
-      this.#record('RACK_AWAY', { code: 'rack-away', params });
+      await this.#record('RACK_AWAY', { code: 'rack-away', params });
       this.#away.add(rack.uuid);
     }
   }
@@ -386,14 +385,15 @@ export class Racks {
     return event === undefined || !this.#disputes.allows(next.uuid, this.#clock.now()) ? [] : [event];
   }
 
-  #record(type: NewMachineEvent['type'], happening: Happening): void {
-    this.#store.recordEvent({ type, ...happening, atMs: this.#clock.wallTimeMs(), username: '' }, undefined);
+  #record(type: NewMachineEvent['type'], happening: Happening): Promise<void> {
+    const event = { type, ...happening, atMs: this.#clock.wallTimeMs(), username: '' };
+    return this.#store.recordEvent(event, undefined);
   }
 
-  #change(uuid: string, next: (rack: Rack) => Rack): void {
-    this.#store.racks.change((racks) => {
-      const known = racks.find((rack) => rack.uuid === uuid);
-      return { put: known === undefined ? [] : [next(known)], events: [], result: undefined };
-    });
+  /** Applies a change, and reads it. */
+  async #change<R>(decide: (racks: readonly Rack[]) => RackChange<R>): Promise<R> {
+    const result = await this.#store.racks.change(decide);
+    await this.#store.afterCommit(() => this.refresh());
+    return result;
   }
 }

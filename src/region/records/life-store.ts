@@ -31,35 +31,35 @@ export interface MachineKey extends MachineCredentials {
 
 export interface LifeStore {
   /** `exists`: the user already has this key. `limit`: they already have `keysMax`. */
-  addSshKey(key: Omit<SshKey, 'id'>, keysMax: number, event: NewMachineEvent): SshKey | 'exists' | 'limit';
+  addSshKey(key: Omit<SshKey, 'id'>, keysMax: number, event: NewMachineEvent): Promise<SshKey | 'exists' | 'limit'>;
   /** In the order of their addition. */
-  listSshKeys(username: string): readonly SshKey[];
+  listSshKeys(username: string): Promise<readonly SshKey[]>;
   /** @returns false if the user has no such key */
-  removeSshKey(username: string, id: number, event: NewMachineEvent): boolean;
+  removeSshKey(username: string, id: number, event: NewMachineEvent): Promise<boolean>;
 
   /** In the order of their names. */
-  listTags(): readonly Tag[];
+  listTags(): Promise<readonly Tag[]>;
   /** `exists`: the name is taken. `limit`: `tagsMax` tags exist already. */
-  addTag(tag: Tag, tagsMax: number, event: NewMachineEvent): 'added' | 'exists' | 'limit';
+  addTag(tag: Tag, tagsMax: number, event: NewMachineEvent): Promise<'added' | 'exists' | 'limit'>;
   /** Changes a tag, including its name. `not-found`: no such tag. `exists`: the new name is taken. */
-  changeTag(name: string, tag: Tag, event: NewMachineEvent): 'changed' | 'exists' | 'not-found';
+  changeTag(name: string, tag: Tag, event: NewMachineEvent): Promise<'changed' | 'exists' | 'not-found'>;
   /** @returns false if there is no such tag */
-  removeTag(name: string, event: NewMachineEvent): boolean;
+  removeTag(name: string, event: NewMachineEvent): Promise<boolean>;
   /** Adds a tag to machines and removes it from others; unknown ids are skipped. @returns undefined if there is no such tag */
   tagMachines(
     name: string,
     add: readonly string[],
     remove: readonly string[],
     event: NewMachineEvent,
-  ): { readonly added: number; readonly removed: number } | undefined;
+  ): Promise<{ readonly added: number; readonly removed: number } | undefined>;
 
   /** The user data that a machine's system runs at its first start; undefined: none. */
-  userData(systemId: string): Uint8Array | undefined;
+  userData(systemId: string): Promise<Uint8Array | undefined>;
 
   /** A machine's key; undefined: none. */
-  machineKey(systemId: string): MachineKey | undefined;
+  machineKey(systemId: string): Promise<MachineKey | undefined>;
   /** The key with this token; `undefined` if it is unknown or revoked. */
-  findMachineKey(tokenKey: string): MachineKey | undefined;
+  findMachineKey(tokenKey: string): Promise<MachineKey | undefined>;
   /** Stores a key, unless the machine has one. @returns the machine's key; `undefined` if there is no such machine */
-  keepMachineKey(key: MachineKey): MachineKey | undefined;
+  keepMachineKey(key: MachineKey): Promise<MachineKey | undefined>;
 }

@@ -23,11 +23,11 @@ export interface DebugLogin {
 
 export interface LoginStore {
   /** Opens a debug login, replacing an existing one. @returns false if there is no such machine */
-  openDebug(systemId: string, login: DebugLogin, event: NewMachineEvent): boolean;
+  openDebug(systemId: string, login: DebugLogin, event: NewMachineEvent): Promise<boolean>;
   /** @returns false if none was open */
-  closeDebug(systemId: string, event: NewMachineEvent): boolean;
+  closeDebug(systemId: string, event: NewMachineEvent): Promise<boolean>;
   /** The machine's debug login, even if expired; undefined: none. */
-  findDebug(systemId: string): DebugLogin | undefined;
+  findDebug(systemId: string): Promise<DebugLogin | undefined>;
   /** Stores the boot that knows of the debug login, or the machine's host key; does nothing without a debug login. */
-  noteDebug(systemId: string, note: Partial<Pick<DebugLogin, 'tokenDigest' | 'hostKey'>>): void;
+  noteDebug(systemId: string, note: Partial<Pick<DebugLogin, 'tokenDigest' | 'hostKey'>>): Promise<void>;
 }

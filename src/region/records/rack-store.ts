@@ -30,21 +30,39 @@ export interface MachineSign {
   readonly address?: Ipv4 | undefined;
 }
 
+/** The API key that a rack uses instead of a key of its own. */
+export interface RackKeyHolder {
+  readonly uuid: string;
+  readonly secretDigest: string;
+  /** The key's owner; undefined: a machine. */
+  readonly username: string | undefined;
+  readonly isAdmin: boolean;
+}
+
+/** All racks, and the API keys that some of them use. */
+export interface RacksSeen {
+  /** Increases with every change of the racks, and of an account or key that decides who may speak as one. */
+  readonly version: number;
+  /** In the order of their registration. */
+  readonly racks: readonly Rack[];
+  readonly keys: readonly RackKeyHolder[];
+}
+
 /** At most RACKS_MAX racks. Every method is one transaction and may throw RackError `store-unavailable`. */
 export interface RackStore {
   /** All racks, in the order of their registration. */
-  list(): readonly Rack[];
-  /** Increases with every change; kept in the database. */
-  version(): number;
-  /** The images in a rack's last report; empty: none, or no such rack. */
-  images(uuid: string): readonly RackImage[];
+  list(): Promise<readonly Rack[]>;
+  /** The racks, if their version is not the known one; undefined if it is. */
+  look(known: number): Promise<RacksSeen | undefined>;
+  /** The images in the last reports of these racks; none of racks that have reported none. */
+  images(uuids: readonly string[]): Promise<ReadonlyMap<string, readonly RackImage[]>>;
   /** Stores a rack's reported images until the rack is removed. */
-  putImages(uuid: string, images: readonly RackImage[]): void;
+  putImages(uuid: string, images: readonly RackImage[]): Promise<void>;
   /** The machine with this interface; without `mac`, the one last seen with this address; undefined: none. */
-  homeOf(sign: MachineSign): MachineHome | undefined;
+  homeOf(sign: MachineSign): Promise<MachineHome | undefined>;
   /**
    * Passes all racks to `decide` and applies its change. If a rack gains a network in which machines are at work, the desired state is
    * sent again, because it contains their tokens.
    */
-  change<R>(decide: (racks: readonly Rack[]) => RackChange<R>): R;
+  change<R>(decide: (racks: readonly Rack[]) => RackChange<R>): Promise<R>;
 }

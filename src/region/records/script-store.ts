@@ -86,14 +86,14 @@ export interface ResultFilter {
 
 export interface ScriptStore {
   /** In running order. */
-  listScripts(kind?: ScriptKind): readonly Script[];
-  findScript(name: string): (Script & { readonly content: string }) | undefined;
+  listScripts(kind?: ScriptKind): Promise<readonly Script[]>;
+  findScript(name: string): Promise<(Script & { readonly content: string }) | undefined>;
   /** `exists`: the name is taken. `limit`: `scriptsMax` scripts exist already. */
-  addScript(script: WrittenScript, scriptsMax: number, event: NewMachineEvent): Script | 'exists' | 'limit';
+  addScript(script: WrittenScript, scriptsMax: number, event: NewMachineEvent): Promise<Script | 'exists' | 'limit'>;
   /** Replaces a script, including its name. `not-found`: no such script. `exists`: the new name is taken. */
-  changeScript(name: string, script: WrittenScript, event: NewMachineEvent): Script | 'exists' | 'not-found';
+  changeScript(name: string, script: WrittenScript, event: NewMachineEvent): Promise<Script | 'exists' | 'not-found'>;
   /** @returns false if there is no such script */
-  removeScript(name: string, event: NewMachineEvent): boolean;
+  removeScript(name: string, event: NewMachineEvent): Promise<boolean>;
 
   /**
    * Begins a run. An earlier run in which nothing has started is removed; unfinished results of other runs become aborted.
@@ -104,9 +104,9 @@ export interface ScriptStore {
     purpose: ScriptKind,
     planned: readonly PlannedScript[],
     atMs: number,
-  ): readonly ScriptResult[] | undefined;
+  ): Promise<readonly ScriptResult[] | undefined>;
   /** The newest run first, each in running order. */
-  listResults(systemId: string, filter?: ResultFilter): readonly ScriptResult[];
+  listResults(systemId: string, filter?: ResultFilter): Promise<readonly ScriptResult[]>;
   /**
    * Changes an unfinished result of a machine's newest run. `decide` runs inside the transaction.
    * @returns the result after the change; `undefined` if the machine's newest run has no result with this id
@@ -115,5 +115,5 @@ export interface ScriptStore {
     systemId: string,
     id: number,
     decide: (result: RawResult) => ResultChange | undefined,
-  ): RawResult | undefined;
+  ): Promise<RawResult | undefined>;
 }

@@ -1,11 +1,13 @@
 // The port to the region's store. `store/region-sqlite.ts` implements it.
 //
-// 1. One method is one transaction: when it returns, all of it is on disk; when it throws, nothing happened.
-// 2. `decide` functions run inside the transaction, synchronously. They get facts as data and return a decision, or a question for further
-//    facts (`kind: 'ask'`). A question is answered, and the decision is asked for again, with all that is known by then.
-// 3. Another process (the command line) may write at the same time; every read sees its commits.
-// 4. Every method throws RackError `store-unavailable` when the disk is full or another process holds the database, and the same store
-//    works again afterwards.
+// 1. One method is one transaction: when its promise is fulfilled, all of it is on disk; when it is rejected, nothing happened. `transact`
+//    makes several of them one.
+// 2. `decide` functions run inside the transaction, synchronously and perhaps more than once. They get facts as data and return a
+//    decision, or a question for further facts (`kind: 'ask'`). A question is answered, and the decision is asked for again, with all that
+//    is known by then.
+// 3. Other processes may write at the same time; every read sees their commits.
+// 4. Every method rejects with RackError `store-unavailable` when the disk is full or the database cannot be used at the moment, and the
+//    same store works again afterwards.
 
 import type { MachineAddress } from '../../machines/machine.ts';
 import type { SettingValue } from '../../machines/settings.ts';
@@ -245,91 +247,109 @@ export interface RegionStore {
   readonly scripts: ScriptStore;
   /** The power commands begun, and their outcomes. */
   readonly power: PowerLedger;
-  /** Runs `work`; all of its changes to this store happen, or none. A store method that throws inside it undoes only itself. */
-  atomically<T>(work: () => T): T;
+  /**
+   * Runs `work` in one transaction: every method of this store that it calls, also indirectly, is part of it, and all of its changes happen,
+   * or none. The store may run `work` again, so it changes nothing else, and waits for nothing but this store. It must not go on after a
+   * method that failed.
+   */
+  transact<T>(work: () => Promise<T>): Promise<T>;
+  /**
+   * Runs `effect` once the transaction around the caller is on disk, and never if it fails; `transact` waits for it. Without such a
+   * transaction it runs at once, and the caller waits for it.
+   */
+  afterCommit(effect: () => void | Promise<void>): Promise<void>;
 
   /** Collects the facts for these addresses and values, and applies the decision. */
   enlist<R>(
     evidence: { readonly macs: readonly MacAddress[]; readonly values: readonly string[]; readonly atMs: number },
     decide: (knowledge: EnlistmentKnowledge) => EnlistmentDecision<R> | EnlistmentQuestion,
-  ): EnlistmentOutcome<R>;
+  ): Promise<EnlistmentOutcome<R>>;
   /** Moves one machine's interfaces and events to another, and removes it. */
   mergeMachines<R>(
     keepId: string,
     otherId: string,
     atMs: number,
     decide: (keep: Machine, other: Machine) => MergeDecision<R>,
-  ): MachineChangeOutcome<R>;
+  ): Promise<MachineChangeOutcome<R>>;
   splitMachine<R>(
     systemId: string,
     atMs: number,
     decide: (machine: Machine, knowledge: SplitKnowledge) => SplitDecision<R> | NameQuestion,
-  ): SplitOutcome<R>;
+  ): Promise<SplitOutcome<R>>;
   /** Stores that two machines are distinct. @returns false if one of them does not exist */
-  keepApart(systemId: string, otherId: string, event: NewMachineEvent): boolean;
+  keepApart(systemId: string, otherId: string, event: NewMachineEvent): Promise<boolean>;
   /** The newest conflicts. @param systemId only those of this machine */
-  listConflicts(limit: number, systemId?: string): readonly Conflict[];
+  listConflicts(limit: number, systemId?: string): Promise<readonly Conflict[]>;
   /** Those of these keys whose values several machines show, or have shown. */
-  sharedValues(keys: readonly string[]): ReadonlySet<string>;
+  sharedValues(keys: readonly string[]): Promise<ReadonlySet<string>>;
   changeMachine<R>(
     systemId: string,
     atMs: number,
     decide: (machine: Machine, knowledge: ChangeKnowledge) => MachineChange<R> | ChangeQuestion,
-  ): MachineChangeOutcome<R>;
+  ): Promise<MachineChangeOutcome<R>>;
   /** Removes a machine, its interfaces and keys; its events stay. @returns false if there is no such machine */
-  removeMachine(systemId: string, event: NewMachineEvent): boolean;
-  findMachine(systemId: string): Machine | undefined;
+  removeMachine(systemId: string, event: NewMachineEvent): Promise<boolean>;
+  findMachine(systemId: string): Promise<Machine | undefined>;
   /** The existing ones of these machines, in any order, without the large parts of them. */
-  outlineMachines(systemIds: readonly string[]): readonly MachineOutline[];
+  outlineMachines(systemIds: readonly string[]): Promise<readonly MachineOutline[]>;
   /** At most `limit` machines with an id above `afterId`, in the order of their ids. */
-  listMachines(filter: MachineFilter, afterId: number, limit: number): readonly Machine[];
-  /** As `listMachines`, but all machines, and only with what racks get of them: their facts and owner data are many times larger. */
-  listMachinesForRacks(afterId: number, limit: number): readonly MachineForRacks[];
-  countMachines(filter: MachineFilter): number;
+  listMachines(filter: MachineFilter, afterId: number, limit: number): Promise<readonly Machine[]>;
+  /**
+   * As `listMachines`, but only with what racks get of machines: their facts and owner data are many times larger.
+   * @param since only machines that racks get otherwise since this version of the desired state; 0: all
+   */
+  listMachinesForRacks(since: number, afterId: number, limit: number): Promise<readonly MachineForRacks[]>;
+  countMachines(filter: MachineFilter): Promise<number>;
+  /** How many machines are in each state; none of a state without machines. */
+  countStatuses(): Promise<ReadonlyMap<MachineStatus, number>>;
   /** At most `limit` machines whose state should have ended before `nowMs`, the longest overdue first. */
-  listOverdue(nowMs: number, limit: number): readonly Machine[];
+  listOverdue(nowMs: number, limit: number): Promise<readonly Machine[]>;
+  /** Moves the deadlines of all states in progress by `byMs`, but none to later than its state's full time from `nowMs`. */
+  shiftDeadlines(byMs: number, nowMs: number): Promise<void>;
   /** At most `limit` machines with an id above `afterId` and a power task, in the order of their ids. */
-  listPowerTasks(afterId: number, limit: number): readonly Machine[];
+  listPowerTasks(afterId: number, limit: number): Promise<readonly Machine[]>;
   /** Increases with every change of the racks' desired state; kept in the database. */
-  desiredVersion(): number;
+  desiredVersion(): Promise<number>;
+  /** The system ids of the machines deleted since a version of the desired state; undefined: they are no longer known. */
+  listGone(since: number): Promise<readonly string[] | undefined>;
 
   /** The stored settings of all racks, in the order of their first writing. */
-  listSettings(): readonly StoredSetting[];
+  listSettings(): Promise<readonly StoredSetting[]>;
   changeSettings<R>(
     atMs: number,
     decide: (current: readonly StoredSetting[]) => SettingsDecision<R>,
-  ): SettingsOutcome<R>;
+  ): Promise<SettingsOutcome<R>>;
 
   /** Stores the reports above the source's highest stored sequence. @param rackUuid undefined: the region's own rack */
-  recordReports(source: string, reports: readonly RackReport[], rackUuid?: string): RecordedReports;
+  recordReports(source: string, reports: readonly RackReport[], rackUuid?: string): Promise<RecordedReports>;
   /** The highest stored sequence of a source; -1: none. */
-  highestSequence(source: string): number;
+  highestSequence(source: string): Promise<number>;
   /** Marks a source's sequence as stored, as `recordReports` does. @returns false if it, or a higher one, already is */
-  acceptSequence(source: string, sequence: number, atMs: number): boolean;
+  acceptSequence(source: string, sequence: number, atMs: number): Promise<boolean>;
   /** Stores an event alone. An event that belongs to a change of a machine is a part of that change (`changeMachine`). */
-  recordEvent(event: NewMachineEvent, systemId: string | undefined): void;
-  listEvents(filter: EventFilter): readonly MachineEvent[];
+  recordEvent(event: NewMachineEvent, systemId: string | undefined): Promise<void>;
+  listEvents(filter: EventFilter): Promise<readonly MachineEvent[]>;
   /** The ids of the oldest and the newest stored event; both 0 if there are none. */
-  eventRange(): { readonly oldest: number; readonly newest: number };
+  eventRange(): Promise<{ readonly oldest: number; readonly newest: number }>;
   /** Unknown machines that booted from the network since `sinceMs`, the latest first, each with its newest event. */
-  listStrangers(sinceMs: number, limit: number): readonly StrangerSeen[];
+  listStrangers(sinceMs: number, limit: number): Promise<readonly StrangerSeen[]>;
   /** The newest event of each of these machines. @param isQuiet leaves out DEBUG, and AUDIT, which is no state of a machine */
-  newestEvents(systemIds: readonly string[], isQuiet?: boolean): ReadonlyMap<string, MachineEvent>;
+  newestEvents(systemIds: readonly string[], isQuiet?: boolean): Promise<ReadonlyMap<string, MachineEvent>>;
 
   /** @returns undefined if the name is taken */
-  addUser(user: Omit<User, 'id'>): User | undefined;
-  findUser(username: string): User | undefined;
-  listUsers(): readonly User[];
+  addUser(user: Omit<User, 'id'>): Promise<User | undefined>;
+  findUser(username: string): Promise<User | undefined>;
+  listUsers(): Promise<readonly User[]>;
   /** @returns false if there is no such user */
-  changeUser(username: string, change: UserChange, event: NewMachineEvent): boolean;
+  changeUser(username: string, change: UserChange, event: NewMachineEvent): Promise<boolean>;
   /** Removes a user with their API keys and SSH keys. @returns false if there is no such user */
-  removeUser(username: string, event: NewMachineEvent): boolean;
+  removeUser(username: string, event: NewMachineEvent): Promise<boolean>;
   /** @returns false if its owner has `keysMax` keys already */
-  addKey(key: ApiKey, keysMax: number): boolean;
-  findKey(tokenKey: string): ApiKey | undefined;
-  listKeys(username: string): readonly ApiKey[];
-  markKeyUsed(tokenKey: string, atMs: number): void;
+  addKey(key: ApiKey, keysMax: number): Promise<boolean>;
+  findKey(tokenKey: string): Promise<ApiKey | undefined>;
+  listKeys(username: string): Promise<readonly ApiKey[]>;
+  markKeyUsed(tokenKey: string, atMs: number): Promise<void>;
   /** @returns false if the user has no such key */
-  removeKey(username: string, tokenKey: string): boolean;
-  close(): void;
+  removeKey(username: string, tokenKey: string): Promise<boolean>;
+  close(): Promise<void>;
 }

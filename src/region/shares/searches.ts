@@ -32,27 +32,27 @@ export class Searches {
   }
 
   /**
-   * Runs a search; what it returns is its result. Between two steps other requests may change everything, within a step nothing does.
+   * Runs a search; what it returns is its result. Other requests may change everything meanwhile.
    * @param holder `username address` of the caller
    * @param refused the result if all places are taken and this user has a fair share of them
-   * @returns a promise if the search takes several turns; it rejects with what a step throws
+   * @returns rejects with what a step throws
    */
-  run<T extends object>(holder: string, steps: Iterator<unknown, T>, refused: () => T): T | Promise<T> {
-    const first = this.#piece(steps);
+  async run<T extends object>(holder: string, steps: AsyncIterator<unknown, T>, refused: () => T): Promise<T> {
+    const first = await this.#piece(steps);
     if (first.done === true) return first.value;
     const search: Search = { isEvicted: false };
     const admission = this.#work.places.admit(holder, search);
     if (admission.kind === 'refused') return refused();
     if (admission.evicted !== undefined) admission.evicted.isEvicted = true;
-    return this.#rest(holder, steps, admission.place, refused);
+    return await this.#rest(holder, steps, admission.place, refused);
   }
 
-  async #rest<T>(holder: string, steps: Iterator<unknown, T>, place: Place<Search>, refused: () => T): Promise<T> {
+  async #rest<T>(holder: string, steps: AsyncIterator<unknown, T>, place: Place<Search>, refused: () => T): Promise<T> {
     try {
       for (;;) {
         await this.#work.nextTurn(holder);
         if (place.holder.isEvicted) return refused();
-        const step = this.#piece(steps);
+        const step = await this.#piece(steps);
         if (step.done === true) return step.value;
       }
     } finally {
@@ -60,10 +60,10 @@ export class Searches {
     }
   }
 
-  #piece<T>(steps: Iterator<unknown, T>): IteratorResult<unknown, T> {
+  async #piece<T>(steps: AsyncIterator<unknown, T>): Promise<IteratorResult<unknown, T>> {
     const isOver = beginPiece(this.#clock);
     for (;;) {
-      const step = steps.next();
+      const step = await steps.next();
       if (step.done === true || isOver()) return step;
     }
   }

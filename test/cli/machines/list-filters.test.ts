@@ -19,10 +19,10 @@ import { printedBy } from '../../support/printed.ts';
 async function pageFilters(): Promise<readonly string[]> {
   let names: readonly string[] = [];
   await withRegion(async ({ region }) => {
-    region.enlist(report([0x525400000001]));
+    await region.enlist(report([0x525400000001]));
     const own = { name: 'rack-1', version: '0.1.0', interfaces: [rackInterface('10.20.0.0/24')], pinned: [] };
-    region.racks.greet({ ...own, uuid: OTHER_UUID });
-    acceptRack(region);
+    await region.racks.greet({ ...own, uuid: OTHER_UUID });
+    await acceptRack(region);
     const page = `${await renderPage(viewOf(region, { viewer: ADMIN }))}`;
     const form = /<form class="filters".*?<\/form>/s.exec(page)?.[0] ?? assert.fail(page);
     names = [...form.matchAll(/ name="([a-z]+)"/g)].map(([, name = '']) => name);

@@ -59,7 +59,7 @@ test('an account’s API keys are listed without their secrets, and one that is 
   writeFileSync(config, `name: rack\nstate_dir: ${stateDir}\nregion: { mode: embedded }\n`);
   const store = openRegionStore({ stateDir });
   await createAdmin(store, systemClock, { username: 'ann', email: '', password: 'long enough' });
-  store.close();
+  await store.close();
   const lines: string[] = [];
   t.mock.method(console, 'log', (line: string) => void lines.push(line));
   const account = { config, username: 'ann', name: 'ci' };

@@ -370,6 +370,15 @@ export const REGION_BOUNDS: readonly HeldBound[] = [
     test: 'store/region-identity.test.ts',
   },
   {
+    at: 'store/region-versions.ts GONE_VERSIONS',
+    what: 'versions of the desired state for which the system ids of deleted machines are remembered',
+    whoCanFill: 'administrators who delete machines, and hosts that enlist beyond the bound of New machines',
+    whatOthersNotice: 'nothing: a region process that has read nothing for so many versions reads all machines again',
+    howItEmpties: 'those of older versions are forgotten with each deletion',
+    share: 'none is needed: a version deletes one machine at most',
+    test: 'contract/machine-versions.ts',
+  },
+  {
     at: 'store/region-identity.ts CONFLICTS_MAX',
     what: 'conflicts between machines that wait for a decision',
     whoCanFill: 'a host that enlists machines that resemble others',

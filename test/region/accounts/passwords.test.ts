@@ -31,7 +31,7 @@ interface House {
 }
 
 async function withHouse(work: (house: House) => Promise<void>): Promise<void> {
-  const place = makeRegion();
+  const place = await makeRegion();
   const ways: Way[] = [];
   const app = Fastify();
   app.addHook('onRoute', ({ method, url }) => {
@@ -42,11 +42,11 @@ async function withHouse(work: (house: House) => Promise<void>): Promise<void> {
   try {
     await addAdmin(place.store, place.clock, { username: 'admin', email: '', password: PASSWORD });
     const ann = { username: 'ann', email: '', passwordHash: FOREIGN_HASH, isAdmin: false, createdMs: 0 };
-    place.store.addUser(ann);
+    await place.store.addUser(ann);
     await work({ place, app, ways });
   } finally {
     await app.close();
-    place.remove();
+    await place.remove();
   }
 }
 
@@ -89,7 +89,7 @@ for (const way of [BASIC, FORM]) {
       assert.deepEqual(last, { status: 429, isIn: false, refusal: 'rate-limit' });
       assert.equal(passwords.looks, looks);
       assert.equal((await knock(house, way, ELSEWHERE, PASSWORD)).isIn, true);
-      house.place.clock.advance(10_000);
+      await house.place.clock.pass(10_000);
       assert.equal((await knock(house, way, GUESSER, PASSWORD)).isIn, true);
     }));
 }
@@ -155,7 +155,7 @@ test('a password set by this host’s administrator does not wait behind guesses
 
 test('an account that sets its password from many addresses gets 429 after its first tries', () =>
   withHouse(async ({ place, app }) => {
-    const [consumer, token, secret] = createApiKey(place.store, place.clock, 'ann').split(':');
+    const [consumer, token, secret] = (await createApiKey(place.store, place.clock, 'ann')).split(':');
     const authorization = `OAuth oauth_signature_method="PLAINTEXT", oauth_consumer_key="${consumer}", oauth_token="${token}", oauth_signature="%26${secret}"`;
     const answers = Array.from({ length: 8 }, (_, index) =>
       app.inject({

@@ -15,7 +15,7 @@ const EVENT = {
 
 /** The logged events of one more report of a machine. */
 function reported(log: EnlistmentLog, systemId: string, at: Instant = START): readonly string[] {
-  const decision = log.thin({ kind: 'unchanged', systemId, events: [EVENT] }, at);
+  const decision = log.thinning(at)({ kind: 'unchanged', systemId, events: [EVENT] });
   return decision.kind === 'unchanged' ? decision.events.map(sentenceOf) : assert.fail();
 }
 

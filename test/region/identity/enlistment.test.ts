@@ -27,8 +27,8 @@ const C = 0x525400000003;
 const UUID_1 = '0fd4c0a2-2c4e-4a3c-9a3b-000000000001';
 const UUID_2 = '0fd4c0a2-2c4e-4a3c-9a3b-000000000002';
 
-function enlist(region: Region, of: EnlistmentReport): Machine {
-  const outcome = region.enlist(of);
+async function enlist(region: Region, of: EnlistmentReport): Promise<Machine> {
+  const outcome = await region.enlist(of);
   if (outcome.kind === 'refuse') throw new Error(refusalSentence(outcome.refusal));
   return outcome.machine;
 }
@@ -85,24 +85,24 @@ const RECOGNISED: readonly (readonly [string, EnlistmentReport, EnlistmentReport
 
 for (const [name, first, second, isSame] of RECOGNISED) {
   test(name, () =>
-    withRegion(({ region }) => {
-      const one = enlist(region, first);
-      const two = enlist(region, second);
+    withRegion(async ({ region }) => {
+      const one = await enlist(region, first);
+      const two = await enlist(region, second);
       assert.equal(one.systemId === two.systemId, isSame);
-      assert.equal(region.store.countMachines({}), isSame ? 1 : 2);
+      assert.equal(await region.store.countMachines({}), isSame ? 1 : 2);
     }),
   );
 }
 
 test('a New machine adopts its report, and keeps its name and facts missing from the report', () =>
-  withRegion(({ region }) => {
-    const first = enlist(
+  withRegion(async ({ region }) => {
+    const first = await enlist(
       region,
       report([A], { hostname: 'web1', facts: facts({ uuid: UUID_1 }, { memory_mib: 1024 }) }),
     );
     const power = { powerType: 'ipmi', powerParameters: { power_address: '10.20.0.9' } };
-    enlist(region, report([B, A], { hostname: 'other', architecture: 'arm64', ...power }));
-    const after = region.store.findMachine(first.systemId);
+    await enlist(region, report([B, A], { hostname: 'other', architecture: 'arm64', ...power }));
+    const after = await region.store.findMachine(first.systemId);
     assert.equal(after?.hostname, 'web1');
     assert.equal(after?.architecture, 'arm64');
     assert.equal(after?.facts?.memory_mib, 1024);
@@ -111,88 +111,87 @@ test('a New machine adopts its report, and keeps its name and facts missing from
       after?.interfaces.map((nic) => nic.mac),
       [A, B],
     );
-    enlist(region, report([A], { powerType: 'manual' }));
-    assert.equal(region.store.findMachine(first.systemId)?.powerType, 'ipmi');
+    await enlist(region, report([A], { powerType: 'manual' }));
+    assert.equal((await region.store.findMachine(first.systemId))?.powerType, 'ipmi');
   }));
 
 test('a machine’s report of its BMC is logged without the password', () =>
-  withRegion(({ region }) => {
+  withRegion(async ({ region }) => {
     const powerParameters = { power_address: '10.20.0.9', power_user: 'maas', power_pass: 'Secret1' };
-    const reported = (): readonly string[] =>
-      region.store
-        .listEvents({ limit: 20 })
+    const reported = async (): Promise<readonly string[]> =>
+      (await region.store.listEvents({ limit: 20 }))
         .filter(({ type }) => type === 'NODE_POWER_REPORTED')
         .map(sentenceOf);
-    enlist(region, report([A], { powerType: 'ipmi', powerParameters: { power_address: '10.20.0.9' } }));
-    assert.deepEqual(reported(), ['its BMC is at 10.20.0.9 (ipmi)']);
-    enlist(region, report([A], { powerType: 'ipmi', powerParameters }));
-    assert.equal(reported()[0], 'its BMC is at 10.20.0.9 (ipmi); its user maas has a new password');
-    enlist(region, report([A]));
-    assert.equal(reported().length, 2);
-    assert.ok(!JSON.stringify(region.store.listEvents({ limit: 20 })).includes('Secret1'));
+    await enlist(region, report([A], { powerType: 'ipmi', powerParameters: { power_address: '10.20.0.9' } }));
+    assert.deepEqual(await reported(), ['its BMC is at 10.20.0.9 (ipmi)']);
+    await enlist(region, report([A], { powerType: 'ipmi', powerParameters }));
+    assert.equal((await reported())[0], 'its BMC is at 10.20.0.9 (ipmi); its user maas has a new password');
+    await enlist(region, report([A]));
+    assert.equal((await reported()).length, 2);
+    assert.ok(!JSON.stringify(await region.store.listEvents({ limit: 20 })).includes('Secret1'));
   }));
 
 test('a report of a machine in use returns its id, changes nothing and is logged', () =>
-  withRegion(({ region }) => {
-    const machine = enlist(region, report([A], { facts: facts({ uuid: UUID_1 }) }));
-    changeStatus(region, machine.systemId, 'ready', { username: 'bob' });
-    const before = region.store.findMachine(machine.systemId);
-    const version = region.store.desiredVersion();
-    const outcome = region.enlist(report([A, C], { architecture: 'arm64', facts: facts({ uuid: UUID_2 }) }));
+  withRegion(async ({ region }) => {
+    const machine = await enlist(region, report([A], { facts: facts({ uuid: UUID_1 }) }));
+    await changeStatus(region, machine.systemId, 'ready', { username: 'bob' });
+    const before = await region.store.findMachine(machine.systemId);
+    const version = await region.store.desiredVersion();
+    const outcome = await region.enlist(report([A, C], { architecture: 'arm64', facts: facts({ uuid: UUID_2 }) }));
     assert.equal(outcome.kind, 'unchanged');
-    assert.deepEqual(region.store.findMachine(machine.systemId), before);
-    assert.equal(region.store.desiredVersion(), version);
-    assert.equal(region.store.listEvents({ limit: 1 })[0]?.type, 'NODE_ENLISTMENT_IGNORED');
+    assert.deepEqual(await region.store.findMachine(machine.systemId), before);
+    assert.equal(await region.store.desiredVersion(), version);
+    assert.equal((await region.store.listEvents({ limit: 1 }))[0]?.type, 'NODE_ENLISTMENT_IGNORED');
   }));
 
 test('in Commissioning, a report with the boot token changes the hardware but not an operator’s settings', () =>
-  withRegion(({ region }) => {
-    const machine = enlist(region, report([A]));
-    changeStatus(region, machine.systemId, 'commissioning', { username: 'bob' });
-    const token = region.desiredState().machines[0]?.bootToken;
+  withRegion(async ({ region }) => {
+    const machine = await enlist(region, report([A]));
+    await changeStatus(region, machine.systemId, 'commissioning', { username: 'bob' });
+    const token = (await region.desiredState()).machines[0]?.bootToken;
     assert.match(token ?? '', /^[\w-]{32}$/);
     const again = { powerType: 'ipmi', facts: facts({}, { memory_mib: 2048 }) };
     const proofs = [{}, { token }, { vouchedMac: mac(A) }, { token: 'x'.repeat(32), vouchedMac: mac(A) }];
     for (const proof of proofs) {
-      enlist(region, report([A], { ...again, ...proof }));
-      assert.equal(region.store.findMachine(machine.systemId)?.facts, undefined);
-      assert.equal(region.store.listEvents({ limit: 1 })[0]?.type, 'NODE_ENLISTMENT_IGNORED');
+      await enlist(region, report([A], { ...again, ...proof }));
+      assert.equal((await region.store.findMachine(machine.systemId))?.facts, undefined);
+      assert.equal((await region.store.listEvents({ limit: 1 }))[0]?.type, 'NODE_ENLISTMENT_IGNORED');
     }
-    enlist(region, report([A], { ...again, token, vouchedMac: mac(A) }));
-    const after = region.store.findMachine(machine.systemId);
+    await enlist(region, report([A], { ...again, token, vouchedMac: mac(A) }));
+    const after = await region.store.findMachine(machine.systemId);
     assert.equal(after?.facts?.memory_mib, 2048);
     assert.equal(after?.powerType, '');
     assert.equal(after?.status, 'commissioning');
-    changeStatus(region, machine.systemId, 'ready', { username: '' });
-    assert.equal(region.desiredState().machines[0]?.bootToken, undefined);
-    const shown = JSON.stringify(region.store.listEvents({ limit: 100 }));
+    await changeStatus(region, machine.systemId, 'ready', { username: '' });
+    assert.equal((await region.desiredState()).machines[0]?.bootToken, undefined);
+    const shown = JSON.stringify(await region.store.listEvents({ limit: 100 }));
     assert.ok(token !== undefined && !shown.includes(token));
   }));
 
 test('addresses of another machine stay with it, and the log says so', () =>
-  withRegion(({ region }) => {
-    const one = enlist(region, report([A]));
-    const two = enlist(region, report([B]));
-    const again = enlist(region, report([A, B, C]));
+  withRegion(async ({ region }) => {
+    const one = await enlist(region, report([A]));
+    const two = await enlist(region, report([B]));
+    const again = await enlist(region, report([A, B, C]));
     assert.equal(again.systemId, one.systemId);
     assert.deepEqual(
       again.interfaces.map((nic) => nic.mac),
       [A, C],
     );
-    assert.equal(region.store.findMachine(two.systemId)?.interfaces[0]?.mac, B);
-    assert.ok(region.store.listEvents({ limit: 5 }).some((event) => event.type === 'NODE_ENLISTMENT_CONFLICT'));
+    assert.equal((await region.store.findMachine(two.systemId))?.interfaces[0]?.mac, B);
+    assert.ok((await region.store.listEvents({ limit: 5 })).some((event) => event.type === 'NODE_ENLISTMENT_CONFLICT'));
   }));
 
 test('reports create no more New machines than the limit, and the refusal names it', () =>
   withRegion(
-    ({ region }) => {
-      enlist(region, report([A]));
-      enlist(region, report([B]));
-      const outcome = region.enlist(report([C]));
+    async ({ region }) => {
+      await enlist(region, report([A]));
+      await enlist(region, report([B]));
+      const outcome = await region.enlist(report([C]));
       assert.equal(outcome.kind, 'refuse');
       assert.equal(outcome.kind === 'refuse' && outcome.refusal.name, 'new-machines-limit');
       assert.match(outcome.kind === 'refuse' ? refusalSentence(outcome.refusal) : '', /2/);
-      const [event] = region.store.listEvents({ limit: 1 });
+      const [event] = await region.store.listEvents({ limit: 1 });
       assert.equal(event?.type, 'NODE_ENLISTMENT_REFUSED');
       const why = { code: 'new-machines-limit', params: { count: 2, max: 2 } };
       assert.deepEqual(event?.params, { mac: formatMac(mac(C)), why });
@@ -200,14 +199,14 @@ test('reports create no more New machines than the limit, and the refusal names 
         sentenceOf(event),
         /^52:54:00:\S+: 2 machines are New, at most 2 may be \(region\.new_machines_max\), and none/,
       );
-      assert.equal(enlist(region, report([A])).status, 'new');
-      assert.equal(enlist(region, report([C], { username: 'bob' })).status, 'new');
+      assert.equal((await enlist(region, report([A]))).status, 'new');
+      assert.equal((await enlist(region, report([C], { username: 'bob' }))).status, 'new');
     },
     { newMachinesMax: 2 },
   ));
 
 test(`a region has at most ${MACHINES_MAX} machines, from any source`, (t) =>
-  withRegion(({ region }) => {
+  withRegion(async ({ region }) => {
     const { store } = region;
     let machines = MACHINES_MAX;
     const enlistInto = store.enlist.bind(store);
@@ -215,25 +214,25 @@ test(`a region has at most ${MACHINES_MAX} machines, from any source`, (t) =>
       enlistInto(asked, (knowledge) => decide(Object.create(knowledge, { machines: { value: machines } }))),
     );
     for (const more of [{}, { username: 'bob' }]) {
-      const outcome = region.enlist(report([A], more));
+      const outcome = await region.enlist(report([A], more));
       assert.equal(outcome.kind === 'refuse' && outcome.refusal.name, 'machines-limit');
     }
     machines = MACHINES_MAX - 1;
-    assert.equal(enlist(region, report([A])).status, 'new');
+    assert.equal((await enlist(region, report([A]))).status, 'new');
   }));
 
 test('a requested hostname is used if it is free; a taken or default one is replaced by two words', () =>
-  withRegion(({ region }) => {
-    assert.equal(enlist(region, report([A], { hostname: 'web1' })).hostname, 'web1');
-    assert.match(enlist(region, report([B], { hostname: 'web1' })).hostname, /^[a-z]+-[a-z]+$/);
-    assert.match(enlist(region, report([C], { hostname: 'maas-enlist' })).hostname, /^[a-z]+-[a-z]+$/);
-    const taken = region.enlist(report([0x525400000009], { hostname: 'web1', username: 'bob' }));
+  withRegion(async ({ region }) => {
+    assert.equal((await enlist(region, report([A], { hostname: 'web1' }))).hostname, 'web1');
+    assert.match((await enlist(region, report([B], { hostname: 'web1' }))).hostname, /^[a-z]+-[a-z]+$/);
+    assert.match((await enlist(region, report([C], { hostname: 'maas-enlist' }))).hostname, /^[a-z]+-[a-z]+$/);
+    const taken = await region.enlist(report([0x525400000009], { hostname: 'web1', username: 'bob' }));
     assert.equal(taken.kind === 'refuse' && taken.refusal.code, 'field.hostname-taken');
-    const known = region.enlist(report([A], { username: 'bob' }));
+    const known = await region.enlist(report([A], { username: 'bob' }));
     assert.equal(known.kind === 'refuse' && known.refusal.code, 'field.machine-exists');
   }));
 
-test('machines reported in any order, any number of times, are created once each', () => {
+test('machines reported in any order, any number of times, are created once each', async () => {
   const machine = fc.record({
     uuid: fc.constantFrom('good', 'shared-with-serial', 'known-bad', 'none'),
     nics: fc.integer({ min: 1, max: 4 }),
@@ -242,9 +241,9 @@ test('machines reported in any order, any number of times, are created once each
     machines: fc.array(machine, { minLength: 1, maxLength: 5 }),
     posts: fc.array(fc.record({ machine: fc.nat(), turn: fc.nat(), first: fc.nat() }), { maxLength: 15 }),
   });
-  fc.assert(
-    fc.property(plan, ({ machines, posts }) => {
-      const place = makeRegion();
+  await fc.assert(
+    fc.asyncProperty(plan, async ({ machines, posts }) => {
+      const place = await makeRegion();
       try {
         const reports = machines.map(({ uuid, nics }, index) => {
           const macs = Array.from({ length: nics }, (_, nic) => 0x525400000000 + index * 16 + nic);
@@ -264,14 +263,14 @@ test('machines reported in any order, any number of times, are created once each
           if (of === undefined) continue;
           const turn = post.turn % of.macs.length;
           const turned = [...of.macs.slice(turn), ...of.macs.slice(0, turn)];
-          const { systemId } = enlist(place.region, report(turned, { facts: facts(of.dmi) }));
+          const { systemId } = await enlist(place.region, report(turned, { facts: facts(of.dmi) }));
           assert.equal(ids.get(index) ?? systemId, systemId);
           ids.set(index, systemId);
         }
-        assert.equal(place.store.countMachines({}), reports.length);
+        assert.equal(await place.store.countMachines({}), reports.length);
         assert.equal(new Set(ids.values()).size, reports.length);
       } finally {
-        place.remove();
+        await place.remove();
       }
     }),
     { numRuns: 40 },
@@ -344,10 +343,10 @@ test('chosen names are valid and free, also when most words are taken; system id
 });
 
 test('a machine’s interfaces are bounded, and always include the one it booted from', () =>
-  withRegion(({ region }) => {
+  withRegion(async ({ region }) => {
     const macs = Array.from({ length: INTERFACES_MAX + 8 }, (_, index) => mac(0x525400010000 + index));
     const [boot = mac(1), ...others] = macs;
-    const made = region.enlist(bootReport([boot, ...others]));
+    const made = await region.enlist(bootReport([boot, ...others]));
     assert.ok(made.kind === 'create');
     assert.deepEqual(
       made.machine.interfaces.map((nic) => nic.mac),

@@ -45,14 +45,14 @@ function shown({ macs, bmc, ...dmi }: Shown, more: Partial<EnlistmentReport> = {
   });
 }
 
-function enlist(region: Region, of: EnlistmentReport): Machine {
-  const outcome = region.enlist(of);
+async function enlist(region: Region, of: EnlistmentReport): Promise<Machine> {
+  const outcome = await region.enlist(of);
   if (outcome.kind === 'refuse') throw new Error(refusalSentence(outcome.refusal));
   return outcome.machine;
 }
 
-const eventsOf = (region: Region, type: string): readonly string[] =>
-  region.store.listEvents({ limit: 100 }).flatMap((event) => (event.type === type ? [sentenceOf(event)] : []));
+const eventsOf = async (region: Region, type: string): Promise<readonly string[]> =>
+  (await region.store.listEvents({ limit: 100 })).flatMap((event) => (event.type === type ? [sentenceOf(event)] : []));
 const macsOf = (machine: Machine | undefined): readonly number[] => machine?.interfaces.map((nic) => nic.mac) ?? [];
 
 const LINES: readonly (readonly [string, Shown, Shown, 'same' | 'two' | 'two, and a person is asked'])[] = [
@@ -168,11 +168,11 @@ const LINES: readonly (readonly [string, Shown, Shown, 'same' | 'two' | 'two, an
 
 for (const [name, first, second, verdict] of LINES) {
   test(name, () =>
-    withRegion(({ region }) => {
-      const one = enlist(region, shown(first));
-      const two = enlist(region, shown(second));
+    withRegion(async ({ region }) => {
+      const one = await enlist(region, shown(first));
+      const two = await enlist(region, shown(second));
       assert.equal(one.systemId === two.systemId ? 'same' : 'two', verdict.slice(0, 4).replace(',', '').trim());
-      const conflicts = region.store.listConflicts(10);
+      const conflicts = await region.store.listConflicts(10);
       assert.equal(conflicts.length, verdict.includes('asked') ? 1 : 0, JSON.stringify(conflicts));
     }),
   );
@@ -191,24 +191,24 @@ test('the score of two descriptions is symmetric', () => {
 });
 
 test('a moved card leaves its New machine, with an event that names both', () =>
-  withRegion(({ region, states, clock }) => {
-    const one = enlist(region, shown({ macs: [A, B], uuid: UUID_1, serial: 'SN100' }, VOUCHED_A));
-    const two = enlist(region, shown({ macs: [B, C], uuid: UUID_2, serial: 'SN200' }, { vouchedMac: mac(B) }));
-    assert.deepEqual(macsOf(region.store.findMachine(one.systemId)), [A]);
+  withRegion(async ({ region, states, clock }) => {
+    const one = await enlist(region, shown({ macs: [A, B], uuid: UUID_1, serial: 'SN100' }, VOUCHED_A));
+    const two = await enlist(region, shown({ macs: [B, C], uuid: UUID_2, serial: 'SN200' }, { vouchedMac: mac(B) }));
+    assert.deepEqual(macsOf(await region.store.findMachine(one.systemId)), [A]);
     assert.deepEqual(macsOf(two), [B, C]);
-    const [reported] = eventsOf(region, 'NODE_ENLISTMENT_CONFLICT');
+    const [reported] = await eventsOf(region, 'NODE_ENLISTMENT_CONFLICT');
     assert.match(
       reported ?? '',
       new RegExp(`52:54:00:00:00:02 moved here from ${one.hostname} \\(${one.systemId}\\).*UUID, serial number`),
     );
-    clock.advance(100);
+    await clock.pass(100);
     assert.deepEqual(
       states.at(-1)?.machines.map(({ macs }) => macs.map(Number)),
       [[A], [B]],
       'by C it has not booted yet',
     );
-    changeStatus(region, two.systemId, 'ready', { username: 'bob' });
-    clock.advance(100);
+    await changeStatus(region, two.systemId, 'ready', { username: 'bob' });
+    await clock.pass(100);
     assert.deepEqual(
       states.at(-1)?.machines.map(({ macs }) => macs.map(Number)),
       [[A], [B, C]],
@@ -216,73 +216,73 @@ test('a moved card leaves its New machine, with an event that names both', () =>
   }));
 
 test('a card is never taken from a machine in use: the report is refused with the command to type', () =>
-  withRegion(({ region }) => {
-    const one = enlist(region, shown({ macs: [A, B], uuid: UUID_1, serial: 'SN100' }));
-    changeStatus(region, one.systemId, 'ready', { username: 'bob' });
-    const before = region.store.findMachine(one.systemId);
-    const outcome = region.enlist(shown({ macs: [B], uuid: UUID_2, serial: 'SN200' }));
+  withRegion(async ({ region }) => {
+    const one = await enlist(region, shown({ macs: [A, B], uuid: UUID_1, serial: 'SN100' }));
+    await changeStatus(region, one.systemId, 'ready', { username: 'bob' });
+    const before = await region.store.findMachine(one.systemId);
+    const outcome = await region.enlist(shown({ macs: [B], uuid: UUID_2, serial: 'SN200' }));
     assert.equal(outcome.kind === 'refuse' && outcome.refusal.code, 'field.machines-mixed');
     const text = outcome.kind === 'refuse' ? refusalSentence(outcome.refusal) : '';
     assert.ok(text.includes(`rackboot machines split ${one.systemId} --mac 52:54:00:00:00:02`), text);
-    assert.deepEqual(region.store.findMachine(one.systemId), before);
-    assert.ok(eventsOf(region, 'NODE_ENLISTMENT_REFUSED')[0]?.includes('rackboot machines split'));
-    const third = enlist(region, shown({ macs: [C, B], uuid: UUID_2, serial: 'SN200' }));
+    assert.deepEqual(await region.store.findMachine(one.systemId), before);
+    assert.ok((await eventsOf(region, 'NODE_ENLISTMENT_REFUSED'))[0]?.includes('rackboot machines split'));
+    const third = await enlist(region, shown({ macs: [C, B], uuid: UUID_2, serial: 'SN200' }));
     assert.deepEqual(macsOf(third), [C]);
-    assert.deepEqual(region.store.findMachine(one.systemId), before);
+    assert.deepEqual(await region.store.findMachine(one.systemId), before);
   }));
 
 test('a UUID shown by two machines identifies neither from then on, and no rack gets it', () =>
-  withRegion(({ region }) => {
-    const one = enlist(region, shown({ macs: [A], uuid: DELL, serial: 'SN100' }, VOUCHED_A));
-    const two = enlist(region, shown({ macs: [B], uuid: DELL, serial: 'SN200' }, { vouchedMac: mac(B) }));
+  withRegion(async ({ region }) => {
+    const one = await enlist(region, shown({ macs: [A], uuid: DELL, serial: 'SN100' }, VOUCHED_A));
+    const two = await enlist(region, shown({ macs: [B], uuid: DELL, serial: 'SN200' }, { vouchedMac: mac(B) }));
     assert.match(
-      eventsOf(region, 'NODE_ENLISTMENT_CONFLICT')[0] ?? '',
+      (await eventsOf(region, 'NODE_ENLISTMENT_CONFLICT'))[0] ?? '',
       new RegExp(`UUID of ${one.hostname}.*another serial number`),
     );
     assert.deepEqual(
-      region.desiredState().machines.map(({ uuid }) => uuid),
+      (await region.desiredState()).machines.map(({ uuid }) => uuid),
       [undefined, undefined],
     );
     // Without a serial number, as with a third machine of the series.
-    const three = enlist(region, shown({ macs: [C], uuid: DELL }));
-    assert.equal(region.store.countMachines({}), 3);
+    const three = await enlist(region, shown({ macs: [C], uuid: DELL }));
+    assert.equal(await region.store.countMachines({}), 3);
     // Also when the others are gone again.
-    for (const { systemId } of [two, three]) region.removeMachine(systemId, 'bob');
-    enlist(region, shown({ macs: [C], uuid: DELL }));
-    assert.equal(region.store.countMachines({}), 2);
+    for (const { systemId } of [two, three]) await region.removeMachine(systemId, 'bob');
+    await enlist(region, shown({ macs: [C], uuid: DELL }));
+    assert.equal(await region.store.countMachines({}), 2);
   }));
 
 test('of two matching machines the one with the boot address is amended, and the other is reported once', () =>
-  withRegion(({ region }) => {
-    const one = enlist(region, shown({ macs: [A] }));
-    const two = enlist(region, shown({ macs: [B] }));
+  withRegion(async ({ region }) => {
+    const one = await enlist(region, shown({ macs: [A] }));
+    const two = await enlist(region, shown({ macs: [B] }));
     for (let count = 0; count < 2; count += 1) {
-      const again = enlist(region, shown({ macs: [B, A], serial: 'SN100' }));
+      const again = await enlist(region, shown({ macs: [B, A], serial: 'SN100' }));
       assert.equal(again.systemId, two.systemId);
     }
-    assert.deepEqual(macsOf(region.store.findMachine(one.systemId)), [A]);
-    const reported = eventsOf(region, 'NODE_ENLISTMENT_CONFLICT');
+    assert.deepEqual(macsOf(await region.store.findMachine(one.systemId)), [A]);
+    const reported = await eventsOf(region, 'NODE_ENLISTMENT_CONFLICT');
     assert.equal(reported.length, 1);
     assert.ok(reported[0]?.includes(`rackboot machines merge ${one.systemId} ${two.systemId}`), reported[0]);
-    assert.equal(region.identity.keepApart(one.systemId, two.systemId, 'bob'), true);
-    enlist(region, shown({ macs: [B, A] }));
-    assert.equal(eventsOf(region, 'NODE_ENLISTMENT_CONFLICT').length, 1);
-    assert.deepEqual(region.store.listConflicts(10), []);
+    assert.equal(await region.identity.keepApart(one.systemId, two.systemId, 'bob'), true);
+    await enlist(region, shown({ macs: [B, A] }));
+    assert.equal((await eventsOf(region, 'NODE_ENLISTMENT_CONFLICT')).length, 1);
+    assert.deepEqual(await region.store.listConflicts(10), []);
   }));
 
 test('a machine known by its hardware is not mistaken for the adapter that it boots from', () =>
-  withRegion(({ region }) => {
-    const adapter = enlist(region, report([DONGLE]));
-    const machine = enlist(region, shown({ macs: [A], uuid: UUID_1, serial: 'SN100' }));
-    const again = enlist(region, shown({ macs: [DONGLE, A], uuid: UUID_1, serial: 'SN100' }));
+  withRegion(async ({ region }) => {
+    const adapter = await enlist(region, report([DONGLE]));
+    const machine = await enlist(region, shown({ macs: [A], uuid: UUID_1, serial: 'SN100' }));
+    const again = await enlist(region, shown({ macs: [DONGLE, A], uuid: UUID_1, serial: 'SN100' }));
     assert.equal(again.systemId, machine.systemId);
-    assert.deepEqual(macsOf(region.store.findMachine(adapter.systemId)), [DONGLE]);
-    assert.equal(region.store.listConflicts(10).length, 1);
+    assert.deepEqual(macsOf(await region.store.findMachine(adapter.systemId)), [DONGLE]);
+    assert.equal((await region.store.listConflicts(10)).length, 1);
   }));
 
 test('a New machine for whose boot a rack vouched is amended by its own boots only', () =>
-  withRegion(({ region }) => {
-    const machine = enlist(region, shown({ macs: [A, B], uuid: UUID_1, serial: 'SN100' }, VOUCHED_A));
+  withRegion(async ({ region }) => {
+    const machine = await enlist(region, shown({ macs: [A, B], uuid: UUID_1, serial: 'SN100' }, VOUCHED_A));
     assert.equal(machine.vouchedMac, A);
     const lies: readonly EnlistmentReport[] = [
       shown({ macs: [A], product: 'Lie' }),
@@ -290,116 +290,126 @@ test('a New machine for whose boot a rack vouched is amended by its own boots on
       shown({ macs: [C, A], product: 'Lie' }, { vouchedMac: mac(C) }),
       shown({ macs: [C], uuid: UUID_1, serial: 'SN100' }),
     ];
-    const before = region.store.findMachine(machine.systemId);
+    const before = await region.store.findMachine(machine.systemId);
     for (const lie of lies) {
-      assert.equal(region.enlist(lie).kind, 'unchanged');
-      assert.equal(region.store.listEvents({ limit: 1 })[0]?.type, 'NODE_ENLISTMENT_IGNORED');
+      assert.equal((await region.enlist(lie)).kind, 'unchanged');
+      assert.equal((await region.store.listEvents({ limit: 1 }))[0]?.type, 'NODE_ENLISTMENT_IGNORED');
     }
-    assert.deepEqual(region.store.findMachine(machine.systemId), before);
-    assert.equal(region.enlist(shown({ macs: [A, B] }, VOUCHED_A)).kind, 'amend');
+    assert.deepEqual(await region.store.findMachine(machine.systemId), before);
+    assert.equal((await region.enlist(shown({ macs: [A, B] }, VOUCHED_A))).kind, 'amend');
     // Its second interface boots; its card is swapped.
-    assert.equal(region.enlist(shown({ macs: [B, A] }, { vouchedMac: mac(B) })).kind, 'amend');
-    const swapped = enlist(region, shown({ macs: [C], uuid: UUID_1, serial: 'SN100' }, { vouchedMac: mac(C) }));
+    assert.equal((await region.enlist(shown({ macs: [B, A] }, { vouchedMac: mac(B) }))).kind, 'amend');
+    const swapped = await enlist(region, shown({ macs: [C], uuid: UUID_1, serial: 'SN100' }, { vouchedMac: mac(C) }));
     assert.equal(swapped.systemId, machine.systemId);
-    assert.equal(region.store.countMachines({}), 1);
+    assert.equal(await region.store.countMachines({}), 1);
   }));
 
 test('two machines with one UUID and no serial number are both New, though a rack vouched for the boot of each', () =>
-  withRegion(({ region }) => {
-    const one = enlist(region, shown({ macs: [A], uuid: UUID_1 }, VOUCHED_A));
-    const two = enlist(region, shown({ macs: [B], uuid: UUID_1 }, { vouchedMac: mac(B) }));
+  withRegion(async ({ region }) => {
+    const one = await enlist(region, shown({ macs: [A], uuid: UUID_1 }, VOUCHED_A));
+    const two = await enlist(region, shown({ macs: [B], uuid: UUID_1 }, { vouchedMac: mac(B) }));
     assert.notEqual(one.systemId, two.systemId);
-    assert.deepEqual([macsOf(region.store.findMachine(one.systemId)), macsOf(two)], [[A], [B]]);
-    const reported = eventsOf(region, 'NODE_ENLISTMENT_CONFLICT')[0] ?? '';
+    assert.deepEqual([macsOf(await region.store.findMachine(one.systemId)), macsOf(two)], [[A], [B]]);
+    const reported = (await eventsOf(region, 'NODE_ENLISTMENT_CONFLICT'))[0] ?? '';
     assert.ok(reported.includes(`rackboot machines merge ${one.systemId} ${two.systemId}`), reported);
   }));
 
 test('an unvouched report does not take away an interface for which a rack vouched', () =>
-  withRegion(({ region }) => {
-    const machine = enlist(region, shown({ macs: [A], uuid: UUID_1, serial: 'SN100' }, VOUCHED_A));
-    assert.equal(region.enlist(shown({ macs: [A], uuid: UUID_2, serial: 'SN200' })).kind, 'refuse');
-    assert.deepEqual(macsOf(region.store.findMachine(machine.systemId)), [A]);
-    const moved = enlist(region, shown({ macs: [A], uuid: UUID_2, serial: 'SN200' }, VOUCHED_A));
+  withRegion(async ({ region }) => {
+    const machine = await enlist(region, shown({ macs: [A], uuid: UUID_1, serial: 'SN100' }, VOUCHED_A));
+    assert.equal((await region.enlist(shown({ macs: [A], uuid: UUID_2, serial: 'SN200' }))).kind, 'refuse');
+    assert.deepEqual(macsOf(await region.store.findMachine(machine.systemId)), [A]);
+    const moved = await enlist(region, shown({ macs: [A], uuid: UUID_2, serial: 'SN200' }, VOUCHED_A));
     assert.notEqual(moved.systemId, machine.systemId);
-    assert.deepEqual(macsOf(region.store.findMachine(machine.systemId)), []);
+    assert.deepEqual(macsOf(await region.store.findMachine(machine.systemId)), []);
   }));
 
 test('a machine’s power settings are limited to a BMC’s fields, and are a proposal until the machine is accepted', () =>
-  withRegion(({ region }) => {
+  withRegion(async ({ region }) => {
     const account = { power_address: '10.9.0.1', power_user: 'maas', mac_address: '00:25:90:00:00:01' };
     const first = { ...account, power_pass: 'one', power_on_uri: 'http://10.0.0.1/', power_driver: 'LAN_2_0' };
-    const machine = enlist(region, report([A], { powerType: 'ipmi', powerParameters: first }));
+    const machine = await enlist(region, report([A], { powerType: 'ipmi', powerParameters: first }));
     assert.deepEqual(machine.powerParameters, { ...account, power_pass: 'one', power_driver: 'LAN_2_0' });
     assert.equal(machine.powerIsProposed, true);
     const second = { ...account, power_pass: 'two' };
     assert.equal(
-      enlist(region, report([A], { powerType: 'ipmi', powerParameters: second })).powerParameters.power_pass,
+      (await enlist(region, report([A], { powerType: 'ipmi', powerParameters: second }))).powerParameters.power_pass,
       'two',
     );
     for (const powerType of ['webhook', 'virsh', 'constructor', '__proto__']) {
-      const lie = enlist(region, report([B], { powerType, powerParameters: { power_address: 'qemu+ssh://x/system' } }));
+      const lie = await enlist(
+        region,
+        report([B], { powerType, powerParameters: { power_address: 'qemu+ssh://x/system' } }),
+      );
       assert.deepEqual([lie.powerType, lie.powerParameters], ['', {}], powerType);
     }
-    const name = enlist(region, report([C], { powerType: 'ipmi', powerParameters: { power_address: 'bmc.example' } }));
+    const name = await enlist(
+      region,
+      report([C], { powerType: 'ipmi', powerParameters: { power_address: 'bmc.example' } }),
+    );
     assert.deepEqual(name.powerParameters, {});
-    changeStatus(region, machine.systemId, 'ready', { username: 'bob' });
-    assert.equal(region.store.findMachine(machine.systemId)?.powerIsProposed, false);
+    await changeStatus(region, machine.systemId, 'ready', { username: 'bob' });
+    assert.equal((await region.store.findMachine(machine.systemId))?.powerIsProposed, false);
     const by = report([0x525400000009], {
       username: 'bob',
       powerType: 'virsh',
       powerParameters: { power_address: 'qemu:///system' },
     });
-    const made = enlist(region, by);
+    const made = await enlist(region, by);
     assert.deepEqual([made.powerType, made.powerIsProposed], ['virsh', false]);
   }));
 
 test('a token is generated when work begins, again each time a person begins it, and ends with it', () =>
-  withRegion(({ region }) => {
-    const machine = enlist(region, report([A]));
-    const token = (): string | undefined => region.desiredState().machines[0]?.bootToken;
-    const go = (to: Parameters<typeof changeStatus>[2], username = 'bob'): void => {
-      assert.equal(changeStatus(region, machine.systemId, to, { username }).kind, 'changed', to);
+  withRegion(async ({ region }) => {
+    const machine = await enlist(region, report([A]));
+    const token = async (): Promise<string | undefined> => (await region.desiredState()).machines[0]?.bootToken;
+    const go = async (to: Parameters<typeof changeStatus>[2], username = 'bob'): Promise<void> => {
+      assert.equal((await changeStatus(region, machine.systemId, to, { username })).kind, 'changed', to);
     };
-    assert.equal(token(), undefined);
-    go('commissioning');
-    const first = token();
-    go('testing', '');
-    assert.equal(token(), first);
-    go('ready', '');
-    assert.equal(token(), undefined);
-    go('commissioning');
-    assert.notEqual(token(), first);
-    go('failed-commissioning', '');
-    assert.equal(token(), undefined);
-    go('entering-rescue-mode');
-    const rescue = token();
-    go('rescue-mode', '');
-    assert.equal(token(), rescue);
-    go('exiting-rescue-mode');
-    assert.equal(token(), rescue, 'by it the machine learns that it leaves');
-    go('failed-commissioning', '');
-    assert.equal(token(), undefined);
+    assert.equal(await token(), undefined);
+    await go('commissioning');
+    const first = await token();
+    await go('testing', '');
+    assert.equal(await token(), first);
+    await go('ready', '');
+    assert.equal(await token(), undefined);
+    await go('commissioning');
+    assert.notEqual(await token(), first);
+    await go('failed-commissioning', '');
+    assert.equal(await token(), undefined);
+    await go('entering-rescue-mode');
+    const rescue = await token();
+    await go('rescue-mode', '');
+    assert.equal(await token(), rescue);
+    await go('exiting-rescue-mode');
+    assert.equal(await token(), rescue, 'by it the machine learns that it leaves');
+    await go('failed-commissioning', '');
+    assert.equal(await token(), undefined);
   }));
 
-test('machines are named after a firmware value if that is a free name', () => {
-  const named = (nameFrom: 'serial' | 'asset-tag', dmi: Omit<Shown, 'macs'>, hostname?: string): string => {
-    const place = makeRegion({ nameFrom });
+test('machines are named after a firmware value if that is a free name', async () => {
+  const named = async (
+    nameFrom: 'serial' | 'asset-tag',
+    dmi: Omit<Shown, 'macs'>,
+    hostname?: string,
+  ): Promise<string> => {
+    const place = await makeRegion({ nameFrom });
     try {
-      enlist(place.region, report([B], { hostname: 'sn100' }));
-      return enlist(place.region, shown({ macs: [A], ...dmi }, { hostname })).hostname;
+      await enlist(place.region, report([B], { hostname: 'sn100' }));
+      return (await enlist(place.region, shown({ macs: [A], ...dmi }, { hostname }))).hostname;
     } finally {
-      place.remove();
+      await place.remove();
     }
   };
-  assert.equal(named('serial', { serial: 'CZ-3A/17 b' }), 'cz-3a-17-b');
-  assert.equal(named('serial', { serial: '7720001' }), 'sn-7720001');
-  assert.equal(named('serial', { serial: '10-20-0-100' }), 'sn-10-20-0-100');
-  assert.equal(named('asset-tag', { serial: 'SN1', chassis_asset_tag: 'Rack 4, U 12' }), 'rack-4-u-12');
-  assert.equal(named('asset-tag', { chassis_asset_tag: '00417' }), 'asset-00417');
+  assert.equal(await named('serial', { serial: 'CZ-3A/17 b' }), 'cz-3a-17-b');
+  assert.equal(await named('serial', { serial: '7720001' }), 'sn-7720001');
+  assert.equal(await named('serial', { serial: '10-20-0-100' }), 'sn-10-20-0-100');
+  assert.equal(await named('asset-tag', { serial: 'SN1', chassis_asset_tag: 'Rack 4, U 12' }), 'rack-4-u-12');
+  assert.equal(await named('asset-tag', { chassis_asset_tag: '00417' }), 'asset-00417');
   for (const serial of ['SN100', '---', 'To be filled by O.E.M.', '\u00fc\u00fc']) {
-    assert.match(named('serial', { serial }), /^[a-z]+-[a-z]+$/, serial);
+    assert.match(await named('serial', { serial }), /^[a-z]+-[a-z]+$/, serial);
   }
-  assert.equal(named('serial', { serial: 'None' }, 'web1'), 'web1');
+  assert.equal(await named('serial', { serial: 'None' }, 'web1'), 'web1');
 });
 
 /** Values that machines of many owners show: some known as such, some not. */
@@ -411,16 +421,16 @@ const PLACEHOLDER = {
   bmc: fc.constantFrom(undefined, ['10.9.0.1', '00:25:90:00:00:01'] as const),
 };
 
-test('machines with unique addresses and serial numbers are never merged or duplicated, whatever else they have in common', () => {
+test('machines with unique addresses and serial numbers are never merged or duplicated, whatever else they have in common', async () => {
   const machine = fc.record({ ...PLACEHOLDER, nics: fc.integer({ min: 1, max: 4 }) });
   const post = fc.record({ machine: fc.nat(), turn: fc.nat(), drop: fc.nat({ max: 2 }), forgetsSerial: fc.boolean() });
   const plan = fc.record({
     machines: fc.array(machine, { minLength: 2, maxLength: 5 }),
     posts: fc.array(post, { maxLength: 20 }),
   });
-  fc.assert(
-    fc.property(plan, ({ machines, posts }) => {
-      const place = makeRegion();
+  await fc.assert(
+    fc.asyncProperty(plan, async ({ machines, posts }) => {
+      const place = await makeRegion();
       try {
         const ids = new Map<number, string>();
         const order = machines.map((_, index) => ({ machine: index, turn: 0, drop: 0, forgetsSerial: false }));
@@ -435,19 +445,21 @@ test('machines with unique addresses and serial numbers are never merged or dupl
           const { nics: _nics, bmc, ...dmi } = of;
           const seen = Object.fromEntries(Object.entries(dmi).filter(([, value]) => value !== undefined));
           const serial = forgetsSerial && ids.has(index) ? {} : { serial: `SERIAL-${index}` };
-          const { systemId } = enlist(
+          const { systemId } = await enlist(
             place.region,
             shown({ macs, ...seen, ...serial, ...(bmc === undefined ? {} : { bmc }) }),
           );
           assert.equal(ids.get(index) ?? systemId, systemId);
           ids.set(index, systemId);
         }
-        assert.equal(place.store.countMachines({}), machines.length);
+        assert.equal(await place.store.countMachines({}), machines.length);
         assert.equal(new Set(ids.values()).size, machines.length);
-        const owners = place.store.listMachines({}, 0, 100).flatMap((one) => one.interfaces.map(({ mac: own }) => own));
+        const owners = (await place.store.listMachines({}, 0, 100)).flatMap((one) =>
+          one.interfaces.map(({ mac: own }) => own),
+        );
         assert.equal(new Set<MacAddress>(owners).size, owners.length);
       } finally {
-        place.remove();
+        await place.remove();
       }
     }),
     { numRuns: 60 },

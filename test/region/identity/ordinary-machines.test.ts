@@ -13,8 +13,8 @@ const SECOND = 0x525400000002;
 const THIRD = 0x525400000003;
 
 /** The result of a report: the machine's id, or the sentence of the refusal. */
-function resultOf(region: Region, of: EnlistmentReport): string {
-  const outcome = region.enlist(of);
+async function resultOf(region: Region, of: EnlistmentReport): Promise<string> {
+  const outcome = await region.enlist(of);
   return outcome.kind === 'refuse' ? refusalSentence(outcome.refusal) : outcome.machine.systemId;
 }
 
@@ -34,27 +34,27 @@ const FULL =
   /^you have added 1000 machines that no rack has booted, at most 1000 may be: boot some of them, or have an admin/;
 
 test(`an ordinary user adds at most ${UNBOOTED_PER_USER_MAX} machines that no rack has booted; others are not concerned`, (t) =>
-  withRegion(({ region }) => {
+  withRegion(async ({ region }) => {
     countMore(t, region, UNBOOTED_PER_USER_MAX - 1);
-    const mine = resultOf(region, added(FIRST));
-    assert.equal(region.store.findMachine(mine)?.addedBy, 'olga');
-    const outcome = region.enlist(added(SECOND));
+    const mine = await resultOf(region, added(FIRST));
+    assert.equal((await region.store.findMachine(mine))?.addedBy, 'olga');
+    const outcome = await region.enlist(added(SECOND));
     assert.equal(outcome.kind === 'refuse' && outcome.refusal.name, 'added-machines-limit');
-    assert.match(resultOf(region, added(SECOND)), FULL);
+    assert.match(await resultOf(region, added(SECOND)), FULL);
     for (const other of [report([SECOND], { username: 'ann' }), added(THIRD, 'paul'), report([0x525400000004])]) {
-      assert.doesNotMatch(resultOf(region, other), /at most/);
+      assert.doesNotMatch(await resultOf(region, other), /at most/);
     }
   }));
 
 test('a place is free again when a rack has booted one of the machines, and when an administrator deletes one', (t) =>
-  withRegion(({ region, clock }) => {
+  withRegion(async ({ region, clock }) => {
     countMore(t, region, UNBOOTED_PER_USER_MAX - 1);
-    const first = resultOf(region, added(FIRST));
-    assert.match(resultOf(region, added(SECOND)), FULL);
-    assert.equal(resultOf(region, bootReport([FIRST])), first);
-    const second = resultOf(region, added(SECOND));
-    assert.match(resultOf(region, added(THIRD)), FULL);
-    region.store.removeMachine(second, {
+    const first = await resultOf(region, added(FIRST));
+    assert.match(await resultOf(region, added(SECOND)), FULL);
+    assert.equal(await resultOf(region, bootReport([FIRST])), first);
+    const second = await resultOf(region, added(SECOND));
+    assert.match(await resultOf(region, added(THIRD)), FULL);
+    await region.store.removeMachine(second, {
       type: 'NODE_REMOVED',
       level: 'audit',
       code: 'machine-deleted',
@@ -62,5 +62,5 @@ test('a place is free again when a rack has booted one of the machines, and when
       atMs: clock.wallTimeMs(),
       username: 'ann',
     });
-    assert.doesNotMatch(resultOf(region, added(THIRD)), /at most/);
+    assert.doesNotMatch(await resultOf(region, added(THIRD)), /at most/);
   }));

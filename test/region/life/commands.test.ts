@@ -173,26 +173,26 @@ test('an aborted commissioning returns to the state before it if the table allow
 });
 
 test('of two simultaneous commands one wins, and the refusal of the other names the state', () =>
-  withRegion(({ region }) => {
-    const outcome = region.enlist(report([0x525400000001]));
+  withRegion(async ({ region }) => {
+    const outcome = await region.enlist(report([0x525400000001]));
     assert.ok(outcome.kind === 'create');
     const { systemId } = outcome.machine;
-    const accepted = region.life.command(systemId, { name: 'accept', skipsCommissioning: true }, ADMIN);
+    const accepted = await region.life.command(systemId, { name: 'accept', skipsCommissioning: true }, ADMIN);
     assert.equal(accepted.kind, 'changed');
-    const bob = region.life.command(
+    const bob = await region.life.command(
       systemId,
       { name: 'allocate' },
       { ...ADMIN, username: 'bob', comment: 'for tests' },
     );
-    const eve = region.life.command(systemId, { name: 'allocate' }, { ...ADMIN, username: 'eve' });
+    const eve = await region.life.command(systemId, { name: 'allocate' }, { ...ADMIN, username: 'eve' });
     assert.equal(bob.kind, 'changed');
     assert.ok(eve.kind === 'refuse' && eve.refusal.name === 'transition-not-allowed');
     assert.match(
       refusalSentence(eve.refusal),
       /is in the state Allocated: allocate is not possible\. Possible: deploy, release/,
     );
-    assert.equal(region.store.findMachine(systemId)?.owner, 'bob');
-    const audit = region.store.listEvents({ machines: { systemIds: [systemId] }, limit: 20 });
+    assert.equal((await region.store.findMachine(systemId))?.owner, 'bob');
+    const audit = await region.store.listEvents({ machines: { systemIds: [systemId] }, limit: 20 });
     assert.ok(
       audit.some(
         (event) => event.type === 'NODE' && sentenceOf(event) === 'allocate: for tests' && event.username === 'bob',

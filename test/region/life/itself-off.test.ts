@@ -29,27 +29,27 @@ interface Ended {
 
 async function switchOnce({ state, task, kind, starts }: Switched): Promise<Ended> {
   let ended: Ended = { type: '', text: '', state: 'unknown' };
-  await withRegion(({ region: first, store, config, clock }) => {
+  await withRegion(async ({ region: first, store, config, clock }) => {
     first.close();
-    const region = openRegion({ config, store, clock, power: heldPower(), onDesiredState: () => undefined });
-    const outcome = region.enlist(report([0x525400000001]));
+    const region = await openRegion({ config, store, clock, power: heldPower(), onDesiredState: () => undefined });
+    const outcome = await region.enlist(report([0x525400000001]));
     assert.ok(outcome.kind === 'create');
     const { systemId } = outcome.machine;
-    if (state === 'ready') region.life.command(systemId, { name: 'accept', skipsCommissioning: true }, BOB);
+    if (state === 'ready') await region.life.command(systemId, { name: 'accept', skipsCommissioning: true }, BOB);
     let sequence = 0;
-    const start = (at = clock.wallTimeMs()): void => {
+    const start = async (at = clock.wallTimeMs()): Promise<void> => {
       sequence += 1;
       const said = { text: 'Was told to power off', fields: { purpose: 'poweroff' } };
-      region.observe([{ sequence, kind: 'http.rendered', at, mac: '52:54:00:00:00:01', ...said }]);
+      await region.observe([{ sequence, kind: 'http.rendered', at, mac: '52:54:00:00:00:01', ...said }]);
     };
-    if (starts === 'before') start();
-    region.life.switchPower(systemId, task, BOB);
-    if (starts === 'after') start();
-    if (starts === 'told late') start(clock.wallTimeMs() - 20);
-    clock.advance(25_000);
-    region.life.powerSwitched(systemId, powerEnd(store.findMachine(systemId), kind, STILL_OFF));
-    const [event] = store.listEvents({ machines: { systemIds: [systemId] }, limit: 1 });
-    const found = store.findMachine(systemId);
+    if (starts === 'before') await start();
+    await region.life.switchPower(systemId, task, BOB);
+    if (starts === 'after') await start();
+    if (starts === 'told late') await start(clock.wallTimeMs() - 20);
+    await clock.pass(25_000);
+    await region.life.powerSwitched(systemId, powerEnd(await store.findMachine(systemId), kind, STILL_OFF));
+    const [event] = await store.listEvents({ machines: { systemIds: [systemId] }, limit: 1 });
+    const found = await store.findMachine(systemId);
     ended = { type: event?.type ?? '', text: sentenceOf(event), state: found?.powerState ?? 'unknown' };
   });
   return ended;

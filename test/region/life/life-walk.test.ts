@@ -40,51 +40,52 @@ const WORD = { type: 'AUTHORISATION', code: 'rack', params: { text: 'x' }, atMs:
 /** A region that can stop at any moment and start again. */
 class World {
   readonly #place: RegionPlace;
-  #store;
   region: Region;
 
-  constructor(place: RegionPlace) {
+  private constructor(place: RegionPlace, region: Region) {
     this.#place = place;
-    place.region.close();
-    this.#store = openRegionStore({ stateDir: place.stateDir });
-    this.region = this.#open();
+    this.region = region;
   }
 
-  #open(): Region {
-    const { config, clock } = this.#place;
+  static async make(place: RegionPlace): Promise<World> {
+    place.region.close();
+    return new World(place, await World.#open(place));
+  }
+
+  static async #open({ config, clock, stateDir }: RegionPlace): Promise<Region> {
+    const store = openRegionStore({ stateDir });
     // Every second machine is switched by us.
     const power = heldPower((machine) => machine.id % 2 === 0);
     const findImage = () => IMAGE;
-    return openRegion({ config, store: this.#store, clock, power, findImage, onDesiredState: () => undefined });
+    return await openRegion({ config, store, clock, power, findImage, onDesiredState: () => undefined });
   }
 
   /** The process is killed, sometimes in the middle of a change, which then leaves no trace. */
-  crash(inside: (() => void) | undefined): void {
+  async crash(inside: (() => Promise<void>) | undefined): Promise<void> {
     if (inside !== undefined) {
-      assert.throws(() =>
-        this.#store.atomically(() => {
-          inside();
+      await assert.rejects(
+        this.region.store.transact(async () => {
+          await inside();
           throw new Error('the process ends');
         }),
+        { message: 'the process ends' },
       );
     }
-    this.region.close();
-    this.#store.close();
-    this.#store = openRegionStore({ stateDir: this.#place.stateDir });
-    this.region = this.#open();
+    await this.close();
+    this.region = await World.#open(this.#place);
   }
 
-  close(): void {
+  async close(): Promise<void> {
     this.region.close();
-    this.#store.close();
+    await this.region.store.close();
   }
 
-  machines(): readonly Machine[] {
-    return this.region.store.listMachines({}, 0, 2000);
+  async machines(): Promise<readonly Machine[]> {
+    return await this.region.store.listMachines({}, 0, 2000);
   }
 }
 
-function greetRack(region: Region, high = '10.20.0.12'): void {
+async function greetRack(region: Region, high = '10.20.0.12'): Promise<void> {
   const nic = { name: 'lab', interface: 'eth1', ip: '10.20.0.1', network: '10.20.0.0/16', management: 2 } as const;
   const ranges = {
     ip_range_low: '10.20.100.0',
@@ -93,7 +94,7 @@ function greetRack(region: Region, high = '10.20.0.12'): void {
     static_ip_range_high: high,
   };
   const uuid = '0fd4c0a2-2c4e-4a3c-9a3b-0000000000aa';
-  region.racks.greet({
+  await region.racks.greet({
     uuid,
     name: 'rack-1',
     version: '0',
@@ -102,8 +103,8 @@ function greetRack(region: Region, high = '10.20.0.12'): void {
   });
 }
 
-function assertSense(world: World): void {
-  const machines = world.machines();
+async function assertSense(world: World): Promise<void> {
+  const machines = await world.machines();
   const given = new Set<number>();
   for (const machine of machines) {
     const { status, hostname } = machine;
@@ -114,10 +115,10 @@ function assertSense(world: World): void {
     }
     if (FREE.has(status)) {
       assert.deepEqual([machine.owner, machine.addresses, machine.release], [undefined, [], ''], about);
-      assert.equal(world.region.store.life.userData(machine.systemId), undefined, about);
+      assert.equal(await world.region.store.life.userData(machine.systemId), undefined, about);
     }
-    if (KEYLESS.has(status)) assert.equal(world.region.store.life.machineKey(machine.systemId), undefined, about);
-    const debug = findDebugLogin(world.region, machine);
+    if (KEYLESS.has(status)) assert.equal(await world.region.store.life.machineKey(machine.systemId), undefined, about);
+    const debug = await findDebugLogin(world.region, machine);
     if (debug !== undefined) {
       assert.ok(debug.secondsLeft > 0 && debug.secondsLeft <= DEBUG_SECONDS_MAX, about);
       assert.ok(debug.username === 'bob' || machine.owner === debug.username, `${about}: ${debug.username} may not`);
@@ -128,9 +129,9 @@ function assertSense(world: World): void {
     // In a rescue it is kept who asked for it: whose keys open it.
     if (row.failed === undefined && status !== 'rescue-mode') assert.equal(machine.work, undefined, about);
     if (machine.id % 2 === 1) assert.equal(machine.powerTask, undefined, about);
-    assertHistory(world, machine);
+    await assertHistory(world, machine);
   }
-  const reported = world.region.desiredState().machines;
+  const reported = (await world.region.desiredState()).machines;
   const shown = machines.map(toRackMachine).filter((machine) => machine !== undefined);
   assert.deepEqual(new Set(reported), new Set(shown));
   const unproven = machines.filter(({ status, vouchedMac }) => status === 'new' && vouchedMac === undefined);
@@ -138,10 +139,10 @@ function assertSense(world: World): void {
 }
 
 /** Every logged step is in the table, begins where the previous one ended, and the last ends in the machine's state. */
-function assertHistory(world: World, { systemId, status }: Machine): void {
+async function assertHistory(world: World, { systemId, status }: Machine): Promise<void> {
   const filter = { machines: { systemIds: [systemId] }, limit: 5000 };
   let at: MachineStatus = 'new';
-  for (const event of world.region.store.listEvents(filter).toReversed()) {
+  for (const event of (await world.region.store.listEvents(filter)).toReversed()) {
     if (event.code !== 'status-changed') continue;
     const { from, to } = event.params;
     assert.equal(from, at, `${from} to ${to}`);
@@ -153,24 +154,25 @@ function assertHistory(world: World, { systemId, status }: Machine): void {
 
 test('after any events in any order, with crashes in between, the records are consistent', {
   timeout: 120_000,
-}, () => {
+}, async () => {
   const random = printedRandom('life-walk');
-  const place = makeRegion({}, random(1000) + 1);
-  const world = new World(place);
+  const place = await makeRegion({}, random(1000) + 1);
+  const world = await World.make(place);
   try {
-    greetRack(world.region);
+    await greetRack(world.region);
     // Bob is an administrator, also in the records; alice is an ordinary user.
-    world.region.store.addUser({ ...BOB, email: '', passwordHash: '', createdMs: 1 });
+    await world.region.store.addUser({ ...BOB, email: '', passwordHash: '', createdMs: 1 });
     for (const username of ['bob', 'alice']) {
-      world.region.store.life.addSshKey({ username, key: KEY, createdMs: 1 }, 4, WORD);
+      await world.region.store.life.addSshKey({ username, key: KEY, createdMs: 1 }, 4, WORD);
     }
-    const ids = Array.from({ length: MACHINES }, (_, index) => {
+    const ids: string[] = [];
+    for (let index = 0; index < MACHINES; index += 1) {
       // Half of them a rack has booted.
       const nic = 0x525400000001 + index;
-      const outcome = world.region.enlist(index % 2 === 0 ? bootReport([nic]) : report([nic]));
+      const outcome = await world.region.enlist(index % 2 === 0 ? bootReport([nic]) : report([nic]));
       assert.ok(outcome.kind === 'create');
-      return outcome.machine.systemId;
-    });
+      ids.push(outcome.machine.systemId);
+    }
     const pick = <T>(list: readonly T[]): T => {
       const one = list[random(list.length)];
       assert.ok(one !== undefined);
@@ -178,60 +180,64 @@ test('after any events in any order, with crashes in between, the records are co
     };
     let sequence = 0;
     const reached = new Set<MachineStatus>();
-    const command = (systemId: string): void => {
+    const command = async (systemId: string): Promise<void> => {
       const name: CommandName = pick(COMMAND_NAMES);
       const deployBy = pick(['image', 'installer'] as const);
       const deployment = { osystem: 'debian', release: 'trixie', deployBy, userData: Buffer.from('x') };
       const erase = random(3) === 0 ? pick(['signatures', 'all'] as const) : undefined;
       const by = random(5) === 0 ? ALICE : BOB;
-      world.region.life.command(systemId, { name, deployment, erase, skipsCommissioning: random(2) === 0 }, by);
+      await world.region.life.command(systemId, { name, deployment, erase, skipsCommissioning: random(2) === 0 }, by);
     };
     // Actions of users and their clients besides commands.
-    const aside: readonly ((machine: Machine) => void)[] = [
-      ({ systemId }) => {
-        world.region.life.switchPower(systemId, pick(['on', 'off', 'soft-off', 'cycle'] as const), pick([BOB, ALICE]));
+    const aside: readonly ((machine: Machine) => Promise<void>)[] = [
+      async ({ systemId }) => {
+        await world.region.life.switchPower(
+          systemId,
+          pick(['on', 'off', 'soft-off', 'cycle'] as const),
+          pick([BOB, ALICE]),
+        );
       },
-      ({ systemId }) => {
-        world.region.life.powerSeen(systemId, pick(['on', 'off', 'error', 'unknown'] as const), 'as was seen');
+      async ({ systemId }) => {
+        await world.region.life.powerSeen(systemId, pick(['on', 'off', 'error', 'unknown'] as const), 'as was seen');
       },
-      (machine) => {
-        openDebugLogin(world.region, machine, pick([BOB, ALICE]), 1 + random(DEBUG_SECONDS_MAX));
+      async (machine) => {
+        await openDebugLogin(world.region, machine, pick([BOB, ALICE]), 1 + random(DEBUG_SECONDS_MAX));
       },
-      (machine) => {
-        closeDebugLogin(world.region, machine, pick([BOB, ALICE]));
+      async (machine) => {
+        await closeDebugLogin(world.region, machine, pick([BOB, ALICE]));
       },
-      ({ systemId, bootToken }) => {
+      async ({ systemId, bootToken }) => {
         // A key is given for the token of a boot only.
-        if (bootToken !== undefined) keyOfMachine(world.region.store, place.clock, systemId);
+        if (bootToken !== undefined) await keyOfMachine(world.region.store, place.clock, systemId);
       },
-      ({ systemId }) => {
-        world.region.editMachine(systemId, { hostname: pick(['web', 'db', 'mail', 'ns']) }, 'bob');
+      async ({ systemId }) => {
+        await world.region.editMachine(systemId, { hostname: pick(['web', 'db', 'mail', 'ns']) }, 'bob');
       },
-      ({ systemId }) => {
-        world.region.life.startFromNetwork(systemId);
+      async ({ systemId }) => {
+        await world.region.life.startFromNetwork(systemId);
       },
     ];
-    const steps: readonly ((systemId: string) => void)[] = [
+    const steps: readonly ((systemId: string) => Promise<void>)[] = [
       command,
       command,
       command,
-      (systemId) => {
-        const machine = world.region.store.findMachine(systemId);
-        if (machine !== undefined) pick(aside)(machine);
+      async (systemId) => {
+        const machine = await world.region.store.findMachine(systemId);
+        if (machine !== undefined) await pick(aside)(machine);
       },
-      (systemId) => {
+      async (systemId) => {
         const stage = pick(['started', 'written', 'installed', 'left', '']);
         const status = pick(['WORKING', 'OK', 'OK', 'FAILED'] as const);
-        const machine = world.region.store.findMachine(systemId);
+        const machine = await world.region.store.findMachine(systemId);
         // Only the holder of the token of its boot gets as far as this.
-        if (machine?.bootToken !== undefined) world.region.life.signal(systemId, { status, stage, message: 'x' });
+        if (machine?.bootToken !== undefined) await world.region.life.signal(systemId, { status, stage, message: 'x' });
       },
-      (systemId) => {
-        const nic = world.region.store.findMachine(systemId)?.interfaces[0]?.mac ?? 0;
+      async (systemId) => {
+        const nic = (await world.region.store.findMachine(systemId))?.interfaces[0]?.mac ?? 0;
         sequence += 1;
         const kind = pick(['boot.configuration-rendered', 'dhcp.offer', 'dhcp.ack']);
         const mac = `52:54:00:00:00:0${(nic % 16).toString(16)}`;
-        world.region.observe([
+        await world.region.observe([
           {
             sequence,
             kind,
@@ -242,80 +248,81 @@ test('after any events in any order, with crashes in between, the records are co
           },
         ]);
       },
-      (systemId) => {
+      async (systemId) => {
         const kind = pick(['done', 'done', 'unreachable', 'unknown'] as const);
-        const machine = world.region.store.findMachine(systemId);
-        world.region.life.powerSwitched(systemId, powerEnd(machine, kind, 'as its driver says'));
+        const machine = await world.region.store.findMachine(systemId);
+        await world.region.life.powerSwitched(systemId, powerEnd(machine, kind, 'as its driver says'));
       },
-      () => place.clock.advance(random(25) * 60_000),
+      () => place.clock.pass(random(25) * 60_000),
       (systemId) => world.crash(random(2) === 0 ? undefined : () => command(systemId)),
     ];
     // A walk that stayed in one corner goes on, so that each shows enough.
     for (let step = 0; step < STEPS || (reached.size < STATES_MIN && step < STEPS_MAX); step += 1) {
-      pick(steps)(pick(ids));
-      assertSense(world);
-      for (const machine of world.machines()) reached.add(machine.status);
+      await pick(steps)(pick(ids));
+      await assertSense(world);
+      for (const machine of await world.machines()) reached.add(machine.status);
     }
     assert.ok(reached.size >= STATES_MIN, `only ${[...reached].join(', ')} were reached`);
   } finally {
-    world.close();
-    place.remove();
+    await world.close();
+    await place.remove();
   }
 });
 
 test('a thousand machines at once go through the whole life cycle and end Ready without leftovers', {
   timeout: 120_000,
-}, () => {
-  const place = makeRegion({ newMachinesMax: 2000 });
-  const world = new World(place);
+}, async () => {
+  const place = await makeRegion({ newMachinesMax: 2000 });
+  const world = await World.make(place);
   const { region } = world;
-  const all = (work: (systemId: string) => void): void =>
-    region.atomically(() => {
-      for (const { systemId } of world.machines()) work(systemId);
+  const all = (work: (systemId: string) => Promise<void>): Promise<void> =>
+    region.store.transact(async () => {
+      for (const { systemId } of await world.machines()) await work(systemId);
     });
-  const order = (systemId: string, name: CommandName, more = {}): void => {
-    const outcome = region.life.command(systemId, { name, ...more }, BOB);
+  const order = async (systemId: string, name: CommandName, more = {}): Promise<void> => {
+    const outcome = await region.life.command(systemId, { name, ...more }, BOB);
     if (outcome.kind !== 'changed') assert.fail(outcome.kind === 'refuse' ? sentenceOf(outcome.refusal) : systemId);
   };
-  const tell = (systemId: string, stage: string): void =>
-    void region.life.signal(systemId, { status: 'OK', stage, message: '' });
-  const powered = (systemId: string): void => {
-    const machine = region.store.findMachine(systemId);
-    if (machine?.powerTask !== undefined) region.life.powerSwitched(systemId, powerEnd(machine));
+  const tell = async (systemId: string, stage: string): Promise<void> => {
+    await region.life.signal(systemId, { status: 'OK', stage, message: '' });
   };
-  const assertAll = (expected: MachineStatus): void =>
-    assert.equal(region.store.countMachines({ statuses: [expected] }), 1000, expected);
+  const powered = async (systemId: string): Promise<void> => {
+    const machine = await region.store.findMachine(systemId);
+    if (machine?.powerTask !== undefined) await region.life.powerSwitched(systemId, powerEnd(machine));
+  };
+  const assertAll = async (expected: MachineStatus): Promise<void> =>
+    assert.equal(await region.store.countMachines({ statuses: [expected] }), 1000, expected);
   try {
-    greetRack(region, '10.20.4.255');
-    region.store.life.addSshKey({ username: 'bob', key: KEY, createdMs: 1 }, 4, WORD);
-    region.atomically(() => {
-      for (let index = 0; index < 1000; index += 1) region.enlist(report([0x525400010000 + index]));
+    await greetRack(region, '10.20.4.255');
+    await region.store.life.addSshKey({ username: 'bob', key: KEY, createdMs: 1 }, 4, WORD);
+    await region.store.transact(async () => {
+      for (let index = 0; index < 1000; index += 1) await region.enlist(report([0x525400010000 + index]));
     });
-    all((systemId) => order(systemId, 'accept'));
-    all(powered);
-    all((systemId) => tell(systemId, 'measured'));
-    assertAll('ready');
+    await all((systemId) => order(systemId, 'accept'));
+    await all(powered);
+    await all((systemId) => tell(systemId, 'measured'));
+    await assertAll('ready');
     const deployment = { osystem: 'debian', release: 'trixie', deployBy: 'image', userData: Buffer.from('x') };
-    all((systemId) => order(systemId, 'deploy', { deployment }));
-    all(powered);
-    all((systemId) => tell(systemId, 'written'));
-    all((systemId) => tell(systemId, 'installed'));
-    assertAll('deployed');
-    const given = new Set(world.machines().flatMap(({ addresses }) => addresses.map(({ address }) => address)));
+    await all((systemId) => order(systemId, 'deploy', { deployment }));
+    await all(powered);
+    await all((systemId) => tell(systemId, 'written'));
+    await all((systemId) => tell(systemId, 'installed'));
+    await assertAll('deployed');
+    const given = new Set((await world.machines()).flatMap(({ addresses }) => addresses.map(({ address }) => address)));
     assert.equal(given.size, 1000);
-    all((systemId) => order(systemId, 'release', { erase: 'signatures' }));
-    all(powered);
-    all((systemId) => tell(systemId, 'erased'));
-    all(powered);
-    assertAll('ready');
-    for (const machine of world.machines()) {
+    await all((systemId) => order(systemId, 'release', { erase: 'signatures' }));
+    await all(powered);
+    await all((systemId) => tell(systemId, 'erased'));
+    await all(powered);
+    await assertAll('ready');
+    for (const machine of await world.machines()) {
       assert.deepEqual(
         [machine.owner, machine.addresses, machine.release, machine.powerTask],
         [undefined, [], '', undefined],
       );
     }
   } finally {
-    world.close();
-    place.remove();
+    await world.close();
+    await place.remove();
   }
 });

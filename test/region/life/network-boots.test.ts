@@ -34,52 +34,61 @@ class LoopingMachine {
   readonly #clock: RegionPlace['clock'];
   #sequence = 0;
 
-  constructor({ region, store, config, clock }: RegionPlace, power?: PowerControl) {
-    region.close();
-    const findImage = () => IMAGE;
-    this.region = openRegion({ config, store, clock, power, findImage, onDesiredState: () => undefined });
+  private constructor(region: Region, systemId: string, clock: RegionPlace['clock']) {
+    this.region = region;
+    this.systemId = systemId;
     this.#clock = clock;
+  }
+
+  static async make(
+    { region: first, store, config, clock }: RegionPlace,
+    power?: PowerControl,
+  ): Promise<LoopingMachine> {
+    first.close();
+    const findImage = () => IMAGE;
+    const region = await openRegion({ config, store, clock, power, findImage, onDesiredState: () => undefined });
     const login = { type: 'AUTHORISATION', code: 'rack', params: { text: 'x' }, atMs: 1, username: 'bob' } as const;
-    store.life.addSshKey({ username: 'bob', key: KEY, createdMs: 1 }, 4, login);
-    const outcome = this.region.enlist(report([0x525400000001]));
+    await store.life.addSshKey({ username: 'bob', key: KEY, createdMs: 1 }, 4, login);
+    const outcome = await region.enlist(report([0x525400000001]));
     assert.ok(outcome.kind === 'create');
-    this.systemId = outcome.machine.systemId;
+    return new LoopingMachine(region, outcome.machine.systemId, clock);
   }
 
-  order(command: MachineCommand): void {
-    const outcome = this.region.life.command(this.systemId, command, BOB);
+  async order(command: MachineCommand): Promise<void> {
+    const outcome = await this.region.life.command(this.systemId, command, BOB);
     assert.equal(outcome.kind, 'changed');
-    this.switchOn();
+    await this.switchOn();
   }
 
-  switchOn(): void {
-    if (this.now().powerTask !== undefined) this.region.life.powerSwitched(this.systemId, powerEnd(this.now()));
+  async switchOn(): Promise<void> {
+    if ((await this.now()).powerTask !== undefined)
+      await this.region.life.powerSwitched(this.systemId, powerEnd(await this.now()));
   }
 
   /** Several minutes pass, then it starts once: each step is reported, some twice. */
-  boot(minutes = 5): void {
-    this.#clock.advance(minutes * MINUTE_MS);
+  async boot(minutes = 5): Promise<void> {
+    await this.#clock.pass(minutes * MINUTE_MS);
     for (let count = 0; count < 2; count += 1) {
-      this.#see('dhcp.offer', 'Offered 10.20.0.100', { client: 'bios', file: 'lpxelinux.0' });
-      this.#clock.advance(4000);
-      this.#see('tftp.sent', 'Loaded lpxelinux.0 by TFTP');
-      this.#see('http.rendered', 'Was told to commission', { purpose: 'commissioning' });
+      await this.#see('dhcp.offer', 'Offered 10.20.0.100', { client: 'bios', file: 'lpxelinux.0' });
+      await this.#clock.pass(4000);
+      await this.#see('tftp.sent', 'Loaded lpxelinux.0 by TFTP');
+      await this.#see('http.rendered', 'Was told to commission', { purpose: 'commissioning' });
     }
     // Loading takes long on some days.
-    this.#clock.advance(2 * MINUTE_MS);
-    this.#see('http.file-sent', 'Loaded initrd by HTTP');
+    await this.#clock.pass(2 * MINUTE_MS);
+    await this.#see('http.file-sent', 'Loaded initrd by HTTP');
   }
 
-  now(): Machine {
-    const machine = this.region.store.findMachine(this.systemId);
+  async now(): Promise<Machine> {
+    const machine = await this.region.store.findMachine(this.systemId);
     assert.ok(machine);
     return machine;
   }
 
-  #see(kind: string, text: string, fields?: ReportFields): void {
+  async #see(kind: string, text: string, fields?: ReportFields): Promise<void> {
     this.#sequence += 1;
     const at = this.#clock.wallTimeMs();
-    this.region.observe([{ sequence: this.#sequence, kind, at, mac: '52:54:00:00:00:01', text, fields }]);
+    await this.region.observe([{ sequence: this.#sequence, kind, at, mac: '52:54:00:00:00:01', text, fields }]);
   }
 }
 
@@ -88,40 +97,43 @@ for (const [name, failed, command] of [
   ['deploying', 'failed-deployment', DEPLOY],
 ] as const) {
   test(`${name}: a machine with seven network boots and no signal is restarted once, then fails`, () =>
-    withRegion((place) => {
-      const looping = new LoopingMachine(place, heldPower());
-      if (name === 'deploying') looping.order({ name: 'accept', skipsCommissioning: true });
-      looping.order(command);
-      for (let count = 0; count < 6; count += 1) looping.boot();
-      assert.deepEqual([looping.now().status, looping.now().work?.boots], [name, 6]);
-      const token = looping.now().bootToken;
-      looping.boot();
-      const again = looping.now();
+    withRegion(async (place) => {
+      const looping = await LoopingMachine.make(place, heldPower());
+      if (name === 'deploying') await looping.order({ name: 'accept', skipsCommissioning: true });
+      await looping.order(command);
+      for (let count = 0; count < 6; count += 1) await looping.boot();
+      assert.deepEqual([(await looping.now()).status, (await looping.now()).work?.boots], [name, 6]);
+      const token = (await looping.now()).bootToken;
+      await looping.boot();
+      const again = await looping.now();
       assert.deepEqual([again.status, again.work?.attempts, again.work?.boots, again.powerTask], [name, 1, 0, 'cycle']);
       assert.notEqual(again.bootToken, token);
-      assert.equal(looping.region.desiredState().machines[0]?.bootToken, again.bootToken);
+      assert.equal((await looping.region.desiredState()).machines[0]?.bootToken, again.bootToken);
       assert.match(reasonOf(again), /it booted from the network 7 times without a signal from its work; restarting it/);
       // Until it is switched, it goes on as before.
-      looping.boot();
-      assert.equal(looping.now().work?.boots, 0);
-      looping.switchOn();
-      for (let count = 0; count < 7; count += 1) looping.boot();
-      assert.equal(looping.now().status, failed);
-      assert.match(reasonOf(looping.now()), /^it booted from the network 7 times without a signal from its work$/);
+      await looping.boot();
+      assert.equal((await looping.now()).work?.boots, 0);
+      await looping.switchOn();
+      for (let count = 0; count < 7; count += 1) await looping.boot();
+      assert.equal((await looping.now()).status, failed);
+      assert.match(
+        reasonOf(await looping.now()),
+        /^it booted from the network 7 times without a signal from its work$/,
+      );
       looping.region.close();
     }));
 }
 
 test('a machine that only a person switches fails at once; a signal resets the count', () =>
-  withRegion((place) => {
-    const looping = new LoopingMachine(place);
-    looping.order({ name: 'accept' });
+  withRegion(async (place) => {
+    const looping = await LoopingMachine.make(place);
+    await looping.order({ name: 'accept' });
     for (let round = 0; round < 2; round += 1) {
-      for (let count = 0; count < 6; count += 1) looping.boot();
-      looping.region.life.signal(looping.systemId, { status: 'WORKING', stage: 'started', message: '' });
+      for (let count = 0; count < 6; count += 1) await looping.boot();
+      await looping.region.life.signal(looping.systemId, { status: 'WORKING', stage: 'started', message: '' });
     }
-    assert.deepEqual([looping.now().status, looping.now().work?.boots], ['commissioning', undefined]);
-    for (let count = 0; count < 7; count += 1) looping.boot();
-    assert.equal(looping.now().status, 'failed-commissioning');
+    assert.deepEqual([(await looping.now()).status, (await looping.now()).work?.boots], ['commissioning', undefined]);
+    for (let count = 0; count < 7; count += 1) await looping.boot();
+    assert.equal((await looping.now()).status, 'failed-commissioning');
     looping.region.close();
   }));

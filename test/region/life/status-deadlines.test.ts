@@ -15,13 +15,13 @@ const LOOK_MS = 2500;
 const ADMIN = { username: 'admin' };
 
 /** A machine that is being commissioned. */
-function beginCommissioning({ region }: Pick<RegionPlace, 'region'>): string {
-  const outcome = region.enlist(report([0x525400000001]));
+async function beginCommissioning({ region }: Pick<RegionPlace, 'region'>): Promise<string> {
+  const outcome = await region.enlist(report([0x525400000001]));
   assert.ok(outcome.kind === 'create');
   const { systemId } = outcome.machine;
   // Every command follows the clock before it reads the time.
-  region.life.endOverdue();
-  assert.equal(changeStatus(region, systemId, 'commissioning', ADMIN).kind, 'changed');
+  await region.life.endOverdue();
+  assert.equal((await changeStatus(region, systemId, 'commissioning', ADMIN)).kind, 'changed');
   return systemId;
 }
 
@@ -31,25 +31,25 @@ for (const [name, byMs] of [
   ['forwards by 56 years, as a host without a clock does', 56 * 365 * DAY_MS],
 ] as const) {
   test(`a clock stepped ${name} ends states neither early nor late`, () =>
-    withRegion((place) => {
+    withRegion(async (place) => {
       const { clock, store } = place;
-      const systemId = beginCommissioning(place);
-      const status = () => store.findMachine(systemId)?.status;
-      clock.advance(ALLOWED_MS / 2);
+      const systemId = await beginCommissioning(place);
+      const status = async () => (await store.findMachine(systemId))?.status;
+      await clock.pass(ALLOWED_MS / 2);
       clock.stepWall(byMs);
-      clock.advance(ALLOWED_MS / 2 - LOOK_MS);
-      assert.equal(status(), 'commissioning');
-      clock.advance(2 * LOOK_MS);
-      assert.equal(status(), 'failed-commissioning');
+      await clock.pass(ALLOWED_MS / 2 - LOOK_MS);
+      assert.equal(await status(), 'commissioning');
+      await clock.pass(2 * LOOK_MS);
+      assert.equal(await status(), 'failed-commissioning');
     }));
 }
 
 test('a step measured in fractions of a millisecond moves deadlines by whole ones, which the store takes', () =>
-  withRegion((place) => {
+  withRegion(async (place) => {
     const { clock, store } = place;
-    const systemId = beginCommissioning(place);
-    const deadline = (): number => store.findMachine(systemId)?.statusDeadlineMs ?? 0;
-    const before = deadline();
+    const systemId = await beginCommissioning(place);
+    const deadline = async (): Promise<number> => (await store.findMachine(systemId))?.statusDeadlineMs ?? 0;
+    const before = await deadline();
     let fraction = 0;
     const fine: Clock = {
       now: () => later(clock.now(), fraction),
@@ -60,53 +60,53 @@ test('a step measured in fractions of a millisecond moves deadlines by whole one
     const deadlines = new StatusDeadlines(store, fine);
     fraction = 0.3;
     clock.stepWall(DAY_MS);
-    assert.equal(deadlines.follow(), true);
-    assert.equal(deadline(), before + DAY_MS);
+    assert.equal(await deadlines.follow(), true);
+    assert.equal(await deadline(), before + DAY_MS);
   }));
 
 test('many small steps are followed, as is a state that begins right after one', () =>
-  withRegion((place) => {
+  withRegion(async (place) => {
     const { clock, store } = place;
     clock.stepWall(DAY_MS);
-    const systemId = beginCommissioning(place);
+    const systemId = await beginCommissioning(place);
     for (let count = 0; count < 100; count += 1) {
       clock.stepWall(900);
-      clock.advance(500);
+      await clock.pass(500);
     }
-    clock.advance(ALLOWED_MS - 50_000 - LOOK_MS - 1000);
-    assert.equal(store.findMachine(systemId)?.status, 'commissioning');
-    clock.advance(2 * LOOK_MS + 1000);
-    assert.equal(store.findMachine(systemId)?.status, 'failed-commissioning');
+    await clock.pass(ALLOWED_MS - 50_000 - LOOK_MS - 1000);
+    assert.equal((await store.findMachine(systemId))?.status, 'commissioning');
+    await clock.pass(2 * LOOK_MS + 1000);
+    assert.equal((await store.findMachine(systemId))?.status, 'failed-commissioning');
   }));
 
 test('a deadline from a clock in another year is bounded at startup', () =>
-  withRegion((place) => {
+  withRegion(async (place) => {
     const { clock, store, config } = place;
-    const systemId = beginCommissioning(place);
+    const systemId = await beginCommissioning(place);
     place.region.close();
     // The host was started without a clock: everything stored seems to lie far ahead.
     clock.stepWall(-50 * 365 * DAY_MS);
-    const region = openRegion({ config, store, clock, onDesiredState: () => undefined });
-    clock.advance(LOOK_MS);
-    assert.equal(store.findMachine(systemId)?.status, 'commissioning');
-    assert.ok((store.findMachine(systemId)?.statusDeadlineMs ?? 0) <= clock.wallTimeMs() + ALLOWED_MS);
+    const region = await openRegion({ config, store, clock, onDesiredState: () => undefined });
+    await clock.pass(LOOK_MS);
+    assert.equal((await store.findMachine(systemId))?.status, 'commissioning');
+    assert.ok(((await store.findMachine(systemId))?.statusDeadlineMs ?? 0) <= clock.wallTimeMs() + ALLOWED_MS);
     clock.stepWall(50 * 365 * DAY_MS);
-    clock.advance(ALLOWED_MS - 2 * LOOK_MS);
-    assert.equal(store.findMachine(systemId)?.status, 'commissioning');
-    clock.advance(3 * LOOK_MS);
-    assert.equal(store.findMachine(systemId)?.status, 'failed-commissioning');
+    await clock.pass(ALLOWED_MS - 2 * LOOK_MS);
+    assert.equal((await store.findMachine(systemId))?.status, 'commissioning');
+    await clock.pass(3 * LOOK_MS);
+    assert.equal((await store.findMachine(systemId))?.status, 'failed-commissioning');
     region.close();
   }));
 
 test('a rack whose clock is ahead does not extend a machine’s time', () =>
-  withRegion((place) => {
+  withRegion(async (place) => {
     const { clock, store, region } = place;
-    const systemId = beginCommissioning(place);
+    const systemId = await beginCommissioning(place);
     const at = clock.wallTimeMs() + DAY_MS;
     const seen = { level: 'info', at, mac: '52:54:00:00:00:01', address: undefined, text: '' } as const;
-    region.observe([
+    await region.observe([
       { ...seen, sequence: 1, kind: 'http.rendered' },
       { ...seen, sequence: 2, kind: 'dhcp.offer' },
     ]);
-    assert.ok((store.findMachine(systemId)?.statusDeadlineMs ?? 0) <= clock.wallTimeMs() + ALLOWED_MS);
+    assert.ok(((await store.findMachine(systemId))?.statusDeadlineMs ?? 0) <= clock.wallTimeMs() + ALLOWED_MS);
   }));

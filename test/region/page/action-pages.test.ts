@@ -26,25 +26,30 @@ async function withMachine(
   work: (region: Region, machine: Machine) => Promise<void> | void,
   parts: Pick<RegionOptions, 'listInstallers'> = {},
 ): Promise<void> {
-  const place = makeRegion();
+  const place = await makeRegion();
   place.region.close();
   const { store, clock, config } = place;
   const reading = () => ({ state, atMs: 0, ageSeconds: 5, text: '' });
   const power = { ...heldPower(), reading };
-  const region = openRegion({ config, store, clock, power, ...parts, onDesiredState: () => undefined });
+  const region = await openRegion({ config, store, clock, power, ...parts, onDesiredState: () => undefined });
   try {
-    const outcome = region.enlist(
+    const outcome = await region.enlist(
       report([0x525400000001], { hostname: 'web1', powerType: 'webhook', username: 'admin' }),
     );
     assert.ok(outcome.kind === 'create');
     const { systemId } = outcome.machine;
     const given = address === undefined ? undefined : parseIpv4(address);
     const addresses = given === undefined ? undefined : [{ mac: mac(0x525400000001), address: given }];
-    store.changeMachine<never>(systemId, clock.wallTimeMs(), () => ({ kind: 'change', fields, addresses, events: [] }));
-    await work(region, store.findMachine(systemId) ?? assert.fail('it is gone'));
+    await store.changeMachine<never>(systemId, clock.wallTimeMs(), () => ({
+      kind: 'change',
+      fields,
+      addresses,
+      events: [],
+    }));
+    await work(region, (await store.findMachine(systemId)) ?? assert.fail('it is gone'));
   } finally {
     region.close();
-    place.remove();
+    await place.remove();
   }
 }
 
@@ -141,25 +146,25 @@ test('a release says that the machine powers off, unless it is off already', asy
 const deployed = (address: string) =>
   ({ status: 'deployed', owner: 'admin', osystem: 'debian', release: 'bookworm', address }) as const;
 
-const loginOn = (region: Region, machine: Machine, viewer = ADMIN): string => {
-  const page = `${renderMachinePage(viewOf(region, { viewer, path: { machine: machine.systemId } }))}`;
+const loginOn = async (region: Region, machine: Machine, viewer = ADMIN): Promise<string> => {
+  const page = `${await renderMachinePage(viewOf(region, { viewer, path: { machine: machine.systemId } }))}`;
   return /<dt>Log in<\/dt><dd>(.*?)<\/dd>/s.exec(page)?.[1] ?? '';
 };
 
 test('a deployed machine shows the user and the keys for logging in; a simulated one, that login is not possible', async () => {
-  await withMachine('on', deployed('10.20.0.10'), (region, machine) => {
-    assert.match(loginOn(region, machine), /ssh debian@10\.20\.0\.10<.*with the SSH keys of admin, no password/s);
-    assert.equal(loginOn(region, machine, VISITOR), '', 'not shown to a visitor');
+  await withMachine('on', deployed('10.20.0.10'), async (region, machine) => {
+    assert.match(await loginOn(region, machine), /ssh debian@10\.20\.0\.10<.*with the SSH keys of admin, no password/s);
+    assert.equal(await loginOn(region, machine, VISITOR), '', 'not shown to a visitor');
   });
-  await withMachine('on', { ...deployed('10.20.0.10'), osystem: 'custom' }, (region, machine) =>
-    assert.match(loginOn(region, machine), /ssh 10\.20\.0\.10<.*as the image&#39;s first user, or root/s),
+  await withMachine('on', { ...deployed('10.20.0.10'), osystem: 'custom' }, async (region, machine) =>
+    assert.match(await loginOn(region, machine), /ssh 10\.20\.0\.10<.*as the image&#39;s first user, or root/s),
   );
-  await withMachine('on', deployed('127.77.1.1'), (region, machine) => {
-    assert.match(loginOn(region, machine), /not possible: this machine is simulated/);
-    assert.doesNotMatch(loginOn(region, machine), /ssh/);
+  await withMachine('on', deployed('127.77.1.1'), async (region, machine) => {
+    assert.match(await loginOn(region, machine), /not possible: this machine is simulated/);
+    assert.doesNotMatch(await loginOn(region, machine), /ssh/);
   });
-  await withMachine('off', { status: 'new' }, (region, machine) =>
-    assert.match(loginOn(region, machine, VISITOR), /only when deployed or in rescue mode/),
+  await withMachine('off', { status: 'new' }, async (region, machine) =>
+    assert.match(await loginOn(region, machine, VISITOR), /only when deployed or in rescue mode/),
   );
 });
 
@@ -181,18 +186,18 @@ test('a simulated machine is called so in every state, by the address last seen,
 test('a simulated machine in rescue mode shows no login address', async () => {
   const work = { waitsForBoot: false, attempts: 0, before: 'ready', askedBy: 'admin' } as const;
   const rescued = (address: string) => ({ ...deployed(address), status: 'rescue-mode', work }) as const;
-  await withMachine('on', rescued('10.20.0.10'), (region, machine) =>
+  await withMachine('on', rescued('10.20.0.10'), async (region, machine) =>
     assert.deepEqual(
-      describeLogins(region, machine).map(({ ssh, isSimulated }) => [ssh, isSimulated]),
+      (await describeLogins(region, machine)).map(({ ssh, isSimulated }) => [ssh, isSimulated]),
       [['ssh root@10.20.0.10', false]],
     ),
   );
-  await withMachine('on', rescued('127.77.1.1'), (region, machine) => {
+  await withMachine('on', rescued('127.77.1.1'), async (region, machine) => {
     assert.deepEqual(
-      describeLogins(region, machine).map(({ ssh, isSimulated }) => [ssh, isSimulated]),
+      (await describeLogins(region, machine)).map(({ ssh, isSimulated }) => [ssh, isSimulated]),
       [[undefined, true]],
     );
-    const page = `${renderMachinePage(viewOf(region, { viewer: ADMIN, path: { machine: machine.systemId } }))}`;
+    const page = `${await renderMachinePage(viewOf(region, { viewer: ADMIN, path: { machine: machine.systemId } }))}`;
     assert.match(page, /<dt>Rescue<\/dt><dd><span class="soft">not possible: this machine is simulated/);
     assert.doesNotMatch(page, /ssh root@127/);
   });

@@ -7,7 +7,7 @@ import { buildApp, makeContext } from '../../../src/region/http/server.ts';
 import { makeRegion } from '../place.ts';
 
 test('every page links its script and style sheet, which caches may keep forever, and the policy allows no others', async () => {
-  const place = makeRegion();
+  const place = await makeRegion();
   const app = buildApp(makeContext(place.region));
   const ask = (url: string, remoteAddress: string) =>
     app.inject({ url, remoteAddress, headers: { host: '127.0.0.1:5240', accept: 'text/html' } });
@@ -38,6 +38,6 @@ test('every page links its script and style sheet, which caches may keep forever
     assert.equal((await ask('/MAAS/assets/page-000000000000.js', '10.20.0.50')).statusCode, 404);
   } finally {
     await app.close();
-    place.remove();
+    await place.remove();
   }
 });

@@ -86,7 +86,13 @@ test('the field of a new password states its rule', () =>
 
 test('a refused removal of an account does not fill the form for a new one', () =>
   withRegion(async ({ region, store, clock }) => {
-    store.addUser({ username: 'admin', email: '', passwordHash: 'x', isAdmin: true, createdMs: clock.wallTimeMs() });
+    await store.addUser({
+      username: 'admin',
+      email: '',
+      passwordHash: 'x',
+      isAdmin: true,
+      createdMs: clock.wallTimeMs(),
+    });
     const page = await afterForm(region, '/MAAS/people/', { do: 'remove', username: 'admin' });
     assert.match(page, /role="alert">You cannot remove your own account/);
     assert.match(fieldIn(page, 'username'), /value=""/);

@@ -10,8 +10,8 @@ const USER = 'ann';
 const RIGHT = 'correct horse battery';
 
 /** A guard whose full checks cost nothing; `checks` counts them. */
-function start(t: TestContext, { region, store, config }: RegionPlace) {
-  store.addUser({ username: USER, email: '', passwordHash: 'a hash', isAdmin: false, createdMs: 0 });
+async function start(t: TestContext, { region, store, config }: RegionPlace) {
+  await store.addUser({ username: USER, email: '', passwordHash: 'a hash', isAdmin: false, createdMs: 0 });
   t.mock.method(region.passwords, 'take', () => ({ giveBack: () => undefined }));
   const checking = t.mock.method(region.passwords, 'check', async (...[, , password]: [string, unknown, string]) =>
     Promise.resolve(password === RIGHT),
@@ -24,7 +24,7 @@ function start(t: TestContext, { region, store, config }: RegionPlace) {
 
 test('a remembered password is checked in full again after too many guesses from the same address', (t) =>
   withRegion(async (place) => {
-    const { check, checks } = start(t, place);
+    const { check, checks } = await start(t, place);
     await check(RIGHT);
     await check(RIGHT);
     assert.equal(checks(), 1);
@@ -39,7 +39,7 @@ test('a remembered password is checked in full again after too many guesses from
 
 test(`${REMEMBERED_MAX} passwords are remembered; the one confirmed longest ago is checked in full again`, (t) =>
   withRegion(async (place) => {
-    const { check, checks } = start(t, place);
+    const { check, checks } = await start(t, place);
     const addresses = Array.from(
       { length: REMEMBERED_MAX + 1 },
       (_, index) => `10.20.${index >> 7}.${1 + (index & 127)}`,

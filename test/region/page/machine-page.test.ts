@@ -99,34 +99,34 @@ const reported = (sequence: number, more: Partial<RackReport>): RackReport => ({
 
 test('a machine has a page under its system id and each of its hardware addresses; unknown names have none', () =>
   withRegion(async ({ region }) => {
-    const outcome = region.enlist(
+    const outcome = await region.enlist(
       report([0x525400000001], { powerType: 'ipmi', powerParameters: { power_pass: 'geheim' } }),
     );
     assert.ok(outcome.kind === 'create');
-    region.observe([reported(1, {}), reported(2, { kind: 'tftp.sent', text: `Loaded ${ATTACK}` })]);
+    await region.observe([reported(1, {}), reported(2, { kind: 'tftp.sent', text: `Loaded ${ATTACK}` })]);
     const { systemId } = outcome.machine;
-    const page = `${renderMachinePage(viewOf(region, { path: { machine: systemId } }))}`;
+    const page = `${await renderMachinePage(viewOf(region, { path: { machine: systemId } }))}`;
     assert.ok(page !== undefined);
-    assert.equal(`${renderMachinePage(viewOf(region, { path: { machine: MAC } }))}`, page);
+    assert.equal(`${await renderMachinePage(viewOf(region, { path: { machine: MAC } }))}`, page);
     assert.match(page, /Offered 10\.20\.0\.100 \(new\) and lpxelinux\.0/);
     assert.ok(page.includes('Loaded &lt;img src=x onerror=&quot;alert(1)&quot;&gt;&#39;&quot;&amp;'));
     assert.ok(!page.includes('<img') && !page.includes('geheim'));
     assert.ok(`${await renderPage(viewOf(region))}`.includes(`href="${machinePath(systemId)}"`));
     for (const wanted of ['zzzzzz', '', '../..', ATTACK, '52:54:00:00:00:ff']) {
-      assert.equal(renderMachinePage(viewOf(region, { path: { machine: wanted } })), undefined);
+      assert.equal(await renderMachinePage(viewOf(region, { path: { machine: wanted } })), undefined);
     }
   }));
 
 test('a booting machine that is not enlisted is listed and has its own page; a host that only gets a lease is not listed', () =>
   withRegion(async ({ region, store, clock }) => {
-    region.observe([
+    await region.observe([
       reported(1, {}),
       reported(2, { kind: 'tftp.missing', text: ATTACK, level: 'warning' }),
       reported(3, { mac: '52:54:00:00:00:02', fields: SYSTEM }),
       reported(4, { mac: '52:54:00:00:00:02', kind: 'dhcp.ack', text: 'Has 10.20.0.101 for 10 min' }),
       reported(5, { mac: '52:54:00:00:00:03' }),
     ]);
-    const seen = store.listStrangers(0, 10);
+    const seen = await store.listStrangers(0, 10);
     assert.deepEqual(
       seen.map((one) => [one.mac, sentenceOf(one.event)]),
       [
@@ -138,54 +138,54 @@ test('a booting machine that is not enlisted is listed and has its own page; a h
     assert.match(page, /Seen, not enlisted/);
     assert.ok(page.includes(`href="${machinePath(MAC)}"`));
     assert.ok(!page.includes('<img'));
-    const own = `${renderMachinePage(viewOf(region, { path: { machine: MAC } }))}`;
+    const own = `${await renderMachinePage(viewOf(region, { path: { machine: MAC } }))}`;
     assert.match(own, /not enlisted/);
     assert.ok(own.includes('&lt;img') && !own.includes('<img'));
     assert.ok(!own.includes(`>${MAC}: `), 'the address is not repeated before each event');
 
-    region.enlist(report([0x525400000001]));
-    region.enlist(report([0x525400000003]));
-    assert.deepEqual(store.listStrangers(0, 10), []);
+    await region.enlist(report([0x525400000001]));
+    await region.enlist(report([0x525400000003]));
+    assert.deepEqual(await store.listStrangers(0, 10), []);
     assert.doesNotMatch(`${await renderPage(viewOf(region))}`, /Seen, not enlisted/);
     assert.match(
-      `${renderMachinePage(viewOf(region, { path: { machine: MAC } }))}`,
+      `${await renderMachinePage(viewOf(region, { path: { machine: MAC } }))}`,
       /and lpxelinux\.0/,
       'its earlier events belong to it',
     );
-    assert.equal(store.listStrangers(clock.wallTimeMs() + 1, 10).length, 0);
+    assert.equal((await store.listStrangers(clock.wallTimeMs() + 1, 10)).length, 0);
   }));
 
 test('the events of a hardware address include those of its machine and those from before it enlisted', () =>
   withRegion(async ({ region, store }) => {
-    region.observe([reported(1, {}), reported(2, { mac: '52:54:00:00:00:02' })]);
-    const ofMac = () => store.listEvents({ machines: { macs: [mac(0x525400000001)] }, limit: 10 }).length;
-    assert.equal(ofMac(), 1);
-    region.enlist(report([0x525400000001]));
-    assert.equal(ofMac(), 2);
+    await region.observe([reported(1, {}), reported(2, { mac: '52:54:00:00:00:02' })]);
+    const ofMac = async () => (await store.listEvents({ machines: { macs: [mac(0x525400000001)] }, limit: 10 })).length;
+    assert.equal(await ofMac(), 1);
+    await region.enlist(report([0x525400000001]));
+    assert.equal(await ofMac(), 2);
   }));
 
 test('the deployment form without a key or an image shows the commands that help', () =>
   withRegion(async ({ region }) => {
-    const outcome = region.enlist(report([0x525400000001]));
+    const outcome = await region.enlist(report([0x525400000001]));
     assert.ok(outcome.kind === 'create');
-    const form = `${deployFields(viewOf(region, { viewer: ADMIN }), outcome.machine)}`;
+    const form = `${await deployFields(viewOf(region, { viewer: ADMIN }), outcome.machine)}`;
     assert.match(form, /You have no SSH key.*href="\/MAAS\/account\/".*sshkeys add \S+ --username admin<.*ssh-keygen/);
     assert.match(form, /images make-debian.*images add FILE/);
   }));
 
 test('a machine page shows the current address, or after the end of its lease the last one', () =>
-  withRegion(({ region }) => {
-    region.enlist(report([0x525400000001]));
-    const page = (): string => `${renderMachinePage(viewOf(region, { path: { machine: MAC } }))}`;
-    const tell = (sequence: number, kind: string): void => {
+  withRegion(async ({ region }) => {
+    await region.enlist(report([0x525400000001]));
+    const page = async (): Promise<string> => `${await renderMachinePage(viewOf(region, { path: { machine: MAC } }))}`;
+    const tell = async (sequence: number, kind: string): Promise<void> => {
       const at = region.clock.wallTimeMs();
-      region.observe([{ sequence, kind, at, mac: MAC, address: '10.20.0.150', text: 'told' }]);
+      await region.observe([{ sequence, kind, at, mac: MAC, address: '10.20.0.150', text: 'told' }]);
     };
-    tell(1, 'dhcp.ack');
-    assert.match(page(), /<dt>Address<\/dt><dd>10\.20\.0\.150</);
-    tell(2, 'dhcp.expired');
-    assert.doesNotMatch(page(), /<dt>Address<\/dt><dd>10\.20\.0\.150</);
-    assert.match(page(), /<dt>Last seen with<\/dt><dd>10\.20\.0\.150</);
+    await tell(1, 'dhcp.ack');
+    assert.match(await page(), /<dt>Address<\/dt><dd>10\.20\.0\.150</);
+    await tell(2, 'dhcp.expired');
+    assert.doesNotMatch(await page(), /<dt>Address<\/dt><dd>10\.20\.0\.150</);
+    assert.match(await page(), /<dt>Last seen with<\/dt><dd>10\.20\.0\.150</);
   }));
 
 test('the steps of the first ten minutes of a boot have seconds', () => {

@@ -21,8 +21,8 @@ const SECRET = 'sehr-geheim';
 const INVALID = { kind: 'invalid', expects: 'an IPv4 address' } as const;
 const ATTACK = `<img src=x onerror="alert(1)">'"&`;
 
-function withPower(work: (region: Region, place: RegionPlace, systemId: string) => Promise<void>): Promise<void> {
-  const place = makeRegion();
+async function withPower(work: (region: Region, place: RegionPlace, systemId: string) => Promise<void>): Promise<void> {
+  const place = await makeRegion();
   place.region.close();
   const { store, clock, config } = place;
   const power = {
@@ -36,20 +36,22 @@ function withPower(work: (region: Region, place: RegionPlace, systemId: string) 
           : [],
     reading: () => ({ state: 'error', atMs: 0, ageSeconds: 75, text: `no answer ${ATTACK}` }) as const,
   };
-  const region = openRegion({ config, store, clock, power, onDesiredState: () => undefined });
+  const region = await openRegion({ config, store, clock, power, onDesiredState: () => undefined });
   const powerParameters = { power_address: '10.0.0.5', power_user: 'ADMIN', power_pass: SECRET };
-  const outcome = region.enlist(
+  const outcome = await region.enlist(
     report([0x525400000001], { hostname: 'web1', powerType: 'ipmi', powerParameters, username: 'admin' }),
   );
   assert.ok(outcome.kind === 'create');
-  return work(region, place, outcome.machine.systemId).finally(() => {
+  try {
+    await work(region, place, outcome.machine.systemId);
+  } finally {
     region.close();
-    place.remove();
-  });
+    await place.remove();
+  }
 }
 
-const pageOf = (region: Region, machine: string, viewer: Viewer): string =>
-  `${renderMachinePage(viewOf(region, { viewer, path: { machine } }))}`;
+const pageOf = async (region: Region, machine: string, viewer: Viewer): Promise<string> =>
+  `${await renderMachinePage(viewOf(region, { viewer, path: { machine } }))}`;
 
 test('every command has a button, which is offered in the states where the command is allowed', () =>
   withPower(async (region, _place, systemId) => {
@@ -57,7 +59,7 @@ test('every command has a button, which is offered in the states where the comma
       COMMAND_NAMES.filter((name) => !MACHINE_ACTIONS.some((action) => action.name === name)),
       [],
     );
-    const machine = region.store.findMachine(systemId);
+    const machine = await region.store.findMachine(systemId);
     assert.ok(machine !== undefined);
     for (const { status } of STATUSES) {
       const one: Machine = { ...machine, status };
@@ -78,7 +80,7 @@ test("no page contains a secret of the power driver, and the driver's message is
         assert.ok(!text.includes(SECRET) && !text.includes('<img'), page.path);
       }
     }
-    const text = pageOf(region, machine, ADMIN);
+    const text = await pageOf(region, machine, ADMIN);
     assert.match(text, /no answer &lt;img/);
     assert.match(text, /1 min ago/);
     const driver = await PAGES.find(({ path }) => path.endsWith('/power/'))?.render(
@@ -97,14 +99,18 @@ test('the form of a driver keeps a secret left empty, and shows the errors of th
     };
     const kept = await send({ power_type: 'ipmi', power_address: '10.0.0.6', power_user: 'root', power_pass: '' });
     assert.equal(kept?.kind, 'done');
-    const stored = region.store.findMachine(machine)?.powerParameters;
+    const stored = (await region.store.findMachine(machine))?.powerParameters;
     assert.deepEqual([stored?.power_address, stored?.power_user, stored?.power_pass], ['10.0.0.6', 'root', SECRET]);
     assert.equal((await send({ power_type: 'nothing' }))?.kind, 'refusal');
     const bad = await send({ power_type: 'ipmi', power_address: 'nowhere', power_user: 'root', power_pass: '' });
     assert.ok(bad?.kind === 'refusal');
     assert.deepEqual(faultsOf(bad), new Map([['power_address', 'Is invalid; give an IPv4 address.']]));
     assert.equal((await send({ power_type: 'manual' }))?.kind, 'done');
-    assert.deepEqual(region.store.findMachine(machine)?.powerParameters, {}, 'another driver inherits no parameters');
+    assert.deepEqual(
+      (await region.store.findMachine(machine))?.powerParameters,
+      {},
+      'another driver inherits no parameters',
+    );
   }));
 
 test('a virtual disk is not called rotating, though its kernel says so', () =>
@@ -112,9 +118,9 @@ test('a virtual disk is not called rotating, though its kernel says so', () =>
     const disks = ['vda', 'xvdb', 'sda', 'sdb'].map((name) => ({ name, bytes: 8e9, rotational: name !== 'sdb' }));
     const facts = parseHardwareFacts(JSON.stringify({ disks }));
     assert.ok(facts.kind === 'value');
-    const outcome = region.enlist(report([0x525400000002], { hostname: 'web2', facts: facts.value }));
+    const outcome = await region.enlist(report([0x525400000002], { hostname: 'web2', facts: facts.value }));
     assert.ok(outcome.kind === 'create');
-    const page = pageOf(region, outcome.machine.systemId, ADMIN);
+    const page = await pageOf(region, outcome.machine.systemId, ADMIN);
     const kinds = [...page.matchAll(/<b>([a-z]+)<\/b>.*?data-label="Kind"><div>([^<]*)</gs)].map(([, ...row]) =>
       row.join(' '),
     );
@@ -125,20 +131,29 @@ test('script output is shown only to people with an account, results to every vi
   withPower(async (region, { clock }, machine) => {
     const { scripts } = region.store;
     const planned = [{ name: 'burn-in', kind: 'commissioning', timeoutSeconds: 60 }] as const;
-    region.life.command(machine, { name: 'accept' }, { username: 'admin', isAdmin: true, comment: '' });
-    const [result] = scripts.beginRun(machine, 'commissioning', planned, clock.wallTimeMs()) ?? [];
+    await region.life.command(machine, { name: 'accept' }, { username: 'admin', isAdmin: true, comment: '' });
+    const [result] = (await scripts.beginRun(machine, 'commissioning', planned, clock.wallTimeMs())) ?? [];
     assert.ok(result !== undefined);
     const tail = Buffer.from(`said ${ATTACK}`);
     const startedMs = clock.wallTimeMs() - 65_000;
-    scripts.changeResult(machine, result.id, () => ({ status: 'running', startedMs, tail, outputBytes: tail.length }));
-    const seen = pageOf(region, machine, USER);
+    await scripts.changeResult(machine, result.id, () => ({
+      status: 'running',
+      startedMs,
+      tail,
+      outputBytes: tail.length,
+    }));
+    const seen = await pageOf(region, machine, USER);
     assert.match(seen, /running<\/span>.*burn-in.*1 min 5 s/s);
     assert.match(seen, /said &lt;img/);
-    const visited = pageOf(region, machine, VISITOR);
+    const visited = await pageOf(region, machine, VISITOR);
     assert.match(visited, /burn-in/);
     assert.ok(!visited.includes('said ') && visited.includes('Sign in'));
-    scripts.changeResult(machine, result.id, () => ({ status: 'failed', exitStatus: 3, endedMs: startedMs + 2500 }));
-    assert.match(pageOf(region, machine, USER), /<details id="result-\d+" open>.*exit 3 · 2\.5 s/s);
+    await scripts.changeResult(machine, result.id, () => ({
+      status: 'failed',
+      exitStatus: 3,
+      endedMs: startedMs + 2500,
+    }));
+    assert.match(await pageOf(region, machine, USER), /<details id="result-\d+" open>.*exit 3 · 2\.5 s/s);
   }));
 
 test('a script comes from the text field or as a file; an invalid one is refused at its field', () =>
@@ -151,7 +166,7 @@ test('a script comes from the text field or as a file; an invalid one is refused
     const form = { type: 'testing', description: '', timeout: '10m', position: '7', file: '' };
     assert.equal((await send({ ...form, name: 'one', script: '\r\n#!/bin/sh\r\ntrue\r\n' }))?.kind, 'done');
     assert.equal((await send({ ...form, name: 'two', script: '', file: '#!/bin/sh\nfalse\n' }))?.kind, 'done');
-    const [one, two] = ['one', 'two'].map((name) => region.store.scripts.findScript(name));
+    const [one, two] = await Promise.all(['one', 'two'].map((name) => region.store.scripts.findScript(name)));
     assert.deepEqual([one?.content, one?.timeoutSeconds, one?.position], ['#!/bin/sh\ntrue\n', 600, 7]);
     assert.equal(two?.content, '#!/bin/sh\nfalse\n');
     const refused = await send({ ...form, name: 'three', script: 'no interpreter' });

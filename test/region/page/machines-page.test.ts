@@ -13,22 +13,24 @@ import { ADMIN, USER, VISITOR, viewOf } from './view.ts';
 
 const BY = { username: 'alice', isAdmin: true, comment: '' };
 
-function makeMachines(region: Region): Readonly<Record<'fresh' | 'held' | 'broken' | 'waiting', string>> {
-  const make = (index: number, hostname: string): string => {
-    const outcome = region.enlist(report([0x525400000000 + index], { hostname }));
+async function makeMachines(
+  region: Region,
+): Promise<Readonly<Record<'fresh' | 'held' | 'broken' | 'waiting', string>>> {
+  const make = async (index: number, hostname: string): Promise<string> => {
+    const outcome = await region.enlist(report([0x525400000000 + index], { hostname }));
     assert.ok(outcome.kind === 'create');
     return outcome.machine.systemId;
   };
   const ids = {
-    held: make(1, 'held1'),
-    fresh: make(2, 'fresh1'),
-    broken: make(3, 'broken1'),
-    waiting: make(4, 'waits1'),
+    held: await make(1, 'held1'),
+    fresh: await make(2, 'fresh1'),
+    broken: await make(3, 'broken1'),
+    waiting: await make(4, 'waits1'),
   };
-  region.life.command(ids.held, { name: 'accept', skipsCommissioning: true }, BY);
-  region.life.command(ids.held, { name: 'allocate' }, BY);
-  region.life.command(ids.broken, { name: 'mark-broken' }, { ...BY, comment: 'its fan is loud' });
-  region.life.command(ids.waiting, { name: 'accept' }, BY);
+  await region.life.command(ids.held, { name: 'accept', skipsCommissioning: true }, BY);
+  await region.life.command(ids.held, { name: 'allocate' }, BY);
+  await region.life.command(ids.broken, { name: 'mark-broken' }, { ...BY, comment: 'its fan is loud' });
+  await region.life.command(ids.waiting, { name: 'accept' }, BY);
   return ids;
 }
 
@@ -51,7 +53,7 @@ const SEARCHES: readonly (readonly [query: Readonly<Record<string, string>>, fou
 
 test('machines with a problem come first, then new ones; a search narrows the list', () =>
   withRegion(async ({ region }) => {
-    makeMachines(region);
+    await makeMachines(region);
     for (const [fields, found] of SEARCHES) {
       const query = new Map(Object.entries(fields).map(([name, value]) => [name, [value]] as const));
       const page = `${await renderPage(viewOf(region, { viewer: USER, query }))}`;
@@ -63,16 +65,16 @@ test('machines with a problem come first, then new ones; a search narrows the li
 
 test("the page's search parameters select the same machines in the API", () =>
   withRegion(async ({ region }) => {
-    makeMachines(region);
+    await makeMachines(region);
     for (const [fields, found] of SEARCHES) {
-      const answer = operate(viewOf(region, { viewer: USER }), { method: 'GET', path: 'machines' }, {}, fields);
+      const answer = await operate(viewOf(region, { viewer: USER }), { method: 'GET', path: 'machines' }, {}, fields);
       if (fields.status === 'no such state') {
         assert.equal(answer.kind, 'refusal', 'the API refuses an unknown state');
         continue;
       }
       assert.ok(answer.kind === 'list');
       const names: string[] = [];
-      for (let entry = answer.entries.next(); entry.done !== true; entry = answer.entries.next())
+      for (let entry = await answer.entries.next(); entry.done !== true; entry = await answer.entries.next())
         if (entry.value !== undefined) names.push(String(Object(entry.value).hostname));
       assert.deepEqual(names.toSorted(), found.toSorted(), JSON.stringify(fields));
     }
@@ -80,19 +82,19 @@ test("the page's search parameters select the same machines in the API", () =>
 
 test('with several racks a machine shows its own, and both page and API search by rack', () =>
   withRegion(async ({ region, clock }) => {
-    makeMachines(region);
+    await makeMachines(region);
     const page = async (fields: Readonly<Record<string, string>> = {}): Promise<string> => {
       const query = new Map(Object.entries(fields).map(([name, value]) => [name, [value]] as const));
       return `${await renderPage(viewOf(region, { viewer: USER, query }))}`;
     };
     const own = { name: 'rack-1', version: '0.1.0', interfaces: [rackInterface('10.20.0.0/24')], pinned: [] };
-    region.racks.greet({ ...own, uuid: OTHER_UUID });
+    await region.racks.greet({ ...own, uuid: OTHER_UUID });
     const at = clock.wallTimeMs();
-    region.observe([
+    await region.observe([
       { sequence: 1, kind: 'dhcp.ack', at, mac: '52:54:00:00:00:01', address: '10.20.0.150', text: 'Took an address' },
     ]);
     assert.doesNotMatch(await page(), /rack-1|name="rack"/, 'a single rack is not shown');
-    acceptRack(region);
+    await acceptRack(region);
     const both = await page();
     assert.match(both, /<select name="rack"/);
     assert.equal(both.match(/<a href="\/MAAS\/\?rack=rack-1">rack-1<\/a>/g)?.length, 1);
@@ -102,13 +104,13 @@ test('with several racks a machine shows its own, and both page and API search b
 
     const list = (rack: string) =>
       operate(viewOf(region, { viewer: USER }), { method: 'GET', path: 'machines' }, {}, { rack });
-    const found = list('rack-1');
+    const found = await list('rack-1');
     assert.ok(found.kind === 'list');
     const listed: unknown[] = [];
-    for (let entry = found.entries.next(); entry.done !== true; entry = found.entries.next())
+    for (let entry = await found.entries.next(); entry.done !== true; entry = await found.entries.next())
       if (entry.value !== undefined) listed.push([Object(entry.value).hostname, Object(entry.value).rack_names]);
     assert.deepEqual(listed, [['held1', ['rack-1']]]);
-    const refused = list('rack-9');
+    const refused = await list('rack-9');
     assert.ok(refused.kind === 'refusal');
     assert.match(
       JSON.stringify(bodyOf(refused)),
@@ -118,7 +120,7 @@ test('with several racks a machine shows its own, and both page and API search b
 
 test('the owner column appears if a machine has an owner, who links to all machines of the same owner', () =>
   withRegion(async ({ region }) => {
-    const { held } = makeMachines(region);
+    const { held } = await makeMachines(region);
     assert.match(
       `${await renderPage(viewOf(region))}`,
       /<th class="owner">Owner<\/th>.*<a href="\/MAAS\/\?owner=alice"/s,
@@ -128,13 +130,13 @@ test('the owner column appears if a machine has an owner, who links to all machi
       `${await renderPage(viewOf(region, { viewer: ADMIN, query }))}`,
       /<option value="alice" selected>alice<\/option>/,
     );
-    region.life.command(held, { name: 'release' }, BY);
+    await region.life.command(held, { name: 'release' }, BY);
     assert.doesNotMatch(`${await renderPage(viewOf(region))}`, />Owner<\/th>/);
   }));
 
 test('a problem is shown with its reason, and a machine without a power driver waits to be switched on', () =>
   withRegion(async ({ region }) => {
-    makeMachines(region);
+    await makeMachines(region);
     const page = `${await renderPage(viewOf(region))}`;
     assert.match(page, /<div class="why">Its fan is loud<\/div>/);
     assert.match(page, /waiting to be switched on/);
@@ -143,19 +145,19 @@ test('a problem is shown with its reason, and a machine without a power driver w
 
 test('progress is shown in bytes, or as an endless bar if the total is unknown', () =>
   withRegion(async ({ region, store, clock }) => {
-    const { waiting } = makeMachines(region);
-    const tell = (more: object): void => {
-      store.changeMachine<never>(waiting, clock.wallTimeMs(), ({ work }) => ({
+    const { waiting } = await makeMachines(region);
+    const tell = async (more: object): Promise<void> => {
+      await store.changeMachine<never>(waiting, clock.wallTimeMs(), ({ work }) => ({
         kind: 'change',
         fields: { work: { waitsForBoot: false, attempts: 0, before: 'new', ...work, ...more } },
         events: [],
       }));
     };
-    tell({ waitsForBoot: false, stage: 'testing' });
+    await tell({ waitsForBoot: false, stage: 'testing' });
     assert.match(`${await renderPage(viewOf(region))}`, /Running the checks/, 'a step of commissioning is not a test');
-    tell({ message: 'writing' });
+    await tell({ message: 'writing' });
     assert.match(`${await renderPage(viewOf(region))}`, /<progress aria-label="Commissioning"><\/progress>/);
-    tell({ doneBytes: 2 ** 28, totalBytes: 2 ** 30 });
+    await tell({ doneBytes: 2 ** 28, totalBytes: 2 ** 30 });
     const page = `${await renderPage(viewOf(region))}`;
     assert.match(page, /<progress aria-label="Commissioning" max="1073741824" value="268435456">/);
     assert.match(page.replaceAll('\u00a0', ' '), /Writing · 256 MiB of 1 GiB \(25 %\)/);
@@ -163,7 +165,7 @@ test('progress is shown in bytes, or as an endless bar if the total is unknown',
 
 test('only an administrator gets the button that accepts all new machines', () =>
   withRegion(async ({ region }) => {
-    makeMachines(region);
+    await makeMachines(region);
     for (const [viewer, isOffered] of [
       [ADMIN, true],
       [USER, false],
@@ -178,7 +180,7 @@ test('rendering many machines yields to the event loop', () =>
   withRegion(
     async ({ region }) => {
       for (let index = 0; index < PAGE_MACHINES_MAX + 5; index += 1) {
-        region.enlist(report([0x525400100000 + index], { hostname: `m${index}` }));
+        await region.enlist(report([0x525400100000 + index], { hostname: `m${index}` }));
       }
       let rounds = 0;
       let isDone = false;
@@ -197,7 +199,7 @@ test('rendering many machines yields to the event loop', () =>
 
 test('the newest events of many machines are read a few machines at a time', (context) =>
   withRegion(async ({ region }) => {
-    for (let index = 1; index <= 50; index += 1) region.enlist(report([0x525400000000 + index]));
+    for (let index = 1; index <= 50; index += 1) await region.enlist(report([0x525400000000 + index]));
     const { mock } = context.mock.method(region.store, 'newestEvents');
     await renderPage(viewOf(region));
     const read = mock.calls.map(({ arguments: [systemIds] }) => systemIds.length);

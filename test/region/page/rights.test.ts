@@ -174,8 +174,8 @@ const MACHINES: readonly {
 const passwordHash = await hashPassword(PASSWORD, new VirtualClock());
 
 /** A region with these people and this machine, with a request by page and one by API. */
-function open(machine: (typeof MACHINES)[number]) {
-  const place = makeRegion();
+async function open(machine: (typeof MACHINES)[number]) {
+  const place = await makeRegion();
   place.region.close();
   const { store, clock, config } = place;
   const held = {
@@ -184,12 +184,14 @@ function open(machine: (typeof MACHINES)[number]) {
     problemsOf: (driver: string) =>
       driver === 'manual' ? [] : [refusal('field.power-driver', { driver, names: [], meant: undefined })],
   };
-  const region = openRegion({ config, store, clock, power: held, onDesiredState: () => undefined });
-  const users = PEOPLE.map((username) => {
-    const isAdmin = username === 'admin';
-    const user = store.addUser({ username, email: '', passwordHash, isAdmin, createdMs: clock.wallTimeMs() });
-    return user ?? assert.fail(username);
-  });
+  const region = await openRegion({ config, store, clock, power: held, onDesiredState: () => undefined });
+  const users = await Promise.all(
+    PEOPLE.map(async (username) => {
+      const isAdmin = username === 'admin';
+      const user = await store.addUser({ username, email: '', passwordHash, isAdmin, createdMs: clock.wallTimeMs() });
+      return user ?? assert.fail(username);
+    }),
+  );
   const event = {
     type: 'TAG',
     code: 'rack',
@@ -205,13 +207,13 @@ function open(machine: (typeof MACHINES)[number]) {
     timeoutSeconds: 60,
     position: 50,
   } as const;
-  store.scripts.addScript({ ...script, changedMs: clock.wallTimeMs(), content: SCRIPT }, 100, event);
-  store.life.addTag({ name: 'rack', comment: '', kernelParams: '' }, 100, event);
-  const outcome = region.enlist(report([0x525400000001]));
+  await store.scripts.addScript({ ...script, changedMs: clock.wallTimeMs(), content: SCRIPT }, 100, event);
+  await store.life.addTag({ name: 'rack', comment: '', kernelParams: '' }, 100, event);
+  const outcome = await region.enlist(report([0x525400000001]));
   assert.ok(outcome.kind === 'create');
   const { systemId } = outcome.machine;
   const { status, owner, isLocked, isBusy } = machine;
-  store.changeMachine<never>(systemId, clock.wallTimeMs(), () => ({
+  await store.changeMachine<never>(systemId, clock.wallTimeMs(), () => ({
     kind: 'change',
     fields: { status, owner, isLocked: isLocked === true, ...(isBusy === true ? { powerTask: 'on' as const } : {}) },
     events: [],
@@ -238,11 +240,11 @@ function open(machine: (typeof MACHINES)[number]) {
     async byPage({ page, form }: FormCase, person: PersonName) {
       const user = users.find(({ username }) => username === person) ?? assert.fail(person);
       const token = context.sessions.open(user);
-      const csrf = context.sessions.find(token)?.csrf ?? '';
+      const csrf = (await context.sessions.find(token))?.csrf ?? '';
       return inject('POST', `/MAAS/${page}`, { cookie: `${cookieName(undefined)}=${token}` }, { csrf, ...own(form) });
     },
     async byApi({ method, path, op, fields }: FormCase, person: PersonName) {
-      const [consumer, token, secret] = createApiKey(store, clock, person).split(':');
+      const [consumer, token, secret] = (await createApiKey(store, clock, person)).split(':');
       const authorization = `OAuth oauth_signature_method="PLAINTEXT", oauth_consumer_key="${consumer}", oauth_token="${token}", oauth_signature="%26${secret}"`;
       const query = new URLSearchParams({
         ...(op === undefined ? {} : { op }),
@@ -254,7 +256,7 @@ function open(machine: (typeof MACHINES)[number]) {
     async close() {
       await app.close();
       region.close();
-      place.remove();
+      await place.remove();
     },
   };
 }
@@ -262,14 +264,14 @@ function open(machine: (typeof MACHINES)[number]) {
 /** A region in its initial state: a refusal changes nothing, so it is replaced only after an accepted request. */
 class Fresh {
   readonly #machine: (typeof MACHINES)[number];
-  #place: ReturnType<typeof open> | undefined;
+  #place: Awaited<ReturnType<typeof open>> | undefined;
 
   constructor(machine: (typeof MACHINES)[number]) {
     this.#machine = machine;
   }
 
-  async use(ask: (place: ReturnType<typeof open>) => Promise<string>): Promise<string> {
-    this.#place ??= open(this.#machine);
+  async use(ask: (place: Awaited<ReturnType<typeof open>>) => Promise<string>): Promise<string> {
+    this.#place ??= await open(this.#machine);
     const answer = await ask(this.#place);
     if (!answer.startsWith('refused')) await this.close();
     return answer;

@@ -9,6 +9,7 @@ import { SESSION_IDLE_MS, SESSION_MS_MAX, SESSIONS_MAX, Sessions } from '../../.
 import { VirtualClock } from '../../support/virtual-clock.ts';
 import { addAdmin, hashOnce } from '../administrator.ts';
 import { makeRegion, type RegionPlace, report } from '../place.ts';
+import { acceptRack, RACK_UUID } from '../racks/rack-place.ts';
 
 const ELSEWHERE = '10.20.0.50';
 const PASSWORD = 'correct horse';
@@ -63,25 +64,25 @@ class Browser {
     return this.ask(url, { method: 'POST', form: { csrf: await this.csrf(), ...form }, ...more });
   }
 
-  machine(address = 0x525400000001): string {
-    const outcome = this.place.region.enlist(report([address]));
+  async machine(address = 0x525400000001): Promise<string> {
+    const outcome = await this.place.region.enlist(report([address]));
     assert.ok(outcome.kind === 'create');
     return outcome.machine.systemId;
   }
 }
 
 async function withBrowser(work: (browser: Browser) => Promise<void>): Promise<void> {
-  const place = makeRegion();
+  const place = await makeRegion();
   const app = buildApp(makeContext(place.region));
   try {
     const { store, clock } = place;
     await addAdmin(store, clock, { username: 'admin', email: '', password: PASSWORD });
     const passwordHash = await hashOnce(PASSWORD, clock);
-    store.addUser({ username: 'alice', email: '', passwordHash, isAdmin: false, createdMs: clock.wallTimeMs() });
+    await store.addUser({ username: 'alice', email: '', passwordHash, isAdmin: false, createdMs: clock.wallTimeMs() });
     await work(new Browser(place, app));
   } finally {
     await app.close();
-    place.remove();
+    await place.remove();
   }
 }
 
@@ -102,6 +103,16 @@ test('a browser without a session is redirected to the sign-in page, and after i
     assert.equal((await browser.ask('/MAAS/tags/')).status, 303);
   }));
 
+test('a page shows the racks as another process has left them', () =>
+  withBrowser(async (browser) => {
+    const { store, region } = browser.place;
+    await browser.signIn('admin');
+    await acceptRack(region);
+    assert.match((await browser.ask('/MAAS/')).text, /<div id="racks">.*>rack-2</s);
+    await store.racks.change(() => ({ put: [], remove: [RACK_UUID], events: [], result: undefined }));
+    assert.match((await browser.ask('/MAAS/')).text, /<div id="racks"><\/div>/);
+  }));
+
 test('a program with a password in its request may look, but not send forms', () =>
   withBrowser(async (browser) => {
     const basic = (password: string) => ({
@@ -115,12 +126,12 @@ test('a program with a password in its request may look, but not send forms', ()
     assert.ok(!page.text.includes('method="post"'));
     const sent = await browser.ask('/MAAS/tags/', { method: 'POST', form: { name: 'x' }, headers: basic(PASSWORD) });
     assert.equal(sent.status, 303);
-    assert.deepEqual(browser.place.store.life.listTags(), []);
+    assert.deepEqual(await browser.place.store.life.listTags(), []);
   }));
 
 test('a viewer on this host may look without an account, but change nothing', () =>
   withBrowser(async (browser) => {
-    const systemId = browser.machine();
+    const systemId = await browser.machine();
     const local = { from: '127.0.0.1', headers: { host: '127.0.0.1:5240' } };
     const page = await browser.ask(`/MAAS/machines/${systemId}/`, local);
     assert.equal(page.status, 200);
@@ -132,7 +143,7 @@ test('a viewer on this host may look without an account, but change nothing', ()
     const rebound = { from: '127.0.0.1', headers: { host: 'evil.example' } };
     assert.equal((await browser.ask('/MAAS/', rebound)).status, 303);
     await browser.ask(`/MAAS/machines/${systemId}/do/accept/`, { method: 'POST', form: {}, ...local });
-    assert.equal(browser.place.store.findMachine(systemId)?.status, 'new');
+    assert.equal((await browser.place.store.findMachine(systemId))?.status, 'new');
   }));
 
 const FOREIGN: readonly (readonly [
@@ -150,18 +161,18 @@ const FOREIGN: readonly (readonly [
 test('a form is accepted only with the token of its session, and from one of our pages', () =>
   withBrowser(async (browser) => {
     await browser.signIn('admin');
-    const systemId = browser.machine();
+    const systemId = await browser.machine();
     const url = `/MAAS/machines/${systemId}/do/accept/`;
     for (const [name, headers, token] of FOREIGN) {
       const csrf = token === 'own' ? { csrf: await browser.csrf() } : token === 'other' ? { csrf: 'x'.repeat(32) } : {};
       const answer = await browser.ask(url, { method: 'POST', form: csrf, headers });
       assert.equal(answer.status, 403, name);
-      assert.equal(browser.place.store.findMachine(systemId)?.status, 'new', name);
+      assert.equal((await browser.place.store.findMachine(systemId))?.status, 'new', name);
     }
     const own = { origin: `http://${HOST}`, 'sec-fetch-site': 'same-origin' };
     const answer = await browser.send(url, { skip_commissioning: 'true' }, { headers: own });
     assert.deepEqual([answer.status, answer.to], [303, `/MAAS/machines/${systemId}/`]);
-    assert.equal(browser.place.store.findMachine(systemId)?.status, 'ready');
+    assert.equal((await browser.place.store.findMachine(systemId))?.status, 'ready');
     const live = await browser.ask(`/MAAS/machines/${systemId}/`, { headers: { 'x-rackboot-live': '1' } });
     assert.ok(!live.text.includes('is accepted'), 'the notice is for people, not for the refresh');
     assert.match((await browser.ask(`/MAAS/machines/${systemId}/`)).text, /is accepted\./);
@@ -170,7 +181,7 @@ test('a form is accepted only with the token of its session, and from one of our
 
 test("a user gets a user's rights, and no buttons beyond them", () =>
   withBrowser(async (browser) => {
-    const systemId = browser.machine();
+    const systemId = await browser.machine();
     await browser.signIn('alice');
     for (const path of ['settings', `machines/${systemId}/power`, `machines/${systemId}/edit`]) {
       assert.equal((await browser.ask(`/MAAS/${path}/`)).status, 403, path);
@@ -180,13 +191,13 @@ test("a user gets a user's rights, and no buttons beyond them", () =>
     for (const word of ['do/accept/', 'do/delete/', '/power/', '/edit/']) assert.ok(!page.includes(word), word);
     assert.equal((await browser.send(`/MAAS/machines/${systemId}/do/accept/`)).status, 403);
     assert.equal((await browser.send('/MAAS/tags/', { name: 'gpu' })).status, 403);
-    browser.place.region.life.command(
+    await browser.place.region.life.command(
       systemId,
       { name: 'accept', skipsCommissioning: true },
       { username: 'admin', isAdmin: true, comment: '' },
     );
     assert.equal((await browser.send(`/MAAS/machines/${systemId}/do/allocate/`)).status, 303);
-    assert.equal(browser.place.store.findMachine(systemId)?.owner, 'alice');
+    assert.equal((await browser.place.store.findMachine(systemId))?.owner, 'alice');
   }));
 
 const userNamed = (username: string) => ({
@@ -201,21 +212,21 @@ const userNamed = (username: string) => ({
 test('a session expires at its maximum age, and earlier without use', async () => {
   const clock = new VirtualClock(1_700_000_000_000, 1);
   const user = userNamed('ann');
-  const sessions = new Sessions({ findUser: () => user }, clock);
+  const sessions = new Sessions({ findUser: async () => user }, clock);
   const idle = sessions.open(user);
-  clock.advance(SESSION_IDLE_MS);
-  assert.equal(sessions.find(idle)?.user.username, 'ann');
-  clock.advance(SESSION_IDLE_MS + 1);
-  assert.equal(sessions.find(idle), undefined);
+  await clock.pass(SESSION_IDLE_MS);
+  assert.equal((await sessions.find(idle))?.user.username, 'ann');
+  await clock.pass(SESSION_IDLE_MS + 1);
+  assert.equal(await sessions.find(idle), undefined);
   const used = sessions.open(user);
   for (let age = 0; age < SESSION_MS_MAX; age += SESSION_IDLE_MS) {
-    assert.ok(sessions.find(used) !== undefined);
-    clock.advance(SESSION_IDLE_MS);
+    assert.ok((await sessions.find(used)) !== undefined);
+    await clock.pass(SESSION_IDLE_MS);
   }
-  clock.advance(1);
-  assert.equal(sessions.find(used), undefined);
+  await clock.pass(1);
+  assert.equal(await sessions.find(used), undefined);
   const [first = ''] = Array.from({ length: SESSIONS_MAX + 1 }, () => sessions.open(user));
-  assert.equal(sessions.find(first), undefined, 'the one unused for longest made room');
+  assert.equal(await sessions.find(first), undefined, 'the one unused for longest made room');
 });
 
 test('an open tab keeps no user signed in: its refresh requests do not prolong the session', () =>
@@ -223,15 +234,15 @@ test('an open tab keeps no user signed in: its refresh requests do not prolong t
     await browser.signIn('admin');
     const live = { headers: { 'x-rackboot-live': '1' } };
     const { clock } = browser.place;
-    clock.advance(SESSION_IDLE_MS / 2);
+    await clock.pass(SESSION_IDLE_MS / 2);
     assert.equal((await browser.ask('/MAAS/tags/', live)).status, 200);
-    clock.advance(SESSION_IDLE_MS / 2);
+    await clock.pass(SESSION_IDLE_MS / 2);
     assert.equal((await browser.ask('/MAAS/tags/')).status, 200, 'a person looked, and stays signed in');
     for (let waited = 0; waited < SESSION_IDLE_MS; waited += SESSION_IDLE_MS / 4) {
       assert.equal((await browser.ask('/MAAS/tags/', live)).status, 200);
-      clock.advance(SESSION_IDLE_MS / 4);
+      await clock.pass(SESSION_IDLE_MS / 4);
     }
-    clock.advance(1);
+    await clock.pass(1);
     assert.equal(
       (await browser.ask('/MAAS/tags/', live)).status,
       303,
@@ -240,27 +251,29 @@ test('an open tab keeps no user signed in: its refresh requests do not prolong t
     assert.equal((await browser.ask('/MAAS/tags/')).status, 303);
   }));
 
-test('a user who signs in endlessly signs no other user out', () => {
+test('a user who signs in endlessly signs no other user out', async () => {
   const clock = new VirtualClock();
   const known = ['ann', 'bob', 'eve'].map((username) => userNamed(username));
-  const sessions = new Sessions({ findUser: (name) => known.find(({ username }) => username === name) }, clock);
+  const sessions = new Sessions({ findUser: async (name) => known.find(({ username }) => username === name) }, clock);
   const [ann, bob, eve] = known;
   assert.ok(ann !== undefined && bob !== undefined && eve !== undefined);
   const others = [sessions.open(ann), sessions.open(bob), sessions.open(bob)];
   const first = sessions.open(eve);
   for (let count = 0; count < 2 * SESSIONS_MAX; count += 1) sessions.open(eve);
-  for (const token of others) assert.ok(sessions.find(token) !== undefined);
-  assert.equal(sessions.find(first), undefined);
+  for (const token of others) assert.ok((await sessions.find(token)) !== undefined);
+  assert.equal(await sessions.find(first), undefined);
 });
 
-test('when every user has one session, the one unused for longest makes room', () => {
+test('when every user has one session, the one unused for longest makes room', async () => {
   const clock = new VirtualClock();
-  const sessions = new Sessions({ findUser: (name) => userNamed(name) }, clock);
+  const sessions = new Sessions({ findUser: async (name) => userNamed(name) }, clock);
   const tokens = Array.from({ length: SESSIONS_MAX }, (_, index) => sessions.open(userNamed(`user-${index}`)));
-  assert.ok(sessions.find(tokens[0] ?? '') !== undefined);
+  assert.ok((await sessions.find(tokens[0] ?? '')) !== undefined);
   const late = sessions.open(userNamed('late'));
   assert.deepEqual(
-    [tokens[0], tokens[1], late].map((token) => sessions.find(token ?? '') !== undefined),
+    await Promise.all(
+      [tokens[0], tokens[1], late].map(async (token) => (await sessions.find(token ?? '')) !== undefined),
+    ),
     [true, false, true],
   );
 });
@@ -271,11 +284,11 @@ test('a session ends when its password changes, and when its account is removed'
     const isIn = async (): Promise<boolean> => (await browser.ask('/MAAS/account/')).status === 200;
     const event = { type: 'AUTHORISATION', code: 'rack', params: { text: '' }, atMs: 0, username: '' } as const;
     await browser.signIn('alice');
-    store.changeUser('alice', { passwordHash: await hashPassword('another', clock) }, event);
+    await store.changeUser('alice', { passwordHash: await hashPassword('another', clock) }, event);
     assert.ok(!(await isIn()));
     await browser.signIn('alice', 'another');
     assert.ok(await isIn());
-    store.removeUser('alice', event);
+    await store.removeUser('alice', event);
     assert.ok(!(await isIn()));
   }));
 
@@ -313,15 +326,15 @@ test('an administrator adds, promotes and removes accounts, but not their own an
     ] as const) {
       assert.equal((await browser.send('/MAAS/people/', form)).status, expected, JSON.stringify(form));
     }
-    assert.equal(store.findUser('bob')?.isAdmin, true);
-    const systemId = browser.machine();
+    assert.equal((await store.findUser('bob'))?.isAdmin, true);
+    const systemId = await browser.machine();
     const by = { username: 'bob', isAdmin: true, comment: '' };
-    browser.place.region.life.command(systemId, { name: 'accept', skipsCommissioning: true }, by);
-    browser.place.region.life.command(systemId, { name: 'allocate' }, by);
+    await browser.place.region.life.command(systemId, { name: 'accept', skipsCommissioning: true }, by);
+    await browser.place.region.life.command(systemId, { name: 'allocate' }, by);
     assert.equal((await browser.send('/MAAS/people/', { do: 'remove', username: 'bob' })).status, 409);
-    browser.place.region.life.command(systemId, { name: 'release' }, by);
+    await browser.place.region.life.command(systemId, { name: 'release' }, by);
     assert.equal((await browser.send('/MAAS/people/', { do: 'remove', username: 'bob' })).status, 303);
-    assert.equal(store.findUser('bob'), undefined);
+    assert.equal(await store.findUser('bob'), undefined);
     const page = (await browser.ask('/MAAS/people/')).text;
     assert.ok(!page.includes('scrypt'));
   }));

@@ -34,27 +34,27 @@ for (const [what, machine, macs, isSelfNamed] of LINES) {
 }
 
 test('a report with a client’s name or card reaches no rack until a boot or a person confirms it', () =>
-  withRegion(({ region, clock, states }) => {
-    const reported = region.enlist(report([A], { hostname: 'nas' }));
+  withRegion(async ({ region, clock, states }) => {
+    const reported = await region.enlist(report([A], { hostname: 'nas' }));
     assert.ok(reported.kind === 'create');
     const { systemId } = reported.machine;
-    clock.advance(60_000);
-    assert.deepEqual([states, region.desiredState().version], [[], 0]);
-    assert.equal(region.store.findMachine(systemId)?.hostname, 'nas', 'people see it');
+    await clock.pass(60_000);
+    assert.deepEqual([states, (await region.desiredState()).version], [[], 0]);
+    assert.equal((await region.store.findMachine(systemId))?.hostname, 'nas', 'people see it');
     // Its boot proves the card, and not the name.
-    assert.equal(region.enlist(bootReport([A])).kind, 'amend');
-    clock.advance(1000);
+    assert.equal((await region.enlist(bootReport([A]))).kind, 'amend');
+    await clock.pass(1000);
     const given = () => states.at(-1)?.machines.map(({ hostname, macs, isSelfNamed }) => [hostname, macs, isSelfNamed]);
     assert.deepEqual(given(), [['nas', [A], true]]);
-    changeStatus(region, systemId, 'ready', { username: 'bob' });
-    clock.advance(1000);
+    await changeStatus(region, systemId, 'ready', { username: 'bob' });
+    await clock.pass(1000);
     assert.deepEqual(given(), [['nas', [A], undefined]]);
   }));
 
 test('a machine that a person adds reaches the racks at once, with its name', () =>
-  withRegion(({ region, clock, states }) => {
-    region.enlist(report([A], { hostname: 'web1', username: 'bob' }));
-    clock.advance(1000);
+  withRegion(async ({ region, clock, states }) => {
+    await region.enlist(report([A], { hostname: 'web1', username: 'bob' }));
+    await clock.pass(1000);
     assert.deepEqual(
       states.at(-1)?.machines.map(({ hostname, macs, isSelfNamed }) => [hostname, macs, isSelfNamed]),
       [['web1', [A], undefined]],
@@ -62,13 +62,13 @@ test('a machine that a person adds reaches the racks at once, with its name', ()
   }));
 
 test('a machine that an ordinary user adds reaches no rack until an administrator accepts it', () =>
-  withRegion(({ region, clock, states }) => {
-    const added = region.enlist(report([A], { hostname: 'nas', username: 'olga', isOrdinary: true }));
+  withRegion(async ({ region, clock, states }) => {
+    const added = await region.enlist(report([A], { hostname: 'nas', username: 'olga', isOrdinary: true }));
     assert.ok(added.kind === 'create');
-    clock.advance(1000);
+    await clock.pass(1000);
     assert.equal(states.length, 0);
-    changeStatus(region, added.machine.systemId, 'ready', { username: 'bob' });
-    clock.advance(1000);
+    await changeStatus(region, added.machine.systemId, 'ready', { username: 'bob' });
+    await clock.pass(1000);
     assert.deepEqual(
       states.at(-1)?.machines.map(({ hostname, macs }) => [hostname, macs]),
       [['nas', [A]]],
@@ -76,13 +76,13 @@ test('a machine that an ordinary user adds reaches no rack until an administrato
   }));
 
 test('an accepted machine that returns to New without a boot no longer reaches any rack', () =>
-  withRegion(({ region, clock, states }) => {
-    const reported = region.enlist(report([A]));
+  withRegion(async ({ region, clock, states }) => {
+    const reported = await region.enlist(report([A]));
     assert.ok(reported.kind === 'create');
-    changeStatus(region, reported.machine.systemId, 'commissioning', { username: 'bob' });
-    clock.advance(1000);
+    await changeStatus(region, reported.machine.systemId, 'commissioning', { username: 'bob' });
+    await clock.pass(1000);
     assert.equal(states.at(-1)?.machines.length, 1);
-    changeStatus(region, reported.machine.systemId, 'new', { username: 'bob' });
-    clock.advance(1000);
+    await changeStatus(region, reported.machine.systemId, 'new', { username: 'bob' });
+    await clock.pass(1000);
     assert.equal(states.at(-1)?.machines.length, 0);
   }));

@@ -22,8 +22,8 @@ const network = (name: string, text: string, more: Partial<RackInterface> = {}):
 });
 const NETWORKS = [network('lab', '10.20.0.0/24'), network('far', '10.30.0.0/24')];
 
-const greet = ({ region }: LinkPlace, interfaces: readonly RackInterface[]): void =>
-  region.racks.greet({ uuid: UUID, name: 'rack', version: '0.1.0', interfaces, pinned: [] });
+const greet = async ({ region }: LinkPlace, interfaces: readonly RackInterface[]): Promise<void> =>
+  await region.racks.greet({ uuid: UUID, name: 'rack', version: '0.1.0', interfaces, pinned: [] });
 
 const through = (address: string, more: Readonly<Record<string, string>> = {}) => ({
   headers: { 'x-rackboot-rack': SECRET, 'x-forwarded-for': address, ...more },
@@ -32,37 +32,38 @@ const through = (address: string, more: Readonly<Record<string, string>> = {}) =
 /** A machine that enlisted in `far` and is commissioned. @returns its system id */
 async function atWork(place: LinkPlace): Promise<string> {
   const { ask, store, region } = place;
-  greet(place, NETWORKS);
+  await greet(place, NETWORKS);
   const body = new URLSearchParams({ architecture: 'amd64', mac_addresses: formatMac(NIC) });
   const asked = through('10.30.0.9', { 'x-rackboot-boot': formatMac(NIC) });
   assert.equal((await ask('POST', 'api/2.0/machines/', { ...asked, body })).status, 200);
-  const { systemId } = store.listMachines({ macs: [NIC] }, 0, 1)[0] ?? assert.fail();
-  changeStatus(region, systemId, 'commissioning', { username: 'bob' });
+  const { systemId } = (await store.listMachines({ macs: [NIC] }, 0, 1))[0] ?? assert.fail();
+  await changeStatus(region, systemId, 'commissioning', { username: 'bob' });
   return systemId;
 }
 
-const machineOf = ({ store }: LinkPlace, systemId: string) => store.findMachine(systemId) ?? assert.fail();
+const machineOf = async ({ store }: LinkPlace, systemId: string) =>
+  (await store.findMachine(systemId)) ?? assert.fail();
 
 /** Requests the job with the machine's own token, vouched for by its rack. */
 async function job(place: LinkPlace, systemId: string, address: string, isVouched = true): Promise<number> {
-  const token = machineOf(place, systemId).bootToken ?? assert.fail('no token');
+  const token = (await machineOf(place, systemId)).bootToken ?? assert.fail('no token');
   const boot: Readonly<Record<string, string>> = isVouched ? { 'x-rackboot-boot': formatMac(NIC) } : {};
   return (await place.ask('GET', 'rackboot/1/job', through(address, { 'x-rackboot-token': token, ...boot }))).status;
 }
 
-const leased = ({ region }: LinkPlace, sequence: number, address: string): void => {
+const leased = async ({ region }: LinkPlace, sequence: number, address: string): Promise<void> => {
   const report = { sequence, kind: 'dhcp.ack', at: 1, mac: formatMac(NIC), address, text: 'Leased' };
-  region.observe([report], 'source');
+  await region.observe([report], 'source');
 };
 
 test('a machine at work in one network is not served at an address of another, even if its rack vouches and it was seen there', () =>
   withLink(async (place) => {
     const systemId = await atWork(place);
-    leased(place, 1, '10.30.0.9');
+    await leased(place, 1, '10.30.0.9');
     assert.equal(await job(place, systemId, '10.30.0.9'), 200);
-    leased(place, 2, '10.20.0.66');
+    await leased(place, 2, '10.20.0.66');
     assert.equal(
-      machineOf(place, systemId).interfaces[0]?.address,
+      (await machineOf(place, systemId)).interfaces[0]?.address,
       at('10.30.0.9'),
       'it was not seen to leave its home',
     );
@@ -76,10 +77,10 @@ test('networks of one interface, and of one shared wire, are one home', () =>
   withLink(async (place) => {
     const systemId = await atWork(place);
     for (const more of [{ interface: 'far' }, { interface: '', shared: 'hall' }]) {
-      greet(place, [network('far', '10.30.0.0/24', more), network('far-too', '10.31.0.0/24', more)]);
+      await greet(place, [network('far', '10.30.0.0/24', more), network('far-too', '10.31.0.0/24', more)]);
       assert.equal(await job(place, systemId, '10.31.0.9'), 200, JSON.stringify(more));
     }
-    greet(place, [
+    await greet(place, [
       network('far', '10.30.0.0/24', { interface: '' }),
       network('far-too', '10.31.0.0/24', { interface: '' }),
     ]);
@@ -89,24 +90,25 @@ test('networks of one interface, and of one shared wire, are one home', () =>
 test('a machine’s home racks get its home while that network is served', () =>
   withLink(async (place) => {
     const systemId = await atWork(place);
-    const reported = () => place.region.desiredState(UUID).machines.find((one) => one.systemId === systemId);
-    assert.equal(reported()?.home, at('10.30.0.9'));
-    changeStatus(place.region, systemId, 'ready', { username: 'bob' });
+    const reported = async () =>
+      (await place.region.desiredState(UUID)).machines.find((one) => one.systemId === systemId);
+    assert.equal((await reported())?.home, at('10.30.0.9'));
+    await changeStatus(place.region, systemId, 'ready', { username: 'bob' });
     assert.deepEqual(
-      [reported()?.home, reported()?.bootToken],
+      [(await reported())?.home, (await reported())?.bootToken],
       [at('10.30.0.9'), undefined],
       'also while it is not at work',
     );
-    greet(place, NETWORKS.slice(0, 1));
-    assert.equal(reported()?.home, undefined, 'a home that nobody serves binds nobody');
-    leased(place, 1, '10.20.0.66');
-    assert.equal(machineOf(place, systemId).home, at('10.20.0.66'), 'and is found anew');
+    await greet(place, NETWORKS.slice(0, 1));
+    assert.equal((await reported())?.home, undefined, 'a home that nobody serves binds nobody');
+    await leased(place, 1, '10.20.0.66');
+    assert.equal((await machineOf(place, systemId)).home, at('10.20.0.66'), 'and is found anew');
   }));
 
 test('a person moves a machine to another network of the same rack, and its work gets a new token', () =>
   withLink(async (place) => {
     const systemId = await atWork(place);
-    const before = machineOf(place, systemId).bootToken;
+    const before = (await machineOf(place, systemId)).bootToken;
     const headers = await adminHeader(place);
     const move = (name: string) =>
       place.ask('POST', `api/2.0/machines/${systemId}/?op=move`, {
@@ -116,16 +118,16 @@ test('a person moves a machine to another network of the same rack, and its work
     const wrong = await move('nowhere');
     assert.match(wrong.text, /rack rack has no network nowhere/);
     for (const name of ['lab', '10.20.0.0/24']) assert.equal((await move(name)).status, 200, name);
-    assert.notEqual(machineOf(place, systemId).bootToken, before);
+    assert.notEqual((await machineOf(place, systemId)).bootToken, before);
     assert.equal(await job(place, systemId, '10.20.0.66'), 200);
     assert.equal(await job(place, systemId, '10.30.0.9'), 403);
-    const [event] = place.store.listEvents({ machines: { systemIds: [systemId] }, limit: 1 });
+    const [event] = await place.store.listEvents({ machines: { systemIds: [systemId] }, limit: 1 });
     assert.match(sentenceOf(event), /^moved to rack rack, network 10\.20\.0\.0\/24$/);
   }));
 
 test('only a New machine may be at an address outside all networks', () =>
   withLink(async (place) => {
-    greet(place, NETWORKS);
+    await greet(place, NETWORKS);
     const { homes } = place.region.racks;
     const home = at('10.30.0.9');
     assert.equal(homes.isAway({ home, status: 'new' }, at('10.20.0.66')), false);
@@ -137,15 +139,15 @@ test('only a New machine may be at an address outside all networks', () =>
 test('a redundant rack that sees a machine in another of its networks does not move the machine’s home', () =>
   withLink(async (place) => {
     const systemId = await atWork(place);
-    greet(place, NETWORKS.slice(0, 1));
+    await greet(place, NETWORKS.slice(0, 1));
     const own = { uuid: RACK_UUID, interfaces: [network('far', '10.30.0.0/24'), network('beside', '10.31.0.0/24')] };
-    acceptRack(place.region, own);
+    await acceptRack(place.region, own);
     const key = { kind: 'own', token: 'token-of-rack-3', secretDigest: digestOf('secret-of-rack-3') } as const;
     const other = { uuid: OTHER_UUID, name: 'rack-3', key, interfaces: [network('far', '10.30.0.0/24')] };
-    acceptRack(place.region, other);
-    place.region.racks.judge([OTHER_UUID], 'accept', 'bob', ['10.30.0.0/24']);
+    await acceptRack(place.region, other);
+    await place.region.racks.judge([OTHER_UUID], 'accept', 'bob', ['10.30.0.0/24']);
     assert.equal(place.region.racks.homes.racksAt(at('10.30.0.9')).length, 2);
     const report = { kind: 'dhcp.ack', at: 1, mac: formatMac(NIC), address: '10.31.0.66', text: 'Leased' };
-    place.region.observe([{ ...report, sequence: 1 }], 'rack-2', RACK_UUID);
-    assert.equal(machineOf(place, systemId).home, at('10.30.0.9'));
+    await place.region.observe([{ ...report, sequence: 1 }], 'rack-2', RACK_UUID);
+    assert.equal((await machineOf(place, systemId)).home, at('10.30.0.9'));
   }));

@@ -28,7 +28,7 @@ test('an unaccepted rack reports at most STRANGERS_INTERFACES_LENGTH_MAX of inte
     assert.equal(refused.status, 413, refused.text);
     assert.match(refused.text, /region\.api_key_file/);
     assert.deepEqual(region.racks.list(), []);
-    acceptRack(region);
+    await acceptRack(region);
     assert.equal((await register({ interfaces: LONG }, RACK)).status, 200);
     // Who merely knows its UUID is a stranger.
     assert.equal((await register({ interfaces: LONG, secret_digest: digestOf('a guess') })).status, 413);
@@ -63,7 +63,7 @@ test('a pending rack may ask at any rate, and is written to the store only now a
     const changes = countChanges(place);
     for (let asked = 0; asked < 60; asked += 1) {
       assert.equal((await register()).status, 202);
-      clock.advance(5000);
+      await clock.pass(5000);
     }
     assert.ok(changes() <= 11, `${changes()} changes in 300 s`);
     const seenMs = region.racks.find(RACK_UUID)?.seenMs ?? 0;
@@ -83,49 +83,50 @@ test('a pending rack that changes its report each time is limited to the rate of
     assert.deepEqual(statuses, [...Array(burst).fill(202), ...Array(12 - burst).fill(429)]);
     assert.equal(changes(), burst);
     assert.equal((await register({ interfaces: '[' })).status, 429);
-    clock.advance(1000 / REGISTRATIONS_PER_ADDRESS.perSecond);
+    await clock.pass(1000 / REGISTRATIONS_PER_ADDRESS.perSecond);
     assert.equal((await register({ interfaces: '[' })).status, 400);
     assert.equal(region.racks.find(RACK_UUID)?.interfaces[0]?.network, `10.${burst - 1}.0.0/24`);
   }));
 
 test('a change of one rack does not reload the others, and a rolled-back one leaves nothing in memory', () =>
-  withRegion(({ region, store }) => {
-    acceptRack(region);
+  withRegion(async ({ region, store }) => {
+    await acceptRack(region);
     const key = { kind: 'own', token: 'token-of-rack-3', secretDigest: digestOf('x') } as const;
-    region.racks.register(registration({ uuid: OTHER_UUID, name: 'rack-3', key }));
-    const [one, two] = store.racks.list();
+    await region.racks.register(registration({ uuid: OTHER_UUID, name: 'rack-3', key }));
+    const [one, two] = await store.racks.list();
     const rename = (name: string) =>
       store.racks.change((racks) => ({
         put: racks.filter(({ uuid }) => uuid === OTHER_UUID).map((rack) => ({ ...rack, name })),
         events: [],
         result: undefined,
       }));
-    rename('other-name');
-    assert.equal(store.racks.list()[0], one);
-    assert.deepEqual(store.racks.list()[1], { ...two, name: 'other-name' });
-    assert.throws(() =>
-      store.atomically(() => {
-        rename('undone');
-        assert.equal(store.racks.list()[1]?.name, 'undone');
+    await rename('other-name');
+    assert.equal((await store.racks.list())[0], one);
+    assert.deepEqual((await store.racks.list())[1], { ...two, name: 'other-name' });
+    await assert.rejects(
+      store.transact(async () => {
+        await rename('undone');
+        assert.equal((await store.racks.list())[1]?.name, 'undone');
         throw new Error('undone');
       }),
+      /undone/,
     );
-    assert.equal(store.racks.list()[1]?.name, 'other-name');
-    rename('last');
-    assert.equal(store.racks.list()[1]?.name, 'last');
+    assert.equal((await store.racks.list())[1]?.name, 'other-name');
+    await rename('last');
+    assert.equal((await store.racks.list())[1]?.name, 'last');
   }));
 
 test('the networks of accepted racks are decided again when one of them changes, and not for pending racks', () =>
-  withRegion(({ region, clock }) => {
-    acceptRack(region);
+  withRegion(async ({ region, clock }) => {
+    await acceptRack(region);
     const other = { uuid: OTHER_UUID, name: 'rack-3', address: '198.51.100.1' };
     const key = { kind: 'own', token: 'token-of-rack-3', secretDigest: digestOf('x') } as const;
     const disputed = (): readonly string[] => region.racks.list().flatMap((rack) => rack.disputed);
-    region.racks.register(registration({ ...other, key }));
+    await region.racks.register(registration({ ...other, key }));
     assert.deepEqual(disputed(), []);
-    region.racks.judge([OTHER_UUID], 'accept', 'admin');
+    await region.racks.judge([OTHER_UUID], 'accept', 'admin');
     assert.deepEqual(disputed(), ['10.50.0.0/24']);
-    clock.advance(1000);
-    region.racks.judge([RACK_UUID], 'remove', 'admin');
+    await clock.pass(1000);
+    await region.racks.judge([RACK_UUID], 'remove', 'admin');
     assert.deepEqual(disputed(), []);
   }));

@@ -12,8 +12,8 @@ import { withRegion } from '../place.ts';
 import { acceptRack, OTHER_UUID, RACK_UUID, rackInterface } from './rack-place.ts';
 
 test('beyond the remembered pairs of machine and rack the oldest is logged again, the others once an hour', () =>
-  withRegion(({ region }) => {
-    const far = acceptRack(region);
+  withRegion(async ({ region }) => {
+    const far = await acceptRack(region);
     const own: Rack = { ...far, uuid: OTHER_UUID, name: 'lab', isEmbedded: true };
     const racks = {
       list: () => [far, own],
@@ -23,65 +23,66 @@ test('beyond the remembered pairs of machine and rack the oldest is logged again
     const reported: string[] = [];
     const store = {
       racks: {
-        homeOf: ({ mac = 0 }) => ({ systemId: `m${mac}`, hostname: 'x', home: ipv4(0x0a140009) }),
+        homeOf: async ({ mac = 0 }) => ({ systemId: `m${mac}`, hostname: 'x', home: ipv4(0x0a140009) }),
       },
-      highestSequence: () => -1,
-      recordEvent: (_event: unknown, systemId: string | undefined) => void reported.push(systemId ?? ''),
+      highestSequence: async () => -1,
+      afterCommit: async (effect: () => void | Promise<void>) => await effect(),
+      recordEvent: async (_event: unknown, systemId: string | undefined) => void reported.push(systemId ?? ''),
       changeMachine: () => assert.fail('nothing is changed'),
     };
     const homes = new MachineHomes(racks, store, new VirtualClock());
-    const say = (index: number): void => {
+    const say = async (index: number): Promise<void> => {
       const mac = index
         .toString(16)
         .padStart(12, '0')
         .replace(/..(?!$)/g, '$&:');
-      homes.weigh([{ sequence: index, kind: 'dhcp.ack', at: 1, mac, text: '' }], 'source', RACK_UUID);
+      await homes.weigh([{ sequence: index, kind: 'dhcp.ack', at: 1, mac, text: '' }], 'source', RACK_UUID);
     };
-    for (let index = 1; index <= ELSEWHERE_REPORTED_MAX + 1; index += 1) say(index);
+    for (let index = 1; index <= ELSEWHERE_REPORTED_MAX + 1; index += 1) await say(index);
     assert.equal(reported.length, ELSEWHERE_REPORTED_MAX + 1);
-    say(ELSEWHERE_REPORTED_MAX);
+    await say(ELSEWHERE_REPORTED_MAX);
     assert.equal(reported.length, ELSEWHERE_REPORTED_MAX + 1, 'remembered');
-    say(1);
+    await say(1);
     assert.equal(reported.length, ELSEWHERE_REPORTED_MAX + 2, 'forgotten');
   }));
 
 test('a rack that keeps changing its claims to others’ networks is logged a few times', () =>
-  withRegion(({ region, store }) => {
+  withRegion(async ({ region, store }) => {
     const own = { name: 'lab', version: '0.1.0', interfaces: [rackInterface('10.20.0.0/24')], pinned: [] };
-    region.racks.greet({ ...own, uuid: OTHER_UUID });
-    acceptRack(region);
+    await region.racks.greet({ ...own, uuid: OTHER_UUID });
+    await acceptRack(region);
     const pulse = { life: 'x', applied: 1, waiting: 0, dropped: 0, deadLetters: 0, pinned: [], startedMs: 1 };
     for (let round = 0; round < 50; round += 1) {
       const interfaces = [rackInterface(`10.20.0.${(round % 2) * 128}/25`)];
-      region.racks.hear(RACK_UUID, { version: '0.1.0', uplink: 1, interfaces, pulse });
+      await region.racks.hear(RACK_UUID, { version: '0.1.0', uplink: 1, interfaces, pulse });
     }
-    const events = store
-      .listEvents({ limit: 100 })
-      .filter((event) => /that a person must agree to/.test(sentenceOf(event)));
+    const events = (await store.listEvents({ limit: 100 })).filter((event) =>
+      /that a person must agree to/.test(sentenceOf(event)),
+    );
     assert.equal(events.length, DISPUTES_PER_RACK.burst);
   }));
 
 test('of all racks together DISPUTES_IN_TOTAL such changes are logged at once', () =>
-  withRegion(({ region, store, clock }) => {
+  withRegion(async ({ region, store, clock }) => {
     const own = { name: 'lab', version: '0.1.0', interfaces: [rackInterface('10.20.0.0/24')], pinned: [] };
-    region.racks.greet({ ...own, uuid: OTHER_UUID });
+    await region.racks.greet({ ...own, uuid: OTHER_UUID });
     const pulse = { life: 'x', applied: 1, waiting: 0, dropped: 0, deadLetters: 0, pinned: [], startedMs: 1 };
     const racks = Math.ceil(DISPUTES_IN_TOTAL.burst / DISPUTES_PER_RACK.burst) + 1;
     for (let index = 0; index < racks; index += 1) {
       const uuid = `11111111-2222-4333-8444-${String(index).padStart(12, '0')}`;
       const key = { kind: 'own', token: `token-${index}`, secretDigest: '0'.repeat(64) } as const;
-      clock.advance(3_600_000);
+      await clock.pass(3_600_000);
       const interfaces = [rackInterface(`10.${50 + index}.0.0/24`)];
-      acceptRack(region, { uuid, name: `rack-${index}`, key, address: `172.16.${index}.1`, interfaces });
+      await acceptRack(region, { uuid, name: `rack-${index}`, key, address: `172.16.${index}.1`, interfaces });
     }
     for (const { uuid, isEmbedded } of region.racks.list()) {
       for (let round = 0; round < 2 * DISPUTES_PER_RACK.burst && !isEmbedded; round += 1) {
         const interfaces = [rackInterface(`10.20.0.${(round % 2) * 128}/25`)];
-        region.racks.hear(uuid, { version: '0.1.0', uplink: 1, interfaces, pulse });
+        await region.racks.hear(uuid, { version: '0.1.0', uplink: 1, interfaces, pulse });
       }
     }
-    const events = store
-      .listEvents({ limit: 2 * DISPUTES_IN_TOTAL.burst + racks * 4 })
-      .filter((event) => /that a person must agree to/.test(sentenceOf(event)));
+    const events = (await store.listEvents({ limit: 2 * DISPUTES_IN_TOTAL.burst + racks * 4 })).filter((event) =>
+      /that a person must agree to/.test(sentenceOf(event)),
+    );
     assert.equal(events.length, DISPUTES_IN_TOTAL.burst);
   }));

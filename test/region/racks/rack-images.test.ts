@@ -7,7 +7,8 @@ import { answerLink } from '../../../src/region/http/link.ts';
 import { imagesForMachine, parseRackImages, RACK_IMAGES_MAX } from '../../../src/region/racks/rack-images.ts';
 import type { Machine } from '../../../src/region/records/machine.ts';
 import { AWAY_AFTER_MS, type Rack, type RackImage } from '../../../src/region/records/rack.ts';
-import { openRegion } from '../../../src/region/region.ts';
+import type { RegionStore } from '../../../src/region/records/store.ts';
+import { openRegion, type Region } from '../../../src/region/region.ts';
 import { withRegion } from '../place.ts';
 import { acceptRack, heartbeatOf, RACK_UUID, rackAuthorization, rackInterface, registration } from './rack-place.ts';
 
@@ -90,38 +91,49 @@ const choices: readonly (readonly [string, Seen, readonly Rack[], readonly RackI
 ];
 for (const [name, seen, racks, expected] of choices) {
   test(name, () => {
-    const reported: Readonly<Record<string, readonly RackImage[]>> = { far: [A, B], twin: [A], stranger: [B] };
-    assert.deepEqual(imagesForMachine(seen, { racks, imagesOf: (uuid) => reported[uuid] ?? [], nowMs: NOW }), expected);
+    const images = new Map([
+      ['far', [A, B]],
+      ['twin', [A]],
+      ['stranger', [B]],
+    ]);
+    assert.deepEqual(imagesForMachine(seen, { racks, images, nowMs: NOW }), expected);
   });
 }
 
+const imagesOf = async ({ racks }: Region): Promise<readonly RackImage[]> =>
+  (await racks.images()).get(RACK_UUID) ?? [];
+const storedImages = async ({ racks }: RegionStore): Promise<readonly RackImage[]> =>
+  (await racks.images([RACK_UUID])).get(RACK_UUID) ?? [];
+
 test('images from a heartbeat survive a restart of the region, until the next report or the rack’s removal', () =>
-  withRegion(({ region, store, clock, config }) => {
-    acceptRack(region);
-    const beat = (more: object): unknown =>
-      answerLink(region, RACK_UUID, rackAuthorization(), { kind: 'heartbeat', body: heartbeatOf(more) }).kind;
-    assert.equal(beat({ images: [image(), { os: 'odd' }] }), 'json');
-    assert.equal(beat({}), 'json', 'a rack of another version tells none');
-    assert.deepEqual(region.racks.imagesOf(RACK_UUID), [image()]);
-    const again = openRegion({ config, store, clock, onDesiredState: () => {} });
-    assert.deepEqual(again.racks.imagesOf(RACK_UUID), [image()]);
+  withRegion(async ({ region, store, clock, config }) => {
+    await acceptRack(region);
+    const beat = async (more: object): Promise<unknown> =>
+      (await answerLink(region, RACK_UUID, rackAuthorization(), { kind: 'heartbeat', body: heartbeatOf(more) })).kind;
+    assert.equal(await beat({ images: [image(), { os: 'odd' }] }), 'json');
+    assert.equal(await beat({}), 'json', 'a rack of another version tells none');
+    assert.deepEqual(await imagesOf(region), [image()]);
+    const again = await openRegion({ config, store, clock, onDesiredState: () => {} });
+    assert.deepEqual(await imagesOf(again), [image()]);
     again.close();
-    assert.equal(beat({ images: [] }), 'json');
-    assert.deepEqual(region.racks.imagesOf(RACK_UUID), []);
-    assert.equal(beat({ images: [image()] }), 'json');
-    region.racks.judge([RACK_UUID], 'remove', 'admin');
-    assert.deepEqual([region.racks.imagesOf(RACK_UUID), store.racks.images(RACK_UUID)], [[], []]);
-    store.racks.putImages(RACK_UUID, [image()]);
-    assert.deepEqual(store.racks.images(RACK_UUID), [], 'nobody keeps images for a rack that is unknown');
+    assert.equal(await beat({ images: [] }), 'json');
+    assert.deepEqual(await imagesOf(region), []);
+    assert.equal(await beat({ images: [image()] }), 'json');
+    await region.racks.judge([RACK_UUID], 'remove', 'admin');
+    assert.deepEqual([await imagesOf(region), await storedImages(store)], [[], []]);
+    await store.racks.putImages(RACK_UUID, [image()]);
+    assert.deepEqual(await storedImages(store), [], 'nobody keeps images for a rack that is unknown');
   }));
 
 test('a rack’s data is dropped with it, by whichever way it is removed', () =>
-  withRegion(({ region, store }) => {
-    acceptRack(region);
+  withRegion(async ({ region, store }) => {
+    await acceptRack(region);
     const body = heartbeatOf({ images: [image()] });
-    answerLink(region, RACK_UUID, rackAuthorization(), { kind: 'heartbeat', body });
-    assert.deepEqual(region.racks.imagesOf(RACK_UUID), [image()]);
-    store.racks.change(() => ({ put: [], remove: [RACK_UUID], events: [], result: undefined }));
+    await answerLink(region, RACK_UUID, rackAuthorization(), { kind: 'heartbeat', body });
+    assert.deepEqual(await imagesOf(region), [image()]);
+    await store.racks.change(() => ({ put: [], remove: [RACK_UUID], events: [], result: undefined }));
+    await region.racks.refresh();
     assert.equal(region.racks.find(RACK_UUID), undefined);
-    assert.deepEqual(region.racks.imagesOf(RACK_UUID), []);
+    assert.deepEqual(await imagesOf(region), []);
+    assert.deepEqual(await storedImages(store), []);
   }));

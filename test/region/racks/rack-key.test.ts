@@ -35,8 +35,8 @@ const OTHER_KEY = { kind: 'own', token: 'token-of-rack-3', secretDigest: digestO
 const withRacks = (work: (place: LinkPlace) => Promise<void>): Promise<void> =>
   withLink(async (place) => {
     const own = { name: 'lab', version: '0.1.0', interfaces: [rackInterface('10.20.0.0/24')], pinned: [] };
-    place.region.racks.greet({ ...own, uuid: LAB });
-    acceptRack(place.region);
+    await place.region.racks.greet({ ...own, uuid: LAB });
+    await acceptRack(place.region);
     await work(place);
   });
 
@@ -51,12 +51,12 @@ async function enlist({ ask, store }: LinkPlace, key: string, address: string, n
   const asked = through(key, address, { 'x-rackboot-boot': formatMac(nic) });
   const answer = await ask('POST', 'api/2.0/machines/', { ...asked, body });
   assert.equal(answer.status, 200, answer.text);
-  return store.listMachines({ macs: [nic] }, 0, 1)[0]?.systemId ?? assert.fail();
+  return (await store.listMachines({ macs: [nic] }, 0, 1))[0]?.systemId ?? assert.fail();
 }
 
-const commission = ({ region }: LinkPlace, systemId: string): string => {
-  changeStatus(region, systemId, 'commissioning', { username: 'bob' });
-  return region.store.findMachine(systemId)?.bootToken ?? assert.fail('no token');
+const commission = async ({ region }: LinkPlace, systemId: string): Promise<string> => {
+  await changeStatus(region, systemId, 'commissioning', { username: 'bob' });
+  return (await region.store.findMachine(systemId))?.bootToken ?? assert.fail('no token');
 };
 
 /** A machine's token as a rack gets it. */
@@ -82,20 +82,20 @@ const job = async ({ ask }: LinkPlace, key: string, address: string, token: stri
 const lease = (sequence: number, nic: MacAddress, address: string, kind = 'dhcp.ack'): object =>
   reportEntry(sequence, 'Leased', { kind, mac: formatMac(nic), address });
 
-const typesOf = ({ store }: LinkPlace, systemId: string): readonly string[] =>
-  store.listEvents({ machines: { systemIds: [systemId] }, limit: 50 }).map(({ type }) => type);
+const typesOf = async ({ store }: LinkPlace, systemId: string): Promise<readonly string[]> =>
+  (await store.listEvents({ machines: { systemIds: [systemId] }, limit: 50 })).map(({ type }) => type);
 
 test('a rack gets the tokens of the machines at home with it, and no others', () =>
   withRacks(async (place) => {
     const lab = await enlist(place, SECRET, '10.20.0.9', LAB_MAC);
     const far = await enlist(place, FAR_KEY, '10.50.0.9', FAR_MAC);
-    const tokens = [lab, far].map((one) => commission(place, one));
+    const tokens = [await commission(place, lab), await commission(place, far)];
     assert.equal(await tokenGiven(place, far), tokens[1]);
     assert.equal(await tokenGiven(place, lab), undefined);
-    const own = place.region.desiredState().machines.map(({ bootToken }) => bootToken);
+    const own = (await place.region.desiredState()).machines.map(({ bootToken }) => bootToken);
     assert.deepEqual(own, tokens, 'the rack of the region’s own process is told all');
-    place.region.racks.judge([RACK_UUID], 'remove', 'bob');
-    const gone = place.region.desiredState(RACK_UUID).machines.map(({ bootToken }) => bootToken);
+    await place.region.racks.judge([RACK_UUID], 'remove', 'bob');
+    const gone = (await place.region.desiredState(RACK_UUID)).machines.map(({ bootToken }) => bootToken);
     assert.deepEqual(gone, [undefined, undefined]);
   }));
 
@@ -103,7 +103,7 @@ test('with the token of a machine at home elsewhere a rack gets nothing, whateve
   withRacks(async (place) => {
     const lab = await enlist(place, SECRET, '10.20.0.9', LAB_MAC);
     const far = await enlist(place, FAR_KEY, '10.50.0.9', FAR_MAC);
-    const tokens = [lab, far].map((one) => commission(place, one));
+    const tokens = [await commission(place, lab), await commission(place, far)];
     const [ofLab = '', ofFar = ''] = tokens;
     for (const networks of [['10.50.0.0/24'], ['10.50.0.0/24', '10.0.0.0/8'], ['10.50.0.0/24', '10.20.0.0/25']]) {
       await place.rack('heartbeat', heartbeatOf({ interfaces: networks.map((network) => rackInterface(network)) }));
@@ -123,10 +123,10 @@ test('a network that the region’s own rack gets is taken from a rack that mere
     assert.deepEqual(place.region.racks.find(RACK_UUID)?.disputed, []);
     // And is silent from now on.
     const own = ['10.20.0.0/24', '10.60.0.0/24'].map((network) => rackInterface(network));
-    place.region.racks.greet({ uuid: LAB, name: 'lab', version: '0.1.0', interfaces: own, pinned: [] });
+    await place.region.racks.greet({ uuid: LAB, name: 'lab', version: '0.1.0', interfaces: own, pinned: [] });
     assert.deepEqual(place.region.racks.find(RACK_UUID)?.disputed, ['10.60.0.0/16']);
     const lab = await enlist(place, SECRET, '10.60.0.9', LAB_MAC);
-    const token = commission(place, lab);
+    const token = await commission(place, lab);
     assert.equal(await tokenGiven(place, lab), undefined);
     assert.equal(await job(place, FAR_KEY, '10.60.0.9', token, LAB_MAC), 403);
     assert.equal(await job(place, SECRET, '10.60.0.9', token, LAB_MAC), 200);
@@ -135,9 +135,9 @@ test('a network that the region’s own rack gets is taken from a rack that mere
 test('a rack’s reports of a machine at home elsewhere change nothing, and one event names the remedy', () =>
   withRacks(async (place) => {
     const lab = await enlist(place, SECRET, '10.20.0.9', LAB_MAC);
-    place.region.observe([{ ...JSON.parse(JSON.stringify(lease(1, LAB_MAC, '10.20.0.9'))).report, sequence: 1 }]);
-    commission(place, lab);
-    const before = place.store.findMachine(lab);
+    await place.region.observe([{ ...JSON.parse(JSON.stringify(lease(1, LAB_MAC, '10.20.0.9'))).report, sequence: 1 }]);
+    await commission(place, lab);
+    const before = await place.store.findMachine(lab);
     const [first] = before?.interfaces ?? [];
     assert.equal(first?.address, parseIpv4('10.20.0.9'));
     const kinds = ['dhcp.ack', 'dhcp.offer', 'dhcp.elsewhere', 'tftp.rendered', 'http.rendered', 'boot.token-withheld'];
@@ -146,8 +146,8 @@ test('a rack’s reports of a machine at home elsewhere change nothing, and one 
     const byAddress = reportEntry(7, 'Got its configuration x', { kind: 'tftp.rendered', address: '10.20.0.9' });
     const answer = JSON.parse((await place.rack('events', batchOf([...entries, byAddress]))).text);
     assert.deepEqual(answer, { stored: 7, refused: [] });
-    assert.deepEqual(place.store.findMachine(lab), before);
-    const own = place.store.listEvents({ machines: { systemIds: [lab] }, limit: 50 });
+    assert.deepEqual(await place.store.findMachine(lab), before);
+    const own = await place.store.listEvents({ machines: { systemIds: [lab] }, limit: 50 });
     assert.equal(own.filter(({ kind }) => kind !== undefined).length, 1, 'its own rack’s report alone');
     const reported = own.filter(({ type }) => type === 'NODE_SEEN_ELSEWHERE');
     assert.equal(reported.length, 1);
@@ -157,17 +157,21 @@ test('a rack’s reports of a machine at home elsewhere change nothing, and one 
         `^rack rack-2 reports it, but its home is rack lab.*rackboot machines move ${before?.hostname} rack-2`,
       ),
     );
-    place.clock.advance(3_600_000);
+    await place.clock.pass(3_600_000);
     await place.rack('events', batchOf([lease(8, LAB_MAC, '10.50.0.77')]));
-    assert.equal(typesOf(place, lab).filter((type) => type === 'NODE_SEEN_ELSEWHERE').length, 2, 'each hour once');
+    assert.equal(
+      (await typesOf(place, lab)).filter((type) => type === 'NODE_SEEN_ELSEWHERE').length,
+      2,
+      'each hour once',
+    );
   }));
 
 test('an address of another rack’s network is not believed, not even of the rack’s own machine', () =>
   withRacks(async (place) => {
     const far = await enlist(place, FAR_KEY, '10.50.0.9', FAR_MAC);
     await place.rack('events', batchOf([lease(1, FAR_MAC, '10.50.0.9'), lease(2, FAR_MAC, '10.20.0.9')]));
-    assert.equal(place.store.findMachine(far)?.interfaces[0]?.address, parseIpv4('10.50.0.9'));
-    assert.equal(typesOf(place, far).filter((type) => type === 'NODE_DHCP_EVENT').length, 2);
+    assert.equal((await place.store.findMachine(far))?.interfaces[0]?.address, parseIpv4('10.50.0.9'));
+    assert.equal((await typesOf(place, far)).filter((type) => type === 'NODE_DHCP_EVENT').length, 2);
   }));
 
 test('an enlistment through a rack changes no machine at home elsewhere: not its hardware, its cards or its identity', () =>
@@ -187,37 +191,39 @@ test('an enlistment through a rack changes no machine at home elsewhere: not its
     const SECOND = mac(0x525400000011);
     const NEW = mac(0x525400000099);
     assert.equal((await post(SECRET, '10.20.0.9', LAB_MAC, [LAB_MAC, SECOND], dmi)).status, 200);
-    const [lab] = place.store.listMachines({ macs: [LAB_MAC] }, 0, 1);
+    const [lab] = await place.store.listMachines({ macs: [LAB_MAC] }, 0, 1);
     assert.ok(lab !== undefined);
     const strip = (systemId: string) => place.store.findMachine(systemId);
     await post(FAR_KEY, '10.50.0.9', LAB_MAC, [LAB_MAC, NEW], { ...dmi, serial: 'SN-0000' });
-    assert.deepEqual(strip(lab.systemId), lab, 'by its address');
+    assert.deepEqual(await strip(lab.systemId), lab, 'by its address');
     await post(FAR_KEY, '10.50.0.9', NEW, [NEW], dmi);
-    assert.deepEqual(strip(lab.systemId), lab, 'by its serial numbers, as if a card was swapped');
+    assert.deepEqual(await strip(lab.systemId), lab, 'by its serial numbers, as if a card was swapped');
     const another = { uuid: dmi.uuid.replace('4', '5'), serial: 'SN-2', board_serial: 'BS-2' };
     await post(FAR_KEY, '10.50.0.9', FAR_MAC, [FAR_MAC, SECOND], another);
-    assert.deepEqual(strip(lab.systemId), lab, 'its second card, as if it was moved');
+    assert.deepEqual(await strip(lab.systemId), lab, 'its second card, as if it was moved');
     const shared = { ...another, uuid: dmi.uuid };
     await post(FAR_KEY, '10.50.0.8', mac(0x525400000098), [mac(0x525400000098)], shared);
     const kept = { macs: '52:54:00:00:00:01', boot: { bootMac: '52:54:00:00:00:01' } };
     await place.rack('events', batchOf([postEntry(1, kept.macs, kept.boot)]));
-    assert.deepEqual(strip(lab.systemId), lab, 'by a post that the rack kept');
-    const reported = () =>
-      place.store
-        .listEvents({ machines: { systemIds: [lab.systemId] }, limit: 50 })
+    assert.deepEqual(await strip(lab.systemId), lab, 'by a post that the rack kept');
+    const reported = async () =>
+      (await place.store.listEvents({ machines: { systemIds: [lab.systemId] }, limit: 50 }))
         .filter(({ level }) => level === 'warning')
         .map((event) => `${event.type} ${sentenceOf(event)}`);
-    const [first = '', ...more] = reported();
+    const [first = '', ...more] = await reported();
     assert.match(first, /^NODE_SEEN_ELSEWHERE rack rack-2 reports it, .* The rack's reports of it are not believed$/);
     assert.deepEqual(more, [], 'one warning an hour, however often the rack says it and in whatever way');
-    place.clock.advance(3_600_000);
+    await place.clock.pass(3_600_000);
     await post(FAR_KEY, '10.50.0.9', LAB_MAC, [LAB_MAC], dmi);
-    assert.equal(reported().length, 2);
-    assert.match(reported()[0] ?? '', /believed \(\d+ times since the last such event\)$/);
+    assert.equal((await reported()).length, 2);
+    assert.match((await reported())[0] ?? '', /believed \(\d+ times since the last such event\)$/);
     // While a rack's machine shows the same UUID it tells neither of them; when that machine is deleted, nothing is left of it.
-    const [twin] = place.store.listMachines({ macs: [mac(0x525400000098)] }, 0, 1);
-    assert.equal(place.region.removeMachine(twin?.systemId ?? '', 'bob'), 'removed');
-    assert.equal(place.store.sharedValues([identityKey('uuid', dmi.uuid), identityKey('serial', dmi.serial)]).size, 0);
+    const [twin] = await place.store.listMachines({ macs: [mac(0x525400000098)] }, 0, 1);
+    assert.equal(await place.region.removeMachine(twin?.systemId ?? '', 'bob'), 'removed');
+    assert.equal(
+      (await place.store.sharedValues([identityKey('uuid', dmi.uuid), identityKey('serial', dmi.serial)])).size,
+      0,
+    );
   }));
 
 test('the home of a machine that a person made is the first rack that shows it, and its token goes there', () =>
@@ -225,44 +231,46 @@ test('the home of a machine that a person made is the first rack that shows it, 
     const admin = await adminHeader(place);
     const body = new URLSearchParams({ architecture: 'amd64', mac_addresses: formatMac(FAR_MAC) });
     const made = JSON.parse((await place.ask('POST', 'api/2.0/machines/', { headers: admin, body })).text);
-    acceptRack(place.region, {
+    await acceptRack(place.region, {
       uuid: OTHER_UUID,
       name: 'rack-3',
       key: OTHER_KEY,
       interfaces: [rackInterface('10.60.0.0/24')],
     });
-    const token = commission(place, made.system_id);
+    const token = await commission(place, made.system_id);
     const other = { authorization: rackAuthorization('token-of-rack-3', 'secret-of-rack-3') };
     assert.equal(await tokenGiven(place, made.system_id), undefined, 'nobody has shown it');
-    const version = place.store.desiredVersion();
+    const version = await place.store.desiredVersion();
     await place.rack('events', batchOf([lease(1, FAR_MAC, '10.50.0.9', 'dhcp.offer')]));
-    assert.ok(place.store.desiredVersion() > version, 'the racks get a new state');
+    assert.ok((await place.store.desiredVersion()) > version, 'the racks get a new state');
     assert.equal(await tokenGiven(place, made.system_id), token);
     assert.equal(await tokenGiven(place, made.system_id, OTHER_UUID, other), undefined);
-    const events = place.store.listEvents({ machines: { systemIds: [made.system_id] }, limit: 9 });
+    const events = await place.store.listEvents({ machines: { systemIds: [made.system_id] }, limit: 9 });
     assert.ok(events.some((event) => /^now at home with rack rack-2.*10\.50\.0\.9/.test(sentenceOf(event))));
     assert.equal(await job(place, FAR_KEY, '10.50.0.9', token, FAR_MAC), 200);
     const late = { ...batchOf([lease(1, FAR_MAC, '10.60.0.9')]), source: `${OTHER_UUID}/x` };
     await place.ask('POST', `uplink/1/racks/${OTHER_UUID}/events`, { headers: other, body: late });
     assert.equal(await tokenGiven(place, made.system_id, OTHER_UUID, other), undefined);
-    assert.ok(typesOf(place, made.system_id).includes('NODE_SEEN_ELSEWHERE'));
+    assert.ok((await typesOf(place, made.system_id)).includes('NODE_SEEN_ELSEWHERE'));
   }));
 
 test('a person moves a machine to another rack with a new token, which its old rack does not get', () =>
   withRacks(async (place) => {
     const lab = await enlist(place, SECRET, '10.20.0.9', LAB_MAC);
-    const before = commission(place, lab);
+    const before = await commission(place, lab);
     const admin = await adminHeader(place);
     const move = (rack: string) =>
       place.ask('POST', `api/2.0/machines/${lab}/?op=move`, { headers: admin, body: new URLSearchParams({ rack }) });
     assert.equal((await move('nobody')).status, 400);
     const moved = await move('rack-2');
     assert.equal(moved.status, 200, moved.text);
-    const token = place.store.findMachine(lab)?.bootToken;
+    const token = (await place.store.findMachine(lab))?.bootToken;
     assert.notEqual(token, before);
     assert.equal(await tokenGiven(place, lab), token);
     assert.equal(await job(place, FAR_KEY, '10.50.0.9', token ?? '', LAB_MAC), 200);
-    assert.ok(place.store.listEvents({ limit: 9 }).some((event) => sentenceOf(event) === 'moved to rack rack-2'));
+    assert.ok(
+      (await place.store.listEvents({ limit: 9 })).some((event) => sentenceOf(event) === 'moved to rack rack-2'),
+    );
     const identity = await place.ask('GET', `api/2.0/machines/${lab}/?op=identity`, { headers: admin });
     assert.deepEqual(JSON.parse(identity.text).home, ['rack-2']);
     assert.equal((await move('lab')).status, 200);
@@ -277,10 +285,10 @@ test('the rack of the region’s own process takes a machine from another rack b
   withRacks(async (place) => {
     const far = await enlist(place, FAR_KEY, '10.50.0.9', FAR_MAC);
     const { report } = JSON.parse(JSON.stringify(lease(1, FAR_MAC, '10.20.0.9')));
-    place.region.observe([{ ...report, sequence: 1 }]);
-    assert.equal(place.store.findMachine(far)?.home, parseIpv4('10.50.0.9'));
+    await place.region.observe([{ ...report, sequence: 1 }]);
+    assert.equal((await place.store.findMachine(far))?.home, parseIpv4('10.50.0.9'));
     await enlist(place, SECRET, '10.20.0.9', FAR_MAC);
-    assert.equal(place.store.findMachine(far)?.home, parseIpv4('10.20.0.9'));
+    assert.equal((await place.store.findMachine(far))?.home, parseIpv4('10.20.0.9'));
   }));
 
 test('a machine stays with its rack when that gets other networks, and goes to the next when its own is gone', () =>
@@ -288,19 +296,19 @@ test('a machine stays with its rack when that gets other networks, and goes to t
     const far = await enlist(place, FAR_KEY, '10.50.0.9', FAR_MAC);
     await place.rack('heartbeat', heartbeatOf({ interfaces: [rackInterface('10.51.0.0/24')] }));
     await place.rack('events', batchOf([lease(1, FAR_MAC, '10.51.0.9')]));
-    assert.equal(place.store.findMachine(far)?.interfaces[0]?.address, parseIpv4('10.51.0.9'));
-    const token = commission(place, far);
+    assert.equal((await place.store.findMachine(far))?.interfaces[0]?.address, parseIpv4('10.51.0.9'));
+    const token = await commission(place, far);
     assert.equal(await tokenGiven(place, far), token);
-    place.region.racks.judge([RACK_UUID], 'remove', 'bob');
-    const other = acceptRack(place.region, {
+    await place.region.racks.judge([RACK_UUID], 'remove', 'bob');
+    const other = await acceptRack(place.region, {
       uuid: OTHER_UUID,
       name: 'rack-3',
       key: OTHER_KEY,
       interfaces: [rackInterface('10.60.0.0/24')],
     });
     const { report } = JSON.parse(JSON.stringify(lease(1, FAR_MAC, '10.60.0.9')));
-    place.region.observe([{ ...report, sequence: 1 }], `${other.uuid}/x`, other.uuid);
-    assert.equal(place.store.findMachine(far)?.home, parseIpv4('10.60.0.9'));
+    await place.region.observe([{ ...report, sequence: 1 }], `${other.uuid}/x`, other.uuid);
+    assert.equal((await place.store.findMachine(far))?.home, parseIpv4('10.60.0.9'));
   }));
 
 test('a rack’s new network is believed if it is free, not if it is another rack’s', () =>
@@ -310,11 +318,11 @@ test('a rack’s new network is believed if it is free, not if it is another rac
     const at = (text: string) => parseIpv4(text) ?? ipv4(0);
     const beat = (...networks: readonly string[]) =>
       rack('heartbeat', heartbeatOf({ interfaces: networks.map((network) => rackInterface(network)) }));
-    const disputes = () =>
-      store.listEvents({ limit: 50 }).filter((event) => /that a person must agree to/.test(sentenceOf(event)));
+    const disputes = async () =>
+      (await store.listEvents({ limit: 50 })).filter((event) => /that a person must agree to/.test(sentenceOf(event)));
     await beat('10.50.0.0/24', '10.70.0.0/24');
     assert.equal(region.racks.serves(at('10.70.0.9')), true, 'nobody’s');
-    assert.equal(disputes().length, 0);
+    assert.equal((await disputes()).length, 0);
 
     await beat('10.50.0.0/24', '10.70.0.0/24', '10.0.0.0/8');
     await beat('10.50.0.0/24', '10.70.0.0/24', '10.0.0.0/8');
@@ -323,8 +331,8 @@ test('a rack’s new network is believed if it is free, not if it is another rac
     assert.equal(region.racks.speakerFor(FAR_KEY, at('10.20.0.9')), undefined);
     const remedy =
       /10\.0\.0\.0\/8 overlaps 10\.20\.0\.0\/24 of lab, so it is not believed.*racks accept rack-2 --share 10\.0\.0\.0\/8/;
-    assert.equal(disputes().length, 1);
-    assert.match(sentenceOf(disputes()[0]), remedy);
+    assert.equal((await disputes()).length, 1);
+    assert.match(sentenceOf((await disputes())[0]), remedy);
     assert.match(`${renderRacks(region, place.clock.wallTimeMs())}`, remedy);
     const shown = JSON.parse((await ask('GET', `api/2.0/nodegroups/${RACK_UUID}/`, { headers: admin })).text);
     assert.match(shown.network_conflict, remedy);
@@ -339,33 +347,33 @@ test('a rack’s new network is believed if it is free, not if it is another rac
 test('of two racks with the same new network the first has it; no rack takes a network that another was accepted with', () =>
   withRacks(async (place) => {
     const { region } = place;
-    const other = acceptRack(region, {
+    const other = await acceptRack(region, {
       uuid: OTHER_UUID,
       name: 'rack-3',
       key: OTHER_KEY,
       interfaces: [rackInterface('10.60.0.0/24')],
     });
     const pulse = { life: 'x', applied: 1, waiting: 0, dropped: 0, deadLetters: 0, pinned: [], startedMs: 1 };
-    const hear = (uuid: string, ...networks: readonly string[]): readonly string[] => {
+    const hear = async (uuid: string, ...networks: readonly string[]): Promise<readonly string[]> => {
       const interfaces = networks.map((network) => rackInterface(network));
-      region.racks.hear(uuid, { version: '0.1.0', uplink: 1, interfaces, pulse });
+      await region.racks.hear(uuid, { version: '0.1.0', uplink: 1, interfaces, pulse });
       return region.racks.find(uuid)?.disputed ?? [];
     };
-    assert.deepEqual(hear(RACK_UUID, '10.50.0.0/24', '10.70.0.0/24'), []);
-    assert.deepEqual(hear(other.uuid, '10.60.0.0/24', '10.70.0.0/25'), ['10.70.0.0/25']);
-    assert.deepEqual(hear(RACK_UUID, '10.50.0.0/24', '10.70.0.0/24'), [], 'who had it keeps it');
-    assert.deepEqual(hear(RACK_UUID, '10.50.0.0/24'), []);
-    assert.deepEqual(hear(other.uuid, '10.60.0.0/24', '10.70.0.0/25'), [], 'it is free again');
+    assert.deepEqual(await hear(RACK_UUID, '10.50.0.0/24', '10.70.0.0/24'), []);
+    assert.deepEqual(await hear(other.uuid, '10.60.0.0/24', '10.70.0.0/25'), ['10.70.0.0/25']);
+    assert.deepEqual(await hear(RACK_UUID, '10.50.0.0/24', '10.70.0.0/24'), [], 'who had it keeps it');
+    assert.deepEqual(await hear(RACK_UUID, '10.50.0.0/24'), []);
+    assert.deepEqual(await hear(other.uuid, '10.60.0.0/24', '10.70.0.0/25'), [], 'it is free again');
     // An interface that is down for a while loses nothing that was agreed to.
-    assert.deepEqual(hear(RACK_UUID), []);
-    assert.deepEqual(hear(other.uuid, '10.60.0.0/24', '10.50.0.0/24'), ['10.50.0.0/24']);
-    assert.deepEqual(hear(RACK_UUID, '10.50.0.0/24'), []);
+    assert.deepEqual(await hear(RACK_UUID), []);
+    assert.deepEqual(await hear(other.uuid, '10.60.0.0/24', '10.50.0.0/24'), ['10.50.0.0/24']);
+    assert.deepEqual(await hear(RACK_UUID, '10.50.0.0/24'), []);
     // A user's decision wins over a rack's finding.
-    assert.deepEqual(hear(other.uuid, '10.60.0.0/24', '10.70.0.0/24'), []);
-    hear(RACK_UUID, '10.50.0.0/24', '10.70.0.0/24');
-    assert.equal(region.racks.judge([RACK_UUID], 'accept', 'bob', ['10.70.0.0/24']), undefined);
+    assert.deepEqual(await hear(other.uuid, '10.60.0.0/24', '10.70.0.0/24'), []);
+    await hear(RACK_UUID, '10.50.0.0/24', '10.70.0.0/24');
+    assert.equal(await region.racks.judge([RACK_UUID], 'accept', 'bob', ['10.70.0.0/24']), undefined);
     assert.deepEqual(region.racks.find(RACK_UUID)?.disputed, []);
-    assert.deepEqual(hear(other.uuid, '10.60.0.0/24', '10.70.0.0/24'), ['10.70.0.0/24']);
+    assert.deepEqual(await hear(other.uuid, '10.60.0.0/24', '10.70.0.0/24'), ['10.70.0.0/24']);
   }));
 
 test('two racks share a network if a person names it: the answer names the overlap, and both serve its machines', () =>
@@ -373,7 +381,7 @@ test('two racks share a network if a person names it: the answer names the overl
     const { region, ask, clock } = place;
     const admin = await adminHeader(place);
     const far = await enlist(place, FAR_KEY, '10.50.0.9', FAR_MAC);
-    const token = commission(place, far);
+    const token = await commission(place, far);
     const other = { authorization: rackAuthorization('token-of-rack-3', 'secret-of-rack-3') };
     await place.register({
       uuid: OTHER_UUID,
@@ -392,13 +400,15 @@ test('two racks share a network if a person names it: the answer names the overl
     assert.equal(await tokenGiven(place, far, OTHER_UUID, other), undefined);
     const unknown = await accept({ share: '10.51.0.0/24' });
     assert.deepEqual([unknown.status, /no network 10\.51\.0\.0\/24/.test(unknown.text)], [409, true]);
-    const version = place.store.desiredVersion();
+    const version = await place.store.desiredVersion();
     assert.equal((await accept({ share: '10.50.0.0/24' })).text, 'Nodegroup(s) accepted.');
-    assert.ok(place.store.desiredVersion() > version, 'it is told the tokens of machines at work there');
+    assert.ok((await place.store.desiredVersion()) > version, 'it is told the tokens of machines at work there');
     assert.equal(await tokenGiven(place, far, OTHER_UUID, other), token);
     assert.equal(await tokenGiven(place, far), token);
     assert.equal(await job(place, 'token-of-rack-3:secret-of-rack-3', '10.50.0.9', token, FAR_MAC), 200);
-    assert.ok(place.store.listEvents({ limit: 9 }).some((event) => /shares 10\.50\.0\.0\/24/.test(sentenceOf(event))));
+    assert.ok(
+      (await place.store.listEvents({ limit: 9 })).some((event) => /shares 10\.50\.0\.0\/24/.test(sentenceOf(event))),
+    );
     await place.register(
       { uuid: OTHER_UUID, name: 'rack-3', token: OTHER_KEY.token, secret_digest: OTHER_KEY.secretDigest },
       other,
@@ -412,7 +422,7 @@ test('a rack cannot hand out another’s addresses, by a range outside its netwo
     await place.rack('events', batchOf([lease(1, FAR_MAC, '10.50.0.9')]));
     const given = async (nic: object): Promise<unknown> => {
       await place.rack('heartbeat', heartbeatOf({ interfaces: [{ ...rackInterface('10.50.0.0/24'), ...nic }] }));
-      const machine = place.store.findMachine(far) ?? assert.fail();
+      const machine = (await place.store.findMachine(far)) ?? assert.fail();
       const racks = place.region.racks.list();
       const asked = chooseAddresses(machine, racks, [], undefined, true);
       const ranges = asked.kind === 'ask' ? (asked.ranges ?? []) : [];

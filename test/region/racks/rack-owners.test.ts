@@ -17,7 +17,7 @@ interface Key {
 
 async function keyOf({ store, clock }: LinkPlace, username: string): Promise<Key> {
   await addAdmin(store, clock, { username, email: '', password: 'long enough' });
-  const [consumer, token = '', secret = ''] = createApiKey(store, clock, username).split(':');
+  const [consumer, token = '', secret = ''] = (await createApiKey(store, clock, username)).split(':');
   const authorization = rackAuthorization(token, secret).replace('"rack"', `"${consumer}"`);
   return { headers: { authorization }, voice: `${token}:${secret}` };
 }
@@ -37,9 +37,8 @@ const setAdmin = ({ ask }: LinkPlace, boss: Key, isAdmin: boolean) =>
     headers: boss.headers,
     body: new URLSearchParams({ is_superuser: String(isAdmin) }),
   });
-const warnings = ({ store }: LinkPlace): readonly unknown[] =>
-  store
-    .listEvents({ limit: 50 })
+const warnings = async ({ store }: LinkPlace): Promise<readonly unknown[]> =>
+  (await store.listEvents({ limit: 50 }))
     .filter(({ code }) => code === 'rack-owner-lost')
     .map(({ username, params }) => [username, params]);
 
@@ -52,7 +51,7 @@ test('a rack with the key of an administrator who lost the rights is refused, un
 
     assert.equal((await setAdmin(place, boss, false)).status, 200);
     assert.deepEqual(await said(place, mallory), [403, 403, 403]);
-    assert.deepEqual(warnings(place), [['ann', { user: 'mallory', racks: ['rack-2'], more: 0 }]]);
+    assert.deepEqual(await warnings(place), [['ann', { user: 'mallory', racks: ['rack-2'], more: 0 }]]);
     for (const answer of [
       await place.rack('state', undefined, mallory.headers),
       await place.register({}, mallory.headers),
@@ -77,10 +76,10 @@ test('a rack with a key that it generated works on, whoever accepted it', () =>
     const boss = await keyOf(place, 'ann');
     await keyOf(place, 'mallory');
     await place.register();
-    place.region.racks.judge([RACK_UUID], 'accept', 'mallory');
+    await place.region.racks.judge([RACK_UUID], 'accept', 'mallory');
     await setAdmin(place, boss, false);
     assert.equal((await place.rack('state')).status, 200);
-    assert.deepEqual(warnings(place), []);
+    assert.deepEqual(await warnings(place), []);
   }));
 
 test('the removal of an account names the racks with its key', () =>
@@ -89,5 +88,5 @@ test('the removal of an account names the racks with its key', () =>
     const mallory = await keyOf(place, 'mallory');
     await place.register({}, mallory.headers);
     assert.equal((await place.ask('DELETE', 'api/2.0/users/mallory/', { headers: boss.headers })).status, 204);
-    assert.deepEqual(warnings(place), [['ann', { user: 'mallory', racks: ['rack-2'], more: 0 }]]);
+    assert.deepEqual(await warnings(place), [['ann', { user: 'mallory', racks: ['rack-2'], more: 0 }]]);
   }));

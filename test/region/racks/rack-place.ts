@@ -63,10 +63,10 @@ export function registrationFields(more: Readonly<Record<string, string>> = {}):
 }
 
 /** Registers a rack and accepts it. */
-export function acceptRack(region: Region, more: Partial<RackRegistration> = {}): Rack {
+export async function acceptRack(region: Region, more: Partial<RackRegistration> = {}): Promise<Rack> {
   const given = registration(more);
-  region.racks.register(given);
-  const refusal = region.racks.judge([given.uuid], 'accept', 'admin');
+  await region.racks.register(given);
+  const refusal = await region.racks.judge([given.uuid], 'accept', 'admin');
   const rack = region.racks.find(given.uuid);
   if (refusal !== undefined || rack === undefined)
     throw new Error(refusal === undefined ? 'no rack' : sentenceOf(refusal));

@@ -39,8 +39,8 @@ const basic = (password: string) => ({ authorization: `Basic ${Buffer.from(`admi
 const withOffice = (work: (place: LinkPlace) => Promise<void>): Promise<void> =>
   withLink(async (place) => {
     await addAdmin(place.store, place.clock, { username: 'admin', email: '', password: PASSWORD });
-    acceptRack(place.region, { interfaces: [rackInterface(OFFICE)] });
-    place.region.racks.judge([RACK_UUID], 'accept', 'admin', [OFFICE]);
+    await acceptRack(place.region, { interfaces: [rackInterface(OFFICE)] });
+    await place.region.racks.judge([RACK_UUID], 'accept', 'admin', [OFFICE]);
     await work(place);
   });
 
@@ -82,7 +82,7 @@ test('a rack cannot guess a password, whatever addresses it names, and its clien
 test('the region names its own address, if configured, to clients that sign in through a rack', () =>
   withLink(
     async (place) => {
-      acceptRack(place.region);
+      await acceptRack(place.region);
       const answer = await place.ask('GET', 'login/', { headers: spokenFor('10.50.0.9') });
       assert.match(answer.text, /https:\/\/region\.example:5443\/MAAS/);
     },
@@ -107,10 +107,10 @@ test('on every route, a password that comes through a rack is not checked and re
     });
     addRoutes(app, makeContext(place.region));
     await addAdmin(place.store, place.clock, { username: 'admin', email: '', password: PASSWORD });
-    acceptRack(place.region);
+    await acceptRack(place.region);
     assert.ok(ways.length > 100, `${ways.length} routes`);
     for (const { method, url } of ways) {
-      place.clock.advance(5000);
+      await place.clock.pass(5000);
       const isRead = method === 'GET' || method === 'HEAD';
       const answer = await app.inject({
         method: isRead ? method : method === 'DELETE' ? 'DELETE' : method === 'PUT' ? 'PUT' : 'POST',
@@ -149,7 +149,7 @@ test('anonymous requests through a rack use only that rack’s rate', () =>
 
 test('requests of machines and of clients with a key pass through a rack', () =>
   withOffice(async (place) => {
-    const [consumer, token, secret] = createApiKey(place.store, place.clock, 'admin').split(':');
+    const [consumer, token, secret] = (await createApiKey(place.store, place.clock, 'admin')).split(':');
     const key = { authorization: rackAuthorization(token, secret).replace('"rack"', `"${consumer}"`) };
     const headers = { ...spokenFor('10.64.0.9'), ...key };
     assert.equal((await place.ask('GET', 'api/2.0/machines/', { headers })).status, 200);
@@ -161,7 +161,7 @@ test('racks that register through another rack, under any addresses, leave room 
   withOffice(async (place) => {
     const reported: number[] = [];
     for (let count = 0; count < 60; count += 1) {
-      place.clock.advance(2000);
+      await place.clock.pass(2000);
       const uuid = `22222222-2222-4333-8444-${String(count).padStart(12, '0')}`;
       const more = {
         uuid,
@@ -179,9 +179,8 @@ test('racks that register through another rack, under any addresses, leave room 
   }));
 
 /** The warnings about networks that are not believed, oldest first. */
-const doubts = ({ store }: LinkPlace): readonly string[] =>
-  store
-    .listEvents({ limit: 100 })
+const doubts = async ({ store }: LinkPlace): Promise<readonly string[]> =>
+  (await store.listEvents({ limit: 100 }))
     .filter(({ type, level }) => type === 'RACK_CHANGED' && level === 'warning')
     .map(sentenceOf)
     .reverse();
@@ -197,37 +196,37 @@ const isManaged = async ({ ask }: LinkPlace, address: string): Promise<boolean> 
 test('a network wider than /16 of a newly accepted rack waits until a person names it', () =>
   withLink(async (place) => {
     const { racks } = place.region;
-    acceptRack(place.region, { interfaces: ['10.50.0.0/24', OFFICE].map((network) => rackInterface(network)) });
+    await acceptRack(place.region, { interfaces: ['10.50.0.0/24', OFFICE].map((network) => rackInterface(network)) });
     assert.deepEqual(racks.find(RACK_UUID)?.disputed, [OFFICE]);
     assert.deepEqual([await isManaged(place, '10.50.0.9'), await isManaged(place, DESK)], [true, false]);
-    assert.equal(doubts(place).length, 1);
-    assert.match(doubts(place)[0] ?? '', WIDE_REMEDY);
-    racks.judge([RACK_UUID], 'accept', 'admin', [OFFICE]);
+    assert.equal((await doubts(place)).length, 1);
+    assert.match((await doubts(place))[0] ?? '', WIDE_REMEDY);
+    await racks.judge([RACK_UUID], 'accept', 'admin', [OFFICE]);
     assert.deepEqual(racks.find(RACK_UUID)?.disputed, []);
     assert.equal(await isManaged(place, DESK), true);
-    assert.equal(doubts(place).length, 1);
+    assert.equal((await doubts(place)).length, 1);
   }));
 
 test('a wide network that a rack reports later waits as well, from a heartbeat or a registration', () =>
   withLink(async (place) => {
     const { racks } = place.region;
-    acceptRack(place.region);
+    await acceptRack(place.region);
     const interfaces = ['10.50.0.0/24', '10.80.0.0/16', OFFICE].map((network) => rackInterface(network));
     await place.rack('heartbeat', heartbeatOf({ interfaces }));
     await place.rack('heartbeat', heartbeatOf({ interfaces }));
     assert.deepEqual(racks.find(RACK_UUID)?.disputed, [OFFICE], 'a /16 is its own');
-    assert.equal(doubts(place).length, 1);
-    assert.match(doubts(place)[0] ?? '', WIDE_REMEDY);
+    assert.equal((await doubts(place)).length, 1);
+    assert.match((await doubts(place))[0] ?? '', WIDE_REMEDY);
     await place.rack('heartbeat', heartbeatOf());
     await place.register({ interfaces: JSON.stringify(interfaces) });
     assert.deepEqual(racks.find(RACK_UUID)?.disputed, [OFFICE]);
     assert.equal(await isManaged(place, DESK), false);
-    assert.equal(doubts(place).length, 2);
+    assert.equal((await doubts(place)).length, 2);
     for (let count = 0; count < 20; count += 1) {
       await place.register({});
       await place.register({ interfaces: JSON.stringify(interfaces) });
     }
-    assert.equal(doubts(place).length, 4, 'told at a rate');
+    assert.equal((await doubts(place)).length, 4, 'told at a rate');
   }));
 
 /** As many /16 networks, from 10.`first`.0.0 on. */
@@ -239,7 +238,7 @@ test('a rack has four /16 without agreement, however many it reports; those stay
     const { racks } = place.region;
     const disputed = () => racks.find(RACK_UUID)?.disputed.length;
     const report = (interfaces: readonly object[]) => place.rack('heartbeat', heartbeatOf({ interfaces }));
-    acceptRack(place.region, { interfaces: [rackInterface('10.50.0.0/24'), rackInterface('10.51.0.0/16')] });
+    await acceptRack(place.region, { interfaces: [rackInterface('10.50.0.0/24'), rackInterface('10.51.0.0/16')] });
     const agreed = [rackInterface('10.50.0.0/24'), rackInterface('10.51.0.0/16')];
     await report([...agreed, ...wides(4)]);
     assert.equal(disputed(), 0, 'what it was accepted with is not counted');
@@ -247,20 +246,20 @@ test('a rack has four /16 without agreement, however many it reports; those stay
     assert.equal(disputed(), 196);
     assert.deepEqual([await isManaged(place, '10.83.0.9'), await isManaged(place, '10.56.0.9')], [true, false]);
     assert.match(
-      doubts(place).at(-1) ?? '',
+      (await doubts(place)).at(-1) ?? '',
       new RegExp(
         `10\\.56\\.0\\.0/16 exceeds the ${UNASKED_ADDRESSES_MAX} addresses that a rack may have without agreement \\(and 195 more such\\), so it is not ` +
           'believed; if it serves it, too: rackboot racks accept rack-2 --share 10\\.56\\.0\\.0/16',
       ),
     );
-    racks.judge([RACK_UUID], 'accept', 'admin', ['10.56.0.0/16']);
+    await racks.judge([RACK_UUID], 'accept', 'admin', ['10.56.0.0/16']);
     assert.equal(await isManaged(place, '10.56.0.9'), true);
   }));
 
 test('a rack is accepted with four /16 that no person names, and may have four more later', () =>
-  withLink((place) => {
+  withLink(async (place) => {
     const { racks } = place.region;
-    acceptRack(place.region, { interfaces: wides(200, 56) });
+    await acceptRack(place.region, { interfaces: wides(200, 56) });
     assert.deepEqual([racks.find(RACK_UUID)?.agreed.length, racks.find(RACK_UUID)?.disputed.length], [4, 192]);
     return Promise.resolve();
   }));
@@ -268,14 +267,14 @@ test('a rack is accepted with four /16 that no person names, and may have four m
 test('a rack that claims as much as it may leaves networks for the next rack', () =>
   withLink(async (place) => {
     const { racks } = place.region;
-    acceptRack(place.region);
+    await acceptRack(place.region);
     await place.rack('heartbeat', heartbeatOf({ interfaces: wides(200, 56) }));
     const other = {
       uuid: OTHER_UUID,
       name: 'rack-3',
       key: { kind: 'own', token: 't', secretDigest: digestOf('s') },
     } as const;
-    acceptRack(place.region, { ...other, interfaces: [rackInterface('10.200.0.0/24')] });
+    await acceptRack(place.region, { ...other, interfaces: [rackInterface('10.200.0.0/24')] });
     assert.deepEqual(racks.find(OTHER_UUID)?.disputed, []);
   }));
 

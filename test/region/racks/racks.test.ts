@@ -33,6 +33,7 @@ import { texts } from '../../../src/region/words/text.ts';
 import { UPLINK_VERSION } from '../../../src/uplink/messages.ts';
 import { sentenceOf } from '../../support/sentences.ts';
 import { addAdmin } from '../administrator.ts';
+import { withLink } from '../link-place.ts';
 import { withRegion } from '../place.ts';
 import {
   acceptRack,
@@ -207,13 +208,13 @@ test('a registration’s event has no user, or with an administrator’s key tha
 });
 
 test('only an accepted rack’s networks are believed, and only its own', () =>
-  withRegion(({ region }) => {
+  withRegion(async ({ region }) => {
     const address = parseIpv4('10.50.0.9') ?? ipv4(0);
     const key = `${RACK_TOKEN}:${RACK_KEY_SECRET}`;
-    region.racks.register(registration());
+    await region.racks.register(registration());
     assert.equal(region.racks.serves(address), false);
     assert.equal(vouches(region, key, address), false);
-    region.racks.judge([RACK_UUID], 'accept', 'admin');
+    await region.racks.judge([RACK_UUID], 'accept', 'admin');
     assert.equal(region.racks.serves(address), true);
     assert.equal(vouches(region, key, address), true);
     assert.equal(vouches(region, `${key}x`, address), false);
@@ -221,7 +222,7 @@ test('only an accepted rack’s networks are believed, and only its own', () =>
     for (const wrong of ['', ':', RACK_TOKEN, `${RACK_TOKEN}:`]) {
       assert.equal(vouches(region, wrong, address), false, wrong);
     }
-    region.racks.judge([RACK_UUID], 'reject', 'admin');
+    await region.racks.judge([RACK_UUID], 'reject', 'admin');
     assert.equal(vouches(region, key, address), false);
   }));
 
@@ -233,35 +234,38 @@ test(
   () =>
     withRegion(async ({ region, store, clock }) => {
       await addAdmin(store, clock, { username: 'admin', email: '', password: 'long enough' });
-      const [consumerKey = '', tokenKey = '', secret = ''] = createApiKey(store, clock, 'admin').split(':');
+      const [consumerKey = '', tokenKey = '', secret = ''] = (await createApiKey(store, clock, 'admin')).split(':');
       for (const [uuid, name] of [
         [RACK_UUID, 'rack-2'],
         [OTHER_UUID, 'rack-3'],
       ] as const) {
         const network = uuid === RACK_UUID ? '10.50.0.0/24' : '10.60.0.0/24';
         const key = { kind: 'administrator', token: tokenKey, username: 'admin' } as const;
-        const outcome = region.racks.register(registration({ uuid, name, key, interfaces: [rackInterface(network)] }));
+        const outcome = await region.racks.register(
+          registration({ uuid, name, key, interfaces: [rackInterface(network)] }),
+        );
         assert.equal(outcome?.kind, 'accepted');
       }
       const known = region.racks.find(RACK_UUID);
-      assert.equal(region.racks.isKeyOf(known, { consumerKey, tokenKey, secret }), true);
-      assert.equal(region.racks.isKeyOf(known, { consumerKey: 'x', tokenKey, secret }), false);
-      assert.equal(region.racks.isKeyOf(known, { consumerKey, tokenKey, secret: 'x' }), false);
+      assert.equal(await region.racks.isKeyOf(known, { consumerKey, tokenKey, secret }), true);
+      assert.equal(await region.racks.isKeyOf(known, { consumerKey: 'x', tokenKey, secret }), false);
+      assert.equal(await region.racks.isKeyOf(known, { consumerKey, tokenKey, secret: 'x' }), false);
       // One key of two racks vouches for the networks of both.
       for (const text of ['10.50.0.9', '10.60.0.9']) {
         assert.equal(vouches(region, `${tokenKey}:${secret}`, parseIpv4(text) ?? ipv4(0)), true, text);
       }
-      store.removeKey('admin', tokenKey);
-      assert.equal(region.racks.isKeyOf(known, { consumerKey, tokenKey, secret }), false);
+      await store.removeKey('admin', tokenKey);
+      await region.racks.refresh();
+      assert.equal(await region.racks.isKeyOf(known, { consumerKey, tokenKey, secret }), false);
       assert.equal(vouches(region, `${tokenKey}:${secret}`, parseIpv4('10.50.0.9') ?? ipv4(0)), false);
     }),
 );
 
 test('the rack of this process is always accepted, and the only one, even with a new UUID', () =>
-  withRegion(({ region }) => {
+  withRegion(async ({ region }) => {
     const said = { name: 'rack-1', version: '0.1.0', interfaces: [rackInterface()], pinned: [] };
-    region.racks.greet({ ...said, uuid: RACK_UUID });
-    region.racks.greet({ ...said, uuid: OTHER_UUID, name: 'rack-one' });
+    await region.racks.greet({ ...said, uuid: RACK_UUID });
+    await region.racks.greet({ ...said, uuid: OTHER_UUID, name: 'rack-one' });
     assert.deepEqual(
       region.racks.list().map(({ uuid, name, state, isEmbedded }) => [uuid, name, state, isEmbedded]),
       [[OTHER_UUID, 'rack-one', 'accepted', true]],
@@ -269,48 +273,45 @@ test('the rack of this process is always accepted, and the only one, even with a
   }));
 
 test('a silent rack is logged as away once, and as back once', () =>
-  withRegion(({ region, clock, store }) => {
-    acceptRack(region);
-    const reported = (): readonly string[] =>
-      store
-        .listEvents({ limit: 50 })
-        .map(({ type }) => type)
-        .filter((type) => /^RACK_(AWAY|BACK)$/.test(type));
+  withRegion(async ({ region, clock, store }) => {
+    await acceptRack(region);
+    const reported = async (): Promise<readonly string[]> =>
+      (await store.listEvents({ limit: 50 })).map(({ type }) => type).filter((type) => /^RACK_(AWAY|BACK)$/.test(type));
     const news = { version: '0.1.0', uplink: 1, interfaces: [rackInterface()] };
     const pulse = { life: 'x', applied: 1, waiting: 0, dropped: 0, deadLetters: 0, pinned: [], startedMs: 1 };
-    region.racks.hear(RACK_UUID, { ...news, pulse });
-    clock.advance(AWAY_AFTER_MS - 5000);
-    assert.deepEqual(reported(), []);
-    clock.advance(60_000);
-    assert.deepEqual(reported(), ['RACK_AWAY']);
+    await region.racks.hear(RACK_UUID, { ...news, pulse });
+    await clock.pass(AWAY_AFTER_MS - 5000);
+    assert.deepEqual(await reported(), []);
+    await clock.pass(60_000);
+    assert.deepEqual(await reported(), ['RACK_AWAY']);
     const known = region.racks.find(RACK_UUID);
     assert.equal(known !== undefined && isAway(known, clock.wallTimeMs()), true);
-    region.racks.hear(RACK_UUID, { ...news, pulse });
-    clock.advance(10_000);
-    assert.deepEqual(reported(), ['RACK_BACK', 'RACK_AWAY']);
+    await region.racks.hear(RACK_UUID, { ...news, pulse });
+    await clock.pass(10_000);
+    assert.deepEqual(await reported(), ['RACK_BACK', 'RACK_AWAY']);
   }));
 
 test('after a start, the region gives its racks time to report', () =>
-  withRegion(({ region, clock, store, config }) => {
-    acceptRack(region);
+  withRegion(async ({ region, clock, store, config }) => {
+    await acceptRack(region);
     region.close();
-    clock.advance(3_600_000);
-    const again = openRegion({ config, store, clock, onDesiredState: () => {} });
-    clock.advance(10_000);
+    await clock.pass(3_600_000);
+    const again = await openRegion({ config, store, clock, onDesiredState: () => {} });
+    await clock.pass(10_000);
     assert.equal(
-      store.listEvents({ limit: 50 }).some(({ type }) => type === 'RACK_AWAY'),
+      (await store.listEvents({ limit: 50 })).some(({ type }) => type === 'RACK_AWAY'),
       false,
     );
     again.close();
   }));
 
 test('registrations of unknown racks are limited, those of known racks are not', () =>
-  withRegion(({ region }) => {
+  withRegion(async ({ region }) => {
     let refused = 0;
     for (let index = 0; index < 100; index += 1) {
       const uuid = `${RACK_UUID.slice(0, -2)}${String(index).padStart(2, '0')}`;
       const key = { kind: 'own', token: `token-${index}`, secretDigest: digestOf('x') } as const;
-      const outcome = region.racks.register(
+      const outcome = await region.racks.register(
         registration({ uuid, name: `r${index}`, key, address: `192.0.2.${index}` }),
       );
       if (outcome === undefined || outcome.kind === 'refuse') refused += 1;
@@ -323,18 +324,26 @@ test('registrations of unknown racks are limited, those of known racks are not',
       key: elsewhere,
       address: '198.51.100.1',
     });
-    assert.equal(region.racks.register(far)?.kind, 'pending', 'a network that floods does not hold up another one');
+    assert.equal(
+      (await region.racks.register(far))?.kind,
+      'pending',
+      'a network that floods does not hold up another one',
+    );
     const key = { kind: 'own', token: 'token-0', secretDigest: digestOf('x') } as const;
     const uuid = `${RACK_UUID.slice(0, -2)}00`;
-    assert.equal(region.racks.register(registration({ uuid, name: 'r0', key }))?.kind, 'pending');
+    assert.equal((await region.racks.register(registration({ uuid, name: 'r0', key })))?.kind, 'pending');
   }));
 
-test('changes of racks by another process are seen at once', () =>
-  withRegion(({ region, store, clock, config }) => {
-    const other = openRegion({ config, store, clock, onDesiredState: () => {} });
-    acceptRack(other);
+test('changes of racks by another process are seen by the next request, and in two seconds without one', () =>
+  withLink(async ({ region, store, clock, config, rack }) => {
+    const other = await openRegion({ config, store, clock, onDesiredState: () => {} });
+    await acceptRack(other);
+    assert.equal((await rack('state')).status, 200);
     assert.equal(region.racks.find(RACK_UUID)?.state, 'accepted');
-    other.racks.judge([RACK_UUID], 'remove', 'admin');
+    await other.racks.judge([RACK_UUID], 'reject', 'admin');
+    assert.equal((await rack('state')).status, 403);
+    await other.racks.judge([RACK_UUID], 'remove', 'admin');
+    await clock.pass(2000);
     assert.equal(region.racks.find(RACK_UUID), undefined);
     other.close();
   }));
@@ -375,34 +384,28 @@ for (const [name, change, isGood] of INTERFACES) {
 }
 
 test('unknown racks register within the rates of an address, a network and the total; one more is refused, known ones are not', () =>
-  withRegion(({ region, clock }) => {
+  withRegion(async ({ region, clock }) => {
     let made = 0;
-    const come = (address: string): boolean => {
+    const come = async (address: string): Promise<boolean> => {
       made += 1;
       const uuid = `11111111-2222-4333-8444-${String(made).padStart(12, '0')}`;
       const key = { kind: 'own', token: `token-${made}`, secretDigest: digestOf('x') } as const;
-      return region.racks.register(registration({ uuid, name: `rack-${made}`, key, address })) !== undefined;
+      return (await region.racks.register(registration({ uuid, name: `rack-${made}`, key, address }))) !== undefined;
     };
     /** How many of one more than `most` are taken, each from the address of its number. */
-    const taken = (most: number, addressOf: (index: number) => string): number =>
-      Array.from({ length: most + 1 }, (_, index) => come(addressOf(index))).filter(Boolean).length;
-    acceptRack(region);
-    clock.advance(86_400_000);
-    assert.equal(
-      taken(REGISTRATIONS_PER_ADDRESS.burst, () => '192.0.2.1'),
-      REGISTRATIONS_PER_ADDRESS.burst,
-    );
+    const taken = async (most: number, addressOf: (index: number) => string): Promise<number> => {
+      let count = 0;
+      for (let index = 0; index <= most; index += 1) if (await come(addressOf(index))) count += 1;
+      return count;
+    };
+    await acceptRack(region);
+    await clock.pass(86_400_000);
+    assert.equal(await taken(REGISTRATIONS_PER_ADDRESS.burst, () => '192.0.2.1'), REGISTRATIONS_PER_ADDRESS.burst);
     const others = REGISTRATIONS_PER_NETWORK.burst - REGISTRATIONS_PER_ADDRESS.burst;
-    assert.equal(
-      taken(others, (index) => `192.0.2.${2 + index}`),
-      others,
-    );
+    assert.equal(await taken(others, (index) => `192.0.2.${2 + index}`), others);
     const rest = REGISTRATIONS_IN_TOTAL.burst - REGISTRATIONS_PER_NETWORK.burst;
-    assert.equal(
-      taken(rest, (index) => `10.${index}.0.1`),
-      rest,
-    );
-    assert.notEqual(region.racks.register(registration()), undefined, 'a known rack asks again');
-    clock.advance(1000 / REGISTRATIONS_IN_TOTAL.perSecond);
-    assert.ok(come('10.99.0.1'), 'with time');
+    assert.equal(await taken(rest, (index) => `10.${index}.0.1`), rest);
+    assert.notEqual(await region.racks.register(registration()), undefined, 'a known rack asks again');
+    await clock.pass(1000 / REGISTRATIONS_IN_TOTAL.perSecond);
+    assert.ok(await come('10.99.0.1'), 'with time');
   }));

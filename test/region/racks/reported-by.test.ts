@@ -20,11 +20,11 @@ test('an event reported by a rack names it; one of the region itself names none'
   try {
     const { region, origin, authorization } = live;
     const nic = rackInterface('10.20.0.0/24');
-    region.racks.greet({ uuid: OTHER_UUID, name: 'rack-1', version: '0.1.0', interfaces: [nic], pinned: [] });
-    acceptRack(region);
+    await region.racks.greet({ uuid: OTHER_UUID, name: 'rack-1', version: '0.1.0', interfaces: [nic], pinned: [] });
+    await acceptRack(region);
     const said = { sequence: 1, kind: 'dhcp.listening', at: region.clock.wallTimeMs(), level: 'info' } as const;
-    region.observe([{ ...said, text: 'told here' }]);
-    region.observe([{ ...said, text: 'told there' }], `${RACK_UUID}/life`, RACK_UUID);
+    await region.observe([{ ...said, text: 'told here' }]);
+    await region.observe([{ ...said, text: 'told there' }], `${RACK_UUID}/life`, RACK_UUID);
     const read = async () => {
       const answer = await fetch(`${origin}/MAAS/api/2.0/events/?op=query&level=DEBUG`, { headers: { authorization } });
       const { events } = pageShape.parse(await answer.json());
@@ -34,7 +34,7 @@ test('an event reported by a rack names it; one of the region itself names none'
     assert.deepEqual([reported['told here'], reported['told there']], ['rack-1', 'rack-2']);
     const own = Object.entries(reported).filter(([text]) => !text.startsWith('told '));
     assert.ok(own.length > 0 && own.every(([, rack]) => rack === null), JSON.stringify(own));
-    region.racks.judge([RACK_UUID], 'remove', 'admin');
+    await region.racks.judge([RACK_UUID], 'remove', 'admin');
     assert.deepEqual((await read())['told there'], null, 'one that was removed has no name any more');
   } finally {
     await live.close();
@@ -42,13 +42,13 @@ test('an event reported by a rack names it; one of the region itself names none'
 });
 
 test('the newest event of a machine and of a host that has not enlisted names its rack, too', () =>
-  withRegion(({ region, store, clock }) => {
-    acceptRack(region);
-    const outcome = region.enlist(report([KNOWN]));
+  withRegion(async ({ region, store, clock }) => {
+    await acceptRack(region);
+    const outcome = await region.enlist(report([KNOWN]));
     assert.ok(outcome.kind === 'create');
     const { systemId } = outcome.machine;
     const said = { kind: 'tftp.completed', at: clock.wallTimeMs(), level: 'info' } as const;
-    region.observe(
+    await region.observe(
       [
         { ...said, sequence: 1, mac: formatMac(mac(KNOWN)), text: 'loaded there' },
         { ...said, sequence: 2, mac: formatMac(mac(STRANGER)), text: 'loading there' },
@@ -56,9 +56,9 @@ test('the newest event of a machine and of a host that has not enlisted names it
       `${RACK_UUID}/life`,
       RACK_UUID,
     );
-    assert.equal(store.newestEvents([systemId], false).get(systemId)?.rack, 'rack-2');
+    assert.equal((await store.newestEvents([systemId], false)).get(systemId)?.rack, 'rack-2');
     assert.deepEqual(
-      store.listStrangers(0, 10).map(({ event }) => event.rack),
+      (await store.listStrangers(0, 10)).map(({ event }) => event.rack),
       ['rack-2'],
     );
   }));

@@ -49,12 +49,12 @@ function received(sequence: number, report: object): RackReport | undefined {
 /** The events that the region stores of these reports, the first first. */
 async function storedOf(reports: readonly object[]): Promise<readonly MachineEvent[]> {
   let events: readonly MachineEvent[] = [];
-  await withRegion(({ store }) => {
-    store.recordReports(
+  await withRegion(async ({ store }) => {
+    await store.recordReports(
       'rack',
       reports.flatMap((one, index) => received(index + 1, one) ?? []),
     );
-    events = store.listEvents({ limit: 1000 }).toReversed();
+    events = (await store.listEvents({ limit: 1000 })).toReversed();
   });
   return events;
 }

@@ -125,14 +125,14 @@ test('facts stored before the bound are cut when they are read', () => {
 });
 
 test('a machine’s timeline names the facts that were not stored, and its API answer is small', () =>
-  withRegion(({ region, store }) => {
+  withRegion(async ({ region, store }) => {
     const { value: facts, leftOut } = parsed(LARGEST);
     const macs = Array.from({ length: NICS_MAX }, (_, place) => 0x525400000000 + place);
-    const outcome = region.enlist(report(macs, { facts, leftOut }));
+    const outcome = await region.enlist(report(macs, { facts, leftOut }));
     assert.ok(outcome.kind === 'create');
     const shown = bytesOf(machineJson(outcome.machine, whereabouts(region.racks), 0));
     assert.ok(shown <= SHOWN_BYTES, `${shown} bytes`);
-    const texts = store.listEvents({ limit: 10 }).map(sentenceOf);
+    const texts = (await store.listEvents({ limit: 10 })).map(sentenceOf);
     assert.ok(
       texts.some((text) => text.includes('too large to store, without the last ')),
       texts.join('\n'),

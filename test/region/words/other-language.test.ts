@@ -20,7 +20,7 @@ test('a stored event of a rack is shown in the language of the region: by the AP
   const { region, origin, authorization, close } = await startRegion();
   try {
     const about = { at: 1, kind: 'dhcp.ack', mac: '52:54:00:00:00:01', address: '10.20.0.100', text: 'Leased it' };
-    region.observe([
+    await region.observe([
       { ...about, sequence: 1, params: { hostname: 'web1' } },
       { ...about, sequence: 2, params: { hostname: 'web1', count: 3 } },
       { ...about, sequence: 3 },
@@ -35,7 +35,7 @@ test('a stored event of a rack is shown in the language of the region: by the AP
     assert.deepEqual([one.kind, one.code, old.code], ['dhcp.ack', 'dhcp.ack', undefined]);
     assert.deepEqual(one.params, { hostname: 'web1', mac: '52:54:00:00:00:01', address: '10.20.0.100' });
 
-    const [, , stored] = region.store.listEvents({ limit: 3 });
+    const [, , stored] = await region.store.listEvents({ limit: 3 });
     assert.ok(stored?.code === 'dhcp.ack');
     assert.equal(eventText({ ...stored, stranger: undefined }), shown);
     const overran = { status: 'commissioning', minutes: 20, isRestarted: false, isWritten: false } as const;

@@ -1,0 +1,169 @@
+// The contract of every region store for what racks get: which machines have changed, and which are gone, since a version.
+
+import assert from 'node:assert/strict';
+import { mac } from '../../src/net/address.ts';
+import type { NewMachineEvent } from '../../src/region/records/machine-event.ts';
+import type { EnlistmentEffects, RegionStore } from '../../src/region/records/store.ts';
+import { GONE_VERSIONS } from '../../src/store/region-versions.ts';
+import { FIELDS } from './region-store.ts';
+import { type StorePlace, storeChecks } from './store-place.ts';
+
+const EVENT: NewMachineEvent = { type: 'NODE', code: 'rack', params: { text: 'x' }, atMs: 1, username: 'bob' };
+
+/** What racks get otherwise since a version: changed machines, and gone ones. */
+interface News {
+  readonly changed: readonly string[];
+  readonly gone: readonly string[] | undefined;
+}
+
+async function newsSince(store: RegionStore, since: number): Promise<News> {
+  const changed = (await store.listMachinesForRacks(since, 0, 100)).map(({ systemId }) => systemId);
+  return { changed, gone: await store.listGone(since) };
+}
+
+async function create(
+  store: RegionStore,
+  systemId: string,
+  addresses: readonly number[],
+  gone?: { readonly systemId: string; readonly event: NewMachineEvent },
+): Promise<void> {
+  await store.enlist({ macs: [], values: [], atMs: 1 }, () => ({
+    ...{ kind: 'create', systemId, fields: { ...FIELDS, hostname: systemId }, events: [], gone },
+    interfaces: addresses.map((address) => ({ mac: mac(address), name: '', source: 'vouched' })),
+  }));
+}
+
+async function amend(store: RegionStore, systemId: string, effects: EnlistmentEffects, more = {}): Promise<void> {
+  const interfaces = (await store.findMachine(systemId))?.interfaces ?? [];
+  await store.enlist({ macs: [], values: [], atMs: 2 }, () => ({
+    ...{ kind: 'amend', systemId, fields: more, interfaces, events: [] },
+    ...effects,
+  }));
+}
+
+const change = (store: RegionStore, systemId: string, fields: object) =>
+  store.changeMachine<never>(systemId, 2, () => ({ kind: 'change', fields, events: [] }));
+
+const set = (store: RegionStore, value: string) =>
+  store.changeSettings<never>(1, () => ({
+    ...{ kind: 'change', events: [] },
+    changes: [{ rack: '', key: 'dns.upstream', value: [value] }],
+  }));
+
+const NOTHING: News = { changed: [], gone: [] };
+
+/** Each step on the machines a (addresses 1 and 2), b (3) and c (4), and what is then new for racks. */
+const STEPS: readonly (readonly [what: string, step: (store: RegionStore) => Promise<unknown>, news: News])[] = [
+  ['a new machine', (store) => create(store, 'd', [5]), { changed: ['d'], gone: [] }],
+  [
+    'a new machine that replaces one',
+    (store) => create(store, 'd', [5], { systemId: 'b', event: EVENT }),
+    { changed: ['d'], gone: ['b'] },
+  ],
+  ['a changed machine', (store) => change(store, 'b', { hostname: 'other' }), { changed: ['b'], gone: [] }],
+  ['a change that racks do not get', (store) => change(store, 'b', { description: 'x' }), NOTHING],
+  ['an event', (store) => store.recordEvent(EVENT, 'b'), NOTHING],
+  ['an amended machine', (store) => amend(store, 'b', {}, { architecture: 'arm64' }), { changed: ['b'], gone: [] }],
+  [
+    'an interface that moves to another machine',
+    (store) => amend(store, 'b', { taken: [mac(2)] }),
+    { changed: ['a', 'b'], gone: [] },
+  ],
+  ['a tagged machine', (store) => store.life.tagMachines('new', ['b'], [], EVENT), { changed: ['b'], gone: [] }],
+  [
+    'a machine without its tag',
+    (store) => store.life.tagMachines('old', [], ['c'], EVENT),
+    { changed: ['c'], gone: [] },
+  ],
+  [
+    'a changed tag',
+    (store) => store.life.changeTag('old', { name: 'old', comment: '', kernelParams: 'quiet' }, EVENT),
+    { changed: ['c'], gone: [] },
+  ],
+  ['a removed tag', (store) => store.life.removeTag('old', EVENT), { changed: ['c'], gone: [] }],
+  [
+    'two machines that become one',
+    (store) => store.mergeMachines<never>('a', 'b', 2, () => ({ kind: 'merge', fields: {}, events: [] })),
+    { changed: ['a'], gone: ['b'] },
+  ],
+  [
+    'a machine that becomes two',
+    (store) =>
+      store.splitMachine<never>('a', 2, () => ({
+        ...{ kind: 'split', systemId: 'd', fields: { ...FIELDS, hostname: 'd' }, macs: [mac(2)] },
+        ...{ left: {}, shared: [], events: [], newEvents: [] },
+      })),
+    { changed: ['a', 'd'], gone: [] },
+  ],
+  ['a removed machine', (store) => store.removeMachine('b', EVENT), { changed: [], gone: ['b'] }],
+  [
+    'a machine that comes back under its name',
+    async (store) => {
+      await store.removeMachine('b', EVENT);
+      await create(store, 'b', [3]);
+    },
+    { changed: ['b'], gone: ['b'] },
+  ],
+  ['a setting', (store) => set(store, '192.0.2.1'), NOTHING],
+];
+
+export function testMachineVersions(title: string, makePlace: () => StorePlace): void {
+  const check = storeChecks(title, makePlace);
+
+  async function fill(store: RegionStore): Promise<void> {
+    await create(store, 'a', [1, 2]);
+    await create(store, 'b', [3]);
+    await create(store, 'c', [4]);
+    for (const name of ['new', 'old']) await store.life.addTag({ name, comment: '', kernelParams: name }, 9, EVENT);
+    await store.life.tagMachines('old', ['c'], [], EVENT);
+  }
+
+  for (const [what, step, news] of STEPS) {
+    check(`racks get exactly what is new with ${what}`, async (store, place) => {
+      await fill(store);
+      const since = await store.desiredVersion();
+      assert.deepEqual(await newsSince(store, since), NOTHING);
+      await step(store);
+      const other = place.open();
+      assert.deepEqual(await newsSince(other, since), news);
+      const now = await other.desiredVersion();
+      if (news !== NOTHING) assert.ok(now > since, `${now} after ${since}`);
+      assert.deepEqual(await newsSince(other, now), NOTHING);
+      await other.close();
+    });
+  }
+
+  check('racks get all that is new since a version, in pages, and all machines since 0', async (store) => {
+    await fill(store);
+    const since = await store.desiredVersion();
+    await change(store, 'c', { hostname: 'three' });
+    await change(store, 'a', { hostname: 'one' });
+    await create(store, 'd', [5]);
+    await store.removeMachine('d', EVENT);
+    assert.deepEqual(await newsSince(store, since), { changed: ['a', 'c'], gone: ['d'] });
+    const [first] = await store.listMachinesForRacks(since, 0, 1);
+    assert.equal(first?.systemId, 'a');
+    const rest = await store.listMachinesForRacks(since, first?.id ?? 0, 1);
+    assert.deepEqual(
+      rest.map(({ hostname }) => hostname),
+      ['three'],
+    );
+    assert.deepEqual((await newsSince(store, 0)).changed, ['a', 'b', 'c']);
+  });
+
+  check(
+    `gone machines are known for ${GONE_VERSIONS} versions, and it is known when they no longer are`,
+    async (store) => {
+      await fill(store);
+      const since = await store.desiredVersion();
+      await store.removeMachine('a', EVENT);
+      await store.transact(async () => {
+        for (let count = 1; count < GONE_VERSIONS; count += 1) await set(store, `192.0.2.${count % 250}`);
+      });
+      assert.deepEqual(await store.listGone(since), ['a']);
+      await store.removeMachine('b', EVENT);
+      assert.equal(await store.listGone(since), undefined);
+      assert.deepEqual(await store.listGone(since + 1), ['b']);
+    },
+  );
+}
