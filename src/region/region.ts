@@ -190,7 +190,7 @@ class RegionOnStore implements Region {
       findImage: options.findImage,
       listImages: options.listImages,
       hasInstaller: options.hasInstaller,
-      installProblem: async (machine) => await preseeds.installProblem(machine),
+      installProblem: (machine) => preseeds.installProblem(machine),
       retries: () => this.#config.retries,
       onChange: ({ systemId }) => this.#changed([systemId]),
     });

@@ -46,7 +46,6 @@ export const scriptStore = (table: ScriptTables, run: RegionDriver): ScriptStore
 });
 
 export const rackStore = (table: RackTable, run: RegionDriver): RackStore => ({
-  list: () => run.read(() => table.list()),
   look: (known) => run.read(() => table.look(known)),
   images: (uuids) => run.read(() => table.images(uuids)),
   putImages: (uuid, images) => run.write(() => table.putImages(uuid, images)),

@@ -4,7 +4,7 @@
 // 1. A machine's row carries the version in which racks got it last, so a process reads only what changed since it read last.
 // 2. Deleted machines are remembered for GONE_VERSIONS versions. Whoever read before that reads everything again.
 
-import { number, text } from './region-rows.ts';
+import { text } from './region-rows.ts';
 import { all, numberIn, one, run, type Statement, type Steps } from './region-steps.ts';
 
 /** How long deleted machines are remembered, in versions; each version deletes one machine at most. */
@@ -41,6 +41,5 @@ export function* listGone(since: number): Steps<readonly string[] | undefined> {
 export const countRacksVersion = (): Statement => run(COUNT_SQL, 'racks-version');
 
 export function* racksVersion(): Steps<number> {
-  const { row } = yield one("SELECT value FROM counter WHERE name = 'racks-version'");
-  return row === undefined ? 0 : number(row, 'value');
+  return numberIn(yield one("SELECT value FROM counter WHERE name = 'racks-version'"));
 }

@@ -11,6 +11,7 @@ import { startRegionThread } from '../../src/region-thread/worker.ts';
 import { openRegionStore } from '../../src/store/region-sqlite.ts';
 import { type RackMessage, type RegionMessage, UPLINK_VERSION } from '../../src/uplink/messages.ts';
 import { eventuallyWithin } from '../support/eventually.ts';
+import { storedRacks } from '../support/stored-racks.ts';
 
 const UUID = '00000000-0000-4000-8000-000000000001';
 const WAIT_MS_MAX = 20_000;
@@ -46,7 +47,7 @@ async function speak(messages: readonly RackMessage[], until: (said: readonly Re
     worker.postMessage({ kind: 'close' });
     await eventuallyWithin(WAIT_MS_MAX, 'the thread ends', () => hasEnded);
     const store = openRegionStore({ stateDir });
-    const racks = (await store.racks.list()).map(({ uuid }) => uuid);
+    const racks = (await storedRacks(store)).map(({ uuid }) => uuid);
     await store.close();
     return { said: said.map(({ kind }) => kind), endedByItself, racks };
   } finally {

@@ -67,7 +67,7 @@ async function readRack(call: ApiCall): Promise<Answer> {
   const uuid = call.path.uuid ?? '';
   const rack = call.region.racks.find(uuid);
   if (rack === undefined) return notFound(uuid);
-  return json(rackJson(call, rack, (await call.region.racks.images()).get(uuid)));
+  return json(rackJson(call, rack, (await call.region.racks.images([rack])).get(uuid)));
 }
 
 const registration = z.object({

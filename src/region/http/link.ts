@@ -100,7 +100,7 @@ async function answerState(region: Region, rack: Rack, ifNoneMatch: string | und
 async function answerEvents(region: Region, rack: Rack, body: unknown): Promise<Answer> {
   const batch = parseBatch(rack.uuid, body);
   if (!batch.ok) return refuse('bad-request.rack', { problem: sentenceOf(batch.problem) });
-  const taken = await takeBatch(region, rack, batch.value, async (post) => await runKeptPost(region, rack, post));
+  const taken = await takeBatch(region, rack, batch.value, (post) => runKeptPost(region, rack, post));
   return taken === undefined ? BATCH_UNDER_WAY : json(taken);
 }
 

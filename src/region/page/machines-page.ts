@@ -246,9 +246,8 @@ async function machinesShown(region: Region, wanted: Search): Promise<readonly M
   return found.slice(0, PAGE_MACHINES_MAX);
 }
 
-async function countsOf(region: Region, wanted: Search): Promise<Html> {
-  const found = await region.store.countStatuses();
-  const counts = STATUSES.map((row) => ({ row, count: found.get(row.status) ?? 0 }))
+function countsOf(machines: ReadonlyMap<MachineStatus, number>, wanted: Search): Html {
+  const counts = STATUSES.map((row) => ({ row, count: machines.get(row.status) ?? 0 }))
     .filter(({ count }) => count > 0)
     .map(({ row, count }) => {
       const isChosen = wanted.status === row.status;
@@ -344,7 +343,8 @@ export async function renderPage(view: View): Promise<Html> {
   const { region, nowMs } = view;
   const wanted = searchOf(view);
   const machines = await machinesShown(region, wanted);
-  const total = await region.store.countMachines({});
+  const counts = await region.store.countStatuses();
+  const total = [...counts.values()].reduce((sum, count) => sum + count, 0);
   const holder = `${view.viewer.kind === 'person' ? view.viewer.username : ''} ${view.peer.share}`;
   const steps = readEvents(region.store, { limit: PAGE_EVENTS_READ, isQuiet: true });
   const newest = await region.searches.run<readonly MachineEvent[]>(holder, steps, () => []);
@@ -368,7 +368,7 @@ export async function renderPage(view: View): Promise<Html> {
     place: 'machines',
     isLive: true,
     main: html`
-      <div id="counts">${await countsOf(region, wanted)}</div>
+      <div id="counts">${countsOf(counts, wanted)}</div>
       <div id="notices">${await renderNotices(region)}</div>
       <div id="bar" class="bar"><h1>${words.machines.heading}</h1>${await acceptAll(view)}</div>
       <div id="filters">${total === 0 ? '' : filtersOf(view, wanted)}</div>

@@ -19,6 +19,8 @@ type MirrorStore = Pick<RegionStore, 'desiredVersion' | 'listGone' | 'listMachin
 export class MachineMirror {
   readonly #store: MirrorStore;
   #machines = new Map<string, RackMachine>();
+  /** As racks get them, until the machines change. */
+  #list: readonly RackMachine[] | undefined;
   #version = -1;
   readonly #reads = new LatestRun(() => this.#read());
 
@@ -33,7 +35,8 @@ export class MachineMirror {
 
   /** The machines as racks get them. */
   list(): readonly RackMachine[] {
-    return withoutSharedUuids([...this.#machines.values()]);
+    this.#list ??= withoutSharedUuids([...this.#machines.values()]);
+    return this.#list;
   }
 
   /** Reads all that was stored before the call. */
@@ -58,6 +61,7 @@ export class MachineMirror {
     if (gone === undefined) this.#machines = new Map();
     for (const systemId of gone ?? []) this.#machines.delete(systemId);
     for (const machine of changed) this.#show(machine);
+    this.#list = undefined;
     this.#version = version;
   }
 

@@ -346,10 +346,10 @@ export class Racks {
     this.#away.delete(uuid);
   }
 
-  /** The last reported images of the accepted remote racks, by UUID. */
-  images(): Promise<ReadonlyMap<string, readonly RackImage[]>> {
-    const remote = this.#list.filter((rack) => isAccepted(rack) && !rack.isEmbedded);
-    return this.#store.racks.images(remote.map(({ uuid }) => uuid));
+  /** The last reported images of the accepted remote racks among these, by UUID. */
+  async images(among: readonly Rack[] = this.#list): Promise<ReadonlyMap<string, readonly RackImage[]>> {
+    const remote = among.filter((rack) => isAccepted(rack) && !rack.isEmbedded);
+    return remote.length === 0 ? new Map() : await this.#store.racks.images(remote.map(({ uuid }) => uuid));
   }
 
   /** Stores the source of a rack's event sequence, and its refused events. */

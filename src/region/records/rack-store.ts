@@ -50,8 +50,6 @@ export interface RacksSeen {
 
 /** At most RACKS_MAX racks. Every method is one transaction and may throw RackError `store-unavailable`. */
 export interface RackStore {
-  /** All racks, in the order of their registration. */
-  list(): Promise<readonly Rack[]>;
   /** The racks, if their version is not the known one; undefined if it is. */
   look(known: number): Promise<RacksSeen | undefined>;
   /** The images in the last reports of these racks; none of racks that have reported none. */

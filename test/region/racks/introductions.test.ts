@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { STRANGERS_INTERFACES_LENGTH_MAX } from '../../../src/region/racks/introductions.ts';
 import { REGISTRATIONS_PER_ADDRESS } from '../../../src/region/racks/racks.ts';
+import { storedRacks } from '../../support/stored-racks.ts';
 import { adminHeader, type LinkPlace, RACK, withLink } from '../link-place.ts';
 import { withRegion } from '../place.ts';
 import {
@@ -93,7 +94,7 @@ test('a change of one rack does not reload the others, and a rolled-back one lea
     await acceptRack(region);
     const key = { kind: 'own', token: 'token-of-rack-3', secretDigest: digestOf('x') } as const;
     await region.racks.register(registration({ uuid: OTHER_UUID, name: 'rack-3', key }));
-    const [one, two] = await store.racks.list();
+    const [one, two] = await storedRacks(store);
     const rename = (name: string) =>
       store.racks.change((racks) => ({
         put: racks.filter(({ uuid }) => uuid === OTHER_UUID).map((rack) => ({ ...rack, name })),
@@ -101,19 +102,19 @@ test('a change of one rack does not reload the others, and a rolled-back one lea
         result: undefined,
       }));
     await rename('other-name');
-    assert.equal((await store.racks.list())[0], one);
-    assert.deepEqual((await store.racks.list())[1], { ...two, name: 'other-name' });
+    assert.equal((await storedRacks(store))[0], one);
+    assert.deepEqual((await storedRacks(store))[1], { ...two, name: 'other-name' });
     await assert.rejects(
       store.transact(async () => {
         await rename('undone');
-        assert.equal((await store.racks.list())[1]?.name, 'undone');
+        assert.equal((await storedRacks(store))[1]?.name, 'undone');
         throw new Error('undone');
       }),
       /undone/,
     );
-    assert.equal((await store.racks.list())[1]?.name, 'other-name');
+    assert.equal((await storedRacks(store))[1]?.name, 'other-name');
     await rename('last');
-    assert.equal((await store.racks.list())[1]?.name, 'last');
+    assert.equal((await storedRacks(store))[1]?.name, 'last');
   }));
 
 test('the networks of accepted racks are decided again when one of them changes, and not for pending racks', () =>

@@ -26,7 +26,6 @@ test('beyond the remembered pairs of machine and rack the oldest is logged again
         homeOf: async ({ mac = 0 }) => ({ systemId: `m${mac}`, hostname: 'x', home: ipv4(0x0a140009) }),
       },
       highestSequence: async () => -1,
-      afterCommit: async (effect: () => void | Promise<void>) => await effect(),
       recordEvent: async (_event: unknown, systemId: string | undefined) => void reported.push(systemId ?? ''),
       changeMachine: () => assert.fail('nothing is changed'),
     };
