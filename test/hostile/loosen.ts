@@ -73,8 +73,12 @@ export function loosen(at: string, file: string, text: string): string {
   return text
     .split('\n')
     .map((line) => {
-      // Text after `//` is a comment; text in braces before `from` is an import.
-      if (/^\s*(?:\/\/|\*|\/\*\*)|^import |^export \{| from '/.test(line) || /^ {2}(?:type )?\w+,$/.test(line))
+      // Text after `//` is a comment, and after a `*` and a space; a generator's name follows its `*` at once. Text in braces before `from` is
+      // an import.
+      if (
+        /^\s*(?:\/\/|\*(?: |\/|$)|\/\*\*)|^import |^export \{| from '/.test(line) ||
+        /^ {2}(?:type )?\w+,$/.test(line)
+      )
         return line;
       const [code = '', ...comment] = line.split(' // ');
       return [code.replace(new RegExp(use, 'g'), `${LOOSEN}(${name})`), ...comment].join(' // ');
