@@ -144,7 +144,7 @@ function findBmc({ content, bus, boots, dies = false }: BmcCase): void {
   /** Boots the machine, and returns the password that the region has for its BMC, which was tried. */
   async function enlist(machine: VirtualMachine, stateDir: string): Promise<string> {
     assert.equal(await within(machine), 0, `it powered itself off\n${tail(machine)}`);
-    assert.match(machine.console(), /The BMC is at 10\.77\.0\.5; its user maas has a new password/);
+    assert.match(machine.console(), /The BMC is at 10\.77\.0\.5; the region gets the new password of its user maas/);
     const { system_id: systemId, power_type: powerType } = z
       .object({ system_id: z.string(), power_type: z.string() })
       .parse(await theMachine(stateDir));
