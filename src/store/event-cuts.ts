@@ -47,7 +47,7 @@ type Class = 'deeds' | 'machines' | 'racks' | 'strangers';
 
 /** Classes that are cut by reading their events. */
 const RANKED: Readonly<Record<Exclude<Class, 'machines'>, { readonly where: string; readonly share: string }>> = {
-  deeds: { where: DEED, share: "username, iif(username = '', machine_id, NULL)" },
+  deeds: { where: DEED, share: "username, CASE WHEN username = '' THEN machine_id END" },
   racks: { where: `${UNATTRIBUTED} AND type IN (${listed(RACK_TYPES)})`, share: 'rack_id' },
   strangers: {
     where: `${UNATTRIBUTED} AND type NOT IN (${listed(RACK_TYPES)})`,

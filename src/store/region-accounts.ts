@@ -11,11 +11,11 @@ import { all, one, run, type Steps } from './region-steps.ts';
 import { countRacksVersion } from './region-versions.ts';
 
 const KEY_QUERY =
-  'SELECT api_key.*, user.username, machine.system_id FROM api_key ' +
-  'LEFT JOIN user ON user.id = api_key.user_id LEFT JOIN machine ON machine.id = api_key.machine_id';
+  'SELECT api_key.*, account.username, machine.system_id FROM api_key ' +
+  'LEFT JOIN account ON account.id = api_key.account_id LEFT JOIN machine ON machine.id = api_key.machine_id';
 const FIND_KEY_SQL = `${KEY_QUERY} WHERE api_key.token_key = ?`;
 
-/** The tables `user` and `api_key`. */
+/** The tables `account` and `api_key`. */
 export class AccountTables {
   readonly #events: EventTable;
 
@@ -25,7 +25,7 @@ export class AccountTables {
 
   *addUser(user: Omit<User, 'id'>): Steps<User | undefined> {
     const { changes: added } = yield run(
-      'INSERT INTO user (username, email, password_hash, is_admin, created_ms) VALUES (?, ?, ?, ?, ?) ' +
+      'INSERT INTO account (username, email, password_hash, is_admin, created_ms) VALUES (?, ?, ?, ?, ?) ' +
         'ON CONFLICT (username) DO NOTHING',
       user.username,
       user.email,
@@ -37,17 +37,17 @@ export class AccountTables {
   }
 
   *findUser(username: string): Steps<User | undefined> {
-    const { row } = yield one('SELECT * FROM user WHERE username = ?', username);
+    const { row } = yield one('SELECT * FROM account WHERE username = ?', username);
     return row === undefined ? undefined : readUser(row);
   }
 
   *listUsers(): Steps<readonly User[]> {
-    return (yield all('SELECT * FROM user ORDER BY id')).rows.map(readUser);
+    return (yield all('SELECT * FROM account ORDER BY id')).rows.map(readUser);
   }
 
   *changeUser(username: string, { passwordHash, isAdmin }: UserChange, event: NewMachineEvent): Steps<boolean> {
     const sql =
-      'UPDATE user SET password_hash = coalesce(?, password_hash), is_admin = coalesce(?, is_admin) WHERE username = ?';
+      'UPDATE account SET password_hash = coalesce(?, password_hash), is_admin = coalesce(?, is_admin) WHERE username = ?';
     const { changes: changed } = yield run(
       sql,
       passwordHash ?? null,
@@ -63,7 +63,7 @@ export class AccountTables {
   /** Also removes the user's API and SSH keys: a later user of the same name must not get them. */
   *removeUser(username: string, event: NewMachineEvent): Steps<boolean> {
     yield run('DELETE FROM ssh_key WHERE username = ?', username);
-    const { changes: removed } = yield run('DELETE FROM user WHERE username = ?', username);
+    const { changes: removed } = yield run('DELETE FROM account WHERE username = ?', username);
     if (removed === 0) return false;
     yield* this.#events.add(event, undefined);
     yield countRacksVersion();
@@ -72,10 +72,10 @@ export class AccountTables {
 
   *addKey(key: ApiKey, keysMax: number): Steps<boolean> {
     const { changes: added } = yield run(
-      'INSERT INTO api_key (token_key, consumer_key, secret_digest, name, user_id, machine_id, created_ms, used_ms) ' +
-        'SELECT ?1, ?2, ?3, ?4, owner.user, owner.machine, ?7, ?8 FROM (SELECT (SELECT id FROM user WHERE username = ?5) AS user, ' +
+      'INSERT INTO api_key (token_key, consumer_key, secret_digest, name, account_id, machine_id, created_ms, used_ms) ' +
+        'SELECT ?1, ?2, ?3, ?4, owner.account, owner.machine, ?7, ?8 FROM (SELECT (SELECT id FROM account WHERE username = ?5) AS account, ' +
         '(SELECT id FROM machine WHERE system_id = ?6) AS machine) AS owner WHERE (SELECT count(*) FROM api_key AS held ' +
-        'WHERE held.user_id IS owner.user AND held.machine_id IS owner.machine) < ?9',
+        'WHERE held.account_id IS NOT DISTINCT FROM owner.account AND held.machine_id IS NOT DISTINCT FROM owner.machine) < ?9',
       key.tokenKey,
       key.consumerKey,
       key.secretDigest,
@@ -95,7 +95,7 @@ export class AccountTables {
   }
 
   *listKeys(username: string): Steps<readonly ApiKey[]> {
-    const sql = `${KEY_QUERY} WHERE user.username = ? ORDER BY api_key.created_ms, api_key.token_key`;
+    const sql = `${KEY_QUERY} WHERE account.username = ? ORDER BY api_key.created_ms, api_key.token_key`;
     return (yield all(sql, username)).rows.map(readKey);
   }
 
@@ -104,7 +104,7 @@ export class AccountTables {
   }
 
   *removeKey(username: string, tokenKey: string): Steps<boolean> {
-    const sql = 'DELETE FROM api_key WHERE token_key = ? AND user_id = (SELECT id FROM user WHERE username = ?)';
+    const sql = 'DELETE FROM api_key WHERE token_key = ? AND account_id = (SELECT id FROM account WHERE username = ?)';
     if ((yield run(sql, tokenKey, username)).changes === 0) return false;
     yield countRacksVersion();
     return true;

@@ -29,7 +29,8 @@ import { all, numberIn, one, type Steps } from './region-steps.ts';
 const QUESTIONS_MAX = 16;
 
 export const MACHINES_SQL = 'SELECT count(*) FROM machine';
-const OWNER_DATA_BYTES_SQL = 'SELECT sum(octet_length(owner_data)) FROM machine WHERE owner IS ? AND id <> ?';
+const OWNER_DATA_BYTES_SQL =
+  'SELECT sum(octet_length(owner_data)) FROM machine WHERE owner IS NOT DISTINCT FROM ? AND id <> ?';
 
 /** Nothing that a decision must ask for. */
 export const NOTHING_ASKED: ChangeKnowledge = {
@@ -67,7 +68,7 @@ export function* knowledgeFor(evidence: {
   readonly values: readonly string[];
 }): Steps<EnlistmentKnowledge> {
   const holders = holdersQuery(evidence.values.length);
-  const byMacSql = 'SELECT machine_id FROM interface WHERE mac IN (SELECT value FROM json_each(?))';
+  const byMacSql = 'SELECT machine_id FROM interface WHERE mac IN numbers(?)';
   const found = yield* readMachines(
     `SELECT * FROM machine WHERE id IN (${byMacSql}${holders === undefined ? '' : ` UNION ${holders}`}) ORDER BY id`,
     JSON.stringify(evidence.macs),
@@ -137,7 +138,7 @@ function* answerTaken(
   known: ReadonlyMap<string, boolean>,
 ): Steps<ReadonlyMap<string, boolean>> {
   if (names.length === 0) return known;
-  const query = `SELECT ${column} AS name FROM machine WHERE ${column} IN (SELECT value FROM json_each(?))`;
+  const query = `SELECT ${column} AS name FROM machine WHERE ${column} IN texts(?)`;
   const taken = new Set((yield all(query, JSON.stringify(names))).rows.map((row) => text(row, 'name')));
   return new Map([...known, ...names.map((name) => [name, taken.has(name)] as const)]);
 }

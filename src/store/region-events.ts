@@ -103,15 +103,14 @@ export class EventTable {
     const own = 'FROM event WHERE machine_id IS NULL AND mac = interface.mac';
     const seen = (column: string): string => `SELECT ${column} ${own} AND address IS NOT NULL ORDER BY id DESC LIMIT 1`;
     // Without the time at which it was seen, a later report of the lease's end would not end it.
-    const ended = `SELECT at_ms ${own} AND kind IN (SELECT value FROM json_each(?2)) AND id > (${seen('id')}) LIMIT 1`;
+    const ended = `SELECT at_ms ${own} AND kind IN texts(?2) AND id > (${seen('id')}) LIMIT 1`;
     yield run(
       `UPDATE interface SET address = (${seen('address')}), seen_ms = (${seen('at_ms')}), ended_ms = (${ended}) ` +
         'WHERE machine_id = ?1 AND address IS NULL',
       machineId,
       JSON.stringify(ADDRESS_ENDS),
     );
-    const query =
-      'UPDATE event SET machine_id = ? WHERE machine_id IS NULL AND mac IN (SELECT value FROM json_each(?))';
+    const query = 'UPDATE event SET machine_id = ? WHERE machine_id IS NULL AND mac IN numbers(?)';
     yield run(query, machineId, JSON.stringify(macs));
   }
 
@@ -174,8 +173,8 @@ export class EventTable {
   /** Keeps the most recently seen sources, and always the current source of each rack. */
   *#setSequence(source: string, sequence: number, seenMs: number): Steps<void> {
     yield run(
-      'INSERT INTO event_source (source, sequence, seen_ms) VALUES (?1, ?2, ?3) ' +
-        'ON CONFLICT (source) DO UPDATE SET sequence = ?2, seen_ms = ?3',
+      'INSERT INTO event_source (source, sequence, seen_ms) VALUES (?, ?, ?) ' +
+        'ON CONFLICT (source) DO UPDATE SET sequence = excluded.sequence, seen_ms = excluded.seen_ms',
       source,
       sequence,
       seenMs,
@@ -183,7 +182,7 @@ export class EventTable {
     yield run(
       'DELETE FROM event_source WHERE source IN (SELECT source FROM event_source ' +
         'WHERE source NOT IN (SELECT source FROM rack WHERE source IS NOT NULL) ' +
-        'ORDER BY seen_ms DESC, source LIMIT -1 OFFSET ?)',
+        'ORDER BY seen_ms DESC, source LIMIT 9223372036854775807 OFFSET ?)',
       SOURCES_MAX,
     );
   }
@@ -196,7 +195,7 @@ export class EventTable {
   }
 
   *#systemIds(ids: readonly number[]): Steps<ReadonlyMap<number, string>> {
-    const query = 'SELECT id, system_id FROM machine WHERE id IN (SELECT value FROM json_each(?))';
+    const query = 'SELECT id, system_id FROM machine WHERE id IN numbers(?)';
     const { rows } = yield all(query, JSON.stringify(ids));
     return new Map(rows.map((row) => [number(row, 'id'), text(row, 'system_id')]));
   }
@@ -249,7 +248,7 @@ export class EventTable {
     const macs = filter.machines?.macs;
     if (machines !== undefined && macs !== undefined) {
       // A filter by hardware address also finds events from before the machine was known.
-      const asStranger = 'event.machine_id IS NULL AND event.mac IN (SELECT value FROM json_each(?))';
+      const asStranger = 'event.machine_id IS NULL AND event.mac IN numbers(?)';
       where(`(event.machine_id IN (${machines.sql}) OR (${asStranger}))`, ...machines.values, JSON.stringify(macs));
     } else if (machines !== undefined) where(`event.machine_id IN (${machines.sql})`, ...machines.values);
     // As in MAAS, audit events are a separate list: a filter by another level excludes them, and they exclude other levels.
@@ -257,7 +256,7 @@ export class EventTable {
     else if (filter.level !== undefined) where('event.level >= ?', EVENT_LEVELS[filter.level]);
     if (filter.isQuiet === true) where('event.level <> ?', EVENT_LEVELS.debug);
     if (filter.usernames !== undefined) {
-      where('event.username IN (SELECT value FROM json_each(?))', JSON.stringify(filter.usernames));
+      where('event.username IN texts(?)', JSON.stringify(filter.usernames));
     }
     if (filter.after !== undefined) where('event.id > ?', filter.after);
     if (filter.before !== undefined) where('event.id < ?', filter.before);
@@ -282,7 +281,7 @@ export class EventTable {
     const { rows } = yield all(
       'SELECT event.*, machine.system_id, machine.hostname, rack.name AS rack_name FROM machine JOIN event ON event.id = ' +
         `(SELECT newest.id FROM event AS newest WHERE newest.machine_id = machine.id${above} ` +
-        'ORDER BY newest.id DESC LIMIT 1) LEFT JOIN rack ON rack.id = event.rack_id WHERE machine.system_id IN (SELECT value FROM json_each(?))',
+        'ORDER BY newest.id DESC LIMIT 1) LEFT JOIN rack ON rack.id = event.rack_id WHERE machine.system_id IN texts(?)',
       JSON.stringify(systemIds),
     );
     return new Map(rows.map((row) => [text(row, 'system_id'), readEvent(row)]));
@@ -291,7 +290,7 @@ export class EventTable {
   *strangers(sinceMs: number, limit: number): Steps<readonly StrangerSeen[]> {
     const { rows } = yield all(
       'SELECT event.*, rack.name AS rack_name FROM event JOIN (SELECT max(id) AS id FROM event WHERE machine_id IS NULL AND ' +
-        `mac IS NOT NULL GROUP BY mac HAVING max(${BOOTING_SQL})) AS newest USING (id) LEFT JOIN rack ON rack.id = event.rack_id WHERE event.at_ms >= ? ORDER BY event.id DESC LIMIT ?`,
+        `mac IS NOT NULL GROUP BY mac HAVING max(CASE WHEN ${BOOTING_SQL} THEN 1 ELSE 0 END) = 1) AS newest USING (id) LEFT JOIN rack ON rack.id = event.rack_id WHERE event.at_ms >= ? ORDER BY event.id DESC LIMIT ?`,
       sinceMs,
       limit,
     );

@@ -31,7 +31,7 @@ const HOLDERS = 'SELECT 1 FROM identity WHERE identity.value = key.value LIMIT 2
 
 /** Selects those of the given values that several machines show, or have shown. */
 const SHARED =
-  'SELECT key.value FROM json_each(?) AS key WHERE EXISTS (SELECT 1 FROM shared_identity WHERE value = key.value) OR ' +
+  'SELECT key.value FROM texts(?) AS key WHERE EXISTS (SELECT 1 FROM shared_identity WHERE value = key.value) OR ' +
   `((SELECT count(*) FROM (${HOLDERS})) = 2 AND (SELECT count(*) FROM (${ESTABLISHED_HOLDERS})) <> 1)`;
 
 /** A query for the ids of machines that show one of `count` values; undefined for none. Of each value, only a few machines are found. */
@@ -45,11 +45,7 @@ export function* setIdentity(machine: Machine): Steps<void> {
   yield run('DELETE FROM identity WHERE machine_id = ?', machine.id);
   const keys = identityKeys(machineEvidence(machine));
   if (keys.length === 0) return;
-  yield run(
-    'INSERT INTO identity (value, machine_id) SELECT value, ? FROM json_each(?)',
-    machine.id,
-    JSON.stringify(keys),
-  );
+  yield run('INSERT INTO identity (value, machine_id) SELECT value, ? FROM texts(?)', machine.id, JSON.stringify(keys));
 }
 
 /**
@@ -66,12 +62,12 @@ export function* addShared(keys: readonly string[], atMs: number): Steps<void> {
   if (keys.length === 0) return;
   // An upsert from a query needs a WHERE, or its ON would begin a join.
   yield run(
-    'INSERT INTO shared_identity (value, seen_ms) SELECT value, ?2 FROM json_each(?1) WHERE true ON CONFLICT (value) DO UPDATE SET seen_ms = ?2',
+    'INSERT INTO shared_identity (value, seen_ms) SELECT value, ?2 FROM texts(?1) WHERE true ON CONFLICT (value) DO UPDATE SET seen_ms = excluded.seen_ms',
     JSON.stringify(keys),
     atMs,
   );
   yield run(
-    'DELETE FROM shared_identity WHERE value IN (SELECT value FROM shared_identity ORDER BY seen_ms DESC, value LIMIT -1 OFFSET ?)',
+    'DELETE FROM shared_identity WHERE value IN (SELECT value FROM shared_identity ORDER BY seen_ms DESC, value LIMIT 9223372036854775807 OFFSET ?)',
     SHARED_VALUES_MAX,
   );
 }
@@ -80,7 +76,7 @@ export function* addShared(keys: readonly string[], atMs: number): Steps<void> {
 export function* forgetShared(keys: readonly string[]): Steps<void> {
   yield run(
     'DELETE FROM shared_identity WHERE value IN ' +
-      `(SELECT key.value FROM json_each(?) AS key WHERE (SELECT count(*) FROM (${HOLDERS})) < 2)`,
+      `(SELECT key.value FROM texts(?) AS key WHERE (SELECT count(*) FROM (${HOLDERS})) < 2)`,
     JSON.stringify(keys),
   );
 }
@@ -88,7 +84,7 @@ export function* forgetShared(keys: readonly string[]): Steps<void> {
 /** The verdicts on pairs of these machines, and on each of them alone. */
 export function* verdictsAmong(ids: readonly number[]): Steps<readonly StoredVerdict[]> {
   if (ids.length === 0) return [];
-  const among = 'IN (SELECT value FROM json_each(?1))';
+  const among = 'IN numbers(?1)';
   const query = `SELECT low_id, high_id, verdict FROM machine_pair WHERE low_id ${among} AND high_id ${among}`;
   return (yield all(query, JSON.stringify(ids))).rows.map((row) => ({
     lowId: number(row, 'low_id'),
@@ -106,9 +102,10 @@ export function* setVerdict(
   atMs: number,
 ): Steps<void> {
   yield run(
-    'INSERT INTO machine_pair (low_id, high_id, verdict, code, params, told_by, at_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ' +
-      'ON CONFLICT (low_id, high_id) DO UPDATE SET verdict = ?3, code = ?4, params = ?5, told_by = ?6, at_ms = ?7 ' +
-      "WHERE ?3 = 'apart' OR verdict <> 'apart'",
+    'INSERT INTO machine_pair (low_id, high_id, verdict, code, params, told_by, at_ms) VALUES (?, ?, ?, ?, ?, ?, ?) ' +
+      'ON CONFLICT (low_id, high_id) DO UPDATE SET verdict = excluded.verdict, code = excluded.code, params = excluded.params, ' +
+      'told_by = excluded.told_by, at_ms = excluded.at_ms ' +
+      "WHERE excluded.verdict = 'apart' OR machine_pair.verdict <> 'apart'",
     Math.min(a, b),
     Math.max(a, b),
     verdict,
@@ -136,7 +133,7 @@ export function* listConflicts(limit: number, systemId: string | undefined): Ste
     'JOIN machine AS one ON one.id = pair.told_by ' +
     'JOIN machine AS two ON two.id = pair.low_id + pair.high_id - pair.told_by ' +
     `WHERE pair.verdict = 'conflict' AND (pair.low_id <> pair.high_id OR one.status = ${statusRow('new').number}) ` +
-    'AND (?1 IS NULL OR one.system_id = ?1 OR two.system_id = ?1) ' +
+    'AND (CAST(?1 AS TEXT) IS NULL OR one.system_id = ?1 OR two.system_id = ?1) ' +
     'ORDER BY pair.at_ms DESC, pair.low_id, pair.high_id LIMIT ?2';
   return (yield all(query, systemId ?? null, limit)).rows.map((row) => ({
     systemId: text(row, 'one_id'),

@@ -79,14 +79,14 @@ export class LifeTables {
   ): Steps<{ readonly added: number; readonly removed: number } | undefined> {
     const id = yield* this.#tagId(name);
     if (id === undefined) return undefined;
-    const machines = 'SELECT id FROM machine WHERE system_id IN (SELECT value FROM json_each(?))';
+    const machines = 'SELECT id FROM machine WHERE system_id IN texts(?)';
     const { changes: removed } = yield run(
       `DELETE FROM machine_tag WHERE tag_id = ? AND machine_id IN (${machines})`,
       id,
       JSON.stringify(remove),
     );
     const { changes: added } = yield run(
-      `INSERT OR IGNORE INTO machine_tag (machine_id, tag_id) SELECT id, ?1 FROM (${machines.replace('?', '?2')})`,
+      `INSERT INTO machine_tag (machine_id, tag_id) SELECT found.id, ? FROM (${machines}) AS found WHERE true ON CONFLICT DO NOTHING`,
       id,
       JSON.stringify(add),
     );
@@ -113,7 +113,7 @@ export class LifeTables {
   *keepMachineKey(key: MachineKey): Steps<MachineKey | undefined> {
     const columns = 'machine_id, consumer_key, token_key, token_secret, created_ms';
     yield run(
-      `INSERT OR IGNORE INTO machine_key (${columns}) SELECT id, ?, ?, ?, ? FROM machine WHERE system_id = ?`,
+      `INSERT INTO machine_key (${columns}) SELECT id, ?, ?, ?, ? FROM machine WHERE system_id = ? ON CONFLICT DO NOTHING`,
       key.consumerKey,
       key.tokenKey,
       key.tokenSecret,

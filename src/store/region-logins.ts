@@ -20,7 +20,9 @@ export class LoginTable {
     if (id === undefined) return false;
     const { username, openedMs, expiresMs, tokenDigest, hostKey } = login;
     yield run(
-      'INSERT OR REPLACE INTO debug_login (machine_id, username, opened_ms, expires_ms, token_digest, host_key) VALUES (?, ?, ?, ?, ?, ?)',
+      'INSERT INTO debug_login (machine_id, username, opened_ms, expires_ms, token_digest, host_key) VALUES (?, ?, ?, ?, ?, ?) ' +
+        'ON CONFLICT (machine_id) DO UPDATE SET username = excluded.username, opened_ms = excluded.opened_ms, ' +
+        'expires_ms = excluded.expires_ms, token_digest = excluded.token_digest, host_key = excluded.host_key',
       ...[id, username, openedMs, expiresMs, tokenDigest ?? null, hostKey],
     );
     yield* this.#events.add(event, id);

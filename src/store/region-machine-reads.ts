@@ -19,7 +19,7 @@ import {
 import { type Answer, all, numberIn, one, type Steps } from './region-steps.ts';
 
 // Texts of frequent statements are made once: making one takes as long as finding its prepared statement.
-const OF_MACHINES = 'machine_id IN (SELECT value FROM json_each(?)) ORDER BY machine_id';
+const OF_MACHINES = 'machine_id IN numbers(?) ORDER BY machine_id';
 const INTERFACES_SQL = `SELECT * FROM interface WHERE ${OF_MACHINES}, position`;
 const ALLOCATIONS_SQL = `SELECT * FROM allocation WHERE ${OF_MACHINES}, address`;
 const TAGS_SQL = `SELECT machine_id, name, kernel_params FROM machine_tag JOIN tag ON tag.id = tag_id WHERE ${OF_MACHINES}, name`;
@@ -132,13 +132,13 @@ export function machineQuery(
     all.push(condition);
     given.push(JSON.stringify(list));
   };
-  const listed = 'IN (SELECT value FROM json_each(?))';
-  oneOf(`machine.system_id ${listed}`, filter.systemIds);
-  oneOf(`machine.hostname ${listed}`, filter.hostnames);
-  oneOf(`machine.owner ${listed}`, filter.owners);
-  oneOf(`machine.id IN (SELECT machine_id FROM interface WHERE mac ${listed})`, filter.macs);
-  oneOf(`machine.id IN (SELECT machine_id FROM interface WHERE address ${listed})`, filter.seenAt);
-  const tagged = `SELECT machine_id FROM machine_tag JOIN tag ON tag.id = tag_id WHERE tag.name ${listed}`;
+  const [texts, numbers] = ['IN texts(?)', 'IN numbers(?)'];
+  oneOf(`machine.system_id ${texts}`, filter.systemIds);
+  oneOf(`machine.hostname ${texts}`, filter.hostnames);
+  oneOf(`machine.owner ${texts}`, filter.owners);
+  oneOf(`machine.id IN (SELECT machine_id FROM interface WHERE mac ${numbers})`, filter.macs);
+  oneOf(`machine.id IN (SELECT machine_id FROM interface WHERE address ${numbers})`, filter.seenAt);
+  const tagged = `SELECT machine_id FROM machine_tag JOIN tag ON tag.id = tag_id WHERE tag.name ${texts}`;
   oneOf(`machine.id IN (${tagged})`, filter.tags);
   const statuses = filter.statuses?.map((status) => statusRow(status).number);
   const [status, ...others] = statuses ?? [];
@@ -146,7 +146,7 @@ export function machineQuery(
     // Read from the index in the order of ids; a list would be sorted whole for every few machines.
     all.push('machine.status = ?');
     given.push(status);
-  } else oneOf(`machine.status ${listed}`, statuses);
+  } else oneOf(`machine.status ${numbers}`, statuses);
   return {
     sql: `SELECT ${columns} FROM machine${all.length === 0 ? '' : ` WHERE ${all.join(' AND ')}`}`,
     values: given,

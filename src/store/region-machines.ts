@@ -51,6 +51,9 @@ import { countVersion } from './region-versions.ts';
 
 const MINUTE_MS = 60_000;
 
+const SET_USER_DATA_SQL =
+  'INSERT INTO user_data (machine_id, data) VALUES (?, ?) ON CONFLICT (machine_id) DO UPDATE SET data = excluded.data';
+
 const CREATED_COLUMNS = ['system_id', 'created_ms', 'updated_ms', ...MACHINE_COLUMNS];
 const CREATE_SQL = `INSERT INTO machine (${CREATED_COLUMNS.join(', ')}) VALUES (${CREATED_COLUMNS.map(() => '?').join(', ')})`;
 const UPDATE_SQL = `UPDATE machine SET updated_ms = ?, ${MACHINE_COLUMNS.map((column) => `${column} = ?`).join(', ')} WHERE id = ?`;
@@ -151,7 +154,7 @@ export class MachineTable {
     yield* this.#take(keep.id, macs);
     yield* this.#accept([...heldMacs(keep), ...macs]);
     yield run(
-      'UPDATE interface SET position = position + ? WHERE machine_id = ? AND mac IN (SELECT value FROM json_each(?))',
+      'UPDATE interface SET position = position + ? WHERE machine_id = ? AND mac IN numbers(?)',
       keep.interfaces.length,
       keep.id,
       JSON.stringify(macs),
@@ -245,20 +248,16 @@ export class MachineTable {
   *#take(machineId: number, macs: readonly MacAddress[]): Steps<readonly Machine[]> {
     if (macs.length === 0) return [];
     const list = JSON.stringify(macs);
-    const where = 'mac IN (SELECT value FROM json_each(?)) AND machine_id <> ?';
+    const where = 'mac IN numbers(?) AND machine_id <> ?';
     const { rows: owners } = yield all(`SELECT DISTINCT machine_id FROM interface WHERE ${where}`, list, machineId);
-    yield run(
-      `UPDATE interface SET machine_id = ?2 WHERE mac IN (SELECT value FROM json_each(?1)) AND machine_id <> ?2`,
-      list,
-      machineId,
-    );
+    yield run(`UPDATE interface SET machine_id = ?2 WHERE mac IN numbers(?1) AND machine_id <> ?2`, list, machineId);
     const ids = JSON.stringify(owners.map((row) => number(row, 'machine_id')));
-    return yield* readMachines('SELECT * FROM machine WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id', ids);
+    return yield* readMachines('SELECT * FROM machine WHERE id IN numbers(?) ORDER BY id', ids);
   }
 
   /** Records that a person assigned these interfaces. */
   *#accept(macs: readonly MacAddress[]): Steps<void> {
-    const query = "UPDATE interface SET source = 'person' WHERE mac IN (SELECT value FROM json_each(?))";
+    const query = "UPDATE interface SET source = 'person' WHERE mac IN numbers(?)";
     yield run(query, JSON.stringify(macs));
   }
 
@@ -272,7 +271,7 @@ export class MachineTable {
 
   *#setUserData(machineId: number, data: Uint8Array | null): Steps<void> {
     if (data === null) yield run('DELETE FROM user_data WHERE machine_id = ?', machineId);
-    else yield run('INSERT OR REPLACE INTO user_data (machine_id, data) VALUES (?, ?)', machineId, data);
+    else yield run(SET_USER_DATA_SQL, machineId, data);
   }
 
   *#setInterfaces(machine: Machine, interfaces: readonly ReportedInterface[]): Steps<void> {
@@ -282,8 +281,9 @@ export class MachineTable {
     }
     for (const [position, nic] of interfaces.entries()) {
       yield run(
-        'INSERT INTO interface (machine_id, position, mac, name, source) VALUES (?1, ?2, ?3, ?4, ?5) ' +
-          'ON CONFLICT (mac) DO UPDATE SET position = ?2, name = ?4, source = ?5 WHERE machine_id = ?1',
+        'INSERT INTO interface (machine_id, position, mac, name, source) VALUES (?, ?, ?, ?, ?) ' +
+          'ON CONFLICT (mac) DO UPDATE SET position = excluded.position, name = excluded.name, source = excluded.source ' +
+          'WHERE interface.machine_id = excluded.machine_id',
         machine.id,
         position,
         nic.mac,

@@ -3,6 +3,7 @@
 // 1. Each change of the table increments `racks-version`, so that one number shows another process's change.
 // 2. Each change of a row draws a random revision, so that an unchanged row need not be read again, even after a rollback.
 
+import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
 import { broadcastOf, formatNetwork, type Ipv4Network, ipv4 } from '../net/address.ts';
 import { parseRackImages } from '../region/racks/rack-images.ts';
@@ -16,6 +17,8 @@ import type { EventTable } from './region-events.ts';
 import { number, optionalNumber, optionalText, type Row, text } from './region-rows.ts';
 import { all, one, run, type Steps } from './region-steps.ts';
 import { countRacksVersion, countVersion, racksVersion } from './region-versions.ts';
+
+const REVISION_BYTES = 8;
 
 const COLUMNS = [
   'uuid',
@@ -105,13 +108,13 @@ export class RackTable {
     if (version === known) return undefined;
     const { rows } = yield all(
       'SELECT rack.uuid, secret_digest, username, is_admin FROM (SELECT uuid, token FROM rack WHERE secret_digest IS NULL) AS rack ' +
-        'JOIN api_key ON api_key.token_key = rack.token LEFT JOIN user ON user.id = api_key.user_id',
+        'JOIN api_key ON api_key.token_key = rack.token LEFT JOIN account ON account.id = api_key.account_id',
     );
     return { version, racks: yield* this.list(), keys: rows.map(readRackKey) };
   }
 
   *images(uuids: readonly string[]): Steps<ReadonlyMap<string, readonly RackImage[]>> {
-    const sql = 'SELECT rack_uuid, images FROM rack_images WHERE rack_uuid IN (SELECT value FROM json_each(?))';
+    const sql = 'SELECT rack_uuid, images FROM rack_images WHERE rack_uuid IN texts(?)';
     const { rows } = yield all(sql, JSON.stringify(uuids));
     return new Map(
       rows.map((row) => {
@@ -168,7 +171,7 @@ export class RackTable {
 
   *#read(uuids: readonly string[]): Steps<ReadonlyMap<string, Rack>> {
     if (uuids.length === 0) return new Map();
-    const sql = 'SELECT * FROM rack WHERE uuid IN (SELECT value FROM json_each(?))';
+    const sql = 'SELECT * FROM rack WHERE uuid IN texts(?)';
     const { rows } = yield all(sql, JSON.stringify(uuids));
     return new Map(rows.map((row) => [text(row, 'uuid'), readRack(row)]));
   }
@@ -176,7 +179,7 @@ export class RackTable {
   *#put(rack: Rack): Steps<void> {
     const updates = COLUMNS.slice(1).map((column) => `${column} = excluded.${column}`);
     yield run(
-      `INSERT INTO rack (${COLUMNS.join(', ')}, revision) VALUES (${COLUMNS.map(() => '?').join(', ')}, hex(randomblob(8))) ` +
+      `INSERT INTO rack (${COLUMNS.join(', ')}, revision) VALUES (${COLUMNS.map(() => '?').join(', ')}, ?) ` +
         `ON CONFLICT (uuid) DO UPDATE SET ${updates.join(', ')}, revision = excluded.revision`,
       rack.uuid,
       rack.name,
@@ -196,6 +199,7 @@ export class RackTable {
       rack.source ?? null,
       JSON.stringify(rack.refused),
       rack.pulse === undefined ? null : JSON.stringify(rack.pulse),
+      randomBytes(REVISION_BYTES).toString('hex'),
     );
   }
 }

@@ -25,6 +25,12 @@ import { packRemark, unpackRemark } from './stored-event.ts';
 
 export type Row = Readonly<Record<string, SQLOutputValue>>;
 
+/** SQLite's form of a statement, whose lists are `IN texts(?)`, `IN numbers(?)` and `FROM texts(?)`, each one JSON text. */
+export const sqliteForm = (sql: string): string =>
+  sql
+    .replace(/\bIN (?:texts|numbers)\((\?\d?)\)/g, 'IN (SELECT value FROM json_each($1))')
+    .replace(/\bFROM texts\((\?\d?)\)/g, 'FROM json_each($1)');
+
 /** The statements of one database, each prepared once. Their texts come from a fixed set in the code. */
 export class Statements {
   readonly #database: DatabaseSync;
@@ -37,7 +43,7 @@ export class Statements {
   prepare(sql: string): StatementSync {
     let statement = this.#prepared.get(sql);
     if (statement === undefined) {
-      statement = this.#database.prepare(sql);
+      statement = this.#database.prepare(sqliteForm(sql));
       this.#prepared.set(sql, statement);
     }
     return statement;

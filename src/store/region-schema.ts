@@ -249,7 +249,7 @@ CREATE TABLE event_source (
 
 /** Users, with their API keys and SSH keys; machines have API keys too. */
 const PEOPLE = `
-CREATE TABLE user (
+CREATE TABLE account (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
   username TEXT NOT NULL UNIQUE,
   email TEXT NOT NULL,
@@ -263,13 +263,13 @@ CREATE TABLE api_key (
   consumer_key TEXT NOT NULL,
   secret_digest TEXT NOT NULL,
   name TEXT NOT NULL,
-  user_id INTEGER REFERENCES user (id) ON DELETE CASCADE,
+  account_id INTEGER REFERENCES account (id) ON DELETE CASCADE,
   machine_id INTEGER REFERENCES machine (id) ON DELETE CASCADE,
   created_ms INTEGER NOT NULL,
   used_ms INTEGER NOT NULL,
-  CHECK ((user_id IS NULL) <> (machine_id IS NULL))
+  CHECK ((account_id IS NULL) <> (machine_id IS NULL))
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX api_key_user ON api_key (user_id);
+CREATE INDEX api_key_account ON api_key (account_id);
 CREATE INDEX api_key_machine ON api_key (machine_id);
 
 CREATE TABLE ssh_key (

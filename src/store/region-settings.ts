@@ -46,8 +46,8 @@ export class SettingTable {
     }
     yield run(
       'INSERT INTO setting (rack, key, value, position, changed_ms) ' +
-        'VALUES (?1, ?2, ?3, (SELECT coalesce(max(position), 0) + 1 FROM setting), ?4) ' +
-        'ON CONFLICT (rack, key) DO UPDATE SET value = ?3, changed_ms = ?4',
+        'VALUES (?, ?, ?, (SELECT coalesce(max(position), 0) + 1 FROM setting), ?) ' +
+        'ON CONFLICT (rack, key) DO UPDATE SET value = excluded.value, changed_ms = excluded.changed_ms',
       rack,
       key,
       JSON.stringify(value),

@@ -18,7 +18,7 @@ const VERSION_SQL = "SELECT value FROM counter WHERE name = 'desired-version'";
 export function* countVersion(ids: readonly number[], gone?: string): Steps<void> {
   yield run(COUNT_SQL, 'desired-version');
   if (ids.length > 0) {
-    const sql = `UPDATE machine SET desired_version = (${VERSION_SQL}) WHERE id IN (SELECT value FROM json_each(?))`;
+    const sql = `UPDATE machine SET desired_version = (${VERSION_SQL}) WHERE id IN numbers(?)`;
     yield run(sql, JSON.stringify(ids));
   }
   if (gone === undefined) return;

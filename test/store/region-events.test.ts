@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
+import { sqliteForm } from '../../src/store/region-rows.ts';
 import { REGION_FILE } from '../../src/store/region-schema.ts';
 import { EVENT_BOUNDS } from '../../src/store/region-sqlite.ts';
 import { RegionTables } from '../../src/store/region-tables.ts';
@@ -19,7 +20,7 @@ for (const [isQuiet, index] of [
       assert.ok(value !== undefined && 'sql' in value);
       const database = new DatabaseSync(join(stateDir, REGION_FILE), { readOnly: true });
       try {
-        const plan = database.prepare(`EXPLAIN QUERY PLAN ${value.sql}`).all(...value.values);
+        const plan = database.prepare(`EXPLAIN QUERY PLAN ${sqliteForm(value.sql)}`).all(...value.values);
         const ofEvents = plan.map(({ detail }) => String(detail)).filter((detail) => detail.includes('newest'));
         const used = ofEvents.map((detail) => detail.replace('COVERING ', ''));
         assert.deepEqual(used, [`SEARCH newest USING INDEX ${index} (machine_id=?)`]);

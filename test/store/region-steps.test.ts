@@ -12,6 +12,7 @@ import { outcome } from '../../src/power/outcome.ts';
 import type { NewMachineEvent } from '../../src/region/records/machine-event.ts';
 import { listConflicts, sharedAmong } from '../../src/store/region-identity.ts';
 import * as reads from '../../src/store/region-machine-reads.ts';
+import { sqliteForm } from '../../src/store/region-rows.ts';
 import { REGION_FILE } from '../../src/store/region-schema.ts';
 import { EVENT_BOUNDS, openRegionStore } from '../../src/store/region-sqlite.ts';
 import type { Answer, Statement, Steps } from '../../src/store/region-steps.ts';
@@ -72,7 +73,7 @@ class Place {
 
   #answer({ kind, sql, values }: Statement): Answer {
     this.#statements += 1;
-    const statement = this.#database.prepare(sql);
+    const statement = this.#database.prepare(sqliteForm(sql));
     if (kind === 'run') return { row: undefined, rows: [], changes: Number(statement.run(...values).changes) };
     const rows = statement.all(...values);
     return { row: rows[0], rows, changes: 0 };
