@@ -14,6 +14,7 @@ export const RACK_ERROR_CODES = {
   'store-broken': 'A database is damaged or was not written by Rackboot.',
   'store-newer': 'A database was written by a newer Rackboot.',
   'store-unreleased': 'A database was written by a Rackboot older than the first release.',
+  'store-refused': 'A database on the network refuses this Rackboot, or has another certificate than expected.',
   'store-unwritable': 'The state directory cannot be created or written.',
   'tree-unreadable': 'The boot tree cannot be read.',
   'region-failed': 'The region thread ended.',

@@ -103,7 +103,7 @@ export class EventCuts {
     const excess = numberIn(yield one(`SELECT count(*) FROM event WHERE ${where}`)) - this.#bounds[kind];
     if (excess <= 0) return;
     const places = `SELECT id, row_number() OVER (PARTITION BY ${share} ORDER BY id DESC) AS place FROM event WHERE ${where}`;
-    const gone = `SELECT id FROM (${places}) ORDER BY place DESC, id LIMIT ?`;
+    const gone = `SELECT id FROM (${places}) AS placed ORDER BY place DESC, id LIMIT ?`;
     yield run(`DELETE FROM event WHERE id IN (${gone})`, excess);
     if (kind === 'deeds') this.#deeds = undefined;
   }

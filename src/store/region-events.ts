@@ -30,7 +30,7 @@ import { cleanWords } from '../region/records/text-json.ts';
 import { type EventBounds, EventCuts } from './event-cuts.ts';
 import { machineIdOf, machineQuery } from './region-machine-reads.ts';
 import { number, optionalNumber, optionalText, type Row, text } from './region-rows.ts';
-import { all, numberIn, one, run, type Statement, type Steps } from './region-steps.ts';
+import { all, numberIn, one, run, SETTLED_EVENT, type Statement, type Steps } from './region-steps.ts';
 import { packParams, unpackHappening } from './stored-event.ts';
 
 /** Former sources whose sequences are remembered, besides the current sources of known racks. */
@@ -188,9 +188,10 @@ export class EventTable {
   }
 
   *range(): Steps<{ readonly oldest: number; readonly newest: number }> {
+    const settled = numberIn(yield SETTLED_EVENT);
     return {
-      oldest: numberIn(yield one('SELECT min(id) FROM event')),
-      newest: numberIn(yield one('SELECT max(id) FROM event')),
+      oldest: numberIn(yield one('SELECT min(id) FROM event WHERE id <= ?', settled)),
+      newest: numberIn(yield one('SELECT max(id) FROM event WHERE id <= ?', settled)),
     };
   }
 

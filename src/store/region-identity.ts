@@ -32,11 +32,11 @@ const HOLDERS = 'SELECT 1 FROM identity WHERE identity.value = key.value LIMIT 2
 /** Selects those of the given values that several machines show, or have shown. */
 const SHARED =
   'SELECT key.value FROM texts(?) AS key WHERE EXISTS (SELECT 1 FROM shared_identity WHERE value = key.value) OR ' +
-  `((SELECT count(*) FROM (${HOLDERS})) = 2 AND (SELECT count(*) FROM (${ESTABLISHED_HOLDERS})) <> 1)`;
+  `((SELECT count(*) FROM (${HOLDERS}) AS holder) = 2 AND (SELECT count(*) FROM (${ESTABLISHED_HOLDERS}) AS holder) <> 1)`;
 
 /** A query for the ids of machines that show one of `count` values; undefined for none. Of each value, only a few machines are found. */
 export function holdersQuery(count: number): string | undefined {
-  const holders = `SELECT machine_id FROM (SELECT machine_id FROM identity WHERE value = ? ORDER BY machine_id LIMIT ${HOLDERS_MAX})`;
+  const holders = `SELECT machine_id FROM (SELECT machine_id FROM identity WHERE value = ? ORDER BY machine_id LIMIT ${HOLDERS_MAX}) AS holder`;
   return count === 0 ? undefined : Array.from({ length: count }, () => holders).join(' UNION ');
 }
 
@@ -76,7 +76,7 @@ export function* addShared(keys: readonly string[], atMs: number): Steps<void> {
 export function* forgetShared(keys: readonly string[]): Steps<void> {
   yield run(
     'DELETE FROM shared_identity WHERE value IN ' +
-      `(SELECT key.value FROM texts(?) AS key WHERE (SELECT count(*) FROM (${HOLDERS})) < 2)`,
+      `(SELECT key.value FROM texts(?) AS key WHERE (SELECT count(*) FROM (${HOLDERS}) AS holder) < 2)`,
     JSON.stringify(keys),
   );
 }

@@ -22,12 +22,12 @@ import { number, optionalNumber, type Row, text } from './region-rows.ts';
 import { all, numberIn, one, run, type Steps } from './region-steps.ts';
 
 const SCRIPT = `SELECT id, name, kind, title, description, timeout_seconds, position, changed_ms,
-  length(CAST(content AS BLOB)) AS bytes FROM script`;
+  octet_length(content) AS bytes FROM script`;
 // A size beyond what a number holds would make every read of its row throw.
 const RESULT = (
   output: string,
 ): string => `SELECT script_result.id, name, kind, script_result.status, exit_status, started_ms, ended_ms,
-  timeout_seconds, min(output_bytes, ${Number.MAX_SAFE_INTEGER}) AS output_bytes, run_id, purpose, machine.system_id, ${output} AS output FROM script_result
+  timeout_seconds, CASE WHEN output_bytes > ${Number.MAX_SAFE_INTEGER} THEN ${Number.MAX_SAFE_INTEGER} ELSE output_bytes END AS output_bytes, run_id, purpose, machine.system_id, ${output} AS output FROM script_result
   JOIN script_run ON script_run.id = run_id JOIN machine ON machine.id = machine_id`;
 const MACHINE = 'SELECT id FROM machine WHERE system_id = ?';
 const NEWEST_RUN = 'SELECT coalesce(max(id), 0) FROM script_run WHERE machine_id = ?';
@@ -90,8 +90,8 @@ export class ScriptTables {
     const runId = numberIn(yield one(newRun, machine, purpose, atMs));
     for (const [position, { name, kind, timeoutSeconds }] of planned.entries()) {
       const sql = `INSERT INTO script_result (run_id, position, name, kind, status, timeout_seconds, output, output_bytes)
-        VALUES (?, ?, ?, ?, 'pending', ?, x'', 0)`;
-      yield run(sql, runId, position, name, kind, timeoutSeconds);
+        VALUES (?, ?, ?, ?, 'pending', ?, ?, 0)`;
+      yield run(sql, runId, position, name, kind, timeoutSeconds, new Uint8Array());
     }
     yield run(
       `DELETE FROM script_run WHERE machine_id = ?1 AND id NOT IN
@@ -149,7 +149,7 @@ export class ScriptTables {
       run === undefined
         ? 'run_id IN (SELECT id FROM script_run WHERE machine_id = machine.id ORDER BY id DESC LIMIT ?)'
         : 'run_id = ?';
-    const sql = `${RESULT(withOutput ? 'output' : "x''")} WHERE machine.system_id = ? AND ${which}
+    const sql = `${RESULT(withOutput ? 'output' : 'NULL')} WHERE machine.system_id = ? AND ${which}
       ORDER BY run_id DESC, script_result.position`;
     return (yield all(sql, systemId, run ?? runs)).rows.map((row) => {
       const { tail, ...result } = readRaw(row);

@@ -41,6 +41,21 @@ export const all = (sql: string, ...values: Value[]): Statement => ({ kind: 'all
 /** A statement that writes; the answer says how many rows it changed. */
 export const run = (sql: string, ...values: Value[]): Statement => ({ kind: 'run', sql, values });
 
+/**
+ * Gives a number higher than all before it, for the order of changes. Of PostgreSQL it is the next one of a sequence; there a change with a
+ * higher number can be stored before one with a lower number.
+ */
+export const NEW_NUMBER =
+  "INSERT INTO counter (name, value) VALUES ('desired-version', 1) " +
+  'ON CONFLICT (name) DO UPDATE SET value = counter.value + 1 RETURNING value';
+export const newNumber: Statement = one(NEW_NUMBER);
+
+/** The version, and the id of an event, up to which no further change can appear. The first statement of an operation that reads. */
+export const SETTLED_VERSION: Statement = one("SELECT value FROM counter WHERE name = 'desired-version'");
+export const SETTLED_EVENT: Statement = one(`SELECT ${Number.MAX_SAFE_INTEGER} AS value`);
+export const isSettledNumber = (statement: Statement): boolean =>
+  statement === SETTLED_VERSION || statement === SETTLED_EVENT;
+
 /** The first column of the row; 0 if there is no row or it is not a number. */
 export function numberIn({ row }: Answer): number {
   const value = row === undefined ? 0 : Object.values(row)[0];

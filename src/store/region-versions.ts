@@ -5,29 +5,43 @@
 // 2. Deleted machines are remembered for GONE_VERSIONS versions. Whoever read before that reads everything again.
 
 import { text } from './region-rows.ts';
-import { all, numberIn, one, run, type Statement, type Steps } from './region-steps.ts';
+import { all, newNumber, numberIn, one, run, SETTLED_VERSION, type Statement, type Steps } from './region-steps.ts';
 
 /** How long deleted machines are remembered, in versions; each version deletes one machine at most. */
 export const GONE_VERSIONS = 10_000;
 
-const COUNT_SQL =
-  'INSERT INTO counter (name, value) VALUES (?, 1) ON CONFLICT (name) DO UPDATE SET value = counter.value + 1';
-const VERSION_SQL = "SELECT value FROM counter WHERE name = 'desired-version'";
+/**
+ * The latest version: of a machine, of a deleted one, or of what else racks get. `desired-version` is the last number given (SQLite only).
+ */
+const VERSION_SQL =
+  'SELECT max(value) FROM (SELECT max(desired_version) AS value FROM machine UNION ALL SELECT max(version) FROM gone_machine UNION ALL ' +
+  "SELECT value FROM counter WHERE name IN ('desired-version', 'desired-rest')) AS versions";
 
 /** Counts one version of the racks' desired state. @param ids the machines that racks get otherwise than before */
 export function* countVersion(ids: readonly number[], gone?: string): Steps<void> {
-  yield run(COUNT_SQL, 'desired-version');
+  const version = numberIn(yield newNumber);
   if (ids.length > 0) {
-    const sql = `UPDATE machine SET desired_version = (${VERSION_SQL}) WHERE id IN numbers(?)`;
-    yield run(sql, JSON.stringify(ids));
+    yield run('UPDATE machine SET desired_version = ? WHERE id IN numbers(?)', version, JSON.stringify(ids));
   }
-  if (gone === undefined) return;
-  yield run(`INSERT INTO gone_machine (system_id, version) SELECT ?, (${VERSION_SQL})`, gone);
-  yield run(`DELETE FROM gone_machine WHERE version <= (${VERSION_SQL}) - ?`, GONE_VERSIONS);
+  if (gone !== undefined) {
+    yield run('INSERT INTO gone_machine (system_id, version) VALUES (?, ?)', gone, version);
+    yield run('DELETE FROM gone_machine WHERE version <= ?', version - GONE_VERSIONS);
+  } else if (ids.length === 0) {
+    const sql =
+      'INSERT INTO counter (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value';
+    yield run(sql, 'desired-rest', version);
+  }
 }
 
+/** The version of the newest change in the store. */
 export function* desiredVersion(): Steps<number> {
   return numberIn(yield one(VERSION_SQL));
+}
+
+/** The version up to which every change is in the store. */
+export function* settledVersion(): Steps<number> {
+  const settled = numberIn(yield SETTLED_VERSION);
+  return Math.min(settled, yield* desiredVersion());
 }
 
 /** The machines deleted after a version; undefined if they are no longer known. */
@@ -38,7 +52,11 @@ export function* listGone(since: number): Steps<readonly string[] | undefined> {
 }
 
 /** Counts one version of the racks, and of what decides who may speak as one. */
-export const countRacksVersion = (): Statement => run(COUNT_SQL, 'racks-version');
+export const countRacksVersion = (): Statement =>
+  run(
+    "INSERT INTO counter (name, value) VALUES ('racks-version', 1) " +
+      'ON CONFLICT (name) DO UPDATE SET value = counter.value + 1',
+  );
 
 export function* racksVersion(): Steps<number> {
   return numberIn(yield one("SELECT value FROM counter WHERE name = 'racks-version'"));

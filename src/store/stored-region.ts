@@ -44,7 +44,7 @@ import { listConflicts, sharedAmong } from './region-identity.ts';
 import * as reads from './region-machine-reads.ts';
 import { lifeStore, loginStore, powerLedger, rackStore, scriptStore } from './region-sub-ports.ts';
 import { RegionTables } from './region-tables.ts';
-import { desiredVersion, listGone } from './region-versions.ts';
+import { desiredVersion, listGone, settledVersion } from './region-versions.ts';
 /** The region's store on a driver. */
 export class StoredRegion implements RegionStore {
   readonly #driver: RegionDriver;
@@ -152,6 +152,10 @@ export class StoredRegion implements RegionStore {
 
   desiredVersion(): Promise<number> {
     return this.#driver.read(() => desiredVersion());
+  }
+
+  settledVersion(): Promise<number> {
+    return this.#driver.read(() => settledVersion());
   }
 
   listGone(since: number): Promise<readonly string[] | undefined> {

@@ -39,7 +39,7 @@ export function testLoginStore(title: string, makePlace: () => StorePlace): void
       assert.equal(await store.logins.openDebug('abc', LOGIN, EVENT), true);
       await store.logins.noteDebug('abc', { tokenDigest: 'aa' });
       await store.logins.noteDebug('abc', { hostKey: 'SHA256:x' });
-      const other = place.open();
+      const other = await place.open();
       assert.deepEqual(await other.logins.findDebug('abc'), { ...LOGIN, tokenDigest: 'aa', hostKey: 'SHA256:x' });
       const again = { ...LOGIN, username: 'ann', expiresMs: 40 };
       assert.equal(await other.logins.openDebug('abc', again, EVENT), true);

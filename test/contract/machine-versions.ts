@@ -124,7 +124,7 @@ export function testMachineVersions(title: string, makePlace: () => StorePlace):
       const since = await store.desiredVersion();
       assert.deepEqual(await newsSince(store, since), NOTHING);
       await step(store);
-      const other = place.open();
+      const other = await place.open();
       assert.deepEqual(await newsSince(other, since), news);
       const now = await other.desiredVersion();
       if (news !== NOTHING) assert.ok(now > since, `${now} after ${since}`);
@@ -157,13 +157,19 @@ export function testMachineVersions(title: string, makePlace: () => StorePlace):
       await fill(store);
       const since = await store.desiredVersion();
       await store.removeMachine('a', EVENT);
+      const gone = await store.desiredVersion();
+      for (let count = 0; count < 5; count += 1) await set(store, `192.0.2.${count}`);
+      const later = await store.desiredVersion();
+      assert.ok(later > gone);
       await store.transact(async () => {
-        for (let count = 1; count < GONE_VERSIONS; count += 1) await set(store, `192.0.2.${count % 250}`);
+        // An event may take a number, too.
+        for (let count = 10; count < GONE_VERSIONS; count += 1) await set(store, `192.0.2.${count % 250}`);
       });
       assert.deepEqual(await store.listGone(since), ['a']);
       await store.removeMachine('b', EVENT);
+      for (let count = 0; count < 5; count += 1) await set(store, `192.0.2.${count}`);
       assert.equal(await store.listGone(since), undefined);
-      assert.deepEqual(await store.listGone(since + 1), ['b']);
+      assert.deepEqual(await store.listGone(later), ['b']);
     },
   );
 }

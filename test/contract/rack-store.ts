@@ -52,7 +52,7 @@ export function testRackStore(title: string, makePlace: () => StorePlace): void 
       } as const;
       const second = rack({ uuid: OTHER_UUID, state: 'accepted', isEmbedded: true, token: undefined, ...full });
       await put(store, first, second);
-      const other = place.open();
+      const other = await place.open();
       assert.deepEqual(await storedRacks(other), [first, { ...second, secretDigest: first.secretDigest }]);
       await put(other, { ...first, state: 'rejected', interfaces: [] });
       assert.deepEqual(
@@ -72,7 +72,7 @@ export function testRackStore(title: string, makePlace: () => StorePlace): void 
   );
 
   check('the version of the racks grows with every change of racks, and only then', async (store, place) => {
-    const other = place.open();
+    const other = await place.open();
     await put(store, rack());
     const version = (await other.racks.look(0))?.version ?? 0;
     assert.ok(version > 0);
@@ -103,7 +103,7 @@ export function testRackStore(title: string, makePlace: () => StorePlace): void 
     assert.equal((await store.recordReports('s', [{ ...REPORT, sequence: 5 }])).added, 1);
     assert.equal(await store.acceptSequence('s', 4, 1), false);
     assert.equal(await store.acceptSequence('s', 6, 1), true);
-    const other = place.open();
+    const other = await place.open();
     assert.equal(await other.highestSequence('s'), 6);
     assert.equal((await other.recordReports('s', [{ ...REPORT, sequence: 6 }])).added, 0);
     await other.close();

@@ -56,7 +56,7 @@ export function testRegionStore(title: string, makePlace: () => StorePlace): voi
   });
 
   check(
-    'settings are written, replaced and removed in one step, and count one version of the desired state',
+    'settings are written, replaced and removed in one step, and count a version of the desired state',
     async (store, place) => {
       const all = { rack: '', key: 'dns.upstream', value: ['192.0.2.53'] };
       const own = { rack: 'a-rack', key: 'cluster_interfaces.lab', value: { interface: 'eth1', management: 2 } };
@@ -64,8 +64,9 @@ export function testRegionStore(title: string, makePlace: () => StorePlace): voi
         store.changeSettings<never>(1000, () => ({ kind: 'change', changes, events: [] }));
       assert.deepEqual(await store.listSettings(), []);
       assert.deepEqual(await change([own, all]), { kind: 'changed', settings: [own, all] });
-      assert.equal(await store.desiredVersion(), 1);
-      const other = place.open();
+      const first = await store.desiredVersion();
+      assert.ok(first > 0);
+      const other = await place.open();
       assert.deepEqual(await other.listSettings(), [own, all], 'the order is that of the first writing');
       await other.close();
       await change([{ ...own, value: { interface: 'eth2' } }]);
@@ -74,7 +75,7 @@ export function testRegionStore(title: string, makePlace: () => StorePlace): voi
       assert.deepEqual(await store.listSettings(), [all]);
       const refused = await store.changeSettings(1000, (current) => ({ kind: 'refuse', refusal: current.length }));
       assert.deepEqual(refused, { kind: 'refuse', refusal: 1 });
-      assert.equal(await store.desiredVersion(), 3);
+      assert.ok((await store.desiredVersion()) > first);
     },
   );
 
@@ -346,46 +347,43 @@ export function testRegionStore(title: string, makePlace: () => StorePlace): voi
     assert.equal((await store.listEvents({ machines: { systemIds: ['bbbbbb'] }, limit: 10 })).length, 1);
   });
 
-  check(
-    'a merge moves interfaces and events to the remaining machine, and counts one version',
-    async (store, place) => {
-      await create(store, 'aaaaaa', 'one', [MAC_A], { uuid: 'u-1' });
-      await create(store, 'bbbbbb', 'two', [MAC_B], { uuid: 'u-1' });
-      assert.deepEqual([...(await store.sharedValues(['uuid u-1', 'uuid u-2']))], ['uuid u-1']);
-      const version = await store.desiredVersion();
-      const failed = store.mergeMachines('aaaaaa', 'bbbbbb', 2000, () => {
-        throw new Error('no');
-      });
-      await assert.rejects(failed, /^Error: no$/);
-      const refused = await store.mergeMachines('aaaaaa', 'bbbbbb', 2000, () => ({ kind: 'refuse', refusal: 'x' }));
-      assert.equal(refused.kind, 'refuse');
-      assert.deepEqual([await store.countMachines({}), await store.desiredVersion()], [2, version]);
-      const events = [
-        { type: 'NODE_IDENTITY_CHANGED', code: 'rack', params: { text: 'merged' }, atMs: 2000, username: 'bob' },
-      ] as const;
-      const merged = await store.mergeMachines('aaaaaa', 'bbbbbb', 2000, (keep, other) => ({
-        kind: 'merge',
-        fields: { description: `${keep.hostname} and ${other.hostname}` },
-        events,
-      }));
-      assert.equal(merged.kind === 'changed' && merged.machine.description, 'one and two');
-      const other = place.open();
-      const kept = await other.findMachine('aaaaaa');
-      assert.deepEqual(
-        kept?.interfaces.map((nic) => nic.mac),
-        [MAC_A, MAC_B],
-      );
-      assert.equal(await other.findMachine('bbbbbb'), undefined);
-      assert.equal(await other.desiredVersion(), version + 1);
-      assert.equal((await other.listEvents({ machines: { systemIds: ['aaaaaa'] }, limit: 10 })).length, 3);
-      assert.equal((await other.sharedValues(['uuid u-1'])).size, 0);
-      await other.close();
-      assert.equal(
-        (await store.mergeMachines('aaaaaa', 'zzzzzz', 1, () => ({ kind: 'refuse', refusal: 1 }))).kind,
-        'not-found',
-      );
-    },
-  );
+  check('a merge moves interfaces and events to the remaining machine, and counts a version', async (store, place) => {
+    await create(store, 'aaaaaa', 'one', [MAC_A], { uuid: 'u-1' });
+    await create(store, 'bbbbbb', 'two', [MAC_B], { uuid: 'u-1' });
+    assert.deepEqual([...(await store.sharedValues(['uuid u-1', 'uuid u-2']))], ['uuid u-1']);
+    const version = await store.desiredVersion();
+    const failed = store.mergeMachines('aaaaaa', 'bbbbbb', 2000, () => {
+      throw new Error('no');
+    });
+    await assert.rejects(failed, /^Error: no$/);
+    const refused = await store.mergeMachines('aaaaaa', 'bbbbbb', 2000, () => ({ kind: 'refuse', refusal: 'x' }));
+    assert.equal(refused.kind, 'refuse');
+    assert.deepEqual([await store.countMachines({}), await store.desiredVersion()], [2, version]);
+    const events = [
+      { type: 'NODE_IDENTITY_CHANGED', code: 'rack', params: { text: 'merged' }, atMs: 2000, username: 'bob' },
+    ] as const;
+    const merged = await store.mergeMachines('aaaaaa', 'bbbbbb', 2000, (keep, other) => ({
+      kind: 'merge',
+      fields: { description: `${keep.hostname} and ${other.hostname}` },
+      events,
+    }));
+    assert.equal(merged.kind === 'changed' && merged.machine.description, 'one and two');
+    const other = await place.open();
+    const kept = await other.findMachine('aaaaaa');
+    assert.deepEqual(
+      kept?.interfaces.map((nic) => nic.mac),
+      [MAC_A, MAC_B],
+    );
+    assert.equal(await other.findMachine('bbbbbb'), undefined);
+    assert.ok((await other.desiredVersion()) > version);
+    assert.equal((await other.listEvents({ machines: { systemIds: ['aaaaaa'] }, limit: 10 })).length, 3);
+    assert.equal((await other.sharedValues(['uuid u-1'])).size, 0);
+    await other.close();
+    assert.equal(
+      (await store.mergeMachines('aaaaaa', 'zzzzzz', 1, () => ({ kind: 'refuse', refusal: 1 }))).kind,
+      'not-found',
+    );
+  });
 
   check('a split makes a new machine of some interfaces, whose addresses stay known', async (store) => {
     await create(store, 'aaaaaa', 'one', [MAC_A, MAC_B]);
@@ -410,7 +408,7 @@ export function testRegionStore(title: string, makePlace: () => StorePlace): voi
     assert.equal(outcome.kind, 'changed');
     assert.equal((await store.findMachine('aaaaaa'))?.interfaces.length, 1);
     assert.equal((await store.findMachine('bbbbbb'))?.interfaces[0]?.address, ipv4(0x0a140064));
-    assert.equal(await store.desiredVersion(), version + 1);
+    assert.ok((await store.desiredVersion()) > version);
     assert.equal((await store.sharedValues(['uuid u-9'])).size, 1);
     await store.enlist({ macs: [MAC_A, MAC_B], values: [], atMs: 1 }, ({ byMac: [one, other], verdicts }) => {
       assert.deepEqual(verdicts, [{ lowId: one?.id, highId: other?.id, verdict: 'apart' }]);
@@ -483,15 +481,16 @@ export function testRegionStore(title: string, makePlace: () => StorePlace): voi
     await store.changeMachine('aaaaaa', 1, () => ({ kind: 'change', fields: { description: 'a note' }, events: [] }));
     assert.equal(await store.desiredVersion(), first);
     await create(store, 'bbbbbb', 'two', [MAC_B]);
-    assert.equal(await store.desiredVersion(), first + 1);
-    const other = place.open();
-    assert.equal(await other.desiredVersion(), first + 1);
+    const second = await store.desiredVersion();
+    assert.ok(second > first);
+    const other = await place.open();
+    assert.equal(await other.desiredVersion(), second);
     await other.close();
     // Racks are not sent what only an unverified report says.
     await create(store, 'cccccc', 'three', [0x525400000003], {}, 'hearsay');
-    assert.equal(await store.desiredVersion(), first + 1);
+    assert.equal(await store.desiredVersion(), second);
     await store.changeMachine('cccccc', 1, () => ({ kind: 'change', fields: { status: 'ready' }, events: [] }));
-    assert.equal(await store.desiredVersion(), first + 2);
+    assert.ok((await store.desiredVersion()) > second);
   });
 
   check('each report of a rack is stored once, under its machine', async (store, place) => {
@@ -513,7 +512,7 @@ export function testRegionStore(title: string, makePlace: () => StorePlace): voi
       started: new Map(),
       leased: new Set(),
     });
-    const other = place.open();
+    const other = await place.open();
     assert.equal((await other.recordReports('rack', [{ ...report, sequence: 2 }])).added, 0);
     assert.equal((await other.recordReports('rack', [{ ...report, sequence: 3, mac: '52:54:00:00:00:09' }])).added, 1);
     assert.equal((await other.recordReports('rack-2', [{ ...report, sequence: 1 }])).added, 1);
@@ -559,7 +558,7 @@ export function testRegionStore(title: string, makePlace: () => StorePlace): voi
 
   check('accounts and keys are visible to other processes', async (store, place) => {
     const user = { username: 'bob', email: 'b@x', passwordHash: 'h', isAdmin: true, createdMs: 1 };
-    const other = place.open();
+    const other = await place.open();
     assert.equal(await store.findUser('bob'), undefined);
     assert.equal((await other.addUser(user))?.username, 'bob');
     assert.equal(await other.addUser(user), undefined);
@@ -590,7 +589,7 @@ export function testRegionStore(title: string, makePlace: () => StorePlace): voi
       assert.deepEqual(await store.life.keepMachineKey(key), key);
       assert.deepEqual(await store.life.keepMachineKey({ ...key, tokenKey: 'u', tokenSecret: 'v' }), key);
       assert.equal(await store.life.keepMachineKey({ ...key, systemId: 'zzzzzz' }), undefined);
-      const other = place.open();
+      const other = await place.open();
       assert.deepEqual(await other.life.findMachineKey('t'), key);
       assert.equal(await other.life.findMachineKey('u'), undefined);
       await other.close();

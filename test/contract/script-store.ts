@@ -62,7 +62,7 @@ export function testScriptStore(title: string, makePlace: () => StorePlace): voi
     await scripts.addScript({ ...SCRIPT, name: 'early', position: 1 }, 3, EVENT);
     await scripts.addScript({ ...SCRIPT, name: 'a-test', kind: 'testing' }, 3, EVENT);
     assert.equal(await scripts.addScript({ ...SCRIPT, name: 'more' }, 3, EVENT), 'limit');
-    const other = place.open();
+    const other = await place.open();
     assert.deepEqual(
       (await other.scripts.listScripts()).map(({ name }) => name),
       ['early', 'a-test', 'burn-in'],

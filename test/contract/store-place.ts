@@ -5,8 +5,8 @@ import type { RegionStore } from '../../src/region/records/store.ts';
 
 /** A place for stores; each `open` opens the same state again, as another process would. */
 export interface StorePlace {
-  open(): RegionStore;
-  remove(): void;
+  open(): RegionStore | Promise<RegionStore>;
+  remove(): void | Promise<void>;
 }
 
 /** Returns a function that makes a test of each check; its name starts with the store's. */
@@ -14,12 +14,12 @@ export function storeChecks(title: string, makePlace: () => StorePlace) {
   return (name: string, work: (store: RegionStore, place: StorePlace) => Promise<void>): void => {
     test(`${title}: ${name}`, async () => {
       const place = makePlace();
-      const store = place.open();
+      const store = await place.open();
       try {
         await work(store, place);
       } finally {
         await store.close();
-        place.remove();
+        await place.remove();
       }
     });
   };

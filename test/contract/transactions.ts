@@ -22,7 +22,7 @@ export function testTransactions(title: string, makePlace: () => StorePlace): vo
   const check = storeChecks(title, makePlace);
 
   check('all methods within a transaction happen, or none', async (store, place) => {
-    const other = place.open();
+    const other = await place.open();
     const failed = store.transact(async () => {
       await add(store, 'ann');
       await store.acceptSequence('s', 3, 1);
@@ -72,38 +72,8 @@ export function testTransactions(title: string, makePlace: () => StorePlace): vo
     assert.deepEqual(await names(store), ['ann', 'bob', 'cid']);
   });
 
-  for (const succeeds of [true, false]) {
-    const end = succeeds ? 'is stored' : 'fails';
-    check(`other callers wait while a transaction is open, and see only what is left when it ${end}`, async (store) => {
-      const said: string[] = [];
-      const first = store.transact(async () => {
-        await add(store, 'ann');
-        await add(store, 'bob');
-        said.push('first ends');
-        if (!succeeds) throw new Error('no');
-      });
-      const reader = names(store);
-      const writer = add(store, 'cid');
-      const second = store.transact(async () => {
-        said.push('second begins');
-        await add(store, 'dan');
-      });
-      if (succeeds) await first;
-      else await assert.rejects(first, /^Error: no$/);
-      const seen = await reader;
-      const kept = succeeds ? ['ann', 'bob'] : [];
-      assert.deepEqual(
-        seen.filter((name) => name === 'ann' || name === 'bob'),
-        kept,
-      );
-      await Promise.all([writer, second]);
-      assert.deepEqual(said, ['first ends', 'second begins']);
-      assert.deepEqual([...(await names(store))].sort(), [...kept, 'cid', 'dan']);
-    });
-  }
-
   check('effects run once, in order, when the transaction around their caller is stored', async (store, place) => {
-    const other = place.open();
+    const other = await place.open();
     const seen: string[] = [];
     const note = (name: string) => async (): Promise<void> => {
       seen.push(`${name}: ${(await names(other)).join(' ')}`);
@@ -146,4 +116,38 @@ export function testTransactions(title: string, makePlace: () => StorePlace): vo
     await assert.rejects(doomed, /^Error: no$/);
     await store.transact(() => add(store, 'ann'));
   });
+}
+
+/** Of a store whose callers wait for one another. */
+export function testWaitingCallers(title: string, makePlace: () => StorePlace): void {
+  const check = storeChecks(title, makePlace);
+  for (const succeeds of [true, false]) {
+    const end = succeeds ? 'is stored' : 'fails';
+    check(`other callers wait while a transaction is open, and see only what is left when it ${end}`, async (store) => {
+      const said: string[] = [];
+      const first = store.transact(async () => {
+        await add(store, 'ann');
+        await add(store, 'bob');
+        said.push('first ends');
+        if (!succeeds) throw new Error('no');
+      });
+      const reader = names(store);
+      const writer = add(store, 'cid');
+      const second = store.transact(async () => {
+        said.push('second begins');
+        await add(store, 'dan');
+      });
+      if (succeeds) await first;
+      else await assert.rejects(first, /^Error: no$/);
+      const seen = await reader;
+      const kept = succeeds ? ['ann', 'bob'] : [];
+      assert.deepEqual(
+        seen.filter((name) => name === 'ann' || name === 'bob'),
+        kept,
+      );
+      await Promise.all([writer, second]);
+      assert.deepEqual(said, ['first ends', 'second begins']);
+      assert.deepEqual([...(await names(store))].sort(), [...kept, 'cid', 'dan']);
+    });
+  }
 }

@@ -11,6 +11,7 @@
 export const ROW_REASONS = {
   administrators: 'only administrators add rows, one by one, for people',
   addresses: 'a row for each block of the addresses that the operator has configured',
+  connections: 'a row for each connection of the processes that the operator runs, for some days',
   named: 'a row for each name in the code',
   one: 'one row',
 } as const;
@@ -29,6 +30,8 @@ export const TABLES: Readonly<Record<string, Readonly<Record<string, string>>>> 
     dropped: 'named',
     dead_letter: 'uplink/outbox-store.ts OUTBOX_BOUNDS',
   },
+  'store/postgres-form.ts': { claim: 'region/identity/enlistment.ts MACHINES_MAX', commit_mark: 'connections' },
+  'store/region-postgres.ts': { rackboot: 'one' },
   'store/region-schema.ts': {
     machine: 'region/identity/enlistment.ts MACHINES_MAX',
     interface: 'machine, each region/identity/interface-source.ts INTERFACES_MAX',

@@ -16,7 +16,7 @@ import { testRackStore } from '../contract/rack-store.ts';
 import { testRegionStore } from '../contract/region-store.ts';
 import { testScriptStore } from '../contract/script-store.ts';
 import type { StorePlace } from '../contract/store-place.ts';
-import { testTransactions } from '../contract/transactions.ts';
+import { testTransactions, testWaitingCallers } from '../contract/transactions.ts';
 import { sentenceOf } from '../support/sentences.ts';
 import { storedRacks } from '../support/stored-racks.ts';
 
@@ -37,6 +37,7 @@ testRackStore('sqlite', makePlace);
 testScriptStore('sqlite', makePlace);
 testLoginStore('sqlite', makePlace);
 testTransactions('sqlite', makePlace);
+testWaitingCallers('sqlite', makePlace);
 testMachineVersions('sqlite', makePlace);
 
 async function withDirectory(work: (stateDir: string, file: string) => Promise<void>): Promise<void> {

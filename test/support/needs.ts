@@ -77,6 +77,7 @@ const FILES: Readonly<Record<string, string>> = {
   '/usr/share/gocode/src/github.com/juju/gomaasapi': 'golang-github-juju-gomaasapi-dev',
   '/usr/lib/ipxe/qemu/pxe-virtio.rom': 'ipxe-qemu',
   '/usr/lib/ipxe/undionly.kpxe': 'ipxe',
+  '/usr/lib/postgresql': 'postgresql',
   '/usr/share/doc/libfaketime': 'libfaketime',
 };
 

@@ -13,7 +13,7 @@ import { toRackMachine, withoutSharedUuids } from './desired-machine.ts';
 /** Machines read in one query. */
 const CHUNK = 500;
 
-type MirrorStore = Pick<RegionStore, 'desiredVersion' | 'listGone' | 'listMachinesForRacks'>;
+type MirrorStore = Pick<RegionStore, 'settledVersion' | 'listGone' | 'listMachinesForRacks'>;
 
 /** The machines that racks get, by system id. */
 export class MachineMirror {
@@ -46,7 +46,7 @@ export class MachineMirror {
 
   async #read(): Promise<void> {
     // Read the version first: anything written meanwhile has a newer one.
-    const version = await this.#store.desiredVersion();
+    const version = await this.#store.settledVersion();
     if (version === this.#version) return;
     const gone = this.#version < 0 || version < this.#version ? undefined : await this.#store.listGone(this.#version);
     const since = gone === undefined ? 0 : this.#version;

@@ -308,8 +308,10 @@ export interface RegionStore {
   shiftDeadlines(byMs: number, nowMs: number): Promise<void>;
   /** At most `limit` machines with an id above `afterId` and a power task, in the order of their ids. */
   listPowerTasks(afterId: number, limit: number): Promise<readonly Machine[]>;
-  /** Increases with every change of the racks' desired state; kept in the database. */
+  /** The version of the newest change of the racks' desired state; kept in the database. Each further change has a higher one. */
   desiredVersion(): Promise<number>;
+  /** The version up to which every change is stored: who has read all up to it misses nothing. At most `desiredVersion`. */
+  settledVersion(): Promise<number>;
   /** The system ids of the machines deleted since a version of the desired state; undefined: they are no longer known. */
   listGone(since: number): Promise<readonly string[] | undefined>;
 

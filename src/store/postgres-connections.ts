@@ -1,0 +1,145 @@
+// The connections of one process to the region's PostgreSQL: a pool in which each connection has its own row of commit marks.
+//
+// Sources: node-postgres.com/apis/pool, /apis/client; postgresql.org/docs/15/runtime-config-client.html (timeouts).
+//
+// 1. A connection on which anything failed but a refused statement is closed, never reused.
+// 2. Every wait is bounded: for a connection, for a statement, for a lock, and on the server for a process that stops within a transaction.
+
+import { randomUUID } from 'node:crypto';
+import pg from 'pg';
+import { isLost } from './postgres-faults.ts';
+
+/** In milliseconds. A statement ends at the server first, so that the connection stays usable. */
+const CONNECT_MS_MAX = 5000;
+const STATEMENT_MS_MAX = 20_000;
+const LOCK_MS_MAX = 5000;
+const IDLE_IN_TRANSACTION_MS_MAX = 20_000;
+const QUERY_MS_MAX = 25_000;
+/** Marks of connections that nobody has used for this long are removed. */
+const MARK_DAYS = 7;
+
+/** Types by number, of pg_type: numbers are below 2^53 in every column. */
+const INT8 = 20;
+const NUMERIC = 1700;
+const types = {
+  getTypeParser: (id: number): unknown => (id === INT8 || id === NUMERIC ? Number : pg.types.getTypeParser(id, 'text')),
+};
+
+/** Where the database is, and how to log in. */
+export interface PostgresPlace {
+  /** `postgresql://user@host:port/database?sslmode=…`, without a password. */
+  readonly url: string;
+  readonly password?: string | undefined;
+  /** The authority that must have signed the server's certificate, in PEM. */
+  readonly ca?: string | undefined;
+  /** Connections at a time. */
+  readonly pool: number;
+}
+
+/** What shows that a transaction was stored. */
+export interface CommitMark {
+  readonly connection: string;
+  readonly transactions: number;
+  readonly sql: string;
+}
+
+/** A connection while one transaction has it. */
+export class StoreConnection {
+  readonly client: pg.PoolClient;
+  readonly #id = randomUUID();
+  #transactions = 0;
+
+  constructor(client: pg.PoolClient) {
+    this.client = client;
+  }
+
+  /** The mark of the transaction that is about to be stored. */
+  nextMark(): CommitMark {
+    this.#transactions += 1;
+    const sql =
+      `INSERT INTO commit_mark (connection, transactions) VALUES ('${this.#id}', ${this.#transactions}) ` +
+      'ON CONFLICT (connection) DO UPDATE SET transactions = excluded.transactions, seen_at = now()';
+    return { connection: this.#id, transactions: this.#transactions, sql };
+  }
+}
+
+/** The connections of one process. */
+export class PostgresConnections {
+  readonly #pool: pg.Pool;
+  readonly #known = new WeakMap<pg.PoolClient, StoreConnection>();
+
+  constructor(place: PostgresPlace) {
+    this.#pool = new pg.Pool({
+      ...connectionOf(place),
+      types,
+      max: place.pool,
+      connectionTimeoutMillis: CONNECT_MS_MAX,
+      statement_timeout: STATEMENT_MS_MAX,
+      lock_timeout: LOCK_MS_MAX,
+      idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_MS_MAX,
+      query_timeout: QUERY_MS_MAX,
+      keepAlive: true,
+      application_name: 'rackboot',
+    });
+    // A lost connection shows itself to its user; an idle one has none.
+    this.#pool.on('error', () => undefined);
+    this.#pool.on('connect', (client) => client.on('error', () => undefined));
+  }
+
+  /** Lends a connection that is in no transaction; whatever `work` leaves open is rolled back. */
+  async use<T>(work: (connection: StoreConnection) => Promise<T>): Promise<T> {
+    const client = await this.#pool.connect();
+    let connection = this.#known.get(client);
+    if (connection === undefined) {
+      connection = new StoreConnection(client);
+      this.#known.set(client, connection);
+    }
+    let result: T;
+    try {
+      result = await work(connection);
+    } catch (error) {
+      await end(client, error);
+      throw error;
+    }
+    client.release();
+    return result;
+  }
+
+  /** Removes the marks of processes that are gone. */
+  async forgetOldMarks(): Promise<void> {
+    const sql = `DELETE FROM commit_mark WHERE seen_at < now() - interval '${MARK_DAYS} days'`;
+    await this.use(({ client }) => client.query(sql));
+  }
+
+  async close(): Promise<void> {
+    await this.#pool.end();
+  }
+}
+
+async function end(client: pg.PoolClient, error: unknown): Promise<void> {
+  if (isLost(error)) {
+    client.release(true);
+    return;
+  }
+  await client.query('ROLLBACK').then(
+    () => client.release(),
+    () => client.release(true),
+  );
+}
+
+/** TLS with a checked certificate, unless the database is on this host or the url says otherwise. */
+function connectionOf({ url, password, ca }: PostgresPlace): pg.PoolConfig {
+  const place = new URL(url);
+  const mode = place.searchParams.get('sslmode');
+  place.searchParams.delete('sslmode');
+  const isPlain = mode === 'disable' || (mode === null && ca === undefined && isOnThisHost(place));
+  // The host is given, because of an address the driver does not tell TLS.
+  const host = place.hostname.replace(/^\[|\]$/g, '');
+  const ssl = isPlain ? false : { host, rejectUnauthorized: true, ...(ca === undefined ? {} : { ca }) };
+  // The driver takes all of the place from this text, and nothing beside it. It stays in memory.
+  if (password !== undefined) place.searchParams.set('password', password);
+  return { connectionString: place.href, ssl };
+}
+
+/** True for loopback, and for a Unix-domain socket (`postgresql:///database?host=/run/postgresql`). */
+const isOnThisHost = ({ hostname }: URL): boolean => /^(?:|localhost|127\.[\d.]+|\[::1\])$/.test(hostname);

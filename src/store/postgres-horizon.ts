@@ -1,0 +1,36 @@
+// How far the changes in PostgreSQL may be read in the order of their numbers.
+//
+//   transaction   lock (shared) on the last number given ── takes numbers ── COMMIT, which gives the lock back
+//   reader        reads the last number given, then the lowest lock: no change up to the lower of the two can still appear
+//
+// Sources: postgresql.org/docs/15/functions-admin.html (advisory locks), /view-pg-locks.html, /functions-sequence.html.
+//
+// 1. Numbers are given before a transaction is stored, so a higher one can become visible first. Who reads on from the highest number seen
+//    would lose the lower ones.
+// 2. A transaction takes its lock before its first number. So each number it gets is higher than its lock.
+// 3. A reader takes its own view of the data after it has read the locks, never before.
+
+import type pg from 'pg';
+
+/** The advisory locks of transactions are this plus a number; the numbers stay below 2^48. */
+const LOCKS_FROM = 0x5242n << 48n;
+
+/** Takes the lock, and the transaction's view of the data with it. */
+export const LOCK_SQL = `SELECT pg_advisory_xact_lock_shared(${LOCKS_FROM} + last_value) FROM change_number`;
+
+const LOWEST_SQL =
+  'SELECT last_value FROM change_number; ' +
+  `SELECT min(((classid::bigint << 32) | objid::bigint) - ${LOCKS_FROM}) AS last_value FROM pg_locks ` +
+  "WHERE locktype = 'advisory' AND objsubid = 1 AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) " +
+  `AND classid::bigint >> 16 = ${LOCKS_FROM >> 48n}`;
+
+/** The number up to which every change is visible to whoever looks after this. The connection is in no transaction. */
+export async function readHorizon(client: pg.ClientBase): Promise<number> {
+  // Several statements have one answer each, which the types do not say.
+  const answers: unknown = await client.query(LOWEST_SQL);
+  if (!Array.isArray(answers)) throw new Error('the horizon has one answer instead of two');
+  const numbers = answers.flatMap(({ rows }: pg.QueryResult<{ readonly last_value: string | null }>) =>
+    rows.flatMap(({ last_value: value }) => (value === null ? [] : [Number(value)])),
+  );
+  return Math.min(...numbers);
+}

@@ -1,0 +1,232 @@
+// Runs operations (`region-steps.ts`) on PostgreSQL in transactions.
+//
+//   write, transact   BEGIN, lock ─ statements ─ mark, COMMIT ─ effects
+//   read              BEGIN ─ statements ─ COMMIT
+//
+// Sources: postgresql.org/docs/15/transaction-iso.html (13.2.2 repeatable read), /explicit-locking.html, /protocol-flow.html (53.2.2.1).
+//
+// 1. Isolation is REPEATABLE READ: an operation sees one state, and a row that another has changed since makes it run again. Unique keys
+//    and counters make two transactions meet whose decisions exclude each other.
+// 2. A transaction that the database asks to repeat runs again after a pause, at most TRIES_MAX times; so does one whose connection was
+//    lost before its COMMIT.
+// 3. If the connection is lost during COMMIT, the mark of the connection shows whether the transaction was stored, also after a crash of
+//    the server or on the standby that takes over. Until that is known, the transaction neither runs again nor is said to have failed.
+// 4. A transaction that changes nothing leaves no mark, so it costs the server no write to its disk.
+
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { randomInt } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
+import { errorText, RackError } from '../errors.ts';
+import type { PostgresConnections, StoreConnection } from './postgres-connections.ts';
+import { explainPostgres, isLost, isRepeatable } from './postgres-faults.ts';
+import { PreparedForms } from './postgres-form.ts';
+import { LOCK_SQL, readHorizon } from './postgres-horizon.ts';
+import type { RegionDriver } from './region-driver.ts';
+import type { Row } from './region-rows.ts';
+import { type Answer, isSettledNumber, type Statement, type Steps, type Value } from './region-steps.ts';
+
+/** Runs of one transaction. With a dozen writers of one row, the tenth is rare. */
+const TRIES_MAX = 12;
+/** The longest pause before the second run, in milliseconds; each further one may be longer by as much. */
+const PAUSE_MS_MAX = 20;
+/** How often the database is asked what became of a transaction, and the pause between two times, in milliseconds. */
+const ASKS_MAX = 30;
+const ASK_PAUSE_MS = 500;
+
+const BEGIN = 'BEGIN ISOLATION LEVEL REPEATABLE READ';
+
+type Effect = () => void | Promise<void>;
+
+/** A transaction under way. */
+class OpenTransaction {
+  readonly connection: StoreConnection;
+  /** Up to where all changes were visible before it began. */
+  readonly horizon: number;
+  readonly effects: Effect[] = [];
+  hasWritten = false;
+  isOver = false;
+  /** The first failure in it. */
+  failure: { readonly error: unknown } | undefined;
+
+  constructor(connection: StoreConnection, horizon: number) {
+    this.connection = connection;
+    this.horizon = horizon;
+  }
+}
+
+/** What one run of a transaction came to. */
+interface Run<T> {
+  readonly result: T;
+  readonly effects: readonly Effect[];
+}
+
+/** The connection was lost during COMMIT, and the transaction was not stored. */
+class NotStored extends Error {}
+
+/** The transactions of one process. */
+export class PostgresTransactions implements RegionDriver {
+  readonly #connections: PostgresConnections;
+  /** The transaction of the methods that run in it. */
+  readonly #context = new AsyncLocalStorage<OpenTransaction>();
+  readonly #forms = new PreparedForms();
+  #horizon = 0;
+
+  constructor(connections: PostgresConnections) {
+    this.#connections = connections;
+  }
+
+  write<T>(operation: () => Steps<T>): Promise<T> {
+    return this.transact(() => this.#inside(this.#within(), operation));
+  }
+
+  async read<T>(operation: () => Steps<T>): Promise<T> {
+    const within = this.#within();
+    if (within !== undefined) return await this.#inside(within, operation);
+    return await this.#repeated(async (connection) => {
+      const steps = operation();
+      const first = steps.next();
+      // The horizon is read before the transaction's view of the data.
+      const isSettled = first.done !== true && isSettledNumber(first.value);
+      if (isSettled) this.#horizon = Math.max(this.#horizon, await readHorizon(connection.client));
+      const transaction = new OpenTransaction(connection, this.#horizon);
+      await connection.client.query(`${BEGIN} READ ONLY`);
+      const result = await this.#continue(transaction, steps, first);
+      await connection.client.query('COMMIT');
+      return result;
+    });
+  }
+
+  async transact<T>(work: () => Promise<T>): Promise<T> {
+    const within = this.#within();
+    if (within !== undefined) return await this.#join(within, work);
+    const { result, effects } = await this.#repeated((connection) => this.#once(connection, work));
+    for (const effect of effects) await this.#context.exit(effect);
+    return result;
+  }
+
+  async afterCommit(effect: Effect): Promise<void> {
+    const within = this.#within();
+    if (within === undefined) await effect();
+    else within.effects.push(effect);
+  }
+
+  close(): Promise<void> {
+    return this.#connections.close();
+  }
+
+  /** Runs a transaction, again if it may be. @throws RackError `store-unavailable`, `store-refused` */
+  async #repeated<T>(work: (connection: StoreConnection) => Promise<T>): Promise<T> {
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return await this.#context.exit(() => this.#connections.use(work));
+      } catch (error) {
+        const mayRepeat = error instanceof NotStored || isRepeatable(error) || isLost(error);
+        if (!mayRepeat || tries >= TRIES_MAX) throw explainPostgres(error);
+      }
+      await pause(randomInt(PAUSE_MS_MAX) * tries);
+    }
+  }
+
+  async #once<T>(connection: StoreConnection, work: () => Promise<T>): Promise<Run<T>> {
+    const transaction = new OpenTransaction(connection, this.#horizon);
+    try {
+      await connection.client.query(`${BEGIN}; ${LOCK_SQL}`);
+      const result = await this.#context.run(transaction, work);
+      if (transaction.failure !== undefined) throw transaction.failure.error;
+      await this.#commit(transaction);
+      return { result, effects: transaction.effects };
+    } finally {
+      transaction.isOver = true;
+    }
+  }
+
+  async #commit({ connection, hasWritten }: OpenTransaction): Promise<void> {
+    if (!hasWritten) {
+      await connection.client.query('COMMIT');
+      return;
+    }
+    const mark = connection.nextMark();
+    try {
+      await connection.client.query(`${mark.sql}; COMMIT`);
+    } catch (error) {
+      if (!isLost(error)) throw error;
+      if (!(await this.#wasStored(mark, error)))
+        throw new NotStored('the transaction was not stored', { cause: error });
+    }
+  }
+
+  /** Whether the transaction of a lost connection was stored. @throws RackError `store-unavailable` if that cannot be found out */
+  async #wasStored(
+    mark: { readonly connection: string; readonly transactions: number },
+    cause: unknown,
+  ): Promise<boolean> {
+    for (let asks = 0; asks < ASKS_MAX; asks += 1) {
+      try {
+        return await this.#connections.use(async ({ client }) => {
+          // Waits for the transaction if the server does not yet know that the connection is lost, and keeps it from being stored later.
+          const { rows } = await client.query<{ transactions: number }>(
+            'INSERT INTO commit_mark (connection, transactions) VALUES ($1, 0) ' +
+              'ON CONFLICT (connection) DO UPDATE SET seen_at = now() RETURNING transactions',
+            [mark.connection],
+          );
+          return (rows[0]?.transactions ?? 0) >= mark.transactions;
+        });
+      } catch {
+        await pause(ASK_PAUSE_MS);
+      }
+    }
+    const text = `the region's database was lost while it stored a change (${errorText(cause)}), and does not say whether it did: look at the result before you repeat it`;
+    throw new RackError('store-unavailable', text, { cause });
+  }
+
+  /** Makes a transaction within another a part of it. */
+  async #join<T>(transaction: OpenTransaction, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      transaction.failure ??= { error };
+      throw error;
+    }
+  }
+
+  async #inside<T>(transaction: OpenTransaction | undefined, operation: () => Steps<T>): Promise<T> {
+    if (transaction === undefined) throw new Error('a write has no transaction');
+    if (transaction.failure !== undefined) throw transaction.failure.error;
+    try {
+      const steps = operation();
+      return await this.#continue(transaction, steps, steps.next());
+    } catch (error) {
+      transaction.failure ??= { error };
+      throw error;
+    }
+  }
+
+  async #continue<T>(transaction: OpenTransaction, steps: Steps<T>, first: IteratorResult<Statement, T>): Promise<T> {
+    let step = first;
+    while (step.done !== true) step = steps.next(await this.#answer(transaction, step.value));
+    return step.value;
+  }
+
+  #within(): OpenTransaction | undefined {
+    const transaction = this.#context.getStore();
+    // What a transaction has started, such as a timer, outlives it.
+    return transaction === undefined || transaction.isOver ? undefined : transaction;
+  }
+
+  async #answer(transaction: OpenTransaction, statement: Statement): Promise<Answer> {
+    if (isSettledNumber(statement)) return { row: { value: transaction.horizon }, rows: [], changes: 0 };
+    const { kind, sql, values } = statement;
+    transaction.hasWritten ||= kind === 'run';
+    const form = this.#forms.of(sql);
+    const { rows, rowCount } = await transaction.connection.client.query<Row>({
+      ...form,
+      values: values.map(toPostgres),
+    });
+    if (kind === 'one') return { row: rows[0], rows: [], changes: 0 };
+    return { row: undefined, rows: kind === 'all' ? rows : [], changes: rowCount ?? 0 };
+  }
+}
+
+/** The driver takes bytes as a Buffer only. */
+const toPostgres = (value: Value): unknown =>
+  value instanceof Uint8Array && !Buffer.isBuffer(value) ? Buffer.from(value) : value;

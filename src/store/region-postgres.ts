@@ -1,0 +1,74 @@
+// The region's store in PostgreSQL, version 15 or later.
+//
+// 1. The database belongs to Rackboot: a mark says so, and which version of the tables it has. A database with other tables is refused.
+// 2. Processes that start together make the tables once: each waits for a lock on the whole.
+
+import { counted } from '../counted.ts';
+import { RackError } from '../errors.ts';
+import type { RegionStore } from '../region/records/store.ts';
+import { PostgresConnections, type PostgresPlace } from './postgres-connections.ts';
+import { explainPostgres } from './postgres-faults.ts';
+import { POSTGRES_MIGRATIONS } from './postgres-form.ts';
+import { PostgresTransactions } from './postgres-transactions.ts';
+import { EVENT_BOUNDS } from './region-sqlite.ts';
+import { StoredRegion } from './stored-region.ts';
+
+/** As `server_version_num`. */
+const OLDEST_SERVER = 150_000;
+const SCHEMA_LOCK = 0x5242_5342;
+
+const MARK_SQL =
+  'CREATE TABLE rackboot (version BIGINT NOT NULL, the_only BOOLEAN PRIMARY KEY DEFAULT true CHECK (the_only)); ' +
+  'INSERT INTO rackboot (version) VALUES (0)';
+
+/**
+ * Opens the region's database, and makes its tables if it is empty.
+ * @throws RackError `store-unavailable`, `store-refused`, `store-newer`, `store-broken`
+ */
+export async function openPostgresRegion(place: PostgresPlace): Promise<RegionStore> {
+  const connections = new PostgresConnections(place);
+  try {
+    await makeTables(connections);
+    await connections.forgetOldMarks();
+  } catch (error) {
+    await connections.close();
+    throw explainPostgres(error);
+  }
+  return new StoredRegion(new PostgresTransactions(connections), EVENT_BOUNDS);
+}
+
+async function makeTables(connections: PostgresConnections): Promise<void> {
+  await connections.use(async ({ client }) => {
+    const number = async (sql: string): Promise<number> => {
+      const { rows } = await client.query<Record<string, unknown>>(sql);
+      return Number(Object.values(rows[0] ?? {})[0] ?? 0);
+    };
+    const server = await number("SELECT current_setting('server_version_num')");
+    if (server < OLDEST_SERVER) {
+      const text = `the region's database is PostgreSQL ${Math.floor(server / 10_000)}: Rackboot needs 15 or later`;
+      throw new RackError('store-refused', text);
+    }
+    await client.query('BEGIN');
+    await client.query(`SELECT pg_advisory_xact_lock(${SCHEMA_LOCK})`);
+    const others = "FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p')";
+    const isOurs = (await number(`SELECT count(*) ${others} AND relname = 'rackboot'`)) > 0;
+    if (!isOurs) {
+      const tables = await number(`SELECT count(*) ${others}`);
+      if (tables > 0) {
+        const text = `the region's database has ${counted(tables, 'table')} that Rackboot did not make: name an empty database in region.store.url`;
+        throw new RackError('store-broken', text);
+      }
+      await client.query(MARK_SQL);
+    }
+    const version = await number('SELECT version FROM rackboot');
+    if (version > POSTGRES_MIGRATIONS.length) {
+      const text = `the region's database has version ${version}, which a newer Rackboot made; this one knows ${POSTGRES_MIGRATIONS.length}: install the newer one`;
+      throw new RackError('store-newer', text);
+    }
+    for (const step of POSTGRES_MIGRATIONS.slice(version)) await client.query(step);
+    if (version < POSTGRES_MIGRATIONS.length) {
+      await client.query('UPDATE rackboot SET version = $1', [POSTGRES_MIGRATIONS.length]);
+    }
+    await client.query('COMMIT');
+  });
+}

@@ -1,0 +1,150 @@
+// A PostgreSQL server of a test's own, in a temporary directory, which its clients reach by a Unix-domain socket.
+//
+// 1. initdb(1) and postgres(1) refuse root, so root runs them as `nobody`.
+// 2. The server ends with the test's process, at the latest.
+
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { appendFileSync, chownSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import pg from 'pg';
+import type { PostgresPlace } from '../../src/store/postgres-connections.ts';
+import { AS_NOBODY, NOBODY } from './another-user.ts';
+import { endProgram, hasEnded } from './child.ts';
+import { eventuallyWithin } from './eventually.ts';
+
+const VERSIONS = '/usr/lib/postgresql';
+const USER = 'rackboot';
+const CONNECTIONS = 4;
+/** Also the recovery after a crash. */
+const START_MS_MAX = 60_000;
+
+/** The newest installed server's program of this name. */
+function programOf(name: string): string {
+  const [newest = ''] = readdirSync(VERSIONS).sort((one, other) => Number(other) - Number(one));
+  return join(VERSIONS, newest, 'bin', name);
+}
+
+function commandOf(name: string, words: readonly string[]): readonly [program: string, words: string[]] {
+  const all = [...(process.getuid?.() === 0 ? AS_NOBODY : []), programOf(name), ...words];
+  return [all[0] ?? '', all.slice(1)];
+}
+
+export interface ServerOptions {
+  /** Lines of postgresql.conf. */
+  readonly settings?: readonly string[];
+  readonly access?: readonly string[];
+  /** Also its TCP port, if the settings let it listen. */
+  readonly port?: number;
+}
+
+/** A server, with an account that may do everything. */
+export class PostgresServer {
+  readonly directory: string;
+  readonly #port: number;
+  #server: ChildProcess | undefined;
+  #databases = 0;
+
+  private constructor(directory: string, port: number) {
+    this.directory = directory;
+    this.#port = port;
+  }
+
+  /** @param access lines of pg_hba.conf that come before the rule that trusts everybody on this host */
+  static async start({
+    settings = ['fsync = off'],
+    access = [],
+    port = 5432,
+  }: ServerOptions = {}): Promise<PostgresServer> {
+    const directory = mkdtempSync(join(tmpdir(), 'rackboot-postgres-'));
+    if (process.getuid?.() === 0) chownSync(directory, NOBODY, NOBODY);
+    const server = new PostgresServer(directory, port);
+    process.on('exit', () => server.#end());
+    const [program, words] = commandOf('initdb', [
+      ...['--no-sync', '--auth=trust', '--encoding=UTF8', '--locale=C.UTF-8', `--username=${USER}`],
+      ...['-D', server.#data],
+    ]);
+    execFileSync(program, words, { stdio: ['ignore', 'ignore', 'inherit'], cwd: directory });
+    const fixed = [
+      "listen_addresses = ''",
+      `unix_socket_directories = '${directory}'`,
+      `port = ${port}`,
+      'max_connections = 60',
+    ];
+    appendFileSync(join(server.#data, 'postgresql.conf'), `${[...fixed, ...settings].join('\n')}\n`);
+    const rules = join(server.#data, 'pg_hba.conf');
+    writeFileSync(rules, `${access.join('\n')}\n${readFileSync(rules, 'utf8')}`);
+    try {
+      await server.run();
+    } catch (error) {
+      server.#end();
+      throw error;
+    }
+    return server;
+  }
+
+  /** Where its own files are. */
+  get #data(): string {
+    return join(this.directory, 'data');
+  }
+
+  /** Starts the server, which has ended, and waits until it answers. */
+  async run(): Promise<void> {
+    const [program, words] = commandOf('postgres', ['-D', this.#data]);
+    this.#server = spawn(program, words, { stdio: 'ignore', cwd: this.directory });
+    await eventuallyWithin(START_MS_MAX, 'the database answers', () =>
+      this.query('SELECT 1').then(
+        () => true,
+        () => false,
+      ),
+    );
+  }
+
+  /** Ends the server: SIGINT ends its clients' connections first, SIGKILL is a crash. */
+  async end(signal: 'SIGINT' | 'SIGKILL'): Promise<void> {
+    if (this.#server !== undefined) await endProgram(this.#server, signal);
+  }
+
+  /** Runs statements, which end with a semicolon if they are several, in the server's own database. */
+  async query(sql: string, database = 'postgres'): Promise<readonly Record<string, unknown>[]> {
+    const client = new pg.Client({ connectionString: this.urlOf(database), connectionTimeoutMillis: 5000 });
+    client.on('error', () => undefined);
+    try {
+      await client.connect();
+      const { rows } = await client.query<Record<string, unknown>>(sql);
+      return rows;
+    } finally {
+      await client.end();
+    }
+  }
+
+  urlOf(database: string): string {
+    return `postgresql:///${database}?user=${USER}&host=${encodeURIComponent(this.directory)}&port=${this.#port}`;
+  }
+
+  placeOf(database: string): PostgresPlace {
+    return { url: this.urlOf(database), pool: CONNECTIONS };
+  }
+
+  /** Makes a database, empty or as a copy of another. @returns its name */
+  async makeDatabase(template = 'template1'): Promise<string> {
+    this.#databases += 1;
+    const name = `test${this.#databases}`;
+    await this.query(`CREATE DATABASE ${name} TEMPLATE ${template}`);
+    return name;
+  }
+
+  async removeDatabase(name: string): Promise<void> {
+    await this.query(`DROP DATABASE ${name} WITH (FORCE)`);
+  }
+
+  async close(): Promise<void> {
+    await this.end('SIGINT');
+    this.#end();
+  }
+
+  #end(): void {
+    if (this.#server !== undefined && !hasEnded(this.#server)) this.#server.kill('SIGQUIT');
+    rmSync(this.directory, { recursive: true, force: true });
+  }
+}
