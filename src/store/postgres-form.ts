@@ -10,6 +10,7 @@ import { NEW_NUMBER } from './region-steps.ts';
 export interface PreparedForm {
   readonly name: string;
   readonly text: string;
+  readonly writes: boolean;
 }
 
 const ELEMENTS = 'jsonb_array_elements_text($1::jsonb)';
@@ -39,7 +40,8 @@ export class PreparedForms {
     let form = this.#forms.get(sql);
     if (form === undefined) {
       const text = postgresForm(sql);
-      form = { text, name: createHash('sha256').update(text).digest('base64url') };
+      const name = createHash('sha256').update(text).digest('base64url');
+      form = { text, name, writes: !/^\s*SELECT\b/.test(text) };
       this.#forms.set(sql, form);
     }
     return form;
@@ -64,6 +66,9 @@ CREATE TRIGGER identity_claimed BEFORE INSERT ON identity FOR EACH ROW EXECUTE F
 CREATE FUNCTION identity_left() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN DELETE FROM claim WHERE value = OLD.value; RETURN NULL; END $$;
 CREATE TRIGGER identity_left AFTER DELETE ON identity FOR EACH ROW EXECUTE FUNCTION identity_left();
+
+-- Which process does the work that must happen once; its term is another with each new process (postgres-duties.ts).
+CREATE TABLE duty (name TEXT PRIMARY KEY, holder TEXT NOT NULL, term BIGINT NOT NULL, ends_at TIMESTAMPTZ NOT NULL);
 
 -- One row of each connection: the number of its last transaction that was stored (postgres-transactions.ts).
 CREATE TABLE commit_mark (connection TEXT PRIMARY KEY, transactions BIGINT NOT NULL, seen_at TIMESTAMPTZ NOT NULL DEFAULT now());

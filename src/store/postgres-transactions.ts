@@ -216,10 +216,11 @@ export class PostgresTransactions implements RegionDriver {
   async #answer(transaction: OpenTransaction, statement: Statement): Promise<Answer> {
     if (isSettledNumber(statement)) return { row: { value: transaction.horizon }, rows: [], changes: 0 };
     const { kind, sql, values } = statement;
-    transaction.hasWritten ||= kind === 'run';
-    const form = this.#forms.of(sql);
+    const { name, text, writes } = this.#forms.of(sql);
+    transaction.hasWritten ||= writes;
     const { rows, rowCount } = await transaction.connection.client.query<Row>({
-      ...form,
+      name,
+      text,
       values: values.map(toPostgres),
     });
     if (kind === 'one') return { row: rows[0], rows: [], changes: 0 };

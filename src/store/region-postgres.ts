@@ -3,6 +3,7 @@
 // 1. The database belongs to Rackboot: a mark says so, and which version of the tables it has. A database with other tables is refused.
 // 2. Processes that start together make the tables once: each waits for a lock on the whole.
 
+import { newUuid } from '../clock.ts';
 import { counted } from '../counted.ts';
 import { RackError } from '../errors.ts';
 import type { RegionStore } from '../region/records/store.ts';
@@ -34,7 +35,7 @@ export async function openPostgresRegion(place: PostgresPlace): Promise<RegionSt
     await connections.close();
     throw explainPostgres(error);
   }
-  return new StoredRegion(new PostgresTransactions(connections), EVENT_BOUNDS);
+  return new StoredRegion(new PostgresTransactions(connections), EVENT_BOUNDS, newUuid());
 }
 
 async function makeTables(connections: PostgresConnections): Promise<void> {

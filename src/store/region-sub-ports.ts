@@ -1,10 +1,13 @@
 // The smaller ports of the region's store: each method runs one operation in a transaction of its own.
 
+import { RackError } from '../errors.ts';
 import type { PowerLedger } from '../power/ledger.ts';
+import type { DutyStore } from '../region/records/duty-store.ts';
 import type { LifeStore } from '../region/records/life-store.ts';
 import type { LoginStore } from '../region/records/login-store.ts';
 import type { RackStore } from '../region/records/rack-store.ts';
 import type { ScriptStore } from '../region/records/script-store.ts';
+import { checkDuties, holdDuties, leaveDuties } from './postgres-duties.ts';
 import type { RegionDriver } from './region-driver.ts';
 import type { LifeTables } from './region-life.ts';
 import type { LoginTable } from './region-logins.ts';
@@ -53,8 +56,20 @@ export const rackStore = (table: RackTable, run: RegionDriver): RackStore => ({
   change: (decide) => run.write(() => table.change(decide)),
 });
 
-export const powerLedger = (table: PowerTable, run: RegionDriver): PowerLedger => ({
-  begin: (entry) => run.write(() => table.begin(entry)),
+/** @param holder begins commands only while it has the duties */
+export const powerLedger = (table: PowerTable, run: RegionDriver, holder?: string): PowerLedger => ({
+  begin: (entry) =>
+    run.write(function* () {
+      if (holder !== undefined && !(yield* checkDuties(holder))) {
+        throw new RackError('store-unavailable', "another process of the region has this one's duties now");
+      }
+      return yield* table.begin(entry);
+    }),
   end: (id, outcome, atMs) => run.write(() => table.end(id, outcome, atMs)),
   listUnended: () => run.read(() => table.listUnended()),
+});
+
+export const dutyStore = (run: RegionDriver, holder: string): DutyStore => ({
+  hold: (forMs) => run.write(() => holdDuties(holder, forMs)),
+  leave: () => run.write(() => leaveDuties(holder)),
 });

@@ -2,6 +2,7 @@
 
 import type { MacAddress } from '../net/address.ts';
 import type { PowerLedger } from '../power/ledger.ts';
+import type { DutyStore } from '../region/records/duty-store.ts';
 import type {
   ChangeKnowledge,
   ChangeQuestion,
@@ -42,7 +43,7 @@ import type { EventBounds } from './event-cuts.ts';
 import type { RegionDriver } from './region-driver.ts';
 import { listConflicts, sharedAmong } from './region-identity.ts';
 import * as reads from './region-machine-reads.ts';
-import { lifeStore, loginStore, powerLedger, rackStore, scriptStore } from './region-sub-ports.ts';
+import { dutyStore, lifeStore, loginStore, powerLedger, rackStore, scriptStore } from './region-sub-ports.ts';
 import { RegionTables } from './region-tables.ts';
 import { desiredVersion, listGone, settledVersion } from './region-versions.ts';
 /** The region's store on a driver. */
@@ -54,8 +55,10 @@ export class StoredRegion implements RegionStore {
   readonly logins: LoginStore;
   readonly scripts: ScriptStore;
   readonly power: PowerLedger;
+  readonly duties: DutyStore | undefined;
 
-  constructor(driver: RegionDriver, bounds: EventBounds) {
+  /** @param holder names this process if several share the store */
+  constructor(driver: RegionDriver, bounds: EventBounds, holder?: string) {
     this.#driver = driver;
     this.#tables = new RegionTables(bounds);
     const { racks, life, logins, scripts, power } = this.#tables;
@@ -63,7 +66,8 @@ export class StoredRegion implements RegionStore {
     this.life = lifeStore(life, this.#driver);
     this.logins = loginStore(logins, this.#driver);
     this.scripts = scriptStore(scripts, this.#driver);
-    this.power = powerLedger(power, this.#driver);
+    this.power = powerLedger(power, this.#driver, holder);
+    this.duties = holder === undefined ? undefined : dutyStore(this.#driver, holder);
   }
 
   enlist<R>(

@@ -30,7 +30,11 @@ export const TABLES: Readonly<Record<string, Readonly<Record<string, string>>>> 
     dropped: 'named',
     dead_letter: 'uplink/outbox-store.ts OUTBOX_BOUNDS',
   },
-  'store/postgres-form.ts': { claim: 'region/identity/enlistment.ts MACHINES_MAX', commit_mark: 'connections' },
+  'store/postgres-form.ts': {
+    claim: 'region/identity/enlistment.ts MACHINES_MAX',
+    commit_mark: 'connections',
+    duty: 'one',
+  },
   'store/region-postgres.ts': { rackboot: 'one' },
   'store/region-schema.ts': {
     machine: 'region/identity/enlistment.ts MACHINES_MAX',

@@ -192,3 +192,67 @@ for (const [cut, what] of CUTS) {
     }
   });
 }
+
+/** How long a term lasts in these tests, in milliseconds. */
+const TERM_MS = 400;
+const command = (id: string) => ({ id, machine: 'a', command: { kind: 'off', manner: 'soft' } as const, begunAtMs: 1 });
+
+test('one process at a time has the duties, another takes them when they are left or its term is over', () =>
+  withProcesses(3, async (stores) => {
+    const [one, two, three] = stores.map(({ duties }) => duties);
+    assert.ok(one !== undefined && two !== undefined && three !== undefined);
+    const first = await Promise.all([one, two, three].map((duties) => duties.hold(60_000)));
+    assert.deepEqual(
+      first.filter((term) => term !== undefined),
+      [1],
+    );
+    const holder = [one, two, three][first.indexOf(1)];
+    const others = [one, two, three].filter((duties) => duties !== holder);
+    assert.equal(await holder?.hold(60_000), 1, 'it keeps them');
+    await holder?.leave();
+    assert.equal(await others[0]?.hold(TERM_MS), 2);
+    await others[1]?.leave();
+    assert.equal(await others[1]?.hold(TERM_MS), undefined, 'only their holder gives them back');
+    await sleep(TERM_MS + 100);
+    assert.equal(await others[1]?.hold(60_000), 3);
+    assert.equal(await others[0]?.hold(60_000), undefined);
+  }));
+
+test('a process without the duties begins no power command, and one command begins once', () =>
+  withProcesses(2, async ([one, two]) => {
+    assert.ok(one !== undefined && two !== undefined);
+    const refused = (store: RegionStore, id: string) =>
+      assert.rejects(store.power.begin(command(id)), /another process of the region has this one's duties now/);
+    await refused(one, 'x');
+    assert.equal(await one.duties?.hold(TERM_MS), 1);
+    assert.equal(await one.power.begin(command('x')), undefined);
+    await refused(two, 'y');
+    await sleep(TERM_MS + 100);
+    assert.equal(
+      await one.power.begin(command('y')),
+      undefined,
+      'nobody has taken the duties of a process that is late',
+    );
+    assert.equal(await two.duties?.hold(60_000), 2);
+    await refused(one, 'z');
+    assert.equal((await two.power.begin(command('x')))?.id, 'x');
+    assert.deepEqual(
+      (await two.power.listUnended()).map(({ id }) => id),
+      ['x', 'y'],
+    );
+  }));
+
+test('a transaction whose only change is an INSERT that answers happens once, although its COMMIT is cut', async () => {
+  const cutter = await PostgresCutter.open(server.directory);
+  const name = await server.makeDatabase(template);
+  const store = await openPostgresRegion(cutter.placeOf(server.placeOf(name)));
+  try {
+    cutter.cutNext('after');
+    assert.equal(await store.duties?.hold(60_000), 1);
+    assert.equal(cutter.cuts, 1);
+  } finally {
+    await store.close();
+    await cutter.close();
+    await server.removeDatabase(name);
+  }
+});

@@ -13,6 +13,7 @@ import type { MachineAddress } from '../../machines/machine.ts';
 import type { SettingValue } from '../../machines/settings.ts';
 import type { Ipv4, MacAddress } from '../../net/address.ts';
 import type { PowerLedger } from '../../power/ledger.ts';
+import type { DutyStore } from './duty-store.ts';
 import type { Doubt, Happening } from './event-params.ts';
 import type {
   ChangeKnowledge,
@@ -247,6 +248,8 @@ export interface RegionStore {
   readonly scripts: ScriptStore;
   /** The power commands begun, and their outcomes. */
   readonly power: PowerLedger;
+  /** Undefined: one process has the store, and all duties. Otherwise only the process that has them may begin a power command. */
+  readonly duties?: DutyStore | undefined;
   /**
    * Runs `work` in one transaction: every method of this store that it calls, also indirectly, is part of it, and all of its changes happen,
    * or none. The store may run `work` again, so it changes nothing else, and waits for nothing but this store. It must not go on after a

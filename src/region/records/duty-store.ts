@@ -1,0 +1,12 @@
+// The port to the store of duties: of several processes of a region, one at a time does the work that must happen once.
+
+/** Every method is one transaction and may throw RackError `store-unavailable`. */
+export interface DutyStore {
+  /**
+   * Takes the duties if no process has them, or keeps them for this long from now on, by the store's clock.
+   * @returns the number of the term, another one with each new process; undefined: another process has them
+   */
+  hold(forMs: number): Promise<number | undefined>;
+  /** Gives the duties back if this process has them. */
+  leave(): Promise<void>;
+}
