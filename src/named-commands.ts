@@ -29,6 +29,7 @@ export const NAMED_COMMANDS: Readonly<Record<string, string>> = {
   power: 'check cycle key off on set status',
   preseed: 'list render show',
   racks: 'accept list reject remove',
+  region: 'check run',
   replay: '',
   run: '',
   scripts: 'add list remove results show',

@@ -17,7 +17,7 @@ export const COMMAND_GROUPS: readonly CommandGroup[] = [
   { title: 'Images and installers', commands: ['images', 'preseed'] },
   { title: 'Networks', commands: ['leases', 'neighbours'] },
   { title: 'People', commands: ['users', 'password', 'apikey'] },
-  { title: 'Several racks', commands: ['racks', 'outbox'] },
+  { title: 'Several racks', commands: ['racks', 'outbox', 'region'] },
   { title: 'Captured datagrams', commands: ['decode', 'replay'] },
 ];
 

@@ -63,6 +63,8 @@ export const statusShape = z.object({
       desiredVersion: z.number(),
       desiredSince: z.number().optional(),
       problem: z.string().optional(),
+      /** Only of a region apart from a rack: where its data is. */
+      store: z.string().optional(),
       damage: z.string().optional(),
       link: z
         .object({

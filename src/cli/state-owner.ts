@@ -5,8 +5,8 @@ import { statSync } from 'node:fs';
 import { osErrorCode, RackError } from '../errors.ts';
 import { printError } from './output.ts';
 
-/** What the daemon needs from root, as granted by the service's unit: ports below 1024, and frames to machines without an address. */
-const CAPABILITIES = '+net_bind_service,+net_raw';
+/** What a process needs from root, as granted by its unit: ports below 1024 and, for a rack, frames to machines without an address. */
+const CAPABILITIES = { rack: '+net_bind_service,+net_raw', region: '+net_bind_service' } as const;
 
 const SETPRIV = '/usr/bin/setpriv';
 
@@ -29,17 +29,18 @@ function findOtherOwner(stateDir: string): Owner | undefined {
 }
 
 /**
- * If this process is root and the owner of `stateDir` is not, restarts it as that owner, with the capabilities of the daemon and no other
- * rights of root. Else returns.
+ * If this process is root and the owner of `stateDir` is not, restarts it as that owner, with the capabilities of a rack or a region and
+ * no other rights of root. Else returns.
  *
  * @throws RackError `permission-denied` if the owner cannot read this program, `tool-missing` without setpriv(1)
  */
-export function continueAsOwnerOf(stateDir: string): void {
+export function continueAsOwnerOf(stateDir: string, kind: keyof typeof CAPABILITIES): void {
   const owner = findOtherOwner(stateDir);
   if (owner === undefined || process.execve === undefined) return;
   const [program = '', ...words] = [process.execPath, ...process.execArgv, ...process.argv.slice(1)];
   const who = ['--reuid', String(owner.uid), '--regid', String(owner.gid), '--clear-groups'];
-  const rights = ['--no-new-privs', `--inh-caps=-all,${CAPABILITIES}`, `--ambient-caps=-all,${CAPABILITIES}`];
+  const capabilities = CAPABILITIES[kind];
+  const rights = ['--no-new-privs', `--inh-caps=-all,${capabilities}`, `--ambient-caps=-all,${capabilities}`];
   const main = process.argv[1] ?? '';
   const look = spawnSync(SETPRIV, [...who, 'test', '-r', main, '-a', '-x', program], { stdio: 'ignore' });
   if (look.error !== undefined) {

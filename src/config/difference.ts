@@ -20,6 +20,7 @@ import { formatIpv4, formatMac, type Ipv4, rangeContains } from '../net/address.
 import { findKeyRule, isSecretKey } from './keys.ts';
 import type { UsableConfig } from './load.ts';
 import type { RackConfig } from './rack-config.ts';
+import type { WrittenConfig } from './written.ts';
 
 /** Characters of a value that are shown. */
 const SHOWN_MAX = 160;
@@ -27,7 +28,10 @@ const SHOWN_MAX = 160;
 const SHOWN_ENTRIES_MAX = 8;
 
 /** A configuration, as written and as used. */
-export type ComparedConfig = Pick<UsableConfig, 'written' | 'merged'>;
+export interface ComparedConfig extends Pick<UsableConfig, 'merged'> {
+  /** A rack's or a region's; only a rack has cluster interfaces. */
+  readonly written: Readonly<Record<string, unknown>> & Partial<Pick<WrittenConfig, 'cluster_interfaces'>>;
+}
 
 /** One changed key. */
 export interface KeyChange {
@@ -130,7 +134,7 @@ function flatten({ written, merged }: ComparedConfig): ReadonlyMap<string, Leaf>
     if (key === INTERFACES_KEY || !isBranch) return;
     for (const [name, entry] of Object.entries(value)) {
       const below = key === '' ? name : `${key}.${name}`;
-      if (below === INTERFACES_KEY) addInterfaces(written.cluster_interfaces, merged, add);
+      if (below === INTERFACES_KEY) addInterfaces(written.cluster_interfaces ?? [], merged, add);
       else if (isFields(entry) && findKeyRule(below)?.owner !== 'either') walk(entry, below);
       else add(below, entry, valueAt(merged, below));
     }
@@ -140,7 +144,7 @@ function flatten({ written, merged }: ComparedConfig): ReadonlyMap<string, Leaf>
 }
 
 function addInterfaces(
-  used: UsableConfig['written']['cluster_interfaces'],
+  used: WrittenConfig['cluster_interfaces'],
   merged: Settings,
   add: (key: string, used: unknown, raw: SettingValue | undefined) => void,
 ): void {

@@ -60,7 +60,7 @@ export function findHostOverlaps(
 }
 
 /** The present problems of the files of region.tls. */
-export function findCertificateProblems({ region }: RackConfig): ConfigProblem[] {
+export function findCertificateProblems({ region }: Pick<RackConfig, 'region'>): ConfigProblem[] {
   if (region.tls === undefined) return [];
   try {
     readCertificatePair(region.tls);

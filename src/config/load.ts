@@ -2,15 +2,14 @@
 // each with its path, and with its line or the store that owns it.
 
 import { RackError } from '../errors.ts';
-import { INTERFACES_KEY, interfacesOf, NO_SETTINGS, nameOf, type Settings } from '../machines/settings.ts';
+import { NO_SETTINGS, type Settings } from '../machines/settings.ts';
 import { type ConfigFile, formatProblems, PROBLEMS_MAX, readConfigFile, readConfigText } from './config-file.ts';
-import { faultText, OWN_WORDS } from './fault-words.ts';
-import { isSecretKey } from './keys.ts';
-import { type MergedSettings, mergeSettings } from './merge.ts';
+import { OWN_WORDS } from './fault-words.ts';
+import { inFileOrder, problemAt, reportIssues } from './file-problems.ts';
+import { mergeSettings } from './merge.ts';
 import type { ConfigProblem, RackConfig } from './rack-config.ts';
 import { type ProblemPath, resolveConfig } from './resolve.ts';
 import { salvage } from './salvage.ts';
-import { unknownKeyText } from './sibling-keys.ts';
 import { stateDirOf } from './state-dir.ts';
 import { type WrittenConfig, writtenConfigSchema } from './written.ts';
 
@@ -29,6 +28,14 @@ export interface UsableConfig {
 export type ParsedConfig =
   | ({ readonly ok: true } & UsableConfig)
   | { readonly ok: false; readonly problems: readonly ConfigProblem[] };
+
+const STORE_OF_REGION =
+  'belongs in the file of a region that runs apart from its racks (`rackboot region run`); the region of this rack keeps its data in ' +
+  'region.db: remove it, or see docs/outgrowing.md';
+
+/** What to do with a key that only the file of a region has. */
+const ofRegions = (path: ProblemPath, key: string): string | undefined =>
+  [...path, key].join('.') === 'region.store' ? STORE_OF_REGION : undefined;
 
 /** Parses the text of a configuration file and merges it with the store's values. */
 export function parseConfig(text: string, stored: Settings = NO_SETTINGS): ParsedConfig {
@@ -49,13 +56,8 @@ export function resolveFile(file: ConfigFile, stored: Settings): ParsedConfig {
   const { merged } = merge;
   const written = writtenConfigSchema.safeParse(merged, OWN_WORDS);
   if (!written.success) {
-    for (const issue of written.error.issues) {
-      const path = issue.path.filter((part) => typeof part !== 'symbol');
-      if (issue.code === 'unrecognized_keys')
-        for (const key of issue.keys) report([...path, key], unknownKeyText(writtenConfigSchema, path, key));
-      else report(path, faultText(issue, isSecretKey(formatPath(path))));
-    }
-    const rest = salvage(structuredClone(merged));
+    reportIssues(writtenConfigSchema, written.error, report, ofRegions);
+    const rest = salvage(writtenConfigSchema, structuredClone(merged));
     if (rest !== undefined)
       resolveConfig(
         rest.written,
@@ -68,23 +70,6 @@ export function resolveFile(file: ConfigFile, stored: Settings): ParsedConfig {
   return problems.length === 0
     ? { ok: true, config, written: written.data, merged, file, stored }
     : { ok: false, problems: inFileOrder(problems) };
-}
-
-/** A problem at a path of the merged configuration, at the place where its owner would look for it. */
-function problemAt(path: ProblemPath, message: string, merge: MergedSettings, file: ConfigFile): ConfigProblem {
-  const [first, second, ...rest] = path;
-  if (first === INTERFACES_KEY && typeof second === 'number' && second >= merge.fileInterfaces) {
-    const name = nameOf(interfacesOf(merge.merged)[second] ?? null);
-    return { path: formatPath([INTERFACES_KEY, name, ...rest]), line: undefined, owner: 'store', message };
-  }
-  const isStored = path.some((_part, depth) => merge.fromStore.has(path.slice(0, depth + 1).join('.')));
-  if (isStored) return { path: formatPath(path), line: undefined, owner: 'store', message };
-  return { path: formatPath(path), line: file.lineOf(path), message };
-}
-
-/** Sorts by line; problems of the whole file come first. */
-function inFileOrder(problems: readonly ConfigProblem[]): readonly ConfigProblem[] {
-  return problems.toSorted((a, b) => (a.line ?? 0) - (b.line ?? 0));
 }
 
 /**
@@ -113,12 +98,4 @@ export function isRegionElsewhere(path: string): boolean {
   const read = readConfigFile(readConfigText(path));
   const parsed = read.ok ? writtenConfigSchema.shape.region.safeParse(read.file.values.region) : undefined;
   return parsed?.success === true && parsed.data.mode === 'remote';
-}
-
-/** A path in messages: `cluster_interfaces[0].ip_range_low`. */
-function formatPath(path: ProblemPath): string {
-  return path.reduce<string>(
-    (text, part) => (typeof part === 'number' ? `${text}[${part}]` : text === '' ? part : `${text}.${part}`),
-    '',
-  );
 }

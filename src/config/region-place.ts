@@ -8,7 +8,7 @@ import { parseRegionUrl } from './region-url.ts';
 import type { WrittenConfig } from './written.ts';
 
 const LOOPBACK: Ipv4 = ipv4(0x7f000001);
-const REGION_PORT = 5240;
+export const REGION_PORT = 5240;
 const REGION_TLS_PORT = 5443;
 const HTTPS_PORT = 443;
 const HTTP_PORT = 80;
@@ -67,7 +67,7 @@ export function resolveRegionPlace(
 }
 
 /** By default the plain listeners' addresses, at REGION_TLS_PORT. */
-function resolveTls(
+export function resolveTls(
   tls: WrittenConfig['region']['tls'],
   plain: RegionPlace['listen'],
   report: (key: string, message: string) => void,

@@ -26,7 +26,7 @@ import { isHostLabel } from './written-values.ts';
 const LOOPBACK: Ipv4 = ipv4(0x7f000001);
 const LOOPBACK_NETWORK: Ipv4Network = { address: ipv4(0x7f000000), prefix: 8 };
 const BOOT_HTTP_PORT = 5248;
-const METRICS_PORT = 5249;
+export const METRICS_PORT = 5249;
 
 /** The place of a problem: keys and indexes from the top of the file. */
 export type ProblemPath = readonly (string | number)[];
@@ -287,7 +287,7 @@ function keysOf(key: string): (string | number)[] {
     .map((part) => (/^\d+$/.test(part) ? Number(part) : part));
 }
 
-function resolvePreseeds({ preseeds }: WrittenConfig): PreseedConfig {
+export function resolvePreseeds({ preseeds }: Pick<WrittenConfig, 'preseeds'>): PreseedConfig {
   const [debian = '', ubuntu = '', ubuntuPorts = ''] = [
     preseeds.debian_mirror,
     preseeds.ubuntu_mirror,
@@ -296,7 +296,7 @@ function resolvePreseeds({ preseeds }: WrittenConfig): PreseedConfig {
   return { directory: preseeds.directory, mirrors: { debian, ubuntu, ubuntuPorts } };
 }
 
-function roomLevels(written: WrittenConfig): RackConfig['log']['levels'] {
+export function roomLevels(written: Pick<WrittenConfig, 'log'>): RackConfig['log']['levels'] {
   const { levels } = written.log;
   return new Map(
     LOG_ROOMS.flatMap((room) => {

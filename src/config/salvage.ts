@@ -3,24 +3,24 @@
 // 1. A salvaged configuration is only examined, never served.
 // 2. A removed value, and whatever contains it, causes no further report: it already has its own problem.
 
-import { type WrittenConfig, writtenConfigSchema } from './written.ts';
+import type { z } from 'zod';
 
 /** Rounds of removal; each goes one level up from what is still invalid. */
 const ROUNDS_MAX = 6;
 
 type Path = readonly (string | number)[];
 
-export interface Salvaged {
-  readonly written: WrittenConfig;
+export interface Salvaged<Written> {
+  readonly written: Written;
   /** True for a path at, above or below a removed value. */
   readonly isTouched: (path: Path) => boolean;
 }
 
 /** Removes the values that the schema refuses from `raw`, in place; undefined if nothing valid remains. */
-export function salvage(raw: unknown): Salvaged | undefined {
+export function salvage<Written>(schema: z.ZodType<Written>, raw: unknown): Salvaged<Written> | undefined {
   const removed: Path[] = [];
   for (let round = 0; round < ROUNDS_MAX; round += 1) {
-    const parsed = writtenConfigSchema.safeParse(raw);
+    const parsed = schema.safeParse(raw);
     if (parsed.success) {
       return {
         written: parsed.data,

@@ -6,14 +6,18 @@ import type { Ipv4Network } from '../net/address.ts';
 import type { NameSource } from './identity/hostname.ts';
 import type { InstallConfig } from './preseed/request.ts';
 
+/** The configuration file of the region's process. */
+export interface OwnFile {
+  /** Its path, for messages. */
+  readonly file: string;
+  /** Its values as written, in the form of a rack's file; they override the store's. */
+  readonly values: Settings;
+}
+
 /** The rack in the region's own process, and its configuration file. */
-export interface OwnRack {
+export interface OwnRack extends OwnFile {
   readonly uuid: string;
   readonly name: string;
-  /** The configuration file's path, for messages. */
-  readonly file: string;
-  /** The file's values as written; they override the store's. */
-  readonly values: Settings;
 }
 
 /** TLS listeners, and the files of their certificate. */
@@ -74,4 +78,6 @@ export interface RegionConfig {
   readonly counterMemory?: SharedArrayBuffer | undefined;
   /** `undefined` if the region's process has no rack. */
   readonly ownRack?: OwnRack | undefined;
+  /** The file of a region's process without a rack; `undefined` if it has a rack, or no file. */
+  readonly ownFile?: OwnFile | undefined;
 }

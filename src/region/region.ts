@@ -173,6 +173,7 @@ class RegionOnStore implements Region {
       racks: this.racks,
       rules: options.rules ?? NO_RULES,
       ownRack: () => this.#config.ownRack,
+      ownFile: () => this.#config.ownFile,
       onChange: () => this.#announce(),
     });
     this.#onDesiredState = options.onDesiredState;

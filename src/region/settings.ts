@@ -19,7 +19,7 @@ import {
   withValue,
 } from '../machines/settings.ts';
 import { nearestName } from '../nearest-name.ts';
-import type { OwnRack } from './config.ts';
+import type { OwnFile, OwnRack } from './config.ts';
 import type { Racks } from './racks/racks.ts';
 import type { RegionStore, SettingChange, StoredSetting } from './records/store.ts';
 import { type Pin, type RefusalNamed, refusal } from './words/refusal.ts';
@@ -82,6 +82,8 @@ export interface SettingsParts {
   readonly racks: Racks;
   readonly rules: SettingsRules;
   readonly ownRack: () => OwnRack | undefined;
+  /** The file of a region's process without a rack. */
+  readonly ownFile?: (() => OwnFile | undefined) | undefined;
   /** Called after each change. */
   readonly onChange: () => void;
 }
@@ -141,8 +143,8 @@ export class RegionSettings {
 
   /** The file in which a read-only key is written; `undefined` if the key is not read-only. */
   pinnedBy(key: string, rack: string): Pin | undefined {
-    const own = this.#parts.ownRack();
-    if (own !== undefined && (rack === '' || rack === own.uuid)) {
+    const own = this.#ownFileOf(rack);
+    if (own !== undefined) {
       return this.rules.pinned(own.values).includes(key) ? { kind: 'own', file: own.file } : undefined;
     }
     const remote = this.#parts.racks.find(rack);
@@ -198,6 +200,7 @@ export class RegionSettings {
       const pin = this.pinnedBy(key, rack);
       if (pin !== undefined) return refusal('setting-read-only.pinned', { key, pin });
     }
+    if (interfaceName !== undefined && owner === '') return refusal('setting-unknown.rack', { key: edit.key });
     const before = list.find((one) => one.rack === rack && one.key === key)?.value;
     if (edit.value === undefined && before === undefined) {
       const near = this.rules.nearestKey(edit.key) ?? this.#nearestInterface(owner, edit.key);
@@ -298,8 +301,14 @@ export class RegionSettings {
 
   /** The contents of a rack's file; empty for a remote rack, whose file the region does not see. */
   #fileOf(rack: string | undefined): Settings {
+    return this.#ownFileOf(rack ?? '')?.values ?? NO_SETTINGS;
+  }
+
+  /** The file of this process, if it concerns `rack`: that of its own rack, or, empty, the region. */
+  #ownFileOf(rack: string): OwnFile | undefined {
     const own = this.#parts.ownRack();
-    return own !== undefined && (rack === undefined || rack === '' || rack === own.uuid) ? own.values : NO_SETTINGS;
+    if (own === undefined) return rack === '' ? this.#parts.ownFile?.() : undefined;
+    return rack === '' || rack === own.uuid ? own : undefined;
   }
 }
 

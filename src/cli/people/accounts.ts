@@ -3,7 +3,7 @@
 
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { systemClock } from '../../clock.ts';
-import { loadPlace } from '../../config/config-file.ts';
+import { loadStorePlace, type StorePlace } from '../../config/region-store.ts';
 import { shellWord } from '../../control/start-command.ts';
 import { RackError } from '../../errors.ts';
 import { isOwnershipError, ownUserName, readerRemedy } from '../../files/ownership.ts';
@@ -18,7 +18,8 @@ import {
   wasUsed,
 } from '../../region/accounts/accounts.ts';
 import type { RegionStore } from '../../region/records/store.ts';
-import { hasRegionStore, openRegionStore } from '../../store/region-sqlite.ts';
+import { openStore } from '../../region-process/open-store.ts';
+import { hasRegionStore } from '../../store/region-sqlite.ts';
 import { readGivenFile } from '../given-file.ts';
 import { formatDuration, print, printError, printTable } from '../output.ts';
 import { openPrompt } from '../prompt.ts';
@@ -47,13 +48,13 @@ export function refuseTaken(username: string, names: readonly string[]): void {
 
 /** Makes an administrator. @returns 0 */
 export async function createAdministrator(flags: AdministratorFlags): Promise<number> {
-  const { stateDir } = loadPlace(flags.config);
+  const place = loadStorePlace(flags.config);
   const { username, email } = flags;
   // Read before this process switches users: perhaps only root may read the file.
   const given = flags.password ?? (flags.passwordFile === undefined ? undefined : await readPassword(flags));
   // Before a person types a password: the name may be taken.
-  if (given === undefined && hasRegionStore(stateDir)) {
-    await withStore(stateDir, async (store) => {
+  if (given === undefined && hasStore(place)) {
+    await withStore(place, async (store) => {
       if ((await store.findUser(username)) !== undefined) throw nameTaken(username);
     });
   }
@@ -61,7 +62,7 @@ export async function createAdministrator(flags: AdministratorFlags): Promise<nu
   // Before `withStore`, which would make a store.
   const problem = newUserProblem(account);
   if (problem !== undefined) throw new RackError('bad-argument', problem);
-  await withStore(stateDir, (store) => createAdmin(store, systemClock, account));
+  await withStore(place, (store) => createAdmin(store, systemClock, account));
   print(`${flags.username} is an administrator. Their API key: sudo rackboot apikey --username ${flags.username}`);
   return 0;
 }
@@ -73,10 +74,10 @@ export async function createAdministrator(flags: AdministratorFlags): Promise<nu
  * @throws RackError `not-found`, `bad-argument`, `store-unwritable`
  */
 export async function resetPassword(flags: PasswordFlags & { readonly config: string }): Promise<number> {
-  const { stateDir } = loadPlace(flags.config);
+  const place = loadStorePlace(flags.config);
   const { username } = flags;
-  checkHasAccounts(stateDir, username);
-  await withStore(stateDir, async (store) => {
+  checkHasAccounts(place, username);
+  await withStore(place, async (store) => {
     if ((await store.findUser(username)) === undefined)
       throw new RackError(
         'not-found',
@@ -100,9 +101,9 @@ export interface ApiKeyFlags {
 
 /** Prints a new API key, and nothing else; or shows or removes keys. @returns 0 */
 export async function printApiKey(flags: ApiKeyFlags): Promise<number> {
-  const { stateDir } = loadPlace(flags.config);
-  checkHasAccounts(stateDir, flags.username);
-  await withStore(stateDir, async (store) => {
+  const place = loadStorePlace(flags.config);
+  checkHasAccounts(place, flags.username);
+  await withStore(place, async (store) => {
     if (flags.list === true) await listApiKeys(store, flags.username);
     else if (flags.remove !== undefined) await removeApiKey(store, flags.username, flags.remove);
     else print(await createApiKey(store, systemClock, flags.username, flags.name));
@@ -131,18 +132,23 @@ async function removeApiKey(store: RegionStore, username: string, given: string)
 }
 
 /** Requires a store. Opening one would make it, and changing an account must not leave an empty one behind. @throws RackError `not-found` */
-function checkHasAccounts(stateDir: string, username: string): void {
-  if (hasRegionStore(stateDir)) return;
+function checkHasAccounts(place: StorePlace, username: string): void {
+  if (hasStore(place)) return;
+  const { stateDir } = place;
   throw new RackError(
     'not-found',
     `there is no user ${username}: ${stateDir} has no accounts yet; rackboot createadmin --username ${username} makes the first`,
   );
 }
 
-/** @throws RackError as `openRegionStore`, and `permission-denied` with the remedy if this user may not enter the state directory */
-function openStore(stateDir: string): RegionStore {
+/** False if opening the store would make it. */
+const hasStore = ({ stateDir, store }: StorePlace): boolean => store.kind !== 'sqlite' || hasRegionStore(stateDir);
+
+/** @throws RackError as `openStore`, and `permission-denied` with the remedy if this user may not enter the state directory */
+async function openAccounts(place: StorePlace): Promise<RegionStore> {
+  const { stateDir } = place;
   try {
-    return openRegionStore({ stateDir });
+    return await openStore(place);
   } catch (error) {
     const isForbidden = error instanceof RackError && isOwnershipError(error.cause);
     // A missing directory must be made first: that error says how.
@@ -152,9 +158,9 @@ function openStore(stateDir: string): RegionStore {
   }
 }
 
-async function withStore<T>(stateDir: string, action: (store: RegionStore) => T | Promise<T>): Promise<T> {
-  becomeOwnerOf(stateDir);
-  const store = openStore(stateDir);
+async function withStore<T>(place: StorePlace, action: (store: RegionStore) => T | Promise<T>): Promise<T> {
+  becomeOwnerOf(place.stateDir);
+  const store = await openAccounts(place);
   try {
     return await action(store);
   } finally {

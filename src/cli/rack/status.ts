@@ -6,6 +6,7 @@ import { loadPlace } from '../../config/config-file.ts';
 import { askDaemon } from '../../control/ask-daemon.ts';
 import { networkContains, parseIpv4, parseNetwork } from '../../net/address.ts';
 import { formatBytes, formatDuration, print, printJson, printTable } from '../output.ts';
+import { apartLines, isApart } from '../region/status-lines.ts';
 import { statusShape } from '../shapes.ts';
 import { regionLines } from './region-lines.ts';
 
@@ -143,6 +144,21 @@ export async function showStatus(file: string, json: boolean): Promise<number> {
     `${status.name}: Rackboot ${status.version}, process ${status.pid}, up ${formatDuration(status.uptimeMs)}, ${formatBytes(status.memoryBytes)}`,
   );
   print('');
+  if (isApart(status.region)) for (const line of apartLines(status.region, status.machinesKnown)) print(line);
+  else printServed(status, now);
+  for (const text of unopenedListeners(status)) print(`BAD     ${text}`);
+  if (!isApart(status.region)) print(leasesLine(status));
+  else if (status.diskProblem !== undefined) print(`BAD     ${status.diskProblem}`);
+  if (status.unserved !== undefined) print(`BAD     ${status.unserved}`);
+  for (const line of [...treeLines(status), ...refusedLines(status)]) print(line);
+  for (const problem of status.dhcp?.problems ?? []) print(`BAD     DHCP on ${problem.name}: ${problem.text}`);
+  for (const line of foreignLines(status.dhcp?.foreign ?? [], now)) print(line);
+  for (const note of status.notes) print(`Note    ${note}`);
+  return healthy ? 0 : 1;
+}
+
+/** Prints the networks, the servers and the link to the region. */
+function printServed(status: Status, now: number): void {
   printTable(
     ['NETWORK', 'INTERFACE', 'STATE', 'RANGE IN USE'],
     status.interfaces.map((entry) => [
@@ -164,12 +180,4 @@ export async function showStatus(file: string, json: boolean): Promise<number> {
     );
   }
   for (const line of regionLines(status.region, status.machinesKnown, now)) print(line);
-  for (const text of unopenedListeners(status)) print(`BAD     ${text}`);
-  print(leasesLine(status));
-  if (status.unserved !== undefined) print(`BAD     ${status.unserved}`);
-  for (const line of [...treeLines(status), ...refusedLines(status)]) print(line);
-  for (const problem of status.dhcp?.problems ?? []) print(`BAD     DHCP on ${problem.name}: ${problem.text}`);
-  for (const line of foreignLines(status.dhcp?.foreign ?? [], now)) print(line);
-  for (const note of status.notes) print(`Note    ${note}`);
-  return healthy ? 0 : 1;
 }

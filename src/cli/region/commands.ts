@@ -1,14 +1,17 @@
-// The tables of `rackboot racks` and `rackboot events`.
+// The tables of `rackboot region`, `rackboot racks` and `rackboot events`.
 
 import type { Argv } from 'yargs';
 import { type SharedOptions, yes } from '../shared-options.ts';
 
 type Finish = (code: number) => void;
 
-/** Adds `racks` and `events` to a command line. */
+/** Adds `region`, `racks` and `events` to a command line. */
 export function regionCommands<T>(parser: Argv<T>, shared: SharedOptions, finish: Finish) {
   const { config, json } = shared;
   return parser
+    .command('region', 'Run a region without a rack, for racks on other hosts', (command) =>
+      processCommands(command, shared, finish),
+    )
     .command('racks', 'The racks of the region', (command) => rackCommands(command, shared, finish))
     .command(
       'events',
@@ -34,6 +37,19 @@ export function regionCommands<T>(parser: Argv<T>, shared: SharedOptions, finish
         finish(await showEvents({ ...argv, file: argv.config }));
       },
     );
+}
+
+function processCommands<T>(command: Argv<T>, { config, json }: SharedOptions, finish: Finish) {
+  return command
+    .command('check', "Check a region's configuration file", { config, json }, async (argv) => {
+      const { checkRegionFile } = await import('./run.ts');
+      finish(checkRegionFile(argv.config, argv.json));
+    })
+    .command(['run', '$0'], 'Run the region (what its service runs)', { config }, async (argv) => {
+      const { runRegion } = await import('./run.ts');
+      finish(await runRegion(argv.config));
+    })
+    .strict();
 }
 
 function rackCommands<T>(command: Argv<T>, { config, json }: SharedOptions, finish: Finish) {

@@ -16,6 +16,7 @@ import type { LeaseJournalStatus } from '../../store/lease-journal.ts';
 import type { UplinkStatus } from '../../uplink/rack-uplink.ts';
 import type { Rack } from '../rack/rack.ts';
 import { addProcess, type ProcessFacts } from './process-metrics.ts';
+import { addEvents, addRegion } from './shared-metrics.ts';
 
 /** Leases examined in one turn of the event loop. */
 const LEASES_PER_TURN_MAX = 4096;
@@ -318,17 +319,6 @@ function addJournal(out: Exposition, status: LeaseJournalStatus): void {
   out.histogram('rackboot_journal_write_seconds', 'Time from submitting a batch until it is durable.', status.writes);
 }
 
-/** Adds the metrics of the event stream, and how many events of hosts were withheld from it. */
-export function addEvents(out: Exposition, { published, missed }: EventStreamCounters, withheld: number): void {
-  out.counter('rackboot_events_published_total', 'Events published.', published);
-  out.counter('rackboot_events_withheld_total', 'Events of hosts omitted at the rate limit of each host.', withheld);
-  out.counter(
-    'rackboot_events_missed_total',
-    'Events overwritten before a consumer read them.',
-    labelled('consumer', Object.fromEntries(missed)),
-  );
-}
-
 const REGION_STATES = [
   'up',
   'starting',
@@ -368,20 +358,5 @@ function addUplink(out: Exposition, status: UplinkStatus, wallMs: number): void 
     'rackboot_region_heartbeat_seconds',
     'How long the last heartbeat took.',
     link.heartbeatMs === undefined ? undefined : link.heartbeatMs / 1000,
-  );
-}
-
-function addRegion(out: Exposition, counters: RegionCounters): void {
-  const { answers, refusals, racks } = counters.read();
-  out.counter(
-    'rackboot_region_api_answers_total',
-    'Responses of the region in this process, by status class.',
-    labelled('class', answers),
-  );
-  out.counter('rackboot_region_api_refusals_total', 'Refusals of its API, by reason.', labelled('reason', refusals));
-  out.gauge(
-    'rackboot_region_racks',
-    'Racks of this region by state; away means accepted but silent.',
-    labelled('state', racks),
   );
 }

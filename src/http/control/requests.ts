@@ -39,6 +39,8 @@ export interface ControlRequestsDeps {
   readonly secret: string;
   /** The URL of a region on another host, which gives this host's administrator no rights; `undefined` if the region is on this host. */
   readonly elsewhere?: string | undefined;
+  /** Said of a path that is not in `answers`; `undefined`: which there are. */
+  readonly unknownPath?: string | undefined;
 }
 
 /** Answers one request of the control socket. Never rejects. */
@@ -80,7 +82,8 @@ export async function handleControl(
     } else if (Object.hasOwn(deps.answers, `POST ${target.path}`)) {
       refuse(405, 'this path accepts only POST');
     } else {
-      refuse(404, `no such path; there are ${Object.keys(deps.answers).join(', ')} and /MAAS/`);
+      const known = `no such path; there are ${Object.keys(deps.answers).join(', ')} and /MAAS/`;
+      refuse(404, deps.unknownPath ?? known);
     }
   } catch (error) {
     refuse(statusOf(error), errorText(error));

@@ -26,6 +26,8 @@ export interface ControlServerDeps {
   readonly secret: string;
   /** The URL of a region on another host; `undefined` if it is on this host. */
   readonly elsewhere?: string | undefined;
+  /** Said of a path that is not in `answers`; `undefined`: which there are. */
+  readonly unknownPath?: string | undefined;
   /** False while the process starts: every request gets 503, and the open socket keeps other instances out. `undefined`: always true. */
   readonly isServing?: (() => boolean) | undefined;
 }

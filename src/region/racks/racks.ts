@@ -13,7 +13,6 @@ import type { Happening } from '../records/event-params.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
 import {
   isAway,
-  LINK_VERSION,
   type Rack,
   type RackImage,
   type RackPulse,
@@ -29,6 +28,7 @@ import { Acknowledgements } from './acknowledgements.ts';
 import { BatchTurns } from './batch-turns.ts';
 import { type Introduction, Introductions } from './introductions.ts';
 import { MachineHomes } from './machine-homes.ts';
+import { decideOwnRack } from './own-rack.ts';
 import {
   decideRegistration,
   decideVerdict,
@@ -60,8 +60,6 @@ export interface RackNews {
   /** `undefined` if unchanged. */
   readonly images?: readonly RackImage[] | undefined;
 }
-
-const NO_PULSE = { life: '', applied: 0, waiting: 0, dropped: 0, deadLetters: 0, startedMs: 0 } as const;
 
 /** The believed networks of one rack. */
 interface WeighedNetworks {
@@ -300,32 +298,13 @@ export class Racks {
   }
 
   /** Stores the rack of this process, which needs no key, and removes an earlier one with another UUID. */
-  async greet(description: RackDescription): Promise<void> {
-    const atMs = this.#clock.wallTimeMs();
-    const { uuid, name, version, interfaces, pinned, settingsRefused } = description;
-    await this.#change((racks) => {
-      const known = racks.find((rack) => rack.uuid === uuid);
-      const rack: Rack = {
-        uuid,
-        name,
-        version,
-        interfaces,
-        agreed: [],
-        disputed: [],
-        state: 'accepted',
-        isEmbedded: true,
-        uplink: LINK_VERSION,
-        address: '',
-        registeredMs: known?.registeredMs ?? atMs,
-        stateSinceMs: known?.stateSinceMs ?? atMs,
-        seenMs: atMs,
-        refused: [],
-        // It sends no heartbeats; only these fields of one are needed.
-        ...(settingsRefused === undefined ? {} : { pulse: { ...NO_PULSE, pinned, settingsRefused } }),
-      };
-      const gone = racks.filter((one) => one.isEmbedded && one.uuid !== uuid).map((one) => one.uuid);
-      return { put: [rack], remove: gone, events: [], result: undefined };
-    });
+  greet(description: RackDescription): Promise<void> {
+    return this.#change((racks) => decideOwnRack(description, racks, this.#clock.wallTimeMs()));
+  }
+
+  /** Removes the rack of an earlier process on this store: this one has none. */
+  partFromOwn(): Promise<void> {
+    return this.#change((racks) => decideOwnRack(undefined, racks, this.#clock.wallTimeMs()));
   }
 
   /** Stores a rack's heartbeat. */

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { instant, later } from '../../../src/clock.ts';
 import { HOST_RATE, HOSTS_RATE, HostEvents } from '../../../src/daemon/observing/host-events.ts';
-import { addEvents } from '../../../src/daemon/observing/metrics.ts';
+import { addEvents } from '../../../src/daemon/observing/shared-metrics.ts';
 import { EVENT_KINDS } from '../../../src/daemon/rack/event-kinds.ts';
 import type { RackEvent } from '../../../src/event.ts';
 import { OWED_EVERY_MS } from '../../../src/fair-sampler.ts';

@@ -26,6 +26,8 @@ export const SETTINGS = {
     `${key}: unknown key; ${meant === undefined ? 'config/rackboot.yaml explains all' : `did you mean ${meant}?`}`,
   'setting-unknown.absent': ({ key, meant }: { readonly key: string; readonly meant: string | undefined }) =>
     `${key}: not in the store, nothing to remove${meant === undefined ? '' : `; did you mean ${meant}?`}`,
+  'setting-unknown.rack': ({ key }: { readonly key: string }) =>
+    `${key}: this region has no rack of its own; name the rack whose network it is, as in rackboot config set --rack NAME`,
   'setting-read-only.file': ({ key }: { readonly key: string }) =>
     `${key} is read-only: only the configuration file can set it`,
   'setting-read-only.pinned': ({ key, pin }: { readonly key: string; readonly pin: Pin }) =>

@@ -1,0 +1,30 @@
+// `rackboot region run`: runs a region apart from its racks until a signal ends it; `rackboot region check` checks its configuration file.
+
+import { formatProblems, readConfigFile, readConfigText } from '../../config/config-file.ts';
+import { findCertificateProblems } from '../../config/host-check.ts';
+import { resolveRegionFile } from '../../config/region-file.ts';
+import { NO_SETTINGS } from '../../machines/settings.ts';
+import { startRegionProcess } from '../../region-process/region-process.ts';
+import { print, printError, printJson } from '../output.ts';
+import { runUntilStopped } from '../until-stopped.ts';
+
+/** Runs until a signal stops it. @returns 0, or 1 if it could not serve */
+export const runRegion = (configFile: string): Promise<number> =>
+  runUntilStopped(configFile, { kind: 'region', start: startRegionProcess });
+
+/** Lists every problem of a region's configuration file. @returns 0 if there is none, else 1 */
+export function checkRegionFile(file: string, json: boolean): number {
+  const read = readConfigFile(readConfigText(file));
+  const parsed = read.ok ? resolveRegionFile(read.file, NO_SETTINGS) : read;
+  const problems = parsed.ok ? findCertificateProblems(parsed.config) : parsed.problems;
+  if (json) printJson({ file, ok: problems.length === 0, problems });
+  else if (problems.length > 0) printError(formatProblems(file, problems));
+  else if (parsed.ok) {
+    const { listen, tls } = parsed.config.region;
+    const places = [...listen, ...(tls?.listen ?? [])].map(({ host, port }) => `${host}:${port}`);
+    print(`${file} is fine: the region serves ${places.join(', ')}, on ${KINDS[parsed.config.store.kind]}.`);
+  }
+  return problems.length === 0 ? 0 : 1;
+}
+
+const KINDS = { sqlite: 'region.db in its state directory', postgresql: 'PostgreSQL' } as const;

@@ -1,0 +1,67 @@
+// Runs a service in this process until a signal ends it: a rack's daemon, or a region apart from its racks.
+//
+// If root starts it and another user owns the state directory, it runs as that user (`state-owner.ts`).
+//
+// A program that starts it may tell it to end with its standard input (`ends-with-input.ts`).
+//
+// SIGTERM and SIGINT stop it, a second one at once (exit code 1). SIGHUP reloads the configuration file.
+
+import { systemClock } from '../clock.ts';
+import { loadPlace } from '../config/config-file.ts';
+import type { Daemon, DaemonOptions } from '../daemon/daemon.ts';
+import { ENDS_WITH_INPUT, whenInputCloses } from '../net/ends-with-input.ts';
+import { takeNotifyTerms } from '../net/notify-socket.ts';
+import { printFailure } from './output.ts';
+import { continueAsOwnerOf } from './state-owner.ts';
+import { readVersion } from './version.ts';
+
+/** A service, and how it is started. */
+interface Service {
+  readonly kind: 'rack' | 'region';
+  /** Resolves when it answers. @throws RackError */
+  readonly start: (options: DaemonOptions) => Promise<Daemon>;
+}
+
+/** Runs until a signal stops it. @returns 0, or 1 if it could not serve */
+export async function runUntilStopped(configFile: string, { kind, start }: Service): Promise<number> {
+  continueAsOwner(configFile, kind);
+  const { promise: ended, resolve: end } = Promise.withResolvers<number>();
+  let service: Daemon | undefined;
+  // A SIGHUP before the service exists needs no reload: the start reads the newest configuration.
+  process.on('SIGHUP', () => service?.reload());
+  service = await start({
+    configFile,
+    version: readVersion(),
+    clock: systemClock,
+    notify: takeNotifyTerms(process.env, process.pid),
+    onFatal: (error) => {
+      printFailure(error);
+      end(1);
+    },
+  });
+  const running = service;
+  let isEnding = false;
+  const stop = (signal: NodeJS.Signals): void => {
+    if (isEnding) process.exit(1);
+    isEnding = true;
+    void running.stop(signal).then(() => end(0));
+  };
+  process.on('SIGTERM', stop);
+  process.on('SIGINT', stop);
+  if (process.env[ENDS_WITH_INPUT] === '1') whenInputCloses(() => stop('SIGTERM'));
+  const code = await ended;
+  // Everything of ours is closed, but a library's workers may keep the process alive.
+  process.exit(code);
+}
+
+function continueAsOwner(configFile: string, kind: Service['kind']): void {
+  if (process.getuid?.() !== 0) return;
+  let stateDir: string;
+  try {
+    ({ stateDir } = loadPlace(configFile));
+  } catch {
+    // The start reports the problem.
+    return;
+  }
+  continueAsOwnerOf(stateDir, kind);
+}

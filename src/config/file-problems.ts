@@ -1,0 +1,54 @@
+// The problems of a configuration, each at the place where its owner would look for it. Rack and region report theirs in the same way.
+
+import type { z } from 'zod';
+import { INTERFACES_KEY, interfacesOf, nameOf } from '../machines/settings.ts';
+import type { ConfigFile } from './config-file.ts';
+import { faultText } from './fault-words.ts';
+import { isSecretKey } from './keys.ts';
+import type { MergedSettings } from './merge.ts';
+import type { ConfigProblem } from './rack-config.ts';
+import type { ProblemPath, ReportProblem } from './resolve.ts';
+import { unknownKeyText } from './sibling-keys.ts';
+
+/**
+ * Reports what a schema refuses, in the words of `fault-words.ts`.
+ * @param elsewhere what to do with a key that belongs in another file; undefined: it does not
+ */
+export function reportIssues(
+  schema: z.ZodType,
+  error: z.ZodError,
+  report: ReportProblem,
+  elsewhere: (path: ProblemPath, key: string) => string | undefined,
+): void {
+  for (const issue of error.issues) {
+    const path = issue.path.filter((part) => typeof part !== 'symbol');
+    if (issue.code !== 'unrecognized_keys') report(path, faultText(issue, isSecretKey(formatPath(path))));
+    else
+      for (const key of issue.keys) report([...path, key], elsewhere(path, key) ?? unknownKeyText(schema, path, key));
+  }
+}
+
+/** A problem at a path of the merged configuration, at the place where its owner would look for it. */
+export function problemAt(path: ProblemPath, message: string, merge: MergedSettings, file: ConfigFile): ConfigProblem {
+  const [first, second, ...rest] = path;
+  if (first === INTERFACES_KEY && typeof second === 'number' && second >= merge.fileInterfaces) {
+    const name = nameOf(interfacesOf(merge.merged)[second] ?? null);
+    return { path: formatPath([INTERFACES_KEY, name, ...rest]), line: undefined, owner: 'store', message };
+  }
+  const isStored = path.some((_part, depth) => merge.fromStore.has(path.slice(0, depth + 1).join('.')));
+  if (isStored) return { path: formatPath(path), line: undefined, owner: 'store', message };
+  return { path: formatPath(path), line: file.lineOf(path), message };
+}
+
+/** Sorts by line; problems of the whole file come first. */
+export function inFileOrder(problems: readonly ConfigProblem[]): readonly ConfigProblem[] {
+  return problems.toSorted((a, b) => (a.line ?? 0) - (b.line ?? 0));
+}
+
+/** A path in messages: `cluster_interfaces[0].ip_range_low`. */
+function formatPath(path: ProblemPath): string {
+  return path.reduce<string>(
+    (text, part) => (typeof part === 'number' ? `${text}[${part}]` : text === '' ? part : `${text}.${part}`),
+    '',
+  );
+}

@@ -1,0 +1,163 @@
+// The configuration file of a region that runs apart from a rack (`rackboot region run`): its schema, its checks, and its merge with the
+// region's store. It has the form of a rack's file, and of its keys those that concern the region.
+//
+// 1. A key that only a rack has is a problem, with the remedy: a region must not silently serve less than its file says.
+// 2. The store holds settings of the racks, too; those that the region's file cannot have are left to the racks.
+
+import type { z } from 'zod';
+import { RackError } from '../errors.ts';
+import { NO_SETTINGS, type Settings, valueAt, withValue } from '../machines/settings.ts';
+import { formatIpv4, ipv4 } from '../net/address.ts';
+import { type ConfigFile, formatProblems, PROBLEMS_MAX, readConfigFile, readConfigText } from './config-file.ts';
+import { OWN_WORDS } from './fault-words.ts';
+import { inFileOrder, problemAt, reportIssues } from './file-problems.ts';
+import { STORE_KEYS } from './keys.ts';
+import { mergeSettings } from './merge.ts';
+import type { ConfigProblem, RackConfig } from './rack-config.ts';
+import { REGION_PORT, resolveTls } from './region-place.ts';
+import { type RegionStorePlace, resolveStore, storeSchema } from './region-store.ts';
+import {
+  defaultName,
+  METRICS_PORT,
+  type ProblemPath,
+  type ReportProblem,
+  resolvePreseeds,
+  roomLevels,
+} from './resolve.ts';
+import { salvage } from './salvage.ts';
+import { keysAt } from './sibling-keys.ts';
+import { writtenConfigSchema } from './written.ts';
+
+const LOOPBACK = ipv4(0x7f000001);
+const { shape } = writtenConfigSchema;
+
+const regionFileSchema = writtenConfigSchema
+  .pick({ name: true, http_proxy: true, preseeds: true, metrics: true, log: true })
+  .extend({
+    // No default: a rack on the same host keeps its state in the default one.
+    state_dir: shape.state_dir.unwrap(),
+    dns: shape.dns.unwrap().pick({ domain: true }).prefault({}),
+    boot: shape.boot.unwrap().pick({ kernel_params: true }).prefault({}),
+    enlistment: shape.enlistment.unwrap().pick({ name: true }).prefault({}),
+    region: shape.region
+      .unwrap()
+      .omit({ mode: true, url: true, api_key_file: true, ca_file: true })
+      .extend({ store: storeSchema.prefault({}) })
+      .prefault({}),
+  });
+
+type WrittenRegionFile = z.output<typeof regionFileSchema>;
+
+/** The configuration of a region's process, as used. */
+export interface RegionFileConfig extends Pick<RackConfig, 'name' | 'stateDir' | 'metrics' | 'log' | 'region'> {
+  readonly store: RegionStorePlace;
+}
+
+/** A configuration that a region can run with, in all its forms. */
+export interface UsableRegionFile {
+  readonly config: RegionFileConfig;
+  readonly written: WrittenRegionFile;
+  /** File and store together, as written, without defaults. */
+  readonly merged: Settings;
+  readonly file: ConfigFile;
+  /** The store's values that concern the region. */
+  readonly stored: Settings;
+}
+
+type ParsedRegionFile =
+  | ({ readonly ok: true } & UsableRegionFile)
+  | { readonly ok: false; readonly problems: readonly ConfigProblem[] };
+
+/** Keys of a rack's region that this file's region has in another form. */
+const OTHERWISE: ReadonlyMap<string, string> = new Map([
+  ['region.mode', 'belongs in the file of a rack: this process is the region itself; remove it'],
+  ['region.url', 'belongs in the files of the racks, which reach this region by it: move it there'],
+  ['region.api_key_file', 'belongs in the file of a rack: move it there'],
+  ['region.ca_file', 'belongs in the file of a rack, which verifies this region with it: move it there'],
+]);
+
+/** What to do with a key that only a rack has; undefined: a rack does not have it either. */
+function ofRacks(path: ProblemPath, key: string): string | undefined {
+  const known = OTHERWISE.get([...path, key].join('.'));
+  if (known !== undefined) return known;
+  return keysAt(writtenConfigSchema, path).includes(key)
+    ? 'belongs in the file of a rack (`rackboot run`), not in that of a region apart from it: move it there'
+    : undefined;
+}
+
+/** The stored values that the region's file could have, too. */
+export function storedForRegion(stored: Settings): Settings {
+  let own = NO_SETTINGS;
+  for (const key of STORE_KEYS) {
+    const value = valueAt(stored, key);
+    const [last = '', path] = [key.split('.').at(-1), key.split('.').slice(0, -1)];
+    if (value !== undefined && keysAt(regionFileSchema, path).includes(last)) own = withValue(own, key, value);
+  }
+  return own;
+}
+
+/** Checks a region's file and the store together. @param stored as `storedForRegion` gives it */
+export function resolveRegionFile(file: ConfigFile, stored: Settings): ParsedRegionFile {
+  const merge = mergeSettings(file.values, stored);
+  const problems: ConfigProblem[] = [];
+  const report: ReportProblem = (path, message) => {
+    if (problems.length < PROBLEMS_MAX) problems.push(problemAt(path, message, merge, file));
+  };
+  const { merged } = merge;
+  const written = regionFileSchema.safeParse(merged, OWN_WORDS);
+  if (!written.success) {
+    reportIssues(regionFileSchema, written.error, report, ofRacks);
+    const rest = salvage(regionFileSchema, structuredClone(merged));
+    if (rest !== undefined)
+      resolveWritten(rest.written, (path, message) => rest.isTouched(path) || report(path, message));
+    return { ok: false, problems: inFileOrder(problems) };
+  }
+  const config = resolveWritten(written.data, report);
+  return problems.length === 0
+    ? { ok: true, config, written: written.data, merged, file, stored }
+    : { ok: false, problems: inFileOrder(problems) };
+}
+
+function resolveWritten(written: WrittenRegionFile, report: ReportProblem): RegionFileConfig {
+  const { region } = written;
+  const reportHere = (key: string, message: string): void => report(['region', key], message);
+  const listen = (region.listen ?? [{ address: LOOPBACK, port: REGION_PORT }]).map(({ address, port }) => {
+    return { host: formatIpv4(address), port };
+  });
+  if (listen.length === 0) reportHere('listen', 'is empty: the region needs an address, such as 10.20.0.1:5240');
+  return {
+    name: written.name ?? defaultName(),
+    stateDir: written.state_dir,
+    store: resolveStore(region.store, (key, message) => report(['region', 'store', key], message)),
+    region: {
+      listen,
+      tls: resolveTls(region.tls, listen, reportHere),
+      stateDir: written.state_dir,
+      publicUrl: region.public_url,
+      // The networks are those of the accepted racks.
+      managedNetworks: [],
+      domain: written.dns.domain,
+      newMachinesMax: region.new_machines_max,
+      retries: region.retries,
+      nameFrom: written.enlistment.name,
+      install: {
+        preseeds: resolvePreseeds(written),
+        httpProxy: written.http_proxy ?? '',
+        kernelParams: written.boot.kernel_params,
+      },
+    },
+    metrics: { listen: written.metrics.listen ?? [{ address: LOOPBACK, port: METRICS_PORT }] },
+    log: { level: written.log.level, levels: roomLevels(written), file: written.log.file },
+  };
+}
+
+/**
+ * Reads a region's configuration file, without the store.
+ * @throws RackError `config-unreadable`, `config-invalid`
+ */
+export function loadRegionFile(path: string): UsableRegionFile {
+  const read = readConfigFile(readConfigText(path));
+  const parsed = read.ok ? resolveRegionFile(read.file, NO_SETTINGS) : read;
+  if (!parsed.ok) throw new RackError('config-invalid', formatProblems(path, parsed.problems));
+  return parsed;
+}

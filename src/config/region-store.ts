@@ -1,0 +1,112 @@
+// Where a region that runs apart from a rack keeps its data: `region.store` of its file. Checked without the schemas of other values, for
+// commands that need nothing else of the file.
+
+import { z } from 'zod';
+import { RackError } from '../errors.ts';
+import { isSettings } from '../machines/settings.ts';
+import { formatProblems, readConfigFile, readConfigText } from './config-file.ts';
+import { faultText, OWN_WORDS } from './fault-words.ts';
+import { stateDirOf } from './state-dir.ts';
+
+const POOL_MAX = 100;
+const POOL = 10;
+const EXAMPLE = 'postgresql://rackboot@db.example:5432/rackboot';
+
+/** A resolved `region.store`. */
+export type RegionStorePlace =
+  /** `region.db` in the state directory. */
+  | { readonly kind: 'sqlite' }
+  | {
+      readonly kind: 'postgresql';
+      /** Without a password. */
+      readonly url: string;
+      /** The file whose first line is the password; undefined: none is sent. */
+      readonly passwordFile: string | undefined;
+      /** PEM certificates that verify the database's; undefined: the connection does not use TLS. */
+      readonly caFile: string | undefined;
+      /** The most connections, 1 to 100. */
+      readonly pool: number;
+    };
+
+/** Why a text is not the URL of a database, with the remedy; undefined: it is. Shows nothing of the text, which may hold a password. */
+function urlProblem(text: string): string | undefined {
+  const url = URL.parse(text);
+  if (url === null || !['postgresql:', 'postgres:'].includes(url.protocol))
+    return `is not the URL of a PostgreSQL database: write it as ${EXAMPLE}`;
+  if (url.password !== '' || url.searchParams.has('password'))
+    return 'has a password, and URLs end up in logs and lists of processes: write it into a file, and name that in password_file';
+  if (url.search !== '' || url.hash !== '')
+    return 'has options after the name of the database: remove them; ca_file and pool are keys of their own';
+  if (url.hostname === '') return `names no host: write it as ${EXAMPLE}`;
+  return /^\/[^/]+$/.test(url.pathname) ? undefined : `names no database: write it as ${EXAMPLE}`;
+}
+
+const absolutePath = z
+  .string({ error: 'expected an absolute path' })
+  .startsWith('/', { error: 'expected an absolute path' });
+
+export const storeSchema = z.strictObject({
+  kind: z
+    .enum(['sqlite', 'postgresql'], {
+      error: 'expected sqlite (region.db in state_dir) or postgresql (the database at url)',
+    })
+    .default('sqlite'),
+  url: z
+    .string({ error: `is not a text: write the URL of the database, ${EXAMPLE}` })
+    .superRefine((text, context) => {
+      const message = urlProblem(text);
+      if (message !== undefined) context.addIssue({ code: 'custom', message });
+    })
+    .optional(),
+  password_file: absolutePath.optional(),
+  ca_file: absolutePath.optional(),
+  pool: z
+    .int({ error: `expected the most connections to the database, 1 to ${POOL_MAX}` })
+    .min(1)
+    .max(POOL_MAX)
+    .optional(),
+});
+
+type WrittenStore = z.output<typeof storeSchema>;
+
+/** Resolves `region.store`. @param report called with each contradiction, at a key below it */
+export function resolveStore(written: WrittenStore, report: (key: string, message: string) => void): RegionStorePlace {
+  if (written.kind === 'sqlite') {
+    for (const key of ['url', 'password_file', 'ca_file', 'pool'] as const)
+      if (written[key] !== undefined)
+        report(key, 'applies only to PostgreSQL: set region.store.kind to postgresql, or remove it');
+    return { kind: 'sqlite' };
+  }
+  const { url, password_file: passwordFile, ca_file: caFile, pool = POOL } = written;
+  if (url === undefined) report('url', `missing: region.store.kind is postgresql; add the URL, such as ${EXAMPLE}`);
+  return { kind: 'postgresql', url: url ?? '', passwordFile, caFile, pool };
+}
+
+/** A state directory, and the store of its region. */
+export interface StorePlace {
+  readonly stateDir: string;
+  readonly store: RegionStorePlace;
+}
+
+/**
+ * The place of the region's data by a configuration file of a rack or of a region. The rest of the file may be invalid.
+ * @throws RackError `config-unreadable`, `config-invalid` if the file is not YAML, or names a store that cannot be used
+ */
+export function loadStorePlace(path: string): StorePlace {
+  const read = readConfigFile(readConfigText(path));
+  if (!read.ok) throw new RackError('config-invalid', formatProblems(path, read.problems));
+  const { values, lineOf } = read.file;
+  const stateDir = stateDirOf(values);
+  const written = isSettings(values.region) ? values.region.store : undefined;
+  if (written === undefined) return { stateDir, store: { kind: 'sqlite' } };
+  const refuse = (key: string, message: string): never => {
+    const problem = { path: key, line: lineOf(key.split('.')), message };
+    throw new RackError('config-invalid', formatProblems(path, [problem]));
+  };
+  const parsed = storeSchema.safeParse(written, OWN_WORDS);
+  if (parsed.success)
+    return { stateDir, store: resolveStore(parsed.data, (key, message) => refuse(`region.store.${key}`, message)) };
+  const [issue] = parsed.error.issues;
+  const where = ['region', 'store', ...(issue?.path ?? [])].map(String).join('.');
+  return refuse(where, issue === undefined ? 'is not usable' : faultText(issue));
+}

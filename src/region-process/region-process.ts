@@ -1,0 +1,314 @@
+// The process of a region that runs apart from its racks: API, page and metadata, on `region.db` or on PostgreSQL. It serves no network:
+// racks on other hosts do, or a rack on this one with a state directory of its own.
+//
+//   startRegionProcess ─ configuration ─ lock, control socket, log ─ store ─ region ─ listeners ─ ready
+//   reload             ─ configuration file ─ apply (an invalid one is refused and nothing changes)
+//   stop               ─ end requests and power commands, close the store
+//
+// 1. A failed start closes everything it opened and throws one RackError: nothing is half-started.
+// 2. The service manager is told what a rack's process tells it, and feeds its watchdog from the event loop.
+
+import { join } from 'node:path';
+import type { Logger } from 'pino';
+import type { Clock } from '../clock.ts';
+import type { RegionFileConfig, UsableRegionFile } from '../config/region-file.ts';
+import { type ConfigWatch, watchConfig } from '../config/watch.ts';
+import { logLevelAnswers } from '../daemon/answers/log-level.ts';
+import type { Daemon } from '../daemon/daemon.ts';
+import { DAEMON_EVENTS, type DaemonEvent } from '../daemon/rack/events.ts';
+import { ServiceNotices } from '../daemon/start/service-notices.ts';
+import { errorText } from '../errors.ts';
+import { ControlServer } from '../http/control/server.ts';
+import type { DesiredState } from '../machines/machine.ts';
+import { withValue } from '../machines/settings.ts';
+import { isLoopback, parseIpv4 } from '../net/address.ts';
+import type { NotifyTerms } from '../net/notify-socket.ts';
+import { EventStream } from '../observe/event-stream.ts';
+import { OBSERVE_EVENTS } from '../observe/events.ts';
+import { type Log, logEvents, openLog } from '../observe/log.ts';
+import { LogLevels } from '../observe/log-levels.ts';
+import { OPERATOR_SOCKET, type RegionConfig } from '../region/config.ts';
+import type { UnopenedListener } from '../region/http/listening.ts';
+import type { Region } from '../region/region.ts';
+import { settleAfterStart } from '../region-thread/after-start.ts';
+import { damageText, startFailure } from '../region-thread/damage.ts';
+import { type ServedRegion, serveRegion } from '../region-thread/served-region.ts';
+import { findOlderRegion } from '../store/lost-region.ts';
+import { lockState } from '../store/state-lock.ts';
+import { writeDesiredState } from '../uplink/desired-state-cache.ts';
+import { RegionConfiguration, type RegionConfigurationPorts } from './configuration.ts';
+import { RegionInstruments } from './instruments.ts';
+import { openStore } from './open-store.ts';
+import { type RegionStatusSources, regionAnswers, regionLine, regionReadiness } from './status.ts';
+
+const SECRET_BYTES = 24;
+const EVENT_KINDS = new Map(Object.entries({ ...DAEMON_EVENTS, ...OBSERVE_EVENTS }));
+/** What the control socket says of a path that only a rack has. */
+const NO_RACK = 'this is a region without a rack: run the command on the host of a rack';
+const LOOPBACK_ONLY =
+  'region.listen has only loopback addresses: racks on other hosts cannot reach this region unless a proxy on this host passes their requests on';
+
+export interface RegionProcessOptions {
+  readonly configFile: string;
+  readonly version: string;
+  readonly clock: Clock;
+  /** How to notify the service manager; undefined to send no notifications. */
+  readonly notify?: NotifyTerms | undefined;
+}
+
+/** Starts the region and resolves when it answers requests. @throws RackError */
+export async function startRegionProcess(options: RegionProcessOptions): Promise<Daemon> {
+  const startedAt = options.clock.now();
+  const process = new RegionProcess(options);
+  try {
+    await process.start();
+  } catch (error) {
+    await process.close();
+    throw error;
+  }
+  process.announce(startedAt);
+  return process;
+}
+
+class RegionProcess implements Daemon {
+  readonly #options: RegionProcessOptions;
+  readonly #stream = new EventStream();
+  /** Functions that close what was opened, in order of opening; called in reverse. */
+  readonly #opened: (() => Promise<void> | void)[] = [];
+  readonly #configuration: RegionConfiguration;
+  readonly #ports: RegionConfigurationPorts;
+  readonly #log: Log;
+  readonly #logger: Logger;
+  readonly #levels: LogLevels;
+  readonly #instruments: RegionInstruments;
+  readonly #notices: ServiceNotices;
+  readonly #status: RegionStatusSources;
+  readonly #secrets: Pick<RegionConfig, 'rackSecret' | 'controlSecret'> & { readonly controlSecret: string };
+  /** Open before it is served. */
+  #region: Region | undefined;
+  #served: ServedRegion | undefined;
+  #unopened: readonly UnopenedListener[] = [];
+  readonly #notes: string[] = [];
+  #watch: ConfigWatch | undefined;
+  #stopping: Promise<void> | undefined;
+
+  constructor(options: RegionProcessOptions) {
+    const { clock, version, configFile } = options;
+    this.#options = options;
+    this.#configuration = new RegionConfiguration(configFile);
+    const { publish } = this.#stream;
+    const { log: settings } = this.#config;
+    this.#log = openLog(settings);
+    this.#logger = this.#log.logger;
+    this.#levels = new LogLevels(settings, { clock, publish });
+    logEvents(this.#logger, this.#stream, EVENT_KINDS, this.#levels);
+    this.#ports = { clock, publish, apply: (next, before) => this.#apply(next, before) };
+    const draw = (): string => Buffer.from(clock.randomBytes(SECRET_BYTES)).toString('base64url');
+    this.#secrets = { rackSecret: draw(), controlSecret: draw() };
+    const startedWallMs = clock.wallTimeMs();
+    this.#status = {
+      ...{ clock, version, startedWallMs, configuration: this.#configuration },
+      region: () => this.#served?.region,
+      addresses: () => this.#served?.api.addresses ?? [],
+      unopened: () => this.#unopened,
+      notes: () => this.#notes,
+    };
+    const readiness = () => regionReadiness(this.#status);
+    this.#instruments = new RegionInstruments({ clock, version, startedWallMs, stream: this.#stream, readiness });
+    this.#notices = new ServiceNotices({
+      clock,
+      terms: options.notify,
+      statusLine: () => regionLine(this.#status),
+      // No journal: the watchdog is fed as long as the loop runs.
+      journalSilentMs: () => 0,
+      onTrouble: (text) => this.#note(text),
+    });
+  }
+
+  async start(): Promise<void> {
+    const { stateDir } = this.#config;
+    const lock = lockState(stateDir);
+    this.#opened.push(() => lock.release());
+    await this.#openControl(stateDir);
+    const served = await this.#serve().catch(async (error: unknown) => {
+      throw this.#isOnSqlite ? await startFailure(error, stateDir) : error;
+    });
+    this.#opened.push(() => served.close());
+    this.#served = served;
+    await this.#instruments.configure(this.#config);
+    this.#opened.push(() => this.#instruments.close());
+    this.#watch = watchConfig(this.#configuration.path, this.#options.clock, {
+      onChange: () => void this.#notices.around(() => this.#readFile()),
+      onProblem: (text) => this.#note(text),
+    });
+    this.#opened.push(() => this.#watch?.close());
+  }
+
+  async #serve(): Promise<ServedRegion> {
+    return await serveRegion({
+      config: this.#regionConfig(this.#configuration.usable),
+      store: await openStore(this.#config),
+      hasRack: false,
+      onDesiredState: (state) => this.#changed(state),
+      onProblem: (id, text) => this.#publish({ kind: 'region.problem', at: this.#now, id, text }),
+      prepare: async (region) => {
+        this.#region = region;
+        await region.racks.partFromOwn();
+        const state = await region.desiredState();
+        if (this.#isOnSqlite) this.#noteIfDamaged(findOlderRegion(this.#config.stateDir, state.version));
+        this.#configuration.begin(this.#ports, state.settings);
+        this.#levels.configure(this.#config.log);
+        region.configure(this.#regionConfig(this.#configuration.usable));
+        this.#keepState(state);
+      },
+    });
+  }
+
+  /** Announces that the region answers requests. */
+  announce(startedAt: number): void {
+    const { version } = this.#options;
+    const { name, region } = this.#config;
+    const { api } = this.#served ?? {};
+    api?.watch(
+      (addresses) => this.#publish({ kind: 'region.up', at: this.#now, addresses: addresses.join(' ') }),
+      (listeners) => {
+        this.#unopened = listeners;
+      },
+    );
+    const hosts = [...region.listen, ...(region.tls?.listen ?? [])].map(({ host }) => parseIpv4(host));
+    if (hosts.every((host) => host !== undefined && isLoopback(host))) this.#note(LOOPBACK_ONLY);
+    const startMs = Math.round(this.#now - startedAt);
+    this.#publish({ kind: 'daemon.ready', at: this.#now, name, version, startMs });
+    this.#notices.ready();
+    settleAfterStart(this.#isOnSqlite ? () => this.#readStore() : undefined);
+  }
+
+  reload(): void {
+    void this.#notices.around(() => {
+      this.#log.reopen();
+      this.#watch?.reload();
+      return this.#configuration.settled;
+    });
+  }
+
+  stop(signal: string): Promise<void> {
+    const startedAt = this.#now;
+    this.#publish({ kind: 'daemon.stopping', at: startedAt, signal });
+    this.#notices.stopping('stopping: finishing requests and closing the database');
+    this.#stopping ??= this.#closeAll(() => {
+      const milliseconds = Math.round(this.#now - startedAt);
+      this.#publish({ kind: 'daemon.stopped', at: this.#now, milliseconds, cut: 0 });
+    });
+    return this.#stopping;
+  }
+
+  /** Closes everything that was opened, last first. */
+  close(): Promise<void> {
+    this.#stopping ??= this.#closeAll();
+    return this.#stopping;
+  }
+
+  async #closeAll(onClosed: () => void = () => undefined): Promise<void> {
+    for (const close of this.#opened.reverse()) {
+      try {
+        await close();
+      } catch (error) {
+        this.#logger.warn({ event: 'daemon.close-failed' }, errorText(error));
+      }
+    }
+    onClosed();
+    this.#notices.close();
+    // The log writes the last events in later turns of the event loop.
+    await this.#stream.rest();
+    await new Promise<void>((resolve) => this.#logger.flush(() => resolve()));
+  }
+
+  get #config(): RegionFileConfig {
+    return this.#configuration.config;
+  }
+
+  get #now() {
+    return this.#options.clock.now();
+  }
+
+  get #isOnSqlite(): boolean {
+    return this.#config.store.kind === 'sqlite';
+  }
+
+  #publish(event: DaemonEvent): void {
+    this.#stream.publish(event);
+  }
+
+  #note(text: string): void {
+    this.#publish({ kind: 'daemon.note', at: this.#now, text });
+  }
+
+  async #openControl(stateDir: string): Promise<void> {
+    const control = new ControlServer({
+      stateDir,
+      secret: this.#secrets.controlSecret,
+      region: () => {
+        const [door] = this.#config.region.listen;
+        return door && { ...door, secure: false, socketPath: join(stateDir, OPERATOR_SOCKET) };
+      },
+      isServing: () => this.#watch !== undefined,
+      unknownPath: NO_RACK,
+      answers: { ...regionAnswers(this.#status), ...logLevelAnswers(this.#levels) },
+    });
+    await control.open();
+    this.#opened.push(() => control.close());
+  }
+
+  #regionConfig({ config, file }: UsableRegionFile): RegionConfig {
+    const values = withValue(file.values, 'region.store', undefined);
+    const ownFile = { file: this.#configuration.path, values };
+    return { ...config.region, ...this.#secrets, ownFile, counterMemory: this.#instruments.memory };
+  }
+
+  #readFile(): Promise<void> {
+    this.#configuration.readFile(this.#ports);
+    return this.#configuration.settled;
+  }
+
+  /** Puts a configuration in force, or restores the former one. */
+  async #apply(next: UsableRegionFile, before: UsableRegionFile): Promise<void> {
+    const put = async (usable: UsableRegionFile): Promise<void> => {
+      await this.#log.moveTo(usable.config.log.file);
+      await this.#served?.api.configure(this.#regionConfig(usable));
+      this.#region?.configure(this.#regionConfig(usable));
+    };
+    try {
+      await put(next);
+    } catch (error) {
+      await put(before).catch(() => undefined);
+      throw error;
+    }
+    this.#levels.configure(next.config.log);
+    if (this.#served !== undefined) await this.#instruments.configure(next.config);
+  }
+
+  /** Settings of the region may be in a new state. */
+  #changed(state: DesiredState): void {
+    this.#configuration.useStored(this.#ports, state.settings);
+    this.#keepState(state);
+  }
+
+  /** Its version shows at the next start whether `region.db` was lost since. */
+  #keepState(state: DesiredState): void {
+    if (!this.#isOnSqlite) return;
+    writeDesiredState(this.#config.stateDir, state, 'embedded', (text) =>
+      this.#publish({ kind: 'region.problem', at: this.#now, id: 'desired-state', text }),
+    );
+  }
+
+  async #readStore(): Promise<void> {
+    this.#noteIfDamaged(await damageText(this.#config.stateDir, () => this.#stopping === undefined));
+  }
+
+  /** `rackboot status` shows it until the next start. */
+  #noteIfDamaged(text: string | undefined): void {
+    if (text === undefined) return;
+    this.#notes.push(text);
+    this.#publish({ kind: 'region.problem', at: this.#now, id: 'damaged', text });
+  }
+}

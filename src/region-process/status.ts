@@ -1,0 +1,130 @@
+// The control socket's report on a region that runs apart from a rack, for `rackboot status`: in the form of a rack's, without the parts
+// that only a rack has. Also its line for the service manager, and its readiness.
+
+import type { Clock } from '../clock.ts';
+import type { RegionFileConfig } from '../config/region-file.ts';
+import { counted } from '../counted.ts';
+import { fullDiskText } from '../daemon/answers/full-disk.ts';
+import { RackError } from '../errors.ts';
+import type { ControlAnswers } from '../http/control/requests.ts';
+import { withValue } from '../machines/settings.ts';
+import type { Readiness } from '../observe/instrument-server.ts';
+import type { UnopenedListener } from '../region/http/listening.ts';
+import { isAway } from '../region/records/rack.ts';
+import type { Region } from '../region/region.ts';
+import type { RegionConfiguration } from './configuration.ts';
+
+/** The most racks that are named in the line; the rest are counted. */
+const NAMED_MAX = 4;
+
+export interface RegionStatusSources {
+  readonly version: string;
+  readonly startedWallMs: number;
+  readonly clock: Clock;
+  readonly configuration: RegionConfiguration;
+  /** Undefined until it is open. */
+  readonly region: () => Region | undefined;
+  readonly addresses: () => readonly string[];
+  /** The configured listeners that cannot be opened yet. */
+  readonly unopened: () => readonly UnopenedListener[];
+  readonly notes: () => readonly string[];
+}
+
+/** The control socket's paths about the region, and their handlers. */
+export function regionAnswers(sources: RegionStatusSources): ControlAnswers {
+  return { '/status': () => status(sources), '/config': () => configNow(sources) };
+}
+
+async function status(sources: RegionStatusSources) {
+  const { clock, configuration, version, startedWallMs } = sources;
+  const { config, refusal } = configuration;
+  const region = sources.region();
+  const { machines, problem } = await countMachines(region);
+  // Instants start as wall time and do not move when the clock is set.
+  const uptimeMs = clock.now() - startedWallMs;
+  return {
+    name: config.name,
+    version,
+    pid: process.pid,
+    startedAt: new Date(clock.wallTimeMs() - uptimeMs).toISOString(),
+    uptimeMs,
+    memoryBytes: process.memoryUsage.rss(),
+    interfaces: [],
+    machinesKnown: machines,
+    region: {
+      mode: 'apart',
+      state: region === undefined ? 'starting' : problem === undefined ? 'up' : 'away',
+      problem,
+      addresses: sources.addresses(),
+      unopened: sources.unopened(),
+      eventsWaiting: 0,
+      eventsDropped: 0,
+      desiredVersion: region?.announcedVersion ?? 0,
+      store: storeText(config),
+    },
+    // It grants no leases, so none waits for the disk.
+    journal: { available: true },
+    refused: refusal && {
+      source: refusal.source,
+      since: new Date(refusal.sinceMs).toISOString(),
+      problems: refusal.problems.split('\n'),
+    },
+    diskProblem: fullDiskText(config.stateDir),
+    notes: sources.notes(),
+  };
+}
+
+/** Counts in the store, which shows whether it answers. */
+async function countMachines(
+  region: Region | undefined,
+): Promise<{ readonly machines: number; readonly problem?: string }> {
+  try {
+    return { machines: (await region?.store.countMachines({})) ?? 0 };
+  } catch (error) {
+    if (!(error instanceof RackError)) throw error;
+    return { machines: 0, problem: error.message };
+  }
+}
+
+const storeText = ({ store, stateDir }: RegionFileConfig): string =>
+  store.kind === 'sqlite' ? `region.db in ${stateDir}` : store.url;
+
+/** For `rackboot config`, in the form of a rack's configuration, which has no store. */
+function configNow({ configuration }: RegionStatusSources) {
+  const { path, usable, refusal } = configuration;
+  const values = withValue(usable.file.values, 'region.store', undefined);
+  return { uuid: '', file: path, values, stored: usable.stored, refused: refusal?.problems ?? null };
+}
+
+/** `serving 10.20.0.1:5240; waiting: …; racks to accept: rack-2; racks away: rack-3`. */
+export function regionLine({ clock, region, addresses, unopened }: RegionStatusSources): string {
+  const parts = [addresses().length === 0 ? 'serving nowhere' : `serving ${addresses().join(', ')}`];
+  if (unopened().length > 0)
+    parts.push(
+      `waiting: ${unopened()
+        .map(({ text }) => text)
+        .join(', ')}`,
+    );
+  const racks = region()?.racks.list() ?? [];
+  const pending = racks.filter(({ state }) => state === 'pending');
+  const away = racks.filter((rack) => isAway(rack, clock.wallTimeMs()));
+  for (const [what, some] of [
+    ['racks to accept', pending],
+    ['racks away', away],
+  ] as const)
+    if (some.length > 0) parts.push(`${what}: ${listed(some.map(({ name }) => name))}`);
+  return parts.join('; ');
+}
+
+function listed(names: readonly string[]): string {
+  const more = names.length - NAMED_MAX;
+  return names.slice(0, NAMED_MAX).join(', ') + (more > 0 ? ` and ${counted(more, 'other')}` : '');
+}
+
+/** Ready when every configured listener is open. */
+export function regionReadiness({ addresses, unopened }: RegionStatusSources): Readiness {
+  const waiting = unopened().map(({ host, text }) => ({ what: host, reason: text }));
+  const none = { what: 'region', reason: 'still starting' };
+  const notReady = addresses().length === 0 && waiting.length === 0 ? [none] : waiting;
+  return { ready: notReady.length === 0, notReady };
+}

@@ -1,0 +1,18 @@
+// What a region does once its start is over: it keeps the compiled code, returns the memory that only the start needed, and reads its
+// whole store once.
+
+import { flushCompileCache } from 'node:module';
+import { systemClock } from '../clock.ts';
+import { returnMemory } from './start-memory.ts';
+
+/** When the start's own work is over, in milliseconds. */
+const SETTLED_AFTER_MS = 5000;
+/** When the store is read whole, in milliseconds: by then the collection of SETTLED_AFTER_MS is over. */
+const READ_AFTER_MS = 7000;
+
+/** Call it when the region answers. @param readStore reads the store; undefined: its database looks after itself */
+export function settleAfterStart(readStore: (() => Promise<void>) | undefined): void {
+  flushCompileCache();
+  systemClock.schedule(SETTLED_AFTER_MS, returnMemory);
+  if (readStore !== undefined) systemClock.schedule(READ_AFTER_MS, () => void readStore());
+}

@@ -1,0 +1,120 @@
+// A region that serves: the region on its store, its power side, and its API. The thread beside a rack and the process apart from racks
+// open it in the same way, and differ in whom they tell.
+
+import { newUuid, systemClock } from '../clock.ts';
+import { hostAddresses } from '../config/host-check.ts';
+import { settingsRules } from '../config/settings-rules.ts';
+import { errorText } from '../errors.ts';
+import {
+  chooseImage,
+  compareImages,
+  formatImageName,
+  hasBlob,
+  imageFinder,
+  readImages,
+} from '../images/image-store.ts';
+import { listTreeInstallers, treeHasInstaller } from '../images/installer-tree.ts';
+import type { DesiredState } from '../machines/machine.ts';
+import type { RegionConfig } from '../region/config.ts';
+import type { RegionApi } from '../region/http/listening.ts';
+import { startApi } from '../region/http/server.ts';
+import type { DeployableImage, ImageWish, ListedImage } from '../region/life/deployment.ts';
+import type { RackImage } from '../region/records/rack.ts';
+import type { RegionStore } from '../region/records/store.ts';
+import { openRegion, type Region } from '../region/region.ts';
+import { PowerSide } from './power-side.ts';
+
+export interface ServedRegionParts {
+  readonly config: RegionConfig;
+  readonly store: RegionStore;
+  /** True if a rack in this process will report which state it has applied. */
+  readonly hasRack: boolean;
+  /** Called with each new desired state. */
+  readonly onDesiredState: (state: DesiredState) => void;
+  /** Called with problems for the operator; `id` is also in the answer to the failed request. */
+  readonly onProblem: (id: string, text: string) => void;
+  /** Called before the first request is answered; may configure the region. */
+  readonly prepare?: ((region: Region) => Promise<void>) | undefined;
+}
+
+export interface ServedRegion {
+  readonly region: Region;
+  readonly api: RegionApi;
+  /** Ends requests and power commands, then closes the store. */
+  close(): Promise<void>;
+}
+
+/**
+ * Opens a region on an open store, and its listeners. If that fails, the store is closed.
+ * @throws RackError `certificate-unusable`, `address-in-use`, `permission-denied`, `socket-refused`, and those of the store
+ */
+export async function serveRegion(parts: ServedRegionParts): Promise<ServedRegion> {
+  const { store, onProblem } = parts;
+  const opened: (() => Promise<void> | void)[] = [() => store.close()];
+  const close = async (): Promise<void> => {
+    for (const one of opened.splice(0).reverse()) await one();
+  };
+  try {
+    const power = new PowerSide({ store, clock: systemClock, stateDir: parts.config.stateDir });
+    const region = await openOn(parts, power);
+    opened.push(() => region.close());
+    await parts.prepare?.(region);
+    const api = await startApi(region, region.config(), {
+      onProblem: ({ id, text, cause }) => onProblem(id, cause === undefined ? text : `${text}: ${errorText(cause)}`),
+    });
+    opened.push(
+      () => api.close(),
+      () => power.close(),
+    );
+    const { acknowledgements } = region.racks;
+    // The rack of this process is about to say which state it has applied: wait for it from now on.
+    if (parts.hasRack) acknowledgements.ownApplied(0);
+    await power.begin(region.life, { acknowledgements, onUnacknowledged: (text) => onProblem(newUuid(), text) });
+    return { region, api, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function openOn({ config, store, onDesiredState }: ServedRegionParts, power: PowerSide): Promise<Region> {
+  const region: Region = await openRegion({
+    config,
+    store,
+    clock: systemClock,
+    power,
+    rules: settingsRules(hostAddresses),
+    findImage: (wish, reported) => findImage(wish, reported, region.config().imageTree),
+    hasInstaller: (wish) => inOwnTree(region, (tree) => treeHasInstaller(tree, wish)),
+    listInstallers: (machine) => inOwnTree(region, (tree) => listTreeInstallers(tree, machine)),
+    listImages: () => listImages(region),
+    onDesiredState,
+  });
+  return region;
+}
+
+function findImage(
+  wish: ImageWish,
+  reported: readonly RackImage[] | undefined,
+  tree: string | undefined,
+): DeployableImage | undefined {
+  if (reported !== undefined) return chooseImage(wish, reported);
+  return tree === undefined ? undefined : imageFinder(tree)(wish);
+}
+
+/** Looks into the tree of this host; undefined if other racks have trees of their own, which cannot be seen from here. */
+function inOwnTree<T>(region: Region, look: (tree: string) => T): T | undefined {
+  const tree = region.config().imageTree;
+  const isAlone = region.racks.list().every(({ state, isEmbedded }) => isEmbedded || state !== 'accepted');
+  return tree !== undefined && isAlone ? look(tree) : undefined;
+}
+
+/** Local images whose bytes exist, and the images that remote racks report; each name once. */
+async function listImages(region: Region): Promise<readonly ListedImage[]> {
+  const tree = region.config().imageTree;
+  const own = tree === undefined ? [] : readImages(tree).images.filter((image) => hasBlob(tree, image));
+  const remote = [...(await region.racks.images()).values()].flat();
+  const reported = remote.map((image) => ({ ...image, title: '' }));
+  const byName = new Map([...reported, ...own].map((image) => [formatImageName(image), image]));
+  return [...byName.values()].sort(compareImages);
+}
