@@ -52,6 +52,8 @@ const LEVELS: Readonly<Record<string, number>> = {
   // Asks the running daemon of this host.
   control: 5,
   'region-thread': 5,
+  // Stands on the region of the thread, and on the daemon's events and notices.
+  'region-process': 5,
   'uplink-thread.ts': 5,
   // Reads captured datagrams with the codecs and deciders of every room below.
   capture: 6,
@@ -266,7 +268,7 @@ test('files of the state and the configuration are opened as regular files only,
   const known = /\(descriptor\b|openSync\(dirname\(|join\(AGENT, /;
   const problems: string[] = [];
   for (const source of sources) {
-    if (!/^(?:config|store|uplink|daemon|region-thread|power)\//.test(source.path)) continue;
+    if (!/^(?:config|store|uplink|daemon|region-thread|region-process|power)\//.test(source.path)) continue;
     source.lines.forEach((line, index) => {
       if (opening.test(line) && !known.test(line)) problems.push(`${source.path}:${index + 1}: ${line.trim()}`);
     });

@@ -4,6 +4,7 @@ import { closeSync } from 'node:fs';
 import { z } from 'zod';
 import { formatProblems, loadPlace, readConfigFile, readConfigText } from '../config/config-file.ts';
 import { loadFitting, resolveFile, type UsableConfig } from '../config/load.ts';
+import { isRegionFile } from '../config/region-store.ts';
 import { askDaemon } from '../control/ask-daemon.ts';
 import { RackError, type RackErrorCode } from '../errors.ts';
 import { isOwnershipError, ownUserName, readerRemedy } from '../files/ownership.ts';
@@ -56,9 +57,10 @@ export function leftOutNote(stateDir: string): string | undefined {
  * The configuration that a daemon would start with. If the settings of the store do not fit the file, it uses the file alone and warns on
  * standard error.
  *
- * @throws RackError as `loadFitting`
+ * @throws RackError as `loadFitting`, `bad-argument` for the file of a region apart from its racks
  */
 export function loadMerged(file: string): UsableConfig {
+  refuseRegionFile(file);
   const { usable, refused } = loadFitting(file, cachedSettings);
   if (refused !== undefined) {
     printError(`${refused}\nThe settings of the region's store are ignored; rackboot config show lists them.`);
@@ -89,9 +91,17 @@ export async function findConfig(
     return await askConfig(file);
   } catch (error) {
     if (!(error instanceof RackError) || !instead.includes(error.code)) throw error;
+    refuseRegionFile(file);
     const { usable, refused } = loadFitting(file, cachedSettings);
     return { ...usable, path: file, uuid: undefined, refused };
   }
+}
+
+/** @throws RackError `bad-argument` for the file of a region apart from its racks */
+function refuseRegionFile(file: string): void {
+  if (!isRegionFile(file)) return;
+  const text = `${file} is the file of a region without a rack: start it first for a command about the region, and run one about a rack on the host of that rack`;
+  throw new RackError('bad-argument', text);
 }
 
 function settingsOf(value: unknown): Settings {

@@ -30,8 +30,8 @@ export type ParsedConfig =
   | { readonly ok: false; readonly problems: readonly ConfigProblem[] };
 
 const STORE_OF_REGION =
-  'belongs in the file of a region that runs apart from its racks (`rackboot region run`); the region of this rack keeps its data in ' +
-  'region.db: remove it, or see docs/outgrowing.md';
+  'belongs in the file of a region that runs apart from its racks (`rackboot region check` checks it, `rackboot region run` runs it); the ' +
+  'region of a rack keeps its data in region.db: remove it, or see docs/outgrowing.md';
 
 /** What to do with a key that only the file of a region has. */
 const ofRegions = (path: ProblemPath, key: string): string | undefined =>

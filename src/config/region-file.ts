@@ -4,7 +4,7 @@
 // 1. A key that only a rack has is a problem, with the remedy: a region must not silently serve less than its file says.
 // 2. The store holds settings of the racks, too; those that the region's file cannot have are left to the racks.
 
-import type { z } from 'zod';
+import { z } from 'zod';
 import { RackError } from '../errors.ts';
 import { NO_SETTINGS, type Settings, valueAt, withValue } from '../machines/settings.ts';
 import { formatIpv4, ipv4 } from '../net/address.ts';
@@ -31,11 +31,14 @@ import { writtenConfigSchema } from './written.ts';
 const LOOPBACK = ipv4(0x7f000001);
 const { shape } = writtenConfigSchema;
 
+const ABSOLUTE = { error: 'expected an absolute path such as /var/lib/rackboot-region' };
+const absolutePath = z.string(ABSOLUTE).startsWith('/', ABSOLUTE);
+
 const regionFileSchema = writtenConfigSchema
   .pick({ name: true, http_proxy: true, preseeds: true, metrics: true, log: true })
   .extend({
     // No default: a rack on the same host keeps its state in the default one.
-    state_dir: shape.state_dir.unwrap(),
+    state_dir: absolutePath,
     dns: shape.dns.unwrap().pick({ domain: true }).prefault({}),
     boot: shape.boot.unwrap().pick({ kernel_params: true }).prefault({}),
     enlistment: shape.enlistment.unwrap().pick({ name: true }).prefault({}),
@@ -45,6 +48,9 @@ const regionFileSchema = writtenConfigSchema
       .extend({ store: storeSchema.prefault({}) })
       .prefault({}),
   });
+
+/** For reports on the other values of a file without a state directory. */
+const salvagedSchema = regionFileSchema.extend({ state_dir: absolutePath.default('/') });
 
 type WrittenRegionFile = z.output<typeof regionFileSchema>;
 
@@ -107,7 +113,7 @@ export function resolveRegionFile(file: ConfigFile, stored: Settings): ParsedReg
   const written = regionFileSchema.safeParse(merged, OWN_WORDS);
   if (!written.success) {
     reportIssues(regionFileSchema, written.error, report, ofRacks);
-    const rest = salvage(regionFileSchema, structuredClone(merged));
+    const rest = salvage(salvagedSchema, structuredClone(merged));
     if (rest !== undefined)
       resolveWritten(rest.written, (path, message) => rest.isTouched(path) || report(path, message));
     return { ok: false, problems: inFileOrder(problems) };

@@ -3,7 +3,7 @@
 
 import { z } from 'zod';
 import { RackError } from '../errors.ts';
-import { isSettings } from '../machines/settings.ts';
+import { valueAt } from '../machines/settings.ts';
 import { formatProblems, readConfigFile, readConfigText } from './config-file.ts';
 import { faultText, OWN_WORDS } from './fault-words.ts';
 import { stateDirOf } from './state-dir.ts';
@@ -82,6 +82,17 @@ export function resolveStore(written: WrittenStore, report: (key: string, messag
   return { kind: 'postgresql', url: url ?? '', passwordFile, caFile, pool };
 }
 
+/** True for the file of a region apart from its racks: it names a store. False also for a file that cannot be read. */
+export function isRegionFile(path: string): boolean {
+  try {
+    const read = readConfigFile(readConfigText(path));
+    return read.ok && valueAt(read.file.values, 'region.store') !== undefined;
+  } catch {
+    // Whoever needs the file reports why.
+    return false;
+  }
+}
+
 /** A state directory, and the store of its region. */
 export interface StorePlace {
   readonly stateDir: string;
@@ -97,7 +108,7 @@ export function loadStorePlace(path: string): StorePlace {
   if (!read.ok) throw new RackError('config-invalid', formatProblems(path, read.problems));
   const { values, lineOf } = read.file;
   const stateDir = stateDirOf(values);
-  const written = isSettings(values.region) ? values.region.store : undefined;
+  const written = valueAt(values, 'region.store');
   if (written === undefined) return { stateDir, store: { kind: 'sqlite' } };
   const refuse = (key: string, message: string): never => {
     const problem = { path: key, line: lineOf(key.split('.')), message };

@@ -1,13 +1,22 @@
-// The command that starts the rack of this host: the service's unit if it is installed, else `rackboot run` in the foreground.
+// The command that starts the rack or the region of this host: the service's unit if it is installed, else `rackboot run` or
+// `rackboot region run` in the foreground.
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { DEFAULT_CONFIG } from './default-config.ts';
+import { isRegionFile } from '../config/region-store.ts';
+import { DEFAULT_CONFIG, REGION_CONFIG } from './default-config.ts';
 
 const UNIT_PLACES = ['/etc/systemd/system', '/usr/lib/systemd/system', '/lib/systemd/system'];
 
-/** True when the service can be started by its unit. */
-export const isUnitInstalled = (): boolean => UNIT_PLACES.some((place) => existsSync(join(place, 'rackboot.service')));
+/** What starts a configuration: the unit of its service, the file that the unit reads, and the words of the command. */
+const SERVICES = {
+  rack: { unit: 'rackboot', file: DEFAULT_CONFIG, command: 'run' },
+  region: { unit: 'rackboot-region', file: REGION_CONFIG, command: 'region run' },
+} as const;
+
+/** True when a service can be started by its unit. */
+export const isUnitInstalled = (unit: string = SERVICES.rack.unit): boolean =>
+  UNIT_PLACES.some((place) => existsSync(join(place, `${unit}.service`)));
 
 /** A word, quoted for a shell if necessary. */
 export const shellWord = (text: string): string =>
@@ -16,9 +25,13 @@ export const shellWord = (text: string): string =>
 /** The option that makes a command read this configuration; empty for the default one. */
 export const configWords = (file: string): string => (file === DEFAULT_CONFIG ? '' : ` --config ${shellWord(file)}`);
 
-/** The start command. @param file the configuration; the service's unit reads only the default one */
-export const startCommand = (file: string, hasUnit: boolean = isUnitInstalled()): string =>
-  hasUnit && file === DEFAULT_CONFIG ? 'sudo systemctl start rackboot' : `sudo rackboot run${configWords(file)}`;
+/** The start command. @param file the configuration; each service's unit reads only one */
+export function startCommand(file: string, hasUnit: (unit: string) => boolean = isUnitInstalled): string {
+  const service = SERVICES[isRegionFile(file) ? 'region' : 'rack'];
+  return file === service.file && hasUnit(service.unit)
+    ? `sudo systemctl start ${service.unit}`
+    : `sudo rackboot ${service.command}${configWords(file)}`;
+}
 
 /** The configuration file named on the command line, as typed, else the default. */
 export function typedConfig(args: readonly string[]): string {

@@ -28,6 +28,8 @@ const LAST_LINES_MS_MAX = 2000;
 
 export interface DaemonOptions {
   readonly config: string;
+  /** The words of its command. Default: `run`. */
+  readonly command?: readonly string[] | undefined;
   /** The main file of another checkout. Default: this one's. */
   readonly main?: string | undefined;
   /** The Node that runs it. Default: this process's. */
@@ -54,7 +56,8 @@ export class DaemonProcess {
   private constructor(options: DaemonOptions) {
     const extension = import.meta.filename.endsWith('.ts') ? 'ts' : 'js';
     const main = options.main ?? join(import.meta.dirname, '..', `main.${extension}`);
-    const words = [options.node ?? process.execPath, ...DAEMON_FLAGS, main, 'run', '--config', options.config];
+    const service = options.command ?? ['run'];
+    const words = [options.node ?? process.execPath, ...DAEMON_FLAGS, main, ...service, '--config', options.config];
     const pinned = options.core === undefined ? [] : ['taskset', '-c', String(options.core)];
     const [command = '', ...args] = [...pinned, ...(options.before ?? []), ...words];
     const settings: SpawnOptions = { stdio: ['pipe', 'pipe', 'pipe'], env: environment(options.compileCache) };

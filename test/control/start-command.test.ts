@@ -1,14 +1,40 @@
-// The command that starts a stopped rack: the unit only if it is installed, and the configuration that was named.
+// The command that starts a stopped rack or region: the unit only if it is installed, and the configuration that was named.
 
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { DEFAULT_CONFIG } from '../../src/control/default-config.ts';
 import { startCommand, typedConfig } from '../../src/control/start-command.ts';
 
 test('the unit starts the rack of the default configuration, and only if it is installed', () => {
-  assert.equal(startCommand(DEFAULT_CONFIG, true), 'sudo systemctl start rackboot');
-  assert.equal(startCommand(DEFAULT_CONFIG, false), 'sudo rackboot run');
-  assert.equal(startCommand('/tmp/my rack.yaml', true), "sudo rackboot run --config '/tmp/my rack.yaml'");
+  const yes = (unit: string): boolean => unit === 'rackboot';
+  assert.equal(startCommand(DEFAULT_CONFIG, yes), 'sudo systemctl start rackboot');
+  assert.equal(
+    startCommand(DEFAULT_CONFIG, () => false),
+    'sudo rackboot run',
+  );
+  assert.equal(startCommand('/tmp/my rack.yaml', yes), "sudo rackboot run --config '/tmp/my rack.yaml'");
+});
+
+test('a file that names a store is started as a region', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'rackboot-start-'));
+  const file = join(directory, 'region.yaml');
+  try {
+    writeFileSync(file, 'state_dir: /s\nregion: { store: { kind: sqlite } }\n');
+    assert.equal(
+      startCommand(file, () => true),
+      `sudo rackboot region run --config ${file}`,
+    );
+    writeFileSync(file, 'state_dir: /s\n');
+    assert.equal(
+      startCommand(file, () => true),
+      `sudo rackboot run --config ${file}`,
+    );
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
 });
 
 test('the configuration is the one named on the command line', () => {

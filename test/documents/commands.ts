@@ -128,6 +128,19 @@ export const NOT_RUN: readonly NotRun[] = [
     why: 'it needs an init',
     coveredBy: cover('e2e/systemd.test.ts', "run('systemctl', 'enable', '--now', UNIT)"),
   },
+  {
+    pattern: /^sudo rackboot region check /,
+    why: 'the laboratory has no region apart from its rack',
+    coveredBy: cover('e2e/region-apart.test.ts', "['region', 'check', '--config', region.configFile]"),
+  },
+  {
+    pattern: /^sudo rackboot createadmin .*region\.yaml$/,
+    why: 'it asks for a password on the terminal',
+    coveredBy: cover(
+      'e2e/region-apart.test.ts',
+      "run('createadmin', '--username', 'ann', '--password-file', password)",
+    ),
+  },
   { pattern: /^sudo journalctl /, why: 'it needs the journal of an init' },
   { pattern: /^cd \/opt\/rackboot && git (log|switch) /, why: 'the laboratory has no checkout' },
   { pattern: /^git pull /, why: 'it fetches what is newer than the test itself' },

@@ -2,8 +2,9 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { formatProblems } from '../../src/config/config-file.ts';
+import { formatProblems, readConfigFile } from '../../src/config/config-file.ts';
 import { parseConfig } from '../../src/config/load.ts';
+import { resolveRegionFile } from '../../src/config/region-file.ts';
 import { documentPaths, partsOf, readDocument } from './markdown.ts';
 
 /** Whose example is a part of a cluster interface, and has a test of its own. */
@@ -19,10 +20,16 @@ const examples = documentPaths()
     ),
   );
 
+/** The file of a region apart from its racks names a store. */
+function parseRegionFile(text: string) {
+  const read = readConfigFile(text);
+  return read.ok ? resolveRegionFile(read.file, {}) : read;
+}
+
 test('the documents show configuration', () => assert.ok(examples.length >= 8, String(examples.length)));
 
 for (const { place, text } of examples)
   test(`the example at ${place} is accepted as it stands`, () => {
-    const parsed = parseConfig(text);
+    const parsed = /^ +store:/m.test(text) ? parseRegionFile(text) : parseConfig(text);
     assert.ok(parsed.ok, parsed.ok ? '' : formatProblems(place, parsed.problems));
   });

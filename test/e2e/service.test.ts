@@ -42,18 +42,22 @@ function setting(name: string): string[] {
   );
 }
 
-test('systemd accepts the unit', { skip: missing('systemd-analyze') }, () => {
-  const { status, stderr } = spawnSync('systemd-analyze', ['verify', UNIT], { encoding: 'utf8' });
-  assert.equal(stderr, '');
-  assert.equal(status, 0);
-});
+for (const name of ['rackboot', 'rackboot-region']) {
+  const unit = join(ROOT, 'systemd', `${name}.service`);
 
-test('systemd finds little that the unit leaves open', { skip: missing('systemd-analyze') }, () => {
-  const words = ['security', '--offline=true', '--no-pager', UNIT];
-  const { stdout } = spawnSync('systemd-analyze', words, { encoding: 'utf8' });
-  const exposure = /Overall exposure level for \S+: (\d+\.\d)/.exec(stdout)?.[1];
-  assert.ok(Number(exposure) < 2, `exposure ${exposure}`);
-});
+  test(`systemd accepts ${name}.service`, { skip: missing('systemd-analyze') }, () => {
+    const { status, stderr } = spawnSync('systemd-analyze', ['verify', unit], { encoding: 'utf8' });
+    assert.equal(stderr, '');
+    assert.equal(status, 0);
+  });
+
+  test(`systemd finds little that ${name}.service leaves open`, { skip: missing('systemd-analyze') }, () => {
+    const words = ['security', '--offline=true', '--no-pager', unit];
+    const { stdout } = spawnSync('systemd-analyze', words, { encoding: 'utf8' });
+    const exposure = /Overall exposure level for \S+: (\d+\.\d)/.exec(stdout)?.[1];
+    assert.ok(Number(exposure) < 2, `exposure ${exposure}`);
+  });
+}
 
 test('the user and the directories are made as systemd makes them', {
   skip: missing('root', 'systemd-sysusers', 'systemd-tmpfiles'),

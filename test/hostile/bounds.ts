@@ -167,6 +167,7 @@ export const PLAIN: readonly PlainList[] = [
     because: 'how much is shown or told at once; the rest is counted, or comes next',
     names: {
       'daemon/rack/configuration.ts': 'REPORTED_MAX',
+      'region-process/configuration.ts': 'REPORTED_MAX',
       'daemon/rack/machine-changes.ts': 'CHANGES_REPORTED_MAX',
       'daemon/answers/trace.ts': 'SEEN_MAX',
       'daemon/answers/who.ts': 'NEAR_AMONG_MAX NEAR_MAX',

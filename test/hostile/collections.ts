@@ -257,6 +257,7 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
     '#askers': 'as power/queue.ts #questionOf',
   },
   'power/web-request.ts': { 'readAnswer.chunks': 'BODY_BYTES_MAX' },
+  'region-process/region-process.ts': { '#opened': 'named', '#unopened': 'configured', '#notes': 'named' },
   'region-thread/power-askers.ts': { '#underWay': 'configured' },
   'region-thread/power-hold.ts': { '#held': 'region/identity/enlistment.ts MACHINES_MAX' },
   'region-thread/power-side.ts': {

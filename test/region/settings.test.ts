@@ -8,7 +8,7 @@ import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import type { Settings } from '../../src/machines/settings.ts';
 import { createApiKey } from '../../src/region/accounts/accounts.ts';
-import type { OwnRack } from '../../src/region/config.ts';
+import type { OwnRack, RegionConfig } from '../../src/region/config.ts';
 import { buildApp, makeContext } from '../../src/region/http/server.ts';
 import { SETTINGS_PAGE } from '../../src/region/page/settings-page.ts';
 import { SETTINGS_MAX } from '../../src/region/settings.ts';
@@ -41,9 +41,10 @@ async function withSettings(
     call: (method: string, url: string, fields?: Record<string, string>) => Promise<Answered>,
     place: RegionPlace,
   ) => Promise<void>,
+  overrides: Partial<RegionConfig> = {},
 ): Promise<void> {
   const ownRack: OwnRack = { uuid: UUID, name: 'rack-1', file: '/etc/rackboot.yaml', values };
-  const place = await makeRegion({ ownRack });
+  const place = await makeRegion({ ownRack, ...overrides });
   try {
     await addAdmin(place.store, place.clock, { username: 'admin', email: '', password: 'long enough' });
     const authorization = authorizationOf(await createApiKey(place.store, place.clock, 'admin'));
@@ -414,3 +415,25 @@ test('the refusal of a misspelt key suggests the right one, under each of its na
     const answered = await call('POST', '2.0/maas/?op=set_config', named);
     assert.match(answered.text, /Did you mean commissioning_distro_series\?/);
   }));
+
+test('a region without a rack shows the values of its own file as read-only, and takes networks only for a rack', () =>
+  withSettings(
+    {},
+    async (call, { region }) => {
+      const get = async (name: string) => (await call('GET', `2.0/maas/?op=get_config&name=${name}`)).json();
+      assert.equal(await get('kernel_opts'), 'quiet');
+      const refused = await call('POST', '2.0/settings/?op=set', { key: 'boot.kernel_params', value: '"debug"' });
+      assert.match(refused.text, /boot\.kernel_params is read-only: written in \/etc\/region\.yaml/);
+      const set = (fields: Record<string, string>) =>
+        call('POST', '2.0/settings/?op=set', { key: 'cluster_interfaces.far', value: JSON.stringify(LAB), ...fields });
+      const without = await set({});
+      assert.equal(without.status, 400);
+      assert.match(without.text, /cluster_interfaces\.far: this region has no rack of its own; name the rack/);
+      await acceptRack(region);
+      const accepted = await set({ rack: 'rack-2' });
+      assert.equal(accepted.status, 200, accepted.text);
+      assert.equal((await call('POST', '2.0/settings/?op=set', { key: 'region.retries', value: '2' })).status, 200);
+      assert.deepEqual((await region.desiredState()).settings, { region: { retries: 2 } });
+    },
+    { ownRack: undefined, ownFile: { file: '/etc/region.yaml', values: { boot: { kernel_params: 'quiet' } } } },
+  ));

@@ -4,9 +4,7 @@
 
 import { systemClock } from '../../clock.ts';
 import { hostAddresses } from '../../config/host-check.ts';
-import { loadStorePlace } from '../../config/region-store.ts';
 import { settingsRules } from '../../config/settings-rules.ts';
-import { RackError } from '../../errors.ts';
 import type { Settings } from '../../machines/settings.ts';
 import { Racks } from '../../region/racks/racks.ts';
 import { RegionSettings } from '../../region/settings.ts';
@@ -26,17 +24,12 @@ export interface SettingsPlace {
   readonly values: Settings;
 }
 
-/**
- * Opens the store and passes its settings to `action`.
- * @throws RackError `store-…`, `not-running` if the store is not this directory's `region.db`
- */
+/** Opens the store and passes its settings to `action`. @throws RackError `store-…` */
 export async function withStoredSettings<T>(
   place: SettingsPlace,
   action: (settings: RegionSettings) => Promise<T>,
 ): Promise<T> {
   const { stateDir, name, file, values } = place;
-  if (loadStorePlace(file).store.kind !== 'sqlite')
-    throw new RackError('not-running', `the region of ${file} is not running: start it, then change its settings`);
   makeStateDirectory(stateDir);
   becomeOwnerOf(stateDir);
   const ownRack = { uuid: readRackUuid(stateDir), name, file, values };

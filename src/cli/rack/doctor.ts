@@ -13,6 +13,7 @@ import { LAB_NAMESPACE } from '../../lab/namespace.ts';
 import { enterNamespaceOf } from '../../net/network-namespace.ts';
 import { findConfig } from '../config-in-force.ts';
 import { print, printJson } from '../output.ts';
+import { isApart } from '../region/status-lines.ts';
 import { statusShape } from '../shapes.ts';
 import { unopenedListeners } from './status.ts';
 
@@ -33,12 +34,14 @@ const runningShape = statusShape.pick({
   region: true,
   journal: true,
 });
+const NO_RACK =
+  'this is a region without a rack: rackboot status judges it, and rackboot doctor works on the host of a rack';
 const machinesShape = z.array(z.looseObject({ power_type: z.string() }));
 
 /**
  * Prints each finding as it arrives. @returns 0 if all is well, else 1
- * @throws RackError `permission-denied` if this user may not read the rack's state or enter its network, without which its services cannot be
- * judged
+ * @throws RackError `bad-argument` on a region without a rack; `permission-denied` if this user may not read the rack's state or enter its
+ * network, without which its services cannot be judged
  */
 export async function runDoctor(file: string, { outsideName, fixHint, json }: DoctorArguments): Promise<number> {
   const findings: Finding[] = [];
@@ -53,6 +56,7 @@ export async function runDoctor(file: string, { outsideName, fixHint, json }: Do
     report({ check: 'configuration', ok: false, text, fix: 'rackboot check' });
   }
   const running = await askRunning(config.stateDir);
+  if (typeof running !== 'string' && isApart(running.region)) throw new RackError('bad-argument', NO_RACK);
   const place = typeof running === 'string' ? undefined : await enterNetworkOf(running.pid);
   if (place !== undefined) report({ check: 'network', ok: true, isNote: true, text: place });
   const isWell = await examine({

@@ -8,6 +8,7 @@ import { flushCompileCache } from 'node:module';
 export async function warmCache(): Promise<number> {
   await Promise.all([
     import('./run.ts'),
+    import('../region/run.ts'),
     import('./lab.ts'),
     import('./status.ts'),
     import('../machines/list.ts'),

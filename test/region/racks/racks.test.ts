@@ -156,6 +156,23 @@ for (const [name, given, known, outcome, racks] of REGISTRATIONS) {
   });
 }
 
+test('a process without a rack parts from that of an earlier process, which registers like any other', () =>
+  withRegion(async ({ region }) => {
+    const { racks } = region;
+    await racks.greet({ uuid: OTHER_UUID, name: 'own', version: '1', interfaces: [], pinned: [] });
+    await acceptRack(region);
+    await racks.partFromOwn();
+    assert.deepEqual(
+      racks.list().map(({ uuid, isEmbedded }) => [uuid, isEmbedded]),
+      [[RACK_UUID, false]],
+    );
+    await racks.partFromOwn();
+    assert.equal(racks.list().length, 1);
+    const key = { kind: 'own', token: 'token-of-own', secretDigest: digestOf('secret-of-own') } as const;
+    const outcome = await racks.register(registration({ uuid: OTHER_UUID, name: 'own', key }));
+    assert.equal(outcome?.kind, 'pending');
+  }));
+
 test('a refusal for lack of room names the oldest pending rack and when its place is free', () => {
   const full = decideRegistration(registration(), waiting(PENDING_RACKS_MAX, { seenMs: NOW - 61_000 }), NOW);
   assert.match(textOf(full.result), /32 pending.*other-0 from 192\.0\.2\.10 was heard 61 s ago.*after 10 minutes/);

@@ -1,0 +1,200 @@
+// The configuration file of a region apart from its racks: what it may hold, its store, its merge with the settings of the store, and the
+// remedy for each key that belongs elsewhere.
+
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { readConfigFile } from '../../src/config/config-file.ts';
+import { parseConfig } from '../../src/config/load.ts';
+import { resolveRegionFile, storedForRegion } from '../../src/config/region-file.ts';
+import { loadStorePlace } from '../../src/config/region-store.ts';
+import type { Settings } from '../../src/machines/settings.ts';
+
+const SECRET = 'hunter2-hunter2';
+
+function parse(text: string, stored: Settings = {}) {
+  const read = readConfigFile(text);
+  if (!read.ok) assert.fail(JSON.stringify(read.problems));
+  return resolveRegionFile(read.file, storedForRegion(stored));
+}
+
+function configOf(text: string, stored: Settings = {}) {
+  const parsed = parse(text, stored);
+  if (!parsed.ok) assert.fail(JSON.stringify(parsed.problems));
+  return parsed.config;
+}
+
+/** The problems of a file with this `region`. */
+function problemsOf(text: string): readonly string[] {
+  const parsed = parse(text);
+  return parsed.ok ? [] : parsed.problems.map(({ path, message }) => `${path}: ${message}`);
+}
+
+test('a state directory is enough: the region then listens on loopback, and its data is in region.db', () => {
+  const config = configOf('state_dir: /tmp/s\n');
+  assert.deepEqual(config.region.listen, [{ host: '127.0.0.1', port: 5240 }]);
+  assert.deepEqual(config.store, { kind: 'sqlite' });
+  assert.deepEqual(config.region.managedNetworks, []);
+  assert.equal(config.region.imageTree, undefined);
+  assert.equal(config.region.stateDir, '/tmp/s');
+});
+
+test('PostgreSQL has a URL, files of the password and of certificates, and 10 connections unless told otherwise', () => {
+  const store = (more: string) =>
+    configOf(`state_dir: /tmp/s\nregion: { store: { kind: postgresql, ${more} } }\n`).store;
+  assert.deepEqual(store('url: "postgresql://rackboot@db.example:5432/rackboot"'), {
+    kind: 'postgresql',
+    url: 'postgresql://rackboot@db.example:5432/rackboot',
+    passwordFile: undefined,
+    caFile: undefined,
+    pool: 10,
+  });
+  assert.deepEqual(store('url: "postgres://db/rackboot", password_file: /etc/p, ca_file: /etc/ca.pem, pool: 100'), {
+    kind: 'postgresql',
+    url: 'postgres://db/rackboot',
+    passwordFile: '/etc/p',
+    caFile: '/etc/ca.pem',
+    pool: 100,
+  });
+});
+
+test('each fault of region.store is named with its remedy', () => {
+  const url = 'url: "postgresql://db/rackboot"';
+  for (const [store, expected] of [
+    ['{ kind: mysql }', /^region\.store\.kind: expected sqlite .* or postgresql .*, found "mysql"/],
+    ['{ kind: postgresql }', /^region\.store\.url: missing: .*add the URL, such as postgresql:/],
+    [
+      '{ kind: postgresql, url: "db.example" }',
+      /^region\.store\.url: is not the URL of a PostgreSQL database: write it/,
+    ],
+    ['{ kind: postgresql, url: "http://db/rackboot" }', /^region\.store\.url: is not the URL of a PostgreSQL database/],
+    ['{ kind: postgresql, url: "postgresql://db" }', /^region\.store\.url: names no database: write it as/],
+    ['{ kind: postgresql, url: "postgresql:///rackboot" }', /^region\.store\.url: names no host: write it as/],
+    ['{ kind: postgresql, url: "postgresql://db/r?sslmode=off" }', /^region\.store\.url: has options .*: remove them/],
+    ['{ kind: postgresql, url: 5 }', /^region\.store\.url: is not a text: write the URL/],
+    [
+      `{ kind: postgresql, ${url}, password_file: p }`,
+      /^region\.store\.password_file: expected an absolute path, found "p"/,
+    ],
+    [
+      `{ kind: postgresql, ${url}, ca_file: ca.pem }`,
+      /^region\.store\.ca_file: expected an absolute path, found "ca.pem"/,
+    ],
+    [
+      `{ kind: postgresql, ${url}, pool: 0 }`,
+      /^region\.store\.pool: expected the most connections .*, 1 to 100, found 0/,
+    ],
+    [`{ kind: postgresql, ${url}, pool: 101 }`, /^region\.store\.pool: expected the most connections .*, found 101/],
+    [
+      `{ kind: postgresql, ${url}, pool: many }`,
+      /^region\.store\.pool: expected the most connections .*, found "many"/,
+    ],
+    [`{ ${url} }`, /^region\.store\.url: applies only to PostgreSQL: set region\.store\.kind to postgresql, or remove/],
+    ['{ pool: 5 }', /^region\.store\.pool: applies only to PostgreSQL/],
+    ['{ kind: postgresql, ulr: x }', /^region\.store\.ulr: unknown key; did you mean url\?/],
+  ] as const) {
+    const problems = problemsOf(`state_dir: /tmp/s\nregion: { store: ${store} }\n`);
+    assert.ok(
+      problems.some((problem) => expected.test(problem)),
+      `${store}: ${problems.join('; ')}`,
+    );
+  }
+});
+
+test('a URL with a password is refused, and no complaint shows it', () => {
+  for (const url of [
+    `postgresql://rackboot:${SECRET}@db/rackboot`,
+    `postgresql://rackboot@db/rackboot?password=${SECRET}`,
+    `mysql://rackboot:${SECRET}@db/rackboot`,
+    `${SECRET} is no URL`,
+  ]) {
+    const problems = problemsOf(`state_dir: /tmp/s\nregion: { store: { kind: postgresql, url: "${url}" } }\n`);
+    assert.equal(problems.length, 1, problems.join('; '));
+    assert.doesNotMatch(problems.join(), new RegExp(SECRET));
+    if (!url.startsWith('p')) continue;
+    assert.match(problems.join(), /has a password, .*: write it into a file, and name that in password_file/);
+  }
+});
+
+test('a key that only a rack has is refused with its remedy, and all of them at once', () => {
+  const text = `cluster_interfaces: []
+dhcp: { lease_time: 10m }
+tftp: {}
+dns: { domain: lab, upstream: [] }
+boot: { tree: /tmp/b, kernel_params: quiet }
+enlistment: { bmc_user: true }
+region: { mode: embedded, url: "http://r/MAAS", api_key_file: /k, ca_file: /c }
+`;
+  const problems = problemsOf(text);
+  for (const key of ['cluster_interfaces', 'dhcp', 'tftp', 'dns.upstream', 'boot.tree', 'enlistment.bmc_user'])
+    assert.ok(
+      problems.some((one) => one.startsWith(`${key}: belongs in the file of a rack`) && one.endsWith('move it there')),
+      `${key}: ${problems.join('; ')}`,
+    );
+  for (const [key, remedy] of [
+    ['mode', /: this process is the region itself; remove it$/],
+    ['url', /move it there$/],
+    ['api_key_file', /move it there$/],
+    ['ca_file', /move it there$/],
+  ] as const)
+    assert.match(problems.find((one) => one.startsWith(`region.${key}: `)) ?? '', remedy);
+  assert.match(
+    problems.find((one) => one.startsWith('state_dir: ')) ?? '',
+    /^state_dir: missing: expected an absolute/,
+  );
+  assert.match(problemsOf('state_dir: /s\ncolour: blue\n').join(), /^colour: unknown key/);
+});
+
+test('contradictions among valid values are reported along with invalid ones', () => {
+  const problems = problemsOf('state_dir: s\nregion: { listen: [], store: { kind: postgresql } }\n');
+  assert.deepEqual(
+    problems.map((one) => one.slice(0, one.indexOf(':'))),
+    ['state_dir', 'region.listen', 'region.store.url'],
+  );
+});
+
+test('the file of a rack cannot have region.store', () => {
+  const parsed = parseConfig('state_dir: /tmp/s\nregion: { store: { kind: postgresql } }\n');
+  assert.equal(parsed.ok, false);
+  if (parsed.ok) return;
+  const [problem] = parsed.problems;
+  assert.equal(problem?.path, 'region.store');
+  assert.match(problem?.message ?? '', /belongs in the file of a region .*`rackboot region run`.*: remove it, or see/);
+});
+
+test('settings of the store apply where the file is silent; those of the racks are left to the racks', () => {
+  const stored = {
+    ...{ http_proxy: 'http://proxy:8000/', dns: { domain: 'lab', upstream: ['192.0.2.1'] } },
+    ...{ region: { retries: 3 }, cluster_interfaces: [{ name: 'lab' }], tftp: { allow: [] } },
+  };
+  assert.deepEqual(storedForRegion(stored), {
+    http_proxy: 'http://proxy:8000/',
+    dns: { domain: 'lab' },
+    region: { retries: 3 },
+  });
+  const { region } = configOf('state_dir: /tmp/s\nregion: { retries: 0 }\n', stored);
+  assert.deepEqual([region.retries, region.domain, region.install?.httpProxy], [0, 'lab', 'http://proxy:8000/']);
+});
+
+test('commands find the store of a file, whatever the rest of the file says', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'rackboot-store-place-'));
+  const file = join(directory, 'region.yaml');
+  const placeOf = (text: string) => {
+    writeFileSync(file, text);
+    return loadStorePlace(file);
+  };
+  try {
+    assert.deepEqual(placeOf('state_dir: /s\ncluster_interfaces: 5\n'), { stateDir: '/s', store: { kind: 'sqlite' } });
+    const place = placeOf('state_dir: /s\nregion: { store: { kind: postgresql, url: "postgresql://db/r" } }\n');
+    assert.equal(place.store.kind, 'postgresql');
+    assert.throws(
+      () => placeOf('region: { store: { kind: postgresql } }\n'),
+      /region\.yaml:1: region\.store\.url: missing/,
+    );
+    assert.throws(() => placeOf('region: { store: { kind: mysql } }\n'), /region\.store\.kind: expected sqlite/);
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+});

@@ -1,0 +1,243 @@
+// A region in a process of its own, without a rack: people sign in, machines enlist through its API, a rack on another place registers, is
+// accepted and gets its desired state; and all of it is there after a restart. Real processes and sockets on loopback, by any user.
+// @host waits
+
+import assert from 'node:assert/strict';
+import { chownSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { machinesShape } from '../../src/cli/shapes.ts';
+import { systemClock } from '../../src/clock.ts';
+import { labPlace } from '../../src/lab/safe-lab.ts';
+import { missing } from '../support/needs.ts';
+import { NotifyReceiver } from '../support/notify-receiver.ts';
+import { eventually, RunningRack, runRackboot } from '../support/running-rack.ts';
+import { bootSimulatedMachine } from '../support/simulated-boot.ts';
+
+const PLACE = labPlace(54);
+const BASE = `http://127.0.0.1:${PLACE.regionPort}/MAAS`;
+const METRICS = `${PLACE.octets}.2:5249`;
+const MAC = '52:54:00:00:54:01';
+/** The simulated machine that boots from the rack. */
+const MACHINE = 1540;
+const PASSWORD = 'correct horse battery';
+/** SIGTERM ends it within this, in milliseconds. */
+const END_MS_MAX = 5000;
+const SERVICE = ['region', 'run'];
+const SET = ['config', 'set', 'boot.kernel_params', 'quiet'];
+
+/** The region's file, in the directory of a rack's. */
+const regionText = (text: string, more = ''): string =>
+  [
+    'name: hall',
+    /^state_dir: .*$/m.exec(text)?.[0],
+    `region: { listen: ["127.0.0.1:${PLACE.regionPort}"], store: { kind: sqlite }${more} }`,
+    `metrics: { listen: ["${METRICS}"] }`,
+    '',
+  ].join('\n');
+
+describe('a region apart from its racks', { skip: missing('linux'), timeout: 240_000 }, () => {
+  const region = new RunningRack(PLACE, (text) => regionText(text));
+  const rack = new RunningRack(PLACE, (text) =>
+    text.replace(/^name: .*$/m, 'name: far').replace(/^region: .*$/m, `region: { mode: remote, url: "${BASE}" }`),
+  );
+  const manager = new NotifyReceiver(join(region.directory, 'notify'));
+  const run = (...args: string[]) => runRackboot([...args, '--config', region.configFile]);
+  const machines = async () => machinesShape.parse(await region.ask('/MAAS/api/2.0/machines/'));
+
+  async function start(): Promise<void> {
+    process.env.NOTIFY_SOCKET = join(region.directory, 'notify');
+    try {
+      await region.start({ command: SERVICE });
+    } finally {
+      delete process.env.NOTIFY_SOCKET;
+    }
+  }
+
+  /** Signs in, and returns the cookie. */
+  async function signIn(): Promise<string> {
+    const form = new URLSearchParams({ username: 'ann', password: PASSWORD, to: '/MAAS/' });
+    const answer = await fetch(`${BASE}/login/`, { method: 'POST', body: form, redirect: 'manual' });
+    assert.equal(answer.status, 303);
+    return (answer.headers.get('set-cookie') ?? '').split(';')[0] ?? '';
+  }
+
+  const page = async (): Promise<string> =>
+    await (await fetch(`${BASE}/`, { headers: { Cookie: await signIn() } })).text();
+
+  before(start);
+  after(async () => {
+    await rack.remove();
+    await region.remove();
+    manager.close();
+  });
+
+  test('serves the API and says so, in the log, to the service manager and to commands', async () => {
+    const up = await region.reported('region.up');
+    assert.equal(up.addresses, `127.0.0.1:${PLACE.regionPort}`);
+    assert.equal((await region.reported('daemon.ready')).name, 'hall');
+    assert.match(String((await region.reported('daemon.note')).text), /only loopback addresses/);
+    const ready = await eventually('ready', () => manager.all('READY')[0]);
+    assert.equal(ready.fields.STATUS, `serving 127.0.0.1:${PLACE.regionPort}`);
+    const { code, output } = await run('status');
+    assert.equal(code, 0);
+    assert.match(output.join('\n'), /^hall: .*\nRegion {2}up at 127\.0\.0\.1:\d+, 0 machines\nStore {3}region\.db in /);
+    assert.equal(existsSync(join(region.stateDir, 'leases.db')), false, 'no part of a rack is there');
+    const readiness: unknown = await (await fetch(`http://${METRICS}/readyz`)).json();
+    assert.deepEqual(readiness, { ready: true, notReady: [] });
+    assert.match(
+      await (await fetch(`http://${METRICS}/metrics`)).text(),
+      /^rackboot_region_racks\{state="pending"\} 0$/m,
+    );
+  });
+
+  test('a person signs in and sees a machine that was enlisted through the API', async () => {
+    const password = join(region.directory, 'password');
+    writeFileSync(password, `${PASSWORD}\n`, { mode: 0o600 });
+    const made = await run('createadmin', '--username', 'ann', '--password-file', password);
+    assert.equal(made.code, 0, made.complaints.join('\n'));
+    const form = new URLSearchParams({ hostname: 'calm-ibis', mac_addresses: MAC, architecture: 'amd64/generic' });
+    const key = (await run('apikey', '--username', 'ann')).output.join('');
+    const [consumer = '', token = '', secret = ''] = key.split(':');
+    const signed = `OAuth oauth_version="1.0", oauth_signature_method="PLAINTEXT", oauth_consumer_key="${consumer}", oauth_token="${token}", oauth_signature="&${secret}", oauth_timestamp="${Math.floor(systemClock.wallTimeMs() / 1000)}", oauth_nonce="one"`;
+    const answer = await fetch(`${BASE}/api/2.0/machines/`, {
+      ...{ method: 'POST', body: form, headers: { Authorization: signed } },
+    });
+    assert.equal(answer.status, 200, await answer.text());
+    assert.match(await page(), /calm-ibis/);
+  });
+
+  test('a rack registers, waits, is accepted and gets its desired state; a machine that boots from it is enlisted', async () => {
+    await rack.start();
+    await rack.reported('region.pending');
+    await eventually('the status line', () =>
+      /racks to accept: far$/.test(manager.all('STATUS').at(-1)?.fields.STATUS ?? ''),
+    );
+    const { code, complaints } = await run('racks', 'accept', 'far');
+    assert.deepEqual([code, complaints], [0, []]);
+    await eventually('the rack knows the machine', async () => {
+      const { machinesKnown, region: link } = await rack.status();
+      return link?.state === 'up' && machinesKnown === 1;
+    });
+    const outcome = await bootSimulatedMachine(PLACE, MACHINE, () => undefined);
+    assert.equal(outcome.kind, 'enlisted');
+    assert.equal((await machines()).length, 2);
+    await eventually('the rack knows both', async () => (await rack.status()).machinesKnown === 2);
+  });
+
+  test('settings reach the racks and the region; networks belong to a rack', async () => {
+    const from = rack.lines.length;
+    const set = await run('config', 'set', 'boot.kernel_params', 'console=ttyS9');
+    assert.equal(set.code, 0, set.complaints.join('\n'));
+    await rack.reported('config.applied', { from, match: ({ source }) => source === 'store' });
+    await region.reported('config.changed', { match: ({ key }) => key === 'boot.kernel_params' });
+    const network = await run('config', 'set', 'cluster_interfaces.two', '{ relayed: true }');
+    assert.match(network.complaints.join(), /this region has no rack of its own; name the rack/);
+  });
+
+  test('a changed file is applied; an invalid one is refused, and what needs a restart waits', async () => {
+    const text = readFileSync(region.configFile, 'utf8');
+    let from = region.lines.length;
+    region.configure(text.replace('store:', 'retries: 4, store:'));
+    await region.reported('config.changed', {
+      from,
+      match: ({ key, after: now }) => key === 'region.retries' && now === '4',
+    });
+    const pinned = await run('config', 'set', 'region.retries', '2');
+    assert.match(pinned.complaints.join(), /region\.retries is read-only: written in .*rackboot\.yaml/);
+    from = region.lines.length;
+    region.configure(text.replace('kind: sqlite', 'kind: postgresql, url: "postgresql://db/rackboot"'));
+    assert.match(String((await region.reported('config.needs-restart', { from })).keys), /region\.store\.kind/);
+    from = region.lines.length;
+    region.configure(`${text}dhcp: {}\n`);
+    process.kill(region.pid, 'SIGHUP');
+    const refused = await region.reported('config.refused', { from });
+    assert.match(String(refused.problems), /:\d+: dhcp: belongs in the file of a rack/);
+    assert.match((await run('status')).output.join('\n'), /BAD {5}the configuration file is refused since/);
+    from = region.lines.length;
+    region.configure(text);
+    await region.reported('config.applied', { from });
+    assert.equal((await region.status()).refused, undefined);
+  });
+
+  test('commands that only a rack can answer say so', async () => {
+    for (const command of [['trace'], ['leases'], ['why', MAC], ['neighbours'], ['doctor']]) {
+      const { code, complaints } = await run(...command);
+      assert.notEqual(code, 0, command.join(' '));
+      assert.match(complaints.join('\n'), /region without a rack: .*on the host of (?:a|that) rack/, command.join(' '));
+    }
+  });
+
+  test('no second process gets its state directory', async () => {
+    const { code, complaints } = await run(...SERVICE);
+    assert.equal(code, 1);
+    assert.match(complaints.join('\n'), new RegExp(`another Rackboot already runs here .*process ${region.pid}`));
+  });
+
+  test('ends within seconds when told to, and everything is there when it starts again', async () => {
+    const startedAt = systemClock.now();
+    assert.equal(await region.stop(), 0);
+    assert.ok(systemClock.now() - startedAt < END_MS_MAX, `${systemClock.now() - startedAt} ms`);
+    assert.equal(existsSync(join(region.stateDir, 'region.db-wal')), false, 'the store is closed');
+    assert.equal(region.events('daemon.stopped').length, 1);
+    assert.ok(manager.all('STOPPING').length === 1);
+    const from = region.lines.length;
+    await start();
+    assert.equal(region.events('region.problem', from).length, 0);
+    assert.match(await page(), /calm-ibis/);
+    assert.equal((await machines()).length, 2);
+    await eventually('the rack is back', async () => (await rack.status()).region?.state === 'up', 60_000);
+    const { output } = await run('racks');
+    assert.match(output.join('\n'), /^far +accepted/m);
+  });
+});
+
+test('a region whose file names PostgreSQL gets no region.db, and no command about its settings while it is stopped', async () => {
+  const store = ', store: { kind: postgresql, url: "postgresql://127.0.0.1:9/rackboot" }';
+  const region = new RunningRack(PLACE, (text) => regionText(text).replace(', store: { kind: sqlite }', store));
+  try {
+    const check = await runRackboot(['region', 'check', '--config', region.configFile]);
+    assert.match(check.output.join(), /is fine: the region serves 127\.0\.0\.1:\d+, on PostgreSQL\.$/);
+    const { code, complaints } = await runRackboot([...SET, '--config', region.configFile]);
+    assert.equal(code, 2);
+    assert.match(complaints.join('\n'), /is the file of a region without a rack: start it first/);
+    const status = await runRackboot(['status', '--config', region.configFile]);
+    assert.match(status.complaints.join('\n'), / region run --config \S+. starts it/);
+    assert.equal(existsSync(join(region.stateDir, 'region.db')), false);
+  } finally {
+    await region.remove();
+  }
+});
+
+test('each fault of the file is named with its remedy, by the start and by the check', async () => {
+  const region = new RunningRack(PLACE, (text) => regionText(text, ', mode: embedded'));
+  const expected = /rackboot\.yaml:3: region\.mode: belongs in the file of a rack: .*; remove it/;
+  try {
+    for (const words of [['region'], SERVICE, ['region', 'check']]) {
+      const { code, complaints } = await runRackboot([...words, '--config', region.configFile]);
+      assert.equal(code, 1, words.join(' '));
+      assert.match(complaints.join('\n'), expected);
+    }
+  } finally {
+    await region.remove();
+  }
+});
+
+test('started by root, it runs as the owner of its state directory, with no right of root but that of low ports', {
+  skip: missing('root', 'setpriv'),
+}, async () => {
+  const region = new RunningRack(PLACE, (text) => regionText(text));
+  const NOBODY = 65_534;
+  try {
+    mkdirSync(region.stateDir, { recursive: true });
+    chownSync(region.directory, NOBODY, NOBODY);
+    chownSync(region.stateDir, NOBODY, NOBODY);
+    await region.start({ command: SERVICE });
+    const status = readFileSync(`/proc/${region.pid}/status`, 'utf8');
+    assert.match(status, new RegExp(`^Uid:\\s+${NOBODY}\\b`, 'm'));
+    assert.match(status, /^CapEff:\s+0000000000000400$/m);
+    assert.equal(statSync(join(region.stateDir, 'region.db')).uid, NOBODY);
+  } finally {
+    await region.remove();
+  }
+});
