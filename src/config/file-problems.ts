@@ -10,21 +10,23 @@ import type { ConfigProblem } from './rack-config.ts';
 import type { ProblemPath, ReportProblem } from './resolve.ts';
 import { unknownKeyText } from './sibling-keys.ts';
 
-/**
- * Reports what a schema refuses, in the words of `fault-words.ts`.
- * @param elsewhere what to do with a key that belongs in another file; undefined: it does not
- */
-export function reportIssues(
-  schema: z.ZodType,
-  error: z.ZodError,
-  report: ReportProblem,
-  elsewhere: (path: ProblemPath, key: string) => string | undefined,
-): void {
+/** What a file configures: a rack, or a region apart from its racks. */
+export interface FileKind {
+  readonly schema: z.ZodType;
+  /** The shipped file that shows every key. */
+  readonly example: string;
+  /** What to do with a key that belongs in another file; undefined: it does not. */
+  readonly elsewhere: (path: ProblemPath, key: string) => string | undefined;
+}
+
+/** Reports what a schema refuses, in the words of `fault-words.ts`. */
+export function reportIssues({ schema, example, elsewhere }: FileKind, error: z.ZodError, report: ReportProblem): void {
   for (const issue of error.issues) {
     const path = issue.path.filter((part) => typeof part !== 'symbol');
     if (issue.code !== 'unrecognized_keys') report(path, faultText(issue, isSecretKey(formatPath(path))));
     else
-      for (const key of issue.keys) report([...path, key], elsewhere(path, key) ?? unknownKeyText(schema, path, key));
+      for (const key of issue.keys)
+        report([...path, key], elsewhere(path, key) ?? unknownKeyText(schema, path, key, example));
   }
 }
 

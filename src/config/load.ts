@@ -5,7 +5,7 @@ import { RackError } from '../errors.ts';
 import { NO_SETTINGS, type Settings } from '../machines/settings.ts';
 import { type ConfigFile, formatProblems, PROBLEMS_MAX, readConfigFile, readConfigText } from './config-file.ts';
 import { OWN_WORDS } from './fault-words.ts';
-import { inFileOrder, problemAt, reportIssues } from './file-problems.ts';
+import { type FileKind, inFileOrder, problemAt, reportIssues } from './file-problems.ts';
 import { mergeSettings } from './merge.ts';
 import type { ConfigProblem, RackConfig } from './rack-config.ts';
 import { type ProblemPath, resolveConfig } from './resolve.ts';
@@ -33,9 +33,11 @@ const STORE_OF_REGION =
   'belongs in the file of a region that runs apart from its racks (`rackboot region check` checks it, `rackboot region run` runs it); the ' +
   'region of a rack keeps its data in region.db: remove it, or see docs/outgrowing.md';
 
-/** What to do with a key that only the file of a region has. */
-const ofRegions = (path: ProblemPath, key: string): string | undefined =>
-  [...path, key].join('.') === 'region.store' ? STORE_OF_REGION : undefined;
+const RACK_FILE: FileKind = {
+  schema: writtenConfigSchema,
+  example: 'config/rackboot.yaml',
+  elsewhere: (path, key) => ([...path, key].join('.') === 'region.store' ? STORE_OF_REGION : undefined),
+};
 
 /** Parses the text of a configuration file and merges it with the store's values. */
 export function parseConfig(text: string, stored: Settings = NO_SETTINGS): ParsedConfig {
@@ -56,7 +58,7 @@ export function resolveFile(file: ConfigFile, stored: Settings): ParsedConfig {
   const { merged } = merge;
   const written = writtenConfigSchema.safeParse(merged, OWN_WORDS);
   if (!written.success) {
-    reportIssues(writtenConfigSchema, written.error, report, ofRegions);
+    reportIssues(RACK_FILE, written.error, report);
     const rest = salvage(writtenConfigSchema, structuredClone(merged));
     if (rest !== undefined)
       resolveConfig(

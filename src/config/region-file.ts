@@ -10,7 +10,7 @@ import { NO_SETTINGS, type Settings, valueAt, withValue } from '../machines/sett
 import { formatIpv4, ipv4 } from '../net/address.ts';
 import { type ConfigFile, formatProblems, PROBLEMS_MAX, readConfigFile, readConfigText } from './config-file.ts';
 import { OWN_WORDS } from './fault-words.ts';
-import { inFileOrder, problemAt, reportIssues } from './file-problems.ts';
+import { type FileKind, inFileOrder, problemAt, reportIssues } from './file-problems.ts';
 import { STORE_KEYS } from './keys.ts';
 import { mergeSettings } from './merge.ts';
 import type { ConfigProblem, RackConfig } from './rack-config.ts';
@@ -91,6 +91,8 @@ function ofRacks(path: ProblemPath, key: string): string | undefined {
     : undefined;
 }
 
+const REGION_FILE: FileKind = { schema: regionFileSchema, example: 'config/region.yaml', elsewhere: ofRacks };
+
 /** The stored values that the region's file could have, too. */
 export function storedForRegion(stored: Settings): Settings {
   let own = NO_SETTINGS;
@@ -112,7 +114,7 @@ export function resolveRegionFile(file: ConfigFile, stored: Settings): ParsedReg
   const { merged } = merge;
   const written = regionFileSchema.safeParse(merged, OWN_WORDS);
   if (!written.success) {
-    reportIssues(regionFileSchema, written.error, report, ofRacks);
+    reportIssues(REGION_FILE, written.error, report);
     const rest = salvage(salvagedSchema, structuredClone(merged));
     if (rest !== undefined)
       resolveWritten(rest.written, (path, message) => rest.isTouched(path) || report(path, message));

@@ -19,10 +19,15 @@ export function keysAt(schema: unknown, path: readonly PropertyKey[]): readonly 
   return Object.hasOwn(schema.shape, first) ? keysAt(Reflect.get(schema.shape, first), rest) : [];
 }
 
-/** The message for an unknown key. @param path its place, without the key */
-export function unknownKeyText(schema: unknown, path: readonly PropertyKey[], key: string): string {
+/** The message for an unknown key. @param path its place, without the key @param example the file that shows every key */
+export function unknownKeyText(
+  schema: unknown,
+  path: readonly PropertyKey[],
+  key: string,
+  example = 'config/rackboot.yaml',
+): string {
   const meant = nearestName(key, keysAt(schema, path));
   return meant === undefined
-    ? 'unknown key; see config/rackboot.yaml for all keys'
-    : `unknown key; did you mean ${meant}? config/rackboot.yaml shows all keys`;
+    ? `unknown key; see ${example} for all keys`
+    : `unknown key; did you mean ${meant}? ${example} shows all keys`;
 }

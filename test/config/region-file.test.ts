@@ -2,7 +2,7 @@
 // remedy for each key that belongs elsewhere.
 
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -10,7 +10,8 @@ import { readConfigFile } from '../../src/config/config-file.ts';
 import { parseConfig } from '../../src/config/load.ts';
 import { resolveRegionFile, storedForRegion } from '../../src/config/region-file.ts';
 import { loadStorePlace } from '../../src/config/region-store.ts';
-import type { Settings } from '../../src/machines/settings.ts';
+import { isFields } from '../../src/fields.ts';
+import { type Settings, valueAt } from '../../src/machines/settings.ts';
 
 const SECRET = 'hunter2-hunter2';
 
@@ -39,6 +40,28 @@ test('a state directory is enough: the region then listens on loopback, and its 
   assert.deepEqual(config.region.managedNetworks, []);
   assert.equal(config.region.imageTree, undefined);
   assert.equal(config.region.stateDir, '/tmp/s');
+});
+
+test('the shipped example is valid and has every key; those in comments, too', () => {
+  const example = readFileSync(join(import.meta.dirname, '../../config/region.yaml'), 'utf8');
+  assert.equal(configOf(example).name, 'hall');
+  // A comment of a key that stands at its margin.
+  const whole = example
+    .replaceAll(/^( *)# (?=(?: {2})*[a-z_]+:(?: |$))/gm, '$1')
+    .replace('kind: sqlite', 'kind: postgresql');
+  const config = configOf(whole);
+  assert.equal(config.store.kind, 'postgresql');
+  assert.equal(config.region.tls?.cert, '/etc/rackboot/region.pem');
+  const parsed = parse(whole);
+  const keysOf = (value: unknown, prefix = ''): readonly string[] =>
+    Object.entries(Object(value)).flatMap(([name, below]) =>
+      isFields(below) && prefix + name !== 'log.levels' ? keysOf(below, `${prefix}${name}.`) : [prefix + name],
+    );
+  if (!parsed.ok) assert.fail();
+  assert.deepEqual(
+    keysOf(parsed.written).filter((key) => valueAt(parsed.file.values, key) === undefined),
+    [],
+  );
 });
 
 test('PostgreSQL has a URL, files of the password and of certificates, and 10 connections unless told otherwise', () => {
@@ -144,7 +167,10 @@ region: { mode: embedded, url: "http://r/MAAS", api_key_file: /k, ca_file: /c }
     problems.find((one) => one.startsWith('state_dir: ')) ?? '',
     /^state_dir: missing: expected an absolute/,
   );
-  assert.match(problemsOf('state_dir: /s\ncolour: blue\n').join(), /^colour: unknown key/);
+  assert.match(
+    problemsOf('state_dir: /s\ncolour: blue\n').join(),
+    /^colour: unknown key; see config\/region\.yaml for all keys$/,
+  );
 });
 
 test('contradictions among valid values are reported along with invalid ones', () => {

@@ -65,7 +65,8 @@ export const DAEMON_EVENTS: Readonly<Record<DaemonEvent['kind'], EventKind>> = {
     level: 'info',
     message: 'ready',
     explanation:
-      'The rack has opened every listener that can be opened now, and answers. startMs is the time since the process started.',
+      'The rack, or the region that runs apart from it, has opened every listener that can be opened now, and answers. startMs is the time ' +
+      'since the process started.',
   },
   'daemon.stopping': {
     level: 'info',
