@@ -42,6 +42,8 @@ import { openStore } from './open-store.ts';
 import { type RegionStatusSources, regionAnswers, regionLine, regionReadiness } from './status.ts';
 
 const SECRET_BYTES = 24;
+/** How long closing may take, in milliseconds: a database that hangs must not hold the process. */
+const CLOSE_MS_MAX = 10_000;
 const EVENT_KINDS = new Map(Object.entries({ ...DAEMON_EVENTS, ...OBSERVE_EVENTS }));
 /** What the control socket says of a path that only a rack has. */
 const NO_RACK = 'this is a region without a rack: run the command on the host of a rack';
@@ -133,7 +135,7 @@ class RegionProcess implements Daemon {
     const served = await this.#serve().catch(async (error: unknown) => {
       throw this.#isOnSqlite ? await startFailure(error, stateDir) : error;
     });
-    this.#opened.push(() => served.close());
+    this.#opened.push(() => this.#closeServed(served));
     this.#served = served;
     await this.#instruments.configure(this.#config);
     this.#opened.push(() => this.#instruments.close());
@@ -221,6 +223,16 @@ class RegionProcess implements Daemon {
     // The log writes the last events in later turns of the event loop.
     await this.#stream.rest();
     await new Promise<void>((resolve) => this.#logger.flush(() => resolve()));
+  }
+
+  async #closeServed(served: ServedRegion): Promise<void> {
+    const { promise: late, resolve } = Promise.withResolvers<void>();
+    const timer = this.#options.clock.schedule(CLOSE_MS_MAX, () => {
+      this.#note(`the database did not close within ${CLOSE_MS_MAX / 1000} s; what it has confirmed is stored`);
+      resolve();
+    });
+    await Promise.race([served.close(), late]);
+    timer.cancel();
   }
 
   get #config(): RegionFileConfig {

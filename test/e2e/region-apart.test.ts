@@ -3,7 +3,7 @@
 // @host waits
 
 import assert from 'node:assert/strict';
-import { chownSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { chownSync, copyFileSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { machinesShape } from '../../src/cli/shapes.ts';
@@ -219,6 +219,43 @@ test('each fault of the file is named with its remedy, by the start and by the c
       assert.match(complaints.join('\n'), expected);
     }
   } finally {
+    await region.remove();
+  }
+});
+
+test("it goes on with the data of a rack's region, and that rack registers like any other and gets its network", {
+  skip: missing('linux'),
+  timeout: 120_000,
+}, async () => {
+  const region = new RunningRack(PLACE, (text) => regionText(text));
+  // Its network is in the store.
+  const network = /^ {4}interface: lo\n[^]*?(?=^\w)/m;
+  let fields = '';
+  const rack = new RunningRack(PLACE, (text) => {
+    fields = network.exec(text)?.[0] ?? assert.fail(text);
+    return text.replace(/^cluster_interfaces:\n[^]*?(?=^\w)/m, '');
+  });
+  try {
+    await rack.startWhole();
+    const set = ['config', 'set', 'cluster_interfaces.lab', `{ ${fields.trim().replaceAll(/\n +/g, ', ')} }`];
+    const stored = await runRackboot([...set, '--config', rack.configFile]);
+    assert.equal(stored.code, 0, stored.complaints.join('\n'));
+    await rack.stop();
+    copyFileSync(join(rack.stateDir, 'region.db'), join(region.stateDir, 'region.db'));
+    await region.start({ command: SERVICE });
+    const remote = `region: { mode: remote, url: "${BASE}" }`;
+    rack.configure(readFileSync(rack.configFile, 'utf8').replace(/^region: .*$/m, remote));
+    const from = rack.lines.length;
+    await rack.start();
+    await rack.reported('region.pending', { from });
+    const accepted = await runRackboot(['racks', 'accept', 'lab', '--config', region.configFile]);
+    assert.deepEqual([accepted.code, accepted.complaints], [0, []]);
+    await eventually('its network', async () => {
+      const { interfaces, region: link } = await rack.status();
+      return link?.state === 'up' && interfaces.some(({ name, serving }) => name === 'lab' && serving);
+    });
+  } finally {
+    await rack.remove();
     await region.remove();
   }
 });

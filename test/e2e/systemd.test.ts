@@ -13,6 +13,7 @@ import { eventually } from '../support/running-rack.ts';
 
 const ROOT = dirname(dirname(import.meta.dirname));
 const UNIT = 'rackboot.service';
+const REGION_UNIT = 'rackboot-region.service';
 const NETWORK = '10.76.6.0/24';
 const CONFIG = `name: rack
 state_dir: /var/lib/rackboot
@@ -46,6 +47,7 @@ describe('the service under systemd', { skip, timeout: 240_000 }, () => {
       run('ln', '-s', '/usr/lib/rackboot/node_modules/.bin/node', '/usr/local/bin/node');
     for (const [name, path] of [
       ['rackboot.service', '/usr/lib/systemd/system/rackboot.service'],
+      ['rackboot-region.service', `/usr/lib/systemd/system/${REGION_UNIT}`],
       ['rackboot.sysusers.conf', '/usr/lib/sysusers.d/rackboot.conf'],
       ['rackboot.tmpfiles.conf', '/usr/lib/tmpfiles.d/rackboot.conf'],
     ] as const)
@@ -133,6 +135,32 @@ describe('the service under systemd', { skip, timeout: 240_000 }, () => {
     await eventually('its lease in the log', () => log().includes('"event":"dhcp.ack"'));
     assert.doesNotMatch(log(), /hardware addresses need|portable ones/);
     assert.match(run('rackboot', 'status'), /Leases {2}are written to disk/);
+  });
+
+  test('a region apart from the rack runs beside it, with fewer rights, and stops', async () => {
+    systemd.write(
+      '/etc/rackboot/region.yaml',
+      'state_dir: /var/lib/rackboot-region\nregion: { listen: ["127.0.0.1:5250"], store: { kind: sqlite } }\nmetrics: { listen: [] }\n',
+    );
+    run('systemctl', 'start', REGION_UNIT);
+    await eventually('the status line', () => systemd.show(REGION_UNIT, 'StatusText') === 'serving 127.0.0.1:5250');
+    const status = run('cat', `/proc/${systemd.show(REGION_UNIT, 'MainPID')}/status`);
+    assert.doesNotMatch(status, /^Uid:\s+0/m);
+    for (const set of ['Eff', 'Prm', 'Bnd', 'Amb'])
+      assert.match(status, new RegExp(`^Cap${set}:\\s+0000000000000400$`, 'm'));
+    assert.equal(
+      run('stat', '-c', '%U %a', '/var/lib/rackboot-region', '/var/lib/rackboot-region/region.db'),
+      'rackboot 750\nrackboot 600\n',
+    );
+    assert.match(
+      run('rackboot', 'status', '--config', '/etc/rackboot/region.yaml'),
+      /^Region {2}up at 127\.0\.0\.1:5250/m,
+    );
+    run('systemctl', 'reload', REGION_UNIT);
+    await eventually('running', () => systemd.show(REGION_UNIT, 'SubState') === 'running');
+    run('systemctl', 'stop', REGION_UNIT);
+    assert.equal(systemd.show(REGION_UNIT, 'Result'), 'success');
+    assert.equal(systemd.show(REGION_UNIT, 'ExecMainStatus'), '0');
   });
 
   test('reloads: a good configuration and a bad one', async () => {
