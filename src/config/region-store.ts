@@ -10,6 +10,8 @@ import { stateDirOf } from './state-dir.ts';
 
 const POOL_MAX = 100;
 const POOL = 10;
+/** `host` may name the directory of a Unix-domain socket. */
+const URL_OPTIONS: readonly string[] = ['host', 'port', 'user', 'sslmode'];
 const EXAMPLE = 'postgresql://rackboot@db.example:5432/rackboot';
 
 /** A resolved `region.store`. */
@@ -22,7 +24,7 @@ export type RegionStorePlace =
       readonly url: string;
       /** The file whose first line is the password; undefined: none is sent. */
       readonly passwordFile: string | undefined;
-      /** PEM certificates that verify the database's; undefined: the connection does not use TLS. */
+      /** PEM certificates that verify the database's; undefined: those of the system. A database on this host needs no TLS. */
       readonly caFile: string | undefined;
       /** The most connections, 1 to 100. */
       readonly pool: number;
@@ -35,9 +37,12 @@ function urlProblem(text: string): string | undefined {
     return `is not the URL of a PostgreSQL database: write it as ${EXAMPLE}`;
   if (url.password !== '' || url.searchParams.has('password'))
     return 'has a password, and URLs end up in logs and lists of processes: write it into a file, and name that in password_file';
-  if (url.search !== '' || url.hash !== '')
-    return 'has options after the name of the database: remove them; ca_file and pool are keys of their own';
-  if (url.hostname === '') return `names no host: write it as ${EXAMPLE}`;
+  const unknown = [...url.searchParams.keys()].filter((name) => !URL_OPTIONS.includes(name));
+  if (unknown.length > 0 || url.hash !== '')
+    return `has other options than ${URL_OPTIONS.join(', ')}: remove them; ca_file and pool are keys of their own`;
+  if (!['disable', 'verify-full', null].includes(url.searchParams.get('sslmode')))
+    return 'has an sslmode other than disable (no TLS) and verify-full (the default)';
+  if (url.hostname === '' && !url.searchParams.has('host')) return `names no host: write it as ${EXAMPLE}`;
   return /^\/[^/]+$/.test(url.pathname) ? undefined : `names no database: write it as ${EXAMPLE}`;
 }
 

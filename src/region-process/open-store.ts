@@ -1,21 +1,37 @@
 // Opens the store that a configuration file names.
 
 import type { StorePlace } from '../config/region-store.ts';
-import { unreachable } from '../errors.ts';
+import { errorText, RackError, unreachable } from '../errors.ts';
+import { readRegularFile } from '../files/regular-file.ts';
 import type { RegionStore } from '../region/records/store.ts';
 import { openRegionStore } from '../store/region-sqlite.ts';
 
-/** @throws RackError `store-…` */
+/** A password, or the certificates of some authorities, in octets. */
+const FILE_BYTES_MAX = 1 << 18;
+
+/** @throws RackError `store-…`, `config-invalid` for a file that cannot be read */
 export async function openStore({ stateDir, store }: StorePlace): Promise<RegionStore> {
   switch (store.kind) {
     case 'sqlite':
       return openRegionStore({ stateDir });
     case 'postgresql': {
+      const { url, passwordFile, caFile, pool } = store;
+      const password = passwordFile === undefined ? undefined : readText('password_file', passwordFile).split('\n')[0];
+      const ca = caFile === undefined ? undefined : readText('ca_file', caFile);
       // The driver is loaded only where it is used.
       const { openPostgresRegion } = await import('../store/region-postgres.ts');
-      return await openPostgresRegion(store);
+      return await openPostgresRegion({ url, pool, password, ca });
     }
     default:
       return unreachable(store);
+  }
+}
+
+function readText(key: string, path: string): string {
+  try {
+    return readRegularFile(path, FILE_BYTES_MAX);
+  } catch (error) {
+    const remedy = 'let the user of the service read it';
+    throw new RackError('config-invalid', `region.store.${key}: ${errorText(error)}: ${remedy}`, { cause: error });
   }
 }

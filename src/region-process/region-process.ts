@@ -17,7 +17,7 @@ import { logLevelAnswers } from '../daemon/answers/log-level.ts';
 import type { Daemon } from '../daemon/daemon.ts';
 import { DAEMON_EVENTS, type DaemonEvent } from '../daemon/rack/events.ts';
 import { ServiceNotices } from '../daemon/start/service-notices.ts';
-import { errorText } from '../errors.ts';
+import { errorText, RackError } from '../errors.ts';
 import { ControlServer } from '../http/control/server.ts';
 import type { DesiredState } from '../machines/machine.ts';
 import { withValue } from '../machines/settings.ts';
@@ -47,6 +47,8 @@ const CLOSE_MS_MAX = 10_000;
 const EVENT_KINDS = new Map(Object.entries({ ...DAEMON_EVENTS, ...OBSERVE_EVENTS }));
 /** What the control socket says of a path that only a rack has. */
 const NO_RACK = 'this is a region without a rack: run the command on the host of a rack';
+const DUTIES_LOST =
+  'this process did not reach its database in time, so another process of the region has its duties now: it starts afresh. See the load of this host';
 const LOOPBACK_ONLY =
   'region.listen has only loopback addresses: racks on other hosts cannot reach this region unless a proxy on this host passes their requests on';
 
@@ -54,6 +56,8 @@ export interface RegionProcessOptions {
   readonly configFile: string;
   readonly version: string;
   readonly clock: Clock;
+  /** Called with a failure after which the process must end. */
+  readonly onFatal?: ((error: RackError) => void) | undefined;
   /** How to notify the service manager; undefined to send no notifications. */
   readonly notify?: NotifyTerms | undefined;
 }
@@ -152,6 +156,7 @@ class RegionProcess implements Daemon {
       store: await openStore(this.#config),
       hasRack: false,
       onDesiredState: (state) => this.#changed(state),
+      onDutiesLost: () => this.#options.onFatal?.(new RackError('region-failed', DUTIES_LOST)),
       onProblem: (id, text) => this.#publish({ kind: 'region.problem', at: this.#now, id, text }),
       prepare: async (region) => {
         this.#region = region;

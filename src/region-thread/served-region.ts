@@ -1,7 +1,7 @@
 // A region that serves: the region on its store, its power side, and its API. The thread beside a rack and the process apart from racks
 // open it in the same way, and differ in whom they tell.
 
-import { newUuid, systemClock } from '../clock.ts';
+import { type Clock, newUuid, systemClock } from '../clock.ts';
 import { hostAddresses } from '../config/host-check.ts';
 import { settingsRules } from '../config/settings-rules.ts';
 import { errorText } from '../errors.ts';
@@ -22,6 +22,7 @@ import type { DeployableImage, ImageWish, ListedImage } from '../region/life/dep
 import type { RackImage } from '../region/records/rack.ts';
 import type { RegionStore } from '../region/records/store.ts';
 import { openRegion, type Region } from '../region/region.ts';
+import { Duties } from './duties.ts';
 import { PowerSide } from './power-side.ts';
 
 export interface ServedRegionParts {
@@ -33,6 +34,8 @@ export interface ServedRegionParts {
   readonly onDesiredState: (state: DesiredState) => void;
   /** Called with problems for the operator; `id` is also in the answer to the failed request. */
   readonly onProblem: (id: string, text: string) => void;
+  /** Called when another process of the region has taken over: this one must end. */
+  readonly onDutiesLost?: (() => void) | undefined;
   /** Called before the first request is answered; may configure the region. */
   readonly prepare?: ((region: Region) => Promise<void>) | undefined;
 }
@@ -55,8 +58,11 @@ export async function serveRegion(parts: ServedRegionParts): Promise<ServedRegio
     for (const one of opened.splice(0).reverse()) await one();
   };
   try {
-    const power = new PowerSide({ store, clock: systemClock, stateDir: parts.config.stateDir });
-    const region = await openOn(parts, power);
+    const duties = dutiesOf(parts, () => void beginDuties());
+    await duties?.readTime();
+    const clock = duties?.clock ?? systemClock;
+    const power = new PowerSide({ store, clock, stateDir: parts.config.stateDir });
+    const region = await openOn(parts, power, clock, duties);
     opened.push(() => region.close());
     await parts.prepare?.(region);
     const api = await startApi(region, region.config(), {
@@ -64,12 +70,16 @@ export async function serveRegion(parts: ServedRegionParts): Promise<ServedRegio
     });
     opened.push(
       () => api.close(),
+      () => duties?.close(),
       () => power.close(),
     );
     const { acknowledgements } = region.racks;
     // The rack of this process is about to say which state it has applied: wait for it from now on.
     if (parts.hasRack) acknowledgements.ownApplied(0);
-    await power.begin(region.life, { acknowledgements, onUnacknowledged: (text) => onProblem(newUuid(), text) });
+    const beginDuties = (): Promise<void> =>
+      power.begin(region.life, { acknowledgements, onUnacknowledged: (text) => onProblem(newUuid(), text) });
+    if (duties === undefined) await beginDuties();
+    else duties.begin();
     return { region, api, close };
   } catch (error) {
     await close();
@@ -77,11 +87,22 @@ export async function serveRegion(parts: ServedRegionParts): Promise<ServedRegio
   }
 }
 
-async function openOn({ config, store, onDesiredState }: ServedRegionParts, power: PowerSide): Promise<Region> {
+function dutiesOf({ store, onDutiesLost }: ServedRegionParts, onTaken: () => void): Duties | undefined {
+  if (store.duties === undefined) return undefined;
+  return new Duties({ store: store.duties, clock: systemClock, onTaken, onLost: () => onDutiesLost?.() });
+}
+
+async function openOn(
+  { config, store, onDesiredState }: ServedRegionParts,
+  power: PowerSide,
+  clock: Clock,
+  duties: Duties | undefined,
+): Promise<Region> {
   const region: Region = await openRegion({
     config,
     store,
-    clock: systemClock,
+    clock,
+    ...(duties === undefined ? {} : { isOnDuty: () => duties.areHeld }),
     power,
     rules: settingsRules(hostAddresses),
     findImage: (wish, reported) => findImage(wish, reported, region.config().imageTree),

@@ -2,7 +2,8 @@
 //
 // 1. The desired state comes from an in-memory mirror of the store (`machine-mirror.ts`), which reads what has changed there.
 // 2. `onDesiredState` is called after a change, at most once in DESIRED_STATE_PAUSE_MS, with versions that only grow, also across restarts.
-// 3. Changes by another process (the command line) are seen within FOREIGN_CHANGE_MS.
+// 3. Changes by another process (the command line, or another of the region) are seen within FOREIGN_CHANGE_MS. Several processes on one
+//    store answer requests alike; one of them is on duty.
 // 4. Work that shows no sign of life for too long is restarted, or fails. The deadline is in the store, so it survives a restart of the
 //    region; every boot of the machine renews it.
 
@@ -35,6 +36,8 @@ const START_ID_BYTES = 9;
 /** Changes within this time reach racks together. */
 const DESIRED_STATE_PAUSE_MS = 20;
 const FOREIGN_CHANGE_MS = 2000;
+/** The same where several processes share the store: racks hear of a change within a second, whichever process made it. */
+const SHARED_CHANGE_MS = 400;
 
 export interface RegionOptions {
   readonly config: RegionConfig;
@@ -52,6 +55,8 @@ export interface RegionOptions {
   readonly listInstallers?: ListInstallers | undefined;
   /** Called with each new desired state, never from within a call into the region. */
   readonly onDesiredState: (state: DesiredState) => void;
+  /** Given if other processes share the store: whether this one does the work that must happen once. */
+  readonly isOnDuty?: (() => boolean) | undefined;
 }
 
 /** The fields of a machine that a person may edit. */
@@ -145,6 +150,8 @@ class RegionOnStore implements Region {
   readonly startId: string;
   readonly installers: ListInstallers | undefined;
   readonly #onDesiredState: (state: DesiredState) => void;
+  readonly #isOnDuty: () => boolean;
+  readonly #foreignChangeMs: number;
   readonly #deadlines: StatusDeadlines;
   readonly #enlistmentLog = new EnlistmentLog();
   readonly #mirror: MachineMirror;
@@ -160,7 +167,11 @@ class RegionOnStore implements Region {
     this.store = options.store;
     this.clock = options.clock;
     this.startId = Buffer.from(options.clock.randomBytes(START_ID_BYTES)).toString('base64url');
-    this.#mirror = new MachineMirror(options.store);
+    const isShared = options.isOnDuty !== undefined;
+    this.#mirror = new MachineMirror(
+      options.store,
+      isShared ? (systemIds) => options.power?.follow(systemIds) : undefined,
+    );
     this.racks = new Racks(options.store, options.clock);
     this.racks.homes.subscribe(({ systemId }) => this.#changed([systemId]));
     this.passwords = new Passwords(options.clock);
@@ -177,7 +188,9 @@ class RegionOnStore implements Region {
       onChange: () => this.#announce(),
     });
     this.#onDesiredState = options.onDesiredState;
-    this.#deadlines = new StatusDeadlines(options.store, options.clock);
+    this.#isOnDuty = options.isOnDuty ?? (() => true);
+    this.#foreignChangeMs = isShared ? SHARED_CHANGE_MS : FOREIGN_CHANGE_MS;
+    this.#deadlines = new StatusDeadlines(options.store, options.clock, this.#isOnDuty);
     this.power = options.power;
     this.images = options.listImages;
     this.installers = options.listInstallers;
@@ -355,11 +368,13 @@ class RegionOnStore implements Region {
 
   /** Polls for changes by other processes and adopts them; also notices silent racks and ends overdue states. */
   #watchOthers(): void {
-    this.#watch = this.clock.schedule(FOREIGN_CHANGE_MS, () => {
+    this.#watch = this.clock.schedule(this.#foreignChangeMs, () => {
       void this.#unlessUnavailable(async () => {
         await this.racks.refresh();
-        await this.racks.lookForAway();
-        await this.life.endOverdue();
+        if (this.#isOnDuty()) {
+          await this.racks.lookForAway();
+          await this.life.endOverdue();
+        }
         await this.#announceNow();
       }).finally(() => {
         if (!this.#isClosed) this.#watchOthers();

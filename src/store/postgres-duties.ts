@@ -4,19 +4,21 @@
 // 2. `checkDuties` is a part of the transaction that begins what must happen once. If another process takes the duties meanwhile, one of the
 //    two transactions fails.
 
-import { number } from './region-rows.ts';
-import { one, run, type Steps } from './region-steps.ts';
+import { numberIn, one, run, type Steps } from './region-steps.ts';
 
-export function* holdDuties(holder: string, forMs: number): Steps<number | undefined> {
+export function* holdDuties(holder: string, forMs: number): Steps<boolean> {
   const { row } = yield one(
-    "INSERT INTO duty AS known (name, holder, term, ends_at) VALUES ('region', ?1, 1, clock_timestamp() + ?2 * interval '1 millisecond') " +
-      'ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, ends_at = excluded.ends_at, ' +
-      'term = known.term + CASE WHEN known.holder = excluded.holder THEN 0 ELSE 1 END ' +
-      'WHERE known.holder = excluded.holder OR known.ends_at < clock_timestamp() RETURNING term',
+    "INSERT INTO duty AS known (name, holder, ends_at) VALUES ('region', ?1, clock_timestamp() + ?2 * interval '1 millisecond') " +
+      'ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, ends_at = excluded.ends_at ' +
+      'WHERE known.holder = excluded.holder OR known.ends_at < clock_timestamp() RETURNING holder',
     holder,
     forMs,
   );
-  return row === undefined ? undefined : number(row, 'term');
+  return row !== undefined;
+}
+
+export function* timeMs(): Steps<number> {
+  return numberIn(yield one('SELECT extract(epoch FROM clock_timestamp()) * 1000'));
 }
 
 export function* leaveDuties(holder: string): Steps<void> {
@@ -25,6 +27,6 @@ export function* leaveDuties(holder: string): Steps<void> {
 
 /** True if this process has the duties, and keeps them until its transaction ends. */
 export function* checkDuties(holder: string): Steps<boolean> {
-  const { row } = yield one("SELECT term FROM duty WHERE name = 'region' AND holder = ? FOR SHARE", holder);
+  const { row } = yield one("SELECT holder FROM duty WHERE name = 'region' AND holder = ? FOR SHARE", holder);
   return row !== undefined;
 }

@@ -67,8 +67,8 @@ CREATE FUNCTION identity_left() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN DELETE FROM claim WHERE value = OLD.value; RETURN NULL; END $$;
 CREATE TRIGGER identity_left AFTER DELETE ON identity FOR EACH ROW EXECUTE FUNCTION identity_left();
 
--- Which process does the work that must happen once; its term is another with each new process (postgres-duties.ts).
-CREATE TABLE duty (name TEXT PRIMARY KEY, holder TEXT NOT NULL, term BIGINT NOT NULL, ends_at TIMESTAMPTZ NOT NULL);
+-- Which process does the work that must happen once (postgres-duties.ts).
+CREATE TABLE duty (name TEXT PRIMARY KEY, holder TEXT NOT NULL, ends_at TIMESTAMPTZ NOT NULL);
 
 -- One row of each connection: the number of its last transaction that was stored (postgres-transactions.ts).
 CREATE TABLE commit_mark (connection TEXT PRIMARY KEY, transactions BIGINT NOT NULL, seen_at TIMESTAMPTZ NOT NULL DEFAULT now());

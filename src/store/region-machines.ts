@@ -234,13 +234,9 @@ export class MachineTable {
 
   /** Gives each power task a unique id, even one of the same kind as before: the ledger knows by it whether the task was started. */
   *#namePowerTask({ id, systemId }: Machine, task: PowerTask | undefined): Steps<void> {
-    if (task !== undefined) {
-      yield run(
-        "INSERT INTO counter (name, value) VALUES ('power-task', 1) ON CONFLICT (name) DO UPDATE SET value = value + 1",
-      );
-    }
-    const count = task === undefined ? 0 : numberIn(yield one("SELECT value FROM counter WHERE name = 'power-task'"));
-    const name = task === undefined ? null : `${systemId}/${count}`;
+    const count =
+      "INSERT INTO counter (name, value) VALUES ('power-task', 1) ON CONFLICT (name) DO UPDATE SET value = counter.value + 1 RETURNING value";
+    const name = task === undefined ? null : `${systemId}/${numberIn(yield one(count))}`;
     yield run('UPDATE machine SET power_task_id = ? WHERE id = ?', name, id);
   }
 
@@ -294,7 +290,11 @@ export class MachineTable {
   }
 }
 
-/** True if the machine differs in the racks' desired state. */
+/** True if the machine differs in the racks' desired state, or its power is switched otherwise: another process may be the one that does. */
 function differsForRacks(before: Machine, after: Machine): boolean {
-  return !isDeepStrictEqual(toRackMachine(before), toRackMachine(after));
+  const isSame =
+    before.powerType === after.powerType &&
+    isDeepStrictEqual(before.powerParameters, after.powerParameters) &&
+    isDeepStrictEqual(toRackMachine(before), toRackMachine(after));
+  return !isSame;
 }

@@ -7,7 +7,7 @@ import type { LifeStore } from '../region/records/life-store.ts';
 import type { LoginStore } from '../region/records/login-store.ts';
 import type { RackStore } from '../region/records/rack-store.ts';
 import type { ScriptStore } from '../region/records/script-store.ts';
-import { checkDuties, holdDuties, leaveDuties } from './postgres-duties.ts';
+import { checkDuties, holdDuties, leaveDuties, timeMs } from './postgres-duties.ts';
 import type { RegionDriver } from './region-driver.ts';
 import type { LifeTables } from './region-life.ts';
 import type { LoginTable } from './region-logins.ts';
@@ -72,4 +72,5 @@ export const powerLedger = (table: PowerTable, run: RegionDriver, holder?: strin
 export const dutyStore = (run: RegionDriver, holder: string): DutyStore => ({
   hold: (forMs) => run.write(() => holdDuties(holder, forMs)),
   leave: () => run.write(() => leaveDuties(holder)),
+  timeMs: () => run.read(() => timeMs()),
 });

@@ -229,11 +229,11 @@ test("it goes on with the data of a rack's region, and that rack registers like 
 }, async () => {
   const region = new RunningRack(PLACE, (text) => regionText(text));
   // Its network is in the store.
-  const network = /^ {4}interface: lo\n[^]*?(?=^\w)/m;
+  const network = /^ {4}interface: lo\n[\s\S]*?(?=^\w)/m;
   let fields = '';
   const rack = new RunningRack(PLACE, (text) => {
     fields = network.exec(text)?.[0] ?? assert.fail(text);
-    return text.replace(/^cluster_interfaces:\n[^]*?(?=^\w)/m, '');
+    return text.replace(/^cluster_interfaces:\n[\s\S]*?(?=^\w)/m, '');
   });
   try {
     await rack.startWhole();

@@ -87,6 +87,7 @@ export const PLAIN: readonly PlainList[] = [
       'boot/paths.ts': 'BOOT_PATH_BYTES_MAX',
       'boot/quotable.ts': 'KERNEL_PARAMS_BYTES_MAX',
       'daemon/rack/region-side.ts': 'CERTIFICATES_BYTES_MAX',
+      'region-process/open-store.ts': 'FILE_BYTES_MAX',
       'dhcp/answers/reply.ts': 'FRAME_BYTES_MAX',
       'dhcp/foreign/foreign-probe.ts': 'PROBE_BYTES_MAX',
       'dhcp/wire/client-fqdn.ts': 'LABEL_BYTES_MAX NAME_BYTES_MAX VALUE_BYTES_MAX',

@@ -203,19 +203,19 @@ test('one process at a time has the duties, another takes them when they are lef
     assert.ok(one !== undefined && two !== undefined && three !== undefined);
     const first = await Promise.all([one, two, three].map((duties) => duties.hold(60_000)));
     assert.deepEqual(
-      first.filter((term) => term !== undefined),
-      [1],
+      first.filter((isHolder) => isHolder),
+      [true],
     );
-    const holder = [one, two, three][first.indexOf(1)];
+    const holder = [one, two, three][first.indexOf(true)];
     const others = [one, two, three].filter((duties) => duties !== holder);
-    assert.equal(await holder?.hold(60_000), 1, 'it keeps them');
+    assert.equal(await holder?.hold(60_000), true, 'it keeps them');
     await holder?.leave();
-    assert.equal(await others[0]?.hold(TERM_MS), 2);
+    assert.equal(await others[0]?.hold(TERM_MS), true);
     await others[1]?.leave();
-    assert.equal(await others[1]?.hold(TERM_MS), undefined, 'only their holder gives them back');
+    assert.equal(await others[1]?.hold(TERM_MS), false, 'only their holder gives them back');
     await sleep(TERM_MS + 100);
-    assert.equal(await others[1]?.hold(60_000), 3);
-    assert.equal(await others[0]?.hold(60_000), undefined);
+    assert.equal(await others[1]?.hold(60_000), true);
+    assert.equal(await others[0]?.hold(60_000), false);
   }));
 
 test('a process without the duties begins no power command, and one command begins once', () =>
@@ -224,7 +224,7 @@ test('a process without the duties begins no power command, and one command begi
     const refused = (store: RegionStore, id: string) =>
       assert.rejects(store.power.begin(command(id)), /another process of the region has this one's duties now/);
     await refused(one, 'x');
-    assert.equal(await one.duties?.hold(TERM_MS), 1);
+    assert.equal(await one.duties?.hold(TERM_MS), true);
     assert.equal(await one.power.begin(command('x')), undefined);
     await refused(two, 'y');
     await sleep(TERM_MS + 100);
@@ -233,7 +233,7 @@ test('a process without the duties begins no power command, and one command begi
       undefined,
       'nobody has taken the duties of a process that is late',
     );
-    assert.equal(await two.duties?.hold(60_000), 2);
+    assert.equal(await two.duties?.hold(60_000), true);
     await refused(one, 'z');
     assert.equal((await two.power.begin(command('x')))?.id, 'x');
     assert.deepEqual(
@@ -248,7 +248,7 @@ test('a transaction whose only change is an INSERT that answers happens once, al
   const store = await openPostgresRegion(cutter.placeOf(server.placeOf(name)));
   try {
     cutter.cutNext('after');
-    assert.equal(await store.duties?.hold(60_000), 1);
+    assert.equal(await store.duties?.hold(60_000), true);
     assert.equal(cutter.cuts, 1);
   } finally {
     await store.close();

@@ -1,11 +1,16 @@
 // The region's database in PostgreSQL: the contract, on a real server.
 // @host waits
 
-import { after, before } from 'node:test';
+import { after, before, test } from 'node:test';
+import { PostgresConnections } from '../../src/store/postgres-connections.ts';
+import { PostgresTransactions } from '../../src/store/postgres-transactions.ts';
 import { openPostgresRegion } from '../../src/store/region-postgres.ts';
+import { EVENT_BOUNDS } from '../../src/store/region-sqlite.ts';
+import { RegionTables } from '../../src/store/region-tables.ts';
 import { testLoginStore } from '../contract/login-store.ts';
 import { testMachineVersions } from '../contract/machine-versions.ts';
 import { testRackStore } from '../contract/rack-store.ts';
+import { fillRegion, OPERATIONS } from '../contract/region-operations.ts';
 import { testRegionStore } from '../contract/region-store.ts';
 import { testScriptStore } from '../contract/script-store.ts';
 import type { StorePlace } from '../contract/store-place.ts';
@@ -43,3 +48,19 @@ testMachineVersions(title, makePlace);
 testLoginStore(title, makePlace);
 testRackStore(title, makePlace);
 testScriptStore(title, makePlace);
+
+test('PostgreSQL runs every operation of every table', async () => {
+  const name = await server.makeDatabase(template);
+  const place = server.placeOf(name);
+  const store = await openPostgresRegion(place);
+  await fillRegion(store, 12);
+  await store.close();
+  const driver = new PostgresTransactions(new PostgresConnections(place));
+  const region = { tables: new RegionTables(EVENT_BOUNDS), machines: 12 };
+  try {
+    for (const operation of Object.values(OPERATIONS)) await driver.write(() => operation(region));
+  } finally {
+    await driver.close();
+    await server.removeDatabase(name);
+  }
+});

@@ -7,23 +7,14 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { ipv4, mac } from '../../src/net/address.ts';
-import { outcome } from '../../src/power/outcome.ts';
-import type { NewMachineEvent } from '../../src/region/records/machine-event.ts';
-import { listConflicts, sharedAmong } from '../../src/store/region-identity.ts';
-import * as reads from '../../src/store/region-machine-reads.ts';
 import { sqliteForm } from '../../src/store/region-rows.ts';
 import { REGION_FILE } from '../../src/store/region-schema.ts';
 import { EVENT_BOUNDS, openRegionStore } from '../../src/store/region-sqlite.ts';
 import type { Answer, Statement, Steps } from '../../src/store/region-steps.ts';
 import { RegionTables } from '../../src/store/region-tables.ts';
-import { desiredVersion, listGone } from '../../src/store/region-versions.ts';
-import { FIELDS } from '../contract/region-store.ts';
+import { fillRegion, OPERATIONS } from '../contract/region-operations.ts';
 
-const EVENT: NewMachineEvent = { type: 'NODE', code: 'rack', params: { text: 'x' }, atMs: 1, username: 'ann' };
-const ids = (count: number) => Array.from({ length: count }, (_, index) => `m${String(index).padStart(5, '0')}`);
-
-/** A region with so many machines, all alike: each has an interface, an address, a tag, a value in common with all others, and an event. */
+/** A region with so many machines, whose statements are counted. */
 class Place {
   readonly #stateDir: string;
   readonly #database: DatabaseSync;
@@ -41,21 +32,7 @@ class Place {
   static async make(machines: number): Promise<Place> {
     const stateDir = mkdtempSync(join(tmpdir(), 'rackboot-steps-'));
     const store = openRegionStore({ stateDir });
-    await store.life.addTag({ name: 'rack', comment: '', kernelParams: '' }, 9, EVENT);
-    await store.transact(async () => {
-      for (const [index, systemId] of ids(machines).entries()) {
-        const nic = mac(0x525400000000 + index);
-        await store.enlist({ macs: [nic], values: [], atMs: 1 }, () => ({
-          ...{ kind: 'create', systemId, events: [EVENT] },
-          fields: { ...FIELDS, hostname: `host-${index}`, uuid: 'u-1', owner: 'bob', bootToken: 't', home: ipv4(9) },
-          interfaces: [{ mac: nic, name: 'eth0', source: 'vouched' }],
-        }));
-        const addresses = [{ mac: nic, address: ipv4(0x0a140000 + index) }];
-        await store.changeMachine<never>(systemId, 1, () => ({ kind: 'change', fields: {}, events: [], addresses }));
-      }
-    });
-    await store.life.tagMachines('rack', ids(machines), [], EVENT);
-    await store.addUser({ username: 'ann', email: '', passwordHash: 'x', isAdmin: true, createdMs: 1 });
+    await fillRegion(store, machines);
     await store.close();
     return new Place(stateDir, machines);
   }
@@ -84,131 +61,6 @@ class Place {
     rmSync(this.#stateDir, { recursive: true });
   }
 }
-
-const LOGIN = { username: 'ann', openedMs: 1, expiresMs: 2, hostKey: '' };
-const SCRIPT = {
-  name: 's',
-  kind: 'testing',
-  title: '',
-  description: '',
-  timeoutSeconds: 1,
-  position: 0,
-  content: '',
-} as const;
-const KEY = { tokenKey: 'k', consumerKey: 'c', secretDigest: 's', name: '', username: 'ann', createdMs: 1, usedMs: 1 };
-const REPORT = { sequence: 1, kind: 'dhcp.ack', at: 5, text: 'x', mac: '52:54:00:00:00:01', address: '10.20.0.9' };
-const MACHINE_KEY = { systemId: 'm00000', consumerKey: 'c', tokenKey: 't', tokenSecret: 's', createdMs: 1 };
-const FIRST = 'm00000';
-const NEW_ID = 'n00000';
-const STRANGER = mac(0x525400ffff01);
-
-/** Every operation, by table; all machines are given where a list is. They run in this order. */
-const OPERATIONS: Readonly<Record<string, (place: Place) => Steps<unknown>>> = {
-  findMachine: () => reads.findMachine(FIRST),
-  outlineMachines: ({ machines }) => reads.outlineMachines(ids(machines)),
-  listMachines: () => reads.listMachines({}, 0, 1e6),
-  'listMachines by tag and owner': () => reads.listMachines({ tags: ['rack'], owners: ['bob'] }, 0, 1e6),
-  listMachinesForRacks: () => reads.listMachinesForRacks(0, 0, 1e6),
-  'listMachinesForRacks since a version': () => reads.listMachinesForRacks(1, 0, 1e6),
-  countMachines: () => reads.countMachines({}),
-  listOverdue: () => reads.listOverdue(1e15, 1e6),
-  listPowerTasks: () => reads.listPowerTasks(0, 1e6),
-  countStatuses: () => reads.countStatuses(),
-  desiredVersion: () => desiredVersion(),
-  listGone: () => listGone(1),
-  listConflicts: () => listConflicts(100, undefined),
-  sharedAmong: () => sharedAmong(['uuid u-1', 'uuid u-2']),
-  'machines.enlist': ({ tables }) =>
-    tables.machines.enlist({ macs: [STRANGER], values: ['uuid u-1', 'serial s'], atMs: 2 }, ({ byValue, ...known }) => {
-      if (known.untouched === undefined)
-        return { kind: 'ask', untouched: true, hostnames: ['a', 'b'], systemIds: ['c'] };
-      assert.deepEqual([byValue.length, known.shared.has('uuid u-1')], [8, true]);
-      return {
-        ...{ kind: 'create', systemId: NEW_ID, fields: { ...FIELDS, hostname: 'new' }, events: [EVENT] },
-        interfaces: [{ mac: STRANGER, name: '' }],
-      };
-    }),
-  'machines.change': ({ tables }) =>
-    tables.machines.change(FIRST, 2, (_machine, { addresses, ownerDataBytes }) => {
-      const ranges = [[ipv4(0x0a140000), ipv4(0x0a14ffff)]] as const;
-      if (ownerDataBytes === undefined) return { kind: 'ask', ranges, ownerData: true, hostnames: ['a'] };
-      assert.ok((addresses[0]?.taken.size ?? 0) > 8);
-      return { kind: 'change', fields: { uuid: 'u-2' }, events: [EVENT], userData: new Uint8Array(1), endsKey: true };
-    }),
-  'machines.split': ({ tables }) =>
-    tables.machines.split('m00001', 3, () => ({
-      ...{ kind: 'split', systemId: 'n00001', fields: { ...FIELDS, hostname: 'half' }, macs: [mac(0x525400000001)] },
-      ...{ left: {}, shared: ['uuid u-1'], events: [], newEvents: [] },
-    })),
-  'machines.merge': ({ tables }) =>
-    tables.machines.merge('m00001', 'n00001', 4, () => ({ kind: 'merge', fields: {}, events: [EVENT] })),
-  'machines.shiftDeadlines': ({ tables }) => tables.machines.shiftDeadlines(1, 5),
-  'machines.keepApart': ({ tables }) => tables.machines.keepApart(FIRST, NEW_ID, EVENT),
-  'machines.remove': ({ tables }) => tables.machines.remove(NEW_ID, EVENT),
-  'events.add': ({ tables }) => tables.events.add(EVENT, 1),
-  'events.record': ({ tables }) => tables.events.record(EVENT, FIRST),
-  'events.adopt': ({ tables }) => tables.events.adopt(1, [STRANGER]),
-  'events.move': ({ tables }) => tables.events.move(1, 2),
-  'events.addReports': ({ tables }) => tables.events.addReports('rack', [REPORT]),
-  'events.acceptSequence': ({ tables }) => tables.events.acceptSequence('rack', 2, 1),
-  'events.highestSequence': ({ tables }) => tables.events.highestSequence('rack'),
-  'events.range': ({ tables }) => tables.events.range(),
-  'events.list': ({ tables }) => tables.events.list({ machines: { tags: ['rack'] }, limit: 1e6 }),
-  'events.newest': ({ tables, machines }) => tables.events.newest(ids(machines), true),
-  'events.strangers': ({ tables }) => tables.events.strangers(0, 100),
-  'accounts.addUser': ({ tables }) =>
-    tables.accounts.addUser({ username: 'bob', email: '', passwordHash: 'x', isAdmin: false, createdMs: 1 }),
-  'accounts.findUser': ({ tables }) => tables.accounts.findUser('bob'),
-  'accounts.listUsers': ({ tables }) => tables.accounts.listUsers(),
-  'accounts.changeUser': ({ tables }) => tables.accounts.changeUser('bob', { isAdmin: true }, EVENT),
-  'accounts.removeUser': ({ tables }) => tables.accounts.removeUser('bob', EVENT),
-  'accounts.addKey': ({ tables }) => tables.accounts.addKey(KEY, 9),
-  'accounts.findKey': ({ tables }) => tables.accounts.findKey('k'),
-  'accounts.listKeys': ({ tables }) => tables.accounts.listKeys('ann'),
-  'accounts.markKeyUsed': ({ tables }) => tables.accounts.markKeyUsed('k', 2),
-  'accounts.removeKey': ({ tables }) => tables.accounts.removeKey('ann', 'k'),
-  'settings.list': ({ tables }) => tables.settings.list(),
-  'settings.change': ({ tables }) =>
-    tables.settings.change(1, () => ({
-      ...{ kind: 'change', events: [EVENT] },
-      changes: [{ rack: '', key: 'dns.upstream', value: ['192.0.2.1'] }],
-    })),
-  'racks.list': ({ tables }) => tables.racks.list(),
-  'racks.look': ({ tables }) => tables.racks.look(-1),
-  'racks.images': ({ tables }) => tables.racks.images(['x']),
-  'racks.putImages': ({ tables }) => tables.racks.putImages('x', []),
-  'racks.homeOf': ({ tables }) => tables.racks.homeOf({ mac: mac(0x525400000001) }),
-  'racks.change': ({ tables }) => tables.racks.change(() => ({ put: [], remove: ['x'], events: [EVENT], result: 1 })),
-  'life.addSshKey': ({ tables }) =>
-    tables.life.addSshKey({ username: 'ann', key: 'ssh-ed25519 A', createdMs: 1 }, 9, EVENT),
-  'life.listSshKeys': ({ tables }) => tables.life.listSshKeys('ann'),
-  'life.removeSshKey': ({ tables }) => tables.life.removeSshKey('ann', 1, EVENT),
-  'life.addTag': ({ tables }) => tables.life.addTag({ name: 'b', comment: '', kernelParams: '' }, 9, EVENT),
-  'life.tagMachines': ({ tables, machines }) => tables.life.tagMachines('b', ids(machines), ids(machines), EVENT),
-  'life.listTags': ({ tables }) => tables.life.listTags(),
-  'life.changeTag': ({ tables }) => tables.life.changeTag('b', { name: 'c', comment: '', kernelParams: '' }, EVENT),
-  'life.removeTag': ({ tables }) => tables.life.removeTag('c', EVENT),
-  'life.userData': ({ tables }) => tables.life.userData(FIRST),
-  'life.keepMachineKey': ({ tables }) => tables.life.keepMachineKey(MACHINE_KEY),
-  'life.machineKey': ({ tables }) => tables.life.machineKey(FIRST),
-  'life.findMachineKey': ({ tables }) => tables.life.findMachineKey('t'),
-  'logins.openDebug': ({ tables }) => tables.logins.openDebug(FIRST, LOGIN, EVENT),
-  'logins.findDebug': ({ tables }) => tables.logins.findDebug(FIRST),
-  'logins.noteDebug': ({ tables }) => tables.logins.noteDebug(FIRST, { hostKey: 'x' }),
-  'logins.closeDebug': ({ tables }) => tables.logins.closeDebug(FIRST, EVENT),
-  'scripts.addScript': ({ tables }) => tables.scripts.addScript({ ...SCRIPT, changedMs: 1 }, 9, EVENT),
-  'scripts.listScripts': ({ tables }) => tables.scripts.listScripts(),
-  'scripts.findScript': ({ tables }) => tables.scripts.findScript('s'),
-  'scripts.changeScript': ({ tables }) => tables.scripts.changeScript('s', { ...SCRIPT, changedMs: 2 }, EVENT),
-  'scripts.beginRun': ({ tables }) => tables.scripts.beginRun(FIRST, 'testing', [SCRIPT], 1),
-  'scripts.listResults': ({ tables }) => tables.scripts.listResults(FIRST),
-  'scripts.changeResult': ({ tables }) => tables.scripts.changeResult(FIRST, 1, () => ({ status: 'running' })),
-  'scripts.removeScript': ({ tables }) => tables.scripts.removeScript('s', EVENT),
-  'power.begin': ({ tables }) =>
-    tables.power.begin({ id: 'p', machine: FIRST, command: { kind: 'off', manner: 'soft' }, begunAtMs: 1 }),
-  'power.listUnended': ({ tables }) => tables.power.listUnended(),
-  'power.end': ({ tables }) => tables.power.end('p', outcome('done', 'yes'), 2),
-};
 
 /** The most statements of one operation: of a split, with its interfaces and events. */
 const STATEMENTS_MAX = 50;

@@ -16,13 +16,16 @@ const STEP_MS_MIN = 1000;
 export class StatusDeadlines {
   readonly #store: Pick<RegionStore, 'shiftDeadlines'>;
   readonly #clock: Clock;
+  readonly #isOnDuty: () => boolean;
   /** Wall time minus monotonic time, as in the stored deadlines. */
   #offsetMs: number;
   /** True once the deadlines have been checked against the clock of this start. */
   #isBounded = false;
 
-  constructor(store: Pick<RegionStore, 'shiftDeadlines'>, clock: Clock) {
+  /** @param isOnDuty false: another process adjusts the deadlines */
+  constructor(store: Pick<RegionStore, 'shiftDeadlines'>, clock: Clock, isOnDuty = () => true) {
     this.#store = store;
+    this.#isOnDuty = isOnDuty;
     this.#clock = clock;
     this.#offsetMs = clock.wallTimeMs() - clock.now();
   }
@@ -33,6 +36,10 @@ export class StatusDeadlines {
    */
   async follow(): Promise<boolean> {
     const offsetMs = this.#clock.wallTimeMs() - this.#clock.now();
+    if (!this.#isOnDuty()) {
+      this.#offsetMs = offsetMs;
+      return true;
+    }
     // Instants have fractions of a millisecond; what is stored has none.
     const step = Math.round(offsetMs - this.#offsetMs);
     const byMs = Math.abs(step) < STEP_MS_MIN ? 0 : step;

@@ -18,14 +18,17 @@ type MirrorStore = Pick<RegionStore, 'settledVersion' | 'listGone' | 'listMachin
 /** The machines that racks get, by system id. */
 export class MachineMirror {
   readonly #store: MirrorStore;
+  readonly #onChanged: ((systemIds: readonly string[]) => void) | undefined;
   #machines = new Map<string, RackMachine>();
   /** As racks get them, until the machines change. */
   #list: readonly RackMachine[] | undefined;
   #version = -1;
   readonly #reads = new LatestRun(() => this.#read());
 
-  constructor(store: MirrorStore) {
+  /** @param onChanged called with the machines that another process may have changed */
+  constructor(store: MirrorStore, onChanged?: (systemIds: readonly string[]) => void) {
     this.#store = store;
+    this.#onChanged = onChanged;
   }
 
   /** The version of the contents; -1: none have been read. */
@@ -62,7 +65,9 @@ export class MachineMirror {
     for (const systemId of gone ?? []) this.#machines.delete(systemId);
     for (const machine of changed) this.#show(machine);
     this.#list = undefined;
+    const isFirst = this.#version < 0;
     this.#version = version;
+    if (!isFirst) this.#onChanged?.([...(gone ?? []), ...changed.map(({ systemId }) => systemId)]);
   }
 
   #show(machine: MachineForRacks): void {

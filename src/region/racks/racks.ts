@@ -133,6 +133,8 @@ export class Racks {
       this.#list = this.#weigh(seen.racks);
       this.#keys = new Map(seen.keys.map((key) => [key.uuid, key]));
       this.#version = seen.version;
+      // Another process may have heard it.
+      this.acknowledgements.reported();
       // Otherwise the data of registrations under invented UUIDs would accumulate.
       const there = new Set(this.#list.map(({ uuid }) => uuid));
       for (const uuid of this.#away) if (!there.has(uuid)) this.#away.delete(uuid);
@@ -319,10 +321,15 @@ export class Racks {
     });
     this.acknowledgements.reported();
     if (images !== undefined) await this.#store.racks.putImages(uuid, images);
-    if (!this.#away.has(uuid)) return;
-    const rack = this.find(uuid);
-    if (rack !== undefined) await this.#record('RACK_BACK', { code: 'rack-back', params: { rack: rack.name } });
+    const rack = this.#away.has(uuid) ? this.find(uuid) : undefined;
+    if (rack !== undefined) await this.#welcome(rack);
+  }
+
+  /** Logs that a rack has reported again. */
+  async #welcome({ uuid, name }: Rack): Promise<void> {
+    // First, so that nobody else does so meanwhile.
     this.#away.delete(uuid);
+    await this.#record('RACK_BACK', { code: 'rack-back', params: { rack: name } });
   }
 
   /** The last reported images of the accepted remote racks among these, by UUID. */
@@ -348,7 +355,10 @@ export class Racks {
     for (const rack of this.list()) {
       // After a start of the region, its racks get time to report.
       const heard = { ...rack, seenMs: Math.max(rack.seenMs ?? rack.stateSinceMs, this.#startedMs) };
-      if (!isAway(heard, nowMs) || this.#away.has(rack.uuid)) continue;
+      const wasAway = this.#away.has(rack.uuid);
+      // Another process of the region has heard it.
+      if (wasAway && !isAway(rack, nowMs)) await this.#welcome(rack);
+      if (wasAway || !isAway(heard, nowMs)) continue;
       const params = { rack: rack.name, heardMs: heard.seenMs };
       await this.#record('RACK_AWAY', { code: 'rack-away', params });
       this.#away.add(rack.uuid);

@@ -4,9 +4,11 @@
 export interface DutyStore {
   /**
    * Takes the duties if no process has them, or keeps them for this long from now on, by the store's clock.
-   * @returns the number of the term, another one with each new process; undefined: another process has them
+   * @returns false if another process has them
    */
-  hold(forMs: number): Promise<number | undefined>;
+  hold(forMs: number): Promise<boolean>;
   /** Gives the duties back if this process has them. */
   leave(): Promise<void>;
+  /** The store's wall time, in milliseconds since 1970. */
+  timeMs(): Promise<number>;
 }

@@ -1,0 +1,103 @@
+// Which of a region's processes does the work that must happen once: power commands, the ends of overdue states, notices of silent racks.
+//
+//   every HOLD_EVERY_MS: take or keep the duties ─┬─ taken: onTaken, once
+//                                                 └─ another process has taken them from this one: onLost, once
+//
+// 1. The store decides, by its own clock. While it cannot be asked, nothing changes, because without it no command begins.
+// 2. A process that has lost the duties never gets them again: it ends, and the service manager starts it afresh.
+// 3. Wall time is the store's, so that the processes of several hosts agree on deadlines.
+
+import type { Clock, Timer } from '../clock.ts';
+import { RackError } from '../errors.ts';
+import type { DutyStore } from '../region/records/duty-store.ts';
+
+/** How often the duties are taken or kept, and how long they last without, in milliseconds. */
+const HOLD_EVERY_MS = 1000;
+const HELD_MS = 6000;
+/** An answer that took longer does not tell the store's time well enough, in milliseconds. */
+const TIME_ANSWER_MS_MAX = 200;
+
+export interface DutiesParts {
+  readonly store: DutyStore;
+  readonly clock: Clock;
+  readonly onTaken: () => void;
+  readonly onLost: () => void;
+}
+
+export class Duties {
+  readonly #parts: DutiesParts;
+  #state: 'waiting' | 'held' | 'lost' = 'waiting';
+  #timer: Timer | undefined;
+  #asking: Promise<void> = Promise.resolve();
+  #isClosed = false;
+  /** The store's wall time minus the time of this process. */
+  #offsetMs: number;
+
+  constructor(parts: DutiesParts) {
+    this.#parts = parts;
+    this.#offsetMs = parts.clock.wallTimeMs() - parts.clock.now();
+  }
+
+  get areHeld(): boolean {
+    return this.#state === 'held';
+  }
+
+  /** The clock of this process with the store's wall time. */
+  get clock(): Clock {
+    const { clock } = this.#parts;
+    return {
+      now: () => clock.now(),
+      wallTimeMs: () => Math.round(clock.now() + this.#offsetMs),
+      schedule: (delayMs, action) => clock.schedule(delayMs, action),
+      randomBytes: (count) => clock.randomBytes(count),
+    };
+  }
+
+  /** Asks the store's time. @throws RackError `store-unavailable` */
+  async readTime(): Promise<void> {
+    const { clock, store } = this.#parts;
+    const askedAt = clock.now();
+    const timeMs = await store.timeMs();
+    const answeredAt = clock.now();
+    if (answeredAt - askedAt <= TIME_ANSWER_MS_MAX) this.#offsetMs = timeMs - (askedAt + answeredAt) / 2;
+  }
+
+  /** Begins to take the duties. */
+  begin(): void {
+    this.#asking = this.#ask().finally(() => {
+      if (this.#isClosed || this.#state === 'lost') return;
+      this.#timer = this.#parts.clock.schedule(HOLD_EVERY_MS, () => this.begin());
+    });
+  }
+
+  /** Gives the duties back, so that another process takes them at once. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#timer?.cancel();
+    await this.#asking;
+    if (this.#state === 'held') await unlessUnavailable(() => this.#parts.store.leave());
+  }
+
+  #ask(): Promise<void> {
+    return unlessUnavailable(async () => {
+      const isHolder = await this.#parts.store.hold(HELD_MS);
+      if (this.#isClosed) return;
+      if (isHolder && this.#state === 'waiting') {
+        this.#state = 'held';
+        this.#parts.onTaken();
+      } else if (!isHolder && this.#state === 'held') {
+        this.#state = 'lost';
+        this.#parts.onLost();
+      }
+      await this.readTime();
+    });
+  }
+}
+
+async function unlessUnavailable(work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    if (!(error instanceof RackError && error.code === 'store-unavailable')) throw error;
+  }
+}

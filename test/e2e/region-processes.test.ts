@@ -1,0 +1,197 @@
+// Two processes of one region, on one PostgreSQL: either answers every request, one has the duties, and either may die.
+// @host waits, 60 s
+
+import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { z } from 'zod';
+import { sleep, systemClock } from '../../src/clock.ts';
+import { labPlace } from '../../src/lab/safe-lab.ts';
+import { missing } from '../support/needs.ts';
+import { PostgresServer } from '../support/postgres-server.ts';
+import { eventually, RunningRack, runRackboot } from '../support/running-rack.ts';
+import { type PowerSocket, WebhookPower } from '../support/webhook-power.ts';
+
+const PLACES = [labPlace(55), labPlace(56)] as const;
+const RACK = labPlace(57);
+const SERVICE = ['region', 'run'];
+const MAC = '52:54:00:00:55:01';
+const PASSWORD = 'correct horse battery';
+/** A process that dies loses its duties within this, in milliseconds. */
+const TAKEN_MS_MAX = 20_000;
+
+const succeeds = (work: () => Promise<unknown>): Promise<boolean> =>
+  work().then(
+    () => true,
+    () => false,
+  );
+
+const machine = z.object({ system_id: z.string(), hostname: z.string(), power_state: z.string() });
+const change = z.object({ id: z.number(), description: z.string() });
+
+describe('two processes of one region', { skip: missing('linux', '/usr/lib/postgresql'), timeout: 240_000 }, () => {
+  let server: PostgresServer;
+  let power: WebhookPower;
+  let socket: PowerSocket;
+  let key = '';
+  let systemId = '';
+  let one: RunningRack;
+  let two: RunningRack;
+
+  const run = (...args: string[]) => runRackboot([...args, '--config', one.configFile]);
+
+  /** Asks one of the processes, as an administrator. */
+  async function ask(which: 0 | 1, path: string, form?: Record<string, string>, method = 'POST'): Promise<unknown> {
+    const [consumer = '', token = '', secret = ''] = key.split(':');
+    const signed =
+      `OAuth oauth_version="1.0", oauth_signature_method="PLAINTEXT", oauth_consumer_key="${consumer}", oauth_token="${token}", ` +
+      `oauth_signature="&${secret}", oauth_timestamp="${Math.floor(systemClock.wallTimeMs() / 1000)}", oauth_nonce="${systemClock.now()}"`;
+    const answer = await fetch(`http://127.0.0.1:${PLACES[which].regionPort}/MAAS/api/2.0/${path}`, {
+      headers: { Authorization: signed },
+      ...(form === undefined ? {} : { method, body: new URLSearchParams(form) }),
+    });
+    const text = await answer.text();
+    assert.ok(answer.ok, `${answer.status} ${text}`);
+    return JSON.parse(text);
+  }
+
+  const read = async (which: 0 | 1) => machine.parse(await ask(which, `machines/${systemId}/`));
+
+  /** The descriptions of all events, oldest first, by one process. */
+  async function events(which: 0 | 1): Promise<readonly string[]> {
+    const { events: all } = z
+      .object({ events: z.array(change) })
+      .parse(await ask(which, 'events/?op=query&limit=1000&level=DEBUG'));
+    return all.toReversed().map(({ description }) => description);
+  }
+
+  /** Gives a power command, once the record says how the one before ended. */
+  const command = (which: 0 | 1, what: 'on' | 'off') =>
+    eventually(
+      `it takes the command ${what}`,
+      () => succeeds(() => ask(which, `machines/${systemId}/?op=power_${what}`, {})),
+      TAKEN_MS_MAX,
+    );
+
+  before(async () => {
+    server = await PostgresServer.start({ settings: [] });
+    await server.query('CREATE DATABASE region');
+    power = await WebhookPower.start();
+    socket = power.add('one');
+    const [first, second] = PLACES.map(
+      (place) =>
+        new RunningRack(place, (text) =>
+          [
+            `name: hall-${place.regionPort}`,
+            /^state_dir: .*$/m.exec(text)?.[0],
+            `region: { listen: ["127.0.0.1:${place.regionPort}"], store: { kind: postgresql, url: "${server.urlOf('region')}", pool: 4 } }`,
+            `metrics: { listen: ["${place.octets}.2:5249"] }`,
+            '',
+          ].join('\n'),
+        ),
+    );
+    assert.ok(first !== undefined && second !== undefined);
+    [one, two] = [first, second];
+    await one.start({ command: SERVICE });
+    await two.start({ command: SERVICE });
+    const password = join(one.directory, 'password');
+    writeFileSync(password, `${PASSWORD}\n`, { mode: 0o600 });
+    assert.equal((await run('createadmin', '--username', 'ann', '--password-file', password)).code, 0);
+    key = (await run('apikey', '--username', 'ann')).output.join('').trim();
+  });
+  after(async () => {
+    await Promise.all([one?.remove(), two?.remove()]);
+    power?.close();
+    await server?.close();
+  });
+
+  test('what one of them does, the other shows at once', async () => {
+    const made = await ask(0, 'machines/', {
+      hostname: 'calm-ibis',
+      mac_addresses: MAC,
+      architecture: 'amd64/generic',
+    });
+    systemId = machine.parse(made).system_id;
+    assert.equal((await read(1)).hostname, 'calm-ibis');
+    await ask(1, `machines/${systemId}/`, { hostname: 'keen-owl' }, 'PUT');
+    assert.equal((await read(0)).hostname, 'keen-owl');
+    assert.deepEqual(await events(0), await events(1));
+  });
+
+  test('a power command given to either is carried out once, and by the other when the one on duty dies', async () => {
+    const parameters = JSON.stringify(power.parameters('one'));
+    await ask(1, `machines/${systemId}/`, { power_type: 'webhook', power_parameters: parameters }, 'PUT');
+    await command(0, 'on');
+    await socket.became('on', TAKEN_MS_MAX);
+    await command(1, 'off');
+    await socket.became('off', TAKEN_MS_MAX);
+    assert.deepEqual(socket.asked, ['on', 'off']);
+    const holders = await server.query('SELECT holder FROM duty', 'region');
+    assert.equal(holders.length, 1);
+    // The command is under way when its process dies.
+    socket.isSilent = true;
+    await command(1, 'on');
+    await eventually('it is asked', () => socket.count('on') === 2, TAKEN_MS_MAX);
+    await one.kill();
+    socket.speak();
+    const [holder] = holders.map((row) => row.holder);
+    await eventually(
+      'the other has the duties',
+      async () => (await server.query('SELECT holder FROM duty', 'region'))[0]?.holder !== holder,
+      TAKEN_MS_MAX,
+    );
+    await command(1, 'off');
+    await eventually('it is off', () => socket.count('off') === 2, TAKEN_MS_MAX);
+    await sleep(3000);
+    assert.deepEqual(socket.asked, ['on', 'off', 'on', 'off']);
+  });
+
+  test('the one that died comes back, and both tell the same', async () => {
+    await one.start({ command: SERVICE });
+    assert.equal((await read(0)).hostname, (await read(1)).hostname);
+    assert.deepEqual(await events(0), await events(1));
+  });
+
+  test('a rack that is linked to one hears within a second of what the other did', async () => {
+    const rack = new RunningRack(RACK, (text) =>
+      text
+        .replace(/^name: .*$/m, 'name: far')
+        .replace(/^region: .*$/m, `region: { mode: remote, url: "http://127.0.0.1:${PLACES[1].regionPort}/MAAS" }`),
+    );
+    try {
+      await rack.start();
+      await rack.reported('region.pending');
+      assert.equal((await run('racks', 'accept', 'far')).code, 0);
+      await eventually('the rack knows the machine', async () => (await rack.status()).machinesKnown === 1);
+      for (const hostname of ['one-owl', 'two-owls', 'three-owls']) {
+        const before = (await rack.status()).region?.desiredVersion ?? 0;
+        const from = performance.now();
+        await ask(0, `machines/${systemId}/`, { hostname }, 'PUT');
+        await eventually(
+          'the rack has the change',
+          async () => ((await rack.status()).region?.desiredVersion ?? 0) > before,
+        );
+        const ms = performance.now() - from;
+        assert.ok(ms < 3000, `${ms} ms, of which the question takes some`);
+      }
+    } finally {
+      await rack.remove();
+    }
+  });
+
+  test('while the database is away both answer 503 with Retry-After, and then go on', async () => {
+    await server.end('SIGINT');
+    for (const place of PLACES) {
+      const answer = await fetch(`http://127.0.0.1:${place.regionPort}/MAAS/`);
+      assert.equal(answer.status, 503);
+      assert.match(answer.headers.get('retry-after') ?? '', /^\d+$/);
+    }
+    await server.run();
+    for (const which of [0, 1] as const) {
+      await eventually('it answers again', () => succeeds(() => read(which)), TAKEN_MS_MAX);
+    }
+    await ask(0, `machines/${systemId}/`, { hostname: 'last-owl' }, 'PUT');
+    assert.equal((await read(1)).hostname, 'last-owl');
+  });
+});
