@@ -11,6 +11,7 @@ import { openHttpTransport } from './uplink/http-transport.ts';
 import type { RackMessage, RegionMessage } from './uplink/messages.ts';
 import { RegionLink } from './uplink/region-link.ts';
 import { listReportedImages } from './uplink/reported-images.ts';
+import { SeveralRegions } from './uplink/several-regions.ts';
 import type { UplinkThreadData } from './uplink/thread-data.ts';
 
 const port = parentPort;
@@ -24,15 +25,15 @@ const CLOSE_MS = 500;
 
 function start(): void {
   const outbox = openOutboxStore({ stateDir: data.stateDir });
-  const { url, key, ca, keyFile } = data;
-  const transport = openHttpTransport({ url, key, ca, clock: systemClock, userAgent: `Rackboot/${data.version}` });
+  const { urls, key, ca, keyFile } = data;
+  const common = { key, ca, clock: systemClock, userAgent: `Rackboot/${data.version}` };
+  const transport = new SeveralRegions(urls.map((url) => openHttpTransport({ ...common, url })));
   const saveProblem = (text: string): void => send({ kind: 'problem', id: 'desired-state', text });
   const link = new RegionLink({
     clock: systemClock,
     transport,
     outbox,
     key,
-    url,
     keyFile,
     listImages: listReportedImages,
     saveState: (state) => writeDesiredState(data.stateDir, state, 'remote', saveProblem),

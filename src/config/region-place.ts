@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Ipv4 } from '../net/address.ts';
 import { formatIpv4, ipv4 } from '../net/address.ts';
 import { RACK_SOCKET, type RegionTls } from '../region/config.ts';
-import { parseRegionUrl } from './region-url.ts';
+import { parseRegionUrl, type RegionUrl } from './region-url.ts';
 import type { WrittenConfig } from './written.ts';
 
 const LOOPBACK: Ipv4 = ipv4(0x7f000001);
@@ -20,8 +20,8 @@ export type UplinkConfig =
   | { readonly mode: 'embedded' }
   | {
       readonly mode: 'remote';
-      /** Ends in `/MAAS`. */
-      readonly url: string;
+      /** The addresses of the region, in the order in which they are tried first; each ends in `/MAAS`. */
+      readonly urls: readonly string[];
       /** The file of the rack's key; may not exist yet. */
       readonly keyFile: string;
       /** PEM certificates that verify the region's; undefined: the system's. */
@@ -45,6 +45,12 @@ export interface RegionPlace {
   /** Where machines' requests are forwarded; undefined: the configuration is unusable. */
   readonly door: RegionDoor | undefined;
 }
+
+/** Where requests to a region at this URL go. */
+export const doorAt = ({ host, port, secure }: RegionUrl): RegionDoor => ({
+  ...{ host, secure },
+  port: port ?? (secure ? HTTPS_PORT : HTTP_PORT),
+});
 
 /** Resolves `region`. @param own the rack's addresses @param report called with each contradiction, at a key below `region` */
 export function resolveRegionPlace(
@@ -96,23 +102,23 @@ function resolveRemote(written: WrittenConfig, report: (key: string, message: st
       'belongs where the region runs; a rack with a remote region verifies it with region.ca_file: remove it',
     );
   const keyFile = region.api_key_file ?? join(stateDir, KEY_FILE);
-  const url = region.url === undefined ? undefined : parseRegionUrl(region.url);
-  if (url === undefined) {
+  const urls = [region.url ?? []].flat().flatMap((text) => parseRegionUrl(text) ?? []);
+  const [first] = urls;
+  if (first === undefined) {
     report('url', "missing: region.mode is remote; add the region's URL, such as http://region:5240/MAAS");
     return {
-      uplink: { mode: 'remote', url: '', keyFile, caFile: region.ca_file },
+      uplink: { mode: 'remote', urls: [], keyFile, caFile: region.ca_file },
       listen: [],
       tls: undefined,
       door: undefined,
     };
   }
-  if (region.ca_file !== undefined && !url.secure)
+  if (region.ca_file !== undefined && urls.every(({ secure }) => !secure))
     report('ca_file', 'verifies certificates, but region.url is not https');
-  const port = url.port ?? (url.secure ? HTTPS_PORT : HTTP_PORT);
   return {
-    uplink: { mode: 'remote', url: url.text, keyFile, caFile: region.ca_file },
+    uplink: { mode: 'remote', urls: urls.map(({ text }) => text), keyFile, caFile: region.ca_file },
     listen: [],
     tls: undefined,
-    door: { host: url.host, port, secure: url.secure },
+    door: doorAt(first),
   };
 }

@@ -198,16 +198,17 @@ const enlistment = z.strictObject({
     .default('generated'),
 });
 
+/** Addresses of one region. */
+const REGIONS_MAX = 16;
+const REGION_URL = `the URL of a region, http://host:5240/MAAS or https://host:5443/MAAS, or a list of at most ${REGIONS_MAX} such URLs of one region`;
+const regionUrl = textual(REGION_URL, (text) => parseRegionUrl(text)?.text);
 const region = z.strictObject({
   mode: z
     .enum(['embedded', 'remote'], {
       error: 'expected embedded (the region runs in this process) or remote (region.url)',
     })
     .default('embedded'),
-  url: textual(
-    'the URL of a region, http://host:5240/MAAS or https://host:5443/MAAS',
-    (text) => parseRegionUrl(text)?.text,
-  ).optional(),
+  url: z.union([regionUrl, z.array(regionUrl).min(1).max(REGIONS_MAX)], { error: `expected ${REGION_URL}` }).optional(),
   api_key_file: z.string().startsWith('/', { error: 'expected an absolute path' }).optional(),
   ca_file: z.string().startsWith('/', { error: 'expected an absolute path' }).optional(),
   listen: z.array(endpoint).max(64).optional(),

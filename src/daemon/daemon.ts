@@ -212,6 +212,7 @@ class RackProcess implements Daemon {
         rackSecret: this.#region.rackSecret,
         standIn: this.#region.standIn(),
         regionCa: this.#region.certificates,
+        linkedRegion: () => this.#region.linked,
         onForeignChange: () => this.#region.uplink?.introduce(),
         onEndsReported: ends.note,
       },

@@ -50,6 +50,8 @@ export type BootHttpDeps = Pick<
 > & {
   /** PEM certificates to verify an https region; `undefined` for those of the system. */
   readonly regionCa?: string | undefined;
+  /** The region's address in use, if it has several; undefined: the configured one. */
+  readonly linkedRegion?: (() => RegionEndpoint | undefined) | undefined;
 };
 
 /** Opens requests to a region; the first one that needs TLS loads it. */
@@ -122,7 +124,7 @@ export class BootHttpServer {
       ...deps,
       counters: this.#counters,
       proxy: this.#proxy,
-      region: () => this.#region,
+      region: () => deps.linkedRegion?.() ?? this.#region,
     });
     this.#connections = new ConnectionShares({
       clock: deps.clock,

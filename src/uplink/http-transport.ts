@@ -48,6 +48,7 @@ export function openHttpTransport(options: HttpTransportOptions): LinkTransport 
 }
 
 class HttpTransport implements LinkTransport {
+  readonly url: string;
   readonly #options: HttpTransportOptions;
   readonly #url: URL;
   readonly #agent: Agent;
@@ -55,6 +56,7 @@ class HttpTransport implements LinkTransport {
 
   constructor(options: HttpTransportOptions) {
     this.#options = options;
+    this.url = options.url;
     this.#url = new URL(options.url);
     const settings = { keepAlive: true, maxSockets: SOCKETS_MAX, maxFreeSockets: 2, scheduling: 'lifo' } as const;
     if (this.#url.protocol === 'https:') {

@@ -36,6 +36,8 @@ export interface LinkListener {
 }
 
 export interface LinkTransport {
+  /** The URL of the region that is asked now, for messages. */
+  readonly url: string;
   /** Rejects if there is no whole answer. */
   ask(request: LinkRequest): Promise<LinkAnswer>;
   /** Opens a stream of events; `close` ends it without calling the listener again. */

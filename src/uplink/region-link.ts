@@ -53,8 +53,6 @@ export interface RegionLinkOptions {
   readonly transport: LinkTransport;
   readonly outbox: OutboxStore;
   readonly key: RegionKey;
-  /** region.url, for messages. */
-  readonly url: string;
   /** The path of the key file, for messages. */
   readonly keyFile: string;
   /** The images of a boot tree. @throws if they cannot be read */
@@ -73,6 +71,7 @@ export class RegionLink {
   readonly #carrying: Repeater;
   readonly #follower: StateFollower;
   readonly #keeper: OutboxKeeper;
+  #toldUrl = '';
   readonly #images: ReportedImages;
   readonly #startedAtMs: number;
   #rack: RackDescription | undefined;
@@ -190,7 +189,7 @@ export class RegionLink {
     this.#images.tree = imageTree;
     this.#life = life;
     if (isFirst) {
-      this.#options.send({ kind: 'listening', addresses: [this.#options.url] });
+      this.#tellUrl();
       this.#registering.start();
       this.#reportSoon();
     } else this.#heartbeat.poke();
@@ -210,12 +209,13 @@ export class RegionLink {
       return undefined;
     }
     if (this.#closed) return undefined;
+    this.#tellUrl();
     if (answer.status === 502 || answer.status === 504) {
-      this.#lost(`${this.#options.url} answers ${answer.status}: ${textOf(answer.body)}`);
+      this.#lost(`${this.#options.transport.url} answers ${answer.status}: ${textOf(answer.body)}`);
       return undefined;
     }
     if (isRedirection(answer.status)) {
-      this.#lost(redirectionText(this.#options.url, answer));
+      this.#lost(redirectionText(this.#options.transport.url, answer));
       return undefined;
     }
     this.#lastContactMs = clock.wallTimeMs();
@@ -230,6 +230,14 @@ export class RegionLink {
     if (this.#linked) this.#become('up', '');
     // Ignore late answers to requests sent before the region changed its version.
     return this.#linked || request.path === this.#heartbeatPath ? answer : undefined;
+  }
+
+  /** Tells the rack which of the region's addresses is asked now: machines' requests go there, too. */
+  #tellUrl(): void {
+    const { transport, send } = this.#options;
+    if (transport.url === this.#toldUrl) return;
+    this.#toldUrl = transport.url;
+    send({ kind: 'listening', addresses: [transport.url] });
   }
 
   get #heartbeatPath(): string {
@@ -256,7 +264,7 @@ export class RegionLink {
     }
     const refusal = registrationRefusal(answer, { name, keyFile: this.#options.keyFile });
     if (refusal === undefined) {
-      this.#lost(`${this.#options.url} does not register this rack: ${answer.status} ${textOf(answer.body)}`);
+      this.#lost(`${this.#options.transport.url} does not register this rack: ${answer.status} ${textOf(answer.body)}`);
       return { kind: 'failed', retryAfterMs: answer.retryAfterMs };
     }
     this.#become(refusal.state, refusal.text);
@@ -344,7 +352,7 @@ export class RegionLink {
     if (before !== state) this.#sinceMs = nowMs;
     // Send the status before the notice: an operator who sees the notice must not find the old status.
     this.#sendStatus();
-    const { url } = this.#options;
+    const { url } = this.#options.transport;
     const notice = noticeOf({ before, state, text, beforeSinceMs, nowMs, url, waiting: outbox.length });
     if (notice !== undefined) this.#notice(notice);
     if (state !== 'up') return;

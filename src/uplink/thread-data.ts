@@ -4,8 +4,8 @@ import type { RegionKey } from './region-key.ts';
 
 export interface UplinkThreadData {
   readonly stateDir: string;
-  /** region.url */
-  readonly url: string;
+  /** region.url: the addresses of the region, at least one. */
+  readonly urls: readonly string[];
   readonly key: RegionKey;
   /** The path of the key file, for messages. */
   readonly keyFile: string;

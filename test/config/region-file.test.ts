@@ -95,7 +95,14 @@ test('each fault of region.store is named with its remedy', () => {
     ['{ kind: postgresql, url: "http://db/rackboot" }', /^region\.store\.url: is not the URL of a PostgreSQL database/],
     ['{ kind: postgresql, url: "postgresql://db" }', /^region\.store\.url: names no database: write it as/],
     ['{ kind: postgresql, url: "postgresql:///rackboot" }', /^region\.store\.url: names no host: write it as/],
-    ['{ kind: postgresql, url: "postgresql://db/r?sslmode=off" }', /^region\.store\.url: has options .*: remove them/],
+    [
+      '{ kind: postgresql, url: "postgresql://db/r?sslmode=off" }',
+      /^region\.store\.url: has an sslmode other than disable/,
+    ],
+    [
+      '{ kind: postgresql, url: "postgresql://db/r?x=y" }',
+      /^region\.store\.url: has other options than .*: remove them/,
+    ],
     ['{ kind: postgresql, url: 5 }', /^region\.store\.url: is not a text: write the URL/],
     [
       `{ kind: postgresql, ${url}, password_file: p }`,

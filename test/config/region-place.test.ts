@@ -15,12 +15,23 @@ test('a remote region has a URL, a key file, and a door for machines’ requests
   if (!parsed.ok) assert.fail(JSON.stringify(parsed.problems));
   assert.deepEqual(parsed.config.uplink, {
     mode: 'remote',
-    url: 'https://region.example:5443/MAAS',
+    urls: ['https://region.example:5443/MAAS'],
     keyFile: '/tmp/s/region.key',
     caFile: undefined,
   });
   assert.deepEqual(parsed.config.http.region, { host: 'region.example', port: 5443, secure: true });
   assert.deepEqual(parsed.config.region.listen, []);
+});
+
+test('a region with several addresses is a list, whose first is the door until the rack is linked', () => {
+  const urls = ['http://10.20.0.5:5240/MAAS', 'https://region.example/MAAS'];
+  const parsed = parseConfig(
+    `state_dir: /tmp/s\nregion: { mode: remote, url: ${JSON.stringify(urls)}, ca_file: /ca }\n`,
+  );
+  if (!parsed.ok) assert.fail(JSON.stringify(parsed.problems));
+  const { uplink, http } = parsed.config;
+  assert.deepEqual(uplink.mode === 'remote' && uplink.urls, urls);
+  assert.deepEqual(http.region, { host: '10.20.0.5', port: 5240, secure: false });
 });
 
 test('the region is embedded by default, and reached by a socket that no other user can stand behind', () => {
@@ -61,6 +72,8 @@ test('keys that contradict the mode are refused with the remedy', () => {
     ['{ tls: { cert: c, key: /k } }', /region\.tls\.cert: expected an absolute path/],
     ['{ mode: far }', /region\.mode: expected embedded/],
     ['{ mode: remote, url: "http://r:1/" }', /region\.url: expected the URL of a region/],
+    ['{ mode: remote, url: ["http://r:1/MAAS", "http://r:2/"] }', /region\.url.*: expected the URL of a region/],
+    ['{ mode: remote, url: [] }', /region\.url: /],
   ] as const) {
     assert.match(problemsOf(region).join('\n'), expected, region);
   }

@@ -11,12 +11,16 @@ import { labPlace } from '../../src/lab/safe-lab.ts';
 import { missing } from '../support/needs.ts';
 import { PostgresServer } from '../support/postgres-server.ts';
 import { eventually, RunningRack, runRackboot } from '../support/running-rack.ts';
+import { bootSimulatedMachine } from '../support/simulated-boot.ts';
 import { type PowerSocket, WebhookPower } from '../support/webhook-power.ts';
 
 const PLACES = [labPlace(55), labPlace(56)] as const;
 const RACK = labPlace(57);
+const URLS = PLACES.map(({ regionPort }) => `http://127.0.0.1:${regionPort}/MAAS`);
 const SERVICE = ['region', 'run'];
 const MAC = '52:54:00:00:55:01';
+/** The simulated machine that boots from the rack. */
+const BOOTED = 1570;
 const PASSWORD = 'correct horse battery';
 /** A process that dies loses its duties within this, in milliseconds. */
 const TAKEN_MS_MAX = 20_000;
@@ -153,11 +157,11 @@ describe('two processes of one region', { skip: missing('linux', '/usr/lib/postg
     assert.deepEqual(await events(0), await events(1));
   });
 
-  test('a rack that is linked to one hears within a second of what the other did', async () => {
+  test('a rack that is linked to one hears within a second of what the other did, and goes on with that one if its own dies', async () => {
     const rack = new RunningRack(RACK, (text) =>
       text
         .replace(/^name: .*$/m, 'name: far')
-        .replace(/^region: .*$/m, `region: { mode: remote, url: "http://127.0.0.1:${PLACES[1].regionPort}/MAAS" }`),
+        .replace(/^region: .*$/m, `region: { mode: remote, url: ${JSON.stringify([URLS[1], URLS[0]])} }`),
     );
     try {
       await rack.start();
@@ -175,6 +179,19 @@ describe('two processes of one region', { skip: missing('linux', '/usr/lib/postg
         const ms = performance.now() - from;
         assert.ok(ms < 3000, `${ms} ms, of which the question takes some`);
       }
+      assert.deepEqual((await rack.status()).region?.addresses, [URLS[1]]);
+      await two.kill();
+      await ask(0, `machines/${systemId}/`, { hostname: 'alone-owl' }, 'PUT');
+      await eventually('it is linked to the other', async () => {
+        const { region } = await rack.status();
+        return region?.state === 'up' && region.addresses[0] === URLS[0];
+      });
+      // A machine that boots is enlisted by the one that is left, through the rack.
+      assert.equal((await bootSimulatedMachine(RACK, BOOTED, () => undefined)).kind, 'enlisted');
+      assert.equal(z.array(machine).parse(await ask(0, 'machines/')).length, 2);
+      const told = await events(0);
+      await two.start({ command: SERVICE });
+      assert.deepEqual(await events(1), told);
     } finally {
       await rack.remove();
     }

@@ -55,6 +55,7 @@ export class TroubledNetwork {
   /** The rack's end. */
   transport(): LinkTransport {
     return {
+      url: 'http://region.example/MAAS',
       ask: (request) => this.ask(request),
       follow: (path, listener) => this.#follow(path, listener),
       close: () => undefined,

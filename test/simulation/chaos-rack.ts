@@ -144,9 +144,8 @@ export class ChaosRack {
       const saveState = (state: DesiredState): void => {
         this.#cache = JSON.stringify(state);
       };
-      const url = 'http://region.example/MAAS';
       const listImages = (): [] => [];
-      return new RegionLink({ clock, transport, outbox, key, url, keyFile: 'region.key', listImages, saveState, send });
+      return new RegionLink({ clock, transport, outbox, key, keyFile: 'region.key', listImages, saveState, send });
     });
     this.#thread = thread;
     return thread;

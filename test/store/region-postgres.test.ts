@@ -1,5 +1,5 @@
 // The region's database in PostgreSQL: the contract, on a real server.
-// @host waits
+// @host waits, 80 s
 
 import { after, before, test } from 'node:test';
 import { PostgresConnections } from '../../src/store/postgres-connections.ts';

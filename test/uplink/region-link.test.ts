@@ -88,12 +88,12 @@ class Place {
       clock: this.clock,
       outbox: this.outbox,
       key,
-      url: 'http://region/MAAS',
       keyFile: '/state/region.key',
       listImages: (tree) => this.imagesOf(tree),
       saveState: () => undefined,
       send: (message) => void this.sent.push(message),
       transport: {
+        url: 'http://region/MAAS',
         ask: async (request) => {
           const name = /\/racks\/[^/]+\/(\w+)$/.exec(request.path)?.[1] ?? 'register';
           this.requests.push({ name, request, at: this.clock.now() - this.#startMs });

@@ -165,7 +165,10 @@ async function changeOffline(
 ): Promise<void> {
   const { stateDir, name, uplink } = found.config;
   if (uplink.mode === 'remote')
-    throw new RackError('bad-argument', `${key}: the region at ${uplink.url} holds the store: set it there`);
+    throw new RackError(
+      'bad-argument',
+      `${key}: the region at ${uplink.urls.join(', ')} holds the store: set it there`,
+    );
   await withStoredSettings({ stateDir, name, file: found.path, values: found.file.values }, async (settings) => {
     const refusal = await settings.change(flags.rack ?? '', [{ key, value }], 'local-administrator');
     if (refusal !== undefined) throw new RackError('bad-argument', sentenceOf(refusal));

@@ -28,6 +28,7 @@ import { DnsServer } from '../../dns/server.ts';
 import { joinFailures, RackError } from '../../errors.ts';
 import type { Publish, RackEvent } from '../../event.ts';
 import type { FileTree } from '../../files/opened-file.ts';
+import type { RegionEndpoint } from '../../http/proxy.ts';
 import type { RegionStandIn } from '../../http/region-stand-in.ts';
 import { BootHttpServer } from '../../http/server.ts';
 import { MachineDirectory } from '../../machines/directory.ts';
@@ -62,6 +63,8 @@ export interface RackParts {
   /** The stand-in for a remote region that does not answer, and the certificates that verify it. */
   readonly standIn?: RegionStandIn | undefined;
   readonly regionCa?: string | undefined;
+  /** The address to which the rack is linked, if the region is remote. */
+  readonly linkedRegion?: (() => RegionEndpoint | undefined) | undefined;
   /** Called when the known other DHCP servers change. */
   readonly onForeignChange?: (() => void) | undefined;
   /** Called when every lease that expired before `until` has been reported. */
@@ -158,6 +161,7 @@ export class Rack {
       rackSecret: parts.rackSecret,
       standIn: parts.standIn,
       regionCa: parts.regionCa,
+      linkedRegion: parts.linkedRegion,
       vouchFor,
     });
     this.dns = new DnsServer({ network, clock, publish, names: this.names });

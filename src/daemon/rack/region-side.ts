@@ -11,7 +11,8 @@ import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { type Clock, newUuid } from '../../clock.ts';
 import type { RackConfig } from '../../config/rack-config.ts';
-import type { UplinkConfig } from '../../config/region-place.ts';
+import { doorAt, type UplinkConfig } from '../../config/region-place.ts';
+import { parseRegionUrl } from '../../config/region-url.ts';
 import { errorText, osErrorCode, RackError, type RackErrorCode } from '../../errors.ts';
 import { readRegularFile } from '../../files/regular-file.ts';
 import type { RegionEndpoint } from '../../http/proxy.ts';
@@ -163,7 +164,16 @@ export class RegionSide {
   /** The URL of a remote region, to which people's requests belong; undefined for an embedded region. */
   get elsewhere(): string | undefined {
     const { uplink } = this.#parts.config();
-    return uplink.mode === 'remote' ? uplink.url : undefined;
+    return uplink.mode === 'remote' ? (this.#linkedUrl ?? uplink.urls[0]) : undefined;
+  }
+  /** Where machines' requests go: to the address of a remote region to which the rack is linked now; undefined: where the configuration says. */
+  get linked(): RegionEndpoint | undefined {
+    const url = this.#linkedUrl === undefined ? undefined : parseRegionUrl(this.#linkedUrl);
+    return url === undefined ? undefined : doorAt(url);
+  }
+  get #linkedUrl(): string | undefined {
+    const isRemote = this.#access?.uplink.mode === 'remote';
+    return isRemote ? this.#uplink?.status().addresses[0] : undefined;
   }
 
   /** The boot listener's stand-in for a region that does not answer; undefined for an embedded region. */
@@ -238,8 +248,8 @@ export class RegionSide {
     const key = this.#access?.key;
     if (uplink.mode === 'embedded' || key === undefined) return startRegionThread(regionConfig(config()));
     const extension = import.meta.filename.endsWith('.ts') ? 'ts' : 'js';
-    const { url, keyFile } = uplink;
-    const workerData: UplinkThreadData = { stateDir, url, key, keyFile, ca: this.certificates, version };
+    const { urls, keyFile } = uplink;
+    const workerData: UplinkThreadData = { stateDir, urls, key, keyFile, ca: this.certificates, version };
     return new Worker(new URL(`../../uplink-thread.${extension}`, import.meta.url), {
       name: 'uplink',
       workerData,

@@ -33,7 +33,7 @@ test('with a remote region the file holds the network, which that region does no
     ['eth1 10.30.0.0/24'],
   );
   assert.equal(dhcp.subnets[0]?.router, undefined);
-  assert.equal(uplink.mode === 'remote' && uplink.url, URL_OF_REGION);
+  assert.deepEqual(uplink.mode === 'remote' && uplink.urls, [URL_OF_REGION]);
   assert.equal(dns.upstream.length, 1);
 });
 

@@ -1,0 +1,115 @@
+// Which of a region's addresses the link asks.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { LinkAnswer, LinkListener, LinkRequest, LinkTransport } from '../../src/uplink/link-transport.ts';
+import { SeveralRegions } from '../../src/uplink/several-regions.ts';
+
+const REQUEST: LinkRequest = { method: 'GET', path: '/uplink/1/x', authorized: true };
+
+/** An address whose answers the test gives. */
+class Address implements LinkTransport {
+  readonly url: string;
+  /** A status, or none: it does not answer. */
+  status: number | undefined = 200;
+  asked = 0;
+  listener: LinkListener | undefined;
+  isClosed = false;
+
+  constructor(url: string) {
+    this.url = url;
+  }
+
+  async ask(): Promise<LinkAnswer> {
+    this.asked += 1;
+    // As over a network, others ask meanwhile.
+    await new Promise((resolve) => setImmediate(resolve));
+    if (this.status === undefined) throw new Error(`${this.url} does not answer`);
+    return { status: this.status, retryAfterMs: undefined, body: this.url };
+  }
+
+  follow(_path: string, listener: LinkListener): { close(): void } {
+    this.listener = listener;
+    return { close: () => undefined };
+  }
+
+  close(): void {
+    this.isClosed = true;
+  }
+}
+
+function place() {
+  const addresses = ['a', 'b', 'c'].map((url) => new Address(url)) as [Address, Address, Address];
+  return { addresses, regions: new SeveralRegions(addresses) };
+}
+
+test('the one that answered last is asked, and the next ones only if it does not answer', async () => {
+  const { addresses, regions } = place();
+  const [a, b, c] = addresses;
+  assert.equal((await regions.ask(REQUEST)).body, 'a');
+  a.status = undefined;
+  assert.equal((await regions.ask(REQUEST)).body, 'b');
+  a.status = 200;
+  assert.equal((await regions.ask(REQUEST)).body, 'b', 'it stays there');
+  assert.equal(regions.url, 'b');
+  b.status = 503;
+  c.status = undefined;
+  assert.equal((await regions.ask(REQUEST)).body, 'a');
+  assert.deepEqual(
+    addresses.map(({ asked }) => asked),
+    [3, 3, 1],
+  );
+});
+
+test('if none answers, each was asked once, and the first failure is told; "not now" of one is an answer', async () => {
+  const { addresses, regions } = place();
+  for (const address of addresses) address.status = undefined;
+  await assert.rejects(regions.ask(REQUEST), /^Error: a does not answer$/);
+  assert.deepEqual(
+    addresses.map(({ asked }) => asked),
+    [1, 1, 1],
+  );
+  const [, b] = addresses;
+  b.status = 503;
+  assert.equal((await regions.ask(REQUEST)).status, 503);
+});
+
+test('any other answer counts, also a refusal', async () => {
+  const { addresses, regions } = place();
+  addresses[0].status = 401;
+  assert.equal((await regions.ask(REQUEST)).status, 401);
+  assert.equal(addresses[1].asked, 0);
+});
+
+test('requests that fail at the same time move the link by one address, not by as many', async () => {
+  const { addresses, regions } = place();
+  addresses[0].status = undefined;
+  const answers = await Promise.all([1, 2, 3, 4].map(() => regions.ask(REQUEST)));
+  assert.deepEqual([...new Set(answers.map(({ body }) => body))], ['b']);
+  assert.equal(addresses[2].asked, 0);
+});
+
+test('a stream that ends moves the link, unless the region refused it', () => {
+  const { addresses, regions } = place();
+  const [a, b] = addresses;
+  const ends: string[] = [];
+  const listener = {
+    ...{ onOpen: () => undefined, onAlive: () => undefined, onEvent: () => undefined },
+    onEnd: (reason: string) => void ends.push(reason),
+  };
+  regions.follow('/x', listener);
+  a.listener?.onEnd('answered 401', 401);
+  assert.equal(regions.url, 'a');
+  regions.follow('/x', listener);
+  a.listener?.onEnd('the stream ended', undefined);
+  assert.equal(regions.url, 'b');
+  regions.follow('/x', listener);
+  b.listener?.onEnd('answered 503', 503);
+  assert.equal(regions.url, 'c');
+  assert.deepEqual(ends, ['answered 401', 'the stream ended', 'answered 503']);
+  regions.close();
+  assert.deepEqual(
+    addresses.map(({ isClosed }) => isClosed),
+    [true, true, true],
+  );
+});
