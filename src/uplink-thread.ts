@@ -27,7 +27,10 @@ function start(): void {
   const outbox = openOutboxStore({ stateDir: data.stateDir });
   const { urls, key, ca, keyFile } = data;
   const common = { key, ca, clock: systemClock, userAgent: `Rackboot/${data.version}` };
-  const transport = new SeveralRegions(urls.map((url) => openHttpTransport({ ...common, url })));
+  // Machines' requests go where the rack is linked.
+  const moved = (url: string): void => send({ kind: 'listening', addresses: [url] });
+  const regions = urls.map((url) => openHttpTransport({ ...common, url }));
+  const transport = new SeveralRegions(regions, moved);
   const saveProblem = (text: string): void => send({ kind: 'problem', id: 'desired-state', text });
   const link = new RegionLink({
     clock: systemClock,

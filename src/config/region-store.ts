@@ -14,21 +14,21 @@ const POOL = 10;
 const URL_OPTIONS: readonly string[] = ['host', 'port', 'user', 'sslmode'];
 const EXAMPLE = 'postgresql://rackboot@db.example:5432/rackboot';
 
-/** A resolved `region.store`. */
-export type RegionStorePlace =
-  /** `region.db` in the state directory. */
-  | { readonly kind: 'sqlite' }
-  | {
-      readonly kind: 'postgresql';
-      /** Without a password. */
-      readonly url: string;
-      /** The file whose first line is the password; undefined: none is sent. */
-      readonly passwordFile: string | undefined;
-      /** PEM certificates that verify the database's; undefined: those of the system. A database on this host needs no TLS. */
-      readonly caFile: string | undefined;
-      /** The most connections, 1 to 100. */
-      readonly pool: number;
-    };
+/** A database on a PostgreSQL server. */
+export interface PostgresStorePlace {
+  readonly kind: 'postgresql';
+  /** Without a password. */
+  readonly url: string;
+  /** The file whose first line is the password; undefined: none is sent. */
+  readonly passwordFile: string | undefined;
+  /** PEM certificates that verify the database's; undefined: those of the system. A database on this host needs no TLS. */
+  readonly caFile: string | undefined;
+  /** The most connections, 1 to 100. */
+  readonly pool: number;
+}
+
+/** A resolved `region.store`; `sqlite`: region.db in the state directory. */
+export type RegionStorePlace = { readonly kind: 'sqlite' } | PostgresStorePlace;
 
 /** Why a text is not the URL of a database, with the remedy; undefined: it is. Shows nothing of the text, which may hold a password. */
 function urlProblem(text: string): string | undefined {
@@ -115,14 +115,23 @@ export function loadStorePlace(path: string): StorePlace {
   const stateDir = stateDirOf(values);
   const written = valueAt(values, 'region.store');
   if (written === undefined) return { stateDir, store: { kind: 'sqlite' } };
-  const refuse = (key: string, message: string): never => {
+  const refuse = (key: string, message: string): RackError => {
     const problem = { path: key, line: lineOf(key.split('.')), message };
-    throw new RackError('config-invalid', formatProblems(path, [problem]));
+    return new RackError('config-invalid', formatProblems(path, [problem]));
   };
+  const store = parseStore(written, (problem, key) => refuse(key, problem));
+  return { stateDir, store };
+}
+
+/** Resolves a written `region.store`. @param refuse makes the error for a problem at a key @throws that error */
+export function parseStore(written: unknown, refuse: (problem: string, key: string) => Error): RegionStorePlace {
   const parsed = storeSchema.safeParse(written, OWN_WORDS);
-  if (parsed.success)
-    return { stateDir, store: resolveStore(parsed.data, (key, message) => refuse(`region.store.${key}`, message)) };
+  if (parsed.success) {
+    return resolveStore(parsed.data, (key, problem) => {
+      throw refuse(problem, `region.store.${key}`);
+    });
+  }
   const [issue] = parsed.error.issues;
-  const where = ['region', 'store', ...(issue?.path ?? [])].map(String).join('.');
-  return refuse(where, issue === undefined ? 'is not usable' : faultText(issue));
+  const key = ['region', 'store', ...(issue?.path ?? [])].map(String).join('.');
+  throw refuse(issue === undefined ? 'is not usable' : faultText(issue), key);
 }

@@ -104,6 +104,9 @@ interface Listener {
   readonly server: Server;
 }
 
+/** What the boot listener needs to pass machines' requests on. */
+export type RegionPassing = Pick<BootHttpDeps, 'rackSecret' | 'standIn' | 'regionCa' | 'linkedRegion'>;
+
 /** Serves the boot tree and rendered configuration by HTTP, and passes `/MAAS/` on to the region. */
 export class BootHttpServer {
   readonly #deps: BootHttpDeps;

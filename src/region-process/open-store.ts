@@ -1,9 +1,10 @@
 // Opens the store that a configuration file names.
 
-import type { StorePlace } from '../config/region-store.ts';
+import type { PostgresStorePlace, StorePlace } from '../config/region-store.ts';
 import { errorText, RackError, unreachable } from '../errors.ts';
 import { readRegularFile } from '../files/regular-file.ts';
 import type { RegionStore } from '../region/records/store.ts';
+import type { PostgresPlace } from '../store/postgres-connections.ts';
 import { openRegionStore } from '../store/region-sqlite.ts';
 
 /** A password, or the certificates of some authorities, in octets. */
@@ -15,16 +16,20 @@ export async function openStore({ stateDir, store }: StorePlace): Promise<Region
     case 'sqlite':
       return openRegionStore({ stateDir });
     case 'postgresql': {
-      const { url, passwordFile, caFile, pool } = store;
-      const password = passwordFile === undefined ? undefined : readText('password_file', passwordFile).split('\n')[0];
-      const ca = caFile === undefined ? undefined : readText('ca_file', caFile);
       // The driver is loaded only where it is used.
       const { openPostgresRegion } = await import('../store/region-postgres.ts');
-      return await openPostgresRegion({ url, pool, password, ca });
+      return await openPostgresRegion(postgresPlace(store));
     }
     default:
       return unreachable(store);
   }
+}
+
+/** Reads the files that a database's place names. @throws RackError `config-invalid` */
+export function postgresPlace({ url, pool, passwordFile, caFile }: PostgresStorePlace): PostgresPlace {
+  const password = passwordFile === undefined ? undefined : readText('password_file', passwordFile).split('\n')[0];
+  const ca = caFile === undefined ? undefined : readText('ca_file', caFile);
+  return { url, pool, password, ca };
 }
 
 function readText(key: string, path: string): string {

@@ -3,6 +3,7 @@
 // 1. The database belongs to Rackboot: a mark says so, and which version of the tables it has. A database with other tables is refused.
 // 2. Processes that start together make the tables once: each waits for a lock on the whole.
 
+import type pg from 'pg';
 import { newUuid } from '../clock.ts';
 import { counted } from '../counted.ts';
 import { RackError } from '../errors.ts';
@@ -29,7 +30,7 @@ const MARK_SQL =
 export async function openPostgresRegion(place: PostgresPlace): Promise<RegionStore> {
   const connections = new PostgresConnections(place);
   try {
-    await makeTables(connections);
+    await connections.use(({ client }) => makeTables(client));
     await connections.forgetOldMarks();
   } catch (error) {
     await connections.close();
@@ -38,38 +39,51 @@ export async function openPostgresRegion(place: PostgresPlace): Promise<RegionSt
   return new StoredRegion(new PostgresTransactions(connections), EVENT_BOUNDS, newUuid());
 }
 
-async function makeTables(connections: PostgresConnections): Promise<void> {
-  await connections.use(async ({ client }) => {
-    const number = async (sql: string): Promise<number> => {
-      const { rows } = await client.query<Record<string, unknown>>(sql);
-      return Number(Object.values(rows[0] ?? {})[0] ?? 0);
-    };
-    const server = await number("SELECT current_setting('server_version_num')");
-    if (server < OLDEST_SERVER) {
-      const text = `the region's database is PostgreSQL ${Math.floor(server / 10_000)}: Rackboot needs 15 or later`;
-      throw new RackError('store-refused', text);
+/**
+ * Makes the tables of an empty database, or brings them up to date.
+ * @param isCopied true for the target of a copy, which may be unfinished
+ * @throws RackError, and errors of the database
+ */
+export async function makeTables(client: pg.ClientBase, isCopied = false): Promise<void> {
+  const number = async (sql: string): Promise<number> => {
+    const { rows } = await client.query<Record<string, unknown>>(sql);
+    return Number(Object.values(rows[0] ?? {})[0] ?? 0);
+  };
+  const server = await number("SELECT current_setting('server_version_num')");
+  if (server < OLDEST_SERVER) {
+    const text = `the region's database is PostgreSQL ${Math.floor(server / 10_000)}: Rackboot needs 15 or later`;
+    throw new RackError('store-refused', text);
+  }
+  await client.query('BEGIN');
+  await client.query(`SELECT pg_advisory_xact_lock(${SCHEMA_LOCK})`);
+  const others = "FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p')";
+  const isOurs = (await number(`SELECT count(*) ${others} AND relname = 'rackboot'`)) > 0;
+  if (!isOurs) {
+    const tables = await number(`SELECT count(*) ${others}`);
+    if (tables > 0) {
+      const text = `the region's database has ${counted(tables, 'table')} that Rackboot did not make: name an empty database in region.store.url`;
+      throw new RackError('store-broken', text);
     }
-    await client.query('BEGIN');
-    await client.query(`SELECT pg_advisory_xact_lock(${SCHEMA_LOCK})`);
-    const others = "FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p')";
-    const isOurs = (await number(`SELECT count(*) ${others} AND relname = 'rackboot'`)) > 0;
-    if (!isOurs) {
-      const tables = await number(`SELECT count(*) ${others}`);
-      if (tables > 0) {
-        const text = `the region's database has ${counted(tables, 'table')} that Rackboot did not make: name an empty database in region.store.url`;
-        throw new RackError('store-broken', text);
-      }
-      await client.query(MARK_SQL);
-    }
-    const version = await number('SELECT version FROM rackboot');
-    if (version > POSTGRES_MIGRATIONS.length) {
-      const text = `the region's database has version ${version}, which a newer Rackboot made; this one knows ${POSTGRES_MIGRATIONS.length}: install the newer one`;
-      throw new RackError('store-newer', text);
-    }
-    for (const step of POSTGRES_MIGRATIONS.slice(version)) await client.query(step);
-    if (version < POSTGRES_MIGRATIONS.length) {
-      await client.query('UPDATE rackboot SET version = $1', [POSTGRES_MIGRATIONS.length]);
-    }
-    await client.query('COMMIT');
-  });
+    await client.query(MARK_SQL);
+  }
+  const version = await number('SELECT version FROM rackboot');
+  checkVersion(version, isCopied);
+  for (const step of POSTGRES_MIGRATIONS.slice(Math.abs(version))) await client.query(step);
+  if (Math.abs(version) < POSTGRES_MIGRATIONS.length) {
+    await client.query('UPDATE rackboot SET version = $1', [POSTGRES_MIGRATIONS.length]);
+  }
+  await client.query('COMMIT');
+}
+
+/** @param version negative: of an unfinished copy */
+function checkVersion(version: number, isCopied: boolean): void {
+  if (Math.abs(version) > POSTGRES_MIGRATIONS.length) {
+    const text = `the region's database has version ${version}, which a newer Rackboot made; this one knows ${POSTGRES_MIGRATIONS.length}: install the newer one`;
+    throw new RackError('store-newer', text);
+  }
+  if (version < 0 && !isCopied) {
+    const text =
+      "a copy into the region's database was not finished: run `rackboot region copy` again, or empty the database";
+    throw new RackError('store-broken', text);
+  }
 }

@@ -71,7 +71,6 @@ export class RegionLink {
   readonly #carrying: Repeater;
   readonly #follower: StateFollower;
   readonly #keeper: OutboxKeeper;
-  #toldUrl = '';
   readonly #images: ReportedImages;
   readonly #startedAtMs: number;
   #rack: RackDescription | undefined;
@@ -189,7 +188,7 @@ export class RegionLink {
     this.#images.tree = imageTree;
     this.#life = life;
     if (isFirst) {
-      this.#tellUrl();
+      this.#options.send({ kind: 'listening', addresses: [this.#options.transport.url] });
       this.#registering.start();
       this.#reportSoon();
     } else this.#heartbeat.poke();
@@ -209,7 +208,6 @@ export class RegionLink {
       return undefined;
     }
     if (this.#closed) return undefined;
-    this.#tellUrl();
     if (answer.status === 502 || answer.status === 504) {
       this.#lost(`${this.#options.transport.url} answers ${answer.status}: ${textOf(answer.body)}`);
       return undefined;
@@ -230,14 +228,6 @@ export class RegionLink {
     if (this.#linked) this.#become('up', '');
     // Ignore late answers to requests sent before the region changed its version.
     return this.#linked || request.path === this.#heartbeatPath ? answer : undefined;
-  }
-
-  /** Tells the rack which of the region's addresses is asked now: machines' requests go there, too. */
-  #tellUrl(): void {
-    const { transport, send } = this.#options;
-    if (transport.url === this.#toldUrl) return;
-    this.#toldUrl = transport.url;
-    send({ kind: 'listening', addresses: [transport.url] });
   }
 
   get #heartbeatPath(): string {

@@ -12,11 +12,15 @@ const NOT_NOW: ReadonlySet<number> = new Set([502, 503, 504]);
 
 export class SeveralRegions implements LinkTransport {
   readonly #regions: readonly LinkTransport[];
+  readonly #onMoved: (url: string) => void;
   #first = 0;
+  #answeredUrl: string;
 
-  /** @param regions at least one */
-  constructor(regions: readonly LinkTransport[]) {
+  /** @param regions at least one @param onMoved called when another one answers than before */
+  constructor(regions: readonly LinkTransport[], onMoved: (url: string) => void) {
     this.#regions = regions;
+    this.#onMoved = onMoved;
+    this.#answeredUrl = this.url;
   }
 
   get url(): string {
@@ -30,7 +34,10 @@ export class SeveralRegions implements LinkTransport {
       const asked = this.#current;
       try {
         const answer = await asked.ask(request);
-        if (!NOT_NOW.has(answer.status)) return answer;
+        if (!NOT_NOW.has(answer.status)) {
+          this.#answered(asked);
+          return answer;
+        }
         refused ??= answer;
       } catch (error) {
         failure ??= error;
@@ -62,6 +69,12 @@ export class SeveralRegions implements LinkTransport {
     const region = this.#regions[this.#first];
     if (region === undefined) throw new Error('a link has no region');
     return region;
+  }
+
+  #answered({ url }: LinkTransport): void {
+    if (url === this.#answeredUrl) return;
+    this.#answeredUrl = url;
+    this.#onMoved(url);
   }
 
   /** Another is asked first from now on, unless another request has found that already. */

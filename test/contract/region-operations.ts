@@ -12,7 +12,7 @@ import type { RegionTables } from '../../src/store/region-tables.ts';
 import { desiredVersion, listGone, settledVersion } from '../../src/store/region-versions.ts';
 import { FIELDS } from './region-store.ts';
 
-const EVENT: NewMachineEvent = { type: 'NODE', code: 'rack', params: { text: 'x' }, atMs: 1, username: 'ann' };
+export const EVENT: NewMachineEvent = { type: 'NODE', code: 'rack', params: { text: 'x' }, atMs: 1, username: 'ann' };
 const ids = (count: number) => Array.from({ length: count }, (_, index) => `m${String(index).padStart(5, '0')}`);
 
 /** A region with so many machines, and the tables of one process. */

@@ -62,7 +62,7 @@ cluster_interfaces:
   };
   const parts = { clock, table, wire, network: host, journal: new SlowJournal(clock), tree: memoryTree(new Map()) };
   const rack = new Rack(
-    { ...parts, publish: () => undefined, rackSecret: 'secret' },
+    { ...parts, publish: () => undefined, passing: { rackSecret: 'secret' } },
     { ...parsed.config, http: { listen: [] }, dns: { ...parsed.config.dns, listen: [] } },
   );
   await rack.open([

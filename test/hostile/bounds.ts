@@ -211,6 +211,8 @@ export const PLAIN: readonly PlainList[] = [
       'store/region-identity.ts': 'HOLDERS_MAX',
       'http/send.ts': 'LIST_ENTRIES',
       'store/outbox-database.ts': 'DROP_CHUNK',
+      'store/region-copy.ts': 'CHUNK',
+      'store/copy-postgres.ts': 'PARAMETERS_MAX',
       'store/event-cuts.ts': 'CUT_EVERY',
       'store/region-power.ts': 'FORGET_EVERY',
       'region/page/machines-page.ts': 'TURN_MACHINES',

@@ -80,7 +80,7 @@ export class ChaosRack {
         table: this.table,
         tree: memoryTree(files),
         publish: stream.publish,
-        rackSecret: '',
+        passing: { rackSecret: '' },
       },
       config,
     );

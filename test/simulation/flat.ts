@@ -76,7 +76,7 @@ export async function bootMany(count: number, readings: number): Promise<readonl
       table,
       tree: memoryTree(FILES),
       publish: attributeEvents(table, stream.publish),
-      rackSecret: 'secret',
+      passing: { rackSecret: 'secret' },
     },
     { ...config, http: { listen: [] } },
   );

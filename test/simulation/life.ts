@@ -139,7 +139,7 @@ class SimulatedSite {
         table: this.table,
         tree: memoryTree(FILES),
         publish: (event) => this.#report(event),
-        rackSecret: 'secret',
+        passing: { rackSecret: 'secret' },
       },
       { ...this.#config, http: { listen: [] } },
     );

@@ -71,7 +71,7 @@ export async function simulate(seed: number): Promise<void> {
       table,
       tree,
       publish: () => undefined,
-      rackSecret: 'secret',
+      passing: { rackSecret: 'secret' },
     },
     { ...config, http: { listen: [] } },
   );

@@ -40,11 +40,12 @@ class Address implements LinkTransport {
 
 function place() {
   const addresses = ['a', 'b', 'c'].map((url) => new Address(url)) as [Address, Address, Address];
-  return { addresses, regions: new SeveralRegions(addresses) };
+  const moves: string[] = [];
+  return { addresses, moves, regions: new SeveralRegions(addresses, (url) => moves.push(url)) };
 }
 
 test('the one that answered last is asked, and the next ones only if it does not answer', async () => {
-  const { addresses, regions } = place();
+  const { addresses, moves, regions } = place();
   const [a, b, c] = addresses;
   assert.equal((await regions.ask(REQUEST)).body, 'a');
   a.status = undefined;
@@ -59,6 +60,7 @@ test('the one that answered last is asked, and the next ones only if it does not
     addresses.map(({ asked }) => asked),
     [3, 3, 1],
   );
+  assert.deepEqual(moves, ['b', 'a']);
 });
 
 test('if none answers, each was asked once, and the first failure is told; "not now" of one is an answer', async () => {

@@ -39,12 +39,49 @@ export function regionCommands<T>(parser: Argv<T>, shared: SharedOptions, finish
     );
 }
 
+const PLACES = 'sqlite:DIRECTORY (the state directory of a region) or postgresql://user@host/database';
+const BACKUP = { type: 'string', demandOption: true, describe: 'The file of the backup' } as const;
+
 function processCommands<T>(command: Argv<T>, { config, json }: SharedOptions, finish: Finish) {
   return command
     .command('check', "Check a region's configuration file", { config, json }, async (argv) => {
       const { checkRegionFile } = await import('./run.ts');
       finish(checkRegionFile(argv.config, argv.json));
     })
+    .command(
+      'copy',
+      "Move all of a stopped region's data to another database",
+      {
+        json,
+        from: { type: 'string', demandOption: true, describe: `Where it is: ${PLACES}` },
+        to: { type: 'string', demandOption: true, describe: `Where it goes: ${PLACES}. It must be empty` },
+        'password-file': { type: 'string', requiresArg: true, describe: "The database's password, on its first line" },
+        'ca-file': { type: 'string', requiresArg: true, describe: "Certificates that verify the database's" },
+      },
+      async (argv) => {
+        const { copyStores } = await import('./copy.ts');
+        const options = { passwordFile: argv.passwordFile, caFile: argv.caFile };
+        finish(await copyStores(argv.from, argv.to, options, argv.json));
+      },
+    )
+    .command(
+      'backup <file>',
+      "Write all of a region's data to a new file, also while it runs",
+      (one) => one.positional('file', BACKUP).options({ config, json }),
+      async (argv) => {
+        const { backUp } = await import('./copy.ts');
+        finish(await backUp(argv.config, argv.file, argv.json));
+      },
+    )
+    .command(
+      'restore <file>',
+      "Fill a stopped region's empty store from a backup",
+      (one) => one.positional('file', BACKUP).options({ config, json }),
+      async (argv) => {
+        const { restore } = await import('./copy.ts');
+        finish(await restore(argv.config, argv.file, argv.json));
+      },
+    )
     .command(['run', '$0'], 'Run the region (what its service runs)', { config }, async (argv) => {
       const { runRegion } = await import('./run.ts');
       finish(await runRegion(argv.config));

@@ -28,9 +28,7 @@ import { DnsServer } from '../../dns/server.ts';
 import { joinFailures, RackError } from '../../errors.ts';
 import type { Publish, RackEvent } from '../../event.ts';
 import type { FileTree } from '../../files/opened-file.ts';
-import type { RegionEndpoint } from '../../http/proxy.ts';
-import type { RegionStandIn } from '../../http/region-stand-in.ts';
-import { BootHttpServer } from '../../http/server.ts';
+import { BootHttpServer, type RegionPassing } from '../../http/server.ts';
 import { MachineDirectory } from '../../machines/directory.ts';
 import type { DesiredState } from '../../machines/machine.ts';
 import type { Ipv4, MacAddress } from '../../net/address.ts';
@@ -59,12 +57,7 @@ export interface RackParts {
   readonly table: LeaseTable;
   readonly tree: FileTree & Pick<LiveTree, 'hasFile'> & Partial<Pick<LiveTree, 'problem'>>;
   readonly publish: Publish;
-  readonly rackSecret: string;
-  /** The stand-in for a remote region that does not answer, and the certificates that verify it. */
-  readonly standIn?: RegionStandIn | undefined;
-  readonly regionCa?: string | undefined;
-  /** The address to which the rack is linked, if the region is remote. */
-  readonly linkedRegion?: (() => RegionEndpoint | undefined) | undefined;
+  readonly passing: RegionPassing;
   /** Called when the known other DHCP servers change. */
   readonly onForeignChange?: (() => void) | undefined;
   /** Called when every lease that expired before `until` has been reported. */
@@ -158,10 +151,7 @@ export class Rack {
       resolve,
       files: tree,
       publish: publishFiles,
-      rackSecret: parts.rackSecret,
-      standIn: parts.standIn,
-      regionCa: parts.regionCa,
-      linkedRegion: parts.linkedRegion,
+      ...parts.passing,
       vouchFor,
     });
     this.dns = new DnsServer({ network, clock, publish, names: this.names });

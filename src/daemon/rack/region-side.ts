@@ -17,6 +17,7 @@ import { errorText, osErrorCode, RackError, type RackErrorCode } from '../../err
 import { readRegularFile } from '../../files/regular-file.ts';
 import type { RegionEndpoint } from '../../http/proxy.ts';
 import type { RegionStandIn } from '../../http/region-stand-in.ts';
+import type { RegionPassing } from '../../http/server.ts';
 import type { DesiredState } from '../../machines/machine.ts';
 import { formatIpv4, formatMac, networkContains } from '../../net/address.ts';
 import type { EventStream } from '../../observe/event-stream.ts';
@@ -176,8 +177,17 @@ export class RegionSide {
     return isRemote ? this.#uplink?.status().addresses[0] : undefined;
   }
 
+  passing(): RegionPassing {
+    return {
+      rackSecret: this.rackSecret,
+      standIn: this.#standIn(),
+      regionCa: this.certificates,
+      linkedRegion: () => this.linked,
+    };
+  }
+
   /** The boot listener's stand-in for a region that does not answer; undefined for an embedded region. */
-  standIn(): RegionStandIn | undefined {
+  #standIn(): RegionStandIn | undefined {
     if (this.#access?.key === undefined) return undefined;
     const { clock, config } = this.#parts;
     const limiter = new RateLimiter(KEPT_PER_ADDRESS, KEPT_RATE);

@@ -1,0 +1,122 @@
+// `rackboot region copy`, `backup` and `restore`: everything that a region keeps, from one database to another.
+//
+// 1. A copy moves a region, so the region at its source must be stopped. A backup is made of a region that runs.
+// 2. A backup is one file of SQLite, as region.db is. `restore` writes it into the store of a configuration file.
+
+import { join } from 'node:path';
+import { loadStorePlace, parseStore, type StorePlace } from '../../config/region-store.ts';
+import { counted } from '../../counted.ts';
+import { RackError } from '../../errors.ts';
+import { postgresPlace } from '../../region-process/open-store.ts';
+import { SqliteSource, SqliteTarget } from '../../store/copy-sqlite.ts';
+import { type CopiedTables, type CopySource, type CopyTarget, copyRegion } from '../../store/region-copy.ts';
+import { REGION_FILE } from '../../store/region-schema.ts';
+import { lockState } from '../../store/state-lock.ts';
+import { print, printAside, printJson } from '../output.ts';
+import { becomeOwnerOf } from '../state-owner.ts';
+
+/** Options of a PostgreSQL that is named by its URL. */
+export interface DatabaseOptions {
+  readonly passwordFile: string | undefined;
+  readonly caFile: string | undefined;
+}
+
+/** Something with one end of a copy, which is open meanwhile. */
+type Lend<End> = (work: (end: End) => Promise<CopiedTables>) => Promise<CopiedTables>;
+
+/** Moves a region's data. @param from, to `sqlite:DIRECTORY` or the URL of a PostgreSQL @returns 0 */
+export async function copyStores(from: string, to: string, options: DatabaseOptions, json: boolean): Promise<number> {
+  const [source, target] = [placeOf(from, '--from', options), placeOf(to, '--to', options)];
+  if (source.store.kind === 'sqlite') becomeOwnerOf(source.stateDir);
+  const release = holdStates(source, target);
+  try {
+    return await copy(sourceAt(source, true), targetAt(target), json);
+  } finally {
+    release();
+  }
+}
+
+/** Writes the store of a configuration file into a new file, also while its region runs. @returns 0 */
+export async function backUp(config: string, file: string, json: boolean): Promise<number> {
+  const place = loadStorePlace(config);
+  if (place.store.kind === 'sqlite') becomeOwnerOf(place.stateDir);
+  return await copy(sourceAt(place, false), (work) => intoFile(file, work), json);
+}
+
+/** Fills the empty store of a configuration file from a backup. @returns 0 */
+export async function restore(config: string, file: string, json: boolean): Promise<number> {
+  const place = loadStorePlace(config);
+  if (place.store.kind === 'sqlite') becomeOwnerOf(place.stateDir);
+  const release = holdStates(place);
+  try {
+    return await copy((work) => fromFile(file, work), targetAt(place), json);
+  } finally {
+    release();
+  }
+}
+
+async function copy(source: Lend<CopySource>, target: Lend<CopyTarget>, json: boolean): Promise<number> {
+  const tell = (table: string, rows: number): void => void printAside(`${table.padEnd(16)} ${counted(rows, 'row')}\n`);
+  const copied = await source((one) => target((other) => copyRegion(one, other, tell)));
+  if (json) printJson(copied);
+  else print(`${counted(copied.rows, 'row')} in ${counted(copied.tables, 'table')} are there, and compared.`);
+  return 0;
+}
+
+/** @throws RackError `bad-argument` */
+function placeOf(text: string, option: string, { passwordFile, caFile }: DatabaseOptions): StorePlace {
+  const directory = /^sqlite:(\/.+)$/.exec(text)?.[1];
+  if (directory !== undefined) return { stateDir: directory, store: { kind: 'sqlite' } };
+  if (!/^postgres(?:ql)?:/.test(text)) {
+    const help = 'write sqlite:DIRECTORY with the state directory of a region, or postgresql://user@host/database';
+    throw new RackError('bad-argument', `${option}: ${help}`);
+  }
+  const given = { kind: 'postgresql', url: text, password_file: passwordFile, ca_file: caFile };
+  return {
+    stateDir: '',
+    store: parseStore(given, (problem) => new RackError('bad-argument', `${option}: ${problem}`)),
+  };
+}
+
+/** Keeps processes of a region from starting in these directories. @throws RackError `already-running` */
+function holdStates(...places: readonly StorePlace[]): () => void {
+  const locks = places.flatMap(({ stateDir, store }) => (store.kind === 'sqlite' ? [lockState(stateDir)] : []));
+  return () => {
+    for (const lock of locks) lock.release();
+  };
+}
+
+/** @param isStopped true: a region that runs on it is refused */
+function sourceAt({ stateDir, store }: StorePlace, isStopped: boolean): Lend<CopySource> {
+  if (store.kind === 'sqlite') return (work) => fromFile(join(stateDir, REGION_FILE), work);
+  return async (work) => {
+    const { fromPostgres } = await import('../../store/copy-postgres.ts');
+    return await fromPostgres(postgresPlace(store), isStopped, work);
+  };
+}
+
+function targetAt({ stateDir, store }: StorePlace): Lend<CopyTarget> {
+  if (store.kind === 'sqlite') return (work) => intoFile(join(stateDir, REGION_FILE), work);
+  return async (work) => {
+    const { toPostgres } = await import('../../store/copy-postgres.ts');
+    return await toPostgres(postgresPlace(store), work);
+  };
+}
+
+async function fromFile(path: string, work: (source: CopySource) => Promise<CopiedTables>): Promise<CopiedTables> {
+  const source = SqliteSource.open(path);
+  try {
+    return await work(source);
+  } finally {
+    source.close();
+  }
+}
+
+async function intoFile(path: string, work: (target: CopyTarget) => Promise<CopiedTables>): Promise<CopiedTables> {
+  const target = SqliteTarget.open(path);
+  try {
+    return await work(target);
+  } finally {
+    target.close();
+  }
+}

@@ -1,0 +1,136 @@
+// A file of SQLite as an end of a copy (`region-copy.ts`): a region.db, or a backup, which is such a file.
+//
+// 1. The source is read in one transaction, so it is as it was at one moment, while others write to it.
+// 2. The target is written beside its place, and moved there when it is whole.
+
+import { existsSync, renameSync, rmSync } from 'node:fs';
+import { basename, dirname } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { errorText, RackError } from '../errors.ts';
+import { openDatabaseFile } from './database-file.ts';
+import type { CopiedRow, CopiedTable, CopySource, CopyTarget } from './region-copy.ts';
+import { REGION_DATABASE } from './region-schema.ts';
+
+/** Added to the name of an unfinished target. */
+const UNFINISHED = '.unfinished';
+
+class SqliteEnd {
+  readonly name: string;
+  protected readonly database: DatabaseSync;
+
+  constructor(name: string, database: DatabaseSync) {
+    this.name = name;
+    this.database = database;
+  }
+
+  async count({ name }: CopiedTable): Promise<number> {
+    return Number(this.database.prepare(`SELECT count(*) AS rows FROM ${name}`).get()?.rows ?? 0);
+  }
+
+  async read({ name, columns, order }: CopiedTable, offset: number, limit: number): Promise<readonly CopiedRow[]> {
+    const by = order.map(({ column }) => column).join(', ');
+    const sql = `SELECT ${columns.join(', ')} FROM ${name} ORDER BY ${by} LIMIT ? OFFSET ?`;
+    return this.database
+      .prepare(sql)
+      .all(limit, offset)
+      .map((row) => columns.map((column) => row[column] ?? null));
+  }
+
+  close(): void {
+    this.database.close();
+  }
+}
+
+/** Reads a file as it is at this moment. @throws RackError `not-found`, `store-broken`, `store-newer` */
+export class SqliteSource extends SqliteEnd implements CopySource {
+  static open(path: string): SqliteSource {
+    if (!existsSync(path)) throw new RackError('not-found', `there is no ${path}`);
+    let database: DatabaseSync | undefined;
+    try {
+      database = new DatabaseSync(path, { readOnly: true });
+      const mark = Number(database.prepare('PRAGMA application_id').get()?.application_id);
+      const version = Number(database.prepare('PRAGMA user_version').get()?.user_version);
+      const known = REGION_DATABASE.migrations.length;
+      if (mark !== REGION_DATABASE.applicationId)
+        throw new RackError('store-broken', `${path} is no database of a region`);
+      if (version !== known) {
+        const remedy = version > known ? 'install the newer Rackboot' : 'start its region once with this Rackboot';
+        throw new RackError(
+          version > known ? 'store-newer' : 'store-unreleased',
+          `${path} has version ${version}, this Rackboot ${known}: ${remedy}`,
+        );
+      }
+      database.exec('BEGIN');
+      return new SqliteSource(path, database);
+    } catch (error) {
+      database?.close();
+      if (error instanceof RackError) throw error;
+      throw new RackError('store-broken', `${path} cannot be read: ${errorText(error)}`, { cause: error });
+    }
+  }
+
+  async lastId({ name }: CopiedTable): Promise<number> {
+    return Number(this.database.prepare('SELECT seq FROM sqlite_sequence WHERE name = ?').get(name)?.seq ?? 0);
+  }
+}
+
+/** Writes a new file. */
+export class SqliteTarget extends SqliteEnd implements CopyTarget {
+  readonly #path: string;
+
+  private constructor(path: string, database: DatabaseSync) {
+    super(path, database);
+    this.#path = path;
+  }
+
+  /** @throws RackError `already-exists`, and those of a database file */
+  static open(path: string): SqliteTarget {
+    if (existsSync(path)) {
+      throw new RackError('already-exists', `${path} exists: name a new file, or move this one away`);
+    }
+    // Whether the directory held another region before does not matter.
+    const { findLoss: _unasked, ...kind } = REGION_DATABASE;
+    const database = openDatabaseFile(`${path}${UNFINISHED}`, kind);
+    return new SqliteTarget(path, database);
+  }
+
+  async write({ name, columns }: CopiedTable, rows: readonly CopiedRow[]): Promise<void> {
+    const insertion = this.database.prepare(
+      `INSERT INTO ${name} (${columns.join(', ')}) VALUES (${columns.map(() => '?').join(', ')})`,
+    );
+    this.database.exec('BEGIN IMMEDIATE');
+    for (const row of rows) insertion.run(...row);
+    this.database.exec('COMMIT');
+  }
+
+  async finish(lastIds: ReadonlyMap<string, number>): Promise<void> {
+    const { database } = this;
+    for (const [name, last] of lastIds) {
+      database
+        .prepare(
+          'INSERT INTO sqlite_sequence (name, seq) SELECT ?1, 0 WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = ?1)',
+        )
+        .run(name);
+      database.prepare('UPDATE sqlite_sequence SET seq = max(seq, ?) WHERE name = ?').run(last, name);
+    }
+    // Versions go on after the newest.
+    database.exec(
+      "INSERT INTO counter (name, value) SELECT 'desired-version', max(value) FROM (SELECT 0 AS value UNION ALL SELECT max(desired_version) FROM machine " +
+        "UNION ALL SELECT max(version) FROM gone_machine UNION ALL SELECT value FROM counter WHERE name IN ('desired-version', 'desired-rest')) " +
+        'WHERE true ON CONFLICT (name) DO UPDATE SET value = excluded.value',
+    );
+    database.exec('PRAGMA journal_mode = DELETE');
+    database.close();
+    renameSync(`${this.#path}${UNFINISHED}`, this.#path);
+    for (const companion of ['-wal', '-shm']) rmSync(`${this.#path}${UNFINISHED}${companion}`, { force: true });
+  }
+
+  override close(): void {
+    if (this.database.isOpen) this.database.close();
+  }
+
+  /** The directory and the name, for messages. */
+  get place(): string {
+    return `${basename(this.#path)} in ${dirname(this.#path)}`;
+  }
+}
