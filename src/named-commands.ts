@@ -29,7 +29,7 @@ export const NAMED_COMMANDS: Readonly<Record<string, string>> = {
   power: 'check cycle key off on set status',
   preseed: 'list render show',
   racks: 'accept list reject remove',
-  region: 'check run',
+  region: 'backup check copy restore run',
   replay: '',
   run: '',
   scripts: 'add list remove results show',
@@ -43,7 +43,7 @@ export const NAMED_COMMANDS: Readonly<Record<string, string>> = {
 };
 
 /** Commands that read no configuration. */
-export const WITHOUT_CONFIG: ReadonlySet<string> = new Set(['decode', 'lab', 'warm']);
+export const WITHOUT_CONFIG: ReadonlySet<string> = new Set(['decode', 'lab', 'region copy', 'warm']);
 
 const words = Object.entries(NAMED_COMMANDS).map(([command, group]) =>
   group === '' ? command : `${command}(?: (?:${group.replaceAll(' ', '|')})(?![\\w-]))?`,

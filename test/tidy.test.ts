@@ -133,6 +133,8 @@ const sources: readonly Source[] = listFiles('src/*.ts', 'src/**/*.ts').map((fil
 interface Import {
   readonly target: string;
   readonly typeOnly: boolean;
+  /** Loaded when a line of code runs, not with its file. */
+  readonly isLate: boolean;
 }
 
 function importsOf(source: Source): Import[] {
@@ -140,7 +142,8 @@ function importsOf(source: Source): Import[] {
   const pattern =
     /^(?:import|export)\s+(type\s)?[^'";]*?from\s+'([^']+)'|^import\s+'([^']+)'|\b(?:import|getBuiltinModule)\(\s*'([^']+)'/gm;
   for (const match of source.text.matchAll(pattern)) {
-    found.push({ typeOnly: match[1] !== undefined, target: match[2] ?? match[3] ?? match[4] ?? '' });
+    const target = match[2] ?? match[3] ?? match[4] ?? '';
+    found.push({ typeOnly: match[1] !== undefined, isLate: match[4] !== undefined, target });
   }
   return found;
 }
@@ -253,6 +256,24 @@ test('in boot, machines, dhcp, tftp, dns and http only server.ts opens anything;
       problems.push(`${source.path} hides what it opens`);
   }
   report(problems, 'let server.ts open it and hand over what is needed');
+});
+
+test('the driver of PostgreSQL is loaded only by what is asked to use one', () => {
+  const loadedBy = (source: Source): string[] =>
+    importsOf(source)
+      .filter(({ typeOnly, isLate }) => !typeOnly && !isLate)
+      .map(({ target }) => (target.startsWith('.') ? normalize(join(dirname(source.path), target)) : target));
+  const loading = new Set(['pg']);
+  for (let size = 0; size !== loading.size; ) {
+    size = loading.size;
+    for (const source of sources) if (loadedBy(source).some((target) => loading.has(target))) loading.add(source.path);
+  }
+  loading.delete('pg');
+  assert.ok(loading.has('store/region-postgres.ts'));
+  report(
+    [...loading].filter((path) => !/^store\/(?:postgres|region-postgres|copy-postgres)/.test(path)),
+    'import it with `await import()` where a PostgreSQL is configured',
+  );
 });
 
 test('no file imports node:http for more than types, which would load the HTTP client among its exports', () => {

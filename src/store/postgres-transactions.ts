@@ -7,7 +7,7 @@
 //
 // 1. Isolation is REPEATABLE READ: an operation sees one state, and a row that another has changed since makes it run again. Unique keys
 //    and counters make two transactions meet whose decisions exclude each other.
-// 2. A transaction that the database asks to repeat runs again after a pause, at most TRIES_MAX times; so does one whose connection was
+// 2. A transaction that the database asks to repeat runs again after a pause, for at most REPEATED_MS_MAX; so does one whose connection was
 //    lost before its COMMIT.
 // 3. If the connection is lost during COMMIT, the mark of the connection shows whether the transaction was stored, also after a crash of
 //    the server or on the standby that takes over. Until that is known, the transaction neither runs again nor is said to have failed.
@@ -16,6 +16,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { randomInt } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
+import { systemClock } from '../clock.ts';
 import { errorText, RackError } from '../errors.ts';
 import type { PostgresConnections, StoreConnection } from './postgres-connections.ts';
 import { explainPostgres, isLost, isRepeatable } from './postgres-faults.ts';
@@ -25,10 +26,13 @@ import type { RegionDriver } from './region-driver.ts';
 import type { Row } from './region-rows.ts';
 import { type Answer, isSettledNumber, type Statement, type Steps, type Value } from './region-steps.ts';
 
-/** Runs of one transaction. With a dozen writers of one row, the tenth is rare. */
-const TRIES_MAX = 12;
-/** The longest pause before the second run, in milliseconds; each further one may be longer by as much. */
+/** How long a transaction is run again and again, in milliseconds. Dozens of writers of one row take turns within it. */
+const REPEATED_MS_MAX = 10_000;
+/** The longest pause before the second run, in milliseconds; each further one may be longer by as much, up to PAUSES times. */
 const PAUSE_MS_MAX = 20;
+const PAUSES = 10;
+/** Lost connections of one transaction, until the database counts as away. */
+const LOSSES_MAX = 4;
 /** How often the database is asked what became of a transaction, and the pause between two times, in milliseconds. */
 const ASKS_MAX = 30;
 const ASK_PAUSE_MS = 500;
@@ -116,14 +120,17 @@ export class PostgresTransactions implements RegionDriver {
 
   /** Runs a transaction, again if it may be. @throws RackError `store-unavailable`, `store-refused` */
   async #repeated<T>(work: (connection: StoreConnection) => Promise<T>): Promise<T> {
+    const until = systemClock.now() + REPEATED_MS_MAX;
+    let losses = 0;
     for (let tries = 1; ; tries += 1) {
       try {
         return await this.#context.exit(() => this.#connections.use(work));
       } catch (error) {
+        if (isLost(error)) losses += 1;
         const mayRepeat = error instanceof NotStored || isRepeatable(error) || isLost(error);
-        if (!mayRepeat || tries >= TRIES_MAX) throw explainPostgres(error);
+        if (!mayRepeat || losses > LOSSES_MAX || systemClock.now() > until) throw explainPostgres(error);
       }
-      await pause(randomInt(PAUSE_MS_MAX) * tries);
+      await pause(randomInt(PAUSE_MS_MAX) * Math.min(tries, PAUSES));
     }
   }
 
