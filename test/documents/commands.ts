@@ -129,6 +129,16 @@ export const NOT_RUN: readonly NotRun[] = [
     coveredBy: cover('e2e/systemd.test.ts', "run('systemctl', 'enable', '--now', UNIT)"),
   },
   {
+    pattern: /^sudo rackboot region copy /,
+    why: 'the region of the laboratory runs, and has no PostgreSQL',
+    coveredBy: cover('store/region-copy.test.ts', "const said = await run('copy', '--from', "),
+  },
+  {
+    pattern: /^sudo rackboot region (?:backup|restore) /,
+    why: 'the laboratory has no region apart from its rack',
+    coveredBy: cover('store/region-copy.test.ts', "run('backup', postgres, '--config', there)"),
+  },
+  {
     pattern: /^sudo rackboot region check /,
     why: 'the laboratory has no region apart from its rack',
     coveredBy: cover('e2e/region-apart.test.ts', "['region', 'check', '--config', region.configFile]"),

@@ -63,6 +63,7 @@ log: { level: debug${log === undefined ? '' : `, file: ${log}`} }
 const NOT_RUN: Readonly<Record<string, string>> = {
   'goes on until it is ended, or tries the whole product': 'run lab warm',
   'makes the configuration of a host that has no rack': 'init',
+  'moves a whole region, which must not run': 'region.copy',
   'fetches packages of a distribution': 'images.build images.import-installer images.make-debian',
 };
 const LEFT = new Set(Object.values(NOT_RUN).flatMap((words) => words.split(' ').map((one) => one.replace('.', ' '))));
