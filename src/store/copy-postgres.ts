@@ -51,6 +51,10 @@ class PostgresSource extends PostgresEnd implements CopySource {
 }
 
 class PostgresTarget extends PostgresEnd implements CopyTarget {
+  async begin(): Promise<void> {
+    await this.client.query('UPDATE rackboot SET version = -version WHERE version > 0');
+  }
+
   async write({ name, columns }: CopiedTable, rows: readonly CopiedRow[]): Promise<void> {
     const rowsMax = Math.floor(PARAMETERS_MAX / columns.length);
     await this.client.query('BEGIN');
@@ -105,7 +109,6 @@ export function fromPostgres<T>(
 export function toPostgres<T>(place: PostgresPlace, work: (target: CopyTarget) => Promise<T>): Promise<T> {
   return using(place, async (client) => {
     await makeTables(client, true);
-    await client.query('UPDATE rackboot SET version = -version WHERE version > 0');
     return await work(new PostgresTarget(client));
   });
 }

@@ -4,7 +4,6 @@
 // 2. The target is written beside its place, and moved there when it is whole.
 
 import { existsSync, renameSync, rmSync } from 'node:fs';
-import { basename, dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { errorText, RackError } from '../errors.ts';
 import { openDatabaseFile } from './database-file.ts';
@@ -37,7 +36,7 @@ class SqliteEnd {
   }
 
   close(): void {
-    this.database.close();
+    if (this.database.isOpen) this.database.close();
   }
 }
 
@@ -94,6 +93,9 @@ export class SqliteTarget extends SqliteEnd implements CopyTarget {
     return new SqliteTarget(path, database);
   }
 
+  /** It has another name until then. */
+  async begin(): Promise<void> {}
+
   async write({ name, columns }: CopiedTable, rows: readonly CopiedRow[]): Promise<void> {
     const insertion = this.database.prepare(
       `INSERT INTO ${name} (${columns.join(', ')}) VALUES (${columns.map(() => '?').join(', ')})`,
@@ -123,14 +125,5 @@ export class SqliteTarget extends SqliteEnd implements CopyTarget {
     database.close();
     renameSync(`${this.#path}${UNFINISHED}`, this.#path);
     for (const companion of ['-wal', '-shm']) rmSync(`${this.#path}${UNFINISHED}${companion}`, { force: true });
-  }
-
-  override close(): void {
-    if (this.database.isOpen) this.database.close();
-  }
-
-  /** The directory and the name, for messages. */
-  get place(): string {
-    return `${basename(this.#path)} in ${dirname(this.#path)}`;
   }
 }

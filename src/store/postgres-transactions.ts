@@ -18,7 +18,7 @@ import { randomInt } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { systemClock } from '../clock.ts';
 import { errorText, RackError } from '../errors.ts';
-import type { PostgresConnections, StoreConnection } from './postgres-connections.ts';
+import type { CommitMark, PostgresConnections, StoreConnection } from './postgres-connections.ts';
 import { explainPostgres, isLost, isRepeatable } from './postgres-faults.ts';
 import { PreparedForms } from './postgres-form.ts';
 import { LOCK_SQL, readHorizon } from './postgres-horizon.ts';
@@ -163,10 +163,7 @@ export class PostgresTransactions implements RegionDriver {
   }
 
   /** Whether the transaction of a lost connection was stored. @throws RackError `store-unavailable` if that cannot be found out */
-  async #wasStored(
-    mark: { readonly connection: string; readonly transactions: number },
-    cause: unknown,
-  ): Promise<boolean> {
+  async #wasStored(mark: CommitMark, cause: unknown): Promise<boolean> {
     for (let asks = 0; asks < ASKS_MAX; asks += 1) {
       try {
         return await this.#connections.use(async ({ client }) => {

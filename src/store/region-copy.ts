@@ -42,6 +42,8 @@ export interface CopySource extends CopyEnd {
 }
 
 export interface CopyTarget extends CopyEnd {
+  /** Makes the target unusable until `finish`; called only once its contents are known to be a part of the source. */
+  begin(): Promise<void>;
   /** Adds rows in one transaction. */
   write(table: CopiedTable, rows: readonly CopiedRow[]): Promise<void>;
   /** Goes on with the ids of the source, and makes the target usable. */
@@ -92,6 +94,7 @@ export async function copyRegion(
 ): Promise<CopiedTables> {
   const tables = copiedTables();
   await checkTarget(source, target, tables);
+  await target.begin();
   const lastIds = new Map<string, number>();
   let rows = 0;
   for (const table of tables) {

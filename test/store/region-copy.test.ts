@@ -163,6 +163,7 @@ test('nothing is copied into a store that holds something else, or from one on w
   await refused(/is not empty \(table account\)/, 'copy', '--from', `sqlite:${stateDir}`, '--to', server.urlOf(name));
   assert.equal(await store.countMachines({}), 0);
   await store.close();
+  await (await openPostgresRegion(server.placeOf(name))).close();
   const full = join(directory, 'full');
   await openRegionStore({ stateDir: full }).close();
   await refused(/region\.db exists: name a new file/, 'copy', '--from', `sqlite:${stateDir}`, '--to', `sqlite:${full}`);
