@@ -13,11 +13,11 @@
 //    the server or on the standby that takes over. Until that is known, the transaction neither runs again nor is said to have failed.
 // 4. A transaction that changes nothing leaves no mark, so it costs the server no write to its disk.
 
-import { AsyncLocalStorage } from 'node:async_hooks';
 import { randomInt } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { systemClock } from '../clock.ts';
 import { errorText, RackError } from '../errors.ts';
+import { type Effect, OpenTransaction, TransactionContext } from './open-transaction.ts';
 import type { CommitMark, PostgresConnections, StoreConnection } from './postgres-connections.ts';
 import { explainPostgres, isLost, isRepeatable } from './postgres-faults.ts';
 import { PreparedForms } from './postgres-form.ts';
@@ -39,20 +39,15 @@ const ASK_PAUSE_MS = 500;
 
 const BEGIN = 'BEGIN ISOLATION LEVEL REPEATABLE READ';
 
-type Effect = () => void | Promise<void>;
-
-/** A transaction under way. */
-class OpenTransaction {
+/** A transaction on a connection. */
+class ConnectedTransaction extends OpenTransaction {
   readonly connection: StoreConnection;
   /** Up to where all changes were visible before it began. */
   readonly horizon: number;
-  readonly effects: Effect[] = [];
   hasWritten = false;
-  isOver = false;
-  /** The first failure in it. */
-  failure: { readonly error: unknown } | undefined;
 
   constructor(connection: StoreConnection, horizon: number) {
+    super();
     this.connection = connection;
     this.horizon = horizon;
   }
@@ -61,7 +56,7 @@ class OpenTransaction {
 /** What one run of a transaction came to. */
 interface Run<T> {
   readonly result: T;
-  readonly effects: readonly Effect[];
+  readonly transaction: ConnectedTransaction;
 }
 
 /** The connection was lost during COMMIT, and the transaction was not stored. */
@@ -71,7 +66,7 @@ class NotStored extends Error {}
 export class PostgresTransactions implements RegionDriver {
   readonly #connections: PostgresConnections;
   /** The transaction of the methods that run in it. */
-  readonly #context = new AsyncLocalStorage<OpenTransaction>();
+  readonly #context = new TransactionContext<ConnectedTransaction>();
   readonly #forms = new PreparedForms();
   #horizon = 0;
 
@@ -80,11 +75,11 @@ export class PostgresTransactions implements RegionDriver {
   }
 
   write<T>(operation: () => Steps<T>): Promise<T> {
-    return this.transact(() => this.#inside(this.#within(), operation));
+    return this.transact(() => this.#inside(this.#context.within(), operation));
   }
 
   async read<T>(operation: () => Steps<T>): Promise<T> {
-    const within = this.#within();
+    const within = this.#context.within();
     if (within !== undefined) return await this.#inside(within, operation);
     return await this.#repeated(async (connection) => {
       const steps = operation();
@@ -92,7 +87,7 @@ export class PostgresTransactions implements RegionDriver {
       // The horizon is read before the transaction's view of the data.
       const isSettled = first.done !== true && isSettledNumber(first.value);
       if (isSettled) this.#horizon = Math.max(this.#horizon, await readHorizon(connection.client));
-      const transaction = new OpenTransaction(connection, this.#horizon);
+      const transaction = new ConnectedTransaction(connection, this.#horizon);
       await connection.client.query(`${BEGIN} READ ONLY`);
       const result = await this.#continue(transaction, steps, first);
       await connection.client.query('COMMIT');
@@ -101,17 +96,15 @@ export class PostgresTransactions implements RegionDriver {
   }
 
   async transact<T>(work: () => Promise<T>): Promise<T> {
-    const within = this.#within();
-    if (within !== undefined) return await this.#join(within, work);
-    const { result, effects } = await this.#repeated((connection) => this.#once(connection, work));
-    for (const effect of effects) await this.#context.exit(effect);
+    const within = this.#context.within();
+    if (within !== undefined) return await this.#context.join(within, work);
+    const { result, transaction } = await this.#repeated((connection) => this.#once(connection, work));
+    await this.#context.end(transaction);
     return result;
   }
 
-  async afterCommit(effect: Effect): Promise<void> {
-    const within = this.#within();
-    if (within === undefined) await effect();
-    else within.effects.push(effect);
+  afterCommit(effect: Effect): Promise<void> {
+    return this.#context.afterCommit(effect);
   }
 
   close(): Promise<void> {
@@ -135,19 +128,19 @@ export class PostgresTransactions implements RegionDriver {
   }
 
   async #once<T>(connection: StoreConnection, work: () => Promise<T>): Promise<Run<T>> {
-    const transaction = new OpenTransaction(connection, this.#horizon);
+    const transaction = new ConnectedTransaction(connection, this.#horizon);
     try {
       await connection.client.query(`${BEGIN}; ${LOCK_SQL}`);
       const result = await this.#context.run(transaction, work);
       if (transaction.failure !== undefined) throw transaction.failure.error;
       await this.#commit(transaction);
-      return { result, effects: transaction.effects };
+      return { result, transaction };
     } finally {
       transaction.isOver = true;
     }
   }
 
-  async #commit({ connection, hasWritten }: OpenTransaction): Promise<void> {
+  async #commit({ connection, hasWritten }: ConnectedTransaction): Promise<void> {
     if (!hasWritten) {
       await connection.client.query('COMMIT');
       return;
@@ -183,17 +176,7 @@ export class PostgresTransactions implements RegionDriver {
     throw new RackError('store-unavailable', text, { cause });
   }
 
-  /** Makes a transaction within another a part of it. */
-  async #join<T>(transaction: OpenTransaction, work: () => Promise<T>): Promise<T> {
-    try {
-      return await work();
-    } catch (error) {
-      transaction.failure ??= { error };
-      throw error;
-    }
-  }
-
-  async #inside<T>(transaction: OpenTransaction | undefined, operation: () => Steps<T>): Promise<T> {
+  async #inside<T>(transaction: ConnectedTransaction | undefined, operation: () => Steps<T>): Promise<T> {
     if (transaction === undefined) throw new Error('a write has no transaction');
     if (transaction.failure !== undefined) throw transaction.failure.error;
     try {
@@ -205,19 +188,17 @@ export class PostgresTransactions implements RegionDriver {
     }
   }
 
-  async #continue<T>(transaction: OpenTransaction, steps: Steps<T>, first: IteratorResult<Statement, T>): Promise<T> {
+  async #continue<T>(
+    transaction: ConnectedTransaction,
+    steps: Steps<T>,
+    first: IteratorResult<Statement, T>,
+  ): Promise<T> {
     let step = first;
     while (step.done !== true) step = steps.next(await this.#answer(transaction, step.value));
     return step.value;
   }
 
-  #within(): OpenTransaction | undefined {
-    const transaction = this.#context.getStore();
-    // What a transaction has started, such as a timer, outlives it.
-    return transaction === undefined || transaction.isOver ? undefined : transaction;
-  }
-
-  async #answer(transaction: OpenTransaction, statement: Statement): Promise<Answer> {
+  async #answer(transaction: ConnectedTransaction, statement: Statement): Promise<Answer> {
     if (isSettledNumber(statement)) return { row: { value: transaction.horizon }, rows: [], changes: 0 };
     const { kind, sql, values } = statement;
     const { name, text, writes } = this.#forms.of(sql);

@@ -11,10 +11,10 @@
 // 4. `transact` waits for nothing but this database, whose answers come at once. So it ends before the event loop turns, and others wait for
 //    microtasks only. One that is still open when the loop turns is doomed: it would keep everyone waiting.
 
-import { AsyncLocalStorage } from 'node:async_hooks';
 import type { DatabaseSync } from 'node:sqlite';
 import { errorText, RackError } from '../errors.ts';
 import { BROKEN_CODES, sqliteCode } from './database-file.ts';
+import { type Effect, OpenTransaction, TransactionContext } from './open-transaction.ts';
 import type { RegionDriver } from './region-driver.ts';
 import { type Row, Statements } from './region-rows.ts';
 import type { Answer, Statement, Steps } from './region-steps.ts';
@@ -25,18 +25,13 @@ const SQLITE_FULL = 13;
 
 const NO_ROWS: readonly Row[] = [];
 
-type Effect = () => void | Promise<void>;
-
 /** A transaction of several methods. */
-class OpenTransaction {
+class WaitedTransaction extends OpenTransaction {
   readonly ended: Promise<void>;
-  readonly effects: Effect[] = [];
-  isOver = false;
-  /** The first failure in it. */
-  failure: { readonly error: unknown } | undefined;
   #end: () => void = () => undefined;
 
   constructor() {
+    super();
     this.ended = new Promise((resolve) => {
       this.#end = resolve;
     });
@@ -54,8 +49,8 @@ export class Transactions implements RegionDriver {
   readonly #path: string;
   readonly #statements: Statements;
   /** The transaction of the methods that run in it. */
-  readonly #context = new AsyncLocalStorage<OpenTransaction>();
-  #open: OpenTransaction | undefined;
+  readonly #context = new TransactionContext<WaitedTransaction>();
+  #open: WaitedTransaction | undefined;
 
   constructor(database: DatabaseSync, path: string) {
     this.#database = database;
@@ -64,7 +59,7 @@ export class Transactions implements RegionDriver {
   }
 
   async write<T>(operation: () => Steps<T>): Promise<T> {
-    const within = this.#within();
+    const within = this.#context.within();
     if (within !== undefined) return this.#inside(within, operation);
     while (this.#open !== undefined) await this.#open.ended;
     try {
@@ -79,7 +74,7 @@ export class Transactions implements RegionDriver {
   }
 
   async read<T>(operation: () => Steps<T>): Promise<T> {
-    const within = this.#within();
+    const within = this.#context.within();
     if (within !== undefined) return this.#inside(within, operation);
     while (this.#open !== undefined) await this.#open.ended;
     try {
@@ -90,26 +85,16 @@ export class Transactions implements RegionDriver {
   }
 
   async transact<T>(work: () => Promise<T>): Promise<T> {
-    const within = this.#within();
-    if (within !== undefined) return this.#join(within, work);
+    const within = this.#context.within();
+    if (within !== undefined) return this.#context.join(within, work);
     while (this.#open !== undefined) await this.#open.ended;
-    const transaction = new OpenTransaction();
+    const transaction = new WaitedTransaction();
     const result = await this.#runWithin(transaction, work);
-    for (const effect of transaction.effects) await this.#context.exit(effect);
+    await this.#context.end(transaction);
     return result;
   }
 
-  /** Makes a transaction within another a part of it. */
-  async #join<T>(transaction: OpenTransaction, work: () => Promise<T>): Promise<T> {
-    try {
-      return await work();
-    } catch (error) {
-      transaction.failure ??= { error };
-      throw error;
-    }
-  }
-
-  async #runWithin<T>(transaction: OpenTransaction, work: () => Promise<T>): Promise<T> {
+  async #runWithin<T>(transaction: WaitedTransaction, work: () => Promise<T>): Promise<T> {
     const watch = setImmediate(() => {
       transaction.failure ??= { error: new Error('a transaction waited for something else than its database') };
     });
@@ -130,10 +115,8 @@ export class Transactions implements RegionDriver {
     }
   }
 
-  async afterCommit(effect: Effect): Promise<void> {
-    const within = this.#within();
-    if (within === undefined) await effect();
-    else within.effects.push(effect);
+  afterCommit(effect: Effect): Promise<void> {
+    return this.#context.afterCommit(effect);
   }
 
   async close(): Promise<void> {
@@ -141,13 +124,7 @@ export class Transactions implements RegionDriver {
     this.#database.close();
   }
 
-  #within(): OpenTransaction | undefined {
-    const transaction = this.#context.getStore();
-    // What a transaction has started, such as a timer, outlives it.
-    return transaction === undefined || transaction.isOver ? undefined : transaction;
-  }
-
-  #inside<T>(transaction: OpenTransaction, operation: () => Steps<T>): T {
+  #inside<T>(transaction: WaitedTransaction, operation: () => Steps<T>): T {
     if (transaction.failure !== undefined) throw transaction.failure.error;
     try {
       return this.#run(operation());

@@ -316,7 +316,6 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
   'region/settings.ts': { '#list': 'SETTINGS_MAX' },
   'store/postgres-connections.ts': { '#known': 'configured' },
   'store/postgres-form.ts': { '#forms': 'named' },
-  'store/postgres-transactions.ts': { 'OpenTransaction.effects': 'call' },
   'store/event-cuts.ts': { '#deeds': 'store/region-sqlite.ts EVENT_BOUNDS' },
   'store/fold-pass.ts': { '#records': 'PASS_BLOCKS_MAX, each BLOCK_RECORDS_MAX' },
   'store/lease-database.ts': { '#reported': 'DAMAGE_REPORTED_MAX' },
@@ -329,7 +328,7 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
   'store/region-machine-reads.ts': { 'machineQuery.all': 'call', 'machineQuery.given': 'call' },
   'store/region-racks.ts': { '#known': 'region/racks/rack-admission.ts RACKS_MAX' },
   'store/region-rows.ts': { '#prepared': 'named' },
-  'store/region-transactions.ts': { 'OpenTransaction.effects': 'call' },
+  'store/open-transaction.ts': { 'OpenTransaction.effects': 'call' },
   'store/state-lock.ts': { held: 'named' },
   'store/stored-leases.ts': { '#records': 'call', '#newest': 'call' },
   'tftp/listener.ts': {

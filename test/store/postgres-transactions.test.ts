@@ -12,29 +12,28 @@ import { openPostgresRegion } from '../../src/store/region-postgres.ts';
 import { FIELDS } from '../contract/region-store.ts';
 import { eventuallyWithin } from '../support/eventually.ts';
 import { type Cut, PostgresCutter } from '../support/postgres-cutter.ts';
-import { PostgresServer } from '../support/postgres-server.ts';
+import { RegionDatabases } from '../support/postgres-server.ts';
 
 const WAIT_MS_MAX = 30_000;
 
-let server: PostgresServer;
-let template: string;
+let databases: RegionDatabases;
 
 before(async () => {
-  server = await PostgresServer.start();
-  template = await server.makeDatabase();
-  await (await openPostgresRegion(server.placeOf(template))).close();
+  databases = await RegionDatabases.start();
 });
-after(() => server.close());
+after(() => databases.close());
 
 /** Runs `work` with the stores of several processes of one region. */
 async function withProcesses(count: number, work: (stores: readonly RegionStore[]) => Promise<void>): Promise<void> {
-  const name = await server.makeDatabase(template);
-  const stores = await Promise.all(Array.from({ length: count }, () => openPostgresRegion(server.placeOf(name))));
+  const name = await databases.make();
+  const stores = await Promise.all(
+    Array.from({ length: count }, () => openPostgresRegion(databases.server.placeOf(name))),
+  );
   try {
     await work(stores);
   } finally {
     await Promise.all(stores.map((store) => store.close()));
-    await server.removeDatabase(name);
+    await databases.server.removeDatabase(name);
   }
 }
 
@@ -166,9 +165,9 @@ const CUTS: readonly (readonly [cut: Cut, what: string])[] = [
 
 for (const [cut, what] of CUTS) {
   test(`a COMMIT ${what} happens once`, async () => {
-    const cutter = await PostgresCutter.open(server.directory);
-    const name = await server.makeDatabase(template);
-    const store = await openPostgresRegion(cutter.placeOf(server.placeOf(name)));
+    const cutter = await PostgresCutter.open(databases.server.directory);
+    const name = await databases.make();
+    const store = await openPostgresRegion(cutter.placeOf(databases.server.placeOf(name)));
     try {
       for (const round of countTo(5)) {
         cutter.cutNext(cut);
@@ -188,7 +187,7 @@ for (const [cut, what] of CUTS) {
     } finally {
       await store.close();
       await cutter.close();
-      await server.removeDatabase(name);
+      await databases.server.removeDatabase(name);
     }
   });
 }
@@ -243,9 +242,9 @@ test('a process without the duties begins no power command, and one command begi
   }));
 
 test('a transaction whose only change is an INSERT that answers happens once, although its COMMIT is cut', async () => {
-  const cutter = await PostgresCutter.open(server.directory);
-  const name = await server.makeDatabase(template);
-  const store = await openPostgresRegion(cutter.placeOf(server.placeOf(name)));
+  const cutter = await PostgresCutter.open(databases.server.directory);
+  const name = await databases.make();
+  const store = await openPostgresRegion(cutter.placeOf(databases.server.placeOf(name)));
   try {
     cutter.cutNext('after');
     assert.equal(await store.duties?.hold(60_000), true);
@@ -253,6 +252,6 @@ test('a transaction whose only change is an INSERT that answers happens once, al
   } finally {
     await store.close();
     await cutter.close();
-    await server.removeDatabase(name);
+    await databases.server.removeDatabase(name);
   }
 });

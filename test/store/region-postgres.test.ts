@@ -15,28 +15,24 @@ import { testRegionStore } from '../contract/region-store.ts';
 import { testScriptStore } from '../contract/script-store.ts';
 import type { StorePlace } from '../contract/store-place.ts';
 import { testTransactions } from '../contract/transactions.ts';
-import { PostgresServer } from '../support/postgres-server.ts';
+import { RegionDatabases } from '../support/postgres-server.ts';
 
-let server: PostgresServer;
-/** A database with tables and nothing in them, to copy. */
-let template: string;
+let databases: RegionDatabases;
 
 before(async () => {
-  server = await PostgresServer.start();
-  template = await server.makeDatabase();
-  await (await openPostgresRegion(server.placeOf(template))).close();
+  databases = await RegionDatabases.start();
 });
-after(() => server.close());
+after(() => databases.close());
 
 function makePlace(): StorePlace {
   let name: Promise<string> | undefined;
   return {
     open: async () => {
-      name ??= server.makeDatabase(template);
-      return await openPostgresRegion(server.placeOf(await name));
+      name ??= databases.make();
+      return await openPostgresRegion(databases.server.placeOf(await name));
     },
     remove: async () => {
-      if (name !== undefined) await server.removeDatabase(await name);
+      if (name !== undefined) await databases.server.removeDatabase(await name);
     },
   };
 }
@@ -50,8 +46,8 @@ testRackStore(title, makePlace);
 testScriptStore(title, makePlace);
 
 test('PostgreSQL runs every operation of every table', async () => {
-  const name = await server.makeDatabase(template);
-  const place = server.placeOf(name);
+  const name = await databases.make();
+  const place = databases.server.placeOf(name);
   const store = await openPostgresRegion(place);
   await fillRegion(store, 12);
   await store.close();
@@ -61,6 +57,6 @@ test('PostgreSQL runs every operation of every table', async () => {
     for (const operation of Object.values(OPERATIONS)) await driver.write(() => operation(region));
   } finally {
     await driver.close();
-    await server.removeDatabase(name);
+    await databases.server.removeDatabase(name);
   }
 });

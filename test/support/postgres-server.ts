@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import type { PostgresPlace } from '../../src/store/postgres-connections.ts';
+import { openPostgresRegion } from '../../src/store/region-postgres.ts';
 import { AS_NOBODY, NOBODY } from './another-user.ts';
 import { endProgram, hasEnded } from './child.ts';
 import { eventuallyWithin } from './eventually.ts';
@@ -146,5 +147,32 @@ export class PostgresServer {
   #end(): void {
     if (this.#server !== undefined && !hasEnded(this.#server)) this.#server.kill('SIGQUIT');
     rmSync(this.directory, { recursive: true, force: true });
+  }
+}
+
+/** A server with a database that has a region's tables and nothing in them, to copy. */
+export class RegionDatabases {
+  readonly server: PostgresServer;
+  readonly #template: string;
+
+  private constructor(server: PostgresServer, template: string) {
+    this.server = server;
+    this.#template = template;
+  }
+
+  static async start(): Promise<RegionDatabases> {
+    const server = await PostgresServer.start();
+    const template = await server.makeDatabase();
+    await (await openPostgresRegion(server.placeOf(template))).close();
+    return new RegionDatabases(server, template);
+  }
+
+  /** Makes a database for a region. @returns its name */
+  make(): Promise<string> {
+    return this.server.makeDatabase(this.#template);
+  }
+
+  close(): Promise<void> {
+    return this.server.close();
   }
 }

@@ -1,0 +1,59 @@
+// The transaction in which the methods of a store run, found by the asynchronous context, whatever the database.
+//
+// 1. A method that fails within a transaction dooms it, even if its caller goes on: nothing of it is stored.
+// 2. What a transaction has started, such as a timer, outlives it, and is no part of it.
+
+import { AsyncLocalStorage } from 'node:async_hooks';
+
+export type Effect = () => void | Promise<void>;
+
+/** A transaction under way. */
+export class OpenTransaction {
+  readonly effects: Effect[] = [];
+  isOver = false;
+  /** The first failure in it. */
+  failure: { readonly error: unknown } | undefined;
+}
+
+/** The transactions of one driver. */
+export class TransactionContext<T extends OpenTransaction> {
+  readonly #context = new AsyncLocalStorage<T>();
+
+  /** The transaction of the caller; undefined: none. */
+  within(): T | undefined {
+    const transaction = this.#context.getStore();
+    return transaction === undefined || transaction.isOver ? undefined : transaction;
+  }
+
+  /** Runs `work` as a part of a transaction. */
+  run<R>(transaction: T, work: () => R): R {
+    return this.#context.run(transaction, work);
+  }
+
+  /** Runs `work` outside of any transaction. */
+  exit<R>(work: () => R): R {
+    return this.#context.exit(work);
+  }
+
+  /** Makes a transaction within another a part of it. */
+  async join<R>(transaction: T, work: () => Promise<R>): Promise<R> {
+    try {
+      return await work();
+    } catch (error) {
+      transaction.failure ??= { error };
+      throw error;
+    }
+  }
+
+  /** As the store's. */
+  async afterCommit(effect: Effect): Promise<void> {
+    const within = this.within();
+    if (within === undefined) await effect();
+    else within.effects.push(effect);
+  }
+
+  /** Runs the effects of a transaction that is stored, in order. */
+  async end({ effects }: T): Promise<void> {
+    for (const effect of effects) await this.exit(effect);
+  }
+}
