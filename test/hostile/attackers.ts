@@ -403,7 +403,7 @@ const ATTACKS: Readonly<Record<string, () => Promise<void>>> = {
   'tftp-absent': async () =>
     // A second request from the same port is a copy, and starts nothing.
     flood(await everyAddress(20), 12_000, 69, () => readRequest(['blksize', '1428', 'windowsize', '64'])),
-  'tftp-new-transfers': () => beginTransfers(20_000),
+  'tftp-new-transfers': () => beginTransfers(40_000),
   'tftp-netascii': async () => flood(await everyAddress(20), 800, 69, () => readRequest([], 'shimx64.efi', 'netascii')),
   'dns-absent': async () => flood(await everyAddress(), 12_000, 53, () => queryBytes('rack.maas', 1)),
   'dns-silent-zones': async () =>
