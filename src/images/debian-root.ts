@@ -207,7 +207,8 @@ export async function buildDebianRoot(request: DebianRequest, ids: FileSystemIds
 }
 
 function buildOptions({ release, arch, epochSeconds, onProgress }: DebianRequest): ProgramOptions {
-  const foreign = arch !== hostArchitecture() ? ` For ${arch}, also install qemu-user-static and binfmt-support.` : '';
+  const foreign =
+    arch !== hostArchitecture() ? ` For ${arch}, also install qemu-user-static, binfmt-support and arch-test.` : '';
   const rootless = isRoot()
     ? ''
     : ' Without root it needs the package uidmap and a range for this user in /etc/subuid; or run this as root.';

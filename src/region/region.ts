@@ -174,7 +174,7 @@ class RegionOnStore implements Region {
     );
     this.racks = new Racks(options.store, options.clock);
     this.racks.homes.subscribe(({ systemId }) => this.#changed([systemId]));
-    this.passwords = new Passwords(options.clock);
+    this.passwords = new Passwords(options.clock, options.store.rates);
     this.searches = new Searches(options.clock);
     this.identity = new MachineIdentity(options.store, options.clock, (systemIds) => this.#changed(systemIds));
     this.#config = options.config;

@@ -70,6 +70,10 @@ CREATE TRIGGER identity_left AFTER DELETE ON identity FOR EACH ROW EXECUTE FUNCT
 -- Which process does the work that must happen once (postgres-duties.ts).
 CREATE TABLE duty (name TEXT PRIMARY KEY, holder TEXT NOT NULL, ends_at TIMESTAMPTZ NOT NULL);
 
+-- When the bucket of a rate is full again, in milliseconds since 1970 (postgres-rates.ts).
+CREATE UNLOGGED TABLE rate (name TEXT PRIMARY KEY, full_ms DOUBLE PRECISION NOT NULL);
+CREATE INDEX rate_full ON rate (full_ms);
+
 -- One row of each connection: the number of its last transaction that was stored (postgres-transactions.ts).
 CREATE TABLE commit_mark (connection TEXT PRIMARY KEY, transactions BIGINT NOT NULL, seen_at TIMESTAMPTZ NOT NULL DEFAULT now());
 `;

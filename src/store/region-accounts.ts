@@ -4,7 +4,8 @@
 // 2. A key or a right that is lost counts a version of the racks: a rack may speak by it.
 
 import type { NewMachineEvent } from '../region/records/machine-event.ts';
-import type { ApiKey, User, UserChange } from '../region/records/store.ts';
+import type { ApiKey } from '../region/records/store.ts';
+import type { User, UserChange } from '../region/records/user.ts';
 import type { EventTable } from './region-events.ts';
 import { readKey, readUser } from './region-rows.ts';
 import { all, one, run, type Steps } from './region-steps.ts';

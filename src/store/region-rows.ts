@@ -19,7 +19,8 @@ import {
 } from '../region/records/machine.ts';
 import { readStoredPowerParameters } from '../region/records/power-parameters.ts';
 import { POWER_TASKS, type PowerTask } from '../region/records/power-task.ts';
-import type { ApiKey, User } from '../region/records/store.ts';
+import type { ApiKey } from '../region/records/store.ts';
+import type { User } from '../region/records/user.ts';
 import { readStoredWork } from '../region/records/work.ts';
 import { packRemark, unpackRemark } from './stored-event.ts';
 

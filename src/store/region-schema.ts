@@ -247,7 +247,7 @@ CREATE TABLE event_source (
 ) STRICT, WITHOUT ROWID;
 `;
 
-/** Users, with their API keys and SSH keys; machines have API keys too. */
+/** Users, with their API keys, SSH keys and sessions; machines have API keys too. */
 const PEOPLE = `
 CREATE TABLE account (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -279,6 +279,16 @@ CREATE TABLE ssh_key (
   created_ms INTEGER NOT NULL,
   UNIQUE (username, key)
 ) STRICT;
+
+CREATE TABLE session (
+  digest TEXT PRIMARY KEY,
+  account_id INTEGER NOT NULL REFERENCES account (id) ON DELETE CASCADE,
+  password_digest TEXT NOT NULL,
+  begun_ms INTEGER NOT NULL,
+  used_ms INTEGER NOT NULL,
+  notice TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX session_account ON session (account_id);
 `;
 
 /** Racks and the networks that each may speak for; settings: the configuration that the store owns. */

@@ -6,14 +6,18 @@ import type { DutyStore } from '../region/records/duty-store.ts';
 import type { LifeStore } from '../region/records/life-store.ts';
 import type { LoginStore } from '../region/records/login-store.ts';
 import type { RackStore } from '../region/records/rack-store.ts';
+import type { RateStore } from '../region/records/rate-store.ts';
 import type { ScriptStore } from '../region/records/script-store.ts';
+import type { SessionStore } from '../region/records/session-store.ts';
 import { checkDuties, holdDuties, leaveDuties, timeMs } from './postgres-duties.ts';
+import { giveRateBack, takeRate } from './postgres-rates.ts';
 import type { RegionDriver } from './region-driver.ts';
 import type { LifeTables } from './region-life.ts';
 import type { LoginTable } from './region-logins.ts';
 import type { PowerTable } from './region-power.ts';
 import type { RackTable } from './region-racks.ts';
 import type { ScriptTables } from './region-scripts.ts';
+import { closeSession, findSession, noteSession, openSession } from './region-sessions.ts';
 
 export const lifeStore = (table: LifeTables, run: RegionDriver): LifeStore => ({
   addSshKey: (key, keysMax, event) => run.write(() => table.addSshKey(key, keysMax, event)),
@@ -35,6 +39,13 @@ export const loginStore = (table: LoginTable, run: RegionDriver): LoginStore => 
   closeDebug: (systemId, event) => run.write(() => table.closeDebug(systemId, event)),
   findDebug: (systemId) => run.read(() => table.findDebug(systemId)),
   noteDebug: (systemId, note) => run.write(() => table.noteDebug(systemId, note)),
+});
+
+export const sessionStore = (run: RegionDriver): SessionStore => ({
+  open: (username, session, max, overMs) => run.write(() => openSession(username, session, max, overMs)),
+  find: (digest) => run.read(() => findSession(digest)),
+  note: (digest, note) => run.write(() => noteSession(digest, note)),
+  close: (digest) => run.write(() => closeSession(digest)),
 });
 
 export const scriptStore = (table: ScriptTables, run: RegionDriver): ScriptStore => ({
@@ -73,4 +84,9 @@ export const dutyStore = (run: RegionDriver, holder: string): DutyStore => ({
   hold: (forMs) => run.write(() => holdDuties(holder, forMs)),
   leave: () => run.write(() => leaveDuties(holder)),
   timeMs: () => run.read(() => timeMs()),
+});
+
+export const rateStore = (run: RegionDriver): RateStore => ({
+  take: (name, rate) => run.write(() => takeRate(name, rate)),
+  giveBack: (name, rate) => run.write(() => giveRateBack(name, rate)),
 });

@@ -17,7 +17,9 @@ import type { LoginStore } from '../region/records/login-store.ts';
 import type { Machine, MachineForRacks, MachineOutline } from '../region/records/machine.ts';
 import type { MachineEvent, NewMachineEvent, RackReport } from '../region/records/machine-event.ts';
 import type { RackStore } from '../region/records/rack-store.ts';
+import type { RateStore } from '../region/records/rate-store.ts';
 import type { ScriptStore } from '../region/records/script-store.ts';
+import type { SessionStore } from '../region/records/session-store.ts';
 import type {
   ApiKey,
   Conflict,
@@ -36,14 +38,22 @@ import type {
   SplitOutcome,
   StoredSetting,
   StrangerSeen,
-  User,
-  UserChange,
 } from '../region/records/store.ts';
+import type { User, UserChange } from '../region/records/user.ts';
 import type { EventBounds } from './event-cuts.ts';
 import type { RegionDriver } from './region-driver.ts';
 import { listConflicts, sharedAmong } from './region-identity.ts';
 import * as reads from './region-machine-reads.ts';
-import { dutyStore, lifeStore, loginStore, powerLedger, rackStore, scriptStore } from './region-sub-ports.ts';
+import {
+  dutyStore,
+  lifeStore,
+  loginStore,
+  powerLedger,
+  rackStore,
+  rateStore,
+  scriptStore,
+  sessionStore,
+} from './region-sub-ports.ts';
 import { RegionTables } from './region-tables.ts';
 import { desiredVersion, listGone, settledVersion } from './region-versions.ts';
 /** The region's store on a driver. */
@@ -54,8 +64,10 @@ export class StoredRegion implements RegionStore {
   readonly life: LifeStore;
   readonly logins: LoginStore;
   readonly scripts: ScriptStore;
+  readonly sessions: SessionStore;
   readonly power: PowerLedger;
   readonly duties: DutyStore | undefined;
+  readonly rates: RateStore | undefined;
 
   /** @param holder names this process if several share the store */
   constructor(driver: RegionDriver, bounds: EventBounds, holder?: string) {
@@ -66,8 +78,10 @@ export class StoredRegion implements RegionStore {
     this.life = lifeStore(life, this.#driver);
     this.logins = loginStore(logins, this.#driver);
     this.scripts = scriptStore(scripts, this.#driver);
+    this.sessions = sessionStore(this.#driver);
     this.power = powerLedger(power, this.#driver, holder);
     this.duties = holder === undefined ? undefined : dutyStore(this.#driver, holder);
+    this.rates = holder === undefined ? undefined : rateStore(this.#driver);
   }
 
   enlist<R>(

@@ -7,6 +7,7 @@ import type { NewMachineEvent } from '../../src/region/records/machine-event.ts'
 import type { RegionStore } from '../../src/region/records/store.ts';
 import { listConflicts, sharedAmong } from '../../src/store/region-identity.ts';
 import * as reads from '../../src/store/region-machine-reads.ts';
+import { closeSession, findSession, noteSession, openSession } from '../../src/store/region-sessions.ts';
 import type { Steps } from '../../src/store/region-steps.ts';
 import type { RegionTables } from '../../src/store/region-tables.ts';
 import { desiredVersion, listGone, settledVersion } from '../../src/store/region-versions.ts';
@@ -53,6 +54,7 @@ const SCRIPT = {
 const KEY = { tokenKey: 'k', consumerKey: 'c', secretDigest: 's', name: '', username: 'ann', createdMs: 1, usedMs: 1 };
 const REPORT = { sequence: 1, kind: 'dhcp.ack', at: 5, text: 'x', mac: '52:54:00:00:00:01', address: '10.20.0.9' };
 const MACHINE_KEY = { systemId: 'm00000', consumerKey: 'c', tokenKey: 't', tokenSecret: 's', createdMs: 1 };
+const SESSION = { digest: 'd', passwordDigest: 'p', begunMs: 1, usedMs: 1, notice: '' };
 const FIRST = 'm00000';
 const NEW_ID = 'n00000';
 const STRANGER = mac(0x525400ffff01);
@@ -158,6 +160,11 @@ export const OPERATIONS: Readonly<Record<string, (place: FilledRegion) => Steps<
   'logins.findDebug': ({ tables }) => tables.logins.findDebug(FIRST),
   'logins.noteDebug': ({ tables }) => tables.logins.noteDebug(FIRST, { hostKey: 'x' }),
   'logins.closeDebug': ({ tables }) => tables.logins.closeDebug(FIRST, EVENT),
+  openSession: () => openSession('ann', SESSION, 1, 0),
+  'openSession at the bound': () => openSession('ann', { ...SESSION, digest: 'e' }, 1, 0),
+  findSession: () => findSession('e'),
+  noteSession: () => noteSession('e', { notice: 'x' }),
+  closeSession: () => closeSession('e'),
   'scripts.addScript': ({ tables }) => tables.scripts.addScript({ ...SCRIPT, changedMs: 1 }, 9, EVENT),
   'scripts.listScripts': ({ tables }) => tables.scripts.listScripts(),
   'scripts.findScript': ({ tables }) => tables.scripts.findScript('s'),

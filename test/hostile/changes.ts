@@ -216,10 +216,10 @@ export const LOUD_STRANGERS = [
   ]),
 ];
 /** A new session ends the one unused for longest, regardless of its user. */
-export const ANY_SESSION_ENDS = [
-  ...NO_SHARES,
-  ...of('region/page/sessions.ts', ['kept.find(([, own]) => own.username === username) ?? kept[0]', 'kept[0]']),
-];
+export const ANY_SESSION_ENDS = of('store/region-sessions.ts', [
+  "WHERE account_id = (SELECT account_id FROM session GROUP BY account_id ' +\n  'ORDER BY count(*) DESC, account_id = ? DESC, min(used_ms) LIMIT 1) ORDER BY",
+  'WHERE ? > 0 ORDER BY',
+]);
 /** A new machine takes the place of the one heard longest ago, regardless of its reporter. */
 export const ANY_NEW_MACHINE_GIVES_WAY = of('region/identity/new-machines.ts', [
   'if (unproven.length === 0) return undefined;',

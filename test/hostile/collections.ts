@@ -282,7 +282,6 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
       'region/api/lists.ts LISTS_MAX, region/shares/searches.ts SEARCHES_MAX and region/racks/rack-admission.ts RACKS_MAX, each region/api/lists.ts LISTS_MAX',
   },
   'region/words/html.ts': { templates: 'weak', 'html.text': 'call' },
-  'region/page/sessions.ts': { '#kept': 'SESSIONS_MAX' },
   'region/preseed/engine.ts': {
     'Rendering.included': 'call',
     '#blocks': 'call',

@@ -57,6 +57,7 @@ export const TABLES: Readonly<Record<string, Readonly<Record<string, string>>>> 
     account: 'administrators',
     api_key: 'account, each region/accounts/accounts.ts KEYS_PER_USER_MAX',
     ssh_key: 'account, each region/accounts/ssh-keys.ts SSH_KEYS_PER_USER_MAX',
+    session: 'region/page/sessions.ts SESSIONS_MAX',
     rack: 'region/records/rack.ts RACKS_MAX',
     rack_images: 'rack',
     setting: 'region/settings.ts SETTINGS_MAX',

@@ -189,7 +189,7 @@ for (const platform of PLATFORMS) {
 /** Why packages of an architecture cannot be set up on this host; false: they can. */
 function cannotBuild(arch: Platform['arch']): string | false {
   if (arch === 'amd64' || existsSync('/proc/sys/fs/binfmt_misc/qemu-aarch64')) return false;
-  return 'needs programs of arm64 to run here (apt-get install qemu-user-static binfmt-support)';
+  return 'needs programs of arm64 to run here (apt-get install qemu-user-static binfmt-support arch-test)';
 }
 
 /** A port of loopback that is free at the moment. */

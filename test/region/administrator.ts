@@ -2,7 +2,8 @@
 
 import type { Clock } from '../../src/clock.ts';
 import { hashPassword, type NewUser } from '../../src/region/accounts/accounts.ts';
-import type { RegionStore, User } from '../../src/region/records/store.ts';
+import type { RegionStore } from '../../src/region/records/store.ts';
+import type { User } from '../../src/region/records/user.ts';
 
 const hashes = new Map<string, Promise<string>>();
 

@@ -37,10 +37,10 @@ export function authorizationOf(key: string): string {
   return `OAuth realm="MAAS API",oauth_version="1.0",oauth_signature_method="PLAINTEXT",${parameters}`;
 }
 
-/** @param parts of the region besides its store: power, images */
+/** @param parts of the region: its store, by default in a file of its own; power, images */
 export async function startRegion(
   overrides: Partial<RegionConfig> = {},
-  parts: Partial<Pick<RegionOptions, 'power' | 'findImage' | 'listImages'>> = {},
+  parts: Partial<Pick<RegionOptions, 'store' | 'power' | 'findImage' | 'listImages'>> = {},
 ): Promise<LiveRegion> {
   const stateDir = overrides.stateDir ?? mkdtempSync(join(tmpdir(), 'rackboot-region-'));
   const loopback = parseNetwork('127.0.0.0/8');
@@ -54,16 +54,17 @@ export async function startRegion(
     controlSecret: 'a-secret-of-the-control-socket',
     ...overrides,
   };
-  const store = openRegionStore({ stateDir });
+  const store = parts.store ?? openRegionStore({ stateDir });
   const region = await openRegion({
     config,
-    store,
     clock: systemClock,
     rules: settingsRules(() => []),
     ...parts,
+    store,
     onDesiredState: () => {},
   });
-  await addAdmin(store, systemClock, { username: 'admin', email: '', password: PASSWORD });
+  if ((await store.findUser('admin')) === undefined)
+    await addAdmin(store, systemClock, { username: 'admin', email: '', password: PASSWORD });
   const problems: ApiProblem[] = [];
   const api = await startApi(region, config, { onProblem: (problem) => void problems.push(problem) });
   const port = Number(/:(\d+)$/.exec(api.addresses[0] ?? '')?.[1]);

@@ -136,7 +136,7 @@ test('a session that another password ends meanwhile changes no password', async
         if (isEnded) await place.store.changeUser('olga', { passwordHash: "ann's choice" }, eventOf(place));
       },
       async ({ store }, ask, { sessions }) => {
-        const token = sessions.open((await store.findUser('olga')) ?? assert.fail('olga'));
+        const token = await sessions.open((await store.findUser('olga')) ?? assert.fail('olga'));
         const csrf = (await sessions.find(token))?.csrf ?? '';
         const form = { csrf, do: 'password', new: PASSWORD, again: PASSWORD };
         const cookie = `${cookieName(undefined)}=${token}`;

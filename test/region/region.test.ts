@@ -157,8 +157,8 @@ test('a password is stored as a hash that verifies only that password', { timeou
     });
     assert.match(user.passwordHash, /^scrypt\$32768\$8\$1\$/);
     const limits = new PasswordLimits();
-    const verify = (password: string, hash: string): Promise<boolean> => {
-      const permit = limits.take('10.20.0.1', clock.now());
+    const verify = async (password: string, hash: string): Promise<boolean> => {
+      const permit = await limits.take('10.20.0.1', clock.now());
       assert.ok(typeof permit === 'object');
       return verifyPassword(permit, password, hash);
     };

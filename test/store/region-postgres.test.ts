@@ -13,6 +13,7 @@ import { testRackStore } from '../contract/rack-store.ts';
 import { fillRegion, OPERATIONS } from '../contract/region-operations.ts';
 import { testRegionStore } from '../contract/region-store.ts';
 import { testScriptStore } from '../contract/script-store.ts';
+import { testSessionStore } from '../contract/session-store.ts';
 import type { StorePlace } from '../contract/store-place.ts';
 import { testTransactions } from '../contract/transactions.ts';
 import { RegionDatabases } from '../support/postgres-server.ts';
@@ -42,6 +43,7 @@ testTransactions(title, makePlace);
 testRegionStore(title, makePlace);
 testMachineVersions(title, makePlace);
 testLoginStore(title, makePlace);
+testSessionStore(title, makePlace);
 testRackStore(title, makePlace);
 testScriptStore(title, makePlace);
 

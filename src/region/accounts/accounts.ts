@@ -13,7 +13,8 @@ import { z } from 'zod';
 import type { Clock } from '../../clock.ts';
 import { RackError } from '../../errors.ts';
 import { nearestHint } from '../../nearest-name.ts';
-import type { ApiKey, RegionStore, User } from '../records/store.ts';
+import type { ApiKey, RegionStore } from '../records/store.ts';
+import type { User } from '../records/user.ts';
 import { type RefusalNamed, type RefusalWord, refusal, sentenceOf, wordOfIssue } from '../words/refusal.ts';
 import type { PasswordPermit } from './password-limits.ts';
 

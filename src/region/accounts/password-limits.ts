@@ -7,13 +7,16 @@
 // 2. Nothing is counted by account, so guessing a user's password does not lock that user out.
 // 3. A correct password is not counted.
 // 4. An address with few attempts is still served when its network is beyond its limit.
-// 5. Memory is bounded: at ADDRESSES_MAX the address seen first is forgotten, which only resets its buckets.
+// 5. If several processes share the store, its rates apply besides: a guesser who asks each process gets no more. Each process asks the store
+//    only for what its own limits allow.
+// 6. Memory is bounded: at ADDRESSES_MAX the address seen first is forgotten, which only resets its buckets.
 
 import { BoundedMap } from '../../bounded-map.ts';
 import type { Instant } from '../../clock.ts';
 import { withoutIpv4Mapping } from '../../net/address.ts';
 import { networkOfText } from '../../net/fair-shares.ts';
 import { type Rate, RateLimit } from '../../rate-limit.ts';
+import type { RateStore } from '../records/rate-store.ts';
 
 /** Checks for one address, an IPv6 host by its whole /64. Allows a person to mistype a few times. */
 export const PASSWORDS_PER_ADDRESS: Rate = { perSecond: 0.5, burst: 20 };
@@ -33,13 +36,22 @@ interface Buckets {
   readonly rare: RateLimit;
 }
 
+/** A permission of one bucket, of this process and of all processes. */
+interface Taken {
+  readonly bucket: RateLimit;
+  readonly name: string;
+  readonly rate: Rate;
+}
+
 /** Permission for one password check. */
 class Permit {
-  readonly #buckets: readonly RateLimit[];
+  readonly #taken: readonly Taken[];
+  readonly #shared: RateStore | undefined;
   #isSpent = false;
 
-  constructor(buckets: readonly RateLimit[]) {
-    this.#buckets = buckets;
+  constructor(taken: readonly Taken[], shared: RateStore | undefined) {
+    this.#taken = taken;
+    this.#shared = shared;
   }
 
   /** Uses the permit. @throws Error if it was used before, which is a bug of ours */
@@ -48,9 +60,12 @@ class Permit {
     this.#isSpent = true;
   }
 
-  /** Takes back the count of a correct password. */
-  giveBack(): void {
-    for (const bucket of this.#buckets) bucket.giveBack();
+  /** Takes back the count of a correct password. @throws RackError `store-unavailable` */
+  async giveBack(): Promise<void> {
+    for (const { bucket, name, rate } of this.#taken) {
+      bucket.giveBack();
+      await this.#shared?.giveBack(name, rate);
+    }
   }
 }
 
@@ -64,18 +79,31 @@ export type PasswordExcess = 'address' | 'network';
 export class PasswordLimits {
   readonly #addresses = new BoundedMap<string, Buckets>(ADDRESSES_MAX, 'set longest ago');
   readonly #networks = new BoundedMap<string, RateLimit>(ADDRESSES_MAX, 'set longest ago');
+  readonly #shared: RateStore | undefined;
 
-  /** A permit for a check by this address, or the limit that it exceeds. */
-  take(address: string, now: Instant): PasswordPermit | PasswordExcess {
+  /** @param shared the rates of all processes; undefined: this is the only one */
+  constructor(shared?: RateStore) {
+    this.#shared = shared;
+  }
+
+  /** A permit for a check by this address, or the limit that it exceeds. @throws RackError `store-unavailable` */
+  async take(address: string, now: Instant): Promise<PasswordPermit | PasswordExcess> {
     const network = networkOfText(address);
     const host = withoutIpv4Mapping(address).includes(':') ? network : address;
     const buckets = this.#addresses.getOrMake(host, () => ({
       own: new RateLimit(PASSWORDS_PER_ADDRESS),
       rare: new RateLimit(PASSWORDS_OF_RARE),
     }));
-    if (!buckets.own.allows(now)) return 'address';
-    const ofNetwork = this.#networks.getOrMake(network, () => new RateLimit(PASSWORDS_PER_NETWORK));
-    if (ofNetwork.allows(now)) return new Permit([buckets.own, ofNetwork]);
-    return buckets.rare.allows(now) ? new Permit([buckets.own, buckets.rare]) : 'network';
+    const own = { bucket: buckets.own, name: `password of ${host}`, rate: PASSWORDS_PER_ADDRESS };
+    if (!(await this.#allows(own, now))) return 'address';
+    const bucket = this.#networks.getOrMake(network, () => new RateLimit(PASSWORDS_PER_NETWORK));
+    const ofNetwork = { bucket, name: `password of network ${network}`, rate: PASSWORDS_PER_NETWORK };
+    if (await this.#allows(ofNetwork, now)) return new Permit([own, ofNetwork], this.#shared);
+    const rare = { bucket: buckets.rare, name: `password of rare ${host}`, rate: PASSWORDS_OF_RARE };
+    return (await this.#allows(rare, now)) ? new Permit([own, rare], this.#shared) : 'network';
+  }
+
+  async #allows({ bucket, name, rate }: Taken, now: Instant): Promise<boolean> {
+    return bucket.allows(now) && ((await this.#shared?.take(name, rate)) ?? true);
   }
 }

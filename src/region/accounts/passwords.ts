@@ -10,6 +10,7 @@
 import type { Clock } from '../../clock.ts';
 import { FairShares, type Place } from '../../net/fair-shares.ts';
 import { type Rate, RateLimits } from '../../rate-limit.ts';
+import type { RateStore } from '../records/rate-store.ts';
 import { hashPassword, verifyPassword } from './accounts.ts';
 import { ADDRESSES_MAX, type PasswordExcess, PasswordLimits, type PasswordPermit } from './password-limits.ts';
 
@@ -37,7 +38,7 @@ interface Waiting {
 /** Checks and hashes passwords, within limits. */
 export class Passwords {
   readonly #clock: Clock;
-  readonly #limits = new PasswordLimits();
+  readonly #limits: PasswordLimits;
   readonly #setters = new RateLimits<string>(NEW_PASSWORDS_PER_ACCOUNT, ADDRESSES_MAX);
   readonly #queue = new FairShares<Waiting>({ max: CHECKS_WAITING_MAX });
   /** In the order of arrival. */
@@ -45,8 +46,10 @@ export class Passwords {
   #working = 0;
   #looks = 0;
 
-  constructor(clock: Clock) {
+  /** @param shared the rates of all processes of the region; undefined: this is the only one */
+  constructor(clock: Clock, shared?: RateStore) {
     this.#clock = clock;
+    this.#limits = new PasswordLimits(shared);
   }
 
   /** Passwords checked since start. */
@@ -54,8 +57,8 @@ export class Passwords {
     return this.#looks;
   }
 
-  /** A permit for one check, or the limit that is exceeded. */
-  take(address: string): PasswordPermit | PasswordExcess {
+  /** A permit for one check, or the limit that is exceeded. @throws RackError `store-unavailable` */
+  take(address: string): Promise<PasswordPermit | PasswordExcess> {
     return this.#limits.take(address, this.#clock.now());
   }
 

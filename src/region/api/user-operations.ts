@@ -12,7 +12,7 @@ import { newUserProblems, PASSWORD_MAX, passwordProblems } from '../accounts/acc
 import { ownerLostEvent } from '../racks/rack-owners.ts';
 import type { Happening } from '../records/event-params.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
-import type { User } from '../records/store.ts';
+import type { User } from '../records/user.ts';
 import { type Answer, json, type Refusal, refuse, refuseField, refuseFields } from './answer.ts';
 import { isTrue } from './machine-calls.ts';
 import { type ApiCall, defineOperation, type Operation, value } from './operation.ts';

@@ -203,7 +203,8 @@ function pathOf(request: FastifyRequest): Readonly<Record<string, string>> {
 
 /** Adds the parameters that a client of an event stream sends as headers: `op=follow` by `Accept`, `after` by `Last-Event-ID`. */
 function streamFields(request: FastifyRequest, operations: readonly Operation[], fields: Fields): Fields {
-  const wantsStream = /(^|,)\s*text\/event-stream\b/.test(request.headers.accept ?? '');
+  const wantsStream =
+    fields.get('op')?.at(-1) === 'follow' || /(^|,)\s*text\/event-stream\b/.test(request.headers.accept ?? '');
   const last = request.headers['last-event-id'];
   if (!wantsStream || !operations.some(({ op }) => op === 'follow')) return fields;
   return new Map([

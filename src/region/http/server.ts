@@ -59,7 +59,7 @@ export function makeContext(region: Region, options: ApiOptions = {}): ApiContex
     lists: new Lists(region.clock),
     guard: new PageGuard(region),
     metadata: new MetadataService(region),
-    sessions: new Sessions(region.store, region.clock),
+    sessions: new Sessions(region.store.sessions, region.clock),
     refusals,
     agent: readAgent(options.agentFile ?? join(AGENT, 'agent.sh')),
     parts: readParts(AGENT),

@@ -13,7 +13,7 @@ import { type Instant, later } from '../../clock.ts';
 import { RateLimit } from '../../rate-limit.ts';
 import type { PasswordExcess } from '../accounts/password-limits.ts';
 import type { Peer } from '../api/caller.ts';
-import type { User } from '../records/store.ts';
+import type { User } from '../records/user.ts';
 import type { Region } from '../region.ts';
 
 /** Remembered passwords. Only correct passwords fill it; the one confirmed longest ago is evicted, and checked in full next time. */
@@ -64,12 +64,12 @@ export class PageGuard {
     const facts = JSON.stringify([place, password, user?.passwordHash ?? '']);
     const digest = createHmac('sha256', this.#key).update(facts).digest('hex');
     if (user !== undefined && this.#isRemembered(place, digest)) return user;
-    const permit = passwords.take(share);
+    const permit = await passwords.take(share);
     if (typeof permit === 'string') return permit;
     const isRight = await passwords.check(share, permit, password, user?.passwordHash ?? NOBODY);
     if (isRight === 'busy') return 'busy';
     if (!isRight || user === undefined) return 'wrong';
-    permit.giveBack();
+    await permit.giveBack();
     this.#remember(place, digest);
     return user;
   }

@@ -13,7 +13,7 @@ import { parseAuthorization } from '../accounts/authorization-header.ts';
 import { type Answer, REFUSALS, type Refusal, refuse, refuseFor } from '../api/answer.ts';
 import type { Peer } from '../api/caller.ts';
 import { type Fields, parseBody, queryOf } from '../api/form-body.ts';
-import type { User } from '../records/store.ts';
+import type { User } from '../records/user.ts';
 import type { Region } from '../region.ts';
 import type { Html } from '../words/html.ts';
 import { assetPath, PAGE_POLICY, PAGE_SCRIPT, PAGE_STYLE } from './assets.ts';
@@ -21,7 +21,7 @@ import { isLocalName, type PageGuard, type PasswordVerdict } from './guard.ts';
 import { cookieName, cookieOf, isOwnOrigin, safeTarget } from './login.ts';
 import { PAGES } from './pages.ts';
 import { mayOpen, renderGone, renderRefused, renderSignIn, renderUnknown } from './parts.ts';
-import { findCookie, type Sessions } from './sessions.ts';
+import { findCookie, type Session, type Sessions } from './sessions.ts';
 import { BUSY, faultsOf, type PageDefinition, type Person, refusalText, type View, type Viewer } from './view.ts';
 
 /** The parts of the listener that the pages use. */
@@ -115,14 +115,23 @@ const personOf = ({ username, email, isAdmin }: User, csrf: string): Person => (
   csrf,
 });
 
+/** @param isUse false for a page's own refresh request */
+async function sessionOf(
+  { sessions }: PageListener,
+  request: FastifyRequest,
+  isUse = true,
+): Promise<Session | undefined> {
+  const token = tokenOf(request);
+  return token === undefined ? undefined : sessions.find(token, isUse);
+}
+
 /** The viewer, or a refusal; `undefined` for a client that must sign in first. */
 async function viewerOf(
-  { region, guard, sessions, excess }: PageListener,
+  { region, guard, excess }: PageListener,
   request: FastifyRequest,
   peer: Peer,
+  session: Session | undefined,
 ): Promise<Viewer | Answer | undefined> {
-  const token = tokenOf(request);
-  const session = token === undefined ? undefined : await sessions.find(token, !isLive(request));
   if (session !== undefined) return personOf(session.user, session.csrf);
   const credentials = parseAuthorization(headerOf(request, 'authorization') ?? '');
   if (credentials?.kind === 'password') {
@@ -155,14 +164,17 @@ async function show(
   reply: FastifyReply,
 ): Promise<FastifyReply> {
   const peer = await listener.peerOf(request);
-  const viewer = await viewerOf(listener, request, peer);
+  const session = await sessionOf(listener, request, !isLive(request));
+  const viewer = await viewerOf(listener, request, peer, session);
   if (viewer !== undefined && viewer.kind !== 'person' && viewer.kind !== 'visitor')
     return listener.send(reply, viewer);
   begin(reply);
   if (viewer === undefined || (viewer.kind === 'visitor' && !mayOpen(viewer, page.access))) {
     return requireSignIn(listener, peer, request, reply);
   }
-  const view = viewOf(listener, viewer, peer, request, NO_FIELDS);
+  const notice = isLive(request) ? '' : (session?.notice ?? '');
+  if (session !== undefined && notice !== '') await listener.sessions.setNotice(session, '');
+  const view = { ...viewOf(listener, viewer, peer, request, NO_FIELDS), notice };
   if (!mayOpen(viewer, page.access)) return refused(listener, reply, view, NOT_ALLOWED);
   const shown = await page.render(view);
   return shown === undefined ? sendGone(reply, view) : sendPage(reply, shown);
@@ -171,16 +183,14 @@ async function show(
 const NOT_ALLOWED = refuse('not-allowed.page');
 
 function viewOf(
-  { region, sessions, pathOf }: PageListener,
+  { region, pathOf }: PageListener,
   viewer: Viewer,
   peer: Peer,
   request: FastifyRequest,
   given: Fields,
 ): View {
-  const isWhole = request.method === 'GET' && !isLive(request);
-  const notice = isWhole ? sessions.takeNotice(tokenOf(request) ?? '') : '';
   const nowMs = region.clock.wallTimeMs();
-  return { region, viewer, peer, nowMs, path: pathOf(request), query: queryOf(request.raw.url), notice, given };
+  return { region, viewer, peer, nowMs, path: pathOf(request), query: queryOf(request.raw.url), notice: '', given };
 }
 
 /** Redirects a browser to the sign-in page, and answers 401 to a program. */
@@ -236,12 +246,10 @@ async function take(
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<FastifyReply> {
-  const { sessions } = listener;
   const peer = await listener.peerOf(request);
-  const token = tokenOf(request);
-  const session = token === undefined ? undefined : await sessions.find(token);
+  const session = await sessionOf(listener, request);
   begin(reply);
-  if (token === undefined || session === undefined) {
+  if (session === undefined) {
     const tooMuch = listener.excess(peer);
     return tooMuch === undefined ? reply.redirect(LOGIN, 303) : listener.send(reply, tooMuch);
   }
@@ -254,7 +262,7 @@ async function take(
   const outcome = await page.act?.(view);
   if (outcome === undefined) return sendGone(reply, view);
   if (outcome.kind === 'done') {
-    sessions.setNotice(token, outcome.text);
+    await listener.sessions.setNotice(session, outcome.text);
     return reply.redirect(outcome.to, 303);
   }
   const again = await page.render({ ...view, refusal: refusalText(outcome), faults: faultsOf(outcome) });
@@ -278,17 +286,18 @@ async function signIn(listener: PageListener, request: FastifyRequest, reply: Fa
     return sendPage(reply, renderSignIn(to, value('username')));
   }
   // The old token must not lead to the new session.
-  listener.sessions.close(tokenOf(request) ?? '');
-  const cookie = cookieOf(cookieNameOf(request), listener.sessions.open(user), request.protocol === 'https');
+  const old = await sessionOf(listener, request);
+  if (old !== undefined) await listener.sessions.close(old);
+  const token = await listener.sessions.open(user);
+  const cookie = cookieOf(cookieNameOf(request), token, request.protocol === 'https');
   return reply.header('Set-Cookie', cookie).redirect(to, 303);
 }
 
 async function signOut(listener: PageListener, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
-  const token = tokenOf(request);
-  const session = token === undefined ? undefined : await listener.sessions.find(token);
+  const session = await sessionOf(listener, request);
   const fields = formOf(request);
-  if (token !== undefined && session !== undefined && !isRefusal(fields)) {
-    if (equalSecrets(fields.get('csrf')?.at(-1) ?? '', session.csrf)) listener.sessions.close(token);
+  if (session !== undefined && !isRefusal(fields)) {
+    if (equalSecrets(fields.get('csrf')?.at(-1) ?? '', session.csrf)) await listener.sessions.close(session);
   }
   const cookie = cookieOf(cookieNameOf(request), '', request.protocol === 'https');
   return begin(reply).header('Set-Cookie', cookie).redirect('/MAAS/', 303);

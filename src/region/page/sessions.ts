@@ -1,18 +1,20 @@
-// The sessions of the page: each browser has a random token in a cookie, and the region keeps the token's session in memory.
+// The sessions of the page: each browser has a random token in a cookie, and the store has the token's session, for all processes of a region.
 //
 // Sources: RFC 6265 (cookies); OWASP's cheat sheets on session management and cross-site request forgery.
 //
-// 1. Only a token's digest is kept, and only in memory: a restart signs all users out, and no file can leak a session.
+// 1. Only a token's digest is stored, so no file can leak a session.
 // 2. A session ends after SESSION_IDLE_MS without use, after SESSION_MS_MAX in any case, when its account is removed, and when its password
 //    changes. A page's own refresh requests are not use: an open tab alone keeps no user signed in.
 // 3. At most SESSIONS_MAX exist, shared fairly between users; the user with the most loses the one unused for longest.
-// 4. Every form carries the session's `csrf`, which other sites cannot read.
+// 4. Every form carries the session's `csrf`, which is made from its token: other sites can read neither.
+// 5. Who is signed in stays so while the store cannot write, for instance because its disk is full.
 
-import { createHash } from 'node:crypto';
+import { createHash, createHmac } from 'node:crypto';
 import type { Clock } from '../../clock.ts';
-import { FairShares, type Place } from '../../net/fair-shares.ts';
+import { RackError } from '../../errors.ts';
 import { equalSecrets } from '../accounts/accounts.ts';
-import type { RegionStore, User } from '../records/store.ts';
+import type { SessionStore, StoredSession } from '../records/session-store.ts';
+import type { User } from '../records/user.ts';
 
 /**
  * Sessions at a time. Only people with an account fill it. At the bound the user with the most sessions loses the one unused for longest,
@@ -21,80 +23,42 @@ import type { RegionStore, User } from '../records/store.ts';
 export const SESSIONS_MAX = 500;
 export const SESSION_IDLE_MS = 12 * 3_600_000;
 export const SESSION_MS_MAX = 7 * 86_400_000;
+/** A use is stored if the last stored one is older, in milliseconds: not every page that a person opens costs a write. */
+export const USE_STORED_MS = 60_000;
 const TOKEN_BYTES = 24;
 
 /** The session of a signed-in browser. */
 export interface Session {
+  /** Names it: the digest of its token. */
+  readonly digest: string;
   readonly user: User;
   /** The secret in its forms. */
   readonly csrf: string;
+  /** Shown once; empty: none. */
+  readonly notice: string;
 }
 
-interface StoredSession {
-  readonly username: string;
-  /** The hash at sign-in: a changed password ends the session. */
-  readonly passwordHash: string;
-  readonly csrf: string;
-  readonly begunAt: number;
-  usedAt: number;
-  readonly place: Place<string>;
-  /** Shown once, on the next page it opens. */
-  notice: string;
-}
-
-const digestOf = (token: string): string => createHash('sha256').update(token).digest('hex');
+const digestOf = (text: string): string => createHash('sha256').update(text).digest('hex');
+const csrfOf = (token: string): string => createHmac('sha256', token).update('csrf').digest('base64url');
 
 /** The sessions of one region. */
 export class Sessions {
-  readonly #store: Pick<RegionStore, 'findUser'>;
+  readonly #store: SessionStore;
   readonly #clock: Clock;
-  /** By the digest of the token, the most recently used last. */
-  readonly #kept = new Map<string, StoredSession>();
-  /** Fair shares by user; each place is held by a digest. Losing a session interrupts no request, so any may be evicted. */
-  readonly #places = new FairShares<string>({ max: SESSIONS_MAX, networkOf: (username) => username });
 
-  constructor(store: Pick<RegionStore, 'findUser'>, clock: Clock) {
+  constructor(store: SessionStore, clock: Clock) {
     this.#store = store;
     this.#clock = clock;
   }
 
   /** Begins a session. @returns its token, for the cookie */
-  open(user: User): string {
-    const token = this.#draw();
-    const now = this.#clock.now();
-    const { username, passwordHash } = user;
-    const digest = digestOf(token);
-    this.#kept.set(digest, {
-      place: this.#takePlace(username, digest),
-      username,
-      passwordHash,
-      csrf: this.#draw(),
-      begunAt: now,
-      usedAt: now,
-      notice: '',
-    });
+  async open({ username, passwordHash }: User): Promise<string> {
+    const token = Buffer.from(this.#clock.randomBytes(TOKEN_BYTES)).toString('base64url');
+    const nowMs = this.#clock.wallTimeMs();
+    const [digest, passwordDigest] = [digestOf(token), digestOf(passwordHash)];
+    const session = { digest, passwordDigest, begunMs: nowMs, usedMs: nowMs, notice: '' };
+    await this.#store.open(username, session, SESSIONS_MAX, nowMs - SESSION_IDLE_MS);
     return token;
-  }
-
-  #takePlace(username: string, digest: string): Place<string> {
-    for (;;) {
-      const admission = this.#places.admit(username, digest);
-      if (admission.kind === 'admitted') {
-        if (admission.evicted !== undefined) this.#kept.delete(admission.evicted);
-        this.#places.touch(admission.place, true);
-        return admission.place;
-      }
-      // This user's share is among the largest, so the user's own oldest session goes. A user without one replaces the oldest of all.
-      const kept = [...this.#kept];
-      const oldest = kept.find(([, own]) => own.username === username) ?? kept[0];
-      if (oldest === undefined) throw new Error('no place is free although there is no session');
-      this.#forget(...oldest);
-    }
-  }
-
-  #forget(digest: string, { place }: StoredSession): void {
-    this.#places.release(place);
-    this.#kept.delete(digest);
   }
 
   /**
@@ -103,49 +67,40 @@ export class Sessions {
    */
   async find(token: string, isUse = true): Promise<Session | undefined> {
     const digest = digestOf(token);
-    const kept = this.#kept.get(digest);
-    if (kept === undefined) return undefined;
-    const now = this.#clock.now();
-    const user = await this.#store.findUser(kept.username);
-    // Signed out, or evicted, meanwhile.
-    if (this.#kept.get(digest) !== kept) return undefined;
-    const isOver = now - kept.usedAt > SESSION_IDLE_MS || now - kept.begunAt > SESSION_MS_MAX;
-    if (isOver || user === undefined || !equalSecrets(user.passwordHash, kept.passwordHash)) {
-      this.#forget(digest, kept);
+    const found = await this.#store.find(digest);
+    if (found === undefined) return undefined;
+    const { session, user } = found;
+    const nowMs = this.#clock.wallTimeMs();
+    if (isOver(session, nowMs) || !equalSecrets(digestOf(user.passwordHash), session.passwordDigest)) {
+      await ifItCan(this.#store.close(digest));
       return undefined;
     }
-    if (isUse) {
-      kept.usedAt = now;
-      this.#places.touch(kept.place, true);
-      this.#kept.delete(digest);
-      this.#kept.set(digest, kept);
+    if (isUse && Math.abs(nowMs - session.usedMs) > USE_STORED_MS) {
+      await ifItCan(this.#store.note(digest, { usedMs: nowMs }));
     }
-    return { user, csrf: kept.csrf };
+    return { digest, user, csrf: csrfOf(token), notice: session.notice };
   }
 
-  close(token: string): void {
-    const digest = digestOf(token);
-    const kept = this.#kept.get(digest);
-    if (kept !== undefined) this.#forget(digest, kept);
+  close({ digest }: Session): Promise<void> {
+    return this.#store.close(digest);
   }
 
-  /** Sets the notice for the next page that the browser opens. */
-  setNotice(token: string, text: string): void {
-    const kept = this.#kept.get(digestOf(token));
-    if (kept !== undefined) kept.notice = text;
+  /** Sets the notice for the next page that the browser opens; empty: none. */
+  async setNotice({ digest }: Session, notice: string): Promise<void> {
+    await ifItCan(this.#store.note(digest, { notice }));
   }
+}
 
-  /** Returns the notice and clears it; empty: none. */
-  takeNotice(token: string): string {
-    const kept = this.#kept.get(digestOf(token));
-    if (kept === undefined) return '';
-    const { notice } = kept;
-    kept.notice = '';
-    return notice;
-  }
+/** A session last used in the future is over after the same time: then the wall clock was set back. */
+const isOver = ({ begunMs, usedMs }: StoredSession, nowMs: number): boolean =>
+  Math.abs(nowMs - usedMs) > SESSION_IDLE_MS || nowMs - begunMs > SESSION_MS_MAX;
 
-  #draw(): string {
-    return Buffer.from(this.#clock.randomBytes(TOKEN_BYTES)).toString('base64url');
+/** Does without a write if the store is unavailable. @throws any other error */
+async function ifItCan(written: Promise<void>): Promise<void> {
+  try {
+    await written;
+  } catch (error) {
+    if (!(error instanceof RackError && error.code === 'store-unavailable')) throw error;
   }
 }
 

@@ -29,7 +29,10 @@ import type { LoginStore } from './login-store.ts';
 import type { InterfaceSource, Machine, MachineFields, MachineForRacks, MachineOutline } from './machine.ts';
 import type { MachineEvent, MachineEventLevel, NewMachineEvent, RackReport } from './machine-event.ts';
 import type { RackStore } from './rack-store.ts';
+import type { RateStore } from './rate-store.ts';
 import type { ScriptStore } from './script-store.ts';
+import type { SessionStore } from './session-store.ts';
+import type { User, UserChange } from './user.ts';
 
 /** A network interface as a machine reports it. */
 export interface ReportedInterface {
@@ -189,19 +192,6 @@ export interface RecordedReports {
   readonly leased: ReadonlySet<string>;
 }
 
-export interface User {
-  readonly id: number;
-  readonly username: string;
-  readonly email: string;
-  /** Made by `accounts.ts`; never shown. */
-  readonly passwordHash: string;
-  readonly isAdmin: boolean;
-  readonly createdMs: number;
-}
-
-/** The changeable fields of a user. */
-export type UserChange = Partial<Pick<User, 'passwordHash' | 'isAdmin'>>;
-
 /** The API key of a user or a machine. Only a digest of the secret is stored. */
 export interface ApiKey {
   readonly tokenKey: string;
@@ -246,10 +236,13 @@ export interface RegionStore {
   readonly life: LifeStore;
   readonly logins: LoginStore;
   readonly scripts: ScriptStore;
+  readonly sessions: SessionStore;
   /** The power commands begun, and their outcomes. */
   readonly power: PowerLedger;
   /** Undefined: one process has the store, and all duties. Otherwise only the process that has them may begin a power command. */
   readonly duties?: DutyStore | undefined;
+  /** Undefined: one process has the store, and counts by itself. */
+  readonly rates?: RateStore | undefined;
   /**
    * Runs `work` in one transaction: every method of this store that it calls, also indirectly, is part of it, and all of its changes happen,
    * or none. The store may run `work` again, so it changes nothing else, and waits for nothing but this store. It must not go on after a

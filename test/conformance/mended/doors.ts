@@ -250,9 +250,7 @@ export const DOOR_POINTS: readonly MendedPoint[] = [
       },
       {
         holds: 'A new session ends one of the user with the most.',
-        tests: named('region/page/sessions.test.ts')(
-          'the first user stays signed in while 1 others sign in in turn, again and again',
-        ),
+        tests: named('region/page/routes.test.ts')('a user who signs in endlessly signs no other user out'),
         breaks: without(ANY_SESSION_ENDS),
       },
     ],

@@ -22,44 +22,52 @@ const START = instant(1_000_000);
 const address = (host: number): string => `10.${host >>> 16}.${(host >>> 8) & 255}.${host & 255}`;
 
 /** The answers to a number of attempts by an address, each with its count. */
-function tries(limits: PasswordLimits, from: string, count: number, at = START): Readonly<Record<string, number>> {
+async function tries(
+  limits: PasswordLimits,
+  from: string,
+  count: number,
+  at = START,
+): Promise<Readonly<Record<string, number>>> {
   const reported: Record<string, number> = {};
   for (let index = 0; index < count; index += 1) {
-    const taken = limits.take(from, at);
+    const taken = await limits.take(from, at);
     const name = typeof taken === 'string' ? taken : 'permit';
     reported[name] = (reported[name] ?? 0) + 1;
   }
   return reported;
 }
 
-test('an address has PASSWORDS_PER_ADDRESS, then its rate; another address of its network is not affected', () => {
+test('an address has PASSWORDS_PER_ADDRESS, then its rate; another address of its network is not affected', async () => {
   const limits = new PasswordLimits();
   const { burst, perSecond } = PASSWORDS_PER_ADDRESS;
-  assert.deepEqual(tries(limits, address(1), burst + 7), { permit: burst, address: 7 });
-  assert.deepEqual(tries(limits, address(2), 1), { permit: 1 });
+  assert.deepEqual(await tries(limits, address(1), burst + 7), { permit: burst, address: 7 });
+  assert.deepEqual(await tries(limits, address(2), 1), { permit: 1 });
   const tenLater = instant(START + 10_000);
-  assert.deepEqual(tries(limits, address(1), 100, tenLater), { permit: perSecond * 10, address: 100 - perSecond * 10 });
+  assert.deepEqual(await tries(limits, address(1), 100, tenLater), {
+    permit: perSecond * 10,
+    address: 100 - perSecond * 10,
+  });
 });
 
-test('a network has PASSWORDS_PER_NETWORK; beyond it each address has PASSWORDS_OF_RARE, and other networks are not affected', () => {
+test('a network has PASSWORDS_PER_NETWORK; beyond it each address has PASSWORDS_OF_RARE, and other networks are not affected', async () => {
   const limits = new PasswordLimits();
   const { burst } = PASSWORDS_PER_NETWORK;
-  for (let host = 0; host < burst; host += 1) assert.deepEqual(tries(limits, address(host), 1), { permit: 1 });
+  for (let host = 0; host < burst; host += 1) assert.deepEqual(await tries(limits, address(host), 1), { permit: 1 });
   const rare = PASSWORDS_OF_RARE.burst;
-  assert.deepEqual(tries(limits, address(200), rare + 3), { permit: rare, network: 3 });
-  assert.deepEqual(tries(limits, address(201), 1), { permit: 1 });
-  assert.deepEqual(tries(limits, address(0x100), 10), { permit: 10 });
+  assert.deepEqual(await tries(limits, address(200), rare + 3), { permit: rare, network: 3 });
+  assert.deepEqual(await tries(limits, address(201), 1), { permit: 1 });
+  assert.deepEqual(await tries(limits, address(0x100), 10), { permit: 10 });
 });
 
-test('ADDRESSES_MAX addresses are kept: the one seen first is forgotten and gets full buckets again', () => {
+test('ADDRESSES_MAX addresses are kept: the one seen first is forgotten and gets full buckets again', async () => {
   const limits = new PasswordLimits();
   const { burst } = PASSWORDS_PER_ADDRESS;
-  assert.deepEqual(tries(limits, address(0), burst + 1), { permit: burst, address: 1 });
+  assert.deepEqual(await tries(limits, address(0), burst + 1), { permit: burst, address: 1 });
   // One of each network, so that no network is beyond its rate.
-  for (let other = 1; other < ADDRESSES_MAX; other += 1) tries(limits, address(other << 8), 1);
-  assert.deepEqual(tries(limits, address(0), 1), { address: 1 });
-  tries(limits, address(ADDRESSES_MAX << 8), 1);
-  assert.deepEqual(tries(limits, address(0), burst), { permit: burst });
+  for (let other = 1; other < ADDRESSES_MAX; other += 1) await tries(limits, address(other << 8), 1);
+  assert.deepEqual(await tries(limits, address(0), 1), { address: 1 });
+  await tries(limits, address(ADDRESSES_MAX << 8), 1);
+  assert.deepEqual(await tries(limits, address(0), burst), { permit: burst });
 });
 
 test('CHECKS_MAX passwords are processed and CHECKS_WAITING_MAX wait; then the address with the most loses one to a newcomer', async () => {
@@ -67,7 +75,7 @@ test('CHECKS_MAX passwords are processed and CHECKS_WAITING_MAX wait; then the a
   const ended: string[] = [];
   // Of no known form, so that the work itself takes no time.
   const look = async (from: string): Promise<void> => {
-    const permit = passwords.take(from);
+    const permit = await passwords.take(from);
     assert.ok(typeof permit !== 'string');
     ended.push(`${from} ${(await passwords.check(from, permit, 'x', 'no hash')) === 'busy' ? 'busy' : 'done'}`);
   };
@@ -104,9 +112,9 @@ test('in a full queue the new passwords of one account have one place', async ()
   const passwords = new Passwords(new VirtualClock());
   const boss = { username: 'boss', isAdmin: true };
   const set = Array.from({ length: CHECKS_MAX + CHECKS_WAITING_MAX }, () => passwords.hash(boss, 'long enough'));
-  const looks = Array.from({ length: CHECKS_WAITING_MAX - 1 }, (_, index) => {
+  const looks = Array.from({ length: CHECKS_WAITING_MAX - 1 }, async (_, index) => {
     const from = address(index << 8);
-    const permit = passwords.take(from);
+    const permit = await passwords.take(from);
     assert.ok(typeof permit !== 'string');
     return passwords.check(from, permit, 'x', 'no hash');
   });

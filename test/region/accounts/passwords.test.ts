@@ -144,9 +144,9 @@ test('an IPv6 address is limited together with its /64', () =>
 test('a password set by this host’s administrator does not wait behind guesses', () =>
   withHouse(async ({ place }) => {
     const { passwords } = place.region;
-    const guesses = Array.from({ length: 40 }, (_, index) => {
+    const guesses = Array.from({ length: 40 }, async (_, index) => {
       const from = `10.${index}.0.9`;
-      const permit = passwords.take(from);
+      const permit = await passwords.take(from);
       return typeof permit === 'string' ? permit : passwords.check(from, permit, 'guess', NOBODY_HASH);
     });
     assert.match(await passwords.hash(undefined, PASSWORD), /^scrypt\$/);

@@ -239,7 +239,7 @@ async function open(machine: (typeof MACHINES)[number]) {
   return {
     async byPage({ page, form }: FormCase, person: PersonName) {
       const user = users.find(({ username }) => username === person) ?? assert.fail(person);
-      const token = context.sessions.open(user);
+      const token = await context.sessions.open(user);
       const csrf = (await context.sessions.find(token))?.csrf ?? '';
       return inject('POST', `/MAAS/${page}`, { cookie: `${cookieName(undefined)}=${token}` }, { csrf, ...own(form) });
     },

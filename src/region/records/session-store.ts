@@ -1,0 +1,33 @@
+// The port to the store of the page's sessions. `store/region-sessions.ts` has its operations.
+//
+// 1. One method is one transaction, as in `store.ts`.
+// 2. A session is removed with its account.
+
+import type { User } from './user.ts';
+
+/** The session of a browser. */
+export interface StoredSession {
+  /** SHA-256, in hexadecimal, of the browser's token. */
+  readonly digest: string;
+  /** SHA-256, in hexadecimal, of the account's password hash at sign-in: a changed password ends the session. */
+  readonly passwordDigest: string;
+  /** Wall time in milliseconds. */
+  readonly begunMs: number;
+  readonly usedMs: number;
+  /** Shown once, on the next page that it opens. */
+  readonly notice: string;
+}
+
+export interface SessionStore {
+  /**
+   * Begins a session of an account; does nothing if there is no such account. Beyond `max` sessions, the account with the most loses the
+   * one unused for longest: this account, if no other has more.
+   * @param overMs sessions that were last used before this wall time, in milliseconds, are removed
+   */
+  open(username: string, session: StoredSession, max: number, overMs: number): Promise<void>;
+  /** The session and its account as it is now. */
+  find(digest: string): Promise<{ readonly session: StoredSession; readonly user: User } | undefined>;
+  /** Changes what is given; does nothing if there is no such session. */
+  note(digest: string, note: Partial<Pick<StoredSession, 'usedMs' | 'notice'>>): Promise<void>;
+  close(digest: string): Promise<void>;
+}
