@@ -6,10 +6,11 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { z } from 'zod';
-import { sleep, systemClock } from '../../src/clock.ts';
+import { sleep } from '../../src/clock.ts';
 import { labPlace } from '../../src/lab/safe-lab.ts';
 import { missing } from '../support/needs.ts';
 import { PostgresServer } from '../support/postgres-server.ts';
+import { askRegion, REGION_SERVICE, regionProcess } from '../support/region-process.ts';
 import { eventually, RunningRack, runRackboot } from '../support/running-rack.ts';
 import { bootSimulatedMachine } from '../support/simulated-boot.ts';
 import { type PowerSocket, WebhookPower } from '../support/webhook-power.ts';
@@ -17,7 +18,6 @@ import { type PowerSocket, WebhookPower } from '../support/webhook-power.ts';
 const PLACES = [labPlace(55), labPlace(56)] as const;
 const RACK = labPlace(57);
 const URLS = PLACES.map(({ regionPort }) => `http://127.0.0.1:${regionPort}/MAAS`);
-const SERVICE = ['region', 'run'];
 const MAC = '52:54:00:00:55:01';
 /** The simulated machine that boots from the rack. */
 const BOOTED = 1570;
@@ -46,19 +46,8 @@ describe('two processes of one region', { skip: missing('linux', '/usr/lib/postg
   const run = (...args: string[]) => runRackboot([...args, '--config', one.configFile]);
 
   /** Asks one of the processes, as an administrator. */
-  async function ask(which: 0 | 1, path: string, form?: Record<string, string>, method = 'POST'): Promise<unknown> {
-    const [consumer = '', token = '', secret = ''] = key.split(':');
-    const signed =
-      `OAuth oauth_version="1.0", oauth_signature_method="PLAINTEXT", oauth_consumer_key="${consumer}", oauth_token="${token}", ` +
-      `oauth_signature="&${secret}", oauth_timestamp="${Math.floor(systemClock.wallTimeMs() / 1000)}", oauth_nonce="${systemClock.now()}"`;
-    const answer = await fetch(`http://127.0.0.1:${PLACES[which].regionPort}/MAAS/api/2.0/${path}`, {
-      headers: { Authorization: signed },
-      ...(form === undefined ? {} : { method, body: new URLSearchParams(form) }),
-    });
-    const text = await answer.text();
-    assert.ok(answer.ok, `${answer.status} ${text}`);
-    return JSON.parse(text);
-  }
+  const ask = (which: 0 | 1, path: string, form?: Record<string, string>, method?: string): Promise<unknown> =>
+    askRegion(PLACES[which], key, path, form, method);
 
   const read = async (which: 0 | 1) => machine.parse(await ask(which, `machines/${systemId}/`));
 
@@ -83,22 +72,11 @@ describe('two processes of one region', { skip: missing('linux', '/usr/lib/postg
     await server.query('CREATE DATABASE region');
     power = await WebhookPower.start();
     socket = power.add('one');
-    const [first, second] = PLACES.map(
-      (place) =>
-        new RunningRack(place, (text) =>
-          [
-            `name: hall-${place.regionPort}`,
-            /^state_dir: .*$/m.exec(text)?.[0],
-            `region: { listen: ["127.0.0.1:${place.regionPort}"], store: { kind: postgresql, url: "${server.urlOf('region')}", pool: 4 } }`,
-            `metrics: { listen: ["${place.octets}.2:5249"] }`,
-            '',
-          ].join('\n'),
-        ),
-    );
+    const [first, second] = PLACES.map((place) => regionProcess(place, server.urlOf('region')));
     assert.ok(first !== undefined && second !== undefined);
     [one, two] = [first, second];
-    await one.start({ command: SERVICE });
-    await two.start({ command: SERVICE });
+    await one.start({ command: REGION_SERVICE });
+    await two.start({ command: REGION_SERVICE });
     const password = join(one.directory, 'password');
     writeFileSync(password, `${PASSWORD}\n`, { mode: 0o600 });
     assert.equal((await run('createadmin', '--username', 'ann', '--password-file', password)).code, 0);
@@ -152,7 +130,7 @@ describe('two processes of one region', { skip: missing('linux', '/usr/lib/postg
   });
 
   test('the one that died comes back, and both tell the same', async () => {
-    await one.start({ command: SERVICE });
+    await one.start({ command: REGION_SERVICE });
     assert.equal((await read(0)).hostname, (await read(1)).hostname);
     assert.deepEqual(await events(0), await events(1));
   });
@@ -190,7 +168,7 @@ describe('two processes of one region', { skip: missing('linux', '/usr/lib/postg
       assert.equal((await bootSimulatedMachine(RACK, BOOTED, () => undefined)).kind, 'enlisted');
       assert.equal(z.array(machine).parse(await ask(0, 'machines/')).length, 2);
       const told = await events(0);
-      await two.start({ command: SERVICE });
+      await two.start({ command: REGION_SERVICE });
       assert.deepEqual(await events(1), told);
     } finally {
       await rack.remove();

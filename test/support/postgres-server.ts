@@ -84,6 +84,34 @@ export class PostgresServer {
     return server;
   }
 
+  /**
+   * Starts a standby, which follows this server and waits for its promotion. From then on this server acknowledges a transaction once the
+   * standby has it on disk (postgresql.org/docs/15/warm-standby.html#SYNCHRONOUS-REPLICATION).
+   */
+  async startStandby(): Promise<PostgresServer> {
+    const directory = mkdtempSync(join(tmpdir(), 'rackboot-standby-'));
+    if (process.getuid?.() === 0) chownSync(directory, NOBODY, NOBODY);
+    const standby = new PostgresServer(directory, this.#port);
+    process.on('exit', () => standby.#end());
+    const from = ['-h', this.directory, '-p', String(this.#port), '-U', USER];
+    const [program, words] = commandOf('pg_basebackup', ['-D', standby.#data, '-R', '-X', 'stream', ...from]);
+    execFileSync(program, words, { stdio: ['ignore', 'ignore', 'inherit'], cwd: directory });
+    appendFileSync(join(standby.#data, 'postgresql.conf'), `unix_socket_directories = '${directory}'\n`);
+    await standby.run();
+    await this.query("ALTER SYSTEM SET synchronous_standby_names = '*'");
+    await this.query('SELECT pg_reload_conf()');
+    await eventuallyWithin(START_MS_MAX, 'the standby is synchronous', async () => {
+      const rows = await this.query("SELECT 1 FROM pg_stat_replication WHERE sync_state = 'sync'");
+      return rows.length === 1;
+    });
+    return standby;
+  }
+
+  /** Makes a standby the server that writes. */
+  async promote(): Promise<void> {
+    await this.query('SELECT pg_promote()');
+  }
+
   /** Where its own files are. */
   get #data(): string {
     return join(this.directory, 'data');
@@ -119,8 +147,9 @@ export class PostgresServer {
     }
   }
 
-  urlOf(database: string): string {
-    return `postgresql:///${database}?user=${USER}&host=${encodeURIComponent(this.directory)}&port=${this.#port}`;
+  /** @param directory of its socket, if it is reached through another name */
+  urlOf(database: string, directory = this.directory): string {
+    return `postgresql:///${database}?user=${USER}&host=${encodeURIComponent(directory)}&port=${this.#port}`;
   }
 
   placeOf(database: string): PostgresPlace {
