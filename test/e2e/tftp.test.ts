@@ -107,7 +107,9 @@ for (const native of [true, false]) {
     let server: TftpServer;
     let port = 0;
 
+    let loads = 0;
     const load = async (client: ClientCall, file: string, into = `got-${file}`) => {
+      loads += 1;
       const result = await run(client.program, client.args(port, file, into), base);
       return { ...result, bytes: result.code === 0 ? readFileSync(join(base, into)) : Buffer.alloc(0) };
     };
@@ -236,7 +238,11 @@ for (const native of [true, false]) {
     test('nothing is left behind', () => {
       const { active, failed, 'timed-out': timedOut } = server.counters();
       assert.deepEqual({ active, failed, timedOut }, { active: 0, failed: 0, timedOut: 0 });
-      assert.ok(events.some(({ kind }) => kind === 'tftp.sent'));
+      // A host may have none of the clients.
+      assert.equal(
+        events.some(({ kind }) => kind === 'tftp.sent'),
+        loads > 0,
+      );
     });
   });
 }

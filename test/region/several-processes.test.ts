@@ -2,10 +2,11 @@
 // @host waits, 20 s
 
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { after, before, describe, test } from 'node:test';
 import { sleep } from '../../src/clock.ts';
 import { PASSWORDS_OF_RARE, PASSWORDS_PER_ADDRESS } from '../../src/region/accounts/password-limits.ts';
 import { openPostgresRegion } from '../../src/store/region-postgres.ts';
+import { missing } from '../support/needs.ts';
 import { RegionDatabases } from '../support/postgres-server.ts';
 import { type LiveRegion, PASSWORD, startRegion } from './live.ts';
 
@@ -15,119 +16,124 @@ let databases: RegionDatabases;
 let first: LiveRegion;
 let second: LiveRegion;
 
-before(async () => {
-  databases = await RegionDatabases.start();
-  const place = databases.server.placeOf(await databases.make());
-  first = await startRegion({}, { store: await openPostgresRegion(place) });
-  second = await startRegion({}, { store: await openPostgresRegion(place) });
-});
-after(async () => {
-  await first?.close();
-  await second?.close();
-  await databases?.close();
-});
-
-/** The cookie of a browser that signs in at this process. */
-async function signIn({ origin }: LiveRegion): Promise<string> {
-  const answer = await fetch(`${origin}/MAAS/login/`, {
-    method: 'POST',
-    redirect: 'manual',
-    body: new URLSearchParams({ username: 'admin', password: PASSWORD, to: '/MAAS/account/' }),
+describe('two processes of one region on PostgreSQL', { skip: missing('linux', '/usr/lib/postgresql') }, () => {
+  before(async () => {
+    databases = await RegionDatabases.start();
+    const place = databases.server.placeOf(await databases.make());
+    first = await startRegion({}, { store: await openPostgresRegion(place) });
+    second = await startRegion({}, { store: await openPostgresRegion(place) });
   });
-  assert.equal(answer.status, 303);
-  return (answer.headers.get('set-cookie') ?? '').split(';', 1)[0] ?? '';
-}
-
-const accountPage = ({ origin }: LiveRegion, cookie: string): Promise<Response> =>
-  fetch(`${origin}/MAAS/account/`, { headers: { cookie, accept: 'text/html' }, redirect: 'manual' });
-
-/** What a browser has in its address is the port's name of the cookie; a name for all processes stands in front of them. */
-const cookieAt = (cookie: string, from: LiveRegion, to: LiveRegion): string =>
-  cookie.replace(String(from.port), String(to.port));
-
-test('a browser that signed in at one process is signed in at the other, which can sign it out', async () => {
-  const cookie = await signIn(first);
-  const there = cookieAt(cookie, first, second);
-  const page = await accountPage(second, there);
-  assert.equal(page.status, 200);
-  const csrf = /name="csrf" value="([^"]+)"/.exec(await page.text())?.[1] ?? '';
-  // A form that one process gave out is taken by the other.
-  const form = { method: 'POST', redirect: 'manual', body: new URLSearchParams({ csrf }) } as const;
-  assert.equal((await fetch(`${first.origin}/MAAS/logout/`, { ...form, headers: { cookie } })).status, 303);
-  assert.equal((await accountPage(second, there)).status, 303);
-});
-
-test('who guesses passwords at one process has no further tries at the other', { timeout: 60_000 }, async () => {
-  const guess = async ({ origin }: LiveRegion, password: string): Promise<number> => {
-    const authorization = `Basic ${Buffer.from(`admin:${password}`).toString('base64')}`;
-    const answer = await fetch(`${origin}/MAAS/account/`, { headers: { authorization }, redirect: 'manual' });
-    return answer.status;
-  };
-  // A correct password is not counted.
-  assert.equal(await guess(second, PASSWORD), 200);
-  const started = Date.now();
-  let wrong = 0;
-  while ((await guess(first, `guess ${wrong}`)) !== 429) wrong += 1;
-  const refilled = Math.ceil(((Date.now() - started) / 1000) * PASSWORDS_PER_ADDRESS.perSecond);
-  assert.ok(wrong >= PASSWORDS_PER_ADDRESS.burst && wrong <= PASSWORDS_PER_ADDRESS.burst + refilled, `${wrong} tries`);
-  const more = await Promise.all(
-    Array.from({ length: PASSWORDS_PER_ADDRESS.burst }, (_, index) => guess(second, `more ${index}`)),
-  );
-  const checked = more.filter((status) => status !== 429).length;
-  assert.ok(checked <= PASSWORDS_OF_RARE.burst, `${checked} more were checked`);
-});
-
-/** The ids of the events that a stream of this process brings, until there are so many. @param afterId start after this event */
-async function follow({ origin, authorization }: LiveRegion, afterId: number, count: number): Promise<number[]> {
-  const end = new AbortController();
-  const answer = await fetch(`${origin}/MAAS/api/2.0/events/?op=follow&level=INFO`, {
-    headers: { authorization, 'last-event-id': String(afterId) },
-    signal: end.signal,
+  after(async () => {
+    await first?.close();
+    await second?.close();
+    await databases?.close();
   });
-  assert.equal(answer.status, 200);
-  const ids: number[] = [];
-  let text = '';
-  try {
-    for await (const piece of (answer.body ?? assert.fail('no body')).pipeThrough(new TextDecoderStream())) {
-      text += piece;
-      const lines = text.split('\n');
-      text = lines.pop() ?? '';
-      for (const line of lines) if (line.startsWith('id: ')) ids.push(Number(line.slice(4)));
-      if (ids.length >= count) break;
-    }
-  } finally {
-    end.abort();
+
+  /** The cookie of a browser that signs in at this process. */
+  async function signIn({ origin }: LiveRegion): Promise<string> {
+    const answer = await fetch(`${origin}/MAAS/login/`, {
+      method: 'POST',
+      redirect: 'manual',
+      body: new URLSearchParams({ username: 'admin', password: PASSWORD, to: '/MAAS/account/' }),
+    });
+    assert.equal(answer.status, 303);
+    return (answer.headers.get('set-cookie') ?? '').split(';', 1)[0] ?? '';
   }
-  return ids;
-}
 
-test('an event stream goes on at another process where it ended, whichever process the events come from', async () => {
-  const { newest } = await first.region.store.eventRange();
-  const record = async ({ region }: LiveRegion): Promise<void> => {
-    for (let count = 0; count < EVENTS; count += 1) {
-      const event = {
-        type: 'NODE',
-        level: 'info',
-        code: 'rack',
-        params: { text: 'x' },
-        atMs: 1,
-        username: '',
-      } as const;
-      await region.store.recordEvent(event, undefined);
-      await sleep(2);
-    }
-  };
-  const recorded = Promise.all([record(first), record(second)]);
-  const ids: number[] = [];
-  for (let turn = 0; ids.length < 2 * EVENTS; turn += 1)
-    ids.push(
-      ...(await follow(turn % 2 === 0 ? first : second, ids.at(-1) ?? newest, Math.min(5, 2 * EVENTS - ids.length))),
+  const accountPage = ({ origin }: LiveRegion, cookie: string): Promise<Response> =>
+    fetch(`${origin}/MAAS/account/`, { headers: { cookie, accept: 'text/html' }, redirect: 'manual' });
+
+  /** What a browser has in its address is the port's name of the cookie; a name for all processes stands in front of them. */
+  const cookieAt = (cookie: string, from: LiveRegion, to: LiveRegion): string =>
+    cookie.replace(String(from.port), String(to.port));
+
+  test('a browser that signed in at one process is signed in at the other, which can sign it out', async () => {
+    const cookie = await signIn(first);
+    const there = cookieAt(cookie, first, second);
+    const page = await accountPage(second, there);
+    assert.equal(page.status, 200);
+    const csrf = /name="csrf" value="([^"]+)"/.exec(await page.text())?.[1] ?? '';
+    // A form that one process gave out is taken by the other.
+    const form = { method: 'POST', redirect: 'manual', body: new URLSearchParams({ csrf }) } as const;
+    assert.equal((await fetch(`${first.origin}/MAAS/logout/`, { ...form, headers: { cookie } })).status, 303);
+    assert.equal((await accountPage(second, there)).status, 303);
+  });
+
+  test('who guesses passwords at one process has no further tries at the other', { timeout: 60_000 }, async () => {
+    const guess = async ({ origin }: LiveRegion, password: string): Promise<number> => {
+      const authorization = `Basic ${Buffer.from(`admin:${password}`).toString('base64')}`;
+      const answer = await fetch(`${origin}/MAAS/account/`, { headers: { authorization }, redirect: 'manual' });
+      return answer.status;
+    };
+    // A correct password is not counted.
+    assert.equal(await guess(second, PASSWORD), 200);
+    const started = Date.now();
+    let wrong = 0;
+    while ((await guess(first, `guess ${wrong}`)) !== 429) wrong += 1;
+    const refilled = Math.ceil(((Date.now() - started) / 1000) * PASSWORDS_PER_ADDRESS.perSecond);
+    assert.ok(
+      wrong >= PASSWORDS_PER_ADDRESS.burst && wrong <= PASSWORDS_PER_ADDRESS.burst + refilled,
+      `${wrong} tries`,
     );
-  await recorded;
-  const stored = await first.region.store.listEvents({ after: newest, limit: 1000 });
-  assert.equal(stored.length, 2 * EVENTS);
-  assert.deepEqual(
-    ids,
-    stored.map(({ id }) => id).sort((one, other) => one - other),
-  );
+    const more = await Promise.all(
+      Array.from({ length: PASSWORDS_PER_ADDRESS.burst }, (_, index) => guess(second, `more ${index}`)),
+    );
+    const checked = more.filter((status) => status !== 429).length;
+    assert.ok(checked <= PASSWORDS_OF_RARE.burst, `${checked} more were checked`);
+  });
+
+  /** The ids of the events that a stream of this process brings, until there are so many. @param afterId start after this event */
+  async function follow({ origin, authorization }: LiveRegion, afterId: number, count: number): Promise<number[]> {
+    const end = new AbortController();
+    const answer = await fetch(`${origin}/MAAS/api/2.0/events/?op=follow&level=INFO`, {
+      headers: { authorization, 'last-event-id': String(afterId) },
+      signal: end.signal,
+    });
+    assert.equal(answer.status, 200);
+    const ids: number[] = [];
+    let text = '';
+    try {
+      for await (const piece of (answer.body ?? assert.fail('no body')).pipeThrough(new TextDecoderStream())) {
+        text += piece;
+        const lines = text.split('\n');
+        text = lines.pop() ?? '';
+        for (const line of lines) if (line.startsWith('id: ')) ids.push(Number(line.slice(4)));
+        if (ids.length >= count) break;
+      }
+    } finally {
+      end.abort();
+    }
+    return ids;
+  }
+
+  test('an event stream goes on at another process where it ended, whichever process the events come from', async () => {
+    const { newest } = await first.region.store.eventRange();
+    const record = async ({ region }: LiveRegion): Promise<void> => {
+      for (let count = 0; count < EVENTS; count += 1) {
+        const event = {
+          type: 'NODE',
+          level: 'info',
+          code: 'rack',
+          params: { text: 'x' },
+          atMs: 1,
+          username: '',
+        } as const;
+        await region.store.recordEvent(event, undefined);
+        await sleep(2);
+      }
+    };
+    const recorded = Promise.all([record(first), record(second)]);
+    const ids: number[] = [];
+    for (let turn = 0; ids.length < 2 * EVENTS; turn += 1)
+      ids.push(
+        ...(await follow(turn % 2 === 0 ? first : second, ids.at(-1) ?? newest, Math.min(5, 2 * EVENTS - ids.length))),
+      );
+    await recorded;
+    const stored = await first.region.store.listEvents({ after: newest, limit: 1000 });
+    assert.equal(stored.length, 2 * EVENTS);
+    assert.deepEqual(
+      ids,
+      stored.map(({ id }) => id).sort((one, other) => one - other),
+    );
+  });
 });

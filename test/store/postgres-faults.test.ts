@@ -8,7 +8,7 @@ import { chmodSync, chownSync, mkdirSync, mkdtempSync, readFileSync, rmSync, wri
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
+import { after, before, describe, test } from 'node:test';
 import { sleep } from '../../src/clock.ts';
 import { RackError } from '../../src/errors.ts';
 import type { NewMachineEvent } from '../../src/region/records/machine-event.ts';
@@ -62,51 +62,55 @@ async function freePort(): Promise<number> {
   return address.port;
 }
 
-before(async () => {
-  certificates = makeCertificates();
-  port = await freePort();
-  server = await PostgresServer.start({
-    settings: [
-      "listen_addresses = '127.0.0.1'",
-      'ssl = on',
-      `ssl_cert_file = '${join(certificates, 'ca.crt')}'`,
-      `ssl_key_file = '${join(certificates, 'ca.key')}'`,
-    ],
-    port,
-    access: ['local all guarded scram-sha-256'],
+describe('a PostgreSQL that cannot be used', { skip: missing('linux', '/usr/lib/postgresql') }, () => {
+  before(async () => {
+    certificates = makeCertificates();
+    port = await freePort();
+    server = await PostgresServer.start({
+      settings: [
+        "listen_addresses = '127.0.0.1'",
+        'ssl = on',
+        `ssl_cert_file = '${join(certificates, 'ca.crt')}'`,
+        `ssl_key_file = '${join(certificates, 'ca.key')}'`,
+      ],
+      port,
+      access: ['local all guarded scram-sha-256'],
+    });
+    await server.query(ACCOUNTS);
   });
-  await server.query(ACCOUNTS);
-});
-after(async () => {
-  await server.close();
-  rmSync(certificates, { recursive: true, force: true });
-});
+  after(async () => {
+    await server.close();
+    rmSync(certificates, { recursive: true, force: true });
+  });
 
-async function refusalOf(place: PostgresPlace): Promise<string> {
-  try {
-    await (await openPostgresRegion(place)).close();
-  } catch (error) {
-    assert.ok(error instanceof RackError, String(error));
-    return `${error.code}: ${error.message}`;
+  async function refusalOf(place: PostgresPlace): Promise<string> {
+    try {
+      await (await openPostgresRegion(place)).close();
+    } catch (error) {
+      assert.ok(error instanceof RackError, String(error));
+      return `${error.code}: ${error.message}`;
+    }
+    return 'opened';
   }
-  return 'opened';
-}
 
-/** Makes a database with the region's tables, and changes it. */
-async function madeWith(...sql: string[]): Promise<string> {
-  const name = await server.makeDatabase();
-  await (await openPostgresRegion(server.placeOf(name))).close();
-  for (const statement of sql) await server.query(statement.replaceAll('$name', name), name);
-  return name;
-}
+  /** Makes a database with the region's tables, and changes it. */
+  async function madeWith(...sql: string[]): Promise<string> {
+    const name = await server.makeDatabase();
+    await (await openPostgresRegion(server.placeOf(name))).close();
+    for (const statement of sql) await server.query(statement.replaceAll('$name', name), name);
+    return name;
+  }
 
-const as = (account: string, place: PostgresPlace): PostgresPlace => ({
-  ...place,
-  url: place.url.replace('user=rackboot', `user=${account}`),
-});
+  const as = (account: string, place: PostgresPlace): PostgresPlace => ({
+    ...place,
+    url: place.url.replace('user=rackboot', `user=${account}`),
+  });
 
-const FAULTS: readonly (readonly [what: string, place: () => PostgresPlace | Promise<PostgresPlace>, says: RegExp])[] =
-  [
+  const FAULTS: readonly (readonly [
+    what: string,
+    place: () => PostgresPlace | Promise<PostgresPlace>,
+    says: RegExp,
+  ])[] = [
     [
       'no server',
       () => ({ url: 'postgresql:///x?host=/nonexistent', pool: 1 }),
@@ -158,149 +162,150 @@ const FAULTS: readonly (readonly [what: string, place: () => PostgresPlace | Pro
     ],
   ];
 
-const tcp = (host: string, database = 'postgres'): string => `postgresql://rackboot@${host}:${port}/${database}`;
-const read = (file: string): string => readFileSync(join(certificates, file), 'utf8');
+  const tcp = (host: string, database = 'postgres'): string => `postgresql://rackboot@${host}:${port}/${database}`;
+  const read = (file: string): string => readFileSync(join(certificates, file), 'utf8');
 
-for (const [what, place, says] of FAULTS) {
-  test(`a region whose database is ${what} says what to do`, async () => {
-    assert.match(await refusalOf(await place()), says);
-  });
-}
+  for (const [what, place, says] of FAULTS) {
+    test(`a region whose database is ${what} says what to do`, async () => {
+      assert.match(await refusalOf(await place()), says);
+    });
+  }
 
-test('the right password and the right certificate open it', async () => {
-  const name = await server.makeDatabase();
-  await server.query(`ALTER DATABASE ${name} OWNER TO guarded`);
-  assert.equal(await refusalOf({ ...as('guarded', server.placeOf(name)), password: SECRET }), 'opened');
-  const other = await server.makeDatabase();
-  const url = tcp('127.0.0.1').replace('/postgres', `/${other}`).replace('postgresql:/', 'postgresql://');
-  assert.equal(
-    await refusalOf({ url: url.replace('postgresql:///', 'postgresql://'), ca: read('ca.crt'), pool: 1 }),
-    'opened',
-  );
-});
-
-test('a store whose connections are all in use says so', async () => {
-  const name = await server.makeDatabase();
-  const store = await openPostgresRegion({ ...server.placeOf(name), pool: 1 });
-  const held = Promise.withResolvers<void>();
-  const holder = store.transact(async () => {
-    await store.listUsers();
-    await held.promise;
-  });
-  await assert.rejects(store.listUsers(), (error) => {
-    assert.ok(error instanceof RackError);
-    assert.equal(error.code, 'store-unavailable');
-    assert.match(error.message, /all connections of region\.store\.pool are in use/);
-    return true;
-  });
-  held.resolve();
-  await holder;
-  assert.deepEqual(await store.listUsers(), []);
-  await store.close();
-});
-
-const addUser = async (store: RegionStore, username: string): Promise<boolean> => {
-  const user = { username, email: '', passwordHash: randomBytes(1500).toString('hex'), isAdmin: false, createdMs: 1 };
-  return (await store.addUser(user)) !== undefined;
-};
-
-test('a full disk at the database costs a pause, and nothing that was stored', {
-  skip: missing('root', 'mount'),
-}, async () => {
-  const directory = mkdtempSync(join(tmpdir(), 'rackboot-small-'));
-  const small = join(directory, 'disk');
-  mkdirSync(small);
-  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=24m', 'none', small]);
-  try {
-    chownSync(small, NOBODY, NOBODY);
-    chmodSync(directory, 0o755);
-    await server.query(`CREATE TABLESPACE small LOCATION '${small}'`);
+  test('the right password and the right certificate open it', async () => {
     const name = await server.makeDatabase();
-    await server.query(`ALTER DATABASE ${name} SET TABLESPACE small`);
-    const store = await openPostgresRegion(server.placeOf(name));
-    let filled = 0;
+    await server.query(`ALTER DATABASE ${name} OWNER TO guarded`);
+    assert.equal(await refusalOf({ ...as('guarded', server.placeOf(name)), password: SECRET }), 'opened');
+    const other = await server.makeDatabase();
+    const url = tcp('127.0.0.1').replace('/postgres', `/${other}`).replace('postgresql:/', 'postgresql://');
+    assert.equal(
+      await refusalOf({ url: url.replace('postgresql:///', 'postgresql://'), ca: read('ca.crt'), pool: 1 }),
+      'opened',
+    );
+  });
+
+  test('a store whose connections are all in use says so', async () => {
+    const name = await server.makeDatabase();
+    const store = await openPostgresRegion({ ...server.placeOf(name), pool: 1 });
+    const held = Promise.withResolvers<void>();
+    const holder = store.transact(async () => {
+      await store.listUsers();
+      await held.promise;
+    });
+    await assert.rejects(store.listUsers(), (error) => {
+      assert.ok(error instanceof RackError);
+      assert.equal(error.code, 'store-unavailable');
+      assert.match(error.message, /all connections of region\.store\.pool are in use/);
+      return true;
+    });
+    held.resolve();
+    await holder;
+    assert.deepEqual(await store.listUsers(), []);
+    await store.close();
+  });
+
+  const addUser = async (store: RegionStore, username: string): Promise<boolean> => {
+    const user = { username, email: '', passwordHash: randomBytes(1500).toString('hex'), isAdmin: false, createdMs: 1 };
+    return (await store.addUser(user)) !== undefined;
+  };
+
+  test('a full disk at the database costs a pause, and nothing that was stored', {
+    skip: missing('root', 'mount'),
+  }, async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'rackboot-small-'));
+    const small = join(directory, 'disk');
+    mkdirSync(small);
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=24m', 'none', small]);
     try {
-      for (let size = 8 << 20; size >= 4096; size /= 2) {
-        try {
-          for (;;) {
-            filled += 1;
-            writeFileSync(join(small, `fill${filled}`), Buffer.alloc(size));
+      chownSync(small, NOBODY, NOBODY);
+      chmodSync(directory, 0o755);
+      await server.query(`CREATE TABLESPACE small LOCATION '${small}'`);
+      const name = await server.makeDatabase();
+      await server.query(`ALTER DATABASE ${name} SET TABLESPACE small`);
+      const store = await openPostgresRegion(server.placeOf(name));
+      let filled = 0;
+      try {
+        for (let size = 8 << 20; size >= 4096; size /= 2) {
+          try {
+            for (;;) {
+              filled += 1;
+              writeFileSync(join(small, `fill${filled}`), Buffer.alloc(size));
+            }
+          } catch {
+            rmSync(join(small, `fill${filled}`), { force: true });
           }
-        } catch {
-          rmSync(join(small, `fill${filled}`), { force: true });
+        }
+        let stored = 0;
+        const failed = (async () => {
+          for (; stored < 2000; stored += 1) await addUser(store, `user${stored}`);
+        })();
+        await assert.rejects(failed, (error) => {
+          assert.ok(error instanceof RackError);
+          assert.match(`${error.code}: ${error.message}`, /^store-unavailable: .*: make room on the database's disk$/);
+          return true;
+        });
+        assert.equal((await store.listUsers()).length, stored);
+        for (; filled > 0; filled -= 1) rmSync(join(small, `fill${filled}`), { force: true });
+        assert.equal(await addUser(store, 'last'), true);
+        assert.equal((await store.listUsers()).length, stored + 1);
+      } finally {
+        await store.close();
+        await server.removeDatabase(name);
+        await server.query('DROP TABLESPACE small');
+      }
+    } finally {
+      execFileSync('umount', ['-l', small]);
+      rmSync(directory, { recursive: true, force: true });
+    }
+  });
+
+  test('a database that crashes or restarts under load loses nothing acknowledged, and does nothing twice', async () => {
+    const durable = await PostgresServer.start({ settings: [] });
+    const name = await durable.makeDatabase();
+    const stores = await Promise.all([1, 2].map(() => openPostgresRegion(durable.placeOf(name))));
+    const acknowledged: string[] = [];
+    let unavailable = 0;
+    let isOver = false;
+    const write = async (store: RegionStore, writer: number): Promise<void> => {
+      for (let count = 0; !isOver; count += 1) {
+        const username = `u${writer}-${count}`;
+        try {
+          const isAdded = await store.transact(async () => {
+            await store.recordEvent({ ...EVENT, params: { text: username } }, undefined);
+            return await addUser(store, username);
+          });
+          assert.ok(isAdded, `${username} was added twice`);
+          acknowledged.push(username);
+        } catch (error) {
+          if (!(error instanceof RackError && error.code === 'store-unavailable')) throw error;
+          unavailable += 1;
+          await sleep(20);
         }
       }
-      let stored = 0;
-      const failed = (async () => {
-        for (; stored < 2000; stored += 1) await addUser(store, `user${stored}`);
-      })();
-      await assert.rejects(failed, (error) => {
-        assert.ok(error instanceof RackError);
-        assert.match(`${error.code}: ${error.message}`, /^store-unavailable: .*: make room on the database's disk$/);
-        return true;
-      });
-      assert.equal((await store.listUsers()).length, stored);
-      for (; filled > 0; filled -= 1) rmSync(join(small, `fill${filled}`), { force: true });
-      assert.equal(await addUser(store, 'last'), true);
-      assert.equal((await store.listUsers()).length, stored + 1);
-    } finally {
-      await store.close();
-      await server.removeDatabase(name);
-      await server.query('DROP TABLESPACE small');
+    };
+    const writers = stores.flatMap((store, one) => [0, 1, 2, 3].map((writer) => write(store, one * 4 + writer)));
+    for (const signal of ['SIGKILL', 'SIGINT', 'SIGKILL', 'SIGINT'] as const) {
+      const before = acknowledged.length;
+      while (acknowledged.length < before + 50) await sleep(10);
+      await durable.end(signal);
+      await sleep(200);
+      await durable.run();
     }
-  } finally {
-    execFileSync('umount', ['-l', small]);
-    rmSync(directory, { recursive: true, force: true });
-  }
-});
-
-test('a database that crashes or restarts under load loses nothing acknowledged, and does nothing twice', async () => {
-  const durable = await PostgresServer.start({ settings: [] });
-  const name = await durable.makeDatabase();
-  const stores = await Promise.all([1, 2].map(() => openPostgresRegion(durable.placeOf(name))));
-  const acknowledged: string[] = [];
-  let unavailable = 0;
-  let isOver = false;
-  const write = async (store: RegionStore, writer: number): Promise<void> => {
-    for (let count = 0; !isOver; count += 1) {
-      const username = `u${writer}-${count}`;
-      try {
-        const isAdded = await store.transact(async () => {
-          await store.recordEvent({ ...EVENT, params: { text: username } }, undefined);
-          return await addUser(store, username);
-        });
-        assert.ok(isAdded, `${username} was added twice`);
-        acknowledged.push(username);
-      } catch (error) {
-        if (!(error instanceof RackError && error.code === 'store-unavailable')) throw error;
-        unavailable += 1;
-        await sleep(20);
-      }
-    }
-  };
-  const writers = stores.flatMap((store, one) => [0, 1, 2, 3].map((writer) => write(store, one * 4 + writer)));
-  for (const signal of ['SIGKILL', 'SIGINT', 'SIGKILL', 'SIGINT'] as const) {
     const before = acknowledged.length;
     while (acknowledged.length < before + 50) await sleep(10);
-    await durable.end(signal);
-    await sleep(200);
-    await durable.run();
-  }
-  const before = acknowledged.length;
-  while (acknowledged.length < before + 50) await sleep(10);
-  isOver = true;
-  await Promise.all(writers);
-  const [store] = stores;
-  const stored = new Set((await store?.listUsers())?.map(({ username }) => username));
-  const told = ((await store?.listEvents({ limit: 100_000 })) ?? []).map(({ params }) =>
-    'text' in params ? String(params.text) : '',
-  );
-  assert.deepEqual(
-    acknowledged.filter((username) => !stored.has(username)),
-    [],
-  );
-  assert.deepEqual([...told].sort(), [...stored].sort(), 'each has one event');
-  assert.ok(unavailable > 0, 'the database was away');
-  for (const one of stores) await one.close();
-  await durable.close();
+    isOver = true;
+    await Promise.all(writers);
+    const [store] = stores;
+    const stored = new Set((await store?.listUsers())?.map(({ username }) => username));
+    const told = ((await store?.listEvents({ limit: 100_000 })) ?? []).map(({ params }) =>
+      'text' in params ? String(params.text) : '',
+    );
+    assert.deepEqual(
+      acknowledged.filter((username) => !stored.has(username)),
+      [],
+    );
+    assert.deepEqual([...told].sort(), [...stored].sort(), 'each has one event');
+    assert.ok(unavailable > 0, 'the database was away');
+    for (const one of stores) await one.close();
+    await durable.close();
+  });
 });

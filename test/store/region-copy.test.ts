@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
+import { after, before, describe, test } from 'node:test';
 import { mac } from '../../src/net/address.ts';
 import type { RegionStore } from '../../src/region/records/store.ts';
 import { toPostgres } from '../../src/store/copy-postgres.ts';
@@ -16,6 +16,7 @@ import { REGION_FILE } from '../../src/store/region-schema.ts';
 import { openRegionStore } from '../../src/store/region-sqlite.ts';
 import { EVENT, fillRegion } from '../contract/region-operations.ts';
 import { FIELDS } from '../contract/region-store.ts';
+import { missing } from '../support/needs.ts';
 import { PostgresServer } from '../support/postgres-server.ts';
 import { runRackboot } from '../support/running-rack.ts';
 
@@ -27,167 +28,176 @@ let directory: string;
 /** A state directory with a region's data. */
 let stateDir: string;
 
-before(async () => {
-  server = await PostgresServer.start();
-  directory = mkdtempSync(join(tmpdir(), 'rackboot-copy-'));
-  stateDir = join(directory, 'from');
-  const store = openRegionStore({ stateDir });
-  await fillRegion(store, MACHINES);
-  await store.changeMachine<never>('m00001', 1, () => ({
-    ...{ kind: 'change', fields: { description: 'Ünï\t"x"', powerTask: 'on' }, events: [EVENT] },
-    userData: Uint8Array.from({ length: 256 }, (_, index) => index),
-  }));
-  await store.removeMachine('m00002', EVENT);
-  await store.recordReports('rack', [{ sequence: 7, kind: 'dhcp.ack', at: 5, text: 'x' }]);
-  await store.close();
-});
-after(async () => {
-  await server.close();
-  rmSync(directory, { recursive: true, force: true });
-});
+describe('the data of a region, moved', { skip: missing('linux', '/usr/lib/postgresql') }, () => {
+  before(async () => {
+    server = await PostgresServer.start();
+    directory = mkdtempSync(join(tmpdir(), 'rackboot-copy-'));
+    stateDir = join(directory, 'from');
+    const store = openRegionStore({ stateDir });
+    await fillRegion(store, MACHINES);
+    await store.changeMachine<never>('m00001', 1, () => ({
+      ...{ kind: 'change', fields: { description: 'Ünï\t"x"', powerTask: 'on' }, events: [EVENT] },
+      userData: Uint8Array.from({ length: 256 }, (_, index) => index),
+    }));
+    await store.removeMachine('m00002', EVENT);
+    await store.recordReports('rack', [{ sequence: 7, kind: 'dhcp.ack', at: 5, text: 'x' }]);
+    await store.close();
+  });
+  after(async () => {
+    await server.close();
+    rmSync(directory, { recursive: true, force: true });
+  });
 
-/** All that the ports tell of a region. */
-async function everything(store: RegionStore): Promise<unknown> {
-  return [
-    await store.listMachines({}, 0, 10_000),
-    await store.listEvents({ limit: 10_000 }),
-    [...((await store.life.userData('m00001')) ?? [])],
-    await store.listUsers(),
-    await store.life.listTags(),
-    await store.highestSequence('rack'),
-    await store.listGone(0),
-    await store.desiredVersion(),
-  ];
-}
-
-async function read(store: RegionStore | Promise<RegionStore>): Promise<unknown> {
-  const opened = await store;
-  try {
-    return await everything(opened);
-  } finally {
-    await opened.close();
+  /** All that the ports tell of a region. */
+  async function everything(store: RegionStore): Promise<unknown> {
+    return [
+      await store.listMachines({}, 0, 10_000),
+      await store.listEvents({ limit: 10_000 }),
+      [...((await store.life.userData('m00001')) ?? [])],
+      await store.listUsers(),
+      await store.life.listTags(),
+      await store.highestSequence('rack'),
+      await store.listGone(0),
+      await store.desiredVersion(),
+    ];
   }
-}
 
-/** What is added later has higher ids and versions than all before. */
-async function checkGoesOn(opening: RegionStore | Promise<RegionStore>): Promise<void> {
-  const store = await opening;
-  const [version, { newest }] = [await store.desiredVersion(), await store.eventRange()];
-  const made = await store.enlist({ macs: [], values: [], atMs: 1 }, () => ({
-    ...{ kind: 'create', systemId: 'later', fields: { ...FIELDS, hostname: 'later' }, events: [EVENT] },
-    interfaces: [{ mac: mac(0x5254ffff0001), name: '', source: 'vouched' }],
-  }));
-  assert.ok(made.kind === 'create' && made.machine.id > MACHINES);
-  assert.ok((await store.desiredVersion()) > version);
-  assert.ok((await store.eventRange()).newest > newest);
-  await store.close();
-}
+  async function read(store: RegionStore | Promise<RegionStore>): Promise<unknown> {
+    const opened = await store;
+    try {
+      return await everything(opened);
+    } finally {
+      await opened.close();
+    }
+  }
 
-async function run(...args: string[]): Promise<string> {
-  const { code, output, complaints } = await runRackboot(['region', ...args]);
-  assert.equal(code, 0, complaints.join('\n'));
-  return output.join('\n');
-}
+  /** What is added later has higher ids and versions than all before. */
+  async function checkGoesOn(opening: RegionStore | Promise<RegionStore>): Promise<void> {
+    const store = await opening;
+    const [version, { newest }] = [await store.desiredVersion(), await store.eventRange()];
+    const made = await store.enlist({ macs: [], values: [], atMs: 1 }, () => ({
+      ...{ kind: 'create', systemId: 'later', fields: { ...FIELDS, hostname: 'later' }, events: [EVENT] },
+      interfaces: [{ mac: mac(0x5254ffff0001), name: '', source: 'vouched' }],
+    }));
+    assert.ok(made.kind === 'create' && made.machine.id > MACHINES);
+    assert.ok((await store.desiredVersion()) > version);
+    assert.ok((await store.eventRange()).newest > newest);
+    await store.close();
+  }
 
-const configOf = (name: string, store: string): string => {
-  const path = join(directory, `${name}.yaml`);
-  writeFileSync(path, `name: hall\nstate_dir: ${join(directory, name)}\nregion: { store: ${store} }\n`);
-  return path;
-};
+  async function run(...args: string[]): Promise<string> {
+    const { code, output, complaints } = await runRackboot(['region', ...args]);
+    assert.equal(code, 0, complaints.join('\n'));
+    return output.join('\n');
+  }
 
-test('a region moves to PostgreSQL and back, by the command line, and goes on at both', async () => {
-  const name = await server.makeDatabase();
-  const wanted = await read(openRegionStore({ stateDir }));
-  const said = await run('copy', '--from', `sqlite:${stateDir}`, '--to', server.urlOf(name));
-  assert.match(said, /^\d{4} rows in \d+ tables are there, and compared\.$/);
-  assert.deepEqual(await read(openPostgresRegion(server.placeOf(name))), wanted);
-  const back = join(directory, 'back');
-  await run('copy', '--from', server.urlOf(name), '--to', `sqlite:${back}`);
-  assert.deepEqual(await read(openRegionStore({ stateDir: back })), wanted);
-  await checkGoesOn(openPostgresRegion(server.placeOf(name)));
-  await checkGoesOn(openRegionStore({ stateDir: back }));
-});
-
-test('a backup of either is one file, made while others write, and fills an empty store of either', async () => {
-  const name = await server.makeDatabase();
-  await run('copy', '--from', `sqlite:${stateDir}`, '--to', server.urlOf(name));
-  const [postgres, sqlite] = ['postgres', 'sqlite'].map((kind) => join(directory, `${kind}.backup`));
-  assert.ok(postgres !== undefined && sqlite !== undefined);
-  const stores = [await openPostgresRegion(server.placeOf(name)), openRegionStore({ stateDir })];
-  const wanted = await Promise.all(stores.map(everything));
-  const there = configOf('there', `{ kind: postgresql, url: "${server.urlOf(name)}" }`);
-  const here = join(directory, 'from.yaml');
-  writeFileSync(here, `state_dir: ${stateDir}\n`);
-  await run('backup', postgres, '--config', there);
-  await run('backup', sqlite, '--config', here);
-  await Promise.all(stores.map((store) => store.close()));
-  const empty = await server.makeDatabase();
-  await run('restore', sqlite, '--config', configOf('new', `{ kind: postgresql, url: "${server.urlOf(empty)}" }`));
-  assert.deepEqual(await read(openPostgresRegion(server.placeOf(empty))), wanted[1]);
-  await run('restore', postgres, '--config', configOf('other', '{ kind: sqlite }'));
-  assert.deepEqual(await read(openRegionStore({ stateDir: join(directory, 'other') })), wanted[0]);
-});
-
-test('an interrupted copy goes on where it stopped, and nothing runs on it meanwhile', async () => {
-  const place = server.placeOf(await server.makeDatabase());
-  const source = SqliteSource.open(join(stateDir, REGION_FILE));
-  const written: string[] = [];
-  const copy = (stopAt: string) =>
-    toPostgres(place, (target) => {
-      const write = target.write.bind(target);
-      target.write = async (table, rows) => {
-        if (table.name === stopAt && written.filter((one) => one === stopAt).length === 1) throw new Error('cut');
-        written.push(table.name);
-        await write(table, rows);
-      };
-      return copyRegion(source, target, () => undefined);
-    });
-  await assert.rejects(copy('machine'), /^Error: cut$/);
-  await assert.rejects(openPostgresRegion(place), /^RackError: a copy into the region's database was not finished/);
-  assert.deepEqual(written, ['machine']);
-  await copy('');
-  source.close();
-  assert.deepEqual(written.filter((one) => one === 'machine').length, 2, 'its first part was not written again');
-  assert.deepEqual(await read(openPostgresRegion(place)), await read(openRegionStore({ stateDir })));
-});
-
-test('nothing is copied into a store that holds something else, or from one on which a region runs', async () => {
-  const name = await server.makeDatabase();
-  const store = await openPostgresRegion(server.placeOf(name));
-  await store.addUser({ username: 'zed', email: '', passwordHash: 'x', isAdmin: true, createdMs: 1 });
-  const refused = async (pattern: RegExp, ...args: string[]): Promise<void> => {
-    const { code, complaints } = await runRackboot(['region', ...args]);
-    assert.notEqual(code, 0);
-    assert.match(complaints.join('\n'), pattern);
+  const configOf = (name: string, store: string): string => {
+    const path = join(directory, `${name}.yaml`);
+    writeFileSync(path, `name: hall\nstate_dir: ${join(directory, name)}\nregion: { store: ${store} }\n`);
+    return path;
   };
-  await refused(/is not empty \(table account\)/, 'copy', '--from', `sqlite:${stateDir}`, '--to', server.urlOf(name));
-  assert.equal(await store.countMachines({}), 0);
-  await store.close();
-  await (await openPostgresRegion(server.placeOf(name))).close();
-  const full = join(directory, 'full');
-  await openRegionStore({ stateDir: full }).close();
-  await refused(/region\.db exists: name a new file/, 'copy', '--from', `sqlite:${stateDir}`, '--to', `sqlite:${full}`);
-  await refused(/write sqlite:DIRECTORY/, 'copy', '--from', stateDir, '--to', server.urlOf(name));
-  await refused(/there is no /, 'copy', '--from', `sqlite:${join(directory, 'nowhere')}`, '--to', server.urlOf(name));
-  assert.equal(existsSync(join(directory, 'nowhere', REGION_FILE)), false);
-  const busy = await server.makeDatabase();
-  const running = await openPostgresRegion(server.placeOf(busy));
-  await running.duties?.hold(60_000);
-  await refused(
-    /processes of a region run on this database/,
-    'copy',
-    '--from',
-    server.urlOf(busy),
-    '--to',
-    `sqlite:${join(directory, 'x')}`,
-  );
-  await running.close();
-});
 
-test('every table of the schema is copied, and each after those that it refers to', () => {
-  const names = copiedTables().map(({ name }) => name);
-  assert.ok(names.length > 20 && names.includes('event') && names.includes('counter'));
-  assert.ok(
-    names.indexOf('machine') < names.indexOf('interface') && names.indexOf('account') < names.indexOf('api_key'),
-  );
+  test('a region moves to PostgreSQL and back, by the command line, and goes on at both', async () => {
+    const name = await server.makeDatabase();
+    const wanted = await read(openRegionStore({ stateDir }));
+    const said = await run('copy', '--from', `sqlite:${stateDir}`, '--to', server.urlOf(name));
+    assert.match(said, /^\d{4} rows in \d+ tables are there, and compared\.$/);
+    assert.deepEqual(await read(openPostgresRegion(server.placeOf(name))), wanted);
+    const back = join(directory, 'back');
+    await run('copy', '--from', server.urlOf(name), '--to', `sqlite:${back}`);
+    assert.deepEqual(await read(openRegionStore({ stateDir: back })), wanted);
+    await checkGoesOn(openPostgresRegion(server.placeOf(name)));
+    await checkGoesOn(openRegionStore({ stateDir: back }));
+  });
+
+  test('a backup of either is one file, made while others write, and fills an empty store of either', async () => {
+    const name = await server.makeDatabase();
+    await run('copy', '--from', `sqlite:${stateDir}`, '--to', server.urlOf(name));
+    const [postgres, sqlite] = ['postgres', 'sqlite'].map((kind) => join(directory, `${kind}.backup`));
+    assert.ok(postgres !== undefined && sqlite !== undefined);
+    const stores = [await openPostgresRegion(server.placeOf(name)), openRegionStore({ stateDir })];
+    const wanted = await Promise.all(stores.map(everything));
+    const there = configOf('there', `{ kind: postgresql, url: "${server.urlOf(name)}" }`);
+    const here = join(directory, 'from.yaml');
+    writeFileSync(here, `state_dir: ${stateDir}\n`);
+    await run('backup', postgres, '--config', there);
+    await run('backup', sqlite, '--config', here);
+    await Promise.all(stores.map((store) => store.close()));
+    const empty = await server.makeDatabase();
+    await run('restore', sqlite, '--config', configOf('new', `{ kind: postgresql, url: "${server.urlOf(empty)}" }`));
+    assert.deepEqual(await read(openPostgresRegion(server.placeOf(empty))), wanted[1]);
+    await run('restore', postgres, '--config', configOf('other', '{ kind: sqlite }'));
+    assert.deepEqual(await read(openRegionStore({ stateDir: join(directory, 'other') })), wanted[0]);
+  });
+
+  test('an interrupted copy goes on where it stopped, and nothing runs on it meanwhile', async () => {
+    const place = server.placeOf(await server.makeDatabase());
+    const source = SqliteSource.open(join(stateDir, REGION_FILE));
+    const written: string[] = [];
+    const copy = (stopAt: string) =>
+      toPostgres(place, (target) => {
+        const write = target.write.bind(target);
+        target.write = async (table, rows) => {
+          if (table.name === stopAt && written.filter((one) => one === stopAt).length === 1) throw new Error('cut');
+          written.push(table.name);
+          await write(table, rows);
+        };
+        return copyRegion(source, target, () => undefined);
+      });
+    await assert.rejects(copy('machine'), /^Error: cut$/);
+    await assert.rejects(openPostgresRegion(place), /^RackError: a copy into the region's database was not finished/);
+    assert.deepEqual(written, ['machine']);
+    await copy('');
+    source.close();
+    assert.deepEqual(written.filter((one) => one === 'machine').length, 2, 'its first part was not written again');
+    assert.deepEqual(await read(openPostgresRegion(place)), await read(openRegionStore({ stateDir })));
+  });
+
+  test('nothing is copied into a store that holds something else, or from one on which a region runs', async () => {
+    const name = await server.makeDatabase();
+    const store = await openPostgresRegion(server.placeOf(name));
+    await store.addUser({ username: 'zed', email: '', passwordHash: 'x', isAdmin: true, createdMs: 1 });
+    const refused = async (pattern: RegExp, ...args: string[]): Promise<void> => {
+      const { code, complaints } = await runRackboot(['region', ...args]);
+      assert.notEqual(code, 0);
+      assert.match(complaints.join('\n'), pattern);
+    };
+    await refused(/is not empty \(table account\)/, 'copy', '--from', `sqlite:${stateDir}`, '--to', server.urlOf(name));
+    assert.equal(await store.countMachines({}), 0);
+    await store.close();
+    await (await openPostgresRegion(server.placeOf(name))).close();
+    const full = join(directory, 'full');
+    await openRegionStore({ stateDir: full }).close();
+    await refused(
+      /region\.db exists: name a new file/,
+      'copy',
+      '--from',
+      `sqlite:${stateDir}`,
+      '--to',
+      `sqlite:${full}`,
+    );
+    await refused(/write sqlite:DIRECTORY/, 'copy', '--from', stateDir, '--to', server.urlOf(name));
+    await refused(/there is no /, 'copy', '--from', `sqlite:${join(directory, 'nowhere')}`, '--to', server.urlOf(name));
+    assert.equal(existsSync(join(directory, 'nowhere', REGION_FILE)), false);
+    const busy = await server.makeDatabase();
+    const running = await openPostgresRegion(server.placeOf(busy));
+    await running.duties?.hold(60_000);
+    await refused(
+      /processes of a region run on this database/,
+      'copy',
+      '--from',
+      server.urlOf(busy),
+      '--to',
+      `sqlite:${join(directory, 'x')}`,
+    );
+    await running.close();
+  });
+
+  test('every table of the schema is copied, and each after those that it refers to', () => {
+    const names = copiedTables().map(({ name }) => name);
+    assert.ok(names.length > 20 && names.includes('event') && names.includes('counter'));
+    assert.ok(
+      names.indexOf('machine') < names.indexOf('interface') && names.indexOf('account') < names.indexOf('api_key'),
+    );
+  });
 });

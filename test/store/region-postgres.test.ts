@@ -1,7 +1,7 @@
 // The region's database in PostgreSQL: the contract, on a real server.
 // @host waits, 80 s
 
-import { after, before, test } from 'node:test';
+import { after, before, describe, test } from 'node:test';
 import { PostgresConnections } from '../../src/store/postgres-connections.ts';
 import { PostgresTransactions } from '../../src/store/postgres-transactions.ts';
 import { openPostgresRegion } from '../../src/store/region-postgres.ts';
@@ -16,49 +16,52 @@ import { testScriptStore } from '../contract/script-store.ts';
 import { testSessionStore } from '../contract/session-store.ts';
 import type { StorePlace } from '../contract/store-place.ts';
 import { testTransactions } from '../contract/transactions.ts';
+import { missing } from '../support/needs.ts';
 import { RegionDatabases } from '../support/postgres-server.ts';
 
 let databases: RegionDatabases;
 
-before(async () => {
-  databases = await RegionDatabases.start();
-});
-after(() => databases.close());
+describe('a region in PostgreSQL', { skip: missing('linux', '/usr/lib/postgresql') }, () => {
+  before(async () => {
+    databases = await RegionDatabases.start();
+  });
+  after(() => databases.close());
 
-function makePlace(): StorePlace {
-  let name: Promise<string> | undefined;
-  return {
-    open: async () => {
-      name ??= databases.make();
-      return await openPostgresRegion(databases.server.placeOf(await name));
-    },
-    remove: async () => {
-      if (name !== undefined) await databases.server.removeDatabase(await name);
-    },
-  };
-}
-
-const title = 'PostgreSQL';
-testTransactions(title, makePlace);
-testRegionStore(title, makePlace);
-testMachineVersions(title, makePlace);
-testLoginStore(title, makePlace);
-testSessionStore(title, makePlace);
-testRackStore(title, makePlace);
-testScriptStore(title, makePlace);
-
-test('PostgreSQL runs every operation of every table', async () => {
-  const name = await databases.make();
-  const place = databases.server.placeOf(name);
-  const store = await openPostgresRegion(place);
-  await fillRegion(store, 12);
-  await store.close();
-  const driver = new PostgresTransactions(new PostgresConnections(place));
-  const region = { tables: new RegionTables(EVENT_BOUNDS), machines: 12 };
-  try {
-    for (const operation of Object.values(OPERATIONS)) await driver.write(() => operation(region));
-  } finally {
-    await driver.close();
-    await databases.server.removeDatabase(name);
+  function makePlace(): StorePlace {
+    let name: Promise<string> | undefined;
+    return {
+      open: async () => {
+        name ??= databases.make();
+        return await openPostgresRegion(databases.server.placeOf(await name));
+      },
+      remove: async () => {
+        if (name !== undefined) await databases.server.removeDatabase(await name);
+      },
+    };
   }
+
+  const title = 'PostgreSQL';
+  testTransactions(title, makePlace);
+  testRegionStore(title, makePlace);
+  testMachineVersions(title, makePlace);
+  testLoginStore(title, makePlace);
+  testSessionStore(title, makePlace);
+  testRackStore(title, makePlace);
+  testScriptStore(title, makePlace);
+
+  test('PostgreSQL runs every operation of every table', async () => {
+    const name = await databases.make();
+    const place = databases.server.placeOf(name);
+    const store = await openPostgresRegion(place);
+    await fillRegion(store, 12);
+    await store.close();
+    const driver = new PostgresTransactions(new PostgresConnections(place));
+    const region = { tables: new RegionTables(EVENT_BOUNDS), machines: 12 };
+    try {
+      for (const operation of Object.values(OPERATIONS)) await driver.write(() => operation(region));
+    } finally {
+      await driver.close();
+      await databases.server.removeDatabase(name);
+    }
+  });
 });
