@@ -11,6 +11,7 @@ import { dnsBenchmark } from './dns.ts';
 import { describeHost, formatReport } from './figure.ts';
 import { httpBenchmark } from './http.ts';
 import { isolationBenchmark } from './isolation.ts';
+import { regionBenchmark } from './region.ts';
 import { startBenchmark } from './start.ts';
 import { tftpBenchmark } from './tftp.ts';
 
@@ -22,6 +23,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   httpBenchmark,
   startBenchmark,
   isolationBenchmark,
+  regionBenchmark,
 ];
 
 const words = process.argv.slice(2);

@@ -6,7 +6,7 @@ import type { MachineKey, SshKey, Tag } from '../region/records/life-store.ts';
 import type { NewMachineEvent } from '../region/records/machine-event.ts';
 import type { EventTable } from './region-events.ts';
 import { number, type Row, text } from './region-rows.ts';
-import { all, numberIn, one, run, type Steps } from './region-steps.ts';
+import { type Answer, all, numberIn, one, run, type Steps } from './region-steps.ts';
 import { countVersion } from './region-versions.ts';
 
 /** The tables `ssh_key`, `tag`, `machine_tag`, `machine_key` and `user_data`. */
@@ -25,6 +25,15 @@ export class LifeTables {
     const id = numberIn(yield one(sql, key.username, key.key, key.createdMs));
     yield* this.#events.add(event, undefined);
     return { ...key, id };
+  }
+
+  *countSshKeys(): Steps<ReadonlyMap<string, number>> {
+    return countsOf(yield all('SELECT username AS name, count(*) AS count FROM ssh_key GROUP BY username'));
+  }
+
+  *countTagged(): Steps<ReadonlyMap<string, number>> {
+    const sql = 'SELECT tag.name, count(*) AS count FROM machine_tag JOIN tag ON tag.id = tag_id GROUP BY tag.name';
+    return countsOf(yield all(sql));
   }
 
   *listSshKeys(username: string): Steps<readonly SshKey[]> {
@@ -143,6 +152,9 @@ export class LifeTables {
     return numberIn(yield one('SELECT id FROM tag WHERE name = ?', name)) || undefined;
   }
 }
+
+const countsOf = ({ rows }: Answer): ReadonlyMap<string, number> =>
+  new Map(rows.map((row) => [text(row, 'name'), number(row, 'count')]));
 
 const readSshKey = (row: Row): SshKey => ({
   id: number(row, 'id'),

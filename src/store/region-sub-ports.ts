@@ -21,6 +21,8 @@ import { closeSession, findSession, noteSession, openSession } from './region-se
 
 export const lifeStore = (table: LifeTables, run: RegionDriver): LifeStore => ({
   addSshKey: (key, keysMax, event) => run.write(() => table.addSshKey(key, keysMax, event)),
+  countSshKeys: () => run.read(() => table.countSshKeys()),
+  countTagged: () => run.read(() => table.countTagged()),
   listSshKeys: (username) => run.read(() => table.listSshKeys(username)),
   removeSshKey: (username, id, event) => run.write(() => table.removeSshKey(username, id, event)),
   listTags: () => run.read(() => table.listTags()),

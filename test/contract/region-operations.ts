@@ -145,6 +145,8 @@ export const OPERATIONS: Readonly<Record<string, (place: FilledRegion) => Steps<
   'racks.change': ({ tables }) => tables.racks.change(() => ({ put: [], remove: ['x'], events: [EVENT], result: 1 })),
   'life.addSshKey': ({ tables }) =>
     tables.life.addSshKey({ username: 'ann', key: 'ssh-ed25519 A', createdMs: 1 }, 9, EVENT),
+  'life.countSshKeys': ({ tables }) => tables.life.countSshKeys(),
+  'life.countTagged': ({ tables }) => tables.life.countTagged(),
   'life.listSshKeys': ({ tables }) => tables.life.listSshKeys('ann'),
   'life.removeSshKey': ({ tables }) => tables.life.removeSshKey('ann', 1, EVENT),
   'life.addTag': ({ tables }) => tables.life.addTag({ name: 'b', comment: '', kernelParams: '' }, 9, EVENT),

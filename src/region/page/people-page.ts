@@ -16,7 +16,8 @@ const REMOVE = { method: 'DELETE', path: 'users/{username}' } as const;
 /** Accounts on the page. */
 const SHOWN_MAX = 500;
 
-async function userItem(view: View, user: User): Promise<Html> {
+/** @param keys how many SSH keys the user has */
+function userItem(view: View, user: User, keys: number): Html {
   const { username, email, isAdmin, createdMs } = user;
   const isSelf = view.viewer.kind === 'person' && view.viewer.username === username;
   const button = (what: string, label: string, tone: 'plain' | 'danger'): Html =>
@@ -38,7 +39,6 @@ async function userItem(view: View, user: User): Promise<Html> {
           ),
           button('remove', words.forms.remove, 'danger'),
         ];
-  const keys = (await view.region.store.life.listSshKeys(username)).length;
   const facts = [email, words.people.keys(keys), words.people.added(formatAge(view.nowMs - createdMs))];
   return html`
     <div class="list-item"><div><div class="name">${username} ${rolePill(user)}</div>
@@ -47,6 +47,8 @@ async function userItem(view: View, user: User): Promise<Html> {
 
 async function render(view: View): Promise<Html> {
   const users = (await view.region.store.listUsers()).slice(0, SHOWN_MAX);
+  const keys = await view.region.store.life.countSshKeys();
+  const items = users.map((user) => userItem(view, user, keys.get(user.username) ?? 0));
   const added = ofForm(view, given(view, 'do') === 'add');
   const form = formOf(view, {
     body: [
@@ -62,7 +64,7 @@ async function render(view: View): Promise<Html> {
     title: words.people.title,
     place: 'people',
     main: html`
-      <div class="bar"><h1>${words.people.title}</h1></div><div class="sheet narrow">${await Promise.all(users.map((user) => userItem(view, user)))}</div>
+      <div class="bar"><h1>${words.people.title}</h1></div><div class="sheet narrow">${items}</div>
       ${mayCall(view.viewer, ADD) ? html`<h2>${words.people.addOne}</h2><div class="sheet narrow">${form}</div>` : nothing}`,
   });
 }

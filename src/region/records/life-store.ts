@@ -32,11 +32,15 @@ export interface MachineKey extends MachineCredentials {
 export interface LifeStore {
   /** `exists`: the user already has this key. `limit`: they already have `keysMax`. */
   addSshKey(key: Omit<SshKey, 'id'>, keysMax: number, event: NewMachineEvent): Promise<SshKey | 'exists' | 'limit'>;
+  /** How many keys each user has, by name; users without one are absent. */
+  countSshKeys(): Promise<ReadonlyMap<string, number>>;
   /** In the order of their addition. */
   listSshKeys(username: string): Promise<readonly SshKey[]>;
   /** @returns false if the user has no such key */
   removeSshKey(username: string, id: number, event: NewMachineEvent): Promise<boolean>;
 
+  /** How many machines have each tag, by its name; tags of no machine are absent. */
+  countTagged(): Promise<ReadonlyMap<string, number>>;
   /** In the order of their names. */
   listTags(): Promise<readonly Tag[]>;
   /** `exists`: the name is taken. `limit`: `tagsMax` tags exist already. */

@@ -1,0 +1,218 @@
+// A region with many machines: the time to list them all, and how many are created a second, with 1000, 10 000 and more machines, on SQLite
+// and on PostgreSQL with one, two and three processes.
+//
+//   a store ─ filled up to so many machines ─ its processes start ─ lists, then creations over their API ─ stop ─ the next size
+//
+// 1. The processes are those that the service runs, each with its own connections; the load asks them in turn.
+// 2. PostgreSQL is Debian's, with its default settings, on this host: it shares the processors with the region and with the load.
+
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { systemClock } from '../src/clock.ts';
+import { DaemonProcess } from '../src/lab/daemon-process.ts';
+import { type LabPlace, labPlace } from '../src/lab/safe-lab.ts';
+import { enlistmentForm, simulatedHardware } from '../src/lab/simulated-hardware.ts';
+import { formatMac, mac } from '../src/net/address.ts';
+import { createApiKey } from '../src/region/accounts/accounts.ts';
+import { parseHardwareFacts } from '../src/region/records/hardware-facts.ts';
+import type { MachineFields } from '../src/region/records/machine.ts';
+import type { RegionStore } from '../src/region/records/store.ts';
+import { openPostgresRegion } from '../src/store/region-postgres.ts';
+import { openRegionStore } from '../src/store/region-sqlite.ts';
+import { PostgresServer } from '../test/support/postgres-server.ts';
+import { authorizationOf } from '../test/support/region-process.ts';
+import type { Benchmark } from './benchmark.ts';
+import { type Figure, Figures, median, RACKBOOT } from './figure.ts';
+
+const SIZES = [1000, 10_000];
+const LARGE = 100_000;
+const FILLED_AT_ONCE = 500;
+const LISTS = 5;
+const CREATORS = 16;
+const CREATE_MS = 5000;
+const PLACES = [labPlace(76), labPlace(77), labPlace(78)] as const;
+const DISKS = 4;
+
+/** A store, and how many processes serve it. */
+interface Contender {
+  readonly name: string;
+  readonly processes: number;
+  /** The region's part of their configuration. */
+  readonly store: string;
+  open(): Promise<RegionStore>;
+}
+
+/** Lists and creations of machines. */
+export const regionBenchmark: Benchmark = {
+  what: 'region',
+  options: ['large'],
+  notes: [
+    'Lists of all machines with their facts (four disks), as JSON over loopback; creations by 16 connections. The region’s processes, the',
+    'database and the load share all processors. `large` adds 100 000 machines.',
+  ],
+  async run(options) {
+    const figures = new Figures();
+    const directory = mkdtempSync(join(tmpdir(), 'rackboot-bench-region-'));
+    const server = await PostgresServer.start({ settings: [] });
+    try {
+      const sizes = options.has('large') ? [...SIZES, LARGE] : SIZES;
+      const stateDir = mkdtempSync(join(directory, 'sqlite-'));
+      await measure(figures, directory, sizes, {
+        ...{ name: RACKBOOT, processes: 1, store: 'kind: sqlite' },
+        open: async () => openRegionStore({ stateDir }),
+        stateDir,
+      });
+      for (const processes of [1, 2, 3]) {
+        const database = await server.makeDatabase();
+        await measure(figures, directory, sizes, {
+          name: `PostgreSQL, ${processes}`,
+          processes,
+          store: `kind: postgresql, url: "${server.urlOf(database)}"`,
+          open: () => openPostgresRegion(server.placeOf(database)),
+        });
+      }
+      return figures.results();
+    } finally {
+      await server.close();
+      rmSync(directory, { recursive: true, force: true });
+    }
+  },
+};
+
+async function measure(
+  figures: Figures,
+  directory: string,
+  sizes: readonly number[],
+  contender: Contender & { readonly stateDir?: string },
+): Promise<void> {
+  let key = '';
+  let filled = 0;
+  for (const size of sizes) {
+    const store = await contender.open();
+    if (key === '') {
+      const account = { username: 'ann', email: '', passwordHash: 'none', isAdmin: true, createdMs: 1 };
+      await store.addUser(account);
+      key = await createApiKey(store, systemClock, account.username);
+    }
+    await fill(store, filled, size);
+    await store.close();
+    const daemons: DaemonProcess[] = [];
+    try {
+      for (const place of PLACES.slice(0, contender.processes)) {
+        const stateDir = contender.stateDir ?? mkdtempSync(join(directory, 'state-'));
+        daemons.push(await startRegion(place, contender.store, stateDir));
+      }
+      const places = PLACES.slice(0, contender.processes);
+      const title = size.toLocaleString('en').replaceAll(',', ' ');
+      figures.add(contender.name, await measureLists(places, key, title, size));
+      const created = await measureCreations(places, key, size, title);
+      figures.add(contender.name, [created.figure]);
+      filled = size + created.count;
+    } finally {
+      for (const daemon of daemons) await daemon.stop();
+    }
+  }
+}
+
+async function startRegion(place: LabPlace, store: string, stateDir: string): Promise<DaemonProcess> {
+  const config = join(stateDir, 'region.yaml');
+  const lines = [
+    `name: hall-${place.regionPort}`,
+    `state_dir: ${JSON.stringify(stateDir)}`,
+    `region: { listen: ["127.0.0.1:${place.regionPort}"], store: { ${store} } }`,
+    `metrics: { listen: ["${place.octets}.2:5249"] }`,
+    '',
+  ];
+  writeFileSync(config, lines.join('\n'));
+  return await DaemonProcess.start({ config, command: ['region', 'run'], onLine: () => undefined });
+}
+
+/** Adds machines as machines report themselves, until there are so many. */
+async function fill(store: RegionStore, from: number, upTo: number): Promise<void> {
+  for (let first = from; first < upTo; first += FILLED_AT_ONCE) {
+    await store.transact(async () => {
+      for (let index = first; index < Math.min(upTo, first + FILLED_AT_ONCE); index += 1)
+        await addMachine(store, index);
+    });
+  }
+}
+
+async function addMachine(store: RegionStore, index: number): Promise<void> {
+  const kind = { product: 'Simulated machine', cpuCount: 64, memoryMib: 262_144, disks: DISKS };
+  const hardware = {
+    ...simulatedHardware(index & 0xffff, { ...kind, diskBytes: 3_840_755_982_336, rotational: false }),
+    mac: mac(0x0200_0000_0000 + index),
+  };
+  const form = new URLSearchParams(enlistmentForm(hardware, formatMac(hardware.mac)));
+  const parsed = parseHardwareFacts(form.get('hardware_facts') ?? '');
+  if (parsed.kind === 'fault') throw new Error('the facts of a simulated machine are not taken');
+  const fields: MachineFields = {
+    ...{ hostname: `filled-${index}`, domain: 'maas', description: '', status: 'ready', statusSinceMs: 1 },
+    ...{ architecture: 'amd64', subarchitecture: 'generic', osystem: '', release: '', netboot: true },
+    ...{ powerType: '', powerParameters: {}, powerState: 'unknown', facts: parsed.value },
+  };
+  const systemId = index.toString(36).padStart(6, 'f');
+  await store.enlist({ macs: [hardware.mac], values: [], atMs: 1 }, () => ({
+    ...{ kind: 'create', systemId, fields, events: [] },
+    interfaces: [{ mac: hardware.mac, name: 'eth0', source: 'vouched' }],
+  }));
+}
+
+const urlOf = ({ regionPort }: LabPlace, path: string): string => `http://127.0.0.1:${regionPort}/MAAS/api/2.0/${path}`;
+
+async function measureLists(
+  places: readonly LabPlace[],
+  key: string,
+  title: string,
+  size: number,
+): Promise<readonly Figure[]> {
+  const times: number[] = [];
+  let bytes = 0;
+  for (let round = 0; round <= LISTS; round += 1) {
+    const place = places[round % places.length] ?? PLACES[0];
+    const from = performance.now();
+    const answer = await fetch(urlOf(place, 'machines/'), { headers: { Authorization: authorizationOf(key) } });
+    const text = await answer.arrayBuffer();
+    if (round > 0) times.push(performance.now() - from);
+    bytes = text.byteLength;
+    const count = round === 0 ? Buffer.from(text).toString().split('"hardware_info":').length - 1 : size;
+    if (!answer.ok || count < size) throw new Error(`a list of ${title} machines has ${count}: ${answer.status}`);
+  }
+  return [
+    { metric: `list of ${title} machines`, unit: 'ms', value: median(times) },
+    { metric: `its size, ${title}`, unit: 'MB', value: bytes / 1e6 },
+  ];
+}
+
+/** Creates machines as fast as they are answered. */
+async function measureCreations(
+  places: readonly LabPlace[],
+  key: string,
+  size: number,
+  title: string,
+): Promise<{ readonly figure: Figure; readonly count: number }> {
+  let count = 0;
+  const from = performance.now();
+  const create = async (creator: number): Promise<void> => {
+    const place = places[creator % places.length] ?? PLACES[0];
+    while (performance.now() - from < CREATE_MS) {
+      count += 1;
+      const index = size + count;
+      const answer = await fetch(urlOf(place, 'machines/'), {
+        method: 'POST',
+        headers: { Authorization: authorizationOf(key) },
+        body: new URLSearchParams({
+          hostname: `made-${index}`,
+          architecture: 'amd64/generic',
+          mac_addresses: formatMac(mac(0x0600_0000_0000 + index)),
+        }),
+      });
+      const text = await answer.text();
+      if (!answer.ok) throw new Error(`a machine was not created: ${answer.status} ${text}`);
+    }
+  };
+  await Promise.all(Array.from({ length: CREATORS }, (_, creator) => create(creator)));
+  const seconds = (performance.now() - from) / 1000;
+  return { figure: { metric: `creations with ${title} machines`, unit: '/s', value: count / seconds }, count };
+}
