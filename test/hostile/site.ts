@@ -202,15 +202,20 @@ export class HostileSite {
     return out;
   }
 
-  /** Starts an attack and waits until it is at full force. */
-  async attack(name: string, place: Place, more: readonly string[] = []): Promise<Running> {
+  /**
+   * Starts an attack and waits until it is at full force.
+   * @param isOneOfMany it gives way on this host's processors, for real attackers have their own
+   */
+  async attack(name: string, place: Place, more: readonly string[] = [], isOneOfMany = false): Promise<Running> {
     const target = place === 'beside' ? PROXY_RACK : RACK;
     const [, frames] = /^wire-(.*)$/.exec(name) ?? [];
     const words =
       frames === undefined
         ? [ATTACKERS_PROGRAM, name, target, String(ATTACK_SECONDS_MAX), ...PLACES[place], ...more]
         : [FRAMES_PROGRAM, 'eth0', frames, String(ATTACK_SECONDS_MAX)];
-    const running = this.rack.launch(this.host(place), process.execPath, ...words);
+    const program = isOneOfMany ? ['nice', '-n', '10', process.execPath] : [process.execPath];
+    const [command = '', ...rest] = [...program, ...words];
+    const running = this.rack.launch(this.host(place), command, ...rest);
     this.#attacks.push(running);
     if (name === BLIND) this.#blind = { running, before: lastNumber(this.#victim, 'received') };
     await eventually(`${name} begins: ${running.text()}`, () => running.text().includes('attacking'));

@@ -18,8 +18,8 @@ export const SKIP = missing('linux', 'root', 'ip', 'curl', 'dig', 'udhcpc', 'ss'
 const BITE_SECONDS_MAX = 40;
 const LOOK_MS = 500;
 /**
- * With everything attacked at once, two processors are shared by all attackers, too, each a program; the others ask again until their time is
- * up, which is so much longer for every attacker.
+ * With everything attacked at once, two processors are shared by all attackers, too, each a program that gives way; the others ask again until
+ * their time is up, which is so much longer for every attacker.
  */
 const FACTOR_OF_ATTACKER = 0.25;
 const TOGETHER_FACTOR_MIN = 4;
@@ -94,7 +94,9 @@ export async function stand(
     await site.restore();
     const before = await site.read();
     for (const { attack, from, words } of cases)
-      attacks.push(await site.attack(attack, from, typeof words === 'function' ? words(site) : words));
+      attacks.push(
+        await site.attack(attack, from, typeof words === 'function' ? words(site) : words, cases.length > 1),
+      );
     for (const one of cases) await biting(site, one, before, cases.length === 1);
     const wanted = new Map(cases.flatMap(({ others }) => Object.entries(others) as [Want, number][]));
     for (let round = 0; round < rounds; round += 1) {
