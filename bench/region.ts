@@ -152,7 +152,7 @@ async function addMachine(store: RegionStore, index: number): Promise<void> {
     ...{ architecture: 'amd64', subarchitecture: 'generic', osystem: '', release: '', netboot: true },
     ...{ powerType: '', powerParameters: {}, powerState: 'unknown', facts: parsed.value },
   };
-  const systemId = index.toString(36).padStart(6, 'f');
+  const systemId = (36 ** 5 + index).toString(36);
   await store.enlist({ macs: [hardware.mac], values: [], atMs: 1 }, () => ({
     ...{ kind: 'create', systemId, fields, events: [] },
     interfaces: [{ mac: hardware.mac, name: 'eth0', source: 'vouched' }],

@@ -94,7 +94,15 @@ export class PostgresServer {
     const standby = new PostgresServer(directory, this.#port);
     process.on('exit', () => standby.#end());
     const from = ['-h', this.directory, '-p', String(this.#port), '-U', USER];
-    const [program, words] = commandOf('pg_basebackup', ['-D', standby.#data, '-R', '-X', 'stream', ...from]);
+    const [program, words] = commandOf('pg_basebackup', [
+      '-D',
+      standby.#data,
+      '-R',
+      '-X',
+      'stream',
+      '--checkpoint=fast',
+      ...from,
+    ]);
     execFileSync(program, words, { stdio: ['ignore', 'ignore', 'inherit'], cwd: directory });
     appendFileSync(join(standby.#data, 'postgresql.conf'), `unix_socket_directories = '${directory}'\n`);
     await standby.run();
