@@ -15,7 +15,10 @@ export interface PreparedForm {
 
 const ELEMENTS = 'jsonb_array_elements_text($1::jsonb)';
 
-/** Numbered parameters, lists from JSON, numbers from the sequence, and no hints for indexes. */
+/**
+ * Numbered parameters, lists from JSON, numbers from the sequence, and no hints for indexes. A list is an array, which an index is searched
+ * for; the planner takes a query of elements for a hundred rows, and reads the whole table.
+ */
 function postgresForm(sql: string): string {
   if (sql === NEW_NUMBER) return "SELECT nextval('change_number') AS value";
   let count = 0;
@@ -26,8 +29,8 @@ function postgresForm(sql: string): string {
       if (number === '') count += 1;
       return `$${number === '' ? count : number}`;
     })
-    .replace(/\bIN texts\((\$\d+)\)/g, `IN (SELECT ${ELEMENTS})`)
-    .replace(/\bIN numbers\((\$\d+)\)/g, `IN (SELECT ${ELEMENTS}::bigint)`)
+    .replace(/\bIN texts\((\$\d+)\)/g, `= ANY (ARRAY(SELECT ${ELEMENTS}))`)
+    .replace(/\bIN numbers\((\$\d+)\)/g, `= ANY (ARRAY(SELECT ${ELEMENTS}::bigint))`)
     .replace(/\bFROM texts\((\$\d+)\) AS (\w+)/g, `FROM ${ELEMENTS} AS $2(value)`)
     .replace(/\bFROM texts\((\$\d+)\)/g, `FROM ${ELEMENTS} AS one(value)`);
 }

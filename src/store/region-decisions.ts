@@ -3,6 +3,7 @@
 //
 // 1. The number of statements does not depend on how many machines there are, nor on how many names or values are asked for.
 
+import { MACHINES_MAX } from '../machines/desired-state.ts';
 import { type Ipv4, ipv4, type MacAddress } from '../net/address.ts';
 import { identityKeys } from '../region/identity/evidence.ts';
 import { UNTOUCHED_LOOKED_MAX } from '../region/identity/new-machines.ts';
@@ -28,7 +29,9 @@ import { all, numberIn, one, type Steps } from './region-steps.ts';
 /** Questions of one decision. Each draw of names asks for as many as all before it, so none comes near. */
 const QUESTIONS_MAX = 16;
 
-export const MACHINES_SQL = 'SELECT count(*) FROM machine';
+const MACHINES_SQL = 'SELECT count(*) FROM machine';
+/** The part of all machines after so many of which they are counted again. */
+const COUNTED_SHARE = 0.01;
 const OWNER_DATA_BYTES_SQL =
   'SELECT sum(octet_length(owner_data)) FROM machine WHERE owner IS NOT DISTINCT FROM ? AND id <> ?';
 
@@ -36,6 +39,29 @@ const OWNER_DATA_BYTES_SQL =
 export const NOTHING_ASKED: ChangeKnowledge = {
   ...{ hostnames: new Map(), systemIds: new Map(), addresses: [], ownerDataBytes: undefined },
 };
+
+/**
+ * The number of machines, without reading all of them for each new one. It is exact where it counts: it is counted again before a machine is
+ * refused. Other processes may meanwhile have added as many as one hundredth.
+ */
+export class MachineCount {
+  #known = 0;
+  #uses = 0;
+
+  *read(): Steps<number> {
+    if (this.#uses <= 0 || this.#known >= MACHINES_MAX) {
+      this.#known = numberIn(yield one(MACHINES_SQL));
+      this.#uses = this.#known * COUNTED_SHARE;
+    }
+    this.#uses -= 1;
+    return this.#known;
+  }
+
+  /** Counts a machine that this process adds. If its transaction fails, the number is too high until the next count. */
+  add(): void {
+    this.#known += 1;
+  }
+}
 
 /** Asks for a decision until it lacks no facts. */
 export function* decideWith<
@@ -63,10 +89,10 @@ function isQuestion<Decision extends { readonly kind: string }, Question extends
 }
 
 /** The facts for every enlistment. */
-export function* knowledgeFor(evidence: {
-  readonly macs: readonly MacAddress[];
-  readonly values: readonly string[];
-}): Steps<EnlistmentKnowledge> {
+export function* knowledgeFor(
+  evidence: { readonly macs: readonly MacAddress[]; readonly values: readonly string[] },
+  machines: number,
+): Steps<EnlistmentKnowledge> {
   const holders = holdersQuery(evidence.values.length);
   const byMacSql = 'SELECT machine_id FROM interface WHERE mac IN numbers(?)';
   const found = yield* readMachines(
@@ -82,7 +108,7 @@ export function* knowledgeFor(evidence: {
     byValue: found.filter((machine) => !hasMac(machine)),
     shared: found.length === 0 ? new Set() : yield* sharedAmong([...new Set([...evidence.values, ...theirs])]),
     verdicts: yield* verdictsAmong(found.map(({ id }) => id)),
-    machines: numberIn(yield one(MACHINES_SQL)),
+    machines,
     newMachines: numberIn(yield one(NEW_MACHINES_SQL)),
     untouched: undefined,
     unbooted: undefined,

@@ -39,7 +39,7 @@ import {
   answerSplit,
   decideWith,
   knowledgeFor,
-  MACHINES_SQL,
+  MachineCount,
   NOTHING_ASKED,
 } from './region-decisions.ts';
 import type { EventTable } from './region-events.ts';
@@ -61,6 +61,7 @@ const UPDATE_SQL = `UPDATE machine SET updated_ms = ?, ${MACHINE_COLUMNS.map((co
 /** The tables `machine` and `interface`. */
 export class MachineTable {
   readonly #events: EventTable;
+  readonly #count = new MachineCount();
 
   constructor(events: EventTable) {
     this.#events = events;
@@ -73,7 +74,7 @@ export class MachineTable {
     const { atMs } = evidence;
     const decision = yield* decideWith<EnlistmentKnowledge, EnlistmentDecision<R>, EnlistmentQuestion>(
       decide,
-      yield* knowledgeFor(evidence),
+      yield* knowledgeFor(evidence, yield* this.#count.read()),
       answerEnlistment,
     );
     if (decision.kind === 'refuse') return decision;
@@ -178,7 +179,7 @@ export class MachineTable {
     if (machine === undefined) return { kind: 'not-found' };
     const decision = yield* decideWith<SplitKnowledge, SplitDecision<R>, NameQuestion>(
       (knowledge) => decide(machine, knowledge),
-      { ...NOTHING_ASKED, machines: numberIn(yield one(MACHINES_SQL)) },
+      { ...NOTHING_ASKED, machines: yield* this.#count.read() },
       answerSplit,
     );
     if (decision.kind === 'refuse') return decision;
@@ -222,6 +223,7 @@ export class MachineTable {
 
   *#create(systemId: string, fields: MachineFields, atMs: number): Steps<void> {
     yield run(CREATE_SQL, systemId, atMs, atMs, ...machineValues(fields));
+    this.#count.add();
   }
 
   *#update(machine: Machine, fields: Partial<MachineFields>, atMs: number): Steps<void> {
