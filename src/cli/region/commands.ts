@@ -1,6 +1,7 @@
 // The tables of `rackboot region`, `rackboot racks` and `rackboot events`.
 
 import type { Argv } from 'yargs';
+import { REGION_CONFIG } from '../../control/default-config.ts';
 import { type SharedOptions, yes } from '../shared-options.ts';
 
 type Finish = (code: number) => void;
@@ -43,8 +44,9 @@ const PLACES = 'sqlite:DIRECTORY (the state directory of a region) or postgresql
 const BACKUP = { type: 'string', demandOption: true, describe: 'The file of the backup' } as const;
 
 function processCommands<T>(command: Argv<T>, { config, json }: SharedOptions, finish: Finish) {
+  const ofRegion = { ...config, default: process.env.RACKBOOT_CONFIG ?? REGION_CONFIG };
   return command
-    .command('check', "Check a region's configuration file", { config, json }, async (argv) => {
+    .command('check', "Check a region's configuration file", { config: ofRegion, json }, async (argv) => {
       const { checkRegionFile } = await import('./run.ts');
       finish(checkRegionFile(argv.config, argv.json));
     })
@@ -82,7 +84,7 @@ function processCommands<T>(command: Argv<T>, { config, json }: SharedOptions, f
         finish(await restore(argv.config, argv.file, argv.json));
       },
     )
-    .command(['run', '$0'], 'Run the region (what its service runs)', { config }, async (argv) => {
+    .command(['run', '$0'], 'Run the region (what its service runs)', { config: ofRegion }, async (argv) => {
       const { runRegion } = await import('./run.ts');
       finish(await runRegion(argv.config));
     })
