@@ -90,7 +90,13 @@ export function loadPlace(path: string): { readonly stateDir: string } {
   return { stateDir: stateDirOf(read.file.values) };
 }
 
-const MAKE_ONE = '`sudo rackboot init` makes one; --config or RACKBOOT_CONFIG names another';
+/** What to do without this file: `init` makes the configuration of a rack, not of a region apart from its racks. */
+const missingRemedy = (path: string): string => {
+  const first = path.endsWith('/region.yaml')
+    ? 'docs/outgrowing.md shows one of a region'
+    : '`sudo rackboot init` makes one';
+  return `${first}; --config or RACKBOOT_CONFIG names another`;
+};
 
 /** True for the file of an ended lab, which RACKBOOT_CONFIG still names in this shell. */
 const isEndedLab = (path: string): boolean =>
@@ -112,7 +118,7 @@ export function readConfigText(path: string): string {
     }
     const text =
       osErrorCode(error) === 'ENOENT'
-        ? `there is no configuration ${path}: ${isEndedLab(path) ? 'that lab has ended; run: unset RACKBOOT_CONFIG' : MAKE_ONE}`
+        ? `there is no configuration ${path}: ${isEndedLab(path) ? 'that lab has ended; run: unset RACKBOOT_CONFIG' : missingRemedy(path)}`
         : `cannot read the configuration: ${fileFault(path, error).message}`;
     throw new RackError('config-unreadable', text, { cause: error });
   }
