@@ -42,7 +42,8 @@ export const REGION_CASES: readonly HostileCase[] = [
     words: [WORKER_MAC],
     bites: grown(5, 'rackboot_region_api_answers_total'),
     withoutIt: BOOTS_ANYWHERE,
-    others: { 'a machine at work in another network stays at work': 5 },
+    // It takes a list of the machines, for which others have this time, too.
+    others: { 'a machine at work in another network stays at work': 10 },
   },
   {
     door: 'region',
