@@ -10,6 +10,8 @@ import { askDaemon } from '../../src/control/ask-daemon.ts';
 import { clientBytes } from '../dhcp/lab.ts';
 import { queryBytes } from '../dns/fixture.ts';
 import { leasesShape } from '../support/answer-shapes.ts';
+import { whileRunning } from '../support/child.ts';
+import { eventuallyWithin } from '../support/eventually.ts';
 import { hw, ip } from '../support/lab-facts.ts';
 import { bootServerRequest } from './bystanders.ts';
 import { authorization } from './oauth.ts';
@@ -51,7 +53,7 @@ const TFTP_FACTOR = (3 * 544) / 37;
 const BOOT_TRIES = 4;
 const REMEMBERED_MS = 1500;
 /** Where all attack at once on two processors, the region answers after some ten seconds. */
-const FOLLOW_SECONDS_MAX = 60;
+const FOLLOW_MS_MAX = 60_000;
 
 /** A bystander's request, and how it is made. */
 export const WANTS = {
@@ -193,18 +195,16 @@ export const WANTS = {
       ...['curl', '-sSf', '-o', '/dev/null', '--cacert', site.caFile, '--connect-to', `localhost:5443:${RACK}:5443`],
       ...['--retry', '2', 'https://localhost:5443/MAAS/api/version/'],
     ),
-  // Ends with the first events, for more than these are stored.
   'an administrator follows the events': async (site) => {
     const url = `http://${RACK}:5240/MAAS/api/2.0/events/?op=follow&after=0`;
-    const follow = `curl -sSfN --max-time ${FOLLOW_SECONDS_MAX} -H "$0" '${url}' | head -c 1000`;
-    const { out } = await site.rack.run(
-      site.host('machine'),
-      'sh',
-      '-c',
-      follow,
-      `Authorization: ${authorization(site.apiKey)}`,
-    );
-    if (!/"description"/.test(out)) throw new Error(out.slice(-300));
+    const words = ['-sSfN', '-H', `Authorization: ${authorization(site.apiKey)}`, url];
+    const following = site.rack.launch(site.host('machine'), 'curl', ...words);
+    try {
+      const first = eventuallyWithin(FOLLOW_MS_MAX, 'an event', () => following.text().includes('"description"'));
+      await whileRunning(following.child, first, () => following.text());
+    } finally {
+      await following.end('SIGKILL');
+    }
   },
   // Again when the region says that it is busy, as a person does. Not often: a flood leaves a gap now and then.
   'an administrator signs in': async (site) => {
