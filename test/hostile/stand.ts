@@ -154,13 +154,15 @@ async function failureOf(
 ): Promise<string | undefined> {
   const startedAt = systemClock.now();
   const secondsSince = (): number => (systemClock.now() - startedAt) / 1000;
+  let last = '';
   const ask = async (): Promise<string | undefined> => {
     for (;;) {
       const failure = await WANTS[want](site).then(() => undefined, String);
       if (failure === undefined || !isPatient || secondsSince() > limitS) return failure;
+      last = `, at last: ${failure}`;
     }
   };
-  const late = delay(limitS * 1000, `not within ${limitS} s`, { ref: false });
+  const late = delay(limitS * 1000, undefined, { ref: false }).then(() => `not within ${limitS} s${last}`);
   const failure = await Promise.race([ask(), late]);
   const seconds = secondsSince().toFixed(1);
   if (process.env.HOSTILE_TIMES !== undefined) console.log(`# ${want}: ${seconds} s`);
