@@ -20,8 +20,9 @@ import type { MachineFields } from '../src/region/records/machine.ts';
 import type { RegionStore } from '../src/region/records/store.ts';
 import { openPostgresRegion } from '../src/store/region-postgres.ts';
 import { openRegionStore } from '../src/store/region-sqlite.ts';
+import { authorization } from '../test/support/oauth.ts';
 import { PostgresServer } from '../test/support/postgres-server.ts';
-import { authorizationOf } from '../test/support/region-process.ts';
+import { REGION_SERVICE, regionFile } from '../test/support/region-process.ts';
 import type { Benchmark } from './benchmark.ts';
 import { type Figure, Figures, median, RACKBOOT } from './figure.ts';
 
@@ -40,6 +41,8 @@ interface Contender {
   readonly processes: number;
   /** The region's part of their configuration. */
   readonly store: string;
+  /** Where it is; undefined: each process has a state directory of its own. */
+  readonly stateDir?: string;
   open(): Promise<RegionStore>;
 }
 
@@ -84,8 +87,9 @@ async function measure(
   figures: Figures,
   directory: string,
   sizes: readonly number[],
-  contender: Contender & { readonly stateDir?: string },
+  contender: Contender,
 ): Promise<void> {
+  const places = PLACES.slice(0, contender.processes);
   let key = '';
   let filled = 0;
   for (const size of sizes) {
@@ -99,11 +103,10 @@ async function measure(
     await store.close();
     const daemons: DaemonProcess[] = [];
     try {
-      for (const place of PLACES.slice(0, contender.processes)) {
+      for (const place of places) {
         const stateDir = contender.stateDir ?? mkdtempSync(join(directory, 'state-'));
         daemons.push(await startRegion(place, contender.store, stateDir));
       }
-      const places = PLACES.slice(0, contender.processes);
       const title = size.toLocaleString('en').replaceAll(',', ' ');
       figures.add(contender.name, await measureLists(places, key, title, size));
       const created = await measureCreations(places, key, size, title);
@@ -117,15 +120,8 @@ async function measure(
 
 async function startRegion(place: LabPlace, store: string, stateDir: string): Promise<DaemonProcess> {
   const config = join(stateDir, 'region.yaml');
-  const lines = [
-    `name: hall-${place.regionPort}`,
-    `state_dir: ${JSON.stringify(stateDir)}`,
-    `region: { listen: ["127.0.0.1:${place.regionPort}"], store: { ${store} } }`,
-    `metrics: { listen: ["${place.octets}.2:5249"] }`,
-    '',
-  ];
-  writeFileSync(config, lines.join('\n'));
-  return await DaemonProcess.start({ config, command: ['region', 'run'], onLine: () => undefined });
+  writeFileSync(config, regionFile(place, JSON.stringify(stateDir), store));
+  return await DaemonProcess.start({ config, command: REGION_SERVICE, onLine: () => undefined });
 }
 
 /** Adds machines as machines report themselves, until there are so many. */
@@ -172,7 +168,7 @@ async function measureLists(
   for (let round = 0; round <= LISTS; round += 1) {
     const place = places[round % places.length] ?? PLACES[0];
     const from = performance.now();
-    const answer = await fetch(urlOf(place, 'machines/'), { headers: { Authorization: authorizationOf(key) } });
+    const answer = await fetch(urlOf(place, 'machines/'), { headers: { Authorization: authorization(key) } });
     const text = await answer.arrayBuffer();
     if (round > 0) times.push(performance.now() - from);
     bytes = text.byteLength;
@@ -201,7 +197,7 @@ async function measureCreations(
       const index = size + count;
       const answer = await fetch(urlOf(place, 'machines/'), {
         method: 'POST',
-        headers: { Authorization: authorizationOf(key) },
+        headers: { Authorization: authorization(key) },
         body: new URLSearchParams({
           hostname: `made-${index}`,
           architecture: 'amd64/generic',

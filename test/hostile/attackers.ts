@@ -12,6 +12,7 @@ import { openNetwork } from '../../src/net/open-network.ts';
 import { clientBytes } from '../dhcp/lab.ts';
 import { queryBytes } from '../dns/fixture.ts';
 import { hw, ip } from '../support/lab-facts.ts';
+import { authorization } from '../support/oauth.ts';
 import { tellSmallPath } from '../support/small-path.ts';
 import { Booter } from './boot-as-new.ts';
 import { BLIND_PORTS, bootServerRequest, HEADERS_OCTETS, SHORTEST_NAME } from './bystanders.ts';
@@ -26,7 +27,6 @@ import {
   manyMachines,
   registration,
 } from './link-words.ts';
-import { authorization } from './oauth.ts';
 import { speakForOtherWire } from './other-wire.ts';
 import { stealBoot } from './stolen-boot.ts';
 import { helloBytes, holdShaken, renegotiateOn } from './tls-words.ts';

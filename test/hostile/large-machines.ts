@@ -4,7 +4,7 @@ import type { Socket } from 'node:net';
 import { systemClock } from '../../src/clock.ts';
 import { INTERFACES_MAX } from '../../src/region/identity/interface-source.ts';
 import { DISKS_MAX, FACT_TEXT_MAX } from '../../src/region/records/hardware-facts.ts';
-import { authorization } from './oauth.ts';
+import { authorization } from '../support/oauth.ts';
 
 const ODD = '<&"\u00e9'.repeat(FACT_TEXT_MAX / 4);
 

@@ -32,8 +32,8 @@ import {
   registrationFields,
 } from '../region/racks/rack-place.ts';
 import { makeAuthority } from '../support/authority.ts';
+import { authorization } from '../support/oauth.ts';
 import { SHORTEST_NAME } from './bystanders.ts';
-import { authorization } from './oauth.ts';
 import { Readings } from './readings.ts';
 
 export const RACK = '10.77.8.1';

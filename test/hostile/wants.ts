@@ -13,8 +13,8 @@ import { leasesShape } from '../support/answer-shapes.ts';
 import { whileRunning } from '../support/child.ts';
 import { eventuallyWithin } from '../support/eventually.ts';
 import { hw, ip } from '../support/lab-facts.ts';
+import { authorization } from '../support/oauth.ts';
 import { bootServerRequest } from './bystanders.ts';
-import { authorization } from './oauth.ts';
 import { OUTSIDE_SECONDS, outsideAddress, outsideText } from './outside-names.ts';
 import {
   BOOTER_ADDRESS,

@@ -11,9 +11,11 @@ import { z } from 'zod';
 import { sleep } from '../../src/clock.ts';
 import { type LabPlace, labPlace } from '../../src/lab/safe-lab.ts';
 import { EVENT_LEVELS } from '../../src/region/records/machine-event.ts';
+import { eventIds } from '../support/event-ids.ts';
 import { missing } from '../support/needs.ts';
+import { authorization } from '../support/oauth.ts';
 import { PostgresServer } from '../support/postgres-server.ts';
-import { askRegion, authorizationOf, REGION_SERVICE, regionProcess } from '../support/region-process.ts';
+import { askRegion, REGION_SERVICE, regionProcess } from '../support/region-process.ts';
 import { eventually, type RunningRack, runRackboot } from '../support/running-rack.ts';
 import { type PowerSocket, WebhookPower } from '../support/webhook-power.ts';
 
@@ -27,6 +29,8 @@ const KILLS_PER_CRASH = 5;
 /** What is acknowledged between two kills, at least. */
 const WRITES_PER_KILL = 20;
 const AWAY_MS_MAX = 60_000;
+/** A follower goes on at another process after this, at the latest. */
+const FOLLOW_MS_MAX = 5000;
 const PASSWORD = 'correct horse battery';
 
 const stored = z.array(z.object({ system_id: z.string(), hostname: z.string(), description: z.string() }));
@@ -93,29 +97,13 @@ describe('a region under fire', { skip: missing('linux', '/usr/lib/postgresql'),
   /** Follows the events, at another process after each end. */
   async function follow(ids: number[], upTo: () => number): Promise<void> {
     while ((ids.at(-1) ?? 0) < upTo()) {
-      const end = new AbortController();
+      const url = `http://127.0.0.1:${anyPlace().regionPort}/MAAS/api/2.0/events/?op=follow&level=DEBUG`;
+      const headers = { Authorization: authorization(key), 'Last-Event-ID': String(ids.at(-1) ?? 0) };
       try {
-        const answer = await fetch(
-          `http://127.0.0.1:${anyPlace().regionPort}/MAAS/api/2.0/events/?op=follow&level=DEBUG`,
-          {
-            headers: { Authorization: authorizationOf(key), 'Last-Event-ID': String(ids.at(-1) ?? 0) },
-            signal: AbortSignal.any([end.signal, AbortSignal.timeout(5000)]),
-          },
-        );
-        let text = '';
-        if (answer.ok && answer.body !== null)
-          for await (const piece of answer.body.pipeThrough(new TextDecoderStream())) {
-            const lines = (text + piece).split('\n\n');
-            text = lines.pop() ?? '';
-            for (const line of lines) {
-              const [, id] = /^id: (\d+)$/m.exec(line) ?? [];
-              if (id !== undefined) ids.push(Number(id));
-            }
-          }
+        const answer = await fetch(url, { headers, signal: AbortSignal.timeout(FOLLOW_MS_MAX) });
+        if (answer.ok) for await (const id of eventIds(answer)) ids.push(id);
       } catch {
         await sleep(50);
-      } finally {
-        end.abort();
       }
     }
   }

@@ -6,6 +6,7 @@ import { after, before, describe, test } from 'node:test';
 import { sleep } from '../../src/clock.ts';
 import { PASSWORDS_OF_RARE, PASSWORDS_PER_ADDRESS } from '../../src/region/accounts/password-limits.ts';
 import { openPostgresRegion } from '../../src/store/region-postgres.ts';
+import { eventIds } from '../support/event-ids.ts';
 import { missing } from '../support/needs.ts';
 import { RegionDatabases } from '../support/postgres-server.ts';
 import { type LiveRegion, PASSWORD, startRegion } from './live.ts';
@@ -43,7 +44,7 @@ describe('two processes of one region on PostgreSQL', { skip: missing('linux', '
   const accountPage = ({ origin }: LiveRegion, cookie: string): Promise<Response> =>
     fetch(`${origin}/MAAS/account/`, { headers: { cookie, accept: 'text/html' }, redirect: 'manual' });
 
-  /** What a browser has in its address is the port's name of the cookie; a name for all processes stands in front of them. */
+  /** The cookie's name has the port of its process; on hosts of their own the processes have the same port. */
   const cookieAt = (cookie: string, from: LiveRegion, to: LiveRegion): string =>
     cookie.replace(String(from.port), String(to.port));
 
@@ -91,15 +92,8 @@ describe('two processes of one region on PostgreSQL', { skip: missing('linux', '
     });
     assert.equal(answer.status, 200);
     const ids: number[] = [];
-    let text = '';
     try {
-      for await (const piece of (answer.body ?? assert.fail('no body')).pipeThrough(new TextDecoderStream())) {
-        text += piece;
-        const lines = text.split('\n');
-        text = lines.pop() ?? '';
-        for (const line of lines) if (line.startsWith('id: ')) ids.push(Number(line.slice(4)));
-        if (ids.length >= count) break;
-      }
+      for await (const id of eventIds(answer)) if (ids.push(id) >= count) break;
     } finally {
       end.abort();
     }

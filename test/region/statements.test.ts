@@ -2,7 +2,7 @@
 // many statements with many of them as with few.
 
 import assert from 'node:assert/strict';
-import { DatabaseSync, StatementSync } from 'node:sqlite';
+import { StatementSync } from 'node:sqlite';
 import { after, before, describe, test } from 'node:test';
 import { createApiKey } from '../../src/region/accounts/accounts.ts';
 import { OPERATIONS } from '../../src/region/api/operations.ts';
@@ -23,15 +23,14 @@ let statements = 0;
 /** Counts the statements of every database of this process. */
 function countStatements(): () => void {
   const of = StatementSync.prototype;
-  const kept = { all: of.all, get: of.get, run: of.run, iterate: of.iterate, exec: DatabaseSync.prototype.exec };
-  for (const name of ['all', 'get', 'run', 'iterate'] as const) {
-    const original: (...values: never[]) => unknown = of[name];
+  const { all, get, run, iterate } = of;
+  for (const [name, original] of Object.entries({ all, get, run, iterate })) {
     Reflect.set(of, name, function (this: StatementSync, ...values: never[]) {
       statements += 1;
-      return original.apply(this, values);
+      return Reflect.apply(original, this, values);
     });
   }
-  return () => void Object.assign(of, { all: kept.all, get: kept.get, run: kept.run, iterate: kept.iterate });
+  return () => void Object.assign(of, { all, get, run, iterate });
 }
 
 /** A region with so many machines, users, keys, tags, scripts, results, racks and events. */
