@@ -178,6 +178,7 @@ describe('a region under fire', { skip: missing('linux', '/usr/lib/postgresql'),
     await standby.promote();
     point(standby);
     for (let kills = 1; kills <= KILLS / 2; kills += 1) await kill(kills);
+    await eventually('it was switched often', () => socket.asked.length > KILLS / 2, AWAY_MS_MAX);
     isOver = true;
     await Promise.all(working);
     const rows = await standby.query(`SELECT id FROM event WHERE level > ${EVENT_LEVELS.audit} ORDER BY id`, 'region');
