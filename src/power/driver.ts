@@ -4,9 +4,16 @@
 // 2. Nothing that it starts outlives its time limit or the abort of its signal.
 // 3. It never throws for external failures: these are outcomes.
 
+import type { z } from 'zod';
 import type { Clock } from '../clock.ts';
 import type { PowerOutcome } from './outcome.ts';
-import type { ParameterProblem, PowerParameter, PowerValues } from './parameters.ts';
+import {
+  checkParameters,
+  listParameters,
+  type ParameterProblem,
+  type PowerParameter,
+  type PowerValues,
+} from './parameters.ts';
 import type { SshIdentity } from './ssh-identity.ts';
 
 /** How to switch a machine off: by asking its operating system, or by cutting its power. */
@@ -42,11 +49,45 @@ export type OpenedPort =
 export interface PowerDriver {
   /** The `power_type` in the API. */
   readonly name: string;
-  /** The name shown to people. */
-  readonly label: string;
   /** True if a person switches the machine, so that its state is never known. */
   readonly byHand: boolean;
   readonly parameters: readonly PowerParameter[];
   /** @param machine its system id */
   open(machine: string, values: PowerValues, surroundings: PowerSurroundings): OpenedPort;
+}
+
+/** What a driver gets to open the port of a machine. */
+export interface Connecting<Schema extends z.ZodObject> {
+  /** Its system id. */
+  readonly machine: string;
+  readonly settings: z.infer<Schema>;
+  /** Texts that nothing may quote. */
+  readonly secrets: readonly string[];
+  readonly surroundings: PowerSurroundings;
+}
+
+/** A driver as its file declares it. */
+interface DriverParts<Schema extends z.ZodObject> extends Pick<PowerDriver, 'name' | 'byHand'> {
+  readonly parameters: Schema;
+  connect(call: Connecting<Schema>): PowerPort;
+}
+
+/** A driver that is only asked with valid parameters. */
+export function defineDriver<Schema extends z.ZodObject>({
+  name,
+  byHand,
+  parameters: schema,
+  connect,
+}: DriverParts<Schema>): PowerDriver {
+  return {
+    name,
+    byHand,
+    parameters: listParameters(schema),
+    open(machine, values, surroundings) {
+      const checked = checkParameters(name, schema, values);
+      if (checked.kind === 'bad') return { kind: 'bad-parameters', problems: checked.problems };
+      const { values: settings, secrets } = checked;
+      return { kind: 'open', port: connect({ machine, settings, secrets, surroundings }) };
+    },
+  };
 }

@@ -5,9 +5,9 @@
 // 3. ipmitool repeats a request without an answer. On and off are idempotent; a power cycle is not, so it is never sent.
 
 import { z } from 'zod';
-import type { OffManner, PowerDriver, PowerPort, PowerSurroundings } from './driver.ts';
+import { type Connecting, defineDriver, type OffManner, type PowerPort } from './driver.ts';
 import { cleanWords, outcome, type PowerOutcome } from './outcome.ts';
-import { checkParameters, listParameters, noted } from './parameters.ts';
+import { secret } from './parameters.ts';
 import { type ProgramEnd, runProgram } from './program.ts';
 import { missingText } from './programs.ts';
 
@@ -22,75 +22,46 @@ const printable = (charactersMax: number) => z.string().regex(new RegExp(`^[\\x2
 const ADDRESS =
   /^(?:\[[0-9a-fA-F:.]{2,45}\](?::\d{1,5})?|[0-9a-fA-F:.]{2,45}|[a-zA-Z0-9][a-zA-Z0-9.-]{0,252}(?::\d{1,5})?)$/;
 
+const isPort = (port: number): boolean => port >= 1 && port <= 65_535;
+
 const schema = z.strictObject({
-  power_address: noted(z.string().regex(ADDRESS), {
-    label: 'Address of the BMC',
-    expects: 'an address or a name, and a port if it is not 623: 10.0.0.5, bmc-7:6230, [fd00::5]:623',
-  }),
+  power_address: z
+    .string()
+    .regex(ADDRESS, { abort: true })
+    .refine((address) => isPort(splitAddress(address).port)),
   // IPMI v2.0 §22.28: 16 bytes; §22.30: 20.
-  power_user: noted(printable(16).optional(), { label: 'User', expects: 'at most 16 printable ASCII characters' }),
-  power_pass: noted(printable(20).optional(), {
-    label: 'Password',
-    secret: true,
-    expects: 'at most 20 printable ASCII characters',
-  }),
-  power_driver: noted(z.enum(['LAN_2_0', 'LAN']).default('LAN_2_0'), { label: 'Protocol: IPMI 2.0 or 1.5' }),
-  power_boot_type: noted(z.enum(['auto', 'legacy', 'efi']).default('auto'), { label: 'Firmware to boot with' }),
-  power_off_mode: noted(z.enum(['soft', 'hard']).default('soft'), {
-    label: 'How to switch off: hard if the BMC has no soft off',
-  }),
-  cipher_suite_id: noted(z.enum(['0', '1', '2', '3', '6', '7', '8', '11', '12', '15', '16', '17']).default('3'), {
-    label: 'Cipher suite',
-  }),
-  privilege_level: noted(z.enum(['USER', 'OPERATOR', 'ADMIN']).default('OPERATOR'), { label: 'Privilege level' }),
-  k_g: noted(
+  power_user: printable(16).optional(),
+  power_pass: secret(printable(20).optional()),
+  power_driver: z.enum(['LAN_2_0', 'LAN']).default('LAN_2_0'),
+  power_boot_type: z.enum(['auto', 'legacy', 'efi']).default('auto'),
+  power_off_mode: z.enum(['soft', 'hard']).default('soft'),
+  cipher_suite_id: z.enum(['0', '1', '2', '3', '6', '7', '8', '11', '12', '15', '16', '17']).default('3'),
+  privilege_level: z.enum(['USER', 'OPERATOR', 'ADMIN']).default('OPERATOR'),
+  // ipmitool accepts other keys only as an argument, which every user can see.
+  k_g: secret(
     z
       .string()
       .regex(/^[\x21-\x7e]{1,20}$/)
       .optional(),
-    {
-      label: 'Key of the BMC (K_g)',
-      secret: true,
-      expects:
-        'at most 20 printable ASCII characters: ipmitool accepts other keys only as an argument, which every user can see',
-    },
   ),
-  mac_address: noted(
-    z
-      .string()
-      .regex(/^[0-9a-fA-F]{2}(?:[:-][0-9a-fA-F]{2}){5}$/)
-      .optional(),
-    { label: 'Hardware address of the BMC', expects: 'six pairs of hexadecimal digits' },
-  ),
-  workaround_flags: noted(
-    z
-      .string()
-      .regex(/^[a-z0-9, ]{0,200}$/)
-      .optional(),
-    { label: 'Flags for FreeIPMI, which ipmitool does not need', expects: 'names separated by commas' },
-  ),
+  mac_address: z
+    .string()
+    .regex(/^[0-9a-fA-F]{2}(?:[:-][0-9a-fA-F]{2}){5}$/)
+    .optional(),
+  // For FreeIPMI; ipmitool does not need them.
+  workaround_flags: z
+    .string()
+    .regex(/^[a-z0-9, ]{0,200}$/)
+    .optional(),
 });
 
 type Settings = z.infer<typeof schema>;
+export type IpmiParameter = keyof Settings;
 
 /** The driver `ipmi`. */
-export const ipmi: PowerDriver = {
-  name: 'ipmi',
-  label: 'IPMI',
-  byHand: false,
-  parameters: listParameters(schema),
-  open(_machine, values, surroundings) {
-    const checked = checkParameters(schema, values);
-    if (checked.kind === 'bad') return { kind: 'bad-parameters', problems: checked.problems };
-    const { port } = splitAddress(checked.values.power_address);
-    if (port < 1 || port > 65_535) {
-      return { kind: 'bad-parameters', problems: [{ parameter: 'power_address', fault: { kind: 'port', port } }] };
-    }
-    return { kind: 'open', port: openPort(checked.values, checked.secrets, surroundings) };
-  },
-};
+export const ipmi = defineDriver({ name: 'ipmi', byHand: false, parameters: schema, connect: openPort });
 
-function openPort(settings: Settings, secrets: readonly string[], { clock }: PowerSurroundings): PowerPort {
+function openPort({ settings, secrets, surroundings: { clock } }: Connecting<typeof schema>): PowerPort {
   const { args, environment } = ipmitoolCall(settings);
   const ask = async (command: readonly string[], changes: boolean, signal: AbortSignal): Promise<PowerOutcome> => {
     const run = { clock, signal, timeMs: RUN_MS_MAX, environment };

@@ -10,38 +10,24 @@ import { nearestName } from '../nearest-name.ts';
 /** The stored parameters of one machine. */
 export type PowerValues = Readonly<Record<string, string | number | boolean>>;
 
-/** The description of a parameter for people. */
-export interface ParameterNote {
-  readonly label: string;
-  /** True if it is shown only to administrators, on request. */
-  readonly secret?: boolean;
-  /** What a valid value is, for the error about another one. */
-  readonly expects?: string;
-}
+/** The parameters that only administrators see, on request, of all drivers. */
+const secrets = z.registry<{ readonly isSecret: true }>();
 
-/** The notes on all parameters of all drivers. */
-const notes = z.registry<ParameterNote>();
-
-/** Attaches a note to a parameter. @returns the parameter */
-export function noted<T extends z.ZodType>(parameter: T, note: ParameterNote): T {
-  notes.add(parameter, note);
+/** Marks a parameter as a secret. @returns the parameter */
+export function secret<T extends z.ZodType>(parameter: T): T {
+  secrets.add(parameter, { isSecret: true });
   return parameter;
 }
 
-/** A parameter as shown in a form. */
+/** A parameter as a form needs it. Its words are in `region/words`. */
 export interface PowerParameter {
   readonly name: string;
-  readonly label: string;
   readonly required: boolean;
   readonly secret: boolean;
-  /** The valid values; undefined if any that matches the pattern is valid. */
+  /** The valid values; undefined if there are too many to list. */
   readonly choices?: readonly string[];
   /** The default value. */
   readonly default?: string;
-  /** A regular expression that values must match. */
-  readonly pattern?: string;
-  /** What a valid value is. */
-  readonly expects?: string;
   /** True if only an empty value is valid. */
   readonly isUnused?: true;
 }
@@ -52,7 +38,6 @@ const described = z.object({
     z.looseObject({
       enum: z.array(z.string()).optional(),
       default: z.string().optional(),
-      pattern: z.string().optional(),
       maxLength: z.number().optional(),
     }),
   ),
@@ -62,71 +47,68 @@ const described = z.object({
 /** Lists a schema's parameters, in its order. */
 export function listParameters(schema: z.ZodObject): readonly PowerParameter[] {
   const { properties, required } = described.parse(z.toJSONSchema(schema, { io: 'input' }));
-  return Object.entries(properties).map(([name, { enum: choices, default: fallback, pattern, maxLength }]) => {
-    const note = noteOn(schema, name);
-    return {
-      name,
-      label: note?.label ?? name,
-      required: required.includes(name),
-      secret: note?.secret === true,
-      ...(choices === undefined ? {} : { choices }),
-      ...(fallback === undefined ? {} : { default: fallback }),
-      ...(pattern === undefined ? {} : { pattern }),
-      ...(note?.expects === undefined ? {} : { expects: note.expects }),
-      ...(maxLength === 0 ? { isUnused: true } : {}),
-    };
-  });
+  return Object.entries(properties).map(([name, { enum: choices, default: fallback, maxLength }]) => ({
+    name,
+    required: required.includes(name),
+    secret: isSecret(schema, name),
+    ...(choices === undefined ? {} : { choices }),
+    ...(fallback === undefined ? {} : { default: fallback }),
+    ...(maxLength === 0 ? { isUnused: true } : {}),
+  }));
 }
 
-function noteOn(schema: z.ZodObject, name: string): ParameterNote | undefined {
+function isSecret(schema: z.ZodObject, name: string): boolean {
   const parameter = schema.shape[name];
-  return parameter instanceof z.ZodType ? notes.get(parameter) : undefined;
+  return parameter instanceof z.ZodType && secrets.has(parameter);
 }
 
 /** A parameter's fault. */
 export type ParameterFault =
   | {
       readonly kind: 'missing' | 'invalid';
-      /** What a valid value is. */
-      readonly expects: string;
+      /** The valid values; undefined if there are too many to list. */
+      readonly choices?: readonly string[];
     }
-  | { readonly kind: 'port'; readonly port: number }
   /** The driver has no such parameter. */
   | { readonly kind: 'unknown'; readonly known: readonly string[]; readonly meant: readonly string[] };
 
-/** A fault with the name of its parameter; several unknown ones are one problem. */
-export type ParameterProblem = { readonly parameter: string; readonly fault: ParameterFault };
+/** A fault with the names of its driver and its parameter; several unknown parameters are one problem. */
+export type ParameterProblem = {
+  readonly driver: string;
+  readonly parameter: string;
+  readonly fault: ParameterFault;
+};
 
 /** Valid parameters, or their problems. */
 export type ParameterCheck<T> =
   | { readonly kind: 'good'; readonly values: T; readonly secrets: readonly string[] }
   | { readonly kind: 'bad'; readonly problems: readonly ParameterProblem[] };
 
-/** Checks the parameters of a machine. */
-export function checkParameters<T extends z.ZodObject>(schema: T, given: PowerValues): ParameterCheck<z.infer<T>> {
+/** Checks the parameters of a machine that has this driver. */
+export function checkParameters<T extends z.ZodObject>(
+  driver: string,
+  schema: T,
+  given: PowerValues,
+): ParameterCheck<z.infer<T>> {
   const texts = Object.fromEntries(
     Object.entries(given)
       .map(([name, value]) => [name, String(value).trim()] as const)
       .filter(([, value]) => value !== ''),
   );
   const checked = schema.safeParse(texts);
-  if (!checked.success) return { kind: 'bad', problems: checked.error.issues.map((issue) => problemOf(schema, issue)) };
-  const secrets = Object.entries(texts).flatMap(([name, value]) =>
-    noteOn(schema, name)?.secret === true ? value : [],
-  );
-  return { kind: 'good', values: checked.data, secrets };
+  if (!checked.success)
+    return { kind: 'bad', problems: checked.error.issues.map((issue) => ({ driver, ...problemOf(schema, issue) })) };
+  const hidden = Object.entries(texts).flatMap(([name, value]) => (isSecret(schema, name) ? value : []));
+  return { kind: 'good', values: checked.data, secrets: hidden };
 }
 
-function problemOf(schema: z.ZodObject, issue: z.core.$ZodIssue): ParameterProblem {
+function problemOf(schema: z.ZodObject, issue: z.core.$ZodIssue): Omit<ParameterProblem, 'driver'> {
   if (issue.code === 'unrecognized_keys') {
     const known = Object.keys(schema.shape);
     const meant = issue.keys.flatMap((key) => nearestName(key, known) ?? []);
     return { parameter: issue.keys.join(', '), fault: { kind: 'unknown', known, meant } };
   }
-  const name = String(issue.path[0] ?? '');
-  const note = noteOn(schema, name);
   const kind = issue.code === 'invalid_type' ? 'missing' : 'invalid';
-  const choices = issue.code === 'invalid_value' ? `one of ${issue.values.join(', ')}` : undefined;
-  const expects = choices ?? note?.expects ?? note?.label ?? 'a text';
-  return { parameter: name, fault: { kind, expects } };
+  const choices = issue.code === 'invalid_value' ? { choices: issue.values.map(String) } : {};
+  return { parameter: String(issue.path[0] ?? ''), fault: { kind, ...choices } };
 }

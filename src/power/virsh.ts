@@ -8,47 +8,37 @@
 
 import { z } from 'zod';
 import { errorText } from '../errors.ts';
-import type { OffManner, PowerDriver, PowerPort, PowerSurroundings } from './driver.ts';
+import { defineDriver, type OffManner, type PowerPort, type PowerSurroundings } from './driver.ts';
 import { outcome, type PowerOutcome } from './outcome.ts';
-import { checkParameters, listParameters, noted } from './parameters.ts';
+import { secret } from './parameters.ts';
 import { type ProgramEnd, runProgram } from './program.ts';
 import { bootsFromNetwork, type HypervisorGuest, judgeVirsh, parseGuests } from './virsh-words.ts';
 
 const RUN_MS_MAX = 30_000;
 
-const ADDRESS_EXPECTS =
-  'a libvirt URI: qemu+ssh://user@host/system, qemu:///system, qemu+tls://host/system, test:///default';
-
 const schema = z.strictObject({
-  power_address: noted(z.string().max(512), { label: 'URI of the host', expects: ADDRESS_EXPECTS }),
-  power_id: noted(z.string().regex(/^(?! *[+-]?\d+$)[^\u0000-\u001f\u007f/]{1,128}$/), {
-    label: 'Name of the virtual machine',
-    expects: "the machine's name or UUID there; if its name is a number, its UUID (virsh domuuid NAME)",
-  }),
-  power_pass: noted(z.string().max(0).optional(), {
-    label: 'Password',
-    secret: true,
-    expects: 'none, because Rackboot logs in by key; `rackboot power key` prints the line for authorized_keys',
-  }),
+  power_address: z
+    .string()
+    .max(512)
+    .transform((uri, { issues }) => {
+      const host = parseHypervisor(uri);
+      if (host !== undefined) return host;
+      issues.push({ code: 'custom', input: uri });
+      return z.NEVER;
+    }),
+  power_id: z.string().regex(/^(?! *[+-]?\d+$)[^\u0000-\u001f\u007f/]{1,128}$/),
+  // Rackboot logs in by key.
+  power_pass: secret(z.string().max(0).optional()),
 });
+export type VirshParameter = keyof z.infer<typeof schema>;
 
 /** The driver `virsh`. */
-export const virsh: PowerDriver = {
+export const virsh = defineDriver({
   name: 'virsh',
-  label: 'Virsh (virtual machines)',
   byHand: false,
-  parameters: listParameters(schema),
-  open(_machine, values, surroundings) {
-    const checked = checkParameters(schema, values);
-    if (checked.kind === 'bad') return { kind: 'bad-parameters', problems: checked.problems };
-    const host = parseHypervisor(checked.values.power_address);
-    if (host === undefined) {
-      const fault = { kind: 'invalid', expects: ADDRESS_EXPECTS } as const;
-      return { kind: 'bad-parameters', problems: [{ parameter: 'power_address', fault }] };
-    }
-    return { kind: 'open', port: openPort(host, checked.values.power_id, surroundings) };
-  },
-};
+  parameters: schema,
+  connect: ({ settings, surroundings }) => openPort(settings.power_address, settings.power_id, surroundings),
+});
 
 /** A libvirt host. */
 export interface Hypervisor {

@@ -8,9 +8,9 @@
 
 import { z } from 'zod';
 import { type AnswerExpressions, EXPRESSION_MS_MAX, SEARCHED_CHARACTERS_MAX, searchAnswer } from './answer-search.ts';
-import type { PowerDriver, PowerPort, PowerSurroundings } from './driver.ts';
+import { type Connecting, defineDriver, type PowerPort } from './driver.ts';
 import { cleanWords, outcome, type PowerOutcome, type PowerOutcomeKind, withSaid } from './outcome.ts';
-import { checkParameters, listParameters, noted } from './parameters.ts';
+import { secret } from './parameters.ts';
 import { type HttpAnswer, type HttpAttempt, requestOnce } from './web-request.ts';
 
 const REQUEST_MS_MAX = 20_000;
@@ -30,54 +30,32 @@ const isExpression = (text: string): boolean => {
   }
 };
 
-const uri = (label: string) =>
-  noted(z.string().max(1024).refine(isWebUrl), { label, expects: 'an http or https URL without a user in it' });
-const expression = (label: string, fallback: string) =>
-  noted(z.string().max(512).refine(isExpression).default(fallback), {
-    label,
-    expects: 'a regular expression of at most 512 characters',
-  });
-const credential = (label: string, secret: boolean) =>
-  noted(
-    z
-      .string()
-      .regex(/^[\x20-\x7e]{1,1024}$/)
-      .optional(),
-    { label, secret, expects: 'printable ASCII characters' },
-  );
+const uri = z.string().max(1024).refine(isWebUrl);
+const expression = z.string().max(512).refine(isExpression);
+const credential = () =>
+  z
+    .string()
+    .regex(/^[\x20-\x7e]{1,1024}$/)
+    .optional();
 
 const schema = z.strictObject({
-  power_on_uri: uri('URL that switches on (POST)'),
-  power_off_uri: uri('URL that switches off (POST)'),
-  power_query_uri: uri('URL that returns the state (GET)'),
-  power_on_regex: expression('Found in its answer when the machine is on', 'status.*\\:.*running'),
-  power_off_regex: expression('Found in its answer when the machine is off', 'status.*\\:.*stopped'),
-  power_user: credential('User', false),
-  power_pass: credential('Password', true),
-  power_token: credential('Token, instead of user and password', true),
-  power_verify_ssl: noted(z.enum(['y', 'n']).default('y'), { label: 'Check the certificate' }),
+  power_on_uri: uri,
+  power_off_uri: uri,
+  power_query_uri: uri,
+  power_on_regex: expression.default('status.*\\:.*running'),
+  power_off_regex: expression.default('status.*\\:.*stopped'),
+  power_user: credential(),
+  power_pass: secret(credential()),
+  power_token: secret(credential()),
+  power_verify_ssl: z.enum(['y', 'n']).default('y'),
 });
 type Settings = z.infer<typeof schema>;
+export type WebhookParameter = keyof Settings;
 
 /** The driver `webhook`. */
-export const webhook: PowerDriver = {
-  name: 'webhook',
-  label: 'Webhook',
-  byHand: false,
-  parameters: listParameters(schema),
-  open(machine, values, surroundings) {
-    const checked = checkParameters(schema, values);
-    if (checked.kind === 'bad') return { kind: 'bad-parameters', problems: checked.problems };
-    return { kind: 'open', port: openPort(machine, checked.values, checked.secrets, surroundings) };
-  },
-};
+export const webhook = defineDriver({ name: 'webhook', byHand: false, parameters: schema, connect: openPort });
 
-function openPort(
-  machine: string,
-  settings: Settings,
-  secrets: readonly string[],
-  { clock }: PowerSurroundings,
-): PowerPort {
+function openPort({ machine, settings, secrets, surroundings: { clock } }: Connecting<typeof schema>): PowerPort {
   const headers = headersOf(machine, settings);
   const checkCertificate = settings.power_verify_ssl === 'y';
   const ask = async (method: 'GET' | 'POST', target: string, signal: AbortSignal): Promise<HttpAttempt> => {

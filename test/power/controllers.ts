@@ -79,7 +79,7 @@ export class Controller {
   }
 }
 
-const UNKNOWN = { parameter: 'power_address', fault: { kind: 'invalid', expects: 'a controller' } } as const;
+const UNKNOWN = { driver: 'memory', parameter: 'power_address', fault: { kind: 'invalid' } } as const;
 
 /** A driver for these controllers; `power_address` names one. The driver of a dead process sends nothing more. */
 export function controllerDriver(
@@ -88,7 +88,6 @@ export function controllerDriver(
 ): PowerDriver {
   return {
     name: 'memory',
-    label: 'Memory',
     byHand: false,
     parameters: [],
     open(_machine, values) {

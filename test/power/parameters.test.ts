@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { findDriver, POWER_DRIVERS } from '../../src/power/drivers.ts';
 import type { PowerValues } from '../../src/power/parameters.ts';
+import { words } from '../../src/region/words/text.ts';
 import { problemText } from '../support/sentences.ts';
 import { surroundings } from './surroundings.ts';
 
@@ -39,7 +40,6 @@ test('the parameters of a driver are listed with the facts for a form', () => {
     ipmi.find(({ name }) => name === 'power_driver'),
     {
       name: 'power_driver',
-      label: 'Protocol: IPMI 2.0 or 1.5',
       required: false,
       secret: false,
       choices: ['LAN_2_0', 'LAN'],
@@ -76,19 +76,26 @@ for (const [driver, values, controller] of CONTROLLERS) {
   });
 }
 
+test('every driver and parameter has words for people', () => {
+  for (const { name: driver, parameters } of POWER_DRIVERS) {
+    assert.notEqual(words.power.driver(driver), driver);
+    for (const { name } of parameters) assert.notEqual(words.power.parameter(driver, name).label, name);
+  }
+});
+
 test('a problem is plain values, of which a language makes a sentence', () => {
   const problemsOf = (driver: string, values: PowerValues) => {
     const opened = findDriver(driver)?.open('abc', values, surroundings());
     return opened?.kind === 'bad-parameters' ? opened.problems : assert.fail();
   };
   assert.deepEqual(problemsOf('ipmi', { power_address: '10.0.0.5:70000' }), [
-    { parameter: 'power_address', fault: { kind: 'port', port: 70_000 } },
+    { driver: 'ipmi', parameter: 'power_address', fault: { kind: 'invalid' } },
   ]);
   assert.deepEqual(problemsOf('manual', { power_address: 'x' }), [
-    { parameter: 'power_address', fault: { kind: 'unknown', known: [], meant: [] } },
+    { driver: 'manual', parameter: 'power_address', fault: { kind: 'unknown', known: [], meant: [] } },
   ]);
   assert.deepEqual(problemsOf('ipmi', { ...IPMI, power_driver: 'LAN_3' }), [
-    { parameter: 'power_driver', fault: { kind: 'invalid', expects: 'one of LAN_2_0, LAN' } },
+    { driver: 'ipmi', parameter: 'power_driver', fault: { kind: 'invalid', choices: ['LAN_2_0', 'LAN'] } },
   ]);
 });
 
@@ -96,7 +103,12 @@ const REFUSED: readonly (readonly [name: string, driver: string, values: PowerVa
   ['a missing address', 'ipmi', {}, /^power_address: is missing; give an address or a name/],
   ['an option instead of an address', 'ipmi', { power_address: '-oProxy' }, /^power_address: is invalid/],
   ['a space in an address', 'ipmi', { power_address: '10.0.0.5 -v' }, /^power_address: is invalid/],
-  ['an impossible port', 'ipmi', { power_address: '10.0.0.5:70000' }, /no port 70000/],
+  [
+    'an impossible port',
+    'ipmi',
+    { power_address: '10.0.0.5:70000' },
+    /^power_address: is invalid; give an address or a name, and a port[^;]*$/,
+  ],
   [
     'a typo in a name',
     'ipmi',

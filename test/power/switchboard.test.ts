@@ -214,7 +214,7 @@ test('an unknown driver and invalid parameters are refused at once', () => {
   const noController = place.board.command('2', place.target('b'), ON);
   assert.deepEqual(noController, {
     kind: 'refused',
-    text: 'power_parameters: power_address: is invalid; give a controller',
+    text: 'power_parameters: power_address: is invalid; give power_address',
   });
 });
 

@@ -172,7 +172,7 @@ test('invalid parameters fail it too, and no controller is contacted', () =>
     await powered.region.editMachine(id, { powerParameters: { power_address: 'elsewhere' } }, 'bob');
     await powered.order(id, 'accept');
     await pass(clock, 500);
-    assert.match(reasonOf(await powered.machine(id)), /power_address: is invalid; give a controller/);
+    assert.match(reasonOf(await powered.machine(id)), /power_address: is invalid; give power_address/);
     assert.deepEqual(powered.controller('a').asked, []);
   }));
 

@@ -46,7 +46,7 @@ export const fullPowerText = ({ text, said }: Pick<PowerView, 'text' | 'said'>):
   said === undefined ? text : `${text}; the controller answered: ${said}`;
 
 /** A driver's fields for a form. */
-export type PowerDriverTable = Pick<PowerDriver, 'name' | 'label' | 'byHand' | 'parameters'>;
+export type PowerDriverTable = Pick<PowerDriver, 'name' | 'byHand' | 'parameters'>;
 
 /** Why a driver or its parameters are refused. */
 export type PowerProblem = RefusalWord<'field.power-driver-missing' | 'field.power-driver' | 'field.power-parameter'>;

@@ -41,7 +41,8 @@ function driverShown(view: View, machine: Machine): PowerDriverTable | undefined
 const CHOICES: Readonly<Record<string, string>> = words.power.choices;
 
 function parameterField(view: View, machine: Machine, driver: PowerDriverTable, parameter: PowerParameter): Html {
-  const { name, label, required, secret, choices, default: fallback, expects, isUnused } = parameter;
+  const { name, required, secret, choices, default: fallback, isUnused } = parameter;
+  const { label, expects } = words.power.parameter(driver.name, name);
   if (isUnused === true) return html`<p class="hint">${codeIn(words.power.unused(label, expects))}</p>`;
   const stored = machine.powerType === driver.name ? machine.powerParameters[name] : undefined;
   if (secret) {
@@ -85,8 +86,8 @@ async function renderDriver(view: View): Promise<Html | undefined> {
   const back = machinePath(machine.systemId);
   const driver = driverShown(view, machine);
   const links = driversOf(view).map(
-    ({ name, label }) =>
-      html`<a href="${back}power/?driver=${encodeURIComponent(name)}"${name === driver?.name ? html` aria-current="true"` : nothing}>${label}</a>`,
+    ({ name }) =>
+      html`<a href="${back}power/?driver=${encodeURIComponent(name)}"${name === driver?.name ? html` aria-current="true"` : nothing}>${words.power.driver(name)}</a>`,
   );
   const form =
     driver === undefined
@@ -129,7 +130,7 @@ function byParameter(outcome: Outcome): Outcome {
   const problems = Object.entries(outcome.fields).flatMap(([field, refusals]) =>
     refusals.map((word): readonly [string, readonly RefusalWord[]] =>
       word.code === 'field.power-parameter'
-        ? [word.params.parameter, [refusal('field.power-parameter-fault', { fault: word.params.fault })]]
+        ? [word.params.parameter, [refusal('field.power-parameter-fault', word.params)]]
         : [field, [word]],
     ),
   );
@@ -149,7 +150,7 @@ async function keepDriver(view: View): Promise<Outcome> {
     { power_type: type, power_parameters: JSON.stringify(parameters) },
   );
   const { systemId, hostname } = machine;
-  const text = words.power.changed(hostname, driver?.label ?? type);
+  const text = words.power.changed(hostname, words.power.driver(type));
   return byParameter(outcomeOf(answer, machinePath(systemId), text));
 }
 

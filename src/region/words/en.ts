@@ -1,6 +1,6 @@
 // English: the region's refusals, events, remarks and texts of the page, by code, gathered from `en/`. Another language is another folder
 // like `en/` with its own such file, chosen in `language.ts`, `quantity.ts` and `rack-reasons.ts`. Still English then: parameters that are
-// texts, such as hints and errors of the system, the labels of power parameters (`power/`), mistakes in preseeds (`preseed/`), and problems
+// texts, such as hints and errors of the system, mistakes in preseeds (`preseed/`), and problems
 // of kernel arguments (`boot/quotable.ts`).
 //
 // 1. A writer gets plain values and no others: what it needs is in its parameters.

@@ -13,12 +13,12 @@ import { STATUSES } from '../../../src/region/records/lifecycle.ts';
 import type { Machine } from '../../../src/region/records/machine.ts';
 import { openRegion, type Region } from '../../../src/region/region.ts';
 import { refusal } from '../../../src/region/words/refusal.ts';
+import { words } from '../../../src/region/words/text.ts';
 import { heldPower } from '../life/held-power.ts';
 import { makeRegion, type RegionPlace, report } from '../place.ts';
 import { ADMIN, USER, VISITOR, viewOf } from './view.ts';
 
 const SECRET = 'sehr-geheim';
-const INVALID = { kind: 'invalid', expects: 'an IPv4 address' } as const;
 const ATTACK = `<img src=x onerror="alert(1)">'"&`;
 
 async function withPower(work: (region: Region, place: RegionPlace, systemId: string) => Promise<void>): Promise<void> {
@@ -32,7 +32,7 @@ async function withPower(work: (region: Region, place: RegionPlace, systemId: st
       !POWER_DRIVERS.some(({ name }) => name === driver)
         ? [refusal('field.power-driver', { driver, names: [], meant: undefined })]
         : address === 'nowhere'
-          ? [refusal('field.power-parameter', { parameter: 'power_address', fault: INVALID })]
+          ? [refusal('field.power-parameter', { driver, parameter: 'power_address', fault: { kind: 'invalid' } })]
           : [],
     reading: () => ({ state: 'error', atMs: 0, ageSeconds: 75, text: `no answer ${ATTACK}` }) as const,
   };
@@ -104,7 +104,10 @@ test('the form of a driver keeps a secret left empty, and shows the errors of th
     assert.equal((await send({ power_type: 'nothing' }))?.kind, 'refusal');
     const bad = await send({ power_type: 'ipmi', power_address: 'nowhere', power_user: 'root', power_pass: '' });
     assert.ok(bad?.kind === 'refusal');
-    assert.deepEqual(faultsOf(bad), new Map([['power_address', 'Is invalid; give an IPv4 address.']]));
+    assert.deepEqual(
+      faultsOf(bad),
+      new Map([['power_address', `Is invalid; give ${words.power.parameter('ipmi', 'power_address').expects}.`]]),
+    );
     assert.equal((await send({ power_type: 'manual' }))?.kind, 'done');
     assert.deepEqual(
       (await region.store.findMachine(machine))?.powerParameters,

@@ -1,7 +1,6 @@
 // Why an operation of the API refuses a caller, a parameter or a machine.
 
 import { counted } from '../../../counted.ts';
-import type { ParameterProblem } from '../../../power/parameters.ts';
 import type { SchemaFault } from '../../records/schema-fault.ts';
 import { faultText, problemText } from './power.ts';
 import { schemaFaultText } from './schema.ts';
@@ -145,7 +144,7 @@ export const API = {
     `there is no power driver ${driver}: there are ${names.join(', ')}${meant === undefined ? '' : `; did you mean ${meant}?`}`,
   'field.power-parameter': problemText,
   /** At the field of the parameter itself. */
-  'field.power-parameter-fault': ({ fault }: Pick<ParameterProblem, 'fault'>) => faultText(fault),
+  'field.power-parameter-fault': faultText,
 
   'not-found.rack': ({ rack }: { readonly rack: string }) => `There is no rack ${rack}.`,
   'not-found.rack-of-interfaces': ({ rack }: { readonly rack: string }) =>

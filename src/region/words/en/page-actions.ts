@@ -1,6 +1,7 @@
 // The actions on a machine, with what each does; deploying it, editing it, and switching its power.
 
 import { type Html, html } from '../html.ts';
+import { driverLabel, parameterWords } from './power.ts';
 
 /** An action's texts. */
 interface Action {
@@ -173,6 +174,8 @@ export const EDIT = {
 
 /** The forms for switching its power, and for its power driver. */
 export const POWER = {
+  driver: driverLabel,
+  parameter: parameterWords,
   choices: { y: 'yes', n: 'no' },
   default: 'default',
   unused: (label: string, expects: string | undefined): string => `${label}: ${expects ?? 'none'}.`,
