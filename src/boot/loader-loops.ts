@@ -10,6 +10,7 @@
 // 3. Firmware that is not iPXE and fails on its loader gets the script too, cannot start it, and goes on to its next boot device.
 // 4. Machines of the region, other known clients and unknown clients are remembered separately (`net/kept-apart.ts`), LOOPS_MAX of each. A query
 //    without a booting client leaves no trace.
+// 5. Only loads on the shared network where the machine asked count: another network's hosts can load files under its hardware address.
 
 import type { Instant } from '../clock.ts';
 import { counted } from '../counted.ts';
@@ -52,10 +53,13 @@ interface FileSent extends RackEvent {
 const SENT = new Set(['tftp.sent', 'http.file-sent', 'http.rendered']);
 const isFileSent = (event: RackEvent): event is FileSent => SENT.has(event.kind);
 
+const keyOf = (sharedNetwork = '', mac: MacAddress): string => [mac, sharedNetwork].join(' ');
+
 /** Watches machines with a loader that may start itself again. */
 export class LoaderLoops {
   readonly #publish: Publish;
-  readonly #watched = new KeptApart<MacAddress, Watched>(LOOPS_MAX);
+  /** By shared network and hardware address. */
+  readonly #watched = new KeptApart<string, Watched>(LOOPS_MAX);
 
   /** @param publish receives an event for each detected loop */
   constructor(publish: Publish) {
@@ -69,9 +73,10 @@ export class LoaderLoops {
     if (!mayLoop) return plan;
     const { asker, mac } = query;
     if (asker === undefined) return this.foresee(query, plan, config, now);
-    const before = this.#watched.get(mac);
+    const key = keyOf(query.sharedNetwork, mac);
+    const before = this.#watched.get(key);
     const watched = before?.file === file ? before : { file, loads: 0, firstAt: now, reported: false };
-    this.#watched.set(mac, watched, asker);
+    this.#watched.set(key, watched, asker);
     const instead = breakLoop(query, plan, config, watched, now);
     if (instead === undefined) return plan;
     if (!watched.reported) this.#report(mac, watched, plan, instead, now);
@@ -81,17 +86,18 @@ export class LoaderLoops {
 
   /** Returns what `check` would return, without remembering or publishing anything. */
   foresee(query: BootQuery, plan: BootPlan, config: BootConfig, now: Instant): BootPlan {
-    const watched = this.#watched.get(query.mac);
+    const watched = this.#watched.get(keyOf(query.sharedNetwork, query.mac));
     return (watched === undefined ? undefined : breakLoop(query, plan, config, watched, now)) ?? plan;
   }
 
-  /** Records a file that a machine has received. */
-  observe(event: RackEvent): void {
+  /** Records a file that a machine has received. @param sharedNetwork that of its address */
+  observe(event: RackEvent, sharedNetwork: string | undefined): void {
     if (event.mac === undefined || !isFileSent(event)) return;
-    const watched = this.#watched.get(event.mac);
+    const key = keyOf(sharedNetwork, event.mac);
+    const watched = this.#watched.get(key);
     if (watched === undefined || event.purpose === 'chain') return;
     if (event.purpose !== undefined || baseName(event.file ?? '') !== watched.file) {
-      this.#watched.delete(event.mac);
+      this.#watched.delete(key);
       return;
     }
     if (watched.loads === 0 || event.at - watched.firstAt > LOOP_MS_MAX) {

@@ -36,6 +36,8 @@ export interface BootQuery {
   readonly vendorClass?: string | undefined;
   /** The rack's own address in the machine's network. */
   readonly serverAddress: Ipv4;
+  /** The key of the shared network where the client asks; default: one for all. */
+  readonly sharedNetwork?: string | undefined;
   /** Loaders by option 93 number or `ipxe` that override `boot.loaders`, highest precedence first. Default: none. */
   readonly loaders?: readonly NamedLoaders[] | undefined;
   /** Another server gives the address. Default: false. */

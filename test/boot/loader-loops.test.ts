@@ -35,7 +35,7 @@ class Rig {
 
   /** The file that DHCP names. */
   given(client: BootClient, of: MacAddress = MAC, asker: Owner | undefined = KNOWN): string | undefined {
-    const query = { client, mac: of, serverAddress: RACK, asker };
+    const query = { client, mac: of, serverAddress: RACK, sharedNetwork: 'eth1', asker };
     const plan = planBoot(query, this.#config);
     if (plan === undefined) return undefined;
     const foreseen = this.loops.foresee(query, plan, this.#config, this.now).file;
@@ -44,10 +44,10 @@ class Rig {
     return file;
   }
 
-  got(file: string, purpose?: string, of: MacAddress = MAC): void {
+  got(file: string, purpose?: string, of: MacAddress = MAC, sharedNetwork = 'eth1'): void {
     const kind = purpose === undefined ? 'tftp.sent' : 'http.rendered';
     const event = { kind, at: this.now, mac: of, file, purpose };
-    this.loops.observe(event);
+    this.loops.observe(event, sharedNetwork);
   }
 
   /** One round of a loop: DHCP names a loader, the machine loads it. */
@@ -138,6 +138,19 @@ test('one machine’s loop affects no other', () => {
   const rig = new Rig();
   for (let round = 0; round < LOOP_LOADS_MAX; round += 1) rig.round(UEFI_HTTP, 'ipxe.efi');
   assert.match(rig.given(UEFI_HTTP, OTHER) ?? '', /ipxe\.efi$/);
+});
+
+test('loads under its hardware address in another network put no machine into a loop, and end none', () => {
+  const rig = new Rig();
+  for (let round = 0; round < 9; round += 1) {
+    assert.match(rig.given(UEFI_HTTP) ?? '', /ipxe\.efi$/);
+    rig.got('ipxe.efi', undefined, MAC, 'eth2');
+  }
+  for (let round = 0; round < LOOP_LOADS_MAX; round += 1) {
+    rig.round(UEFI_HTTP, 'ipxe.efi', 1_000);
+    rig.got('ipxe.cfg', 'enlist', MAC, 'eth2');
+  }
+  assert.match(rig.given(UEFI_HTTP) ?? '', /ipxe\.cfg$/);
 });
 
 test(`of more than ${LOOPS_MAX} machines the one whose loader was named longest ago is forgotten`, () => {

@@ -19,7 +19,8 @@ import type { LeaseJournal } from '../../dhcp/leases/lease-journal.ts';
 import type { NamedNetwork } from '../../dhcp/leases/lease-report.ts';
 import { isActive, isHeld, type LeaseTable } from '../../dhcp/leases/lease-table.ts';
 import { SettledJournal } from '../../dhcp/leases/settled-journal.ts';
-import { awayFrom } from '../../dhcp/networks/machine-home.ts';
+import { awayFrom, subnetOf } from '../../dhcp/networks/machine-home.ts';
+import { sharedNetworkKey } from '../../dhcp/networks/server-role.ts';
 import { indexSubnets, type ServedSubnet } from '../../dhcp/networks/subnet.ts';
 import type { LeaseNotice } from '../../dhcp/responder-ports.ts';
 import { DhcpServer } from '../../dhcp/server.ts';
@@ -356,7 +357,8 @@ export class Rack {
     const mac = event.mac !== undefined || address === undefined ? undefined : this.elsewhere.macOf(address);
     const whole = mac === undefined ? event : { ...event, mac };
     this.#loading.note(event);
-    this.#loops.observe(whole);
+    const subnet = address === undefined ? undefined : subnetOf(address, this.#config.dhcp);
+    this.#loops.observe(whole, subnet && sharedNetworkKey(subnet));
     this.#parts.publish(whole);
   }
 

@@ -17,6 +17,7 @@ import { ANY, formatIpv4, type Ipv4, networkContains } from '../../net/address.t
 import type { Destination } from '../../net/datagram.ts';
 import type { DhcpEvent, DhcpRefusal } from '../events.ts';
 import { denyingAmong, namesOf } from '../networks/classes.ts';
+import { sharedNetworkKey } from '../networks/server-role.ts';
 import { type ServedSubnet, subnetOf } from '../networks/subnet.ts';
 import { chooseDestination, type DhcpPorts } from '../wire/destination.ts';
 import type { DhcpMessage } from '../wire/message.ts';
@@ -126,7 +127,9 @@ function planFor(inquiry: Inquiry, state: DhcpState, served: ServedSubnet): Plan
   const denying = denyingAmong(loaders);
   if (denying !== undefined) return { kind: 'refused', reason: 'class-denied', classes: denying.name };
   const asker = findAsker(inquiry, state, served);
-  const plan = state.planBoot({ client, mac, ...shownBy(inquiry), serverAddress, loaders, proxied: true, asker });
+  const sharedNetwork = sharedNetworkKey(served.subnet);
+  const shown = shownBy(inquiry);
+  const plan = state.planBoot({ client, mac, ...shown, serverAddress, sharedNetwork, loaders, proxied: true, asker });
   if (plan === undefined) return { kind: 'refused', reason: 'no-loader', classes };
   return { kind: 'plan', plan, serverAddress, classes };
 }

@@ -15,6 +15,7 @@ import { classesFor, type DhcpClass, leaseTimeAmong, namesOf } from '../networks
 import { ClientSubject } from '../networks/conditions.ts';
 import { ClientOptions, type OptionTable } from '../networks/configured-options.ts';
 import { leaseTimeFor } from '../networks/lease-time.ts';
+import { sharedNetworkKey } from '../networks/server-role.ts';
 import type { ServedSubnet } from '../networks/subnet.ts';
 import { clientName, nameToEnter } from '../wire/client-fqdn.ts';
 import type { DhcpMessage } from '../wire/message.ts';
@@ -55,7 +56,7 @@ export function settingsFor(
         ? undefined
         : state.planBoot({
             ...{ client, mac, ...shownBy(inquiry), serverAddress, loaders: classes },
-            asker: findAsker(inquiry, state, served),
+            ...{ sharedNetwork: sharedNetworkKey(subnet), asker: findAsker(inquiry, state, served) },
           }),
     hostname,
     domain: machine?.domain,

@@ -12,7 +12,14 @@
 //    RESTARTED_MS after the disk was written, with no events in between, also shows that the system is up.
 
 import type { MachineEvent } from '../records/machine-event.ts';
-import { fieldsOf, isBootOffer, isDiskStart, isEnvironmentStart, isSystemOffer } from '../records/report-fields.ts';
+import {
+  fieldsOf,
+  isBootOffer,
+  isDiskStart,
+  isEnvironmentStart,
+  isFromAway,
+  isSystemOffer,
+} from '../records/report-fields.ts';
 
 /** How often a machine may be told to boot its disk before its system is seen; one more, and the disk counts as not starting. */
 export const DISK_STARTS_MAX = 4;
@@ -38,6 +45,7 @@ export function readDiskStarts(events: Iterable<MachineEvent>, nowMs: number): D
   let starts = 0;
   let laterMs = Infinity;
   for (const event of events) {
+    if (isFromAway(event)) continue;
     const { type, atMs } = event;
     const fields = fieldsOf(event);
     if (type === 'NODE_DISK_WRITTEN') {

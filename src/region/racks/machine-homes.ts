@@ -31,7 +31,13 @@ import {
 import { drawBootToken } from '../identity/boot-token.ts';
 import type { SeenElsewhere } from '../records/event-params.ts';
 import type { Machine } from '../records/machine.ts';
-import { isAddressSeen, type NewMachineEvent, type RackReport } from '../records/machine-event.ts';
+import {
+  eventTypeOf,
+  isAddressSeen,
+  isBootEvent,
+  type NewMachineEvent,
+  type RackReport,
+} from '../records/machine-event.ts';
 import type { Rack } from '../records/rack.ts';
 import type { MachineHome, RackStore } from '../records/rack-store.ts';
 import type { MachineChangeOutcome, RegionStore } from '../records/store.ts';
@@ -156,7 +162,8 @@ export class MachineHomes {
     const address = parseIpv4(report.address ?? '');
     const mac = parseMac(report.mac ?? '');
     const isLease = isAddressSeen(report.kind) && address !== undefined && mac !== undefined;
-    if (rack.isEmbedded && !isLease) return report;
+    // Of the own rack's reports, only these change what the region thinks of a machine.
+    if (rack.isEmbedded && !isLease && !isBootEvent(eventTypeOf(report.kind))) return report;
     const known =
       mac === undefined && address === undefined ? undefined : await this.#store.racks.homeOf({ mac, address });
     const owners = this.racksAt(known?.home, racks);

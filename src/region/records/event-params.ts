@@ -111,6 +111,8 @@ export interface EventParams extends RackEventParams {
     readonly text: string;
     /** True if the rack knew only the machine's IP address. */
     readonly byAddress?: boolean | undefined;
+    /** As of the known kinds. */
+    readonly isAway?: boolean | undefined;
   };
 
   'status-changed': { readonly from: MachineStatus; readonly to: MachineStatus };

@@ -179,12 +179,13 @@ const TRAFFIC =
   /^(?:dhcp\.(?:offer|ack|elsewhere|boot-server|release|declined-back|inform|expired)|(?:tftp|http)\.(?:sent|file-sent|rendered|missing|probed|posted|forwarded|restarted)|net\.(?:neighbour-new|router-answered))$/;
 
 /** What a rack's report says: a code with parameters, or its sentence if the region cannot write one. */
-export function happeningOfReport({ kind, mac, address, text, params, fields = {} }: RackReport): Happening {
-  const event = params === undefined ? undefined : reportedEvent(kind, params, addressesOf(mac, address));
+export function happeningOfReport({ kind, mac, address, text, params, fields = {}, isAway }: RackReport): Happening {
+  const from = { ...addressesOf(mac, address), isAway };
+  const event = params === undefined ? undefined : reportedEvent(kind, params, from);
   if (event !== undefined) return event;
   const { client, file, purpose, status } = fields;
   const byAddress = purpose !== undefined && mac === undefined ? true : undefined;
-  return { code: 'rack', params: { text, client, file, purpose, status, byAddress } };
+  return { code: 'rack', params: { text, client, file, purpose, status, byAddress, isAway } };
 }
 
 /** The addresses of a report as this version writes them; invalid ones are left out. */

@@ -30,8 +30,11 @@ type ParamsOf<F> = { readonly [N in Needed<F>]: ValueOf<F[N]> } & {
   readonly [N in Exclude<keyof F, Needed<F>>]?: ValueOf<F[N]> | undefined;
 };
 
-/** The fields that every event may have. */
-const COMMON = { mac: 'text?', address: 'text?', count: 'number?' } as const satisfies Forms;
+/**
+ * The fields that every event may have. `isAway` is the region's own: the report came from another network than that of the machine's home,
+ * so it shows nothing about the machine (`racks/machine-homes.ts`).
+ */
+const COMMON = { mac: 'text?', address: 'text?', count: 'number?', isAway: 'flag?' } as const satisfies Forms;
 type Common = ParamsOf<typeof COMMON>;
 
 /** The form of a protocol's field by its type; all of them may be missing. */

@@ -1,12 +1,14 @@
 // Recognises what a rack reported about a machine's boot, by the fields of its report.
 //
-// 1. A report without fields, from a rack of another version, is recognised as nothing.
+// 1. A report without fields, from a rack of another version, is recognised as nothing. Neither is one from another network than that of
+//    the machine's home: any host there can use the machine's hardware address.
 
 import type { Happening, ReportFields } from './event-params.ts';
 import { isReported } from './reported-event.ts';
 
 /** The fields of a report on which decisions depend; none for the region's own events. */
 export function fieldsOf(event: Happening): ReportFields {
+  if (isFromAway(event)) return {};
   switch (event.code) {
     case 'rack':
       return event.params;
@@ -24,6 +26,10 @@ export function fieldsOf(event: Happening): ReportFields {
       return {};
   }
 }
+
+/** True for a report from another network than that of the machine's home. */
+export const isFromAway = (event: Happening): boolean =>
+  (event.code === 'rack' || isReported(event)) && event.params.isAway === true;
 
 /** True for a report of a configuration for a client of which the rack knew only the IP address. */
 export const isByAddress = (event: Happening): boolean =>

@@ -43,22 +43,24 @@ interface TextBounds {
 }
 const KEPT: TextBounds = { each: TEXT_CHARACTERS_MAX, all: TEXTS_CHARACTERS_MAX };
 
-/** The addresses of an event. */
-interface Addresses {
+/** Whom an event is about, as the region knows it. */
+interface EventOrigin {
   readonly mac: string | undefined;
   readonly address: string | undefined;
+  /** True if it came from another network than that of the machine's home. */
+  readonly isAway?: boolean | undefined;
 }
 
 /**
  * A rack's event from its kind and its fields, cleaned and bounded.
  *
- * @param addresses replace those of the fields
+ * @param origin replaces that of the fields
  * @returns undefined if this version does not know the kind, or if the fields do not fit
  */
 export function reportedEvent(
   kind: string,
   fields: object,
-  addresses: Addresses | undefined,
+  origin: EventOrigin | undefined,
   { each, all }: TextBounds = KEPT,
 ): ReportedEvent | undefined {
   const known = KNOWN.get(kind);
@@ -77,8 +79,9 @@ export function reportedEvent(
     } else params[name] = value;
   }
   if (!known.needed.every((name) => params[name] !== undefined)) return undefined;
-  if (addresses?.mac !== undefined) params.mac = addresses.mac;
-  if (addresses?.address !== undefined) params.address = addresses.address;
+  if (origin?.mac !== undefined) params.mac = origin.mac;
+  if (origin?.address !== undefined) params.address = origin.address;
+  if (origin?.isAway === true) params.isAway = true;
   const event = { code: kind, params };
   return isReported(event) ? event : undefined;
 }

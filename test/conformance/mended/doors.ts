@@ -22,6 +22,7 @@ const tls = named('e2e/region-tls.test.ts')(
 const text = named('clean-text.test.ts');
 const output = named('cli/output.test.ts');
 const tftp = named('tftp/hostile.test.ts');
+const homes = named('region/racks/home-wire.test.ts');
 const start = named('e2e/start-failures.test.ts');
 
 export const DOOR_POINTS: readonly MendedPoint[] = [
@@ -359,6 +360,32 @@ export const DOOR_POINTS: readonly MendedPoint[] = [
         holds: 'Text of an event that the region stores is cleaned.',
         tests: named('store/stored-event.test.ts')('texts are cleaned, at every depth'),
         breaks: swapIn('store/stored-event.ts', ['isPlain(value, max) ? value : cleanWords(value, max);', 'value;']),
+      },
+    ],
+  },
+  {
+    point: 'a hardware address seen in another network neither ends the work of its machine nor changes how it boots',
+    cases: ['steal-boot'],
+    rows: [
+      {
+        holds: 'Boots there are not counted, and extend no time limit.',
+        tests: homes(
+          'boots under its hardware address in another network neither fail the work of a machine nor extend its time',
+          'no kind of report from another network changes a machine at work, or counts as its own in its log',
+        ),
+        breaks: swapIn('region/racks/machine-homes.ts', [' && !isBootEvent(eventTypeOf(report.kind))', '']),
+      },
+      {
+        holds: 'In its log they are no start of the machine.',
+        tests: homes('boots in another network are neither a start of its disk nor a sign that its system is up'),
+        breaks: swapIn('region/records/report-fields.ts', ['if (isFromAway(event)) return {};', '']),
+      },
+      {
+        holds: 'Loads there put it into no loop of loaders.',
+        tests: named('boot/loader-loops.test.ts')(
+          'loads under its hardware address in another network put no machine into a loop, and end none',
+        ),
+        breaks: swapIn('boot/loader-loops.ts', ['[mac, sharedNetwork]', '[mac]']),
       },
     ],
   },

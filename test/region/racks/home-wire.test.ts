@@ -2,9 +2,15 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { EVENT_KINDS } from '../../../src/daemon/rack/event-kinds.ts';
 import { formatMac, ipv4, mac, parseIpv4 } from '../../../src/net/address.ts';
+import { readDiskStarts } from '../../../src/region/life/disk-start.ts';
+import { BOOTS_MAX } from '../../../src/region/life/network-boots.ts';
+import { hasStartedSince } from '../../../src/region/life/power-life.ts';
 import type { RackInterface } from '../../../src/region/records/rack-description.ts';
+import { reportParams } from '../../../src/uplink/report-params.ts';
 import { changeStatus } from '../../support/change-status.ts';
+import { reportedSample } from '../../support/reported-samples.ts';
 import { sentenceOf } from '../../support/sentences.ts';
 import { adminHeader, type LinkPlace, withLink } from '../link-place.ts';
 import { SECRET } from '../place.ts';
@@ -12,6 +18,9 @@ import { acceptRack, digestOf, OTHER_UUID, RACK_UUID, rackInterface } from './ra
 
 const UUID = '11111111-2222-4333-8444-555555555599';
 const NIC = mac(0x525400000001);
+/** More than two boots of one machine are apart. */
+const BOOT_MS = 61_000;
+const ADMIN = { username: 'bob', isAdmin: true, comment: '' };
 const at = (text: string) => parseIpv4(text) ?? assert.fail(text);
 
 const network = (name: string, text: string, more: Partial<RackInterface> = {}): RackInterface => ({
@@ -37,7 +46,8 @@ async function atWork(place: LinkPlace): Promise<string> {
   const asked = through('10.30.0.9', { 'x-rackboot-boot': formatMac(NIC) });
   assert.equal((await ask('POST', 'api/2.0/machines/', { ...asked, body })).status, 200);
   const { systemId } = (await store.listMachines({ macs: [NIC] }, 0, 1))[0] ?? assert.fail();
-  await changeStatus(region, systemId, 'commissioning', { username: 'bob' });
+  const outcome = await region.life.command(systemId, { name: 'commission' }, ADMIN);
+  assert.equal(outcome.kind, 'changed');
   return systemId;
 }
 
@@ -71,6 +81,71 @@ test('a machine at work in one network is not served at an address of another, e
       assert.equal(await job(place, systemId, '10.20.0.66', isVouched), 403, String(isVouched));
       assert.equal(await job(place, systemId, '10.30.0.9', isVouched), 200, String(isVouched));
     }
+  }));
+
+/** The own rack reports that the machine asks for its configuration again and again, at this address. */
+async function boots({ region, clock }: LinkPlace, from: number, address: string, purpose: string): Promise<void> {
+  const report = { kind: 'http.rendered', mac: formatMac(NIC), address, text: 'Rendered' };
+  for (let boot = 0; boot < BOOTS_MAX + 2; boot += 1) {
+    await clock.pass(BOOT_MS);
+    const params = { purpose, file: '/ipxe.cfg' };
+    await region.observe([{ ...report, params, sequence: from + boot, at: clock.wallTimeMs() }], 'source');
+  }
+}
+
+test('boots under its hardware address in another network neither fail the work of a machine nor extend its time', () =>
+  withLink(async (place) => {
+    const systemId = await atWork(place);
+    await leased(place, 1, '10.30.0.9');
+    const { statusDeadlineMs } = await machineOf(place, systemId);
+    await boots(place, 2, '10.20.0.66', 'commissioning');
+    const now = await machineOf(place, systemId);
+    assert.deepEqual(
+      [now.status, now.work?.boots, now.statusDeadlineMs],
+      ['commissioning', undefined, statusDeadlineMs],
+    );
+    const [event] = await place.store.listEvents({ machines: { systemIds: [systemId] }, limit: 1 });
+    assert.match(sentenceOf(event), /in another network than its home/);
+    await boots(place, 20, '10.30.0.9', 'commissioning');
+    assert.equal((await machineOf(place, systemId)).status, 'failed-commissioning', 'those at its home are its own');
+  }));
+
+test('boots in another network are neither a start of its disk nor a sign that its system is up', () =>
+  withLink(async (place) => {
+    const systemId = await atWork(place);
+    await leased(place, 1, '10.30.0.9');
+    await boots(place, 2, '10.20.0.66', 'local');
+    const events = await place.store.listEvents({ machines: { systemIds: [systemId] }, limit: 200 });
+    assert.deepEqual(readDiskStarts(events, place.clock.wallTimeMs()), { isUp: false, starts: 0 });
+    assert.equal(hasStartedSince(events), false);
+    await boots(place, 20, '10.30.0.9', 'local');
+    const later = await place.store.listEvents({ machines: { systemIds: [systemId] }, limit: 200 });
+    assert.deepEqual(readDiskStarts(later, place.clock.wallTimeMs()), { isUp: true, starts: BOOTS_MAX + 2 });
+    assert.equal(hasStartedSince(later), true);
+  }));
+
+test('no kind of report from another network changes a machine at work, or counts as its own in its log', () =>
+  withLink(async (place) => {
+    const { region, store, clock } = place;
+    const systemId = await atWork(place);
+    await leased(place, 1, '10.30.0.9');
+    const before = await machineOf(place, systemId);
+    const purposes = ['commissioning', 'local', 'enlist', undefined];
+    const samples = [...EVENT_KINDS.keys()].flatMap((kind) =>
+      purposes.map((purpose) => ({ kind, params: reportParams(reportedSample(kind, { purpose })), text: kind })),
+    );
+    let sequence = 1;
+    for (const sample of samples) {
+      await clock.pass(BOOT_MS);
+      sequence += 1;
+      const report = { ...sample, mac: formatMac(NIC), address: '10.20.0.66', sequence, at: clock.wallTimeMs() };
+      await region.observe([report], 'source');
+    }
+    assert.ok(sequence > 4 * BOOTS_MAX);
+    assert.deepEqual(await machineOf(place, systemId), before);
+    const events = await store.listEvents({ machines: { systemIds: [systemId] }, limit: 1000 });
+    assert.deepEqual(readDiskStarts(events, clock.wallTimeMs()), { isUp: false, starts: 0 });
+    assert.equal(hasStartedSince(events), false);
   }));
 
 test('networks of one interface, and of one shared wire, are one home', () =>

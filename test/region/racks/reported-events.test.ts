@@ -128,7 +128,7 @@ type None<T> = [T] extends [never] ? true : false;
 /** The fields of all kinds that no sample has. */
 type Unsampled = Exclude<
   { [K in keyof RackEventParams]: keyof RackEventParams[K] }[keyof RackEventParams],
-  SampleField | keyof RackEvent
+  SampleField | keyof RackEvent | 'isAway'
 >;
 
 /** The published events of the kinds whose fields are listed by kind. */
@@ -137,7 +137,10 @@ type OfKind<E, K> = E extends { readonly kind: infer Own } ? (K extends Own ? E 
 type Fields<E> = Omit<E, keyof RackEvent>;
 /** The kinds of which a published event does not have the listed fields. */
 type Misfits = {
-  [K in Published['kind']]: Fields<OfKind<Published, K>> extends Omit<RackEventParams[K], 'mac' | 'address' | 'count'>
+  [K in Published['kind']]: Fields<OfKind<Published, K>> extends Omit<
+    RackEventParams[K],
+    'mac' | 'address' | 'count' | 'isAway'
+  >
     ? never
     : K;
 }[Published['kind']];
