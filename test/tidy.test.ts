@@ -681,6 +681,7 @@ test('each place on loopback belongs to one test file, so that two of them can r
 
 /** Exported values that only tests import and that their own file does not use, each with its reason. */
 const FOR_TESTS: Readonly<Record<string, string>> = {
+  'observe/hints.ts HINTS': 'how each hint of docs/events.md is recognised, next to the code that does it',
   'region/words/refusal.ts REFUSAL_SENTENCES': 'the reasons of docs/events.md, next to the names that they explain',
 };
 

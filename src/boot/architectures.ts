@@ -103,3 +103,9 @@ export function formatEfiSuffix(architecture: string): string {
 export function parseCpu(spelling: string): Cpu | undefined {
   return CPU_SPELLINGS.get(spelling);
 }
+
+/** The CPU that a loader is for, by the end of its name, which firmware prescribes. */
+export function cpuOfLoader(file: string): Cpu {
+  const [, end = ''] = /(aa64|ia32)\.efi$/i.exec(file) ?? [];
+  return ({ aa64: 'arm64', ia32: 'i386' } as const)[end.toLowerCase()] ?? 'amd64';
+}

@@ -194,3 +194,7 @@ function findLoaderName(path: string): string | undefined {
   const name = LOADER_NAMES.get(base) ?? (/^[a-z0-9_]+\.c32$/.test(base) ? base : undefined);
   return name === path ? undefined : name;
 }
+
+/** True for the file name of a kernel or an initrd. */
+export const isKernelFile = (file: string): boolean =>
+  /(?:^|\/)(?:linux|vmlinuz[^/]*|initrd[^/]*|boot-kernel|boot-initrd)$/.test(file);

@@ -9,17 +9,8 @@ import { tryRender } from './step.ts';
 /** The operator's share of a kernel line in bytes; the rest is for Rackboot's own arguments. */
 export const KERNEL_PARAMS_BYTES_MAX = KERNEL_LINE_BYTES_MAX - 1023;
 
-/** Why kernel arguments are refused, in words that hold for the file, the API and the page; `undefined` if every loader can take them. */
-export function kernelParamsProblem(text: string): string | undefined {
-  const refusal = refusalOf(text);
-  if (refusal === undefined) return undefined;
-  return (
-    `not every loader can take this (${refusal}): no control characters, no ' \\ or ||, no word that begins with # or contains \${, ` +
-    `at most ${KERNEL_PARAMS_BYTES_MAX} bytes`
-  );
-}
-
-function refusalOf(text: string): KernelParamsRefusal | undefined {
+/** Why kernel arguments are refused; `undefined` if every loader can take them. */
+export function refuseKernelParams(text: string): KernelParamsRefusal | undefined {
   const params = parseKernelParams(text);
   if (!params.ok) return params.refusal;
   if (text.length > KERNEL_PARAMS_BYTES_MAX) return 'too-long';

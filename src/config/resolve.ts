@@ -3,7 +3,7 @@
 
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { kernelParamsProblem } from '../boot/quotable.ts';
+import { refuseKernelParams } from '../boot/quotable.ts';
 import type { DhcpSubnet } from '../dhcp/networks/config.ts';
 import { OPTION } from '../dhcp/wire/options.ts';
 import type { ConfiguredRecord, DnsConfig } from '../dns/config.ts';
@@ -14,6 +14,7 @@ import type { Ipv4, Ipv4Network } from '../net/address.ts';
 import { formatIpv4, formatNetwork, ipv4, networksOverlap } from '../net/address.ts';
 import { LOG_ROOMS } from '../observe/log-levels.ts';
 import type { PreseedConfig } from '../region/preseed/request.ts';
+import { kernelParamsText } from '../region/words/rack-reasons.ts';
 import type { TftpConfig } from '../tftp/config.ts';
 import { type ResolvedInterface, resolveInterface, toSubnet } from './cluster-interface.ts';
 import { type NetworkTerms, resolveGeneralTerms, resolveNetworkTerms } from './dhcp-terms.ts';
@@ -57,8 +58,8 @@ export function resolveConfig(
   const boot = written.boot;
   const http = boot.http.listen ?? own.map((address) => ({ address, port: BOOT_HTTP_PORT }));
   const place = resolveRegionPlace(written, own, (key, message) => report(['region', key], message));
-  const unquotable = kernelParamsProblem(boot.kernel_params);
-  if (unquotable !== undefined) report(['boot', 'kernel_params'], unquotable);
+  const unquotable = refuseKernelParams(boot.kernel_params);
+  if (unquotable !== undefined) report(['boot', 'kernel_params'], kernelParamsText(unquotable));
   const dns = resolveDns(written, managed, own);
   checkRecords(dns, report);
   checkUpstreams(dns, report);

@@ -8,13 +8,11 @@
 // 2. Normal firmware behaviour gives no hint: asking for a size and aborting the transfer, or requesting optional files.
 // 3. The state of a machine is a few numbers, and does not grow with its activity.
 
-import { archFlag, type Cpu, findArchitecture, isBuiltFor } from '../boot/architectures.ts';
-import { baseName } from '../boot/paths.ts';
-import { counted } from '../counted.ts';
+import { baseName, isKernelFile } from '../boot/paths.ts';
 import type { DhcpEvent } from '../dhcp/events.ts';
 import type { RackEvent } from '../event.ts';
-import type { HttpEvent } from '../http/events.ts';
-import { PURPOSE_CURES, refusalOf } from '../region/words/rack-reasons.ts';
+import type { HintParams } from '../region/records/rack-event-params.ts';
+import { type HintName, PURPOSE_CURES } from '../region/words/rack-reasons.ts';
 import type { TftpEvent } from '../tftp/events.ts';
 import { isDhcpEvent, isHttpEvent, isRefusedReport, isTftpEvent } from './protocol-events.ts';
 
@@ -46,26 +44,14 @@ export const HINTS = {
   'transfer-unheard': 'TFTP transfers start, but no block is ever acknowledged.',
   'packets-lost': 'A tenth or more of the blocks of a file had to be sent again.',
   'report-refused': "The region refuses the machine's report.",
-} as const satisfies Readonly<Record<string, string>>;
-export type HintName = keyof typeof HINTS;
+} as const satisfies Readonly<Record<HintName, string>>;
 
-export interface Hint {
-  readonly name: HintName;
-  readonly text: string;
-}
+/** A hint: the name of its pattern, and what its sentence needs. */
+export type Hint = HintParams & { readonly hint: HintName };
 
-/** True for the file name of a kernel or an initrd. */
-export const isKernelFile = (file: string): boolean =>
-  /(?:^|\/)(?:linux|vmlinuz[^/]*|initrd[^/]*|boot-kernel|boot-initrd)$/.test(file);
 /** True for files that our loaders cannot continue without. */
 const isNeededFile = (file: string): boolean =>
   isKernelFile(file) || /(?:^|\/)(?:grub(?:x64|aa64|ia32)\.efi|ldlinux\.(?:c32|e32|e64))$/i.test(file);
-
-/** The CPU that a loader is for, by the end of its name, which firmware prescribes. */
-function cpuOfLoader(file: string): Cpu {
-  const [, end = ''] = /(aa64|ia32)\.efi$/i.exec(file) ?? [];
-  return ({ aa64: 'arm64', ia32: 'i386' } as const)[end.toLowerCase()] ?? 'amd64';
-}
 
 /** Watches the steps of one machine. */
 export class BootWatch {
@@ -96,8 +82,8 @@ export class BootWatch {
     if (found.length === 0) return found;
     const given = this.#given ?? new Set();
     this.#given = given;
-    const fresh = found.filter(({ name }) => !given.has(name));
-    for (const { name } of fresh) given.add(name);
+    const fresh = found.filter(({ hint }) => !given.has(hint));
+    for (const { hint } of fresh) given.add(hint);
     return fresh;
   }
 
@@ -110,15 +96,7 @@ export class BootWatch {
         this.#offers = 0;
         return [];
       case 'dhcp.refused':
-        return event.reason === 'other-server-chosen'
-          ? [
-              hint(
-                'other-server',
-                'it took the offer of another DHCP server on this network: let only one of the two serve the network, or that one will ' +
-                  'not tell it how to boot from here',
-              ),
-            ]
-          : [];
+        return event.reason === 'other-server-chosen' ? [{ hint: 'other-server' }] : [];
       default:
         return [];
     }
@@ -127,34 +105,17 @@ export class BootWatch {
   #observeOffer({ at, client, file, architecture, waitedSeconds, proxied }: DhcpEvent): readonly Hint[] {
     const hints: Hint[] = [];
     const waited = waitedSeconds ?? 0;
-    if (this.#steps === 0 && waited >= SILENCE_SECONDS_MIN) {
-      hints.push(
-        hint(
-          'asked-before-heard',
-          `it had been asking for ${waited} s when its first DISCOVER arrived here: the switch port did not forward until then, as ` +
-            'with spanning tree after a link comes up (make it an edge port, PortFast), or this rack was not serving it yet',
-        ),
-      );
-    }
+    if (this.#steps === 0 && waited >= SILENCE_SECONDS_MIN) hints.push({ hint: 'asked-before-heard', seconds: waited });
     this.#offered = file;
     const isCopy = this.#offers > 0 && Math.abs(at - this.#offeredAt) < COPIES_MS;
-    if (!isCopy && this.#offers >= OFFERS_UNTAKEN_MAX) {
-      hints.push(
-        hint(
-          'offer-not-taken',
-          proxied === true
-            ? `it asked for an address ${counted(this.#offers, 'time')} and took none: this network is in proxy mode, and the other DHCP server ` +
-                'offers it none, or the offers do not reach it'
-            : `it was offered an address ${counted(this.#offers, 'time')} and took none: the offers do not reach it (a filter, the wrong VLAN, a ` +
-                'relay), or another DHCP server answers on this network',
-        ),
-      );
-    }
+    if (!isCopy && this.#offers >= OFFERS_UNTAKEN_MAX)
+      hints.push({ hint: 'offer-not-taken', proxied, times: this.#offers });
     if (!isCopy) {
       this.#offers += 1;
       this.#offeredAt = at;
     }
-    if (client !== undefined && file === undefined) hints.push(noLoader(client, architecture ?? 0));
+    if (client !== undefined && file === undefined)
+      hints.push({ hint: 'no-loader', client, architecture: architecture ?? 0 });
     return hints;
   }
 
@@ -179,7 +140,8 @@ export class BootWatch {
       case 'http.missing':
         return this.#missing(event.file);
       case 'http.posted':
-        return isRefusedReport(event) ? [hint('report-refused', refusedReport(event))] : [];
+        if (!isRefusedReport(event)) return [];
+        return [{ hint: 'report-refused', status: event.status, reason: event.reason, said: event.said }];
       default:
         return [];
     }
@@ -190,8 +152,7 @@ export class BootWatch {
     if (purpose !== undefined) {
       if (purpose === 'chain') return [];
       this.#loads = 0;
-      const cure = PURPOSE_CURES[purpose];
-      return cure === undefined ? [] : [hint('cannot-start', `it cannot start: ${cure}`)];
+      return PURPOSE_CURES[purpose] === undefined ? [] : [{ hint: 'cannot-start', purpose }];
     }
     if (file === undefined) return [];
     if (isKernelFile(file)) this.#loads = 0;
@@ -202,74 +163,27 @@ export class BootWatch {
     }
     this.#loads += 1;
     if (this.#loads < LOADS_MAX) return [];
-    return [
-      hint(
-        'loader-loop',
-        `it loaded ${baseName(file)} ${counted(this.#loads, 'time')} without requesting a configuration or a kernel: the loader restarts itself, ` +
-          "fails immediately, or is rejected by Secure Boot; check the machine's screen, and boot.loaders if it is set",
-      ),
-    ];
+    return [{ hint: 'loader-loop', file: baseName(file), times: this.#loads }];
   }
 
   #missing(file: string | undefined): readonly Hint[] {
     if (file === undefined) return [];
     const isOffered = this.#offered !== undefined && baseName(file) === baseName(this.#offered);
     if (!isOffered && !isNeededFile(file)) return [];
-    if (!isKernelFile(file) && !isBuiltFor(cpuOfLoader(file))) return [hint('file-missing', absentOf32Bits(file))];
-    const cure = isKernelFile(file)
-      ? file.includes('/install/')
-        ? "`sudo rackboot images import-installer` adds Debian's installer"
-        : '`sudo rackboot images build` builds the environment'
-      : `\`sudo rackboot images build${archFlag(cpuOfLoader(file))}\` fetches the loaders`;
-    return [hint('file-missing', `it needs ${file}, which is not in the boot tree: ${cure}, or put the file there`)];
+    return [{ hint: 'file-missing', file }];
   }
 
   #timedOut({ file, bytes, blockBytes }: TftpEvent): readonly Hint[] {
-    if ((bytes ?? 0) > 0) {
-      return [
-        hint(
-          'transfer-stalled',
-          `it stopped acknowledging ${file ?? 'a file'} in the middle: it was powered off, or its network lost every packet from then on`,
-        ),
-      ];
-    }
+    if ((bytes ?? 0) > 0) return [{ hint: 'transfer-stalled', file }];
     this.#unacknowledged += 1;
     if (this.#unacknowledged < UNACKNOWLEDGED_MAX) return [];
-    return [
-      hint(
-        'transfer-unheard',
-        `${counted(this.#unacknowledged, 'transfer')} started and it acknowledged no block: a firewall drops packets between ports above 1023, or ` +
-          `blocks of ${counted(blockBytes ?? 512, 'byte')} exceed the path MTU`,
-      ),
-    ];
+    return [{ hint: 'transfer-unheard', times: this.#unacknowledged, blockBytes }];
   }
 
   #lossOf({ bytes, blockBytes, repeatedBlocks, file }: TftpEvent): readonly Hint[] {
     const blocks = Math.ceil((bytes ?? 0) / (blockBytes ?? 512));
     const repeated = repeatedBlocks ?? 0;
     if (blocks < LOSS_BLOCKS_MIN || repeated < blocks * LOSS_SHARE_MIN) return [];
-    return [
-      hint(
-        'packets-lost',
-        `${repeated} of ${blocks} blocks of ${file ?? 'a file'} had to be sent again: packets are lost on the way to the machine; check ` +
-          'the cable, the duplex mode and the error counters of the switch port',
-      ),
-    ];
+    return [{ hint: 'packets-lost', file, times: repeated, blocks }];
   }
 }
-
-const absentOf32Bits = (file: string): string =>
-  `it needs ${file}, which is not in the boot tree: Rackboot fetches no loaders for UEFI of 32 bits; put the file there, if the processor has 64`;
-
-const refusedReport = (event: HttpEvent): string =>
-  `the region refused its report with ${event.status}: ${refusalOf(event) ?? 'no reason given'}`;
-
-function noLoader(client: string, architecture: number): Hint {
-  const cure = findArchitecture(architecture)?.remark ?? 'set one in boot.loaders';
-  return hint(
-    'no-loader',
-    `there is no loader for ${client}, architecture ${architecture}: ${cure} as ${architecture}: FILE`,
-  );
-}
-
-const hint = (name: HintName, text: string): Hint => ({ name, text });

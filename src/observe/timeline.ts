@@ -14,6 +14,7 @@
 // 4. New hosts that only ask for an address and do not boot are admitted at NEWCOMER_RATE. At twenty thousand new ones a second, each would
 //    be dropped before a person could look, and would displace another.
 
+import { isKernelFile } from '../boot/paths.ts';
 import { BoundedMap } from '../bounded-map.ts';
 import { type Instant, later } from '../clock.ts';
 import type { DhcpEventKind } from '../dhcp/events.ts';
@@ -24,7 +25,7 @@ import { isOfProbe } from '../own-probes.ts';
 import { type Rate, RateLimit } from '../rate-limit.ts';
 import { EVENTS_PER_TURN_MAX, type EventStream } from './event-stream.ts';
 import type { ObserveEvent } from './events.ts';
-import { BootWatch, isKernelFile } from './hints.ts';
+import { BootWatch } from './hints.ts';
 import { isDhcpEvent } from './protocol-events.ts';
 
 /** The most machines kept. */
@@ -179,15 +180,9 @@ export class Timeline {
     }
     this.#note(story, event);
     this.#append(story, event);
-    for (const { name, text } of story.watch.observe(event)) {
-      const hint: ObserveEvent = {
-        kind: 'boot.hint',
-        at: event.at,
-        mac: event.mac,
-        address: event.address,
-        hint: name,
-        text,
-      };
+    const { at, mac, address } = event;
+    for (const found of story.watch.observe(event)) {
+      const hint: ObserveEvent = { ...found, kind: 'boot.hint', at, mac, address };
       this.#append(story, hint);
       this.#publish(hint);
     }

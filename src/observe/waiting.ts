@@ -4,10 +4,10 @@
 // 2. The end of a lease, what the rack found out about an address, and a change in the region are not steps of the machine: its expected next step stays the same, and so does the
 //    meaning of its silence.
 
+import { isKernelFile } from '../boot/paths.ts';
 import type { Instant } from '../clock.ts';
 import type { RackEvent } from '../event.ts';
 import { formatSpan } from '../region/words/quantity.ts';
-import { isKernelFile } from './hints.ts';
 import { isDhcpEvent, isHttpEvent, isRefusedReport, isTftpEvent } from './protocol-events.ts';
 import { isOwnAction, type TimelineStep } from './timeline.ts';
 

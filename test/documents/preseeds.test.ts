@@ -26,7 +26,7 @@ test('every filter that the document names can be used', () => {
     const value = name === 'join' ? 'ntp_servers' : 'hostname';
     const source = `{{language text}}{{if ${value}|${name}}}{{endif}}done\n`;
     const result = renderPreseed(REQUEST, templates({ generic: source }));
-    assert.equal(result.ok ? result.text : result.reason, 'done\n', name);
+    assert.equal(result.ok ? result.text : result.mistake.code, 'done\n', name);
   }
 });
 

@@ -270,8 +270,8 @@ export class HostileSite {
       ...['version=1', 'uplink=1', `token=token-of-real-${number}`, `secret_digest=${'0'.repeat(64)}`],
     ];
     const from = FURTHER_RACKS[this.#racks % FURTHER_RACKS.length] ?? '';
-    // Again when the region asks for that, as a rack does.
-    const more = ['--retry', '2', '--interface', from];
+    // Again when the region asks for that, and over another connection when an answer stays away, as a rack does.
+    const more = ['--retry', '2', '--max-time', '20', '--interface', from];
     const words = ['-sSf', '-o', '/dev/null', ...more, ...fields.flatMap((field) => ['--data-urlencode', field])];
     await this.run('booter', 'curl', ...words, `http://${RACK}:5240/MAAS/api/2.0/nodegroups/`);
   }

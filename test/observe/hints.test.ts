@@ -5,7 +5,8 @@ import { test } from 'node:test';
 import { instant } from '../../src/clock.ts';
 import type { RackEvent } from '../../src/event.ts';
 import { ipv4, mac } from '../../src/net/address.ts';
-import { BootWatch } from '../../src/observe/hints.ts';
+import { eventText } from '../../src/observe/event-text.ts';
+import { BootWatch, type Hint } from '../../src/observe/hints.ts';
 
 function event(kind: string, fields: Readonly<Record<string, unknown>> = {}, seconds = 0): RackEvent {
   return { kind, at: instant(seconds * 1000), mac: mac(0x525400123456), address: ipv4(0x0a140064), ...fields };
@@ -128,19 +129,22 @@ const HINTS: readonly (readonly [string, readonly RackEvent[], string, RegExp])[
   ],
 ];
 
+const textOf = (hint: Hint | undefined): string =>
+  hint === undefined ? '' : eventText({ ...hint, kind: 'boot.hint', at: instant(0) }, undefined);
+
 test('each pattern gives its hint once per boot', async (t) => {
   for (const [name, events, hint, text] of HINTS) {
     await t.test(name, () => {
       const watch = new BootWatch();
       const found = events.flatMap((one) => watch.observe(one));
       assert.deepEqual(
-        found.map((one) => one.name),
+        found.map((one) => one.hint),
         [hint],
       );
-      assert.match(found[0]?.text ?? '', text);
+      assert.match(textOf(found[0]), text);
       const last = events.at(-1);
       assert.ok(last !== undefined);
-      assert.ok(!watch.observe(last).some((one) => one.name === hint), 'given once');
+      assert.ok(!watch.observe(last).some((one) => one.hint === hint), 'given once');
     });
   }
 });
@@ -150,13 +154,10 @@ test('in proxy mode, the hint blames the other DHCP server for the missing addre
   const offers = offersAt([0, 4, 12, 28], { proxied: true, address: undefined });
   const found = offers.flatMap((one) => watch.observe(one));
   assert.deepEqual(
-    found.map(({ name }) => name),
+    found.map(({ hint }) => hint),
     ['offer-not-taken'],
   );
-  assert.match(
-    found[0]?.text ?? '',
-    /asked for an address 3 times and took none: .*the other DHCP server offers it none/,
-  );
+  assert.match(textOf(found[0]), /asked for an address 3 times and took none: .*the other DHCP server offers it none/);
 });
 
 const HEALTHY: readonly (readonly [string, readonly RackEvent[]])[] = [

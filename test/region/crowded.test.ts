@@ -82,6 +82,7 @@ for (const [name, from, says] of ATTACKS) {
 test(`no more than ${CONNECTIONS_MAX} connections are served and ${WAITING_MAX} wait, if all hosts have equally many`, async () => {
   const crowd = await Crowd.open(live.port, addresses(64, 1), CONNECTIONS_MAX + WAITING_MAX + 64, { first: 'GET /' });
   try {
+    await eventuallyWithin(30_000, 'only those that wait remain', () => crowd.open <= CONNECTIONS_MAX + WAITING_MAX);
     await settled(() => crowd.open);
     assert.equal(live.api.connections(), CONNECTIONS_MAX);
     assert.equal(crowd.open, CONNECTIONS_MAX + WAITING_MAX);

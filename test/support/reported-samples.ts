@@ -44,7 +44,15 @@ const FIELDS = {
     instead: 'ipxe.cfg',
     loads: 5,
   },
-  ...{ hint: 'no-loader', text: 'the firmware loads nothing', version: '1.2.3', startMs: 812, signal: 'SIGTERM' },
+  ...{
+    hint: 'no-loader',
+    times: 4,
+    blocks: 100,
+    text: 'the firmware loads nothing',
+    version: '1.2.3',
+    startMs: 812,
+    signal: 'SIGTERM',
+  },
   ...{ replies: 1, transfers: 2, graceMs: 5000, cut: 1, byMs: -4000, tree: '/srv/boot', source: 'file', changes: 2 },
   ...{
     key: 'http_proxy',

@@ -1,7 +1,7 @@
 // Operations on known machines: list, read, change and delete.
 
 import { z } from 'zod';
-import { kernelParamsProblem } from '../../boot/quotable.ts';
+import { refuseKernelParams } from '../../boot/quotable.ts';
 import { nearestName } from '../../nearest-name.ts';
 import { parseMac } from '../../net/address.ts';
 import { HOSTNAME_MAX, parseHostname } from '../identity/hostname.ts';
@@ -150,8 +150,8 @@ function editOf(call: ApiCall, given: z.output<typeof editParameters>, before: M
   if ('kind' in power) return power;
   const misfit = refusePower(call, power, given, before);
   if (misfit !== undefined) return misfit;
-  const problem = kernelParamsProblem(given.kernel_params ?? '');
-  if (problem !== undefined) return refuseField('kernel_params', 'field.kernel-params', { problem });
+  const fault = refuseKernelParams(given.kernel_params ?? '');
+  if (fault !== undefined) return refuseField('kernel_params', 'field.kernel-params', { fault });
   return {
     ...(hostname === undefined ? {} : { hostname }),
     ...(given.kernel_params === undefined ? {} : { kernelParams: given.kernel_params.trim() || undefined }),

@@ -5,7 +5,7 @@
 // 1. Tags are assigned by hand: a `definition`, with which MAAS finds machines itself, is refused.
 
 import { z } from 'zod';
-import { kernelParamsProblem } from '../../boot/quotable.ts';
+import { refuseKernelParams } from '../../boot/quotable.ts';
 import type { Happening } from '../records/event-params.ts';
 import type { Tag } from '../records/life-store.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
@@ -63,8 +63,8 @@ function tagOf(given: z.output<typeof changedTag>, before: Tag): Tag | Refusal {
   const name = given.name ?? before.name;
   if (!isTagName(name)) return refuseField('name', 'field.tag-name');
   if (given.definition) return refuseField('definition', 'field.tag-definition');
-  const problem = kernelParamsProblem(given.kernel_opts ?? '');
-  if (problem !== undefined) return refuseField('kernel_opts', 'field.kernel-params', { problem });
+  const fault = refuseKernelParams(given.kernel_opts ?? '');
+  if (fault !== undefined) return refuseField('kernel_opts', 'field.kernel-params', { fault });
   return {
     name,
     comment: given.comment === undefined ? before.comment : cleanWords(given.comment, COMMENT_MAX),

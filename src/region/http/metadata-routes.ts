@@ -265,8 +265,8 @@ function answerStranger({ service, peer, isPost, op, surroundings }: Asked, path
 /** A rendered file, or the place of the error in its template. */
 function answerOf(result: PreseedResult): Answer | Refusal {
   if (result.ok) return text(result.text);
-  const { file, line, reason } = result;
-  return refuse('preseed-faulty.template', { file, line, reason });
+  const { file, line, mistake } = result;
+  return refuse('preseed-faulty.template', { file, line, mistake });
 }
 
 function wildcardOf({ params }: FastifyRequest): string {

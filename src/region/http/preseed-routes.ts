@@ -23,6 +23,7 @@ import type { Variables } from '../preseed/value.ts';
 import type { Machine } from '../records/machine.ts';
 import { WITH_INPUT } from '../records/schema-fault.ts';
 import type { Region } from '../region.ts';
+import { mistakeText } from '../words/text.ts';
 import type { Identified } from './agent-routes.ts';
 
 /** Values that one request may set. */
@@ -102,7 +103,10 @@ async function render(
     template === undefined
       ? renderPreseed(request, templates)
       : renderText(request, { name: file, path: file, text: template }, templates);
-  return json({ ...result, names: namesOf(request) });
+  const names = namesOf(request);
+  if (result.ok) return json({ ...result, names });
+  const { ok, file: at, line, mistake } = result;
+  return json({ ok, file: at, line, reason: mistakeText(mistake), names });
 }
 
 /** Values of the form `name=value`. */

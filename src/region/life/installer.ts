@@ -5,6 +5,7 @@
 // 2. An installation does not begin if its preseed cannot be rendered, because of a template's mistake or an unquotable value.
 
 import type { Machine } from '../records/machine.ts';
+import type { MistakeAt } from '../records/preseed-mistake.ts';
 import { refusal } from '../words/refusal.ts';
 import type { CommandRefusal, Deployment } from './commands.ts';
 import type { ImageWish } from './deployment.ts';
@@ -32,40 +33,35 @@ const UBUNTU: ReadonlySet<string> = new Set([
 /** The distribution of a release named without one. */
 export const distributionOf = (release: string): string => (UBUNTU.has(release) ? 'ubuntu' : 'debian');
 
-/** Why this installation is impossible; `undefined` if no obstacle is known. */
-export function refuseInstaller(
-  machine: Machine,
-  { osystem, release }: Pick<Deployment, 'osystem' | 'release'>,
-  hasInstaller: HasInstaller | undefined,
-): CommandRefusal | undefined {
-  const { architecture, subarchitecture, hostname } = machine;
-  if (release === '') return refusal('image-missing.unnamed', { machine: hostname });
-  if (hasInstaller?.({ os: osystem, release, architecture, subarchitecture }) !== false) return undefined;
-  const place = `${architecture}/${subarchitecture}/${release}/install`;
-  const system = { osystem, release, architecture };
-  return refusal('image-missing.installer', { ...system, machine: hostname, place });
+/** What decides whether a machine can be installed. */
+export interface InstallerParts {
+  /** Undefined: every installer is presumed to exist. */
+  readonly hasInstaller?: HasInstaller | undefined;
+  /** The first mistake in a machine's preseeds; `undefined` if one of them can be rendered. */
+  readonly installProblem?: ((machine: Machine) => Promise<MistakeAt | undefined>) | undefined;
 }
 
-/** The machine as it would be during the installation. @param username the person who deploys it */
-export const machineInstalled = (
+/** Why this installation is impossible; `undefined` if no obstacle is known. @param username the person who deploys the machine */
+export async function refuseInstallation(
   machine: Machine,
   { osystem, release, deployBy, disk }: Deployment,
   username: string,
-): Machine => ({
-  ...machine,
-  owner: machine.owner ?? username,
-  osystem,
-  release,
-  work: { waitsForBoot: false, attempts: 0, before: machine.status, deployBy, disk },
-});
-
-/** Why this machine's preseed cannot be rendered; `undefined` if it can. */
-export async function refusePreseed(
-  machine: Machine,
-  installProblem: ((machine: Machine) => Promise<string | undefined>) | undefined,
+  { hasInstaller, installProblem }: InstallerParts,
 ): Promise<CommandRefusal | undefined> {
-  const problem = await installProblem?.(machine);
+  const { architecture, subarchitecture, hostname, systemId } = machine;
+  if (release === '') return refusal('image-missing.unnamed', { machine: hostname });
+  if (hasInstaller?.({ os: osystem, release, architecture, subarchitecture }) === false) {
+    const place = `${architecture}/${subarchitecture}/${release}/install`;
+    return refusal('image-missing.installer', { osystem, release, architecture, machine: hostname, place });
+  }
+  const problem = await installProblem?.({
+    ...machine,
+    owner: machine.owner ?? username,
+    osystem,
+    release,
+    work: { waitsForBoot: false, attempts: 0, before: machine.status, deployBy, disk },
+  });
   if (problem === undefined) return undefined;
-  const { hostname, systemId } = machine;
-  return refusal('preseed-faulty.installation', { machine: hostname, systemId, problem });
+  const { file, line, mistake } = problem;
+  return refusal('preseed-faulty.installation', { machine: hostname, systemId, problem: { file, line, mistake } });
 }

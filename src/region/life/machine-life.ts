@@ -27,7 +27,7 @@ import { type Actor, type CommandRefusal, type Deployment, decideCommand, type M
 import { type DeployableImage, type FindImage, type ListImages, refuseImage } from './deployment.ts';
 import { DISK_STARTS_MAX, type DiskStarts, readDiskStarts } from './disk-start.ts';
 import { failStatus, restarted, seenOf, type WhyHung } from './hung-work.ts';
-import { type HasInstaller, machineInstalled, refuseInstaller, refusePreseed } from './installer.ts';
+import { type InstallerParts, refuseInstallation } from './installer.ts';
 import { refuseWithoutKey } from './logins.ts';
 import { BOOTS_MAX, countBoot } from './network-boots.ts';
 import {
@@ -55,7 +55,7 @@ const EVENTS_LOOKED_MAX = 200;
 /** Distributions tried, in this order, for a release named without one. */
 const SYSTEMS = ['debian', 'ubuntu', 'custom'] as const;
 
-export interface LifeParts {
+export interface LifeParts extends InstallerParts {
   readonly store: RegionStore;
   readonly clock: Clock;
   readonly deadlines: StatusDeadlines;
@@ -65,10 +65,6 @@ export interface LifeParts {
   /** `undefined` if there is no image store. */
   readonly findImage: FindImage | undefined;
   readonly listImages?: ListImages | undefined;
-  /** `undefined` if it is unknown which installers exist. */
-  readonly hasInstaller?: HasInstaller | undefined;
-  /** Returns why a machine's preseed cannot be rendered, or `undefined` if it can. */
-  readonly installProblem?: ((machine: Machine) => Promise<string | undefined>) | undefined;
   /** Returns how many times hung work is restarted; `undefined`: RETRIES. */
   readonly retries: () => number | undefined;
   /** Called after each change. */
@@ -361,11 +357,8 @@ export class MachineLife {
   ): Promise<CommandRefusal | undefined> {
     const keyless = await refuseWithoutKey(this.#parts.store, machine.owner ?? by.username, machine);
     if (keyless !== undefined) return keyless;
-    if (deployment?.deployBy === 'installer') {
-      const { hasInstaller, installProblem } = this.#parts;
-      const installed = machineInstalled(machine, deployment, by.username);
-      return refuseInstaller(machine, deployment, hasInstaller) ?? (await refusePreseed(installed, installProblem));
-    }
+    if (deployment?.deployBy === 'installer')
+      return await refuseInstallation(machine, deployment, by.username, this.#parts);
     const { osystem = '', release = '' } = deployment ?? {};
     if ((await this.findImage(machine, osystem, release)) !== undefined) return undefined;
     return refuseImage(machine, osystem, release, (await this.#parts.listImages?.()) ?? []);

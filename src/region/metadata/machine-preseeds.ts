@@ -22,6 +22,7 @@ import { SHIPPED_DIRECTORY, TemplateSource } from '../preseed/template-source.ts
 import { cloudConfigLines } from '../preseed/variables.ts';
 import type { Machine } from '../records/machine.ts';
 import type { MachineCredentials } from '../records/machine-credentials.ts';
+import type { MistakeAt } from '../records/preseed-mistake.ts';
 import type { RegionStore } from '../records/store.ts';
 import { kernelParamsOf } from '../records/tags.ts';
 import { serialPattern } from './disk-match.ts';
@@ -98,7 +99,7 @@ export class MachinePreseeds {
   }
 
   /** Why none of this machine's preseeds can be rendered, with file and line; `undefined` if the current templates render one. */
-  async installProblem(machine: Machine): Promise<string | undefined> {
+  async installProblem(machine: Machine): Promise<MistakeAt | undefined> {
     const surroundings = { origin: SOME_ORIGIN, httpProxy: this.install.httpProxy };
     const results = await Promise.all(
       installerPurposes(machine.osystem).map(async (purpose) =>
@@ -106,8 +107,7 @@ export class MachinePreseeds {
       ),
     );
     const [first] = results;
-    if (first === undefined || first.ok || results.some(({ ok }) => ok)) return undefined;
-    return `${first.file}:${first.line}: ${first.reason}`;
+    return first === undefined || first.ok || results.some(({ ok }) => ok) ? undefined : first;
   }
 
   /** The file of this purpose for an authenticated machine. */

@@ -76,8 +76,8 @@ export class MetadataService {
   async render(machine: Machine, purpose: Purpose, surroundings: PreseedSurroundings): Promise<PreseedResult> {
     const result = await this.preseeds.render(machine, purpose, surroundings);
     if (!result.ok) {
-      const { file, line, reason: said } = result;
-      const fault = { code: 'preseed-faulty', params: { file, line, said } } as const;
+      const { file, line, mistake } = result;
+      const fault = { code: 'preseed-faulty', params: { file, line, mistake } } as const;
       await this.signal(machine, { status: 'FAILED', stage: 'preseed', message: '', fault });
     }
     return result;

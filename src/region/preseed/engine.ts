@@ -5,8 +5,9 @@
 // 1. Rendering ends: steps, output, inclusions and generations are bounded.
 // 2. Rendering never throws: a mistake is a value with file and line. The same request gives the same text.
 
+import type { MistakeAt } from '../records/preseed-mistake.ts';
 import { evaluate, type Scope } from './evaluation.ts';
-import { failAt, listed, TemplateFault, type TemplatePlace } from './fault.ts';
+import { failAt, kindOf, listed, TemplateFault, type TemplatePlace } from './fault.ts';
 import { type Language, PlaceFollower } from './place.ts';
 import { writeValue } from './quoting.ts';
 import {
@@ -19,7 +20,7 @@ import {
   type Template,
   type TemplateNode,
 } from './template.ts';
-import { isList, isMapping, isTrue, kindOf, type Value, type Variables } from './value.ts';
+import { isList, isMapping, isTrue, type Value, type Variables } from './value.ts';
 
 /** Directives and pieces of text processed in one rendering. */
 const STEPS_MAX = 100_000;
@@ -53,7 +54,7 @@ export type Rendered =
       /** The files read, in that order. */
       readonly chain: readonly string[];
     }
-  | { readonly ok: false; readonly file: string; readonly line: number; readonly reason: string };
+  | ({ readonly ok: false } & MistakeAt);
 
 /** Renders one template. */
 export function renderTemplate(request: RenderRequest): Rendered {
@@ -65,7 +66,7 @@ export function renderTemplate(request: RenderRequest): Rendered {
     return { ok: true, text, language: rendering.language, chain };
   } catch (error) {
     if (!(error instanceof TemplateFault)) throw error;
-    return { ok: false, file: error.file, line: error.line, reason: error.reason };
+    return { ok: false, ...error.at };
   }
 }
 
@@ -75,9 +76,8 @@ function readLineage({ file, source, load }: RenderRequest): readonly [Template,
   const lineage: [Template, ...Template[]] = [last];
   while (last.parent !== undefined) {
     const { name, place } = last.parent;
-    if (lineage.length >= GENERATIONS_MAX)
-      failAt(place, `more than ${GENERATIONS_MAX} templates inherit from each other`);
-    const found = load(name) ?? failAt(place, `there is no template ${JSON.stringify(name)} to inherit`);
+    if (lineage.length >= GENERATIONS_MAX) failAt(place, 'lineage-long', { max: GENERATIONS_MAX });
+    const found = load(name) ?? failAt(place, 'parent-missing', { name });
     last = parseTemplate(found.file, found.text);
     lineage.push(last);
   }
@@ -154,8 +154,7 @@ class Rendering {
         break;
       case 'block': {
         const block = this.#blocks.get(node.name);
-        if (block === undefined)
-          failAt(node, `there is no block ${node.name}; there are: ${listed(this.#blocks.keys()) || 'none'}`);
+        if (block === undefined) failAt(node, 'no-block', { name: node.name, known: listed(this.#blocks.keys()) });
         this.#write(block, this.#deeper(depth, node));
         break;
       }
@@ -170,8 +169,7 @@ class Rendering {
 
   #step(place: TemplatePlace): void {
     this.#steps += 1;
-    if (this.#steps > STEPS_MAX)
-      failAt(place, `the template takes more than ${STEPS_MAX} steps: is there a loop in a loop?`);
+    if (this.#steps > STEPS_MAX) failAt(place, 'steps-many', { max: STEPS_MAX });
   }
 
   #include(node: IncludeNode, depth: number): void {
@@ -184,18 +182,16 @@ class Rendering {
 
   #read(node: IncludeNode): Template {
     const found = this.#request.load(node.name);
-    if (found === undefined) failAt(node, `there is no template ${JSON.stringify(node.name)} to include`);
+    if (found === undefined) failAt(node, 'included-missing', { name: node.name });
     const template = parseTemplate(found.file, found.text);
-    if (template.parent !== undefined)
-      failAt(node, `${node.name} inherits another: such a template cannot be included`);
+    if (template.parent !== undefined) failAt(node, 'included-inherits', { name: node.name });
     this.included.push(found.file);
     for (const [name, body] of template.blocks) if (!this.#blocks.has(name)) this.#blocks.set(name, body);
     return template;
   }
 
   #deeper(depth: number, place: TemplatePlace): number {
-    if (depth >= INCLUSION_DEPTH_MAX)
-      failAt(place, `more than ${INCLUSION_DEPTH_MAX} templates or blocks are nested inside each other`);
+    if (depth >= INCLUSION_DEPTH_MAX) failAt(place, 'inclusions-deep', { max: INCLUSION_DEPTH_MAX });
     return depth + 1;
   }
 
@@ -207,12 +203,12 @@ class Rendering {
   #for(node: ForNode, depth: number): void {
     const found = evaluate(node.list, this.#scopeAt(node));
     const list = isMapping(found) ? Object.entries(found) : found;
-    if (!isList(list)) failAt(node, `{{for}} needs a list, not ${kindOf(found)}`);
+    if (!isList(list)) failAt(node, 'for-list', { value: kindOf(found) });
     for (const one of list) {
       const scope = new Map<string, Value>();
       const values: readonly Value[] = node.names.length > 1 && isList(one) ? one : [one];
       if (values.length !== node.names.length)
-        failAt(node, `{{for}} names ${node.names.length} values, but ${kindOf(one)} has ${values.length}`);
+        failAt(node, 'for-names', { names: node.names.length, value: kindOf(one), values: values.length });
       node.names.forEach((name, index) => {
         scope.set(name, values[index] ?? null);
       });
@@ -228,14 +224,13 @@ class Rendering {
     const value = evaluate(node.expression, this.#scopeAt(node));
     const place = this.#follower.place();
     const quoted = writeValue(value, place, this.language);
-    if (!quoted.ok) failAt(node, `the value of {{${nameOf(node)}}} cannot stand here: ${quoted.reason}`);
+    if (!quoted.ok) failAt(node, 'value-refused', { name: nameOf(node), why: quoted.why });
     this.#append(quoted.text, node);
   }
 
   #append(text: string, place: TemplatePlace): void {
     this.#length += text.length;
-    if (this.#length > OUTPUT_CHARACTERS_MAX)
-      failAt(place, `the text becomes longer than ${OUTPUT_CHARACTERS_MAX} characters`);
+    if (this.#length > OUTPUT_CHARACTERS_MAX) failAt(place, 'output-long', { max: OUTPUT_CHARACTERS_MAX });
     this.#follower.follow(text);
     this.#parts.push(text);
   }
@@ -257,8 +252,7 @@ class Rendering {
       language: this.language,
       spend: (characters) => {
         this.#spent += characters;
-        if (this.#spent > WORK_CHARACTERS_MAX)
-          failAt(place, `the template produces more than ${WORK_CHARACTERS_MAX} characters of text`);
+        if (this.#spent > WORK_CHARACTERS_MAX) failAt(place, 'work-long', { max: WORK_CHARACTERS_MAX });
       },
       place: { file: place.file, line: place.line },
     };

@@ -4,7 +4,7 @@
 // 2. Only own properties are visible: `constructor` is not a part of anything.
 
 import type { Expression } from './expression.ts';
-import { failAt, listed, type TemplatePlace } from './fault.ts';
+import { failAt, kindOf, listed, type TemplatePlace } from './fault.ts';
 import type { Language } from './place.ts';
 import {
   QUOTED_CHARACTERS_MAX,
@@ -16,7 +16,7 @@ import {
   quoteUrl,
   quoteYaml,
 } from './quoting.ts';
-import { isList, isMapping, isTrue, kindOf, Markup, type MarkupLanguage, textOf, type Value } from './value.ts';
+import { isList, isMapping, isTrue, Markup, type MarkupLanguage, textOf, type Value } from './value.ts';
 
 /** The context of an evaluation. */
 export interface Scope {
@@ -68,21 +68,21 @@ export function evaluate(expression: Expression, scope: Scope): Value {
 function nameValue(name: string, scope: Scope): Value {
   const found = scope.find(name);
   if (found !== undefined) return found;
-  if (name === 'self') return failAt(scope.place, 'write a block as {{self.NAME}}, without a filter');
-  return failAt(scope.place, `${name} is not defined here; defined are: ${listed(scope.names())}`);
+  if (name === 'self') return failAt(scope.place, 'self-alone', {});
+  return failAt(scope.place, 'not-defined', { name, known: listed(scope.names()) });
 }
 
 function partValue(value: Value, name: string, place: TemplatePlace): Value {
-  if (!isMapping(value)) return failAt(place, `.${name}: ${kindOf(value)} has no parts`);
+  if (!isMapping(value)) return failAt(place, 'no-parts', { name, value: kindOf(value) });
   const found = Object.hasOwn(value, name) ? value[name] : undefined;
   if (found !== undefined) return found;
-  return failAt(place, `.${name} is not defined here; the parts are: ${listed(Object.keys(value))}`);
+  return failAt(place, 'no-part', { name, known: listed(Object.keys(value)) });
 }
 
 function itemValue(value: Value, key: Value, place: TemplatePlace): Value {
   if (!isList(value)) return partValue(value, textOf(key) ?? '', place);
   const found = typeof key === 'number' ? value[key] : undefined;
-  return found ?? failAt(place, `[${textOf(key) ?? kindOf(key)}] is not in this list of ${value.length}`);
+  return found ?? failAt(place, 'no-item', { key: textOf(key), value: kindOf(key), items: value.length });
 }
 
 function binaryValue({ operator, left, right }: Expression & { kind: 'binary' }, scope: Scope): Value {
@@ -119,16 +119,16 @@ function isIn(value: Value, where: Value, place: TemplatePlace): boolean {
   if (isMapping(where)) return name !== undefined && Object.hasOwn(where, name);
   const text = plain(where);
   if (typeof text === 'string' && name !== undefined) return text.includes(name);
-  return failAt(place, `nothing can be in ${kindOf(where)}`);
+  return failAt(place, 'nothing-in', { value: kindOf(where) });
 }
 
 /** Concatenates two texts. The result is trusted only if both are, for the same language. */
 function joined(left: Value, right: Value, { place, spend }: Scope): Value {
   const [first, second] = [textOf(left), textOf(right)];
   if (first === undefined || second === undefined)
-    return failAt(place, `${kindOf(left)} and ${kindOf(right)} cannot be joined: only texts can be`);
+    return failAt(place, 'not-joinable', { left: kindOf(left), right: kindOf(right) });
   if (first.length + second.length > QUOTED_CHARACTERS_MAX)
-    return failAt(place, `the text is longer than ${QUOTED_CHARACTERS_MAX} characters`);
+    return failAt(place, 'text-long', { max: QUOTED_CHARACTERS_MAX });
   spend(first.length + second.length);
   const language = sharedLanguage(left, right);
   return language === undefined ? first + second : new Markup(first + second, language);
@@ -143,19 +143,18 @@ function sharedLanguage(left: Value, right: Value): MarkupLanguage | undefined {
 function callValue(name: string, args: readonly Expression[], scope: Scope): Value {
   const { place } = scope;
   if (!Object.hasOwn(FILTERS, name))
-    return failAt(place, `there is no filter ${name}; the filters are: ${listed(Object.keys(FILTERS))}`);
+    return failAt(place, 'filter-unknown', { name, known: listed(Object.keys(FILTERS)) });
   const [value = null, separator] = args.map((arg) => evaluate(arg, scope));
-  if (args.length === 0 || args.length > (name === 'join' ? 2 : 1))
-    return failAt(place, `${name} takes ${name === 'join' ? 'a list and a text' : 'one value'}`);
+  if (args.length === 0 || args.length > (name === 'join' ? 2 : 1)) return failAt(place, 'filter-arguments', { name });
   if (name === 'join') return joinList(value, separator ?? new Markup(' ', 'any'), scope);
   const take = (quoted: Quoted, language: MarkupLanguage): Value => {
-    if (!quoted.ok) return failAt(place, `|${name}: ${quoted.reason}`);
+    if (!quoted.ok) return failAt(place, 'filter-refuses', { name, why: quoted.why });
     scope.spend(quoted.text.length);
     return new Markup(quoted.text, language);
   };
   if (name === 'yaml' || name === 'json' || name === 'escape.json') return take(quoteYaml(value), 'yaml');
   const text = textOf(value);
-  if (text === undefined) return failAt(place, `|${name} takes a text, not ${kindOf(value)}; use {{for}} or |join`);
+  if (text === undefined) return failAt(place, 'filter-text', { name, value: kindOf(value) });
   switch (name) {
     case 'shell':
     case 'escape.shell':
@@ -175,11 +174,10 @@ function callValue(name: string, args: readonly Expression[], scope: Scope): Val
 
 function joinList(list: Value, separator: Value, { place, spend }: Scope): Value {
   const between = textOf(separator);
-  if (!isList(list) || between === undefined) return failAt(place, `join takes a list, not ${kindOf(list)}`);
-  const texts = list.map((one) => textOf(one) ?? failAt(place, `join: there is ${kindOf(one)} in the list`));
+  if (!isList(list) || between === undefined) return failAt(place, 'join-list', { value: kindOf(list) });
+  const texts = list.map((one) => textOf(one) ?? failAt(place, 'join-item', { value: kindOf(one) }));
   const length = texts.reduce((sum, text) => sum + text.length + between.length, 0);
-  if (length > QUOTED_CHARACTERS_MAX)
-    return failAt(place, `the text is longer than ${QUOTED_CHARACTERS_MAX} characters`);
+  if (length > QUOTED_CHARACTERS_MAX) return failAt(place, 'text-long', { max: QUOTED_CHARACTERS_MAX });
   spend(length);
   return texts.join(between);
 }

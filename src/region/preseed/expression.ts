@@ -9,6 +9,7 @@
 // 1. An expression cannot run code: a call names a filter, and the evaluator refuses unknown ones.
 // 2. Depth and number of tokens are bounded for any text.
 
+import type { MistakeParams } from '../records/preseed-mistake.ts';
 import { failAt, shown, type TemplatePlace } from './fault.ts';
 
 export type Expression =
@@ -60,7 +61,7 @@ function tokensOf(text: string, place: TemplatePlace): readonly Token[] {
   while (TOKEN.lastIndex < trimmed.length) {
     const from = TOKEN.lastIndex;
     const match = TOKEN.exec(trimmed);
-    if (match === null) failAt(place, `${shown(trimmed.slice(from))} is not a valid expression`);
+    if (match === null) failAt(place, 'not-an-expression', { text: shown(trimmed.slice(from)) });
     const [, name, number, double, single, sign] = match;
     const quoted = double ?? single;
     if (name !== undefined) tokens.push({ kind: 'name', text: name });
@@ -69,8 +70,7 @@ function tokensOf(text: string, place: TemplatePlace): readonly Token[] {
       const text = quoted.replace(/\\(.)/gs, (_, character: string) => ESCAPES[character] ?? character);
       tokens.push({ kind: 'text', text });
     } else tokens.push({ kind: 'sign', text: sign ?? '' });
-    if (tokens.length > EXPRESSION_TOKENS_MAX)
-      failAt(place, `the expression has more than ${EXPRESSION_TOKENS_MAX} words`);
+    if (tokens.length > EXPRESSION_TOKENS_MAX) failAt(place, 'expression-long', { max: EXPRESSION_TOKENS_MAX });
   }
   return tokens;
 }
@@ -96,11 +96,11 @@ class Parser {
   }
 
   expectEnd(): void {
-    if (this.#next() !== END) this.#fail('nothing more');
+    if (this.#next() !== END) this.#fail('end');
   }
 
   #or(depth: number): Expression {
-    if (depth > EXPRESSION_DEPTH_MAX) failAt(this.#place, `more than ${EXPRESSION_DEPTH_MAX} brackets inside brackets`);
+    if (depth > EXPRESSION_DEPTH_MAX) failAt(this.#place, 'expression-deep', { max: EXPRESSION_DEPTH_MAX });
     let left = this.#and(depth);
     while (this.#take('or')) left = { kind: 'binary', operator: 'or', left, right: this.#and(depth) };
     return left;
@@ -132,7 +132,7 @@ class Parser {
     if (this.#take('!=')) return '!=';
     if (this.#take('in')) return 'in';
     if (!this.#take('not')) return undefined;
-    if (!this.#take('in')) this.#fail('`in` after `not`');
+    if (!this.#take('in')) this.#fail('in');
     return 'not in';
   }
 
@@ -153,7 +153,7 @@ class Parser {
       } else if (this.#take('(')) {
         // A dotted name such as `escape.shell` is the name of a filter.
         const name = nameOf(found);
-        if (name === undefined) failAt(this.#place, 'only the quoting functions and join can be called');
+        if (name === undefined) failAt(this.#place, 'not-callable', {});
         found = { kind: 'call', name, args: this.#args(depth) };
       } else return found;
     }
@@ -180,7 +180,7 @@ class Parser {
       return { kind: 'literal', value: constant };
     }
     if (token.kind === 'name') return { kind: 'name', name: this.#name() };
-    if (!this.#take('(')) this.#fail('a name, a text in quotes or a number');
+    if (!this.#take('(')) this.#fail('value');
     const found = this.pipeline(depth + 1);
     if (!this.#take(')')) this.#fail(')');
     return found;
@@ -194,7 +194,7 @@ class Parser {
 
   #name(): string {
     const token = this.#next();
-    if (token.kind !== 'name' || RESERVED.has(token.text)) this.#fail('a name');
+    if (token.kind !== 'name' || RESERVED.has(token.text)) this.#fail('name');
     this.#at += 1;
     return token.text;
   }
@@ -210,9 +210,9 @@ class Parser {
     return true;
   }
 
-  #fail(expected: string): never {
+  #fail(expected: MistakeParams['unexpected']['expected']): never {
     const token = this.#next();
-    failAt(this.#place, `expected ${expected}, found ${token === END ? token.text : shown(token.text)}`);
+    failAt(this.#place, 'unexpected', { expected, found: token === END ? undefined : shown(token.text) });
   }
 }
 

@@ -1,20 +1,16 @@
-// A mistake in a template, and its position. It is thrown inside the engine and returned from it as a value.
+// Stops a rendering at a mistake in a template. It is thrown inside the engine and returned from it as a value.
 //
 // 1. It never leaves the engine as an exception; any other exception there is a bug of ours.
 
+import type { Mistake, MistakeAt, MistakeCode, MistakeParams, ValueKind } from '../records/preseed-mistake.ts';
+import { isList, isMapping, Markup, type Value } from './value.ts';
+
 /** A mistake in a template, or a value that cannot be written in its place. */
 export class TemplateFault extends Error {
-  /** The template's file. */
-  readonly file: string;
-  /** From 1. */
-  readonly line: number;
-  /** The mistake and its remedy. */
-  readonly reason: string;
-  constructor(file: string, line: number, reason: string) {
-    super(`${file}:${line}: ${reason}`);
-    this.file = file;
-    this.line = line;
-    this.reason = reason;
+  readonly at: MistakeAt;
+  constructor(at: MistakeAt) {
+    super(`${at.file}:${at.line}: ${at.mistake.code}`);
+    this.at = at;
   }
 }
 
@@ -24,9 +20,22 @@ export interface TemplatePlace {
   readonly line: number;
 }
 
+function made(code: MistakeCode, params: object): Mistake;
+function made(code: string, params: object): unknown {
+  return { code, params };
+}
+
+/** A mistake by its code. */
+export const mistake = <Code extends MistakeCode>(code: Code, params: MistakeParams[Code]): Mistake =>
+  made(code, params);
+
 /** Stops a rendering. @throws TemplateFault */
-export function failAt(place: TemplatePlace, reason: string): never {
-  throw new TemplateFault(place.file, place.line, reason);
+export function failAt<Code extends MistakeCode>(
+  { file, line }: TemplatePlace,
+  code: Code,
+  params: MistakeParams[Code],
+): never {
+  throw new TemplateFault({ file, line, mistake: mistake(code, params) });
 }
 
 const SHOWN_MAX = 60;
@@ -38,4 +47,13 @@ export function shown(text: string): string {
 }
 
 /** The existing names, for a message. */
-export const listed = (names: Iterable<string>): string => [...names].sort().join(', ');
+export const listed = (names: Iterable<string>): readonly string[] => [...names].sort();
+
+/** A value's kind, for a message. */
+export function kindOf(value: Value): ValueKind {
+  if (isList(value)) return { kind: 'list' };
+  if (isMapping(value)) return { kind: 'parts', parts: listed(Object.keys(value)) };
+  if (value === null) return { kind: 'nothing' };
+  if (value instanceof Markup || typeof value === 'string') return { kind: 'text' };
+  return { kind: typeof value === 'number' ? 'number' : 'boolean' };
+}

@@ -7,7 +7,9 @@
 // 3. YAML output is parsed before it is returned.
 
 import { parseAllDocuments } from 'yaml';
+import type { Mistake, MistakeAt } from '../records/preseed-mistake.ts';
 import { type Rendered, renderTemplate } from './engine.ts';
+import { mistake } from './fault.ts';
 import { LAST_NAME, templateNames } from './names.ts';
 import type { Language } from './place.ts';
 import { type PreseedRequest, PURPOSES } from './request.ts';
@@ -26,13 +28,7 @@ export type PreseedResult =
       /** The files read, the template first. */
       readonly chain: readonly string[];
     }
-  | {
-      readonly ok: false;
-      readonly file: string;
-      /** From 1; 0: the whole file. */
-      readonly line: number;
-      readonly reason: string;
-    };
+  | ({ readonly ok: false } & MistakeAt);
 
 /** The names under which a request's template is looked up. */
 export function namesOf({ purpose, machine, osystem, release }: PreseedRequest): readonly string[] {
@@ -55,8 +51,7 @@ export function renderPreseed(request: PreseedRequest, templates: TemplateSource
     if (!found.ok) return unreadable(found);
     return renderText(request, { name, ...found }, templates);
   }
-  const reason = `there is no template for ${request.purpose}; names tried: ${names.join(', ')}`;
-  return { ok: false, file: LAST_NAME, line: 0, reason };
+  return { ok: false, file: LAST_NAME, line: 0, mistake: mistake('no-template', { purpose: request.purpose, names }) };
 }
 
 /** Renders this text instead of the template that a search would find. */
@@ -82,22 +77,22 @@ export function renderText(
   if (broken !== undefined) return broken;
   if (!rendered.ok) return rendered;
   const problem = rendered.language === 'yaml' ? yamlProblem(rendered.text) : undefined;
-  if (problem !== undefined) return { ok: false, file: template.path, line: 0, reason: problem };
+  if (problem !== undefined) return { ok: false, file: template.path, line: 0, mistake: problem };
   return { ...rendered, name: template.name };
 }
 
 /** Why a text is not YAML, without its contents; `undefined` if it is, or if the machine renders it first. */
-function yamlProblem(text: string): string | undefined {
+function yamlProblem(text: string): Mistake | undefined {
   if (text.startsWith('## template: jinja')) return undefined;
   const [error] = parseAllDocuments(text, { version: '1.1', prettyErrors: true, uniqueKeys: false }).flatMap(
     ({ errors }) => errors,
   );
-  return error && `the rendered text is not YAML: ${error.code} in its line ${error.linePos?.[0].line ?? 1}`;
+  return error && mistake('not-yaml', { error: error.code, line: error.linePos?.[0].line ?? 1 });
 }
 
 const unreadable = ({ path, reason }: FoundText & { readonly ok: false }): PreseedResult => ({
   ok: false,
   file: path,
   line: 0,
-  reason,
+  mistake: mistake('file-unreadable', { text: reason }),
 });

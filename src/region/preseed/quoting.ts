@@ -8,14 +8,23 @@
 // 2. A refusal never shows the value, which may be a secret.
 
 import { parse } from 'yaml';
+import type { NotWritable, NotWritableParams } from '../records/preseed-mistake.ts';
+import { kindOf } from './fault.ts';
 import type { Language, Place } from './place.ts';
-import { isList, isMapping, kindOf, Markup, textOf, type Value } from './value.ts';
+import { isList, isMapping, Markup, textOf, type Value } from './value.ts';
 
 /** The quoted text, or why it cannot be quoted. */
-export type Quoted = { readonly ok: true; readonly text: string } | { readonly ok: false; readonly reason: string };
+export type Quoted = { readonly ok: true; readonly text: string } | { readonly ok: false; readonly why: NotWritable };
 
 const written = (text: string): Quoted => ({ ok: true, text });
-const refused = (reason: string): Quoted => ({ ok: false, reason });
+function made(code: NotWritable['code'], params: object): NotWritable;
+function made(code: string, params: object): unknown {
+  return { code, params };
+}
+const refused = <Code extends NotWritable['code']>(code: Code, params: NotWritableParams[Code]): Quoted => ({
+  ok: false,
+  why: made(code, params),
+});
 
 /** Characters without special meaning for a shell, for YAML inside quotes, and for debconf. */
 const WORD = /^[A-Za-z0-9_@%+=:,./-]*$/;
@@ -27,28 +36,28 @@ const QUOTED_DEPTH_MAX = 32;
 const KEY_CHARACTERS_MAX = 256;
 
 /** Why a text is not one line of printable characters; `undefined` if it is. */
-function lineProblem(text: string): string | undefined {
-  if (CONTROL.test(text)) return 'it holds a line break or another control character';
-  return text.isWellFormed() ? undefined : 'it holds an incomplete character';
+function lineProblem(text: string): 'control' | 'incomplete' | undefined {
+  if (CONTROL.test(text)) return 'control';
+  return text.isWellFormed() ? undefined : 'incomplete';
 }
 
 /** A debconf value: the rest of a line. */
 export function quoteDebconf(text: string): Quoted {
   const problem = lineProblem(text);
-  if (problem !== undefined) return refused(`${problem}, which debconf does not allow`);
-  if (text !== text.trim()) return refused('it begins or ends with a blank, which debconf cuts off');
-  if (text.includes('\\')) return refused('it holds a back-slash, which debconf does not keep');
+  if (problem !== undefined) return refused(`${problem}-debconf`, {});
+  if (text !== text.trim()) return refused('blank', {});
+  if (text.includes('\\')) return refused('back-slash', {});
   return written(text);
 }
 
 /** One shell word. @param language in `debconf`, back-slashes and line breaks are refused */
 export function quoteShell(text: string, language: Language = 'shell'): Quoted {
-  if (text.includes('\0')) return refused('it holds a zero byte, which no shell allows');
-  if (!text.isWellFormed()) return refused('it holds an incomplete character');
+  if (text.includes('\0')) return refused('zero', {});
+  if (!text.isWellFormed()) return refused('incomplete', {});
   if (language === 'debconf') {
     const problem = lineProblem(text);
-    if (problem !== undefined) return refused(`${problem}, which debconf does not allow`);
-    if (text.includes('\\')) return refused('it holds a back-slash, which debconf does not keep');
+    if (problem !== undefined) return refused(`${problem}-debconf`, {});
+    if (text.includes('\\')) return refused('back-slash', {});
   }
   if (text !== '' && WORD.test(text)) return written(text);
   return written(`'${text.replaceAll("'", `'"'"'`)}'`);
@@ -57,25 +66,25 @@ export function quoteShell(text: string, language: Language = 'shell'): Quoted {
 /** A YAML value that is also JSON: texts in double quotes, lists and maps in one line. */
 export function quoteYaml(value: Value): Quoted {
   let left = QUOTED_CHARACTERS_MAX;
-  let problem = '';
+  let problem: Quoted | undefined;
   const text = (plain: string): string => {
     left -= plain.length + 4;
-    if (left < 0) problem ||= `it is longer than ${QUOTED_CHARACTERS_MAX} characters`;
-    if (!plain.isWellFormed()) problem ||= 'it holds an incomplete character';
-    if (problem !== '') return '""';
+    if (left < 0) problem ??= refused('long', { max: QUOTED_CHARACTERS_MAX });
+    if (!plain.isWellFormed()) problem ??= refused('incomplete', {});
+    if (problem !== undefined) return '""';
     return JSON.stringify(plain).replace(
       /[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]/g,
       (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
     );
   };
   const write = (part: Value, depth: number): string => {
-    if (depth > QUOTED_DEPTH_MAX) problem ||= `it is nested deeper than ${QUOTED_DEPTH_MAX} levels`;
-    if (problem !== '') return '""';
+    if (depth > QUOTED_DEPTH_MAX) problem ??= refused('deep', { max: QUOTED_DEPTH_MAX });
+    if (problem !== undefined) return '""';
     if (isList(part)) return `[${part.map((one) => write(one, depth + 1)).join(', ')}]`;
     if (isMapping(part)) {
       const entries = Object.entries(part);
       if (entries.some(([key]) => key.length > KEY_CHARACTERS_MAX))
-        problem ||= `a name in it is longer than ${KEY_CHARACTERS_MAX} characters`;
+        problem ??= refused('key-long', { max: KEY_CHARACTERS_MAX });
       return `{${entries.map(([key, one]) => `${text(key)}: ${write(one, depth + 1)}`).join(', ')}}`;
     }
     if (part instanceof Markup || typeof part === 'string') return text(part instanceof Markup ? part.text : part);
@@ -83,7 +92,7 @@ export function quoteYaml(value: Value): Quoted {
     return String(part);
   };
   const found = write(value, 0);
-  return problem === '' ? written(found) : refused(problem);
+  return problem ?? written(found);
 }
 
 /**
@@ -92,15 +101,15 @@ export function quoteYaml(value: Value): Quoted {
  */
 export function quoteKernel(text: string): Quoted {
   const trimmed = text.trim();
-  if (!/^[\x20-\x7e]*$/.test(trimmed)) return refused('it holds a character that is not allowed on a kernel line');
+  if (!/^[\x20-\x7e]*$/.test(trimmed)) return refused('kernel-character', {});
   const odd = /["'`$\\!&|;<>#*?[\]~]/.exec(trimmed)?.[0];
-  if (odd !== undefined) return refused(`it holds ${odd}, which would not reach the installed system's boot loader`);
+  if (odd !== undefined) return refused('kernel-sign', { sign: odd });
   return written(trimmed);
 }
 
 /** Part of a URL: everything except letters, digits and `-._~` is percent-encoded. */
 export function quoteUrl(text: string): Quoted {
-  if (!text.isWellFormed()) return refused('it holds an incomplete character');
+  if (!text.isWellFormed()) return refused('incomplete', {});
   return written(
     encodeURIComponent(text).replace(
       /[!'()*]/g,
@@ -111,14 +120,14 @@ export function quoteUrl(text: string): Quoted {
 
 /** The Base64 encoding of the text in UTF-8: letters, digits, `+/=`. */
 export function quoteBase64(text: string): Quoted {
-  if (!text.isWellFormed()) return refused('it holds an incomplete character');
+  if (!text.isWellFormed()) return refused('incomplete', {});
   return written(Buffer.from(text, 'utf8').toString('base64'));
 }
 
 /** A value as written in its place, filtered or not. */
 export function writeValue(value: Value, place: Place, language: Language): Quoted {
   const text = textOf(value);
-  if (text === undefined) return refused(`${kindOf(value)} cannot be written directly; use {{for}}`);
+  if (text === undefined) return refused('not-text', { value: kindOf(value) });
   const markup = value instanceof Markup ? value.language : undefined;
   if (markup === 'any' || (markup !== undefined && markup === language && markup !== 'shell' && markup !== 'yaml'))
     return written(text);
@@ -135,7 +144,7 @@ export function writeValue(value: Value, place: Place, language: Language): Quot
     case 'shell-comment':
     case 'debconf-name':
     case 'here-document':
-      return WORD.test(text) ? written(text) : refused(wordsOnly('in this place'));
+      return WORD.test(text) ? written(text) : refused('words-only', {});
     case 'shell':
       return writeInShell(text, place, markup === 'shell', language);
     case 'yaml':
@@ -143,17 +152,15 @@ export function writeValue(value: Value, place: Place, language: Language): Quot
   }
 }
 
-const wordsOnly = (where: string): string => `${where} a value may have only letters, digits and _@%+=:,./-`;
-
 function oneLine(text: string): Quoted {
   const problem = lineProblem(text);
-  return problem === undefined ? written(text) : refused(problem);
+  return problem === undefined ? written(text) : refused(problem, {});
 }
 
 function writeInShell(text: string, place: Place & { kind: 'shell' }, isQuoted: boolean, language: Language): Quoted {
   if (WORD.test(text)) return written(text);
-  if (place.quote !== '') return refused(`${wordsOnly('inside quotes')}: remove the quotes and write {{…|shell}}`);
-  if (!isQuoted) return refused(`a shell would interpret it: write {{…|shell}}`);
+  if (place.quote !== '') return refused('words-only-in-quotes', { filter: 'shell' });
+  if (!isQuoted) return refused('shell-acts', {});
   // A value quoted for a shell may have characters that debconf does not keep.
   return language === 'debconf' ? quoteDebconf(text) : written(text);
 }
@@ -168,15 +175,15 @@ function writeInYaml(text: string, place: Place & { kind: 'yaml' }, kind: 'ready
   const isWord = WORD.test(text);
   if (place.quote !== '') {
     if (isWord) return written(text);
-    return refused(`${wordsOnly('inside quotes')}: remove the quotes and write {{…|yaml}}`);
+    return refused('words-only-in-quotes', { filter: 'yaml' });
   }
   if (kind === 'ready') {
     if (place.isStart || isWord) return written(text);
-    return refused('a quoted value must be the whole value: join the texts first, as in {{"a" + b|yaml}}');
+    return refused('yaml-part', {});
   }
   const isPlain = /^[A-Za-z0-9_./+][A-Za-z0-9_./+@%=:-]*$/.test(text) && !text.endsWith(':');
   if (isPlain && (!place.isStart || isTextInYaml(text))) return written(text);
-  return refused('YAML would read it as something else: write {{…|yaml}}');
+  return refused('yaml-else', {});
 }
 
 /** True if both YAML versions read a plain word as text (in 1.1, `no` is false). */

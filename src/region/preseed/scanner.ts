@@ -39,7 +39,7 @@ const STATEMENTS: ReadonlySet<string> = new Set([
 /** Splits a template. @throws TemplateFault for an unterminated directive, and for a template that is too long */
 export function scanTemplate(file: string, source: string): readonly Token[] {
   if (source.length > TEMPLATE_CHARACTERS_MAX)
-    failAt({ file, line: 1 }, `the template is longer than ${TEMPLATE_CHARACTERS_MAX} characters`);
+    failAt({ file, line: 1 }, 'template-long', { max: TEMPLATE_CHARACTERS_MAX });
   const text = source.replace(/^\ufeff/, '').replace(/\r\n/g, '\n');
   const tokens: Token[] = [];
   let at = 0;
@@ -59,7 +59,7 @@ export function scanTemplate(file: string, source: string): readonly Token[] {
     const open = text.indexOf('{{', at);
     advance(open === -1 ? text.length : open);
     const close = open === -1 ? -1 : findEnd(text, open + 2);
-    if (open !== -1 && close === -1) failAt({ file, line }, 'a directive begins here with {{ but has no }}');
+    if (open !== -1 && close === -1) failAt({ file, line }, 'directive-open', {});
     const found = open === -1 ? undefined : directive(text.slice(open + 2, close), line);
     const rest = found === undefined || found.word === '' ? -1 : restOfLine(text, lineStart, open, close + 2);
     const end = rest === -1 ? at : Math.max(from, lineStart);

@@ -93,7 +93,7 @@ class Builder {
 
   build(): Template {
     const { body, end } = this.#body(0);
-    if (end !== undefined) failAt(this.#placeOf(end), `{{${end.word}}} ends nothing: it has no opening directive`);
+    if (end !== undefined) failAt(this.#placeOf(end), 'directive-unopened', { word: end.word });
     return { file: this.#file, body, blocks: this.#blocks, parent: this.#parent, language: this.#language };
   }
 
@@ -113,8 +113,7 @@ class Builder {
         continue;
       }
       if (['elif', 'else', 'endif', 'endfor', 'enddef'].includes(token.word)) return { body, end: token };
-      if (depth > NESTING_MAX)
-        failAt(this.#placeOf(token), `more than ${NESTING_MAX} directives are nested inside each other`);
+      if (depth > NESTING_MAX) failAt(this.#placeOf(token), 'directives-nested', { max: NESTING_MAX });
       const node = this.#node(token, depth);
       if (node !== undefined) body.push(node);
     }
@@ -136,21 +135,21 @@ class Builder {
       case 'include':
         return { kind: 'include', name: this.#quotedName(token), ...place };
       case 'inherit':
-        if (this.#parent !== undefined) failAt(place, `this template already inherits ${shown(this.#parent.name)}`);
+        if (this.#parent !== undefined) failAt(place, 'inherits-already', { name: shown(this.#parent.name) });
         this.#parent = { name: this.#quotedName(token), place };
         return undefined;
       case 'default': {
         const [, name = '', value = ''] = /^([A-Za-z_]\w*)\s*=(?!=)\s*(.+)$/s.exec(token.rest) ?? [];
-        if (name === '') failAt(place, 'expected {{default name = value}}');
+        if (name === '') failAt(place, 'default-form', {});
         return { kind: 'default', name, value: parseExpression(value, place), ...place };
       }
       case 'language':
         if (!isLanguage(token.rest))
-          failAt(place, `${shown(token.rest)} is not a language; the languages are: ${listed(LANGUAGES)}`);
+          failAt(place, 'language-unknown', { name: shown(token.rest), known: listed(LANGUAGES) });
         this.#language = token.rest;
         return undefined;
       default:
-        return failAt(place, `{{${token.word}}} is not supported: templates cannot run programs`);
+        return failAt(place, 'directive-unknown', { word: token.word });
     }
   }
 
@@ -182,7 +181,7 @@ class Builder {
     const place = this.#placeOf(token);
     const [, names = '', list = ''] =
       /^([A-Za-z_]\w*(?:\s*,\s*[A-Za-z_]\w*){0,7})\s+in\s+(.+)$/s.exec(token.rest) ?? [];
-    if (names === '') failAt(place, 'expected {{for name in list}}');
+    if (names === '') failAt(place, 'for-form', {});
     const { body, end } = this.#body(depth + 1);
     this.#expect(end, 'endfor', token);
     return { kind: 'for', names: names.split(/\s*,\s*/), list: parseExpression(list, place), body, ...place };
@@ -191,9 +190,9 @@ class Builder {
   #def(token: Directive, depth: number): undefined {
     const place = this.#placeOf(token);
     const name = /^([A-Za-z_]\w*)(?:\(\s*\))?$/.exec(token.rest)?.[1];
-    if (name === undefined) failAt(place, 'expected {{def name}}: a block has a name and no arguments');
-    if (depth > 0) failAt(place, `the block ${name} must not be inside another directive`);
-    if (this.#blocks.has(name)) failAt(place, `the block ${name} already exists`);
+    if (name === undefined) failAt(place, 'def-form', {});
+    if (depth > 0) failAt(place, 'def-nested', { name });
+    if (this.#blocks.has(name)) failAt(place, 'def-twice', { name });
     const { body, end } = this.#body(depth + 1);
     this.#expect(end, 'enddef', token);
     this.#blocks.set(name, body);
@@ -202,15 +201,14 @@ class Builder {
 
   #expect(end: Directive | undefined, word: string, begin: Directive): void {
     if (end?.word === word) return;
-    const found = end === undefined ? 'the template ends' : `{{${end.word}}} comes`;
-    const place = end === undefined ? begin : end;
-    failAt(this.#placeOf(place), `${found} before the {{${word}}} of the {{${begin.word}}} in line ${begin.line}`);
+    const place = this.#placeOf(end === undefined ? begin : end);
+    failAt(place, 'directive-unended', { found: end?.word, wanted: word, begun: begin.word, line: begin.line });
   }
 
   #quotedName(token: Directive): string {
     const [, double, single] = /^(?:"([^"]*)"|'([^']*)')$/.exec(token.rest) ?? [];
     const name = double ?? single;
-    if (name === undefined) failAt(this.#placeOf(token), `expected {{${token.word} "name"}}`);
+    if (name === undefined) failAt(this.#placeOf(token), 'name-form', { word: token.word });
     return name;
   }
 }

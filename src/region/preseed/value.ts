@@ -41,14 +41,3 @@ export function isTrue(value: Value): boolean {
   if (isList(value)) return value.length > 0;
   return isMapping(value) ? Object.keys(value).length > 0 : Boolean(value);
 }
-
-/** A value's kind, for a message. */
-export function kindOf(value: Value): string {
-  if (isList(value)) return 'a list';
-  if (isMapping(value)) return `a value with parts (${Object.keys(value).sort().join(', ')})`;
-  return value === null
-    ? 'nothing'
-    : typeof value === 'string' || value instanceof Markup
-      ? 'a text'
-      : `a ${typeof value}`;
-}

@@ -7,6 +7,7 @@
 import type { IdentityKind } from './identity-kind.ts';
 import type { MachineStatus } from './lifecycle.ts';
 import type { PowerTask } from './power-task.ts';
+import type { MistakeAt } from './preseed-mistake.ts';
 import type { RackEventParams } from './rack-event-params.ts';
 
 type None = Readonly<Record<string, never>>;
@@ -139,8 +140,7 @@ export interface EventParams extends RackEventParams {
   'stage-reported': StageReport;
   /** @param place in the boot tree */
   'installer-missing': { readonly place: string };
-  /** @param said the words of the template engine, for the author of the template */
-  'preseed-faulty': { readonly file: string; readonly line: number; readonly said: string };
+  'preseed-faulty': MistakeAt;
   /** @param more how many further ones there are */
   'scripts-failed': { readonly failed: readonly FailedScript[]; readonly more: number };
   'disk-written': None;

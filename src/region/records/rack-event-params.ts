@@ -217,7 +217,12 @@ const BOOT = {
 /** The fields of the events of the process and its parts. */
 const SERVICE = {
   ...BOOT,
-  'boot.hint': { hint: 'text', text: 'text' },
+  // `seconds`: for how long it had been asking; `times`: how often it was seen (offers, loads, transfers, repeated blocks).
+  'boot.hint': {
+    ...{ hint: 'text', client: 'text?', architecture: 'number?', file: 'text?', purpose: 'text?', proxied: 'flag?' },
+    ...{ seconds: 'number?', times: 'number?', blocks: 'number?', blockBytes: 'number?' },
+    ...{ status: 'number?', reason: 'text?', said: 'text?' },
+  },
   'daemon.ready': { name: 'text', version: 'text', startMs: 'number' },
   'daemon.stopping': { signal: 'text' },
   'daemon.finishing': { replies: 'number', transfers: 'number', graceMs: 'number' },
@@ -283,6 +288,9 @@ export type HttpParams = Common & ParamsOf<typeof HTTP>;
 export type DnsParams = Common & ParamsOf<typeof DNS>;
 /** The parameters of all other events, by kind. */
 export type ServiceParams = { readonly [K in keyof Service]: Common & ParamsOf<Service[K]> };
+
+/** What the sentence of a hint needs; each pattern has some of these (`observe/hints.ts`). */
+export type HintParams = Omit<ServiceParams['boot.hint'], keyof Common | 'hint'>;
 
 /** The parameters of a rack's events, by kind. */
 export type RackEventParams = { readonly [K in DhcpEventKind]: DhcpParams } & {

@@ -1,7 +1,6 @@
 // English: the region's refusals, events, remarks and texts of the page, by code, gathered from `en/`. Another language is another folder
-// like `en/` with its own such file, chosen in `language.ts`, `quantity.ts` and `rack-reasons.ts`. Still English then: parameters that are
-// texts, such as hints and errors of the system, mistakes in preseeds (`preseed/`), and problems
-// of kernel arguments (`boot/quotable.ts`).
+// like `en/` with its own such file, chosen in `language.ts`, `quantity.ts` and `rack-reasons.ts`. Still English then: errors
+// of the system, and what programs and other hosts say.
 //
 // 1. A writer gets plain values and no others: what it needs is in its parameters.
 
@@ -13,6 +12,7 @@ import { IDENTITY } from './en/identity.ts';
 import { LIFE } from './en/life.ts';
 import { PAGE } from './en/page.ts';
 import { PAGES } from './en/pages.ts';
+import { mistakeText } from './en/preseed.ts';
 import { ofReport } from './en/rack-events.ts';
 import { RACKS } from './en/racks.ts';
 import { REASONS } from './en/reasons.ts';
@@ -38,5 +38,5 @@ export const EN = {
   /** Texts of the page that the API or the command line also uses. */
   texts: TEXTS,
   /** How a sentence is shown. */
-  shown: { asSentence, plainWords, ofReport },
+  shown: { asSentence, plainWords, ofReport, mistakeText },
 } as const;

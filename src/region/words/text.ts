@@ -13,3 +13,6 @@ export const asSentence = LANGUAGE.shown.asSentence;
 
 /** The text without a power controller's raw answer. */
 export const plainWords = LANGUAGE.shown.plainWords;
+
+/** The sentence of a mistake in a preseed template. */
+export const mistakeText = LANGUAGE.shown.mistakeText;

@@ -124,7 +124,7 @@ const wordsOf = (texts: Readonly<Record<string, readonly string[]>>): FieldWords
   Object.fromEntries(
     Object.entries(texts).map(([field, list]) => [
       field,
-      list.map((text) => refusal('field.kernel-params', { problem: text })),
+      list.map((text) => refusal('bad-request.http', { problem: text })),
     ]),
   );
 

@@ -7,6 +7,7 @@ import { OUTPUT_CHARACTERS_MAX, type Rendered, renderTemplate } from '../../../s
 import type { Language } from '../../../src/region/preseed/place.ts';
 import { TEMPLATE_CHARACTERS_MAX } from '../../../src/region/preseed/scanner.ts';
 import type { Variables } from '../../../src/region/preseed/value.ts';
+import { mistakeText } from '../../../src/region/words/text.ts';
 
 const VARIABLES: Variables = {
   name: 'calm-ibis',
@@ -130,7 +131,7 @@ for (const [name, source, line, reason] of BAD) {
   test(`it refuses ${name}`, () => {
     const rendered = render(source, { ...MORE, wrong: '\n{{hostnam}}' });
     assert.ok(!rendered.ok, JSON.stringify(rendered).slice(0, 200));
-    assert.match(rendered.reason, reason);
+    assert.match(mistakeText(rendered.mistake), reason);
     assert.equal(rendered.line, line);
     assert.equal(rendered.file, /included/.test(name) && line === 2 ? 'wrong' : rendered.file);
   });
@@ -218,7 +219,7 @@ test('every template ends within its bounds, without an exception', () => {
 /** A bounded text, or a fault with its place. */
 function assertRendered(rendered: ReturnType<typeof render>): void {
   if (rendered.ok) assert.ok(rendered.text.length <= OUTPUT_CHARACTERS_MAX);
-  else assert.ok(rendered.line >= 1 && rendered.reason !== '' && rendered.file !== '');
+  else assert.ok(rendered.line >= 1 && mistakeText(rendered.mistake) !== '' && rendered.file !== '');
 }
 
 test('a template of the maximum length is rendered or refused, whatever its contents', () => {

@@ -11,6 +11,7 @@ import { parse } from 'yaml';
 import { type Rendered, renderTemplate } from '../../../src/region/preseed/engine.ts';
 import type { Language } from '../../../src/region/preseed/place.ts';
 import type { Value } from '../../../src/region/preseed/value.ts';
+import { mistakeText } from '../../../src/region/words/text.ts';
 import { missing } from '../../support/needs.ts';
 
 const render = (source: string, language: Language, x: Value): Rendered =>
@@ -154,7 +155,7 @@ test('a value without a filter is plain in a shell or refused, in every place', 
     for (const x of HOSTILE) {
       const rendered = render(`printf '%s\\0' a${place}\n`, 'shell', x);
       if (!rendered.ok)
-        assert.match(rendered.reason, /shell|inside quotes|half a character|zero byte/, `${place} ${x}`);
+        assert.match(mistakeText(rendered.mistake), /shell|inside quotes|half a character|zero byte/, `${place} ${x}`);
       else assert.deepEqual(wordsOf(['sh'], rendered.text), [`a${x}`], `${place} ${JSON.stringify(x)}`);
     }
   }
@@ -197,7 +198,7 @@ test('both YAML versions read the value back, or it is refused', () => {
         if (rendered.ok) {
           for (const version of ['1.1', '1.2'] as const)
             assert.equal(find(parse(rendered.text, { version })), x, `${version} ${rendered.text}`);
-        } else if (/\|/.test(source)) assert.ok(!x.isWellFormed(), rendered.reason);
+        } else if (/\|/.test(source)) assert.ok(!x.isWellFormed(), mistakeText(rendered.mistake));
       }
     }),
     { numRuns: 1000 },
@@ -269,7 +270,7 @@ test('debconf reads the value back, or it is refused', { skip: missing('debconf-
   const written = ALL.flatMap((x, index) => {
     const rendered = render(`d-i test/q${index} string {{x}}\n`, 'debconf', x);
     if (rendered.ok) return [{ x, line: rendered.text, question: `test/q${index}` }];
-    assert.match(rendered.reason, /debconf|half a character/);
+    assert.match(mistakeText(rendered.mistake), /debconf|half a character/);
     assert.ok(
       /[\\\0-\x1f\x7f-\x9f\u2028\u2029]|^\s|\s$/.test(x) || !x.isWellFormed(),
       `${JSON.stringify(x)} can be written`,
@@ -323,13 +324,13 @@ for (const [name, source, reason] of PLACES) {
   test(`in debconf, ${name}: a text with a command in it is ${reason === undefined ? 'harmless' : 'refused'}`, () => {
     const rendered = render(source, 'debconf', 'a; $(id)');
     if (reason === undefined) assert.ok(rendered.ok);
-    else assert.match(rendered.ok ? rendered.text : rendered.reason, reason);
+    else assert.match(rendered.ok ? rendered.text : mistakeText(rendered.mistake), reason);
   });
 }
 
 test('a refusal does not show the value', () => {
   for (const source of ['d-i a/b_command string {{x}}\n', 'd-i a/b string {{x}}\n', '{{x|kernel}}']) {
     const rendered = render(source, 'debconf', 'secret$(\n)');
-    assert.ok(!rendered.ok && !rendered.reason.includes('secret'));
+    assert.ok(!rendered.ok && !mistakeText(rendered.mistake).includes('secret'));
   }
 });

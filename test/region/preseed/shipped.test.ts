@@ -7,6 +7,7 @@ import { parse } from 'yaml';
 import { parseSshKey } from '../../../src/region/accounts/ssh-keys.ts';
 import { renderPreseed } from '../../../src/region/preseed/preseed.ts';
 import { type PreseedRequest, PURPOSES, type Purpose } from '../../../src/region/preseed/request.ts';
+import { mistakeText } from '../../../src/region/words/text.ts';
 import { missing } from '../../support/needs.ts';
 import { REQUEST, templates } from './place.ts';
 
@@ -58,7 +59,7 @@ for (const [name, more] of CASES) {
       if (purpose === 'install' && name === 'a hostile secret') {
         // JSON writes a double quote with a back-slash, which debconf does not keep.
         const result = renderPreseed(request, templates());
-        assert.match(result.ok ? '' : result.reason, /back-slash/);
+        assert.match(result.ok ? '' : mistakeText(result.mistake), /back-slash/);
         return;
       }
       const text = textOf(request);
@@ -236,7 +237,7 @@ test('each key that can be stored reaches every kind of installer, whatever its 
 
 test('rendering for a machine without a key fails, and names the missing value', () => {
   const result = renderPreseed({ ...REQUEST, credentials: undefined }, templates());
-  assert.match(result.ok ? '' : result.reason, /^preseed_data is not defined here/);
+  assert.match(result.ok ? '' : mistakeText(result.mistake), /^preseed_data is not defined here/);
 });
 
 const OLD = {
@@ -273,7 +274,7 @@ test('a template whose output is not YAML is refused, and the refusal does not s
   const own = { vendordata: '#cloud-config\na: secret\n  b: {{hostname}}\n' };
   const result = renderPreseed({ ...REQUEST, purpose: 'vendordata' }, templates(own));
   assert.deepEqual(result.ok || [result.file, result.line], ['/own/vendordata', 0]);
-  assert.match(result.ok ? '' : result.reason, /^the rendered text is not YAML: [A-Z_]+ in its line \d$/);
+  assert.match(result.ok ? '' : mistakeText(result.mistake), /^the rendered text is not YAML: [A-Z_]+ in its line \d$/);
   const jinja = { vendordata: '## template: jinja\n#cloud-config\n{{language yaml}}{{"{%"}} if a %}\na: b\n' };
   assert.ok(renderPreseed({ ...REQUEST, purpose: 'vendordata' }, templates(jinja)).ok);
 });

@@ -1,7 +1,9 @@
 // Why an operation of the API refuses a caller, a parameter or a machine.
 
+import type { KernelParamsRefusal } from '../../../boot/kernel-line.ts';
 import { counted } from '../../../counted.ts';
 import type { SchemaFault } from '../../records/schema-fault.ts';
+import { kernelParamsText } from './kernel-params.ts';
 import { faultText, problemText } from './power.ts';
 import { schemaFaultText } from './schema.ts';
 import { didYouMean, type RefusalTable } from './table.ts';
@@ -169,7 +171,7 @@ export const API = {
   'field.tag-definition': 'Tags are assigned by hand: use update_nodes.',
   'field.tag-exists': 'Tag with this Name already exists.',
   'field.tags-limit': ({ max }: Max) => `There are at most ${max} tags: delete some.`,
-  'field.kernel-params': ({ problem }: { readonly problem: string }) => problem,
+  'field.kernel-params': ({ fault }: { readonly fault: KernelParamsRefusal }) => kernelParamsText(fault),
 
   'not-found.script': 'No script has this name.',
   'field.script-kind': 'Give commissioning or testing.',

@@ -22,6 +22,7 @@ import { type MachineStatus, statusRow } from '../../records/lifecycle.ts';
 import type { PowerTask } from '../../records/power-task.ts';
 import { isReported } from '../../records/reported-event.ts';
 import { IDENTITY } from './identity.ts';
+import { mistakeAtText } from './preseed.ts';
 import { ofReport, RACK_EVENTS } from './rack-events.ts';
 import type { DoubtWords, EventWords, Writers } from './table.ts';
 
@@ -215,7 +216,7 @@ export const EVENTS: EventWords = {
   },
   'stage-reported': stageWords,
   'installer-missing': ({ place }) => `the rack that booted it has no installer in its tree: ${place}`,
-  'preseed-faulty': ({ file, line, said }) => `${file}:${line}: ${said}`,
+  'preseed-faulty': mistakeAtText,
   'scripts-failed': ({ failed, more }) =>
     `${failed.map(failedWords).join('; ')}${more === 0 ? '' : `; and ${more} more failed`}`,
   'disk-written': () => 'the disk is written: from now on it boots its own disk',

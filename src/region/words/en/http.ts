@@ -2,6 +2,7 @@
 
 import type { JsonFault } from '../../records/text-json.ts';
 import { jsonFaultText } from './json.ts';
+import { mistakeAtText } from './preseed.ts';
 import type { RefusalTable } from './table.ts';
 
 /** How many requests may come at once, and then every second. */
@@ -65,15 +66,7 @@ export const HTTP = {
   'unknown-operation.metadata': ({ known }: { readonly known: readonly string[] }) =>
     `Known here: ${known.join(', ')}.`,
   'field.signal-status': ({ known }: { readonly known: readonly string[] }) => `Give one of ${known.join(', ')}.`,
-  'preseed-faulty.template': ({
-    file,
-    line,
-    reason,
-  }: {
-    readonly file: string;
-    readonly line: number;
-    readonly reason: string;
-  }) => `${file}:${line}: ${reason}`,
+  'preseed-faulty.template': mistakeAtText,
   'field.purpose': ({ known }: { readonly known: readonly string[] }) => `is none of ${known.join(', ')}`,
   'field.rack-url': 'is not the URL of a rack',
   'field.values-limit': ({ max }: { readonly max: number }) => `Give at most ${max} values.`,

@@ -1,6 +1,8 @@
 // Why a command to a machine, a power task, a login or a change of its owner data is refused.
 
 import { counted } from '../../../counted.ts';
+import type { MistakeAt } from '../../records/preseed-mistake.ts';
+import { mistakeAtText } from './preseed.ts';
 import { didYouMean, type RefusalTable, whose } from './table.ts';
 
 /** Why an address cannot be assigned: it is the network's own or its broadcast address, a rack's or router's, or has another use. */
@@ -110,9 +112,9 @@ export const LIFE = {
   }: {
     readonly machine: string;
     readonly systemId: string;
-    readonly problem: string;
+    readonly problem: MistakeAt;
   }) =>
-    `the preseed of ${machine} cannot be rendered: ${problem}; \`rackboot preseed render ${systemId}\` tries it again.`,
+    `the preseed of ${machine} cannot be rendered: ${mistakeAtText(problem)}; \`rackboot preseed render ${systemId}\` tries it again.`,
   'power-by-hand.proposed': ({ machine }: { readonly machine: string }) =>
     `${machine} proposed its power settings itself, and they are not accepted yet: accept the machine, or set its power.`,
   'power-by-hand.driver': ({ machine, driver }: { readonly machine: string; readonly driver: string | undefined }) =>
