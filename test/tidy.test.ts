@@ -679,6 +679,18 @@ test('each place on loopback belongs to one test file, so that two of them can r
   );
 });
 
+/** A run of the guided lab, whose ports are the same on every host. */
+const LAB_RUN = /(?:rackboot\.js'\)|\bMAIN\b)[^;]{0,20}, 'lab'|\b(?:Program|runAndLeave|runRackboot)\(\['lab'/;
+/** Files that run it in a network of their own, or that no test runs. */
+const LABS_APART: readonly string[] = ['test/documents/pictures.ts', 'test/e2e/lab-vm.test.ts'];
+
+test('every lab on the loopback of the host is run by test/e2e/lab.test.ts', () => {
+  const runners = globSync('test/**/*.ts', { cwd: ROOT }).filter((path) =>
+    LAB_RUN.test(readFileSync(join(ROOT, path), 'utf8')),
+  );
+  assert.deepEqual(runners.sort(), [...LABS_APART, 'test/e2e/lab.test.ts'].sort());
+});
+
 /** Exported values that only tests import and that their own file does not use, each with its reason. */
 const FOR_TESTS: Readonly<Record<string, string>> = {
   'observe/hints.ts HINTS': 'how each hint of docs/events.md is recognised, next to the code that does it',

@@ -3,7 +3,7 @@
 //
 // 1. A lab has its ports to itself: every lab on the host's loopback is in this file, one after the other. `lab-vm.test.ts` has a network of its
 //    own.
-// @host waits, 70 s
+// @host waits, 80 s
 
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
@@ -16,6 +16,7 @@ import { sleep } from '../../src/clock.ts';
 import { askDaemon } from '../../src/control/ask-daemon.ts';
 import { AS_NOBODY, nobodysCache, readableCheckout } from '../support/another-user.ts';
 import { ended, endProgram, whileRunning } from '../support/child.ts';
+import { runAndLeave } from '../support/closed-output.ts';
 import { missing } from '../support/needs.ts';
 import { askName } from '../support/probes.ts';
 import { eventually } from '../support/running-rack.ts';
@@ -334,6 +335,20 @@ describe('the guided lab', { skip: missing('linux', 'setpriv') }, () => {
     await eventually('the end of its rack', () => processesOf(directory).length === 0);
     rmSync(directory, { recursive: true, force: true });
   });
+
+  // Lines after which the machine does something else: DHCP, files, the report. Behind the sixth comes all that there is, at once.
+  for (const lines of [1, 3, 5]) {
+    test(`whose output is closed after ${lines} lines ends soon and leaves no directory and no daemon`, {
+      timeout: MS_MAX,
+    }, async (t) => {
+      const directory = mkdtempSync(join(tmpdir(), 'rackboot-closed-'));
+      t.after(() => rmSync(directory, { recursive: true }));
+      const { complaints, output } = await runAndLeave(['lab'], lines, { TMPDIR: directory });
+      assert.equal(complaints, '');
+      assert.notEqual(output, '');
+      assert.deepEqual(readdirSync(directory), []);
+    });
+  }
 
   for (const [words, complaint] of [
     [['--machines', '0'], '--machines is 0, but must be a whole number from 1 to 200'],
