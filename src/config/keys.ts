@@ -66,6 +66,7 @@ export const KEY_RULES: ReadonlyMap<string, KeyRule> = new Map<string, KeyRule>(
   ['region.listen', FILE],
   ['region.tls', FILE],
   ['region.public_url', EITHER],
+  ['region.proxies', FILE],
   ['region.new_machines_max', EITHER],
   ['region.retries', EITHER],
   ['metrics', FILE],

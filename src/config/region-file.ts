@@ -142,6 +142,7 @@ function resolveWritten(written: WrittenRegionFile, report: ReportProblem): Regi
       tls: resolveTls(region.tls, listen, reportHere),
       stateDir: written.state_dir,
       publicUrl: region.public_url,
+      proxies: region.proxies,
       // The networks are those of the accepted racks.
       managedNetworks: [],
       domain: written.dns.domain,

@@ -96,6 +96,7 @@ function resolveRemote(written: WrittenConfig, report: (key: string, message: st
       'listen',
       'belongs where the region runs, not on a rack with a remote region: remove it, or set region.mode to embedded',
     );
+  if (region.proxies.length > 0) report('proxies', 'belongs where the region runs: remove it');
   if (region.tls !== undefined)
     report(
       'tls',

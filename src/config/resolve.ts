@@ -85,6 +85,7 @@ export function resolveConfig(
       tls: place.tls,
       stateDir: written.state_dir,
       publicUrl: written.region.public_url,
+      proxies: written.region.proxies,
       // Every configured network counts, even with management 0: machines that boot there through another DHCP server get loader and
       // script from this rack, and should enlist.
       managedNetworks: managed.map(({ resolved }) => resolved.network),

@@ -220,6 +220,7 @@ const region = z.strictObject({
     })
     .optional(),
   public_url: z.url({ protocol: /^https?$/ }).optional(),
+  proxies: z.array(hostOrNetwork, HOSTS_PROBLEM).max(64).default([]),
   new_machines_max: z.number().int().min(1).max(1_000_000).default(1000),
   retries: z.number().int().min(0).max(5).default(1),
 });

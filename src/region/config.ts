@@ -42,6 +42,8 @@ export interface RegionConfig {
   readonly listen: readonly { readonly host: string; readonly port: number }[];
   /** Additional TLS listeners; undefined: none. */
   readonly tls?: RegionTls | undefined;
+  /** Load balancers of the site, whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed; default: none. */
+  readonly proxies?: readonly Ipv4Network[] | undefined;
   /** Directory of `region.db`. */
   readonly stateDir: string;
   /** The base URL for people, `http://rack:5240/MAAS`; `undefined`: taken from the request. */

@@ -126,6 +126,7 @@ export const PLAIN: readonly PlainList[] = [
       'region/http/link.ts': 'LINK_BODY_BYTES_MAX',
       'region/api/machine-operations.ts': 'FILTER_VALUES_MAX',
       'region/api/power-operations.ts': 'MACHINES_MAX',
+      'region/api/proxies.ts': 'PROXIES_MAX',
       'region/http/preseed-routes.ts': 'TEMPLATE_MAX VALUES_MAX',
       'region/api/result-operations.ts': 'NAMES_MAX',
       'region/api/script-operations.ts': 'NAMES_MAX',

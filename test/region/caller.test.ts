@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { formatIpv4, type Ipv4, parseNetwork } from '../../src/net/address.ts';
 import { findPeer, type KnownRacks, type Peer } from '../../src/region/api/caller.ts';
+import { isEncrypted } from '../../src/region/api/proxies.ts';
 import type { RegionConfig } from '../../src/region/config.ts';
 import { isLocalName } from '../../src/region/page/guard.ts';
 import { formatAge, formatDisk } from '../../src/region/page/values.ts';
@@ -85,6 +86,55 @@ const PEERS: readonly (readonly [string, Peer, boolean, boolean, string])[] = [
     '10.9.9.9',
   ],
 ];
+
+const BALANCED: RegionConfig = {
+  ...CONFIG,
+  proxies: ['192.0.2.4/32', '127.0.0.1/32'].flatMap((text) => parseNetwork(text) ?? []),
+};
+/** A request through the site's load balancer. */
+const balanced = (forwarded: string, headers: Readonly<Record<string, string>> = {}, from = '192.0.2.4'): Peer =>
+  findPeer(
+    { socketAddress: from, header: (name) => ({ ...headers, 'x-forwarded-for': forwarded })[name] },
+    BALANCED,
+    FAR,
+  );
+
+const BALANCED_PEERS: readonly (readonly [string, Peer, boolean, string])[] = [
+  ['the client that it adds', balanced('10.20.0.5'), true, '10.20.0.5'],
+  ['and not the one that the client wrote', balanced('10.20.0.5, 198.51.100.7'), false, '198.51.100.7'],
+  ['the client before two of them', balanced('10.20.0.6, 10.20.0.5, 127.0.0.1'), true, '10.20.0.5'],
+  ['itself, if it names nobody', balanced(''), false, '192.0.2.4'],
+  ['a client by IPv6', balanced('2001:db8::7'), false, '2001:db8::7'],
+  ['a client on its host, which is not this one', balanced('127.0.0.1', {}, '127.0.0.1'), false, '127.0.0.1'],
+  ['nobody, where another host sends it', balanced('10.20.0.5', {}, '192.0.2.5'), false, '192.0.2.5'],
+  [
+    'a machine for which a remote rack speaks',
+    balanced('10.50.0.9, 10.50.0.1', { 'x-rackboot-rack': 'token:right' }),
+    true,
+    '10.50.0.9',
+  ],
+  [
+    'a rack, for whose machine its client cannot speak',
+    balanced('10.50.0.9, 198.51.100.7', { 'x-rackboot-rack': 'token:wrong' }),
+    false,
+    '198.51.100.7',
+  ],
+];
+for (const [name, found, isManaged, address] of BALANCED_PEERS) {
+  test(`a load balancer of the site names ${name}`, () => {
+    assert.deepEqual([found.address, found.isManaged, found.isLocal], [address, isManaged, false]);
+  });
+}
+
+test('a connection is encrypted if it is one of TLS, or if a load balancer of the site says so', () => {
+  const through = (remoteAddress: string, proto?: string): boolean =>
+    isEncrypted({ headers: { 'x-forwarded-proto': proto }, socket: { remoteAddress } }, BALANCED);
+  assert.deepEqual(
+    [through('192.0.2.4', 'https'), through('192.0.2.4', 'http'), through('192.0.2.4'), through('192.0.2.5', 'https')],
+    [true, false, false, false],
+  );
+  assert.equal(isEncrypted({ headers: {}, socket: { remoteAddress: '192.0.2.5', encrypted: true } }, CONFIG), true);
+});
 
 for (const [name, found, isManaged, isLocal, address] of PEERS) {
   test(`${name} is ${isManaged ? '' : 'not '}in a managed network, and is ${isLocal ? '' : 'not '}this host`, () => {

@@ -27,6 +27,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
   dnsmasq: 'dnsmasq-base',
   go: 'golang-go',
   'dpkg-deb': 'dpkg',
+  haproxy: 'haproxy',
   ip: 'iproute2',
   ipmi_sim: 'openipmi',
   ipmitool: 'ipmitool',

@@ -9,21 +9,21 @@ import { RunningRack } from './running-rack.ts';
 export const REGION_SERVICE = ['region', 'run'];
 const CONNECTIONS = 4;
 
-/** The configuration file of a process. @param stateDir as YAML, @param store the values of `region.store`, in YAML */
-export const regionFile = (place: LabPlace, stateDir: string, store: string): string =>
+/** The configuration file of a process. @param stateDir as YAML, @param store the values of `region.store`, @param more of `region`, in YAML */
+export const regionFile = (place: LabPlace, stateDir: string, store: string, more = ''): string =>
   [
     `name: hall-${place.regionPort}`,
     `state_dir: ${stateDir}`,
-    `region: { listen: ["127.0.0.1:${place.regionPort}"], store: { ${store} } }`,
+    `region: { listen: ["127.0.0.1:${place.regionPort}"], store: { ${store} } ${more} }`,
     `metrics: { listen: ["${place.octets}.2:5249"] }`,
     '',
   ].join('\n');
 
 /** One process; start it with `{ command: REGION_SERVICE }`. @param url of its database */
-export const regionProcess = (place: LabPlace, url: string): RunningRack =>
+export const regionProcess = (place: LabPlace, url: string, more = ''): RunningRack =>
   new RunningRack(place, (text) => {
     const [, stateDir = ''] = /^state_dir: (.*)$/m.exec(text) ?? [];
-    return regionFile(place, stateDir, `kind: postgresql, url: "${url}", pool: ${CONNECTIONS}`);
+    return regionFile(place, stateDir, `kind: postgresql, url: "${url}", pool: ${CONNECTIONS}`, more);
   });
 
 /** Asks a region's API. @returns its JSON @throws AssertionError with the status and the answer if that is not 2xx */

@@ -23,6 +23,7 @@ import { parseAuthorization } from '../accounts/authorization-header.ts';
 import type { RegionConfig } from '../config.ts';
 import { machineOfKey } from '../metadata/machine-keys.ts';
 import type { RegionStore } from '../records/store.ts';
+import { beforeProxies, type Received } from './proxies.ts';
 
 /** The sender of a request. */
 export interface Peer {
@@ -86,9 +87,7 @@ const NO_RACKS: KnownRacks = {
 };
 
 /** The parts of a request that identify its caller. */
-export interface CallerFacts {
-  readonly socketAddress: string;
-  readonly header: (name: string) => string | undefined;
+export interface CallerFacts extends Received {
   /** True if the request came through the operator's listener. */
   readonly isAtOperatorDoor?: boolean | undefined;
 }
@@ -121,8 +120,9 @@ const isOfOperator = ({ isAtOperatorDoor, header }: CallerFacts, { controlSecret
 
 const LOOPBACK = { address: ipv4(0x7f_00_00_00), prefix: 8 };
 
-/** Finds the sender: the address of the socket, or the one that a trusted rack names. */
-export function findPeer(facts: CallerFacts, config: RegionConfig, racks: KnownRacks = NO_RACKS): Peer {
+/** Finds the sender: the address of the socket, the one that the site's load balancer names, or the one that a trusted rack names. */
+export function findPeer(received: CallerFacts, config: RegionConfig, racks: KnownRacks = NO_RACKS): Peer {
+  const facts = beforeProxies(received, config);
   const forwarded = facts.header('x-forwarded-for');
   const rackKey = facts.header('x-rackboot-rack');
   const isOwnRack = isSecret(rackKey, config.rackSecret);
@@ -145,7 +145,8 @@ export function findPeer(facts: CallerFacts, config: RegionConfig, racks: KnownR
     isManaged:
       parsed !== undefined && isServed(parsed, config, racks) && (rackKey === undefined || isOwnRack || isRemoteRack),
     isOperator,
-    isLocal: isLoopback && forwarded === undefined && facts.header('forwarded') === undefined,
+    isLocal:
+      isLoopback && facts.isProxied !== true && forwarded === undefined && facts.header('forwarded') === undefined,
     ...(isRemoteRack ? { rackUuid } : {}),
     ...bootOf(facts, isOwnRack || isRemoteRack),
   };

@@ -21,8 +21,11 @@ export function isOwnOrigin({ origin, site, host }: FormOrigin): boolean {
   return host !== undefined && (origin === `http://${host}` || origin === `https://${host}`);
 }
 
-/** The cookie's name. It contains the port, because browsers share cookies between the ports of a host. */
-export const cookieName = (port: number | undefined): string => `rackboot-${port ?? 0}`;
+/**
+ * The cookie's name. It contains the port that the browser named, because browsers share cookies between the ports of a host. A load
+ * balancer leads one browser to processes that listen at different ports.
+ */
+export const cookieName = (host: string | undefined): string => `rackboot-${/:(\d{1,5})$/.exec(host ?? '')?.[1] ?? 0}`;
 
 /** The `Set-Cookie` value of a session; an empty token deletes the cookie. */
 export function cookieOf(name: string, token: string, isSecure: boolean): string {

@@ -13,6 +13,7 @@ import { parseAuthorization } from '../accounts/authorization-header.ts';
 import { type Answer, REFUSALS, type Refusal, refuse, refuseFor } from '../api/answer.ts';
 import type { Peer } from '../api/caller.ts';
 import { type Fields, parseBody, queryOf } from '../api/form-body.ts';
+import { isEncrypted } from '../api/proxies.ts';
 import type { User } from '../records/user.ts';
 import type { Region } from '../region.ts';
 import type { Html } from '../words/html.ts';
@@ -103,7 +104,7 @@ const headerOf = (request: FastifyRequest, name: string): string | undefined => 
 /** True for a page's own refresh request (`src/web/page.ts`). */
 const isLive = (request: FastifyRequest): boolean => headerOf(request, 'x-rackboot-live') !== undefined;
 
-const cookieNameOf = (request: FastifyRequest): string => cookieName(request.socket.localPort);
+const cookieNameOf = (request: FastifyRequest): string => cookieName(request.headers.host);
 const tokenOf = (request: FastifyRequest): string | undefined =>
   findCookie(headerOf(request, 'cookie'), cookieNameOf(request));
 
@@ -289,7 +290,7 @@ async function signIn(listener: PageListener, request: FastifyRequest, reply: Fa
   const old = await sessionOf(listener, request);
   if (old !== undefined) await listener.sessions.close(old);
   const token = await listener.sessions.open(user);
-  const cookie = cookieOf(cookieNameOf(request), token, request.protocol === 'https');
+  const cookie = cookieOf(cookieNameOf(request), token, isEncrypted(request.raw, listener.region.config()));
   return reply.header('Set-Cookie', cookie).redirect(to, 303);
 }
 
@@ -299,6 +300,6 @@ async function signOut(listener: PageListener, request: FastifyRequest, reply: F
   if (session !== undefined && !isRefusal(fields)) {
     if (equalSecrets(fields.get('csrf')?.at(-1) ?? '', session.csrf)) await listener.sessions.close(session);
   }
-  const cookie = cookieOf(cookieNameOf(request), '', request.protocol === 'https');
+  const cookie = cookieOf(cookieNameOf(request), '', isEncrypted(request.raw, listener.region.config()));
   return begin(reply).header('Set-Cookie', cookie).redirect('/MAAS/', 303);
 }

@@ -318,7 +318,8 @@ test('after signing in, browsers are redirected only to our own pages', () => {
     assert.equal(safeTarget(to), '/MAAS/', to);
   }
   assert.equal(safeTarget('/MAAS/machines/abc123/?x=1'), '/MAAS/machines/abc123/?x=1');
-  assert.notEqual(cookieName(5240), cookieName(5241));
+  const names = ['rack:5240', 'rack:5241', 'region.example', '[fd00::5]:5240', undefined].map(cookieName);
+  assert.deepEqual(names, ['rackboot-5240', 'rackboot-5241', 'rackboot-0', 'rackboot-5240', 'rackboot-0']);
 });
 
 test('an administrator adds, promotes and removes accounts, but not their own and none that owns a machine', () =>
