@@ -5,7 +5,7 @@ import type { Hint } from './hints.ts';
 
 export type ObserveEvent = RackEvent &
   (
-    | ({ readonly kind: 'boot.hint' } & Hint)
+    | ({ readonly kind: 'boot.hint'; readonly text: string } & Hint)
     /** `room` is empty for all rooms. */
     | { readonly kind: 'log.level-changed'; readonly room: string; readonly logLevel: string; readonly seconds: number }
     | { readonly kind: 'log.level-restored'; readonly room: string }
@@ -18,7 +18,7 @@ export const OBSERVE_EVENTS: Readonly<Record<ObserveEvent['kind'], EventKind>> =
     level: 'warning',
     message: 'a boot has a problem',
     explanation:
-      "A machine's steps show why its boot does not continue. hint names the pattern; msg says what was seen and what to do. Each pattern " +
+      "A machine's steps show why its boot does not continue. hint names the pattern, text says what was seen and what to do. Each pattern " +
       'is reported once per boot. `rackboot trace` shows the steps before it.',
   },
   'log.level-changed': {

@@ -23,6 +23,7 @@ import type { Publish, RackEvent } from '../event.ts';
 import type { MacAddress } from '../net/address.ts';
 import { isOfProbe } from '../own-probes.ts';
 import { type Rate, RateLimit } from '../rate-limit.ts';
+import { hintText } from '../region/words/rack-reasons.ts';
 import { EVENTS_PER_TURN_MAX, type EventStream } from './event-stream.ts';
 import type { ObserveEvent } from './events.ts';
 import { BootWatch } from './hints.ts';
@@ -182,7 +183,7 @@ export class Timeline {
     this.#append(story, event);
     const { at, mac, address } = event;
     for (const found of story.watch.observe(event)) {
-      const hint: ObserveEvent = { ...found, kind: 'boot.hint', at, mac, address };
+      const hint: ObserveEvent = { ...found, text: hintText(found), kind: 'boot.hint', at, mac, address };
       this.#append(story, hint);
       this.#publish(hint);
     }

@@ -17,7 +17,7 @@ function cureFor(file: string): string {
 }
 
 /** By name, from the parameters that its pattern has. */
-export const HINT_SENTENCES = {
+const HINT_SENTENCES = {
   'asked-before-heard': ({ seconds = 0 }) =>
     `it had been asking for ${seconds} s when its first DISCOVER arrived here: the switch port did not forward until then, as ` +
     'with spanning tree after a link comes up (make it an edge port, PortFast), or this rack was not serving it yet',
@@ -54,3 +54,9 @@ export const HINT_SENTENCES = {
     `the region refused its report with ${hint.status ?? 0}: ${refusalOf(hint) ?? 'no reason given'}`,
 } as const satisfies Readonly<Record<string, (hint: HintParams) => string>>;
 export type HintName = keyof typeof HINT_SENTENCES;
+
+const isHintName = (name: string): name is HintName => Object.hasOwn(HINT_SENTENCES, name);
+
+/** The sentence of a hint; the name of a later version's. */
+export const hintText = ({ hint, ...params }: HintParams & { readonly hint: string }): string =>
+  isHintName(hint) ? HINT_SENTENCES[hint](params) : hint;

@@ -3,7 +3,7 @@
 import { counted } from '../../../counted.ts';
 import type { DnsEventKind } from '../../../dns/events.ts';
 import type { DnsParams, ServiceParams } from '../../records/rack-event-params.ts';
-import { HINT_SENTENCES, type HintName } from './hints.ts';
+import { hintText } from './hints.ts';
 import { formatBytes, formatSpan } from './quantity.ts';
 import type { Writers } from './table.ts';
 
@@ -101,8 +101,7 @@ export const SERVICE_SENTENCES: Writers<ServiceParams> = {
     `if it was moved, run: rackboot machines move ${f.machine} ${f.rack} --network ${f.network}`,
   'boot.loader-loop': ({ file, loads, instead }) =>
     `Loaded ${file} ${counted(loads, 'time')} without asking for a configuration; it gets ${instead} instead`,
-  // A later version may know more of them.
-  'boot.hint': (f) => (isHintName(f.hint) ? capitalise(HINT_SENTENCES[f.hint](f)) : f.hint),
+  'boot.hint': (f) => capitalise(hintText(f)),
   'log.level-changed': (f) => `${logLevelOf(f)} is ${f.logLevel} for ${formatSpan(f.seconds * 1000)}`,
   'log.level-restored': (f) => `${logLevelOf(f)} is as configured again`,
 };
@@ -125,5 +124,3 @@ export const capitalise = (text: string): string =>
   /^[a-z]+(?:'s)?(?:[,:;.]? |\.?$)/.test(text) && !/^lo\b/.test(text)
     ? `${text.charAt(0).toUpperCase()}${text.slice(1)}`
     : text;
-
-const isHintName = (name: string): name is HintName => Object.hasOwn(HINT_SENTENCES, name);
