@@ -44,6 +44,11 @@ export const HOLDER_MAC = '52:54:00:77:08:20';
 export const HOLDER_NAME = 'keeper';
 /** Of a machine that was reported and never booted: no rack vouches for it. */
 export const REPORTED_MAC = '52:54:00:77:08:30';
+/**
+ * A client that tries another connection when one is not made: under a flood of connections the kernel drops some, and tries those again after 1,
+ * 2, 4 … 64 s.
+ */
+export const CURL = ['curl', '-sSf', '--connect-timeout', '10'] as const;
 /** Of a machine that is commissioned next to another DHCP server, in a network where no attacker uses its hardware address. */
 export const WORKER_MAC = '52:54:00:79:00:20';
 /** Of the host in whose name the attacker asks. */
@@ -272,8 +277,8 @@ export class HostileSite {
     const from = FURTHER_RACKS[this.#racks % FURTHER_RACKS.length] ?? '';
     // Again when the region asks for that, and over another connection when an answer stays away, as a rack does.
     const more = ['--retry', '2', '--max-time', '20', '--interface', from];
-    const words = ['-sSf', '-o', '/dev/null', ...more, ...fields.flatMap((field) => ['--data-urlencode', field])];
-    await this.run('booter', 'curl', ...words, `http://${RACK}:5240/MAAS/api/2.0/nodegroups/`);
+    const words = ['-o', '/dev/null', ...more, ...fields.flatMap((field) => ['--data-urlencode', field])];
+    await this.run('booter', ...CURL, ...words, `http://${RACK}:5240/MAAS/api/2.0/nodegroups/`);
   }
 
   /**
@@ -466,7 +471,19 @@ export class HostileSite {
   /** Signs in on the page. @returns the cookie */
   async #signIn(username: string): Promise<string> {
     const form = ['-d', `username=${username}`, '--data-urlencode', `password=${PASSWORD}`];
-    const fields = await this.run('machine', 'curl', '-sS', '-D', '-', '-o', '/dev/null', ...form, SIGN_IN);
+    const fields = await this.run(
+      'machine',
+      'curl',
+      '-sS',
+      '--connect-timeout',
+      '10',
+      '-D',
+      '-',
+      '-o',
+      '/dev/null',
+      ...form,
+      SIGN_IN,
+    );
     const cookie = /^set-cookie: ([^;]+)/im.exec(fields)?.[1];
     if (cookie === undefined) throw new Error(`${username} cannot sign in: ${fields}`);
     return cookie;

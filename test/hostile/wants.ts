@@ -19,6 +19,7 @@ import { OUTSIDE_SECONDS, outsideAddress, outsideText } from './outside-names.ts
 import {
   BOOTER_ADDRESS,
   BOOTER_MAC,
+  CURL,
   HOLDER_MAC,
   HOLDER_NAME,
   type HostileSite,
@@ -181,18 +182,18 @@ export const WANTS = {
     if (worker?.status_name !== 'Commissioning') throw new Error(`it is ${worker?.status_name ?? 'gone'}`);
   },
   'the metrics are read': (site) =>
-    site.run('machine', 'curl', '-sSf', '--retry', '2', '-o', '/dev/null', `http://${RACK}:5249/metrics`),
+    site.run('machine', ...CURL, '--retry', '2', '-o', '/dev/null', `http://${RACK}:5249/metrics`),
   'an administrator lists the machines': (site) =>
     site.run(
       'machine',
-      ...['curl', '-sSf', '-o', '/dev/null', '-H', `Authorization: ${authorization(site.apiKey)}`],
+      ...[...CURL, '-o', '/dev/null', '-H', `Authorization: ${authorization(site.apiKey)}`],
       `http://${RACK}:5240/MAAS/api/2.0/machines/`,
     ),
   // Verified, over a new connection.
   'the API answers over TLS': (site) =>
     site.run(
       'machine',
-      ...['curl', '-sSf', '-o', '/dev/null', '--cacert', site.caFile, '--connect-to', `localhost:5443:${RACK}:5443`],
+      ...[...CURL, '-o', '/dev/null', '--cacert', site.caFile, '--connect-to', `localhost:5443:${RACK}:5443`],
       ...['--retry', '2', 'https://localhost:5443/MAAS/api/version/'],
     ),
   'an administrator follows the events': async (site) => {
@@ -209,7 +210,19 @@ export const WANTS = {
   // Again when the region says that it is busy, as a person does. Not often: a flood leaves a gap now and then.
   'an administrator signs in': async (site) => {
     const user = `${site.anotherAdministrator()}:${PASSWORD}`;
-    const words = ['curl', '-sS', '-o', '/dev/null', '-w', '%{http_code}', '-u', user, `http://${RACK}:5240/MAAS/`];
+    const words = [
+      'curl',
+      '-sS',
+      '--connect-timeout',
+      '10',
+      '-o',
+      '/dev/null',
+      '-w',
+      '%{http_code}',
+      '-u',
+      user,
+      `http://${RACK}:5240/MAAS/`,
+    ];
     let status = await site.run('machine', ...words);
     for (let tries = 1; status === '429' && tries < SIGN_IN_TRIES; tries += 1) {
       await sleep(SIGN_IN_AGAIN_MS);
@@ -219,7 +232,15 @@ export const WANTS = {
   },
   'an administrator who signed in long ago still is': async (site) => {
     const words = ['-o', '/dev/null', '-w', '%{http_code}', '-H', `Cookie: ${site.cookie}`, '-H', 'Accept: text/html'];
-    const status = await site.run('machine', 'curl', '-sS', ...words, `http://${RACK}:5240/MAAS/`);
+    const status = await site.run(
+      'machine',
+      'curl',
+      '-sS',
+      '--connect-timeout',
+      '10',
+      ...words,
+      `http://${RACK}:5240/MAAS/`,
+    );
     if (status !== '200') throw new Error(`status ${status}`);
   },
   // From another network than the attacker's: a network may register only a few.
@@ -275,14 +296,14 @@ async function askEach(site: HostileSite, names: readonly string[]): Promise<rea
 
 async function machinesOf(site: HostileSite) {
   const words = ['-H', `Authorization: ${authorization(site.apiKey)}`, 'http://127.0.0.1:5240/MAAS/api/2.0/machines/'];
-  return machinesShape.parse(JSON.parse(await site.run('rack', 'curl', '-sSf', ...words)));
+  return machinesShape.parse(JSON.parse(await site.run('rack', ...CURL, ...words)));
 }
 
 /** Reports a machine that has one network card. @returns the region's answer */
 const reportMachine = (site: HostileSite, mac: string, ...more: readonly string[]): Promise<string> =>
   site.run(
     'machine',
-    ...['curl', '-sSf', '--retry', '3', '--retry-delay', '1'],
+    ...[...CURL, '--retry', '3', '--retry-delay', '1'],
     ...['-d', 'op=new', '-d', 'architecture=amd64/generic', '-d', `mac_addresses=${mac}`, ...more],
     `http://${RACK}:5248/MAAS/api/1.0/nodes/`,
   );
@@ -292,5 +313,5 @@ async function enlist(site: HostileSite, ...more: readonly string[]): Promise<vo
   const made = await reportMachine(site, `52:54:01:${octets.join(':')}`, ...more);
   const { system_id: systemId } = z.object({ system_id: z.string() }).parse(JSON.parse(made));
   const words = ['-X', 'DELETE', '-H', `Authorization: ${authorization(site.apiKey)}`];
-  await site.run('rack', 'curl', '-sSf', ...words, `http://127.0.0.1:5240/MAAS/api/2.0/machines/${systemId}/`);
+  await site.run('rack', ...CURL, ...words, `http://127.0.0.1:5240/MAAS/api/2.0/machines/${systemId}/`);
 }
