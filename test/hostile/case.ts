@@ -8,6 +8,9 @@ import type { Want } from './wants.ts';
 /** Whether the attack has its effect, by the rack's present and former readings. */
 export type Bites = (now: Readings, before: Readings) => boolean;
 
+/** @param attackers how many attack at once */
+type Keeps = (now: Readings, before: Readings, attackers: number) => boolean;
+
 export interface HostileCase {
   readonly door: 'DHCP' | 'TFTP' | 'DNS' | 'boot HTTP' | 'region' | 'metrics' | 'link' | 'wire';
   /** The attack, in words. */
@@ -20,7 +23,7 @@ export interface HostileCase {
   /** True once the attack has filled its target, with the protection and without it. Bystanders ask after that. */
   readonly bites: Bites;
   /** A condition that must still hold when the bystanders have been served. */
-  readonly keeps?: { readonly what: string; readonly isTrue: Bites };
+  readonly keeps?: { readonly what: string; readonly isTrue: Keeps };
   /** The changes of the product that make the case fail: all protections in the way, together. */
   readonly withoutIt: readonly Change[];
   /** Machines that the attack has listed, which no other one replaces: they are deleted after it. */

@@ -109,7 +109,8 @@ export async function stand(
     // A rack that serves no client may not report its own state, either.
     const now = late.length === 0 ? await site.read() : undefined;
     for (const { keeps } of cases) {
-      if (now !== undefined && keeps?.isTrue(now, before) === false) late.push(`no longer: ${keeps.what}`);
+      if (now !== undefined && keeps?.isTrue(now, before, cases.length) === false)
+        late.push(`no longer: ${keeps.what}`);
     }
     for (const running of attacks) assert.equal(running.child.exitCode, null, `the attack went on: ${running.text()}`);
   } finally {

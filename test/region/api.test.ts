@@ -301,7 +301,7 @@ for (const [name, secret, isAtSocket, config, status] of [
 ] as const) {
   test(name, () =>
     withApi(async ({ place }) => {
-      const app = buildApp(makeContext(place.region), { isOperators: isAtSocket });
+      const app = buildApp(makeContext(place.region), isAtSocket ? { of: 'operators' } : {});
       const headers = { 'x-rackboot-control': secret };
       const answer = await app.inject({ url: '/MAAS/api/2.0/users/?op=whoami', remoteAddress: '127.0.0.1', headers });
       await app.close();

@@ -26,7 +26,7 @@ for (const [name, url] of [
       if (filter.machines === undefined) reads.push(filter);
       return [];
     });
-    const app = buildApp(makeContext(region), { isOperators: true });
+    const app = buildApp(makeContext(region), { of: 'operators' });
     const headers = name === 'the page' ? {} : { 'x-rackboot-control': CONTROL_SECRET };
     const answer = await app.inject({ url, remoteAddress: '127.0.0.1', headers });
     await app.close();

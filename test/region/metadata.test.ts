@@ -352,7 +352,7 @@ test('a machine that is not deployed by an installer has no preseed', () =>
 test('a deployment by an installer finds the system by its release, and is refused without an installer', () =>
   withService(async (service) => {
     const id = await service.ready(A, HERE);
-    const operators = buildApp(makeContext(service.region), { isOperators: true });
+    const operators = buildApp(makeContext(service.region), { of: 'operators' });
     const headers = { 'x-rackboot-control': CONTROL_SECRET, 'content-type': 'application/x-www-form-urlencoded' };
     const url = `/MAAS/api/2.0/machines/${id}/?op=deploy`;
     const deploy = (fields: Readonly<Record<string, string>>) =>

@@ -8,13 +8,13 @@ import { createConnection } from 'node:net';
 import { join } from 'node:path';
 import { systemClock } from '../../clock.ts';
 import { osErrorCode, RackError } from '../../errors.ts';
+import { socketRefusal } from '../../files/socket-refusal.ts';
 import { answerText } from '../answer.ts';
 import { CONTROL_SOCKET } from '../config.ts';
 import { type RegionEndpoint, RegionProxy } from '../proxy.ts';
 import { sendText } from '../send.ts';
 import { listen, makeServer } from '../server.ts';
 import { type ControlAnswers, handleControl } from './requests.ts';
-import { socketRefusal } from './socket-refusal.ts';
 
 export interface ControlServerDeps {
   /** The directory of the socket's file; must exist. */
@@ -48,7 +48,7 @@ export class ControlServer {
     try {
       await this.#removeStale();
     } catch (cause) {
-      throw socketRefusal(cause, this.#path, this.#deps.stateDir);
+      throw socketRefusal('the control socket', cause, this.#path, this.#deps.stateDir);
     }
     const proxy = new RegionProxy(process.getBuiltinModule('node:http').request, systemClock);
     const server = makeServer((request, response) => {
@@ -68,7 +68,7 @@ export class ControlServer {
       await bound;
       chmodSync(this.#path, 0o600);
     } catch (cause) {
-      throw socketRefusal(cause, this.#path, this.#deps.stateDir);
+      throw socketRefusal('the control socket', cause, this.#path, this.#deps.stateDir);
     }
     // The client sees that it gets no answer; the process goes on.
     server.on('error', () => undefined);

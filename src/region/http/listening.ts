@@ -40,13 +40,12 @@ const CLOSE_LOOK_MS = 100;
 /** Makes an instance with every route, not listening yet. @param door with a certificate if it speaks TLS */
 export type BuildApp = (context: ApiContext, door?: DoorKind) => FastifyInstance;
 /**
- * What distinguishes a listener. `isOperators` exempts it from fair shares; `isRacks` only its connections, which are as many as the boot
- * listener passes requests on (`http/proxy.ts` PROXIED_MAX).
+ * What distinguishes a listener. That of the operators is exempt from fair shares; of that of the racks only the connections are, which are
+ * as many as the boot listener passes requests on (`http/proxy.ts` PROXIED_MAX).
  */
 export interface DoorKind {
   readonly pair?: CertificatePair | undefined;
-  readonly isOperators?: boolean;
-  readonly isRacks?: boolean;
+  readonly of?: 'operators' | 'racks';
 }
 
 /** A configured listener that cannot be opened yet; it is retried. */

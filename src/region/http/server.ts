@@ -13,6 +13,7 @@ import Fastify, { type FastifyInstance } from 'fastify';
 import { cleanLines } from '../../clean-text.ts';
 import { errorText, osErrorCode, RackError } from '../../errors.ts';
 import { type CertificatePair, secureContextOf } from '../../files/certificate.ts';
+import { socketRefusal } from '../../files/socket-refusal.ts';
 import { REQUEST_MS_MAX } from '../../net/body-places.ts';
 import { REFUSALS, refuse } from '../api/answer.ts';
 import { noteOperatorRequest } from '../api/caller.ts';
@@ -131,10 +132,7 @@ const noCompiler = (): never => {
 const NO_COMPILERS = { buildValidator: () => noCompiler, buildSerializer: () => noCompiler };
 
 /** Makes an instance with every route, not listening yet. */
-export function buildApp(
-  context: ApiContext,
-  { pair, isOperators = false, isRacks = false }: DoorKind = {},
-): FastifyInstance {
+export function buildApp(context: ApiContext, { pair, of }: DoorKind = {}): FastifyInstance {
   const secure =
     pair === undefined ? {} : { serverFactory: (handler: RequestListener) => makeSecureServer(pair, handler) };
   const app = Fastify({
@@ -153,9 +151,9 @@ export function buildApp(
     frameworkErrors: (error, _request, reply) =>
       void send(context, reply, refuse('bad-request.http', { problem: error.message })),
   });
-  if (isOperators) app.addHook('onRequest', async ({ raw }) => noteOperatorRequest(raw));
+  if (of === 'operators') app.addHook('onRequest', async ({ raw }) => noteOperatorRequest(raw));
   else context.doors.guardBodies(app, (reply, answer) => send(context, reply, answer));
-  if (!isOperators && !isRacks) context.doors.guard(app);
+  if (of === undefined) context.doors.guard(app);
   const counters = new RegionCounters(context.region.config().counterMemory);
   app.addHook('onResponse', async (_request, reply) => {
     const refusal = reply.getHeader('X-Rackboot-Refusal');
@@ -167,21 +165,18 @@ export function buildApp(
 
 /** Opens the listeners of this process. Removes the sockets of a dead one: the state directory belongs to this process alone. */
 async function openOwnDoors(api: ListeningApi, stateDir: string): Promise<void> {
-  for (const [name, kind] of [
-    [OPERATOR_SOCKET, { isOperators: true }],
-    [RACK_SOCKET, { isRacks: true }],
+  for (const [name, of] of [
+    [OPERATOR_SOCKET, 'operators'],
+    [RACK_SOCKET, 'racks'],
   ] as const) {
     const path = join(stateDir, name);
     try {
       removeSocket(path);
-      await api.openSocket(path, kind);
+      await api.openSocket(path, { of });
       // Until now other users could open it, but the socket alone gives no rights.
       chmodSync(path, 0o600);
     } catch (cause) {
-      if (cause instanceof RackError) throw cause;
-      const remedy = 'check the owner of the state directory, the room on its disk, and the log of the kernel';
-      const text = `the region's socket ${path} cannot be made (${errorText(cause)}): ${remedy}`;
-      throw new RackError('socket-refused', text, { cause });
+      throw socketRefusal("the region's socket", cause, path, stateDir);
     }
   }
 }

@@ -400,8 +400,8 @@ export const DOOR_POINTS: readonly MendedPoint[] = [
       },
       {
         holds: 'So does the control socket, and never the length of its path.',
-        tests: named('http/control/socket-refusal.test.ts')('EROFS at the control socket gets the remedy of its cause'),
-        breaks: swapIn('http/control/socket-refusal.ts', ["  ['EROFS', ", "  ['EROFS-', "]),
+        tests: named('files/socket-refusal.test.ts')('EROFS at the control socket gets the remedy of its cause'),
+        breaks: swapIn('files/socket-refusal.ts', ["  ['EROFS', ", "  ['EROFS-', "]),
       },
     ],
   },

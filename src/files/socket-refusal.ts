@@ -1,7 +1,7 @@
-// Why the control socket could not be created, with the remedy.
+// Why a socket in the state directory could not be created, with the remedy.
 
-import { errorText, osErrorCode, RackError } from '../../errors.ts';
-import { ownershipRemedy } from '../../files/ownership.ts';
+import { errorText, osErrorCode, RackError } from '../errors.ts';
+import { ownershipRemedy } from './ownership.ts';
 
 const ELSEWHERE = 'or set state_dir to another one';
 const makeRoom = (): string => `make room there, ${ELSEWHERE} on another file system`;
@@ -21,12 +21,12 @@ const PATH_REMEDY = 'keep its path below 90 characters';
 /** What the system says of a path that does not fit into the address of a socket. */
 const PATH_CODES: ReadonlySet<string> = new Set(['ENAMETOOLONG', 'EINVAL']);
 
-/** The error to report when creating the socket failed with `cause`; an error that already has a code keeps it. */
-export function socketRefusal(cause: unknown, path: string, stateDir: string): RackError {
+/** The error to report when creating `socket` failed with `cause`; an error that already has a code keeps it. */
+export function socketRefusal(socket: string, cause: unknown, path: string, stateDir: string): RackError {
   if (cause instanceof RackError) return cause;
   const code = osErrorCode(cause) ?? '';
   const ofDisk = SOCKET_REMEDIES.get(code)?.(path, stateDir);
   const remedy = ofDisk ?? (PATH_CODES.has(code) ? PATH_REMEDY : undefined);
-  const text = `the control socket ${path} cannot be created: ${[code || errorText(cause), remedy ?? []].flat().join('; ')}`;
+  const text = `${socket} ${path} cannot be created: ${[code || errorText(cause), remedy ?? []].flat().join('; ')}`;
   return new RackError(ofDisk === undefined ? 'socket-refused' : 'store-unwritable', text, { cause });
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { RackError } from '../../../src/errors.ts';
-import { socketRefusal } from '../../../src/http/control/socket-refusal.ts';
+import { RackError } from '../../src/errors.ts';
+import { socketRefusal } from '../../src/files/socket-refusal.ts';
 
 const PATH = '/var/lib/rackboot/rackboot.sock';
 const failure = (code: string): Error => Object.assign(new Error(`listen ${code}`), { code });
@@ -21,7 +21,7 @@ const CASES: readonly (readonly [cause: string, code: string, remedy: RegExp])[]
 
 for (const [cause, code, remedy] of CASES) {
   test(`${cause} at the control socket gets the remedy of its cause`, () => {
-    const refused = socketRefusal(failure(cause), PATH, '/var/lib/rackboot');
+    const refused = socketRefusal('the control socket', failure(cause), PATH, '/var/lib/rackboot');
     assert.equal(refused.code, code);
     assert.match(refused.message, remedy);
     assert.ok(refused.message.startsWith(`the control socket ${PATH} cannot be created: ${cause}`));
@@ -30,5 +30,5 @@ for (const [cause, code, remedy] of CASES) {
 
 test('an error that already has a code keeps it', () => {
   const known = new RackError('already-running', 'another Rackboot answers');
-  assert.equal(socketRefusal(known, PATH, '/var/lib/rackboot'), known);
+  assert.equal(socketRefusal('the control socket', known, PATH, '/var/lib/rackboot'), known);
 });
