@@ -1,8 +1,8 @@
 // The list of power drivers.
 //
 // A new driver is a file of its own and a place at the end of this list. Its words, and those of its parameters, are in
-// `region/words/en/power.ts`. Names of new parameters also go into `region/records/power-parameters.ts` and `region/api/power-fields.ts`. Its name is shown there, in `cli/machines/power-commands.ts`, and in
-// docs/power.md and docs/hostile-hosts.md.
+// `region/words/en/power.ts`. Names of new parameters also go into `region/records/power-parameters.ts` and `region/api/power-fields.ts`.
+// Its name is shown there, in `cli/machines/power-commands.ts`, and in docs/power.md and docs/hostile-hosts.md.
 //
 // Wake-on-LAN has no driver: it can only switch on, without confirmation, and wakes any machine that hears it. A machine that must be
 // released, erased and restarted needs a driver that can query and switch off. A machine without a BMC is switched by hand (`manual`), or

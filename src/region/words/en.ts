@@ -1,6 +1,6 @@
 // English: the region's refusals, events, remarks and texts of the page, by code, gathered from `en/`. Another language is another folder
-// like `en/` with its own such file, chosen in `language.ts`, `quantity.ts` and `rack-reasons.ts`. Still English then: errors
-// of the system, and what programs and other hosts say.
+// like `en/` with its own such file, chosen in `language.ts`, `quantity.ts` and `rack-reasons.ts`. Still English then: errors of
+// the system, and what programs and other hosts say.
 //
 // 1. A writer gets plain values and no others: what it needs is in its parameters.
 
