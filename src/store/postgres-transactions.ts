@@ -10,7 +10,8 @@
 // 2. A transaction that the database asks to repeat runs again after a pause, for at most REPEATED_MS_MAX; so does one whose connection was
 //    lost before its COMMIT.
 // 3. If the connection is lost during COMMIT, the mark of the connection shows whether the transaction was stored, also after a crash of
-//    the server or on the standby that takes over. Until that is known, the transaction neither runs again nor is said to have failed.
+//    the server or on the standby that takes over. Until that is known, the transaction neither runs again nor is said to have failed. It
+//    holds no connection while it asks, so that a pool whose connections are all lost at COMMIT recovers.
 // 4. A transaction that changes nothing leaves no mark, so it costs the server no write to its disk.
 
 import { randomInt } from 'node:crypto';
@@ -81,24 +82,13 @@ export class PostgresTransactions implements RegionDriver {
   async read<T>(operation: () => Steps<T>): Promise<T> {
     const within = this.#context.within();
     if (within !== undefined) return await this.#inside(within, operation);
-    return await this.#repeated(async (connection) => {
-      const steps = operation();
-      const first = steps.next();
-      // The horizon is read before the transaction's view of the data.
-      const isSettled = first.done !== true && isSettledNumber(first.value);
-      if (isSettled) this.#horizon = Math.max(this.#horizon, await readHorizon(connection.client));
-      const transaction = new ConnectedTransaction(connection, this.#horizon);
-      await connection.client.query(`${BEGIN} READ ONLY`);
-      const result = await this.#continue(transaction, steps, first);
-      await connection.client.query('COMMIT');
-      return result;
-    });
+    return await this.#repeated(() => this.#readOnce(operation));
   }
 
   async transact<T>(work: () => Promise<T>): Promise<T> {
     const within = this.#context.within();
     if (within !== undefined) return await this.#context.join(within, work);
-    const { result, transaction } = await this.#repeated((connection) => this.#once(connection, work));
+    const { result, transaction } = await this.#repeated(() => this.#once(work));
     await this.#context.end(transaction);
     return result;
   }
@@ -112,46 +102,71 @@ export class PostgresTransactions implements RegionDriver {
   }
 
   /** Runs a transaction, again if it may be. @throws RackError `store-unavailable`, `store-refused` */
-  async #repeated<T>(work: (connection: StoreConnection) => Promise<T>): Promise<T> {
+  async #repeated<T>(work: () => Promise<T>): Promise<T> {
     const until = systemClock.now() + REPEATED_MS_MAX;
     let losses = 0;
     for (let tries = 1; ; tries += 1) {
       try {
-        return await this.#context.exit(() => this.#connections.use(work));
+        return await this.#context.exit(work);
       } catch (error) {
         if (isLost(error)) losses += 1;
         const mayRepeat = error instanceof NotStored || isRepeatable(error) || isLost(error);
-        if (!mayRepeat || losses > LOSSES_MAX || systemClock.now() > until) throw explainPostgres(error);
+        if (!mayRepeat || losses > LOSSES_MAX || systemClock.now() > until) {
+          throw explainPostgres(error instanceof NotStored ? error.cause : error);
+        }
       }
       await pause(randomInt(PAUSE_MS_MAX) * Math.min(tries, PAUSES));
     }
   }
 
-  async #once<T>(connection: StoreConnection, work: () => Promise<T>): Promise<Run<T>> {
+  #readOnce<T>(operation: () => Steps<T>): Promise<T> {
+    return this.#connections.use(async (connection) => {
+      const steps = operation();
+      const first = steps.next();
+      // The horizon is read before the transaction's view of the data.
+      const isSettled = first.done !== true && isSettledNumber(first.value);
+      if (isSettled) this.#horizon = Math.max(this.#horizon, await readHorizon(connection.client));
+      const transaction = new ConnectedTransaction(connection, this.#horizon);
+      await connection.client.query(`${BEGIN} READ ONLY`);
+      const result = await this.#continue(transaction, steps, first);
+      await connection.client.query('COMMIT');
+      return result;
+    });
+  }
+
+  async #once<T>(work: () => Promise<T>): Promise<Run<T>> {
+    const atCommit: { run?: Run<T>; mark?: CommitMark } = {};
+    try {
+      return await this.#connections.use(async (connection) => {
+        const run = await this.#run(connection, work);
+        if (!run.transaction.hasWritten) {
+          await connection.client.query('COMMIT');
+          return run;
+        }
+        const mark = connection.nextMark();
+        Object.assign(atCommit, { run, mark });
+        await connection.client.query(`${mark.sql}; COMMIT`);
+        return run;
+      });
+    } catch (error) {
+      const { run, mark } = atCommit;
+      if (run === undefined || mark === undefined || !isLost(error)) throw error;
+      // The lost connection is no longer held: if each of the pool's were, none would be left to ask with.
+      if (await this.#wasStored(mark, error)) return run;
+      throw new NotStored('the transaction was not stored', { cause: error });
+    }
+  }
+
+  /** Runs a transaction up to its COMMIT. */
+  async #run<T>(connection: StoreConnection, work: () => Promise<T>): Promise<Run<T>> {
     const transaction = new ConnectedTransaction(connection, this.#horizon);
     try {
       await connection.client.query(`${BEGIN}; ${LOCK_SQL}`);
       const result = await this.#context.run(transaction, work);
       if (transaction.failure !== undefined) throw transaction.failure.error;
-      await this.#commit(transaction);
       return { result, transaction };
     } finally {
       transaction.isOver = true;
-    }
-  }
-
-  async #commit({ connection, hasWritten }: ConnectedTransaction): Promise<void> {
-    if (!hasWritten) {
-      await connection.client.query('COMMIT');
-      return;
-    }
-    const mark = connection.nextMark();
-    try {
-      await connection.client.query(`${mark.sql}; COMMIT`);
-    } catch (error) {
-      if (!isLost(error)) throw error;
-      if (!(await this.#wasStored(mark, error)))
-        throw new NotStored('the transaction was not stored', { cause: error });
     }
   }
 

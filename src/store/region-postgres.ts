@@ -18,6 +18,8 @@ import { StoredRegion } from './stored-region.ts';
 /** As `server_version_num`. */
 const OLDEST_SERVER = 150_000;
 const SCHEMA_LOCK = 0x5242_5342;
+/** How long the tables may take on a slow disk, and how long a second process waits for them; in milliseconds. */
+const TABLES_MS_MAX = 120_000;
 
 const MARK_SQL =
   'CREATE TABLE rackboot (version BIGINT NOT NULL, the_only BOOLEAN PRIMARY KEY DEFAULT true CHECK (the_only)); ' +
@@ -54,8 +56,14 @@ export async function makeTables(client: pg.ClientBase, isCopied = false): Promi
     const text = `the region's database is PostgreSQL ${Math.floor(server / 10_000)}: Rackboot needs 15 or later`;
     throw new RackError('store-refused', text);
   }
-  await client.query('BEGIN');
-  await client.query(`SELECT pg_advisory_xact_lock(${SCHEMA_LOCK})`);
+  const patient = async (text: string): Promise<void> => {
+    const statement = { text, query_timeout: TABLES_MS_MAX };
+    await client.query(statement);
+  };
+  await client.query(
+    `BEGIN; SET LOCAL lock_timeout = ${TABLES_MS_MAX}; SET LOCAL statement_timeout = ${TABLES_MS_MAX}`,
+  );
+  await patient(`SELECT pg_advisory_xact_lock(${SCHEMA_LOCK})`);
   const others = "FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p')";
   const isOurs = (await number(`SELECT count(*) ${others} AND relname = 'rackboot'`)) > 0;
   if (!isOurs) {
@@ -68,7 +76,7 @@ export async function makeTables(client: pg.ClientBase, isCopied = false): Promi
   }
   const version = await number('SELECT version FROM rackboot');
   checkVersion(version, isCopied);
-  for (const step of POSTGRES_MIGRATIONS.slice(Math.abs(version))) await client.query(step);
+  for (const step of POSTGRES_MIGRATIONS.slice(Math.abs(version))) await patient(step);
   if (Math.abs(version) < POSTGRES_MIGRATIONS.length) {
     await client.query('UPDATE rackboot SET version = $1', [POSTGRES_MIGRATIONS.length]);
   }

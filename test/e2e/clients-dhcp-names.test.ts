@@ -154,7 +154,7 @@ describe('DHCP clients that name themselves in full', { skip }, () => {
       rmSync(scratch('shy.turns'), { force: true });
       mkdirSync(scratch(`dhcpcd-${mode}`), { recursive: true });
       writeFileSync(scratch('dhcpcd.conf'), `hostname shy\nfqdn ${mode}\nduid\nipv4only\nnoarp\n`);
-      const own = `mount --bind ${scratch(`dhcpcd-${mode}`)} /var/lib/dhcpcd && exec dhcpcd -B -1 -d -t 20 -f ${scratch('dhcpcd.conf')} -c ${scratch('shy')} eth0`;
+      const own = `mount -t tmpfs none /run && mount --bind ${scratch(`dhcpcd-${mode}`)} /var/lib/dhcpcd && exec dhcpcd -B -1 -d -t 20 -f ${scratch('dhcpcd.conf')} -c ${scratch('shy')} eth0`;
       const reported = await watched(host, async () => {
         const { code, err, out } = await rack.run(host, 'unshare', '-m', 'sh', '-c', own);
         assert.equal(code, 0, `${out}${err}`);

@@ -120,7 +120,7 @@ describe('DHCP clients with a reservation of another kind', { skip }, () => {
     mkdirSync(scratch('dhcpcd'), { recursive: true });
     writeFileSync(scratch('dhcpcd/duid'), `${DUID}\n`);
     writeFileSync(scratch('dhcpcd.conf'), 'duid\niaid 7\nipv4only\nnoarp\n');
-    const own = `mount --bind ${scratch('dhcpcd')} /var/lib/dhcpcd && exec dhcpcd -B -1 -d -t 20 -f ${scratch('dhcpcd.conf')} -c ${script('node')} eth0`;
+    const own = `mount -t tmpfs none /run && mount --bind ${scratch('dhcpcd')} /var/lib/dhcpcd && exec dhcpcd -B -1 -d -t 20 -f ${scratch('dhcpcd.conf')} -c ${script('node')} eth0`;
     const { code, err, out } = await rack.run(host, 'unshare', '-m', 'sh', '-c', own);
     assert.equal(code, 0, `${out}${err}`);
     assert.match(await turn('node', /^BOUND/), /^BOUND 10\.98\.1\.21$/);

@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { sleep } from '../../src/clock.ts';
+import { RackError } from '../../src/errors.ts';
 import { mac } from '../../src/net/address.ts';
 import type { NewMachineEvent } from '../../src/region/records/machine-event.ts';
 import type { RegionStore } from '../../src/region/records/store.ts';
@@ -16,6 +17,8 @@ import { type Cut, PostgresCutter } from '../support/postgres-cutter.ts';
 import { RegionDatabases } from '../support/postgres-server.ts';
 
 const WAIT_MS_MAX = 30_000;
+/** How long a transaction is run again and again. */
+const REPEATED_MS_MAX = 10_000;
 
 let databases: RegionDatabases;
 
@@ -169,7 +172,8 @@ describe('transactions in PostgreSQL', { skip: missing('linux', '/usr/lib/postgr
     test(`a COMMIT ${what} happens once`, async () => {
       const cutter = await PostgresCutter.open(databases.server.directory);
       const name = await databases.make();
-      const store = await openPostgresRegion(cutter.placeOf(databases.server.placeOf(name)));
+      // The only connection is lost each time: what became of the transaction must be asked by another.
+      const store = await openPostgresRegion({ ...cutter.placeOf(databases.server.placeOf(name)), pool: 1 });
       try {
         for (const round of countTo(5)) {
           cutter.cutNext(cut);
@@ -193,6 +197,30 @@ describe('transactions in PostgreSQL', { skip: missing('linux', '/usr/lib/postgr
       }
     });
   }
+
+  test('a COMMIT that was not stored, too late for another run, is an error that names the lost connection', async () => {
+    const cutter = await PostgresCutter.open(databases.server.directory);
+    const name = await databases.make();
+    const store = await openPostgresRegion(cutter.placeOf(databases.server.placeOf(name)));
+    try {
+      cutter.cutNext('before');
+      const late = store.transact(async () => {
+        await store.addUser(user('ann'));
+        await sleep(REPEATED_MS_MAX + 200);
+      });
+      await assert.rejects(late, (error) => {
+        assert.ok(error instanceof RackError, String(error));
+        assert.match(`${error.code}: ${error.message}`, /^store-unavailable: .*Connection terminated/);
+        return true;
+      });
+      assert.equal(cutter.cuts, 1);
+      assert.deepEqual(await store.listUsers(), []);
+    } finally {
+      await store.close();
+      await cutter.close();
+      await databases.server.removeDatabase(name);
+    }
+  });
 
   /** How long a term lasts in these tests, in milliseconds. */
   const TERM_MS = 400;

@@ -32,7 +32,8 @@ describe('a region in PostgreSQL', { skip: missing('linux', '/usr/lib/postgresql
     return {
       open: async () => {
         name ??= databases.make();
-        return await openPostgresRegion(databases.server.placeOf(await name));
+        // With one connection, an operation that held it while it waits for another would stand still.
+        return await openPostgresRegion({ ...databases.server.placeOf(await name), pool: 1 });
       },
       remove: async () => {
         if (name !== undefined) await databases.server.removeDatabase(await name);

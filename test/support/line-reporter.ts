@@ -40,6 +40,8 @@ function whyOf(error: Error): string {
   return said.split('\n').slice(0, FAILURE_LINES).join('\n');
 }
 
+const failureTypeOf = (error: Error): unknown => ('failureType' in error ? error.failureType : undefined);
+
 function lineOf(event: TestEvent): TestLine | undefined {
   if (event.type === 'test:diagnostic') {
     const { message: text } = event.data;
@@ -52,8 +54,10 @@ function lineOf(event: TestEvent): TestLine | undefined {
     // The tests of a suite are reported individually; those of a skipped suite are not.
     return details.type === 'suite' ? undefined : { kind: 'passed' };
   }
-  if (event.type === 'test:fail' && event.data.details.type !== 'suite') {
+  if (event.type === 'test:fail') {
     const { name, file = '', details } = event.data;
+    // Otherwise what failed is a hook.
+    if (details.type === 'suite' && failureTypeOf(details.error) === 'subtestsFailed') return undefined;
     return { kind: 'failed', name, file: relative(process.cwd(), file), why: whyOf(details.error) };
   }
   return undefined;

@@ -4,7 +4,7 @@
 // 1. `enterOwnNetwork` comes before any socket is opened. It needs root.
 // 2. Everything started here is ended by its process number.
 
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
 import koffi from 'koffi';
 import { sleep } from '../../src/clock.ts';
 import { endProgram } from './child.ts';
@@ -41,15 +41,19 @@ export async function openPeer(): Promise<Peer> {
   const inside = ['-t', String(keeper.pid), '-n', '--'];
   const run = (...command: readonly string[]): string =>
     execFileSync('nsenter', [...inside, ...command], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+  const cables: string[] = [];
   return {
     run,
     start: (...command) => spawn('nsenter', [...inside, ...command], { stdio: ['ignore', 'pipe', 'pipe'] }),
     cable(here, there) {
       ip(`link add ${here} type veth peer name ${there} netns ${keeper.pid}`);
+      cables.push(here);
       ip(`link set ${here} up`);
       run('ip', 'link', 'set', there, 'up');
     },
     async close() {
+      // The kernel removes the cables of a namespace some time after its end; until then their names are taken.
+      for (const cable of cables) spawnSync('ip', ['link', 'delete', cable]);
       await endProgram(keeper, 'SIGKILL');
     },
   };
