@@ -16,7 +16,16 @@ export const LISTS_MAX = 32;
 /** Size at which a piece ends, in bytes; its last entry may exceed it. */
 export const LIST_PIECE_BYTES = 64 * 1024;
 
-/** A list to send. An `undefined` entry was examined and left out. */
+/** An entry that is JSON text already. */
+export class JsonText {
+  readonly text: string;
+
+  constructor(text: string) {
+    this.text = text;
+  }
+}
+
+/** A list to send: values, or their JSON text. An `undefined` entry was examined and left out. */
 export interface ListToSend {
   /** `username address` of the caller. */
   readonly holder: string;
@@ -108,7 +117,7 @@ class ListWriter {
         break;
       }
       if (entry.value === undefined) continue;
-      const text = JSON.stringify(entry.value);
+      const text = entry.value instanceof JsonText ? entry.value.text : JSON.stringify(entry.value);
       parts.push(this.#before, text);
       this.#before = ',';
       length += text.length;

@@ -3,7 +3,7 @@
 // Sources: the keys that strict clients demand (gomaasapi fails a whole list for one missing key; terraform wants numbers as numbers) and
 // those that the maas command line prints.
 //
-// 1. Every machine has every key, always with the same type.
+// 1. Every machine has every key, always with the same type, as an object and as text.
 // 2. Nothing here is a secret: power parameters have an operation of their own.
 
 import { formatIpv4, formatMac, type Ipv4 } from '../../net/address.ts';
@@ -21,6 +21,17 @@ const DISKS_PER_MACHINE = 1000;
 
 const ZONE = { id: 1, name: 'default', description: '', resource_uri: `${BASE}/zones/default/` };
 const POOL = { id: 0, name: 'default', description: 'Default pool', resource_uri: `${BASE}/resourcepool/0/` };
+
+/** Fields with the same value in every answer. `text` is their JSON without the opening brace. */
+interface Fixed {
+  readonly fields: Readonly<Record<string, unknown>>;
+  readonly text: string;
+}
+
+const fixed = (fields: Readonly<Record<string, unknown>>): Fixed => ({ fields, text: JSON.stringify(fields).slice(1) });
+
+const textWith = (own: Record<string, unknown>, { text }: Fixed): string =>
+  `${JSON.stringify(own).slice(0, -1)},${text}`;
 
 const orUnknown = (text: string | undefined): string => (text === undefined || text === '' ? 'Unknown' : text);
 
@@ -60,48 +71,61 @@ function partsOf(facts: HardwareFacts | undefined): Record<string, unknown> {
   };
 }
 
-/** One interface, the `position`th of its machine. */
+const INTERFACE = fixed({
+  type: 'physical',
+  enabled: true,
+  effective_mtu: 1500,
+  vlan: null,
+  links: [],
+  parents: [],
+  children: [],
+  tags: [],
+  params: '',
+  vendor: null,
+  firmware_version: null,
+  numa_node: 0,
+  sriov_max_vf: 0,
+});
+
+/** One interface, the `position`th of its machine; its other fields are INTERFACE. */
 function interfaceJson(machine: Machine, nic: MachineInterface, position: number): Record<string, unknown> {
-  const reported = machine.facts?.nics.find(
-    (other) => other.mac.toLowerCase().replace(/-/g, ':') === formatMac(nic.mac),
-  );
+  const address = formatMac(nic.mac);
+  const reported = machine.facts?.nics.find((other) => other.mac.toLowerCase().replace(/-/g, ':') === address);
   return {
     id: nic.id,
     name: nic.name === '' ? `eth${position}` : nic.name,
-    type: 'physical',
-    mac_address: formatMac(nic.mac),
-    enabled: true,
+    mac_address: address,
     link_connected: reported?.carrier ?? true,
     link_speed: reported?.speed ?? 0,
     interface_speed: reported?.speed ?? 0,
-    effective_mtu: 1500,
-    vlan: null,
-    links: [],
     discovered: nic.address === undefined ? [] : [{ ip_address: formatIpv4(nic.address), subnet: null }],
-    parents: [],
-    children: [],
-    tags: [],
-    params: '',
-    vendor: null,
     product: reported?.ids === undefined || reported.ids === '' ? null : reported.ids,
     driver: reported?.driver ?? null,
-    firmware_version: null,
-    numa_node: 0,
-    sriov_max_vf: 0,
     system_id: machine.systemId,
     resource_uri: `${BASE}/nodes/${machine.systemId}/interfaces/${nic.id}/`,
   };
 }
 
-/** The disks of a machine, as it reported them. */
-export function diskJson(machine: Machine): readonly Record<string, unknown>[] {
+const DISK = fixed({
+  type: 'physical',
+  used_size: 0,
+  used_for: 'Unused',
+  uuid: null,
+  filesystem: null,
+  partition_table_type: null,
+  partitions: [],
+  storage_pool: null,
+  numa_node: 0,
+});
+
+/** The disks of a machine, as it reported them; their other fields are DISK. */
+function ownDiskJson(machine: Machine): readonly Record<string, unknown>[] {
   return (machine.facts?.disks ?? []).map((disk, index) => {
     const id = machine.id * DISKS_PER_MACHINE + index;
     return {
       id,
       system_id: machine.systemId,
       name: disk.name,
-      type: 'physical',
       path: `/dev/disk/by-dname/${disk.name}`,
       id_path: `/dev/${disk.name}`,
       model: disk.model,
@@ -110,20 +134,15 @@ export function diskJson(machine: Machine): readonly Record<string, unknown>[] {
       block_size: disk.block_size ?? 512,
       bus: disk.bus ?? null,
       available_size: disk.bytes,
-      used_size: 0,
-      used_for: 'Unused',
       tags: [disk.rotational === true ? 'rotary' : 'ssd'],
-      uuid: null,
-      filesystem: null,
-      partition_table_type: null,
-      partitions: [],
-      storage_pool: null,
       firmware_version: disk.firmware === undefined || disk.firmware === '' ? null : disk.firmware,
-      numa_node: 0,
       resource_uri: `${BASE}/nodes/${machine.systemId}/blockdevices/${id}/`,
     };
   });
 }
+
+export const diskJson = (machine: Machine): readonly Record<string, unknown>[] =>
+  ownDiskJson(machine).map((disk) => ({ ...disk, ...DISK.fields }));
 
 /** The size of all disks in megabytes, the unit of `storage`. */
 const storageMb = (machine: Machine): number =>
@@ -143,7 +162,6 @@ export function sharedJson(
     cpu_count: machine.facts?.cpu.count ?? 0,
     memory: machine.facts?.memory_mib ?? 0,
     storage: storageMb(machine),
-    swap_size: null,
     osystem: machine.osystem,
     distro_series: machine.release,
     netboot: machine.netboot,
@@ -160,12 +178,11 @@ export function sharedJson(
     ip_addresses: where.addressesOf(machine).map(formatIpv4),
     // Rackboot's own: the addresses assigned to the machine, with or without a lease.
     allocated_ip_addresses: givenTo(machine).map((address) => formatIpv4(address)),
-    disable_ipv4: false,
-    physicalblockdevice_set: diskJson(machine),
-    virtualblockdevice_set: [],
-    zone: ZONE,
   };
 }
+
+/** The fixed fields that both API versions share. */
+export const SHARED_FIXED = { swap_size: null, disable_ipv4: false, virtualblockdevice_set: [], zone: ZONE };
 
 /** The answer to a machine without a key: its own identity, and nothing about others. */
 export function introductionJson(machine: Machine): Record<string, unknown> {
@@ -189,16 +206,50 @@ function workJson({ status, work }: Machine, nowMs: number): Record<string, unkn
   return { work_text: remarkSentence(what), work_percent: percent ?? null, work_age: age };
 }
 
-/** The whole machine at `nowMs`, wall time. @param power the reading of its power; `undefined` if there is none */
-export function machineJson(
+const MACHINE = fixed({
+  ...SHARED_FIXED,
+  node_type: 0,
+  node_type_name: 'Machine',
+  pool: POOL,
+  parent: null,
+  pod: null,
+  virtualmachine_id: null,
+  cpu_test_status: -1,
+  memory_test_status: -1,
+  network_test_status: -1,
+  storage_test_status: -1,
+  interface_test_status: -1,
+  commissioning_status: -1,
+  commissioning_status_name: 'Unknown',
+  testing_status: -1,
+  testing_status_name: 'Unknown',
+  current_commissioning_result_id: null,
+  current_testing_result_id: null,
+  current_installation_result_id: null,
+  hwe_kernel: '',
+  min_hwe_kernel: '',
+  ephemeral_deploy: false,
+  enable_hw_sync: false,
+  address_ttl: null,
+  default_gateways: { ipv4: { gateway_ip: null, link_id: null }, ipv6: { gateway_ip: null, link_id: null } },
+  iscsiblockdevice_set: [],
+  volume_groups: [],
+  raids: [],
+  cache_sets: [],
+  bcaches: [],
+  special_filesystems: [],
+  numanode_set: [],
+  constraints_by_type: {},
+});
+
+/** The fields of a machine that are its own, but for its interfaces and disks. */
+function ownJson(
   machine: Machine,
   where: Whereabouts,
   nowMs: number,
-  power?: PowerView,
+  power: PowerView | undefined,
 ): Record<string, unknown> {
   const row = statusRow(machine.status);
-  const interfaces = machine.interfaces.map((nic, position) => interfaceJson(machine, nic, position));
-  const disks = diskJson(machine);
   return {
     ...sharedJson(machine, where, power),
     hostname: machine.hostname,
@@ -214,49 +265,51 @@ export function machineJson(
     error_description: remarkSentence(machine.statusReason),
     owner_data: machine.ownerData ?? {},
     workload_annotations: machine.ownerData ?? {},
-    node_type: 0,
-    node_type_name: 'Machine',
-    pool: POOL,
-    parent: null,
-    pod: null,
-    virtualmachine_id: null,
     locked: machine.isLocked === true,
     cpu_speed: Math.max(0, ...(machine.facts?.processors ?? []).map(({ speed }) => speed)),
-    cpu_test_status: -1,
-    memory_test_status: -1,
-    network_test_status: -1,
-    storage_test_status: -1,
-    interface_test_status: -1,
-    commissioning_status: -1,
-    commissioning_status_name: 'Unknown',
-    testing_status: -1,
-    testing_status_name: 'Unknown',
-    current_commissioning_result_id: null,
-    current_testing_result_id: null,
-    current_installation_result_id: null,
-    hwe_kernel: '',
-    min_hwe_kernel: '',
-    ephemeral_deploy: false,
-    enable_hw_sync: false,
     bios_boot_method: machine.facts === undefined ? null : machine.facts.uefi === true ? 'uefi' : 'pxe',
     hardware_uuid: machine.uuid ?? null,
     hardware_info: hardwareInfo(machine.facts),
     hardware_parts: partsOf(machine.facts),
-    address_ttl: null,
-    default_gateways: { ipv4: { gateway_ip: null, link_id: null }, ipv6: { gateway_ip: null, link_id: null } },
-    interface_set: interfaces,
-    boot_interface: interfaces[0] ?? null,
-    macaddress_set: interfaces.map((nic) => ({ mac_address: nic.mac_address })),
-    blockdevice_set: disks,
-    boot_disk: disks[0] ?? null,
-    iscsiblockdevice_set: [],
-    volume_groups: [],
-    raids: [],
-    cache_sets: [],
-    bcaches: [],
-    special_filesystems: [],
-    numanode_set: [],
-    constraints_by_type: {},
+    macaddress_set: machine.interfaces.map((nic) => ({ mac_address: formatMac(nic.mac) })),
     resource_uri: `${BASE}/machines/${machine.systemId}/`,
   };
+}
+
+/** The whole machine at `nowMs`, wall time. @param power the reading of its power; `undefined` if there is none */
+export function machineJson(
+  machine: Machine,
+  where: Whereabouts,
+  nowMs: number,
+  power?: PowerView,
+): Record<string, unknown> {
+  const interfaces = machine.interfaces.map((nic, position) => ({
+    ...interfaceJson(machine, nic, position),
+    ...INTERFACE.fields,
+  }));
+  const disks = diskJson(machine);
+  return {
+    ...ownJson(machine, where, nowMs, power),
+    interface_set: interfaces,
+    boot_interface: interfaces[0] ?? null,
+    physicalblockdevice_set: disks,
+    blockdevice_set: disks,
+    boot_disk: disks[0] ?? null,
+    ...MACHINE.fields,
+  };
+}
+
+/** The JSON text of `machineJson`. What stands in it several times, or in every machine, is made once: long lists are made of this. */
+export function machineText(machine: Machine, where: Whereabouts, nowMs: number, power?: PowerView): string {
+  const own = JSON.stringify(ownJson(machine, where, nowMs, power)).slice(0, -1);
+  const interfaces = machine.interfaces.map((nic, position) =>
+    textWith(interfaceJson(machine, nic, position), INTERFACE),
+  );
+  const disks = ownDiskJson(machine).map((disk) => textWith(disk, DISK));
+  const diskSet = disks.join(',');
+  return (
+    `${own},"interface_set":[${interfaces.join(',')}],"boot_interface":${interfaces[0] ?? 'null'},` +
+    `"physicalblockdevice_set":[${diskSet}],"blockdevice_set":[${diskSet}],"boot_disk":${disks[0] ?? 'null'},` +
+    MACHINE.text
+  );
 }

@@ -6,7 +6,7 @@ import type { MachineFilter } from '../records/store.ts';
 import type { Answer } from './answer.ts';
 import { listFor } from './long-answers.ts';
 import type { ApiCall } from './operation.ts';
-import { showMachine } from './shown-machine.ts';
+import { machineEntry } from './shown-machine.ts';
 
 /** Machines read at a time. Each list under way holds this many in memory, with at most 32 KiB of facts each. */
 const LIST_CHUNK = 50;
@@ -23,7 +23,7 @@ export function listMachines(
     for (let afterId = 0; ; ) {
       const where = whereabouts(call.region.racks);
       const machines = await call.region.store.listMachines(filter, afterId, LIST_CHUNK);
-      for (const machine of machines) yield isWanted(machine, where) ? showMachine(call, machine, where) : undefined;
+      for (const machine of machines) yield isWanted(machine, where) ? machineEntry(call, machine, where) : undefined;
       const last = machines.at(-1);
       if (last === undefined || machines.length < LIST_CHUNK) return;
       afterId = last.id;

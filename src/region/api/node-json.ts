@@ -9,7 +9,7 @@ import type { Whereabouts } from '../life/whereabouts.ts';
 import { statusRow } from '../records/lifecycle.ts';
 import { type Machine, machineFqdn } from '../records/machine.ts';
 import { remarkSentence } from '../words/event.ts';
-import { sharedJson } from './machine-json.ts';
+import { diskJson, SHARED_FIXED, sharedJson } from './machine-json.ts';
 
 const BASE = '/MAAS/api/1.0';
 
@@ -22,6 +22,8 @@ export function nodeJson(machine: Machine, where: Whereabouts, power?: PowerView
   });
   return {
     ...sharedJson(machine, where, power),
+    ...SHARED_FIXED,
+    physicalblockdevice_set: diskJson(machine),
     hostname: machineFqdn(machine),
     status: row.foldedNumber,
     substatus: row.number,

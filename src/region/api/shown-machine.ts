@@ -2,7 +2,8 @@
 
 import { type Whereabouts, whereabouts } from '../life/whereabouts.ts';
 import type { Machine } from '../records/machine.ts';
-import { machineJson } from './machine-json.ts';
+import { JsonText } from './lists.ts';
+import { machineJson, machineText } from './machine-json.ts';
 import { nodeJson } from './node-json.ts';
 import type { ApiCall } from './operation.ts';
 
@@ -15,4 +16,15 @@ export function showMachine(
   const power = region.power?.reading(machine.systemId);
   if (version === '1.0') return nodeJson(machine, where, power);
   return machineJson(machine, where, region.clock.wallTimeMs(), power);
+}
+
+/** The same as JSON text. */
+export function machineEntry(
+  { region, version }: Pick<ApiCall, 'region' | 'version'>,
+  machine: Machine,
+  where: Whereabouts,
+): JsonText {
+  const power = region.power?.reading(machine.systemId);
+  if (version === '1.0') return new JsonText(JSON.stringify(nodeJson(machine, where, power)));
+  return new JsonText(machineText(machine, where, region.clock.wallTimeMs(), power));
 }

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { machineJson } from '../../../src/region/api/machine-json.ts';
+import { machineJson, machineText } from '../../../src/region/api/machine-json.ts';
 import { whereabouts } from '../../../src/region/life/whereabouts.ts';
 import { DISKS_KEPT_MAX, FACTS_BYTES_MAX } from '../../../src/region/records/bounded-facts.ts';
 import {
@@ -124,14 +124,18 @@ test('facts stored before the bound are cut when they are read', () => {
   assert.deepEqual(readStoredFacts(JSON.stringify(small)), small);
 });
 
-test('a machine’s timeline names the facts that were not stored, and its API answer is small', () =>
+test('a machine’s timeline names the facts that were not stored, and its API answer is small, also as text', () =>
   withRegion(async ({ region, store }) => {
     const { value: facts, leftOut } = parsed(LARGEST);
     const macs = Array.from({ length: NICS_MAX }, (_, place) => 0x525400000000 + place);
     const outcome = await region.enlist(report(macs, { facts, leftOut }));
     assert.ok(outcome.kind === 'create');
-    const shown = bytesOf(machineJson(outcome.machine, whereabouts(region.racks), 0));
+    const where = whereabouts(region.racks);
+    const shown = bytesOf(machineJson(outcome.machine, where, 0));
     assert.ok(shown <= SHOWN_BYTES, `${shown} bytes`);
+    for (const machine of [outcome.machine, { ...outcome.machine, facts: undefined, interfaces: [] }]) {
+      assert.deepEqual(JSON.parse(machineText(machine, where, 7)), machineJson(machine, where, 7));
+    }
     const texts = (await store.listEvents({ limit: 10 })).map(sentenceOf);
     assert.ok(
       texts.some((text) => text.includes('too large to store, without the last ')),
