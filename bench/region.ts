@@ -1,15 +1,16 @@
-// A region with many machines: the time to list them all, and how many are created a second, with 1000, 10 000 and more machines, on SQLite
-// and on PostgreSQL with one, two and three processes.
+// A region with many machines and 100 racks: the time to list all machines, how many are created a second, and the time from a command until
+// every rack has acknowledged it; with 1000, 10 000 and more machines, on SQLite and on PostgreSQL with one, two and three processes.
 //
-//   a store ─ filled up to so many machines ─ its processes start ─ lists, then creations over their API ─ stop ─ the next size
+//   a store ─ filled up to so many machines ─ its processes start ─ lists ─ racks link themselves: commands ─ creations ─ stop ─ the next size
 //
 // 1. The processes are those that the service runs, each with its own connections; the load asks them in turn.
 // 2. PostgreSQL is Debian's, with its default settings, on this host: it shares the processors with the region and with the load.
 
+import { fork } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { systemClock } from '../src/clock.ts';
+import { sleep, systemClock } from '../src/clock.ts';
 import { DaemonProcess } from '../src/lab/daemon-process.ts';
 import { type LabPlace, labPlace } from '../src/lab/safe-lab.ts';
 import { enlistmentForm, simulatedHardware } from '../src/lab/simulated-hardware.ts';
@@ -20,11 +21,13 @@ import type { MachineFields } from '../src/region/records/machine.ts';
 import type { RegionStore } from '../src/region/records/store.ts';
 import { openPostgresRegion } from '../src/store/region-postgres.ts';
 import { openRegionStore } from '../src/store/region-sqlite.ts';
+import { ended, hasEnded } from '../test/support/child.ts';
 import { authorization } from '../test/support/oauth.ts';
 import { PostgresServer } from '../test/support/postgres-server.ts';
 import { REGION_SERVICE, regionFile } from '../test/support/region-process.ts';
 import type { Benchmark } from './benchmark.ts';
 import { type Figure, Figures, median, RACKBOOT } from './figure.ts';
+import type { Acknowledged } from './rack-links.ts';
 
 const SIZES = [1000, 10_000];
 const LARGE = 100_000;
@@ -34,6 +37,11 @@ const CREATORS = 16;
 const CREATE_MS = 5000;
 const PLACES = [labPlace(76), labPlace(77), labPlace(78)] as const;
 const DISKS = 4;
+const RACKS = 100;
+const COMMANDS = 20;
+const QUIET_MS = 300;
+const ACKNOWLEDGED_MS_MAX = 120_000;
+const RACK_LINKS = join(import.meta.dirname, 'rack-links.ts');
 
 /** A store, and how many processes serve it. */
 interface Contender {
@@ -109,6 +117,7 @@ async function measure(
       }
       const title = size.toLocaleString('en').replaceAll(',', ' ');
       figures.add(contender.name, await measureLists(places, key, title, size));
+      figures.add(contender.name, [await measureCommands(places, key, filled, title)]);
       const created = await measureCreations(places, key, size, title);
       figures.add(contender.name, [created.figure]);
       filled = size + created.count;
@@ -123,6 +132,8 @@ async function startRegion(place: LabPlace, store: string, stateDir: string): Pr
   writeFileSync(config, regionFile(place, JSON.stringify(stateDir), store));
   return await DaemonProcess.start({ config, command: REGION_SERVICE, onLine: () => undefined });
 }
+
+const systemIdOf = (index: number): string => (36 ** 5 + index).toString(36);
 
 /** Adds machines as machines report themselves, until there are so many. */
 async function fill(store: RegionStore, from: number, upTo: number): Promise<void> {
@@ -148,7 +159,7 @@ async function addMachine(store: RegionStore, index: number): Promise<void> {
     ...{ architecture: 'amd64', subarchitecture: 'generic', osystem: '', release: '', netboot: true },
     ...{ powerType: '', powerParameters: {}, powerState: 'unknown', facts: parsed.value },
   };
-  const systemId = (36 ** 5 + index).toString(36);
+  const systemId = systemIdOf(index);
   await store.enlist({ macs: [hardware.mac], values: [], atMs: 1 }, () => ({
     ...{ kind: 'create', systemId, fields, events: [] },
     interfaces: [{ mac: hardware.mac, name: 'eth0', source: 'vouched' }],
@@ -179,6 +190,51 @@ async function measureLists(
     { metric: `list of ${title} machines`, unit: 'ms', value: median(times) },
     { metric: `its size, ${title}`, unit: 'MB', value: bytes / 1e6 },
   ];
+}
+
+/** Links racks, and gives commands one after the other. @param first the number of a machine that has had no command */
+async function measureCommands(
+  places: readonly LabPlace[],
+  key: string,
+  first: number,
+  title: string,
+): Promise<Figure> {
+  const urls = places.map(({ regionPort }) => `http://127.0.0.1:${regionPort}/MAAS`);
+  const racks = fork(RACK_LINKS, [String(RACKS), key, ...urls]);
+  let last: Acknowledged = { version: -1, atMs: 0 };
+  racks.on('message', (message: Acknowledged) => {
+    last = message;
+  });
+  const beyond = async (version: number): Promise<number> => {
+    const until = performance.now() + ACKNOWLEDGED_MS_MAX;
+    while (last.version <= version) {
+      if (performance.now() > until || hasEnded(racks)) throw new Error(`${RACKS} racks do not acknowledge a change`);
+      await sleep(1);
+    }
+    return last.atMs;
+  };
+  try {
+    await beyond(-1);
+    const times: number[] = [];
+    for (let index = first; index < first + COMMANDS; index += 1) {
+      // What the command before it led to is over.
+      await sleep(QUIET_MS);
+      const { version } = last;
+      const from = systemClock.wallTimeMs();
+      const place = places[index % places.length] ?? PLACES[0];
+      const answer = await fetch(urlOf(place, `machines/${systemIdOf(index)}/?op=commission`), {
+        method: 'POST',
+        headers: { Authorization: authorization(key) },
+      });
+      const text = await answer.text();
+      if (!answer.ok) throw new Error(`a machine was not commissioned: ${answer.status} ${text}`);
+      times.push((await beyond(version)) - from);
+    }
+    return { metric: `command to ${RACKS} racks, ${title}`, unit: 'ms', value: median(times) };
+  } finally {
+    if (!hasEnded(racks)) racks.disconnect();
+    await ended(racks);
+  }
 }
 
 /** Creates machines as fast as they are answered. */

@@ -11,6 +11,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { newUuid } from '../../clock.ts';
 import { RackError } from '../../errors.ts';
+import type { RackMachine } from '../../machines/machine.ts';
 import { type Answer, bodyOf, REFUSALS, refuse, refuseFor } from '../api/answer.ts';
 import { factsOf, findCaller, findPeer, type Peer, withVouchedBoot } from '../api/caller.ts';
 import type { ApiDoors } from '../api/doors.ts';
@@ -307,14 +308,26 @@ function sendState(reply: FastifyReply, { tag, state }: Extract<Answer, { kind: 
   return reply.send(Readable.from(stateText(`${head},"machines":[`, machines), { objectMode: false }));
 }
 
-async function* stateText(head: string, machines: readonly unknown[]): AsyncGenerator<Buffer> {
+async function* stateText(head: string, machines: readonly RackMachine[]): AsyncGenerator<Buffer> {
   yield Buffer.from(head);
   for (let start = 0; start < machines.length; start += STATE_CHUNK) {
     if (start > 0) await nextTurn();
-    const texts = machines.slice(start, start + STATE_CHUNK).map((machine) => JSON.stringify(machine));
+    const texts = machines.slice(start, start + STATE_CHUNK).map(textOf);
     yield Buffer.from(`${start === 0 ? '' : ','}${texts.join(',')}`);
   }
   yield Buffer.from(']}');
+}
+
+/** Every rack gets the same record of most machines, and after a change again, so its text is made once. */
+const machineTexts = new WeakMap<RackMachine, string>();
+
+function textOf(machine: RackMachine): string {
+  let text = machineTexts.get(machine);
+  if (text === undefined) {
+    text = JSON.stringify(machine);
+    machineTexts.set(machine, text);
+  }
+  return text;
 }
 
 async function sendFollowing(

@@ -51,8 +51,8 @@ export function machinesForRack(
   isServed: (address: Ipv4) => boolean,
 ): readonly RackMachine[] {
   return machines.map((machine) => {
+    if (machine.bootToken === undefined && machine.home === undefined) return machine;
     const { bootToken, home, ...rest } = machine;
-    if (bootToken === undefined && home === undefined) return machine;
     if (!isHome(home)) return rest;
     return {
       ...rest,
