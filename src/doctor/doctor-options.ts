@@ -32,7 +32,7 @@ export interface DoctorOptions {
   readonly treeProblem?: string | undefined;
   /** Why listeners of the running region are not open; undefined: no rack was asked. */
   readonly unopened?: readonly string[] | undefined;
-  /** What keeps the region of a rack that does not run from its ports. */
+  /** Why the region could not open its ports; only if the rack is not running. */
   readonly regionPorts?: RegionPortFacts | undefined;
   /** Why the region does not run; undefined if it runs or no rack was asked. */
   readonly regionProblem?: string | undefined;

@@ -19,7 +19,7 @@ import { judgeNotes } from './note-judgement.ts';
 import { examineOffers, type OfferedFile } from './offers-check.ts';
 import { examineImages, examineTree } from './tree-check.ts';
 
-/** For a fault whose line already says what to do, or that has many causes. */
+/** The remedy for a fault whose line already names one, or that has many causes. */
 const ANY_FIX = 'as the line says; `sudo rackboot events --level warning` and docs/troubleshooting.md say more';
 
 /** The rack must be stopped first: a running region would keep writing while its file is replaced. */

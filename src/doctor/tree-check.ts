@@ -45,7 +45,7 @@ export function readImages(config: RackConfig): ImagesOfTree {
     try {
       return statSync(join(config.boot.tree, path), { throwIfNoEntry: false })?.isFile() ?? false;
     } catch (error) {
-      // A link without an end is no image.
+      // A dangling link is not an image.
       if (isOwnershipError(error)) mayRead = false;
       return false;
     }
