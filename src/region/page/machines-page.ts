@@ -39,7 +39,7 @@ const STRANGER_AGE_MS = 86_400_000;
  * Splits an event into its subject and its text. The subject is a link to the machine, or to the hardware address at the start of the text.
  * A remote rack's name is the subject of its own events, and follows the text of events about machines.
  */
-export function subjectOf(event: MachineEvent): {
+function subjectOf(event: MachineEvent): {
   readonly who: Html;
   readonly what: string;
 } {
