@@ -219,7 +219,7 @@ export const PLAIN: readonly PlainList[] = [
       'region/page/machine-filters.ts': 'TURN_MACHINES',
       'region/http/rack-batch.ts': 'REPORTS_AT_ONCE',
       'region/api/lists.ts': 'LIST_PIECE_BYTES',
-      'region/api/life-operations.ts': 'CANDIDATES_CHUNK',
+      'region/api/allocate-operation.ts': 'CANDIDATES_CHUNK',
       'region/api/machine-list.ts': 'LIST_CHUNK',
       'net/absent-hosts.ts': 'LOOK_FROM',
     },
