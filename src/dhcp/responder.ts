@@ -30,7 +30,7 @@ import { type Heard, malformedEvent, refusedEvent } from './answers/refusal-even
 import { Bounds } from './bounds.ts';
 import { type AddressUser, ConflictCheck } from './conflicts/conflict-check.ts';
 import { type DhcpCounters, FAULT_NAMES, faultName, MESSAGE_NAMES, messageName } from './counters.ts';
-import { DHCP_EVENT_KINDS, DHCP_REFUSAL_NAMES, type DhcpEvent, type DhcpRefusal, isRefusal } from './events.ts';
+import { DHCP_EVENT_KINDS, type DhcpEvent } from './events.ts';
 import { DurableQueue } from './leases/durable-queue.ts';
 import type { Lease } from './leases/lease.ts';
 import { isActive, isHeld } from './leases/lease-table.ts';
@@ -46,6 +46,7 @@ import {
   repliesOf,
   type WaitingOutcome,
 } from './outcome.ts';
+import { DHCP_REFUSAL_NAMES, type DhcpRefusal, isRefusal } from './refusals.ts';
 import type { Reply, ResponderPorts } from './responder-ports.ts';
 import type { DhcpPorts } from './wire/destination.ts';
 import { decodeDhcpMessage } from './wire/message.ts';
@@ -316,9 +317,8 @@ export class Responder {
 
   #onDurable(sequence: number): void {
     const now = this.#ports.clock.now();
-    for (const change of this.#ports.table.settle(sequence)) {
+    for (const change of this.#ports.table.settle(sequence))
       this.#ports.onLeaseChange?.({ kind: 'changed', ...change });
-    }
     for (const outcome of this.#waiting.settle(sequence)) {
       if (outcome.reply !== undefined && outcome.event.at < later(now, -REPLY_AGE_MAX_MS)) {
         this.#refuse(outcome.event, 'reply-late');

@@ -36,7 +36,7 @@ export function isLoaderAbsent(file: string, server: Ipv4, config: RackConfig): 
   try {
     return name !== undefined && statSync(join(config.boot.tree, name), { throwIfNoEntry: false }) === undefined;
   } catch (error) {
-    // A link without an end is no file.
+    // A dangling link is not a file.
     return !isOwnershipError(error);
   }
 }

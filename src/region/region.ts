@@ -254,7 +254,7 @@ class RegionOnStore implements Region {
 
   async observe(reports: readonly RackReport[], source = 'rack', rackUuid?: string): Promise<number> {
     if (reports.length === 0) return 0;
-    // What follows from the reports is stored with them: after a crash between the two nothing would bring it back.
+    // The consequences of reports are stored in the same transaction: after a crash between the two nothing would bring them back.
     return await this.transact(async () => {
       const weighed = await this.racks.homes.weigh(reports, source, rackUuid);
       const { added, booting, started, leased } = await this.store.recordReports(source, weighed, rackUuid);

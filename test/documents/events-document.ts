@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ASSET_REFUSALS } from '../../src/boot/asset.ts';
 import { EVENT_KINDS } from '../../src/daemon/rack/event-kinds.ts';
-import { DHCP_REFUSALS } from '../../src/dhcp/events.ts';
+import { DHCP_REFUSALS } from '../../src/dhcp/refusals.ts';
 import { RACK_ERROR_CODES } from '../../src/errors.ts';
 import { HTTP_REFUSALS } from '../../src/http/events.ts';
 import { HINTS } from '../../src/observe/hints.ts';

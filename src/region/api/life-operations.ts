@@ -1,14 +1,13 @@
 // The operations that move a machine through its life cycle, under the names of each MAAS API version.
 //
-// Sources: MAAS API 1.0 (`nodes/`: acquire, start, release, accept, abort_operation …) and 2.0 (`machines/`: allocate, deploy, release,
-// abort …).
+// Sources: MAAS API 1.0 (`nodes/`: start, release, accept, abort_operation …) and 2.0 (`machines/`: deploy, release, abort …). Allocation is
+// in `allocate-operation.ts`.
 //
 // 1. An operation answers at once with the machine in its new state; power is switched afterwards.
 // 2. `commands.ts` decides whether a command is allowed, and to whom. This file only translates.
 
 import { z } from 'zod';
 import { parseIpv4 } from '../../net/address.ts';
-import { type Constraints, matchStorage, meets, parseStorage } from '../life/allocation.ts';
 import type { CommandName, CommandRefusal, MachineCommand } from '../life/commands.ts';
 import { parseSystem } from '../life/deployment.ts';
 import { distributionOf } from '../life/installer.ts';
@@ -16,12 +15,10 @@ import type { CommandOptions } from '../life/machine-life.ts';
 import { judgeUserData } from '../preseed/user-data.ts';
 import { DISKS_KEPT_MAX } from '../records/bounded-facts.ts';
 import type { Machine, MachineOutline } from '../records/machine.ts';
-import type { MachineChangeOutcome, MachineFilter } from '../records/store.ts';
+import type { MachineChangeOutcome } from '../records/store.ts';
 import type { DeployWay } from '../records/work.ts';
-import { type Answer, json, NO_MACHINE, type Refusal, refuse, refuseField, refuseFields, refuseFor } from './answer.ts';
-import { searchFor } from './long-answers.ts';
+import { type Answer, json, NO_MACHINE, type Refusal, refuseField, refuseFields, refuseFor } from './answer.ts';
 import { actorOf, comment, flag, isTrue, machineOf, machinePaths, systemIdOf } from './machine-calls.ts';
-import { diskJson } from './machine-json.ts';
 import { listMachines } from './machine-list.ts';
 import { giveMany } from './many-machines.ts';
 import { type ApiCall, type ApiVersion, defineOperation, type Operation, value, values } from './operation.ts';
@@ -32,8 +29,6 @@ import { showMachine } from './shown-machine.ts';
 const USER_DATA_MAX = 512 * 1024;
 /** Machines of one command. */
 const MANY_MAX = 500;
-/** Candidates read in one step of the search for an allocation. */
-const CANDIDATES_CHUNK = 10;
 const DISK = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 
 /** The answer to a command on one machine. */
@@ -150,116 +145,11 @@ function parseUserData(text: string | undefined): Uint8Array | undefined | null 
   return bytes.length > USER_DATA_MAX ? null : bytes;
 }
 
-function addressOf(text: string | undefined): CommandOptions | Refusal | undefined {
+/** The address to assign, by its parameter; `undefined` if none is given. */
+export function addressOf(text: string | undefined): CommandOptions | Refusal | undefined {
   if (text === undefined || text === '') return undefined;
   const address = parseIpv4(text);
   return address === undefined ? refuseField('ip_address', 'field.ip-address') : { address };
-}
-
-const size = (what: string) =>
-  value(z.string().regex(/^\d{1,9}(\.\d{1,3})?$/, 'field.not-a-number'))
-    .optional()
-    .describe(what);
-
-const allocateParameters = z.object({
-  comment,
-  name: value(z.string().max(255)).optional().describe('The machine with this name.'),
-  system_id: value(z.string().max(64)).optional().describe('The machine with this system id.'),
-  arch: value(z.string().max(64)).optional().describe('The architecture, `amd64` or `amd64/generic`.'),
-  cpu_count: size('At least this many processors.'),
-  mem: size('At least this much memory, in MiB.'),
-  tags: values(50).optional().describe('Machines with all of these tags.'),
-  not_tags: values(50).optional().describe('Machines with none of these tags.'),
-  storage: value(z.string().max(500)).optional().describe('Disks of at least these sizes in GB: `root:50,100`.'),
-  zone: value(z.string().max(255)).optional().describe('The zone; the only one is `default`.'),
-  pool: value(z.string().max(255)).optional().describe('The pool; the only one is `default`.'),
-  not_in_zone: values(50).optional().describe('Machines in none of these zones.'),
-  not_in_pool: values(50).optional().describe('Machines in none of these pools.'),
-  interfaces: value(z.string().max(500)).optional().describe('Not supported.'),
-  dry_run: flag('True: show the machine that would be allocated, without allocating it.'),
-  ip_address: value(z.string().max(15)).optional().describe('The address to assign. Default: a free one.'),
-});
-
-function constraintsOf(given: z.output<typeof allocateParameters>): Constraints | Refusal {
-  const disks = parseStorage(given.storage ?? '');
-  if (disks === undefined) return refuseField('storage', 'field.storage');
-  if (given.interfaces) return refuseField('interfaces', 'field.interface-conditions');
-  return {
-    name: given.name || undefined,
-    systemId: given.system_id || undefined,
-    architecture: given.arch || undefined,
-    cpuCount: given.cpu_count === undefined ? undefined : Number(given.cpu_count),
-    memoryMib: given.mem === undefined ? undefined : Number(given.mem),
-    tags: given.tags,
-    notTags: given.not_tags,
-    diskBytes: disks,
-    zone: given.zone,
-    pool: given.pool,
-    notZones: given.not_in_zone,
-    notPools: given.not_in_pool,
-  };
-}
-
-/** The Ready machines that the store can choose by the conditions; `meets` decides. */
-const readyMachines = ({ name, systemId, tags = [] }: Constraints): MachineFilter => ({
-  statuses: ['ready'],
-  systemIds: systemId === undefined ? undefined : [systemId],
-  hostnames: name?.toLowerCase().split('.', 1),
-  tags: tags.length === 0 ? undefined : tags.slice(0, 1),
-});
-
-/** Changes when the caller's account or key is removed, or its rights change. */
-async function rightsOf({ region: { store }, caller }: ApiCall): Promise<string> {
-  if (caller.kind !== 'user') return '';
-  const hasKey = caller.tokenKey === undefined || (await store.findKey(caller.tokenKey)) !== undefined;
-  return `${(await store.findUser(caller.username))?.isAdmin} ${hasKey}`;
-}
-
-/** Offers the machines that meet the conditions to `take`, a few in each step, which is a transaction, until it answers. */
-async function* search(
-  call: ApiCall,
-  wanted: Constraints,
-  take: (machines: readonly Machine[]) => Promise<Answer | undefined>,
-): AsyncGenerator<undefined, Answer> {
-  const rights = await rightsOf(call);
-  // Returns the answer, or the id after which the next step begins. Between two steps, other requests may run.
-  const step = async (afterId: number): Promise<Answer | number> => {
-    if ((await rightsOf(call)) !== rights) return refuse('not-allowed.changed');
-    const machines = await call.region.store.listMachines(readyMachines(wanted), afterId, CANDIDATES_CHUNK);
-    const answer = await take(machines.filter((machine) => meets(machine, wanted)));
-    if (answer !== undefined) return answer;
-    const last = machines.at(-1);
-    return last === undefined || machines.length < CANDIDATES_CHUNK ? refuse('nothing-matches') : last.id;
-  };
-  for (let answer: Answer | number = 0; ; yield) {
-    const afterId: number = answer;
-    answer = await call.region.transact(() => step(afterId));
-    if (typeof answer !== 'number') return answer;
-  }
-}
-
-async function allocate(call: ApiCall, given: z.output<typeof allocateParameters>): Promise<Answer> {
-  const wanted = constraintsOf(given);
-  if ('kind' in wanted) return wanted;
-  const address = addressOf(given.ip_address);
-  if (address !== undefined && 'kind' in address) return address;
-  const by = actorOf(call, given.comment);
-  const steps = search(call, wanted, async (machines) => {
-    const [first] = machines;
-    if (first !== undefined && isTrue(given.dry_run)) return json(showMachine(call, first));
-    const outcome = await call.region.life.allocate(machines, by, address);
-    if (outcome === undefined) return undefined;
-    return outcome.kind === 'changed' ? json(allocated(call, outcome.machine, given)) : answerCommand(call, outcome);
-  });
-  return await searchFor(call, steps);
-}
-
-/** The machine, with the disks that meet the storage conditions. */
-function allocated(call: ApiCall, machine: Machine, { storage = '' }: z.output<typeof allocateParameters>) {
-  const disks = diskJson(machine);
-  const matched = [...matchStorage(machine, storage)].map(([label, place]) => [label, [disks[place]?.id]] as const);
-  const constraints = matched.length === 0 ? {} : { storage: Object.fromEntries(matched) };
-  return { ...showMachine(call, machine), ...(call.version === '1.0' ? {} : { constraints_by_type: constraints }) };
 }
 
 async function acceptAll(call: ApiCall): Promise<Answer> {
@@ -335,21 +225,13 @@ function singleOf(version: ApiVersion): readonly Operation[] {
   ];
 }
 
-/** Commands to several machines, and the search for one. */
+/** Commands to several machines. */
 function pluralOf(version: ApiVersion): readonly Operation[] {
   const { isOld, all } = commandPaths(version);
   const list = values(MANY_MAX).describe('System ids.');
   const ids = isOld ? z.object({ nodes: list, comment }) : z.object({ machines: list, comment });
   const idsOf = (given: z.output<typeof ids>): readonly string[] => ('nodes' in given ? given.nodes : given.machines);
   return [
-    defineOperation({
-      ...all,
-      op: isOld ? 'acquire' : 'allocate',
-      ownTransaction: true,
-      doc: 'Allocate a Ready machine that meets all conditions.',
-      parameters: allocateParameters,
-      run: allocate,
-    }),
     defineOperation({
       ...all,
       op: 'release',

@@ -7,6 +7,7 @@
 
 import { z } from 'zod';
 import { ACCOUNT_OPERATIONS } from './account-operations.ts';
+import { ALLOCATE_OPERATIONS } from './allocate-operation.ts';
 import { type Answer, json, NO_MACHINE, refuse, refuseUnmanaged } from './answer.ts';
 import { ENLISTMENT_OPERATIONS } from './enlistment-operations.ts';
 import { EVENT_OPERATIONS } from './event-operations.ts';
@@ -49,6 +50,7 @@ export const OPERATIONS: readonly Operation[] = [
   VERSION_OPERATION,
   ...MACHINE_OPERATIONS,
   ...LIFE_OPERATIONS,
+  ...ALLOCATE_OPERATIONS,
   ...OWNERSHIP_OPERATIONS,
   ...LOGIN_OPERATIONS,
   ...POWER_OPERATIONS,

@@ -20,21 +20,12 @@
 //   test             idle states, not in use                           Testing
 //
 // 1. A command that is impossible in a state is refused, and the refusal lists the possible ones.
-// 2. Every step of a command's path is in the table of states (`lifecycle.ts`).
-// 3. A command changes only records; the machine's power follows them.
 
 import type { Clock } from '../../clock.ts';
 import { type MachineStatus, STATUSES, statusRow } from '../records/lifecycle.ts';
 import type { Machine, MachineOutline } from '../records/machine.ts';
-import type { NewMachineEvent } from '../records/machine-event.ts';
-import type { PowerTask } from '../records/power-task.ts';
-import type { Remark } from '../records/remark.ts';
 import type { EraseMode, MachineWork } from '../records/work.ts';
 import { type RefusalNamed, refusal } from '../words/refusal.ts';
-import { isRescueHeard, RESCUE_LEAVES_MS_MAX } from './rescue-end.ts';
-import { lastingTask } from './state-power.ts';
-import { afterTesting, type Change, enterStatuses } from './status-change.ts';
-import { checkTransition } from './transition.ts';
 
 export const COMMAND_NAMES = [
   'accept',
@@ -114,11 +105,11 @@ export type CommandRefusal = RefusalNamed<
 >;
 
 /** Leads back to the machine's earlier state, which `beforeOf` finds. */
-const BEFORE = 'before';
+export const BEFORE = 'before';
 type Target = MachineStatus | typeof BEFORE;
 
 /** The state to which each command leads, by the current state. `release` is listed without erasure. */
-const TARGETS: Readonly<Record<CommandName, Readonly<Partial<Record<MachineStatus, Target>>>>> = {
+export const TARGETS: Readonly<Record<CommandName, Readonly<Partial<Record<MachineStatus, Target>>>>> = {
   accept: { new: 'commissioning' },
   commission: from('commissioning', 'new', 'failed-commissioning', 'ready', 'broken', 'missing', 'failed-testing'),
   allocate: { ready: 'allocated' },
@@ -214,55 +205,6 @@ export const commandsFrom = (status: MachineStatus): readonly CommandName[] =>
 export const mayCommand = (machine: Machine, name: CommandName, by: Actor): boolean =>
   refuseActor(machine, name, by) === undefined;
 
-/** The change that a command makes to a machine, or its refusal. */
-export function decideCommand(
-  machine: Machine,
-  given: MachineCommand,
-  terms: CommandTerms,
-): Change | { readonly kind: 'refuse'; readonly refusal: CommandRefusal } {
-  const { by, atMs } = terms;
-  const command = ownOptionsOf(given);
-  const refused = refuseCommand(machine, command.name, by) ?? refusePath(machine, command);
-  if (refused !== undefined) return { kind: 'refuse', refusal: refused };
-  const path = pathOf(machine, command, terms.switches, atMs);
-  const last = path.at(-1) ?? machine.status;
-  const change = enterStatuses(machine, path, {
-    atMs,
-    clock: terms.clock,
-    username: by.username,
-    reason:
-      by.comment === '' ? remarkOn(machine, command, terms.switches) : { code: 'said', params: { text: by.comment } },
-    work: workOf(command, last, terms),
-  });
-  const params = { command: command.name, comment: by.comment };
-  const audit: NewMachineEvent = { type: 'NODE', code: 'command', params, atMs, username: by.username };
-  const begun = takesOwnership(machine, command, by) ? { owner: by.username } : {};
-  // A pending power-off stays unless the command needs another power task.
-  const leaves = last === 'exiting-rescue-mode' && isRescueHeard(machine, atMs);
-  const endsWork = command.name === 'abort' && last !== 'exiting-rescue-mode';
-  const ended = endsWork && terms.switches ? 'off' : undefined;
-  const powerTask = leaves ? undefined : (ended ?? powerTaskOf(machine, last, terms.switches));
-  const isStillEnding = machine.powerTask === 'off' && OFF.has(last);
-  const isKept = powerTask === undefined && (isStillEnding || lastingTask(machine) !== undefined);
-  const power = isKept ? {} : { powerTask };
-  const soon = leaves && terms.switches ? { statusDeadlineMs: atMs + RESCUE_LEAVES_MS_MAX } : {};
-  return {
-    ...change,
-    fields: { ...change.fields, ...begun, ...systemOf(command), ...power, ...soon },
-    events: [audit, ...change.events],
-    // A deployment without user data drops that of an earlier one.
-    ...(command.name === 'deploy' ? { userData: command.deployment?.userData ?? null } : {}),
-  };
-}
-
-/** The command without options of other commands, so that only `deploy` deploys and only `release` erases. */
-function ownOptionsOf({ name, skipsCommissioning, erase, deployment, scripts }: MachineCommand): MachineCommand {
-  if (name === 'commission' || name === 'test') return { name, scripts };
-  if (name === 'deploy') return { name, deployment };
-  if (name === 'release') return { name, erase };
-  return { name, skipsCommissioning };
-}
-
 /** Why a command is refused, as far as the outline of its machine tells; `undefined` if that allows it. */
 export const refuseCommand = (machine: MachineOutline, name: CommandName, by: Actor): CommandRefusal | undefined =>
   refuseActor(machine, name, by) ?? refuseLocked(machine) ?? refuseState(machine, name);
@@ -283,115 +225,4 @@ function refuseState({ hostname, status }: MachineOutline, name: CommandName): C
   if (TARGETS[name][status] !== undefined) return undefined;
   const params = { machine: hostname, state: statusRow(status).name, command: commandWord(name) };
   return refusal('transition-not-allowed.command', { ...params, possible: commandsFrom(status).map(commandWord) });
-}
-
-function refusePath(machine: Machine, command: MachineCommand): CommandRefusal | undefined {
-  let at = machine.status;
-  for (const to of pathOf(machine, command, true, 0)) {
-    const misstep = checkTransition(at, to);
-    if (misstep !== undefined) return misstep;
-    at = to;
-  }
-  return undefined;
-}
-
-/** The states that a command passes through at once; the machine stays in the last. */
-function pathOf(machine: Machine, command: MachineCommand, switches: boolean, atMs: number): readonly MachineStatus[] {
-  const { status } = machine;
-  const target = TARGETS[command.name][status];
-  if (target === undefined) return [];
-  // Wait only if a driver can switch the machine or it still reports.
-  const leaveRescue = (): readonly MachineStatus[] =>
-    switches || isRescueHeard(machine, atMs)
-      ? ['exiting-rescue-mode']
-      : ['exiting-rescue-mode', restingStatus(machine)];
-  switch (command.name) {
-    case 'accept':
-      return [command.skipsCommissioning === true ? 'ready' : 'commissioning'];
-    case 'deploy':
-      return status === 'ready' ? ['allocated', 'deploying'] : ['deploying'];
-    case 'release':
-      if (status === 'missing' && command.erase === undefined) return ['ready'];
-      if (command.erase !== undefined) return ['disk-erasing'];
-      // Nothing is running, or no driver can switch it off.
-      return switches && status !== 'allocated' && status !== 'reserved' ? ['releasing'] : ['releasing', 'ready'];
-    case 'exit-rescue':
-      return leaveRescue();
-    case 'abort':
-      if (status === 'entering-rescue-mode') return leaveRescue();
-      return [target === BEFORE ? beforeOf(machine) : target];
-    default:
-      return [target === BEFORE ? beforeOf(machine) : target];
-  }
-}
-
-/** The state after a rescue; Broken if the state before is unknown, so that a person checks it. */
-export const restingStatus = (machine: Machine): MachineStatus => machine.restingStatus ?? 'broken';
-
-/** The state to which a command returns. */
-function beforeOf(machine: Machine): MachineStatus {
-  const resting = machine.restingStatus ?? machine.work?.before;
-  if (machine.status === 'commissioning') return beforeCommissioning(machine);
-  if (machine.status === 'testing') return afterTesting(machine);
-  return resting === 'deployed' ? 'deployed' : 'ready';
-}
-
-/** The state before commissioning if the table of states allows returning to it; otherwise New. */
-function beforeCommissioning({ work }: Machine): MachineStatus {
-  const before = work?.before ?? 'new';
-  return checkTransition('commissioning', before) === undefined ? before : 'new';
-}
-
-function workOf(
-  command: MachineCommand,
-  to: MachineStatus,
-  { switches, by }: CommandTerms,
-): Omit<MachineWork, 'before' | 'attempts'> | undefined {
-  const row = statusRow(to);
-  if (row.failed === undefined) return undefined;
-  const { deployment, erase, scripts } = command;
-  return {
-    // A machine leaving its rescue is already running.
-    waitsForBoot: !switches && to !== 'exiting-rescue-mode',
-    ...(command.name === 'rescue' ? { askedBy: by.username } : {}),
-    ...(deployment === undefined ? {} : { deployBy: deployment.deployBy, disk: deployment.disk }),
-    ...(erase === undefined ? {} : { erase }),
-    ...(scripts === undefined ? {} : { scripts }),
-  };
-}
-
-/** True if the command makes this person the machine's owner. */
-const takesOwnership = (machine: Machine, { name }: MachineCommand, by: Actor): boolean =>
-  name === 'allocate' || (name === 'deploy' && machine.owner === undefined && by.username !== '');
-
-const systemOf = ({ deployment }: MachineCommand): Partial<Machine> =>
-  deployment === undefined ? {} : { osystem: deployment.osystem, release: deployment.release };
-
-/** States in which a machine must be off. */
-const OFF: ReadonlySet<MachineStatus> = new Set([
-  'ready',
-  'new',
-  'allocated',
-  'releasing',
-  'retired',
-  'failed-disk-erasing',
-]);
-
-/** The power task that the new state needs. */
-function powerTaskOf(machine: Machine, to: MachineStatus, switches: boolean): PowerTask | undefined {
-  if (!switches) return undefined;
-  if (statusRow(to).failed !== undefined && to !== 'releasing' && to !== 'exiting-rescue-mode') return 'cycle';
-  if (to === 'exiting-rescue-mode') return machine.restingStatus === 'deployed' ? 'cycle' : 'off';
-  // A machine from Ready or New is already off.
-  return OFF.has(to) && statusRow(machine.status).number !== statusRow('ready').number && machine.status !== 'new'
-    ? 'off'
-    : undefined;
-}
-
-/** A remark on the machine's state for people. */
-function remarkOn(machine: Machine, { name, erase }: MachineCommand, switches: boolean): Remark | undefined {
-  const isRunning = machine.status === 'deployed' || machine.status === 'rescue-mode';
-  if (switches || !isRunning) return undefined;
-  if (name === 'release' && erase === undefined) return { code: 'may-be-running', params: {} };
-  return undefined;
 }

@@ -1,8 +1,8 @@
 // Machines' life cycle: applies commands, signals, signs of life, deadlines and the outcomes of power tasks.
 //
-//   command (commands.ts) ─┐
-//   signal (signal.ts) ────┼─► one transaction: state, deadline, owner, addresses, log ─► racks are updated ─► power follows
-//   deadline, lease, power ┘
+//   command (command-effects.ts) ─┐
+//   signal (signal.ts) ───────────┼─► one transaction: state, deadline, owner, addresses, log ─► racks are updated ─► power follows
+//   deadline, lease, power ───────┘
 //
 // 1. All state is in the store, so deadlines survive a crash.
 // 2. Of two simultaneous commands, the second finds the state after the first, and the refusal names it.
@@ -23,7 +23,8 @@ import type { NewMachineEvent } from '../records/machine-event.ts';
 import type { PowerTask } from '../records/power-task.ts';
 import type { MachineChangeOutcome, RegionStore } from '../records/store.ts';
 import { refusal } from '../words/refusal.ts';
-import { type Actor, type CommandRefusal, type Deployment, decideCommand, type MachineCommand } from './commands.ts';
+import { decideCommand } from './command-effects.ts';
+import type { Actor, CommandRefusal, Deployment, MachineCommand } from './commands.ts';
 import { type DeployableImage, type FindImage, type ListImages, refuseImage } from './deployment.ts';
 import { DISK_STARTS_MAX, type DiskStarts, readDiskStarts } from './disk-start.ts';
 import { failStatus, restarted, seenOf, type WhyHung } from './hung-work.ts';

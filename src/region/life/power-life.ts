@@ -23,7 +23,8 @@ import type { PowerTask } from '../records/power-task.ts';
 import { fieldsOf, isByAddress } from '../records/report-fields.ts';
 import type { MachineChange } from '../records/store.ts';
 import { type RefusalWord, refusal } from '../words/refusal.ts';
-import { type Actor, type CommandRefusal, restingStatus } from './commands.ts';
+import { restingStatus } from './command-effects.ts';
+import type { Actor, CommandRefusal } from './commands.ts';
 import { taskOfState } from './state-power.ts';
 import { type Change, enterStatus, enterStatuses } from './status-change.ts';
 

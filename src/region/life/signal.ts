@@ -25,7 +25,7 @@ import type { MachineEventLevel, MachineEventType, NewMachineEvent } from '../re
 import type { Remark } from '../records/remark.ts';
 import { cleanWords } from '../records/text-json.ts';
 import type { ScriptNews } from '../scripts/script-run.ts';
-import { restingStatus } from './commands.ts';
+import { restingStatus } from './command-effects.ts';
 import { parseHostKey } from './logins.ts';
 import { lastingTask } from './state-power.ts';
 import { afterTesting, type Change, deadlineOf, enterStatuses } from './status-change.ts';

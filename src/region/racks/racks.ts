@@ -327,7 +327,7 @@ export class Racks {
 
   /** Logs that a rack has reported again. */
   async #welcome({ uuid, name }: Rack): Promise<void> {
-    // First, so that nobody else does so meanwhile.
+    // Delete it first, so that a concurrent call does not report the rack too.
     this.#away.delete(uuid);
     await this.#record('RACK_BACK', { code: 'rack-back', params: { rack: name } });
   }

@@ -2,13 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import {
-  COMMAND_NAMES,
-  type CommandName,
-  commandsFrom,
-  commandWord,
-  decideCommand,
-} from '../../../src/region/life/commands.ts';
+import { decideCommand } from '../../../src/region/life/command-effects.ts';
+import { COMMAND_NAMES, type CommandName, commandsFrom, commandWord } from '../../../src/region/life/commands.ts';
 import { checkTransition } from '../../../src/region/life/transition.ts';
 import { type MachineStatus, STATUSES } from '../../../src/region/records/lifecycle.ts';
 import type { Machine } from '../../../src/region/records/machine.ts';

@@ -2,7 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { COMMAND_NAMES, decideCommand, restingStatus } from '../../../src/region/life/commands.ts';
+import { decideCommand, restingStatus } from '../../../src/region/life/command-effects.ts';
+import { COMMAND_NAMES } from '../../../src/region/life/commands.ts';
 import { decideSignal, SIGNAL_STATUSES } from '../../../src/region/life/signal.ts';
 import { type MachineStatus, STATUSES, statusRow } from '../../../src/region/records/lifecycle.ts';
 import type { Machine } from '../../../src/region/records/machine.ts';

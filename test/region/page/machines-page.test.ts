@@ -4,8 +4,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { mac } from '../../../src/net/address.ts';
 import { bodyOf } from '../../../src/region/api/answer.ts';
-import { PAGE_MACHINES_MAX, renderPage, subjectOf } from '../../../src/region/page/machines-page.ts';
+import { PAGE_MACHINES_MAX } from '../../../src/region/page/machine-filters.ts';
+import { renderPage } from '../../../src/region/page/machines-page.ts';
 import { operate } from '../../../src/region/page/view.ts';
+import type { MachineEvent } from '../../../src/region/records/machine-event.ts';
 import type { Region } from '../../../src/region/region.ts';
 import { report, withRegion } from '../place.ts';
 import { acceptRack, OTHER_UUID, rackInterface } from '../racks/rack-place.ts';
@@ -206,18 +208,29 @@ test('the newest events of many machines are read a few machines at a time', (co
     assert.deepEqual(read, [20, 20, 10]);
   }));
 
-test("an event from a remote rack names the rack: as the subject of the rack's own event, after the text of a machine's", () => {
-  const event = { id: 1, atMs: 0, type: 'NODE_RACK_EVENT', level: 'error', username: '', rack: 'rack-2' } as const;
-  const said = (text: string) => ({ code: 'rack', params: { text } }) as const;
-  const away = { ...event, kind: 'region.away', ...said('The region does not answer since …') };
-  assert.equal(`${subjectOf(away).who}: ${subjectOf(away).what}`, `rack-2: ${away.params.text}`);
-  assert.equal(`${subjectOf({ ...away, rack: '<b>' }).who}`, '&lt;b&gt;');
-  assert.equal(`${subjectOf({ ...away, rack: '' }).who}`, 'a rack that was removed');
-  assert.doesNotMatch(`${subjectOf({ ...away, rack: undefined }).who}`, /rack/);
-  assert.equal(
-    subjectOf({ ...event, kind: 'dhcp.offer', stranger: mac(0x525400000001), ...said('Offered') }).what,
-    'Offered (rack-2)',
-  );
-  const known = { ...event, kind: 'dhcp.offer', ...said('Offered'), systemId: 'abc', hostname: 'calm-ibis' };
-  assert.equal(subjectOf(known).what, 'Offered (rack-2)');
-});
+test("an event from a remote rack names the rack: as the subject of the rack's own event, after the text of a machine's", (context) =>
+  withRegion(async ({ region }) => {
+    await region.enlist(report([0x525400000001]));
+    const event = { id: 1, atMs: 0, type: 'NODE_RACK_EVENT', level: 'error', username: '', rack: 'rack-2' } as const;
+    const said = (text: string) => ({ code: 'rack', params: { text } }) as const;
+    const away = { ...event, kind: 'region.away', ...said('The region does not answer since …') };
+    let logged: MachineEvent = away;
+    context.mock.method(region.store, 'listEvents', async () => [logged]);
+    const lineOf = async (one: MachineEvent): Promise<string> => {
+      logged = one;
+      const page = `${await renderPage(viewOf(region))}`;
+      const [, who = '', what = ''] =
+        /<span class="who">(.*?)<\/span>\s*<span class="kind.*?<\/span>\s*<span class="what error">(.*?)<\/span>/.exec(
+          page,
+        ) ?? assert.fail(page);
+      return `${who.replace(/<\/?a\b[^>]*>/g, '')}: ${what}`;
+    };
+    assert.equal(await lineOf(away), 'rack-2: The region does not answer since …');
+    assert.match(await lineOf({ ...away, rack: '<b>' }), /^&lt;b&gt;: /);
+    assert.match(await lineOf({ ...away, rack: '' }), /^a rack that was removed: /);
+    assert.doesNotMatch(await lineOf({ ...away, rack: undefined }), /rack/);
+    const offer = { ...event, kind: 'dhcp.offer', ...said('Offered') };
+    const stranger = mac(0x525400000001);
+    assert.equal(await lineOf({ ...offer, stranger }), '52:54:00:00:00:01: Offered (rack-2)');
+    assert.equal(await lineOf({ ...offer, systemId: 'abc', hostname: 'calm-ibis' }), 'calm-ibis: Offered (rack-2)');
+  }));

@@ -3,7 +3,8 @@
 // 1. A sentence says what happened and why; that of a refusal ends with its remedy.
 
 import { counted } from '../../../counted.ts';
-import { DHCP_REFUSALS, type DhcpEventKind } from '../../../dhcp/events.ts';
+import type { DhcpEventKind } from '../../../dhcp/events.ts';
+import { DHCP_REFUSALS } from '../../../dhcp/refusals.ts';
 import type { DhcpParams } from '../../records/rack-event-params.ts';
 import { formatSpan } from './quantity.ts';
 

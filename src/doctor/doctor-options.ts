@@ -1,0 +1,44 @@
+// What the doctor is given: the configuration, and what the running rack and this host say of themselves.
+
+import type { RackConfig } from '../config/rack-config.ts';
+import type { Finding } from './finding.ts';
+import type { HostFacts, RegionPortFacts } from './host-facts.ts';
+import type { RangeUse } from './silence.ts';
+
+/** The facts from which the doctor judges a rack, and how it asks the rack. */
+export interface DoctorOptions {
+  readonly config: RackConfig;
+  /** The public name to look up; undefined: OUTSIDE_NAME. */
+  readonly outsideName?: string | undefined;
+  readonly commands: {
+    /** The command that starts the rack on this host. */
+    readonly start: string;
+    /** The words that make other commands read the same configuration: ` --config FILE`, or empty. */
+    readonly config: string;
+  };
+  /** False: no daemon answers here, so no network is probed. */
+  readonly isRunning: boolean;
+  /** Undefined: do not judge the host. */
+  readonly host?: HostFacts | undefined;
+  /** The running rack's notes; undefined: no rack was asked. */
+  readonly notes?: readonly string[] | undefined;
+  /** The running rack's dynamic ranges; undefined: no rack was asked. */
+  readonly ranges?: readonly RangeUse[] | undefined;
+  /** Why the running rack serves no network although it should; undefined if it serves one or no rack was asked. */
+  readonly unserved?: string | undefined;
+  /** Why leases cannot be written; undefined if they can, or no rack was asked. */
+  readonly diskProblem?: string | undefined;
+  /** The running rack's problem with its boot tree; undefined: none, or no rack was asked. */
+  readonly treeProblem?: string | undefined;
+  /** Why listeners of the running region are not open; undefined: no rack was asked. */
+  readonly unopened?: readonly string[] | undefined;
+  /** Why the region could not open its ports; only if the rack is not running. */
+  readonly regionPorts?: RegionPortFacts | undefined;
+  /** Why the region does not run; undefined if it runs or no rack was asked. */
+  readonly regionProblem?: string | undefined;
+  /** How the store of the running region is damaged; undefined: no damage was found, or no rack was asked. */
+  readonly regionDamage?: string | undefined;
+  /** A number that differs from run to run. */
+  readonly xid: number;
+  readonly onFinding: (finding: Finding) => void;
+}

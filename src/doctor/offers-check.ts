@@ -1,0 +1,158 @@
+// Checks what a rack offers on one network by DHCP: to each kind of firmware an address and a boot file, without another server in between.
+
+import { type Cpu, findArchitecture } from '../boot/architectures.ts';
+import { isBuiltInLoader } from '../config/absent-loaders.ts';
+import type { RackConfig } from '../config/rack-config.ts';
+import type { DhcpSubnet } from '../dhcp/networks/config.ts';
+import { errorText, RackError } from '../errors.ts';
+import { formatIpv4, type Ipv4 } from '../net/address.ts';
+import { openNetwork } from '../net/open-network.ts';
+import { probeMac } from '../own-probes.ts';
+import { OFFERS_MS, probeDhcp, type SeenOffer } from './dhcp-probe.ts';
+import type { DoctorOptions } from './doctor-options.ts';
+import type { Tell } from './finding.ts';
+import { FIRMWARE, WITHOUT_LOADER } from './firmware.ts';
+import { buildCommand, isLoaderAbsent } from './loader-check.ts';
+import { judgeSilence } from './silence.ts';
+import { readImages } from './tree-check.ts';
+
+/** The architecture that is built by default. */
+const USUAL_CPU: Cpu = 'amd64';
+
+/** Only a lab serves this interface. */
+const LOOPBACK = 'lo';
+
+/** A boot file that a machine was offered. */
+export interface OfferedFile {
+  readonly file: string;
+  readonly server: Ipv4;
+  readonly cpu: Cpu;
+}
+
+interface Link {
+  readonly interfaceName: string;
+  readonly serverAddress: Ipv4;
+}
+
+/** Asks for an offer for each kind of firmware. @returns the boot files that this rack offered */
+export async function examineOffers(
+  { config, xid, commands, ranges }: DoctorOptions,
+  subnet: DhcpSubnet,
+  { interfaceName, serverAddress }: Link,
+  tell: Tell,
+): Promise<readonly OfferedFile[]> {
+  const machines = FIRMWARE.map(({ label, architecture }) => ({
+    label,
+    architecture,
+    mac: probeMac(architecture),
+    xid: (xid + architecture) >>> 0,
+  }));
+  const own = formatIpv4(serverAddress);
+  let offers: readonly SeenOffer[] = [];
+  const network = await openNetwork();
+  try {
+    const { serverPort, clientPort } = config.dhcp;
+    const ports = { serverPort, clientPort };
+    offers = await probeDhcp({ network, device: interfaceName, source: serverAddress, ...ports, machines });
+  } catch (error) {
+    tellUnprobed(`dhcp ${subnet.name}`, interfaceName, error, tell);
+    return [];
+  } finally {
+    await network.close();
+  }
+  const isProxied = subnet.proxy === true;
+  if (isProxied) tellAddressServer(`dhcp ${subnet.name}`, offers, own, tell);
+  else tellStrangers(`dhcp ${subnet.name}`, offers, own, tell);
+
+  const files: OfferedFile[] = [];
+  const bootable = readImages(config).cpus;
+  const wanted = bootable.length > 0 ? bootable : [USUAL_CPU];
+  for (const { label, architecture, xid } of machines) {
+    const check = `dhcp ${subnet.name}: ${label}`;
+    const offer = offers.find((seen) => seen.xid === xid && seen.server === own);
+    const known = findArchitecture(architecture);
+    if (offer === undefined) {
+      const silence = `no offer from ${own} on ${interfaceName} within ${OFFERS_MS / 1000} s`;
+      const { text, fix } = judgeSilence(silence, subnet.name, ranges ?? [], commands);
+      tell(check, false, text, fix);
+    } else if (offer.file === '') {
+      tell(check, false, `was offered ${offer.address} without a boot file; name one in boot.loaders`);
+    } else {
+      const what = isProxied ? 'is told to load' : `is offered ${offer.address}, to load`;
+      const cpu = known?.cpu ?? USUAL_CPU;
+      const isOurs = isBuiltInLoader(offer.file);
+      if (isOurs && !wanted.includes(cpu) && isLoaderAbsent(offer.file, serverAddress, config)) {
+        tellAbsentLoader(
+          check,
+          `${what} ${offer.file}`,
+          { cpu, tree: config.boot.tree, config: commands.config, isLab: interfaceName === LOOPBACK },
+          tell,
+        );
+        continue;
+      }
+      tell(check, true, `${what} ${offer.file} from ${offer.nextServer}`);
+      if (known?.remark !== undefined && offer.file.endsWith(`/${known.loader}`)) tell(check, 'note', known.remark);
+      files.push({ file: offer.file, server: serverAddress, cpu });
+    }
+  }
+  tellWithoutLoader(config, subnet.name, tell);
+  return files;
+}
+
+function tellUnprobed(check: string, interfaceName: string, error: unknown, tell: Tell): void {
+  // The machines of a lab are on this host and use its DHCP port.
+  const isLab = interfaceName === LOOPBACK && error instanceof RackError && error.code === 'address-in-use';
+  const asking = 'a simulated machine of the lab is using DHCP, and only one client can at a time';
+  if (isLab) tell(check, 'note', `is not probed now: ${asking}. Try again in a few seconds`);
+  else tell(check, false, `cannot be probed: ${errorText(error)}`);
+}
+
+function tellAbsentLoader(
+  check: string,
+  offered: string,
+  { cpu, tree, config, isLab }: { readonly cpu: Cpu; readonly tree: string; readonly config: string; isLab: boolean },
+  tell: Tell,
+): void {
+  if (isLab) {
+    tell(check, 'note', `${offered}, which this lab does not have: its machines are of another kind`);
+    return;
+  }
+  const build = `sudo ${buildCommand(cpu, config)}`;
+  const absent = `which is not there, and no image for ${cpu} either`;
+  const remedy = `machines of this kind do not boot here until \`${build}\` puts them into ${tree}`;
+  tell(check, 'note', `${offered}, ${absent}: ${remedy}`, build);
+}
+
+function tellWithoutLoader(config: RackConfig, subnet: string, tell: Tell): void {
+  const { label, architecture } = WITHOUT_LOADER;
+  if (!config.boot.loaders.has(String(architecture))) {
+    const remark = findArchitecture(architecture)?.remark ?? 'there is no loader';
+    tell(`dhcp ${subnet}: ${label}`, 'note', `gets nothing to load: ${remark}`);
+  }
+}
+
+/** In proxy mode another server must give the addresses. */
+function tellAddressServer(check: string, offers: readonly SeenOffer[], own: string, tell: Tell): void {
+  const others = new Set(offers.filter(({ server }) => server !== own).map(({ server }) => server));
+  if (others.size > 0) tell(check, true, `addresses are given by ${[...others].join(' and ')}`);
+  else {
+    const silence = `no other DHCP server offered an address within ${OFFERS_MS / 1000} s`;
+    tell(
+      check,
+      false,
+      `${silence}, and this rack gives none (mode: proxy); start the other server, or let this rack give addresses`,
+    );
+  }
+}
+
+function tellStrangers(check: string, offers: readonly SeenOffer[], own: string, tell: Tell): void {
+  const strangers = new Map(offers.filter(({ server }) => server !== own).map((offer) => [offer.server, offer]));
+  for (const [server, { address }] of strangers) {
+    tell(
+      check,
+      false,
+      `was also answered by ${server}, with an offer of ${address}, not only by this rack (${own}): ` +
+        'another DHCP server is on this network; switch it off',
+    );
+  }
+}

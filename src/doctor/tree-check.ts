@@ -1,0 +1,72 @@
+// Checks the boot tree: that the rack can read it, and that it has the images that new machines boot.
+//
+// 1. This user may be unable to read what the rack can: that is a note.
+
+import { statSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Cpu, findArchitecture } from '../boot/architectures.ts';
+import { describeImage, findImage, type ImageQuery } from '../boot/images.ts';
+import type { RackConfig } from '../config/rack-config.ts';
+import { isOwnershipError } from '../files/ownership.ts';
+import type { DoctorOptions } from './doctor-options.ts';
+import type { Tell } from './finding.ts';
+import { FIRMWARE } from './firmware.ts';
+import { judgeTree } from './tree-judgement.ts';
+
+/** Checks the boot tree. The rack may run as another user, so its own problem with the tree comes first. */
+export async function examineTree({ config, treeProblem }: DoctorOptions, tell: Tell): Promise<void> {
+  if (treeProblem !== undefined) {
+    tell('boot tree', false, treeProblem);
+    return;
+  }
+  const judged = await judgeTree(config.boot.tree);
+  if (judged !== undefined) tell('boot tree', judged.isFault ? false : 'note', judged.text);
+}
+
+interface ImagesOfTree {
+  /** The architectures with an environment in the tree. */
+  readonly cpus: readonly Cpu[];
+  readonly absent: readonly Cpu[];
+  /** False: this user may not read the tree. */
+  readonly mayRead: boolean;
+}
+
+const queryOf = ({ boot }: RackConfig, architecture: Cpu): ImageQuery => ({
+  architecture,
+  subarchitecture: 'generic',
+  releases: [boot.commissioningRelease],
+  directory: boot.enlistWith === 'installer' ? 'install' : 'commissioning',
+});
+
+/** The images that new machines boot, by architecture. */
+export function readImages(config: RackConfig): ImagesOfTree {
+  let mayRead = true;
+  const hasFile = (path: string): boolean => {
+    try {
+      return statSync(join(config.boot.tree, path), { throwIfNoEntry: false })?.isFile() ?? false;
+    } catch (error) {
+      // A dangling link is not an image.
+      if (isOwnershipError(error)) mayRead = false;
+      return false;
+    }
+  };
+  const all = [...new Set(FIRMWARE.flatMap(({ architecture }) => findArchitecture(architecture)?.cpu ?? []))];
+  const cpus = all.filter((cpu) => findImage(queryOf(config, cpu), hasFile) !== undefined);
+  return { cpus, absent: all.filter((cpu) => !cpus.includes(cpu)), mayRead };
+}
+
+/** Checks that the tree has images for at least one architecture. */
+export function examineImages({ config, commands }: DoctorOptions, tell: Tell): void {
+  const { tree, enlistWith } = config.boot;
+  const { cpus, absent, mayRead } = readImages(config);
+  const describe = (cpu: Cpu): string => describeImage(queryOf(config, cpu));
+  for (const cpu of cpus) tell(`images ${cpu}`, true, `${describe(cpu)} is in the tree`);
+  if (cpus.length > 0) return;
+  if (!mayRead) {
+    tell('images', 'note', `this user may not read ${tree}: run this with sudo to see which images it has`);
+    return;
+  }
+  const command = `sudo rackboot images ${enlistWith === 'installer' ? 'import-installer' : 'build'}${commands.config}`;
+  const none = `has neither ${absent.map(describe).join(' nor ')}, which new machines boot`;
+  tell('images', false, `${tree} ${none}; run \`${command}\``, command);
+}

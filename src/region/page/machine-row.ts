@@ -1,0 +1,116 @@
+// The row of one machine in the list of machines: its state, owner, network, power, hardware and last event.
+
+import { formatIpv4, formatMac } from '../../net/address.ts';
+import type { Whereabouts } from '../life/whereabouts.ts';
+import { type Machine, machineFqdn } from '../records/machine.ts';
+import type { MachineEvent } from '../records/machine-event.ts';
+import { isProblem, isWork } from '../records/machine-search.ts';
+import { remarkSentence } from '../words/event.ts';
+import { type Html, html, nothing } from '../words/html.ts';
+import { asSentence, words } from '../words/text.ts';
+import { machinePath } from './machine-actions.ts';
+import { cell } from './parts.ts';
+import { driverName, powerOf, powerPill, powerTaskText } from './power-part.ts';
+import { cellText, disksText, eventText, formatAge, formatMemory, none, orNone, SPACE, statusPill } from './values.ts';
+import type { View } from './view.ts';
+import { isWaiting, progressBar, workText } from './work-part.ts';
+
+const PAGE_MACS = 2;
+
+function stateCell(machine: Machine): Html {
+  const { status } = machine;
+  const reason = asSentence(remarkSentence(machine.statusReason));
+  const text = isProblem(status)
+    ? cellText(reason, 'why')
+    : isWork(status) && !isWaiting(machine)
+      ? html`${progressBar(machine)}${cellText(workText(machine), 'small')}`
+      : isWaiting(machine)
+        ? html`<div class="small waits">${words.machines.waiting}</div>`
+        : status === 'deployed'
+          ? nothing // How it became Deployed is on its own page.
+          : cellText(reason, 'small');
+  return html`${statusPill(status)}${text}`;
+}
+
+function networkCell(machine: Machine, where: Whereabouts): Html {
+  const addresses = where.addressesOf(machine).slice(0, PAGE_MACS).map(formatIpv4);
+  const macs = machine.interfaces.slice(0, PAGE_MACS).map((nic) => html`<span>${formatMac(nic.mac)}</span>`);
+  const more = machine.interfaces.length - macs.length;
+  if (more > 0) macs.push(html`<span class="soft">${words.values.andMore(more)}</span>`);
+  const own = addresses.map((address) => html`<div>${address}</div>`);
+  return html`${own}<div class="mono">${macs}</div>`;
+}
+
+function hardwareCell(machine: Machine): Html {
+  const { facts } = machine;
+  const cpu = facts === undefined || facts.cpu.count === 0 ? '' : words.machines.cpus(facts.cpu.count, SPACE);
+  const sizes = [cpu, formatMemory(facts?.memory_mib ?? 0)].filter((text) => text !== '');
+  const maker = [facts?.dmi.vendor ?? '', facts?.dmi.product ?? ''].filter((text) => text !== '').join(' ');
+  const rest = [disksText(machine), machine.architecture].filter((text) => text !== '');
+  const made = maker === '' ? nothing : html`<div class="small clip" title="${maker}">${maker}</div>`;
+  return html`${orNone(sizes.join(' · '))}<div class="small">${rest.join(' · ')}</div>${made}`;
+}
+
+function powerCell(view: View, machine: Machine): Html {
+  const { state, age, problem } = powerOf(view, machine);
+  const task = powerTaskText(machine);
+  const below =
+    task !== ''
+      ? task
+      : problem !== ''
+        ? ''
+        : [driverName(machine), age.replaceAll(' ', SPACE)].filter((text) => text !== '').join(' · ');
+  const why = problem === '' || task !== '' ? '' : cellText(asSentence(problem), 'why');
+  return html`${powerPill(state)}<div class="small">${below}</div>${why}`;
+}
+
+/** Its owner and system; the link lists all machines of this owner. */
+function ownerCell({ owner, osystem, release }: Machine): Html {
+  if (owner === undefined) return none;
+  const link = html`<a href="/MAAS/?owner=${encodeURIComponent(owner)}" title="${owner}">${owner}</a>`;
+  const system = [osystem, release].filter((text) => text !== '').join(' ');
+  return html`<div class="cut">${link}</div><div class="small">${system}</div>`;
+}
+
+/** Its racks, if the region has several; each link lists all machines of the rack. */
+function rackLinks(machine: Machine, shown: Shown): Html {
+  if (!shown.hasRacks) return nothing;
+  const links = shown.where
+    .racksOf(machine)
+    .slice(0, PAGE_MACS)
+    .map(
+      ({ name }, index) =>
+        html`${index === 0 ? ' · ' : ', '}<a href="/MAAS/?rack=${encodeURIComponent(name)}">${name}</a>`,
+    );
+  return html`${links}`;
+}
+
+/** Common to all rows. */
+export interface Shown {
+  readonly where: Whereabouts;
+  /** True if there are several racks. */
+  readonly hasRacks: boolean;
+  /** True if a machine has an owner. */
+  readonly hasOwners: boolean;
+}
+
+/** The row of a machine. @param event its newest; undefined: it has none */
+export function machineRow(view: View, machine: Machine, event: MachineEvent | undefined, shown: Shown): Html {
+  const last =
+    event === undefined
+      ? none
+      : html`${cellText(eventText(event))}<div class="small">${formatAge(view.nowMs - event.atMs)}</div>`;
+  const tags = machine.tags.map(({ name }) => html`<span class="tag">${name}</span>`);
+  const { columns } = words.machines;
+  return html`
+    <tr>
+    <td class="first"><div><div class="name"><a href="${machinePath(machine.systemId)}">${machineFqdn(machine)}</a></div>
+    <div class="small cut"><span class="id">${machine.systemId}</span>${rackLinks(machine, shown)}</div>${tags}</div></td>
+    ${cell(columns.state, stateCell(machine), 'state')}
+    ${shown.hasOwners ? cell(columns.owner, ownerCell(machine), machine.owner === undefined ? 'nearer' : 'owner') : nothing}
+    ${cell(columns.network, networkCell(machine, shown.where))}
+    ${cell(columns.power, powerCell(view, machine), 'power')}
+    ${cell(columns.hardware, hardwareCell(machine), 'nearer hardware')}
+    ${cell(columns.event, last, 'nearer event')}
+    </tr>`;
+}
