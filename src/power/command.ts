@@ -8,7 +8,8 @@
 // 1. Each step is sent once. The first step that is not done ends the command with its outcome; later steps are not started.
 // 2. The outcome is `done` only after the state was seen, if the driver can see it. This exposes a controller that confirms but does
 //    nothing.
-// 3. A cycle is an off and an on, not the controller's own cycle, which cannot be verified and does nothing to a machine that is off.
+// 3. A process that may no longer switch the machine begins no further step.
+// 4. A cycle is an off and an on, not the controller's own cycle, which cannot be verified and does nothing to a machine that is off.
 
 import type { Clock } from '../clock.ts';
 import type { OffManner, PowerPort } from './driver.ts';
@@ -35,7 +36,11 @@ const QUERY_EVERY_MS = 1_000;
 interface Means {
   readonly clock: Clock;
   readonly signal: AbortSignal;
+  /** Whether the machine may be switched still; asked before each step that switches. Undefined: always. */
+  readonly mayStep?: ((signal: AbortSignal) => Promise<boolean>) | undefined;
 }
+
+const NOT_OURS = 'another process of the region may switch this machine now, so the next step was not begun';
 
 /** Carries out a command. Never throws. */
 export async function performCommand(port: PowerPort, command: PowerCommand, means: Means): Promise<PowerOutcome> {
@@ -44,23 +49,30 @@ export async function performCommand(port: PowerPort, command: PowerCommand, mea
     case 'query':
       return port.query(signal);
     case 'off': {
-      const asked = await port.off(command.manner, signal);
+      const asked = await step(means, () => port.off(command.manner, signal));
       return command.manner === 'soft' ? asked : seen(port, asked, 'off', means);
     }
     case 'on':
       return start(port, command.netboot, means);
     case 'cycle': {
-      const ended = await seen(port, await port.off('hard', signal), 'off', means);
+      const ended = await seen(port, await step(means, () => port.off('hard', signal)), 'off', means);
       return ended.kind === 'done' ? start(port, command.netboot, means) : ended;
     }
   }
 }
 
+/** Does what switches the machine, if it may be switched still. */
+async function step(means: Means, act: () => Promise<PowerOutcome>): Promise<PowerOutcome> {
+  const { mayStep, signal } = means;
+  return mayStep === undefined || (await mayStep(signal)) ? await act() : outcome('unknown', NOT_OURS);
+}
+
 async function start(port: PowerPort, netboot: boolean, means: Means): Promise<PowerOutcome> {
-  const chosen = netboot ? await port.netboot?.(means.signal) : undefined;
+  const { netboot: choose } = port;
+  const chosen = netboot && choose !== undefined ? await step(means, () => choose(means.signal)) : undefined;
   // If the controller cannot be reached, the next step would fail too. If it refuses, the machine may still try the network first.
   if (chosen?.kind === 'unreachable' || chosen?.kind === 'wrong-credentials') return chosen;
-  const started = await seen(port, await port.on(means.signal), 'on', means);
+  const started = await seen(port, await step(means, () => port.on(means.signal)), 'on', means);
   if (chosen === undefined || chosen.kind === 'done') return started;
   return {
     ...started,

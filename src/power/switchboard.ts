@@ -51,6 +51,8 @@ export interface EndedCommand {
 export interface SwitchboardParts extends PowerSurroundings {
   readonly findDriver: (name: string) => PowerDriver | undefined;
   readonly ledger: PowerLedger;
+  /** Whether this process may switch machines still; undefined: always. */
+  readonly mayStep?: ((signal: AbortSignal) => Promise<boolean>) | undefined;
   /** The sentence of a problem. */
   readonly problemText: (problem: ParameterProblem) => string;
   /** Called at the end of each command. */
@@ -249,7 +251,7 @@ export class PowerSwitchboard {
   }
 
   async #begin(task: Task): Promise<void> {
-    const { clock } = this.#parts;
+    const { clock, mayStep } = this.#parts;
     const { id, command } = task;
     this.#running.set(id, task);
     if (command.kind !== 'query' && !(await this.#record(task, command))) return;
@@ -267,7 +269,7 @@ export class PowerSwitchboard {
       task.stop.abort();
       void over(outcome(task.isQuestion ? 'unreachable' : 'unknown', `no end within ${limitMs / 1000} s`));
     });
-    performCommand(task.port, command, { clock, signal: task.stop.signal }).then(over, (error: unknown) =>
+    performCommand(task.port, command, { clock, signal: task.stop.signal, mayStep }).then(over, (error: unknown) =>
       over(outcome('unknown', `a bug in the driver: ${errorText(error)}`)),
     );
   }

@@ -3,7 +3,8 @@
 //   every HOLD_EVERY_MS: take or keep the duties ─┬─ taken: onTaken, once
 //                                                 └─ another process has taken them from this one: onLost, once
 //
-// 1. The store decides, by its own clock. While it cannot be asked, nothing changes, because without it no command begins.
+// 1. The store decides, by its own clock. While it cannot be asked, nothing changes, because without it no command begins. A command under
+//    way waits with its next step (`areSure`): another process may have taken the duties.
 // 2. A process that has lost the duties never gets them again: it ends, and the service manager starts it afresh.
 // 3. Wall time is the store's, so that the processes of several hosts agree on deadlines.
 
@@ -14,6 +15,9 @@ import type { DutyStore } from '../region/records/duty-store.ts';
 /** How often the duties are taken or kept, and how long they last without, in milliseconds. */
 const HOLD_EVERY_MS = 1000;
 const HELD_MS = 6000;
+/** So long before its term ends this process is no longer sure of the duties: the time that a step may need to reach a controller. */
+const STEP_MS_MAX = 2000;
+const SURE_EVERY_MS = 200;
 /** An answer that took longer does not tell the store's time well enough, in milliseconds. */
 const TIME_ANSWER_MS_MAX = 200;
 
@@ -30,6 +34,8 @@ export class Duties {
   #timer: Timer | undefined;
   #asking: Promise<void> = Promise.resolve();
   #isClosed = false;
+  /** Until then no other process can have taken the duties. */
+  #heldUntil = 0;
   /** The store's wall time minus the time of this process. */
   #offsetMs: number;
 
@@ -51,6 +57,16 @@ export class Duties {
       schedule: (delayMs, action) => clock.schedule(delayMs, action),
       randomBytes: (count) => clock.randomBytes(count),
     };
+  }
+
+  /** Waits until no other process can have the duties. @returns false if one has, or `signal` aborted */
+  async areSure(signal: AbortSignal): Promise<boolean> {
+    const { clock } = this.#parts;
+    while (!signal.aborted && this.#state === 'held' && !this.#isClosed) {
+      if (clock.now() + STEP_MS_MAX < this.#heldUntil) return true;
+      await new Promise<void>((resolve) => void clock.schedule(SURE_EVERY_MS, resolve));
+    }
+    return false;
   }
 
   /** Asks the store's time. @throws RackError `store-unavailable` */
@@ -80,8 +96,11 @@ export class Duties {
 
   #ask(): Promise<void> {
     return unlessUnavailable(async () => {
+      // The store's term began later than this.
+      const askedAt = this.#parts.clock.now();
       const isHolder = await this.#parts.store.hold(HELD_MS);
       if (this.#isClosed) return;
+      if (isHolder) this.#heldUntil = askedAt + HELD_MS;
       if (isHolder && this.#state === 'waiting') {
         this.#state = 'held';
         this.#parts.onTaken();

@@ -45,6 +45,8 @@ export interface PowerSideParts {
   readonly clock: Clock;
   /** The directory of Rackboot's own SSH key for hypervisors. */
   readonly stateDir: string;
+  /** Whether this process may switch machines still; undefined: always. */
+  readonly mayStep?: ((signal: AbortSignal) => Promise<boolean>) | undefined;
   /** Default: all drivers. */
   readonly drivers?: readonly PowerDriver[] | undefined;
 }
@@ -77,10 +79,11 @@ export class PowerSide implements PowerControl {
 
   constructor(parts: PowerSideParts) {
     this.#parts = parts;
-    const { clock, store, drivers = POWER_DRIVERS } = parts;
+    const { clock, store, mayStep, drivers = POWER_DRIVERS } = parts;
     this.#drivers = new Map(drivers.map((driver) => [driver.name, driver]));
     this.#switchboard = new PowerSwitchboard({
       clock,
+      mayStep,
       findDriver: (name) => this.#drivers.get(name),
       ledger: store.power,
       problemText: (problem) => sentenceOf(refusal('field.power-parameter', problem)),

@@ -61,7 +61,8 @@ export async function serveRegion(parts: ServedRegionParts): Promise<ServedRegio
     const duties = dutiesOf(parts, () => void beginDuties());
     await duties?.readTime();
     const clock = duties?.clock ?? systemClock;
-    const power = new PowerSide({ store, clock, stateDir: parts.config.stateDir });
+    const mayStep = duties === undefined ? undefined : (signal: AbortSignal) => duties.areSure(signal);
+    const power = new PowerSide({ store, clock, stateDir: parts.config.stateDir, mayStep });
     const region = await openOn(parts, power, clock, duties);
     opened.push(() => region.close());
     await parts.prepare?.(region);

@@ -29,6 +29,7 @@ import type { MachineFields } from './records/machine.ts';
 import type { NewMachineEvent, RackReport } from './records/machine-event.ts';
 import type { EnlistmentOutcome, MachineChangeOutcome, RegionStore } from './records/store.ts';
 import { NO_RULES, RegionSettings, type SettingsRules } from './settings.ts';
+import { LatestRun } from './shares/latest-run.ts';
 import { Searches } from './shares/searches.ts';
 import { type RefusalWord, refusal } from './words/refusal.ts';
 
@@ -155,6 +156,9 @@ class RegionOnStore implements Region {
   readonly #deadlines: StatusDeadlines;
   readonly #enlistmentLog = new EnlistmentLog();
   readonly #mirror: MachineMirror;
+  readonly #reads = new LatestRun(() => this.#read());
+  /** The version whose settings have been read; -1: none. */
+  #settingsVersion = -1;
   #config: RegionConfig;
   /** The version of the desired state that was announced last. */
   #announced = -1;
@@ -213,7 +217,7 @@ class RegionOnStore implements Region {
   /** Reads the store; call it once, before anything else. */
   async begin(): Promise<void> {
     await this.racks.refresh();
-    await this.#refresh();
+    await this.#reads.run();
     this.#announced = this.#mirror.version;
     this.#watchOthers();
   }
@@ -231,7 +235,7 @@ class RegionOnStore implements Region {
   }
 
   async desiredState(rackUuid?: string): Promise<DesiredState> {
-    await this.#refresh();
+    await this.#reads.run();
     return this.#stateFor(rackUuid);
   }
 
@@ -334,11 +338,13 @@ class RegionOnStore implements Region {
     this.#watch?.cancel();
   }
 
-  /** Reads what has changed in the store. */
-  async #refresh(): Promise<void> {
-    const before = this.#mirror.version;
+  /** Reads what has changed in the store. Machines and settings of one state are read together, in one run at a time. */
+  async #read(): Promise<void> {
     await this.#mirror.refresh();
-    if (this.#mirror.version !== before) await this.settings.load();
+    const { version } = this.#mirror;
+    if (version !== this.#settingsVersion) await this.settings.load();
+    // Only now: if the settings could not be read, the next run reads them.
+    this.#settingsVersion = version;
   }
 
   /** Machines were changed, or removed; once that is on disk, their power is followed and racks hear of it. */

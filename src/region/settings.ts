@@ -22,6 +22,7 @@ import { nearestName } from '../nearest-name.ts';
 import type { OwnFile, OwnRack } from './config.ts';
 import type { Racks } from './racks/racks.ts';
 import type { RegionStore, SettingChange, StoredSetting } from './records/store.ts';
+import { LatestRun } from './shares/latest-run.ts';
 import { type Pin, type RefusalNamed, refusal } from './words/refusal.ts';
 
 /** Keys in the store, for all racks together. */
@@ -92,15 +93,18 @@ export class RegionSettings {
   readonly rules: SettingsRules;
   readonly #parts: SettingsParts;
   #list: readonly StoredSetting[] = [];
+  readonly #reads = new LatestRun(async () => {
+    this.#list = await this.#parts.store.listSettings();
+  });
 
   constructor(parts: SettingsParts) {
     this.#parts = parts;
     this.rules = parts.rules;
   }
 
-  /** Reads the store again. */
-  async load(): Promise<void> {
-    this.#list = await this.#parts.store.listSettings();
+  /** Reads the store again, which another process may have changed. */
+  load(): Promise<void> {
+    return this.#reads.run();
   }
 
   /** The stored settings of all racks. */

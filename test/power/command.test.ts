@@ -133,3 +133,21 @@ test('an abort ends the verification', async () => {
   stop.abort();
   assert.equal((await performed).kind, 'unknown');
 });
+
+test('a process that may no longer switch the machine does not begin the second half of a cycle', async () => {
+  const clock = new VirtualClock();
+  const controller = new Controller('one', clock);
+  controller.state = 'on';
+  const { signal } = new AbortController();
+  let steps = 0;
+  const mayStep = (): Promise<boolean> => {
+    steps += 1;
+    return Promise.resolve(steps === 1);
+  };
+  const performed = performCommand(controller.port(), { kind: 'cycle', netboot: false }, { clock, signal, mayStep });
+  await pass(clock, 40_000, 100);
+  const end = await performed;
+  assert.equal(end.kind, 'unknown');
+  assert.match(end.text, /another process of the region may switch this machine now/);
+  assert.equal(controller.state, 'off');
+});

@@ -111,15 +111,17 @@ function findEntry(call: ApiCall, rack: string): Settings | undefined {
 
 const noEntry = (call: ApiCall): Answer => refuse('not-found.interface', { name: (call.path.name ?? '').slice(0, 64) });
 
-function list(call: ApiCall): Answer {
+async function list(call: ApiCall): Promise<Answer> {
   const rack = rackOf(call);
+  await call.region.settings.load();
   return rack === undefined
     ? noRack(call)
     : json(call.region.settings.interfacesOf(rack).map((entry) => show(call, rack, entry)));
 }
 
-function read(call: ApiCall): Answer {
+async function read(call: ApiCall): Promise<Answer> {
   const rack = rackOf(call);
+  await call.region.settings.load();
   if (rack === undefined) return noRack(call);
   const entry = findEntry(call, rack);
   return entry === undefined ? noEntry(call) : json(show(call, rack, entry));

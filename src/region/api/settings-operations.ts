@@ -24,9 +24,10 @@ function unknownName(name: string): Answer {
 const findName = (name: string): ConfigName | undefined =>
   Object.hasOwn(CONFIG_NAMES, name) ? CONFIG_NAMES[name] : undefined;
 
-function getConfig(call: ApiCall, { name }: { readonly name: string }): Answer {
+async function getConfig(call: ApiCall, { name }: { readonly name: string }): Promise<Answer> {
   const found = findName(name);
   if (found === undefined) return unknownName(name);
+  await call.region.settings.load();
   const written = found.key === 'name' ? call.region.config().ownRack?.name : call.region.settings.valueOf(found.key);
   if (written === undefined || written === '') return json(null);
   return json(Array.isArray(written) ? (written.length === 0 ? null : written.join(' ')) : written);
@@ -43,8 +44,9 @@ async function setConfig(call: ApiCall, given: { readonly name: string; readonly
 }
 
 /** Lists every key in the store, with its rack, and with the file that overrides it, if one does. */
-function listSettings(call: ApiCall): Answer {
+async function listSettings(call: ApiCall): Promise<Answer> {
   const { settings } = call.region;
+  await settings.load();
   return json(
     settings.list().map(({ rack, key, value: written }) => {
       const pin = settings.pinnedBy(key, rack);
