@@ -372,7 +372,7 @@ class RegionOnStore implements Region {
       void this.#unlessUnavailable(async () => {
         await this.racks.refresh();
         if (this.#isOnDuty()) {
-          await this.racks.lookForAway();
+          await this.racks.presence.lookForAway();
           await this.life.endOverdue();
         }
         await this.#announceNow();

@@ -299,12 +299,12 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
   'region/racks/introductions.ts': { '#said': 'PENDING_RACKS_MAX, each region/racks/rack-news.ts RACK_INTERFACES_MAX' },
   'region/racks/machine-homes.ts': { '#listeners': 'named' },
   'region/racks/rack-networks.ts': { 'doubtsAmong.unasked': 'call' },
+  'region/racks/rack-presence.ts': { '#away': 'region/racks/rack-admission.ts RACKS_MAX' },
   'region/racks/racks.ts': {
     '#listeners': 'as region/http/link-routes.ts #streams',
     '#list': 'region/racks/rack-admission.ts RACKS_MAX',
     '#weighed': 'as #list',
     '#keys': 'as #list',
-    '#away': 'as #list',
   },
   'region/racks/machine-mirror.ts': {
     '#machines': 'region/identity/enlistment.ts MACHINES_MAX',
