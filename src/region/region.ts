@@ -1,14 +1,12 @@
 // The region: machines and their life cycle, on one store. The API, the page and the uplink call it; it gives racks their desired state.
 //
 // 1. The desired state comes from an in-memory mirror of the store (`machine-mirror.ts`), which reads what has changed there.
-// 2. `onDesiredState` is called after a change, at most once in DESIRED_STATE_PAUSE_MS, with versions that only grow, also across restarts.
-// 3. Changes by another process (the command line, or another of the region) are seen within FOREIGN_CHANGE_MS. Several processes on one
-//    store answer requests alike; one of them is on duty.
+// 2. The versions of the desired state only grow, also across restarts. `state-announcements.ts` calls `onDesiredState` after a change.
+// 3. Several processes on one store answer requests alike; one of them is on duty.
 // 4. Work that shows no sign of life for too long is restarted, or fails. The deadline is in the store, so it survives a restart of the
 //    region; every boot of the machine renews it.
 
 import type { Clock } from '../clock.ts';
-import { RackError } from '../errors.ts';
 import type { DesiredState } from '../machines/machine.ts';
 import { Passwords } from './accounts/passwords.ts';
 import type { RegionConfig } from './config.ts';
@@ -31,15 +29,10 @@ import type { EnlistmentOutcome, MachineChangeOutcome, RegionStore } from './rec
 import { NO_RULES, RegionSettings, type SettingsRules } from './settings.ts';
 import { LatestRun } from './shares/latest-run.ts';
 import { Searches } from './shares/searches.ts';
+import { StateAnnouncements } from './state-announcements.ts';
 import { type RefusalWord, refusal } from './words/refusal.ts';
 
 const START_ID_BYTES = 9;
-/** Changes within this time reach racks together. */
-const DESIRED_STATE_PAUSE_MS = 20;
-const FOREIGN_CHANGE_MS = 2000;
-/** The same where several processes share the store: racks hear of a change within a second, whichever process made it. */
-const SHARED_CHANGE_MS = 400;
-
 export interface RegionOptions {
   readonly config: RegionConfig;
   readonly store: RegionStore;
@@ -150,22 +143,15 @@ class RegionOnStore implements Region {
   readonly images: ListImages | undefined;
   readonly startId: string;
   readonly installers: ListInstallers | undefined;
-  readonly #onDesiredState: (state: DesiredState) => void;
   readonly #isOnDuty: () => boolean;
-  readonly #foreignChangeMs: number;
   readonly #deadlines: StatusDeadlines;
   readonly #enlistmentLog = new EnlistmentLog();
   readonly #mirror: MachineMirror;
   readonly #reads = new LatestRun(() => this.#read());
   /** The version whose settings have been read; -1: none. */
   #settingsVersion = -1;
+  readonly #announcements: StateAnnouncements;
   #config: RegionConfig;
-  /** The version of the desired state that was announced last. */
-  #announced = -1;
-  readonly #listeners = new Set<(version: number) => void>();
-  #announcement: { cancel(): void } | undefined;
-  #watch: { cancel(): void } | undefined;
-  #isClosed = false;
 
   constructor(options: RegionOptions) {
     this.store = options.store;
@@ -189,11 +175,9 @@ class RegionOnStore implements Region {
       rules: options.rules ?? NO_RULES,
       ownRack: () => this.#config.ownRack,
       ownFile: () => this.#config.ownFile,
-      onChange: () => this.#announce(),
+      onChange: () => this.#announcements.announce(),
     });
-    this.#onDesiredState = options.onDesiredState;
     this.#isOnDuty = options.isOnDuty ?? (() => true);
-    this.#foreignChangeMs = isShared ? SHARED_CHANGE_MS : FOREIGN_CHANGE_MS;
     this.#deadlines = new StatusDeadlines(options.store, options.clock, this.#isOnDuty);
     this.power = options.power;
     this.images = options.listImages;
@@ -212,18 +196,24 @@ class RegionOnStore implements Region {
       retries: () => this.#config.retries,
       onChange: ({ systemId }) => this.#changed([systemId]),
     });
+    this.#announcements = new StateAnnouncements({
+      clock: options.clock,
+      isShared,
+      state: () => this.desiredState(),
+      onState: options.onDesiredState,
+      poll: () => this.#poll(),
+    });
   }
 
   /** Reads the store; call it once, before anything else. */
   async begin(): Promise<void> {
     await this.racks.refresh();
     await this.#reads.run();
-    this.#announced = this.#mirror.version;
-    this.#watchOthers();
+    this.#announcements.begin(this.#mirror.version);
   }
 
   get announcedVersion(): number {
-    return this.#announced;
+    return this.#announcements.version;
   }
 
   config(): RegionConfig {
@@ -247,8 +237,7 @@ class RegionOnStore implements Region {
   }
 
   subscribe(listener: (version: number) => void): () => void {
-    this.#listeners.add(listener);
-    return () => void this.#listeners.delete(listener);
+    return this.#announcements.subscribe(listener);
   }
 
   async transact<T>(work: () => Promise<T>): Promise<T> {
@@ -333,9 +322,7 @@ class RegionOnStore implements Region {
   }
 
   close(): void {
-    this.#isClosed = true;
-    this.#announcement?.cancel();
-    this.#watch?.cancel();
+    this.#announcements.close();
   }
 
   /** Reads what has changed in the store. Machines and settings of one state are read together, in one run at a time. */
@@ -351,50 +338,15 @@ class RegionOnStore implements Region {
   #changed(systemIds: readonly string[]): Promise<void> {
     return this.store.afterCommit(() => {
       this.power?.follow(systemIds);
-      this.#announce();
+      this.#announcements.announce();
     });
   }
 
-  /** Announces the desired state soon, if it has changed. */
-  #announce(): void {
-    if (this.#isClosed) return;
-    this.#announcement ??= this.clock.schedule(DESIRED_STATE_PAUSE_MS, () => {
-      this.#announcement = undefined;
-      void this.#unlessUnavailable(() => this.#announceNow());
-    });
-  }
-
-  async #announceNow(): Promise<void> {
-    const state = await this.desiredState();
-    if (this.#isClosed || state.version === this.#announced) return;
-    this.#announced = state.version;
-    this.#onDesiredState(state);
-    for (const listener of this.#listeners) listener(state.version);
-  }
-
-  /** Polls for changes by other processes and adopts them; also notices silent racks and ends overdue states. */
-  #watchOthers(): void {
-    this.#watch = this.clock.schedule(this.#foreignChangeMs, () => {
-      void this.#unlessUnavailable(async () => {
-        await this.racks.refresh();
-        if (this.#isOnDuty()) {
-          await this.racks.lookForAway();
-          await this.life.endOverdue();
-        }
-        await this.#announceNow();
-      }).finally(() => {
-        if (!this.#isClosed) this.#watchOthers();
-      });
-    });
-  }
-
-  /** Runs what is tried again later anyway: an unavailable store is no failure of it. */
-  async #unlessUnavailable(work: () => Promise<void>): Promise<void> {
-    try {
-      await work();
-    } catch (error) {
-      const isForNow = error instanceof RackError && error.code === 'store-unavailable';
-      if (!isForNow && !this.#isClosed) throw error;
-    }
+  /** Reads the changes of racks by other processes; also notices silent racks and ends overdue states. */
+  async #poll(): Promise<void> {
+    await this.racks.refresh();
+    if (!this.#isOnDuty()) return;
+    await this.racks.presence.lookForAway();
+    await this.life.endOverdue();
   }
 }

@@ -9,16 +9,8 @@ import type { Clock } from '../../clock.ts';
 import { RackError } from '../../errors.ts';
 import { type Ipv4, type Ipv4Network, networkContains } from '../../net/address.ts';
 import { equalSecrets, findApiKey } from '../accounts/accounts.ts';
-import type { Happening } from '../records/event-params.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
-import {
-  isAway,
-  type Rack,
-  type RackImage,
-  type RackPulse,
-  REFUSED_KEPT_MAX,
-  type RefusedEntry,
-} from '../records/rack.ts';
+import { type Rack, type RackImage, type RackPulse, REFUSED_KEPT_MAX, type RefusedEntry } from '../records/rack.ts';
 import type { RackDescription, RackInterface } from '../records/rack-description.ts';
 import type { RackChange, RackKeyHolder } from '../records/rack-store.ts';
 import type { RegionStore } from '../records/store.ts';
@@ -39,6 +31,7 @@ import {
   type VerdictRefusal,
 } from './rack-admission.ts';
 import { believedNetworks, doubtEvent, ownNetworks, weighNetworks } from './rack-networks.ts';
+import { RackPresence } from './rack-presence.ts';
 
 /**
  * Registrations of unknown racks: from one address, from one network, and in total. An unchanged repeat of a pending rack does not count.
@@ -87,6 +80,8 @@ export class Racks {
   readonly acknowledgements: Acknowledgements;
   /** The machines' home racks. */
   readonly homes: MachineHomes;
+  /** Which racks are away. */
+  readonly presence: RackPresence;
   /** The racks' batches being stored. */
   readonly turns = new BatchTurns();
   readonly #store: RegionStore;
@@ -95,7 +90,6 @@ export class Racks {
   readonly #introductions = new Introductions();
   /** By rack: the rate of events about its disputed networks. */
   readonly #disputes = new RateLimiter(DISPUTES_PER_RACK, DISPUTES_IN_TOTAL);
-  readonly #startedMs: number;
   readonly #reads = new LatestRun(() => this.#read());
   readonly #listeners = new Set<() => void>();
   #list: readonly Rack[] = [];
@@ -105,15 +99,13 @@ export class Racks {
   #version = -1;
   /** The API keys that racks use, by rack. */
   #keys: ReadonlyMap<string, RackKeyHolder> = new Map();
-  /** Racks reported as away. */
-  readonly #away = new Set<string>();
 
   constructor(store: RegionStore, clock: Clock) {
     this.#store = store;
     this.#clock = clock;
-    this.#startedMs = clock.wallTimeMs();
     this.acknowledgements = new Acknowledgements(this, clock);
     this.homes = new MachineHomes(this, store, clock);
+    this.presence = new RackPresence(this, store, clock);
   }
 
   /** All racks, in the order of their registration, as last read. */
@@ -135,9 +127,7 @@ export class Racks {
       this.#version = seen.version;
       // Another process may have heard it.
       this.acknowledgements.reported();
-      // Otherwise the data of registrations under invented UUIDs would accumulate.
-      const there = new Set(this.#list.map(({ uuid }) => uuid));
-      for (const uuid of this.#away) if (!there.has(uuid)) this.#away.delete(uuid);
+      this.presence.forgetRemoved();
     } catch (error) {
       if (!(error instanceof RackError && error.code === 'store-unavailable')) throw error;
     }
@@ -321,15 +311,7 @@ export class Racks {
     });
     this.acknowledgements.reported();
     if (images !== undefined) await this.#store.racks.putImages(uuid, images);
-    const rack = this.#away.has(uuid) ? this.find(uuid) : undefined;
-    if (rack !== undefined) await this.#welcome(rack);
-  }
-
-  /** Logs that a rack has reported again. */
-  async #welcome({ uuid, name }: Rack): Promise<void> {
-    // Delete it first, so that a concurrent call does not report the rack too.
-    this.#away.delete(uuid);
-    await this.#record('RACK_BACK', { code: 'rack-back', params: { rack: name } });
+    await this.presence.heard(uuid);
   }
 
   /** The last reported images of the accepted remote racks among these, by UUID. */
@@ -349,22 +331,6 @@ export class Racks {
     });
   }
 
-  /** Logs racks that have gone away; call it periodically. */
-  async lookForAway(): Promise<void> {
-    const nowMs = this.#clock.wallTimeMs();
-    for (const rack of this.list()) {
-      // After a start of the region, its racks get time to report.
-      const heard = { ...rack, seenMs: Math.max(rack.seenMs ?? rack.stateSinceMs, this.#startedMs) };
-      const wasAway = this.#away.has(rack.uuid);
-      // Another process of the region has heard it.
-      if (wasAway && !isAway(rack, nowMs)) await this.#welcome(rack);
-      if (wasAway || !isAway(heard, nowMs)) continue;
-      const params = { rack: rack.name, heardMs: heard.seenMs };
-      await this.#record('RACK_AWAY', { code: 'rack-away', params });
-      this.#away.add(rack.uuid);
-    }
-  }
-
   /** The event for newly disputed networks, at a limited rate. */
   #disputeEvents(next: Rack, before: Rack, racks: readonly Rack[]): readonly NewMachineEvent[] {
     const known = before.disputed;
@@ -372,11 +338,6 @@ export class Racks {
     const atMs = this.#clock.wallTimeMs();
     const event = doubtEvent(next, racks, atMs);
     return event === undefined || !this.#disputes.allows(next.uuid, this.#clock.now()) ? [] : [event];
-  }
-
-  #record(type: NewMachineEvent['type'], happening: Happening): Promise<void> {
-    const event = { type, ...happening, atMs: this.#clock.wallTimeMs(), username: '' };
-    return this.#store.recordEvent(event, undefined);
   }
 
   /** Applies a change, and reads it. */

@@ -1,0 +1,104 @@
+// Announces the desired state of a region: after a change by this process, and after one by another, for which it polls the store.
+//
+// 1. `onState` is called after a change, at most once in DESIRED_STATE_PAUSE_MS.
+// 2. Changes by another process (the command line, or another of the region) are seen within FOREIGN_CHANGE_MS.
+
+import type { Clock } from '../clock.ts';
+import { RackError } from '../errors.ts';
+import type { DesiredState } from '../machines/machine.ts';
+
+/** Changes within this time reach racks together. */
+const DESIRED_STATE_PAUSE_MS = 20;
+const FOREIGN_CHANGE_MS = 2000;
+/** The same where several processes share the store: racks hear of a change within a second, whichever process made it. */
+const SHARED_CHANGE_MS = 400;
+
+interface AnnouncementOptions {
+  readonly clock: Clock;
+  /** True if several processes share the store. */
+  readonly isShared: boolean;
+  /** Reads the desired state, with all that is stored. */
+  readonly state: () => Promise<DesiredState>;
+  readonly onState: (state: DesiredState) => void;
+  /** The other work of each poll, done before the state is read. */
+  readonly poll: () => Promise<void>;
+}
+
+/** Follows the changes of the desired state. */
+export class StateAnnouncements {
+  readonly #options: AnnouncementOptions;
+  readonly #pollMs: number;
+  /** The version of the desired state that was announced last. */
+  #announced = -1;
+  readonly #listeners = new Set<(version: number) => void>();
+  #announcement: { cancel(): void } | undefined;
+  #watch: { cancel(): void } | undefined;
+  #isClosed = false;
+
+  constructor(options: AnnouncementOptions) {
+    this.#options = options;
+    this.#pollMs = options.isShared ? SHARED_CHANGE_MS : FOREIGN_CHANGE_MS;
+  }
+
+  /** Begins to poll. @param version the version that was read at the start, which is not announced */
+  begin(version: number): void {
+    this.#announced = version;
+    this.#watchOthers();
+  }
+
+  /** The version that was announced last. */
+  get version(): number {
+    return this.#announced;
+  }
+
+  /** Calls `listener` after each change, with the version. @returns unsubscribes */
+  subscribe(listener: (version: number) => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#announcement?.cancel();
+    this.#watch?.cancel();
+  }
+
+  /** Announces the desired state soon, if it has changed. */
+  announce(): void {
+    if (this.#isClosed) return;
+    this.#announcement ??= this.#options.clock.schedule(DESIRED_STATE_PAUSE_MS, () => {
+      this.#announcement = undefined;
+      void this.#unlessUnavailable(() => this.#announceNow());
+    });
+  }
+
+  async #announceNow(): Promise<void> {
+    const state = await this.#options.state();
+    if (this.#isClosed || state.version === this.#announced) return;
+    this.#announced = state.version;
+    this.#options.onState(state);
+    for (const listener of this.#listeners) listener(state.version);
+  }
+
+  /** Polls for changes by other processes and announces them. */
+  #watchOthers(): void {
+    this.#watch = this.#options.clock.schedule(this.#pollMs, () => {
+      void this.#unlessUnavailable(async () => {
+        await this.#options.poll();
+        await this.#announceNow();
+      }).finally(() => {
+        if (!this.#isClosed) this.#watchOthers();
+      });
+    });
+  }
+
+  /** Runs what is tried again later anyway: an unavailable store is no failure of it. */
+  async #unlessUnavailable(work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      const isForNow = error instanceof RackError && error.code === 'store-unavailable';
+      if (!isForNow && !this.#isClosed) throw error;
+    }
+  }
+}
