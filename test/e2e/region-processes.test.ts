@@ -2,7 +2,7 @@
 // @host waits, 60 s
 
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { z } from 'zod';
@@ -119,6 +119,35 @@ describe('two processes of one region', { skip: missing('linux', '/usr/lib/postg
     await ask(1, `machines/${systemId}/`, { hostname: 'keen-owl' }, 'PUT');
     assert.equal((await read(0)).hostname, 'keen-owl');
     assert.deepEqual(await events(0), await events(1));
+  });
+
+  test('both have one key for hypervisors, also if both need it first, and neither logs it', {
+    skip: missing('ssh'),
+  }, async () => {
+    const keyOf = async (process: RunningRack): Promise<string> => {
+      const { code, output, complaints } = await runRackboot(['power', 'key', '--config', process.configFile]);
+      assert.deepEqual([code, complaints], [0, []]);
+      return output.join('\n');
+    };
+    // At the same time, so that either may be the first.
+    const [first, second] = await Promise.all([keyOf(one), keyOf(two)]);
+    assert.match(first, /^ssh-ed25519 \S+ rackboot@\S+$/);
+    assert.equal(second, first);
+    const files = [one, two].map(({ stateDir }) => join(stateDir, 'ssh', 'id_ed25519'));
+    assert.deepEqual(
+      files.map((file) => statSync(file).mode & 0o777),
+      [0o600, 0o600],
+    );
+    const [stored] = await server.query('SELECT private_key FROM region_ssh_key', 'region');
+    for (const file of files) {
+      assert.equal(readFileSync(file, 'utf8'), stored?.private_key);
+      rmSync(file);
+    }
+    assert.deepEqual([await keyOf(two), await keyOf(one)], [first, first]);
+    const [secret = ''] = /^[A-Za-z0-9+/=]{40,}$/m.exec(String(stored?.private_key)) ?? [];
+    assert.ok(secret.length >= 40);
+    const logged = JSON.stringify([one.lines, two.lines, await events(0), await events(1)]);
+    assert.ok(!logged.includes(secret));
   });
 
   test('a power command given to either is carried out once, and by the other when the one on duty dies', async () => {
