@@ -204,6 +204,16 @@ describe('the page about outgrowing one host', {
     await isWhole(/^Store +postgresql:\/\/rackboot@db\.example:5432\/rackboot$/m);
   });
 
+  test('without ca_file the authorities that this host knows count', async () => {
+    const file = join(place, 'without-ca.yaml');
+    writeFileSync(file, fileWith('kind: postgresql').replace(/^ *ca_file: .*\n/m, ''));
+    const command = `sudo rackboot apikey --list --username admin --config ${file}`;
+    await assert.rejects(run(command), /cannot be trusted \(self-signed certificate/);
+    cpSync(join(certificates, 'crt'), '/etc/ssl/certs/db-example.pem');
+    execFileSync('openssl', ['rehash', '/etc/ssl/certs'], { stdio: 'ignore' });
+    assert.match(await run(command), /^admin has no API keys/);
+  });
+
   test('the load balancer has one address for it, once its file names that', async () => {
     const own = configuration.parse(parse(readFileSync(CONFIG, 'utf8')));
     const added = configuration.parse(parse(fileWith('proxies:')));
