@@ -65,7 +65,8 @@ export interface InstrumentServerDeps {
   readonly clock: Clock;
   /** Renders the text of /metrics. */
   readonly metrics: () => Promise<string>;
-  readonly readiness: () => Readiness;
+  /** Judged for each request to /readyz; if that takes time, it must be bounded, and shared by requests. */
+  readonly readiness: () => Readiness | Promise<Readiness>;
   readonly onListening: (endpoint: InstrumentEndpoint) => void;
   /** A port could not be opened; it is retried after `retryMs`. */
   readonly onFailed: (endpoint: InstrumentEndpoint, reason: string, retryMs: number) => void;
@@ -203,7 +204,7 @@ export class InstrumentServer {
           send(request, response, 200, 'text/plain; charset=utf-8', 'ok\n');
           return;
         case '/readyz': {
-          const readiness = this.#deps.readiness();
+          const readiness = await this.#deps.readiness();
           const text = `${JSON.stringify(readiness)}\n`;
           send(request, response, readiness.ready ? 200 : 503, 'application/json', text);
           return;

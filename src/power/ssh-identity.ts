@@ -1,15 +1,20 @@
 // Rackboot's own SSH key for logging in to hypervisors, and the script that calls ssh with it.
 //
-//   <state_dir>/ssh/id_ed25519    the private key, mode 600, created once
-//                   known_hosts   each hypervisor's key as first seen; a different one later is refused
-//                   connect       a script that calls ssh with both: libvirt runs a program, but cannot pass it our options
+//   <state_dir>/ssh/id_ed25519          the private key, mode 600: the one in the region's store, for ssh
+//                   id_ed25519.former   the one that was there before the store's, if that was another
+//                   known_hosts         each hypervisor's key as first seen; a different one later is refused
+//                   connect             a script that calls ssh with both: libvirt runs a program, but cannot pass it our options
 //
-// 1. The key is never replaced. If two processes create one at the same time, the first wins.
-// 2. ssh never prompts: no password, no passphrase, no confirmation.
+//   no key in the store ─► the file's, or a new one ─► store it ─┬─ it is the first ─► done
+//                                                                └─ another was faster ─► write that to the file
+//
+// 1. The store's key is never replaced: all processes of a region have it. Of two that make one at the same time, the first to store it wins.
+// 2. A key that is replaced in the file stays beside it: hypervisors may know it.
+// 3. ssh never prompts: no password, no passphrase, no confirmation.
 
 import { chmodSync, closeSync, existsSync, fsyncSync, linkSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
 import { hostname } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Clock } from '../clock.ts';
 import { errorText, osErrorCode, RackError } from '../errors.ts';
 import { makeDirectories } from '../files/durable-directory.ts';
@@ -22,6 +27,8 @@ import { missingText } from './programs.ts';
 const KEYGEN_MS_MAX = 20_000;
 const CONNECT_SECONDS = 10;
 const CONNECT_BYTES_MAX = 64 * 1024;
+const KEY_BYTES_MAX = 64 * 1024;
+const KEY_FILE = 'id_ed25519';
 /** Paths that a shell and ssh's configuration read literally. */
 const PLAIN_PATH = /^\/[A-Za-z0-9._/+@-]*$/;
 
@@ -35,35 +42,74 @@ export interface SshIdentity {
   readonly knownHosts: string;
 }
 
+/** Where the processes of a region agree on one key. Each method is one transaction, and rejects if the store fails. */
+export interface SshKeyStore {
+  /** The private key. */
+  find(): Promise<string | undefined>;
+  /** Stores a private key if there is none. @param atMs wall time @returns the stored one */
+  keep(privateKey: string, atMs: number): Promise<string>;
+}
+
+/** Whether the state directory has a key already. */
+export const hasSshKey = (stateDir: string): boolean => existsSync(join(stateDir, 'ssh', KEY_FILE));
+
 /**
  * Opens Rackboot's key, or creates it.
  *
- * @throws RackError `tool-missing`, `tool-failed`, `store-unwritable`, `bad-argument` if ssh could not read the directory's name
+ * @param store of the region, whose key it is; undefined: there is none yet, and the directory's key will become the store's
+ * @throws RackError `tool-missing`, `tool-failed`, `store-unwritable`, `bad-argument` if ssh could not read the directory's name; those of
+ * the store
  */
-export async function openSshIdentity(stateDir: string, clock: Clock): Promise<SshIdentity> {
+export async function openSshIdentity(stateDir: string, clock: Clock, store?: SshKeyStore): Promise<SshIdentity> {
+  const stored = await store?.find();
+  const identity = await writeIdentity(stateDir, clock, stored);
+  if (store === undefined || stored !== undefined) return identity;
+  // What is not a key would be none for every process.
+  await readPublicKey(identity, clock);
+  const own = readKey(identity, stateDir);
+  const agreed = await store.keep(own, clock.wallTimeMs());
+  return agreed === own ? identity : await writeIdentity(stateDir, clock, agreed);
+}
+
+/** Writes what ssh needs. @param stored the key; undefined: the one that is there, or a new one */
+async function writeIdentity(stateDir: string, clock: Clock, stored: string | undefined): Promise<SshIdentity> {
   const directory = join(stateDir, 'ssh');
   if (!PLAIN_PATH.test(directory)) {
     const text = `${directory} cannot be given to ssh: use a state_dir of letters, digits and ._/+@- only`;
     throw new RackError('bad-argument', text);
   }
-  const key = join(directory, 'id_ed25519');
+  const key = join(directory, KEY_FILE);
   const knownHosts = join(directory, 'known_hosts');
   const connect = join(directory, 'connect');
   try {
     makeDirectories(directory, 0o700);
-    if (!existsSync(key)) await makeKey(directory, key, clock);
+    if (stored !== undefined) putKey(directory, key, stored);
+    else if (!existsSync(key)) await makeKey(directory, key, clock);
     chmodSync(key, 0o600);
     writeConnect(connect, key, knownHosts);
   } catch (cause) {
-    if (cause instanceof RackError) throw cause;
-    if (cause instanceof UnfitFile) {
-      throw new RackError('store-unwritable', `${connect} is not used: ${cause.message}; move it away`, { cause });
-    }
-    const why = osErrorCode(cause) ?? errorText(cause);
-    const text = `${directory} cannot be written (${why}): ${ownershipRemedy(directory, stateDir)}`;
-    throw new RackError('store-unwritable', text, { cause });
+    throw faultOf(cause, directory, stateDir);
   }
   return { key, connect, knownHosts };
+}
+
+function readKey({ key }: SshIdentity, stateDir: string): string {
+  try {
+    return readRegularFile(key, KEY_BYTES_MAX);
+  } catch (cause) {
+    throw faultOf(cause, dirname(key), stateDir);
+  }
+}
+
+function faultOf(cause: unknown, directory: string, stateDir: string): RackError {
+  if (cause instanceof RackError) return cause;
+  if (cause instanceof UnfitFile) {
+    const text = `a file of ${directory} is not used: ${cause.message}; move it away`;
+    return new RackError('store-unwritable', text, { cause });
+  }
+  const why = osErrorCode(cause) ?? errorText(cause);
+  const text = `${directory} cannot be written (${why}): ${ownershipRemedy(directory, stateDir)}`;
+  return new RackError('store-unwritable', text, { cause });
 }
 
 /** The public part of the key: one line of an authorized_keys file. @throws RackError `tool-missing`, `tool-failed` */
@@ -83,6 +129,25 @@ async function makeKey(directory: string, key: string, clock: Clock): Promise<vo
   } catch (error) {
     // Another process was faster: use its key.
     if (osErrorCode(error) !== 'EEXIST') throw error;
+  } finally {
+    rmSync(workshop, { recursive: true, force: true });
+  }
+}
+
+/** Writes the store's key, unless it is there. */
+function putKey(directory: string, key: string, text: string): void {
+  const isThere = existsSync(key);
+  if (isThere && readRegularFile(key, KEY_BYTES_MAX) === text) return;
+  const workshop = mkdtempSync(join(directory, 'new-'));
+  try {
+    const part = join(workshop, 'key');
+    writeRegularFile(part, text);
+    if (isThere) {
+      const former = join(workshop, 'former');
+      linkSync(key, former);
+      renameSync(former, `${key}.former`);
+    }
+    renameSync(part, key);
   } finally {
     rmSync(workshop, { recursive: true, force: true });
   }

@@ -16,7 +16,7 @@ export interface RegionInstrumentParts {
   readonly version: string;
   readonly startedWallMs: number;
   readonly stream: EventStream;
-  readonly readiness: () => Readiness;
+  readonly readiness: () => Promise<Readiness>;
 }
 
 /** The instruments; they measure from construction on. */

@@ -5,7 +5,7 @@ import { errorText, RackError, unreachable } from '../errors.ts';
 import { readRegularFile } from '../files/regular-file.ts';
 import type { RegionStore } from '../region/records/store.ts';
 import type { PostgresPlace } from '../store/postgres-connections.ts';
-import { openRegionStore } from '../store/region-sqlite.ts';
+import { hasRegionStore, openRegionStore } from '../store/region-sqlite.ts';
 
 /** A password, or the certificates of some authorities, in octets. */
 const FILE_BYTES_MAX = 1 << 18;
@@ -24,6 +24,10 @@ export async function openStore({ stateDir, store }: StorePlace): Promise<Region
       return unreachable(store);
   }
 }
+
+/** False if opening the store would make it. */
+export const hasStore = ({ stateDir, store }: StorePlace): boolean =>
+  store.kind !== 'sqlite' || hasRegionStore(stateDir);
 
 /** Reads the files that a database's place names. @throws RackError `config-invalid` */
 export function postgresPlace({ url, pool, passwordFile, caFile }: PostgresStorePlace): PostgresPlace {

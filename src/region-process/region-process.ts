@@ -40,6 +40,7 @@ import { RegionConfiguration, type RegionConfigurationPorts } from './configurat
 import { RegionInstruments } from './instruments.ts';
 import { openStore } from './open-store.ts';
 import { type RegionStatusSources, regionAnswers, regionLine, regionReadiness } from './status.ts';
+import { StoreProbe } from './store-probe.ts';
 
 const SECRET_BYTES = 24;
 /** How long closing may take, in milliseconds: a database that hangs must not hold the process. */
@@ -119,7 +120,8 @@ class RegionProcess implements Daemon {
       unopened: () => this.#unopened,
       notes: () => this.#notes,
     };
-    const readiness = () => regionReadiness(this.#status);
+    const probe = new StoreProbe(clock, async () => this.#region?.store.desiredVersion());
+    const readiness = async () => regionReadiness(this.#status, await probe.problem());
     this.#instruments = new RegionInstruments({ clock, version, startedWallMs, stream: this.#stream, readiness });
     this.#notices = new ServiceNotices({
       clock,

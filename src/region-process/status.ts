@@ -121,10 +121,14 @@ function listed(names: readonly string[]): string {
   return names.slice(0, NAMED_MAX).join(', ') + (more > 0 ? ` and ${counted(more, 'other')}` : '');
 }
 
-/** Ready when every configured listener is open. */
-export function regionReadiness({ addresses, unopened }: RegionStatusSources): Readiness {
+/** Ready when every configured listener is open and the store answers. @param storeProblem why it does not */
+export function regionReadiness(
+  { addresses, unopened }: RegionStatusSources,
+  storeProblem: string | undefined,
+): Readiness {
   const waiting = unopened().map(({ host, text }) => ({ what: host, reason: text }));
   const none = { what: 'region', reason: 'still starting' };
   const notReady = addresses().length === 0 && waiting.length === 0 ? [none] : waiting;
+  if (storeProblem !== undefined) notReady.push({ what: 'store', reason: storeProblem });
   return { ready: notReady.length === 0, notReady };
 }

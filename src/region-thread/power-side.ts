@@ -19,7 +19,7 @@ import { POWER_DRIVERS } from '../power/drivers.ts';
 import type { LedgerEntry } from '../power/ledger.ts';
 import { outcome, type PowerOutcome } from '../power/outcome.ts';
 import type { PowerReading } from '../power/readings.ts';
-import { openSshIdentity, type SshIdentity } from '../power/ssh-identity.ts';
+import { hasSshKey, openSshIdentity, type SshIdentity } from '../power/ssh-identity.ts';
 import { type EndedCommand, PowerSwitchboard, type PowerTarget } from '../power/switchboard.ts';
 import type { MachineLife } from '../region/life/machine-life.ts';
 import type { PowerControl, PowerProblem, PowerView } from '../region/life/power-life.ts';
@@ -43,7 +43,7 @@ const CLOSE_MS_MAX = 3500;
 export interface PowerSideParts {
   readonly store: RegionStore;
   readonly clock: Clock;
-  /** The directory of Rackboot's own SSH key for hypervisors. */
+  /** Where the SSH key for hypervisors is as a file. */
   readonly stateDir: string;
   /** Whether this process may switch machines still; undefined: always. */
   readonly mayStep?: ((signal: AbortSignal) => Promise<boolean>) | undefined;
@@ -113,6 +113,7 @@ export class PowerSide implements PowerControl {
       return;
     }
     this.#isBegun = true;
+    this.#keepOwnKey();
     await this.#inOrder(() => this.#lookAtAll(0));
     this.#sweepLater();
   }
@@ -171,9 +172,15 @@ export class PowerSide implements PowerControl {
     this.#hold?.close();
   }
 
+  /** A key that this directory has becomes the store's if that has none: hypervisors know it. */
+  #keepOwnKey(): void {
+    // A failure is reported by the first command that needs the key.
+    if (hasSshKey(this.#parts.stateDir)) this.#sshIdentity().catch(() => undefined);
+  }
+
   #sshIdentity(): Promise<SshIdentity> {
-    const { stateDir, clock } = this.#parts;
-    this.#identity ??= openSshIdentity(stateDir, clock).catch((error: unknown) => {
+    const { stateDir, clock, store } = this.#parts;
+    this.#identity ??= openSshIdentity(stateDir, clock, store.sshKey).catch((error: unknown) => {
       // The next caller tries again.
       this.#identity = undefined;
       throw error;

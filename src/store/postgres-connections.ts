@@ -6,6 +6,7 @@
 // 2. Every wait is bounded: for a connection, for a statement, for a lock, and on the server for a process that stops within a transaction.
 
 import { randomUUID } from 'node:crypto';
+import { getCACertificates } from 'node:tls';
 import pg from 'pg';
 import { isLost } from './postgres-faults.ts';
 
@@ -30,7 +31,7 @@ export interface PostgresPlace {
   /** `postgresql://user@host:port/database?sslmode=…`, without a password. */
   readonly url: string;
   readonly password?: string | undefined;
-  /** The authority that must have signed the server's certificate, in PEM. */
+  /** The authority that must have signed the server's certificate, in PEM; undefined: one that this host or Node knows. */
   readonly ca?: string | undefined;
   /** Connections at a time. */
   readonly pool: number;
@@ -135,11 +136,14 @@ function connectionOf({ url, password, ca }: PostgresPlace): pg.PoolConfig {
   const isPlain = mode === 'disable' || (mode === null && ca === undefined && isOnThisHost(place));
   // The host is given, because of an address the driver does not tell TLS.
   const host = place.hostname.replace(/^\[|\]$/g, '');
-  const ssl = isPlain ? false : { host, rejectUnauthorized: true, ...(ca === undefined ? {} : { ca }) };
+  const ssl = isPlain ? false : { host, rejectUnauthorized: true, ca: ca ?? knownAuthorities() };
   // The driver takes all of the place from this text, and nothing beside it. It stays in memory.
   if (password !== undefined) place.searchParams.set('password', password);
   return { connectionString: place.href, ssl };
 }
+
+/** Those of this host, which Node leaves out, and those that Node brings. */
+const knownAuthorities = (): string[] => [...getCACertificates('system'), ...getCACertificates('default')];
 
 /** True for loopback, and for a Unix-domain socket (`postgresql:///database?host=/run/postgresql`). */
 const isOnThisHost = ({ hostname }: URL): boolean => /^(?:|localhost|127\.[\d.]+|\[::1\])$/.test(hostname);

@@ -125,7 +125,8 @@ END;
 `;
 
 /**
- * What machines get for their work: addresses, user data, keys, debug logins; and the ledger of power commands, so that none runs twice.
+ * What machines get for their work: addresses, user data, keys, debug logins; the ledger of power commands, so that none runs twice; and the
+ * region's own key for hypervisors.
  */
 const WORK = `
 CREATE TABLE allocation (
@@ -166,6 +167,13 @@ CREATE TABLE power_command (
   outcome TEXT
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX power_command_unended ON power_command (begun_ms) WHERE ended_ms IS NULL;
+
+-- One row: the SSH key with which every process of the region logs in to hypervisors.
+CREATE TABLE region_ssh_key (
+  id INTEGER PRIMARY KEY CHECK (id = 1),
+  private_key TEXT NOT NULL,
+  created_ms INTEGER NOT NULL
+) STRICT;
 `;
 
 /** Operators' scripts, and their results on each machine. */

@@ -2,6 +2,7 @@
 
 import { RackError } from '../errors.ts';
 import type { PowerLedger } from '../power/ledger.ts';
+import type { SshKeyStore } from '../power/ssh-identity.ts';
 import type { DutyStore } from '../region/records/duty-store.ts';
 import type { LifeStore } from '../region/records/life-store.ts';
 import type { LoginStore } from '../region/records/login-store.ts';
@@ -18,6 +19,7 @@ import type { PowerTable } from './region-power.ts';
 import type { RackTable } from './region-racks.ts';
 import type { ScriptTables } from './region-scripts.ts';
 import { closeSession, findSession, noteSession, openSession } from './region-sessions.ts';
+import { findSshKey, keepSshKey } from './region-ssh-key.ts';
 
 export const lifeStore = (table: LifeTables, run: RegionDriver): LifeStore => ({
   addSshKey: (key, keysMax, event) => run.write(() => table.addSshKey(key, keysMax, event)),
@@ -80,6 +82,11 @@ export const powerLedger = (table: PowerTable, run: RegionDriver, holder?: strin
     }),
   end: (id, outcome, atMs) => run.write(() => table.end(id, outcome, atMs)),
   listUnended: () => run.read(() => table.listUnended()),
+});
+
+export const sshKeyStore = (run: RegionDriver): SshKeyStore => ({
+  find: () => run.read(() => findSshKey()),
+  keep: (privateKey, atMs) => run.write(() => keepSshKey(privateKey, atMs)),
 });
 
 export const dutyStore = (run: RegionDriver, holder: string): DutyStore => ({

@@ -2,6 +2,7 @@
 
 import type { MacAddress } from '../net/address.ts';
 import type { PowerLedger } from '../power/ledger.ts';
+import type { SshKeyStore } from '../power/ssh-identity.ts';
 import type { DutyStore } from '../region/records/duty-store.ts';
 import type {
   ChangeKnowledge,
@@ -53,6 +54,7 @@ import {
   rateStore,
   scriptStore,
   sessionStore,
+  sshKeyStore,
 } from './region-sub-ports.ts';
 import { RegionTables } from './region-tables.ts';
 import { desiredVersion, listGone, settledVersion } from './region-versions.ts';
@@ -66,6 +68,7 @@ export class StoredRegion implements RegionStore {
   readonly scripts: ScriptStore;
   readonly sessions: SessionStore;
   readonly power: PowerLedger;
+  readonly sshKey: SshKeyStore;
   readonly duties: DutyStore | undefined;
   readonly rates: RateStore | undefined;
 
@@ -80,6 +83,7 @@ export class StoredRegion implements RegionStore {
     this.scripts = scriptStore(scripts, this.#driver);
     this.sessions = sessionStore(this.#driver);
     this.power = powerLedger(power, this.#driver, holder);
+    this.sshKey = sshKeyStore(this.#driver);
     this.duties = holder === undefined ? undefined : dutyStore(this.#driver, holder);
     this.rates = holder === undefined ? undefined : rateStore(this.#driver);
   }

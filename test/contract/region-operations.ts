@@ -8,6 +8,7 @@ import type { RegionStore } from '../../src/region/records/store.ts';
 import { listConflicts, sharedAmong } from '../../src/store/region-identity.ts';
 import * as reads from '../../src/store/region-machine-reads.ts';
 import { closeSession, findSession, noteSession, openSession } from '../../src/store/region-sessions.ts';
+import { findSshKey, keepSshKey } from '../../src/store/region-ssh-key.ts';
 import type { Steps } from '../../src/store/region-steps.ts';
 import type { RegionTables } from '../../src/store/region-tables.ts';
 import { desiredVersion, listGone, settledVersion } from '../../src/store/region-versions.ts';
@@ -167,6 +168,8 @@ export const OPERATIONS: Readonly<Record<string, (place: FilledRegion) => Steps<
   findSession: () => findSession('e'),
   noteSession: () => noteSession('e', { notice: 'x' }),
   closeSession: () => closeSession('e'),
+  findSshKey: () => findSshKey(),
+  keepSshKey: () => keepSshKey('key', 1),
   'scripts.addScript': ({ tables }) => tables.scripts.addScript({ ...SCRIPT, changedMs: 1 }, 9, EVENT),
   'scripts.listScripts': ({ tables }) => tables.scripts.listScripts(),
   'scripts.findScript': ({ tables }) => tables.scripts.findScript('s'),

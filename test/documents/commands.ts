@@ -56,6 +56,19 @@ export const NOT_RUN: readonly NotRun[] = [
     coveredBy: FIRST_STEPS,
   },
   {
+    pattern: /^sudo install -m 644 systemd\/rackboot-region\.service /,
+    why: OF_THIS_HOST,
+    coveredBy: cover('e2e/outgrowing.test.ts', "runShown('sudo install -m 644 systemd/rackboot-region.service')"),
+  },
+  {
+    pattern: /^(sudo )?systemctl .*\brackboot-region$/,
+    why: 'it needs an init',
+    coveredBy: cover(
+      'e2e/systemd.test.ts',
+      'a region apart from the rack runs beside it, with fewer rights, and stops',
+    ),
+  },
+  {
     pattern: /^sudo install .*\bsystemd\b/,
     why: OF_THIS_HOST,
     coveredBy: cover(
@@ -131,25 +144,27 @@ export const NOT_RUN: readonly NotRun[] = [
   {
     pattern: /^sudo rackboot region copy /,
     why: 'the region of the laboratory runs, and has no PostgreSQL',
-    coveredBy: cover('store/region-copy.test.ts', "const said = await run('copy', '--from', "),
+    coveredBy: cover('e2e/outgrowing.test.ts', "runShown('sudo rackboot region copy')"),
   },
   {
-    pattern: /^sudo rackboot region (?:backup|restore) /,
+    pattern: /^sudo rackboot region backup /,
     why: 'the laboratory has no region apart from its rack',
-    coveredBy: cover('store/region-copy.test.ts', "run('backup', postgres, '--config', there)"),
+    coveredBy: cover('e2e/outgrowing.test.ts', "runShown('sudo rackboot region backup')"),
+  },
+  {
+    pattern: /^sudo rackboot region restore /,
+    why: 'the laboratory has no region apart from its rack',
+    coveredBy: cover('e2e/outgrowing.test.ts', "runShown('sudo rackboot region restore')"),
   },
   {
     pattern: /^sudo rackboot region check /,
     why: 'the laboratory has no region apart from its rack',
-    coveredBy: cover('e2e/region-apart.test.ts', "['region', 'check', '--config', region.configFile]"),
+    coveredBy: cover('e2e/outgrowing.test.ts', "runShown('sudo rackboot region check')"),
   },
   {
     pattern: /^sudo rackboot createadmin .*region\.yaml$/,
     why: 'it asks for a password on the terminal',
-    coveredBy: cover(
-      'e2e/region-apart.test.ts',
-      "run('createadmin', '--username', 'ann', '--password-file', password)",
-    ),
+    coveredBy: cover('e2e/outgrowing.test.ts', "runShown('sudo rackboot createadmin', [PASSWORD, PASSWORD])"),
   },
   { pattern: /^sudo journalctl /, why: 'it needs the journal of an init' },
   { pattern: /^cd \/opt\/rackboot && git (log|switch) /, why: 'the laboratory has no checkout' },

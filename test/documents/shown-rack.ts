@@ -7,22 +7,10 @@
 // 3. It needs root.
 
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import {
-  cpSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import koffi from 'koffi';
 import { z } from 'zod';
 import { systemClock, type Timer } from '../../src/clock.ts';
 import { askDaemon } from '../../src/control/ask-daemon.ts';
@@ -34,13 +22,13 @@ import { formatMac, ipv4, mac } from '../../src/net/address.ts';
 import { LEASE_MARK_FILE } from '../../src/store/lease-mark.ts';
 import { endProgram, whileRunning } from '../support/child.ts';
 import { eventuallyWithin } from '../support/eventually.ts';
+import { enterOwnMounts, removeOwnMounts } from '../support/own-mounts.ts';
 import { enterOwnNetwork, until } from '../support/own-network.ts';
 import { type PowerSocket, WebhookPower } from '../support/webhook-power.ts';
 import { goesOn, statusThatCounts } from './commands.ts';
 import { ROOT } from './markdown.ts';
 import { writeFiles } from './shown-files.ts';
 
-const CLONE_NEWNS = 0x00020000;
 const CONFIG = '/etc/rackboot/rackboot.yaml';
 const STATE = '/var/lib/rackboot';
 const STATE_DIRECTORIES = ['/etc/rackboot', STATE];
@@ -86,6 +74,8 @@ export interface Printed {
 
 export class ShownRack {
   readonly #place: string;
+  /** The PATH of commands. */
+  readonly #path: string;
   readonly #rack: ChildProcess;
   readonly #life: SimulatedLife;
   readonly #socket: PowerSocket;
@@ -94,8 +84,9 @@ export class ShownRack {
   #daemon: DaemonProcess | undefined;
   #hasState = false;
 
-  private constructor(place: string, rack: ChildProcess, power: WebhookPower) {
+  private constructor(place: string, path: string, rack: ChildProcess, power: WebhookPower) {
     this.#place = place;
+    this.#path = path;
     this.#rack = rack;
     this.#power = power;
     this.#life = new SimulatedLife(PLACE, MACHINE_INDEX, { device: 'eth0' });
@@ -114,7 +105,9 @@ export class ShownRack {
   static async open(): Promise<ShownRack> {
     const place = mkdtempSync(join(tmpdir(), 'rackboot-shown-'));
     enterOwnNetwork();
-    enterOwnMounts(place);
+    const path = enterOwnMounts(place);
+    mkdirSync(join(place, 'home', '.ssh'), { recursive: true });
+    writeFiles(join(place, 'home'));
     const rack = spawn('unshare', ['-n', 'sleep', '3000'], { stdio: 'ignore' });
     const inside = ['-t', String(rack.pid), '-n', '--'];
     const inRack = (command: string): unknown => execFileSync('nsenter', [...inside, ...command.split(' ')]);
@@ -134,7 +127,7 @@ export class ShownRack {
     inRack('ip address add 10.99.0.1/24 dev eth0');
     inRack('ip link set eth1 address 52:54:00:20:00:01 up');
     inRack('ip address add 10.20.0.1/24 dev eth1');
-    return new ShownRack(place, rack, await WebhookPower.start(POWER_ADDRESS));
+    return new ShownRack(place, path, rack, await WebhookPower.start(POWER_ADDRESS));
   }
 
   async close(): Promise<void> {
@@ -142,9 +135,7 @@ export class ShownRack {
     this.#power.close();
     await this.#stop();
     this.#rack.kill('SIGKILL');
-    // Only the mounted directory itself is seen by the host.
-    execFileSync('umount', ['-l', this.#place]);
-    rmSync(this.#place, { recursive: true, force: true });
+    removeOwnMounts(this.#place);
   }
 
   /** Runs the shown commands, in a directory with the files that they name. */
@@ -155,7 +146,7 @@ export class ShownRack {
       env: {
         ...process.env,
         HOME: join(this.#place, 'home'),
-        PATH: `${join(this.#place, 'bin')}:${process.env.PATH ?? ''}`,
+        PATH: this.#path,
         NO_COLOR: '1',
       },
       stdio: ['ignore', 'pipe', 'ignore'],
@@ -381,20 +372,4 @@ function makeTree(): void {
 
 function ip(command: string): void {
   execFileSync('ip', command.split(' '), { stdio: 'pipe' });
-}
-
-/** Gives this thread and its children a host of their own: `place` has their home, their programs, and their mounts. */
-function enterOwnMounts(place: string): void {
-  const unshare: (flags: number) => number = koffi.load('libc.so.6').func('int unshare(int)');
-  if (unshare(CLONE_NEWNS) !== 0) throw new Error(`unshare: error ${koffi.errno()}`);
-  const mount = (...words: readonly string[]): unknown => execFileSync('mount', words);
-  mount('--make-rprivate', '/');
-  mount('-t', 'tmpfs', '-o', 'mode=755', randomUUID(), place);
-  cpSync('/etc', join(place, 'etc'), { recursive: true, verbatimSymlinks: true });
-  mount('--bind', join(place, 'etc'), '/etc');
-  mount('-t', 'tmpfs', '-o', 'mode=755', randomUUID(), '/var/lib');
-  for (const name of ['bin', 'home/.ssh']) mkdirSync(join(place, name), { recursive: true });
-  symlinkSync(join(ROOT, 'bin', 'rackboot.js'), join(place, 'bin', 'rackboot'));
-  writeFileSync(join(place, 'bin', 'sudo'), '#!/bin/sh\nexec "$@"\n', { mode: 0o755 });
-  writeFiles(join(place, 'home'));
 }

@@ -1,9 +1,9 @@
 // Two processes of a region on PostgreSQL behind HAProxy, with the configuration that the documents print.
-// @host waits, 20 s
+// @host waits, 30 s
 
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -25,6 +25,7 @@ const DOCUMENT = join(import.meta.dirname, '..', '..', 'docs', 'outgrowing.md');
 interface Reply {
   readonly status: number;
   readonly cookie: string;
+  readonly retryAfter: string | undefined;
   readonly text: string;
 }
 
@@ -49,7 +50,12 @@ function ask(
         text += piece;
       });
       const [cookie = ''] = answer.headers['set-cookie'] ?? [];
-      answer.on('end', () => resolve({ status: answer.statusCode ?? 0, cookie: cookie.split(';', 1)[0] ?? '', text }));
+      answer.on('end', () =>
+        resolve({
+          ...{ status: answer.statusCode ?? 0, cookie: cookie.split(';', 1)[0] ?? '', text },
+          retryAfter: answer.headers['retry-after'],
+        }),
+      );
     },
   );
   asking.on('error', reject);
@@ -62,14 +68,18 @@ const signIn = (from: string, password: string): Promise<Reply> =>
 
 describe('a region behind HAProxy', { skip: missing('linux', 'haproxy', '/usr/lib/postgresql') }, () => {
   const directory = mkdtempSync(join(tmpdir(), 'rackboot-haproxy-'));
+  /** The first process reaches the database by this name. */
+  const ownWay = join(directory, 'database');
   let server: PostgresServer;
   let balancer: ChildProcess;
   let processes: readonly RunningRack[] = [];
 
   before(async () => {
     server = await PostgresServer.start({ settings: [] });
-    const url = server.urlOf(await server.makeDatabase());
-    processes = PLACES.map((place) => regionProcess(place, url, `, proxies: ["${BALANCER}"]`));
+    const database = await server.makeDatabase();
+    symlinkSync(server.directory, ownWay);
+    const urls = [server.urlOf(database, ownWay), server.urlOf(database)];
+    processes = PLACES.map((place, index) => regionProcess(place, urls[index] ?? '', `, proxies: ["${BALANCER}"]`));
     for (const each of processes) {
       await each.start({ command: REGION_SERVICE });
     }
@@ -81,11 +91,14 @@ describe('a region behind HAProxy', { skip: missing('linux', 'haproxy', '/usr/li
     assert.equal(made.code, 0, made.complaints.join('\n'));
 
     const [, printed = ''] = /```text\n(defaults\n.*?)```/s.exec(readFileSync(DOCUMENT, 'utf8')) ?? [];
-    const [one, two] = PLACES.map(({ regionPort }) => `127.0.0.1:${regionPort}`);
+    // On loopback a process has its instruments at an address of its own, and the balancer needs one to be told apart.
+    const [one, two] = PLACES.map(
+      ({ regionPort, octets }) => `127.0.0.1:${regionPort} source ${BALANCER} addr ${octets}.2`,
+    );
     const config = printed
       .replace('10.20.0.4:5240', `${BALANCER}:${PORT}`)
-      .replace('10.20.0.5:5240', `${one} source ${BALANCER}`)
-      .replace('10.20.0.6:5240', `${two} source ${BALANCER}`);
+      .replace('10.20.0.5:5240', one ?? '')
+      .replace('10.20.0.6:5240', two ?? '');
     writeFileSync(join(directory, 'haproxy.cfg'), config);
     balancer = spawn('haproxy', ['-db', '-f', join(directory, 'haproxy.cfg')], { stdio: 'ignore' });
     await eventually('HAProxy answers', () =>
@@ -117,5 +130,44 @@ describe('a region behind HAProxy', { skip: missing('linux', 'haproxy', '/usr/li
     for (let count = 0; count < 6; count += 1) assert.equal((await page()).status, 200);
     await processes[0]?.kill();
     for (let count = 0; count < 20; count += 1) assert.equal((await page()).status, 200, `request ${count}`);
+    await processes[0]?.start({ command: REGION_SERVICE });
+  });
+
+  test('sends nothing to a process that alone does not reach the database', { timeout: 60_000 }, async () => {
+    const { cookie } = await signIn('127.9.3.1', PASSWORD);
+    const page = (): Promise<Reply> => ask('/account/', '127.9.3.1', { cookie, accept: 'text/html' });
+    const instruments = `http://${PLACES[0].octets}.2:5249`;
+    const answered = async (): Promise<number> => {
+      const text = await (await fetch(`${instruments}/metrics`)).text();
+      const counts = text.matchAll(/^rackboot_region_api_answers_total\{.*\} (\d+)$/gm);
+      return counts.reduce((sum, [, count]) => sum + Number(count), 0);
+    };
+    await eventually('it gets requests again', async () => {
+      const before = await answered();
+      for (let count = 0; count < 4; count += 1) await page();
+      return (await answered()) > before;
+    });
+    rmSync(ownWay);
+    await server.query('SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()');
+    // The balancer takes turns: the process that is lost would get half of them.
+    await eventually('twenty requests in a row are answered', async () => {
+      for (let count = 0; count < 20; count += 1) if ((await page()).status !== 200) return false;
+      return true;
+    });
+    assert.equal((await fetch(`${instruments}/readyz`)).status, 503);
+    symlinkSync(server.directory, ownWay);
+  });
+
+  test('says with Retry-After that no process is ready while the database is away, and goes on when it is back', {
+    timeout: 60_000,
+  }, async () => {
+    await server.end('SIGINT');
+    const away = await eventually('HAProxy answers itself', async () => {
+      const reply = await ask('/api/version/', '127.9.4.1');
+      return reply.status === 503 && reply;
+    });
+    assert.deepEqual([away.text, away.retryAfter], ['no process of the region is ready', '5']);
+    await server.run();
+    await eventually('the page is back', async () => (await ask('/login/', '127.9.4.1')).status === 200);
   });
 });

@@ -3,8 +3,9 @@
 // @host waits
 
 import assert from 'node:assert/strict';
-import { chownSync, copyFileSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { chownSync, copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { after, before, describe, test } from 'node:test';
 import { machinesShape } from '../../src/cli/shapes.ts';
 import { systemClock } from '../../src/clock.ts';
@@ -256,6 +257,39 @@ test("it goes on with the data of a rack's region, and that rack registers like 
     });
   } finally {
     await rack.remove();
+    await region.remove();
+  }
+});
+
+test('the key for hypervisors that its directory had before the first start stays, with and without the region', {
+  skip: missing('linux', 'ssh'),
+  timeout: 120_000,
+}, async () => {
+  const region = new RunningRack(PLACE, (text) => regionText(text));
+  const file = join(region.stateDir, 'ssh', 'id_ed25519');
+  const key = async (): Promise<string> => {
+    const { code, output, complaints } = await runRackboot(['power', 'key', '--config', region.configFile]);
+    assert.deepEqual([code, complaints], [0, []]);
+    return output.join('\n');
+  };
+  try {
+    const before = await key();
+    assert.equal(existsSync(join(region.stateDir, 'region.db')), false, 'asking for it makes no store');
+    await region.start({ command: SERVICE });
+    await eventually('the store has it', () => {
+      const database = new DatabaseSync(join(region.stateDir, 'region.db'), { readOnly: true });
+      try {
+        const row = database.prepare('SELECT private_key FROM region_ssh_key').get();
+        return row?.private_key === readFileSync(file, 'utf8');
+      } finally {
+        database.close();
+      }
+    });
+    assert.equal(await key(), before);
+    await region.stop();
+    rmSync(file);
+    assert.equal(await key(), before);
+  } finally {
     await region.remove();
   }
 });

@@ -2,7 +2,7 @@
 // @host waits, 60 s
 
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { z } from 'zod';
@@ -22,6 +22,8 @@ const MAC = '52:54:00:00:55:01';
 /** The simulated machine that boots from the rack. */
 const BOOTED = 1570;
 const PASSWORD = 'correct horse battery';
+/** /readyz waits for the database for 2 s; the rest is for a busy host, in milliseconds. */
+const READY_MS_MAX = 4000;
 /** A process that dies loses its duties within this, in milliseconds. */
 const TAKEN_MS_MAX = 20_000;
 
@@ -32,6 +34,10 @@ const succeeds = (work: () => Promise<unknown>): Promise<boolean> =>
   );
 
 const machine = z.object({ system_id: z.string(), hostname: z.string(), power_state: z.string() });
+const readyz = z.object({
+  ready: z.boolean(),
+  notReady: z.array(z.object({ what: z.string(), reason: z.string() })),
+});
 const change = z.object({ id: z.number(), description: z.string() });
 
 describe('two processes of one region', { skip: missing('linux', '/usr/lib/postgresql'), timeout: 240_000 }, () => {
@@ -67,6 +73,20 @@ describe('two processes of one region', { skip: missing('linux', '/usr/lib/postg
       TAKEN_MS_MAX,
     );
 
+  /** What /readyz of a process says, and how long that took. */
+  async function readiness(which: 0 | 1) {
+    const from = performance.now();
+    const answer = await fetch(`http://${PLACES[which].octets}.2:5249/readyz`);
+    const { ready, notReady } = readyz.parse(await answer.json());
+    return { status: answer.status, ready, notReady, ms: performance.now() - from };
+  }
+
+  const areReady = () =>
+    eventually('both are ready', async () => {
+      const both = await Promise.all([readiness(0), readiness(1)]);
+      return both.every(({ status, ready }) => status === 200 && ready);
+    });
+
   before(async () => {
     server = await PostgresServer.start({ settings: [] });
     await server.query('CREATE DATABASE region');
@@ -99,6 +119,35 @@ describe('two processes of one region', { skip: missing('linux', '/usr/lib/postg
     await ask(1, `machines/${systemId}/`, { hostname: 'keen-owl' }, 'PUT');
     assert.equal((await read(0)).hostname, 'keen-owl');
     assert.deepEqual(await events(0), await events(1));
+  });
+
+  test('both have one key for hypervisors, also if both need it first, and neither logs it', {
+    skip: missing('ssh'),
+  }, async () => {
+    const keyOf = async (process: RunningRack): Promise<string> => {
+      const { code, output, complaints } = await runRackboot(['power', 'key', '--config', process.configFile]);
+      assert.deepEqual([code, complaints], [0, []]);
+      return output.join('\n');
+    };
+    // At the same time, so that either may be the first.
+    const [first, second] = await Promise.all([keyOf(one), keyOf(two)]);
+    assert.match(first, /^ssh-ed25519 \S+ rackboot@\S+$/);
+    assert.equal(second, first);
+    const files = [one, two].map(({ stateDir }) => join(stateDir, 'ssh', 'id_ed25519'));
+    assert.deepEqual(
+      files.map((file) => statSync(file).mode & 0o777),
+      [0o600, 0o600],
+    );
+    const [stored] = await server.query('SELECT private_key FROM region_ssh_key', 'region');
+    for (const file of files) {
+      assert.equal(readFileSync(file, 'utf8'), stored?.private_key);
+      rmSync(file);
+    }
+    assert.deepEqual([await keyOf(two), await keyOf(one)], [first, first]);
+    const [secret = ''] = /^[A-Za-z0-9+/=]{40,}$/m.exec(String(stored?.private_key)) ?? [];
+    assert.ok(secret.length >= 40);
+    const logged = JSON.stringify([one.lines, two.lines, await events(0), await events(1)]);
+    assert.ok(!logged.includes(secret));
   });
 
   test('a power command given to either is carried out once, and by the other when the one on duty dies', async () => {
@@ -175,8 +224,34 @@ describe('two processes of one region', { skip: missing('linux', '/usr/lib/postg
     }
   });
 
+  test('a process is not ready while its database hangs, and says so within seconds', async () => {
+    await areReady();
+    const hanging = server.query('BEGIN; LOCK TABLE machine; SELECT pg_sleep(8); COMMIT;', 'region');
+    const { status, notReady } = await eventually('it is not ready', async () => {
+      const answer = await readiness(0);
+      assert.ok(answer.ms < READY_MS_MAX, `${answer.ms} ms`);
+      return !answer.ready && answer;
+    });
+    assert.equal(status, 503);
+    assert.deepEqual(
+      notReady.map(({ what }) => what),
+      ['store'],
+    );
+    assert.match(notReady[0]?.reason ?? '', /^the region's database has not answered for 2 s: see whether it runs/);
+    await hanging;
+    await areReady();
+  });
+
   test('while the database is away both answer 503 with Retry-After, and then go on', async () => {
     await server.end('SIGINT');
+    for (const which of [0, 1] as const) {
+      const { status, notReady } = await eventually('it is not ready', async () => {
+        const answer = await readiness(which);
+        return !answer.ready && answer;
+      });
+      assert.equal(status, 503);
+      assert.match(notReady[0]?.reason ?? '', /^the region's database cannot be used now \(.*\): see whether/);
+    }
     for (const place of PLACES) {
       const answer = await fetch(`http://127.0.0.1:${place.regionPort}/MAAS/`);
       assert.equal(answer.status, 503);
@@ -186,6 +261,7 @@ describe('two processes of one region', { skip: missing('linux', '/usr/lib/postg
     for (const which of [0, 1] as const) {
       await eventually('it answers again', () => succeeds(() => read(which)), TAKEN_MS_MAX);
     }
+    await areReady();
     await ask(0, `machines/${systemId}/`, { hostname: 'last-owl' }, 'PUT');
     assert.equal((await read(1)).hostname, 'last-owl');
   });

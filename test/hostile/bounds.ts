@@ -115,7 +115,7 @@ export const PLAIN: readonly PlainList[] = [
       'net/packet-socket.ts': 'FRAME_BYTES_MAX',
       'net/udp-linux-socket.ts': 'UDP_PAYLOAD_BYTES_MAX',
       'observe/instrument-server.ts': 'HEADER_BYTES_MAX',
-      'power/ssh-identity.ts': 'CONNECT_BYTES_MAX',
+      'power/ssh-identity.ts': 'CONNECT_BYTES_MAX KEY_BYTES_MAX',
       'power/web-request.ts': 'BODY_BYTES_MAX',
       'region/accounts/accounts.ts': 'PASSWORD_MAX PASSWORD_MIN',
       'region/http/agent-routes.ts': 'OUTPUT_MAX PIECE_MAX',

@@ -62,6 +62,7 @@ export const TABLES: Readonly<Record<string, Readonly<Record<string, string>>>> 
     rack_images: 'rack',
     setting: 'region/settings.ts SETTINGS_MAX',
     gone_machine: 'store/region-versions.ts GONE_VERSIONS',
+    region_ssh_key: 'one',
     counter: 'named',
   },
 };

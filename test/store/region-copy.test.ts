@@ -40,6 +40,7 @@ describe('the data of a region, moved', { skip: missing('linux', '/usr/lib/postg
       userData: Uint8Array.from({ length: 256 }, (_, index) => index),
     }));
     await store.removeMachine('m00002', EVENT);
+    await store.sshKey.keep('a key', 1);
     await store.recordReports('rack', [{ sequence: 7, kind: 'dhcp.ack', at: 5, text: 'x' }]);
     await store.close();
   });
@@ -58,6 +59,7 @@ describe('the data of a region, moved', { skip: missing('linux', '/usr/lib/postg
       await store.life.listTags(),
       await store.highestSequence('rack'),
       await store.listGone(0),
+      await store.sshKey.find(),
       await store.desiredVersion(),
     ];
   }

@@ -14,6 +14,7 @@ import { fillRegion, OPERATIONS } from '../contract/region-operations.ts';
 import { testRegionStore } from '../contract/region-store.ts';
 import { testScriptStore } from '../contract/script-store.ts';
 import { testSessionStore } from '../contract/session-store.ts';
+import { testSshKeyStore } from '../contract/ssh-key-store.ts';
 import type { StorePlace } from '../contract/store-place.ts';
 import { testTransactions } from '../contract/transactions.ts';
 import { missing } from '../support/needs.ts';
@@ -47,6 +48,7 @@ describe('a region in PostgreSQL', { skip: missing('linux', '/usr/lib/postgresql
   testMachineVersions(title, makePlace);
   testLoginStore(title, makePlace);
   testSessionStore(title, makePlace);
+  testSshKeyStore(title, makePlace);
   testRackStore(title, makePlace);
   testScriptStore(title, makePlace);
 

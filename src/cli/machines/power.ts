@@ -4,15 +4,17 @@
 import { z } from 'zod';
 import { systemClock } from '../../clock.ts';
 import { loadPlace } from '../../config/config-file.ts';
+import { loadStorePlace } from '../../config/region-store.ts';
 import { askDaemon } from '../../control/ask-daemon.ts';
 import { RackError } from '../../errors.ts';
 import { COMMAND_MS_MAX } from '../../power/command.ts';
 import type { PowerSurroundings } from '../../power/driver.ts';
 import { findDriver, POWER_DRIVERS } from '../../power/drivers.ts';
 import type { PowerOutcome } from '../../power/outcome.ts';
-import { openSshIdentity, readPublicKey } from '../../power/ssh-identity.ts';
+import { openSshIdentity, readPublicKey, type SshIdentity } from '../../power/ssh-identity.ts';
 import { listGuests, parseHypervisor } from '../../power/virsh.ts';
 import { refusal, sentenceOf } from '../../region/words/refusal.ts';
+import { hasStore, openStore } from '../../region-process/open-store.ts';
 import { print, printFields, printJson, printTable } from '../output.ts';
 import { becomeOwnerOf } from '../state-owner.ts';
 import { findMachine } from './identity.ts';
@@ -21,8 +23,21 @@ const machinePower = z.looseObject({ power_type: z.string() });
 const machineValues = z.record(z.string(), z.union([z.string(), z.number(), z.boolean()]));
 const machineIdentity = z.looseObject({ power_is_proposed: z.boolean() });
 
-function surroundingsOf(stateDir: string): PowerSurroundings {
-  return { clock: systemClock, sshIdentity: () => openSshIdentity(stateDir, systemClock) };
+const surroundingsOf = (config: string): PowerSurroundings => ({
+  ...{ clock: systemClock, sshIdentity: () => regionSshIdentity(config) },
+});
+
+/** The key of the region, also while it runs. Before its first start there is no store: the key then becomes the store's. */
+async function regionSshIdentity(config: string): Promise<SshIdentity> {
+  const place = loadStorePlace(config);
+  const { stateDir } = place;
+  if (!hasStore(place)) return await openSshIdentity(stateDir, systemClock);
+  const store = await openStore(place);
+  try {
+    return await openSshIdentity(stateDir, systemClock, store.sshKey);
+  } finally {
+    await store.close();
+  }
 }
 
 /** A signal for one query, aborted when the query takes too long. */
@@ -40,17 +55,19 @@ function questionSignal(): AbortSignal {
  */
 export async function checkPower(config: string, wanted: string, json: boolean): Promise<number> {
   const { stateDir } = loadPlace(config);
-  return wanted.includes('://') ? checkHypervisor(stateDir, wanted, json) : checkMachine(stateDir, wanted, json);
+  return wanted.includes('://')
+    ? checkHypervisor(config, stateDir, wanted, json)
+    : checkMachine(config, stateDir, wanted, json);
 }
 
-async function checkHypervisor(stateDir: string, uri: string, json: boolean): Promise<number> {
+async function checkHypervisor(config: string, stateDir: string, uri: string, json: boolean): Promise<number> {
   const host = parseHypervisor(uri);
   if (host === undefined) {
     const text = `${uri} is not a libvirt URI: use qemu+ssh://user@host/system, qemu:///system or test:///default`;
     throw new RackError('bad-argument', text);
   }
   becomeOwnerOf(stateDir);
-  const list = await listGuests(host, surroundingsOf(stateDir), questionSignal());
+  const list = await listGuests(host, surroundingsOf(config), questionSignal());
   if (list.kind === 'failed') {
     if (json) printJson({ address: host.address, outcome: list.outcome.kind, text: list.outcome.text });
     else printOutcome(host.address, list.outcome);
@@ -67,7 +84,7 @@ async function checkHypervisor(stateDir: string, uri: string, json: boolean): Pr
   return 0;
 }
 
-async function checkMachine(stateDir: string, wanted: string, json: boolean): Promise<number> {
+async function checkMachine(config: string, stateDir: string, wanted: string, json: boolean): Promise<number> {
   const { system_id: id, fqdn } = await findMachine(stateDir, wanted);
   const path = `/MAAS/api/2.0/machines/${encodeURIComponent(id)}/`;
   const { power_type: type } = machinePower.parse(await askDaemon(stateDir, path));
@@ -84,7 +101,7 @@ async function checkMachine(stateDir: string, wanted: string, json: boolean): Pr
     throw new RackError('bad-argument', `the power_type of ${fqdn} is unknown (${type || 'none'}): use ${names}`);
   }
   becomeOwnerOf(stateDir);
-  const opened = driver.open(id, values, surroundingsOf(stateDir));
+  const opened = driver.open(id, values, surroundingsOf(config));
   if (opened.kind === 'bad-parameters') {
     const problems = opened.problems.map((one) => sentenceOf(refusal('field.power-parameter', one)));
     throw new RackError('bad-argument', `the power_parameters of ${fqdn} are unusable: ${problems.join('; ')}`);
@@ -113,6 +130,6 @@ function printOutcome(controller: string, { kind, state, text, said }: PowerOutc
 export async function printPowerKey(config: string): Promise<number> {
   const { stateDir } = loadPlace(config);
   becomeOwnerOf(stateDir);
-  print(await readPublicKey(await openSshIdentity(stateDir, systemClock), systemClock));
+  print(await readPublicKey(await regionSshIdentity(config), systemClock));
   return 0;
 }

@@ -18,8 +18,7 @@ import {
   wasUsed,
 } from '../../region/accounts/accounts.ts';
 import type { RegionStore } from '../../region/records/store.ts';
-import { openStore } from '../../region-process/open-store.ts';
-import { hasRegionStore } from '../../store/region-sqlite.ts';
+import { hasStore, openStore } from '../../region-process/open-store.ts';
 import { readGivenFile } from '../given-file.ts';
 import { formatDuration, print, printError, printTable } from '../output.ts';
 import { openPrompt } from '../prompt.ts';
@@ -140,9 +139,6 @@ function checkHasAccounts(place: StorePlace, username: string): void {
     `there is no user ${username}: ${stateDir} has no accounts yet; rackboot createadmin --username ${username} makes the first`,
   );
 }
-
-/** False if opening the store would make it. */
-const hasStore = ({ stateDir, store }: StorePlace): boolean => store.kind !== 'sqlite' || hasRegionStore(stateDir);
 
 /** @throws RackError as `openStore`, and `permission-denied` with the remedy if this user may not enter the state directory */
 async function openAccounts(place: StorePlace): Promise<RegionStore> {

@@ -13,6 +13,7 @@ import type { MachineAddress } from '../../machines/machine.ts';
 import type { SettingValue } from '../../machines/settings.ts';
 import type { Ipv4, MacAddress } from '../../net/address.ts';
 import type { PowerLedger } from '../../power/ledger.ts';
+import type { SshKeyStore } from '../../power/ssh-identity.ts';
 import type { DutyStore } from './duty-store.ts';
 import type { Doubt, Happening } from './event-params.ts';
 import type {
@@ -239,6 +240,8 @@ export interface RegionStore {
   readonly sessions: SessionStore;
   /** The power commands begun, and their outcomes. */
   readonly power: PowerLedger;
+  /** The SSH key with which its processes log in to hypervisors. */
+  readonly sshKey: SshKeyStore;
   /** Undefined: one process has the store, and all duties. Otherwise only the process that has them may begin a power command. */
   readonly duties?: DutyStore | undefined;
   /** Undefined: one process has the store, and counts by itself. */

@@ -1,0 +1,273 @@
+// docs/outgrowing.md from its beginning to its end, as printed: its files are written and its commands are run, on hosts' addresses and a
+// database's name of its own network: a region on SQLite, moved to PostgreSQL behind HAProxy, backed up, restored, and moved back.
+// @host waits, 40 s
+
+import assert from 'node:assert/strict';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import {
+  appendFileSync,
+  chmodSync,
+  chownSync,
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { parse, stringify } from 'yaml';
+import { z } from 'zod';
+import { systemClock } from '../../src/clock.ts';
+import { notRun } from '../documents/commands.ts';
+import { commandsOf, partsOf, ROOT, readDocument } from '../documents/markdown.ts';
+import { NOBODY } from '../support/another-user.ts';
+import { endProgram } from '../support/child.ts';
+import { missing } from '../support/needs.ts';
+import { enterOwnMounts, removeOwnMounts } from '../support/own-mounts.ts';
+import { enterOwnNetwork, ip } from '../support/own-network.ts';
+import { PostgresServer } from '../support/postgres-server.ts';
+import { eventually } from '../support/running-rack.ts';
+
+const PAGE = 'docs/outgrowing.md';
+const REGION = '10.20.0.5';
+const BALANCER = '10.20.0.4';
+/** Of db.example. */
+const DATABASE = '10.20.0.9';
+const CONFIG = '/etc/rackboot/region.yaml';
+const STATE = '/var/lib/rackboot-region';
+const RACK_STATE = '/var/lib/rackboot';
+const UNIT = '/etc/systemd/system/rackboot-region.service';
+const PASSWORD = 'correct horse battery';
+const DATABASE_PASSWORD = 'hush-hush';
+const COMMAND_MS_MAX = 60_000;
+/** They need an init, or remove all of it. */
+const LEFT_OUT = /^sudo (?:systemctl|rm) /;
+
+const configuration = z.record(z.string(), z.unknown());
+
+const blocks = partsOf(readDocument(PAGE)).flatMap((part) => (part.kind === 'block' ? [part] : []));
+const commands = blocks
+  .filter(({ language }) => language === 'sh')
+  .flatMap((block) => commandsOf(block).map(({ command }) => command));
+
+/** The shown file that has this text. */
+function fileWith(text: string): string {
+  const found = blocks.map(({ lines }) => `${lines.join('\n')}\n`).filter((file) => file.includes(text));
+  assert.equal(found.length, 1, `${found.length} files of ${PAGE} have ${text}`);
+  return found[0] ?? '';
+}
+
+describe('the page about outgrowing one host', {
+  skip: missing('linux', 'root', 'ip', 'mount', 'openssl', 'script', 'haproxy', '/usr/lib/postgresql'),
+  timeout: 300_000,
+}, () => {
+  const place = mkdtempSync(join(tmpdir(), 'rackboot-outgrowing-'));
+  /** Outside the mounts, for the database's user. */
+  const certificates = mkdtempSync(join(tmpdir(), 'rackboot-certificates-'));
+  const ran = new Set<string>();
+  let path = '';
+  let server: PostgresServer;
+  let region: ChildProcess | undefined;
+  let balancer: ChildProcess | undefined;
+
+  /** Runs a command, as a person types it in a checkout. @param typed the answers to its questions */
+  async function run(command: string, typed: readonly string[] = []): Promise<string> {
+    const [program, ...words] =
+      typed.length === 0 ? ['bash', '-c', command] : ['script', '-qec', command, join(place, 'typescript')];
+    const env = { ...process.env, PATH: path, NO_COLOR: '1' };
+    const child = spawn(program ?? '', words, { cwd: ROOT, env, stdio: ['pipe', 'pipe', 'pipe'] });
+    const answers = [...typed];
+    let text = '';
+    let asked = 0;
+    const onData = (bytes: Buffer): void => {
+      text += bytes.toString('utf8');
+      const isQuestion = /: $/.test(text.slice(asked));
+      const answer = isQuestion ? answers.shift() : undefined;
+      if (answer === undefined) return;
+      asked = text.length;
+      child.stdin.write(`${answer}\r`);
+    };
+    child.stdout.on('data', onData);
+    child.stderr.on('data', onData);
+    const late = systemClock.schedule(COMMAND_MS_MAX, () => child.kill('SIGKILL'));
+    const code = await new Promise<number | null>((resolve) => child.on('close', resolve));
+    late.cancel();
+    assert.equal(code, 0, `${command}: ${text}`);
+    return text;
+  }
+
+  /** Runs the only command of the page that begins so. */
+  async function runShown(start: string, typed: readonly string[] = []): Promise<string> {
+    const found = commands.filter((command) => command.startsWith(start));
+    assert.equal(found.length, 1, `${found.length} commands of ${PAGE} begin with ${start}`);
+    const [command = ''] = found;
+    ran.add(command);
+    return await run(command, typed);
+  }
+
+  const succeeds = async (url: string): Promise<boolean> =>
+    await fetch(url).then(
+      ({ ok }) => ok,
+      () => false,
+    );
+
+  /** Starts what the unit starts. */
+  async function startRegion(): Promise<void> {
+    const [, line = ''] = /^ExecStart=(.*)$/m.exec(readFileSync(UNIT, 'utf8')) ?? [];
+    const [program = '', ...words] = line.split(' ');
+    region = spawn(program, words, { cwd: '/', env: { ...process.env, PATH: path }, stdio: 'ignore' });
+    await eventually('the region answers', () => succeeds(`http://${REGION}:5240/MAAS/api/version/`), COMMAND_MS_MAX);
+  }
+
+  async function stopRegion(): Promise<void> {
+    if (region !== undefined) await endProgram(region, 'SIGTERM');
+    region = undefined;
+  }
+
+  /** The account of the page is there, and the store that is in use is the one of the file. */
+  async function isWhole(store: RegExp): Promise<void> {
+    assert.match(
+      await run(`sudo rackboot apikey --list --username admin --config ${CONFIG}`),
+      /^admin has no API keys/,
+    );
+    assert.match(await run(`sudo rackboot status --config ${CONFIG}`), store);
+  }
+
+  function makeCertificate(): void {
+    const words = ['-newkey', 'rsa:2048', '-nodes', '-days', '2', '-subj', '/CN=db.example'];
+    execFileSync(
+      'openssl',
+      ['req', '-x509', ...words, '-addext', 'subjectAltName=DNS:db.example', '-keyout', 'key', '-out', 'crt'],
+      { cwd: certificates, stdio: 'ignore' },
+    );
+    chmodSync(certificates, 0o755);
+    for (const file of ['key', 'crt']) chownSync(join(certificates, file), NOBODY, NOBODY);
+  }
+
+  before(async () => {
+    enterOwnNetwork();
+    for (const address of [REGION, BALANCER, DATABASE]) ip(`address add ${address}/32 dev lo`);
+    path = enterOwnMounts(place);
+    appendFileSync('/etc/hosts', `${DATABASE} db.example\n`);
+    rmSync('/etc/rackboot', { recursive: true, force: true });
+    mkdirSync('/etc/rackboot');
+    mkdirSync('/etc/systemd/system', { recursive: true });
+    makeCertificate();
+    server = await PostgresServer.start({
+      settings: [
+        ...[`listen_addresses = '${DATABASE}'`, 'ssl = on', 'fsync = off'],
+        ...[`ssl_cert_file = '${join(certificates, 'crt')}'`, `ssl_key_file = '${join(certificates, 'key')}'`],
+      ],
+      access: ['hostssl rackboot rackboot 0.0.0.0/0 scram-sha-256', 'hostnossl all all 0.0.0.0/0 reject'],
+    });
+    await server.query(`ALTER ROLE rackboot PASSWORD '${DATABASE_PASSWORD}'`);
+    writeFileSync('/etc/rackboot/database-password', `${DATABASE_PASSWORD}\n`, { mode: 0o600 });
+    cpSync(join(certificates, 'crt'), '/etc/rackboot/database-ca.pem');
+  });
+  after(async () => {
+    if (balancer !== undefined) await endProgram(balancer, 'SIGTERM');
+    await stopRegion();
+    await server?.close();
+    removeOwnMounts(place);
+    rmSync(certificates, { recursive: true, force: true });
+  });
+
+  /** Makes the database by the page's words, which stand in a sentence. */
+  async function makeDatabase(): Promise<void> {
+    const [, command = ''] = /`(createdb [^`]+)`/.exec(readDocument(PAGE)) ?? [];
+    await run(`PGHOST=${server.directory} PGUSER=rackboot ${command}`);
+  }
+
+  test('a region apart from its rack is checked, installed and gets its first account', async () => {
+    writeFileSync(CONFIG, fileWith('kind: sqlite }'));
+    assert.match(await runShown('sudo rackboot region check'), /is fine: the region serves 10\.20\.0\.5:5240/);
+    await runShown('sudo install -m 644 systemd/rackboot-region.service');
+    await startRegion();
+    assert.match(await runShown('sudo rackboot createadmin', [PASSWORD, PASSWORD]), /admin is an administrator\./);
+    await isWhole(/^Store +region\.db in \/var\/lib\/rackboot-region$/m);
+  });
+
+  test("the data of a rack's region moves to PostgreSQL, where the region goes on", async () => {
+    await stopRegion();
+    // The page moves what a rack has.
+    mkdirSync(RACK_STATE);
+    cpSync(join(STATE, 'region.db'), join(RACK_STATE, 'region.db'));
+    rmSync(STATE, { recursive: true });
+    await makeDatabase();
+    assert.match(await runShown('sudo rackboot region copy'), /^\d+ rows? in \d+ tables are there, and compared\.$/m);
+    writeFileSync(CONFIG, fileWith('kind: postgresql'));
+    assert.match(await run(`sudo rackboot region check --config ${CONFIG}`), /, on PostgreSQL\.$/m);
+    await startRegion();
+    await isWhole(/^Store +postgresql:\/\/rackboot@db\.example:5432\/rackboot$/m);
+  });
+
+  test('without ca_file the authorities that this host knows count', async () => {
+    const file = join(place, 'without-ca.yaml');
+    writeFileSync(file, fileWith('kind: postgresql').replace(/^ *ca_file: .*\n/m, ''));
+    const command = `sudo rackboot apikey --list --username admin --config ${file}`;
+    await assert.rejects(run(command), /cannot be trusted \(self-signed certificate/);
+    cpSync(join(certificates, 'crt'), '/etc/ssl/certs/db-example.pem');
+    execFileSync('openssl', ['rehash', '/etc/ssl/certs'], { stdio: 'ignore' });
+    assert.match(await run(command), /^admin has no API keys/);
+  });
+
+  test('the load balancer has one address for it, once its file names that', async () => {
+    const own = configuration.parse(parse(readFileSync(CONFIG, 'utf8')));
+    const added = configuration.parse(parse(fileWith('proxies:')));
+    const both = { ...configuration.parse(own.region), ...configuration.parse(added.region) };
+    await stopRegion();
+    writeFileSync(CONFIG, stringify({ ...own, ...added, region: both }));
+    await startRegion();
+    assert.ok(await succeeds(`http://${REGION}:5249/readyz`), 'the load balancer can ask whether it is ready');
+    const haproxy = '/etc/haproxy/haproxy.cfg';
+    mkdirSync('/etc/haproxy', { recursive: true });
+    writeFileSync(haproxy, fileWith('frontend region'));
+    balancer = spawn('haproxy', ['-db', '-f', haproxy], { stdio: 'ignore' });
+    await eventually('the load balancer passes requests on', () =>
+      succeeds(`http://${BALANCER}:5240/MAAS/api/version/`),
+    );
+    const page = await (await fetch(`http://${BALANCER}:5240/MAAS/login/`)).text();
+    assert.match(page, /name="password"/);
+  });
+
+  test('a rack with the list of its addresses has a valid file', async () => {
+    const file = '/etc/rackboot/rackboot.yaml';
+    writeFileSync(file, fileWith('mode: remote'));
+    await run(`sudo rackboot check --config ${file}`);
+  });
+
+  test('a backup of the region that runs fills an empty database, with which it goes on', async () => {
+    await runShown('sudo rackboot region backup');
+    await stopRegion();
+    await server.query('DROP DATABASE rackboot WITH (FORCE)');
+    await makeDatabase();
+    await runShown('sudo rackboot region restore');
+    await startRegion();
+    await isWhole(/^Store +postgresql:/m);
+  });
+
+  test('the way back is the same with --from and --to exchanged', async () => {
+    await stopRegion();
+    rmSync(RACK_STATE, { recursive: true });
+    const there = commands.find((command) => command.includes('region copy')) ?? '';
+    const back = there.replace(/--from (\S+) --to (\S+)/, '--from $2 --to $1');
+    assert.notEqual(back, there);
+    assert.match(await run(back), /are there, and compared\.$/m);
+    writeFileSync(CONFIG, fileWith('kind: sqlite }'));
+    cpSync(join(RACK_STATE, 'region.db'), join(STATE, 'region.db'));
+    await startRegion();
+    await isWhole(/^Store +region\.db in /m);
+  });
+
+  test('every other command of the page needs an init or removes all of it, and has a test of its own', () => {
+    const left = commands.filter((command) => !ran.has(command));
+    for (const command of left) {
+      assert.match(command, LEFT_OUT);
+      assert.ok(notRun(command)?.coveredBy !== undefined, command);
+    }
+    assert.ok(ran.size >= 6, `${[...ran]}`);
+  });
+});

@@ -1,0 +1,38 @@
+// Gives one test process files of its own: /etc is a copy, and /var/lib is empty. A directory for programs has `rackboot` of this checkout, and
+// a `sudo` that changes nobody.
+//
+// 1. Nothing of it is seen by the host, but the directory itself. It ends with the process: the mounts are a namespace of the main thread.
+//    Its files are touched by synchronous calls and by children only, because the pool of Node's threads is outside.
+// 2. It needs root.
+
+import { execFileSync } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { cpSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import koffi from 'koffi';
+
+const ROOT = join(import.meta.dirname, '..', '..');
+const CLONE_NEWNS = 0x00020000;
+
+/** Enters it. @param place an empty directory @returns the PATH with its programs */
+export function enterOwnMounts(place: string): string {
+  const unshare: (flags: number) => number = koffi.load('libc.so.6').func('int unshare(int)');
+  if (unshare(CLONE_NEWNS) !== 0) throw new Error(`unshare: error ${koffi.errno()}`);
+  const mount = (...words: readonly string[]): unknown => execFileSync('mount', words);
+  mount('--make-rprivate', '/');
+  mount('-t', 'tmpfs', '-o', 'mode=755', randomUUID(), place);
+  cpSync('/etc', join(place, 'etc'), { recursive: true, verbatimSymlinks: true });
+  mount('--bind', join(place, 'etc'), '/etc');
+  mount('-t', 'tmpfs', '-o', 'mode=755', randomUUID(), '/var/lib');
+  const programs = join(place, 'bin');
+  mkdirSync(programs);
+  symlinkSync(join(ROOT, 'bin', 'rackboot.js'), join(programs, 'rackboot'));
+  writeFileSync(join(programs, 'sudo'), '#!/bin/sh\nexec "$@"\n', { mode: 0o755 });
+  return `${programs}:${process.env.PATH ?? ''}`;
+}
+
+/** Removes the directory, which alone the host sees. */
+export function removeOwnMounts(place: string): void {
+  execFileSync('umount', ['-l', place]);
+  rmSync(place, { recursive: true, force: true });
+}
