@@ -6,6 +6,9 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { RackError } from '../../src/errors.ts';
+import type { DesiredState } from '../../src/machines/machine.ts';
 import type { Settings } from '../../src/machines/settings.ts';
 import { createApiKey } from '../../src/region/accounts/accounts.ts';
 import type { OwnRack, RegionConfig } from '../../src/region/config.ts';
@@ -437,3 +440,43 @@ test('a region without a rack shows the values of its own file as read-only, and
     },
     { ownRack: undefined, ownFile: { file: '/etc/region.yaml', values: { boot: { kernel_params: 'quiet' } } } },
   ));
+
+/** Sets the kernel's arguments as another process of the region does. */
+async function setElsewhere({ store }: RegionPlace, words: string): Promise<void> {
+  const outcome = await store.changeSettings(1, () => ({
+    ...{ kind: 'change', changes: [{ rack: '', key: 'boot.kernel_params', value: words }] },
+    events: [],
+  }));
+  assert.equal(outcome.kind, 'changed');
+}
+
+const kernelParams = ({ settings }: DesiredState): unknown => Reflect.get(Object(settings?.boot), 'kernel_params');
+
+test('a state never has the version of a change with the settings from before it', () =>
+  withSettings({}, async (call, place) => {
+    const { region, store } = place;
+    const read = store.listSettings.bind(store);
+    const gate = Promise.withResolvers<void>();
+    await setElsewhere(place, 'one');
+    assert.equal(kernelParams(await region.desiredState()), 'one');
+    await setElsewhere(place, 'two');
+    store.listSettings = async () => {
+      await gate.promise;
+      return await read();
+    };
+    const first = region.desiredState();
+    for (let turn = 0; turn < 20; turn += 1) await nextTurn();
+    const second = region.desiredState();
+    for (let turn = 0; turn < 20; turn += 1) await nextTurn();
+    gate.resolve();
+    assert.deepEqual([kernelParams(await first), kernelParams(await second)], ['two', 'two']);
+
+    await setElsewhere(place, 'three');
+    store.listSettings = () => Promise.reject(new RackError('store-unavailable', 'away'));
+    await assert.rejects(region.desiredState(), /away/);
+    store.listSettings = read;
+    assert.equal(kernelParams(await region.desiredState()), 'three', 'read again after a failure');
+
+    await setElsewhere(place, 'four');
+    assert.equal((await call('GET', '2.0/maas/?op=get_config&name=kernel_opts')).text, '"four"', 'shown at once');
+  }));
