@@ -67,7 +67,7 @@ describe('a machine’s whole life with another DHCP server', { skip: SKIP }, ()
     await life().off(STEP_MS_MAX);
 
     const { path, os, release, architecture } = image ?? assert.fail();
-    await life().rackboot('images', 'add', path, '--os', os, '--release', release, '--arch', architecture);
+    await life().rackbootOnRack('images', 'add', path, '--os', os, '--release', release, '--arch', architecture);
     const owner = life().makeKey('owner');
     await life().rackboot('sshkeys', 'add', `${owner}.pub`);
     await life().rackboot('machines', 'deploy', hostname, `${os}/${release}`);

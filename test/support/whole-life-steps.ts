@@ -11,12 +11,17 @@ import { bootTreeNeeds } from './boot-tree-needs.ts';
 import { type CachedImage, cachedDebianImage, DEBIAN_IMAGE_NEEDS } from './debian-image.ts';
 import { missing, type Need } from './needs.ts';
 import { AGAIN_SECONDS_MAX } from './powered-machine.ts';
-import { BMC, type LifeCase, LifeRig, type Said } from './whole-life.ts';
+import {
+  BMC,
+  DEPLOYED_STORY,
+  LIFE_NEEDS,
+  type LifeCase,
+  LifeRig,
+  RELEASED_STORY,
+  type Said,
+  START,
+} from './whole-life.ts';
 
-const NEEDS: readonly Need[] = [
-  ...(['linux', 'root', 'ip', 'ipmi_sim', 'ipmitool', 'nc', 'ssh', 'curl', 'dig', 'depmod'] as const),
-  ...(['mount', 'sfdisk', 'qemu-system-x86_64', '/usr/share/OVMF/OVMF_CODE_4M.fd'] as const),
-];
 /** The longest a step may take, in milliseconds; an image may have to be made before the first. */
 const LIMITS = { stepMs: 480_000, preparationMs: 900_000 };
 /** The same for another architecture than this host's, whose image is made by emulation too, program for program. */
@@ -36,39 +41,9 @@ const TOLD = 'timeout 30 sh -c "until [ -s /etc/told ]; do sleep 1; done"; cat /
 const BOOT_ID = 'cat /proc/sys/kernel/random/boot_id';
 const USER_DATA = '#cloud-config\nwrite_files: [{ path: /etc/told, content: "by its owner" }]\n';
 
-/** The requests to the BMC for a start from the network. */
-const START = ['power 0', 'boot pxe', 'power 1'];
-
-/** Lines of the machine's log, in this order, with other lines between them. */
-const STORY = [
-  /^it reported itself for the first time/,
-  /^From 'New' to 'Commissioning'$/,
-  /^it was switched (off and )?on/,
-  /^Was told to run the ephemeral environment$/,
-  /^it reported its hardware$/,
-  /^all checks and scripts passed/,
-  /^From 'Commissioning' to 'Ready'$/,
-  /^it was switched off/,
-  /^From 'Ready' to 'Allocated'$/,
-  /^From 'Allocated' to 'Deploying'$/,
-  /^it was switched (off and )?on/,
-  /^Offered 10\.77\.0\.\d\d \(fixed by the region\)/,
-  /^writing /,
-  /^growing and personalising /,
-  /^the disk is written: from now on it boots its own disk$/,
-  /^Was told to boot its own disk$/,
-  /^From 'Deploying' to 'Deployed'$/,
-  /^Was told to boot its own disk$/,
-  /^From 'Deployed' to 'Disk erasing'$/,
-  /^it was switched (off and )?on/,
-  /^Was told to run the ephemeral environment$/,
-  / erased \(/,
-  /^From 'Releasing' to 'Ready'$/,
-];
-
 /** Tests that a machine lives its whole life. */
 export function testWholeLife(given: LifeCase, needs: readonly Need[] = []): void {
-  const skip = missing(...NEEDS, ...DEBIAN_IMAGE_NEEDS, ...needs, ...bootTreeNeeds(given.content));
+  const skip = missing(...LIFE_NEEDS, ...DEBIAN_IMAGE_NEEDS, ...needs, ...bootTreeNeeds(given.content));
   describe(`a machine's whole life (${given.firmware})`, { skip }, () => new WholeLife(given).declare());
 }
 
@@ -154,7 +129,7 @@ class WholeLife {
     const image = this.#image ?? assert.fail();
     const system = `${image.os}/${image.release}`;
     const added = ['--os', image.os, '--release', image.release, '--arch', image.architecture];
-    await this.#life.rackboot('images', 'add', image.path, ...added);
+    await this.#life.rackbootOnRack('images', 'add', image.path, ...added);
     assert.match(await this.#life.refused('machines', 'deploy', hostname, system), /has no SSH key/);
     await this.#life.rackboot('sshkeys', 'add', `${this.#owner}.pub`);
     const data = join(this.#life.directory, 'user-data');
@@ -247,12 +222,7 @@ class WholeLife {
   async #look(): Promise<void> {
     const events = await this.#life.events();
     const reported = events.map(({ description }) => description);
-    let from = 0;
-    for (const sentence of STORY) {
-      const at = reported.findIndex((text, index) => index >= from && sentence.test(text));
-      if (at === -1) assert.fail(`${sentence}, in its place:\n${await this.#life.story()}`);
-      from = at + 1;
-    }
+    await this.#life.checkStory(reported, [...DEPLOYED_STORY, /^Was told to boot its own disk$/, ...RELEASED_STORY]);
     const count = (wanted: string): number => events.filter(({ type }) => type === wanted).length;
     assert.deepEqual([count('Node powered on'), count('Node powered off')], [3, 2]);
     assert.deepEqual(

@@ -7,7 +7,7 @@ import { closeSync, mkdtempSync, openSync, readSync, rmSync, writeFileSync } fro
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { machineShape } from '../../src/cli/shapes.ts';
+import { machineShape, statusShape } from '../../src/cli/shapes.ts';
 import { sleep } from '../../src/clock.ts';
 import { askDaemon } from '../../src/control/ask-daemon.ts';
 import { cachedBootTree, type TreeContent } from '../../src/lab/boot-tree.ts';
@@ -15,9 +15,46 @@ import { DaemonProcess, type LogLine } from '../../src/lab/daemon-process.ts';
 import { LabNamespace } from '../../src/lab/namespace.ts';
 import { eventuallyWithin } from './eventually.ts';
 import { type BootCase, configText, specOf, startAddressServer } from './first-boot.ts';
+import type { Need } from './needs.ts';
 import { PoweredMachine } from './powered-machine.ts';
-import { runRackboot } from './running-rack.ts';
+import { type RunningRack, runRackboot } from './running-rack.ts';
 
+/** The requests to the BMC for a start from the network. */
+export const START = ['power 0', 'boot pxe', 'power 1'];
+
+/** Lines of the machine's log until it is deployed, in this order, with other lines between them. */
+export const DEPLOYED_STORY = [
+  /^it reported itself for the first time/,
+  /^From 'New' to 'Commissioning'$/,
+  /^it was switched (off and )?on/,
+  /^Was told to run the ephemeral environment$/,
+  /^it reported its hardware$/,
+  /^all checks and scripts passed/,
+  /^From 'Commissioning' to 'Ready'$/,
+  /^it was switched off/,
+  /^From 'Ready' to 'Allocated'$/,
+  /^From 'Allocated' to 'Deploying'$/,
+  /^it was switched (off and )?on/,
+  /^Offered 10\.77\.0\.\d\d \(fixed by the region\)/,
+  /^writing /,
+  /^growing and personalising /,
+  /^the disk is written: from now on it boots its own disk$/,
+  /^Was told to boot its own disk$/,
+  /^From 'Deploying' to 'Deployed'$/,
+];
+/** The same of its release with erasure. */
+export const RELEASED_STORY = [
+  /^From 'Deployed' to 'Disk erasing'$/,
+  /^it was switched (off and )?on/,
+  /^Was told to run the ephemeral environment$/,
+  / erased \(/,
+  /^From 'Releasing' to 'Ready'$/,
+];
+
+export const LIFE_NEEDS: readonly Need[] = [
+  ...(['linux', 'root', 'ip', 'ipmi_sim', 'ipmitool', 'nc', 'ssh', 'curl', 'dig', 'depmod'] as const),
+  ...(['mount', 'sfdisk', 'qemu-system-x86_64', '/usr/share/OVMF/OVMF_CODE_4M.fd'] as const),
+];
 export const RACK = '10.77.0.1';
 export const BMC = { address: '10.77.0.5', mac: '52:54:00:bb:00:02', operator: { name: 'root', password: 'calvin42' } };
 const CONSOLE_SHOWN = 3000;
@@ -27,14 +64,17 @@ const SSH_SECONDS_MAX = 20;
 /** pino's number for an error. */
 const ERROR = 50;
 const FAULTS_SHOWN = 5;
+/** Lines of the log in which something is awaited. */
+const LATEST = 20;
 const SECTOR_BYTES = 512;
 const START_MS_MAX = 60_000;
 /** An image is copied and hashed within it. */
 const COMMAND_MS_MAX = 300_000;
 
 const eventsShape = z.array(
-  z.looseObject({ id: z.number(), type: z.string(), description: z.string(), username: z.string() }),
+  z.looseObject({ id: z.number(), type: z.string(), description: z.string(), username: z.string(), time: z.string() }),
 );
+const latestShape = z.object({ events: z.array(z.looseObject({ description: z.string() })) });
 const tableShape = z.object({
   partitiontable: z.object({ partitions: z.array(z.looseObject({ start: z.number() })) }),
 });
@@ -47,6 +87,14 @@ export interface LifeCase extends Pick<BootCase, 'firmware' | 'nic' | 'memoryMib
   readonly bus: 'isa' | 'pci' | undefined;
   /** Another server, dnsmasq, gives the addresses, and the rack is in proxy mode. Default: the rack gives them. */
   readonly proxied?: boolean;
+}
+
+/** A region in processes of its own. */
+export interface RegionApart {
+  /** Where its processes answer: the rack's `region.url`. */
+  readonly urls: readonly string[];
+  /** The process that commands are given to. */
+  readonly current: Pick<RunningRack, 'configFile' | 'stateDir'>;
 }
 
 /** What became of a program. */
@@ -62,31 +110,53 @@ export class LifeRig {
   readonly directory: string;
   readonly lines: LogLine[] = [];
   readonly #config: string;
+  readonly #region: RegionApart | undefined;
   readonly #resolver: string;
   #daemon: DaemonProcess | undefined;
   #addressServer: ReturnType<LabNamespace['spawn']> | undefined;
   /** How the daemon ended; undefined: it runs. */
   #exit: number | undefined;
 
-  private constructor(given: LifeCase, namespace: LabNamespace, directory: string, tree: string) {
+  private constructor(
+    given: LifeCase,
+    namespace: LabNamespace,
+    directory: string,
+    tree: string,
+    region: RegionApart | undefined,
+  ) {
     this.namespace = namespace;
     this.directory = directory;
+    this.#region = region;
     const boot = { ...given, name: '', boots: 1 } as const;
     this.power = new PoweredMachine(specOf(boot, 0, directory), BMC, namespace, given.bus);
     this.#config = join(directory, 'rackboot.yaml');
     this.#resolver = join(directory, 'resolv.conf');
-    writeFileSync(this.#config, configText(this.stateDir, tree, given, '', given.proxied));
+    const link = region === undefined ? '' : `region: { mode: remote, url: ${JSON.stringify(region.urls)} }\n`;
+    writeFileSync(this.#config, `${configText(this.stateDir, tree, given, '', given.proxied)}${link}`);
     writeFileSync(this.#resolver, `nameserver ${RACK}\nsearch maas\n`);
   }
 
-  /** Makes everything, starts the rack and the BMC. @param name of the network, unique on this host */
-  static async create(given: LifeCase, name: string): Promise<LifeRig> {
+  /**
+   * Makes everything, starts the rack and the BMC.
+   * @param name of the network, unique on this host
+   * @param startRegion starts a region in this network, to which the rack belongs. Default: the rack has a region of its own
+   */
+  static async create(
+    given: LifeCase,
+    name: string,
+    startRegion?: (namespace: LabNamespace) => Promise<RegionApart>,
+  ): Promise<LifeRig> {
     const cached = await cachedBootTree(() => undefined, given.content);
     const directory = mkdtempSync(join(tmpdir(), 'rackboot-life-'));
     // Images are added to a tree of its own.
     const tree = join(directory, 'boot');
     execFileSync('cp', ['-a', '--reflink=auto', cached, tree]);
-    const rig = new LifeRig(given, LabNamespace.create(name, RACK, 24), directory, tree);
+    const namespace = LabNamespace.create(name, RACK, 24);
+    const region = await startRegion?.(namespace).catch((error: unknown) => {
+      namespace.remove();
+      throw error;
+    });
+    const rig = new LifeRig(given, namespace, directory, tree, region);
     if (given.proxied === true) rig.#addressServer = startAddressServer(rig.namespace, directory);
     try {
       await rig.power.start();
@@ -98,9 +168,8 @@ export class LifeRig {
           rig.#exit = code ?? -1;
         },
       });
-      await eventuallyWithin(START_MS_MAX, 'the region is up', () =>
-        rig.lines.some(({ event }) => event === 'region.up'),
-      );
+      if (region === undefined) await rig.#reports('region.up');
+      else await rig.#belong();
     } catch (error) {
       await rig.remove();
       throw error;
@@ -112,6 +181,31 @@ export class LifeRig {
     return join(this.directory, 'state');
   }
 
+  async #reports(wanted: string): Promise<void> {
+    await eventuallyWithin(START_MS_MAX, `${wanted} in the log`, () =>
+      this.lines.some(({ event }) => event === wanted),
+    );
+  }
+
+  /** The region accepts the rack. */
+  async #belong(): Promise<void> {
+    await this.#reports('region.pending');
+    await this.rackboot('racks', 'accept', 'rack');
+    await eventuallyWithin(START_MS_MAX, 'the rack is linked', async () => (await this.linked()) !== undefined);
+  }
+
+  /** The address at which the rack is linked to a region apart; undefined: it is not. */
+  async linked(): Promise<string | undefined> {
+    const { region } = statusShape.parse(await askDaemon(this.stateDir, '/status'));
+    return region?.state === 'up' ? region.addresses[0] : undefined;
+  }
+
+  /** Where the region's commands find it. */
+  get #home(): RegionApart['current'] {
+    return this.#region?.current ?? { configFile: this.#config, stateDir: this.stateDir };
+  }
+
+  /** Ends everything but a region apart. */
   async remove(): Promise<void> {
     await this.power.stop();
     await this.#daemon?.stop();
@@ -120,18 +214,21 @@ export class LifeRig {
     rmSync(this.directory, { recursive: true, force: true });
   }
 
-  /** Runs a command of Rackboot as a user would, and fails if it fails. @returns its output */
-  async rackboot(...args: readonly string[]): Promise<string> {
-    const { code, output, complaints } = await runRackboot([...args, '--config', this.#config], {
-      endMsMax: COMMAND_MS_MAX,
-    });
-    assert.equal(code, 0, `rackboot ${args.join(' ')}: ${complaints.join('\n')}`);
-    return output.join('\n');
+  /** Runs a command of Rackboot as a user would, on the region's host, and fails if it fails. @returns its output */
+  rackboot(...args: readonly string[]): Promise<string> {
+    return succeed([...args, '--config', this.#home.configFile]);
+  }
+
+  /** The same on the rack's host. */
+  rackbootOnRack(...args: readonly string[]): Promise<string> {
+    return succeed([...args, '--config', this.#config]);
   }
 
   /** Runs a command that must be refused. @returns its complaint */
   async refused(...args: readonly string[]): Promise<string> {
-    const { code, complaints } = await runRackboot([...args, '--config', this.#config], { endMsMax: COMMAND_MS_MAX });
+    const { code, complaints } = await runRackboot([...args, '--config', this.#home.configFile], {
+      endMsMax: COMMAND_MS_MAX,
+    });
     assert.notEqual(code, 0, `rackboot ${args.join(' ')} was not refused`);
     return complaints.join('\n');
   }
@@ -140,7 +237,7 @@ export class LifeRig {
   async machine(): Promise<Shown | undefined> {
     const last = (): string => JSON.stringify(this.lines.slice(-FAULTS_SHOWN));
     assert.equal(this.#exit, undefined, `the daemon has ended with ${this.#exit}: ${last()}`);
-    const machines = z.array(lifeShape).parse(await askDaemon(this.stateDir, '/MAAS/api/2.0/machines/'));
+    const machines = z.array(lifeShape).parse(await askDaemon(this.#home.stateDir, '/MAAS/api/2.0/machines/'));
     assert.ok(machines.length <= 1, 'one machine is one record');
     return machines[0];
   }
@@ -172,6 +269,15 @@ export class LifeRig {
     }
   }
 
+  /** Waits until the machine's log tells of this, among its latest lines. */
+  tells(what: RegExp, limitMs: number): Promise<true> {
+    return this.patiently(`its log tells ${what}`, limitMs, async () => {
+      const asked = await askDaemon(this.#home.stateDir, `/MAAS/api/2.0/events/?op=query&limit=${LATEST}&level=DEBUG`);
+      const { events } = latestShape.parse(asked);
+      return events.some(({ description }) => what.test(description)) ? true : undefined;
+    });
+  }
+
   /** The machine's log, the oldest first. */
   async events(): Promise<z.infer<typeof eventsShape>> {
     const machine = await this.machine();
@@ -182,6 +288,16 @@ export class LifeRig {
     for (const level of ['debug', 'audit'])
       lists.push(eventsShape.parse(JSON.parse(await this.rackboot(...words, level))));
     return lists.flat().sort((one, other) => one.id - other.id);
+  }
+
+  /** Asserts that lines of the machine's log tell a story. */
+  async checkStory(reported: readonly string[], story: readonly RegExp[]): Promise<void> {
+    let from = 0;
+    for (const sentence of story) {
+      const at = reported.findIndex((text, index) => index >= from && sentence.test(text));
+      if (at === -1) assert.fail(`${sentence}, in its place:\n${await this.story()}`);
+      from = at + 1;
+    }
   }
 
   /** The events, for the search for a fault. */
@@ -243,4 +359,10 @@ export class LifeRig {
     const text = execFileSync('sfdisk', ['-J', this.power.machine.diskPath], { encoding: 'utf8' });
     return tableShape.parse(JSON.parse(text)).partitiontable.partitions.map(({ start }) => start * SECTOR_BYTES);
   }
+}
+
+async function succeed(words: readonly string[]): Promise<string> {
+  const { code, output, complaints } = await runRackboot(words, { endMsMax: COMMAND_MS_MAX });
+  assert.equal(code, 0, `rackboot ${words.join(' ')}: ${complaints.join('\n')}`);
+  return output.join('\n');
 }
