@@ -207,6 +207,22 @@ test('events that are no longer stored are reported as a gap', async () => {
   }
 });
 
+test('a follower whose place is beyond the end of the log, which was restored, gets a gap, and then what is new', () =>
+  withFollowers(async (place) => {
+    const { followers, clock } = place;
+    await record(place, 5);
+    const [ahead, soon] = [new Reader(), new Reader()];
+    await followers.open(ahead, following({ after: 104 }));
+    await followers.open(soon, following({ after: 7 }));
+    await clock.pass(5000);
+    await record(place, 3);
+    await clock.pass(1000);
+    assert.deepEqual([ahead.text.includes('gap'), soon.ids], [false, [8]], 'another process may have been ahead');
+    await clock.pass(10_000);
+    assert.match(ahead.text, /event: gap\ndata: {"after":104,"oldest":6}\n\n/);
+    assert.deepEqual([ahead.ids, soon.ids], [[6, 7, 8], [8]]);
+  }));
+
 test('followers are bounded, the log is not read without any, and comments keep a quiet stream open', () =>
   withFollowers(async ({ followers, clock }) => {
     const pending = clock.pending;

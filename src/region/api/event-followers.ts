@@ -1,12 +1,13 @@
 // Clients that follow the event log as it grows.
 //
 // 1. A follower holds a position in the stored log, not a queue. It is sent the events after that position as fast as it reads them.
-// 2. A follower is sent a gap if the log dropped events before it read them.
+// 2. A follower is sent a gap if the log dropped events before it read them, and if the log ends before the follower's place: the store is
+//    then another one, or was restored from a backup.
 // 3. There are at most FOLLOWERS_MAX, shared out by user, and among a user's addresses. Without followers the log is not read.
 // 4. The log is read in pieces (`event-pieces.ts`), for a few milliseconds in each turn of the event loop. Users take turns, however many
 //    followers each has, and so do the followers of a user.
 
-import type { Timer } from '../../clock.ts';
+import type { Instant, Timer } from '../../clock.ts';
 import { RackError } from '../../errors.ts';
 import { FairShares } from '../../net/fair-shares.ts';
 import type { MachineEvent } from '../records/machine-event.ts';
@@ -26,6 +27,9 @@ const LOOK_MS = 200;
 /** Events read for one follower at a time. */
 const LOOK_EVENTS_MAX = 100;
 
+/** Another process of the region may have shown a follower events that this one sees only later; by then it sees them. In milliseconds. */
+const AHEAD_MS_MAX = 10_000;
+
 /** A request to follow the log. */
 export interface EventFollowing {
   /** The user who follows, and the client's address. */
@@ -44,6 +48,8 @@ interface Follower {
   place: number;
   /** The number of its last piece; 0: none yet. */
   piece: number;
+  /** Since when its place is beyond the end of the log, and that end; undefined: it is not. */
+  ahead: { readonly at: Instant; readonly newest: number } | undefined;
 }
 
 /** The followers of one region's log. */
@@ -81,7 +87,7 @@ export class EventFollowers {
         this.#followers.delete(follower);
       },
     });
-    const follower: Follower = { answer, following, place, piece: 0 };
+    const follower: Follower = { answer, following, place, piece: 0, ahead: undefined };
     holder.end = () => {
       this.#followers.delete(follower);
       answer.close();
@@ -121,6 +127,7 @@ export class EventFollowers {
   /** Looks for one piece. @returns true if some follower is still behind, so that the next look follows at once */
   async #lookNow(): Promise<boolean> {
     const range = await this.#region.store.eventRange();
+    for (const follower of this.#followers) this.#bringBack(follower, range.newest);
     const isOver = beginPiece(this.#region.clock);
     for (;;) {
       const follower = this.#nextBehind(range.newest);
@@ -128,6 +135,21 @@ export class EventFollowers {
       await this.#send(follower, range);
       if (isOver()) return true;
     }
+  }
+
+  /** Puts a follower that stays ahead of the log at the end that the log had when that was noticed. */
+  #bringBack(follower: Follower, newest: number): void {
+    if (follower.place <= newest) {
+      follower.ahead = undefined;
+      return;
+    }
+    const now = this.#region.clock.now();
+    follower.ahead ??= { at: now, newest };
+    if (now - follower.ahead.at < AHEAD_MS_MAX || !follower.answer.isReady) return;
+    const { newest: place } = follower.ahead;
+    follower.answer.send({ event: 'gap', data: { after: follower.place, oldest: place + 1 } });
+    follower.place = place;
+    follower.ahead = undefined;
   }
 
   /** Of the followers that are behind and have read what they were sent: the one whose user, and then who itself, waits longest. */
