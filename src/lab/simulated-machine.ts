@@ -12,6 +12,7 @@ import { counted } from '../counted.ts';
 import { unreachable } from '../errors.ts';
 import { ANY, formatIpv4, formatMac, type Ipv4 } from '../net/address.ts';
 import { type BootLease, DhcpClient, type DhcpClientIdentity } from './dhcp-client.ts';
+import { HttpExchange, type HttpRequest } from './http-exchange.ts';
 import { kernelArgument, type LoaderInstruction, parsePxelinuxConfig } from './loader-config.ts';
 import type { MachineAction, MachineInput, MachineOutcome, MachineStep } from './machine-actions.ts';
 import { type AgentAnswer, type AgentRequest, type AgentWork, doJob } from './simulated-agent.ts';
@@ -35,14 +36,10 @@ export interface MachineSpec extends DhcpClientIdentity {
   readonly paceMs?: () => number;
 }
 
-/** How often a boot and a request are tried before the machine gives up. */
+/** How often a boot is tried before the machine gives up. */
 const BOOT_TRIES_MAX = 5;
 /** How often the loader is asked for of a server that stops answering. */
 const LOADS_MAX = 3;
-const HTTP_TRIES_MAX = 8;
-const HTTP_RETRY_MS = 1000;
-/** How long a request may take, in milliseconds. */
-const HTTP_ANSWER_MS_MAX = 30_000;
 
 type Stage = 'off' | 'addressing' | 'loader' | 'configuration' | 'kernel' | 'initrd' | 'posting' | 'working' | 'system';
 
@@ -55,10 +52,7 @@ export class SimulatedMachine {
   #transfers = 0;
   /** How often the loader was asked for since the machine has its address. */
   #loads = 0;
-  #httpTries = 0;
-  #httpDeadline: Instant | undefined;
-  #retryAt: Instant | undefined;
-  #request: Extract<MachineAction, { kind: 'http' }> | undefined;
+  readonly #http = new HttpExchange();
   #candidates: string[] = [];
   #instruction: Extract<LoaderInstruction, { kind: 'linux' }> | undefined;
   #offered: Ipv4 | undefined;
@@ -82,12 +76,7 @@ export class SimulatedMachine {
 
   /** When to call `handle({ kind: 'timeout' })`; undefined if it waits for nothing. */
   get deadline(): Instant | undefined {
-    const times = [
-      this.#isAddressing ? this.#dhcp.deadline : undefined,
-      this.#tftp?.deadline,
-      this.#httpDeadline,
-      this.#retryAt,
-    ];
+    const times = [this.#isAddressing ? this.#dhcp.deadline : undefined, this.#tftp?.deadline, this.#http.deadline];
     const known = times.filter((time) => time !== undefined);
     return known.length === 0 ? undefined : (Math.min(...known) as Instant);
   }
@@ -106,10 +95,10 @@ export class SimulatedMachine {
         this.#download(() => this.#tftp?.receive(input.bytes, input.from, input.fromPort, now), now);
         break;
       case 'http':
-        if (this.#request !== undefined) this.#answered(input.status, input.body, now);
+        if (this.#http.isUnderWay) this.#answered(input.status, input.body, now);
         break;
       case 'http-failed':
-        if (this.#request !== undefined) this.#retryHttp(input.reason, now);
+        if (this.#http.isUnderWay) this.#retryHttp(input.reason, now);
         break;
       case 'timeout':
         this.#timeout(now);
@@ -131,9 +120,7 @@ export class SimulatedMachine {
       return;
     }
     this.#tftp = undefined;
-    this.#request = undefined;
-    this.#httpDeadline = undefined;
-    this.#retryAt = undefined;
+    this.#http.end();
     this.#offered = undefined;
     this.#work = undefined;
     this.#dhcp = new DhcpClient(this.#spec, this.#spec.seed + this.#boots + this.#transfers * 64);
@@ -214,24 +201,14 @@ export class SimulatedMachine {
     this.#fetch({ kind: 'http', method: 'GET', url: new URL(name, prefix).href }, now);
   }
 
-  #fetch(request: Extract<MachineAction, { kind: 'http' }>, now: Instant, tries = 0): void {
-    this.#request = request;
-    this.#httpTries = tries + 1;
-    this.#retryAt = undefined;
-    this.#httpDeadline = later(now, HTTP_ANSWER_MS_MAX);
-    this.#actions.push(request);
+  #fetch(request: HttpRequest, now: Instant): void {
+    this.#actions.push(this.#http.begin(request, now));
   }
 
   #retryHttp(reason: string, now: Instant): void {
-    const { url } = this.#request ?? { url: '' };
-    this.#httpDeadline = undefined;
-    if (this.#httpTries >= HTTP_TRIES_MAX) {
-      this.#step('waiting', `${url}: ${reason}`);
-      this.#boot(now);
-      return;
-    }
-    this.#step('waiting', `${url}: ${reason}; tries again`);
-    this.#retryAt = later(now, HTTP_RETRY_MS * 2 ** Math.min(this.#httpTries - 1, 4));
+    const { url, goesOn } = this.#http.fail(now);
+    this.#step('waiting', `${url}: ${reason}${goesOn ? '; tries again' : ''}`);
+    if (!goesOn) this.#boot(now);
   }
 
   #answered(status: number, body: Uint8Array, now: Instant): void {
@@ -239,8 +216,7 @@ export class SimulatedMachine {
       this.#retryHttp(`answered ${status}`, now);
       return;
     }
-    this.#request = undefined;
-    this.#httpDeadline = undefined;
+    this.#http.end();
     if (this.#stage === 'configuration') this.#configured(status, body, now);
     else if (this.#stage === 'kernel' || this.#stage === 'initrd') this.#loaded(status, body, now);
     else if (this.#stage === 'posting') this.#posted(status, body);
@@ -314,13 +290,8 @@ export class SimulatedMachine {
     const fields = token === undefined ? {} : { fields: { 'X-Rackboot-Token': token } };
     const asked = { kind: 'http', ...fields, ...request } as const;
     const paceMs = this.#spec.paceMs?.() ?? 0;
-    if (paceMs === 0) {
-      this.#fetch(asked, now);
-      return;
-    }
-    this.#request = asked;
-    this.#httpTries = 0;
-    this.#retryAt = later(now, paceMs);
+    if (paceMs === 0) this.#fetch(asked, now);
+    else this.#http.beginLater(asked, later(now, paceMs));
   }
 
   /** Gives the agent an answer, and sends its next request. */
@@ -376,9 +347,9 @@ export class SimulatedMachine {
   #timeout(now: Instant): void {
     if (this.#isAddressing) this.#addressing(() => this.#dhcp.timeout(now), now);
     if (this.#tftp !== undefined) this.#download(() => this.#tftp?.timeout(now), now);
-    if (this.#retryAt !== undefined && now >= this.#retryAt && this.#request !== undefined)
-      this.#fetch(this.#request, now, this.#httpTries);
-    else if (this.#httpDeadline !== undefined && now >= this.#httpDeadline) this.#retryHttp('no answer', now);
+    const due = this.#http.timeout(now);
+    if (due === 'late') this.#retryHttp('no answer', now);
+    else if (due !== undefined) this.#actions.push(due);
   }
 
   #off(outcome: MachineOutcome): void {
@@ -388,9 +359,7 @@ export class SimulatedMachine {
 
   #end(outcome: MachineOutcome): void {
     this.#stage = 'off';
-    this.#request = undefined;
-    this.#httpDeadline = undefined;
-    this.#retryAt = undefined;
+    this.#http.end();
     this.#actions.push({ kind: 'off', outcome });
   }
 

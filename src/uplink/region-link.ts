@@ -13,7 +13,6 @@
 import type { Clock, Timer } from '../clock.ts';
 import { errorText, unreachable } from '../errors.ts';
 import type { DesiredState } from '../machines/machine.ts';
-import { EventSampler } from '../rate-limit.ts';
 import type { RackImage } from '../region/records/rack.ts';
 import type { RackDescription } from '../region/records/rack-description.ts';
 import { EventCarrier } from './event-carrier.ts';
@@ -26,7 +25,6 @@ import {
   textOf,
   versionText,
 } from './link-answers.ts';
-import { noticeOf } from './link-notices.ts';
 import type { LinkState, LinkStatus } from './link-status.ts';
 import type { LinkAnswer, LinkRequest, LinkTransport } from './link-transport.ts';
 import { type RackMessage, type RegionMessage, UPLINK_VERSION } from './messages.ts';
@@ -37,13 +35,12 @@ import { registrationFields } from './registration-text.ts';
 import { Repeater, type RunOutcome } from './repeater.ts';
 import { ReportedImages } from './reported-images.ts';
 import { StateFollower } from './state-follower.ts';
+import { StatusKeeper, totalOf } from './status-keeper.ts';
 
 const HEARTBEAT_MS = 30_000;
 /** How often a pending rack registers again, and how often a refused one does, in milliseconds. */
 const PENDING_MS = 5000;
 const REFUSED_MS = 60_000;
-/** Status changes within this time are sent to the rack together, in milliseconds. */
-const STATUS_PAUSE_MS = 200;
 /** Statuses that mean that the region does not know this rack, or no longer. */
 const UNLINKING: ReadonlySet<number> = new Set([401, 403, 404, 409]);
 const REGISTER_PATH = '/api/2.0/nodegroups/?op=register';
@@ -65,13 +62,13 @@ export interface RegionLinkOptions {
 
 export class RegionLink {
   readonly #options: RegionLinkOptions;
-  readonly #sampler = new EventSampler();
   readonly #registering: Repeater;
   readonly #heartbeat: Repeater;
   readonly #carrying: Repeater;
   readonly #follower: StateFollower;
   readonly #keeper: OutboxKeeper;
   readonly #images: ReportedImages;
+  readonly #status: StatusKeeper;
   readonly #startedAtMs: number;
   #rack: RackDescription | undefined;
   #life = '';
@@ -79,14 +76,6 @@ export class RegionLink {
   #linked = false;
   /** True while the region uses another version; its answers to heartbeats show when that changes. */
   #suspended = false;
-  #state: LinkState = 'registering';
-  #sinceMs: number;
-  #text = '';
-  #lastContactMs: number | undefined;
-  #lastHeartbeatMs: number | undefined;
-  #heartbeatMs: number | undefined;
-  #regionVersion = '';
-  #reporting: Timer | undefined;
   #relinking: Timer | undefined;
   #closed = false;
 
@@ -94,15 +83,21 @@ export class RegionLink {
     const { clock, transport, outbox } = options;
     this.#options = options;
     this.#startedAtMs = clock.wallTimeMs();
-    this.#sinceMs = this.#startedAtMs;
     const ask = (request: LinkRequest): Promise<LinkAnswer | undefined> => this.#ask(request);
     const path = (name: string): string => `/uplink/${UPLINK_VERSION}/racks/${this.#rack?.uuid ?? ''}/${name}`;
-    const notice = (body: NoticeBody): void => this.#notice(body);
+    const notice = (body: NoticeBody): void => this.#status.notice(body);
     const send = (message: RegionMessage): void => {
       // Send the status first: otherwise a sum of the waiting events could miss the batch in both places.
-      if (message.kind === 'stored') this.#sendStatus();
+      if (message.kind === 'stored') this.#status.report();
       options.send(message);
     };
+    this.#status = new StatusKeeper({
+      clock,
+      outbox,
+      url: transport.url,
+      send: options.send,
+      problem: () => this.#keeper.problem,
+    });
     this.#keeper = new OutboxKeeper({ clock, outbox, send, notice, onAdded: () => this.#carrying.poke() });
     this.#images = new ReportedImages(options);
     const carrier = new EventCarrier({
@@ -144,7 +139,7 @@ export class RegionLink {
         break;
       case 'events':
         this.#keeper.store(this.#life, message);
-        this.#reportSoon();
+        this.#status.reportSoon();
         break;
       case 'applied':
         if (message.version === this.#applied) break;
@@ -153,11 +148,11 @@ export class RegionLink {
         break;
       case 'post':
         this.#options.send({ kind: 'post-stored', id: message.id, refusal: this.#keeper.keep(message.post) });
-        this.#reportSoon();
+        this.#status.reportSoon();
         break;
       case 'outbox':
         this.#options.send({ kind: 'outbox-answer', id: message.id, answer: this.#keeper.handle(message.command) });
-        this.#reportSoon();
+        this.#status.reportSoon();
         break;
       case 'configure':
       case 'close':
@@ -171,7 +166,7 @@ export class RegionLink {
     this.#closed = true;
     this.#registering.stop();
     this.#unlink();
-    this.#reporting?.cancel();
+    this.#status.close();
     this.#relinking?.cancel();
     this.#keeper.close();
   }
@@ -190,7 +185,7 @@ export class RegionLink {
     if (isFirst) {
       this.#options.send({ kind: 'listening', addresses: [this.#options.transport.url] });
       this.#registering.start();
-      this.#reportSoon();
+      this.#status.reportSoon();
     } else this.#heartbeat.poke();
   }
 
@@ -216,7 +211,7 @@ export class RegionLink {
       this.#lost(redirectionText(this.#options.transport.url, answer));
       return undefined;
     }
-    this.#lastContactMs = clock.wallTimeMs();
+    this.#status.contacted();
     if (!(this.#linked || this.#suspended) || !request.path.startsWith('/uplink/')) return answer;
     if (UNLINKING.has(answer.status)) {
       this.#unlink();
@@ -300,7 +295,7 @@ export class RegionLink {
       uplink: UPLINK_VERSION,
       life: this.#life,
       applied: this.#applied,
-      ...{ waiting: outbox.length, dropped: total(outbox.dropped), deadLetters: outbox.deadLetterCount },
+      ...{ waiting: outbox.length, dropped: totalOf(outbox.dropped), deadLetters: outbox.deadLetterCount },
       pinned: this.#rack?.pinned ?? [],
       interfaces: this.#rack?.interfaces ?? [],
       startedAt: this.#startedAtMs,
@@ -318,9 +313,7 @@ export class RegionLink {
       return { kind: 'rest', ms: HEARTBEAT_MS };
     }
     if (this.#suspended) this.#link();
-    this.#regionVersion = parsed.version;
-    this.#lastHeartbeatMs = clock.wallTimeMs();
-    this.#heartbeatMs = Math.round(clock.now() - sentAt);
+    this.#status.beat(parsed.version, Math.round(clock.now() - sentAt));
     return { kind: 'rest', ms: HEARTBEAT_MS };
   }
 
@@ -331,68 +324,20 @@ export class RegionLink {
   }
 
   #become(state: LinkState, text: string): void {
-    const { clock, outbox } = this.#options;
-    const before = this.#state;
-    const beforeText = this.#text;
-    this.#state = state;
-    this.#text = text;
-    if (before === state && (beforeText === text || state === 'away')) return;
-    const beforeSinceMs = this.#sinceMs;
-    const nowMs = clock.wallTimeMs();
-    if (before !== state) this.#sinceMs = nowMs;
-    // Send the status before the notice: an operator who sees the notice must not find the old status.
-    this.#sendStatus();
-    const { url } = this.#options.transport;
-    const notice = noticeOf({ before, state, text, beforeSinceMs, nowMs, url, waiting: outbox.length });
-    if (notice !== undefined) this.#notice(notice);
-    if (state !== 'up') return;
+    if (!this.#status.become(state, text) || state !== 'up') return;
     this.#heartbeat.hasten();
     this.#carrying.hasten();
     this.#follower.hasten();
   }
 
-  #notice(body: NoticeBody): void {
-    const at = this.#options.clock.now();
-    const sample = this.#sampler.take(body.kind, at);
-    if (sample !== undefined) this.#options.send({ kind: 'notice', event: { ...body, ...sample, at } });
-  }
-
   async #thenReport(run: Promise<RunOutcome>): Promise<RunOutcome> {
     const outcome = await run;
-    this.#reportSoon();
+    this.#status.reportSoon();
     return outcome;
-  }
-
-  #reportSoon(): void {
-    if (this.#closed) return;
-    this.#reporting ??= this.#options.clock.schedule(STATUS_PAUSE_MS, () => {
-      this.#reporting = undefined;
-      this.#sendStatus();
-    });
-  }
-
-  #sendStatus(): void {
-    if (!this.#closed) this.#options.send({ kind: 'link', status: this.status() });
   }
 
   /** The current status of the link. */
   status(): LinkStatus {
-    const { outbox } = this.#options;
-    return {
-      state: this.#state,
-      since: this.#sinceMs,
-      text: this.#text,
-      lastContact: this.#lastContactMs,
-      lastHeartbeat: this.#lastHeartbeatMs,
-      heartbeatMs: this.#heartbeatMs,
-      regionVersion: this.#regionVersion,
-      waiting: outbox.length,
-      dropped: total(outbox.dropped),
-      deadLetters: outbox.deadLetterCount,
-      outboxProblem: this.#keeper.problem,
-    };
+    return this.#status.read();
   }
 }
-
-const total = (counts: Readonly<Record<string, number>>): number =>
-  Object.values(counts).reduce((sum, count) => sum + count, 0);

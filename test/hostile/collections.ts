@@ -356,7 +356,7 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
   'uplink/outbox.ts': { '#waiting': 'OUTBOX_EVENTS_MAX', '#sent': 'OUTBOX_BATCH_MAX' },
   'uplink/questions.ts': { '#abandoned': 'QUESTIONS_MAX', '#open': 'QUESTIONS_MAX' },
   'uplink/rack-uplink.ts': { '#addresses': 'configured', '#unopened': 'configured' },
-  'uplink/region-link.ts': { '#sampler': 'named' },
+  'uplink/status-keeper.ts': { '#sampler': 'named' },
   'uplink/stranger-events.ts': { '#sampler': 'named' },
 };
 

@@ -5,7 +5,14 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { AWAY_AFTER_MS } from '../../src/region/records/rack.ts';
 import { startRegion } from '../region/live.ts';
-import { acceptRack, OTHER_UUID, RACK_UUID, rackInterface, registration } from '../region/racks/rack-place.ts';
+import {
+  acceptRack,
+  OTHER_UUID,
+  RACK_UUID,
+  rackInterface,
+  register,
+  registration,
+} from '../region/racks/rack-place.ts';
 import { missing } from '../support/needs.ts';
 import { openBrowser } from './chromium.ts';
 
@@ -25,7 +32,7 @@ test('the page shows several racks, their waiting events, and since when one is 
     await browser.open(`${live.origin}/MAAS/`);
     assert.doesNotMatch(await words(), /Racks/);
 
-    await racks.register(registration());
+    await register(live.region, registration());
     await browser.until("document.body.innerText.includes('rackboot racks accept rack-2')", 10_000);
     assert.match(
       await words(),
@@ -37,7 +44,8 @@ test('the page shows several racks, their waiting events, and since when one is 
     const pulse = { life: 'x', applied: 1, waiting: 12_345, dropped: 6, deadLetters: 0, pinned: [], startedMs: 1 };
     await racks.hear(RACK_UUID, { version: '0.1.0', uplink: 1, interfaces, pulse });
     const key = { kind: 'own', token: 'token-of-rack-3', secretDigest: 'ab'.repeat(32) } as const;
-    await racks.register(
+    await register(
+      live.region,
       registration({ uuid: OTHER_UUID, name: 'a-rack-of-a-very-long-name-that-goes-on-and-on-and-on-and-on', key }),
     );
     await browser.until("document.body.innerText.includes('12345\u00a0waiting, 6\u00a0lost')", 10_000);

@@ -6,7 +6,7 @@ import { chooseOrigin, type OriginFacts } from '../../src/region/api/origin.ts';
 import { buildApp, makeContext } from '../../src/region/http/server.ts';
 import { openRegion } from '../../src/region/region.ts';
 import { report, SECRET, withRegion } from './place.ts';
-import { acceptRack, OTHER_UUID, RACK_KEY_SECRET, RACK_TOKEN, registration } from './racks/rack-place.ts';
+import { acceptRack, OTHER_UUID, RACK_KEY_SECRET, RACK_TOKEN, register, registration } from './racks/rack-place.ts';
 
 const BY_SOCKET: Partial<OriginFacts> = { localAddress: '10.20.0.1', localPort: 5240 };
 const BY_RACK: Partial<OriginFacts> = { localAddress: '127.0.0.1', localPort: 5240, rackLocal: '10.20.0.1:5248' };
@@ -49,7 +49,8 @@ test('the origin of a machine is our own', () =>
     async ({ region, config }) => {
       await acceptRack(region);
       const pending = OTHER_UUID;
-      await region.racks.register(
+      await register(
+        region,
         registration({
           uuid: pending,
           interfaces: [

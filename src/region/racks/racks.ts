@@ -218,7 +218,7 @@ export class Racks {
     return rack !== undefined && rack.token === token && kept !== undefined && matches;
   }
 
-  /** Like `register`, for a rack whose interfaces are unparsed JSON. */
+  /** Takes a registration or returns the refusal. @param text the rack's interfaces as JSON */
   async introduce(
     said: Omit<RackRegistration, 'interfaces'>,
     text: string,
@@ -233,13 +233,6 @@ export class Racks {
       this.#introductions.remember(said.uuid, { text, interfaces }, isWaiting);
     }
     return outcome;
-  }
-
-  /** Takes a registration or returns the refusal; `undefined` if the rate of unknown racks is exceeded. */
-  async register(registration: RackRegistration): Promise<RegistrationOutcome | undefined> {
-    const isNew = this.find(registration.uuid) === undefined && registration.key.kind === 'own';
-    if (isNew && !this.#newcomers.allows(registration.address, this.#clock.now())) return undefined;
-    return this.#admit(registration);
   }
 
   /** True for an administrator's key, and for an accepted rack with its own key. */

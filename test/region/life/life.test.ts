@@ -15,6 +15,7 @@ import { openRegion, type Region } from '../../../src/region/region.ts';
 import { sentenceOf as refusalSentence } from '../../../src/region/words/refusal.ts';
 import { reasonOf, sentenceOf } from '../../support/sentences.ts';
 import { bootReport, type RegionPlace, report, withRegion } from '../place.ts';
+import { register } from '../racks/rack-place.ts';
 import { heldPower, powerEnd } from './held-power.ts';
 
 const MINUTE_MS = 60_000;
@@ -174,7 +175,7 @@ test('an address reserved in a rack’s configuration goes only to its client, a
     await addKey(place);
     await greetRack(region, { reservations: [{ mac: '52:54:00:00:00:02', ip: '10.20.0.10' }] });
     const other = { name: 'rack-2', version: '0', uplink: LINK_VERSION, address: '10.20.0.12' };
-    await region.racks.register({
+    await register(region, {
       ...other,
       uuid: '0fd4c0a2-2c4e-4a3c-9a3b-0000000000bb',
       key: { kind: 'administrator', token: 'token', username: 'bob' },

@@ -13,6 +13,7 @@ import {
   OTHER_UUID,
   RACK_UUID,
   rackInterface,
+  register,
   registration,
   registrationFields,
 } from './rack-place.ts';
@@ -93,7 +94,7 @@ test('a change of one rack does not reload the others, and a rolled-back one lea
   withRegion(async ({ region, store }) => {
     await acceptRack(region);
     const key = { kind: 'own', token: 'token-of-rack-3', secretDigest: digestOf('x') } as const;
-    await region.racks.register(registration({ uuid: OTHER_UUID, name: 'rack-3', key }));
+    await register(region, registration({ uuid: OTHER_UUID, name: 'rack-3', key }));
     const [one, two] = await storedRacks(store);
     const rename = (name: string) =>
       store.racks.change((racks) => ({
@@ -123,7 +124,7 @@ test('the networks of accepted racks are decided again when one of them changes,
     const other = { uuid: OTHER_UUID, name: 'rack-3', address: '198.51.100.1' };
     const key = { kind: 'own', token: 'token-of-rack-3', secretDigest: digestOf('x') } as const;
     const disputed = (): readonly string[] => region.racks.list().flatMap((rack) => rack.disputed);
-    await region.racks.register(registration({ ...other, key }));
+    await register(region, registration({ ...other, key }));
     assert.deepEqual(disputed(), []);
     await region.racks.judge([OTHER_UUID], 'accept', 'admin');
     assert.deepEqual(disputed(), ['10.50.0.0/24']);

@@ -62,10 +62,14 @@ export function registrationFields(more: Readonly<Record<string, string>> = {}):
   };
 }
 
+/** Registers a rack. */
+export const register = ({ racks }: Pick<Region, 'racks'>, { interfaces, ...said }: RackRegistration) =>
+  racks.introduce(said, JSON.stringify(interfaces));
+
 /** Registers a rack and accepts it. */
 export async function acceptRack(region: Region, more: Partial<RackRegistration> = {}): Promise<Rack> {
   const given = registration(more);
-  await region.racks.register(given);
+  await register(region, given);
   const refusal = await region.racks.judge([given.uuid], 'accept', 'admin');
   const rack = region.racks.find(given.uuid);
   if (refusal !== undefined || rack === undefined)

@@ -1,0 +1,122 @@
+// Keeps the status of a rack's link to its region, and sends it to the rack: at once when it changes, otherwise soon after what it counts has
+// changed. Publishes the notices of changes.
+
+import type { Clock, Timer } from '../clock.ts';
+import { EventSampler } from '../rate-limit.ts';
+import type { NoticeBody } from './events.ts';
+import { noticeOf } from './link-notices.ts';
+import type { LinkState, LinkStatus } from './link-status.ts';
+import type { RegionMessage } from './messages.ts';
+import type { OutboxStore } from './outbox-store.ts';
+
+/** Status changes within this time are sent to the rack together, in milliseconds. */
+const STATUS_PAUSE_MS = 200;
+
+interface StatusOptions {
+  readonly clock: Clock;
+  readonly outbox: OutboxStore;
+  /** The region's URL. */
+  readonly url: string;
+  /** Sends a message to the rack. */
+  readonly send: (message: RegionMessage) => void;
+  /** Why the outbox cannot be written; empty if it can. */
+  readonly problem: () => string;
+}
+
+/** The status of one link. */
+export class StatusKeeper {
+  readonly #options: StatusOptions;
+  readonly #sampler = new EventSampler();
+  #state: LinkState = 'registering';
+  #sinceMs: number;
+  #text = '';
+  #lastContactMs: number | undefined;
+  #lastHeartbeatMs: number | undefined;
+  #heartbeatMs: number | undefined;
+  #regionVersion = '';
+  #reporting: Timer | undefined;
+  #closed = false;
+
+  constructor(options: StatusOptions) {
+    this.#options = options;
+    this.#sinceMs = options.clock.wallTimeMs();
+  }
+
+  /** Stops reporting. */
+  close(): void {
+    this.#closed = true;
+    this.#reporting?.cancel();
+  }
+
+  /** Notes that the region has answered. */
+  contacted(): void {
+    this.#lastContactMs = this.#options.clock.wallTimeMs();
+  }
+
+  /** Notes the answer to a heartbeat. @param tookMs its round-trip time */
+  beat(regionVersion: string, tookMs: number): void {
+    this.#regionVersion = regionVersion;
+    this.#lastHeartbeatMs = this.#options.clock.wallTimeMs();
+    this.#heartbeatMs = tookMs;
+  }
+
+  /** Changes the state. @returns false if that changes nothing that counts */
+  become(state: LinkState, text: string): boolean {
+    const { clock, outbox, url } = this.#options;
+    const before = this.#state;
+    const beforeText = this.#text;
+    this.#state = state;
+    this.#text = text;
+    if (before === state && (beforeText === text || state === 'away')) return false;
+    const beforeSinceMs = this.#sinceMs;
+    const nowMs = clock.wallTimeMs();
+    if (before !== state) this.#sinceMs = nowMs;
+    // Send the status before the notice: an operator who sees the notice must not find the old status.
+    this.report();
+    const notice = noticeOf({ before, state, text, beforeSinceMs, nowMs, url, waiting: outbox.length });
+    if (notice !== undefined) this.notice(notice);
+    return true;
+  }
+
+  /** Publishes a notice, at a limited rate for each kind. */
+  notice(body: NoticeBody): void {
+    const at = this.#options.clock.now();
+    const sample = this.#sampler.take(body.kind, at);
+    if (sample !== undefined) this.#options.send({ kind: 'notice', event: { ...body, ...sample, at } });
+  }
+
+  /** Sends the status within STATUS_PAUSE_MS. */
+  reportSoon(): void {
+    if (this.#closed) return;
+    this.#reporting ??= this.#options.clock.schedule(STATUS_PAUSE_MS, () => {
+      this.#reporting = undefined;
+      this.report();
+    });
+  }
+
+  /** Sends the status now. */
+  report(): void {
+    if (!this.#closed) this.#options.send({ kind: 'link', status: this.read() });
+  }
+
+  read(): LinkStatus {
+    const { outbox, problem } = this.#options;
+    return {
+      state: this.#state,
+      since: this.#sinceMs,
+      text: this.#text,
+      lastContact: this.#lastContactMs,
+      lastHeartbeat: this.#lastHeartbeatMs,
+      heartbeatMs: this.#heartbeatMs,
+      regionVersion: this.#regionVersion,
+      waiting: outbox.length,
+      dropped: totalOf(outbox.dropped),
+      deadLetters: outbox.deadLetterCount,
+      outboxProblem: problem(),
+    };
+  }
+}
+
+/** The sum of counts. */
+export const totalOf = (counts: Readonly<Record<string, number>>): number =>
+  Object.values(counts).reduce((sum, count) => sum + count, 0);
