@@ -104,5 +104,5 @@ export async function awaitValue<T>(what: string, look: () => Promise<T | undefi
     if (value !== undefined) return value;
     await sleep(CHECK_EVERY_MS);
   }
-  throw new RackError('not-running', `waited ${WAIT_MS_MAX / 1000} s in vain for ${what}`);
+  throw new RackError('not-running', `gave up waiting for ${what} after ${WAIT_MS_MAX / 1000} s`);
 }

@@ -31,8 +31,10 @@ export interface PowerTask {
 
 /** The answer to `submit`. */
 export type Admission<T> =
-  | { readonly kind: 'waiting' /** The query that it replaced. */; readonly dropped?: T }
-  | { readonly kind: 'busy' /** The machine's earlier task. */; readonly by: T }
+  /** `dropped`: the query that it replaced. */
+  | { readonly kind: 'waiting'; readonly dropped?: T }
+  /** `by`: the machine's earlier task. */
+  | { readonly kind: 'busy'; readonly by: T }
   | { readonly kind: 'full' };
 
 interface Place<T> {
@@ -40,7 +42,7 @@ interface Place<T> {
   readonly until: Instant;
 }
 
-/** The queue. */
+/** Waiting and running tasks, with an index by machine and the controllers that are busy. */
 export class PowerQueue<T extends PowerTask> {
   readonly #commands = new Map<string, Place<T>>();
   readonly #questions = new Map<string, Place<T>>();

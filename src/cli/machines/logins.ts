@@ -76,12 +76,12 @@ async function waitForLogin(stateDir: string, path: string, isQuiet: boolean): P
   for (;;) {
     const machine = await askDaemon(stateDir, path);
     const { fqdn, status_name: status, status_message: message } = machineShape.parse(machine);
-    const now = `${fqdn} is ${status}${message ? `: ${message}` : ''}.`;
+    const now = `${fqdn} is ${status}${message ? `: ${message}` : ''}`;
     if (status === 'Rescue mode') return machine;
     if (status !== 'Entering rescue mode') throw new RackError('bad-argument', now);
     if (systemClock.now() - began > WAIT_MS_MAX)
-      throw new RackError('bad-argument', `${now} Rescue mode did not start within ${WAIT_MS_MAX / 60_000} minutes.`);
-    if (now !== said && !isQuiet) print(now);
+      throw new RackError('bad-argument', `${now}; rescue mode did not start within ${WAIT_MS_MAX / 60_000} minutes`);
+    if (now !== said && !isQuiet) print(`${now}.`);
     said = now;
     await sleep(WAIT_MS);
   }
