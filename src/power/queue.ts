@@ -53,14 +53,6 @@ export class PowerQueue<T extends PowerTask> {
   readonly #commandOf = new Map<string, T>();
   readonly #questionOf = new Map<string, T>();
 
-  get waiting(): number {
-    return this.#commands.size + this.#questions.size;
-  }
-
-  get running(): number {
-    return this.#running.size;
-  }
-
   /** When the first waiting task becomes overdue; undefined if none waits. */
   get nextOverdueAt(): Instant | undefined {
     const [command] = this.#commands.values();
@@ -135,11 +127,10 @@ export class PowerQueue<T extends PowerTask> {
     this.#remove(task);
   }
 
-  /** Removes and returns all waiting tasks. */
-  clear(): readonly T[] {
-    const waiting = [...this.#commands.values(), ...this.#questions.values()].map(({ task }) => task);
-    for (const task of waiting) this.#remove(task);
-    return waiting;
+  /** Removes all waiting tasks. */
+  clear(): void {
+    for (const waiting of [this.#commands, this.#questions])
+      for (const { task } of [...waiting.values()]) this.#remove(task);
   }
 
   #nextQuestion(): T | undefined {

@@ -3,7 +3,7 @@
 import { z } from 'zod';
 import { sleep, systemClock } from '../../clock.ts';
 import { loadPlace } from '../../config/config-file.ts';
-import { askDaemon } from '../../control/ask-daemon.ts';
+import { askDaemon, MACHINES_PATH } from '../../control/ask-daemon.ts';
 import { counted } from '../../counted.ts';
 import { RackError } from '../../errors.ts';
 import { parseDuration } from '../duration.ts';
@@ -11,7 +11,6 @@ import { print, printJson } from '../output.ts';
 import { machineShape } from '../shapes.ts';
 import { findMachine } from './identity.ts';
 
-const MACHINES_PATH = '/MAAS/api/2.0/machines/';
 const WAIT_MS = 2000;
 /** The longest that a machine may take to enter rescue mode. */
 const WAIT_MS_MAX = 30 * 60_000;
