@@ -6,9 +6,9 @@
 //      └─ forgotten
 //
 // 1. `size` never exceeds the bound.
-// 2. All operations take constant time. The links exist for this: V8 leaves a hole where a key was deleted from a Map. Each new `map.keys()`
-//    walks over the holes at the front: at a bound of 10 000 every new key, for which the first one goes, costs 10 µs. Holes stay in the
-//    chain of their hash, too: one key that is deleted and set again and again, to be the newest, costs 60 µs each time (both measured).
+// 2. All operations take constant time, thanks to the links. A `Map` alone cannot do this: V8 leaves a hole for each deleted key. A new
+//    `map.keys()` walks over the holes at the front, so at 10 000 entries each new key, which evicts the first, costs 10 µs. Holes also stay
+//    in the hash chains: deleting one key and setting it again, to make it the newest, then costs 60 µs each time (both measured).
 // 3. An entry that has gone links to no other, so the garbage collector never keeps a chain of them.
 // 4. It takes memory for the entries it has, not for its bound.
 
@@ -107,8 +107,8 @@ export class BoundedMap<Key, Value> {
   }
 
   /**
-   * Keys and values, the oldest first. Meanwhile the entry at hand may be deleted, or set, which brings it up again as the newest; no
-   * other may go.
+   * Keys and values, the oldest first. While iterating, the caller may delete or set only the current entry. A set entry becomes the newest
+   * and is visited again.
    */
   *[Symbol.iterator](): Generator<readonly [Key, Value]> {
     for (let entry = this.#oldest; entry !== undefined; ) {

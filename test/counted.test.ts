@@ -1,10 +1,10 @@
-// Every count in a text agrees with its noun, because `counted` writes both.
+// Every count in a text agrees with its noun, because `counted` writes both; a long list is cut, and the rest is counted.
 
 import assert from 'node:assert/strict';
 import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { counted } from '../src/counted.ts';
+import { counted, listed } from '../src/counted.ts';
 
 const SRC = join(import.meta.dirname, '..', 'src');
 /** A value, and a word that could be the plural of a noun, or a verb of many. */
@@ -41,6 +41,15 @@ test('a count and its noun agree', () => {
   assert.equal(counted(1, 'second'), '1 second');
   assert.equal(counted(2, 'second'), '2 seconds');
   assert.equal(counted(1, 'entry is', 'entries are'), '1 entry is');
+});
+
+test('a list names its first entries and counts the rest', () => {
+  const cases: readonly (readonly [readonly string[], string])[] = [
+    [[], ''],
+    [['a', 'b'], 'a, b'],
+    [['a', 'b', 'c'], 'a, b and 1 more'],
+  ];
+  for (const [names, expected] of cases) assert.equal(listed(names, 2), expected);
 });
 
 test('a count written without `counted` is found, and a bound is not reported', () => {

@@ -2,7 +2,7 @@
 // the servers open and send.
 //
 //   path ─ parseBootPath ─┬─ nonsense ─────────────────────────────────────────────→ refused
-//                         ├─ a file ─ hasFile ─────────────────────────────────────→ file; a loader in an unusual place: the tree's
+//                         ├─ a file ─ hasFile ─────────────────────────────────────→ file, or for a loader in another directory the tree's own
 //                         └─ a configuration ─ findAsker ─┬─ by name, unknown ─────→ missing: the loader tries its next name
 //                                                         ├─ first name, unknown ──→ rendered: ask again by hardware address
 //                                                         ├─ for anybody, unknown ─ decideStep → rendered: enlist
@@ -14,8 +14,8 @@
 //
 // 1. The path's identity comes first; the peer's lease, then the region's allocation, count only if the path has none. A UUID is trusted
 //    only from the holder of a lease of that very machine, or if the lease is unknown. From another interface it serves one purpose: a
-//    machine in use that boots from a new card starts its disk. In a series with one shared UUID, a foreign machine must not be installed
-//    or powered off in place of another: it enlists, and the region weighs its other identifiers.
+//    machine in use that boots from a new card starts its disk. Where a series of machines shares one UUID, a foreign machine must not be
+//    installed or powered off in place of another: it enlists, and the region weighs its other identifiers.
 // 2. If a step cannot be started, the machine's screen says why. Only an unknown machine gets "not found", because loaders take that as
 //    "try the next name".
 // 3. Any client that names a MAC address gets its text, so no text contains a secret except the boot's token, which goes only to the holder
@@ -160,7 +160,7 @@ function findAsker(identity: ConfigIdentity, peer: Asker, context: AssetContext)
     case 'uuid': {
       const machine = findByUuid(identity.uuid, context);
       if (machine === undefined) return { machine, mac: peer.mac };
-      // The rack did not give it its address, so its boot interface stands for it.
+      // The rack does not know which card asks, because it did not give out the address: take the boot interface.
       if (peer.mac === undefined) return { machine, mac: machine.macs[0] };
       const isOwn = machine.macs.includes(peer.mac);
       const isOther = !isOwn && context.machines.findByMac(peer.mac) !== undefined;

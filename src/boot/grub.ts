@@ -103,7 +103,7 @@ function renderStep(step: BootStep, place: RenderPlace): readonly string[] {
       return [
         say('asking the rack what to start.'),
         'if [ -n "$net_default_mac" ]; then configfile "$prefix/grub.cfg-$net_default_mac"; fi',
-        // UEFI of 32 bits says nothing about the processor; `cpuid -l` looks for long mode.
+        // 32-bit UEFI says nothing about the processor; `cpuid -l` looks for long mode.
         'set cpu="$grub_cpu"',
         'if [ "$cpu" = i386 ]; then if cpuid -l; then set cpu=x86_64; fi; fi',
         'configfile "$prefix/grub.cfg-default-$cpu"',

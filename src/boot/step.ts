@@ -17,7 +17,6 @@ export type BootStep =
   | { readonly kind: 'kernel'; readonly image: BootImage; readonly words: readonly string[] }
   /** Start the machine's own disk; `architecture` is its MAAS name. */
   | { readonly kind: 'local'; readonly architecture: string }
-  /** Power off. */
   | { readonly kind: 'poweroff'; readonly architecture: string }
   /** Show why nothing can be started, then restart. */
   | { readonly kind: 'explain'; readonly lines: readonly string[] }

@@ -4,6 +4,7 @@
 import { counted } from '../counted.ts';
 import { ONE_UNIT, UNIT_BYTES } from '../dhcp/wire/legal-values.ts';
 import { findOption } from '../dhcp/wire/option-table.ts';
+import { unreachable } from '../errors.ts';
 import { formatIpv4, ipv4 } from '../net/address.ts';
 import { ByteReader } from '../net/byte-reader.ts';
 import { bytesText, type Field, hexText, safeText } from './description.ts';
@@ -97,7 +98,13 @@ function formatValue(kind: ValueKind, bytes: Uint8Array, forPxe: boolean): Value
   }
 }
 
-function formatPlain(kind: ValueKind, bytes: Uint8Array): string {
+/** Kinds whose value is one text without faults or parts. */
+type PlainKind = Exclude<
+  ValueKind,
+  'relay' | 'ipxe' | 'vendor' | 'vendor-identifying' | 'text' | 'domain' | 'domain-list' | 'routes'
+>;
+
+function formatPlain(kind: PlainKind, bytes: Uint8Array): string {
   const reader = new ByteReader(bytes);
   const address = (from: ByteReader): string => formatIpv4(ipv4(from.u32('address')));
   const list = (unit: number, read: (from: ByteReader) => string): string =>
@@ -149,8 +156,11 @@ function formatPlain(kind: ValueKind, bytes: Uint8Array): string {
       return formatFqdn(bytes);
     case 'secret':
       return `(${counted(bytes.length, 'byte')}, not shown)`;
-    default:
+    case 'hex':
+    case 'suboptions':
       return bytesText(bytes);
+    default:
+      return unreachable(kind);
   }
 }
 

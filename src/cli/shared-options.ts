@@ -6,6 +6,12 @@ export interface SharedOptions {
   readonly json: { readonly type: 'boolean'; readonly default: boolean; readonly describe: string };
 }
 
+/** How a command that takes a machine describes its argument. */
+export const ANY_NAME = 'Its system id, hostname or hardware address';
+
+/** The argument that names a machine. */
+export const machine = { type: 'string', demandOption: true, describe: ANY_NAME } as const;
+
 /** The option that skips the confirmation. */
 export const yes = {
   type: 'boolean',

@@ -46,13 +46,13 @@ export function continueAsOwnerOf(stateDir: string, kind: keyof typeof CAPABILIT
   if (look.error !== undefined) {
     throw new RackError(
       'tool-missing',
-      `${stateDir} belongs to user ${owner.uid}, and Rackboot needs setpriv (Debian's util-linux) to run as that user.`,
+      `${stateDir} belongs to user ${owner.uid}, and Rackboot needs setpriv (Debian's util-linux) to run as that user`,
     );
   }
   if (look.status !== 0) {
     throw new RackError(
       'permission-denied',
-      `${stateDir} belongs to user ${owner.uid}, who cannot read ${main}: put Rackboot where that user can, such as /opt/rackboot.`,
+      `${stateDir} belongs to user ${owner.uid}, who cannot read ${main}: put Rackboot where that user can, such as /opt/rackboot`,
     );
   }
   printError(`Running as user ${owner.uid}, the owner of ${stateDir}.`);

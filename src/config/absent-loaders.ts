@@ -1,5 +1,5 @@
-// Warnings of loaders that `boot.loaders` names and that are not in the boot tree of this host. `rackboot images build` makes only the built-in
-// ones. URLs and scripts for iPXE are not judged, nor names that begin names of files: some firmware completes them.
+// Warns about loaders in `boot.loaders` that this host's boot tree lacks. `rackboot images build` makes only the built-in ones. URLs, iPXE
+// scripts and beginnings of file names are not checked: some firmware completes such a name.
 
 import { readdirSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
@@ -20,7 +20,9 @@ export function absentLoaders({ tree, loaders }: Pick<BootConfig, 'tree' | 'load
     const remedy = isBuiltInLoader(file)
       ? '`sudo rackboot images build` puts it there'
       : 'put it there, or name another';
-    return [`boot.loaders names ${file} for ${machines}, which is not in ${tree}: no such machine boots; ${remedy}.`];
+    return [
+      `boot.loaders gives ${file} to architecture ${machines}, but ${tree} has no such file: these machines cannot boot; ${remedy}.`,
+    ];
   });
 }
 

@@ -7,7 +7,7 @@
 import { z } from 'zod';
 import { RackError } from '../errors.ts';
 import { NO_SETTINGS, type Settings, valueAt, withValue } from '../machines/settings.ts';
-import { formatIpv4, ipv4 } from '../net/address.ts';
+import { formatIpv4, LOOPBACK } from '../net/address.ts';
 import { type ConfigFile, formatProblems, PROBLEMS_MAX, readConfigFile, readConfigText } from './config-file.ts';
 import { OWN_WORDS } from './fault-words.ts';
 import { type FileKind, inFileOrder, problemAt, reportIssues } from './file-problems.ts';
@@ -28,7 +28,6 @@ import { salvage } from './salvage.ts';
 import { keysAt } from './sibling-keys.ts';
 import { writtenConfigSchema } from './written.ts';
 
-const LOOPBACK = ipv4(0x7f000001);
 const { shape } = writtenConfigSchema;
 
 const ABSOLUTE = { error: 'expected an absolute path such as /var/lib/rackboot-region' };

@@ -2,12 +2,11 @@
 
 import { join } from 'node:path';
 import type { Ipv4 } from '../net/address.ts';
-import { formatIpv4, ipv4 } from '../net/address.ts';
+import { formatIpv4, LOOPBACK } from '../net/address.ts';
 import { RACK_SOCKET, type RegionTls } from '../region/config.ts';
 import { parseRegionUrl, type RegionUrl } from './region-url.ts';
 import type { WrittenConfig } from './written.ts';
 
-const LOOPBACK: Ipv4 = ipv4(0x7f000001);
 export const REGION_PORT = 5240;
 const REGION_TLS_PORT = 5443;
 const HTTPS_PORT = 443;

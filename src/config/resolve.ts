@@ -11,7 +11,7 @@ import { parseName } from '../dns/name.ts';
 import { parseRdata } from '../dns/record-text.ts';
 import { isSelf } from '../dns/self-upstream.ts';
 import type { Ipv4, Ipv4Network } from '../net/address.ts';
-import { formatIpv4, formatNetwork, ipv4, networksOverlap } from '../net/address.ts';
+import { formatIpv4, formatNetwork, ipv4, LOOPBACK, networksOverlap } from '../net/address.ts';
 import { LOG_ROOMS } from '../observe/log-levels.ts';
 import type { PreseedConfig } from '../region/preseed/request.ts';
 import { kernelParamsText } from '../region/words/rack-reasons.ts';
@@ -24,7 +24,6 @@ import { resolveSharedNetworks, type SharedNetworkOf } from './shared-networks.t
 import type { WrittenClusterInterface, WrittenConfig } from './written.ts';
 import { isHostLabel } from './written-values.ts';
 
-const LOOPBACK: Ipv4 = ipv4(0x7f000001);
 const LOOPBACK_NETWORK: Ipv4Network = { address: ipv4(0x7f000000), prefix: 8 };
 const BOOT_HTTP_PORT = 5248;
 export const METRICS_PORT = 5249;

@@ -10,6 +10,9 @@ import { startCommand, typedConfig } from './start-command.ts';
 // An `import` of this module reads each of its exports, and so loads an unused HTTP client: see `http/server.ts`.
 const { request } = process.getBuiltinModule('node:http');
 
+/** The path of the region's machines; a system id and a slash after it name one. */
+export const MACHINES_PATH = '/MAAS/api/2.0/machines/';
+
 const ANSWER_MS_MAX = 15_000;
 const ANSWER_BYTES_MAX = 256 * 1024 * 1024;
 /** The longest line of a streamed answer. */

@@ -13,7 +13,7 @@
 // 2. A client outside the served networks gets REFUSED and learns nothing else.
 // 3. A negative answer carries the zone's SOA, with the negative TTL (RFC 2308 §3).
 
-import { type Ipv4, type Ipv4Network, networkContains } from '../net/address.ts';
+import { type Ipv4, type Ipv4Network, LOOPBACK, networkContains } from '../net/address.ts';
 import { type Query, RCODE } from './message.ts';
 import { isWithin, parentOf } from './name.ts';
 import { findSet, type NameNode, renameNode } from './name-node.ts';
@@ -216,7 +216,7 @@ function hasNamesBelow(name: string, facts: AnswerFacts): boolean {
 }
 
 const LOOPBACK_REVERSE_6 = `1.${'0.'.repeat(31)}ip6.arpa`;
-const LOOPBACK_4 = addressRdata(0x7f000001 as Ipv4);
+const LOOPBACK_4 = addressRdata(LOOPBACK);
 const LOOPBACK_6 = Uint8Array.of(...Array<number>(15).fill(0), 1);
 const LOCALHOST = nameRdata('localhost');
 

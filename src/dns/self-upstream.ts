@@ -1,5 +1,5 @@
-// Recognises an upstream that is this rack's own name server. Asking it would be asking oneself: every outside name would end in SERVFAIL,
-// after FLIGHT_MS, and take a place of the questions in flight until then. Pure.
+// Recognises an upstream that is this rack's own name server. The rack would ask itself: each outside name would occupy a question in flight
+// for FLIGHT_MS, and then fail with SERVFAIL. Pure.
 
 import { ANY, type Ipv4, isLoopback } from '../net/address.ts';
 import type { DnsConfig, DnsUpstream } from './config.ts';

@@ -1,10 +1,10 @@
-// Where the doctor's loads come from, so that the rack recognises them as such (`own-probes.ts`).
+// Chooses the source address for the doctor's downloads, so that the rack recognises them (`own-probes.ts`).
 
 import { formatIpv4, isLoopback, parseIpv4 } from '../net/address.ts';
 import { readInterfaces } from '../net/interfaces.ts';
 import { PROBE_SOURCE } from '../own-probes.ts';
 
-/** The source address for a load from this host; undefined for another host, which no address of loopback reaches. */
+/** The source address for a download from this host; undefined for another host, which a loopback address cannot reach. */
 export function probeSource(host: string): string | undefined {
   const address = parseIpv4(host);
   if (address === undefined) return undefined;

@@ -1,5 +1,5 @@
-// The status of a file of ours that may be missing. `throwIfNoEntry: false` only spares ENOENT and ENOTDIR: a link that leads to itself, a
-// directory that may not be entered, and a failing disk are told with path, reason and remedy.
+// Reads the status of one of Rackboot's own files, which may be missing. `throwIfNoEntry: false` only spares ENOENT and ENOTDIR: a link that
+// leads to itself, a directory that may not be entered, and a failing disk are reported with path, reason and remedy.
 //
 // Sources: stat(2), path_resolution(7).
 
@@ -25,7 +25,7 @@ export function foundStats(
   }
 }
 
-/** The failure to find out what a path names, as the operator reads it. */
+/** The failure to find out what a path names, in words for the operator. */
 export function statsFault(path: string, cause: unknown): RackError {
   const code = osErrorCode(cause) ?? errorText(cause);
   switch (code) {
@@ -41,13 +41,13 @@ export function statsFault(path: string, cause: unknown): RackError {
       return new RackError('store-unavailable', text, { cause });
     }
     default: {
-      const text = `${path} cannot be read (${code}): \`namei -l ${path}\` shows its directories; mend what hides it, and start again`;
+      const text = `${path} cannot be read (${code}): \`namei -l ${path}\` shows its directories; fix the one that hides it, and start again`;
       return new RackError('store-unavailable', text, { cause });
     }
   }
 }
 
-/** Where a link leads, its owner matters, not that of the link. */
+/** The owner of a link's target matters, not the link's owner. */
 function accessRemedy(path: string): string {
   const target = targetOf(path);
   if (target === undefined) return ownershipRemedy(path, dirname(path));
@@ -55,11 +55,11 @@ function accessRemedy(path: string): string {
   const remedy =
     seenStats(directory) !== undefined
       ? ownershipRemedy(target, directory)
-      : `${ownUserName()} may not go there, and \`namei -l ${target}\` shows where the way ends; it must be open to ${ownUserName()}`;
+      : `${ownUserName()} cannot enter that path: \`namei -l ${target}\` shows the directory that is closed; open it to ${ownUserName()}`;
   return `it is a link to ${target}; ${remedy}`;
 }
 
-/** The end of a link, as it is written; undefined: it is none. */
+/** The target that a link names; `undefined` if `path` is not a link, or cannot be read. */
 function targetOf(path: string): string | undefined {
   try {
     return lstatSync(path).isSymbolicLink() ? resolve(dirname(path), readlinkSync(path)) : undefined;

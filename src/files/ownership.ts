@@ -41,9 +41,9 @@ export function ownershipRemedy(path: string, directory: string): string {
  */
 export function readerRemedy(directory: string): string {
   const owner = seenStats(directory)?.uid;
-  if (owner === undefined || owner === process.geteuid?.()) return 'run this by sudo';
+  if (owner === undefined || owner === process.geteuid?.()) return 'run this with sudo';
   const name = readUserName(owner);
-  return `it belongs to ${name}; run this ${owner === 0 ? '' : `as ${name} or `}by sudo`;
+  return `it belongs to ${name}; run this ${owner === 0 ? '' : `as ${name} or `}with sudo`;
 }
 
 /** The remedy as a sentence without its full stop. Pure. */
@@ -57,9 +57,9 @@ export function describeRemedy(
     return `${whose}root may do this unless the file system forbids it: findmnt -T ${directory}; lsattr -d ${path}`;
   // A user who is neither root nor the service's user: the directory already has the right owner.
   if (directoryOwner !== undefined && directoryOwner !== own && directoryOwner !== 0)
-    return `${whose}run this as ${nameOf(directoryOwner)} or by sudo`;
+    return `${whose}run this as ${nameOf(directoryOwner)} or with sudo`;
   if (owner === own && directoryOwner === own) return `its mode forbids it: sudo chmod -R u+rwX ${directory}`;
-  const orRoot = directoryOwner === 0 && owner === 0 && own >= PERSON_UID_MIN ? 'run this by sudo, or ' : '';
+  const orRoot = directoryOwner === 0 && owner === 0 && own >= PERSON_UID_MIN ? 'run this with sudo, or ' : '';
   return `${whose}${orRoot}give it to the user that runs Rackboot: sudo chown -R ${nameOf(own)}: ${directory}`;
 }
 

@@ -17,7 +17,7 @@ interface Fault {
 }
 
 /**
- * The failure to read the file `path`, as the operator reads it.
+ * The failure to read the file `path`, in words for the operator.
  * @returns `not-found` if it does not exist, `permission-denied`, `bad-argument` for anything but a file, and for a disk that fails
  */
 export function fileFault(path: string, cause: unknown): RackError {
@@ -41,7 +41,7 @@ function describe(path: string, cause: unknown): Fault {
     case 'ELOOP':
       return { code: 'bad-argument', text: `${path} is a link that leads to itself: name the file itself` };
     case 'ENAMETOOLONG':
-      return { code: 'bad-argument', text: `${path.slice(0, 40)}… is too long for the path of a file: name a file` };
+      return { code: 'bad-argument', text: `${path.slice(0, 40)}… is too long for a path: use a shorter one` };
     case 'EMFILE':
     case 'ENFILE': {
       const text = `${path} cannot be opened: this host has too many open files; try again, or raise \`ulimit -n\``;
@@ -92,6 +92,6 @@ function deniedText(path: string): string {
   const remedy =
     own === 0
       ? `the file system forbids it, see findmnt -T ${path}`
-      : `run this by sudo, or name a file that ${ownUserName()} may read`;
+      : `run this with sudo, or name a file that ${ownUserName()} may read`;
   return `${ownUserName()} may not read ${path}${whose}; ${remedy}`;
 }

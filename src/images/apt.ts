@@ -40,7 +40,7 @@ const LIBRARY = /^z?lib/;
 const APT = 'apt';
 /** Every failure of apt here comes from its lists, its mirrors or the network to them. */
 const REMEDY =
-  'Check that apt-get update works as root on this host and that its mirrors have the release, or name the packages with --package.';
+  'check that apt-get update works as root on this host and that its mirrors have the release, or name the packages with --package';
 const KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg';
 
 /** Fetches packages of one architecture and release. */
@@ -70,8 +70,8 @@ export class Apt {
       return new Apt(query, {}, ['-o', `APT::Default-Release=/^${query.release}/`]);
     }
     if (repositories.length === 0) {
-      const remedy = 'Run apt-get update as root on a Debian host, or name the packages with --package.';
-      throw new RackError('tool-failed', `apt knows no Debian mirror, or its lists are empty. ${remedy}`);
+      const remedy = 'run apt-get update as root on a Debian host, or name the packages with --package';
+      throw new RackError('tool-failed', `apt knows no Debian mirror, or its lists are empty: ${remedy}`);
     }
     const configuration = await writePrivateConfiguration(query, repositories);
     query.onProgress(`Reading the package lists of ${query.release} for ${query.architecture}`);
@@ -156,8 +156,8 @@ async function listRepositories(): Promise<Repository[]> {
 export async function listMirrors(release: string): Promise<string[]> {
   const lines = sourceLines(await listRepositories(), release);
   if (lines.length > 0) return lines;
-  const remedy = 'Run apt-get update as root on a Debian host, or name one with --mirror.';
-  throw new RackError('tool-failed', `apt knows no Debian mirror, or its lists are empty. ${remedy}`);
+  const remedy = 'run apt-get update as root on a Debian host, or name one with --mirror';
+  throw new RackError('tool-failed', `apt knows no Debian mirror, or its lists are empty: ${remedy}`);
 }
 
 /** The lines for the host's Debian repositories, with `release` instead of the host's. */

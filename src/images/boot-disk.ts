@@ -119,7 +119,7 @@ function chooseLayout(platform: DebianPlatform, filesMib: number, bytes: number 
     const least = needed + startMib + TABLES_MIB;
     throw new RackError(
       'bad-argument',
-      `The system does not fit into ${Math.floor((bytes ?? 0) / MIB)} MiB: use --size ${least}M or more.`,
+      `the system does not fit into ${Math.floor((bytes ?? 0) / MIB)} MiB: use --size ${least}M or more`,
     );
   }
   return { bios, esp, root: { startMib, mib: given ?? needed + ROOM_MIB } };
@@ -203,7 +203,7 @@ async function writeBiosCode({ file }: BootDiskRequest, place: Place, root: stri
   if (core.length > place.mib * MIB) {
     throw new RackError(
       'tool-failed',
-      `GRUB's core has ${counted(core.length, 'byte')}, more than its partition holds.`,
+      `GRUB's core has ${counted(core.length, 'byte')}, more than its partition holds`,
     );
   }
   const block = BigInt(place.startMib * SECTORS_PER_MIB);

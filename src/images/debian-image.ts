@@ -90,6 +90,6 @@ async function checkRoom(directory: string, bytes: number): Promise<void> {
   const remedy = 'free space there, or set TMPDIR to a directory with more';
   throw new RackError(
     'store-unwritable',
-    `${directory} has ${gigabytes(bavail * bsize)} left, but building needs up to ${gigabytes(needed)}: ${remedy}.`,
+    `${directory} has ${gigabytes(bavail * bsize)} left, but building needs up to ${gigabytes(needed)}: ${remedy}`,
   );
 }

@@ -38,10 +38,7 @@ export async function openPackage(file: string): Promise<DebianPackage> {
     return new RegExp(`^${field}: (\\S+)$`, 'm').exec(text)?.[1];
   });
   if (name === '' || version === '' || architecture === '') {
-    throw new RackError(
-      'tool-failed',
-      `${file} is not a Debian package: it names no package, version or architecture.`,
-    );
+    throw new RackError('tool-failed', `${file} is not a Debian package: it names no package, version or architecture`);
   }
   return { file, name, version, architecture, sha256: await hashFile(file) };
 }

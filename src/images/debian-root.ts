@@ -8,7 +8,6 @@
 // 3. Only values of known shape reach a shell: names of packages and releases, identifiers, URLs of mirrors without quotes.
 
 import { mkdir, readFile, rename, rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import { osErrorCode, RackError } from '../errors.ts';
 import { listMirrors } from './apt.ts';
 import { type ProgramOptions, runProgram } from './program.ts';
@@ -127,23 +126,23 @@ export function checkDebianRequest(
   const platform = DEBIAN_PLATFORMS.get(arch);
   if (platform === undefined) {
     const known = [...DEBIAN_PLATFORMS.keys()].join(', ');
-    throw new RackError('bad-argument', `No image can be built for ${JSON.stringify(arch)}; use one of ${known}.`);
+    throw new RackError('bad-argument', `no image can be built for ${JSON.stringify(arch)}; use one of ${known}`);
   }
   if (!/^[a-z]{2,20}$/.test(release)) {
     throw new RackError(
       'bad-argument',
-      `${JSON.stringify(release)} is not a Debian release such as bookworm or trixie.`,
+      `${JSON.stringify(release)} is not a Debian release such as bookworm or trixie`,
     );
   }
   const wrong = packages.find((name) => !PACKAGE_NAME.test(name));
-  if (wrong !== undefined) throw new RackError('bad-argument', `${JSON.stringify(wrong)} is not a package name.`);
+  if (wrong !== undefined) throw new RackError('bad-argument', `${JSON.stringify(wrong)} is not a package name`);
   const odd = mirrors.find((mirror) => !MIRROR_URL.test(mirror) && !MIRROR_LINE.test(mirror));
   if (odd !== undefined) {
     const rule = 'a URL (http://mirror.example/debian) or a line of sources.list, without a password';
-    throw new RackError('bad-argument', `${JSON.stringify(odd)} is not a mirror: use ${rule}.`);
+    throw new RackError('bad-argument', `${JSON.stringify(odd)} is not a mirror: use ${rule}`);
   }
   if (packages.length > NAMES_MAX || mirrors.length > NAMES_MAX) {
-    throw new RackError('bad-argument', `Name at most ${NAMES_MAX} packages and ${NAMES_MAX} mirrors.`);
+    throw new RackError('bad-argument', `name at most ${NAMES_MAX} packages and ${NAMES_MAX} mirrors`);
   }
   return platform;
 }
@@ -208,15 +207,15 @@ export async function buildDebianRoot(request: DebianRequest, ids: FileSystemIds
 
 function buildOptions({ release, arch, epochSeconds, onProgress }: DebianRequest): ProgramOptions {
   const foreign =
-    arch !== hostArchitecture() ? ` For ${arch}, also install qemu-user-static, binfmt-support and arch-test.` : '';
+    arch !== hostArchitecture() ? `. For ${arch}, also install qemu-user-static, binfmt-support and arch-test` : '';
   const rootless = isRoot()
     ? ''
-    : ' Without root it needs the package uidmap and a range for this user in /etc/subuid; or run this as root.';
+    : '. Without root it needs the package uidmap and a range for this user in /etc/subuid; or run this as root';
   return {
     package: MMDEBSTRAP,
     environment: { SOURCE_DATE_EPOCH: String(epochSeconds), DEBIAN_FRONTEND: 'noninteractive' },
     task: `building Debian ${release}`,
-    remedy: `Check that this host reaches the mirrors, or name others with --mirror.${foreign}${rootless}`,
+    remedy: `check that this host reaches the mirrors, or name others with --mirror${foreign}${rootless}`,
     minutesMax: BUILD_MINUTES_MAX,
     onLine: (line) => {
       const step = /^I: ((?:running apt|downloading|extracting|installing|creating|cleaning).*?)\.*$/.exec(line)?.[1];
@@ -237,7 +236,7 @@ const addressOf = (mirror: string): string => /https?:\/\/\S+/.exec(mirror)?.[0]
 /** Quotes a path for mmdebstrap's hooks, which split text like a shell. @throws RackError `bad-argument` */
 function quote(path: string): string {
   if (path.includes("'"))
-    throw new RackError('bad-argument', `${path} contains a quotation mark: use another directory.`);
+    throw new RackError('bad-argument', `${path} contains a quotation mark: use another directory`);
   return `'${path}'`;
 }
 
@@ -247,7 +246,7 @@ export function asRoomError(error: unknown, directory: string): unknown {
   if (error instanceof RackError || code === undefined || !/^E[A-Z]+$/.test(code)) return error;
   const remedy =
     code === 'ENOSPC' ? 'free space there, or set TMPDIR to a directory with more' : 'use a directory of your own';
-  return new RackError('store-unwritable', `${join(directory)} cannot be written (${code}): ${remedy}.`, {
+  return new RackError('store-unwritable', `${directory} cannot be written (${code}): ${remedy}`, {
     cause: error,
   });
 }

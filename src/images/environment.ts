@@ -142,7 +142,7 @@ async function makeTools(
 export function checkNames(request: Pick<EnvironmentRequest, 'arch' | 'release'>): void {
   for (const name of [request.arch, request.release]) {
     if (!NAME_PATTERN.test(name))
-      throw new RackError('bad-argument', `${JSON.stringify(name)} is not the name of a release or an architecture.`);
+      throw new RackError('bad-argument', `${JSON.stringify(name)} is not the name of a release or an architecture`);
   }
 }
 
@@ -153,18 +153,15 @@ async function choosePackages(request: EnvironmentRequest): Promise<DebianPackag
     : await fetchPackages(request);
   const wrong = packages.find(({ architecture }) => architecture !== request.arch && architecture !== 'all');
   if (wrong !== undefined) {
-    throw new RackError(
-      'bad-argument',
-      `${wrong.file} is for ${wrong.architecture}; use packages for ${request.arch}.`,
-    );
+    throw new RackError('bad-argument', `${wrong.file} is for ${wrong.architecture}; use packages for ${request.arch}`);
   }
   const kernels = packages.filter(({ name }) => name.startsWith('linux-image-'));
   const busyboxes = packages.filter(({ name }) => name === 'busybox-static');
   if (kernels.length !== 1 || busyboxes.length !== 1) {
     throw new RackError(
       'bad-argument',
-      `The environment needs one linux-image package and one busybox-static; there are ${kernels.length} and ` +
-        `${busyboxes.length} among: ${packages.map(({ name }) => name).join(', ') || 'no packages'}.`,
+      `the environment needs one linux-image package and one busybox-static; there are ${kernels.length} and ` +
+        `${busyboxes.length} among: ${packages.map(({ name }) => name).join(', ') || 'no packages'}`,
     );
   }
   const rest = packages.filter((one) => !kernels.includes(one) && !busyboxes.includes(one));
@@ -177,7 +174,7 @@ async function fetchPackages(request: EnvironmentRequest): Promise<DebianPackage
   const apt = await Apt.open({ architecture, release, directory, onProgress });
   const meta = `linux-image-${architecture}`;
   const kernel = (await apt.dependenciesOf(meta)).find((name) => name.startsWith('linux-image-'));
-  if (kernel === undefined) throw new RackError('tool-failed', `The package ${meta} of ${release} names no kernel.`);
+  if (kernel === undefined) throw new RackError('tool-failed', `the package ${meta} of ${release} names no kernel`);
   return apt.download([
     kernel,
     'busybox-static',

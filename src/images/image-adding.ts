@@ -104,7 +104,7 @@ export async function addImage(request: AddRequest): Promise<AddResult> {
   const wrong = judgeImageName({ ...name, serial: name.serial ?? formatDay(request.nowMs) });
   if (wrong !== undefined) throw new RackError('bad-argument', wrong);
   if (readImages(tree).images.length >= IMAGES_MAX) {
-    throw new RackError('bad-argument', `The store already has ${IMAGES_MAX} images: remove unneeded ones.`);
+    throw new RackError('bad-argument', `the store already has ${IMAGES_MAX} images: remove unneeded ones`);
   }
   const directory = join(tree, 'images');
   const part = join(directory, `.part-${newUuid()}`);
@@ -123,20 +123,20 @@ export async function addImage(request: AddRequest): Promise<AddResult> {
 async function copyImage(request: AddRequest, part: string): Promise<Copy> {
   const { file, fileName } = request;
   const facts = await file.stat();
-  if (!facts.isFile()) throw new RackError('bad-argument', `${fileName} is not a file.`);
+  if (!facts.isFile()) throw new RackError('bad-argument', `${fileName} is not a file`);
   const head = Buffer.alloc(FILE_HEAD_BYTES);
   const { bytesRead } = await file.read(head, 0, FILE_HEAD_BYTES, 0);
   const recognised = recogniseFormat(viewBytes(head, 0, bytesRead));
-  if (!recognised.ok) throw new RackError('bad-argument', `${fileName} cannot be added: ${recognised.problem}.`);
+  if (!recognised.ok) throw new RackError('bad-argument', `${fileName} cannot be added: ${recognised.problem}`);
   await checkRoom(part, facts.size);
   const copy = await transfer(request, part, facts.size, recognised.format);
   if (findPartitionTable(copy.head) === undefined) {
     const remedy = 'use an image of a whole disk, as dd would write it, not of one file system';
-    throw new RackError('bad-argument', `${fileName} cannot be added: it has no partition table; ${remedy}.`);
+    throw new RackError('bad-argument', `${fileName} cannot be added: it has no partition table; ${remedy}`);
   }
   if (copy.diskBytes % 512 !== 0) {
     const why = `it has ${counted(copy.diskBytes, 'byte')}, which is not a whole number of sectors; it was probably cut short`;
-    throw new RackError('bad-argument', `${fileName} cannot be added: ${why}.`);
+    throw new RackError('bad-argument', `${fileName} cannot be added: ${why}`);
   }
   return copy;
 }
@@ -147,7 +147,7 @@ async function checkRoom(part: string, needed: number): Promise<void> {
   if (free >= needed + RESERVE_BYTES) return;
   const megabytes = (bytes: number): string => `${Math.ceil(bytes / 1e6)} MB`;
   const why = `${dirname(part)} has ${megabytes(free)} left, but ${megabytes(needed + RESERVE_BYTES)} are needed`;
-  throw new RackError('store-unwritable', `${why}: free space, or remove unneeded images.`);
+  throw new RackError('store-unwritable', `${why}: free space, or remove unneeded images`);
 }
 
 /** Copies the file, compressed if requested, while hashing, expanding and counting its content. */
@@ -214,7 +214,7 @@ class DiskCounter {
   take(chunk: Uint8Array): void {
     if (this.bytes + chunk.length > this.#bytesMax) {
       const why = `it would fill more than ${this.#bytesMax} bytes of a disk; use an image that fits on a disk`;
-      throw new RackError('bad-argument', `${this.#fileName} cannot be added: ${why}.`);
+      throw new RackError('bad-argument', `${this.#fileName} cannot be added: ${why}`);
     }
     if (this.bytes < DISK_HEAD_BYTES) this.#head.push(copyBytes(chunk, 0, DISK_HEAD_BYTES));
     this.bytes += chunk.length;
@@ -255,7 +255,7 @@ async function publish(request: AddRequest, part: string, copy: Copy): Promise<A
     await publishFile(manifestPath(tree, image), Buffer.from(encodeImage(kept), 'utf8'));
   }
   if (!hasBlob(tree, image)) {
-    throw new RackError('not-found', `${basename(blob)} was removed while it was being added: add it again.`);
+    throw new RackError('not-found', `${basename(blob)} was removed while it was being added: add it again`);
   }
   return { image: kept, added: present === undefined };
 }
@@ -268,7 +268,7 @@ function chooseSerial(request: AddRequest, same: readonly StoredImage[]): string
     const name = formatImageName({ ...request.name, serial });
     throw new RackError(
       'already-exists',
-      `${name} already exists with other bytes: remove it first, or use another serial.`,
+      `${name} already exists with other bytes: remove it first, or use another serial`,
     );
   }
   const day = formatDay(request.nowMs);
@@ -276,7 +276,7 @@ function chooseSerial(request: AddRequest, same: readonly StoredImage[]): string
   for (let number = 1; number <= SERIALS_A_DAY_MAX; number += 1) {
     if (!taken(`${day}.${number}`)) return `${day}.${number}`;
   }
-  throw new RackError('already-exists', `There are already ${SERIALS_A_DAY_MAX} images of ${day}: name a serial.`);
+  throw new RackError('already-exists', `there are already ${SERIALS_A_DAY_MAX} images of ${day}: name a serial`);
 }
 
 const formatDay = (ms: number): string => new Date(ms).toISOString().slice(0, 10).replaceAll('-', '');
@@ -290,10 +290,10 @@ function asDamage(reason: unknown, fileName: string): unknown {
   if (!isDamage(reason)) return reason;
   if (osErrorCode(reason) === WINDOW_TOO_LARGE) {
     const remedy = 'a machine could not expand it: compress it with zstd without --long, or with --long=27';
-    return new RackError('bad-argument', `${fileName} cannot be added: ${remedy}.`, { cause: reason });
+    return new RackError('bad-argument', `${fileName} cannot be added: ${remedy}`, { cause: reason });
   }
   const why = `it cannot be expanded (${errorText(reason)}); it is damaged or cut short: copy it again`;
-  return new RackError('bad-argument', `${fileName} cannot be added: ${why}.`, { cause: reason });
+  return new RackError('bad-argument', `${fileName} cannot be added: ${why}`, { cause: reason });
 }
 
 function asStoreError(error: unknown, directory: string): unknown {
@@ -301,5 +301,5 @@ function asStoreError(error: unknown, directory: string): unknown {
   const code = osErrorCode(error);
   if (code === undefined || !/^E[A-Z]+$/.test(code)) return error;
   const remedy = code === 'ENOSPC' ? 'free space on its disk' : ownershipRemedy(directory, directory);
-  return new RackError('store-unwritable', `${directory} cannot be written (${code}): ${remedy}.`, { cause: error });
+  return new RackError('store-unwritable', `${directory} cannot be written (${code}): ${remedy}`, { cause: error });
 }

@@ -110,7 +110,7 @@ export function judgeImageName(name: ImageName): string | undefined {
     wrong === 'serial'
       ? 'a day, optionally with a number: 20240131, 20240131.2'
       : 'lower-case letters and digits, with . _ + - inside, at most 63 characters';
-  return `${JSON.stringify(name[wrong])} cannot be the ${wrong} of an image: use ${rule}.`;
+  return `${JSON.stringify(name[wrong])} cannot be the ${wrong} of an image: use ${rule}`;
 }
 
 /** The manifest of an image, as text. */

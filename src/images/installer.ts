@@ -74,8 +74,8 @@ export async function importInstaller(request: EnvironmentRequest): Promise<Publ
     }
     const kernel = await findKernel(join(scratch, 'added'));
     if (kernel.version !== installer.version) {
-      const text = `${kernelPackage.file} has the drivers of Linux ${kernel.version}; use the package ${image}.`;
-      throw new RackError('bad-argument', `The installer is Linux ${installer.version}, but ${text}`);
+      const text = `${kernelPackage.file} has the drivers of Linux ${kernel.version}; use the package ${image}`;
+      throw new RackError('bad-argument', `the installer is Linux ${installer.version}, but ${text}`);
     }
     const entries = [
       ...(await driverEntries(installer, kernel, { scratch, onProgress: request.onProgress })),
@@ -108,11 +108,11 @@ class PackageSource {
         : given.filter((one) => pattern.test(one.name));
     const [only, ...others] = found;
     if (only === undefined || others.length > 0) {
-      throw new RackError('bad-argument', `The installer needs one package ${name()}; there are ${found.length}.`);
+      throw new RackError('bad-argument', `the installer needs one package ${name()}; there are ${found.length}`);
     }
     const { arch } = this.#request;
     if (only.architecture === 'all' ? !only.name.endsWith(`-${arch}`) : only.architecture !== arch) {
-      throw new RackError('bad-argument', `${only.file} is not for ${arch}; use packages for ${arch}.`);
+      throw new RackError('bad-argument', `${only.file} is not for ${arch}; use packages for ${arch}`);
     }
     return only;
   }
@@ -141,7 +141,7 @@ function installerPackage({ arch, release }: EnvironmentRequest): string {
   const number = RELEASE_NUMBERS[release];
   if (number !== undefined) return `debian-installer-${number}-netboot-${arch}`;
   const known = Object.keys(RELEASE_NUMBERS).join(', ');
-  throw new RackError('bad-argument', `No installer package is known for ${release}; use one of ${known}.`);
+  throw new RackError('bad-argument', `no installer package is known for ${release}; use one of ${known}`);
 }
 
 async function openInstaller(unpacked: string, arch: string): Promise<Installer> {
@@ -152,12 +152,12 @@ async function openInstaller(unpacked: string, arch: string): Promise<Installer>
     ['linux', 'initrd.gz'].map((name) => readFile(join(directory, name)).catch(() => undefined)),
   );
   if (kernel === undefined || initrd === undefined) {
-    throw new RackError('bad-argument', `The installer's package has no kernel and initrd for ${arch}.`);
+    throw new RackError('bad-argument', `the installer's package has no kernel and initrd for ${arch}`);
   }
   const paths = await readInitrdPaths(initrd);
   const found = [...paths].map((path) => /^((?:usr\/)?lib\/modules\/([^/]+))\/kernel\//.exec(path));
   const [, modules = '', version = ''] = found.find((match) => match !== null) ?? [];
-  if (version === '') throw new RackError('bad-argument', "The installer's initrd has no drivers.");
+  if (version === '') throw new RackError('bad-argument', "the installer's initrd has no drivers");
   return { kernel, initrd, paths, modules, version };
 }
 
@@ -168,7 +168,7 @@ async function openInstaller(unpacked: string, arch: string): Promise<Installer>
  */
 export async function readInitrdPaths(initrd: Uint8Array): Promise<ReadonlySet<string>> {
   const damaged = (why: string, cause?: unknown): RackError =>
-    new RackError('bad-argument', `The installer's initrd is damaged: ${why}.`, { cause });
+    new RackError('bad-argument', `the installer's initrd is damaged: ${why}`, { cause });
   const reader = new CpioPathReader();
   let bytes = 0;
   const expander = new Conversion(createGunzip({ chunkSize: PIECE_BYTES }), (piece) => {

@@ -28,7 +28,7 @@ export async function findKernel(unpacked: string): Promise<KernelFiles> {
   const versions = base === undefined ? [] : await readdir(base);
   const version = versions[0];
   if (base === undefined || version === undefined || versions.length !== 1) {
-    throw new RackError('bad-argument', 'The kernel package has no modules: use the linux-image package with them.');
+    throw new RackError('bad-argument', 'the kernel package has no modules: use the linux-image package with them');
   }
   return { version, image: join(unpacked, 'boot', `vmlinuz-${version}`), modules: join(base, version) };
 }
@@ -59,7 +59,7 @@ export async function listModules(kernel: KernelFiles): Promise<string[]> {
 export async function readModuleInfo(kernel: KernelFiles, path: string): Promise<ModuleInfo> {
   const info = decodeModuleInfo(await readModule(join(kernel.modules, path)), path);
   if (info.ok) return info.value;
-  throw new RackError('bad-argument', `${path} of the kernel package is not a module: ${info.fault.field}.`);
+  throw new RackError('bad-argument', `${path} of the kernel package is not a module: ${info.fault.field}`);
 }
 
 /** A module, uncompressed. */

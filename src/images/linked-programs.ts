@@ -49,7 +49,7 @@ export async function collectPrograms(
       if (path === undefined) {
         throw new RackError(
           'bad-argument',
-          `${next.name} needs ${library}, which no package contains: add its package, too.`,
+          `${next.name} needs ${library}, which no package contains: add its package, too`,
         );
       }
       pending.push({ name, path });

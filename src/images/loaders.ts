@@ -81,7 +81,7 @@ export async function installLoaders(request: LoaderRequest): Promise<Publicatio
     const known = [...LOADERS.keys()].join(', ');
     throw new RackError(
       'bad-argument',
-      `There are no loaders for ${JSON.stringify(request.arch)}; use one of ${known}.`,
+      `there are no loaders for ${JSON.stringify(request.arch)}; use one of ${known}`,
     );
   }
   await mkdir(request.workDir, { recursive: true });
@@ -105,7 +105,7 @@ async function choosePackages(request: LoaderRequest, sources: readonly LoaderSo
   const given = await Promise.all(request.packages.map(openPackage));
   const missing = names.filter((name) => !given.some((one) => one.name === name));
   if (missing.length > 0) {
-    throw new RackError('bad-argument', `The loaders for ${request.arch} also need: ${missing.join(', ')}.`);
+    throw new RackError('bad-argument', `the loaders for ${request.arch} also need: ${missing.join(', ')}`);
   }
   return given.filter(({ name }) => names.includes(name));
 }

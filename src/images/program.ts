@@ -58,16 +58,17 @@ export function runProgram(name: string, args: readonly string[], options: Progr
       running.delete(child);
       if (error === null) return resolve(stdout);
       if (osErrorCode(error) === 'ENOENT' && child.pid === undefined) {
-        const remedy = `Install it: ${installLine([options.package])}`;
         return reject(
-          new RackError('tool-missing', `The program ${name} is not installed. ${remedy}`, { cause: error }),
+          new RackError('tool-missing', `the program ${name} is not installed: ${installLine([options.package])}`, {
+            cause: error,
+          }),
         );
       }
       const late = error.killed === true ? `not finished within ${minutesMax} minutes` : `exit code ${error.code}`;
       const why = complaintOf(stderr.toString('utf8')) || late;
       const task = options.task === undefined ? `${name} ${args.join(' ')}` : `${options.task} (${name})`;
-      const remedy = options.remedy === undefined ? '' : ` ${options.remedy}`;
-      reject(new RackError('tool-failed', `${task} failed: ${why}.${remedy}`, { cause: error }));
+      const remedy = options.remedy === undefined ? '' : `; ${options.remedy}`;
+      reject(new RackError('tool-failed', `${task} failed: ${why}${remedy}`, { cause: error }));
     });
     running.add(child);
     if (onLine !== undefined && child.stderr !== null) createInterface({ input: child.stderr }).on('line', onLine);

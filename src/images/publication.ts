@@ -67,7 +67,7 @@ export async function publishDirectory(directory: string, files: readonly FileCo
   await rm(old, { recursive: true, force: true });
 }
 
-/** Replaces one file atomically. */
+/** Writes one file, so that a reader finds the old content or the new, whole. */
 export async function publishFile(path: string, data: Uint8Array): Promise<void> {
   await makeDirectories(dirname(path));
   const fresh = join(dirname(path), `.${basename(path)}.${newUuid()}`);

@@ -69,5 +69,5 @@ async function findProgram(unpacked: string, name: string): Promise<ProgramFile>
     );
     if (isThere) return { name, path };
   }
-  throw new RackError('bad-argument', `No package for the environment contains the program ${name}.`);
+  throw new RackError('bad-argument', `no package for the environment contains the program ${name}`);
 }

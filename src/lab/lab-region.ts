@@ -2,10 +2,9 @@
 
 import { z } from 'zod';
 import { sleep } from '../clock.ts';
-import { askDaemon } from '../control/ask-daemon.ts';
+import { askDaemon, MACHINES_PATH } from '../control/ask-daemon.ts';
 import { RackError } from '../errors.ts';
 
-const MACHINES = '/MAAS/api/2.0/machines/';
 const RACKS = '/MAAS/api/2.0/nodegroups/';
 const CHECK_EVERY_MS = 250;
 /** How long to wait for a machine or a rack, in milliseconds. */
@@ -38,25 +37,25 @@ export class LabRegion {
   async findEnlisted(mac: string): Promise<LabMachine> {
     return await awaitValue(`${mac} in the region`, async () => {
       const query = new URLSearchParams({ mac_address: mac });
-      const found = z.array(machineShape).parse(await askDaemon(this.#stateDir, `${MACHINES}?${query}`));
+      const found = z.array(machineShape).parse(await askDaemon(this.#stateDir, `${MACHINES_PATH}?${query}`));
       return found.find(({ interface_set: nics }) => nics.some(({ mac_address: one }) => one === mac));
     });
   }
 
   async machine(id: string): Promise<LabMachine> {
-    return machineShape.parse(await askDaemon(this.#stateDir, `${MACHINES}${id}/`));
+    return machineShape.parse(await askDaemon(this.#stateDir, `${MACHINES_PATH}${id}/`));
   }
 
   /** Changes a machine's record: its name, its driver. */
   async update(id: string, fields: Fields): Promise<LabMachine> {
-    return machineShape.parse(await askDaemon(this.#stateDir, `${MACHINES}${id}/`, 'PUT', formOf(fields)));
+    return machineShape.parse(await askDaemon(this.#stateDir, `${MACHINES_PATH}${id}/`, 'PUT', formOf(fields)));
   }
 
   /** Queries a machine's power, so that the page shows it. Retries while the region refuses further queries of the same user. */
   async queryPower(id: string): Promise<void> {
     await awaitValue(`the power of ${id}`, async () => {
       try {
-        await askDaemon(this.#stateDir, `${MACHINES}${id}/?op=query_power_state`);
+        await askDaemon(this.#stateDir, `${MACHINES_PATH}${id}/?op=query_power_state`);
         return true;
       } catch (error) {
         if (error instanceof RackError && error.code === 'try-later') return undefined;
@@ -67,7 +66,7 @@ export class LabRegion {
 
   /** Gives a machine a life-cycle command, and waits for the resulting state, with no power task left. */
   async command(id: string, op: string, wanted: string, fields: Fields = {}): Promise<void> {
-    await askDaemon(this.#stateDir, `${MACHINES}${id}/?op=${op}`, 'POST', formOf(fields));
+    await askDaemon(this.#stateDir, `${MACHINES_PATH}${id}/?op=${op}`, 'POST', formOf(fields));
     await awaitValue(`${id} to be ${wanted}`, async () => {
       const { status_name: status, power_task: task } = await this.machine(id);
       return (status === wanted && task === '') || undefined;
@@ -76,7 +75,7 @@ export class LabRegion {
 
   /** Allocates a Ready machine without deploying it. */
   async allocate(id: string): Promise<void> {
-    await askDaemon(this.#stateDir, `${MACHINES}?op=allocate`, 'POST', formOf({ system_id: id }));
+    await askDaemon(this.#stateDir, `${MACHINES_PATH}?op=allocate`, 'POST', formOf({ system_id: id }));
   }
 
   /** Accepts a rack once it has registered, and waits until its link is up. @param stateDir of that rack */
@@ -104,5 +103,5 @@ export async function awaitValue<T>(what: string, look: () => Promise<T | undefi
     if (value !== undefined) return value;
     await sleep(CHECK_EVERY_MS);
   }
-  throw new RackError('not-running', `waited ${WAIT_MS_MAX / 1000} s in vain for ${what}`);
+  throw new RackError('not-running', `gave up waiting for ${what} after ${WAIT_MS_MAX / 1000} s`);
 }

@@ -44,11 +44,11 @@ export interface RackMachine {
   readonly kernelParams?: string | undefined;
   /** True if only its own report names it; the name then counts no more than one that a DHCP client gives itself. */
   readonly isSelfNamed?: true | undefined;
-  /** The secret of its current boot; `undefined` if no work is under way. In no log, event, URL or page. */
+  /** The secret of its current boot; `undefined` if no work is under way. Never appears in a log, event, URL or page. */
   readonly bootToken?: string | undefined;
   /**
-   * An address in its home network: its token is given, and its name valid, only for addresses on that network's wire. `undefined` if the
-   * home network is unknown, no longer served, or served by another rack.
+   * An address in its home network. The rack gives out the machine's token, and its name is valid, only for addresses on that network's
+   * wire. `undefined` if the home network is unknown, no longer served, or served by another rack.
    */
   readonly home?: Ipv4 | undefined;
 }

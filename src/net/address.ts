@@ -24,6 +24,7 @@ export interface Ipv4Range {
 }
 
 export const ANY: Ipv4 = 0 as Ipv4;
+export const LOOPBACK: Ipv4 = 0x7f000001 as Ipv4;
 export const LIMITED_BROADCAST: Ipv4 = 0xffffffff as Ipv4;
 export const BROADCAST_MAC: MacAddress = 0xffffffffffff as MacAddress;
 

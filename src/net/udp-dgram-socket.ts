@@ -24,8 +24,8 @@ import { firstAddress } from './named-device.ts';
 import { type ArpTable, sendBufferNote } from './send-room.ts';
 
 /**
- * Datagrams that wait in one socket because the kernel's buffer is full; further ones are dropped and counted. Only an interface that is
- * slower than the answers fills it, and it empties as that takes them.
+ * Datagrams that wait in one socket because the kernel's buffer is full; further ones are dropped and counted. It fills only if the
+ * interface is slower than the answers, and empties as the interface catches up.
  */
 const SEND_QUEUE_MAX = 1_024;
 const LOOPBACK_BROADCAST = ipv4(0x7fffffff);
@@ -154,7 +154,7 @@ export class PortableSocket implements DatagramSocket {
     this.#onClose(this);
   }
 
-  /** Sends by this socket from now on. One with a peer fills its own buffer only. */
+  /** Sends through this socket from now on. A socket with a peer needs no room check: it fills only its own buffer. */
   #sendBy(socket: Socket): void {
     const { arpTable, sendBufferBytes, notes } = this.#parts;
     if (arpTable === undefined || this.request.peer !== undefined) return;
@@ -216,7 +216,7 @@ export class PortableSocket implements DatagramSocket {
       if (error === null) this.#sent += 1;
       else this.#refuse(osErrorCode(error) ?? error.message, to);
     };
-    // A copy, because what the kernel does not take at once is sent after the caller has reused its buffer.
+    // Copy them: the kernel may take the bytes only after the caller has reused its buffer.
     const copy = Buffer.from(bytes);
     if (this.request.peer === undefined) socket.send(copy, to.port, formatIpv4(this.#addressOf(to)), done);
     else socket.send(copy, done);

@@ -381,7 +381,7 @@ export class LinuxSocket implements DatagramSocket {
   }
 }
 
-/** Where a datagram goes by UDP: a machine without address that cannot be reached by frame is reached by broadcast. */
+/** The address for UDP. A machine that has no address and cannot be reached by a raw frame is reached by broadcast. */
 function udpAddress(to: Destination): Ipv4 {
   if (to.kind === 'broadcast') return LIMITED_BROADCAST;
   if (to.kind === 'unicast' || isLoopback(to.address)) return to.address;

@@ -9,7 +9,7 @@ import type { EventKind, RackEvent } from '../event.ts';
 import { formatIpv4, formatMac } from '../net/address.ts';
 import { reportedEvent } from '../region/records/reported-event.ts';
 import { reportedSentence } from '../region/words/event.ts';
-import { capitalise } from '../region/words/rack-reasons.ts';
+import { asSentence } from '../region/words/text.ts';
 
 /** The longest text of an event, in characters: a sentence, or the problems of a configuration. */
 const EVENT_CHARACTERS_MAX = 2048;
@@ -54,7 +54,7 @@ function plainText(event: RackEvent, kind: EventKind | undefined): string {
   const { mac: _mac, count, reason, text, ...rest } = eventFields(event);
   const words = Object.entries(rest).map(([name, value]) => `${name} ${String(value)}`);
   const said = [reason, text].filter((value) => value !== undefined).map(String);
-  const message = capitalise(kind?.message ?? event.kind);
+  const message = asSentence(kind?.message ?? event.kind);
   const sentence = [words.length === 0 ? message : `${message}: ${words.join(', ')}`, ...said].join('; ');
   return typeof count === 'number' && count > 1 ? `${sentence} (1 of ${count} similar events)` : sentence;
 }

@@ -1,6 +1,6 @@
 // The log levels: one for all rooms, others for some rooms, and temporary changes of both without a restart.
 //
-//   temporary, of the room ▸ temporary, of all ▸ configured, of the room ▸ configured, of all       the first that is set applies
+//   temporary, for the room ▸ temporary, for all ▸ configured, for the room ▸ configured, for all       the first that is set applies
 //
 // 1. A temporary change expires: a log made verbose to find a problem is quiet again the next day.
 // 2. Deciding on an event costs one map lookup.
@@ -59,7 +59,7 @@ export interface LogLevelState {
   readonly secondsLeft: number | undefined;
 }
 
-/** The levels in force. */
+/** Decides which events are logged: the configured levels, and temporary changes that expire. */
 export class LogLevels {
   readonly #clock: Clock;
   readonly #publish: Publish;

@@ -1,21 +1,33 @@
 // The list of power drivers.
 //
-// A new driver is a file of its own and a place at the end of this list. Its words, and those of its parameters, are in
-// `region/words/en/power.ts`. Names of new parameters also go into `region/records/power-parameters.ts` and `region/api/power-fields.ts`.
-// Its name is shown there, in `cli/machines/power-commands.ts`, and in docs/power.md and docs/hostile-hosts.md.
+// A new driver is a file of its own, a name in `driver-names.ts` and a place in DRIVERS. The compiler or a test then demands:
+//
+// - its words, and those of its parameters, in `region/words/en/power.ts`, and its name in `region/api/power-fields.ts`;
+// - names of new parameters in `region/records/power-parameters.ts` and `region/api/power-fields.ts`;
+// - what it switches in `cli/machines/power-programs.ts`, if it runs programs.
+//
+// Nothing demands these:
+//
+// - programs that it runs: their rows in `programs.ts`. A test then demands their packages in README.md, docs/power.md and
+//   docs/first-machine.md;
+// - if a machine may propose it for its own BMC: a row of REPORTED_FIELDS in `region/records/power-parameters.ts`;
+// - its rows in docs/power.md and docs/hostile-hosts.md.
 //
 // Wake-on-LAN has no driver: it can only switch on, without confirmation, and wakes any machine that hears it. A machine that must be
 // released, erased and restarted needs a driver that can query and switch off. A machine without a BMC is switched by hand (`manual`), or
 // by a power socket with an API (`webhook`).
 
 import type { PowerDriver } from './driver.ts';
+import { POWER_DRIVER_NAMES, type PowerDriverName } from './driver-names.ts';
 import { ipmi } from './ipmi.ts';
 import { manual } from './manual.ts';
 import { virsh } from './virsh.ts';
 import { webhook } from './webhook.ts';
 
+const DRIVERS: Readonly<Record<PowerDriverName, PowerDriver>> = { manual, ipmi, virsh, webhook };
+
 /** Every driver, in display order. */
-export const POWER_DRIVERS: readonly PowerDriver[] = [manual, ipmi, virsh, webhook];
+export const POWER_DRIVERS: readonly PowerDriver[] = POWER_DRIVER_NAMES.map((name) => DRIVERS[name]);
 
 /** The driver of a `power_type`; undefined if there is none. */
 export const findDriver = (name: string): PowerDriver | undefined =>

@@ -3,6 +3,7 @@
 
 import { delimiter, join } from 'node:path';
 import { isExecutable } from '../files/executable.ts';
+import type { PowerDriverName } from './driver-names.ts';
 
 /** A program of the operating system. */
 export interface DriverProgram {
@@ -16,11 +17,16 @@ const VIRSH: DriverProgram = { program: 'virsh', package: 'libvirt-clients' };
 const SSH: DriverProgram = { program: 'ssh', package: 'openssh-client' };
 const SSH_KEYGEN: DriverProgram = { program: 'ssh-keygen', package: 'openssh-client' };
 
+const PROGRAMS = {
+  ipmi: [IPMITOOL],
+  virsh: [VIRSH, SSH, SSH_KEYGEN],
+} as const satisfies Partial<Record<PowerDriverName, readonly DriverProgram[]>>;
+
+/** A driver that runs programs. */
+export type ProgramDriverName = keyof typeof PROGRAMS;
+
 /** The programs of each driver by its `power_type`; other drivers run none. */
-export const DRIVER_PROGRAMS: ReadonlyMap<string, readonly DriverProgram[]> = new Map([
-  ['ipmi', [IPMITOOL]],
-  ['virsh', [VIRSH, SSH, SSH_KEYGEN]],
-]);
+export const DRIVER_PROGRAMS: ReadonlyMap<string, readonly DriverProgram[]> = new Map(Object.entries(PROGRAMS));
 
 /** The PATH of a systemd service (systemd.exec(5)), searched in addition to this process's own. */
 const SERVICE_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';

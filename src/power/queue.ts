@@ -31,8 +31,10 @@ export interface PowerTask {
 
 /** The answer to `submit`. */
 export type Admission<T> =
-  | { readonly kind: 'waiting' /** The query that it replaced. */; readonly dropped?: T }
-  | { readonly kind: 'busy' /** The machine's earlier task. */; readonly by: T }
+  /** `dropped`: the query that it replaced. */
+  | { readonly kind: 'waiting'; readonly dropped?: T }
+  /** `by`: the machine's earlier task. */
+  | { readonly kind: 'busy'; readonly by: T }
   | { readonly kind: 'full' };
 
 interface Place<T> {
@@ -40,7 +42,7 @@ interface Place<T> {
   readonly until: Instant;
 }
 
-/** The queue. */
+/** Waiting and running tasks, with an index by machine and the controllers that are busy. */
 export class PowerQueue<T extends PowerTask> {
   readonly #commands = new Map<string, Place<T>>();
   readonly #questions = new Map<string, Place<T>>();
@@ -50,14 +52,6 @@ export class PowerQueue<T extends PowerTask> {
   /** Each machine's command, and its query. */
   readonly #commandOf = new Map<string, T>();
   readonly #questionOf = new Map<string, T>();
-
-  get waiting(): number {
-    return this.#commands.size + this.#questions.size;
-  }
-
-  get running(): number {
-    return this.#running.size;
-  }
 
   /** When the first waiting task becomes overdue; undefined if none waits. */
   get nextOverdueAt(): Instant | undefined {
@@ -133,11 +127,10 @@ export class PowerQueue<T extends PowerTask> {
     this.#remove(task);
   }
 
-  /** Removes and returns all waiting tasks. */
-  clear(): readonly T[] {
-    const waiting = [...this.#commands.values(), ...this.#questions.values()].map(({ task }) => task);
-    for (const task of waiting) this.#remove(task);
-    return waiting;
+  /** Removes all waiting tasks. */
+  clear(): void {
+    for (const waiting of [this.#commands, this.#questions])
+      for (const { task } of [...waiting.values()]) this.#remove(task);
   }
 
   #nextQuestion(): T | undefined {

@@ -32,10 +32,11 @@ export interface PowerTarget {
 /** The answer to a command: taken, or why not. */
 export type Submission =
   | { readonly kind: 'taken' }
-  | { readonly kind: 'busy'; readonly by: string; readonly text: string }
+  /** The machine has another command. */
+  | { readonly kind: 'busy' }
   | { readonly kind: 'refused'; readonly text: string }
   /** It cannot be taken at the moment, but may be given again. */
-  | { readonly kind: 'not-now'; readonly text: string };
+  | { readonly kind: 'not-now' };
 
 /** An ended command. */
 export interface EndedCommand {
@@ -97,7 +98,7 @@ export class PowerSwitchboard {
 
   /** Gives a command. Returns at once; onEnd reports its end. @param id always the same for the same command */
   command(id: string, target: PowerTarget, command: LedgerEntry['command']): Submission {
-    if (this.#isClosed) return { kind: 'not-now', text: 'Rackboot is stopping' };
+    if (this.#isClosed) return { kind: 'not-now' };
     const task = this.#taskOf(id, target, command);
     if (task.kind === 'refused') return task;
     const admission = this.#queue.submit(task.task, this.#parts.clock.now());
@@ -106,13 +107,10 @@ export class PowerSwitchboard {
       case 'waiting':
         if (admission.dropped !== undefined) this.#settle(target.machine, outcome('refused', underCommand(command)));
         return { kind: 'taken' };
-      case 'busy': {
-        const { by } = admission;
-        if (by.id === id) return { kind: 'taken' };
-        return { kind: 'busy', by: by.id, text: underCommand(by.command) };
-      }
+      case 'busy':
+        return { kind: admission.by.id === id ? 'taken' : 'busy' };
       case 'full':
-        return { kind: 'not-now', text: 'too many commands wait for their controllers; try again later' };
+        return { kind: 'not-now' };
     }
   }
 

@@ -1,5 +1,4 @@
-// What a region does once its start is over: it keeps the compiled code, returns the memory that only the start needed, and reads its
-// whole store once.
+// Tidies up after a region's start: keeps the compiled code, returns the memory that only the start needed, and reads the whole store once.
 
 import { flushCompileCache } from 'node:module';
 import { systemClock } from '../clock.ts';

@@ -53,7 +53,7 @@ export interface PowerSideParts {
 
 /** The region's access to its machines' power. */
 export class PowerSide implements PowerControl {
-  readonly drivers = POWER_DRIVERS;
+  readonly drivers: readonly PowerDriver[];
   readonly #parts: PowerSideParts;
   readonly #switchboard: PowerSwitchboard;
   readonly #drivers: ReadonlyMap<string, PowerDriver>;
@@ -79,8 +79,9 @@ export class PowerSide implements PowerControl {
 
   constructor(parts: PowerSideParts) {
     this.#parts = parts;
-    const { clock, store, mayStep, drivers = POWER_DRIVERS } = parts;
-    this.#drivers = new Map(drivers.map((driver) => [driver.name, driver]));
+    const { clock, store, mayStep } = parts;
+    this.drivers = parts.drivers ?? POWER_DRIVERS;
+    this.#drivers = new Map(this.drivers.map((driver) => [driver.name, driver]));
     this.#switchboard = new PowerSwitchboard({
       clock,
       mayStep,

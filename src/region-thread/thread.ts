@@ -25,9 +25,9 @@ const send = (message: RegionMessage): void => port.postMessage(message);
 
 const STORE_RETRY_MS = 1000;
 
-/** Identifies the rack's life, whose sequences are counted separately; undefined until a rack of our uplink version has said hello. */
+/** Identifies one run of the rack; each run numbers its events separately. Undefined until a rack of our uplink version has said hello. */
 let source: string | undefined;
-/** The end of storing what the rack has said so far. */
+/** Resolves when everything the rack has sent so far is stored. */
 let said: Promise<void> = Promise.resolve();
 let isEnding = false;
 
@@ -100,7 +100,7 @@ function receive(message: RackMessage, region: Region, api: RegionApi, close: ()
   }
 }
 
-/** Stores what the rack says in the order in which it says it. */
+/** Runs the work for the rack's messages one after another, in the order of arrival. */
 function inOrder(work: () => Promise<void>): void {
   said = said.then(work);
 }

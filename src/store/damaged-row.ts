@@ -7,7 +7,7 @@
 //
 // 1. No address of a damaged row becomes free silently: each row is reported once, with its addresses.
 
-import { counted } from '../counted.ts';
+import { listed } from '../counted.ts';
 import { formatIpv4, type Ipv4, ipv4 } from '../net/address.ts';
 import { viewBytes } from '../net/borrowed-bytes.ts';
 import { BLOCK_ADDRESSES } from './fold-pass.ts';
@@ -90,20 +90,16 @@ function placesOf(records: Uint8Array): readonly Place[] {
 export function damageText(path: string, { row, isUndone, kept, lost }: LeaseDamage): string {
   const check = 'Check the memory and the disk of this host';
   if (isUndone) {
-    const whose = kept.length === 0 ? 'a checksum' : `the lease of ${listed(kept)}`;
+    const whose = kept.length === 0 ? 'a checksum' : `the lease of ${namesOf(kept)}`;
     return `${path} ${LEASES_DAMAGED}: one flipped bit in ${whose} (${row}) was found and corrected, and no lease is lost. ${check}.`;
   }
   const rest = row.startsWith('batch') ? ' An address that changed itself is missing.' : '';
   return (
     `${path} ${LEASES_DAMAGED}: ${row} has changed since it was written. ` +
-    `Kept as they read, and probed before they are offered: ${listed(kept)}. Set aside for an hour, because a lease may be lost: ${listed(lost)}.${rest} ` +
+    `Kept as they read, and probed before they are offered: ${namesOf(kept)}. Set aside for an hour, because a lease may be lost: ${namesOf(lost)}.${rest} ` +
     `${check}; if machines clash, stop Rackboot and restore a backup. An address that is set aside is freed by: rackboot leases clear ADDRESS.`
   );
 }
 
-function listed(addresses: readonly Ipv4[]): string {
-  if (addresses.length === 0) return 'none';
-  const named = addresses.slice(0, NAMED_MAX).map(formatIpv4).join(', ');
-  const more = addresses.length - NAMED_MAX;
-  return more > 0 ? `${named} and ${counted(more, 'more', 'more')}` : named;
-}
+const namesOf = (addresses: readonly Ipv4[]): string =>
+  addresses.length === 0 ? 'none' : listed(addresses.map(formatIpv4), NAMED_MAX);

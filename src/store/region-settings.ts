@@ -1,6 +1,6 @@
 // Operations on the part of the configuration that region.db owns (`region-steps.ts`).
 //
-// 1. A row is one key, for one rack or for all (`rack` empty). Its value is JSON of what the configuration file would hold.
+// 1. A row is one key, for one rack or for all (`rack` empty). Its value is the JSON of the key's value in a configuration file.
 
 import { parseSettingValue } from '../machines/settings.ts';
 import type { SettingChange, SettingsDecision, SettingsOutcome, StoredSetting } from '../region/records/store.ts';
@@ -9,7 +9,7 @@ import { text } from './region-rows.ts';
 import { all, run, type Steps } from './region-steps.ts';
 import { countVersion } from './region-versions.ts';
 
-/** The table `setting`. */
+/** Reads all settings, and stores changes of them together with their events. */
 export class SettingTable {
   readonly #events: EventTable;
 

@@ -35,15 +35,16 @@ const COPIED_REQUEST_MS = 200;
 const ERROR_RATE = { perSecond: 100, burst: 100 };
 
 /**
- * Requests of all hosts that wait to begin. A host that sends more than the rack can begin fills it, also with forged addresses. At the bound
- * the network and address with the most lose their oldest request, and its client retries. It empties within a quarter of a second.
+ * Requests of all hosts that wait to begin. A host fills it by sending requests faster than the rack can begin them, perhaps from forged
+ * addresses. At the bound the network and address with the most lose their oldest request, and its client retries. It empties within a
+ * quarter of a second.
  */
 const WAITING_MAX = 1024;
 /** Of WAITING_MAX, those of one address: enough for all machines that load behind one router. The oldest is dropped for the newest. */
 const WAITING_OF_ADDRESS_MAX = 512;
 /** Transfers that begin in one turn of the event loop. Floods fill it; other datagrams wait for that turn, one to two milliseconds. */
 const TURN_BEGINS_MAX = 16;
-/** Of TURN_BEGINS_MAX, those of one address before other addresses get their share. */
+/** The most transfers that one address begins in a turn before other addresses get their share. */
 const SHARE_BEGINS_MAX = 4;
 /** The share of time in which transfers begin, once they have taken longer than BEGIN_STRETCH_MS. */
 const BEGIN_TIME_SHARE_MAX = 0.5;

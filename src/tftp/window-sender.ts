@@ -6,7 +6,8 @@
 // 2. After SEND_BYTES_PER_TURN_MAX in one turn of the event loop, counted across all wakes in it, the rest waits for the next turn, so that DHCP
 //    and DNS are answered in between. A turn ends when its setImmediate callbacks have run. libuv runs these right after it polls the sockets,
 //    so the rest must wait for the callbacks after the next poll.
-// 3. Nothing recurses: a file in memory is sent in a loop; any other puts its session back into the queue when its bytes are read.
+// 3. Nothing recurses. A file in memory is sent in a loop. A session whose bytes must be read from disk goes back into the queue once they are
+//    read.
 // 4. Sending may end the session, if the kernel reports that its client is gone. Nothing of a session is used after that.
 
 import { counted } from '../counted.ts';
@@ -26,7 +27,7 @@ export interface SenderEvents {
   readonly onLeft: (session: Session, blocks: BlocksToSend) => void;
   /** The session's content could not be read. */
   readonly onReadError: (session: Session, error: unknown) => void;
-  /** Calls `action` at the end of this turn of the event loop, or of the next if called at the end of a turn. */
+  /** Calls `action` at the end of this turn of the event loop; if that end has already begun, at the end of the next. */
   readonly atTurnEnd: (action: () => void) => void;
 }
 

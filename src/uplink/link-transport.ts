@@ -31,7 +31,7 @@ export interface LinkListener {
   /** Called when anything arrives, even a comment. */
   onAlive(): void;
   onEvent(event: string, data: string): void;
-  /** @param status of an answer without a stream; undefined if there was none, or the stream ended */
+  /** @param status of an answer that is no stream; `undefined` if no answer came, or a stream had begun and ended */
   onEnd(reason: string, status: number | undefined): void;
 }
 

@@ -3,7 +3,7 @@
 //
 // 1. A request that one does not answer goes to the next, at once; each is asked once. Every request of the link may be repeated: events and
 //    posts carry sequences, and everything else says the same again.
-// 2. Whoever answered last is asked first. So the rack stays with one, also if the first of the list comes back.
+// 2. The address that answered last is asked first. So the rack stays with it, even if the first of the list returns.
 // 3. An answer that says "not now" (502, 503, 504) counts as none if another one answers.
 
 import type { LinkAnswer, LinkListener, LinkRequest, LinkTransport } from './link-transport.ts';

@@ -55,7 +55,7 @@ test('the message for no images names the commands that make and add one', async
     runCommandLine(['images', 'list', '--tree', tree, '--config', config]),
   );
   assert.equal(result, 1, complaint);
-  assert.match(complaint, /There is no directory .*\/boot: --tree names the boot tree/);
+  assert.match(complaint, /there is no directory .*\/boot: --tree names the boot tree/);
   mkdirSync(tree);
   const said = await say('images', 'list', '--tree', tree);
   assert.match(said, /images make-debian .* makes one; .*images add .*FILE --os OS --release RELEASE/);

@@ -67,7 +67,7 @@ test('check judges the file alone if it may not read the store, and says so with
   assert.match(said, /rackboot\.yaml alone is fine: it names no network; the store may say more\.\n/);
   assert.match(
     said,
-    /Note {4}the region's store was not checked: \S.* may not read \S+desired-state\.json: .*run this by sudo$/m,
+    /Note {4}the region's store was not checked: \S.* may not read \S+desired-state\.json: .*run this with sudo$/m,
   );
   assert.doesNotMatch(said, /it serves no network/);
 });
@@ -91,7 +91,8 @@ async function withComplaints(action: () => unknown): Promise<unknown> {
   }
 }
 
-const IGNORED = /^Note: the region's store is ignored: \S.* may not read \S+desired-state\.json: .*run this by sudo$/gm;
+const IGNORED =
+  /^Note: the region's store is ignored: \S.* may not read \S+desired-state\.json: .*run this with sudo$/gm;
 
 for (const [name, closed, command] of [
   ['why, if no daemon runs', 'file', why],
@@ -133,14 +134,14 @@ test('the JSON of these commands has the note, too, and is JSON', async () => {
     ['why', (config: string) => explainMachine({ config, machine: '52:54:00:00:00:01', arch: undefined, json: true })],
   ] as const) {
     const said = await asStranger(async (config) => command(config), 'file');
-    assert.match(JSON.stringify(JSON.parse(said)), /the region's store is ignored: .*run this by sudo/, what);
+    assert.match(JSON.stringify(JSON.parse(said)), /the region's store is ignored: .*run this with sudo/, what);
   }
 });
 
 test('images list and why name the user and the remedy if the whole state is closed', async () => {
   for (const [command, message] of [
-    [images, /^\S.* may not read the images of \S+: .*run this by sudo$/],
-    [why, /^\S.* may not open \S+rackboot\.sock: .*run this by sudo$/],
+    [images, /^\S.* may not read the images of \S+: .*run this with sudo$/],
+    [why, /^\S.* may not open \S+rackboot\.sock: .*run this with sudo$/],
   ] as const) {
     const said = await asStranger((config) =>
       withComplaints(() => assert.rejects(async () => command(config), { code: 'permission-denied', message })),
@@ -153,7 +154,7 @@ test('doctor refuses a user who may not read the state, and prints no finding', 
   const said = await asStranger(async (config) => {
     await assert.rejects(runDoctor(config, { fixHint: false, json: false }), {
       code: 'permission-denied',
-      message: /^\S.* may not open \S+rackboot\.sock: .*run this by sudo$/,
+      message: /^\S.* may not open \S+rackboot\.sock: .*run this with sudo$/,
     });
   });
   assert.equal(said, '');
@@ -190,7 +191,7 @@ for (const [name, command] of [
     const said = await asStranger((config) =>
       assert.rejects(command(config), {
         code: 'permission-denied',
-        message: /^\S.* may not change the accounts of \S+: .*run this by sudo$/,
+        message: /^\S.* may not change the accounts of \S+: .*run this with sudo$/,
       }),
     );
     assert.equal(said, '');
@@ -227,7 +228,7 @@ for (const [name, command] of [
       withComplaints(() =>
         assert.rejects(command(config), {
           code: 'permission-denied',
-          message: /^\S.* may not read the images of \S+: .*run this by sudo$/,
+          message: /^\S.* may not read the images of \S+: .*run this with sudo$/,
         }),
       ),
     );

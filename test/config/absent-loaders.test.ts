@@ -20,9 +20,9 @@ test('an absent loader is named with its machines and the remedy; URLs, scripts 
     assert.deepEqual(more, []);
     assert.equal(
       bios,
-      `boot.loaders names nothere.0 for 0 (BIOS), which is not in ${tree}: no such machine boots; put it there, or name another.`,
+      `boot.loaders gives nothere.0 to architecture 0 (BIOS), but ${tree} has no such file: these machines cannot boot; put it there, or name another.`,
     );
-    assert.match(other ?? '', /^boot\.loaders names riscv\/x\.efi for 27, /);
+    assert.match(other ?? '', /^boot\.loaders gives riscv\/x\.efi to architecture 27, /);
     assert.match(
       warned({ 7: 'bootx64.efi' })[0] ?? '',
       /7 \(UEFI amd64\).*`sudo rackboot images build` puts it there\.$/,

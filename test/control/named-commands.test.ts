@@ -57,7 +57,7 @@ const SENTENCES: readonly (readonly [what: string, sentence: string, shown: stri
   ...[
     'sudo systemctl start rackboot',
     'sudo journalctl -u rackboot -n 20',
-    'run it as rackboot or by sudo',
+    'run it as rackboot or with sudo',
     'rackboot: no machine is called x',
     'sudo install -d -o rackboot -g rackboot -m 750 /x',
     '/usr/bin/rackboot status',

@@ -151,7 +151,7 @@ d-i pkgsel/include string openssh-server sudo cloud-init vim
 {{enddef}}
 \`\`\`
 
-No user gets a password: the keys of the owner open the user \`debian\` or \`ubuntu\`, who becomes root by sudo.
+No user gets a password: the keys of the owner open the user \`debian\` or \`ubuntu\`, who becomes root with sudo.
 
 The installer uses the whole first disk, or \`install_disk\`. \`--disk sda\` is the kernel's name, and a kernel may number disks differently at its next
 start. Ubuntu's autoinstall gets the serial number instead, if the disk (virtio, NVMe, ATA) has reported one of its own. The Debian installer always

@@ -68,7 +68,7 @@ describe('the commands of power by root', {
     assert.equal(code, 1);
     assert.match(
       complaints.join('\n'),
-      /^rackboot: \S+ cannot be written \(EACCES\): .*run this as nobody or by sudo$/,
+      /^rackboot: \S+ cannot be written \(EACCES\): .*run this as nobody or with sudo$/,
     );
   });
 });

@@ -24,7 +24,7 @@ const ERRNOS: readonly (readonly [errno: string, code: RackErrorCode, text: RegE
   [
     'EACCES',
     'store-unwritable',
-    /cannot be read \(EACCES\): root may do this unless|mode forbids|chown|as \S+ or by sudo/,
+    /cannot be read \(EACCES\): root may do this unless|mode forbids|chown|as \S+ or with sudo/,
   ],
   ['EPERM', 'store-unwritable', /cannot be read \(EPERM\): /],
   ['ELOOP', 'store-broken', /is a link that leads to itself \(ELOOP\): put the file itself/],
@@ -110,7 +110,7 @@ for (const depth of ['its directory', 'a directory above'] as const) {
     const remedy =
       depth === 'its directory'
         ? new RegExp(`it belongs to root; .*sudo chown -R nobody: ${target}$`)
-        : /`namei -l \S+` shows .*it must be open to nobody$/;
+        : /`namei -l \S+` shows .*; open it to nobody$/;
     assert.equal(lines.length, 2, lines.join('\n'));
     for (const line of lines) {
       assert.match(line, /^store-unwritable \S+ cannot be read \(EACCES\): it is a link to /);

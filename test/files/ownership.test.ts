@@ -22,12 +22,12 @@ const CASES: readonly (readonly [name: string, facts: Omit<OwnershipFacts, 'name
   [
     'a person who runs a rack that root set up',
     { owner: 0, directoryOwner: 0, own: BOB },
-    `it belongs to root; run this by sudo, or give it to the user that runs Rackboot: sudo chown -R bob: ${STATE}`,
+    `it belongs to root; run this with sudo, or give it to the user that runs Rackboot: sudo chown -R bob: ${STATE}`,
   ],
   [
     'a person who is not the service user',
     { owner: RACKBOOT, directoryOwner: RACKBOOT, own: BOB },
-    'it belongs to rackboot; run this as rackboot or by sudo',
+    'it belongs to rackboot; run this as rackboot or with sudo',
   ],
   [
     'a mode that denies the owner',

@@ -47,12 +47,7 @@ const CASES: readonly (readonly [name: string, path: string, code: string, text:
   ['a directory', place, 'bad-argument', /is a directory: name a file in it$/],
   ['a link to nothing', join(place, 'link'), 'not-found', /is a link to a file that is missing; name the file itself$/],
   ['a link to itself', join(place, 'loop'), 'bad-argument', /is a link that leads to itself: name the file itself$/],
-  [
-    'a name that is too long',
-    'x'.repeat(5000),
-    'bad-argument',
-    /^x{40}… is too long for the path of a file: name a file$/,
-  ],
+  ['a name that is too long', 'x'.repeat(5000), 'bad-argument', /^x{40}… is too long for a path: use a shorter one$/],
 ];
 
 for (const read of [readGivenFile, checkGivenFile])
@@ -80,7 +75,7 @@ test('a file of another user is reported with the owner and the remedy', { skip:
     process.seteuid?.(65_534);
     assert.throws(() => readGivenFile(path), {
       code: 'permission-denied',
-      message: /^nobody may not read \S+x; run this by sudo, or/,
+      message: /^nobody may not read \S+x; run this with sudo, or/,
     });
   } finally {
     process.seteuid?.(former);

@@ -132,7 +132,7 @@ describe("Debian's installer", { skip: missing('dpkg-deb', 'depmod') }, () => {
   const refusals: readonly [string, () => readonly string[], string, RegExp][] = [
     ['no installer', () => [kernel], 'bookworm', /needs one package debian-installer-12-netboot-amd64; there are 0/],
     ['no kernel package', () => [installer], 'bookworm', /needs one package linux-image-9\.9-test; there are 0/],
-    ['an unknown release', () => [], 'sarge', /No installer package is known for sarge; use one of bullseye/],
+    ['an unknown release', () => [], 'sarge', /no installer package is known for sarge; use one of bullseye/],
     ['a release that is not a name', () => [], '../etc', /is not the name of a release/],
     [
       'the drivers of another kernel',

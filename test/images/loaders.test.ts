@@ -70,11 +70,11 @@ describe('boot loaders', { skip: missing('dpkg-deb') }, () => {
   test('are refused, by the missing package, when one was not given', async () => {
     await assert.rejects(install(join(scratch, 'part'), older.slice(0, 1)), {
       code: 'bad-argument',
-      message: 'The loaders for arm64 also need: shim-helpers-arm64-signed, grub-efi-arm64-signed.',
+      message: 'the loaders for arm64 also need: shim-helpers-arm64-signed, grub-efi-arm64-signed',
     });
   });
 
   test('are refused for an architecture that has none, with those that have', async () => {
-    await assert.rejects(install(scratch, [], 'sparc'), { code: 'bad-argument', message: /amd64, arm64\./ });
+    await assert.rejects(install(scratch, [], 'sparc'), { code: 'bad-argument', message: /amd64, arm64$/ });
   });
 });

@@ -91,7 +91,6 @@ test('at its bounds the queue reports that it is full', () => {
   for (let index = 0; index < QUESTIONS_MAX; index += 1) queue.submit(question(`q${index}`), NOW);
   assert.deepEqual(queue.submit(command('more'), NOW), { kind: 'full' });
   assert.deepEqual(queue.submit(question('more'), NOW), { kind: 'full' });
-  assert.equal(queue.waiting, COMMANDS_MAX + QUESTIONS_MAX);
 });
 
 test('only tasks that have waited too long are removed', () => {
@@ -136,6 +135,12 @@ test('in random use its bounds hold, and every task comes out once', () => {
       assert.ok(open.delete(ended.id));
       queue.finish(ended);
     }
-    assert.equal(open.size, queue.waiting + queue.running);
   }
+  const end = (task: PowerTask): void => {
+    assert.ok(open.delete(task.id));
+    queue.finish(task);
+  };
+  for (const task of running.values()) end(task);
+  for (let next = queue.takeNext(); next !== undefined; next = queue.takeNext()) end(next);
+  assert.equal(open.size, 0);
 });

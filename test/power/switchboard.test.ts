@@ -140,7 +140,7 @@ test('of two commands at once one wins, and the other is refused', () => {
   const place = new Place('a');
   place.board.command('1', place.target('a'), ON);
   const second = place.board.command('2', place.target('a'), OFF);
-  assert.deepEqual(second, { kind: 'busy', by: '1', text: 'the machine is under another command: on' });
+  assert.deepEqual(second, { kind: 'busy' });
 });
 
 test('a command that ran when the process died is unknown, and is not repeated', async () => {

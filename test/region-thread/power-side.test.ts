@@ -130,6 +130,13 @@ const withPower = (names: readonly string[], work: (powered: Powered, place: Reg
     }
   });
 
+test('the page is shown the drivers that switch the machines', () =>
+  withPower(['a'], async ({ side }) => {
+    const names = side.drivers.map(({ name }) => name);
+    assert.deepEqual(names, ['memory', 'manual']);
+    for (const name of names) assert.ok(!side.problemsOf(name, {}).some(({ code }) => code === 'field.power-driver'));
+  }));
+
 test('an accepted machine is power-cycled and boots from the network; its command and its state are known', () =>
   withPower(['a'], async (powered, { clock }) => {
     const id = await powered.enlist('a');

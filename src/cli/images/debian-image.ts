@@ -72,7 +72,7 @@ export function parseSize(text: string): number {
   const [, number = '', unit = ''] = /^(\d{1,6})([MGT])(?:iB|B)?$/i.exec(text.trim()) ?? [];
   const bytes = Number(number) * (UNITS[unit.toUpperCase()] ?? 0);
   if (bytes > 0) return bytes;
-  throw new RackError('bad-argument', `${JSON.stringify(text)} is not a disk size: write 900M or 2G.`);
+  throw new RackError('bad-argument', `${JSON.stringify(text)} is not a disk size: write 900M or 2G`);
 }
 
 /** SOURCE_DATE_EPOCH if set, for reproducible builds, else now, in seconds. @throws RackError `bad-argument` */
@@ -82,7 +82,7 @@ function lastingTime(nowMs: number): number {
   if (/^\d{1,11}$/.test(given)) return Number(given);
   throw new RackError(
     'bad-argument',
-    `SOURCE_DATE_EPOCH is ${JSON.stringify(given)}, not a number of seconds since 1970.`,
+    `SOURCE_DATE_EPOCH is ${JSON.stringify(given)}, not a number of seconds since 1970`,
   );
 }
 

@@ -133,7 +133,7 @@ const treeWords = ({ tree }: StoreFlags): string => (tree === undefined ? '' : `
 export function listDiskImages(flags: StoreFlags): number {
   const { tree, stateDir } = enterPlace(flags);
   if (flags.tree !== undefined && !existsSync(tree))
-    throw new RackError('not-found', `There is no directory ${tree}: --tree names the boot tree.`);
+    throw new RackError('not-found', `there is no directory ${tree}: --tree names the boot tree`);
   const { images, problems } = readTree(tree);
   const leftOut = stateDir === undefined ? undefined : leftOutNote(stateDir);
   const isMissing = (image: StoredImage): boolean => !hasBlob(tree, image);
@@ -171,14 +171,14 @@ export async function removeDiskImages(
   if (doomed.length === 0) {
     throw new RackError(
       'not-found',
-      `There is no image ${JSON.stringify(wanted)}; \`rackboot images list${treeWords(flags)}\` names all.`,
+      `there is no image ${JSON.stringify(wanted)}; \`rackboot images list${treeWords(flags)}\` names all`,
     );
   }
   if (doomed.length > 1 && !flags.all) {
     const names = doomed.map(formatImageName).join(', ');
     throw new RackError(
       'bad-argument',
-      `${counted(doomed.length, 'image')} have names that start so; name one, or add --all: ${names}.`,
+      `${counted(doomed.length, 'image')} have names that start so; name one, or add --all: ${names}`,
     );
   }
   const freed = await removeImages(tree, doomed, systemClock.wallTimeMs());

@@ -1,7 +1,7 @@
 // The table of `rackboot machines`.
 
 import type { Argv } from 'yargs';
-import type { SharedOptions } from '../shared-options.ts';
+import { ANY_NAME, type SharedOptions } from '../shared-options.ts';
 import { lifeCommands } from './life-commands.ts';
 
 /** Adds `machines` to a command line. */
@@ -17,7 +17,6 @@ export function machinesCommand<T>(parser: Argv<T>, shared: SharedOptions, finis
 
 const named = (describe: string) => ({ type: 'string', demandOption: true, describe }) as const;
 const some = { type: 'string', requiresArg: true } as const;
-const ANY_NAME = 'Its system id, hostname or hardware address';
 
 function readingCommands<T>(command: Argv<T>, { config, json }: SharedOptions, finish: (code: number) => void) {
   return command

@@ -3,14 +3,12 @@
 
 import { z } from 'zod';
 import { loadPlace } from '../../config/config-file.ts';
-import { askDaemon } from '../../control/ask-daemon.ts';
+import { askDaemon, MACHINES_PATH } from '../../control/ask-daemon.ts';
 import { RackError } from '../../errors.ts';
 import { nearestHint } from '../../nearest-name.ts';
 import { formatMac, parseMac } from '../../net/address.ts';
 import { print, printJson } from '../output.ts';
 import { findMachineShape, type MachineShape, machineShape, machinesShape } from '../shapes.ts';
-
-const MACHINES_PATH = '/MAAS/api/2.0/machines/';
 
 const identityShape = z.object({
   /** The machine's home racks. An older region does not send them. */

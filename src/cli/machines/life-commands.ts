@@ -1,13 +1,11 @@
 // The tables of `rackboot sshkeys` and of the commands that move machines through their life cycle.
 
 import type { Argv } from 'yargs';
-import { type SharedOptions, yes } from '../shared-options.ts';
+import { ANY_NAME, machine, type SharedOptions, yes } from '../shared-options.ts';
 import { loginCommands } from './login-commands.ts';
 import { runCommands } from './script-commands.ts';
 
-const ANY_NAME = 'Its system id, hostname or hardware address';
 const text = { type: 'string', requiresArg: true } as const;
-const machine = { type: 'string', demandOption: true, describe: ANY_NAME } as const;
 const comment = { ...text, describe: 'Why, for the event log' };
 
 /** Commands that take only a machine: name, operation, description. */

@@ -1,14 +1,12 @@
 // `rackboot machines accept`, `deploy`, `release` and the others: move a machine through its life cycle.
 
 import { loadPlace } from '../../config/config-file.ts';
-import { askDaemon } from '../../control/ask-daemon.ts';
+import { askDaemon, MACHINES_PATH } from '../../control/ask-daemon.ts';
 import { confirmOnTerminal } from '../confirmation.ts';
 import { readGivenFile } from '../given-file.ts';
 import { print, printJson } from '../output.ts';
 import { machineShape } from '../shapes.ts';
 import { findMachine } from './identity.ts';
-
-const MACHINES_PATH = '/MAAS/api/2.0/machines/';
 
 /** The arguments that these commands share. */
 export interface LifeArguments {

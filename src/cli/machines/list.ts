@@ -1,7 +1,7 @@
 // `rackboot machines list` and `show`: the region's machines, through the daemon of this host.
 
 import { loadPlace } from '../../config/config-file.ts';
-import { askDaemon } from '../../control/ask-daemon.ts';
+import { askDaemon, MACHINES_PATH } from '../../control/ask-daemon.ts';
 import { counted } from '../../counted.ts';
 import { texts } from '../../region/words/text.ts';
 import { formatBytes, formatDuration, printFields, printJson, printTable } from '../output.ts';
@@ -9,7 +9,6 @@ import { type MachineShape, machinesShape } from '../shapes.ts';
 import { findMachine, identityFields } from './identity.ts';
 import { progressText } from './progress.ts';
 
-const MACHINES_PATH = '/MAAS/api/2.0/machines/';
 const MIB = 1024 * 1024;
 /** Characters of a machine's step that the list shows, so that its lines stay short. */
 const STEP_CHARACTERS_MAX = 30;

@@ -1,15 +1,13 @@
 // The tables of `rackboot machines rescue`, `debug-login` and `logins`.
 
 import type { Argv } from 'yargs';
-import type { SharedOptions } from '../shared-options.ts';
+import { machine, type SharedOptions } from '../shared-options.ts';
 
-const ANY_NAME = 'Its system id, hostname or hardware address';
 const text = { type: 'string', requiresArg: true } as const;
 const comment = { ...text, describe: 'Why, for the event log' };
 
 /** Adds the login commands to `machines`. */
 export function loginCommands<T>(command: Argv<T>, { config, json }: SharedOptions, finish: (code: number) => void) {
-  const machine = { type: 'string', demandOption: true, describe: ANY_NAME } as const;
   return command
     .command(
       'rescue <machine>',

@@ -3,7 +3,7 @@
 import { z } from 'zod';
 import { sleep, systemClock } from '../../clock.ts';
 import { loadPlace } from '../../config/config-file.ts';
-import { askDaemon } from '../../control/ask-daemon.ts';
+import { askDaemon, MACHINES_PATH } from '../../control/ask-daemon.ts';
 import { counted } from '../../counted.ts';
 import { RackError } from '../../errors.ts';
 import { parseDuration } from '../duration.ts';
@@ -11,7 +11,6 @@ import { print, printJson } from '../output.ts';
 import { machineShape } from '../shapes.ts';
 import { findMachine } from './identity.ts';
 
-const MACHINES_PATH = '/MAAS/api/2.0/machines/';
 const WAIT_MS = 2000;
 /** The longest that a machine may take to enter rescue mode. */
 const WAIT_MS_MAX = 30 * 60_000;
@@ -76,12 +75,12 @@ async function waitForLogin(stateDir: string, path: string, isQuiet: boolean): P
   for (;;) {
     const machine = await askDaemon(stateDir, path);
     const { fqdn, status_name: status, status_message: message } = machineShape.parse(machine);
-    const now = `${fqdn} is ${status}${message ? `: ${message}` : ''}.`;
+    const now = `${fqdn} is ${status}${message ? `: ${message}` : ''}`;
     if (status === 'Rescue mode') return machine;
     if (status !== 'Entering rescue mode') throw new RackError('bad-argument', now);
     if (systemClock.now() - began > WAIT_MS_MAX)
-      throw new RackError('bad-argument', `${now} Rescue mode did not start within ${WAIT_MS_MAX / 60_000} minutes.`);
-    if (now !== said && !isQuiet) print(now);
+      throw new RackError('bad-argument', `${now}; rescue mode did not start within ${WAIT_MS_MAX / 60_000} minutes`);
+    if (now !== said && !isQuiet) print(`${now}.`);
     said = now;
     await sleep(WAIT_MS);
   }

@@ -7,7 +7,7 @@
 import { z } from 'zod';
 import { sleep } from '../../clock.ts';
 import { loadPlace } from '../../config/config-file.ts';
-import { askDaemon } from '../../control/ask-daemon.ts';
+import { askDaemon, MACHINES_PATH } from '../../control/ask-daemon.ts';
 import { RackError } from '../../errors.ts';
 import { plainWords } from '../../region/words/text.ts';
 import { readGivenFile } from '../given-file.ts';
@@ -18,7 +18,6 @@ import { formOf, type LifeArguments } from './life.ts';
 import { missingProgramLines } from './power-programs.ts';
 import { handNote } from './switched-by-hand.ts';
 
-const MACHINES_PATH = '/MAAS/api/2.0/machines/';
 /** Events of a machine searched for the end of a switch: the oldest after its start. */
 const EVENTS_MAX = 1000;
 const POLL_MS = 500;

@@ -1,7 +1,10 @@
 // The table of `rackboot power`.
 
 import type { Argv } from 'yargs';
-import type { SharedOptions } from '../shared-options.ts';
+import { POWER_DRIVER_NAMES } from '../../power/driver-names.ts';
+import { machine, type SharedOptions } from '../shared-options.ts';
+
+const DRIVERS = `${POWER_DRIVER_NAMES.slice(0, -1).join(', ')} or ${POWER_DRIVER_NAMES.at(-1)}`;
 
 /** Adds `power` to a command line. */
 export function powerCommands<T>(parser: Argv<T>, shared: SharedOptions, finish: (code: number) => void) {
@@ -48,12 +51,6 @@ const SWITCHES = [
   ['on', 'power_on', 'Switch a machine on'],
   ['cycle', 'power_cycle', 'Switch a machine off and on again'],
 ] as const;
-
-const machine = {
-  type: 'string',
-  demandOption: true,
-  describe: 'Its system id, hostname or hardware address',
-} as const;
 
 /** Commands that switch the region's machines. */
 function switchCommands<T>(command: Argv<T>, { config, json }: SharedOptions, finish: (code: number) => void) {
@@ -111,7 +108,7 @@ function machineCommands<T>(command: Argv<T>, shared: SharedOptions, finish: (co
       (set) =>
         set
           .positional('machine', machine)
-          .positional('type', { type: 'string', demandOption: true, describe: 'ipmi, virsh, webhook or manual' })
+          .positional('type', { type: 'string', demandOption: true, describe: DRIVERS })
           .positional('parameters', {
             type: 'string',
             array: true,

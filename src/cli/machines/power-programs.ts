@@ -1,12 +1,13 @@
 // Hints about programs that power drivers need and this host lacks.
 
-import { DRIVER_PROGRAMS, findMissingPrograms, installCommand } from '../../power/programs.ts';
+import { DRIVER_PROGRAMS, findMissingPrograms, installCommand, type ProgramDriverName } from '../../power/programs.ts';
 
 /** What each driver switches, in plain words. */
-const SWITCHED: Readonly<Record<string, string>> = {
+const SWITCHED: Readonly<Record<ProgramDriverName, string>> = {
   ipmi: 'machines with a BMC',
   virsh: 'virtual machines of libvirt',
 };
+const switchedBy = new Map<string, string>(Object.entries(SWITCHED));
 
 /** A line for each driver that lacks a program on this host, with the command that installs it. Default: every driver. */
 export function missingProgramLines(drivers: Iterable<string> = DRIVER_PROGRAMS.keys()): readonly string[] {
@@ -14,6 +15,6 @@ export function missingProgramLines(drivers: Iterable<string> = DRIVER_PROGRAMS.
     const missing = findMissingPrograms(driver);
     if (missing.length === 0) return [];
     const names = missing.map(({ program }) => program).join(' and ');
-    return [`To switch ${SWITCHED[driver] ?? 'machines'}, driver ${driver} needs ${names}: ${installCommand(missing)}`];
+    return [`To switch ${switchedBy.get(driver)}, driver ${driver} needs ${names}: ${installCommand(missing)}`];
   });
 }

@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { systemClock } from '../../clock.ts';
 import { loadPlace } from '../../config/config-file.ts';
 import { loadStorePlace } from '../../config/region-store.ts';
-import { askDaemon } from '../../control/ask-daemon.ts';
+import { askDaemon, MACHINES_PATH } from '../../control/ask-daemon.ts';
 import { RackError } from '../../errors.ts';
 import { COMMAND_MS_MAX } from '../../power/command.ts';
 import type { PowerSurroundings } from '../../power/driver.ts';
@@ -86,7 +86,7 @@ async function checkHypervisor(config: string, stateDir: string, uri: string, js
 
 async function checkMachine(config: string, stateDir: string, wanted: string, json: boolean): Promise<number> {
   const { system_id: id, fqdn } = await findMachine(stateDir, wanted);
-  const path = `/MAAS/api/2.0/machines/${encodeURIComponent(id)}/`;
+  const path = `${MACHINES_PATH}${encodeURIComponent(id)}/`;
   const { power_type: type } = machinePower.parse(await askDaemon(stateDir, path));
   const identity = machineIdentity.parse(await askDaemon(stateDir, `${path}?op=identity`));
   if (identity.power_is_proposed) {

@@ -2,7 +2,7 @@
 
 import type { Argv } from 'yargs';
 import { PURPOSES, type Purpose } from '../../region/preseed/request.ts';
-import type { SharedOptions } from '../shared-options.ts';
+import { machine, type SharedOptions } from '../shared-options.ts';
 
 const purposes = Object.keys(PURPOSES).filter((name): name is Purpose => Object.hasOwn(PURPOSES, name));
 
@@ -29,22 +29,16 @@ export function preseedCommands<T>(parser: Argv<T>, { config, json }: SharedOpti
         'render <machine>',
         "Render a machine's preseed without its keys; change nothing",
         (render) =>
-          render
-            .positional('machine', {
-              type: 'string',
-              demandOption: true,
-              describe: 'Its system id, hostname or hardware address',
-            })
-            .options({
-              config,
-              json,
-              purpose: { choices: purposes, default: 'install' as const, describe: 'What the file is for' },
-              os: { ...text, describe: "Instead of the machine's own: debian, ubuntu" },
-              release: { ...text, describe: "Instead of the machine's own: bookworm" },
-              file: { ...text, describe: 'A template to try instead of the usual one' },
-              set: { type: 'string', array: true, default: [], describe: 'name=value: another value (repeat)' },
-              names: { type: 'boolean', default: false, describe: 'Only list the template names tried, in order' },
-            }),
+          render.positional('machine', machine).options({
+            config,
+            json,
+            purpose: { choices: purposes, default: 'install' as const, describe: 'What the file is for' },
+            os: { ...text, describe: "Instead of the machine's own: debian, ubuntu" },
+            release: { ...text, describe: "Instead of the machine's own: bookworm" },
+            file: { ...text, describe: 'A template to try instead of the usual one' },
+            set: { type: 'string', array: true, default: [], describe: 'name=value: another value (repeat)' },
+            names: { type: 'boolean', default: false, describe: 'Only list the template names tried, in order' },
+          }),
         async (argv) => {
           const { renderForMachine } = await import('./preseed.ts');
           finish(await renderForMachine({ ...argv, osystem: argv.os, set: argv.set.map(String) }));

@@ -9,7 +9,7 @@ import type { RackConfig } from '../../config/rack-config.ts';
 import { askDaemon } from '../../control/ask-daemon.ts';
 import { RackError } from '../../errors.ts';
 import { TextDirectory } from '../../files/text-directory.ts';
-import { ipv4, networkContains, parseIpv4 } from '../../net/address.ts';
+import { LOOPBACK, networkContains, parseIpv4 } from '../../net/address.ts';
 import { type Purpose, STAND_IN } from '../../region/preseed/request.ts';
 import { SHIPPED_DIRECTORY, TemplateSource } from '../../region/preseed/template-source.ts';
 import { findConfig, leftOutNote, loadMerged } from '../config-in-force.ts';
@@ -135,7 +135,7 @@ function baseUrl(machine: MachineShape, config: RackConfig): string {
   const near = config.clusterInterfaces.find(({ network }) =>
     addresses.some((address) => networkContains(network, address)),
   );
-  const local = (near ?? config.clusterInterfaces.find(({ ip }) => ip !== undefined))?.ip ?? ipv4(0x7f000001);
+  const local = (near ?? config.clusterInterfaces.find(({ ip }) => ip !== undefined))?.ip ?? LOOPBACK;
   const endpoint = findEndpointFor(config.boot.http, local) ?? config.boot.http[0];
   return endpoint === undefined ? 'http://127.0.0.1:5240' : formatBaseUrl(endpoint);
 }

@@ -1,12 +1,10 @@
 // The tables of `rackboot scripts`, and of the commands that commission and test machines.
 
 import type { Argv } from 'yargs';
-import type { SharedOptions } from '../shared-options.ts';
+import { machine, type SharedOptions } from '../shared-options.ts';
 
-const ANY_NAME = 'Its system id, hostname or hardware address';
 const text = { type: 'string', requiresArg: true } as const;
 const script = { type: 'string', demandOption: true, describe: 'Its name' } as const;
-const machine = { type: 'string', demandOption: true, describe: ANY_NAME } as const;
 
 /** Adds `scripts` to a command line. */
 export function scriptsCommand<T>(parser: Argv<T>, shared: SharedOptions, finish: (code: number) => void) {

@@ -5,7 +5,7 @@
 import { z } from 'zod';
 import { sleep } from '../../clock.ts';
 import { loadPlace } from '../../config/config-file.ts';
-import { askDaemon } from '../../control/ask-daemon.ts';
+import { askDaemon, MACHINES_PATH } from '../../control/ask-daemon.ts';
 import { RackError } from '../../errors.ts';
 import { print, printJson, printPart, printTable } from '../output.ts';
 import { machineShape } from '../shapes.ts';
@@ -104,7 +104,7 @@ class Follower {
 
   async follow(): Promise<number> {
     for (;;) {
-      const machine = machineShape.parse(await askDaemon(this.#stateDir, `/MAAS/api/2.0/machines/${this.#systemId}/`));
+      const machine = machineShape.parse(await askDaemon(this.#stateDir, `${MACHINES_PATH}${this.#systemId}/`));
       const run = await newestRun(this.#stateDir, this.#path, '');
       if (run !== undefined) await this.#show(run);
       if (!AT_WORK.has(machine.status_name)) {

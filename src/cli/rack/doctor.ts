@@ -3,7 +3,7 @@
 
 import { z } from 'zod';
 import { systemClock } from '../../clock.ts';
-import { askDaemon } from '../../control/ask-daemon.ts';
+import { askDaemon, MACHINES_PATH } from '../../control/ask-daemon.ts';
 import { configWords, startCommand } from '../../control/start-command.ts';
 import { examine } from '../../doctor/doctor.ts';
 import type { Finding } from '../../doctor/finding.ts';
@@ -134,7 +134,7 @@ async function runningFacts(
 /** The power types of all machines; undefined: the region does not answer. */
 async function askPowerTypes(stateDir: string): Promise<readonly string[] | undefined> {
   try {
-    return machinesShape.parse(await askDaemon(stateDir, '/MAAS/api/2.0/machines/')).map((one) => one.power_type);
+    return machinesShape.parse(await askDaemon(stateDir, MACHINES_PATH)).map((one) => one.power_type);
   } catch {
     return undefined;
   }

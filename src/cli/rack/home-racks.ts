@@ -1,7 +1,7 @@
 // Machines whose home is another rack: that rack boots them, and this host's rack knows little about them.
 
 import { z } from 'zod';
-import { askDaemon } from '../../control/ask-daemon.ts';
+import { askDaemon, MACHINES_PATH } from '../../control/ask-daemon.ts';
 import { RackError } from '../../errors.ts';
 
 const statusShape = z.looseObject({ name: z.string() });
@@ -21,7 +21,7 @@ export function otherRacks(machine: unknown, own: string): readonly string[] {
 export async function findOtherRacks(stateDir: string, systemId: string): Promise<readonly string[]> {
   try {
     const own = await ownRackName(stateDir);
-    return otherRacks(await askDaemon(stateDir, `/MAAS/api/2.0/machines/${systemId}/`), own);
+    return otherRacks(await askDaemon(stateDir, `${MACHINES_PATH}${systemId}/`), own);
   } catch (error) {
     // Without the region, only the rack's own knowledge is shown.
     if (error instanceof RackError) return [];

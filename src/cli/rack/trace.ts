@@ -9,7 +9,7 @@
 import { z } from 'zod';
 import { cleanText } from '../../clean-text.ts';
 import { loadPlace } from '../../config/config-file.ts';
-import { askDaemon, followDaemon } from '../../control/ask-daemon.ts';
+import { askDaemon, followDaemon, MACHINES_PATH } from '../../control/ask-daemon.ts';
 import { counted } from '../../counted.ts';
 import { errorText, RackError } from '../../errors.ts';
 import { formatBytes, formatSpan } from '../../region/words/quantity.ts';
@@ -94,7 +94,7 @@ async function askTrace(stateDir: string, query: string): Promise<Trace> {
   const { machine } = trace;
   if (machine === undefined) return trace;
   try {
-    const known = await askDaemon(stateDir, `/MAAS/api/2.0/machines/${machine.systemId}/`);
+    const known = await askDaemon(stateDir, `${MACHINES_PATH}${machine.systemId}/`);
     const home = otherRacks(known, await ownRackName(stateDir));
     return waitsForHand(messageShape.parse(known)) ? { ...trace, home, waiting: HAND_WAIT } : { ...trace, home };
   } catch (error) {

@@ -91,8 +91,8 @@ function trace(sources: TraceSources, who: NamedMachine) {
 }
 
 /**
- * A time before which the oldest of these steps was not reported to the region: whatever the region's records have from before it is
- * older than all of them. Steps are in the order of their publication, and one that waited for the disk is older than its predecessors.
+ * A time before all these steps: the region's records from before this time are older than all of them. `undefined` without steps.
+ * Steps are in the order of their publication, and one that waited for the disk is older than its predecessors.
  */
 export function firstReportedMs(steps: readonly TimelineStep[], wallOffsetMs: number): number | undefined {
   if (steps.length === 0) return undefined;

@@ -69,7 +69,7 @@ const COMPANIONS: Readonly<Record<string, string>> = {
 const fetchLoaders = (cpu: Cpu): string =>
   isBuiltFor(cpu)
     ? `\`sudo rackboot images build${archFlag(cpu)}\` puts the loaders there`
-    : 'Rackboot fetches no loaders for UEFI of 32 bits: put the file there yourself, if the processor has 64';
+    : 'Rackboot fetches no loaders for 32-bit UEFI; if the processor is 64-bit, put the file there yourself';
 
 /** Predicts one boot in each network where the machine could be; empty if no network is served. */
 export function foreseeBoot(mac: MacAddress, client: ClientName, foresight: Foresight): readonly ForeseenBoot[] {

@@ -1,6 +1,7 @@
 // The rack's state in one line for the service manager: the served networks, waiting interfaces, and faults. Pure.
 
 import type { Clock } from '../../clock.ts';
+import { listed } from '../../counted.ts';
 import { formatWallTime } from '../../region/words/quantity.ts';
 import type { UplinkStatus } from '../../uplink/rack-uplink.ts';
 import type { InterfaceState } from './interface-states.ts';
@@ -20,9 +21,9 @@ export interface LineSources {
 /** `serving 10.20.0.0/24; waiting: eth2 has no link; region away since 2026-11-20T11:02:03Z`. */
 export function statusLine({ interfaces, region, regionAwaySinceMs, journal }: LineSources): string {
   const served = interfaces.filter(({ serving }) => serving).map(({ network }) => network);
-  const parts = [served.length === 0 ? 'serving no network' : `serving ${listed(served)}`];
+  const parts = [served.length === 0 ? 'serving no network' : `serving ${listed(served, NAMED_MAX)}`];
   const waiting = interfaces.filter(({ serving }) => !serving).map(({ reason }) => reason);
-  if (waiting.length > 0) parts.push(`waiting: ${listed(waiting)}`);
+  if (waiting.length > 0) parts.push(`waiting: ${listed(waiting, NAMED_MAX)}`);
   if (!journal.available) parts.push(`cannot grant leases: ${journal.reason ?? 'too many wait for the disk'}`);
   const about = regionText(region, regionAwaySinceMs);
   if (about !== undefined) parts.push(about);
@@ -48,11 +49,6 @@ function regionText(region: UplinkStatus | undefined, awaySinceMs: number | unde
       return sinceMs === undefined ? 'region is away' : `region away since ${formatWallTime(sinceMs)}`;
     }
   }
-}
-
-function listed(names: readonly string[]): string {
-  const more = names.length - NAMED_MAX;
-  return names.slice(0, NAMED_MAX).join(', ') + (more > 0 ? ` and ${more} more` : '');
 }
 
 export interface StatusLineSources {

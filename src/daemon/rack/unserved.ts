@@ -2,6 +2,7 @@
 // has none for it. Pure.
 
 import type { RackConfig } from '../../config/rack-config.ts';
+import { listed } from '../../counted.ts';
 import { INTERFACES_KEY, type Settings } from '../../machines/settings.ts';
 import { formatNetwork } from '../../net/address.ts';
 
@@ -25,14 +26,13 @@ export function findLost(
 ): LostNetworks | undefined {
   const had = before.config.clusterInterfaces;
   if (after.uplink.mode !== 'remote' || after.clusterInterfaces.length > 0 || had.length === 0) return undefined;
-  const named = had.slice(0, NAMED_MAX).map(({ name, network }) => `${name} ${formatNetwork(network)}`);
-  const more = had.length - named.length;
+  const networks = had.map(({ name, network }) => `${name} ${formatNetwork(network)}`);
   const written = before.merged[INTERFACES_KEY];
   const first: unknown = Array.isArray(written) ? written[0] : undefined;
   const { name = 'NAME', ...entry }: { readonly name?: unknown } = Object(first);
   return {
     sinceWallMs,
-    networks: named.join(', ') + (more > 0 ? ` and ${more} more` : ''),
+    networks: listed(networks, NAMED_MAX),
     command: setCommand(String(name), JSON.stringify(entry), after.name),
   };
 }

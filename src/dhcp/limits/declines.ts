@@ -1,4 +1,4 @@
-// Limits how many addresses clients can have set aside by declining them. Otherwise a client that declines whatever it gets
+// Limits how many addresses clients can block by declining them. Otherwise a client that declines whatever it gets
 // would exhaust a range, one address per exchange. Sources: RFC 2131 §4.3.3.
 //
 // 1. A hardware address may decline DECLINES_AT_ONCE addresses, under any identifiers, and regains one per DECLINE_REGAINED_SECONDS. At

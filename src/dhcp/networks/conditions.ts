@@ -1,7 +1,7 @@
-// Configured conditions on a client, for entries of options and for classes. Pure.
+// Configured conditions on clients, for option entries and classes. Pure.
 //
 // 1. Everything a condition names must match; of a list, one entry.
-// 2. What a client sends is compared as it came, one character a byte; only its host name is a label in lower case.
+// 2. Values from a client are compared as received, one character per byte. Only its host name is compared as a label in lower case.
 
 import type { BootClient } from '../../boot/client.ts';
 import type { MacAddress } from '../../net/address.ts';

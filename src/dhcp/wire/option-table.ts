@@ -5,6 +5,9 @@
 // 1. A code has one row; a name or label belongs to one code.
 // 2. Options that the protocol itself uses cannot be configured: such a row is `refused`, with the reason or what to write instead.
 // 3. A configurable row names the source of its rule; illegal values are refused when they are written (`legal-values.ts`).
+//
+// A new option is a row here, and `npm run docs`. `test/config/legal-options.test.ts` checks the form of its source, and demands a case for its
+// rule if it has one. The compiler demands a new way to show values in `capture/dhcp-values.ts`.
 
 import { nearestName } from '../../nearest-name.ts';
 import {

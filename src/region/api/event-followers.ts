@@ -152,7 +152,10 @@ export class EventFollowers {
     follower.ahead = undefined;
   }
 
-  /** Of the followers that are behind and have read what they were sent: the one whose user, and then who itself, waits longest. */
+  /**
+   * The next follower to serve: one that is behind and has read everything it was sent. The user who has waited longest comes first, and of
+   * this user's followers the one that has waited longest.
+   */
   #nextBehind(newest: number): Follower | undefined {
     const ofUsers = new Map<string, number>();
     for (const { following, piece } of this.#followers)

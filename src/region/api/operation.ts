@@ -1,9 +1,9 @@
 // The definition of an API operation. Routes, checks and the description for clients are all made from the one table of operations
 // (`operations.ts`).
 //
-// 1. An operation that changes something is one transaction, which waits for nothing but the store. One that also hashes a password,
-//    that answers with what the region keeps in memory of its change, or that undoes its change and then says why, makes its own
-//    (`ownTransaction`).
+// 1. An operation that changes something is one transaction, which waits for nothing but the store. An operation makes its own transactions
+//    (`ownTransaction: true`) if it also hashes a password, waits for something outside the store, answers with what the region keeps in
+//    memory of its change, or undoes its change and then says why.
 // 2. Parameters that an operation does not name are ignored, because clients of other versions send them.
 
 import { z } from 'zod';
@@ -50,7 +50,7 @@ export interface Operation {
   /** The name of its group in the description: `MachinesHandler`. */
   readonly handler: string;
   readonly access: Access;
-  /** True if it makes its own transaction. */
+  /** True if it makes its own transactions, for a reason of the file's head. */
   readonly ownTransaction: boolean;
   /** What it does, for users; then one `:param` line for each parameter. */
   readonly doc: string;

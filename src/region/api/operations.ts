@@ -3,7 +3,8 @@
 //
 // 1. Version, path, method and op together name at most one operation.
 // 2. A new operation is a call of `defineOperation` in the file of its group, and a place in OPERATIONS; `login-operations.ts` is a short
-//    model, and `machine-calls.ts` has what operations on machines share.
+//    model, and `machine-calls.ts` has what operations on machines share. One that waits for something outside the store says
+//    `ownTransaction: true` (`operation.ts`).
 
 import { z } from 'zod';
 import { ACCOUNT_OPERATIONS } from './account-operations.ts';

@@ -5,8 +5,9 @@
 //         │  a listener, or the name of region.public_url ─────────────────────▶ used, with its port
 //         └─ anything else, which a cache, a page or a machine made up ──────────▶ the address where the request arrived
 //
-// 1. A request that a rack passed on arrived at that rack. The rack reports the address at which it did (`X-Rackboot-Local`), and is
-//    believed under the same conditions as for the machine's address. Its boot port speaks plain HTTP, even if rack and region use TLS.
+// 1. A request that a rack passed on arrived at that rack. The rack reports the address at which it arrived (`X-Rackboot-Local`). The region
+//    believes that report under the same conditions as the machine's address. The rack's boot port speaks plain HTTP, even if rack and
+//    region use TLS.
 
 import type { FastifyRequest } from 'fastify';
 import { formatIpv4, type Ipv4, parseIpv4, withoutIpv4Mapping } from '../../net/address.ts';
@@ -23,7 +24,7 @@ export interface OriginFacts {
   readonly localPort: number | undefined;
   /** Where it arrived at the rack that passed it on, `10.20.0.1:5248`; `undefined` if no rack did. */
   readonly rackLocal: string | undefined;
-  /** From this host itself. */
+  /** True if the request came from this host. */
   readonly isLocal: boolean;
 }
 
@@ -72,10 +73,10 @@ function isOurs(
   if (host === 'localhost') return isLocal;
   if (host === URL.parse(config.publicUrl ?? '')?.hostname) return true;
   const listeners = [...config.listen, ...(config.tls?.listen ?? [])];
-  if (listeners.some((listener) => bracketed(listener.host) === host && !isEverywhere(host))) return true;
+  if (listeners.some((listener) => bracketed(listener.host) === host && !isWildcard(host))) return true;
   const address: Ipv4 | undefined = parseIpv4(host);
   return address !== undefined && formatIpv4(address) === host && isRackAddress(racks, address);
 }
 
 const bracketed = (host: string): string => (host.includes(':') ? `[${host.toLowerCase()}]` : host.toLowerCase());
-const isEverywhere = (host: string): boolean => host === '0.0.0.0' || host === '[::]';
+const isWildcard = (host: string): boolean => host === '0.0.0.0' || host === '[::]';

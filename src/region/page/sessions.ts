@@ -7,7 +7,7 @@
 //    changes. A page's own refresh requests are not use: an open tab alone keeps no user signed in.
 // 3. At most SESSIONS_MAX exist, shared fairly between users; the user with the most loses the one unused for longest.
 // 4. Every form carries the session's `csrf`, which is made from its token: other sites can read neither.
-// 5. Who is signed in stays so while the store cannot write, for instance because its disk is full.
+// 5. Signed-in people stay signed in while the store cannot write, for instance because its disk is full.
 
 import { createHash, createHmac } from 'node:crypto';
 import type { Clock } from '../../clock.ts';

@@ -8,7 +8,7 @@ export const words = LANGUAGE.page;
 /** What the page shows, and others too. */
 export const texts = LANGUAGE.texts;
 
-/** The text with a capital first letter, unless it begins with a key, a file or an address. */
+/** The text with a capital first letter, unless it begins with a key, an interface, a file or an address. */
 export const asSentence = LANGUAGE.shown.asSentence;
 
 /** The text without a power controller's raw answer. */

@@ -39,8 +39,8 @@ const HINT_SENTENCES = {
   'file-missing': ({ file = '' }) =>
     isKernelFile(file) || isBuiltFor(cpuOfLoader(file))
       ? `it needs ${file}, which is not in the boot tree: ${cureFor(file)}, or put the file there`
-      : `it needs ${file}, which is not in the boot tree: Rackboot fetches no loaders for UEFI of 32 bits; put the file there, if the ` +
-        'processor has 64',
+      : `it needs ${file}, which is not in the boot tree: Rackboot fetches no loaders for 32-bit UEFI; if the processor is ` +
+        '64-bit, put the file there yourself',
   'cannot-start': ({ purpose = '' }) => `it cannot start: ${PURPOSE_CURES[purpose] ?? purpose}`,
   'transfer-stalled': (hint) =>
     `it stopped acknowledging ${fileOf(hint)} in the middle: it was powered off, or its network lost every packet from then on`,

@@ -1,5 +1,6 @@
 // The power drivers and their parameters, and what is wrong with a parameter.
 
+import type { PowerDriverName } from '../../../power/driver-names.ts';
 import type { IpmiParameter } from '../../../power/ipmi.ts';
 import type { ParameterProblem } from '../../../power/parameters.ts';
 import type { VirshParameter } from '../../../power/virsh.ts';
@@ -82,9 +83,14 @@ const WEBHOOK: DriverWords<WebhookParameter> = {
   },
 };
 
-const DRIVERS = new Map<string, DriverWords<string>>(
-  Object.entries({ manual: MANUAL, ipmi: IPMI, virsh: VIRSH, webhook: WEBHOOK }),
-);
+const WORDS: Readonly<Record<PowerDriverName, DriverWords<string>>> = {
+  manual: MANUAL,
+  ipmi: IPMI,
+  virsh: VIRSH,
+  webhook: WEBHOOK,
+};
+/** Keyed by any text: a store may hold a driver of another version. */
+const DRIVERS: ReadonlyMap<string, DriverWords<string>> = new Map(Object.entries(WORDS));
 
 /** The driver's name for people; its own name if this table has none. */
 export const driverLabel = (driver: string): string => DRIVERS.get(driver)?.label ?? driver;

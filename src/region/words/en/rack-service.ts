@@ -5,6 +5,7 @@ import type { DnsEventKind } from '../../../dns/events.ts';
 import type { DnsParams, ServiceParams } from '../../records/rack-event-params.ts';
 import { hintText } from './hints.ts';
 import { formatBytes, formatSpan } from './quantity.ts';
+import { asSentence } from './sentences.ts';
 import type { Writers } from './table.ts';
 
 const endpoint = ({ address, port }: DnsParams): string =>
@@ -37,7 +38,7 @@ export const SERVICE_SENTENCES: Writers<ServiceParams> = {
     `Finishing ${counted(f.replies, 'reply', 'replies')} and ${counted(f.transfers, 'transfer')} (${formatSpan(f.graceMs)} at most)`,
   'daemon.stopped': (f) => `Stopped after ${formatSpan(f.milliseconds)} (${counted(f.cut, 'transfer')} cut)`,
   'clock.stepped': (f) => `The clock of this host was moved by ${f.byMs} ms; leases and transfers are not affected`,
-  'daemon.note': (f) => capitalise(f.text),
+  'daemon.note': (f) => asSentence(f.text),
   'daemon.leases-lost': (f) => f.text,
   'daemon.leases-restored': (f) => f.text,
   'daemon.leases-damaged': (f) => f.text,
@@ -101,7 +102,7 @@ export const SERVICE_SENTENCES: Writers<ServiceParams> = {
     `if it was moved, run: rackboot machines move ${f.machine} ${f.rack} --network ${f.network}`,
   'boot.loader-loop': ({ file, loads, instead }) =>
     `Loaded ${file} ${counted(loads, 'time')} without asking for a configuration; it gets ${instead} instead`,
-  'boot.hint': (f) => capitalise(hintText(f)),
+  'boot.hint': (f) => asSentence(hintText(f)),
   'log.level-changed': (f) => `${logLevelOf(f)} is ${f.logLevel} for ${formatSpan(f.seconds * 1000)}`,
   'log.level-restored': (f) => `${logLevelOf(f)} is as configured again`,
 };
@@ -118,9 +119,3 @@ const configurationOf = (f: { readonly source: string; readonly file: string }):
   f.source === 'store' ? "the settings of the region's store" : f.file;
 const nextBoot = ({ purpose }: { readonly purpose: string }): string => NEXT_BOOTS[purpose] ?? purpose;
 const logLevelOf = (f: { readonly room: string }): string => `The log level${f.room === '' ? '' : ` of ${f.room}`}`;
-
-/** Capitalises the rack's own text, unless it begins with a key, an interface, a file or an address. */
-export const capitalise = (text: string): string =>
-  /^[a-z]+(?:'s)?(?:[,:;.]? |\.?$)/.test(text) && !/^lo\b/.test(text)
-    ? `${text.charAt(0).toUpperCase()}${text.slice(1)}`
-    : text;

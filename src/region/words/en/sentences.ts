@@ -1,8 +1,10 @@
-// How the page and the command line show a sentence that the region has made.
+// How the page and the command line show a sentence that the rack or the region has made.
 
-/** The text with a capital first letter, unless it begins with a key, a file or an address. */
+/** The text with a capital first letter, unless it begins with a key, an interface, a file or an address. */
 export const asSentence = (text: string): string =>
-  /^[a-z]+(?:'s)?(?:[,:;]? |\.?$)/.test(text) ? `${text.charAt(0).toUpperCase()}${text.slice(1)}` : text;
+  /^[a-z]+(?:'s)?(?:[,:;.]? |\.?$)/.test(text) && !/^lo\b/.test(text)
+    ? `${text.charAt(0).toUpperCase()}${text.slice(1)}`
+    : text;
 
 /** A power controller's raw answer: a successful HTTP status, which adds nothing, or a JSON or HTML body. */
 const RAW = /(?:^|: )HTTP 2\d\d\b.*|: [[{<].*/s;
