@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { mac } from '../../../src/net/address.ts';
 import { bodyOf } from '../../../src/region/api/answer.ts';
+import { JsonText, type ListToSend } from '../../../src/region/api/lists.ts';
 import { PAGE_MACHINES_MAX } from '../../../src/region/page/machine-filters.ts';
 import { renderPage } from '../../../src/region/page/machines-page.ts';
 import { operate } from '../../../src/region/page/view.ts';
@@ -65,6 +66,14 @@ test('machines with a problem come first, then new ones; a search narrows the li
     }
   }));
 
+/** The entries of a list, read from their text. */
+async function entriesOf({ entries }: ListToSend): Promise<Record<string, unknown>[]> {
+  const found: Record<string, unknown>[] = [];
+  for (let entry = await entries.next(); entry.done !== true; entry = await entries.next())
+    if (entry.value instanceof JsonText) found.push(JSON.parse(entry.value.text));
+  return found;
+}
+
 test("the page's search parameters select the same machines in the API", () =>
   withRegion(async ({ region }) => {
     await makeMachines(region);
@@ -75,9 +84,7 @@ test("the page's search parameters select the same machines in the API", () =>
         continue;
       }
       assert.ok(answer.kind === 'list');
-      const names: string[] = [];
-      for (let entry = await answer.entries.next(); entry.done !== true; entry = await answer.entries.next())
-        if (entry.value !== undefined) names.push(String(Object(entry.value).hostname));
+      const names = (await entriesOf(answer)).map(({ hostname }) => String(hostname));
       assert.deepEqual(names.toSorted(), found.toSorted(), JSON.stringify(fields));
     }
   }));
@@ -108,9 +115,7 @@ test('with several racks a machine shows its own, and both page and API search b
       operate(viewOf(region, { viewer: USER }), { method: 'GET', path: 'machines' }, {}, { rack });
     const found = await list('rack-1');
     assert.ok(found.kind === 'list');
-    const listed: unknown[] = [];
-    for (let entry = await found.entries.next(); entry.done !== true; entry = await found.entries.next())
-      if (entry.value !== undefined) listed.push([Object(entry.value).hostname, Object(entry.value).rack_names]);
+    const listed = (await entriesOf(found)).map(({ hostname, rack_names: racks }) => [hostname, racks]);
     assert.deepEqual(listed, [['held1', ['rack-1']]]);
     const refused = await list('rack-9');
     assert.ok(refused.kind === 'refusal');
