@@ -126,6 +126,46 @@ for (const [name, found, isManaged, address] of BALANCED_PEERS) {
   });
 }
 
+const SPELLINGS: readonly (readonly [address: string, spellings: readonly string[]])[] = [
+  [
+    '10.20.0.5',
+    [
+      ...['10.20.0.5:40001', '10.20.0.5:40002', '10.20.0.5:', '10.20.0.5:_port', '"10.20.0.5"', '"10.20.0.5:40001"'],
+      ...['::ffff:10.20.0.5', '::FFFF:10.20.0.5', '::ffff:a14:5', '0:0:0:0:0:ffff:10.20.0.5', '[::ffff:10.20.0.5]:80'],
+      '198.51.100.7, 10.20.0.5:40003',
+    ],
+  ],
+  [
+    '2001:db8:1:4::1',
+    [
+      ...['2001:0db8:0001:0004::1', '2001:DB8:1:4:0:0:0:1', '2001:db8:1:4::0:1', '2001:db8:1:4::1%eth0'],
+      ...['[2001:db8:1:4::1]', '[2001:db8:1:4::1]:4000', '"[2001:db8:1:4::1]:4001"', '2001:db8:1:4::0.0.0.1'],
+    ],
+  ],
+  [
+    '192.0.2.4',
+    [
+      ...['unknown', '_hidden', '203.000.116.1', '203.0.116.01', '203.0.116.256', '203.0.116', 'a:b', '[', '[]:1'],
+      ...['2001:db8::1::2', '2001:db8:1:2:3:4:5:6:40001', '"', '""', '%', ':', '198.51.100.7 203.0.116.1'],
+      ...[`${'1'.repeat(9000)}.1`, `[::1%${'x'.repeat(9000)}`, '198.51.100.7, unknown'],
+    ],
+  ],
+];
+for (const [address, spellings] of SPELLINGS) {
+  test(`one client has one share, ${address}, however a load balancer spells it`, () => {
+    const found = spellings.map((spelling) => [spelling, balanced(spelling)] as const);
+    for (const [spelling, { address: read, share, isManaged }] of found) {
+      assert.deepEqual([read, share, isManaged], [address, address, address.startsWith('10.20.0.')], spelling);
+    }
+  });
+}
+
+test('a load balancer before another is known by every spelling of its address', () => {
+  for (const second of ['127.0.0.1:4000', '::ffff:7f00:1', '"127.0.0.1"']) {
+    assert.equal(balanced(`198.51.100.7:9, ${second}`).address, '198.51.100.7', second);
+  }
+});
+
 test('a connection is encrypted if it is one of TLS, or if a load balancer of the site says so', () => {
   const through = (remoteAddress: string, proto?: string): boolean =>
     isEncrypted({ headers: { 'x-forwarded-proto': proto }, socket: { remoteAddress } }, BALANCED);

@@ -2,12 +2,15 @@
 //
 //   client ─► load balancer, adds `X-Forwarded-For: client` at the end ─► region: the last entry is the sender
 //
-// Sources: RFC 7239 §5.2 (its older form X-Forwarded-For), §8.1 (only what a known proxy added may be believed); HAProxy's
-// `option forwardfor`, nginx's `$proxy_add_x_forwarded_for`.
+// Sources: RFC 7239 §5.2 (its older form X-Forwarded-For), §6 (ports, brackets and quotes, which some proxies write there too), §8.1 (only
+// what a known proxy added may be believed); HAProxy's `option forwardfor`, nginx's `$proxy_add_x_forwarded_for`.
 //
 // 1. What stands before the entry of a listed proxy is the client's own, and is read as such: a rack speaks for a machine there.
+// 2. A client has one address here, however a proxy spells it, because limits and shares count by its text. If an entry is no address, the
+//    request counts for the proxy that wrote it.
 
 import { type Ipv4Network, networkContains, parseIpv4, withoutIpv4Mapping } from '../../net/address.ts';
+import { parseHostAddress } from '../../net/host-address.ts';
 import type { RegionConfig } from '../config.ts';
 
 const FOR = 'x-forwarded-for';
@@ -33,8 +36,8 @@ export function beforeProxies<R extends Received>(facts: R, { proxies = [] }: Pi
   const entries = (facts.header(FOR) ?? '').split(',').map((entry) => entry.trim());
   let { socketAddress } = facts;
   for (let hops = 0; hops < PROXIES_MAX && isProxy(socketAddress, proxies); hops += 1) {
-    const before = entries.pop() ?? '';
-    if (before === '') break;
+    const before = parseHostAddress(entries.pop() ?? '');
+    if (before === undefined) break;
     socketAddress = before;
   }
   const forwarded = entries.filter((entry) => entry !== '').join(', ') || undefined;
