@@ -35,6 +35,9 @@ const REFUSALS: readonly (readonly [code: string, remedy: string])[] = [
   ['42703', 'a column is missing: restore a backup'],
 ];
 
+/** A NUL in a text, and as an escape in a list: no text of PostgreSQL may have one. */
+const NUL_CODES: ReadonlySet<string> = new Set(['22021', '22P05']);
+
 /** Errors of Node and of the driver, without a code of PostgreSQL. */
 const LOST_CODES: ReadonlySet<string> = new Set([
   ...[
@@ -78,6 +81,10 @@ export function explainPostgres(error: unknown): unknown {
   const refused = REFUSALS.find(([start]) => code.startsWith(start));
   if (refused !== undefined)
     return storeError('store-refused', `the region's database refuses (${said}): ${refused[1]}`, error);
+  if (NUL_CODES.has(code)) {
+    const text = `a text has a character that the region's database cannot hold (${said})`;
+    return new RackError('text-unstorable', text, { cause: error });
+  }
   if (NO_PASSWORD_TEXT.test(said)) {
     const text =
       "the region's database asks for a password: write it to a file, and name that in region.store.password_file";
