@@ -2,13 +2,14 @@
 //
 // Sources: node-postgres.com/apis/pool, /apis/client; postgresql.org/docs/15/runtime-config-client.html (timeouts).
 //
-// 1. A connection on which anything failed but a refused statement is closed, never reused.
+// 1. A connection on which anything failed but a refused statement is closed, never reused; so is one whose prepared statements no
+//    longer fit.
 // 2. Every wait is bounded: for a connection, for a statement, for a lock, and on the server for a process that stops within a transaction.
 
 import { randomUUID } from 'node:crypto';
 import { getCACertificates } from 'node:tls';
 import pg from 'pg';
-import { isLost } from './postgres-faults.ts';
+import { isLost, isStale } from './postgres-faults.ts';
 
 /** In milliseconds. A statement ends at the server first, so that the connection stays usable. */
 const CONNECT_MS_MAX = 5000;
@@ -118,7 +119,7 @@ export class PostgresConnections {
 }
 
 async function end(client: pg.PoolClient, error: unknown): Promise<void> {
-  if (isLost(error)) {
+  if (isLost(error) || isStale(error)) {
     client.release(true);
     return;
   }

@@ -15,6 +15,9 @@ const PASSING: readonly (readonly [code: string, remedy: string])[] = [
   ['53300', 'the database has no connection left: raise its max_connections, or lower region.store.pool'],
   ['53', 'the database has too little memory or disk: see its log'],
   ['25006', 'it is a standby, which only reads: name the primary in region.store.url'],
+  ['55000', 'it takes no connections, or lacks what must be there first: see ALLOW_CONNECTIONS, and its log'],
+  ['55006', 'another uses what is needed: see pg_stat_activity'],
+  ['F0', 'the configuration of the database has a fault: see its log'],
   ['57P', 'the database is stopping or starting: see its log'],
   ['57014', 'the database took too long: see what else it does'],
   ['55P03', 'another process holds a lock for too long: see pg_stat_activity'],
@@ -25,7 +28,7 @@ const PASSING: readonly (readonly [code: string, remedy: string])[] = [
   ['XX', 'the database is damaged: see its log, and restore a backup'],
 ];
 
-/** The start of a code, and what to do. Without an operator these stay. */
+/** The start of a code, and what to do. Without an operator these stay: a process does not start, and one that runs waits. */
 const REFUSALS: readonly (readonly [code: string, remedy: string])[] = [
   ['28P01', 'the password is wrong: see region.store.password_file'],
   ['28', 'the database refuses this user or host: see its pg_hba.conf, and the user in region.store.url'],
@@ -34,6 +37,9 @@ const REFUSALS: readonly (readonly [code: string, remedy: string])[] = [
   ['42P01', 'a table is missing: restore a backup'],
   ['42703', 'a column is missing: restore a backup'],
 ];
+
+/** A NUL in a text, and as an escape in a list: no text of PostgreSQL may have one. */
+const NUL_CODES: ReadonlySet<string> = new Set(['22021', '22P05']);
 
 /** Errors of Node and of the driver, without a code of PostgreSQL. */
 const LOST_CODES: ReadonlySet<string> = new Set([
@@ -53,6 +59,8 @@ const LOST_CODES: ReadonlySet<string> = new Set([
 const LOST_TEXTS =
   /^(?:Connection terminated|Query read timeout|timeout expired|Client has encountered a connection error)/;
 const POOL_TEXT = /^timeout exceeded when trying to connect/;
+/** The server gives this error the code of every missing feature, 0A000. */
+const CACHED_PLAN_TEXT = /^cached plan must not change result type/;
 const TLS_CODE = /^(?:ERR_TLS_|CERT_|DEPTH_ZERO_|UNABLE_TO_|SELF_SIGNED_|ERR_SSL_|HOSTNAME_MISMATCH)/;
 const NO_PASSWORD_TEXT = /client password must be a string$/;
 const NO_TLS_TEXT = /^The server does not support SSL connections/;
@@ -61,7 +69,13 @@ const codeOf = (error: unknown): string =>
   error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
 
 /** True if the transaction may succeed when it runs again. */
-export const isRepeatable = (error: unknown): boolean => REPEATED.has(codeOf(error));
+export const isRepeatable = (error: unknown): boolean => REPEATED.has(codeOf(error)) || isStale(error);
+
+/** True if the prepared statements of a connection no longer fit: a table was altered, or a pooler forgot them. A new one has none. */
+export function isStale(error: unknown): boolean {
+  const code = codeOf(error);
+  return code === '26000' || (code === '0A000' && CACHED_PLAN_TEXT.test(errorText(error)));
+}
 
 /** True if the connection is gone, so that nobody knows what became of a statement under way. */
 export function isLost(error: unknown): boolean {
@@ -78,6 +92,10 @@ export function explainPostgres(error: unknown): unknown {
   const refused = REFUSALS.find(([start]) => code.startsWith(start));
   if (refused !== undefined)
     return storeError('store-refused', `the region's database refuses (${said}): ${refused[1]}`, error);
+  if (NUL_CODES.has(code)) {
+    const text = `a text has a character that the region's database cannot hold (${said})`;
+    return new RackError('text-unstorable', text, { cause: error });
+  }
   if (NO_PASSWORD_TEXT.test(said)) {
     const text =
       "the region's database asks for a password: write it to a file, and name that in region.store.password_file";
@@ -98,6 +116,17 @@ export function explainPostgres(error: unknown): unknown {
         : undefined);
   if (remedy === undefined) return error;
   return storeError('store-unavailable', `the region's database cannot be used now (${said}): ${remedy}`, error);
+}
+
+/**
+ * The same for a process that runs. The database took it at its start, so a refusal passes once an operator has dealt with it: the process
+ * answers that its store is unavailable until then, and does not end.
+ */
+export function explainWhileRunning(error: unknown): unknown {
+  const explained = explainPostgres(error);
+  return explained instanceof RackError && explained.code === 'store-refused'
+    ? storeError('store-unavailable', explained.message, error)
+    : explained;
 }
 
 const storeError = (code: 'store-refused' | 'store-unavailable', text: string, cause: unknown): RackError =>

@@ -8,7 +8,7 @@
 // 1. Isolation is REPEATABLE READ: an operation sees one state, and a row that another has changed since makes it run again. Unique keys
 //    and counters make two transactions meet whose decisions exclude each other.
 // 2. A transaction that the database asks to repeat runs again after a pause, for at most REPEATED_MS_MAX; so does one whose connection was
-//    lost before its COMMIT.
+//    lost before its COMMIT, or has prepared statements that no longer fit.
 // 3. If the connection is lost during COMMIT, the mark of the connection shows whether the transaction was stored, also after a crash of
 //    the server or on the standby that takes over. Until that is known, the transaction neither runs again nor is said to have failed. It
 //    holds no connection while it asks, so that a pool whose connections are all lost at COMMIT recovers.
@@ -20,7 +20,7 @@ import { systemClock } from '../clock.ts';
 import { errorText, RackError } from '../errors.ts';
 import { type Effect, OpenTransaction, TransactionContext } from './open-transaction.ts';
 import type { CommitMark, PostgresConnections, StoreConnection } from './postgres-connections.ts';
-import { explainPostgres, isLost, isRepeatable } from './postgres-faults.ts';
+import { explainWhileRunning, isLost, isRepeatable } from './postgres-faults.ts';
 import { PreparedForms } from './postgres-form.ts';
 import { LOCK_SQL, readHorizon } from './postgres-horizon.ts';
 import type { RegionDriver } from './region-driver.ts';
@@ -101,7 +101,7 @@ export class PostgresTransactions implements RegionDriver {
     return this.#connections.close();
   }
 
-  /** Runs a transaction, again if it may be. @throws RackError `store-unavailable`, `store-refused` */
+  /** Runs a transaction, again if it may be. @throws RackError `store-unavailable`, `text-unstorable` */
   async #repeated<T>(work: () => Promise<T>): Promise<T> {
     const until = systemClock.now() + REPEATED_MS_MAX;
     let losses = 0;
@@ -112,7 +112,7 @@ export class PostgresTransactions implements RegionDriver {
         if (isLost(error)) losses += 1;
         const mayRepeat = error instanceof NotStored || isRepeatable(error) || isLost(error);
         if (!mayRepeat || losses > LOSSES_MAX || systemClock.now() > until) {
-          throw explainPostgres(error instanceof NotStored ? error.cause : error);
+          throw explainWhileRunning(error instanceof NotStored ? error.cause : error);
         }
       }
       await pause(randomInt(PAUSE_MS_MAX) * Math.min(tries, PAUSES));

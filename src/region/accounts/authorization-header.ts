@@ -5,6 +5,7 @@
 //
 // 1. Nonce and timestamp are not checked: without TLS the header exposes the secret itself, so preventing replays would gain nothing.
 // 2. Parsing never throws.
+// 3. Credentials with a NUL are malformed: no database of the region has such a text.
 
 const AUTHORIZATION_MAX = 4096;
 const PARAMETERS_MAX = 32;
@@ -19,8 +20,10 @@ export function parseAuthorization(header: string): Credentials | undefined {
   const match = /^\s*(\S+)\s+(.*)$/s.exec(header);
   const scheme = match?.[1]?.toLowerCase();
   const rest = match?.[2] ?? '';
-  if (scheme === 'oauth') return parseOAuth(rest);
-  return scheme === 'basic' ? parseBasic(rest) : undefined;
+  const credentials = scheme === 'oauth' ? parseOAuth(rest) : scheme === 'basic' ? parseBasic(rest) : undefined;
+  return credentials === undefined || Object.values(credentials).some((text) => text.includes('\0'))
+    ? undefined
+    : credentials;
 }
 
 function parseOAuth(text: string): Credentials | undefined {

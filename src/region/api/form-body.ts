@@ -70,6 +70,14 @@ export function queryOf(target = ''): Fields {
   return parsed.kind === 'fields' ? parsed.fields : new Map();
 }
 
+/** True if a name or a value has a NUL, which no text in the region's database may have. */
+export function hasNul(fields: Fields): boolean {
+  for (const [name, values] of fields) {
+    if (name.includes('\0') || values.some((value) => value.includes('\0'))) return true;
+  }
+  return false;
+}
+
 /** The value of each octet as a hexadecimal digit; `undefined` if it is none. */
 const DIGITS: readonly (number | undefined)[] = Array.from({ length: 256 }, (_, code) => {
   const digit = Number.parseInt(String.fromCharCode(code), 16);

@@ -12,7 +12,7 @@ import { ALLOCATE_OPERATIONS } from './allocate-operation.ts';
 import { type Answer, json, NO_MACHINE, refuse, refuseUnmanaged } from './answer.ts';
 import { ENLISTMENT_OPERATIONS } from './enlistment-operations.ts';
 import { EVENT_OPERATIONS } from './event-operations.ts';
-import type { Fields } from './form-body.ts';
+import { type Fields, hasNul } from './form-body.ts';
 import { IDENTITY_OPERATIONS } from './identity-operations.ts';
 import { INTERFACE_OPERATIONS } from './interface-operations.ts';
 import { LIFE_OPERATIONS } from './life-operations.ts';
@@ -83,13 +83,14 @@ export function operationsByPath(version: ApiVersion): ReadonlyMap<string, reado
   return paths;
 }
 
-/** Finds the operation among those of one path, checks the caller's access, and runs it. */
+/** Refuses texts with a NUL, finds the operation among those of one path, checks the caller's access, and runs it. */
 export async function runOperation(
   operations: readonly Operation[],
   method: Method | 'HEAD' | 'PATCH',
   call: ApiCall,
   fields: Fields,
 ): Promise<Answer> {
+  if (hasNul(fields)) return refuse('bad-request.nul');
   const wanted = method === 'HEAD' ? 'GET' : method;
   const ofMethod = operations.filter((operation) => operation.method === wanted);
   if (ofMethod.length === 0) {

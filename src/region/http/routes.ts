@@ -4,7 +4,8 @@
 //
 // 1. A request without credentials passes the rate limit before anything is read from the store.
 // 2. Every refusal is counted under its name, and carries it in `X-Rackboot-Refusal`.
-// 3. A list goes out in pieces, as `lists.ts` cuts them.
+// 3. A target with a NUL is refused before it is routed: no text in the region's database may have one.
+// 4. A list goes out in pieces, as `lists.ts` cuts them.
 
 import { Readable } from 'node:stream';
 import { setImmediate as nextTurn } from 'node:timers/promises';
@@ -72,6 +73,8 @@ const RATE_REFUSAL = refuse('rate-limit.strangers', ANONYMOUS_PER_ADDRESS, RETRY
 const RATE_REFUSAL_NETWORK = refuse('rate-limit-network.strangers', ANONYMOUS_PER_NETWORK, RETRY_FIELD);
 const RATE_REFUSAL_ALL = refuse('rate-limit-all', ANONYMOUS_IN_TOTAL, RETRY_FIELD);
 
+const NUL_IN_TARGET = /%00|\0/;
+
 /** The refusal if the sender exceeds a rate. */
 function refuseRate({ strangers, region }: ApiContext, { address, rackUuid }: Peer): Answer | undefined {
   switch (strangers.of(rackUuid).excess(address, region.clock.now())) {
@@ -90,6 +93,9 @@ function refuseRate({ strangers, region }: ApiContext, { address, rackUuid }: Pe
 export function addRoutes(app: FastifyInstance, context: ApiContext): void {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+  app.addHook('onRequest', async ({ raw }, reply) => {
+    if (NUL_IN_TARGET.test(raw.url ?? '')) return send(context, reply, refuse('bad-request.nul'));
+  });
   app.setErrorHandler((error, _request, reply) => send(context, reply, answerOfError(context, error)));
   app.setNotFoundHandler((request, reply) => {
     const answer = answerOfUnknownPath(request);
@@ -252,6 +258,7 @@ function answerOfError(context: ApiContext, error: unknown): Answer {
   if (error instanceof RackError && error.code === 'store-unavailable') {
     return refuse('store-unavailable', { problem: error.message }, { 'Retry-After': String(RETRY_SECONDS) });
   }
+  if (error instanceof RackError && error.code === 'text-unstorable') return refuse('bad-request.nul');
   const status = isFastifyError(error) ? (error.statusCode ?? 500) : 500;
   if (status === 413) return refuse('body-too-large');
   if (status >= 400 && status < 500)

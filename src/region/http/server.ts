@@ -11,10 +11,12 @@ import type { Server as HttpsServer } from 'node:https';
 import { join } from 'node:path';
 import Fastify, { type FastifyInstance } from 'fastify';
 import { cleanLines } from '../../clean-text.ts';
+import type { Clock } from '../../clock.ts';
 import { errorText, osErrorCode, RackError } from '../../errors.ts';
 import { type CertificatePair, secureContextOf } from '../../files/certificate.ts';
 import { socketRefusal } from '../../files/socket-refusal.ts';
 import { REQUEST_MS_MAX } from '../../net/body-places.ts';
+import { EventSampler } from '../../rate-limit.ts';
 import { REFUSALS, refuse } from '../api/answer.ts';
 import { noteOperatorRequest } from '../api/caller.ts';
 import { ApiDoors } from '../api/doors.ts';
@@ -49,7 +51,7 @@ export interface ApiOptions {
 
 /** Makes what all listeners of a region share. */
 export function makeContext(region: Region, options: ApiOptions = {}): ApiContext {
-  const onProblem = options.onProblem ?? warnOf;
+  const onProblem = thinned(options.onProblem ?? warnOf, region.clock);
   const refusals = { ...REFUSALS };
   for (const name of Object.keys(refusals)) Reflect.set(refusals, name, 0);
   return {
@@ -66,6 +68,18 @@ export function makeContext(region: Region, options: ApiOptions = {}): ApiContex
     parts: readParts(AGENT),
     preseed: readAgent(join(AGENT, 'enlist.preseed')),
     onProblem,
+  };
+}
+
+/** Passes problems on, and of failed requests at most EVENT_RATE: a client that found a bug of ours must not fill the log. */
+function thinned(tell: (problem: ApiProblem) => void, clock: Clock): (problem: ApiProblem) => void {
+  const failures = new EventSampler<ApiProblem['kind']>();
+  return (problem) => {
+    const sample = problem.kind === 'handler-failed' ? failures.take(problem.kind, clock.now()) : {};
+    if (sample === undefined) return;
+    const { count } = sample;
+    const text = count === undefined ? problem.text : `${problem.text}, with ${count - 1} more since the last one`;
+    tell({ ...problem, text });
   };
 }
 

@@ -12,7 +12,7 @@ import { equalSecrets } from '../accounts/accounts.ts';
 import { parseAuthorization } from '../accounts/authorization-header.ts';
 import { type Answer, REFUSALS, type Refusal, refuse, refuseFor } from '../api/answer.ts';
 import type { Peer } from '../api/caller.ts';
-import { type Fields, parseBody, queryOf } from '../api/form-body.ts';
+import { type Fields, hasNul, parseBody, queryOf } from '../api/form-body.ts';
 import { isEncrypted } from '../api/proxies.ts';
 import type { User } from '../records/user.ts';
 import type { Region } from '../region.ts';
@@ -236,7 +236,8 @@ function formOf(request: FastifyRequest): Fields | Refusal {
   if (!own) return refuse('not-allowed.other-site');
   const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
   const parsed = parseBody(request.headers['content-type'] ?? '', body);
-  return parsed.kind === 'fault' ? refuseFor([parsed.refusal]) : parsed.fields;
+  if (parsed.kind === 'fault') return refuseFor([parsed.refusal]);
+  return hasNul(parsed.fields) ? refuse('bad-request.nul') : parsed.fields;
 }
 
 const isRefusal = (value: Fields | Refusal): value is Refusal => 'kind' in value;

@@ -40,6 +40,7 @@ export const HTTP = {
   'bad-request.json-object': 'a JSON body must be an object of parameters',
   'bad-request.boundary': 'multipart/form-data without a usable boundary',
   'bad-request.unended': 'multipart/form-data that does not end with its boundary',
+  'bad-request.nul': 'A text of this request has the character NUL, which no text here may have.',
   'bad-request.report': 'A report has event_type (start, progress, finish), name and description.',
   /** What the schema of a rack's message says. */
   'bad-request.rack': ({ problem }: { readonly problem: string }) => problem,
