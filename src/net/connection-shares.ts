@@ -69,6 +69,8 @@ interface Connection {
   readonly since: Instant;
   /** Hands it to the HTTP server. */
   readonly serve: () => void;
+  /** The client of its latest request (invariant 4); before the first one, its address. */
+  client: string;
   place: Place<Connection> | undefined;
   /** Requests in progress. */
   active: number;
@@ -177,6 +179,7 @@ export class ConnectionShares {
       address,
       since: now,
       serve,
+      client: address,
       place: undefined,
       active: 0,
       further: 'uncounted',
@@ -269,7 +272,7 @@ export class ConnectionShares {
   #cut(connection: Connection, reason: ConnectionRefusal = 'too-many-connections'): void {
     const { socket, response, server } = connection;
     this.#leave(connection);
-    if (response !== undefined || reason === 'tiny-chunks') this.#options.onRefused?.(connection.address, reason);
+    if (response !== undefined || reason === 'tiny-chunks') this.#options.onRefused?.(connection.client, reason);
     if (reason === 'tiny-chunks' || response?.headersSent === true) socket.destroy();
     else if (response !== undefined) this.#partings.tell(response.req.socket, UNAVAILABLE);
     // The client may be about to send a request, so it gets the reason. Below TLS no text can be sent, so a TLS connection is only closed.
@@ -324,6 +327,7 @@ export class ConnectionShares {
   /** Counts a connection for this address from now on. */
   #attribute(connection: Connection, address: string): void {
     const { place } = connection;
+    connection.client = address;
     if (place === undefined) return;
     if (place.address === address) {
       this.#places.touch(place, false);
@@ -381,7 +385,7 @@ export class ConnectionShares {
     }
     if (now < later(arrival.since, BODY_WINDOW_MS)) return;
     connection.arrival = undefined;
-    this.#options.onRefused?.(connection.address, 'too-slow');
+    this.#options.onRefused?.(connection.client, 'too-slow');
     if (connection.response?.headersSent === true) request.socket.destroy();
     else this.#partings.tell(request.socket, TIMED_OUT);
   }

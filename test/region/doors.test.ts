@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { test } from 'node:test';
-import { ApiDoors, REPORT_RATE } from '../../src/region/api/doors.ts';
-import { ask } from '../support/crowd.ts';
+import { parseNetwork } from '../../src/net/address.ts';
+import { ApiDoors, CONNECTIONS_MAX, REPORT_RATE } from '../../src/region/api/doors.ts';
+import { ask, Crowd, settled } from '../support/crowd.ts';
 import { withRegion } from './place.ts';
 
 test('ended connections are reported once a minute, with the number of further ones', () =>
@@ -30,3 +31,50 @@ test('ended connections are reported once a minute, with the number of further o
       server.close();
     }
   }));
+
+const BALANCER = '127.0.0.1';
+const OTHER_HOST = '127.0.0.2';
+/** A request that a load balancer passes on for a client. */
+const passedOn = (client: string, method: string): string =>
+  `${method} / HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: ${client}\r\nConnection: close\r\n`;
+
+test(
+  'one client that holds all connections of a load balancer takes none from its other clients',
+  { timeout: 30_000 },
+  () =>
+    withRegion(
+      async ({ region }) => {
+        const reports: string[] = [];
+        const doors = new ApiDoors(region, ({ text }) => void reports.push(text));
+        // Answers when the whole body is there.
+        const server = createServer((request, response) => request.resume().on('end', () => response.end('answered')));
+        doors.connections.guard(server);
+        server.listen(0, '127.0.0.1');
+        await once(server, 'listening');
+        const bound = server.address();
+        const port = typeof bound === 'object' && bound !== null ? bound.port : 0;
+        const first = `${passedOn('198.51.100.7', 'POST')}Content-Length: 60000\r\n\r\nusername=`;
+        const crowd = await Crowd.open(port, [BALANCER], CONNECTIONS_MAX, { first });
+        try {
+          await settled(() => doors.connections.open);
+          const shares = ['198.51.100.7', BALANCER].map((address) => doors.connections.countOf(address));
+          assert.deepEqual(shares, [CONNECTIONS_MAX, 0]);
+          for (const client of ['198.51.100.8', '203.0.113.9:40001']) {
+            const { text } = await ask(port, BALANCER, [`${passedOn(client, 'GET')}\r\n`]);
+            assert.match(text, /answered/, client);
+          }
+          const { text } = await ask(port, OTHER_HOST, [`${passedOn('198.51.100.7', 'GET')}\r\n`]);
+          assert.match(text, /answered/, 'a host that is no load balancer counts for itself');
+          assert.match(
+            reports.join('\n'),
+            /^the API ended a connection of 198\.51\.100\.7: it held more than its share/,
+          );
+        } finally {
+          crowd.close();
+          server.closeAllConnections();
+          server.close();
+        }
+      },
+      { proxies: [`${BALANCER}/32`].flatMap((text) => parseNetwork(text) ?? []) },
+    ),
+);

@@ -1,6 +1,7 @@
 // The bounds that all listeners of the API share: connections, and memory for arriving bodies. Both are shared out by the client's
 // address and network. If this process's rack passes a request on, the client is the machine for which the rack speaks. A remote rack
-// counts as one network (`caller.ts`), in which each machine for which it speaks has its share.
+// counts as one network (`caller.ts`), in which each machine for which it speaks has its share. If a load balancer of the site passes a
+// request on, the client is the one that it names.
 //
 // 1. A large body takes one of LARGE_BODIES_MAX places while it arrives (`net/body-places.ts`); small ones are bounded by the connections.
 // 2. Ended connections are reported to the operator at most once a minute for each reason, with their number.
@@ -94,10 +95,12 @@ export class ApiDoors {
     return true;
   }
 
-  /** The client for which a trusted rack speaks; `undefined` if the sender speaks for itself. */
+  /** The client for which a trusted rack or a load balancer speaks; `undefined` if the sender speaks for itself. */
   #clientOf(request: IncomingMessage): string | undefined {
-    if (request.headers['x-rackboot-rack'] === undefined) return undefined;
-    const { share } = findPeer(factsOf(request), this.#region.config(), this.#region.racks);
+    const config = this.#region.config();
+    const hasProxies = config.proxies !== undefined && config.proxies.length > 0;
+    if (request.headers['x-rackboot-rack'] === undefined && !hasProxies) return undefined;
+    const { share } = findPeer(factsOf(request), config, this.#region.racks);
     return share === '' ? undefined : share;
   }
 
