@@ -55,7 +55,7 @@ export const spokenFor = (address: string, speaker: string): string => `${addres
  * (`spokenFor`).
  */
 export function networkOfText(address: string): string {
-  const spoken = address.indexOf(SPOKEN_FOR);
+  const spoken = address.lastIndexOf(SPOKEN_FOR);
   if (spoken !== -1) return address.slice(spoken + SPOKEN_FOR.length);
   const ipv4 = /^(\d+\.\d+\.\d+)\.\d+$/.exec(withoutIpv4Mapping(address))?.[1];
   return ipv4 ?? firstGroups(address, 4);

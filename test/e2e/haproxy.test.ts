@@ -1,5 +1,5 @@
 // Two processes of a region on PostgreSQL behind HAProxy, with the configuration that the documents print.
-// @host waits, 30 s
+// @host waits, 40 s
 
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
@@ -8,9 +8,13 @@ import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { sleep } from '../../src/clock.ts';
 import { labPlace } from '../../src/lab/safe-lab.ts';
 import { PASSWORDS_PER_ADDRESS } from '../../src/region/accounts/password-limits.ts';
+import { CONNECTIONS_MAX } from '../../src/region/api/doors.ts';
+import { COMMENT_MS } from '../../src/region/api/event-stream.ts';
 import { endProgram } from '../support/child.ts';
+import { Crowd } from '../support/crowd.ts';
 import { missing } from '../support/needs.ts';
 import { PostgresServer } from '../support/postgres-server.ts';
 import { REGION_SERVICE, regionProcess } from '../support/region-process.ts';
@@ -20,6 +24,10 @@ const PLACES = [labPlace(81), labPlace(82)] as const;
 const BALANCER = `${PLACES[0].octets}.9`;
 const PORT = 5240;
 const PASSWORD = 'long enough to be one';
+/** How long a crowd's requests may be on the way. */
+const SETTLED_MS = 2000;
+/** How long a client of the balancer waits; a process ends the requests of the crowd after ten seconds. */
+const PATIENCE_MS = 6000;
 const DOCUMENT = join(import.meta.dirname, '..', '..', 'docs', 'outgrowing.md');
 
 interface Reply {
@@ -35,11 +43,12 @@ function ask(
   from: string,
   headers: Readonly<Record<string, string>> = {},
   body?: string,
+  port = PORT,
 ): Promise<Reply> {
   const { promise, resolve, reject } = Promise.withResolvers<Reply>();
   const asking = request(
     {
-      ...{ host: BALANCER, port: PORT, path: `/MAAS${path}`, localAddress: from, agent: false },
+      ...{ host: BALANCER, port, path: `/MAAS${path}`, localAddress: from, agent: false },
       ...{ method: body === undefined ? 'GET' : 'POST' },
       headers: { ...(body === undefined ? {} : { 'content-type': 'application/x-www-form-urlencoded' }), ...headers },
     },
@@ -71,7 +80,9 @@ describe('a region behind HAProxy', { skip: missing('linux', 'haproxy', '/usr/li
   /** The first process reaches the database by this name. */
   const ownWay = join(directory, 'database');
   let server: PostgresServer;
-  let balancer: ChildProcess;
+  const balancers: ChildProcess[] = [];
+  /** The configuration that the document prints, with the addresses of this test. */
+  let config: string;
   let processes: readonly RunningRack[] = [];
 
   before(async () => {
@@ -95,21 +106,26 @@ describe('a region behind HAProxy', { skip: missing('linux', 'haproxy', '/usr/li
     const [one, two] = PLACES.map(
       ({ regionPort, octets }) => `127.0.0.1:${regionPort} source ${BALANCER} addr ${octets}.2`,
     );
-    const config = printed
+    config = printed
       .replace('10.20.0.4:5240', `${BALANCER}:${PORT}`)
       .replace('10.20.0.5:5240', one ?? '')
       .replace('10.20.0.6:5240', two ?? '');
-    writeFileSync(join(directory, 'haproxy.cfg'), config);
-    balancer = spawn('haproxy', ['-db', '-f', join(directory, 'haproxy.cfg')], { stdio: 'ignore' });
+    await balance(config, PORT);
+  });
+  /** Runs HAProxy with this configuration until the end of the tests. */
+  const balance = async (text: string, port: number): Promise<void> => {
+    const file = join(directory, `haproxy-${port}.cfg`);
+    writeFileSync(file, text);
+    balancers.push(spawn('haproxy', ['-db', '-f', file], { stdio: 'ignore' }));
     await eventually('HAProxy answers', () =>
-      ask('/api/version/', '127.0.0.1').then(
+      ask('/api/version/', '127.0.0.1', {}, undefined, port).then(
         ({ status }) => status === 200,
         () => false,
       ),
     );
-  });
+  };
   after(async () => {
-    if (balancer !== undefined) await endProgram(balancer, 'SIGTERM');
+    for (const balancer of balancers) await endProgram(balancer, 'SIGTERM');
     for (const each of processes) await each.remove();
     await server?.close();
     rmSync(directory, { recursive: true });
@@ -131,6 +147,58 @@ describe('a region behind HAProxy', { skip: missing('linux', 'haproxy', '/usr/li
     await processes[0]?.kill();
     for (let count = 0; count < 20; count += 1) assert.equal((await page()).status, 200, `request ${count}`);
     await processes[0]?.start({ command: REGION_SERVICE });
+  });
+
+  test('serves everybody while one client fills both processes with requests that do not end', {
+    timeout: 60_000,
+  }, async () => {
+    // More of the body than HAProxy holds back.
+    const first =
+      'POST /MAAS/login/ HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\n' +
+      `Content-Length: 60000\r\n\r\nusername=${'a'.repeat(17_000)}`;
+    const count = PLACES.length * (CONNECTIONS_MAX + 100);
+    const crowd = await Crowd.open(PORT, ['127.9.5.1'], count, { first, host: BALANCER });
+    try {
+      await sleep(SETTLED_MS);
+      assert.ok(crowd.open >= PLACES.length * (CONNECTIONS_MAX - 10), `${crowd.open} connections are open`);
+      for (const client of ['127.9.5.2', '127.9.6.1', '127.9.6.2', '127.9.7.1']) {
+        const answered = ask('/api/version/', client).then(({ status }) => status);
+        assert.equal(await Promise.race([answered, sleep(PATIENCE_MS)]), 200, client);
+      }
+    } finally {
+      crowd.close();
+    }
+  });
+
+  test('ends requests that a process does not answer, and those that do not come', {
+    timeout: 60_000,
+  }, async () => {
+    const [, seconds = 0] = /^ {2}timeout http-request (\d+)s$/m.exec(config) ?? [];
+    assert.ok(Number(seconds) > 1);
+    for (const side of ['client', 'server']) {
+      const [, minutes] = new RegExp(`^ {2}timeout ${side} (\\d+)m$`, 'm').exec(config) ?? [];
+      assert.equal(minutes, '1', side);
+    }
+    assert.ok(2 * COMMENT_MS < 60_000, 'a process says something on each stream twice in this time');
+    const port = PORT + 1;
+    const quick = config
+      .replace(`${BALANCER}:${PORT}`, `${BALANCER}:${port}`)
+      .replace(/timeout http-request .*/, 'timeout http-request 1s')
+      .replace(/timeout server .*/, 'timeout server 3s');
+    await balance(quick, port);
+
+    const body = 'the body does not come';
+    const withheld = await ask('/login/', '127.9.8.1', { 'content-length': '60' }, body, port);
+    assert.equal(withheld.status, 408);
+    const stopped = processes[0]?.pid ?? 0;
+    process.kill(stopped, 'SIGSTOP');
+    try {
+      // The balancer takes turns.
+      const both = await Promise.all(PLACES.map(() => ask('/api/version/', '127.9.8.1', {}, undefined, port)));
+      assert.deepEqual(both.map(({ status }) => status).sort(), [200, 504]);
+    } finally {
+      process.kill(stopped, 'SIGCONT');
+    }
   });
 
   test('sends nothing to a process that alone does not reach the database', { timeout: 60_000 }, async () => {

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { FairShares, networkOfText, type Place } from '../../src/net/fair-shares.ts';
+import { FairShares, networkOfText, type Place, spokenFor } from '../../src/net/fair-shares.ts';
 
 /** Admits `count` holders of one address; each is named after its address and number. */
 function fill(shares: FairShares<string>, address: string, count: number): Place<string>[] {
@@ -165,4 +165,10 @@ test('the network of an IPv4 address, also IPv4-mapped, is its /24, and of an IP
     ['::1', '0:0:0:0'],
   ];
   for (const [address, network] of cases) assert.equal(networkOfText(address), network, address);
+});
+
+test('all clients of one speaker are one network, whatever addresses it names', () => {
+  for (const address of ['10.50.0.9', '2001:db8::1', '', spokenFor('10.50.0.9', 'another'), ' by ', 'x by y by z']) {
+    assert.equal(networkOfText(spokenFor(address, 'rack far')), 'rack far', address);
+  }
 });

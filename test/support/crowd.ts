@@ -26,6 +26,8 @@ export class Crowd {
       readonly again?: string;
       readonly everyMs?: number;
       readonly reads?: boolean;
+      /** Where to; default: 127.0.0.1. */
+      readonly host?: string;
     } = {},
   ): Promise<Crowd> {
     const crowd = new Crowd();
@@ -50,10 +52,14 @@ export class Crowd {
   #connect(
     port: number,
     localAddress: string,
-    { first = '', reads = true }: { readonly first?: string; readonly reads?: boolean },
+    {
+      first = '',
+      reads = true,
+      host = '127.0.0.1',
+    }: { readonly first?: string; readonly reads?: boolean; readonly host?: string },
   ): Promise<void> {
     return new Promise((resolve) => {
-      const socket = createConnection({ port, host: '127.0.0.1', localAddress });
+      const socket = createConnection({ port, host, localAddress });
       this.#sockets.push(socket);
       socket.on('error', () => resolve());
       socket.on('connect', () => {
