@@ -3,7 +3,7 @@
 
 import type { Clock } from '../clock.ts';
 import type { RegionFileConfig } from '../config/region-file.ts';
-import { counted } from '../counted.ts';
+import { listed } from '../counted.ts';
 import { fullDiskText } from '../daemon/answers/full-disk.ts';
 import { RackError } from '../errors.ts';
 import type { ControlAnswers } from '../http/control/requests.ts';
@@ -112,13 +112,14 @@ export function regionLine({ clock, region, addresses, unopened }: RegionStatusS
     ['racks to accept', pending],
     ['racks away', away],
   ] as const)
-    if (some.length > 0) parts.push(`${what}: ${listed(some.map(({ name }) => name))}`);
+    if (some.length > 0)
+      parts.push(
+        `${what}: ${listed(
+          some.map(({ name }) => name),
+          NAMED_MAX,
+        )}`,
+      );
   return parts.join('; ');
-}
-
-function listed(names: readonly string[]): string {
-  const more = names.length - NAMED_MAX;
-  return names.slice(0, NAMED_MAX).join(', ') + (more > 0 ? ` and ${counted(more, 'other')}` : '');
 }
 
 /** Ready when every configured listener is open and the store answers. @param storeProblem why it does not */

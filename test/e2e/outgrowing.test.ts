@@ -197,7 +197,7 @@ describe('the page about outgrowing one host', {
     cpSync(join(STATE, 'region.db'), join(RACK_STATE, 'region.db'));
     rmSync(STATE, { recursive: true });
     await makeDatabase();
-    assert.match(await runShown('sudo rackboot region copy'), /^\d+ rows? in \d+ tables are there, and compared\.$/m);
+    assert.match(await runShown('sudo rackboot region copy'), /^\d+ rows? in \d+ tables copied and compared\.$/m);
     writeFileSync(CONFIG, fileWith('kind: postgresql'));
     assert.match(await run(`sudo rackboot region check --config ${CONFIG}`), /, on PostgreSQL\.$/m);
     await startRegion();
@@ -255,7 +255,7 @@ describe('the page about outgrowing one host', {
     const there = commands.find((command) => command.includes('region copy')) ?? '';
     const back = there.replace(/--from (\S+) --to (\S+)/, '--from $2 --to $1');
     assert.notEqual(back, there);
-    assert.match(await run(back), /are there, and compared\.$/m);
+    assert.match(await run(back), /copied and compared\.$/m);
     writeFileSync(CONFIG, fileWith('kind: sqlite }'));
     cpSync(join(RACK_STATE, 'region.db'), join(STATE, 'region.db'));
     await startRegion();

@@ -59,7 +59,7 @@ async function copy(source: Lend<CopySource>, target: Lend<CopyTarget>, json: bo
   const tell = (table: string, rows: number): void => void printAside(`${table.padEnd(16)} ${counted(rows, 'row')}\n`);
   const copied = await source((one) => target((other) => copyRegion(one, other, tell)));
   if (json) printJson(copied);
-  else print(`${counted(copied.rows, 'row')} in ${counted(copied.tables, 'table')} are there, and compared.`);
+  else print(`${counted(copied.rows, 'row')} in ${counted(copied.tables, 'table')} copied and compared.`);
   return 0;
 }
 
