@@ -1,7 +1,7 @@
 // A PostgreSQL database as an end of a copy (`region-copy.ts`).
 //
 // 1. The source is read in one transaction, so it is as it was at one moment, while processes write to it.
-// 2. The version of an unfinished target is negative, so no process starts on it.
+// 2. The version of an unfinished target is negative, so no process starts on it. A region that already runs on either end is refused.
 
 import type pg from 'pg';
 import { RackError } from '../errors.ts';
@@ -94,10 +94,7 @@ export function fromPostgres<T>(
 ): Promise<T> {
   return using(place, async (client) => {
     await makeTables(client);
-    const { rows } = await client.query('SELECT 1 FROM duty WHERE ends_at > clock_timestamp()');
-    if (isStopped && rows.length > 0) {
-      throw new RackError('already-running', 'processes of a region run on this database: stop them first');
-    }
+    if (isStopped) await checkStopped(client);
     // While the other end works, this one waits within its transaction.
     await client.query('SET idle_in_transaction_session_timeout = 0');
     await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
@@ -105,10 +102,18 @@ export function fromPostgres<T>(
   });
 }
 
-/** Lends a database as the target of a copy. */
+/** @throws RackError `already-running` */
+async function checkStopped(client: pg.ClientBase): Promise<void> {
+  const { rows } = await client.query('SELECT 1 FROM duty WHERE ends_at > clock_timestamp()');
+  if (rows.length === 0) return;
+  throw new RackError('already-running', 'processes of a region run on this database: stop them first');
+}
+
+/** Lends a database as the target of a copy. A region that runs on it is refused. */
 export function toPostgres<T>(place: PostgresPlace, work: (target: CopyTarget) => Promise<T>): Promise<T> {
   return using(place, async (client) => {
     await makeTables(client, true);
+    await checkStopped(client);
     return await work(new PostgresTarget(client));
   });
 }

@@ -193,6 +193,24 @@ describe('the data of a region, moved', { skip: missing('linux', '/usr/lib/postg
     await running.close();
   });
 
+  test('nothing is copied or restored into a database on which a region runs', async () => {
+    const name = await server.makeDatabase();
+    const running = await openPostgresRegion(server.placeOf(name));
+    await running.duties?.hold(60_000);
+    const there = configOf('running', `{ kind: postgresql, url: "${server.urlOf(name)}" }`);
+    for (const args of [
+      ['restore', join(stateDir, REGION_FILE), '--config', there],
+      ['copy', '--from', `sqlite:${stateDir}`, '--to', server.urlOf(name)],
+    ]) {
+      const { code, complaints } = await runRackboot(['region', ...args]);
+      assert.notEqual(code, 0);
+      assert.match(complaints.join('\n'), /processes of a region run on this database: stop them first/);
+    }
+    assert.equal(await running.countMachines({}), 0);
+    await running.close();
+    await (await openPostgresRegion(server.placeOf(name))).close();
+  });
+
   test('every table of the schema is copied, and each after those that it refers to', () => {
     const names = copiedTables().map(({ name }) => name);
     assert.ok(names.length > 20 && names.includes('event') && names.includes('counter'));
