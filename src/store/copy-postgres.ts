@@ -2,6 +2,7 @@
 //
 // 1. The source is read in one transaction, so it is as it was at one moment, while processes write to it.
 // 2. The version of an unfinished target is negative, so no process starts on it. A region that already runs on either end is refused.
+// 3. One copy at a time writes into a database.
 
 import type pg from 'pg';
 import { RackError } from '../errors.ts';
@@ -12,6 +13,8 @@ import { makeTables } from './region-postgres.ts';
 
 /** The most parameters of a statement (the protocol counts them in 16 bits). */
 const PARAMETERS_MAX = 60_000;
+/** The advisory lock of a target. */
+const COPY_LOCK = 0x5242_4350;
 
 class PostgresEnd {
   readonly name = "the region's database";
@@ -109,9 +112,17 @@ async function checkStopped(client: pg.ClientBase): Promise<void> {
   throw new RackError('already-running', 'processes of a region run on this database: stop them first');
 }
 
-/** Lends a database as the target of a copy. A region that runs on it is refused. */
+/** Keeps other copies out of the database until the connection ends. @throws RackError `already-running` */
+async function holdAlone(client: pg.ClientBase): Promise<void> {
+  const { rows } = await client.query<{ held: boolean }>('SELECT pg_try_advisory_lock($1) AS held', [COPY_LOCK]);
+  if (rows[0]?.held === true) return;
+  throw new RackError('already-running', 'another copy into this database is under way: wait until it has ended');
+}
+
+/** Lends a database as the target of a copy. A region that runs on it, and a second copy, are refused. */
 export function toPostgres<T>(place: PostgresPlace, work: (target: CopyTarget) => Promise<T>): Promise<T> {
   return using(place, async (client) => {
+    await holdAlone(client);
     await makeTables(client, true);
     await checkStopped(client);
     return await work(new PostgresTarget(client));

@@ -211,6 +211,23 @@ describe('the data of a region, moved', { skip: missing('linux', '/usr/lib/postg
     await (await openPostgresRegion(server.placeOf(name))).close();
   });
 
+  test('of two copies into one database at once, one is refused, and the other is whole', async () => {
+    const place = server.placeOf(await server.makeDatabase());
+    const source = SqliteSource.open(join(stateDir, REGION_FILE));
+    const copy = () => toPostgres(place, (target) => copyRegion(source, target, () => undefined));
+    await toPostgres(place, async (target) => {
+      await assert.rejects(copy(), /^RackError: another copy into this database is under way/);
+      await copyRegion(source, target, () => undefined);
+    });
+    const together = await Promise.allSettled([copy(), copy()]);
+    assert.ok(together.some(({ status }) => status === 'fulfilled'));
+    for (const one of together) {
+      if (one.status === 'rejected') assert.match(String(one.reason), /^RackError: another copy/);
+    }
+    source.close();
+    assert.deepEqual(await read(openPostgresRegion(place)), await read(openRegionStore({ stateDir })));
+  });
+
   test('every table of the schema is copied, and each after those that it refers to', () => {
     const names = copiedTables().map(({ name }) => name);
     assert.ok(names.length > 20 && names.includes('event') && names.includes('counter'));
