@@ -5,14 +5,17 @@
 // 3. One copy at a time writes into a database.
 
 import type pg from 'pg';
-import { RackError } from '../errors.ts';
+import { cleanText } from '../clean-text.ts';
+import { errorText, RackError } from '../errors.ts';
 import { PostgresConnections, type PostgresPlace } from './postgres-connections.ts';
-import { explainPostgres } from './postgres-faults.ts';
+import { explainPostgres, isOfData } from './postgres-faults.ts';
 import type { CopiedRow, CopiedTable, CopySource, CopyTarget } from './region-copy.ts';
 import { makeTables } from './region-postgres.ts';
 
 /** The most parameters of a statement (the protocol counts them in 16 bits). */
 const PARAMETERS_MAX = 60_000;
+/** How much of a key a message shows, in characters. */
+const KEY_SHOWN_MAX = 80;
 /** The advisory lock of a target. */
 const COPY_LOCK = 0x5242_4350;
 
@@ -58,9 +61,18 @@ class PostgresTarget extends PostgresEnd implements CopyTarget {
     await this.client.query('UPDATE rackboot SET version = -version WHERE version > 0');
   }
 
-  async write({ name, columns }: CopiedTable, rows: readonly CopiedRow[]): Promise<void> {
-    const rowsMax = Math.floor(PARAMETERS_MAX / columns.length);
+  async write(table: CopiedTable, rows: readonly CopiedRow[]): Promise<void> {
     await this.client.query('BEGIN');
+    try {
+      await this.#insert(table, rows);
+    } catch (error) {
+      throw isOfData(error) ? await this.#faultOf(table, rows, error) : error;
+    }
+    await this.client.query('COMMIT');
+  }
+
+  async #insert({ name, columns }: CopiedTable, rows: readonly CopiedRow[]): Promise<void> {
+    const rowsMax = Math.floor(PARAMETERS_MAX / columns.length);
     for (let from = 0; from < rows.length; from += rowsMax) {
       const part = rows.slice(from, from + rowsMax);
       const places = part.map(
@@ -71,7 +83,22 @@ class PostgresTarget extends PostgresEnd implements CopyTarget {
         part.flat().map((value) => (value instanceof Uint8Array ? Buffer.from(value) : value)),
       );
     }
-    await this.client.query('COMMIT');
+  }
+
+  /** Finds the row that the database refuses, by writing each by itself. */
+  async #faultOf(table: CopiedTable, rows: readonly CopiedRow[], cause: unknown): Promise<unknown> {
+    await this.client.query('ROLLBACK; BEGIN');
+    for (const row of rows) {
+      try {
+        await this.#insert(table, [row]);
+      } catch (error) {
+        if (!isOfData(error)) throw error;
+        await this.client.query('ROLLBACK');
+        const text = `the table ${table.name} has a row that ${this.name} cannot hold, ${placeOf(table, row)} (${errorText(error)}): correct or remove it at the source, and copy again`;
+        return new RackError('store-broken', text, { cause });
+      }
+    }
+    return cause;
   }
 
   async finish(lastIds: ReadonlyMap<string, number>): Promise<void> {
@@ -87,6 +114,15 @@ class PostgresTarget extends PostgresEnd implements CopyTarget {
     await this.client.query("SELECT setval('change_number', $1)", [last]);
     await this.client.query('UPDATE rackboot SET version = -version WHERE version < 0');
   }
+}
+
+/** A row by its key, and with the columns that have a NUL. */
+function placeOf({ columns, order }: CopiedTable, row: CopiedRow): string {
+  const key = order.map(
+    ({ column }) => `${column} = ${cleanText(String(row[columns.indexOf(column)]), KEY_SHOWN_MAX)}`,
+  );
+  const withNul = columns.filter((_, index) => String(row[index]).includes('\0'));
+  return `that with ${key.join(', ')}${withNul.length === 0 ? '' : `, which has the character NUL in ${withNul.join(', ')}`}`;
 }
 
 /** Lends a database as the source of a copy. @param isStopped true: a region that runs on it is refused */

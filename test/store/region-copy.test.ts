@@ -2,9 +2,10 @@
 // @host waits, 30 s
 
 import assert from 'node:assert/strict';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { after, before, describe, test } from 'node:test';
 import { mac } from '../../src/net/address.ts';
 import type { RegionStore } from '../../src/region/records/store.ts';
@@ -225,6 +226,40 @@ describe('the data of a region, moved', { skip: missing('linux', '/usr/lib/postg
       if (one.status === 'rejected') assert.match(String(one.reason), /^RackError: another copy/);
     }
     source.close();
+    assert.deepEqual(await read(openPostgresRegion(place)), await read(openRegionStore({ stateDir })));
+  });
+
+  test('a row that PostgreSQL cannot hold is named, and once it is corrected the copy goes on', async () => {
+    const place = server.placeOf(await server.makeDatabase());
+    const damaged = join(directory, 'damaged.backup');
+    const change = (sql: string): void => {
+      const database = new DatabaseSync(damaged);
+      database.exec(sql);
+      database.close();
+    };
+    const copy = async (): Promise<void> => {
+      const source = SqliteSource.open(damaged);
+      try {
+        await toPostgres(place, (target) => copyRegion(source, target, () => undefined));
+      } finally {
+        source.close();
+      }
+    };
+    const correct = (): void => copyFileSync(join(stateDir, REGION_FILE), damaged);
+    correct();
+    change("UPDATE machine SET description = 'a' || char(0) || 'b' WHERE id = 517");
+    await assert.rejects(
+      copy(),
+      /^RackError: the table machine has a row that .* cannot hold, that with id = 517, which has the character NUL in description \(.*\): correct or remove it/,
+    );
+    correct();
+    change('PRAGMA foreign_keys = OFF; UPDATE interface SET machine_id = 4711 WHERE machine_id = 516');
+    await assert.rejects(
+      copy(),
+      /^RackError: the table interface has a row that .* cannot hold, that with id = \d+ \(.*foreign key.*\): correct or remove it/,
+    );
+    correct();
+    await copy();
     assert.deepEqual(await read(openPostgresRegion(place)), await read(openRegionStore({ stateDir })));
   });
 
