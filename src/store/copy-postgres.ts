@@ -1,17 +1,23 @@
 // A PostgreSQL database as an end of a copy (`region-copy.ts`).
 //
 // 1. The source is read in one transaction, so it is as it was at one moment, while processes write to it.
-// 2. The version of an unfinished target is negative, so no process starts on it.
+// 2. The version of an unfinished target is negative, so no process starts on it. A region that already runs on either end is refused.
+// 3. One copy at a time writes into a database.
 
 import type pg from 'pg';
-import { RackError } from '../errors.ts';
+import { cleanText } from '../clean-text.ts';
+import { errorText, RackError } from '../errors.ts';
 import { PostgresConnections, type PostgresPlace } from './postgres-connections.ts';
-import { explainPostgres } from './postgres-faults.ts';
+import { explainPostgres, isOfData } from './postgres-faults.ts';
 import type { CopiedRow, CopiedTable, CopySource, CopyTarget } from './region-copy.ts';
 import { makeTables } from './region-postgres.ts';
 
 /** The most parameters of a statement (the protocol counts them in 16 bits). */
 const PARAMETERS_MAX = 60_000;
+/** How much of a key a message shows, in characters. */
+const KEY_SHOWN_MAX = 80;
+/** The advisory lock of a target. */
+const COPY_LOCK = 0x5242_4350;
 
 class PostgresEnd {
   readonly name = "the region's database";
@@ -55,9 +61,18 @@ class PostgresTarget extends PostgresEnd implements CopyTarget {
     await this.client.query('UPDATE rackboot SET version = -version WHERE version > 0');
   }
 
-  async write({ name, columns }: CopiedTable, rows: readonly CopiedRow[]): Promise<void> {
-    const rowsMax = Math.floor(PARAMETERS_MAX / columns.length);
+  async write(table: CopiedTable, rows: readonly CopiedRow[]): Promise<void> {
     await this.client.query('BEGIN');
+    try {
+      await this.#insert(table, rows);
+    } catch (error) {
+      throw isOfData(error) ? await this.#faultOf(table, rows, error) : error;
+    }
+    await this.client.query('COMMIT');
+  }
+
+  async #insert({ name, columns }: CopiedTable, rows: readonly CopiedRow[]): Promise<void> {
+    const rowsMax = Math.floor(PARAMETERS_MAX / columns.length);
     for (let from = 0; from < rows.length; from += rowsMax) {
       const part = rows.slice(from, from + rowsMax);
       const places = part.map(
@@ -68,7 +83,22 @@ class PostgresTarget extends PostgresEnd implements CopyTarget {
         part.flat().map((value) => (value instanceof Uint8Array ? Buffer.from(value) : value)),
       );
     }
-    await this.client.query('COMMIT');
+  }
+
+  /** Finds the row that the database refuses, by writing each by itself. */
+  async #faultOf(table: CopiedTable, rows: readonly CopiedRow[], cause: unknown): Promise<unknown> {
+    await this.client.query('ROLLBACK; BEGIN');
+    for (const row of rows) {
+      try {
+        await this.#insert(table, [row]);
+      } catch (error) {
+        if (!isOfData(error)) throw error;
+        await this.client.query('ROLLBACK');
+        const text = `the table ${table.name} has a row that ${this.name} cannot hold, ${placeOf(table, row)} (${errorText(error)}): correct or remove it at the source, and copy again`;
+        return new RackError('store-broken', text, { cause });
+      }
+    }
+    return cause;
   }
 
   async finish(lastIds: ReadonlyMap<string, number>): Promise<void> {
@@ -86,6 +116,15 @@ class PostgresTarget extends PostgresEnd implements CopyTarget {
   }
 }
 
+/** A row by its key, and with the columns that have a NUL. */
+function placeOf({ columns, order }: CopiedTable, row: CopiedRow): string {
+  const key = order.map(
+    ({ column }) => `${column} = ${cleanText(String(row[columns.indexOf(column)]), KEY_SHOWN_MAX)}`,
+  );
+  const withNul = columns.filter((_, index) => String(row[index]).includes('\0'));
+  return `that with ${key.join(', ')}${withNul.length === 0 ? '' : `, which has the character NUL in ${withNul.join(', ')}`}`;
+}
+
 /** Lends a database as the source of a copy. @param isStopped true: a region that runs on it is refused */
 export function fromPostgres<T>(
   place: PostgresPlace,
@@ -94,10 +133,7 @@ export function fromPostgres<T>(
 ): Promise<T> {
   return using(place, async (client) => {
     await makeTables(client);
-    const { rows } = await client.query('SELECT 1 FROM duty WHERE ends_at > clock_timestamp()');
-    if (isStopped && rows.length > 0) {
-      throw new RackError('already-running', 'processes of a region run on this database: stop them first');
-    }
+    if (isStopped) await checkStopped(client);
     // While the other end works, this one waits within its transaction.
     await client.query('SET idle_in_transaction_session_timeout = 0');
     await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
@@ -105,10 +141,26 @@ export function fromPostgres<T>(
   });
 }
 
-/** Lends a database as the target of a copy. */
+/** @throws RackError `already-running` */
+async function checkStopped(client: pg.ClientBase): Promise<void> {
+  const { rows } = await client.query('SELECT 1 FROM duty WHERE ends_at > clock_timestamp()');
+  if (rows.length === 0) return;
+  throw new RackError('already-running', 'processes of a region run on this database: stop them first');
+}
+
+/** Keeps other copies out of the database until the connection ends. @throws RackError `already-running` */
+async function holdAlone(client: pg.ClientBase): Promise<void> {
+  const { rows } = await client.query<{ held: boolean }>('SELECT pg_try_advisory_lock($1) AS held', [COPY_LOCK]);
+  if (rows[0]?.held === true) return;
+  throw new RackError('already-running', 'another copy into this database is under way: wait until it has ended');
+}
+
+/** Lends a database as the target of a copy. A region that runs on it, and a second copy, are refused. */
 export function toPostgres<T>(place: PostgresPlace, work: (target: CopyTarget) => Promise<T>): Promise<T> {
   return using(place, async (client) => {
+    await holdAlone(client);
     await makeTables(client, true);
+    await checkStopped(client);
     return await work(new PostgresTarget(client));
   });
 }

@@ -71,6 +71,9 @@ const codeOf = (error: unknown): string =>
 /** True if the transaction may succeed when it runs again. */
 export const isRepeatable = (error: unknown): boolean => REPEATED.has(codeOf(error)) || isStale(error);
 
+/** True if the database refuses the values of a statement: their form or range, or a rule of the table (classes 22 and 23). */
+export const isOfData = (error: unknown): boolean => /^2[23]/.test(codeOf(error));
+
 /** True if the prepared statements of a connection no longer fit: a table was altered, or a pooler forgot them. A new one has none. */
 export function isStale(error: unknown): boolean {
   const code = codeOf(error);

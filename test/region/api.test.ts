@@ -376,7 +376,7 @@ test('an administrator changes, moves and deletes a machine; a machine with its 
   withApi(async (client, admin) => {
     const { system_id: id } = JSON.parse((await client.form('/MAAS/api/2.0/machines/', MACHINE)).text);
     const url = `/MAAS/api/2.0/machines/${id}/`;
-    const edit = { hostname: 'db1', power_type: 'manual', description: 'the\u0000one' };
+    const edit = { hostname: 'db1', power_type: 'manual', description: 'the\none' };
     const edited = JSON.parse((await client.form(url, edit, { method: 'PUT', headers: admin })).text);
     assert.equal(edited.fqdn, 'db1.maas');
     assert.equal(edited.description, 'the one');

@@ -2,9 +2,10 @@
 // @host waits, 30 s
 
 import assert from 'node:assert/strict';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { after, before, describe, test } from 'node:test';
 import { mac } from '../../src/net/address.ts';
 import type { RegionStore } from '../../src/region/records/store.ts';
@@ -193,6 +194,75 @@ describe('the data of a region, moved', { skip: missing('linux', '/usr/lib/postg
       `sqlite:${join(directory, 'x')}`,
     );
     await running.close();
+  });
+
+  test('nothing is copied or restored into a database on which a region runs', async () => {
+    const name = await server.makeDatabase();
+    const running = await openPostgresRegion(server.placeOf(name));
+    await running.duties?.hold(60_000);
+    const there = configOf('running', `{ kind: postgresql, url: "${server.urlOf(name)}" }`);
+    for (const args of [
+      ['restore', join(stateDir, REGION_FILE), '--config', there],
+      ['copy', '--from', `sqlite:${stateDir}`, '--to', server.urlOf(name)],
+    ]) {
+      const { code, complaints } = await runRackboot(['region', ...args]);
+      assert.notEqual(code, 0);
+      assert.match(complaints.join('\n'), /processes of a region run on this database: stop them first/);
+    }
+    assert.equal(await running.countMachines({}), 0);
+    await running.close();
+    await (await openPostgresRegion(server.placeOf(name))).close();
+  });
+
+  test('of two copies into one database at once, one is refused, and the other is whole', async () => {
+    const place = server.placeOf(await server.makeDatabase());
+    const source = SqliteSource.open(join(stateDir, REGION_FILE));
+    const copy = () => toPostgres(place, (target) => copyRegion(source, target, () => undefined));
+    await toPostgres(place, async (target) => {
+      await assert.rejects(copy(), /^RackError: another copy into this database is under way/);
+      await copyRegion(source, target, () => undefined);
+    });
+    const together = await Promise.allSettled([copy(), copy()]);
+    assert.ok(together.some(({ status }) => status === 'fulfilled'));
+    for (const one of together) {
+      if (one.status === 'rejected') assert.match(String(one.reason), /^RackError: another copy/);
+    }
+    source.close();
+    assert.deepEqual(await read(openPostgresRegion(place)), await read(openRegionStore({ stateDir })));
+  });
+
+  test('a row that PostgreSQL cannot hold is named, and once it is corrected the copy goes on', async () => {
+    const place = server.placeOf(await server.makeDatabase());
+    const damaged = join(directory, 'damaged.backup');
+    const change = (sql: string): void => {
+      const database = new DatabaseSync(damaged);
+      database.exec(sql);
+      database.close();
+    };
+    const copy = async (): Promise<void> => {
+      const source = SqliteSource.open(damaged);
+      try {
+        await toPostgres(place, (target) => copyRegion(source, target, () => undefined));
+      } finally {
+        source.close();
+      }
+    };
+    const correct = (): void => copyFileSync(join(stateDir, REGION_FILE), damaged);
+    correct();
+    change("UPDATE machine SET description = 'a' || char(0) || 'b' WHERE id = 517");
+    await assert.rejects(
+      copy(),
+      /^RackError: the table machine has a row that .* cannot hold, that with id = 517, which has the character NUL in description \(.*\): correct or remove it/,
+    );
+    correct();
+    change('PRAGMA foreign_keys = OFF; UPDATE interface SET machine_id = 4711 WHERE machine_id = 516');
+    await assert.rejects(
+      copy(),
+      /^RackError: the table interface has a row that .* cannot hold, that with id = \d+ \(.*foreign key.*\): correct or remove it/,
+    );
+    correct();
+    await copy();
+    assert.deepEqual(await read(openPostgresRegion(place)), await read(openRegionStore({ stateDir })));
   });
 
   test('every table of the schema is copied, and each after those that it refers to', () => {

@@ -70,12 +70,12 @@ export function queryOf(target = ''): Fields {
   return parsed.kind === 'fields' ? parsed.fields : new Map();
 }
 
-/** True if a name or a value has a NUL, which no text in the region's database may have. */
-export function hasNul(fields: Fields): boolean {
+/** The first name that has a NUL, or a value with one; `undefined` if there is none. No text in the region's database may have a NUL. */
+export function findNul(fields: Fields): string | undefined {
   for (const [name, values] of fields) {
-    if (name.includes('\0') || values.some((value) => value.includes('\0'))) return true;
+    if (name.includes('\0') || values.some((value) => value.includes('\0'))) return name;
   }
-  return false;
+  return undefined;
 }
 
 /** The value of each octet as a hexadecimal digit; `undefined` if it is none. */

@@ -7,12 +7,13 @@
 //    `ownTransaction: true` (`operation.ts`).
 
 import { z } from 'zod';
+import { cleanText } from '../../clean-text.ts';
 import { ACCOUNT_OPERATIONS } from './account-operations.ts';
 import { ALLOCATE_OPERATIONS } from './allocate-operation.ts';
-import { type Answer, json, NO_MACHINE, refuse, refuseUnmanaged } from './answer.ts';
+import { type Answer, json, NO_MACHINE, refuse, refuseField, refuseUnmanaged } from './answer.ts';
 import { ENLISTMENT_OPERATIONS } from './enlistment-operations.ts';
 import { EVENT_OPERATIONS } from './event-operations.ts';
-import { type Fields, hasNul } from './form-body.ts';
+import { type Fields, findNul } from './form-body.ts';
 import { IDENTITY_OPERATIONS } from './identity-operations.ts';
 import { INTERFACE_OPERATIONS } from './interface-operations.ts';
 import { LIFE_OPERATIONS } from './life-operations.ts';
@@ -90,7 +91,8 @@ export async function runOperation(
   call: ApiCall,
   fields: Fields,
 ): Promise<Answer> {
-  if (hasNul(fields)) return refuse('bad-request.nul');
+  const faulty = findNul(fields);
+  if (faulty !== undefined) return refuseField(cleanText(faulty), 'field.nul');
   const wanted = method === 'HEAD' ? 'GET' : method;
   const ofMethod = operations.filter((operation) => operation.method === wanted);
   if (ofMethod.length === 0) {

@@ -12,7 +12,7 @@ import { equalSecrets } from '../accounts/accounts.ts';
 import { parseAuthorization } from '../accounts/authorization-header.ts';
 import { type Answer, REFUSALS, type Refusal, refuse, refuseFor } from '../api/answer.ts';
 import type { Peer } from '../api/caller.ts';
-import { type Fields, hasNul, parseBody, queryOf } from '../api/form-body.ts';
+import { type Fields, findNul, parseBody, queryOf } from '../api/form-body.ts';
 import { isEncrypted } from '../api/proxies.ts';
 import type { User } from '../records/user.ts';
 import type { Region } from '../region.ts';
@@ -237,7 +237,7 @@ function formOf(request: FastifyRequest): Fields | Refusal {
   const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
   const parsed = parseBody(request.headers['content-type'] ?? '', body);
   if (parsed.kind === 'fault') return refuseFor([parsed.refusal]);
-  return hasNul(parsed.fields) ? refuse('bad-request.nul') : parsed.fields;
+  return findNul(parsed.fields) !== undefined ? refuse('bad-request.nul') : parsed.fields;
 }
 
 const isRefusal = (value: Fields | Refusal): value is Refusal => 'kind' in value;

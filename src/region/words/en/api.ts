@@ -39,6 +39,7 @@ export const API = {
   'not-found.machine': 'No machine has this system id.',
   'bad-request.machines': ({ systemIds }: { readonly systemIds: string }) =>
     `No machine has the system id ${systemIds}.`,
+  'field.nul': 'This text has the character NUL, which no text here may have.',
   'field.required': 'This field is required.',
   'field.not-a-system-id': 'is not a system id',
   'field.not-an-event-id': 'is not an event id',
