@@ -149,6 +149,15 @@ describe('a PostgreSQL that cannot be used', { skip: missing('linux', '/usr/lib/
       /^store-newer: .*version 99, which a newer Rackboot made.*: install the newer one$/,
     ],
     [
+      'closed to connections',
+      async () => {
+        const name = await server.makeDatabase();
+        await server.query(`ALTER DATABASE ${name} ALLOW_CONNECTIONS false`);
+        return server.placeOf(name);
+      },
+      /^store-unavailable: .*not currently accepting connections.*: it takes no connections, .*: see ALLOW_CONNECTIONS, and its log$/,
+    ],
+    [
       'a standby',
       async () => server.placeOf(await madeWith('ALTER DATABASE $name SET default_transaction_read_only = on')),
       /^store-unavailable: .*it is a standby, which only reads: name the primary in region\.store\.url$/,
