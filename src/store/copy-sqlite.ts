@@ -6,10 +6,13 @@
 import { existsSync, renameSync, rmSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { errorText, RackError } from '../errors.ts';
-import { openDatabaseFile } from './database-file.ts';
+import { checkRegularFile } from '../files/regular-file.ts';
+import { openDatabaseFile, sqliteCode } from './database-file.ts';
 import type { CopiedRow, CopiedTable, CopySource, CopyTarget } from './region-copy.ts';
 import { REGION_DATABASE } from './region-schema.ts';
 
+/** The primary code of a row that breaks a rule of its table (sqlite.org/rescode.html). */
+const SQLITE_CONSTRAINT = 19;
 /** Added to the name of an unfinished target. */
 const UNFINISHED = '.unfinished';
 
@@ -23,16 +26,30 @@ class SqliteEnd {
   }
 
   async count({ name }: CopiedTable): Promise<number> {
-    return Number(this.database.prepare(`SELECT count(*) AS rows FROM ${name}`).get()?.rows ?? 0);
+    return this.reading(name, () =>
+      Number(this.database.prepare(`SELECT count(*) AS rows FROM ${name}`).get()?.rows ?? 0),
+    );
   }
 
   async read({ name, columns, order }: CopiedTable, offset: number, limit: number): Promise<readonly CopiedRow[]> {
     const by = order.map(({ column }) => column).join(', ');
     const sql = `SELECT ${columns.join(', ')} FROM ${name} ORDER BY ${by} LIMIT ? OFFSET ?`;
-    return this.database
-      .prepare(sql)
-      .all(limit, offset)
-      .map((row) => columns.map((column) => row[column] ?? null));
+    return this.reading(name, () =>
+      this.database
+        .prepare(sql)
+        .all(limit, offset)
+        .map((row) => columns.map((column) => row[column] ?? null)),
+    );
+  }
+
+  /** Reads a table. @throws RackError `store-broken`, for a damaged file or one that somebody changed */
+  protected reading<T>(table: string, read: () => T): T {
+    try {
+      return read();
+    } catch (error) {
+      const text = `${this.name}: the table ${table} cannot be read (${errorText(error)}): take another backup`;
+      throw new RackError('store-broken', text, { cause: error });
+    }
   }
 
   close(): void {
@@ -46,6 +63,8 @@ export class SqliteSource extends SqliteEnd implements CopySource {
     if (!existsSync(path)) throw new RackError('not-found', `there is no ${path}`);
     let database: DatabaseSync | undefined;
     try {
+      // A pipe, for one, would never answer.
+      checkRegularFile(path);
       database = new DatabaseSync(path, { readOnly: true });
       const mark = Number(database.prepare('PRAGMA application_id').get()?.application_id);
       const version = Number(database.prepare('PRAGMA user_version').get()?.user_version);
@@ -69,7 +88,9 @@ export class SqliteSource extends SqliteEnd implements CopySource {
   }
 
   async lastId({ name }: CopiedTable): Promise<number> {
-    return Number(this.database.prepare('SELECT seq FROM sqlite_sequence WHERE name = ?').get(name)?.seq ?? 0);
+    return this.reading(name, () =>
+      Number(this.database.prepare('SELECT seq FROM sqlite_sequence WHERE name = ?').get(name)?.seq ?? 0),
+    );
   }
 }
 
@@ -101,8 +122,14 @@ export class SqliteTarget extends SqliteEnd implements CopyTarget {
       `INSERT INTO ${name} (${columns.join(', ')}) VALUES (${columns.map(() => '?').join(', ')})`,
     );
     this.database.exec('BEGIN IMMEDIATE');
-    for (const row of rows) insertion.run(...row);
-    this.database.exec('COMMIT');
+    try {
+      for (const row of rows) insertion.run(...row);
+      this.database.exec('COMMIT');
+    } catch (error) {
+      if (((sqliteCode(error) ?? 0) & 0xff) !== SQLITE_CONSTRAINT) throw error;
+      const text = `the table ${name} has a row that a region cannot have (${errorText(error)}): take another backup`;
+      throw new RackError('store-broken', text, { cause: error });
+    }
   }
 
   async finish(lastIds: ReadonlyMap<string, number>): Promise<void> {

@@ -2,6 +2,7 @@
 // @host waits, 30 s
 
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { copyFileSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -263,6 +264,36 @@ describe('the data of a region, moved', { skip: missing('linux', '/usr/lib/postg
     correct();
     await copy();
     assert.deepEqual(await read(openPostgresRegion(place)), await read(openRegionStore({ stateDir })));
+  });
+
+  test('a backup that somebody changed, or that is no file, is refused with its reason', async () => {
+    const changed = join(directory, 'changed.backup');
+    const refusals = [
+      [
+        'ALTER TABLE machine_pair RENAME TO gone',
+        /changed\.backup: the table machine_pair cannot be read \(no such table/,
+      ],
+      [
+        'PRAGMA foreign_keys = OFF; UPDATE interface SET machine_id = 4711 WHERE machine_id = 516',
+        /the table interface has a row that a region cannot have \(FOREIGN KEY constraint failed\)/,
+      ],
+    ] as const;
+    const restore = (file: string, into: string) =>
+      runRackboot(['region', 'restore', file, '--config', configOf(into, '{ kind: sqlite }')]);
+    for (const [index, [sql, said]] of refusals.entries()) {
+      copyFileSync(join(stateDir, REGION_FILE), changed);
+      const database = new DatabaseSync(changed);
+      database.exec(sql);
+      database.close();
+      const { code, complaints } = await restore(changed, `changed${index}`);
+      assert.equal(code, 1);
+      assert.match(complaints.join('\n'), said);
+      assert.doesNotMatch(complaints.join('\n'), /a bug/);
+    }
+    const pipe = join(directory, 'pipe');
+    execFileSync('mkfifo', [pipe]);
+    const { complaints } = await restore(pipe, 'pipe-target');
+    assert.match(complaints.join('\n'), /pipe cannot be read: .*(?:pipe|FIFO)/);
   });
 
   test('every table of the schema is copied, and each after those that it refers to', () => {
