@@ -165,7 +165,7 @@ describe('a configuration in the store', { skip: missing('linux', 'curl') }, () 
     const warned = await fine(config('set', 'boot.loaders', '{ 0: nothere.0 }'));
     assert.match(
       warned,
-      /boot\.loaders: in force\.\nBeware {2}boot\.loaders names nothere\.0 for 0 \(BIOS\), .*put it there/,
+      /boot\.loaders: in force\.\nBeware {2}boot\.loaders gives nothere\.0 to architecture 0 \(BIOS\), .*put it there/,
     );
     await fine(config('unset', 'boot.loaders'));
   });
