@@ -111,14 +111,10 @@ export function regionLine({ clock, region, addresses, unopened }: RegionStatusS
   for (const [what, some] of [
     ['racks to accept', pending],
     ['racks away', away],
-  ] as const)
-    if (some.length > 0)
-      parts.push(
-        `${what}: ${listed(
-          some.map(({ name }) => name),
-          NAMED_MAX,
-        )}`,
-      );
+  ] as const) {
+    const names = some.map(({ name }) => name);
+    if (names.length > 0) parts.push(`${what}: ${listed(names, NAMED_MAX)}`);
+  }
   return parts.join('; ');
 }
 

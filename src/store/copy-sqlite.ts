@@ -126,7 +126,7 @@ export class SqliteTarget extends SqliteEnd implements CopyTarget {
       for (const row of rows) insertion.run(...row);
       this.database.exec('COMMIT');
     } catch (error) {
-      if (((sqliteCode(error) ?? 0) & 0xff) !== SQLITE_CONSTRAINT) throw error;
+      if (sqliteCode(error) !== SQLITE_CONSTRAINT) throw error;
       const text = `the table ${name} has a row that a region cannot have (${errorText(error)}): take another backup`;
       throw new RackError('store-broken', text, { cause: error });
     }

@@ -144,7 +144,8 @@ export class PostgresTransactions implements RegionDriver {
           return run;
         }
         const mark = connection.nextMark();
-        Object.assign(atCommit, { run, mark });
+        atCommit.run = run;
+        atCommit.mark = mark;
         await connection.client.query(`${mark.sql}; COMMIT`);
         return run;
       });

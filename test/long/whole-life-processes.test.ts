@@ -10,11 +10,10 @@ import { sleep } from '../../src/clock.ts';
 import { labPlace } from '../../src/lab/safe-lab.ts';
 import { bootTreeNeeds } from '../support/boot-tree-needs.ts';
 import { type CachedImage, cachedDebianImage, DEBIAN_IMAGE_NEEDS } from '../support/debian-image.ts';
-import { GIB } from '../support/first-boot.ts';
 import { LifeRegion } from '../support/life-region.ts';
 import { missing } from '../support/needs.ts';
 import { AGAIN_SECONDS_MAX } from '../support/powered-machine.ts';
-import { DEPLOYED_STORY, LIFE_NEEDS, LifeRig, RELEASED_STORY, START } from '../support/whole-life.ts';
+import { BIOS_LIFE, DEPLOYED_STORY, LIFE_NEEDS, LifeRig, RELEASED_STORY, START } from '../support/whole-life.ts';
 
 const PLACES = [labPlace(99), labPlace(90)] as const;
 const STEP_MS_MAX = 480_000;
@@ -75,21 +74,10 @@ describe('a machine’s whole life at a region of two processes', { skip: SKIP }
   before(
     async () => {
       image = await cachedDebianImage(undefined, 'amd64');
-      const machine = {
-        firmware: 'bios',
-        nic: 'virtio-net-pci',
-        memoryMib: 1024,
-        cpus: 2,
-        diskBytes: 4 * GIB,
-      } as const;
-      rig = await LifeRig.create(
-        { ...machine, loaders: '{}', content: 'amd64', bus: 'isa' },
-        `rb-apart-${process.pid}`,
-        async (namespace) => {
-          region = await LifeRegion.start(PLACES, namespace);
-          return region;
-        },
-      );
+      rig = await LifeRig.create(BIOS_LIFE, `rb-apart-${process.pid}`, async (namespace) => {
+        region = await LifeRegion.start(PLACES, namespace);
+        return region;
+      });
     },
     { timeout: PREPARATION_MS_MAX },
   );

@@ -7,9 +7,8 @@ import { after, before, describe, test } from 'node:test';
 import { z } from 'zod';
 import { askDaemon } from '../../src/control/ask-daemon.ts';
 import { type CachedImage, cachedDebianImage, DEBIAN_IMAGE_NEEDS } from '../support/debian-image.ts';
-import { GIB } from '../support/first-boot.ts';
 import { missing } from '../support/needs.ts';
-import { LifeRig } from '../support/whole-life.ts';
+import { BIOS_LIFE, LifeRig } from '../support/whole-life.ts';
 
 const SKIP = missing(
   ...([
@@ -41,15 +40,7 @@ describe('a machine’s whole life with another DHCP server', { skip: SKIP }, ()
   before(
     async () => {
       image = await cachedDebianImage(undefined, 'amd64');
-      const machine = {
-        firmware: 'bios',
-        nic: 'virtio-net-pci',
-        memoryMib: 1024,
-        cpus: 2,
-        diskBytes: 4 * GIB,
-      } as const;
-      const given = { ...machine, loaders: '{}', content: 'amd64', bus: 'isa', proxied: true } as const;
-      rig = await LifeRig.create(given, `rb-proxied-${process.pid}`);
+      rig = await LifeRig.create({ ...BIOS_LIFE, proxied: true }, `rb-proxied-${process.pid}`);
     },
     { timeout: PREPARATION_MS_MAX },
   );

@@ -14,7 +14,7 @@ import { cachedBootTree, type TreeContent } from '../../src/lab/boot-tree.ts';
 import { DaemonProcess, type LogLine } from '../../src/lab/daemon-process.ts';
 import { LabNamespace } from '../../src/lab/namespace.ts';
 import { eventuallyWithin } from './eventually.ts';
-import { type BootCase, configText, specOf, startAddressServer } from './first-boot.ts';
+import { type BootCase, configText, GIB, specOf, startAddressServer } from './first-boot.ts';
 import type { Need } from './needs.ts';
 import { PoweredMachine } from './powered-machine.ts';
 import { type RunningRack, runRackboot } from './running-rack.ts';
@@ -88,6 +88,18 @@ export interface LifeCase extends Pick<BootCase, 'firmware' | 'nic' | 'memoryMib
   /** Another server, dnsmasq, gives the addresses, and the rack is in proxy mode. Default: the rack gives them. */
   readonly proxied?: boolean;
 }
+
+/** A machine with a BIOS, and a BMC that it finds by itself. */
+export const BIOS_LIFE = {
+  firmware: 'bios',
+  nic: 'virtio-net-pci',
+  memoryMib: 1024,
+  cpus: 2,
+  diskBytes: 4 * GIB,
+  loaders: '{}',
+  content: 'amd64',
+  bus: 'isa',
+} as const satisfies LifeCase;
 
 /** A region in processes of its own. */
 export interface RegionApart {

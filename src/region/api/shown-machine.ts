@@ -18,13 +18,14 @@ export function showMachine(
   return machineJson(machine, where, region.clock.wallTimeMs(), power);
 }
 
-/** The same as JSON text. */
+/** The same as an entry of a list: in version 2.0, whose machines are large, as text. */
 export function machineEntry(
-  { region, version }: Pick<ApiCall, 'region' | 'version'>,
+  call: Pick<ApiCall, 'region' | 'version'>,
   machine: Machine,
   where: Whereabouts,
-): JsonText {
+): Record<string, unknown> | JsonText {
+  const { region, version } = call;
+  if (version === '1.0') return showMachine(call, machine, where);
   const power = region.power?.reading(machine.systemId);
-  if (version === '1.0') return new JsonText(JSON.stringify(nodeJson(machine, where, power)));
   return new JsonText(machineText(machine, where, region.clock.wallTimeMs(), power));
 }
