@@ -7,6 +7,7 @@ import { systemClock } from './clock.ts';
 import { errorText, RackError } from './errors.ts';
 import { openOutboxStore } from './store/outbox-database.ts';
 import { writeDesiredState } from './uplink/desired-state-cache.ts';
+import { DesiredStateKeeper } from './uplink/desired-state-keeper.ts';
 import { openHttpTransport } from './uplink/http-transport.ts';
 import type { RackMessage, RegionMessage } from './uplink/messages.ts';
 import { RegionLink } from './uplink/region-link.ts';
@@ -32,6 +33,9 @@ function start(): void {
   const regions = urls.map((url) => openHttpTransport({ ...common, url }));
   const transport = new SeveralRegions(regions, moved);
   const saveProblem = (text: string): void => send({ kind: 'problem', id: 'desired-state', text });
+  const keeper = new DesiredStateKeeper(systemClock, (state) =>
+    writeDesiredState(data.stateDir, state, 'remote', saveProblem),
+  );
   const link = new RegionLink({
     clock: systemClock,
     transport,
@@ -39,7 +43,7 @@ function start(): void {
     key,
     keyFile,
     listImages: listReportedImages,
-    saveState: (state) => writeDesiredState(data.stateDir, state, 'remote', saveProblem),
+    saveState: (state) => keeper.keep(state),
     send,
   });
   port?.on('message', (message: RackMessage) => {
@@ -49,6 +53,7 @@ function start(): void {
     }
     systemClock.schedule(CLOSE_MS, () => process.exit(0));
     link.close();
+    keeper.close();
     transport.close();
     outbox.close();
     port?.close();

@@ -11,6 +11,9 @@ import { type Ipv4, ipv4, type MacAddress, mac } from '../net/address.ts';
 import type { BootPurpose, DesiredState, MachineAddress, RackMachine } from './machine.ts';
 import { parseSettings, type Settings } from './settings.ts';
 
+/** The name by which a rack accepts changes of a state (A-IM), and the region says that it sends them (IM); RFC 3229 §10. */
+export const STATE_CHANGES_IM = 'rackboot-changes';
+
 /** Bounds of one message. */
 export const MACHINES_MAX = 100_000;
 export const MACHINE_MACS_MAX = 256;
@@ -35,12 +38,35 @@ class Mismatch extends Error {}
 
 /** Reads a desired state; never throws. */
 export function parseDesiredState(value: unknown): ParsedState {
+  return parsed(() => readState(value));
+}
+
+/** Reads changes, and applies them to the state that they are for; never throws. */
+export function parseStateChanges(value: unknown, before: DesiredState): ParsedState {
+  return parsed(() => changed(before, readState(value), readGone(value)));
+}
+
+function parsed(read: () => DesiredState): ParsedState {
   try {
-    return { ok: true, state: readState(value) };
+    return { ok: true, state: read() };
   } catch (error) {
     if (error instanceof Mismatch) return { ok: false, reason: error.message };
     throw error;
   }
+}
+
+const readGone = (value: unknown): readonly string[] =>
+  readList(readFields(value, 'state').gone, 'gone', MACHINES_MAX).map((systemId, index) =>
+    readText(systemId, `gone[${index}]`),
+  );
+
+/** The state with the machines and settings of `changes`, and without `gone`. */
+function changed(before: DesiredState, changes: DesiredState, gone: readonly string[]): DesiredState {
+  const machines = new Map(before.machines.map((machine) => [machine.systemId, machine]));
+  for (const systemId of gone) machines.delete(systemId);
+  for (const machine of changes.machines) machines.set(machine.systemId, machine);
+  if (machines.size > MACHINES_MAX) throw new Mismatch(`machines: with the changes they are more than ${MACHINES_MAX}`);
+  return { ...changes, machines: [...machines.values()] };
 }
 
 function readState(value: unknown): DesiredState {

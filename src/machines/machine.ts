@@ -69,4 +69,17 @@ export interface DesiredState {
   readonly settings?: Settings | undefined;
 }
 
+/** How a desired state differs from one that the rack has. */
+export interface StateChanges {
+  readonly schema: 2;
+  /** The version of the state with these changes. */
+  readonly version: number;
+  /** Machines that the rack has otherwise, or not at all. */
+  readonly machines: readonly RackMachine[];
+  /** The system ids of machines that are no longer in the state. */
+  readonly gone: readonly string[];
+  /** The new state's settings, whole, changed or not. */
+  readonly settings?: Settings | undefined;
+}
+
 export const EMPTY_DESIRED_STATE: DesiredState = { schema: 2, version: 0, machines: [] };

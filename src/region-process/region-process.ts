@@ -36,6 +36,7 @@ import { type ServedRegion, serveRegion } from '../region-thread/served-region.t
 import { findOlderRegion } from '../store/lost-region.ts';
 import { lockState } from '../store/state-lock.ts';
 import { writeDesiredState } from '../uplink/desired-state-cache.ts';
+import { DesiredStateKeeper } from '../uplink/desired-state-keeper.ts';
 import { RegionConfiguration, type RegionConfigurationPorts } from './configuration.ts';
 import { RegionInstruments } from './instruments.ts';
 import { openStore } from './open-store.ts';
@@ -90,6 +91,7 @@ class RegionProcess implements Daemon {
   readonly #instruments: RegionInstruments;
   readonly #notices: ServiceNotices;
   readonly #status: RegionStatusSources;
+  readonly #keeper: DesiredStateKeeper;
   readonly #secrets: Pick<RegionConfig, 'rackSecret' | 'controlSecret'> & { readonly controlSecret: string };
   /** Open before it is served. */
   #region: Region | undefined;
@@ -112,6 +114,11 @@ class RegionProcess implements Daemon {
     this.#ports = { clock, publish, apply: (next, before) => this.#apply(next, before) };
     const draw = (): string => Buffer.from(clock.randomBytes(SECRET_BYTES)).toString('base64url');
     this.#secrets = { rackSecret: draw(), controlSecret: draw() };
+    this.#keeper = new DesiredStateKeeper(clock, (state) =>
+      writeDesiredState(this.#config.stateDir, state, 'embedded', (text) =>
+        this.#publish({ kind: 'region.problem', at: this.#now, id: 'desired-state', text }),
+      ),
+    );
     const startedWallMs = clock.wallTimeMs();
     this.#status = {
       ...{ clock, version, startedWallMs, configuration: this.#configuration },
@@ -138,6 +145,7 @@ class RegionProcess implements Daemon {
     const lock = lockState(stateDir);
     this.#opened.push(() => lock.release());
     await this.#openControl(stateDir);
+    this.#opened.push(() => this.#keeper.close());
     const served = await this.#serve().catch(async (error: unknown) => {
       throw this.#isOnSqlite ? await startFailure(error, stateDir) : error;
     });
@@ -315,9 +323,7 @@ class RegionProcess implements Daemon {
   /** Its version shows at the next start whether `region.db` was lost since. */
   #keepState(state: DesiredState): void {
     if (!this.#isOnSqlite) return;
-    writeDesiredState(this.#config.stateDir, state, 'embedded', (text) =>
-      this.#publish({ kind: 'region.problem', at: this.#now, id: 'desired-state', text }),
-    );
+    this.#keeper.keep(state);
   }
 
   async #readStore(): Promise<void> {

@@ -12,6 +12,7 @@ import type { Region } from '../region/region.ts';
 import { findOlderRegion } from '../store/lost-region.ts';
 import { openRegionStore } from '../store/region-sqlite.ts';
 import { writeDesiredState } from '../uplink/desired-state-cache.ts';
+import { DesiredStateKeeper } from '../uplink/desired-state-keeper.ts';
 import { type RackMessage, type RegionMessage, UPLINK_VERSION, type UplinkEvent } from '../uplink/messages.ts';
 import { settleAfterStart } from './after-start.ts';
 import { damageText, startFailure } from './damage.ts';
@@ -30,6 +31,10 @@ let source: string | undefined;
 /** Resolves when everything the rack has sent so far is stored. */
 let said: Promise<void> = Promise.resolve();
 let isEnding = false;
+
+const keeper = new DesiredStateKeeper(systemClock, (state) =>
+  writeDesiredState(config.stateDir, state, 'embedded', (text) => send({ kind: 'problem', id: 'desired-state', text })),
+);
 
 async function start(): Promise<void> {
   const { region, api, close } = await serveRegion({
@@ -57,11 +62,10 @@ async function readStore(): Promise<void> {
   if (text !== undefined) send({ kind: 'damaged', text });
 }
 
-/** Sends the state to the rack, and writes a copy for a start without the region. Written here because the rack's loop writes no files. */
+/** Sends the state to the rack, and keeps a copy for a start without the region. Written here because the rack's loop writes no files. */
 function announce(state: DesiredState): void {
   send({ kind: 'desired-state', state });
-  const onProblem = (text: string): void => send({ kind: 'problem', id: 'desired-state', text });
-  writeDesiredState(config.stateDir, state, 'embedded', onProblem);
+  keeper.keep(state);
 }
 
 function receive(message: RackMessage, region: Region, api: RegionApi, close: () => Promise<void>): void {
@@ -108,7 +112,10 @@ function inOrder(work: () => Promise<void>): void {
 /** Closes the region and ends the thread. */
 function end(close: () => Promise<void>): void {
   isEnding = true;
-  void close().finally(() => port?.close());
+  void close().finally(() => {
+    keeper.close();
+    port?.close();
+  });
 }
 
 /** Stores the rack's description of itself; repeats while the store is unavailable. */

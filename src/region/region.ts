@@ -7,7 +7,7 @@
 //    region; every boot of the machine renews it.
 
 import type { Clock } from '../clock.ts';
-import type { DesiredState } from '../machines/machine.ts';
+import type { DesiredState, RackMachine } from '../machines/machine.ts';
 import { Passwords } from './accounts/passwords.ts';
 import type { RegionConfig } from './config.ts';
 import { decideEnlistment, type EnlistmentRefusal } from './identity/enlistment.ts';
@@ -23,6 +23,7 @@ import { StatusDeadlines } from './life/status-deadlines.ts';
 import { MachinePreseeds } from './metadata/machine-preseeds.ts';
 import { MachineMirror } from './racks/machine-mirror.ts';
 import { Racks } from './racks/racks.ts';
+import { knownMark, type StateRequest, type StateUpdate, stateTag } from './racks/state-update.ts';
 import type { MachineFields } from './records/machine.ts';
 import type { NewMachineEvent, RackReport } from './records/machine-event.ts';
 import type { EnlistmentOutcome, MachineChangeOutcome, RegionStore } from './records/store.ts';
@@ -94,13 +95,10 @@ export interface Region {
   config(): RegionConfig;
   /** Replaces the configuration; work in flight keeps the old one. */
   configure(config: RegionConfig): void;
-  /**
-   * Drawn at random at each start. Together with the version it identifies a desired state: after a restore of an older database, the same
-   * version may stand for another state.
-   */
-  readonly startId: string;
   /** The desired state for one rack, with all that is stored. @param rackUuid undefined: the rack of this process */
   desiredState(rackUuid?: string): Promise<DesiredState>;
+  /** The same as what is different from the state that a rack has. */
+  stateUpdate(rackUuid: string, request: StateRequest): Promise<StateUpdate>;
   /** The version of the desired state that was announced last. */
   readonly announcedVersion: number;
   /** Calls `listener` after each change of the desired state, with its version. @returns unsubscribes */
@@ -141,8 +139,8 @@ class RegionOnStore implements Region {
   readonly life: MachineLife;
   readonly power: PowerControl | undefined;
   readonly images: ListImages | undefined;
-  readonly startId: string;
   readonly installers: ListInstallers | undefined;
+  readonly #startId: string;
   readonly #isOnDuty: () => boolean;
   readonly #deadlines: StatusDeadlines;
   readonly #enlistmentLog = new EnlistmentLog();
@@ -156,7 +154,7 @@ class RegionOnStore implements Region {
   constructor(options: RegionOptions) {
     this.store = options.store;
     this.clock = options.clock;
-    this.startId = Buffer.from(options.clock.randomBytes(START_ID_BYTES)).toString('base64url');
+    this.#startId = Buffer.from(options.clock.randomBytes(START_ID_BYTES)).toString('base64url');
     const isShared = options.isOnDuty !== undefined;
     this.#mirror = new MachineMirror(
       options.store,
@@ -226,12 +224,27 @@ class RegionOnStore implements Region {
 
   async desiredState(rackUuid?: string): Promise<DesiredState> {
     await this.#reads.run();
-    return this.#stateFor(rackUuid);
+    return this.#stateFor(rackUuid, this.#mirror.list());
   }
 
-  #stateFor(rackUuid: string | undefined): DesiredState {
+  async stateUpdate(rackUuid: string, { ifNoneMatch, takesChanges }: StateRequest): Promise<StateUpdate> {
+    await this.#reads.run();
+    const { version } = this.#mirror;
+    const { networksVersion: networks } = this.racks;
+    const known = knownMark(ifNoneMatch, this.#startId);
+    const tag = stateTag({ version, networks, startId: this.#startId });
+    if (known?.version === version) return { kind: 'unchanged', tag };
+    const mayChange = takesChanges && known?.networks === networks;
+    const changed = mayChange ? this.#mirror.changedSince(known.version) : undefined;
+    if (changed === undefined) return { kind: 'state', tag, state: this.#stateFor(rackUuid, this.#mirror.list()) };
+    const present = [...changed].flatMap((systemId) => this.#mirror.find(systemId) ?? []);
+    const gone = [...changed].filter((systemId) => this.#mirror.find(systemId) === undefined);
+    return { kind: 'state-changes', tag, changes: { ...this.#stateFor(rackUuid, present), gone } };
+  }
+
+  #stateFor(rackUuid: string | undefined, among: readonly RackMachine[]): DesiredState {
     const settings = this.settings.of(rackUuid);
-    const machines = this.racks.homes.machinesFor(rackUuid, this.#mirror.list());
+    const machines = this.racks.homes.machinesFor(rackUuid, among);
     const state = { schema: 2, version: this.#mirror.version, machines } as const;
     return settings === undefined ? state : { ...state, settings };
   }

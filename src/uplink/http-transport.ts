@@ -10,6 +10,7 @@ import type { Agent, ClientRequest, IncomingMessage, RequestOptions } from 'node
 import { isIP } from 'node:net';
 import { StringDecoder } from 'node:string_decoder';
 import type { Clock } from '../clock.ts';
+import { STATE_CHANGES_IM } from '../machines/desired-state.ts';
 import { EventStreamReader } from './event-stream-reader.ts';
 import {
   ANSWER_BYTES_MAX,
@@ -149,7 +150,7 @@ class HttpTransport implements LinkTransport {
     const { userAgent, key, clock } = this.#options;
     const host = hostname.replace(/^\[|\]$/g, '');
     const [nonce = 0] = new Uint32Array(Uint8Array.from(clock.randomBytes(4)).buffer);
-    const { body, ifNoneMatch } = request;
+    const { body, ifNoneMatch, takesChanges = false } = request;
     const asking = this.#open({
       host,
       ...(port === '' ? {} : { port: Number(port) }),
@@ -164,6 +165,7 @@ class HttpTransport implements LinkTransport {
         Accept: 'application/json, text/event-stream',
         ...(request.authorized ? { Authorization: authorizationOf(key, clock.wallTimeMs(), nonce) } : {}),
         ...(ifNoneMatch === undefined ? {} : { 'If-None-Match': ifNoneMatch }),
+        ...(takesChanges ? { 'A-IM': STATE_CHANGES_IM } : {}),
         ...(body === undefined
           ? {}
           : { 'Content-Type': body.contentType, 'Content-Length': Buffer.byteLength(body.text) }),

@@ -10,6 +10,8 @@ export interface LinkRequest {
   /** False to send it without the rack's key, which the region does not know yet. */
   readonly authorized: boolean;
   readonly ifNoneMatch?: string | undefined;
+  /** True if the answer may be 226, with the changes since the state of `ifNoneMatch` (RFC 3229). */
+  readonly takesChanges?: boolean | undefined;
   /** The largest accepted answer, in bytes; default ANSWER_BYTES_MAX. */
   readonly answerBytesMax?: number | undefined;
   readonly body?: { readonly contentType: string; readonly text: string } | undefined;

@@ -1,15 +1,16 @@
 // Follows the desired state of a remote region: fetches it by ETag when the stream opens, after each change announced in it, and at intervals.
 //
-//   changes (a stream) ──another version──▶ poke ──▶ GET state ──200──▶ onState
+//   changes (a stream) ──another version──▶ poke ──▶ GET state ──200, or 226 with the changes──▶ onState
 //                                                       └─304─▶ nothing
 //
 // 1. The first fetch of a life is unconditional: the same version of another region, or of one restored from a backup, may be another
 //    state.
-// 2. One fetch is in flight at a time, so an older state never follows a newer one.
-// 3. A stream that is silent for STREAM_SILENCE_MS_MAX is dead, even if its connection is open.
+// 2. Changes apply to the state whose tag was sent. If they are invalid, the next fetch is unconditional again.
+// 3. One fetch is in flight at a time, so an older state never follows a newer one.
+// 4. A stream that is silent for STREAM_SILENCE_MS_MAX is dead, even if its connection is open.
 
 import type { Clock, Timer } from '../clock.ts';
-import { parseDesiredState } from '../machines/desired-state.ts';
+import { type ParsedState, parseDesiredState, parseStateChanges } from '../machines/desired-state.ts';
 import type { DesiredState } from '../machines/machine.ts';
 import { parseChange } from './link-answers.ts';
 import type { LinkAnswer, LinkRequest, LinkTransport } from './link-transport.ts';
@@ -41,9 +42,8 @@ export class StateFollower {
   readonly #options: StateFollowerOptions;
   readonly #fetching: Repeater;
   readonly #following: Repeater;
-  #version: number | undefined;
-  /** The region's tag of the last state, sent back as it came. */
-  #tag: string | undefined;
+  /** The last state, and the region's tag of it, which is sent back as it came. */
+  #last: { readonly state: DesiredState; readonly tag: string | undefined } | undefined;
   #stream: { close(): void } | undefined;
   #silence: Timer | undefined;
 
@@ -72,23 +72,26 @@ export class StateFollower {
 
   async #fetch(): Promise<RunOutcome> {
     const { ask, path, onState, onProblem } = this.#options;
+    const last = this.#last;
     const answer = await ask({
       method: 'GET',
       path: path('state'),
       authorized: true,
       answerBytesMax: STATE_BYTES_MAX,
-      ifNoneMatch: this.#tag,
+      ifNoneMatch: last?.tag,
+      takesChanges: last?.tag !== undefined,
     });
     if (answer === undefined) return { kind: 'failed' };
     if (answer.status === 304) return { kind: 'rest', ms: POLL_MS };
-    if (answer.status !== 200) return { kind: 'failed', retryAfterMs: answer.retryAfterMs };
-    const parsed = parseState(answer.body);
+    const isChanges = answer.status === 226 && last !== undefined;
+    if (answer.status !== 200 && !isChanges) return { kind: 'failed', retryAfterMs: answer.retryAfterMs };
+    const parsed = parseState(answer.body, isChanges ? last.state : undefined);
     if (!parsed.ok) {
+      if (isChanges) this.#last = undefined;
       onProblem(parsed.reason);
       return { kind: 'failed' };
     }
-    this.#version = parsed.state.version;
-    this.#tag = answer.etag;
+    this.#last = { state: parsed.state, tag: answer.etag };
     onState(parsed.state);
     return { kind: 'rest', ms: POLL_MS };
   }
@@ -107,11 +110,11 @@ export class StateFollower {
         onOpen: () => {
           opened = true;
           // The region may have started again with an older database.
-          if (this.#version !== undefined) this.#fetching.poke();
+          if (this.#last !== undefined) this.#fetching.poke();
         },
         onAlive: () => this.#expect(end),
         onEvent: (event, data) => {
-          if (event === 'state' && parseChange(data) !== this.#version) this.#fetching.poke();
+          if (event === 'state' && parseChange(data) !== this.#last?.state.version) this.#fetching.poke();
         },
         onEnd: end,
       });
@@ -130,9 +133,11 @@ export class StateFollower {
   }
 }
 
-function parseState(body: string): ReturnType<typeof parseDesiredState> {
+/** @param before the state that the body changes; undefined: the body is a whole state */
+function parseState(body: string, before: DesiredState | undefined): ParsedState {
   try {
-    return parseDesiredState(JSON.parse(body));
+    const value: unknown = JSON.parse(body);
+    return before === undefined ? parseDesiredState(value) : parseStateChanges(value, before);
   } catch {
     return { ok: false, reason: 'the desired state is not JSON' };
   }

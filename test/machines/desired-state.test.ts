@@ -9,6 +9,7 @@ import {
   MACHINE_TEXT_MAX,
   MACHINES_MAX,
   parseDesiredState,
+  parseStateChanges,
 } from '../../src/machines/desired-state.ts';
 import { EMPTY_DESIRED_STATE } from '../../src/machines/machine.ts';
 
@@ -36,6 +37,28 @@ test('a valid state is accepted unchanged, also over JSON', () => {
     assert.deepEqual(parsed.state, STATE);
   }
   assert.deepEqual(parseDesiredState(EMPTY_DESIRED_STATE), { ok: true, state: EMPTY_DESIRED_STATE });
+});
+
+test('changes replace, add and remove machines; settings are the new ones, or none', () => {
+  const before = { ...STATE, machines: [MACHINE, { ...MACHINE, systemId: 'def456' }] };
+  const state = parseDesiredState(before);
+  assert.ok(state.ok);
+  const apply = (changes: object) => {
+    const parsed = parseStateChanges({ schema: 2, version: 8, machines: [], gone: [], ...changes }, state.state);
+    return parsed.ok ? parsed.state : parsed.reason;
+  };
+  const renamed = { ...MACHINE, hostname: 'node-2' };
+  const added = { ...MACHINE, systemId: 'ghi789' };
+  assert.deepEqual(apply({ machines: [renamed, added], gone: ['def456', 'nobody'], settings: SETTINGS }), {
+    ...{ schema: 2, version: 8, settings: SETTINGS },
+    machines: [renamed, added],
+  });
+  assert.deepEqual(apply({}), { schema: 2, version: 8, machines: before.machines });
+  assert.deepEqual(apply({ gone: [7] }), 'gone[0]: 7 is not a text');
+  assert.deepEqual(apply({ gone: undefined }), 'gone: undefined is not a list');
+  assert.match(String(apply({ schema: 3 })), /^schema: 3 is not 2/);
+  const many = Array.from({ length: MACHINES_MAX }, (_, index) => ({ ...MACHINE, systemId: `m${index}` }));
+  assert.match(String(apply({ machines: many })), /^machines: with the changes they are more than 100000/);
 });
 
 test('`isSelfNamed` is read if true, and left out otherwise', () => {

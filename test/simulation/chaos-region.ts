@@ -73,7 +73,7 @@ export class ChaosRegion implements RegionEnd {
     if (uuid === undefined) return this.#inject(running, request, {});
     const asked: RegionRequest =
       kind === 'state'
-        ? { kind, ifNoneMatch: request.ifNoneMatch }
+        ? { kind, ifNoneMatch: request.ifNoneMatch, takesChanges: request.takesChanges === true }
         : { kind: kind === 'events' ? 'events' : 'heartbeat', body: JSON.parse(request.body?.text ?? 'null') };
     return this.#opened(this.#answerLink(running, uuid, asked));
   }
@@ -84,7 +84,9 @@ export class ChaosRegion implements RegionEnd {
       case 'json':
         return answerOf(answer.status, answer.value);
       case 'state':
-        return answerOf(200, answer.state);
+        return { ...answerOf(200, answer.state), etag: answer.tag };
+      case 'state-changes':
+        return { ...answerOf(226, answer.changes), etag: answer.tag };
       case 'unchanged':
         return answerOf(304, '');
       case 'refusal':

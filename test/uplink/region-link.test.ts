@@ -499,6 +499,50 @@ test('the first state is fetched unconditionally, later ones by their tag, at ea
     assert.equal(place.named('state').length, 6);
   }));
 
+test('changes apply to the last state; if they are invalid, the next fetch is of all of it', () =>
+  withPlace(new Place(), async (place) => {
+    let version = 7;
+    const machine = (systemId: string) => ({
+      ...{ systemId, hostname: systemId, domain: 'maas', statusName: 'Ready', purpose: 'local' },
+      ...{ architecture: 'amd64', subarchitecture: 'generic', macs: [], addresses: [] },
+    });
+    let change: object = {};
+    place.script = (request, name) => {
+      if (name !== 'state') return oblige(request, name);
+      const { takesChanges = false } = request;
+      const etag = `"${version}.a"`;
+      const machines = ['aaaaaa', 'bbbbbb'].map(machine);
+      return takesChanges
+        ? { status: 226, etag, body: JSON.stringify({ schema: 2, version, ...change }) }
+        : { etag, body: JSON.stringify({ schema: 2, version, machines }) };
+    };
+    const announce = async (): Promise<void> => {
+      version += 1;
+      place.stream?.onEvent('state', JSON.stringify({ version }));
+      await place.pass(1000);
+    };
+    const states = () =>
+      place.sent.flatMap((message) =>
+        message.kind === 'desired-state' ? [message.state.machines.map(({ systemId }) => systemId)] : [],
+      );
+    place.link.receive(HELLO);
+    await place.pass(1000);
+    change = { machines: [machine('cccccc')], gone: ['aaaaaa'] };
+    await announce();
+    assert.deepEqual(states(), [
+      ['aaaaaa', 'bbbbbb'],
+      ['bbbbbb', 'cccccc'],
+    ]);
+    change = { machines: [], gone: 'all' };
+    await announce();
+    assert.ok(
+      place.sent.some((message) => message.kind === 'problem' && /gone: "all" is not a list/.test(message.text)),
+    );
+    await place.pass(10_000);
+    assert.deepEqual(states().at(-1), ['aaaaaa', 'bbbbbb']);
+    assert.deepEqual([place.named('state').at(-1)?.ifNoneMatch, states().length], [undefined, 3]);
+  }));
+
 test('an invalid desired state is reported and changes nothing', () =>
   withPlace(new Place(), async (place) => {
     place.script = (request, name) => (name === 'state' ? { body: '{"schema":99}' } : oblige(request, name));

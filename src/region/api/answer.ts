@@ -5,7 +5,7 @@
 // 1. A refusal says in words what is wrong and what to do; `bodyOf` makes the sentences, which clients show to users unchanged.
 
 import type { z } from 'zod';
-import type { DesiredState } from '../../machines/machine.ts';
+import type { StateUpdate } from '../racks/state-update.ts';
 import {
   type PlainCode,
   type RefusalCode,
@@ -93,9 +93,8 @@ export type Answer =
   | { readonly kind: 'json'; readonly value: unknown; readonly status: 200 | 202 }
   | { readonly kind: 'text'; readonly text: string | Buffer; readonly contentType: string }
   | ({ readonly kind: 'list' } & ListToSend)
-  /** The desired state of a rack with the entity tag of its version; `unchanged` if the rack already has it. */
-  | { readonly kind: 'state'; readonly tag: string; readonly state: DesiredState }
-  | { readonly kind: 'unchanged'; readonly tag: string }
+  /** The desired state of a rack, with its entity tag. */
+  | StateUpdate
   /** A stream of the event log as it grows. */
   | { readonly kind: 'follow'; readonly following: EventFollowing }
   | { readonly kind: 'empty' }

@@ -4,6 +4,7 @@
 // 2. A rack keeps its newest CHANGES_PER_RACK_MAX streams; one more ends the oldest, which the rack has abandoned.
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { STATE_CHANGES_IM } from '../../machines/desired-state.ts';
 import { type Answer, refuse } from '../api/answer.ts';
 import { EventAnswer } from '../api/event-stream.ts';
 import { BATCH_VALUES_MAX, HEARTBEAT_VALUES_MAX } from '../racks/rack-news.ts';
@@ -65,7 +66,11 @@ export function addLinkRoutes(app: FastifyInstance, listener: LinkListener): voi
   };
   const base = `/MAAS/uplink/${LINK_VERSION}/racks/:uuid`;
   app.get(`${base}/state`, { onRequest }, (request, reply) =>
-    answer(request, reply, { kind: 'state', ifNoneMatch: request.headers['if-none-match'] }),
+    answer(request, reply, {
+      kind: 'state',
+      ifNoneMatch: request.headers['if-none-match'],
+      takesChanges: request.headers['a-im'] === STATE_CHANGES_IM,
+    }),
   );
   app.post(`${base}/events`, { onRequest: onEvents, bodyLimit: LINK_BODY_BYTES_MAX }, post('events', BATCH_VALUES_MAX));
   app.post(`${base}/heartbeat`, { onRequest, bodyLimit: HEARTBEAT_BYTES_MAX }, post('heartbeat', HEARTBEAT_VALUES_MAX));

@@ -14,6 +14,7 @@ import { type Fields, parseBody, parseUrlEncoded } from '../api/form-body.ts';
 import { API_VERSIONS, operationsByPath, runOperation } from '../api/operations.ts';
 import { refuseVersion } from '../racks/rack-admission.ts';
 import { check, heartbeat, type KeptPost, parseBatch } from '../racks/rack-news.ts';
+import type { StateRequest } from '../racks/state-update.ts';
 import { LINK_VERSION, type Rack } from '../records/rack.ts';
 import type { Region } from '../region.ts';
 import { refusal, sentenceOf } from '../words/refusal.ts';
@@ -28,7 +29,7 @@ export const BATCH_UNDER_WAY = refuse('rate-limit.batch', undefined, { 'Retry-Af
 
 /** A request of a rack to its region. */
 export type LinkRequest =
-  | { readonly kind: 'state'; readonly ifNoneMatch: string | undefined }
+  | ({ readonly kind: 'state' } & StateRequest)
   | { readonly kind: 'events'; readonly body: unknown }
   | { readonly kind: 'heartbeat'; readonly body: unknown };
 
@@ -79,22 +80,12 @@ export async function answerLink(
 export async function answerRack(region: Region, rack: Rack, request: LinkRequest): Promise<Answer> {
   switch (request.kind) {
     case 'state':
-      return await answerState(region, rack, request.ifNoneMatch);
+      return await region.stateUpdate(rack.uuid, request);
     case 'events':
       return await answerEvents(region, rack, request.body);
     case 'heartbeat':
       return await answerHeartbeat(region, rack, request.body);
   }
-}
-
-async function answerState(region: Region, rack: Rack, ifNoneMatch: string | undefined): Promise<Answer> {
-  const state = await region.desiredState(rack.uuid);
-  const tag = `"${state.version}.${region.startId}"`;
-  const isKnown = (ifNoneMatch ?? '')
-    .split(',')
-    .map((one) => one.trim().replace(/^W\//, ''))
-    .includes(tag);
-  return isKnown ? { kind: 'unchanged', tag } : { kind: 'state', tag, state };
 }
 
 async function answerEvents(region: Region, rack: Rack, body: unknown): Promise<Answer> {

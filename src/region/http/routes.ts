@@ -12,7 +12,8 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { newUuid } from '../../clock.ts';
 import { RackError } from '../../errors.ts';
-import type { RackMachine } from '../../machines/machine.ts';
+import { STATE_CHANGES_IM } from '../../machines/desired-state.ts';
+import type { DesiredState, RackMachine, StateChanges } from '../../machines/machine.ts';
 import { type Answer, bodyOf, REFUSALS, refuse, refuseFor } from '../api/answer.ts';
 import { factsOf, findCaller, findPeer, type Peer, withVouchedBoot } from '../api/caller.ts';
 import type { ApiDoors } from '../api/doors.ts';
@@ -290,7 +291,10 @@ export async function send(
     case 'unchanged':
       return reply.code(304).header('ETag', answer.tag).send();
     case 'state':
-      return sendState(reply, answer);
+      return sendState(reply, answer.tag, answer.state);
+    case 'state-changes':
+      reply.code(226).header('IM', STATE_CHANGES_IM);
+      return sendState(reply, answer.tag, answer.changes);
     case 'follow':
       return sendFollowing(context, reply, answer.following);
     case 'list':
@@ -307,8 +311,8 @@ export async function send(
   }
 }
 
-/** Sends a desired state in parts, as it may have thousands of machines. */
-function sendState(reply: FastifyReply, { tag, state }: Extract<Answer, { kind: 'state' }>): FastifyReply {
+/** Sends a desired state, or its changes, in parts: it may have thousands of machines. */
+function sendState(reply: FastifyReply, tag: string, state: DesiredState | StateChanges): FastifyReply {
   const { machines, ...rest } = state;
   const head = JSON.stringify(rest).slice(0, -1);
   reply.header('ETag', tag).type('application/json');

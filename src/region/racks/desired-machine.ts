@@ -40,6 +40,19 @@ export function toRackMachine(machine: MachineForRacks): RackMachine | undefined
   };
 }
 
+/** Machines without token and home. Every rack gets the same records, so that one text serves all (`http/routes.ts`). */
+const bareMachines = new WeakMap<RackMachine, RackMachine>();
+
+function bare(machine: RackMachine): RackMachine {
+  let known = bareMachines.get(machine);
+  if (known === undefined) {
+    const { bootToken: _token, home: _home, ...rest } = machine;
+    known = rest;
+    bareMachines.set(machine, known);
+  }
+  return known;
+}
+
 /**
  * The machines for one rack. Machines whose home belongs to another rack come without token and home.
  * @param isHome whether a home is one of this rack's networks
@@ -51,22 +64,11 @@ export function machinesForRack(
   isServed: (address: Ipv4) => boolean,
 ): readonly RackMachine[] {
   return machines.map((machine) => {
-    if (machine.bootToken === undefined && machine.home === undefined) return machine;
-    const { bootToken, home, ...rest } = machine;
-    if (!isHome(home)) return rest;
-    return {
-      ...rest,
-      ...(bootToken === undefined ? {} : { bootToken }),
-      ...(home === undefined || !isServed(home) ? {} : { home }),
-    };
+    const { bootToken, home } = machine;
+    if (bootToken === undefined && home === undefined) return machine;
+    if (!isHome(home)) return bare(machine);
+    if (home === undefined || isServed(home)) return machine;
+    const { home: _unserved, ...rest } = machine;
+    return rest;
   });
-}
-
-/** The machines, with every UUID removed that occurs more than once. */
-export function withoutSharedUuids(machines: readonly RackMachine[]): readonly RackMachine[] {
-  const seen = new Map<string, number>();
-  for (const { uuid } of machines) if (uuid !== undefined) seen.set(uuid, (seen.get(uuid) ?? 0) + 1);
-  return machines.map((machine) =>
-    machine.uuid !== undefined && (seen.get(machine.uuid) ?? 0) > 1 ? { ...machine, uuid: undefined } : machine,
-  );
 }

@@ -2,16 +2,22 @@
 //
 // 1. It contains exactly the machines that racks get (`desired-machine.ts`), as of one version of the desired state.
 // 2. `refresh` reads what has changed since that version, whichever process changed it. If the store fails half-way, the old contents stay.
-// 3. Reading needs neither facts nor owner data, so the mirror's memory depends on nothing that users or machines can store.
+// 3. It knows which machines changed since the last versions, so that racks need not get all machines for each change.
+// 4. Reading needs neither facts nor owner data, so the mirror's memory depends on nothing that users or machines can store.
 
+import { BoundedMap } from '../../bounded-map.ts';
 import type { RackMachine } from '../../machines/machine.ts';
 import type { MachineForRacks } from '../records/machine.ts';
 import type { RegionStore } from '../records/store.ts';
 import { LatestRun } from '../shares/latest-run.ts';
-import { toRackMachine, withoutSharedUuids } from './desired-machine.ts';
+import { toRackMachine } from './desired-machine.ts';
 
 /** Machines read in one query. */
 const CHUNK = 500;
+/** Versions whose changes are remembered. Each read of new versions fills it; the oldest is forgotten, and racks that have it get all. */
+export const CHANGES_KEPT_MAX = 64;
+/** A read of more changed machines than these is not remembered: racks get all. */
+export const CHANGED_MACHINES_MAX = 1000;
 
 type MirrorStore = Pick<RegionStore, 'settledVersion' | 'listGone' | 'listMachinesForRacks'>;
 
@@ -19,9 +25,16 @@ type MirrorStore = Pick<RegionStore, 'settledVersion' | 'listGone' | 'listMachin
 export class MachineMirror {
   readonly #store: MirrorStore;
   readonly #onChanged: ((systemIds: readonly string[]) => void) | undefined;
-  #machines = new Map<string, RackMachine>();
-  /** As racks get them, until the machines change. */
+  /** As they are stored, with UUIDs that others may show as well. */
+  #stored = new Map<string, RackMachine>();
+  /** As racks get them. */
+  #shown = new Map<string, RackMachine>();
+  /** By UUID: the machines that show it. */
+  #holders = new Map<string, Set<string>>();
+  /** The values of `#shown`, until it changes. */
   #list: readonly RackMachine[] | undefined;
+  /** By the version from which a read began, oldest first: the machines that it changed. Each begins where the one before it ended. */
+  readonly #changes = new BoundedMap<number, ReadonlySet<string>>(CHANGES_KEPT_MAX, 'set longest ago');
   #version = -1;
   readonly #reads = new LatestRun(() => this.#read());
 
@@ -38,8 +51,20 @@ export class MachineMirror {
 
   /** The machines as racks get them. */
   list(): readonly RackMachine[] {
-    this.#list ??= withoutSharedUuids([...this.#machines.values()]);
+    this.#list ??= [...this.#shown.values()];
     return this.#list;
+  }
+
+  /** A machine as racks get it; undefined: they do not. */
+  find(systemId: string): RackMachine | undefined {
+    return this.#shown.get(systemId);
+  }
+
+  /** The machines that racks get otherwise, or no longer, since a version; undefined: that is not known any more. */
+  changedSince(version: number): ReadonlySet<string> | undefined {
+    if (version === this.#version) return new Set();
+    if (!this.#changes.has(version)) return undefined;
+    return new Set([...this.#changes].flatMap(([from, systemIds]) => (from < version ? [] : [...systemIds])));
   }
 
   /** Reads all that was stored before the call. */
@@ -61,18 +86,61 @@ export class MachineMirror {
       if (last === undefined) break;
       afterId = last.id;
     }
-    if (gone === undefined) this.#machines = new Map();
-    for (const systemId of gone ?? []) this.#machines.delete(systemId);
-    for (const machine of changed) this.#show(machine);
+    if (gone === undefined) this.#forgetAll();
+    const differing = new Set<string>();
+    for (const systemId of gone ?? []) this.#put(systemId, undefined, differing);
+    for (const machine of changed) this.#put(machine.systemId, toRackMachine(machine), differing);
     this.#list = undefined;
+    if (gone === undefined || differing.size > CHANGED_MACHINES_MAX) this.#changes.clear();
+    else this.#changes.set(this.#version, differing);
     const isFirst = this.#version < 0;
     this.#version = version;
     if (!isFirst) this.#onChanged?.([...(gone ?? []), ...changed.map(({ systemId }) => systemId)]);
   }
 
-  #show(machine: MachineForRacks): void {
-    const mirrored = toRackMachine(machine);
-    if (mirrored === undefined) this.#machines.delete(machine.systemId);
-    else this.#machines.set(machine.systemId, mirrored);
+  #forgetAll(): void {
+    this.#stored = new Map();
+    this.#shown = new Map();
+    this.#holders = new Map();
+  }
+
+  /** Replaces or removes a machine; adds to `differing` all whose records this changes. */
+  #put(systemId: string, machine: RackMachine | undefined, differing: Set<string>): void {
+    const before = this.#stored.get(systemId);
+    if (before === undefined && machine === undefined) return;
+    if (machine === undefined) this.#stored.delete(systemId);
+    else this.#stored.set(systemId, machine);
+    const other = this.#leave(before?.uuid, systemId);
+    const another = this.#join(machine?.uuid, systemId);
+    for (const each of [systemId, other, another]) {
+      if (each === undefined) continue;
+      this.#show(each);
+      differing.add(each);
+    }
+  }
+
+  /** @returns the machine that is now the only one to show the UUID */
+  #leave(uuid: string | undefined, systemId: string): string | undefined {
+    const holders = this.#holders.get(uuid ?? '');
+    holders?.delete(systemId);
+    if (uuid !== undefined && holders?.size === 0) this.#holders.delete(uuid);
+    return holders?.size === 1 ? [...holders][0] : undefined;
+  }
+
+  /** @returns the machine that was the only one to show the UUID until now */
+  #join(uuid: string | undefined, systemId: string): string | undefined {
+    if (uuid === undefined) return undefined;
+    const holders = this.#holders.get(uuid) ?? new Set();
+    holders.add(systemId);
+    this.#holders.set(uuid, holders);
+    return holders.size === 2 ? [...holders][0] : undefined;
+  }
+
+  /** Makes a machine's record anew: without its UUID while another machine shows the same. */
+  #show(systemId: string): void {
+    const machine = this.#stored.get(systemId);
+    const isShared = (this.#holders.get(machine?.uuid ?? '')?.size ?? 0) > 1;
+    if (machine === undefined) this.#shown.delete(systemId);
+    else this.#shown.set(systemId, isShared ? { ...machine, uuid: undefined } : machine);
   }
 }

@@ -96,6 +96,7 @@ export class Racks {
   #weighed: ReadonlyMap<string, WeighedNetworks> = new Map();
   /** The facts from which `#weighed` was computed. */
   #weighedKey = '';
+  #networksVersion = 0;
   #version = -1;
   /** The API keys that racks use, by rack. */
   #keys: ReadonlyMap<string, RackKeyHolder> = new Map();
@@ -111,6 +112,11 @@ export class Racks {
   /** All racks, in the order of their registration, as last read. */
   list(): readonly Rack[] {
     return this.#list;
+  }
+
+  /** Counts the changes of the believed networks, in this process. */
+  get networksVersion(): number {
+    return this.#networksVersion;
   }
 
   /** Reads what has changed in the store. While the store is unavailable, the last known list stays. */
@@ -145,6 +151,7 @@ export class Racks {
         }),
       );
       this.#weighedKey = key;
+      this.#networksVersion += 1;
     }
     return racks.map((rack) => ({ ...rack, disputed: this.#weighed.get(rack.uuid)?.disputed ?? rack.disputed }));
   }

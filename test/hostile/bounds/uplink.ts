@@ -4,6 +4,24 @@ import type { HeldBound } from './row.ts';
 
 export const UPLINK_BOUNDS: readonly HeldBound[] = [
   {
+    at: 'region/racks/machine-mirror.ts CHANGES_KEPT_MAX',
+    what: 'versions of the desired state whose changed machines the region remembers',
+    whoCanFill: 'every change of a machine',
+    whatOthersNotice: 'nothing: a rack with an older version gets the whole state',
+    howItEmpties: 'the oldest is forgotten',
+    share: 'none is needed',
+    test: 'region/racks/machine-mirror.test.ts',
+  },
+  {
+    at: 'region/racks/machine-mirror.ts CHANGED_MACHINES_MAX',
+    what: 'changed machines of one of these versions',
+    whoCanFill: 'a change of many machines at once',
+    whatOthersNotice: 'nothing: racks get the whole state',
+    howItEmpties: 'all at once when it is reached',
+    share: 'none is needed',
+    test: 'region/racks/machine-mirror.test.ts',
+  },
+  {
     at: 'uplink/outbox.ts OUTBOX_EVENTS_MAX',
     what: 'events in memory that wait for the region’s thread',
     whoCanFill: 'a flood of events while that thread is busy',

@@ -2,7 +2,113 @@
 
 import assert from 'node:assert/strict';
 import { mock, test } from 'node:test';
+import fc from 'fast-check';
+import { mac } from '../../../src/net/address.ts';
+import { CHANGED_MACHINES_MAX, CHANGES_KEPT_MAX, MachineMirror } from '../../../src/region/racks/machine-mirror.ts';
+import type { MachineForRacks } from '../../../src/region/records/machine.ts';
 import { bootReport, withRegion } from '../place.ts';
+
+const UUIDS = [undefined, '00000000-0000-0000-0000-000000000001', '00000000-0000-0000-0000-000000000002'];
+
+/** The machines of a store in memory, with the version of each change. */
+class MirroredStore {
+  readonly machines = new Map<string, { readonly machine: MachineForRacks; readonly version: number }>();
+  readonly #gone: { readonly systemId: string; readonly version: number }[] = [];
+  #version = 0;
+
+  put(id: number, uuid: string | undefined): void {
+    this.#version += 1;
+    const machine: MachineForRacks = {
+      ...{ id, systemId: `m${id}`, hostname: `node-${id}`, domain: 'maas', status: 'ready', architecture: 'amd64' },
+      ...{ subarchitecture: 'generic', osystem: '', release: '', netboot: true, tags: [], addresses: [], uuid },
+      ...{
+        description: '',
+        statusSinceMs: 1,
+        createdMs: 1,
+        updatedMs: 1,
+        powerType: '',
+        powerParameters: {},
+        powerState: 'unknown',
+      },
+      interfaces: [{ id, mac: mac(id), name: '', source: 'vouched' }],
+    };
+    this.machines.set(machine.systemId, { machine, version: this.#version });
+  }
+
+  remove(id: number): void {
+    if (!this.machines.delete(`m${id}`)) return;
+    this.#version += 1;
+    this.#gone.push({ systemId: `m${id}`, version: this.#version });
+  }
+
+  settledVersion = async (): Promise<number> => this.#version;
+
+  listGone = async (since: number): Promise<readonly string[]> =>
+    this.#gone.flatMap(({ systemId, version }) => (version > since ? [systemId] : []));
+
+  listMachinesForRacks = async (since: number, afterId: number, limit: number): Promise<readonly MachineForRacks[]> =>
+    [...this.machines.values()]
+      .filter(({ machine, version }) => version > since && machine.id > afterId)
+      .map(({ machine }) => machine)
+      .sort((a, b) => a.id - b.id)
+      .slice(0, limit);
+}
+
+const shown = (mirror: MachineMirror): ReadonlyMap<string, string | undefined> =>
+  new Map(mirror.list().map(({ systemId, uuid }) => [systemId, uuid]));
+
+test('whatever changes, a UUID that several machines show is shown of none, and the changes since any version are complete', () =>
+  fc.assert(
+    fc.asyncProperty(
+      fc.array(fc.record({ id: fc.integer({ min: 1, max: 6 }), uuid: fc.constantFrom('gone', ...UUIDS) }), {
+        maxLength: 25,
+      }),
+      async (steps) => {
+        const store = new MirroredStore();
+        const mirror = new MachineMirror(store);
+        const seen: { readonly version: number; readonly contents: ReadonlyMap<string, string | undefined> }[] = [];
+        for (const { id, uuid } of steps) {
+          if (uuid === 'gone') store.remove(id);
+          else store.put(id, uuid);
+          await mirror.refresh();
+          const stored = [...store.machines.values()].map(({ machine }) => machine);
+          const own = stored.map(({ systemId, uuid: one }) => {
+            const isShared = stored.filter((other) => other.uuid === one).length > 1;
+            return [systemId, isShared ? undefined : one] as const;
+          });
+          const contents = shown(mirror);
+          assert.deepEqual(contents, new Map(own));
+          for (const { version, contents: before } of seen) {
+            const changed = mirror.changedSince(version) ?? assert.fail(`the changes since ${version} are forgotten`);
+            for (const systemId of new Set([...before.keys(), ...contents.keys()]))
+              if (before.get(systemId) !== contents.get(systemId) || before.has(systemId) !== contents.has(systemId))
+                assert.ok(changed.has(systemId), `${systemId} is missing in the changes since ${version}`);
+          }
+          seen.push({ version: mirror.version, contents });
+        }
+      },
+    ),
+  ));
+
+test('changes are remembered up to a bound, and so are those of one read', async () => {
+  const store = new MirroredStore();
+  const mirror = new MachineMirror(store);
+  store.put(1, undefined);
+  await mirror.refresh();
+  const first = mirror.version;
+  for (let count = 0; count < CHANGES_KEPT_MAX; count += 1) {
+    store.put(1, undefined);
+    await mirror.refresh();
+  }
+  assert.deepEqual(mirror.changedSince(first), new Set(['m1']));
+  store.put(1, undefined);
+  await mirror.refresh();
+  assert.deepEqual([mirror.changedSince(first), mirror.changedSince(first + 1)], [undefined, new Set(['m1'])]);
+  const last = mirror.version;
+  for (let id = 1; id <= CHANGED_MACHINES_MAX + 1; id += 1) store.put(id, undefined);
+  await mirror.refresh();
+  assert.deepEqual([mirror.changedSince(last), mirror.changedSince(mirror.version)], [undefined, new Set()]);
+});
 
 test('filling the mirror reads no machine whole, because facts and owner data are large', () =>
   withRegion(async ({ region, store }) => {
