@@ -56,6 +56,10 @@ export function errorText(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
+/** True while a database cannot be used: the work can be tried again later. */
+export const isStoreUnavailable = (error: unknown): error is RackError =>
+  error instanceof RackError && error.code === 'store-unavailable';
+
 /** Ends a `switch` over a union: the compiler refuses a missing case; at run time it is our bug. */
 export function unreachable(value: never): never {
   throw new Error(`unreachable: ${JSON.stringify(value)}`);

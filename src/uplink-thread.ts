@@ -4,7 +4,7 @@
 import { flushCompileCache } from 'node:module';
 import { parentPort, workerData } from 'node:worker_threads';
 import { systemClock } from './clock.ts';
-import { errorText, RackError } from './errors.ts';
+import { errorText, isStoreUnavailable, RackError } from './errors.ts';
 import { openOutboxStore } from './store/outbox-database.ts';
 import { writeDesiredState } from './uplink/desired-state-cache.ts';
 import { DesiredStateKeeper } from './uplink/desired-state-keeper.ts';
@@ -65,7 +65,7 @@ try {
   start();
 } catch (error) {
   // A full disk may recover: the thread ends with its error, and the daemon starts it again.
-  if (error instanceof RackError && error.code === 'store-unavailable') throw error;
+  if (isStoreUnavailable(error)) throw error;
   send({ kind: 'refused', reason: errorText(error), code: error instanceof RackError ? error.code : undefined });
   process.exit(1);
 }

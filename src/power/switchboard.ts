@@ -10,7 +10,7 @@
 // 3. A driver that does not finish is abandoned at its deadline, with outcome `unknown`; its controller is then free again.
 
 import { Alarm } from '../deadline-queue.ts';
-import { errorText, RackError } from '../errors.ts';
+import { errorText, isStoreUnavailable } from '../errors.ts';
 import { COMMAND_MS_MAX, type PowerCommand, performCommand } from './command.ts';
 import type { PowerDriver, PowerPort, PowerSurroundings } from './driver.ts';
 import type { LedgerEntry, PowerLedger } from './ledger.ts';
@@ -286,7 +286,7 @@ export class PowerSwitchboard {
     } catch (error) {
       this.#queue.finish(task);
       // Whoever gave the command gives it again; until then it has no end.
-      const isForNow = error instanceof RackError && error.code === 'store-unavailable';
+      const isForNow = isStoreUnavailable(error);
       const text = `not done, because it could not be recorded first: ${errorText(error)}`;
       if (!isForNow) await this.#deliver(task, outcome('refused', text));
     }

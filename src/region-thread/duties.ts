@@ -9,7 +9,7 @@
 // 3. Wall time is the store's, so that the processes of several hosts agree on deadlines.
 
 import type { Clock, Timer } from '../clock.ts';
-import { RackError } from '../errors.ts';
+import { isStoreUnavailable } from '../errors.ts';
 import type { DutyStore } from '../region/records/duty-store.ts';
 
 /** How often the duties are taken or kept, and how long they last without, in milliseconds. */
@@ -117,6 +117,6 @@ async function unlessUnavailable(work: () => Promise<void>): Promise<void> {
   try {
     await work();
   } catch (error) {
-    if (!(error instanceof RackError && error.code === 'store-unavailable')) throw error;
+    if (!isStoreUnavailable(error)) throw error;
   }
 }

@@ -11,7 +11,7 @@
 // 5. A machine is started once its racks know its state, or have not acknowledged it for HOLD_MS_MAX (`power-hold.ts`).
 
 import type { Clock, Timer } from '../clock.ts';
-import { RackError } from '../errors.ts';
+import { isStoreUnavailable } from '../errors.ts';
 import { nearestName } from '../nearest-name.ts';
 import type { PowerCommand } from '../power/command.ts';
 import type { PowerDriver } from '../power/driver.ts';
@@ -354,7 +354,7 @@ export class PowerSide implements PowerControl {
       await work();
       return true;
     } catch (error) {
-      if (error instanceof RackError && error.code === 'store-unavailable') return false;
+      if (isStoreUnavailable(error)) return false;
       throw error;
     }
   }

@@ -3,7 +3,7 @@
 
 import { parentPort, workerData } from 'node:worker_threads';
 import { newUuid, systemClock } from '../clock.ts';
-import { errorText, RackError, unreachable } from '../errors.ts';
+import { errorText, isStoreUnavailable, unreachable } from '../errors.ts';
 import type { DesiredState } from '../machines/machine.ts';
 import type { RegionConfig } from '../region/config.ts';
 import type { RegionApi } from '../region/http/listening.ts';
@@ -123,7 +123,7 @@ async function greet(rack: RackDescription, region: Region): Promise<void> {
   try {
     await region.racks.greet(rack);
   } catch (error) {
-    if (!(error instanceof RackError && error.code === 'store-unavailable')) throw error;
+    if (!isStoreUnavailable(error)) throw error;
     systemClock.schedule(STORE_RETRY_MS, () => inOrder(() => greet(rack, region)));
   }
 }
@@ -140,7 +140,7 @@ async function store(events: readonly UplinkEvent[], region: Region, source: str
   try {
     await region.observe(events, source);
   } catch (error) {
-    if (!(error instanceof RackError && error.code === 'store-unavailable')) throw error;
+    if (!isStoreUnavailable(error)) throw error;
     systemClock.schedule(STORE_RETRY_MS, () => inOrder(() => store(events, region, source)));
     return;
   }

@@ -4,7 +4,7 @@
 // 2. Changes by another process (the command line, or another of the region) are seen within FOREIGN_CHANGE_MS.
 
 import type { Clock } from '../clock.ts';
-import { RackError } from '../errors.ts';
+import { isStoreUnavailable } from '../errors.ts';
 import type { DesiredState } from '../machines/machine.ts';
 
 /** Changes within this time reach racks together. */
@@ -97,7 +97,7 @@ export class StateAnnouncements {
     try {
       await work();
     } catch (error) {
-      const isForNow = error instanceof RackError && error.code === 'store-unavailable';
+      const isForNow = isStoreUnavailable(error);
       if (!isForNow && !this.#isClosed) throw error;
     }
   }

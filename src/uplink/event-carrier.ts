@@ -7,7 +7,7 @@
 // 3. A refused entry is buried before the batch counts as stored, so that no power loss loses the reason.
 
 import type { Clock } from '../clock.ts';
-import { errorText, RackError } from '../errors.ts';
+import { errorText, isStoreUnavailable } from '../errors.ts';
 import { parseEventsAnswer, textOf } from './link-answers.ts';
 import type { LinkAnswer, LinkRequest } from './link-transport.ts';
 import type { OutboxEntry, OutboxStore } from './outbox-store.ts';
@@ -55,7 +55,7 @@ export class EventCarrier {
       onStore(undefined);
       return entries.length === 0 ? { kind: 'rest', ms: IDLE_MS } : await this.#carry(entries, outbox.missed);
     } catch (error) {
-      if (!(error instanceof RackError && error.code === 'store-unavailable')) throw error;
+      if (!isStoreUnavailable(error)) throw error;
       onStore(errorText(error));
       return { kind: 'failed' };
     }

@@ -5,7 +5,7 @@
 // 2. Drops at the bounds are reported with their number, sampled.
 
 import type { Clock, Timer } from '../clock.ts';
-import { errorText, RackError } from '../errors.ts';
+import { errorText, isStoreUnavailable, RackError } from '../errors.ts';
 import { parseIpv4 } from '../net/address.ts';
 import type { NoticeBody } from './events.ts';
 import type { OutboxAnswer, RackMessage, RegionMessage } from './messages.ts';
@@ -52,7 +52,7 @@ export class OutboxKeeper {
       this.storeIs(undefined);
       if (dropped > 0) this.#full(dropped);
     } catch (error) {
-      if (!(error instanceof RackError && error.code === 'store-unavailable')) throw error;
+      if (!isStoreUnavailable(error)) throw error;
       this.storeIs(errorText(error));
       this.#retry = clock.schedule(STORE_RETRY_MS, () => this.store(life, message));
       return;
@@ -86,7 +86,7 @@ export class OutboxKeeper {
       if (dropped > 0) this.#full(dropped);
       return refused ? 'the outbox is full of posts' : undefined;
     } catch (error) {
-      if (!(error instanceof RackError && error.code === 'store-unavailable')) throw error;
+      if (!isStoreUnavailable(error)) throw error;
       this.storeIs(errorText(error));
       return 'the outbox cannot be written';
     }

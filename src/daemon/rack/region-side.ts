@@ -13,7 +13,7 @@ import { type Clock, newUuid } from '../../clock.ts';
 import type { RackConfig } from '../../config/rack-config.ts';
 import { doorAt, type UplinkConfig } from '../../config/region-place.ts';
 import { parseRegionUrl } from '../../config/region-url.ts';
-import { errorText, osErrorCode, RackError, type RackErrorCode } from '../../errors.ts';
+import { errorText, isStoreUnavailable, osErrorCode, RackError, type RackErrorCode } from '../../errors.ts';
 import { readRegularFile } from '../../files/regular-file.ts';
 import type { RegionEndpoint } from '../../http/proxy.ts';
 import type { RegionStandIn } from '../../http/region-stand-in.ts';
@@ -296,7 +296,7 @@ function checkOutbox(stateDir: string): void {
   try {
     openOutboxStore({ stateDir }).close();
   } catch (error) {
-    if (!(error instanceof RackError && error.code === 'store-unavailable')) throw error;
+    if (!isStoreUnavailable(error)) throw error;
   }
 }
 

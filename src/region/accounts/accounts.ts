@@ -11,7 +11,7 @@
 import { createHash, scrypt, timingSafeEqual } from 'node:crypto';
 import { z } from 'zod';
 import type { Clock } from '../../clock.ts';
-import { RackError } from '../../errors.ts';
+import { isStoreUnavailable, RackError } from '../../errors.ts';
 import { nearestHint } from '../../nearest-name.ts';
 import type { ApiKey, RegionStore } from '../records/store.ts';
 import type { User } from '../records/user.ts';
@@ -249,6 +249,6 @@ async function markUsed(store: RegionStore, key: ApiKey, nowMs: number): Promise
   try {
     await store.markKeyUsed(key.tokenKey, nowMs);
   } catch (error) {
-    if (!(error instanceof RackError && error.code === 'store-unavailable')) throw error;
+    if (!isStoreUnavailable(error)) throw error;
   }
 }

@@ -8,7 +8,7 @@
 //    followers each has, and so do the followers of a user.
 
 import type { Instant, Timer } from '../../clock.ts';
-import { RackError } from '../../errors.ts';
+import { isStoreUnavailable } from '../../errors.ts';
 import { FairShares } from '../../net/fair-shares.ts';
 import type { MachineEvent } from '../records/machine-event.ts';
 import type { EventFilter } from '../records/store.ts';
@@ -117,7 +117,7 @@ export class EventFollowers {
       this.#isAsked ||= isBehind;
     } catch (error) {
       // The next look tries again.
-      if (!(error instanceof RackError && error.code === 'store-unavailable')) throw error;
+      if (!isStoreUnavailable(error)) throw error;
     } finally {
       this.#isLooking = false;
     }

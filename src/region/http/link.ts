@@ -5,7 +5,7 @@
 // 2. A pending or rejected rack learns its state, and nothing else.
 // 3. A post that a rack kept runs with the rights of an anonymous machine in one of this rack's own networks.
 
-import { RackError } from '../../errors.ts';
+import { isStoreUnavailable } from '../../errors.ts';
 import { parseIpv4, parseMac } from '../../net/address.ts';
 import { parseAuthorization } from '../accounts/authorization-header.ts';
 import { type Answer, bodyOf, json, refuse, refuseFor } from '../api/answer.ts';
@@ -97,7 +97,7 @@ async function answerEvents(region: Region, rack: Rack, body: unknown): Promise<
 
 /** The refusal for an unavailable store. @throws any other error */
 function refuseUnavailable(error: unknown): Answer {
-  if (!(error instanceof RackError && error.code === 'store-unavailable')) throw error;
+  if (!isStoreUnavailable(error)) throw error;
   return refuse('store-unavailable', { problem: error.message }, { 'Retry-After': String(RETRY_SECONDS) });
 }
 

@@ -9,7 +9,7 @@
 // 4. Only one batch of each rack is stored at a time.
 
 import { later } from '../../clock.ts';
-import { RackError } from '../../errors.ts';
+import { isStoreUnavailable } from '../../errors.ts';
 import { type KeptPost, type LinkBatch, readEntry } from '../racks/rack-news.ts';
 import type { RackReport } from '../records/machine-event.ts';
 import type { Rack, RefusedEntry } from '../records/rack.ts';
@@ -66,7 +66,7 @@ async function goOn(region: Region, uuid: string, taking: BatchTaking): Promise<
     try {
       await taking.turn();
     } catch (error) {
-      if (!taking.hasBegun || !(error instanceof RackError && error.code === 'store-unavailable')) throw error;
+      if (!taking.hasBegun || !isStoreUnavailable(error)) throw error;
       // The answer covers what is on disk; the rest comes again.
       break;
     }

@@ -11,7 +11,7 @@ import { Readable } from 'node:stream';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { newUuid } from '../../clock.ts';
-import { RackError } from '../../errors.ts';
+import { isStoreUnavailable, RackError } from '../../errors.ts';
 import { STATE_CHANGES_IM } from '../../machines/desired-state.ts';
 import type { DesiredState, RackMachine, StateChanges } from '../../machines/machine.ts';
 import { type Answer, bodyOf, REFUSALS, refuse, refuseFor } from '../api/answer.ts';
@@ -256,7 +256,7 @@ function answerOfUnknownPath(request: FastifyRequest): Answer {
 }
 
 function answerOfError(context: ApiContext, error: unknown): Answer {
-  if (error instanceof RackError && error.code === 'store-unavailable') {
+  if (isStoreUnavailable(error)) {
     return refuse('store-unavailable', { problem: error.message }, { 'Retry-After': String(RETRY_SECONDS) });
   }
   if (error instanceof RackError && error.code === 'text-unstorable') return refuse('bad-request.nul');

@@ -6,7 +6,7 @@
 // 3. No deadline is later than a state's full time from now, even if it was set by a clock in another year.
 
 import type { Clock } from '../../clock.ts';
-import { RackError } from '../../errors.ts';
+import { isStoreUnavailable } from '../../errors.ts';
 import type { RegionStore } from '../records/store.ts';
 
 /** Smaller differences are measurement noise. */
@@ -53,7 +53,7 @@ export class StatusDeadlines {
     } catch (error) {
       this.#offsetMs -= byMs;
       this.#isBounded = false;
-      if (error instanceof RackError && error.code === 'store-unavailable') return false;
+      if (isStoreUnavailable(error)) return false;
       throw error;
     }
   }

@@ -11,7 +11,7 @@
 
 import { createHash, createHmac } from 'node:crypto';
 import type { Clock } from '../../clock.ts';
-import { RackError } from '../../errors.ts';
+import { isStoreUnavailable } from '../../errors.ts';
 import { equalSecrets } from '../accounts/accounts.ts';
 import type { SessionStore, StoredSession } from '../records/session-store.ts';
 import type { User } from '../records/user.ts';
@@ -100,7 +100,7 @@ async function ifItCan(written: Promise<void>): Promise<void> {
   try {
     await written;
   } catch (error) {
-    if (!(error instanceof RackError && error.code === 'store-unavailable')) throw error;
+    if (!isStoreUnavailable(error)) throw error;
   }
 }
 

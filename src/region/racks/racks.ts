@@ -6,7 +6,7 @@
 
 import { createHash } from 'node:crypto';
 import type { Clock } from '../../clock.ts';
-import { RackError } from '../../errors.ts';
+import { isStoreUnavailable } from '../../errors.ts';
 import { type Ipv4, type Ipv4Network, networkContains } from '../../net/address.ts';
 import { equalSecrets, findApiKey } from '../accounts/accounts.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
@@ -135,7 +135,7 @@ export class Racks {
       this.acknowledgements.reported();
       this.presence.forgetRemoved();
     } catch (error) {
-      if (!(error instanceof RackError && error.code === 'store-unavailable')) throw error;
+      if (!isStoreUnavailable(error)) throw error;
     }
   }
 
