@@ -199,6 +199,8 @@ class RegionOnStore implements Region {
       isShared,
       state: () => this.desiredState(),
       onState: options.onDesiredState,
+      tellOthers: () => this.store.neighbours?.tell(),
+      readOthers: () => this.racks.refresh(),
       poll: () => this.#poll(),
     });
   }
@@ -208,6 +210,8 @@ class RegionOnStore implements Region {
     await this.racks.refresh();
     await this.#reads.run();
     this.#announcements.begin(this.#mirror.version);
+    this.racks.subscribe(() => this.store.neighbours?.tell());
+    this.store.neighbours?.listen(() => this.#announcements.heard());
   }
 
   get announcedVersion(): number {
@@ -355,9 +359,8 @@ class RegionOnStore implements Region {
     });
   }
 
-  /** Reads the changes of racks by other processes; also notices silent racks and ends overdue states. */
+  /** Notices silent racks, and ends overdue states. */
   async #poll(): Promise<void> {
-    await this.racks.refresh();
     if (!this.#isOnDuty()) return;
     await this.racks.presence.lookForAway();
     await this.life.endOverdue();

@@ -1,7 +1,7 @@
 // Announces the desired state of a region: after a change by this process, and after one by another, for which it polls the store.
 //
 // 1. `onState` is called after a change, at most once in DESIRED_STATE_PAUSE_MS.
-// 2. Changes by another process (the command line, or another of the region) are seen within FOREIGN_CHANGE_MS.
+// 2. Changes by another process (the command line, or another of the region) are seen when it tells, and else within FOREIGN_CHANGE_MS.
 
 import type { Clock } from '../clock.ts';
 import { isStoreUnavailable } from '../errors.ts';
@@ -20,7 +20,11 @@ interface AnnouncementOptions {
   /** Reads the desired state, with all that is stored. */
   readonly state: () => Promise<DesiredState>;
   readonly onState: (state: DesiredState) => void;
-  /** The other work of each poll, done before the state is read. */
+  /** Tells other processes of a change by this one. */
+  readonly tellOthers: () => void;
+  /** Reads what else other processes may have changed; done before the state is read. */
+  readonly readOthers: () => Promise<void>;
+  /** The other work of each poll. */
   readonly poll: () => Promise<void>;
 }
 
@@ -32,6 +36,7 @@ export class StateAnnouncements {
   #announced = -1;
   readonly #listeners = new Set<(version: number) => void>();
   #announcement: { cancel(): void } | undefined;
+  #hearing: { cancel(): void } | undefined;
   #watch: { cancel(): void } | undefined;
   #isClosed = false;
 
@@ -60,6 +65,7 @@ export class StateAnnouncements {
   close(): void {
     this.#isClosed = true;
     this.#announcement?.cancel();
+    this.#hearing?.cancel();
     this.#watch?.cancel();
   }
 
@@ -68,8 +74,23 @@ export class StateAnnouncements {
     if (this.#isClosed) return;
     this.#announcement ??= this.#options.clock.schedule(DESIRED_STATE_PAUSE_MS, () => {
       this.#announcement = undefined;
+      this.#options.tellOthers();
       void this.#unlessUnavailable(() => this.#announceNow());
     });
+  }
+
+  /** Another process says that it has changed something. */
+  heard(): void {
+    if (this.#isClosed) return;
+    this.#hearing ??= this.#options.clock.schedule(DESIRED_STATE_PAUSE_MS, () => {
+      this.#hearing = undefined;
+      void this.#unlessUnavailable(() => this.#lookAtOthers());
+    });
+  }
+
+  async #lookAtOthers(): Promise<void> {
+    await this.#options.readOthers();
+    await this.#announceNow();
   }
 
   async #announceNow(): Promise<void> {
@@ -84,8 +105,8 @@ export class StateAnnouncements {
   #watchOthers(): void {
     this.#watch = this.#options.clock.schedule(this.#pollMs, () => {
       void this.#unlessUnavailable(async () => {
+        await this.#lookAtOthers();
         await this.#options.poll();
-        await this.#announceNow();
       }).finally(() => {
         if (!this.#isClosed) this.#watchOthers();
       });

@@ -75,13 +75,6 @@ export class PostgresConnections {
       ...connectionOf(place),
       types,
       max: place.pool,
-      connectionTimeoutMillis: CONNECT_MS_MAX,
-      statement_timeout: STATEMENT_MS_MAX,
-      lock_timeout: LOCK_MS_MAX,
-      idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_MS_MAX,
-      query_timeout: QUERY_MS_MAX,
-      keepAlive: true,
-      application_name: 'rackboot',
     });
     // A lost connection shows itself to its user; an idle one has none.
     this.#pool.on('error', () => undefined);
@@ -129,8 +122,8 @@ async function end(client: pg.PoolClient, error: unknown): Promise<void> {
   );
 }
 
-/** TLS with a checked certificate, unless the database is on this host or the url says otherwise. */
-function connectionOf({ url, password, ca }: PostgresPlace): pg.PoolConfig {
+/** The settings of every connection. TLS with a checked certificate, unless the database is on this host or the url says otherwise. */
+export function connectionOf({ url, password, ca }: PostgresPlace): pg.PoolConfig {
   const place = new URL(url);
   const mode = place.searchParams.get('sslmode');
   place.searchParams.delete('sslmode');
@@ -140,7 +133,17 @@ function connectionOf({ url, password, ca }: PostgresPlace): pg.PoolConfig {
   const ssl = isPlain ? false : { host, rejectUnauthorized: true, ca: ca ?? knownAuthorities() };
   // The driver takes all of the place from this text, and nothing beside it. It stays in memory.
   if (password !== undefined) place.searchParams.set('password', password);
-  return { connectionString: place.href, ssl };
+  return {
+    connectionString: place.href,
+    ssl,
+    connectionTimeoutMillis: CONNECT_MS_MAX,
+    statement_timeout: STATEMENT_MS_MAX,
+    lock_timeout: LOCK_MS_MAX,
+    idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_MS_MAX,
+    query_timeout: QUERY_MS_MAX,
+    keepAlive: true,
+    application_name: 'rackboot',
+  };
 }
 
 /** Those of this host, which Node leaves out, and those that Node brings. */

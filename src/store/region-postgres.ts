@@ -11,6 +11,7 @@ import type { RegionStore } from '../region/records/store.ts';
 import { PostgresConnections, type PostgresPlace } from './postgres-connections.ts';
 import { explainPostgres } from './postgres-faults.ts';
 import { POSTGRES_MIGRATIONS } from './postgres-form.ts';
+import { PostgresNeighbours } from './postgres-neighbours.ts';
 import { PostgresTransactions } from './postgres-transactions.ts';
 import { EVENT_BOUNDS } from './region-sqlite.ts';
 import { StoredRegion } from './stored-region.ts';
@@ -38,7 +39,8 @@ export async function openPostgresRegion(place: PostgresPlace): Promise<RegionSt
     await connections.close();
     throw explainPostgres(error);
   }
-  return new StoredRegion(new PostgresTransactions(connections), EVENT_BOUNDS, newUuid());
+  const neighbours = new PostgresNeighbours(place);
+  return new StoredRegion(new PostgresTransactions(connections), EVENT_BOUNDS, newUuid(), neighbours);
 }
 
 /**

@@ -38,6 +38,7 @@ import type {
   SplitDecision,
   SplitOutcome,
   StoredSetting,
+  StoreNeighbours,
   StrangerSeen,
 } from '../region/records/store.ts';
 import type { User, UserChange } from '../region/records/user.ts';
@@ -71,9 +72,14 @@ export class StoredRegion implements RegionStore {
   readonly sshKey: SshKeyStore;
   readonly duties: DutyStore | undefined;
   readonly rates: RateStore | undefined;
+  readonly neighbours: (StoreNeighbours & { close(): Promise<void> }) | undefined;
 
-  /** @param holder names this process if several share the store */
-  constructor(driver: RegionDriver, bounds: EventBounds, holder?: string) {
+  /**
+   * @param holder names this process if several share the store
+   * @param neighbours how it reaches the others; closed with the store
+   */
+  constructor(driver: RegionDriver, bounds: EventBounds, holder?: string, neighbours?: StoredRegion['neighbours']) {
+    this.neighbours = neighbours;
     this.#driver = driver;
     this.#tables = new RegionTables(bounds);
     const { racks, life, logins, scripts, power } = this.#tables;
@@ -275,7 +281,8 @@ export class StoredRegion implements RegionStore {
     return this.#driver.write(() => this.#tables.accounts.removeKey(username, tokenKey));
   }
 
-  close(): Promise<void> {
-    return this.#driver.close();
+  async close(): Promise<void> {
+    await this.neighbours?.close();
+    await this.#driver.close();
   }
 }

@@ -231,6 +231,26 @@ describe('transactions in PostgreSQL', { skip: missing('linux', '/usr/lib/postgr
     begunAtMs: 1,
   });
 
+  test('a process tells the others, and not itself; a lost connection listens again', () =>
+    withProcesses(3, async (stores) => {
+      const told = [0, 0, 0];
+      for (const [index, store] of stores.entries())
+        store.neighbours?.listen(() => {
+          told[index] = (told[index] ?? 0) + 1;
+        });
+      const heard = (...counts: readonly number[]) =>
+        eventuallyWithin(WAIT_MS_MAX, `${counts} hints`, () => told.join() === counts.join());
+      // Each looks once when it begins to listen.
+      await heard(1, 1, 1);
+      stores[0]?.neighbours?.tell();
+      await heard(1, 2, 2);
+      const ours = "query LIKE 'LISTEN%' OR query LIKE 'SELECT pg_notify%'";
+      await databases.server.query(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE ${ours}`);
+      await heard(2, 3, 3);
+      stores[1]?.neighbours?.tell();
+      await heard(3, 3, 4);
+    }));
+
   test('one process at a time has the duties, another takes them when they are left or its term is over', () =>
     withProcesses(3, async (stores) => {
       const [one, two, three] = stores.map(({ duties }) => duties);

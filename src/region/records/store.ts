@@ -232,6 +232,14 @@ export type SettingsOutcome<R> =
   | { readonly kind: 'changed'; readonly settings: readonly StoredSetting[] }
   | { readonly kind: 'refuse'; readonly refusal: R };
 
+/** The other processes of a store. */
+export interface StoreNeighbours {
+  /** Tells them that something has changed. It may not reach them, so they also look by themselves. */
+  tell(): void;
+  /** Calls `onTold` when one of them tells; call it once. */
+  listen(onTold: () => void): void;
+}
+
 export interface RegionStore {
   readonly racks: RackStore;
   readonly life: LifeStore;
@@ -246,6 +254,8 @@ export interface RegionStore {
   readonly duties?: DutyStore | undefined;
   /** Undefined: one process has the store, and counts by itself. */
   readonly rates?: RateStore | undefined;
+  /** Undefined: one process has the store. */
+  readonly neighbours?: StoreNeighbours | undefined;
   /**
    * Runs `work` in one transaction: every method of this store that it calls, also indirectly, is part of it, and all of its changes happen,
    * or none. The store may run `work` again, so it changes nothing else, and waits for nothing but this store. It must not go on after a

@@ -1,0 +1,97 @@
+// How the processes of one PostgreSQL tell each other that something has changed: by NOTIFY, each on a connection of its own.
+//
+//   connecting ──LISTEN──▶ listening ──lost──▶ pause ──▶ connecting
+//   tell ──▶ pg_notify ──▶ `onTold` of the other processes
+//
+// Sources: postgresql.org/docs/15/sql-notify.html; node-postgres.com/apis/client.
+//
+// 1. These are hints. While the connection is lost they are lost, too; but every process also looks by itself, so it finds each change.
+// 2. A hint is sent after the transaction of the change, not within it. Within it, the commits of all processes would wait for each other,
+//    because the server lets only one transaction with a NOTIFY commit at a time.
+// 3. One hint is under way at a time; all that are wanted meanwhile become one more.
+
+import pg from 'pg';
+import { newUuid, systemClock, type Timer } from '../clock.ts';
+import type { StoreNeighbours } from '../region/records/store.ts';
+import { connectionOf, type PostgresPlace } from './postgres-connections.ts';
+
+const CHANNEL = 'rackboot_changed';
+/** The pause before a lost connection is opened again, in milliseconds. */
+const AGAIN_MS = 1000;
+
+export class PostgresNeighbours implements StoreNeighbours {
+  readonly #place: PostgresPlace;
+  readonly #id = newUuid();
+  #onTold: () => void = () => undefined;
+  /** The connection, once it listens. */
+  #client: pg.Client | undefined;
+  #again: Timer | undefined;
+  #isTelling = false;
+  #mustTellAgain = false;
+  #isClosed = false;
+
+  constructor(place: PostgresPlace) {
+    this.#place = place;
+  }
+
+  listen(onTold: () => void): void {
+    this.#onTold = onTold;
+    void this.#connect();
+  }
+
+  tell(): void {
+    const client = this.#client;
+    if (client === undefined) return;
+    if (this.#isTelling) {
+      this.#mustTellAgain = true;
+      return;
+    }
+    this.#isTelling = true;
+    void client
+      .query('SELECT pg_notify($1, $2)', [CHANNEL, this.#id])
+      .catch(() => client.end().catch(() => undefined))
+      .finally(() => {
+        this.#isTelling = false;
+        if (!this.#mustTellAgain) return;
+        this.#mustTellAgain = false;
+        this.tell();
+      });
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#again?.cancel();
+    await this.#client?.end().catch(() => undefined);
+  }
+
+  async #connect(): Promise<void> {
+    const client = new pg.Client(connectionOf(this.#place));
+    client.on('error', () => undefined);
+    client.on('notification', ({ payload }) => {
+      if (payload !== this.#id) this.#onTold();
+    });
+    try {
+      await client.connect();
+      await client.query(`LISTEN ${CHANNEL}`);
+    } catch {
+      await client.end().catch(() => undefined);
+      this.#connectLater();
+      return;
+    }
+    if (this.#isClosed) {
+      await client.end().catch(() => undefined);
+      return;
+    }
+    this.#client = client;
+    client.once('end', () => {
+      this.#client = undefined;
+      this.#connectLater();
+    });
+    // A hint may have been missed before.
+    this.#onTold();
+  }
+
+  #connectLater(): void {
+    if (!this.#isClosed) this.#again = systemClock.schedule(AGAIN_MS, () => void this.#connect());
+  }
+}
