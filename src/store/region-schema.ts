@@ -301,8 +301,8 @@ CREATE INDEX session_account ON session (account_id);
 
 /** Racks and the networks that each may speak for; settings: the configuration that the store owns. */
 const RACKS = `
--- agreed: the networks with which the rack was accepted; disputed: those for which it is not believed. A rack is read again only when
--- its row has another revision.
+-- agreed: the networks with which the rack was accepted; disputed: those for which it is not believed. away_ms: when its
+-- silence was logged. A rack is read again only when its row has another revision.
 CREATE TABLE rack (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
   uuid TEXT NOT NULL UNIQUE,
@@ -320,6 +320,7 @@ CREATE TABLE rack (
   registered_ms INTEGER NOT NULL,
   state_since_ms INTEGER NOT NULL,
   seen_ms INTEGER,
+  away_ms INTEGER,
   source TEXT,
   refused TEXT NOT NULL,
   pulse TEXT,

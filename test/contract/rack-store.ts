@@ -19,6 +19,7 @@ function rack(more: Partial<Rack> = {}): Rack {
     registeredMs: 1000,
     stateSinceMs: 1000,
     seenMs: undefined,
+    awayMs: undefined,
     source: undefined,
     agreed: [],
     disputed: [],
@@ -44,6 +45,7 @@ export function testRackStore(title: string, makePlace: () => StorePlace): void 
       const pulse = { life: 'x', applied: 1, waiting: 2, dropped: 3, deadLetters: 4, pinned: ['a'], startedMs: 5 };
       const full = {
         seenMs: 2000,
+        awayMs: 3000,
         source: 's',
         agreed: ['10.50.0.0/24'],
         disputed: ['10.0.0.0/8'],

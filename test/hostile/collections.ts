@@ -301,7 +301,6 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
   'region/racks/desired-machine.ts': { bareMachines: 'weak' },
   'region/racks/machine-homes.ts': { '#listeners': 'named' },
   'region/racks/rack-networks.ts': { 'doubtsAmong.unasked': 'call' },
-  'region/racks/rack-presence.ts': { '#away': 'region/racks/rack-admission.ts RACKS_MAX' },
   'region/racks/racks.ts': {
     '#listeners': 'as region/http/link-routes.ts #streams',
     '#list': 'region/racks/rack-admission.ts RACKS_MAX',

@@ -53,6 +53,13 @@ const ELSEWHERE_PAUSE_MS = 3_600_000;
  */
 export const ELSEWHERE_REPORTED_MAX = 4096;
 
+/** The last warning about a machine and a rack. */
+interface Warning {
+  readonly atMs: number;
+  /** How many were withheld since. */
+  readonly withheld: number;
+}
+
 /** The part of the racks that this file uses. */
 export interface HomeRacks {
   list(): readonly Rack[];
@@ -62,7 +69,8 @@ export interface HomeRacks {
 }
 
 /** The part of the store that this file uses. */
-export interface HomeStore extends Pick<RegionStore, 'changeMachine' | 'highestSequence' | 'recordEvent'> {
+export interface HomeStore
+  extends Pick<RegionStore, 'afterCommit' | 'changeMachine' | 'highestSequence' | 'recordEvent'> {
   readonly racks: Pick<RackStore, 'homeOf'>;
 }
 
@@ -75,10 +83,7 @@ export class MachineHomes {
   readonly #clock: Clock;
   readonly #listeners = new Set<(machine: Machine) => Promise<void>>();
   /** By system id and rack: the wall time of the last warning, and the number withheld since. */
-  readonly #warned = new BoundedMap<string, { readonly atMs: number; withheld: number }>(
-    ELSEWHERE_REPORTED_MAX,
-    'set longest ago',
-  );
+  readonly #warned = new BoundedMap<string, Warning>(ELSEWHERE_REPORTED_MAX, 'set longest ago');
 
   constructor(racks: HomeRacks, store: HomeStore, clock: Clock) {
     this.#racks = racks;
@@ -147,17 +152,28 @@ export class MachineHomes {
     const stored = await this.#store.highestSequence(source);
     const networks = homeNetworksOf(racks);
     const weighed: RackReport[] = [];
+    const warned = new Map<string, Warning>();
     for (const report of reports) {
-      weighed.push(report.sequence <= stored ? report : await this.#weighOne(report, rack, racks, networks));
+      weighed.push(
+        report.sequence <= stored ? report : await this.#weighOne(report, { rack, racks, networks, warned }),
+      );
     }
     return weighed;
   }
 
   async #weighOne(
     report: RackReport,
-    rack: Rack,
-    racks: readonly Rack[],
-    networks: readonly HomeNetwork[],
+    {
+      rack,
+      racks,
+      networks,
+      warned,
+    }: {
+      readonly rack: Rack;
+      readonly racks: readonly Rack[];
+      readonly networks: readonly HomeNetwork[];
+      readonly warned: Map<string, Warning>;
+    },
   ): Promise<RackReport> {
     const address = parseIpv4(report.address ?? '');
     const mac = parseMac(report.mac ?? '');
@@ -168,7 +184,7 @@ export class MachineHomes {
       mac === undefined && address === undefined ? undefined : await this.#store.racks.homeOf({ mac, address });
     const owners = this.racksAt(known?.home, racks);
     if (known !== undefined && ownerAmong(owners, rack) !== undefined) {
-      await this.#warnElsewhere(known, rack);
+      await this.#warnElsewhere(known, rack, warned);
       return { ...report, isElsewhere: true };
     }
     const there = this.racksAt(address, racks);
@@ -207,20 +223,25 @@ export class MachineHomes {
    */
   async reportedBy(uuid: string | undefined, machine: Pick<Machine, 'systemId' | 'hostname' | 'home'>): Promise<void> {
     const rack = uuid === undefined ? undefined : this.#racks.find(uuid);
-    if (rack !== undefined) await this.#warnElsewhere(machine, rack);
+    if (rack !== undefined) await this.#warnElsewhere(machine, rack, new Map());
   }
 
-  async #warnElsewhere(known: Pick<Machine, 'systemId' | 'hostname' | 'home'>, rack: Rack): Promise<void> {
+  /** @param warned the warnings of this transaction, by machine and rack: it may run again, so they count only once it is stored */
+  async #warnElsewhere(
+    known: Pick<Machine, 'systemId' | 'hostname' | 'home'>,
+    rack: Rack,
+    warned: Map<string, Warning>,
+  ): Promise<void> {
     const atMs = this.#clock.wallTimeMs();
     const key = `${known.systemId} ${rack.uuid}`;
-    const before = this.#warned.get(key);
-    if (before !== undefined && atMs - before.atMs < ELSEWHERE_PAUSE_MS && atMs >= before.atMs) {
-      before.withheld += 1;
-      return;
-    }
+    const before = warned.get(key) ?? this.#warned.get(key);
+    const isRecent = before !== undefined && atMs - before.atMs < ELSEWHERE_PAUSE_MS && atMs >= before.atMs;
     const why = this.whyElsewhere(rack.uuid, known);
-    if (why === undefined) return;
-    this.#warned.set(key, { atMs, withheld: 0 });
+    if (why === undefined && !isRecent) return;
+    const warning = isRecent ? { ...before, withheld: before.withheld + 1 } : { atMs, withheld: 0 };
+    warned.set(key, warning);
+    await this.#store.afterCommit(() => this.#warned.set(key, warning));
+    if (isRecent || why === undefined) return;
     const params = { ...why, times: (before?.withheld ?? 0) + 1 };
     const event = { type: 'NODE_SEEN_ELSEWHERE', code: 'seen-elsewhere', params, atMs, username: '' } as const;
     await this.#store.recordEvent(event, known.systemId);

@@ -1,72 +1,57 @@
 // Which racks are away: logs each rack once when it goes away, and once when it is back.
 //
-//   heard ─ lookForAway: silent for AWAY_AFTER_MS ─► away ─ heard, or lookForAway: another process has heard it ─► heard
+//   heard ─ lookForAway: silent for AWAY_AFTER_MS ─► away (`awayMs`) ─ heard ─► heard
+//
+// 1. The event and the mark on the rack are stored together, so that each is logged once, whichever process is on duty.
 
 import type { Clock } from '../../clock.ts';
-import type { Happening } from '../records/event-params.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
 import { isAway, type Rack } from '../records/rack.ts';
-import type { RegionStore } from '../records/store.ts';
+import type { RackChange } from '../records/rack-store.ts';
 
 /** The part of the racks that this file uses. */
 interface KnownRacks {
   list(): readonly Rack[];
-  find(uuid: string): Rack | undefined;
+  change<R>(decide: (racks: readonly Rack[]) => RackChange<R>): Promise<R>;
 }
 
 /** Whether the racks of one region report. */
 export class RackPresence {
   readonly #racks: KnownRacks;
-  readonly #store: RegionStore;
   readonly #clock: Clock;
   readonly #startedMs: number;
-  /** Racks reported as away. */
-  readonly #away = new Set<string>();
 
-  constructor(racks: KnownRacks, store: RegionStore, clock: Clock) {
+  constructor(racks: KnownRacks, clock: Clock) {
     this.#racks = racks;
-    this.#store = store;
     this.#clock = clock;
     this.#startedMs = clock.wallTimeMs();
-  }
-
-  /** Call it after each heartbeat. */
-  async heard(uuid: string): Promise<void> {
-    const rack = this.#away.has(uuid) ? this.#racks.find(uuid) : undefined;
-    if (rack !== undefined) await this.#welcome(rack);
-  }
-
-  /** Forgets racks that are removed: otherwise the data of registrations under invented UUIDs would accumulate. */
-  forgetRemoved(): void {
-    const there = new Set(this.#racks.list().map(({ uuid }) => uuid));
-    for (const uuid of this.#away) if (!there.has(uuid)) this.#away.delete(uuid);
   }
 
   /** Logs racks that have gone away; call it periodically. */
   async lookForAway(): Promise<void> {
     const nowMs = this.#clock.wallTimeMs();
-    for (const rack of this.#racks.list()) {
-      // After a start of the region, its racks get time to report.
-      const heard = { ...rack, seenMs: Math.max(rack.seenMs ?? rack.stateSinceMs, this.#startedMs) };
-      const wasAway = this.#away.has(rack.uuid);
-      // Another process of the region has heard it.
-      if (wasAway && !isAway(rack, nowMs)) await this.#welcome(rack);
-      if (wasAway || !isAway(heard, nowMs)) continue;
-      const params = { rack: rack.name, heardMs: heard.seenMs };
-      await this.#record('RACK_AWAY', { code: 'rack-away', params });
-      this.#away.add(rack.uuid);
+    for (const { uuid } of this.#racks.list().filter((rack) => this.#isNewlyAway(rack, nowMs))) {
+      await this.#racks.change((racks) => {
+        // Another process may have heard it, or logged it.
+        const rack = racks.find((one) => one.uuid === uuid);
+        if (rack === undefined || !this.#isNewlyAway(rack, nowMs)) return { put: [], events: [], result: undefined };
+        const params = { rack: rack.name, heardMs: this.#heardMs(rack) };
+        const event: NewMachineEvent = { type: 'RACK_AWAY', code: 'rack-away', params, atMs: nowMs, username: '' };
+        return { put: [{ ...rack, awayMs: nowMs }], events: [event], result: undefined };
+      });
     }
   }
 
-  /** Logs that a rack has reported again. */
-  async #welcome({ uuid, name }: Rack): Promise<void> {
-    // Delete it first, so that a concurrent call does not report the rack too.
-    this.#away.delete(uuid);
-    await this.#record('RACK_BACK', { code: 'rack-back', params: { rack: name } });
+  #isNewlyAway(rack: Rack, nowMs: number): boolean {
+    return rack.awayMs === undefined && isAway({ ...rack, seenMs: this.#heardMs(rack) }, nowMs);
   }
 
-  #record(type: NewMachineEvent['type'], happening: Happening): Promise<void> {
-    const event = { type, ...happening, atMs: this.#clock.wallTimeMs(), username: '' };
-    return this.#store.recordEvent(event, undefined);
+  /** After a start of the region, its racks get time to report. */
+  #heardMs({ seenMs, stateSinceMs }: Rack): number {
+    return Math.max(seenMs ?? stateSinceMs, this.#startedMs);
   }
 }
+
+/** The event of a rack that is heard again; none if it was not away. */
+export const returnEvents = ({ name, awayMs }: Rack, atMs: number): readonly NewMachineEvent[] =>
+  awayMs === undefined ? [] : [{ type: 'RACK_BACK', code: 'rack-back', params: { rack: name }, atMs, username: '' }];

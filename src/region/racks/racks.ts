@@ -31,7 +31,7 @@ import {
   type VerdictRefusal,
 } from './rack-admission.ts';
 import { believedNetworks, doubtEvent, ownNetworks, weighNetworks } from './rack-networks.ts';
-import { RackPresence } from './rack-presence.ts';
+import { RackPresence, returnEvents } from './rack-presence.ts';
 
 /**
  * Registrations of unknown racks: from one address, from one network, and in total. An unchanged repeat of a pending rack does not count.
@@ -106,7 +106,7 @@ export class Racks {
     this.#clock = clock;
     this.acknowledgements = new Acknowledgements(this, clock);
     this.homes = new MachineHomes(this, store, clock);
-    this.presence = new RackPresence(this, store, clock);
+    this.presence = new RackPresence({ list: () => this.#list, change: (decide) => this.#change(decide) }, clock);
   }
 
   /** All racks, in the order of their registration, as last read. */
@@ -133,7 +133,6 @@ export class Racks {
       this.#version = seen.version;
       // Another process may have heard it.
       this.acknowledgements.reported();
-      this.presence.forgetRemoved();
     } catch (error) {
       if (!isStoreUnavailable(error)) throw error;
     }
@@ -306,12 +305,12 @@ export class Racks {
     await this.#change((racks) => {
       const known = racks.find((rack) => rack.uuid === uuid);
       if (known === undefined) return { put: [], events: [], result: undefined };
-      const next = weighNetworks({ ...known, ...said, seenMs: atMs }, known, racks);
-      return { put: [next], events: this.#disputeEvents(next, known, racks), result: undefined };
+      const next = weighNetworks({ ...known, ...said, seenMs: atMs, awayMs: undefined }, known, racks);
+      const events = [...returnEvents(known, atMs), ...this.#disputeEvents(next, known, racks)];
+      return { put: [next], events, result: undefined };
     });
     this.acknowledgements.reported();
     if (images !== undefined) await this.#store.racks.putImages(uuid, images);
-    await this.presence.heard(uuid);
   }
 
   /** The last reported images of the accepted remote racks among these, by UUID. */

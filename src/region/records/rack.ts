@@ -87,6 +87,8 @@ export interface Rack {
   readonly stateSinceMs: number;
   /** When it was last heard; `undefined` if never since it registered. */
   readonly seenMs?: number | undefined;
+  /** When its silence was logged; `undefined` unless it is away. */
+  readonly awayMs?: number | undefined;
   /** The source of its events; each source numbers its own. */
   readonly source?: string | undefined;
   /** The newest REFUSED_KEPT_MAX refused entries of its last batches. */

@@ -28,6 +28,7 @@ test('beyond the remembered pairs of machine and rack the oldest is logged again
       highestSequence: async () => -1,
       recordEvent: async (_event: unknown, systemId: string | undefined) => void reported.push(systemId ?? ''),
       changeMachine: () => assert.fail('nothing is changed'),
+      afterCommit: async (effect: () => void | Promise<void>) => effect(),
     };
     const homes = new MachineHomes(racks, store, new VirtualClock());
     const say = async (index: number): Promise<void> => {
