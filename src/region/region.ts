@@ -234,12 +234,12 @@ class RegionOnStore implements Region {
   async stateUpdate(rackUuid: string, { ifNoneMatch, takesChanges }: StateRequest): Promise<StateUpdate> {
     await this.#reads.run();
     const { version } = this.#mirror;
-    const { networksVersion: networks } = this.racks;
+    const basis = this.racks.networksVersion + this.#mirror.rewinds;
     const known = knownMark(ifNoneMatch, this.#startId);
-    const tag = stateTag({ version, networks, startId: this.#startId });
-    if (known?.version === version) return { kind: 'unchanged', tag };
-    const mayChange = takesChanges && known?.networks === networks;
-    const changed = mayChange ? this.#mirror.changedSince(known.version) : undefined;
+    const tag = stateTag({ version, basis, startId: this.#startId });
+    const isOnBasis = known?.basis === basis;
+    if (isOnBasis && known.version === version) return { kind: 'unchanged', tag };
+    const changed = takesChanges && isOnBasis ? this.#mirror.changedSince(known.version) : undefined;
     if (changed === undefined) return { kind: 'state', tag, state: this.#stateFor(rackUuid, this.#mirror.list()) };
     const present = [...changed].flatMap((systemId) => this.#mirror.find(systemId) ?? []);
     const gone = [...changed].filter((systemId) => this.#mirror.find(systemId) === undefined);

@@ -4,13 +4,15 @@
 //   keep ──▶ written at once ──pause──▶ ready
 //   keep in the pause ──▶ waits; the newest is written when the pause ends, or at `close`
 //
-// 1. A pause takes PAUSE_FACTOR times as long as the write before it. With few machines that is a few milliseconds.
+// 1. A pause takes PAUSE_FACTOR times as long as the write before it, and PAUSE_MS_MAX at most. With few machines that is a few milliseconds.
 
 import type { Clock, Timer } from '../clock.ts';
 import type { DesiredState } from '../machines/machine.ts';
 
 /** Writing takes at most 1/(1 + PAUSE_FACTOR) of the time. */
 const PAUSE_FACTOR = 20;
+/** The same after a write to a disk that stood still. */
+const PAUSE_MS_MAX = 5000;
 
 export class DesiredStateKeeper {
   readonly #clock: Clock;
@@ -39,7 +41,7 @@ export class DesiredStateKeeper {
   #writeNow(state: DesiredState): void {
     const from = this.#clock.now();
     this.#write(state);
-    const pauseMs = (this.#clock.now() - from) * PAUSE_FACTOR;
+    const pauseMs = Math.min((this.#clock.now() - from) * PAUSE_FACTOR, PAUSE_MS_MAX);
     this.#pause = this.#clock.schedule(pauseMs, () => {
       this.#pause = undefined;
       const waiting = this.#waiting;

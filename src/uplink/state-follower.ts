@@ -46,6 +46,8 @@ export class StateFollower {
   #last: { readonly state: DesiredState; readonly tag: string | undefined } | undefined;
   #stream: { close(): void } | undefined;
   #silence: Timer | undefined;
+  /** Counts the stops: an answer to a request from before one comes too late. */
+  #stops = 0;
 
   constructor(options: StateFollowerOptions) {
     this.#options = options;
@@ -59,6 +61,7 @@ export class StateFollower {
   }
 
   stop(): void {
+    this.#stops += 1;
     this.#fetching.stop();
     this.#following.stop();
     this.#endStream();
@@ -73,6 +76,7 @@ export class StateFollower {
   async #fetch(): Promise<RunOutcome> {
     const { ask, path, onState, onProblem } = this.#options;
     const last = this.#last;
+    const stops = this.#stops;
     const answer = await ask({
       method: 'GET',
       path: path('state'),
@@ -81,7 +85,7 @@ export class StateFollower {
       ifNoneMatch: last?.tag,
       takesChanges: last?.tag !== undefined,
     });
-    if (answer === undefined) return { kind: 'failed' };
+    if (answer === undefined || stops !== this.#stops) return { kind: 'failed' };
     if (answer.status === 304) return { kind: 'rest', ms: POLL_MS };
     const isChanges = answer.status === 226 && last !== undefined;
     if (answer.status !== 200 && !isChanges) return { kind: 'failed', retryAfterMs: answer.retryAfterMs };

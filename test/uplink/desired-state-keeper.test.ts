@@ -28,6 +28,20 @@ test('the first state is written at once, then the newest after a pause of 20 ti
   assert.equal(clock.pending, 0);
 });
 
+test('a write that stood still is followed by a short pause all the same', () => {
+  const clock = new VirtualClock();
+  const written: number[] = [];
+  const keeper = new DesiredStateKeeper(clock, ({ version }) => {
+    written.push(version);
+    clock.advance(30_000);
+  });
+  keeper.keep({ ...EMPTY_DESIRED_STATE, version: 1 });
+  keeper.keep({ ...EMPTY_DESIRED_STATE, version: 2 });
+  clock.advance(5000);
+  assert.deepEqual(written, [1, 2]);
+  keeper.close();
+});
+
 test('a state that is kept after the pause is written at once', () => {
   const clock = new VirtualClock();
   const written: number[] = [];

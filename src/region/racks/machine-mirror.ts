@@ -36,6 +36,7 @@ export class MachineMirror {
   /** By the version from which a read began, oldest first: the machines that it changed. Each begins where the one before it ended. */
   readonly #changes = new BoundedMap<number, ReadonlySet<string>>(CHANGES_KEPT_MAX, 'set longest ago');
   #version = -1;
+  #rewinds = 0;
   readonly #reads = new LatestRun(() => this.#read());
 
   /** @param onChanged called with the machines that another process may have changed */
@@ -47,6 +48,11 @@ export class MachineMirror {
   /** The version of the contents; -1: none have been read. */
   get version(): number {
     return this.#version;
+  }
+
+  /** How often the store was found at an older version than before, as after a restore. */
+  get rewinds(): number {
+    return this.#rewinds;
   }
 
   /** The machines as racks get them. */
@@ -86,6 +92,7 @@ export class MachineMirror {
       if (last === undefined) break;
       afterId = last.id;
     }
+    if (version < this.#version) this.#rewinds += 1;
     if (gone === undefined) this.#forgetAll();
     const differing = new Set<string>();
     for (const systemId of gone ?? []) this.#put(systemId, undefined, differing);
@@ -136,7 +143,7 @@ export class MachineMirror {
     return holders.size === 2 ? [...holders][0] : undefined;
   }
 
-  /** Makes a machine's record anew: without its UUID while another machine shows the same. */
+  /** Makes a machine's record again: without its UUID while another machine shows the same. */
   #show(systemId: string): void {
     const machine = this.#stored.get(systemId);
     const isShared = (this.#holders.get(machine?.uuid ?? '')?.size ?? 0) > 1;
