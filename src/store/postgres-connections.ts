@@ -15,7 +15,8 @@ import { isLost, isStale } from './postgres-faults.ts';
 const CONNECT_MS_MAX = 5000;
 const STATEMENT_MS_MAX = 20_000;
 const LOCK_MS_MAX = 5000;
-const IDLE_IN_TRANSACTION_MS_MAX = 20_000;
+/** A process that stands still within a transaction stops the duties and the events of all others for this long. */
+const IDLE_IN_TRANSACTION_MS_MAX = 5000;
 const QUERY_MS_MAX = 25_000;
 /** Marks of connections that nobody has used for this long are removed. */
 const MARK_DAYS = 7;

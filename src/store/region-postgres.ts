@@ -66,7 +66,10 @@ export async function makeTables(client: pg.ClientBase, isCopied = false): Promi
     `BEGIN; SET LOCAL lock_timeout = ${TABLES_MS_MAX}; SET LOCAL statement_timeout = ${TABLES_MS_MAX}`,
   );
   await patient(`SELECT pg_advisory_xact_lock(${SCHEMA_LOCK})`);
-  const others = "FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p')";
+  // Tables, views and sequences, but for those of extensions.
+  const others =
+    "FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p', 'v', 'm', 'S', 'f') " +
+    "AND NOT EXISTS (SELECT 1 FROM pg_depend WHERE classid = 'pg_class'::regclass AND objid = pg_class.oid AND deptype = 'e')";
   const isOurs = (await number(`SELECT count(*) ${others} AND relname = 'rackboot'`)) > 0;
   if (!isOurs) {
     const tables = await number(`SELECT count(*) ${others}`);

@@ -12,6 +12,9 @@ import { type Answer, refuse, refuseFor } from './answer.ts';
 import { listFor } from './long-answers.ts';
 import type { ApiCall } from './operation.ts';
 
+/** Changed machines that are read at a time. */
+const ANSWERED_AT_ONCE = 50;
+
 /** Undoes the commands that other machines have taken. */
 class Undone extends Error {
   readonly refused: readonly CommandRefusal[];
@@ -63,11 +66,11 @@ export async function giveMany(
     }
   }
 
-  // One at a time: hundreds of whole machines would take much memory.
+  // A few at a time: hundreds of whole machines would take much memory.
   async function* answers(): AsyncGenerator<unknown, void> {
-    for (const systemId of done) {
-      const machine = await store.findMachine(systemId);
-      yield machine === undefined ? undefined : await answer(machine);
+    for (let index = 0; index < done.length; index += ANSWERED_AT_ONCE) {
+      const systemIds = done.slice(index, index + ANSWERED_AT_ONCE);
+      for (const machine of await store.listMachines({ systemIds }, 0, ANSWERED_AT_ONCE)) yield await answer(machine);
     }
   }
 }
