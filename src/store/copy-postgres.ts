@@ -132,7 +132,7 @@ export function fromPostgres<T>(
   work: (source: CopySource) => Promise<T>,
 ): Promise<T> {
   return using(place, async (client) => {
-    await makeTables(client);
+    await makeTables(client, 'source');
     if (isStopped) await checkStopped(client);
     // While the other end works, this one waits within its transaction.
     await client.query('SET idle_in_transaction_session_timeout = 0');
@@ -159,7 +159,7 @@ async function holdAlone(client: pg.ClientBase): Promise<void> {
 export function toPostgres<T>(place: PostgresPlace, work: (target: CopyTarget) => Promise<T>): Promise<T> {
   return using(place, async (client) => {
     await holdAlone(client);
-    await makeTables(client, true);
+    await makeTables(client, 'target');
     await checkStopped(client);
     return await work(new PostgresTarget(client));
   });

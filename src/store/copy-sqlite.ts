@@ -3,9 +3,11 @@
 // 1. The source is read in one transaction, so it is as it was at one moment, while others write to it.
 // 2. The target is written beside its place, and moved there when it is whole.
 
-import { existsSync, renameSync, rmSync } from 'node:fs';
+import { accessSync, constants, existsSync, renameSync, rmSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { errorText, RackError } from '../errors.ts';
+import { errorText, osErrorCode, RackError } from '../errors.ts';
+import { ownUserName } from '../files/ownership.ts';
 import { checkRegularFile } from '../files/regular-file.ts';
 import { openDatabaseFile, sqliteCode } from './database-file.ts';
 import type { CopiedRow, CopiedTable, CopySource, CopyTarget } from './region-copy.ts';
@@ -65,6 +67,7 @@ export class SqliteSource extends SqliteEnd implements CopySource {
     try {
       // A pipe, for one, would never answer.
       checkRegularFile(path);
+      checkAccess(path, constants.R_OK, 'read');
       database = new DatabaseSync(path, { readOnly: true });
       const mark = Number(database.prepare('PRAGMA application_id').get()?.application_id);
       const version = Number(database.prepare('PRAGMA user_version').get()?.user_version);
@@ -108,6 +111,8 @@ export class SqliteTarget extends SqliteEnd implements CopyTarget {
     if (existsSync(path)) {
       throw new RackError('already-exists', `${path} exists: name a new file, or move this one away`);
     }
+    const directory = dirname(path);
+    if (existsSync(directory)) checkAccess(directory, constants.W_OK, 'write into');
     // Whether the directory held another region before does not matter.
     const { findLoss: _unasked, ...kind } = REGION_DATABASE;
     const database = openDatabaseFile(`${path}${UNFINISHED}`, kind);
@@ -152,5 +157,17 @@ export class SqliteTarget extends SqliteEnd implements CopyTarget {
     database.close();
     renameSync(`${this.#path}${UNFINISHED}`, this.#path);
     for (const companion of ['-wal', '-shm']) rmSync(`${this.#path}${UNFINISHED}${companion}`, { force: true });
+  }
+}
+
+/** @throws RackError `permission-denied` */
+function checkAccess(path: string, mode: number, what: 'read' | 'write into'): void {
+  try {
+    accessSync(path, mode);
+  } catch (error) {
+    const remedy =
+      what === 'read' ? 'let that user read it' : "name a file in a directory of that user, such as the region's own";
+    const text = `${ownUserName()}, who runs the region, cannot ${what} ${path} (${osErrorCode(error)}): ${remedy}`;
+    throw new RackError('permission-denied', text, { cause: error });
   }
 }

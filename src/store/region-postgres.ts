@@ -45,10 +45,10 @@ export async function openPostgresRegion(place: PostgresPlace): Promise<RegionSt
 
 /**
  * Makes the tables of an empty database, or brings them up to date.
- * @param isCopied true for the target of a copy, which may be unfinished
+ * @param use for a region, or as one end of a copy: its source must hold a region, its target may be unfinished
  * @throws RackError, and errors of the database
  */
-export async function makeTables(client: pg.ClientBase, isCopied = false): Promise<void> {
+export async function makeTables(client: pg.ClientBase, use: 'region' | 'source' | 'target' = 'region'): Promise<void> {
   const number = async (sql: string): Promise<number> => {
     const { rows } = await client.query<Record<string, unknown>>(sql);
     return Number(Object.values(rows[0] ?? {})[0] ?? 0);
@@ -71,6 +71,8 @@ export async function makeTables(client: pg.ClientBase, isCopied = false): Promi
     "FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p', 'v', 'm', 'S', 'f') " +
     "AND NOT EXISTS (SELECT 1 FROM pg_depend WHERE classid = 'pg_class'::regclass AND objid = pg_class.oid AND deptype = 'e')";
   const isOurs = (await number(`SELECT count(*) ${others} AND relname = 'rackboot'`)) > 0;
+  if (!isOurs && use === 'source')
+    throw new RackError('not-found', 'the database holds no region: check the name in its URL');
   if (!isOurs) {
     const tables = await number(`SELECT count(*) ${others}`);
     if (tables > 0) {
@@ -80,7 +82,7 @@ export async function makeTables(client: pg.ClientBase, isCopied = false): Promi
     await client.query(MARK_SQL);
   }
   const version = await number('SELECT version FROM rackboot');
-  checkVersion(version, isCopied);
+  checkVersion(version, use === 'target');
   for (const step of POSTGRES_MIGRATIONS.slice(Math.abs(version))) await patient(step);
   if (Math.abs(version) < POSTGRES_MIGRATIONS.length) {
     await client.query('UPDATE rackboot SET version = $1', [POSTGRES_MIGRATIONS.length]);

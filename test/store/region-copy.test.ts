@@ -3,7 +3,17 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -18,6 +28,7 @@ import { REGION_FILE } from '../../src/store/region-schema.ts';
 import { openRegionStore } from '../../src/store/region-sqlite.ts';
 import { EVENT, fillRegion } from '../contract/region-operations.ts';
 import { FIELDS } from '../contract/region-store.ts';
+import { NOBODY } from '../support/another-user.ts';
 import { missing } from '../support/needs.ts';
 import { PostgresServer } from '../support/postgres-server.ts';
 import { runRackboot } from '../support/running-rack.ts';
@@ -195,6 +206,55 @@ describe('the data of a region, moved', { skip: missing('linux', '/usr/lib/postg
       `sqlite:${join(directory, 'x')}`,
     );
     await running.close();
+  });
+
+  test('a source without a region is refused, and stays as it is', async () => {
+    const name = await server.makeDatabase();
+    const to = join(directory, 'from-nothing');
+    const { code, complaints } = await runRackboot([
+      'region',
+      'copy',
+      '--from',
+      server.urlOf(name),
+      '--to',
+      `sqlite:${to}`,
+    ]);
+    assert.notEqual(code, 0);
+    assert.match(complaints.join('\n'), /holds no region: check the name/);
+    assert.equal(existsSync(join(to, REGION_FILE)), false);
+    const tables = execFileSync('psql', [server.urlOf(name), '-Atc', '\\dt'], { encoding: 'utf8', stdio: 'pipe' });
+    assert.equal(tables, '');
+  });
+
+  test('what root copies, saves or restores belongs to the owner of the directory', {
+    skip: missing('root'),
+  }, async () => {
+    const name = await server.makeDatabase();
+    await (await openPostgresRegion(server.placeOf(name))).close();
+    chmodSync(directory, 0o711);
+    const to = join(directory, 'of-another');
+    mkdirSync(to);
+    chownSync(to, NOBODY, NOBODY);
+    const owned = async (file: string, ...args: string[]): Promise<void> => {
+      const { code, complaints } = await runRackboot(['region', ...args]);
+      assert.equal(code, 0, complaints.join('\n'));
+      assert.equal(statSync(join(to, file)).uid, NOBODY);
+    };
+    await owned(REGION_FILE, 'copy', '--from', server.urlOf(name), '--to', `sqlite:${to}`);
+    const config = join(directory, 'of-another.yaml');
+    const store = `{ kind: postgresql, url: "${server.urlOf(name)}" }`;
+    writeFileSync(config, `state_dir: ${JSON.stringify(to)}\nregion: { store: ${store} }\n`);
+    await owned('today.backup', 'backup', join(to, 'today.backup'), '--config', config);
+    const elsewhere = join(directory, 'y.backup');
+    const { code, complaints } = await runRackboot(['region', 'backup', elsewhere, '--config', config]);
+    assert.notEqual(code, 0);
+    assert.match(complaints.join('\n'), /cannot write into .*: name a file in a directory of that user/);
+    const secret = join(directory, 'secret.backup');
+    copyFileSync(join(to, 'today.backup'), secret);
+    chmodSync(secret, 0o600);
+    chownSync(secret, 0, 0);
+    const unread = await runRackboot(['region', 'restore', secret, '--config', config]);
+    assert.match(unread.complaints.join('\n'), /cannot read .*: let that user read it/);
   });
 
   test('nothing is copied or restored into a database on which a region runs', async () => {

@@ -27,7 +27,9 @@ type Lend<End> = (work: (end: End) => Promise<CopiedTables>) => Promise<CopiedTa
 /** Moves a region's data. @param from, to `sqlite:DIRECTORY` or the URL of a PostgreSQL @returns 0 */
 export async function copyStores(from: string, to: string, options: DatabaseOptions, json: boolean): Promise<number> {
   const [source, target] = [placeOf(from, '--from', options), placeOf(to, '--to', options)];
-  if (source.store.kind === 'sqlite') becomeOwnerOf(source.stateDir);
+  await loadPostgres(source, target);
+  // Whichever end has a directory: its service must be able to open what is written there.
+  for (const { stateDir, store } of [source, target]) if (store.kind === 'sqlite') becomeOwnerOf(stateDir);
   const release = holdStates(source, target);
   try {
     return await copy(sourceAt(source, true), targetAt(target), json);
@@ -39,14 +41,16 @@ export async function copyStores(from: string, to: string, options: DatabaseOpti
 /** Writes the store of a configuration file into a new file, also while its region runs. @returns 0 */
 export async function backUp(config: string, file: string, json: boolean): Promise<number> {
   const place = loadStorePlace(config);
-  if (place.store.kind === 'sqlite') becomeOwnerOf(place.stateDir);
+  await loadPostgres(place);
+  becomeOwnerOf(place.stateDir);
   return await copy(sourceAt(place, false), (work) => intoFile(file, work), json);
 }
 
 /** Fills the empty store of a configuration file from a backup. @returns 0 */
 export async function restore(config: string, file: string, json: boolean): Promise<number> {
   const place = loadStorePlace(config);
-  if (place.store.kind === 'sqlite') becomeOwnerOf(place.stateDir);
+  await loadPostgres(place);
+  becomeOwnerOf(place.stateDir);
   const release = holdStates(place);
   try {
     return await copy((work) => fromFile(file, work), targetAt(place), json);
@@ -76,6 +80,11 @@ function placeOf(text: string, option: string, { passwordFile, caFile }: Databas
     stateDir: '',
     store: parseStore(given, (problem) => new RackError('bad-argument', `${option}: ${problem}`)),
   };
+}
+
+/** Loads the code now: the owner of the data may not be able to read it. */
+async function loadPostgres(...places: readonly StorePlace[]): Promise<void> {
+  if (places.some(({ store }) => store.kind === 'postgresql')) await import('../../store/copy-postgres.ts');
 }
 
 /** Keeps processes of a region from starting in these directories. @throws RackError `already-running` */
