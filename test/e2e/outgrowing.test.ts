@@ -177,7 +177,7 @@ describe('the page about outgrowing one host', {
 
   /** Makes the database by the page's words, which stand in a sentence. */
   async function makeDatabase(): Promise<void> {
-    const [, command = ''] = /`(createdb [^`]+)`/.exec(readDocument(PAGE)) ?? [];
+    const [, command = ''] = /`sudo -u postgres (createdb [^`]+)`/.exec(readDocument(PAGE)) ?? [];
     await run(`PGHOST=${server.directory} PGUSER=rackboot ${command}`);
   }
 
