@@ -5,7 +5,7 @@
 //
 // 1. ISC and dnsmasq have one round: they are slower by a factor that no noise explains, and take a minute to load 100 000 leases.
 // 2. Every server is warmed up alike, with leases and with renewals, until its rate stops growing; the warm-up does not count.
-// 3. After BUDGET_MS no round is added or repeated, so that a run ends within about twelve minutes.
+// 3. After `budgetMs` no round is added or repeated, so that a run ends within about twelve minutes.
 
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -5,11 +5,12 @@
 
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, globSync, mkdtempSync } from 'node:fs';
+import { chmodSync, existsSync, globSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { cachePlace } from '../bin/cache-place.js';
 import { declaredShare, HOST_PARTS, type HostShare } from './support/host-share.ts';
+import { MEMORY_ROOT } from './support/memory-place.ts';
 import { NO_MIRROR, reachesMirror, withoutMirrorText } from './support/needs.ts';
 import { killTests, type Limits, runTests } from './support/test-process.ts';
 
@@ -184,17 +185,22 @@ async function repeatDoubtful(): Promise<void> {
   }
 }
 
-/** The temporary directory of this run, which goes with it, however it ends. */
+/** The temporary directories of this run, on disk and in memory, which go with it, however it ends. */
 function makeScratch(): void {
   // Short: sockets are made in it, and sun_path of unix(7) has 108 octets.
   const scratch = mkdtempSync(join(tmpdir(), 'rt-'));
   // Some tests drop root.
   chmodSync(scratch, 0o1777);
   process.env.TMPDIR = scratch;
+  const memory = existsSync(MEMORY_ROOT) ? mkdtempSync(join(MEMORY_ROOT, 'rt-')) : undefined;
+  if (memory !== undefined) {
+    chmodSync(memory, 0o1777);
+    process.env.RACKBOOT_TEST_MEMORY = memory;
+  }
   process.on('exit', () => {
     killTests();
     // Never what is mounted below it.
-    spawnSync('rm', ['-rf', '--one-file-system', scratch]);
+    spawnSync('rm', ['-rf', '--one-file-system', scratch, ...(memory === undefined ? [] : [memory])]);
   });
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => process.exit(1));
 }

@@ -106,7 +106,7 @@ export function resolveOptions(
   return entries;
 }
 
-/** One entry, checked by itself: its problems do not hide those of other entries. */
+/** One entry, checked alone: its problems do not hide those of other entries. */
 function parseEntry(entry: unknown, at: string, report: ReportOption): WrittenOption | undefined {
   const parsed = optionEntry.safeParse(entry, OWN_WORDS);
   if (parsed.success) return parsed.data;

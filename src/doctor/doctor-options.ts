@@ -1,4 +1,4 @@
-// What the doctor is given: the configuration, and what the running rack and this host say of themselves.
+// What the doctor is given: the configuration, and what the running rack and this host report.
 
 import type { RackConfig } from '../config/rack-config.ts';
 import type { Finding } from './finding.ts';

@@ -72,7 +72,7 @@ export function runProgram(name: string, args: readonly string[], options: Progr
     });
     running.add(child);
     if (onLine !== undefined && child.stderr !== null) createInterface({ input: child.stderr }).on('line', onLine);
-    // A program that does not read its input fails by itself if it needed it.
+    // A program that does not read its input fails on its own if it needed it.
     child.stdin?.on('error', () => undefined).end(options.input ?? '');
   });
 }

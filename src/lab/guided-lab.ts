@@ -6,7 +6,7 @@
 //
 // 1. Until the region answers, the lab reports only that it starts: a service's log is noise to a newcomer.
 // 2. However the lab ends, its racks, machines and files are removed.
-// 3. What to try next comes after the line that says that the machine is enlisted.
+// 3. The suggestions follow the line that reports the machine as enlisted.
 
 import { Resolver } from 'node:dns/promises';
 import { rmSync } from 'node:fs';

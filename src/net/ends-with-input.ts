@@ -4,7 +4,7 @@
 /** The environment variable that tells a daemon to end with its input; `1`: it does. */
 export const ENDS_WITH_INPUT = 'RACKBOOT_ENDS_WITH_INPUT';
 
-/** Calls `end` once when the standard input closes. What is read there is thrown away. */
+/** Calls `end` once when the standard input closes. Input is discarded. */
 export function whenInputCloses(end: () => void): void {
   // Not `end`: a peer that is killed may reset a socket instead of closing it.
   process.stdin.once('close', end);

@@ -9,7 +9,7 @@
 //                                                                └─ another was faster ─► write that to the file
 //
 // 1. The store's key is never replaced: all processes of a region have it. Of two that make one at the same time, the first to store it wins.
-// 2. A key that is replaced in the file stays beside it: hypervisors may know it.
+// 2. A replaced key stays in the directory under another name, because hypervisors may accept it.
 // 3. ssh never prompts: no password, no passphrase, no confirmation.
 
 import { chmodSync, closeSync, existsSync, fsyncSync, linkSync, mkdtempSync, renameSync, rmSync } from 'node:fs';

@@ -44,7 +44,7 @@ export interface EndedCommand {
   readonly machine: string;
   readonly command: LedgerEntry['command'];
   readonly outcome: PowerOutcome;
-  /** True if the machine was off when last seen before. */
+  /** True if the machine was off when it was last seen before the command. */
   readonly wasOff?: boolean;
 }
 
@@ -52,7 +52,7 @@ export interface EndedCommand {
 export interface SwitchboardParts extends PowerSurroundings {
   readonly findDriver: (name: string) => PowerDriver | undefined;
   readonly ledger: PowerLedger;
-  /** Whether this process may switch machines still; undefined: always. */
+  /** True while this process may switch machines; undefined: always. */
   readonly mayStep?: ((signal: AbortSignal) => Promise<boolean>) | undefined;
   /** The sentence of a problem. */
   readonly problemText: (problem: ParameterProblem) => string;
@@ -280,7 +280,7 @@ export class PowerSwitchboard {
       const known = await ledger.begin({ id, machine, command, begunAtMs: clock.wallTimeMs() });
       if (known === undefined) return true;
       this.#queue.finish(task);
-      // One without an end is under way, or was when the last process died: its end is reported by whoever knows it.
+      // One without an end is under way, or was when the last process died: the running task, or `recover`, reports its end.
       if (known.end !== undefined)
         await this.#parts.onEnd({ id, machine, command: known.command, outcome: known.end.outcome });
     } catch (error) {

@@ -243,7 +243,7 @@ class RegionProcess implements Daemon {
   async #closeServed(served: ServedRegion): Promise<void> {
     const { promise: late, resolve } = Promise.withResolvers<void>();
     const timer = this.#options.clock.schedule(CLOSE_MS_MAX, () => {
-      this.#note(`the database did not close within ${CLOSE_MS_MAX / 1000} s; what it has confirmed is stored`);
+      this.#note(`the database did not close within ${CLOSE_MS_MAX / 1000} s; all that it has confirmed is stored`);
       resolve();
     });
     await Promise.race([served.close(), late]);

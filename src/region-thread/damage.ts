@@ -1,4 +1,4 @@
-// Damage of `region.db`, as the operator is told of it: found while the region runs, or when it cannot start.
+// Reports damage of `region.db` to the operator: found while the region runs, or when it cannot start.
 
 import { systemClock } from '../clock.ts';
 import { errorText, RackError } from '../errors.ts';

@@ -45,7 +45,7 @@ export interface PowerSideParts {
   readonly clock: Clock;
   /** Where the SSH key for hypervisors is as a file. */
   readonly stateDir: string;
-  /** Whether this process may switch machines still; undefined: always. */
+  /** True while this process may switch machines; undefined: always. */
   readonly mayStep?: ((signal: AbortSignal) => Promise<boolean>) | undefined;
   /** Default: all drivers. */
   readonly drivers?: readonly PowerDriver[] | undefined;
@@ -173,7 +173,7 @@ export class PowerSide implements PowerControl {
     this.#hold?.close();
   }
 
-  /** A key that this directory has becomes the store's if that has none: hypervisors know it. */
+  /** Stores this directory's key if the store has none, because hypervisors already accept it. */
   #keepOwnKey(): void {
     // A failure is reported by the first command that needs the key.
     if (hasSshKey(this.#parts.stateDir)) this.#sshIdentity().catch(() => undefined);
@@ -205,7 +205,7 @@ export class PowerSide implements PowerControl {
     if (last !== undefined) goOn(0, last.id);
   }
 
-  /** Looks at machines one after the other: of two records of one machine, the newer is the one that counts last. */
+  /** Looks at machines one after the other, so the newer of two records of a machine takes effect last. */
   #inOrder(look: () => Promise<void>): Promise<void> {
     this.#looks = this.#looks.then(() => (this.#isClosed ? undefined : look()));
     return this.#looks;
@@ -239,7 +239,7 @@ export class PowerSide implements PowerControl {
 
   async #lookNow(): Promise<void> {
     const systemIds = [...this.#touched].slice(0, LOOK_MAX);
-    // Before they are read: whoever is touched meanwhile is read again.
+    // Cleared before reading, so a machine that changes during the read is read again.
     for (const systemId of systemIds) this.#touched.delete(systemId);
     const machines = await this.#list({ systemIds }, 0);
     if (machines === undefined) {

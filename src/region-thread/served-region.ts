@@ -1,4 +1,4 @@
-// A region that serves: the region on its store, its power side, and its API. The thread beside a rack and the process apart from racks
+// A region that serves: the region on its store, its power side, and its API. The thread in a rack's process and the process apart from racks
 // open it in the same way, and differ in whom they tell.
 
 import { type Clock, newUuid, systemClock } from '../clock.ts';

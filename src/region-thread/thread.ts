@@ -118,7 +118,7 @@ function end(close: () => Promise<void>): void {
   });
 }
 
-/** Stores the rack's description of itself; repeats while the store is unavailable. */
+/** Stores the rack's description; repeats while the store is unavailable. */
 async function greet(rack: RackDescription, region: Region): Promise<void> {
   try {
     await region.racks.greet(rack);

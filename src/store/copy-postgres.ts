@@ -85,7 +85,7 @@ class PostgresTarget extends PostgresEnd implements CopyTarget {
     }
   }
 
-  /** Finds the row that the database refuses, by writing each by itself. */
+  /** Finds the row that the database refuses, by writing each alone. */
   async #faultOf(table: CopiedTable, rows: readonly CopiedRow[], cause: unknown): Promise<unknown> {
     await this.client.query('ROLLBACK; BEGIN');
     for (const row of rows) {

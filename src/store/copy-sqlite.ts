@@ -1,7 +1,7 @@
 // A file of SQLite as an end of a copy (`region-copy.ts`): a region.db, or a backup, which is such a file.
 //
 // 1. The source is read in one transaction, so it is as it was at one moment, while others write to it.
-// 2. The target is written beside its place, and moved there when it is whole.
+// 2. The target is written under another name in its directory, and renamed when it is whole.
 
 import { accessSync, constants, existsSync, renameSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';

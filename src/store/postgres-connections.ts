@@ -132,7 +132,7 @@ export function connectionOf({ url, password, ca }: PostgresPlace): pg.PoolConfi
   // The host is given, because of an address the driver does not tell TLS.
   const host = place.hostname.replace(/^\[|\]$/g, '');
   const ssl = isPlain ? false : { host, rejectUnauthorized: true, ca: ca ?? knownAuthorities() };
-  // The driver takes all of the place from this text, and nothing beside it. It stays in memory.
+  // The driver takes all of the place from this text, and nothing else. It stays in memory.
   if (password !== undefined) place.searchParams.set('password', password);
   return {
     connectionString: place.href,

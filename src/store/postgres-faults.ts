@@ -9,7 +9,7 @@ const REPEATED: ReadonlySet<string> = new Set(['40001', '40P01', '23505']);
 
 const UNIQUE_VIOLATION = '23505';
 
-/** The start of a code, and what to do. They may pass by themselves or by an operator's hand at the database. */
+/** The start of a code, and what to do. They may pass without help, or once an operator mends the database. */
 const PASSING: readonly (readonly [code: string, remedy: string])[] = [
   ['53100', "make room on the database's disk"],
   ['53300', 'the database has no connection left: raise its max_connections, or lower region.store.pool'],

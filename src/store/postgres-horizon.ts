@@ -24,7 +24,7 @@ const LOWEST_SQL =
   "WHERE locktype = 'advisory' AND objsubid = 1 AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) " +
   `AND classid::bigint >> 16 = ${LOCKS_FROM >> 48n}`;
 
-/** The number up to which every change is visible to whoever looks after this. The connection is in no transaction. */
+/** Every later query sees all changes up to this number. The connection is in no transaction. */
 export async function readHorizon(client: pg.ClientBase): Promise<number> {
   // Several statements have one answer each, which the types do not say.
   const answers: unknown = await client.query(LOWEST_SQL);

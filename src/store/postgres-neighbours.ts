@@ -5,7 +5,7 @@
 //
 // Sources: postgresql.org/docs/15/sql-notify.html; node-postgres.com/apis/client.
 //
-// 1. These are hints. While the connection is lost they are lost, too; but every process also looks by itself, so it finds each change.
+// 1. These are hints. While the connection is lost they are lost, too; but every process also looks regularly, so it finds each change.
 // 2. A hint is sent after the transaction of the change, not within it. Within it, the commits of all processes would wait for each other,
 //    because the server lets only one transaction with a NOTIFY commit at a time.
 // 3. One hint is under way at a time; all that are wanted meanwhile become one more.

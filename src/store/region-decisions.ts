@@ -30,7 +30,7 @@ import { all, numberIn, one, type Steps } from './region-steps.ts';
 const QUESTIONS_MAX = 16;
 
 const MACHINES_SQL = 'SELECT count(*) FROM machine';
-/** The part of all machines after so many of which they are counted again. */
+/** Machines are counted again after this fraction of them was added. */
 const COUNTED_SHARE = 0.01;
 const OWNER_DATA_BYTES_SQL =
   'SELECT sum(octet_length(owner_data)) FROM machine WHERE owner IS NOT DISTINCT FROM ? AND id <> ?';

@@ -3,7 +3,7 @@
 //
 // 1. The server answers only clients of `TftpConfig.clients` and this host itself. It drops all other datagrams silently, because an answer
 //    could reach a host that never asked.
-// 2. What a forged datagram can cause (an error reply, an event) is limited in rate; every refusal is counted.
+// 2. The effects of a forged datagram (an error reply, an event) are limited in rate; every refusal is counted.
 // 3. A change of the settings opens and closes only what changed; running transfers continue to their end.
 // 4. A packet that belongs to no transfer is not answered. Deviates from RFC 1350 §4 (send an error to the sender of a packet with a wrong port)
 //    because that error would tell a stranger which ports carry a transfer. The kernel gives the same answer for all unused ports.
@@ -293,7 +293,7 @@ export class TftpServer {
     else this.#waiting.offer(peer, { listener, request, peer, port });
   }
 
-  /** Begins a request whose turn has come. */
+  /** Begins the next request. */
   #begin(asked: Asked): void {
     const now = this.#deps.clock.now();
     const { listener, request, peer, port } = asked;

@@ -186,7 +186,7 @@ export const OTHERS: Readonly<Record<string, readonly RegExp[]>> = {
   ],
   'what was measured, and what follows from it': [
     /third DISCOVER, within 15 s for most firmware/g,
-    /beside 2000 such addresses and 1000 messages a second, real clients waited 11 to 66 s for one of 200 addresses/g,
+    /alongside 2000 such addresses and 1000 messages a second, real clients waited 11 to 66 s for one of 200 addresses/g,
     /One host that asks 5000 a second can delay/g,
     /much more than 10000 new hardware addresses/g,
     /a link of 140 kbit\/s/g,

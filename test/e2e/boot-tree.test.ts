@@ -9,7 +9,8 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { TREE_ENTRIES_MAX } from '../../src/files/tree-index.ts';
 import { labPlace, makeStandInTree } from '../../src/lab/safe-lab.ts';
-import { MANY_FILES_PLACE, makeManyFiles } from '../support/many-files.ts';
+import { makeManyFiles } from '../support/many-files.ts';
+import { MEMORY_PLACE } from '../support/memory-place.ts';
 import { missing } from '../support/needs.ts';
 import { addressOf, DhcpProbes, loadByHttp, loadByTftp } from '../support/probes.ts';
 import { RunningRack, runRackboot } from '../support/running-rack.ts';
@@ -28,7 +29,7 @@ describe('a rack with an unreadable boot tree', { skip: missing('linux') }, () =
   let from = 0;
 
   before(async () => {
-    place = mkdtempSync(join(MANY_FILES_PLACE, 'rackboot-tree-'));
+    place = mkdtempSync(join(MEMORY_PLACE, 'rackboot-tree-'));
     tree = join(place, 'boot');
     makeStandInTree(tree);
     makeManyFiles(join(place, 'many'), TREE_ENTRIES_MAX);

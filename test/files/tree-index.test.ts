@@ -6,10 +6,11 @@ import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import { BootTree } from '../../src/files/file-tree.ts';
 import { TREE_DEPTH_MAX, TREE_ENTRIES_MAX, walkTree } from '../../src/files/tree-index.ts';
-import { MANY_FILES_PLACE, makeManyFiles } from '../support/many-files.ts';
+import { makeManyFiles } from '../support/many-files.ts';
+import { MEMORY_PLACE } from '../support/memory-place.ts';
 
 function makeRoot(context: TestContext): string {
-  const root = mkdtempSync(join(MANY_FILES_PLACE, 'rackboot-index-'));
+  const root = mkdtempSync(join(MEMORY_PLACE, 'rackboot-index-'));
   context.after(() => rmSync(root, { recursive: true, force: true }));
   return root;
 }

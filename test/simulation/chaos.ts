@@ -3,8 +3,7 @@
 // administrator changes them. Afterwards rack and region agree, and everything that the rack wrote to disk has arrived once, in order.
 
 import assert from 'node:assert/strict';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { after } from 'node:test';
 import { resolveBootAsset } from '../../src/boot/asset.ts';
@@ -14,6 +13,7 @@ import { enlistmentForm, simulatedHardware, uuidBytes } from '../../src/lab/simu
 import { SimulatedMachine } from '../../src/lab/simulated-machine.ts';
 import { formatIpv4, type Ipv4, ipv4 } from '../../src/net/address.ts';
 import type { RegionKey } from '../../src/uplink/region-key.ts';
+import { MEMORY_PLACE } from '../support/memory-place.ts';
 import { seededRandom } from '../support/seeded-random.ts';
 import { sentenceOf } from '../support/sentences.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
@@ -43,7 +43,7 @@ const HOST = [
 ];
 
 // In memory if the host has such a file system: the databases are flushed hundreds of times per seed.
-const directory = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'rackboot-chaos-'));
+const directory = mkdtempSync(join(MEMORY_PLACE, 'rackboot-chaos-'));
 after(() => rmSync(directory, { recursive: true, force: true }));
 
 /** A clock with its own wall time. */

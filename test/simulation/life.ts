@@ -3,8 +3,7 @@
 // boot HTTP listener is Node's and cannot run in virtual time, so the code that decides its answers is called directly.
 
 import assert from 'node:assert/strict';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import { resolveBootAsset } from '../../src/boot/asset.ts';
@@ -30,6 +29,7 @@ import { openRegion, type Region } from '../../src/region/region.ts';
 import { sentenceOf } from '../../src/region/words/refusal.ts';
 import { openRegionStore } from '../../src/store/region-sqlite.ts';
 import { reportParams } from '../../src/uplink/report-params.ts';
+import { MEMORY_PLACE } from '../support/memory-place.ts';
 import { seededRandom } from '../support/seeded-random.ts';
 import { reasonOf } from '../support/sentences.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
@@ -38,7 +38,6 @@ import { type ServeHttp, WiredMachine } from './virtual-machine.ts';
 import { VirtualWire, type WireTrouble } from './virtual-wire.ts';
 
 const RACK = ipv4(0x0a140001);
-const MEMORY = '/dev/shm';
 const ORIGIN = 'http://10.20.0.1:5248';
 const STEP_MS = 50;
 /** The longest acceptable life, in virtual time. */
@@ -354,7 +353,7 @@ function assertLeased(site: SimulatedSite, { addresses, hostname }: Machine): vo
 /** Runs the machines' lives, and checks their results. */
 export async function simulateLife(seed: number, count: number, trouble: WireTrouble): Promise<void> {
   // Thousands of changes would each wait for the disk, which is not tested here.
-  const directory = mkdtempSync(join(existsSync(MEMORY) ? MEMORY : tmpdir(), 'rackboot-life-'));
+  const directory = mkdtempSync(join(MEMORY_PLACE, 'rackboot-life-'));
   const site = new SimulatedSite(seed, trouble, directory);
   try {
     await site.open();

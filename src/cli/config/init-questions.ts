@@ -58,7 +58,7 @@ export async function interview(terms: Interview): Promise<Answers> {
   let answers: Answers = given;
   let wrong: readonly Field[] = [];
   let mistakes = 0;
-  /** Answers that were fine by themselves, proposed again after a wrong one in their place. */
+  /** Valid answers, proposed again when another answer was wrong. */
   let kept: Answers = {};
   for (let open = asked; open.length > 0; ) {
     const [field, ...rest] = open;

@@ -40,7 +40,7 @@ export interface InitFlags {
   readonly name?: string | undefined;
   readonly stateDir: string;
   readonly interface?: string | undefined;
-  /** `server` or `proxy`; undefined: as the wire answers. */
+  /** `server` or `proxy`; undefined: `proxy` if another DHCP server answers. */
   readonly mode?: string | undefined;
   readonly low?: string | undefined;
   readonly high?: string | undefined;
@@ -115,7 +115,7 @@ async function askWire(candidates: readonly Candidate[], name: string): Promise<
   return answer;
 }
 
-/** Answers that follow from others: who gives the addresses if no other server does, and what a proxy does not need. */
+/** Derived answers: the mode if no other server answers, and the questions that a proxy does not need. */
 async function settle(candidates: readonly Candidate[], field: Field, known: Answers): Promise<string | undefined> {
   if (field === 'interface' || field === 'upstream') return undefined;
   if (field !== 'mode') return known.mode === 'proxy' ? '-' : undefined;

@@ -3,7 +3,7 @@
 //   batch ──► turn ──► turn ──► … ──► the answer says how far it was stored; the rack sends the rest again
 //                 └ other requests, and turns of other racks (batch-turns.ts), run in between
 //
-// 1. A turn is one transaction: its reports, its enlistments, and the sequence it reached. What the answer calls stored is on disk.
+// 1. A turn is one transaction: its reports, its enlistments, and the sequence it reached. Entries that the answer reports as stored are on disk.
 // 2. Entries at or below the highest sequence of their source were stored before, and do not run again; their refusals are repeated.
 // 3. A report from the future, by our clock, gets the present time.
 // 4. Only one batch of each rack is stored at a time.

@@ -1,4 +1,4 @@
-// Decides on a machine's report of itself: whether the machine is known, and which values to store.
+// Decides on a machine's own report: whether the machine is known, and which values to store.
 //
 //   recognised (recognition.ts) ─┬─ New ────────────────► amended, if a rack vouched for a boot from an interface that may be its own;
 //                                │                        before the first such boot, only by the address that reported it first

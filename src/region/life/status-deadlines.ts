@@ -40,7 +40,7 @@ export class StatusDeadlines {
       this.#offsetMs = offsetMs;
       return true;
     }
-    // Instants have fractions of a millisecond; what is stored has none.
+    // Instants have fractions of a millisecond, stored times have none.
     const step = Math.round(offsetMs - this.#offsetMs);
     const byMs = Math.abs(step) < STEP_MS_MIN ? 0 : step;
     if (byMs === 0 && this.#isBounded) return true;

@@ -4,7 +4,7 @@
 //   cloud-init, curtin, late commands ── that key ─► the machine's documents · signals · netboot off
 //   cloud-init's webhook ── that key ─► signs of life, log; its last stage: Deployed
 //
-// 1. Callers have authenticated the machine that they pass to a method (`api/metadata-routes.ts`).
+// 1. Callers have authenticated the machine that they pass to a method (`http/metadata-routes.ts`).
 // 2. A preseed that cannot be rendered fails the deployment at once, with file and line, instead of letting it time out.
 // 3. Only a machine that is installing now gets its installer's preseed.
 

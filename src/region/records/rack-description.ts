@@ -1,4 +1,4 @@
-// A rack's description of itself, sent at registration and with each heartbeat; the same embedded and over HTTP.
+// How a rack describes itself, sent at registration and with each heartbeat; the same embedded and over HTTP.
 //
 // Sources: the `interfaces` of `nodegroups/?op=register`.
 
@@ -48,7 +48,7 @@ export const RESERVATIONS_REPORTED_MAX = 4096;
 /** UTF-16 units of `settingsRefused`, which holds the first problems for people to read. */
 export const SETTINGS_REFUSED_LENGTH_MAX = 1000;
 
-/** A rack's description of itself. */
+/** How a rack describes itself. */
 export interface RackDescription {
   /** Permanent; generated at the rack's first start. */
   readonly uuid: string;

@@ -234,7 +234,7 @@ export type SettingsOutcome<R> =
 
 /** The other processes of a store. */
 export interface StoreNeighbours {
-  /** Tells them that something has changed. It may not reach them, so they also look by themselves. */
+  /** Tells them that something has changed. It may not reach them, so they also look regularly. */
   tell(): void;
   /** Calls `onTold` when one of them tells; call it once. */
   listen(onTold: () => void): void;
@@ -252,7 +252,7 @@ export interface RegionStore {
   readonly sshKey: SshKeyStore;
   /** Undefined: one process has the store, and all duties. Otherwise only the process that has them may begin a power command. */
   readonly duties?: DutyStore | undefined;
-  /** Undefined: one process has the store, and counts by itself. */
+  /** Undefined: one process has the store, and counts in memory. */
   readonly rates?: RateStore | undefined;
   /** Undefined: one process has the store. */
   readonly neighbours?: StoreNeighbours | undefined;

@@ -32,7 +32,7 @@ export class Searches {
   }
 
   /**
-   * Runs a search; what it returns is its result. Other requests may change everything meanwhile.
+   * Runs a search, and resolves with its result. Other requests may change the data between its steps.
    * @param holder `username address` of the caller
    * @param refused the result if all places are taken and this user has a fair share of them
    * @returns rejects with what a step throws

@@ -11,7 +11,8 @@ import type { RackEvent } from '../../../src/event.ts';
 import { BootTree } from '../../../src/files/file-tree.ts';
 import { TREE_DEPTH_MAX } from '../../../src/files/tree-index.ts';
 import { eventuallyWithin } from '../../support/eventually.ts';
-import { MANY_FILES_PLACE, makeManyFiles } from '../../support/many-files.ts';
+import { makeManyFiles } from '../../support/many-files.ts';
+import { MEMORY_PLACE } from '../../support/memory-place.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
 
 const MS_MAX = 20_000;
@@ -19,7 +20,7 @@ const MS_MAX = 20_000;
 const [WATCHED_ENTRIES_MAX, CHANGES_MAX] = [5000, 5000] as const;
 
 function makePlace(context: TestContext): string {
-  const place = mkdtempSync(join(MANY_FILES_PLACE, 'rackboot-live-'));
+  const place = mkdtempSync(join(MEMORY_PLACE, 'rackboot-live-'));
   context.after(() => rmSync(place, { recursive: true, force: true }));
   return join(place, 'boot');
 }
