@@ -348,6 +348,24 @@ test('a release whose power-off was lost ends when the machine is seen off', () 
     assert.deepEqual(powered.changes('a'), ['off hard']);
   }));
 
+test('a power-off of a release that did not take effect before its process died is given again', () =>
+  withPower(['a'], async (powered, { clock }) => {
+    const id = await powered.enlist('a');
+    await powered.region.life.command(id, { name: 'accept', skipsCommissioning: true }, BOB);
+    await changeStatus(powered.region, id, 'allocated', BOB);
+    await changeStatus(powered.region, id, 'deploying', BOB);
+    powered.controller('a').state = 'on';
+    powered.controller('a').behaviour = 'hangs';
+    await powered.order(id, 'release');
+    await pass(clock, 200);
+    await powered.restart();
+    powered.controller('a').behaviour = 'obeys';
+    await pass(clock, QUESTION_EVERY_MS + 60_000, 500);
+    assert.deepEqual([(await powered.machine(id)).status, powered.controller('a').state], ['ready', 'off']);
+    // The first one hung, and never took effect.
+    assert.deepEqual(powered.changes('a'), ['off hard', 'off hard']);
+  }));
+
 test('a release that waits long for a busy controller does not fail before its turn', () =>
   withPower(['a'], async (powered, { clock }) => {
     const others = [await powered.enlist('a', 0x525400000011), await powered.enlist('a', 0x525400000012)];

@@ -226,6 +226,12 @@ function goOn(machine: Machine, terms: Terms & { readonly username: string }): C
   return NOTHING;
 }
 
+const orderOff = (atMs: number): Change => ({
+  kind: 'change',
+  fields: { powerTask: 'off', powerState: 'on' },
+  events: [{ type: 'NODE', code: 'power-ordered', params: { task: 'off', comment: '' }, atMs, username: '' }],
+});
+
 /** Decides the change after an observation of the power state. @param text why the query failed; empty if it succeeded */
 export function decidePowerSeen(machine: Machine, state: PowerState, text: string, terms: Terms): Change {
   const { atMs } = terms;
@@ -233,6 +239,9 @@ export function decidePowerSeen(machine: Machine, state: PowerState, text: strin
   const isUnderWay = machine.powerTask !== undefined;
   // A power-off with an unknown outcome is now confirmed.
   const isOffAtLast = state === 'off' && !isUnderWay && taskOfState(machine) === 'off';
+  // A power-off with an unknown outcome did not take effect: to give it again harms nothing.
+  const isStillOn = state === 'on' && !isUnderWay && taskOfState(machine) === 'off';
+  if (isStillOn) return orderOff(atMs);
   const then = isOffAtLast ? goOn(machine, { ...terms, username: '' }) : NOTHING;
   if (state === before && !isOffAtLast) return NOTHING;
   const events: NewMachineEvent[] = [];
