@@ -13,6 +13,7 @@
 import pg from 'pg';
 import { newUuid, systemClock, type Timer } from '../clock.ts';
 import type { StoreNeighbours } from '../region/records/store.ts';
+import { LatestRun } from '../region/shares/latest-run.ts';
 import { connectionOf, type PostgresPlace } from './postgres-connections.ts';
 
 const CHANNEL = 'rackboot_changed';
@@ -26,8 +27,7 @@ export class PostgresNeighbours implements StoreNeighbours {
   /** The connection, once it listens. */
   #client: pg.Client | undefined;
   #again: Timer | undefined;
-  #isTelling = false;
-  #mustTellAgain = false;
+  readonly #hints = new LatestRun(() => this.#sendHint());
   #isClosed = false;
 
   constructor(place: PostgresPlace) {
@@ -40,28 +40,18 @@ export class PostgresNeighbours implements StoreNeighbours {
   }
 
   tell(): void {
-    const client = this.#client;
-    if (client === undefined) return;
-    if (this.#isTelling) {
-      this.#mustTellAgain = true;
-      return;
-    }
-    this.#isTelling = true;
-    void client
-      .query('SELECT pg_notify($1, $2)', [CHANNEL, this.#id])
-      .catch(() => client.end().catch(() => undefined))
-      .finally(() => {
-        this.#isTelling = false;
-        if (!this.#mustTellAgain) return;
-        this.#mustTellAgain = false;
-        this.tell();
-      });
+    void this.#hints.run();
   }
 
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#again?.cancel();
-    await this.#client?.end().catch(() => undefined);
+    if (this.#client !== undefined) await end(this.#client);
+  }
+
+  async #sendHint(): Promise<void> {
+    const client = this.#client;
+    await client?.query('SELECT pg_notify($1, $2)', [CHANNEL, this.#id]).catch(() => end(client));
   }
 
   async #connect(): Promise<void> {
@@ -74,12 +64,12 @@ export class PostgresNeighbours implements StoreNeighbours {
       await client.connect();
       await client.query(`LISTEN ${CHANNEL}`);
     } catch {
-      await client.end().catch(() => undefined);
+      await end(client);
       this.#connectLater();
       return;
     }
     if (this.#isClosed) {
-      await client.end().catch(() => undefined);
+      await end(client);
       return;
     }
     this.#client = client;
@@ -95,3 +85,6 @@ export class PostgresNeighbours implements StoreNeighbours {
     if (!this.#isClosed) this.#again = systemClock.schedule(AGAIN_MS, () => void this.#connect());
   }
 }
+
+/** Closes a connection, also one that is lost. */
+const end = (client: pg.Client): Promise<void> => client.end().catch(() => undefined);

@@ -330,12 +330,18 @@ test('a command killed at any moment is not repeated: done, or unknown until its
   }
 });
 
+/** A machine that is being deployed, on the controller `a`. @returns its system id */
+async function deploying(powered: Powered): Promise<string> {
+  const id = await powered.enlist('a');
+  await powered.region.life.command(id, { name: 'accept', skipsCommissioning: true }, BOB);
+  await changeStatus(powered.region, id, 'allocated', BOB);
+  await changeStatus(powered.region, id, 'deploying', BOB);
+  return id;
+}
+
 test('a release whose power-off was lost ends when the machine is seen off', () =>
   withPower(['a'], async (powered, { clock }) => {
-    const id = await powered.enlist('a');
-    await powered.region.life.command(id, { name: 'accept', skipsCommissioning: true }, BOB);
-    await changeStatus(powered.region, id, 'allocated', BOB);
-    await changeStatus(powered.region, id, 'deploying', BOB);
+    const id = await deploying(powered);
     powered.controller('a').state = 'on';
     await powered.order(id, 'release');
     await pass(clock, 150);
@@ -350,10 +356,7 @@ test('a release whose power-off was lost ends when the machine is seen off', () 
 
 test('a power-off of a release that did not take effect before its process died is given again', () =>
   withPower(['a'], async (powered, { clock }) => {
-    const id = await powered.enlist('a');
-    await powered.region.life.command(id, { name: 'accept', skipsCommissioning: true }, BOB);
-    await changeStatus(powered.region, id, 'allocated', BOB);
-    await changeStatus(powered.region, id, 'deploying', BOB);
+    const id = await deploying(powered);
     powered.controller('a').state = 'on';
     powered.controller('a').behaviour = 'hangs';
     await powered.order(id, 'release');
@@ -369,10 +372,7 @@ test('a power-off of a release that did not take effect before its process died 
 test('a release that waits long for a busy controller does not fail before its turn', () =>
   withPower(['a'], async (powered, { clock }) => {
     const others = [await powered.enlist('a', 0x525400000011), await powered.enlist('a', 0x525400000012)];
-    const id = await powered.enlist('a');
-    await powered.region.life.command(id, { name: 'accept', skipsCommissioning: true }, BOB);
-    await changeStatus(powered.region, id, 'allocated', BOB);
-    await changeStatus(powered.region, id, 'deploying', BOB);
+    const id = await deploying(powered);
     powered.controller('a').behaviour = 'hangs';
     for (const other of others) await powered.order(other, 'accept');
     await pass(clock, 100);

@@ -6,14 +6,20 @@ import { EMPTY_DESIRED_STATE } from '../../src/machines/machine.ts';
 import { DesiredStateKeeper } from '../../src/uplink/desired-state-keeper.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 
-test('the first state is written at once, then the newest after a pause of 20 times the writing, and the last at the end', () => {
+/** A keeper whose writes take so long, and what it has written. */
+function place(writeMs: number) {
   const clock = new VirtualClock();
   const written: number[] = [];
   const keeper = new DesiredStateKeeper(clock, ({ version }) => {
     written.push(version);
-    clock.advance(10);
+    clock.advance(writeMs);
   });
   const keep = (version: number): void => keeper.keep({ ...EMPTY_DESIRED_STATE, version });
+  return { clock, written, keeper, keep };
+}
+
+test('the first state is written at once, then the newest after a pause of 20 times the writing, and the last at the end', () => {
+  const { clock, written, keeper, keep } = place(10);
   keep(1);
   assert.deepEqual(written, [1]);
   keep(2);
@@ -29,29 +35,19 @@ test('the first state is written at once, then the newest after a pause of 20 ti
 });
 
 test('a write that stood still is followed by a short pause all the same', () => {
-  const clock = new VirtualClock();
-  const written: number[] = [];
-  const keeper = new DesiredStateKeeper(clock, ({ version }) => {
-    written.push(version);
-    clock.advance(30_000);
-  });
-  keeper.keep({ ...EMPTY_DESIRED_STATE, version: 1 });
-  keeper.keep({ ...EMPTY_DESIRED_STATE, version: 2 });
+  const { clock, written, keeper, keep } = place(30_000);
+  keep(1);
+  keep(2);
   clock.advance(5000);
   assert.deepEqual(written, [1, 2]);
   keeper.close();
 });
 
 test('a state that is kept after the pause is written at once', () => {
-  const clock = new VirtualClock();
-  const written: number[] = [];
-  const keeper = new DesiredStateKeeper(clock, ({ version }) => {
-    written.push(version);
-    clock.advance(10);
-  });
-  keeper.keep({ ...EMPTY_DESIRED_STATE, version: 1 });
+  const { clock, written, keeper, keep } = place(10);
+  keep(1);
   clock.advance(200);
-  keeper.keep({ ...EMPTY_DESIRED_STATE, version: 2 });
+  keep(2);
   assert.deepEqual(written, [1, 2]);
   keeper.close();
 });

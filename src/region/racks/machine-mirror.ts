@@ -117,9 +117,9 @@ export class MachineMirror {
     if (before === undefined && machine === undefined) return;
     if (machine === undefined) this.#stored.delete(systemId);
     else this.#stored.set(systemId, machine);
-    const other = this.#leave(before?.uuid, systemId);
-    const another = this.#join(machine?.uuid, systemId);
-    for (const each of [systemId, other, another]) {
+    const isOther = before?.uuid !== machine?.uuid;
+    const touched = isOther ? [this.#leave(before?.uuid, systemId), this.#join(machine?.uuid, systemId)] : [];
+    for (const each of [systemId, ...touched]) {
       if (each === undefined) continue;
       this.#show(each);
       differing.add(each);
@@ -128,10 +128,11 @@ export class MachineMirror {
 
   /** @returns the machine that is now the only one to show the UUID */
   #leave(uuid: string | undefined, systemId: string): string | undefined {
-    const holders = this.#holders.get(uuid ?? '');
-    holders?.delete(systemId);
-    if (uuid !== undefined && holders?.size === 0) this.#holders.delete(uuid);
-    return holders?.size === 1 ? [...holders][0] : undefined;
+    const holders = uuid === undefined ? undefined : this.#holders.get(uuid);
+    if (uuid === undefined || holders === undefined) return undefined;
+    holders.delete(systemId);
+    if (holders.size === 0) this.#holders.delete(uuid);
+    return holders.size === 1 ? [...holders][0] : undefined;
   }
 
   /** @returns the machine that was the only one to show the UUID until now */
