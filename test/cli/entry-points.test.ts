@@ -6,6 +6,7 @@ import { cpSync, globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlink
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
+import { DAEMON_FLAGS } from '../../bin/daemon-flags.js';
 
 const ROOT = dirname(dirname(import.meta.dirname));
 /** What finds the Node. */
@@ -23,6 +24,21 @@ test('every script of package.json starts with what finds the Node', () => {
   // Neither starts a file that only a newer Node understands.
   for (const file of ['rackboot.js', 'with-node.js', 'find-node.js', 'cache-place.js', 'daemon-flags.js'])
     assert.doesNotMatch(readFileSync(join(ROOT, 'bin', file), 'utf8'), /from '.*\.ts'/, file);
+});
+
+test('with the flags of a daemon, a process and its threads load one language of zod', () => {
+  const script = "const { z } = await import('zod'); console.log(Object.keys(z.locales).join());";
+  const thread = `new (require('node:worker_threads').Worker)(${JSON.stringify(script)}, { eval: true });`;
+  for (const [flags, code] of [
+    [['--input-type=module'], script],
+    [[], thread],
+  ] as const) {
+    const run = (more: readonly string[]): string =>
+      execFileSync(process.execPath, [...more, ...flags, '-e', code], { cwd: ROOT, encoding: 'utf8' }).trim();
+    assert.equal(run(DAEMON_FLAGS), 'default', code);
+    // The flags are still needed.
+    assert.ok(run([]).split(',').length > 1, code);
+  }
 });
 
 test('no document, message or comment starts a TypeScript file with whichever Node is there', () => {
