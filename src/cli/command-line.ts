@@ -1,67 +1,22 @@
-// The command line, made of the tables of the nouns' folders (`commands.ts`). A command's own code loads only when it runs, so that `run`
-// starts fast. Called as a service calls it (`run --config FILE`, `region run --config FILE`), it also skips the parser, whose loading
-// takes 50 ms of processor time.
+// The command line. Called as a service calls it (`run --config FILE`, `region run --config FILE`), it loads neither the parser, which takes
+// 50 ms of processor time, nor the tables of the other commands.
 
-import type { Argv } from 'yargs';
-import { DEFAULT_CONFIG } from '../control/default-config.ts';
 import { ownProgram } from '../control/own-program.ts';
 import { configWords, typedConfig } from '../control/start-command.ts';
 import { RackError } from '../errors.ts';
-import { captureCommands, nameStandardInput } from './captures/commands.ts';
-import { configCommands } from './config/commands.ts';
-import { forgottenDashes } from './forgotten-dashes.ts';
-import { asksForHelp, COMMAND_GROUPS, groupedHelp, nameHelp } from './help.ts';
-import { imageCommands } from './images/commands.ts';
-import { leasesCommand } from './leases/commands.ts';
-import { machinesCommand } from './machines/commands.ts';
-import { sshkeysCommand } from './machines/life-commands.ts';
-import { powerCommands } from './machines/power-commands.ts';
-import { preseedCommands } from './machines/preseed-commands.ts';
-import { scriptsCommand } from './machines/script-commands.ts';
-import { callCommands, print, printError, printFailure } from './output.ts';
-import { peopleCommands } from './people/commands.ts';
-import { rackCommands } from './rack/commands.ts';
-import { regionCommands } from './region/commands.ts';
-import type { SharedOptions } from './shared-options.ts';
-import { explainUsage, UsageError } from './usage-error.ts';
-import { readVersion } from './version.ts';
-
-const config = {
-  type: 'string',
-  default: process.env.RACKBOOT_CONFIG ?? DEFAULT_CONFIG,
-  describe: 'Configuration file (also RACKBOOT_CONFIG)',
-  requiresArg: true,
-} as const;
-const shared: SharedOptions = { config, json: { type: 'boolean', default: false, describe: 'Print JSON' } };
+import { nameHelp } from './help.ts';
+import { callCommands, printFailure } from './output.ts';
 
 /** Runs one command. @returns the exit code. */
 export async function runCommandLine(written: readonly string[]): Promise<number> {
   const args = nameHelp(written);
   callCommands({ program: ownProgram(), config: configWords(typedConfig(args)) });
-  let code = 0;
-  const finish = (result: number): void => {
-    code = result;
-  };
   try {
-    const running = await runAsService(args);
-    if (running !== undefined) return running;
-    const forgotten = forgottenDashes(args, process.env);
-    if (forgotten !== undefined) {
-      printError(forgotten);
-      return 2;
-    }
-    const parser = await commandParser(args, finish);
-    if (asksForHelp(args)) print(await groupedHelp(parser, process.stdout.columns));
-    else await parser.parseAsync();
+    return (await runAsService(args)) ?? (await runAny(args));
   } catch (error) {
-    if (error instanceof UsageError) {
-      printError(await explainUsage(error, { args, groupHelps }));
-      return 2;
-    }
     printFailure(error);
     return error instanceof RackError && error.code === 'bad-argument' ? 2 : 1;
   }
-  return code;
 }
 
 /** Runs a rack or a region if it is called as its service calls it; undefined: it is not. */
@@ -80,49 +35,7 @@ async function runAsService(args: readonly string[]): Promise<number | undefined
   return undefined;
 }
 
-type Finish = (code: number) => void;
-
-/** The help of each visible command; the help of a group lists its commands. */
-async function groupHelps(): Promise<readonly string[]> {
-  const helps: string[] = [];
-  for (const command of COMMAND_GROUPS.flatMap(({ commands }) => commands)) {
-    const parser = await commandParser([command], () => undefined);
-    helps.push(await parser.getHelp());
-  }
-  return helps;
+async function runAny(args: readonly string[]): Promise<number> {
+  const { runCommand } = await import('./commands.ts');
+  return await runCommand(args);
 }
-
-/** The parser for `args`, with every command. It calls `finish` with the exit code of the command that ran. */
-export async function commandParser(args: readonly string[], finish: Finish): Promise<Parser> {
-  const { default: yargs } = await import('yargs');
-  return addCommands(yargs([...nameStandardInput(args)]), finish);
-}
-
-/** Adds all commands to a parser that has none. */
-export function addCommands(parser: Argv, finish: Finish): Parser {
-  const racks = rackCommands(base(parser), shared, finish);
-  const images = imageCommands(configCommands(racks, shared, finish), shared, finish);
-  const machines = leasesCommand(machinesCommand(images, shared, finish), shared, finish);
-  const powers = powerCommands(scriptsCommand(machines, shared, finish), shared, finish);
-  const people = sshkeysCommand(peopleCommands(powers, shared, finish), shared, finish);
-  const regions = regionCommands(people, shared, finish);
-  return captureCommands(preseedCommands(regions, shared, finish), shared, finish);
-}
-
-function base(parser: Argv) {
-  return parser
-    .scriptName('rackboot')
-    .usage('$0 COMMAND\n\nNetwork boot for bare metal: DHCP, TFTP, HTTP, DNS, and the region they report to.')
-    .version(readVersion())
-    .strict()
-    .demandCommand(1, 'name a command')
-    .help()
-    .alias('h', 'help')
-    .wrap(Math.min(110, process.stdout.columns ?? 100))
-    .fail((message, error) => {
-      // Complaints of the parser itself are mistakes of the user, not bugs.
-      throw error === undefined || error.name === 'YError' ? new UsageError(message, parser.getHelp()) : error;
-    });
-}
-
-type Parser = ReturnType<typeof base>;

@@ -1,4 +1,4 @@
-// Options of every command that reads a configuration or prints a result; command-line.ts defines them.
+// Options of every command that reads a configuration or prints a result; commands.ts defines them.
 
 /** The options that commands share. */
 export interface SharedOptions {

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import yargs from 'yargs';
-import { addCommands } from '../../src/cli/command-line.ts';
+import { addCommands } from '../../src/cli/commands.ts';
 import { asksForHelp, COMMAND_GROUPS, groupedHelp, nameHelp } from '../../src/cli/help.ts';
 import { commandNames } from '../support/command-table.ts';
 

@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { commandParser } from '../../src/cli/command-line.ts';
+import { commandParser } from '../../src/cli/commands.ts';
 import { COMMAND_GROUPS } from '../../src/cli/help.ts';
 import { UsageError } from '../../src/cli/usage-error.ts';
 import { tabledCommands } from '../support/command-table.ts';

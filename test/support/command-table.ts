@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import yargs from 'yargs';
-import { addCommands } from '../../src/cli/command-line.ts';
+import { addCommands } from '../../src/cli/commands.ts';
 
 /** A command that can be run. */
 export interface TabledCommand {

@@ -7,7 +7,7 @@ import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { commandParser } from '../../../src/cli/command-line.ts';
+import { commandParser } from '../../../src/cli/commands.ts';
 import { CONTROL_SOCKET } from '../../../src/http/config.ts';
 import { renderPage } from '../../../src/region/page/machines-page.ts';
 import { ADMIN, viewOf } from '../../region/page/view.ts';

@@ -1,0 +1,99 @@
+// All commands, made of the tables of the nouns' folders (`commands.ts`). A command's own code loads only when it runs.
+
+import type { Argv } from 'yargs';
+import { DEFAULT_CONFIG } from '../control/default-config.ts';
+import { captureCommands, nameStandardInput } from './captures/commands.ts';
+import { configCommands } from './config/commands.ts';
+import { forgottenDashes } from './forgotten-dashes.ts';
+import { asksForHelp, COMMAND_GROUPS, groupedHelp } from './help.ts';
+import { imageCommands } from './images/commands.ts';
+import { leasesCommand } from './leases/commands.ts';
+import { machinesCommand } from './machines/commands.ts';
+import { sshkeysCommand } from './machines/life-commands.ts';
+import { powerCommands } from './machines/power-commands.ts';
+import { preseedCommands } from './machines/preseed-commands.ts';
+import { scriptsCommand } from './machines/script-commands.ts';
+import { print, printError } from './output.ts';
+import { peopleCommands } from './people/commands.ts';
+import { rackCommands } from './rack/commands.ts';
+import { regionCommands } from './region/commands.ts';
+import type { SharedOptions } from './shared-options.ts';
+import { explainUsage, UsageError } from './usage-error.ts';
+import { readVersion } from './version.ts';
+
+const config = {
+  type: 'string',
+  default: process.env.RACKBOOT_CONFIG ?? DEFAULT_CONFIG,
+  describe: 'Configuration file (also RACKBOOT_CONFIG)',
+  requiresArg: true,
+} as const;
+const shared: SharedOptions = { config, json: { type: 'boolean', default: false, describe: 'Print JSON' } };
+
+/** Runs the command of these arguments. @returns the exit code */
+export async function runCommand(args: readonly string[]): Promise<number> {
+  const forgotten = forgottenDashes(args, process.env);
+  if (forgotten !== undefined) {
+    printError(forgotten);
+    return 2;
+  }
+  let code = 0;
+  try {
+    const parser = await commandParser(args, (result) => {
+      code = result;
+    });
+    if (asksForHelp(args)) print(await groupedHelp(parser, process.stdout.columns));
+    else await parser.parseAsync();
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    printError(await explainUsage(error, { args, groupHelps }));
+    return 2;
+  }
+  return code;
+}
+
+type Finish = (code: number) => void;
+
+/** The help of each visible command; the help of a group lists its commands. */
+async function groupHelps(): Promise<readonly string[]> {
+  const helps: string[] = [];
+  for (const command of COMMAND_GROUPS.flatMap(({ commands }) => commands)) {
+    const parser = await commandParser([command], () => undefined);
+    helps.push(await parser.getHelp());
+  }
+  return helps;
+}
+
+/** The parser for `args`, with every command. It calls `finish` with the exit code of the command that ran. */
+export async function commandParser(args: readonly string[], finish: Finish): Promise<Parser> {
+  const { default: yargs } = await import('yargs');
+  return addCommands(yargs([...nameStandardInput(args)]), finish);
+}
+
+/** Adds all commands to a parser that has none. */
+export function addCommands(parser: Argv, finish: Finish): Parser {
+  const racks = rackCommands(base(parser), shared, finish);
+  const images = imageCommands(configCommands(racks, shared, finish), shared, finish);
+  const machines = leasesCommand(machinesCommand(images, shared, finish), shared, finish);
+  const powers = powerCommands(scriptsCommand(machines, shared, finish), shared, finish);
+  const people = sshkeysCommand(peopleCommands(powers, shared, finish), shared, finish);
+  const regions = regionCommands(people, shared, finish);
+  return captureCommands(preseedCommands(regions, shared, finish), shared, finish);
+}
+
+function base(parser: Argv) {
+  return parser
+    .scriptName('rackboot')
+    .usage('$0 COMMAND\n\nNetwork boot for bare metal: DHCP, TFTP, HTTP, DNS, and the region they report to.')
+    .version(readVersion())
+    .strict()
+    .demandCommand(1, 'name a command')
+    .help()
+    .alias('h', 'help')
+    .wrap(Math.min(110, process.stdout.columns ?? 100))
+    .fail((message, error) => {
+      // Complaints of the parser itself are mistakes of the user, not bugs.
+      throw error === undefined || error.name === 'YError' ? new UsageError(message, parser.getHelp()) : error;
+    });
+}
+
+type Parser = ReturnType<typeof base>;
