@@ -428,6 +428,9 @@ test('the texts of the page are in src/region/words', () => {
   report(found, 'give the text a name in src/region/words/en/page-*.ts, and write words.PAGE.NAME');
 });
 
+/** A text as code writes it. */
+const LITERAL = /'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*"|`(?:[^`\\]|\\.)*`/g;
+
 /** Sentences in a refusal: a text with words, or a concatenated one. Headers do not count. */
 function sentencesInRefusals(text: string): readonly string[] {
   const calls = [...text.matchAll(/(?<![.\w])(?:refusal|refuse(?:Field|Fields|For)?)\(/g)].map(({ index }) => {
@@ -439,9 +442,8 @@ function sentencesInRefusals(text: string): readonly string[] {
     return text.slice(index, end === -1 ? undefined : index + end + 1);
   });
   const objects = [...text.matchAll(/\{ reason(?:: '[a-z-]+')?,\s*text\b[^}]*\}/g)].map(([object]) => object);
-  const literal = /'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*"|`(?:[^`\\]|\\.)*`/g;
   const isSentence = (call: string): boolean =>
-    [...call.replace(/'WWW-Authenticate': '[^']*'/g, '').matchAll(literal)].some(([written]) =>
+    [...call.replace(/'WWW-Authenticate': '[^']*'/g, '').matchAll(LITERAL)].some(([written]) =>
       /[a-z,:;}] [a-z$]/i.test(written),
     );
   return [...calls.filter(isSentence), ...objects];
@@ -474,6 +476,39 @@ test('a sentence in a refusal is found in every form, and a code with parameters
     `refuse('rack-version', { rack: \`\${uuid}\` })`,
   ])
     assert.deepEqual(sentencesInRefusals(text), [], text);
+});
+
+/** Texts of three words or more, outside of comments; a parameter counts as a word. */
+const sentencesIn = (text: string): readonly string[] =>
+  [...text.replace(/^\s*\/?\*.*$|(?<=^|\s)\/\/ .*$/gm, '').matchAll(LITERAL)]
+    .map(([written]) => written)
+    .filter((written) => /(?<![\w-])(?:[a-z']+[,;:]? ){2}[a-z]/i.test(written.replace(/\$\{[^}]*\}/g, 'x')));
+
+/** Its sentences are the messages of errors. */
+const THROWS_ONLY = 'power/ssh-identity.ts';
+
+test('what is said of power is a code with parameters; its sentence is in src/region/words', () => {
+  const found = sources
+    .filter(({ path }) => /^(?:power\/|region-thread\/power-side\.ts)/.test(path) && path !== THROWS_ONLY)
+    .flatMap(({ path, text }) => sentencesIn(text).map((sentence) => `${path}: ${sentence}`));
+  report(found, 'give the sentence a code in src/power/detail.ts and src/region/words/en/power-details.ts');
+});
+
+test('a sentence is found in every form; a name, a command and a comment are none', () => {
+  for (const text of [
+    "'it was cancelled'",
+    '"don\'t try, again"',
+    `\`no end within \${limitMs / 1000} s\``,
+    `\`a \${b}: \${c}\``,
+  ])
+    assert.equal(sentencesIn(`outcome('refused', ${text})`).length, 1, text);
+  for (const text of [
+    "'shut off'",
+    `\`virsh \${host}\``,
+    `\`sudo apt-get install \${names}\``,
+    "// it isn't 'one of them'",
+  ])
+    assert.deepEqual(sentencesIn(text), [], text);
 });
 
 /** The patterns by which a file replaces or splits text, as far as they are written in it. */

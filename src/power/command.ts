@@ -12,8 +12,9 @@
 // 4. A cycle is an off and an on, not the controller's own cycle, which cannot be verified and does nothing to a machine that is off.
 
 import type { Clock } from '../clock.ts';
+import type { PowerDetail } from './detail.ts';
 import type { OffManner, PowerPort } from './driver.ts';
-import { cleanWords, outcome, type PowerOutcome } from './outcome.ts';
+import { outcome, type PowerOutcome } from './outcome.ts';
 
 /** A power command. `netboot`: the machine must start from the network this time. */
 export type PowerCommand =
@@ -40,8 +41,6 @@ interface Means {
   readonly mayStep?: ((signal: AbortSignal) => Promise<boolean>) | undefined;
 }
 
-const NOT_OURS = 'another process of the region may switch this machine now, so the next step was not begun';
-
 /** Carries out a command. Never throws. */
 export async function performCommand(port: PowerPort, command: PowerCommand, means: Means): Promise<PowerOutcome> {
   const { signal } = means;
@@ -64,7 +63,9 @@ export async function performCommand(port: PowerPort, command: PowerCommand, mea
 /** Does what switches the machine, if it may be switched still. */
 async function step(means: Means, act: () => Promise<PowerOutcome>): Promise<PowerOutcome> {
   const { mayStep, signal } = means;
-  return mayStep === undefined || (await mayStep(signal)) ? await act() : outcome('unknown', NOT_OURS);
+  return mayStep === undefined || (await mayStep(signal))
+    ? await act()
+    : outcome('unknown', { code: 'not-ours', params: {} });
 }
 
 async function start(port: PowerPort, netboot: boolean, means: Means): Promise<PowerOutcome> {
@@ -74,10 +75,8 @@ async function start(port: PowerPort, netboot: boolean, means: Means): Promise<P
   if (chosen?.kind === 'unreachable' || chosen?.kind === 'wrong-credentials') return chosen;
   const started = await seen(port, await step(means, () => port.on(means.signal)), 'on', means);
   if (chosen === undefined || chosen.kind === 'done') return started;
-  return {
-    ...started,
-    text: cleanWords(`${started.text}; but it may not boot from the network: ${chosen.text}`),
-  };
+  const params = { started: started.detail, why: chosen.detail };
+  return { ...started, detail: { code: 'no-network-boot', params } };
 }
 
 /** After a step is done, queries until the wanted state shows. */
@@ -85,18 +84,21 @@ async function seen(port: PowerPort, asked: PowerOutcome, wanted: 'on' | 'off', 
   if (asked.kind === 'refused') {
     // Some controllers refuse a command if the machine already has the wanted state.
     const look = await port.query(means.signal);
-    return look.kind === 'done' && look.state === wanted ? outcome('done', asked.text, wanted) : asked;
+    return look.kind === 'done' && look.state === wanted ? outcome('done', asked.detail, wanted) : asked;
   }
   if (asked.kind !== 'done') return asked;
   const until = means.clock.now() + SEEN_MS_MAX;
   for (;;) {
     const look = await port.query(means.signal);
-    if (look.kind === 'done' && look.state === wanted) return outcome('done', asked.text, wanted);
+    if (look.kind === 'done' && look.state === wanted) return outcome('done', asked.detail, wanted);
     // If the driver cannot see the state, trust its confirmation.
-    if (look.kind === 'done' && look.state === 'unknown') return outcome('done', `${asked.text} (${look.text})`);
+    if (look.kind === 'done' && look.state === 'unknown')
+      return outcome('done', { code: 'unseen', params: { asked: asked.detail, look: look.detail } });
     if (means.clock.now() + QUERY_EVERY_MS > until || means.signal.aborted) {
-      const text = look.kind === 'done' ? `it is still ${look.state}` : look.text;
-      return outcome('unknown', cleanWords(`${asked.text}, but after ${SEEN_MS_MAX / 1000} s: ${text}`), look.state);
+      const { kind, state } = look;
+      const last: PowerDetail = kind === 'done' ? { code: 'still', params: { state } } : look.detail;
+      const params = { asked: asked.detail, seconds: SEEN_MS_MAX / 1000, look: last };
+      return outcome('unknown', { code: 'not-seen', params }, state);
     }
     await pause(QUERY_EVERY_MS, means);
   }

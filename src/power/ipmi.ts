@@ -5,11 +5,12 @@
 // 3. ipmitool repeats a request without an answer. On and off are idempotent; a power cycle is not, so it is never sent.
 
 import { z } from 'zod';
+import type { Complaint } from './detail.ts';
 import { type Connecting, defineDriver, type OffManner, type PowerPort } from './driver.ts';
-import { cleanWords, outcome, type PowerOutcome } from './outcome.ts';
+import { cleanWords, failedProgram, notStarted, outcome, type PowerOutcome } from './outcome.ts';
 import { secret } from './parameters.ts';
 import { type ProgramEnd, runProgram } from './program.ts';
-import { missingText } from './programs.ts';
+import { missingProgram } from './programs.ts';
 
 /** How long ipmitool waits for the first answer, longer after each try, and its tries: 12 s in all for an absent BMC. */
 const ANSWER_SECONDS = 1;
@@ -124,35 +125,35 @@ const NOISE = [
   /^Close Session command failed/,
 ];
 
-/** The meanings of its error messages; the first match counts. `lost`: the request may have been carried out. */
-const COMPLAINTS: readonly (readonly [RegExp, PowerOutcome['kind'] | 'lost', string])[] = [
-  [/^Unable to (set Chassis Power|get Chassis Power)|^Error (setting|getting) Chassis Boot/m, 'lost', ''],
-  [/RAKP 2 HMAC is invalid/, 'wrong-credentials', 'the password is wrong'],
-  [/unauthorized name|Invalid user name/i, 'wrong-credentials', 'the BMC has no such user'],
+/** Its error messages; the first match counts. `lost`: the request may have been carried out. No meaning: only its own words are shown. */
+const COMPLAINTS: readonly (readonly [RegExp, PowerOutcome['kind'] | 'lost', Complaint?])[] = [
+  [/^Unable to (set Chassis Power|get Chassis Power)|^Error (setting|getting) Chassis Boot/m, 'lost'],
+  [/RAKP 2 HMAC is invalid/, 'wrong-credentials', 'wrong-password'],
+  [/unauthorized name|Invalid user name/i, 'wrong-credentials', 'no-such-user'],
   [
     /unauthorized GUID|integrity check value|RAKP [34].*(?:invalid|error)/i,
     'wrong-credentials',
-    'password or key is wrong',
+    'wrong-password-or-key',
   ],
-  [/Activate Session (?:command failed|error)/, 'wrong-credentials', 'the password is wrong'],
-  [/[Ii]nvalid role|unauthorized role/, 'wrong-credentials', 'the user may not have that privilege level'],
+  [/Activate Session (?:command failed|error)/, 'wrong-credentials', 'wrong-password'],
+  [/[Ii]nvalid role|unauthorized role/, 'wrong-credentials', 'wrong-privilege-level'],
   [
     /invalid (?:authentication|integrity|confidentiality) algorithm|no matching cipher suite|Authentication type .* not supported/i,
     'refused',
-    'the BMC does not know this cipher suite or protocol; try another cipher_suite_id (17) or power_driver',
+    'unknown-cipher-suite',
   ],
-  [/insufficient resources|no session slot/i, 'refused', 'all sessions of the BMC are taken'],
-  [/Address lookup for /, 'unreachable', 'its name is unknown'],
-  [/Insufficient privilege level/i, 'refused', 'the user may not switch power'],
+  [/insufficient resources|no session slot/i, 'refused', 'sessions-taken'],
+  [/Address lookup for /, 'unreachable', 'unknown-name'],
+  [/Insufficient privilege level/i, 'refused', 'may-not-switch'],
   [
     /Get Auth Capabilities|Get Channel Authentication|Could not open socket|no response from/i,
     'unreachable',
-    'no answer',
+    'no-answer',
   ],
-  [/Set Session Privilege Level/, 'unreachable', 'the BMC stopped answering'],
-  [/Unable to establish/, 'unreachable', 'no session could be opened'],
+  [/Set Session Privilege Level/, 'unreachable', 'stopped-answering'],
+  [/Unable to establish/, 'unreachable', 'no-session'],
   // Within a session: a completion code (IPMI v2.0 §5.2) in ipmitool's words, such as `Node busy`.
-  [/ failed: /, 'refused', ''],
+  [/ failed: /, 'refused'],
 ];
 
 /** The searched beginning of ipmitool's output, in characters. */
@@ -160,25 +161,24 @@ const COMPLAINT_CHARACTERS_MAX = 4096;
 
 /** The outcome of a run of ipmitool. @param changes false for a query */
 export function judgeIpmitool(end: ProgramEnd, changes: boolean, secrets: readonly string[]): PowerOutcome {
-  if (end.kind === 'missing') return outcome('refused', missingText('ipmitool'));
-  if (end.kind === 'not-started')
-    return outcome('refused', `ipmitool was not started: ${cleanWords(end.text, secrets)}`);
-  const said = `${end.err}\n${end.out}`.split('\n').filter((line) => !NOISE.some((noise) => noise.test(line)));
-  const words = cleanWords(said.join('\n'), secrets);
-  if (end.kind === 'killed') {
-    const text = `ipmitool did not end in time${words === '' ? '' : `: ${words}`}`;
-    return outcome(changes ? 'unknown' : 'unreachable', text);
-  }
+  const program = 'ipmitool';
+  if (end.kind === 'missing') return outcome('refused', missingProgram(program));
+  if (end.kind === 'not-started') return outcome('refused', notStarted(program, end.said, secrets));
+  const lines = `${end.err}\n${end.out}`.split('\n').filter((line) => !NOISE.some((noise) => noise.test(line)));
+  const said = cleanWords(lines.join('\n'), secrets);
+  const lost = changes ? 'unknown' : 'unreachable';
+  if (end.kind === 'killed') return outcome(lost, { code: 'program-late', params: { program, said } });
   if (end.code === 0) {
     const state = /^Chassis Power is (on|off)\s*$/m.exec(end.out)?.[1];
-    if (!changes && state === undefined) return outcome('unknown', `no power state in: ${words || 'nothing'}`);
-    return outcome('done', words || 'done', state === 'on' || state === 'off' ? state : 'unknown');
+    if (!changes && state === undefined) return outcome('unknown', { code: 'no-state', params: { said } });
+    return outcome(
+      'done',
+      { code: 'acknowledged', params: { said } },
+      state === 'on' || state === 'off' ? state : 'unknown',
+    );
   }
   // The time of these expressions grows with the square of a line's length; ipmitool prints its errors first.
-  const text = said.join('\n').slice(0, COMPLAINT_CHARACTERS_MAX);
-  const [, kind, meaning] = COMPLAINTS.find(([pattern]) => pattern.test(text)) ?? [undefined, 'lost' as const, ''];
-  const report = words || `ipmitool ended with ${end.code}`;
-  const shown = meaning === '' ? report : cleanWords(`${meaning} (${report})`, secrets);
-  if (kind === 'lost') return outcome(changes ? 'unknown' : 'unreachable', shown);
-  return outcome(kind, shown);
+  const text = lines.join('\n').slice(0, COMPLAINT_CHARACTERS_MAX);
+  const [, kind, meaning] = COMPLAINTS.find(([pattern]) => pattern.test(text)) ?? [undefined, 'lost' as const];
+  return outcome(kind === 'lost' ? lost : kind, failedProgram(program, end.code, said, meaning));
 }

@@ -1,11 +1,12 @@
 // The driver for machines that a person switches: it does nothing and knows nothing.
 
 import { z } from 'zod';
+import type { PowerDetailParams } from './detail.ts';
 import { defineDriver } from './driver.ts';
 import { outcome } from './outcome.ts';
 
-const by = (what: string) => async () =>
-  outcome('unknown', `a person must ${what}: Rackboot does not switch this machine`);
+const by = (act: PowerDetailParams['person-must']['act']) => async () =>
+  outcome('unknown', { code: 'person-must', params: { act } });
 
 /** The driver `manual`. */
 export const manual = defineDriver({
@@ -14,8 +15,8 @@ export const manual = defineDriver({
   parameters: z.strictObject({}),
   connect: ({ machine }) => ({
     controller: `manual ${machine}`,
-    on: by('switch it on'),
-    off: (manner) => by(manner === 'soft' ? 'shut it down' : 'switch it off')(),
-    query: by('check whether it is on'),
+    on: by('on'),
+    off: (manner) => by(manner === 'soft' ? 'soft-off' : 'off')(),
+    query: by('query'),
   }),
 });

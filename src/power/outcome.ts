@@ -1,9 +1,10 @@
-// The outcome of a power action or query: one of five kinds, with the controller's words.
+// The outcome of a power action or query: one of five kinds, with its detail and the controller's words.
 //
 // 1. Only an acknowledged action is `done`. An action that may or may not have happened is `unknown`, and is never retried automatically.
 // 2. Words are cleaned: one bounded line of printable characters, without the machine's secrets.
 
 import { cleanText } from '../clean-text.ts';
+import type { Complaint, PowerDetail } from './detail.ts';
 
 /** Whether a machine has power. */
 export type PowerState = 'on' | 'off' | 'unknown';
@@ -20,8 +21,8 @@ export type PowerOutcomeKind = 'done' | 'refused' | 'unreachable' | 'wrong-crede
 /** The outcome of one action or query. */
 export interface PowerOutcome {
   readonly kind: PowerOutcomeKind;
-  /** The driver's own words for people; never empty. They go into events, which every user can read. */
-  readonly text: string;
+  /** What people read of it. It goes into events, which every user can read. */
+  readonly detail: PowerDetail;
   /** The controller's answer, for administrators only, because the request may have reached any server; undefined if there was none. */
   readonly said?: string | undefined;
   /** The state that was seen; `unknown` if none was. */
@@ -29,17 +30,29 @@ export interface PowerOutcome {
 }
 
 /** Makes an outcome. */
-export const outcome = (kind: PowerOutcomeKind, text: string, state: PowerState = 'unknown'): PowerOutcome => ({
+export const outcome = (kind: PowerOutcomeKind, detail: PowerDetail, state: PowerState = 'unknown'): PowerOutcome => ({
   kind,
-  text,
+  detail,
   state,
 });
 
 /** Adds the controller's answer, already cleaned, to an outcome, unless it is empty. */
 export const withSaid = (bare: PowerOutcome, said: string): PowerOutcome => (said === '' ? bare : { ...bare, said });
 
-/** The longest text of an outcome, in characters. */
-export const OUTCOME_CHARACTERS_MAX = 400;
+/** A program that was not started. @param said the system's error; undefined: it was cancelled */
+export const notStarted = (program: string, said?: string, secrets: readonly string[] = []): PowerDetail => ({
+  code: 'not-started',
+  params: said === undefined ? { program } : { program, said: cleanWords(said, secrets) },
+});
+
+/** A program that failed with these words, already cleaned. @param meaning undefined: the words say it themselves */
+export const failedProgram = (program: string, status: number, said: string, meaning?: Complaint): PowerDetail =>
+  meaning === undefined
+    ? { code: 'program-failed', params: { program, status, said } }
+    : { code: 'complaint', params: { meaning, said } };
+
+/** The longest words of a program or controller, in characters. */
+export const SAID_CHARACTERS_MAX = 400;
 const MASK = '••••';
 
 /** Replaces each of `secrets` in `text`, literal or URL-encoded. */
@@ -56,5 +69,5 @@ export function cleanWords(said: string, secrets: readonly string[] = []): strin
     .trim()
     // A single repetition: with two that match the same spaces, the time would grow with the square of their number.
     .replace(/\s+/g, (space) => (space.includes('\n') ? '; ' : ' '));
-  return cleanText(line, OUTCOME_CHARACTERS_MAX);
+  return cleanText(line, SAID_CHARACTERS_MAX);
 }

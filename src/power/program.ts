@@ -29,12 +29,13 @@ export type ProgramEnd =
   | { readonly kind: 'ended'; readonly code: number; readonly out: string; readonly err: string }
   | { readonly kind: 'killed'; readonly out: string; readonly err: string }
   | { readonly kind: 'missing' }
-  | { readonly kind: 'not-started'; readonly text: string };
+  /** `said`: the system's error; undefined: it was cancelled. */
+  | { readonly kind: 'not-started'; readonly said?: string };
 
 /** Runs a program until it ends. Never rejects. */
 export function runProgram(name: string, args: readonly string[], run: ProgramRun): Promise<ProgramEnd> {
   return new Promise((resolve) => {
-    if (run.signal.aborted) return resolve({ kind: 'not-started', text: 'it was cancelled' });
+    if (run.signal.aborted) return resolve({ kind: 'not-started' });
     const passed = PASSED_ON.flatMap((key) => (process.env[key] === undefined ? [] : [[key, process.env[key]]]));
     const env = { ...Object.fromEntries(passed), LC_ALL: 'C', ...run.environment };
     // In a process group of its own, which can be killed as a whole: virsh runs ssh.
@@ -58,7 +59,7 @@ export function runProgram(name: string, args: readonly string[], run: ProgramRu
     };
     child.on('error', (error) => {
       if (child.pid !== undefined) return;
-      finish(osErrorCode(error) === 'ENOENT' ? { kind: 'missing' } : { kind: 'not-started', text: errorText(error) });
+      finish(osErrorCode(error) === 'ENOENT' ? { kind: 'missing' } : { kind: 'not-started', said: errorText(error) });
     });
     child.on('close', (code) => {
       if (killed || code === null) finish({ kind: 'killed', out: out(), err: err() });

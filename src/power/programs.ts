@@ -3,6 +3,7 @@
 
 import { delimiter, join } from 'node:path';
 import { isExecutable } from '../files/executable.ts';
+import type { PowerDetail } from './detail.ts';
 import type { PowerDriverName } from './driver-names.ts';
 
 /** A program of the operating system. */
@@ -35,10 +36,10 @@ const SERVICE_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/b
 export const installCommand = (programs: readonly DriverProgram[]): string =>
   `sudo apt-get install ${[...new Set(programs.map((one) => one.package))].join(' ')}`;
 
-/** Says that a program is missing, and how to install it. */
-export function missingText(program: string): string {
+/** A program that is missing. */
+export function missingProgram(program: string): PowerDetail<'program-missing'> {
   const known = [...DRIVER_PROGRAMS.values()].flat().filter((one) => one.program === program);
-  return `${program} is not installed: ${installCommand(known)}`;
+  return { code: 'program-missing', params: { program, install: installCommand(known) } };
 }
 
 /** The programs of a driver that are missing on this host. @param driver its `power_type` */

@@ -22,7 +22,7 @@ import { ownershipRemedy } from '../files/ownership.ts';
 import { openRegularFile, readRegularFile, UnfitFile, writeRegularFile } from '../files/regular-file.ts';
 import { cleanWords } from './outcome.ts';
 import { runProgram } from './program.ts';
-import { missingText } from './programs.ts';
+import { missingProgram } from './programs.ts';
 
 const KEYGEN_MS_MAX = 20_000;
 const CONNECT_SECONDS = 10;
@@ -157,11 +157,12 @@ async function keygen(args: readonly string[], clock: Clock): Promise<string> {
   const { signal } = new AbortController();
   const end = await runProgram('ssh-keygen', args, { clock, signal, timeMs: KEYGEN_MS_MAX });
   if (end.kind === 'missing') {
-    throw new RackError('tool-missing', missingText('ssh-keygen'));
+    const { program, install } = missingProgram('ssh-keygen').params;
+    throw new RackError('tool-missing', `${program} is not installed: ${install}`);
   }
   if (end.kind === 'ended' && end.code === 0) return end.out;
-  const said = end.kind === 'not-started' ? end.text : cleanWords(end.err) || 'it did not end in time';
-  throw new RackError('tool-failed', `ssh-keygen failed: ${said}`);
+  const said = end.kind === 'not-started' ? end.said : cleanWords(end.err);
+  throw new RackError('tool-failed', `ssh-keygen failed: ${said || 'it did not end in time'}`);
 }
 
 /** Writes the script, unless it is up to date. */

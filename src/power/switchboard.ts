@@ -12,10 +12,11 @@
 import { Alarm } from '../deadline-queue.ts';
 import { errorText, isStoreUnavailable } from '../errors.ts';
 import { COMMAND_MS_MAX, type PowerCommand, performCommand } from './command.ts';
+import type { PowerDetail } from './detail.ts';
 import type { PowerDriver, PowerPort, PowerSurroundings } from './driver.ts';
 import type { LedgerEntry, PowerLedger } from './ledger.ts';
 import { cleanWords, outcome, type PowerOutcome } from './outcome.ts';
-import type { ParameterProblem, PowerValues } from './parameters.ts';
+import type { PowerValues } from './parameters.ts';
 import { PowerQueue, type PowerTask } from './queue.ts';
 import { type PowerReading, PowerReadings } from './readings.ts';
 
@@ -34,7 +35,7 @@ export type Submission =
   | { readonly kind: 'taken' }
   /** The machine has another command. */
   | { readonly kind: 'busy' }
-  | { readonly kind: 'refused'; readonly text: string }
+  | { readonly kind: 'refused'; readonly why: PowerDetail }
   /** It cannot be taken at the moment, but may be given again. */
   | { readonly kind: 'not-now' };
 
@@ -54,8 +55,6 @@ export interface SwitchboardParts extends PowerSurroundings {
   readonly ledger: PowerLedger;
   /** True while this process may switch machines; undefined: always. */
   readonly mayStep?: ((signal: AbortSignal) => Promise<boolean>) | undefined;
-  /** The sentence of a problem. */
-  readonly problemText: (problem: ParameterProblem) => string;
   /** Called at the end of each command. */
   readonly onEnd: (ended: EndedCommand) => Promise<void>;
   /** Called when the seen state changes, and when queries start or stop failing. */
@@ -91,7 +90,7 @@ export class PowerSwitchboard {
   /** Ends commands that ran when the last process died, as `unknown`. Call first. */
   async recover(): Promise<void> {
     for (const { id, machine, command } of await this.#parts.ledger.listUnended()) {
-      const lost = outcome('unknown', 'Rackboot ended while this was under way; whether it was done is not known');
+      const lost = outcome('unknown', { code: 'interrupted', params: {} });
       await this.#end({ id, machine, command, outcome: lost });
     }
   }
@@ -126,14 +125,14 @@ export class PowerSwitchboard {
 
   /** Queries a machine now. Concurrent callers share the answer. Never throws. */
   async ask(target: PowerTarget): Promise<PowerOutcome> {
-    if (this.#isClosed) return outcome('unreachable', 'Rackboot is stopping');
+    if (this.#isClosed) return outcome('unreachable', STOPPING);
     const { machine } = target;
     const others = this.#askers.get(machine);
     if (others !== undefined) return others.promise;
     const task = this.#taskOf(this.#nextQuestion(), target, { kind: 'query' });
-    if (task.kind === 'refused') return outcome('refused', task.text);
+    if (task.kind === 'refused') return outcome('refused', task.why);
     const admission = this.#queue.submit(task.task, this.#parts.clock.now());
-    if (admission.kind === 'full') return outcome('refused', 'too many queries wait; try again later');
+    if (admission.kind === 'full') return outcome('refused', { code: 'too-many-queries', params: {} });
     if (admission.kind === 'busy' && !admission.by.isQuestion) {
       return outcome('refused', underCommand(admission.by.command));
     }
@@ -174,8 +173,7 @@ export class PowerSwitchboard {
     this.#isClosed = true;
     this.#alarm.cancel();
     this.#queue.clear();
-    for (const machine of [...this.#askers.keys()])
-      this.#settle(machine, outcome('unreachable', 'Rackboot is stopping'));
+    for (const machine of [...this.#askers.keys()]) this.#settle(machine, outcome('unreachable', STOPPING));
     const running = [...this.#running.values()];
     const stop = (task: Task): void => task.stop.abort();
     running.filter(({ isQuestion }) => graceMs === 0 || isQuestion).forEach(stop);
@@ -188,15 +186,14 @@ export class PowerSwitchboard {
     id: string,
     target: PowerTarget,
     command: PowerCommand,
-  ): { readonly kind: 'task'; readonly task: Task } | { readonly kind: 'refused'; readonly text: string } {
+  ): { readonly kind: 'task'; readonly task: Task } | { readonly kind: 'refused'; readonly why: PowerDetail } {
     const driver = this.#parts.findDriver(target.driver);
     if (driver === undefined) {
-      const name = cleanWords(target.driver) || 'none';
-      return { kind: 'refused', text: `there is no power driver ${name}: set the machine's power_type` };
+      return { kind: 'refused', why: { code: 'no-driver', params: { driver: cleanWords(target.driver) } } };
     }
     const opened = driver.open(target.machine, target.values, this.#parts);
     if (opened.kind === 'bad-parameters') {
-      return { kind: 'refused', text: `power_parameters: ${opened.problems.map(this.#parts.problemText).join('; ')}` };
+      return { kind: 'refused', why: { code: 'bad-parameters', params: { problems: opened.problems } } };
     }
     const { port } = opened;
     const { machine } = target;
@@ -218,10 +215,8 @@ export class PowerSwitchboard {
       machine = this.#readings.takeDue(now, this.#chance());
     }
     for (let task = this.#queue.takeOverdue(now); task !== undefined; task = this.#queue.takeOverdue(now)) {
-      void this.#deliver(
-        task,
-        outcome('refused', `its controller was busy with other machines for too long: ${task.controller}`),
-      );
+      const { controller } = task;
+      void this.#deliver(task, outcome('refused', { code: 'controller-busy', params: { controller } }));
     }
     for (let task = this.#queue.takeNext(); task !== undefined; task = this.#queue.takeNext()) void this.#begin(task);
     this.#alarm.expect(this.#readings.nextAt);
@@ -234,7 +229,7 @@ export class PowerSwitchboard {
     const task = this.#taskOf(this.#nextQuestion(), target, { kind: 'query' });
     // If not taken, the machine has a command, and is queried in its next turn.
     if (task.kind === 'task') this.#queue.submit(task.task, this.#parts.clock.now());
-    else this.#answered(machine, outcome('refused', task.text));
+    else this.#answered(machine, outcome('refused', task.why));
   }
 
   #nextQuestion(): string {
@@ -265,10 +260,11 @@ export class PowerSwitchboard {
     const limitMs = COMMAND_MS_MAX[command.kind];
     const deadline = clock.schedule(limitMs, () => {
       task.stop.abort();
-      void over(outcome(task.isQuestion ? 'unreachable' : 'unknown', `no end within ${limitMs / 1000} s`));
+      const params = { seconds: limitMs / 1000 };
+      void over(outcome(task.isQuestion ? 'unreachable' : 'unknown', { code: 'no-end', params }));
     });
     performCommand(task.port, command, { clock, signal: task.stop.signal, mayStep }).then(over, (error: unknown) =>
-      over(outcome('unknown', `a bug in the driver: ${errorText(error)}`)),
+      over(outcome('unknown', { code: 'driver-bug', params: { said: cleanWords(errorText(error)) } })),
     );
   }
 
@@ -287,8 +283,8 @@ export class PowerSwitchboard {
       this.#queue.finish(task);
       // Whoever gave the command gives it again; until then it has no end.
       const isForNow = isStoreUnavailable(error);
-      const text = `not done, because it could not be recorded first: ${errorText(error)}`;
-      if (!isForNow) await this.#deliver(task, outcome('refused', text));
+      const params = { said: cleanWords(errorText(error)) };
+      if (!isForNow) await this.#deliver(task, outcome('refused', { code: 'not-recorded', params }));
     }
     this.#leave(task);
     return false;
@@ -339,7 +335,8 @@ export class PowerSwitchboard {
   }
 }
 
-const underCommand = ({ kind }: PowerCommand): string => `the machine is under another command: ${kind}`;
+const STOPPING: PowerDetail = { code: 'stopping', params: {} };
+const underCommand = ({ kind: command }: PowerCommand): PowerDetail => ({ code: 'other-command', params: { command } });
 
 function isSame(one: PowerTarget, other: PowerTarget): boolean {
   const names = Object.keys(one.values);

@@ -1,8 +1,9 @@
 // The meanings of virsh's output. Sources: virsh(1) and its messages, version 9.0, in the C locale.
 
-import { cleanWords, outcome, type PowerOutcome, type PowerState } from './outcome.ts';
+import type { Complaint } from './detail.ts';
+import { cleanWords, failedProgram, notStarted, outcome, type PowerOutcome, type PowerState } from './outcome.ts';
 import type { ProgramEnd } from './program.ts';
-import { missingText } from './programs.ts';
+import { missingProgram } from './programs.ts';
 
 /** The words of `virsh domstate`, and whether the machine has power. A paused one counts as on: it would continue where it stopped. */
 const STATES: Readonly<Record<string, PowerState>> = {
@@ -44,31 +45,17 @@ export function parseGuests(table: string): readonly HypervisorGuest[] {
     });
 }
 
-/** The meanings of its error messages; the first match counts. `lost`: it may have been done. */
-const COMPLAINTS: readonly (readonly [RegExp, PowerOutcome['kind'] | 'lost', string])[] = [
-  [
-    /Host key verification failed|HOST IDENTIFICATION HAS CHANGED/,
-    'refused',
-    "the host's key has changed: if that is right, remove its line from Rackboot's ssh/known_hosts",
-  ],
-  [
-    /Permission denied \(|Too many authentication failures/,
-    'wrong-credentials',
-    'the host does not know our key: add the line from `rackboot power key` to its authorized_keys',
-  ],
-  [
-    /authentication (?:failed|unavailable)|access denied|Permission denied/i,
-    'wrong-credentials',
-    'the user may not manage virtual machines there: on Debian it must be in the group libvirt',
-  ],
-  [/exec: ssh: not found|ssh: not found/, 'refused', missingText('ssh')],
-  [/failed to get domain|Domain not found|no domain with matching/i, 'refused', 'the host has no such virtual machine'],
+/** Its error messages; the first match counts. `lost`: it may have been done. No meaning: only its own words are shown. */
+const COMPLAINTS: readonly (readonly [RegExp, PowerOutcome['kind'] | 'lost', Complaint?])[] = [
+  [/Host key verification failed|HOST IDENTIFICATION HAS CHANGED/, 'refused', 'host-key-changed'],
+  [/Permission denied \(|Too many authentication failures/, 'wrong-credentials', 'key-not-accepted'],
+  [/authentication (?:failed|unavailable)|access denied|Permission denied/i, 'wrong-credentials', 'may-not-manage'],
+  [/failed to get domain|Domain not found|no domain with matching/i, 'refused', 'no-such-guest'],
   [
     /failed to connect to the hypervisor|Failed to connect socket|Could not resolve hostname|Connection refused|No route to host/i,
     'unreachable',
-    '',
   ],
-  [/Disconnected from|client socket is closed|keepalive|end of file|Cannot recv data|Cannot write data/i, 'lost', ''],
+  [/Disconnected from|client socket is closed|keepalive|end of file|Cannot recv data|Cannot write data/i, 'lost'],
 ];
 
 /**
@@ -77,28 +64,26 @@ const COMPLAINTS: readonly (readonly [RegExp, PowerOutcome['kind'] | 'lost', str
  * @param wanted the state that the command sets; undefined for a query
  */
 export function judgeVirsh(end: ProgramEnd, wanted: 'on' | 'off' | undefined): PowerOutcome {
-  if (end.kind === 'missing') return outcome('refused', missingText('virsh'));
-  if (end.kind === 'not-started') return outcome('refused', `virsh was not started: ${cleanWords(end.text)}`);
-  const words = cleanWords(`${end.err}\n${end.out}`.replace(/^error: /gm, ''));
-  if (end.kind === 'killed') {
-    const text = `virsh did not end in time${words === '' ? '' : `: ${words}`}`;
-    return outcome(wanted === undefined ? 'unreachable' : 'unknown', text);
-  }
+  const program = 'virsh';
+  if (end.kind === 'missing') return outcome('refused', missingProgram(program));
+  if (end.kind === 'not-started') return outcome('refused', notStarted(program, end.said));
+  const said = cleanWords(`${end.err}\n${end.out}`.replace(/^error: /gm, ''));
+  const lost = wanted === undefined ? 'unreachable' : 'unknown';
+  if (end.kind === 'killed') return outcome(lost, { code: 'program-late', params: { program, said } });
+  const done = outcome('done', { code: 'acknowledged', params: { said } });
   if (end.code === 0) {
-    if (wanted !== undefined) return outcome('done', words || 'done');
+    if (wanted !== undefined) return done;
     const word = end.out.trim();
     const state = Object.hasOwn(STATES, word) ? STATES[word] : undefined;
     return state === undefined
-      ? outcome('unknown', `no state in: ${words || 'nothing'}`)
-      : outcome('done', word, state);
+      ? outcome('unknown', { code: 'no-state', params: { said } })
+      : outcome('done', { code: 'acknowledged', params: { said: word } }, state);
   }
-  if (wanted === 'on' && /already (?:active|running)/i.test(words)) return outcome('done', words);
-  if (wanted === 'off' && /domain is not running/i.test(words)) return outcome('done', words);
-  const report = words || `virsh ended with ${end.code}`;
-  const [, kind, meaning] = COMPLAINTS.find(([pattern]) => pattern.test(report)) ?? [undefined, 'refused' as const, ''];
-  const shown = meaning === '' ? report : cleanWords(`${meaning} (${report})`);
-  if (kind === 'lost') return outcome(wanted === undefined ? 'unreachable' : 'unknown', shown);
-  return outcome(kind, shown);
+  if (wanted === 'on' && /already (?:active|running)/i.test(said)) return done;
+  if (wanted === 'off' && /domain is not running/i.test(said)) return done;
+  if (/ssh: not found/.test(said)) return outcome('refused', missingProgram('ssh'));
+  const [, kind, meaning] = COMPLAINTS.find(([pattern]) => pattern.test(said)) ?? [undefined, 'refused' as const];
+  return outcome(kind === 'lost' ? lost : kind, failedProgram(program, end.code, said, meaning));
 }
 
 const BOOT_DEVICES = ['interface', 'disk', 'hostdev', 'redirdev'] as const;

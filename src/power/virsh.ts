@@ -101,7 +101,7 @@ async function runVirsh(
   try {
     if (host.overSsh) connect = (await sshIdentity()).connect;
   } catch (error) {
-    return { kind: 'not-started', text: errorText(error) };
+    return { kind: 'not-started', said: errorText(error) };
   }
   return runProgram('virsh', ['-c', virshUri(host, connect), ...command], { clock, signal, timeMs: RUN_MS_MAX });
 }
@@ -118,11 +118,9 @@ function openPort(host: Hypervisor, guest: string, surroundings: PowerSurroundin
     async netboot(signal) {
       const end = await runVirsh(host, ['dumpxml', '--inactive', `--domain=${guest}`], surroundings, signal);
       if (end.kind !== 'ended' || end.code !== 0) return judgeVirsh(end, undefined);
-      if (bootsFromNetwork(end.out)) return outcome('done', `${guest} boots from the network first`);
-      return outcome(
-        'refused',
-        `${guest} does not boot from the network first, and Rackboot does not change its boot order: run virsh edit ${guest}, and put <boot dev='network'/> first`,
-      );
+      return bootsFromNetwork(end.out)
+        ? outcome('done', { code: 'boots-from-network', params: { guest } })
+        : outcome('refused', { code: 'boots-otherwise', params: { guest } });
     },
   };
 }

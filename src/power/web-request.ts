@@ -7,6 +7,7 @@ import type { ClientRequest, IncomingMessage } from 'node:http';
 import type { Clock } from '../clock.ts';
 import { errorText, osErrorCode } from '../errors.ts';
 import { viewBytes } from '../net/borrowed-bytes.ts';
+import type { PowerDetail } from './detail.ts';
 
 // An `import` of this module reads each of its exports, and so loads an unused HTTP client: see `http/server.ts`.
 const { request: httpRequest } = process.getBuiltinModule('node:http');
@@ -36,11 +37,11 @@ export interface HttpAnswer {
   readonly body: string;
 }
 
+/** Why there is no answer. */
+export type WebFault = PowerDetail<'cancelled' | 'web-late' | 'web-failed' | 'certificate-untrusted'>;
+
 /** An answer; or a request that was never sent; or one that was sent without an answer. */
-export type HttpAttempt =
-  | HttpAnswer
-  | { readonly kind: 'not-sent'; readonly isBadCertificate: boolean; readonly text: string }
-  | { readonly kind: 'no-answer'; readonly text: string };
+export type HttpAttempt = HttpAnswer | { readonly kind: 'not-sent' | 'no-answer'; readonly why: WebFault };
 
 /** Makes one request. Redirects are not followed. Never rejects. */
 export function requestOnce(asked: WebRequest): Promise<HttpAttempt> {
@@ -60,18 +61,20 @@ export function requestOnce(asked: WebRequest): Promise<HttpAttempt> {
       resolve(attempt);
       sent.destroy();
     };
-    const fail = (text: string, isBadCertificate = false): void =>
-      finish(isConnected ? { kind: 'no-answer', text } : { kind: 'not-sent', isBadCertificate, text });
-    const abort = (): void => fail('it was cancelled');
-    const timer = clock.schedule(timeMs, () => fail(`${url.host} did not answer in ${Math.round(timeMs / 1000)} s`));
+    const { host } = url;
+    const fail = (why: WebFault): void => finish({ kind: isConnected ? 'no-answer' : 'not-sent', why });
+    const abort = (): void => fail({ code: 'cancelled', params: {} });
+    const seconds = Math.round(timeMs / 1000);
+    const timer = clock.schedule(timeMs, () => fail({ code: 'web-late', params: { host, seconds } }));
     signal.addEventListener('abort', abort, { once: true });
     sent.on('socket', (socket) =>
       socket.once(isTls ? 'secureConnect' : 'connect', () => {
         isConnected = true;
       }),
     );
-    sent.on('error', (error) => fail(...complaint(error, url.host)));
-    sent.on('response', (answer) => readAnswer(answer, finish, fail));
+    const failed = (error: Error): void => fail(faultOf(error, host));
+    sent.on('error', failed);
+    sent.on('response', (answer) => readAnswer(answer, finish, failed));
     if (signal.aborted) abort();
     else sent.end();
   });
@@ -80,7 +83,7 @@ export function requestOnce(asked: WebRequest): Promise<HttpAttempt> {
 function readAnswer(
   answer: IncomingMessage,
   finish: (attempt: HttpAttempt) => void,
-  fail: (text: string) => void,
+  failed: (error: Error) => void,
 ): void {
   const chunks: Uint8Array[] = [];
   let bytes = 0;
@@ -97,15 +100,12 @@ function readAnswer(
     if (bytes >= BODY_BYTES_MAX) done();
   });
   answer.on('end', done);
-  answer.on('error', (error) => fail(errorText(error)));
+  answer.on('error', failed);
 }
 
-/** The text of an error, and whether it is a refusal. */
-function complaint(error: Error, host: string): [text: string, isBadCertificate: boolean] {
+function faultOf(error: Error, host: string): WebFault {
   const code = osErrorCode(error) ?? '';
-  if (/CERT|SIGN|ISSUER|VERIFY|ALTNAME|^ERR_TLS/.test(code)) {
-    const text = `the certificate of ${host} is not trusted (${code}): install one from a known authority, or set power_verify_ssl to n`;
-    return [text, true];
-  }
-  return [`${host}: ${errorText(error) || code}`, false];
+  return /CERT|SIGN|ISSUER|VERIFY|ALTNAME|^ERR_TLS/.test(code)
+    ? { code: 'certificate-untrusted', params: { host, said: code } }
+    : { code: 'web-failed', params: { host, said: errorText(error) || code } };
 }

@@ -11,7 +11,7 @@ import { type AnswerExpressions, EXPRESSION_MS_MAX, SEARCHED_CHARACTERS_MAX, sea
 import { type Connecting, defineDriver, type PowerPort } from './driver.ts';
 import { cleanWords, outcome, type PowerOutcome, type PowerOutcomeKind, withSaid } from './outcome.ts';
 import { secret } from './parameters.ts';
-import { type HttpAnswer, type HttpAttempt, requestOnce } from './web-request.ts';
+import { type HttpAnswer, type HttpAttempt, requestOnce, type WebFault } from './web-request.ts';
 
 const REQUEST_MS_MAX = 20_000;
 const REDIRECTS_MAX = 3;
@@ -107,41 +107,50 @@ function nextUrl(answer: HttpAnswer, method: 'GET' | 'POST', from: URL): URL | u
 /** The outcome of an attempt. @param changes false for a query */
 export function judgeAttempt(attempt: HttpAttempt, changes: boolean, secrets: readonly string[]): PowerOutcome {
   switch (attempt.kind) {
-    case 'not-sent':
-      return outcome(attempt.isBadCertificate ? 'refused' : 'unreachable', cleanWords(attempt.text, secrets));
+    case 'not-sent': {
+      const { why } = attempt;
+      return outcome(why.code === 'certificate-untrusted' ? 'refused' : 'unreachable', masked(why, secrets));
+    }
     case 'no-answer':
-      return outcome(changes ? 'unknown' : 'unreachable', cleanWords(attempt.text, secrets));
+      return outcome(changes ? 'unknown' : 'unreachable', masked(attempt.why, secrets));
     case 'answer':
       break;
   }
   const { status, location } = attempt;
-  const ended = (kind: PowerOutcomeKind, text = `HTTP ${status}`): PowerOutcome =>
-    withSaid(outcome(kind, text), shown(attempt.body, secrets));
+  const params = { status };
+  const ended = (kind: PowerOutcomeKind): PowerOutcome =>
+    withSaid(outcome(kind, { code: 'http-status', params }), shown(attempt.body, secrets));
   if (status >= 200 && status < 300) return ended('done');
   if (status === 401 || status === 403) return ended('wrong-credentials');
   if (status >= 300 && status < 400) {
-    const text = `HTTP ${status} redirects elsewhere, which is not followed: set the final URL`;
-    return withSaid(outcome('refused', text), cleanWords(location ?? 'nowhere', secrets));
+    return withSaid(outcome('refused', { code: 'http-redirect', params }), cleanWords(location ?? '', secrets));
   }
   // A gateway without an answer does not know whether the request was carried out (RFC 9110 §15.6.3, §15.6.5).
   if (changes && (status === 502 || status === 504)) return ended('unknown');
   return ended('refused');
 }
 
+/** The fault without secrets in the words of others. */
+const masked = (why: WebFault, secrets: readonly string[]): WebFault =>
+  why.code === 'web-failed'
+    ? { code: why.code, params: { ...why.params, said: cleanWords(why.params.said, secrets) } }
+    : why;
+
 const shown = (body: string, secrets: readonly string[]): string =>
   cleanWords(body, secrets).slice(0, SHOWN_CHARACTERS_MAX);
 
 /** The state in an answer, found by the operator's expressions. */
 export function readState(body: string, settings: AnswerExpressions, secrets: readonly string[] = []): PowerOutcome {
-  const said = shown(body, secrets) || 'an empty answer';
+  const said = shown(body, secrets);
   const found = searchAnswer(settings, body);
   if (found.kind === 'too-slow') {
-    const text = `${found.name} takes longer than ${EXPRESSION_MS_MAX} ms: write it without nested repetitions`;
-    return withSaid(outcome('refused', text), said);
+    const params = { name: found.name, ms: EXPRESSION_MS_MAX };
+    return withSaid(outcome('refused', { code: 'expression-slow', params }), said);
   }
   if (found.state !== undefined) {
-    return withSaid(outcome('done', `power_${found.state}_regex matches the answer`, found.state), said);
+    const { state } = found;
+    return withSaid(outcome('done', { code: 'expression-matches', params: { state } }, state), said);
   }
-  const text = `neither power_on_regex nor power_off_regex matches the first ${SEARCHED_CHARACTERS_MAX} characters of the answer`;
-  return withSaid(outcome('done', text), said);
+  const params = { characters: body === '' ? 0 : SEARCHED_CHARACTERS_MAX };
+  return withSaid(outcome('done', { code: 'no-expression-matches', params }), said);
 }

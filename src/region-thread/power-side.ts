@@ -14,6 +14,7 @@ import type { Clock, Timer } from '../clock.ts';
 import { isStoreUnavailable } from '../errors.ts';
 import { nearestName } from '../nearest-name.ts';
 import type { PowerCommand } from '../power/command.ts';
+import type { PowerDetail } from '../power/detail.ts';
 import type { PowerDriver } from '../power/driver.ts';
 import { POWER_DRIVERS } from '../power/drivers.ts';
 import type { LedgerEntry } from '../power/ledger.ts';
@@ -28,7 +29,7 @@ import type { Machine } from '../region/records/machine.ts';
 import type { PowerParameters } from '../region/records/power-parameters.ts';
 import type { PowerTask } from '../region/records/power-task.ts';
 import type { MachineFilter, RegionStore } from '../region/records/store.ts';
-import { refusal, sentenceOf } from '../region/words/refusal.ts';
+import { refusal } from '../region/words/refusal.ts';
 import { PowerAskers } from './power-askers.ts';
 import { PowerHold, type PowerHoldParts } from './power-hold.ts';
 
@@ -39,6 +40,8 @@ const RETRY_MS = 2000;
 /** At shutdown: how long commands may continue, and how long closing may take in all. */
 const CLOSE_GRACE_MS = 2000;
 const CLOSE_MS_MAX = 3500;
+
+const BY_HAND: PowerDetail = { code: 'by-hand', params: {} };
 
 export interface PowerSideParts {
   readonly store: RegionStore;
@@ -87,7 +90,6 @@ export class PowerSide implements PowerControl {
       mayStep,
       findDriver: (name) => this.#drivers.get(name),
       ledger: store.power,
-      problemText: (problem) => sentenceOf(refusal('field.power-parameter', problem)),
       sshIdentity: () => this.#sshIdentity(),
       onEnd: (ended) => this.#deliver(ended),
       onReading: (machine) => void this.#deliverReading(machine),
@@ -150,14 +152,14 @@ export class PowerSide implements PowerControl {
 
   async #askNow(machine: Machine): Promise<PowerView> {
     const target = this.#targetOf(machine);
-    if (target === undefined) return { state: 'unknown', atMs: undefined, ageSeconds: undefined, text: 'by hand' };
-    const { kind, text, said, state } = await this.#switchboard.ask(target);
+    if (target === undefined) return { state: 'unknown', atMs: undefined, ageSeconds: undefined, detail: BY_HAND };
+    const { kind, detail, said, state } = await this.#switchboard.ask(target);
     if (kind !== 'done') {
       const before = this.reading(machine.systemId);
-      return { state: 'error', atMs: before?.atMs, ageSeconds: before?.ageSeconds, text, said };
+      return { state: 'error', atMs: before?.atMs, ageSeconds: before?.ageSeconds, detail, said };
     }
-    const detail = state === 'unknown' ? { text, said } : { text: '' };
-    return { state, atMs: this.#parts.clock.wallTimeMs(), ageSeconds: 0, ...detail };
+    const why = state === 'unknown' ? { detail, said } : {};
+    return { state, atMs: this.#parts.clock.wallTimeMs(), ageSeconds: 0, ...why };
   }
 
   /** Starts nothing more, lets running commands end or stops them, and records their ends; takes at most CLOSE_MS_MAX. */
@@ -271,7 +273,7 @@ export class PowerSide implements PowerControl {
     const target = this.#targetOf(machine);
     this.#switchboard.watch(systemId, status === 'retired' ? undefined : target);
     if (target === undefined && powerState !== 'unknown') {
-      await this.#guarded(async () => this.#life?.powerSeen(systemId, 'unknown', ''));
+      await this.#guarded(async () => this.#life?.powerSeen(systemId, 'unknown'));
     }
     this.#dropUnwanted(systemId, id);
     if (task !== undefined && id !== undefined && !this.#ends.has(id)) await this.#carryOut(machine, task, id, target);
@@ -287,15 +289,15 @@ export class PowerSide implements PowerControl {
   async #carryOut(machine: Machine, task: PowerTask, id: string, target: PowerTarget | undefined): Promise<void> {
     const { systemId } = machine;
     const command = commandOf(machine, task);
-    const refuse = (text: string): Promise<void> =>
-      this.#deliver({ id, machine: systemId, command, outcome: outcome('refused', text) });
+    const refuse = (why: PowerDetail): Promise<void> =>
+      this.#deliver({ id, machine: systemId, command, outcome: outcome('refused', why) });
     if (target === undefined) {
-      await refuse('the machine is switched by hand now');
+      await refuse(BY_HAND);
       return;
     }
     if (command.kind !== 'off' && !(await this.#mayStart(machine, id))) return;
     const given = this.#switchboard.command(id, target, command);
-    if (given.kind === 'refused') await refuse(given.text);
+    if (given.kind === 'refused') await refuse(given.why);
     // `busy`: the end of the running command leads back here. `not-now`: the sweep does.
   }
 
@@ -315,8 +317,8 @@ export class PowerSide implements PowerControl {
     const { id, machine, command, outcome: end } = ended;
     if (this.#isClosed) return;
     this.#ends.set(id, ended);
-    const { kind, text } = end;
-    const result = { id, task: taskOf(command), kind, text, ...(ended.wasOff === true ? { wasOff: true } : {}) };
+    const { kind, detail } = end;
+    const result = { id, task: taskOf(command), kind, detail, ...(ended.wasOff === true ? { wasOff: true } : {}) };
     const isTaken = await this.#guarded(async () => this.#life?.powerSwitched(machine, result));
     if (!isTaken) return;
     this.#ends.delete(id);
@@ -327,7 +329,7 @@ export class PowerSide implements PowerControl {
     if (this.#isClosed) return;
     this.#undelivered.add(systemId);
     const view = this.reading(systemId);
-    const isTaken = await this.#guarded(async () => view && this.#life?.powerSeen(systemId, view.state, view.text));
+    const isTaken = await this.#guarded(async () => view && this.#life?.powerSeen(systemId, view.state, view.detail));
     if (isTaken) this.#undelivered.delete(systemId);
   }
 
@@ -343,7 +345,7 @@ export class PowerSide implements PowerControl {
       state: stateOf(state, failure),
       atMs: ageMs === undefined ? undefined : clock.wallTimeMs() - ageMs,
       ageSeconds: ageMs === undefined ? undefined : Math.floor(ageMs / 1000),
-      text: failure?.text ?? '',
+      detail: failure?.detail,
       said: failure?.said,
     };
   }

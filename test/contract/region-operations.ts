@@ -12,6 +12,7 @@ import { findSshKey, keepSshKey } from '../../src/store/region-ssh-key.ts';
 import type { Steps } from '../../src/store/region-steps.ts';
 import type { RegionTables } from '../../src/store/region-tables.ts';
 import { desiredVersion, listGone, settledVersion } from '../../src/store/region-versions.ts';
+import { spoken } from '../support/sentences.ts';
 import { FIELDS } from './region-store.ts';
 
 export const EVENT: NewMachineEvent = { type: 'NODE', code: 'rack', params: { text: 'x' }, atMs: 1, username: 'ann' };
@@ -181,5 +182,5 @@ export const OPERATIONS: Readonly<Record<string, (place: FilledRegion) => Steps<
   'power.begin': ({ tables }) =>
     tables.power.begin({ id: 'p', machine: FIRST, command: { kind: 'off', manner: 'soft' }, begunAtMs: 1 }),
   'power.listUnended': ({ tables }) => tables.power.listUnended(),
-  'power.end': ({ tables }) => tables.power.end('p', outcome('done', 'yes'), 2),
+  'power.end': ({ tables }) => tables.power.end('p', outcome('done', spoken('yes')), 2),
 };

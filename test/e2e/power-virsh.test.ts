@@ -14,6 +14,7 @@ import { openSshIdentity, readPublicKey } from '../../src/power/ssh-identity.ts'
 import { listGuests, parseHypervisor, virsh } from '../../src/power/virsh.ts';
 import { TestHypervisor } from '../support/hypervisor.ts';
 import { missing } from '../support/needs.ts';
+import { spoken, textOf } from '../support/sentences.ts';
 
 const ROOT = dirname(dirname(import.meta.dirname));
 const skip = missing('root', 'linux', 'virsh', 'libvirtd', 'qemu-system-x86_64', '/usr/sbin/sshd', 'ssh', 'nc');
@@ -44,10 +45,10 @@ describe('virsh', { skip }, () => {
       guests: [{ name: 'test', words: 'running', state: 'on' }],
     });
     const port = open('test:///default', 'test');
-    assert.deepEqual(await port.query(signal), { kind: 'done', state: 'on', text: 'running' });
+    assert.deepEqual(await port.query(signal), { kind: 'done', state: 'on', detail: spoken('running') });
     // Each connection starts from the same state: a machine that was switched off is on again.
     assert.equal((await port.off('hard', signal)).kind, 'done');
-    assert.equal((await port.on(signal)).text, 'Domain is already active');
+    assert.equal(textOf(await port.on(signal)), 'Domain is already active');
     assert.equal((await open('test:///default', '--help').on(signal)).kind, 'refused');
   });
 
@@ -58,17 +59,17 @@ describe('virsh', { skip }, () => {
     const port = open(hypervisor.uri, 'netboot');
     assert.equal((await port.query(signal)).state, 'off', hypervisor.log);
     const started = await perform(port, { kind: 'on', netboot: true });
-    assert.deepEqual([started.kind, started.state, started.text], ['done', 'on', "Domain 'netboot' started"]);
+    assert.deepEqual([started.kind, started.state, textOf(started)], ['done', 'on', "Domain 'netboot' started"]);
     const cycled = await perform(port, { kind: 'cycle', netboot: true });
-    assert.deepEqual([cycled.kind, cycled.state], ['done', 'on'], cycled.text);
+    assert.deepEqual([cycled.kind, cycled.state], ['done', 'on'], textOf(cycled));
     const asked = await perform(port, { kind: 'off', manner: 'soft' });
-    assert.equal(asked.kind, 'done', asked.text);
+    assert.equal(asked.kind, 'done', textOf(asked));
     const ended = await perform(port, { kind: 'off', manner: 'hard' });
-    assert.deepEqual([ended.kind, ended.state], ['done', 'off'], ended.text);
+    assert.deepEqual([ended.kind, ended.state], ['done', 'off'], textOf(ended));
     assert.equal((await port.off('hard', signal)).kind, 'done');
     const disk = await perform(open(hypervisor.uri, 'a disk'), { kind: 'on', netboot: true });
     assert.deepEqual([disk.kind, disk.state], ['done', 'on']);
-    assert.match(disk.text, /does not boot from the network first/);
+    assert.match(textOf(disk), /does not boot from the network first/);
     assert.equal((await open(hypervisor.uri, 'a disk').off('hard', signal)).kind, 'done');
   });
 
@@ -83,7 +84,7 @@ describe('virsh', { skip }, () => {
     const uri = `qemu+ssh://root@127.0.0.1:${ssh.port}/session?socket=${hypervisor.socket}&proxy=netcat`;
     const port = open(uri, 'netboot');
     const started = await perform(port, { kind: 'on', netboot: true });
-    assert.deepEqual([started.kind, started.state], ['done', 'on'], started.text);
+    assert.deepEqual([started.kind, started.state], ['done', 'on'], textOf(started));
     assert.equal((await perform(port, { kind: 'off', manner: 'hard' })).state, 'off');
     assert.equal(readFileSync(identity.knownHosts, 'utf8').trim().split('\n').length, 1);
 
@@ -107,14 +108,14 @@ describe('virsh', { skip }, () => {
 
     await ssh.changeHostKey();
     const refused = await port.on(signal);
-    assert.equal(refused.kind, 'refused', refused.text);
-    assert.match(refused.text, /host's key has changed/);
+    assert.equal(refused.kind, 'refused', textOf(refused));
+    assert.match(textOf(refused), /host's key has changed/);
   });
 
   test('a host without a running libvirtd is unreachable', async () => {
     assert.ok(hypervisor !== undefined);
     await hypervisor.stop();
     const answer = await open(hypervisor.uri, 'netboot').on(signal);
-    assert.equal(answer.kind, 'unreachable', answer.text);
+    assert.equal(answer.kind, 'unreachable', textOf(answer));
   });
 });

@@ -18,6 +18,7 @@ import type { PowerValues } from '../../src/power/parameters.ts';
 import { makeAuthority } from '../support/authority.ts';
 import { freeUdpPort, LoopbackBmc, startSwallowingRelay } from '../support/loopback-bmc.ts';
 import { missing } from '../support/needs.ts';
+import { spoken, textOf } from '../support/sentences.ts';
 
 const surroundings = { clock: systemClock, sshIdentity: () => Promise.reject(new Error('no key here')) };
 const noSignal = (): AbortSignal => new AbortController().signal;
@@ -52,16 +53,24 @@ describe('power', { concurrency: true }, () => {
     test('a machine is queried, started from the network, restarted, and switched off', async () => {
       const bmc = await starting;
       const port = open('ipmi', await values({ power_boot_type: 'efi' }));
-      assert.deepEqual(await port.query(noSignal()), { kind: 'done', state: 'off', text: 'Chassis Power is off' });
+      assert.deepEqual(await port.query(noSignal()), {
+        kind: 'done',
+        state: 'off',
+        detail: spoken('Chassis Power is off'),
+      });
       const started = await perform(port, { kind: 'on', netboot: true });
-      assert.deepEqual([started.kind, started.state, bmc.power, bmc.boot], ['done', 'on', 'on', 'pxe'], started.text);
+      assert.deepEqual(
+        [started.kind, started.state, bmc.power, bmc.boot],
+        ['done', 'on', 'on', 'pxe'],
+        textOf(started),
+      );
       const cycled = await perform(port, { kind: 'cycle', netboot: true });
-      assert.deepEqual([cycled.kind, cycled.state, bmc.power], ['done', 'on', 'on'], cycled.text);
+      assert.deepEqual([cycled.kind, cycled.state, bmc.power], ['done', 'on', 'on'], textOf(cycled));
       assert.deepEqual(bmc.changes, ['boot pxe', 'power 1', 'power 0', 'boot pxe', 'power 1']);
       const asked = await perform(port, { kind: 'off', manner: 'soft' });
-      assert.deepEqual([asked.kind, asked.text], ['done', 'Chassis Power Control: Soft']);
+      assert.deepEqual([asked.kind, textOf(asked)], ['done', 'Chassis Power Control: Soft']);
       const ended = await perform(port, { kind: 'off', manner: 'hard' });
-      assert.deepEqual([ended.kind, ended.state, bmc.power], ['done', 'off', 'off'], ended.text);
+      assert.deepEqual([ended.kind, ended.state, bmc.power], ['done', 'off', 'off'], textOf(ended));
       const old = open('ipmi', await values({ power_driver: 'LAN' }));
       assert.equal((await old.query(noSignal())).state, 'off');
     });
@@ -70,8 +79,8 @@ describe('power', { concurrency: true }, () => {
       test(`${driver}: a wrong password and an unknown user are wrong credentials, and are not shown`, async () => {
         for (const more of [{ power_pass: password }, { power_user: 'nobody' }]) {
           const answer = await open('ipmi', await values({ power_driver: driver, ...more })).query(noSignal());
-          assert.equal(answer.kind, 'wrong-credentials', answer.text);
-          assert.ok(!answer.text.includes('s3cret'), answer.text);
+          assert.equal(answer.kind, 'wrong-credentials', textOf(answer));
+          assert.ok(!textOf(answer).includes('s3cret'), textOf(answer));
         }
       });
     }
@@ -79,13 +88,13 @@ describe('power', { concurrency: true }, () => {
     test('a user without the privilege is refused', async () => {
       const guest = { power_user: 'guest', power_pass: 'guest', privilege_level: 'USER' };
       const answer = await open('ipmi', await values(guest)).on(noSignal());
-      assert.equal(answer.kind, 'refused', answer.text);
-      assert.match(answer.text, /Insufficient privilege level/);
+      assert.equal(answer.kind, 'refused', textOf(answer));
+      assert.match(textOf(answer), /Insufficient privilege level/);
     });
 
     test('a cipher suite that the BMC does not know is refused', async () => {
       const answer = await open('ipmi', await values({ cipher_suite_id: 17 })).query(noSignal());
-      assert.equal(answer.kind, 'refused', answer.text);
+      assert.equal(answer.kind, 'refused', textOf(answer));
     });
 
     test('an absent BMC is unreachable', async () => {
@@ -94,7 +103,7 @@ describe('power', { concurrency: true }, () => {
         kind: 'on',
         netboot: true,
       });
-      assert.equal(answer.kind, 'unreachable', answer.text);
+      assert.equal(answer.kind, 'unreachable', textOf(answer));
     });
 
     test('a BMC that stops answering after the command leaves it unknown', async () => {
@@ -103,7 +112,7 @@ describe('power', { concurrency: true }, () => {
       try {
         const port = open('ipmi', await values({ power_address: `127.0.0.1:${relay.port}` }));
         const answer = await port.on(noSignal());
-        assert.equal(answer.kind, 'unknown', answer.text);
+        assert.equal(answer.kind, 'unknown', textOf(answer));
       } finally {
         relay.stop();
       }
@@ -164,9 +173,9 @@ describe('power', { concurrency: true }, () => {
       });
       const port = open('webhook', hooks(origin, { power_user: 'u', power_pass: 'p w' }));
       const started = await perform(port, { kind: 'on', netboot: true });
-      assert.deepEqual([started.kind, started.state], ['done', 'on'], started.text);
+      assert.deepEqual([started.kind, started.state], ['done', 'on'], textOf(started));
       const ended = await perform(port, { kind: 'off', manner: 'hard' });
-      assert.deepEqual([ended.kind, ended.state], ['done', 'off'], ended.text);
+      assert.deepEqual([ended.kind, ended.state], ['done', 'off'], textOf(ended));
       assert.deepEqual(
         seen.map(({ method, url }) => `${method} ${url}`),
         ['POST /on', 'GET /state', 'POST /off', 'GET /state'],
@@ -188,7 +197,7 @@ describe('power', { concurrency: true }, () => {
       const port = open('webhook', hooks(origin, { power_token: 'hunter2' }));
       const started = await port.on(noSignal());
       assert.equal(started.kind, 'refused');
-      assert.match(started.text, /HTTP 307 redirects elsewhere/);
+      assert.match(textOf(started), /HTTP 307 redirects elsewhere/);
       assert.equal((await port.off('hard', noSignal())).kind, 'refused');
       assert.equal((await port.query(noSignal())).state, 'on');
       assert.equal(other.seen.length, 0);
@@ -214,7 +223,7 @@ describe('power', { concurrency: true }, () => {
       });
       const answer = await open('webhook', hooks(origin)).query(noSignal());
       assert.deepEqual([answer.kind, answer.state], ['done', 'on']);
-      assert.ok(answer.text.length + (answer.said?.length ?? 0) < 500);
+      assert.ok(textOf(answer).length + (answer.said?.length ?? 0) < 500);
     });
 
     test('a server that hangs leaves a change unknown, and the query ends in time', async () => {
@@ -227,16 +236,16 @@ describe('power', { concurrency: true }, () => {
       const from = systemClock.now();
       const [on, query] = await Promise.all([port.on(noSignal()), port.query(noSignal())]);
       assert.deepEqual([on.kind, query.kind], ['unknown', 'unreachable']);
-      assert.match(on.text, /did not answer in 20 s/);
+      assert.match(textOf(on), /did not answer in 20 s/);
       assert.ok(systemClock.now() - from < 18_000);
     });
 
     test('a missing server is unreachable; one that disconnects in the middle leaves a change unknown', async () => {
       const nowhere = await open('webhook', hooks('http://127.0.0.1:1')).on(noSignal());
-      assert.equal(nowhere.kind, 'unreachable', nowhere.text);
+      assert.equal(nowhere.kind, 'unreachable', textOf(nowhere));
       const { origin } = await serve((request) => request.socket.destroy());
       const broken = await open('webhook', hooks(origin)).on(noSignal());
-      assert.equal(broken.kind, 'unknown', broken.text);
+      assert.equal(broken.kind, 'unknown', textOf(broken));
     });
 
     test('an untrusted certificate is refused, unless checking is turned off', {
@@ -248,8 +257,8 @@ describe('power', { concurrency: true }, () => {
       const tls = { cert: readFileSync(cert, 'utf8'), key: readFileSync(key, 'utf8') };
       const { origin, seen } = await serve((_request, response) => response.end('status: running'), tls);
       const refused = await open('webhook', hooks(origin)).on(noSignal());
-      assert.equal(refused.kind, 'refused', refused.text);
-      assert.match(refused.text, /power_verify_ssl/);
+      assert.equal(refused.kind, 'refused', textOf(refused));
+      assert.match(textOf(refused), /power_verify_ssl/);
       assert.equal(seen.length, 0);
       assert.equal((await open('webhook', hooks(origin, { power_verify_ssl: 'n' })).query(noSignal())).state, 'on');
     });

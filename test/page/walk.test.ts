@@ -173,7 +173,7 @@ test('every page is readable and usable on a desktop and on a phone', {
   skip: missing('chromium'),
   timeout: 110_000,
 }, async () => {
-  const reading = () => ({ state: 'off', atMs: 0, ageSeconds: 5, text: '' }) as const;
+  const reading = () => ({ state: 'off', atMs: 0, ageSeconds: 5 }) as const;
   const power = { ...heldPower(), drivers: POWER_DRIVERS, reading };
   const live = await startRegion({}, { power, listImages: async () => [IMAGE] });
   const browser = await openBrowser();

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type PowerCommand, performCommand } from '../../src/power/command.ts';
 import type { PowerOutcomeKind, PowerState } from '../../src/power/outcome.ts';
+import { textOf } from '../support/sentences.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 import { type Behaviour, Controller, pass } from './controllers.ts';
 
@@ -112,9 +113,9 @@ for (const { name, command, before = 'off', behaviour, netboot, kind, state, tex
     const performed = performCommand(controller.port(), command, { clock, signal });
     await pass(clock, 40_000, 100);
     const end = await performed;
-    assert.equal(end.kind, kind, end.text);
+    assert.equal(end.kind, kind, textOf(end));
     assert.equal(end.state, state ?? 'unknown');
-    if (text !== undefined) assert.match(end.text, text);
+    if (text !== undefined) assert.match(textOf(end), text);
     assert.deepEqual(
       controller.asked.filter((what, index) => what !== controller.asked[index - 1]),
       asked,
@@ -148,6 +149,6 @@ test('a process that may no longer switch the machine does not begin the second 
   await pass(clock, 40_000, 100);
   const end = await performed;
   assert.equal(end.kind, 'unknown');
-  assert.match(end.text, /another process of the region may switch this machine now/);
+  assert.match(textOf(end), /another process of the region may switch this machine now/);
   assert.equal(controller.state, 'off');
 });

@@ -2,6 +2,7 @@
 
 import type { PowerDriver, PowerPort } from '../../src/power/driver.ts';
 import { outcome, type PowerOutcome, type PowerState, withSaid } from '../../src/power/outcome.ts';
+import { spoken } from '../support/sentences.ts';
 import type { VirtualClock } from '../support/virtual-clock.ts';
 
 /** How a controller behaves. */
@@ -51,15 +52,15 @@ export class Controller {
           'query',
           signal,
           this.behaviour === 'refuses' || this.behaviour === 'ignores' ? 'obeys' : this.behaviour,
-          () => outcome('done', `it is ${this.state}`, this.state),
+          () => outcome('done', spoken(`it is ${this.state}`), this.state),
         ),
-      netboot: (signal) => this.#ask('netboot', signal, this.netboot, () => outcome('done', 'network first')),
+      netboot: (signal) => this.#ask('netboot', signal, this.netboot, () => outcome('done', spoken('network first'))),
     };
   }
 
   #become(state: PowerState): PowerOutcome {
     if (this.behaviour === 'obeys') this.state = state;
-    return outcome('done', `switched ${state}`);
+    return outcome('done', spoken(`switched ${state}`));
   }
 
   async #ask(what: string, signal: AbortSignal, behaviour: Behaviour, act: () => PowerOutcome): Promise<PowerOutcome> {
@@ -72,9 +73,9 @@ export class Controller {
       if (behaviour !== 'hangs') this.#clock.schedule(this.#takesMs, resolve);
     });
     this.active -= 1;
-    if (signal.aborted) return outcome('unknown', 'cancelled');
-    if (behaviour === 'refuses') return outcome('refused', 'no');
-    if (behaviour === 'is-away') return withSaid(outcome('unreachable', 'nobody there'), this.said);
+    if (signal.aborted) return outcome('unknown', spoken('cancelled'));
+    if (behaviour === 'refuses') return outcome('refused', spoken('no'));
+    if (behaviour === 'is-away') return withSaid(outcome('unreachable', spoken('nobody there')), this.said);
     return act();
   }
 }

@@ -7,6 +7,7 @@ import { test } from 'node:test';
 import { ipmitoolCall, judgeIpmitool, splitAddress } from '../../src/power/ipmi.ts';
 import type { PowerOutcomeKind, PowerState } from '../../src/power/outcome.ts';
 import type { ProgramEnd } from '../../src/power/program.ts';
+import { textOf } from '../support/sentences.ts';
 
 const SETTINGS = {
   power_address: '10.0.0.5',
@@ -201,16 +202,16 @@ for (const { name, end, asked, changed, text, state = 'unknown' } of CASES) {
       [false, asked ?? changed],
     ] as const) {
       const judged = judgeIpmitool(end, changes, []);
-      assert.equal(judged.kind, expected, judged.text);
+      assert.equal(judged.kind, expected, textOf(judged));
       assert.equal(judged.state, state);
-      if (judged.kind !== 'unknown' || changes) assert.match(judged.text, text);
+      if (judged.kind !== 'unknown' || changes) assert.match(textOf(judged), text);
     }
   });
 }
 
 test('a secret in its output is masked', () => {
   assert.equal(
-    judgeIpmitool(failed('bad password hunter2 given\n'), true, ['hunter2']).text,
+    textOf(judgeIpmitool(failed('bad password hunter2 given\n'), true, ['hunter2'])),
     'bad password •••• given',
   );
 });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { cleanWords, maskSecrets, OUTCOME_CHARACTERS_MAX } from '../../src/power/outcome.ts';
+import { cleanWords, maskSecrets, SAID_CHARACTERS_MAX } from '../../src/power/outcome.ts';
 
 const MASKS: readonly (readonly [name: string, text: string, secrets: readonly string[], expected: string])[] = [
   ['a secret is masked wherever it stands', 'pw=hunter2, hunter2!', ['hunter2'], 'pw=••••, ••••!'],
@@ -32,8 +32,8 @@ test('64 KiB of white space become one space, in a few milliseconds', () => {
 });
 
 test('words are cut at their bound, after a secret across it is masked', () => {
-  const said = `${'x'.repeat(OUTCOME_CHARACTERS_MAX - 4)}hunter2 and more`;
+  const said = `${'x'.repeat(SAID_CHARACTERS_MAX - 4)}hunter2 and more`;
   const clean = cleanWords(said, ['hunter2']);
-  assert.equal(clean.length, OUTCOME_CHARACTERS_MAX);
+  assert.equal(clean.length, SAID_CHARACTERS_MAX);
   assert.doesNotMatch(clean, /hun/);
 });

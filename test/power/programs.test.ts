@@ -6,7 +6,8 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { POWER_DRIVERS } from '../../src/power/drivers.ts';
-import { DRIVER_PROGRAMS, findMissingPrograms, installCommand, missingText } from '../../src/power/programs.ts';
+import { DRIVER_PROGRAMS, findMissingPrograms, installCommand, missingProgram } from '../../src/power/programs.ts';
+import { textOf } from '../support/sentences.ts';
 
 const ROOT = dirname(dirname(import.meta.dirname));
 const PROGRAMS = [...DRIVER_PROGRAMS.values()].flat();
@@ -17,9 +18,10 @@ test('every driver of the table is a driver', () => {
 });
 
 test('the message about a missing program gives the command that installs it', () => {
-  assert.equal(missingText('ipmitool'), 'ipmitool is not installed: sudo apt-get install ipmitool');
-  assert.equal(missingText('virsh'), 'virsh is not installed: sudo apt-get install libvirt-clients');
-  for (const { program, package: name } of PROGRAMS) assert.ok(missingText(program).endsWith(` install ${name}`));
+  const text = (program: string): string => textOf({ detail: missingProgram(program) });
+  assert.equal(text('ipmitool'), 'ipmitool is not installed: sudo apt-get install ipmitool');
+  assert.equal(text('virsh'), 'virsh is not installed: sudo apt-get install libvirt-clients');
+  for (const { program, package: name } of PROGRAMS) assert.ok(text(program).endsWith(` install ${name}`));
 });
 
 test('a package of several programs is named once', () => {

@@ -9,9 +9,10 @@ import {
   QUESTION_EVERY_MS,
   QUESTIONS_APART_MS,
 } from '../../src/power/readings.ts';
+import { spoken } from '../support/sentences.ts';
 
 const NOW = instant(1_000_000);
-const AWAY = outcome('unreachable', 'nobody there');
+const AWAY = outcome('unreachable', spoken('nobody there'));
 
 test('a watched machine is queried within an interval, and then once in each', () => {
   const readings = new PowerReadings();
@@ -26,7 +27,7 @@ test('a watched machine is queried within an interval, and then once in each', (
 test('without answers a state keeps its true age, and is queried ever more rarely', () => {
   const readings = new PowerReadings();
   readings.watch('m', NOW, 0);
-  readings.answered('m', outcome('done', 'on', 'on'), NOW, 0.5);
+  readings.answered('m', outcome('done', spoken('on'), 'on'), NOW, 0.5);
   assert.deepEqual(readings.get('m'), { state: 'on', seenAt: NOW, failure: undefined });
   const waits = [1, 2, 3, 4, 5].map((minutes) => {
     const at = later(NOW, minutes * 60_000);
@@ -35,17 +36,17 @@ test('without answers a state keeps its true age, and is queried ever more rarel
     return ((readings.nextAt ?? 0) - at) / QUESTION_EVERY_MS;
   });
   assert.deepEqual(waits, [2, 4, 8, INTERVALS_MAX, INTERVALS_MAX]);
-  readings.answered('m', outcome('done', 'off', 'off'), later(NOW, 1), 0.5);
+  readings.answered('m', outcome('done', spoken('off'), 'off'), later(NOW, 1), 0.5);
   assert.equal(readings.nextAt, later(NOW, 1 + QUESTION_EVERY_MS));
 });
 
 test('the end of a command is a reading, and is soon verified', () => {
   const readings = new PowerReadings();
   readings.watch('m', NOW, 1);
-  readings.commanded('m', outcome('done', 'switched', 'on'), NOW);
+  readings.commanded('m', outcome('done', spoken('switched'), 'on'), NOW);
   assert.equal(readings.get('m')?.state, 'on');
   assert.equal(readings.nextAt, later(NOW, AFTER_COMMAND_MS));
-  const lost = outcome('unknown', 'no end');
+  const lost = outcome('unknown', spoken('no end'));
   readings.commanded('m', lost, later(NOW, 5));
   assert.deepEqual(readings.get('m'), { state: 'unknown', seenAt: later(NOW, 5), failure: lost });
 });

@@ -7,7 +7,7 @@ import type { PowerOutcomeKind, PowerState } from '../../src/power/outcome.ts';
 import type { ProgramEnd } from '../../src/power/program.ts';
 import { parseHypervisor, virsh, virshUri } from '../../src/power/virsh.ts';
 import { bootsFromNetwork, judgeVirsh, parseGuests } from '../../src/power/virsh-words.ts';
-import { problemText } from '../support/sentences.ts';
+import { problemText, textOf } from '../support/sentences.ts';
 import { surroundings } from './surroundings.ts';
 
 const TAKEN: readonly (readonly [uri: string, given: string])[] = [
@@ -96,7 +96,7 @@ const CASES: readonly Case[] = [
   { name: 'running', end: worked('running\n\n'), wanted: undefined, kind: 'done', text: /^running$/, state: 'on' },
   { name: 'shut off', end: worked('shut off\n\n'), wanted: undefined, kind: 'done', text: /^shut off$/, state: 'off' },
   { name: 'in shutdown', end: worked('in shutdown\n'), wanted: undefined, kind: 'done', text: /shutdown/, state: 'on' },
-  { name: 'another word', end: worked('constructor\n'), wanted: undefined, kind: 'unknown', text: /no state in/ },
+  { name: 'another word', end: worked('constructor\n'), wanted: undefined, kind: 'unknown', text: /no power state in/ },
   { name: 'on already', end: failed('error: Domain is already active\n'), wanted: 'on', kind: 'done', text: /already/ },
   {
     name: 'off already',
@@ -195,8 +195,8 @@ const CASES: readonly Case[] = [
 for (const { name, end, wanted, kind, text, state = 'unknown' } of CASES) {
   test(`virsh, ${name}: ${kind}`, () => {
     const judged = judgeVirsh(end, wanted);
-    assert.equal(judged.kind, kind, judged.text);
-    assert.match(judged.text, text);
+    assert.equal(judged.kind, kind, textOf(judged));
+    assert.match(textOf(judged), text);
     assert.equal(judged.state, state);
   });
 }

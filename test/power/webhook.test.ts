@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { hasInLine, wildcardParts } from '../../src/power/answer-search.ts';
 import type { PowerOutcomeKind, PowerState } from '../../src/power/outcome.ts';
-import type { HttpAttempt } from '../../src/power/web-request.ts';
+import type { HttpAttempt, WebFault } from '../../src/power/web-request.ts';
 import { judgeAttempt, readState } from '../../src/power/webhook.ts';
+import { textOf } from '../support/sentences.ts';
 
 const answer = (status: number, body = '', location?: string): HttpAttempt => ({
   kind: 'answer',
@@ -11,6 +12,8 @@ const answer = (status: number, body = '', location?: string): HttpAttempt => ({
   body,
   location,
 });
+
+const fault = (code: 'web-failed' | 'certificate-untrusted'): WebFault => ({ code, params: { host: 'x', said: 'y' } });
 
 const JUDGED: readonly (readonly [attempt: HttpAttempt, changed: PowerOutcomeKind, asked: PowerOutcomeKind])[] = [
   [answer(200, 'ok'), 'done', 'done'],
@@ -22,12 +25,12 @@ const JUDGED: readonly (readonly [attempt: HttpAttempt, changed: PowerOutcomeKin
   [answer(500), 'refused', 'refused'],
   [answer(502), 'unknown', 'refused'],
   [answer(504), 'unknown', 'refused'],
-  [{ kind: 'not-sent', isBadCertificate: false, text: 'connect ECONNREFUSED' }, 'unreachable', 'unreachable'],
-  [{ kind: 'not-sent', isBadCertificate: true, text: 'the certificate' }, 'refused', 'refused'],
-  [{ kind: 'no-answer', text: 'did not answer' }, 'unknown', 'unreachable'],
+  [{ kind: 'not-sent', why: fault('web-failed') }, 'unreachable', 'unreachable'],
+  [{ kind: 'not-sent', why: fault('certificate-untrusted') }, 'refused', 'refused'],
+  [{ kind: 'no-answer', why: fault('web-failed') }, 'unknown', 'unreachable'],
 ];
 for (const [attempt, changed, asked] of JUDGED) {
-  const name = attempt.kind === 'answer' ? `an answer with ${attempt.status}` : attempt.text;
+  const name = attempt.kind === 'answer' ? `an answer with ${attempt.status}` : `${attempt.kind}, ${attempt.why.code},`;
   test(`${name} means ${changed} for a change and ${asked} for a query`, () => {
     assert.equal(judgeAttempt(attempt, true, []).kind, changed);
     assert.equal(judgeAttempt(attempt, false, []).kind, asked);
@@ -52,7 +55,8 @@ test('a server’s answer is kept apart from the words that every user can read'
     readState(body, { ...DEFAULTS, power_on_regex: 'another' }),
     readState(body, { ...DEFAULTS, power_on_regex: '^(.+)+[^]*$!' }),
   ];
-  for (const { text, said } of outcomes) {
+  for (const { detail, said } of outcomes) {
+    const text = textOf({ detail });
     assert.ok(text !== '' && !/root|another|x:0/.test(text), text);
     assert.match(said ?? '', /root:x:0:0/);
   }
@@ -83,14 +87,14 @@ const EVIL = `${'a'.repeat(60)}!`;
 test('an expression that would run forever is interrupted and named', () => {
   const judged = readState(EVIL, { ...DEFAULTS, power_off_regex: '^(a+)+$' });
   assert.equal(judged.kind, 'refused');
-  assert.match(judged.text, /^power_off_regex takes longer than/);
+  assert.match(textOf(judged), /^power_off_regex takes longer than/);
 });
 
 test('an answer with slow expressions is searched once, and blocks the thread for milliseconds', () => {
   const slow = { power_on_regex: '^(a+)+$', power_off_regex: '^(a+)+$' };
   readState(EVIL, slow);
   const worked = workedMs(() => {
-    assert.match(readState(EVIL, slow).text, /^power_on_regex takes longer than 5 ms/);
+    assert.match(textOf(readState(EVIL, slow)), /^power_on_regex takes longer than 5 ms/);
   });
   assert.ok(worked < 30, `it worked for ${worked} ms`);
 });
@@ -175,7 +179,7 @@ test('a state is searched in the beginning of an answer only, even by the operat
   const late = `${' '.repeat(5000)}status: running`;
   assert.equal(readState(late, DEFAULTS).state, 'unknown');
   assert.equal(readState(late, { ...DEFAULTS, power_on_regex: 'r[u]nning' }).state, 'unknown');
-  assert.match(readState(late, DEFAULTS).text, /matches the first 4096 characters/);
+  assert.match(textOf(readState(late, DEFAULTS)), /matches the first 4096 characters/);
   assert.equal(readState('x running', { ...DEFAULTS, power_on_regex: 'r[u]nning' }).state, 'on');
 });
 

@@ -16,7 +16,7 @@ import { PowerSide } from '../../src/region-thread/power-side.ts';
 import { Controller, controllerDriver, pass } from '../power/controllers.ts';
 import { type RegionPlace, report, withRegion } from '../region/place.ts';
 import { changeStatus } from '../support/change-status.ts';
-import { reasonOf, sentenceOf } from '../support/sentences.ts';
+import { reasonOf, sentenceOf, textOf } from '../support/sentences.ts';
 
 const BOB: Actor = { username: 'bob', isAdmin: true, comment: '' };
 
@@ -271,7 +271,7 @@ test('states have an age, are stored when they change, and are reported when Rac
     await pass(clock, 4 * QUESTION_EVERY_MS, 500);
     const view = powered.side.reading(id);
     assert.deepEqual(
-      [view?.state, view?.text, (await powered.machine(id)).powerState],
+      [view?.state, textOf(view), (await powered.machine(id)).powerState],
       ['error', 'nobody there', 'error'],
     );
     assert.ok((view?.ageSeconds ?? 0) > 120);

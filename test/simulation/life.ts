@@ -258,7 +258,7 @@ class SimulatedSite {
       switches: () => true,
       problemsOf: () => [],
       reading: () => undefined,
-      ask: async () => ({ state: 'unknown', atMs: undefined, ageSeconds: undefined, text: '' }),
+      ask: async () => ({ state: 'unknown', atMs: undefined, ageSeconds: undefined }),
       follow: (systemIds) => {
         for (const systemId of systemIds) this.clock.schedule(POWER_MS, () => void this.#switch(systemId));
       },
@@ -273,7 +273,7 @@ class SimulatedSite {
     this.switched.set(id, task);
     if (task !== 'on') this.off(mac);
     if (task === 'on' || task === 'cycle') this.on(mac);
-    await this.region.life.powerSwitched(systemId, { id, task, kind: 'done', text: '' });
+    await this.region.life.powerSwitched(systemId, { id, task, kind: 'done' });
   }
 
   async #answer({ method, url, body, fields }: Parameters<ServeHttp>[0], peer: Parameters<ServeHttp>[1]) {

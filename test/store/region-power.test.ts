@@ -12,6 +12,7 @@ import { openRegionStore } from '../../src/store/region-sqlite.ts';
 import { powerLedger } from '../../src/store/region-sub-ports.ts';
 import { Transactions } from '../../src/store/region-transactions.ts';
 import { report, withRegion } from '../region/place.ts';
+import { spoken } from '../support/sentences.ts';
 
 const DAY_MS = 86_400_000;
 const ON = { kind: 'on', netboot: true } as const;
@@ -31,7 +32,7 @@ test('after a restart, a started command is in the ledger without an end, and an
     let store = openRegionStore({ stateDir });
     await store.power.begin({ id: 'a/1', machine: 'a', command: ON, begunAtMs: 5 });
     await store.power.begin({ id: 'b/2', machine: 'b', command: OFF, begunAtMs: 6 });
-    const done = outcome('done', 'it said yes', 'off');
+    const done = outcome('done', spoken('it said yes'), 'off');
     await store.power.end('b/2', done, 9);
     await store.close();
     store = openRegionStore({ stateDir });
@@ -52,8 +53,8 @@ test('a command is started once, and has one end', () =>
     const entry = { id: 'a/1', machine: 'a', command: ON, begunAtMs: 5 };
     assert.equal(await store.power.begin(entry), undefined);
     assert.deepEqual(await store.power.begin({ ...entry, begunAtMs: 6 }), { ...entry, end: undefined });
-    await store.power.end('a/1', outcome('unknown', 'lost'), 7);
-    await store.power.end('a/1', outcome('done', 'late'), 8);
+    await store.power.end('a/1', outcome('unknown', spoken('lost')), 7);
+    await store.power.end('a/1', outcome('done', spoken('late')), 8);
     assert.equal((await store.power.begin(entry))?.end?.outcome.kind, 'unknown');
     assert.deepEqual(await store.power.listUnended(), []);
     await store.close();
@@ -76,7 +77,7 @@ test('old commands are deleted, but no unended one, and none that a machine stil
     const book = open(ENDED_MAX);
     const add = async (id: string, atMs: number, ends = true): Promise<void> => {
       await book.begin({ id, machine: systemId, command: ON, begunAtMs: atMs });
-      if (ends) await book.end(id, outcome('done', 'yes'), atMs);
+      if (ends) await book.end(id, outcome('done', spoken('yes')), atMs);
     };
     await add(named, 0);
     await add('unended', 0, false);

@@ -6,6 +6,7 @@ import type { Happening } from '../../src/region/records/event-params.ts';
 import type { Remark } from '../../src/region/records/remark.ts';
 import { eventSentence } from '../../src/region/words/event.ts';
 import { packParams, packRemark, unpackHappening, unpackRemark } from '../../src/store/stored-event.ts';
+import { spoken } from '../support/sentences.ts';
 
 const stored = (happening: Happening): Happening => unpackHappening(happening.code, packParams(happening));
 
@@ -45,7 +46,7 @@ test('an unknown code within a sentence is shown unchanged, too', () => {
 });
 
 test('a remark is kept as JSON, nothing as an empty text, and an unknown code is shown as it is', () => {
-  const why: Remark = { code: 'power-failed', params: { task: 'cycle', said: 'no route' } };
+  const why: Remark = { code: 'power-failed', params: { task: 'cycle', detail: spoken('no route') } };
   assert.deepEqual(unpackRemark(packRemark(why)), why);
   assert.equal(packRemark(undefined), '');
   assert.equal(unpackRemark(''), undefined);

@@ -14,6 +14,7 @@ import type { PowerOutcome } from '../../power/outcome.ts';
 import { openSshIdentity, readPublicKey, type SshIdentity } from '../../power/ssh-identity.ts';
 import { listGuests, parseHypervisor } from '../../power/virsh.ts';
 import { refusal, sentenceOf } from '../../region/words/refusal.ts';
+import { powerText } from '../../region/words/text.ts';
 import { hasStore, openStore } from '../../region-process/open-store.ts';
 import { print, printFields, printJson, printTable } from '../output.ts';
 import { becomeOwnerOf } from '../state-owner.ts';
@@ -69,7 +70,7 @@ async function checkHypervisor(config: string, stateDir: string, uri: string, js
   becomeOwnerOf(stateDir);
   const list = await listGuests(host, surroundingsOf(config), questionSignal());
   if (list.kind === 'failed') {
-    if (json) printJson({ address: host.address, outcome: list.outcome.kind, text: list.outcome.text });
+    if (json) printJson({ address: host.address, outcome: list.outcome.kind, text: powerText(list.outcome.detail) });
     else printOutcome(host.address, list.outcome);
     return 1;
   }
@@ -108,7 +109,8 @@ async function checkMachine(config: string, stateDir: string, wanted: string, js
   }
   const answer = await opened.port.query(questionSignal());
   if (json) {
-    const { kind: outcome, state, text, said = '' } = answer;
+    const { kind: outcome, state, said = '' } = answer;
+    const text = powerText(answer.detail);
     printJson({ system_id: id, power_type: type, controller: opened.port.controller, outcome, state, text, said });
   } else {
     printOutcome(opened.port.controller, answer);
@@ -116,12 +118,12 @@ async function checkMachine(config: string, stateDir: string, wanted: string, js
   return answer.kind === 'done' || driver.byHand ? 0 : 1;
 }
 
-function printOutcome(controller: string, { kind, state, text, said }: PowerOutcome): void {
+function printOutcome(controller: string, { kind, state, detail, said }: PowerOutcome): void {
   printFields([
     ['Controller', controller],
     ['Outcome', kind],
     ['Power', state],
-    ['Details', text],
+    ['Details', powerText(detail)],
     ...(said === undefined ? [] : [['Answer', said] as const]),
   ]);
 }

@@ -14,6 +14,7 @@ import { statusRow } from '../records/lifecycle.ts';
 import { type Machine, type MachineInterface, machineFqdn } from '../records/machine.ts';
 import { stepOf } from '../records/work.ts';
 import { remarkSentence } from '../words/event.ts';
+import { powerText } from '../words/text.ts';
 
 const BASE = '/MAAS/api/2.0';
 /** A disk's id combines the machine's id and the disk's index, so that it is the same in every answer. */
@@ -170,7 +171,7 @@ export function sharedJson(
     power_state: machine.powerState,
     // Rackboot's own: the age of that state in seconds, why it could not be read, and the power task under way.
     power_state_age: power?.ageSeconds ?? null,
-    power_state_text: power?.text ?? '',
+    power_state_text: powerText(power?.detail),
     power_task: machine.powerTask ?? '',
     tag_names: machine.tags.map(({ name }) => name),
     // Rackboot's own: the home racks.

@@ -10,9 +10,11 @@
 //    whether the machine will be told to switch off once it has started (`switches_itself_off`).
 
 import { z } from 'zod';
-import { fullPowerText, type PowerView, switchesItselfOff } from '../life/power-life.ts';
+import type { PowerDetail } from '../../power/detail.ts';
+import { type PowerView, switchesItselfOff } from '../life/power-life.ts';
 import type { Machine } from '../records/machine.ts';
 import type { PowerTask } from '../records/power-task.ts';
+import { powerText } from '../words/text.ts';
 import { type Answer, json, NO_MACHINE, refuse, refuseField, refuseFor } from './answer.ts';
 import { actorOf, comment, machineOf, machinePaths, systemIdOf } from './machine-calls.ts';
 import { type ApiCall, type ApiVersion, defineOperation, type Operation, value, values } from './operation.ts';
@@ -63,28 +65,30 @@ async function powerOff(call: ApiCall, given: z.output<typeof offParameters>): P
   return await switchPower(call, mode === 'soft' ? 'soft-off' : 'off', given.comment);
 }
 
-const viewJson = ({ state, ageSeconds, text }: PowerView): Answer =>
-  json({ state, age: ageSeconds ?? null, text: text.slice(0, TEXT_MAX) });
+const viewJson = ({ state, ageSeconds, detail, said }: PowerView): Answer =>
+  json({ state, age: ageSeconds ?? null, text: powerText(detail, said).slice(0, TEXT_MAX) });
+
+const unknownBecause = (detail: PowerDetail): PowerView => ({
+  ...{ state: 'unknown', atMs: undefined, ageSeconds: undefined, detail },
+});
 
 async function queryState(call: ApiCall): Promise<Answer> {
   const machine = await machineOf(call);
   const { region } = call;
   if (machine === undefined) return NO_MACHINE;
   if (region.power === undefined || machine.powerIsProposed === true || !region.power.switches(machine)) {
-    return viewJson({ state: 'unknown', atMs: undefined, ageSeconds: undefined, text: 'it is switched by hand' });
+    return viewJson(unknownBecause({ code: 'by-hand', params: {} }));
   }
   if (machine.powerTask !== undefined) {
     return refuse('power-busy.query', { machine: machine.hostname }, { 'Retry-After': '5' });
   }
   const [by, isAdmin] = call.caller.kind === 'user' ? [call.caller.username, call.caller.isAdmin] : ['', false];
-  const shown = (view: PowerView): Answer => viewJson(isAdmin ? { ...view, text: fullPowerText(view) } : view);
+  const shown = (view: PowerView): Answer => viewJson(isAdmin ? view : { ...view, said: undefined });
   const question = region.power.ask(machine, by);
   if (question === undefined) return TOO_MANY;
   const late = Promise.withResolvers<PowerView>();
-  const text = `no answer within ${ASK_MS_MAX / 1000} s`;
-  const timer = region.clock.schedule(ASK_MS_MAX, () =>
-    late.resolve({ state: 'unknown', atMs: undefined, ageSeconds: undefined, text }),
-  );
+  const params = { seconds: ASK_MS_MAX / 1000 };
+  const timer = region.clock.schedule(ASK_MS_MAX, () => late.resolve(unknownBecause({ code: 'no-answer', params })));
   const asked = Promise.race([question, late.promise]);
   const failed = (): Answer => refuse('internal-error.power');
   return await asked.then(shown, failed).finally(() => timer.cancel());

@@ -12,6 +12,7 @@
 
 import type { Clock } from '../../clock.ts';
 import type { Ipv4 } from '../../net/address.ts';
+import type { PowerDetail } from '../../power/detail.ts';
 import { drawBootToken } from '../identity/boot-token.ts';
 import { imagesForMachine } from '../racks/rack-images.ts';
 import type { Racks } from '../racks/racks.ts';
@@ -252,7 +253,7 @@ export class MachineLife {
     return this.#announce(outcome);
   }
 
-  /** Takes the outcome of a power task: work that waits for it continues, or fails with the driver's message. */
+  /** Takes the outcome of a power task: work that waits for it continues, or fails with its detail. */
   async powerSwitched(systemId: string, result: PowerResult): Promise<MachineChangeOutcome<never>> {
     const { clock, store } = this.#parts;
     const atMs = await this.#now();
@@ -268,13 +269,13 @@ export class MachineLife {
     return this.#announce(outcome);
   }
 
-  /** Takes an observed power state. @param text why the query failed; empty if it succeeded */
-  async powerSeen(systemId: string, state: PowerState, text: string): Promise<MachineChangeOutcome<never>> {
+  /** Takes an observed power state. @param detail why the query failed */
+  async powerSeen(systemId: string, state: PowerState, detail?: PowerDetail): Promise<MachineChangeOutcome<never>> {
     const { clock, store } = this.#parts;
     const atMs = await this.#now();
     return this.#announce(
       await store.changeMachine<never>(systemId, atMs, (machine) =>
-        decidePowerSeen(machine, state, text, { atMs, clock }),
+        decidePowerSeen(machine, state, detail, { atMs, clock }),
       ),
     );
   }

@@ -4,13 +4,14 @@
 //   done         Ready                the state before           continues                       continues
 //   unknown      continues until the machine is seen off or the state times out; work that       continues
 //                has not begun fails after DOUBTED_MS_MAX without a sign of life
-//   otherwise    failed, with the driver's message                                               continues
+//   otherwise    failed, with the outcome's detail                                               continues
 //
 // 1. Nothing is switched here: the records hold the task (`powerTask`), and `PowerControl` carries it out.
 // 2. One task at a time: a person's task is refused while another is in progress; a new state's task replaces the previous one.
 // 3. The outcome of a replaced task is logged and decides nothing.
 
 import type { Clock } from '../../clock.ts';
+import type { PowerDetail } from '../../power/detail.ts';
 import type { PowerDriver } from '../../power/driver.ts';
 import type { PowerOutcomeKind } from '../../power/outcome.ts';
 import { bootPurpose } from '../records/boot-purpose.ts';
@@ -36,15 +37,11 @@ export interface PowerView {
   readonly atMs: number | undefined;
   /** The observation's age in whole seconds. */
   readonly ageSeconds: number | undefined;
-  /** Why the last query failed, in the driver's words; empty if it succeeded. */
-  readonly text: string;
+  /** Why the last query failed; undefined if it succeeded. */
+  readonly detail?: PowerDetail | undefined;
   /** The controller's raw answer, for administrators only; undefined: none. */
   readonly said?: string | undefined;
 }
-
-/** The text with the controller's raw answer, for administrators. */
-export const fullPowerText = ({ text, said }: Pick<PowerView, 'text' | 'said'>): string =>
-  said === undefined ? text : `${text}; the controller answered: ${said}`;
 
 /** A driver's fields for a form. */
 export type PowerDriverTable = Pick<PowerDriver, 'name' | 'byHand' | 'parameters'>;
@@ -77,8 +74,7 @@ export interface PowerResult {
   readonly id: string;
   readonly task: PowerTask;
   readonly kind: PowerOutcomeKind;
-  /** The driver's message; may be empty. */
-  readonly text: string;
+  readonly detail?: PowerDetail | undefined;
   /** True if the machine was off when the task began. */
   readonly wasOff?: boolean;
 }
@@ -180,12 +176,12 @@ export function decidePowerEnd(machine: Machine, result: PowerResult, terms: Pow
 
 type PowerEnd = Happening<'power-switched' | 'power-off-again' | 'power-uncertain' | 'power-failed'>;
 
-function endOf({ status }: Machine, { task, kind, text: said, wasOff }: PowerResult, isOffAgain: boolean): PowerEnd {
+function endOf({ status }: Machine, { task, kind, detail, wasOff }: PowerResult, isOffAgain: boolean): PowerEnd {
   // For a machine that was off, a cycle is only a power-on.
   const did = task === 'cycle' && wasOff === true ? 'on' : task;
   if (isOffAgain) return { code: 'power-off-again', params: { task: did, status } };
-  if (kind === 'done') return { code: 'power-switched', params: { task: did, said } };
-  return { code: kind === 'unknown' ? 'power-uncertain' : 'power-failed', params: { task, said } };
+  if (kind === 'done') return { code: 'power-switched', params: { task: did, detail } };
+  return { code: kind === 'unknown' ? 'power-uncertain' : 'power-failed', params: { task, detail } };
 }
 
 function afterEnd(machine: Machine, { kind, task }: PowerResult, end: PowerEnd, terms: Terms): Change {
@@ -232,8 +228,13 @@ const orderOff = (atMs: number): Change => ({
   events: [{ type: 'NODE', code: 'power-ordered', params: { task: 'off', comment: '' }, atMs, username: '' }],
 });
 
-/** Decides the change after an observation of the power state. @param text why the query failed; empty if it succeeded */
-export function decidePowerSeen(machine: Machine, state: PowerState, text: string, terms: Terms): Change {
+/** Decides the change after an observation of the power state. @param detail why the query failed */
+export function decidePowerSeen(
+  machine: Machine,
+  state: PowerState,
+  detail: PowerDetail | undefined,
+  terms: Terms,
+): Change {
   const { atMs } = terms;
   const before = machine.powerState;
   const isUnderWay = machine.powerTask !== undefined;
@@ -246,8 +247,13 @@ export function decidePowerSeen(machine: Machine, state: PowerState, text: strin
   if (state === before && !isOffAtLast) return NOTHING;
   const events: NewMachineEvent[] = [];
   if (state === 'error' && before !== 'error') {
-    const params = { said: text };
-    events.push({ type: 'NODE_POWER_QUERY_FAILED', code: 'power-query-failed', params, atMs, username: '' });
+    events.push({
+      type: 'NODE_POWER_QUERY_FAILED',
+      code: 'power-query-failed',
+      params: { detail },
+      atMs,
+      username: '',
+    });
   } else if (!isUnderWay && (state === 'on' || state === 'off') && (before === 'on' || before === 'off')) {
     const type = state === 'on' ? 'NODE_POWERED_ON' : 'NODE_POWERED_OFF';
     events.push({ type, code: 'power-seen', params: { state }, atMs, username: '' });

@@ -2,10 +2,10 @@
 //
 // 1. Driver parameters appear only in the administrators' form, and secrets not even there.
 
-import { fullPowerText, maySwitch } from '../life/power-life.ts';
+import { maySwitch } from '../life/power-life.ts';
 import type { Machine } from '../records/machine.ts';
 import { type Html, html, nothing } from '../words/html.ts';
-import { words } from '../words/text.ts';
+import { powerText, words } from '../words/text.ts';
 import { formOf } from './forms.ts';
 import { isSwitched, machinePath } from './machine-actions.ts';
 import { cellText, formatAge } from './values.ts';
@@ -36,7 +36,7 @@ export function powerOf(
   const reading = view.region.power?.reading(machine.systemId);
   const age = reading?.ageSeconds === undefined ? '' : formatAge(reading.ageSeconds * 1000);
   const isAdmin = view.viewer.kind === 'person' && view.viewer.isAdmin;
-  const problem = reading === undefined ? '' : isAdmin ? fullPowerText(reading) : reading.text;
+  const problem = powerText(reading?.detail, isAdmin ? reading?.said : undefined);
   return { state: reading?.state ?? machine.powerState, age, problem };
 }
 

@@ -4,6 +4,7 @@
 // 2. Parameters are plain JSON values without secrets. Addresses are text, times are wall time in milliseconds.
 // 3. The store cleans the texts and bounds them (`store/stored-event.ts`).
 
+import type { PowerDetail } from '../../power/detail.ts';
 import type { IdentityKind } from './identity-kind.ts';
 import type { MachineStatus } from './lifecycle.ts';
 import type { PowerTask } from './power-task.ts';
@@ -29,9 +30,9 @@ interface Comment {
   readonly comment: string;
 }
 
-/** A power controller's or driver's words; empty: none. */
-interface PowerWords {
-  readonly said: string;
+/** What Rackboot says of a power action or query; undefined: nothing, or another version stored only a sentence. */
+interface OfPower {
+  readonly detail?: PowerDetail | undefined;
 }
 
 /** Hardware addresses. */
@@ -120,12 +121,12 @@ export interface EventParams extends RackEventParams {
   /** A person's command: `deploy`, `lock`. */
   command: Comment & { readonly command: string };
   'power-ordered': Comment & { readonly task: PowerTask };
-  'power-switched': PowerWords & { readonly task: PowerTask };
+  'power-switched': OfPower & { readonly task: PowerTask };
   /** The machine was switched on, found nothing to do and powered off. */
   'power-off-again': { readonly task: PowerTask; readonly status: MachineStatus };
-  'power-uncertain': PowerWords & { readonly task: PowerTask };
-  'power-failed': PowerWords & { readonly task: PowerTask };
-  'power-query-failed': PowerWords;
+  'power-uncertain': OfPower & { readonly task: PowerTask };
+  'power-failed': OfPower & { readonly task: PowerTask };
+  'power-query-failed': OfPower;
   'power-seen': { readonly state: 'on' | 'off' };
   'owner-data-changed': { readonly keys: readonly string[] };
   'machine-edited': { readonly fields: readonly string[] };

@@ -1,6 +1,6 @@
 // English: the region's refusals, events, remarks and texts of the page, by code, gathered from `en/`. Another language is another folder
-// like `en/` with its own such file, chosen in `language.ts`, `quantity.ts` and `rack-reasons.ts`. Still English then: errors of
-// the system, and what programs and other hosts say.
+// like `en/` with its own such file, chosen in `language.ts`, `quantity.ts` and `rack-reasons.ts`. Still English then: the
+// command line, the messages of errors, and what programs and other hosts say.
 //
 // 1. A writer gets plain values and no others: what it needs is in its parameters.
 
@@ -12,6 +12,7 @@ import { IDENTITY } from './en/identity.ts';
 import { LIFE } from './en/life.ts';
 import { PAGE } from './en/page.ts';
 import { PAGES } from './en/pages.ts';
+import { powerText } from './en/power-details.ts';
 import { mistakeText } from './en/preseed.ts';
 import { ofReport } from './en/rack-events.ts';
 import { RACKS } from './en/racks.ts';
@@ -38,5 +39,5 @@ export const EN = {
   /** Texts of the page that the API or the command line also uses. */
   texts: TEXTS,
   /** How a sentence is shown. */
-  shown: { asSentence, plainWords, ofReport, mistakeText },
+  shown: { asSentence, plainWords, ofReport, mistakeText, powerText },
 } as const;

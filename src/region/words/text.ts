@@ -14,5 +14,8 @@ export const asSentence = LANGUAGE.shown.asSentence;
 /** The text without a power controller's raw answer. */
 export const plainWords = LANGUAGE.shown.plainWords;
 
+/** What is said of a power action or query; empty: nothing. */
+export const powerText = LANGUAGE.shown.powerText;
+
 /** The sentence of a mistake in a preseed template. */
 export const mistakeText = LANGUAGE.shown.mistakeText;

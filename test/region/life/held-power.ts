@@ -3,6 +3,7 @@
 import type { PowerControl, PowerResult } from '../../../src/region/life/power-life.ts';
 import type { Machine } from '../../../src/region/records/machine.ts';
 import type { PowerTask } from '../../../src/region/records/power-task.ts';
+import { spoken } from '../../support/sentences.ts';
 
 /** A power control that switches nothing. */
 export const heldPower = (switches: PowerControl['switches'] = () => true): PowerControl => ({
@@ -11,18 +12,18 @@ export const heldPower = (switches: PowerControl['switches'] = () => true): Powe
   problemsOf: () => [],
   follow: () => undefined,
   reading: () => undefined,
-  ask: () => Promise.resolve({ state: 'unknown', atMs: undefined, ageSeconds: undefined, text: 'nobody is asked' }),
+  ask: () => Promise.resolve({ state: 'unknown', atMs: undefined, ageSeconds: undefined }),
 });
 
 /** The outcome of a machine's current task; with `task`, of another one. */
 export const powerEnd = (
   machine: Machine | undefined,
   kind: PowerResult['kind'] = 'done',
-  text = '',
+  said = '',
   task?: PowerTask,
 ): PowerResult => ({
   id: task === undefined ? (machine?.powerTaskId ?? 'none') : 'another',
   task: task ?? machine?.powerTask ?? 'off',
   kind,
-  text,
+  detail: said === '' ? undefined : spoken(said),
 });

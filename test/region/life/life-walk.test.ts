@@ -198,7 +198,7 @@ test('after any events in any order, with crashes in between, the records are co
         );
       },
       async ({ systemId }) => {
-        await world.region.life.powerSeen(systemId, pick(['on', 'off', 'error', 'unknown'] as const), 'as was seen');
+        await world.region.life.powerSeen(systemId, pick(['on', 'off', 'error', 'unknown'] as const));
       },
       async (machine) => {
         await openDebugLogin(world.region, machine, pick([BOB, ALICE]), 1 + random(DEBUG_SECONDS_MAX));

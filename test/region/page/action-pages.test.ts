@@ -29,7 +29,7 @@ async function withMachine(
   const place = await makeRegion();
   place.region.close();
   const { store, clock, config } = place;
-  const reading = () => ({ state, atMs: 0, ageSeconds: 5, text: '' });
+  const reading = () => ({ state, atMs: 0, ageSeconds: 5 });
   const power = { ...heldPower(), reading };
   const region = await openRegion({ config, store, clock, power, ...parts, onDesiredState: () => undefined });
   try {

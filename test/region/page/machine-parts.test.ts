@@ -14,6 +14,7 @@ import type { Machine } from '../../../src/region/records/machine.ts';
 import { openRegion, type Region } from '../../../src/region/region.ts';
 import { refusal } from '../../../src/region/words/refusal.ts';
 import { words } from '../../../src/region/words/text.ts';
+import { spoken } from '../../support/sentences.ts';
 import { heldPower } from '../life/held-power.ts';
 import { makeRegion, type RegionPlace, report } from '../place.ts';
 import { ADMIN, USER, VISITOR, viewOf } from './view.ts';
@@ -34,7 +35,7 @@ async function withPower(work: (region: Region, place: RegionPlace, systemId: st
         : address === 'nowhere'
           ? [refusal('field.power-parameter', { driver, parameter: 'power_address', fault: { kind: 'invalid' } })]
           : [],
-    reading: () => ({ state: 'error', atMs: 0, ageSeconds: 75, text: `no answer ${ATTACK}` }) as const,
+    reading: () => ({ state: 'error', atMs: 0, ageSeconds: 75, detail: spoken(`no answer ${ATTACK}`) }) as const,
   };
   const region = await openRegion({ config, store, clock, power, onDesiredState: () => undefined });
   const powerParameters = { power_address: '10.0.0.5', power_user: 'ADMIN', power_pass: SECRET };

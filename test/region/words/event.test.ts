@@ -21,8 +21,11 @@ const SENTENCES: readonly (readonly [sentence: string, happening: Happening])[] 
   ["From 'New' to 'Ready'", { code: 'status-changed', params: { from: 'new', to: 'ready' } }],
   ['deploy', { code: 'command', params: { command: 'deploy', comment: '' } }],
   ['power cycle: for a look', { code: 'power-ordered', params: { task: 'cycle', comment: 'for a look' } }],
-  ['it was switched on: HTTP 204', { code: 'power-switched', params: { task: 'on', said: 'HTTP 204' } }],
-  ['power off failed', { code: 'power-failed', params: { task: 'off', said: '' } }],
+  [
+    'it was switched on: HTTP 204',
+    { code: 'power-switched', params: { task: 'on', detail: { code: 'http-status', params: { status: 204 } } } },
+  ],
+  ['power off failed', { code: 'power-failed', params: { task: 'off' } }],
   ['it was added', { code: 'enlisted', params: { isUnvouched: false, leftOut: '', isAdded: true } }],
   ['it reported itself for the first time', { code: 'enlisted', params: { isUnvouched: false, leftOut: '' } }],
   ['changed: power type, hostname', { code: 'machine-edited', params: { fields: ['powerType', 'hostname'] } }],
@@ -34,7 +37,7 @@ const SENTENCES: readonly (readonly [sentence: string, happening: Happening])[] 
       params: {
         why: {
           code: 'work-overran',
-          params: { ...overran, seen: { code: 'power-switched', params: { task: 'on', said: '' } } },
+          params: { ...overran, seen: { code: 'power-switched', params: { task: 'on' } } },
         },
       },
     },

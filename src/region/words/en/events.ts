@@ -22,6 +22,7 @@ import { type MachineStatus, statusRow } from '../../records/lifecycle.ts';
 import type { PowerTask } from '../../records/power-task.ts';
 import { isReported } from '../../records/reported-event.ts';
 import { IDENTITY } from './identity.ts';
+import { powerText } from './power-details.ts';
 import { mistakeAtText } from './preseed.ts';
 import { ofReport, RACK_EVENTS } from './rack-events.ts';
 import type { DoubtWords, EventWords, Writers } from './table.ts';
@@ -192,12 +193,12 @@ export const EVENTS: EventWords = {
   'status-changed': ({ from, to }) => `From '${stateName(from)}' to '${stateName(to)}'`,
   command: ({ command, comment }) => `${command}${after(comment)}`,
   'power-ordered': ({ task, comment }) => `power ${task}${after(comment)}`,
-  'power-switched': ({ task, said }) => `it was ${SWITCHED[task]}${after(said)}`,
+  'power-switched': ({ task, detail }) => `it was ${SWITCHED[task]}${after(powerText(detail))}`,
   'power-off-again': ({ task, status }) =>
     `it was ${SWITCHED[task]}, then powered off again: it is ${stateName(status)}, with nothing to do`,
-  'power-uncertain': ({ task, said }) => `it may have been ${SWITCHED[task]}${after(said)}`,
-  'power-failed': ({ task, said }) => `${SWITCH_FAILED[task]}${after(said)}`,
-  'power-query-failed': ({ said }) => `the power controller gave no valid answer: ${said}`,
+  'power-uncertain': ({ task, detail }) => `it may have been ${SWITCHED[task]}${after(powerText(detail))}`,
+  'power-failed': ({ task, detail }) => `${SWITCH_FAILED[task]}${after(powerText(detail))}`,
+  'power-query-failed': ({ detail }) => `the power controller gave no valid answer${after(powerText(detail))}`,
   'power-seen': ({ state }) => `it is ${state}, but Rackboot did not switch it`,
   'owner-data-changed': ({ keys }) => `owner data changed: ${listed(keys)}`,
   'machine-edited': ({ fields }) => `changed: ${listed(fields.map(fieldWords))}`,

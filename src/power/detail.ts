@@ -1,0 +1,91 @@
+// What Rackboot says of a power action or query: a code and its parameters, as of events. A language makes a sentence of them
+// (`region/words/en/power-details.ts`) where people read it.
+//
+// 1. Never change the meaning of a code or parameter: the ledger and the event log keep both, not the sentence.
+// 2. A parameter `said` has the words of a program, a controller or the system, cleaned by `cleanWords`.
+
+import type { ParameterProblem } from './parameters.ts';
+
+type None = Readonly<Record<string, never>>;
+type Said = { readonly said: string };
+type OfProgram = { readonly program: string };
+
+/** What a program's complaint means. */
+export type Complaint =
+  // ipmitool
+  | 'wrong-password'
+  | 'wrong-password-or-key'
+  | 'no-such-user'
+  | 'wrong-privilege-level'
+  | 'may-not-switch'
+  | 'unknown-cipher-suite'
+  | 'sessions-taken'
+  | 'unknown-name'
+  | 'no-answer'
+  | 'stopped-answering'
+  | 'no-session'
+  // virsh
+  | 'host-key-changed'
+  | 'key-not-accepted'
+  | 'may-not-manage'
+  | 'no-such-guest';
+
+/** The codes, each with its parameters. */
+export interface PowerDetailParams {
+  /** The action or query was acknowledged. @param said empty: without a word */
+  acknowledged: Said;
+  /** @param install the command that installs it */
+  'program-missing': OfProgram & { readonly install: string };
+  /** @param said undefined: it was cancelled */
+  'not-started': OfProgram & Partial<Said>;
+  'program-late': OfProgram & Said;
+  /** @param status of its end, shown if it said nothing */
+  'program-failed': OfProgram & Said & { readonly status: number };
+  complaint: Said & { readonly meaning: Complaint };
+  /** An answer without a power state. */
+  'no-state': Said;
+
+  'http-status': { readonly status: number };
+  'http-redirect': { readonly status: number };
+  'web-late': { readonly host: string; readonly seconds: number };
+  'web-failed': Said & { readonly host: string };
+  'certificate-untrusted': Said & { readonly host: string };
+  cancelled: None;
+  'expression-slow': { readonly name: string; readonly ms: number };
+  'expression-matches': { readonly state: 'on' | 'off' };
+  /** @param characters how many of the answer were searched; 0: it is empty */
+  'no-expression-matches': { readonly characters: number };
+
+  'boots-from-network': { readonly guest: string };
+  'boots-otherwise': { readonly guest: string };
+  /** A machine without a driver that switches it. */
+  'by-hand': None;
+  'person-must': { readonly act: 'on' | 'off' | 'soft-off' | 'query' };
+
+  /** Another process has the duties now. */
+  'not-ours': None;
+  'no-network-boot': { readonly started: PowerDetail; readonly why: PowerDetail };
+  /** The driver cannot see the state. */
+  unseen: { readonly asked: PowerDetail; readonly look: PowerDetail };
+  'not-seen': { readonly asked: PowerDetail; readonly seconds: number; readonly look: PowerDetail };
+  still: { readonly state: string };
+
+  /** The process ended before the command did. */
+  interrupted: None;
+  stopping: None;
+  'other-command': { readonly command: string };
+  'too-many-queries': None;
+  /** @param driver empty: none */
+  'no-driver': { readonly driver: string };
+  'bad-parameters': { readonly problems: readonly ParameterProblem[] };
+  'controller-busy': { readonly controller: string };
+  'no-end': { readonly seconds: number };
+  'no-answer': { readonly seconds: number };
+  'not-recorded': Said;
+  'driver-bug': Said;
+}
+
+/** A code with its parameters. */
+export type PowerDetail<Code extends keyof PowerDetailParams = keyof PowerDetailParams> = {
+  readonly [C in Code]: { readonly code: C; readonly params: PowerDetailParams[C] };
+}[Code];
