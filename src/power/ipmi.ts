@@ -162,7 +162,7 @@ const COMPLAINT_CHARACTERS_MAX = 4096;
 /** The outcome of a run of ipmitool. @param changes false for a query */
 export function judgeIpmitool(end: ProgramEnd, changes: boolean, secrets: readonly string[]): PowerOutcome {
   const program = 'ipmitool';
-  if (end.kind === 'missing') return outcome('refused', missingProgram(program));
+  if (end.kind === 'missing') return outcome('refused', missingProgram(end.program));
   if (end.kind === 'not-started') return outcome('refused', notStarted(program, end.said, secrets));
   const lines = `${end.err}\n${end.out}`.split('\n').filter((line) => !NOISE.some((noise) => noise.test(line)));
   const said = cleanWords(lines.join('\n'), secrets);

@@ -28,7 +28,7 @@ export interface ProgramRun {
 export type ProgramEnd =
   | { readonly kind: 'ended'; readonly code: number; readonly out: string; readonly err: string }
   | { readonly kind: 'killed'; readonly out: string; readonly err: string }
-  | { readonly kind: 'missing' }
+  | { readonly kind: 'missing'; readonly program: string }
   /** `said`: the system's error; undefined: it was cancelled. */
   | { readonly kind: 'not-started'; readonly said?: string };
 
@@ -59,7 +59,8 @@ export function runProgram(name: string, args: readonly string[], run: ProgramRu
     };
     child.on('error', (error) => {
       if (child.pid !== undefined) return;
-      finish(osErrorCode(error) === 'ENOENT' ? { kind: 'missing' } : { kind: 'not-started', said: errorText(error) });
+      const isMissing = osErrorCode(error) === 'ENOENT';
+      finish(isMissing ? { kind: 'missing', program: name } : { kind: 'not-started', said: errorText(error) });
     });
     child.on('close', (code) => {
       if (killed || code === null) finish({ kind: 'killed', out: out(), err: err() });

@@ -157,7 +157,7 @@ async function keygen(args: readonly string[], clock: Clock): Promise<string> {
   const { signal } = new AbortController();
   const end = await runProgram('ssh-keygen', args, { clock, signal, timeMs: KEYGEN_MS_MAX });
   if (end.kind === 'missing') {
-    const { program, install } = missingProgram('ssh-keygen').params;
+    const { program, install } = missingProgram(end.program).params;
     throw new RackError('tool-missing', `${program} is not installed: ${install}`);
   }
   if (end.kind === 'ended' && end.code === 0) return end.out;

@@ -65,7 +65,7 @@ const COMPLAINTS: readonly (readonly [RegExp, PowerOutcome['kind'] | 'lost', Com
  */
 export function judgeVirsh(end: ProgramEnd, wanted: 'on' | 'off' | undefined): PowerOutcome {
   const program = 'virsh';
-  if (end.kind === 'missing') return outcome('refused', missingProgram(program));
+  if (end.kind === 'missing') return outcome('refused', missingProgram(end.program));
   if (end.kind === 'not-started') return outcome('refused', notStarted(program, end.said));
   const said = cleanWords(`${end.err}\n${end.out}`.replace(/^error: /gm, ''));
   const lost = wanted === undefined ? 'unreachable' : 'unknown';

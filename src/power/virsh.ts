@@ -7,7 +7,7 @@
 // 4. The boot order of a machine is read but never changed: it belongs to the owner, and `virsh define` would rewrite the whole machine.
 
 import { z } from 'zod';
-import { errorText } from '../errors.ts';
+import { errorText, RackError } from '../errors.ts';
 import { defineDriver, type OffManner, type PowerPort, type PowerSurroundings } from './driver.ts';
 import { outcome, type PowerOutcome } from './outcome.ts';
 import { secret } from './parameters.ts';
@@ -101,7 +101,8 @@ async function runVirsh(
   try {
     if (host.overSsh) connect = (await sshIdentity()).connect;
   } catch (error) {
-    return { kind: 'not-started', said: errorText(error) };
+    const isMissing = error instanceof RackError && error.code === 'tool-missing';
+    return isMissing ? { kind: 'missing', program: 'ssh-keygen' } : { kind: 'not-started', said: errorText(error) };
   }
   return runProgram('virsh', ['-c', virshUri(host, connect), ...command], { clock, signal, timeMs: RUN_MS_MAX });
 }

@@ -24,7 +24,10 @@ test('a program returns its exit code and output, and gets only its own environm
 });
 
 test('a program that does not exist is missing', async () => {
-  assert.deepEqual(await runProgram('rackboot-no-such-program', [], run()), { kind: 'missing' });
+  assert.deepEqual(await runProgram('rackboot-no-such-program', [], run()), {
+    kind: 'missing',
+    program: 'rackboot-no-such-program',
+  });
 });
 
 test('a hanging program is killed with all its children', async () => {

@@ -192,7 +192,12 @@ const CASES: readonly Case[] = [
     changed: 'unknown',
     text: /^ipmitool did not end in time$/,
   },
-  { name: 'no ipmitool', end: { kind: 'missing' }, changed: 'refused', text: /apt-get install ipmitool/ },
+  {
+    name: 'no ipmitool',
+    end: { kind: 'missing', program: 'ipmitool' },
+    changed: 'refused',
+    text: /apt-get install ipmitool/,
+  },
 ];
 
 for (const { name, end, asked, changed, text, state = 'unknown' } of CASES) {

@@ -3,9 +3,10 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { RackError } from '../../src/errors.ts';
 import type { PowerOutcomeKind, PowerState } from '../../src/power/outcome.ts';
 import type { ProgramEnd } from '../../src/power/program.ts';
-import { parseHypervisor, virsh, virshUri } from '../../src/power/virsh.ts';
+import { listGuests, parseHypervisor, virsh, virshUri } from '../../src/power/virsh.ts';
 import { bootsFromNetwork, judgeVirsh, parseGuests } from '../../src/power/virsh-words.ts';
 import { problemText, textOf } from '../support/sentences.ts';
 import { surroundings } from './surroundings.ts';
@@ -190,7 +191,13 @@ const CASES: readonly Case[] = [
     kind: 'unreachable',
     text: /in time/,
   },
-  { name: 'no virsh', end: { kind: 'missing' }, wanted: 'on', kind: 'refused', text: /libvirt-clients/ },
+  {
+    name: 'no virsh',
+    end: { kind: 'missing', program: 'virsh' },
+    wanted: 'on',
+    kind: 'refused',
+    text: /libvirt-clients/,
+  },
 ];
 for (const { name, end, wanted, kind, text, state = 'unknown' } of CASES) {
   test(`virsh, ${name}: ${kind}`, () => {
@@ -200,6 +207,24 @@ for (const { name, end, wanted, kind, text, state = 'unknown' } of CASES) {
     assert.equal(judged.state, state);
   });
 }
+
+test('a host that needs our key is refused with the remedy if ssh-keygen is missing, and with the error otherwise', async () => {
+  const host = parseHypervisor('qemu+ssh://h/system');
+  assert.ok(host !== undefined);
+  const said = async (error: Error): Promise<string> => {
+    const list = await listGuests(
+      host,
+      { ...surroundings(), sshIdentity: () => Promise.reject(error) },
+      new AbortController().signal,
+    );
+    return list.kind === 'failed' ? `${list.outcome.kind}: ${textOf(list.outcome)}` : list.kind;
+  };
+  assert.equal(
+    await said(new RackError('tool-missing', 'in English')),
+    'refused: ssh-keygen is not installed: sudo apt-get install openssh-client',
+  );
+  assert.equal(await said(new Error('no key here')), 'refused: virsh was not started: no key here');
+});
 
 test('virtual machines are parsed from the table, whatever their names', () => {
   const table =
