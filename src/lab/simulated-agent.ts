@@ -5,6 +5,7 @@
 //        ├─ deploy: reports the progress of writing the disk, then its end ─► restarts
 //        ├─ erase: reports that its disks are erased ─► off
 //        ├─ rescue: reports that it is ready ─► stays on
+//        ├─ reboot: its rack did not know yet that its disk is written ─► restarts
 //        └─ poweroff, none ─► off
 //
 // 1. A refusal ends the work. The caller repeats requests that get no answer.
@@ -28,8 +29,8 @@ export interface AgentAnswer {
 /** How the work ended: off, a restart with the present disk, or a running system. */
 export type AgentEnd =
   | { readonly kind: 'off'; readonly outcome: MachineOutcome }
-  /** `cloudConfig`: what the system's cloud-init finds on its disk; empty if nothing. */
-  | { readonly kind: 'restart'; readonly disk: 'system'; readonly cloudConfig: string }
+  /** `cloudConfig`: what the cloud-init of the system just written finds on its disk; empty if nothing. Undefined: nothing was written. */
+  | { readonly kind: 'restart'; readonly cloudConfig: string | undefined }
   | { readonly kind: 'up' };
 
 export type AgentWork = Generator<AgentRequest, AgentEnd, AgentAnswer>;
@@ -70,6 +71,8 @@ export function* doJob(parts: AgentParts): AgentWork {
       case 'rescue':
         yield* signal(parts, { status: 'OK', stage: 'login' });
         return done('rescue');
+      case 'reboot':
+        return { kind: 'restart', cloudConfig: undefined };
       default:
         return done(job.job ?? 'none');
     }
@@ -121,7 +124,7 @@ function* deploy(parts: AgentParts, bytes: number): AgentWork {
   }
   const cloudConfig = parts.cloudInit ? yield* personalise(parts) : '';
   yield* signal(parts, { status: 'OK', stage: 'written' });
-  return { kind: 'restart', disk: 'system', cloudConfig };
+  return { kind: 'restart', cloudConfig };
 }
 
 function* personalise(parts: AgentParts): Generator<AgentRequest, string, AgentAnswer> {

@@ -314,8 +314,10 @@ export class SimulatedMachine {
       return;
     }
     this.#step('working', 'has a system on its disk, and starts again');
-    this.#disk = end.disk;
-    this.#cloudConfig = end.cloudConfig;
+    if (end.cloudConfig !== undefined) {
+      this.#disk = 'system';
+      this.#cloudConfig = end.cloudConfig;
+    }
     this.#boots = 0;
     this.#boot(now);
   }

@@ -58,3 +58,9 @@ test('a machine reports its hardware to be commissioned, and not to be tested', 
     assert.equal(sent.at(-1)?.get('status'), 'OK');
   }
 });
+
+test('a machine whose rack does not know yet that its disk is written restarts, and keeps what is on its disk', () => {
+  const work = doJob({ url: 'http://rack/MAAS', report: 'report', cloudInit: true, fault: undefined });
+  work.next();
+  assert.deepEqual(work.next({ status: 200, text: 'job=reboot\n' }).value, { kind: 'restart', cloudConfig: undefined });
+});
