@@ -1,0 +1,225 @@
+// A machine that enlists, is measured, deployed and released again and again, while its region is under fire, and the person who gives the
+// commands.
+//
+// 1. The person repeats a command only if its answer did not come and the machine shows that it was not carried out.
+// 2. Rackboot does not repeat a change of power whose end is not known. Then, and only then, the person switches a machine on that is off and
+//    has work to do.
+
+import assert from 'node:assert/strict';
+import { z } from 'zod';
+import { sleep } from '../../src/clock.ts';
+import type { SharedCable } from '../../src/lab/shared-cable.ts';
+import { SimulatedLife } from '../../src/lab/simulated-life.ts';
+import { formatMac } from '../../src/net/address.ts';
+import { AWAY_MS_MAX, type RegionUnderFire } from './region-under-fire.ts';
+import type { PowerSocket } from './webhook-power.ts';
+
+/** How long a step may take, in milliseconds: a region without duties, a machine that asks again, and a query of the power each minute. */
+export const STEP_MS_MAX = 240_000;
+/** How often the person looks, and after how many looks they act. */
+const LOOK_MS = 300;
+const LOOKS = 10;
+/** States in which a machine has work to do, and therefore is on. */
+const AT_WORK = new Set(['Commissioning', 'Deploying']);
+/** Kinds of events that a rack reports of every machine it boots. */
+const REPORTED = ['dhcp.offer', 'dhcp.ack', 'tftp.sent', 'http.rendered'];
+
+const machines = z.array(
+  z.object({ system_id: z.string(), status_name: z.string(), status_message: z.string(), power_task: z.string() }),
+);
+type Shown = z.output<typeof machines>[number];
+const outcome = z.object({ kind: z.string() });
+
+export class MachineUnderFire {
+  readonly name: string;
+  /** The commands that were given, and how often each was carried out. */
+  readonly commands = { accept: 0, deploy: 0, release: 0 };
+  /** Changes of power that the person gave. */
+  byHand = 0;
+  /** Kills during its deployments. */
+  kills = 0;
+  systemId = '';
+  readonly #fire: RegionUnderFire;
+  readonly #life: SimulatedLife;
+  readonly #socket: PowerSocket;
+  readonly #mac: string;
+  readonly #livesMax: number;
+  #steps = 0;
+  isDeploying = false;
+  /** True if it stays Deployed. */
+  isDone = false;
+
+  constructor(fire: RegionUnderFire, index: number, cable: SharedCable, paceMs: number, livesMax: number) {
+    this.#fire = fire;
+    this.#livesMax = livesMax;
+    this.#life = new SimulatedLife(fire.rackPlace, index, { plug: () => cable.plug(), cloudInit: index % 2 === 0 });
+    this.#life.paceMs = paceMs;
+    this.#mac = formatMac(this.#life.hardware.mac);
+    this.name = `machine ${index}`;
+    this.#socket = fire.addSocket(`machine-${index}`, this.#life);
+    this.#life.onOff = () => {
+      this.#socket.isOn = false;
+      fire.tell(`${this.name}: is off after ${this.#life.did.at(-1)}`);
+    };
+    this.#life.onStep = ({ name, text }) => {
+      this.#steps += 1;
+      if (['power-on', 'running', 'system', 'waiting', 'working', 'posted'].includes(name))
+        fire.tell(`${this.name}: ${text}`);
+    };
+  }
+
+  close(): Promise<void> {
+    return this.#life.close();
+  }
+
+  /** Counts a kill. */
+  noteKill(): void {
+    if (this.isDeploying) this.kills += 1;
+  }
+
+  /** Leads it until it is over, and to Deployed. */
+  async lead(): Promise<void> {
+    await this.#socket.switchTo('on');
+    await this.#reach('New');
+    const { power } = this.#fire;
+    const power_parameters = JSON.stringify(power.parameters(this.#socket.name));
+    await this.#fire.insist(() =>
+      this.#fire.ask(`machines/${this.systemId}/`, { power_type: 'webhook', power_parameters }, 'PUT'),
+    );
+    await this.#command('accept', 'New');
+    await this.#reach('Ready');
+    for (;;) {
+      this.isDeploying = true;
+      await this.#command('deploy', 'Ready', { distro_series: 'trixie' });
+      await this.#reach('Deployed');
+      this.isDeploying = false;
+      this.isDone = this.#fire.isOver || this.commands.deploy >= this.#livesMax;
+      if (this.isDone) return;
+      await this.#command('release', 'Deployed');
+      await this.#reach('Ready');
+    }
+  }
+
+  async #command(name: keyof typeof this.commands, from: string, fields: Record<string, string> = {}): Promise<void> {
+    this.commands[name] += 1;
+    const until = performance.now() + AWAY_MS_MAX;
+    for (;;) {
+      this.#fire.tell(`${this.name}: ${name}`);
+      const problem = await this.#fire.ask(`machines/${this.systemId}/?op=${name}`, fields).then(
+        () => undefined,
+        (error: unknown) => String(error),
+      );
+      if (problem === undefined) return;
+      this.#fire.failures += 1;
+      const found = await this.#find();
+      this.#fire.tell(`${this.name}: ${name}: ${problem.slice(0, 200)}; it is ${found?.status_name}`);
+      if (found?.status_name !== from) return;
+      if (performance.now() > until) assert.fail(`${this.name}: ${name}: ${problem}`);
+      await sleep(LOOK_MS);
+    }
+  }
+
+  /** Waits until it is in a state and nothing of its power is to be done. */
+  async #reach(status: string): Promise<void> {
+    const until = performance.now() + STEP_MS_MAX;
+    let idle = 0;
+    let seen = -1;
+    for (;;) {
+      const found = await this.#find();
+      const isOff = !this.#socket.isOn;
+      // An enlisted machine powers off; a command before that would meet it on.
+      if (found?.status_name === status && found.power_task === '' && (status !== 'New' || isOff)) break;
+      const shown = `${found?.status_name}: ${found?.status_message}; its task is ${found?.power_task || 'none'}`;
+      const isFailed = found?.status_name.startsWith('Failed') === true;
+      if (isFailed || performance.now() > until) assert.fail(`${this.name} is to be ${status}, and is ${shown}`);
+      idle = this.#steps === seen && isOff && isAtWork(found) ? idle + 1 : 0;
+      seen = this.#steps;
+      if (idle > LOOKS) {
+        await this.#switchOn(shown);
+        idle = 0;
+      }
+      await sleep(LOOK_MS);
+    }
+    this.#fire.tell(`${this.name}: is ${status}`);
+  }
+
+  /** Switches it on, which is right only if the end of its last change of power is not known. */
+  async #switchOn(shown: string): Promise<void> {
+    const last = (await this.#changes()).at(-1);
+    assert.equal(last?.kind, 'unknown', `${this.name} is off, although it is ${shown}; ${JSON.stringify(last)}`);
+    this.byHand += 1;
+    this.#fire.tell(`${this.name}: switched on by a person`);
+    await this.#fire.ask(`machines/${this.systemId}/?op=power_on`, {}).catch(() => undefined);
+  }
+
+  async #find(): Promise<Shown | undefined> {
+    const [found] = machines.parse(await this.#fire.insist(() => this.#fire.ask(`machines/?mac_address=${this.#mac}`)));
+    this.systemId = found?.system_id ?? '';
+    return found;
+  }
+
+  /** Its changes of power in the region's ledger, in order. */
+  async #changes() {
+    const rows = await this.#fire.query(
+      `SELECT command, outcome FROM power_command WHERE system_id = '${this.systemId}' ORDER BY begun_ms`,
+    );
+    return rows.map(({ command, outcome: ended }) => ({
+      command: outcome.parse(JSON.parse(String(command))).kind,
+      kind: ended === null ? 'under way' : outcome.parse(JSON.parse(String(ended))).kind,
+    }));
+  }
+
+  /** @param answer a process's list of machines */
+  checkDeployed(answer: unknown): void {
+    const shown = machines.parse(answer).find(({ system_id }) => system_id === this.systemId);
+    assert.equal(shown?.status_name, 'Deployed', this.name);
+  }
+
+  /** Its power controller was asked for each step of each change in the ledger once, and for nothing else. */
+  async checkPower(): Promise<void> {
+    const { asked } = this.#socket;
+    const changes = await this.#changes();
+    let ends = new Set([0]);
+    for (const { command, kind } of changes) {
+      assert.notEqual(kind, 'under way', `${this.name}: ${command}`);
+      const steps = command === 'cycle' ? ['off', 'on'] : [command];
+      const least = kind === 'done' ? steps.length : 0;
+      const next = new Set<number>();
+      for (const end of ends)
+        for (let count = 0; count <= steps.length; count += 1)
+          if (count >= least && steps.slice(0, count).every((what, index) => asked[end + index] === what))
+            next.add(end + count);
+      ends = next;
+    }
+    const ledger = changes.map(({ command, kind }) => `${command} ${kind}`).join(', ');
+    assert.ok(ends.has(asked.length), `${this.name} was switched ${asked.join(', ')}; the ledger has ${ledger}`);
+  }
+
+  /** Its events tell its states in their order, and every command, disk and report of its rack once. */
+  async checkEvents(): Promise<void> {
+    const rows = await this.#fire.query(
+      `SELECT code, params::jsonb ->> 'from' AS from_state, params::jsonb ->> 'to' AS to_state, params::jsonb ->> 'command' AS command
+       FROM event WHERE machine_id = (SELECT id FROM machine WHERE system_id = '${this.systemId}') ORDER BY id`,
+    );
+    const of = (code: string) => rows.filter((row) => row.code === code);
+    const { accept, deploy, release } = this.commands;
+    assert.equal(accept, 1);
+    const life = ['allocated', 'deploying', 'deployed', 'releasing', 'ready'];
+    const states = ['new', 'commissioning', 'ready', ...Array.from({ length: deploy }, () => life).flat()].slice(
+      0,
+      deploy > release ? -2 : undefined,
+    );
+    assert.deepEqual(
+      of('status-changed').map(({ from_state: from, to_state: to }) => `${from} ${to}`),
+      states.slice(1).map((to, index) => `${states[index]} ${to}`),
+      this.name,
+    );
+    for (const [command, count] of Object.entries(this.commands))
+      assert.equal(of('command').filter((row) => row.command === command).length, count, `${this.name}: ${command}`);
+    assert.equal(of('disk-written').length, deploy, this.name);
+    await this.#fire.checkReports(this.systemId, this.#mac, REPORTED);
+  }
+}
+
+const isAtWork = (found: Shown | undefined): boolean =>
+  found !== undefined && found.power_task === '' && AT_WORK.has(found.status_name);
