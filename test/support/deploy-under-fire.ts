@@ -26,6 +26,12 @@ export interface DeployOptions extends FireOptions {
 /** The first machine's number among simulated ones. */
 const FIRST = 1600;
 
+/** Moments at which something is under way at the region: a change of power, a signal, an event that the rack reports. */
+const AIMS = ['switched', 'power-on', 'address', 'configuration', 'running', 'working', 'system'] as const;
+/** How long a kill waits for its moment, and how soon after it it comes, in milliseconds. */
+const AIMED_MS_MAX = 8000;
+const SOON_MS_MAX = 250;
+
 export async function deployUnderFire(options: DeployOptions): Promise<void> {
   const fire = await RegionUnderFire.start(options);
   const cable = await SharedCable.open(options.rack.dhcpClientPort);
@@ -120,7 +126,7 @@ async function shoot(
   await volley(fire, machines, after, options);
 }
 
-/** So many kills. Every other one meets a machine that is deploying. */
+/** So many kills. Every other one meets a machine that is deploying, and has just done one of AIMS. */
 async function volley(
   fire: RegionUnderFire,
   machines: readonly MachineUnderFire[],
@@ -131,7 +137,8 @@ async function volley(
   let crash = 0;
   for (let kill = 0; kill < kills && !fire.isOver; kill += 1) {
     if (kill % killsPerCrash === 0) crash = kill + fire.chance(killsPerCrash);
-    if (kill % 2 === 1)
+    const isAimed = kill % 2 === 1;
+    if (isAimed)
       await eventually(
         'a machine is deploying',
         () => machines.some(({ isDeploying }) => isDeploying) || machines.every(({ isDone }) => isDone),
@@ -139,6 +146,11 @@ async function volley(
       );
     // Short pauses are the most frequent: the next kill then meets a process that starts, or recovers.
     await sleep((fire.chance(1000) / 1000) ** 2 * pauseMsMax);
+    const aim = AIMS[fire.chance(AIMS.length)];
+    if (isAimed && aim !== undefined) {
+      await fire.move(aim, AIMED_MS_MAX);
+      await sleep(fire.chance(SOON_MS_MAX));
+    }
     if (kill === crash) {
       await back;
       back = fire.killDatabase();

@@ -63,6 +63,7 @@ export class MachineUnderFire {
     };
     this.#life.onStep = ({ name, text }) => {
       this.#steps += 1;
+      fire.moved(name);
       if (['power-on', 'running', 'system', 'waiting', 'working', 'posted'].includes(name))
         fire.tell(`${this.name}: ${text}`);
     };

@@ -90,6 +90,7 @@ export class RegionUnderFire {
   /** By hostname: the last description that was acknowledged. */
   readonly #acknowledged = new Map<string, number>();
   readonly #story: string[] = [];
+  readonly #moves = new Map<string, PromiseWithResolvers<void>>();
   readonly #begun = performance.now();
 
   private constructor(
@@ -177,6 +178,19 @@ export class RegionUnderFire {
     rmSync(this.#directory, { recursive: true, force: true });
   }
 
+  /** Says what a machine has just done, or what was done to it. */
+  moved(what: string): void {
+    this.#moves.get(what)?.resolve();
+    this.#moves.delete(what);
+  }
+
+  /** Resolves when a machine does this, or after `limitMs`. */
+  async move(what: string, limitMs: number): Promise<void> {
+    const next = this.#moves.get(what) ?? Promise.withResolvers<void>();
+    this.#moves.set(what, next);
+    await Promise.race([next.promise, sleep(limitMs)]);
+  }
+
   /** Adds a line to the story. */
   tell(text: string): void {
     const seconds = ((performance.now() - this.#begun) / 1000).toFixed(1);
@@ -204,7 +218,7 @@ export class RegionUnderFire {
       try {
         return await work();
       } catch (error) {
-        if (performance.now() - from > AWAY_MS_MAX) throw error;
+        if (this.#isClosed || performance.now() - from > AWAY_MS_MAX) throw error;
         this.failures += 1;
         await sleep(50);
       }
@@ -254,6 +268,7 @@ export class RegionUnderFire {
   /** Plugs a machine into a power controller that takes its time. */
   addSocket(name: string, machine: Switched = { on: () => undefined, off: () => undefined }): PowerSocket {
     const slowly = (act: Switched['on']) => async () => {
+      this.moved('switched');
       await sleep(Math.random() * SWITCHED_MS_MAX);
       await act();
     };
@@ -265,19 +280,23 @@ export class RegionUnderFire {
     for (let count = 0; !this.isOver; count += 1) {
       const hostname = `m-${writer}-${count}`;
       const tail = [writer, count >> 8, count & 255].map((octet) => octet.toString(16).padStart(2, '0')).join(':');
-      const made = { hostname, mac_addresses: `52:54:00:${tail}`, architecture: 'amd64/generic' };
-      const [machine] = await this.insist(async () => {
-        const known = stored.parse(await this.ask(`machines/?hostname=${hostname}`));
-        return known.length > 0 ? known : stored.parse([await this.ask('machines/', made)]);
-      });
+      const machine = await this.#make({ hostname, mac_addresses: `52:54:00:${tail}` });
       this.#acknowledged.set(hostname, 0);
       this.writes += 1;
       for (let turn = 1; turn < 4 && !this.isOver; turn += 1) {
-        await this.insist(() => this.ask(`machines/${machine?.system_id}/`, { description: String(turn) }, 'PUT'));
+        await this.insist(() => this.ask(`machines/${machine.system_id}/`, { description: String(turn) }, 'PUT'));
         this.#acknowledged.set(hostname, turn);
         this.writes += 1;
       }
     }
+  }
+
+  #make(fields: Readonly<Record<'hostname' | 'mac_addresses', string>>) {
+    return this.insist(async () => {
+      const known = stored.parse(await this.ask(`machines/?hostname=${fields.hostname}`));
+      const made = known[0] ?? (await this.ask('machines/', { ...fields, architecture: 'amd64/generic' }));
+      return stored.element.parse(made);
+    });
   }
 
   /** Follows the events, at another process after each end, until `upTo` says that the last one is there. */
@@ -297,14 +316,12 @@ export class RegionUnderFire {
   /** Makes a machine, and switches it on and off until it is over. A command whose end is not known is given again, as a person does. */
   async switchOnAndOff(socket: PowerSocket, onCommand: () => void): Promise<void> {
     const parameters = JSON.stringify(this.power.parameters(socket.name));
-    const made = { hostname: socket.name, mac_addresses: SWITCHED_MAC, architecture: 'amd64/generic' };
-    const [machine] = stored.parse([
-      await this.ask('machines/', { ...made, power_type: 'webhook', power_parameters: parameters }),
-    ]);
-    this.#switchedId = machine?.system_id ?? '';
+    const power = { power_type: 'webhook', power_parameters: parameters };
+    const machine = await this.#make({ hostname: socket.name, mac_addresses: SWITCHED_MAC, ...power });
+    this.#switchedId = machine.system_id;
     for (let what: 'on' | 'off' = 'on'; !this.isOver; ) {
       onCommand();
-      await this.ask(`machines/${machine?.system_id}/?op=power_${what}`, {}).then(undefined, () => sleep(200));
+      await this.ask(`machines/${machine.system_id}/?op=power_${what}`, {}).then(undefined, () => sleep(200));
       for (let waits = 0; waits < 100 && socket.isOn !== (what === 'on') && !this.isOver; waits += 1) await sleep(50);
       if (socket.isOn === (what === 'on')) what = what === 'on' ? 'off' : 'on';
     }
