@@ -11,6 +11,7 @@ import { findLostRegion } from './lost-region.ts';
 const MACHINES = `
 -- home: the address at which the machine is at home. enlisted_from: the address that reported a New machine; it alone may amend the
 -- machine until a boot proves which machine it is. is_touched: a person made, changed or tagged it, so that it gives way to no other.
+-- ended_digest: of the token whose work the machine's last signal ended.
 -- added_by: the user without administrator's rights who added it. desired_version: the version of the racks' desired state in which it
 -- changed last.
 CREATE TABLE machine (
@@ -45,6 +46,7 @@ CREATE TABLE machine (
   facts TEXT,
   facts_ms INTEGER,
   boot_token TEXT,
+  ended_digest TEXT,
   vouched_mac INTEGER,
   enlisted_from INTEGER,
   home INTEGER,

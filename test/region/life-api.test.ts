@@ -465,6 +465,13 @@ test('the agent gets its job only with the token of its boot and from its addres
       /^script disk ended with status 1; output: read error/,
     );
     for (let count = 0; count < 2; count += 1) assert.equal((await tell({ status: 'OK' }, first)).text, 'OK');
+    const { config, store, clock } = client.place;
+    const process = await openRegion({ config, store, clock, onDesiredState: () => undefined });
+    const tellOther = (headers: Readonly<Record<string, string>>) =>
+      new Client(client.place, process, '').ask('POST', '/MAAS/rackboot/1/signal', { status: 'OK' }, headers);
+    assert.equal((await tellOther(rack(first))).text, 'OK', 'another process of the region answers alike');
+    assert.equal((await tellOther(rack(first, '52:54:00:00:00:02'))).status, 403);
+    process.close();
     assert.equal((await client.region.store.findMachine(id))?.status, 'ready');
     assert.equal((await job(rack(first))).status, 403);
     const data = Buffer.from('#!/bin/sh\n').toString('base64');

@@ -7,9 +7,8 @@
 // 1. Only the machine that a rack has booted for this work gets an answer: it shows its boot token, from its current address
 //    (`identity/boot-token.ts`).
 // 2. A machine learns nothing about another one.
-// 3. A repeat of the final signal of ended work is answered like the first and changes nothing.
+// 3. A repeat of the final signal of ended work is answered like the first and changes nothing, also by another process of the region.
 
-import { BoundedMap } from '../../bounded-map.ts';
 import type { Clock } from '../../clock.ts';
 import { equalSecrets } from '../accounts/accounts.ts';
 import { type BootProof, isAtItsAddress, provesBoot } from '../identity/boot-token.ts';
@@ -30,8 +29,6 @@ import { networkOfAddress } from './static-addresses.ts';
 const CANDIDATES_MAX = 16;
 /** How long a signal that changes a machine's boot purpose waits for the racks that boot it. */
 const RACKS_KNOW_MS_MAX = 3000;
-/** Ended works whose final signal may be repeated. Machines at work fill it; the oldest is forgotten, and its repeats are refused. */
-const ENDED_MAX = 512;
 
 /** The part of the racks that the agent uses. */
 interface KnownRacks {
@@ -47,8 +44,6 @@ export class MachineAgent {
   /** The scripts of machines in Commissioning or Testing. */
   readonly scripts: MachineScripts;
   readonly #racks: KnownRacks;
-  /** Digests of the tokens of work that ended by a signal. */
-  readonly #ended = new BoundedMap<string, true>(ENDED_MAX, 'set longest ago');
 
   constructor(store: RegionStore, clock: Clock, life: MachineLife, racks: KnownRacks) {
     this.#store = store;
@@ -60,7 +55,7 @@ export class MachineAgent {
 
   /** The machine whose current boot this is; undefined: none. */
   async findWorker(proof: BootProof): Promise<Machine | undefined> {
-    return (await this.#candidates(proof)).find((machine) => provesBoot(proof, machine));
+    return workerAmong(await this.#candidates(proof), proof);
   }
 
   /** The machine that failed in this boot and stays on for a debug login; undefined: none. */
@@ -135,14 +130,13 @@ export class MachineAgent {
 
   /** Takes a signal. @returns false if the sender is neither at work nor has just ended its work */
   async signal(proof: BootProof, signal: Signal): Promise<boolean> {
-    const machine = await this.findWorker(proof);
-    if (machine === undefined) return proof.token !== undefined && this.#ended.has(digestOfToken(proof.token));
+    const candidates = await this.#candidates(proof);
+    const machine = workerAmong(candidates, proof);
+    if (machine === undefined) return candidates.some((one) => hasEnded(one, proof));
     const hostKey = parseHostKey(signal.hostKey);
     if (hostKey !== undefined && isDebugged(machine.status))
       await this.#store.logins.noteDebug(machine.systemId, { hostKey });
-    const outcome = await this.#life.signal(machine.systemId, await this.scripts.take(machine, signal));
-    const isOver = outcome.kind === 'changed' && outcome.machine.bootToken !== machine.bootToken;
-    if (isOver && machine.bootToken !== undefined) this.#ended.set(digestOfToken(machine.bootToken), true);
+    await this.#life.signal(machine.systemId, await this.scripts.take(machine, signal));
     return true;
   }
 
@@ -166,5 +160,16 @@ export class MachineAgent {
     return await this.#store.life.userData(machine.systemId);
   }
 }
+
+/** The machine whose current boot this is; undefined: none. */
+const workerAmong = (machines: readonly Machine[], proof: BootProof): Machine | undefined =>
+  machines.find((machine) => provesBoot(proof, machine));
+
+/** True if a signal of this boot ended the machine's work. */
+const hasEnded = (machine: Machine, proof: BootProof): boolean =>
+  proof.token !== undefined &&
+  machine.endedDigest !== undefined &&
+  equalSecrets(machine.endedDigest, digestOfToken(proof.token)) &&
+  isAtItsAddress(proof, machine);
 
 const purposeOf = (machine: Machine) => bootPurpose({ ...machine, deployBy: machine.work?.deployBy });

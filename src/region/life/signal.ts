@@ -26,7 +26,7 @@ import type { Remark } from '../records/remark.ts';
 import { cleanWords } from '../records/text-json.ts';
 import type { ScriptNews } from '../scripts/script-run.ts';
 import { restingStatus } from './command-effects.ts';
-import { parseHostKey } from './logins.ts';
+import { digestOfToken, parseHostKey } from './logins.ts';
 import { lastingTask } from './state-power.ts';
 import { afterTesting, type Change, deadlineOf, enterStatuses } from './status-change.ts';
 
@@ -88,7 +88,13 @@ export function decideSignal(machine: Machine, signal: Signal, atMs: number, clo
       : lastingTask(machine) === undefined
         ? { powerTask: undefined }
         : {};
-  return { ...change, fields: { ...change.fields, ...power }, events: [...progress.events, ...change.events] };
+  const isOver = machine.bootToken !== undefined && change.fields.bootToken !== machine.bootToken;
+  const ended = isOver ? { endedDigest: digestOfToken(machine.bootToken) } : {};
+  return {
+    ...change,
+    fields: { ...change.fields, ...ended, ...power },
+    events: [...progress.events, ...change.events],
+  };
 }
 
 /** The event parameters of a signal, cleaned and cut. */

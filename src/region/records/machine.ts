@@ -97,6 +97,8 @@ export interface MachineFields {
   readonly home?: Ipv4 | undefined;
   /** The secret of its current boot (`identity/boot-token.ts`); only the racks of its home get it. */
   readonly bootToken?: string | undefined;
+  /** The digest of the token whose work its newest final signal ended: a repeat of that signal is answered like the first. */
+  readonly endedDigest?: string | undefined;
   /** Its work in progress; `undefined` if there is none or none is recorded. */
   readonly work?: MachineWork | undefined;
   /** The pending power task; undefined: none. */

@@ -351,15 +351,6 @@ export const REGION_BOUNDS: readonly HeldBound[] = [
     share: 'by report',
   },
   {
-    at: 'region/life/machine-agent.ts ENDED_MAX',
-    what: 'ended work whose final report may be repeated',
-    whoCanFill: 'hundreds of machines that end their work at once',
-    whatOthersNotice:
-      'nothing: a machine that repeats its final report is told that it is unknown, and still powers off',
-    howItEmpties: 'the oldest is forgotten',
-    share: 'by the token of a boot, which only its machine has',
-  },
-  {
     at: 'store/region-identity.ts SHARED_VALUES_MAX',
     what: 'serial numbers and the like that several machines share',
     whoCanFill: 'a host that enlists thousands of machines with the same values in pairs',
