@@ -146,8 +146,8 @@ class RegionOnStore implements Region {
   readonly #enlistmentLog = new EnlistmentLog();
   readonly #mirror: MachineMirror;
   readonly #reads = new LatestRun(() => this.#read());
-  /** The version whose settings have been read; -1: none. */
-  #settingsVersion = -1;
+  /** The contents of the mirror whose settings have been read; empty: none. */
+  #settingsOf = '';
   readonly #announcements: StateAnnouncements;
   #config: RegionConfig;
 
@@ -198,6 +198,7 @@ class RegionOnStore implements Region {
       clock: options.clock,
       isShared,
       state: () => this.desiredState(),
+      rewinds: () => this.#mirror.rewinds,
       onState: options.onDesiredState,
       tellOthers: () => this.store.neighbours?.tell(),
       readOthers: () => this.racks.refresh(),
@@ -345,10 +346,11 @@ class RegionOnStore implements Region {
   /** Reads what has changed in the store. Machines and settings of one state are read together, in one run at a time. */
   async #read(): Promise<void> {
     await this.#mirror.refresh();
-    const { version } = this.#mirror;
-    if (version !== this.#settingsVersion) await this.settings.load();
+    const { version, rewinds } = this.#mirror;
+    const contents = `${version}.${rewinds}`;
+    if (contents !== this.#settingsOf) await this.settings.load();
     // Only now: if the settings could not be read, the next run reads them.
-    this.#settingsVersion = version;
+    this.#settingsOf = contents;
   }
 
   /** Machines were changed, or removed; once that is on disk, their power is followed and racks hear of it. */

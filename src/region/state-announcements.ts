@@ -19,6 +19,8 @@ interface AnnouncementOptions {
   readonly isShared: boolean;
   /** Reads the desired state, with all that is stored. */
   readonly state: () => Promise<DesiredState>;
+  /** Counts the times when the store had another history: then the same version is another state. */
+  readonly rewinds: () => number;
   readonly onState: (state: DesiredState) => void;
   /** Tells other processes of a change by this one. */
   readonly tellOthers: () => void;
@@ -34,6 +36,7 @@ export class StateAnnouncements {
   readonly #pollMs: number;
   /** The version of the desired state that was announced last. */
   #announced = -1;
+  #rewinds = 0;
   readonly #listeners = new Set<(version: number) => void>();
   #announcement: { cancel(): void } | undefined;
   #hearing: { cancel(): void } | undefined;
@@ -95,8 +98,10 @@ export class StateAnnouncements {
 
   async #announceNow(): Promise<void> {
     const state = await this.#options.state();
-    if (this.#isClosed || state.version === this.#announced) return;
+    const rewinds = this.#options.rewinds();
+    if (this.#isClosed || (state.version === this.#announced && rewinds === this.#rewinds)) return;
     this.#announced = state.version;
+    this.#rewinds = rewinds;
     this.#options.onState(state);
     for (const listener of this.#listeners) listener(state.version);
   }

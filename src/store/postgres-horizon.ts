@@ -1,14 +1,17 @@
-// How far the changes in PostgreSQL may be read in the order of their numbers.
+// How far the changes in PostgreSQL may be read in the order of their numbers, and in which history.
 //
 //   transaction   lock (shared) on the last number given ── takes numbers ── COMMIT, which gives the lock back
 //   reader        reads the last number given, then the lowest lock: no change up to the lower of the two can still appear
 //
-// Sources: postgresql.org/docs/15/functions-admin.html (advisory locks), /view-pg-locks.html, /functions-sequence.html.
+// Sources: postgresql.org/docs/15/functions-admin.html (advisory locks), /view-pg-locks.html, /functions-sequence.html; /functions-info.html
+// (pg_postmaster_start_time).
 //
 // 1. Numbers are given before a transaction is stored, so a higher one can become visible first. Who reads on from the highest number seen
 //    would lose the lower ones.
 // 2. A transaction takes its lock before its first number. So each number it gets is higher than its lock.
 // 3. A reader takes its own view of the data after it has read the locks, never before.
+// 4. A server that takes over may lack the newest changes, and gives their numbers to others. So numbers compare only within one history:
+//    one run of one server, on one set of tables. A restore, or a server that takes over, is another one; so is a mere restart.
 
 import type pg from 'pg';
 
@@ -19,18 +22,25 @@ const LOCKS_FROM = 0x5242n << 48n;
 export const LOCK_SQL = `SELECT pg_advisory_xact_lock_shared(${LOCKS_FROM} + last_value) FROM change_number`;
 
 const LOWEST_SQL =
-  'SELECT last_value FROM change_number; ' +
+  "SELECT last_value, concat(extract(epoch FROM pg_postmaster_start_time()), ' ', 'machine'::regclass::oid) AS history FROM change_number; " +
   `SELECT min(((classid::bigint << 32) | objid::bigint) - ${LOCKS_FROM}) AS last_value FROM pg_locks ` +
   "WHERE locktype = 'advisory' AND objsubid = 1 AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) " +
   `AND classid::bigint >> 16 = ${LOCKS_FROM >> 48n}`;
 
+/** How far the changes of one history may be read. */
+export interface Horizon {
+  readonly number: number;
+  readonly history: string;
+}
+
 /** Every later query sees all changes up to this number. The connection is in no transaction. */
-export async function readHorizon(client: pg.ClientBase): Promise<number> {
+export async function readHorizon(client: pg.ClientBase): Promise<Horizon> {
   // Several statements have one answer each, which the types do not say.
   const answers: unknown = await client.query(LOWEST_SQL);
   if (!Array.isArray(answers)) throw new Error('the horizon has one answer instead of two');
-  const numbers = answers.flatMap(({ rows }: pg.QueryResult<{ readonly last_value: string | null }>) =>
-    rows.flatMap(({ last_value: value }) => (value === null ? [] : [Number(value)])),
+  const rows = answers.flatMap(
+    (answer: pg.QueryResult<{ readonly last_value: string | null; readonly history?: string }>) => answer.rows,
   );
-  return Math.min(...numbers);
+  const numbers = rows.flatMap(({ last_value: value }) => (value === null ? [] : [Number(value)]));
+  return { number: Math.min(...numbers), history: rows[0]?.history ?? '' };
 }

@@ -22,7 +22,7 @@ import { type Effect, OpenTransaction, TransactionContext } from './open-transac
 import type { CommitMark, PostgresConnections, StoreConnection } from './postgres-connections.ts';
 import { explainWhileRunning, isLost, isRepeatable } from './postgres-faults.ts';
 import { PreparedForms } from './postgres-form.ts';
-import { LOCK_SQL, readHorizon } from './postgres-horizon.ts';
+import { type Horizon, LOCK_SQL, readHorizon } from './postgres-horizon.ts';
 import type { RegionDriver } from './region-driver.ts';
 import type { Row } from './region-rows.ts';
 import { type Answer, isSettledNumber, type Statement, type Steps, type Value } from './region-steps.ts';
@@ -44,10 +44,10 @@ const BEGIN = 'BEGIN ISOLATION LEVEL REPEATABLE READ';
 class ConnectedTransaction extends OpenTransaction {
   readonly connection: StoreConnection;
   /** Up to where all changes were visible before it began. */
-  readonly horizon: number;
+  readonly horizon: Horizon;
   hasWritten = false;
 
-  constructor(connection: StoreConnection, horizon: number) {
+  constructor(connection: StoreConnection, horizon: Horizon) {
     super();
     this.connection = connection;
     this.horizon = horizon;
@@ -69,7 +69,7 @@ export class PostgresTransactions implements RegionDriver {
   /** The transaction of the methods that run in it. */
   readonly #context = new TransactionContext<ConnectedTransaction>();
   readonly #forms = new PreparedForms();
-  #horizon = 0;
+  #horizon: Horizon = { number: 0, history: '' };
 
   constructor(connections: PostgresConnections) {
     this.#connections = connections;
@@ -125,7 +125,7 @@ export class PostgresTransactions implements RegionDriver {
       const first = steps.next();
       // The horizon is read before the transaction's view of the data.
       const isSettled = first.done !== true && isSettledNumber(first.value);
-      if (isSettled) this.#horizon = Math.max(this.#horizon, await readHorizon(connection.client));
+      if (isSettled) this.#horizon = later(this.#horizon, await readHorizon(connection.client));
       const transaction = new ConnectedTransaction(connection, this.#horizon);
       await connection.client.query(`${BEGIN} READ ONLY`);
       const result = await this.#continue(transaction, steps, first);
@@ -215,7 +215,7 @@ export class PostgresTransactions implements RegionDriver {
   }
 
   async #answer(transaction: ConnectedTransaction, statement: Statement): Promise<Answer> {
-    if (isSettledNumber(statement)) return { row: { value: transaction.horizon }, rows: [], changes: 0 };
+    if (isSettledNumber(statement)) return { row: { ...transaction.horizon }, rows: [], changes: 0 };
     const { kind, sql, values } = statement;
     const { name, text, writes } = this.#forms.of(sql);
     transaction.hasWritten ||= writes;
@@ -228,6 +228,10 @@ export class PostgresTransactions implements RegionDriver {
     return { row: undefined, rows: kind === 'all' ? rows : [], changes: rowCount ?? 0 };
   }
 }
+
+/** The further one of one history; the second of another. */
+const later = (one: Horizon, other: Horizon): Horizon =>
+  one.history === other.history && one.number > other.number ? one : other;
 
 /** The driver takes bytes as a Buffer only. */
 const toPostgres = (value: Value): unknown =>

@@ -9,7 +9,7 @@ import type { User, UserChange } from '../region/records/user.ts';
 import type { EventTable } from './region-events.ts';
 import { readKey, readUser } from './region-rows.ts';
 import { all, one, run, type Steps } from './region-steps.ts';
-import { countRacksVersion } from './region-versions.ts';
+import { drawRacksVersion } from './region-versions.ts';
 
 const KEY_QUERY =
   'SELECT api_key.*, account.username, machine.system_id FROM api_key ' +
@@ -57,7 +57,7 @@ export class AccountTables {
     );
     if (changed === 0) return false;
     yield* this.#events.add(event, undefined);
-    if (isAdmin !== undefined) yield countRacksVersion();
+    if (isAdmin !== undefined) yield drawRacksVersion();
     return true;
   }
 
@@ -67,7 +67,7 @@ export class AccountTables {
     const { changes: removed } = yield run('DELETE FROM account WHERE username = ?', username);
     if (removed === 0) return false;
     yield* this.#events.add(event, undefined);
-    yield countRacksVersion();
+    yield drawRacksVersion();
     return true;
   }
 
@@ -107,7 +107,7 @@ export class AccountTables {
   *removeKey(username: string, tokenKey: string): Steps<boolean> {
     const sql = 'DELETE FROM api_key WHERE token_key = ? AND account_id = (SELECT id FROM account WHERE username = ?)';
     if ((yield run(sql, tokenKey, username)).changes === 0) return false;
-    yield countRacksVersion();
+    yield drawRacksVersion();
     return true;
   }
 }

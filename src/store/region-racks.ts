@@ -1,6 +1,6 @@
 // Operations on the racks in region.db (`region-steps.ts`).
 //
-// 1. Each change of the table increments `racks-version`, so that one number shows another process's change.
+// 1. Each change of the table draws another `racks-version`, so that one number shows another process's change.
 // 2. Each change of a row draws a random revision, so that an unchanged row need not be read again, even after a rollback.
 
 import { randomBytes } from 'node:crypto';
@@ -16,7 +16,7 @@ import { parseJson } from '../region/records/text-json.ts';
 import type { EventTable } from './region-events.ts';
 import { number, optionalNumber, optionalText, type Row, text } from './region-rows.ts';
 import { all, one, run, type Steps } from './region-steps.ts';
-import { countRacksVersion, countVersion, racksVersion } from './region-versions.ts';
+import { countVersion, drawRacksVersion, racksVersion } from './region-versions.ts';
 
 const REVISION_BYTES = 8;
 
@@ -157,7 +157,7 @@ export class RackTable {
     if (yield* this.#getWork(put, before)) yield* countVersion([]);
     for (const uuid of remove) yield run('DELETE FROM rack WHERE uuid = ?', uuid);
     for (const event of events) yield* this.#events.add(event, undefined);
-    if (put.length > 0 || remove.length > 0) yield countRacksVersion();
+    if (put.length > 0 || remove.length > 0) yield drawRacksVersion();
     return result;
   }
 

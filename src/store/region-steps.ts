@@ -50,8 +50,13 @@ export const NEW_NUMBER =
   'ON CONFLICT (name) DO UPDATE SET value = counter.value + 1 RETURNING value';
 export const newNumber: Statement = one(NEW_NUMBER);
 
-/** The version, and the id of an event, up to which no further change can appear. The first statement of an operation that reads. */
-export const SETTLED_VERSION: Statement = one("SELECT value FROM counter WHERE name = 'desired-version'");
+/**
+ * The version, and the id of an event, up to which no further change can appear; the version with the history in which it was given. The
+ * first statement of an operation that reads.
+ */
+export const SETTLED_VERSION: Statement = one(
+  "SELECT value, '' AS history FROM counter WHERE name = 'desired-version'",
+);
 export const SETTLED_EVENT: Statement = one(`SELECT ${Number.MAX_SAFE_INTEGER} AS value`);
 export const isSettledNumber = (statement: Statement): boolean =>
   statement === SETTLED_VERSION || statement === SETTLED_EVENT;

@@ -4,8 +4,13 @@
 // 1. A machine's row carries the version in which racks got it last, so a process reads only what changed since it read last.
 // 2. Deleted machines are remembered for GONE_VERSIONS versions. Whoever read before that reads everything again.
 
+import { randomInt } from 'node:crypto';
+import type { SettledVersion } from '../region/records/store.ts';
 import { text } from './region-rows.ts';
 import { all, newNumber, numberIn, one, run, SETTLED_VERSION, type Statement, type Steps } from './region-steps.ts';
+
+/** The bound of `randomInt`. */
+const RACKS_VERSION_END = 2 ** 48 - 1;
 
 /** How long deleted machines are remembered, in versions; each version deletes one machine at most. */
 export const GONE_VERSIONS = 10_000;
@@ -39,9 +44,10 @@ export function* desiredVersion(): Steps<number> {
 }
 
 /** The version up to which every change is in the store. */
-export function* settledVersion(): Steps<number> {
-  const settled = numberIn(yield SETTLED_VERSION);
-  return Math.min(settled, yield* desiredVersion());
+export function* settledVersion(): Steps<SettledVersion> {
+  const settled = yield SETTLED_VERSION;
+  const history = settled.row === undefined ? '' : text(settled.row, 'history');
+  return { version: Math.min(numberIn(settled), yield* desiredVersion()), history };
 }
 
 /** The machines deleted after a version; undefined if they are no longer known. */
@@ -51,11 +57,11 @@ export function* listGone(since: number): Steps<readonly string[] | undefined> {
   return rows.map((row) => text(row, 'system_id'));
 }
 
-/** Counts one version of the racks, and of what decides who may speak as one. */
-export const countRacksVersion = (): Statement =>
+/** Gives a new version to the racks, and to what decides who may speak as one. Drawn at random, it is another one in every history. */
+export const drawRacksVersion = (): Statement =>
   run(
-    "INSERT INTO counter (name, value) VALUES ('racks-version', 1) " +
-      'ON CONFLICT (name) DO UPDATE SET value = counter.value + 1',
+    "INSERT INTO counter (name, value) VALUES ('racks-version', ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+    randomInt(1, RACKS_VERSION_END),
   );
 
 export function* racksVersion(): Steps<number> {

@@ -35,6 +35,7 @@ import type {
   RegionStore,
   SettingsDecision,
   SettingsOutcome,
+  SettledVersion,
   SplitDecision,
   SplitOutcome,
   StoredSetting,
@@ -182,7 +183,7 @@ export class StoredRegion implements RegionStore {
     return this.#driver.read(() => desiredVersion());
   }
 
-  settledVersion(): Promise<number> {
+  settledVersion(): Promise<SettledVersion> {
     return this.#driver.read(() => settledVersion());
   }
 

@@ -73,7 +73,7 @@ export function testRackStore(title: string, makePlace: () => StorePlace): void 
     },
   );
 
-  check('the version of the racks grows with every change of racks, and only then', async (store, place) => {
+  check('the version of the racks is another one after every change of racks, and only then', async (store, place) => {
     const other = await place.open();
     await put(store, rack());
     const version = (await other.racks.look(0))?.version ?? 0;
@@ -82,7 +82,7 @@ export function testRackStore(title: string, makePlace: () => StorePlace): void 
     await store.recordReports('rack', [{ ...REPORT, sequence: 1 }]);
     assert.equal(await other.racks.look(version), undefined);
     await store.racks.change(() => ({ put: [], remove: [RACK_UUID], events: [], result: undefined }));
-    assert.equal((await other.racks.look(version))?.version, version + 1);
+    assert.notEqual((await other.racks.look(version))?.version ?? version, version);
     assert.equal(await other.desiredVersion(), 0);
     await other.close();
   });

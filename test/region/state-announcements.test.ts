@@ -15,15 +15,18 @@ async function withAnnouncements(
     readonly announcements: StateAnnouncements;
     readonly done: string[];
     change(): void;
+    rewind(): void;
   }) => Promise<void>,
 ): Promise<void> {
   const clock = new VirtualClock();
   const done: string[] = [];
   let version = 1;
+  let rewinds = 0;
   const announcements = new StateAnnouncements({
     clock,
     isShared: true,
     state: async () => ({ ...EMPTY_DESIRED_STATE, version }),
+    rewinds: () => rewinds,
     onState: (state) => done.push(`state ${state.version}`),
     tellOthers: () => done.push('told'),
     readOthers: async () => void done.push('read'),
@@ -33,8 +36,11 @@ async function withAnnouncements(
   const change = (): void => {
     version += 1;
   };
+  const rewind = (): void => {
+    rewinds += 1;
+  };
   try {
-    await work({ clock, announcements, done, change });
+    await work({ clock, announcements, done, change, rewind });
   } finally {
     announcements.close();
     assert.equal(clock.pending, 0);
@@ -64,4 +70,14 @@ test('without a hint a poll finds the change', () =>
     change();
     await clock.pass(POLL_MS);
     assert.deepEqual(done, ['read', 'state 2', 'poll']);
+  }));
+
+test('the same version of a database with another history is announced', () =>
+  withAnnouncements(async ({ clock, announcements, done, rewind }) => {
+    rewind();
+    announcements.heard();
+    await clock.pass(HINT_MS);
+    announcements.heard();
+    await clock.pass(HINT_MS);
+    assert.deepEqual(done, ['read', 'state 1', 'read']);
   }));

@@ -85,10 +85,11 @@ export class PostgresServer {
   }
 
   /**
-   * Starts a standby, which follows this server and waits for its promotion. From then on this server acknowledges a transaction once the
-   * standby has it on disk (postgresql.org/docs/15/warm-standby.html#SYNCHRONOUS-REPLICATION).
+   * Starts a standby, which follows this server and waits for its promotion.
+   * @param isSynchronous true if this server is to acknowledge a transaction only once the standby has it on disk
+   * (postgresql.org/docs/15/warm-standby.html#SYNCHRONOUS-REPLICATION)
    */
-  async startStandby(): Promise<PostgresServer> {
+  async startStandby(isSynchronous = true): Promise<PostgresServer> {
     const directory = mkdtempSync(join(tmpdir(), 'rackboot-standby-'));
     if (process.getuid?.() === 0) chownSync(directory, NOBODY, NOBODY);
     const standby = new PostgresServer(directory, this.#port);
@@ -106,6 +107,7 @@ export class PostgresServer {
     execFileSync(program, words, { stdio: ['ignore', 'ignore', 'inherit'], cwd: directory });
     appendFileSync(join(standby.#data, 'postgresql.conf'), `unix_socket_directories = '${directory}'\n`);
     await standby.run();
+    if (!isSynchronous) return standby;
     await this.query("ALTER SYSTEM SET synchronous_standby_names = '*'");
     await this.query('SELECT pg_reload_conf()');
     await eventuallyWithin(START_MS_MAX, 'the standby is synchronous', async () => {
@@ -118,6 +120,21 @@ export class PostgresServer {
   /** Makes a standby the server that writes. */
   async promote(): Promise<void> {
     await this.query('SELECT pg_promote()');
+  }
+
+  /** Cuts a standby off from its server, once it has all that this has written. */
+  async cutOff(standby: PostgresServer): Promise<void> {
+    const [here] = await this.query('SELECT pg_current_wal_lsn() AS place');
+    await eventuallyWithin(START_MS_MAX, 'the standby has everything', async () => {
+      const [there] = await standby.query(`SELECT pg_last_wal_replay_lsn() >= '${here?.place}' AS is_there`);
+      return there?.is_there === true;
+    });
+    await standby.query("ALTER SYSTEM SET primary_conninfo = ''");
+    await standby.query('SELECT pg_reload_conf()');
+    await eventuallyWithin(START_MS_MAX, 'the standby is cut off', async () => {
+      const receivers = await standby.query('SELECT 1 FROM pg_stat_wal_receiver');
+      return receivers.length === 0;
+    });
   }
 
   /** Where its own files are. */

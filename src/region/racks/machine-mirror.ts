@@ -3,7 +3,8 @@
 // 1. It contains exactly the machines that racks get (`desired-machine.ts`), as of one version of the desired state.
 // 2. `refresh` reads what has changed since that version, whichever process changed it. If the store fails half-way, the old contents stay.
 // 3. It knows which machines changed since the last versions, so that racks need not get all machines for each change.
-// 4. Reading needs neither facts nor owner data, so the mirror's memory depends on nothing that users or machines can store.
+// 4. A store with another history, or at an older version than before, is read again whole.
+// 5. Reading needs neither facts nor owner data, so the mirror's memory depends on nothing that users or machines can store.
 
 import { BoundedMap } from '../../bounded-map.ts';
 import type { RackMachine } from '../../machines/machine.ts';
@@ -36,6 +37,8 @@ export class MachineMirror {
   /** By the version from which a read began, oldest first: the machines that it changed. Each begins where the one before it ended. */
   readonly #changes = new BoundedMap<number, ReadonlySet<string>>(CHANGES_KEPT_MAX, 'set longest ago');
   #version = -1;
+  /** The history of the store in which the version was given. */
+  #history = '';
   #rewinds = 0;
   readonly #reads = new LatestRun(() => this.#read());
 
@@ -50,7 +53,7 @@ export class MachineMirror {
     return this.#version;
   }
 
-  /** How often the store was found at an older version than before, as after a restore. */
+  /** How often the store was found with another history, or at an older version than before, as after a restore. */
   get rewinds(): number {
     return this.#rewinds;
   }
@@ -80,9 +83,11 @@ export class MachineMirror {
 
   async #read(): Promise<void> {
     // Read the version first: anything written meanwhile has a newer one.
-    const version = await this.#store.settledVersion();
-    if (version === this.#version) return;
-    const gone = this.#version < 0 || version < this.#version ? undefined : await this.#store.listGone(this.#version);
+    const { version, history } = await this.#store.settledVersion();
+    const isFirst = this.#version < 0;
+    const isOther = !isFirst && (version < this.#version || history !== this.#history);
+    if (version === this.#version && !isOther) return;
+    const gone = isFirst || isOther ? undefined : await this.#store.listGone(this.#version);
     const since = gone === undefined ? 0 : this.#version;
     const changed: MachineForRacks[] = [];
     for (let afterId = 0; ; ) {
@@ -92,7 +97,8 @@ export class MachineMirror {
       if (last === undefined) break;
       afterId = last.id;
     }
-    if (version < this.#version) this.#rewinds += 1;
+    if (isOther) this.#rewinds += 1;
+    const forgotten = gone ?? [...this.#stored.keys()];
     if (gone === undefined) this.#forgetAll();
     const differing = new Set<string>();
     for (const systemId of gone ?? []) this.#put(systemId, undefined, differing);
@@ -100,9 +106,9 @@ export class MachineMirror {
     this.#list = undefined;
     if (gone === undefined || differing.size > CHANGED_MACHINES_MAX) this.#changes.clear();
     else this.#changes.set(this.#version, differing);
-    const isFirst = this.#version < 0;
     this.#version = version;
-    if (!isFirst) this.#onChanged?.([...(gone ?? []), ...changed.map(({ systemId }) => systemId)]);
+    this.#history = history;
+    if (!isFirst) this.#onChanged?.([...new Set([...forgotten, ...changed.map(({ systemId }) => systemId)])]);
   }
 
   #forgetAll(): void {

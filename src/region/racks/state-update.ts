@@ -5,15 +5,15 @@
 // Sources: RFC 9110 §8.8.3, §13.1.2 (entity tags); RFC 3229 §10 (delta encoding: A-IM, IM, 226).
 //
 // 1. The same version may be another state after a restore of an older database, so the tag names the start of the region's process.
-// 2. Which machines' tokens and homes a rack gets depends on the racks' networks, too. If these have changed, or the database went back to
-//    an older version, the basis is another: the rack gets the whole state, even of the version that it has.
+// 2. Which machines' tokens and homes a rack gets depends on the racks' networks, too. If these have changed, or the database has another
+//    history or an older version than before, the basis is another: the rack gets the whole state, even of the version that it has.
 
 import type { DesiredState, StateChanges } from '../../machines/machine.ts';
 
 /** The state that a tag stands for. */
 export interface StateMark {
   readonly version: number;
-  /** Counts what changes machines' records without a version: changed networks of racks, and an older database. */
+  /** Counts what changes machines' records without a version: changed networks of racks, and another database. */
   readonly basis: number;
   /** Drawn at random at each start of the region. */
   readonly startId: string;

@@ -232,6 +232,13 @@ export type SettingsOutcome<R> =
   | { readonly kind: 'changed'; readonly settings: readonly StoredSetting[] }
   | { readonly kind: 'refuse'; readonly refusal: R };
 
+/** The version up to which every change is stored: who has read all up to it misses nothing. At most `desiredVersion`. */
+export interface SettledVersion {
+  readonly version: number;
+  /** Names the history of the database. In another one, other changes may have the same versions: a server that took over lacked some. */
+  readonly history: string;
+}
+
 /** The other processes of a store. */
 export interface StoreNeighbours {
   /** Tells them that something has changed. It may not reach them, so they also look regularly. */
@@ -319,8 +326,7 @@ export interface RegionStore {
   listPowerTasks(afterId: number, limit: number): Promise<readonly Machine[]>;
   /** The version of the newest change of the racks' desired state; kept in the database. Each further change has a higher one. */
   desiredVersion(): Promise<number>;
-  /** The version up to which every change is stored: who has read all up to it misses nothing. At most `desiredVersion`. */
-  settledVersion(): Promise<number>;
+  settledVersion(): Promise<SettledVersion>;
   /** The system ids of the machines deleted since a version of the desired state; undefined: they are no longer known. */
   listGone(since: number): Promise<readonly string[] | undefined>;
 

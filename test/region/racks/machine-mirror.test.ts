@@ -6,6 +6,7 @@ import fc from 'fast-check';
 import { mac } from '../../../src/net/address.ts';
 import { CHANGED_MACHINES_MAX, CHANGES_KEPT_MAX, MachineMirror } from '../../../src/region/racks/machine-mirror.ts';
 import type { MachineForRacks } from '../../../src/region/records/machine.ts';
+import type { SettledVersion } from '../../../src/region/records/store.ts';
 import { bootReport, withRegion } from '../place.ts';
 
 const UUIDS = [undefined, '00000000-0000-0000-0000-000000000001', '00000000-0000-0000-0000-000000000002'];
@@ -15,6 +16,7 @@ class MirroredStore {
   readonly machines = new Map<string, { readonly machine: MachineForRacks; readonly version: number }>();
   readonly #gone: { readonly systemId: string; readonly version: number }[] = [];
   #version = 0;
+  #history = 1;
 
   put(id: number, uuid: string | undefined): void {
     this.#version += 1;
@@ -41,7 +43,14 @@ class MirroredStore {
     this.#gone.push({ systemId: `m${id}`, version: this.#version });
   }
 
-  settledVersion = async (): Promise<number> => this.#version;
+  /** Another server takes over, which lacks the changes after a version: new machines in this test. */
+  takeOver(after: number): void {
+    for (const [systemId, { version }] of this.machines) if (version > after) this.machines.delete(systemId);
+    this.#version = after;
+    this.#history += 1;
+  }
+
+  settledVersion = async (): Promise<SettledVersion> => ({ version: this.#version, history: String(this.#history) });
 
   listGone = async (since: number): Promise<readonly string[]> =>
     this.#gone.flatMap(({ systemId, version }) => (version > since ? [systemId] : []));
@@ -108,6 +117,22 @@ test('changes are remembered up to a bound, and so are those of one read', async
   for (let id = 1; id <= CHANGED_MACHINES_MAX + 1; id += 1) store.put(id, undefined);
   await mirror.refresh();
   assert.deepEqual([mirror.changedSince(last), mirror.changedSince(mirror.version)], [undefined, new Set()]);
+});
+
+test('a server that took over is read whole, although it has the version that the mirror has', async () => {
+  const store = new MirroredStore();
+  const told: (readonly string[])[] = [];
+  const mirror = new MachineMirror(store, (systemIds) => void told.push(systemIds));
+  store.put(1, undefined);
+  await mirror.refresh();
+  store.put(2, undefined);
+  await mirror.refresh();
+  store.takeOver(1);
+  store.put(3, undefined);
+  await mirror.refresh();
+  assert.deepEqual([[...shown(mirror).keys()], mirror.version, mirror.rewinds], [['m1', 'm3'], 2, 1]);
+  assert.equal(mirror.changedSince(1), undefined);
+  assert.deepEqual(told, [['m2'], ['m1', 'm2', 'm3']]);
 });
 
 test('filling the mirror reads no machine whole, because facts and owner data are large', () =>
