@@ -126,7 +126,10 @@ export const STATED: readonly Stated[] = [
   ['networks without approval beyond {} addresses (four /16)', 'region/racks/rack-networks.ts UNASKED_ADDRESSES_MAX'],
   ['may register a rack. At most {} may wait', 'region/records/rack.ts PENDING_RACKS_MAX'],
   ['The region reads {} characters of what', 'region/racks/introductions.ts STRANGERS_INTERFACES_LENGTH_MAX'],
-  ['the rate of newcomers first ({} from one address at once', 'region/racks/racks.ts REGISTRATIONS_PER_ADDRESS burst'],
+  [
+    'the rate of newcomers first ({} from one address at once',
+    'region/racks/newcomers.ts REGISTRATIONS_PER_ADDRESS burst',
+  ],
   ['what a rack sends in turns of {} ms', 'region/http/rack-batch.ts TURN_MS_MAX'],
   ['If a batch is not stored after {} s', ms('region/http/rack-batch.ts BATCH_MS_MAX')],
   [

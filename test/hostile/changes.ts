@@ -187,8 +187,8 @@ export const NO_PASSWORD_LIMITS = [
 export const ENDLESS_NEW_PASSWORDS = [
   ...NO_SHARES,
   ...of('region/accounts/passwords.ts', [
-    'if (!isAdmin && !this.#setters.allows(',
-    'if (false && !this.#setters.allows(',
+    'if (!isAdmin && !(await this.#maySet(',
+    'if (false && !(await this.#maySet(',
   ]),
 ];
 /** A batch of a rack is stored in one piece. */
@@ -207,7 +207,7 @@ export const LOUD_STRANGERS = [
   ...of(
     'region/racks/introductions.ts',
     ['STRANGERS_INTERFACES_LENGTH_MAX = 16_384;', 'STRANGERS_INTERFACES_LENGTH_MAX = 300_000;'],
-    ["if (!mayAsk()) return { kind: 'too-many' };\n", ''],
+    ["if (!(await mayAsk())) return { kind: 'too-many' };\n", ''],
     ['read.interfaces.map(({ reservations: _, ...judged }) => judged)', 'read.interfaces'],
   ),
   ...of('store/region-racks.ts', [

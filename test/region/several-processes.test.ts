@@ -1,15 +1,18 @@
-// Two processes of one region on PostgreSQL, on a real server: sessions, limits of passwords, and event streams hold across both.
+// Two processes of one region on PostgreSQL, on a real server: sessions, limits of passwords and of registrations, and event streams hold across both.
 // @host waits, 20 s
 
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { sleep } from '../../src/clock.ts';
 import { PASSWORDS_OF_RARE, PASSWORDS_PER_ADDRESS } from '../../src/region/accounts/password-limits.ts';
+import { NEW_PASSWORDS_PER_ACCOUNT } from '../../src/region/accounts/passwords.ts';
+import { REGISTRATIONS_PER_ADDRESS } from '../../src/region/racks/newcomers.ts';
 import { openPostgresRegion } from '../../src/store/region-postgres.ts';
 import { eventIds } from '../support/event-ids.ts';
 import { missing } from '../support/needs.ts';
 import { RegionDatabases } from '../support/postgres-server.ts';
 import { type LiveRegion, PASSWORD, startRegion } from './live.ts';
+import { registrationFields } from './racks/rack-place.ts';
 
 const EVENTS = 60;
 
@@ -81,6 +84,23 @@ describe('two processes of one region on PostgreSQL', { skip: missing('linux', '
     );
     const checked = more.filter((status) => status !== 429).length;
     assert.ok(checked <= PASSWORDS_OF_RARE.burst, `${checked} more were checked`);
+  });
+
+  test('an unknown rack that used up its registrations at one process has none at the other', async () => {
+    // Counted, but stored nowhere: otherwise the number of waiting racks would end it.
+    const body = new URLSearchParams(registrationFields({ interfaces: '[' }));
+    const ask = async ({ origin }: LiveRegion): Promise<number> =>
+      (await fetch(`${origin}/MAAS/api/2.0/nodegroups/?op=register`, { method: 'POST', body })).status;
+    for (let asked = 0; (await ask(first)) !== 429; asked += 1) assert.ok(asked <= REGISTRATIONS_PER_ADDRESS.burst + 2);
+    assert.equal(await ask(second), 429);
+  });
+
+  test('an account that set too many passwords at one process sets no more at the other', async () => {
+    const set = ({ region }: LiveRegion): Promise<string> =>
+      region.passwords.hash({ username: 'ordinary', isAdmin: false }, PASSWORD);
+    for (let count = 0; (await set(first)) !== 'too-many'; count += 1)
+      assert.ok(count <= NEW_PASSWORDS_PER_ACCOUNT.burst + 2);
+    assert.equal(await set(second), 'too-many');
   });
 
   /** The ids of the events that a stream of this process brings, until there are so many. @param afterId start after this event */

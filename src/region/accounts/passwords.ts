@@ -5,7 +5,7 @@
 // 3. The queue is served first come, first served. When it is full, the address, network or account with the most entries loses one to each
 //    newcomer, so a flood of guesses delays others by at most the length of the queue.
 // 4. New passwords count by the account that sets them, whatever its addresses: in a crowded queue it has one place. An account without
-//    rights has a rate besides, so it cannot keep the others from signing in.
+//    rights has a rate besides, at all processes together, so it cannot keep the others from signing in.
 
 import type { Clock } from '../../clock.ts';
 import { FairShares, type Place } from '../../net/fair-shares.ts';
@@ -39,6 +39,7 @@ interface Waiting {
 export class Passwords {
   readonly #clock: Clock;
   readonly #limits: PasswordLimits;
+  readonly #shared: RateStore | undefined;
   readonly #setters = new RateLimits<string>(NEW_PASSWORDS_PER_ACCOUNT, ADDRESSES_MAX);
   readonly #queue = new FairShares<Waiting>({ max: CHECKS_WAITING_MAX });
   /** In the order of arrival. */
@@ -50,6 +51,7 @@ export class Passwords {
   constructor(clock: Clock, shared?: RateStore) {
     this.#clock = clock;
     this.#limits = new PasswordLimits(shared);
+    this.#shared = shared;
   }
 
   /** Passwords checked since start. */
@@ -77,9 +79,14 @@ export class Passwords {
   async hash(setter: PasswordSetter | undefined, password: string): Promise<string | 'too-many' | 'busy'> {
     if (setter === undefined) return hashPassword(password, this.#clock);
     const { username, isAdmin } = setter;
-    if (!isAdmin && !this.#setters.allows(username, this.#clock.now())) return 'too-many';
+    if (!isAdmin && !(await this.#maySet(username))) return 'too-many';
     // No address has this form, so an account is a client and a network of its own.
     return this.#run(`account ${username}`, () => hashPassword(password, this.#clock));
+  }
+
+  async #maySet(username: string): Promise<boolean> {
+    if (!this.#setters.allows(username, this.#clock.now())) return false;
+    return (await this.#shared?.take(`new password of ${username}`, NEW_PASSWORDS_PER_ACCOUNT)) ?? true;
   }
 
   async #run<T>(client: string, work: () => Promise<T>): Promise<T | 'busy'> {

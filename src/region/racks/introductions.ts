@@ -32,12 +32,12 @@ export class Introductions {
   readonly #said = new Map<string, { readonly text: string; readonly interfaces: readonly RackInterface[] }>();
 
   /** Parses a report. @param mayAsk counts against the sender's rate, false if that is exceeded; `undefined` for a trusted sender */
-  read(uuid: string, text: string, mayAsk: (() => boolean) | undefined): Introduction {
+  async read(uuid: string, text: string, mayAsk: (() => Promise<boolean>) | undefined): Promise<Introduction> {
     if (mayAsk === undefined) return readInterfaces(text);
     if (text.length > STRANGERS_INTERFACES_LENGTH_MAX) return { kind: 'too-long' };
     const said = this.#said.get(uuid);
     if (said?.text === text) return { kind: 'interfaces', interfaces: said.interfaces };
-    if (!mayAsk()) return { kind: 'too-many' };
+    if (!(await mayAsk())) return { kind: 'too-many' };
     const read = readInterfaces(text);
     if (read.kind !== 'interfaces') return read;
     return { kind: 'interfaces', interfaces: read.interfaces.map(({ reservations: _, ...judged }) => judged) };

@@ -20,6 +20,7 @@ import { Acknowledgements } from './acknowledgements.ts';
 import { BatchTurns } from './batch-turns.ts';
 import { type Introduction, Introductions } from './introductions.ts';
 import { MachineHomes } from './machine-homes.ts';
+import { Newcomers } from './newcomers.ts';
 import { decideOwnRack } from './own-rack.ts';
 import {
   decideRegistration,
@@ -32,13 +33,6 @@ import {
 } from './rack-admission.ts';
 import { believedNetworks, doubtEvent, ownNetworks, weighNetworks } from './rack-networks.ts';
 import { RackPresence, returnEvents } from './rack-presence.ts';
-
-/**
- * Registrations of unknown racks: from one address, from one network, and in total. An unchanged repeat of a pending rack does not count.
- */
-export const REGISTRATIONS_PER_ADDRESS = { perSecond: 1 / 60, burst: 6 } as const;
-export const REGISTRATIONS_PER_NETWORK = { perSecond: 0.1, burst: 16 } as const;
-export const REGISTRATIONS_IN_TOTAL = { perSecond: 1, burst: 64 } as const;
 
 /** Events about a rack's disputed networks, which an accepted rack could cause with each heartbeat and registration. */
 export const DISPUTES_PER_RACK = { perSecond: 1 / 3600, burst: 4 } as const;
@@ -86,7 +80,7 @@ export class Racks {
   readonly turns = new BatchTurns();
   readonly #store: RegionStore;
   readonly #clock: Clock;
-  readonly #newcomers = new RateLimiter(REGISTRATIONS_PER_ADDRESS, REGISTRATIONS_IN_TOTAL, REGISTRATIONS_PER_NETWORK);
+  readonly #newcomers: Newcomers;
   readonly #introductions = new Introductions();
   /** By rack: the rate of events about its disputed networks. */
   readonly #disputes = new RateLimiter(DISPUTES_PER_RACK, DISPUTES_IN_TOTAL);
@@ -104,6 +98,7 @@ export class Racks {
   constructor(store: RegionStore, clock: Clock) {
     this.#store = store;
     this.#clock = clock;
+    this.#newcomers = new Newcomers(clock, store.rates);
     this.acknowledgements = new Acknowledgements(this, clock);
     this.homes = new MachineHomes(this, store, clock);
     this.presence = new RackPresence({ list: () => this.#list, change: (decide) => this.#change(decide) }, clock);
@@ -229,8 +224,8 @@ export class Racks {
     said: Omit<RackRegistration, 'interfaces'>,
     text: string,
   ): Promise<RegistrationOutcome | Exclude<Introduction, { kind: 'interfaces' }>> {
-    const mayAsk = this.#isTrusted(said) ? undefined : () => this.#newcomers.allows(said.address, this.#clock.now());
-    const read = this.#introductions.read(said.uuid, text, mayAsk);
+    const mayAsk = this.#isTrusted(said) ? undefined : () => this.#newcomers.allows(said.address);
+    const read = await this.#introductions.read(said.uuid, text, mayAsk);
     if (read.kind !== 'interfaces') return read;
     const { interfaces } = read;
     const outcome = await this.#admit({ ...said, interfaces });

@@ -106,4 +106,4 @@ export const workerRates = (): RatesByRack =>
   new RatesByRack(() => new RateLimiter(WORKER_RATE, WORKERS_RATE, WORKERS_PER_NETWORK));
 
 /** An IPv6 host may send from any address of its /64. */
-const hostOf = (address: string): string => (address.includes(':') ? networkOfText(address) : address);
+export const hostOf = (address: string): string => (address.includes(':') ? networkOfText(address) : address);

@@ -187,7 +187,7 @@ export const UPLINK_BOUNDS: readonly HeldBound[] = [
     test: 'region/racks/racks.test.ts',
   },
   {
-    at: 'region/racks/racks.ts REGISTRATIONS_PER_ADDRESS',
+    at: 'region/racks/newcomers.ts REGISTRATIONS_PER_ADDRESS',
     what: 'registrations of unknown racks from one address',
     whoCanFill: 'that address',
     whatOthersNotice: 'nothing, except clients that share the address: they get 429 and ask again',
@@ -200,7 +200,7 @@ export const UPLINK_BOUNDS: readonly HeldBound[] = [
     test: 'region/racks/racks.test.ts',
   },
   {
-    at: 'region/racks/racks.ts REGISTRATIONS_PER_NETWORK',
+    at: 'region/racks/newcomers.ts REGISTRATIONS_PER_NETWORK',
     what: 'the same of one network',
     whoCanFill: 'three addresses of that network',
     whatOthersNotice: 'a new rack of the same network gets 429 and asks again',
@@ -214,7 +214,7 @@ export const UPLINK_BOUNDS: readonly HeldBound[] = [
     test: 'region/racks/racks.test.ts',
   },
   {
-    at: 'region/racks/racks.ts REGISTRATIONS_IN_TOTAL',
+    at: 'region/racks/newcomers.ts REGISTRATIONS_IN_TOTAL',
     what: 'the same of all networks together',
     whoCanFill: 'hosts of ten networks together',
     whatOthersNotice: 'a new rack gets 429 and asks again',

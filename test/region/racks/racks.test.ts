@@ -5,6 +5,11 @@ import { test } from 'node:test';
 import { type Ipv4, ipv4, parseIpv4 } from '../../../src/net/address.ts';
 import { createApiKey } from '../../../src/region/accounts/accounts.ts';
 import {
+  REGISTRATIONS_IN_TOTAL,
+  REGISTRATIONS_PER_ADDRESS,
+  REGISTRATIONS_PER_NETWORK,
+} from '../../../src/region/racks/newcomers.ts';
+import {
   decideRegistration,
   decideVerdict,
   type RackKey,
@@ -12,11 +17,6 @@ import {
 } from '../../../src/region/racks/rack-admission.ts';
 import { check, rackInterfaces } from '../../../src/region/racks/rack-news.ts';
 import { findSharedRange } from '../../../src/region/racks/rack-ranges.ts';
-import {
-  REGISTRATIONS_IN_TOTAL,
-  REGISTRATIONS_PER_ADDRESS,
-  REGISTRATIONS_PER_NETWORK,
-} from '../../../src/region/racks/racks.ts';
 import {
   AWAY_AFTER_MS,
   isAway,
