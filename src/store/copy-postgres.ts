@@ -1,13 +1,14 @@
 // A PostgreSQL database as an end of a copy (`region-copy.ts`).
 //
 // 1. The source is read in one transaction, so it is as it was at one moment, while processes write to it.
-// 2. The version of an unfinished target is negative, so no process starts on it. A region that already runs on either end is refused.
+// 2. The version of an unfinished target is negative, so no process starts on it. A region that runs on either end is refused, and cannot start
+//    meanwhile; a backup may be made of one that runs.
 // 3. One copy at a time writes into a database.
 
 import type pg from 'pg';
 import { cleanText } from '../clean-text.ts';
 import { errorText, RackError } from '../errors.ts';
-import { PostgresConnections, type PostgresPlace } from './postgres-connections.ts';
+import { holdStopped, PostgresConnections, type PostgresPlace } from './postgres-connections.ts';
 import { explainPostgres, isOfData } from './postgres-faults.ts';
 import type { CopiedRow, CopiedTable, CopySource, CopyTarget } from './region-copy.ts';
 import { makeTables } from './region-postgres.ts';
@@ -16,8 +17,6 @@ import { makeTables } from './region-postgres.ts';
 const PARAMETERS_MAX = 60_000;
 /** How much of a key a message shows, in characters. */
 const KEY_SHOWN_MAX = 80;
-/** The advisory lock of a target. */
-const COPY_LOCK = 0x5242_4350;
 
 class PostgresEnd {
   readonly name = "the region's database";
@@ -132,8 +131,8 @@ export function fromPostgres<T>(
   work: (source: CopySource) => Promise<T>,
 ): Promise<T> {
   return using(place, async (client) => {
+    if (isStopped) await holdStopped(client);
     await makeTables(client, 'source');
-    if (isStopped) await checkStopped(client);
     // While the other end works, this one waits within its transaction.
     await client.query('SET idle_in_transaction_session_timeout = 0');
     await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
@@ -141,32 +140,17 @@ export function fromPostgres<T>(
   });
 }
 
-/** @throws RackError `already-running` */
-async function checkStopped(client: pg.ClientBase): Promise<void> {
-  const { rows } = await client.query('SELECT 1 FROM duty WHERE ends_at > clock_timestamp()');
-  if (rows.length === 0) return;
-  throw new RackError('already-running', 'processes of a region run on this database: stop them first');
-}
-
-/** Keeps other copies out of the database until the connection ends. @throws RackError `already-running` */
-async function holdAlone(client: pg.ClientBase): Promise<void> {
-  const { rows } = await client.query<{ held: boolean }>('SELECT pg_try_advisory_lock($1) AS held', [COPY_LOCK]);
-  if (rows[0]?.held === true) return;
-  throw new RackError('already-running', 'another copy into this database is under way: wait until it has ended');
-}
-
 /** Lends a database as the target of a copy. A region that runs on it, and a second copy, are refused. */
 export function toPostgres<T>(place: PostgresPlace, work: (target: CopyTarget) => Promise<T>): Promise<T> {
   return using(place, async (client) => {
-    await holdAlone(client);
+    await holdStopped(client);
     await makeTables(client, 'target');
-    await checkStopped(client);
     return await work(new PostgresTarget(client));
   });
 }
 
 async function using<T>(place: PostgresPlace, work: (client: pg.ClientBase) => Promise<T>): Promise<T> {
-  const connections = new PostgresConnections({ ...place, pool: 1 });
+  const connections = new PostgresConnections({ ...place, pool: 1 }, 'copy');
   try {
     return await connections.use(({ client }) => work(client));
   } catch (error) {

@@ -4,11 +4,16 @@
 //
 // 1. A connection on which anything failed but a refused statement is closed, never reused; so is one whose prepared statements no
 //    longer fit.
-// 2. Every wait is bounded: for a connection, for a statement, for a lock, and on the server for a process that stops within a transaction.
+// 2. Each connection of a region's process shares an advisory lock. Whoever takes that alone knows that no process runs, and keeps any from
+//    starting (`holdStopped`).
+// 3. Every wait is bounded: for a connection, for a statement, for a lock, and on the server for a process that stops within a transaction.
 
 import { randomUUID } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
 import { getCACertificates } from 'node:tls';
 import pg from 'pg';
+import { listed } from '../counted.ts';
+import { RackError } from '../errors.ts';
 import { isLost, isStale } from './postgres-faults.ts';
 
 /** In milliseconds. A statement ends at the server first, so that the connection stays usable. */
@@ -20,6 +25,16 @@ const IDLE_IN_TRANSACTION_MS_MAX = 5000;
 const QUERY_MS_MAX = 25_000;
 /** Marks of connections that nobody has used for this long are removed. */
 const MARK_DAYS = 7;
+
+/** The advisory lock that the connections of running processes share. */
+const RUNNING_LOCK = 0x5242_5255;
+/** How often `holdStopped` tries: the server sees a moment later that a process has ended. */
+const STOPPED_TRIES = 20;
+const STOPPED_PAUSE_MS = 100;
+/** Hosts of running processes that the refusal names; further ones are counted. */
+const HOSTS_NAMED_MAX = 4;
+/** With these the server notices after a minute that the host of a connection is gone, and not after two hours. */
+const KEEP_ALIVE = '-c tcp_keepalives_idle=30 -c tcp_keepalives_interval=10 -c tcp_keepalives_count=3';
 
 /** Types by number, of pg_type: numbers are below 2^53 in every column. */
 const INT8 = 20;
@@ -37,6 +52,37 @@ export interface PostgresPlace {
   readonly ca?: string | undefined;
   /** Connections at a time. */
   readonly pool: number;
+}
+
+/** @throws RackError `store-unavailable` while a copy holds the lock alone */
+async function shareRunning(client: pg.ClientBase): Promise<void> {
+  if (await tryLock(client, 'pg_try_advisory_lock_shared')) return;
+  const text = "the region's database is being copied: wait until `rackboot region copy` or `restore` has ended";
+  throw new RackError('store-unavailable', text);
+}
+
+/** Keeps processes of a region, and other copies, from the database until the connection ends. @throws RackError `already-running` */
+export async function holdStopped(client: pg.ClientBase): Promise<void> {
+  for (let tries = 0; tries < STOPPED_TRIES; tries += 1) {
+    if (tries > 0) await pause(STOPPED_PAUSE_MS);
+    if (await tryLock(client, 'pg_try_advisory_lock')) return;
+  }
+  const { rows } = await client.query<{ readonly mode: string; readonly host: string }>(
+    "SELECT DISTINCT mode, coalesce(host(client_addr), 'its own host') AS host FROM pg_locks JOIN pg_stat_activity USING (pid) " +
+      "WHERE locktype = 'advisory' AND classid = 0 AND objid = $1 AND datname = current_database()",
+    [RUNNING_LOCK],
+  );
+  const hosts = rows.flatMap(({ mode, host }) => (mode === 'ShareLock' ? [host] : []));
+  const text =
+    hosts.length === 0
+      ? 'another copy from or into this database is under way: wait until it has ended'
+      : `processes of a region run on this database (on ${listed(hosts, HOSTS_NAMED_MAX)}): stop them first`;
+  throw new RackError('already-running', text);
+}
+
+async function tryLock(client: pg.ClientBase, how: string): Promise<boolean> {
+  const { rows } = await client.query<{ readonly held: boolean }>(`SELECT ${how}($1) AS held`, [RUNNING_LOCK]);
+  return rows[0]?.held === true;
 }
 
 /** What shows that a transaction was stored. */
@@ -71,11 +117,13 @@ export class PostgresConnections {
   readonly #pool: pg.Pool;
   readonly #known = new WeakMap<pg.PoolClient, StoreConnection>();
 
-  constructor(place: PostgresPlace) {
+  /** @param use of a region's process, or of a copy */
+  constructor(place: PostgresPlace, use: 'region' | 'copy' = 'region') {
     this.#pool = new pg.Pool({
       ...connectionOf(place),
       types,
       max: place.pool,
+      ...(use === 'region' ? { onConnect: shareRunning } : {}),
     });
     // A lost connection shows itself to its user; an idle one has none.
     this.#pool.on('error', () => undefined);
@@ -143,6 +191,7 @@ export function connectionOf({ url, password, ca }: PostgresPlace): pg.PoolConfi
     idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_MS_MAX,
     query_timeout: QUERY_MS_MAX,
     keepAlive: true,
+    options: KEEP_ALIVE,
     application_name: 'rackboot',
   };
 }

@@ -177,10 +177,11 @@ describe('the data of a region, moved', { skip: missing('linux', '/usr/lib/postg
       assert.notEqual(code, 0);
       assert.match(complaints.join('\n'), pattern);
     };
-    await refused(/is not empty \(table account\)/, 'copy', '--from', `sqlite:${stateDir}`, '--to', server.urlOf(name));
-    assert.equal(await store.countMachines({}), 0);
     await store.close();
-    await (await openPostgresRegion(server.placeOf(name))).close();
+    await refused(/is not empty \(table account\)/, 'copy', '--from', `sqlite:${stateDir}`, '--to', server.urlOf(name));
+    const untouched = await openPostgresRegion(server.placeOf(name));
+    assert.equal(await untouched.countMachines({}), 0);
+    await untouched.close();
     const full = join(directory, 'full');
     await openRegionStore({ stateDir: full }).close();
     await refused(
@@ -196,7 +197,6 @@ describe('the data of a region, moved', { skip: missing('linux', '/usr/lib/postg
     assert.equal(existsSync(join(directory, 'nowhere', REGION_FILE)), false);
     const busy = await server.makeDatabase();
     const running = await openPostgresRegion(server.placeOf(busy));
-    await running.duties?.hold(60_000);
     await refused(
       /processes of a region run on this database/,
       'copy',
@@ -259,8 +259,14 @@ describe('the data of a region, moved', { skip: missing('linux', '/usr/lib/postg
 
   test('nothing is copied or restored into a database on which a region runs', async () => {
     const name = await server.makeDatabase();
-    const running = await openPostgresRegion(server.placeOf(name));
-    await running.duties?.hold(60_000);
+    const [ended, running] = [
+      await openPostgresRegion(server.placeOf(name)),
+      await openPostgresRegion(server.placeOf(name)),
+    ];
+    // The one with the duties ends cleanly: the other does not have them yet.
+    await ended.duties?.hold(60_000);
+    await ended.duties?.leave();
+    await ended.close();
     const there = configOf('running', `{ kind: postgresql, url: "${server.urlOf(name)}" }`);
     for (const args of [
       ['restore', join(stateDir, REGION_FILE), '--config', there],
@@ -268,7 +274,10 @@ describe('the data of a region, moved', { skip: missing('linux', '/usr/lib/postg
     ]) {
       const { code, complaints } = await runRackboot(['region', ...args]);
       assert.notEqual(code, 0);
-      assert.match(complaints.join('\n'), /processes of a region run on this database: stop them first/);
+      assert.match(
+        complaints.join('\n'),
+        /processes of a region run on this database \(on its own host\): stop them first/,
+      );
     }
     assert.equal(await running.countMachines({}), 0);
     await running.close();
@@ -280,7 +289,8 @@ describe('the data of a region, moved', { skip: missing('linux', '/usr/lib/postg
     const source = SqliteSource.open(join(stateDir, REGION_FILE));
     const copy = () => toPostgres(place, (target) => copyRegion(source, target, () => undefined));
     await toPostgres(place, async (target) => {
-      await assert.rejects(copy(), /^RackError: another copy into this database is under way/);
+      await assert.rejects(openPostgresRegion(place), /^RackError: the region's database is being copied: wait/);
+      await assert.rejects(copy(), /^RackError: another copy from or into this database is under way/);
       await copyRegion(source, target, () => undefined);
     });
     const together = await Promise.allSettled([copy(), copy()]);
