@@ -6,17 +6,14 @@
 // 3. One copy at a time writes into a database.
 
 import type pg from 'pg';
-import { cleanText } from '../clean-text.ts';
 import { errorText, RackError } from '../errors.ts';
 import { holdStopped, PostgresConnections, type PostgresPlace } from './postgres-connections.ts';
 import { explainPostgres, isOfData } from './postgres-faults.ts';
-import type { CopiedRow, CopiedTable, CopySource, CopyTarget } from './region-copy.ts';
+import { type CopiedRow, type CopiedTable, type CopySource, type CopyTarget, rowName } from './region-copy.ts';
 import { makeTables } from './region-postgres.ts';
 
 /** The most parameters of a statement (the protocol counts them in 16 bits). */
 const PARAMETERS_MAX = 60_000;
-/** How much of a key a message shows, in characters. */
-const KEY_SHOWN_MAX = 80;
 
 class PostgresEnd {
   readonly name = "the region's database";
@@ -32,9 +29,9 @@ class PostgresEnd {
 
   async read({ name, columns, order }: CopiedTable, offset: number, limit: number): Promise<readonly CopiedRow[]> {
     // In the order of SQLite, whatever the database's language.
-    const by = order.map(({ column, isText }) => (isText ? `${column} COLLATE "C"` : column)).join(', ');
+    const by = order.map((column) => (column.type === 'TEXT' ? `${column.name} COLLATE "C"` : column.name)).join(', ');
     const { rows } = await this.client.query<(string | number | Buffer | null)[]>({
-      text: `SELECT ${columns.join(', ')} FROM ${name} ORDER BY ${by} LIMIT $1 OFFSET $2`,
+      text: `SELECT ${columns.map((column) => column.name).join(', ')} FROM ${name} ORDER BY ${by} LIMIT $1 OFFSET $2`,
       values: [limit, offset],
       rowMode: 'array',
     });
@@ -78,7 +75,7 @@ class PostgresTarget extends PostgresEnd implements CopyTarget {
         (_, row) => `(${columns.map((__, column) => `$${row * columns.length + column + 1}`).join(', ')})`,
       );
       await this.client.query(
-        `INSERT INTO ${name} (${columns.join(', ')}) VALUES ${places.join(', ')}`,
+        `INSERT INTO ${name} (${columns.map((column) => column.name).join(', ')}) VALUES ${places.join(', ')}`,
         part.flat().map((value) => (value instanceof Uint8Array ? Buffer.from(value) : value)),
       );
     }
@@ -93,7 +90,7 @@ class PostgresTarget extends PostgresEnd implements CopyTarget {
       } catch (error) {
         if (!isOfData(error)) throw error;
         await this.client.query('ROLLBACK');
-        const text = `the table ${table.name} has a row that ${this.name} cannot hold, ${placeOf(table, row)} (${errorText(error)}): correct or remove it at the source, and copy again`;
+        const text = `the table ${table.name} has a row that ${this.name} cannot hold, ${rowName(table, row)} (${errorText(error)}): correct or remove it at the source, and copy again`;
         return new RackError('store-broken', text, { cause });
       }
     }
@@ -113,15 +110,6 @@ class PostgresTarget extends PostgresEnd implements CopyTarget {
     await this.client.query("SELECT setval('change_number', $1)", [last]);
     await this.client.query('UPDATE rackboot SET version = -version WHERE version < 0');
   }
-}
-
-/** A row by its key, and with the columns that have a NUL. */
-function placeOf({ columns, order }: CopiedTable, row: CopiedRow): string {
-  const key = order.map(
-    ({ column }) => `${column} = ${cleanText(String(row[columns.indexOf(column)]), KEY_SHOWN_MAX)}`,
-  );
-  const withNul = columns.filter((_, index) => String(row[index]).includes('\0'));
-  return `that with ${key.join(', ')}${withNul.length === 0 ? '' : `, which has the character NUL in ${withNul.join(', ')}`}`;
 }
 
 /** Lends a database as the source of a copy. @param isStopped true: a region that runs on it is refused */

@@ -5,12 +5,12 @@
 
 import { accessSync, constants, existsSync, renameSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
+import { DatabaseSync, type SQLOutputValue } from 'node:sqlite';
 import { errorText, osErrorCode, RackError } from '../errors.ts';
 import { ownUserName } from '../files/ownership.ts';
 import { checkRegularFile } from '../files/regular-file.ts';
 import { openDatabaseFile, sqliteCode } from './database-file.ts';
-import type { CopiedRow, CopiedTable, CopySource, CopyTarget } from './region-copy.ts';
+import { type CopiedRow, type CopiedTable, type CopySource, type CopyTarget, rowName } from './region-copy.ts';
 import { REGION_DATABASE } from './region-schema.ts';
 
 /** The primary code of a row that breaks a rule of its table (sqlite.org/rescode.html). */
@@ -34,14 +34,15 @@ class SqliteEnd {
   }
 
   async read({ name, columns, order }: CopiedTable, offset: number, limit: number): Promise<readonly CopiedRow[]> {
-    const by = order.map(({ column }) => column).join(', ');
-    const sql = `SELECT ${columns.join(', ')} FROM ${name} ORDER BY ${by} LIMIT ? OFFSET ?`;
-    return this.reading(name, () =>
-      this.database
-        .prepare(sql)
-        .all(limit, offset)
-        .map((row) => columns.map((column) => row[column] ?? null)),
-    );
+    const by = order.map((column) => column.name).join(', ');
+    const names = columns.map((column) => column.name);
+    const sql = `SELECT ${names.join(', ')} FROM ${name} ORDER BY ${by} LIMIT ? OFFSET ?`;
+    return this.reading(name, () => {
+      const statement = this.database.prepare(sql);
+      // A number beyond those of JavaScript would else make the whole table unreadable.
+      statement.setReadBigInts(true);
+      return statement.all(limit, offset).map((row) => names.map((column) => exact(row[column] ?? null)));
+    });
   }
 
   /** Reads a table. @throws RackError `store-broken`, for a damaged file or one that somebody changed */
@@ -58,6 +59,10 @@ class SqliteEnd {
     if (this.database.isOpen) this.database.close();
   }
 }
+
+/** A number as such if JavaScript has it exactly. */
+const exact = (value: SQLOutputValue): CopiedRow[number] =>
+  typeof value === 'bigint' && Number.isSafeInteger(Number(value)) ? Number(value) : value;
 
 /** Reads a file as it is at this moment. @throws RackError `not-found`, `store-broken`, `store-newer` */
 export class SqliteSource extends SqliteEnd implements CopySource {
@@ -122,19 +127,22 @@ export class SqliteTarget extends SqliteEnd implements CopyTarget {
   /** It has another name until then. */
   async begin(): Promise<void> {}
 
-  async write({ name, columns }: CopiedTable, rows: readonly CopiedRow[]): Promise<void> {
+  async write(table: CopiedTable, rows: readonly CopiedRow[]): Promise<void> {
+    const { name, columns } = table;
     const insertion = this.database.prepare(
-      `INSERT INTO ${name} (${columns.join(', ')}) VALUES (${columns.map(() => '?').join(', ')})`,
+      `INSERT INTO ${name} (${columns.map((column) => column.name).join(', ')}) VALUES (${columns.map(() => '?').join(', ')})`,
     );
     this.database.exec('BEGIN IMMEDIATE');
-    try {
-      for (const row of rows) insertion.run(...row);
-      this.database.exec('COMMIT');
-    } catch (error) {
-      if (sqliteCode(error) !== SQLITE_CONSTRAINT) throw error;
-      const text = `the table ${name} has a row that a region cannot have (${errorText(error)}): take another backup`;
-      throw new RackError('store-broken', text, { cause: error });
+    for (const row of rows) {
+      try {
+        insertion.run(...row);
+      } catch (error) {
+        if (sqliteCode(error) !== SQLITE_CONSTRAINT) throw error;
+        const text = `the table ${name} has a row that a region cannot have, ${rowName(table, row)} (${errorText(error)}): correct or remove it at the source, or take another backup`;
+        throw new RackError('store-broken', text, { cause: error });
+      }
     }
+    this.database.exec('COMMIT');
   }
 
   async finish(lastIds: ReadonlyMap<string, number>): Promise<void> {

@@ -8,6 +8,7 @@
 
 import { createHash } from 'node:crypto';
 import { DatabaseSync } from 'node:sqlite';
+import { cleanText } from '../clean-text.ts';
 import { RackError } from '../errors.ts';
 import { REGION_DATABASE } from './region-schema.ts';
 import type { Value } from './region-steps.ts';
@@ -15,12 +16,23 @@ import type { Value } from './region-steps.ts';
 /** Rows read or written at a time. */
 const CHUNK = 500;
 
+/** How much of a key a message shows, in characters. */
+const KEY_SHOWN_MAX = 80;
+
+export interface CopiedColumn {
+  readonly name: string;
+  /** `INTEGER`, `TEXT` or `BLOB`. */
+  readonly type: string;
+  /** True if it is never NULL. */
+  readonly isRequired: boolean;
+}
+
 /** A table of the schema. */
 export interface CopiedTable {
   readonly name: string;
-  readonly columns: readonly string[];
-  /** The columns that order its rows, with whether each is a text. */
-  readonly order: readonly { readonly column: string; readonly isText: boolean }[];
+  readonly columns: readonly CopiedColumn[];
+  /** The columns that order its rows. */
+  readonly order: readonly CopiedColumn[];
   /** True if it gives its rows ids, which are never given twice. */
   readonly givesIds: boolean;
 }
@@ -65,21 +77,29 @@ export function copiedTables(): readonly CopiedTable[] {
       .map(({ name, sql }) => ({ name: String(name), sql: String(sql) }))
       .filter(({ name }) => !name.startsWith('sqlite_'))
       .map(({ name, sql }) => {
-        const columns = database.prepare('SELECT name, type, pk FROM pragma_table_info(?)').all(name);
-        const keys = columns.filter(({ pk }) => pk !== 0).sort((one, other) => Number(one.pk) - Number(other.pk));
-        const order = (keys.length === 0 ? columns : keys).map((row) => ({
-          ...{ column: String(row.name), isText: row.type === 'TEXT' },
-        }));
-        return {
-          name,
-          columns: columns.map((row) => String(row.name)),
-          order,
-          givesIds: sql.includes('AUTOINCREMENT'),
-        };
+        const query = 'SELECT name, type, pk, "notnull" AS required FROM pragma_table_info(?)';
+        const rows = database.prepare(query).all(name);
+        const keys = rows.filter(({ pk }) => pk !== 0).sort((one, other) => Number(one.pk) - Number(other.pk));
+        const columnOf = (row: (typeof rows)[number]): CopiedColumn => ({
+          ...{ name: String(row.name), type: String(row.type), isRequired: row.pk !== 0 || row.required === 1 },
+        });
+        const order = (keys.length === 0 ? rows : keys).map(columnOf);
+        return { name, columns: rows.map(columnOf), order, givesIds: sql.includes('AUTOINCREMENT') };
       });
   } finally {
     database.close();
   }
+}
+
+/** A row by its key, and with the columns that have a NUL, which PostgreSQL cannot hold. */
+export function rowName({ columns, order }: CopiedTable, row: CopiedRow): string {
+  const shown = (name: string): string => {
+    const value = row[columns.findIndex((column) => column.name === name)];
+    return cleanText(String(value), KEY_SHOWN_MAX);
+  };
+  const key = order.map(({ name }) => `${name} = ${shown(name)}`);
+  const withNul = columns.flatMap(({ name }, index) => (String(row[index]).includes('\0') ? [name] : []));
+  return `that with ${key.join(', ')}${withNul.length === 0 ? '' : `, which has the character NUL in ${withNul.join(', ')}`}`;
 }
 
 /**
@@ -146,4 +166,8 @@ async function digestOf(end: CopyEnd, table: CopiedTable, max = Number.POSITIVE_
 }
 
 const plain = (value: Value): unknown =>
-  value instanceof Uint8Array ? { octets: Buffer.from(value).toString('base64') } : value;
+  value instanceof Uint8Array
+    ? { octets: Buffer.from(value).toString('base64') }
+    : typeof value === 'bigint'
+      ? { number: String(value) }
+      : value;

@@ -72,6 +72,9 @@ const pulse = z.object({
   startedMs: z.number(),
 });
 
+/** The columns that have JSON. */
+export const rackColumns = { interfaces, agreed: networks, disputed: networks, refused, pulse };
+
 /** A rack, and the revision of its row when it was read. */
 interface KnownRow {
   readonly revision: string;

@@ -214,6 +214,7 @@ export const PLAIN: readonly PlainList[] = [
       'store/outbox-database.ts': 'DROP_CHUNK',
       'store/region-copy.ts': 'CHUNK',
       'store/copy-postgres.ts': 'PARAMETERS_MAX',
+      'store/row-check.ts': 'CHUNK GIVEN_MAX TIME_MAX',
       'store/event-cuts.ts': 'CUT_EVERY',
       'store/region-power.ts': 'FORGET_EVERY',
       'region/page/machine-filters.ts': 'TURN_MACHINES',

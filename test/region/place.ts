@@ -12,6 +12,7 @@ import { type HardwareFacts, parseHardwareFacts } from '../../src/region/records
 import type { RegionStore } from '../../src/region/records/store.ts';
 import { openRegion, type Region } from '../../src/region/region.ts';
 import { openRegionStore } from '../../src/store/region-sqlite.ts';
+import { checkReadable } from '../support/readable-rows.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 
 export const SECRET = 'a-secret-of-the-rack';
@@ -62,6 +63,7 @@ export async function makeRegion(overrides: Partial<RegionConfig> = {}, seed = 1
     async remove() {
       region.close();
       await store.close();
+      await checkReadable(stateDir);
       rmSync(stateDir, { recursive: true });
     },
   };

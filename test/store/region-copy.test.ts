@@ -345,7 +345,7 @@ describe('the data of a region, moved', { skip: missing('linux', '/usr/lib/postg
       ],
       [
         'PRAGMA foreign_keys = OFF; UPDATE interface SET machine_id = 4711 WHERE machine_id = 516',
-        /the table interface has a row that a region cannot have \(FOREIGN KEY constraint failed\)/,
+        /the table interface has a row that a region cannot have, that with id = 516 \(FOREIGN KEY constraint failed\)/,
       ],
     ] as const;
     const restore = (file: string, into: string) =>

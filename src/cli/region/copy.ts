@@ -11,6 +11,7 @@ import { postgresPlace } from '../../region-process/open-store.ts';
 import { SqliteSource, SqliteTarget } from '../../store/copy-sqlite.ts';
 import { type CopiedTables, type CopySource, type CopyTarget, copyRegion } from '../../store/region-copy.ts';
 import { REGION_FILE } from '../../store/region-schema.ts';
+import { findUnreadable } from '../../store/row-check.ts';
 import { lockState } from '../../store/state-lock.ts';
 import { print, printAside, printJson } from '../output.ts';
 import { becomeOwnerOf } from '../state-owner.ts';
@@ -32,7 +33,7 @@ export async function copyStores(from: string, to: string, options: DatabaseOpti
   for (const { stateDir, store } of [source, target]) if (store.kind === 'sqlite') becomeOwnerOf(stateDir);
   const release = holdStates(source, target);
   try {
-    return await copy(sourceAt(source, true), targetAt(target), json);
+    return await copy(readable(sourceAt(source, true), refuse), targetAt(target), json);
   } finally {
     release();
   }
@@ -43,7 +44,10 @@ export async function backUp(config: string, file: string, json: boolean): Promi
   const place = loadStorePlace(config);
   await loadPostgres(place);
   becomeOwnerOf(place.stateDir);
-  return await copy(sourceAt(place, false), (work) => intoFile(file, work), json);
+  // A backup of the other rows is better than none.
+  const warn = (fault: string): void =>
+    void printAside(`${fault}. This backup has the row, too, so \`region restore\` will refuse it.\n`);
+  return await copy(readable(sourceAt(place, false), warn), (work) => intoFile(file, work), json);
 }
 
 /** Fills the empty store of a configuration file from a backup. @returns 0 */
@@ -53,7 +57,11 @@ export async function restore(config: string, file: string, json: boolean): Prom
   becomeOwnerOf(place.stateDir);
   const release = holdStates(place);
   try {
-    return await copy((work) => fromFile(file, work), targetAt(place), json);
+    return await copy(
+      readable((work) => fromFile(file, work), refuse),
+      targetAt(place),
+      json,
+    );
   } finally {
     release();
   }
@@ -110,6 +118,20 @@ function targetAt({ stateDir, store }: StorePlace): Lend<CopyTarget> {
     const { toPostgres } = await import('../../store/copy-postgres.ts');
     return await toPostgres(postgresPlace(store), work);
   };
+}
+
+/** The same source. @param onFault called before anything is written if it has a row that no region can read */
+const readable =
+  (source: Lend<CopySource>, onFault: (fault: string) => void): Lend<CopySource> =>
+  (work) =>
+    source(async (one) => {
+      const fault = await findUnreadable(one);
+      if (fault !== undefined) onFault(fault);
+      return await work(one);
+    });
+
+function refuse(fault: string): never {
+  throw new RackError('store-broken', fault);
 }
 
 async function fromFile(path: string, work: (source: CopySource) => Promise<CopiedTables>): Promise<CopiedTables> {

@@ -193,6 +193,16 @@ export function boundFacts(facts: HardwareFacts): { readonly facts: HardwareFact
   return { facts: bounded, leftOut: kept.leftOut };
 }
 
+/** The stored parts of the firmware's table. */
+const storedFacts = hardwareFacts.extend({
+  memory_banks: z.array(z.looseObject({})).optional(),
+  processors: z.array(z.looseObject({})).optional(),
+  bmc: z.looseObject({}).optional(),
+});
+
+/** True if `readStoredFacts` reads this. */
+export const isStoredFacts = (json: string): boolean => storedFacts.safeParse(JSON.parse(json)).success;
+
 /** Reads stored facts, which `parseHardwareFacts` has checked; facts stored before the current bound are cut now. */
 export function readStoredFacts(json: string): HardwareFacts {
   const facts: HardwareFacts = JSON.parse(json);

@@ -1,0 +1,22 @@
+// Checks that a region.db has only rows that a copy takes: whatever a region wrote, it can move.
+
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { SqliteSource } from '../../src/store/copy-sqlite.ts';
+import { REGION_FILE } from '../../src/store/region-schema.ts';
+import { findUnreadable } from '../../src/store/row-check.ts';
+
+/** What `region copy` would say of a closed region.db; undefined: it takes all rows. */
+export async function unreadableIn(stateDir: string): Promise<string | undefined> {
+  const source = SqliteSource.open(join(stateDir, REGION_FILE));
+  try {
+    return await findUnreadable(source);
+  } finally {
+    source.close();
+  }
+}
+
+/** Call when a test's region has closed its store. */
+export async function checkReadable(stateDir: string): Promise<void> {
+  assert.equal(await unreadableIn(stateDir), undefined);
+}
