@@ -3,6 +3,7 @@
 import { spawnSync } from 'node:child_process';
 import { statSync } from 'node:fs';
 import { osErrorCode, RackError } from '../errors.ts';
+import { becomeUser } from '../files/ownership.ts';
 import { printError } from './output.ts';
 
 /** What a process needs from root, as granted by its unit: ports below 1024 and, for a rack, frames to machines without an address. */
@@ -64,9 +65,7 @@ export function continueAsOwnerOf(stateDir: string, kind: keyof typeof CAPABILIT
 export function becomeOwnerOf(stateDir: string): void {
   const owner = findOtherOwner(stateDir);
   if (owner === undefined) return;
-  process.setgroups?.([]);
-  process.setgid?.(owner.gid);
-  process.setuid?.(owner.uid);
+  becomeUser(owner.uid, owner.gid);
   // Programs started from now on keep their files there, not below root's home.
   process.env.HOME = stateDir;
 }

@@ -9,6 +9,20 @@ import { seenStats } from './seen-stats.ts';
 const PERSON_UID_MIN = 1000;
 const PASSWD = '/etc/passwd';
 
+/** True once this process has given up root. */
+let wasRoot = false;
+
+/** Continues as another user. Call it as root. */
+export function becomeUser(uid: number, gid: number): void {
+  wasRoot = true;
+  process.setgroups?.([]);
+  process.setgid?.(gid);
+  process.setuid?.(uid);
+}
+
+/** True if a person runs this process, who can use sudo: it is no service, and no command that has given up root. */
+export const isOfPerson = (): boolean => !wasRoot && (process.geteuid?.() ?? 0) >= PERSON_UID_MIN;
+
 /** The facts that decide the remedy. */
 export interface OwnershipFacts {
   /** The owner of the path; undefined if it cannot be read. */

@@ -4,7 +4,7 @@ import { readdirSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { errorText, osErrorCode, RackError, type RackErrorCode } from '../errors.ts';
 import { nearestName } from '../nearest-name.ts';
-import { ownUserName, readUserName } from './ownership.ts';
+import { isOfPerson, ownUserName, readUserName } from './ownership.ts';
 import { seenStats } from './seen-stats.ts';
 
 /** Names of a directory that are compared with a mistyped one. */
@@ -92,6 +92,10 @@ function deniedText(path: string): string {
   const remedy =
     own === 0
       ? `the file system forbids it, see findmnt -T ${path}`
-      : `run this with sudo, or name a file that ${ownUserName()} may read`;
+      : isOfPerson()
+        ? `run this with sudo, or name a file that ${ownUserName()} may read`
+        : owner === undefined
+          ? `let ${ownUserName()} enter the directories above it: mode 755, or 750 and a group of that user`
+          : `let ${ownUserName()} read it: mode 644, or for a secret 640 and a group of that user`;
   return `${ownUserName()} may not read ${path}${whose}; ${remedy}`;
 }

@@ -1,7 +1,8 @@
 // Opens the store that a configuration file names.
 
 import type { PostgresStorePlace, StorePlace } from '../config/region-store.ts';
-import { errorText, RackError, unreachable } from '../errors.ts';
+import { RackError, unreachable } from '../errors.ts';
+import { fileFault } from '../files/read-fault.ts';
 import { readRegularFile } from '../files/regular-file.ts';
 import type { RegionStore } from '../region/records/store.ts';
 import type { PostgresPlace } from '../store/postgres-connections.ts';
@@ -40,7 +41,6 @@ function readText(key: string, path: string): string {
   try {
     return readRegularFile(path, FILE_BYTES_MAX);
   } catch (error) {
-    const remedy = 'let the user of the service read it';
-    throw new RackError('config-invalid', `region.store.${key}: ${errorText(error)}: ${remedy}`, { cause: error });
+    throw new RackError('config-invalid', `region.store.${key}: ${fileFault(path, error).message}`, { cause: error });
   }
 }

@@ -8,6 +8,7 @@ import { dirname } from 'node:path';
 import { DatabaseSync, type SQLOutputValue } from 'node:sqlite';
 import { errorText, osErrorCode, RackError } from '../errors.ts';
 import { ownUserName } from '../files/ownership.ts';
+import { fileFault } from '../files/read-fault.ts';
 import { checkRegularFile } from '../files/regular-file.ts';
 import { openDatabaseFile, sqliteCode } from './database-file.ts';
 import { type CopiedRow, type CopiedTable, type CopySource, type CopyTarget, rowName } from './region-copy.ts';
@@ -72,7 +73,7 @@ export class SqliteSource extends SqliteEnd implements CopySource {
     try {
       // A pipe, for one, would never answer.
       checkRegularFile(path);
-      checkAccess(path, constants.R_OK, 'read');
+      checkReadable(path);
       database = new DatabaseSync(path, { readOnly: true });
       const mark = Number(database.prepare('PRAGMA application_id').get()?.application_id);
       const version = Number(database.prepare('PRAGMA user_version').get()?.user_version);
@@ -117,7 +118,7 @@ export class SqliteTarget extends SqliteEnd implements CopyTarget {
       throw new RackError('already-exists', `${path} exists: name a new file, or move this one away`);
     }
     const directory = dirname(path);
-    if (existsSync(directory)) checkAccess(directory, constants.W_OK, 'write into');
+    if (existsSync(directory)) checkWritable(directory);
     // Whether the directory held another region before does not matter.
     const { findLoss: _unasked, ...kind } = REGION_DATABASE;
     const database = openDatabaseFile(`${path}${UNFINISHED}`, kind);
@@ -168,14 +169,21 @@ export class SqliteTarget extends SqliteEnd implements CopyTarget {
   }
 }
 
-/** @throws RackError `permission-denied` */
-function checkAccess(path: string, mode: number, what: 'read' | 'write into'): void {
+/** @throws RackError as `fileFault` */
+function checkReadable(path: string): void {
   try {
-    accessSync(path, mode);
+    accessSync(path, constants.R_OK);
   } catch (error) {
-    const remedy =
-      what === 'read' ? 'let that user read it' : "name a file in a directory of that user, such as the region's own";
-    const text = `${ownUserName()}, who runs the region, cannot ${what} ${path} (${osErrorCode(error)}): ${remedy}`;
+    throw fileFault(path, error);
+  }
+}
+
+/** @throws RackError `permission-denied` */
+function checkWritable(directory: string): void {
+  try {
+    accessSync(directory, constants.W_OK);
+  } catch (error) {
+    const text = `${ownUserName()}, who runs the region, cannot write into ${directory} (${osErrorCode(error)}): name a file in a directory of that user, such as the region's own`;
     throw new RackError('permission-denied', text, { cause: error });
   }
 }

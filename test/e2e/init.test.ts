@@ -3,7 +3,7 @@
 // @host waits
 
 import assert from 'node:assert/strict';
-import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, afterEach, before, describe, test } from 'node:test';
 import { askDaemon } from '../../src/control/ask-daemon.ts';
@@ -106,8 +106,11 @@ describe('rackboot init', { skip }, () => {
   });
 
   test('an existing file is replaced only with --force', async () => {
-    const first = await init('--yes');
+    // The children of this process inherit it.
+    const mask = process.umask(0o077);
+    const first = await init('--yes').finally(() => process.umask(mask));
     assert.equal(first.code, 0);
+    assert.equal(statSync(rack.configFile).mode & 0o777, 0o644, 'the user of the service reads it');
     assert.match(first.out, /^Asking br0 for other DHCP servers …$/m, 'it waits for them for seconds');
     const before = written();
     const again = await init('--yes', '--name', 'second');

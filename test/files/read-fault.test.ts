@@ -1,10 +1,12 @@
 // Each reason why a named file cannot be read is told with the path and a remedy.
 
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { pathToFileURL } from 'node:url';
 import { checkGivenFile, readGivenFile } from '../../src/cli/given-file.ts';
 import { RackError } from '../../src/errors.ts';
 import { fileFault } from '../../src/files/read-fault.ts';
@@ -80,6 +82,35 @@ test('a file of another user is reported with the owner and the remedy', { skip:
   } finally {
     process.seteuid?.(former);
   }
+});
+
+test('a service, and a command that has given up root, is told to let its user read the file', {
+  skip: missing('root'),
+}, () => {
+  const path = join(place, 'of-root');
+  writeFileSync(path, '');
+  chmodSync(path, 0o600);
+  chmodSync(place, 0o755);
+  const module = pathToFileURL(join(import.meta.dirname, '../../src/files')).href;
+  const told = (before: string): string =>
+    execFileSync(
+      process.execPath,
+      [
+        '--input-type=module',
+        '-e',
+        `const { becomeUser } = await import('${module}/ownership.ts');
+        const { fileFault } = await import('${module}/read-fault.ts');
+        ${before};
+        console.log(fileFault('${path}', Object.assign(new Error('EACCES'), { code: 'EACCES' })).message);`,
+      ],
+      { encoding: 'utf8' },
+    );
+  assert.match(told('process.setuid(1)'), /may not read \S+: it belongs to root; let \w+ read it: mode 644/);
+  assert.match(
+    told('becomeUser(65534, 65534)'),
+    /nobody may not read \S+: it belongs to root; let nobody read it: mode 644/,
+  );
+  assert.match(told('process.setuid(65534)'), /run this with sudo/);
 });
 
 test('a failing disk, and an unknown fault, are reported, too', () => {

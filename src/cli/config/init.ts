@@ -266,7 +266,9 @@ const nearestExisting = (path: string): string =>
 const existsAlready = (file: string, cause?: unknown): RackError =>
   new RackError('already-exists', `${file} exists; edit it, or replace it with --force`, { cause });
 
+/** The service's user reads the file, so it gets the mode 644, and new directories 755, also where root's umask allows root alone. */
 function writeConfig(flags: InitFlags, text: string): void {
+  const mask = process.umask(0o022);
   try {
     mkdirSync(dirname(flags.config), { recursive: true });
     writeFileSync(flags.config, text, { flag: flags.force ? 'w' : 'wx', mode: 0o644 });
@@ -275,6 +277,8 @@ function writeConfig(flags: InitFlags, text: string): void {
       throw existsAlready(flags.config, error);
     }
     throw new RackError('store-unwritable', `cannot write ${flags.config}: ${errorText(error)}`, { cause: error });
+  } finally {
+    process.umask(mask);
   }
   print(`Wrote ${flags.config}.`);
 }
