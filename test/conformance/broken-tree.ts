@@ -1,6 +1,7 @@
-// A copy of the tree in which one promise after the other is broken, and the tests that show it are run by their names. One of them must then fail,
-// by an assertion.
+// A copy of the tree in which one promise after the other is broken, and the tests that show it are run by their names. They must then fail, by an
+// assertion: one of them (`try`), or each (`unshaken`).
 
+import assert from 'node:assert/strict';
 import { CopiedTree, type Ran } from '../support/copied-tree.ts';
 import type { Proof } from './dhcp-musts.ts';
 import type { Replacement } from './must-breaks/row.ts';
@@ -41,6 +42,19 @@ export function problemsOf(breaks: readonly Replacement[], read: (file: string) 
 export const byFile = (tests: readonly Proof[]): ReadonlyMap<string, readonly string[]> =>
   new Map([...Map.groupBy(tests, ({ file }) => file)].map(([file, proofs]) => [file, proofs.map(({ name }) => name)]));
 
+const inPattern = (text: string): string => text.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&');
+
+/** True if a test failed by an assertion. @param said what ran, as TAP */
+function hasFailed(said: string, name: string): boolean {
+  const written = inPattern(name.replace(/[\\#]/g, '\\$&'));
+  const section = new RegExp(
+    `^( *)# Subtest: ${written}\\n([^]*?)^\\1(not )?ok \\d+ - ${written}\\n([^]*?^\\1  \\.\\.\\.$)`,
+    'm',
+  );
+  const [, , within = '', not, after = ''] = section.exec(said) ?? [];
+  return not !== undefined && `${within}${after}`.includes("code: 'ERR_ASSERTION'");
+}
+
 /** A copy of the tree in which promises are broken. */
 export class BrokenTree {
   readonly #tree: CopiedTree;
@@ -71,6 +85,30 @@ export class BrokenTree {
     });
   }
 
+  /**
+   * Breaks one promise, runs its tests, puts the product back, and returns the tests that did not fail by an assertion.
+   *
+   * @throws AssertionError if some do not pass with the unchanged product
+   */
+  async unshaken(
+    breaks: readonly Replacement[],
+    tests: readonly Proof[],
+    secondsMax = TEST_SECONDS_MAX,
+  ): Promise<readonly Proof[]> {
+    const proofs = byFile(tests);
+    for (const [file, names] of proofs)
+      assert.ok(await this.#isSound(file, names, secondsMax), `${file} fails with the unchanged product`);
+    const texts = brokenTexts(breaks, (file) => this.#tree.read(file));
+    return this.#tree.changed(texts, async () => {
+      const unshaken: Proof[] = [];
+      for (const [file, names] of proofs) {
+        const { said } = await this.#run(file, names, secondsMax);
+        unshaken.push(...names.filter((name) => !hasFailed(said, name)).map((name) => ({ file, name })));
+      }
+      return unshaken;
+    });
+  }
+
   /** True if all these tests are there and pass. */
   #isSound(file: string, names: readonly string[], secondsMax: number): Promise<boolean> {
     const key = [file, ...names].join('\n');
@@ -84,7 +122,7 @@ export class BrokenTree {
   }
 
   #run(file: string, names: readonly string[], secondsMax: number): Promise<Ran> {
-    const patterns = names.map((name) => `--test-name-pattern=(^|\\s)${name.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&')}$`);
+    const patterns = names.map((name) => `--test-name-pattern=(^|\\s)${inPattern(name)}$`);
     return this.#tree.run(file.replace(/^test\//, ''), secondsMax, patterns);
   }
 }

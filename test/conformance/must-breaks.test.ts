@@ -1,5 +1,5 @@
 // Each demand that is met or departed from has a break, and each break still fits the source, so a change of the product or the table of
-// demands that invalidates one is noticed at once. test/long/musts.test.ts shows that the tests of the rows fail with their breaks.
+// demands that invalidates one is noticed at once. test/long/musts.test.ts shows that each test of the rows fails with its break.
 
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';

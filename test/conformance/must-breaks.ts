@@ -1,8 +1,8 @@
-// Each demand on this server, broken once: a piece of the product is changed so that the demand does not hold, and the tests that its row names
-// must then fail. must-breaks.test.ts keeps this table to that of the demands; test/long/musts.test.ts tries each row.
+// Each demand on this server, broken once: a piece of the product is changed so that the demand does not hold, and each test that its row
+// names must then fail. must-breaks.test.ts keeps this table to that of the demands; test/long/musts.test.ts tries each row.
 //
 // 1. A break undoes its demand and, as far as possible, nothing else. If this server departs from a demand, the break undoes its own
-//    behaviour instead.
+//    behaviour instead. If the demand has several parts, the break undoes each part that a test of the row is about.
 // 2. Two rows have the same break only if they say the same thing; they then share one value.
 
 import type { Must } from './dhcp-musts.ts';

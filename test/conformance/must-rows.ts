@@ -46,7 +46,6 @@ export const SHOWN = {
   times: messages('§3.3: times are seconds in 32 bits, and no lease is endless'),
   timers: messages('§4.4.5: T1 is before T2, and T2 before the end, for every lease'),
   restarted: exchanges('§1.6: the disk has a client’s lease as granted, and the client keeps it after a restart'),
-  stored: inFile('test/store/lease-journal.test.ts')('records become durable in order, and are there after reopening'),
   offerHeld: exchanges(
     '§3.1 step 2: an offered address is offered to no other client until its client had time to request it',
   ),
@@ -76,9 +75,6 @@ export const SHOWN = {
   movedReservation: moved(
     'a running lease is denied once its client may no longer have the address, but not because another one is fixed for it',
   ),
-  movedAndGiven: moved(
-    'a newly reserved address goes to its client when the holder starts over; until then the client gets another one',
-  ),
   released: exchanges('§4.3.4: a released address is free, and remembered for its client'),
   notAnothers: exchanges('§4.3.4: no client releases or declines an address of another'),
   givenBackFrom: back('§4.4.4: a RELEASE is believed from the released address only, a DECLINE by broadcast only'),
@@ -87,10 +83,6 @@ export const SHOWN = {
   ),
   givenBackBy: back(
     '§3.1 step 6: an address got under another identifier is not given back, wherever identifiers count',
-  ),
-  othersKeepTheirs: forged('a REQUEST that names another server declines the offer and leaves the running lease alone'),
-  givenUpForOffer: forged(
-    'a client that accepts an offer gives up its address; if it goes on using that, it gets it back',
   ),
   releasedByHolder: forged('a RELEASE ends a lease only if its holder sends it from the address'),
   checkSwitchedOff: conflicts(
@@ -132,9 +124,6 @@ export const SHOWN = {
   promise: decide('a record never ends before an earlier promise to the same client'),
   endlessOver: earlierPromise('a lease without end is over when its client renews a shorter one on time'),
   promiseOver: earlierPromise('a promised year is over when its client renews a shorter lease on time twice in a row'),
-  lostPromise: earlierPromise('a promise to a client that hears no answer stands, whenever the client asks again'),
-  alone: inFile('test/dhcp/conversations.test.ts')('no bytes on the wire make the server throw'),
-  dhclient: clients('dhclient gets a lease, keeps it, starts again with it, and releases it'),
   withoutArp: clients(
     'a client without an address gets a direct answer, without ARP, or a broadcast if it asks for that',
   ),
@@ -170,10 +159,6 @@ export const SHOWN = {
   joined: options('RFC 3396 §5 and §7: an option in pieces is one value, wherever the pieces lie'),
   split: options('RFC 3396 §6: a value over 255 bytes is written in pieces, the first of them full'),
   goesOn: layout('RFC 3396 §7: a long option continues from the option field into file and then into sname'),
-  undivided: layout('an option of at most 255 bytes is never divided'),
-  fieldsRepeated: layout(
-    'RFC 2132 §9.4: a boot file that option 67 repeats yields its field to options without other room',
-  ),
   fieldsKept: layout('a field keeps a text that no option repeats, or whose option does not fit itself'),
   values: values('a value becomes the bytes of its type'),
   pointers: values('RFC 3397 §2: a repeated end of a name is a pointer to the first'),
@@ -181,7 +166,6 @@ export const SHOWN = {
     'an illegal value of any option is refused with the rule and its RFC, a legal one just inside accepted',
   ),
   legalShapes: legal('bytes written as hex must have the shape of the option, unless the vendor defines its contents'),
-  noValues: values('a value of the wrong type is one problem with its place'),
   routesInstead: given('RFC 3442: a client that asks for routes gets them instead of router and static routes'),
   defaultRoute: inFile('test/config/option-list.test.ts')(
     'routes without a default route get one through the network’s router',
@@ -221,9 +205,6 @@ export const SHOWN = {
   ownRelays: relays('RFC 2131 §4.1: only an allowed relay agent is answered, for every network it names'),
   relaySource: agents(
     'a relay agent is believed if it sends from its address, from a source the network names, or from a served network',
-  ),
-  unicastSource: agents(
-    'without a relay agent, only hosts of a served network or a named source may send to the rack’s own address',
   ),
   unserved: relays('RFC 3527 §3 and RFC 3011 §2: a selected network that is not served gets no address of another one'),
   subnetSelection: relays('RFC 3011 §2: subnet selection names the network before giaddr, and OFFER and ACK repeat it'),

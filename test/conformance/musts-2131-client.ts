@@ -71,7 +71,6 @@ export const RFC_2131_CLIENT_MUSTS: readonly Must[] = [
     'MUST',
     'Options of requests are as table 5 has them; options that should not be there are ignored.',
     SHOWN.vendorIgnored,
-    SHOWN.alone,
   ),
   theirs('4.4.1', 'SHOULD', 'A client checks that its address is not in use.'),
   theirs('4.4.1', 'MUST', 'An ARP probe has the sender address 0.'),

@@ -45,6 +45,7 @@ const BASIC: readonly BrokenMust[] = [
   basic(
     '2',
     'Options of a fixed length have that length; a value of another length is ignored.',
+    swap('networks/network-options.ts', 'lease: u32Bytes(leaseTime)', 'lease: u32Bytes(leaseTime).subarray(2)'),
     swap(OPTIONS, 'return value?.length === 4 ? ipv4(', 'return value !== undefined ? ipv4('),
   ),
   basic(
@@ -130,6 +131,8 @@ const BASIC: readonly BrokenMust[] = [
   basic(
     '9.3',
     'Option 52 says which of file and sname hold options.',
+    swap(MESSAGE, 'const fileHasOptions = (overload & 1) !== 0;', 'const fileHasOptions = (overload & 2) !== 0;'),
+    swap(MESSAGE, 'const snameHasOptions = (overload & 2) !== 0;', 'const snameHasOptions = (overload & 1) !== 0;'),
     swap(
       LAYOUT,
       '(layout.file.entries.size > 0 ? 1 : 0) | (layout.sname.entries.size > 0 ? 2 : 0)',
@@ -153,6 +156,11 @@ const BASIC: readonly BrokenMust[] = [
   basic(
     '9.6',
     'The message type is one byte, 1 to 8.',
+    swap(
+      'answers/inquiry.ts',
+      'const type = optionU8(message.options, OPTION.messageType);',
+      'const type = (optionU8(message.options, OPTION.messageType) ?? 0) & 7;',
+    ),
     swap(REPLY, 'offer: u8Bytes(MESSAGE_TYPE.offer)', 'offer: Uint8Array.of(MESSAGE_TYPE.offer, 0)'),
   ),
   basic(
@@ -181,7 +189,7 @@ const BASIC: readonly BrokenMust[] = [
   basic(
     '9.11',
     'T1 and T2 are four bytes, in seconds.',
-    swap('networks/network-options.ts', 'renewal: u32Bytes(renewal)', 'renewal: u32Bytes(renewal).subarray(2)'),
+    swap('networks/network-options.ts', 'renewal: u32Bytes(renewal)', 'renewal: u32Bytes(renewal * 1000).subarray(1)'),
   ),
   basic(
     '9.13',

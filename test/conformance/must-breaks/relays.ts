@@ -109,6 +109,7 @@ export const RELAY_BREAKS: readonly BrokenMust[] = [
   link(
     '3',
     'The reply still goes to giaddr.',
+    swap(SENDER, "    return 'relay-source-unknown';\n", '    return undefined;\n'),
     swap(SENDER, "if (!isKnownRelay(giaddr, network, index)) return 'relay-unknown';", ''),
   ),
   link(

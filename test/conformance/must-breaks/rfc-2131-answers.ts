@@ -115,8 +115,17 @@ export const ANSWERS: readonly BrokenMust[] = [
   broken(
     '4.3.1',
     'Parameters configured for this client, its class or its network are given even if not requested.',
-    swap(REPLY, 'of list === undefined ? configured.codes() : configured.forced()', 'of configured.codes()'),
-    swap(REPLY, 'if (list === undefined || configured.find(code)?.force === true) addParameter', 'addParameter'),
+    swap(REPLY, EACH_WANTED, 'for (const code of list ?? [])'),
+    swap(
+      REPLY,
+      'of list === undefined ? configured.codes() : configured.forced()',
+      'of list === undefined ? configured.forced() : configured.codes()',
+    ),
+    swap(
+      REPLY,
+      'if (list === undefined || configured.find(code)?.force === true) addParameter',
+      'if (list !== undefined || configured.find(code)?.force === true) addParameter',
+    ),
   ),
   broken(
     '4.3.1',
@@ -136,7 +145,11 @@ export const ANSWERS: readonly BrokenMust[] = [
   broken(
     '4.3.2',
     'A server without a record of the client stays silent.',
-    swap(REQUEST, "return known || roleOn(inquiry, state.foreign) === 'sole'", 'return known'),
+    swap(
+      REQUEST,
+      "return known || roleOn(inquiry, state.foreign) === 'sole'",
+      "return known || roleOn(inquiry, state.foreign) !== 'sole'",
+    ),
   ),
   broken(
     '4.3.2',
@@ -211,6 +224,7 @@ export const ANSWERS: readonly BrokenMust[] = [
   broken(
     '4.3.6',
     'The state of a client is recognised by server identifier, requested address and ciaddr (table 4).',
+    swap(REQUEST, 'if (message.options.has(OPTION.serverIdentifier)) {', 'if (requested !== undefined) {'),
     swap(REQUEST, '  if (message.ciaddr !== ANY) return decideExtension(inquiry, state, message.ciaddr);\n', ''),
   ),
   broken(

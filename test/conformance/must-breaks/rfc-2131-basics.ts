@@ -84,6 +84,11 @@ export const BASICS: readonly BrokenMust[] = [
     '2.2',
     'An address is not given to another client before its lease ends.',
     swap(
+      'answers/give-back.ts',
+      'return isSameClient(served, lease, inquiry) && !showsAnother(inquiry, lease) ? { lease, served } : undefined;',
+      'return { lease, served };',
+    ),
+    swap(
       'leases/lease-table.ts',
       "lease !== undefined && lease.state !== 'released' && lease.expiresAt > now;",
       "lease !== undefined && lease.state !== 'released' && (lease.grantedAt + lease.expiresAt) / 2 > now;",
@@ -140,6 +145,7 @@ export const BASICS: readonly BrokenMust[] = [
   broken(
     '3.3',
     'All ones mean forever.',
+    swap('answers/earlier-promise.ts', '  if (isEndless || promised.cameOnTime === true) return next;\n', ''),
     swap(
       'networks/lease-time.ts',
       '  if (boots) return',

@@ -45,6 +45,11 @@ export const MESSAGES: readonly BrokenMust[] = [
     'With giaddr, every reply goes to giaddr and port 67.',
     swap(
       DESTINATION,
+      'address: request.giaddr, port: ports.serverPort',
+      'address: request.giaddr, port: ports.clientPort',
+    ),
+    swap(
+      DESTINATION,
       'if (request.giaddr !== ANY) return',
       'if (request.giaddr !== ANY && (request.flags & BROADCAST_FLAG) === 0) return',
     ),

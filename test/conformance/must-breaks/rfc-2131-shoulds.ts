@@ -234,6 +234,11 @@ const ANSWERS: readonly BrokenMust[] = [
     'INIT-REBOOT with a wrong address or on a wrong network is denied.',
     swap(
       REQUEST,
+      "return roleOn(inquiry, state.foreign) !== 'guest' || hasRecord(inquiry, state)\n    ?",
+      'return false ?',
+    ),
+    swap(
+      REQUEST,
       'if (!isOwnLease(inquiry, state, served, address) && canHaveAnother(inquiry, state, address)) {',
       'if (false) {',
     ),
