@@ -20,7 +20,7 @@ const WRITTEN_MS_MAX = 30_000;
 /** New clients of the warm-up, at the most. */
 const WARM_UP_CLIENTS_MAX = 150_000;
 /** Threads whose profile is printed; others leave theirs too. */
-const TOLD = ['main', 'lease-journal', 'region'] as const;
+const THREADS = ['main', 'lease-journal', 'region'] as const;
 const ROOT = join(import.meta.dirname, '..');
 
 /** Measures one fresh server of `contender` and returns the profiles of its threads. */
@@ -43,7 +43,7 @@ export async function profileDhcp(
     if (own === undefined) delete process.env.NODE_OPTIONS;
     else process.env.NODE_OPTIONS = own;
   }
-  for (const name of TOLD) figures.add(RACKBOOT, await functionsOf(directory, name));
+  for (const name of THREADS) figures.add(RACKBOOT, await functionsOf(directory, name));
   tell(`the profiles are in ${directory}`);
   return figures.results();
 }

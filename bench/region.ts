@@ -217,7 +217,7 @@ async function measureCommands(
     await beyond(-1);
     const times: number[] = [];
     for (let index = first; index < first + COMMANDS; index += 1) {
-      // What the command before it led to is over.
+      // The consequences of the previous command are over.
       await sleep(QUIET_MS);
       const { version } = last;
       const from = systemClock.wallTimeMs();

@@ -1,7 +1,7 @@
 // `npm test`: runs every suite this host can run, side by side as far as the files allow it (host-share.ts), a line for each that is over.
 // At the end it says what failed, what was skipped and what that would need, and how long everything took.
 // `node bin/with-node.js test/run.ts unit` runs one suite. With CI=true a skipped test is a failure, and up to REPEATED_MAX files that fail
-// run once more, alone: the host is shared, and some tests are about time. What failed once is printed as such.
+// run once more, alone: the host is shared, and some tests are about time. A file that failed once is printed as such.
 
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
@@ -38,7 +38,7 @@ const CI = process.env.CI === 'true';
 /** With CI=true the whole run ends here, so that what it printed can be read. */
 const RUN_MS_MAX = 50 * 60_000;
 /** Files whose seconds are printed at the end. */
-const LONGEST_TOLD = 40;
+const LONGEST_PRINTED = 40;
 /** Files of a run that may fail once. More point to a defect, so that nothing is run again. */
 const REPEATED_MAX = 3;
 /** Parts of the host that files take which declare nothing, and that a check takes. */
@@ -231,7 +231,7 @@ await runJobs(inOrder([...(isChecked ? CHECKS : []), ...suites.flatMap(jobsOf)])
 await repeatDoubtful();
 
 took.sort(([, left], [, right]) => right - left);
-const longest = took.slice(0, LONGEST_TOLD).map(([label, seconds]) => `${label} ${seconds.toFixed(0)} s`);
+const longest = took.slice(0, LONGEST_PRINTED).map(([label, seconds]) => `${label} ${seconds.toFixed(0)} s`);
 console.log(`\nLongest: ${longest.join(', ')}`);
 if (skipped.length > 0) {
   console.log(`\nSkipped, and what would be needed:\n${skipped.map((line) => `  ${line}`).join('\n')}`);

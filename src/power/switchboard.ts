@@ -268,7 +268,7 @@ export class PowerSwitchboard {
     );
   }
 
-  /** Records a command before its driver is called. @returns false if it is not to be carried out: it is known already, or cannot be recorded */
+  /** Records a command before its driver is called. @returns false if it must not be carried out: it is known already, or cannot be recorded */
   async #record(task: Task, command: LedgerEntry['command']): Promise<boolean> {
     const { ledger, clock } = this.#parts;
     const { id, machine } = task;

@@ -1,4 +1,4 @@
-// Every entry point of a checkout finds its Node by itself: the scripts of package.json, and the commands that documents and messages name.
+// Every entry point of a checkout finds its own Node: the scripts of package.json, and the commands that documents and messages name.
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';

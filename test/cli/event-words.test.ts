@@ -6,7 +6,7 @@ import { eventWords } from '../../src/cli/region/events.ts';
 
 const CASES: readonly (readonly [name: string, type: string, description: string, line: string, kind?: string])[] = [
   ['the words of the region', 'Node powered on', 'it was switched on: HTTP 200', 'It was switched on'],
-  ['what was done', 'Node', 'deploy', 'Deploy'],
+  ['a command', 'Node', 'deploy', 'Deploy'],
   [
     'a rack’s report of an interface',
     'Rack',

@@ -22,12 +22,12 @@ import { printedBy } from '../support/printed.ts';
 /** A user who owns nothing here. Tests run by root switch to it; for other users the mode alone refuses. */
 const STRANGER = 65534;
 
-/** Reads templates beside itself: from a place that the stranger can read, too. */
+/** Reads templates from its own directory, which the stranger can read, too. */
 const { listPreseeds, showPreseed }: typeof import('../../src/cli/machines/preseed.ts') = await import(
   join(readableCheckout().root, 'src/cli/machines/preseed.ts')
 );
 const DISCOVER = join(import.meta.dirname, '../../fixtures/packets/dhcp-ovmf-pxe-discover.hex');
-/** Its copy beside the configuration. */
+/** Its copy next to the configuration. */
 const CAPTURE = 'discover.hex';
 
 /** The closed part: `all`, the state directory cannot be entered; `file`, only the cached store in it cannot be read. */

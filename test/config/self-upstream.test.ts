@@ -1,4 +1,4 @@
-// A rack is no upstream of itself.
+// A rack is not its own upstream.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

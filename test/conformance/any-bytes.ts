@@ -263,8 +263,8 @@ function checkReply(reply: WireReply, request: DhcpMessage): void {
   assert.ok(own.ok, 'a reply decodes');
   assert.deepEqual([...own.value.options.keys()].sort(), [...reply.options.keys()].sort());
   const [bytes, agentBytes] = [reply.bytes.length, reply.options.get(82)?.length ?? 0];
-  const beside = bytes - agentBytes - 2 * Math.ceil(agentBytes / 255);
-  assert.ok(beside <= replyBytesMax(request) && bytes <= 1472, `${bytes} bytes, ${beside} beside option 82`);
+  const ownBytes = bytes - agentBytes - 2 * Math.ceil(agentBytes / 255);
+  assert.ok(ownBytes <= replyBytesMax(request) && bytes <= 1472, `${bytes} bytes, ${ownBytes} without option 82`);
   assert.deepEqual([reply.op, reply.xid, reply.giaddr], [2, request.xid, request.giaddr]);
   assert.deepEqual(reply.chaddr, [...request.chaddr]);
   checkServer(reply, request);

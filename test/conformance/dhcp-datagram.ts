@@ -128,7 +128,7 @@ function readPlace(bytes: Uint8Array, from: number, to: number, place: WirePiece
   assert.ok(offset < to, `${place} ends without END`);
   assert.ok(
     bytes.subarray(offset + 1, to).every((byte) => byte === PAD),
-    `what follows END in ${place} is PAD`,
+    `after END, ${place} has only PAD`,
   );
   return pieces;
 }

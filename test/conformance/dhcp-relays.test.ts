@@ -192,7 +192,7 @@ test('RFC 5107 §4: an override of a wrong length is ignored', async () => {
 });
 
 test('RFC 2131 §4.1: only an allowed relay agent is answered, for every network it names', async () => {
-  const BESIDE = ip('198.51.100.7');
+  const LISTED = ip('198.51.100.7');
   const chooses = agent([5, [10, 30, 0, 0]]);
   const rows: readonly (readonly [relays: readonly string[] | undefined, giaddr: string, isAnswered: boolean])[] = [
     [undefined, '10.30.0.1', true],
@@ -222,7 +222,7 @@ test('RFC 2131 §4.1: only an allowed relay agent is answered, for every network
     assert.equal(rack.refused('relay-unknown'), isAnswered ? 0 : 2);
   }
   const rack = await WireRack.start({
-    config: config(subnet(), { ...relayedSubnet(), relays: [{ address: BESIDE, prefix: 32 }] }),
+    config: config(subnet(), { ...relayedSubnet(), relays: [{ address: LISTED, prefix: 32 }] }),
   });
   assert.equal(
     rack.say({ type: 'discover', giaddr: ip('10.20.0.2') }, TO_RACK).length,
@@ -236,7 +236,7 @@ test('RFC 3011 §2: without a relay agent, a client gets a network of another wi
   const [near, elsewhere] = [ip('10.20.0.50'), ip('198.51.100.7')];
   const server = { relaySources: [{ address: near, prefix: 32 }] };
   const far = relayedSubnet();
-  const beside = { ...far, interfaceName: 'eth2', serverAddress: ip('10.30.0.2') };
+  const second = { ...far, interfaceName: 'eth2', serverAddress: ip('10.30.0.2') };
   const asks: Words = { type: 'discover', from: near };
   const within: Words = { type: 'discover', from: ip('10.30.0.50') };
   const held: Words = { type: 'request', ciaddr: ip('10.30.0.105') };
@@ -246,7 +246,7 @@ test('RFC 3011 §2: without a relay agent, a client gets a network of another wi
     ['from nowhere', { ...asks, from: elsewhere }, far, TO_RACK, 'source-unserved'],
     ['an access server, by broadcast', asks, { ...far, ...server }, 'eth1', 'OFFER'],
     ['an access server, to the rack itself', asks, { ...far, ...server }, TO_RACK, 'OFFER'],
-    ['an access server beside relay agents', asks, { ...far, ...listed, ...server }, TO_RACK, 'OFFER'],
+    ['an access server alongside relay agents', asks, { ...far, ...listed, ...server }, TO_RACK, 'OFFER'],
     ['a list of relay agents', asks, { ...far, ...listed }, 'eth1', 'other-wire'],
     ['a list of relay agents, to the rack itself', asks, { ...far, ...listed }, TO_RACK, 'other-wire'],
     [
@@ -256,10 +256,10 @@ test('RFC 3011 §2: without a relay agent, a client gets a network of another wi
       'eth1',
       'other-wire',
     ],
-    ['another interface', asks, beside, 'eth1', 'other-wire'],
-    ['its own interface', within, beside, 'eth2', 'OFFER'],
-    ['its own address of the rack', within, beside, '10.30.0.2', 'OFFER'],
-    ['its own address of the rack, from another wire', asks, beside, '10.30.0.2', 'other-wire'],
+    ['another interface', asks, second, 'eth1', 'other-wire'],
+    ['its own interface', within, second, 'eth2', 'OFFER'],
+    ['its own address of the rack', within, second, '10.30.0.2', 'OFFER'],
+    ['its own address of the rack, from another wire', asks, second, '10.30.0.2', 'other-wire'],
     ['its own wire', asks, { ...far, ...listed, shared: 'hall' }, 'eth1', 'OFFER'],
     ['its own wire, to the rack itself', asks, { ...far, ...listed, shared: 'hall' }, TO_RACK, 'OFFER'],
     ['a relay agent that is listed', { type: 'discover', giaddr: RELAY }, { ...far, ...listed }, TO_RACK, 'OFFER'],

@@ -25,7 +25,7 @@ import { datagramOf, WireRack, type WireRackOptions, type Words } from './wire-r
 type Provocation = (rack: WireRack) => unknown;
 
 interface Case {
-  /** Another server's to answer, and so not told: the metrics alone count it. */
+  /** Another server must answer it, so no event reports it: only the metrics count it. */
   readonly quiet?: boolean;
   readonly options?: WireRackOptions;
   readonly provoke: Provocation;

@@ -371,7 +371,7 @@ test('RFC 1542 §3.4 and RFC 951: a BOOTP request gets no answer and a named ref
   assert.deepEqual(rack.hand(bare), []);
   assert.equal(rack.refused('bootp-unsupported'), 3);
   assert.equal(rack.server.counters().messages.malformed, 0);
-  const { kind, mac, reason } = rack.events.at(-1) ?? assert.fail('nothing is told');
+  const { kind, mac, reason } = rack.events.at(-1) ?? assert.fail('no event');
   assert.deepEqual([kind, mac, reason], ['dhcp.refused', hw('52:54:00:00:00:01'), 'bootp-unsupported']);
 });
 

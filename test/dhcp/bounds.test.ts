@@ -50,7 +50,7 @@ test('a flood of invented clients gets a limited number of offers, and known cli
   }
   assert.ok(offered <= NEW_CLIENTS_PER_SECOND * 20, `${offered} of 10 000 were offered an address`);
   const limited = reported('dhcp.new-clients-limited');
-  assert.equal(limited.length, 1, 'told once');
+  assert.equal(limited.length, 1, 'reported once');
   assert.deepEqual(limited[0], {
     ...{ kind: 'dhcp.new-clients-limited', at: limited[0]?.at, subnet: 'lab', interfaceName: 'eth1', place: 'eth1' },
   });
@@ -182,12 +182,12 @@ test('a client that declines every offer cannot empty a range', () => {
     assert.equal(say({ type: 'decline', mac: MAC_A, requested: ip(address), server: RACK }), 'silence');
   }
   assert.equal(responder.bounds.ranges()[0]?.declined, DECLINES_AT_ONCE);
-  const told1 = reported('dhcp.declines-limited');
-  assert.ok(told1.length <= EVENT_RATE.burst, `${told1.length} were told`);
+  const samples = reported('dhcp.declines-limited');
+  assert.ok(samples.length <= EVENT_RATE.burst, `${samples.length} were reported`);
   clock.advance(1000);
   const last = ip(lease(MAC_A).split(' ')[1] ?? '');
   say({ type: 'decline', mac: MAC_A, requested: last, server: RACK });
-  const stoodFor = [...told1, ...reported('dhcp.declines-limited')].reduce((sum, { count = 1 }) => sum + count, 0);
+  const stoodFor = [...samples, ...reported('dhcp.declines-limited')].reduce((sum, { count = 1 }) => sum + count, 0);
   assert.equal(stoodFor, 51 - DECLINES_AT_ONCE, 'each is counted');
   assert.equal(seen.size, 50, 'it was offered another address each time');
 });

@@ -43,7 +43,7 @@ export const ON_WIRE: Arrival = { interfaceName: 'eth1', localAddress: ANY };
 export const TO_RACK: Arrival = { interfaceName: undefined, localAddress: RACK };
 
 /** A host on the wire that sends to the rack's own address without naming one of its own. */
-const BESIDE = ip('10.20.0.2');
+const UNNAMED = ip('10.20.0.2');
 
 /** The default source of a datagram: its relay agent, its client's address, or a host of the wire. */
 export function sourceOf(
@@ -52,7 +52,7 @@ export function sourceOf(
 ): Ipv4 {
   if (from !== undefined) return from;
   if (giaddr !== ANY) return giaddr;
-  return ciaddr === ANY && isUnicast ? BESIDE : ciaddr;
+  return ciaddr === ANY && isUnicast ? UNNAMED : ciaddr;
 }
 
 /** A lease of ten minutes that ends so many seconds after NOW. */

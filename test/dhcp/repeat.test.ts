@@ -168,7 +168,7 @@ test('a client that keeps taking and releasing its address is reported as a samp
       say({ type: 'release', mac: MAC_A, ciaddr: HELD, server: RACK });
     }
     const events = reported('dhcp.offer', 'dhcp.ack', 'dhcp.release');
-    assert.ok(events.length >= 3 && events.length <= 2 + 3 * burst, `${events.length} were told`);
+    assert.ok(events.length >= 3 && events.length <= 2 + 3 * burst, `${events.length} were reported`);
     const counters = responder.counters().events;
     assert.deepEqual([counters['dhcp.ack'], counters['dhcp.release']], [2 * rounds, rounds]);
     clock.advance(60_000);

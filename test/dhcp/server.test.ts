@@ -207,7 +207,7 @@ test('when the disk refuses there is no ACK, no OFFER, and the address is free a
   assert.deepEqual(
     rig.ask({ type: 'inform', ciaddr: ip('10.20.0.200') }),
     ['ack 0.0.0.0'],
-    'what needs no disk goes on',
+    'an INFORM, which needs no disk, is still answered',
   );
   rig.reported();
   rig.journal.recover();

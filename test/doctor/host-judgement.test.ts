@@ -199,7 +199,7 @@ for (const [name, facts, ok, text, fix] of cases) {
     const [finding, ...none] = judgeHost(CONFIG, { ...GOOD, ...facts }).filter((one) => one.fix !== undefined);
     assert.deepEqual(none, []);
     assert.equal(finding?.ok, ok);
-    assert.equal(finding?.isNote === true, ok, 'what has a fix is a note or a fault');
+    assert.equal(finding?.isNote === true, ok, 'every finding with a fix is a note or a fault');
     assert.match(finding?.text ?? '', text);
     assert.match(finding?.fix ?? '', fix);
   });

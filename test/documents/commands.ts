@@ -63,10 +63,7 @@ export const NOT_RUN: readonly NotRun[] = [
   {
     pattern: /^(sudo )?systemctl .*\brackboot-region$/,
     why: 'it needs an init',
-    coveredBy: cover(
-      'e2e/systemd.test.ts',
-      'a region apart from the rack runs beside it, with fewer rights, and stops',
-    ),
+    coveredBy: cover('e2e/systemd.test.ts', 'a separate region runs alongside the rack, with fewer rights, and stops'),
   },
   {
     pattern: /^sudo install .*\bsystemd\b/,

@@ -30,7 +30,7 @@ MACHINE\` shows the choice and its reason.
    itself reads pxelinux configurations, it also gets the directory of that file as its prefix (option 210), and finds \`pxelinux.cfg\` there.
 
 ${table(
-  ['option 93', 'firmware', 'boots from', 'loader', 'what does not work'],
+  ['option 93', 'firmware', 'boots from', 'loader', 'limitation'],
   FIRMWARE_ARCHITECTURES.map(({ code, firmware, cpu, loader, remark }) => [
     String(code),
     `${FIRMWARE[firmware]} ${cpu}`,

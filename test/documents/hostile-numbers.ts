@@ -130,7 +130,7 @@ export const STATED: readonly Stated[] = [
     'the rate of newcomers first ({} from one address at once',
     'region/racks/newcomers.ts REGISTRATIONS_PER_ADDRESS burst',
   ],
-  ['what a rack sends in turns of {} ms', 'region/http/rack-batch.ts TURN_MS_MAX'],
+  ['a rack sends in turns of {} ms', 'region/http/rack-batch.ts TURN_MS_MAX'],
   ['If a batch is not stored after {} s', ms('region/http/rack-batch.ts BATCH_MS_MAX')],
   [
     'reads {} KiB of a webhook’s answer and searches {} characters',
@@ -187,7 +187,7 @@ export const OTHERS: Readonly<Record<string, readonly RegExp[]>> = {
     /but sends only 62 kB\/s in the name/g,
     /a block of 512 octets/g,
   ],
-  'what was measured, and what follows from it': [
+  'measurements, and their consequences': [
     /third DISCOVER, within 15 s for most firmware/g,
     /alongside 2000 such addresses and 1000 messages a second, real clients waited 11 to 66 s for one of 200 addresses/g,
     /One host that asks 5000 a second can delay/g,

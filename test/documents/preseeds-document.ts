@@ -125,7 +125,7 @@ Input from machines and users never changes the meaning of a file. A value needs
 Anything else is refused, with file, line and the filter that helps.
 
 ${table(
-  ['filter', 'what it writes'],
+  ['filter', 'output'],
   Object.entries(FILTERS).map(([name, text]) => [code(name), text]),
 )}
 

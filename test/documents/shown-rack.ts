@@ -32,7 +32,7 @@ import { writeFiles } from './shown-files.ts';
 const CONFIG = '/etc/rackboot/rackboot.yaml';
 const STATE = '/var/lib/rackboot';
 const STATE_DIRECTORIES = ['/etc/rackboot', STATE];
-/** What holds the power is in a network of its own. */
+/** The power controllers are in a network of their own. */
 const POWER_ADDRESS = '10.99.0.2';
 const PLACE: LabPlace = {
   octets: '10.20.0',

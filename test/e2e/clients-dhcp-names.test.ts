@@ -116,13 +116,13 @@ describe('DHCP clients that name themselves in full', { skip }, () => {
       const turn = await bound(label);
       const [, address = ''] = turn;
       await client.end('SIGKILL');
-      assert.match(turn.join(' '), new RegExp(`${label}\\.lab\\.example`), 'what its script got');
+      assert.match(turn.join(' '), new RegExp(`${label}\\.lab\\.example`), 'the name that its script got');
       assert.equal(await dig(`${label}.lab.example`, 'A'), address);
       assert.equal(await dig('-x', address), `${label}.lab.example.`);
     }
   });
 
-  test('udhcpc -F is entered under its name, and a host with an operator’s name under that', {
+  test('the DNS enters udhcpc -F under the name it sends, and a host that the operator named under the operator’s name', {
     timeout: 120_000,
   }, async () => {
     for (const [label, mac, name] of [

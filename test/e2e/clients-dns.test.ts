@@ -100,7 +100,7 @@ describe('DNS clients of a running rack', { skip }, () => {
     ['a text', ['maas', 'TXT'], '"made here"'],
     ['no address of the other family', ['printer.lab.example', 'AAAA'], ''],
     ['nothing for a static address without a machine', ['-x', '10.77.3.60'], ''],
-    ['nothing beside the dynamic range', ['10-77-3-60.lab.example'], ''],
+    ['no name next to the dynamic range', ['10-77-3-60.lab.example'], ''],
   ];
   for (const [what, words, expected] of answers) {
     test(`dig finds ${what}`, async () => assert.equal(await dig('+short', ...words), expected));

@@ -51,7 +51,7 @@ test('a rack without file descriptors refuses requests, and goes on', {
         ADDRESS,
       );
     }
-    // What needs no descriptor goes on.
+    // Services that need no further descriptor go on.
     assert.ok(await probes.leaseWithin(5000), 'leases');
     assert.equal((await askName(ADDRESS, PLACE.dnsPort, 'lab.maas')).value.address, ADDRESS, 'names');
     client.close();

@@ -193,7 +193,7 @@ describe('DNS among hostile clients', () => {
     const forwarding = await serve(watched, { upstream: upstreams }, clock);
     assert.equal(opened, 8);
     await forwarding.server.configure({ ...forwarding.config, upstream: [] });
-    assert.equal(opened, 8, 'what was asked before may still be answered');
+    assert.equal(opened, 8, 'questions already forwarded may still be answered');
     clock.advance(5_000);
     assert.equal(opened, 0);
     assert.equal(clock.pending, 0);

@@ -25,7 +25,7 @@ const CONFIG = `cluster_interfaces:
 dns: { upstream: [${OUTSIDE}] }
 `;
 const INITRD = 'amd64/generic/bookworm/commissioning/initrd.gz';
-/** How often the doctor is asked beside a server that answers late. */
+/** How often the doctor asks while another server answers late. */
 const TURNS_MAX = 3;
 const DNSMASQ = ['dnsmasq', '--keep-in-foreground', '--conf-file=/dev/null', '--pid-file=', '--log-facility=-'];
 
@@ -75,7 +75,7 @@ describe('the doctor on the host of a running rack', { skip }, () => {
     ])
       assert.match(reported.out, line);
     assert.doesNotMatch(reported.out, /^ok .*bootaa64/m, 'nothing is ok with a loader that is not there');
-    assert.doesNotMatch(reported.out, /^ok .*(?:cannot|may be lost|do not boot)/m, 'what is ok is no fault');
+    assert.doesNotMatch(reported.out, /^ok .*(?:cannot|may be lost|do not boot)/m, 'no line marked ok reports a fault');
     const json = await rack.rackboot('doctor', '--json');
     assert.equal(json.code, 0);
     const { healthy, findings } = findingsShape.parse(JSON.parse(json.out));
@@ -127,12 +127,12 @@ describe('the doctor on the host of a running rack', { skip }, () => {
 
   test('asks for a loader that a person named, which images build would not make', async () => {
     assert.equal((await rack.rackboot('config', 'set', 'boot.loaders', '{ 0: nothere.0 }')).code, 0);
-    const told = await rack.rackboot('doctor');
+    const advice = await rack.rackboot('doctor');
     assert.equal((await rack.rackboot('config', 'unset', 'boot.loaders')).code, 0);
-    const [loader = '', ...more] = faults(told);
+    const [loader = '', ...more] = faults(advice);
     assert.match(loader, /^BAD {2}tftp nothere\.0: .*; put nothere\.0 into \S+, or name another one in boot\.loaders$/);
     assert.deepEqual(more, []);
-    assert.doesNotMatch(told.out, /nothere\.0.*images build/);
+    assert.doesNotMatch(advice.out, /nothere\.0.*images build/);
   });
 
   test('names a missing loader, a missing image and a dead upstream', async () => {
@@ -215,7 +215,7 @@ describe('the doctor on the host of a running rack', { skip }, () => {
     const hosts = strangers.map((_, index) => rack.namespace.addHost(`stranger${index}`, `52:54:00:77:06:6${index}`));
     for (const [index, [address]] of strangers.entries())
       await rack.run(hosts[index], 'ip', 'address', 'add', `${address}/24`, 'dev', 'eth0');
-    /** The doctor beside servers that have just started: they have pinged no address yet. */
+    /** The doctor, with servers that have just started: they have pinged no address yet. */
     const askAlongside = async (turn: number): Promise<Ended> => {
       const running: Running[] = [];
       for (const [index, [, ...words]] of strangers.entries()) {

@@ -9,7 +9,7 @@ import { ShownRack } from '../documents/shown-rack.ts';
 import { missing } from '../support/needs.ts';
 
 const MS_MAX = 120_000;
-/** Of all pages, beside two other tests. */
+/** Of all pages, while two other tests run. */
 const ALL_MS_MAX = 580_000;
 
 describe('the commands of the documents', {

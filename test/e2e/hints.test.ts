@@ -107,7 +107,7 @@ describe('a boot broken', { skip: missing('linux') }, () => {
       await rack.reported('dhcp.offer', {
         match: (line) => line.mac === formatMac(mac) && (line.waitedSeconds ?? 0) === secs,
       });
-      // What comes sooner is a copy of the same DISCOVER.
+      // A DISCOVER that comes sooner counts as a copy of the last one.
       await pause(2 * COPIES_MS);
     }
     await isNamed(mac, 'offer-not-taken', /offered an address 3 times and took none/);

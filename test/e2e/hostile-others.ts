@@ -26,7 +26,7 @@ function addProgram(strangers: Strangers, name: string, script: string): void {
   });
 }
 
-/** Starts a server of hostile-server.ts beside the others. @param at its address and port */
+/** Starts another server of hostile-server.ts. @param at its address and port */
 async function launchServer(
   { rack, other }: Strangers,
   what: string,
@@ -120,7 +120,7 @@ export const FURTHER_SOURCES: readonly Source[] = [
     },
   },
   {
-    name: 'a BMC and a hypervisor, as ipmitool and virsh tell of them',
+    name: 'a BMC and a hypervisor, as ipmitool and virsh report them',
     shows: ['bmc-words', 'virsh-words', 'virsh-guest'],
     begin: async (strangers) => {
       addProgram(strangers, 'ipmitool', 'printf "Error: bmc-words%s\\n" "$text" >&2; exit 1');

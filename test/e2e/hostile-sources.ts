@@ -368,7 +368,7 @@ export const sourcesOf = (atWork: () => Promise<AtWork>): readonly Source[] => [
     },
   },
   {
-    name: 'who signs in under a name or a key that nobody has',
+    name: 'sign-ins with a name or a key that nobody has',
     // The same: no attempted name is shown anywhere.
     shows: [],
     speak: async ({ rack, client }) => {

@@ -260,7 +260,7 @@ describe('text from outside', { skip, timeout: MS_MAX }, () => {
   test('no hostile text is in the messages of commands meanwhile', () => {
     assert.ok(strangers.said.length > 0);
     for (const [index, text] of strangers.said.entries()) {
-      shown.set(`what was said meanwhile, ${index}`, text);
+      shown.set(`message ${index} of a command meanwhile`, text);
       assertFit('a command', text);
     }
   });

@@ -11,11 +11,11 @@ import { eventually, RackNetwork } from './rack-network.ts';
 const skip = missing('linux', 'root', 'ip', 'dnsmasq', 'script');
 const DNSMASQ = ['dnsmasq', '--keep-in-foreground', '--conf-file=/dev/null', '--pid-file=', '--log-facility=-'];
 
-describe('rackboot init beside another DHCP server', { skip }, () => {
+describe('rackboot init alongside another DHCP server', { skip }, () => {
   let rack: RackNetwork;
 
   before(async () => {
-    rack = new RackNetwork('beside', '10.77.7.1');
+    rack = new RackNetwork('alongside', '10.77.7.1');
     const other = rack.namespace.addHost('other', '52:54:00:77:09:01');
     await rack.run(other, 'ip', 'address', 'add', '10.77.7.2/24', 'dev', 'eth0');
     const range = ['--port=0', '--dhcp-range=10.77.7.50,10.77.7.60,2m', '--dhcp-leasefile=/dev/null'];
@@ -79,7 +79,7 @@ describe('rackboot init beside another DHCP server', { skip }, () => {
     await ip('link delete quiet');
   });
 
-  test('an interface that is down or has no address is told with its command', async () => {
+  test('an interface that is down or has no address is reported with its command', async () => {
     await ip('link add spare type veth peer name spare1');
     try {
       const down = await init('--yes', '--interface', 'spare');

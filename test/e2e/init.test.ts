@@ -147,7 +147,7 @@ describe('rackboot init', { skip }, () => {
   test('on a terminal it asks, repeats only the questions with bad answers, and the rack serves the answers', async () => {
     const person: Keyboard = rack.type('init', '--state-dir', rack.stateDir);
     await person.answer(/Interface of the machines \(br0 10\.77\.6\.0\/24\) \[br0\]: /, 'br1');
-    // What was typed is in the line, and is mended.
+    // The line still has the text typed before, which the person corrects.
     await person.answer(
       /br1 is not an interface.* did you mean br0\?[\s\S]*Nothing is written yet[\s\S]*\[br0\]: br1/,
       '\b0',

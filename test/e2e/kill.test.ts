@@ -66,7 +66,7 @@ describe('kill -9 between two steps of a boot', { skip: missing('linux') }, () =
         const mac = formatMac(simulatedHardware(index).mac);
         const leases = leasesShape.parse(await askDaemon(directory, '/leases')).filter((lease) => lease.mac === mac);
         assert.equal(leases.length, 1);
-        assert.deepEqual([...addresses], [leases[0]?.address], 'what was acknowledged once stays');
+        assert.deepEqual([...addresses], [leases[0]?.address], 'an acknowledged address stays');
         assert.equal(firstAddress, leases[0]?.address);
       } finally {
         await killed?.catch(() => undefined);

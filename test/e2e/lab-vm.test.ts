@@ -101,7 +101,7 @@ class Lab {
 
   /**
    * Presses Ctrl-C, and looks for leftovers.
-   * @param parts what it says to have removed beside its network and directory
+   * @param parts what it says to have removed besides its network and directory
    * @param reachesAll whether what it started gets the signal, too
    */
   async interrupt(parts = 'its rack, its machine, ', reachesAll = true): Promise<void> {

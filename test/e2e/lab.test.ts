@@ -106,7 +106,7 @@ async function openPage(lab: Program): Promise<{ press(machine: string, command:
       const text = await (await fetch(path, { headers: { cookie } })).text();
       const form = /<form method="post"[^>]* class="form">.*?<\/form>/s.exec(text)?.[0] ?? assert.fail(text);
       const answer = await fetch(path, {
-        ...{ method: 'POST', headers: { cookie }, body: standing(form), redirect: 'manual' },
+        ...{ method: 'POST', headers: { cookie }, body: unchanged(form), redirect: 'manual' },
       });
       assert.equal(answer.status, 303, await answer.text());
     },
@@ -114,7 +114,7 @@ async function openPage(lab: Program): Promise<{ press(machine: string, command:
 }
 
 /** What a browser sends of a form in which nothing was changed. */
-function standing(form: string): URLSearchParams {
+function unchanged(form: string): URLSearchParams {
   const sent = new URLSearchParams();
   const of = (tag: string, name: string): string | undefined => new RegExp(`\\b${name}="([^"]*)"`).exec(tag)?.[1];
   for (const [tag] of form.matchAll(/<input [^>]*>/g)) {
@@ -162,7 +162,7 @@ async function endAndLook(lab: Program): Promise<void> {
   lab.child.kill('SIGINT');
   lab.child.kill('SIGINT');
   assert.equal(await endProgram(lab.child, 'SIGINT'), 0, lab.text);
-  assert.doesNotMatch(lab.text.slice(before), PROBLEM, 'what ends is no problem');
+  assert.doesNotMatch(lab.text.slice(before), PROBLEM, 'programs that end report no problem');
   assert.match(lab.text, new RegExp(`The lab has ended\\. Removed: .* and ${directory}\\. Nothing is left\\.\\n$`));
   assert.equal(existsSync(directory), false);
   assert.deepEqual(processesOf(directory), []);
@@ -243,7 +243,7 @@ describe('the guided lab', { skip: missing('linux', 'setpriv') }, () => {
     assert.deepEqual(await addresses(), [value.address]);
     await run(release);
     await lab.says(new RegExp(`${name} is Deployed\\n(?:.*\\n)*.*${name} is Ready\\n`));
-    assert.deepEqual(await addresses(), [], 'what it was lent is not its own any more');
+    assert.deepEqual(await addresses(), [], 'it no longer has its static address');
     assert.doesNotMatch(await run('machines list'), /127\.77\.1\./);
     await eventually(
       'the end of its name',
@@ -305,7 +305,7 @@ describe('the guided lab', { skip: missing('linux', 'setpriv') }, () => {
     }
   });
 
-  test('whose parent ends, as npm’s shell at SIGTERM does, ends and leaves nothing behind', {
+  test('ends and leaves nothing behind when its parent ends, as npm’s shell does at SIGTERM', {
     timeout: MS_MAX,
   }, async () => {
     const place = mkdtempSync(join(tmpdir(), 'rackboot-labs-'));
@@ -338,7 +338,7 @@ describe('the guided lab', { skip: missing('linux', 'setpriv') }, () => {
 
   // Lines after which the machine does something else: DHCP, files, the report. Behind the sixth comes all that there is, at once.
   for (const lines of [1, 3, 5]) {
-    test(`whose output is closed after ${lines} lines ends soon and leaves no directory and no daemon`, {
+    test(`ends soon and leaves no directory or daemon when its output is closed after ${lines} lines`, {
       timeout: MS_MAX,
     }, async (t) => {
       const directory = mkdtempSync(join(tmpdir(), 'rackboot-closed-'));

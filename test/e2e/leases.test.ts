@@ -119,9 +119,9 @@ describe('rackboot leases', { skip: missing('linux'), timeout: 120_000 }, () => 
     const reported = [/^\S+odd\.leases:22: lease \S+: starts: not a date: /, /^3 leases would be imported into /];
     const running = await leases('import', file, '--dry-run');
     await rack.stop();
-    const standing = await leases('import', file, '--dry-run');
+    const stopped = await leases('import', file, '--dry-run');
     await rack.start();
-    for (const { code, output, complaints } of [running, standing]) {
+    for (const { code, output, complaints } of [running, stopped]) {
       assert.equal(code, 1, complaints.join('\n'));
       for (const [at, words] of reported.entries()) assert.match(output[at] ?? '', words);
     }

@@ -14,7 +14,7 @@ import { eventually, RunningRack, runRackboot, startQuietly } from '../support/r
 const MS_MAX = 60_000;
 
 describe('the log', { skip: missing('linux') }, () => {
-  test('takes a level for one room, for a while by command, or by the file after a reload', {
+  test('sets the level of one room: for a while by command, or in the file after a reload', {
     timeout: MS_MAX,
   }, async () => {
     const place = labPlace(42);

@@ -91,7 +91,7 @@ describe('a stalled reader of standard output', { skip: missing('linux') }, () =
         assert.ok(median(times) < OFFER_MS_MAX, `each ${what} took, in ms: ${times.map(Math.round).join(' ')}`);
       }
       let text = read(fifo);
-      // What comes is cut anywhere: only what ends with its line is a line.
+      // The output may be cut anywhere: only text up to a line end is a line.
       const lines = (): string[] => text.slice(0, text.lastIndexOf('\n')).split('\n');
       const leased = (): Set<string> =>
         new Set(

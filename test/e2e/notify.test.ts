@@ -86,7 +86,7 @@ test('ready, status, watchdog, reload and stop are sent in order', {
   }
 });
 
-test('a journal that does not answer starves the watchdog, and feeds it when it answers again', {
+test('the watchdog gets no sign of life while the journal does not answer, and gets it again once the journal answers', {
   skip: missing('linux'),
   timeout: 90_000,
 }, async () => {

@@ -36,7 +36,7 @@ test('the outbox survives a full disk', { skip: missing('linux', 'root', 'mount'
       for (; kept < 200; kept += 1) outbox.addPost(post(kept));
     }, isFull);
     assert.ok(kept < 200);
-    assert.equal(outbox.length, kept, 'what was refused is not counted');
+    assert.equal(outbox.length, kept, 'refused posts are not counted');
     assert.throws(
       () => outbox.addReports('life', [{ sequence: 1, kind: 'x', at: 1, text: 'y'.repeat(50_000) }], 0),
       isFull,

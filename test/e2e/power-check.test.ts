@@ -29,7 +29,7 @@ test('a machine is queried by its name, and its secrets are not shown', {
   const enlist = async (hostname: string, mac: string, power: Readonly<Record<string, string>>): Promise<void> => {
     const { power_type: type = '', ...parameters } = power;
     const fields = { hostname, mac_addresses: mac, architecture: 'amd64', power_type: type };
-    // What would be refused when it is stored was perhaps stored unchecked.
+    // Parameters that would be refused now may have been stored unchecked before.
     const more = { power_parameters: JSON.stringify(parameters), power_parameters_skip_check: 'true' };
     const form = new URLSearchParams({ ...fields, ...more }).toString();
     await askDaemon(rack.stateDir, '/MAAS/api/2.0/machines/', 'POST', form);

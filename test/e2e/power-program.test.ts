@@ -37,7 +37,7 @@ test('a hanging program is killed with all its children', async () => {
   assert.ok(systemClock.now() - from < 50_000);
   const grandchild = end.kind === 'killed' ? Number(end.out) : 0;
   assert.ok(grandchild > 0);
-  await eventuallyWithin(10_000, 'what it started is gone', async () => {
+  await eventuallyWithin(10_000, 'the process that it started is gone', async () => {
     const isThere = await runProgram('sh', ['-c', `grep -qs '^State:.[^Z]' /proc/${grandchild}/status`], run());
     return isThere.kind === 'ended' && isThere.code !== 0;
   });

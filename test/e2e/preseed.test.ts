@@ -25,7 +25,7 @@ describe('rackboot preseed', { skip: missing('linux') }, () => {
   const preseed = (...args: readonly string[]): Promise<Ended> =>
     runRackboot(['preseed', ...args, '--config', rack.configFile]);
 
-  /** Beside the state directory. */
+  /** Next to the state directory. */
   const directoryOf = (text: string): string => join(/state_dir: "(.*)\/state"/.exec(text)?.[1] ?? '', 'preseeds');
 
   before(async () => {

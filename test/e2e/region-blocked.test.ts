@@ -24,7 +24,7 @@ const ADDRESS = `${PLACE.octets}.1`;
 const HOLD_MS = 10_000;
 const QUIET_MS = 4000;
 /** The delay that a busy host may add to the slowest of a hundred answers; a wait for the region's database would be seconds. */
-/** Who waited for the database would wait for seconds: for HOLD_MS, or for as long as the region tries. */
+/** An answer that waited for the database would take seconds: HOLD_MS, or as long as the region tries. */
 const SLACK_MS = 1500;
 const SLACK_TIMES = 3;
 

@@ -108,7 +108,7 @@ describe('two processes of one region', { skip: missing('linux', '/usr/lib/postg
     await server?.close();
   });
 
-  test('what one of them does, the other shows at once', async () => {
+  test('each of them shows a change by the other at once', async () => {
     const made = await ask(0, 'machines/', {
       hostname: 'calm-ibis',
       mac_addresses: MAC,
@@ -121,7 +121,7 @@ describe('two processes of one region', { skip: missing('linux', '/usr/lib/postg
     assert.deepEqual(await events(0), await events(1));
   });
 
-  test('both have one key for hypervisors, also if both need it first, and neither logs it', {
+  test('both use the same key for hypervisors, even if both need it first at the same time, and neither logs it', {
     skip: missing('ssh'),
   }, async () => {
     const keyOf = async (process: RunningRack): Promise<string> => {
@@ -216,9 +216,9 @@ describe('two processes of one region', { skip: missing('linux', '/usr/lib/postg
       // A machine that boots is enlisted by the one that is left, through the rack.
       assert.equal((await bootSimulatedMachine(RACK, BOOTED, () => undefined)).kind, 'enlisted');
       assert.equal(z.array(machine).parse(await ask(0, 'machines/')).length, 2);
-      const told = await events(0);
+      const logged = await events(0);
       await two.start({ command: REGION_SERVICE });
-      assert.deepEqual(await events(1), told);
+      assert.deepEqual(await events(1), logged);
     } finally {
       await rack.remove();
     }

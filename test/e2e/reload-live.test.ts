@@ -52,7 +52,7 @@ describe('a rack that changes while it serves', { skip: missing('linux') }, () =
         () => false,
       ),
     );
-    assert.equal((await download).length, KERNEL_BYTES, 'what was being loaded is loaded to its end');
+    assert.equal((await download).length, KERNEL_BYTES, 'a running download continues to its end');
     await lab.goBack();
     assert.equal((await loadByTftp(ADDRESS, PLACE.tftpPort, 'lpxelinux.0')).value.length, 44_000);
     assert.equal(readFileSync(log, 'utf8').includes('"after":"lab"'), false, 'the log is where it was');

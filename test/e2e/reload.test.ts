@@ -41,7 +41,7 @@ describe('a configuration that changes', { skip: missing('linux') }, () => {
     await lab.applied();
     assert.ok(Number((await lab.leasedAddress()).split('.')[3]) >= 150);
     assert.equal((await download).length, KERNEL_BYTES);
-    assert.equal(lab.events('dhcp.socket-open').length, 0, 'no socket was opened anew');
+    assert.equal(lab.events('dhcp.socket-open').length, 0, 'no socket was opened again');
     await lab.goBack();
     assert.equal(addressOf(await lab.probes.lease(mac)), first);
   });
@@ -91,7 +91,7 @@ describe('a configuration that changes', { skip: missing('linux') }, () => {
     lab.configure(further);
     const refused = await lab.reported('config.refused');
     assert.match(String(refused.problems), new RegExp(`:${port} \\(TCP\\) is in use.*region\\.listen`));
-    assert.deepEqual(lab.events('config.applied'), [], 'what a start would refuse is not applied');
+    assert.deepEqual(lab.events('config.applied'), [], 'a configuration that a start would refuse is not applied');
     await lab.goBack();
     assert.equal((await loadByHttp('127.0.0.1', PLACE.regionPort, '/MAAS/api/version/')).value.status, 200);
     assert.equal((await lab.rack.status()).region?.state, 'up');

@@ -290,7 +290,7 @@ describe('a login to a machine that runs the environment', { skip: missing(...NE
     assert.match(facts, /^Filesystem state: +clean$/m);
   });
 
-  test('to debug is possible only while it is open; the machine stays on after its failure until it is closed', {
+  test('to debug is possible only while debugging is open; a failed machine stays on until debugging is closed', {
     timeout: RUN_MS_MAX,
   }, async () => {
     const id = await enlist(0x525400aa0062);

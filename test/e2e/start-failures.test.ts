@@ -309,7 +309,7 @@ describe('a database that does not serve', { skip: missing('linux') }, () => {
     await assertStarts();
   });
 
-  test('leases.db is a link that leads to itself; as any other file of the state, it is no bug', {
+  test('a leases.db that is a link to itself is reported as a bad file, like any other file of the state, and not as a bug', {
     timeout: MS_MAX,
   }, async () => {
     rack.configure(GOOD);

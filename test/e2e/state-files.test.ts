@@ -118,14 +118,14 @@ describe('a start over a state directory', { skip: missing('linux') }, () => {
       ...files.filter((name) => !name.endsWith('.db')).map((name) => `${name}.part`),
       ...['lease-ends.json.part', 'lease-mark.json.part', 'desired-state.json.part'],
     ];
-    const beside = [
+    const companions = [
       ...databases.flatMap((name) => [`${name}-wal`, `${name}-shm`, `${name}-journal`]),
       ...['desired-state.json', 'lease-ends.json'],
     ];
     // None of these stands in the way of a start: all of them at once.
     for (const config of [EMBEDDED, REMOTE])
       assert.equal(await startAlongside([...new Set(parts)], THINGS['a FIFO'] ?? assert.fail, config), undefined);
-    for (const file of new Set([...files, ...beside])) {
+    for (const file of new Set([...files, ...companions])) {
       const ofRemote = /^(outbox|key)/.test(file);
       await assertStands(file, THINGS['a FIFO'] ?? assert.fail, ofRemote ? REMOTE : EMBEDDED);
     }
@@ -152,7 +152,7 @@ describe('a start over a state directory', { skip: missing('linux') }, () => {
     assert.deepEqual(
       rack.lines.slice(again).filter(({ event }) => event === 'daemon.leases-lost'),
       [],
-      'what was leased since is not lost',
+      'leases granted since are not lost',
     );
   });
 

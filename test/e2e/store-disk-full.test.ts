@@ -100,7 +100,7 @@ test('the journal survives a full disk', { skip: root ? false : 'needs root to m
       await until('available again', () => available === round);
       appendGroup();
       await until('group after the failure', () => pending.size === 0);
-      assert.ok(durable.has(address), 'what was appended after the failure is durable');
+      assert.ok(durable.has(address), 'records appended after the failure are durable');
     }
     await journal.close();
 

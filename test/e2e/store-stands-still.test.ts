@@ -121,7 +121,7 @@ test('a disk that stalls for seconds stops only leases, until it moves', {
 
       freeze('--unfreeze');
       await rack.reported('dhcp.store-restored', { from, limitMs: 15_000 });
-      assert.ok(await waiting, 'who went on asking has a lease');
+      assert.ok(await waiting, 'the client that kept asking has a lease');
       assert.ok(await on.ask(10_000));
       await eventually('every event is stored', async () => (await rack.status()).region?.eventsWaiting === 0, 30_000);
     }

@@ -137,7 +137,7 @@ describe('the service under systemd', { skip, timeout: 240_000 }, () => {
     assert.match(run('rackboot', 'status'), /Leases {2}are written to disk/);
   });
 
-  test('a region apart from the rack runs beside it, with fewer rights, and stops', async () => {
+  test('a separate region runs alongside the rack, with fewer rights, and stops', async () => {
     systemd.write(
       '/etc/rackboot/region.yaml',
       'state_dir: /var/lib/rackboot-region\nregion: { listen: ["127.0.0.1:5250"], store: { kind: sqlite } }\nmetrics: { listen: [] }\n',

@@ -55,7 +55,7 @@ describe('a trace', { skip: missing('linux') }, () => {
     await eventually('it is followed', () => isFollowed);
     const outcome = await bootSimulatedMachine(PLACE, 0, () => undefined);
     assert.equal(outcome.kind, 'enlisted');
-    const { steps, waiting } = await eventually('the region tells of the machine', async () => {
+    const { steps, waiting } = await eventually('the region reports the machine', async () => {
       const got = await trace();
       return got.steps.some(({ kind }) => kind === 'machine.known') && got;
     });

@@ -59,7 +59,7 @@ test('a file that is missing has no status', () => {
   assert.equal(foundStats(join(path, 'below')), undefined);
 });
 
-test('a link that leads to itself in the place of a file of the state is told', () => {
+test('a link to itself in the place of a file of the state is reported', () => {
   const dir = join(place, 'loops');
   mkdirSync(dir);
   for (const name of ['region.db', 'leases.db', 'notes.db-wal', 'desired-state.json'])

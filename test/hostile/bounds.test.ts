@@ -133,8 +133,10 @@ describe('finding bounds', () => {
   it('rates are bounds, with a name of their own or without', () => {
     assert.deepEqual(found('const REPORT_RATE: Rate = { perSecond: 1, burst: 50 };'), ['REPORT_RATE']);
     assert.deepEqual(found('const OFTEN = { perSecond: 1, burst: 50 } as const;'), ['OFTEN']);
-    assert.deepEqual(found('  readonly #told = new RateLimit({ perSecond: 1, burst: 50 });'), ['#told']);
-    assert.deepEqual(found('  readonly #told = new EventSampler<string>({ perSecond: 1, burst: 50 });'), ['#told']);
+    assert.deepEqual(found('  readonly #sampler = new RateLimit({ perSecond: 1, burst: 50 });'), ['#sampler']);
+    assert.deepEqual(found('  readonly #sampler = new EventSampler<string>({ perSecond: 1, burst: 50 });'), [
+      '#sampler',
+    ]);
   });
 
   it('keys of the configuration are bounds, except those whose default is a constant', () => {

@@ -251,7 +251,7 @@ export const PLAIN: readonly PlainList[] = [
     },
   },
   {
-    because: 'what the operator, the host or a controller of his has: no stranger adds to it',
+    because: 'only the operator, the host or its power controllers add to it, never a stranger',
     names: {
       'dhcp/leases/address-pool.ts': 'POOL_ADDRESSES_MAX',
       'dns/upstream-sockets.ts': 'UPSTREAM_SOCKETS',

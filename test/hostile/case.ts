@@ -66,5 +66,5 @@ export const connected =
   (count: number, port: number): Bites =>
   (now) =>
     now.connections(port) >= count;
-/** What could not be sent has grown: the buffer was full, or kept for hosts that are there. */
+/** More datagrams could not be sent: the buffer was full, or kept for hosts that are there. */
 export const unsent = (server: string): Bites => grown(1000, 'rackboot_socket_send_errors_total', { server });

@@ -93,7 +93,7 @@ export const CASES: readonly HostileCase[] = [
     from: 'attacker',
     bites: (now, before) =>
       now.frames - before.frames >= 100_000 && grown(1000, 'rackboot_tftp_requests_total')(now, before),
-    // What a flood of transfers that stay costs the others depends on the processors: 3.7 s for a loader, or nothing.
+    // The cost to others of a flood of lasting transfers depends on the processors: 3.7 s for a loader, or nothing.
     keeps: {
       what: 'a client that floods a transfer loses it',
       isTrue: grown(1000, 'rackboot_tftp_transfers_total', { outcome: 'flooded' }),
@@ -193,7 +193,7 @@ export const CASES: readonly HostileCase[] = [
   {
     door: 'DNS',
     attacker: 'asks from 64 addresses for A and TXT of its own names, at the same time as the other clients',
-    attack: 'dns-beside',
+    attack: 'dns-proxied',
     from: 'attacker',
     bites: every(
       grown(500, 'rackboot_dns_forwarded_total', { outcome: 'sent' }),

@@ -60,7 +60,10 @@ export const ABSENT_ARE_SENT_TO = [
   ]),
 ];
 /** Datagrams leave in pieces where a host claims that the path is small. */
-export const PATHS_AS_TOLD = of('net/udp-linux.ts', ['IP_MTU_DISCOVER, IP_PMTUDISC_OMIT)', 'IP_MTU_DISCOVER, 1)']);
+export const CLAIMED_PATHS_BELIEVED = of('net/udp-linux.ts', [
+  'IP_MTU_DISCOVER, IP_PMTUDISC_OMIT)',
+  'IP_MTU_DISCOVER, 1)',
+]);
 /** Requests are parsed as fast as they come, however many wait to be answered. */
 export const NO_PIPELINING_BOUND = of('net/connection-shares.ts', [
   '() => mayTake(connection),',
@@ -167,7 +170,7 @@ export const ANY_REPORT_AMENDS = of('region/identity/enlistment.ts', [
   'machine: Machine): ReportIgnored | undefined {\n  return undefined;\n  if (machine.vouchedMac !== undefined) return',
 ]);
 /** Racks get the cards that only an unknown host names. */
-export const STRANGERS_ARE_TOLD = of('region/identity/interface-source.ts', [
+export const STRANGERS_CARDS_SENT = of('region/identity/interface-source.ts', [
   "machine.status === 'new' ? firmMacs(machine) : heldMacs(machine);",
   'heldMacs(machine);',
 ]);

@@ -9,12 +9,12 @@ import {
   ABSENT_ARE_SENT_TO,
   ANSWERS_AMONG_ALL_ARP,
   ANY_WIRE,
+  CLAIMED_PATHS_BELIEVED,
   LOUD_STRANGERS,
   MANY_BLIND_SENDINGS,
   NO_PROVEN_MACHINE_GIVES_WAY,
   NO_SHARES,
   NO_SIEVE,
-  PATHS_AS_TOLD,
   RELAYS_OF_OTHER_WIRES,
   WHOLE_BATCHES,
   WHOLE_LISTS,
@@ -62,7 +62,7 @@ export const FURTHER_CASES: readonly HostileCase[] = [
     from: 'far',
     words: [KNOWN_ADDRESS],
     bites: frames(100),
-    withoutIt: PATHS_AS_TOLD,
+    withoutIt: CLAIMED_PATHS_BELIEVED,
     others: ON_THE_WIRE,
   },
   {
@@ -70,7 +70,7 @@ export const FURTHER_CASES: readonly HostileCase[] = [
     attacker:
       'pretends, from another served network, to be a relay agent of the wire, and releases the leases of others',
     attack: 'forged-relay',
-    from: 'beside',
+    from: 'proxied',
     words: ['10.77.8.2', '10.77.9.0', HOLDER_MAC],
     bites: every(
       grown(1000, 'rackboot_dhcp_messages_total', { type: 'release' }),
@@ -84,21 +84,21 @@ export const FURTHER_CASES: readonly HostileCase[] = [
     attacker:
       'speaks, without a relay agent, for the network of another wire by option 118 and ciaddr, takes its range and declines the addresses of others',
     attack: 'other-wire',
-    from: 'beside',
+    from: 'proxied',
     words: ['10.79.0.255', '10.77.8.1', '10.77.8.0', '10.77.9.0', HOLDER_MAC],
     bites: every(
       grown(1000, 'rackboot_dhcp_messages_total', { type: 'decline' }),
       grown(2000, 'rackboot_dhcp_messages_total', { type: 'request' }),
     ),
     withoutIt: ANY_WIRE,
-    // What counts of the lease is whose it is.
+    // Only the owner of the lease counts.
     others: { ...ON_THE_WIRE, 'a newcomer gets an address': 15, 'a held lease stays with its client': 10 },
   },
   {
     door: 'DHCP',
     attacker: 'asks for a boot server, each time as another machine and in the names of hosts that do not exist',
     attack: 'proxy-requests',
-    from: 'beside',
+    from: 'proxied',
     bites: every(unsent('dhcp'), grown(5000, 'rackboot_dhcp_messages_total', { type: 'request' })),
     short: false,
     withoutIt: ABSENT_ARE_SENT_TO,

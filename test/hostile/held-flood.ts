@@ -135,7 +135,7 @@ class Frames {
     writeFrame(this.#frames.subarray(index * FRAME_BYTES, (index + 1) * FRAME_BYTES), header, ACK_0);
   }
 
-  /** Sends some of them, beginning with the one whose turn it is. @returns how many left */
+  /** Sends some of them, beginning with number `from`. @returns how many left */
   send(fd: number, from: number): number {
     const first = from % this.#count;
     const count = Math.min(BATCH, this.#count - first);

@@ -1,4 +1,4 @@
-// What racks say on their link and machines of themselves, as bytes of a request or as a form.
+// Requests of racks on their link, and the reports of machines, as bytes of a request or as a form.
 
 import { systemClock } from '../../src/clock.ts';
 import { formatMac, mac } from '../../src/net/address.ts';

@@ -15,7 +15,7 @@ import {
   NO_SHARES,
   SILENT_STAY,
   SLOW_BODIES_STAY,
-  STRANGERS_ARE_TOLD,
+  STRANGERS_CARDS_SENT,
 } from './changes.ts';
 import { HOLDER_MAC, HOLDER_NAME, KNOWN_MAC, NEW_MACHINES_MAX, REPORTED_MAC, WORKER_MAC } from './site.ts';
 
@@ -52,7 +52,7 @@ export const REGION_CASES: readonly HostileCase[] = [
     from: 'attacker',
     words: [`${HOLDER_NAME}=02:00:5e:00:53:01,its-guest=${HOLDER_MAC},another-guest=${KNOWN_MAC}`],
     bites: grown(12, 'rackboot_region_api_answers_total', { class: '2xx' }),
-    withoutIt: STRANGERS_ARE_TOLD,
+    withoutIt: STRANGERS_CARDS_SENT,
     others: {
       'a client keeps its name': 5,
       'a client that no class denies gets its address again': 8,

@@ -11,7 +11,7 @@
 //                            └─ router    10.77.8.2 ── far  10.78.0.10 … .73   a network that the rack does not serve
 //     rack 10.79.0.1 ── br1 ─┬─ booter    10.79.0.10    boots next to another DHCP server
 //                            ├─ worker                  a machine that is commissioned there, and switched off
-//                            └─ beside    10.79.0.64 … .127   has the addresses and answers no ARP
+//                            └─ proxied   10.79.0.64 … .127   has the addresses and answers no ARP
 
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
@@ -98,7 +98,7 @@ const CONFIG = `cluster_interfaces:
     hosts:
       - { mac: "${KNOWN_MAC}", ip: 10.77.8.10, hostname: machine }
 ${USED.map(({ mac, address }) => `      - { mac: "${mac}", ip: ${address} }`).join('\n')}
-  - { name: beside, interface: br1, ip: ${PROXY_RACK}, network: 10.79.0.0/24, management: 1, mode: proxy }
+  - { name: proxied, interface: br1, ip: ${PROXY_RACK}, network: 10.79.0.0/24, management: 1, mode: proxy }
 dns:
   listen: [${RACK}]
   upstream: [${UPSTREAM}]
@@ -111,7 +111,7 @@ region:
 `;
 
 /** Where an attacker sits. */
-export type Place = 'attacker' | 'ghost' | 'far' | 'machine' | 'beside';
+export type Place = 'attacker' | 'ghost' | 'far' | 'machine' | 'proxied';
 
 export const PLACES: Readonly<Record<Place, readonly string[]>> = {
   // Addresses of two networks, one of them the machine's: only the rules for an address and for a network together hold them back.
@@ -119,7 +119,7 @@ export const PLACES: Readonly<Record<Place, readonly string[]>> = {
   ghost: Array.from({ length: 100 }, (_, index) => `10.77.10.${1 + index}`),
   far: Array.from({ length: 64 }, (_, index) => `10.78.0.${10 + index}`),
   machine: [KNOWN_ADDRESS],
-  beside: Array.from({ length: 64 }, (_, index) => `10.79.0.${64 + index}`),
+  proxied: Array.from({ length: 64 }, (_, index) => `10.79.0.${64 + index}`),
 };
 
 /** Hosts that ask now and then for their racks to be accepted, in a network without attackers of the region. */
@@ -212,7 +212,7 @@ export class HostileSite {
    * @param isOneOfMany it gives way on this host's processors, for real attackers have their own
    */
   async attack(name: string, place: Place, more: readonly string[] = [], isOneOfMany = false): Promise<Running> {
-    const target = place === 'beside' ? PROXY_RACK : RACK;
+    const target = place === 'proxied' ? PROXY_RACK : RACK;
     const [, frames] = /^wire-(.*)$/.exec(name) ?? [];
     const words =
       frames === undefined
@@ -423,7 +423,7 @@ export class HostileSite {
       ...words,
       `http://${RACK}:5240/MAAS/api/2.0/machines/`,
     );
-    await this.#rackboot('machines', 'move', 'worker', 'rack', '--network', 'beside');
+    await this.#rackboot('machines', 'move', 'worker', 'rack', '--network', 'proxied');
     await this.#rackboot('machines', 'commission', 'worker');
   }
 
@@ -432,7 +432,7 @@ export class HostileSite {
     const { namespace } = this.rack;
     for (const words of ['link add br1 type bridge', `address add ${PROXY_RACK}/24 dev br1`, 'link set br1 up'])
       namespace.ip(...words.split(' '));
-    const hosts = { booter: [BOOTER_ADDRESS], beside: PLACES.beside };
+    const hosts = { booter: [BOOTER_ADDRESS], proxied: PLACES.proxied };
     for (const [index, [name, addresses]] of Object.entries(hosts).entries()) {
       const host = namespace.addHost(name, name === 'booter' ? BOOTER_MAC : `52:54:00:79:00:f${index}`);
       this.#hosts.set(name, host);
@@ -443,8 +443,8 @@ export class HostileSite {
       await this.run('booter', 'ip', 'address', 'add', `${address}/24`, 'dev', 'eth0');
     await this.run('booter', 'ip', 'route', 'add', RACK, 'via', PROXY_RACK);
     const mac = /link\/ether (\S+)/.exec(namespace.ip('link', 'show', 'br1'))?.[1] ?? '';
-    await this.run('beside', 'ip', 'neighbour', 'add', PROXY_RACK, 'lladdr', mac, 'dev', 'eth0', 'nud', 'permanent');
-    await this.run('beside', 'sysctl', '-q', '-w', 'net.ipv4.conf.all.arp_ignore=8');
+    await this.run('proxied', 'ip', 'neighbour', 'add', PROXY_RACK, 'lladdr', mac, 'dev', 'eth0', 'nud', 'permanent');
+    await this.run('proxied', 'sysctl', '-q', '-w', 'net.ipv4.conf.all.arp_ignore=8');
   }
 
   /** A rack elsewhere asks to be accepted, and is. */

@@ -140,7 +140,9 @@ async function biting(
     }
     if (passedS > BITE_SECONDS_MAX && !mustBite) return;
     if (passedS > BITE_SECONDS_MAX) {
-      assert.fail(`who ${attacker} does no harm within ${BITE_SECONDS_MAX} s:\n${now.text(METRICS_OF[door])}`);
+      assert.fail(
+        `the attacker of ${attacker} does no harm within ${BITE_SECONDS_MAX} s:\n${now.text(METRICS_OF[door])}`,
+      );
     }
     await sleep(LOOK_MS);
   }

@@ -191,7 +191,7 @@ describe('the agent', { skip: missing('busybox') }, () => {
           ids: '',
         },
       ]);
-      assert.equal(dmi.vendor, 'Maker & Shne', 'what is not ASCII is left out');
+      assert.equal(dmi.vendor, 'Maker & Shne', 'characters outside ASCII are left out');
       assert.equal(dmi.product, 'x'.repeat(128));
       assert.equal(dmi.uuid, '11111111-2222-3333-4444-5555555555aa');
       assert.equal(dmi.serial, 'back\\slash "quote"');

@@ -238,7 +238,7 @@ describe('the agent commissions a machine', { skip: missing('linux', 'busybox') 
     await addScript('chatty', '#!/bin/sh\necho begun\nsleep 8\nyes 0123456789abcdef | head -c 3000000\necho the end\n');
     await command('test', ['chatty']);
     const { ended } = await boot();
-    const begun = await eventuallyWithin(20_000, 'what it says at first', async () =>
+    const begun = await eventuallyWithin(20_000, 'the first output of the script', async () =>
       (await results()).find(({ name, output }) => name === 'chatty' && output === 'begun\n'),
     );
     assert.equal(begun.status, 'running');

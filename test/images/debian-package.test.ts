@@ -28,15 +28,15 @@ describe('an unpacked package', { skip: missing('dpkg-deb') }, () => {
       {
         'usr/lib/ipxe/ipxe.efi': '/boot/ipxe.efi',
         'usr/lib/ipxe/above': '../../../../../../../boot/ipxe.efi',
-        'usr/lib/ipxe/beside': 'ipxe.efi',
+        'usr/lib/ipxe/sibling': 'ipxe.efi',
         'usr/lib/one': '/usr/share/one',
         slash: '/',
       },
     );
-    for (const path of ['usr/lib/ipxe/ipxe.efi', 'usr/lib/ipxe/above', 'usr/lib/ipxe/beside', 'slash/boot/ipxe.efi'])
+    for (const path of ['usr/lib/ipxe/ipxe.efi', 'usr/lib/ipxe/above', 'usr/lib/ipxe/sibling', 'slash/boot/ipxe.efi'])
       assert.equal(readFileSync(join(root, path), 'utf8'), 'of the package', path);
     assert.equal(readFileSync(join(root, 'usr/lib/one/deep/file'), 'utf8'), 'deep');
-    assert.equal(readlinkSync(join(root, 'usr/lib/ipxe/beside')), 'ipxe.efi');
+    assert.equal(readlinkSync(join(root, 'usr/lib/ipxe/sibling')), 'ipxe.efi');
     assert.equal(realpathSync(join(root, 'slash')), root);
   });
 

@@ -48,7 +48,7 @@ describe('a job of the agent', { skip: missing('busybox') }, () => {
       const { code, disks: after, ends, said } = await run({ job: jobFor(bytes, format), disks });
       assert.equal(code, 0, said);
       assert.deepEqual(after.sdb?.subarray(0, image.length), image);
-      assert.deepEqual(after.sdb?.subarray(image.length), filled(1), 'what is behind the image stays');
+      assert.deepEqual(after.sdb?.subarray(image.length), filled(1), 'the disk behind the image is unchanged');
       assert.deepEqual([after.sda, after.sdc], [disks.sda, disks.sdc]);
       assert.deepEqual(ends, ['grown sdb', 'personalised sdb calm-ibis', 'rebooted']);
       assert.deepEqual([region.reported()[0], region.reported().at(-1)], ['WORKING started', 'OK written']);

@@ -49,7 +49,7 @@ test('without user data it says so; without a key on its disk it sends nothing',
   assert.deepEqual(
     asked.map(({ body }) => /user data/.test(body ?? '')),
     [false, false, true],
-    'what is not there is not announced',
+    'missing user data is not announced',
   );
   const last = asked.at(-1);
   assert.match(last?.body ?? '', /ran no user data \(simulated\)/);

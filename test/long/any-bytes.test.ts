@@ -25,7 +25,7 @@ function heldBytes(): number {
   const gc: unknown = runInNewContext('gc');
   if (typeof gc === 'function') gc();
   const { heapUsed, external } = process.memoryUsage();
-  assert.ok(external < EXTERNAL_MAX, `${external} bytes beside the heap`);
+  assert.ok(external < EXTERNAL_MAX, `${external} bytes outside the heap`);
   return heapUsed;
 }
 

@@ -64,6 +64,6 @@ describe('iPXE that is given iPXE', { skip: SKIP }, () => {
     );
     assert.ok(loads.length >= LOOP_LOADS_MAX, `loaded ${loads.length} times`);
     const reported = lines.filter(({ event }) => event === 'boot.loader-loop');
-    assert.equal(reported.length, 1, 'and told of once');
+    assert.equal(reported.length, 1, 'and reported once');
   });
 });

@@ -105,7 +105,7 @@ test(`${LEASES} leases are taken over, loaded and listed`, {
     }
   };
   const client = askOn();
-  const { result: list } = await timed('list as CSV beside a client', () => run('list', '--csv'));
+  const { result: list } = await timed('list as CSV while a client asks', () => run('list', '--csv'));
   isListing = false;
   await client;
   assert.equal(list.output.length, LEASES + 1);

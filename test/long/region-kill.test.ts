@@ -9,7 +9,7 @@ import { deployUnderFire } from '../support/deploy-under-fire.ts';
 import { missing } from '../support/needs.ts';
 
 test(
-  'a region under fire loses nothing acknowledged, tells every event once, and deploys every machine',
+  'a region under fire loses nothing acknowledged, reports every event once, and deploys every machine',
   {
     skip: missing('linux', '/usr/lib/postgresql'),
     timeout: 2_700_000,

@@ -46,7 +46,7 @@ describe('a machine’s whole life at a region of two processes', { skip: SKIP }
   const life = (): LifeRig => rig ?? assert.fail('nothing is prepared');
   const apart = (): LifeRegion => region ?? assert.fail('nothing is prepared');
 
-  /** Everything that happens once was told once, and in its order. */
+  /** Every step that happened once was reported once, and in its order. */
   function checkLog(events: Awaited<ReturnType<LifeRig['events']>>): void {
     const reported = events.map(({ description }) => description);
     const statuses = events.filter(({ type }) => type === 'Node changed status');
@@ -63,11 +63,11 @@ describe('a machine’s whole life at a region of two processes', { skip: SKIP }
     assert.ok(at(OWN_WORD) < at(/^From 'Deploying' to 'Deployed'$/), 'it is Deployed by its own word');
     const count = (wanted: string): number => events.filter(({ type }) => type === wanted).length;
     assert.deepEqual([count('Node powered on'), count('Node powered off')], [3, 2]);
-    const told = events.map(({ type, description, time }) => `${time} ${type}: ${description}`);
+    const lines = events.map(({ type, description, time }) => `${time} ${type}: ${description}`);
     assert.deepEqual(
-      told.filter((line, index) => told.indexOf(line) !== index),
+      lines.filter((line, index) => lines.indexOf(line) !== index),
       [],
-      'nothing is told twice',
+      'no event is reported twice',
     );
   }
 

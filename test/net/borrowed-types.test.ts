@@ -107,7 +107,7 @@ const READ = [
   'export const passed = (take: (bytes: BorrowedBytes) => number, one: ReceivedDatagram) => take(one.bytes);',
   'export const callback = (of: (take: (one: BorrowedBytes) => void) => void) => of(() => {});',
   'import type { NonSharedBuffer } from "node:buffer"; export const filled = (to: NonSharedBuffer, bytes: BorrowedBytes) => to.set(bytes);',
-  'export const told = (bytes: BorrowedBytes) => `$' + '{bytes.length}`;',
+  'export const lengthOf = (bytes: BorrowedBytes) => `$' + '{bytes.length}`;',
   'export function local(bytes: BorrowedBytes) { let part = bytes; part = borrowedPart(bytes, 0, 1); return part[0]; }',
 ];
 const HONEST = [
@@ -129,7 +129,7 @@ const DECODERS = [
   'export const cursor = (reader: ByteReader) => reader.u8("x");',
 ];
 const OURS = [
-  'export const told = (take: (bytes: BorrowedBytes) => void) => take([]);',
+  'export const lengthOf = (take: (bytes: BorrowedBytes) => void) => take([]);',
   'const local = (bytes: BorrowedBytes) => bytes.length; export const used = () => local([]);',
   'export class Private { #own(bytes: BorrowedBytes) { return bytes.length; } use() { return this.#own([]); } }',
 ];

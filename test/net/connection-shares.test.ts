@@ -274,7 +274,7 @@ test('a few requests start in each turn of the event loop, and a client that ask
       }),
     );
     await eventuallyWithin(5000, 'open', () => door.shares.open === 101);
-    // What all wrote at once is read in the next turn.
+    // The rack reads the requests of all connections in the next turn.
     for (const socket of sockets) socket.write('GET /held HTTP/1.1\r\nHost: x\r\n\r\n');
     const most = 2 * TURN_REQUESTS_MAX;
     for (let turns = 0; door.held.length < 101; turns += 1) {

@@ -138,7 +138,7 @@ const BOOTS: readonly (readonly [string, readonly RackEvent[], string])[] = [
     '1:dhcp.refused 1:dhcp.offer',
   ],
   [
-    'what a running system asks after a start of the rack is no boot, and the boot that follows is the first',
+    'requests of a running system after the rack starts are no boot, and the next boot is the first',
     [
       at(0, 'dhcp.ack', { renewal: true }),
       at(1, 'dhcp.inform'),
@@ -349,7 +349,7 @@ const WAITS: readonly (readonly [readonly RackEvent[], number, RegExp])[] = [
 
 test('a file that a machine did not get whole is expected to be requested again, however its download ended', () => {
   const whole = new Set(['tftp.sent', 'http.file-sent', 'http.rendered']);
-  // Those that are not about one machine's file, or say more of themselves.
+  // Those that are not about one machine's file, or have more fields.
   const others =
     /listening$|probed$|missing$|malformed$|posted$|forwarded$|stalled$|region-unreachable$|^http\.(?:metrics|client-error)/;
   for (const kind of [...Object.keys(TFTP_EVENTS), ...Object.keys(HTTP_EVENTS)].filter((name) => !others.test(name))) {

@@ -212,7 +212,7 @@ test('every page is readable and usable on a desktop and on a phone', {
         kind: 'change',
         fields: {
           status,
-          statusReason: { code: 'said', params: { text: 'what was said of it' } } as const,
+          statusReason: { code: 'said', params: { text: 'a remark about it' } } as const,
           ...(status === 'deployed' ? { owner: 'admin' } : {}),
         },
         events: [],

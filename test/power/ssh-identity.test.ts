@@ -58,7 +58,7 @@ describe('the SSH key for hypervisors', { skip: missing('linux', 'ssh') }, () =>
     assert.equal(read(dir), own);
   });
 
-  test('of the store replaces another in the file, which stays beside it', async () => {
+  test('of the store replaces another in the file, which is kept next to it', async () => {
     const [one, two, store] = [stateDir(), stateDir(), new Store()];
     await openSshIdentity(one, systemClock, store);
     await openSshIdentity(two, systemClock);

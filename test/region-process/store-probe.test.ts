@@ -39,7 +39,7 @@ test('many requests ask the store once, and again only after a second', async ()
   assert.equal(await again, undefined);
 });
 
-test('what the store says against it is the reason', async () => {
+test('the store’s own error is the reason', async () => {
   const { questions, probe } = probed();
   const asking = probe.problem();
   questions[0]?.reject(new RackError('store-unavailable', 'the database is stopping'));

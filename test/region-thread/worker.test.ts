@@ -71,6 +71,6 @@ test('a rack of another version is only refused: no greeting, no events, and the
   );
   assert.deepEqual(racks, []);
   assert.ok(said.includes('refused'));
-  assert.ok(!said.includes('stored'), 'what it says is not understood');
+  assert.ok(!said.includes('stored'), 'its message is not understood');
   assert.equal(endedByItself, true);
 });

@@ -384,8 +384,8 @@ test('an administrator changes, moves and deletes a machine; a machine with its 
       url: `/MAAS/api/2.0/events/?op=query&id=${id}&level=AUDIT`,
       headers: admin,
     });
-    const [told] = JSON.parse(log).events;
-    assert.deepEqual([told.type, told.level], ['Node', 'AUDIT'], 'an edit is no event of the machine');
+    const [logged] = JSON.parse(log).events;
+    assert.deepEqual([logged.type, logged.level], ['Node', 'AUDIT'], 'an edit is no event of the machine');
     const moved = await client.form(`${url}?op=commission`, { comment: 'go' }, { headers: admin });
     assert.equal(JSON.parse(moved.text).status_name, 'Commissioning');
     const refused = await client.form(`${url}?op=commission`, {}, { headers: admin });

@@ -105,7 +105,7 @@ const TAKEN: readonly (readonly [string, Readonly<Record<(typeof LOADERS)[number
   ],
 ];
 
-test('what may be stored reaches the line of each loader from a tag, in its own quoting', () =>
+test('parameters that may be stored go from a tag into the line of each loader, in its own quoting', () =>
   withMachine(async (ask, id, place) => {
     assert.equal(await ask('POST', 'tags/', { name: 'odd' }), 200);
     assert.equal(await ask('POST', 'tags/odd/?op=update_nodes', { add: id }), 200);

@@ -213,7 +213,7 @@ test('a rack that takes changes gets only these, and has the same state as one t
     assert.equal((await follow())[0], 200);
     await region.editMachine(await systemIdOf(3), { hostname: 'renamed-again' }, 'ann');
     assert.equal((await follow())[0], 226);
-    // What is too long ago is not remembered.
+    // Changes too long ago are not remembered.
     for (let count = 0; count <= CHANGES_KEPT_MAX; count += 1) {
       await region.editMachine(await systemIdOf(3), { hostname: `renamed-${count}` }, 'ann');
       await region.desiredState();
@@ -236,9 +236,12 @@ test('events are stored once and in order, even if they are sent again', () =>
     const texts = (await store.listEvents({ limit: 50 })).map(sentenceOf).filter((text) => text.startsWith('report'));
     assert.deepEqual(texts, ['report 5', 'report 4', 'report 3', 'report 2', 'report 1']);
     // A rack with a new outbox numbers from 1 again.
-    const anew = await rack('events', batchOf([reportEntry(1, 'anew')], { source: `${RACK_UUID}/outbox-2` }));
-    assert.equal(JSON.parse(anew.text).stored, 1);
-    assert.equal(sentenceOf((await store.listEvents({ limit: 1 }))[0]), 'anew');
+    const renumbered = await rack(
+      'events',
+      batchOf([reportEntry(1, 'renumbered')], { source: `${RACK_UUID}/outbox-2` }),
+    );
+    assert.equal(JSON.parse(renumbered.text).stored, 1);
+    assert.equal(sentenceOf((await store.listEvents({ limit: 1 }))[0]), 'renumbered');
   }));
 
 test("a machine's post that a rack kept runs once, as if the machine had sent it from its network", () =>

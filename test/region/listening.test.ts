@@ -182,7 +182,7 @@ test('an observer learns of every change of the listeners, also by overlapping c
     await doors.clock.pass(1000);
     await doors.attempt(3);
     doors.settle(2);
-    await eventuallyWithin(2000, 'the retry is told', () => reported.length === 4);
+    await eventuallyWithin(2000, 'the retry is reported', () => reported.length === 4);
     assert.deepEqual(reported, [0, 1, 0, 1]);
   });
 });
@@ -205,7 +205,7 @@ test('a listener at a late address is reported with its setting until it opens, 
     await doors.clock.pass(1000);
     await doors.attempt(2);
     doors.settle(1, Object.assign(new Error('taken'), { code: 'EADDRINUSE' }));
-    await eventuallyWithin(2000, 'the port is told', () => reported.length === 2);
+    await eventuallyWithin(2000, 'the port is reported', () => reported.length === 2);
     assert.match(String(reported.at(-1)), /:1 is in use: stop its owner .*, or change region\.listen$/);
     await doors.clock.pass(1000);
     await doors.attempt(3);

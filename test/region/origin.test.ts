@@ -33,7 +33,7 @@ const CASES: readonly (readonly [name: string, Partial<OriginFacts>, host: strin
   ['localhost is not taken from others', BY_RACK, 'localhost:5240', 'http://10.20.0.1:5248'],
   ['a request without Host', BY_RACK, undefined, 'http://10.20.0.1:5248'],
   [
-    'what a rack passes on over TLS came to it without',
+    'a request that a rack passes on over TLS came to it without',
     { ...BY_RACK, protocol: 'https' },
     'x',
     'http://10.20.0.1:5248',

@@ -23,29 +23,29 @@ let duties: Duties;
 const unhandled: unknown[] = [];
 const note = (error: unknown): void => void unhandled.push(error);
 
-/** What makes the database refuse, and what ends that. `$name` is the database; statements run beside it, or in it. */
+/** What makes the database refuse, and what ends that. `$name` is the database; statements run in another database, or in it. */
 const REFUSALS: readonly (readonly [
   what: string,
-  where: 'beside' | 'inside',
+  where: 'outside' | 'inside',
   begin: readonly string[],
   end: readonly string[],
 ])[] = [
   [
     'takes no connections',
-    'beside',
+    'outside',
     ['ALTER DATABASE $name ALLOW_CONNECTIONS false'],
     ['ALTER DATABASE $name ALLOW_CONNECTIONS true'],
   ],
   [
     'has another name',
-    'beside',
+    'outside',
     ['ALTER DATABASE $name ALLOW_CONNECTIONS false', 'END', 'ALTER DATABASE $name RENAME TO elsewhere'],
     ['ALTER DATABASE elsewhere RENAME TO $name', 'ALTER DATABASE $name ALLOW_CONNECTIONS true'],
   ],
-  ['does not let its user in', 'beside', ['ALTER ROLE guarded NOLOGIN'], ['ALTER ROLE guarded LOGIN']],
+  ['does not let its user in', 'outside', ['ALTER ROLE guarded NOLOGIN'], ['ALTER ROLE guarded LOGIN']],
   [
     'wants another password',
-    'beside',
+    'outside',
     ["ALTER ROLE guarded PASSWORD 'other'"],
     [`ALTER ROLE guarded PASSWORD '${SECRET}'`],
   ],
@@ -93,10 +93,10 @@ describe('a running region whose database refuses', { skip: missing('linux', '/u
     return answer.status;
   }
 
-  async function run(where: 'beside' | 'inside', statements: readonly string[]): Promise<void> {
+  async function run(where: 'outside' | 'inside', statements: readonly string[]): Promise<void> {
     for (const one of statements) {
       if (one === 'END') await endConnections();
-      else await server.query(one.replaceAll('$name', database), where === 'beside' ? 'postgres' : database);
+      else await server.query(one.replaceAll('$name', database), where === 'outside' ? 'postgres' : database);
     }
   }
 

@@ -187,8 +187,8 @@ test('values in the file are shown, and every change of them is refused with fil
       }
       assert.equal((await call('GET', '2.0/maas/?op=get_config&name=kernel_opts')).text, '"quiet"');
       assert.equal((await region.desiredState()).settings, undefined);
-      const beside = await call('POST', `${INTERFACES}?op=new`, { ...AS_IN_THE_GUIDE, interface: 'eth7' });
-      assert.match(beside.text, /overlaps/, 'the file’s networks count');
+      const overlapping = await call('POST', `${INTERFACES}?op=new`, { ...AS_IN_THE_GUIDE, interface: 'eth7' });
+      assert.match(overlapping.text, /overlaps/, 'the file’s networks count');
     },
   ));
 

@@ -98,7 +98,7 @@ async function measure(count: number): Promise<ReadonlyMap<string, { statements:
       const isApi = url.startsWith('/MAAS/api/');
       const headers = { host: 'rack.example', accept: 'text/html', ...(isApi ? { authorization } : { cookie }) };
       const ask = () => app.inject({ url, headers: isApi ? { ...headers, accept: '*/*' } : headers });
-      // What the first one makes the region remember does not count.
+      // The first request fills the caches of the region, so it does not count.
       await ask();
       const from = statements;
       const { statusCode } = await ask();

@@ -45,7 +45,7 @@ const rows: readonly (readonly [name: string, files: Files, refusal: RegExp | un
   ['a used cache and an empty file', { 'desired-state.json': used, 'region.db': '' }, /was not always/],
   ['a used cache and a page without tables', { 'desired-state.json': used, 'region.db': newPage() }, /was not always/],
   ['a log without its file', { 'region.db-wal': 'x' }, /write-ahead log is not.*1 byte .*backup of both/],
-  ['a log beside an empty file', { 'region.db-wal': 'x', 'region.db': '' }, /write-ahead log is not/],
+  ['a log next to an empty file', { 'region.db-wal': 'x', 'region.db': '' }, /write-ahead log is not/],
 ];
 
 for (const [name, files, refusal] of rows) {

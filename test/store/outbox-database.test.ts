@@ -221,7 +221,7 @@ test('a machine that posts without end leaves room for others’ posts, after a 
     assert.equal(fill(again), 0);
     assert.equal(again.addPost(post(body, '10.20.0.130')).refused, false);
     again.take(kept, 1e9);
-    assert.ok(fill(again) > 20, 'what is on its way takes no room from what waits');
+    assert.ok(fill(again) > 20, 'entries being sent take no room from waiting ones');
   });
 });
 

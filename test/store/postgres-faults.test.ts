@@ -325,14 +325,14 @@ describe('a PostgreSQL that cannot be used', { skip: missing('linux', '/usr/lib/
       await Promise.all(work);
       const [store] = stores;
       const stored = new Set((await store?.listUsers())?.map(({ username }) => username));
-      const told = ((await store?.listEvents({ limit: 100_000 })) ?? []).map(({ params }) =>
+      const reported = ((await store?.listEvents({ limit: 100_000 })) ?? []).map(({ params }) =>
         'text' in params ? String(params.text) : '',
       );
       assert.deepEqual(
         acknowledged.filter((username) => !stored.has(username)),
         [],
       );
-      assert.deepEqual([...told].sort(), [...stored].sort(), 'each has one event');
+      assert.deepEqual([...reported].sort(), [...stored].sort(), 'each has one event');
       assert.ok(unavailable > 0, 'the database was away');
     } finally {
       isOver = true;

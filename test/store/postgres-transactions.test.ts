@@ -119,7 +119,7 @@ describe('transactions in PostgreSQL', { skip: missing('linux', '/usr/lib/postgr
       }
     }));
 
-  test('who follows the log of a region with several writing processes misses no event, and gets none twice', () =>
+  test('a follower of the log, written by several processes, gets each event exactly once', () =>
     withProcesses(3, async (stores) => {
       const [first] = stores;
       assert.ok(first !== undefined);
@@ -237,13 +237,13 @@ describe('transactions in PostgreSQL', { skip: missing('linux', '/usr/lib/postgr
 
   test('a process tells the others, and not itself; a lost connection listens again', () =>
     withProcesses(3, async (stores) => {
-      const told = [0, 0, 0];
+      const hints = [0, 0, 0];
       for (const [index, store] of stores.entries())
         store.neighbours?.listen(() => {
-          told[index] = (told[index] ?? 0) + 1;
+          hints[index] = (hints[index] ?? 0) + 1;
         });
       const heard = (...counts: readonly number[]) =>
-        eventuallyWithin(WAIT_MS_MAX, `${counts} hints`, () => told.join() === counts.join());
+        eventuallyWithin(WAIT_MS_MAX, `${counts} hints`, () => hints.join() === counts.join());
       // Each looks once when it begins to listen.
       await heard(1, 1, 1);
       stores[0]?.neighbours?.tell();

@@ -62,7 +62,7 @@ describe('the data of a region, moved', { skip: missing('linux', '/usr/lib/postg
     rmSync(directory, { recursive: true, force: true });
   });
 
-  /** All that the ports tell of a region. */
+  /** Everything the ports return about a region. */
   async function everything(store: RegionStore): Promise<unknown> {
     return [
       await store.listMachines({}, 0, 10_000),
@@ -86,7 +86,7 @@ describe('the data of a region, moved', { skip: missing('linux', '/usr/lib/postg
     }
   }
 
-  /** What is added later has higher ids and versions than all before. */
+  /** New rows get higher ids and versions than all before. */
   async function checkGoesOn(opening: RegionStore | Promise<RegionStore>): Promise<void> {
     const store = await opening;
     const [version, { newest }] = [await store.desiredVersion(), await store.eventRange()];
@@ -226,7 +226,7 @@ describe('the data of a region, moved', { skip: missing('linux', '/usr/lib/postg
     assert.equal(tables, '');
   });
 
-  test('what root copies, saves or restores belongs to the owner of the directory', {
+  test('files that root copies, saves or restores belong to the owner of the directory', {
     skip: missing('root'),
   }, async () => {
     const name = await server.makeDatabase();

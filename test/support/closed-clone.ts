@@ -32,7 +32,7 @@ export const FURTHER: readonly ClosedFile[] = [
   ['test/files/file-tree.test.ts', '.'],
   ['test/files/found-stats.test.ts', '.'],
   ['test/files/read-fault.test.ts', '.'],
-  ['test/store/state-lock.test.ts', 'who may not write'],
+  ['test/store/state-lock.test.ts', 'a user who may not write'],
 ];
 
 /** Runs a file's tests in the closed clone, and demands that they pass. */
@@ -44,7 +44,7 @@ export function passesInClosedClone([file, name]: ClosedFile): void {
     // The Node of the packages is closed with them.
     const own = relative(realpathSync(join(ROOT, 'node_modules')), process.execPath);
     const node = own.startsWith('..') ? process.execPath : join(clone, 'node_modules', own);
-    // A network of its own: the same files run beside this one, on the same ports.
+    // A network of its own: the same files run at the same time, on the same ports.
     const script = 'ip link set lo up && mount --bind "$1" "$2" && cd "$2" && shift 2 && exec "$@"';
     const run = [node, '--test', `--test-name-pattern=${name}`, join(clone, file)];
     const words = ['-m', '-n', '--propagation', 'private', 'sh', '-ec', script, 'sh', ROOT, clone, ...run];

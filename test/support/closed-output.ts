@@ -38,6 +38,6 @@ export async function runAndLeave(
   const late = systemClock.schedule(END_MS_MAX, () => child.kill('SIGKILL'));
   const [code, signal] = await once(child, 'close');
   late.cancel();
-  assert.equal(signal, null, 'it ended by itself');
+  assert.equal(signal, null, 'it exited, and no signal ended it');
   return { code, complaints, output };
 }

@@ -54,8 +54,8 @@ export function testFirstBoots(
   { content = 'amd64', needs = [], proxied = false }: BootCaseTerms = {},
 ): void {
   const skip = missing(...NEEDS, ...needs, ...bootTreeNeeds(content));
-  const beside = proxied ? ' alongside another DHCP server' : '';
-  describe(`an unknown machine (${content}) boots from the network${beside} and is enlisted`, { skip }, () =>
+  const alongside = proxied ? ' alongside another DHCP server' : '';
+  describe(`an unknown machine (${content}) boots from the network${alongside} and is enlisted`, { skip }, () =>
     boots(cases, content, proxied),
   );
 }

@@ -1,6 +1,6 @@
 // A test file's share of the host while it runs, which the file declares in a comment of its first lines:
 //
-//   // @host rests             it waits nearly always, and measures no time: it runs beside any others
+//   // @host rests             it waits nearly always, and measures no time: it runs alongside any others
 //   // @host waits             it mostly waits, and measures no time: five of them run at a time
 //   // @host waits, 80 s       the same; it takes long, and is one of the first to begin
 //   // @host computes, 300 s   it keeps a processor busy, for some 300 s: two run at a time, the longest first, and one that waits

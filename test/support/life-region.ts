@@ -22,7 +22,7 @@ export class LifeRegion implements RegionApart {
   /** The one that commands are given to. */
   current: RunningRack;
   readonly #namespace: LabNamespace;
-  /** Those that are not to run. */
+  /** Those that must not run. */
   readonly #stopped = new Set<RunningRack>();
 
   private constructor(places: readonly [LabPlace, LabPlace], server: PostgresServer, namespace: LabNamespace) {
@@ -51,7 +51,7 @@ export class LifeRegion implements RegionApart {
     return region;
   }
 
-  /** Starts a process, and again when it ends by itself, as a service manager does. */
+  /** Starts a process, and restarts it if it exits, as a service manager does. */
   async run(one: RunningRack): Promise<void> {
     this.#stopped.delete(one);
     await one.start({

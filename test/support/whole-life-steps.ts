@@ -36,8 +36,8 @@ const NO_SESSION = 255;
 const MIB = 1024 * 1024;
 /** Who logs in to the image. */
 const USER = 'debian';
-/** What its owner told it, as soon as it has it. */
-const TOLD = 'timeout 30 sh -c "until [ -s /etc/told ]; do sleep 1; done"; cat /etc/told';
+/** Prints the file that its owner's user data writes, as soon as it exists. */
+const WRITTEN_BY_OWNER = 'timeout 30 sh -c "until [ -s /etc/told ]; do sleep 1; done"; cat /etc/told';
 const BOOT_ID = 'cat /proc/sys/kernel/random/boot_id';
 const USER_DATA = '#cloud-config\nwrite_files: [{ path: /etc/told, content: "by its owner" }]\n';
 
@@ -164,7 +164,7 @@ class WholeLife {
     const bytes = Number(lines.at(-1));
     assert.ok(bytes > 0.85 * this.#given.diskBytes, `its root has the whole disk: ${bytes}`);
     await this.#life.patiently('cloud-init has done as its owner says', LOGIN_MS_MAX, async () =>
-      (await run(TOLD)) === 'by its owner' ? true : undefined,
+      (await run(WRITTEN_BY_OWNER)) === 'by its owner' ? true : undefined,
     );
     const file = await run('sudo cat /etc/cloud/cloud.cfg.d/90_rackboot.cfg');
     const value = (name: string): string =>

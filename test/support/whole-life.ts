@@ -89,7 +89,7 @@ export interface LifeCase extends Pick<BootCase, 'firmware' | 'nic' | 'memoryMib
   readonly proxied?: boolean;
 }
 
-/** A machine with a BIOS, and a BMC that it finds by itself. */
+/** A machine with a BIOS, and a BMC that it finds without help. */
 export const BIOS_LIFE = {
   firmware: 'bios',
   nic: 'virtio-net-pci',
@@ -281,7 +281,7 @@ export class LifeRig {
     }
   }
 
-  /** Waits until the machine's log tells of this, among its latest lines. */
+  /** Waits until one of the latest lines of the machine's log matches. */
   tells(what: RegExp, limitMs: number): Promise<true> {
     return this.patiently(`its log tells ${what}`, limitMs, async () => {
       const asked = await askDaemon(this.#home.stateDir, `/MAAS/api/2.0/events/?op=query&limit=${LATEST}&level=DEBUG`);

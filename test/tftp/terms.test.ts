@@ -48,8 +48,8 @@ const CASES: readonly (readonly [string, string, string])[] = [
     `windowsize=${WINDOW_BLOCKS_MAX}`,
   ],
   ['a window fits one call of 65507 bytes', 'blksize=1468 windowsize=64', 'blksize=1468 windowsize=44'],
-  ['what iPXE asks', 'blksize=1432 tsize=0', `blksize=1432 tsize=${SIZE}`],
-  ['what OVMF asks', 'tsize=0 blksize=1468 windowsize=4', `tsize=${SIZE} blksize=1468 windowsize=4`],
+  ['the request of iPXE', 'blksize=1432 tsize=0', `blksize=1432 tsize=${SIZE}`],
+  ['the request of OVMF', 'tsize=0 blksize=1468 windowsize=4', `tsize=${SIZE} blksize=1468 windowsize=4`],
 ];
 
 for (const [name, asked, granted] of CASES) {

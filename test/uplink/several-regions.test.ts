@@ -63,7 +63,7 @@ test('the one that answered last is asked, and the next ones only if it does not
   assert.deepEqual(moves, ['b', 'a']);
 });
 
-test('if none answers, each was asked once, and the first failure is told; "not now" of one is an answer', async () => {
+test('if none answers, each was asked once, and the first failure is reported; "not now" of one is an answer', async () => {
   const { addresses, regions } = place();
   for (const address of addresses) address.status = undefined;
   await assert.rejects(regions.ask(REQUEST), /^Error: a does not answer$/);

@@ -90,8 +90,8 @@ export async function interview(terms: Interview): Promise<Answers> {
     if (again.length === 0) refuseOptions(found);
     tell(`That does not work:\n${found.map(({ text }) => `  ${text}`).join('\n')}\nNothing is written yet.`);
     // Another network may have another server.
-    const anew = again.includes('interface') && asked.includes('mode') ? (['mode'] as const) : [];
-    open = inOrder([...again, ...anew, ...rest]);
+    const repeated = again.includes('interface') && asked.includes('mode') ? (['mode'] as const) : [];
+    open = inOrder([...again, ...repeated, ...rest]);
   }
   return answers;
 }

@@ -96,10 +96,10 @@ export function explain(
 
 /** What its last configuration said if no kind of client foresees it: that its processor has 32 bits only. */
 function lastObstacle(steps: readonly TimelineStep[]): readonly string[] {
-  const told = steps.findLast(
+  const configured = steps.findLast(
     ({ event }) => 'purpose' in event && event.purpose !== undefined && event.purpose !== 'chain',
   );
-  const purpose = told !== undefined && 'purpose' in told.event ? told.event.purpose : undefined;
+  const purpose = configured !== undefined && 'purpose' in configured.event ? configured.event.purpose : undefined;
   return purpose === 'no-environment' ? [`at its last boot: ${PURPOSE_CURES[purpose]}`] : [];
 }
 

@@ -1,7 +1,7 @@
 // The administrators whose API keys racks use.
 //
 // 1. A rack with such a key speaks only while the key's owner is an administrator, which is checked at each use. A rack with a key that it
-//    generated has been accepted by itself, and has no owner.
+//    generated has been accepted on its own, and has no owner.
 
 import type { NewMachineEvent } from '../records/machine-event.ts';
 import type { Racks } from './racks.ts';

@@ -14,8 +14,8 @@ import { LANGUAGE } from './language.ts';
 const SENTENCE_CHARACTERS_MAX = 500;
 
 const WRITERS: Writers<RemarkParams> = { ...LANGUAGE.events, ...LANGUAGE.remarks };
-/** The doubts that still stand. Other events keep their sentence. */
-const STANDING: Writers<RemarkParams> = { ...WRITERS, ...LANGUAGE.doubts };
+/** For doubts that still stand. Other events keep their sentence. */
+const DOUBT_WRITERS: Writers<RemarkParams> = { ...WRITERS, ...LANGUAGE.doubts };
 
 /** True for a code that this version knows; its parameters were kept with it. */
 export const isHappening = (kept: { readonly code: string; readonly params: unknown }): kept is Happening =>
@@ -44,7 +44,7 @@ export const remarkSentence = (remark: Remark | undefined): string =>
   remark === undefined ? '' : written(WRITERS, remark);
 
 /** Continues a sentence about the machine or rack in doubt. @param doubt a doubt stored by another version may be an event without such words */
-export const doubtWords = (doubt: Doubt | Happening): string => written(STANDING, doubt);
+export const doubtWords = (doubt: Doubt | Happening): string => written(DOUBT_WRITERS, doubt);
 
 /** The sentence of a logged event, which begins with the hardware address of an unknown machine. */
 export const loggedSentence = (event: Happening & { readonly stranger?: MacAddress | undefined }): string =>

@@ -15,7 +15,7 @@ const CASES: readonly (readonly [string, string, string, string])[] = [
     '\n[…]\ntwo\nthree\n',
   ],
   [
-    'what follows the last printed characters, if the beginning is gone',
+    'the output after the last printed characters, if the beginning is gone',
     `${'x'.repeat(300)}end`,
     `${'x'.repeat(260)}end more`,
     ' more',

@@ -99,7 +99,7 @@ for (const path of ['/leases', '/leases/lines']) {
     else assert.deepEqual(addresses.toSorted(), expected.toSorted());
     if (path === '/leases/lines') assert.equal(last, COUNT);
     assert.ok(looked.most <= MOST, `${looked.most} leases were looked at in one turn`);
-    assert.ok(reported.most <= MOST, `${reported.most} leases were told of in one turn`);
+    assert.ok(reported.most <= MOST, `${reported.most} leases were reported in one turn`);
   });
 }
 

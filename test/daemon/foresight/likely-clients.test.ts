@@ -70,12 +70,15 @@ test('kinds of clients with the same result are joined', () => {
 });
 
 test('a machine whose last configuration said that its processor has 32 bits only is not foreseen to boot', () => {
-  const told = (purpose: string): TimelineStep => {
+  const stepFor = (purpose: string): TimelineStep => {
     const event: HttpEvent = { kind: 'http.rendered', at: NOW, mac: MAC, file: '/ipxe.cfg-default-i386', purpose };
     return { number: 9, boot: 1, event, times: 1, lastAt: NOW };
   };
   const obstacles = (...more: readonly TimelineStep[]): readonly string[] =>
     explain({ ...asked, steps: [...steps(['ipxe', 0]), ...more] }, foresight({}), []).obstacles;
-  assert.match(obstacles(told('no-environment'), told('chain')).join(), /^at its last boot: its processor has 32 bits/);
-  assert.deepEqual(obstacles(told('no-environment'), told('enlist')), []);
+  assert.match(
+    obstacles(stepFor('no-environment'), stepFor('chain')).join(),
+    /^at its last boot: its processor has 32 bits/,
+  );
+  assert.deepEqual(obstacles(stepFor('no-environment'), stepFor('enlist')), []);
 });

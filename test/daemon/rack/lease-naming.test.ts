@@ -143,9 +143,9 @@ test('a lease in the home network has its machine’s name, and one elsewhere on
   // The same result as naming everything from scratch.
   table.load([home], NOW);
   naming.lease(home);
-  const anew = new Names({ serial: 1 });
-  nameMachines(anew, new MachineDirectory([{ ...machine(5, 'web'), home: home.address }]), [home, stray], config);
-  assert.deepEqual(anew.find('web.maas')?.sets, names.find('web.maas')?.sets);
+  const fresh = new Names({ serial: 1 });
+  nameMachines(fresh, new MachineDirectory([{ ...machine(5, 'web'), home: home.address }]), [home, stray], config);
+  assert.deepEqual(fresh.find('web.maas')?.sets, names.find('web.maas')?.sets);
   // The region sets its home after both leases run.
   naming.setMachines(new MachineDirectory([{ ...machine(5, 'web'), home: stray.address }]));
   assert.deepEqual(named(), ['10.30.0.10'], 'its home is the other network');
@@ -214,14 +214,14 @@ test('after any changes of machines and leases, the names equal those of naming 
         machines = after;
       }
     }
-    const anew = new Names({ serial: 1 });
+    const fresh = new Names({ serial: 1 });
     nameMachines(
-      anew,
+      fresh,
       machines,
       table.all().filter((one) => isActive(one, NOW)),
       config,
     );
-    assert.deepEqual(forward(names), forward(anew), `round ${round}`);
+    assert.deepEqual(forward(names), forward(fresh), `round ${round}`);
   }
 });
 

@@ -57,9 +57,13 @@ test('where identifiers count, a flood under the hardware address of a machine h
     }
   };
   flood(0);
-  assert.equal(lease(mac(0x020000000001), called('notebook')), before, 'who has a lease, by its identifier');
+  assert.equal(
+    lease(mac(0x020000000001), called('notebook')),
+    before,
+    'a client with a lease, known by its identifier',
+  );
   assert.equal(lease(mac(0x020000000009), called('notebook')), before, 'wherever it is');
-  assert.equal(lease(mac(0x020000000002), called('printer')), 'ack 10.20.0.20', 'for whom an address is reserved');
+  assert.equal(lease(mac(0x020000000002), called('printer')), 'ack 10.20.0.20', 'a client with a reserved address');
   assert.equal(lease(MAC_A, called('system')), 'ack 10.20.0.30', 'the machine of the fixed address');
   flood(FLOOD);
   // Of a rack that was restarted meanwhile: nothing is on offer.
@@ -68,7 +72,11 @@ test('where identifiers count, a flood under the hardware address of a machine h
   for (let index = 0; index < FLOOD; index += 1) {
     again.say({ type: 'discover', mac: mac(0x060000000000 + index), ...called(`id ${index}`) });
   }
-  assert.equal(again.say({ ...asks, ...called('system') }), 'ack 10.20.0.30', 'who takes up its fixed address');
+  assert.equal(
+    again.say({ ...asks, ...called('system') }),
+    'ack 10.20.0.30',
+    'a client that takes up its fixed address',
+  );
   assert.equal(lease(mac(0x020000000003), called('new')), 'silence', 'the bound was reached');
 });
 

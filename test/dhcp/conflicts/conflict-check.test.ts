@@ -517,7 +517,7 @@ test('a last holder that keeps answering and asks for nothing becomes a stranger
   assert.ok(rig.reported('dhcp.still-used').length <= HOLDER_MS_MAX / 60_000);
 });
 
-test('a question of the doctor has no address probed: it sets nothing aside, keeps nothing and tells of nothing', async () => {
+test('a question of the doctor has no address probed: it sets nothing aside, keeps nothing and reports nothing', async () => {
   const one = { low: ip('10.20.0.100'), high: ip('10.20.0.100') };
   for (const user of [MAC_A, SQUATTER]) {
     const rig = await start(config(subnet({ dynamic: one, leaseTime: seconds(30) })));

@@ -317,7 +317,7 @@ test('if no tap can be opened the watch says why, and keeps listening', () => {
   rig.clock.advance(1);
   assert.match(rig.watch.blindness ?? '', /CAP_NET_RAW/);
   rig.clock.advance(INTERVAL_MS);
-  assert.equal(rig.blind, 1, 'told once');
+  assert.equal(rig.blind, 1, 'reported once');
   rig.canTap = true;
   rig.clock.advance(INTERVAL_MS);
   assert.equal(rig.watch.blindness, undefined);
@@ -482,7 +482,7 @@ test('after some were forgotten no client that may be one of them is denied, unt
   clock.advance(DOUBT_MS);
   const spared = (): readonly boolean[] =>
     [invented(0), MAC_B, KNOWN_CLIENT].map((client) => watch.isSeenAt('eth1', client));
-  assert.deepEqual(spared(), [true, true, false], 'who is known here never chose another server');
+  assert.deepEqual(spared(), [true, true, false], 'a client known here never chose another server');
   assert.equal(watch.isSeenAt('relayed far', MAC_B), false, 'another wire forgot nobody');
   clock.advance(CHOICE_MS - DOUBT_MS - 1);
   assert.deepEqual(spared(), [true, true, false]);

@@ -300,7 +300,7 @@ const fixtures: readonly [file: string, format: LeaseFileFormat, replaced: numbe
   ],
 ];
 for (const [file, format, replaced, wanted] of fixtures) {
-  test(`what the real server wrote is read whole: ${file}`, () => {
+  test(`the file of a real server is read whole: ${file}`, () => {
     const lines = readFileSync(join(FIXTURES, file), 'latin1').split('\n');
     assert.equal(detectFormat(lines), format);
     const leases = new ForeignLeases();

@@ -108,7 +108,7 @@ test('circuits without a relay agent take from their interface, one of them at m
   assert.equal(limits.refused(port(2), START), 'eth1', 'the circuit might have more, the interface has no more');
   assert.equal(admitted(limits, port(3), START), 0);
   assert.equal(admitted(limits, WIRE, START), 0);
-  assert.equal(admitted(limits, circuit(1), START), AT_ONCE, 'what relay agents bring is not theirs');
+  assert.equal(admitted(limits, circuit(1), START), AT_ONCE, 'clients behind relay agents have a limit of their own');
   assert.equal(admitted(limits, port(3), later(START, 1000)), NEW_CLIENTS_PER_SECOND);
 });
 

@@ -84,7 +84,7 @@ test('a flood in the names of 5000 machines hides no step of another, and report
     for (let index = 0; index < 5000; index += 1) say(denied(mac(0x525400000000 + index)));
   }
   const flood = reported('dhcp.nak').length;
-  assert.ok(flood >= 5000 && flood <= 5000 + TOGETHER_RATE.burst, `${flood} were told`);
+  assert.ok(flood >= 5000 && flood <= 5000 + TOGETHER_RATE.burst, `${flood} were reported`);
   assert.match(say(denied(victim)), /^nak/);
   assert.deepEqual(
     reported('dhcp.nak').map((event) => event.mac),
@@ -93,7 +93,7 @@ test('a flood in the names of 5000 machines hides no step of another, and report
   clock.advance(MINUTE / 2);
   for (let index = 0; index < 5000; index += 1) say(denied(mac(0x525400000000 + index)));
   const later = reported('dhcp.nak').length;
-  assert.ok(later <= TOGETHER_RATE.burst, `${later} were told half a minute later`);
+  assert.ok(later <= TOGETHER_RATE.burst, `${later} were reported half a minute later`);
 });
 
 test('a client whose lease has ended is a stranger; lease holders share what is owed to them', () => {
@@ -112,7 +112,7 @@ test('a client whose lease has ended is a stranger; lease holders share what is 
       for (let index = 0; index < holders; index += 1) say(denied(client(index)));
     }
     const count = reported('dhcp.nak').length;
-    assert.ok(count <= bound && count >= least, `${state}: ${count} were told`);
+    assert.ok(count <= bound && count >= least, `${state}: ${count} were reported`);
   }
 });
 

@@ -212,14 +212,14 @@ test('a relay agent on a wire of this rack is believed from that wire, and from 
 });
 
 /** A second wire of the rack, with hosts of its own. */
-const besideSubnet = (changes: Partial<DhcpSubnet> = {}): DhcpSubnet => ({
+const secondSubnet = (changes: Partial<DhcpSubnet> = {}): DhcpSubnet => ({
   ...relayedSubnet(),
-  name: 'beside',
+  name: 'second',
   interfaceName: 'eth2',
   serverAddress: ip('10.30.0.2'),
   ...changes,
 });
-const BESIDE_RACK = '10.30.0.2';
+const SECOND_RACK = '10.30.0.2';
 /** A host of the second wire. */
 const NEIGHBOUR = ip('10.30.0.50');
 const SELECTION = [118, [10, 20, 0, 0]] as const;
@@ -255,13 +255,13 @@ test('without a relay agent, a message is about the wire it comes from, or comes
       'eth2',
       'other-wire',
     ],
-    ['to the rack', {}, asks, BESIDE_RACK, 'OFFER'],
+    ['to the rack', {}, asks, SECOND_RACK, 'OFFER'],
     ['to the rack’s address on another wire', {}, asks, TO_RACK, 'other-wire'],
-    ['to the rack, by 118', {}, { ...asks, options: [SELECTION] }, BESIDE_RACK, 'other-wire'],
-    ['to the rack, by 82.5', {}, { ...asks, options: [LINK] }, BESIDE_RACK, 'other-wire'],
-    ['to the rack, named', named, { ...asks, options: [SELECTION] }, BESIDE_RACK, 'OFFER'],
+    ['to the rack, by 118', {}, { ...asks, options: [SELECTION] }, SECOND_RACK, 'other-wire'],
+    ['to the rack, by 82.5', {}, { ...asks, options: [LINK] }, SECOND_RACK, 'other-wire'],
+    ['to the rack, named', named, { ...asks, options: [SELECTION] }, SECOND_RACK, 'OFFER'],
     ['a renewal', {}, held, TO_RACK, 'ACK'],
-    ['a renewal at another address of the rack', {}, held, BESIDE_RACK, 'ACK'],
+    ['a renewal at another address of the rack', {}, held, SECOND_RACK, 'ACK'],
     ['a renewal in another’s name', {}, { ...held, from: NEIGHBOUR }, TO_RACK, 'sent-from-elsewhere'],
     ['whatever is named', { relaySources: [] }, { ...held, from: NEIGHBOUR }, TO_RACK, 'sent-from-elsewhere'],
     ['a list of relay agents', { relays: [RELAY_ALONE] }, { ...held, from: NEIGHBOUR }, TO_RACK, 'sent-from-elsewhere'],
@@ -284,7 +284,7 @@ test('without a relay agent, a message is about the wire it comes from, or comes
     ['settings', {}, { type: 'inform', ciaddr: ip('10.20.0.7') }, TO_RACK, 'ACK'],
   ];
   for (const [name, near, words, socketName, answer] of rows) {
-    const rack = await WireRack.start({ config: config(subnet(near), besideSubnet()) });
+    const rack = await WireRack.start({ config: config(subnet(near), secondSubnet()) });
     assert.equal(rack.lease(MAC_B, { requested: LEASED })?.yiaddr, LEASED);
     assert.equal(rack.ask(words, socketName)?.type ?? refusalOf(rack), answer, name);
   }
@@ -343,9 +343,9 @@ test('a host of one wire takes, ends and changes nothing on another, with any se
     ['the same and 118', 'eth2', (ciaddr) => ({ type: 'request', ciaddr, options: [SELECTION] })],
     ['a renewal', TO_RACK, (ciaddr) => ({ type: 'request', mac: MAC_B, ciaddr, options: [hostname] })],
     ['a renewal as somebody new', TO_RACK, (ciaddr) => ({ type: 'request', ciaddr })],
-    ['the same at its own address of the rack', BESIDE_RACK, (ciaddr) => ({ type: 'request', ciaddr })],
+    ['the same at its own address of the rack', SECOND_RACK, (ciaddr) => ({ type: 'request', ciaddr })],
     ['a REQUEST to the rack', TO_RACK, (requested) => ({ type: 'request', requested })],
-    ['the same by 118', BESIDE_RACK, (requested) => ({ type: 'request', requested, options: [SELECTION] })],
+    ['the same by 118', SECOND_RACK, (requested) => ({ type: 'request', requested, options: [SELECTION] })],
   ];
   const sites: readonly Partial<DhcpSubnet>[] = [
     { authoritative: 'auto' },
@@ -355,7 +355,7 @@ test('a host of one wire takes, ends and changes nothing on another, with any se
   ];
   for (const near of sites) {
     for (const [name, socketName, words] of ways) {
-      const rack = await WireRack.start({ config: config(subnet(near), besideSubnet()) });
+      const rack = await WireRack.start({ config: config(subnet(near), secondSubnet()) });
       assert.equal(rack.lease(MAC_B, { requested: LEASED })?.yiaddr, LEASED);
       const before = rack.table.all();
       addresses.forEach((address, index) => {
@@ -381,7 +381,7 @@ test('§4.3.2: a host that moved to another wire is denied its former address th
       ['REBINDING', 'auto', { ciaddr: LEASED }, 'no-record'],
     ];
   for (const [name, authoritative, words, answer] of rows) {
-    const rack = await WireRack.start({ config: config(subnet(), besideSubnet({ authoritative })) });
+    const rack = await WireRack.start({ config: config(subnet(), secondSubnet({ authoritative })) });
     assert.equal(rack.lease(MAC_B, { requested: LEASED })?.yiaddr, LEASED);
     const reply = rack.ask({ type: 'request', mac: MAC_B, ...words }, 'eth2');
     assert.equal(reply?.type ?? refusalOf(rack), answer, `${name}, ${authoritative}`);

@@ -60,7 +60,7 @@ const NAMED: readonly (readonly [
 ];
 
 for (const [name, words, relay, arrival, named] of NAMED) {
-  test(`what names a network: ${name}`, () => {
+  test(`the network that a message names: ${name}`, () => {
     const found = namedNetwork(clientMessage(words), relay, arrival);
     assert.equal(found === undefined ? undefined : formatIpv4(found), named);
   });

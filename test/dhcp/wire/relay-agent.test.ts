@@ -21,7 +21,7 @@ const READ: readonly (readonly [name: string, option: readonly number[], said: P
   ['the server identifier (RFC 5107 §4)', bytes(11, 4, 10, 30, 0, 1), { serverIdentifierOverride: ip('10.30.0.1') }],
   ['of two of a kind the first', bytes(1, 1, 'a', 1, 1, 'b'), { circuitId: 'a' }],
   ['other sub-options are passed over', bytes(9, 3, 0, 0, 9, 151, 0, 1, 1, 'a'), { circuitId: 'a' }],
-  ['what is longer than the option ends it', bytes(2, 2, 'sw', 1, 9, 'ge7'), { remoteId: 'sw' }],
+  ['a sub-option longer than the option ends it', bytes(2, 2, 'sw', 1, 9, 'ge7'), { remoteId: 'sw' }],
   ['also where only the length is missing', bytes(2, 2, 'sw', 1), { remoteId: 'sw' }],
 ];
 

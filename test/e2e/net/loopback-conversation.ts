@@ -12,7 +12,7 @@ const SERVER_PORT = 6767;
 const CLIENT_PORT = 6868;
 const MACHINE = mac(0x525400123456);
 
-/** The conversation, in order, as `who heard what from whom`. */
+/** The conversation, in order, each datagram as `hearer heard text from sender`. */
 export interface LoopbackReport {
   readonly kind: string;
   readonly heard: readonly string[];

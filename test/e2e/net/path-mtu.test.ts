@@ -17,7 +17,7 @@ import { enterOwnNetwork, ip, openPeer, type Peer, until } from '../../support/o
 const TELL_PROGRAM = new URL('../../support/small-path.ts', import.meta.url).pathname;
 const TAKE_PROGRAM = "require('dgram').createSocket('udp4').bind(40000, () => console.log('takes'))";
 const OWN = '10.91.0.1';
-const MTU_TOLD = 552;
+const CLAIMED_MTU = 552;
 /** With the headers as long as the cable carries in one piece. */
 const WHOLE = 1472;
 /** A TFTP block that leaves in three pieces at the cable's MTU. */
@@ -77,7 +77,7 @@ describe('a forged report of a small path', { skip: missing('linux', 'root', 'ip
     const one = (bytes: number) => fragmentsOf(() => socket.send([{ bytes: new Uint8Array(bytes), to }]));
     // The peer's hardware address is known from here on.
     assert.equal(await one(WHOLE), 0);
-    peer.run(process.execPath, TELL_PROGRAM, OWN, victim, String(MTU_TOLD), String(socket.localPort));
+    peer.run(process.execPath, TELL_PROGRAM, OWN, victim, String(CLAIMED_MTU), String(socket.localPort));
     await sleep(50);
     const alone = await one(WHOLE);
     const segments = await fragmentsOf(() =>
@@ -117,7 +117,7 @@ describe('a forged report of a small path', { skip: missing('linux', 'root', 'ip
       const socket = await network.open(request);
       const send = () => fragmentsOf(() => socket.send([{ bytes: new Uint8Array(WHOLE), to }]));
       assert.equal(await send(), 0);
-      peer.run(process.execPath, TELL_PROGRAM, OWN, victim, String(MTU_TOLD), String(socket.localPort));
+      peer.run(process.execPath, TELL_PROGRAM, OWN, victim, String(CLAIMED_MTU), String(socket.localPort));
       await sleep(50);
       // The first call after it may report the message.
       socket.send([{ bytes: new Uint8Array(8), to }]);

@@ -391,7 +391,7 @@ test('a proven machine whose address went to another gives way before those that
       assert.deepEqual(await gone(), [all[5]], 'its address is the newcomer’s');
       await enlist(region, { ...vouched(V2), ...from('10.20.0.99') });
       assert.deepEqual(await gone(), [all[0], all[5]]);
-      // Who reports again was heard of.
+      // A machine that reports again was heard of last.
       await enlist(region, { ...vouched(0x525400100001), ...from('10.20.0.11') });
       await enlist(region, { ...vouched(C), ...from('10.20.0.98') });
       assert.deepEqual(await gone(), [all[0], all[2], all[5]]);

@@ -597,7 +597,7 @@ test('after an uncertain power-on, a machine has five minutes for its first sign
     assert.equal(failed.status, 'failed-commissioning');
     const text = 'it may have been switched off and on: it broke again; no sign of life in the 5 minutes since';
     assert.equal(reasonOf(failed), text);
-    // What has little time left is given no more.
+    // Work with little time left gets no extension.
     const late = await order(region, systemId, { name: 'commission' });
     await clock.pass(18 * MINUTE_MS);
     await region.life.powerSwitched(systemId, powerEnd(late, 'unknown', 'the connection broke'));

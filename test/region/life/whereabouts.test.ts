@@ -122,7 +122,7 @@ test('an address is shown until any rack reports the end of its lease, and again
       assert.equal(machine?.systemId, (await shown(region)).systemId, kind);
     }
     await take(region, '10.20.0.150', 'dhcp.nak');
-    assert.deepEqual((await shown(region)).addresses, [], 'to be denied it is not to have it');
+    assert.deepEqual((await shown(region)).addresses, [], 'a denied address is not the machine’s');
     await take(region, '10.20.0.151');
     assert.deepEqual((await shown(region)).addresses, ['10.20.0.151']);
   }));

@@ -129,7 +129,7 @@ test('the installer is offered only where one exists; where none does, the form 
   );
   assert.doesNotMatch(some, /import-installer/);
   const unknown = await form(() => undefined);
-  assert.match(unknown, /value="installer">/, 'what other racks have cannot be seen');
+  assert.match(unknown, /value="installer">/, 'the images of other racks are unknown');
   assert.match(unknown, /<input id="f-installed_series"/);
 });
 

@@ -267,7 +267,11 @@ test('templates in the older form still work, with their names', () => {
   assert.match(result.text, /mirror\/http\/proxy string http:\/\/10\.20\.0\.1:8000\/$/m);
   assert.match(result.text, /mirror\/http\/hostname string archive\.ubuntu\.com$/m);
   assert.match(result.text, /--no-proxy "http:\S+by-id\/4y3h7n\/" --post-data "op=netboot_off"/);
-  assert.match(result.text, /^d-i passwd\/username string ubuntu$/m, 'what it does not define is the shipped one');
+  assert.match(
+    result.text,
+    /^d-i passwd\/username string ubuntu$/m,
+    'blocks that it does not define are the shipped ones',
+  );
 });
 
 test('a template whose output is not YAML is refused, and the refusal does not show the output', () => {

@@ -18,7 +18,7 @@ function made(status: Machine['status'], ...sources: readonly InterfaceSource[])
 
 const LINES: readonly (readonly [string, Machine, readonly number[], boolean | undefined])[] = [
   ['of a New machine of hearsay nothing', made('new', 'hearsay', 'hearsay'), [], undefined],
-  ['of a New machine that merely was shown beside another nothing', made('new', 'shown'), [], undefined],
+  ['of a New machine that was only shown next to another nothing', made('new', 'shown'), [], undefined],
   ['of a New machine without interfaces nothing', made('new'), [], undefined],
   ['of a New machine that booted the interface by which it did', made('new', 'vouched', 'shown', 'hearsay'), [A], true],
   ['of a New machine that a person made what that person said', made('new', 'person', 'hearsay'), [A], false],

@@ -177,7 +177,7 @@ test('a machine’s home racks get its home while that network is served', () =>
     await greet(place, NETWORKS.slice(0, 1));
     assert.equal((await reported())?.home, undefined, 'a home that nobody serves binds nobody');
     await leased(place, 1, '10.20.0.66');
-    assert.equal((await machineOf(place, systemId)).home, at('10.20.0.66'), 'and is found anew');
+    assert.equal((await machineOf(place, systemId)).home, at('10.20.0.66'), 'and is found again');
   }));
 
 test('a person moves a machine to another network of the same rack, and its work gets a new token', () =>
@@ -215,7 +215,7 @@ test('a redundant rack that sees a machine in another of its networks does not m
   withLink(async (place) => {
     const systemId = await atWork(place);
     await greet(place, NETWORKS.slice(0, 1));
-    const own = { uuid: RACK_UUID, interfaces: [network('far', '10.30.0.0/24'), network('beside', '10.31.0.0/24')] };
+    const own = { uuid: RACK_UUID, interfaces: [network('far', '10.30.0.0/24'), network('near', '10.31.0.0/24')] };
     await acceptRack(place.region, own);
     const key = { kind: 'own', token: 'token-of-rack-3', secretDigest: digestOf('secret-of-rack-3') } as const;
     const other = { uuid: OTHER_UUID, name: 'rack-3', key, interfaces: [network('far', '10.30.0.0/24')] };

@@ -32,7 +32,7 @@ test('an unaccepted rack reports at most STRANGERS_INTERFACES_LENGTH_MAX of inte
     assert.deepEqual(region.racks.list(), []);
     await acceptRack(region);
     assert.equal((await register({ interfaces: LONG }, RACK)).status, 200);
-    // Who merely knows its UUID is a stranger.
+    // A caller that merely knows its UUID is a stranger.
     assert.equal((await register({ interfaces: LONG, secret_digest: digestOf('a guess') })).status, 413);
     const { token: _, secret_digest: __, ...fields } = registrationFields({ interfaces: LONG, uuid: OTHER_UUID });
     const body = new URLSearchParams({ ...fields, name: 'rack-3' });

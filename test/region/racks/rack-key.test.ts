@@ -361,7 +361,7 @@ test('of two racks with the same new network the first has it; no rack takes a n
     };
     assert.deepEqual(await hear(RACK_UUID, '10.50.0.0/24', '10.70.0.0/24'), []);
     assert.deepEqual(await hear(other.uuid, '10.60.0.0/24', '10.70.0.0/25'), ['10.70.0.0/25']);
-    assert.deepEqual(await hear(RACK_UUID, '10.50.0.0/24', '10.70.0.0/24'), [], 'who had it keeps it');
+    assert.deepEqual(await hear(RACK_UUID, '10.50.0.0/24', '10.70.0.0/24'), [], 'the rack that had it keeps it');
     assert.deepEqual(await hear(RACK_UUID, '10.50.0.0/24'), []);
     assert.deepEqual(await hear(other.uuid, '10.60.0.0/24', '10.70.0.0/25'), [], 'it is free again');
     // An interface that is down for a while loses nothing that was agreed to.

@@ -226,7 +226,7 @@ test('a wide network that a rack reports later waits as well, from a heartbeat o
       await place.register({});
       await place.register({ interfaces: JSON.stringify(interfaces) });
     }
-    assert.equal((await doubts(place)).length, 4, 'told at a rate');
+    assert.equal((await doubts(place)).length, 4, 'reported at a rate');
   }));
 
 /** As many /16 networks, from 10.`first`.0.0 on. */
@@ -241,7 +241,7 @@ test('a rack has four /16 without agreement, however many it reports; those stay
     await acceptRack(place.region, { interfaces: [rackInterface('10.50.0.0/24'), rackInterface('10.51.0.0/16')] });
     const agreed = [rackInterface('10.50.0.0/24'), rackInterface('10.51.0.0/16')];
     await report([...agreed, ...wides(4)]);
-    assert.equal(disputed(), 0, 'what it was accepted with is not counted');
+    assert.equal(disputed(), 0, 'the networks it was accepted with are not counted');
     await report([...agreed, ...wides(200, 56)]);
     assert.equal(disputed(), 196);
     assert.deepEqual([await isManaged(place, '10.83.0.9'), await isManaged(place, '10.56.0.9')], [true, false]);

@@ -103,7 +103,7 @@ const REGISTRATIONS: readonly (readonly [
   ['and for one that is accepted', { key: OTHER_KEY }, [rack({ state: 'accepted' })], 'rack-key', 1],
   ['one key cannot be drawn by two racks', { uuid: OTHER_UUID, name: 'rack-3' }, [rack()], 'rack-key', 1],
   ["the UUID of the region's own rack is nobody else's", {}, [rack({ isEmbedded: true })], 'rack-key', 1],
-  ['a rack of another link is told of both versions', { uplink: 2 }, [], 'rack-version', 0],
+  ['a rack of another link is told both versions', { uplink: 2 }, [], 'rack-version', 0],
   [
     'a second rack of an accepted name waits, whatever its key',
     { uuid: OTHER_UUID, key: ADMIN },

@@ -96,7 +96,7 @@ test('processors, memory and the BMC are decoded from the table', () => {
     [16_384, 131_072, 2],
     'bytes after the end are not read',
   );
-  assert.equal(banks[2]?.locator, '', 'what is not specified is not known');
+  assert.equal(banks[2]?.locator, '', 'an unspecified locator is unknown');
   assert.deepEqual(rest, { memory_slots: 16, memory_max_mib: 2 ** 20, bmc: { interface: 'KCS', version: '2.0' } });
 });
 

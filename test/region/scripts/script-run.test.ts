@@ -70,7 +70,11 @@ test('reports start, continue and end a result; output is assembled despite repe
     ['passed', 0, 1000, 4000, 11],
   );
   assert.equal(takeNews(begun, { id: 1, ended: 'exited', exitStatus: 3 }, 1).status, 'failed');
-  assert.equal(takeNews(begun, { id: 1, ended: 'exited' }, 1).status, 'failed', 'who does not say how it ended failed');
+  assert.equal(
+    takeNews(begun, { id: 1, ended: 'exited' }, 1).status,
+    'failed',
+    'a script without an exit status has failed',
+  );
   assert.equal(takeNews(begun, { id: 1, ended: 'timed-out', exitStatus: 143 }, 1).status, 'timed-out');
   assert.equal(takeNews(begun, { id: 1, ended: 'skipped' }, 1).status, 'skipped');
 });
