@@ -106,7 +106,8 @@ describe('a machine that loads', { skip, timeout: 300_000 }, () => {
   test('keeps its address by TFTP, though its lease is shorter than its download and the range is full', () =>
     keeps(process.execPath, scratch('slow.cjs')));
 
-  test('keeps it by HTTP', () => keeps('curl', '-sS', '--limit-rate', '200k', '-o', 'got', `http://${RACK}:5248/slow`));
+  test('keeps its address by HTTP', () =>
+    keeps('curl', '-sS', '--limit-rate', '200k', '-o', 'got', `http://${RACK}:5248/slow`));
 
   test('may answer a probe for its address: nothing is set aside, and it gets the address again', async () => {
     assert.equal(await ask(loader), ADDRESS);

@@ -266,7 +266,7 @@ describe('DHCP clients of a running rack', { skip }, () => {
     assert.doesNotMatch(capture.text(), new RegExp(`who-has ${address} tell ${RACK}`));
   });
 
-  test('dhclient gets the options it asks for: routes, search list, one of 379 bytes, one for its vendor class; others when they change', async () => {
+  test('dhclient gets the options it asks for: routes, search list, one of 379 bytes, one for its vendor class; and changed values after a reload', async () => {
     const declared = 'option routes code 121 = array of unsigned integer 8;\noption site code 224 = text;\n';
     const asked = 'request subnet-mask, routers, routes, domain-search, tcode, vendor-encapsulated-options, site;\n';
     writeFileSync(scratch('environment'), `#!/bin/sh\ncd ${rack.directory} && env >said && mv said said.$reason\n`, {
@@ -361,7 +361,7 @@ describe('DHCP clients of a running rack', { skip }, () => {
     });
   }
 
-  test('no client gets a static or reserved address, or one of the rack or router, nor more than there are', {
+  test('clients get every free address of the range, and never a static or reserved one, or one of the rack or router', {
     timeout: 180_000,
   }, async () => {
     // Each first asks for an address that is not for it.

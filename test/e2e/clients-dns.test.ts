@@ -151,7 +151,7 @@ describe('DNS clients of a running rack', { skip }, () => {
     assert.equal((await ask('+short', 'rack.maas')).trim(), RACK);
   });
 
-  test('no validation is promised: only `no` is accepted, and no answer claims it', async () => {
+  test('DNSSEC validation is never claimed: the configuration accepts only `no`, and no answer has the AD flag', async () => {
     const good = readFileSync(rack.configFile, 'utf8');
     for (const wanted of ['yes', 'auto', 'true']) {
       writeFileSync(rack.configFile, good.replace('dnssec_validation: no', `dnssec_validation: ${wanted}`));

@@ -182,7 +182,7 @@ describe('TFTP and HTTP clients of a running rack', { skip }, () => {
     });
   }
 
-  test('curl gets length and validators by HEAD, the range it asks for, and nothing twice', async () => {
+  test('curl gets length and validators by HEAD, the range it asks for, and no unchanged file again', async () => {
     const fetch = async (...words: string[]) => (await rack.run(host, 'curl', '-sS', ...words)).out;
     const head = await fetch('--head', url('f300000'));
     assert.match(head, /^HTTP\/1\.1 200 /);

@@ -125,7 +125,7 @@ describe('the doctor on the host of a running rack', { skip }, () => {
     );
   });
 
-  test('asks for a loader that a person named, which images build would not make', async () => {
+  test('suggests no `images build` for a missing loader that a person named', async () => {
     assert.equal((await rack.rackboot('config', 'set', 'boot.loaders', '{ 0: nothere.0 }')).code, 0);
     const advice = await rack.rackboot('doctor');
     assert.equal((await rack.rackboot('config', 'unset', 'boot.loaders')).code, 0);

@@ -128,7 +128,7 @@ describe('the firewall of the documents', {
     assert.equal(ask(machine, 'udp', STRANGER, RACK, 53), 'nothing');
   });
 
-  test('lets other networks reach SSH, and neither the boot port nor another door nor a machine', () => {
+  test('lets other networks reach SSH, but no boot port, no other service of the rack and no machine', () => {
     assert.equal(ask(outside, 'tcp', OUTSIDE, RACK_OUTSIDE, 22), 'open');
     for (const address of [RACK, RACK_OUTSIDE])
       for (const port of [5240, 5248]) assert.equal(ask(outside, 'tcp', OUTSIDE, address, port), 'nothing');
@@ -136,12 +136,12 @@ describe('the firewall of the documents', {
     assert.equal(ask(outside, 'udp', OUTSIDE, MACHINE, 7007), 'nothing');
   });
 
-  test('lets machines reach the internet by the rack’s address, and not the network of its own', () => {
+  test('lets machines reach the internet by the rack’s address, but not the rack’s other network', () => {
     assert.equal(ask(machine, 'udp', MACHINE, INTERNET, 7007), RACK_OUTSIDE);
     assert.equal(ask(machine, 'udp', MACHINE, OUTSIDE, 7007), 'nothing');
   });
 
-  test('an address that floods DNS from one port uses up its own questions, and not those of another', async () => {
+  test('an address that floods DNS from one port uses up its own share of questions, and no other address’s', async () => {
     const [flooder, bystander] = await Promise.all([flood(MACHINE, FLOOD_QUESTIONS, 0), flood(OTHER_MACHINE, 20, 50)]);
     assert.equal(bystander.answered, bystander.sent);
     const most = BURST + (RATE * flooder.ms) / 1000 + 50;

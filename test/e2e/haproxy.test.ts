@@ -131,7 +131,7 @@ describe('a region behind HAProxy', { skip: missing('linux', 'haproxy', '/usr/li
     rmSync(directory, { recursive: true });
   });
 
-  test('counts guesses of a password by the address of who guesses', { timeout: 60_000 }, async () => {
+  test('counts password guesses by the address of the guesser', { timeout: 60_000 }, async () => {
     const guess = async (from: string): Promise<number> => (await signIn(from, 'wrong')).status;
     const statuses: number[] = [];
     for (let count = 0; count < 2 * PASSWORDS_PER_ADDRESS.burst; count += 1) statuses.push(await guess('127.9.1.1'));
@@ -170,7 +170,7 @@ describe('a region behind HAProxy', { skip: missing('linux', 'haproxy', '/usr/li
     }
   });
 
-  test('ends requests that a process does not answer, and those that do not come', {
+  test('ends requests that a process does not answer, and requests that never arrive whole', {
     timeout: 60_000,
   }, async () => {
     const [, seconds = 0] = /^ {2}timeout http-request (\d+)s$/m.exec(config) ?? [];
@@ -201,7 +201,7 @@ describe('a region behind HAProxy', { skip: missing('linux', 'haproxy', '/usr/li
     }
   });
 
-  test('sends nothing to a process that alone does not reach the database', { timeout: 60_000 }, async () => {
+  test('sends nothing to the one process that cannot reach the database', { timeout: 60_000 }, async () => {
     const { cookie } = await signIn('127.9.3.1', PASSWORD);
     const page = (): Promise<Reply> => ask('/account/', '127.9.3.1', { cookie, accept: 'text/html' });
     const instruments = `http://${PLACES[0].octets}.2:5249`;

@@ -72,7 +72,7 @@ describe('rackboot init', { skip }, () => {
     await assertServes(/^10\.77\.6\.(1[6-9]\d|2\d\d)$/);
   });
 
-  test('flags are taken as they are, and the rack serves them', async () => {
+  test('the values of flags are used unchanged, and the rack serves them', async () => {
     const ended = await init(
       ...['--interface', 'br0', '--name', 'first', '--low', '10.77.6.20', '--high', '10.77.6.29'],
       ...['--static-low', '10.77.6.100', '--static-high', '10.77.6.199', '--router', '10.77.6.254'],

@@ -108,7 +108,7 @@ describe('rackboot leases', { skip: missing('linux'), timeout: 120_000 }, () => 
     assert.equal(await ask(0x525400aa0001), `${NET}.150`);
   });
 
-  test('an entry with a vendor class of any length, or a time before 1970, is imported like the others, by a running or a stopped rack', async () => {
+  test('a running and a stopped rack import entries with a vendor class of any length, or a time before 1970', async () => {
     const file = join(rack.directory, 'odd.leases');
     const entry = (host: number, starts: string, vendorClass: string): string =>
       `lease ${NET}.1${host} {\n starts ${starts};\n ends 6 2099/11/28 01:00:00;\n binding state active;\n` +
@@ -184,7 +184,7 @@ describe('rackboot leases', { skip: missing('linux'), timeout: 120_000 }, () => 
     assert.match((await leases('show', `${NET}.180`)).output.join('\n'), /^State +released$/m);
   });
 
-  test('a stopped rack’s leases are listed from its file, which imports leases too, unless another process uses it', async () => {
+  test('the leases of a stopped rack are listed from its file and imported into it, unless another process uses the file', async () => {
     assert.ok(first !== undefined);
     await rack.stop();
     const list = await leases('list', '--mac', formatMac(first.mac));

@@ -214,7 +214,7 @@ describe('the page about outgrowing one host', {
     assert.match(await run(command), /^admin has no API keys/);
   });
 
-  test('the load balancer has one address for it, once its file names that', async () => {
+  test('the region answers at the address of the load balancer, once its file names that proxy', async () => {
     const own = configuration.parse(parse(readFileSync(CONFIG, 'utf8')));
     const added = configuration.parse(parse(fileWith('proxies:')));
     const both = { ...configuration.parse(own.region), ...configuration.parse(added.region) };
@@ -233,13 +233,13 @@ describe('the page about outgrowing one host', {
     assert.match(page, /name="password"/);
   });
 
-  test('a rack with the list of its addresses has a valid file', async () => {
+  test('a rack’s file that lists the addresses of its region is valid', async () => {
     const file = '/etc/rackboot/rackboot.yaml';
     writeFileSync(file, fileWith('mode: remote'));
     await run(`sudo rackboot check --config ${file}`);
   });
 
-  test('a backup of the region that runs fills an empty database, with which it goes on', async () => {
+  test('a backup of the running region fills an empty database, with which the region goes on', async () => {
     await runShown('sudo rackboot region backup');
     await stopRegion();
     await server.query('DROP DATABASE rackboot WITH (FORCE)');

@@ -187,7 +187,7 @@ describe('power', { concurrency: true }, () => {
       assert.equal(seen.at(-1)?.headers.authorization, 'Bearer t');
     });
 
-    test('credentials follow no redirect to another server, and a change only one after which nothing was done', async () => {
+    test('a query follows a redirect only within its server; a change follows none', async () => {
       const other = await serve((_request, response) => response.end('status: running'));
       const { origin, seen } = await serve((request, response) => {
         if (request.url === '/here') return void response.end('status: running');

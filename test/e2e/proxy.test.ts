@@ -125,7 +125,7 @@ describe('on a wire with another DHCP server', { skip: missing('linux', 'root', 
     });
   });
 
-  test('a client with an address of the other server is known by it, and gets no NAK', async () => {
+  test('a client is known by the address that the other server gave it, and gets no NAK', async () => {
     const mac = '52:54:00:77:03:07';
     assert.deepEqual(
       heard.at(-1)?.filter(({ server }) => server === '10.77.0.1'),

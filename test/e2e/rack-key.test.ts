@@ -85,7 +85,7 @@ describe('the key of a remote rack', { timeout: 280_000 }, () => {
     await region.remove();
   });
 
-  test('reads the tokens of the rack’s own machines, and of no machine of the region', async () => {
+  test('reads the tokens of the rack’s own machines, and no token of the region’s machines', async () => {
     assert.deepEqual([await boot(REGION, 0), await boot(FAR, 1)], ['enlisted', 'enlisted']);
     for (const index of [0, 1]) await run('machines', 'commission', macOf(index));
     assert.match((await tokenOf(1)) ?? '', /^[\w-]{32}$/);

@@ -117,7 +117,7 @@ function zeroTable(database: string, table: string): void {
   writeFileSync(database, readFileSync(database).fill(0, (page - 1) * size, page * size));
 }
 
-test('a damaged page that only the region’s first reads need does not end the rack either', {
+test('a damaged page that the region reads only at its start does not end the rack either', {
   skip: missing('linux'),
   timeout: 120_000,
 }, async () => {

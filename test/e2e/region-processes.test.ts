@@ -150,7 +150,7 @@ describe('two processes of one region', { skip: missing('linux', '/usr/lib/postg
     assert.ok(!logged.includes(secret));
   });
 
-  test('a power command given to either is carried out once, and by the other when the one on duty dies', async () => {
+  test('a power command given to either is carried out once; if the process on duty dies, the other carries it out', async () => {
     const parameters = JSON.stringify(power.parameters('one'));
     await ask(1, `machines/${systemId}/`, { power_type: 'webhook', power_parameters: parameters }, 'PUT');
     await command(0, 'on');
@@ -178,13 +178,13 @@ describe('two processes of one region', { skip: missing('linux', '/usr/lib/postg
     assert.deepEqual(socket.asked, ['on', 'off', 'on', 'off']);
   });
 
-  test('the one that died comes back, and both tell the same', async () => {
+  test('the process that died comes back, and both give the same answers', async () => {
     await one.start({ command: REGION_SERVICE });
     assert.equal((await read(0)).hostname, (await read(1)).hostname);
     assert.deepEqual(await events(0), await events(1));
   });
 
-  test('a rack that is linked to one hears within a second of what the other did, and goes on with that one if its own dies', async () => {
+  test('a rack linked to one learns of a change by the other within a second, and continues with the other if its own dies', async () => {
     const rack = new RunningRack(RACK, (text) =>
       text
         .replace(/^name: .*$/m, 'name: far')

@@ -224,7 +224,7 @@ describe('a state directory that does not serve', { skip: missing('linux') }, ()
     });
   }
 
-  test("has the lock and the socket of another user's rack that was killed", {
+  test("has the lock and the socket that another user's killed rack left", {
     skip: missing('root', 'setpriv'),
     timeout: MS_MAX,
   }, async () => {
@@ -300,7 +300,7 @@ describe('a database that does not serve', { skip: missing('linux') }, () => {
   // Without its region a rack starts: e2e/region-damaged.
   const leases = join(rack.stateDir, 'leases.db');
 
-  test('leases.db is a letter', { timeout: MS_MAX }, async () => {
+  test('leases.db contains plain text', { timeout: MS_MAX }, async () => {
     rack.configure(GOOD);
     removeDatabases('leases.db');
     writeFileSync(leases, 'this is no database, it is a letter. '.repeat(300));
