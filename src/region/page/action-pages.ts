@@ -62,7 +62,7 @@ async function fieldsOf(view: View, machine: Machine, action: MachineAction): Pr
 function forceField(view: View, { owner, status }: Machine): Html {
   if (owner === undefined && statusRow(status).failed === undefined) return nothing;
   const { label, atWork, owned } = words.actionForms.force;
-  const hint = owner === undefined ? atWork(statusRow(status).name) : owned(owner);
+  const hint = owner === undefined ? atWork(words.values.state(status)) : owned(owner);
   return checkField(view, { name: 'force', label, hint });
 }
 

@@ -5,7 +5,6 @@
 // 2. An action that cannot be undone says so in its form.
 
 import { type CommandName, commandsFrom, mayCommand } from '../life/commands.ts';
-import { statusRow } from '../records/lifecycle.ts';
 import { type Machine, machineFqdn } from '../records/machine.ts';
 import type { Region } from '../region.ts';
 import { words } from '../words/text.ts';
@@ -123,7 +122,7 @@ export const MACHINE_ACTIONS: readonly MachineAction[] = [
     tone: 'danger',
     operation: post('abort'),
     effects: (machine, power) => [
-      effects.workStops(statusRow(machine.status).name),
+      effects.workStops(words.values.state(machine.status)),
       ...(machine.status === 'deploying' || machine.status === 'disk-erasing' ? [effects.halfWritten] : []),
       effects.ends(power),
     ],

@@ -113,7 +113,7 @@ export function filtersOf(view: View, wanted: Search): Html {
   const states = selectOf(
     'status',
     filters.state,
-    [...groups, ...STATUSES.map(({ status, name }) => [status, name] as const)],
+    [...groups, ...STATUSES.map(({ status }) => [status, words.values.state(status)] as const)],
     wanted.status,
   );
   const own = view.viewer.kind === 'person' ? view.viewer.username : '';

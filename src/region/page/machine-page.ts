@@ -69,7 +69,7 @@ function stateOf(view: View, machine: Machine): Html {
       ? ''
       : tone === ''
         ? html`<p class="soft">${asSentence(text)}</p>`
-        : html`<div class="alert ${tone}"><b>${statusRow(status).name}</b>${asSentence(text)}</div>`;
+        : html`<div class="alert ${tone}"><b>${words.values.state(status)}</b>${asSentence(text)}</div>`;
   return html`${why}${renderWork(machine, view.nowMs)}`;
 }
 

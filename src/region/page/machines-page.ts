@@ -5,7 +5,7 @@ import { formatMac } from '../../net/address.ts';
 import { readEvents } from '../api/event-pieces.ts';
 import { whereabouts } from '../life/whereabouts.ts';
 import type { Machine } from '../records/machine.ts';
-import { EVENT_TYPES, type MachineEvent } from '../records/machine-event.ts';
+import type { MachineEvent } from '../records/machine-event.ts';
 import { eventSentence } from '../words/event.ts';
 import { type Html, html, nothing } from '../words/html.ts';
 import { texts, words } from '../words/text.ts';
@@ -67,7 +67,7 @@ function eventItem(event: MachineEvent, nowMs: number): Html {
   return html`
     <li><time datetime="${new Date(event.atMs).toISOString()}">${formatAge(nowMs - event.atMs)}</time>
     <span class="who">${who}</span>
-    <span class="kind soft">${EVENT_TYPES[event.type].title}</span>
+    <span class="kind soft">${words.values.eventType(event.type)}</span>
     ${logLine(what, `what ${event.level}`)}</li>`;
 }
 

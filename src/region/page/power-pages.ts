@@ -6,7 +6,6 @@
 import { z } from 'zod';
 import type { PowerParameter } from '../../power/parameters.ts';
 import { type PowerDriverTable, switchesItselfOff } from '../life/power-life.ts';
-import { statusRow } from '../records/lifecycle.ts';
 import type { Machine } from '../records/machine.ts';
 import type { PowerParameters, PowerValue } from '../records/power-parameters.ts';
 import { type Html, html, nothing } from '../words/html.ts';
@@ -187,7 +186,7 @@ async function renderTask(view: View): Promise<Html | undefined> {
 }
 
 const followText = (machine: Machine): Html =>
-  switchesItselfOff(machine) ? html`${words.power.follows(statusRow(machine.status).name)}` : nothing;
+  switchesItselfOff(machine) ? html`${words.power.follows(words.values.state(machine.status))}` : nothing;
 
 const powerOperation = (op: string) => ({ method: 'POST', path: 'machines/{system_id}', op }) as const;
 

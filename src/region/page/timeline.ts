@@ -1,6 +1,6 @@
 // A machine's events from the region's log, grouped by boot.
 
-import { EVENT_TYPES, type MachineEvent } from '../records/machine-event.ts';
+import type { MachineEvent } from '../records/machine-event.ts';
 import { fieldsOf, isBootOffer, isIpxeOffer, isKernel, isRefused } from '../records/report-fields.ts';
 import { type Html, html, nothing } from '../words/html.ts';
 import { words } from '../words/text.ts';
@@ -58,7 +58,7 @@ function renderBoot(boot: Boot, nowMs: number): Html {
   const items = boot.map(
     (event) => html`
       <li><time datetime="${new Date(event.atMs).toISOString()}">+${formatOffset(event.atMs - first.atMs)}</time>
-      <span class="kind soft">${EVENT_TYPES[event.type].title}</span>
+      <span class="kind soft">${words.values.eventType(event.type)}</span>
       ${logLine(eventText(event), `what ${event.level}`, byWhom(event))}</li>`,
   );
   const isBoot = boot.some(({ kind }) => kind === 'dhcp.offer' || LOADED.test(kind ?? ''));

@@ -69,7 +69,7 @@ export function logLine(text: string, tone: string, more: Html = nothing): Html 
 
 /** A machine's state as a coloured pill. */
 export const statusPill = (status: MachineStatus): Html =>
-  html`<span class="pill ${colourOf(status)}">${statusRow(status).name}</span>`;
+  html`<span class="pill ${colourOf(status)}">${words.values.state(status)}</span>`;
 
 /** An account's role as a pill. */
 export const rolePill = ({ isAdmin }: { readonly isAdmin: boolean }): Html =>

@@ -17,7 +17,7 @@ export const isWaiting = ({ work }: Machine): boolean => work?.waitsForBoot === 
 export function progressBar(machine: Machine): Html {
   if (statusRow(machine.status).failed === undefined || isWaiting(machine)) return nothing;
   const { doneBytes, totalBytes } = machine.work ?? {};
-  const label = statusRow(machine.status).name;
+  const label = words.values.state(machine.status);
   if (doneBytes === undefined || totalBytes === undefined || totalBytes === 0) {
     return html`<progress aria-label="${label}"></progress>`;
   }
@@ -58,6 +58,6 @@ export function renderWork(machine: Machine, nowMs: number): Html {
   ].filter((text) => text !== '');
   const text = workText(machine);
   return html`
-    <div class="sheet work"><div class="line"><b>${text === '' ? words.work.begins(statusRow(machine.status).name) : text}</b>
+    <div class="sheet work"><div class="line"><b>${text === '' ? words.work.begins(words.values.state(machine.status)) : text}</b>
     <span class="soft">${notes.join(' · ')}</span></div>${bar}</div>`;
 }

@@ -14,8 +14,11 @@ test('a stored event of a rack is shown in the language of the region: by the AP
   // The region reads its language once, so it is imported afterwards.
   Reflect.set(EN.events, 'dhcp.ack', given);
   Reflect.set(EN.shown, 'ofReport', ofReport);
+  Reflect.set(EN.page.values, 'state', (status: string) => `Zustand ${status}`);
+  Reflect.set(EN.page.values, 'eventType', (type: string) => `Art ${type}`);
   const { startRegion } = await import('../live.ts');
-  const { eventText } = await import('../../../src/region/page/values.ts');
+  const { renderTimeline } = await import('../../../src/region/page/timeline.ts');
+  const { eventText, statusPill } = await import('../../../src/region/page/values.ts');
   const { eventSentence } = await import('../../../src/region/words/event.ts');
   const { region, origin, authorization, close } = await startRegion();
   try {
@@ -35,8 +38,11 @@ test('a stored event of a rack is shown in the language of the region: by the AP
     assert.deepEqual([one.kind, one.code, old.code], ['dhcp.ack', 'dhcp.ack', undefined]);
     assert.deepEqual(one.params, { hostname: 'web1', mac: '52:54:00:00:00:01', address: '10.20.0.100' });
 
+    assert.equal(one.type, 'DHCP', 'names of the API stay those of MAAS');
+    assert.match(String(statusPill('new')), />Zustand new</);
     const [, , stored] = await region.store.listEvents({ limit: 3 });
     assert.ok(stored?.code === 'dhcp.ack');
+    assert.match(`${renderTimeline([stored], stored.atMs)}`, />Art NODE_DHCP_EVENT</);
     assert.equal(eventText({ ...stored, stranger: undefined }), shown);
     const overran = { status: 'commissioning', minutes: 20, isRestarted: false, isWritten: false } as const;
     const seen = { code: stored.code, params: stored.params };

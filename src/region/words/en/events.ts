@@ -18,11 +18,11 @@ import type {
   StageReport,
 } from '../../records/event-params.ts';
 import type { IdentityKind } from '../../records/identity-kind.ts';
-import { type MachineStatus, statusRow } from '../../records/lifecycle.ts';
 import type { PowerTask } from '../../records/power-task.ts';
 import { isReported } from '../../records/reported-event.ts';
 import { IDENTITY } from './identity.ts';
 import { powerText } from './power-details.ts';
+import { stateName } from './names.ts';
 import { mistakeAtText } from './preseed.ts';
 import { ofReport, RACK_EVENTS } from './rack-events.ts';
 import type { DoubtWords, EventWords, Writers } from './table.ts';
@@ -49,7 +49,6 @@ const KINDS: Readonly<Record<IdentityKind, string>> = {
   'bmc-address': "BMC's address",
 };
 
-const stateName = (status: MachineStatus): string => statusRow(status).name;
 const nameOf = ({ hostname, systemId }: MachineName): string => `${hostname} (${systemId})`;
 const listed = (texts: readonly string[]): string => texts.join(', ');
 const kindsOf = (kinds: readonly IdentityKind[]): string => listed(kinds.map((kind) => KINDS[kind]));

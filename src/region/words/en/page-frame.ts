@@ -1,6 +1,7 @@
 // What all pages share: the frame with the navigation bar, signing in, errors, forms, and values such as ages.
 
 import { html } from '../html.ts';
+import { eventTypeName, stateName } from './names.ts';
 
 /** The frame of a page, signing in, and the pages of errors. */
 export const FRAME = {
@@ -64,6 +65,8 @@ export const FORMS = {
 
 /** Values. */
 export const VALUES = {
+  state: stateName,
+  eventType: eventTypeName,
   administrator: 'administrator',
   user: 'user',
   justNow: 'just now',
