@@ -6,7 +6,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { systemClock } from './clock.ts';
 import { errorText, isStoreUnavailable, RackError } from './errors.ts';
 import { openOutboxStore } from './store/outbox-database.ts';
-import { writeDesiredState } from './uplink/desired-state-cache.ts';
+import { type CacheProblem, writeDesiredState } from './uplink/desired-state-cache.ts';
 import { DesiredStateKeeper } from './uplink/desired-state-keeper.ts';
 import { openHttpTransport } from './uplink/http-transport.ts';
 import type { RackMessage, RegionMessage } from './uplink/messages.ts';
@@ -32,7 +32,8 @@ function start(): void {
   const moved = (url: string): void => send({ kind: 'listening', addresses: [url] });
   const regions = urls.map((url) => openHttpTransport({ ...common, url }));
   const transport = new SeveralRegions(regions, moved);
-  const saveProblem = (text: string): void => send({ kind: 'problem', id: 'desired-state', text });
+  const saveProblem = (problem: CacheProblem): void =>
+    send({ kind: 'problem', id: 'desired-state', note: { note: 'state-unkept', ...problem } });
   const keeper = new DesiredStateKeeper(systemClock, (state) =>
     writeDesiredState(data.stateDir, state, 'remote', saveProblem),
   );

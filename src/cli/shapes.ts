@@ -87,6 +87,8 @@ export const statusShape = z.object({
   /** The disk of the state is full. An older daemon does not send it. */
   diskProblem: z.string().optional(),
   notes: z.array(z.string()),
+  /** The notes with their codes. An older daemon does not send them. */
+  noted: z.array(z.looseObject({ note: z.string(), text: z.string() })).default([]),
 });
 
 /** The part of a machine's JSON that the commands show. */

@@ -9,6 +9,7 @@ import { dirname, resolve } from 'node:path';
 import { watch } from 'chokidar';
 import type { Clock, Timer } from '../clock.ts';
 import { errorText } from '../errors.ts';
+import type { RackNote } from '../region/records/rack-note.ts';
 
 /** Writes closer together than this are one change. */
 const SETTLE_MS = 200;
@@ -26,7 +27,7 @@ export interface ConfigListener {
   /** The file may have changed. */
   readonly onChange: () => void;
   /** The file cannot be watched. */
-  readonly onProblem: (text: string) => void;
+  readonly onProblem: (note: RackNote) => void;
 }
 
 /** Starts to watch `path`. */
@@ -58,7 +59,7 @@ export function watchConfig(path: string, clock: Clock, { onChange, onProblem }:
   watcher.on('all', (_event, changed) => {
     if (resolve(changed) === file) settle();
   });
-  watcher.on('error', (error) => onProblem(`cannot watch ${file}: ${errorText(error)}; reload by SIGHUP`));
+  watcher.on('error', (error) => onProblem({ note: 'config-unwatched', file, reason: errorText(error) }));
   return {
     reload,
     async close() {

@@ -25,6 +25,8 @@ import { logEvents, openLog } from '../observe/log.ts';
 import { LogLevels } from '../observe/log-levels.ts';
 import type { RegionConfig } from '../region/config.ts';
 import type { RackDescription } from '../region/records/rack-description.ts';
+import type { RackNote } from '../region/records/rack-note.ts';
+import { spoken } from '../region/words/note.ts';
 import type { WorkerLeaseJournal } from '../store/lease-journal.ts';
 import { lockState } from '../store/state-lock.ts';
 import { readDesiredState } from '../uplink/desired-state-cache.ts';
@@ -105,10 +107,12 @@ class RackProcess implements Daemon {
   #host: readonly HostInterface[] = [];
   readonly #interfaces = new InterfaceStates(this.#stream.publish);
   readonly #damaged: DamagedLeases;
-  #notes: readonly string[] = [];
+  #notes: readonly RackNote[] = [];
   #watchNotes: Pick<InterfaceWatch, 'notes' | 'whenNoted'> | undefined;
   #stopping: Promise<void> | undefined;
   readonly #startedWallMs: number;
+  readonly #note = (note: RackNote): void =>
+    this.#publish({ kind: 'daemon.note', at: this.#options.clock.now(), ...spoken(note) });
 
   constructor(options: DaemonOptions) {
     this.#options = options;
@@ -189,7 +193,6 @@ class RackProcess implements Daemon {
     this.#opened.push(() => lock.release());
     await this.#openControl(config);
     this.#region.identify();
-    const onProblem = (text: string): void => this.#publish({ kind: 'daemon.note', at: clock.now(), text });
     const lost = reportLostLeases(config.stateDir, { clock, publish });
     const parts = { clock, publish, onDamage: this.#damaged.report };
     const [stored, network, interfaces, tree] = await openParts(config, this.#opened, parts, this.#region.check());
@@ -198,8 +201,9 @@ class RackProcess implements Daemon {
     this.#host = interfaces.current();
     checkHost(configFile, config, this.#host);
     const sequence = (): number => stored.journal.status().durableSequence;
-    const loading = { stateDir: config.stateDir, clock, publish, onProblem, sequence, isLossReported: lost.length > 0 };
-    const { table, moment, ends, notes, close } = loadLeases(stored, loading);
+    const loading = { stateDir: config.stateDir, clock, publish, onProblem: this.#note, sequence };
+    const isLossReported = lost.length > 0;
+    const { table, moment, ends, notes, close } = loadLeases(stored, { ...loading, isLossReported });
     const rack = new Rack(
       {
         clock,
@@ -218,8 +222,9 @@ class RackProcess implements Daemon {
     this.#rack = rack;
     const watching = watchClock({ clock, publish, moment, dhcp: rack.dhcp });
     this.#opened.push(close, () => rack.close(), watching.close);
-    const onCacheProblem = (text: string): void => this.#publish({ kind: 'region.cache', at: clock.now(), text });
-    const cached = readDesiredState(config.stateDir, onCacheProblem);
+    const cached = readDesiredState(config.stateDir, (problem) =>
+      this.#publish({ kind: 'region.cache', at: clock.now(), ...problem }),
+    );
     void this.#apply(cached);
     this.#region.gather(cached);
     await rack.open(this.#host);
@@ -237,7 +242,7 @@ class RackProcess implements Daemon {
           this.#configuration.readFile(this.#configurationPorts);
           return this.#configuration.settled;
         }),
-      onProblem,
+      onProblem: this.#note,
     });
     this.#opened.push(
       () => this.#watch?.close(),
@@ -250,16 +255,10 @@ class RackProcess implements Daemon {
   /** Announces that the rack answers requests. */
   announce(startedAt: number): void {
     const { clock, version } = this.#options;
-    const note = (text: string): void => this.#publish({ kind: 'daemon.note', at: clock.now(), text });
-    for (const text of [...this.#notes, ...(this.#rack?.notes ?? [])]) note(text);
-    this.#watchNotes?.whenNoted(() => this.#watchNotes?.notes.forEach(note));
-    this.#publish({
-      kind: 'daemon.ready',
-      at: clock.now(),
-      name: this.#config.name,
-      version,
-      startMs: Math.round(clock.now() - startedAt),
-    });
+    for (const note of [...this.#notes, ...(this.#rack?.notes ?? [])]) this.#note(note);
+    this.#watchNotes?.whenNoted(() => this.#watchNotes?.notes.forEach(this.#note));
+    const startMs = Math.round(clock.now() - startedAt);
+    this.#publish({ kind: 'daemon.ready', at: clock.now(), name: this.#config.name, version, startMs });
     this.#configuration.announce(this.#configurationPorts);
     this.#notices.ready();
     flushCompileCache();
@@ -284,14 +283,10 @@ class RackProcess implements Daemon {
     const startedAt = clock.now();
     const parts = { clock, publish: this.#stream.publish, notices: this.#notices };
     const cut = this.#rack === undefined ? 0 : await finishWork(this.#rack, parts);
-    await this.#closeAll(() =>
-      this.#publish({
-        kind: 'daemon.stopped',
-        at: clock.now(),
-        milliseconds: Math.round(clock.now() - startedAt),
-        cut,
-      }),
-    );
+    await this.#closeAll(() => {
+      const milliseconds = Math.round(clock.now() - startedAt);
+      this.#publish({ kind: 'daemon.stopped', at: clock.now(), milliseconds, cut });
+    });
   }
 
   /** Closes everything that was opened, last first. */

@@ -137,9 +137,9 @@ export class DhcpServer {
     return this.#foreign.servers;
   }
 
-  /** Why probing for other servers is impossible; `undefined` if probing works or is disabled. */
-  get blindness(): string | undefined {
-    return this.#foreign.blindness;
+  /** True if probing for other servers is impossible; false if it works or is disabled. */
+  get isBlind(): boolean {
+    return this.#foreign.isBlind;
   }
 
   /** Counters since start. */

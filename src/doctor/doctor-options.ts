@@ -3,6 +3,7 @@
 import type { RackConfig } from '../config/rack-config.ts';
 import type { Finding } from './finding.ts';
 import type { HostFacts, RegionPortFacts } from './host-facts.ts';
+import type { NotedText } from './note-judgement.ts';
 import type { RangeUse } from './silence.ts';
 
 /** The facts from which the doctor judges a rack, and how it asks the rack. */
@@ -21,7 +22,7 @@ export interface DoctorOptions {
   /** Undefined: do not judge the host. */
   readonly host?: HostFacts | undefined;
   /** The running rack's notes; undefined: no rack was asked. */
-  readonly notes?: readonly string[] | undefined;
+  readonly notes?: readonly NotedText[] | undefined;
   /** The running rack's dynamic ranges; undefined: no rack was asked. */
   readonly ranges?: readonly RangeUse[] | undefined;
   /** Why the running rack serves no network although it should; undefined if it serves one or no rack was asked. */

@@ -11,6 +11,7 @@ import { ANY, type Ipv4, isLoopback, parseIpv4 } from '../net/address.ts';
 import { readInterfaces } from '../net/interfaces.ts';
 import { findPortOwners } from '../net/port-owner.ts';
 import { DRIVER_PROGRAMS, type DriverProgram, findMissingPrograms } from '../power/programs.ts';
+import type { NotedText } from './note-judgement.ts';
 
 /** A port that the configuration needs. */
 export interface WantedPort {
@@ -62,7 +63,7 @@ export interface HostFacts {
   readonly neighboursMax: number | undefined;
   readonly stateDir: { readonly exists: boolean; readonly writable: boolean; readonly freeBytes: number | undefined };
   /** The running rack's notes about this host. */
-  readonly notes: readonly string[];
+  readonly notes: readonly NotedText[];
   /** Power drivers that lack programs on this host; empty if a remote region switches the machines. */
   readonly powerless: readonly PowerlessDriver[];
 }
@@ -78,7 +79,7 @@ export interface PowerlessDriver {
 /** Facts from the running rack. */
 export interface RunningFacts {
   readonly pid: number;
-  readonly notes: readonly string[];
+  readonly noted: readonly NotedText[];
   /** The driver of each machine (`power_type`); undefined: the region does not answer. */
   readonly powerTypes?: readonly string[] | undefined;
 }
@@ -99,7 +100,7 @@ export function readHostFacts(config: RackConfig, running: RunningFacts | undefi
     sendBufferBytesMax: readNumber('/proc/sys/net/core/wmem_max'),
     neighboursMax: readNumber('/proc/sys/net/ipv4/neigh/default/gc_thresh3'),
     stateDir: readStateDir(config.stateDir, actor),
-    notes: running?.notes ?? [],
+    notes: running?.noted ?? [],
     powerless: config.uplink.mode === 'remote' ? [] : findPowerless(running?.powerTypes),
   };
 }

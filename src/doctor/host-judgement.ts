@@ -191,16 +191,16 @@ function judgeNeighbours(config: RackConfig, { neighboursMax }: HostFacts): Find
   ];
 }
 
-/** What the running rack cannot do, recognised by the words of its notes; `note-judgement.ts` has those that are faults. */
+/** What the running rack cannot do, by its notes and the system's errors in them; `note-judgement.ts` has those that are faults. */
 function judgeSockets({ notes, actor }: HostFacts): Finding[] {
-  return notes.flatMap((text): Finding[] => {
+  return notes.flatMap(({ note, text }): Finding[] => {
     if (/EAFNOSUPPORT|netlink/i.test(text))
       return [{ check: 'sockets', ok: true, isNote: true, text, fix: unitFix(actor, FAMILIES_LINE) }];
-    if (/C library cannot be called/.test(text)) {
+    if (note === 'sockets-without-libc' || note === 'manager-without-libc') {
       const fix = "reinstall the package koffi: npm ci (or npm rebuild koffi) in Rackboot's directory; it needs glibc";
       return [{ check: 'sockets', ok: true, isNote: true, text, fix }];
     }
-    if (text.includes(MTU_REPORTS_SETTING)) {
+    if (note === 'mtu-reports-believed') {
       const line = MTU_REPORTS_SETTING;
       const fix = `echo ${line} | sudo tee /etc/sysctl.d/60-rackboot-mtu.conf && sudo sysctl -w ${line}, then restart Rackboot`;
       return [{ check: 'sockets', ok: true, isNote: true, text, fix }];

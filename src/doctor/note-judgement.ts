@@ -1,36 +1,39 @@
-// Which notes of the running rack are faults, recognised by their words, and what fixes each. Pure.
+// Which notes of the running rack are faults, and what fixes each. Pure.
 
-import { OWN_ADDRESS_REMEDY, OWN_ADDRESS_USED } from '../daemon/rack/own-addresses.ts';
-import { LEASES_DAMAGED } from '../store/damaged-row.ts';
-import { LEASES_LOST } from '../store/lost-leases.ts';
+import type { NoteCode } from '../region/records/rack-note.ts';
 import type { Finding } from './finding.ts';
 
-interface Fault {
-  /** Part of the note. */
-  readonly words: string;
-  readonly check: string;
-  readonly fix: string;
+/** A note as the running rack answers it. */
+export interface NotedText {
+  /** Its code, of this version or another. */
+  readonly note: string;
+  readonly text: string;
 }
 
-const FAULTS: readonly Fault[] = [
+const LOST = {
+  check: 'leases',
+  fix: 'sudo systemctl stop rackboot, put leases.db and leases.db-wal back from a backup, then sudo systemctl start rackboot',
+} as const;
+
+const FAULTS: { readonly [C in NoteCode]?: Pick<Finding, 'check' | 'fix'> } = {
   // Noted until the next start: then the new file holds the later leases, and the loss can no longer be seen.
-  {
-    words: LEASES_LOST,
-    check: 'leases',
-    fix: 'sudo systemctl stop rackboot, put leases.db and leases.db-wal back from a backup, then sudo systemctl start rackboot',
-  },
-  {
-    words: LEASES_DAMAGED,
+  'leases-lost': LOST,
+  'leases-emptied': LOST,
+  'leases-damaged': {
     check: 'leases',
     fix: 'sudo journalctl -k -p err shows errors of the memory and the disk; sudo smartctl -a /dev/sda asks the disk',
   },
-  { words: OWN_ADDRESS_USED, check: 'own address', fix: OWN_ADDRESS_REMEDY },
-];
+  'own-address-used': {
+    check: 'own address',
+    fix: 'find the port of that hardware address in the address table of the switch; give the host another address, or disconnect it',
+  },
+};
+const FAULT_BY_CODE = new Map(Object.entries(FAULTS));
 
 /** A finding for each note that is a fault. */
-export function judgeNotes(notes: readonly string[]): readonly Finding[] {
-  return notes.flatMap((text) => {
-    const fault = FAULTS.find(({ words }) => text.includes(words));
-    return fault === undefined ? [] : { check: fault.check, ok: false, text, fix: fault.fix };
+export function judgeNotes(notes: readonly NotedText[]): readonly Finding[] {
+  return notes.flatMap(({ note, text }) => {
+    const fault = FAULT_BY_CODE.get(note);
+    return fault === undefined ? [] : { ...fault, ok: false, text };
   });
 }

@@ -94,14 +94,21 @@ function attempt<T>(work: () => T, problem: string): T {
   }
 }
 
+/** A problem of a pair: a code and plain parameters. Times are those of RFC 3339. */
+type CertificateProblem =
+  | { readonly note: 'certificate-expired' | 'certificate-expiring'; readonly file: string; readonly until: string }
+  | { readonly note: 'certificate-early'; readonly file: string; readonly from: string }
+  | { readonly note: 'key-readable'; readonly file: string };
+
 /** A problem of the pair in use that the operator should know; undefined if there is none. */
-export function certificateProblem(pair: CertificatePair, files: CertificateFiles, nowMs: number): string | undefined {
+export function certificateProblem(
+  pair: CertificatePair,
+  { cert: file, key }: CertificateFiles,
+  nowMs: number,
+): CertificateProblem | undefined {
   const until = new Date(pair.untilMs).toISOString();
-  if (nowMs >= pair.untilMs) return `the certificate ${files.cert} expired at ${until}: clients refuse it; renew it`;
-  if (nowMs < pair.fromMs) {
-    return `the certificate ${files.cert} is valid from ${new Date(pair.fromMs).toISOString()} on: is this host's clock right?`;
-  }
-  if (pair.untilMs - nowMs < EXPIRING_MS) return `the certificate ${files.cert} expires at ${until}: renew it`;
-  if (pair.isKeyOpen) return `every user of this host can read the key ${files.key}: chmod 600 ${files.key}`;
-  return undefined;
+  if (nowMs >= pair.untilMs) return { note: 'certificate-expired', file, until };
+  if (nowMs < pair.fromMs) return { note: 'certificate-early', file, from: new Date(pair.fromMs).toISOString() };
+  if (pair.untilMs - nowMs < EXPIRING_MS) return { note: 'certificate-expiring', file, until };
+  return pair.isKeyOpen ? { note: 'key-readable', file: key } : undefined;
 }

@@ -10,6 +10,7 @@ import type { Ipv4, MacAddress } from './address.ts';
 import type { BorrowedBytes } from './borrowed-bytes.ts';
 import type { FrameTap, TapRequest } from './frame-tap.ts';
 import type { HostInterface } from './host-interface.ts';
+import type { HostNote } from './host-note.ts';
 
 /** The most datagrams delivered in one call. */
 export const RECEIVE_BATCH_MAX = 64;
@@ -116,8 +117,8 @@ export interface SocketRequest {
 /** Opens sockets. `kind` and `notes` are for the log and `status`. */
 export interface DatagramNetwork {
   readonly kind: 'linux' | 'dgram';
-  /** Missing features of this host and their consequences, one sentence each. */
-  readonly notes: readonly string[];
+  /** Missing features of this host. */
+  readonly notes: readonly HostNote[];
   /** Datagrams received by all of its sockets; undefined if not counted. */
   readonly received?: number | undefined;
   /**

@@ -11,6 +11,7 @@ import type { Clock, Timer } from '../clock.ts';
 import { errorText } from '../errors.ts';
 import { parseIpv4, parseMac } from './address.ts';
 import type { HostInterface, InterfaceAddress } from './host-interface.ts';
+import type { HostNote } from './host-note.ts';
 import { readIdleAddresses } from './idle-addresses.ts';
 import { sameInterfaces } from './interface-table.ts';
 import type { NetThread } from './net-thread.ts';
@@ -26,7 +27,7 @@ export interface InterfaceWatch {
   /** How changes are detected: `netlink` at once, `polled` within two seconds. */
   readonly kind: 'netlink' | 'polled';
   /** Missing features of this host and their consequences, one sentence each. */
-  readonly notes: readonly string[];
+  readonly notes: readonly HostNote[];
   /** Calls `listener` once, when the notes are complete: now, or when the thread that is still starting has. */
   whenNoted(listener: () => void): void;
   /** The wires behind the interfaces. */
@@ -47,7 +48,7 @@ export interface InterfaceWatchOptions {
 /** Opens the watch. Resolves with the first list; never fails. */
 export async function openInterfaceWatch(options: InterfaceWatchOptions): Promise<InterfaceWatch> {
   const watch = new HostWatch(options.clock);
-  if (options.native === false) watch.look('Rackboot polls the interfaces of the host every 2 s, as configured.');
+  if (options.native === false) watch.look({ note: 'polling-chosen' });
   else await watch.listen();
   return watch;
 }
@@ -57,7 +58,7 @@ class HostWatch implements InterfaceWatch {
   readonly #clock: Clock;
   readonly #listeners = new Set<(interfaces: readonly HostInterface[]) => void>();
   #kind: InterfaceWatch['kind'] = 'netlink';
-  #notes: readonly string[] = [];
+  #notes: readonly HostNote[] = [];
   #current: readonly HostInterface[] = [];
   #thread: NetThread | undefined;
   #timer: Timer | undefined;
@@ -71,7 +72,7 @@ class HostWatch implements InterfaceWatch {
   get kind(): InterfaceWatch['kind'] {
     return this.#kind;
   }
-  get notes(): readonly string[] {
+  get notes(): readonly HostNote[] {
     return [...this.#notes, ...this.wire.notes];
   }
 
@@ -102,7 +103,7 @@ class HostWatch implements InterfaceWatch {
 
   /** Starts the thread and waits for its first list. */
   async listen(): Promise<void> {
-    if (process.platform !== 'linux') return this.look(pollingBecause('only Linux reports changes'));
+    if (process.platform !== 'linux') return this.look(pollingBecause(process.platform));
     this.wire.expect();
     await new Promise<void>((resolve) => {
       const late = this.#clock.schedule(FIRST_WORD_MS, () => {
@@ -121,8 +122,8 @@ class HostWatch implements InterfaceWatch {
     });
   }
 
-  /** Polls from now on; `reason` becomes the note. */
-  look(reason: string): void {
+  /** Polls from now on; `reason` says why. */
+  look(reason: HostNote): void {
     this.#kind = 'polled';
     this.#notes = [reason];
     this.#lookAgain();
@@ -163,9 +164,7 @@ class HostWatch implements InterfaceWatch {
   }
 }
 
-function pollingBecause(reason: string): string {
-  return `Rackboot polls the interfaces of the host every 2 s, because the kernel cannot report changes here (${reason}).`;
-}
+const pollingBecause = (reason: string): HostNote => ({ note: 'polling-needed', reason });
 
 /**
  * Reads the interfaces once: addresses from Node and the kernel's routes, the rest from /sys/class/net. Without that directory

@@ -7,6 +7,7 @@
 
 import { cleanText } from '../clean-text.ts';
 import { errorText } from '../errors.ts';
+import type { HostNote } from './host-note.ts';
 import { errorName, type Libc, loadLibc } from './libc.ts';
 import { AF_UNIX, MSG_DONTWAIT, MSG_NOSIGNAL, SOCK_DGRAM, SOCK_FLAGS, unixAddress } from './wire-structs.ts';
 
@@ -64,23 +65,23 @@ function cut(text: string): string {
 /**
  * Opens a socket to the manager. If it cannot be reached, `onTrouble` is called once with the reason; the process goes on without it.
  */
-export function openNotifySocket(socket: string, onTrouble: (text: string) => void): NotifySocket {
+export function openNotifySocket(socket: string, onTrouble: (note: HostNote) => void): NotifySocket {
   const silent: NotifySocket = { send: () => false, close: () => undefined };
   const address = unixAddress(socket);
   if (address === undefined) {
-    onTrouble(`the service manager's socket has an invalid name: ${JSON.stringify(socket.slice(0, 200))}`);
+    onTrouble({ note: 'manager-socket-invalid', name: JSON.stringify(socket.slice(0, 200)) });
     return silent;
   }
   let libc: Libc;
   try {
     libc = loadLibc();
   } catch (error) {
-    onTrouble(`the service manager gets no reports, because the C library cannot be called: ${errorText(error)}`);
+    onTrouble({ note: 'manager-without-libc', reason: errorText(error) });
     return silent;
   }
   const fd = libc.socket(AF_UNIX, SOCK_DGRAM | SOCK_FLAGS, 0);
   if (fd < 0) {
-    onTrouble(`the service manager gets no reports: ${errorName(libc.errno())}`);
+    onTrouble({ note: 'manager-unreached', reason: errorName(libc.errno()) });
     return silent;
   }
   return new LinuxNotifySocket(libc, fd, address, onTrouble);
@@ -89,10 +90,10 @@ export function openNotifySocket(socket: string, onTrouble: (text: string) => vo
 class LinuxNotifySocket implements NotifySocket {
   readonly #libc: Libc;
   readonly #address: Uint8Array;
-  #onTrouble: ((text: string) => void) | undefined;
+  #onTrouble: ((note: HostNote) => void) | undefined;
   #fd: number;
 
-  constructor(libc: Libc, fd: number, address: Uint8Array, onTrouble: (text: string) => void) {
+  constructor(libc: Libc, fd: number, address: Uint8Array, onTrouble: (note: HostNote) => void) {
     this.#libc = libc;
     this.#fd = fd;
     this.#address = address;
@@ -105,10 +106,10 @@ class LinuxNotifySocket implements NotifySocket {
     const flags = MSG_DONTWAIT | MSG_NOSIGNAL;
     const sent = this.#libc.sendto(this.#fd, bytes, bytes.length, flags, this.#address, this.#address.length);
     if (sent === bytes.length) return true;
-    const code = sent < 0 ? errorName(this.#libc.errno()) : 'cut short';
+    const code = sent < 0 ? errorName(this.#libc.errno()) : 'EMSGSIZE';
     // A full queue will empty; any other error is reported once.
     if (code !== 'EAGAIN' && code !== 'EINTR') {
-      this.#onTrouble?.(`the service manager does not take reports: ${code}`);
+      this.#onTrouble?.({ note: 'manager-refuses', reason: code });
       this.#onTrouble = undefined;
     }
     return false;

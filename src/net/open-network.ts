@@ -20,11 +20,10 @@ const NATIVE_PROCESSORS: ReadonlySet<string> = new Set(['x64', 'arm64']);
 /** The datagram network of this host; `native: false` always gives the portable one. Never fails. */
 export async function openNetwork(options: NetworkOptions = {}): Promise<HostNetwork> {
   const { sendBufferBytes } = options;
-  if (options.native === false)
-    return openDgramNetwork('Sockets are the portable ones, as configured.', sendBufferBytes);
+  if (options.native === false) return openDgramNetwork({ note: 'sockets-chosen' }, sendBufferBytes);
   if (process.platform !== 'linux' || !NATIVE_PROCESSORS.has(process.arch) || endianness() !== 'LE') {
     return openDgramNetwork(
-      `Sockets are the portable ones: native calls exist only for Linux on x64 and arm64, not for ${process.platform} on ${process.arch}.`,
+      { note: 'sockets-of-system', system: process.platform, processor: process.arch },
       sendBufferBytes,
     );
   }
@@ -33,9 +32,6 @@ export async function openNetwork(options: NetworkOptions = {}): Promise<HostNet
     const { openLinuxNetwork } = await import('./udp-linux.ts');
     return openLinuxNetwork(sendBufferBytes);
   } catch (error) {
-    return openDgramNetwork(
-      `Sockets are the portable ones, because the C library cannot be called (${errorText(error)}).`,
-      sendBufferBytes,
-    );
+    return openDgramNetwork({ note: 'sockets-without-libc', reason: errorText(error) }, sendBufferBytes);
   }
 }

@@ -1,12 +1,13 @@
 // The note for a host whose sockets believe reports of a small MTU. Sources: RFC 1191 §4, ip(7), ip-sysctl (ip_no_pmtu_disc).
 
 import { readFileSync } from 'node:fs';
+import type { HostNote } from './host-note.ts';
 
 /** The setting that makes the kernel discard such reports for every socket of the host. */
 export const MTU_REPORTS_SETTING = 'net.ipv4.ip_no_pmtu_disc=2';
 
 /** The note if sockets cannot be made to ignore such reports. */
-export const MTU_REPORTS_NOTE = `A single forged ICMP message that reports a small MTU makes replies to a client leave in fragments for 10 minutes, which many loaders cannot reassemble, because sockets here cannot be made to ignore it: sysctl -w ${MTU_REPORTS_SETTING}.`;
+export const MTU_REPORTS_NOTE: HostNote = { note: 'mtu-reports-believed', setting: MTU_REPORTS_SETTING };
 
 const SETTING_FILE = '/proc/sys/net/ipv4/ip_no_pmtu_disc';
 

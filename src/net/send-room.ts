@@ -12,6 +12,7 @@ import { readFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import type { Clock, Instant } from '../clock.ts';
 import { broadcastOf, type Ipv4, type Ipv4Network, networkContains, networkOf, parseIpv4 } from './address.ts';
+import type { HostNote } from './host-note.ts';
 
 /** Datagrams between two checks of the buffer: 32 small ones take less than a tenth of the smallest buffer that Linux gives. */
 export const LOOK_EVERY = 32;
@@ -23,10 +24,9 @@ export const ARP_FILE = '/proc/net/arp';
 export const ASKED_MAX = 4096;
 
 /** The note if the system granted a smaller send buffer than requested, otherwise undefined. Both in bytes. */
-export function sendBufferNote(grantedBytes: number, askedBytes: number): string | undefined {
+export function sendBufferNote(grantedBytes: number, askedBytes: number): HostNote | undefined {
   if (grantedBytes >= askedBytes) return undefined;
-  const kib = (bytes: number): number => Math.round(bytes / 1024);
-  return `Send buffers hold ${kib(grantedBytes)} KiB instead of ${kib(askedBytes)} KiB, so hosts that answer no ARP may sooner keep replies from others: sysctl -w net.core.wmem_max=${askedBytes}.`;
+  return { note: 'send-buffer-small', granted: grantedBytes, asked: askedBytes };
 }
 
 /** The use of a socket's send buffer, in bytes as the kernel counts them. */

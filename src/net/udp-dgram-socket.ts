@@ -20,6 +20,7 @@ import {
   type SocketRequest,
 } from './datagram.ts';
 import type { HostInterface } from './host-interface.ts';
+import type { HostNotes } from './host-note.ts';
 import { firstAddress } from './named-device.ts';
 import { type ArpTable, sendBufferNote } from './send-room.ts';
 
@@ -38,7 +39,7 @@ export interface PortableParts {
   /** The datagrams received by all sockets. */
   readonly traffic: { received: number };
   readonly sendBufferBytes: number;
-  readonly notes: Set<string>;
+  readonly notes: HostNotes;
 }
 
 /** Opens a socket of the system and binds it. Rejects with the system's error. */

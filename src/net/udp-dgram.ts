@@ -13,6 +13,7 @@ import { AbsentHosts } from './absent-hosts.ts';
 import { ANY, formatIpv4, isLoopback } from './address.ts';
 import type { DatagramSocket, HostNetwork, Peer, SocketRequest } from './datagram.ts';
 import type { HostInterface } from './host-interface.ts';
+import { type HostNote, HostNotes } from './host-note.ts';
 import { deviceExists } from './named-device.ts';
 import { believesMtuReports, MTU_REPORTS_NOTE } from './path-mtu.ts';
 import { ARP_FILE, ArpTable } from './send-room.ts';
@@ -24,20 +25,20 @@ const SEND_BUFFER_BYTES = 4 * 1024 * 1024;
 /** The greatest age of a reading of the ARP table, in milliseconds: a host that has just sent something soon counts as present. */
 const TABLE_MS_MAX = 20;
 
-/** Opens the portable implementation; `reason` is the note that says why it is used. */
-export function openDgramNetwork(reason?: string, sendBufferBytes = SEND_BUFFER_BYTES): HostNetwork {
+/** Opens the portable implementation; `reason` says why it is used. */
+export function openDgramNetwork(reason?: HostNote, sendBufferBytes = SEND_BUFFER_BYTES): HostNetwork {
   return new DgramNetwork(reason, sendBufferBytes);
 }
 
 class DgramNetwork implements HostNetwork {
   readonly kind = 'dgram';
   readonly #sockets = new Set<PortableSocket>();
-  readonly #notes = new Set<string>();
+  readonly #notes = new HostNotes();
   readonly #parts: PortableParts;
   #turn: Promise<unknown> = Promise.resolve();
   #closed = false;
 
-  constructor(reason: string | undefined, sendBufferBytes: number) {
+  constructor(reason: HostNote | undefined, sendBufferBytes: number) {
     const arpTable = existsSync(ARP_FILE) ? new ArpTable(systemClock, TABLE_MS_MAX) : undefined;
     this.#parts = {
       arpTable,
@@ -47,13 +48,13 @@ class DgramNetwork implements HostNetwork {
       notes: this.#notes,
     };
     if (reason !== undefined) this.#notes.add(reason);
-    this.#notes.add('Replies to machines without an address are broadcast.');
+    this.#notes.add({ note: 'replies-broadcast' });
     // Node has no way to set IP_MTU_DISCOVER.
     if (process.platform === 'linux' && believesMtuReports()) this.#notes.add(MTU_REPORTS_NOTE);
   }
 
-  get notes(): readonly string[] {
-    return [...this.#notes];
+  get notes(): readonly HostNote[] {
+    return this.#notes.list;
   }
 
   get received(): number {
@@ -117,9 +118,7 @@ class DgramNetwork implements HostNetwork {
     }
     const loopback = request.source !== undefined && isLoopback(request.source);
     if (!loopback) {
-      this.#notes.add(
-        `Port ${request.port} hears the broadcasts of every interface, not of ${device} alone, because sockets cannot be bound to devices here.`,
-      );
+      this.#notes.add({ note: 'port-shared', port: request.port, interface: device });
     }
   }
 }

@@ -15,6 +15,7 @@ import { AbsentHosts } from './absent-hosts.ts';
 import { type DatagramSocket, type HostNetwork, type Peer, RECEIVE_BATCH_MAX, type SocketRequest } from './datagram.ts';
 import { type FrameTap, openFrameTap, type TapRequest } from './frame-tap.ts';
 import type { HostInterface } from './host-interface.ts';
+import { type HostNote, HostNotes } from './host-note.ts';
 import { errorName, type Libc, loadLibc } from './libc.ts';
 import { MTU_REPORTS_NOTE } from './path-mtu.ts';
 import { socketInode } from './port-owner.ts';
@@ -62,7 +63,7 @@ class LinuxNetwork implements HostNetwork {
   readonly #sendBufferBytes: number;
   readonly #parts: LinuxParts;
   readonly #sockets = new Set<LinuxSocket>();
-  readonly #notes = new Set<string>();
+  readonly #notes = new HostNotes();
   #turn: Promise<unknown> = Promise.resolve();
   #closed = false;
 
@@ -71,9 +72,7 @@ class LinuxNetwork implements HostNetwork {
     this.#sendBufferBytes = sendBufferBytes;
     const packetFd = libc.socket(AF_PACKET, SOCK_DGRAM | SOCK_FLAGS, 0);
     if (packetFd < 0) {
-      this.#notes.add(
-        `Replies to machines without an address are broadcast, because frames to hardware addresses need CAP_NET_RAW (${errorName(libc.errno())}).`,
-      );
+      this.#notes.add({ note: 'frames-refused', reason: errorName(libc.errno()) });
     }
     const arpTable = new ArpTable(systemClock);
     this.#parts = {
@@ -87,8 +86,8 @@ class LinuxNetwork implements HostNetwork {
     };
   }
 
-  get notes(): readonly string[] {
-    return [...this.#notes];
+  get notes(): readonly HostNote[] {
+    return this.#notes.list;
   }
 
   get received(): number {
@@ -190,9 +189,7 @@ class LinuxNetwork implements HostNetwork {
     this.#setInt(fd, SOL_SOCKET, SO_RCVBUF, RECEIVE_BUFFER_BYTES);
     const granted = this.#bufferBytes(fd, SO_RCVBUF);
     if (granted < RECEIVE_BUFFER_BYTES) {
-      this.#notes.add(
-        `Receive buffers hold ${Math.round(granted / 1024)} KiB instead of ${RECEIVE_BUFFER_BYTES / 1024} KiB, so a burst of requests may be lost: sysctl -w net.core.rmem_max=${RECEIVE_BUFFER_BYTES}.`,
-      );
+      this.#notes.add({ note: 'receive-buffer-small', granted, asked: RECEIVE_BUFFER_BYTES });
     }
     const note = sendBufferNote(this.#bufferBytes(fd, SO_SNDBUF), this.#sendBufferBytes);
     if (note !== undefined) this.#notes.add(note);

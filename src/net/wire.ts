@@ -10,6 +10,7 @@ import { RackError } from '../errors.ts';
 import { type Ipv4, isHostMac, type MacAddress } from './address.ts';
 import { PROBES_MAX } from './arp-probes.ts';
 import type { HostInterface } from './host-interface.ts';
+import type { HostNote } from './host-note.ts';
 import type { Owner } from './kept-apart.ts';
 import type { Sighting } from './neighbours.ts';
 import type { FromNetWorker, Solicitation, ToNetWorker } from './net-message.ts';
@@ -85,20 +86,14 @@ export class ThreadWire implements Wire {
     else listener();
   }
 
-  /** Missing features of this host and their consequences, one sentence each; none while the worker starts. */
-  get notes(): readonly string[] {
+  /** Missing features of this host; none while the worker starts. */
+  get notes(): readonly HostNote[] {
     if (this.#phase === 'waking') return [];
     const { arp, routers } = this.#senses;
-    const notes: string[] = [];
-    if (arp !== '')
-      notes.push(
-        `Addresses are offered without probing whether a host uses them, because ARP cannot be heard here (${arp}); it needs CAP_NET_RAW.`,
-      );
-    if (routers !== '')
-      notes.push(
-        `iPXE waits about 13 s for an IPv6 router where there is none, because it cannot be answered here (${routers}); that needs CAP_NET_RAW.`,
-      );
-    return notes;
+    return [
+      ...(arp === '' ? [] : [{ note: 'arp-unheard', reason: arp } as const]),
+      ...(routers === '' ? [] : [{ note: 'routers-unanswered', reason: routers } as const]),
+    ];
   }
 
   /** The worker is about to be started. */

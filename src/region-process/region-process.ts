@@ -29,9 +29,11 @@ import { type Log, logEvents, openLog } from '../observe/log.ts';
 import { LogLevels } from '../observe/log-levels.ts';
 import { OPERATOR_SOCKET, type RegionConfig } from '../region/config.ts';
 import type { UnopenedListener } from '../region/http/listening.ts';
+import type { RackNote } from '../region/records/rack-note.ts';
 import type { Region } from '../region/region.ts';
+import { spoken } from '../region/words/note.ts';
 import { settleAfterStart } from '../region-thread/after-start.ts';
-import { damageText, startFailure } from '../region-thread/damage.ts';
+import { findDamage, startFailure } from '../region-thread/damage.ts';
 import { type ServedRegion, serveRegion } from '../region-thread/served-region.ts';
 import { findOlderRegion } from '../store/lost-region.ts';
 import { lockState } from '../store/state-lock.ts';
@@ -51,8 +53,6 @@ const EVENT_KINDS = new Map(Object.entries({ ...DAEMON_EVENTS, ...OBSERVE_EVENTS
 const NO_RACK = 'this is a region without a rack: run the command on the host of a rack';
 const DUTIES_LOST =
   'this process did not reach its database in time, so another process of the region has its duties now: it starts afresh. See the load of this host';
-const LOOPBACK_ONLY =
-  'region.listen has only loopback addresses: racks on other hosts cannot reach this region unless a proxy on this host passes their requests on';
 
 export interface RegionProcessOptions {
   readonly configFile: string;
@@ -97,7 +97,7 @@ class RegionProcess implements Daemon {
   #region: Region | undefined;
   #served: ServedRegion | undefined;
   #unopened: readonly UnopenedListener[] = [];
-  readonly #notes: string[] = [];
+  readonly #notes: RackNote[] = [];
   #watch: ConfigWatch | undefined;
   #stopping: Promise<void> | undefined;
 
@@ -115,8 +115,8 @@ class RegionProcess implements Daemon {
     const draw = (): string => Buffer.from(clock.randomBytes(SECRET_BYTES)).toString('base64url');
     this.#secrets = { rackSecret: draw(), controlSecret: draw() };
     this.#keeper = new DesiredStateKeeper(clock, (state) =>
-      writeDesiredState(this.#config.stateDir, state, 'embedded', (text) =>
-        this.#publish({ kind: 'region.problem', at: this.#now, id: 'desired-state', text }),
+      writeDesiredState(this.#config.stateDir, state, 'embedded', (problem) =>
+        this.#problem('desired-state', { note: 'state-unkept', ...problem }),
       ),
     );
     const startedWallMs = clock.wallTimeMs();
@@ -136,7 +136,7 @@ class RegionProcess implements Daemon {
       statusLine: () => regionLine(this.#status),
       // No journal: the watchdog is fed as long as the loop runs.
       journalSilentMs: () => 0,
-      onTrouble: (text) => this.#note(text),
+      onTrouble: (note) => this.#note(note),
     });
   }
 
@@ -155,7 +155,7 @@ class RegionProcess implements Daemon {
     this.#opened.push(() => this.#instruments.close());
     this.#watch = watchConfig(this.#configuration.path, this.#options.clock, {
       onChange: () => void this.#notices.around(() => this.#readFile()),
-      onProblem: (text) => this.#note(text),
+      onProblem: (note) => this.#note(note),
     });
     this.#opened.push(() => this.#watch?.close());
   }
@@ -167,7 +167,7 @@ class RegionProcess implements Daemon {
       hasRack: false,
       onDesiredState: (state) => this.#changed(state),
       onDutiesLost: () => this.#options.onFatal?.(new RackError('region-failed', DUTIES_LOST)),
-      onProblem: (id, text) => this.#publish({ kind: 'region.problem', at: this.#now, id, text }),
+      onProblem: (id, note) => this.#problem(id, note),
       prepare: async (region) => {
         this.#region = region;
         await region.racks.partFromOwn();
@@ -193,7 +193,7 @@ class RegionProcess implements Daemon {
       },
     );
     const hosts = [...region.listen, ...(region.tls?.listen ?? [])].map(({ host }) => parseIpv4(host));
-    if (hosts.every((host) => host !== undefined && isLoopback(host))) this.#note(LOOPBACK_ONLY);
+    if (hosts.every((host) => host !== undefined && isLoopback(host))) this.#note({ note: 'loopback-only' });
     const startMs = Math.round(this.#now - startedAt);
     this.#publish({ kind: 'daemon.ready', at: this.#now, name, version, startMs });
     this.#notices.ready();
@@ -243,7 +243,7 @@ class RegionProcess implements Daemon {
   async #closeServed(served: ServedRegion): Promise<void> {
     const { promise: late, resolve } = Promise.withResolvers<void>();
     const timer = this.#options.clock.schedule(CLOSE_MS_MAX, () => {
-      this.#note(`the database did not close within ${CLOSE_MS_MAX / 1000} s; all that it has confirmed is stored`);
+      this.#note({ note: 'database-slow', seconds: CLOSE_MS_MAX / 1000 });
       resolve();
     });
     await Promise.race([served.close(), late]);
@@ -266,8 +266,12 @@ class RegionProcess implements Daemon {
     this.#stream.publish(event);
   }
 
-  #note(text: string): void {
-    this.#publish({ kind: 'daemon.note', at: this.#now, text });
+  #note(note: RackNote): void {
+    this.#publish({ kind: 'daemon.note', at: this.#now, ...spoken(note) });
+  }
+
+  #problem(id: string, note: RackNote): void {
+    this.#publish({ kind: 'region.problem', at: this.#now, id, ...spoken(note) });
   }
 
   async #openControl(stateDir: string): Promise<void> {
@@ -327,13 +331,13 @@ class RegionProcess implements Daemon {
   }
 
   async #readStore(): Promise<void> {
-    this.#noteIfDamaged(await damageText(this.#config.stateDir, () => this.#stopping === undefined));
+    this.#noteIfDamaged(await findDamage(this.#config.stateDir, () => this.#stopping === undefined));
   }
 
   /** `rackboot status` shows it until the next start. */
-  #noteIfDamaged(text: string | undefined): void {
-    if (text === undefined) return;
-    this.#notes.push(text);
-    this.#publish({ kind: 'region.problem', at: this.#now, id: 'damaged', text });
+  #noteIfDamaged(note: RackNote | undefined): void {
+    if (note === undefined) return;
+    this.#notes.push(note);
+    this.#problem('damaged', note);
   }
 }

@@ -5,12 +5,14 @@ import type { Clock } from '../clock.ts';
 import type { RegionFileConfig } from '../config/region-file.ts';
 import { listed } from '../counted.ts';
 import { fullDiskText } from '../daemon/answers/full-disk.ts';
+import { notesNow } from '../daemon/answers/status.ts';
 import { RackError } from '../errors.ts';
 import type { ControlAnswers } from '../http/control/requests.ts';
 import { withValue } from '../machines/settings.ts';
 import type { Readiness } from '../observe/instrument-server.ts';
 import type { UnopenedListener } from '../region/http/listening.ts';
 import { isAway } from '../region/records/rack.ts';
+import type { RackNote } from '../region/records/rack-note.ts';
 import type { Region } from '../region/region.ts';
 import type { RegionConfiguration } from './configuration.ts';
 
@@ -27,7 +29,7 @@ export interface RegionStatusSources {
   readonly addresses: () => readonly string[];
   /** The configured listeners that cannot be opened yet. */
   readonly unopened: () => readonly UnopenedListener[];
-  readonly notes: () => readonly string[];
+  readonly notes: () => readonly RackNote[];
 }
 
 /** The control socket's paths about the region, and their handlers. */
@@ -70,7 +72,7 @@ async function status(sources: RegionStatusSources) {
       problems: refusal.problems.split('\n'),
     },
     diskProblem: fullDiskText(config.stateDir),
-    notes: sources.notes(),
+    ...notesNow(sources.notes()),
   };
 }
 

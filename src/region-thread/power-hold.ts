@@ -9,6 +9,7 @@
 import type { Clock, Timer } from '../clock.ts';
 import type { Acknowledgements } from '../region/racks/acknowledgements.ts';
 import type { Machine } from '../region/records/machine.ts';
+import type { RackNote } from '../region/records/rack-note.ts';
 
 /** How long a machine waits for its racks, in milliseconds. Then it is started, and may boot into its former state. */
 export const HOLD_MS_MAX = 10_000;
@@ -21,7 +22,7 @@ export interface PowerHoldParts {
   /** Called with the machines to check again. */
   readonly again: (systemIds: readonly string[]) => void;
   /** Called when a machine is started although some racks have not acknowledged its state. */
-  readonly onUnacknowledged: (text: string) => void;
+  readonly onUnacknowledged: (note: RackNote) => void;
 }
 
 interface Held {
@@ -57,9 +58,7 @@ export class PowerHold {
     if (missing.length > 0) {
       const racks = missing.join(', ');
       const name = `${machine.hostname} (${machine.systemId})`;
-      onUnacknowledged(
-        `${name} is switched on although ${racks} did not acknowledge its state within ${HOLD_MS_MAX / 1000} s: it may boot as before`,
-      );
+      onUnacknowledged({ note: 'state-unacknowledged', machine: name, racks, seconds: HOLD_MS_MAX / 1000 });
     }
     return true;
   }

@@ -4,7 +4,6 @@
 import { type Clock, newUuid, systemClock } from '../clock.ts';
 import { hostAddresses } from '../config/host-check.ts';
 import { settingsRules } from '../config/settings-rules.ts';
-import { errorText } from '../errors.ts';
 import {
   chooseImage,
   compareImages,
@@ -20,6 +19,7 @@ import type { RegionApi } from '../region/http/listening.ts';
 import { startApi } from '../region/http/server.ts';
 import type { DeployableImage, ImageWish, ListedImage } from '../region/life/deployment.ts';
 import type { RackImage } from '../region/records/rack.ts';
+import type { RackNote } from '../region/records/rack-note.ts';
 import type { RegionStore } from '../region/records/store.ts';
 import { openRegion, type Region } from '../region/region.ts';
 import { Duties } from './duties.ts';
@@ -33,7 +33,7 @@ export interface ServedRegionParts {
   /** Called with each new desired state. */
   readonly onDesiredState: (state: DesiredState) => void;
   /** Called with problems for the operator; `id` is also in the answer to the failed request. */
-  readonly onProblem: (id: string, text: string) => void;
+  readonly onProblem: (id: string, note: RackNote) => void;
   /** Called when another process of the region has taken over: this one must end. */
   readonly onDutiesLost?: (() => void) | undefined;
   /** Called before the first request is answered; may configure the region. */
@@ -67,7 +67,7 @@ export async function serveRegion(parts: ServedRegionParts): Promise<ServedRegio
     opened.push(() => region.close());
     await parts.prepare?.(region);
     const api = await startApi(region, region.config(), {
-      onProblem: ({ id, text, cause }) => onProblem(id, cause === undefined ? text : `${text}: ${errorText(cause)}`),
+      onProblem: ({ id, note }) => onProblem(id, note),
     });
     opened.push(
       () => api.close(),
@@ -78,7 +78,7 @@ export async function serveRegion(parts: ServedRegionParts): Promise<ServedRegio
     // The rack of this process is about to say which state it has applied: wait for it from now on.
     if (parts.hasRack) acknowledgements.ownApplied(0);
     const beginDuties = (): Promise<void> =>
-      power.begin(region.life, { acknowledgements, onUnacknowledged: (text) => onProblem(newUuid(), text) });
+      power.begin(region.life, { acknowledgements, onUnacknowledged: (note) => onProblem(newUuid(), note) });
     if (duties === undefined) await beginDuties();
     else duties.begin();
     return { region, api, close };

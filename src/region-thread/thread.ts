@@ -15,7 +15,7 @@ import { writeDesiredState } from '../uplink/desired-state-cache.ts';
 import { DesiredStateKeeper } from '../uplink/desired-state-keeper.ts';
 import { type RackMessage, type RegionMessage, UPLINK_VERSION, type UplinkEvent } from '../uplink/messages.ts';
 import { settleAfterStart } from './after-start.ts';
-import { damageText, startFailure } from './damage.ts';
+import { findDamage, startFailure } from './damage.ts';
 import { serveRegion } from './served-region.ts';
 
 const port = parentPort;
@@ -33,7 +33,9 @@ let said: Promise<void> = Promise.resolve();
 let isEnding = false;
 
 const keeper = new DesiredStateKeeper(systemClock, (state) =>
-  writeDesiredState(config.stateDir, state, 'embedded', (text) => send({ kind: 'problem', id: 'desired-state', text })),
+  writeDesiredState(config.stateDir, state, 'embedded', (problem) =>
+    send({ kind: 'problem', id: 'desired-state', note: { note: 'state-unkept', ...problem } }),
+  ),
 );
 
 async function start(): Promise<void> {
@@ -42,13 +44,13 @@ async function start(): Promise<void> {
     store: openRegionStore({ stateDir: config.stateDir }),
     hasRack: true,
     onDesiredState: announce,
-    onProblem: (id, text) => send({ kind: 'problem', id, text }),
+    onProblem: (id, note) => send({ kind: 'problem', id, note }),
   });
   port?.on('message', (message: RackMessage) => receive(message, region, api, close));
   const state = await region.desiredState();
   const older = findOlderRegion(config.stateDir, state.version);
   announce(state);
-  if (older !== undefined) send({ kind: 'damaged', text: older });
+  if (older !== undefined) send({ kind: 'damaged', note: older });
   api.watch(
     (addresses) => send({ kind: 'listening', addresses }),
     (listeners) => send({ kind: 'unopened', listeners }),
@@ -58,8 +60,8 @@ async function start(): Promise<void> {
 
 /** Reads the whole store once, and reports damage to the rack. */
 async function readStore(): Promise<void> {
-  const text = await damageText(config.stateDir, () => !isEnding);
-  if (text !== undefined) send({ kind: 'damaged', text });
+  const note = await findDamage(config.stateDir, () => !isEnding);
+  if (note !== undefined) send({ kind: 'damaged', note });
 }
 
 /** Sends the state to the rack, and keeps a copy for a start without the region. Written here because the rack's loop writes no files. */
@@ -130,7 +132,9 @@ async function greet(rack: RackDescription, region: Region): Promise<void> {
 
 /** Opens the listeners of a new configuration. If one cannot be opened, it reports a problem and the old ones stay. */
 function listenAsConfigured(next: RegionConfig, api: RegionApi): void {
-  api.configure(next).catch((error: unknown) => send({ kind: 'problem', id: newUuid(), text: errorText(error) }));
+  api.configure(next).catch((error: unknown) => {
+    send({ kind: 'problem', id: newUuid(), note: { note: 'listener-waits', reason: errorText(error) } });
+  });
 }
 
 /** Stores a batch and acknowledges it; repeats while the store is unavailable. The rack sends no other batch meanwhile. */

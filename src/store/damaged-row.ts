@@ -7,15 +7,13 @@
 //
 // 1. No address of a damaged row becomes free silently: each row is reported once, with its addresses.
 
-import { listed } from '../counted.ts';
 import { formatIpv4, type Ipv4, ipv4 } from '../net/address.ts';
 import { viewBytes } from '../net/borrowed-bytes.ts';
+import type { RackNote } from '../region/records/rack-note.ts';
 import { BLOCK_ADDRESSES } from './fold-pass.ts';
 import { decodeLeases, recordAddress, recordEnd } from './lease-record.ts';
 import { undoFlippedBit } from './row-checksum.ts';
 
-/** Part of each report; doctor recognises the note by these words. */
-export const LEASES_DAMAGED = 'holds damaged leases';
 /** Addresses that a report names; further ones are counted. */
 const NAMED_MAX = 8;
 
@@ -86,20 +84,11 @@ function placesOf(records: Uint8Array): readonly Place[] {
   return places;
 }
 
-/** The report of a damaged row: the damage, its consequences and the remedy. @param path of the file */
-export function damageText(path: string, { row, isUndone, kept, lost }: LeaseDamage): string {
-  const check = 'Check the memory and the disk of this host';
-  if (isUndone) {
-    const whose = kept.length === 0 ? 'a checksum' : `the lease of ${namesOf(kept)}`;
-    return `${path} ${LEASES_DAMAGED}: one flipped bit in ${whose} (${row}) was found and corrected, and no lease is lost. ${check}.`;
-  }
-  const rest = row.startsWith('batch') ? ' An address that changed itself is missing.' : '';
-  return (
-    `${path} ${LEASES_DAMAGED}: ${row} has changed since it was written. ` +
-    `Kept as they read, and probed before they are offered: ${namesOf(kept)}. Set aside for an hour, because a lease may be lost: ${namesOf(lost)}.${rest} ` +
-    `${check}; if machines clash, stop Rackboot and restore a backup. An address that is set aside is freed by: rackboot leases clear ADDRESS.`
-  );
+/** The note of a damaged row. @param file its path */
+export function damageNote(file: string, { row, isUndone, kept, lost }: LeaseDamage): RackNote {
+  const named = { kept: namesOf(kept), keptMore: moreOf(kept), lost: namesOf(lost), lostMore: moreOf(lost) };
+  return { note: 'leases-damaged', file, row, isUndone, ...named };
 }
 
-const namesOf = (addresses: readonly Ipv4[]): string =>
-  addresses.length === 0 ? 'none' : listed(addresses.map(formatIpv4), NAMED_MAX);
+const namesOf = (addresses: readonly Ipv4[]): string => addresses.slice(0, NAMED_MAX).map(formatIpv4).join(', ');
+const moreOf = (addresses: readonly Ipv4[]): number => Math.max(0, addresses.length - NAMED_MAX);

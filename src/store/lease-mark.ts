@@ -17,6 +17,7 @@ import { z } from 'zod';
 import type { Clock, Timer } from '../clock.ts';
 import { errorText, osErrorCode } from '../errors.ts';
 import { readRegularFile } from '../files/regular-file.ts';
+import type { RackNote } from '../region/records/rack-note.ts';
 import { LEASE_FILE } from './lease-journal.ts';
 
 /** The file's name in the state directory. */
@@ -51,15 +52,14 @@ export interface LeaseMarkReading {
 const NOTHING: LeaseMarkReading = { isOurs: false, sequence: 0, doubtedUpTo: 0 };
 
 /** Reads the mark of the last run. An unreadable file is reported to `onProblem`, a missing one is not. */
-export function readLeaseMark(stateDir: string, onProblem: (text: string) => void): LeaseMarkReading {
+export function readLeaseMark(stateDir: string, onProblem: (note: RackNote) => void): LeaseMarkReading {
   const path = join(stateDir, LEASE_MARK_FILE);
   try {
     const { self, database, sequence, doubtedUpTo } = shape.parse(JSON.parse(readRegularFile(path, FILE_BYTES_MAX)));
     const isOurs = isSame(self, identify(path)) && isSame(database, identify(join(stateDir, LEASE_FILE)));
     return { isOurs, sequence, doubtedUpTo };
   } catch (error) {
-    if (osErrorCode(error) !== 'ENOENT')
-      onProblem(`${path}: ${errorText(error)}; the leases are checked like a restored copy`);
+    if (osErrorCode(error) !== 'ENOENT') onProblem({ note: 'mark-unread', file: path, reason: errorText(error) });
     return NOTHING;
   }
 }
@@ -68,15 +68,11 @@ export function readLeaseMark(stateDir: string, onProblem: (text: string) => voi
 export const isPutBack = ({ isOurs, sequence }: LeaseMarkReading, lastSequence: number): boolean =>
   !isOurs || lastSequence < sequence;
 
-/** Reports that leases.db was restored. */
-export function restoredText(stateDir: string): string {
-  const path = join(stateDir, LEASE_FILE);
-  return (
-    `${path} was restored from a copy, or was never used here: it lacks the leases given since the copy was made. Before the rack offers a machine ` +
-    'the address of its lease again, it probes the wire for another host with it; renewals are answered as usual. ' +
-    'You need not do anything. If addresses clash, end the lease of the wrong machine: sudo rackboot leases end ADDRESS.'
-  );
-}
+/** The note that leases.db was restored. */
+export const leasesRestored = (stateDir: string): RackNote => ({
+  note: 'leases-restored',
+  file: join(stateDir, LEASE_FILE),
+});
 
 const isSame = (a: FileIdentity, b: FileIdentity): boolean => a.inode === b.inode && a.born === b.born;
 
@@ -93,7 +89,7 @@ export interface LeaseMarkOptions {
   readonly doubtedUpTo: number;
   /** The last sequence of leases.db on disk. */
   readonly sequence: () => number;
-  readonly onProblem: (text: string) => void;
+  readonly onProblem: (note: RackNote) => void;
 }
 
 /** Keeps the mark; writes in the background. */
@@ -141,8 +137,7 @@ export class LeaseMark {
       this.#written = known;
       this.#hasFailed = false;
     } catch (error) {
-      if (!this.#hasFailed)
-        onProblem(`${this.#path}: ${errorText(error)}; the next start checks the leases like a restored copy`);
+      if (!this.#hasFailed) onProblem({ note: 'mark-unwritten', file: this.#path, reason: errorText(error) });
       this.#hasFailed = true;
     }
   }

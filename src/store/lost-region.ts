@@ -8,6 +8,7 @@
 // 3. A cache of a remote region proves nothing: a rack that comes back from there begins its own region.
 
 import { counted } from '../counted.ts';
+import type { RackNote } from '../region/records/rack-note.ts';
 import { desiredStateFile, readCachedState } from '../uplink/desired-state-cache.ts';
 import type { Loss } from './database-file.ts';
 
@@ -22,13 +23,14 @@ export function findLostRegion(stateDir: string): Loss | undefined {
   return { shownBy: `${witness} (version ${version}, ${had})`, witness };
 }
 
-/** Says that the database is older than the cache; undefined if it is not. Call it before the cache is replaced. @param version of the database */
-export function findOlderRegion(stateDir: string, version: number): string | undefined {
+/** The note that the database is older than the cache; undefined if it is not. Call it before the cache is replaced. @param version of the database */
+export function findOlderRegion(stateDir: string, version: number): RackNote | undefined {
   const cached = readCachedState(stateDir);
   if (cached === undefined || cached.origin === 'remote' || cached.state.version <= version) return undefined;
-  return (
-    `region.db holds version ${version} of the desired state, but ${desiredStateFile(stateDir)} is of version ${cached.state.version}: ` +
-    'it is a copy from before, or the end of its write-ahead log was lost. Machines, accounts and settings of the time between are missing. ' +
-    "If you restored a backup, there is nothing to do; else restore one, and look at the kernel's log (dmesg)"
-  );
+  return {
+    note: 'region-older',
+    ownVersion: version,
+    otherVersion: cached.state.version,
+    file: desiredStateFile(stateDir),
+  };
 }

@@ -19,8 +19,11 @@ const READ_MS_MAX = 10_000;
 /** How long a read waits for a process that locks the file, in milliseconds. After that the file is not read before the next start. */
 const WAIT_MS_MAX = 100;
 
-/** Part of the report of damage. */
-export const REGION_DAMAGED = 'is damaged in places';
+/** A damaged file, and the first thing that is wrong in it. */
+export interface StoreDamage {
+  readonly file: string;
+  readonly reason: string;
+}
 
 /**
  * Says what is damaged; undefined if nothing is, or if the file cannot be read now.
@@ -29,7 +32,7 @@ export const REGION_DAMAGED = 'is damaged in places';
 export async function findRegionDamage(
   stateDir: string,
   { clock, isWanted }: { readonly clock: Pick<Clock, 'now'>; readonly isWanted: () => boolean },
-): Promise<string | undefined> {
+): Promise<StoreDamage | undefined> {
   const path = join(stateDir, REGION_FILE);
   const end = later(clock.now(), READ_MS_MAX);
   let database: DatabaseSync | undefined;
@@ -39,12 +42,12 @@ export async function findRegionDamage(
       await nextTurn();
       if (!isWanted() || clock.now() > end) return undefined;
       const verdict = checkTable(database, table);
-      if (verdict !== 'ok') return textOf(path, verdict);
+      if (verdict !== 'ok') return damageOf(path, verdict);
     }
     return undefined;
   } catch (error) {
     const code = sqliteCode(error);
-    return code !== undefined && BROKEN_CODES.has(code) ? textOf(path, errorText(error)) : undefined;
+    return code !== undefined && BROKEN_CODES.has(code) ? damageOf(path, errorText(error)) : undefined;
   } finally {
     database?.close();
   }
@@ -61,5 +64,4 @@ function checkTable(database: DatabaseSync, table: string): string {
   return row === undefined ? 'no answer' : String(Object.values(row)[0]);
 }
 
-const textOf = (path: string, verdict: string): string =>
-  `${path} ${REGION_DAMAGED} (${verdict.replaceAll('\n', ', ')})`;
+const damageOf = (file: string, verdict: string): StoreDamage => ({ file, reason: verdict.replaceAll('\n', ', ') });

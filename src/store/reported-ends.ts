@@ -15,6 +15,7 @@ import type { Clock, Instant, Timer } from '../clock.ts';
 import type { StoredMoment } from '../dhcp/leases/lease-clock.ts';
 import { errorText, osErrorCode } from '../errors.ts';
 import { readRegularFile } from '../files/regular-file.ts';
+import type { RackNote } from '../region/records/rack-note.ts';
 import { readHostMoment } from './host-clocks.ts';
 
 /** The file's name in the state directory. */
@@ -29,14 +30,13 @@ const PART_FLAGS = constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | 
 const shape = z.object({ version: z.literal(1), wallMs: z.number(), bootId: z.string(), uptimeS: z.number().min(0) });
 
 /** Reads the stored time; undefined if there is none. An unreadable file is reported to `onProblem`, a missing one is not. */
-export function readReportedEnds(stateDir: string, onProblem: (text: string) => void): StoredMoment | undefined {
+export function readReportedEnds(stateDir: string, onProblem: (note: RackNote) => void): StoredMoment | undefined {
   const path = join(stateDir, REPORTED_ENDS_FILE);
   try {
     const { wallMs, bootId, uptimeS } = shape.parse(JSON.parse(readRegularFile(path, FILE_BYTES_MAX)));
     return { wallMs, bootId, uptimeS };
   } catch (error) {
-    if (osErrorCode(error) !== 'ENOENT')
-      onProblem(`${path}: ${errorText(error)}; leases that ended while the rack was down are not reported`);
+    if (osErrorCode(error) !== 'ENOENT') onProblem({ note: 'ends-unread', file: path, reason: errorText(error) });
     return undefined;
   }
 }
@@ -45,13 +45,13 @@ export function readReportedEnds(stateDir: string, onProblem: (text: string) => 
 export class ReportedEnds {
   readonly #path: string;
   readonly #clock: Clock;
-  readonly #onProblem: (text: string) => void;
+  readonly #onProblem: (note: RackNote) => void;
   #until: Instant | undefined;
   #timer: Timer | undefined;
   #writing: Promise<void> = Promise.resolve();
   #hasFailed = false;
 
-  constructor(stateDir: string, clock: Clock, onProblem: (text: string) => void) {
+  constructor(stateDir: string, clock: Clock, onProblem: (note: RackNote) => void) {
     this.#path = join(stateDir, REPORTED_ENDS_FILE);
     this.#clock = clock;
     this.#onProblem = onProblem;
@@ -95,7 +95,7 @@ export class ReportedEnds {
       await rename(`${this.#path}.part`, this.#path);
       this.#hasFailed = false;
     } catch (error) {
-      if (!this.#hasFailed) this.#onProblem(`${this.#path}: ${errorText(error)}; ends of leases may be reported twice`);
+      if (!this.#hasFailed) this.#onProblem({ note: 'ends-unwritten', file: this.#path, reason: errorText(error) });
       this.#hasFailed = true;
     }
   }

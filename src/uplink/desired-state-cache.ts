@@ -15,15 +15,21 @@ const FILE_BYTES_MAX = 256 * 1024 * 1024;
 /** The path of the cache in a state directory. */
 export const desiredStateFile = (stateDir: string): string => join(stateDir, FILE);
 
+/** A problem with the cache. */
+export interface CacheProblem {
+  readonly file: string;
+  readonly reason: string;
+}
+
 /** Reads the cached state, or returns the empty one. A damaged cache is reported to `onProblem`; the region's next state replaces it. */
-export function readDesiredState(stateDir: string, onProblem: (text: string) => void): DesiredState {
+export function readDesiredState(stateDir: string, onProblem: (problem: CacheProblem) => void): DesiredState {
   const path = desiredStateFile(stateDir);
   try {
     const parsed = parseDesiredState(JSON.parse(readRegularFile(path, FILE_BYTES_MAX)));
     if (parsed.ok) return parsed.state;
-    onProblem(`${path}: ${parsed.reason}`);
+    onProblem({ file: path, reason: parsed.reason });
   } catch (error) {
-    if (osErrorCode(error) !== 'ENOENT') onProblem(`${path}: ${errorText(error)}`);
+    if (osErrorCode(error) !== 'ENOENT') onProblem({ file: path, reason: errorText(error) });
   }
   return EMPTY_DESIRED_STATE;
 }
@@ -56,7 +62,7 @@ export function writeDesiredState(
   stateDir: string,
   state: DesiredState,
   origin: StateOrigin,
-  onProblem: (text: string) => void,
+  onProblem: (problem: CacheProblem) => void,
 ): void {
   const path = desiredStateFile(stateDir);
   try {
@@ -64,6 +70,6 @@ export function writeDesiredState(
     writeRegularFile(`${path}.part`, JSON.stringify({ ...state, origin }));
     renameSync(`${path}.part`, path);
   } catch (error) {
-    onProblem(`${path}: ${errorText(error)}`);
+    onProblem({ file: path, reason: errorText(error) });
   }
 }

@@ -1,20 +1,28 @@
 // The rack's events about its link to a remote region, and about the outbox.
 
 import type { EventKind, RackEvent } from '../event.ts';
+import type { RackNote } from '../region/records/rack-note.ts';
 
 export type UplinkNotice = RackEvent &
   (
     | { readonly kind: 'region.linked'; readonly url: string; readonly waiting: number }
-    | { readonly kind: 'region.away'; readonly reason: string; readonly since: string }
+    | ({
+        readonly kind: 'region.away';
+        readonly note: string;
+        readonly reason: string;
+        readonly since: string;
+      } & RackNote)
     | { readonly kind: 'region.back'; readonly awayMs: number; readonly waiting: number }
-    | { readonly kind: 'region.pending'; readonly text: string }
-    | { readonly kind: 'region.rejected'; readonly text: string }
-    | { readonly kind: 'region.incompatible'; readonly text: string }
+    | ({
+        readonly kind: 'region.pending' | 'region.rejected' | 'region.incompatible';
+        readonly note: string;
+        readonly text: string;
+      } & RackNote)
     | { readonly kind: 'region.post-queued'; readonly path: string; readonly bytes: number }
     | { readonly kind: 'region.post-refused'; readonly reason: string }
     | { readonly kind: 'outbox.full'; readonly dropped: number; readonly waiting: number }
     | { readonly kind: 'outbox.dead-letter'; readonly sequence: number; readonly what: string; readonly reason: string }
-    | { readonly kind: 'outbox.renumbered'; readonly text: string }
+    | { readonly kind: 'outbox.renumbered'; readonly id: string }
     | { readonly kind: 'outbox.unavailable'; readonly reason: string }
     | { readonly kind: 'outbox.available'; readonly waiting: number }
   );

@@ -2,6 +2,7 @@
 
 import { cleanText } from '../clean-text.ts';
 import { type Fields, isFields } from '../fields.ts';
+import type { RackNote } from '../region/records/rack-note.ts';
 import type { LinkAnswer } from './link-transport.ts';
 
 /** The characters shown of a region's version and of its sentences. */
@@ -62,35 +63,31 @@ export function textOf(body: string): string {
 /** True for a redirection; 304 is not one, but an answer about the state. */
 export const isRedirection = (status: number): boolean => status >= 300 && status < 400 && status !== 304;
 
-/** Explains a redirection: the rack's key goes only to region.url, so an operator must change that. */
-export function redirectionText(url: string, { status, location }: Pick<LinkAnswer, 'status' | 'location'>): string {
-  const where = location === undefined ? '' : ` to ${textOf(location)}`;
-  return `${url} answers ${status} and redirects${where}, which is not followed: set region.url to the region itself`;
-}
+/** The note of a redirection: the rack's key goes only to region.url, so an operator must change that. */
+export const redirection = (url: string, { status, location }: Pick<LinkAnswer, 'status' | 'location'>): RackNote => ({
+  ...{ note: 'link-redirected', url, status },
+  where: location === undefined ? '' : textOf(location),
+});
 
-/** The state and reason in an answer that does not register the rack; undefined if the answer is about something else. */
+/** The state and the note in an answer that does not register the rack; undefined if the answer is about something else. */
 export function registrationRefusal(
   { status, body }: LinkAnswer,
-  rack: { readonly name: string; readonly keyFile: string },
-): { readonly state: 'pending' | 'rejected' | 'incompatible'; readonly text: string } | undefined {
-  const reason = textOf(body);
+  { name: rack, keyFile: file }: { readonly name: string; readonly keyFile: string },
+): { readonly state: 'pending' | 'rejected' | 'incompatible'; readonly note: RackNote } | undefined {
+  const said = textOf(body);
   switch (status) {
     case 202:
       return {
         state: 'pending',
-        text: reason || `accept this rack on its region: rackboot racks accept ${rack.name}`,
+        note: said === '' ? { note: 'rack-unaccepted', rack } : { note: 'region-said', said },
       };
     case 401:
-      return { state: 'rejected', text: `the region does not know the key of ${rack.keyFile}: ${reason}` };
+      return { state: 'rejected', note: { note: 'key-unknown', file, said } };
     case 403:
-      return { state: 'rejected', text: reason };
+      return { state: 'rejected', note: { note: 'region-said', said } };
     case 409:
-      return { state: 'incompatible', text: reason };
+      return { state: 'incompatible', note: { note: 'region-said', said } };
     default:
       return undefined;
   }
 }
-
-/** Says that region and rack use different versions of the link, and which one to update. */
-export const versionText = (region: number, rack: number): string =>
-  `the region speaks version ${region} of the link, this rack version ${rack}: update ${region < rack ? 'the region' : 'the rack'}`;

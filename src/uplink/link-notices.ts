@@ -1,5 +1,7 @@
 // The events that the rack publishes when the link to its region changes.
 
+import type { RackNote } from '../region/records/rack-note.ts';
+import { spoken } from '../region/words/note.ts';
 import type { NoticeBody } from './events.ts';
 import type { LinkState } from './link-status.ts';
 
@@ -7,8 +9,8 @@ import type { LinkState } from './link-status.ts';
 export interface LinkChange {
   readonly before: LinkState;
   readonly state: LinkState;
-  /** Why, for people. */
-  readonly text: string;
+  /** Why; undefined for a link that is up. */
+  readonly note: RackNote | undefined;
   /** When the state before began. */
   readonly beforeSinceMs: number;
   readonly nowMs: number;
@@ -21,7 +23,7 @@ export interface LinkChange {
 export function noticeOf({
   before,
   state,
-  text,
+  note,
   beforeSinceMs,
   nowMs,
   url,
@@ -30,7 +32,7 @@ export function noticeOf({
   switch (state) {
     case 'away': {
       const since = new Date(before === state ? beforeSinceMs : nowMs).toISOString();
-      return { kind: 'region.away', reason: text, since };
+      return note && { ...note, kind: 'region.away', reason: spoken(note).text, since };
     }
     case 'up':
       return before === 'away'
@@ -39,7 +41,7 @@ export function noticeOf({
     case 'pending':
     case 'rejected':
     case 'incompatible':
-      return { kind: `region.${state}`, text };
+      return note && { kind: `region.${state}`, ...spoken(note) };
     case 'registering':
       return undefined;
   }

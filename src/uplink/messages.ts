@@ -12,6 +12,7 @@ import type { DesiredState } from '../machines/machine.ts';
 import type { RegionConfig } from '../region/config.ts';
 import type { RackReport } from '../region/records/machine-event.ts';
 import type { RackDescription } from '../region/records/rack-description.ts';
+import type { RackNote } from '../region/records/rack-note.ts';
 import type { LinkStatus } from './link-status.ts';
 import type { ListedLetter, OutboxCommand, QueuedPost } from './outbox-store.ts';
 
@@ -52,11 +53,11 @@ export type RegionMessage =
   /** Embedded only: the configured listeners that cannot be opened yet. */
   | { readonly kind: 'unopened'; readonly listeners: readonly { readonly host: string; readonly text: string }[] }
   /** A failed request, or a listener that waits for its address; `id` is also in the client's answer. */
-  | { readonly kind: 'problem'; readonly id: string; readonly text: string }
+  | { readonly kind: 'problem'; readonly id: string; readonly note: RackNote }
   /** The thread cannot work and ends. `code` names a failure outside this program; undefined for another uplink version, or a bug. */
   | { readonly kind: 'refused'; readonly reason: string; readonly code?: RackErrorCode | undefined }
   /** Embedded only: a check after the start found the store damaged; the region continues with what is readable. */
-  | { readonly kind: 'damaged'; readonly text: string }
+  | { readonly kind: 'damaged'; readonly note: RackNote }
   /** Remote only: the link's state has changed. */
   | { readonly kind: 'link'; readonly status: LinkStatus }
   /** Remote only: an event for the rack to publish. */

@@ -14,6 +14,8 @@ import { EVENTS_PER_TURN_MAX, type EventStream } from '../observe/event-stream.t
 import { type EventKinds, eventText } from '../observe/event-text.ts';
 import type { RegionConfig } from '../region/config.ts';
 import type { RackDescription } from '../region/records/rack-description.ts';
+import type { RackNote } from '../region/records/rack-note.ts';
+import { noteText } from '../region/words/rack-reasons.ts';
 import type { LinkStatus } from './link-status.ts';
 import { type OutboxAnswer, type RackMessage, type RegionMessage, UPLINK_VERSION } from './messages.ts';
 import { Outbox } from './outbox.ts';
@@ -71,7 +73,7 @@ export interface RackUplinkOptions {
   /** Called with the addresses on which the region listens. */
   readonly onListening: (addresses: readonly string[]) => void;
   /** Called on a failure inside the region, for the operator. */
-  readonly onProblem: (id: string, text: string) => void;
+  readonly onProblem: (id: string, note: RackNote) => void;
   /**
    * Called when the thread refuses to work, perhaps with an error's code (`retryMs` is then undefined), and when it has ended: it is then
    * started again after `retryMs`.
@@ -115,7 +117,7 @@ export class RackUplink {
   #addresses: readonly string[] = [];
   #unopened: UplinkStatus['unopened'] = [];
   #problem: string | undefined;
-  #damage: string | undefined;
+  #damage: RackNote | undefined;
   #desiredVersion: number;
   #desiredSince: number | undefined;
   #failures = 0;
@@ -172,9 +174,14 @@ export class RackUplink {
       eventsDropped: link === undefined ? this.#outbox.dropped : link.dropped + this.#outbox.unreported,
       eventsWithheld: this.#strangers.withheld,
       problem: this.#problem,
-      damage: this.#damage,
+      damage: this.#damage && noteText(this.#damage),
       link,
     };
+  }
+
+  /** How the store of the running region is damaged; undefined if no damage was found. */
+  get damage(): RackNote | undefined {
+    return this.#damage;
   }
 
   /** Sends the rack's description: at the start, and after each change. */
@@ -300,14 +307,14 @@ export class RackUplink {
         this.#unopened = message.listeners;
         break;
       case 'problem':
-        this.#options.onProblem(message.id, message.text);
+        this.#options.onProblem(message.id, message.note);
         break;
       case 'refused':
         this.#options.onTrouble(message.reason, undefined, message.code);
         break;
       case 'damaged':
-        this.#damage = message.text;
-        this.#options.onProblem('database', message.text);
+        this.#damage = message.note;
+        this.#options.onProblem('database', message.note);
         break;
       case 'link':
         this.#link = message.status;

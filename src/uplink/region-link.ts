@@ -15,16 +15,10 @@ import { errorText, unreachable } from '../errors.ts';
 import type { DesiredState } from '../machines/machine.ts';
 import type { RackImage } from '../region/records/rack.ts';
 import type { RackDescription } from '../region/records/rack-description.ts';
+import type { RackNote } from '../region/records/rack-note.ts';
 import { EventCarrier } from './event-carrier.ts';
 import type { NoticeBody } from './events.ts';
-import {
-  isRedirection,
-  parseHeartbeatAnswer,
-  redirectionText,
-  registrationRefusal,
-  textOf,
-  versionText,
-} from './link-answers.ts';
+import { isRedirection, parseHeartbeatAnswer, redirection, registrationRefusal, textOf } from './link-answers.ts';
 import type { LinkState, LinkStatus } from './link-status.ts';
 import type { LinkAnswer, LinkRequest, LinkTransport } from './link-transport.ts';
 import { type RackMessage, type RegionMessage, UPLINK_VERSION } from './messages.ts';
@@ -110,7 +104,7 @@ export class RegionLink {
         const what = entry.kind === 'post' ? `post of ${entry.post.peer}` : entry.report.kind;
         notice({ kind: 'outbox.dead-letter', sequence: entry.sequence, what, reason });
       },
-      onRenumbered: () => notice({ kind: 'outbox.renumbered', text: `outbox.db is now ${outbox.id}` }),
+      onRenumbered: () => notice({ kind: 'outbox.renumbered', id: outbox.id }),
       onStore: (problem) => this.#keeper.storeIs(problem),
     });
     this.#carrying = new Repeater(clock, () => this.#thenReport(carrier.run()));
@@ -126,7 +120,8 @@ export class RegionLink {
         options.send({ kind: 'desired-state', state });
       },
       onStreamEnd: () => this.#heartbeat.poke(),
-      onProblem: (text) => options.send({ kind: 'problem', id: 'desired-state', text }),
+      onProblem: (reason) =>
+        options.send({ kind: 'problem', id: 'desired-state', note: { note: 'state-invalid', reason } }),
     });
   }
 
@@ -199,28 +194,28 @@ export class RegionLink {
       answer = await transport.ask(request);
     } catch (error) {
       // Clean the text: it may quote a foreign server's certificate.
-      this.#lost(textOf(errorText(error)));
+      this.#lost({ note: 'link-failed', reason: textOf(errorText(error)) });
       return undefined;
     }
     if (this.#closed) return undefined;
     if (answer.status === 502 || answer.status === 504) {
-      this.#lost(`${this.#options.transport.url} answers ${answer.status}: ${textOf(answer.body)}`);
+      this.#lost({ note: 'link-answers', ...this.#answerOf(answer) });
       return undefined;
     }
     if (isRedirection(answer.status)) {
-      this.#lost(redirectionText(this.#options.transport.url, answer));
+      this.#lost(redirection(this.#options.transport.url, answer));
       return undefined;
     }
     this.#status.contacted();
     if (!(this.#linked || this.#suspended) || !request.path.startsWith('/uplink/')) return answer;
     if (UNLINKING.has(answer.status)) {
       this.#unlink();
-      this.#become('registering', `the region answers ${answer.status}: ${textOf(answer.body)}`);
+      this.#become('registering', { note: 'link-ended', status: answer.status, said: textOf(answer.body) });
       // Not at once, so that a rack that is registered and unlinked in turn does not loop at full speed.
       this.#relinking = clock.schedule(PENDING_MS, () => this.#registering.start());
       return undefined;
     }
-    if (this.#linked) this.#become('up', '');
+    if (this.#linked) this.#become('up');
     // Ignore late answers to requests sent before the region changed its version.
     return this.#linked || request.path === this.#heartbeatPath ? answer : undefined;
   }
@@ -249,10 +244,10 @@ export class RegionLink {
     }
     const refusal = registrationRefusal(answer, { name, keyFile: this.#options.keyFile });
     if (refusal === undefined) {
-      this.#lost(`${this.#options.transport.url} does not register this rack: ${answer.status} ${textOf(answer.body)}`);
+      this.#lost({ note: 'link-refused', ...this.#answerOf(answer) });
       return { kind: 'failed', retryAfterMs: answer.retryAfterMs };
     }
-    this.#become(refusal.state, refusal.text);
+    this.#become(refusal.state, refusal.note);
     return { kind: 'rest', ms: refusal.state === 'pending' ? PENDING_MS : REFUSED_MS };
   }
 
@@ -261,7 +256,7 @@ export class RegionLink {
     this.#linked = true;
     this.#suspended = false;
     this.#images.forget();
-    this.#become('up', '');
+    this.#become('up');
     this.#heartbeat.start();
     this.#carrying.start();
     this.#follower.start();
@@ -283,7 +278,7 @@ export class RegionLink {
   #suspend(version: number): void {
     this.#suspended = true;
     this.#endLink();
-    this.#become('incompatible', versionText(version, UPLINK_VERSION));
+    this.#become('incompatible', { note: 'link-versions', ownVersion: UPLINK_VERSION, otherVersion: version });
   }
 
   async #beat(): Promise<RunOutcome> {
@@ -319,12 +314,16 @@ export class RegionLink {
 
   // ── the status of the link
 
-  #lost(reason: string): void {
-    if (!this.#closed) this.#become('away', reason);
+  #lost(note: RackNote): void {
+    if (!this.#closed) this.#become('away', note);
   }
 
-  #become(state: LinkState, text: string): void {
-    if (!this.#status.become(state, text) || state !== 'up') return;
+  #answerOf({ status, body }: LinkAnswer) {
+    return { url: this.#options.transport.url, status, said: textOf(body) };
+  }
+
+  #become(state: LinkState, note?: RackNote): void {
+    if (!this.#status.become(state, note) || state !== 'up') return;
     this.#heartbeat.hasten();
     this.#carrying.hasten();
     this.#follower.hasten();

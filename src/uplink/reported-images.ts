@@ -70,9 +70,10 @@ export class ReportedImages {
       this.#problem = '';
       return images;
     } catch (error) {
-      const text = errorText(error);
-      if (text !== this.#problem) this.#parts.send({ kind: 'problem', id: 'images', text });
-      this.#problem = text;
+      const reason = errorText(error);
+      if (reason !== this.#problem)
+        this.#parts.send({ kind: 'problem', id: 'images', note: { note: 'images-unread', reason } });
+      this.#problem = reason;
       return undefined;
     }
   }

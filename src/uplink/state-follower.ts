@@ -35,7 +35,7 @@ export interface StateFollowerOptions {
   /** Called when the stream ends; the region may be gone. */
   readonly onStreamEnd: () => void;
   /** Called when the region sends an invalid state. */
-  readonly onProblem: (text: string) => void;
+  readonly onProblem: (reason: string) => void;
 }
 
 export class StateFollower {

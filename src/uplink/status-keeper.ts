@@ -3,6 +3,8 @@
 
 import type { Clock, Timer } from '../clock.ts';
 import { EventSampler } from '../rate-limit.ts';
+import type { RackNote } from '../region/records/rack-note.ts';
+import { noteText } from '../region/words/rack-reasons.ts';
 import type { NoticeBody } from './events.ts';
 import { noticeOf } from './link-notices.ts';
 import type { LinkState, LinkStatus } from './link-status.ts';
@@ -29,6 +31,7 @@ export class StatusKeeper {
   readonly #sampler = new EventSampler();
   #state: LinkState = 'registering';
   #sinceMs: number;
+  /** The sentence of the state's note; empty if it has none. */
   #text = '';
   #lastContactMs: number | undefined;
   #lastHeartbeatMs: number | undefined;
@@ -61,10 +64,11 @@ export class StatusKeeper {
   }
 
   /** Changes the state. @returns false if that changes nothing that counts */
-  become(state: LinkState, text: string): boolean {
+  become(state: LinkState, note: RackNote | undefined): boolean {
     const { clock, outbox, url } = this.#options;
     const before = this.#state;
     const beforeText = this.#text;
+    const text = note === undefined ? '' : noteText(note);
     this.#state = state;
     this.#text = text;
     if (before === state && (beforeText === text || state === 'away')) return false;
@@ -73,7 +77,7 @@ export class StatusKeeper {
     if (before !== state) this.#sinceMs = nowMs;
     // Send the status before the notice: an operator who sees the notice must not find the old status.
     this.report();
-    const notice = noticeOf({ before, state, text, beforeSinceMs, nowMs, url, waiting: outbox.length });
+    const notice = noticeOf({ before, state, note, beforeSinceMs, nowMs, url, waiting: outbox.length });
     if (notice !== undefined) this.notice(notice);
     return true;
   }

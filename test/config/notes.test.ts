@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import { formatProblems } from '../../src/config/config-file.ts';
 import { parseConfig } from '../../src/config/load.ts';
 import { configNotes, wideDoors } from '../../src/config/notes.ts';
+import { noteText } from '../../src/region/words/rack-reasons.ts';
 
 const PROXIED = `cluster_interfaces:
   - { name: lab, interface: eth1, ip: 10.20.0.1, network: 10.20.0.0/24, mode: proxy, ntp_servers: [10.20.0.9] }
@@ -30,7 +31,7 @@ for (const [name, text, expected] of CASES) {
   test(name, () => {
     const parsed = parseConfig(text);
     assert.ok(parsed.ok, parsed.ok ? '' : formatProblems('f', parsed.problems));
-    const notes = configNotes(parsed.config);
+    const notes = configNotes(parsed.config).map(noteText);
     assert.equal(notes.length, expected.length, notes.join('\n'));
     for (const [index, pattern] of expected.entries()) assert.match(notes[index] ?? '', pattern);
   });
@@ -44,7 +45,7 @@ for (const [key, yaml] of [
     const doors = (list: string): readonly string[] => {
       const parsed = parseConfig(SERVED + yaml(list));
       assert.ok(parsed.ok, parsed.ok ? '' : formatProblems('f', parsed.problems));
-      return wideDoors(parsed.config);
+      return wideDoors(parsed.config).map(noteText);
     };
     for (const list of ['[0.0.0.0/0]', '[10.0.0.0/8, 0.0.0.0/1, 128.0.0.0/1]', '[64.0.0.0/7]']) {
       const [text = '', ...others] = doors(list);

@@ -7,6 +7,7 @@ import type { HostFacts } from '../../src/doctor/host-facts.ts';
 import { judgeHost } from '../../src/doctor/host-judgement.ts';
 import { ANY, ipv4 } from '../../src/net/address.ts';
 import { MTU_REPORTS_NOTE } from '../../src/net/path-mtu.ts';
+import { spoken } from '../../src/region/words/note.ts';
 
 const parsed = parseConfig(readFileSync(join(import.meta.dirname, '..', '..', 'config', 'rackboot.yaml'), 'utf8'));
 assert.ok(parsed.ok);
@@ -151,21 +152,21 @@ const cases: readonly [name: string, facts: Partial<HostFacts>, ok: boolean, tex
   ],
   [
     'no netlink',
-    { notes: ['Changes of interfaces are noticed late, because a netlink socket is refused (EAFNOSUPPORT).'] },
+    { notes: [spoken({ note: 'polling-needed', reason: 'EAFNOSUPPORT' })] },
     true,
     /EAFNOSUPPORT/,
     /RestrictAddressFamilies=.*AF_NETLINK AF_PACKET/,
   ],
   [
     'no C library',
-    { notes: ['Sockets are the portable ones, because the C library cannot be called (x).'] },
+    { notes: [spoken({ note: 'sockets-without-libc', reason: 'x' })] },
     true,
     /portable/,
     /npm rebuild koffi/,
   ],
   [
     'sockets that trust reports of a small MTU',
-    { notes: [MTU_REPORTS_NOTE] },
+    { notes: [spoken(MTU_REPORTS_NOTE)] },
     true,
     /reports a small MTU/,
     /^echo net\.ipv4\.ip_no_pmtu_disc=2 \| sudo tee \/etc\/sysctl\.d\/\S+ && sudo sysctl -w net/,

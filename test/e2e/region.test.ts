@@ -134,7 +134,11 @@ test('a taken port is an error that says so; an address that is not here is wait
       { host: '203.0.113.77', port: 0 },
       { host: '127.0.0.1', port: 0 },
     ];
-    const api = await startApi(region, { ...config, listen }, { onProblem: ({ kind }) => void problems.push(kind) });
+    const api = await startApi(
+      region,
+      { ...config, listen },
+      { onProblem: ({ note }) => void problems.push(note.note) },
+    );
     assert.equal(api.addresses.length, 1);
     assert.deepEqual(problems, ['listener-waits']);
     const before = Number(/\d+$/.exec(api.addresses[0] ?? '')?.[0]);

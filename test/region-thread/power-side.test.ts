@@ -8,8 +8,10 @@ import { RackError } from '../../src/errors.ts';
 import { manual } from '../../src/power/manual.ts';
 import { QUESTION_EVERY_MS } from '../../src/power/readings.ts';
 import type { Actor } from '../../src/region/life/commands.ts';
+import type { RackNote } from '../../src/region/records/rack-note.ts';
 import type { RegionStore } from '../../src/region/records/store.ts';
 import { openRegion, type Region } from '../../src/region/region.ts';
+import { noteText } from '../../src/region/words/rack-reasons.ts';
 import { sentenceOf as refusalSentence } from '../../src/region/words/refusal.ts';
 import { HOLD_MS_MAX } from '../../src/region-thread/power-hold.ts';
 import { PowerSide } from '../../src/region-thread/power-side.ts';
@@ -408,7 +410,7 @@ test('a machine is switched on once its racks know its state or HOLD_MS_MAX is o
   withPower(['a'], async (powered, { clock }) => {
     let missing: readonly string[] = ['far'];
     let tell = (): void => undefined;
-    const said: string[] = [];
+    const said: RackNote[] = [];
     const acknowledgements = {
       missing: () => missing,
       subscribe: (listener: () => void) => {
@@ -416,7 +418,7 @@ test('a machine is switched on once its racks know its state or HOLD_MS_MAX is o
         return () => undefined;
       },
     };
-    await powered.restart({ acknowledgements, onUnacknowledged: (text) => void said.push(text) });
+    await powered.restart({ acknowledgements, onUnacknowledged: (note) => void said.push(note) });
     const id = await powered.enlist('a');
     await powered.order(id, 'accept');
     await pass(clock, HOLD_MS_MAX - 1000);
@@ -434,5 +436,8 @@ test('a machine is switched on once its racks know its state or HOLD_MS_MAX is o
     assert.deepEqual(powered.changes('a').slice(4), []);
     await pass(clock, 5000);
     assert.equal(powered.changes('a').at(-1), 'on');
-    assert.deepEqual([said.length, /is switched on although far did not acknowledge/.test(said[0] ?? '')], [1, true]);
+    assert.match(
+      said.map(noteText).join('\n'),
+      /^\S+ \(\w+\) is switched on although far did not acknowledge its state within \d+ s: .*$/,
+    );
   }));

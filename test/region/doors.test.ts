@@ -4,13 +4,14 @@ import { createServer } from 'node:http';
 import { test } from 'node:test';
 import { parseNetwork } from '../../src/net/address.ts';
 import { ApiDoors, CONNECTIONS_MAX, REPORT_RATE } from '../../src/region/api/doors.ts';
+import { noteText } from '../../src/region/words/rack-reasons.ts';
 import { ask, Crowd, settled } from '../support/crowd.ts';
 import { withRegion } from './place.ts';
 
 test('ended connections are reported once a minute, with the number of further ones', () =>
   withRegion(async ({ region, clock }) => {
     const reports: string[] = [];
-    const doors = new ApiDoors(region, ({ text }) => void reports.push(text));
+    const doors = new ApiDoors(region, ({ note }) => void reports.push(noteText(note)));
     const server = createServer((request) => doors.connections.refuse(request, 'body-gave-way'));
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
@@ -45,7 +46,7 @@ test(
     withRegion(
       async ({ region }) => {
         const reports: string[] = [];
-        const doors = new ApiDoors(region, ({ text }) => void reports.push(text));
+        const doors = new ApiDoors(region, ({ note }) => void reports.push(noteText(note)));
         // Answers when the whole body is there.
         const server = createServer((request, response) => request.resume().on('end', () => response.end('answered')));
         doors.connections.guard(server);

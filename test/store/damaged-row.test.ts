@@ -12,7 +12,9 @@ import { DamagedLeases } from '../../src/daemon/start/damaged-leases.ts';
 import type { StoredLease } from '../../src/dhcp/leases/stored-lease.ts';
 import type { RackEvent } from '../../src/event.ts';
 import { formatIpv4, ipv4, mac } from '../../src/net/address.ts';
-import { damageText, type LeaseDamage, salvage } from '../../src/store/damaged-row.ts';
+import type { RackNote } from '../../src/region/records/rack-note.ts';
+import { noteText } from '../../src/region/words/rack-reasons.ts';
+import { damageNote, type LeaseDamage, salvage } from '../../src/store/damaged-row.ts';
 import { copyLeases, DAMAGE_REPORTED_MAX, LeaseDatabase } from '../../src/store/lease-database.ts';
 import { openLeaseJournal } from '../../src/store/lease-journal.ts';
 import { decodeLeases, LeaseBatch } from '../../src/store/lease-record.ts';
@@ -80,7 +82,7 @@ describe('a row', () => {
     assert.equal(cut.damage.kept.length + cut.damage.lost.length, 64);
     assert.ok(decodeLeases(cut.records).ok);
     assert.match(
-      damageText('/leases.db', cut.damage),
+      noteText(damageNote('/leases.db', cut.damage)),
       /block \d+ has changed since it was written.*10\.20\.0\.64.*leases clear ADDRESS/s,
     );
   });
@@ -119,12 +121,17 @@ describe('leases.db', () => {
     const reported: RackEvent[] = [];
     const damaged = new DamagedLeases(stateDir, systemClock, (event) => reported.push(event));
     const stored = await openLeaseJournal({ stateDir, clock: systemClock, onDamage: damaged.report });
-    const loading = { stateDir, clock: systemClock, onProblem: assert.fail, publish: () => undefined };
+    const loading = {
+      stateDir,
+      clock: systemClock,
+      onProblem: ({ note }: RackNote) => assert.fail(note),
+      publish: () => undefined,
+    };
     const { table, close } = loadLeases(stored, { ...loading, sequence: () => 3 });
     await close();
     await stored.journal.close();
     const kinds = reported.map(({ kind }) => kind);
-    return { table, kinds, notes: damaged.notes };
+    return { table, kinds, notes: damaged.notes.map(noteText) };
   }
 
   for (const table of ['log', 'lease_block'] as const) {

@@ -5,6 +5,7 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, write
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
+import type { RackNote } from '../../src/region/records/rack-note.ts';
 import { LEASE_FILE } from '../../src/store/lease-journal.ts';
 import { isPutBack, LEASE_MARK_FILE, LeaseMark, MARK_MS, readLeaseMark } from '../../src/store/lease-mark.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
@@ -22,10 +23,11 @@ afterEach(() => rmSync(place, { recursive: true, force: true }));
 /** A run of the rack that ends with this sequence on disk. */
 async function run(sequence: number, doubtedUpTo = 0): Promise<void> {
   const options = { stateDir: state, clock: new VirtualClock(), doubtedUpTo, sequence: () => sequence };
-  await new LeaseMark({ ...options, onProblem: assert.fail }).close();
+  await new LeaseMark({ ...options, onProblem }).close();
 }
 
-const read = () => readLeaseMark(state, assert.fail);
+const onProblem = ({ note }: RackNote): void => assert.fail(note);
+const read = () => readLeaseMark(state, onProblem);
 const copy = (from: string, to: string): void => cpSync(from, to, { recursive: true, preserveTimestamps: true });
 
 test('a run after a run is no copy, whatever was stored since the mark', async () => {
@@ -73,10 +75,10 @@ for (const [name, putBack] of WAYS) {
 test('without a mark, and with one that cannot be read, the leases count as a copy', async () => {
   assert.equal(isPutBack(read(), 10), true);
   writeFileSync(join(state, LEASE_MARK_FILE), 'nonsense');
-  const problems: string[] = [];
+  const problems: RackNote[] = [];
   assert.equal(
     isPutBack(
-      readLeaseMark(state, (text) => problems.push(text)),
+      readLeaseMark(state, (note) => problems.push(note)),
       10,
     ),
     true,
@@ -92,7 +94,7 @@ test('the mark follows the leases while the rack runs', async () => {
     clock,
     doubtedUpTo: 0,
     sequence: () => sequence,
-    onProblem: assert.fail,
+    onProblem,
   });
   sequence = 5;
   clock.advance(MARK_MS);
@@ -103,10 +105,10 @@ test('the mark follows the leases while the rack runs', async () => {
 
 test('an unwritable mark is a problem, reported once', async () => {
   rmSync(state, { recursive: true });
-  const problems: string[] = [];
+  const problems: RackNote[] = [];
   const clock = new VirtualClock();
   const options = { stateDir: state, clock, doubtedUpTo: 0, sequence: () => 1 };
-  const mark = new LeaseMark({ ...options, onProblem: (text) => problems.push(text) });
+  const mark = new LeaseMark({ ...options, onProblem: (note) => problems.push(note) });
   clock.advance(MARK_MS);
   await mark.close();
   assert.equal(problems.length, 1);

@@ -87,7 +87,9 @@ test('a database whose state is older than that of its own cache has lost change
       writeFileSync(join(stateDir, 'desired-state.json'), JSON.stringify({ ...used, ...more }));
     assert.equal(findOlderRegion(stateDir, 0), undefined, 'no cache');
     write({ origin: 'embedded' });
-    assert.match(findOlderRegion(stateDir, 6) ?? '', /holds version 6 .* is of version 7/);
+    const file = join(stateDir, 'desired-state.json');
+    const older = { note: 'region-older', ownVersion: 6, otherVersion: 7, file };
+    assert.deepEqual(findOlderRegion(stateDir, 6), older);
     assert.equal(findOlderRegion(stateDir, 7), undefined);
     assert.equal(findOlderRegion(stateDir, 8), undefined);
     write({ origin: 'remote' });

@@ -6,11 +6,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
 import { later, readBootId, systemClock, uptimeSeconds } from '../../src/clock.ts';
+import type { RackNote } from '../../src/region/records/rack-note.ts';
 import { REPORTED_ENDS_FILE, ReportedEnds, readReportedEnds } from '../../src/store/reported-ends.ts';
 
 let directory = '';
-let problems: string[] = [];
-const onProblem = (text: string): void => void problems.push(text);
+let problems: RackNote[] = [];
+const onProblem = (note: RackNote): void => void problems.push(note);
 beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), 'rackboot-ends-'));
   problems = [];
@@ -41,7 +42,11 @@ test('a damaged file is reported and ignored', () => {
     problems = [];
     writeFileSync(join(directory, REPORTED_ENDS_FILE), text);
     assert.equal(readReportedEnds(directory, onProblem), undefined, text);
-    assert.equal(problems.length, 1, text);
+    assert.deepEqual(
+      problems.map(({ note }) => note),
+      ['ends-unread'],
+      text,
+    );
   }
 });
 

@@ -64,21 +64,32 @@ const FIELDS = {
   },
   ...{ problems: 'f:3: one\nf:4: two', command: 'rackboot racks accept rack-1', previous: '52:54:00:00:00:08' },
   ...{ retryMs: 2000, url: 'http://10.20.0.1:5240/MAAS', waiting: 7, since: '2026-11-20T11:02:03Z', awayMs: 61_000 },
+  ...{
+    id: '0b5e',
+    note: 'link-answers',
+    setting: 'net.ipv4.ip_no_pmtu_disc=2',
+    options: 'ntp-servers',
+    ip: '10.20.0.1',
+  },
+  ...{ host: '52:54:00:00:00:09', why: 'too-slow', where: 'http://10.20.0.2/', system: 'linux', processor: 'riscv64' },
+  ...{ granted: 212_992, asked: 4_194_304, more: 2, row: 'block 42', isUndone: false, kept: '10.20.0.9', keptMore: 1 },
+  ...{ lost: '10.20.0.10', lostMore: 0, until: '2026-12-01T00:00:00Z', racks: 'far', ownVersion: 1, otherVersion: 2 },
   ...{ dropped: 1, what: 'report 7', missed: 2, room: 'dhcp', logLevel: 'debug', seconds: 60 },
 };
 
 /** The names of all fields. */
 export type SampleField = keyof typeof FIELDS;
 
+/** The same, for kinds that begin so. */
+const OWN_FIELDS: readonly (readonly [kind: string, fields: object])[] = [
+  ['region.desired-state', { version: 7 }],
+  ['dhcp.', { source: 'own' }],
+  ['daemon.leases-damaged', { note: 'leases-damaged' }],
+  ['machine.', { status: 'Deployed' }],
+];
+
 /** @param more replaces fields */
 export function reportedSample(kind: string, more: object = {}): RackEvent {
-  const own =
-    kind === 'region.desired-state'
-      ? { version: 7 }
-      : kind.startsWith('dhcp.')
-        ? { source: 'own' }
-        : /^machine\./.test(kind)
-          ? { status: 'Deployed' }
-          : {};
+  const own = OWN_FIELDS.find(([of]) => kind.startsWith(of))?.[1];
   return { kind, at: instant(0), mac: mac(0x525400000001), address: ipv4(0x0a140064), ...FIELDS, ...own, ...more };
 }

@@ -70,7 +70,7 @@ export class MemorySocket implements DatagramSocket {
 /** A network in memory. */
 export class MemoryNetwork implements DatagramNetwork {
   readonly kind = 'dgram';
-  readonly notes: readonly string[] = [];
+  readonly notes = [];
   readonly sockets: MemorySocket[] = [];
   /** Addresses that cannot be opened. */
   readonly refused = new Set<Ipv4>();

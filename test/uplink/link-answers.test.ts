@@ -2,10 +2,11 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { noteText } from '../../src/region/words/rack-reasons.ts';
 import {
   parseEventsAnswer,
   parseHeartbeatAnswer,
-  redirectionText,
+  redirection,
   registrationRefusal,
   textOf,
 } from '../../src/uplink/link-answers.ts';
@@ -21,11 +22,14 @@ test('a region’s texts are shown with escapes: a sentence, a refusal, a versio
     SHOWN,
   );
   assert.equal(parseHeartbeatAnswer(JSON.stringify({ version: SAID, uplink: 1 }))?.version, SHOWN);
-  assert.match(redirectionText('http://region', { status: 301, location: SAID }), /to \\x1b\[2J\\x9b31m\\u202eevil/);
+  assert.match(
+    noteText(redirection('http://region', { status: 301, location: SAID })),
+    /to \\x1b\[2J\\x9b31m\\u202eevil/,
+  );
   const rack = { name: 'far', keyFile: '/key' };
   for (const status of [202, 401, 403, 409]) {
     const refusal = registrationRefusal({ status, retryAfterMs: undefined, body: SAID }, rack);
-    assert.ok(refusal?.text.includes(SHOWN), String(status));
+    assert.ok(refusal !== undefined && noteText(refusal.note).includes(SHOWN), String(status));
   }
 });
 

@@ -9,6 +9,7 @@ import { test } from 'node:test';
 import { RackError } from '../../src/errors.ts';
 import type { RackReport } from '../../src/region/records/machine-event.ts';
 import type { RackImage } from '../../src/region/records/rack.ts';
+import { noteText } from '../../src/region/words/rack-reasons.ts';
 import { openOutboxStore } from '../../src/store/outbox-database.ts';
 import type { LinkAnswer, LinkListener, LinkRequest } from '../../src/uplink/link-transport.ts';
 import type { RackMessage, RegionMessage } from '../../src/uplink/messages.ts';
@@ -536,7 +537,9 @@ test('changes apply to the last state; if they are invalid, the next fetch is of
     change = { machines: [], gone: 'all' };
     await announce();
     assert.ok(
-      place.sent.some((message) => message.kind === 'problem' && /gone: "all" is not a list/.test(message.text)),
+      place.sent.some(
+        (message) => message.kind === 'problem' && /gone: "all" is not a list/.test(noteText(message.note)),
+      ),
     );
     await place.pass(10_000);
     assert.deepEqual(states().at(-1), ['aaaaaa', 'bbbbbb']);
@@ -548,7 +551,7 @@ test('an invalid desired state is reported and changes nothing', () =>
     place.script = (request, name) => (name === 'state' ? { body: '{"schema":99}' } : oblige(request, name));
     place.link.receive(HELLO);
     await place.pass(1000);
-    assert.ok(place.sent.some((message) => message.kind === 'problem' && /schema/.test(message.text)));
+    assert.ok(place.sent.some((message) => message.kind === 'problem' && /schema/.test(noteText(message.note))));
     assert.equal(
       place.sent.some(({ kind }) => kind === 'desired-state'),
       false,
@@ -714,5 +717,7 @@ test('images are reported until the region has received them, and an unreadable 
     await place.pass(60_000);
     assert.equal(imagesSent(place).at(-1), undefined);
     const problems = place.sent.filter((message) => message.kind === 'problem');
-    assert.deepEqual(problems, [{ kind: 'problem', id: 'images', text: 'the tree cannot be read' }]);
+    assert.deepEqual(problems, [
+      { kind: 'problem', id: 'images', note: { note: 'images-unread', reason: 'the tree cannot be read' } },
+    ]);
   }));

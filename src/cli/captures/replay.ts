@@ -61,8 +61,8 @@ export async function replayFile(options: ReplayOptions): Promise<number> {
 
 /** The daemon's state, as far as it is readable. */
 function readState(config: RackConfig, leftOut: string | undefined, notes: string[]) {
-  const { machines } = readDesiredState(config.stateDir, (text) => {
-    if (leftOut === undefined) notes.push(text);
+  const { machines } = readDesiredState(config.stateDir, ({ file, reason }) => {
+    if (leftOut === undefined) notes.push(`${file}: ${reason}`);
   });
   const path = join(config.stateDir, LEASE_FILE);
   try {

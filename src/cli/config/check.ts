@@ -18,12 +18,13 @@ import { judgeTree, type TreeJudgement } from '../../doctor/tree-judgement.ts';
 import { findSetting, type Settings } from '../../machines/settings.ts';
 import { formatIpv4, formatNetwork } from '../../net/address.ts';
 import { readInterfaces } from '../../net/interfaces.ts';
+import { noteText } from '../../region/words/rack-reasons.ts';
 import { askConfig, cachedSettings, hiddenStoreText } from '../config-in-force.ts';
 import { runningLeases, strandedLines } from '../leases/stranded.ts';
 import { print, printError, printJson } from '../output.ts';
 import { statusShape } from '../shapes.ts';
 
-const runningShape = statusShape.pick({ pid: true, notes: true });
+const runningShape = statusShape.pick({ pid: true, noted: true });
 
 /** Checks `file`, merged with the cached settings of the store. @returns 0 if this host can serve all of it, else 1. */
 export async function checkFile(file: string, json: boolean): Promise<number> {
@@ -32,7 +33,7 @@ export async function checkFile(file: string, json: boolean): Promise<number> {
   const problems = [...problemsOf(parsed), ...(tree?.isFault === true ? [treeProblem(tree)] : [])];
   const waiting = parsed.ok
     ? [
-        ...wideDoors(parsed.config),
+        ...wideDoors(parsed.config).map(noteText),
         ...absentLoaders(parsed.config.boot),
         ...waitingLines(parsed.config),
         ...(await closedLines(parsed.config)),
@@ -41,7 +42,7 @@ export async function checkFile(file: string, json: boolean): Promise<number> {
   const hidden = parsed.ok ? hiddenStoreText(parsed.config.stateDir) : undefined;
   const notes = [
     ...(hidden === undefined ? [] : [`the region's store was not checked: ${hidden}`]),
-    ...(parsed.ok ? configNotes(parsed.config) : []),
+    ...(parsed.ok ? configNotes(parsed.config).map(noteText) : []),
     ...(parsed.ok ? findBootStops(parsed.config.boot).map(({ key, message }) => `${key}: ${message}`) : []),
     ...(tree?.isFault === false ? [tree.text] : []),
   ];

@@ -50,7 +50,7 @@ export async function withStoredSettings<T>(
     const { settings: _before, ...state } = readDesiredState(stateDir, () => undefined);
     const now = settings.of(undefined);
     const changed = now === undefined ? state : { ...state, settings: now };
-    writeDesiredState(stateDir, changed, 'embedded', (text) => printError(text));
+    writeDesiredState(stateDir, changed, 'embedded', ({ file, reason }) => printError(`${file}: ${reason}`));
     return result;
   } finally {
     await store.close();

@@ -20,6 +20,7 @@ import {
   type SettingValue,
 } from '../../machines/settings.ts';
 import { nearestName } from '../../nearest-name.ts';
+import { noteText } from '../../region/words/rack-reasons.ts';
 import { sentenceOf } from '../../region/words/refusal.ts';
 import { askConfig, type FoundConfig, findConfig } from '../config-in-force.ts';
 import { strandedBy } from '../leases/stranded.ts';
@@ -128,7 +129,7 @@ async function change(flags: SettingFlags, key: string, value: SettingValue | un
 
 /** Warns if the value just stored opens a door to everybody, or names loaders that are not there. */
 function printWarnings({ config }: FoundConfig, key: string): void {
-  for (const line of [...wideDoors(config), ...absentLoaders(config.boot)])
+  for (const line of [...wideDoors(config).map(noteText), ...absentLoaders(config.boot)])
     if (line.startsWith(`${key} `)) print(`Beware  ${line}`);
 }
 

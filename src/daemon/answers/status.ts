@@ -4,6 +4,8 @@ import type { Clock } from '../../clock.ts';
 import type { RackConfig } from '../../config/rack-config.ts';
 import type { ControlAnswers } from '../../http/control/requests.ts';
 import { formatIpv4, formatMac } from '../../net/address.ts';
+import type { RackNote } from '../../region/records/rack-note.ts';
+import { spoken } from '../../region/words/note.ts';
 import type { Refusal } from '../rack/configuration.ts';
 import type { InterfaceState } from '../rack/interface-states.ts';
 import type { Rack } from '../rack/rack.ts';
@@ -21,7 +23,7 @@ export interface StatusSources {
   readonly uplink: () => unknown;
   readonly journal: () => unknown;
   readonly interfaces: () => readonly InterfaceState[];
-  readonly notes: () => readonly string[];
+  readonly notes: () => readonly RackNote[];
   readonly refusal: () => Refusal | undefined;
   /** Says that no network is served although one should be; undefined otherwise. */
   readonly unserved: () => string | undefined;
@@ -75,13 +77,19 @@ function status(sources: StatusSources) {
     refused: refusedNow(sources),
     diskProblem: fullDiskText(sources.config().stateDir),
     unserved: sources.unserved(),
-    notes: [
+    ...notesNow([
       ...sources.notes(),
       ...(rack?.notes ?? []),
-      ...(rack?.dhcp.blindness === undefined ? [] : [rack.dhcp.blindness]),
-    ],
+      ...(rack?.dhcp.isBlind === true ? [{ note: 'probes-blind' } as const] : []),
+    ]),
     memoryBytes: process.memoryUsage.rss(),
   };
+}
+
+/** Notes as sentences for people, and with their codes and parameters for programs. */
+export function notesNow(notes: readonly RackNote[]) {
+  const noted = notes.map(spoken);
+  return { notes: noted.map(({ text }) => text), noted };
 }
 
 /** The problem of the boot tree, if it has one. */

@@ -1,6 +1,7 @@
 // The events of the process itself: its start and end, its interfaces, its configuration and its region.
 
 import type { EventKind, RackEvent } from '../../event.ts';
+import type { RackNote } from '../../region/records/rack-note.ts';
 
 /** The region's desired state of a machine. */
 interface MachineFacts {
@@ -23,9 +24,12 @@ export type DaemonEvent = RackEvent &
       }
     | { readonly kind: 'daemon.stopped'; readonly milliseconds: number; readonly cut: number }
     | { readonly kind: 'clock.stepped'; readonly byMs: number }
-    | { readonly kind: 'daemon.note'; readonly text: string }
-    | { readonly kind: 'daemon.leases-lost'; readonly text: string }
-    | { readonly kind: 'daemon.leases-restored' | 'daemon.leases-damaged'; readonly text: string }
+    | ({ readonly kind: 'daemon.note' | 'daemon.leases-lost'; readonly note: string; readonly text: string } & RackNote)
+    | ({
+        readonly kind: 'daemon.leases-restored' | 'daemon.leases-damaged';
+        readonly note: string;
+        readonly text: string;
+      } & RackNote)
     | { readonly kind: 'tree.problem'; readonly tree: string; readonly reason: string }
     | { readonly kind: 'tree.served'; readonly tree: string; readonly entries: number }
     | { readonly kind: 'interface.waiting'; readonly interface: string; readonly reason: string }
@@ -52,9 +56,14 @@ export type DaemonEvent = RackEvent &
     | { readonly kind: 'metrics.failed'; readonly port: number; readonly reason: string; readonly retryMs: number }
     | { readonly kind: 'region.up'; readonly addresses: string }
     | { readonly kind: 'region.down'; readonly reason: string; readonly retryMs: number }
-    | { readonly kind: 'region.problem'; readonly id: string; readonly text: string }
+    | ({
+        readonly kind: 'region.problem';
+        readonly id: string;
+        readonly note: string;
+        readonly text: string;
+      } & RackNote)
     | { readonly kind: 'region.desired-state'; readonly version: number; readonly machines: number }
-    | { readonly kind: 'region.cache'; readonly text: string }
+    | { readonly kind: 'region.cache'; readonly file: string; readonly reason: string }
     | ({ readonly kind: 'machine.known' | 'machine.changed' } & MachineFacts)
     | { readonly kind: 'machine.forgotten'; readonly name: string }
     | { readonly kind: 'daemon.close-failed'; readonly reason: string }
@@ -99,7 +108,7 @@ export const DAEMON_EVENTS: Readonly<Record<DaemonEvent['kind'], EventKind>> = {
     level: 'info',
     message: 'note',
     explanation:
-      'Something is missing on this host, so the rack works differently than on a fully equipped one, or a setting in the configuration has no effect; the text says what follows.',
+      'Something is missing on this host, so the rack works differently than on a fully equipped one, or a setting in the configuration has no effect. note names it, its values are further fields, and text says what follows.',
   },
   'daemon.leases-lost': {
     level: 'error',

@@ -15,10 +15,12 @@ import { isActive, LeaseTable } from '../../dhcp/leases/lease-table.ts';
 import { NOBODY, setAside } from '../../dhcp/leases/set-aside.ts';
 import { EXPIRED_PER_TURN_MAX } from '../../dhcp/responder.ts';
 import type { Publish } from '../../event.ts';
+import type { RackNote } from '../../region/records/rack-note.ts';
+import { spoken } from '../../region/words/note.ts';
 import type { LeaseDamage } from '../../store/damaged-row.ts';
 import { readHostMoment } from '../../store/host-clocks.ts';
-import { isPutBack, LeaseMark, readLeaseMark, restoredText } from '../../store/lease-mark.ts';
-import { emptiedText } from '../../store/lost-leases.ts';
+import { isPutBack, LeaseMark, leasesRestored, readLeaseMark } from '../../store/lease-mark.ts';
+import { leasesEmptied } from '../../store/lost-leases.ts';
 import { ReportedEnds, readReportedEnds } from '../../store/reported-ends.ts';
 import type { LeaseFileContents } from '../../store/stored-leases.ts';
 import type { DaemonEvent } from './events.ts';
@@ -32,7 +34,7 @@ const REPORT_PAUSE_MS = 20;
 export interface LeaseLoading {
   readonly stateDir: string;
   readonly clock: Clock;
-  readonly onProblem: (text: string) => void;
+  readonly onProblem: (note: RackNote) => void;
   readonly publish: Publish;
   /** The last sequence of leases.db on disk. */
   readonly sequence: () => number;
@@ -46,7 +48,7 @@ export interface LoadedLeases {
   readonly moment: HostMoment;
   readonly ends: LeaseEnds;
   /** For `rackboot status`. */
-  readonly notes: readonly string[];
+  readonly notes: readonly RackNote[];
   /** Writes what the next start needs. */
   readonly close: () => Promise<void>;
 }
@@ -73,10 +75,10 @@ export function loadLeases(stored: LeaseFileContents, loading: LeaseLoading): Lo
   const ends = new LeaseEnds(clock, new ReportedEnds(stateDir, clock, onProblem), missed);
   const mark = new LeaseMark({ ...loading, doubtedUpTo });
   const isEmptied = stored.leases.length === 0 && sequence() < reading.sequence && loading.isLossReported !== true;
-  const notes = isRestored ? [restoredText(stateDir)] : isEmptied ? [emptiedText(stateDir)] : [];
+  const notes = isRestored ? [leasesRestored(stateDir)] : isEmptied ? [leasesEmptied(stateDir)] : [];
   const kind = isRestored ? 'daemon.leases-restored' : 'daemon.leases-lost';
   const report = (event: DaemonEvent): void => publish(event);
-  for (const text of notes) report({ kind, at: moment.now, text });
+  for (const note of notes) report({ kind, at: moment.now, ...spoken(note) });
   const close = async (): Promise<void> => void (await Promise.all([ends.close(), mark.close()]));
   return { table, moment, ends, notes, close };
 }

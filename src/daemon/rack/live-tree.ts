@@ -22,6 +22,7 @@ import { BootTree, type TreeRoot } from '../../files/file-tree.ts';
 import type { FileTree, OpenedFile } from '../../files/opened-file.ts';
 import { isOwnershipError, ownershipRemedy } from '../../files/ownership.ts';
 import { TREE_DEPTH_MAX } from '../../files/tree-index.ts';
+import { spoken } from '../../region/words/note.ts';
 import type { DaemonEvent } from './events.ts';
 import { type TreeWatch, watchTree } from './tree-watch.ts';
 
@@ -237,8 +238,8 @@ export class LiveTree implements FileTree {
   #watchFailed(reason: string): void {
     this.#unwatchable = true;
     const { clock, publish } = this.#options;
-    const text = `the boot tree ${this.directory} cannot be watched (${reason}): it is scanned periodically instead`;
-    publish({ kind: 'daemon.note', at: clock.now(), text });
+    const note = spoken({ note: 'tree-unwatched', tree: this.directory, reason });
+    publish({ kind: 'daemon.note', at: clock.now(), ...note });
     this.#follow();
   }
 

@@ -15,6 +15,7 @@ import { RouterAnswers } from '../../net/router-answers.ts';
 import { BOOTING_STRANGERS_RATE } from '../../net/solicitation-gate.ts';
 import type { Wire } from '../../net/wire.ts';
 import { EventSampler, type Rate, RateLimit } from '../../rate-limit.ts';
+import type { RackNote } from '../../region/records/rack-note.ts';
 import { OwnAddresses } from './own-addresses.ts';
 import type { NetEvent } from './wire-events.ts';
 
@@ -54,8 +55,8 @@ export class Neighbourhood {
     });
   }
 
-  /** Other hosts that use this rack's own addresses, one sentence each. */
-  get notes(): readonly string[] {
+  /** Other hosts that use this rack's own addresses. */
+  get notes(): readonly RackNote[] {
     return this.#own.notes;
   }
 

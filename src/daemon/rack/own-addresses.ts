@@ -12,11 +12,11 @@
 import { BoundedMap } from '../../bounded-map.ts';
 import { type Clock, type Instant, later, type Timer } from '../../clock.ts';
 import type { ClusterInterface } from '../../config/rack-config.ts';
-import { counted } from '../../counted.ts';
 import { formatIpv4, formatMac, type Ipv4, isLoopback, type MacAddress } from '../../net/address.ts';
 import type { Sighting } from '../../net/neighbours.ts';
 import type { Wire } from '../../net/wire.ts';
 import { EventSampler, type Rate } from '../../rate-limit.ts';
+import type { RackNote } from '../../region/records/rack-note.ts';
 import type { NetEvent } from './wire-events.ts';
 
 /** How often the rack probes its own addresses, in milliseconds. */
@@ -29,12 +29,6 @@ export const RETELL_MS = 3_600_000;
 export const USERS_MAX = 16;
 /** Reports of all hosts together. */
 export const USERS_RATE: Rate = { perSecond: 1 / 60, burst: 8 };
-
-/** Part of each note; doctor recognises the note by these words. */
-export const OWN_ADDRESS_USED = 'this rack’s own address';
-/** The remedy for an address that another host uses. */
-export const OWN_ADDRESS_REMEDY =
-  'find the port of that hardware address in the address table of the switch; give the host another address, or disconnect it';
 
 interface OwnAddress {
   readonly interfaceName: string;
@@ -78,19 +72,16 @@ export class OwnAddresses {
     if (this.#isOwn(interfaceName, address)) this.#noteUse({ interfaceName, address }, mac);
   }
 
-  /** A sentence for each host that uses an address of this rack. */
-  get notes(): readonly string[] {
+  /** A note for each host that uses an address of this rack. */
+  get notes(): readonly RackNote[] {
     const now = this.#parts.clock.now();
     const present = [...this.#users.values()].filter(
       ({ interfaceName, address, seenAt }) => later(seenAt, GONE_MS) > now && this.#isOwn(interfaceName, address),
     );
-    return present.map(({ interfaceName, address, mac, seenAt }) => {
-      const ago = counted(Math.round((now - seenAt) / 1000), 'second');
-      return (
-        `${formatIpv4(address)}, ${OWN_ADDRESS_USED} on ${interfaceName}, is used by another host, ${formatMac(mac)} ` +
-        `(seen ${ago} ago): machines may send to that host instead of the rack. Remedy: ${OWN_ADDRESS_REMEDY}.`
-      );
-    });
+    return present.map(({ interfaceName, address, mac, seenAt }) => ({
+      ...{ note: 'own-address-used', ip: formatIpv4(address), interface: interfaceName, host: formatMac(mac) },
+      seconds: Math.round((now - seenAt) / 1000),
+    }));
   }
 
   #isOwn(interfaceName: string, address: Ipv4): boolean {

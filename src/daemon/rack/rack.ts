@@ -36,6 +36,7 @@ import type { Ipv4, MacAddress } from '../../net/address.ts';
 import type { HostNetwork } from '../../net/datagram.ts';
 import type { HostInterface } from '../../net/host-interface.ts';
 import type { Wire } from '../../net/wire.ts';
+import type { RackNote } from '../../region/records/rack-note.ts';
 import { TftpServer } from '../../tftp/server.ts';
 import type { Foresight } from '../foresight/foresight.ts';
 import { absentLease } from './absent-lease.ts';
@@ -163,7 +164,7 @@ export class Rack {
   }
 
   /** Notes on settings that open a door to everybody or have no effect, and on other hosts that use this rack's addresses. */
-  get notes(): readonly string[] {
+  get notes(): readonly RackNote[] {
     return [...configRemarks(this.#config), ...(this.neighbourhood?.notes ?? [])];
   }
 

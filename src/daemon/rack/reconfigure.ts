@@ -16,6 +16,7 @@ import { formatMac } from '../../net/address.ts';
 import type { HostInterface } from '../../net/host-interface.ts';
 import type { Log } from '../../observe/log.ts';
 import type { RegionConfig } from '../../region/config.ts';
+import { spoken } from '../../region/words/note.ts';
 import type { RackUplink } from '../../uplink/rack-uplink.ts';
 import type { ConfigurationPorts } from './configuration.ts';
 import type { DaemonEvent } from './events.ts';
@@ -62,7 +63,8 @@ export function reconfigurationPorts(parts: RunningParts): ConfigurationPorts {
       parts.uplink()?.configure(parts.regionConfig(config));
       parts.uplink()?.introduce();
       parts.applied(config);
-      for (const text of configRemarks(config)) parts.publish({ kind: 'daemon.note', at: parts.clock.now(), text });
+      for (const note of configRemarks(config))
+        parts.publish({ kind: 'daemon.note', at: parts.clock.now(), ...spoken(note) });
     },
     // The rack's description names the settings that it refused.
     refused: () => parts.uplink()?.introduce(),

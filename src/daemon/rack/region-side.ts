@@ -23,7 +23,9 @@ import { formatIpv4, formatMac, networkContains } from '../../net/address.ts';
 import type { EventStream } from '../../observe/event-stream.ts';
 import { OPERATOR_SOCKET, type RegionConfig } from '../../region/config.ts';
 import type { RackDescription } from '../../region/records/rack-description.ts';
+import type { RackNote } from '../../region/records/rack-note.ts';
 import { RateLimiter } from '../../region/shares/request-rates.ts';
+import { spoken } from '../../region/words/note.ts';
 import { startRegionThread } from '../../region-thread/worker.ts';
 import { openOutboxStore } from '../../store/outbox-database.ts';
 import { desiredStateTime } from '../../uplink/desired-state-cache.ts';
@@ -144,8 +146,8 @@ export class RegionSide {
     return this.#uplink?.status();
   }
   /** The notes of `rackboot status` and `rackboot doctor` about a running region. */
-  get notes(): readonly string[] {
-    const damage = this.#uplink?.status().damage;
+  get notes(): readonly RackNote[] {
+    const damage = this.#uplink?.damage;
     return damage === undefined ? [] : [damage];
   }
   /** Sent by the boot listener in `X-Rackboot-Rack` to prove that a request comes from this rack. */
@@ -238,7 +240,7 @@ export class RegionSide {
         if (config().uplink.mode === 'embedded')
           this.#publish({ kind: 'region.up', at: clock.now(), addresses: addresses.join(' ') });
       },
-      onProblem: (id, text) => this.#publish({ kind: 'region.problem', at: clock.now(), id, text }),
+      onProblem: (id, note) => this.#publish({ kind: 'region.problem', at: clock.now(), id, ...spoken(note) }),
       onTrouble: (...trouble) => this.#trouble(...trouble),
     });
   }

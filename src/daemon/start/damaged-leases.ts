@@ -4,7 +4,9 @@
 
 import { join } from 'node:path';
 import type { Clock } from '../../clock.ts';
-import { damageText, type LeaseDamage } from '../../store/damaged-row.ts';
+import type { RackNote } from '../../region/records/rack-note.ts';
+import { spoken } from '../../region/words/note.ts';
+import { damageNote, type LeaseDamage } from '../../store/damaged-row.ts';
 import { DAMAGE_REPORTED_MAX } from '../../store/lease-database.ts';
 import { LEASE_FILE } from '../../store/lease-journal.ts';
 import type { DaemonEvent } from '../rack/events.ts';
@@ -14,7 +16,8 @@ export class DamagedLeases {
   readonly #path: string;
   readonly #clock: Clock;
   readonly #publish: (event: DaemonEvent) => void;
-  readonly #texts = new Set<string>();
+  /** By their sentences. */
+  readonly #notes = new Map<string, RackNote>();
 
   constructor(stateDir: string, clock: Clock, publish: (event: DaemonEvent) => void) {
     this.#path = join(stateDir, LEASE_FILE);
@@ -23,15 +26,15 @@ export class DamagedLeases {
   }
 
   /** For `rackboot status` and `rackboot doctor`. */
-  get notes(): readonly string[] {
-    return [...this.#texts];
+  get notes(): readonly RackNote[] {
+    return [...this.#notes.values()];
   }
 
   /** Reports a damaged row. */
   readonly report = (damage: LeaseDamage): void => {
-    const text = damageText(this.#path, damage);
-    if (this.#texts.has(text) || this.#texts.size >= DAMAGE_REPORTED_MAX) return;
-    this.#texts.add(text);
-    this.#publish({ kind: 'daemon.leases-damaged', at: this.#clock.now(), text });
+    const note = spoken(damageNote(this.#path, damage));
+    if (this.#notes.has(note.text) || this.#notes.size >= DAMAGE_REPORTED_MAX) return;
+    this.#notes.set(note.text, note);
+    this.#publish({ kind: 'daemon.leases-damaged', at: this.#clock.now(), ...note });
   };
 }

@@ -1,6 +1,8 @@
 // Reports at startup that the rack's leases are gone.
 
 import type { Clock } from '../../clock.ts';
+import type { RackNote } from '../../region/records/rack-note.ts';
+import { spoken } from '../../region/words/note.ts';
 import { findLostLeases } from '../../store/lost-leases.ts';
 import type { DaemonEvent } from '../rack/events.ts';
 
@@ -8,9 +10,9 @@ import type { DaemonEvent } from '../rack/events.ts';
 export function reportLostLeases(
   stateDir: string,
   { clock, publish }: { readonly clock: Clock; readonly publish: (event: DaemonEvent) => void },
-): readonly string[] {
-  const text = findLostLeases(stateDir);
-  if (text === undefined) return [];
-  publish({ kind: 'daemon.leases-lost', at: clock.now(), text });
-  return [text];
+): readonly RackNote[] {
+  const note = findLostLeases(stateDir);
+  if (note === undefined) return [];
+  publish({ kind: 'daemon.leases-lost', at: clock.now(), ...spoken(note) });
+  return [note];
 }

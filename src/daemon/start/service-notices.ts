@@ -12,6 +12,8 @@
 import { type Clock, type Instant, monotonicMicroseconds, type Timer } from '../../clock.ts';
 import type { Publish } from '../../event.ts';
 import { type NotifySocket, type NotifyTerms, openNotifySocket } from '../../net/notify-socket.ts';
+import type { RackNote } from '../../region/records/rack-note.ts';
+import { spoken } from '../../region/words/note.ts';
 import type { DaemonEvent } from '../rack/events.ts';
 import { followStatus, type StatusLineSources } from '../rack/status-line.ts';
 
@@ -32,7 +34,7 @@ export interface ServiceNoticesParts {
   /** How long the lease journal's worker has owed an answer, in milliseconds. */
   readonly journalSilentMs: () => number;
   /** Called once when the service manager cannot be reached, and each time the watchdog stops being fed. */
-  readonly onTrouble: (text: string) => void;
+  readonly onTrouble: (note: RackNote) => void;
   /** For tests: replaces the socket that `terms` names. */
   readonly socket?: NotifySocket;
 }
@@ -155,9 +157,7 @@ export class ServiceNotices {
     }
     if (this.#isStarved) return;
     this.#isStarved = true;
-    this.#parts.onTrouble(
-      `the lease journal has not answered for ${Math.round(silentMs / 1000)} s: the service manager will restart this process`,
-    );
+    this.#parts.onTrouble({ note: 'journal-silent', seconds: Math.round(silentMs / 1000) });
   }
 
   #send(notice: Readonly<Record<string, string>>): boolean {
@@ -183,8 +183,8 @@ export function openServiceNotices(sources: ServiceSources): ServiceNotices {
     terms,
     statusLine: followStatus({ ...sources, journal: () => journal()?.status() }),
     journalSilentMs: () => journal()?.silentMs() ?? 0,
-    onTrouble: (text) => {
-      const event: DaemonEvent = { kind: 'daemon.note', at: clock.now(), text };
+    onTrouble: (note) => {
+      const event: DaemonEvent = { kind: 'daemon.note', at: clock.now(), ...spoken(note) };
       publish(event);
     },
   });

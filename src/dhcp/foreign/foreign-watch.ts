@@ -5,7 +5,7 @@
 //                                └─ tap: DISCOVER … take … LISTEN_MS … close ─ offers → ForeignServers.see
 //   hear (REQUEST that names another server, reply) ─ new? → probe soon, which reveals more about it
 //
-// 1. It works through its ports. A shared network whose tap cannot be opened is only listened to, and `blindness` gives the reason.
+// 1. It works through its ports. A shared network whose tap cannot be opened is only listened to, and `isBlind` says so.
 // 2. One probe per shared network at a time, and at most one per PROBE_SOON_MS for the words of clients.
 // 3. A server that answers from an address of this rack is this rack.
 
@@ -95,7 +95,7 @@ export class ForeignWatch implements ForeignEar {
   readonly #alarm: Alarm;
   #intervalMs: number | undefined;
   #dhcpPorts: DhcpPorts = { serverPort: 67, clientPort: 68 };
-  #blindness: string | undefined;
+  #isBlind = false;
   #closed = false;
 
   constructor(ports: ForeignWatchPorts) {
@@ -108,9 +108,9 @@ export class ForeignWatch implements ForeignEar {
     return this.#servers.all;
   }
 
-  /** Why probing is impossible; `undefined` if probing works or is disabled. */
-  get blindness(): string | undefined {
-    return this.#blindness;
+  /** True if probing is impossible; false if it works or is disabled. */
+  get isBlind(): boolean {
+    return this.#isBlind;
   }
 
   /** Watches these shared networks from now on. @param intervalMs how often each is probed; undefined: never */
@@ -247,11 +247,11 @@ export class ForeignWatch implements ForeignEar {
     const { clock, tap: openTap } = this.#ports;
     const tap = openTap({ device: interfaceName, mac, port: this.#dhcpPorts.clientPort });
     if (tap === undefined) {
-      if (this.#blindness === undefined) this.#ports.publish({ kind: 'dhcp.probe-blind', at: now, reason: BLIND });
-      this.#blindness = BLIND;
+      if (!this.#isBlind) this.#ports.publish({ kind: 'dhcp.probe-blind', at: now });
+      this.#isBlind = true;
       return;
     }
-    this.#blindness = undefined;
+    this.#isBlind = false;
     watched.running = tap;
     const xid = clock.randomBytes(4).reduce((number, byte) => number * 256 + byte, 0);
     this.#send(tap, { mac, xid });
@@ -283,6 +283,3 @@ function stop(watched: Watched): void {
   watched.running?.close();
   watched.running = undefined;
 }
-
-const BLIND =
-  'Other DHCP servers are noticed only when a client chooses one, because asking for them needs CAP_NET_RAW and Linux.';

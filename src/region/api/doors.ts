@@ -34,14 +34,6 @@ const SMALL_BODY_BYTES_MAX = 64 * 1024;
  */
 export const LARGE_BODIES_MAX = 32;
 
-/** Why a connection was ended, for the operator. */
-const WHY: Readonly<Record<ConnectionRefusal, string>> = {
-  'too-many-connections': 'it held more than its share while all connections were taken, or waited too long for one',
-  'too-slow': 'its body stopped coming',
-  'tiny-chunks': 'its body came in thousands of tiny pieces',
-  'body-gave-way': 'its large body came slowly, or was one of too many, while others waited for its place',
-};
-
 const BUSY = refuse('bodies-limit', undefined, {
   'Retry-After': '5',
 });
@@ -107,8 +99,7 @@ export class ApiDoors {
   #report(address: string, reason: ConnectionRefusal): void {
     const sample = this.#reports.take(reason, this.#region.clock.now());
     if (sample === undefined) return;
-    const times = sample.count === undefined ? '' : `, and ${sample.count - 1} more before it`;
-    const text = `the API ended a connection of ${address}${times}: ${WHY[reason]}`;
-    this.#onProblem({ kind: 'connection-ended', id: newUuid(), text });
+    const more = (sample.count ?? 1) - 1;
+    this.#onProblem({ id: newUuid(), note: { note: 'connection-ended', client: address, more, why: reason } });
   }
 }

@@ -254,8 +254,8 @@ export class ListeningApi implements RegionApi {
   #lookAtCertificate(): void {
     const { clock } = this.#context.region;
     if (this.#pair === undefined || this.#tls === undefined || this.#closed) return;
-    const text = certificateProblem(this.#pair, this.#tls, clock.wallTimeMs());
-    if (text !== undefined) this.#context.onProblem({ kind: 'certificate', id: newUuid(), text });
+    const note = certificateProblem(this.#pair, this.#tls, clock.wallTimeMs());
+    if (note !== undefined) this.#context.onProblem({ id: newUuid(), note });
     this.#certificateLook = clock.schedule(CERTIFICATE_LOOK_MS, () => this.#lookAtCertificate());
   }
 
@@ -302,12 +302,11 @@ export class ListeningApi implements RegionApi {
   #wait(door: Door, text: string): void {
     if (this.#closed) return;
     const name = nameOf(door);
-    if (this.#waiting.get(name)?.listener.text !== text)
-      this.#context.onProblem({ kind: 'listener-waits', id: newUuid(), text });
+    const report = (reason: string): void =>
+      this.#context.onProblem({ id: newUuid(), note: { note: 'listener-waits', reason } });
+    if (this.#waiting.get(name)?.listener.text !== text) report(text);
     const timer = this.#context.region.clock.schedule(LISTEN_RETRY_MS, () => {
-      this.#inTurn(() => this.#retry(door, timer)).catch((error: unknown) => {
-        this.#context.onProblem({ kind: 'listener-waits', id: newUuid(), text: errorText(error), cause: error });
-      });
+      this.#inTurn(() => this.#retry(door, timer)).catch((error: unknown) => report(errorText(error)));
     });
     this.#waiting.set(name, { timer, listener: { host: door.host, text } });
   }

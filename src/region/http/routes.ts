@@ -11,7 +11,7 @@ import { Readable } from 'node:stream';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { newUuid } from '../../clock.ts';
-import { isStoreUnavailable, RackError } from '../../errors.ts';
+import { errorText, isStoreUnavailable, RackError } from '../../errors.ts';
 import { STATE_CHANGES_IM } from '../../machines/desired-state.ts';
 import type { DesiredState, RackMachine, StateChanges } from '../../machines/machine.ts';
 import { type Answer, bodyOf, REFUSALS, refuse, refuseFor } from '../api/answer.ts';
@@ -265,7 +265,7 @@ function answerOfError(context: ApiContext, error: unknown): Answer {
   if (status >= 400 && status < 500)
     return error instanceof Error ? refuse('bad-request.http', { problem: error.message }) : refuse('bad-request');
   const id = newUuid();
-  context.onProblem({ kind: 'handler-failed', id, text: 'a request failed inside the region', cause: error });
+  context.onProblem({ id, note: { note: 'request-failed', more: 0, reason: errorText(error) }, cause: error });
   return refuse('internal-error.request', { id });
 }
 

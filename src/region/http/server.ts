@@ -29,6 +29,7 @@ import { PageGuard } from '../page/guard.ts';
 import { Sessions } from '../page/sessions.ts';
 import type { Region } from '../region.ts';
 import { anonymousRates } from '../shares/request-rates.ts';
+import { noteText } from '../words/rack-reasons.ts';
 import { RegionCounters } from './counters.ts';
 import { type DoorKind, ListeningApi, type RegionApi } from './listening.ts';
 import { type ApiContext, addRoutes, send } from './routes.ts';
@@ -73,20 +74,22 @@ export function makeContext(region: Region, options: ApiOptions = {}): ApiContex
 
 /** Passes problems on, and of failed requests at most EVENT_RATE: a client that found a bug of ours must not fill the log. */
 function thinned(tell: (problem: ApiProblem) => void, clock: Clock): (problem: ApiProblem) => void {
-  const failures = new EventSampler<ApiProblem['kind']>();
+  const failures = new EventSampler();
   return (problem) => {
-    const sample = problem.kind === 'handler-failed' ? failures.take(problem.kind, clock.now()) : {};
-    if (sample === undefined) return;
-    const { count } = sample;
-    const text = count === undefined ? problem.text : `${problem.text}, with ${count - 1} more since the last one`;
-    tell({ ...problem, text });
+    const { note } = problem;
+    if (note.note !== 'request-failed') {
+      tell(problem);
+      return;
+    }
+    const sample = failures.take(note.note, clock.now());
+    if (sample !== undefined) tell({ ...problem, note: { ...note, more: (sample.count ?? 1) - 1 } });
   };
 }
 
 /** Reports a problem as a warning of the process. The text is cleaned: it may come from outside, and goes to a terminal. */
 export function warnOf(problem: ApiProblem): void {
   const cause = problem.cause instanceof Error ? (problem.cause.stack ?? problem.cause.message) : '';
-  process.emitWarning(cleanLines(`${problem.text} (${problem.id}) ${cause}`), { code: problem.kind });
+  process.emitWarning(cleanLines(`${noteText(problem.note)} (${problem.id}) ${cause}`), { code: problem.note.note });
 }
 
 function readAgent(path: string): string | undefined {

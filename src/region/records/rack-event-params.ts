@@ -10,25 +10,8 @@ import type { DnsEvent, DnsEventKind } from '../../dns/events.ts';
 import type { RackEvent } from '../../event.ts';
 import type { HttpEvent, HttpEventKind } from '../../http/events.ts';
 import type { TftpEvent, TftpEventKind } from '../../tftp/events.ts';
-
-/** The type of a field; with `?` it may be missing. A list names the only words of a field that may be missing. */
-export type Form = 'text' | 'text?' | 'number' | 'number?' | 'flag' | 'flag?' | readonly string[];
-/** The fields of a kind. */
-export type Forms = Readonly<Record<string, Form>>;
-
-type ValueOf<F> = F extends 'text' | 'text?'
-  ? string
-  : F extends 'number' | 'number?'
-    ? number
-    : F extends 'flag' | 'flag?'
-      ? boolean
-      : F extends readonly (infer Word)[]
-        ? Word
-        : never;
-type Needed<F> = { [N in keyof F]: F[N] extends 'text' | 'number' | 'flag' ? N : never }[keyof F];
-type ParamsOf<F> = { readonly [N in Needed<F>]: ValueOf<F[N]> } & {
-  readonly [N in Exclude<keyof F, Needed<F>>]?: ValueOf<F[N]> | undefined;
-};
+import type { Form, Forms, ParamsOf } from './event-forms.ts';
+import { NOTE_FIELDS } from './rack-note.ts';
 
 /**
  * The fields that every event may have. `isAway` is the region's own: the report came from another network than that of the machine's home,
@@ -114,7 +97,7 @@ const DHCP_FIELDS: FieldsOf<DhcpEventKind, typeof DHCP> = {
   'dhcp.malformed': ['reason', 'interfaceName', 'from'],
   'dhcp.expired': [],
   'dhcp.foreign-server': ['interfaceName', 'subnet', 'evidence', 'offered', 'leaseSeconds', 'file', 'isBootOnly'],
-  'dhcp.probe-blind': ['reason'],
+  'dhcp.probe-blind': [],
   'dhcp.foreign-server-gone': ['interfaceName', 'subnet'],
   'dhcp.ended': [],
   'dhcp.imported': ['imported'],
@@ -214,6 +197,9 @@ const BOOT = {
   readonly [K in keyof typeof BOOT_EVENTS]: { readonly [N in Exclude<keyof BootEvent, keyof RackEvent>]?: Form };
 };
 
+/** Of an event that brings a note: its code, and its parameters. */
+const NOTED = { note: 'text', ...NOTE_FIELDS } as const;
+
 /** The fields of the events of the process and its parts. */
 const SERVICE = {
   ...BOOT,
@@ -227,10 +213,10 @@ const SERVICE = {
   'daemon.stopping': { signal: 'text' },
   'daemon.finishing': { replies: 'number', transfers: 'number', graceMs: 'number' },
   'daemon.stopped': { milliseconds: 'number', cut: 'number' },
-  'daemon.note': { text: 'text' },
-  'daemon.leases-lost': { text: 'text' },
-  'daemon.leases-restored': { text: 'text' },
-  'daemon.leases-damaged': { text: 'text' },
+  'daemon.note': NOTED,
+  'daemon.leases-lost': NOTED,
+  'daemon.leases-restored': NOTED,
+  'daemon.leases-damaged': NOTED,
   'daemon.close-failed': { reason: 'text' },
   'clock.stepped': { byMs: 'number' },
   'tree.problem': { reason: 'text' },
@@ -254,19 +240,19 @@ const SERVICE = {
   'region.up': { addresses: 'text' },
   'region.down': { reason: 'text', retryMs: 'number' },
   'region.linked': { url: 'text', waiting: 'number' },
-  'region.away': { since: 'text', reason: 'text' },
+  'region.away': { ...NOTED, since: 'text' },
   'region.back': { awayMs: 'number', waiting: 'number' },
-  'region.pending': { text: 'text' },
-  'region.rejected': { text: 'text' },
-  'region.incompatible': { text: 'text' },
-  'region.problem': { text: 'text' },
-  'region.cache': { text: 'text' },
+  'region.pending': NOTED,
+  'region.rejected': NOTED,
+  'region.incompatible': NOTED,
+  'region.problem': NOTED,
+  'region.cache': { file: 'text', reason: 'text' },
   'region.desired-state': { version: 'number' },
   'region.post-queued': { bytes: 'number' },
   'region.post-refused': { reason: 'text' },
   'outbox.full': { waiting: 'number', dropped: 'number' },
   'outbox.dead-letter': { what: 'text', reason: 'text' },
-  'outbox.renumbered': { text: 'text' },
+  'outbox.renumbered': { id: 'text' },
   'outbox.unavailable': { reason: 'text' },
   'outbox.available': { waiting: 'number' },
   'machine.known': { name: 'text', status: 'text', purpose: 'text' },

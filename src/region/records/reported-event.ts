@@ -1,10 +1,12 @@
 // Reads a rack's event: the fields that its sentence needs, of the right types.
 //
 // 1. Fields may come from another host. Texts are cleaned and cut, unlisted fields are dropped. If a listed field is missing or has another
-//    type, there is no event, and the sentence that the rack has written stays. So does that of an unknown kind.
+//    type, there is no event, and the sentence that the rack has written stays. So does that of an unknown kind or note.
 
 import { cleanText, isPrintable } from '../../clean-text.ts';
-import { type Form, type Forms, RACK_EVENT_FORMS, type ReportedEvent } from './rack-event-params.ts';
+import type { Form, Forms } from './event-forms.ts';
+import { RACK_EVENT_FORMS, type ReportedEvent } from './rack-event-params.ts';
+import { isNote } from './rack-note.ts';
 
 /** Characters of one text, as many as a sentence of the region has. */
 const TEXT_CHARACTERS_MAX = 500;
@@ -83,7 +85,7 @@ export function reportedEvent(
   if (origin?.address !== undefined) params.address = origin.address;
   if (origin?.isAway === true) params.isAway = true;
   const event = { code: kind, params };
-  return isReported(event) ? event : undefined;
+  return isReported(event) && (params.note === undefined || isNote(params)) ? event : undefined;
 }
 
 /** A text as one line. */

@@ -12,6 +12,8 @@ import type { StoredLease } from '../../../src/dhcp/leases/stored-lease.ts';
 import { EXPIRED_PER_TURN_MAX } from '../../../src/dhcp/responder.ts';
 import type { RackEvent } from '../../../src/event.ts';
 import { ipv4, mac } from '../../../src/net/address.ts';
+import type { RackNote } from '../../../src/region/records/rack-note.ts';
+import { noteText } from '../../../src/region/words/rack-reasons.ts';
 import { ReportedEnds } from '../../../src/store/reported-ends.ts';
 import { eventuallyWithin } from '../../support/eventually.ts';
 
@@ -35,14 +37,20 @@ function ending(address: number, inS: number, state: StoredLease['state'] = 'bou
 }
 
 async function reportedUntil(at: Instant): Promise<void> {
-  const reported = new ReportedEnds(stateDir, systemClock, assert.fail);
+  const reported = new ReportedEnds(stateDir, systemClock, ({ note }) => assert.fail(note));
   reported.note(at);
   await reported.close();
 }
 
 /** A start, with its reports and a function that ends it. */
 function life(leases: readonly StoredLease[]) {
-  const place = { stateDir, clock: systemClock, onProblem: assert.fail, publish: () => undefined, sequence: () => 0 };
+  const place = {
+    stateDir,
+    clock: systemClock,
+    onProblem: ({ note }: RackNote) => assert.fail(note),
+    publish: () => undefined,
+    sequence: () => 0,
+  };
   const loaded = loadLeases({ leases, clocks: new Map() }, place);
   const portions: number[][] = [];
   const reportEnded = (ended: readonly Lease[]): void =>
@@ -106,7 +114,7 @@ test('running leases of a restored copy are doubted, also after the next start, 
     return loadLeases(stored, {
       stateDir,
       clock: systemClock,
-      onProblem: assert.fail,
+      onProblem: ({ note }: RackNote) => assert.fail(note),
       publish,
       sequence: () => lastSequence,
     });
@@ -114,7 +122,10 @@ test('running leases of a restored copy are doubted, also after the next start, 
   const doubted = ({ table }: ReturnType<typeof at>): readonly number[] =>
     table.all().flatMap(({ address, isDoubted }) => (isDoubted === true ? address & 0xff : []));
   const first = at(9, [7, 8, 9]);
-  assert.match(first.notes.join(), /was restored from a copy/);
+  assert.deepEqual(
+    first.notes.map(({ note }) => note),
+    ['leases-restored'],
+  );
   assert.deepEqual(doubted(first), [1, 3]);
   await first.close();
   const second = at(10, [7, 8, 10]);
@@ -136,14 +147,24 @@ test('a rack that lost all leases of its last run reports it once, also when the
   const start = (lastSequence: number, leases: readonly StoredLease[], isLossReported = false) =>
     loadLeases(
       { leases, clocks: new Map() },
-      { stateDir, clock: systemClock, onProblem: assert.fail, publish, sequence: () => lastSequence, isLossReported },
+      {
+        stateDir,
+        clock: systemClock,
+        onProblem: ({ note }: RackNote) => assert.fail(note),
+        publish,
+        sequence: () => lastSequence,
+        isLossReported,
+      },
     );
   await start(0, []).close();
   await start(9, []).close();
   assert.deepEqual(reported, [], 'a new rack, and one whose leases have all been removed');
   const emptied = start(0, []);
   await emptied.close();
-  assert.match(emptied.notes.join(), /leases\.db holds no leases, though .* leases\.db-wal was damaged or emptied/);
+  assert.match(
+    emptied.notes.map(noteText).join(),
+    /leases\.db holds no leases, though .* leases\.db-wal was damaged or emptied/,
+  );
   await start(0, []).close();
   await start(9, []).close();
   await start(0, [], true).close();

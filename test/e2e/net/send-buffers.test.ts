@@ -9,6 +9,7 @@ import { describe, it } from 'node:test';
 import { parseIpv4 } from '../../../src/net/address.ts';
 import { openNetwork } from '../../../src/net/open-network.ts';
 import { SEND_BUFFER_BYTES } from '../../../src/net/udp-linux.ts';
+import { noteText } from '../../../src/region/words/rack-reasons.ts';
 import { missing } from '../../support/needs.ts';
 
 const LOOPBACK = parseIpv4('127.0.0.1') ?? assert.fail();
@@ -31,8 +32,8 @@ async function granted(native: boolean, sendBufferBytes?: number) {
   try {
     assert.equal(network.kind, native ? 'linux' : 'dgram');
     const socket = await network.open({ address: LOOPBACK, port: 0, onDatagrams: () => undefined });
-    const note = network.notes.find((each) => each.startsWith('Send buffers'));
-    return { bytes: socket.counters().sendBufferBytes, note };
+    const note = network.notes.find((each) => each.note === 'send-buffer-small');
+    return { bytes: socket.counters().sendBufferBytes, note: note && noteText(note) };
   } finally {
     await network.close();
   }

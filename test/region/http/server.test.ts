@@ -7,7 +7,8 @@ import { warnOf } from '../../../src/region/http/server.ts';
 
 test('a problem reported as a process warning is cleaned, and keeps its lines', async () => {
   const warned = once(process, 'warning');
-  warnOf({ kind: 'listener-waits', id: 'one', text: 'bad\u001b[2J name', cause: new Error('first\u202e\nsecond') });
+  const note = { note: 'listener-waits', reason: 'bad\u001b[2J name' } as const;
+  warnOf({ id: 'one', note, cause: new Error('first\u202e\nsecond') });
   const [warning] = await warned;
   assert.ok(warning instanceof Error);
   assert.match(warning.message, /^bad\\x1b\[2J name \(one\) Error: first\\u202e\nsecond/);

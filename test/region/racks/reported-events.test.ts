@@ -134,7 +134,7 @@ type Unsampled = Exclude<
 /** The published events of the kinds whose fields are listed by kind. */
 type Published = DaemonEvent | ObserveEvent | UplinkNotice;
 type OfKind<E, K> = E extends { readonly kind: infer Own } ? (K extends Own ? E : never) : never;
-type Fields<E> = Omit<E, keyof RackEvent>;
+type Fields<E> = E extends unknown ? Omit<E, keyof RackEvent> : never;
 /** The kinds of which a published event does not have the listed fields. */
 type Misfits = {
   [K in Published['kind']]: Fields<OfKind<Published, K>> extends Omit<
@@ -168,12 +168,16 @@ test('fields that do not fit leave the rack’s sentence; unknown ones are dropp
     { ...ACK, params: { leaseSeconds: 600, token: 'a secret', odd: { deep: [1] }, mac: 'x', address: 'y' } },
     { ...ACK, address: 'nonsense', params: {} },
     { ...ACK, kind: 'config.changed', params: { key: 'log' } },
+    { ...ACK, kind: 'daemon.note', params: { note: 'of-a-later-version', reason: 'x' } },
+    { ...ACK, kind: 'daemon.note', params: { note: 'tree-unwatched', reason: 'x' } },
     { ...ACK, kind: 'dhcp.offer', params: { source: 'of a later version' } },
   ]);
   assert.deepEqual(said(stored), [
     ...wrong.map(() => 'the rack’s sentence'),
     'Leased 10.20.0.100 for 10 min',
     'Leased an address',
+    'the rack’s sentence',
+    'the rack’s sentence',
     'the rack’s sentence',
     'the rack’s sentence',
   ]);

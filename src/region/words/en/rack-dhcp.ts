@@ -6,6 +6,7 @@ import { counted } from '../../../counted.ts';
 import type { DhcpEventKind } from '../../../dhcp/events.ts';
 import { DHCP_REFUSALS } from '../../../dhcp/refusals.ts';
 import type { DhcpParams } from '../../records/rack-event-params.ts';
+import { noteText } from './notes.ts';
 import { formatSpan } from './quantity.ts';
 
 const rangeOf = ({ subnet, range, used, usable }: DhcpParams): string =>
@@ -162,7 +163,7 @@ export const DHCP_SENTENCES: Readonly<Record<DhcpEventKind, (event: DhcpParams) 
     `Invalid DHCP message on ${interfaceName ?? 'the DHCP port'}${from === undefined ? '' : ` from ${from}`}: ${reason ?? 'unknown fault'}`,
   'dhcp.expired': (event) => `Lease of ${addressOf(event)} expired`,
   'dhcp.foreign-server': foreignServer,
-  'dhcp.probe-blind': ({ reason }) => reason ?? 'Cannot probe for other DHCP servers',
+  'dhcp.probe-blind': () => noteText({ note: 'probes-blind' }),
   'dhcp.foreign-server-gone': (event) =>
     `The other DHCP server ${addressOf(event)} on ${event.interfaceName ?? event.subnet ?? 'the network'} no longer answers`,
   'dhcp.ended': (event) => `Lease of ${addressOf(event)} was ended by a person`,

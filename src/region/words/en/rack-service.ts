@@ -3,7 +3,9 @@
 import { counted } from '../../../counted.ts';
 import type { DnsEventKind } from '../../../dns/events.ts';
 import type { DnsParams, ServiceParams } from '../../records/rack-event-params.ts';
+import { isNote } from '../../records/rack-note.ts';
 import { hintText } from './hints.ts';
+import { noteText } from './notes.ts';
 import { formatBytes, formatSpan } from './quantity.ts';
 import { asSentence } from './sentences.ts';
 import type { Writers } from './table.ts';
@@ -30,6 +32,9 @@ export const DNS_SENTENCES: Readonly<Record<DnsEventKind, (event: DnsParams) => 
     `The configured DNS record ${name ?? ''} is ignored: ${reason ?? 'its data does not match its type'}`,
 };
 
+/** The sentence of a note within an event; empty for an event that was stored without one. */
+const noteOf = (fields: ServiceParams['daemon.note']): string => (isNote(fields) ? noteText(fields) : '');
+
 /** The sentences of kinds that belong to no protocol room. */
 export const SERVICE_SENTENCES: Writers<ServiceParams> = {
   'daemon.ready': (f) => `${f.name}: Rackboot ${f.version} is ready after ${formatSpan(f.startMs)}`,
@@ -38,10 +43,10 @@ export const SERVICE_SENTENCES: Writers<ServiceParams> = {
     `Finishing ${counted(f.replies, 'reply', 'replies')} and ${counted(f.transfers, 'transfer')} (${formatSpan(f.graceMs)} at most)`,
   'daemon.stopped': (f) => `Stopped after ${formatSpan(f.milliseconds)} (${counted(f.cut, 'transfer')} cut)`,
   'clock.stepped': (f) => `The clock of this host was moved by ${f.byMs} ms; leases and transfers are not affected`,
-  'daemon.note': (f) => asSentence(f.text),
-  'daemon.leases-lost': (f) => f.text,
-  'daemon.leases-restored': (f) => f.text,
-  'daemon.leases-damaged': (f) => f.text,
+  'daemon.note': (f) => asSentence(noteOf(f)),
+  'daemon.leases-lost': noteOf,
+  'daemon.leases-restored': noteOf,
+  'daemon.leases-damaged': noteOf,
   'tree.problem': (f) => `The boot tree is unreadable: ${f.reason}; addresses and names are still served`,
   'tree.served': (f) => `The boot tree ${f.tree} is readable again`,
   'interface.waiting': (f) => `Waiting for ${f.interface}: ${f.reason}`,
@@ -69,12 +74,12 @@ export const SERVICE_SENTENCES: Writers<ServiceParams> = {
     `The region stopped (${f.reason}) and restarts in ${formatSpan(f.retryMs)}; leases, names and boots continue`,
   'region.linked': (f) => `Linked to the region at ${f.url} (${counted(f.waiting, 'event')} to send)`,
   'region.away': (f) =>
-    `The region has not answered since ${f.since} (${f.reason}): leases, names and boots continue, and events are kept`,
+    `The region has not answered since ${f.since} (${noteOf(f)}): leases, names and boots continue, and events are kept`,
   'region.back': (f) =>
     `The region answers again after ${formatSpan(f.awayMs)} (${counted(f.waiting, 'event')} to send)`,
-  'region.pending': (f) => `This rack waits to be accepted: ${f.text}`,
-  'region.rejected': (f) => `The region rejects this rack: ${f.text}`,
-  'region.incompatible': (f) => `Rack and region have incompatible versions: ${f.text}`,
+  'region.pending': (f) => `This rack waits to be accepted: ${noteOf(f)}`,
+  'region.rejected': (f) => `The region rejects this rack: ${noteOf(f)}`,
+  'region.incompatible': (f) => `Rack and region have incompatible versions: ${noteOf(f)}`,
   'region.post-queued': (f) =>
     `Reported while the region is away; the report (${formatBytes(f.bytes)}) is kept on disk`,
   'region.post-refused': (f) =>
@@ -82,15 +87,15 @@ export const SERVICE_SENTENCES: Writers<ServiceParams> = {
   'outbox.full': (f) =>
     `The outbox is full (${counted(f.waiting, 'event')}): ${counted(f.dropped, 'event was', 'events were')} dropped, the least important first; bring the region back`,
   'outbox.dead-letter': (f) => `The region permanently refused ${f.what} (${f.reason}): see \`rackboot outbox --dead\``,
-  'outbox.renumbered': (f) => `The outbox starts over: ${f.text}`,
+  'outbox.renumbered': (f) => `The outbox starts over: outbox.db is now ${f.id}`,
   'outbox.unavailable': (f) =>
     `The outbox cannot be written (${f.reason}): events wait in memory; free some disk space`,
   'outbox.available': (f) => `The outbox can be written again (${counted(f.waiting, 'event')} waiting)`,
   'daemon.close-failed': (f) => `A part failed to close during shutdown: ${f.reason}`,
   'log.gap': (f) =>
     `${counted(f.missed, 'line of the log is', 'lines of the log are')} lost: its reader or its disk is too slow`,
-  'region.problem': (f) => `The region has a problem: ${f.text}`,
-  'region.cache': (f) => `The cached desired state is unusable: ${f.text}`,
+  'region.problem': (f) => `The region has a problem: ${noteOf(f)}`,
+  'region.cache': (f) => `The cached desired state is unusable: ${f.file}: ${f.reason}`,
   'region.desired-state': (f) => `Applied version ${f.version} of the desired state`,
   'machine.known': (f) => `Known to the region as ${f.name} (${f.status}): ${nextBoot(f)}`,
   'machine.changed': (f) => `Now ${f.name} (${f.status}): ${nextBoot(f)}`,

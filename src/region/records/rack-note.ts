@@ -1,0 +1,114 @@
+// What a person should know of a rack, its host or its region, besides what happened: a code and plain parameters. Events carry notes
+// (`daemon.note`, `region.problem`, `region.away` …), and `rackboot status` and `rackboot doctor` show those that stand.
+//
+// 1. Parameters are texts, numbers and flags that stand beside each other in an event, and no sentences. A `reason` is what the operating
+//    system or an error says, `said` what another host says.
+
+import type { Forms, ValueOf } from './event-forms.ts';
+
+/** Every parameter; each note has some of these, and all of them. */
+export const NOTE_FIELDS = {
+  ...{ reason: 'text?', said: 'text?', file: 'text?', setting: 'text?', name: 'text?', tree: 'text?' },
+  ...{ interface: 'text?', network: 'text?', networks: 'text?', options: 'text?', classes: 'text?', port: 'number?' },
+  ...{ ip: 'text?', host: 'text?', client: 'text?', why: 'text?', url: 'text?', where: 'text?', status: 'number?' },
+  ...{ system: 'text?', processor: 'text?', granted: 'number?', asked: 'number?', seconds: 'number?', more: 'number?' },
+  ...{
+    row: 'text?',
+    isUndone: 'flag?',
+    kept: 'text?',
+    keptMore: 'number?',
+    lost: 'text?',
+    lostMore: 'number?',
+    from: 'text?',
+    until: 'text?',
+  },
+  ...{ rack: 'text?', racks: 'text?', machine: 'text?', ownVersion: 'number?', otherVersion: 'number?' },
+} as const satisfies Forms;
+type Fields = { readonly [N in keyof typeof NOTE_FIELDS]: ValueOf<(typeof NOTE_FIELDS)[N]> };
+
+/** The parameters of each note, by its code. */
+const NOTES = {
+  // Sockets, interfaces and the service manager (`net/host-note.ts`). Buffers are in bytes.
+  'sockets-chosen': [],
+  'sockets-of-system': ['system', 'processor'],
+  'sockets-without-libc': ['reason'],
+  'replies-broadcast': [],
+  'frames-refused': ['reason'],
+  'mtu-reports-believed': ['setting'],
+  'receive-buffer-small': ['granted', 'asked'],
+  'send-buffer-small': ['granted', 'asked'],
+  'port-shared': ['port', 'interface'],
+  'arp-unheard': ['reason'],
+  'routers-unanswered': ['reason'],
+  'polling-chosen': [],
+  'polling-needed': ['reason'],
+  'manager-socket-invalid': ['name'],
+  'manager-without-libc': ['reason'],
+  'manager-unreached': ['reason'],
+  'manager-refuses': ['reason'],
+  // The configuration.
+  'files-open-to-all': ['networks'],
+  'recursion-open-to-all': ['networks'],
+  'proxy-options-idle': ['network', 'options'],
+  'proxy-classes-idle': ['network', 'classes'],
+  'config-unwatched': ['file', 'reason'],
+  // The rack.
+  'tree-unwatched': ['tree', 'reason'],
+  'journal-silent': ['seconds'],
+  'own-address-used': ['ip', 'interface', 'host', 'seconds'],
+  'probes-blind': [],
+  // Its leases. `kept` and `lost` are addresses, `keptMore` and `lostMore` how many more there are.
+  'leases-lost': ['file'],
+  'leases-emptied': ['file'],
+  'leases-restored': ['file'],
+  'leases-damaged': ['file', 'row', 'isUndone', 'kept', 'keptMore', 'lost', 'lostMore'],
+  'ends-unread': ['file', 'reason'],
+  'ends-unwritten': ['file', 'reason'],
+  'mark-unread': ['file', 'reason'],
+  'mark-unwritten': ['file', 'reason'],
+  // The region. `more`: how many others there were.
+  'request-failed': ['more', 'reason'],
+  'connection-ended': ['client', 'more', 'why'],
+  'listener-waits': ['reason'],
+  'certificate-expired': ['file', 'until'],
+  'certificate-early': ['file', 'from'],
+  'certificate-expiring': ['file', 'until'],
+  'key-readable': ['file'],
+  'state-unacknowledged': ['machine', 'racks', 'seconds'],
+  'state-unkept': ['file', 'reason'],
+  'state-invalid': ['reason'],
+  'images-unread': ['reason'],
+  'region-older': ['ownVersion', 'otherVersion', 'file'],
+  'region-damaged': ['file', 'reason'],
+  'loopback-only': [],
+  'database-slow': ['seconds'],
+  // The link to a remote region.
+  'link-failed': ['reason'],
+  'link-answers': ['url', 'status', 'said'],
+  'link-redirected': ['url', 'status', 'where'],
+  'link-refused': ['url', 'status', 'said'],
+  'link-ended': ['status', 'said'],
+  'link-versions': ['ownVersion', 'otherVersion'],
+  'rack-unaccepted': ['rack'],
+  'key-unknown': ['file', 'said'],
+  'region-said': ['said'],
+} as const satisfies Readonly<Record<string, readonly (keyof Fields)[]>>;
+export type NoteCode = keyof typeof NOTES;
+
+/** The parameters by code. */
+export type NoteParams = { readonly [C in NoteCode]: Pick<Fields, (typeof NOTES)[C][number]> };
+
+/** A note. */
+export type RackNote<C extends NoteCode = NoteCode> = {
+  readonly [K in C]: { readonly note: K } & NoteParams[K];
+}[C];
+
+const isCode = (name: string): name is NoteCode => Object.hasOwn(NOTES, name);
+
+/** True if this version knows the note of an event, and all of its parameters are there. Their types have been checked. */
+export function isNote(fields: { readonly note?: unknown }): fields is RackNote {
+  const { note } = fields;
+  return (
+    typeof note === 'string' && isCode(note) && NOTES[note].every((name) => Reflect.get(fields, name) !== undefined)
+  );
+}

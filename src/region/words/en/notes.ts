@@ -1,0 +1,172 @@
+// The sentences of notes: what a person should know of a rack, its host or its region. `rackboot status` shows them, and events bring them.
+//
+// 1. A sentence says what is so, what follows from it, and what to do.
+
+import { counted } from '../../../counted.ts';
+import type { ConnectionRefusal } from '../../../net/connection-shares.ts';
+import type { NoteCode, NoteParams, RackNote } from '../../records/rack-note.ts';
+import type { Writers } from './table.ts';
+
+const kib = (bytes: number): string => `${Math.round(bytes / 1024)} KiB`;
+const smallBuffer = (buffers: string, follows: string, setting: string) => {
+  return ({ granted, asked }: { readonly granted: number; readonly asked: number }): string =>
+    `${buffers} hold ${kib(granted)} instead of ${kib(asked)}, so ${follows}: sysctl -w ${setting}=${asked}.`;
+};
+
+const openToAll = (key: string, deed: string) => {
+  return ({ networks }: { readonly networks: string }): string =>
+    `${key} has ${networks}: hosts of the whole Internet may ${deed}, and whoever forges their addresses makes this ` +
+    'rack flood them; name only the networks of your machines, or let a firewall keep others from the port.';
+};
+
+const isOrAre = (names: string): string => (names.includes(',') ? 'are' : 'is');
+
+const leasesLost = (file: string, remark: string): string =>
+  `${file} holds no leases, though this rack has run before: the rack may offer addresses that machines still use. Stop Rackboot, ` +
+  `restore leases.db and leases.db-wal from a backup and start it again. ${remark}`;
+
+function leasesDamaged({ file, row, isUndone, ...damage }: NoteParams['leases-damaged']): string {
+  const check = 'Check the memory and the disk of this host';
+  const all = (addresses: string, more: number): string =>
+    addresses === '' ? 'none' : `${addresses}${more === 0 ? '' : ` and ${more} more`}`;
+  const kept = all(damage.kept, damage.keptMore);
+  if (isUndone) {
+    const whose = damage.kept === '' ? 'a checksum' : `the lease of ${kept}`;
+    return `${file} holds damaged leases: one flipped bit in ${whose} (${row}) was found and corrected, and no lease is lost. ${check}.`;
+  }
+  const rest = row.startsWith('batch') ? ' An address that changed itself is missing.' : '';
+  return (
+    `${file} holds damaged leases: ${row} has changed since it was written. ` +
+    `Kept as they read, and probed before they are offered: ${kept}. Set aside for an hour, because a lease may be lost: ${all(damage.lost, damage.lostMore)}.${rest} ` +
+    `${check}; if machines clash, stop Rackboot and restore a backup. An address that is set aside is freed by: rackboot leases clear ADDRESS.`
+  );
+}
+
+/** Why the API ended a connection. */
+const ENDED: Readonly<Record<ConnectionRefusal, string>> = {
+  'too-many-connections': 'it held more than its share while all connections were taken, or waited too long for one',
+  'too-slow': 'its body stopped coming',
+  'tiny-chunks': 'its body came in thousands of tiny pieces',
+  'body-gave-way': 'its large body came slowly, or was one of too many, while others waited for its place',
+};
+const endedBecause = (why: string): string => Object.entries(ENDED).find(([name]) => name === why)?.[1] ?? why;
+
+const NOTE_SENTENCES: Writers<NoteParams> = {
+  'sockets-chosen': () => 'Sockets are the portable ones, as configured.',
+  'sockets-of-system': ({ system, processor }) =>
+    `Sockets are the portable ones: native calls exist only for Linux on x64 and arm64, not for ${system} on ${processor}.`,
+  'sockets-without-libc': ({ reason }) =>
+    `Sockets are the portable ones, because the C library cannot be called (${reason}).`,
+  'replies-broadcast': () => 'Replies to machines without an address are broadcast.',
+  'frames-refused': ({ reason }) =>
+    `Replies to machines without an address are broadcast, because frames to hardware addresses need CAP_NET_RAW (${reason}).`,
+  'mtu-reports-believed': ({ setting }) =>
+    'A single forged ICMP message that reports a small MTU makes replies to a client leave in fragments for 10 minutes, which many loaders ' +
+    `cannot reassemble, because sockets here cannot be made to ignore it: sysctl -w ${setting}.`,
+  'receive-buffer-small': smallBuffer('Receive buffers', 'a burst of requests may be lost', 'net.core.rmem_max'),
+  'send-buffer-small': smallBuffer(
+    'Send buffers',
+    'hosts that answer no ARP may sooner keep replies from others',
+    'net.core.wmem_max',
+  ),
+  'port-shared': (note) =>
+    `Port ${note.port} hears the broadcasts of every interface, not of ${note.interface} alone, because sockets cannot be bound to devices here.`,
+  'arp-unheard': ({ reason }) =>
+    `Addresses are offered without probing whether a host uses them, because ARP cannot be heard here (${reason}); it needs CAP_NET_RAW.`,
+  'routers-unanswered': ({ reason }) =>
+    `iPXE waits about 13 s for an IPv6 router where there is none, because it cannot be answered here (${reason}); that needs CAP_NET_RAW.`,
+  'polling-chosen': () => 'Rackboot polls the interfaces of the host every 2 s, as configured.',
+  'polling-needed': ({ reason }) =>
+    `Rackboot polls the interfaces of the host every 2 s, because the kernel cannot report changes here (${reason}).`,
+  'manager-socket-invalid': ({ name }) => `the service manager's socket has an invalid name: ${name}`,
+  'manager-without-libc': ({ reason }) =>
+    `the service manager gets no reports, because the C library cannot be called: ${reason}`,
+  'manager-unreached': ({ reason }) => `the service manager gets no reports: ${reason}`,
+  'manager-refuses': ({ reason }) => `the service manager does not take reports: ${reason}`,
+
+  'files-open-to-all': openToAll('tftp.allow', 'load every file of the boot tree from this rack'),
+  'recursion-open-to-all': openToAll('dns.allow_recursion', 'let this rack ask for every name'),
+  'proxy-options-idle': ({ network, options }) =>
+    `${network} is in proxy mode, and another DHCP server sends its options: ${options} of dhcp.options ` +
+    `${isOrAre(options)} not sent there; configure them on that server.`,
+  'proxy-classes-idle': ({ network, classes }) =>
+    `${network} is in proxy mode, and another DHCP server gives its addresses and options: options and lease times of ` +
+    `${classes} of dhcp.classes have no effect there; configure them on that server.`,
+  'config-unwatched': ({ file, reason }) => `cannot watch ${file}: ${reason}; reload by SIGHUP`,
+
+  'tree-unwatched': ({ tree, reason }) =>
+    `the boot tree ${tree} cannot be watched (${reason}): it is scanned periodically instead`,
+  'journal-silent': ({ seconds }) =>
+    `the lease journal has not answered for ${seconds} s: the service manager will restart this process`,
+  'own-address-used': (note) =>
+    `${note.ip}, this rack’s own address on ${note.interface}, is used by another host, ${note.host} ` +
+    `(seen ${counted(note.seconds, 'second')} ago): machines may send to that host instead of the rack. Remedy: find the port of that hardware ` +
+    'address in the address table of the switch; give the host another address, or disconnect it.',
+  'probes-blind': () =>
+    'Other DHCP servers are noticed only when a client chooses one, because asking for them needs CAP_NET_RAW and Linux.',
+
+  'leases-lost': ({ file }) =>
+    leasesLost(
+      file,
+      'If you moved the file away on purpose, there is nothing to do: machines get their leases back as they renew them.',
+    ),
+  'leases-emptied': ({ file }) =>
+    leasesLost(
+      file,
+      'leases.db-wal was damaged or emptied, which points to a failing disk or memory: sudo journalctl -k -p err shows their errors.',
+    ),
+  'leases-restored': ({ file }) =>
+    `${file} was restored from a copy, or was never used here: it lacks the leases given since the copy was made. Before the rack offers a machine ` +
+    'the address of its lease again, it probes the wire for another host with it; renewals are answered as usual. ' +
+    'You need not do anything. If addresses clash, end the lease of the wrong machine: sudo rackboot leases end ADDRESS.',
+  'leases-damaged': leasesDamaged,
+  'ends-unread': ({ file, reason }) => `${file}: ${reason}; leases that ended while the rack was down are not reported`,
+  'ends-unwritten': ({ file, reason }) => `${file}: ${reason}; ends of leases may be reported twice`,
+  'mark-unread': ({ file, reason }) => `${file}: ${reason}; the leases are checked like a restored copy`,
+  'mark-unwritten': ({ file, reason }) => `${file}: ${reason}; the next start checks the leases like a restored copy`,
+
+  'request-failed': ({ more, reason }) =>
+    `a request failed inside the region${more === 0 ? '' : `, with ${more} more since the last one`}: ${reason}`,
+  'connection-ended': ({ client, more, why }) =>
+    `the API ended a connection of ${client}${more === 0 ? '' : `, and ${more} more before it`}: ${endedBecause(why)}`,
+  'listener-waits': ({ reason }) => reason,
+  'certificate-expired': ({ file, until }) =>
+    `the certificate ${file} expired at ${until}: clients refuse it; renew it`,
+  'certificate-early': ({ file, from }) =>
+    `the certificate ${file} is valid from ${from} on: is this host's clock right?`,
+  'certificate-expiring': ({ file, until }) => `the certificate ${file} expires at ${until}: renew it`,
+  'key-readable': ({ file }) => `every user of this host can read the key ${file}: chmod 600 ${file}`,
+  'state-unacknowledged': ({ machine, racks, seconds }) =>
+    `${machine} is switched on although ${racks} did not acknowledge its state within ${seconds} s: it may boot as before`,
+  'state-unkept': ({ file, reason }) => `${file}: ${reason}`,
+  'state-invalid': ({ reason }) => reason,
+  'images-unread': ({ reason }) => `the images of this rack cannot be listed: ${reason}`,
+  'region-older': ({ ownVersion, otherVersion, file }) =>
+    `region.db holds version ${ownVersion} of the desired state, but ${file} is of version ${otherVersion}: ` +
+    'it is a copy from before, or the end of its write-ahead log was lost. Machines, accounts and settings of the time between are missing. ' +
+    "If you restored a backup, there is nothing to do; else restore one, and look at the kernel's log (dmesg)",
+  'region-damaged': ({ file, reason }) =>
+    `${file} is damaged in places (${reason}): the region works with the rest of it. Stop Rackboot and restore a backup; the disk may be failing, ` +
+    "see the kernel's log (dmesg)",
+  'loopback-only': () =>
+    'region.listen has only loopback addresses: racks on other hosts cannot reach this region unless a proxy on this host passes their requests on',
+  'database-slow': ({ seconds }) =>
+    `the database did not close within ${seconds} s; all that it has confirmed is stored`,
+
+  'link-failed': ({ reason }) => reason,
+  'link-answers': ({ url, status, said }) => `${url} answers ${status}: ${said}`,
+  'link-redirected': ({ url, status, where }) =>
+    `${url} answers ${status} and redirects${where === '' ? '' : ` to ${where}`}, which is not followed: set region.url to the region itself`,
+  'link-refused': ({ url, status, said }) => `${url} does not register this rack: ${status} ${said}`,
+  'link-ended': ({ status, said }) => `the region answers ${status}: ${said}`,
+  'link-versions': ({ ownVersion, otherVersion }) =>
+    `the region speaks version ${otherVersion} of the link, this rack version ${ownVersion}: update ${otherVersion < ownVersion ? 'the region' : 'the rack'}`,
+  'rack-unaccepted': ({ rack }) => `accept this rack on its region: rackboot racks accept ${rack}`,
+  'key-unknown': ({ file, said }) => `the region does not know the key of ${file}: ${said}`,
+  'region-said': ({ said }) => said,
+};
+
+const written = <C extends NoteCode>(note: { readonly note: C } & NoteParams[C]): string =>
+  NOTE_SENTENCES[note.note](note);
+/** The sentence of a note. */
+export const noteText = (note: RackNote): string => written(note);

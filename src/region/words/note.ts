@@ -1,0 +1,10 @@
+// Notes before they are sentences: a code and its parameters (`records/rack-note.ts`).
+
+import type { RackNote } from '../records/rack-note.ts';
+import { noteText } from './rack-reasons.ts';
+
+/** A note with its sentence, as events bring it to the log. */
+type SpokenNote = RackNote & { readonly text: string };
+
+/** Adds its sentence to a note. */
+export const spoken = (note: RackNote): SpokenNote => ({ ...note, text: noteText(note) });
