@@ -258,22 +258,44 @@ test('in boot, machines, dhcp, tftp, dns and http only server.ts opens anything;
   report(problems, 'let server.ts open it and hand over what is needed');
 });
 
-test('the driver of PostgreSQL is loaded only by what is asked to use one', () => {
+/** The files that load `target` when they are loaded; a late import does not count. */
+function loadersOf(target: string): ReadonlySet<string> {
   const loadedBy = (source: Source): string[] =>
     importsOf(source)
       .filter(({ typeOnly, isLate }) => !typeOnly && !isLate)
-      .map(({ target }) => (target.startsWith('.') ? normalize(join(dirname(source.path), target)) : target));
-  const loading = new Set(['pg']);
+      .map((found) =>
+        found.target.startsWith('.') ? normalize(join(dirname(source.path), found.target)) : found.target,
+      );
+  const loading = new Set([target]);
   for (let size = 0; size !== loading.size; ) {
     size = loading.size;
-    for (const source of sources) if (loadedBy(source).some((target) => loading.has(target))) loading.add(source.path);
+    for (const source of sources) if (loadedBy(source).some((each) => loading.has(each))) loading.add(source.path);
   }
-  loading.delete('pg');
+  loading.delete(target);
+  return loading;
+}
+
+test('the driver of PostgreSQL is loaded only by what is asked to use one', () => {
+  const loading = loadersOf('pg');
   assert.ok(loading.has('store/region-postgres.ts'));
   report(
     [...loading].filter((path) => !/^store\/(?:postgres|region-postgres|copy-postgres)/.test(path)),
     'import it with `await import()` where a PostgreSQL is configured',
   );
+});
+
+test("the rack's loop loads neither all texts of the region nor the tables of other commands", () => {
+  for (const target of ['region/words/language.ts', 'cli/commands.ts']) {
+    const loading = loadersOf(target);
+    assert.ok(
+      sources.some(({ path }) => path === target),
+      target,
+    );
+    report(
+      ['cli/command-line.ts', 'cli/rack/run.ts', 'daemon/daemon.ts'].filter((path) => loading.has(path)),
+      `load ${target} late: each start would take longer, and each rack more memory`,
+    );
+  }
 });
 
 test('no file imports node:http for more than types, which would load the HTTP client among its exports', () => {

@@ -8,8 +8,7 @@ import { cleanLines, cleanText } from '../clean-text.ts';
 import type { EventKind, RackEvent } from '../event.ts';
 import { formatIpv4, formatMac } from '../net/address.ts';
 import { reportedEvent } from '../region/records/reported-event.ts';
-import { reportedSentence } from '../region/words/event.ts';
-import { asSentence } from '../region/words/text.ts';
+import { asSentence, reportedSentence } from '../region/words/rack-reasons.ts';
 
 /** The longest text of an event, in characters: a sentence, or the problems of a configuration. */
 const EVENT_CHARACTERS_MAX = 2048;

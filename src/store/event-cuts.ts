@@ -14,8 +14,8 @@
 //    may be too high, so a few events too many are kept until the next count.
 
 import type { MachineEventType, NewMachineEvent } from '../region/records/machine-event.ts';
-import { number } from './region-rows.ts';
 import { all, numberIn, one, run, type Steps } from './region-steps.ts';
+import { number } from './rows.ts';
 
 /**
  * Events of a class between two cuts: a tenth of the bound, but at most this many, because one transaction deletes them all. A cut takes

@@ -34,7 +34,7 @@ import {
 } from './outbox-item.ts';
 import { OUTBOX_DATABASE } from './outbox-schema.ts';
 import { PostShares } from './post-shares.ts';
-import { number, type Row, Statements, text } from './region-rows.ts';
+import { number, type Row, Statements, text } from './rows.ts';
 
 /** The file's name below the state directory. */
 const OUTBOX_FILE = 'outbox.db';

@@ -24,8 +24,8 @@ import { explainWhileRunning, isLost, isRepeatable } from './postgres-faults.ts'
 import { PreparedForms } from './postgres-form.ts';
 import { type Horizon, LOCK_SQL, readHorizon } from './postgres-horizon.ts';
 import type { RegionDriver } from './region-driver.ts';
-import type { Row } from './region-rows.ts';
 import { type Answer, isSettledNumber, type Statement, type Steps, type Value } from './region-steps.ts';
+import type { Row } from './rows.ts';
 
 /** How long a transaction is run again and again, in milliseconds. Dozens of writers of one row take turns within it. */
 const REPEATED_MS_MAX = 10_000;

@@ -23,8 +23,9 @@ import type { Machine } from '../region/records/machine.ts';
 import { NEW_MACHINES_SQL, UNBOOTED_SQL, UNTOUCHED_SQL } from './new-machines-sql.ts';
 import { holdersQuery, sharedAmong, verdictsAmong } from './region-identity.ts';
 import { readMachines } from './region-machine-reads.ts';
-import { number, readUntouched, text } from './region-rows.ts';
+import { readUntouched } from './region-rows.ts';
 import { all, numberIn, one, type Steps } from './region-steps.ts';
+import { number, text } from './rows.ts';
 
 /** Questions of one decision. Each draw of names asks for as many as all before it, so none comes near. */
 const QUESTIONS_MAX = 16;

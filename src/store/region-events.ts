@@ -29,8 +29,8 @@ import type { EventFilter, RecordedReports, StrangerSeen } from '../region/recor
 import { cleanWords } from '../region/records/text-json.ts';
 import { type EventBounds, EventCuts } from './event-cuts.ts';
 import { machineIdOf, machineQuery } from './region-machine-reads.ts';
-import { number, optionalNumber, optionalText, type Row, text } from './region-rows.ts';
 import { all, numberIn, one, run, SETTLED_EVENT, type Statement, type Steps } from './region-steps.ts';
+import { number, optionalNumber, optionalText, type Row, text } from './rows.ts';
 import { packParams, unpackHappening } from './stored-event.ts';
 
 /** Former sources whose sequences are remembered, besides the current sources of known racks. */

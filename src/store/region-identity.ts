@@ -11,8 +11,8 @@ import type { PairVerdict, StoredVerdict } from '../region/records/knowledge.ts'
 import { statusRow } from '../region/records/lifecycle.ts';
 import type { Machine } from '../region/records/machine.ts';
 import type { Conflict } from '../region/records/store.ts';
-import { number, text } from './region-rows.ts';
 import { all, run, type Steps } from './region-steps.ts';
+import { number, text } from './rows.ts';
 import { packParams, unpackHappening } from './stored-event.ts';
 
 /** Shared values that are remembered. */

@@ -5,9 +5,9 @@
 import type { MachineKey, SshKey, Tag } from '../region/records/life-store.ts';
 import type { NewMachineEvent } from '../region/records/machine-event.ts';
 import type { EventTable } from './region-events.ts';
-import { number, type Row, text } from './region-rows.ts';
 import { type Answer, all, numberIn, one, run, type Steps } from './region-steps.ts';
 import { countVersion } from './region-versions.ts';
+import { number, type Row, text } from './rows.ts';
 
 /** The tables `ssh_key`, `tag`, `machine_tag`, `machine_key` and `user_data`. */
 export class LifeTables {

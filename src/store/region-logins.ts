@@ -4,8 +4,8 @@ import type { DebugLogin } from '../region/records/login-store.ts';
 import type { NewMachineEvent } from '../region/records/machine-event.ts';
 import type { EventTable } from './region-events.ts';
 import { machineIdOf } from './region-machine-reads.ts';
-import { number, optionalText, text } from './region-rows.ts';
 import { one, run, type Steps } from './region-steps.ts';
+import { number, optionalText, text } from './rows.ts';
 
 /** The table `debug_login`. */
 export class LoginTable {

@@ -6,10 +6,8 @@ import { findStatusByNumber, type MachineStatus, statusRow } from '../region/rec
 import type { Machine, MachineForRacks, MachineOutline } from '../region/records/machine.ts';
 import type { MachineFilter } from '../region/records/store.ts';
 import {
-  number,
   OUTLINE_COLUMNS,
   RACK_COLUMNS,
-  type Row,
   readAllocation,
   readInterface,
   readMachine,
@@ -17,6 +15,7 @@ import {
   readOutline,
 } from './region-rows.ts';
 import { type Answer, all, numberIn, one, type Steps } from './region-steps.ts';
+import { number, type Row } from './rows.ts';
 
 // Texts of frequent statements are made once: making one takes as long as finding its prepared statement.
 const OF_MACHINES = 'machine_id IN numbers(?) ORDER BY machine_id';

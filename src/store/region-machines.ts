@@ -45,9 +45,10 @@ import {
 import type { EventTable } from './region-events.ts';
 import { addShared, forgetDoubt, forgetShared, setIdentity, setVerdict } from './region-identity.ts';
 import { findMachine, getMachine, machineIdOf, readMachines } from './region-machine-reads.ts';
-import { MACHINE_COLUMNS, machineValues, number } from './region-rows.ts';
+import { MACHINE_COLUMNS, machineValues } from './region-rows.ts';
 import { all, numberIn, one, run, type Steps } from './region-steps.ts';
 import { countVersion } from './region-versions.ts';
+import { number } from './rows.ts';
 
 const MINUTE_MS = 60_000;
 

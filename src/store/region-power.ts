@@ -6,8 +6,8 @@
 
 import type { LedgerEntry } from '../power/ledger.ts';
 import type { PowerOutcome } from '../power/outcome.ts';
-import { number, optionalNumber, optionalText, type Row, text } from './region-rows.ts';
 import { all, one, run, type Steps } from './region-steps.ts';
+import { number, optionalNumber, optionalText, type Row, text } from './rows.ts';
 
 /** Ended commands that are remembered. */
 export const ENDED_MAX = 10_000;

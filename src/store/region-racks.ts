@@ -14,9 +14,9 @@ import type { RackInterface } from '../region/records/rack-description.ts';
 import type { MachineHome, MachineSign, RackChange, RackKeyHolder, RacksSeen } from '../region/records/rack-store.ts';
 import { parseJson } from '../region/records/text-json.ts';
 import type { EventTable } from './region-events.ts';
-import { number, optionalNumber, optionalText, type Row, text } from './region-rows.ts';
 import { all, one, run, type Steps } from './region-steps.ts';
 import { countVersion, drawRacksVersion, racksVersion } from './region-versions.ts';
+import { number, optionalNumber, optionalText, type Row, text } from './rows.ts';
 
 const REVISION_BYTES = 8;
 

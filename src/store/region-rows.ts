@@ -2,7 +2,7 @@
 //
 // 1. A column of an unexpected type throws: it is our own bug, or the file was changed by hand.
 
-import type { DatabaseSync, SQLInputValue, SQLOutputValue, StatementSync } from 'node:sqlite';
+import type { SQLInputValue } from 'node:sqlite';
 import type { MachineAddress } from '../machines/machine.ts';
 import { ipv4, mac } from '../net/address.ts';
 import { readStoredFacts } from '../region/records/hardware-facts.ts';
@@ -22,74 +22,8 @@ import { POWER_TASKS, type PowerTask } from '../region/records/power-task.ts';
 import type { ApiKey } from '../region/records/store.ts';
 import type { User } from '../region/records/user.ts';
 import { readStoredWork } from '../region/records/work.ts';
+import { number, optionalNumber, optionalText, type Row, text } from './rows.ts';
 import { packRemark, unpackRemark } from './stored-event.ts';
-
-export type Row = Readonly<Record<string, SQLOutputValue>>;
-
-/** SQLite's form of a statement, whose lists are `IN texts(?)`, `IN numbers(?)` and `FROM texts(?)`, each one JSON text. */
-export const sqliteForm = (sql: string): string =>
-  sql
-    .replace(/\bIN (?:texts|numbers)\((\?\d?)\)/g, 'IN (SELECT value FROM json_each($1))')
-    .replace(/\bFROM texts\((\?\d?)\)/g, 'FROM json_each($1)');
-
-/** The statements of one database, each prepared once. Their texts come from a fixed set in the code. */
-export class Statements {
-  readonly #database: DatabaseSync;
-  readonly #prepared = new Map<string, StatementSync>();
-
-  constructor(database: DatabaseSync) {
-    this.#database = database;
-  }
-
-  prepare(sql: string): StatementSync {
-    let statement = this.#prepared.get(sql);
-    if (statement === undefined) {
-      statement = this.#database.prepare(sqliteForm(sql));
-      this.#prepared.set(sql, statement);
-    }
-    return statement;
-  }
-
-  one(sql: string, ...values: SQLInputValue[]): Row | undefined {
-    return this.prepare(sql).get(...values);
-  }
-
-  all(sql: string, ...values: SQLInputValue[]): readonly Row[] {
-    return this.prepare(sql).all(...values);
-  }
-
-  /** @returns the number of changed rows */
-  run(sql: string, ...values: SQLInputValue[]): number {
-    return Number(this.prepare(sql).run(...values).changes);
-  }
-
-  /** The first column of the first row; 0 if there is no row or it is not a number. */
-  number(sql: string, ...values: SQLInputValue[]): number {
-    const row = this.one(sql, ...values);
-    const value = row === undefined ? 0 : Object.values(row)[0];
-    return typeof value === 'number' ? value : 0;
-  }
-}
-
-export function text(row: Row, column: string): string {
-  const value = row[column];
-  if (typeof value !== 'string') throw new Error(`column ${column} of region.db holds ${typeof value}, not text`);
-  return value;
-}
-
-export function number(row: Row, column: string): number {
-  const value = row[column];
-  if (typeof value !== 'number') throw new Error(`column ${column} of region.db holds ${typeof value}, not a number`);
-  return value;
-}
-
-export function optionalText(row: Row, column: string): string | undefined {
-  return row[column] === null ? undefined : text(row, column);
-}
-
-export function optionalNumber(row: Row, column: string): number | undefined {
-  return row[column] === null ? undefined : number(row, column);
-}
 
 function statusOf(value: number): MachineStatus {
   const status = findStatusByNumber(value);

@@ -18,8 +18,8 @@ import {
 } from '../region/records/script-store.ts';
 import { outputText } from '../region/scripts/script-output.ts';
 import type { EventTable } from './region-events.ts';
-import { number, optionalNumber, type Row, text } from './region-rows.ts';
 import { all, numberIn, one, run, type Steps } from './region-steps.ts';
+import { number, optionalNumber, type Row, text } from './rows.ts';
 
 const SCRIPT = `SELECT id, name, kind, title, description, timeout_seconds, position, changed_ms,
   octet_length(content) AS bytes FROM script`;

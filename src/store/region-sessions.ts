@@ -2,8 +2,9 @@
 
 import type { StoredSession } from '../region/records/session-store.ts';
 import type { User } from '../region/records/user.ts';
-import { number, readUser, text } from './region-rows.ts';
+import { readUser } from './region-rows.ts';
 import { numberIn, one, run, type Steps } from './region-steps.ts';
+import { number, text } from './rows.ts';
 
 /** The session that gives way to one of this account: of the account with the most, the one unused for longest. */
 const GIVE_WAY_SQL =

@@ -5,9 +5,9 @@
 import { parseSettingValue } from '../machines/settings.ts';
 import type { SettingChange, SettingsDecision, SettingsOutcome, StoredSetting } from '../region/records/store.ts';
 import type { EventTable } from './region-events.ts';
-import { text } from './region-rows.ts';
 import { all, run, type Steps } from './region-steps.ts';
 import { countVersion } from './region-versions.ts';
+import { text } from './rows.ts';
 
 /** Reads all settings, and stores changes of them together with their events. */
 export class SettingTable {

@@ -3,8 +3,8 @@
 // 1. There is one key at most, and it is never replaced. Of two processes that store one at the same time, the first wins: the other's
 //    transaction runs again, and finds the key.
 
-import { text } from './region-rows.ts';
 import { one, run, type Steps } from './region-steps.ts';
+import { text } from './rows.ts';
 
 export function* findSshKey(): Steps<string | undefined> {
   const { row } = yield one('SELECT private_key FROM region_ssh_key WHERE id = 1');

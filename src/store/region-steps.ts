@@ -10,7 +10,7 @@
 // 3. One driver runs an operation to its end before it returns; a driver for a database on the network can wait for each answer.
 
 import type { SQLInputValue } from 'node:sqlite';
-import type { Row } from './region-rows.ts';
+import type { Row } from './rows.ts';
 
 export type Value = SQLInputValue;
 

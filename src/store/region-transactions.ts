@@ -16,8 +16,8 @@ import { errorText, RackError } from '../errors.ts';
 import { BROKEN_CODES, sqliteCode } from './database-file.ts';
 import { type Effect, OpenTransaction, TransactionContext } from './open-transaction.ts';
 import type { RegionDriver } from './region-driver.ts';
-import { type Row, Statements } from './region-rows.ts';
 import type { Answer, Statement, Steps } from './region-steps.ts';
+import { type Row, Statements } from './rows.ts';
 
 /** SQLite result codes of conditions that may pass: busy, locked, out of memory, read-only, I/O error, full, cannot open. */
 const PASSING_CODES: ReadonlySet<number> = new Set([5, 6, 7, 8, 10, 13, 14]);

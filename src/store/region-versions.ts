@@ -6,8 +6,8 @@
 
 import { randomInt } from 'node:crypto';
 import type { SettledVersion } from '../region/records/store.ts';
-import { text } from './region-rows.ts';
 import { all, newNumber, numberIn, one, run, SETTLED_VERSION, type Statement, type Steps } from './region-steps.ts';
+import { text } from './rows.ts';
 
 /** The bound of `randomInt`. */
 const RACKS_VERSION_END = 2 ** 48 - 1;

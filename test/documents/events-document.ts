@@ -9,7 +9,7 @@ import { DHCP_REFUSALS } from '../../src/dhcp/refusals.ts';
 import { RACK_ERROR_CODES } from '../../src/errors.ts';
 import { HTTP_REFUSALS } from '../../src/http/events.ts';
 import { HINTS } from '../../src/observe/hints.ts';
-import { REFUSALS } from '../../src/region/api/answer.ts';
+import { REFUSALS } from '../../src/region/api/refusal-status.ts';
 import { ALLOCATION_REASONS } from '../../src/region/words/en/rack-dhcp.ts';
 import { PURPOSE_SENTENCES } from '../../src/region/words/en/rack-files.ts';
 import { REFUSAL_SENTENCES } from '../../src/region/words/refusal.ts';

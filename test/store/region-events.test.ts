@@ -4,10 +4,10 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
-import { sqliteForm } from '../../src/store/region-rows.ts';
 import { REGION_FILE } from '../../src/store/region-schema.ts';
 import { EVENT_BOUNDS } from '../../src/store/region-sqlite.ts';
 import { RegionTables } from '../../src/store/region-tables.ts';
+import { sqliteForm } from '../../src/store/rows.ts';
 import { withRegion } from '../region/place.ts';
 
 for (const [isQuiet, index] of [

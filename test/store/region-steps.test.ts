@@ -7,11 +7,11 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { sqliteForm } from '../../src/store/region-rows.ts';
 import { REGION_FILE } from '../../src/store/region-schema.ts';
 import { EVENT_BOUNDS, openRegionStore } from '../../src/store/region-sqlite.ts';
 import type { Answer, Statement, Steps } from '../../src/store/region-steps.ts';
 import { RegionTables } from '../../src/store/region-tables.ts';
+import { sqliteForm } from '../../src/store/rows.ts';
 import { fillRegion, OPERATIONS } from '../contract/region-operations.ts';
 
 /** A region with so many machines, whose statements are counted. */

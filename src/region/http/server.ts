@@ -17,12 +17,13 @@ import { type CertificatePair, secureContextOf } from '../../files/certificate.t
 import { socketRefusal } from '../../files/socket-refusal.ts';
 import { REQUEST_MS_MAX } from '../../net/body-places.ts';
 import { EventSampler } from '../../rate-limit.ts';
-import { REFUSALS, refuse } from '../api/answer.ts';
+import { refuse } from '../api/answer.ts';
 import { noteOperatorRequest } from '../api/caller.ts';
 import { ApiDoors } from '../api/doors.ts';
 import { EventFollowers } from '../api/event-followers.ts';
 import { Lists } from '../api/lists.ts';
 import type { ApiProblem } from '../api/problem.ts';
+import { REFUSALS } from '../api/refusal-status.ts';
 import { OPERATOR_SOCKET, RACK_SOCKET, type RegionConfig } from '../config.ts';
 import { MetadataService } from '../metadata/metadata-service.ts';
 import { PageGuard } from '../page/guard.ts';

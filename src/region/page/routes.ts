@@ -10,10 +10,11 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { equalSecrets } from '../accounts/accounts.ts';
 import { parseAuthorization } from '../accounts/authorization-header.ts';
-import { type Answer, REFUSALS, type Refusal, refuse, refuseFor } from '../api/answer.ts';
+import { type Answer, type Refusal, refuse, refuseFor } from '../api/answer.ts';
 import type { Peer } from '../api/caller.ts';
 import { type Fields, findNul, parseBody, queryOf } from '../api/form-body.ts';
 import { isEncrypted } from '../api/proxies.ts';
+import { REFUSALS } from '../api/refusal-status.ts';
 import type { User } from '../records/user.ts';
 import type { Region } from '../region.ts';
 import type { Html } from '../words/html.ts';

@@ -284,9 +284,9 @@ export type RackEventParams = { readonly [K in DhcpEventKind]: DhcpParams } & {
 } & { readonly [K in HttpEventKind]: HttpParams } & { readonly [K in DnsEventKind]: DnsParams } & ServiceParams;
 
 /** A rack's event: its kind and its fields. */
-export type ReportedEvent = {
-  readonly [K in keyof RackEventParams]: { readonly code: K; readonly params: RackEventParams[K] };
-}[keyof RackEventParams];
+export type ReportedEvent<Code extends keyof RackEventParams = keyof RackEventParams> = {
+  readonly [K in Code]: { readonly code: K; readonly params: RackEventParams[K] };
+}[Code];
 
 /** The fields of a rack's event on their way to the region. */
 export type RackFields = Readonly<Record<string, string | number | boolean | undefined>>;

@@ -4,7 +4,6 @@
 import { cleanText } from '../../clean-text.ts';
 import { formatMac, type MacAddress } from '../../net/address.ts';
 import type { Doubt, Happening } from '../records/event-params.ts';
-import type { ReportedEvent } from '../records/rack-event-params.ts';
 import type { Remark, RemarkParams } from '../records/remark.ts';
 import { isReported } from '../records/reported-event.ts';
 import type { Writers } from './en/table.ts';
@@ -32,9 +31,6 @@ function written(words: Writers<RemarkParams>, remark: Remark): string {
   const sentence = ready(words, remark);
   return cleanText(isReported(remark) ? LANGUAGE.shown.ofReport(sentence, remark) : sentence, SENTENCE_CHARACTERS_MAX);
 }
-
-/** The whole sentence of a rack's event, for the rack itself. */
-export const reportedSentence = (event: ReportedEvent): string => LANGUAGE.shown.ofReport(ready(WRITERS, event), event);
 
 /** The sentence of what happened, cleaned and at most SENTENCE_CHARACTERS_MAX characters long. */
 export const eventSentence = (happening: Happening): string => written(WRITERS, happening);

@@ -1,7 +1,18 @@
-// Reasons and remedies in the language in use, of which the rack itself speaks: in a trace, a forecast or a hint.
+// Sentences in the language in use that the rack itself writes: in its log, a trace, a forecast or a hint. Apart from `language.ts`, as the
+// rack's loop needs them without all the region's texts.
+
+import type { RackEventParams, ReportedEvent } from '../records/rack-event-params.ts';
+import { ofReport, RACK_EVENTS } from './en/rack-events.ts';
 
 export { type HintName, hintText } from './en/hints.ts';
 export { kernelParamsText } from './en/kernel-params.ts';
 export { noteText } from './en/notes.ts';
 export { ALLOCATION_REASONS, dhcpReason } from './en/rack-dhcp.ts';
 export { PURPOSE_CURES, PURPOSE_SENTENCES, refusalOf } from './en/rack-files.ts';
+export { asSentence } from './en/sentences.ts';
+
+const ready = <Code extends keyof RackEventParams>({ code, params }: ReportedEvent<Code>): string =>
+  RACK_EVENTS[code](params);
+
+/** The whole sentence of a rack's event. */
+export const reportedSentence = (event: ReportedEvent): string => ofReport(ready(event), event);

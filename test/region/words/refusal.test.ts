@@ -4,7 +4,8 @@ import assert from 'node:assert/strict';
 import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { bodyOf, REFUSALS, refuse, refuseField } from '../../../src/region/api/answer.ts';
+import { bodyOf, refuse, refuseField } from '../../../src/region/api/answer.ts';
+import { REFUSALS } from '../../../src/region/api/refusal-status.ts';
 import { EN } from '../../../src/region/words/en.ts';
 import { nameOf, REFUSAL_SENTENCES, type RefusalCode, refusal, sentenceOf } from '../../../src/region/words/refusal.ts';
 
