@@ -53,7 +53,7 @@ export interface AddRequest {
   readonly title?: string | undefined;
   /** Store a raw image compressed with Zstandard. */
   readonly compress: boolean;
-  /** The largest accepted disk, in bytes; undefined: DISK_BYTES_MAX. */
+  /** The largest accepted disk, in bytes; undefined: DISK_BYTES_MAX. Only tests set it: to expand 16 TiB takes hours. */
   readonly diskBytesMax?: number | undefined;
   /** Wall time. */
   readonly nowMs: number;

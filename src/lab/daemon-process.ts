@@ -42,7 +42,7 @@ export interface DaemonOptions {
   readonly before?: readonly string[] | undefined;
   /** The directory of compiled code (NODE_COMPILE_CACHE); empty for none. Default: this process's. */
   readonly compileCache?: string | undefined;
-  /** False if `start` must not wait for `daemon.ready`, which a configuration may keep out of the log. Default: true. */
+  /** False if `start` must not wait for `daemon.ready`. Default: true. Only benchmarks set it: they take the first answer for readiness. */
   readonly awaitReady?: boolean | undefined;
   readonly onLine: (line: LogLine) => void;
   readonly onExit?: (code: number | null) => void;

@@ -30,8 +30,6 @@ export interface VirtualMachineSpec {
   readonly directory: string;
   /** Further arguments for QEMU, such as additional devices. */
   readonly further?: readonly string[];
-  /** True if a reboot restarts it, like a real machine. Default: false: it ends, so that each start can be observed separately. */
-  readonly reboots?: boolean;
 }
 
 /** The QEMU platform of one kind of firmware. */
@@ -163,7 +161,8 @@ export class VirtualMachine {
       'none',
       '-monitor',
       'none',
-      ...(spec.reboots === true ? [] : ['-no-reboot']),
+      // A reboot ends it, so that each start can be observed separately.
+      '-no-reboot',
       '-serial',
       `file:${this.consolePath}`,
       '-uuid',

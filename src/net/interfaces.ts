@@ -39,7 +39,7 @@ export interface InterfaceWatch {
   close(): Promise<void>;
 }
 
-/** Options of a watch; `native: false` makes it poll. */
+/** Options of a watch. Only tests set `native: false`, by which it polls on Linux as on other systems. */
 export interface InterfaceWatchOptions {
   readonly clock: Clock;
   readonly native?: boolean;

@@ -8,9 +8,12 @@ import type { HostNetwork } from './datagram.ts';
 import { openDgramNetwork } from './udp-dgram.ts';
 
 export interface NetworkOptions {
-  /** False: use Node's own sockets even if native calls work. */
+  /** False: use Node's own sockets even if native calls work. Only tests set it, to see on Linux what hosts of other systems get. */
   readonly native?: boolean;
-  /** The send buffer to request, in bytes; default: as large as is useful. The system's own default is 212 992. */
+  /**
+   * The send buffer to request, in bytes; default: as large as is useful. The system's own default is 212 992. Only tests set it, to see what a
+   * host that allows no more gets.
+   */
   readonly sendBufferBytes?: number | undefined;
 }
 

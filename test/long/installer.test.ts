@@ -24,6 +24,7 @@ import { bootTreeNeeds } from '../support/boot-tree-needs.ts';
 import { eventuallyWithin } from '../support/eventually.ts';
 import { configText, GIB, specOf, tail } from '../support/first-boot.ts';
 import { missing } from '../support/needs.ts';
+import { REBOOTING } from '../support/powered-machine.ts';
 
 const MIRROR = '192.0.2.80';
 const WHOLE_MIRROR = process.env.RACKBOOT_DEBIAN_MIRROR?.replace(/\/+$/, '');
@@ -141,7 +142,10 @@ describe("Debian's installer with the answers of the region", { skip: missing(..
       mkdirSync(stateDir());
       writeFileSync(config, configText(stateDir(), tree, CASE) + more);
       daemon = await DaemonProcess.start({ config, namespace, onLine: (line) => lines.push(line) });
-      machine = new VirtualMachine({ ...specOf(CASE, 0, directory), reboots: WHOLE_MIRROR !== undefined }, namespace);
+      machine = new VirtualMachine(
+        { ...specOf(CASE, 0, directory), further: WHOLE_MIRROR === undefined ? [] : REBOOTING },
+        namespace,
+      );
       await eventuallyWithin(30_000, 'the region', () => lines.some(({ event }) => event === 'region.up'));
     },
     { timeout: ASKS_MS_MAX },

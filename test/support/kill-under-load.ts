@@ -17,7 +17,7 @@ import { leasesShape } from './answer-shapes.ts';
 import { ip } from './lab-facts.ts';
 import { printedRandom } from './printed-random.ts';
 import { addressOf, DhcpProbes } from './probes.ts';
-import { RunningRack } from './running-rack.ts';
+import { RunningRack, runRackboot } from './running-rack.ts';
 
 /** Concurrent clients. */
 const CLIENTS = 24;
@@ -71,9 +71,7 @@ export async function killUnderLoad(
     for (let kill = 1; kill <= kills; kill += 1) {
       if (kill > 1 && random(KILLED_STARTS) === 0) {
         lengthenLog(join(rack.stateDir, LEASE_FILE));
-        await rack.start({ ...options, awaitReady: false });
-        await sleep(random(START_MS_MAX));
-        await rack.kill();
+        await runRackboot(['run', '--config', rack.configFile], { endMsMax: random(START_MS_MAX) });
       }
       await rack.start(options);
       stages.end('start');

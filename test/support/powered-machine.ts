@@ -15,6 +15,8 @@ import { type BmcSpec, bmcDevices, startSimulatedBmc } from './simulated-bmc.ts'
 const END_MS_MAX = 10_000;
 /** ipmitool waits a second for the first answer, and longer for each further one; a command of the rack's comes later. */
 export const AGAIN_SECONDS_MAX = 4;
+/** Further arguments for QEMU: a reboot restarts the machine, like a real one, instead of ending it. */
+export const REBOOTING: readonly string[] = ['-action', 'reboot=reset'];
 
 const quoted = (word: string): string => `'${word.replaceAll("'", "'\\''")}'`;
 
@@ -74,10 +76,11 @@ export class PoweredMachine {
     const monitor = ['-chardev', `socket,id=monitor,path=${this.#place('monitor')},server=on,wait=off`];
     const further = [
       ...(spec.further ?? []),
+      ...REBOOTING,
       ...[...monitor, '-mon', 'chardev=monitor,mode=readline'],
       ...(bus === undefined ? [] : bmcDevices(bus)),
     ];
-    this.machine = new VirtualMachine({ ...spec, reboots: true, further }, namespace);
+    this.machine = new VirtualMachine({ ...spec, further }, namespace);
     this.#namespace = namespace;
     this.#bmc = { ...bmc, directory: spec.directory, chassis: this.#place('chassis') };
   }
