@@ -1,4 +1,5 @@
-// `npm test`: runs every suite this host can run, side by side as far as the files allow it (host-share.ts), a line for each that is over.
+// `npm test`: runs every suite this host can run, side by side as far as the files allow it (host-share.ts), a line for each
+// test file that is over; files of one folder that share a process end with a line for the folder.
 // At the end it says what failed, what was skipped and what that would need, and how long everything took.
 // `node bin/with-node.js test/run.ts unit` runs one suite. With CI=true a skipped test is a failure, and up to REPEATED_MAX files that fail
 // run once more, alone: the host is shared, and some tests are about time. A file that failed once is printed as such.
@@ -10,6 +11,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { cachePlace } from '../bin/cache-place.js';
 import { declaredShare, HOST_PARTS, type HostShare } from './support/host-share.ts';
+import type { FileLine } from './support/line-reporter.ts';
 import { MEMORY_ROOT } from './support/memory-place.ts';
 import { NO_MIRROR, reachesMirror, withoutMirrorText } from './support/needs.ts';
 import { killTests, type Limits, runTests } from './support/test-process.ts';
@@ -90,8 +92,7 @@ function shareOf(file: string): HostShare {
 
 function jobOf(suite: Suite, file: string): Job {
   const share = shareOf(file);
-  const label = file.replace(/^test\//, '').replace(/\.test\.ts$/, '');
-  return { suite, label, files: [file], parts: share.parts, seconds: share.seconds };
+  return { suite, label: labelOf(file), files: [file], parts: share.parts, seconds: share.seconds };
 }
 
 function jobsOf(suite: Suite): readonly Job[] {
@@ -130,12 +131,25 @@ async function runProgram({ label, program: [command = '', ...args] = [] }: Job)
   console.log(`${status === 0 ? '✔' : '✖'} ${label}`);
 }
 
+/** The name of a test file in the output. */
+const labelOf = (file: string): string => file.replace(/^test\//, '').replace(/\.test\.ts$/, '');
+
+const testsOf = (count: number): string => `${count} ${count === 1 ? 'test' : 'tests'}`;
+
+/** Progress within a process that runs several files. */
+function printFile({ file, passed, failed, seconds }: FileLine): void {
+  const tests = failed === 0 ? testsOf(passed) : `${failed} failed`;
+  console.log(`${failed === 0 ? '✔' : '✖'} ${labelOf(file).padEnd(32)} ${tests.padEnd(10)} ${inSeconds(seconds)} s`);
+}
+
 const inSeconds = (seconds: number): string => seconds.toFixed(1).padStart(6);
 
 async function runJob(job: Job, left: () => number, isFirst = true): Promise<void> {
   const { suite, label, files } = job;
   if (suite === CHECK) return await runProgram(job);
-  const result = await runTests(files, suite, `${suite.name}-${label.replaceAll('/', '-')}`, suite === LONG);
+  // The line of a job with one file says the same.
+  const onFile = files.length > 1 ? printFile : undefined;
+  const result = await runTests(files, suite, `${suite.name}-${label.replaceAll('/', '-')}`, suite === LONG, onFile);
   const isGood = result.failures.length === 0;
   const isRepeated = !isGood && isFirst && CI;
   if (isRepeated) doubtful.push([job, result.failures]);
@@ -147,7 +161,7 @@ async function runJob(job: Job, left: () => number, isFirst = true): Promise<voi
   took.push([label, result.seconds]);
   cpuSeconds += result.cpuSeconds;
   const isSkipped = isGood && result.passed === 0 && result.skipped.length > 0;
-  const tests = isSkipped ? 'skipped' : `${result.passed} ${result.passed === 1 ? 'test' : 'tests'}`;
+  const tests = isSkipped ? 'skipped' : testsOf(result.passed);
   console.log(
     `${isSkipped ? '–' : isGood ? '✔' : '✖'} ${label.padEnd(32)} ${tests.padEnd(10)} ${inSeconds(result.seconds)} s ${inSeconds(result.cpuSeconds)} s of a processor   ${left()} left`,
   );

@@ -2,14 +2,16 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import type { TestLine } from './line-reporter.ts';
+import type { FileLine, TestLine } from './line-reporter.ts';
 import { killBelow } from './process-tree.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 /** How many characters of a process's output are kept. */
 const OUTPUT_MAX = 16_384;
+/** How often a running process is asked for the files that are over, in milliseconds. */
+const LOOK_MS = 1000;
 
 export interface Limits {
   /** The longest a single test may take. */
@@ -42,15 +44,23 @@ export function killTests(): void {
   }
 }
 
-/** Runs test files in one process. @param name the file for its lines, in the temporary directory @param isShown whether its output is printed at once */
+/**
+ * Runs test files in one process.
+ * @param name the file for its lines, in the temporary directory
+ * @param isShown whether its output is printed at once
+ * @param onFile called with each file when its tests are over
+ */
 export async function runTests(
   files: readonly string[],
   limits: Limits,
   name: string,
   isShown: boolean,
+  onFile: (file: FileLine) => void = () => undefined,
 ): Promise<Outcome> {
   const from = process.uptime();
   const linesFile = join(process.env.TMPDIR ?? '/tmp', `${name}.lines`);
+  // Those of an earlier run of these files.
+  rmSync(linesFile, { force: true });
   const support = (file: string): string => join(ROOT, 'test', 'support', file);
   const reporter = [`--test-reporter=${support('line-reporter.ts')}`, `--test-reporter-destination=${linesFile}`];
   const child = spawn(
@@ -73,9 +83,19 @@ export async function runTests(
       output = `${output}${text}`.slice(-OUTPUT_MAX);
     });
   }
+  let shown = 0;
+  const show = (): readonly TestLine[] => {
+    const lines = readLines(linesFile);
+    const over = lines.filter((line) => line.kind === 'file');
+    for (const file of over.slice(shown)) onFile(file);
+    shown = over.length;
+    return lines;
+  };
+  const looks = setInterval(show, LOOK_MS);
   const [code, signal] = await once(child, 'close');
+  clearInterval(looks);
   running.delete(child);
-  const lines = readLines(linesFile);
+  const lines = show();
   const of = <Kind extends TestLine['kind']>(kind: Kind): Extract<TestLine, { kind: Kind }>[] =>
     lines.filter((line): line is Extract<TestLine, { kind: Kind }> => line.kind === kind);
   const failures = of('failed').map((line) => `${line.name} (${line.file})\n${indented(line.why)}`);
@@ -98,10 +118,10 @@ function readLines(file: string): readonly TestLine[] {
   try {
     return readFileSync(file, 'utf8')
       .split('\n')
-      .filter((line) => line !== '')
+      .slice(0, -1)
       .map((line): TestLine => JSON.parse(line));
   } catch {
-    // It ended before its first line, or in the middle of one.
+    // It has not written its first line yet.
     return [];
   }
 }
