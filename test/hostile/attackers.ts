@@ -414,7 +414,7 @@ const ATTACKS: Readonly<Record<string, () => Promise<void>>> = {
     flood(await everyAddress(), 2000, 53, (index) =>
       queryBytes(`n${index}-${random(1e9)}.outside.example`, 1, { id: index & 0xffff }),
     ),
-  'dns-proxied': async () =>
+  'dns-alongside': async () =>
     // Each name some times: most of the answers come from the cache, as those of others do.
     flood(await everyAddress(), 1000, 53, (index) =>
       queryBytes(`b${(index >> 2) % 4000}.outside.example`, (index & 1) === 0 ? 1 : 16, { id: index & 0xffff }),

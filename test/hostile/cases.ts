@@ -193,7 +193,7 @@ export const CASES: readonly HostileCase[] = [
   {
     door: 'DNS',
     attacker: 'asks from 64 addresses for A and TXT of its own names, at the same time as the other clients',
-    attack: 'dns-proxied',
+    attack: 'dns-alongside',
     from: 'attacker',
     bites: every(
       grown(500, 'rackboot_dns_forwarded_total', { outcome: 'sent' }),

@@ -33,7 +33,7 @@ const ROUTED: Readonly<Record<string, Routed>> = {
   'tftp-netascii': BY_TFTP,
   'dns-silent-zones': { ...BY_DNS, short: true },
   'dns-random-names': BY_DNS,
-  'dns-proxied': BY_DNS,
+  'dns-alongside': BY_DNS,
   'dns-tcp-idle': {},
   'boot-idle': {},
   'boot-slow-headers': {},

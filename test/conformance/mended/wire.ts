@@ -27,7 +27,7 @@ const flood = named('dns/flood.test.ts');
 export const WIRE_POINTS: readonly MendedPoint[] = [
   {
     point: 'received bytes are copied before they are kept',
-    cases: ['dns-proxied'],
+    cases: ['dns-alongside'],
     rows: [
       {
         holds: 'A reader copies the bytes that a decoder keeps.',
