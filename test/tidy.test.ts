@@ -7,6 +7,8 @@ import { existsSync, globSync, readFileSync } from 'node:fs';
 import { basename, dirname, join, normalize, relative } from 'node:path';
 import { test } from 'node:test';
 import { NEEDED_PACKAGES } from './support/needs.ts';
+import { findReadySentences } from './support/ready-sentences.ts';
+import { writeTypedSample } from './support/typed-sample.ts';
 import { findAmbiguousParts, findKeepers, findLaunderers, readTypedSource } from './support/typed-source.ts';
 
 const ROOT = dirname(import.meta.dirname);
@@ -581,6 +583,39 @@ test('no code reads the sentence of an event, and none but the store makes an ev
     problems,
     'read the code and the parameters of the event, or add what you need to region/records/event-params.ts',
   );
+});
+
+test('no event and no note is given a ready sentence: codes and parameters become sentences in the words', () => {
+  report(
+    findReadySentences((path) => path.startsWith('region/words/')),
+    'give what varies as parameters, and write the sentence in src/region/words/en',
+  );
+});
+
+test('a ready sentence is found in a field, a constant and a function of the file, and in the parameters of an event', () => {
+  const found = [
+    "export const a = { kind: 'room.what', reason: `the disk of @{host} is full` };",
+    "export const b = { kind: 'room.what', reason: host === '' ? 'no host' : 'a-code' };",
+    "const reason = 'it went away'; export const c = { kind: 'room.what', reason };",
+    "const why = () => `@{host} failed`; export const d = { note: 'a-note', reason: why() };",
+    'function whyElse(): string { return `not @{host}`; }',
+    "export const e = { note: 'a-note', reason: whyElse() };",
+    "export const f = { code: 'a-code', params: { said: [host, 'or another'].join(' ') } };",
+  ];
+  const right = [
+    "export const g = { kind: 'room.what', reason: 'a-code', message: host.trim(), file: `@{host}/leases.db` };",
+    "export const h = { kind: 'plain', reason: 'this is no event' }; export const i = { note: 'a-note', reason: host };",
+  ];
+  const lines = ["const host = 'host-1';", ...found, ...right];
+  const sample = writeTypedSample({ 'a.ts': lines.join('\n').replaceAll('@{', '${') });
+  try {
+    const places = findReadySentences(() => false, sample).map((text) =>
+      /^a\.ts:(\d+): (\w+)/.exec(text)?.slice(1).join(' '),
+    );
+    assert.deepEqual(places, ['2 reason', '3 reason', '4 reason', '5 reason', '7 reason', '8 said']);
+  } finally {
+    sample.remove();
+  }
 });
 
 test('no file is longer than 400 lines and no function longer than 70', () => {

@@ -52,6 +52,9 @@ export interface DhcpEvent extends RackEvent {
   readonly place?: string | undefined;
   /** Why something was refused. */
   readonly reason?: string | undefined;
+  /** The invalid field of a message, and its first byte. */
+  readonly field?: string | undefined;
+  readonly offset?: number | undefined;
   /** How many leases of another server were imported. */
   readonly imported?: number | undefined;
   /** Codes of options that did not fit in the reply. */
@@ -189,7 +192,7 @@ export const DHCP_EVENTS = {
     level: 'warning',
     message: 'DHCP message not understood',
     explanation:
-      'A datagram on the DHCP port was not a valid message; the reason gives the fault and its place. One now and then is a broken device; many are a scan or an attack.',
+      'A datagram on the DHCP port was not a valid message; reason gives the fault, field and offset its place. One now and then is a broken device; many are a scan or an attack.',
   },
   'dhcp.expired': {
     level: 'info',

@@ -39,8 +39,9 @@ export function readRecords(records: readonly ConfiguredRecord[], report: (repor
     const name = parseName(record.name);
     const rdata = parseRdata(record.type, record.data);
     if (name === undefined || rdata === undefined || aliases.has(name)) {
-      const reason = name === undefined ? 'bad name' : rdata === undefined ? 'bad data' : 'the name has a CNAME';
-      report({ kind: 'dns.record-invalid', name: record.name, reason: `${record.type} ${record.data}: ${reason}` });
+      const reason = name === undefined ? 'bad-name' : rdata === undefined ? 'bad-data' : 'name-has-alias';
+      const { type, data } = record;
+      report({ kind: 'dns.record-invalid', name: record.name, type, data, reason });
       continue;
     }
     const ttl = record.ttl ?? RECORD_TTL;

@@ -4,6 +4,7 @@
 // 2. Events that any host can trigger with a datagram are sampled: one event an interval, whose `count` says how often it happened.
 
 import type { EventKind, RackEvent } from '../event.ts';
+import type { ClaimOwner } from './claims.ts';
 
 /** Every kind of event of this room, for the operator. */
 export const DNS_EVENTS = {
@@ -84,11 +85,16 @@ export interface DnsEvent extends RackEvent {
   /** The DNS name or domain concerned. */
   readonly name?: string | undefined;
   /** The owner that keeps a contested name. */
-  readonly winner?: string | undefined;
+  readonly winner?: ClaimOwner | undefined;
+  readonly winnerAddress?: string | undefined;
+  readonly winnerMac?: string | undefined;
   /** The owner that does not get it. */
-  readonly loser?: string | undefined;
+  readonly loser?: ClaimOwner | undefined;
   /** The cause, in a few words. */
   readonly reason?: string | undefined;
+  /** A record that is left out. */
+  readonly type?: string | undefined;
+  readonly data?: string | undefined;
 }
 
 /** Counters of the room; they only grow. */

@@ -247,7 +247,7 @@ export class Names implements NameSource {
       if (claim === undefined) {
         const name = parseName(fqdn);
         if (name === undefined || name === '') {
-          this.#report({ kind: 'dns.record-invalid', name: fqdn, address, reason: `${owner}: not a domain name` });
+          this.#report({ kind: 'dns.record-invalid', name: fqdn, address, reason: 'not-a-domain-name' });
           continue;
         }
         claim = { owner, name, address, ttl, reverse, mac: undefined };
@@ -327,8 +327,10 @@ export class Names implements NameSource {
       name,
       address,
       mac,
-      winner: describe(winner),
-      loser: describe(loser),
+      winner: winner.owner,
+      winnerAddress: formatIpv4(winner.address),
+      winnerMac: winner.mac === undefined ? undefined : formatMac(winner.mac),
+      loser: loser.owner,
     });
   }
 
@@ -390,9 +392,4 @@ export class Names implements NameSource {
       this.#increasedThisTurn = false;
     });
   }
-}
-
-function describe(claim: Claim): string {
-  const whose = claim.mac === undefined ? '' : ` of ${formatMac(claim.mac)}`;
-  return `${claim.owner}${whose} at ${formatIpv4(claim.address)}`;
 }

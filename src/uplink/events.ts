@@ -21,7 +21,15 @@ export type UplinkNotice = RackEvent &
     | { readonly kind: 'region.post-queued'; readonly path: string; readonly bytes: number }
     | { readonly kind: 'region.post-refused'; readonly reason: string }
     | { readonly kind: 'outbox.full'; readonly dropped: number; readonly waiting: number }
-    | { readonly kind: 'outbox.dead-letter'; readonly sequence: number; readonly what: string; readonly reason: string }
+    | {
+        readonly kind: 'outbox.dead-letter';
+        readonly sequence: number;
+        /** `post`, or the kind of the event. */
+        readonly what: string;
+        /** The address of the machine that posted. */
+        readonly peer?: string;
+        readonly reason: string;
+      }
     | { readonly kind: 'outbox.renumbered'; readonly id: string }
     | { readonly kind: 'outbox.unavailable'; readonly reason: string }
     | { readonly kind: 'outbox.available'; readonly waiting: number }

@@ -101,8 +101,8 @@ export class RegionLink {
       rack: () => this.#rack?.uuid ?? '',
       ask,
       onBuried: (entry, reason) => {
-        const what = entry.kind === 'post' ? `post of ${entry.post.peer}` : entry.report.kind;
-        notice({ kind: 'outbox.dead-letter', sequence: entry.sequence, what, reason });
+        const what = entry.kind === 'post' ? { what: entry.kind, peer: entry.post.peer } : { what: entry.report.kind };
+        notice({ kind: 'outbox.dead-letter', sequence: entry.sequence, ...what, reason });
       },
       onRenumbered: () => notice({ kind: 'outbox.renumbered', id: outbox.id }),
       onStore: (problem) => this.#keeper.storeIs(problem),

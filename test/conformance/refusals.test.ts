@@ -361,9 +361,9 @@ test('a datagram that is no message is counted as malformed, and the log says wh
   ];
   for (const bytes of bad) assert.deepEqual(rack.hand(Uint8Array.from(bytes)), []);
   assert.equal(rack.server.counters().messages.malformed, bad.length);
-  for (const { kind, reason } of rack.events) {
+  for (const { kind, reason, field, offset } of rack.events) {
     assert.equal(kind, 'dhcp.malformed');
-    assert.match(reason ?? '', /^[a-z-]+ in [\w ]+ at byte \d+$/);
+    assert.match(`${reason} in ${field} at byte ${offset}`, /^[a-z-]+ in [\w ]+ at byte \d+$/);
   }
 });
 

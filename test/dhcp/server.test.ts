@@ -332,7 +332,7 @@ test('bad datagrams are counted, reported as a sample, and stop nothing', async 
   assert.equal(rig.server.counters().faults['too-short'], 60);
   const reported = rig.reported();
   assert.ok(reported.length < 30);
-  assert.match(reported[0] ?? '', /^dhcp\.malformed truncated in \w+ at byte \d+$/);
+  assert.match(reported[0] ?? '', /^dhcp\.malformed truncated$/);
 });
 
 test('a flood of strangers hides no refusal of a machine that holds a lease', async () => {

@@ -90,8 +90,9 @@ describe('the owner of a name', () => {
     assert.deepEqual(pointer(all, '10.20.0.100'), []);
     assert.equal(reports.length, 1);
     assert.equal(reports[0]?.kind, 'dns.name-conflict');
-    assert.equal(reports[0]?.winner, 'machine at 10.20.0.10');
-    assert.equal(reports[0]?.loser, 'lease of 52:54:00:00:00:01 at 10.20.0.100');
+    const { winner, winnerAddress, loser, ...whose } = reports[0] ?? assert.fail('no report');
+    assert.deepEqual([winner, winnerAddress], ['machine', '10.20.0.10']);
+    assert.deepEqual([loser, whose.mac, whose.address], ['lease', MAC, ip('10.20.0.100')]);
   });
 
   it('a lease of the same name at the same address is no conflict', () => {

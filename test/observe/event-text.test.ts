@@ -83,7 +83,7 @@ const SENTENCES: readonly (readonly [Readonly<Record<string, unknown>> & { reado
     'Got no answer: the message is a reply of a server, not a request of a client (not-a-request), from 10.20.0.9',
   ],
   [
-    { kind: 'dhcp.malformed', reason: 'too-short in op at byte 0', interfaceName: 'eth1', from: '10.20.0.9' },
+    { kind: 'dhcp.malformed', reason: 'too-short', field: 'op', offset: 0, interfaceName: 'eth1', from: '10.20.0.9' },
     'Invalid DHCP message on eth1 from 10.20.0.9: too-short in op at byte 0',
   ],
   [

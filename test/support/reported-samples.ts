@@ -37,8 +37,10 @@ const FIELDS = {
   ...{ purpose: 'commissioning', status: 403, operation: 'signal', said: 'no such machine' },
   ...{
     name: 'web1.maas',
-    winner: 'web1',
-    loser: 'web2',
+    winner: 'machine',
+    winnerAddress: '10.20.0.10',
+    winnerMac: '52:54:00:00:00:07',
+    loser: 'lease',
     machine: 'web1',
     rack: 'rack-1',
     instead: 'ipxe.cfg',
@@ -71,10 +73,11 @@ const FIELDS = {
     options: 'ntp-servers',
     ip: '10.20.0.1',
   },
+  ...{ type: 'A', data: '10.20.0.300', field: 'op', offset: 0 },
   ...{ host: '52:54:00:00:00:09', why: 'too-slow', where: 'http://10.20.0.2/', system: 'linux', processor: 'riscv64' },
   ...{ granted: 212_992, asked: 4_194_304, more: 2, row: 'block 42', isUndone: false, kept: '10.20.0.9', keptMore: 1 },
   ...{ lost: '10.20.0.10', lostMore: 0, until: '2026-12-01T00:00:00Z', racks: 'far', ownVersion: 1, otherVersion: 2 },
-  ...{ dropped: 1, what: 'report 7', missed: 2, room: 'dhcp', logLevel: 'debug', seconds: 60 },
+  ...{ dropped: 1, what: 'post', peer: '10.20.0.9', missed: 2, room: 'dhcp', logLevel: 'debug', seconds: 60 },
 };
 
 /** The names of all fields. */

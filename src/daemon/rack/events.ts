@@ -32,7 +32,12 @@ export type DaemonEvent = RackEvent &
       } & RackNote)
     | { readonly kind: 'tree.problem'; readonly tree: string; readonly reason: string }
     | { readonly kind: 'tree.served'; readonly tree: string; readonly entries: number }
-    | { readonly kind: 'interface.waiting'; readonly interface: string; readonly reason: string }
+    | ({
+        readonly kind: 'interface.waiting';
+        readonly interface: string;
+        readonly note: string;
+        readonly reason: string;
+      } & RackNote)
     | { readonly kind: 'interface.serving'; readonly interface: string; readonly network: string }
     | {
         readonly kind: 'config.applied';

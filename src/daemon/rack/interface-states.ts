@@ -4,8 +4,10 @@ import type { Instant } from '../../clock.ts';
 import type { ClusterInterface } from '../../config/rack-config.ts';
 import type { LocalInterface } from '../../dhcp/networks/subnet.ts';
 import type { Publish } from '../../event.ts';
-import { formatIpv4, formatNetwork, isLoopback } from '../../net/address.ts';
+import { formatIpv4, formatNetwork, type Ipv4, isLoopback } from '../../net/address.ts';
 import type { HostInterface } from '../../net/host-interface.ts';
+import type { RackNote } from '../../region/records/rack-note.ts';
+import { noteText } from '../../region/words/rack-reasons.ts';
 import type { DaemonEvent } from './events.ts';
 
 export interface InterfaceState {
@@ -18,6 +20,8 @@ export interface InterfaceState {
   readonly serving: boolean;
   /** Why it is not served; empty if it is. */
   readonly reason: string;
+  /** The same with its code; undefined if it is served. */
+  readonly waits?: RackNote | undefined;
 }
 
 /** The state of each cluster interface, in their order. */
@@ -26,27 +30,27 @@ export function interfaceStates(
   host: readonly HostInterface[],
 ): InterfaceState[] {
   return configured.map((entry) => {
-    const reason = entry.interfaceName === undefined ? '' : waitsFor(entry, host);
+    const waits = entry.interfaceName === undefined ? undefined : waitsFor(entry.interfaceName, entry.ip, host);
     return {
       name: entry.name,
       interface: entry.interfaceName ?? '',
       network: formatNetwork(entry.network),
       mode: entry.management === 0 ? 'none' : entry.proxy === true ? 'proxy' : 'server',
-      serving: reason === '',
-      reason,
+      serving: waits === undefined,
+      reason: waits === undefined ? '' : noteText(waits),
+      waits,
     };
   });
 }
 
-function waitsFor(entry: ClusterInterface, host: readonly HostInterface[]): string {
-  const found = host.find(({ name }) => name === entry.interfaceName);
-  if (found === undefined) return `${entry.interfaceName} does not exist`;
-  if (!found.up) return `${found.name} is down`;
-  if (!found.carrier) return `${found.name} has no link`;
-  const ip = entry.ip;
+function waitsFor(name: string, ip: Ipv4 | undefined, host: readonly HostInterface[]): RackNote | undefined {
+  const found = host.find((one) => one.name === name);
+  if (found === undefined) return { note: 'interface-absent', interface: name };
+  if (!found.up) return { note: 'interface-down', interface: name };
+  if (!found.carrier) return { note: 'interface-unlinked', interface: name };
   // Every address of 127.0.0.0/8 is local, configured or not.
   const present = ip === undefined || isLoopback(ip) || found.addresses.some(({ address }) => address === ip);
-  return present ? '' : `${found.name} does not have the address ${formatIpv4(ip)}`;
+  return present ? undefined : { note: 'interface-unaddressed', interface: name, ip: formatIpv4(ip) };
 }
 
 /** Keeps the states, and publishes changes. */
@@ -68,9 +72,11 @@ export class InterfaceStates {
     for (const state of states) {
       const before = this.#states.find(({ name }) => name === state.name);
       if (state.interface === '' || (before?.serving === state.serving && before.reason === state.reason)) continue;
-      const event: DaemonEvent = state.serving
-        ? { kind: 'interface.serving', at, interface: state.interface, network: state.network }
-        : { kind: 'interface.waiting', at, interface: state.interface, reason: state.reason };
+      const about = { at, interface: state.interface };
+      const event: DaemonEvent =
+        state.waits === undefined
+          ? { kind: 'interface.serving', ...about, network: state.network }
+          : { ...state.waits, kind: 'interface.waiting', ...about, reason: state.reason };
       this.#publish(event);
     }
     this.#states = states;

@@ -50,9 +50,9 @@ export function refusedEvent(
 
 /** The event of a datagram that is not a message; `from` is its source. */
 export function malformedEvent(fault: WireFault, arrival: Arrival, from: Ipv4, at: Instant, sample: Sample): DhcpEvent {
-  const reason = `${fault.code} in ${fault.field} at byte ${fault.offset}`;
+  const { code: reason, field, offset } = fault;
   const { interfaceName } = arrival;
-  return { kind: 'dhcp.malformed', at, interfaceName, from: sourceOf(from), reason, ...sample };
+  return { kind: 'dhcp.malformed', at, interfaceName, from: sourceOf(from), reason, field, offset, ...sample };
 }
 
 const keptWay = ({ circuitId, remoteId }: DhcpEvent): Way => ({ circuitId, remoteId });

@@ -66,6 +66,8 @@ const DHCP = {
   imported: 'number?',
   offered: 'text?',
   evidence: ['probe', 'client', 'reply'],
+  field: 'text?',
+  offset: 'number?',
   isBootOnly: 'flag?',
 } as const satisfies FormsOf<DhcpEvent, 'vendorClass' | 'omitted'>;
 
@@ -94,7 +96,7 @@ const DHCP_FIELDS: FieldsOf<DhcpEventKind, typeof DHCP> = {
   'dhcp.probes-distrusted': ['subnet', 'usedBy'],
   'dhcp.inform': [],
   'dhcp.refused': ['reason', 'relay', 'wanted', 'from', 'classes', ...PORT, 'waitedSeconds'],
-  'dhcp.malformed': ['reason', 'interfaceName', 'from'],
+  'dhcp.malformed': ['reason', 'field', 'offset', 'interfaceName', 'from'],
   'dhcp.expired': [],
   'dhcp.foreign-server': ['interfaceName', 'subnet', 'evidence', 'offered', 'leaseSeconds', 'file', 'isBootOnly'],
   'dhcp.probe-blind': [],
@@ -169,11 +171,18 @@ const HTTP_FIELDS: FieldsOf<HttpEventKind, typeof HTTP> = {
   'http.region-unreachable': ['file', 'reason'],
 };
 
+/** By what right a name is claimed. */
+const OWNERS = ['configured', 'rack', 'machine', 'reservation', 'lease'] as const;
+
 const DNS = {
   port: 'number?',
   name: 'text?',
-  winner: 'text?',
-  loser: 'text?',
+  winner: OWNERS,
+  winnerAddress: 'text?',
+  winnerMac: 'text?',
+  loser: OWNERS,
+  type: 'text?',
+  data: 'text?',
   reason: 'text?',
 } as const satisfies FormsOf<DnsEvent>;
 
@@ -185,8 +194,8 @@ const DNS_FIELDS: FieldsOf<DnsEventKind, typeof DNS> = {
   'dns.upstream-recovered': ['port'],
   'dns.overloaded': ['reason'],
   'dns.answers-forged': ['port', 'name'],
-  'dns.name-conflict': ['name', 'winner', 'loser'],
-  'dns.record-invalid': ['name', 'reason'],
+  'dns.name-conflict': ['name', 'winner', 'winnerAddress', 'winnerMac', 'loser'],
+  'dns.record-invalid': ['name', 'type', 'data', 'reason'],
 };
 
 const BOOT = {
@@ -221,7 +230,7 @@ const SERVICE = {
   'clock.stepped': { byMs: 'number' },
   'tree.problem': { reason: 'text' },
   'tree.served': { tree: 'text' },
-  'interface.waiting': { interface: 'text', reason: 'text' },
+  'interface.waiting': { ...NOTED, interface: 'text' },
   'interface.serving': { interface: 'text', network: 'text' },
   'config.applied': { file: 'text', source: 'text', changes: 'number' },
   'config.changed': { key: 'text', before: 'text', after: 'text' },
@@ -251,7 +260,7 @@ const SERVICE = {
   'region.post-queued': { bytes: 'number' },
   'region.post-refused': { reason: 'text' },
   'outbox.full': { waiting: 'number', dropped: 'number' },
-  'outbox.dead-letter': { what: 'text', reason: 'text' },
+  'outbox.dead-letter': { what: 'text', peer: 'text?', reason: 'text' },
   'outbox.renumbered': { id: 'text' },
   'outbox.unavailable': { reason: 'text' },
   'outbox.available': { waiting: 'number' },

@@ -55,6 +55,10 @@ const NOTES = {
   // The rack.
   'tree-unwatched': ['tree', 'reason'],
   'journal-silent': ['seconds'],
+  'interface-absent': ['interface'],
+  'interface-down': ['interface'],
+  'interface-unlinked': ['interface'],
+  'interface-unaddressed': ['interface', 'ip'],
   'own-address-used': ['ip', 'interface', 'host', 'seconds'],
   'probes-blind': [],
   // Its leases. `kept` and `lost` are addresses, `keptMore` and `lostMore` how many more there are.

@@ -98,6 +98,10 @@ const NOTE_SENTENCES: Writers<NoteParams> = {
     `the boot tree ${tree} cannot be watched (${reason}): it is scanned periodically instead`,
   'journal-silent': ({ seconds }) =>
     `the lease journal has not answered for ${seconds} s: the service manager will restart this process`,
+  'interface-absent': (note) => `${note.interface} does not exist`,
+  'interface-down': (note) => `${note.interface} is down`,
+  'interface-unlinked': (note) => `${note.interface} has no link`,
+  'interface-unaddressed': (note) => `${note.interface} does not have the address ${note.ip}`,
   'own-address-used': (note) =>
     `${note.ip}, this rack’s own address on ${note.interface}, is used by another host, ${note.host} ` +
     `(seen ${counted(note.seconds, 'second')} ago): machines may send to that host instead of the rack. Remedy: find the port of that hardware ` +

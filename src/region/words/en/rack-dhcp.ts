@@ -159,8 +159,9 @@ export const DHCP_SENTENCES: Readonly<Record<DhcpEventKind, (event: DhcpParams) 
     `Too many addresses of ${subnet ?? 'a network'} answer probes (last ${usedBy ?? 'one host'}): answers are ignored for a while; look for proxy ARP`,
   'dhcp.inform': (event) => `Has ${addressOf(event)} from elsewhere and asked for the network settings`,
   'dhcp.refused': (event) => `Got no answer: ${refusalOf(event)}${classesOf(event)}${cameBy(event)}${waitedOf(event)}`,
-  'dhcp.malformed': ({ reason, interfaceName, from }) =>
-    `Invalid DHCP message on ${interfaceName ?? 'the DHCP port'}${from === undefined ? '' : ` from ${from}`}: ${reason ?? 'unknown fault'}`,
+  'dhcp.malformed': ({ reason, field, offset, interfaceName, from }) =>
+    `Invalid DHCP message on ${interfaceName ?? 'the DHCP port'}${from === undefined ? '' : ` from ${from}`}: ` +
+    `${reason ?? 'unknown fault'}${field === undefined ? '' : ` in ${field} at byte ${offset ?? 0}`}`,
   'dhcp.expired': (event) => `Lease of ${addressOf(event)} expired`,
   'dhcp.foreign-server': foreignServer,
   'dhcp.probe-blind': () => noteText({ note: 'probes-blind' }),

@@ -13,6 +13,17 @@ import type { Writers } from './table.ts';
 const endpoint = ({ address, port }: DnsParams): string =>
   `${address ?? 'an address'}${port === undefined ? '' : `:${port}`}`;
 
+/** By what right a name is claimed, and for whom. */
+const claimOf = (owner: DnsParams['winner'], mac: string | undefined, address: string | undefined): string =>
+  `${owner ?? 'another'}${mac === undefined ? '' : ` of ${mac}`}${address === undefined ? '' : ` at ${address}`}`;
+
+const RECORD_FAULTS: Readonly<Record<string, string>> = {
+  'bad-name': 'bad name',
+  'bad-data': 'bad data',
+  'name-has-alias': 'the name has a CNAME',
+  'not-a-domain-name': 'not a domain name',
+};
+
 /** The sentences of DNS by kind. */
 export const DNS_SENTENCES: Readonly<Record<DnsEventKind, (event: DnsParams) => string>> = {
   'dns.listening': (event) => `DNS listens on ${endpoint(event)}`,
@@ -26,10 +37,10 @@ export const DNS_SENTENCES: Readonly<Record<DnsEventKind, (event: DnsParams) => 
     `DNS has too many open queries${reason === undefined ? '' : ` (${reason})`}: an upstream is slow, or a client loops`,
   'dns.answers-forged': (event) =>
     `Forged answers of the upstream DNS server ${endpoint(event)} suspected${event.name === undefined ? '' : ` (${event.name})`}: asking over TCP`,
-  'dns.name-conflict': ({ name, winner, loser }) =>
-    `${name ?? 'A name'} is claimed twice: ${winner ?? 'one'} gets it, ${loser ?? 'the other'} does not; rename one of them`,
-  'dns.record-invalid': ({ name, reason }) =>
-    `The configured DNS record ${name ?? ''} is ignored: ${reason ?? 'its data does not match its type'}`,
+  'dns.name-conflict': ({ name, winner, winnerAddress, winnerMac, loser, address, mac }) =>
+    `${name ?? 'A name'} is claimed twice: ${claimOf(winner, winnerMac, winnerAddress)} gets it, ${claimOf(loser, mac, address)} does not; rename one of them`,
+  'dns.record-invalid': ({ name, type, data, reason = '' }) =>
+    `The DNS record ${name ?? ''} is ignored: ${type === undefined ? '' : `${type} ${data ?? ''}: `}${RECORD_FAULTS[reason] ?? reason}`,
 };
 
 /** The sentence of a note within an event; empty for an event that was stored without one. */
@@ -49,7 +60,7 @@ export const SERVICE_SENTENCES: Writers<ServiceParams> = {
   'daemon.leases-damaged': noteOf,
   'tree.problem': (f) => `The boot tree is unreadable: ${f.reason}; addresses and names are still served`,
   'tree.served': (f) => `The boot tree ${f.tree} is readable again`,
-  'interface.waiting': (f) => `Waiting for ${f.interface}: ${f.reason}`,
+  'interface.waiting': (f) => `Waiting for ${f.interface}: ${noteOf(f)}`,
   'interface.serving': (f) => `${f.interface} is served: ${f.network}`,
   'config.applied': (f) => `Applied ${configurationOf(f)} (${counted(f.changes, 'change')})`,
   'config.changed': (f) => `${f.key} is now ${f.after}; it was ${f.before}`,
@@ -86,7 +97,8 @@ export const SERVICE_SENTENCES: Writers<ServiceParams> = {
     `A report could not be kept while the region is away (${f.reason}): the machine must try again`,
   'outbox.full': (f) =>
     `The outbox is full (${counted(f.waiting, 'event')}): ${counted(f.dropped, 'event was', 'events were')} dropped, the least important first; bring the region back`,
-  'outbox.dead-letter': (f) => `The region permanently refused ${f.what} (${f.reason}): see \`rackboot outbox --dead\``,
+  'outbox.dead-letter': (f) =>
+    `The region permanently refused ${f.what}${f.peer === undefined ? '' : ` of ${f.peer}`} (${f.reason}): see \`rackboot outbox --dead\``,
   'outbox.renumbered': (f) => `The outbox starts over: outbox.db is now ${f.id}`,
   'outbox.unavailable': (f) =>
     `The outbox cannot be written (${f.reason}): events wait in memory; free some disk space`,
