@@ -54,13 +54,6 @@ export type AssetRefusal =
   /** The kernel or initrd for this architecture and release was never imported. */
   | 'image-missing';
 
-/** Each reason in a sentence, with the remedy if there is one. */
-export const ASSET_REFUSALS: Readonly<Record<AssetRefusal, string>> = {
-  'path-not-allowed': 'The name leads out of the boot tree, is too long, or holds a control character.',
-  'machine-unknown': 'No machine of that name is known; the loader falls back to its default.',
-  'image-missing': 'The kernel or initrd for this architecture and release was never imported; import the image.',
-};
-
 export type BootAsset =
   /** A file of the tree, as normalised relative path. */
   | { readonly kind: 'file'; readonly path: string; readonly mac: MacAddress | undefined }

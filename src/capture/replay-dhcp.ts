@@ -17,12 +17,12 @@ import type { Lease } from '../dhcp/leases/lease.ts';
 import { LeaseTable } from '../dhcp/leases/lease-table.ts';
 import { Offers } from '../dhcp/leases/offers.ts';
 import { type Arrival, indexSubnets, type SubnetIndex } from '../dhcp/networks/subnet.ts';
-import { DHCP_REFUSALS } from '../dhcp/refusals.ts';
 import { BOOT_REPLY, BOOT_REQUEST, type DhcpMessage, decodeDhcpMessage } from '../dhcp/wire/message.ts';
 import { OPTION, optionAddress, optionU8 } from '../dhcp/wire/options.ts';
 import type { MachineDirectory } from '../machines/directory.ts';
 import { ANY, formatIpv4, type Ipv4, LIMITED_BROADCAST, macFromBytes, networkContains } from '../net/address.ts';
 import { eventText } from '../observe/event-text.ts';
+import { DHCP_REASONS } from '../region/words/rack-reasons.ts';
 import { compareDhcp } from './answer-comparison.ts';
 import { describeDhcp } from './dhcp-description.ts';
 import { MESSAGE_NAMES } from './dhcp-values.ts';
@@ -114,7 +114,7 @@ export class DhcpReplay {
     );
     this.#apply(decision, place.atMs);
     if (decision.kind === 'pass') {
-      return { decision: `silence: ${decision.reason}`, text: DHCP_REFUSALS[decision.reason], reply: undefined };
+      return { decision: `silence: ${decision.reason}`, text: DHCP_REASONS[decision.reason], reply: undefined };
     }
     const text = eventText(decision.event, EVENT_KINDS.get(decision.event.kind));
     if (decision.kind !== 'reply') {

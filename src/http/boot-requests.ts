@@ -18,7 +18,7 @@ import type { FileTree, OpenedFile } from '../files/opened-file.ts';
 import { type Ipv4, type MacAddress, parseIpv4 } from '../net/address.ts';
 import { EventSampler } from '../rate-limit.ts';
 import { answerFile, answerText, type Fields } from './answer.ts';
-import { cleanFile, type HttpCounter, type HttpEvent, type HttpEventKind } from './events.ts';
+import { cleanFile, type HttpCounter, type HttpEvent, type HttpEventKind, type HttpRefusal } from './events.ts';
 import { FileSends } from './file-sends.ts';
 import { RegionRequests, type RegionRequestsDeps } from './region-requests.ts';
 import { isRegionPath, parseTarget } from './request-target.ts';
@@ -104,7 +104,7 @@ export class BootRequests {
   }
 
   /** Publishes a refused connection. */
-  refuseConnection(peer: Ipv4 | undefined, reason: string): void {
+  refuseConnection(peer: Ipv4 | undefined, reason: HttpRefusal): void {
     this.#deps.counters.add('connections-refused');
     this.#publish({ kind: 'http.refused', at: this.#deps.clock.now(), address: peer, reason });
   }
@@ -216,7 +216,7 @@ export class BootRequests {
     }
   }
 
-  #refuse(exchange: Exchange, status: number, reason: string, fields: Fields = {}): void {
+  #refuse(exchange: Exchange, status: number, reason: HttpRefusal, fields: Fields = {}): void {
     const { request, response } = exchange;
     sendText(response, request.method, answerText(status, `${reason}\n`, fields));
     this.#deps.counters.add('refused');

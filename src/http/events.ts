@@ -6,24 +6,22 @@
 import { cleanText } from '../clean-text.ts';
 import type { EventKind, RackEvent } from '../event.ts';
 
-/** Each refusal in a sentence, with the remedy if there is one. */
-export const HTTP_REFUSALS = {
-  'path-not-allowed': 'The name leads out of the boot tree, is too long, or holds a control character.',
-  'machine-unknown': 'The configuration is for an unknown machine; the loader falls back to its default.',
-  'image-missing': 'The kernel or initrd was never imported; import the image.',
-  method: 'Files accept only GET and HEAD.',
-  'target-too-long': 'The request line is longer than any file name.',
-  'target-form': 'The request line names neither a path nor an http URL.',
-  'target-escape': 'The request line contains an invalid percent escape, or bytes that are not UTF-8.',
-  'too-many-connections':
-    'All connections were in use for 20 s; or the client’s address or network held more than its share.',
-  'too-slow': 'The body arrived at less than 1 KiB in 10 s.',
-  'tiny-chunks': 'The body arrived in thousands of pieces of less than 32 octets.',
-  'not-accepted': 'The process has reached its limit of open files; raise LimitNOFILE.',
-  'body-too-large': 'The body is larger than the rack passes on to the region.',
-  'proxy-busy':
-    'Too many requests were waiting for the region, or this one was slower than others that waited for its place; the client tries again.',
-} as const;
+/** Why a request is refused. */
+export type HttpRefusal =
+  | 'path-not-allowed'
+  | 'machine-unknown'
+  | 'image-missing'
+  | 'method'
+  | 'target-too-long'
+  | 'target-form'
+  | 'target-escape'
+  | 'too-many-connections'
+  | 'too-slow'
+  | 'tiny-chunks'
+  | 'not-accepted'
+  | 'body-gave-way'
+  | 'body-too-large'
+  | 'proxy-busy';
 
 /** Every kind of event of this room, for the operator. */
 export const HTTP_EVENTS = {

@@ -5,17 +5,15 @@
 
 import type { EventKind, RackEvent } from '../event.ts';
 
-/** Why a request is refused, in a sentence, with the remedy if there is one. */
-export const TFTP_REFUSALS = {
-  'path-not-allowed': 'The name leads out of the boot tree, is too long, or holds a control character.',
-  write: 'This server is read-only.',
-  mode: 'The transfer mode is neither octet nor netascii.',
-  'netascii-too-large': 'The file is too large for netascii; the client must request it in octet mode.',
-  busy: 'Too many transfers at once, in all or from this address; the client retries.',
-  'network-not-served': 'The client is in no network of cluster_interfaces or tftp.allow.',
-  blind:
-    'Too many requests without options from this address were never acknowledged; it may be forged. The client retries.',
-} as const;
+/** Why a request is refused. */
+export type TftpRefusal =
+  | 'path-not-allowed'
+  | 'write'
+  | 'mode'
+  | 'netascii-too-large'
+  | 'busy'
+  | 'network-not-served'
+  | 'blind';
 
 /** Every kind of event of this room, for the operator. */
 export const TFTP_EVENTS = {

@@ -3,18 +3,15 @@
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { ASSET_REFUSALS } from '../../src/boot/asset.ts';
 import { EVENT_KINDS } from '../../src/daemon/rack/event-kinds.ts';
 import { DHCP_REFUSALS } from '../../src/dhcp/refusals.ts';
 import { RACK_ERROR_CODES } from '../../src/errors.ts';
-import { HTTP_REFUSALS } from '../../src/http/events.ts';
 import { HINTS } from '../../src/observe/hints.ts';
 import { REFUSALS } from '../../src/region/api/refusal-status.ts';
+import { FILE_REASONS, HTTP_REASONS, TFTP_REASONS } from '../../src/region/words/en/file-reasons.ts';
 import { ALLOCATION_REASONS } from '../../src/region/words/en/rack-dhcp.ts';
 import { PURPOSE_SENTENCES } from '../../src/region/words/en/rack-files.ts';
 import { REFUSAL_SENTENCES } from '../../src/region/words/refusal.ts';
-
-import { TFTP_REFUSALS } from '../../src/tftp/events.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 
@@ -199,12 +196,9 @@ const OTHER_TABLES: readonly (readonly [string, string])[] = [
   ['Hints of `boot.hint`', named(HINTS)],
   ['Reasons of DHCP (`dhcp.refused`, `dhcp.nak`)', named(DHCP_REFUSALS)],
   ['How DHCP chose an address (`source`)', named(ALLOCATION_REASONS)],
-  ['Reasons of TFTP (`tftp.refused`)', named(TFTP_REFUSALS)],
-  ['Reasons of HTTP (`http.refused`)', named(HTTP_REFUSALS)],
-  [
-    'Reasons for missing files (`tftp.missing`, `http.missing`)',
-    named({ ...ASSET_REFUSALS, 'not-in-tree': 'There is no such file in the boot tree.' }),
-  ],
+  ['Reasons of TFTP (`tftp.refused`)', named(TFTP_REASONS)],
+  ['Reasons of HTTP (`http.refused`)', named(HTTP_REASONS)],
+  ['Reasons for missing files (`tftp.missing`, `http.missing`)', named(FILE_REASONS)],
   ['What the configuration tells a machine (`purpose`)', named(PURPOSE_SENTENCES)],
   [
     'Refusals of the API (header `X-Rackboot-Refusal`)',

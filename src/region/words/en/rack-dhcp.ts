@@ -4,7 +4,7 @@
 
 import { counted } from '../../../counted.ts';
 import type { DhcpEventKind } from '../../../dhcp/events.ts';
-import { DHCP_REFUSALS } from '../../../dhcp/refusals.ts';
+import { DHCP_REFUSALS, type DhcpRefusal } from '../../../dhcp/refusals.ts';
 import type { DhcpParams } from '../../records/rack-event-params.ts';
 import { noteText } from './notes.ts';
 import { formatSpan } from './quantity.ts';
@@ -22,10 +22,13 @@ export const ALLOCATION_REASONS: Readonly<Record<NonNullable<DhcpParams['source'
   reclaimed: 'free for longest',
 };
 
+/** Why DHCP gives no answer. English says what a NAK says. */
+export const DHCP_REASONS: Readonly<Record<DhcpRefusal, string>> = DHCP_REFUSALS;
+
 /** A refusal as a sentence with its remedy; an unknown reason stays as it is. */
 export function dhcpReason(reason: string | undefined): string {
   if (reason === undefined) return 'no reason given';
-  const known = Object.entries(DHCP_REFUSALS).find(([name]) => name === reason);
+  const known = Object.entries(DHCP_REASONS).find(([name]) => name === reason);
   return known === undefined ? reason : `${lowerFirst(known[1]).replace(/\.$/, '')} (${reason})`;
 }
 

@@ -1,10 +1,10 @@
 // The sentences of TFTP and HTTP events.
 
-import { ASSET_REFUSALS } from '../../../boot/asset.ts';
 import { counted } from '../../../counted.ts';
-import { HTTP_REFUSALS, type HttpEventKind } from '../../../http/events.ts';
-import { TFTP_REFUSALS, type TftpEventKind } from '../../../tftp/events.ts';
+import type { HttpEventKind } from '../../../http/events.ts';
+import type { TftpEventKind } from '../../../tftp/events.ts';
 import type { HttpParams, TftpParams } from '../../records/rack-event-params.ts';
+import { FILE_REASONS, HTTP_REASONS, TFTP_REASONS } from './file-reasons.ts';
 import { formatBytes, formatSpan } from './quantity.ts';
 import { lowerFirst } from './rack-dhcp.ts';
 
@@ -34,12 +34,7 @@ export const PURPOSE_CURES: Readonly<Record<string, string>> = {
 };
 
 const REASONS: ReadonlyMap<string, string> = new Map(
-  Object.entries({
-    ...TFTP_REFUSALS,
-    ...HTTP_REFUSALS,
-    ...ASSET_REFUSALS,
-    'not-in-tree': 'There is no such file in the boot tree.',
-  }),
+  Object.entries({ ...TFTP_REASONS, ...HTTP_REASONS, ...FILE_REASONS }),
 );
 
 function reasonText(reason: string | undefined): string {
