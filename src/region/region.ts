@@ -269,9 +269,7 @@ class RegionOnStore implements Region {
     return await this.transact(async () => {
       const weighed = await this.racks.homes.weigh(reports, source, rackUuid);
       const { added, booting, started, leased } = await this.store.recordReports(source, weighed, rackUuid);
-      for (const [systemId, atMs] of started) await this.life.started(systemId, atMs);
-      for (const [systemId, atMs] of booting) await this.life.alive(systemId, atMs);
-      for (const systemId of leased) await this.life.leased(systemId);
+      await this.life.seen({ started, seen: booting, leased });
       return added;
     });
   }

@@ -31,6 +31,7 @@ function postgresForm(sql: string): string {
     })
     .replace(/\bIN texts\((\$\d+)\)/g, `= ANY (ARRAY(SELECT ${ELEMENTS}))`)
     .replace(/\bIN numbers\((\$\d+)\)/g, `= ANY (ARRAY(SELECT ${ELEMENTS}::bigint))`)
+    .replace(/\bFROM rows\((\$\d+)\) AS (\w+)/g, 'FROM jsonb_array_elements($1::jsonb) AS $2(value)')
     .replace(/\bFROM texts\((\$\d+)\) AS (\w+)/g, `FROM ${ELEMENTS} AS $2(value)`)
     .replace(/\bFROM texts\((\$\d+)\)/g, `FROM ${ELEMENTS} AS one(value)`);
 }

@@ -4,7 +4,7 @@
 // 2. Events of an unknown machine are kept under its hardware address, and become its own when it enlists.
 // 3. A rack's report is stored once: reports at or below the highest sequence of their source are skipped.
 
-import { type Ipv4, type MacAddress, mac as macAddress, parseIpv4, parseMac } from '../net/address.ts';
+import { type Ipv4, type MacAddress, mac as macAddress } from '../net/address.ts';
 import type { Happening } from '../region/records/event-params.ts';
 import {
   ADDRESS_ENDS,
@@ -12,7 +12,6 @@ import {
   EVENT_TYPES,
   eventTypeOf,
   happeningOfReport,
-  isAddressHeld,
   isAddressTaken,
   isBootEvent,
   isEventLevel,
@@ -25,11 +24,12 @@ import {
   type RackReport,
 } from '../region/records/machine-event.ts';
 import { fieldsOf } from '../region/records/report-fields.ts';
-import type { EventFilter, RecordedReports, StrangerSeen } from '../region/records/store.ts';
+import type { EventFilter, EventOf, RecordedReports, StrangerSeen } from '../region/records/store.ts';
 import { cleanWords } from '../region/records/text-json.ts';
 import { type EventBounds, EventCuts } from './event-cuts.ts';
 import { machineIdOf, machineQuery } from './region-machine-reads.ts';
-import { all, numberIn, one, run, SETTLED_EVENT, type Statement, type Steps } from './region-steps.ts';
+import { all, numberIn, one, run, SETTLED_EVENT, type Steps } from './region-steps.ts';
+import { readReportedInterfaces, signOf } from './reported-interfaces.ts';
 import { number, optionalNumber, optionalText, type Row, text } from './rows.ts';
 import { packParams, unpackHappening } from './stored-event.ts';
 
@@ -57,9 +57,47 @@ interface RackOrigin {
   readonly rackId: number | undefined;
 }
 
-const INSERT_SQL =
-  'INSERT INTO event (machine_id, at_ms, type, level, kind, code, params, username, mac, address, rack_id) ' +
-  'VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)';
+/** The columns of an event in the order of `eventValues`, and which of them are texts. */
+const COLUMNS = [
+  'machine_id',
+  'at_ms',
+  'type',
+  'level',
+  'kind',
+  'code',
+  'params',
+  'username',
+  'mac',
+  'address',
+  'rack_id',
+];
+const TEXTS: ReadonlySet<string> = new Set(['type', 'kind', 'code', 'params', 'username']);
+const INSERT_SQL = `INSERT INTO event (${COLUMNS.join(', ')}) VALUES (${COLUMNS.map(() => '?').join(', ')})`;
+const INSERT_ALL_SQL = `INSERT INTO event (${COLUMNS.join(', ')}) SELECT ${COLUMNS.map((column, index) =>
+  TEXTS.has(column) ? `one.value ->> ${index}` : `CAST(one.value ->> ${index} AS BIGINT)`,
+).join(', ')} FROM rows(?) AS one`;
+
+/** An event to add: of this machine, if it is known. */
+interface AddedEvent {
+  readonly event: NewMachineEvent;
+  readonly machineId: number | undefined;
+  /** Given if a rack reported it. */
+  readonly origin?: RackOrigin | undefined;
+}
+
+const eventValues = ({ event, machineId, origin }: AddedEvent): (string | number | null)[] => [
+  machineId ?? null,
+  event.atMs,
+  event.type,
+  EVENT_LEVELS[event.level ?? EVENT_TYPES[event.type].level],
+  origin?.kind ?? null,
+  event.code,
+  packParams(event),
+  event.username,
+  origin?.stranger?.mac ?? null,
+  origin?.stranger?.address ?? null,
+  origin?.rackId ?? null,
+];
 
 /** The tables `event` and `event_source`. */
 export class EventTable {
@@ -70,32 +108,32 @@ export class EventTable {
   }
 
   *add(event: NewMachineEvent, machineId: number | undefined): Steps<void> {
-    yield this.#insertion(event, machineId);
+    yield run(INSERT_SQL, ...eventValues({ event, machineId }));
     const cut = this.#cuts.added(event, machineId);
     if (cut !== undefined) yield* cut;
   }
 
-  /** @param origin given if a rack reported the event */
-  #insertion(event: NewMachineEvent, machineId: number | undefined, origin?: RackOrigin): Statement {
-    return run(
-      INSERT_SQL,
-      machineId ?? null,
-      event.atMs,
-      event.type,
-      EVENT_LEVELS[event.level ?? EVENT_TYPES[event.type].level],
-      origin?.kind ?? null,
-      event.code,
-      packParams(event),
-      event.username,
-      origin?.stranger?.mac ?? null,
-      origin?.stranger?.address ?? null,
-      origin?.rackId ?? null,
-    );
+  /** Adds events in this order. */
+  *addAll(events: readonly AddedEvent[]): Steps<void> {
+    if (events.length === 0) return;
+    yield run(INSERT_ALL_SQL, JSON.stringify(events.map(eventValues)));
+    const cuts = events.flatMap(({ event, machineId }) => this.#cuts.added(event, machineId) ?? []);
+    for (const cut of cuts) yield* cut;
   }
 
   /** Adds an event alone. */
   *record(event: NewMachineEvent, systemId: string | undefined): Steps<void> {
     yield* this.add(event, systemId === undefined ? undefined : yield* machineIdOf(systemId));
+  }
+
+  /** Adds events of machines. */
+  *recordAll(events: readonly EventOf[]): Steps<void> {
+    const { rows } = yield all(
+      'SELECT id, system_id FROM machine WHERE system_id IN texts(?)',
+      JSON.stringify(events.map(({ systemId }) => systemId)),
+    );
+    const ids = new Map(rows.map((row) => [text(row, 'system_id'), number(row, 'id')]));
+    yield* this.addAll(events.map(({ event, systemId }) => ({ event, machineId: ids.get(systemId) })));
   }
 
   /** Gives a machine the strangers' events of these hardware addresses, and the last leased address. */
@@ -132,14 +170,18 @@ export class EventTable {
     const booting = new Map<number, number>();
     const started = new Map<number, number>();
     const leased = new Set<number>();
-    for (const report of reports) {
+    const news = reports.filter(({ sequence }) => sequence > highest);
+    const interfaces = yield* readReportedInterfaces(news);
+    const events: AddedEvent[] = [];
+    for (const report of news) {
       if (report.sequence <= highest) continue;
       highest = report.sequence;
       seenMs = report.at;
       added += 1;
       if (report.isElsewhere === true) continue;
       const happening = happeningOfReport(report);
-      const machineId = yield* this.#addReport(report, happening, rackId);
+      const machineId = interfaces.see(report);
+      events.push(reportedEvent(report, happening, { machineId, rackId }));
       if (report.isAway === true) continue;
       if (machineId !== undefined && isBootEvent(eventTypeOf(report.kind))) booting.set(machineId, report.at);
       const isStart = isNetworkStart(report.kind, fieldsOf(happening), report.mac === undefined);
@@ -147,6 +189,8 @@ export class EventTable {
       if (machineId !== undefined && isAddressTaken(report.kind)) leased.add(machineId);
     }
     if (added === 0) return { added, booting: new Map(), started: new Map(), leased: new Set() };
+    yield* interfaces.write();
+    yield* this.addAll(events);
     yield* this.#setSequence(source, highest, seenMs);
     const systemIds = yield* this.#systemIds([...booting.keys(), ...started.keys(), ...leased]);
     const systemIdOf = (id: number): string => systemIds.get(id) ?? '';
@@ -201,43 +245,6 @@ export class EventTable {
     return new Map(rows.map((row) => [number(row, 'id'), text(row, 'system_id')]));
   }
 
-  /** @returns the id of the machine, if known */
-  *#addReport(report: RackReport, happening: Happening, rackId: number | undefined): Steps<number | undefined> {
-    const mac = report.mac === undefined ? undefined : parseMac(report.mac);
-    const address = report.address === undefined ? undefined : parseIpv4(report.address);
-    // Only a lease binds an address to a machine: any host may request a file in its name.
-    const leased = isAddressHeld(report.kind) ? address || undefined : undefined;
-    let machineId: number | undefined;
-    if (mac !== undefined) {
-      machineId = numberIn(yield one('SELECT machine_id FROM interface WHERE mac = ?', mac)) || undefined;
-      if (machineId !== undefined && leased !== undefined) {
-        const query = 'UPDATE interface SET address = ?, seen_ms = ?, ended_ms = NULL WHERE mac = ?';
-        yield run(query, leased, report.at, mac);
-      }
-      if (machineId !== undefined && address !== undefined && ADDRESS_ENDS.includes(report.kind)) {
-        // The end of an older lease, reported late, must not end a newer one. Without a time (older databases) any end counts.
-        const query =
-          'UPDATE interface SET ended_ms = ?1 WHERE mac = ?2 AND address = ?3 AND coalesce(seen_ms, 0) <= ?1';
-        yield run(query, report.at, mac, address);
-      }
-    } else if (address !== undefined) {
-      const query = 'SELECT machine_id FROM interface WHERE address = ? ORDER BY seen_ms DESC LIMIT 1';
-      machineId = numberIn(yield one(query, address)) || undefined;
-    }
-    const event: NewMachineEvent = {
-      type: eventTypeOf(report.kind),
-      level: levelOfReport({ ...report, fields: fieldsOf(happening) }),
-      atMs: report.at,
-      username: '',
-      ...happening,
-    };
-    const stranger = machineId !== undefined || mac === undefined ? undefined : { mac, address: leased };
-    yield this.#insertion(event, machineId, { kind: cleanWords(report.kind, KIND_MAX), stranger, rackId });
-    const cut = this.#cuts.added(event, machineId);
-    if (cut !== undefined) yield* cut;
-    return machineId;
-  }
-
   *list(filter: EventFilter): Steps<readonly MachineEvent[]> {
     const machines = filter.machines === undefined ? undefined : machineQuery(filter.machines, 'machine.id', [], []);
     const conditions: string[] = [];
@@ -276,6 +283,18 @@ export class EventTable {
     return isForward ? events.reverse() : events;
   }
 
+  /** The newest events of each machine. */
+  *recent(systemIds: readonly string[], limit: number): Steps<ReadonlyMap<string, readonly MachineEvent[]>> {
+    const { rows } = yield all(
+      'SELECT event.*, machine.system_id, machine.hostname, rack.name AS rack_name FROM machine JOIN event ON event.id IN ' +
+        '(SELECT recent.id FROM event AS recent WHERE recent.machine_id = machine.id ORDER BY recent.id DESC LIMIT ?2) ' +
+        'LEFT JOIN rack ON rack.id = event.rack_id WHERE machine.system_id IN texts(?1) ORDER BY event.id DESC',
+      JSON.stringify(systemIds),
+      limit,
+    );
+    return Map.groupBy(rows.map(readEvent), ({ systemId = '' }) => systemId);
+  }
+
   *newest(systemIds: readonly string[], isQuiet: boolean): Steps<ReadonlyMap<string, MachineEvent>> {
     // The level is a literal, because SQLite reads the index `event_said` only if the query repeats its condition.
     const above = isQuiet ? ` AND newest.level > ${EVENT_LEVELS.debug}` : '';
@@ -300,6 +319,24 @@ export class EventTable {
       event: readEvent({ ...row, mac: null, system_id: null, hostname: null }),
     }));
   }
+}
+
+/** The event of a rack's report. */
+function reportedEvent(
+  report: RackReport,
+  happening: Happening,
+  { machineId, rackId }: { readonly machineId: number | undefined; readonly rackId: number | undefined },
+): AddedEvent {
+  const event: NewMachineEvent = {
+    type: eventTypeOf(report.kind),
+    level: levelOfReport({ ...report, fields: fieldsOf(happening) }),
+    atMs: report.at,
+    username: '',
+    ...happening,
+  };
+  const { mac, leased } = signOf(report);
+  const stranger = machineId !== undefined || mac === undefined ? undefined : { mac, address: leased };
+  return { event, machineId, origin: { kind: cleanWords(report.kind, KIND_MAX), stranger, rackId } };
 }
 
 function readEvent(row: Row): MachineEvent {

@@ -5,7 +5,6 @@
 // 3. A decision that needs further facts asks for them, and is made again with them: so only the facts that it needs are read.
 
 import { isDeepStrictEqual } from 'node:util';
-import type { MachineAddress } from '../machines/machine.ts';
 import type { MacAddress } from '../net/address.ts';
 import { identityKeys } from '../region/identity/evidence.ts';
 import { heldMacs } from '../region/identity/interface-source.ts';
@@ -22,7 +21,6 @@ import type {
 import { STATUSES } from '../region/records/lifecycle.ts';
 import type { Machine, MachineFields } from '../region/records/machine.ts';
 import type { NewMachineEvent } from '../region/records/machine-event.ts';
-import type { PowerTask } from '../region/records/power-task.ts';
 import type {
   EnlistmentDecision,
   EnlistmentOutcome,
@@ -57,7 +55,22 @@ const SET_USER_DATA_SQL =
 
 const CREATED_COLUMNS = ['system_id', 'created_ms', 'updated_ms', ...MACHINE_COLUMNS];
 const CREATE_SQL = `INSERT INTO machine (${CREATED_COLUMNS.join(', ')}) VALUES (${CREATED_COLUMNS.map(() => '?').join(', ')})`;
-const UPDATE_SQL = `UPDATE machine SET updated_ms = ?, ${MACHINE_COLUMNS.map((column) => `${column} = ?`).join(', ')} WHERE id = ?`;
+const SET = `UPDATE machine SET updated_ms = ?, ${MACHINE_COLUMNS.map((column) => `${column} = ?`).join(', ')}`;
+const UPDATE_SQL = `${SET} WHERE id = ?`;
+const UPDATE_WITH_TASK_SQL = `${SET}, power_task_id = ? WHERE id = ?`;
+const ALLOCATE_SQL =
+  'INSERT INTO allocation (address, machine_id, mac) SELECT CAST(one.value ->> 0 AS BIGINT), CAST(one.value ->> 1 AS BIGINT), ' +
+  'CAST(one.value ->> 2 AS BIGINT) FROM rows(?) AS one';
+/** Counts some power tasks. */
+const COUNT_TASKS_SQL =
+  "INSERT INTO counter (name, value) VALUES ('power-task', ?) " +
+  'ON CONFLICT (name) DO UPDATE SET value = counter.value + excluded.value RETURNING value';
+
+/** What is to change in a machine. */
+interface DecidedChange {
+  readonly machine: Machine;
+  readonly change: Extract<MachineChange<unknown>, { kind: 'change' }>;
+}
 
 /** The tables `machine` and `interface`. */
 export class MachineTable {
@@ -117,14 +130,71 @@ export class MachineTable {
       (question, known) => answerChange(machine, question, known),
     );
     if (change.kind === 'refuse') return change;
-    yield* this.#update(machine, change.fields, atMs);
-    if (change.addresses !== undefined) yield* this.#setAddresses(machine.id, change.addresses);
-    if (change.userData !== undefined) yield* this.#setUserData(machine.id, change.userData);
-    if (change.endsKey === true) yield run('DELETE FROM machine_key WHERE machine_id = ?', machine.id);
-    for (const event of change.events) yield* this.#events.add(event, machine.id);
-    const after = yield* getMachine(systemId);
-    if (differsForRacks(machine, after)) yield* countVersion([machine.id]);
-    return { kind: 'changed', machine: after };
+    const [after] = yield* this.#apply([{ machine, change }], atMs);
+    return after === undefined ? { kind: 'not-found' } : { kind: 'changed', machine: after };
+  }
+
+  /** Changes several machines. Of each one only its row is written by a statement of its own. */
+  *changeAll<R>(
+    systemIds: readonly string[],
+    atMs: number,
+    decide: (machine: Machine) => MachineChange<R>,
+  ): Steps<readonly MachineChangeOutcome<R>[]> {
+    const query = 'SELECT * FROM machine WHERE system_id IN texts(?) ORDER BY id';
+    const machines = yield* readMachines(query, JSON.stringify(systemIds));
+    const decided = machines.map((machine) => ({ machine, change: decide(machine) }));
+    const changes = decided.flatMap(({ machine, change }) => (change.kind === 'change' ? [{ machine, change }] : []));
+    const changed = new Map((yield* this.#apply(changes, atMs)).map((machine) => [machine.systemId, machine]));
+    const refused = new Map(
+      decided.flatMap(({ machine, change }) => (change.kind === 'refuse' ? [[machine.systemId, change] as const] : [])),
+    );
+    return systemIds.map((systemId) => {
+      const machine = changed.get(systemId);
+      return machine === undefined ? (refused.get(systemId) ?? { kind: 'not-found' }) : { kind: 'changed', machine };
+    });
+  }
+
+  /** Applies these changes. @returns the machines as they are now, in this order */
+  *#apply(changes: readonly DecidedChange[], atMs: number): Steps<readonly Machine[]> {
+    if (changes.length === 0) return [];
+    const tasks = yield* namedPowerTasks(changes);
+    for (const { machine, change } of changes) {
+      yield* this.#update(machine, change.fields, atMs, tasks.get(machine.id));
+      if (change.userData instanceof Uint8Array) yield run(SET_USER_DATA_SQL, machine.id, change.userData);
+    }
+    const idsOf = (isOne: (change: DecidedChange['change']) => boolean): string[] => {
+      const ids = changes.filter(({ change }) => isOne(change)).map(({ machine }) => machine.id);
+      return ids.length === 0 ? [] : [JSON.stringify(ids)];
+    };
+    for (const ids of idsOf(({ userData }) => userData === null)) {
+      yield run('DELETE FROM user_data WHERE machine_id IN numbers(?)', ids);
+    }
+    for (const ids of idsOf(({ endsKey }) => endsKey === true)) {
+      yield run('DELETE FROM machine_key WHERE machine_id IN numbers(?)', ids);
+    }
+    for (const ids of idsOf(({ addresses }) => addresses !== undefined)) {
+      yield run('DELETE FROM allocation WHERE machine_id IN numbers(?)', ids);
+    }
+    const given = changes.flatMap(({ machine, change }) =>
+      (change.addresses ?? []).map(({ address, mac }) => [address, machine.id, mac]),
+    );
+    // Throws on an address of another machine, which is our own bug; the transaction is then rolled back.
+    if (given.length > 0) yield run(ALLOCATE_SQL, JSON.stringify(given));
+    const events = changes.flatMap(({ machine, change }) =>
+      change.events.map((event) => ({ event, machineId: machine.id })),
+    );
+    yield* this.#events.addAll(events);
+    const ids = JSON.stringify(changes.map(({ machine }) => machine.id));
+    const now = new Map(
+      (yield* readMachines('SELECT * FROM machine WHERE id IN numbers(?)', ids)).map((one) => [one.id, one]),
+    );
+    const pairs = changes.flatMap(({ machine }) => {
+      const after = now.get(machine.id);
+      return after === undefined ? [] : [{ machine, after }];
+    });
+    const differing = pairs.filter(({ machine, after }) => differsForRacks(machine, after));
+    if (differing.length > 0) yield* countVersion(differing.map(({ machine }) => machine.id));
+    return pairs.map(({ after }) => after);
   }
 
   *remove(systemId: string, event: NewMachineEvent): Steps<boolean> {
@@ -227,20 +297,14 @@ export class MachineTable {
     this.#count.add();
   }
 
-  *#update(machine: Machine, fields: Partial<MachineFields>, atMs: number): Steps<void> {
+  /** @param task the id of its new power task, or null; undefined: the task stays */
+  *#update(machine: Machine, fields: Partial<MachineFields>, atMs: number, task?: string | null): Steps<void> {
     const after = { ...machine, ...fields };
-    yield run(UPDATE_SQL, atMs, ...machineValues(after), machine.id);
-    if (Object.hasOwn(fields, 'powerTask')) yield* this.#namePowerTask(machine, fields.powerTask);
+    const values = [atMs, ...machineValues(after)];
+    if (task === undefined) yield run(UPDATE_SQL, ...values, machine.id);
+    else yield run(UPDATE_WITH_TASK_SQL, ...values, task, machine.id);
     const shown = (of: Machine): string => identityKeys(machineEvidence(of)).join('\n');
     if (shown(machine) !== shown(after)) yield* setIdentity(after);
-  }
-
-  /** Gives each power task a unique id, even one of the same kind as before: the ledger knows by it whether the task was started. */
-  *#namePowerTask({ id, systemId }: Machine, task: PowerTask | undefined): Steps<void> {
-    const count =
-      "INSERT INTO counter (name, value) VALUES ('power-task', 1) ON CONFLICT (name) DO UPDATE SET value = counter.value + 1 RETURNING value";
-    const name = task === undefined ? null : `${systemId}/${numberIn(yield one(count))}`;
-    yield run('UPDATE machine SET power_task_id = ? WHERE id = ?', name, id);
   }
 
   /** Moves interfaces with these hardware addresses to this machine. @returns their former machines as they are now */
@@ -258,19 +322,6 @@ export class MachineTable {
   *#accept(macs: readonly MacAddress[]): Steps<void> {
     const query = "UPDATE interface SET source = 'person' WHERE mac IN numbers(?)";
     yield run(query, JSON.stringify(macs));
-  }
-
-  /** Throws on an address of another machine, which is our own bug; the transaction is then rolled back. */
-  *#setAddresses(machineId: number, addresses: readonly MachineAddress[]): Steps<void> {
-    yield run('DELETE FROM allocation WHERE machine_id = ?', machineId);
-    for (const { address, mac } of addresses) {
-      yield run('INSERT INTO allocation (address, machine_id, mac) VALUES (?, ?, ?)', address, machineId, mac);
-    }
-  }
-
-  *#setUserData(machineId: number, data: Uint8Array | null): Steps<void> {
-    if (data === null) yield run('DELETE FROM user_data WHERE machine_id = ?', machineId);
-    else yield run(SET_USER_DATA_SQL, machineId, data);
   }
 
   *#setInterfaces(machine: Machine, interfaces: readonly ReportedInterface[]): Steps<void> {
@@ -291,6 +342,20 @@ export class MachineTable {
       );
     }
   }
+}
+
+/**
+ * Gives each new power task a unique id, even one of the same kind as before: the ledger knows by it whether the task was started.
+ * @returns by machine whose task changes: the id, or null for no task
+ */
+function* namedPowerTasks(changes: readonly DecidedChange[]): Steps<ReadonlyMap<number, string | null>> {
+  const setting = changes.filter(({ change }) => Object.hasOwn(change.fields, 'powerTask'));
+  const named = setting.filter(({ change }) => change.fields.powerTask !== undefined);
+  const last = named.length === 0 ? 0 : numberIn(yield one(COUNT_TASKS_SQL, named.length));
+  return new Map([
+    ...setting.map(({ machine }) => [machine.id, null] as const),
+    ...named.map(({ machine }, index) => [machine.id, `${machine.systemId}/${last - index}`] as const),
+  ]);
 }
 
 /** True if the machine differs in the racks' desired state, or its power is switched otherwise: another process may be the one that does. */

@@ -137,20 +137,24 @@ export class RackTable {
     );
   }
 
-  *homeOf({ mac, address }: MachineSign): Steps<MachineHome | undefined> {
-    const query =
-      'SELECT system_id, hostname, home, address FROM interface JOIN machine ON machine.id = machine_id WHERE ' +
-      (mac !== undefined ? 'mac = ?' : 'address = ? ORDER BY seen_ms DESC LIMIT 1');
-    const { row } = yield one(query, mac ?? address ?? null);
-    if (row === undefined) return undefined;
-    const home = optionalNumber(row, 'home');
-    const named = { systemId: text(row, 'system_id'), hostname: text(row, 'hostname') };
-    const seen = optionalNumber(row, 'address');
-    return {
-      ...named,
-      home: home === undefined ? undefined : ipv4(home),
-      seen: seen === undefined ? undefined : ipv4(seen),
-    };
+  *homesOf(signs: readonly MachineSign[]): Steps<readonly (MachineHome | undefined)[]> {
+    const columns = 'system_id, hostname, home, nic.mac, nic.address';
+    const macs = new Set(signs.flatMap(({ mac }) => mac ?? []));
+    const addresses = new Set(signs.flatMap(({ mac, address }) => (mac === undefined ? (address ?? []) : [])));
+    const { rows: byMac } = yield all(
+      `SELECT ${columns} FROM interface AS nic JOIN machine ON machine.id = nic.machine_id WHERE nic.mac IN numbers(?)`,
+      JSON.stringify([...macs]),
+    );
+    const { rows: byAddress } = yield all(
+      `SELECT ${columns} FROM texts(?) AS asked JOIN interface AS nic ON nic.id = (SELECT id FROM interface ` +
+        'WHERE address = CAST(asked.value AS BIGINT) ORDER BY seen_ms DESC LIMIT 1) JOIN machine ON machine.id = nic.machine_id',
+      JSON.stringify([...addresses]),
+    );
+    const homesAtMac = new Map(byMac.map((row) => [number(row, 'mac'), readHome(row)]));
+    const homesAt = new Map(byAddress.map((row) => [number(row, 'address'), readHome(row)]));
+    return signs.map(({ mac, address }) =>
+      mac !== undefined ? homesAtMac.get(mac) : address !== undefined ? homesAt.get(address) : undefined,
+    );
   }
 
   *change<R>(decide: (racks: readonly Rack[]) => RackChange<R>): Steps<R> {
@@ -166,11 +170,13 @@ export class RackTable {
 
   /** True if one of these racks gains a network that is the home of machines with a boot token. */
   *#getWork(racks: readonly Rack[], before: readonly Rack[]): Steps<boolean> {
-    const query = 'SELECT 1 AS found FROM machine WHERE boot_token IS NOT NULL AND home BETWEEN ? AND ? LIMIT 1';
-    for (const network of racks.flatMap((rack) => gainedNetworks(rack, before))) {
-      if ((yield one(query, network.address, broadcastOf(network))).row !== undefined) return true;
-    }
-    return false;
+    const gained = racks.flatMap((rack) => gainedNetworks(rack, before));
+    if (gained.length === 0) return false;
+    const ranges = gained.map((network) => [network.address, broadcastOf(network)]);
+    const query =
+      'SELECT 1 AS found FROM rows(?) AS one JOIN machine ON boot_token IS NOT NULL AND ' +
+      'home BETWEEN CAST(one.value ->> 0 AS BIGINT) AND CAST(one.value ->> 1 AS BIGINT) LIMIT 1';
+    return (yield one(query, JSON.stringify(ranges))).row !== undefined;
   }
 
   *#read(uuids: readonly string[]): Steps<ReadonlyMap<string, Rack>> {
@@ -215,6 +221,16 @@ function gainedNetworks(rack: Rack, racks: readonly Rack[]): readonly Ipv4Networ
   const known = racks.find(({ uuid, state }) => uuid === rack.uuid && state === 'accepted');
   const had = new Set((known === undefined ? [] : ownNetworks(known)).map(formatNetwork));
   return ownNetworks(rack).filter((network) => !had.has(formatNetwork(network)));
+}
+
+function readHome(row: Row): MachineHome {
+  const [home, seen] = [optionalNumber(row, 'home'), optionalNumber(row, 'address')];
+  return {
+    systemId: text(row, 'system_id'),
+    hostname: text(row, 'hostname'),
+    home: home === undefined ? undefined : ipv4(home),
+    seen: seen === undefined ? undefined : ipv4(seen),
+  };
 }
 
 const readRackKey = (row: Row): RackKeyHolder => ({

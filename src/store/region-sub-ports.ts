@@ -67,7 +67,7 @@ export const rackStore = (table: RackTable, run: RegionDriver): RackStore => ({
   look: (known) => run.read(() => table.look(known)),
   images: (uuids) => run.read(() => table.images(uuids)),
   putImages: (uuid, images) => run.write(() => table.putImages(uuid, images)),
-  homeOf: (sign) => run.read(() => table.homeOf(sign)),
+  homesOf: (signs) => run.read(() => table.homesOf(signs)),
   change: (decide) => run.write(() => table.change(decide)),
 });
 

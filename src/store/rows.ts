@@ -4,11 +4,14 @@ import type { DatabaseSync, SQLInputValue, SQLOutputValue, StatementSync } from 
 
 export type Row = Readonly<Record<string, SQLOutputValue>>;
 
-/** SQLite's form of a statement, whose lists are `IN texts(?)`, `IN numbers(?)` and `FROM texts(?)`, each one JSON text. */
+/**
+ * SQLite's form of a statement, whose lists are `IN texts(?)`, `IN numbers(?)`, `FROM texts(?)` and `FROM rows(?)`, each one JSON text. A row
+ * is an array: `one.value ->> 0` is the first value of the row `one`, as a text on PostgreSQL.
+ */
 export const sqliteForm = (sql: string): string =>
   sql
     .replace(/\bIN (?:texts|numbers)\((\?\d?)\)/g, 'IN (SELECT value FROM json_each($1))')
-    .replace(/\bFROM texts\((\?\d?)\)/g, 'FROM json_each($1)');
+    .replace(/\bFROM (?:texts|rows)\((\?\d?)\)/g, 'FROM json_each($1)');
 
 /** The statements of one database, each prepared once. Their texts come from a fixed set in the code. */
 export class Statements {

@@ -27,6 +27,7 @@ import type {
   EnlistmentDecision,
   EnlistmentOutcome,
   EventFilter,
+  EventOf,
   MachineChange,
   MachineChangeOutcome,
   MachineFilter,
@@ -108,6 +109,15 @@ export class StoredRegion implements RegionStore {
     decide: (machine: Machine, knowledge: ChangeKnowledge) => MachineChange<R> | ChangeQuestion,
   ): Promise<MachineChangeOutcome<R>> {
     return this.#driver.write(() => this.#tables.machines.change(systemId, atMs, decide));
+  }
+
+  async changeMachines<R>(
+    systemIds: readonly string[],
+    atMs: number,
+    decide: (machine: Machine) => MachineChange<R>,
+  ): Promise<readonly MachineChangeOutcome<R>[]> {
+    if (systemIds.length === 0) return [];
+    return await this.#driver.write(() => this.#tables.machines.changeAll(systemIds, atMs, decide));
   }
 
   mergeMachines<R>(
@@ -226,6 +236,10 @@ export class StoredRegion implements RegionStore {
     await this.#driver.write(() => this.#tables.events.record(event, systemId));
   }
 
+  async recordEvents(events: readonly EventOf[]): Promise<void> {
+    if (events.length > 0) await this.#driver.write(() => this.#tables.events.recordAll(events));
+  }
+
   listEvents(filter: EventFilter): Promise<readonly MachineEvent[]> {
     return this.#driver.read(() => this.#tables.events.list(filter));
   }
@@ -236,6 +250,10 @@ export class StoredRegion implements RegionStore {
 
   listStrangers(sinceMs: number, limit: number): Promise<readonly StrangerSeen[]> {
     return this.#driver.read(() => this.#tables.events.strangers(sinceMs, limit));
+  }
+
+  recentEvents(systemIds: readonly string[], limit: number): Promise<ReadonlyMap<string, readonly MachineEvent[]>> {
+    return this.#driver.read(() => this.#tables.events.recent(systemIds, limit));
   }
 
   newestEvents(systemIds: readonly string[], isQuiet = false): Promise<ReadonlyMap<string, MachineEvent>> {

@@ -1,9 +1,9 @@
 // Every operation on the region's tables, on a region with machines that are all alike. A test runs them on each database.
 
 import assert from 'node:assert/strict';
-import { ipv4, mac } from '../../src/net/address.ts';
+import { formatIpv4, formatMac, ipv4, mac } from '../../src/net/address.ts';
 import { outcome } from '../../src/power/outcome.ts';
-import type { NewMachineEvent } from '../../src/region/records/machine-event.ts';
+import type { NewMachineEvent, RackReport } from '../../src/region/records/machine-event.ts';
 import type { RegionStore } from '../../src/region/records/store.ts';
 import { listConflicts, sharedAmong } from '../../src/store/region-identity.ts';
 import * as reads from '../../src/store/region-machine-reads.ts';
@@ -54,7 +54,17 @@ const SCRIPT = {
   content: '',
 } as const;
 const KEY = { tokenKey: 'k', consumerKey: 'c', secretDigest: 's', name: '', username: 'ann', createdMs: 1, usedMs: 1 };
-const REPORT = { sequence: 1, kind: 'dhcp.ack', at: 5, text: 'x', mac: '52:54:00:00:00:01', address: '10.20.0.9' };
+/** Of each machine: that it took an address, that its lease ended, and a request from an address. */
+const reportsOf = (machines: number): readonly RackReport[] =>
+  ids(machines).flatMap((_, index) => {
+    const shown = { mac: formatMac(mac(0x525400000000 + index)), address: formatIpv4(ipv4(0x0a140100 + index)) };
+    const base = { at: 5, text: 'x' };
+    return [
+      { ...base, ...shown, sequence: 3 * index + 1, kind: 'dhcp.ack' },
+      { ...base, ...shown, sequence: 3 * index + 2, kind: 'dhcp.released' },
+      { ...base, address: shown.address, sequence: 3 * index + 3, kind: 'tftp.transfer-finished' },
+    ];
+  });
 const MACHINE_KEY = { systemId: 'm00000', consumerKey: 'c', tokenKey: 't', tokenSecret: 's', createdMs: 1 };
 const SESSION = { digest: 'd', passwordDigest: 'p', begunMs: 1, usedMs: 1, notice: '' };
 const FIRST = 'm00000';
@@ -101,6 +111,11 @@ export const OPERATIONS: Readonly<Record<string, (place: FilledRegion) => Steps<
         endsKey: true,
       };
     }),
+  'machines.changeAll': ({ tables, machines }) =>
+    tables.machines.changeAll(ids(machines).slice(0, 8), 2, () => ({
+      ...{ kind: 'change', fields: { powerTask: 'off', osystem: 'debian' }, events: [EVENT, EVENT] },
+      ...{ addresses: [], userData: null, endsKey: true },
+    })),
   'machines.split': ({ tables }) =>
     tables.machines.split('m00001', 3, () => ({
       ...{ kind: 'split', systemId: 'n00001', fields: { ...FIELDS, hostname: 'half' }, macs: [mac(0x525400000001)] },
@@ -112,14 +127,19 @@ export const OPERATIONS: Readonly<Record<string, (place: FilledRegion) => Steps<
   'machines.keepApart': ({ tables }) => tables.machines.keepApart(FIRST, NEW_ID, EVENT),
   'machines.remove': ({ tables }) => tables.machines.remove(NEW_ID, EVENT),
   'events.add': ({ tables }) => tables.events.add(EVENT, 1),
+  'events.addAll': ({ tables, machines }) =>
+    tables.events.addAll(ids(machines).map((_, index) => ({ event: EVENT, machineId: index + 1 }))),
+  'events.recordAll': ({ tables, machines }) =>
+    tables.events.recordAll(ids(machines).map((systemId) => ({ event: EVENT, systemId }))),
   'events.record': ({ tables }) => tables.events.record(EVENT, FIRST),
   'events.adopt': ({ tables }) => tables.events.adopt(1, [STRANGER]),
   'events.move': ({ tables }) => tables.events.move(1, 2),
-  'events.addReports': ({ tables }) => tables.events.addReports('rack', [REPORT]),
-  'events.acceptSequence': ({ tables }) => tables.events.acceptSequence('rack', 2, 1),
+  'events.addReports': ({ tables, machines }) => tables.events.addReports('rack', reportsOf(machines)),
+  'events.acceptSequence': ({ tables }) => tables.events.acceptSequence('rack', 1e6, 1),
   'events.highestSequence': ({ tables }) => tables.events.highestSequence('rack'),
   'events.range': ({ tables }) => tables.events.range(),
   'events.list': ({ tables }) => tables.events.list({ machines: { tags: ['rack'] }, limit: 1e6 }),
+  'events.recent': ({ tables, machines }) => tables.events.recent(ids(machines), 2),
   'events.newest': ({ tables, machines }) => tables.events.newest(ids(machines), true),
   'events.strangers': ({ tables }) => tables.events.strangers(0, 100),
   'accounts.addUser': ({ tables }) =>
@@ -143,7 +163,12 @@ export const OPERATIONS: Readonly<Record<string, (place: FilledRegion) => Steps<
   'racks.look': ({ tables }) => tables.racks.look(-1),
   'racks.images': ({ tables }) => tables.racks.images(['x']),
   'racks.putImages': ({ tables }) => tables.racks.putImages('x', []),
-  'racks.homeOf': ({ tables }) => tables.racks.homeOf({ mac: mac(0x525400000001) }),
+  'racks.homesOf': ({ tables, machines }) =>
+    tables.racks.homesOf(
+      ids(machines).map((_, index) =>
+        index % 2 === 0 ? { mac: mac(0x525400000000 + index) } : { address: ipv4(index) },
+      ),
+    ),
   'racks.change': ({ tables }) => tables.racks.change(() => ({ put: [], remove: ['x'], events: [EVENT], result: 1 })),
   'life.addSshKey': ({ tables }) =>
     tables.life.addSshKey({ username: 'ann', key: 'ssh-ed25519 A', createdMs: 1 }, 9, EVENT),

@@ -626,4 +626,56 @@ export function testRegionStore(title: string, makePlace: () => StorePlace): voi
     const addresses = (await store.findMachine('aaaaaa'))?.interfaces.map(({ address }) => address);
     assert.deepEqual(addresses, [ipv4(0x0a140065), undefined]);
   });
+
+  check('several machines are changed in one step, each by its own decision', async (store) => {
+    for (const [index, systemId] of ['aaaaaa', 'bbbbbb', 'cccccc'].entries())
+      await create(store, systemId, systemId, [0x525400000010 + index]);
+    const before = await store.desiredVersion();
+    const address = { mac: mac(0x525400000010), address: ipv4(0x0a140007) };
+    const wanted = ['cccccc', 'zzzzzz', 'bbbbbb', 'aaaaaa'];
+    const outcomes = await store.changeMachines<string>(wanted, 9, ({ systemId }) => {
+      if (systemId === 'bbbbbb') return { kind: 'refuse', refusal: 'no' };
+      const params = { text: `of ${systemId}` };
+      const events = [{ type: 'NODE', code: 'rack', params, atMs: 9, username: 'ann' } as const];
+      const addresses = systemId === 'aaaaaa' ? [address] : undefined;
+      return {
+        kind: 'change',
+        fields: { osystem: 'debian', powerTask: 'on', kernelParams: 'quiet' },
+        events,
+        addresses,
+      };
+    });
+    assert.deepEqual(
+      outcomes.map((outcome) => (outcome.kind === 'changed' ? outcome.machine.systemId : outcome)),
+      ['cccccc', { kind: 'not-found' }, { kind: 'refuse', refusal: 'no' }, 'aaaaaa'],
+    );
+    const [a, b, c] = await store.listMachines({}, 0, 9);
+    assert.deepEqual([a?.osystem, b?.osystem, c?.osystem], ['debian', '', 'debian']);
+    assert.deepEqual([a?.addresses, c?.addresses, b?.powerTaskId], [[address], [], undefined]);
+    assert.ok(a?.powerTaskId !== undefined && c?.powerTaskId !== undefined && a.powerTaskId !== c.powerTaskId);
+    const changed = await store.listMachinesForRacks(before, 0, 9);
+    assert.deepEqual(
+      changed.map(({ systemId }) => systemId),
+      ['aaaaaa', 'cccccc'],
+    );
+    const failed = store.changeMachines<never>(['aaaaaa', 'cccccc'], 10, ({ systemId }) => {
+      if (systemId === 'cccccc') throw new Error('no');
+      return { kind: 'change', fields: { osystem: 'ubuntu' }, events: [] };
+    });
+    await assert.rejects(failed, /^Error: no$/);
+    assert.equal((await store.findMachine('aaaaaa'))?.osystem, 'debian');
+  });
+
+  check('events of several machines are stored together, and each machine’s newest are found', async (store) => {
+    for (const [index, systemId] of ['aaaaaa', 'bbbbbb'].entries())
+      await create(store, systemId, systemId, [0x525400000010 + index]);
+    const eventOf = (systemId: string, text: string) =>
+      ({ systemId, event: { type: 'NODE', code: 'rack', params: { text }, atMs: 9, username: '' } }) as const;
+    await store.recordEvents([eventOf('aaaaaa', '1'), eventOf('bbbbbb', '2'), eventOf('aaaaaa', '3')]);
+    const recent = await store.recentEvents(['aaaaaa', 'bbbbbb', 'zzzzzz'], 2);
+    assert.deepEqual([...recent].map(([systemId, events]) => [systemId, events.map(sentenceOf)]).sort(), [
+      ['aaaaaa', ['3', '1']],
+      ['bbbbbb', ['2', 'first seen']],
+    ]);
+  });
 }

@@ -205,6 +205,7 @@ export const PLAIN: readonly PlainList[] = [
       'region/identity/new-machines.ts': 'UNTOUCHED_LOOKED_MAX',
       'region/life/machine-agent.ts': 'CANDIDATES_MAX',
       'region/life/machine-life.ts': 'EVENTS_LOOKED_MAX OVERDUE_MAX',
+      'region/life/signs-of-life.ts': 'EVENTS_LOOKED_MAX',
       'region/life/static-addresses.ts': 'RANGE_MAX',
       'store/fold-pass.ts': 'BLOCK_RECORDS_MAX PASS_BLOCKS_MAX PASS_BYTES_MAX',
       'store/lease-database.ts': 'FOLD_BLOCKS_MAX FOLD_BYTES_MAX FOLD_RECORDS_MAX LOAD_BYTES_MAX PROBE_BYTES_MAX',

@@ -1,25 +1,47 @@
-// No answer of the region asks its database once for each machine, user, tag or other entry: every page and every reading operation takes as
-// many statements with many of them as with few.
+// The region asks its database nothing once for each machine, user, tag or other entry:
+//
+// 1. Every page and every reading operation takes as many statements with many entries as with few.
+// 2. A request that changes several entries reads with as many statements for many of them as for few. It writes with at most one further
+//    statement for each further entry and table.
+// 3. An enlistment is a request of its own, also in a rack's batch: its decision needs what the ones before it stored. So each reads its own
+//    facts, with as many statements among many as among few.
 
 import assert from 'node:assert/strict';
 import { StatementSync } from 'node:sqlite';
 import { after, before, describe, test } from 'node:test';
+import { formatMac, ipv4, mac } from '../../src/net/address.ts';
 import { createApiKey } from '../../src/region/accounts/accounts.ts';
 import { OPERATIONS } from '../../src/region/api/operations.ts';
 import { buildApp, makeContext } from '../../src/region/http/server.ts';
 import { cookieName } from '../../src/region/page/login.ts';
 import { PAGES } from '../../src/region/page/pages.ts';
 import { fillRegion } from '../contract/region-operations.ts';
+import { addAdmin } from './administrator.ts';
 import { authorizationOf } from './live.ts';
 import { makeRegion, type RegionPlace } from './place.ts';
-import { acceptRack, digestOf, rackInterface } from './racks/rack-place.ts';
+import {
+  acceptRack,
+  digestOf,
+  heartbeatOf,
+  OTHER_UUID,
+  postEntry,
+  RACK_UUID,
+  rackAuthorization,
+  rackInterface,
+  register,
+  registration,
+} from './racks/rack-place.ts';
 
 /** Of everything: few, and many, which a list still reads at once (`api/machine-list.ts` LIST_CHUNK). */
 const [FEW, MANY] = [3, 18];
+/** Of the entries of a change: many are a rack's reports that are stored together. */
+const [FEW_CHANGED, MANY_CHANGED] = [4, 32];
 const FIRST = 'm00000';
 const EVENT = { type: 'TAG', code: 'rack', params: { text: 'made' }, atMs: 1, username: '' } as const;
 
 let statements = 0;
+/** How often each statement was run. */
+const texts = new Map<string, number>();
 /** Counts the statements of every database of this process. */
 function countStatements(): () => void {
   const of = StatementSync.prototype;
@@ -27,6 +49,7 @@ function countStatements(): () => void {
   for (const [name, original] of Object.entries({ all, get, run, iterate })) {
     Reflect.set(of, name, function (this: StatementSync, ...values: never[]) {
       statements += 1;
+      texts.set(this.sourceSQL, (texts.get(this.sourceSQL) ?? 0) + 1);
       return Reflect.apply(original, this, values);
     });
   }
@@ -111,6 +134,193 @@ async function measure(count: number): Promise<ReadonlyMap<string, { statements:
   }
 }
 
+/** How many statements read, and how many write each table. */
+interface Taken {
+  readonly reads: number;
+  readonly writes: ReadonlyMap<string, number>;
+}
+
+const sumOf = ({ reads, writes }: Taken): number => [...writes.values()].reduce((sum, times) => sum + times, reads);
+
+/** The statements since the last call. */
+function takeTexts(): Taken {
+  const writes = new Map<string, number>();
+  let reads = 0;
+  for (const [text, times] of texts) {
+    const table = /^\s*(?:INSERT INTO|UPDATE|DELETE FROM) (\w+)/.exec(text)?.[1];
+    if (table === undefined) reads += times;
+    else writes.set(table, (writes.get(table) ?? 0) + times);
+  }
+  texts.clear();
+  return { reads, writes };
+}
+
+/** A place with a region over HTTP, its administrator and its machines, which a rack has. */
+interface Changed extends RegionPlace {
+  readonly systemIds: readonly string[];
+  /** Posts a form as the administrator, with fields that may be repeated. */
+  post(url: string, fields: readonly (readonly [string, string])[], method?: 'POST' | 'PUT' | 'DELETE'): Promise<void>;
+  /** Posts entries as the rack's next batch, or a heartbeat. */
+  batch(entries: readonly object[]): Promise<void>;
+  heartbeat(applied: number): Promise<void>;
+}
+
+/** Of the rack. */
+const NETWORK = '10.60.0.0/24';
+const macOf = (index: number): string => formatMac(mac(0x525400000000 + index));
+const addressOf = (index: number): string => `10.60.0.${100 + index}`;
+const named = (name: string, list: readonly string[]) => list.map((one) => [name, one] as const);
+const reportsOf = (kind: string, { systemIds }: Changed, more: object = {}): readonly object[] =>
+  systemIds.map((_, index) => ({
+    ...{ report: { kind, at: 1_700_000_000_000, text: '', mac: macOf(index), address: addressOf(index), ...more } },
+  }));
+
+const ENLISTMENTS = 'enlistments in a batch';
+/** The requests that change several entries, in this order; each of them all machines, or as many other entries. */
+const CHANGES: Readonly<Record<string, (place: Changed) => Promise<unknown>>> = {
+  'a batch of leases': (place) => place.batch(reportsOf('dhcp.ack', place)),
+  'a batch of renewals': (place) => place.batch(reportsOf('dhcp.ack', place)),
+  'a batch of boots': (place) => place.batch(reportsOf('dhcp.offer', place, { fields: { client: 'x' } })),
+  'a batch of requests from addresses': (place) =>
+    place.batch(reportsOf('tftp.transfer-finished', place, { mac: undefined })),
+  'a batch of ends of leases': (place) => place.batch(reportsOf('dhcp.released', place)),
+  'a batch about strangers': (place) =>
+    place.batch(reportsOf('dhcp.ack', place).map((one, index) => merge(one, { mac: macOf(5000 + index) }))),
+  'a batch about machines at home elsewhere': async (place) => {
+    const elsewhere = { home: ipv4(0x0a3d0009) };
+    await place.store.changeMachines<never>(place.systemIds, 1, () => ({
+      kind: 'change',
+      fields: elsewhere,
+      events: [],
+    }));
+    takeTexts();
+    await place.batch(reportsOf('dhcp.ack', place));
+  },
+  'a batch of leases that settle homes': async (place) => {
+    const nowhere = { home: undefined };
+    await place.store.changeMachines<never>(place.systemIds, 1, () => ({
+      kind: 'change',
+      fields: nowhere,
+      events: [],
+    }));
+    takeTexts();
+    await place.batch(reportsOf('dhcp.ack', place));
+  },
+  [ENLISTMENTS]: (place) =>
+    place.batch(place.systemIds.map((_, index) => postEntry(0, macOf(6000 + index), { peer: addressOf(index) }))),
+  heartbeat: (place) => place.heartbeat(5),
+  'machines?op=accept': ({ post, systemIds }) => post('2.0/machines/?op=accept', named('machines', systemIds)),
+  'a batch of starts of machines at work': (place) =>
+    place.batch(reportsOf('http.rendered', place, { fields: { purpose: 'commissioning' } })),
+  'machines?op=release': async ({ post, systemIds, store }) => {
+    const fields = { status: 'allocated', owner: 'admin', powerTask: undefined } as const;
+    await store.changeMachines<never>(systemIds, 1, () => ({ kind: 'change', fields, events: [] }));
+    takeTexts();
+    await post('2.0/machines/?op=release', named('machines', systemIds));
+  },
+  'a batch of leases of machines with a written disk': async (place) => {
+    const fields = { status: 'deploying', netboot: false, owner: 'admin' } as const;
+    await place.store.changeMachines<never>(place.systemIds, 1, () => ({ kind: 'change', fields, events: [] }));
+    takeTexts();
+    await place.batch(reportsOf('dhcp.ack', place));
+  },
+  'work that is overdue': async ({ systemIds, store, clock, region }) => {
+    const fields = { status: 'deploying', netboot: false, statusDeadlineMs: clock.wallTimeMs() - 1 } as const;
+    await store.changeMachines<never>(systemIds, 1, () => ({ kind: 'change', fields, events: [] }));
+    takeTexts();
+    await region.life.endOverdue();
+  },
+  'verdicts on racks': async ({ systemIds, region }) => {
+    const uuids = systemIds.map((_, index) => `11111111-2222-4333-8444-${String(index).padStart(12, '0')}`);
+    for (const [index, uuid] of uuids.entries()) {
+      const key = { kind: 'own', token: `token ${index}`, secretDigest: digestOf(uuid) } as const;
+      const interfaces = [rackInterface(`10.${100 + index}.0.0/24`)];
+      const address = `198.18.${index}.1`;
+      await register(region, registration({ uuid, name: `further-${index}`, key, interfaces, address }));
+    }
+    takeTexts();
+    assert.equal(await region.racks.judge(uuids, 'accept', 'admin'), undefined);
+  },
+  'tags?op=update_nodes': ({ post, systemIds }) => post('2.0/tags/rack/?op=update_nodes', named('remove', systemIds)),
+  'removal of a tag': ({ post }) => post('2.0/tags/x0/', [], 'DELETE'),
+};
+
+function merge(entry: object, more: object): object {
+  return { report: { ...('report' in entry && typeof entry.report === 'object' ? entry.report : {}), ...more } };
+}
+
+/** The statements of each change of so many entries. */
+async function measureChanges(count: number): Promise<ReadonlyMap<string, Taken>> {
+  const place = await makeRegion({ newMachinesMax: 1000 });
+  const { region, store, clock } = place;
+  const app = buildApp(makeContext(region));
+  try {
+    await fillRegion(store, count);
+    const systemIds = Array.from({ length: count }, (_, index) => `m${String(index).padStart(5, '0')}`);
+    await store.life.addTag({ name: 'x0', comment: '', kernelParams: '' }, 1000, EVENT);
+    await store.life.tagMachines('x0', systemIds, [], EVENT);
+    await acceptRack(region, { interfaces: [rackInterface(NETWORK)] });
+    await acceptRack(region, {
+      ...{ uuid: OTHER_UUID, name: 'other', interfaces: [rackInterface('10.61.0.0/24')] },
+      key: { kind: 'own', token: 'token of the other', secretDigest: digestOf('x') },
+    });
+    const settled = { home: ipv4(0x0a3c0009), status: 'new', owner: undefined, uuid: undefined } as const;
+    await store.changeMachines<never>(systemIds, 1, () => ({ kind: 'change', fields: settled, events: [] }));
+    await addAdmin(store, clock, { username: 'admin', email: '', password: 'long enough' });
+    const authorization = authorizationOf(await createApiKey(store, clock, 'admin'));
+    const inject = async (
+      method: 'POST' | 'PUT' | 'DELETE',
+      url: string,
+      type: string,
+      payload: string,
+      key: string,
+    ) => {
+      const headers = { host: 'rack.example', 'content-type': type, authorization: key };
+      const answer = await app.inject({ method, url, headers, payload });
+      assert.ok(answer.statusCode < 300, `${url}: ${answer.statusCode} ${answer.body}`);
+    };
+    const link = (what: string, body: object) =>
+      inject(
+        'POST',
+        `/MAAS/uplink/1/racks/${RACK_UUID}/${what}`,
+        'application/json',
+        JSON.stringify(body),
+        rackAuthorization(),
+      );
+    let sequence = 0;
+    const changed: Changed = {
+      ...{ ...place, systemIds },
+      post: (url, fields, method = 'POST') => {
+        const form = new URLSearchParams();
+        for (const [name, value] of fields) form.append(name, value);
+        return inject(method, `/MAAS/api/${url}`, 'application/x-www-form-urlencoded', form.toString(), authorization);
+      },
+      batch: (entries) => {
+        const numbered = entries.map((entry) => {
+          sequence += 1;
+          return { kind: 'report', ...entry, sequence };
+        });
+        return link('events', { source: `${RACK_UUID}/life`, missed: 0, entries: numbered });
+      },
+      heartbeat: (applied) => link('heartbeat', heartbeatOf({ applied, interfaces: [rackInterface(NETWORK)] })),
+    };
+    // What the first ones make the region remember does not count.
+    await changed.batch([{ report: { kind: 'dhcp.ack', at: 1, text: '' } }]);
+    await store.recordEvents(systemIds.map((systemId) => ({ systemId, event: EVENT })));
+    await changed.heartbeat(1);
+    const taken = new Map<string, Taken>();
+    for (const [name, change] of Object.entries(CHANGES)) {
+      takeTexts();
+      await change(changed);
+      taken.set(name, takeTexts());
+    }
+    return taken;
+  } finally {
+    await app.close();
+    await place.remove();
+  }
+}
+
 describe('the statements of an answer', () => {
   let restore = (): void => undefined;
   before(() => {
@@ -131,5 +341,25 @@ describe('the statements of an answer', () => {
     assert.deepEqual(grown, []);
     assert.ok(read > PATHS.length / 2, `${read} of ${PATHS.length} paths were read`);
     assert.ok(statements > PATHS.length, 'statements are counted');
+  });
+
+  test('of a change: reads are as many for many entries as for few, writes at most one for each further entry and table', async () => {
+    const [few, many] = [await measureChanges(FEW_CHANGED), await measureChanges(MANY_CHANGED)];
+    const grown: string[] = [];
+    for (const [name, { reads, writes }] of many) {
+      const before = few.get(name) ?? assert.fail(name);
+      if (reads === 0 && writes.size === 0) grown.push(`${name}: nothing is counted`);
+      const each = Math.ceil(sumOf(before) / FEW_CHANGED);
+      if (name === ENLISTMENTS) {
+        if (sumOf({ reads, writes }) > each * MANY_CHANGED) grown.push(`${name}: more than ${each} statements each`);
+        continue;
+      }
+      if (reads > before.reads) grown.push(`${name}: ${before.reads} and ${reads} reads`);
+      for (const [table, count] of writes) {
+        const more = count - (before.writes.get(table) ?? 0);
+        if (more > MANY_CHANGED - FEW_CHANGED) grown.push(`${name}: ${more} more writes of ${table}`);
+      }
+    }
+    assert.deepEqual(grown, []);
   });
 });

@@ -5,7 +5,8 @@
 // 1. A machine that is named several times counts once. Nothing is written, and no machine is read whole, before all are known to exist and
 //    their outlines allow the command: a refused request costs one query.
 
-import { type Actor, type CommandRefusal, type MachineCommand, refuseCommand } from '../life/commands.ts';
+import { type Actor, type CommandRefusal, refuseCommand } from '../life/commands.ts';
+import type { MachineLife } from '../life/machine-life.ts';
 import type { Machine, MachineOutline } from '../records/machine.ts';
 import { cleanWords } from '../records/text-json.ts';
 import { type Answer, refuse, refuseFor } from './answer.ts';
@@ -50,14 +51,11 @@ export async function giveMany(
   async function commandAll(): Promise<readonly CommandRefusal[]> {
     try {
       await call.region.transact(async () => {
-        const refused: CommandRefusal[] = [];
-        done.length = 0;
-        for (const { systemId } of wanted) {
-          const outcome = await call.region.life.command(systemId, command, by);
-          if (outcome.kind === 'changed') done.push(systemId);
-          if (outcome.kind === 'refuse') refused.push(outcome.refusal);
-        }
+        const systemIds = wanted.map(({ systemId }) => systemId);
+        const outcomes = await call.region.life.commandAll(systemIds, command, by);
+        const refused = outcomes.flatMap((outcome) => (outcome.kind === 'refuse' ? [outcome.refusal] : []));
         if (refused.length > 0) throw new Undone(refused);
+        done.splice(0, done.length, ...systemIds.filter((_, index) => outcomes[index]?.kind === 'changed'));
       });
       return [];
     } catch (error) {
@@ -77,7 +75,7 @@ export async function giveMany(
 
 /** The command for several machines, and the person who gives it. */
 export interface ManyTerms {
-  readonly command: MachineCommand;
+  readonly command: Parameters<MachineLife['commandAll']>[1];
   readonly by: Actor;
   /** True for a machine on which the command has already taken effect. Default: none. */
   readonly isDone?: (machine: MachineOutline) => boolean;

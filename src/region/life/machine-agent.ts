@@ -80,7 +80,7 @@ export class MachineAgent {
 
   /** The machine's job, in lines; the request is a sign of life. @param where the URL at which it reaches the region, and its proxy */
   async job(machine: Machine, where: { readonly origin: string; readonly httpProxy: string }): Promise<string> {
-    await this.#life.alive(machine.systemId, this.#clock.wallTimeMs());
+    await this.#life.seen({ seen: new Map([[machine.systemId, this.#clock.wallTimeMs()]]) });
     const [given] = machine.addresses;
     const debugs = await this.#noteBoot(machine);
     if (machine.status === 'deploying' && machine.netboot && machine.work?.deployBy === 'installer') {

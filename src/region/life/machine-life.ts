@@ -27,11 +27,9 @@ import { refusal } from '../words/refusal.ts';
 import { decideCommand } from './command-effects.ts';
 import type { Actor, CommandRefusal, Deployment, MachineCommand } from './commands.ts';
 import { type DeployableImage, type FindImage, type ListImages, refuseImage } from './deployment.ts';
-import { DISK_STARTS_MAX, type DiskStarts, readDiskStarts } from './disk-start.ts';
 import { failStatus, restarted, seenOf, type WhyHung } from './hung-work.ts';
 import { type InstallerParts, refuseInstallation } from './installer.ts';
 import { refuseWithoutKey } from './logins.ts';
-import { BOOTS_MAX, countBoot } from './network-boots.ts';
 import {
   awaitPower,
   decidePower,
@@ -44,8 +42,9 @@ import {
 } from './power-life.ts';
 import { switchSilentRescue } from './rescue-end.ts';
 import { decideSignal, type Signal } from './signal.ts';
+import { type SignsOfLife, takeSigns } from './signs-of-life.ts';
 import { chooseAddresses } from './static-addresses.ts';
-import { acceptedPower, type Change, deadlineOf, enterStatus } from './status-change.ts';
+import { acceptedPower, type Change, deadlineOf } from './status-change.ts';
 import type { StatusDeadlines } from './status-deadlines.ts';
 
 /** How many times hung work is restarted, unless the configuration gives another number. */
@@ -73,6 +72,9 @@ export interface LifeParts extends InstallerParts {
   readonly onChange: (machine: Machine) => Promise<void>;
 }
 
+/** Commands that may be given to several machines at once. */
+type BulkCommand = 'accept' | 'release';
+
 /** Further options of a command. */
 export interface CommandOptions {
   /** The requested address; `undefined`: any. */
@@ -93,14 +95,10 @@ export class MachineLife {
     by: Actor,
     options: CommandOptions = {},
   ): Promise<MachineChangeOutcome<CommandRefusal>> {
-    const { clock, store, racks } = this.#parts;
+    const { store, racks } = this.#parts;
     const atMs = await this.#now();
     const decide = (machine: Machine, { addresses }: ChangeKnowledge, refused: CommandRefusal | undefined) => {
-      // A command to a New machine accepts its proposed power settings (`status-change.ts`), and may already switch it with them.
-      const isAccepted = machine.status === 'new' && by.username !== '';
-      const switches = this.#switches(isAccepted ? { ...machine, ...acceptedPower(machine) } : machine);
-      const terms = { atMs, clock, by, switches };
-      const change = decideCommand(machine, command, terms);
+      const change = this.#decide(machine, command, by, atMs);
       if (change.kind === 'refuse') return change;
       const isAsked = options.address !== undefined || machine.addresses.length === 0;
       const needsAddress = command.name === 'allocate' || (command.name === 'deploy' && isAsked);
@@ -119,6 +117,28 @@ export class MachineLife {
       );
       return await this.#announce(outcome);
     });
+  }
+
+  /** Carries out a command that starts no system and takes no address, on several machines. @returns the outcomes in this order */
+  async commandAll(
+    systemIds: readonly string[],
+    command: MachineCommand & { readonly name: BulkCommand },
+    by: Actor,
+  ): Promise<readonly MachineChangeOutcome<CommandRefusal>[]> {
+    const { store } = this.#parts;
+    const atMs = await this.#now();
+    const outcomes = await store.changeMachines<CommandRefusal>(systemIds, atMs, (machine) =>
+      this.#decide(machine, command, by, atMs),
+    );
+    for (const outcome of outcomes) await this.#announce(outcome);
+    return outcomes;
+  }
+
+  #decide(machine: Machine, command: MachineCommand, by: Actor, atMs: number): ReturnType<typeof decideCommand> {
+    // A command to a New machine accepts its proposed power settings (`status-change.ts`), and may already switch it with them.
+    const isAccepted = machine.status === 'new' && by.username !== '';
+    const switches = this.#switches(isAccepted ? { ...machine, ...acceptedPower(machine) } : machine);
+    return decideCommand(machine, command, { atMs, clock: this.#parts.clock, by, switches });
   }
 
   /** Allocates the first of these machines that is available; undefined: none. */
@@ -174,72 +194,12 @@ export class MachineLife {
     );
   }
 
-  /** Takes a sign of life: a machine that boots or fetches its job is at work, so the time limit of its state starts again. */
-  async alive(systemId: string, seenMs: number): Promise<void> {
-    const { store } = this.#parts;
-    const nowMs = await this.#now();
-    const machine = await store.findMachine(systemId);
-    if (machine === undefined || (await this.#failsToStart(machine, nowMs))) return;
-    const waits = machine.work?.waitsForBoot === true;
-    // Activity from before this work began does not count.
-    if (waits && seenMs < machine.statusSinceMs) return;
-    // A rack whose clock is ahead must not extend the time limit.
-    const deadline = deadlineOf(machine.status, Math.min(seenMs, nowMs));
-    // A late report must not shorten it.
-    if (deadline === undefined || deadline <= (machine.statusDeadlineMs ?? 0)) return;
-    const begun =
-      waits && machine.work !== undefined
-        ? { work: { ...machine.work, waitsForBoot: false }, statusReason: { code: 'has-started', params: {} } as const }
-        : {};
-    const fields = { statusDeadlineMs: deadline, ...begun };
-    await store.changeMachine<never>(systemId, nowMs, () => ({ kind: 'change', fields, events: [] }));
-  }
-
-  /** Takes a start from the network. A machine that starts again and again without a signal is hung. */
-  async started(systemId: string, seenMs: number): Promise<void> {
-    const { store } = this.#parts;
-    const atMs = await this.#now();
-    const found = await store.findMachine(systemId);
-    if (found === undefined || countBoot(found, seenMs) === undefined) return;
-    const outcome = await store.changeMachine<never>(systemId, atMs, (machine) => {
-      const work = countBoot(machine, seenMs);
-      if (work === undefined) return { kind: 'change', fields: {}, events: [] };
-      if (work.boots <= BOOTS_MAX) return { kind: 'change', fields: { work }, events: [] };
-      return this.#endHung(machine, { code: 'boots-repeated', params: { boots: work.boots } }, atMs);
-    });
-    // A changed count alone is not announced.
-    if (outcome.kind === 'changed' && (outcome.machine.work?.boots ?? 0) === 0) await this.#announce(outcome);
-  }
-
-  /** Fails the deployment of a machine that keeps booting from the network instead of its written disk. @returns true if it failed */
-  async #failsToStart(machine: Machine, atMs: number): Promise<boolean> {
-    if (machine.status !== 'deploying' || machine.netboot) return false;
-    const { starts } = await this.#diskStarts(machine.systemId);
-    if (starts <= DISK_STARTS_MAX) return false;
+  /** Takes the signs of life of machines. */
+  async seen(signs: SignsOfLife): Promise<void> {
     const { clock, store } = this.#parts;
-    const why = { code: 'disk-not-starting', params: { starts } } as const;
-    const terms = { atMs, clock, username: '', why };
-    const outcome = await store.changeMachine<never>(machine.systemId, atMs, (now) =>
-      now.status === 'deploying' && !now.netboot
-        ? failStatus(now, 'failed-deployment', terms)
-        : { kind: 'change', fields: {}, events: [] },
-    );
-    await this.#announce(outcome);
-    return true;
-  }
-
-  /** Takes a lease event: a machine whose disk is written becomes Deployed if its installed system took or renewed the address. */
-  async leased(systemId: string): Promise<void> {
-    const { store, clock } = this.#parts;
-    const machine = await store.findMachine(systemId);
-    if (machine?.status !== 'deploying' || machine.netboot || !(await this.#diskStarts(systemId)).isUp) return;
     const atMs = await this.#now();
-    const outcome = await store.changeMachine<never>(systemId, atMs, (now) =>
-      now.status === 'deploying' && !now.netboot
-        ? enterStatus(now, 'deployed', { atMs, clock, username: '', reason: { code: 'system-seen', params: {} } })
-        : { kind: 'change', fields: {}, events: [] },
-    );
-    await this.#announce(outcome);
+    const endHung = (machine: Machine, why: WhyHung): Change => this.#endHung(machine, why, atMs);
+    for (const machine of await takeSigns(signs, { store, clock, atMs, endHung })) await this.#parts.onChange(machine);
   }
 
   /** Records a person's power task; the answer comes before the machine is switched. */
@@ -288,11 +248,11 @@ export class MachineLife {
     const overdue = await store.listOverdue(atMs, OVERDUE_MAX);
     if (overdue.length === 0) return;
     const newest = await store.newestEvents(overdue.map(({ systemId }) => systemId));
-    for (const { systemId } of overdue) {
-      const seen = seenOf(newest.get(systemId));
-      const outcome = await store.changeMachine<never>(systemId, atMs, (machine) => this.#end(machine, seen, atMs));
-      await this.#announce(outcome);
-    }
+    const systemIds = overdue.map(({ systemId }) => systemId);
+    const outcomes = await store.changeMachines<never>(systemIds, atMs, (machine) =>
+      this.#end(machine, seenOf(newest.get(machine.systemId)), atMs),
+    );
+    for (const outcome of outcomes) await this.#announce(outcome);
   }
 
   #end(machine: Machine, seen: Happening | undefined, atMs: number): Change {
@@ -364,13 +324,6 @@ export class MachineLife {
     const { osystem = '', release = '' } = deployment ?? {};
     if ((await this.findImage(machine, osystem, release)) !== undefined) return undefined;
     return refuseImage(machine, osystem, release, (await this.#parts.listImages?.()) ?? []);
-  }
-
-  async #diskStarts(systemId: string): Promise<DiskStarts> {
-    return readDiskStarts(
-      await this.#parts.store.listEvents({ machines: { systemIds: [systemId] }, limit: EVENTS_LOOKED_MAX }),
-      this.#parts.clock.wallTimeMs(),
-    );
   }
 
   #switches(machine: Machine): boolean {

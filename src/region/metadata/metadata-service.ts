@@ -68,7 +68,7 @@ export class MetadataService {
   ): Promise<PreseedResult | undefined> {
     const purpose = installerPurpose(machine, file);
     if (purpose === undefined) return undefined;
-    await this.#parts.life.alive(machine.systemId, this.#parts.clock.wallTimeMs());
+    await this.#parts.life.seen({ seen: new Map([[machine.systemId, this.#parts.clock.wallTimeMs()]]) });
     return this.render(machine, purpose, surroundings);
   }
 
@@ -127,7 +127,7 @@ export class MetadataService {
     if (!isWorking) return;
     // In Commissioning, a report that the environment is up does not end the work.
     if (signal !== undefined && machine.status === 'deploying') await this.#parts.life.signal(machine.systemId, signal);
-    else await this.#parts.life.alive(machine.systemId, this.#parts.clock.wallTimeMs());
+    else await this.#parts.life.seen({ seen: new Map([[machine.systemId, this.#parts.clock.wallTimeMs()]]) });
   }
 
   async #record({ systemId }: Machine, happening: Happening, level: MachineEventLevel | undefined): Promise<void> {

@@ -39,8 +39,8 @@ import {
   type RackReport,
 } from '../records/machine-event.ts';
 import type { Rack } from '../records/rack.ts';
-import type { MachineHome, RackStore } from '../records/rack-store.ts';
-import type { MachineChangeOutcome, RegionStore } from '../records/store.ts';
+import type { MachineHome, MachineSign, RackStore } from '../records/rack-store.ts';
+import type { EventOf, MachineChangeOutcome, RegionStore } from '../records/store.ts';
 import { type RefusalNamed, refusal } from '../words/refusal.ts';
 import { machinesForRack } from './desired-machine.ts';
 import { believedInterfaces } from './rack-networks.ts';
@@ -70,8 +70,8 @@ export interface HomeRacks {
 
 /** The part of the store that this file uses. */
 export interface HomeStore
-  extends Pick<RegionStore, 'afterCommit' | 'changeMachine' | 'highestSequence' | 'recordEvent'> {
-  readonly racks: Pick<RackStore, 'homeOf'>;
+  extends Pick<RegionStore, 'afterCommit' | 'changeMachine' | 'changeMachines' | 'highestSequence' | 'recordEvents'> {
+  readonly racks: Pick<RackStore, 'homesOf'>;
 }
 
 export type MoveRefusal = RefusalNamed<'rack-network'>;
@@ -110,7 +110,7 @@ export class MachineHomes {
 
   /** True if this rack may vouch for a boot from this interface: the interface is unknown, or its machine is not at home elsewhere. */
   async mayVouch(uuid: string, mac: MacAddress): Promise<boolean> {
-    const known = await this.#store.racks.homeOf({ mac });
+    const [known] = await this.#store.racks.homesOf([{ mac }]);
     return this.otherOwner(uuid, known?.home) === undefined;
   }
 
@@ -150,71 +150,28 @@ export class MachineHomes {
     // Only tests have a region without a rack of its own.
     if (rack === undefined) return reports;
     const stored = await this.#store.highestSequence(source);
-    const networks = homeNetworksOf(racks);
-    const weighed: RackReport[] = [];
-    const warned = new Map<string, Warning>();
-    for (const report of reports) {
-      weighed.push(
-        report.sequence <= stored ? report : await this.#weighOne(report, { rack, racks, networks, warned }),
-      );
-    }
+    const signs = reports.map((report) => (report.sequence <= stored ? {} : signOf(report, rack)));
+    const known = await this.#store.racks.homesOf(signs);
+    const weighing = new Weighing(this, { rack, racks, networks: homeNetworksOf(racks) });
+    const weighed = reports.map((report, index) => weighing.weigh(report, signs[index] ?? {}, known[index]));
+    await this.#settle(weighing.settled, rack);
+    await this.#warnElsewhere(weighing.elsewhere, rack);
     return weighed;
   }
 
-  async #weighOne(
-    report: RackReport,
-    {
-      rack,
-      racks,
-      networks,
-      warned,
-    }: {
-      readonly rack: Rack;
-      readonly racks: readonly Rack[];
-      readonly networks: readonly HomeNetwork[];
-      readonly warned: Map<string, Warning>;
-    },
-  ): Promise<RackReport> {
-    const address = parseIpv4(report.address ?? '');
-    const mac = parseMac(report.mac ?? '');
-    const isLease = isAddressSeen(report.kind) && address !== undefined && mac !== undefined;
-    // Of the own rack's reports, only these change what the region thinks of a machine.
-    if (rack.isEmbedded && !isLease && !isBootEvent(eventTypeOf(report.kind))) return report;
-    const known =
-      mac === undefined && address === undefined ? undefined : await this.#store.racks.homeOf({ mac, address });
-    const owners = this.racksAt(known?.home, racks);
-    if (known !== undefined && ownerAmong(owners, rack) !== undefined) {
-      await this.#warnElsewhere(known, rack, warned);
-      return { ...report, isElsewhere: true };
-    }
-    const there = this.racksAt(address, racks);
-    const isThere = there.some(({ uuid }) => uuid === rack.uuid);
-    // While its home is served, only a person moves it.
-    const isMoved = !isServed(known?.home, networks);
-    const isFree = owners.length === 0 || !rack.isEmbedded;
-    if (known !== undefined && isLease && isThere && isMoved && isFree) await this.#settle(known, address, rack);
-    // This rack cannot have seen an address in another rack's network.
-    const isSeen = isThere || there.length === 0 || rack.isEmbedded;
-    const { home, seen } = known ?? {};
-    const isAway = home !== undefined && address !== undefined && isOtherSharedNetwork(home, address, networks);
-    // A lease on another shared network proves neither that the card has left its home, nor that the machine is alive.
-    const isKept = isSeen && !(isAway && seen !== undefined && !isOtherSharedNetwork(home, seen, networks));
-    return { ...report, ...(isAway ? { isAway } : {}), ...(isKept ? {} : { address: undefined }) };
-  }
-
-  /** Makes this rack's network the machine's home, because the machine took an address there. */
-  async #settle(known: MachineHome, home: Ipv4, rack: Rack): Promise<void> {
+  /** Makes this rack's network the home of machines that took an address there. @param settled by system id */
+  async #settle(settled: ReadonlyMap<string, Ipv4>, rack: Rack): Promise<void> {
     const atMs = this.#clock.wallTimeMs();
-    const event: NewMachineEvent = {
+    const eventOf = (home: Ipv4): NewMachineEvent => ({
       ...{ type: 'NODE_RACK_EVENT', level: 'info', atMs, username: '' },
       ...{ code: 'home-found', params: { rack: rack.name, address: formatIpv4(home) } },
-    };
-    const outcome = await this.#store.changeMachine<never>(known.systemId, atMs, () => ({
-      kind: 'change',
-      fields: { home },
-      events: rack.isEmbedded ? [] : [event],
-    }));
-    await this.#follow(outcome);
+    });
+    const outcomes = await this.#store.changeMachines<never>([...settled.keys()], atMs, ({ systemId, ...machine }) => {
+      const home = settled.get(systemId) ?? machine.home;
+      const events = rack.isEmbedded || home === undefined ? [] : [eventOf(home)];
+      return { kind: 'change', fields: { home }, events };
+    });
+    for (const outcome of outcomes) await this.#follow(outcome);
   }
 
   /**
@@ -223,28 +180,34 @@ export class MachineHomes {
    */
   async reportedBy(uuid: string | undefined, machine: Pick<Machine, 'systemId' | 'hostname' | 'home'>): Promise<void> {
     const rack = uuid === undefined ? undefined : this.#racks.find(uuid);
-    if (rack !== undefined) await this.#warnElsewhere(machine, rack, new Map());
+    if (rack !== undefined) await this.#warnElsewhere([machine], rack);
   }
 
-  /** @param warned the warnings of this transaction, by machine and rack: it may run again, so they count only once it is stored */
+  /** Logs a warning for each time that the rack reported one of these machines, which are at home elsewhere. */
   async #warnElsewhere(
-    known: Pick<Machine, 'systemId' | 'hostname' | 'home'>,
+    reported: readonly Pick<Machine, 'systemId' | 'hostname' | 'home'>[],
     rack: Rack,
-    warned: Map<string, Warning>,
   ): Promise<void> {
     const atMs = this.#clock.wallTimeMs();
-    const key = `${known.systemId} ${rack.uuid}`;
-    const before = warned.get(key) ?? this.#warned.get(key);
-    const isRecent = before !== undefined && atMs - before.atMs < ELSEWHERE_PAUSE_MS && atMs >= before.atMs;
-    const why = this.whyElsewhere(rack.uuid, known);
-    if (why === undefined && !isRecent) return;
-    const warning = isRecent ? { ...before, withheld: before.withheld + 1 } : { atMs, withheld: 0 };
-    warned.set(key, warning);
-    await this.#store.afterCommit(() => this.#warned.set(key, warning));
-    if (isRecent || why === undefined) return;
-    const params = { ...why, times: (before?.withheld ?? 0) + 1 };
-    const event = { type: 'NODE_SEEN_ELSEWHERE', code: 'seen-elsewhere', params, atMs, username: '' } as const;
-    await this.#store.recordEvent(event, known.systemId);
+    // The transaction may run again, so the warnings count only once it is stored.
+    const warned = new Map<string, Warning>();
+    const events: EventOf[] = [];
+    for (const machine of reported) {
+      const key = `${machine.systemId} ${rack.uuid}`;
+      const before = warned.get(key) ?? this.#warned.get(key);
+      const isRecent = before !== undefined && atMs - before.atMs < ELSEWHERE_PAUSE_MS && atMs >= before.atMs;
+      const why = this.whyElsewhere(rack.uuid, machine);
+      if (why === undefined && !isRecent) continue;
+      warned.set(key, isRecent ? { ...before, withheld: before.withheld + 1 } : { atMs, withheld: 0 });
+      if (isRecent || why === undefined) continue;
+      const params = { ...why, times: (before?.withheld ?? 0) + 1 };
+      const event = { type: 'NODE_SEEN_ELSEWHERE', code: 'seen-elsewhere', params, atMs, username: '' } as const;
+      events.push({ systemId: machine.systemId, event });
+    }
+    await this.#store.afterCommit(() => {
+      for (const [key, warning] of warned) this.#warned.set(key, warning);
+    });
+    await this.#store.recordEvents(events);
   }
 
   /**
@@ -284,6 +247,63 @@ export class MachineHomes {
   async #follow(outcome: MachineChangeOutcome<unknown>): Promise<void> {
     if (outcome.kind !== 'changed') return;
     for (const listener of this.#listeners) await listener(outcome.machine);
+  }
+}
+
+/** What a report says of its machine that changes what the region thinks of it. */
+function signOf(report: RackReport, rack: Rack): MachineSign {
+  const sign = { mac: parseMac(report.mac ?? ''), address: parseIpv4(report.address ?? '') };
+  const isLease = isAddressSeen(report.kind) && sign.address !== undefined && sign.mac !== undefined;
+  // Of the own rack's reports, only these change anything.
+  return rack.isEmbedded && !isLease && !isBootEvent(eventTypeOf(report.kind)) ? {} : sign;
+}
+
+/** The weighing of one rack's batch. A report sees the homes that the reports before it gave to machines. */
+class Weighing {
+  readonly #homes: Pick<MachineHomes, 'racksAt'>;
+  readonly #rack: Rack;
+  readonly #racks: readonly Rack[];
+  readonly #networks: readonly HomeNetwork[];
+  /** By system id: the new homes. */
+  readonly settled = new Map<string, Ipv4>();
+  /** The machines at home elsewhere, one for each report. */
+  readonly elsewhere: MachineHome[] = [];
+
+  constructor(
+    homes: Pick<MachineHomes, 'racksAt'>,
+    terms: { readonly rack: Rack; readonly racks: readonly Rack[]; readonly networks: readonly HomeNetwork[] },
+  ) {
+    this.#homes = homes;
+    this.#rack = terms.rack;
+    this.#racks = terms.racks;
+    this.#networks = terms.networks;
+  }
+
+  /** Marks or strips a report's disbelieved parts. @param sign empty: the report changes nothing, or is stored already */
+  weigh(report: RackReport, { mac, address }: MachineSign, found: MachineHome | undefined): RackReport {
+    if (mac === undefined && address === undefined) return report;
+    const [rack, networks] = [this.#rack, this.#networks];
+    const known = found === undefined ? undefined : { ...found, home: this.settled.get(found.systemId) ?? found.home };
+    const owners = this.#homes.racksAt(known?.home, this.#racks);
+    if (known !== undefined && ownerAmong(owners, rack) !== undefined) {
+      this.elsewhere.push(known);
+      return { ...report, isElsewhere: true };
+    }
+    const isLease = isAddressSeen(report.kind) && mac !== undefined;
+    const there = this.#homes.racksAt(address, this.#racks);
+    const isThere = there.some(({ uuid }) => uuid === rack.uuid);
+    // While its home is served, only a person moves it.
+    const isMoved = !isServed(known?.home, networks);
+    const isFree = owners.length === 0 || !rack.isEmbedded;
+    if (known !== undefined && address !== undefined && isLease && isThere && isMoved && isFree)
+      this.settled.set(known.systemId, address);
+    // This rack cannot have seen an address in another rack's network.
+    const isSeen = isThere || there.length === 0 || rack.isEmbedded;
+    const { home, seen } = known ?? {};
+    const isAway = home !== undefined && address !== undefined && isOtherSharedNetwork(home, address, networks);
+    // A lease on another shared network proves neither that the card has left its home, nor that the machine is alive.
+    const isKept = isSeen && !(isAway && seen !== undefined && !isOtherSharedNetwork(home, seen, networks));
+    return { ...report, ...(isAway ? { isAway } : {}), ...(isKept ? {} : { address: undefined }) };
   }
 }
 

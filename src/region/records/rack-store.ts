@@ -41,7 +41,7 @@ export interface RackKeyHolder {
 
 /** All racks, and the API keys that some of them use. */
 export interface RacksSeen {
-  /** Increases with every change of the racks, and of an account or key that decides who may speak as one. */
+  /** Another one after every change of the racks, and of an account or key that decides who may speak as one. */
   readonly version: number;
   /** In the order of their registration. */
   readonly racks: readonly Rack[];
@@ -56,8 +56,8 @@ export interface RackStore {
   images(uuids: readonly string[]): Promise<ReadonlyMap<string, readonly RackImage[]>>;
   /** Stores a rack's reported images until the rack is removed. */
   putImages(uuid: string, images: readonly RackImage[]): Promise<void>;
-  /** The machine with this interface; without `mac`, the one last seen with this address; undefined: none. */
-  homeOf(sign: MachineSign): Promise<MachineHome | undefined>;
+  /** Of each sign the machine with this interface; without `mac`, the one last seen with this address; undefined: none. */
+  homesOf(signs: readonly MachineSign[]): Promise<readonly (MachineHome | undefined)[]>;
   /**
    * Passes all racks to `decide` and applies its change. If a rack gains a network in which machines are at work, the desired state is
    * sent again, because it contains their tokens.

@@ -174,6 +174,12 @@ export interface EventFilter {
   readonly limit: number;
 }
 
+/** An event of a machine. */
+export interface EventOf {
+  readonly systemId: string;
+  readonly event: NewMachineEvent;
+}
+
 /** An unknown machine that a rack has reported. */
 export interface StrangerSeen {
   readonly mac: MacAddress;
@@ -303,6 +309,12 @@ export interface RegionStore {
     atMs: number,
     decide: (machine: Machine, knowledge: ChangeKnowledge) => MachineChange<R> | ChangeQuestion,
   ): Promise<MachineChangeOutcome<R>>;
+  /** Changes several machines, each by a decision of its own, which may ask nothing. @returns the outcomes in this order */
+  changeMachines<R>(
+    systemIds: readonly string[],
+    atMs: number,
+    decide: (machine: Machine) => MachineChange<R>,
+  ): Promise<readonly MachineChangeOutcome<R>[]>;
   /** Removes a machine, its interfaces and keys; its events stay. @returns false if there is no such machine */
   removeMachine(systemId: string, event: NewMachineEvent): Promise<boolean>;
   findMachine(systemId: string): Promise<Machine | undefined>;
@@ -345,11 +357,15 @@ export interface RegionStore {
   acceptSequence(source: string, sequence: number, atMs: number): Promise<boolean>;
   /** Stores an event alone. An event that belongs to a change of a machine is a part of that change (`changeMachine`). */
   recordEvent(event: NewMachineEvent, systemId: string | undefined): Promise<void>;
+  /** Stores events of machines. */
+  recordEvents(events: readonly EventOf[]): Promise<void>;
   listEvents(filter: EventFilter): Promise<readonly MachineEvent[]>;
   /** The ids of the oldest and the newest stored event; both 0 if there are none. */
   eventRange(): Promise<{ readonly oldest: number; readonly newest: number }>;
   /** Unknown machines that booted from the network since `sinceMs`, the latest first, each with its newest event. */
   listStrangers(sinceMs: number, limit: number): Promise<readonly StrangerSeen[]>;
+  /** At most `limit` events of each of these machines, the newest first. */
+  recentEvents(systemIds: readonly string[], limit: number): Promise<ReadonlyMap<string, readonly MachineEvent[]>>;
   /** The newest event of each of these machines. @param isQuiet leaves out DEBUG, and AUDIT, which is no state of a machine */
   newestEvents(systemIds: readonly string[], isQuiet?: boolean): Promise<ReadonlyMap<string, MachineEvent>>;
 

@@ -581,7 +581,7 @@ test('after an uncertain power-on, a machine has five minutes for its first sign
     assert.equal((await get(region, systemId)).statusDeadlineMs, clock.wallTimeMs() + 5 * MINUTE_MS);
     await clock.pass(4 * MINUTE_MS);
     // A sign of life gives it its whole time.
-    await region.life.alive(systemId, clock.wallTimeMs());
+    await region.life.seen({ seen: new Map([[systemId, clock.wallTimeMs()]]) });
     await clock.pass(19 * MINUTE_MS);
     assert.deepEqual(
       [(await get(region, systemId)).powerTask, (await get(region, systemId)).work?.attempts],

@@ -6,6 +6,8 @@ import { ipv4 } from '../../../src/net/address.ts';
 import { ELSEWHERE_REPORTED_MAX, MachineHomes } from '../../../src/region/racks/machine-homes.ts';
 import { DISPUTES_IN_TOTAL, DISPUTES_PER_RACK } from '../../../src/region/racks/racks.ts';
 import type { Rack } from '../../../src/region/records/rack.ts';
+import type { MachineSign } from '../../../src/region/records/rack-store.ts';
+import type { EventOf } from '../../../src/region/records/store.ts';
 import { sentenceOf } from '../../support/sentences.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
 import { withRegion } from '../place.ts';
@@ -23,11 +25,16 @@ test('beyond the remembered pairs of machine and rack the oldest is logged again
     const reported: string[] = [];
     const store = {
       racks: {
-        homeOf: async ({ mac = 0 }) => ({ systemId: `m${mac}`, hostname: 'x', home: ipv4(0x0a140009) }),
+        homesOf: async (signs: readonly MachineSign[]) =>
+          signs.map(({ mac = 0 }) => ({ systemId: `m${mac}`, hostname: 'x', home: ipv4(0x0a140009) })),
       },
       highestSequence: async () => -1,
-      recordEvent: async (_event: unknown, systemId: string | undefined) => void reported.push(systemId ?? ''),
+      recordEvents: async (events: readonly EventOf[]) => void reported.push(...events.map(({ systemId }) => systemId)),
       changeMachine: () => assert.fail('nothing is changed'),
+      changeMachines: async (systemIds: readonly string[]) => {
+        assert.deepEqual(systemIds, []);
+        return [];
+      },
       afterCommit: async (effect: () => void | Promise<void>) => effect(),
     };
     const homes = new MachineHomes(racks, store, new VirtualClock());

@@ -1,0 +1,141 @@
+// Takes the signs of life of machines, as racks report them and as the machines themselves give them.
+//
+//   started   a start from the network: counted (`network-boots.ts`), and hung work is ended
+//   seen      the time limit of its state starts again; a machine whose written disk does not start has failed
+//   leased    a machine whose disk is written is Deployed once its installed system has its address
+//
+// 1. The number of reads does not depend on how many machines there are.
+
+import type { Clock } from '../../clock.ts';
+import type { Machine } from '../records/machine.ts';
+import type { RegionStore } from '../records/store.ts';
+import { DISK_STARTS_MAX, type DiskStarts, readDiskStarts } from './disk-start.ts';
+import { failStatus, type WhyHung } from './hung-work.ts';
+import { BOOTS_MAX, countBoot } from './network-boots.ts';
+import { type Change, deadlineOf, enterStatus } from './status-change.ts';
+
+/** Recent events examined for one machine. */
+const EVENTS_LOOKED_MAX = 200;
+const NOTHING: Change = { kind: 'change', fields: {}, events: [] };
+
+/** Signs of machines, by system id: the wall time of the last one. */
+export interface SignsOfLife {
+  readonly started?: ReadonlyMap<string, number>;
+  readonly seen?: ReadonlyMap<string, number>;
+  readonly leased?: ReadonlySet<string>;
+}
+
+interface SignTerms {
+  readonly store: RegionStore;
+  readonly clock: Clock;
+  readonly atMs: number;
+  readonly endHung: (machine: Machine, why: WhyHung) => Change;
+}
+
+/** @returns the changed machines that are to be announced */
+export async function takeSigns(
+  { started = new Map(), seen = new Map(), leased = new Set() }: SignsOfLife,
+  terms: SignTerms,
+): Promise<readonly Machine[]> {
+  return [...(await noteSigns({ started, seen }, terms)), ...(await findDeployed([...leased], terms))];
+}
+
+/** Counts starts, and restarts time limits: one change of each machine. */
+async function noteSigns(
+  { started, seen }: Required<Pick<SignsOfLife, 'started' | 'seen'>>,
+  terms: SignTerms,
+): Promise<readonly Machine[]> {
+  const { store, atMs } = terms;
+  const found = await machinesOf(store, [...new Set([...started.keys(), ...seen.keys()])]);
+  const written = found.filter((machine) => seen.has(machine.systemId) && isWritten(machine));
+  const disks = await diskStarts(written, terms);
+  const decide = (machine: Machine): Change => {
+    const { systemId } = machine;
+    const counted = countStart(machine, started.get(systemId), terms);
+    const then = { ...machine, ...counted.fields };
+    const renewed = renew(then, seen.get(systemId), disks.get(systemId)?.starts ?? 0, terms);
+    const fields = { ...counted.fields, ...renewed.fields };
+    return { ...counted, ...renewed, fields, events: [...counted.events, ...renewed.events] };
+  };
+  const isChanged = (machine: Machine): boolean => Object.keys(decide(machine).fields).length > 0;
+  const changed = await change(store, found.filter(isChanged), atMs, decide);
+  // A changed count or time limit alone is not announced.
+  const before = new Map(found.map((machine) => [machine.systemId, machine]));
+  return changed.filter(({ systemId, status, bootToken }) => {
+    const known = before.get(systemId);
+    return known?.status !== status || known.bootToken !== bootToken;
+  });
+}
+
+/** A machine that starts again and again without a signal is hung. */
+function countStart(machine: Machine, seenMs: number | undefined, { endHung }: SignTerms): Change {
+  const work = seenMs === undefined ? undefined : countBoot(machine, seenMs);
+  if (work === undefined) return NOTHING;
+  if (work.boots <= BOOTS_MAX) return { ...NOTHING, fields: { work } };
+  return endHung(machine, { code: 'boots-repeated', params: { boots: work.boots } });
+}
+
+/** A machine that boots or fetches its job is at work, so the time limit of its state starts again. @param starts of its written disk */
+function renew(machine: Machine, seenMs: number | undefined, starts: number, { atMs, clock }: SignTerms): Change {
+  if (seenMs === undefined) return NOTHING;
+  // It keeps booting from the network instead of its written disk.
+  if (isWritten(machine) && starts > DISK_STARTS_MAX) {
+    const why = { code: 'disk-not-starting', params: { starts } } as const;
+    return failStatus(machine, 'failed-deployment', { atMs, clock, username: '', why });
+  }
+  return { ...NOTHING, fields: renewedFields(machine, seenMs, atMs) };
+}
+
+/** The fields that a sign of life changes. */
+function renewedFields(machine: Machine, seenMs: number, nowMs: number): Change['fields'] {
+  const waits = machine.work?.waitsForBoot === true;
+  // Activity from before this work began does not count.
+  if (waits && seenMs < machine.statusSinceMs) return {};
+  // A rack whose clock is ahead must not extend the time limit.
+  const statusDeadlineMs = deadlineOf(machine.status, Math.min(seenMs, nowMs));
+  // A late report must not shorten it.
+  if (statusDeadlineMs === undefined || statusDeadlineMs <= (machine.statusDeadlineMs ?? 0)) return {};
+  if (!waits || machine.work === undefined) return { statusDeadlineMs };
+  const work = { ...machine.work, waitsForBoot: false };
+  return { statusDeadlineMs, work, statusReason: { code: 'has-started', params: {} } };
+}
+
+/** A machine whose disk is written becomes Deployed if its installed system took or renewed the address. */
+async function findDeployed(leased: readonly string[], terms: SignTerms): Promise<readonly Machine[]> {
+  const { store, clock, atMs } = terms;
+  const written = (await machinesOf(store, leased)).filter(isWritten);
+  const disks = await diskStarts(written, terms);
+  const up = written.filter(({ systemId }) => disks.get(systemId)?.isUp === true);
+  const reason = { code: 'system-seen', params: {} } as const;
+  return await change(store, up, atMs, (machine) =>
+    isWritten(machine) ? enterStatus(machine, 'deployed', { atMs, clock, username: '', reason }) : NOTHING,
+  );
+}
+
+/** True while it is deployed and should boot its own disk. */
+const isWritten = ({ status, netboot }: Machine): boolean => status === 'deploying' && !netboot;
+
+async function diskStarts(
+  machines: readonly Machine[],
+  { store, clock }: SignTerms,
+): Promise<ReadonlyMap<string, DiskStarts>> {
+  if (machines.length === 0) return new Map();
+  const systemIds = machines.map(({ systemId }) => systemId);
+  const events = await store.recentEvents(systemIds, EVENTS_LOOKED_MAX);
+  const nowMs = clock.wallTimeMs();
+  return new Map(systemIds.map((systemId) => [systemId, readDiskStarts(events.get(systemId) ?? [], nowMs)]));
+}
+
+const machinesOf = async (store: RegionStore, systemIds: readonly string[]): Promise<readonly Machine[]> =>
+  systemIds.length === 0 ? [] : await store.listMachines({ systemIds }, 0, systemIds.length);
+
+async function change(
+  store: RegionStore,
+  machines: readonly Machine[],
+  atMs: number,
+  decide: (machine: Machine) => Change,
+): Promise<readonly Machine[]> {
+  const systemIds = machines.map(({ systemId }) => systemId);
+  const outcomes = await store.changeMachines<never>(systemIds, atMs, decide);
+  return outcomes.flatMap((outcome) => (outcome.kind === 'changed' ? [outcome.machine] : []));
+}
