@@ -6,8 +6,8 @@
 
 import { type Ipv4, type MacAddress, mac as macAddress, parseIpv4, parseMac } from '../net/address.ts';
 import { ADDRESS_ENDS, isAddressHeld, type RackReport } from '../region/records/machine-event.ts';
-import { number, optionalNumber } from './region-rows.ts';
 import { all, run, type Steps } from './region-steps.ts';
+import { number, optionalNumber } from './rows.ts';
 
 const BY_MAC_SQL = 'SELECT mac, machine_id, address, seen_ms, ended_ms FROM interface WHERE mac IN numbers(?)';
 /** Of each address, the interface that was seen with it last, among those whose hardware address is not in the list. */

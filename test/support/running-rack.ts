@@ -149,7 +149,10 @@ export class RunningRack {
 
   /** Starts the daemon and waits until the rack answers. */
   async start(
-    options: Pick<DaemonOptions, 'before' | 'command' | 'compileCache' | 'main' | 'node' | 'onExit'> = {},
+    options: Pick<
+      DaemonOptions,
+      'before' | 'command' | 'compileCache' | 'awaitReady' | 'main' | 'node' | 'onExit'
+    > = {},
   ): Promise<DaemonProcess> {
     this.#daemon = await DaemonProcess.start({
       ...options,
