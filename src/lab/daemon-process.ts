@@ -42,8 +42,7 @@ export interface DaemonOptions {
   readonly before?: readonly string[] | undefined;
   /** The directory of compiled code (NODE_COMPILE_CACHE); empty for none. Default: this process's. */
   readonly compileCache?: string | undefined;
-  /** False if `start` must not wait for `daemon.ready`. Default: true. Benchmarks take the first answer for
-   * readiness, and tests kill a daemon while it starts. */
+  /** False if `start` must not wait for `daemon.ready`, as a benchmark or a test does that kills starting daemons. Default: true. */
   readonly awaitReady?: boolean | undefined;
   readonly onLine: (line: LogLine) => void;
   readonly onExit?: (code: number | null) => void;

@@ -47,6 +47,8 @@ export interface EndedCommand {
   readonly outcome: PowerOutcome;
   /** True if the machine was off when it was last seen before the command. */
   readonly wasOff?: boolean;
+  /** True if the ledger had this end already. */
+  readonly isKnown?: boolean;
 }
 
 /** What a switchboard needs. */
@@ -278,7 +280,7 @@ export class PowerSwitchboard {
       this.#queue.finish(task);
       // One without an end is under way, or was when the last process died: the running task, or `recover`, reports its end.
       if (known.end !== undefined)
-        await this.#parts.onEnd({ id, machine, command: known.command, outcome: known.end.outcome });
+        await this.#parts.onEnd({ id, machine, command: known.command, outcome: known.end.outcome, isKnown: true });
     } catch (error) {
       this.#queue.finish(task);
       // Whoever gave the command gives it again; until then it has no end.
@@ -316,7 +318,7 @@ export class PowerSwitchboard {
     try {
       await ledger.end(ended.id, ended.outcome, clock.wallTimeMs());
     } catch {
-      // The store is unavailable: after a restart this command ends again, as `unknown`. Report its end now anyway.
+      // The store is unavailable. Report the end anyway: the caller keeps it until the ledger has it.
     }
     await onEnd(wasOff ? { ...ended, wasOff } : ended);
   }

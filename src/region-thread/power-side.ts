@@ -67,7 +67,7 @@ export class PowerSide implements PowerControl {
   #look: Timer | undefined;
   #sweep: Timer | undefined;
   /** Ends of commands that the store has not taken yet, by the command's id; at most one of each machine. */
-  readonly #ends = new Map<string, EndedCommand>();
+  readonly #ends = new Map<string, { readonly ended: EndedCommand; readonly isUnderWay: boolean }>();
   /** Machines whose last reading the store has not taken yet. */
   readonly #undelivered = new Set<string>();
   readonly #askers = new PowerAskers();
@@ -221,7 +221,8 @@ export class PowerSide implements PowerControl {
   }
 
   async #sweepNow(): Promise<void> {
-    for (const ended of [...this.#ends.values()]) await this.#deliver(ended);
+    // A report under way may still be taken, and a second one would tell the end twice.
+    for (const { ended, isUnderWay } of [...this.#ends.values()]) if (!isUnderWay) await this.#deliver(ended);
     for (const systemId of [...this.#undelivered]) await this.#deliverReading(systemId);
     await this.#guarded(async () => {
       const machines = await this.#parts.store.listPowerTasks(this.#sweptId, LOOK_MAX);
@@ -314,13 +315,20 @@ export class PowerSide implements PowerControl {
 
   /** Reports the end of a command to the region; the sweep repeats it until the store has taken it. */
   async #deliver(ended: EndedCommand): Promise<void> {
-    const { id, machine, command, outcome: end } = ended;
+    const { id, machine, command, outcome: end, wasOff, isKnown } = ended;
     if (this.#isClosed) return;
-    this.#ends.set(id, ended);
+    this.#ends.set(id, { ended, isUnderWay: true });
     const { kind, detail } = end;
-    const result = { id, task: taskOf(command), kind, detail, ...(ended.wasOff === true ? { wasOff: true } : {}) };
-    const isTaken = await this.#guarded(async () => this.#life?.powerSwitched(machine, result));
-    if (!isTaken) return;
+    const result = { id, task: taskOf(command), kind, detail, wasOff: wasOff === true, isKnown: isKnown === true };
+    const isTaken = await this.#guarded(async () => {
+      // The store may not have taken it when the command ended. The next process would take it for one that was under way.
+      await this.#parts.store.power.end(id, end, this.#parts.clock.wallTimeMs());
+      await this.#life?.powerSwitched(machine, result);
+    });
+    if (!isTaken) {
+      this.#ends.set(id, { ended, isUnderWay: false });
+      return;
+    }
     this.#ends.delete(id);
     this.follow([machine]);
   }

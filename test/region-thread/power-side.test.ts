@@ -29,6 +29,10 @@ class Powered {
   declare side: PowerSide;
   /** True: the store takes nothing from the power side. */
   isFull = false;
+  /** Until then the lists that the power side reads do not arrive. */
+  heldUp: Promise<void> | undefined;
+  /** Until then no end is taken. */
+  slowed: Promise<void> | undefined;
   readonly #place: RegionPlace;
 
   private constructor(place: RegionPlace, names: readonly string[]) {
@@ -53,22 +57,30 @@ class Powered {
       schedule: (ms: number, action: () => void) => clock.schedule(ms, () => (isDead() ? undefined : action())),
     };
     const drivers = [controllerDriver(this.controllers, isDead), manual];
-    const guarded: RegionStore = new Proxy(store, {
-      get: (target, name) => {
-        const value: unknown = Reflect.get(target, name);
-        if (typeof value !== 'function') return value;
-        return async (...args: unknown[]): Promise<unknown> => {
-          if (this.isFull) throw new RackError('store-unavailable', 'the disk is full');
-          return Reflect.apply(value, target, args);
-        };
-      },
-    });
+    const guard = <T extends object>(port: T): T =>
+      new Proxy(port, {
+        get: (target, name) => {
+          const value: unknown = Reflect.get(target, name);
+          if (name === 'power' && typeof value === 'object' && value !== null) return guard(value);
+          if (typeof value !== 'function') return value;
+          return async (...args: unknown[]): Promise<unknown> => {
+            if (this.isFull) throw new RackError('store-unavailable', 'the disk is full');
+            const answer: unknown = await Reflect.apply(value, target, args);
+            if (name === 'listMachines') await this.heldUp;
+            return answer;
+          };
+        },
+      });
+    const guarded: RegionStore = guard(store);
     const side: PowerSide = new PowerSide({ store: guarded, clock: mortal, stateDir: '/nowhere', drivers });
     this.side = side;
     const region = await openRegion({ config, store, clock, power: side, onDesiredState: () => undefined });
     this.region = region;
     const life: Parameters<PowerSide['begin']>[0] = {
-      powerSwitched: (...args) => this.#unless(() => region.life.powerSwitched(...args)),
+      powerSwitched: async (...args) => {
+        await this.slowed;
+        return await this.#unless(() => region.life.powerSwitched(...args));
+      },
       powerSeen: (...args) => this.#unless(() => region.life.powerSeen(...args)),
     };
     await side.begin(life, racks);
@@ -298,6 +310,43 @@ test('an end that the store cannot take at the moment is delivered again, and no
     await pass(clock, 3_000);
     assert.equal((await powered.machine(id)).powerTask, undefined);
     assert.deepEqual(powered.changes('a'), ['off hard', 'netboot', 'on']);
+    // The next process finds nothing that the first one left under way, and tells no other end of it.
+    await powered.restart();
+    await pass(clock, 3_000);
+    const told = (await powered.region.store.listEvents({ limit: 50 })).filter(({ code }) => code.startsWith('power-'));
+    assert.deepEqual(told.map(sentenceOf), ['it was switched off and on: switched on']);
+  }));
+
+test('an end is told once, also if the record was read before it had the end', () =>
+  withPower(['a'], async (powered, { clock }) => {
+    const id = await powered.enlist('a');
+    await powered.order(id, 'accept');
+    await pass(clock, 150);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    powered.heldUp = promise;
+    powered.side.follow([id]);
+    await pass(clock, 3_000);
+    assert.equal((await powered.machine(id)).powerTask, undefined);
+    powered.heldUp = undefined;
+    resolve();
+    await pass(clock, 3_000);
+    const told = (await powered.region.store.listEvents({ limit: 50 })).filter(({ code }) => code.startsWith('power-'));
+    assert.deepEqual(told.map(sentenceOf), ['it was switched off and on: switched on']);
+    assert.deepEqual(powered.changes('a'), ['off hard', 'netboot', 'on']);
+  }));
+
+test('an end that the store takes slowly is told once', () =>
+  withPower(['a'], async (powered, { clock }) => {
+    const id = await powered.enlist('a');
+    await powered.order(id, 'accept');
+    const { promise, resolve } = Promise.withResolvers<void>();
+    powered.slowed = promise;
+    await pass(clock, 10_000);
+    assert.equal((await powered.machine(id)).powerTask, 'cycle');
+    resolve();
+    await pass(clock, 3_000);
+    const told = (await powered.region.store.listEvents({ limit: 50 })).filter(({ code }) => code.startsWith('power-'));
+    assert.deepEqual(told.map(sentenceOf), ['it was switched off and on: switched on']);
   }));
 
 /** Whether the ledger has a command. */

@@ -77,6 +77,8 @@ export interface PowerResult {
   readonly detail?: PowerDetail | undefined;
   /** True if the machine was off when the task began. */
   readonly wasOff?: boolean;
+  /** True if this was reported before, unless the process died in between. */
+  readonly isKnown?: boolean;
 }
 
 interface Terms {
@@ -160,6 +162,8 @@ export const switchesItselfOff = (machine: Machine): boolean =>
 export function decidePowerEnd(machine: Machine, result: PowerResult, terms: PowerEndTerms): Change {
   const { task, kind } = result;
   const { atMs, hasStarted } = terms;
+  // Whoever gave the task again had read the record before it took the end.
+  if (result.isKnown === true && machine.powerTaskId !== result.id) return NOTHING;
   // The machine started, was told to power off, and was off again when the driver checked.
   const isOffAgain = kind === 'unknown' && AFTER[task] === 'on' && hasStarted && switchesItselfOff(machine);
   const isDone = kind === 'done' || isOffAgain;
