@@ -25,7 +25,7 @@ test(
       settings: ['fsync = off'],
       machines: 2,
       livesMax: 1,
-      paceMs: 400,
+      paceMs: 250,
       writers: 2,
       followers: 1,
       kills: [3, 0],

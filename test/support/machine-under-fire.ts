@@ -176,24 +176,30 @@ export class MachineUnderFire {
     assert.equal(shown?.status_name, 'Deployed', this.name);
   }
 
-  /** Its power controller was asked for each step of each change in the ledger once, and for nothing else. */
+  /** Its power controller was asked for each step of each change in the ledger once, and for nothing else; each end is told once. */
   async checkPower(): Promise<void> {
     const { asked } = this.#socket;
     const changes = await this.#changes();
-    let ends = new Set([0]);
+    let places = new Set([0]);
     for (const { command, kind } of changes) {
       assert.notEqual(kind, 'under way', `${this.name}: ${command}`);
       const steps = command === 'cycle' ? ['off', 'on'] : [command];
       const least = kind === 'done' ? steps.length : 0;
       const next = new Set<number>();
-      for (const end of ends)
+      for (const place of places)
         for (let count = 0; count <= steps.length; count += 1)
-          if (count >= least && steps.slice(0, count).every((what, index) => asked[end + index] === what))
-            next.add(end + count);
-      ends = next;
+          if (count >= least && steps.slice(0, count).every((what, index) => asked[place + index] === what))
+            next.add(place + count);
+      places = next;
     }
+    const told = await this.#fire.query(
+      `SELECT code, params FROM event WHERE machine_id = (SELECT id FROM machine WHERE system_id = '${this.systemId}')
+       AND code IN ('power-switched', 'power-off-again', 'power-uncertain', 'power-failed') ORDER BY id`,
+    );
     const ledger = changes.map(({ command, kind }) => `${command} ${kind}`).join(', ');
-    assert.ok(ends.has(asked.length), `${this.name} was switched ${asked.join(', ')}; the ledger has ${ledger}`);
+    assert.ok(places.has(asked.length), `${this.name} was switched ${asked.join(', ')}; the ledger has ${ledger}`);
+    const ends = told.map(({ code, params }) => `${code} ${params}`).join(', ');
+    assert.equal(told.length, changes.length, `${this.name}: the events tell ${ends}; the ledger has ${ledger}`);
   }
 
   /** Its events tell its states in their order, and every command, disk and report of its rack once. */
