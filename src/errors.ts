@@ -51,10 +51,17 @@ export function osErrorCode(error: unknown): string | undefined {
   return typeof error.code === 'string' ? error.code : undefined;
 }
 
+/** Node adds this to a certificate's fault. Rackboot's key for it is another. */
+const NODE_ADVICE = /; if the root CA is installed locally, .*$/;
+const TLS_CODE = /^(?:ERR_TLS_|CERT_|DEPTH_ZERO_|UNABLE_TO_|SELF_SIGNED_|ERR_SSL_|HOSTNAME_MISMATCH)/;
+
 /** The message of any thrown value. */
 export function errorText(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  return error instanceof Error ? error.message.replace(NODE_ADVICE, '') : String(error);
 }
+
+/** True if TLS failed, such as for a certificate that cannot be verified. */
+export const isTlsError = (error: unknown): boolean => TLS_CODE.test(osErrorCode(error) ?? '');
 
 /** True while a database cannot be used: the work can be tried again later. */
 export const isStoreUnavailable = (error: unknown): error is RackError =>

@@ -28,8 +28,11 @@ function start(): void {
   const outbox = openOutboxStore({ stateDir: data.stateDir });
   const { urls, key, ca, keyFile } = data;
   const common = { key, ca, clock: systemClock, userAgent: `Rackboot/${data.version}` };
-  // Machines' requests go where the rack is linked.
-  const moved = (url: string): void => send({ kind: 'listening', addresses: [url] });
+  const moved = (url: string, former: string): void => {
+    // Machines' requests go where the rack is linked.
+    send({ kind: 'listening', addresses: [url] });
+    link.moved(url, former);
+  };
   const regions = urls.map((url) => openHttpTransport({ ...common, url }));
   const transport = new SeveralRegions(regions, moved);
   const saveProblem = (problem: CacheProblem): void =>

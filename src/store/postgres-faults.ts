@@ -2,7 +2,7 @@
 //
 // Source: postgresql.org/docs/15/errcodes-appendix.html.
 
-import { errorText, RackError } from '../errors.ts';
+import { errorText, isTlsError, RackError } from '../errors.ts';
 
 /** Serialisation failure, deadlock, and a key that exists although the transaction did not see it. */
 const REPEATED: ReadonlySet<string> = new Set(['40001', '40P01', '23505']);
@@ -61,7 +61,6 @@ const LOST_TEXTS =
 const POOL_TEXT = /^timeout exceeded when trying to connect/;
 /** The server gives this error the code of every missing feature, 0A000. */
 const CACHED_PLAN_TEXT = /^cached plan must not change result type/;
-const TLS_CODE = /^(?:ERR_TLS_|CERT_|DEPTH_ZERO_|UNABLE_TO_|SELF_SIGNED_|ERR_SSL_|HOSTNAME_MISMATCH)/;
 const NO_PASSWORD_TEXT = /client password must be a string$/;
 const NO_TLS_TEXT = /^The server does not support SSL connections/;
 
@@ -104,7 +103,7 @@ export function explainPostgres(error: unknown): unknown {
       "the region's database asks for a password: write it to a file, and name that in region.store.password_file";
     return storeError('store-refused', text, error);
   }
-  if (TLS_CODE.test(code) || NO_TLS_TEXT.test(said)) {
+  if (isTlsError(error) || NO_TLS_TEXT.test(said)) {
     const remedy = 'see region.store.ca_file, and the certificate of the database';
     return storeError('store-refused', `the region's database cannot be trusted (${said}): ${remedy}`, error);
   }

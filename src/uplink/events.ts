@@ -13,6 +13,7 @@ export type UplinkNotice = RackEvent &
         readonly since: string;
       } & RackNote)
     | { readonly kind: 'region.back'; readonly awayMs: number; readonly waiting: number }
+    | { readonly kind: 'region.moved'; readonly url: string; readonly former: string }
     | ({
         readonly kind: 'region.pending' | 'region.rejected' | 'region.incompatible';
         readonly note: string;
@@ -55,6 +56,13 @@ export const UPLINK_EVENTS: Readonly<Record<UplinkNotice['kind'], EventKind>> = 
     level: 'info',
     message: 'region is back',
     explanation: 'The remote region answers again after awayMs. Waiting events are being sent, in order.',
+  },
+  'region.moved': {
+    level: 'warning',
+    message: 'rack is linked to another address of its region',
+    explanation:
+      'The address in `former` of region.url did not answer, and the one in `url` does. The rack stays with it, also when the former one ' +
+      'answers again; nothing is lost. See why the former one does not answer.',
   },
   'region.pending': {
     level: 'warning',

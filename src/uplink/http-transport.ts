@@ -10,6 +10,7 @@ import type { Agent, ClientRequest, IncomingMessage, RequestOptions } from 'node
 import { isIP } from 'node:net';
 import { StringDecoder } from 'node:string_decoder';
 import type { Clock } from '../clock.ts';
+import { errorText, isTlsError } from '../errors.ts';
 import { STATE_CHANGES_IM } from '../machines/desired-state.ts';
 import { EventStreamReader } from './event-stream-reader.ts';
 import {
@@ -178,10 +179,9 @@ class HttpTransport implements LinkTransport {
   /** Describes a failure; names the region, never its key. */
   #explain(error: Error): string {
     const words =
-      error instanceof AggregateError
-        ? error.errors.map((one) => String(one.message ?? one)).join('; ')
-        : error.message;
-    return `${this.#options.url} does not answer: ${words || error.name}`;
+      error instanceof AggregateError ? error.errors.map((one) => errorText(one)).join('; ') : errorText(error);
+    const remedy = isTlsError(error) ? '; region.ca_file names the file with the certificate of its authority' : '';
+    return `${this.#options.url} does not answer: ${words || error.name}${remedy}`;
   }
 }
 

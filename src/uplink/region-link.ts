@@ -88,7 +88,7 @@ export class RegionLink {
     this.#status = new StatusKeeper({
       clock,
       outbox,
-      url: transport.url,
+      url: () => transport.url,
       send: options.send,
       problem: () => this.#keeper.problem,
     });
@@ -333,6 +333,11 @@ export class RegionLink {
     const outcome = await run;
     this.#status.reportSoon();
     return outcome;
+  }
+
+  /** Call when another address of the region answers than before. */
+  moved(url: string, former: string): void {
+    this.#status.notice({ kind: 'region.moved', url, former });
   }
 
   /** The current status of the link. */

@@ -6,18 +6,19 @@
 // 2. The address that answered last is asked first. So the rack stays with it, even if the first of the list returns.
 // 3. An answer that says "not now" (502, 503, 504) counts as none if another one answers.
 
+import { errorText } from '../errors.ts';
 import type { LinkAnswer, LinkListener, LinkRequest, LinkTransport } from './link-transport.ts';
 
 const NOT_NOW: ReadonlySet<number> = new Set([502, 503, 504]);
 
 export class SeveralRegions implements LinkTransport {
   readonly #regions: readonly LinkTransport[];
-  readonly #onMoved: (url: string) => void;
+  readonly #onMoved: (url: string, former: string) => void;
   #first = 0;
   #answeredUrl: string;
 
   /** @param regions at least one @param onMoved called when another one answers than before */
-  constructor(regions: readonly LinkTransport[], onMoved: (url: string) => void) {
+  constructor(regions: readonly LinkTransport[], onMoved: (url: string, former: string) => void) {
     this.#regions = regions;
     this.#onMoved = onMoved;
     this.#answeredUrl = this.url;
@@ -29,7 +30,7 @@ export class SeveralRegions implements LinkTransport {
 
   async ask(request: LinkRequest): Promise<LinkAnswer> {
     let refused: LinkAnswer | undefined;
-    let failure: unknown;
+    const failures: unknown[] = [];
     for (let tried = 0; tried < this.#regions.length; tried += 1) {
       const asked = this.#current;
       try {
@@ -40,12 +41,12 @@ export class SeveralRegions implements LinkTransport {
         }
         refused ??= answer;
       } catch (error) {
-        failure ??= error;
+        failures.push(error);
       }
       this.#leave(asked);
     }
     if (refused !== undefined) return refused;
-    throw failure;
+    throw failures.length === 1 ? failures[0] : new Error(failures.map(errorText).join('; '));
   }
 
   follow(path: string, listener: LinkListener): { close(): void } {
@@ -72,9 +73,10 @@ export class SeveralRegions implements LinkTransport {
   }
 
   #answered({ url }: LinkTransport): void {
-    if (url === this.#answeredUrl) return;
+    const former = this.#answeredUrl;
+    if (url === former) return;
     this.#answeredUrl = url;
-    this.#onMoved(url);
+    this.#onMoved(url, former);
   }
 
   /** Another is asked first from now on, unless another request has found that already. */

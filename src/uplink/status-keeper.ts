@@ -17,8 +17,8 @@ const STATUS_PAUSE_MS = 200;
 interface StatusOptions {
   readonly clock: Clock;
   readonly outbox: OutboxStore;
-  /** The region's URL. */
-  readonly url: string;
+  /** The region's URL, of several the one that answers. */
+  readonly url: () => string;
   /** Sends a message to the rack. */
   readonly send: (message: RegionMessage) => void;
   /** Why the outbox cannot be written; empty if it can. */
@@ -77,7 +77,7 @@ export class StatusKeeper {
     if (before !== state) this.#sinceMs = nowMs;
     // Send the status before the notice: an operator who sees the notice must not find the old status.
     this.report();
-    const notice = noticeOf({ before, state, note, beforeSinceMs, nowMs, url, waiting: outbox.length });
+    const notice = noticeOf({ before, state, note, beforeSinceMs, nowMs, url: url(), waiting: outbox.length });
     if (notice !== undefined) this.notice(notice);
     return true;
   }

@@ -270,7 +270,8 @@ test('over TLS the rack judges its region by region.ca_file, and machines reach 
   const tls = `tls: { cert: "${cert}", key: "${key}", listen: ["127.0.0.1:${port}"] }`;
   const region = new RunningRack(SECURE, (text) => text.replace(/^region: \{/m, `region: { ${tls},`));
   const url = `url: "https://127.0.0.1:${port}/MAAS"`;
-  const rack = remoteRack(labPlace(15), 'secure', `${url}, ca_file: "${authority.caFile}"`);
+  const several = `url: ["https://127.0.0.1:9/MAAS", "https://127.0.0.1:${port}/MAAS"]`;
+  const rack = remoteRack(labPlace(15), 'secure', `${several}, ca_file: "${authority.caFile}"`);
   const doubting = remoteRack(labPlace(16), 'doubting', url);
   try {
     await region.startWhole();
@@ -278,10 +279,13 @@ test('over TLS the rack judges its region by region.ca_file, and machines reach 
     await rack.reported('region.pending', { limitMs: 20_000 });
     await accept(region, 'secure');
     await isUp(rack);
+    const moved = await rack.reported('region.moved');
+    assert.deepEqual([moved.former, moved.url], ['https://127.0.0.1:9/MAAS', `https://127.0.0.1:${port}/MAAS`]);
+    assert.equal((await rack.reported('region.linked')).url, `https://127.0.0.1:${port}/MAAS`);
     assert.equal((await boot(labPlace(15), 5)).kind, 'enlisted');
     await doubting.start();
     const reported = await doubting.reported('region.away', { limitMs: 20_000 });
-    assert.match(String(reported.reason), /certificate/);
+    assert.match(String(reported.reason), /certificate; region\.ca_file names the file/);
   } finally {
     await Promise.all([rack.remove(), doubting.remove()]);
     await region.remove();

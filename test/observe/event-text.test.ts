@@ -25,6 +25,10 @@ const SENTENCES: readonly (readonly [Readonly<Record<string, unknown>> & { reado
     'Offered 10.20.0.100 (new) and lpxelinux.0 (BIOS, PXE)',
   ],
   [
+    { kind: 'metrics.failed', port: 5249, reason: 'EADDRINUSE', retryMs: 1 },
+    'Metrics cannot be served on 10.20.0.100:5249: another program, or another Rackboot on this host, has the port; give metrics.listen another one',
+  ],
+  [
     { ...{ kind: 'dhcp.offer', source: 'own', client: 'bios' }, file: 'x.bin', fileServer: '10.20.0.77' },
     'Offered 10.20.0.100 (its previous address) and x.bin from 10.20.0.77 (configured)',
   ],

@@ -77,6 +77,7 @@ const FIELDS = {
   ...{ host: '52:54:00:00:00:09', why: 'too-slow', where: 'http://10.20.0.2/', system: 'linux', processor: 'riscv64' },
   ...{ granted: 212_992, asked: 4_194_304, more: 2, row: 'block 42', isUndone: false, kept: '10.20.0.9', keptMore: 1 },
   ...{ lost: '10.20.0.10', lostMore: 0, until: '2026-12-01T00:00:00Z', racks: 'far', ownVersion: 1, otherVersion: 2 },
+  ...{ former: 'http://10.20.0.2:5240/MAAS' },
   ...{ dropped: 1, what: 'post', peer: '10.20.0.9', missed: 2, room: 'dhcp', logLevel: 'debug', seconds: 60 },
 };
 

@@ -41,7 +41,11 @@ class Address implements LinkTransport {
 function place() {
   const addresses = ['a', 'b', 'c'].map((url) => new Address(url)) as [Address, Address, Address];
   const moves: string[] = [];
-  return { addresses, moves, regions: new SeveralRegions(addresses, (url) => moves.push(url)) };
+  return {
+    addresses,
+    moves,
+    regions: new SeveralRegions(addresses, (url, former) => moves.push(`${former} to ${url}`)),
+  };
 }
 
 test('the one that answered last is asked, and the next ones only if it does not answer', async () => {
@@ -60,13 +64,13 @@ test('the one that answered last is asked, and the next ones only if it does not
     addresses.map(({ asked }) => asked),
     [3, 3, 1],
   );
-  assert.deepEqual(moves, ['b', 'a']);
+  assert.deepEqual(moves, ['a to b', 'b to a']);
 });
 
-test('if none answers, each was asked once, and the first failure is reported; "not now" of one is an answer', async () => {
+test('if none answers, each was asked once, and each failure is reported; "not now" of one is an answer', async () => {
   const { addresses, regions } = place();
   for (const address of addresses) address.status = undefined;
-  await assert.rejects(regions.ask(REQUEST), /^Error: a does not answer$/);
+  await assert.rejects(regions.ask(REQUEST), /^Error: a does not answer; b does not answer; c does not answer$/);
   assert.deepEqual(
     addresses.map(({ asked }) => asked),
     [1, 1, 1],

@@ -251,6 +251,7 @@ const SERVICE = {
   'region.linked': { url: 'text', waiting: 'number' },
   'region.away': { ...NOTED, since: 'text' },
   'region.back': { awayMs: 'number', waiting: 'number' },
+  'region.moved': { url: 'text', former: 'text' },
   'region.pending': NOTED,
   'region.rejected': NOTED,
   'region.incompatible': NOTED,

@@ -79,7 +79,9 @@ export const SERVICE_SENTENCES: Writers<ServiceParams> = {
   'net.router-answer-failed': (f) => `Looked for an IPv6 router on ${f.interface}: could not be answered (${f.reason})`,
   'metrics.listening': (f) => `Metrics and health are served on ${f.address ?? ''}:${f.port}`,
   'metrics.failed': (f) =>
-    `Metrics cannot be served on ${f.address ?? ''}:${f.port} (${f.reason}): free the port, or set metrics.listen`,
+    f.reason === 'EADDRINUSE'
+      ? `Metrics cannot be served on ${f.address ?? ''}:${f.port}: another program, or another Rackboot on this host, has the port; give metrics.listen another one`
+      : `Metrics cannot be served on ${f.address ?? ''}:${f.port} (${f.reason}): free the port, or set metrics.listen`,
   'region.up': (f) => `The region answers at ${f.addresses}`,
   'region.down': (f) =>
     `The region stopped (${f.reason}) and restarts in ${formatSpan(f.retryMs)}; leases, names and boots continue`,
@@ -88,6 +90,7 @@ export const SERVICE_SENTENCES: Writers<ServiceParams> = {
     `The region has not answered since ${f.since} (${noteOf(f)}): leases, names and boots continue, and events are kept`,
   'region.back': (f) =>
     `The region answers again after ${formatSpan(f.awayMs)} (${counted(f.waiting, 'event')} to send)`,
+  'region.moved': (f) => `Linked to the region at ${f.url}, because ${f.former} does not answer`,
   'region.pending': (f) => `This rack waits to be accepted: ${noteOf(f)}`,
   'region.rejected': (f) => `The region rejects this rack: ${noteOf(f)}`,
   'region.incompatible': (f) => `Rack and region have incompatible versions: ${noteOf(f)}`,
