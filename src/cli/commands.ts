@@ -1,7 +1,7 @@
 // All commands, made of the tables of the nouns' folders (`commands.ts`). A command's own code loads only when it runs.
 
 import type { Argv } from 'yargs';
-import { DEFAULT_CONFIG } from '../control/default-config.ts';
+import { defaultConfig } from '../control/default-config.ts';
 import { captureCommands, nameStandardInput } from './captures/commands.ts';
 import { configCommands } from './config/commands.ts';
 import { forgottenDashes } from './forgotten-dashes.ts';
@@ -23,7 +23,7 @@ import { readVersion } from './version.ts';
 
 const config = {
   type: 'string',
-  default: process.env.RACKBOOT_CONFIG ?? DEFAULT_CONFIG,
+  default: defaultConfig(),
   describe: 'Configuration file (also RACKBOOT_CONFIG)',
   requiresArg: true,
 } as const;

@@ -1,10 +1,18 @@
 // Options of every command that reads a configuration or prints a result; commands.ts defines them.
 
+import { DEFAULT_CONFIG } from '../control/default-config.ts';
+
 /** The options that commands share. */
 export interface SharedOptions {
   readonly config: { readonly type: 'string'; readonly default: string; readonly describe: string };
   readonly json: { readonly type: 'boolean'; readonly default: boolean; readonly describe: string };
 }
+
+/** For a command that is only about a rack: never a region's file unless it is named. */
+export const ofRack = (config: SharedOptions['config']): SharedOptions['config'] => ({
+  ...config,
+  default: process.env.RACKBOOT_CONFIG ?? DEFAULT_CONFIG,
+});
 
 /** How a command that takes a machine describes its argument. */
 export const ANY_NAME = 'Its system id, hostname or hardware address';

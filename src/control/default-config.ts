@@ -1,7 +1,15 @@
 // The default place of the configuration.
 
+import { existsSync } from 'node:fs';
+
 /** The file that the service reads. */
 export const DEFAULT_CONFIG = '/etc/rackboot/rackboot.yaml';
 
 /** The file that the service of a region apart from its racks reads. */
 export const REGION_CONFIG = '/etc/rackboot/region.yaml';
+
+/** The file of a command that names none: a rack's, or the region's on a host that has only that. */
+export function defaultConfig(has: (file: string) => boolean = existsSync): string {
+  const isOfRegion = !has(DEFAULT_CONFIG) && has(REGION_CONFIG);
+  return process.env.RACKBOOT_CONFIG ?? (isOfRegion ? REGION_CONFIG : DEFAULT_CONFIG);
+}

@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { DEFAULT_CONFIG } from '../../src/control/default-config.ts';
+import { DEFAULT_CONFIG, defaultConfig, REGION_CONFIG } from '../../src/control/default-config.ts';
 import { startCommand, typedConfig } from '../../src/control/start-command.ts';
 
 test('the unit starts the rack of the default configuration, and only if it is installed', () => {
@@ -35,6 +35,22 @@ test('a file that names a store is started as a region', () => {
   } finally {
     rmSync(directory, { recursive: true });
   }
+});
+
+test("without a name it is a rack's, or the region's on a host that has only that", () => {
+  if (process.env.RACKBOOT_CONFIG !== undefined) return;
+  assert.equal(
+    defaultConfig((file) => file === REGION_CONFIG),
+    REGION_CONFIG,
+  );
+  assert.equal(
+    defaultConfig(() => true),
+    DEFAULT_CONFIG,
+  );
+  assert.equal(
+    defaultConfig(() => false),
+    DEFAULT_CONFIG,
+  );
 });
 
 test('the configuration is the one named on the command line', () => {

@@ -208,6 +208,22 @@ describe('the data of a region, moved', { skip: missing('linux', '/usr/lib/postg
     await running.close();
   });
 
+  test('an error about a value from the command line names its option', async () => {
+    const url = server.urlOf(await server.makeDatabase());
+    const said = async (from: string, to: string, ...more: string[]): Promise<string> => {
+      const { code, complaints } = await runRackboot(['region', 'copy', '--from', from, '--to', to, ...more]);
+      assert.notEqual(code, 0);
+      assert.doesNotMatch(complaints.join('\n'), /region\.store/);
+      return complaints.join('\n');
+    };
+    const away = 'postgresql://rackboot@127.0.0.1:9/rackboot';
+    assert.match(await said(away, `sqlite:${join(directory, 'n')}`), /see whether the database runs, and --from/);
+    assert.match(await said(`sqlite:${stateDir}`, away), /see whether the database runs, and --to/);
+    assert.match(await said(url, away, '--password-file', 'x'), /--password-file: expected an absolute path/);
+    const gone = join(directory, 'gone');
+    assert.match(await said(`sqlite:${stateDir}`, url, '--password-file', gone), /--password-file: there is no file/);
+  });
+
   test('a source without a region is refused, and stays as it is', async () => {
     const name = await server.makeDatabase();
     const to = join(directory, 'from-nothing');

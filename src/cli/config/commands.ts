@@ -2,7 +2,7 @@
 
 import type { Argv } from 'yargs';
 import { DEFAULT_STATE_DIR } from '../../config/state-dir.ts';
-import type { SharedOptions } from '../shared-options.ts';
+import { ofRack, type SharedOptions } from '../shared-options.ts';
 
 type Finish = (code: number) => void;
 
@@ -20,7 +20,7 @@ function fileCommands<T>(parser: Argv<T>, { config, json }: SharedOptions, finis
       'init',
       'Write a configuration for this host, from questions or flags',
       {
-        config,
+        config: ofRack(config),
         'state-dir': { ...text, default: DEFAULT_STATE_DIR, describe: 'Directory of the state' },
         name: { ...text, describe: "This rack's name" },
         interface: { ...text, describe: 'Interface of the machines' },

@@ -1,7 +1,7 @@
 // The table of the commands about the running rack: `run`, `status`, `doctor`, `outbox`, `lab`, `trace`, `why`, `log-level`, `neighbours`.
 
 import type { Argv } from 'yargs';
-import type { SharedOptions } from '../shared-options.ts';
+import { ofRack, type SharedOptions } from '../shared-options.ts';
 
 type Finish = (code: number) => void;
 
@@ -15,7 +15,7 @@ export function rackCommands<T>(parser: Argv<T>, shared: SharedOptions, finish: 
 
 function daemonCommands<T>(parser: Argv<T>, { config, json }: SharedOptions, finish: Finish) {
   return parser
-    .command('run', 'Run the rack (what the service runs)', { config }, async (argv) => {
+    .command('run', 'Run the rack (what the service runs)', { config: ofRack(config) }, async (argv) => {
       const { runDaemon } = await import('./run.ts');
       finish(await runDaemon(argv.config));
     })

@@ -33,7 +33,8 @@ export async function copyStores(from: string, to: string, options: DatabaseOpti
   for (const { stateDir, store } of [source, target]) if (store.kind === 'sqlite') becomeOwnerOf(stateDir);
   const release = holdStates(source, target);
   try {
-    return await copy(readable(sourceAt(source, true), refuse), targetAt(target), json);
+    const [one, other] = [inOptions(sourceAt(source, true), '--from'), inOptions(targetAt(target), '--to')];
+    return await copy(readable(one, refuse), other, json);
   } finally {
     release();
   }
@@ -86,9 +87,28 @@ function placeOf(text: string, option: string, { passwordFile, caFile }: Databas
   const given = { kind: 'postgresql', url: text, password_file: passwordFile, ca_file: caFile };
   return {
     stateDir: '',
-    store: parseStore(given, (problem) => new RackError('bad-argument', `${option}: ${problem}`)),
+    store: parseStore(
+      given,
+      (problem, key) => new RackError('bad-argument', optionNames(`${key}: ${problem}`, option)),
+    ),
   };
 }
+
+/** Errors name keys of a configuration file: here the values come from options. */
+const optionNames = (text: string, option: string): string =>
+  text.replace(/region\.store\.url/g, option).replace(/(?:region\.store\.)?(password|ca)_file/g, '--$1-file');
+
+/** The same end, with errors that name options. */
+const inOptions =
+  <End>(lend: Lend<End>, option: string): Lend<End> =>
+  async (work) => {
+    try {
+      return await lend(work);
+    } catch (error) {
+      if (!(error instanceof RackError)) throw error;
+      throw new RackError(error.code, optionNames(error.message, option), { cause: error });
+    }
+  };
 
 /** Loads the code now: the owner of the data may not be able to read it. */
 async function loadPostgres(...places: readonly StorePlace[]): Promise<void> {

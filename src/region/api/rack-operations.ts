@@ -19,7 +19,7 @@ import {
   type RackImage,
 } from '../records/rack.ts';
 import { doubtWords } from '../words/event.ts';
-import { sentenceOf } from '../words/refusal.ts';
+import { type RefusalNamed, refusal, sentenceOf } from '../words/refusal.ts';
 import { texts } from '../words/text.ts';
 import { type Answer, json, refuse, refuseField, refuseFields, refuseFor } from './answer.ts';
 import { type ApiCall, defineOperation, type Operation, usernameOf, value, values } from './operation.ts';
@@ -110,6 +110,13 @@ function keyOf(call: ApiCall, given: Registration): RackKey | Answer {
   return { kind: 'own', token, secretDigest };
 }
 
+/** What the rack logs while it waits. */
+function pendingText(call: ApiCall, why: RefusalNamed<'rack-pending'>): string {
+  const file = call.region.config().ownFile?.file;
+  const isWhole = why.code !== 'rack-pending.waiting' || file === undefined;
+  return sentenceOf(isWhole ? why : refusal(why.code, { ...why.params, file }));
+}
+
 async function register(call: ApiCall, given: Registration): Promise<Answer> {
   const key = keyOf(call, given);
   if (key.kind !== 'own' && key.kind !== 'administrator') return key;
@@ -126,7 +133,7 @@ async function register(call: ApiCall, given: Registration): Promise<Answer> {
     case 'accepted':
       return json({ uuid, status: 'accepted' });
     case 'pending':
-      return json({ uuid, status: 'pending', text: sentenceOf(outcome.why) }, 202);
+      return json({ uuid, status: 'pending', text: pendingText(call, outcome.why) }, 202);
     case 'refuse':
       return refuseFor([outcome.refusal]);
   }

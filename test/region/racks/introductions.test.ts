@@ -41,6 +41,16 @@ test('an unaccepted rack reports at most STRANGERS_INTERFACES_LENGTH_MAX of inte
     assert.equal(region.racks.find(OTHER_UUID)?.interfaces[0]?.reservations?.length, 400);
   }));
 
+test('a pending rack is told the command of a region that has a file of its own', () =>
+  withLink(
+    async ({ register }) => {
+      const told = await register();
+      assert.equal(told.status, 202);
+      assert.match(told.text, /rackboot racks accept rack-2 --config \/etc\/rackboot\/region\.yaml"/);
+    },
+    { ownFile: { file: '/etc/rackboot/region.yaml', values: {} } },
+  ));
+
 test('of a pending rack only the deciding values are stored', () =>
   withLink(async ({ register, region }) => {
     const interfaces = JSON.stringify([{ ...rackInterface(), reservations: reservations(10) }]);

@@ -39,8 +39,9 @@ export const RACKS = {
     `${counted(pending, 'rack')} from ${address} ${pending === 1 ? 'is' : 'are'} pending, the maximum; ${roomText(room)}`,
   'racks-limit.all': ({ known, pending, ...room }: Room & { readonly known: number; readonly pending: number }) =>
     `there is no room for another rack: ${counted(known, 'rack is', 'racks are')} known, ${pending} pending; ${roomText(room)}`,
-  'rack-pending.waiting': ({ rack }: { readonly rack: string }) =>
-    `waiting for an administrator; on the region: rackboot racks accept ${rack}`,
+  /** @param file the region's; undefined if it has a rack, or no file */
+  'rack-pending.waiting': ({ rack, file }: { readonly rack: string; readonly file?: string }) =>
+    `waiting for an administrator; on the region: rackboot racks accept ${rack}${file === undefined ? '' : ` --config ${file}`}`,
   'rack-pending.namesake': ({ rack, namesake }: { readonly rack: string; readonly namesake: string }) =>
     `a rack named ${rack} is already accepted (${namesake}): give this one another name, or ${removal(namesake)}`,
   'not-found.rack-to-judge': ({ uuid }: { readonly uuid: string }) =>
