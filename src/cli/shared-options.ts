@@ -1,6 +1,6 @@
 // Options of every command that reads a configuration or prints a result; commands.ts defines them.
 
-import { DEFAULT_CONFIG } from '../control/default-config.ts';
+import { defaultRackConfig } from '../control/default-config.ts';
 
 /** The options that commands share. */
 export interface SharedOptions {
@@ -11,7 +11,7 @@ export interface SharedOptions {
 /** For a command that is only about a rack: never a region's file unless it is named. */
 export const ofRack = (config: SharedOptions['config']): SharedOptions['config'] => ({
   ...config,
-  default: process.env.RACKBOOT_CONFIG ?? DEFAULT_CONFIG,
+  default: defaultRackConfig(),
 });
 
 /** How a command that takes a machine describes its argument. */

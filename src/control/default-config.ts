@@ -13,3 +13,6 @@ export function defaultConfig(has: (file: string) => boolean = existsSync): stri
   const isOfRegion = !has(DEFAULT_CONFIG) && has(REGION_CONFIG);
   return process.env.RACKBOOT_CONFIG ?? (isOfRegion ? REGION_CONFIG : DEFAULT_CONFIG);
 }
+
+/** The same for a command that is only about a rack. */
+export const defaultRackConfig = (): string => process.env.RACKBOOT_CONFIG ?? DEFAULT_CONFIG;

@@ -4,7 +4,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { isRegionFile } from '../config/region-store.ts';
-import { DEFAULT_CONFIG, defaultConfig, REGION_CONFIG } from './default-config.ts';
+import { DEFAULT_CONFIG, defaultConfig, defaultRackConfig, REGION_CONFIG } from './default-config.ts';
 
 const UNIT_PLACES = ['/etc/systemd/system', '/usr/lib/systemd/system', '/lib/systemd/system'];
 
@@ -38,5 +38,9 @@ export function typedConfig(args: readonly string[]): string {
   const at = args.findLastIndex((word) => word === '--config' || word.startsWith('--config='));
   const word = args[at] ?? '';
   const given = word === '--config' ? args[at + 1] : word.slice('--config='.length);
-  return given === undefined || given === '' ? defaultConfig() : given;
+  return given === undefined || given === '' ? defaultFor(args) : given;
 }
+
+/** `init` and `run` are only about a rack. */
+const defaultFor = (args: readonly string[]): string =>
+  args.some((word) => word === 'init' || word === 'run') ? defaultRackConfig() : defaultConfig();

@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { DEFAULT_CONFIG, defaultConfig, REGION_CONFIG } from '../../src/control/default-config.ts';
+import { DEFAULT_CONFIG, defaultConfig, defaultRackConfig, REGION_CONFIG } from '../../src/control/default-config.ts';
 import { startCommand, typedConfig } from '../../src/control/start-command.ts';
 
 test('the unit starts the rack of the default configuration, and only if it is installed', () => {
@@ -43,6 +43,7 @@ test("without a name it is a rack's, or the region's on a host that has only tha
     defaultConfig((file) => file === REGION_CONFIG),
     REGION_CONFIG,
   );
+  assert.equal(defaultRackConfig(), DEFAULT_CONFIG);
   assert.equal(
     defaultConfig(() => true),
     DEFAULT_CONFIG,
