@@ -514,7 +514,7 @@ const sentencesIn = (text: string): readonly string[] =>
 /** Its sentences are the messages of errors. */
 const THROWS_ONLY = 'power/ssh-identity.ts';
 
-test('what is said of power is a code with parameters; its sentence is in src/region/words', () => {
+test('a remark about power is a code with parameters; its sentence is in src/region/words', () => {
   const found = sources
     .filter(({ path }) => /^(?:power\/|region-thread\/power-side\.ts)/.test(path) && path !== THROWS_ONLY)
     .flatMap(({ path, text }) => sentencesIn(text).map((sentence) => `${path}: ${sentence}`));

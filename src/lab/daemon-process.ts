@@ -42,7 +42,10 @@ export interface DaemonOptions {
   readonly before?: readonly string[] | undefined;
   /** The directory of compiled code (NODE_COMPILE_CACHE); empty for none. Default: this process's. */
   readonly compileCache?: string | undefined;
-  /** False if `start` must not wait for `daemon.ready`, as a benchmark or a test does that kills starting daemons. Default: true. */
+  /**
+   * False if `start` must not wait for `daemon.ready`. Default: true. Only benchmarks and tests set it: they take the first answer for readiness,
+   * or kill the daemon while it starts.
+   */
   readonly awaitReady?: boolean | undefined;
   readonly onLine: (line: LogLine) => void;
   readonly onExit?: (code: number | null) => void;

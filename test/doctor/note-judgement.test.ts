@@ -18,9 +18,9 @@ for (const [name, note, check, fix] of CASES) {
   test(`${name}: the note is a fault, with its fix`, () => {
     const [found, ...more] = judgeNotes([
       { note: 'leases-restored', text: 'a note that is none' },
-      { note, text: 'what the rack says' },
+      { note, text: 'the words of the rack' },
     ]);
-    assert.deepEqual([found?.check, found?.ok, found?.text, more], [check, false, 'what the rack says', []]);
+    assert.deepEqual([found?.check, found?.ok, found?.text, more], [check, false, 'the words of the rack', []]);
     assert.match(found?.fix ?? '', fix);
   });
 }

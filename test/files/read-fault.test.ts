@@ -1,4 +1,4 @@
-// Each reason why a named file cannot be read is told with the path and a remedy.
+// Each reason why a named file cannot be read is reported with the path and a remedy.
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
@@ -92,7 +92,7 @@ test('a service, and a command that has given up root, is told to let its user r
   chmodSync(path, 0o600);
   chmodSync(place, 0o755);
   const module = pathToFileURL(join(import.meta.dirname, '../../src/files')).href;
-  const told = (before: string): string =>
+  const adviceTo = (before: string): string =>
     execFileSync(
       process.execPath,
       [
@@ -105,12 +105,12 @@ test('a service, and a command that has given up root, is told to let its user r
       ],
       { encoding: 'utf8' },
     );
-  assert.match(told('process.setuid(1)'), /may not read \S+: it belongs to root; let \w+ read it: mode 644/);
+  assert.match(adviceTo('process.setuid(1)'), /may not read \S+: it belongs to root; let \w+ read it: mode 644/);
   assert.match(
-    told('becomeUser(65534, 65534)'),
+    adviceTo('becomeUser(65534, 65534)'),
     /nobody may not read \S+: it belongs to root; let nobody read it: mode 644/,
   );
-  assert.match(told('process.setuid(65534)'), /run this with sudo/);
+  assert.match(adviceTo('process.setuid(65534)'), /run this with sudo/);
 });
 
 test('a failing disk, and an unknown fault, are reported, too', () => {

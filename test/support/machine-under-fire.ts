@@ -120,7 +120,7 @@ export class MachineUnderFire {
     }
   }
 
-  /** Waits until it is in a state and nothing of its power is to be done. */
+  /** Waits until it is in a state and no power command waits. */
   async #reach(status: string): Promise<void> {
     const until = performance.now() + STEP_MS_MAX;
     let idle = 0;
@@ -132,7 +132,7 @@ export class MachineUnderFire {
       if (found?.status_name === status && found.power_task === '' && (status !== 'New' || isOff)) break;
       const shown = `${found?.status_name}: ${found?.status_message}; its task is ${found?.power_task || 'none'}`;
       const isFailed = found?.status_name.startsWith('Failed') === true;
-      if (isFailed || performance.now() > until) assert.fail(`${this.name} is to be ${status}, and is ${shown}`);
+      if (isFailed || performance.now() > until) assert.fail(`${this.name} should be ${status}, and is ${shown}`);
       idle = this.#steps === seen && isOff && isAtWork(found) ? idle + 1 : 0;
       seen = this.#steps;
       if (idle > LOOKS) {

@@ -86,7 +86,7 @@ export class PostgresServer {
 
   /**
    * Starts a standby, which follows this server and waits for its promotion.
-   * @param isSynchronous true if this server is to acknowledge a transaction only once the standby has it on disk
+   * @param isSynchronous true if this server must acknowledge a transaction only once the standby has it on disk
    * (postgresql.org/docs/15/warm-standby.html#SYNCHRONOUS-REPLICATION)
    */
   async startStandby(isSynchronous = true): Promise<PostgresServer> {

@@ -1,8 +1,8 @@
 // A region of several processes on one PostgreSQL, with a rack that is linked to them, under load: its processes and its database are killed
 // at random moments.
 //
-// 1. What was killed is started again, as a service manager does; so is a process that ends by itself, because it lost its duties.
-// 2. What is killed, and after which pause, follows from a printed seed. What that meets depends on the host too.
+// 1. A killed process is started again, as by a service manager; so is a process that exits because it lost its duties.
+// 2. The printed seed decides which process is killed, and after which pause. The work that a kill meets depends on the host too.
 // 3. A request without an answer may have been carried out.
 
 import assert from 'node:assert/strict';
@@ -391,7 +391,7 @@ export class RegionUnderFire {
         awaitReady: false,
         onExit: (code) => {
           this.#up.delete(one);
-          if (code !== null && !this.#isClosed) this.tell(`${name} ended by itself: ${code}`);
+          if (code !== null && !this.#isClosed) this.tell(`${name} exited: ${code}`);
           ended.resolve();
         },
       });

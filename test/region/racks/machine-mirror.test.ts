@@ -121,8 +121,8 @@ test('changes are remembered up to a bound, and so are those of one read', async
 
 test('a server that took over is read whole, although it has the version that the mirror has', async () => {
   const store = new MirroredStore();
-  const told: (readonly string[])[] = [];
-  const mirror = new MachineMirror(store, (systemIds) => void told.push(systemIds));
+  const announced: (readonly string[])[] = [];
+  const mirror = new MachineMirror(store, (systemIds) => void announced.push(systemIds));
   store.put(1, undefined);
   await mirror.refresh();
   store.put(2, undefined);
@@ -132,7 +132,7 @@ test('a server that took over is read whole, although it has the version that th
   await mirror.refresh();
   assert.deepEqual([[...shown(mirror).keys()], mirror.version, mirror.rewinds], [['m1', 'm3'], 2, 1]);
   assert.equal(mirror.changedSince(1), undefined);
-  assert.deepEqual(told, [['m2'], ['m1', 'm2', 'm3']]);
+  assert.deepEqual(announced, [['m2'], ['m1', 'm2', 'm3']]);
 });
 
 test('filling the mirror reads no machine whole, because facts and owner data are large', () =>
