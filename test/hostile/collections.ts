@@ -329,7 +329,7 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
   'store/reported-interfaces.ts': { '#own': 'call' },
   'store/region-machine-reads.ts': { 'machineQuery.all': 'call', 'machineQuery.given': 'call' },
   'store/region-racks.ts': { '#known': 'region/racks/rack-admission.ts RACKS_MAX' },
-  'store/region-rows.ts': { '#prepared': 'named' },
+  'store/rows.ts': { '#prepared': 'named' },
   'store/open-transaction.ts': { 'OpenTransaction.effects': 'call' },
   'store/state-lock.ts': { held: 'named' },
   'store/stored-leases.ts': { '#records': 'call', '#newest': 'call' },

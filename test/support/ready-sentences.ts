@@ -26,7 +26,7 @@ const MARKS: readonly (readonly [field: string, value: RegExp])[] = [
   ['kind', /^['`][a-z]+\.[a-z$]/],
   ['note', /^'[a-z]+(?:-[a-z]+)*'$/],
 ];
-/** A part of a sentence: two words, or one beside a value. */
+/** A part of a sentence: two words, or one next to a value. */
 const WORDS = /[a-z]{2,} [a-z]{2,}|\} [a-z]{2,}|[a-z]{2,} \$\{/;
 /** Fields that other programs read, which may have spaces. */
 const DATA: ReadonlySet<string> = new Set(['command']);
@@ -83,7 +83,7 @@ function objectsOf(file: SourceFile): readonly ObjectLiteralExpression[] {
   return found;
 }
 
-/** The parameters of an event of the region: the object `params` beside a `code`. */
+/** The parameters of an event of the region: the object `params` next to a `code`. */
 function paramsOf({ properties }: ObjectLiteralExpression, file: SourceFile): readonly ObjectLiteralExpression[] {
   const fields = properties.filter(isPropertyAssignment);
   if (!fields.some(({ name }) => name.getText(file) === 'code')) return [];
