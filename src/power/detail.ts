@@ -35,7 +35,7 @@ export interface PowerDetailParams {
   /** The action or query was acknowledged. @param said empty: without a word */
   acknowledged: Said;
   /** @param install the command that installs it */
-  'program-missing': OfProgram & { readonly install: string };
+  'program-missing': OfProgram & { readonly command: string };
   /** @param said undefined: it was cancelled */
   'not-started': OfProgram & Partial<Said>;
   'program-late': OfProgram & Said;

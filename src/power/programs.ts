@@ -39,7 +39,7 @@ export const installCommand = (programs: readonly DriverProgram[]): string =>
 /** A program that is missing. */
 export function missingProgram(program: string): PowerDetail<'program-missing'> {
   const known = [...DRIVER_PROGRAMS.values()].flat().filter((one) => one.program === program);
-  return { code: 'program-missing', params: { program, install: installCommand(known) } };
+  return { code: 'program-missing', params: { program, command: installCommand(known) } };
 }
 
 /** The programs of a driver that are missing on this host. @param driver its `power_type` */

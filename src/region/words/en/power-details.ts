@@ -33,7 +33,7 @@ const ACTS: Readonly<Record<PowerDetailParams['person-must']['act'], string>> = 
 
 const DETAILS: Writers<PowerDetailParams> = {
   acknowledged: ({ said }) => said || 'done',
-  'program-missing': ({ program, install }) => `${program} is not installed: ${install}`,
+  'program-missing': ({ program, command }) => `${program} is not installed: ${command}`,
   'not-started': ({ program, said = 'it was cancelled' }) => `${program} was not started: ${said}`,
   'program-late': ({ program, said }) => `${program} did not end in time${said === '' ? '' : `: ${said}`}`,
   'program-failed': ({ program, status, said }) => said || `${program} ended with ${status}`,
