@@ -34,7 +34,7 @@ export type Complaint =
 export interface PowerDetailParams {
   /** The action or query was acknowledged. @param said empty: without a word */
   acknowledged: Said;
-  /** @param install the command that installs it */
+  /** @param command which installs it */
   'program-missing': OfProgram & { readonly command: string };
   /** @param said undefined: it was cancelled */
   'not-started': OfProgram & Partial<Said>;

@@ -157,8 +157,8 @@ async function keygen(args: readonly string[], clock: Clock): Promise<string> {
   const { signal } = new AbortController();
   const end = await runProgram('ssh-keygen', args, { clock, signal, timeMs: KEYGEN_MS_MAX });
   if (end.kind === 'missing') {
-    const { program, install } = missingProgram(end.program).params;
-    throw new RackError('tool-missing', `${program} is not installed: ${install}`);
+    const { program, command } = missingProgram(end.program).params;
+    throw new RackError('tool-missing', `${program} is not installed: ${command}`);
   }
   if (end.kind === 'ended' && end.code === 0) return end.out;
   const said = end.kind === 'not-started' ? end.said : cleanWords(end.err);

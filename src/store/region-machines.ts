@@ -66,7 +66,7 @@ const COUNT_TASKS_SQL =
   "INSERT INTO counter (name, value) VALUES ('power-task', ?) " +
   'ON CONFLICT (name) DO UPDATE SET value = counter.value + excluded.value RETURNING value';
 
-/** What is to change in a machine. */
+/** The decided change of a machine. */
 interface DecidedChange {
   readonly machine: Machine;
   readonly change: Extract<MachineChange<unknown>, { kind: 'change' }>;

@@ -12,6 +12,7 @@ import { findStatusByNumber } from '../region/records/lifecycle.ts';
 import { RESULT_STATUSES, SCRIPT_KINDS } from '../region/records/script-store.ts';
 import { isStoredWork } from '../region/records/work.ts';
 import { eventSentence, remarkSentence } from '../region/words/event.ts';
+import { powerText } from '../region/words/text.ts';
 import { type CopiedColumn, type CopiedTable, type CopySource, copiedTables, rowName } from './region-copy.ts';
 import { rackColumns } from './region-racks.ts';
 import type { Value } from './region-steps.ts';
@@ -55,6 +56,14 @@ const isStatus: Check = (value) => findStatusByNumber(Number(value)) !== undefin
 const isHappening: Check = (params, row) =>
   reads(() => eventSentence(unpackHappening(String(row.get('code')), String(params))));
 
+const POWER_OUTCOME = z.looseObject({
+  kind: z.string(),
+  state: z.string(),
+  detail: z.looseObject({ code: z.string() }),
+});
+const isPowerOutcome: Check = (value, row) =>
+  json(POWER_OUTCOME)(value, row) && reads(() => powerText(JSON.parse(String(value)).detail));
+
 const rackJson = Object.fromEntries(
   Object.entries(rackColumns).map(([column, schema]) => [`rack.${column}`, json(schema)]),
 );
@@ -73,7 +82,7 @@ const VALUE_CHECKS: Readonly<Record<string, Check>> = {
   'rack_images.images': json(z.array(z.unknown())),
   'setting.value': (value) => parseSettingValue(JSON.parse(String(value))) !== undefined,
   'power_command.command': json(z.looseObject({ kind: z.string() })),
-  'power_command.outcome': json(z.looseObject({ kind: z.string(), text: z.string(), state: z.string() })),
+  'power_command.outcome': isPowerOutcome,
   'script.kind': oneOf(SCRIPT_KINDS),
   'script_run.purpose': oneOf(SCRIPT_KINDS),
   'script_result.kind': oneOf(['builtin', ...SCRIPT_KINDS]),

@@ -313,11 +313,13 @@ test('an end that the store cannot take at the moment is delivered again, and no
     // The next process finds nothing that the first one left under way, and tells no other end of it.
     await powered.restart();
     await pass(clock, 3_000);
-    const told = (await powered.region.store.listEvents({ limit: 50 })).filter(({ code }) => code.startsWith('power-'));
-    assert.deepEqual(told.map(sentenceOf), ['it was switched off and on: switched on']);
+    const events = (await powered.region.store.listEvents({ limit: 50 })).filter(({ code }) =>
+      code.startsWith('power-'),
+    );
+    assert.deepEqual(events.map(sentenceOf), ['it was switched off and on: switched on']);
   }));
 
-test('an end is told once, also if the record was read before it had the end', () =>
+test('an end is reported once, also if the record was read before it had the end', () =>
   withPower(['a'], async (powered, { clock }) => {
     const id = await powered.enlist('a');
     await powered.order(id, 'accept');
@@ -330,12 +332,14 @@ test('an end is told once, also if the record was read before it had the end', (
     powered.heldUp = undefined;
     resolve();
     await pass(clock, 3_000);
-    const told = (await powered.region.store.listEvents({ limit: 50 })).filter(({ code }) => code.startsWith('power-'));
-    assert.deepEqual(told.map(sentenceOf), ['it was switched off and on: switched on']);
+    const events = (await powered.region.store.listEvents({ limit: 50 })).filter(({ code }) =>
+      code.startsWith('power-'),
+    );
+    assert.deepEqual(events.map(sentenceOf), ['it was switched off and on: switched on']);
     assert.deepEqual(powered.changes('a'), ['off hard', 'netboot', 'on']);
   }));
 
-test('an end that the store takes slowly is told once', () =>
+test('an end that the store takes slowly is reported once', () =>
   withPower(['a'], async (powered, { clock }) => {
     const id = await powered.enlist('a');
     await powered.order(id, 'accept');
@@ -345,8 +349,10 @@ test('an end that the store takes slowly is told once', () =>
     assert.equal((await powered.machine(id)).powerTask, 'cycle');
     resolve();
     await pass(clock, 3_000);
-    const told = (await powered.region.store.listEvents({ limit: 50 })).filter(({ code }) => code.startsWith('power-'));
-    assert.deepEqual(told.map(sentenceOf), ['it was switched off and on: switched on']);
+    const events = (await powered.region.store.listEvents({ limit: 50 })).filter(({ code }) =>
+      code.startsWith('power-'),
+    );
+    assert.deepEqual(events.map(sentenceOf), ['it was switched off and on: switched on']);
   }));
 
 /** Whether the ledger has a command. */

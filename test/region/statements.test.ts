@@ -304,7 +304,7 @@ async function measureChanges(count: number): Promise<ReadonlyMap<string, Taken>
       },
       heartbeat: (applied) => link('heartbeat', heartbeatOf({ applied, interfaces: [rackInterface(NETWORK)] })),
     };
-    // What the first ones make the region remember does not count.
+    // The first reports make the region remember more, which does not count.
     await changed.batch([{ report: { kind: 'dhcp.ack', at: 1, text: '' } }]);
     await store.recordEvents(systemIds.map((systemId) => ({ systemId, event: EVENT })));
     await changed.heartbeat(1);

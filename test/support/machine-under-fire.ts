@@ -192,17 +192,17 @@ export class MachineUnderFire {
             next.add(place + count);
       places = next;
     }
-    const told = await this.#fire.query(
+    const events = await this.#fire.query(
       `SELECT code, params FROM event WHERE machine_id = (SELECT id FROM machine WHERE system_id = '${this.systemId}')
        AND code IN ('power-switched', 'power-off-again', 'power-uncertain', 'power-failed') ORDER BY id`,
     );
     const ledger = changes.map(({ command, kind }) => `${command} ${kind}`).join(', ');
     assert.ok(places.has(asked.length), `${this.name} was switched ${asked.join(', ')}; the ledger has ${ledger}`);
-    const ends = told.map(({ code, params }) => `${code} ${params}`).join(', ');
-    assert.equal(told.length, changes.length, `${this.name}: the events tell ${ends}; the ledger has ${ledger}`);
+    const ends = events.map(({ code, params }) => `${code} ${params}`).join(', ');
+    assert.equal(events.length, changes.length, `${this.name}: the events have ${ends}; the ledger has ${ledger}`);
   }
 
-  /** Its events tell its states in their order, and every command, disk and report of its rack once. */
+  /** Its events report its states in their order, and every command, disk and report of its rack once. */
   async checkEvents(): Promise<void> {
     const rows = await this.#fire.query(
       `SELECT code, params::jsonb ->> 'from' AS from_state, params::jsonb ->> 'to' AS to_state, params::jsonb ->> 'command' AS command

@@ -32,7 +32,7 @@ interface SignTerms {
   readonly endHung: (machine: Machine, why: WhyHung) => Change;
 }
 
-/** @returns the changed machines that are to be announced */
+/** @returns the changed machines, which the caller announces */
 export async function takeSigns(
   { started = new Map(), seen = new Map(), leased = new Set() }: SignsOfLife,
   terms: SignTerms,

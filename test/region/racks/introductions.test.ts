@@ -44,9 +44,9 @@ test('an unaccepted rack reports at most STRANGERS_INTERFACES_LENGTH_MAX of inte
 test('a pending rack is told the command of a region that has a file of its own', () =>
   withLink(
     async ({ register }) => {
-      const told = await register();
-      assert.equal(told.status, 202);
-      assert.match(told.text, /rackboot racks accept rack-2 --config \/etc\/rackboot\/region\.yaml"/);
+      const answer = await register();
+      assert.equal(answer.status, 202);
+      assert.match(answer.text, /rackboot racks accept rack-2 --config \/etc\/rackboot\/region\.yaml"/);
     },
     { ownFile: { file: '/etc/rackboot/region.yaml', values: {} } },
   ));
