@@ -145,8 +145,7 @@ describe('DNS clients of a running rack', { skip }, () => {
     for (const name of ['rack.maas', 'www.outside.example', 'version.bind']) {
       for (const how of ['+notcp', '+tcp']) assert.match(await ask(how, name), /status: REFUSED/, `${name} ${how}`);
     }
-    rack.configure(CONFIG.replace('dns:\n', 'dns:\n  allow_recursion: [198.18.0.0/24]\n'));
-    await rack.reported('config.applied');
+    await rack.apply(CONFIG.replace('dns:\n', 'dns:\n  allow_recursion: [198.18.0.0/24]\n'));
     assert.match(await ask('www.outside.example'), /status: NOERROR/);
     assert.equal((await ask('+short', 'rack.maas')).trim(), RACK);
   });

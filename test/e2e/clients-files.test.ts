@@ -158,8 +158,7 @@ describe('TFTP and HTTP clients of a running rack', { skip }, () => {
     assert.equal((await load()).code, CURL_TIMED_OUT);
     const refused = await rack.reported('tftp.refused');
     assert.deepEqual([refused.address, refused.reason], ['198.18.0.2', 'network-not-served']);
-    rack.configure(`${CONFIG}tftp: { allow: [198.18.0.0/24] }\n`);
-    await rack.reported('config.applied');
+    await rack.apply(`${CONFIG}tftp: { allow: [198.18.0.0/24] }\n`);
     const ended = await load();
     assert.equal(ended.code, 0, ended.err);
     assertSame('got', 'f512');

@@ -145,8 +145,7 @@ describe('the doctor on the host of a running rack', { skip }, () => {
     await outside.end();
     const reported = await rack.rackboot('doctor', '--outside-name', 'other.example');
     for (const again of putBack) again();
-    rack.configure(CONFIG.replace(/^dns:.*$/m, ''));
-    await rack.reported('config.applied');
+    await rack.apply(CONFIG.replace(/^dns:.*$/m, ''));
     assert.equal(reported.code, 1);
     const [images = '', loader = '', upstream = '', ...more] = faults(reported);
     assert.match(
@@ -174,8 +173,7 @@ describe('the doctor on the host of a running rack', { skip }, () => {
 
   test('names a listener of the region at an address that the host does not have; status and check name it, too', async () => {
     const before = readFileSync(rack.configFile, 'utf8');
-    rack.configure(`${CONFIG.replace(/^dns:.*$/m, '')}region: { listen: ["${RACK}:5240", "203.0.113.9:5240"] }\n`);
-    await rack.reported('config.applied');
+    await rack.apply(`${CONFIG.replace(/^dns:.*$/m, '')}region: { listen: ["${RACK}:5240", "203.0.113.9:5240"] }\n`);
     const why = /203\.0\.113\.9:5240 is not an address of this host yet; .*or change region\.listen$/;
     await eventually('status says it', async () => {
       const { out, code } = await rack.rackboot('status');
@@ -189,8 +187,7 @@ describe('the doctor on the host of a running rack', { skip }, () => {
       /^Beware {2}203\.0\.113\.9:5240, which region\.listen names, is no address of this host/m,
     );
     assert.doesNotMatch(checked.out, /belongs to/, 'the ports of the running rack are its own');
-    writeFileSync(rack.configFile, before);
-    await rack.reported('config.applied');
+    await rack.apply(before);
   });
 
   test('names a configuration that the rack has refused', async () => {

@@ -218,6 +218,13 @@ export class RackNetwork {
     return this.lines.slice(from).filter(({ event }) => event === kind);
   }
 
+  /** Writes the configuration, and waits until the running rack has applied it. */
+  async apply(text: string): Promise<void> {
+    const from = this.lines.length;
+    this.configure(text);
+    await this.reported('config.applied', () => true, from);
+  }
+
   /** Waits for an event of the log. */
   reported(kind: string, match: (line: LogLine) => boolean = () => true, from = 0): Promise<LogLine> {
     return eventually(`${kind} in the log`, () => this.events(kind, from).find(match));

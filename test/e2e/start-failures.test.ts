@@ -377,7 +377,7 @@ describe('a database that does not serve', { skip: missing('linux') }, () => {
     const from = rack.lines.length;
     await rack.startWhole();
     const { file, reason } = await rack.reported('region.cache', { from });
-    assert.deepEqual([file, reason], [cache, 'schema: 1000 is not 2']);
+    assert.deepEqual([file, reason], [cache, 'schema: 1000 is not 2; rack and region must be of one version']);
     await rack.stop();
     assert.doesNotMatch(readFileSync(cache, 'utf8'), /1000/);
   });
