@@ -283,14 +283,18 @@ export class EventTable {
     return isForward ? events.reverse() : events;
   }
 
-  /** The newest events of each machine. */
+  /**
+   * The newest events of each machine, at most `limit` of each. The oldest of these is found in the index first. PostgreSQL reads the whole
+   * log once for each machine if the condition is `event.id IN (SELECT … LIMIT …)`.
+   */
   *recent(systemIds: readonly string[], limit: number): Steps<ReadonlyMap<string, readonly MachineEvent[]>> {
     const { rows } = yield all(
-      'SELECT event.*, machine.system_id, machine.hostname, rack.name AS rack_name FROM machine JOIN event ON event.id IN ' +
-        '(SELECT recent.id FROM event AS recent WHERE recent.machine_id = machine.id ORDER BY recent.id DESC LIMIT ?2) ' +
+      'SELECT event.*, machine.system_id, machine.hostname, rack.name AS rack_name FROM machine JOIN event ON ' +
+        'event.machine_id = machine.id AND event.id >= coalesce((SELECT oldest.id FROM event AS oldest WHERE ' +
+        'oldest.machine_id = machine.id ORDER BY oldest.id DESC LIMIT 1 OFFSET ?2), 0) ' +
         'LEFT JOIN rack ON rack.id = event.rack_id WHERE machine.system_id IN texts(?1) ORDER BY event.id DESC',
       JSON.stringify(systemIds),
-      limit,
+      limit - 1,
     );
     return Map.groupBy(rows.map(readEvent), ({ systemId = '' }) => systemId);
   }
