@@ -24,6 +24,7 @@ const CONFIG = `cluster_interfaces:
     ip_range_high: 10.77.4.199
 dns: { upstream: [${OUTSIDE}] }
 `;
+const WITHOUT_DNS = CONFIG.replace(/^dns:.*$/m, '');
 const INITRD = 'amd64/generic/bookworm/commissioning/initrd.gz';
 /** How often the doctor asks while another server answers late. */
 const TURNS_MAX = 3;
@@ -145,7 +146,7 @@ describe('the doctor on the host of a running rack', { skip }, () => {
     await outside.end();
     const reported = await rack.rackboot('doctor', '--outside-name', 'other.example');
     for (const again of putBack) again();
-    await rack.apply(CONFIG.replace(/^dns:.*$/m, ''));
+    await rack.apply(WITHOUT_DNS);
     assert.equal(reported.code, 1);
     const [images = '', loader = '', upstream = '', ...more] = faults(reported);
     assert.match(
@@ -172,8 +173,7 @@ describe('the doctor on the host of a running rack', { skip }, () => {
   });
 
   test('names a listener of the region at an address that the host does not have; status and check name it, too', async () => {
-    const before = readFileSync(rack.configFile, 'utf8');
-    await rack.apply(`${CONFIG.replace(/^dns:.*$/m, '')}region: { listen: ["${RACK}:5240", "203.0.113.9:5240"] }\n`);
+    await rack.apply(`${WITHOUT_DNS}region: { listen: ["${RACK}:5240", "203.0.113.9:5240"] }\n`);
     const why = /203\.0\.113\.9:5240 is not an address of this host yet; .*or change region\.listen$/;
     await eventually('status says it', async () => {
       const { out, code } = await rack.rackboot('status');
@@ -187,7 +187,7 @@ describe('the doctor on the host of a running rack', { skip }, () => {
       /^Beware {2}203\.0\.113\.9:5240, which region\.listen names, is no address of this host/m,
     );
     assert.doesNotMatch(checked.out, /belongs to/, 'the ports of the running rack are its own');
-    await rack.apply(before);
+    await rack.apply(WITHOUT_DNS);
   });
 
   test('names a configuration that the rack has refused', async () => {
