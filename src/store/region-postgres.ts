@@ -53,11 +53,7 @@ export async function makeTables(client: pg.ClientBase, use: 'region' | 'source'
     const { rows } = await client.query<Record<string, unknown>>(sql);
     return Number(Object.values(rows[0] ?? {})[0] ?? 0);
   };
-  const server = await number("SELECT current_setting('server_version_num')");
-  if (server < OLDEST_SERVER) {
-    const text = `the region's database is PostgreSQL ${Math.floor(server / 10_000)}: Rackboot needs 15 or later`;
-    throw new RackError('store-refused', text);
-  }
+  await checkServer(client, use);
   const patient = async (text: string): Promise<void> => {
     const statement = { text, query_timeout: TABLES_MS_MAX };
     await client.query(statement);
@@ -88,6 +84,26 @@ export async function makeTables(client: pg.ClientBase, use: 'region' | 'source'
     await client.query('UPDATE rackboot SET version = $1', [POSTGRES_MIGRATIONS.length]);
   }
   await client.query('COMMIT');
+}
+
+/** A database of another encoding can be the source of a copy: that is its way out. @throws RackError `store-refused` */
+async function checkServer(client: pg.ClientBase, use: 'region' | 'source' | 'target'): Promise<void> {
+  const { rows } = await client.query<{ readonly version: number; readonly encoding: string; readonly name: string }>(
+    "SELECT current_setting('server_version_num')::int AS version, current_setting('server_encoding') AS encoding, current_database() AS name",
+  );
+  const [server] = rows;
+  if (server === undefined) return;
+  const { version, encoding, name } = server;
+  if (version < OLDEST_SERVER) {
+    const text = `the region's database is PostgreSQL ${Math.floor(version / 10_000)}: Rackboot needs 15 or later`;
+    throw new RackError('store-refused', text);
+  }
+  if (encoding !== 'UTF8' && use !== 'source') {
+    const text =
+      `the region's database ${name} has the encoding ${encoding}, which cannot hold every text: make another one with ` +
+      `CREATE DATABASE … ENCODING 'UTF8' LOCALE 'C.UTF-8' TEMPLATE template0; \`rackboot region copy\` moves its data`;
+    throw new RackError('store-refused', text);
+  }
 }
 
 /** @param version negative: of an unfinished copy */

@@ -143,6 +143,19 @@ describe('a PostgreSQL that cannot be used', { skip: missing('linux', '/usr/lib/
       },
       /^store-broken: .* 1 table that Rackboot did not make: name an empty database in region\.store\.url$/,
     ],
+    ...(['LATIN1', 'SQL_ASCII'] as const).map(
+      (encoding) =>
+        [
+          `one with the encoding ${encoding}`,
+          async () => {
+            await server.query(`CREATE DATABASE ${encoding} TEMPLATE template0 ENCODING '${encoding}' LOCALE 'C'`);
+            return server.placeOf(encoding.toLowerCase());
+          },
+          new RegExp(
+            `^store-refused: .*database ${encoding.toLowerCase()} has the encoding ${encoding},.*CREATE DATABASE … ENCODING 'UTF8'[^\n]*$`,
+          ),
+        ] as const,
+    ),
     [
       'a database of a newer Rackboot',
       async () => server.placeOf(await madeWith('UPDATE rackboot SET version = 99')),

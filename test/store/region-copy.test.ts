@@ -224,6 +224,22 @@ describe('the data of a region, moved', { skip: missing('linux', '/usr/lib/postg
     assert.match(await said(`sqlite:${stateDir}`, url, '--password-file', gone), /--password-file: there is no file/);
   });
 
+  test('a database that cannot hold every text is refused as a target, and its region can move away', async () => {
+    const url = server.urlOf('latin');
+    await server.query("CREATE DATABASE latin TEMPLATE template0 ENCODING 'LATIN1' LOCALE 'C'");
+    const to = ['copy', '--from', `sqlite:${stateDir}`, '--to', url];
+    const { code, complaints } = await runRackboot(['region', ...to]);
+    assert.notEqual(code, 0);
+    assert.match(complaints.join('\n'), /^[^\n]*database latin has the encoding LATIN1, [^\n]* ENCODING 'UTF8'[^\n]*$/);
+    const name = await server.makeDatabase();
+    const wanted = await read(openRegionStore({ stateDir }));
+    await run('copy', '--from', `sqlite:${stateDir}`, '--to', server.urlOf(name));
+    execFileSync('sh', ['-c', 'pg_dump "$0" | psql --quiet --output=/dev/null "$1"', server.urlOf(name), url]);
+    const away = join(directory, 'away');
+    await run('copy', '--from', url, '--to', `sqlite:${away}`);
+    assert.deepEqual(await read(openRegionStore({ stateDir: away })), wanted);
+  });
+
   test('a source without a region is refused, and stays as it is', async () => {
     const name = await server.makeDatabase();
     const to = join(directory, 'from-nothing');
