@@ -128,7 +128,8 @@ class RegionProcess implements Daemon {
       notes: () => this.#notes,
     };
     const probe = new StoreProbe(clock, async () => this.#region?.store.desiredVersion());
-    const readiness = async () => regionReadiness(this.#status, await probe.problem());
+    const storeProblem = async () => (await probe.problem()) ?? this.#region?.store.confirmation?.problem;
+    const readiness = async () => regionReadiness(this.#status, await storeProblem());
     this.#instruments = new RegionInstruments({ clock, version, startedWallMs, stream: this.#stream, readiness });
     this.#notices = new ServiceNotices({
       clock,
@@ -170,6 +171,7 @@ class RegionProcess implements Daemon {
       onProblem: (id, note) => this.#problem(id, note),
       prepare: async (region) => {
         this.#region = region;
+        region.store.confirmation?.watch((problem) => this.#confirms(problem));
         await region.racks.partFromOwn();
         const state = await region.desiredState();
         if (this.#isOnSqlite) this.#noteIfDamaged(findOlderRegion(this.#config.stateDir, state.version));
@@ -264,6 +266,13 @@ class RegionProcess implements Daemon {
 
   #publish(event: DaemonEvent): void {
     this.#stream.publish(event);
+  }
+
+  #confirms(problem: string | undefined): void {
+    const at = this.#now;
+    this.#publish(
+      problem === undefined ? { kind: 'region.confirmed', at } : { kind: 'region.unconfirmed', at, reason: problem },
+    );
   }
 
   #note(note: RackNote): void {

@@ -56,7 +56,7 @@ async function status(sources: RegionStatusSources) {
     region: {
       mode: 'apart',
       state: region === undefined ? 'starting' : problem === undefined ? 'up' : 'away',
-      problem,
+      problem: problem ?? region?.store.confirmation?.problem,
       addresses: sources.addresses(),
       unopened: sources.unopened(),
       eventsWaiting: 0,

@@ -3,7 +3,7 @@
 // Sources: node-postgres.com/apis/pool, /apis/client; postgresql.org/docs/15/runtime-config-client.html (timeouts).
 //
 // 1. A connection on which anything failed but a refused statement is closed, never reused; so is one whose prepared statements no
-//    longer fit.
+//    longer fit, and one whose COMMIT is not confirmed.
 // 2. Each connection of a region's process shares an advisory lock. Whoever takes that alone knows that no process runs, and keeps any from
 //    starting (`holdStopped`).
 // 3. Every wait is bounded: for a connection, for a statement, for a lock, and on the server for a process that stops within a transaction.
@@ -14,7 +14,7 @@ import { getCACertificates } from 'node:tls';
 import pg from 'pg';
 import { listed } from '../counted.ts';
 import { RackError } from '../errors.ts';
-import { isLost, isStale } from './postgres-faults.ts';
+import { isLost, isStale, Unconfirmed } from './postgres-faults.ts';
 
 /** In milliseconds. A statement ends at the server first, so that the connection stays usable. */
 const CONNECT_MS_MAX = 5000;
@@ -149,10 +149,10 @@ export class PostgresConnections {
     return result;
   }
 
-  /** Removes the marks of processes that are gone. */
+  /** Removes the marks of processes that are gone, without waiting for a synchronous standby: a missing one must not keep a process from starting. */
   async forgetOldMarks(): Promise<void> {
     const sql = `DELETE FROM commit_mark WHERE seen_at < now() - interval '${MARK_DAYS} days'`;
-    await this.use(({ client }) => client.query(sql));
+    await this.use(({ client }) => client.query(`BEGIN; SET LOCAL synchronous_commit = local; ${sql}; COMMIT`));
   }
 
   async close(): Promise<void> {
@@ -161,7 +161,7 @@ export class PostgresConnections {
 }
 
 async function end(client: pg.PoolClient, error: unknown): Promise<void> {
-  if (isLost(error) || isStale(error)) {
+  if (isLost(error) || isStale(error) || error instanceof Unconfirmed) {
     client.release(true);
     return;
   }

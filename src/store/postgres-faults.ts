@@ -9,6 +9,9 @@ const REPEATED: ReadonlySet<string> = new Set(['40001', '40P01', '23505']);
 
 const UNIQUE_VIOLATION = '23505';
 
+/** A COMMIT that the database does not confirm: its connection must not be used again. */
+export class Unconfirmed extends RackError {}
+
 /** The start of a code, and what to do. They may pass without help, or once an operator mends the database. */
 const PASSING: readonly (readonly [code: string, remedy: string])[] = [
   ['53100', "make room on the database's disk"],
@@ -69,6 +72,9 @@ const codeOf = (error: unknown): string =>
 
 /** True if the transaction may succeed when it runs again. */
 export const isRepeatable = (error: unknown): boolean => REPEATED.has(codeOf(error)) || isStale(error);
+
+/** True if another transaction held a lock for too long. */
+export const isLockTimeout = (error: unknown): boolean => codeOf(error) === '55P03';
 
 /** True if the database refuses the values of a statement: their form or range, or a rule of the table (classes 22 and 23). */
 export const isOfData = (error: unknown): boolean => /^2[23]/.test(codeOf(error));

@@ -8,7 +8,8 @@
 // 1. These are hints. While the connection is lost they are lost, too; but every process also looks regularly, so it finds each change.
 // 2. A hint is sent after the transaction of the change, not within it. Within it, the commits of all processes would wait for each other,
 //    because the server lets only one transaction with a NOTIFY commit at a time.
-// 3. One hint is under way at a time; all that are wanted meanwhile become one more.
+// 3. A hint does not wait for a synchronous standby: it changes nothing, and all others would wait with it.
+// 4. One hint is under way at a time; all that are wanted meanwhile become one more.
 
 import pg from 'pg';
 import { newUuid, systemClock, type Timer } from '../clock.ts';
@@ -62,7 +63,7 @@ export class PostgresNeighbours implements StoreNeighbours {
     });
     try {
       await client.connect();
-      await client.query(`LISTEN ${CHANNEL}`);
+      await client.query(`LISTEN ${CHANNEL}; SET synchronous_commit = local`);
     } catch {
       await end(client);
       this.#connectLater();

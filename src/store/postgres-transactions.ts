@@ -12,15 +12,17 @@
 // 3. If the connection is lost during COMMIT, the mark of the connection shows whether the transaction was stored, also after a crash of
 //    the server or on the standby that takes over. Until that is known, the transaction neither runs again nor is said to have failed. It
 //    holds no connection while it asks, so that a pool whose connections are all lost at COMMIT recovers.
-// 4. A transaction that changes nothing leaves no mark, so it costs the server no write to its disk.
+// 4. Nor is it said to be stored, or runs again, while the database does not confirm its COMMIT (`postgres-confirmation.ts`).
+// 5. A transaction that changes nothing leaves no mark, so it costs the server no write to its disk.
 
 import { randomInt } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { systemClock } from '../clock.ts';
 import { errorText, RackError } from '../errors.ts';
 import { type Effect, OpenTransaction, TransactionContext } from './open-transaction.ts';
+import type { PostgresConfirmation } from './postgres-confirmation.ts';
 import type { CommitMark, PostgresConnections, StoreConnection } from './postgres-connections.ts';
-import { explainWhileRunning, isLost, isRepeatable } from './postgres-faults.ts';
+import { explainWhileRunning, isLockTimeout, isLost, isRepeatable, Unconfirmed } from './postgres-faults.ts';
 import { PreparedForms } from './postgres-form.ts';
 import { type Horizon, LOCK_SQL, readHorizon } from './postgres-horizon.ts';
 import type { RegionDriver } from './region-driver.ts';
@@ -66,13 +68,15 @@ class NotStored extends Error {}
 /** The transactions of one process. */
 export class PostgresTransactions implements RegionDriver {
   readonly #connections: PostgresConnections;
+  readonly #confirmation: PostgresConfirmation;
   /** The transaction of the methods that run in it. */
   readonly #context = new TransactionContext<ConnectedTransaction>();
   readonly #forms = new PreparedForms();
   #horizon: Horizon = { number: 0, history: '' };
 
-  constructor(connections: PostgresConnections) {
+  constructor(connections: PostgresConnections, confirmation: PostgresConfirmation) {
     this.#connections = connections;
+    this.#confirmation = confirmation;
   }
 
   write<T>(operation: () => Steps<T>): Promise<T> {
@@ -98,6 +102,7 @@ export class PostgresTransactions implements RegionDriver {
   }
 
   close(): Promise<void> {
+    this.#confirmation.close();
     return this.#connections.close();
   }
 
@@ -111,6 +116,8 @@ export class PostgresTransactions implements RegionDriver {
       } catch (error) {
         if (isLost(error)) losses += 1;
         const mayRepeat = error instanceof NotStored || isRepeatable(error) || isLost(error);
+        // The lock may be that of a transaction whose COMMIT waits.
+        if (isLockTimeout(error) && (await this.#confirmation.isMissing())) this.#confirmation.check();
         if (!mayRepeat || losses > LOSSES_MAX || systemClock.now() > until) {
           throw explainWhileRunning(error instanceof NotStored ? error.cause : error);
         }
@@ -140,13 +147,14 @@ export class PostgresTransactions implements RegionDriver {
       return await this.#connections.use(async (connection) => {
         const run = await this.#run(connection, work);
         if (!run.transaction.hasWritten) {
-          await connection.client.query('COMMIT');
+          await this.#confirmation.of(connection.client.query('COMMIT'));
           return run;
         }
+        this.#confirmation.check();
         const mark = connection.nextMark();
         atCommit.run = run;
         atCommit.mark = mark;
-        await connection.client.query(`${mark.sql}; COMMIT`);
+        await this.#confirmation.of(connection.client.query(`${mark.sql}; COMMIT`));
         return run;
       });
     } catch (error) {
@@ -174,17 +182,20 @@ export class PostgresTransactions implements RegionDriver {
   /** Whether the transaction of a lost connection was stored. @throws RackError `store-unavailable` if that cannot be found out */
   async #wasStored(mark: CommitMark, cause: unknown): Promise<boolean> {
     for (let asks = 0; asks < ASKS_MAX; asks += 1) {
+      if (this.#confirmation.problem !== undefined) throw this.#confirmation.unknown();
       try {
         return await this.#connections.use(async ({ client }) => {
           // Waits for the transaction if the server does not yet know that the connection is lost, and keeps it from being stored later.
-          const { rows } = await client.query<{ transactions: number }>(
+          const asked = client.query<{ transactions: number }>(
             'INSERT INTO commit_mark (connection, transactions) VALUES ($1, 0) ' +
               'ON CONFLICT (connection) DO UPDATE SET seen_at = now() RETURNING transactions',
             [mark.connection],
           );
+          const { rows } = await this.#confirmation.of(asked);
           return (rows[0]?.transactions ?? 0) >= mark.transactions;
         });
-      } catch {
+      } catch (error) {
+        if (error instanceof Unconfirmed) throw error;
         await pause(ASK_PAUSE_MS);
       }
     }
@@ -218,6 +229,7 @@ export class PostgresTransactions implements RegionDriver {
     if (isSettledNumber(statement)) return { row: { ...transaction.horizon }, rows: [], changes: 0 };
     const { kind, sql, values } = statement;
     const { name, text, writes } = this.#forms.of(sql);
+    if (writes) this.#confirmation.check();
     transaction.hasWritten ||= writes;
     const { rows, rowCount } = await transaction.connection.client.query<Row>({
       name,

@@ -8,6 +8,7 @@ import { newUuid } from '../clock.ts';
 import { counted } from '../counted.ts';
 import { RackError } from '../errors.ts';
 import type { RegionStore } from '../region/records/store.ts';
+import { PostgresConfirmation } from './postgres-confirmation.ts';
 import { PostgresConnections, type PostgresPlace } from './postgres-connections.ts';
 import { explainPostgres } from './postgres-faults.ts';
 import { POSTGRES_MIGRATIONS } from './postgres-form.ts';
@@ -39,8 +40,13 @@ export async function openPostgresRegion(place: PostgresPlace): Promise<RegionSt
     await connections.close();
     throw explainPostgres(error);
   }
-  const neighbours = new PostgresNeighbours(place);
-  return new StoredRegion(new PostgresTransactions(connections), EVENT_BOUNDS, newUuid(), neighbours);
+  const confirmation = new PostgresConfirmation(place);
+  const driver = new PostgresTransactions(connections, confirmation);
+  return new StoredRegion(driver, EVENT_BOUNDS, {
+    holder: newUuid(),
+    neighbours: new PostgresNeighbours(place),
+    confirmation,
+  });
 }
 
 /**

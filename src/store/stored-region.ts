@@ -39,6 +39,7 @@ import type {
   SettledVersion,
   SplitDecision,
   SplitOutcome,
+  StoreConfirmation,
   StoredSetting,
   StoreNeighbours,
   StrangerSeen,
@@ -61,6 +62,16 @@ import {
 } from './region-sub-ports.ts';
 import { RegionTables } from './region-tables.ts';
 import { desiredVersion, listGone, settledVersion } from './region-versions.ts';
+
+/** What a store has that several processes share. */
+interface SharedStore {
+  /** Names this process. */
+  readonly holder: string;
+  /** How it reaches the others; closed with the store. */
+  readonly neighbours: StoreNeighbours & { close(): Promise<void> };
+  readonly confirmation: StoreConfirmation;
+}
+
 /** The region's store on a driver. */
 export class StoredRegion implements RegionStore {
   readonly #driver: RegionDriver;
@@ -74,14 +85,14 @@ export class StoredRegion implements RegionStore {
   readonly sshKey: SshKeyStore;
   readonly duties: DutyStore | undefined;
   readonly rates: RateStore | undefined;
-  readonly neighbours: (StoreNeighbours & { close(): Promise<void> }) | undefined;
+  readonly neighbours: SharedStore['neighbours'] | undefined;
+  readonly confirmation: StoreConfirmation | undefined;
 
-  /**
-   * @param holder names this process if several share the store
-   * @param neighbours how it reaches the others; closed with the store
-   */
-  constructor(driver: RegionDriver, bounds: EventBounds, holder?: string, neighbours?: StoredRegion['neighbours']) {
-    this.neighbours = neighbours;
+  /** @param shared if several processes share the store */
+  constructor(driver: RegionDriver, bounds: EventBounds, shared?: SharedStore) {
+    const holder = shared?.holder;
+    this.neighbours = shared?.neighbours;
+    this.confirmation = shared?.confirmation;
     this.#driver = driver;
     this.#tables = new RegionTables(bounds);
     const { racks, life, logins, scripts, power } = this.#tables;

@@ -9,6 +9,7 @@ import { z } from 'zod';
 import { sleep } from '../../src/clock.ts';
 import { labPlace } from '../../src/lab/safe-lab.ts';
 import { missing } from '../support/needs.ts';
+import { authorization } from '../support/oauth.ts';
 import { PostgresServer } from '../support/postgres-server.ts';
 import { askRegion, REGION_SERVICE, regionProcess } from '../support/region-process.ts';
 import { eventually, RunningRack, runRackboot } from '../support/running-rack.ts';
@@ -26,6 +27,8 @@ const PASSWORD = 'correct horse battery';
 const READY_MS_MAX = 4000;
 /** A process that dies loses its duties within this, in milliseconds. */
 const TAKEN_MS_MAX = 20_000;
+/** A change that the database does not confirm is answered within this, in milliseconds. */
+const ANSWERED_MS_MAX = 15_000;
 
 const succeeds = (work: () => Promise<unknown>): Promise<boolean> =>
   work().then(
@@ -264,5 +267,45 @@ describe('two processes of one region', { skip: missing('linux', '/usr/lib/postg
     await areReady();
     await ask(0, `machines/${systemId}/`, { hostname: 'last-owl' }, 'PUT');
     assert.equal((await read(1)).hostname, 'last-owl');
+  });
+
+  test('while a synchronous standby is missing, changes get 503 in time, reads go on, and status, /readyz and the log say why', async () => {
+    // Alone, a process keeps its duties however long that takes.
+    await two.stop();
+    const standby = await server.startStandby();
+    try {
+      const from = one.lines.length;
+      await standby.end('SIGKILL');
+      const change = async (hostname: string) => {
+        const startedAt = performance.now();
+        const answer = await fetch(`http://127.0.0.1:${PLACES[0].regionPort}/MAAS/api/2.0/machines/${systemId}/`, {
+          ...{ method: 'PUT', body: new URLSearchParams({ hostname }) },
+          headers: { Authorization: authorization(key) },
+        });
+        assert.equal(answer.status, 503);
+        assert.match(answer.headers.get('retry-after') ?? '', /^\d+$/);
+        assert.ok(performance.now() - startedAt < ANSWERED_MS_MAX);
+        return await answer.text();
+      };
+      const cause = /^the region's database does not confirm changes, because its synchronous standby is missing: /;
+      assert.match(await change('lone-owl'), cause);
+      assert.equal((await read(0)).hostname, 'last-owl');
+      const { status, notReady } = await readiness(0);
+      assert.deepEqual([status, notReady.map(({ what }) => what)], [503, ['store']]);
+      assert.match(notReady[0]?.reason ?? '', cause);
+      assert.match(await change('lost-owl'), /this change was not made/);
+      const said = await run('status');
+      assert.equal(said.code, 1);
+      assert.match(said.output.join('\n'), /^BAD +the region's database does not confirm changes, /m);
+      await standby.run();
+      await one.reported('region.confirmed', { from });
+      await eventually('it is ready', async () => (await readiness(0)).ready);
+      await ask(0, `machines/${systemId}/`, { description: 'again' }, 'PUT');
+      const logged = one.events('region.unconfirmed', from).map(({ reason }) => reason);
+      assert.equal(logged.length, 1);
+      assert.match(String(logged[0]), /start the standby, or take it out of synchronous_standby_names$/);
+    } finally {
+      await standby.close();
+    }
   });
 });

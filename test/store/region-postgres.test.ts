@@ -2,6 +2,7 @@
 // @host waits, 80 s
 
 import { after, before, describe, test } from 'node:test';
+import { PostgresConfirmation } from '../../src/store/postgres-confirmation.ts';
 import { PostgresConnections } from '../../src/store/postgres-connections.ts';
 import { PostgresTransactions } from '../../src/store/postgres-transactions.ts';
 import { openPostgresRegion } from '../../src/store/region-postgres.ts';
@@ -58,7 +59,7 @@ describe('a region in PostgreSQL', { skip: missing('linux', '/usr/lib/postgresql
     const store = await openPostgresRegion(place);
     await fillRegion(store, 12);
     await store.close();
-    const driver = new PostgresTransactions(new PostgresConnections(place));
+    const driver = new PostgresTransactions(new PostgresConnections(place), new PostgresConfirmation(place));
     const region = { tables: new RegionTables(EVENT_BOUNDS), machines: 12 };
     try {
       for (const operation of Object.values(OPERATIONS)) await driver.write(() => operation(region));

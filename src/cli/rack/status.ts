@@ -102,6 +102,7 @@ export const isHealthy = (
   failures(status).length === 0 &&
   status.tree?.problem === undefined &&
   status.region?.state === 'up' &&
+  status.region.problem === undefined &&
   unopenedListeners(status).length === 0 &&
   status.journal.available;
 

@@ -9,10 +9,10 @@ type RegionStatus = NonNullable<z.infer<typeof statusShape>['region']>;
 /** True for a region without a rack in its process. */
 export const isApart = (region: RegionStatus | undefined): region is RegionStatus => region?.mode === 'apart';
 
-/** Where it listens, what is in it, and why its store does not answer. */
+/** Where it listens, what is in it, and what is wrong with its store. */
 export function apartLines({ state, addresses, store, problem }: RegionStatus, machines: number): readonly string[] {
   const at = addresses.length === 0 ? '' : ` at ${addresses.join(', ')}`;
   const contents = problem === undefined ? `, ${counted(machines, 'machine')}` : '';
   const lines = [`Region  ${state}${at}${contents}`, `Store   ${store ?? 'unknown'}`];
-  return problem === undefined ? lines : [...lines, `BAD     the store does not answer: ${problem}`];
+  return problem === undefined ? lines : [...lines, `BAD     ${problem}`];
 }

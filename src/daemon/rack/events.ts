@@ -67,6 +67,8 @@ export type DaemonEvent = RackEvent &
         readonly note: string;
         readonly text: string;
       } & RackNote)
+    | { readonly kind: 'region.unconfirmed'; readonly reason: string }
+    | { readonly kind: 'region.confirmed' }
     | { readonly kind: 'region.desired-state'; readonly version: number; readonly machines: number }
     | { readonly kind: 'region.cache'; readonly file: string; readonly reason: string }
     | ({ readonly kind: 'machine.known' | 'machine.changed' } & MachineFacts)
@@ -240,6 +242,21 @@ export const DAEMON_EVENTS: Readonly<Record<DaemonEvent['kind'], EventKind>> = {
       'A request failed inside the region, one of its listeners waits for its address, or its database is damaged in places: then text names ' +
       'the file, and rackboot status and rackboot doctor show it until it is restored. The response to a failed request names the same id. The ' +
       'region keeps running.',
+  },
+  'region.unconfirmed': {
+    level: 'error',
+    message: 'database does not confirm changes',
+    explanation:
+      "The region's PostgreSQL waits for a synchronous standby, which does not answer. Every change is refused with 503; of those that were " +
+      'under way it is unknown whether they are stored. Reads go on. Start the standby, or take it out of synchronous_standby_names and reload ' +
+      'PostgreSQL; changes are accepted a second later, without a restart.',
+  },
+  'region.confirmed': {
+    level: 'info',
+    message: 'database confirms changes again',
+    explanation:
+      'No transaction waits for a synchronous standby any more, and changes are accepted again. Those whose result was unknown are stored, ' +
+      'unless another server has taken over.',
   },
   'region.desired-state': {
     level: 'debug',

@@ -256,6 +256,8 @@ const SERVICE = {
   'region.rejected': NOTED,
   'region.incompatible': NOTED,
   'region.problem': NOTED,
+  'region.unconfirmed': { reason: 'text' },
+  'region.confirmed': {},
   'region.cache': { file: 'text', reason: 'text' },
   'region.desired-state': { version: 'number' },
   'region.post-queued': { bytes: 'number' },

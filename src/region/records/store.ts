@@ -253,6 +253,14 @@ export interface StoreNeighbours {
   listen(onTold: () => void): void;
 }
 
+/** Whether the store confirms that it has stored a change. */
+export interface StoreConfirmation {
+  /** Why no change is confirmed at the moment, and what to do; undefined: nothing is known against it. Reads go on. */
+  readonly problem: string | undefined;
+  /** Calls `onChange` when that begins, with the problem, and when it ends; call it once. */
+  watch(onChange: (problem: string | undefined) => void): void;
+}
+
 export interface RegionStore {
   readonly racks: RackStore;
   readonly life: LifeStore;
@@ -269,6 +277,8 @@ export interface RegionStore {
   readonly rates?: RateStore | undefined;
   /** Undefined: one process has the store. */
   readonly neighbours?: StoreNeighbours | undefined;
+  /** Undefined if each method's promise says it in time. */
+  readonly confirmation?: StoreConfirmation | undefined;
   /**
    * Runs `work` in one transaction: every method of this store that it calls, also indirectly, is part of it, and all of its changes happen,
    * or none. The store may run `work` again, so it changes nothing else, and waits for nothing but this store. It must not go on after a

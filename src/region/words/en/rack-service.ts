@@ -110,6 +110,8 @@ export const SERVICE_SENTENCES: Writers<ServiceParams> = {
   'log.gap': (f) =>
     `${counted(f.missed, 'line of the log is', 'lines of the log are')} lost: its reader or its disk is too slow`,
   'region.problem': (f) => `The region has a problem: ${noteOf(f)}`,
+  'region.unconfirmed': (f) => `No change can be made: ${f.reason}`,
+  'region.confirmed': () => 'The database confirms changes again',
   'region.cache': (f) => `The cached desired state is unusable: ${f.file}: ${f.reason}`,
   'region.desired-state': (f) => `Applied version ${f.version} of the desired state`,
   'machine.known': (f) => `Known to the region as ${f.name} (${f.status}): ${nextBoot(f)}`,
