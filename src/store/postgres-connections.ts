@@ -1,12 +1,15 @@
 // The connections of one process to the region's PostgreSQL: a pool in which each connection has its own row of commit marks.
 //
-// Sources: node-postgres.com/apis/pool, /apis/client; postgresql.org/docs/15/runtime-config-client.html (timeouts).
+// Sources: node-postgres.com/apis/pool, /apis/client; postgresql.org/docs/15/runtime-config-client.html (timeouts), /functions-admin.html
+// (pg_is_in_recovery).
 //
 // 1. A connection on which anything failed but a refused statement is closed, never reused; so is one whose prepared statements no
 //    longer fit, and one whose COMMIT is not confirmed.
 // 2. Each connection of a region's process shares an advisory lock. Whoever takes that alone knows that no process runs, and keeps any from
 //    starting (`holdStopped`).
 // 3. Every wait is bounded: for a connection, for a statement, for a lock, and on the server for a process that stops within a transaction.
+// 4. A process uses no standby, not even to read: the horizon of a standby knows nothing of the primary's transactions
+//    (`postgres-horizon.ts`). A connection of a server that writes never becomes one of a standby, because that begins with a restart.
 
 import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -54,8 +57,14 @@ export interface PostgresPlace {
   readonly pool: number;
 }
 
-/** @throws RackError `store-unavailable` while a copy holds the lock alone */
-async function shareRunning(client: pg.ClientBase): Promise<void> {
+/** @throws RackError `store-unavailable` if the server is a standby, and while a copy holds the lock alone */
+async function beginUse(client: pg.ClientBase): Promise<void> {
+  const { rows } = await client.query<{ readonly standby: boolean }>('SELECT pg_is_in_recovery() AS standby');
+  if (rows[0]?.standby !== false) {
+    const text =
+      "the region's database cannot be used now (it is a standby, which only reads): promote it, or name the primary in region.store.url";
+    throw new RackError('store-unavailable', text);
+  }
   if (await tryLock(client, 'pg_try_advisory_lock_shared')) return;
   const text = "the region's database is being copied: wait until `rackboot region copy` or `restore` has ended";
   throw new RackError('store-unavailable', text);
@@ -123,7 +132,7 @@ export class PostgresConnections {
       ...connectionOf(place),
       types,
       max: place.pool,
-      ...(use === 'region' ? { onConnect: shareRunning } : {}),
+      ...(use === 'region' ? { onConnect: beginUse } : {}),
     });
     // A lost connection shows itself to its user; an idle one has none.
     this.#pool.on('error', () => undefined);

@@ -110,8 +110,10 @@ describe('commits that a failover lost', { skip: missing('linux', '/usr/lib/post
     const { history } = await first.store.settledVersion();
 
     await primary.end('SIGKILL');
-    await standby.promote();
     point(standby);
+    const isStandby = { code: 'store-unavailable', message: /it is a standby, which only reads.*: promote it/ };
+    await assert.rejects(first.store.settledVersion(), isStandby, 'nothing is read there before it writes');
+    await standby.promote();
     // Another rack is accepted, with as many changes as the lost one.
     await acceptRack(second.region, {
       ...{ uuid: FOUND_UUID, name: 'rack-found', interfaces: [rackInterface('10.70.0.0/24')] },
