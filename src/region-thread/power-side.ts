@@ -209,8 +209,10 @@ export class PowerSide implements PowerControl {
 
   /** Looks at machines one after the other, so the newer of two records of a machine takes effect last. */
   #inOrder(look: () => Promise<void>): Promise<void> {
-    this.#looks = this.#looks.then(() => (this.#isClosed ? undefined : look()));
-    return this.#looks;
+    const looked = this.#looks.then(() => (this.#isClosed ? undefined : look()));
+    // A fault is its caller's; the looks after it go on.
+    this.#looks = looked.catch(() => undefined);
+    return looked;
   }
 
   #sweepLater(): void {
@@ -320,17 +322,19 @@ export class PowerSide implements PowerControl {
     this.#ends.set(id, { ended, isUnderWay: true });
     const { kind, detail } = end;
     const result = { id, task: taskOf(command), kind, detail, wasOff: wasOff === true, isKnown: isKnown === true };
-    const isTaken = await this.#guarded(async () => {
-      // The store may not have taken it when the command ended. The next process would take it for one that was under way.
-      await this.#parts.store.power.end(id, end, this.#parts.clock.wallTimeMs());
-      await this.#life?.powerSwitched(machine, result);
-    });
-    if (!isTaken) {
-      this.#ends.set(id, { ended, isUnderWay: false });
-      return;
+    let isTaken = false;
+    try {
+      isTaken = await this.#guarded(async () => {
+        // The store may not have taken it when the command ended. The next process would take it for one that was under way.
+        await this.#parts.store.power.end(id, end, this.#parts.clock.wallTimeMs());
+        await this.#life?.powerSwitched(machine, result);
+      });
+    } finally {
+      // Also after a fault: the machine gets no other command until its end is taken.
+      if (isTaken) this.#ends.delete(id);
+      else this.#ends.set(id, { ended, isUnderWay: false });
     }
-    this.#ends.delete(id);
-    this.follow([machine]);
+    if (isTaken) this.follow([machine]);
   }
 
   async #deliverReading(systemId: string): Promise<void> {

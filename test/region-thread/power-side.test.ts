@@ -339,6 +339,29 @@ test('an end is reported once, also if the record was read before it had the end
     assert.deepEqual(powered.changes('a'), ['off hard', 'netboot', 'on']);
   }));
 
+test('an end at which the region failed is reported again, and the machine takes its next command', () =>
+  withPower(['a'], async (powered, { clock }) => {
+    const id = await powered.enlist('a');
+    powered.controller('a').behaviour = 'hangs';
+    await powered.order(id, 'accept');
+    await pass(clock, 150);
+    powered.slowed = Promise.reject(new Error('a fault of Rackboot'));
+    // The process hears of the fault.
+    await assert.rejects(powered.restart(), /a fault of Rackboot/);
+    powered.slowed = undefined;
+    powered.controller('a').behaviour = 'obeys';
+    await powered.side.begin(powered.region.life);
+    await pass(clock, 3_000);
+    assert.equal((await powered.machine(id)).powerTask, undefined);
+    const events = (await powered.region.store.listEvents({ limit: 50 })).filter(({ code }) =>
+      code.startsWith('power-'),
+    );
+    assert.equal(events.length, 1, events.map(sentenceOf).join());
+    assert.equal((await powered.region.life.switchPower(id, 'on', BOB)).kind, 'changed');
+    await pass(clock, 3_000);
+    assert.equal((await powered.machine(id)).powerState, 'on');
+  }));
+
 test('an end that the store takes slowly is reported once', () =>
   withPower(['a'], async (powered, { clock }) => {
     const id = await powered.enlist('a');
