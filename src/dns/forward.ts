@@ -223,7 +223,7 @@ export class Forwarder<W> {
   /** Reports a full bound: the client's, or without a client the domain's. */
   #reportOverload(suffix: string, client?: Ipv4): void {
     this.#options.counters.add('overloaded');
-    const holder = client === undefined ? { name: suffix, reason: 'one domain' } : { address: client };
+    const holder = client === undefined ? { name: suffix } : { address: client };
     this.#actions.push({ kind: 'report', report: { kind: 'dns.overloaded', ...holder } });
   }
 

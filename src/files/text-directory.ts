@@ -14,10 +14,18 @@ export const TEXT_FILE_BYTES_MAX = 256 * 1024;
 /** The most files that are remembered, and names that are listed. */
 export const FILES_MAX = 4096;
 
+type None = Readonly<Record<string, never>>;
+/** Why a file cannot be used: a code and its parameters. @param said what the system says @param max in bytes */
+type FileFault =
+  | { readonly code: 'file-unreadable'; readonly params: { readonly said: string } }
+  | { readonly code: 'file-irregular'; readonly params: None }
+  | { readonly code: 'file-long'; readonly params: { readonly max: number } }
+  | { readonly code: 'file-not-utf8'; readonly params: None };
+
 /** A file's text, or why it cannot be used. */
 export type FoundFile =
   | { readonly ok: true; readonly path: string; readonly text: string }
-  | { readonly ok: false; readonly path: string; readonly reason: string };
+  | { readonly ok: false; readonly path: string; readonly fault: FileFault };
 
 interface Remembered {
   readonly stamp: string;
@@ -45,7 +53,7 @@ export class TextDirectory {
     } catch (error) {
       const code = osErrorCode(error);
       if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'ENAMETOOLONG') return undefined;
-      return { ok: false, path, reason: `it cannot be read: ${errorText(error)}` };
+      return { ok: false, path, fault: { code: 'file-unreadable', params: { said: errorText(error) } } };
     }
   }
 
@@ -77,12 +85,13 @@ export class TextDirectory {
 }
 
 function readText(handle: number, path: string, { size, isFile }: { size: bigint; isFile: boolean }): FoundFile {
-  if (!isFile) return { ok: false, path, reason: 'it is not a regular file' };
-  if (size > TEXT_FILE_BYTES_MAX) return { ok: false, path, reason: `it is longer than ${TEXT_FILE_BYTES_MAX} bytes` };
+  if (!isFile) return { ok: false, path, fault: { code: 'file-irregular', params: {} } };
+  if (size > TEXT_FILE_BYTES_MAX)
+    return { ok: false, path, fault: { code: 'file-long', params: { max: TEXT_FILE_BYTES_MAX } } };
   try {
     return { ok: true, path, text: new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(handle)) };
   } catch (error) {
     if (osErrorCode(error) !== 'ERR_ENCODING_INVALID_ENCODED_DATA') throw error;
-    return { ok: false, path, reason: 'it is not UTF-8' };
+    return { ok: false, path, fault: { code: 'file-not-utf8', params: {} } };
   }
 }

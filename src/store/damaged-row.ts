@@ -28,8 +28,8 @@ export interface StoredRow {
 
 /** A damaged row. */
 export interface LeaseDamage {
-  /** The row, for people: `batch 17`, `block 42`. */
-  readonly row: string;
+  readonly table: StoredRow['table'];
+  readonly key: number;
   /** True if a single flipped bit was undone. */
   readonly isUndone: boolean;
   /** The addresses of the records that were kept; of an undone bit, the address of its record. */
@@ -48,13 +48,12 @@ export interface SalvagedRow {
 
 /** Undoes a single flipped bit, or keeps the records that still decode. Call it for a row with a wrong checksum. */
 export function salvage({ table, key, records, checksum }: StoredRow): SalvagedRow {
-  const row = `${table === 'log' ? 'batch' : 'block'} ${key}`;
   const mended = undoFlippedBit(key, records, checksum);
   const places = placesOf(mended?.records ?? records);
   if (mended !== undefined) {
     const { at } = mended;
     const kept = places.flatMap(({ from, to, address }) => (at !== undefined && from <= at && at < to ? address : []));
-    return { records: mended.records, damage: { row, isUndone: true, kept, lost: [], isCut: false } };
+    return { records: mended.records, damage: { table, key, isUndone: true, kept, lost: [], isCut: false } };
   }
   const kept = [...new Set(places.map(({ address }) => address))];
   const all =
@@ -62,7 +61,7 @@ export function salvage({ table, key, records, checksum }: StoredRow): SalvagedR
   const lost = all.map(ipv4).filter((address) => !kept.includes(address));
   const end = places.at(-1)?.to ?? 0;
   const isCut = table === 'log' && end < records.length;
-  return { records: viewBytes(records, 0, end), damage: { row, isUndone: false, kept, lost, isCut } };
+  return { records: viewBytes(records, 0, end), damage: { table, key, isUndone: false, kept, lost, isCut } };
 }
 
 interface Place {
@@ -85,9 +84,9 @@ function placesOf(records: Uint8Array): readonly Place[] {
 }
 
 /** The note of a damaged row. @param file its path */
-export function damageNote(file: string, { row, isUndone, kept, lost }: LeaseDamage): RackNote {
+export function damageNote(file: string, { table, key, isUndone, kept, lost }: LeaseDamage): RackNote {
   const named = { kept: namesOf(kept), keptMore: moreOf(kept), lost: namesOf(lost), lostMore: moreOf(lost) };
-  return { note: 'leases-damaged', file, row, isUndone, ...named };
+  return { note: 'leases-damaged', file, table, row: key, isUndone, ...named };
 }
 
 const namesOf = (addresses: readonly Ipv4[]): string => addresses.slice(0, NAMED_MAX).map(formatIpv4).join(', ');

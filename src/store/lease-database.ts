@@ -238,8 +238,9 @@ export class LeaseDatabase {
   #check(row: StoredRow): Uint8Array {
     if (isWhole(row)) return row.records;
     const { records, damage } = salvage(row);
-    if (!this.#reported.has(damage.row) && this.#reported.size < DAMAGE_REPORTED_MAX) {
-      this.#reported.add(damage.row);
+    const name = `${row.table} ${row.key}`;
+    if (!this.#reported.has(name) && this.#reported.size < DAMAGE_REPORTED_MAX) {
+      this.#reported.add(name);
       this.#onDamage(damage);
     }
     if (damage.isCut) throw cutBatch(row);

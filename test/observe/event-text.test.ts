@@ -45,6 +45,11 @@ const SENTENCES: readonly (readonly [Readonly<Record<string, unknown>> & { reado
     'Offered 10.20.0.100 (its previous address) without a boot file: no loader for other, architecture 25',
   ],
   [{ kind: 'dhcp.ack', leaseSeconds: 30, renewal: false }, 'Leased 10.20.0.100 for 30 s'],
+  [{ kind: 'dns.overloaded' }, 'DNS has too many open queries: an upstream is slow, or a client loops'],
+  [
+    { kind: 'dns.overloaded', name: 'n1.example' },
+    'DNS has too many open queries for names of n1.example: an upstream is slow, or a client loops',
+  ],
   [
     { kind: 'dhcp.ack', leaseSeconds: 600, circuitId: 'ge-0/0/7', remoteId: '0x0001' },
     'Leased 10.20.0.100 for 10 min, at port ge-0/0/7 of 0x0001',

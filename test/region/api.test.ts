@@ -427,7 +427,7 @@ test('the event log is read in pages that link to each other', () =>
       'code',
       'params',
     ]);
-    assert.deepEqual([first.events[0].code, first.events[0].params], ['enlisted', { isUnvouched: false, leftOut: '' }]);
+    assert.deepEqual([first.events[0].code, first.events[0].params], ['enlisted', { isUnvouched: false, leftOut: [] }]);
     assert.equal(first.events[0].created, 'Tue, 14 Nov. 2023 22:13:20');
     const older = await page(first.prev_uri);
     assert.equal(older.count, 2);

@@ -94,7 +94,7 @@ describe('leases.db', () => {
   beforeEach(() => {
     stateDir = mkdtempSync(join(tmpdir(), 'rackboot-damage-'));
     path = join(stateDir, 'leases.db');
-    const database = new LeaseDatabase(path, ({ row }) => assert.fail(row));
+    const database = new LeaseDatabase(path, ({ key }) => assert.fail(`${key}`));
     database.write(3, batchOf(3));
     database.close();
   });
@@ -165,8 +165,8 @@ describe('leases.db', () => {
     damage('log', 8 * 23 + 1);
     const found = fold();
     assert.deepEqual(
-      found.map(({ row, isUndone }) => [row, isUndone]),
-      [['batch 3', true]],
+      found.map(({ table, key, isUndone }) => [table, key, isUndone]),
+      [['log', 3, true]],
     );
     const file = new DatabaseSync(path);
     const row = file.prepare('SELECT block, checksum, records FROM lease_block').get();
@@ -181,7 +181,7 @@ test('each damaged row is reported once, up to the bound', () => {
   const damaged = new DamagedLeases('/state', systemClock, (event) => reported.push(event));
   const rest = { isUndone: false, kept: [], lost: [], isCut: false };
   for (let row = 0; row < 2 * DAMAGE_REPORTED_MAX; row += 1) {
-    for (const _twice of [1, 2]) damaged.report({ row: `block ${row}`, ...rest });
+    for (const _twice of [1, 2]) damaged.report({ table: 'lease_block', key: row, ...rest });
   }
   assert.deepEqual([reported.length, damaged.notes.length], [DAMAGE_REPORTED_MAX, DAMAGE_REPORTED_MAX]);
 });

@@ -12,6 +12,7 @@ import { TextDirectory } from '../../files/text-directory.ts';
 import { LOOPBACK, networkContains, parseIpv4 } from '../../net/address.ts';
 import { type Purpose, STAND_IN } from '../../region/preseed/request.ts';
 import { SHIPPED_DIRECTORY, TemplateSource } from '../../region/preseed/template-source.ts';
+import { mistakeText } from '../../region/words/text.ts';
 import { findConfig, leftOutNote, loadMerged } from '../config-in-force.ts';
 import { readGivenFile } from '../given-file.ts';
 import { print, printDocument, printError, printJson, printTable } from '../output.ts';
@@ -77,7 +78,7 @@ export function showPreseed(file: string, name: string): number {
   const found = sourceOf(config).find(name);
   if (found === undefined)
     throw new RackError('not-found', `no template is called ${name}; \`rackboot preseed list\` shows all`);
-  if (!found.ok) throw new RackError('bad-argument', `${found.path}: ${found.reason}`);
+  if (!found.ok) throw new RackError('bad-argument', `${found.path}: ${mistakeText(found.fault)}`);
   printDocument(found.text);
   return 0;
 }

@@ -133,7 +133,7 @@ export function creationEvents(
     });
   const isAdded = report.username === undefined ? {} : { isAdded: true };
   return [
-    eventOf('NEW', { code: 'enlisted', params: { isUnvouched, leftOut: report.leftOut ?? '', ...isAdded } }),
+    eventOf('NEW', { code: 'enlisted', params: { isUnvouched, leftOut: report.leftOut ?? [], ...isAdded } }),
     ...[...others, ...effects.notes].map((note) => eventOf('NODE_ENLISTMENT_CONFLICT', note)),
   ];
 }

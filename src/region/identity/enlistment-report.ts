@@ -3,6 +3,7 @@
 // 1. Power settings from a machine or an ordinary user are filtered before anything uses them.
 
 import type { Ipv4, MacAddress } from '../../net/address.ts';
+import type { LeftOut } from '../records/bounded-facts.ts';
 import type { SeenElsewhere } from '../records/event-params.ts';
 import type { HardwareFacts } from '../records/hardware-facts.ts';
 import type { Machine } from '../records/machine.ts';
@@ -21,8 +22,8 @@ export interface EnlistmentReport {
   readonly powerType: string;
   readonly powerParameters: PowerParameters;
   readonly facts: HardwareFacts | undefined;
-  /** The facts that were too large to store, in words. Default: none. */
-  readonly leftOut?: string | undefined;
+  /** The facts that were too large to store. Default: none. */
+  readonly leftOut?: readonly LeftOut[] | undefined;
   /** The user who reports; `undefined` for the machine itself, without a key. */
   readonly username: string | undefined;
   /** True for a user who is not an administrator; the power settings are then a proposal, like a machine's own. */

@@ -292,7 +292,7 @@ function interfaceNotes(
   return notes;
 }
 
-const hardwareReported = ({ leftOut = '' }: EnlistmentReport): Happening => ({
+const hardwareReported = ({ leftOut = [] }: EnlistmentReport): Happening => ({
   code: 'hardware-reported',
   params: { leftOut },
 });

@@ -90,9 +90,9 @@ function yamlProblem(text: string): Mistake | undefined {
   return error && mistake('not-yaml', { error: error.code, line: error.linePos?.[0].line ?? 1 });
 }
 
-const unreadable = ({ path, reason }: FoundText & { readonly ok: false }): PreseedResult => ({
+const unreadable = ({ path, fault }: FoundText & { readonly ok: false }): PreseedResult => ({
   ok: false,
   file: path,
   line: 0,
-  mistake: mistake('file-unreadable', { text: reason }),
+  mistake: fault,
 });

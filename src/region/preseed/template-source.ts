@@ -5,12 +5,13 @@
 // 2. A file that exists but cannot be read is an error, because skipping it would give a machine the wrong file.
 
 import { fileURLToPath } from 'node:url';
+import type { FileMistake, Mistake } from '../records/preseed-mistake.ts';
 import { isTemplateName } from './names.ts';
 
 /** A text from a directory. */
 export type FoundText =
   | { readonly ok: true; readonly path: string; readonly text: string }
-  | { readonly ok: false; readonly path: string; readonly reason: string };
+  | { readonly ok: false; readonly path: string; readonly fault: Mistake<FileMistake> };
 
 /** A directory of texts; each call reads the current files. */
 export interface TextSource {

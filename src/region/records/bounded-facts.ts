@@ -4,8 +4,6 @@
 // 1. At most FACTS_BYTES_MAX of JSON with at most DISKS_KEPT_MAX disks are kept: the first elements of each list, in order.
 // 2. Facts within the limits are kept unchanged.
 
-import { counted } from '../../counted.ts';
-
 /**
  * The facts kept of one machine, in bytes of JSON. A server with 96 memory modules, 24 disks and 8 interfaces needs 28 KiB.
  * A host that may report the machine can fill it; other machines are not affected. Freed with the machine.
@@ -14,14 +12,10 @@ export const FACTS_BYTES_MAX = 32 * 1024;
 /** Disks kept of one machine; filled in the same way. Further disks are left out. */
 export const DISKS_KEPT_MAX = 64;
 
-/** The singular and plural for the elements of each list. */
-const LISTS = {
-  disks: ['disk', 'disks'],
-  nics: ['interface', 'interfaces'],
-  memory_banks: ['memory module', 'memory modules'],
-  processors: ['processor', 'processors'],
-} as const;
-type ListName = keyof typeof LISTS;
+type ListName = 'disks' | 'nics' | 'memory_banks' | 'processors';
+
+/** The end of a list that was left out: the last `left` of `given` elements. */
+export type LeftOut = { readonly list: ListName; readonly left: number; readonly given: number };
 
 /** The lists in hardware facts. */
 export interface FactLists {
@@ -33,8 +27,7 @@ export interface FactLists {
 
 /** How many elements of each list are kept. */
 export interface KeptCounts extends Readonly<Record<ListName, number>> {
-  /** The omissions in words: `the last 192 of 256 disks`. */
-  readonly leftOut: string;
+  readonly leftOut: readonly LeftOut[];
 }
 
 const bytesOf = (value: unknown): number => Buffer.byteLength(JSON.stringify(value)) + 1;
@@ -79,15 +72,12 @@ export function chooseKept(facts: FactLists): KeptCounts | undefined {
   }
   const leftOut = lists
     .filter(({ count, given }) => count < given.length)
-    .map(({ name, count, given }) => {
-      const [one, many] = LISTS[name];
-      return `the last ${given.length - count} of ${counted(given.length, one, many)}`;
-    });
+    .map(({ name, count, given }): LeftOut => ({ list: name, left: given.length - count, given: given.length }));
   return {
     disks: disks.count,
     nics: nics.count,
     memory_banks: banks.count,
     processors: processors.count,
-    leftOut: leftOut.join(', '),
+    leftOut,
   };
 }

@@ -5,6 +5,7 @@
 // 3. The store cleans the texts and bounds them (`store/stored-event.ts`).
 
 import type { PowerDetail } from '../../power/detail.ts';
+import type { LeftOut } from './bounded-facts.ts';
 import type { IdentityKind } from './identity-kind.ts';
 import type { MachineStatus } from './lifecycle.ts';
 import type { PowerTask } from './power-task.ts';
@@ -160,10 +161,14 @@ export interface EventParams extends RackEventParams {
   'disk-not-starting': { readonly starts: number };
   'work-restarted': { readonly why: Happening<'work-overran' | 'boots-repeated' | 'power-doubted'> };
 
-  /** @param leftOut the hardware that was too large to store; empty: none @param isAdded a person added it; `undefined`: it reported itself */
-  enlisted: { readonly isUnvouched: boolean; readonly leftOut: string; readonly isAdded?: boolean | undefined };
+  /** @param leftOut the hardware that was too large to store @param isAdded a person added it; `undefined`: it reported itself */
+  enlisted: {
+    readonly isUnvouched: boolean;
+    readonly leftOut: readonly LeftOut[];
+    readonly isAdded?: boolean | undefined;
+  };
   /** @param times how often since the last such event; `undefined`: once */
-  'hardware-reported': { readonly leftOut: string; readonly times?: number | undefined };
+  'hardware-reported': { readonly leftOut: readonly LeftOut[]; readonly times?: number | undefined };
   /** @param user given if it has a new password */
   'bmc-reported': { readonly address: string; readonly driver: string; readonly user?: string | undefined };
   'report-ignored': ReportIgnored & { readonly times?: number | undefined };

@@ -7,7 +7,7 @@
 // 3. The firmware's table arrives raw and is stored decoded (`smbios.ts`); an unreadable one yields nothing.
 
 import { z } from 'zod';
-import { chooseKept, DISKS_KEPT_MAX, FACTS_BYTES_MAX } from './bounded-facts.ts';
+import { chooseKept, DISKS_KEPT_MAX, FACTS_BYTES_MAX, type LeftOut } from './bounded-facts.ts';
 import { faultOf, type SchemaFault, WITH_INPUT } from './schema-fault.ts';
 import { decodeSmbios, SMBIOS_BYTES_MAX, type SmbiosInventory } from './smbios.ts';
 import { cleanWords, type JsonFault, parseJson } from './text-json.ts';
@@ -146,8 +146,8 @@ export type FactsProblem =
 
 /** Facts, or their problems, at most ten. */
 export type ParsedFacts =
-  /** `leftOut`: the parts beyond the total bound, in words; empty: none. */
-  | { readonly kind: 'value'; readonly value: HardwareFacts; readonly leftOut: string }
+  /** `leftOut`: the parts beyond the total bound. */
+  | { readonly kind: 'value'; readonly value: HardwareFacts; readonly leftOut: readonly LeftOut[] }
   | { readonly kind: 'fault'; readonly problems: readonly FactsProblem[] };
 
 /** The facts in a JSON text. */
@@ -179,9 +179,12 @@ export function parseHardwareFacts(json: string): ParsedFacts {
 }
 
 /** The facts cut to the total bound, and what was left out. */
-export function boundFacts(facts: HardwareFacts): { readonly facts: HardwareFacts; readonly leftOut: string } {
+export function boundFacts(facts: HardwareFacts): {
+  readonly facts: HardwareFacts;
+  readonly leftOut: readonly LeftOut[];
+} {
   const kept = chooseKept(facts);
-  if (kept === undefined) return { facts, leftOut: '' };
+  if (kept === undefined) return { facts, leftOut: [] };
   const { memory_banks, processors } = facts;
   const bounded: HardwareFacts = {
     ...facts,

@@ -52,7 +52,12 @@ export type NotWritable = {
 }[keyof NotWritableParams];
 
 export interface MistakeParams {
-  'file-unreadable': { readonly text: string };
+  /** @param said what the system says */
+  'file-unreadable': { readonly said: string };
+  'file-irregular': None;
+  /** @param max in bytes */
+  'file-long': Max;
+  'file-not-utf8': None;
   'no-template': { readonly purpose: string; readonly names: readonly string[] };
   /** @param error the parser's code */
   'not-yaml': { readonly error: string; readonly line: number };
@@ -115,6 +120,8 @@ export interface MistakeParams {
   'work-long': Max;
 }
 export type MistakeCode = keyof MistakeParams;
+/** A mistake of a file that no template can be read from. */
+export type FileMistake = Extract<MistakeCode, `file-${string}`>;
 
 /** A mistake. */
 export type Mistake<Code extends MistakeCode = MistakeCode> = {

@@ -192,7 +192,7 @@ const DNS_FIELDS: FieldsOf<DnsEventKind, typeof DNS> = {
   'dns.refused': ['port'],
   'dns.upstream-failed': ['port'],
   'dns.upstream-recovered': ['port'],
-  'dns.overloaded': ['reason'],
+  'dns.overloaded': ['name'],
   'dns.answers-forged': ['port', 'name'],
   'dns.name-conflict': ['name', 'winner', 'winnerAddress', 'winnerMac', 'loser'],
   'dns.record-invalid': ['name', 'type', 'data', 'reason'],

@@ -13,7 +13,8 @@ export const NOTE_FIELDS = {
   ...{ ip: 'text?', host: 'text?', client: 'text?', why: 'text?', url: 'text?', where: 'text?', status: 'number?' },
   ...{ system: 'text?', processor: 'text?', granted: 'number?', asked: 'number?', seconds: 'number?', more: 'number?' },
   ...{
-    row: 'text?',
+    table: 'text?',
+    row: 'number?',
     isUndone: 'flag?',
     kept: 'text?',
     keptMore: 'number?',
@@ -61,11 +62,12 @@ const NOTES = {
   'interface-unaddressed': ['interface', 'ip'],
   'own-address-used': ['ip', 'interface', 'host', 'seconds'],
   'probes-blind': [],
-  // Its leases. `kept` and `lost` are addresses, `keptMore` and `lostMore` how many more there are.
+  // Its leases. `table` is `log` or `lease_block`, `row` the key of its row; `kept` and `lost` are addresses, `keptMore` and `lostMore` how
+  // many more there are.
   'leases-lost': ['file'],
   'leases-emptied': ['file'],
   'leases-restored': ['file'],
-  'leases-damaged': ['file', 'row', 'isUndone', 'kept', 'keptMore', 'lost', 'lostMore'],
+  'leases-damaged': ['file', 'table', 'row', 'isUndone', 'kept', 'keptMore', 'lost', 'lostMore'],
   'ends-unread': ['file', 'reason'],
   'ends-unwritten': ['file', 'reason'],
   'mark-unread': ['file', 'reason'],

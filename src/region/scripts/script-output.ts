@@ -1,12 +1,12 @@
 // A script's output: assembled from pieces, and cleaned for people.
 //
-// 1. A repeated piece is stored once; a missing one is marked.
+// 1. A repeated piece is stored once. In the place of a missing one stands a mark with its size, which becomes a line when it is read.
 // 2. For any bytes, the text has no control characters except line ends and tabs, and no sequence that moves the cursor.
 
 import { cleanLines } from '../../clean-text.ts';
-import { counted } from '../../counted.ts';
 import { copyBytes } from '../../net/borrowed-bytes.ts';
 import { OUTPUT_BYTES_MAX } from '../records/script-store.ts';
+import { words } from '../words/text.ts';
 
 /** The furthest position in an output, in bytes: far more than a script prints, and small enough for every later sum. */
 export const OFFSET_MAX = 2 ** 40;
@@ -17,12 +17,16 @@ export interface OutputSoFar {
   readonly outputBytes: number;
 }
 
+// A control sequence (ECMA-48 §8.3.89), so that a terminal does not show it. A script that prints it only adds a line to its own output.
+const gapMark = (bytes: number): string => `\u001b]rackboot-gap;${bytes}\u0007`;
+const GAPS = /\u001b\]rackboot-gap;(\d{1,13})\u0007/g;
+
 /** Adds a piece. @param offset its position in the whole output */
 export function appendOutput(before: OutputSoFar, offset: number, piece: Uint8Array): OutputSoFar {
   const known = before.outputBytes - offset;
   if (known >= piece.length) return before;
   const news = known > 0 ? piece.subarray(known) : piece;
-  const gap = known < 0 ? Buffer.from(`\n[${counted(-known, 'byte')} did not arrive]\n`) : Buffer.alloc(0);
+  const gap = Buffer.from(known < 0 ? gapMark(-known) : '');
   const whole = Buffer.concat([before.tail, gap, news]);
   return {
     tail: copyBytes(whole, Math.max(0, whole.length - OUTPUT_BYTES_MAX)),
@@ -35,7 +39,9 @@ const ESCAPES = /\u001b(?:\[[0-?]*[ -/]*[@-~]|\][^\u0007\u001b]*(?:\u0007|\u001b
 
 /** An output as a terminal would show it: only the last version of an overwritten line. */
 export function outputText(bytes: Uint8Array): string {
-  const lines = Buffer.from(bytes).toString('utf8').replace(ESCAPES, '').split('\n');
+  const marked = Buffer.from(bytes).toString('utf8');
+  const whole = marked.replace(GAPS, (_mark, size) => `\n${words.results.gap(Number(size))}\n`);
+  const lines = whole.replace(ESCAPES, '').split('\n');
   return cleanLines(lines.map(lastVersion).join('\n'));
 }
 

@@ -8,7 +8,7 @@ const START = instant(1_000_000);
 const EVENT = {
   type: 'NODE_COMMISSIONING_EVENT',
   code: 'hardware-reported',
-  params: { leftOut: '' },
+  params: { leftOut: [] },
   atMs: 0,
   username: '',
 } as const;

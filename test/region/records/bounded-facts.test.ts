@@ -56,7 +56,7 @@ function parsed(value: unknown) {
 
 const bytesOf = (value: unknown): number => Buffer.byteLength(JSON.stringify(value));
 
-test('facts beyond the bound keep the first elements of each list, and a line names the rest', () => {
+test('facts beyond the bound keep the first elements of each list, and the rest is counted', () => {
   const { value, leftOut } = parsed(LARGEST);
   assert.ok(bytesOf(value) <= FACTS_BYTES_MAX, `${bytesOf(value)} bytes`);
   assert.ok(bytesOf(value) > FACTS_BYTES_MAX - 2048, 'no more than need be goes');
@@ -65,14 +65,16 @@ test('facts beyond the bound keep the first elements of each list, and a line na
     value.disks.map(({ bytes }) => bytes),
     value.disks.map((_, place) => place),
   );
-  const disks = `the last ${DISKS_MAX - value.disks.length} of ${DISKS_MAX} disks`;
-  assert.equal(leftOut, `${disks}, the last ${NICS_MAX - value.nics.length} of ${NICS_MAX} interfaces`);
+  assert.deepEqual(leftOut, [
+    { list: 'disks', left: DISKS_MAX - value.disks.length, given: DISKS_MAX },
+    { list: 'nics', left: NICS_MAX - value.nics.length, given: NICS_MAX },
+  ]);
 });
 
 test('many small disks are cut by their number', () => {
   const { value, leftOut } = parsed({ version: 1, disks: Array.from({ length: DISKS_MAX }, () => ({ bytes: 1 })) });
   assert.equal(value.disks.length, DISKS_KEPT_MAX);
-  assert.equal(leftOut, `the last ${DISKS_MAX - DISKS_KEPT_MAX} of ${DISKS_MAX} disks`);
+  assert.deepEqual(leftOut, [{ list: 'disks', left: DISKS_MAX - DISKS_KEPT_MAX, given: DISKS_MAX }]);
 });
 
 test('the facts of a large server are stored completely', () => {
@@ -109,7 +111,7 @@ test('the facts of a large server are stored completely', () => {
       serial: `80CE0122${100_000 + place}`,
     })),
   };
-  assert.deepEqual(boundFacts(server), { facts: server, leftOut: '' });
+  assert.deepEqual(boundFacts(server), { facts: server, leftOut: [] });
 });
 
 test('facts stored before the bound are cut when they are read', () => {

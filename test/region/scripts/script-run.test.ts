@@ -65,6 +65,7 @@ test('reports start, continue and end a result; output is assembled despite repe
     4000,
   );
   assert.equal(outputText(end.tail ?? bytes('')), 'hello wo\n[2 bytes did not arrive]\nd');
+  assert.doesNotMatch(String(end.tail), /arrive/, 'stored without words');
   assert.deepEqual(
     [end.status, end.exitStatus, end.startedMs, end.endedMs, end.outputBytes],
     ['passed', 0, 1000, 4000, 11],

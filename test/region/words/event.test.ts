@@ -26,8 +26,8 @@ const SENTENCES: readonly (readonly [sentence: string, happening: Happening])[] 
     { code: 'power-switched', params: { task: 'on', detail: { code: 'http-status', params: { status: 204 } } } },
   ],
   ['power off failed', { code: 'power-failed', params: { task: 'off' } }],
-  ['it was added', { code: 'enlisted', params: { isUnvouched: false, leftOut: '', isAdded: true } }],
-  ['it reported itself for the first time', { code: 'enlisted', params: { isUnvouched: false, leftOut: '' } }],
+  ['it was added', { code: 'enlisted', params: { isUnvouched: false, leftOut: [], isAdded: true } }],
+  ['it reported itself for the first time', { code: 'enlisted', params: { isUnvouched: false, leftOut: [] } }],
   ['changed: power type, hostname', { code: 'machine-edited', params: { fields: ['powerType', 'hostname'] } }],
   ['Commissioning did not end within 20 minutes; no sign of life', { code: 'work-overran', params: overran }],
   [
@@ -55,8 +55,17 @@ const SENTENCES: readonly (readonly [sentence: string, happening: Happening])[] 
     },
   ],
   [
-    'it reported its hardware; too large to store, without disks (3 times since the last such event)',
-    { code: 'hardware-reported', params: { leftOut: 'disks', times: 3 } },
+    'it reported its hardware; too large to store, without the last 192 of 256 disks, the last 1 of 1 interface (3 times since the last such event)',
+    {
+      code: 'hardware-reported',
+      params: {
+        leftOut: [
+          { list: 'disks', left: 192, given: 256 },
+          { list: 'nics', left: 1, given: 1 },
+        ],
+        times: 3,
+      },
+    },
   ],
 ];
 

@@ -5,6 +5,7 @@
 // 2. Everything that varies is a parameter, so no code needs to parse a sentence.
 
 import { counted } from '../../../counted.ts';
+import type { LeftOut } from '../../records/bounded-facts.ts';
 import type {
   EventParams,
   FailedScript,
@@ -56,7 +57,17 @@ const kindsOf = (kinds: readonly IdentityKind[]): string => listed(kinds.map((ki
 const after = (text: string): string => (text === '' ? '' : `: ${text}`);
 const since = (times: number | undefined): string =>
   times === undefined || times < 2 ? '' : ` (${counted(times, 'time')} since the last such event)`;
-const without = (leftOut: string): string => (leftOut === '' ? '' : `; too large to store, without ${leftOut}`);
+/** One and several of a list of the hardware. */
+const PARTS: Readonly<Record<LeftOut['list'], readonly [one: string, many: string]>> = {
+  disks: ['disk', 'disks'],
+  nics: ['interface', 'interfaces'],
+  memory_banks: ['memory module', 'memory modules'],
+  processors: ['processor', 'processors'],
+};
+const without = (leftOut: readonly LeftOut[]): string => {
+  const parts = leftOut.map(({ list, left, given }) => `the last ${left} of ${counted(given, ...PARTS[list])}`);
+  return parts.length === 0 ? '' : `; too large to store, without ${listed(parts)}`;
+};
 const whyOther = (differs: readonly IdentityKind[]): string =>
   differs.length === 0 ? 'which is another machine' : `which has another ${kindsOf(differs)}`;
 

@@ -25,7 +25,8 @@ const leasesLost = (file: string, remark: string): string =>
   `${file} holds no leases, though this rack has run before: the rack may offer addresses that machines still use. Stop Rackboot, ` +
   `restore leases.db and leases.db-wal from a backup and start it again. ${remark}`;
 
-function leasesDamaged({ file, row, isUndone, ...damage }: NoteParams['leases-damaged']): string {
+function leasesDamaged({ file, table, isUndone, ...damage }: NoteParams['leases-damaged']): string {
+  const row = `${table === 'log' ? 'batch' : 'block'} ${damage.row}`;
   const check = 'Check the memory and the disk of this host';
   const all = (addresses: string, more: number): string =>
     addresses === '' ? 'none' : `${addresses}${more === 0 ? '' : ` and ${more} more`}`;
@@ -34,7 +35,7 @@ function leasesDamaged({ file, row, isUndone, ...damage }: NoteParams['leases-da
     const whose = damage.kept === '' ? 'a checksum' : `the lease of ${kept}`;
     return `${file} holds damaged leases: one flipped bit in ${whose} (${row}) was found and corrected, and no lease is lost. ${check}.`;
   }
-  const rest = row.startsWith('batch') ? ' An address that changed itself is missing.' : '';
+  const rest = table === 'log' ? ' An address that changed itself is missing.' : '';
   return (
     `${file} holds damaged leases: ${row} has changed since it was written. ` +
     `Kept as they read, and probed before they are offered: ${kept}. Set aside for an hour, because a lease may be lost: ${all(damage.lost, damage.lostMore)}.${rest} ` +

@@ -138,6 +138,8 @@ export const RESULTS = {
   exit: (status: number): string => `exit ${status}`,
   count: (count: number, state: string): string => `${count} ${state}`,
   cut: 'Only the end of the output is kept.',
+  /** A line within an output. */
+  gap: (bytes: number): string => `[${counted(bytes, 'byte')} did not arrive]`,
   output: (script: string): string => `Output of ${script}`,
   toRead: (signIn: Html): Html => html`${signIn} to read their output.`,
 };

@@ -59,7 +59,10 @@ const EXPECTED: Readonly<Record<MistakeParams['unexpected']['expected'], string>
 };
 
 const MISTAKES: Writers<MistakeParams> = {
-  'file-unreadable': ({ text }) => text,
+  'file-unreadable': ({ said }) => `it cannot be read: ${said}`,
+  'file-irregular': () => 'it is not a regular file',
+  'file-long': ({ max }) => `it is longer than ${max} bytes`,
+  'file-not-utf8': () => 'it is not UTF-8',
   'no-template': ({ purpose, names }) => `there is no template for ${purpose}; names tried: ${names.join(', ')}`,
   'not-yaml': ({ error, line }) => `the rendered text is not YAML: ${error} in its line ${line}`,
 

@@ -33,8 +33,8 @@ export const DNS_SENTENCES: Readonly<Record<DnsEventKind, (event: DnsParams) => 
     `A DNS query from ${endpoint(event)} was refused: add it to a managed network or dns.allow_recursion`,
   'dns.upstream-failed': (event) => `Upstream DNS server ${endpoint(event)} does not answer`,
   'dns.upstream-recovered': (event) => `Upstream DNS server ${endpoint(event)} answers again`,
-  'dns.overloaded': ({ reason }) =>
-    `DNS has too many open queries${reason === undefined ? '' : ` (${reason})`}: an upstream is slow, or a client loops`,
+  'dns.overloaded': ({ name }) =>
+    `DNS has too many open queries${name === undefined ? '' : ` for names of ${name}`}: an upstream is slow, or a client loops`,
   'dns.answers-forged': (event) =>
     `Forged answers of the upstream DNS server ${endpoint(event)} suspected${event.name === undefined ? '' : ` (${event.name})`}: asking over TCP`,
   'dns.name-conflict': ({ name, winner, winnerAddress, winnerMac, loser, address, mac }) =>
