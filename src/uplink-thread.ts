@@ -70,6 +70,7 @@ try {
 } catch (error) {
   // A full disk may recover: the thread ends with its error, and the daemon starts it again.
   if (isStoreUnavailable(error)) throw error;
-  send({ kind: 'refused', reason: errorText(error), code: error instanceof RackError ? error.code : undefined });
+  const note = { note: 'region-failed', reason: errorText(error) } as const;
+  send({ kind: 'refused', note, code: error instanceof RackError ? error.code : undefined });
   process.exit(1);
 }

@@ -222,8 +222,8 @@ class RackProcess implements Daemon {
     this.#rack = rack;
     const watching = watchClock({ clock, publish, moment, dhcp: rack.dhcp });
     this.#opened.push(close, () => rack.close(), watching.close);
-    const cached = readDesiredState(config.stateDir, (problem) =>
-      this.#publish({ kind: 'region.cache', at: clock.now(), ...problem }),
+    const cached = readDesiredState(config.stateDir, (note) =>
+      this.#publish({ kind: 'region.cache', at: clock.now(), ...spoken(note) }),
     );
     void this.#apply(cached);
     this.#region.gather(cached);

@@ -205,7 +205,11 @@ export class BootRequests {
         return;
       case 'unreachable':
         counters.add('region-unreachable');
-        this.#publishAbout(exchange, 'http.region-unreachable', { reason: outcome.reason });
+        this.#publishAbout(exchange, 'http.region-unreachable', {
+          reason: outcome.reason,
+          region: outcome.region,
+          said: outcome.said,
+        });
         return;
       case 'refused':
         counters.add('refused');

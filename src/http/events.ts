@@ -23,6 +23,20 @@ export type HttpRefusal =
   | 'body-too-large'
   | 'proxy-busy';
 
+/** Why the rack cannot keep a machine's report for a region that is away. */
+export type NotKept =
+  | 'rack-rejected'
+  | 'too-many-reports'
+  | 'rack-starting'
+  | 'thread-down'
+  | 'no-answer'
+  | 'too-many-waiting'
+  | 'outbox-full'
+  | 'outbox-failed';
+
+/** Why a request for the region got no answer of it. */
+export type RegionUnreached = 'no-region' | 'region-silent' | NotKept;
+
 /** Every kind of event of this room, for the operator. */
 export const HTTP_EVENTS = {
   'http.listening': {
@@ -114,7 +128,7 @@ export const HTTP_EVENTS = {
     message: 'Region does not answer',
     explanation:
       'A request for /MAAS/ could not be passed on to the region and got 503 or 504; machines try again. The rack still serves leases, names ' +
-      'and boots of machines it knows. reason says what happened: check that the region runs and listens there.',
+      'and boots of machines it knows. reason and said say what happened: check that the region runs and listens there.',
   },
 } as const satisfies Record<string, EventKind>;
 
@@ -138,7 +152,9 @@ export interface HttpEvent extends RackEvent {
   readonly port?: number | undefined;
   /** A stable word, or the operating system's error. */
   readonly reason?: string | undefined;
-  /** The beginning of the region's answer, if it refuses the request. */
+  /** The host and port of a region that does not answer. */
+  readonly region?: string | undefined;
+  /** The beginning of the region's answer, if it refuses the request; of a region that does not answer, the error. */
   readonly said?: string | undefined;
 }
 

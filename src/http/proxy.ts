@@ -15,6 +15,7 @@ import { errorText } from '../errors.ts';
 import type { Ipv4 } from '../net/address.ts';
 import { BodyPlaces, clientOf } from '../net/body-places.ts';
 import { answerText } from './answer.ts';
+import type { RegionUnreached } from './events.ts';
 import { isGone, onGone, sendText } from './send.ts';
 
 /** The largest body passed on, in bytes. */
@@ -84,10 +85,16 @@ export type ForwardOutcome =
       /** For a status from 400 on: the beginning of its text, without control characters; `undefined` if it has none. */
       readonly said: string | undefined;
     }
-  | { readonly kind: 'unreachable'; readonly reason: string }
+  | {
+      readonly kind: 'unreachable';
+      readonly reason: RegionUnreached;
+      /** Of a region that does not answer: its host and port, and the error. */
+      readonly region?: string;
+      readonly said?: string;
+    }
   | { readonly kind: 'refused'; readonly reason: 'body-too-large' | 'proxy-busy' }
   /** Only with `leavesUntaken`: the region cannot take the request now, and nothing was answered. */
-  | { readonly kind: 'untaken'; readonly reason: string }
+  | { readonly kind: 'untaken' }
   /** The caller went away. */
   | { readonly kind: 'aborted' };
 
@@ -181,10 +188,10 @@ export class RegionProxy {
     const length = Number(request.headers['content-length'] ?? 0);
     if (length > BODY_BYTES_MAX) return refuse(forwarding, 413, 'body-too-large');
     if (region === undefined) {
-      const reason = 'this rack has no region: set region.mode, or region.url, in its configuration';
-      if (forwarding.leavesUntaken === true) return { kind: 'untaken', reason };
-      answerUnreachable(response, request.method, 503, reason);
-      return { kind: 'unreachable', reason };
+      if (forwarding.leavesUntaken === true) return { kind: 'untaken' };
+      const why = 'this rack has no region: set region.mode, or region.url, in its configuration';
+      answerUnreachable(response, request.method, 503, why);
+      return { kind: 'unreachable', reason: 'no-region' };
     }
     const place = await this.#places.take(forwarding.peer ?? THIS_HOST, clientOf(request, response));
     if (place === 'refused') return refuse(forwarding, 503, 'proxy-busy');
@@ -299,7 +306,7 @@ class Passage {
     const status = answer.statusCode ?? 502;
     if (this.#to.leavesUntaken === true && UNTAKEN.has(status)) {
       answer.destroy();
-      this.#end({ kind: 'untaken', reason: `the region answers ${status}` });
+      this.#end({ kind: 'untaken' });
       return;
     }
     let bytes = 0;
@@ -323,13 +330,15 @@ class Passage {
     // Once an answer has begun, its pipeline reports the end.
     if (this.#done || response.headersSent) return;
     this.#stopBody();
-    const reason = `the region at ${this.#where} does not answer: ${errorText(error)}`;
     if (this.#to.leavesUntaken === true) {
-      this.#end({ kind: 'untaken', reason });
+      this.#end({ kind: 'untaken' });
       return;
     }
-    answerUnreachable(response, request.method, this.#silent ? 504 : 503, reason);
-    this.#end({ kind: 'unreachable', reason });
+    const region = this.#where;
+    const said = errorText(error);
+    const status = this.#silent ? 504 : 503;
+    answerUnreachable(response, request.method, status, `the region at ${region} does not answer: ${said}`);
+    this.#end({ kind: 'unreachable', reason: 'region-silent', region, said });
   }
 
   /** Discards the rest of the body; the connection ends with the answer. */

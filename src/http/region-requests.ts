@@ -139,7 +139,7 @@ export class RegionRequests {
     if (standIn === undefined || kind === undefined) return undefined;
     const ask = (body: Uint8Array | undefined): Promise<ForwardOutcome> =>
       standIn.isAway()
-        ? Promise.resolve({ kind: 'untaken', reason: 'the region is away' })
+        ? Promise.resolve({ kind: 'untaken' })
         : proxy.forward({ ...forwarding, body, leavesUntaken: true });
     if (kind !== 'report') {
       const script = standIn[kind];
@@ -173,19 +173,19 @@ export class RegionRequests {
   async #keep(standIn: RegionStandIn, asked: RegionRequest, body: Uint8Array): Promise<ForwardOutcome> {
     const { request, response, peer, origin } = asked;
     const contentType = (request.headers['content-type'] ?? '').slice(0, CONTENT_TYPE_MAX);
-    const problem = await standIn.keep({
+    const reason = await standIn.keep({
       peer,
       contentType,
       path: origin,
       body,
       ...this.#bootOf(asked),
     });
-    if (problem === undefined) {
+    if (reason === undefined) {
       answerQueued(response);
-      return { kind: 'untaken', reason: 'kept' };
+      return { kind: 'untaken' };
     }
-    const reason = `the region is away, and the report cannot be kept: ${problem}`;
-    sendText(response, 'POST', answerText(503, `${reason}\n`, { 'Retry-After': RETRY_AFTER_S }));
+    const why = `the region is away, and the report cannot be kept: ${reason}\n`;
+    sendText(response, 'POST', answerText(503, why, { 'Retry-After': RETRY_AFTER_S }));
     return { kind: 'unreachable', reason };
   }
 }

@@ -9,6 +9,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Ipv4, MacAddress } from '../net/address.ts';
 import { answerText } from './answer.ts';
+import type { NotKept } from './events.ts';
 import { onGone, sendText } from './send.ts';
 
 /** The largest report kept, in bytes: the region's own limit. */
@@ -40,7 +41,7 @@ export interface RegionStandIn {
   /** True for an address in a network of this rack, whatever its management, like `managedNetworks` of the region. */
   isManaged(address: Ipv4): boolean;
   /** Resolves to `undefined` once the report is on disk, else to the reason. Never rejects. */
-  keep(report: KeptReport): Promise<string | undefined>;
+  keep(report: KeptReport): Promise<NotKept | undefined>;
   /** The installed enlistment agent; `undefined` if there is none. */
   readonly agent: string | undefined;
   /** The installed preseed that makes an installer run the agent; `undefined` if there is none. */

@@ -1,11 +1,10 @@
 // Validates a desired state from the network or from a cache on disk, before any machine boots by it.
 //
 // 1. A message with another schema is refused whole: half understood, it could start an installer on the wrong machine.
-// 2. So is a message with a field of the wrong type or beyond its bound; the reason names the field by its path.
+// 2. So is a message with a field of the wrong type or beyond its bound; the fault names the field by its path.
 // 3. The result contains only known fields.
 
 import { cleanText } from '../clean-text.ts';
-import { counted } from '../counted.ts';
 import { type Fields, isFields } from '../fields.ts';
 import { type Ipv4, ipv4, type MacAddress, mac } from '../net/address.ts';
 import type { BootPurpose, DesiredState, MachineAddress, RackMachine } from './machine.ts';
@@ -14,6 +13,9 @@ import { parseSettings, type Settings } from './settings.ts';
 /** The name by which a rack accepts changes of a state (A-IM), and the region says that it sends them (IM); RFC 3229 §10. */
 export const STATE_CHANGES_IM = 'rackboot-changes';
 
+/** The version of the messages' form. */
+const SCHEMA = 2;
+
 /** Bounds of one message. */
 export const MACHINES_MAX = 100_000;
 export const MACHINE_MACS_MAX = 256;
@@ -21,10 +23,39 @@ export const MACHINE_ADDRESSES_MAX = 1024;
 /** The longest text of any field, in UTF-16 units. */
 export const MACHINE_TEXT_MAX = 4096;
 
-/** A desired state, or its first problem: `machines[3].purpose: …`. */
+export type StateFaultCode =
+  | 'not-json'
+  | 'other-schema'
+  | 'settings'
+  | 'not-object'
+  | 'not-list'
+  | 'too-many'
+  | 'not-text'
+  | 'too-long'
+  | 'not-integer'
+  | 'not-flag'
+  | 'not-uuid'
+  | 'not-token'
+  | 'not-purpose';
+
+/** The first problem of a desired state. */
+export type StateFault = {
+  readonly fault: StateFaultCode;
+  /** Where it is: `machines[3].purpose`. */
+  readonly place: string;
+  /** What is there: a short value as JSON, else its type; of `settings` what their reader says. */
+  readonly found: string;
+  /** What is allowed; 0: there is no number. */
+  readonly max: number;
+};
+
+/** A desired state, or its first problem. */
 export type ParsedState =
   | { readonly ok: true; readonly state: DesiredState }
-  | { readonly ok: false; readonly reason: string };
+  | { readonly ok: false; readonly fault: StateFault };
+
+/** The fault of a text that is no JSON. */
+export const NOT_JSON: ParsedState = { ok: false, fault: { fault: 'not-json', place: '', found: '', max: 0 } };
 
 const PURPOSES: ReadonlySet<string> = new Set<BootPurpose>(['enlist', 'commissioning', 'install', 'local', 'poweroff']);
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
@@ -34,7 +65,17 @@ const MAC_MAX = 0xffffffffffff;
 const IPV4_MAX = 0xffffffff;
 
 /** Thrown by the readers below and caught by `parseDesiredState`. */
-class Mismatch extends Error {}
+class Mismatch extends Error {
+  readonly fault: StateFault;
+
+  constructor(fault: StateFault) {
+    super(fault.fault);
+    this.fault = fault;
+  }
+}
+
+const mismatch = (fault: StateFaultCode, place: string, found = '', max = 0): Mismatch =>
+  new Mismatch({ fault, place, found, max });
 
 /** Reads a desired state; never throws. */
 export function parseDesiredState(value: unknown): ParsedState {
@@ -50,7 +91,7 @@ function parsed(read: () => DesiredState): ParsedState {
   try {
     return { ok: true, state: read() };
   } catch (error) {
-    if (error instanceof Mismatch) return { ok: false, reason: error.message };
+    if (error instanceof Mismatch) return { ok: false, fault: error.fault };
     throw error;
   }
 }
@@ -65,17 +106,16 @@ function changed(before: DesiredState, changes: DesiredState, gone: readonly str
   const machines = new Map(before.machines.map((machine) => [machine.systemId, machine]));
   for (const systemId of gone) machines.delete(systemId);
   for (const machine of changes.machines) machines.set(machine.systemId, machine);
-  if (machines.size > MACHINES_MAX) throw new Mismatch(`machines: with the changes they are more than ${MACHINES_MAX}`);
+  if (machines.size > MACHINES_MAX) throw mismatch('too-many', 'machines', '', MACHINES_MAX);
   return { ...changes, machines: [...machines.values()] };
 }
 
 function readState(value: unknown): DesiredState {
   const fields = readFields(value, 'state');
-  if (fields.schema !== 2)
-    throw new Mismatch(`schema: ${show(fields.schema)} is not 2; rack and region must be of one version`);
+  if (fields.schema !== SCHEMA) throw mismatch('other-schema', 'schema', shown(fields.schema), SCHEMA);
   const settings = readSettings(fields.settings);
   return {
-    schema: 2,
+    schema: SCHEMA,
     version: readInteger(fields.version, 'version', Number.MAX_SAFE_INTEGER),
     machines: readList(fields.machines, 'machines', MACHINES_MAX).map((machine, index) =>
       readMachine(machine, `machines[${index}]`),
@@ -87,7 +127,7 @@ function readState(value: unknown): DesiredState {
 function readSettings(value: unknown): Settings | undefined {
   if (value === undefined) return undefined;
   const parsed = parseSettings(value);
-  if (!parsed.ok) throw new Mismatch(`settings: ${parsed.reason}`);
+  if (!parsed.ok) throw mismatch('settings', 'settings', parsed.reason);
   return parsed.settings;
 }
 
@@ -96,8 +136,7 @@ function readMachine(value: unknown, path: string): RackMachine {
   const text = (name: string): string => readText(fields[name], `${path}.${name}`);
   const optionalText = (name: string): string | undefined => (fields[name] === undefined ? undefined : text(name));
   const uuid = optionalText('uuid');
-  if (uuid !== undefined && !UUID.test(uuid))
-    throw new Mismatch(`${path}.uuid: ${show(uuid)} is not a UUID in lower case`);
+  if (uuid !== undefined && !UUID.test(uuid)) throw mismatch('not-uuid', `${path}.uuid`, shown(uuid));
   return {
     systemId: text('systemId'),
     hostname: text('hostname'),
@@ -123,13 +162,13 @@ function readMachine(value: unknown, path: string): RackMachine {
 
 function readFlag(value: unknown, path: string): boolean {
   if (value === undefined || typeof value === 'boolean') return value === true;
-  throw new Mismatch(`${path}: ${show(value)} is not true or false`);
+  throw mismatch('not-flag', path, shown(value));
 }
 
-/** Reads a secret, which the reason for a refusal does not show. */
+/** Reads a secret, which the fault does not show. */
 function readToken(value: unknown, path: string): string {
   if (typeof value === 'string' && BOOT_TOKEN.test(value)) return value;
-  throw new Mismatch(`${path}: not 22 to 64 letters, digits, - or _`);
+  throw mismatch('not-token', path);
 }
 
 function readAddress(value: unknown, path: string): MachineAddress {
@@ -143,38 +182,37 @@ const readIpv4 = (value: unknown, path: string): Ipv4 => ipv4(readInteger(value,
 const isPurpose = (value: unknown): value is BootPurpose => typeof value === 'string' && PURPOSES.has(value);
 
 function readPurpose(value: unknown, path: string): BootPurpose {
-  if (!isPurpose(value)) throw new Mismatch(`${path}: ${show(value)} is none of ${[...PURPOSES].join(', ')}`);
+  if (!isPurpose(value)) throw mismatch('not-purpose', path, shown(value));
   return value;
 }
 
 function readFields(value: unknown, path: string): Fields {
-  if (!isFields(value)) throw new Mismatch(`${path}: ${show(value)} is not an object`);
+  if (!isFields(value)) throw mismatch('not-object', path, shown(value));
   return value;
 }
 
 function readList(value: unknown, path: string, countMax: number): readonly unknown[] {
-  if (!Array.isArray(value)) throw new Mismatch(`${path}: ${show(value)} is not a list`);
-  if (value.length > countMax)
-    throw new Mismatch(`${path}: ${counted(value.length, 'entry is', 'entries are')} more than ${countMax}`);
+  if (!Array.isArray(value)) throw mismatch('not-list', path, shown(value));
+  if (value.length > countMax) throw mismatch('too-many', path, '', countMax);
   return value;
 }
 
 function readText(value: unknown, path: string): string {
-  if (typeof value !== 'string') throw new Mismatch(`${path}: ${show(value)} is not a text`);
-  if (value.length > MACHINE_TEXT_MAX) throw new Mismatch(`${path}: longer than ${MACHINE_TEXT_MAX} characters`);
+  if (typeof value !== 'string') throw mismatch('not-text', path, shown(value));
+  if (value.length > MACHINE_TEXT_MAX) throw mismatch('too-long', path, '', MACHINE_TEXT_MAX);
   return value;
 }
 
 function readInteger(value: unknown, path: string, max: number): number {
   if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0 || value > max) {
-    throw new Mismatch(`${path}: ${show(value)} is not a whole number from 0 to ${max}`);
+    throw mismatch('not-integer', path, shown(value), max);
   }
   return value;
 }
 
-/** A value for a message: itself if short, else its type. */
-function show(value: unknown): string {
-  if (typeof value === 'string') return value.length > 60 ? 'a long text' : cleanText(JSON.stringify(value));
+/** A short value as JSON, else its type. */
+function shown(value: unknown): string {
+  if (typeof value === 'string') return value.length > 60 ? 'string' : cleanText(JSON.stringify(value));
   if (typeof value === 'number' || typeof value === 'boolean') return String(value);
-  return value === null ? 'null' : Array.isArray(value) ? 'a list' : typeof value;
+  return value === null ? 'null' : Array.isArray(value) ? 'array' : typeof value;
 }

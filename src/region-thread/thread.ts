@@ -75,7 +75,10 @@ function receive(message: RackMessage, region: Region, api: RegionApi, close: ()
   switch (message.kind) {
     case 'hello':
       if (message.uplink !== UPLINK_VERSION) {
-        send({ kind: 'refused', reason: `uplink version ${message.uplink} is not ${UPLINK_VERSION}` });
+        send({
+          kind: 'refused',
+          note: { note: 'link-versions', ownVersion: message.uplink, otherVersion: UPLINK_VERSION },
+        });
         end(close);
         break;
       }
@@ -154,7 +157,8 @@ async function store(events: readonly UplinkEvent[], region: Region, source: str
 /** Why the region cannot start. A bug has no code. */
 async function refusalOf(error: unknown): Promise<Extract<RegionMessage, { kind: 'refused' }>> {
   const { code, message: reason } = await startFailure(error, config.stateDir);
-  return code === 'region-failed' ? { kind: 'refused', reason } : { kind: 'refused', reason, code };
+  const note = { note: 'region-failed', reason } as const;
+  return code === 'region-failed' ? { kind: 'refused', note } : { kind: 'refused', note, code };
 }
 
 start().catch(async (error: unknown) => {

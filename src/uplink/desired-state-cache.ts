@@ -7,6 +7,7 @@ import { readRegularFile, writeRegularFile } from '../files/regular-file.ts';
 import { seenStats } from '../files/seen-stats.ts';
 import { parseDesiredState } from '../machines/desired-state.ts';
 import { type DesiredState, EMPTY_DESIRED_STATE } from '../machines/machine.ts';
+import type { RackNote } from '../region/records/rack-note.ts';
 
 const FILE = 'desired-state.json';
 /** Ample for more machines than a region has. */
@@ -15,21 +16,21 @@ const FILE_BYTES_MAX = 256 * 1024 * 1024;
 /** The path of the cache in a state directory. */
 export const desiredStateFile = (stateDir: string): string => join(stateDir, FILE);
 
-/** A problem with the cache. */
+/** Why the cache was not written. */
 export interface CacheProblem {
   readonly file: string;
   readonly reason: string;
 }
 
 /** Reads the cached state, or returns the empty one. A damaged cache is reported to `onProblem`; the region's next state replaces it. */
-export function readDesiredState(stateDir: string, onProblem: (problem: CacheProblem) => void): DesiredState {
+export function readDesiredState(stateDir: string, onProblem: (note: RackNote) => void): DesiredState {
   const path = desiredStateFile(stateDir);
   try {
     const parsed = parseDesiredState(JSON.parse(readRegularFile(path, FILE_BYTES_MAX)));
     if (parsed.ok) return parsed.state;
-    onProblem({ file: path, reason: parsed.reason });
+    onProblem({ note: 'cache-invalid', file: path, ...parsed.fault });
   } catch (error) {
-    if (osErrorCode(error) !== 'ENOENT') onProblem({ file: path, reason: errorText(error) });
+    if (osErrorCode(error) !== 'ENOENT') onProblem({ note: 'cache-unread', file: path, reason: errorText(error) });
   }
   return EMPTY_DESIRED_STATE;
 }

@@ -8,6 +8,7 @@
 
 import type { RackErrorCode } from '../errors.ts';
 import type { RackEvent } from '../event.ts';
+import type { NotKept } from '../http/events.ts';
 import type { DesiredState } from '../machines/machine.ts';
 import type { RegionConfig } from '../region/config.ts';
 import type { RackReport } from '../region/records/machine-event.ts';
@@ -55,7 +56,7 @@ export type RegionMessage =
   /** A failed request, or a listener that waits for its address; `id` is also in the client's answer. */
   | { readonly kind: 'problem'; readonly id: string; readonly note: RackNote }
   /** The thread cannot work and ends. `code` names a failure outside this program; undefined for another uplink version, or a bug. */
-  | { readonly kind: 'refused'; readonly reason: string; readonly code?: RackErrorCode | undefined }
+  | { readonly kind: 'refused'; readonly note: RackNote; readonly code?: RackErrorCode | undefined }
   /** Embedded only: a check after the start found the store damaged; the region continues with what is readable. */
   | { readonly kind: 'damaged'; readonly note: RackNote }
   /** Remote only: the link's state has changed. */
@@ -63,7 +64,7 @@ export type RegionMessage =
   /** Remote only: an event for the rack to publish. */
   | { readonly kind: 'notice'; readonly event: RackEvent }
   /** Remote only: the post is on disk, or `refusal` says why not. */
-  | { readonly kind: 'post-stored'; readonly id: number; readonly refusal: string | undefined }
+  | { readonly kind: 'post-stored'; readonly id: number; readonly refusal: NotKept | undefined }
   /** Remote only: the answer to a command. */
   | { readonly kind: 'outbox-answer'; readonly id: number; readonly answer: OutboxAnswer };
 

@@ -6,6 +6,7 @@
 
 import type { Clock, Timer } from '../clock.ts';
 import { errorText, isStoreUnavailable, RackError } from '../errors.ts';
+import type { NotKept } from '../http/events.ts';
 import { parseIpv4 } from '../net/address.ts';
 import type { NoticeBody } from './events.ts';
 import type { OutboxAnswer, RackMessage, RegionMessage } from './messages.ts';
@@ -62,7 +63,7 @@ export class OutboxKeeper {
   }
 
   /** @returns why the post was not stored; undefined if it is on disk */
-  keep(post: QueuedPost): string | undefined {
+  keep(post: QueuedPost): NotKept | undefined {
     const { notice, onAdded } = this.#options;
     const address = parseIpv4(post.peer);
     const refusal = this.#add(post);
@@ -79,16 +80,16 @@ export class OutboxKeeper {
     return refusal;
   }
 
-  #add(post: QueuedPost): string | undefined {
+  #add(post: QueuedPost): NotKept | undefined {
     try {
       const { dropped, refused } = this.#options.outbox.addPost(post);
       this.storeIs(undefined);
       if (dropped > 0) this.#full(dropped);
-      return refused ? 'the outbox is full of posts' : undefined;
+      return refused ? 'outbox-full' : undefined;
     } catch (error) {
       if (!isStoreUnavailable(error)) throw error;
       this.storeIs(errorText(error));
-      return 'the outbox cannot be written';
+      return 'outbox-failed';
     }
   }
 

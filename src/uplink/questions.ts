@@ -10,8 +10,8 @@ export const QUESTIONS_MAX = 64;
 export type Asked<Value> =
   | { readonly kind: 'answered'; readonly value: Value }
   /** No answer arrived in time, but the thread may still have acted, or may do so later. */
-  | { readonly kind: 'no answer in time' }
-  | { readonly kind: 'too many requests are open' };
+  | { readonly kind: 'no-answer' }
+  | { readonly kind: 'too-many-waiting' };
 
 export class Questions<Value> {
   readonly #clock: Clock;
@@ -28,15 +28,14 @@ export class Questions<Value> {
 
   /** Sends a question by `send`, and waits for `answer` with the same id. Never rejects. */
   ask(send: (id: number) => void): Promise<Asked<Value>> {
-    if (this.#open.size + this.#abandoned.size >= QUESTIONS_MAX)
-      return Promise.resolve({ kind: 'too many requests are open' });
+    if (this.#open.size + this.#abandoned.size >= QUESTIONS_MAX) return Promise.resolve({ kind: 'too-many-waiting' });
     const id = this.#next;
     this.#next += 1;
     return new Promise((resolve) => {
       const late = this.#clock.schedule(this.#answerMsMax, () => {
         this.#open.delete(id);
         this.#abandoned.add(id);
-        resolve({ kind: 'no answer in time' });
+        resolve({ kind: 'no-answer' });
       });
       this.#open.set(id, { resolve, late });
       send(id);
@@ -57,7 +56,7 @@ export class Questions<Value> {
     this.#abandoned.clear();
     for (const { resolve, late } of this.#open.values()) {
       late.cancel();
-      resolve({ kind: 'no answer in time' });
+      resolve({ kind: 'no-answer' });
     }
     this.#open.clear();
   }

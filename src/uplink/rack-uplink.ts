@@ -8,6 +8,7 @@
 import { type Clock, type Instant, later, type Timer } from '../clock.ts';
 import { errorText, type RackErrorCode, unreachable } from '../errors.ts';
 import type { Publish, RackEvent } from '../event.ts';
+import type { NotKept } from '../http/events.ts';
 import type { DesiredState } from '../machines/machine.ts';
 import { formatIpv4, formatMac } from '../net/address.ts';
 import { EVENTS_PER_TURN_MAX, type EventStream } from '../observe/event-stream.ts';
@@ -78,7 +79,7 @@ export interface RackUplinkOptions {
    * Called when the thread refuses to work, perhaps with an error's code (`retryMs` is then undefined), and when it has ended: it is then
    * started again after `retryMs`.
    */
-  readonly onTrouble: (reason: string, retryMs: number | undefined, code?: RackErrorCode) => void;
+  readonly onTrouble: (note: RackNote, retryMs: number | undefined, code?: RackErrorCode) => void;
 }
 
 export interface UplinkStatus {
@@ -109,14 +110,14 @@ export class RackUplink {
   readonly #outbox = new Outbox();
   readonly #strangers: StrangerEvents;
   readonly #cursor;
-  readonly #posts: Questions<string | undefined>;
+  readonly #posts: Questions<NotKept | undefined>;
   readonly #commands: Questions<OutboxAnswer>;
   #worker: UplinkThread | undefined;
   #state: 'starting' | 'up' | 'waiting' = 'starting';
   #link: LinkStatus | undefined;
   #addresses: readonly string[] = [];
   #unopened: UplinkStatus['unopened'] = [];
-  #problem: string | undefined;
+  #problem: RackNote | undefined;
   #damage: RackNote | undefined;
   #desiredVersion: number;
   #desiredSince: number | undefined;
@@ -145,14 +146,14 @@ export class RackUplink {
     this.#startedAt = this.#options.clock.now();
     const worker = this.#options.startThread();
     this.#worker = worker;
-    let reason = 'its thread ended';
+    let reason: RackNote = { note: 'region-ended' };
     worker.on('message', (message: RegionMessage) => {
       // The thread ends after this message, which gives the reason.
-      if (message.kind === 'refused') reason = message.reason;
+      if (message.kind === 'refused') reason = message.note;
       this.#receive(message);
     });
     worker.on('error', (error) => {
-      reason = errorText(error);
+      reason = { note: 'region-failed', reason: errorText(error) };
     });
     worker.on('exit', () => this.#ended(worker, reason));
     this.introduce();
@@ -173,7 +174,7 @@ export class RackUplink {
       eventsWaiting: this.#outbox.length + (link?.waiting ?? 0),
       eventsDropped: link === undefined ? this.#outbox.dropped : link.dropped + this.#outbox.unreported,
       eventsWithheld: this.#strangers.withheld,
-      problem: this.#problem,
+      problem: this.#problem && noteText(this.#problem),
       damage: this.#damage && noteText(this.#damage),
       link,
     };
@@ -194,8 +195,8 @@ export class RackUplink {
    * Stores a machine's post on disk, to be sent to the region later.
    * @returns why it could not be stored; undefined if it is on disk
    */
-  async queuePost(post: QueuedPost): Promise<string | undefined> {
-    if (this.#state !== 'up') return 'the thread that stores posts is not running';
+  async queuePost(post: QueuedPost): Promise<NotKept | undefined> {
+    if (this.#state !== 'up') return 'thread-down';
     const asked = this.#posts.ask((id) => this.#post({ kind: 'post', id, post }));
     const answer = await asked;
     return answer.kind === 'answered' ? answer.value : answer.kind;
@@ -310,7 +311,7 @@ export class RackUplink {
         this.#options.onProblem(message.id, message.note);
         break;
       case 'refused':
-        this.#options.onTrouble(message.reason, undefined, message.code);
+        this.#options.onTrouble(message.note, undefined, message.code);
         break;
       case 'damaged':
         this.#damage = message.note;
@@ -343,7 +344,7 @@ export class RackUplink {
     void done.then(() => this.#post({ kind: 'applied', version: state.version }));
   }
 
-  #ended(worker: UplinkThread, reason: string): void {
+  #ended(worker: UplinkThread, reason: RackNote): void {
     if (this.#worker !== worker) return;
     this.#worker = undefined;
     this.#posts.forget();

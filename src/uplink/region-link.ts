@@ -120,8 +120,8 @@ export class RegionLink {
         options.send({ kind: 'desired-state', state });
       },
       onStreamEnd: () => this.#heartbeat.poke(),
-      onProblem: (reason) =>
-        options.send({ kind: 'problem', id: 'desired-state', note: { note: 'state-invalid', reason } }),
+      onProblem: (fault) =>
+        options.send({ kind: 'problem', id: 'desired-state', note: { note: 'state-invalid', ...fault } }),
     });
   }
 
@@ -168,7 +168,10 @@ export class RegionLink {
 
   #greet({ uplink, life, rack, imageTree }: Extract<RackMessage, { kind: 'hello' }>): void {
     if (uplink !== UPLINK_VERSION) {
-      this.#options.send({ kind: 'refused', reason: `uplink version ${uplink} is not ${UPLINK_VERSION}` });
+      this.#options.send({
+        kind: 'refused',
+        note: { note: 'link-versions', ownVersion: uplink, otherVersion: UPLINK_VERSION },
+      });
       // Further messages could be misunderstood.
       this.close();
       return;

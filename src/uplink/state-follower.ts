@@ -10,7 +10,13 @@
 // 4. A stream that is silent for STREAM_SILENCE_MS_MAX is dead, even if its connection is open.
 
 import type { Clock, Timer } from '../clock.ts';
-import { type ParsedState, parseDesiredState, parseStateChanges } from '../machines/desired-state.ts';
+import {
+  NOT_JSON,
+  type ParsedState,
+  parseDesiredState,
+  parseStateChanges,
+  type StateFault,
+} from '../machines/desired-state.ts';
 import type { DesiredState } from '../machines/machine.ts';
 import { parseChange } from './link-answers.ts';
 import type { LinkAnswer, LinkRequest, LinkTransport } from './link-transport.ts';
@@ -35,7 +41,7 @@ export interface StateFollowerOptions {
   /** Called when the stream ends; the region may be gone. */
   readonly onStreamEnd: () => void;
   /** Called when the region sends an invalid state. */
-  readonly onProblem: (reason: string) => void;
+  readonly onProblem: (fault: StateFault) => void;
 }
 
 export class StateFollower {
@@ -92,7 +98,7 @@ export class StateFollower {
     const parsed = parseState(answer.body, isChanges ? last.state : undefined);
     if (!parsed.ok) {
       if (isChanges) this.#last = undefined;
-      onProblem(parsed.reason);
+      onProblem(parsed.fault);
       return { kind: 'failed' };
     }
     this.#last = { state: parsed.state, tag: answer.etag };
@@ -143,6 +149,6 @@ function parseState(body: string, before: DesiredState | undefined): ParsedState
     const value: unknown = JSON.parse(body);
     return before === undefined ? parseDesiredState(value) : parseStateChanges(value, before);
   } catch {
-    return { ok: false, reason: 'the desired state is not JSON' };
+    return NOT_JSON;
   }
 }

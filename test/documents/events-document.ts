@@ -8,7 +8,7 @@ import { DHCP_REFUSALS } from '../../src/dhcp/refusals.ts';
 import { RACK_ERROR_CODES } from '../../src/errors.ts';
 import { HINTS } from '../../src/observe/hints.ts';
 import { REFUSALS } from '../../src/region/api/refusal-status.ts';
-import { FILE_REASONS, HTTP_REASONS, TFTP_REASONS } from '../../src/region/words/en/file-reasons.ts';
+import { FILE_REASONS, HTTP_REASONS, REGION_REASONS, TFTP_REASONS } from '../../src/region/words/en/file-reasons.ts';
 import { ALLOCATION_REASONS } from '../../src/region/words/en/rack-dhcp.ts';
 import { PURPOSE_SENTENCES } from '../../src/region/words/en/rack-files.ts';
 import { REFUSAL_SENTENCES } from '../../src/region/words/refusal.ts';
@@ -198,6 +198,7 @@ const OTHER_TABLES: readonly (readonly [string, string])[] = [
   ['How DHCP chose an address (`source`)', named(ALLOCATION_REASONS)],
   ['Reasons of TFTP (`tftp.refused`)', named(TFTP_REASONS)],
   ['Reasons of HTTP (`http.refused`)', named(HTTP_REASONS)],
+  ['Reasons of `http.region-unreachable` and `region.post-refused`', named(REGION_REASONS)],
   ['Reasons for missing files (`tftp.missing`, `http.missing`)', named(FILE_REASONS)],
   ['What the configuration tells a machine (`purpose`)', named(PURPOSE_SENTENCES)],
   [

@@ -376,8 +376,8 @@ describe('a database that does not serve', { skip: missing('linux') }, () => {
     writeFileSync(cache, '{"schema":1000,"version":7,"machines":[]}');
     const from = rack.lines.length;
     await rack.startWhole();
-    const { file, reason } = await rack.reported('region.cache', { from });
-    assert.deepEqual([file, reason], [cache, 'schema: 1000 is not 2; rack and region must be of one version']);
+    const { file, fault, found } = await rack.reported('region.cache', { from });
+    assert.deepEqual([file, fault, found], [cache, 'other-schema', '1000']);
     await rack.stop();
     assert.doesNotMatch(readFileSync(cache, 'utf8'), /1000/);
   });

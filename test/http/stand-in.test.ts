@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { createServer, type ServerResponse } from 'node:http';
 import { after, before, beforeEach, test } from 'node:test';
 import { systemClock } from '../../src/clock.ts';
+import type { NotKept } from '../../src/http/events.ts';
 import { BODIES_MAX, KEPT_BYTES_MAX, type KeptReport } from '../../src/http/region-stand-in.ts';
 import { ipv4 } from '../../src/net/address.ts';
 import { BODY_LAG_MS_MAX } from '../../src/net/body-places.ts';
@@ -19,7 +20,7 @@ let isAway = false;
 /** How often `isAway` was called: once when a report takes a place. */
 let awayAsked = 0;
 let isManaged = true;
-let problem: string | undefined;
+let problem: NotKept | undefined;
 let answer: (response: ServerResponse) => void = (response) => response.end('region');
 let asked = 0;
 let rig: Rig;
@@ -160,11 +161,11 @@ test('the region’s refusal goes to the machine, and nothing is kept', async ()
 
 test('with a full disk the machine gets 503 with the reason and a Retry-After', async () => {
   isAway = true;
-  problem = 'the outbox is full of posts';
+  problem = 'outbox-full';
   const text = await send(rig, 'POST', PATH, 'a=1');
   assert.equal(statusOf(text), 503);
   assert.match(text, /Retry-After: \d/);
-  assert.match(text, /the outbox is full of posts/);
+  assert.match(text, /outbox-full/);
 });
 
 test('only anonymous enlistments from managed networks are kept; everything else is passed on as usual', async () => {

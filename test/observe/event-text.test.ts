@@ -45,6 +45,34 @@ const SENTENCES: readonly (readonly [Readonly<Record<string, unknown>> & { reado
     'Offered 10.20.0.100 (its previous address) without a boot file: no loader for other, architecture 25',
   ],
   [{ kind: 'dhcp.ack', leaseSeconds: 30, renewal: false }, 'Leased 10.20.0.100 for 30 s'],
+  [
+    { kind: 'region.down', note: 'region-failed', reason: 'no space left', retryMs: 500 },
+    'The region stopped (no space left) and restarts in 500 ms; leases, names and boots continue',
+  ],
+  [
+    { kind: 'region.post-refused', reason: 'outbox-full' },
+    'A report could not be kept while the region is away: the outbox is full of reports; bring the region back (outbox-full); the machine must try again',
+  ],
+  [
+    {
+      ...{ kind: 'http.region-unreachable', file: '/MAAS/' },
+      reason: 'region-silent',
+      region: 'a:1',
+      said: 'ECONNRESET',
+    },
+    'Asked the region at a:1 for /MAAS/ in vain: the region does not answer (region-silent): ECONNRESET',
+  ],
+  [
+    { kind: 'http.region-unreachable', file: '/MAAS/', reason: 'no-region' },
+    'Asked the region for /MAAS/ in vain: this rack has no region; set region.mode, or region.url, in its configuration (no-region)',
+  ],
+  [
+    {
+      kind: 'region.cache',
+      ...{ note: 'cache-invalid', file: 'a.json', fault: 'too-many', place: 'machines', found: '', max: 6 },
+    },
+    'The cached desired state is unusable: a.json: machines: more than 6',
+  ],
   [{ kind: 'dns.overloaded' }, 'DNS has too many open queries: an upstream is slow, or a client loops'],
   [
     { kind: 'dns.overloaded', name: 'n1.example' },

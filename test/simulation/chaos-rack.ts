@@ -133,7 +133,7 @@ export class ChaosRack {
   #readCache(): DesiredState {
     if (this.#cache === '') return EMPTY_DESIRED_STATE;
     const parsed = parseDesiredState(JSON.parse(this.#cache));
-    if (!parsed.ok) throw new Error(parsed.reason);
+    if (!parsed.ok) throw new Error(parsed.fault.place);
     return parsed.state;
   }
 

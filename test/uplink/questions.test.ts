@@ -35,7 +35,7 @@ test('abandoned questions still count until a blocked thread answers, so it neve
     for (const { kind } of await Promise.all(asked)) given.push(kind);
   }
   assert.equal(sent.length, QUESTIONS_MAX);
-  assert.equal(given.filter((kind) => kind === 'too many requests are open').length, 4 * QUESTIONS_MAX);
+  assert.equal(given.filter((kind) => kind === 'too-many-waiting').length, 4 * QUESTIONS_MAX);
   // The thread continues: each late answer makes room for one question.
   for (const id of sent.slice(0, 3)) questions.answer(id, 'late');
   for (let count = 0; count < 5; count += 1) void ask();
@@ -48,7 +48,7 @@ test('a thread that ends answers nothing, and the next thread gets new questions
   clock.advance(PATIENCE_MS);
   const open = ask();
   questions.forget();
-  assert.deepEqual(await open, { kind: 'no answer in time' });
+  assert.deepEqual(await open, { kind: 'no-answer' });
   for (let count = 0; count < QUESTIONS_MAX; count += 1) void ask();
   assert.equal(sent.length, 2 + QUESTIONS_MAX);
   assert.equal(clock.pending, QUESTIONS_MAX, 'no timer is left of those that were forgotten');

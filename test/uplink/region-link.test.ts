@@ -441,7 +441,7 @@ test('while the disk fails nothing is acknowledged and posts are refused with a 
     assert.deepEqual(
       place.sent.flatMap((message) => (message.kind === 'post-stored' ? [[message.id, message.refusal]] : [])),
       [
-        [1, 'the outbox cannot be written'],
+        [1, 'outbox-failed'],
         [2, undefined],
       ],
     );
@@ -666,7 +666,9 @@ test('a rack with another version of the messages is refused', () =>
     place.report(['in words of another version']);
     place.link.receive(HELLO);
     await place.pass(5000);
-    assert.deepEqual(place.sent, [{ kind: 'refused', reason: 'uplink version 2 is not 1' }]);
+    assert.deepEqual(place.sent, [
+      { kind: 'refused', note: { note: 'link-versions', ownVersion: 2, otherVersion: 1 } },
+    ]);
     assert.deepEqual(place.requests, []);
     assert.equal(place.outbox.length, 0);
   }));

@@ -16,6 +16,7 @@ import { splitPath } from '../../files/file-tree.ts';
 import { foundStats } from '../../files/found-stats.ts';
 import { isOwnershipError, ownUserName } from '../../files/ownership.ts';
 import { MachineDirectory } from '../../machines/directory.ts';
+import { noteText } from '../../region/words/rack-reasons.ts';
 import { readHostMoment } from '../../store/host-clocks.ts';
 import { LEASE_FILE } from '../../store/lease-journal.ts';
 import { readDesiredState } from '../../uplink/desired-state-cache.ts';
@@ -61,8 +62,8 @@ export async function replayFile(options: ReplayOptions): Promise<number> {
 
 /** The daemon's state, as far as it is readable. */
 function readState(config: RackConfig, leftOut: string | undefined, notes: string[]) {
-  const { machines } = readDesiredState(config.stateDir, ({ file, reason }) => {
-    if (leftOut === undefined) notes.push(`${file}: ${reason}`);
+  const { machines } = readDesiredState(config.stateDir, (note) => {
+    if (leftOut === undefined) notes.push(noteText(note));
   });
   const path = join(config.stateDir, LEASE_FILE);
   try {

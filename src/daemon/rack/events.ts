@@ -26,7 +26,7 @@ export type DaemonEvent = RackEvent &
     | { readonly kind: 'clock.stepped'; readonly byMs: number }
     | ({ readonly kind: 'daemon.note' | 'daemon.leases-lost'; readonly note: string; readonly text: string } & RackNote)
     | ({
-        readonly kind: 'daemon.leases-restored' | 'daemon.leases-damaged';
+        readonly kind: 'daemon.leases-restored' | 'daemon.leases-damaged' | 'region.cache';
         readonly note: string;
         readonly text: string;
       } & RackNote)
@@ -60,7 +60,12 @@ export type DaemonEvent = RackEvent &
     | { readonly kind: 'metrics.listening'; readonly port: number }
     | { readonly kind: 'metrics.failed'; readonly port: number; readonly reason: string; readonly retryMs: number }
     | { readonly kind: 'region.up'; readonly addresses: string }
-    | { readonly kind: 'region.down'; readonly reason: string; readonly retryMs: number }
+    | ({
+        readonly kind: 'region.down';
+        readonly note: string;
+        readonly text: string;
+        readonly retryMs: number;
+      } & RackNote)
     | ({
         readonly kind: 'region.problem';
         readonly id: string;
@@ -70,7 +75,6 @@ export type DaemonEvent = RackEvent &
     | { readonly kind: 'region.unconfirmed'; readonly reason: string }
     | { readonly kind: 'region.confirmed' }
     | { readonly kind: 'region.desired-state'; readonly version: number; readonly machines: number }
-    | { readonly kind: 'region.cache'; readonly file: string; readonly reason: string }
     | ({ readonly kind: 'machine.known' | 'machine.changed' } & MachineFacts)
     | { readonly kind: 'machine.forgotten'; readonly name: string }
     | { readonly kind: 'daemon.close-failed'; readonly reason: string }
@@ -233,7 +237,7 @@ export const DAEMON_EVENTS: Readonly<Record<DaemonEvent['kind'], EventKind>> = {
     message: 'region stopped',
     explanation:
       'The region is not running; it is restarted after retryMs. Meanwhile the rack serves leases, names and boots of the machines it ' +
-      'knows, and keeps its events. If the region does not come back, reason says why.',
+      'knows, and keeps its events. If the region does not come back, text says why.',
   },
   'region.problem': {
     level: 'error',

@@ -26,6 +26,7 @@ import type { RackDescription } from '../../region/records/rack-description.ts';
 import type { RackNote } from '../../region/records/rack-note.ts';
 import { RateLimiter } from '../../region/shares/request-rates.ts';
 import { spoken } from '../../region/words/note.ts';
+import { noteText } from '../../region/words/rack-reasons.ts';
 import { startRegionThread } from '../../region-thread/worker.ts';
 import { openOutboxStore } from '../../store/outbox-database.ts';
 import { desiredStateTime } from '../../uplink/desired-state-cache.ts';
@@ -199,8 +200,8 @@ export class RegionSide {
       isAway: () => this.#uplink?.status().state !== 'up',
       isManaged: (address) => config().clusterInterfaces.some(({ network }) => networkContains(network, address)),
       keep: async ({ peer, contentType, path, body, token, bootMac }) => {
-        if (this.#uplink?.status().state === 'rejected') return 'the region refuses this rack';
-        if (!limiter.allows(formatIpv4(peer), clock.now())) return 'too many reports at once';
+        if (this.#uplink?.status().state === 'rejected') return 'rack-rejected';
+        if (!limiter.allows(formatIpv4(peer), clock.now())) return 'too-many-reports';
         const post = {
           at: Math.round(clock.wallTimeMs()),
           peer: formatIpv4(peer),
@@ -210,7 +211,7 @@ export class RegionSide {
           ...(token === undefined ? {} : { token }),
           ...(bootMac === undefined ? {} : { bootMac: formatMac(bootMac) }),
         };
-        return this.#uplink === undefined ? 'the rack has just started' : await this.#uplink.queuePost(post);
+        return this.#uplink === undefined ? 'rack-starting' : await this.#uplink.queuePost(post);
       },
     };
   }
@@ -269,14 +270,14 @@ export class RegionSide {
     });
   }
 
-  #trouble(reason: string, retryMs: number | undefined, code?: RackErrorCode): void {
+  #trouble(note: RackNote, retryMs: number | undefined, code?: RackErrorCode): void {
     if (retryMs !== undefined) {
-      this.#publish({ kind: 'region.down', at: this.#parts.clock.now(), reason, retryMs });
+      this.#publish({ kind: 'region.down', at: this.#parts.clock.now(), ...spoken(note), retryMs });
       return;
     }
     // The thread ends, is reported as down and started again.
     if (this.#wasUp || (code !== undefined && LIVED_WITH.has(code))) return;
-    this.#parts.onFatal(new RackError('region-failed', reason));
+    this.#parts.onFatal(new RackError('region-failed', noteText(note)));
   }
 
   #publish(event: DaemonEvent): void {

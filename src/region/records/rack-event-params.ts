@@ -150,6 +150,7 @@ const HTTP = {
   purpose: 'text?',
   port: 'number?',
   reason: 'text?',
+  region: 'text?',
   said: 'text?',
 } as const satisfies FormsOf<HttpEvent>;
 
@@ -168,7 +169,7 @@ const HTTP_FIELDS: FieldsOf<HttpEventKind, typeof HTTP> = {
   'http.failed': ['file', 'reason'],
   'http.posted': EXCHANGE,
   'http.forwarded': EXCHANGE,
-  'http.region-unreachable': ['file', 'reason'],
+  'http.region-unreachable': ['file', 'reason', 'region', 'said'],
 };
 
 /** By what right a name is claimed. */
@@ -247,7 +248,7 @@ const SERVICE = {
   'metrics.listening': { port: 'number' },
   'metrics.failed': { port: 'number', reason: 'text' },
   'region.up': { addresses: 'text' },
-  'region.down': { reason: 'text', retryMs: 'number' },
+  'region.down': { ...NOTED, retryMs: 'number' },
   'region.linked': { url: 'text', waiting: 'number' },
   'region.away': { ...NOTED, since: 'text' },
   'region.back': { awayMs: 'number', waiting: 'number' },
@@ -258,7 +259,7 @@ const SERVICE = {
   'region.problem': NOTED,
   'region.unconfirmed': { reason: 'text' },
   'region.confirmed': {},
-  'region.cache': { file: 'text', reason: 'text' },
+  'region.cache': NOTED,
   'region.desired-state': { version: 'number' },
   'region.post-queued': { bytes: 'number' },
   'region.post-refused': { reason: 'text' },

@@ -23,9 +23,13 @@ export const NOTE_FIELDS = {
     from: 'text?',
     until: 'text?',
   },
+  ...{ fault: 'text?', place: 'text?', found: 'text?', max: 'number?' },
   ...{ rack: 'text?', racks: 'text?', machine: 'text?', ownVersion: 'number?', otherVersion: 'number?' },
 } as const satisfies Forms;
 type Fields = { readonly [N in keyof typeof NOTE_FIELDS]: ValueOf<(typeof NOTE_FIELDS)[N]> };
+
+/** A `StateFault` of `machines/desired-state.ts`. */
+const STATE_FAULT = ['fault', 'place', 'found', 'max'] as const;
 
 /** The parameters of each note, by its code. */
 const NOTES = {
@@ -82,12 +86,17 @@ const NOTES = {
   'key-readable': ['file'],
   'state-unacknowledged': ['machine', 'racks', 'seconds'],
   'state-unkept': ['file', 'reason'],
-  'state-invalid': ['reason'],
+  'state-invalid': STATE_FAULT,
   'images-unread': ['reason'],
+  'cache-unread': ['file', 'reason'],
+  'cache-invalid': ['file', ...STATE_FAULT],
   'region-older': ['ownVersion', 'otherVersion', 'file'],
   'region-damaged': ['file', 'reason'],
   'loopback-only': [],
   'database-slow': ['seconds'],
+  // Why the region stopped.
+  'region-failed': ['reason'],
+  'region-ended': [],
   // The link to a remote region.
   'link-failed': ['reason'],
   'link-answers': ['url', 'status', 'said'],

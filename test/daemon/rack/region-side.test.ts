@@ -49,7 +49,7 @@ const report = (peer: (typeof MACHINES)[number]) => ({
 
 test('a host that reports endlessly does not prevent another machine’s report from being kept', async (context) => {
   const standIn = makeStandIn(context);
-  const limited = 'too many reports at once';
+  const limited = 'too-many-reports';
   let kept = 0;
   for (let index = 0; index < 3000; index += 1) if ((await standIn.keep(report(ATTACKER))) !== limited) kept += 1;
   for (const machine of MACHINES) assert.notEqual(await standIn.keep(report(machine)), limited);
@@ -58,7 +58,7 @@ test('a host that reports endlessly does not prevent another machine’s report 
 
 test('KEPT_PER_ADDRESS reports of an address and KEPT_RATE of all are kept; then a machine must try again', async (context) => {
   const standIn = makeStandIn(context);
-  const limited = 'too many reports at once';
+  const limited = 'too-many-reports';
   const keptOf = async (peer: (typeof MACHINES)[number], count: number): Promise<number> => {
     let kept = 0;
     for (let index = 0; index < count; index += 1) if ((await standIn.keep(report(peer))) !== limited) kept += 1;

@@ -1,7 +1,7 @@
 // Why TFTP and HTTP refuse a request, and why there is no such file: a sentence for each reason, with the remedy if there is one.
 
 import type { AssetRefusal } from '../../../boot/asset.ts';
-import type { HttpRefusal } from '../../../http/events.ts';
+import type { HttpRefusal, RegionUnreached } from '../../../http/events.ts';
 import type { TftpRefusal } from '../../../tftp/events.ts';
 
 export const TFTP_REASONS: Readonly<Record<TftpRefusal, string>> = {
@@ -32,6 +32,20 @@ export const HTTP_REASONS: Readonly<Record<HttpRefusal, string>> = {
   'body-too-large': 'The body is larger than the rack passes on to the region.',
   'proxy-busy':
     'Too many requests were waiting for the region, or this one was slower than others that waited for its place; the client tries again.',
+};
+
+/** For a request of the region that it does not answer, and a report that the rack cannot keep for it. */
+export const REGION_REASONS: Readonly<Record<RegionUnreached, string>> = {
+  'no-region': 'This rack has no region; set region.mode, or region.url, in its configuration.',
+  'region-silent': 'The region does not answer.',
+  'rack-rejected': 'The region refuses this rack.',
+  'too-many-reports': 'Too many reports arrive at once; the machine tries again.',
+  'rack-starting': 'The rack has just started.',
+  'thread-down': 'The thread that keeps reports is not running; it is started again.',
+  'no-answer': 'The thread that keeps reports has not answered in time; the disk may be slow.',
+  'too-many-waiting': 'Too many reports wait to be kept; the disk may be slow.',
+  'outbox-full': 'The outbox is full of reports; bring the region back.',
+  'outbox-failed': 'The outbox cannot be written; free some disk space.',
 };
 
 /** For a name that is not in the boot tree. */

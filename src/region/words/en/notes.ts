@@ -3,6 +3,7 @@
 // 1. A sentence says what is so, what follows from it, and what to do.
 
 import { counted } from '../../../counted.ts';
+import type { StateFault, StateFaultCode } from '../../../machines/desired-state.ts';
 import type { ConnectionRefusal } from '../../../net/connection-shares.ts';
 import type { NoteCode, NoteParams, RackNote } from '../../records/rack-note.ts';
 import type { Writers } from './table.ts';
@@ -51,6 +52,32 @@ const ENDED: Readonly<Record<ConnectionRefusal, string>> = {
   'body-gave-way': 'its large body came slowly, or was one of too many, while others waited for its place',
 };
 const endedBecause = (why: string): string => Object.entries(ENDED).find(([name]) => name === why)?.[1] ?? why;
+
+type Fault = Omit<StateFault, 'fault'>;
+/** What is wrong with a desired state. */
+const STATE_FAULTS: Readonly<Record<StateFaultCode, (fault: Fault) => string>> = {
+  'not-json': () => 'the desired state is not JSON',
+  'other-schema': ({ place, found, max }) => `${place}: ${found} is not ${max}; rack and region must be of one version`,
+  settings: ({ place, found }) => `${place}: ${found}`,
+  'not-object': ({ place, found }) => `${place}: ${valueText(found)} is not an object`,
+  'not-list': ({ place, found }) => `${place}: ${valueText(found)} is not a list`,
+  'too-many': ({ place, max }) => `${place}: more than ${max}`,
+  'not-text': ({ place, found }) => `${place}: ${valueText(found)} is not a text`,
+  'too-long': ({ place, max }) => `${place}: longer than ${counted(max, 'character')}`,
+  'not-integer': ({ place, found, max }) => `${place}: ${valueText(found)} is not a whole number from 0 to ${max}`,
+  'not-flag': ({ place, found }) => `${place}: ${valueText(found)} is not true or false`,
+  'not-uuid': ({ place, found }) => `${place}: ${valueText(found)} is not a UUID in lower case`,
+  'not-token': ({ place }) => `${place}: not 22 to 64 letters, digits, - or _`,
+  'not-purpose': ({ place, found }) => `${place}: ${valueText(found)} is not a purpose of a boot`,
+};
+/** Values that are named by their type. */
+const TYPES: ReadonlyMap<string, string> = new Map([
+  ['string', 'a long text'],
+  ['array', 'a list'],
+]);
+const valueText = (found: string): string => TYPES.get(found) ?? found;
+const stateFault = ({ fault, ...rest }: NoteParams['state-invalid']): string =>
+  Object.entries(STATE_FAULTS).find(([code]) => code === fault)?.[1](rest) ?? `${rest.place}: ${fault}`;
 
 const NOTE_SENTENCES: Writers<NoteParams> = {
   'sockets-chosen': () => 'Sockets are the portable ones, as configured.',
@@ -144,8 +171,10 @@ const NOTE_SENTENCES: Writers<NoteParams> = {
   'state-unacknowledged': ({ machine, racks, seconds }) =>
     `${machine} is switched on although ${racks} did not acknowledge its state within ${seconds} s: it may boot as before`,
   'state-unkept': ({ file, reason }) => `${file}: ${reason}`,
-  'state-invalid': ({ reason }) => reason,
+  'state-invalid': stateFault,
   'images-unread': ({ reason }) => `the images of this rack cannot be listed: ${reason}`,
+  'cache-unread': ({ file, reason }) => `${file}: ${reason}`,
+  'cache-invalid': ({ file, ...fault }) => `${file}: ${stateFault(fault)}`,
   'region-older': ({ ownVersion, otherVersion, file }) =>
     `region.db holds version ${ownVersion} of the desired state, but ${file} is of version ${otherVersion}: ` +
     'it is a copy from before, or the end of its write-ahead log was lost. Machines, accounts and settings of the time between are missing. ' +
@@ -157,6 +186,9 @@ const NOTE_SENTENCES: Writers<NoteParams> = {
     'region.listen has only loopback addresses: racks on other hosts cannot reach this region unless a proxy on this host passes their requests on',
   'database-slow': ({ seconds }) =>
     `the database did not close within ${seconds} s; all that it has confirmed is stored`,
+
+  'region-failed': ({ reason }) => reason,
+  'region-ended': () => 'its thread ended',
 
   'link-failed': ({ reason }) => reason,
   'link-answers': ({ url, status, said }) => `${url} answers ${status}: ${said}`,

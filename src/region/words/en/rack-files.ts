@@ -4,7 +4,7 @@ import { counted } from '../../../counted.ts';
 import type { HttpEventKind } from '../../../http/events.ts';
 import type { TftpEventKind } from '../../../tftp/events.ts';
 import type { HttpParams, TftpParams } from '../../records/rack-event-params.ts';
-import { FILE_REASONS, HTTP_REASONS, TFTP_REASONS } from './file-reasons.ts';
+import { FILE_REASONS, HTTP_REASONS, REGION_REASONS, TFTP_REASONS } from './file-reasons.ts';
 import { formatBytes, formatSpan } from './quantity.ts';
 import { lowerFirst } from './rack-dhcp.ts';
 
@@ -34,10 +34,11 @@ export const PURPOSE_CURES: Readonly<Record<string, string>> = {
 };
 
 const REASONS: ReadonlyMap<string, string> = new Map(
-  Object.entries({ ...TFTP_REASONS, ...HTTP_REASONS, ...FILE_REASONS }),
+  Object.entries({ ...TFTP_REASONS, ...HTTP_REASONS, ...FILE_REASONS, ...REGION_REASONS }),
 );
 
-function reasonText(reason: string | undefined): string {
+/** What a reason of TFTP, HTTP or a report means, and its name; a reason of another version is shown as it is. */
+export function reasonText(reason: string | undefined): string {
   if (reason === undefined) return 'no reason given';
   const known = REASONS.get(reason);
   return known === undefined ? reason : `${lowerFirst(known).replace(/\.$/, '')} (${reason})`;
@@ -147,6 +148,8 @@ export const HTTP_SENTENCES: Readonly<Record<HttpEventKind, (event: HttpParams) 
   'http.failed': (event) => `${fileOf(event)} could not be read for HTTP: ${event.reason ?? 'unknown'}; check the disk`,
   'http.posted': reported,
   'http.forwarded': (event) => exchanged(event, `Read ${fileOf(event)} from the region`, 'Requested'),
-  'http.region-unreachable': (event) =>
-    `Asked the region for ${fileOf(event)}, which does not answer: ${event.reason ?? 'unknown'}`,
+  'http.region-unreachable': ({ region, reason, said, ...event }) => {
+    const where = region === undefined ? '' : ` at ${region}`;
+    return `Asked the region${where} for ${fileOf(event)} in vain: ${reasonText(reason)}${said === undefined ? '' : `: ${said}`}`;
+  },
 };

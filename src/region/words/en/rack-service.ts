@@ -7,6 +7,7 @@ import { isNote } from '../../records/rack-note.ts';
 import { hintText } from './hints.ts';
 import { noteText } from './notes.ts';
 import { formatBytes, formatSpan } from './quantity.ts';
+import { reasonText } from './rack-files.ts';
 import { asSentence } from './sentences.ts';
 import type { Writers } from './table.ts';
 
@@ -84,7 +85,7 @@ export const SERVICE_SENTENCES: Writers<ServiceParams> = {
       : `Metrics cannot be served on ${f.address ?? ''}:${f.port} (${f.reason}): free the port, or set metrics.listen`,
   'region.up': (f) => `The region answers at ${f.addresses}`,
   'region.down': (f) =>
-    `The region stopped (${f.reason}) and restarts in ${formatSpan(f.retryMs)}; leases, names and boots continue`,
+    `The region stopped (${noteOf(f)}) and restarts in ${formatSpan(f.retryMs)}; leases, names and boots continue`,
   'region.linked': (f) => `Linked to the region at ${f.url} (${counted(f.waiting, 'event')} to send)`,
   'region.away': (f) =>
     `The region has not answered since ${f.since} (${noteOf(f)}): leases, names and boots continue, and events are kept`,
@@ -97,7 +98,7 @@ export const SERVICE_SENTENCES: Writers<ServiceParams> = {
   'region.post-queued': (f) =>
     `Reported while the region is away; the report (${formatBytes(f.bytes)}) is kept on disk`,
   'region.post-refused': (f) =>
-    `A report could not be kept while the region is away (${f.reason}): the machine must try again`,
+    `A report could not be kept while the region is away: ${reasonText(f.reason)}; the machine must try again`,
   'outbox.full': (f) =>
     `The outbox is full (${counted(f.waiting, 'event')}): ${counted(f.dropped, 'event was', 'events were')} dropped, the least important first; bring the region back`,
   'outbox.dead-letter': (f) =>
@@ -112,7 +113,7 @@ export const SERVICE_SENTENCES: Writers<ServiceParams> = {
   'region.problem': (f) => `The region has a problem: ${noteOf(f)}`,
   'region.unconfirmed': (f) => `No change can be made: ${f.reason}`,
   'region.confirmed': () => 'The database confirms changes again',
-  'region.cache': (f) => `The cached desired state is unusable: ${f.file}: ${f.reason}`,
+  'region.cache': (f) => `The cached desired state is unusable: ${noteOf(f)}`,
   'region.desired-state': (f) => `Applied version ${f.version} of the desired state`,
   'machine.known': (f) => `Known to the region as ${f.name} (${f.status}): ${nextBoot(f)}`,
   'machine.changed': (f) => `Now ${f.name} (${f.status}): ${nextBoot(f)}`,
