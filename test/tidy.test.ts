@@ -187,7 +187,10 @@ test('imports go downwards only, and protocol rooms never import each other', ()
   report(problems, 'move the shared thing down a level, or hand it in as a port');
 });
 
-test('only region/words reads the English words, so that another language is chosen in one folder', () => {
+/** The files that choose the language: for the region, for the command line and for the rack's loop. */
+const LANGUAGE_CHOSEN = ['language.ts', 'quantity.ts', 'rack-reasons.ts'];
+
+test('only region/words reads the English words, and three of its files choose the language', () => {
   const problems = sources
     .filter(({ path }) => !path.startsWith('region/words/'))
     .flatMap((source) =>
@@ -196,6 +199,23 @@ test('only region/words reads the English words, so that another language is cho
         .map(({ target }) => `${source.path} imports ${target}`),
     );
   report(problems, 'import region/words/quantity.ts, rack-reasons.ts or language.ts');
+  const choosing = sources
+    .filter(({ path }) => /^region\/words\/[^/]+$/.test(path) && path !== 'region/words/en.ts')
+    .filter((source) => importsOf(source).some(({ target, typeOnly }) => !typeOnly && /^\.\/en[./]/.test(target)));
+  assert.deepEqual(
+    choosing.map(({ path }) => basename(path)),
+    LANGUAGE_CHOSEN,
+  );
+});
+
+/** A number with its unit, in a template. */
+const WITH_UNIT = /\}(?:\$\{SPACE\}| )(?:ms|s|min|h|d|B|[KMGTP]iB)\b/;
+
+test('no page writes a number with a unit', () => {
+  const problems = sources
+    .filter(({ path, text }) => path.startsWith('region/page/') && WITH_UNIT.test(text))
+    .map(({ path }) => path);
+  report(problems, 'let a function of region/words/en/quantity.ts do it, which rounds before it chooses the unit');
 });
 
 /** Reports each circle among nodes of a graph. */

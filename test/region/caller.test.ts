@@ -7,7 +7,6 @@ import { findPeer, type KnownRacks, type Peer } from '../../src/region/api/calle
 import { isEncrypted } from '../../src/region/api/proxies.ts';
 import type { RegionConfig } from '../../src/region/config.ts';
 import { isLocalName } from '../../src/region/page/guard.ts';
-import { formatAge, formatDisk } from '../../src/region/page/values.ts';
 
 const network = parseNetwork('10.20.0.0/24');
 const CONFIG: RegionConfig = {
@@ -198,22 +197,4 @@ test('a name of this host is distinguished from a foreign one that points here',
   ]) {
     assert.equal(isLocalName(host), false, host);
   }
-});
-
-test('ages and sizes are what people say', () => {
-  const ages: [number, string][] = [
-    [-5, 'just now'],
-    [4000, 'just now'],
-    [59_000, '59 s ago'],
-    [60_000, '1 min ago'],
-    [7_199_000, '1 h ago'],
-    [172_800_000, '2 d ago'],
-  ];
-  for (const [ms, text] of ages) assert.equal(formatAge(ms), text);
-  const sizes: [number, string][] = [
-    [8_589_934_592, '8 GiB'],
-    [3_840_755_982_336, '3.5 TiB'],
-    [524_288, '0.5 MiB'],
-  ];
-  for (const [bytes, text] of sizes) assert.equal(formatDisk(bytes).replace('\u00a0', ' '), text);
 });

@@ -6,10 +6,11 @@ import { createHash } from 'node:crypto';
 import { refuseField } from '../api/answer.ts';
 import type { SshKey } from '../records/life-store.ts';
 import { type Html, html } from '../words/html.ts';
+import { formatAge } from '../words/quantity.ts';
 import { words } from '../words/text.ts';
 import { areaField, formOf, hiddenField, newPasswordFields } from './forms.ts';
 import { pageOf } from './parts.ts';
-import { formatAge, rolePill } from './values.ts';
+import { rolePill } from './values.ts';
 import {
   given,
   namedAsIn,

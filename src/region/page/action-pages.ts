@@ -7,13 +7,13 @@ import { statusRow } from '../records/lifecycle.ts';
 import type { Machine } from '../records/machine.ts';
 import type { ScriptKind } from '../records/script-store.ts';
 import { type Html, html, nothing } from '../words/html.ts';
+import { formatSize } from '../words/quantity.ts';
 import { words } from '../words/text.ts';
 import { addressField, deployFields, deployValues } from './deploy-form.ts';
 import { checkField, choiceOf, formOf, radioField, textField } from './forms.ts';
 import { actionsFor, isSwitched, MACHINE_ACTIONS, type MachineAction, machinePath } from './machine-actions.ts';
 import { pageOf, renderRefused } from './parts.ts';
 import { powerOf } from './power-part.ts';
-import { formatDisk } from './values.ts';
 import { findMachine, given, type Outcome, operate, outcomeOf, type PageDefinition, type View } from './view.ts';
 
 const COMMENT_MAX = 255;
@@ -69,7 +69,7 @@ function forceField(view: View, { owner, status }: Machine): Html {
 /** The size of its disks; empty: unknown. */
 function sizeOf({ facts }: Machine): string {
   const bytes = (facts?.disks ?? []).reduce((sum, disk) => sum + disk.bytes, 0);
-  return bytes === 0 ? '' : formatDisk(bytes);
+  return bytes === 0 ? '' : formatSize(bytes);
 }
 
 /** The choice of the operators' scripts, which run after the built-in checks. */

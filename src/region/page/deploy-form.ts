@@ -5,9 +5,9 @@
 import type { ListedImage } from '../life/deployment.ts';
 import type { Machine } from '../records/machine.ts';
 import { type Html, html, nothing } from '../words/html.ts';
+import { formatSize } from '../words/quantity.ts';
 import { words } from '../words/text.ts';
 import { areaField, CHOICES_SHOWN_MAX, type Choice, choiceField, choiceOf, radioField, textField } from './forms.ts';
-import { formatDisk } from './values.ts';
 import { given, type View } from './view.ts';
 
 /** Disks in the list. */
@@ -25,13 +25,13 @@ function imagesFor(images: readonly ListedImage[], machine: Machine): readonly L
 }
 
 const titleOf = ({ os, release, title, diskBytes }: ListedImage): string =>
-  `${title === '' ? `${os} ${release}` : title}${diskBytes === undefined ? '' : words.deploy.fills(formatDisk(diskBytes))}`;
+  `${title === '' ? `${os} ${release}` : title}${diskBytes === undefined ? '' : words.deploy.fills(formatSize(diskBytes))}`;
 
 function disksOf({ facts }: Machine): readonly Choice[] {
   const disks = (facts?.disks ?? []).slice(0, DISKS_MAX);
   const isLong = disks.length >= CHOICES_SHOWN_MAX;
   const named = disks.map(({ name, bytes, model }): Choice => {
-    const size = `${name} · ${formatDisk(bytes)}`;
+    const size = `${name} · ${formatSize(bytes)}`;
     return [name, isLong || model === '' ? size : `${size} · ${model}`];
   });
   return [['', words.deploy.disk.chosen], ...named];

@@ -1,9 +1,9 @@
 // The images that can be deployed, and the commands that add more.
 
 import { type Html, html } from '../words/html.ts';
+import { formatSize } from '../words/quantity.ts';
 import { words } from '../words/text.ts';
 import { cell, pageOf } from './parts.ts';
-import { formatDisk } from './values.ts';
 import type { PageDefinition, View } from './view.ts';
 
 /** Images on the page. */
@@ -18,8 +18,8 @@ async function render(view: View): Promise<Html> {
         <tr><td class="first"><div><div class="name">${os}/${release}</div><div class="small">${title}</div></div></td>
         ${cell(columns.architecture, subarchitecture === 'generic' ? architecture : `${architecture}/${subarchitecture}`)}
         ${cell(columns.version, html`${serial}<div class="small">${label}</div>`)}
-        ${cell(columns.download, formatDisk(bytes))}
-        ${cell(columns.onDisk, diskBytes === undefined ? '' : formatDisk(diskBytes))}
+        ${cell(columns.download, formatSize(bytes))}
+        ${cell(columns.onDisk, diskBytes === undefined ? '' : formatSize(diskBytes))}
         </tr>`,
   );
   const { system, architecture, version, download, onDisk } = columns;

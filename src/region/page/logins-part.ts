@@ -6,6 +6,7 @@ import { formatIpv4, type Ipv4, isLoopback } from '../../net/address.ts';
 import { describeLogins, type LoginDescription, mayDebug } from '../life/logins.ts';
 import type { Machine } from '../records/machine.ts';
 import { type Html, html, nothing } from '../words/html.ts';
+import { formatSpan } from '../words/quantity.ts';
 import { words } from '../words/text.ts';
 import { choiceField, formOf, hiddenField, textField } from './forms.ts';
 import { machinePath } from './machine-actions.ts';
@@ -37,7 +38,9 @@ export function systemLogin({ viewer }: View, machine: Machine, address: Ipv4 | 
     <div class="small">${words.logins.keys(isKnown, owner)}</div>`;
 }
 
-const minutes = (seconds: number): string => (seconds < 60 ? `${seconds} s` : `${Math.ceil(seconds / 60)} min`);
+/** In whole minutes, unless it is less than one. */
+const timeLeft = (seconds: number): string =>
+  formatSpan((seconds < 60 ? seconds : Math.ceil(seconds / 60) * 60) * 1000);
 
 function loginText(login: LoginDescription): Html {
   const { kind, ssh, isSimulated, hostKey, username, keys, secondsLeft } = login;
@@ -47,7 +50,7 @@ function loginText(login: LoginDescription): Html {
   const line = isReady
     ? html`<span class="copy">${ssh}</span><div class="small">${words.logins.hostKey(html`<span class="mono break">${hostKey}</span>`)}</div>`
     : html`<span class="soft">${words.logins.notYet}</span>`;
-  const left = secondsLeft === undefined ? undefined : minutes(secondsLeft);
+  const left = secondsLeft === undefined ? undefined : timeLeft(secondsLeft);
   return html`<dt>${title}</dt><dd>${line}<div class="small">${words.logins.with(keys, username, left)}</div></dd>`;
 }
 

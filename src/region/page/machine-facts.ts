@@ -6,9 +6,10 @@ import { bootPurpose } from '../records/boot-purpose.ts';
 import { type Machine, machineFqdn } from '../records/machine.ts';
 import { kernelParamsOf } from '../records/tags.ts';
 import { type Html, html, nothing } from '../words/html.ts';
+import { formatAge, formatSize } from '../words/quantity.ts';
 import { words } from '../words/text.ts';
 import { systemLogin } from './logins-part.ts';
-import { formatAge, formatDisk, formatMemory, SPACE } from './values.ts';
+import { formatMemory, SPACE } from './values.ts';
 import type { View } from './view.ts';
 
 /** Rows in each table: disks, interfaces, memory banks. */
@@ -70,7 +71,7 @@ function disksOf({ facts }: Machine): Html {
   if (disks.length === 0) return nothing;
   const rows = disks.map(({ name, bytes, model, serial, rotational }) => [
     html`<b>${name}</b>`,
-    formatDisk(bytes),
+    formatSize(bytes),
     model,
     serial === '' ? nothing : html`<span class="mono">${serial}</span>`,
     kindOfDisk(name, rotational),

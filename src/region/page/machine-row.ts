@@ -7,11 +7,12 @@ import type { MachineEvent } from '../records/machine-event.ts';
 import { isProblem, isWork } from '../records/machine-search.ts';
 import { remarkSentence } from '../words/event.ts';
 import { type Html, html, nothing } from '../words/html.ts';
+import { formatAge } from '../words/quantity.ts';
 import { asSentence, words } from '../words/text.ts';
 import { machinePath } from './machine-actions.ts';
 import { cell } from './parts.ts';
 import { driverName, powerOf, powerPill, powerTaskText } from './power-part.ts';
-import { cellText, disksText, eventText, formatAge, formatMemory, none, orNone, SPACE, statusPill } from './values.ts';
+import { cellText, disksText, eventText, formatMemory, none, orNone, SPACE, statusPill } from './values.ts';
 import type { View } from './view.ts';
 import { isWaiting, progressBar, workText } from './work-part.ts';
 

@@ -8,6 +8,7 @@ import type { Machine } from '../records/machine.ts';
 import type { MachineEvent } from '../records/machine-event.ts';
 import { eventSentence } from '../words/event.ts';
 import { type Html, html, nothing } from '../words/html.ts';
+import { formatAge } from '../words/quantity.ts';
 import { texts, words } from '../words/text.ts';
 import { formOf } from './forms.ts';
 import { machinePath } from './machine-actions.ts';
@@ -25,7 +26,7 @@ import { renderNotices } from './notices.ts';
 import { pageOf } from './parts.ts';
 import { renderRacks } from './racks-part.ts';
 import { isTakenReport } from './timeline.ts';
-import { eventText, formatAge, logLine, none } from './values.ts';
+import { eventText, logLine, none } from './values.ts';
 import { mayCall, type Outcome, operate, outcomeOf, type PageDefinition, type View } from './view.ts';
 
 const PAGE_EVENTS = 40;

@@ -2,11 +2,12 @@
 
 import type { User } from '../records/user.ts';
 import { type Html, html, nothing } from '../words/html.ts';
+import { formatAge } from '../words/quantity.ts';
 import { words } from '../words/text.ts';
 import { differing, ofNewPassword } from './account-page.ts';
 import { checkField, formOf, hiddenField, newPasswordFields, textField } from './forms.ts';
 import { pageOf } from './parts.ts';
-import { formatAge, rolePill } from './values.ts';
+import { rolePill } from './values.ts';
 import { given, mayCall, type Outcome, ofForm, operate, outcomeOf, type PageDefinition, type View } from './view.ts';
 
 const PATH = '/MAAS/people/';

@@ -5,10 +5,11 @@
 import { maySwitch } from '../life/power-life.ts';
 import type { Machine } from '../records/machine.ts';
 import { type Html, html, nothing } from '../words/html.ts';
+import { formatAge } from '../words/quantity.ts';
 import { powerText, words } from '../words/text.ts';
 import { formOf } from './forms.ts';
 import { isSwitched, machinePath } from './machine-actions.ts';
-import { cellText, formatAge } from './values.ts';
+import { cellText } from './values.ts';
 import { EDIT_MACHINE, mayCall, type View } from './view.ts';
 
 const COLOURS: Readonly<Record<Machine['powerState'], string>> = {

@@ -8,8 +8,9 @@ import { isAway, type Rack } from '../records/rack.ts';
 import type { Region } from '../region.ts';
 import { doubtWords } from '../words/event.ts';
 import { type Html, html, nothing, type Part } from '../words/html.ts';
+import { formatAge } from '../words/quantity.ts';
 import { texts, words } from '../words/text.ts';
-import { formatAge, none, SPACE } from './values.ts';
+import { none, SPACE } from './values.ts';
 
 /** Networks of one rack on the page. */
 const PAGE_NETWORKS_MAX = 6;

@@ -6,10 +6,10 @@
 import type { Machine } from '../records/machine.ts';
 import type { ResultStatus, ScriptResult } from '../records/script-store.ts';
 import { type Html, html, nothing } from '../words/html.ts';
+import { formatAge, formatSpan } from '../words/quantity.ts';
 import { words } from '../words/text.ts';
 import { machinePath } from './machine-actions.ts';
 import { signInLink } from './parts.ts';
-import { formatAge } from './values.ts';
 import type { View } from './view.ts';
 
 /** Runs on the page. */
@@ -29,12 +29,8 @@ const pill = (status: ResultStatus): Html =>
   html`<span class="pill ${COLOURS[status]}">${words.results.states[status]}</span>`;
 
 /** Its duration so far; empty if it has not begun. */
-function durationOf({ startedMs, endedMs }: ScriptResult, nowMs: number): string {
-  if (startedMs === undefined) return '';
-  const seconds = Math.max(0, ((endedMs ?? nowMs) - startedMs) / 1000);
-  if (seconds < 60) return `${seconds < 10 ? seconds.toFixed(1) : Math.round(seconds)} s`;
-  return `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s`;
-}
+const durationOf = ({ startedMs, endedMs }: ScriptResult, nowMs: number): string =>
+  startedMs === undefined ? '' : formatSpan((endedMs ?? nowMs) - startedMs);
 
 function resultItem(result: ScriptResult, nowMs: number, showsOutput: boolean): Html {
   const { id, name, kind, status, exitStatus, output, outputBytes } = result;

@@ -6,10 +6,11 @@
 import type { Script } from '../records/script-store.ts';
 import { TIMEOUT_SECONDS_DEFAULT } from '../scripts/script-text.ts';
 import { type Html, html, nothing } from '../words/html.ts';
+import { formatAge, formatSpan } from '../words/quantity.ts';
 import { words } from '../words/text.ts';
 import { areaField, choiceField, fileField, formOf, hiddenField, textField } from './forms.ts';
 import { pageOf } from './parts.ts';
-import { formatAge, pathBelow } from './values.ts';
+import { pathBelow } from './values.ts';
 import { given, mayCall, type Outcome, operate, outcomeOf, type PageDefinition, type View } from './view.ts';
 
 const PATH = '/MAAS/scripts/';
@@ -17,16 +18,11 @@ const ADD = { method: 'POST', path: 'scripts' } as const;
 const CHANGE = { method: 'PUT', path: 'scripts/{name}' } as const;
 const REMOVE = { method: 'DELETE', path: 'scripts/{name}' } as const;
 
-function timeText(seconds: number): string {
-  if (seconds % 3600 === 0) return `${seconds / 3600} h`;
-  return seconds % 60 === 0 ? `${seconds / 60} min` : `${seconds} s`;
-}
-
 function scriptItem(view: View, script: Script): Html {
   const { name, title, description, timeoutSeconds, position, changedMs } = script;
   const facts = [
     words.scripts.order(position),
-    words.scripts.atMost(timeText(timeoutSeconds)),
+    words.scripts.atMost(formatSpan(timeoutSeconds * 1000)),
     words.scripts.changed(formatAge(view.nowMs - changedMs)),
   ];
   const label = mayCall(view.viewer, CHANGE) ? words.forms.edit : words.scripts.read;

@@ -3,8 +3,9 @@
 import type { MachineEvent } from '../records/machine-event.ts';
 import { fieldsOf, isBootOffer, isIpxeOffer, isKernel, isRefused } from '../records/report-fields.ts';
 import { type Html, html, nothing } from '../words/html.ts';
+import { formatAge, formatOffset } from '../words/quantity.ts';
 import { words } from '../words/text.ts';
-import { eventText, formatAge, logLine } from './values.ts';
+import { eventText, logLine } from './values.ts';
 
 /** The newest events on the page; the API lists all. */
 export const PAGE_STEPS_MAX = 300;
@@ -71,14 +72,3 @@ function renderBoot(boot: Boot, nowMs: number): Html {
 
 const byWhom = ({ username }: MachineEvent): Html =>
   username === '' ? nothing : html` <span class="soft">(${username})</span>`;
-
-/** Below this, a time since the boot began has seconds: the steps of a slow commissioning must keep their order. */
-const WITH_SECONDS_MS = 600_000;
-
-/** The time since the boot began, in seconds, minutes or hours: `9.54 s`, `1:05 min`, `12 min`, `3 h`. */
-export function formatOffset(ms: number): string {
-  if (ms < 60_000) return `${(ms / 1000).toFixed(ms < 10_000 ? 2 : 1)} s`;
-  const minutes = Math.floor(ms / 60_000);
-  if (ms < WITH_SECONDS_MS) return `${minutes}:${String(Math.floor((ms % 60_000) / 1000)).padStart(2, '0')} min`;
-  return minutes < 120 ? `${minutes} min` : `${Math.floor(minutes / 60)} h`;
-}

@@ -1,4 +1,4 @@
-// Formats values for people: states, texts, ages and sizes.
+// Formats values for people: states, texts and sizes.
 
 import type { Happening } from '../records/event-params.ts';
 import { type MachineStatus, statusRow } from '../records/lifecycle.ts';
@@ -7,6 +7,7 @@ import type { MachineEvent } from '../records/machine-event.ts';
 import { isReported } from '../records/reported-event.ts';
 import { loggedSentence } from '../words/event.ts';
 import { type Html, html, nothing } from '../words/html.ts';
+import { formatSize } from '../words/quantity.ts';
 import { asSentence, plainWords, words } from '../words/text.ts';
 
 /** A non-breaking space, between a number and its unit. */
@@ -77,33 +78,14 @@ export const rolePill = ({ isAdmin }: { readonly isAdmin: boolean }): Html =>
     ? html`<span class="pill violet">${words.values.administrator}</span>`
     : html`<span class="pill grey">${words.values.user}</span>`;
 
-/** `3 s ago`, `5 min ago`, `2 h ago`, `4 d ago`. */
-export function formatAge(ms: number): string {
-  const seconds = Math.max(0, Math.round(ms / 1000));
-  const { ago, justNow } = words.values;
-  if (seconds < 5) return justNow;
-  if (seconds < 60) return ago(`${seconds} s`);
-  if (seconds < 3600) return ago(`${Math.floor(seconds / 60)} min`);
-  return ago(seconds < 172_800 ? `${Math.floor(seconds / 3600)} h` : `${Math.floor(seconds / 86_400)} d`);
-}
-
-/** A memory size in MiB or GiB; empty for 0. */
-export function formatMemory(mib: number): string {
-  if (mib === 0) return '';
-  return mib < 1024 ? `${mib}${SPACE}MiB` : `${Math.round((mib / 1024) * 10) / 10}${SPACE}GiB`;
-}
-
-/** The size of a disk or image in binary units, as the commands print it. */
-export function formatDisk(bytes: number): string {
-  const [unit, size] = bytes >= 2 ** 40 ? ['TiB', 2 ** 40] : bytes >= 2 ** 30 ? ['GiB', 2 ** 30] : ['MiB', 2 ** 20];
-  return `${Math.round((bytes / size) * 10) / 10}${SPACE}${unit}`;
-}
+/** A memory size; empty for 0. */
+export const formatMemory = (mib: number): string => (mib === 0 ? '' : formatSize(mib * 2 ** 20));
 
 /** The sizes of a machine's disks, equal ones counted together. */
 export function disksText(machine: Machine): string {
   const sizes = new Map<string, number>();
   for (const disk of machine.facts?.disks ?? []) {
-    const size = formatDisk(disk.bytes);
+    const size = formatSize(disk.bytes);
     sizes.set(size, (sizes.get(size) ?? 0) + 1);
   }
   return [...sizes].map(([size, count]) => (count === 1 ? size : `${count}${SPACE}×${SPACE}${size}`)).join(', ');

@@ -5,8 +5,8 @@ import type { Machine } from '../records/machine.ts';
 import { stepOf } from '../records/work.ts';
 import { remarkSentence } from '../words/event.ts';
 import { type Html, html, nothing } from '../words/html.ts';
+import { formatAge, formatSize } from '../words/quantity.ts';
 import { asSentence, words } from '../words/text.ts';
-import { formatAge, formatDisk } from './values.ts';
 
 const MINUTE_MS = 60_000;
 
@@ -33,8 +33,8 @@ export function workText({ work, statusReason }: Machine): string {
     doneBytes === undefined || totalBytes === undefined || totalBytes === 0
       ? ''
       : words.work.bytes(
-          formatDisk(doneBytes),
-          formatDisk(totalBytes),
+          formatSize(doneBytes),
+          formatSize(totalBytes),
           Math.floor((Math.min(doneBytes, totalBytes) / totalBytes) * 100),
         );
   return [asSentence(remarkSentence(step ?? statusReason)), bytes].filter((text) => text !== '').join(' · ');

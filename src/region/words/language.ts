@@ -30,5 +30,10 @@ interface Language {
   readonly shown: typeof EN.shown;
 }
 
+/** A sentence without parameters is a text in every language: `isFieldCode` of `refusal.ts` knows it by that. */
+interface PlainTexts {
+  readonly refusals: Readonly<Record<PlainCode, string>>;
+}
+
 /** The only language so far; put another one here, and in `quantity.ts` and `rack-reasons.ts`. */
-export const LANGUAGE: Language = EN;
+export const LANGUAGE: Language = EN satisfies PlainTexts;

@@ -1,3 +1,11 @@
 // Sizes and times in the language in use. Apart from `language.ts`, as the command line needs them without all the region's texts.
 
-export { formatBytes, formatDuration, formatSpan, formatWallTime } from './en/quantity.ts';
+export {
+  formatAge,
+  formatBytes,
+  formatDuration,
+  formatOffset,
+  formatSize,
+  formatSpan,
+  formatWallTime,
+} from './en/quantity.ts';

@@ -7,7 +7,7 @@ import { deployFields } from '../../../src/region/page/deploy-form.ts';
 import { machinePath } from '../../../src/region/page/machine-actions.ts';
 import { renderMachinePage } from '../../../src/region/page/machine-page.ts';
 import { renderPage } from '../../../src/region/page/machines-page.ts';
-import { bootsOf, formatOffset, renderTimeline } from '../../../src/region/page/timeline.ts';
+import { bootsOf, renderTimeline } from '../../../src/region/page/timeline.ts';
 import type { ReportFields } from '../../../src/region/records/event-params.ts';
 import type { MachineEvent, RackReport } from '../../../src/region/records/machine-event.ts';
 import { sentenceOf } from '../../support/sentences.ts';
@@ -187,8 +187,3 @@ test('a machine page shows the current address, or after the end of its lease th
     assert.doesNotMatch(await page(), /<dt>Address<\/dt><dd>10\.20\.0\.150</);
     assert.match(await page(), /<dt>Last seen with<\/dt><dd>10\.20\.0\.150</);
   }));
-
-test('the steps of the first ten minutes of a boot have seconds', () => {
-  const shown = [9540, 59_960, 65_000, 599_999, 600_000, 7_200_000].map(formatOffset);
-  assert.deepEqual(shown, ['9.54 s', '60.0 s', '1:05 min', '9:59 min', '10 min', '2 h']);
-});

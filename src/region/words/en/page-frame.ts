@@ -69,9 +69,6 @@ export const VALUES = {
   eventType: eventTypeName,
   administrator: 'administrator',
   user: 'user',
-  justNow: 'just now',
-  /** How long ago something was, with its unit, such as `5 min`. */
-  ago: (time: string): string => `${time} ago`,
   andMore: (count: number): string => `and ${count} more`,
   noEvents: 'No events yet.',
   events: 'Events',

@@ -1,16 +1,23 @@
 // Formats sizes, durations and times for people.
+//
+// 1. A value is rounded before its unit is chosen, so none reads `60 s` or `1024.0 KiB`.
+
+const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
 
 /** Formats a size: `4.2 GiB`. */
 export function formatBytes(bytes: number): string {
-  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
-  let value = bytes;
+  if (bytes < 1024) return `${bytes} B`;
+  let tenths = bytes * 10;
   let unit = 0;
-  while (value >= 1024 && unit < units.length - 1) {
-    value /= 1024;
+  while (Math.round(tenths) >= 10_240 && unit < UNITS.length - 1) {
+    tenths /= 1024;
     unit += 1;
   }
-  return `${unit === 0 ? value : value.toFixed(1)} ${units[unit] ?? ''}`;
+  return `${(Math.round(tenths) / 10).toFixed(1)} ${UNITS[unit] ?? ''}`;
 }
+
+/** The same for a narrow place: without `.0`, and with a space that does not break: `8 GiB`. */
+export const formatSize = (bytes: number): string => formatBytes(bytes).replace(/(?:\.0)? /, '\u00a0');
 
 /** Formats a duration, rounded to seconds: `3 h 12 min`. */
 export function formatDuration(ms: number): string {
@@ -24,9 +31,31 @@ export function formatDuration(ms: number): string {
 
 /** Formats a duration, precise to milliseconds if it is short: `3 ms`, `2.4 s`, `10 min`. */
 export function formatSpan(ms: number): string {
-  if (ms < 1000) return `${Math.max(0, Math.round(ms))} ms`;
-  if (ms < 60_000) return `${(ms / 1000).toFixed(1).replace(/\.0$/, '')} s`;
-  return formatDuration(ms).replace(/ 0 (?:s|min|h)$/, '');
+  const whole = Math.max(0, Math.round(ms));
+  if (whole < 1000) return `${whole} ms`;
+  const tenths = Math.round(whole / 100);
+  return tenths < 600 ? `${tenths / 10} s` : formatDuration(whole).replace(/ 0 (?:s|min|h)$/, '');
+}
+
+/** Formats the time since a beginning, so that steps keep their order: `9.54 s`, `59.9 s`, `1:05 min`, from 10 minutes on `12 min`, `3 h`. */
+export function formatOffset(ms: number): string {
+  const hundredths = Math.round(ms / 10);
+  if (hundredths < 1000) return `${(hundredths / 100).toFixed(2)} s`;
+  const tenths = Math.round(ms / 100);
+  if (tenths < 600) return `${(tenths / 10).toFixed(1)} s`;
+  const seconds = Math.round(ms / 1000);
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 10) return `${minutes}:${String(seconds % 60).padStart(2, '0')} min`;
+  return minutes < 120 ? `${minutes} min` : `${Math.floor(minutes / 60)} h`;
+}
+
+/** Formats how long ago something was: `3 s ago`, `5 min ago`, `2 h ago`, `4 d ago`. */
+export function formatAge(ms: number): string {
+  const seconds = Math.max(0, Math.round(ms / 1000));
+  if (seconds < 5) return 'just now';
+  if (seconds < 60) return `${seconds} s ago`;
+  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ago`;
+  return seconds < 172_800 ? `${Math.floor(seconds / 3600)} h ago` : `${Math.floor(seconds / 86_400)} d ago`;
 }
 
 /** Formats a wall time in UTC, to the second: `2026-11-20T11:02:03Z`. */

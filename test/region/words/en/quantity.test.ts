@@ -1,0 +1,104 @@
+// Sizes, durations and times, at the values where the unit changes.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import {
+  formatAge,
+  formatBytes,
+  formatDuration,
+  formatOffset,
+  formatSize,
+  formatSpan,
+} from '../../../../src/region/words/quantity.ts';
+
+const GIB = 2 ** 30;
+
+/** A function of a number, with its values. */
+const TABLES: readonly (readonly [(value: number) => string, readonly (readonly [number, string])[]])[] = [
+  [
+    formatBytes,
+    [
+      [0, '0 B'],
+      [1023, '1023 B'],
+      [1024, '1.0 KiB'],
+      [1024 * 1023.94, '1023.9 KiB'],
+      [1024 * 1023.96, '1.0 MiB'],
+      [2 ** 20 - 1, '1.0 MiB'],
+      [4.25 * GIB, '4.3 GiB'],
+      [2 ** 50, '1.0 PiB'],
+      [2 ** 62, '4096.0 PiB'],
+    ],
+  ],
+  [
+    formatSize,
+    [
+      [512, '512\u00a0B'],
+      [524_288, '512\u00a0KiB'],
+      [8 * GIB, '8\u00a0GiB'],
+      [3_840_755_982_336, '3.5\u00a0TiB'],
+      [10.04 * GIB, '10\u00a0GiB'],
+    ],
+  ],
+  [
+    formatDuration,
+    [
+      [-5, '0 s'],
+      [59_400, '59 s'],
+      [59_600, '1 min 0 s'],
+      [119_600, '2 min 0 s'],
+      [3_599_600, '1 h 0 min'],
+      [172_799_600, '2 d 0 h'],
+    ],
+  ],
+  [
+    formatSpan,
+    [
+      [-5, '0 ms'],
+      [999.4, '999 ms'],
+      [999.6, '1 s'],
+      [9940, '9.9 s'],
+      [9960, '10 s'],
+      [59_600, '59.6 s'],
+      [59_949, '59.9 s'],
+      [59_960, '1 min'],
+      [119_600, '2 min'],
+      [65_000, '1 min 5 s'],
+      [3_600_000, '1 h'],
+    ],
+  ],
+  [
+    formatOffset,
+    [
+      [9540, '9.54 s'],
+      [9994, '9.99 s'],
+      [9996, '10.0 s'],
+      [59_949, '59.9 s'],
+      [59_960, '1:00 min'],
+      [65_000, '1:05 min'],
+      [599_400, '9:59 min'],
+      [599_999, '10 min'],
+      [7_200_000, '2 h'],
+    ],
+  ],
+  [
+    formatAge,
+    [
+      [-5, 'just now'],
+      [4400, 'just now'],
+      [4600, '5 s ago'],
+      [59_000, '59 s ago'],
+      [59_600, '1 min ago'],
+      [3_599_600, '1 h ago'],
+      [7_199_000, '1 h ago'],
+      [172_800_000, '2 d ago'],
+    ],
+  ],
+];
+
+for (const [format, values] of TABLES)
+  test(`${format.name} rounds before it chooses the unit`, () => {
+    assert.deepEqual(
+      values.map(([value]) => format(value)),
+      values.map(([, text]) => text),
+    );
+  });
