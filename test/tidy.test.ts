@@ -612,27 +612,40 @@ test('no event and no note is given a ready sentence: codes and parameters becom
   );
 });
 
-test('a ready sentence is found in a field, a constant and a function of the file, and in the parameters of an event', () => {
+test('a ready sentence is found in a field, in what its name stands for, also in another file, and in parameters', () => {
   const found = [
     "export const a = { kind: 'room.what', reason: `the disk of @{host} is full` };",
     "export const b = { kind: 'room.what', reason: host === '' ? 'no host' : 'a-code' };",
     "const reason = 'it went away'; export const c = { kind: 'room.what', reason };",
     "const why = () => `@{host} failed`; export const d = { note: 'a-note', reason: why() };",
-    'function whyElse(): string { return `not @{host}`; }',
-    "export const e = { note: 'a-note', reason: whyElse() };",
+    "export const e = { note: 'a-note', reason: whyThere() };",
     "export const f = { code: 'a-code', params: { said: [host, 'or another'].join(' ') } };",
+    "const holder = host === '' ? { said: 'one domain' } : {}; export const g = { kind: 'room.what', ...holder };",
+    "export const h = refusal('a-code', { said: 'not this one' });",
+    "class A { said() { return 'it is full'; } tell() { const full = this.said(); return { kind: 'room.what', full }; } }",
   ];
   const right = [
-    "export const g = { kind: 'room.what', reason: 'a-code', message: host.trim(), file: `@{host}/leases.db` };",
-    "export const h = { kind: 'plain', reason: 'this is no event' }; export const i = { note: 'a-note', reason: host };",
+    "export const x = { kind: 'room.what', reason: 'a-code', message: host.trim(), file: `@{host}/leases.db` };",
+    "export const y = { kind: 'plain', reason: 'this is no event' }; export const z = { note: 'a-note', reason: host };",
+    "export const v = { note: 'a-note', reason: nearest(reason) }; export const w = refusal('a-code', { said: host });",
   ];
-  const lines = ["const host = 'host-1';", ...found, ...right];
-  const sample = writeTypedSample({ 'a.ts': lines.join('\n').replaceAll('@{', '${') });
+  const head = [
+    "import { nearest, whyElse as whyThere } from './b.ts';",
+    "const host = 'host-1'; const refusal = (...a: unknown[]) => a;",
+  ];
+  const there =
+    'export function whyElse(): string { return `not @{1}`; } export const nearest = (name: string) => name.trim();';
+  const file = (...lines: readonly string[]): string => lines.join('\n').replaceAll('@{', '${');
+  const sample = writeTypedSample({ 'a.ts': file(...head, ...found, ...right), 'b.ts': file(there) });
   try {
     const places = findReadySentences(() => false, sample).map((text) =>
       /^a\.ts:(\d+): (\w+)/.exec(text)?.slice(1).join(' '),
     );
-    assert.deepEqual(places, ['2 reason', '3 reason', '4 reason', '5 reason', '7 reason', '8 said']);
+    const fields = ['reason', 'reason', 'reason', 'reason', 'reason', 'said', 'said', 'said', 'full'];
+    assert.deepEqual(
+      places,
+      fields.map((field, index) => `${index + 3} ${field}`),
+    );
   } finally {
     sample.remove();
   }

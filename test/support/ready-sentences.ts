@@ -1,17 +1,26 @@
 // Ready sentences among the parameters of events, notes and refusals: texts with words, where codes and data belong.
+//
+// 1. Followed are names of constants and functions, of the same file or imported by it, and methods of `this`, up to FOLLOWED_MAX in a
+//    row. Not followed: parameters, so a text that is handed over; fields of other objects; what a port or a callback returns.
+// 2. The messages of errors are not looked at, nor are functions that only shape a text they are given.
 
+import { dirname, join } from 'node:path';
 import {
   isBlock,
   isCallExpression,
+  isConditionalExpression,
   isFunctionDeclaration,
   isIdentifier,
+  isMethodDeclaration,
   isNewExpression,
   isNoSubstitutionTemplateLiteral,
   isObjectLiteralExpression,
+  isParenthesizedExpression,
   isPropertyAccessExpression,
   isPropertyAssignment,
   isReturnStatement,
   isShorthandPropertyAssignment,
+  isSpreadAssignment,
   isStringLiteral,
   isTemplateExpression,
   isVariableDeclaration,
@@ -28,37 +37,71 @@ const MARKS: readonly (readonly [field: string, value: RegExp])[] = [
 ];
 /** A part of a sentence: two words, or one next to a value. */
 const WORDS = /[a-z]{2,} [a-z]{2,}|\} [a-z]{2,}|[a-z]{2,} \$\{/;
+/** Functions that take a code and its parameters. */
+const REFUSING: ReadonlySet<string> = new Set(['refusal', 'refuse', 'refuseField', 'mistake']);
+/** Names that are followed from a field to its sentence. */
+const FOLLOWED_MAX = 2;
 /** Fields that other programs read, which may have spaces. */
-const DATA: ReadonlySet<string> = new Set(['command']);
+const DATA: ReadonlySet<string> = new Set(['command', "'WWW-Authenticate'"]);
 
 /** Each with its place. @param isWords true for the path of a file that may write sentences */
 export const findReadySentences = (
   isWords: (path: string) => boolean,
   { project, folder }: { readonly project: string; readonly folder: string } = PRODUCT,
 ): readonly string[] =>
-  withProject(project, folder, (_opened, files) =>
-    files.flatMap((file) => {
+  withProject(project, folder, (_opened, files) => {
+    const names = allNames(files);
+    return files.flatMap((file) => {
       const path = file.fileName.slice(folder.length + 1);
       if (isWords(path)) return [];
-      const made = madeIn(file);
       return objectsOf(file).flatMap((object) => {
         const { line } = file.getLineAndCharacterOfPosition(object.getStart(file));
-        return sentencesIn(object, file, made).map((found) => `${path}:${line + 1}: ${found}`);
+        return sentencesIn(object, file, names).map((found) => `${path}:${line + 1}: ${found}`);
       });
-    }),
-  );
+    });
+  });
 
-/** What each name of a file stands for: the value of a constant, or what a function returns. */
-function madeIn(file: SourceFile): ReadonlyMap<string, readonly Node[]> {
-  const made = new Map<string, Node[]>();
+/** A value, and the file in which it is written. */
+interface Written {
+  readonly node: Node;
+  readonly file: SourceFile;
+}
+/** The values that each name of a file stands for. */
+type Names = ReadonlyMap<string, readonly Written[]>;
+
+/** Constants stand for their values, functions and methods for what they return. */
+function namesOf(file: SourceFile): Map<string, readonly Written[]> {
+  const names = new Map<string, readonly Written[]>();
+  const add = (name: Node, values: readonly Node[]): void => {
+    const text = name.getText(file);
+    names.set(text, [...(names.get(text) ?? []), ...values.map((node) => ({ node, file }))]);
+  };
   const visit = (node: Node): void => {
-    if (isVariableDeclaration(node) && node.initializer !== undefined)
-      made.set(node.name.getText(file), [...(made.get(node.name.getText(file)) ?? []), node.initializer]);
-    if (isFunctionDeclaration(node) && node.name !== undefined) made.set(node.name.getText(file), returnsOf(node));
+    if (isVariableDeclaration(node) && node.initializer !== undefined) add(node.name, [node.initializer]);
+    if ((isFunctionDeclaration(node) || isMethodDeclaration(node)) && node.name !== undefined)
+      add(node.name, returnsOf(node));
     node.forEachChild(visit);
   };
   visit(file);
-  return made;
+  return names;
+}
+
+const IMPORT = /^import \{([^}]*)\} from '(\.[^']*)';$/gm;
+
+/** The names of each file, with those that it imports. */
+function allNames(files: readonly SourceFile[]): ReadonlyMap<string, Names> {
+  const own = new Map(files.map((file) => [file.fileName, namesOf(file)]));
+  const all = new Map<string, Names>();
+  for (const file of files) {
+    const names = new Map(own.get(file.fileName));
+    for (const [, list = '', target = ''] of file.text.matchAll(IMPORT)) {
+      const there = own.get(join(dirname(file.fileName), target));
+      for (const [, name = '', as = name] of list.matchAll(/(\w+)(?: as (\w+))?(?=\s*(?:,|$))/g))
+        names.set(as, [...(names.get(as) ?? []), ...(there?.get(name) ?? [])]);
+    }
+    all.set(file.fileName, names);
+  }
+  return all;
 }
 
 function returnsOf(body: Node): Node[] {
@@ -71,12 +114,14 @@ function returnsOf(body: Node): Node[] {
   return found;
 }
 
-/** The objects of a file that are events or notes. */
+/** The objects of a file that are events or notes, or the parameters of a code. */
 function objectsOf(file: SourceFile): readonly ObjectLiteralExpression[] {
   const found: ObjectLiteralExpression[] = [];
   const visit = (node: Node): void => {
     if (isObjectLiteralExpression(node) && node.properties.some((one) => isMark(one, file))) found.push(node);
     if (isObjectLiteralExpression(node)) found.push(...paramsOf(node, file));
+    if (isCallExpression(node) && REFUSING.has(node.expression.getText(file)))
+      found.push(...node.arguments.filter(isObjectLiteralExpression));
     node.forEachChild(visit);
   };
   visit(file);
@@ -96,39 +141,60 @@ const isMark = (property: Node, file: SourceFile): boolean =>
   isPropertyAssignment(property) &&
   MARKS.some(([name, value]) => property.name.getText(file) === name && value.test(property.initializer.getText(file)));
 
-/** The fields of an object that have a sentence, written there or by a name of the same file. */
+/** The fields of an object that have a sentence. */
 function sentencesIn(
   object: ObjectLiteralExpression,
   file: SourceFile,
-  made: ReadonlyMap<string, readonly Node[]>,
+  names: ReadonlyMap<string, Names>,
 ): readonly string[] {
-  return object.properties.flatMap((property) => {
+  return object.properties.flatMap((property): readonly string[] => {
+    if (isSpreadAssignment(property))
+      return objectsFor({ node: property.expression, file }, names).flatMap((part) =>
+        sentencesIn(part.object, part.file, names),
+      );
     if (!(isPropertyAssignment(property) || isShorthandPropertyAssignment(property))) return [];
     const name = property.name.getText(file);
-    const values = isPropertyAssignment(property) ? [property.initializer] : (made.get(name) ?? []);
-    const isReady = values.some((value) => hasWords(value, file, made, true));
-    return isReady && !DATA.has(name) ? [`${name}: ${values.map((value) => value.getText(file)).join(' | ')}`] : [];
+    const value = isPropertyAssignment(property) ? property.initializer : property.name;
+    return hasWords({ node: value, file }, names) && !DATA.has(name) ? [`${name}: ${value.getText(file)}`] : [];
   });
 }
 
-function hasWords(
-  node: Node,
-  file: SourceFile,
-  made: ReadonlyMap<string, readonly Node[]>,
-  mayFollow: boolean,
-): boolean {
+/** The objects that an expression may stand for. */
+function objectsFor(
+  { node, file }: Written,
+  names: ReadonlyMap<string, Names>,
+  follows = FOLLOWED_MAX,
+): readonly { readonly object: ObjectLiteralExpression; readonly file: SourceFile }[] {
+  if (isObjectLiteralExpression(node)) return [{ object: node, file }];
+  if (isParenthesizedExpression(node)) return objectsFor({ node: node.expression, file }, names, follows);
+  if (isConditionalExpression(node))
+    return [node.whenTrue, node.whenFalse].flatMap((one) => objectsFor({ node: one, file }, names, follows));
+  const targets = follows === 0 ? [] : followed(node, file, names.get(file.fileName) ?? new Map());
+  return targets.flatMap((target) => objectsFor(target, names, follows - 1));
+}
+
+/** What a name, or the call of a name, stands for. */
+function followed(node: Node, file: SourceFile, names: Names): readonly Written[] {
+  const called = isCallExpression(node) ? node.expression : node;
+  if (isIdentifier(called)) return names.get(called.getText(file)) ?? [];
+  const isOwn = isPropertyAccessExpression(called) && called.expression.getText(file) === 'this';
+  return isOwn && isCallExpression(node) ? (names.get(called.name.getText(file)) ?? []) : [];
+}
+
+/** @param follows how many names may still be followed */
+function hasWords({ node, file }: Written, names: ReadonlyMap<string, Names>, follows = FOLLOWED_MAX): boolean {
   if (isStringLiteral(node) || isNoSubstitutionTemplateLiteral(node) || isTemplateExpression(node))
     return WORDS.test(node.getText(file));
   // Errors say what they say, and an object within has marks of its own.
   if (isNewExpression(node) || isObjectLiteralExpression(node)) return false;
+  const targets = follows === 0 ? [] : followed(node, file, names.get(file.fileName) ?? new Map());
+  if (targets.some((target) => hasWords(target, names, follows - 1))) return true;
   if (isPropertyAccessExpression(node) && isIdentifier(node.expression)) return false;
-  const called = isCallExpression(node) ? node.expression : node;
-  const followed = mayFollow && isIdentifier(called) ? (made.get(called.getText(file)) ?? []) : [];
-  if (followed.some((value) => hasWords(value, file, made, false))) return true;
-  if (isBlock(node)) return returnsOf(node).some((value) => hasWords(value, file, made, false));
+  if (isBlock(node)) return returnsOf(node).some((value) => hasWords({ node: value, file }, names, follows));
   let found = false;
   node.forEachChild((child) => {
-    found ||= hasWords(child, file, made, mayFollow);
+    // A name among the arguments of a call says what the function gets, not what it returns.
+    found ||= hasWords({ node: child, file }, names, isCallExpression(node) ? 0 : follows);
   });
   return found;
 }
