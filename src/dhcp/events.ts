@@ -15,6 +15,10 @@ export interface DhcpEvent extends RackEvent {
   readonly leaseSeconds?: number | undefined;
   readonly source?: AllocationSource | undefined;
   readonly renewal?: boolean | undefined;
+  /** Of leases that cannot be written: their database, how long a write lasts, and what the database says. */
+  readonly database?: string | undefined;
+  readonly milliseconds?: number | undefined;
+  readonly said?: string | undefined;
   /** The kind of the boot client, if it boots from the network. */
   readonly client?: string | undefined;
   readonly architecture?: number | undefined;

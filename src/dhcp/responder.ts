@@ -33,6 +33,7 @@ import { type DhcpCounters, FAULT_NAMES, faultName, MESSAGE_NAMES, messageName }
 import { DHCP_EVENT_KINDS, type DhcpEvent } from './events.ts';
 import { DurableQueue } from './leases/durable-queue.ts';
 import type { Lease } from './leases/lease.ts';
+import type { JournalFault } from './leases/lease-journal.ts';
 import { isActive, isHeld } from './leases/lease-table.ts';
 import { Offers } from './leases/offers.ts';
 import { recordOfUse } from './leases/set-aside.ts';
@@ -105,8 +106,11 @@ export class Responder {
     });
     ports.journal.listen({
       onDurable: (sequence) => this.#onDurable(sequence),
-      onFailed: (from, to, reason) => this.#onFailed(from, to, reason),
-      onSlow: (reason) => this.#onSlow(reason),
+      onFailed: (from, to, fault) => this.#onFailed(from, to, fault),
+      onSlow: (fault) => {
+        this.#reportStoreFailed(fault, ports.clock.now());
+        this.#finishTurn();
+      },
       onAvailable: () => this.#onAvailable(),
     });
   }
@@ -328,24 +332,19 @@ export class Responder {
     this.#finishTurn();
   }
 
-  #onFailed(from: number, to: number, reason: string): void {
+  #onFailed(from: number, to: number, fault: JournalFault): void {
     const now = this.#ports.clock.now();
     this.#ports.table.rollBack(from, to, now);
-    this.#reportStoreFailed(reason, now);
+    this.#reportStoreFailed(fault, now);
     for (const { event, isFound } of this.#waiting.fail(from, to))
       if (isFound !== true) this.#refuse({ ...event, at: now }, 'store-unavailable');
     this.#finishTurn();
   }
 
-  #onSlow(reason: string): void {
-    this.#reportStoreFailed(reason, this.#ports.clock.now());
-    this.#finishTurn();
-  }
-
-  #reportStoreFailed(reason: string, now: Instant): void {
+  #reportStoreFailed(fault: JournalFault, now: Instant): void {
     if (this.#storeFailed) return;
     this.#storeFailed = true;
-    this.#conclude({ reply: undefined, event: { kind: 'dhcp.store-unavailable', at: now, reason } });
+    this.#conclude({ reply: undefined, event: { kind: 'dhcp.store-unavailable', at: now, ...fault } });
   }
 
   #onAvailable(): void {

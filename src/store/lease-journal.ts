@@ -24,8 +24,14 @@ import type { Clock, Instant, Timer } from '../clock.ts';
 import { type DurationCounts, Durations } from '../counters.ts';
 import type { Lease } from '../dhcp/leases/lease.ts';
 import { storeLease } from '../dhcp/leases/lease-clock.ts';
-import { JOURNAL_PENDING_MAX, type LeaseJournal, type LeaseJournalListener } from '../dhcp/leases/lease-journal.ts';
+import {
+  JOURNAL_PENDING_MAX,
+  type JournalFault,
+  type LeaseJournal,
+  type LeaseJournalListener,
+} from '../dhcp/leases/lease-journal.ts';
 import { errorText, RackError } from '../errors.ts';
+import { journalText } from '../region/words/rack-reasons.ts';
 import type { LeaseDamage } from './damaged-row.ts';
 import type { DiskWork } from './disk-work.ts';
 import { HostClocks } from './host-clocks.ts';
@@ -115,7 +121,7 @@ export class WorkerLeaseJournal implements LeaseJournal {
   #worker: Worker | undefined;
   #listener: LeaseJournalListener | undefined;
   #state: 'open' | 'slow' | 'failing' | 'closing' | 'closed' = 'open';
-  #reason: string | undefined;
+  #fault: JournalFault | undefined;
   #retry: Timer | undefined;
   readonly #watch: WriteWatch;
   /** The worker's current database call. */
@@ -176,7 +182,7 @@ export class WorkerLeaseJournal implements LeaseJournal {
     if (!this.available) {
       throw new RackError(
         'store-unavailable',
-        `a lease cannot be stored: ${this.#reason ?? 'too many wait for the disk'}`,
+        `a lease cannot be stored: ${this.status().reason ?? 'too many wait for the disk'}`,
       );
     }
     if (this.#gathering.records >= BATCH_RECORDS_MAX) {
@@ -198,7 +204,7 @@ export class WorkerLeaseJournal implements LeaseJournal {
   status(): LeaseJournalStatus {
     return {
       available: this.available,
-      reason: this.#reason,
+      reason: this.#fault && journalText(this.#fault),
       pending: this.#last - this.#settled,
       durableSequence: this.#durable,
       ...this.#counts,
@@ -238,12 +244,12 @@ export class WorkerLeaseJournal implements LeaseJournal {
     // Act on a failure only when the thread ends: by then all its messages, `durable` included, have arrived.
     let failure: string | undefined;
     worker.on('error', (error) => {
-      failure = `the journal's thread failed: ${errorText(error)}`;
+      failure = errorText(error);
     });
     worker.on('exit', (code) => {
       this.#worker = undefined;
       const isClosing = this.#state === 'closing';
-      if (!isClosing || this.#last > this.#settled) this.#fail(failure ?? `the journal's thread ended with ${code}`);
+      if (!isClosing || this.#last > this.#settled) this.#fail('thread-ended', failure ?? String(code));
       if (isClosing) this.#finish();
     });
   }
@@ -276,9 +282,13 @@ export class WorkerLeaseJournal implements LeaseJournal {
   #onSlow(cause: SlowCause): void {
     if (this.#state !== 'open' || !this.#outstanding) return;
     this.#state = 'slow';
-    this.#reason = `${this.#path}: ${slowReason(cause)}`;
+    const [reason, milliseconds] =
+      cause === 'disk'
+        ? (['disk-slow', JOURNAL_SLOW_MS] as const)
+        : (['host-busy', STARVED_FACTOR * JOURNAL_SLOW_MS] as const);
+    this.#fault = { reason, database: this.#path, milliseconds };
     this.#counts.failures += 1;
-    this.#listener?.onSlow(this.#reason);
+    this.#listener?.onSlow(this.#fault);
   }
 
   #probe(): void {
@@ -298,7 +308,7 @@ export class WorkerLeaseJournal implements LeaseJournal {
         this.#onDurable(message.sequence);
         return;
       case 'failed':
-        this.#fail(message.reason);
+        this.#fail('write-failed', message.reason);
         return;
       case 'writable':
         this.#onProbed(message.tookMs);
@@ -335,13 +345,13 @@ export class WorkerLeaseJournal implements LeaseJournal {
   }
 
   /** Takes back everything pending, and tries again later. */
-  #fail(reason: string): void {
+  #fail(reason: JournalFault['reason'], said: string): void {
     if (this.#state === 'closed') return;
     clearImmediate(this.#turnEnd);
     this.#turnEnd = undefined;
     this.#outstanding = false;
     this.#watch.end();
-    this.#reason = `${this.#path}: ${reason}`;
+    this.#fault = { reason, database: this.#path, said };
     this.#counts.failures += 1;
     const from = this.#settled + 1;
     this.#settled = this.#last;
@@ -353,7 +363,7 @@ export class WorkerLeaseJournal implements LeaseJournal {
       this.#state = 'failing';
       this.#probeLater();
     }
-    if (from <= this.#last) this.#listener?.onFailed(from, this.#last, this.#reason);
+    if (from <= this.#last) this.#listener?.onFailed(from, this.#last, this.#fault);
   }
 
   async #tryAgain(): Promise<void> {
@@ -369,7 +379,7 @@ export class WorkerLeaseJournal implements LeaseJournal {
       if (this.#state === 'failing') this.#probe();
       else this.#post({ kind: 'close' });
     } catch (error) {
-      this.#fail(errorText(error));
+      this.#fail('write-failed', errorText(error));
     }
   }
 
@@ -377,20 +387,12 @@ export class WorkerLeaseJournal implements LeaseJournal {
   #onProbed(tookMs: number): void {
     if (this.#state !== 'failing' && this.#state !== 'slow') return;
     if (tookMs > JOURNAL_PROMPT_MS) {
-      this.#reason = `${this.#path}: a write to the disk took ${Math.round(tookMs)} ms`;
+      this.#fault = { reason: 'probe-slow', database: this.#path, milliseconds: Math.round(tookMs) };
       this.#probeLater();
       return;
     }
     this.#state = 'open';
-    this.#reason = undefined;
+    this.#fault = undefined;
     this.#listener?.onAvailable();
   }
-}
-
-/** The reason for a slow write. It blames the disk only if a call of the disk took that long. */
-function slowReason(cause: SlowCause): string {
-  const slowS = JOURNAL_SLOW_MS / 1000;
-  return cause === 'disk'
-    ? `the disk has not taken a write within ${slowS} s`
-    : `a write is not done after ${STARVED_FACTOR * slowS} s, though no call of the disk took ${slowS} s: the processors of this host are too busy`;
 }

@@ -5,7 +5,7 @@ import type { BootPlan, BootQuery } from '../../src/boot/plan.ts';
 import { instant, later, seconds } from '../../src/clock.ts';
 import type { DhcpState } from '../../src/dhcp/answers/inquiry.ts';
 import type { Lease, LeaseState } from '../../src/dhcp/leases/lease.ts';
-import type { LeaseJournal, LeaseJournalListener } from '../../src/dhcp/leases/lease-journal.ts';
+import type { JournalFault, LeaseJournal, LeaseJournalListener } from '../../src/dhcp/leases/lease-journal.ts';
 import { LeaseTable } from '../../src/dhcp/leases/lease-table.ts';
 import { type OfferPlace, Offers } from '../../src/dhcp/leases/offers.ts';
 import { type DhcpConfig, type DhcpSubnet, PROXY_PORT } from '../../src/dhcp/networks/config.ts';
@@ -267,6 +267,8 @@ export class TestNetwork implements DatagramNetwork {
   }
 }
 
+const FULL: JournalFault = { reason: 'write-failed', database: 'leases.db', said: 'disk full' };
+
 /** A journal whose disk the test moves by hand. */
 export class TestJournal implements LeaseJournal {
   available = true;
@@ -302,17 +304,17 @@ export class TestJournal implements LeaseJournal {
   }
 
   /** The disk refuses what is pending. */
-  fail(reason = 'disk full'): void {
+  fail(): void {
     const lost = this.pending.splice(0);
     this.available = false;
     const [first] = lost;
-    if (first !== undefined) this.#listener?.onFailed(first.sequence, this.#sequence, reason);
+    if (first !== undefined) this.#listener?.onFailed(first.sequence, this.#sequence, FULL);
   }
 
   /** The disk takes too long; what is pending stays pending. */
-  slow(reason = 'disk slow'): void {
+  slow(): void {
     this.available = false;
-    this.#listener?.onSlow(reason);
+    this.#listener?.onSlow({ ...FULL, reason: 'disk-slow' });
   }
 
   recover(): void {

@@ -155,7 +155,7 @@ test('when the disk is slow there is no OFFER, appended records get their ACK, a
     rig.network.take().map(({ message }) => inShort(message)),
     ['ack 10.20.0.105'],
   );
-  assert.deepEqual(rig.reported().slice(0, 2), ['dhcp.store-unavailable disk slow', 'dhcp.refused store-unavailable']);
+  assert.deepEqual(rig.reported().slice(0, 2), ['dhcp.store-unavailable disk-slow', 'dhcp.refused store-unavailable']);
   rig.journal.recover();
   assert.deepEqual(rig.reported(), ['dhcp.store-restored']);
 });
@@ -201,7 +201,7 @@ test('when the disk refuses there is no ACK, no OFFER, and the address is free a
   assert.deepEqual(rig.network.take(), []);
   assert.equal(rig.table.find(ip('10.20.0.105')), undefined);
   assert.deepEqual(rig.notices, []);
-  assert.deepEqual(rig.reported(), ['dhcp.store-unavailable disk full', 'dhcp.refused store-unavailable']);
+  assert.deepEqual(rig.reported(), ['dhcp.store-unavailable write-failed', 'dhcp.refused store-unavailable']);
   assert.deepEqual(rig.ask(discover(MAC_B)), []);
   assert.deepEqual(rig.ask(select(MAC_B, '10.20.0.105')), []);
   assert.deepEqual(

@@ -60,8 +60,8 @@ test('the journal survives a full disk', { skip: root ? false : 'needs root to m
           pending.delete(one);
         }
       },
-      onFailed(from, to, why) {
-        reason = why;
+      onFailed(from, to, { said = '' }) {
+        reason = said;
         for (let sequence = from; sequence <= to; sequence += 1) {
           assert.ok(pending.delete(sequence), `sequence ${sequence} was pending`);
         }

@@ -44,7 +44,7 @@ journal.listen({
     writeSync(1, `${sequence}\n`);
     fill(sequence);
   },
-  onFailed(from, to, reason) {
+  onFailed(from, to, { reason }) {
     throw new Error(`${from} to ${to} failed: ${reason}`);
   },
   onSlow() {},

@@ -46,6 +46,14 @@ const SENTENCES: readonly (readonly [Readonly<Record<string, unknown>> & { reado
   ],
   [{ kind: 'dhcp.ack', leaseSeconds: 30, renewal: false }, 'Leased 10.20.0.100 for 30 s'],
   [
+    { kind: 'dhcp.store-unavailable', reason: 'disk-slow', database: 'l.db', milliseconds: 2000 },
+    'Leases cannot be written (l.db: the disk has not taken a write within 2 s): none is granted until they can be',
+  ],
+  [
+    { kind: 'dhcp.store-unavailable', reason: 'write-failed', database: 'l.db', said: 'database is full' },
+    'Leases cannot be written (l.db: database is full): none is granted until they can be',
+  ],
+  [
     { kind: 'region.down', note: 'region-failed', reason: 'no space left', retryMs: 500 },
     'The region stopped (no space left) and restarts in 500 ms; leases, names and boots continue',
   ],

@@ -10,6 +10,7 @@ import type { Lease } from '../../src/dhcp/leases/lease.ts';
 import { JOURNAL_PENDING_MAX, type LeaseJournal } from '../../src/dhcp/leases/lease-journal.ts';
 import { RackError } from '../../src/errors.ts';
 import { ipv4, mac } from '../../src/net/address.ts';
+import { journalText } from '../../src/region/words/rack-reasons.ts';
 import { FOLD_IDLE_RECORDS_MIN } from '../../src/store/lease-folder.ts';
 import {
   JOURNAL_PROMPT_MS,
@@ -52,8 +53,8 @@ class Calls {
         assert.ok(sequence > this.durable, 'sequences only grow');
         this.durable = sequence;
       },
-      onFailed: (from, to, reason) => void this.failed.push({ from, to, reason }),
-      onSlow: (reason) => void this.slow.push(reason),
+      onFailed: (from, to, fault) => void this.failed.push({ from, to, reason: journalText(fault) }),
+      onSlow: (fault) => void this.slow.push(journalText(fault)),
       onAvailable: () => {
         this.available += 1;
       },
@@ -269,7 +270,7 @@ test('a disk that takes seconds is unavailable until a write is prompt again, an
   await sleep(JOURNAL_PROMPT_MS + 100);
   other.exec('COMMIT');
   await until('the slow probe is reported', () =>
-    /a write to the disk took \d+ ms/.test(journal.status().reason ?? ''),
+    /a write to the disk took [\d.]+ m?s/.test(journal.status().reason ?? ''),
   );
   assert.equal(calls.available, 0);
 

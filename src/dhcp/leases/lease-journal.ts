@@ -10,13 +10,23 @@ import type { Lease } from './lease.ts';
 /** How many records may wait for the disk; beyond this `append` refuses. */
 export const JOURNAL_PENDING_MAX = 65_536;
 
+/** Why leases cannot be written. */
+export interface JournalFault {
+  readonly reason: 'write-failed' | 'thread-ended' | 'disk-slow' | 'host-busy' | 'probe-slow';
+  readonly database: string;
+  /** How long a write lasts, or lasted. */
+  readonly milliseconds?: number;
+  /** What the database says, or the thread at its end. */
+  readonly said?: string;
+}
+
 export interface LeaseJournalListener {
   /** Every record up to and including `sequence` is on disk. */
   onDurable(sequence: number): void;
   /** Records `from` to `to`, inclusive, were not written and never will be. The journal is unavailable from now on. */
-  onFailed(from: number, to: number, reason: string): void;
+  onFailed(from: number, to: number, fault: JournalFault): void;
   /** The disk takes too long; the journal is unavailable from now on. Appended records may still become durable, or fail. */
-  onSlow(reason: string): void;
+  onSlow(fault: JournalFault): void;
   /** A write succeeded again, in good time; the journal is available from now on. */
   onAvailable(): void;
 }

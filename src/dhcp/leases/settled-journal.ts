@@ -42,11 +42,11 @@ export class SettledJournal implements LeaseJournal {
         listener.onDurable(sequence);
         if (this.#waiters.length > 0) this.#answer((waiter) => waiter.sequence <= sequence, true);
       },
-      onFailed: (from, to, reason) => {
-        listener.onFailed(from, to, reason);
+      onFailed: (from, to, fault) => {
+        listener.onFailed(from, to, fault);
         this.#answer((waiter) => waiter.sequence >= from && waiter.sequence <= to, false);
       },
-      onSlow: (reason) => listener.onSlow(reason),
+      onSlow: (fault) => listener.onSlow(fault),
       onAvailable: () => listener.onAvailable(),
     });
   }

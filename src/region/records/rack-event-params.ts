@@ -68,6 +68,9 @@ const DHCP = {
   evidence: ['probe', 'client', 'reply'],
   field: 'text?',
   offset: 'number?',
+  database: 'text?',
+  milliseconds: 'number?',
+  said: 'text?',
   isBootOnly: 'flag?',
 } as const satisfies FormsOf<DhcpEvent, 'vendorClass' | 'omitted'>;
 
@@ -103,7 +106,7 @@ const DHCP_FIELDS: FieldsOf<DhcpEventKind, typeof DHCP> = {
   'dhcp.foreign-server-gone': ['interfaceName', 'subnet'],
   'dhcp.ended': [],
   'dhcp.imported': ['imported'],
-  'dhcp.store-unavailable': ['reason'],
+  'dhcp.store-unavailable': ['reason', 'database', 'milliseconds', 'said'],
   'dhcp.store-restored': [],
   'dhcp.socket-open': ['interfaceName'],
   'dhcp.socket-failed': ['interfaceName', 'reason'],

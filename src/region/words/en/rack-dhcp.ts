@@ -4,6 +4,7 @@
 
 import { counted } from '../../../counted.ts';
 import type { DhcpEventKind } from '../../../dhcp/events.ts';
+import type { JournalFault } from '../../../dhcp/leases/lease-journal.ts';
 import { DHCP_REFUSALS, type DhcpRefusal } from '../../../dhcp/refusals.ts';
 import type { DhcpParams } from '../../records/rack-event-params.ts';
 import { noteText } from './notes.ts';
@@ -135,6 +136,19 @@ function foreignServer(event: DhcpParams): string {
   return `Another DHCP server is on ${where}: ${addressOf(event)}${whose}${gives}${boots}${why}; switch it off, or separate its range`;
 }
 
+type Journal = Pick<DhcpParams, 'reason' | 'database' | 'milliseconds' | 'said'>;
+const JOURNAL_FAULTS: Readonly<Record<JournalFault['reason'], (fault: Journal) => string>> = {
+  'write-failed': ({ said = '' }) => said,
+  'thread-ended': ({ said = '' }) => `the journal's thread ended: ${said}`,
+  'disk-slow': ({ milliseconds = 0 }) => `the disk has not taken a write within ${formatSpan(milliseconds)}`,
+  'host-busy': ({ milliseconds = 0 }) =>
+    `a write is not done after ${formatSpan(milliseconds)}, though the disk is fast: the processors of this host are too busy`,
+  'probe-slow': ({ milliseconds = 0 }) => `a write to the disk took ${formatSpan(milliseconds)}`,
+};
+/** Why leases cannot be written. */
+export const journalText = (fault: Journal): string =>
+  `${fault.database ?? ''}: ${Object.entries(JOURNAL_FAULTS).find(([code]) => code === fault.reason)?.[1](fault) ?? fault.reason}`;
+
 /** The sentences by kind. */
 export const DHCP_SENTENCES: Readonly<Record<DhcpEventKind, (event: DhcpParams) => string>> = {
   'dhcp.offer': offer,
@@ -172,8 +186,8 @@ export const DHCP_SENTENCES: Readonly<Record<DhcpEventKind, (event: DhcpParams) 
     `The other DHCP server ${addressOf(event)} on ${event.interfaceName ?? event.subnet ?? 'the network'} no longer answers`,
   'dhcp.ended': (event) => `Lease of ${addressOf(event)} was ended by a person`,
   'dhcp.imported': ({ imported }) => `Imported ${counted(imported ?? 0, 'lease')} of another DHCP server`,
-  'dhcp.store-unavailable': ({ reason }) =>
-    `Leases cannot be written (${reason ?? 'unknown'}): none is granted until they can be`,
+  'dhcp.store-unavailable': (event) =>
+    `Leases cannot be written (${journalText(event)}): none is granted until they can be`,
   'dhcp.store-restored': () => 'Leases can be written again',
   'dhcp.socket-open': (event) => `DHCP listens on ${event.interfaceName ?? addressOf(event)}`,
   'dhcp.socket-failed': (event) =>
