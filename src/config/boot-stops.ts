@@ -100,7 +100,8 @@ function missingText(
       ? ['installer', `no new ${kind}machine would enlist`]
       : ['environment', `no ${kind}machine could be commissioned or deployed`];
   const there = [...new Set(images.filter((one) => one.directory === directory).map((one) => one.release))].toSorted();
-  return `the boot tree has no ${what} of ${release}${of}, so ${end}; it has ${there.length === 0 ? 'none' : there.join(', ')}`;
+  const other = there.length === 0 ? `no other ${what}${of}` : `the ${what} of ${there.join(', ')}${of}`;
+  return `the boot tree has no ${what} of ${release}${of}, so ${end}; the tree has ${other}`;
 }
 
 /** The images of a tree, as `findImage` recognises them. */

@@ -78,8 +78,8 @@ export function receiveQuery(bytes: BorrowedBytes): Received {
 }
 
 /**
- * A rejection: a header alone. Only the request's id and opcode are trusted. A rejected QUERY also gets RD and CD back, as every reply to a
- * query does; under other opcodes these bits mean something unknown, so none is repeated. BIND's `dns_message_reply` does the same, and
+ * A rejection is a header alone, with the id and opcode of the request. The rejection of a QUERY also repeats RD and CD, as every reply to a
+ * query does. Under other opcodes those bits have an unknown meaning, so none is repeated. BIND's `dns_message_reply` does the same, and
  * ISC's `genreport` (probe `opcodeflg`) reports every flag that comes back.
  */
 function reject(bytes: BorrowedBytes, rcode: number): Received {

@@ -36,7 +36,7 @@ export interface DaemonOptions {
   readonly node?: string | undefined;
   /** Run it inside this private network. */
   readonly namespace?: LabNamespace | undefined;
-  /** Run it on this processor only; needs taskset(1). */
+  /** Run it on this processor only. Benchmarks set it, so that the daemon and the load each have a processor. Needs taskset(1). */
   readonly core?: number | undefined;
   /** A command to put before the daemon's, which then runs it: `strace -D …`. */
   readonly before?: readonly string[] | undefined;

@@ -37,7 +37,7 @@ const QUERY_EVERY_MS = 1_000;
 interface Means {
   readonly clock: Clock;
   readonly signal: AbortSignal;
-  /** Whether the machine may be switched still; asked before each step that switches. Undefined: always. */
+  /** True while this process may switch the machine; asked before each step that switches. Undefined: always. */
   readonly mayStep?: ((signal: AbortSignal) => Promise<boolean>) | undefined;
 }
 
@@ -60,7 +60,7 @@ export async function performCommand(port: PowerPort, command: PowerCommand, mea
   }
 }
 
-/** Does what switches the machine, if it may be switched still. */
+/** Takes a step that switches the machine, if this process may still switch it. */
 async function step(means: Means, act: () => Promise<PowerOutcome>): Promise<PowerOutcome> {
   const { mayStep, signal } = means;
   return mayStep === undefined || (await mayStep(signal))

@@ -1,5 +1,5 @@
-// What Rackboot says of a power action or query: a code and its parameters, as of events. A language makes a sentence of them
-// (`region/words/en/power-details.ts`) where people read it.
+// The detail of a power action or query: a code and its parameters, as in events. A language makes a sentence of them when a person reads
+// it (`region/words/en/power-details.ts`).
 //
 // 1. Never change the meaning of a code or parameter: the ledger and the event log keep both, not the sentence.
 // 2. A parameter `said` has the words of a program, a controller or the system, cleaned by `cleanWords`.
@@ -10,7 +10,7 @@ type None = Readonly<Record<string, never>>;
 type Said = { readonly said: string };
 type OfProgram = { readonly program: string };
 
-/** What a program's complaint means. */
+/** The meaning of a program's complaint. */
 export type Complaint =
   // ipmitool
   | 'wrong-password'
@@ -32,14 +32,14 @@ export type Complaint =
 
 /** The codes, each with its parameters. */
 export interface PowerDetailParams {
-  /** The action or query was acknowledged. @param said empty: without a word */
+  /** The action or query was acknowledged. @param said empty if the controller said nothing */
   acknowledged: Said;
-  /** @param command which installs it */
+  /** @param command installs the program */
   'program-missing': OfProgram & { readonly command: string };
   /** @param said undefined: it was cancelled */
   'not-started': OfProgram & Partial<Said>;
   'program-late': OfProgram & Said;
-  /** @param status of its end, shown if it said nothing */
+  /** @param status the program's exit status, shown if the program said nothing */
   'program-failed': OfProgram & Said & { readonly status: number };
   complaint: Said & { readonly meaning: Complaint };
   /** An answer without a power state. */
@@ -53,7 +53,7 @@ export interface PowerDetailParams {
   cancelled: None;
   'expression-slow': { readonly name: string; readonly ms: number };
   'expression-matches': { readonly state: 'on' | 'off' };
-  /** @param characters how many of the answer were searched; 0: it is empty */
+  /** @param characters the number of searched characters; 0: the answer is empty */
   'no-expression-matches': { readonly characters: number };
 
   'boots-from-network': { readonly guest: string };
@@ -75,7 +75,7 @@ export interface PowerDetailParams {
   stopping: None;
   'other-command': { readonly command: string };
   'too-many-queries': None;
-  /** @param driver empty: none */
+  /** @param driver empty if the machine has none */
   'no-driver': { readonly driver: string };
   'bad-parameters': { readonly problems: readonly ParameterProblem[] };
   'controller-busy': { readonly controller: string };

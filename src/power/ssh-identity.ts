@@ -1,14 +1,14 @@
 // Rackboot's own SSH key for logging in to hypervisors, and the script that calls ssh with it.
 //
 //   <state_dir>/ssh/id_ed25519          the private key, mode 600: the one in the region's store, for ssh
-//                   id_ed25519.former   the one that was there before the store's, if that was another
+//                   id_ed25519.former   the key that the store's key replaced, if they differed
 //                   known_hosts         each hypervisor's key as first seen; a different one later is refused
 //                   connect             a script that calls ssh with both: libvirt runs a program, but cannot pass it our options
 //
 //   no key in the store ─► the file's, or a new one ─► store it ─┬─ it is the first ─► done
 //                                                                └─ another was faster ─► write that to the file
 //
-// 1. The store's key is never replaced: all processes of a region have it. Of two that make one at the same time, the first to store it wins.
+// 1. The store's key is never replaced: all processes of a region have it. If two processes make one at the same time, the first to store it wins.
 // 2. A replaced key stays in the directory under another name, because hypervisors may accept it.
 // 3. ssh never prompts: no password, no passphrase, no confirmation.
 
@@ -50,13 +50,13 @@ export interface SshKeyStore {
   keep(privateKey: string, atMs: number): Promise<string>;
 }
 
-/** Whether the state directory has a key already. */
+/** True if the state directory has a key already. */
 export const hasSshKey = (stateDir: string): boolean => existsSync(join(stateDir, 'ssh', KEY_FILE));
 
 /**
  * Opens Rackboot's key, or creates it.
  *
- * @param store of the region, whose key it is; undefined: there is none yet, and the directory's key will become the store's
+ * @param store the region's store, which keeps the key; undefined: it does not exist yet, and will take the directory's key
  * @throws RackError `tool-missing`, `tool-failed`, `store-unwritable`, `bad-argument` if ssh could not read the directory's name; those of
  * the store
  */
@@ -64,14 +64,14 @@ export async function openSshIdentity(stateDir: string, clock: Clock, store?: Ss
   const stored = await store?.find();
   const identity = await writeIdentity(stateDir, clock, stored);
   if (store === undefined || stored !== undefined) return identity;
-  // What is not a key would be none for every process.
+  // Store no file that is not a key: no process of the region could then use it.
   await readPublicKey(identity, clock);
   const own = readKey(identity, stateDir);
   const agreed = await store.keep(own, clock.wallTimeMs());
   return agreed === own ? identity : await writeIdentity(stateDir, clock, agreed);
 }
 
-/** Writes what ssh needs. @param stored the key; undefined: the one that is there, or a new one */
+/** Writes the files that ssh needs. @param stored the store's key; undefined: use the directory's key, or make one */
 async function writeIdentity(stateDir: string, clock: Clock, stored: string | undefined): Promise<SshIdentity> {
   const directory = join(stateDir, 'ssh');
   if (!PLAIN_PATH.test(directory)) {
@@ -134,7 +134,7 @@ async function makeKey(directory: string, key: string, clock: Clock): Promise<vo
   }
 }
 
-/** Writes the store's key, unless it is there. */
+/** Writes the store's key, unless the directory has it already. */
 function putKey(directory: string, key: string, text: string): void {
   const isThere = existsSync(key);
   if (isThere && readRegularFile(key, KEY_BYTES_MAX) === text) return;

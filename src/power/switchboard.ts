@@ -51,7 +51,7 @@ export interface EndedCommand {
   readonly isKnown?: boolean;
 }
 
-/** What a switchboard needs. */
+/** The parts of a switchboard. */
 export interface SwitchboardParts extends PowerSurroundings {
   readonly findDriver: (name: string) => PowerDriver | undefined;
   readonly ledger: PowerLedger;
@@ -229,7 +229,7 @@ export class PowerSwitchboard {
     const target = this.#targets.get(machine);
     if (target === undefined) return;
     const task = this.#taskOf(this.#nextQuestion(), target, { kind: 'query' });
-    // If not taken, the machine has a command, and is queried in its next turn.
+    // If the queue does not take it, the machine has a command, and is queried at its next turn.
     if (task.kind === 'task') this.#queue.submit(task.task, this.#parts.clock.now());
     else this.#answered(machine, outcome('refused', task.why));
   }
@@ -270,7 +270,7 @@ export class PowerSwitchboard {
     );
   }
 
-  /** Records a command before its driver is called. @returns false if it must not be carried out: it is known already, or cannot be recorded */
+  /** Records a command before its driver is called. @returns false if it must not be carried out: the ledger knows it already, or cannot record it */
   async #record(task: Task, command: LedgerEntry['command']): Promise<boolean> {
     const { ledger, clock } = this.#parts;
     const { id, machine } = task;
@@ -278,12 +278,12 @@ export class PowerSwitchboard {
       const known = await ledger.begin({ id, machine, command, begunAtMs: clock.wallTimeMs() });
       if (known === undefined) return true;
       this.#queue.finish(task);
-      // One without an end is under way, or was when the last process died: the running task, or `recover`, reports its end.
+      // A command without an end is under way, or was when the last process died. The running task or `recover` reports its end.
       if (known.end !== undefined)
         await this.#parts.onEnd({ id, machine, command: known.command, outcome: known.end.outcome, isKnown: true });
     } catch (error) {
       this.#queue.finish(task);
-      // Whoever gave the command gives it again; until then it has no end.
+      // The caller gives the command again. Until then the command has no end.
       const isForNow = isStoreUnavailable(error);
       const params = { said: cleanWords(errorText(error)) };
       if (!isForNow) await this.#deliver(task, outcome('refused', { code: 'not-recorded', params }));

@@ -1,6 +1,6 @@
 // A file of SQLite as an end of a copy (`region-copy.ts`): a region.db, or a backup, which is such a file.
 //
-// 1. The source is read in one transaction, so it is as it was at one moment, while others write to it.
+// 1. The source is read in one transaction: the copy has its contents of one moment, even while others write to it.
 // 2. The target is written under another name in its directory, and renamed when it is whole.
 
 import { accessSync, constants, existsSync, renameSync, rmSync } from 'node:fs';
@@ -40,7 +40,7 @@ class SqliteEnd {
     const sql = `SELECT ${names.join(', ')} FROM ${name} ORDER BY ${by} LIMIT ? OFFSET ?`;
     return this.reading(name, () => {
       const statement = this.database.prepare(sql);
-      // A number beyond those of JavaScript would else make the whole table unreadable.
+      // Otherwise one number that JavaScript cannot represent would make the whole table unreadable.
       statement.setReadBigInts(true);
       return statement.all(limit, offset).map((row) => names.map((column) => exact(row[column] ?? null)));
     });
@@ -61,7 +61,7 @@ class SqliteEnd {
   }
 }
 
-/** A number as such if JavaScript has it exactly. */
+/** A bigint as a number, if JavaScript represents it exactly. */
 const exact = (value: SQLOutputValue): CopiedRow[number] =>
   typeof value === 'bigint' && Number.isSafeInteger(Number(value)) ? Number(value) : value;
 
@@ -71,7 +71,7 @@ export class SqliteSource extends SqliteEnd implements CopySource {
     if (!existsSync(path)) throw new RackError('not-found', `there is no ${path}`);
     let database: DatabaseSync | undefined;
     try {
-      // A pipe, for one, would never answer.
+      // Opening a pipe, for example, would wait forever.
       checkRegularFile(path);
       checkReadable(path);
       database = new DatabaseSync(path, { readOnly: true });
@@ -119,13 +119,13 @@ export class SqliteTarget extends SqliteEnd implements CopyTarget {
     }
     const directory = dirname(path);
     if (existsSync(directory)) checkWritable(directory);
-    // Whether the directory held another region before does not matter.
+    // A copy may go where another region was: leave out the check for a lost file.
     const { findLoss: _unasked, ...kind } = REGION_DATABASE;
     const database = openDatabaseFile(`${path}${UNFINISHED}`, kind);
     return new SqliteTarget(path, database);
   }
 
-  /** It has another name until then. */
+  /** Does nothing: the unfinished file has another name until `finish`. */
   async begin(): Promise<void> {}
 
   async write(table: CopiedTable, rows: readonly CopiedRow[]): Promise<void> {
@@ -156,7 +156,7 @@ export class SqliteTarget extends SqliteEnd implements CopyTarget {
         .run(name);
       database.prepare('UPDATE sqlite_sequence SET seq = max(seq, ?) WHERE name = ?').run(last, name);
     }
-    // Versions go on after the newest.
+    // New versions must be higher than all copied ones.
     database.exec(
       "INSERT INTO counter (name, value) SELECT 'desired-version', max(value) FROM (SELECT 0 AS value UNION ALL SELECT max(desired_version) FROM machine " +
         "UNION ALL SELECT max(version) FROM gone_machine UNION ALL SELECT value FROM counter WHERE name IN ('desired-version', 'desired-rest')) " +

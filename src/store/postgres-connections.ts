@@ -3,11 +3,13 @@
 // Sources: node-postgres.com/apis/pool, /apis/client; postgresql.org/docs/15/runtime-config-client.html (timeouts), /functions-admin.html
 // (pg_is_in_recovery).
 //
-// 1. A connection on which anything failed but a refused statement is closed, never reused; so is one whose prepared statements no
-//    longer fit, and one whose COMMIT is not confirmed.
-// 2. Each connection of a region's process shares an advisory lock. Whoever takes that alone knows that no process runs, and keeps any from
-//    starting (`holdStopped`).
-// 3. Every wait is bounded: for a connection, for a statement, for a lock, and on the server for a process that stops within a transaction.
+// 1. A connection is closed if it is lost, if its prepared statements no longer fit the schema, if its COMMIT is not confirmed, or if its rollback
+//    fails. After any other
+//    failure it is rolled back and reused.
+// 2. Each connection of a region's process shares an advisory lock. A copy takes the lock alone (`holdStopped`): it gets it only while no
+//    process runs, and then keeps any from starting.
+// 3. Every wait for a connection, a statement or a lock is bounded. The server bounds its own wait for a process that hangs within a
+//    transaction.
 // 4. A process uses no standby, not even to read: the horizon of a standby knows nothing of the primary's transactions
 //    (`postgres-horizon.ts`). A connection of a server that writes never becomes one of a standby, because that begins with a restart.
 
@@ -23,23 +25,23 @@ import { isLost, isStale, Unconfirmed } from './postgres-faults.ts';
 const CONNECT_MS_MAX = 5000;
 const STATEMENT_MS_MAX = 20_000;
 const LOCK_MS_MAX = 5000;
-/** A process that stands still within a transaction stops the duties and the events of all others for this long. */
+/** A process that hangs within a transaction holds up the duties and events of all others for at most this long. */
 const IDLE_IN_TRANSACTION_MS_MAX = 5000;
 const QUERY_MS_MAX = 25_000;
-/** Marks of connections that nobody has used for this long are removed. */
+/** A connection's mark is removed when the connection has been unused for this long. */
 const MARK_DAYS = 7;
 
 /** The advisory lock that the connections of running processes share. */
 const RUNNING_LOCK = 0x5242_5255;
-/** How often `holdStopped` tries: the server sees a moment later that a process has ended. */
+/** How often `holdStopped` tries: the server notices the end of a process a moment later. */
 const STOPPED_TRIES = 20;
 const STOPPED_PAUSE_MS = 100;
 /** Hosts of running processes that the refusal names; further ones are counted. */
 const HOSTS_NAMED_MAX = 4;
-/** With these the server notices after a minute that the host of a connection is gone, and not after two hours. */
+/** With these settings the server notices after a minute, not two hours, that the host of a connection is gone. */
 const KEEP_ALIVE = '-c tcp_keepalives_idle=30 -c tcp_keepalives_interval=10 -c tcp_keepalives_count=3';
 
-/** Types by number, of pg_type: numbers are below 2^53 in every column. */
+/** Type numbers of pg_type. Both are read as JavaScript numbers: every column stays below 2^53. */
 const INT8 = 20;
 const NUMERIC = 1700;
 const types = {
@@ -51,7 +53,7 @@ export interface PostgresPlace {
   /** `postgresql://user@host:port/database?sslmode=…`, without a password. */
   readonly url: string;
   readonly password?: string | undefined;
-  /** The authority that must have signed the server's certificate, in PEM; undefined: one that this host or Node knows. */
+  /** The authority that must have signed the server's certificate, in PEM; undefined: any that this host or Node knows. */
   readonly ca?: string | undefined;
   /** Connections at a time. */
   readonly pool: number;
@@ -94,7 +96,7 @@ async function tryLock(client: pg.ClientBase, how: string): Promise<boolean> {
   return rows[0]?.held === true;
 }
 
-/** What shows that a transaction was stored. */
+/** The row by which a connection can tell later whether its transaction was stored. */
 export interface CommitMark {
   readonly connection: string;
   readonly transactions: number;
@@ -126,7 +128,7 @@ export class PostgresConnections {
   readonly #pool: pg.Pool;
   readonly #known = new WeakMap<pg.PoolClient, StoreConnection>();
 
-  /** @param use of a region's process, or of a copy */
+  /** @param use by a region's process, or by a copy */
   constructor(place: PostgresPlace, use: 'region' | 'copy' = 'region') {
     this.#pool = new pg.Pool({
       ...connectionOf(place),
@@ -134,7 +136,7 @@ export class PostgresConnections {
       max: place.pool,
       ...(use === 'region' ? { onConnect: beginUse } : {}),
     });
-    // A lost connection shows itself to its user; an idle one has none.
+    // The user of a lost connection gets the error. An idle connection has no user, so nobody needs to know.
     this.#pool.on('error', () => undefined);
     this.#pool.on('connect', (client) => client.on('error', () => undefined));
   }
@@ -180,16 +182,16 @@ async function end(client: pg.PoolClient, error: unknown): Promise<void> {
   );
 }
 
-/** The settings of every connection. TLS with a checked certificate, unless the database is on this host or the url says otherwise. */
+/** The settings of every connection: TLS with a checked certificate, unless the database is on this host or the URL says otherwise. */
 export function connectionOf({ url, password, ca }: PostgresPlace): pg.PoolConfig {
   const place = new URL(url);
   const mode = place.searchParams.get('sslmode');
   place.searchParams.delete('sslmode');
   const isPlain = mode === 'disable' || (mode === null && ca === undefined && isOnThisHost(place));
-  // The host is given, because of an address the driver does not tell TLS.
+  // Name the host here: the driver does not pass an address on to TLS.
   const host = place.hostname.replace(/^\[|\]$/g, '');
   const ssl = isPlain ? false : { host, rejectUnauthorized: true, ca: ca ?? knownAuthorities() };
-  // The driver takes all of the place from this text, and nothing else. It stays in memory.
+  // The driver reads host, user, password and database from this text alone. The text stays in memory.
   if (password !== undefined) place.searchParams.set('password', password);
   return {
     connectionString: place.href,
@@ -205,7 +207,7 @@ export function connectionOf({ url, password, ca }: PostgresPlace): pg.PoolConfi
   };
 }
 
-/** Those of this host, which Node leaves out, and those that Node brings. */
+/** The authorities of this host, which Node leaves out by default, and those that Node brings. */
 const knownAuthorities = (): string[] => [...getCACertificates('system'), ...getCACertificates('default')];
 
 /** True for loopback, and for a Unix-domain socket (`postgresql:///database?host=/run/postgresql`). */

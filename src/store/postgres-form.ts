@@ -1,4 +1,4 @@
-// PostgreSQL's form of the statements and of the schema of the region's store, which are written so that both databases understand them.
+// Translates the statements and the schema of the region's store, written once for both databases, into PostgreSQL's form.
 //
 // Sources: postgresql.org/docs/15/functions-json.html, /functions-sequence.html, /sql-prepare.html.
 
@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import { REGION_DATABASE } from './region-schema.ts';
 import { NEW_NUMBER } from './region-steps.ts';
 
-/** A statement as the server gets it, and its name as a prepared one. */
+/** A statement as the server gets it, and its name as a prepared statement. */
 export interface PreparedForm {
   readonly name: string;
   readonly text: string;
@@ -16,8 +16,8 @@ export interface PreparedForm {
 const ELEMENTS = 'jsonb_array_elements_text($1::jsonb)';
 
 /**
- * Numbered parameters, lists from JSON, numbers from the sequence, and no hints for indexes. A list is an array, which an index is searched
- * for; the planner takes a query of elements for a hundred rows, and reads the whole table.
+ * Translates a statement: numbers its parameters, reads lists from JSON, draws new numbers from the sequence, and drops index hints. A list
+ * becomes an array, for which the planner uses an index. For a subquery of elements it would assume a hundred rows, and read the whole table.
  */
 function postgresForm(sql: string): string {
   if (sql === NEW_NUMBER) return "SELECT nextval('change_number') AS value";
@@ -52,14 +52,14 @@ export class PreparedForms {
   }
 }
 
-/** What only PostgreSQL needs: the order of changes, what decisions must not do at the same time, and which commits were made. */
+/** The tables that only PostgreSQL needs: for the order of changes, for decisions that exclude each other, and for the work of several processes. */
 const OWN_TABLES = `
--- Numbers events and versions. 1 is never one: a transaction's lock is on the last number before its own (postgres-horizon.ts).
+-- Numbers events and versions, from 2: a transaction locks the last number before its own (postgres-horizon.ts).
 CREATE SEQUENCE change_number;
 SELECT nextval('change_number');
 ALTER TABLE event ALTER COLUMN id DROP IDENTITY, ALTER COLUMN id SET DEFAULT nextval('change_number');
 
--- One row of each identifying value: two transactions that give one value to two new machines meet here, and one of them runs again.
+-- One row for each identifying value. Two transactions that give one value to two new machines both write it, so one of them runs again.
 CREATE TABLE claim (value TEXT PRIMARY KEY, times BIGINT NOT NULL);
 CREATE FUNCTION identity_claimed() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -78,7 +78,7 @@ CREATE TABLE duty (name TEXT PRIMARY KEY, holder TEXT NOT NULL, ends_at TIMESTAM
 CREATE UNLOGGED TABLE rate (name TEXT PRIMARY KEY, full_ms DOUBLE PRECISION NOT NULL);
 CREATE INDEX rate_full ON rate (full_ms);
 
--- One row of each connection: the number of its last transaction that was stored (postgres-transactions.ts).
+-- One row for each connection: the number of its last stored transaction (postgres-transactions.ts).
 CREATE TABLE commit_mark (connection TEXT PRIMARY KEY, transactions BIGINT NOT NULL, seen_at TIMESTAMPTZ NOT NULL DEFAULT now());
 `;
 

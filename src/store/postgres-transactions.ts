@@ -56,7 +56,7 @@ class ConnectedTransaction extends OpenTransaction {
   }
 }
 
-/** What one run of a transaction came to. */
+/** The outcome of one run of a transaction. */
 interface Run<T> {
   readonly result: T;
   readonly transaction: ConnectedTransaction;
@@ -241,7 +241,7 @@ export class PostgresTransactions implements RegionDriver {
   }
 }
 
-/** The further one of one history; the second of another. */
+/** The horizon with the higher number if both are of one history; otherwise `other`. */
 const later = (one: Horizon, other: Horizon): Horizon =>
   one.history === other.history && one.number > other.number ? one : other;
 

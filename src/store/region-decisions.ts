@@ -1,7 +1,7 @@
-// The facts of region.db on which the region decides about machines, as data (`region-steps.ts`): those of every enlistment at once, and
-// the others when a decision asks for them.
+// Operations that read the facts on which the region decides about machines (`region-steps.ts`). An enlistment begins with the facts that
+// every enlistment needs. A decision asks for any others.
 //
-// 1. The number of statements does not depend on how many machines there are, nor on how many names or values are asked for.
+// 1. The number of statements depends neither on the number of machines nor on the number of names or values in a question.
 
 import { MACHINES_MAX } from '../machines/desired-state.ts';
 import { type Ipv4, ipv4, type MacAddress } from '../net/address.ts';
@@ -27,23 +27,23 @@ import { readUntouched } from './region-rows.ts';
 import { all, numberIn, one, type Steps } from './region-steps.ts';
 import { number, text } from './rows.ts';
 
-/** Questions of one decision. Each draw of names asks for as many as all before it, so none comes near. */
+/** Questions of one decision. Each draw of names asks for as many names as all draws before it, so no decision comes near this bound. */
 const QUESTIONS_MAX = 16;
 
 const MACHINES_SQL = 'SELECT count(*) FROM machine';
-/** Machines are counted again after this fraction of them was added. */
+/** The machines are counted again after this fraction of them was added. */
 const COUNTED_SHARE = 0.01;
 const OWNER_DATA_BYTES_SQL =
   'SELECT sum(octet_length(owner_data)) FROM machine WHERE owner IS NOT DISTINCT FROM ? AND id <> ?';
 
-/** Nothing that a decision must ask for. */
+/** The facts of a decision that has not asked yet. */
 export const NOTHING_ASKED: ChangeKnowledge = {
   ...{ hostnames: new Map(), systemIds: new Map(), addresses: [], ownerDataBytes: undefined },
 };
 
 /**
- * The number of machines, without reading all of them for each new one. It is exact where it counts: it is counted again before a machine is
- * refused. Other processes may meanwhile have added as many as one hundredth.
+ * The number of machines, without a count of all for each new one. Between two counts the number misses machines that other processes add:
+ * as many as one hundredth. No machine is refused for it, because `read` counts again before it returns a number at the bound.
  */
 export class MachineCount {
   #known = 0;
@@ -64,7 +64,7 @@ export class MachineCount {
   }
 }
 
-/** Asks for a decision until it lacks no facts. */
+/** Asks for a decision, and answers its questions, until it lacks no facts. */
 export function* decideWith<
   Known,
   Decision extends { readonly kind: string },
@@ -170,7 +170,7 @@ function* answerTaken(
   return new Map([...known, ...names.map((name) => [name, taken.has(name)] as const)]);
 }
 
-/** The addresses of a range that other machines were given, or were seen with. */
+/** The addresses of a range that are allocated to other machines, and those seen on their interfaces. */
 function* addressesIn([low, high]: AddressRange, machineId: number): Steps<AddressKnowledge> {
   const query = (table: 'allocation' | 'interface'): string =>
     `SELECT address FROM ${table} WHERE address BETWEEN ?2 AND ?3 AND machine_id <> ?1`;

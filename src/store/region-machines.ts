@@ -2,7 +2,7 @@
 //
 // 1. A change that alters a machine in the racks' desired state counts one version.
 // 2. The table `identity` is updated whenever a machine's identifying values change.
-// 3. A decision that needs further facts asks for them, and is made again with them: so only the facts that it needs are read.
+// 3. A decision that lacks facts asks for them, and is made again with them. So an operation reads only the facts that its decision needs.
 
 import { isDeepStrictEqual } from 'node:util';
 import type { MacAddress } from '../net/address.ts';
@@ -61,7 +61,7 @@ const UPDATE_WITH_TASK_SQL = `${SET}, power_task_id = ? WHERE id = ?`;
 const ALLOCATE_SQL =
   'INSERT INTO allocation (address, machine_id, mac) SELECT CAST(one.value ->> 0 AS BIGINT), CAST(one.value ->> 1 AS BIGINT), ' +
   'CAST(one.value ->> 2 AS BIGINT) FROM rows(?) AS one';
-/** Counts some power tasks. */
+/** Draws numbers for this many power tasks; the answer is the last of them. */
 const COUNT_TASKS_SQL =
   "INSERT INTO counter (name, value) VALUES ('power-task', ?) " +
   'ON CONFLICT (name) DO UPDATE SET value = counter.value + excluded.value RETURNING value';
@@ -134,7 +134,7 @@ export class MachineTable {
     return after === undefined ? { kind: 'not-found' } : { kind: 'changed', machine: after };
   }
 
-  /** Changes several machines. Of each one only its row is written by a statement of its own. */
+  /** Changes several machines. Only the rows of the table `machine` take a statement each. */
   *changeAll<R>(
     systemIds: readonly string[],
     atMs: number,
@@ -297,7 +297,7 @@ export class MachineTable {
     this.#count.add();
   }
 
-  /** @param task the id of its new power task, or null; undefined: the task stays */
+  /** @param task the id of its new power task; null: it has none; undefined: its task stays */
   *#update(machine: Machine, fields: Partial<MachineFields>, atMs: number, task?: string | null): Steps<void> {
     const after = { ...machine, ...fields };
     const values = [atMs, ...machineValues(after)];
@@ -345,8 +345,8 @@ export class MachineTable {
 }
 
 /**
- * Gives each new power task a unique id, even one of the same kind as before: the ledger knows by it whether the task was started.
- * @returns by machine whose task changes: the id, or null for no task
+ * Gives each new power task a unique id, even one of the same kind as before: the ledger tells by the id whether the task was started.
+ * @returns the id by machine, for each machine whose task changes; null: it has no task now
  */
 function* namedPowerTasks(changes: readonly DecidedChange[]): Steps<ReadonlyMap<number, string | null>> {
   const setting = changes.filter(({ change }) => Object.hasOwn(change.fields, 'powerTask'));
@@ -358,7 +358,10 @@ function* namedPowerTasks(changes: readonly DecidedChange[]): Steps<ReadonlyMap<
   ]);
 }
 
-/** True if the machine differs in the racks' desired state, or its power is switched otherwise: another process may be the one that does. */
+/**
+ * True if the machine's record for racks or its power parameters changed. Power parameters count because another process may switch the
+ * machine, and a process learns by the version what others changed.
+ */
 function differsForRacks(before: Machine, after: Machine): boolean {
   const isSame =
     before.powerType === after.powerType &&

@@ -6,8 +6,8 @@
 //
 // 1. An operation runs within one transaction of its driver. If a statement fails, the driver abandons the operation, so operations
 //    neither catch errors nor need to clean up.
-// 2. An operation holds nothing between its statements that another operation may change, apart from caches that may be stale.
-// 3. One driver runs an operation to its end before it returns; a driver for a database on the network can wait for each answer.
+// 2. Between its statements an operation keeps nothing that another operation may change, apart from caches that may be stale.
+// 3. The driver of SQLite runs an operation to its end in one turn. The driver of PostgreSQL waits for each answer.
 
 import type { SQLInputValue } from 'node:sqlite';
 import type { Row } from './rows.ts';
@@ -16,13 +16,13 @@ export type Value = SQLInputValue;
 
 /** A statement of an operation. */
 export interface Statement {
-  /** What the operation uses of the answer: the first row, all rows, or the number of changed rows. */
+  /** The part of the answer that the operation uses: the first row, all rows, or the number of changed rows. */
   readonly kind: 'one' | 'all' | 'run';
   readonly sql: string;
   readonly values: readonly Value[];
 }
 
-/** The answer to a statement: what its kind asks for; the others are empty. */
+/** The answer to a statement: the member that its kind asks for; the others are empty. */
 export interface Answer {
   readonly row: Row | undefined;
   readonly rows: readonly Row[];
@@ -32,18 +32,18 @@ export interface Answer {
 /** An operation that returns `T`. */
 export type Steps<T> = Generator<Statement, T, Answer>;
 
-/** A statement of which the answer has the first row. */
+/** A statement whose answer is the first row. */
 export const one = (sql: string, ...values: Value[]): Statement => ({ kind: 'one', sql, values });
 
-/** A statement of which the answer has all rows. */
+/** A statement whose answer is all rows. */
 export const all = (sql: string, ...values: Value[]): Statement => ({ kind: 'all', sql, values });
 
 /** A statement that writes; the answer says how many rows it changed. */
 export const run = (sql: string, ...values: Value[]): Statement => ({ kind: 'run', sql, values });
 
 /**
- * Gives a number higher than all before it, for the order of changes. Of PostgreSQL it is the next one of a sequence; there a change with a
- * higher number can be stored before one with a lower number.
+ * Draws a number higher than all before it, which orders changes. PostgreSQL draws it from a sequence, so there a change with a higher number
+ * can be stored before one with a lower number.
  */
 export const NEW_NUMBER =
   "INSERT INTO counter (name, value) VALUES ('desired-version', 1) " +
@@ -51,8 +51,8 @@ export const NEW_NUMBER =
 export const newNumber: Statement = one(NEW_NUMBER);
 
 /**
- * The version, and the id of an event, up to which no further change can appear; the version with the history in which it was given. The
- * first statement of an operation that reads.
+ * `SETTLED_VERSION` reads the version up to which no further change can appear, and the history that gave it; `SETTLED_EVENT` the id of the
+ * event up to which none can. An operation that reads begins with one of them.
  */
 export const SETTLED_VERSION: Statement = one(
   "SELECT value, '' AS history FROM counter WHERE name = 'desired-version'",

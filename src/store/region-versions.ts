@@ -1,8 +1,8 @@
-// Operations on the versions that tell processes what changed in region.db (`region-steps.ts`): one of the racks' desired state, one of
-// the racks themselves.
+// Operations on the versions by which processes learn what changed in region.db (`region-steps.ts`): one version of the racks' desired
+// state, and one of the racks themselves.
 //
 // 1. A machine's row carries the version in which racks got it last, so a process reads only what changed since it read last.
-// 2. Deleted machines are remembered for GONE_VERSIONS versions. Whoever read before that reads everything again.
+// 2. Deleted machines are remembered for GONE_VERSIONS versions. A process that last read before that reads everything again.
 
 import { randomInt } from 'node:crypto';
 import type { SettledVersion } from '../region/records/store.ts';
@@ -16,13 +16,14 @@ const RACKS_VERSION_END = 2 ** 48 - 1;
 export const GONE_VERSIONS = 10_000;
 
 /**
- * The latest version: of a machine, of a deleted one, or of what else racks get. `desired-version` is the last number given (SQLite only).
+ * The latest version: of a machine, of a deleted machine, or of anything else that racks get. `desired-version` is the last number drawn
+ * (SQLite only).
  */
 const VERSION_SQL =
   'SELECT max(value) FROM (SELECT max(desired_version) AS value FROM machine UNION ALL SELECT max(version) FROM gone_machine UNION ALL ' +
   "SELECT value FROM counter WHERE name IN ('desired-version', 'desired-rest')) AS versions";
 
-/** Counts one version of the racks' desired state. @param ids the machines that racks get otherwise than before */
+/** Counts one version of the racks' desired state. @param ids the machines whose records for racks changed */
 export function* countVersion(ids: readonly number[], gone?: string): Steps<void> {
   const version = numberIn(yield newNumber);
   if (ids.length > 0) {
@@ -57,7 +58,10 @@ export function* listGone(since: number): Steps<readonly string[] | undefined> {
   return rows.map((row) => text(row, 'system_id'));
 }
 
-/** Gives a new version to the racks, and to what decides who may speak as one. Drawn at random, it is another one in every history. */
+/**
+ * Gives the racks a new version. Every change of the racks, and of the accounts that may speak as one, needs it. The version is random, so it
+ * differs in every history of the database.
+ */
 export const drawRacksVersion = (): Statement =>
   run(
     "INSERT INTO counter (name, value) VALUES ('racks-version', ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",

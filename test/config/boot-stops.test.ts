@@ -34,7 +34,7 @@ test('a release or an installer missing in the tree is reported with the existin
     assert.deepEqual(keysOf(boot('sid', 'installer')), ['boot.release', 'boot.enlist_with'], 'its files are not there');
     assert.match(
       findBootStops(boot('sid'))[0]?.message ?? '',
-      /it has bookworm, trixie\. First: rackboot images build/,
+      /the tree has the environment of bookworm, trixie\. First: rackboot images build/,
     );
     assert.deepEqual(keysOf(boot('sid'), boot('sid')), []);
     assert.deepEqual(keysOf(boot('sid', 'installer'), boot('sid')), ['boot.release', 'boot.enlist_with']);
@@ -67,7 +67,7 @@ test('each architecture that has an environment and would lose it is reported, a
     assert.equal(lost?.key, 'boot.release');
     assert.match(
       lost?.message ?? '',
-      /no environment of trixie for amd64, so no amd64 machine could .*; it has bookworm\. First: rackboot images build --release trixie --arch amd64; or,.* remove \S+\/amd64$/,
+      /no environment of trixie for amd64, so no amd64 machine could .*; the tree has the environment of bookworm for amd64\. First: rackboot images build --release trixie --arch amd64; or,.* remove \S+\/amd64$/,
     );
     assert.deepEqual(
       findBootStops(boot('bookworm'), boot('trixie')),
@@ -77,7 +77,7 @@ test('each architecture that has an environment and would lose it is reported, a
     assert.deepEqual(findBootStops(boot('bookworm'), boot('bookworm')), []);
     const all = findBootStops(boot('bookworm'));
     assert.equal(all.length, 1, 'without a former setting, every architecture with an environment is judged');
-    assert.match(all[0]?.message ?? '', /for i386.*it has sid/);
+    assert.match(all[0]?.message ?? '', /the tree has the environment of sid for i386/);
     assert.doesNotMatch(all[0]?.message ?? '', /amd64|arm64/);
     const installer = findBootStops(boot('trixie', 'installer'), boot('bookworm'));
     assert.deepEqual(
@@ -86,7 +86,7 @@ test('each architecture that has an environment and would lose it is reported, a
     );
     assert.match(
       installer[1]?.message ?? '',
-      /no installer of trixie for amd64, so no new amd64 machine would enlist; it has none/,
+      /no installer of trixie for amd64, so no new amd64 machine would enlist; the tree has no other installer for amd64/,
     );
   } finally {
     rmSync(tree, { recursive: true });

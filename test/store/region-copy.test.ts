@@ -220,8 +220,9 @@ describe('the data of a region, moved', { skip: missing('linux', '/usr/lib/postg
     assert.match(await said(away, `sqlite:${join(directory, 'n')}`), /see whether the database runs, and --from/);
     assert.match(await said(`sqlite:${stateDir}`, away), /see whether the database runs, and --to/);
     assert.match(await said(url, away, '--password-file', 'x'), /--password-file: expected an absolute path/);
-    const gone = join(directory, 'gone');
-    assert.match(await said(`sqlite:${stateDir}`, url, '--password-file', gone), /--password-file: there is no file/);
+    const gone = join(directory, 'password_file');
+    const problem = await said(`sqlite:${stateDir}`, url, '--password-file', gone);
+    assert.ok(problem.includes(`--password-file: there is no file ${gone}`), problem);
   });
 
   test('a database that cannot hold every text is refused as a target, and its region can move away', async () => {

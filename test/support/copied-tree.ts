@@ -1,4 +1,4 @@
-// A copy of the tree in which the product is changed, to see a test fail that must.
+// A copy of the tree in which the product is changed, to see that a test then fails.
 
 import { execFileSync, spawn } from 'node:child_process';
 import { cpSync, globSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -8,7 +8,7 @@ import { join } from 'node:path';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 const COPIED = ['src', 'test', 'bin', 'config', 'docs', 'fixtures', 'package.json', 'tsconfig.json'];
-/** A file whose tests were given up says which of them failed; so long after that it is ended, in seconds. */
+/** After its tests have timed out, a file has this many seconds to report which of them failed. Then it is killed. */
 const SPARE_SECONDS = 15;
 
 /** The result of a test file. `silent`: all failures were timeouts. */
@@ -52,7 +52,7 @@ export class CopiedTree {
 
   /**
    * Does something while files of `src` have other texts, and puts them back.
-   * @throws SyntaxError where one of them cannot be read: a test that fails for that shows nothing
+   * @throws SyntaxError if one of the texts does not parse: a test that fails for that reason shows nothing
    */
   async changed<T>(texts: ReadonlyMap<string, string>, action: () => Promise<T>): Promise<T> {
     for (const text of texts.values()) stripTypeScriptTypes(text);
@@ -65,7 +65,7 @@ export class CopiedTree {
     }
   }
 
-  /** Runs one test file below `test`. @param secondsMax of each of its tests, and of all together */
+  /** Runs one test file below `test`. @param secondsMax for each of its tests, and for all together */
   async run(test: string, secondsMax: number, options: readonly string[] = []): Promise<Ran> {
     const words = ['--test', '--test-reporter=tap', `--test-timeout=${secondsMax * 1000}`, ...options];
     const { NODE_TEST_CONTEXT: _own, ...env } = process.env;

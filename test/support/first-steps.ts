@@ -1,5 +1,5 @@
-// The steps of docs/first-machine.md from the clone to a machine that is enlisted, word for word, in a bare root: its commands are read from
-// the page. A network namespace has the interface `eth1` of the page, and QEMU boots the machine on it.
+// Takes the steps of docs/first-machine.md in a bare root, from the clone to an enlisted machine. It reads the commands from the page, and runs
+// them word for word. A network namespace has the page's interface `eth1`, on which QEMU boots the machine.
 
 import { strict as assert } from 'node:assert';
 import { mkdirSync } from 'node:fs';
@@ -15,9 +15,9 @@ import { specOf, tail, within } from './first-boot.ts';
 const PAGE = 'docs/first-machine.md';
 const SECTIONS = ['Install the rack', 'Configure it', 'Start it'];
 const CHECKOUT = '/opt/rackboot';
-/** What fetches packages: from the host's network. All else has the namespace's. */
+/** The commands that fetch packages use the host's network. All others use the namespace's. */
 const FETCHES = /^npm ci$|\bimages build$/;
-/** There is no init in the root: the page says what does the same. */
+/** The root has no init: the page names a command that does the same. */
 const OF_AN_INIT = /systemctl /;
 const WITHOUT_AN_INIT = 'sudo rackboot run';
 const SERVED_MS_MAX = 60_000;
@@ -32,7 +32,7 @@ const MACHINE = {
   boots: 1,
 } as const;
 
-/** The page's own command that fetches the checkout, from the bundle in place of REPOSITORY. */
+/** The page's command that clones the repository, with the bundle in place of REPOSITORY. */
 function fetchStep(): string {
   const [, ...sections] = readDocument(PAGE).split(/^## /m);
   const section =
@@ -61,7 +61,7 @@ export async function takeFirstSteps(root: BareRoot, tell: (line: string) => voi
   const directory = join(root.home, '..', 'machine');
   mkdirSync(directory, { recursive: true });
   const namespace = LabNamespace.create(`rb-steps-${process.pid}`, '10.20.0.1', 24);
-  // Another host is on the wire, as behind any switch: it has a carrier.
+  // Another host makes the carrier of the interface, as a switch would.
   namespace.addHost('other', '52:54:00:10:20:02');
   const machine = new VirtualMachine(specOf(MACHINE, 0, directory), namespace);
   let daemon: ReturnType<BareRoot['start']> | undefined;
@@ -75,7 +75,7 @@ export async function takeFirstSteps(root: BareRoot, tell: (line: string) => voi
     for (const words of [`link set ${BRIDGE} down`, `link set ${BRIDGE} name eth1`, 'link set eth1 up'])
       namespace.ip(...words.split(' '));
     root.allowSudo();
-    // As on every installed Debian: the host has its number, and who installed Node has the lists of packages.
+    // As on every installed Debian: the host has a machine id, and apt has its package lists since Node was installed.
     root.runAsRoot('systemd-machine-id-setup');
     root.runAsRoot('apt-get', '-q', 'update');
     await root.run(fetchStep());

@@ -1,9 +1,9 @@
-// A machine that enlists, is measured, deployed and released again and again, while its region is under fire, and the person who gives the
-// commands.
+// A machine that enlists, is commissioned, and is deployed and released again and again while its region is under fire; and the person who
+// gives the commands.
 //
-// 1. The person repeats a command only if its answer did not come and the machine shows that it was not carried out.
-// 2. Rackboot does not repeat a change of power whose end is not known. Then, and only then, the person switches a machine on that is off and
-//    has work to do.
+// 1. The person repeats a command only if no answer came and the machine's state shows that the command was not carried out.
+// 2. Rackboot does not repeat a power command whose end is unknown. Such a command may leave a machine off that has work to do; only then does
+//    the person switch the machine on.
 
 import assert from 'node:assert/strict';
 import { z } from 'zod';
@@ -14,7 +14,7 @@ import { formatMac } from '../../src/net/address.ts';
 import { AWAY_MS_MAX, type RegionUnderFire } from './region-under-fire.ts';
 import type { PowerSocket } from './webhook-power.ts';
 
-/** How long a step may take, in milliseconds: a region without duties, a machine that asks again, and a query of the power each minute. */
+/** The longest a step may take, in milliseconds. It includes a time without duties, a machine's retries, and power queries a minute apart. */
 export const STEP_MS_MAX = 240_000;
 /** How often the person looks, and after how many looks they act. */
 const LOOK_MS = 300;
@@ -32,9 +32,9 @@ const outcome = z.object({ kind: z.string() });
 
 export class MachineUnderFire {
   readonly name: string;
-  /** The commands that were given, and how often each was carried out. */
+  /** How often each command was given and carried out. */
   readonly commands = { accept: 0, deploy: 0, release: 0 };
-  /** Changes of power that the person gave. */
+  /** Power commands that the person gave. */
   byHand = 0;
   /** Kills during its deployments. */
   kills = 0;
@@ -78,7 +78,7 @@ export class MachineUnderFire {
     if (this.isDeploying) this.kills += 1;
   }
 
-  /** Leads it until it is over, and to Deployed. */
+  /** Leads the machine through its lives until the test is over, and leaves it Deployed. */
   async lead(): Promise<void> {
     await this.#socket.switchTo('on');
     await this.#reach('New');
@@ -128,7 +128,7 @@ export class MachineUnderFire {
     for (;;) {
       const found = await this.#find();
       const isOff = !this.#socket.isOn;
-      // An enlisted machine powers off; a command before that would meet it on.
+      // An enlisted machine powers itself off. Wait for that: a command must find it off.
       if (found?.status_name === status && found.power_task === '' && (status !== 'New' || isOff)) break;
       const shown = `${found?.status_name}: ${found?.status_message}; its task is ${found?.power_task || 'none'}`;
       const isFailed = found?.status_name.startsWith('Failed') === true;
@@ -144,7 +144,7 @@ export class MachineUnderFire {
     this.#fire.tell(`${this.name}: is ${status}`);
   }
 
-  /** Switches it on, which is right only if the end of its last change of power is not known. */
+  /** Switches the machine on. Fails unless the end of its last power command is unknown. */
   async #switchOn(shown: string): Promise<void> {
     const last = (await this.#changes()).at(-1);
     assert.equal(last?.kind, 'unknown', `${this.name} is off, although it is ${shown}; ${JSON.stringify(last)}`);
@@ -159,7 +159,7 @@ export class MachineUnderFire {
     return found;
   }
 
-  /** Its changes of power in the region's ledger, in order. */
+  /** Its power commands in the region's ledger, in order. */
   async #changes() {
     const rows = await this.#fire.query(
       `SELECT command, outcome FROM power_command WHERE system_id = '${this.systemId}' ORDER BY begun_ms`,
@@ -176,7 +176,7 @@ export class MachineUnderFire {
     assert.equal(shown?.status_name, 'Deployed', this.name);
   }
 
-  /** Its power controller was asked for each step of each change in the ledger once, and for nothing else; each end is told once. */
+  /** Checks that its power controller got each step of each command in the ledger once and nothing else, and that each end has one event. */
   async checkPower(): Promise<void> {
     const { asked } = this.#socket;
     const changes = await this.#changes();
@@ -202,7 +202,7 @@ export class MachineUnderFire {
     assert.equal(events.length, changes.length, `${this.name}: the events have ${ends}; the ledger has ${ledger}`);
   }
 
-  /** Its events report its states in their order, and every command, disk and report of its rack once. */
+  /** Checks that its events report its states in order, and every command, disk and report of its rack once. */
   async checkEvents(): Promise<void> {
     const rows = await this.#fire.query(
       `SELECT code, params::jsonb ->> 'from' AS from_state, params::jsonb ->> 'to' AS to_state, params::jsonb ->> 'command' AS command

@@ -1,9 +1,9 @@
 // Gives one test process files of its own: /etc is a copy, and /var/lib is empty. A directory for programs has `rackboot` of this checkout, and
-// a `sudo` that changes nobody.
+// a `sudo` that runs its command as the same user.
 //
-// 1. Nothing of it is seen by the host, but the directory itself. It ends with the process: the mounts are a namespace of the main thread.
-//    Its files are touched by synchronous calls and by children only, because the pool of Node's threads is outside.
-// 2. It needs root.
+// 1. The mounts belong to a namespace of the main thread, and end with the process. The host sees only the empty directory.
+// 2. Only synchronous calls and child processes see the files: Node's thread pool is outside the namespace.
+// 3. It needs root.
 
 import { execFileSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
@@ -14,7 +14,7 @@ import koffi from 'koffi';
 const ROOT = join(import.meta.dirname, '..', '..');
 const CLONE_NEWNS = 0x00020000;
 
-/** Enters it. @param place an empty directory @returns the PATH with its programs */
+/** Enters the namespace. @param place an empty directory @returns the PATH with its programs */
 export function enterOwnMounts(place: string): string {
   const unshare: (flags: number) => number = koffi.load('libc.so.6').func('int unshare(int)');
   if (unshare(CLONE_NEWNS) !== 0) throw new Error(`unshare: error ${koffi.errno()}`);
@@ -31,7 +31,7 @@ export function enterOwnMounts(place: string): string {
   return `${programs}:${process.env.PATH ?? ''}`;
 }
 
-/** Removes the directory, which alone the host sees. */
+/** Removes the directory, the only part that the host sees. */
 export function removeOwnMounts(place: string): void {
   execFileSync('umount', ['-l', place]);
   rmSync(place, { recursive: true, force: true });

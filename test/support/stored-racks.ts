@@ -1,3 +1,5 @@
+// The store's port gives the racks only together with their version. Tests that need the racks alone take them here.
+
 import type { Rack } from '../../src/region/records/rack.ts';
 import type { RegionStore } from '../../src/region/records/store.ts';
 

@@ -70,7 +70,7 @@ async function homeNote(stateDir: string, { machine }: WhyAnswer): Promise<strin
 
 interface Asked {
   readonly answer: WhyAnswer;
-  /** What limits the answer; empty: nothing. */
+  /** The limits of the answer; empty: it has none. */
   readonly note: string;
 }
 

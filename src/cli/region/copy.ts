@@ -1,6 +1,6 @@
 // `rackboot region copy`, `backup` and `restore`: everything that a region keeps, from one database to another.
 //
-// 1. A copy moves a region, so the region at its source must be stopped. A backup is made of a region that runs.
+// 1. A copy moves a region, so the region at its source must be stopped. A backup can be made while the region runs.
 // 2. A backup is one file of SQLite, as region.db is. `restore` writes it into the store of a configuration file.
 
 import { join } from 'node:path';
@@ -22,14 +22,14 @@ export interface DatabaseOptions {
   readonly caFile: string | undefined;
 }
 
-/** Something with one end of a copy, which is open meanwhile. */
+/** Opens one end of a copy, lends it to `work`, and closes it. */
 type Lend<End> = (work: (end: End) => Promise<CopiedTables>) => Promise<CopiedTables>;
 
 /** Moves a region's data. @param from, to `sqlite:DIRECTORY` or the URL of a PostgreSQL @returns 0 */
 export async function copyStores(from: string, to: string, options: DatabaseOptions, json: boolean): Promise<number> {
   const [source, target] = [placeOf(from, '--from', options), placeOf(to, '--to', options)];
   await loadPostgres(source, target);
-  // Whichever end has a directory: its service must be able to open what is written there.
+  // Write into a state directory as its owner, so that the service there can open the files.
   for (const { stateDir, store } of [source, target]) if (store.kind === 'sqlite') becomeOwnerOf(stateDir);
   const release = holdStates(source, target);
   try {
@@ -94,9 +94,12 @@ function placeOf(text: string, option: string, { passwordFile, caFile }: Databas
   };
 }
 
-/** Errors name keys of a configuration file: here the values come from options. */
+/** Replaces the keys of a configuration file in an error: here the values come from options. */
 const optionNames = (text: string, option: string): string =>
-  text.replace(/region\.store\.url/g, option).replace(/(?:region\.store\.)?(password|ca)_file/g, '--$1-file');
+  text
+    .replaceAll('region.store.url', option)
+    .replaceAll('region.store.', '')
+    .replace(/(?<=^| )(password|ca)_file/g, '--$1-file');
 
 /** The same end, with errors that name options. */
 const inOptions =
@@ -110,7 +113,7 @@ const inOptions =
     }
   };
 
-/** Loads the code now: the owner of the data may not be able to read it. */
+/** Loads the driver now: the owner of the data may not be able to read its files. */
 async function loadPostgres(...places: readonly StorePlace[]): Promise<void> {
   if (places.some(({ store }) => store.kind === 'postgresql')) await import('../../store/copy-postgres.ts');
 }
@@ -123,7 +126,7 @@ function holdStates(...places: readonly StorePlace[]): () => void {
   };
 }
 
-/** @param isStopped true: a region that runs on it is refused */
+/** @param isStopped true to refuse a source on which a region runs */
 function sourceAt({ stateDir, store }: StorePlace, isStopped: boolean): Lend<CopySource> {
   if (store.kind === 'sqlite') return (work) => fromFile(join(stateDir, REGION_FILE), work);
   return async (work) => {
@@ -140,7 +143,7 @@ function targetAt({ stateDir, store }: StorePlace): Lend<CopyTarget> {
   };
 }
 
-/** The same source. @param onFault called before anything is written if it has a row that no region can read */
+/** The same source. @param onFault called before anything is written if the source has a row that no region can read */
 const readable =
   (source: Lend<CopySource>, onFault: (fault: string) => void): Lend<CopySource> =>
   (work) =>

@@ -16,12 +16,12 @@ import { findNamed, type WhoSources } from './who.ts';
 
 export interface WhySources extends WhoSources {
   readonly rack: () => Rack | undefined;
-  /** Whether leases can be written. */
+  /** Says whether leases can be written. */
   readonly journal: () => { readonly available: boolean; readonly reason?: string | undefined } | undefined;
   readonly interfaces: () => readonly InterfaceState[];
 }
 
-/** What a machine would get now. */
+/** The boots that a machine would get now. */
 export interface WhyAnswer {
   readonly mac: string;
   /** Undefined if the region does not know it. */
@@ -94,7 +94,7 @@ export function explain(
   };
 }
 
-/** What its last configuration said if no kind of client foresees it: that its processor has 32 bits only. */
+/** The one obstacle that no kind of client shows, only the machine's last boot: its processor has 32 bits. */
 function lastObstacle(steps: readonly TimelineStep[]): readonly string[] {
   const configured = steps.findLast(
     ({ event }) => 'purpose' in event && event.purpose !== undefined && event.purpose !== 'chain',

@@ -162,7 +162,7 @@ export const switchesItselfOff = (machine: Machine): boolean =>
 export function decidePowerEnd(machine: Machine, result: PowerResult, terms: PowerEndTerms): Change {
   const { task, kind } = result;
   const { atMs, hasStarted } = terms;
-  // Whoever gave the task again had read the record before it took the end.
+  // The record has this end already. The task was given again by a process that had read the record before.
   if (result.isKnown === true && machine.powerTaskId !== result.id) return NOTHING;
   // The machine started, was told to power off, and was off again when the driver checked.
   const isOffAgain = kind === 'unknown' && AFTER[task] === 'on' && hasStarted && switchesItselfOff(machine);
@@ -213,7 +213,7 @@ function waitInDoubt(
   return { kind: 'change', fields, events: [] };
 }
 
-/** What happened to a machine whose shortened wait has ended; `undefined` if it showed a sign of life or had its full time. */
+/** The event of a machine whose shortened wait has ended; `undefined` if it showed a sign of life or had its full time. */
 export const whyInDoubt = ({ work, statusDeadlineMs }: Machine): Happening<'power-doubted'> | undefined =>
   work?.doubt === undefined || work.doubtEndsMs !== statusDeadlineMs
     ? undefined
@@ -244,7 +244,7 @@ export function decidePowerSeen(
   const isUnderWay = machine.powerTask !== undefined;
   // A power-off with an unknown outcome is now confirmed.
   const isOffAtLast = state === 'off' && !isUnderWay && taskOfState(machine) === 'off';
-  // A power-off with an unknown outcome did not take effect: to give it again harms nothing.
+  // A power-off with an unknown outcome did not take effect. Repeating it does no harm.
   const isStillOn = state === 'on' && !isUnderWay && taskOfState(machine) === 'off';
   if (isStillOn) return orderOff(atMs);
   const then = isOffAtLast ? goOn(machine, { ...terms, username: '' }) : NOTHING;

@@ -15,9 +15,9 @@ import { toRackMachine } from './desired-machine.ts';
 
 /** Machines read in one query. */
 const CHUNK = 500;
-/** Versions whose changes are remembered. Each read of new versions fills it; the oldest is forgotten, and racks that have it get all. */
+/** Reads whose changes are remembered. The oldest is forgotten first; racks whose version is older get all machines. */
 export const CHANGES_KEPT_MAX = 64;
-/** A read of more changed machines than these is not remembered: racks get all. */
+/** A read of more changed machines than these is not remembered: racks get all machines. */
 export const CHANGED_MACHINES_MAX = 1000;
 
 type MirrorStore = Pick<RegionStore, 'settledVersion' | 'listGone' | 'listMachinesForRacks'>;
@@ -26,7 +26,7 @@ type MirrorStore = Pick<RegionStore, 'settledVersion' | 'listGone' | 'listMachin
 export class MachineMirror {
   readonly #store: MirrorStore;
   readonly #onChanged: ((systemIds: readonly string[]) => void) | undefined;
-  /** As they are stored, with UUIDs that others may show as well. */
+  /** The machines as stored: several may show one UUID. */
   #stored = new Map<string, RackMachine>();
   /** As racks get them. */
   #shown = new Map<string, RackMachine>();
@@ -34,7 +34,7 @@ export class MachineMirror {
   #holders = new Map<string, Set<string>>();
   /** The values of `#shown`, until it changes. */
   #list: readonly RackMachine[] | undefined;
-  /** By the version from which a read began, oldest first: the machines that it changed. Each begins where the one before it ended. */
+  /** The machines changed by each read, by the version from which it began, oldest first. Each read begins where the one before it ended. */
   readonly #changes = new BoundedMap<number, ReadonlySet<string>>(CHANGES_KEPT_MAX, 'set longest ago');
   #version = -1;
   /** The history of the store in which the version was given. */
@@ -53,7 +53,7 @@ export class MachineMirror {
     return this.#version;
   }
 
-  /** How often the store was found with another history, or at an older version than before, as after a restore. */
+  /** Counts the reads that found the store with another history, or at an older version than before, as after a restore. */
   get rewinds(): number {
     return this.#rewinds;
   }
@@ -64,12 +64,12 @@ export class MachineMirror {
     return this.#list;
   }
 
-  /** A machine as racks get it; undefined: they do not. */
+  /** A machine as racks get it; undefined: racks get no machine with this id. */
   find(systemId: string): RackMachine | undefined {
     return this.#shown.get(systemId);
   }
 
-  /** The machines that racks get otherwise, or no longer, since a version; undefined: that is not known any more. */
+  /** The machines whose records for racks changed or ended since a version; undefined: those changes are forgotten. */
   changedSince(version: number): ReadonlySet<string> | undefined {
     if (version === this.#version) return new Set();
     if (!this.#changes.has(version)) return undefined;

@@ -1,6 +1,6 @@
 // How often unknown racks may register.
 //
-// 1. If several processes share the store, its rates apply besides, as for passwords (`accounts/password-limits.ts`).
+// 1. If several processes share the store, the store's rates apply as well, as for passwords (`accounts/password-limits.ts`).
 
 import type { Clock } from '../../clock.ts';
 import { networkOfText } from '../../net/fair-shares.ts';
@@ -8,7 +8,7 @@ import type { RateStore } from '../records/rate-store.ts';
 import { hostOf, RateLimiter } from '../shares/request-rates.ts';
 
 /**
- * Registrations of unknown racks: from one address, from one network, and in total. An unchanged repeat of a pending rack does not count.
+ * Registrations of unknown racks: from one address, from one network, and in total. An unchanged repeat by a pending rack does not count.
  */
 export const REGISTRATIONS_PER_ADDRESS = { perSecond: 1 / 60, burst: 6 } as const;
 export const REGISTRATIONS_PER_NETWORK = { perSecond: 0.1, burst: 16 } as const;
