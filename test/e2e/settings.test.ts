@@ -140,7 +140,7 @@ describe('a configuration in the store', { skip: missing('linux', 'curl') }, () 
       [['set', 'boot.kernel_params', 'a || b'], /not every loader can take this/],
       [
         ['set', 'boot.release', 'forky'],
-        /no environment of forky.* it has bookworm\. First: .*rackboot(?:\.js)? images build/,
+        /no environment of forky.* the tree has the environment of bookworm\. First: .*rackboot(?:\.js)? images build/,
       ],
       [['set', 'dns.upstream', '[1'], /is not YAML/],
       [['unset', 'boot.release'], /nothing to remove/],

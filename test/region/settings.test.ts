@@ -210,7 +210,7 @@ test('a setting that would stop every boot is refused from every source, and the
       assert.equal(refused.status, 400);
       assert.match(
         refused.text,
-        /no environment of forky.*it has bookworm\. First: rackboot images build --release forky/,
+        /no environment of forky.*the tree has the environment of bookworm\. First: rackboot images build --release forky/,
       );
       assert.match(
         (await set('boot.enlist_with', '"installer"')).text,
@@ -227,7 +227,7 @@ test('a setting that would stop every boot is refused from every source, and the
           ]),
         }),
       );
-      assert.match(JSON.stringify(page), /it has bookworm/);
+      assert.match(JSON.stringify(page), /the tree has the environment of bookworm/);
 
       put('amd64/generic/bookworm/install/linux');
       put('amd64/generic/bookworm/install/initrd.gz');
