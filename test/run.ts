@@ -1,7 +1,7 @@
 // `npm test`: runs every suite this host can run, side by side as far as the files allow it (host-share.ts), a line for each
 // test file that is over; files of one folder that share a process end with a line for the folder.
 // At the end it says what failed, what was skipped and what that would need, and how long everything took.
-// `node bin/with-node.js test/run.ts unit` runs one suite. With CI=true a skipped test is a failure, and up to REPEATED_MAX files that fail
+// `node bin/with-node.js test/run.ts unit` runs one suite; the path of a test file in its place, that file. With CI=true a skipped test is a failure, and up to REPEATED_MAX files that fail
 // run once more, alone: the host is shared, and some tests are about time. A file that failed once is printed as such.
 
 import { spawn, spawnSync } from 'node:child_process';
@@ -14,6 +14,7 @@ import { declaredShare, HOST_PARTS, type HostShare } from './support/host-share.
 import type { FileLine } from './support/line-reporter.ts';
 import { MEMORY_ROOT } from './support/memory-place.ts';
 import { NO_MIRROR, reachesMirror, withoutMirrorText } from './support/needs.ts';
+import { endServersIn } from './support/postgres-end.ts';
 import { killTests, type Limits, runTests } from './support/test-process.ts';
 
 interface Suite extends Limits {
@@ -99,6 +100,15 @@ function jobsOf(suite: Suite): readonly Job[] {
   if (suite === UNIT) return unitJobs();
   const files = suite.folders.flatMap(within);
   return files.filter((file) => suite !== LONG || shareOf(file).isInLong).map((file) => jobOf(suite, file));
+}
+
+/** A file that is named by its path. */
+function singleJob(file: string): Job {
+  const [, folder = ''] = file.split('/');
+  const suite = [...APART, LONG].find(({ folders }) => folders.includes(folder));
+  return suite === undefined
+    ? { suite: UNIT, label: labelOf(file), files: [file], parts: UNIT_PARTS, seconds: 0 }
+    : jobOf(suite, file);
 }
 
 /**
@@ -212,7 +222,10 @@ function makeScratch(): void {
     process.env.RACKBOOT_TEST_MEMORY = memory;
   }
   process.on('exit', () => {
+    // Before their tests, which would be killed with them: a killed server leaves shared memory. Then those that began meanwhile.
+    endServersIn(scratch);
     killTests();
+    endServersIn(scratch);
     // Never what is mounted below it.
     spawnSync('rm', ['-rf', '--one-file-system', scratch, ...(memory === undefined ? [] : [memory])]);
   });
@@ -224,7 +237,8 @@ const suites = [UNIT, ...APART, LONG].filter(({ name }) =>
   wanted.length === 0 ? name !== 'long' : wanted.includes(name),
 );
 const isChecked = wanted.length === 0 || wanted.includes('check');
-if (suites.length === 0 && !isChecked) {
+const single = wanted.filter((word) => word.endsWith('.test.ts')).map(singleJob);
+if (suites.length === 0 && !isChecked && single.length === 0) {
   console.error(
     `no such suite: ${wanted.join(' ')}; there are check, ${[UNIT, ...APART, LONG].map(({ name }) => name).join(', ')}`,
   );
@@ -241,7 +255,7 @@ if (CI) {
 }
 // Asked once for all files: each would wait for a mirror that does not answer.
 if (suites.some(({ name }) => name === 'e2e' || name === 'long')) reachesMirror();
-await runJobs(inOrder([...(isChecked ? CHECKS : []), ...suites.flatMap(jobsOf)]));
+await runJobs(inOrder([...(isChecked ? CHECKS : []), ...suites.flatMap(jobsOf), ...single]));
 await repeatDoubtful();
 
 took.sort(([, left], [, right]) => right - left);

@@ -1,7 +1,7 @@
 // A PostgreSQL server of a test's own, in a temporary directory, which its clients reach by a Unix-domain socket.
 //
 // 1. initdb(1) and postgres(1) refuse root, so root runs them as `nobody`.
-// 2. The server ends with the test's process, at the latest.
+// 2. The server ends with the test's process, at the latest, and leaves no shared memory, even if a test killed it.
 
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { appendFileSync, chownSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -11,8 +11,9 @@ import pg from 'pg';
 import type { PostgresPlace } from '../../src/store/postgres-connections.ts';
 import { openPostgresRegion } from '../../src/store/region-postgres.ts';
 import { AS_NOBODY, NOBODY } from './another-user.ts';
-import { endProgram, hasEnded } from './child.ts';
+import { endProgram } from './child.ts';
 import { eventuallyWithin } from './eventually.ts';
+import { endServer } from './postgres-end.ts';
 
 const VERSIONS = '/usr/lib/postgresql';
 const USER = 'rackboot';
@@ -71,6 +72,8 @@ export class PostgresServer {
       `unix_socket_directories = '${directory}'`,
       `port = ${port}`,
       'max_connections = 60',
+      // Files of the data directory: the system would keep other shared memory of a killed server.
+      'dynamic_shared_memory_type = mmap',
     ];
     appendFileSync(join(server.#data, 'postgresql.conf'), `${[...fixed, ...settings].join('\n')}\n`);
     const rules = join(server.#data, 'pg_hba.conf');
@@ -199,7 +202,7 @@ export class PostgresServer {
   }
 
   #end(): void {
-    if (this.#server !== undefined && !hasEnded(this.#server)) this.#server.kill('SIGQUIT');
+    endServer(this.#data);
     rmSync(this.directory, { recursive: true, force: true });
   }
 }

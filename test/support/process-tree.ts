@@ -22,11 +22,14 @@ function processesBelow(pid: number): number[] {
 
 /** Kills every process below one. */
 export function killBelow(pid: number): void {
-  for (const each of processesBelow(pid)) {
-    try {
-      process.kill(each, 'SIGKILL');
-    } catch {
-      // It has already ended.
-    }
+  for (const each of processesBelow(pid)) kill(each);
+}
+
+/** Sends a process a signal, unless it has ended. */
+export function kill(pid: number, signal: NodeJS.Signals = 'SIGKILL'): void {
+  try {
+    process.kill(pid, signal);
+  } catch {
+    // It has ended.
   }
 }

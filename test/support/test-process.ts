@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { FileLine, TestLine } from './line-reporter.ts';
-import { killBelow } from './process-tree.ts';
+import { kill, killBelow } from './process-tree.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 /** How many characters of a process's output are kept. */
@@ -40,7 +40,7 @@ export function killTests(): void {
   for (const { pid } of running) {
     if (pid === undefined) continue;
     killBelow(pid);
-    process.kill(pid, 'SIGKILL');
+    kill(pid);
   }
 }
 

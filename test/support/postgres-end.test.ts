@@ -1,0 +1,81 @@
+// An interrupted run of tests, and a killed server, leave no process, no shared memory and no directory of PostgreSQL.
+
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { chmodSync, existsSync, globSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { describe, test } from 'node:test';
+import { ended, hasEnded } from './child.ts';
+import { eventuallyWithin } from './eventually.ts';
+import { missing } from './needs.ts';
+import { findServer, hasSegment } from './postgres-end.ts';
+import { PostgresServer } from './postgres-server.ts';
+
+const ROOT = dirname(dirname(import.meta.dirname));
+/** A file whose tests need a server for longer than this test. */
+const INTERRUPTED = 'test/store/region-copy.test.ts';
+const START_MS_MAX = 60_000;
+/** `mmap.` in the data directory; PostgreSQL's default would be in /dev/shm, under a name that says nothing of the server. */
+const MAPPED = 'pg_dynshmem/mmap.*';
+
+/** The directory in memory of the run that started a server: its tests have it in their environment. */
+function memoryOf(server: number): string {
+  const [, parent = ''] = /^PPid:\t(\d+)$/m.exec(readFileSync(`/proc/${server}/status`, 'latin1')) ?? [];
+  const [, memory] =
+    /(?:^|\0)RACKBOOT_TEST_MEMORY=([^\0]*)/.exec(readFileSync(`/proc/${parent}/environ`, 'latin1')) ?? [];
+  return memory ?? assert.fail('the run has no directory in memory');
+}
+
+describe('a server of PostgreSQL', { skip: missing('linux', '/usr/lib/postgresql') }, () => {
+  test('that a test kills leaves no shared memory', async () => {
+    const server = await PostgresServer.start();
+    const data = join(server.directory, 'data');
+    const found = findServer(data);
+    assert.ok(found !== undefined && hasSegment(found), 'the server has a segment');
+    assert.notDeepEqual(globSync(MAPPED, { cwd: data }), []);
+    await server.end('SIGKILL');
+    assert.ok(hasSegment(found), 'a killed server leaves its segment');
+    await server.close();
+    assert.equal(hasSegment(found), false);
+    assert.equal(existsSync(server.directory), false);
+  });
+
+  for (const [how, signal, isToAll] of [
+    ['by SIGTERM', 'SIGTERM', false],
+    ['by Ctrl-C, a SIGINT to all its processes', 'SIGINT', true],
+  ] as const) {
+    test(`ends with a run that is interrupted ${how}, and nothing is left of both`, async () => {
+      const directory = mkdtempSync(join(tmpdir(), 'rb-'));
+      // The server has another user than root.
+      chmodSync(directory, 0o755);
+      const run = spawn(process.execPath, [join(ROOT, 'test', 'run.ts'), INTERRUPTED], {
+        cwd: ROOT,
+        env: { ...process.env, TMPDIR: directory },
+        stdio: 'ignore',
+        detached: true,
+      });
+      const { pid = 0 } = run;
+      try {
+        const [server, memory] = await eventuallyWithin(START_MS_MAX, 'the server runs', () => {
+          assert.equal(hasEnded(run), false, 'the run ended');
+          const [file] = globSync('rt-*/rackboot-postgres-*/data/postmaster.pid', { cwd: directory });
+          const found = file === undefined ? undefined : findServer(join(directory, dirname(file)));
+          if (file === undefined || found === undefined || !hasSegment(found)) return undefined;
+          // The server that initdb runs is never ready.
+          const isReady = readFileSync(join(directory, file), 'latin1').includes('ready');
+          return isReady ? ([found, memoryOf(found.pid)] as const) : undefined;
+        });
+        process.kill(isToAll ? -pid : pid, signal);
+        assert.equal(await ended(run), 1);
+        assert.equal(existsSync(`/proc/${server.pid}/cwd`), false, 'the server has ended');
+        assert.equal(hasSegment(server), false, 'the segment is removed');
+        assert.deepEqual(readdirSync(directory), []);
+        assert.equal(existsSync(memory), false, memory);
+      } finally {
+        if (!hasEnded(run)) process.kill(-pid, 'SIGKILL');
+        rmSync(directory, { recursive: true, force: true });
+      }
+    });
+  }
+});
