@@ -723,7 +723,7 @@ test('no leftover markers, no silenced checks, no path of a build machine, no re
     readFileSync(join(ROOT, file), 'utf8')
       .split('\n')
       .forEach((line, index) => {
-        if (/^(src|test|bin)\//.test(file) && marks.test(line))
+        if (/^(src|test|bench|bin)\//.test(file) && marks.test(line))
           problems.push(`${file}:${index + 1}: ${line.trim().slice(0, 100)}`);
         if (places.test(line)) problems.push(`${file}:${index + 1}: ${line.trim().slice(0, 100)}`);
       });

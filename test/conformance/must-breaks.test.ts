@@ -2,6 +2,7 @@
 // demands that invalidates one is noticed at once. test/long/musts.test.ts shows that each test of the rows fails with its break.
 
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { stripTypeScriptTypes } from 'node:module';
 import { join } from 'node:path';
@@ -53,4 +54,11 @@ test('two rows share a break only if it is one value for both', () => {
     known.set(written, row.breaks);
   }
   assert.deepEqual(twice, []);
+});
+
+test('break-musts.ts says that no row has the given words, and exits with 1', () => {
+  const file = join(import.meta.dirname, 'break-musts.ts');
+  const { status, stderr } = spawnSync(process.execPath, [file, 'no such row'], { encoding: 'utf8' });
+  assert.equal(status, 1);
+  assert.match(stderr, /^no row has all of these words: no such row$/m);
 });
