@@ -28,7 +28,7 @@ export type LinkRefusal =
   | 'relay-source-unknown'
   /** Sent to the rack's own address from a network that is not served. */
   | 'source-unserved'
-  /** The message concerns a network, but comes without a relay agent from a host of another wire. */
+  /** The message concerns a network, but comes without a relay agent from a host of another shared network. */
   | 'other-wire'
   /** The interface has no subnet. */
   | 'interface-unserved'
@@ -83,7 +83,7 @@ export const DHCP_REFUSALS: Readonly<Record<DhcpRefusal, string>> = {
   'source-unserved':
     'The message came to the rack’s own address, without a relay agent, from a network that is not served. No client does that: find out who forges messages, or add an access server of yours to relay_sources of the cluster interface.',
   'other-wire':
-    'The message names this network (option 118 or 82.5) or came to an address of the rack there, without a relay agent, from a host of another wire. No client does that: find out who forges messages, or add an access server of yours to relay_sources of the cluster interface.',
+    'The message names this network (option 118 or 82.5) or came to an address of the rack there, without a relay agent, from a host of another shared network. No client does that: find out who forges messages, or add an access server of yours to relay_sources of the cluster interface.',
   'interface-unserved':
     'The message came by an interface without a served network; add a cluster interface for it, or block DHCP on it.',
   'interface-without-address': 'The interface does not have its configured address yet; give it the address.',

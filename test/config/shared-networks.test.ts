@@ -76,16 +76,20 @@ const BAD: readonly (readonly [name: string, text: string, problem: RegExp])[] =
     /cluster_interfaces\[1\]\.mode: server contradicts proxy of cluster_interfaces\[0\], which also shares "hall"/,
   ],
   [
-    'a mode that contradicts the wire that another network gives its interface',
+    'a mode that contradicts the shared network that another network gives its interface',
     file(['eth1'], ['relayed', 'shared: hall, mode: proxy'], ['eth1', 'shared: hall']),
     /cluster_interfaces\[1\]\.mode: proxy contradicts server of cluster_interfaces\[0\], which also shares "hall"/,
   ],
   [
-    'one address in two networks of a wire',
+    'one address in two networks of a shared network',
     file(['relayed', 'shared: hall'], ['relayed', 'shared: hall']).replace('10.21.0.0/24', '10.20.0.0/15'),
     /cluster_interfaces\[1\]\.network: 10\.20\.0\.0\/15 overlaps 10\.20\.0\.0\/24/,
   ],
-  ['a wire without a name', file(['relayed', 'shared: "two words"']), /shared: expected a name of letters, digits/],
+  [
+    'a shared network without a name',
+    file(['relayed', 'shared: "two words"']),
+    /shared: expected a name of letters, digits/,
+  ],
 ];
 
 for (const [name, text, problem] of BAD) test(`${name} is refused`, () => assert.match(problemsOf(text), problem));

@@ -13,7 +13,7 @@ import { hw, ip } from '../support/lab-facts.ts';
 const PRINTER = '52:54:00:00:01:10';
 const ABSENT = '52:54:00:00:09:09';
 
-/** Two networks on one interface, two behind relays that share a wire, and one in proxy mode. */
+/** Two networks on one interface, two behind relays that are one shared network, and one in proxy mode. */
 const FILE = `
 dhcp:
   options:

@@ -36,7 +36,7 @@ const AGENT: WireOption = [
   [1, 4, 101, 116, 104, 49, 2, 6, 0, 1, 2, 3, 4, 5, 5, 4, 10, 30, 0, 0, 11, 4, 10, 30, 0, 1],
 ];
 
-/** Another line of another relay, whose clients are of a wire of two networks. */
+/** Another line of another relay, whose clients are of a shared network of two networks. */
 const OTHER_AGENT: WireOption = [82, [1, 6, 103, 101, 45, 48, 47, 55, 2, 3, 115, 119, 49]];
 const SECOND: WireOption = [61, Buffer.from('second')];
 

@@ -231,7 +231,7 @@ test('RFC 2131 §4.1: only an allowed relay agent is answered, for every network
   );
 });
 
-test('RFC 3011 §2: without a relay agent, a client gets a network of another wire only if that network lists it', async () => {
+test('RFC 3011 §2: without a relay agent, a client gets a network of another shared network only if that network lists it', async () => {
   const listed = { relays: [{ address: RELAY, prefix: 32 }] };
   const [near, elsewhere] = [ip('10.20.0.50'), ip('198.51.100.7')];
   const server = { relaySources: [{ address: near, prefix: 32 }] };
@@ -259,9 +259,9 @@ test('RFC 3011 §2: without a relay agent, a client gets a network of another wi
     ['another interface', asks, second, 'eth1', 'other-wire'],
     ['its own interface', within, second, 'eth2', 'OFFER'],
     ['its own address of the rack', within, second, '10.30.0.2', 'OFFER'],
-    ['its own address of the rack, from another wire', asks, second, '10.30.0.2', 'other-wire'],
-    ['its own wire', asks, { ...far, ...listed, shared: 'hall' }, 'eth1', 'OFFER'],
-    ['its own wire, to the rack itself', asks, { ...far, ...listed, shared: 'hall' }, TO_RACK, 'OFFER'],
+    ['its own address of the rack, from another shared network', asks, second, '10.30.0.2', 'other-wire'],
+    ['its own shared network', asks, { ...far, ...listed, shared: 'hall' }, 'eth1', 'OFFER'],
+    ['its own shared network, to the rack itself', asks, { ...far, ...listed, shared: 'hall' }, TO_RACK, 'OFFER'],
     ['a relay agent that is listed', { type: 'discover', giaddr: RELAY }, { ...far, ...listed }, TO_RACK, 'OFFER'],
     ['a renewal from the network itself', held, { ...far, ...listed }, TO_RACK, 'ACK'],
     [

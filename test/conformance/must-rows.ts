@@ -100,7 +100,7 @@ export const SHOWN = {
     '§3.4: an INFORM for an address of another network is refused, so no remote host gets an answer',
   ),
   informNoHost: exchanges(
-    '§4.3.5: an INFORM with an address that no client can have is refused, so no answer goes to a whole wire or to the rack itself',
+    '§4.3.5: an INFORM with an address that no client can have is refused, so no answer goes to every host of a network or to the rack itself',
   ),
   hardwareIdentity: exchanges('§4.2: a client is identified by its hardware address, with any identifier'),
   parametersOnce: exchanges('§4.3.1: a parameter requested twice comes once, and an unconfigured one does not come'),
@@ -209,10 +209,10 @@ export const SHOWN = {
   unserved: relays('RFC 3527 §3 and RFC 3011 §2: a selected network that is not served gets no address of another one'),
   subnetSelection: relays('RFC 3011 §2: subnet selection names the network before giaddr, and OFFER and ACK repeat it'),
   withoutRelay: relays(
-    'RFC 3011 §2: without a relay agent, a client gets a network of another wire only if that network lists it',
+    'RFC 3011 §2: without a relay agent, a client gets a network of another shared network only if that network lists it',
   ),
   ofItsWire: agents(
-    'without a relay agent, a message is about the wire it comes from, or comes from a source the network names',
+    'without a relay agent, a message is about the shared network it comes from, or comes from a source the network names',
   ),
   override: relays(
     'RFC 5107 §4: the override is the server identifier of each reply, and names this server in a request',

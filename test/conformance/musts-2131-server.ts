@@ -301,7 +301,7 @@ export const RFC_2131_SERVER_MUSTS: readonly Must[] = [
     '4.3.5',
     'MUST',
     'An INFORM is answered with ACK to ciaddr.',
-    'It is, unless ciaddr is an address that no client can have: the first or last of a served network, 255.255.255.255, or one of the rack. A forger could otherwise have the answer sent to every host of a wire, or to the rack itself.',
+    'It is, unless ciaddr is an address that no client can have: the first or last of a served network, 255.255.255.255, or one of the rack. A forger could otherwise have the answer sent to every host of a shared network, or to the rack itself.',
     SHOWN.informNoHost,
   ),
   met('4.3.5', 'MUST NOT', 'That ACK has no lease time.', SHOWN.inform),

@@ -18,7 +18,7 @@ export const RELAY_MUSTS: readonly Must[] = [
     '2',
     'MUST',
     'That holds for every client.',
-    'Through a relay agent it does. A host without one may name only the networks of its own wire, unless the named network lists its address in `relays` or `relay_sources`, as for an access server. Otherwise any host could take addresses of a wire that it is not on, and end leases there. Other servers believe every host.',
+    'Through a relay agent it does. A host without one may name only the networks of its own shared network, unless the named network lists its address in `relays` or `relay_sources`, as for an access server. Otherwise any host could take addresses of a shared network that it is not on, and end leases there. Other servers believe every host.',
     SHOWN.withoutRelay,
     SHOWN.ofItsWire,
   ),

@@ -257,7 +257,7 @@ test('§3.4: an INFORM for an address of another network is refused, so no remot
   assert.equal(rack.refused('wrong-network') + rack.refused('network-unknown'), 2);
 });
 
-test('§4.3.5: an INFORM with an address that no client can have is refused, so no answer goes to a whole wire or to the rack itself', async () => {
+test('§4.3.5: an INFORM with an address that no client can have is refused, so no answer goes to every host of a network or to the rack itself', async () => {
   const rack = await WireRack.start();
   const impossible = ['10.20.0.0', '10.20.0.255', '10.20.0.1'];
   for (const address of impossible) {

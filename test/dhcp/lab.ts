@@ -45,7 +45,7 @@ export const TO_RACK: Arrival = { interfaceName: undefined, localAddress: RACK }
 /** A host on the wire that sends to the rack's own address without naming one of its own. */
 const UNNAMED = ip('10.20.0.2');
 
-/** The default source of a datagram: its relay agent, its client's address, or a host of the wire. */
+/** The default source of a datagram: its relay agent, its client's address, or a host of the shared network. */
 export function sourceOf(
   { from, giaddr = ANY, ciaddr = ANY }: Pick<ClientWords, 'from' | 'giaddr' | 'ciaddr'>,
   isUnicast: boolean,
@@ -121,7 +121,7 @@ export const planByKind = ({ client, serverAddress }: BootQuery): BootPlan => ({
   reason: 'test',
 });
 
-/** A client's place on a wire whose one network is the first of these. */
+/** A client's place on a shared network whose one network is the first of these. */
 export function aloneIn({ served: [served] }: SubnetIndex): OfferPlace {
   if (served === undefined) throw new Error('no network is served');
   return { served, sharedNetwork: [served] };

@@ -533,7 +533,7 @@ test('a client that accepts another server’s offer reveals that server, and th
   assert.equal(rig.clock.pending, 0);
 });
 
-test('on a wire with two networks a reply comes from the rack’s address in the client’s', async () => {
+test('on a shared network a reply comes from the rack’s address in the client’s', async () => {
   const network = parseNetwork('10.21.0.0/24') ?? { address: ANY, prefix: 0 };
   const second = subnet({
     ...{ name: 'second', network, serverAddress: ip('10.21.0.1'), router: undefined, static: undefined },

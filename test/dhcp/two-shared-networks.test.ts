@@ -55,7 +55,7 @@ test('a lease on one shared network leaves the offer that the same hardware addr
   assert.equal(say({ type: 'request', mac: MAC_A, requested: ip(near), server: RACK }), `ack ${near}`);
 });
 
-test('if networks share a wire a client has one offer, in whichever of them', () => {
+test('a client of a shared network has one offer, in whichever of them', () => {
   const shared = { shared: 'hall' };
   const reserved = { reservations: [{ mac: MAC_A, address: ip('10.31.0.20') }] };
   const { discoverFar, reload, responder } = twoLinks(subnet(), far(shared), farther(shared));
@@ -68,7 +68,7 @@ test('if networks share a wire a client has one offer, in whichever of them', ()
   assert.equal(responder.counters().offers, 2);
 });
 
-test('if networks share a wire a lease in one ends the offer in another', () => {
+test('a lease in one network of a shared network ends the offer in another', () => {
   const shared = { shared: 'hall' };
   const reserved = { reservations: [{ mac: MAC_A, address: ip('10.31.0.20') }] };
   const { sayFar, discoverFar, reload, responder } = twoLinks(subnet(), far(shared), farther(shared));

@@ -197,7 +197,7 @@ describe('a rack that changes while it serves', { skip: missing('linux') }, () =
         more(lab.good, `    hosts: [{ mac: "${formatMac(reserved)}", ip: ${PLACE.octets}.60, hostname: printer }]\n`),
       ],
       [
-        'further networks, one of them on the same wire',
+        'further networks, one of them on the same shared network',
         lab.good.replace(
           'dhcp: {',
           '  - { name: far, relayed: true, management: 1, network: 10.99.0.0/24, ip_range_low: 10.99.0.10, ip_range_high: 10.99.0.20, dns_servers: [10.99.0.1] }\n' +

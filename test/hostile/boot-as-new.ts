@@ -33,7 +33,7 @@ export class Booter {
   readonly #waiting = new Map<number, (address: Ipv4) => void>();
   #xid = 1;
 
-  /** @param network the address of all hosts of its wire */
+  /** @param network the address of all hosts of its shared network */
   constructor(rack: string, network: string) {
     this.#rack = rack;
     this.#network = network;
@@ -126,7 +126,7 @@ async function sendFrom(address: string, bytes: Uint8Array, rack: string): Promi
 }
 
 const runIp = (what: 'add' | 'del', address: string): void => {
-  // It has the address of its wire already when it boots twice.
+  // It has the address of its shared network already when it boots twice.
   try {
     execFileSync('ip', ['address', what, `${address}/32`, 'dev', 'eth0'], { stdio: 'ignore' });
   } catch {}

@@ -88,7 +88,7 @@ export const ANY_RELAY = of('dhcp/networks/relays.ts', [
   'return undefined;\n',
 ]);
 
-/** A wire of the rack takes relay agents of every network. */
+/** A network on an interface of the rack takes relay agents of every network. */
 export const RELAYS_OF_OTHER_WIRES = of('dhcp/networks/relays.ts', [
   '(namesNoRelays(network) && ',
   '(false && namesNoRelays(network) && ',

@@ -68,7 +68,7 @@ export const FURTHER_CASES: readonly HostileCase[] = [
   {
     door: 'DHCP',
     attacker:
-      'pretends, from another served network, to be a relay agent of the wire, and releases the leases of others',
+      'pretends, from another served network, to be a relay agent of the shared network, and releases the leases of others',
     attack: 'forged-relay',
     from: 'proxied',
     words: ['10.77.8.2', '10.77.9.0', HOLDER_MAC],
@@ -82,7 +82,7 @@ export const FURTHER_CASES: readonly HostileCase[] = [
   {
     door: 'DHCP',
     attacker:
-      'speaks, without a relay agent, for the network of another wire by option 118 and ciaddr, takes its range and declines the addresses of others',
+      'speaks, without a relay agent, for a network in another shared network by option 118 and ciaddr, takes its range and declines the addresses of others',
     attack: 'other-wire',
     from: 'proxied',
     words: ['10.79.0.255', '10.77.8.1', '10.77.8.0', '10.77.9.0', HOLDER_MAC],

@@ -1,5 +1,5 @@
-// A host that speaks, without a relay agent, for the network of another wire: it declines all addresses of its range in the holder's name, and
-// takes them for clients that do not exist, by broadcast with option 118 and by unicast with ciaddr.
+// A host that speaks, without a relay agent, for a network in another shared network: it declines all addresses of the range in the holder's
+// name, and takes them for clients that do not exist, by broadcast with option 118 and by unicast with ciaddr.
 
 import type { Socket } from 'node:dgram';
 import { sleep, systemClock } from '../../src/clock.ts';
@@ -14,7 +14,7 @@ const RANGE_ADDRESSES = 200;
 /** The place of the host, and the client in whose name it speaks. */
 export interface OtherWire {
   readonly socket: Socket;
-  /** The rack's address on the host's own wire, and the broadcast address there. */
+  /** The rack's address on the host's own shared network, and the broadcast address there. */
   readonly rack: string;
   readonly broadcast: string;
   /** Of the other wire: the rack's address, its network, the first address of the range, and a holder of one. */
@@ -26,7 +26,7 @@ export interface OtherWire {
   readonly tell: () => void;
 }
 
-/** Speaks for the other wire until it is over. */
+/** Speaks for the other shared network until it is over. */
 export async function speakForOtherWire({ socket, rack, broadcast, isOver, tell, ...other }: OtherWire): Promise<void> {
   socket.setBroadcast(true);
   const startedAt = systemClock.now();

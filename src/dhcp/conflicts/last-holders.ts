@@ -1,6 +1,6 @@
 // Decides how long, and for how many addresses, the rack believes last holders that answer for their addresses after their leases have
 // ended. Firmware gets a short lease and loads on after its end, so its address must not go to another machine meanwhile. But a host that
-// has heard the hardware addresses of a wire can answer in the name of each.
+// has heard the hardware addresses of a shared network can answer in the name of each.
 //
 //   an address is needed ─ its last holder answers ─┬─ kept, for HOLDER_MS_MAX after the first answer
 //                                                   ├─ `stranger` after that: it went on using the address and asked for nothing

@@ -3,20 +3,20 @@
 //
 //   take ─┬─ a probe may begin ────────────────────────▶ true
 //         ├─ too many run ─ waiting ─ a probe ends ─────▶ true
-//         └─ too many wait on its wire ─────────────────▶ false: no offer; the client asks again
+//         └─ too many wait on its shared network ───────▶ false: no offer; the client asks again
 //
-// 1. Wires take turns, so that a flood on one does not delay the clients of another. Strangers cannot create wires.
-// 2. Waits are short: the PROBES_RUNNING_MAX and PROBES_WAITING_MAX probes of one wire take three times as long as one probe.
+// 1. Shared networks take turns, so that a flood on one does not delay the clients of another. Strangers cannot create one.
+// 2. Waits are short: the PROBES_RUNNING_MAX and PROBES_WAITING_MAX probes of one shared network take three times as long as one probe.
 
 /** How many probes for clients run at a time. New clients fill it, and others wait for a turn. Each ends after 400 ms. */
 export const PROBES_RUNNING_MAX = 256;
 /**
- * How many clients of one wire wait for a turn: the burst of new clients that one interface may have. A flood of invented clients fills it,
- * and newcomers on that wire get no offer until they ask again. It empties by PROBES_RUNNING_MAX every 400 ms.
+ * Clients of one shared network that wait for a turn: the burst of new clients that one interface may have. A flood of invented clients fills
+ * it, and then newcomers there get no offer until they ask again. It empties by PROBES_RUNNING_MAX every 400 ms.
  */
 export const PROBES_WAITING_MAX = 512;
 
-/** Shares probe turns among the wires. */
+/** Shares probe turns among the shared networks. */
 export class ProbeTurns {
   /** By interface, in the order of their next turns; none is empty. */
   readonly #waiting = new Map<string, (() => void)[]>();

@@ -223,9 +223,10 @@ export const WIRE_POINTS: readonly MendedPoint[] = [
         breaks: swapIn('dhcp/networks/relays.ts', ['if (holdsLease(from) || (', 'if ((']),
       },
       {
-        holds: 'A wire of the rack takes relay agents of that wire only, unless the network names others.',
+        holds:
+          'Only a relay agent of its shared network speaks for a network on an interface, unless the network names others.',
         tests: relays(
-          'a relay agent on a wire of this rack is believed from that wire, and from elsewhere if the network says so',
+          'a relay agent on an interface of this rack is believed from its shared network, and from elsewhere if the network says so',
         ),
         breaks: without(RELAYS_OF_OTHER_WIRES),
       },

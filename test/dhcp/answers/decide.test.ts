@@ -529,7 +529,7 @@ test('the network is chosen by 82.5, 118, giaddr, ciaddr, arrival, in this order
   ]);
 });
 
-test('two networks on one wire serve a client from the one that knows it', () => {
+test('two networks on one shared network serve a client from the one that knows it', () => {
   const second = { ...relayedSubnet(), interfaceName: 'eth1', serverAddress: ip('10.30.0.2') };
   const shared = config(subnet({ dynamic: undefined }), second);
   const offered = (before: Given): string =>

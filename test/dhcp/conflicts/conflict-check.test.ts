@@ -393,7 +393,7 @@ test('of 500 new clients at once none is offered an unprobed address', async () 
 });
 
 test('the stocks of many networks are filled a few at a time, and in the end all are', async () => {
-  const wires = Array.from({ length: 12 }, (_, index) =>
+  const networks = Array.from({ length: 12 }, (_, index) =>
     subnet({
       name: `n${index}`,
       network: { address: ipv4(ip('10.60.0.0') + index * 256), prefix: 24 },
@@ -401,10 +401,10 @@ test('the stocks of many networks are filled a few at a time, and in the end all
       static: undefined,
     }),
   );
-  const rig = await start(config(...wires));
+  const rig = await start(config(...networks));
   assert.equal(rig.wire.asked.length, PROBES_AHEAD_MAX);
   for (let look = 0; look < 3; look += 1) await rig.pass(100);
-  assert.equal(new Set(rig.wire.asked).size, wires.length * STOCK_SIZE);
+  assert.equal(new Set(rig.wire.asked).size, networks.length * STOCK_SIZE);
 });
 
 test('a last holder that still answers is no conflict: it keeps the address, and others do not get it', async () => {

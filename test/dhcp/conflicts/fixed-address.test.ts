@@ -18,7 +18,7 @@ const FIRST = ip('10.20.0.100');
 const reserved = (changes: Partial<DhcpSubnet> = {}): DhcpSubnet =>
   subnet({ reservations: [{ mac: MAC_A, address: FIXED }], ...changes });
 
-/** A rack on a wire where a host answers for the fixed address, or with undefined none. */
+/** A rack on a shared network where a host answers for the fixed address, or with undefined none. */
 async function start(network: DhcpSubnet, answers?: MacAddress) {
   const asked: string[] = [];
   const wire = { answers, used: FIXED };

@@ -37,7 +37,7 @@ test('a turn that no client waits for is free', async () => {
   assert.equal(turns.take('eth1'), true);
 });
 
-test('PROBES_WAITING_MAX clients of a wire wait, and those of another wire have their own places and every second turn', async () => {
+test('PROBES_WAITING_MAX clients of a shared network wait, and those of another have their own places and every second turn', async () => {
   const { wait, end } = busy();
   for (let client = 0; client < PROBES_WAITING_MAX; client += 1) assert.ok(wait('eth1'));
   assert.equal(wait('eth1'), false);

@@ -19,7 +19,7 @@ const renew = (more: Words = {}): Words => ({ type: 'request', mac: MAC_A, ciadd
 /** The holder of the address by the record, and the end of its lease, in seconds from now. */
 type StoredFor = readonly [mac: MacAddress, endsInS: number];
 
-/** A rack on a wire where this host uses the address; with undefined, none does. */
+/** A rack on a shared network where this host uses the address; with undefined, none does. */
 async function start(user: MacAddress | undefined, network: DhcpSubnet = subnet(), stored: readonly StoredFor[] = []) {
   const asked: number[] = [];
   const rack = await WireRack.start({

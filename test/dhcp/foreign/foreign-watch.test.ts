@@ -240,7 +240,7 @@ test('a client that chooses another server reveals it, and a probe follows that 
   assert.deepEqual(rig.reported(), ['dhcp.foreign-server 10.20.0.66']);
 });
 
-test('only requests and replies that name a server of a served wire are heard', () => {
+test('only requests and replies that name a server of a served shared network are heard', () => {
   const rig = rigOf();
   rig.watch.configure([WIRE, FAR], undefined, PORTS);
   const at = { subnet: 'lab', interfaceName: 'eth1' };
@@ -323,7 +323,7 @@ test('if no tap can be opened the watch says so, and keeps listening', () => {
   assert.equal(rig.watch.isBlind, false);
 });
 
-test('a wire that is no longer served, and closing, end its probe and forget its servers without a report', () => {
+test('a shared network that is no longer served, and closing, end its probe and forget its servers without a report', () => {
   const rig = rigOf();
   rig.answer = (discover) => [offerTo(discover)];
   rig.watch.configure([WIRE], INTERVAL_MS, PORTS);
@@ -341,7 +341,7 @@ test('a wire that is no longer served, and closing, end its probe and forget its
   assert.equal(rig.clock.pending, 0);
 });
 
-test('networks of one interface are one wire, a relayed network is its own, and one in proxy mode is left out', () => {
+test('networks of one interface are one shared network, a relayed network is its own, and one in proxy mode is left out', () => {
   const second = subnet({ name: 'second', network: parseNetwork('10.21.0.0/24') ?? { address: ANY, prefix: 0 } });
   const proxied = subnet({ name: 'proxied', interfaceName: 'eth2', proxy: true });
   const index = indexSubnets(config(subnet(), second, relayedSubnet(), proxied), undefined);
@@ -404,7 +404,7 @@ test('however many servers are invented, the one that answers the probe is known
     subnet: 'far',
     interfaceName: undefined,
   });
-  assert.equal(rig.watch.servers.length, FOREIGN_SERVERS_MAX + 1, 'and a full wire leaves room for another');
+  assert.equal(rig.watch.servers.length, FOREIGN_SERVERS_MAX + 1, 'and a full shared network leaves room for another');
 });
 
 /** A rig that has been watching for a while, and a client that names another server. */
@@ -483,7 +483,7 @@ test('after some were forgotten no client that may be one of them is denied, unt
   const spared = (): readonly boolean[] =>
     [invented(0), MAC_B, KNOWN_CLIENT].map((client) => watch.isSeenAt('eth1', client));
   assert.deepEqual(spared(), [true, true, false], 'a client known here never chose another server');
-  assert.equal(watch.isSeenAt('relayed far', MAC_B), false, 'another wire forgot nobody');
+  assert.equal(watch.isSeenAt('relayed far', MAC_B), false, 'another shared network forgot nobody');
   clock.advance(CHOICE_MS - DOUBT_MS - 1);
   assert.deepEqual(spared(), [true, true, false]);
   clock.advance(1);

@@ -222,7 +222,7 @@ test('a name from a machine’s own report puts it into no class; the name it se
   assert.equal(denied({ mac: hw('52:54:00:00:00:0b') }, [reserved]), false);
 });
 
-test('on a wire of two networks a class that denies one sends its clients to the other', () => {
+test('on a shared network of two networks a class that denies one sends its clients to the other', () => {
   const two = (classes: string, ofSecond = '') => `cluster_interfaces:
   - { name: lab, interface: eth1, ip: 10.20.0.1, network: 10.20.0.0/24, ip_range_low: 10.20.0.100, ip_range_high: 10.20.0.109, classes: [${classes}] }
   - { name: guests, interface: eth1, ip: 10.21.0.1, network: 10.21.0.0/24, ip_range_low: 10.21.0.100, ip_range_high: 10.21.0.109, classes: [${ofSecond}] }

@@ -1,4 +1,4 @@
-// Where a machine is at home: on one wire of a rack, whatever networks the wire has.
+// Where a machine is at home: on one shared network of a rack, whatever networks that has.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

@@ -61,7 +61,7 @@ test('a client of this rack is no relay agent of any network, even if it sends f
   const named = await rackWith({ relays: [at('10.20.0.105/32')] });
   const words = { giaddr: LEASED, from: LEASED, options: choosing([10, 30, 0, 0]) };
   assert.equal(named.say({ type: 'discover', mac: MAC_A, ...words }, TO_RACK).length, 1, 'unless the network names it');
-  // A wire whose network names further sources, for NAT or access servers, has no other agents than before.
+  // An interface whose network names further sources, for NAT or access servers, has no other agents than before.
   const wire = await WireRack.start({
     config: config({ ...subnet(), relaySources: [at('198.51.100.9/32')] }, relayedSubnet()),
   });
@@ -103,7 +103,7 @@ test('without a relay agent, only hosts of a served network or a named source ma
       'sent-from-elsewhere',
     ],
     [
-      'one from another address of the wire',
+      'one from another address of the shared network',
       {},
       { type: 'request', mac: MAC_B, ciaddr: LEASED, from: ip('10.20.0.2') },
       'sent-from-elsewhere',
@@ -115,7 +115,7 @@ test('without a relay agent, only hosts of a served network or a named source ma
       { type: 'request', ciaddr: ip('10.20.0.106'), from: FOREIGNER },
       'source-unserved',
     ],
-    ['a DISCOVER of a host of the wire', {}, { type: 'discover', from: ip('10.20.0.2') }, 'OFFER'],
+    ['a DISCOVER of a host of the shared network', {}, { type: 'discover', from: ip('10.20.0.2') }, 'OFFER'],
     ['a DISCOVER from elsewhere', {}, { type: 'discover', from: FOREIGNER }, 'source-unserved'],
     ['one that names a network', {}, { type: 'discover', options: chooses, from: FOREIGNER }, 'source-unserved'],
     ['an access server that is named', named, { type: 'discover', options: chooses, from: FOREIGNER }, 'OFFER'],
@@ -176,7 +176,7 @@ test('a distant host ends no lease in the name of its client, with or without a 
   assert.equal(rack.table.find(far)?.state, 'released', 'its relay agent says so');
 });
 
-test('a host of one network ends no lease of a wire of this rack in the name of a relay agent, its own or one on that wire', async () => {
+test('a host of one network ends no lease of another one in the name of a relay agent, its own or one there', async () => {
   const rows: readonly (readonly [from: string, giaddr: string, options: NonNullable<Words['options']>])[] = [
     ['10.30.0.50', '10.20.0.77', []],
     ['10.30.0.50', '10.30.0.50', [[118, [10, 20, 0, 0]]]],
@@ -193,12 +193,12 @@ test('a host of one network ends no lease of a wire of this rack in the name of 
   }
 });
 
-test('a relay agent on a wire of this rack is believed from that wire, and from elsewhere if the network says so', async () => {
+test('a relay agent on an interface of this rack is believed from its shared network, and from elsewhere if the network says so', async () => {
   const shared = { shared: 'hall' };
   const rows: readonly (readonly [name: string, from: string, changes: Partial<DhcpSubnet>, isAnswered: boolean])[] = [
     ['itself', '10.20.0.254', {}, true],
     ['another of its addresses there', '10.20.0.253', {}, true],
-    ['an address of a network that shares the wire', '10.30.0.1', shared, true],
+    ['an address of a network of the same shared network', '10.30.0.1', shared, true],
     ['one of another network', '10.30.0.1', {}, false],
     ['one that relay_sources names', '10.30.0.1', { relaySources: [at('10.30.0.1/32')] }, true],
     ['one that relays names', '10.30.0.1', { relays: [at('10.20.0.254/32'), RELAY_ALONE] }, true],
@@ -211,7 +211,7 @@ test('a relay agent on a wire of this rack is believed from that wire, and from 
   }
 });
 
-/** A second wire of the rack, with hosts of its own. */
+/** A second shared network of the rack, with hosts of its own. */
 const secondSubnet = (changes: Partial<DhcpSubnet> = {}): DhcpSubnet => ({
   ...relayedSubnet(),
   name: 'second',
@@ -220,20 +220,26 @@ const secondSubnet = (changes: Partial<DhcpSubnet> = {}): DhcpSubnet => ({
   ...changes,
 });
 const SECOND_RACK = '10.30.0.2';
-/** A host of the second wire. */
+/** A host of the second shared network. */
 const NEIGHBOUR = ip('10.30.0.50');
 const SELECTION = [118, [10, 20, 0, 0]] as const;
 const LINK = [82, [5, 4, 10, 20, 0, 0]] as const;
 
 type Row = readonly [name: string, near: Partial<DhcpSubnet>, words: Words, socketName: string, answer: string];
 
-test('without a relay agent, a message is about the wire it comes from, or comes from a source the network names', async () => {
+test('without a relay agent, a message is about the shared network it comes from, or comes from a source the network names', async () => {
   const named = { relaySources: [at('10.30.0.50/32')] };
   const asks: Words = { type: 'discover', from: NEIGHBOUR };
   const held: Words = { type: 'request', mac: MAC_B, ciaddr: LEASED };
   const rows: readonly Row[] = [
     ['a broadcast', {}, asks, 'eth2', 'OFFER'],
-    ['a broadcast that names its own wire', {}, { ...asks, options: [[118, [10, 30, 0, 0]]] }, 'eth2', 'OFFER'],
+    [
+      'a broadcast that names its own shared network',
+      {},
+      { ...asks, options: [[118, [10, 30, 0, 0]]] },
+      'eth2',
+      'OFFER',
+    ],
     ['a broadcast by 118', {}, { ...asks, options: [SELECTION] }, 'eth2', 'other-wire'],
     ['a broadcast by 82.5', {}, { ...asks, options: [LINK] }, 'eth2', 'other-wire'],
     ['from no address', {}, { ...asks, options: [SELECTION], from: ANY }, 'eth2', 'other-wire'],
@@ -249,14 +255,14 @@ test('without a relay agent, a message is about the wire it comes from, or comes
       'other-wire',
     ],
     [
-      'in the name of a source of another wire',
+      'in the name of a source of another shared network',
       { relaySources: [at('10.99.0.1/32')] },
       { ...asks, options: [SELECTION], from: ip('10.99.0.1') },
       'eth2',
       'other-wire',
     ],
     ['to the rack', {}, asks, SECOND_RACK, 'OFFER'],
-    ['to the rack’s address on another wire', {}, asks, TO_RACK, 'other-wire'],
+    ['to the rack’s address on another shared network', {}, asks, TO_RACK, 'other-wire'],
     ['to the rack, by 118', {}, { ...asks, options: [SELECTION] }, SECOND_RACK, 'other-wire'],
     ['to the rack, by 82.5', {}, { ...asks, options: [LINK] }, SECOND_RACK, 'other-wire'],
     ['to the rack, named', named, { ...asks, options: [SELECTION] }, SECOND_RACK, 'OFFER'],
@@ -290,7 +296,7 @@ test('without a relay agent, a message is about the wire it comes from, or comes
   }
 });
 
-test('a wire is what shares an interface or a name: a message may name any network of its own', async () => {
+test('networks of one interface, or of one name, are a shared network: a message may name any of them', async () => {
   const third = { ...relayedSubnet(), name: 'third', network: at('10.40.0.0/24'), broadcast: ip('10.40.0.255') };
   const further = { dynamic: { low: ip('10.40.0.100'), high: ip('10.40.0.109') }, router: ip('10.40.0.1') };
   const hall = { shared: 'hall' };
@@ -323,7 +329,7 @@ test('a wire is what shares an interface or a name: a message may name any netwo
   }
 });
 
-test('a host of one wire takes, ends and changes nothing on another, with any server there', async () => {
+test('a host of one shared network takes, ends and changes nothing on another, with any server there', async () => {
   const addresses = Array.from({ length: 10 }, (_, index) => ip(`10.20.0.${100 + index}`));
   const hostname = [12, Buffer.from('stolen')] as const;
   const ways: readonly (readonly [
@@ -371,7 +377,7 @@ test('a host of one wire takes, ends and changes nothing on another, with any se
   }
 });
 
-test('§4.3.2: a host that moved to another wire is denied its former address there, and keeps it where it was', async () => {
+test('§4.3.2: a host that moved to another shared network is denied its former address there, and keeps it where it was', async () => {
   const rows: readonly (readonly [name: string, authoritative: 'auto' | 'yes' | 'no', words: Words, answer: string])[] =
     [
       ['INIT-REBOOT', 'yes', { requested: LEASED }, 'NAK'],

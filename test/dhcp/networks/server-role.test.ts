@@ -204,7 +204,7 @@ test('RFC 2131 §4.3.2: the answer of a sole server about an address', () => che
 test('RFC 2131 §4.3.2: the answer of a presumed server about an address', () => checkRole('presumed'));
 test('RFC 2131 §4.3.2: the answer of a guest server about an address', () => checkRole('guest'));
 
-test('networks of one wire have the humblest role among them, and a relayed network its own', () => {
+test('networks of one shared network have the humblest role among them, and a relayed network its own', () => {
   const second = { name: 'second', network: parseNetwork('10.21.0.0/24') ?? { address: ANY, prefix: 0 } };
   const cases: readonly (readonly [string, readonly DhcpSubnet[], boolean, ServerRole])[] = [
     ['yes', [subnet({ authoritative: 'yes' })], true, 'sole'],

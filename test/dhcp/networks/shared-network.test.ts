@@ -1,4 +1,4 @@
-// Networks that share a wire, as their clients see them: if one is full, the next gives addresses; a lease in any of them is valid.
+// Shared networks, as their clients see them: if one is full, the next gives addresses; a lease in any of them is valid.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -81,7 +81,7 @@ const HELD: readonly (readonly [name: string, words: (held: Ipv4) => Words, sock
 ];
 
 for (const [name, words, socket, answer] of HELD) {
-  test(`a lease in another network of the wire holds when its client ${name}`, async () => {
+  test(`a lease in another network of the shared network holds when its client ${name}`, async () => {
     const rack = await behindOne();
     const full = Array.from({ length: 3 }, (_, at) => rack.lease(stranger(at), RELAY, TO_RACK));
     const held = rack.lease(MAC_A, RELAY, TO_RACK)?.yiaddr ?? assert.fail();
@@ -128,7 +128,7 @@ test('a client whose fixed address another client holds for a while keeps its le
   assert.equal(given(rack.ask({ ...RELAY, type: 'discover', mac: MAC_A }, TO_RACK)), given(lease));
 });
 
-test('a client has one address on a wire: when it gets the fixed one, it gives up the other', async () => {
+test('a client has one address on a shared network: when it gets the fixed one, it gives up the other', async () => {
   const rack = await behindOne();
   const former = rack.lease(MAC_A, RELAY, TO_RACK)?.yiaddr ?? assert.fail();
   rack.know(machine(MAC_A, '10.31.0.30'));
@@ -136,7 +136,7 @@ test('a client has one address on a wire: when it gets the fixed one, it gives u
   assert.equal(rack.table.find(former)?.state, 'released');
 });
 
-test('a client that asks for a former address learns that another one of the wire is fixed for it', async () => {
+test('a client that asks for a former address learns that another one of the shared network is fixed for it', async () => {
   const rack = await behindOne();
   const former = rack.lease(MAC_A, RELAY, TO_RACK)?.yiaddr ?? assert.fail();
   rack.say({ type: 'release', mac: MAC_A, ciaddr: former, server: RACK }, TO_RACK);
@@ -145,7 +145,7 @@ test('a client that asks for a former address learns that another one of the wir
   assert.equal(rack.refused('fixed-address-differs'), 1);
 });
 
-test('a relay on a wire that the rack serves itself: both ways lead to the same addresses', async () => {
+test('a relay on a shared network that the rack serves itself: both ways lead to the same addresses', async () => {
   const lab = subnet({ dynamic: { low: ip('10.20.0.100'), high: ip('10.20.0.101') }, shared: 'hall' });
   const rack = await WireRack.start({ config: config(lab, second()) });
   const direct = [rack.lease(stranger(0)), rack.lease(stranger(1))];

@@ -109,7 +109,7 @@ const LINKS: readonly (readonly [
   ['and no other', ALONE, {}, at('10.30.0.1'), 'network-unknown'],
   ['only relays reach a network without an interface', ALONE, { giaddr: ip('10.30.0.1') }, at('10.20.0.1'), 'n30'],
   [
-    'a shared wire is one shared network, the named one first',
+    'the networks of one name are one shared network, the named one first',
     SHARED,
     { giaddr: ip('10.32.0.1') },
     at('10.20.0.1'),
@@ -117,7 +117,7 @@ const LINKS: readonly (readonly [
   ],
   ['whichever is named', SHARED, { giaddr: ip('10.31.0.1') }, at('10.20.0.1'), 'n31 n32'],
   [
-    'a relay on a served wire belongs to that wire',
+    'a relay of a served shared network belongs to that network',
     SHARED,
     { giaddr: ip('10.30.0.1') },
     at('10.22.0.1'),
@@ -183,7 +183,7 @@ test('an interface without a served network is distinguished from an unconfigure
   assert.deepEqual([reason(on('eth1')), reason(on('eth7'))], ['interface-without-address', 'interface-unserved']);
 });
 
-test('a network of a shared wire whose interface has no address does not take part', () => {
+test('a network of a shared network whose interface has no address does not take part', () => {
   const index = indexSubnets(config(...SHARED), [linkState('eth1', '10.21.0.1')]);
   const choice = chooseSharedNetwork(clientMessage({ giaddr: ip('10.30.0.1') }), undefined, TO_RACK, index);
   assert.deepEqual(choice.kind === 'shared-network' && choice.sharedNetwork.map((one) => one.subnet.name), [

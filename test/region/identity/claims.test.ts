@@ -350,7 +350,7 @@ async function bootMany(region: Region, clock: VirtualClock, count: number, addr
 const isThere = async (region: Region, { systemId }: Machine): Promise<boolean> =>
   (await region.store.findMachine(systemId)) !== undefined;
 
-test('a host that boots nonexistent machines keeps no newcomer out, on its wire or another; the log names the replaced machine', () =>
+test('a host that boots nonexistent machines keeps no newcomer out, on its shared network or another; the log names the replaced machine', () =>
   withRegion(
     async ({ region, clock }) => {
       await bootMany(region, clock, 3 * NEW_MAX, 10);
