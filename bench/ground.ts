@@ -226,7 +226,7 @@ export async function compare(
   return figures.results();
 }
 
-/** What one round yields, and the cores that other processes took meanwhile. */
+/** The figures of one round, and the cores that other processes took meanwhile. */
 interface Round {
   readonly figures: readonly Figure[];
   readonly foreignCores: number;
@@ -303,7 +303,7 @@ export function rackboot(extra: readonly string[]): Contender {
   };
 }
 
-/** What processors the two sides have, for the notes. */
+/** The processors of the two sides, for the notes. */
 export const CORES = `server on core ${SERVER_CORE}, load on core ${LOAD_CORE}`;
 
 async function end(child: ChildProcess): Promise<void> {

@@ -49,7 +49,7 @@ const offerMs: number[] = [];
 const ackMs: number[] = [];
 let xid = 0;
 let measuring = false;
-/** What other processes of the host took meanwhile. */
+/** The cores that other processes of the host took meanwhile. */
 let foreignCores = 0;
 
 const network = await openNetwork();

@@ -15,7 +15,7 @@ import { UPLINK_VERSION } from '../src/uplink/messages.ts';
 import { RegionLink } from '../src/uplink/region-link.ts';
 import { SeveralRegions } from '../src/uplink/several-regions.ts';
 
-/** What the parent hears. */
+/** The message that the parent gets. */
 export interface Acknowledged {
   /** Every rack has applied it, and the region knows that. */
   readonly version: number;

@@ -7,7 +7,7 @@ import { dirname, join, relative } from 'node:path';
 import { test } from 'node:test';
 
 const ROOT = dirname(import.meta.dirname);
-const PLACES = ['src', 'test', 'bench', 'bin'];
+const PLACES = ['src', 'test', 'bench', 'bin', 'config', 'docs', 'README.md'];
 
 /** Habits, each with the words to write instead. */
 const HABITS: readonly (readonly [habit: RegExp, instead: string])[] = [
@@ -17,6 +17,7 @@ const HABITS: readonly (readonly [habit: RegExp, instead: string])[] = [
   [/\bbeside\b/i, 'alongside, next to or besides'],
   [/\b(?:by|of) (?:itself|themselves)\b/, 'name the cause, or leave it out'],
   [/\bwhose turn it is\b/, 'next'],
+  [/(?<=^\s*(?:\/\*\*|\*|\/\/|#) (?:.*[.;:] )?)(?:What|Whose|Who|Whoever) (?=[a-z`])/, 'a noun as the subject'],
   [/\b(?:is|are|was|were) (?:not )?to [a-z]+\b/, 'must, should or will'],
   [/\b(?:const|let|function|readonly|async) #?(?:[\w$]+_)?(?:told|TOLD|unheard|UNHEARD|standing|STANDING)\b/, 'a noun'],
 ];
@@ -24,7 +25,6 @@ const HABITS: readonly (readonly [habit: RegExp, instead: string])[] = [
 /** Habits in the names of tests and in their messages; sources have labels that begin like these. */
 const HABITS_OF_TESTS: typeof HABITS = [
   [/(?<=(?<!class=)['"`])(?:what|who|whoever) (?=[a-z])/, 'a noun as the subject'],
-  [/(?<=^\s+\/\/ )(?:What|Who|Whoever) (?=[a-z])/, 'a noun as the subject'],
 ];
 
 /** This file names the habits. */
@@ -37,14 +37,14 @@ const habitsIn = (line: string, isTest: boolean): readonly string[] =>
     return found === undefined ? [] : [`${found.trim()} → ${instead}`];
   });
 
-test('code and tests use the usual word, not the habits of our drafts', () => {
+test('code, tests and documents use the usual word, not the habits of our drafts', () => {
   const listed = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard', '--', ...PLACES], {
     cwd: ROOT,
   });
   const files = listed
     .toString('utf8')
     .split('\n')
-    .filter((path) => /\.(?:ts|js|sh)$/.test(path) && path !== OWN && existsSync(join(ROOT, path)));
+    .filter((path) => /\.(?:ts|js|sh|yaml|md)$/.test(path) && path !== OWN && existsSync(join(ROOT, path)));
   const problems = files.flatMap((path) =>
     readFileSync(join(ROOT, path), 'utf8')
       .split('\n')
@@ -67,6 +67,9 @@ test('each habit is found, and the same words in another sense are not', () => {
     "assert.ok(kept, 'what was refused is not counted');",
     "test('who guesses a password has no further tries', () => {",
     '  // What comes sooner is a copy.',
+    '/** What a browser sends of an unchanged form. */',
+    ' * The text of an answer. Whoever reads it must know the key.',
+    '# Keys may be left out: what is written here wins. What is not is a default.',
     'const LONGEST_TOLD = 40;',
     '  const told = events.map(sentenceOf);',
     '  readonly #unheard = new Set<string>();',
@@ -76,7 +79,8 @@ test('each habit is found, and the same words in another sense are not', () => {
   for (const line of [
     "test('a machine without work is told to power off', () => {",
     'const outstanding = 0;',
-    '/** What a browser sends of an unchanged form. */',
+    '/** The fields that a browser sends; what it adds is left out. */',
+    '/** Whatever a client sends is read within its bounds. */',
     "test('whatever bytes a file holds, its reader ends', () => {",
     "const [, who = '', what = ''] = page.split(' ');",
     '<span class="what error">',

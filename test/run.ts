@@ -23,7 +23,7 @@ interface Suite extends Limits {
   readonly folders: readonly string[];
 }
 
-/** What runs in one process: test files, or a program of its own. */
+/** The work of one process: test files, or a program of its own. */
 interface Job {
   readonly suite: Suite;
   readonly label: string;

@@ -23,7 +23,7 @@ export interface FirmwareArchitecture {
   readonly cpu: Cpu;
   /** The loader's file name in the tree; `undefined` if no loader of ours works after this firmware, as `remark` says. */
   readonly loader?: string;
-  /** What does not work, and the remedy: part of a sentence. */
+  /** The fault and its remedy: part of a sentence. */
   readonly remark?: string;
 }
 

@@ -20,7 +20,7 @@ export interface BootConfig {
   readonly kernelParams: string;
   /** The release of the ephemeral environment, such as `bookworm`. */
   readonly commissioningRelease: string;
-  /** What a machine runs to enlist: our own environment, or Debian's installer with a preseed. */
+  /** The system that a machine runs to enlist: our own environment, or Debian's installer with a preseed. */
   readonly enlistWith: 'environment' | 'installer';
   /** False: the agent leaves the BMC of an enlisting machine unchanged and reports only its address. */
   readonly bmcUser: boolean;

@@ -12,7 +12,7 @@ export interface BootImage {
   readonly iso?: string | undefined;
 }
 
-/** What to look for. */
+/** The image to look for. */
 export interface ImageQuery {
   readonly architecture: string;
   readonly subarchitecture: string;

@@ -6,7 +6,7 @@ import { osErrorCode, RackError } from '../errors.ts';
 import { becomeUser } from '../files/ownership.ts';
 import { printError } from './output.ts';
 
-/** What a process needs from root, as granted by its unit: ports below 1024 and, for a rack, frames to machines without an address. */
+/** The privileges of root that a process needs, as granted by its unit: ports below 1024 and, for a rack, frames to machines without an address. */
 const CAPABILITIES = { rack: '+net_bind_service,+net_raw', region: '+net_bind_service' } as const;
 
 const SETPRIV = '/usr/bin/setpriv';

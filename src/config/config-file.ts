@@ -90,7 +90,7 @@ export function loadPlace(path: string): { readonly stateDir: string } {
   return { stateDir: stateDirOf(read.file.values) };
 }
 
-/** What to do without this file: `init` makes the configuration of a rack, not of a region apart from its racks. */
+/** The remedy for a missing file: `init` makes the configuration of a rack, not of a region apart from its racks. */
 const missingRemedy = (path: string): string => {
   const first = path.endsWith('/region.yaml')
     ? 'docs/outgrowing.md shows one of a region'

@@ -6,7 +6,7 @@ import type { z } from 'zod';
 /** How much of a wrong text is shown. */
 const SHOWN_CHARACTERS_MAX = 60;
 
-/** What a kind of value is called. */
+/** The names of the kinds of value. */
 const KINDS: Readonly<Record<string, string>> = {
   string: 'text',
   number: 'a number',
@@ -17,7 +17,7 @@ const KINDS: Readonly<Record<string, string>> = {
   record: 'names with values, such as { name: value }',
 };
 
-/** What was allowed, for a value whose schema has no words of its own. */
+/** The allowed values, for a value whose schema has no words of its own. */
 function allowedText(issue: z.core.$ZodRawIssue): string {
   switch (issue.code) {
     case 'invalid_type':
@@ -53,7 +53,7 @@ function formatText(issue: Extract<z.core.$ZodRawIssue, { readonly code: 'invali
 /** Makes a schema complain in these words, and keep the value that it complains of. */
 export const OWN_WORDS = { error: allowedText, reportInput: true } as const;
 
-/** What was expected, and what was found unless it is secret. For an invalid name, the inner issue says what was expected. */
+/** Names the expected value, and the found one unless it is secret. For an invalid name, the inner issue names the expected one. */
 export function faultText(issue: z.core.$ZodIssue, isSecret = false): string {
   if (issue.code === 'invalid_key') return issue.issues[0]?.message ?? issue.message;
   const { message, input } = issue;

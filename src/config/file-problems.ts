@@ -10,12 +10,12 @@ import type { ConfigProblem } from './rack-config.ts';
 import type { ProblemPath, ReportProblem } from './resolve.ts';
 import { unknownKeyText } from './sibling-keys.ts';
 
-/** What a file configures: a rack, or a region apart from its racks. */
+/** The kind of a file: that of a rack, or of a region apart from its racks. */
 export interface FileKind {
   readonly schema: z.ZodType;
   /** The shipped file that shows every key. */
   readonly example: string;
-  /** What to do with a key that belongs in another file; undefined: it does not. */
+  /** The remedy for a key that belongs in another file; undefined: the key belongs in no other. */
   readonly elsewhere: (path: ProblemPath, key: string) => string | undefined;
 }
 

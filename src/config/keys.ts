@@ -4,7 +4,7 @@
 // 2. The store may own the keys that people change in daily work. Keys that decide where this process lives (paths, sockets, names)
 //    belong to the file: a change in the store must never make a rack unreachable.
 
-/** Who may write a key: only the rack's file, or either the file or the region's store. */
+/** The owner of a key: only the rack's file, or either the file or the region's store. */
 export type KeyOwner = 'file' | 'either';
 
 export interface KeyRule {

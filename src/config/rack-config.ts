@@ -52,6 +52,6 @@ export interface ConfigProblem {
   readonly line: number | undefined;
   /** The owner of the value; undefined: the file. */
   readonly owner?: 'store' | undefined;
-  /** What is wrong, and the remedy. */
+  /** The problem and the remedy. */
   readonly message: string;
 }

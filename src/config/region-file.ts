@@ -81,7 +81,7 @@ const OTHERWISE: ReadonlyMap<string, string> = new Map([
   ['region.ca_file', 'belongs in the file of a rack, which verifies this region with it: move it there'],
 ]);
 
-/** What to do with a key that only a rack has; undefined: a rack does not have it either. */
+/** The remedy for a key that only a rack has; undefined: a rack does not have it either. */
 function ofRacks(path: ProblemPath, key: string): string | undefined {
   const known = OTHERWISE.get([...path, key].join('.'));
   if (known !== undefined) return known;

@@ -93,7 +93,7 @@ export function isRegionFile(path: string): boolean {
     const read = readConfigFile(readConfigText(path));
     return read.ok && valueAt(read.file.values, 'region.store') !== undefined;
   } catch {
-    // Whoever needs the file reports why.
+    // The reader that needs the file reports why.
     return false;
   }
 }

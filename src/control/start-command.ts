@@ -8,7 +8,7 @@ import { DEFAULT_CONFIG, defaultConfig, defaultRackConfig, REGION_CONFIG } from 
 
 const UNIT_PLACES = ['/etc/systemd/system', '/usr/lib/systemd/system', '/lib/systemd/system'];
 
-/** What starts a configuration: the unit of its service, the file that the unit reads, and the words of the command. */
+/** The names with which a configuration is started: the unit of its service, the file that the unit reads, and the words of the command. */
 const SERVICES = {
   rack: { unit: 'rackboot', file: DEFAULT_CONFIG, command: 'run' },
   region: { unit: 'rackboot-region', file: REGION_CONFIG, command: 'region run' },

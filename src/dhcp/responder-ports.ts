@@ -27,7 +27,7 @@ export type LeaseNotice =
   | ({ readonly kind: 'changed' } & LeaseChange)
   | { readonly kind: 'expired'; readonly lease: Lease };
 
-/** What a responder works with. */
+/** The parts of a responder. */
 export interface ResponderPorts {
   readonly clock: Clock;
   readonly journal: LeaseJournal;

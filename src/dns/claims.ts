@@ -9,7 +9,7 @@
 
 import type { Ipv4, MacAddress } from '../net/address.ts';
 
-/** Who can claim a name. */
+/** The claimants of a name. */
 export type ClaimOwner = 'configured' | 'rack' | 'machine' | 'reservation' | 'lease';
 
 /** One claim; compared by identity. */

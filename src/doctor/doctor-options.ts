@@ -1,4 +1,4 @@
-// What the doctor is given: the configuration, and what the running rack and this host report.
+// The doctor's input: the configuration, and the reports of the running rack and this host.
 
 import type { RackConfig } from '../config/rack-config.ts';
 import type { Finding } from './finding.ts';

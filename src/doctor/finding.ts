@@ -8,7 +8,7 @@ export interface Finding {
   readonly ok: boolean;
   /** The rack has no fault, but something will not work. */
   readonly isNote?: boolean | undefined;
-  /** What was seen and, for a fault, what to do. */
+  /** The observation and, for a fault, the remedy. */
   readonly text: string;
   /** The command or file lines that fix it; undefined: none is known here. */
   readonly fix?: string | undefined;

@@ -144,7 +144,7 @@ function regionPorts({ listen, tls }: RackConfig['region']): readonly WantedPort
   return [...portsOf(listen, 'region.listen'), ...portsOf(tls?.listen ?? [], 'region.tls.listen')];
 }
 
-/** What keeps the region from opening its listeners on this host now. */
+/** The obstacles that now keep the region from opening its listeners on this host. */
 export interface RegionPortFacts {
   readonly absent: readonly WantedPort[];
   readonly strangers: readonly PortStranger[];

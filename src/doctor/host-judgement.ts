@@ -191,7 +191,7 @@ function judgeNeighbours(config: RackConfig, { neighboursMax }: HostFacts): Find
   ];
 }
 
-/** What the running rack cannot do, by its notes and the system's errors in them; `note-judgement.ts` has those that are faults. */
+/** The limits of the running rack, by its notes and the system's errors in them; `note-judgement.ts` has the notes that are faults. */
 function judgeSockets({ notes, actor }: HostFacts): Finding[] {
   return notes.flatMap(({ note, text }): Finding[] => {
     if (/EAFNOSUPPORT|netlink/i.test(text))

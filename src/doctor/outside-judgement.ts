@@ -1,4 +1,4 @@
-// What the answer to a public name says of the upstream name servers. Pure.
+// Judges the upstream name servers by their answer to a public name. Pure.
 
 import { RCODE } from '../dns/message.ts';
 import { formatIpv4, type Ipv4 } from '../net/address.ts';

@@ -15,7 +15,7 @@ export interface Silence {
   readonly fix: string;
 }
 
-/** What the silence on a network means. @param ranges the running rack's; empty: unknown @param commands as in `DoctorOptions` */
+/** Judges the silence on a network. @param ranges the running rack's; empty: unknown @param commands as in `DoctorOptions` */
 export function judgeSilence(
   silence: string,
   network: string,

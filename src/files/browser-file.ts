@@ -19,7 +19,7 @@ export interface BrowserFile {
   /** `page-0123456789ab.css` */
   readonly name: string;
   readonly mediaType: string;
-  /** What a browser gets. */
+  /** The text that a browser gets. */
   text(): string;
 }
 

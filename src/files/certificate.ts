@@ -60,7 +60,7 @@ export function readCertificatePair(files: CertificateFiles): CertificatePair {
   };
 }
 
-/** What a listener needs to speak TLS. A client may not repeat its handshake (TLS 1.2): each costs the server as much as the first. */
+/** The TLS options of a listener. A client may not repeat its handshake (TLS 1.2): each costs the server as much as the first. */
 export const secureContextOf = ({ cert, key }: CertificatePair) => ({
   cert,
   key,

@@ -170,7 +170,7 @@ export class BootTree implements FileTree {
     for (const [real, file] of this.#files) this.#forget(real, file);
   }
 
-  /** What the tree holds in memory now. */
+  /** The counters of open files and cached slices. */
   counters(): {
     readonly filesOpen: number;
     readonly cachedBytes: number;

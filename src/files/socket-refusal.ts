@@ -18,7 +18,7 @@ const SOCKET_REMEDIES: ReadonlyMap<string, (path: string, stateDir: string) => s
 ]);
 
 const PATH_REMEDY = 'keep its path below 90 characters';
-/** What the system says of a path that does not fit into the address of a socket. */
+/** The system's error for a path that does not fit into the address of a socket. */
 const PATH_CODES: ReadonlySet<string> = new Set(['ENAMETOOLONG', 'EINVAL']);
 
 /** The error to report when creating `socket` failed with `cause`; an error that already has a code keeps it. */

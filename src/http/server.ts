@@ -104,7 +104,7 @@ interface Listener {
   readonly server: Server;
 }
 
-/** What the boot listener needs to pass machines' requests on. */
+/** The parts that the boot listener needs to pass machines' requests on. */
 export type RegionPassing = Pick<BootHttpDeps, 'rackSecret' | 'standIn' | 'regionCa' | 'linkedRegion'>;
 
 /** Serves the boot tree and rendered configuration by HTTP, and passes `/MAAS/` on to the region. */

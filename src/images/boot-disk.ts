@@ -19,7 +19,7 @@ import type { DebianPlatform, FileSystemIds } from './debian-root.ts';
 import { isRoot } from './debian-root.ts';
 import { runProgram } from './program.ts';
 
-/** What to make a disk of. */
+/** A disk to make. */
 export interface BootDiskRequest {
   /** The root directory as an archive. */
   readonly archive: string;

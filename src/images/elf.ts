@@ -18,7 +18,7 @@ const LIBRARIES_MAX = 256;
 /** The longest accepted name, in bytes: PATH_MAX of Linux. Names may overlap in the file. */
 const NAME_BYTES_MAX = 4096;
 
-/** What a program or library needs to run. */
+/** The linker and libraries that a program or library needs to run. */
 export interface ElfNeeds {
   /** The path of the dynamic linker; undefined: it is a library. */
   readonly interpreter: string | undefined;
@@ -26,7 +26,7 @@ export interface ElfNeeds {
   readonly libraries: readonly string[];
 }
 
-/** What the program or library in `bytes` needs. A statically linked one is a fault because it has no dynamic section. */
+/** Reads the needs of the program or library in `bytes`. A statically linked one is a fault because it has no dynamic section. */
 export function decodeElfNeeds(bytes: Uint8Array): Decoded<ElfNeeds> {
   const dynamic = findElfSection(bytes, '.dynamic');
   if (!dynamic.ok) return dynamic;

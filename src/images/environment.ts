@@ -38,7 +38,7 @@ import { type ChosenModule, chooseModules, renderAliases, renderDependencies } f
 import { describeFile, encodeManifest, type PublishedFile, publishDirectory } from './publication.ts';
 import type { ToolArchive } from './tool-archive.ts';
 
-/** What to build, and where. */
+/** The environment to build, and its place. */
 export interface EnvironmentRequest {
   /** The boot tree. */
   readonly tree: string;

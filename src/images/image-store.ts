@@ -47,7 +47,7 @@ export interface StoredImage extends ImageName {
   readonly partitionTable: PartitionTable;
 }
 
-/** What the region requests; the store chooses label and serial. */
+/** The image that the region requests; the store chooses label and serial. */
 export interface ImageWish {
   readonly os: string;
   readonly release: string;

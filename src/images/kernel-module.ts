@@ -5,7 +5,7 @@
 import { type Decoded, decoded } from '../net/byte-reader.ts';
 import { findElfSection } from './elf.ts';
 
-/** What a module needs and drives. Module names have underscores, never dashes. */
+/** The modules that a module needs, and the devices that it drives. Module names have underscores, never dashes. */
 export interface ModuleInfo {
   readonly name: string;
   /** Modules whose symbols it uses. */

@@ -29,7 +29,7 @@ export interface ProgramOptions {
   readonly package: string;
   /** The purpose, for messages: `fetching linux-image-amd64`. Undefined: messages name the program and its arguments. */
   readonly task?: string;
-  /** What to do if it fails. */
+  /** The remedy if it fails. */
   readonly remedy?: string;
   /** Its standard input; undefined: empty. */
   readonly input?: string;

@@ -13,7 +13,7 @@ export interface LabEvent {
   readonly description: string;
   readonly level: string;
   readonly hostname: string;
-  /** What it says; absent for a rack's report. */
+  /** The code of its text; absent for a rack's report. */
   readonly code?: unknown;
   readonly params?: unknown;
 }

@@ -35,7 +35,7 @@ export interface Solicitation {
 export type FromNetWorker =
   /** The interfaces, at first and after every change. */
   | { readonly kind: 'interfaces'; readonly interfaces: readonly HostInterface[] }
-  /** What cannot be heard on the wire, and why; sent before the first interfaces, and again on failure. */
+  /** The kinds of frame that cannot be received, with the reasons; sent before the first interfaces, and again on failure. */
   | { readonly kind: 'senses'; readonly arp: string; readonly routers: string }
   /** The end of a probe; `made` false: it could not be sent. */
   | { readonly kind: 'probed'; readonly id: number; readonly user: MacAddress | undefined; readonly made: boolean }

@@ -31,7 +31,7 @@ import { type ArpTable, sendBufferNote } from './send-room.ts';
 const SEND_QUEUE_MAX = 1_024;
 const LOOPBACK_BROADCAST = ipv4(0x7fffffff);
 
-/** What the sockets of one network share. */
+/** The parts that the sockets of one network share. */
 export interface PortableParts {
   /** Undefined if this system has none; datagrams for absent hosts then count against no socket. */
   readonly arpTable: ArpTable | undefined;

@@ -43,7 +43,7 @@ const UNSEGMENTED_PEERS_MAX = 1_024;
 /** The kernel's codes if it cannot segment for this peer, although it may for another. */
 const SEGMENT_REFUSALS: ReadonlySet<string> = new Set(['EINVAL', 'EMSGSIZE', 'EOPNOTSUPP']);
 
-/** What the sockets of one network share. */
+/** The parts that the sockets of one network share. */
 export interface LinuxParts {
   readonly libc: Libc;
   readonly receiveBatch: MessageBatch;

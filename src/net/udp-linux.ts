@@ -249,7 +249,7 @@ class LinuxNetwork implements HostNetwork {
     }
   }
 
-  /** What the kernel granted; it keeps and reports twice the number that was asked for (socket(7)). */
+  /** The bytes that the kernel granted. It keeps and reports twice the number that was asked for (socket(7)). */
   #bufferBytes(fd: number, option: typeof SO_RCVBUF | typeof SO_SNDBUF): number {
     const value = intBytes(0);
     const length = intBytes(value.length);

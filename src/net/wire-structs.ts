@@ -159,7 +159,7 @@ export class MessageBatch {
     return this.#payloads.subarray(at, at + length);
   }
 
-  /** What a slot received: the next receive overwrites it. */
+  /** The bytes that a slot received. The next receive overwrites them. */
   received(slot: number): BorrowedBytes {
     return this.payload(slot, this.receivedBytes(slot));
   }
@@ -178,7 +178,7 @@ export class MessageBatch {
   receivedBytes(slot: number): number {
     return this.#header.getUint32(slot * MMSGHDR_BYTES + MSGHDR_BYTES, true);
   }
-  /** Who sent what a slot received. */
+  /** The sender of the bytes that a slot received. */
   receivedFrom(slot: number): Ipv4 {
     return ipv4(this.#name.getUint32(slot * NAME_BYTES + 4));
   }

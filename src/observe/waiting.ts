@@ -21,7 +21,7 @@ const WHOLE: ReadonlySet<string> = new Set(['tftp.sent', 'http.file-sent', 'http
 
 interface Waiting {
   readonly text: string;
-  /** What a longer silence may mean; undefined if the machine is not expected to do anything. */
+  /** The meaning of a longer silence; undefined if the machine is not expected to do anything. */
   readonly silence?: string | undefined;
   readonly silenceMs?: number | undefined;
 }

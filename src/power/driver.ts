@@ -33,7 +33,7 @@ export interface PowerPort {
   readonly netboot?: (signal: AbortSignal) => Promise<PowerOutcome>;
 }
 
-/** What a driver may use apart from a machine's parameters. */
+/** The surroundings that a driver may use apart from a machine's parameters. */
 export interface PowerSurroundings {
   readonly clock: Clock;
   /** Rackboot's own key for hypervisors. @throws RackError `tool-missing`, `tool-failed`, `store-unwritable` */
@@ -56,7 +56,7 @@ export interface PowerDriver {
   open(machine: string, values: PowerValues, surroundings: PowerSurroundings): OpenedPort;
 }
 
-/** What a driver gets to open the port of a machine. */
+/** The machine and the settings for which a driver opens a port. */
 export interface Connecting<Schema extends z.ZodObject> {
   /** Its system id. */
   readonly machine: string;

@@ -49,7 +49,7 @@ const SECRET_BYTES = 24;
 /** How long closing may take, in milliseconds: a database that hangs must not hold the process. */
 const CLOSE_MS_MAX = 10_000;
 const EVENT_KINDS = new Map(Object.entries({ ...DAEMON_EVENTS, ...OBSERVE_EVENTS }));
-/** What the control socket says of a path that only a rack has. */
+/** The control socket's answer for a path that only a rack has. */
 const NO_RACK = 'this is a region without a rack: run the command on the host of a rack';
 const DUTIES_LOST =
   'this process did not reach its database in time, so another process of the region has its duties now: it starts afresh. See the load of this host';

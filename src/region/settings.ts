@@ -35,9 +35,9 @@ export type SettingProblem = {
   readonly message: string;
 };
 
-/** What the region needs to know about configurations; the process provides it. */
+/** The region's port to configurations; the process provides it. */
 export interface SettingsRules {
-  /** Who may own a key; `undefined` for an unknown key. */
+  /** The owner of a key; `undefined` for an unknown key. */
   ownerOf(key: string): 'file' | 'either' | undefined;
   /** The key closest to an unknown one; `undefined` if the key exists or none is similar. */
   nearestKey(key: string): string | undefined;

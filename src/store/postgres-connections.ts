@@ -3,9 +3,8 @@
 // Sources: node-postgres.com/apis/pool, /apis/client; postgresql.org/docs/15/runtime-config-client.html (timeouts), /functions-admin.html
 // (pg_is_in_recovery).
 //
-// 1. A connection is closed if it is lost, if its prepared statements no longer fit the schema, if its COMMIT is not confirmed, or if its rollback
-//    fails. After any other
-//    failure it is rolled back and reused.
+// 1. A connection is closed if it is lost, if its prepared statements no longer fit the schema, if its COMMIT is not confirmed, or if its
+//    rollback fails. After any other failure it is rolled back and reused.
 // 2. Each connection of a region's process shares an advisory lock. A copy takes the lock alone (`holdStopped`): it gets it only while no
 //    process runs, and then keeps any from starting.
 // 3. Every wait for a connection, a statement or a lock is bounded. The server bounds its own wait for a process that hangs within a

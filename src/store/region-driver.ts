@@ -1,4 +1,4 @@
-// What a database offers to the region's store: operations (`region-steps.ts`) in transactions.
+// The port to a database of the region's store, which runs operations (`region-steps.ts`) in transactions.
 //
 // 1. A driver may run an operation, and the work of `transact`, more than once. Only the last run counts.
 

@@ -127,7 +127,7 @@ END;
 `;
 
 /**
- * What machines get for their work: addresses, user data, keys, debug logins; the ledger of power commands, so that none runs twice; and the
+ * Tables for the work of machines: addresses, user data, keys, debug logins; the ledger of power commands, so that none runs twice; and the
  * region's own key for hypervisors.
  */
 const WORK = `

@@ -20,7 +20,7 @@ const WRITE_SQL =
   'ended_ms = CAST(one.value ->> 3 AS BIGINT) FROM rows(?1) AS one ' +
   'WHERE interface.mac IN numbers(?2) AND interface.mac = CAST(one.value ->> 0 AS BIGINT)';
 
-/** What a report says of its machine: only a lease binds an address to it, because any host may request a file in its name. */
+/** The identity that a report gives its machine: only a lease binds an address to it, because any host may request a file in its name. */
 export function signOf({ kind, mac, address }: RackReport): {
   readonly mac: MacAddress | undefined;
   readonly address: Ipv4 | undefined;

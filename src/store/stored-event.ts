@@ -1,4 +1,4 @@
-// What an event or a remark says as text in region.db: its code, and its parameters as JSON.
+// An event or a remark as text in region.db: its code, and its parameters as JSON.
 //
 // 1. Texts are cleaned and bounded before they are stored: they may come from machines and other hosts.
 // 2. An unknown code is shown as it is: a later version may have written it.

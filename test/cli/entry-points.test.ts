@@ -9,7 +9,7 @@ import { test } from 'node:test';
 import { DAEMON_FLAGS } from '../../bin/daemon-flags.js';
 
 const ROOT = dirname(dirname(import.meta.dirname));
-/** What finds the Node. */
+/** The programs that find the Node. */
 const STARTERS = /^node bin\/(?:rackboot|with-node)\.js(?: |$)/;
 /** A program of its own, which any Node that npm runs on can start. */
 const OTHERS = /^biome /;

@@ -28,7 +28,7 @@ after(() => {
   rmSync(stateDir, { recursive: true });
 });
 
-/** What a command prints if the daemon's lists are empty. */
+/** The output of a command if the daemon's lists are empty. */
 async function say(...words: readonly string[]): Promise<string> {
   const { result, text } = await printedBy(() => runCommandLine([...words, '--config', config]));
   assert.equal(result, 0);

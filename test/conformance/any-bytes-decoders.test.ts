@@ -81,7 +81,7 @@ function* inputsOf(samples: readonly Uint8Array[], random: Random): Generator<Bu
   }
 }
 
-/** What must hold of one input. */
+/** Checks the demands on one input. */
 function tryOne(decode: Tried['decode'], bytes: Buffer): void {
   const shown = `${bytes.length} bytes ${bytes.toString('hex', 0, 400)}`;
   const kept = Buffer.from(bytes);

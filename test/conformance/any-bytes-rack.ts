@@ -82,7 +82,7 @@ function resolve(): DhcpConfig {
 
 export const ANY_BYTES_CONFIG = resolve();
 
-/** Who alone may get an address. */
+/** The only client that may get an address. */
 export interface Owner {
   readonly mac: MacAddress;
   readonly clientId?: string;

@@ -17,7 +17,7 @@ const KINDS = ['dhcp.conflict', 'dhcp.expired', 'dhcp.decline', 'dhcp.release', 
 /** Seeds that once failed, with how many datagrams it took. */
 const CASES: readonly (readonly [seed: number, datagrams: number])[] = [];
 
-/** What has not happened yet. */
+/** The refusals and events that have not happened yet. */
 const unseen = ({ refusals, events }: AnyBytesReport): readonly string[] => [
   ...REASONS.filter((reason) => !((refusals[reason] ?? 0) > 0)),
   ...KINDS.filter((kind) => !((events[kind] ?? 0) > 0)),

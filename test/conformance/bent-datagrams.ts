@@ -102,7 +102,7 @@ const ADDRESSES: readonly Ipv4[] = [
 export class BentDatagrams {
   readonly #random: Random;
   readonly #good: readonly Uint8Array[];
-  /** What clients would say next, of the last replies. */
+  /** The next messages of clients, after the last replies. */
   readonly #next: Uint8Array[] = [];
 
   /** @param random whole numbers below its argument */

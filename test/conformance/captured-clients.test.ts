@@ -34,7 +34,7 @@ const SERVED = config(
   ),
 );
 
-/** What each kind of message is answered, by the last word of its name. */
+/** The answer to each kind of message, by the last word of its name. */
 const ANSWERS: Readonly<Record<string, string>> = {
   discover: 'OFFER',
   request: 'ACK',

@@ -20,7 +20,7 @@ const agent = (...subOptions: readonly (readonly [number, readonly number[]])[])
 const PORT = agent([1, [...Buffer.from('ge-0/0/7')]], [2, [...Buffer.from('switch-12')]]);
 const given = (reply: ServerDatagram | undefined): string => formatIpv4(reply?.yiaddr ?? ANY);
 
-/** What asks for each kind of reply, from a client behind the relay. */
+/** The message that asks for each kind of reply, from a client behind the relay. */
 const EVERY: readonly (readonly [string, Words])[] = [
   ['OFFER', { type: 'discover' }],
   ['ACK', { type: 'request', requested: ip('10.30.0.105'), server: RACK }],

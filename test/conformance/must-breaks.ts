@@ -26,7 +26,7 @@ export const MUST_BREAKS: readonly BrokenMust[] = [
   ...OTHER_SHOULDS,
 ];
 
-/** What tells the rows apart. */
+/** The key that tells the rows apart. */
 export const keyOf = ({ rfc, section, demand }: Pick<Must, 'rfc' | 'section' | 'demand'>): string =>
   `RFC ${rfc} §${section}: ${demand}`;
 

@@ -22,7 +22,7 @@ const STREAM = 'hands a whole message to decodeMessage, which is compared';
 const LABORATORY = 'of the laboratory, whose only server is ours';
 const WHOLE = 'keeps what a decoder has made of them: test/dns/overwritten.test.ts overwrites them';
 
-/** What takes bytes and is not compared, and why. */
+/** The functions that take bytes and are not compared, each with its reason. */
 const NOT_COMPARED: Readonly<Record<string, string>> = {
   sumWords: PARTS,
   macFromBytes: PARTS,

@@ -21,7 +21,7 @@ import { hw, ip, RACK } from '../support/lab-facts.ts';
 import type { WireOption } from './dhcp-datagram.ts';
 import { datagramOf, WireRack, type WireRackOptions, type Words } from './wire-rack.ts';
 
-/** What happens on the wire until the reason is met. */
+/** The exchange that leads to the reason. */
 type Provocation = (rack: WireRack) => unknown;
 
 interface Case {

@@ -10,7 +10,7 @@ import { type StorePlace, storeChecks } from './store-place.ts';
 
 const EVENT: NewMachineEvent = { type: 'NODE', code: 'rack', params: { text: 'x' }, atMs: 1, username: 'bob' };
 
-/** What racks get otherwise since a version: changed machines, and gone ones. */
+/** The news for racks since a version: changed machines, and gone ones. */
 interface News {
   readonly changed: readonly string[];
   readonly gone: readonly string[] | undefined;

@@ -44,7 +44,7 @@ class Opened {
     await this.#store.sessions.note(digest, { usedMs: this.#atMs });
   }
 
-  /** Whose session it is; undefined: it has ended. */
+  /** The owner of a session; undefined: it has ended. */
   async whose(digest: string): Promise<string | undefined> {
     return (await this.#store.sessions.find(digest))?.user.username;
   }

@@ -1,4 +1,4 @@
-// What a command prints when the daemon refuses.
+// The output of a command when the daemon refuses.
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';

@@ -1,4 +1,4 @@
-// What a machine would get alongside another DHCP server, and the firmware quirks behind it.
+// The boot that a machine would get alongside another DHCP server, and the firmware quirks behind it.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

@@ -1,4 +1,4 @@
-// What strangers can take, and the events about it: floods of new clients, clients that decline everything, ranges that fill up.
+// The resources that strangers can take, and the events about it: floods of new clients, clients that decline everything, ranges that fill up.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

@@ -149,7 +149,7 @@ export function labState(dhcpConfig: DhcpConfig = config(), machines: readonly R
   };
 }
 
-/** What a client puts into a message; `options` come after the named ones. */
+/** The content of a client's message; `options` come after the named ones. */
 export interface ClientWords {
   readonly type?: keyof typeof MESSAGE_TYPE | undefined;
   readonly mac?: MacAddress;

@@ -1,4 +1,4 @@
-// What happens to running leases when the configuration changes, or the process restarts.
+// Running leases stay or end as they should when the configuration changes, or the process restarts.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

@@ -1,4 +1,4 @@
-// What an attacker with a forged source address gains from the rack: octets of UDP answers for octets of questions.
+// The gain of an attacker with a forged source address: octets of UDP answers for octets of questions.
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';

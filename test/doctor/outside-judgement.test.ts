@@ -1,4 +1,4 @@
-// What the answer to a public name says of the upstream name servers.
+// The doctor's judgement on the upstream name servers, by their answer to a public name.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

@@ -1,4 +1,4 @@
-// What the doctor makes of a network on which the rack gave no offer.
+// The doctor's judgement on a network on which the rack gave no offer.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

@@ -13,7 +13,7 @@ interface NotRun {
   /** Matches the command from its beginning. */
   readonly pattern: RegExp;
   readonly why: string;
-  /** What covers it; undefined: nothing does. */
+  /** The test that covers it; undefined: none does. */
   readonly coveredBy?: Cover;
 }
 

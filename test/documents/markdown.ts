@@ -12,7 +12,7 @@ export const ROOT = join(import.meta.dirname, '..', '..');
 /** One fenced block. */
 export interface Block {
   readonly kind: 'block';
-  /** What stands behind its opening fence. */
+  /** The word behind its opening fence. */
   readonly language: string;
   /** So many lines of each output are shown at most: a number behind the language. */
   readonly outputLines: number;

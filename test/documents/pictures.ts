@@ -23,7 +23,7 @@ const ROW_PIXELS = 19;
 /** The lab's password, as the lab tells it. */
 const PASSWORD = /(?<=with the password )\S+/;
 const FOREGROUND = '#c9d1d9';
-/** Who speaks in a line of the lab, and in which colour. */
+/** The speakers in lines of the lab, and their colours. */
 const COLOURS: Readonly<Record<string, string>> = {
   rack: '#5fb3c8',
   region: '#5fb3c8',

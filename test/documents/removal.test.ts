@@ -1,4 +1,4 @@
-// What docs/upgrade.md removes is all that docs/first-machine.md and the unit put onto a host.
+// docs/upgrade.md removes everything that docs/first-machine.md and the unit put onto a host.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

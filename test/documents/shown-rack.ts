@@ -177,7 +177,7 @@ export class ShownRack {
     this.#hasState = false;
   }
 
-  /** What happens between commands. */
+  /** Takes the steps between commands. */
   async direct(words: string): Promise<void> {
     const [verb = '', ...rest] = words.split(' ');
     switch (verb) {
@@ -301,7 +301,7 @@ export class ShownRack {
     await this.#well(`rackboot power set ${MACHINE_NAME} webhook ${words.join(' ')}`);
   }
 
-  /** What goes over the wire while calm-ibis boots, in `boot.pcap`. */
+  /** Captures the packets while calm-ibis boots, in `boot.pcap`. */
   async #capture(): Promise<void> {
     const words = [
       '-i',
@@ -362,7 +362,7 @@ function vouchForLeases(): void {
   writeFileSync(path, JSON.stringify({ ...JSON.parse(readFileSync(path, 'utf8')), ...names }));
 }
 
-/** What `rackboot images build` makes, by name. */
+/** Makes the files of `rackboot images build`, by name. */
 function makeTree(): void {
   const tree = join(STATE, 'boot');
   makeStandInTree(tree);

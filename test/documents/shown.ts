@@ -18,7 +18,7 @@ import {
 } from './markdown.ts';
 import { ShownRack } from './shown-rack.ts';
 
-/** What became of a command. */
+/** The end of a command. */
 export interface RunCommand extends ShownCommand {
   readonly code: number | null;
   readonly printed: readonly string[];

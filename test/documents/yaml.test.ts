@@ -7,7 +7,7 @@ import { parseConfig } from '../../src/config/load.ts';
 import { resolveRegionFile } from '../../src/config/region-file.ts';
 import { documentPaths, partsOf, readDocument } from './markdown.ts';
 
-/** Whose example is a part of a cluster interface, and has a test of its own. */
+/** The page whose example is a part of a cluster interface, and has a test of its own. */
 const APART = 'docs/dhcp-options.md';
 
 const examples = documentPaths()

@@ -28,7 +28,7 @@ import { bootSimulatedMachine } from '../support/simulated-boot.ts';
 const PLACE = labPlace(35);
 const RACK = `http://${PLACE.octets}.1:${PLACE.httpPort}`;
 const MS_MAX = 120_000;
-/** What cloud-init of Debian 12 needs beyond the interpreter, where a host has none of it. */
+/** The packages that cloud-init of Debian 12 needs beyond the interpreter, on a host that has none of them. */
 const PACKAGES = [
   ...['cloud-init', 'python3.11-minimal', 'libpython3.11-minimal', 'libpython3.11-stdlib', 'libexpat1'],
   ...['python3-configobj', 'python3-jinja2', 'python3-markupsafe', 'python3-jsonpatch', 'python3-json-pointer'],

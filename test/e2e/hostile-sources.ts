@@ -45,7 +45,7 @@ export interface Strangers {
   readonly client: string;
   readonly other: string;
   readonly speaker: string;
-  /** What commands of the rack said meanwhile. */
+  /** The output of commands of the rack meanwhile. */
   readonly said: string[];
 }
 
@@ -58,7 +58,7 @@ export interface AtWork {
 
 export interface Source {
   readonly name: string;
-  /** What its text begins with, that must be shown somewhere, with escapes behind it. A whole expression where it is shown otherwise. */
+  /** The beginning of its text, which must be shown somewhere, with escapes behind it. A whole expression where it is shown otherwise. */
   readonly shows: readonly (string | RegExp)[];
   /** Before the rack starts. */
   readonly begin?: (strangers: Strangers) => Promise<void>;

@@ -71,7 +71,7 @@ const LEFT = new Set(Object.values(NOT_RUN).flatMap((words) => words.split(' ').
 const isOf = (words: string, line: string): boolean => `${line} `.startsWith(`${words} `);
 const isChanging = (words: string): boolean => CHANGING_LINES.some((line) => isOf(words, line));
 
-/** What stands for an argument of a name, in every command that takes one; CAPTURE stands for the capture of the test. */
+/** The words for an argument of a name, in every command that takes one; CAPTURE stands for the capture of the test. */
 const ARGUMENTS: Readonly<Record<string, readonly string[]>> = {
   machine: [CLIENT_MAC, FAR_MAC],
   wanted: [RELAYED_MAC, '10.77.19.105'],
@@ -107,7 +107,7 @@ function linesOf({ words, demanded, optional, options }: TabledCommand): readonl
   return [...all, ...json, ...(FURTHER[words] ?? []).map((more) => `${first} ${more}`)];
 }
 
-/** What stands for a file in a line that changes something. */
+/** The names for a file in a line that changes something. */
 const given: Readonly<Record<string, string>> = {
   PASSWORD: 'password',
   KEYS: 'keys',
@@ -119,7 +119,7 @@ const SCRIPT =
   '#!/bin/sh\n# --- Start MAAS 1.0 script metadata ---\n# name: changing\n# --- End MAAS 1.0 script metadata ---\n';
 const KEY = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIA8bW2X0aH3kQf7tqS8lB2oHnq1cQm8mYl9o6jH2b2vT';
 
-/** What stands for a part of a page's path. */
+/** The words for a part of a page's path. */
 const PARTS: Readonly<Record<string, readonly string[]>> = {
   action: MACHINE_ACTIONS.map(({ name }) => name),
   task: ['on', 'off', 'cycle', 'query'],

@@ -93,7 +93,7 @@ class Lab {
     return join(this.place, readdirSync(this.place).find((name) => name.startsWith('rackboot-lab-')) ?? 'no directory');
   }
 
-  /** What exists of it. */
+  /** The parts of it that still exist. */
   left(): readonly string[] {
     const namespaces = existsSync(NAMESPACES) ? readdirSync(NAMESPACES).filter((name) => name === this.namespace) : [];
     return [...processesWith(this.place), ...namespaces, ...readdirSync(this.place)];

@@ -113,7 +113,7 @@ async function openPage(lab: Program): Promise<{ press(machine: string, command:
   };
 }
 
-/** What a browser sends of a form in which nothing was changed. */
+/** The fields that a browser sends of a form in which nothing was changed. */
 function unchanged(form: string): URLSearchParams {
   const sent = new URLSearchParams();
   const of = (tag: string, name: string): string | undefined => new RegExp(`\\b${name}="([^"]*)"`).exec(tag)?.[1];

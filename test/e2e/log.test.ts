@@ -59,7 +59,7 @@ function read({ reader }: Fifo): string {
   }
 }
 
-/** What lies in the FIFO until it is empty. */
+/** Reads the FIFO until it is empty. */
 function readAll(fifo: Fifo): string {
   let text = '';
   for (let part = read(fifo); part !== ''; part = read(fifo)) text += part;

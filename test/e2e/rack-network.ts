@@ -21,7 +21,7 @@ const RUN_MS_MAX = 120_000;
 const END_MS_MAX = 15_000;
 const UP_MS_MAX = 60_000;
 
-/** What became of a program. */
+/** The end of a program. */
 export interface Ended {
   readonly code: number | null;
   readonly out: string;

@@ -76,7 +76,7 @@ describe('two processes of one region', { skip: missing('linux', '/usr/lib/postg
       TAKEN_MS_MAX,
     );
 
-  /** What /readyz of a process says, and how long that took. */
+  /** The answer of a process's /readyz, and its duration. */
   async function readiness(which: 0 | 1) {
     const from = performance.now();
     const answer = await fetch(`http://${PLACES[which].octets}.2:5249/readyz`);

@@ -97,7 +97,7 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-/** What comes of a command over ssh. */
+/** The result of a command over ssh. */
 interface Said {
   readonly code: number;
   readonly out: string;

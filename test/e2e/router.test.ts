@@ -17,7 +17,7 @@ import { enterOwnNetwork, ip, openPeer, type Peer, until } from '../support/own-
 const PAGE = 'docs/first-machine.md';
 const [RACK, MACHINE] = ['10.20.0.1', '10.20.0.50'];
 const [RACK_OUTSIDE, OUTSIDE] = ['192.0.2.1', '192.0.2.53'];
-/** What the host's own file begins with, which the rules are appended to. */
+/** The beginning of the host's own file, to which the rules are appended. */
 const FILE_HEAD = '#!/usr/sbin/nft -f\n\nflush ruleset\n\n';
 /** Tells whoever asks by which address it is seen. */
 const ECHO = `const socket = require('node:dgram').createSocket('udp4');

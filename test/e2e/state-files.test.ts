@@ -25,7 +25,7 @@ import { eventually, RunningRack, runRackboot } from '../support/running-rack.ts
 
 const START_MS_MAX = 30_000;
 
-/** What lies in the place of the file. */
+/** The things that lie in the place of the file. */
 const THINGS: Readonly<Record<string, (path: string) => void>> = {
   'a FIFO': (path) => void execFileSync('mkfifo', [path]),
   'a device that never ends': (path) => symlinkSync('/dev/zero', path),

@@ -35,7 +35,7 @@ export interface HostileCase {
   readonly isAboutItself?: true;
   /** false: in the long suite only. */
   readonly short?: false;
-  /** What the bystanders must get, and within how many seconds, including retries of their clients. */
+  /** The services that bystanders must get, each with its seconds, including retries of their clients. */
   readonly others: Readonly<Partial<Record<Want, number>>>;
 }
 

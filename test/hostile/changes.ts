@@ -5,9 +5,9 @@
 export interface Change {
   /** Below `src`. */
   readonly file: string;
-  /** What stands there, exactly once. */
+  /** The text that stands there, exactly once. */
   readonly of: string;
-  /** What stands there instead. */
+  /** The text that stands there instead. */
   readonly by: string;
 }
 

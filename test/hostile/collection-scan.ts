@@ -55,7 +55,7 @@ export interface FoundCollection {
 export interface GivenBound {
   /** The file below `src`. */
   readonly file: string;
-  /** What takes it: `FairShares`. */
+  /** The class that takes it: `FairShares`. */
   readonly taker: string;
   /** As it is written, with the blanks of one line. */
   readonly expression: string;

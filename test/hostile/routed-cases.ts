@@ -4,7 +4,7 @@
 import { type Bites, grown, type HostileCase } from './case.ts';
 import { type Change, DNS_FOR_STRANGERS, REPORTS_FROM_ANYWHERE, TFTP_FOR_STRANGERS } from './changes.ts';
 
-/** What differs there. */
+/** The differences there. */
 interface Routed {
   /** The sign that these hosts are refused, and the change that serves them as on the wire; left out: they are served. */
   readonly refused?: { readonly bites: Bites; readonly withoutIt: readonly Change[] };

@@ -1,4 +1,4 @@
-// What a hostile client of TLS says: a hello that a library made, a handshake after which nothing comes, and handshakes without end.
+// The messages of a hostile client of TLS: a hello that a library made, a handshake after which nothing comes, and handshakes without end.
 
 import { once } from 'node:events';
 import { createServer, connect as openTcp, type Socket } from 'node:net';

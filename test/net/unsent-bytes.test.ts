@@ -11,7 +11,7 @@ import { missing } from '../support/needs.ts';
 
 const SLICE_BYTES = 128 * 1024;
 const SLICES = 512;
-/** What an unbounded reader takes before its application reads: the receive buffer and its runtime's read-ahead. */
+/** The bytes that an unbounded reader takes before its application reads: the receive buffer and its runtime's read-ahead. */
 const READERS_BYTES_MAX = 512 * 1024;
 
 test('of an unread response, the kernel takes no more than the bound plus what the reader’s own host holds', {

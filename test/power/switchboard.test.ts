@@ -15,7 +15,7 @@ import { Controller, controllerDriver, pass } from './controllers.ts';
 
 class MemoryLedger implements PowerLedger {
   readonly entries = new Map<string, LedgerEntry>();
-  /** What `begin` fails with. */
+  /** The error with which `begin` fails. */
   fault: Error | undefined;
 
   async begin(entry: Omit<LedgerEntry, 'end'>): Promise<LedgerEntry | undefined> {
@@ -37,7 +37,7 @@ class MemoryLedger implements PowerLedger {
   }
 }
 
-/** What a dead process waits for. */
+/** The promise for which a dead process waits. */
 const never = <T>(): Promise<T> => new Promise<T>(() => undefined);
 
 class Place {

@@ -28,7 +28,7 @@ function place() {
   return { clock, store, duties };
 }
 
-/** What `areSure` has answered; undefined: it waits. */
+/** The answer of `areSure`; undefined: it waits. */
 function watched(duties: Duties, signal = new AbortController().signal) {
   const answer: { sure?: boolean } = {};
   void duties.areSure(signal).then((sure) => {

@@ -128,7 +128,7 @@ class Powered {
       assert.fail(outcome.kind === 'refuse' ? refusalSentence(outcome.refusal) : systemId);
   }
 
-  /** What was changed of its power, questions left out. */
+  /** The changes of its power, without queries. */
   changes(name: string): readonly string[] {
     return this.controller(name).asked.filter((what) => what !== 'query');
   }

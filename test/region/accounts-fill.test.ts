@@ -1,4 +1,4 @@
-// What people with an account may make, and no more: tags, scripts, SSH keys.
+// People with an account may make so many tags, scripts and SSH keys, and no more.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

@@ -1,4 +1,4 @@
-// Whoever asks for events, the log is read in bounded pieces: by the API in both directions, and for the page.
+// Every query for events reads the log in bounded pieces: by the API in both directions, and for the page.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

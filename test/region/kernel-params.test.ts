@@ -51,7 +51,7 @@ async function lineOf(place: RegionPlace, path: string, kernelParams = ''): Prom
   return line.replace(/^.*rackboot_url=\S+ ?/, '').replace(/; then$| \|\| goto failed$/, '');
 }
 
-/** What no loader may be given, or not every one. */
+/** Parameters that no loader may get, or not every one. */
 const HOSTILE: readonly string[] = [
   "a='b'",
   'a="b',
@@ -85,7 +85,7 @@ test('a value that a loader may not get is refused wherever it would be stored',
     );
   }));
 
-/** What may be stored, as each loader is given it. */
+/** Parameters that may be stored, each as every loader gets it. */
 const TAKEN: readonly (readonly [string, Readonly<Record<(typeof LOADERS)[number], string>>])[] = [
   [
     'console=ttyS4,115200n8 quiet',

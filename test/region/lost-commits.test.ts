@@ -66,7 +66,7 @@ describe('commits that a failover lost', { skip: missing('linux', '/usr/lib/post
       changes: [{ rack: '', key: 'dns.upstream', value: [value] }],
     }));
 
-  /** What a process gives to racks. */
+  /** The state that a process gives to racks. */
   async function shownBy({ region }: { readonly region: Region }): Promise<unknown> {
     await region.racks.refresh();
     const racks = region.racks.list().map(({ uuid, state }) => [uuid, state]);

@@ -138,7 +138,7 @@ class Service {
     return `latest/by-id/${systemId}/?boot=${preseedSecret(await this.token(systemId))}&op=${op}`;
   }
 
-  /** What its log says, the newest first. */
+  /** The texts of its log, the newest first. */
   async log(systemId: string): Promise<string> {
     const events = await this.region.store.listEvents({ machines: { systemIds: [systemId] }, limit: 100 });
     return events.map((event) => `${event.type} ${event.level} ${sentenceOf(event)}`).join('\n');

@@ -18,7 +18,7 @@ const FORM = { 'content-type': 'application/x-www-form-urlencoded' };
 
 type Asked = RequestInit & { readonly path: string };
 
-/** What every region answers, on whichever database. */
+/** The answers of every region, on either database. */
 function answersNul(regionOf: () => LiveRegion): void {
   const ask = (path: string, init: RequestInit = {}): Promise<Response> =>
     fetch(`${regionOf().origin}/MAAS/${path}`, {

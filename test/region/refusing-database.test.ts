@@ -23,7 +23,7 @@ let duties: Duties;
 const unhandled: unknown[] = [];
 const note = (error: unknown): void => void unhandled.push(error);
 
-/** What makes the database refuse, and what ends that. `$name` is the database; statements run in another database, or in it. */
+/** The causes for which the database refuses, and the end of each. `$name` is the database; statements run in another database, or in it. */
 const REFUSALS: readonly (readonly [
   what: string,
   where: 'outside' | 'inside',

@@ -392,7 +392,7 @@ test('an emptied leases.db with a write-ahead log is refused by every reader, an
   }
 });
 
-/** What SQLite leaves if it is killed before the first page of a new file is written: the write-ahead log comes later. */
+/** The files that SQLite leaves if it is killed before it writes the first page of a new file: the write-ahead log comes later. */
 const beginnings: readonly (readonly [left: string, files: Readonly<Record<string, Buffer>>])[] = [
   ['nothing', {}],
   ['an empty file', { '': Buffer.alloc(0) }],

@@ -1,4 +1,4 @@
-// What a region says when its PostgreSQL cannot be used, and that nothing acknowledged is lost or done twice when it comes back.
+// A region names the reason when its PostgreSQL cannot be used. When the database comes back, nothing acknowledged is lost or done twice.
 // @host waits, 60 s
 
 import assert from 'node:assert/strict';

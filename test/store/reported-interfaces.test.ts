@@ -38,7 +38,7 @@ const report = fc.record({
   isAway: fc.constantFrom(undefined, undefined, true),
 });
 
-/** What a store holds after it has taken these batches, and what it answered. */
+/** The contents of a store after it has taken these batches, and its answers. */
 async function holdAfter(batches: readonly (readonly RackReport[])[]) {
   const stateDir = mkdtempSync(join(tmpdir(), 'rackboot-reported-'));
   const store: RegionStore = openRegionStore({ stateDir });

@@ -15,7 +15,7 @@ const FIXTURE = new URL('../../fixtures/state/region-1.db', import.meta.url);
 /** The largest number that JavaScript has exactly: the one after it is not. */
 const LAST = 2 ** 53 - 1;
 
-/** What was changed, and how the refusal names it. */
+/** The changes, and the name that the refusal gives each. */
 const DAMAGED: readonly (readonly [sql: string, named: string])[] = [
   [`UPDATE interface SET mac = ${2 ** 48} WHERE id = 1`, `table interface .* with id = 1: mac is ${2 ** 48}`],
   ['UPDATE interface SET mac = -1 WHERE id = 1', 'table interface .* with id = 1: mac is -1'],

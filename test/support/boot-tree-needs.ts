@@ -1,4 +1,4 @@
-// What a test needs that boots the real environment: packages of a Debian mirror, unless an earlier run has built and kept its boot tree.
+// The needs of a test that boots the real environment: packages of a Debian mirror, unless an earlier run has built and kept its boot tree.
 
 import { hasBootTree, type TreeContent } from '../../src/lab/boot-tree.ts';
 import type { Need } from './needs.ts';

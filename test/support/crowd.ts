@@ -78,7 +78,7 @@ export class Crowd {
   }
 }
 
-/** What came back for one request, and after how many milliseconds; empty when the connection was cut without a word. */
+/** The reply to one request, and its milliseconds; empty if the connection was cut before any. */
 export interface Reply {
   readonly text: string;
   readonly ms: number;

@@ -29,7 +29,7 @@ const SOURCES = ['boot-disk.ts', 'debian-image.ts', 'debian-root.ts', 'debian/*'
 /** The boot tree with the image for an architecture. */
 const treeOf = (arch: 'amd64' | 'arm64'): string => join(CACHE, `debian-${arch}-${sourcesHash()}`);
 
-/** What the host needs to make it; a mirror only until it is made. */
+/** The needs of the host that makes it; a mirror only until it is made. */
 export const DEBIAN_IMAGE_NEEDS: readonly Need[] = [
   ...(['linux', 'root', 'apt-get', 'mmdebstrap', 'mformat', 'mkfs.ext4', 'sfdisk'] as const),
   ...(existsSync(treeOf('amd64')) ? [] : (['debian-mirror'] as const)),

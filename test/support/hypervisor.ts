@@ -139,7 +139,7 @@ export class TestHypervisor {
     };
   }
 
-  /** What libvirtd said, for a test that failed. */
+  /** The log of libvirtd, for a test that failed. */
   get log(): string {
     return readFileSync(join(this.#directory, 'libvirtd.log'), 'utf8');
   }

@@ -15,7 +15,7 @@ export class JobRack {
   readonly signals: ReportedSignal[] = [];
   /** The files for every client, by path: bytes, or the file that has them. */
   readonly open = new Map<string, Buffer | { readonly file: string }>();
-  /** What only the machine of this boot is served. */
+  /** The answers that only the machine of this boot gets. */
   readonly secret = new Map<string, string>();
   /** Of the boot. */
   readonly token = 'token-of-this-boot_01234';

@@ -90,7 +90,7 @@ const added = (one: Sum, other: Sum): Sum => ({
 class FileCount {
   #file = '';
   #sum = NOTHING;
-  /** What no file has reported yet. */
+  /** The results that no file has reported yet. */
   #open = NOTHING;
 
   /** @returns the file that this event shows to be over; undefined: none */

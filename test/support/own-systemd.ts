@@ -43,7 +43,7 @@ umount -l /mnt/host
 exec env -i container=lab PATH=/usr/sbin:/usr/bin:/sbin:/bin ${MANAGER} --system --unit=basic.target --show-status=no --log-target=journal
 `;
 
-/** What became of a program. */
+/** The end of a program. */
 export interface Ended {
   readonly code: number | null;
   readonly out: string;

@@ -30,7 +30,7 @@ read -r up idle </proc/uptime
 [ "$act" = get ] || echo "$up $*" >>${quoted(place('asked'))}
 runs() {
   read -r pid 2>/dev/null <${quoted(place('pid'))} || return 1
-  # Whoever has ended, and was not waited for, runs no more.
+  # A process that has ended, and was not awaited, runs no more.
   case $(sed -n 's/^State:[[:space:]]*\\(.\\).*/\\1/p' "/proc/$pid/status" 2>/dev/null) in '' | Z) return 1 ;; esac
 }
 start() {

@@ -6,7 +6,7 @@ import { SqliteSource } from '../../src/store/copy-sqlite.ts';
 import { REGION_FILE } from '../../src/store/region-schema.ts';
 import { findUnreadable } from '../../src/store/row-check.ts';
 
-/** What `region copy` would say of a closed region.db; undefined: it takes all rows. */
+/** The complaint of `region copy` about a closed region.db; undefined: it takes all rows. */
 export async function unreadableIn(stateDir: string): Promise<string | undefined> {
   const source = SqliteSource.open(join(stateDir, REGION_FILE));
   try {

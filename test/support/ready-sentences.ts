@@ -30,7 +30,7 @@ import {
 } from 'typescript/unstable/ast';
 import { PRODUCT, withProject } from './typed-source.ts';
 
-/** What says that an object is an event or a note: the name of a field, and its value. */
+/** The marks of an event or a note: the name of a field, and its value. */
 const MARKS: readonly (readonly [field: string, value: RegExp])[] = [
   ['kind', /^['`][a-z]+\.[a-z$]/],
   ['note', /^'[a-z]+(?:-[a-z]+)*'$/],

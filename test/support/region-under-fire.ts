@@ -58,7 +58,7 @@ export interface FireOptions {
   readonly settings?: readonly string[];
 }
 
-/** What was killed how often. */
+/** The number of kills of each kind. */
 interface Kills {
   processes: number;
   database: number;
@@ -197,7 +197,7 @@ export class RegionUnderFire {
     this.#story.push(`${seconds.padStart(7)} s  ${text}`);
   }
 
-  /** What happened last, for a person who looks for the cause of a failure. */
+  /** The latest events, for a person who looks for the cause of a failure. */
   get story(): string {
     return this.#story.slice(-TOLD_MAX).join('\n');
   }

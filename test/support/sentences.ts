@@ -13,14 +13,14 @@ import { powerText } from '../../src/region/words/text.ts';
 export const sentenceOf = (event: (Happening & { readonly stranger?: MacAddress | undefined }) | undefined): string =>
   event === undefined ? '' : loggedSentence(event);
 
-/** What is said of a power action or query. */
+/** The sentence about a power action or query. */
 export const textOf = (outcome: { readonly detail?: PowerDetail | undefined } | undefined): string =>
   powerText(outcome?.detail);
 
 /** A power controller's words. */
 export const spoken = (said: string): PowerDetail => ({ code: 'acknowledged', params: { said } });
 
-/** What is wrong with a power parameter. */
+/** The sentence about a wrong power parameter. */
 export const problemText = (problem: ParameterProblem): string =>
   refusalSentence(refusal('field.power-parameter', problem));
 

@@ -22,10 +22,10 @@ export interface Limits {
 
 export interface Outcome {
   readonly passed: number;
-  /** What failed and why. */
+  /** The failed tests, each with its reason. */
   readonly failures: readonly string[];
   readonly skipped: readonly string[];
-  /** What tests measured. */
+  /** The measurements of tests. */
   readonly remarks: readonly string[];
   readonly seconds: number;
   /** Processor time, with that of the processes it started. */

@@ -58,7 +58,7 @@ export interface OpenFunction {
   readonly parameters: readonly string[];
 }
 
-/** What takes a part of something, or leads to its memory: `x.slice`, called or not, `x['slice']`, `const { slice } = x`, `x.buffer`. */
+/** An expression that takes a part of a value, or leads to its memory: `x.slice`, called or not, `x['slice']`, `const { slice } = x`, `x.buffer`. */
 export interface PartTaken {
   readonly place: string;
   readonly text: string;

@@ -34,7 +34,7 @@ const REPORT_MS_MAX = 60_000;
 /** The exit status of ssh when it ran no command: no host answered, or the login was refused. */
 const NO_SESSION = 255;
 const MIB = 1024 * 1024;
-/** Who logs in to the image. */
+/** The user who logs in to the image. */
 const USER = 'debian';
 /** Prints the file that its owner's user data writes, as soon as it exists. */
 const WRITTEN_BY_OWNER = 'timeout 30 sh -c "until [ -s /etc/told ]; do sleep 1; done"; cat /etc/told';

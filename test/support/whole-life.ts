@@ -109,7 +109,7 @@ export interface RegionApart {
   readonly current: Pick<RunningRack, 'configFile' | 'stateDir'>;
 }
 
-/** What became of a program. */
+/** The end of a program. */
 export interface Said {
   readonly code: number;
   readonly out: string;

@@ -1,4 +1,4 @@
-// What only a client sends: requests and acknowledgements (RFC 1350 §5, RFC 2347).
+// Packets that only a client sends: requests and acknowledgements (RFC 1350 §5, RFC 2347).
 
 import type { TftpRequest } from '../../src/tftp/packet.ts';
 

@@ -16,7 +16,7 @@ const UEFI = 7;
 /** The xid has 32 bits. */
 const XIDS = 2 ** 32;
 
-/** What a network answered. */
+/** The answer of a network. */
 export interface WireAnswer {
   /** The other servers, such as `192.0.2.1 (offers 192.0.2.50)`; empty: none answered. */
   readonly servers: readonly string[];
@@ -48,7 +48,7 @@ export async function askForServers(
   }
 }
 
-/** What to beware of if no other server answered; undefined: nothing. */
+/** The warning if no other server answered; undefined: none. */
 export function bewareText(
   { name, address }: InterfaceProposal,
   { unasked }: WireAnswer,
@@ -61,7 +61,7 @@ export function bewareText(
   return `${where}, and other hosts are there. No DHCP server answered within ${OFFERS_MS / 1000} s; ${remedy}`;
 }
 
-/** Who answered, in one sentence without its full stop. */
+/** A sentence that names the servers that answered, without its full stop. */
 export const answeredText = ({ name }: InterfaceProposal, { servers }: WireAnswer): string =>
   `another DHCP server answers on ${name}: ${servers.join(', ')}`;
 

@@ -1,4 +1,4 @@
-// What `rackboot init` proposes for a network, writes into the file, and puts into the store. Pure.
+// The proposals of `rackboot init` for a network, as it writes them into the file and puts them into the store. Pure.
 
 import { stringify } from 'yaml';
 import { INTERFACES_KEY, type Settings } from '../../machines/settings.ts';

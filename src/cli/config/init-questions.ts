@@ -25,7 +25,7 @@ export interface Mistake {
 /** Asks a person. @param proposal what Enter accepts  @param wrong the text already in the line, to be corrected */
 export type Ask = (question: string, proposal: string, wrong?: string) => Promise<string>;
 
-/** What the interview needs. */
+/** The parts of the interview. */
 export interface Interview {
   /** Answers given as options; they are not asked. */
   readonly given: Answers;

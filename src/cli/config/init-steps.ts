@@ -1,6 +1,6 @@
 // The end of `rackboot init`: the commands to run next. Pure.
 
-/** What the next commands depend on. */
+/** The facts on which the next commands depend. */
 export interface InitPlace {
   /** The file that `init` wrote. */
   readonly file: string;

@@ -198,7 +198,7 @@ interface Judgement {
   readonly draft?: Draft;
 }
 
-/** What `check` would say about these answers. A missing answer is no mistake. @param nameOf what to call an answer */
+/** The mistakes that `check` would report in these answers. A missing answer is no mistake. @param nameOf the name of an answer */
 function judge(
   flags: InitFlags,
   candidates: readonly Candidate[],
@@ -324,7 +324,7 @@ function commandOf(flags: InitFlags, answers: InitAnswers): string {
   return `rackboot init --force ${words.join(' ')}`;
 }
 
-/** What the next steps depend on. */
+/** The facts on which the next steps depend. */
 function findPlace({ config, stateDir, region }: InitFlags, { proposal, name }: InitAnswers): InitPlace {
   return {
     remote: region === undefined ? undefined : { url: region, rack: name },

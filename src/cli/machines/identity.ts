@@ -54,7 +54,7 @@ export async function findMachine(stateDir: string, wanted: string): Promise<Mac
   return found;
 }
 
-/** What identifies a machine, as lines of `machines show`. */
+/** The identifying values of a machine, as lines of `machines show`. */
 export async function identityFields(
   stateDir: string,
   machine: MachineShape,

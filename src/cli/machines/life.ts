@@ -43,7 +43,7 @@ function show(raw: unknown, json: boolean): number {
 /** States of a machine that is switched off, or works on nothing that Rackboot gave it. */
 const IDLE: ReadonlySet<string> = new Set(['New', 'Ready', 'Allocated']);
 
-/** What a person must do after the end of work that no power driver can stop; empty: nothing. */
+/** The task of a person after the end of work that no power driver can stop; empty: none. */
 export function stillOnNote(before: PoweredMachine, after: PoweredMachine): string {
   const isManual = after.power_type === '' || after.power_type === 'manual';
   if (!isManual || IDLE.has(before.status_name) || !IDLE.has(after.status_name)) return '';

@@ -2,7 +2,7 @@
 
 import { DRIVER_PROGRAMS, findMissingPrograms, installCommand, type ProgramDriverName } from '../../power/programs.ts';
 
-/** What each driver switches, in plain words. */
+/** The machines that each driver switches, in plain words. */
 const SWITCHED: Readonly<Record<ProgramDriverName, string>> = {
   ipmi: 'machines with a BMC',
   virsh: 'virtual machines of libvirt',

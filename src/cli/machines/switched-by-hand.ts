@@ -2,7 +2,7 @@
 
 import { remarkSentence } from '../../region/words/event.ts';
 
-/** What the region says of such a machine. */
+/** The region's answer about such a machine. */
 const WAITING_TEXT = remarkSentence({ code: 'waits-for-hand', params: {} });
 
 /** A machine as sent by the region. An older region may not send the reason of its state. */

@@ -84,7 +84,7 @@ export async function traceMachine(request: TraceRequest, nowMs: () => number): 
   return 0;
 }
 
-/** What the machine waits for, or for a machine of another rack where to ask. */
+/** The last line: the cause for which the machine waits, or the rack to ask about it. */
 const lastLine = ({ home, waiting }: Pick<Trace, 'home' | 'waiting'>): string =>
   home.length > 0 && waiting !== HAND_WAIT ? askThere(home, 'trace') : `Waiting for ${waiting}.`;
 

@@ -51,7 +51,7 @@ export interface ForesightLine {
   readonly ok: boolean;
 }
 
-/** What a machine with one kind of firmware would get in one network. */
+/** The boot that a machine with one kind of firmware would get in one network. */
 export interface ForeseenBoot {
   readonly client: ClientName;
   readonly title: string;

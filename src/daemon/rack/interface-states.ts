@@ -15,7 +15,7 @@ export interface InterfaceState {
   /** Empty for a relayed network. */
   readonly interface: string;
   readonly network: string;
-  /** What DHCP does there: gives addresses, only boot information, or nothing (management 0). */
+  /** The part of DHCP there: it gives addresses, only boot information, or nothing (management 0). */
   readonly mode: 'server' | 'proxy' | 'none';
   readonly serving: boolean;
   /** Why it is not served; empty if it is. */

@@ -39,7 +39,7 @@ export interface DeclinedOffer {
   readonly sharedNetwork: readonly ServedSubnet[];
 }
 
-/** What to do with a message. */
+/** The decision on a message. */
 export type DhcpDecision =
   | {
       readonly kind: 'reply';

@@ -55,7 +55,7 @@ const LOOKS_MAX = 2 * STOCK_SIZE;
 /** Probes whether a host other than a client uses an address. Resolves to that host's hardware address, or undefined. */
 export type FindConflict = (address: Ipv4, interfaceName: string) => Promise<MacAddress | undefined>;
 
-/** What the check works with. */
+/** The parts of the check. */
 export interface ConflictPorts {
   readonly clock: Clock;
   readonly leases: LeaseView;

@@ -19,7 +19,7 @@ export const HOLDER_MS_MAX = 300_000;
 /** How long a kept address counts towards the share, in milliseconds. */
 const REMEMBERED_MS = 3_600_000;
 
-/** What an answer means. */
+/** The meaning of an answer. */
 export type AnswerVerdict = 'holder' | 'stranger' | 'disbelieved';
 
 interface Kept {

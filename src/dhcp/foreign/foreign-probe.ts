@@ -74,7 +74,7 @@ export function composeProbe({ mac, xid }: ProbeIdentity): Uint8Array {
   return encodeDhcpMessage(probe, PROBE_BYTES_MAX).bytes;
 }
 
-/** What a reply reveals about its server. */
+/** The facts that a reply reveals about its server. */
 export interface SeenServer {
   readonly server: Ipv4;
   readonly mac: MacAddress | undefined;

@@ -51,7 +51,7 @@ export const FILE_PROBLEMS = {
 
 export type FileProblem = keyof typeof FILE_PROBLEMS;
 
-/** What a reader finds. */
+/** An entry that a reader finds. */
 export type FileEntry =
   | { readonly kind: 'lease'; readonly lease: ForeignLease }
   | { readonly kind: 'problem'; readonly line: number; readonly problem: FileProblem; readonly text: string };

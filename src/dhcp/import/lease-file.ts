@@ -30,7 +30,7 @@ export function detectFormat(lines: Iterable<string>): LeaseFileFormat | undefin
     const text = line.trim();
     if (/^address,/.test(text)) return 'kea';
     if (/^\d{1,11} \S+ \d+\.\d+\.\d+\.\d+ /.test(text) || /^duid [0-9a-f:]+$/i.test(text)) return 'dnsmasq';
-    // What dhcpd may write first: its notice, or a declaration.
+    // The first line of a file of dhcpd: its notice, or a declaration.
     if (/^# .*dhcpd\.leases/.test(text)) return 'isc';
     if (/^(lease|host|group|failover|server-duid|authoring-byte-order|default-duid|key|class|ia-na)\b/.test(text)) {
       return 'isc';

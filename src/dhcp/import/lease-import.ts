@@ -73,7 +73,7 @@ export type ImportVerdict =
   | { readonly kind: 'take'; readonly lease: Lease }
   | { readonly kind: 'leave'; readonly reason: ImportRefusal };
 
-/** What an import may read. */
+/** The facts that an import may read. */
 export interface ImportFacts extends AllocationFacts {
   readonly subnets: SubnetIndex;
 }

@@ -39,7 +39,7 @@ import type { Lease } from './lease.ts';
 import { isActive, isHeld, type LeaseView } from './lease-table.ts';
 import type { OfferView } from './offers.ts';
 
-/** What an allocation may read. */
+/** The facts that an allocation may read. */
 export interface AllocationFacts {
   readonly leases: LeaseView;
   readonly offers: OfferView;

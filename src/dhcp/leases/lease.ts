@@ -31,7 +31,7 @@ export interface Lease {
   readonly namedAt?: Instant | undefined;
   /** Option 61, one character a byte; undefined: none. */
   readonly clientId?: string | undefined;
-  /** What told the clients of its network apart at the grant; undefined: their hardware addresses. */
+  /** The rule that told the clients of its network apart at the grant; undefined: their hardware addresses. */
   readonly identity?: IdentityRule | undefined;
   /** Option 60, at most 64 characters; undefined: none. */
   readonly vendorClass?: string | undefined;

@@ -1,4 +1,4 @@
-// What identifies a client. Sources: RFC 2131 §2 (client identifier), §4.2; RFC 4361; RFC 2132 §9.14.
+// The identity of a client. Sources: RFC 2131 §2 (client identifier), §4.2; RFC 4361; RFC 2132 §9.14.
 //
 // 1. By default a client is identified by its hardware address (chaddr). ROM, loader and system of one machine send different client
 //    identifiers but are one client. Deviates from RFC 2131 §4.2 because a machine would otherwise take an address for each of them.
@@ -10,13 +10,13 @@
 
 import type { MacAddress } from '../../net/address.ts';
 
-/** What tells the clients of a network apart. */
+/** The rule that tells the clients of a network apart. */
 export type IdentityRule = 'mac' | 'client-id';
 
 /** A client, unique in its network: a number is a hardware address, a text a client identifier, one character a byte. */
 export type ClientIdentity = MacAddress | string;
 
-/** What a message or a record shows of a client. */
+/** The names of a client in a message or a record. */
 export interface ClientNames {
   readonly mac: MacAddress;
   /** Option 61, one character a byte; undefined: none. */

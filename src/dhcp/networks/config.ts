@@ -28,7 +28,7 @@ export interface Reservation {
   readonly options?: OptionTable | undefined;
 }
 
-/** What the operator says about other DHCP servers: there are none (`yes`), there are some (`no`), or find out (`auto`). */
+/** The operator's word on other DHCP servers: there are none (`yes`), there are some (`no`), or find out (`auto`). */
 export type Authoritative = 'auto' | 'yes' | 'no';
 
 /** One network that DHCP serves: a cluster interface with management 1 or 2. */
@@ -47,7 +47,7 @@ export interface DhcpSubnet {
   readonly dynamic?: Ipv4Range | undefined;
   /** Addresses for deployed machines, never handed out dynamically; undefined: none. */
   readonly static?: Ipv4Range | undefined;
-  /** What tells clients apart; undefined: `mac`. */
+  /** The rule that tells clients apart; undefined: `mac`. */
   readonly identity?: IdentityRule | undefined;
   readonly domain: string;
   /** True: this rack's DNS holds the names of its clients (management 2); undefined: it does not. */

@@ -19,7 +19,7 @@ import { byWeight } from './option-order.ts';
 /** The sizes of the fields. */
 export const SNAME_BYTES = 64;
 export const FILE_BYTES = 128;
-/** What one length byte can express; a longer value is written in several pieces (RFC 3396 §6). */
+/** The most bytes that one length byte can express; a longer value is written in several pieces (RFC 3396 §6). */
 export const PIECE_BYTES_MAX = 255;
 
 const OVERLOAD = 52;

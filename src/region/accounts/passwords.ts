@@ -24,7 +24,7 @@ export const CHECKS_WAITING_MAX = 32;
 /** New passwords of one account without rights, which sets only its own. Administrators make accounts for many people, and have no rate. */
 export const NEW_PASSWORDS_PER_ACCOUNT: Rate = { perSecond: 0.1, burst: 5 };
 
-/** Who sets a new password. */
+/** The person who sets a new password. */
 export interface PasswordSetter {
   readonly username: string;
   readonly isAdmin: boolean;

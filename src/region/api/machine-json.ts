@@ -300,7 +300,7 @@ export function machineJson(
   };
 }
 
-/** The JSON text of `machineJson`. What stands in it several times, or in every machine, is made once: long lists are made of this. */
+/** The JSON text of `machineJson`. A part that stands in it several times, or in every machine, is made once: long lists are made of this text. */
 export function machineText(machine: Machine, where: Whereabouts, nowMs: number, power?: PowerView): string {
   const own = JSON.stringify(ownJson(machine, where, nowMs, power)).slice(0, -1);
   const interfaces = machine.interfaces.map((nic, position) =>

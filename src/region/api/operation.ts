@@ -52,7 +52,7 @@ export interface Operation {
   readonly access: Access;
   /** True if it makes its own transactions, for a reason of the file's head. */
   readonly ownTransaction: boolean;
-  /** What it does, for users; then one `:param` line for each parameter. */
+  /** The effect, for users; then one `:param` line for each parameter. */
   readonly doc: string;
   /** Names of the parameters that it takes. */
   readonly parameters: readonly string[];

@@ -17,7 +17,7 @@ const FOR = 'x-forwarded-for';
 /** Proxies in a row; entries before those are the client's own. */
 const PROXIES_MAX = 4;
 
-/** Who sent a request, before its load balancers are known. */
+/** The sender of a request, before its load balancers are known. */
 export interface Received {
   readonly socketAddress: string;
   readonly header: (name: string) => string | undefined;

@@ -110,7 +110,7 @@ function keyOf(call: ApiCall, given: Registration): RackKey | Answer {
   return { kind: 'own', token, secretDigest };
 }
 
-/** What the rack logs while it waits. */
+/** The text that the rack logs while it waits. */
 function pendingText(call: ApiCall, why: RefusalNamed<'rack-pending'>): string {
   const file = call.region.config().ownFile?.file;
   const isWhole = why.code !== 'rack-pending.waiting' || file === undefined;

@@ -28,7 +28,7 @@ const PIECE_MAX = 512 * 1024;
 /** An identified caller. */
 export type Identified = { readonly kind: 'identified'; readonly peer: Peer; readonly caller: Caller };
 
-/** What the routes need from their listener. */
+/** The parts of their listener that the routes need. */
 export interface AgentListener {
   readonly region: Region;
   readonly metadata: MetadataService;

@@ -18,7 +18,7 @@ export const CHANGES_PER_RACK_MAX = 4;
 /** Room for all networks and images of a rack, in bytes. */
 const HEARTBEAT_BYTES_MAX = 1024 * 1024;
 
-/** What the routes need from their listener. */
+/** The parts of their listener that the routes need. */
 export interface LinkListener {
   readonly region: Region;
   /** False if this caller sends too many requests without valid credentials. */

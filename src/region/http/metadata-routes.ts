@@ -49,7 +49,7 @@ export const MACHINES_PER_NETWORK: Rate = { perSecond: 250, burst: 10_000 };
 /** For all machines together: a whole hall that starts at once. A network at its limit leaves half of this to others. */
 export const MACHINES_RATE: Rate = { perSecond: 500, burst: 20_000 };
 
-/** What the routes need from their listener. */
+/** The parts of their listener that the routes need. */
 export interface MetadataListener {
   readonly region: Region;
   readonly metadata: MetadataService;

@@ -45,7 +45,7 @@ const fields = z.object({
   file: z.string().max(4096).default('the template'),
 });
 
-/** What the route needs from its listener. */
+/** The parts of its listener that the route needs. */
 export interface PreseedListener {
   readonly region: Region;
   readonly metadata: MetadataService;

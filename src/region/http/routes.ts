@@ -50,7 +50,7 @@ const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'PATCH'] as const;
 const STATE_CHUNK = 100;
 const RETRY_SECONDS = 5;
 
-/** What all listeners share. */
+/** The parts that all listeners share. */
 export interface ApiContext {
   readonly region: Region;
   readonly doors: ApiDoors;

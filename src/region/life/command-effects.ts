@@ -1,4 +1,4 @@
-// What a command does to a machine: the states that it passes through, its work, its power and its owner. `commands.ts` has the table of
+// The effects of a command on a machine: the states that it passes through, its work, its power and its owner. `commands.ts` has the table of
 // commands.
 //
 // 1. Every step of a command's path is in the table of states (`lifecycle.ts`).

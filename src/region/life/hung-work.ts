@@ -10,7 +10,7 @@ import { type Change, enterStatus, type StatusChangeTerms } from './status-chang
 /** Why work is restarted or fails. */
 export type WhyHung = EventParams['work-restarted']['why'];
 
-/** What a machine's newest event reports; for a restart after an overrun, what was seen before the overrun. */
+/** The content of a machine's newest event; for a restart after an overrun, that of the last event before the overrun. */
 export function seenOf(event: MachineEvent | undefined): Happening | undefined {
   if (event === undefined) return undefined;
   const why = event.code === 'work-restarted' ? event.params.why : undefined;

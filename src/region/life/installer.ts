@@ -33,7 +33,7 @@ const UBUNTU: ReadonlySet<string> = new Set([
 /** The distribution of a release named without one. */
 export const distributionOf = (release: string): string => (UBUNTU.has(release) ? 'ubuntu' : 'debian');
 
-/** What decides whether a machine can be installed. */
+/** The facts that decide whether a machine can be installed. */
 export interface InstallerParts {
   /** Undefined: every installer is presumed to exist. */
   readonly hasInstaller?: HasInstaller | undefined;

@@ -41,7 +41,7 @@ export interface Signal {
   readonly message: string;
   /** The report of cloud-init or curtin, given instead of `message`. */
   readonly report?: StageReport | undefined;
-  /** What the region found, given instead of both. */
+  /** The fault that the region found, given instead of both. */
   readonly fault?: WorkFault | undefined;
   /** True for a stage of the installed system's start rather than of the installation. */
   readonly isOfStart?: boolean | undefined;

@@ -250,7 +250,7 @@ export class MachineHomes {
   }
 }
 
-/** What a report says of its machine that changes what the region thinks of it. */
+/** The signs in a report that change the region's view of its machine. */
 function signOf(report: RackReport, rack: Rack): MachineSign {
   const sign = { mac: parseMac(report.mac ?? ''), address: parseIpv4(report.address ?? '') };
   const isLease = isAddressSeen(report.kind) && sign.address !== undefined && sign.mac !== undefined;

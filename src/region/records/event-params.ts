@@ -1,4 +1,4 @@
-// What an event says: a code and its parameters. A language makes a sentence of them (`region/words/event.ts`) when the event is read.
+// The content of an event: a code and its parameters. A language makes a sentence of them (`region/words/event.ts`) when the event is read.
 //
 // 1. Never change the meaning of a published code or parameter: the log keeps both, not the sentence.
 // 2. Parameters are plain JSON values without secrets. Addresses are text, times are wall time in milliseconds.
@@ -31,7 +31,7 @@ interface Comment {
   readonly comment: string;
 }
 
-/** What Rackboot says of a power action or query; undefined: nothing, or another version stored only a sentence. */
+/** The detail of a power action or query; undefined: none, or another version stored only a sentence. */
 interface OfPower {
   readonly detail?: PowerDetail | undefined;
 }
@@ -101,7 +101,7 @@ export interface ReportFields {
   readonly client?: string | undefined;
   /** The boot file offered, or the file sent. */
   readonly file?: string | undefined;
-  /** What a configuration tells the machine to do, `local`; `undefined`: the event sent no configuration. */
+  /** The purpose of a configuration, such as `local`; `undefined`: the event sent no configuration. */
   readonly purpose?: string | undefined;
   /** The status of the region's answer to what the machine posted. */
   readonly status?: number | undefined;
@@ -279,10 +279,10 @@ export interface SeenElsewhere {
 
 export type EventCode = keyof EventParams;
 
-/** What happened: a code with its parameters. */
+/** An event's code with its parameters. */
 export type Happening<Code extends EventCode = EventCode> = {
   readonly [C in Code]: { readonly code: C; readonly params: EventParams[C] };
 }[Code];
 
-/** What a person has to decide since it happened. */
+/** An event after which a person must decide something. */
 export type Doubt = Happening<'maybe-one' | 'maybe-two' | 'interface-claimed' | 'networks-doubted'>;

@@ -1,4 +1,4 @@
-// What the store knows when the region decides about machines, as data, and what a decision may ask for.
+// The facts with which the region decides about machines, as data, and the questions that a decision may ask.
 //
 // 1. A question is answered within the same transaction, and the decision is asked for again, with all that is known by then. So a decision
 //    reads only what it needs, and a store on the network can answer it.

@@ -178,7 +178,7 @@ export function eventTypeOf(kind: string): MachineEventType {
 const TRAFFIC =
   /^(?:dhcp\.(?:offer|ack|elsewhere|boot-server|release|declined-back|inform|expired)|(?:tftp|http)\.(?:sent|file-sent|rendered|missing|probed|posted|forwarded|restarted)|net\.(?:neighbour-new|router-answered))$/;
 
-/** What a rack's report says: a code with parameters, or its sentence if the region cannot write one. */
+/** The content of a rack's report: a code with parameters, or its sentence if the region cannot write one. */
 export function happeningOfReport({ kind, mac, address, text, params, fields = {}, isAway }: RackReport): Happening {
   const from = { ...addressesOf(mac, address), isAway };
   const event = params === undefined ? undefined : reportedEvent(kind, params, from);

@@ -125,7 +125,7 @@ export interface Machine extends MachineFields {
 export const machineFqdn = (machine: Pick<Machine, 'hostname' | 'domain'>): string =>
   machine.domain === '' ? machine.hostname : `${machine.hostname}.${machine.domain}`;
 
-/** What decides whether a command may be given to a machine, without its large parts. */
+/** The fields of a machine that decide whether a command may be given to it, without the large ones. */
 export type MachineOutline = Pick<Machine, 'systemId' | 'hostname' | 'status' | 'owner' | 'isLocked'>;
 
 /** A machine without the parts that no rack needs. */

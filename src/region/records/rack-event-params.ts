@@ -1,4 +1,4 @@
-// What a rack's event says, as the region stores it: the code is the event's kind, the parameters are its fields. The rack's log writes its
+// The content of a rack's event, as the region stores it: the code is the event's kind, the parameters are its fields. The rack's log writes its
 // sentence from the same parameters, so that both say the same (`observe/event-text.ts`).
 //
 // 1. A field that no sentence of its kind needs is left out.
@@ -291,7 +291,7 @@ export type DnsParams = Common & ParamsOf<typeof DNS>;
 /** The parameters of all other events, by kind. */
 export type ServiceParams = { readonly [K in keyof Service]: Common & ParamsOf<Service[K]> };
 
-/** What the sentence of a hint needs; each pattern has some of these (`observe/hints.ts`). */
+/** The parameters of a hint's sentence; each pattern has some of these (`observe/hints.ts`). */
 export type HintParams = Omit<ServiceParams['boot.hint'], keyof Common | 'hint'>;
 
 /** The parameters of a rack's events, by kind. */

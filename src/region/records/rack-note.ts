@@ -1,4 +1,4 @@
-// What a person should know of a rack, its host or its region, besides what happened: a code and plain parameters. Events carry notes
+// Notes for people on a rack, its host or its region, besides its events: a code and plain parameters. Events carry notes
 // (`daemon.note`, `region.problem`, `region.away` …), and `rackboot status` and `rackboot doctor` show those that stand.
 //
 // 1. Parameters are texts, numbers and flags that stand next to each other in an event, and no sentences. A `reason` is what the operating

@@ -1,4 +1,4 @@
-// What is said of a machine's state and of its work: a code with parameters, as of events. A language makes a sentence of them
+// Remarks on a machine's state and work: a code with parameters, as in events. A language makes a sentence of them
 // (`region/words/event.ts`) when the machine is shown.
 //
 // 1. A stored code keeps its meaning.

@@ -1,4 +1,4 @@
-// What a schema finds at fault in a value, as plain JSON: an issue of zod without its English sentence (`words/en/schema.ts`).
+// A fault that a schema finds in a value, as plain JSON: an issue of zod without its English sentence (`words/en/schema.ts`).
 
 import { z } from 'zod';
 
@@ -8,7 +8,7 @@ export type SchemaFault =
   | { readonly kind: 'choice'; readonly known: readonly string[] }
   | {
       readonly kind: 'big' | 'small';
-      /** What has the bound: `string`, `array`, `number`. */
+      /** The kind of value that has the bound: `string`, `array`, `number`. */
       readonly of: string;
       readonly bound: number;
       /** True if the bound itself is allowed. */

@@ -26,13 +26,13 @@ import { SETTINGS } from './en/settings.ts';
 import { TEXTS } from './en/texts.ts';
 
 export const EN = {
-  /** What each name means, and what to do. */
+  /** The meaning of each name, and the remedy. */
   reasons: REASONS,
   /** Why something is refused. */
   refusals: { ...SETTINGS, ...LIFE, ...IDENTITY, ...RACKS, ...API, ...HTTP, ...PAGE, ...ACCOUNTS, ...SCRIPTS },
-  /** What happened. */
+  /** The sentences of events. */
   events: EVENTS,
-  /** What is said of a machine's state and work, besides. */
+  /** Remarks on a machine's state and work. */
   remarks: REMARKS,
   /** Decisions that wait for a person. */
   doubts: DOUBTS,

@@ -40,7 +40,7 @@ export type RefusalNamed<N extends RefusalName> = RefusalWord<
   { [C in RefusalCode]: NameOf<C> extends N ? C : never }[RefusalCode]
 >;
 
-/** What each name means, for the document of all reasons. */
+/** The meaning of each name, for the document of all reasons. */
 export const REFUSAL_SENTENCES: typeof LANGUAGE.reasons = LANGUAGE.reasons;
 
 const isNameOf = <C extends RefusalCode>(name: string, code: C): name is NameOf<C> =>
@@ -66,7 +66,7 @@ const isFieldCode = (text: string): text is PlainCode & `field.${string}` =>
   Object.hasOwn(LANGUAGE.refusals, text) &&
   typeof Reflect.get(LANGUAGE.refusals, text) === 'string';
 
-/** What a schema says. Its message is a code of a sentence without parameters, unless it is zod's, which is not used. */
+/** The refusal for an issue of a schema. Its message is a code of a sentence without parameters, unless it is zod's, which is not used. */
 export const wordOfIssue = (issue: z.core.$ZodIssue): RefusalNamed<'invalid-parameters'> =>
   isFieldCode(issue.message) ? refusal(issue.message) : refusal('field.schema', { fault: faultOf(issue) });
 

@@ -5,7 +5,7 @@ import { LANGUAGE } from './language.ts';
 /** The texts of the page, by page. */
 export const words = LANGUAGE.page;
 
-/** What the page shows, and others too. */
+/** The texts of the page, some of which others use too. */
 export const texts = LANGUAGE.texts;
 
 /** The text with a capital first letter, unless it begins with a key, an interface, a file or an address. */
@@ -14,7 +14,7 @@ export const asSentence = LANGUAGE.shown.asSentence;
 /** The text without a power controller's raw answer. */
 export const plainWords = LANGUAGE.shown.plainWords;
 
-/** What is said of a power action or query; empty: nothing. */
+/** The sentence about a power action or query; empty: none. */
 export const powerText = LANGUAGE.shown.powerText;
 
 /** The sentence of a mistake in a preseed template. */

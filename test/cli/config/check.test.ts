@@ -1,4 +1,4 @@
-// What `rackboot check` prints about this host.
+// The output of `rackboot check` about this host.
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';

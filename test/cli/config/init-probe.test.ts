@@ -1,4 +1,4 @@
-// What `init` says of a network on which nobody answered.
+// The words of `init` about a network on which nobody answered.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

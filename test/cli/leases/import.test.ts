@@ -1,4 +1,4 @@
-// What `rackboot leases import` prints, against a daemon with scripted answers.
+// The output of `rackboot leases import`, against a daemon with scripted answers.
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';

@@ -1,4 +1,4 @@
-// What the commands of the life cycle tell a person to do by hand.
+// The commands of the life cycle tell a person which work is left to do by hand.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

@@ -1,4 +1,4 @@
-// What `rackboot scripts results --follow` prints of output that grows and loses its beginning.
+// The lines of `rackboot scripts results --follow` for output that grows and loses its beginning.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

@@ -1,4 +1,4 @@
-// What `rackboot trace` and `rackboot why` print about a machine of another rack, on the host of the region.
+// The output of `rackboot trace` and `rackboot why` about a machine of another rack, on the host of the region.
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
@@ -43,7 +43,7 @@ const ANSWERS = {
   },
 };
 
-/** What a command prints if these are the machine's home racks. */
+/** The output of a command if these are the machine's home racks. */
 async function printed(racks: readonly string[], command: (config: string) => Promise<unknown>): Promise<string> {
   const stateDir = mkdtempSync(join(tmpdir(), 'rackboot-elsewhere-'));
   const config = join(stateDir, 'rackboot.yaml');

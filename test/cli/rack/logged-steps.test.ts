@@ -1,4 +1,4 @@
-// What the region's log adds to a machine's timeline, and under which heading.
+// The steps that the region's log adds to a machine's timeline, with their headings.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

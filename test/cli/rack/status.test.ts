@@ -1,4 +1,4 @@
-// What `rackboot status` prints about closed DHCP ports, the boot tree and refused configurations.
+// The output of `rackboot status` about closed DHCP ports, the boot tree and refused configurations.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

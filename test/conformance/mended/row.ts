@@ -1,4 +1,5 @@
-// What strangers and other people's test suites once broke: what holds since then, the tests that show it, and how it is broken once more.
+// Defects that strangers and other people's test suites once found: the rule that holds since then, the tests that show it, and the change
+// that breaks it again.
 
 import type { Change } from '../../hostile/changes.ts';
 import type { Proof } from '../dhcp-musts.ts';

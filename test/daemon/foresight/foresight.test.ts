@@ -1,4 +1,4 @@
-// What a machine would get: for each kind of client, for known and unknown machines, and each obstacle with its remedy.
+// The boot that a machine would get: for each kind of client, for known and unknown machines, and each obstacle with its remedy.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

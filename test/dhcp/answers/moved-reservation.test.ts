@@ -19,7 +19,7 @@ interface Case {
   readonly name: string;
   readonly before: readonly Reservation[];
   readonly after: readonly Reservation[];
-  /** What the client holds before. */
+  /** The address that the client holds before. */
   readonly held: Ipv4;
   readonly isDenied: boolean;
   /** The offer it gets when it starts over; undefined: any address of the range. */

@@ -1,4 +1,4 @@
-// What is kept of another server's offer, whose sender chooses its text.
+// The facts kept from another server's offer, whose sender chooses its text.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

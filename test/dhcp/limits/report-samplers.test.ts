@@ -1,4 +1,4 @@
-// What is reported in a flood: never everything, and never nothing about a machine of the region.
+// The reports in a flood: never everything, and never nothing about a machine of the region.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

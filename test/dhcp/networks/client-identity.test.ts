@@ -1,4 +1,4 @@
-// What identifies a client: its hardware address by default, its identifier if the network says so. RFC 2131 §4.2, RFC 4361 §6.
+// The identity of a client: its hardware address by default, its identifier if the network says so. RFC 2131 §4.2, RFC 4361 §6.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

@@ -1,4 +1,4 @@
-// What a client with a wrong or unknown address is told, by this server's role on its network: the table of `decide-request.ts`.
+// The answers to a client with a wrong or unknown address, by this server's role on its network: the table of `decide-request.ts`.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

@@ -67,7 +67,7 @@ test('a client’s settings come from the network that holds its address', async
   assert.deepEqual(ack?.to, { kind: 'unicast', address: ip('10.30.0.1'), port: 67 }, 'and goes to the relay');
 });
 
-/** What a client with a lease in the second network may do, although its relay names the first. */
+/** The messages that a client with a lease in the second network may send, although its relay names the first. */
 const HELD: readonly (readonly [name: string, words: (held: Ipv4) => Words, socket: string, answer: string])[] = [
   ['asks for any address', () => ({ ...RELAY, type: 'discover' }), TO_RACK, 'OFFER'],
   [

@@ -1,4 +1,4 @@
-// What a relay says about a client's line, from option 82 as received.
+// A relay's words about a client's line, from option 82 as received.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

@@ -1,4 +1,4 @@
-// What strangers say of the path to a client, and whether datagrams leave in pieces for it: counted where they arrive. ip(7), RFC 1191 §4.
+// Strangers' claims about the path to a client must not make datagrams leave in pieces: counted where they arrive. ip(7), RFC 1191 §4.
 // @host waits
 
 import assert from 'node:assert/strict';
@@ -51,7 +51,7 @@ describe('a forged report of a small path', { skip: missing('linux', 'root', 'ip
     return victim;
   }
 
-  /** What the peer has received, by RFC 1213's counters: `InReceives` are packets of the cable, `ReasmReqds` those that are fragments. */
+  /** The packets that the peer has received, by RFC 1213's counters: `InReceives` are packets of the cable, `ReasmReqds` its fragments. */
   function received(counter: 'InReceives' | 'ReasmReqds'): number {
     const [names = '', values = ''] = peer
       .run('cat', '/proc/net/snmp')

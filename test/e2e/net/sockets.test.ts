@@ -20,7 +20,7 @@ if (SKIP === false) enterOwnNetwork();
 const addr = (text: string): Ipv4 => parseIpv4(text) ?? assert.fail(text);
 const bytes = (text: string): Uint8Array => Buffer.from(text);
 
-/** What the running test has opened: closed after it in any case. */
+/** The sockets that the running test has opened: closed after it in any case. */
 const opened = new Set<{ close(): void }>();
 
 function closeAll(): void {

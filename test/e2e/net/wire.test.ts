@@ -22,7 +22,7 @@ const USED = address('10.64.0.50');
 const FREE = address('10.64.0.51');
 const FLOOD_FRAMES = 100_000;
 
-/** What `wire-question.ts` says when the words of `as` start it. */
+/** The answer of `wire-question.ts` when the words of `as` start it. */
 function question(as: readonly string[]) {
   const { root, node } = readableCheckout();
   const [program = '', ...words] = [...as, node, join(root, 'test/e2e/net/wire-question.ts')];

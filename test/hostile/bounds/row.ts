@@ -13,7 +13,7 @@ export type Door =
   | 'Journal and events'
   | 'Net';
 
-/** What a full bound does to clients that did not fill it, the least first. */
+/** The harm of a full bound to clients that did not fill it, the least first. */
 export type Harm =
   /** Logs, pages, commands and the recognition of machines know less. */
   | { readonly kind: 'reported' }
@@ -26,15 +26,15 @@ export type Harm =
 export interface HeldBound {
   /** The file below `src`, a space, and the name: `dns/forward.ts FLIGHTS_MAX`. */
   readonly at: string;
-  /** What is counted. */
+  /** The things that are counted. */
   readonly what: string;
   readonly whoCanFill: string;
-  /** What other clients notice while it is full. */
+  /** The effect on other clients while it is full. */
   readonly whatOthersNotice: string;
   /** Left out: others notice nothing. */
   readonly harm?: Harm;
   readonly howItEmpties: string;
-  /** What one client, address or network may have of it, or why it needs no share. */
+  /** The share of one client, address or network, or the reason why it needs none. */
   readonly share: string;
   /** The test that fills it, below `test`; left out if it has none of its own. */
   readonly test?: string;

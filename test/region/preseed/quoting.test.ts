@@ -234,7 +234,7 @@ test('a quoted value that is not the whole value is refused, and a YAML block is
   assert.equal(joined.ok && joined.text, 'a: "b c: d" # c: d\n');
 });
 
-/** What debconf finds at each question, in a database of its own. */
+/** The answers that debconf finds to each question, in a database of its own. */
 function debconfFinds(answers: string, questions: readonly string[]): readonly string[] {
   const directory = mkdtempSync(join(tmpdir(), 'rackboot-preseed-'));
   try {

@@ -22,7 +22,7 @@ async function keyOf({ store, clock }: LinkPlace, username: string): Promise<Key
   return { headers: { authorization }, voice: `${token}:${secret}` };
 }
 
-/** What the region lets a rack do: report, read its state, and speak for a machine of its network. */
+/** The requests that the region allows a rack: report, read its state, and speak for a machine of its network. */
 async function said(place: LinkPlace, { headers, voice }: Key): Promise<readonly unknown[]> {
   const through = { 'x-rackboot-rack': voice, 'x-forwarded-for': '10.50.0.9' };
   const body = new URLSearchParams({ architecture: 'amd64', mac_addresses: '52:54:00:00:00:01' });

@@ -57,7 +57,7 @@ test('a state in progress may enter its failed state, which exists and is not in
   }
 });
 
-/** What MAAS 1.7 allows, by number. */
+/** The transitions that MAAS 1.7 allows, by number. */
 const TRANSITIONS_1_7: Readonly<Record<number, readonly number[]>> = {
   0: [1, 3, 4, 7, 8],
   1: [2, 4, 7, 3, 0, 8],

@@ -1,4 +1,4 @@
-// What a schema finds at fault: plain JSON until the language in use makes a sentence of it, in English with zod's words.
+// The faults that a schema finds: plain JSON until the language in use makes a sentence of it, in English with zod's words.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

@@ -28,7 +28,7 @@ import { mistakeAtText } from './preseed.ts';
 import { ofReport, RACK_EVENTS } from './rack-events.ts';
 import type { DoubtWords, EventWords, Writers } from './table.ts';
 
-/** What was done to a machine's power: "it was switched on". */
+/** The change of a machine's power: "it was switched on". */
 const SWITCHED: Readonly<Record<PowerTask, string>> = {
   on: 'switched on',
   off: 'switched off',

@@ -8,7 +8,7 @@ import { PURPOSE_CURES, refusalOf } from './rack-files.ts';
 
 const fileOf = ({ file }: HintParams): string => file ?? 'a file';
 
-/** What to do about a file that is not in the boot tree. */
+/** The remedy for a file that is not in the boot tree. */
 function cureFor(file: string): string {
   if (!isKernelFile(file)) return `\`sudo rackboot images build${archFlag(cpuOfLoader(file))}\` fetches the loaders`;
   return file.includes('/install/')

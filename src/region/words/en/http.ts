@@ -32,7 +32,7 @@ export const HTTP = {
   'body-too-large': 'The body is longer than this region accepts.',
   'unknown-body': 'send parameters as application/x-www-form-urlencoded, multipart/form-data or application/json',
   'bad-request': 'Bad request.',
-  /** What the HTTP server says about a request. */
+  /** The HTTP server's own words about a request. */
   'bad-request.http': ({ problem }: { readonly problem: string }) => problem,
   'bad-request.parameters': ({ max }: { readonly max: number }) => `more than ${max} parameters`,
   'bad-request.json': ({ fault }: { readonly fault: JsonFault }) => `the body ${jsonFaultText(fault)}`,
@@ -42,7 +42,7 @@ export const HTTP = {
   'bad-request.unended': 'multipart/form-data that does not end with its boundary',
   'bad-request.nul': 'A text of this request has the character NUL, which no text here may have.',
   'bad-request.report': 'A report has event_type (start, progress, finish), name and description.',
-  /** What the schema of a rack's message says. */
+  /** The words of the schema of a rack's message. */
   'bad-request.rack': ({ problem }: { readonly problem: string }) => problem,
   'field.interfaces-json': ({ fault }: { readonly fault: JsonFault }) => jsonFaultText(fault),
   'field.json': ({ fault }: { readonly fault: JsonFault }) =>

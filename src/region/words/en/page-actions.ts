@@ -61,7 +61,7 @@ export const ACTIONS = {
   delete: { label: 'Delete', heading: (machine) => `Delete ${machine}`, done: 'is deleted' },
 } satisfies Readonly<Record<string, Action>>;
 
-/** What an action does, a sentence each. */
+/** The effects of an action, a sentence each. */
 export const EFFECTS = {
   starts({ isSwitched, isOff }: Power): string {
     if (!isSwitched)

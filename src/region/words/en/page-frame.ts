@@ -1,4 +1,4 @@
-// What all pages share: the frame with the navigation bar, signing in, errors, forms, and values such as ages.
+// The words that all pages share: the frame with the navigation bar, signing in, errors, forms, and values such as ages.
 
 import { html } from '../html.ts';
 import { eventTypeName, stateName } from './names.ts';
@@ -46,7 +46,7 @@ export const SIGN_IN = {
     without an account at <code>http://127.0.0.1:5240/MAAS/</code>.`,
 };
 
-/** What several forms share. */
+/** The words that several forms share. */
 export const FORMS = {
   optional: 'optional',
   save: 'Save',

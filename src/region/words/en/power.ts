@@ -8,7 +8,7 @@ import type { WebhookParameter } from '../../../power/webhook.ts';
 
 interface ParameterWords {
   readonly label: string;
-  /** What a valid value is, where its label does not say it. */
+  /** The valid values, where the label does not name them. */
   readonly expects?: string;
 }
 
@@ -99,7 +99,7 @@ export const driverLabel = (driver: string): string => DRIVERS.get(driver)?.labe
 export const parameterWords = (driver: string, name: string): ParameterWords =>
   DRIVERS.get(driver)?.parameters[name] ?? { label: name };
 
-/** What is wrong, to put after the parameter. */
+/** The fault, to put after the parameter. */
 export function faultText({ driver, parameter, fault }: ParameterProblem): string {
   switch (fault.kind) {
     case 'missing':

@@ -48,7 +48,7 @@ const notWritable = <Code extends keyof NotWritableParams>({
   readonly params: NotWritableParams[Code];
 }): string => NOT_WRITABLE[code](params);
 
-/** What an expression needs at some place. */
+/** The words for the part that an expression needs at some place. */
 const EXPECTED: Readonly<Record<MistakeParams['unexpected']['expected'], string>> = {
   end: 'nothing more',
   in: '`in` after `not`',

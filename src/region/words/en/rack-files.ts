@@ -8,7 +8,7 @@ import { FILE_REASONS, HTTP_REASONS, REGION_REASONS, TFTP_REASONS } from './file
 import { formatBytes, formatSpan } from './quantity.ts';
 import { lowerFirst } from './rack-dhcp.ts';
 
-/** What a rendered configuration tells a machine, by its purpose. */
+/** The order that a rendered configuration gives a machine, by its purpose. */
 export const PURPOSE_SENTENCES: Readonly<Record<string, string>> = {
   enlist: 'to enlist',
   commissioning: 'to run the ephemeral environment',
@@ -109,7 +109,7 @@ export function refusalOf({ said, reason }: Pick<HttpParams, 'said' | 'reason'>)
   return reason === undefined ? said : `${said} (${reason})`;
 }
 
-/** What a machine reports, by the path of its request. */
+/** The report of a machine, by the path of its request. */
 const REPORTS: readonly (readonly [RegExp, string])[] = [
   [/\/rackboot\/1\/signal$/, 'Reported progress'],
   [/\/api\/\d\.\d\/(?:machines|nodes)\/$/, 'Reported its hardware'],

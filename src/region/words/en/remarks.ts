@@ -1,4 +1,4 @@
-// What is said of a machine's state and of its work.
+// Remarks on a machine's state and work.
 
 import type { RemarkWords } from './table.ts';
 

@@ -1,4 +1,4 @@
-// What a schema finds at fault in a value.
+// The words for faults that a schema finds in a value.
 
 import type { SchemaFault } from '../../records/schema-fault.ts';
 
