@@ -52,7 +52,7 @@ export const newNumber: Statement = one(NEW_NUMBER);
 
 /**
  * `SETTLED_VERSION` reads the version up to which no further change can appear, and the history that gave it; `SETTLED_EVENT` the id of the
- * event up to which none can. An operation that reads begins with one of them.
+ * event up to which none can. An operation that needs one of them reads it first.
  */
 export const SETTLED_VERSION: Statement = one(
   "SELECT value, '' AS history FROM counter WHERE name = 'desired-version'",

@@ -86,7 +86,7 @@ const ROOMS: Readonly<Record<string, string>> = {
   log: 'The log',
   machine: 'Machines of the region',
   metrics: 'The listener for metrics',
-  net: 'The wires of this host',
+  net: 'The networks of this host',
   outbox: 'What waits for the region',
   region: 'The region',
   tftp: 'TFTP',
