@@ -4,6 +4,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
+import { PostgresConfirmation } from '../../src/store/postgres-confirmation.ts';
 import { PostgresConnections } from '../../src/store/postgres-connections.ts';
 import { PostgresTransactions } from '../../src/store/postgres-transactions.ts';
 import { openPostgresRegion } from '../../src/store/region-postgres.ts';
@@ -68,7 +69,8 @@ describe('a large region in PostgreSQL', { skip: missing('linux', '/usr/lib/post
   after(() => databases.close());
 
   test('no statement of any operation costs more than a list of all machines', async () => {
-    const driver = new PostgresTransactions(new PostgresConnections(databases.server.placeOf(name)));
+    const place = databases.server.placeOf(name);
+    const driver = new PostgresTransactions(new PostgresConnections(place), new PostgresConfirmation(place));
     const region = { tables: new RegionTables(EVENT_BOUNDS), machines: NAMED };
     const dear: string[] = [];
     let seen = 0;
