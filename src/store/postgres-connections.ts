@@ -58,9 +58,15 @@ export interface PostgresPlace {
   readonly pool: number;
 }
 
-/** @throws RackError `store-unavailable` if the server is a standby, and while a copy holds the lock alone */
+/** @throws RackError `store-unavailable` if the server or the database only reads, and while a copy holds the lock alone */
 async function beginUse(client: pg.ClientBase): Promise<void> {
-  const { rows } = await client.query<{ readonly standby: boolean }>('SELECT pg_is_in_recovery() AS standby');
+  const { rows } = await client.query<{ readonly standby: boolean; readonly reading: string }>(
+    "SELECT pg_is_in_recovery() AS standby, current_setting('default_transaction_read_only') AS reading",
+  );
+  if (rows[0]?.standby === false && rows[0].reading === 'on') {
+    const text = "the region's database cannot be used now: default_transaction_read_only is on; turn it off";
+    throw new RackError('store-unavailable', text);
+  }
   if (rows[0]?.standby !== false) {
     const text =
       "the region's database cannot be used now (it is a standby, which only reads): promote it, or name the primary in region.store.url";

@@ -13,6 +13,7 @@ import { PostgresConnections, type PostgresPlace } from './postgres-connections.
 import { explainPostgres } from './postgres-faults.ts';
 import { POSTGRES_MIGRATIONS } from './postgres-form.ts';
 import { PostgresNeighbours } from './postgres-neighbours.ts';
+import { PostgresRates } from './postgres-rates.ts';
 import { PostgresTransactions } from './postgres-transactions.ts';
 import { EVENT_BOUNDS } from './region-sqlite.ts';
 import { StoredRegion } from './stored-region.ts';
@@ -46,6 +47,8 @@ export async function openPostgresRegion(place: PostgresPlace): Promise<RegionSt
     holder: newUuid(),
     neighbours: new PostgresNeighbours(place),
     confirmation,
+    rates: new PostgresRates(place),
+    dutyDriver: new PostgresTransactions(new PostgresConnections({ ...place, pool: 1 }), confirmation),
   });
 }
 

@@ -7,11 +7,9 @@ import type { DutyStore } from '../region/records/duty-store.ts';
 import type { LifeStore } from '../region/records/life-store.ts';
 import type { LoginStore } from '../region/records/login-store.ts';
 import type { RackStore } from '../region/records/rack-store.ts';
-import type { RateStore } from '../region/records/rate-store.ts';
 import type { ScriptStore } from '../region/records/script-store.ts';
 import type { SessionStore } from '../region/records/session-store.ts';
 import { checkDuties, holdDuties, leaveDuties, timeMs } from './postgres-duties.ts';
-import { giveRateBack, takeRate } from './postgres-rates.ts';
 import type { RegionDriver } from './region-driver.ts';
 import type { LifeTables } from './region-life.ts';
 import type { LoginTable } from './region-logins.ts';
@@ -93,9 +91,4 @@ export const dutyStore = (run: RegionDriver, holder: string): DutyStore => ({
   hold: (forMs) => run.write(() => holdDuties(holder, forMs)),
   leave: () => run.write(() => leaveDuties(holder)),
   timeMs: () => run.read(() => timeMs()),
-});
-
-export const rateStore = (run: RegionDriver): RateStore => ({
-  take: (name, rate) => run.write(() => takeRate(name, rate)),
-  giveBack: (name, rate) => run.write(() => giveRateBack(name, rate)),
 });

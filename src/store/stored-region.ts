@@ -55,7 +55,6 @@ import {
   loginStore,
   powerLedger,
   rackStore,
-  rateStore,
   scriptStore,
   sessionStore,
   sshKeyStore,
@@ -70,6 +69,10 @@ interface SharedStore {
   /** How it reaches the others; closed with the store. */
   readonly neighbours: StoreNeighbours & { close(): Promise<void> };
   readonly confirmation: StoreConfirmation;
+  /** Closed with the store. */
+  readonly rates: RateStore & { close(): Promise<void> };
+  /** Runs the operations on duties, which must not wait for those of clients; closed with the store. */
+  readonly dutyDriver: RegionDriver;
 }
 
 /** The region's store on a driver. */
@@ -84,7 +87,8 @@ export class StoredRegion implements RegionStore {
   readonly power: PowerLedger;
   readonly sshKey: SshKeyStore;
   readonly duties: DutyStore | undefined;
-  readonly rates: RateStore | undefined;
+  readonly rates: SharedStore['rates'] | undefined;
+  readonly #dutyDriver: RegionDriver | undefined;
   readonly neighbours: SharedStore['neighbours'] | undefined;
   readonly confirmation: StoreConfirmation | undefined;
 
@@ -103,8 +107,9 @@ export class StoredRegion implements RegionStore {
     this.sessions = sessionStore(this.#driver);
     this.power = powerLedger(power, this.#driver, holder);
     this.sshKey = sshKeyStore(this.#driver);
-    this.duties = holder === undefined ? undefined : dutyStore(this.#driver, holder);
-    this.rates = holder === undefined ? undefined : rateStore(this.#driver);
+    this.#dutyDriver = shared?.dutyDriver;
+    this.duties = shared === undefined ? undefined : dutyStore(shared.dutyDriver, shared.holder);
+    this.rates = shared?.rates;
   }
 
   enlist<R>(
@@ -313,6 +318,8 @@ export class StoredRegion implements RegionStore {
 
   async close(): Promise<void> {
     await this.neighbours?.close();
+    await this.rates?.close();
+    await this.#dutyDriver?.close();
     await this.#driver.close();
   }
 }

@@ -246,6 +246,7 @@ export const PLAIN: readonly PlainList[] = [
       'region/identity/hostname.ts': 'DRAWS_MAX',
       'region/life/disk-start.ts': 'DISK_STARTS_MAX',
       'region/life/network-boots.ts': 'BOOTS_MAX',
+      'store/postgres-rates.ts': 'BATCH_MAX CLEANED_MAX',
       'store/postgres-transactions.ts': 'ASKS_MAX LOSSES_MAX',
       'store/region-decisions.ts': 'QUESTIONS_MAX',
       'tftp/transfer.ts': 'HOLD_DOUBLINGS_MAX SENDINGS_MAX',

@@ -317,6 +317,7 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
   'region/state-announcements.ts': { '#listeners': 'as region/http/link-routes.ts #streams' },
   'store/postgres-connections.ts': { '#known': 'configured' },
   'store/postgres-form.ts': { '#forms': 'named' },
+  'store/postgres-rates.ts': { '#waiting': 'TAKES_MAX' },
   'store/event-cuts.ts': { '#deeds': 'store/region-sqlite.ts EVENT_BOUNDS' },
   'store/fold-pass.ts': { '#records': 'PASS_BLOCKS_MAX, each BLOCK_RECORDS_MAX' },
   'store/lease-database.ts': { '#reported': 'DAMAGE_REPORTED_MAX' },

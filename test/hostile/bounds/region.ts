@@ -116,6 +116,16 @@ export const REGION_BOUNDS: readonly HeldBound[] = [
     test: 'region/accounts/password-limits.test.ts',
   },
   {
+    at: 'store/postgres-rates.ts TAKES_MAX',
+    what: 'guesses, new passwords and registrations of unknown racks that wait for the counts that the processes share',
+    whoCanFill: 'hosts of thousands of networks',
+    whatOthersNotice: 'someone who signs in is asked to try again; keys, sessions and known racks are not affected',
+    harm: { kind: 'waits' },
+    howItEmpties: 'some hundred are counted in one transaction, of a few milliseconds',
+    share: 'each process first applies its own limits, by address and network',
+    test: 'store/postgres-rates.test.ts',
+  },
+  {
     at: 'region/accounts/passwords.ts CHECKS_MAX',
     what: 'passwords that are checked at a time, 100 ms each',
     whoCanFill: 'clients within the limits of passwords',
