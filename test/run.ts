@@ -15,7 +15,7 @@ import type { FileLine } from './support/line-reporter.ts';
 import { MEMORY_ROOT } from './support/memory-place.ts';
 import { NO_MIRROR, reachesMirror, withoutMirrorText } from './support/needs.ts';
 import { endServersIn } from './support/postgres-end.ts';
-import { killTests, type Limits, runTests } from './support/test-process.ts';
+import { killTests, type Limits, runTests, stopTests } from './support/test-process.ts';
 
 interface Suite extends Limits {
   readonly name: string;
@@ -222,7 +222,8 @@ function makeScratch(): void {
     process.env.RACKBOOT_TEST_MEMORY = memory;
   }
   process.on('exit', () => {
-    // Before their tests, which would be killed with them: a killed server leaves shared memory. Then those that began meanwhile.
+    // A killed server leaves shared memory, so servers end before the tests. One may begin meanwhile.
+    stopTests();
     endServersIn(scratch);
     killTests();
     endServersIn(scratch);

@@ -4,18 +4,24 @@
 //
 // 1. A server is known by its data directory: postmaster.pid there names its process and its segment of System V shared memory. The process
 //    must work in that directory, and must have made the segment.
+// 2. initdb(1) is left to end: the servers that it runs have other shared memory, which nothing names.
 
 import { spawnSync } from 'node:child_process';
-import { globSync, readFileSync, readlinkSync, realpathSync } from 'node:fs';
+import { globSync, readdirSync, readFileSync, readlinkSync, realpathSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { kill } from './process-tree.ts';
 
-/** How long an immediate shutdown may take, in milliseconds. */
+/** The longest an initdb and an immediate shutdown may take, in milliseconds. */
+const INITDB_MS_MAX = 10_000;
 const SHUTDOWN_MS_MAX = 5000;
 const LOOK_MS = 10;
 
 /** Ends the servers whose directories a test made in this one. */
 export function endServersIn(directory: string): void {
+  const place = realpathSync(directory);
+  const isInitdb = (name: string): boolean =>
+    linesOf(`/proc/${name}/comm`)[0] === 'initdb' && placeOf(Number(name))?.startsWith(place) === true;
+  waitWhile(() => readdirSync('/proc').some(isInitdb), INITDB_MS_MAX);
   for (const file of globSync('*/data/postmaster.pid', { cwd: directory })) endServer(join(directory, dirname(file)));
 }
 
@@ -27,11 +33,14 @@ export function endServer(data: string): void {
   const place = realpathSync(data);
   const isRunning = (): boolean => placeOf(pid) === place;
   if (isRunning()) kill(pid, 'SIGQUIT');
-  const wait = new Int32Array(new SharedArrayBuffer(4));
-  for (let waitedMs = 0; isRunning() && waitedMs < SHUTDOWN_MS_MAX; waitedMs += LOOK_MS)
-    Atomics.wait(wait, 0, 0, LOOK_MS);
+  waitWhile(isRunning, SHUTDOWN_MS_MAX);
   if (isRunning()) kill(pid);
   if (hasSegment(server)) spawnSync('ipcrm', ['-m', segment]);
+}
+
+function waitWhile(isSo: () => boolean, msMax: number): void {
+  const nobody = new Int32Array(new SharedArrayBuffer(4));
+  for (let waitedMs = 0; waitedMs < msMax && isSo(); waitedMs += LOOK_MS) Atomics.wait(nobody, 0, 0, LOOK_MS);
 }
 
 interface Server {

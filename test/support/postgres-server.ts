@@ -62,11 +62,12 @@ export class PostgresServer {
     if (process.getuid?.() === 0) chownSync(directory, NOBODY, NOBODY);
     const server = new PostgresServer(directory, port);
     process.on('exit', () => server.#end());
+    // In a session of its own, Ctrl-C does not reach it: it would leave shared memory.
     const [program, words] = commandOf('initdb', [
       ...['--no-sync', '--auth=trust', '--encoding=UTF8', '--locale=C.UTF-8', `--username=${USER}`],
       ...['-D', server.#data],
     ]);
-    execFileSync(program, words, { stdio: ['ignore', 'ignore', 'inherit'], cwd: directory });
+    execFileSync('setsid', [program, ...words], { stdio: ['ignore', 'ignore', 'inherit'], cwd: directory });
     const fixed = [
       "listen_addresses = ''",
       `unix_socket_directories = '${directory}'`,

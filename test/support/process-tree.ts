@@ -1,6 +1,6 @@
 // The processes below a process, as /proc shows them.
 
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 
 function parentOf(pid: string): number | undefined {
   try {
@@ -23,6 +23,19 @@ function processesBelow(pid: number): number[] {
 /** Kills every process below one. */
 export function killBelow(pid: number): void {
   for (const each of processesBelow(pid)) kill(each);
+}
+
+/** Stops a process of Node, and all such processes below it, until they are killed: they start nothing more. */
+export function stopNodes(pid: number): void {
+  for (const each of [...processesBelow(pid), pid].reverse()) if (isNode(each)) kill(each, 'SIGSTOP');
+}
+
+function isNode(pid: number): boolean {
+  try {
+    return readlinkSync(`/proc/${pid}/exe`) === process.execPath;
+  } catch {
+    return false;
+  }
 }
 
 /** Sends a process a signal, unless it has ended. */

@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { FileLine, TestLine } from './line-reporter.ts';
-import { kill, killBelow } from './process-tree.ts';
+import { kill, killBelow, stopNodes } from './process-tree.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 /** How many characters of a process's output are kept. */
@@ -34,6 +34,11 @@ export interface Outcome {
 
 /** Those that run. */
 const running = new Set<ChildProcess>();
+
+/** Keeps the processes that run tests from starting anything more; `killTests` follows. */
+export function stopTests(): void {
+  for (const { pid } of running) if (pid !== undefined) stopNodes(pid);
+}
 
 /** Ends every process that runs tests, and all that it started. */
 export function killTests(): void {
