@@ -43,9 +43,9 @@ export type StateFault = {
   readonly fault: StateFaultCode;
   /** Where it is: `machines[3].purpose`. */
   readonly place: string;
-  /** What is there: a short value as JSON, else its type; of `settings` what their reader says. */
+  /** The value there: a short one as JSON, otherwise its type; for `settings`, the words of their reader. */
   readonly found: string;
-  /** What is allowed; 0: there is no number. */
+  /** The allowed number; 0: there is none. */
   readonly max: number;
 };
 

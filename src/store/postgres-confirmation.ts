@@ -61,7 +61,7 @@ export class PostgresConfirmation implements StoreConfirmation {
       throw new RackError('store-unavailable', `${PROBLEM}: this change was not made; repeat it later (${REMEDY})`);
   }
 
-  /** What a transaction whose COMMIT is not confirmed came to. */
+  /** The error for a transaction whose COMMIT is not confirmed. */
   unknown(): Unconfirmed {
     const text = `${PROBLEM}: whether this change was stored is unknown until it does again; look at the result then, before you repeat it (${REMEDY})`;
     return new Unconfirmed('store-unavailable', text);

@@ -62,7 +62,7 @@ import {
 import { RegionTables } from './region-tables.ts';
 import { desiredVersion, listGone, settledVersion } from './region-versions.ts';
 
-/** What a store has that several processes share. */
+/** The parts of a store that several processes share. */
 interface SharedStore {
   /** Names this process. */
   readonly holder: string;

@@ -173,7 +173,7 @@ function objectsFor(
   return targets.flatMap((target) => objectsFor(target, names, follows - 1));
 }
 
-/** What a name, or the call of a name, stands for. */
+/** The values for which a name, or the call of a name, stands. */
 function followed(node: Node, file: SourceFile, names: Names): readonly Written[] {
   const called = isCallExpression(node) ? node.expression : node;
   if (isIdentifier(called)) return names.get(called.getText(file)) ?? [];

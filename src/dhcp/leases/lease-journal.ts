@@ -16,7 +16,7 @@ export interface JournalFault {
   readonly database: string;
   /** How long a write lasts, or lasted. */
   readonly milliseconds?: number;
-  /** What the database says, or the thread at its end. */
+  /** The words of the database, or of the thread at its end. */
   readonly said?: string;
 }
 

@@ -54,7 +54,7 @@ const ENDED: Readonly<Record<ConnectionRefusal, string>> = {
 const endedBecause = (why: string): string => Object.entries(ENDED).find(([name]) => name === why)?.[1] ?? why;
 
 type Fault = Omit<StateFault, 'fault'>;
-/** What is wrong with a desired state. */
+/** The sentences about faults of a desired state. */
 const STATE_FAULTS: Readonly<Record<StateFaultCode, (fault: Fault) => string>> = {
   'not-json': () => 'the desired state is not JSON',
   'other-schema': ({ place, found, max }) => `${place}: ${found} is not ${max}; rack and region must be of one version`,

@@ -37,7 +37,7 @@ const REASONS: ReadonlyMap<string, string> = new Map(
   Object.entries({ ...TFTP_REASONS, ...HTTP_REASONS, ...FILE_REASONS, ...REGION_REASONS }),
 );
 
-/** What a reason of TFTP, HTTP or a report means, and its name; a reason of another version is shown as it is. */
+/** The meaning of a reason of TFTP, HTTP or a report, with its name; a reason of another version is shown as it is. */
 export function reasonText(reason: string | undefined): string {
   if (reason === undefined) return 'no reason given';
   const known = REASONS.get(reason);
