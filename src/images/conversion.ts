@@ -9,17 +9,18 @@
 
 import type { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import type { Zlib } from 'node:zlib';
 
 /** The size of a piece. Each piece is a job for a thread, so Node's default of 16 KiB takes several times as long for empty space. */
 export const PIECE_BYTES = 128 * 1024;
 
 /** A conversion under way. */
 export class Conversion {
-  readonly #stream: Transform;
+  readonly #stream: Transform & Zlib;
   readonly #done: Promise<void>;
 
   /** @param stream of zlib, made with `chunkSize: PIECE_BYTES` */
-  constructor(stream: Transform, take: (piece: Uint8Array) => Promise<void> | void) {
+  constructor(stream: Transform & Zlib, take: (piece: Uint8Array) => Promise<void> | void) {
     this.#stream = stream;
     this.#done = pipeline(stream, async (pieces: AsyncIterable<Uint8Array>) => {
       for await (const piece of pieces) {
@@ -31,8 +32,12 @@ export class Conversion {
     this.#done.catch(() => undefined);
   }
 
-  /** Rejects with zlib's error if the bytes cannot be converted, or with that of `take`. */
-  async write(bytes: Uint8Array): Promise<void> {
+  /**
+   * Rejects with zlib's error if the bytes cannot be converted, or with that of `take`.
+   * @returns how many were converted; fewer than given if what is converted ended before
+   */
+  async write(bytes: Uint8Array): Promise<number> {
+    const before = this.#stream.bytesWritten;
     await new Promise<void>((resolve) => {
       const go = (): void => {
         this.#stream.off('close', go);
@@ -43,6 +48,7 @@ export class Conversion {
       this.#stream.write(bytes, go);
     });
     if (this.#stream.destroyed) await this.#done;
+    return this.#stream.bytesWritten - before;
   }
 
   /** Converts the rest. Rejects as `write` does, and if the input was cut short. */

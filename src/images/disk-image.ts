@@ -44,7 +44,8 @@ export function recogniseFormat(
   head: Uint8Array,
 ): { readonly ok: true; readonly format: ImageFormat } | { readonly ok: false; readonly problem: string } {
   const text = Buffer.from(head).toString('latin1');
-  if (text.startsWith('\x28\xb5\x2f\xfd')) return { ok: true, format: 'raw.zst' };
+  // A frame, or one to skip (RFC 8878 §3.1.1, §3.1.2).
+  if (/^(?:\x28\xb5\x2f\xfd|[\x50-\x5f]\x2a\x4d\x18)/.test(text)) return { ok: true, format: 'raw.zst' };
   const other = OTHER_FORMATS.find(({ magic, at }) => text.startsWith(magic, at));
   if (other !== undefined) return { ok: false, problem: `it is ${other.name}: ${other.remedy}` };
   return { ok: true, format: 'raw' };

@@ -10,7 +10,7 @@
 import { createHash } from 'node:crypto';
 import { type FileHandle, open, rename, rm, statfs, utimes } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { createZstdCompress, createZstdDecompress, constants as zlib } from 'node:zlib';
+import { createZstdCompress, constants as zlib } from 'node:zlib';
 import { newUuid } from '../clock.ts';
 import { counted } from '../counted.ts';
 import { errorText, osErrorCode, RackError } from '../errors.ts';
@@ -38,6 +38,7 @@ import {
   sweepBlobs,
 } from './image-store.ts';
 import { makeDirectories, publishFile, syncDirectory } from './publication.ts';
+import { ZstdExpansion } from './zstd-expansion.ts';
 
 /** The file to add, and the name of the image. */
 export interface AddRequest {
@@ -74,10 +75,7 @@ const PACKING = {
   chunkSize: PIECE_BYTES,
   params: { [zlib.ZSTD_c_compressionLevel]: 9, [zlib.ZSTD_c_checksumFlag]: 1 },
 };
-/** The largest window of a compressed image, as a power of two in bytes: the limit of `zstd -d` on the deployed machine. */
-const WINDOW_LOG_MAX = 27;
 const WINDOW_TOO_LARGE = 'ZSTD_error_frameParameter_windowTooLarge';
-const EXPANDING = { chunkSize: PIECE_BYTES, params: { [zlib.ZSTD_d_windowLogMax]: WINDOW_LOG_MAX } };
 /** The largest disk of an image, in bytes; expanding a compressed image stops there. */
 const DISK_BYTES_MAX = 16 * 1024 ** 4;
 /** Bytes read at a time. */
@@ -162,8 +160,7 @@ async function transfer(request: AddRequest, part: string, total: number, given:
     bytes += chunk.length;
     await out.writeFile(chunk);
   };
-  const expander =
-    given === 'raw' ? undefined : new Conversion(createZstdDecompress(EXPANDING), (piece) => disk.take(piece));
+  const expander = given === 'raw' ? undefined : new ZstdExpansion((piece) => disk.take(piece));
   const packer = given === format ? undefined : new Conversion(createZstdCompress(PACKING), keep);
   try {
     for await (const chunk of chunksOf(request.file)) {

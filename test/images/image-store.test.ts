@@ -134,7 +134,10 @@ describe('the image store', () => {
   test('keeps a compressed image as it is and knows its size on a disk', async () => {
     const tree = newTree();
     const disk = makeDisk(5 * MIB, 'mbr');
-    const packed = Buffer.concat([zstdCompressSync(disk.subarray(0, MIB)), zstdCompressSync(disk.subarray(MIB))]);
+    // Frames of any size, and one to skip (RFC 8878 §3.1.2), as pzstd makes them.
+    const parts = [disk.subarray(0, 1000), disk.subarray(1000, MIB), disk.subarray(MIB)];
+    const skipped = Buffer.from('502a4d180400000001020304', 'hex');
+    const packed = Buffer.concat([skipped, ...parts.map((part) => zstdCompressSync(part))]);
     const { image } = await add(tree, packed);
     assert.deepEqual(
       [image.format, image.bytes, image.diskBytes, image.partitionTable, image.sha256],
@@ -164,6 +167,11 @@ describe('the image store', () => {
     [
       'a compressed image with bytes after its end',
       () => Buffer.concat([zstdCompressSync(makeDisk(MIB, 'gpt')), Buffer.from('tail!')]),
+      /expanded/,
+    ],
+    [
+      'a compressed image with bytes after a short first frame',
+      () => Buffer.concat([zstdCompressSync(makeDisk(8704, 'gpt')), Buffer.from('tail!')]),
       /expanded/,
     ],
     [
