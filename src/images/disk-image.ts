@@ -8,6 +8,9 @@
 /** How an image is stored: as on the disk, or compressed with Zstandard. */
 export type ImageFormat = 'raw' | 'raw.zst';
 
+/** The format of a file that can be added: as it is stored, or a QEMU image, which is converted. */
+export type GivenFormat = ImageFormat | 'qcow2';
+
 /** The kind of an image's partition table. */
 export type PartitionTable = 'gpt' | 'mbr';
 
@@ -27,7 +30,6 @@ const CONVERT = 'convert it to a raw image: qemu-img convert -O raw FILE disk.im
 const EXPAND = 'expand it first, or compress it with zstd instead';
 
 const OTHER_FORMATS: readonly OtherFormat[] = [
-  { name: 'a QEMU image (qcow2)', magic: 'QFI\xfb', at: 0, remedy: CONVERT },
   { name: 'a VMware image', magic: 'KDMV', at: 0, remedy: CONVERT },
   { name: 'a Hyper-V image', magic: 'vhdxfile', at: 0, remedy: CONVERT },
   { name: 'a VirtualBox image', magic: '\x7f\x10\xda\xbe', at: 64, remedy: CONVERT },
@@ -42,10 +44,11 @@ const OTHER_FORMATS: readonly OtherFormat[] = [
 /** Recognises a file by its first FILE_HEAD_BYTES: the format of its image, or why it is not one. */
 export function recogniseFormat(
   head: Uint8Array,
-): { readonly ok: true; readonly format: ImageFormat } | { readonly ok: false; readonly problem: string } {
+): { readonly ok: true; readonly format: GivenFormat } | { readonly ok: false; readonly problem: string } {
   const text = Buffer.from(head).toString('latin1');
   // A frame, or one to skip (RFC 8878 §3.1.1, §3.1.2).
   if (/^(?:\x28\xb5\x2f\xfd|[\x50-\x5f]\x2a\x4d\x18)/.test(text)) return { ok: true, format: 'raw.zst' };
+  if (text.startsWith('QFI\xfb')) return { ok: true, format: 'qcow2' };
   const other = OTHER_FORMATS.find(({ magic, at }) => text.startsWith(magic, at));
   if (other !== undefined) return { ok: false, problem: `it is ${other.name}: ${other.remedy}` };
   return { ok: true, format: 'raw' };

@@ -1,8 +1,8 @@
 // Measures the peak memory of a process that reads images and initrds much larger, when expanded, than their files.
 
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
-import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { execFile, execFileSync } from 'node:child_process';
+import { appendFileSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -10,6 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { encodeCpio } from '../../src/images/cpio.ts';
+import { missing } from '../support/needs.ts';
 import { makeDisk } from './disks.ts';
 
 const MIB = 1024 * 1024;
@@ -61,6 +62,26 @@ test('a raw image takes no memory for its size, neither as it is nor while it is
   for (const flags of [[], ['--compress']]) {
     const { image, peakMib } = await measureAdding(file, flags);
     t.diagnostic(`${RAW_MIB} MiB ${flags.join()}: at most ${Math.round(peakMib)} MiB in memory`);
+    assert.equal(image.diskBytes, RAW_MIB * MIB);
+    assert.ok(peakMib < PEAK_MIB_MAX, `${peakMib} MiB`);
+  }
+});
+
+test('a qcow2 image takes no memory for its size, however large its clusters are', {
+  skip: missing('linux', 'qemu-img'),
+  timeout: 240_000,
+}, async (t) => {
+  const [raw, file] = [join(scratch, 'disk.raw'), join(scratch, 'disk.qcow2')];
+  writeFileSync(raw, '');
+  for (let at = 0; at < RAW_MIB; at += 16) appendFileSync(raw, makeDisk(16 * MIB, at === 0 ? 'mbr' : 'none', at + 1));
+  const cases = [
+    { options: ['-c'], flags: [] },
+    { options: ['-c', '-o', 'cluster_size=2M,compression_type=zstd'], flags: ['--no-compress'] },
+  ];
+  for (const { options, flags } of cases) {
+    execFileSync('qemu-img', ['convert', '-O', 'qcow2', ...options, raw, file]);
+    const { image, peakMib } = await measureAdding(file, flags);
+    t.diagnostic(`${RAW_MIB} MiB ${[...options, ...flags].join(' ')}: at most ${Math.round(peakMib)} MiB in memory`);
     assert.equal(image.diskBytes, RAW_MIB * MIB);
     assert.ok(peakMib < PEAK_MIB_MAX, `${peakMib} MiB`);
   }

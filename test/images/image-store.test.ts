@@ -36,6 +36,7 @@ import {
   type StoredImage,
 } from '../../src/images/image-store.ts';
 import { makeDisk } from './disks.ts';
+import { DATA_AT, makeQcow2 } from './qcow2-maker.ts';
 
 const DAY = Date.UTC(2024, 0, 31, 12);
 const HOUR = 3_600_000;
@@ -135,9 +136,10 @@ describe('the image store', () => {
     const tree = newTree();
     const disk = makeDisk(5 * MIB, 'mbr');
     // Frames of any size, and one to skip (RFC 8878 §3.1.2), as pzstd makes them.
-    const parts = [disk.subarray(0, 1000), disk.subarray(1000, MIB), disk.subarray(MIB)];
-    const skipped = Buffer.from('502a4d180400000001020304', 'hex');
-    const packed = Buffer.concat([skipped, ...parts.map((part) => zstdCompressSync(part))]);
+    const frames = [disk.subarray(0, 1000), disk.subarray(1000, MIB), disk.subarray(MIB)].map((part) =>
+      zstdCompressSync(part),
+    );
+    const packed = Buffer.concat([Buffer.from('502a4d180400000001020304', 'hex'), ...frames]);
     const { image } = await add(tree, packed);
     assert.deepEqual(
       [image.format, image.bytes, image.diskBytes, image.partitionTable, image.sha256],
@@ -160,7 +162,12 @@ describe('the image store', () => {
     ['nothing', () => Buffer.alloc(0), /no partition table/],
     ['a file system', () => makeDisk(MIB, 'none'), /no partition table/],
     ['a compressed file system', () => zstdCompressSync(makeDisk(MIB, 'none')), /no partition table/],
-    ['an image of QEMU', () => Buffer.from('QFI\xfb and more', 'latin1'), /qcow2.*qemu-img convert/],
+    ['a VMDK image', () => Buffer.from('KDMV and more', 'latin1'), /VMware.*qemu-img convert -O raw/],
+    ['a VHDX image', () => Buffer.from('vhdxfile and more', 'latin1'), /Hyper-V.*qemu-img convert -O raw/],
+    ['a VDI image', () => Buffer.from('7f10dabe'.padStart(136, '0'), 'hex'), /VirtualBox.*qemu-img convert -O raw/],
+    ['a qcow2 image that is cut short', () => makeQcow2().subarray(0, 9000), /qemu-img check/],
+    ['a qcow2 image of a file system', () => makeQcow2().fill(0, DATA_AT, DATA_AT + 512), /no partition table/],
+    ['a qcow2 image with a backing file', () => makeQcow2().fill(1, 15, 16), /backing file.*qemu-img convert -O qcow2/],
     ['an image compressed in another format', () => gzipSync(makeDisk(MIB, 'gpt')), /gzip: expand it first/],
     ['half a sector', () => makeDisk(MIB + 100, 'gpt'), /cut short/],
     ['a compressed image that was cut', () => zstdCompressSync(makeDisk(3 * MIB, 'gpt')).subarray(0, -9), /cut short/],
@@ -170,7 +177,7 @@ describe('the image store', () => {
       /expanded/,
     ],
     [
-      'a compressed image with bytes after a short first frame',
+      'a compressed image with bytes after its first frame',
       () => Buffer.concat([zstdCompressSync(makeDisk(8704, 'gpt')), Buffer.from('tail!')]),
       /expanded/,
     ],
@@ -213,7 +220,7 @@ describe('the image store', () => {
     const disk = makeDisk(MIB, 'gpt');
     const first = await add(tree, disk);
     const again = await add(tree, disk, { nowMs: DAY + 48 * HOUR });
-    assert.deepEqual(again, { image: first.image, added: false });
+    assert.deepEqual(again, { image: first.image, added: false, given: 'raw' });
     assert.equal(readImages(tree).images.length, 1);
     const titled = await add(tree, disk, { title: 'Mine' });
     assert.deepEqual([titled.added, readImages(tree).images[0]?.title], [false, 'Mine']);

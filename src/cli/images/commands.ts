@@ -89,7 +89,7 @@ function storeCommands<T>(command: Argv<T>, { config, json }: SharedOptions, fin
   return command
     .command(
       'add <file>',
-      'Add a disk image for deployment, raw or compressed with zstd',
+      'Add a disk image for deployment: raw, compressed with zstd, or qcow2',
       {
         config,
         tree,
@@ -100,7 +100,7 @@ function storeCommands<T>(command: Argv<T>, { config, json }: SharedOptions, fin
         label: { ...text, default: 'release', describe: 'release, daily, candidate …; release is preferred' },
         serial: { ...text, describe: 'Date of the image, 20240131 or 20240131.2; default: today' },
         title: { ...text, describe: 'Name shown to people' },
-        compress: { type: 'boolean', default: false, describe: 'Store a raw image compressed with zstd' },
+        compress: { type: 'boolean', describe: 'Store the image compressed with zstd; default: unless it is raw' },
         json,
       },
       async (argv) => {

@@ -8,6 +8,7 @@ import { counted } from '../../counted.ts';
 import { RackError } from '../../errors.ts';
 import { isOwnershipError, ownUserName, readerRemedy } from '../../files/ownership.ts';
 import { fileFault } from '../../files/read-fault.ts';
+import type { GivenFormat } from '../../images/disk-image.ts';
 import { type AddResult, addImage } from '../../images/image-adding.ts';
 import {
   formatImageName,
@@ -36,7 +37,7 @@ export interface AddFlags extends StoreFlags {
   readonly label: string;
   readonly serial?: string | undefined;
   readonly title?: string | undefined;
-  readonly compress: boolean;
+  readonly compress?: boolean | undefined;
 }
 
 /** Progress is printed this many times. */
@@ -111,11 +112,17 @@ export async function addOpened(tree: string, file: FileHandle, flags: AddFlags)
   });
 }
 
+const GIVEN_NAMES: Readonly<Record<GivenFormat, string>> = {
+  raw: 'a raw image',
+  'raw.zst': 'a raw image compressed by zstd',
+  qcow2: 'a QEMU image (qcow2)',
+};
+
 /** One line on the result. */
-export function describeAdding({ image, added }: AddResult): string {
+export function describeAdding({ image, added, given }: AddResult): string {
   const name = formatImageName(image);
   if (!added) return `${name} is already there, with the same bytes.`;
-  return `Added ${name}: ${formatBytes(image.bytes)}, ${formatBytes(image.diskBytes)} on a disk, sha256 ${image.sha256.slice(0, 16)}…`;
+  return `Added ${name} from ${GIVEN_NAMES[given]}: ${formatBytes(image.bytes)}, ${formatBytes(image.diskBytes)} on a disk, sha256 ${image.sha256.slice(0, 16)}…`;
 }
 
 async function openGiven(path: string): Promise<FileHandle> {

@@ -1,0 +1,225 @@
+// Copies a disk image into a new file of the store: recognises, checks, hashes, converts and counts it on the way.
+//
+//   raw, qcow2 ─▶ pieces of the disk ─▶ count ─▶ compress, or leave holes ─▶ hash, write
+//   raw.zst    ─▶ bytes of the file  ─▶ hash, write, and expand ─▶ count
+//
+// 1. A compressed image is expanded while it is copied, so a damaged or truncated one is refused, and its expanded size is known.
+// 2. An image of QEMU is converted while it is read. No expanded copy of it exists.
+// 3. Only a few pieces of an image are in memory, however much it expands to.
+
+import type { FileHandle } from 'node:fs/promises';
+import { counted } from '../counted.ts';
+import { errorText, osErrorCode, RackError } from '../errors.ts';
+import { copyBytes, viewBytes } from '../net/borrowed-bytes.ts';
+import { BlobFile, checkRoom, DiskPacker, type DiskWriter } from './blob-writing.ts';
+import {
+  DISK_HEAD_BYTES,
+  FILE_HEAD_BYTES,
+  findPartitionTable,
+  type GivenFormat,
+  type ImageFormat,
+  type PartitionTable,
+  recogniseFormat,
+} from './disk-image.ts';
+import { describeQcow2Fault, type Qcow2Decoded } from './qcow2/fault.ts';
+import { DISK_BYTES_MAX } from './qcow2/header.ts';
+import { type DiskPiece, type ImageBytes, openQcow2, readQcow2 } from './qcow2/reading.ts';
+import { ZstdExpansion } from './zstd-expansion.ts';
+
+/** The file to copy. */
+export interface CopyRequest {
+  /** The image, open for reading; the caller closes it. */
+  readonly file: FileHandle;
+  /** The name of the file in messages. */
+  readonly fileName: string;
+  /** Store the disk compressed with Zstandard; undefined: only if the file is not a raw image. */
+  readonly compress?: boolean | undefined;
+  /** The largest accepted disk, in bytes; undefined: DISK_BYTES_MAX. Only tests set it: to expand 16 TiB takes hours. */
+  readonly diskBytesMax?: number | undefined;
+  /** Called during the copy, with bytes of the disk, or of the file if it is compressed with Zstandard. */
+  readonly onProgress: (done: number, total: number) => void;
+}
+
+/** The result of a copy. */
+export interface Copy {
+  readonly given: GivenFormat;
+  readonly format: ImageFormat;
+  readonly sha256: string;
+  readonly bytes: number;
+  readonly diskBytes: number;
+  readonly partitionTable: PartitionTable;
+}
+
+const WINDOW_TOO_LARGE = 'ZSTD_error_frameParameter_windowTooLarge';
+/** Bytes read at a time. */
+const CHUNK_BYTES = 1024 * 1024;
+
+/**
+ * Copies the image into the new file `part`.
+ *
+ * @throws RackError `bad-argument` for an unusable image, `store-unwritable` if the disk lacks space
+ */
+export async function copyImage(request: CopyRequest, part: string): Promise<Copy> {
+  const { file, fileName } = request;
+  const facts = await file.stat();
+  if (!facts.isFile()) throw new RackError('bad-argument', `${fileName} is not a file`);
+  const head = Buffer.alloc(FILE_HEAD_BYTES);
+  const { bytesRead } = await file.read(head, 0, FILE_HEAD_BYTES, 0);
+  const recognised = recogniseFormat(viewBytes(head, 0, bytesRead));
+  if (!recognised.ok) throw unusable(fileName, recognised.problem);
+  await checkRoom(part, facts.size);
+  const given = recognised.format;
+  const format = given === 'raw.zst' || (request.compress ?? given !== 'raw') ? 'raw.zst' : 'raw';
+  const disk = new DiskCounter(fileName, request.diskBytesMax ?? DISK_BYTES_MAX);
+  const stored = await transfer(request, { part, given, format, bytes: facts.size }, disk);
+  const partitionTable = findPartitionTable(disk.head());
+  if (partitionTable === undefined) {
+    const remedy = 'use an image of a whole disk, as dd would write it, not of one file system';
+    throw unusable(fileName, `it has no partition table; ${remedy}`);
+  }
+  if (disk.bytes % 512 !== 0) {
+    const why = 'which is not a whole number of sectors; it was probably cut short';
+    throw unusable(fileName, `it has ${counted(disk.bytes, 'byte')}, ${why}`);
+  }
+  return { given, format, ...stored, diskBytes: disk.bytes, partitionTable };
+}
+
+const unusable = (fileName: string, why: string, cause?: unknown): RackError =>
+  new RackError('bad-argument', `${fileName} cannot be added: ${why}`, { cause });
+
+/** From what format to what, and where to. */
+interface Way {
+  readonly part: string;
+  readonly given: GivenFormat;
+  readonly format: ImageFormat;
+  /** The size of the given file. */
+  readonly bytes: number;
+}
+
+/** Copies the file. @returns the hash and the size of what is stored */
+async function transfer(request: CopyRequest, way: Way, disk: DiskCounter): Promise<Pick<Copy, 'sha256' | 'bytes'>> {
+  const out = await BlobFile.create(way.part);
+  const writer = way.format === way.given || way.format === 'raw' ? out : new DiskPacker(out);
+  try {
+    if (way.given === 'raw.zst') await copyExpanding(request, way.bytes, out, disk);
+    else if (way.given === 'raw') await copyDisk(piecesOf(request.file), way.bytes, request, writer, disk);
+    else await convertQcow2(request, way.bytes, writer, disk);
+    await writer.end();
+    return out.facts();
+  } catch (error) {
+    throw asDamage(error, request.fileName);
+  } finally {
+    await writer.close();
+  }
+}
+
+/** Copies the pieces of a disk of `total` bytes. */
+async function copyDisk(
+  pieces: AsyncIterable<DiskPiece>,
+  total: number,
+  request: CopyRequest,
+  writer: DiskWriter,
+  disk: DiskCounter,
+): Promise<void> {
+  for await (const piece of pieces) {
+    disk.take(piece);
+    if (piece.kind === 'data') await writer.write(piece.bytes);
+    else await writer.skip(piece.length);
+    request.onProgress(disk.bytes, total);
+  }
+}
+
+async function convertQcow2(request: CopyRequest, bytes: number, writer: DiskWriter, disk: DiskCounter): Promise<void> {
+  const { file, fileName } = request;
+  const orRefuse = <T>(found: Qcow2Decoded<T>): T => {
+    if (!found.ok) throw unusable(fileName, describeQcow2Fault(found.fault));
+    return found.value;
+  };
+  const source: ImageBytes = {
+    bytes,
+    read: async (at, length) => {
+      const buffer = Buffer.allocUnsafeSlow(length);
+      const { bytesRead } = await file.read(buffer, 0, length, at);
+      return viewBytes(buffer, 0, bytesRead);
+    },
+  };
+  const header = orRefuse(await openQcow2(source));
+  async function* pieces(): AsyncGenerator<DiskPiece> {
+    for await (const piece of readQcow2(source, header)) yield orRefuse(piece);
+  }
+  await copyDisk(pieces(), header.diskBytes, request, writer, disk);
+}
+
+/** Copies a compressed file as it is, and counts what it expands to. */
+async function copyExpanding(request: CopyRequest, total: number, out: BlobFile, disk: DiskCounter): Promise<void> {
+  const expander = new ZstdExpansion((bytes) => disk.take({ kind: 'data', bytes }));
+  let done = 0;
+  try {
+    for await (const { bytes } of piecesOf(request.file)) {
+      await expander.write(bytes);
+      await out.write(bytes);
+      done += bytes.length;
+      request.onProgress(done, total);
+    }
+    await expander.end();
+  } finally {
+    expander.close();
+  }
+}
+
+/** The content of a file. Each piece overwrites the last. */
+async function* piecesOf(file: FileHandle): AsyncGenerator<DiskPiece & { readonly kind: 'data' }> {
+  const buffer = Buffer.allocUnsafe(CHUNK_BYTES);
+  for (let at = 0; ; ) {
+    const { bytesRead } = await file.read(buffer, 0, CHUNK_BYTES, at);
+    if (bytesRead === 0) return;
+    at += bytesRead;
+    yield { kind: 'data', bytes: viewBytes(buffer, 0, bytesRead) };
+  }
+}
+
+/** Counts the bytes of the disk and keeps the first ones. */
+class DiskCounter {
+  readonly #fileName: string;
+  readonly #bytesMax: number;
+  readonly #head: Uint8Array[] = [];
+  bytes = 0;
+
+  constructor(fileName: string, bytesMax: number) {
+    this.#fileName = fileName;
+    this.#bytesMax = bytesMax;
+  }
+
+  /** @throws RackError `bad-argument` if the disk is too large */
+  take(piece: DiskPiece): void {
+    const length = piece.kind === 'data' ? piece.bytes.length : piece.length;
+    if (this.bytes + length > this.#bytesMax) {
+      const why = `it would fill more than ${this.#bytesMax} bytes of a disk; use an image that fits on a disk`;
+      throw unusable(this.#fileName, why);
+    }
+    if (this.bytes < DISK_HEAD_BYTES) {
+      const headBytes = Math.min(length, DISK_HEAD_BYTES);
+      this.#head.push(piece.kind === 'data' ? copyBytes(piece.bytes, 0, headBytes) : new Uint8Array(headBytes));
+    }
+    this.bytes += length;
+  }
+
+  head(): Uint8Array {
+    return copyBytes(Buffer.concat(this.#head), 0, DISK_HEAD_BYTES);
+  }
+}
+
+function isDamage(reason: unknown): boolean {
+  const code = osErrorCode(reason) ?? '';
+  return code.startsWith('ZSTD_') || code === 'Z_BUF_ERROR';
+}
+
+function asDamage(reason: unknown, fileName: string): unknown {
+  if (!isDamage(reason)) return reason;
+  if (osErrorCode(reason) === WINDOW_TOO_LARGE) {
+    const remedy = 'a machine could not expand it: compress it with zstd without --long, or with --long=27';
+    return unusable(fileName, remedy, reason);
+  }
+  const why = `it cannot be expanded (${errorText(reason)}); it is damaged or cut short: copy it again`;
+  return unusable(fileName, why, reason);
+}
