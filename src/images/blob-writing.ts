@@ -91,7 +91,7 @@ export class BlobFile implements DiskWriter {
     await this.#file.sync();
   }
 
-  /** What was written. Only once. */
+  /** The hash and the size of the file. Only once. */
   facts(): { readonly sha256: string; readonly bytes: number } {
     return { sha256: this.#hash.digest('hex'), bytes: this.#bytes };
   }

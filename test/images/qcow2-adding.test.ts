@@ -3,12 +3,13 @@
 import assert from 'node:assert/strict';
 import { execFile, execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, beforeEach, describe, test } from 'node:test';
 import { promisify } from 'node:util';
+import { RackError } from '../../src/errors.ts';
 import { type AddRequest, addImage } from '../../src/images/image-adding.ts';
 import { blobPath, type StoredImage } from '../../src/images/image-store.ts';
 import { ZstdExpansion } from '../../src/images/zstd-expansion.ts';
@@ -109,6 +110,32 @@ describe('a qcow2 image in the store', () => {
     assert.ok(image.bytes < 2 * MIB, `${image.bytes} bytes`);
     const tookMs = performance.now() - began;
     assert.ok(tookMs < 10_000, `${tookMs} ms`);
+  });
+
+  test('does not fill the disk of the store, however small its file is', {
+    skip: missing('root', 'mount'),
+    timeout: 60_000,
+  }, async () => {
+    // Five tables that are one: 5120 clusters that are one compressed cluster.
+    const given = makeQcow2(16);
+    const [bytes, tables] = [16_384, 5];
+    given.writeBigUInt64BE(BigInt(tables * 16 * MIB), 24);
+    given.writeUInt32BE(tables, 36);
+    for (let at = bytes; at < bytes + 8 * tables; at += 8) given.writeBigUInt64BE(BigInt(2 * bytes), at);
+    const entry = Buffer.from(given.subarray(2 * bytes + 16, 2 * bytes + 32));
+    for (let at = 2 * bytes; at < 3 * bytes; at += 16) entry.copy(given, at);
+    // The store keeps 256 MiB free.
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=300m', 'rackboot-small-store', tree]);
+    try {
+      await assert.rejects(add(given, { compress: false }), (error) => {
+        assert.ok(error instanceof RackError && error.code === 'store-unwritable', String(error));
+        assert.match(error.message, /has 2\d\d MB left, but 269 MB are needed: free space/);
+        return true;
+      });
+      assert.deepEqual(readdirSync(join(tree, 'images')), []);
+    } finally {
+      execFileSync('umount', [tree]);
+    }
   });
 
   test('is added by the command, which names the format; the blob is the disk that qemu-img makes of it', {

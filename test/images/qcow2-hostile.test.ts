@@ -195,8 +195,8 @@ const clusters: readonly Row[] = [
   packedRow('a compressed cluster that expands to too little', PLAIN, deflateRawSync(Buffer.alloc(CLUSTER - 1))),
   packedRow('too little with zstd', ZSTD, zstdCompressSync(Buffer.alloc(CLUSTER - 1))),
   packedRow('a compressed cluster of nothing', PLAIN, new Uint8Array(0)),
-  // RFC 8878 §3.1.1.1: a window of 2^28 bytes.
-  packedRow('a window of 256 MiB', ZSTD, Buffer.from('28b52ffd0090010000', 'hex')),
+  // RFC 8878 §3.1.1: a window of 2^28 bytes, and a block of 4096 zeroes.
+  packedRow('a window of 256 MiB', ZSTD, Buffer.from('28b52ffd009003800000', 'hex')),
   [
     'a compressed cluster whose sectors end too early',
     PLAIN,

@@ -6,7 +6,7 @@ import { type ImageBytes, openQcow2, readQcow2 } from '../../src/images/qcow2/re
 import { copyBytes } from '../../src/net/borrowed-bytes.ts';
 import { makeDisk } from './disks.ts';
 
-/** What the images below have in each cluster of the file. */
+/** The clusters of the files below. */
 export const CLUSTER = 4096;
 export const L1_AT = CLUSTER;
 export const L2_AT = 2 * CLUSTER;
@@ -78,7 +78,7 @@ export function bytesOf(image: Uint8Array): ImageBytes & { readonly taken: () =>
   };
 }
 
-/** What reading an image gave. */
+/** The outcome of reading an image. */
 export interface Read {
   readonly fault: Qcow2Fault | undefined;
   readonly diskBytes: number;

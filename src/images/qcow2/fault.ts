@@ -54,7 +54,7 @@ export const qcow2Fault = (
   field: Qcow2Fault['field'],
 ): Qcow2Decoded<never> => ({ ok: false, fault: { code, offset, field } });
 
-/** What is wrong, where, and what to do. */
+/** A fault for people, with its field, offset and remedy. */
 export function describeQcow2Fault({ field, offset }: Qcow2Fault): string {
   const [what, remedy] = REASONS[field];
   return `${what} (${field} at byte ${offset}): ${remedy}`;

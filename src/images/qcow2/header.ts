@@ -8,7 +8,7 @@
 
 import { type Qcow2Decoded, type Qcow2Fault, qcow2Fault, qcow2Value } from './fault.ts';
 
-/** What the header says of the disk. */
+/** The disk, and where its tables are, by the header. */
 export interface Qcow2Header {
   readonly version: 2 | 3;
   readonly clusterBits: number;
@@ -101,7 +101,7 @@ type Features = Pick<Qcow2Header, 'hasSubclusters' | 'compression'>;
 /** An image of version 2 has no features. */
 const PLAIN: Features = { hasSubclusters: false, compression: 'deflate' };
 
-/** What the fields of version 3 say ("Header", incompatible_features; "Additional fields", compression_type). */
+/** The fields of version 3 ("Header", incompatible_features; "Additional fields", compression_type). */
 function decodeFeatures(view: DataView): Qcow2Decoded<Features> {
   if (view.byteLength < V3_BYTES) return qcow2Fault('truncated', view.byteLength, 'header');
   const low = view.getUint32(AT.features + 4);
