@@ -18,11 +18,10 @@ const REFUSAL_BYTES_MAX = 4096;
 
 export interface Following {
   readonly stateDir: string;
-  /** The path of the stream that starts after the given event; undefined: from now on. */
-  readonly path: (after: number | undefined) => string;
-  readonly after: number | undefined;
-  /** @returns the id of the event if it has one */
-  readonly onEvent: (event: StreamEvent) => number | undefined;
+  /** The path of the stream that starts after the given place; undefined: from now on. */
+  readonly path: (after: string | undefined) => string;
+  readonly after: string | undefined;
+  readonly onEvent: (event: StreamEvent) => void;
   /** Called when the stream was interrupted; it is retried. */
   readonly onInterruption: (reason: string) => void;
   readonly signal: AbortSignal;
@@ -33,7 +32,8 @@ export async function followEvents(following: Following): Promise<void> {
   let { after } = following;
   while (!following.signal.aborted) {
     const reason = await followOnce(following, following.path(after), (event) => {
-      after = following.onEvent(event) ?? after;
+      following.onEvent(event);
+      after = event.id ?? after;
     });
     if (following.signal.aborted) return;
     following.onInterruption(reason);

@@ -9,7 +9,6 @@ import type { Narrator } from './narrator.ts';
 const EVENTS_PATH = '/MAAS/api/2.0/events/?op=follow&level=DEBUG';
 
 const eventShape = z.looseObject({
-  id: z.number(),
   type: z.string(),
   level: z.string(),
   hostname: z.string(),
@@ -26,17 +25,16 @@ export async function tellEvents(
   await followEvents({
     stateDir,
     // The region is new: its first event may come before the stream does.
-    path: (last = 0) => `${EVENTS_PATH}&after=${last}`,
+    path: (last = '0') => `${EVENTS_PATH}&after=${last}`,
     after: undefined,
     onEvent: ({ event: kind, data }) => {
-      if (kind === 'gap') return undefined;
+      if (kind === 'gap') return;
       const event = eventShape.parse(JSON.parse(data));
       const words = eventWords(event);
       if (words !== undefined) {
         narrator.tell('region', `${event.hostname} ${words}`);
         onState(event.hostname, words);
       }
-      return event.id;
     },
     onInterruption: () => undefined,
     signal,

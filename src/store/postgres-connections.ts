@@ -113,6 +113,8 @@ export class StoreConnection {
   readonly client: pg.PoolClient;
   readonly #id = randomUUID();
   #transactions = 0;
+  /** True once the event log has the history in which this connection adds events. */
+  hasHistory = false;
 
   constructor(client: pg.PoolClient) {
     this.client = client;

@@ -3,8 +3,9 @@
 // Sources: postgresql.org/docs/15/functions-json.html, /functions-sequence.html, /sql-prepare.html.
 
 import { createHash } from 'node:crypto';
+import { OWN_HISTORY_SQL } from './postgres-horizon.ts';
 import { REGION_DATABASE } from './region-schema.ts';
-import { NEW_NUMBER } from './region-steps.ts';
+import { NEW_NUMBER, OWN_HISTORY } from './region-steps.ts';
 
 /** A statement as the server gets it, and its name as a prepared statement. */
 export interface PreparedForm {
@@ -21,6 +22,7 @@ const ELEMENTS = 'jsonb_array_elements_text($1::jsonb)';
  */
 function postgresForm(sql: string): string {
   if (sql === NEW_NUMBER) return "SELECT nextval('change_number') AS value";
+  if (sql === OWN_HISTORY.sql) return OWN_HISTORY_SQL;
   let count = 0;
   return sql
     .replace(/ INDEXED BY \w+/g, '')

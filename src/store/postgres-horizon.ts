@@ -22,8 +22,15 @@ const LOCKS_FROM = 0x5242n << 48n;
 /** Takes the lock, and the transaction's view of the data with it. */
 export const LOCK_SQL = `SELECT pg_advisory_xact_lock_shared(${LOCKS_FROM} + last_value) FROM change_number`;
 
+/** A copy of a database has the tables' numbers, but not the database's. */
+const HISTORY =
+  "concat(extract(epoch FROM pg_postmaster_start_time()), ' ', " +
+  "(SELECT oid FROM pg_database WHERE datname = current_database()), ' ', 'machine'::regclass::oid)";
+/** The answer to `OWN_HISTORY`, by the server's clock. */
+export const OWN_HISTORY_SQL = `SELECT ${HISTORY} AS name, floor(extract(epoch FROM clock_timestamp()) * 1000) AS now_ms`;
+
 const LOWEST_SQL =
-  "SELECT last_value, concat(extract(epoch FROM pg_postmaster_start_time()), ' ', 'machine'::regclass::oid) AS history FROM change_number; " +
+  `SELECT last_value, ${HISTORY} AS history FROM change_number; ` +
   `SELECT min(((classid::bigint << 32) | objid::bigint) - ${LOCKS_FROM}) AS last_value FROM pg_locks ` +
   "WHERE locktype = 'advisory' AND objsubid = 1 AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) " +
   `AND classid::bigint >> 16 = ${LOCKS_FROM >> 48n}`;

@@ -26,7 +26,7 @@ import { explainWhileRunning, isLockTimeout, isLost, isRepeatable, Unconfirmed }
 import { PreparedForms } from './postgres-form.ts';
 import { type Horizon, LOCK_SQL, readHorizon } from './postgres-horizon.ts';
 import type { RegionDriver } from './region-driver.ts';
-import { type Answer, isSettledNumber, type Statement, type Steps, type Value } from './region-steps.ts';
+import { type Answer, isSettledNumber, OWN_HISTORY, type Statement, type Steps, type Value } from './region-steps.ts';
 import type { Row } from './rows.ts';
 
 /** How long a transaction is run again and again, in milliseconds. Dozens of writers of one row take turns within it. */
@@ -48,6 +48,7 @@ class ConnectedTransaction extends OpenTransaction {
   /** Up to where all changes were visible before it began. */
   readonly horizon: Horizon;
   hasWritten = false;
+  beginsHistory = false;
 
   constructor(connection: StoreConnection, horizon: Horizon) {
     super();
@@ -155,6 +156,7 @@ export class PostgresTransactions implements RegionDriver {
         atCommit.run = run;
         atCommit.mark = mark;
         await this.#confirmation.of(connection.client.query(`${mark.sql}; COMMIT`));
+        connection.hasHistory ||= run.transaction.beginsHistory;
         return run;
       });
     } catch (error) {
@@ -228,6 +230,10 @@ export class PostgresTransactions implements RegionDriver {
   async #answer(transaction: ConnectedTransaction, statement: Statement): Promise<Answer> {
     if (isSettledNumber(statement)) return { row: { ...transaction.horizon }, rows: [], changes: 0 };
     const { kind, sql, values } = statement;
+    if (sql === OWN_HISTORY.sql) {
+      if (transaction.connection.hasHistory) return { row: undefined, rows: [], changes: 0 };
+      transaction.beginsHistory = true;
+    }
     const { name, text, writes } = this.#forms.of(sql);
     if (writes) this.#confirmation.check();
     transaction.hasWritten ||= writes;

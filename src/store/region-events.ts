@@ -24,9 +24,10 @@ import {
   type RackReport,
 } from '../region/records/machine-event.ts';
 import { fieldsOf } from '../region/records/report-fields.ts';
-import type { EventFilter, EventOf, RecordedReports, StrangerSeen } from '../region/records/store.ts';
+import type { EventFilter, EventOf, EventRange, RecordedReports, StrangerSeen } from '../region/records/store.ts';
 import { cleanWords } from '../region/records/text-json.ts';
 import { type EventBounds, EventCuts } from './event-cuts.ts';
+import { beginHistory, newestHistory } from './region-histories.ts';
 import { machineIdOf, machineQuery } from './region-machine-reads.ts';
 import { all, numberIn, one, run, SETTLED_EVENT, type Steps } from './region-steps.ts';
 import { readReportedInterfaces, signOf } from './reported-interfaces.ts';
@@ -108,6 +109,7 @@ export class EventTable {
   }
 
   *add(event: NewMachineEvent, machineId: number | undefined): Steps<void> {
+    yield* beginHistory();
     yield run(INSERT_SQL, ...eventValues({ event, machineId }));
     const cut = this.#cuts.added(event, machineId);
     if (cut !== undefined) yield* cut;
@@ -116,6 +118,7 @@ export class EventTable {
   /** Adds events in this order. */
   *addAll(events: readonly AddedEvent[]): Steps<void> {
     if (events.length === 0) return;
+    yield* beginHistory();
     yield run(INSERT_ALL_SQL, JSON.stringify(events.map(eventValues)));
     const cuts = events.flatMap(({ event, machineId }) => this.#cuts.added(event, machineId) ?? []);
     for (const cut of cuts) yield* cut;
@@ -231,11 +234,12 @@ export class EventTable {
     );
   }
 
-  *range(): Steps<{ readonly oldest: number; readonly newest: number }> {
+  *range(): Steps<EventRange> {
     const settled = numberIn(yield SETTLED_EVENT);
     return {
       oldest: numberIn(yield one('SELECT min(id) FROM event WHERE id <= ?', settled)),
       newest: numberIn(yield one('SELECT max(id) FROM event WHERE id <= ?', settled)),
+      history: yield* newestHistory(),
     };
   }
 

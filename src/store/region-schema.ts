@@ -223,7 +223,7 @@ BEGIN
 END;
 `;
 
-/** Events, and the highest sequence of each source. */
+/** Events, the histories of their log, and the highest sequence of each source. */
 const EVENTS = `
 -- code and params, as JSON: what it says (region/records/event-params.ts). mac and address: whose event it is while the machine is not known; enlisting adopts the event. rack_id: the rack that reported
 -- it; null: it is the region's own, or none is known.
@@ -249,6 +249,13 @@ CREATE TRIGGER machine_touched AFTER INSERT ON event WHEN NEW.username <> '' AND
 BEGIN
   UPDATE machine SET is_touched = 1 WHERE id = NEW.machine_id;
 END;
+
+-- Each run that added events: when it began, and the newest event of before (region-histories.ts).
+CREATE TABLE event_history (
+  name TEXT PRIMARY KEY,
+  begun_ms INTEGER NOT NULL,
+  after_id INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE event_source (
   source TEXT PRIMARY KEY,

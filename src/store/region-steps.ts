@@ -61,6 +61,9 @@ export const SETTLED_EVENT: Statement = one(`SELECT ${Number.MAX_SAFE_INTEGER} A
 export const isSettledNumber = (statement: Statement): boolean =>
   statement === SETTLED_VERSION || statement === SETTLED_EVENT;
 
+/** The name of this run of the database, and the time at it; no row: its history of the event log is stored (`region-histories.ts`). */
+export const OWN_HISTORY: Statement = one("SELECT 'this run' AS name, 1 AS now_ms");
+
 /** The first column of the row; 0 if there is no row or it is not a number. */
 export function numberIn({ row }: Answer): number {
   const value = row === undefined ? 0 : Object.values(row)[0];

@@ -12,11 +12,12 @@
 //    microtasks only. One that is still open when the loop turns is doomed: it would keep everyone waiting.
 
 import type { DatabaseSync } from 'node:sqlite';
+import { newUuid, systemClock } from '../clock.ts';
 import { errorText, RackError } from '../errors.ts';
 import { BROKEN_CODES, sqliteCode } from './database-file.ts';
 import { type Effect, OpenTransaction, TransactionContext } from './open-transaction.ts';
 import type { RegionDriver } from './region-driver.ts';
-import type { Answer, Statement, Steps } from './region-steps.ts';
+import { type Answer, OWN_HISTORY, type Statement, type Steps } from './region-steps.ts';
 import { type Row, Statements } from './rows.ts';
 
 /** SQLite result codes of conditions that may pass: busy, locked, out of memory, read-only, I/O error, full, cannot open. */
@@ -51,6 +52,10 @@ export class Transactions implements RegionDriver {
   /** The transaction of the methods that run in it. */
   readonly #context = new TransactionContext<WaitedTransaction>();
   #open: WaitedTransaction | undefined;
+  /** Names this process's run on the file. */
+  readonly #name = newUuid();
+  /** How far its history of the event log is. */
+  #history: 'none' | 'begun' | 'stored' = 'none';
 
   constructor(database: DatabaseSync, path: string) {
     this.#database = database;
@@ -65,7 +70,7 @@ export class Transactions implements RegionDriver {
     try {
       this.#database.exec('BEGIN IMMEDIATE');
       const result = this.#run(operation());
-      this.#database.exec('COMMIT');
+      this.#commit();
       return result;
     } catch (error) {
       this.#rollBack();
@@ -103,7 +108,7 @@ export class Transactions implements RegionDriver {
       this.#open = transaction;
       const result = await this.#context.run(transaction, work);
       if (transaction.failure !== undefined) throw transaction.failure.error;
-      this.#database.exec('COMMIT');
+      this.#commit();
       return result;
     } catch (error) {
       this.#rollBack();
@@ -134,7 +139,13 @@ export class Transactions implements RegionDriver {
     }
   }
 
+  #commit(): void {
+    this.#database.exec('COMMIT');
+    if (this.#history === 'begun') this.#history = 'stored';
+  }
+
   #rollBack(): void {
+    if (this.#history === 'begun') this.#history = 'none';
     if (this.#database.isTransaction) this.#database.exec('ROLLBACK');
   }
 
@@ -145,10 +156,17 @@ export class Transactions implements RegionDriver {
   }
 
   #answer({ kind, sql, values }: Statement): Answer {
+    if (sql === OWN_HISTORY.sql) return { row: this.#ownHistory(), rows: NO_ROWS, changes: 0 };
     const statement = this.#statements.prepare(sql);
     if (kind === 'all') return { row: undefined, rows: statement.all(...values), changes: 0 };
     if (kind === 'one') return { row: statement.get(...values), rows: NO_ROWS, changes: 0 };
     return { row: undefined, rows: NO_ROWS, changes: Number(statement.run(...values).changes) };
+  }
+
+  #ownHistory(): Row | undefined {
+    if (this.#history === 'stored') return undefined;
+    this.#history = 'begun';
+    return { name: this.#name, now_ms: systemClock.wallTimeMs() };
   }
 
   #explain(error: unknown): unknown {

@@ -28,6 +28,7 @@ import type {
   EnlistmentOutcome,
   EventFilter,
   EventOf,
+  EventRange,
   MachineChange,
   MachineChangeOutcome,
   MachineFilter,
@@ -47,6 +48,7 @@ import type {
 import type { User, UserChange } from '../region/records/user.ts';
 import type { EventBounds } from './event-cuts.ts';
 import type { RegionDriver } from './region-driver.ts';
+import { historyEnd } from './region-histories.ts';
 import { listConflicts, sharedAmong } from './region-identity.ts';
 import * as reads from './region-machine-reads.ts';
 import {
@@ -260,8 +262,12 @@ export class StoredRegion implements RegionStore {
     return this.#driver.read(() => this.#tables.events.list(filter));
   }
 
-  eventRange(): Promise<{ readonly oldest: number; readonly newest: number }> {
+  eventRange(): Promise<EventRange> {
     return this.#driver.read(() => this.#tables.events.range());
+  }
+
+  historyEnd(history: number): Promise<number | undefined> {
+    return this.#driver.read(() => historyEnd(history));
   }
 
   listStrangers(sinceMs: number, limit: number): Promise<readonly StrangerSeen[]> {

@@ -1,17 +1,20 @@
 // Parses a stream of server-sent events from pieces of text, however it is split.
 //
-// Source: HTML Living Standard §9.2.6 (parsing an event stream), the part that a region uses: `event`, `data`, comments.
+// Source: HTML Living Standard §9.2.6 (parsing an event stream), the part that a region uses: `id`, `event`, `data`, comments.
 
 /** The most characters of a line, and of an event including the ends of its lines. A region sends fewer. */
 export const LINE_CHARACTERS_MAX = 64 * 1024;
 
 export interface StreamEvent {
+  /** From where a stream that was interrupted goes on after this event, if the event says it. */
+  readonly id?: string;
   readonly event: string;
   readonly data: string;
 }
 
 export class EventStreamReader {
   #rest = '';
+  #id: string | undefined;
   #event = '';
   #data: string[] = [];
   /** The characters of `#data`, with line ends; without them empty lines could fill the memory. */
@@ -35,8 +38,10 @@ export class EventStreamReader {
 
   #take(line: string): StreamEvent | undefined {
     if (line === '') {
+      const id = this.#id === undefined ? {} : { id: this.#id };
       const event =
-        this.#data.length === 0 ? undefined : { event: this.#event || 'message', data: this.#data.join('\n') };
+        this.#data.length === 0 ? undefined : { ...id, event: this.#event || 'message', data: this.#data.join('\n') };
+      this.#id = undefined;
       this.#event = '';
       this.#data = [];
       this.#characters = 0;
@@ -45,7 +50,8 @@ export class EventStreamReader {
     const colon = line.indexOf(':');
     const name = colon === -1 ? line : line.slice(0, colon);
     const value = colon === -1 ? '' : line.slice(colon + 1).replace(/^ /, '');
-    if (name === 'event') this.#event = value;
+    if (name === 'id') this.#id = value;
+    else if (name === 'event') this.#event = value;
     else if (name === 'data') {
       this.#data.push(value);
       this.#characters += value.length + 1;

@@ -124,11 +124,13 @@ export function testRackStore(title: string, makePlace: () => StorePlace): void 
   });
 
   check('the oldest and newest event of the log are known', async (store) => {
-    assert.deepEqual(await store.eventRange(), { oldest: 0, newest: 0 });
+    assert.deepEqual(await store.eventRange(), { oldest: 0, newest: 0, history: 0 });
     for (let index = 0; index < 3; index += 1) {
       await store.recordEvent({ type: 'NEW', code: 'rack', params: { text: '' }, atMs: 1, username: '' }, undefined);
     }
     const ids = (await store.listEvents({ limit: 5 })).map(({ id }) => id);
-    assert.deepEqual(await store.eventRange(), { oldest: ids.at(-1), newest: ids[0] });
+    const { history, ...range } = await store.eventRange();
+    assert.deepEqual(range, { oldest: ids.at(-1), newest: ids[0] });
+    assert.deepEqual([history > 0, await store.historyEnd(history)], [true, undefined]);
   });
 }

@@ -5,6 +5,7 @@ import { formatIpv4, formatMac, ipv4, mac } from '../../src/net/address.ts';
 import { outcome } from '../../src/power/outcome.ts';
 import type { NewMachineEvent, RackReport } from '../../src/region/records/machine-event.ts';
 import type { RegionStore } from '../../src/region/records/store.ts';
+import { historyEnd } from '../../src/store/region-histories.ts';
 import { listConflicts, sharedAmong } from '../../src/store/region-identity.ts';
 import * as reads from '../../src/store/region-machine-reads.ts';
 import { closeSession, findSession, noteSession, openSession } from '../../src/store/region-sessions.ts';
@@ -138,6 +139,7 @@ export const OPERATIONS: Readonly<Record<string, (place: FilledRegion) => Steps<
   'events.acceptSequence': ({ tables }) => tables.events.acceptSequence('rack', 1e6, 1),
   'events.highestSequence': ({ tables }) => tables.events.highestSequence('rack'),
   'events.range': ({ tables }) => tables.events.range(),
+  historyEnd: () => historyEnd(1),
   'events.list': ({ tables }) => tables.events.list({ machines: { tags: ['rack'] }, limit: 1e6 }),
   'events.recent': ({ tables, machines }) => tables.events.recent(ids(machines), 2),
   'events.newest': ({ tables, machines }) => tables.events.newest(ids(machines), true),

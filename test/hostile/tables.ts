@@ -53,6 +53,7 @@ export const TABLES: Readonly<Record<string, Readonly<Record<string, string>>>> 
     script_run: 'machine, each region/records/script-store.ts RUNS_MAX',
     script_result: 'script_run, each region/scripts/script-text.ts SCRIPTS_MAX',
     event: 'store/region-sqlite.ts EVENT_BOUNDS',
+    event_history: 'store/region-histories.ts HISTORIES_MAX',
     event_source: 'store/region-events.ts SOURCES_MAX',
     account: 'administrators',
     api_key: 'account, each region/accounts/accounts.ts KEYS_PER_USER_MAX',

@@ -6,6 +6,7 @@ import { test } from 'node:test';
 import { later } from '../../src/clock.ts';
 import { EventFollowers, type EventFollowing, FOLLOWERS_MAX } from '../../src/region/api/event-followers.ts';
 import { PIECE_IDS } from '../../src/region/api/event-pieces.ts';
+import type { EventPlace } from '../../src/region/api/event-place.ts';
 import { COMMENT_MS, formatStreamEvent } from '../../src/region/api/event-stream.ts';
 import type { MachineEvent } from '../../src/region/records/machine-event.ts';
 import type { EventFilter } from '../../src/region/records/store.ts';
@@ -35,9 +36,12 @@ class Reader extends EventEmitter {
   }
   /** The sent events, by id. */
   get ids(): readonly number[] {
-    return [...this.text.matchAll(/^id: (\d+)$/gm)].map((match) => Number(match[1]));
+    return [...this.text.matchAll(/^id: \d+-(\d+)\nevent: event$/gm)].map((match) => Number(match[1]));
   }
 }
+
+/** In the history of the log as it is. */
+const at = (id: number): EventPlace => ({ id, history: undefined });
 
 const following = (more: Partial<EventFollowing> = {}): EventFollowing => ({
   username: 'admin',
@@ -84,7 +88,7 @@ test('a follower is sent new events, or those after an id, once and in order', (
     await record(place, 5);
     const [fresh, resumed] = [new Reader(), new Reader()];
     await followers.open(fresh, following());
-    await followers.open(resumed, following({ after: 2 }));
+    await followers.open(resumed, following({ after: at(2) }));
     await clock.pass(1000);
     assert.deepEqual([fresh.ids, resumed.ids], [[], [3, 4, 5]]);
     await record(place, 250);
@@ -94,7 +98,7 @@ test('a follower is sent new events, or those after an id, once and in order', (
       Array.from({ length: 250 }, (_, index) => index + 6),
     );
     assert.equal(resumed.ids.length, 253);
-    assert.match(fresh.text, /^id: 6\nevent: event\ndata: "event 0"\n\n/m);
+    assert.match(fresh.text, /^id: \d+-6\nevent: event\ndata: "event 0"\n\n/m);
   }));
 
 test('a follower gets the events it asked for, and skips the others', () =>
@@ -113,7 +117,7 @@ test('a follower gets the events it asked for, and skips the others', () =>
 test('a look ends after some milliseconds, and users take turns, however many followers each has', async () => {
   const place = await makeRegion();
   const readBy: string[] = [];
-  const range = { oldest: 1, newest: 3 * PIECE_IDS };
+  const range = { oldest: 1, newest: 3 * PIECE_IDS, history: 1 };
   const listEvents = async (filter: EventFilter): Promise<readonly MachineEvent[]> => {
     readBy.push(String(filter.usernames));
     assert.ok((filter.upTo ?? Number.POSITIVE_INFINITY) - (filter.after ?? 0) <= PIECE_IDS, 'a bounded piece');
@@ -139,7 +143,7 @@ test('a look ends after some milliseconds, and users take turns, however many fo
   });
   const followers = new EventFollowers({ ...place.region, store, clock });
   try {
-    const of = (username: string) => following({ username, filter: { usernames: [username] }, after: 0 });
+    const of = (username: string) => following({ username, filter: { usernames: [username] }, after: at(0) });
     for (let index = 0; index < 20; index += 1) await followers.open(new Reader(), of('olga'));
     await followers.open(new Reader(), of('ann'));
     await followers.open(new Reader(), of('bob'));
@@ -195,7 +199,7 @@ test('events that are no longer stored are reported as a gap', async () => {
     const { oldest, newest } = await store.eventRange();
     assert.ok(oldest > 1 && newest === 2000, `${oldest} to ${newest}`);
     const reader = new Reader();
-    await followers.open(reader, following({ after: 1, filter: { level: 'debug' } }));
+    await followers.open(reader, following({ after: at(1), filter: { level: 'debug' } }));
     await place.clock.pass(5000);
     assert.ok(reader.text.includes(`event: gap\ndata: {"after":1,"oldest":${oldest}}\n\n`));
     assert.equal(reader.ids[0], oldest);
@@ -212,8 +216,8 @@ test('a follower whose place is beyond the end of the log, which was restored, g
     const { followers, clock } = place;
     await record(place, 5);
     const [ahead, soon] = [new Reader(), new Reader()];
-    await followers.open(ahead, following({ after: 104 }));
-    await followers.open(soon, following({ after: 7 }));
+    await followers.open(ahead, following({ after: at(104) }));
+    await followers.open(soon, following({ after: at(7) }));
     await clock.pass(5000);
     await record(place, 3);
     await clock.pass(1000);

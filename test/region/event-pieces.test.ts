@@ -39,7 +39,7 @@ const rows: readonly (readonly [name: string, filter: EventFilter])[] = [
 
 for (const [name, filter] of rows) {
   test(`${name}: as one read finds them, in pieces`, async () => {
-    const pieces = readEvents(store, filter);
+    const pieces = readEvents(store, filter, await store.eventRange());
     for (let count = 0; ; count += 1) {
       const step = await pieces.next();
       if (step.done !== true) continue;

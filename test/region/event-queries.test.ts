@@ -21,7 +21,7 @@ for (const [name, url] of [
     const { region, remove } = await makeRegion();
     t.after(remove);
     const reads: EventFilter[] = [];
-    t.mock.method(region.store, 'eventRange', async () => ({ oldest: 1, newest: NEWEST }));
+    t.mock.method(region.store, 'eventRange', async () => ({ oldest: 1, newest: NEWEST, history: 1 }));
     t.mock.method(region.store, 'listEvents', async (filter: EventFilter) => {
       if (filter.machines === undefined) reads.push(filter);
       return [];

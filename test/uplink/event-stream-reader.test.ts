@@ -5,7 +5,7 @@ import { EventStreamReader, LINE_CHARACTERS_MAX, type StreamEvent } from '../../
 const TEXT =
   ': hello\n\nid: 7\nevent: state\ndata: {"version":7}\n\nevent:state\r\ndata:a\r\ndata: b\r\n\r\nretry: 5\nevent: lost\n\ndata: c\r\r';
 const EVENTS: readonly StreamEvent[] = [
-  { event: 'state', data: '{"version":7}' },
+  { id: '7', event: 'state', data: '{"version":7}' },
   { event: 'state', data: 'a\nb' },
   { event: 'message', data: 'c' },
 ];

@@ -15,7 +15,6 @@ const RACKS_PATH = '/MAAS/api/2.0/nodegroups/';
 const LIMIT_MAX = 1000;
 
 const eventShape = z.looseObject({
-  id: z.number(),
   time: z.string(),
   level: z.string(),
   hostname: z.string(),
@@ -28,7 +27,7 @@ const eventShape = z.looseObject({
 });
 type ShownEvent = z.infer<typeof eventShape>;
 const racksShape = z.array(z.looseObject({ status_name: z.string().optional() }));
-const pageShape = z.object({ events: z.array(eventShape) });
+const pageShape = z.object({ events: z.array(eventShape), next_uri: z.string() });
 const gapShape = z.object({ after: z.number(), oldest: z.number() });
 
 export interface EventsRequest {
@@ -52,14 +51,15 @@ export async function showEvents(request: EventsRequest): Promise<number> {
   if (request.machine !== undefined) filter.set('id', (await findMachine(stateDir, request.machine)).system_id);
   // Always fetch the newest event: the stream continues after it.
   const raw = await askDaemon(stateDir, `${EVENTS_PATH}?op=query&limit=${Math.max(1, limit)}&${filter}`);
-  const { events } = pageShape.parse(raw);
+  const { events, next_uri: next } = pageShape.parse(raw);
   const shown = events.slice(0, limit).toReversed();
   const manyRacks = !json && (await hasManyRacks(stateDir));
   const show = (event: ShownEvent): void => (json ? printJsonLine(event) : print(eventLine(event, manyRacks)));
   if (json && !request.follow) printJson(shown);
   else for (const event of shown) show(event);
   if (!json && shown.length === 0 && !request.follow) print('Nothing has happened yet.');
-  if (request.follow) await follow(stateDir, filter, show, events[0]?.id);
+  const place = events.length === 0 ? undefined : (new URLSearchParams(next.split('?')[1]).get('after') ?? undefined);
+  if (request.follow) await follow(stateDir, filter, show, place);
   return 0;
 }
 
@@ -89,11 +89,17 @@ export function eventLine(event: ShownEvent, manyRacks: boolean): string {
   return `${time}  ${level.padEnd(8)}  ${who.padEnd(16)}  ${eventWords(event)}${more}`;
 }
 
+/** @param gap where the log goes on, and the last event that was shown */
+const gapText = (gap: z.output<typeof gapShape>): string =>
+  gap.oldest > gap.after
+    ? `Events ${gap.after + 1} to ${gap.oldest - 1} are no longer kept.`
+    : `The region's database was replaced by one without its newest events. Its events after ${gap.oldest - 1} follow.`;
+
 async function follow(
   stateDir: string,
   filter: URLSearchParams,
   show: (event: ShownEvent) => void,
-  after: number | undefined,
+  after: string | undefined,
 ): Promise<void> {
   const stop = new AbortController();
   const end = (): void => stop.abort();
@@ -109,12 +115,10 @@ async function follow(
         isReported = false;
         if (event === 'gap') {
           const gap = gapShape.parse(JSON.parse(data));
-          printError(`Events ${gap.after + 1} to ${gap.oldest - 1} are no longer kept.`);
-          return undefined;
+          printError(gapText(gap));
+          return;
         }
-        const shown = eventShape.parse(JSON.parse(data));
-        show(shown);
-        return shown.id;
+        show(eventShape.parse(JSON.parse(data)));
       },
       onInterruption: (reason) => {
         if (!isReported) printError(`${reason}; trying again until Ctrl-C`);

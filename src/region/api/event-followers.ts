@@ -1,8 +1,8 @@
 // Clients that follow the event log as it grows.
 //
 // 1. A follower holds a position in the stored log, not a queue. It is sent the events after that position as fast as it reads them.
-// 2. A follower is sent a gap if the log dropped events before it read them, and if the log ends before the follower's place: the store is
-//    then another one, or was restored from a backup.
+// 2. A follower is sent a gap if the log dropped events before it read them, if its place belongs to another history of the log
+//    (`EventRange`), and if the log ends before its place: the store is then another one, or was restored from a backup.
 // 3. There are at most FOLLOWERS_MAX, shared out by user, and among a user's addresses. Without followers the log is not read.
 // 4. The log is read in pieces (`event-pieces.ts`), for a few milliseconds in each turn of the event loop. Users take turns, however many
 //    followers each has, and so do the followers of a user.
@@ -11,10 +11,11 @@ import type { Instant, Timer } from '../../clock.ts';
 import { isStoreUnavailable } from '../../errors.ts';
 import { FairShares } from '../../net/fair-shares.ts';
 import type { MachineEvent } from '../records/machine-event.ts';
-import type { EventFilter } from '../records/store.ts';
+import type { EventFilter, EventRange } from '../records/store.ts';
 import type { Region } from '../region.ts';
 import { beginPiece, type PlaceHolder, userOf } from '../shares/long-work.ts';
 import { PIECE_IDS } from './event-pieces.ts';
+import { type EventPlace, formatEventPlace, idAt } from './event-place.ts';
 import { EventAnswer, type StreamResponse } from './event-stream.ts';
 
 /**
@@ -37,7 +38,7 @@ export interface EventFollowing {
   readonly address: string;
   readonly filter: Omit<EventFilter, 'after' | 'before' | 'limit'>;
   /** Start after this event; `undefined`: start now. */
-  readonly after: number | undefined;
+  readonly after: EventPlace | undefined;
   readonly render: (event: MachineEvent) => unknown;
 }
 
@@ -46,6 +47,8 @@ interface Follower {
   readonly following: EventFollowing;
   /** The last event that was sent or filtered out. */
   place: number;
+  /** The history of the log in which its place is; undefined: that of the next look. */
+  history: number | undefined;
   /** The number of its last piece; 0: none yet. */
   piece: number;
   /** Since when its place is beyond the end of the log, and that end; undefined: it is not. */
@@ -74,7 +77,7 @@ export class EventFollowers {
    * @throws RackError `store-unavailable` before anything was sent
    */
   async open(response: StreamResponse, following: EventFollowing): Promise<boolean> {
-    const place = following.after ?? (await this.#region.store.eventRange()).newest;
+    const { id: place, history } = following.after ?? (await this.#end());
     const holder: PlaceHolder = {};
     const admission = this.#places.admit(`${following.username} ${following.address}`, holder);
     if (admission.kind === 'refused') return false;
@@ -87,7 +90,7 @@ export class EventFollowers {
         this.#followers.delete(follower);
       },
     });
-    const follower: Follower = { answer, following, place, piece: 0, ahead: undefined };
+    const follower: Follower = { answer, following, place, history, piece: 0, ahead: undefined };
     holder.end = () => {
       this.#followers.delete(follower);
       answer.close();
@@ -95,6 +98,11 @@ export class EventFollowers {
     this.#followers.add(follower);
     this.#lookSoon(0);
     return true;
+  }
+
+  async #end(): Promise<EventPlace> {
+    const { newest, history } = await this.#region.store.eventRange();
+    return { id: newest, history };
   }
 
   close(): void {
@@ -127,28 +135,44 @@ export class EventFollowers {
   /** Looks for one piece. @returns true if some follower is still behind, so that the next look follows at once */
   async #lookNow(): Promise<boolean> {
     const range = await this.#region.store.eventRange();
-    for (const follower of this.#followers) this.#bringBack(follower, range.newest);
+    for (const follower of this.#followers) {
+      await this.#enterHistory(follower, range);
+      this.#bringBack(follower, range);
+    }
     const isOver = beginPiece(this.#region.clock);
     for (;;) {
-      const follower = this.#nextBehind(range.newest);
+      const follower = this.#nextBehind(range);
       if (follower === undefined) return false;
       await this.#send(follower, range);
       if (isOver()) return true;
     }
   }
 
+  /** Puts a follower whose place is in another history of the log at the last event that this one has in common with it. */
+  async #enterHistory(follower: Follower, range: EventRange): Promise<void> {
+    if (follower.history === range.history || !follower.answer.isReady) return;
+    const id = await idAt(this.#region.store, { id: follower.place, history: follower.history }, range);
+    follower.history = range.history;
+    if (id < follower.place) this.#sendGap(follower, id + 1);
+  }
+
   /** Puts a follower that stays ahead of the log at the end that the log had when that was noticed. */
-  #bringBack(follower: Follower, newest: number): void {
+  #bringBack(follower: Follower, { newest }: EventRange): void {
     if (follower.place <= newest) {
       follower.ahead = undefined;
       return;
     }
     const now = this.#region.clock.now();
     follower.ahead ??= { at: now, newest };
-    if (now - follower.ahead.at < AHEAD_MS_MAX || !follower.answer.isReady) return;
-    const { newest: place } = follower.ahead;
-    follower.answer.send({ event: 'gap', data: { after: follower.place, oldest: place + 1 } });
-    follower.place = place;
+    if (now - follower.ahead.at >= AHEAD_MS_MAX && follower.answer.isReady)
+      this.#sendGap(follower, follower.ahead.newest + 1);
+  }
+
+  /** Says that the stream goes on with another event than the next one, and goes on there. */
+  #sendGap(follower: Follower, oldest: number): void {
+    const { answer, place, history = 0 } = follower;
+    answer.send({ id: formatEventPlace(history, oldest - 1), event: 'gap', data: { after: place, oldest } });
+    follower.place = oldest - 1;
     follower.ahead = undefined;
   }
 
@@ -156,32 +180,32 @@ export class EventFollowers {
    * The next follower to serve: one that is behind and has read everything it was sent. The user who has waited longest comes first, and of
    * this user's followers the one that has waited longest.
    */
-  #nextBehind(newest: number): Follower | undefined {
+  #nextBehind({ newest, history }: EventRange): Follower | undefined {
     const ofUsers = new Map<string, number>();
     for (const { following, piece } of this.#followers)
       ofUsers.set(following.username, Math.max(piece, ofUsers.get(following.username) ?? 0));
     const ofUser = ({ following }: Follower): number => ofUsers.get(following.username) ?? 0;
     let next: Follower | undefined;
     for (const follower of this.#followers) {
-      if (follower.place >= newest || !follower.answer.isReady) continue;
+      if (follower.history !== history || follower.place >= newest || !follower.answer.isReady) continue;
       const wait = next === undefined ? -1 : ofUser(follower) - ofUser(next) || follower.piece - next.piece;
       if (wait < 0) next = follower;
     }
     return next;
   }
 
-  async #send(follower: Follower, range: { readonly oldest: number; readonly newest: number }): Promise<void> {
+  async #send(follower: Follower, range: EventRange): Promise<void> {
     const { answer, following } = follower;
     this.#pieces += 1;
     follower.piece = this.#pieces;
-    if (follower.place < range.oldest - 1) {
-      answer.send({ event: 'gap', data: { after: follower.place, oldest: range.oldest } });
-      follower.place = range.oldest - 1;
-    }
+    if (follower.place < range.oldest - 1) this.#sendGap(follower, range.oldest);
     const upTo = Math.min(follower.place + PIECE_IDS, range.newest);
     const filter = { ...following.filter, after: follower.place, upTo, limit: LOOK_EVENTS_MAX };
     const events = (await this.#region.store.listEvents(filter)).toReversed();
-    for (const event of events) answer.send({ id: event.id, event: 'event', data: following.render(event) });
+    for (const event of events) {
+      const id = formatEventPlace(range.history, event.id);
+      answer.send({ id, event: 'event', data: following.render(event) });
+    }
     follower.place = events.length < LOOK_EVENTS_MAX ? upTo : (events.at(-1)?.id ?? upTo);
   }
 }

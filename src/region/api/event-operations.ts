@@ -8,6 +8,7 @@ import type { EventFilter } from '../records/store.ts';
 import { loggedSentence } from '../words/event.ts';
 import { type Answer, json, type Refusal, refuseField } from './answer.ts';
 import { readEvents } from './event-pieces.ts';
+import { EVENT_PLACE, type EventPlace, formatEventPlace, idAt, parseEventPlace } from './event-place.ts';
 import { searchFor } from './long-answers.ts';
 import { filterParameters, machineFilter } from './machine-operations.ts';
 import { type ApiCall, defineOperation, type Operation, value, values } from './operation.ts';
@@ -22,15 +23,18 @@ const filterOnly = filterParameters.extend({
   owner: values(50).optional().describe('Only events of these users.'),
 });
 const eventId = () => value(z.string().regex(/^\d{1,15}$/, 'field.not-an-event-id')).optional();
+const eventPlace = () => value(z.string().regex(EVENT_PLACE, 'field.not-an-event-id')).optional();
 const following = filterOnly.extend({
-  after: eventId().describe('Start after this event. Default: now. The `Last-Event-ID` header does the same.'),
+  after: eventPlace().describe(
+    'Start after this event: the `id` of an event of the stream, or of the log. Default: now. The `Last-Event-ID` header does the same.',
+  ),
 });
 const parameters = filterOnly.extend({
   limit: value(z.string().regex(/^\d{1,4}$/, 'field.not-a-number'))
     .optional()
     .describe(`How many, at most ${EVENTS_PER_PAGE_MAX}. Default: ${EVENTS_PER_PAGE}.`),
   before: eventId().describe('Only events with smaller ids.'),
-  after: eventId().describe('Only events with greater ids.'),
+  after: eventPlace().describe('Only events after this one, as `next_uri` names it, or with greater ids.'),
 });
 
 const DAYS = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat'];
@@ -91,7 +95,7 @@ function follow(call: ApiCall, given: z.output<typeof following>): Answer {
   const { caller, peer } = call;
   const which = chosen(given);
   if (which.kind === 'refusal') return which;
-  const after = given.after === undefined ? undefined : Number(given.after);
+  const after = given.after === undefined ? undefined : parseEventPlace(given.after);
   const username = caller.kind === 'user' ? caller.username : caller.kind;
   const ownRack = ownRackOf(call);
   const render = (event: MachineEvent): Record<string, unknown> => eventJson(event, ownRack);
@@ -107,14 +111,22 @@ async function query(call: ApiCall, given: z.output<typeof parameters>): Promise
     return refuseField('before', 'field.before-and-after');
   }
   const before = given.before === undefined ? undefined : Number(given.before);
-  const after = given.after === undefined ? undefined : Number(given.after);
-  return await searchFor(call, queryPage(call, { ...which.choice, before, after, limit }));
+  const after = given.after === undefined ? undefined : parseEventPlace(given.after);
+  return await searchFor(call, queryPage(call, { ...which.choice, before, limit }, after));
 }
 
 /** The answer to `query`; each step of the generator reads a piece of the log. */
-async function* queryPage(call: ApiCall, filter: EventFilter): AsyncGenerator<undefined, Answer> {
-  const events = yield* readEvents(call.region.store, filter);
-  const link = (direction: 'before' | 'after', id: number): string => {
+async function* queryPage(
+  call: ApiCall,
+  choice: EventFilter,
+  place: EventPlace | undefined,
+): AsyncGenerator<undefined, Answer> {
+  const { store } = call.region;
+  // Read first: an event that is read later may belong to a newer history, and is then shown once more.
+  const range = await store.eventRange();
+  const filter = { ...choice, after: place === undefined ? undefined : await idAt(store, place, range) };
+  const events = yield* readEvents(store, filter, range);
+  const link = (direction: 'before' | 'after', id: number | string): string => {
     const search = new URLSearchParams();
     for (const [name, list] of call.query) {
       if (name !== 'before' && name !== 'after' && name !== 'op') for (const item of list) search.append(name, item);
@@ -128,7 +140,7 @@ async function* queryPage(call: ApiCall, filter: EventFilter): AsyncGenerator<un
   return json({
     count: events.length,
     events: events.map((event) => eventJson(event, ownRack)),
-    next_uri: link('after', newest),
+    next_uri: link('after', formatEventPlace(range.history, newest)),
     prev_uri: link('before', oldest),
   });
 }

@@ -2,7 +2,7 @@
 // event loop.
 
 import type { MachineEvent } from '../records/machine-event.ts';
-import type { EventFilter, RegionStore } from '../records/store.ts';
+import type { EventFilter, EventRange, RegionStore } from '../records/store.ts';
 
 /** Ids that one piece covers: a piece takes a millisecond or two, also if no event passes the filter. */
 export const PIECE_IDS = 4000;
@@ -12,11 +12,11 @@ export const PIECE_IDS = 4000;
  * a piece.
  */
 export async function* readEvents(
-  store: Pick<RegionStore, 'eventRange' | 'listEvents'>,
+  store: Pick<RegionStore, 'listEvents'>,
   filter: EventFilter,
+  { oldest, newest }: EventRange,
 ): AsyncGenerator<undefined, readonly MachineEvent[]> {
   const { after, before, limit } = filter;
-  const { oldest, newest } = await store.eventRange();
   const found: MachineEvent[] = [];
   if (after !== undefined) {
     for (let from = Math.max(after, oldest - 1); found.length < limit && from < newest; from += PIECE_IDS) {

@@ -24,7 +24,7 @@ export interface StreamResponse {
 
 /** One event of a stream. */
 export interface StreamEvent {
-  readonly id?: number | undefined;
+  readonly id?: number | string | undefined;
   readonly event?: string | undefined;
   /** Rendered as JSON, on one line. */
   readonly data: unknown;

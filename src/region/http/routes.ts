@@ -18,6 +18,7 @@ import { type Answer, bodyOf, refuse, refuseFor } from '../api/answer.ts';
 import { factsOf, findCaller, findPeer, type Peer, withVouchedBoot } from '../api/caller.ts';
 import type { ApiDoors } from '../api/doors.ts';
 import type { EventFollowers, EventFollowing } from '../api/event-followers.ts';
+import { EVENT_PLACE } from '../api/event-place.ts';
 import { type Fields, parseBody, queryOf } from '../api/form-body.ts';
 import type { Lists, ListToSend } from '../api/lists.ts';
 import type { ApiVersion, Operation } from '../api/operation.ts';
@@ -219,7 +220,7 @@ function streamFields(request: FastifyRequest, operations: readonly Operation[],
   return new Map([
     ['op', ['follow']],
     ...fields,
-    ...(typeof last === 'string' && /^\d{1,15}$/.test(last) ? ([['after', [last]]] as const) : []),
+    ...(typeof last === 'string' && EVENT_PLACE.test(last) ? ([['after', [last]]] as const) : []),
   ]);
 }
 

@@ -120,7 +120,7 @@ export async function renderPage(view: View): Promise<Html> {
   const counts = await region.store.countStatuses();
   const total = [...counts.values()].reduce((sum, count) => sum + count, 0);
   const holder = `${view.viewer.kind === 'person' ? view.viewer.username : ''} ${view.peer.share}`;
-  const steps = readEvents(region.store, { limit: PAGE_EVENTS_READ, isQuiet: true });
+  const steps = readEvents(region.store, { limit: PAGE_EVENTS_READ, isQuiet: true }, await region.store.eventRange());
   const newest = await region.searches.run<readonly MachineEvent[]>(holder, steps, () => []);
   const events = newest.filter((event) => !isTakenReport(event)).slice(0, PAGE_EVENTS);
   const table =

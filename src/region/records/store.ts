@@ -245,6 +245,14 @@ export interface SettledVersion {
   readonly history: string;
 }
 
+/** The ids of the oldest and the newest stored event; both 0 if there are none. */
+export interface EventRange {
+  readonly oldest: number;
+  readonly newest: number;
+  /** Names the history of the log. In another one, other events may have the same ids: a restored backup lacked some. */
+  readonly history: number;
+}
+
 /** The other processes of a store. */
 export interface StoreNeighbours {
   /** Tells them that something has changed. It may not reach them, so they also look regularly. */
@@ -370,8 +378,9 @@ export interface RegionStore {
   /** Stores events of machines. */
   recordEvents(events: readonly EventOf[]): Promise<void>;
   listEvents(filter: EventFilter): Promise<readonly MachineEvent[]>;
-  /** The ids of the oldest and the newest stored event; both 0 if there are none. */
-  eventRange(): Promise<{ readonly oldest: number; readonly newest: number }>;
+  eventRange(): Promise<EventRange>;
+  /** The last event that the log has in common with another history of it; undefined: all that it has of that one. */
+  historyEnd(history: number): Promise<number | undefined>;
   /** Unknown machines that booted from the network since `sinceMs`, the latest first, each with its newest event. */
   listStrangers(sinceMs: number, limit: number): Promise<readonly StrangerSeen[]>;
   /** At most `limit` events of each of these machines, the newest first. */

@@ -371,6 +371,16 @@ export const REGION_BOUNDS: readonly HeldBound[] = [
     test: 'store/region-identity.test.ts',
   },
   {
+    at: 'store/region-histories.ts HISTORIES_MAX',
+    what: 'histories of the event log by which a place of a reader is checked',
+    whoCanFill: 'only the operator, who restarts the region or its database',
+    whatOthersNotice:
+      'a reader who was away for as many restarts, and for a restore before them, may miss the events with the ids that were used again',
+    howItEmpties: 'the oldest is forgotten',
+    share: 'none is needed: only a start of the region or its database begins one',
+    test: 'store/region-histories.test.ts',
+  },
+  {
     at: 'store/region-versions.ts GONE_VERSIONS',
     what: 'versions of the desired state for which the system ids of deleted machines are remembered',
     whoCanFill: 'administrators who delete machines, and hosts that enlist beyond the bound of New machines',

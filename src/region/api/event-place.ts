@@ -1,0 +1,31 @@
+// A place in the event log, as the API names it: `<history>-<id>`, or a plain id of the log as it is.
+
+import type { EventRange, RegionStore } from '../records/store.ts';
+
+export const EVENT_PLACE = /^(?:(\d{1,15})-)?(\d{1,15})$/;
+
+/** After an event. */
+export interface EventPlace {
+  readonly id: number;
+  /** The history of the log in which the event was read (`EventRange`); undefined: that of the log as it is. */
+  readonly history: number | undefined;
+}
+
+/** Undefined if it is none. */
+export function parseEventPlace(text: string): EventPlace | undefined {
+  const [, history, id] = EVENT_PLACE.exec(text) ?? [];
+  if (id === undefined) return undefined;
+  return { id: Number(id), history: history === undefined ? undefined : Number(history) };
+}
+
+export const formatEventPlace = (history: number, id: number): string => `${history}-${id}`;
+
+/** The id after which a reader at a place goes on: an earlier one if the log lacks events that the reader has. */
+export async function idAt(
+  store: Pick<RegionStore, 'historyEnd'>,
+  { id, history }: EventPlace,
+  range: EventRange,
+): Promise<number> {
+  if (history === undefined || history === range.history) return id;
+  return Math.min(id, (await store.historyEnd(history)) ?? id);
+}

@@ -1,0 +1,193 @@
+// The event log after a restore that lacks its newest events: their ids are used again, and a reader who had them misses none of the others.
+
+import assert from 'node:assert/strict';
+import { copyFileSync, mkdtempSync, renameSync, rmSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import type { RegionStore } from '../../src/region/records/store.ts';
+import { openPostgresRegion } from '../../src/store/region-postgres.ts';
+import { REGION_FILE } from '../../src/store/region-schema.ts';
+import { openRegionStore } from '../../src/store/region-sqlite.ts';
+import { missing } from '../support/needs.ts';
+import { PostgresServer, RegionDatabases } from '../support/postgres-server.ts';
+import { type LiveRegion, startRegion } from './live.ts';
+
+const LOG = '/MAAS/api/2.0/events/';
+
+/** One message of a stream. */
+interface Message {
+  readonly id: string;
+  readonly event: string;
+  readonly data: { readonly description?: string; readonly after?: number; readonly oldest?: number };
+}
+
+/** A store that can be saved and restored while no region runs on it. */
+interface Saved {
+  open(): Promise<RegionStore>;
+  save(): Promise<void>;
+  restore(): Promise<void>;
+}
+
+async function record({ region }: LiveRegion, words: string, count: number): Promise<void> {
+  for (let index = 1; index <= count; index += 1) {
+    const said = { code: 'rack', params: { text: `${words} ${index}` } } as const;
+    await region.store.recordEvent({ type: 'NODE', level: 'info', ...said, atMs: 1, username: '' }, undefined);
+  }
+}
+
+/** The messages of the stream after a place, up to the one with these words. */
+async function follow({ origin, authorization }: LiveRegion, place: string, last: string): Promise<Message[]> {
+  const headers = { authorization, accept: 'text/event-stream', 'last-event-id': place };
+  const answer = await fetch(`${origin}${LOG}`, { headers, signal: AbortSignal.timeout(20_000) });
+  const messages: Message[] = [];
+  let rest = '';
+  for await (const piece of answer.body?.pipeThrough(new TextDecoderStream()) ?? []) {
+    const blocks = (rest + piece).split('\n\n');
+    rest = blocks.pop() ?? '';
+    for (const block of blocks) {
+      const field = (name: string): string => new RegExp(`^${name}: (.*)$`, 'm').exec(block)?.[1] ?? '';
+      if (field('data') !== '')
+        messages.push({ id: field('id'), event: field('event'), data: JSON.parse(field('data')) });
+    }
+    if (messages.at(-1)?.data.description === last) break;
+  }
+  return messages;
+}
+
+const words = (events: readonly { readonly description?: string }[]): readonly (string | undefined)[] =>
+  events.map(({ description }) => description).filter((one) => /^(?:kept|lost|other)/.test(one ?? ''));
+
+interface Page {
+  readonly events: readonly { readonly description: string; readonly id: number }[];
+  readonly next_uri: string;
+}
+
+async function page({ origin, authorization }: LiveRegion, path = `${LOG}?op=query`): Promise<Page> {
+  const answer = await fetch(`${origin}${path}`, { headers: { authorization } });
+  assert.equal(answer.status, 200);
+  return JSON.parse(await answer.text());
+}
+
+/** @param isRestarted true: the region starts once more, after the restore, before the reader comes back */
+async function restoreUnderReaders(saved: Saved, isRestarted: boolean): Promise<void> {
+  const start = async (): Promise<LiveRegion> => startRegion({}, { store: await saved.open() });
+  let live = await start();
+  await record(live, 'kept', 3);
+  const { newest: common } = await live.region.store.eventRange();
+  await live.close();
+  await saved.save();
+  live = await start();
+  const kept = (await follow(live, '0', 'kept 3')).at(-1);
+  await record(live, 'lost', 2);
+  // A restart that loses nothing is no other history for a reader.
+  const lost = await follow(live, kept?.id ?? '', 'lost 2');
+  assert.deepEqual(
+    [words(lost.map(({ data }) => data)), lost.some(({ event }) => event === 'gap')],
+    [['lost 1', 'lost 2'], false],
+  );
+  const { newest } = await live.region.store.eventRange();
+  const { next_uri: next } = await page(live);
+  await live.close();
+
+  await saved.restore();
+  live = await start();
+  await record(live, 'other', 7);
+  if (isRestarted) {
+    await live.close();
+    live = await start();
+    await record(live, 'other still', 1);
+  }
+  try {
+    const last = isRestarted ? 'other still 1' : 'other 7';
+    const others = [...Array.from({ length: 7 }, (_, index) => `other ${index + 1}`), ...(isRestarted ? [last] : [])];
+    const [gap, ...messages] = await follow(live, lost.at(-1)?.id ?? '', last);
+    assert.deepEqual([gap?.event, gap?.data], ['gap', { after: newest, oldest: common + 1 }]);
+    assert.deepEqual(words(messages.map(({ data }) => data)), others);
+    assert.deepEqual(words((await page(live, next)).events).toReversed(), others);
+    // A reader that has the place of the gap hears of it no more.
+    assert.equal((await follow(live, gap?.id ?? '', last))[0]?.event, 'event');
+  } finally {
+    await live.close();
+  }
+}
+
+for (const isRestarted of [false, true]) {
+  const when = isRestarted ? 'a restore and a restart' : 'a restore';
+  test(`region.db: after ${when}, readers get a gap and every event that they do not have`, async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'rackboot-histories-'));
+    const [file, copy] = [join(directory, REGION_FILE), join(directory, 'copy.db')];
+    try {
+      const saved: Saved = {
+        open: async () => openRegionStore({ stateDir: directory }),
+        save: async () => copyFileSync(file, copy),
+        restore: async () => copyFileSync(copy, file),
+      };
+      await restoreUnderReaders(saved, isRestarted);
+    } finally {
+      rmSync(directory, { recursive: true });
+    }
+  });
+}
+
+/** Lets the name lead to this server. */
+function point(name: string, server: PostgresServer): void {
+  symlinkSync(server.directory, `${name}.new`);
+  renameSync(`${name}.new`, name);
+}
+
+describe('PostgreSQL', { skip: missing('linux', '/usr/lib/postgresql') }, () => {
+  let databases: RegionDatabases;
+  before(async () => {
+    databases = await RegionDatabases.start();
+  });
+  after(() => databases?.close());
+
+  for (const isRestarted of [false, true]) {
+    const when = isRestarted ? 'a restore and a restart' : 'a restore';
+    test(`after ${when}, readers get a gap and every event that they do not have`, async () => {
+      const { server } = databases;
+      let [current, copy] = [await databases.make(), ''];
+      const saved: Saved = {
+        open: () => openPostgresRegion(server.placeOf(current)),
+        save: async () => {
+          copy = await server.makeDatabase(current);
+        },
+        restore: async () => {
+          current = copy;
+        },
+      };
+      await restoreUnderReaders(saved, isRestarted);
+    });
+  }
+
+  test('a standby takes over that lacks the newest events: readers get a gap and every event that they do not have', async (t) => {
+    const directory = mkdtempSync(join(tmpdir(), 'rackboot-histories-'));
+    t.after(() => rmSync(directory, { recursive: true }));
+    const name = join(directory, 'database');
+    const primary = await PostgresServer.start();
+    t.after(() => primary.close());
+    await primary.query('CREATE DATABASE region');
+    const standby = await primary.startStandby(false);
+    t.after(() => standby.close());
+    point(name, primary);
+    const store = await openPostgresRegion({ url: primary.urlOf('region', name), pool: 2 });
+    const live = await startRegion({}, { store });
+    t.after(() => live.close());
+    await record(live, 'kept', 3);
+    await primary.cutOff(standby);
+    await record(live, 'lost', 60);
+    const place = (await follow(live, '0', 'lost 60')).at(-1)?.id ?? '';
+    const streamed = follow(live, place, 'other 9');
+    await primary.end('SIGKILL');
+    point(name, standby);
+    await standby.promote();
+    await record(live, 'other', 9);
+
+    const others = Array.from({ length: 9 }, (_, index) => `other ${index + 1}`);
+    for (const messages of [await streamed, await follow(live, place, 'other 9')]) {
+      assert.equal(messages[0]?.event, 'gap');
+      assert.deepEqual(words(messages.map(({ data }) => data)), others);
+    }
+  });
+});
