@@ -204,7 +204,7 @@ describe('racks and events of a running region', { skip: missing('linux', 'curl'
     const events = listen('curl', '-sSN', ...as, ...last, ...stream);
     await events.has(/"description":"after the restart"/);
     assert.doesNotMatch(events.text, /before the restart/);
-    const ids = [...events.text.matchAll(/^id: (\d+)$/gm)].map((match) => Number(match[1]));
+    const ids = [...events.text.matchAll(/^id: \d+-(\d+)$/gm)].map((match) => Number(match[1]));
     assert.ok(ids.length > 0 && ids.every((id, index) => id > (ids[index - 1] ?? before.id)));
   });
 

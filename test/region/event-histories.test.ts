@@ -1,4 +1,5 @@
 // The event log after a restore that lacks its newest events: their ids are used again, and a reader who had them misses none of the others.
+// @host waits, 10 s
 
 import assert from 'node:assert/strict';
 import { copyFileSync, mkdtempSync, renameSync, rmSync, symlinkSync } from 'node:fs';

@@ -8,7 +8,7 @@ import { PASSWORDS_OF_RARE, PASSWORDS_PER_ADDRESS } from '../../src/region/accou
 import { NEW_PASSWORDS_PER_ACCOUNT } from '../../src/region/accounts/passwords.ts';
 import { REGISTRATIONS_PER_ADDRESS } from '../../src/region/racks/newcomers.ts';
 import { openPostgresRegion } from '../../src/store/region-postgres.ts';
-import { eventIds } from '../support/event-ids.ts';
+import { eventPlaces } from '../support/event-ids.ts';
 import { missing } from '../support/needs.ts';
 import { RegionDatabases } from '../support/postgres-server.ts';
 import { type LiveRegion, PASSWORD, startRegion } from './live.ts';
@@ -103,21 +103,21 @@ describe('two processes of one region on PostgreSQL', { skip: missing('linux', '
     assert.equal(await set(second), 'too-many');
   });
 
-  /** The ids of the events that a stream of this process brings, until there are so many. @param afterId start after this event */
-  async function follow({ origin, authorization }: LiveRegion, afterId: number, count: number): Promise<number[]> {
+  /** The places of the events that a stream of this process brings, until there are so many. @param place start after it */
+  async function follow({ origin, authorization }: LiveRegion, place: string, count: number): Promise<string[]> {
     const end = new AbortController();
     const answer = await fetch(`${origin}/MAAS/api/2.0/events/?op=follow&level=INFO`, {
-      headers: { authorization, 'last-event-id': String(afterId) },
+      headers: { authorization, 'last-event-id': place },
       signal: end.signal,
     });
     assert.equal(answer.status, 200);
-    const ids: number[] = [];
+    const places: string[] = [];
     try {
-      for await (const id of eventIds(answer)) if (ids.push(id) >= count) break;
+      for await (const one of eventPlaces(answer)) if (places.push(one) >= count) break;
     } finally {
       end.abort();
     }
-    return ids;
+    return places;
   }
 
   test('an event stream goes on at another process where it ended, whichever process the events come from', async () => {
@@ -137,16 +137,16 @@ describe('two processes of one region on PostgreSQL', { skip: missing('linux', '
       }
     };
     const recorded = Promise.all([record(first), record(second)]);
-    const ids: number[] = [];
-    for (let turn = 0; ids.length < 2 * EVENTS; turn += 1)
-      ids.push(
-        ...(await follow(turn % 2 === 0 ? first : second, ids.at(-1) ?? newest, Math.min(5, 2 * EVENTS - ids.length))),
-      );
+    const places: string[] = [];
+    for (let turn = 0; places.length < 2 * EVENTS; turn += 1) {
+      const place = places.at(-1) ?? String(newest);
+      places.push(...(await follow(turn % 2 === 0 ? first : second, place, Math.min(5, 2 * EVENTS - places.length))));
+    }
     await recorded;
     const stored = await first.region.store.listEvents({ after: newest, limit: 1000 });
     assert.equal(stored.length, 2 * EVENTS);
     assert.deepEqual(
-      ids,
+      places.map((place) => Number(place.split('-')[1])),
       stored.map(({ id }) => id).sort((one, other) => one - other),
     );
   });
