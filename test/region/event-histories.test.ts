@@ -37,10 +37,16 @@ async function record({ region }: LiveRegion, words: string, count: number): Pro
   }
 }
 
-/** The messages of the stream after a place, up to the one with these words. */
-async function follow({ origin, authorization }: LiveRegion, place: string, last: string): Promise<Message[]> {
+/** The stream after a place. */
+async function open({ origin, authorization }: LiveRegion, place: string): Promise<Response> {
   const headers = { authorization, accept: 'text/event-stream', 'last-event-id': place };
-  const answer = await fetch(`${origin}${LOG}`, { headers, signal: AbortSignal.timeout(20_000) });
+  const answer = await fetch(`${origin}${LOG}`, { headers, signal: AbortSignal.timeout(60_000) });
+  assert.equal(answer.status, 200);
+  return answer;
+}
+
+/** The messages of a stream, up to the one with these words. */
+async function read(answer: Response, last: string): Promise<Message[]> {
   const messages: Message[] = [];
   let rest = '';
   for await (const piece of answer.body?.pipeThrough(new TextDecoderStream()) ?? []) {
@@ -55,6 +61,9 @@ async function follow({ origin, authorization }: LiveRegion, place: string, last
   }
   return messages;
 }
+
+const follow = async (live: LiveRegion, place: string, last: string): Promise<Message[]> =>
+  await read(await open(live, place), last);
 
 const words = (events: readonly { readonly description?: string }[]): readonly (string | undefined)[] =>
   events.map(({ description }) => description).filter((one) => /^(?:kept|lost|other)/.test(one ?? ''));
@@ -164,22 +173,26 @@ describe('PostgreSQL', { skip: missing('linux', '/usr/lib/postgresql') }, () => 
 
   test('a standby takes over that lacks the newest events: readers get a gap and every event that they do not have', async (t) => {
     const directory = mkdtempSync(join(tmpdir(), 'rackboot-histories-'));
-    t.after(() => rmSync(directory, { recursive: true }));
+    /** The last opened one first. */
+    const ends: (() => Promise<void>)[] = [async () => rmSync(directory, { recursive: true })];
+    t.after(async () => {
+      for (const end of ends) await end();
+    });
     const name = join(directory, 'database');
     const primary = await PostgresServer.start();
-    t.after(() => primary.close());
+    ends.unshift(() => primary.close());
     await primary.query('CREATE DATABASE region');
     const standby = await primary.startStandby(false);
-    t.after(() => standby.close());
+    ends.unshift(() => standby.close());
     point(name, primary);
     const store = await openPostgresRegion({ url: primary.urlOf('region', name), pool: 2 });
     const live = await startRegion({}, { store });
-    t.after(() => live.close());
+    ends.unshift(() => live.close());
     await record(live, 'kept', 3);
     await primary.cutOff(standby);
     await record(live, 'lost', 60);
     const place = (await follow(live, '0', 'lost 60')).at(-1)?.id ?? '';
-    const streamed = follow(live, place, 'other 9');
+    const streamed = read(await open(live, place), 'other 9');
     await primary.end('SIGKILL');
     point(name, standby);
     await standby.promote();
