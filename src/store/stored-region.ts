@@ -4,6 +4,7 @@ import type { MacAddress } from '../net/address.ts';
 import type { PowerLedger } from '../power/ledger.ts';
 import type { SshKeyStore } from '../power/ssh-identity.ts';
 import type { DutyStore } from '../region/records/duty-store.ts';
+import type { EventRange } from '../region/records/event-range.ts';
 import type {
   ChangeKnowledge,
   ChangeQuestion,
@@ -28,7 +29,6 @@ import type {
   EnlistmentOutcome,
   EventFilter,
   EventOf,
-  EventRange,
   MachineChange,
   MachineChangeOutcome,
   MachineFilter,

@@ -10,8 +10,9 @@
 import type { Instant, Timer } from '../../clock.ts';
 import { isStoreUnavailable } from '../../errors.ts';
 import { FairShares } from '../../net/fair-shares.ts';
+import type { EventRange } from '../records/event-range.ts';
 import type { MachineEvent } from '../records/machine-event.ts';
-import type { EventFilter, EventRange } from '../records/store.ts';
+import type { EventFilter } from '../records/store.ts';
 import type { Region } from '../region.ts';
 import { beginPiece, type PlaceHolder, userOf } from '../shares/long-work.ts';
 import { PIECE_IDS } from './event-pieces.ts';

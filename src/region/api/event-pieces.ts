@@ -1,8 +1,9 @@
 // Reads the event log in pieces of bounded work: a filter that few events pass would otherwise have the whole log read in one turn of the
 // event loop.
 
+import type { EventRange } from '../records/event-range.ts';
 import type { MachineEvent } from '../records/machine-event.ts';
-import type { EventFilter, EventRange, RegionStore } from '../records/store.ts';
+import type { EventFilter, RegionStore } from '../records/store.ts';
 
 /** Ids that one piece covers: a piece takes a millisecond or two, also if no event passes the filter. */
 export const PIECE_IDS = 4000;

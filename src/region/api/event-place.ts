@@ -1,6 +1,7 @@
 // A place in the event log, as the API names it: `<history>-<id>`, or a plain id of the log as it is.
 
-import type { EventRange, RegionStore } from '../records/store.ts';
+import type { EventRange } from '../records/event-range.ts';
+import type { RegionStore } from '../records/store.ts';
 
 export const EVENT_PLACE = /^(?:(\d{1,15})-)?(\d{1,15})$/;
 

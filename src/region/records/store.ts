@@ -16,6 +16,7 @@ import type { PowerLedger } from '../../power/ledger.ts';
 import type { SshKeyStore } from '../../power/ssh-identity.ts';
 import type { DutyStore } from './duty-store.ts';
 import type { Doubt, Happening } from './event-params.ts';
+import type { EventRange } from './event-range.ts';
 import type {
   ChangeKnowledge,
   ChangeQuestion,
@@ -243,14 +244,6 @@ export interface SettledVersion {
   readonly version: number;
   /** Names the history of the database. In another one, other changes may have the same versions: a server that took over lacked some. */
   readonly history: string;
-}
-
-/** The ids of the oldest and the newest stored event; both 0 if there are none. */
-export interface EventRange {
-  readonly oldest: number;
-  readonly newest: number;
-  /** Names the history of the log. In another one, other events may have the same ids: a restored backup lacked some. */
-  readonly history: number;
 }
 
 /** The other processes of a store. */
