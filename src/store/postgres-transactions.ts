@@ -3,17 +3,20 @@
 //   write, transact   BEGIN, lock ─ statements ─ mark, COMMIT ─ effects
 //   read              BEGIN ─ statements ─ COMMIT
 //
-// Sources: postgresql.org/docs/15/transaction-iso.html (13.2.2 repeatable read), /explicit-locking.html, /protocol-flow.html (53.2.2.1).
+// Sources: postgresql.org/docs/15/transaction-iso.html (13.2.2 repeatable read), /explicit-locking.html, /sql-lock.html,
+// /protocol-flow.html (53.2.2.1).
 //
 // 1. Isolation is REPEATABLE READ: an operation sees one state, and a row that another has changed since makes it run again. Unique keys
 //    and counters make two transactions meet whose decisions exclude each other.
 // 2. A transaction that the database asks to repeat runs again after a pause, for at most REPEATED_MS_MAX; so does one whose connection was
 //    lost before its COMMIT, or has prepared statements that no longer fit.
-// 3. If the connection is lost during COMMIT, the mark of the connection shows whether the transaction was stored, also after a crash of
+// 3. One that has run in vain for TOGETHER_MS_MAX runs alone, or many small changes would keep a large one from ever being stored. Every
+//    writing transaction shares a lock on a table, which this one takes alone. A LOCK comes before the transaction's view of the data.
+// 4. If the connection is lost during COMMIT, the mark of the connection shows whether the transaction was stored, also after a crash of
 //    the server or on the standby that takes over. Until that is known, the transaction neither runs again nor is said to have failed. It
 //    holds no connection while it asks, so that a pool whose connections are all lost at COMMIT recovers.
-// 4. Nor is it said to be stored, or runs again, while the database does not confirm its COMMIT (`postgres-confirmation.ts`).
-// 5. A transaction that changes nothing leaves no mark, so it costs the server no write to its disk.
+// 5. Nor is it said to be stored, or runs again, while the database does not confirm its COMMIT (`postgres-confirmation.ts`).
+// 6. A transaction that changes nothing leaves no mark, so it costs the server no write to its disk.
 
 import { randomInt } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -31,6 +34,8 @@ import type { Row } from './rows.ts';
 
 /** How long a transaction is run again and again, in milliseconds. Dozens of writers of one row take turns within it. */
 const REPEATED_MS_MAX = 10_000;
+/** How long of that while others run, in milliseconds. */
+const TOGETHER_MS_MAX = 1000;
 /** The longest pause before the second run, in milliseconds; each further one may be longer by as much, up to PAUSES times. */
 const PAUSE_MS_MAX = 20;
 const PAUSES = 10;
@@ -41,6 +46,8 @@ const ASKS_MAX = 30;
 const ASK_PAUSE_MS = 500;
 
 const BEGIN = 'BEGIN ISOLATION LEVEL REPEATABLE READ';
+const TOGETHER_SQL = 'LOCK TABLE rackboot IN ROW SHARE MODE';
+const ALONE_SQL = 'LOCK TABLE rackboot IN EXCLUSIVE MODE';
 
 /** A transaction on a connection. */
 class ConnectedTransaction extends OpenTransaction {
@@ -93,7 +100,7 @@ export class PostgresTransactions implements RegionDriver {
   async transact<T>(work: () => Promise<T>): Promise<T> {
     const within = this.#context.within();
     if (within !== undefined) return await this.#context.join(within, work);
-    const { result, transaction } = await this.#repeated(() => this.#once(work));
+    const { result, transaction } = await this.#repeated((isAlone) => this.#once(work, isAlone));
     await this.#context.end(transaction);
     return result;
   }
@@ -108,18 +115,19 @@ export class PostgresTransactions implements RegionDriver {
   }
 
   /** Runs a transaction, again if it may be. @throws RackError `store-unavailable`, `text-unstorable` */
-  async #repeated<T>(work: () => Promise<T>): Promise<T> {
-    const until = systemClock.now() + REPEATED_MS_MAX;
+  async #repeated<T>(work: (isAlone: boolean) => Promise<T>): Promise<T> {
+    const begunAt = systemClock.now();
+    const passedMs = (): number => systemClock.now() - begunAt;
     let losses = 0;
     for (let tries = 1; ; tries += 1) {
       try {
-        return await this.#context.exit(work);
+        return await this.#context.exit(() => work(passedMs() > TOGETHER_MS_MAX));
       } catch (error) {
         if (isLost(error)) losses += 1;
         const mayRepeat = error instanceof NotStored || isRepeatable(error) || isLost(error);
         // The lock may be that of a transaction whose COMMIT waits.
         if (isLockTimeout(error) && (await this.#confirmation.isMissing())) this.#confirmation.check();
-        if (!mayRepeat || losses > LOSSES_MAX || systemClock.now() > until) {
+        if (!mayRepeat || losses > LOSSES_MAX || passedMs() > REPEATED_MS_MAX) {
           throw explainWhileRunning(error instanceof NotStored ? error.cause : error);
         }
       }
@@ -142,11 +150,11 @@ export class PostgresTransactions implements RegionDriver {
     });
   }
 
-  async #once<T>(work: () => Promise<T>): Promise<Run<T>> {
+  async #once<T>(work: () => Promise<T>, isAlone: boolean): Promise<Run<T>> {
     const atCommit: { run?: Run<T>; mark?: CommitMark } = {};
     try {
       return await this.#connections.use(async (connection) => {
-        const run = await this.#run(connection, work);
+        const run = await this.#run(connection, work, isAlone);
         if (!run.transaction.hasWritten) {
           await this.#confirmation.of(connection.client.query('COMMIT'));
           return run;
@@ -169,10 +177,10 @@ export class PostgresTransactions implements RegionDriver {
   }
 
   /** Runs a transaction up to its COMMIT. */
-  async #run<T>(connection: StoreConnection, work: () => Promise<T>): Promise<Run<T>> {
+  async #run<T>(connection: StoreConnection, work: () => Promise<T>, isAlone: boolean): Promise<Run<T>> {
     const transaction = new ConnectedTransaction(connection, this.#horizon);
     try {
-      await connection.client.query(`${BEGIN}; ${LOCK_SQL}`);
+      await connection.client.query(`${BEGIN}; ${isAlone ? ALONE_SQL : TOGETHER_SQL}; ${LOCK_SQL}`);
       const result = await this.#context.run(transaction, work);
       if (transaction.failure !== undefined) throw transaction.failure.error;
       return { result, transaction };

@@ -70,6 +70,29 @@ describe('transactions in PostgreSQL', { skip: missing('linux', '/usr/lib/postgr
       assert.equal((await first.listEvents({ limit: 100 })).length, 40);
     }));
 
+  test('a change of many machines happens while other processes change single ones without a pause', () =>
+    withProcesses(2, async ([one, other]) => {
+      assert.ok(one !== undefined && other !== undefined);
+      const ids = countTo(400).map((index) => `m${index}`);
+      await one.transact(async () => {
+        for (const id of ids) await create(one, id);
+      });
+      const describe = (description: string) => () =>
+        ({ kind: 'change', events: [EVENT], fields: { description } }) as const;
+      let isOver = false;
+      const writers = countTo(6).map(async (writer) => {
+        for (let count = 0; !isOver; count += 1)
+          await other.changeMachine(ids[(writer * 67 + count * 7) % ids.length] ?? '', 1, describe('one'));
+      });
+      try {
+        const outcomes = await one.changeMachines(ids, 1, describe('all'));
+        assert.deepEqual(new Set(outcomes.map(({ kind }) => kind)), new Set(['changed']));
+      } finally {
+        isOver = true;
+        await Promise.all(writers);
+      }
+    }));
+
   test('two processes that enlist one machine by two of its interfaces at the same time make one machine', () =>
     withProcesses(2, async (stores) => {
       for (const round of countTo(10)) {
