@@ -16,12 +16,15 @@ import { encodeCpio } from '../../src/images/cpio.ts';
 import { findPartitionTable, recogniseFormat } from '../../src/images/disk-image.ts';
 import { decodeElfNeeds, findElfSection } from '../../src/images/elf.ts';
 import { decodeModuleInfo } from '../../src/images/kernel-module.ts';
+import { decodeQcow2Header } from '../../src/images/qcow2/header.ts';
+import { decodeL1Table, decodeL2Table } from '../../src/images/qcow2/mapping.ts';
 import { ByteReader } from '../../src/net/byte-reader.ts';
 import { splitNetlink } from '../../src/net/netlink.ts';
 import { parseBody } from '../../src/region/api/form-body.ts';
 import { decodeSmbios } from '../../src/region/records/smbios.ts';
 import { decodeLeases } from '../../src/store/lease-record.ts';
 import { LINKS, packet, pcap, pcapng } from '../capture/frames.ts';
+import { CLUSTER, L1_AT, L2_AT, makeQcow2 } from '../images/qcow2-maker.ts';
 import { makeElf, makeModule, makeProgram } from '../images/synthetic.ts';
 import { decodeCpioPaths } from '../support/cpio-paths.ts';
 import type { OpenFunction } from '../support/typed-source.ts';
@@ -100,12 +103,29 @@ const DISKS = [
   latin1('QFI\xfb'),
 ];
 
+const QCOW2 = makeQcow2();
+const QCOW2_HEADER = decodeQcow2Header(QCOW2, QCOW2.length);
+assert.ok(QCOW2_HEADER.ok);
+const { value: qcow2 } = QCOW2_HEADER;
+/** The reader hands on whole entries. */
+const wholeEntries = (bytes: Uint8Array): Uint8Array => bytes.subarray(0, bytes.length - (bytes.length % 8));
+const decodeL2 = (bytes: Uint8Array): readonly unknown[] => {
+  const table = wholeEntries(bytes);
+  return [...decodeL2Table(table, L2_AT, (table.length / 8) * CLUSTER, qcow2, QCOW2.length)];
+};
+
 /** Rows for a reader of src that takes pieces, which test/support calls once. */
 export const READERS_IN_ONE_CALL = new Set(['decodeCpioPaths']);
 
 /** By name. */
 export const DECODERS: Readonly<Record<string, Tried>> = {
   ...BORROWING_DECODERS,
+  decodeQcow2Header: { decode: (bytes) => decodeQcow2Header(bytes, QCOW2.length), samples: [QCOW2.subarray(0, 512)] },
+  decodeL1Table: {
+    decode: (bytes) => [...decodeL1Table(wholeEntries(bytes), L1_AT, qcow2)],
+    samples: [QCOW2.subarray(L1_AT, L1_AT + 64)],
+  },
+  decodeL2Table: { decode: decodeL2, samples: [QCOW2.subarray(L2_AT, L2_AT + 64)] },
   splitNetlink: { decode: splitNetlink, samples: capturesOf('netlink-') },
   readRelayInformation: {
     decode: readRelayInformation,
