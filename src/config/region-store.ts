@@ -3,7 +3,7 @@
 
 import { z } from 'zod';
 import { RackError } from '../errors.ts';
-import { valueAt } from '../machines/settings.ts';
+import { type Settings, valueAt } from '../machines/settings.ts';
 import { formatProblems, readConfigFile, readConfigText } from './config-file.ts';
 import { faultText, OWN_WORDS } from './fault-words.ts';
 import { stateDirOf } from './state-dir.ts';
@@ -106,12 +106,14 @@ export interface StorePlace {
 
 /**
  * The place of the region's data by a configuration file of a rack or of a region. The rest of the file may be invalid.
- * @throws RackError `config-unreadable`, `config-invalid` if the file is not YAML, or names a store that cannot be used
+ * @throws RackError `config-unreadable`, `config-invalid` if the file is not YAML, or names a store that cannot be used; `bad-argument` for
+ * a rack whose region is elsewhere: a region.db of its own would be an old one that nobody reads
  */
 export function loadStorePlace(path: string): StorePlace {
   const read = readConfigFile(readConfigText(path));
   if (!read.ok) throw new RackError('config-invalid', formatProblems(path, read.problems));
   const { values, lineOf } = read.file;
+  if (valueAt(values, 'region.mode') === 'remote') throw new RackError('bad-argument', elsewhereText(values));
   const stateDir = stateDirOf(values);
   const written = valueAt(values, 'region.store');
   if (written === undefined) return { stateDir, store: { kind: 'sqlite' } };
@@ -121,6 +123,15 @@ export function loadStorePlace(path: string): StorePlace {
   };
   const store = parseStore(written, (problem, key) => refuse(key, problem));
   return { stateDir, store };
+}
+
+function elsewhereText(values: Settings): string {
+  const urls = [valueAt(values, 'region.url') ?? []].flat().filter((url) => typeof url === 'string');
+  const where = urls.length === 0 ? 'elsewhere' : `at ${urls.join(', ')}`;
+  return (
+    `the region of this rack is ${where}: run the command on the region's host. If the region runs there without a rack, ` +
+    `its file is /etc/rackboot/region.yaml, which --config names`
+  );
 }
 
 /** Resolves a written `region.store`. @param refuse makes the error for a problem at a key @throws that error */

@@ -7,7 +7,7 @@ import { accessSync, constants, existsSync, renameSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync, type SQLOutputValue } from 'node:sqlite';
 import { errorText, osErrorCode, RackError } from '../errors.ts';
-import { ownUserName } from '../files/ownership.ts';
+import { isOfPerson, isOwnershipError, ownUserName } from '../files/ownership.ts';
 import { fileFault } from '../files/read-fault.ts';
 import { checkRegularFile } from '../files/regular-file.ts';
 import { openDatabaseFile, sqliteCode } from './database-file.ts';
@@ -18,6 +18,7 @@ import { REGION_DATABASE } from './region-schema.ts';
 const SQLITE_CONSTRAINT = 19;
 /** Added to the name of an unfinished target. */
 const UNFINISHED = '.unfinished';
+const OWN_DIRECTORY = "a directory of that user, such as the region's own";
 
 class SqliteEnd {
   readonly name: string;
@@ -68,12 +69,11 @@ const exact = (value: SQLOutputValue): CopiedRow[number] =>
 /** Reads a file as it is at this moment. @throws RackError `not-found`, `store-broken`, `store-newer` */
 export class SqliteSource extends SqliteEnd implements CopySource {
   static open(path: string): SqliteSource {
-    if (!existsSync(path)) throw new RackError('not-found', `there is no ${path}`);
     let database: DatabaseSync | undefined;
     try {
+      checkReadable(path);
       // Opening a pipe, for example, would wait forever.
       checkRegularFile(path);
-      checkReadable(path);
       database = new DatabaseSync(path, { readOnly: true });
       const mark = Number(database.prepare('PRAGMA application_id').get()?.application_id);
       const version = Number(database.prepare('PRAGMA user_version').get()?.user_version);
@@ -174,7 +174,8 @@ function checkReadable(path: string): void {
   try {
     accessSync(path, constants.R_OK);
   } catch (error) {
-    throw fileFault(path, error);
+    if (!isOwnershipError(error) || isOfPerson()) throw fileFault(path, error);
+    throw forbidden('read', path, `copy it into ${OWN_DIRECTORY}`, error);
   }
 }
 
@@ -183,7 +184,11 @@ function checkWritable(directory: string): void {
   try {
     accessSync(directory, constants.W_OK);
   } catch (error) {
-    const text = `${ownUserName()}, who runs the region, cannot write into ${directory} (${osErrorCode(error)}): name a file in a directory of that user, such as the region's own`;
-    throw new RackError('permission-denied', text, { cause: error });
+    throw forbidden('write into', directory, `name a file in ${OWN_DIRECTORY}`, error);
   }
+}
+
+function forbidden(what: string, path: string, remedy: string, cause: unknown): RackError {
+  const text = `${ownUserName()}, who runs the region, cannot ${what} ${path} (${osErrorCode(cause)}): ${remedy}`;
+  return new RackError('permission-denied', text, { cause });
 }

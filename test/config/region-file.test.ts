@@ -231,3 +231,23 @@ test('commands find the store of a file, whatever the rest of the file says', ()
     rmSync(directory, { recursive: true });
   }
 });
+
+test('a rack whose region is elsewhere has no store of its own: the refusal names the region, and the file there', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'rackboot-store-elsewhere-'));
+  const file = join(directory, 'rackboot.yaml');
+  try {
+    for (const [url, where] of [
+      [
+        '"http://one:5240/MAAS"',
+        /^the region of this rack is at http:\/\/one:5240\/MAAS: run the command on .* --config /,
+      ],
+      ['["http://one:5240/MAAS", "http://two:5240/MAAS"]', /at http:\/\/one:5240\/MAAS, http:\/\/two:5240\/MAAS: run/],
+      ['5', /is elsewhere: run/],
+    ] as const) {
+      writeFileSync(file, `name: rack\nregion: { mode: remote, url: ${url} }\n`);
+      assert.throws(() => loadStorePlace(file), { code: 'bad-argument', message: where });
+    }
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+});

@@ -49,8 +49,7 @@ export function refuseTaken(username: string, names: readonly string[]): void {
 export async function createAdministrator(flags: AdministratorFlags): Promise<number> {
   const place = loadStorePlace(flags.config);
   const { username, email } = flags;
-  // Read before this process switches users: perhaps only root may read the file.
-  const given = flags.password ?? (flags.passwordFile === undefined ? undefined : await readPassword(flags));
+  const given = flags.password ?? (await givenPassword(flags));
   // Before a person types a password: the name may be taken.
   if (given === undefined && hasStore(place)) {
     await withStore(place, async (store) => {
@@ -76,13 +75,14 @@ export async function resetPassword(flags: PasswordFlags & { readonly config: st
   const place = loadStorePlace(flags.config);
   const { username } = flags;
   checkHasAccounts(place, username);
+  const given = await givenPassword(flags);
   await withStore(place, async (store) => {
     if ((await store.findUser(username)) === undefined)
       throw new RackError(
         'not-found',
         `there is no user ${username}: ${await didYouMeanUser(store, username)}\`rackboot users list\` shows all`,
       );
-    await changePassword(store, systemClock, username, await readPassword(flags));
+    await changePassword(store, systemClock, username, given ?? (await readPassword(flags)));
   });
   print(`${username} has a new password; all browsers of the account are signed out.`);
   return 0;
@@ -179,6 +179,10 @@ export async function askPassword(
   }
   throw new RackError('bad-argument', 'no usable password; nothing was changed');
 }
+
+/** The password of a named file, read before this process switches users: perhaps only root may read it; undefined: no file is named. */
+const givenPassword = async (flags: PasswordFlags): Promise<string | undefined> =>
+  flags.passwordFile === undefined ? undefined : await readPassword(flags);
 
 /** Reads a password without showing it: the first line of a file. @throws RackError as `fileFault`, `bad-argument`, `cancelled` */
 export async function readPassword(flags: PasswordFlags): Promise<string> {

@@ -29,11 +29,13 @@ type Lend<End> = (work: (end: End) => Promise<CopiedTables>) => Promise<CopiedTa
 export async function copyStores(from: string, to: string, options: DatabaseOptions, json: boolean): Promise<number> {
   const [source, target] = [placeOf(from, '--from', options), placeOf(to, '--to', options)];
   await loadPostgres(source, target);
+  // Before this process switches users: perhaps only root may read the files that the options name.
+  const one = inOptions(() => sourceAt(source, true), '--from');
+  const other = inOptions(() => targetAt(target), '--to');
   // Write into a state directory as its owner, so that the service there can open the files.
   for (const { stateDir, store } of [source, target]) if (store.kind === 'sqlite') becomeOwnerOf(stateDir);
   const release = holdStates(source, target);
   try {
-    const [one, other] = [inOptions(sourceAt(source, true), '--from'), inOptions(targetAt(target), '--to')];
     return await copy(readable(one, refuse), other, json);
   } finally {
     release();
@@ -44,23 +46,25 @@ export async function copyStores(from: string, to: string, options: DatabaseOpti
 export async function backUp(config: string, file: string, json: boolean): Promise<number> {
   const place = loadStorePlace(config);
   await loadPostgres(place);
+  const source = sourceAt(place, false);
   becomeOwnerOf(place.stateDir);
   // A backup of the other rows is better than none.
   const warn = (fault: string): void =>
     void printAside(`${fault}. This backup has the row, too, so \`region restore\` will refuse it.\n`);
-  return await copy(readable(sourceAt(place, false), warn), (work) => intoFile(file, work), json);
+  return await copy(readable(source, warn), (work) => intoFile(file, work), json);
 }
 
 /** Fills the empty store of a configuration file from a backup. @returns 0 */
 export async function restore(config: string, file: string, json: boolean): Promise<number> {
   const place = loadStorePlace(config);
   await loadPostgres(place);
+  const target = targetAt(place);
   becomeOwnerOf(place.stateDir);
   const release = holdStates(place);
   try {
     return await copy(
       readable((work) => fromFile(file, work), refuse),
-      targetAt(place),
+      target,
       json,
     );
   } finally {
@@ -101,17 +105,22 @@ const optionNames = (text: string, option: string): string =>
     .replaceAll('region.store.', '')
     .replace(/(?<=^| )(password|ca)_file/g, '--$1-file');
 
-/** The same end, with errors that name options. */
-const inOptions =
-  <End>(lend: Lend<End>, option: string): Lend<End> =>
-  async (work) => {
-    try {
-      return await lend(work);
-    } catch (error) {
-      if (!(error instanceof RackError)) throw error;
-      throw new RackError(error.code, optionNames(error.message, option), { cause: error });
-    }
-  };
+/** An end, with errors that name options. */
+function inOptions<End>(place: () => Lend<End>, option: string): Lend<End> {
+  const renamed = (error: unknown): unknown =>
+    error instanceof RackError
+      ? new RackError(error.code, optionNames(error.message, option), { cause: error })
+      : error;
+  try {
+    const lend = place();
+    return (work) =>
+      lend(work).catch((error: unknown) => {
+        throw renamed(error);
+      });
+  } catch (error) {
+    throw renamed(error);
+  }
+}
 
 /** Loads the driver now: the owner of the data may not be able to read its files. */
 async function loadPostgres(...places: readonly StorePlace[]): Promise<void> {
@@ -126,20 +135,23 @@ function holdStates(...places: readonly StorePlace[]): () => void {
   };
 }
 
-/** @param isStopped true to refuse a source on which a region runs */
+/** Reads the files that the place names. @param isStopped true to refuse a source on which a region runs */
 function sourceAt({ stateDir, store }: StorePlace, isStopped: boolean): Lend<CopySource> {
   if (store.kind === 'sqlite') return (work) => fromFile(join(stateDir, REGION_FILE), work);
+  const place = postgresPlace(store);
   return async (work) => {
     const { fromPostgres } = await import('../../store/copy-postgres.ts');
-    return await fromPostgres(postgresPlace(store), isStopped, work);
+    return await fromPostgres(place, isStopped, work);
   };
 }
 
+/** Reads the files that the place names. */
 function targetAt({ stateDir, store }: StorePlace): Lend<CopyTarget> {
   if (store.kind === 'sqlite') return (work) => intoFile(join(stateDir, REGION_FILE), work);
+  const place = postgresPlace(store);
   return async (work) => {
     const { toPostgres } = await import('../../store/copy-postgres.ts');
-    return await toPostgres(postgresPlace(store), work);
+    return await toPostgres(place, work);
   };
 }
 

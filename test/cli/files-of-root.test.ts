@@ -1,0 +1,67 @@
+// Files that only root may read, named in commands that work as the owner of the state directory.
+
+import assert from 'node:assert/strict';
+import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { openRegionStore } from '../../src/store/region-sqlite.ts';
+import { NOBODY } from '../support/another-user.ts';
+import { missing } from '../support/needs.ts';
+import { runRackboot } from '../support/running-rack.ts';
+
+describe('files that only root may read', { skip: missing('root'), timeout: 120_000 }, () => {
+  const place = mkdtempSync(join(tmpdir(), 'rackboot-of-root-'));
+  const [home, stateDir, config] = [join(place, 'home'), join(place, 'state'), join(place, 'rackboot.yaml')];
+  /** As root, from a checkout that the owner of the state can read. */
+  const run = async (...args: readonly string[]) => {
+    const { code, output, complaints } = await runRackboot(args, { as: ['env'], cwd: home });
+    return { code, text: [...output, ...complaints].join('\n') };
+  };
+
+  before(() => {
+    chmodSync(place, 0o755);
+    mkdirSync(home, { mode: 0o700 });
+    mkdirSync(stateDir, { mode: 0o700 });
+    chownSync(stateDir, NOBODY, NOBODY);
+    writeFileSync(config, `name: rack\nstate_dir: ${stateDir}\nregion: { mode: embedded }\n`);
+    writeFileSync(join(home, 'password'), 'correct horse battery\n', { mode: 0o600 });
+  });
+  after(() => rmSync(place, { recursive: true }));
+
+  test('a password is read before the command switches users', async () => {
+    for (const words of [
+      ['createadmin', '--username', 'ann'],
+      ['password', 'ann'],
+    ]) {
+      const { code, text } = await run(...words, '--password-file', 'password', '--config', config);
+      assert.equal(code, 0, text);
+    }
+  });
+
+  test("a copy reads the database's password and certificates before it switches users", async () => {
+    const database = 'postgresql://rackboot@127.0.0.1:9/rackboot';
+    for (const option of ['--password-file', '--ca-file']) {
+      const files = [option, join(home, 'password')];
+      const { text } = await run('region', 'copy', '--from', `sqlite:${stateDir}`, '--to', database, ...files);
+      assert.doesNotMatch(text, /may not read/);
+    }
+  });
+
+  test('restore says that the owner of the state cannot read the backup, and what to do', async () => {
+    await openRegionStore({ stateDir: home }).close();
+    const state = join(place, 'empty');
+    mkdirSync(state);
+    chownSync(state, NOBODY, NOBODY);
+    const file = join(place, 'region.yaml');
+    writeFileSync(file, `name: hall\nstate_dir: ${state}\nregion: { store: { kind: sqlite } }\n`);
+    const backup = join(home, 'region.db');
+    const { code, text } = await run('region', 'restore', backup, '--config', file);
+    assert.equal(code, 1);
+    assert.match(text, /^rackboot: \S+, who runs the region, cannot read \S+region\.db \(EACCES\): copy it into a /);
+    assert.ok(text.includes(backup), text);
+    assert.equal(existsSync(join(state, 'region.db')), false);
+    const gone = await run('region', 'restore', join(place, 'gone'), '--config', file);
+    assert.match(gone.text, /^rackboot: there is no file \S+gone; /);
+  });
+});
