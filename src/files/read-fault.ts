@@ -95,7 +95,7 @@ function deniedText(path: string): string {
       : isOfPerson()
         ? `run this with sudo, or name a file that ${ownUserName()} may read`
         : owner === undefined
-          ? `let ${ownUserName()} enter the directories above it: mode 755, or 750 and a group of that user`
+          ? `copy it into a directory of that user, or let ${ownUserName()} enter the directories above it: mode 755, or 750 and a group of that user`
           : `let ${ownUserName()} read it: mode 644, or for a secret 640 and a group of that user`;
   return `${ownUserName()} may not read ${path}${whose}; ${remedy}`;
 }

@@ -7,7 +7,7 @@ import { accessSync, constants, existsSync, renameSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync, type SQLOutputValue } from 'node:sqlite';
 import { errorText, osErrorCode, RackError } from '../errors.ts';
-import { isOfPerson, isOwnershipError, ownUserName } from '../files/ownership.ts';
+import { ownUserName } from '../files/ownership.ts';
 import { fileFault } from '../files/read-fault.ts';
 import { checkRegularFile } from '../files/regular-file.ts';
 import { openDatabaseFile, sqliteCode } from './database-file.ts';
@@ -18,7 +18,6 @@ import { REGION_DATABASE } from './region-schema.ts';
 const SQLITE_CONSTRAINT = 19;
 /** Added to the name of an unfinished target. */
 const UNFINISHED = '.unfinished';
-const OWN_DIRECTORY = "a directory of that user, such as the region's own";
 
 class SqliteEnd {
   readonly name: string;
@@ -174,8 +173,7 @@ function checkReadable(path: string): void {
   try {
     accessSync(path, constants.R_OK);
   } catch (error) {
-    if (!isOwnershipError(error) || isOfPerson()) throw fileFault(path, error);
-    throw forbidden('read', path, `copy it into ${OWN_DIRECTORY}`, error);
+    throw fileFault(path, error);
   }
 }
 
@@ -184,11 +182,7 @@ function checkWritable(directory: string): void {
   try {
     accessSync(directory, constants.W_OK);
   } catch (error) {
-    throw forbidden('write into', directory, `name a file in ${OWN_DIRECTORY}`, error);
+    const text = `${ownUserName()}, who runs the region, cannot write into ${directory} (${osErrorCode(error)}): name a file in a directory of that user, such as the region's own`;
+    throw new RackError('permission-denied', text, { cause: error });
   }
-}
-
-function forbidden(what: string, path: string, remedy: string, cause: unknown): RackError {
-  const text = `${ownUserName()}, who runs the region, cannot ${what} ${path} (${osErrorCode(cause)}): ${remedy}`;
-  return new RackError('permission-denied', text, { cause });
 }

@@ -1,5 +1,8 @@
 // Common to all pages: the document's frame with the navigation bar, table cells, and the pages for errors and signing in.
 
+import { LOOPBACK, networkContains } from '../../net/address.ts';
+import type { RegionConfig } from '../config.ts';
+import { quoteShell } from '../preseed/quoting.ts';
 import { type Html, html, nothing, type Part, verbatim } from '../words/html.ts';
 import { words } from '../words/text.ts';
 import { assetPath, PAGE_SCRIPT, PAGE_STYLE } from './assets.ts';
@@ -143,8 +146,27 @@ export function renderRefused(view: Frame, text: string, back?: string): Html {
 const MISMATCH = html`<div class="alert red" role="alert">${words.signIn.mismatch}</div>`;
 const FOCUS = html` autofocus`;
 
+/** The file of a rack whose commands need no `--config`. */
+const DEFAULT_FILE = '/etc/rackboot/rackboot.yaml';
+/** Listening addresses that a browser on the region's host reaches by 127.0.0.1. */
+const LOCAL_HOSTS: ReadonlySet<string> = new Set(['127.0.0.1', '0.0.0.0']);
+
+/** How a person without an account gets one, and where a browser on the region's host needs none. */
+function accountHelp({ ownRack, ownFile, listen, proxies = [] }: SignInConfig): Html {
+  const file = ownRack?.file ?? ownFile?.file ?? DEFAULT_FILE;
+  const word = quoteShell(file);
+  const option = file === DEFAULT_FILE || !word.ok ? '' : ` --config ${word.text}`;
+  const isTrusted = !proxies.some((network) => networkContains(network, LOOPBACK));
+  const local = isTrusted ? listen.find(({ host }) => LOCAL_HOSTS.has(host)) : undefined;
+  const url = local === undefined ? undefined : `http://127.0.0.1:${local.port}/MAAS/`;
+  return words.signIn.noAccount(ownFile !== undefined, option, url);
+}
+
+/** The configuration that the sign-in page shows. */
+type SignInConfig = Pick<RegionConfig, 'ownRack' | 'ownFile' | 'listen' | 'proxies'>;
+
 /** The sign-in page. @param to the page to open afterwards @param username the user name of a failed attempt; `undefined` before the first */
-export function renderSignIn(to: string, username?: string): Html {
+export function renderSignIn(config: SignInConfig, to: string, username?: string): Html {
   const alert = username === undefined ? nothing : MISMATCH;
   const [first, second] = username === undefined || username === '' ? [FOCUS, nothing] : [nothing, FOCUS];
   return documentOf(
@@ -155,6 +177,6 @@ export function renderSignIn(to: string, username?: string): Html {
       autocomplete="username" autocapitalize="off" spellcheck="false" required${first}></div><div class="field"><label for="password">${words.signIn.password}</label>
       <input id="password" name="password" type="password" autocomplete="current-password" required${second}></div>
       <div class="buttons"><button class="button primary">${words.frame.signIn}</button></div></form>
-      <p class="small">${words.signIn.noAccount}</p></div></main>`,
+      <p class="small">${accountHelp(config)}</p></div></main>`,
   );
 }

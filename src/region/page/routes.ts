@@ -61,7 +61,7 @@ export function addPageRoutes(app: FastifyInstance, listener: PageListener): voi
   app.get(LOGIN, async (request, reply) => {
     if ((await listener.peerOf(request)).isByRack) return listener.send(reply, byRack(listener.region));
     const to = safeTarget(queryOf(request.raw.url).get('to')?.at(-1) ?? '');
-    return sendPage(begin(reply), renderSignIn(to));
+    return sendPage(begin(reply), renderSignIn(listener.region.config(), to));
   });
   app.post(LOGIN, (request, reply) => signIn(listener, request, reply));
   app.post('/MAAS/logout/', (request, reply) => signOut(listener, request, reply));
@@ -213,7 +213,7 @@ async function requireSignIn(
     .code(REFUSALS['not-authenticated'])
     .header('WWW-Authenticate', 'Basic realm="Rackboot", charset="UTF-8"')
     .header('X-Rackboot-Refusal', 'not-authenticated');
-  return sendPage(reply, renderSignIn('/MAAS/'));
+  return sendPage(reply, renderSignIn(listener.region.config(), '/MAAS/'));
 }
 
 function refused(
@@ -286,7 +286,7 @@ async function signIn(listener: PageListener, request: FastifyRequest, reply: Fa
   if (user === 'wrong') {
     listener.count('not-authenticated');
     reply.code(REFUSALS['not-allowed']).header('X-Rackboot-Refusal', 'not-authenticated');
-    return sendPage(reply, renderSignIn(to, value('username')));
+    return sendPage(reply, renderSignIn(listener.region.config(), to, value('username')));
   }
   // The old token must not lead to the new session.
   const old = await sessionOf(listener, request);

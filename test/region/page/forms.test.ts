@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { ipv4 } from '../../../src/net/address.ts';
 import { PASSWORD_MIN } from '../../../src/region/accounts/accounts.ts';
 import { type FieldWords, refuseFields } from '../../../src/region/api/answer.ts';
 import { CHOICES_SHOWN_MAX, choiceField, newPasswordFields } from '../../../src/region/page/forms.ts';
@@ -154,12 +155,46 @@ test('an error at a field is a sentence, and a command at its end can be copied'
 });
 
 test('after a wrong password the user name is kept as text, and the password field has the focus', () => {
-  const first = `${renderSignIn('/MAAS/')}`;
+  const first = `${renderSignIn({ listen: [] }, '/MAAS/')}`;
   assert.match(first, /id="username"[^>]* autofocus/);
-  const again = `${renderSignIn('/MAAS/', `ann${ATTACK}`)}`;
+  const again = `${renderSignIn({ listen: [] }, '/MAAS/', `ann${ATTACK}`)}`;
   assert.match(again, /role="alert">Wrong user name or password\./);
   assert.match(again, /id="username"[^>]* value="ann&lt;img/);
   assert.match(again, /id="password"[^>]* autofocus/);
+});
+
+test('the sign-in page names the command that makes an account, and the address that needs none if there is one', () => {
+  const ownRack = { uuid: 'u', name: 'rack', file: '/etc/rackboot/rackboot.yaml', values: {} };
+  const ownFile = { file: '/etc/rackboot/my region.yaml', values: {} };
+  const at = (host: string) => ({ host, port: 5241 });
+  const LOCAL = 'A browser there shows the machines without an account at http://127.0.0.1:5241/MAAS/.';
+  const everyLoopback = { address: ipv4(0x7f_00_00_00), prefix: 8 };
+  for (const [config, text] of [
+    [
+      { ownRack, listen: [at('10.0.0.1'), at('127.0.0.1')] },
+      `On the rack, sudo rackboot createadmin --username NAME creates one. ${LOCAL}`,
+    ],
+    [
+      { ownFile, listen: [at('0.0.0.0')] },
+      `On the region's host, sudo rackboot createadmin --username NAME --config '/etc/rackboot/my region.yaml' creates one. ${LOCAL}`,
+    ],
+    [
+      { ownRack: { ...ownRack, file: '/tmp/lab.yaml' }, listen: [at('10.0.0.1')] },
+      'On the rack, sudo rackboot createadmin --username NAME --config /tmp/lab.yaml creates one.',
+    ],
+    [
+      { ownRack, listen: [at('127.0.0.1')], proxies: [everyLoopback] },
+      'On the rack, sudo rackboot createadmin --username NAME creates one.',
+    ],
+  ] as const) {
+    const [, help = ''] = /<p class="small">(.*?)<\/p>/s.exec(`${renderSignIn(config, '/MAAS/')}`) ?? [];
+    const shown = help
+      .replace(/<[^>]*>/g, '')
+      .replaceAll('&#39;', "'")
+      .replace(/\s+/g, ' ')
+      .trim();
+    assert.equal(shown, `No account yet? ${text}`);
+  }
 });
 
 test('a choice with a text too long for a phone becomes radio buttons, one with many options stays a list', () =>

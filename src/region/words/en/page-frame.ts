@@ -1,6 +1,6 @@
 // The words that all pages share: the frame with the navigation bar, signing in, errors, forms, and values such as ages.
 
-import { html } from '../html.ts';
+import { type Html, html } from '../html.ts';
 import { eventTypeName, stateName } from './names.ts';
 
 /** The frame of a page, signing in, and the pages of errors. */
@@ -42,8 +42,13 @@ export const SIGN_IN = {
   mismatch: 'Wrong user name or password.',
   username: 'User name',
   password: 'Password',
-  noAccount: html`No account yet? On the rack, <code>sudo rackboot createadmin</code> creates one. A browser on the rack shows the machines
-    without an account at <code>http://127.0.0.1:5240/MAAS/</code>.`,
+  /** @param config the option that names the region's file, after a space @param local the address that needs no account; undefined: none */
+  noAccount: (isApart: boolean, config: string, local: string | undefined): Html => {
+    const first = html`No account yet? On the ${isApart ? "region's host" : 'rack'}, <code>sudo rackboot createadmin --username NAME${config}</code> creates one.`;
+    return local === undefined
+      ? first
+      : html`${first} A browser there shows the machines without an account at <code>${local}</code>.`;
+  },
 };
 
 /** The words that several forms share. */
