@@ -60,7 +60,7 @@ export function leftOutNote(stateDir: string): string | undefined {
  * @throws RackError as `loadFitting`, `bad-argument` for the file of a region apart from its racks
  */
 export function loadMerged(file: string): UsableConfig {
-  refuseRegionFile(file);
+  refuseRegionFile(file, 'run this command on the host of a rack');
   const { usable, refused } = loadFitting(file, cachedSettings);
   if (refused !== undefined) {
     printError(`${refused}\nThe settings of the region's store are ignored; rackboot config show lists them.`);
@@ -91,17 +91,19 @@ export async function findConfig(
     return await askConfig(file);
   } catch (error) {
     if (!(error instanceof RackError) || !instead.includes(error.code)) throw error;
-    refuseRegionFile(file);
+    refuseRegionFile(
+      file,
+      'start it first for a command about the region, and run one about a rack on the host of that rack',
+    );
     const { usable, refused } = loadFitting(file, cachedSettings);
     return { ...usable, path: file, uuid: undefined, refused };
   }
 }
 
 /** @throws RackError `bad-argument` for the file of a region apart from its racks */
-function refuseRegionFile(file: string): void {
-  if (!isRegionFile(file)) return;
-  const text = `${file} is the file of a region without a rack: start it first for a command about the region, and run one about a rack on the host of that rack`;
-  throw new RackError('bad-argument', text);
+function refuseRegionFile(file: string, remedy: string): void {
+  if (isRegionFile(file))
+    throw new RackError('bad-argument', `${file} is the file of a region without a rack: ${remedy}`);
 }
 
 function settingsOf(value: unknown): Settings {

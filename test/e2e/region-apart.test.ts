@@ -166,7 +166,18 @@ describe('a region apart from its racks', { skip: missing('linux'), timeout: 240
       const { code, complaints } = await run(...command);
       assert.notEqual(code, 0, command.join(' '));
       assert.match(complaints.join('\n'), /region without a rack: .*on the host of (?:a|that) rack/, command.join(' '));
+      assert.doesNotMatch(complaints.join('\n'), /start it first/);
     }
+  });
+
+  test('the systems to deploy are those that the racks report', async () => {
+    const { code, output, complaints } = await run('images', 'list');
+    assert.deepEqual([code, complaints], [0, []]);
+    assert.match(output.join('\n'), /^No rack has reported a disk image: .* on the host of a rack makes one\.$/);
+    const listed: unknown = JSON.parse((await run('images', 'list', '--json')).output.join('\n'));
+    assert.deepEqual(listed, { images: [], problems: [], notes: [] });
+    const bare = await run('machines', 'deploy', 'calm-ibis');
+    assert.match(bare.complaints.join('\n'), /<system> is missing; `.* images list --config \S+` shows the systems/);
   });
 
   test('no second process gets its state directory', async () => {

@@ -109,8 +109,14 @@ function storeCommands<T>(command: Argv<T>, { config, json }: SharedOptions, fin
       },
     )
     .command(['list', '$0'], 'List the disk images for deployment', { config, tree, json }, async (argv) => {
-      const { listDiskImages } = await import('./disk-images.ts');
-      finish(listDiskImages(argv));
+      const { isRegionFile } = await import('../../config/region-store.ts');
+      if (argv.tree === undefined && isRegionFile(argv.config)) {
+        const { listRackImages } = await import('./rack-images.ts');
+        finish(await listRackImages(argv.config, argv.json));
+      } else {
+        const { listDiskImages } = await import('./disk-images.ts');
+        finish(listDiskImages(argv));
+      }
     })
     .command(
       'remove <image>',
