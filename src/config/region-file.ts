@@ -86,7 +86,7 @@ function ofRacks(path: ProblemPath, key: string): string | undefined {
   const known = OTHERWISE.get([...path, key].join('.'));
   if (known !== undefined) return known;
   return keysAt(writtenConfigSchema, path).includes(key)
-    ? 'belongs in the file of a rack (`rackboot run`), not in that of a region apart from it: move it there'
+    ? 'belongs in the file of a rack, not in that of a region apart from it: move it there'
     : undefined;
 }
 

@@ -88,10 +88,19 @@ export function resolveStore(written: WrittenStore, report: (key: string, messag
 }
 
 /** True for the file of a region apart from its racks: it names a store. False also for a file that cannot be read. */
-export function isRegionFile(path: string): boolean {
+export const isRegionFile = (path: string): boolean => namesStore(path, () => true);
+
+/** The same, but false for a rack's file that names a store by mistake. */
+export const isOnlyOfRegion = (path: string): boolean =>
+  namesStore(path, (values) => !RACK_KEYS.some((key) => valueAt(values, key) !== undefined));
+
+/** Keys of every rack's file, or its store, that a region apart has not. */
+const RACK_KEYS = ['cluster_interfaces', 'region.mode'];
+
+function namesStore(path: string, isRight: (values: Settings) => boolean): boolean {
   try {
     const read = readConfigFile(readConfigText(path));
-    return read.ok && valueAt(read.file.values, 'region.store') !== undefined;
+    return read.ok && valueAt(read.file.values, 'region.store') !== undefined && isRight(read.file.values);
   } catch {
     // The reader that needs the file reports why.
     return false;

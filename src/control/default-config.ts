@@ -8,11 +8,17 @@ export const DEFAULT_CONFIG = '/etc/rackboot/rackboot.yaml';
 /** The file that the service of a region apart from its racks reads. */
 export const REGION_CONFIG = '/etc/rackboot/region.yaml';
 
+/** The file that the environment names; undefined: none. An empty name is none. */
+const environmentConfig = (): string | undefined => process.env.RACKBOOT_CONFIG || undefined;
+
 /** The file of a command that names none: a rack's, or the region's on a host that has only that. */
 export function defaultConfig(has: (file: string) => boolean = existsSync): string {
   const isOfRegion = !has(DEFAULT_CONFIG) && has(REGION_CONFIG);
-  return process.env.RACKBOOT_CONFIG ?? (isOfRegion ? REGION_CONFIG : DEFAULT_CONFIG);
+  return environmentConfig() ?? (isOfRegion ? REGION_CONFIG : DEFAULT_CONFIG);
 }
 
 /** The same for a command that is only about a rack. */
-export const defaultRackConfig = (): string => process.env.RACKBOOT_CONFIG ?? DEFAULT_CONFIG;
+export const defaultRackConfig = (): string => environmentConfig() ?? DEFAULT_CONFIG;
+
+/** The same for a command that is only about a region apart from its racks. */
+export const defaultRegionConfig = (): string => environmentConfig() ?? REGION_CONFIG;

@@ -5,7 +5,13 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { DEFAULT_CONFIG, defaultConfig, defaultRackConfig, REGION_CONFIG } from '../../src/control/default-config.ts';
+import {
+  DEFAULT_CONFIG,
+  defaultConfig,
+  defaultRackConfig,
+  defaultRegionConfig,
+  REGION_CONFIG,
+} from '../../src/control/default-config.ts';
 import { startCommand, typedConfig } from '../../src/control/start-command.ts';
 
 test('the unit starts the rack of the default configuration, and only if it is installed', () => {
@@ -52,6 +58,20 @@ test("without a name it is a rack's, or the region's on a host that has only tha
     defaultConfig(() => false),
     DEFAULT_CONFIG,
   );
+});
+
+test('an empty RACKBOOT_CONFIG names no file', (t) => {
+  const former = process.env.RACKBOOT_CONFIG;
+  t.after(() => {
+    if (former === undefined) delete process.env.RACKBOOT_CONFIG;
+    else process.env.RACKBOOT_CONFIG = former;
+  });
+  process.env.RACKBOOT_CONFIG = '';
+  assert.equal(
+    defaultConfig(() => true),
+    DEFAULT_CONFIG,
+  );
+  assert.deepEqual([defaultRackConfig(), defaultRegionConfig()], [DEFAULT_CONFIG, REGION_CONFIG]);
 });
 
 test('the configuration is the one named on the command line', () => {

@@ -200,7 +200,11 @@ describe('rackboot init', { skip }, () => {
         '--config',
         rack.configFile,
       );
-    const ended = await bare('init', '--state-dir', rack.stateDir, '--yes');
+    const apart = ['--region', 'http://192.0.2.9:5240/MAAS'];
+    const elsewhere = await bare('init', '--state-dir', rack.stateDir, '--yes', ...apart);
+    assert.equal(elsewhere.code, 0, elsewhere.err);
+    assert.doesNotMatch(elsewhere.out, /^To switch /m, 'the region runs these programs');
+    const ended = await bare('init', '--state-dir', rack.stateDir, '--yes', '--force');
     assert.equal(ended.code, 0, ended.err);
     assert.match(
       ended.out,

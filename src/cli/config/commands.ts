@@ -55,6 +55,11 @@ function fileCommands<T>(parser: Argv<T>, { config, json }: SharedOptions, finis
       async (argv) => {
         const { checkFile, showDifference } = await import('./check.ts');
         const file = argv.file ?? argv.config;
+        const { isOnlyOfRegion } = await import('../../config/region-store.ts');
+        if (isOnlyOfRegion(file)) {
+          const { checkRegionFile } = await import('../region/run.ts');
+          return finish(checkRegionFile(file, argv.json, argv.diff));
+        }
         finish(await (argv.diff ? showDifference(file, argv.config, argv.json) : checkFile(file, argv.json)));
       },
     );

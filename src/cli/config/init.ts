@@ -76,7 +76,8 @@ export async function initConfig(flags: InitFlags): Promise<void> {
     throw new RackError(error.code, `${error.message}\n${again}`, { cause: error });
   }
   for (const line of nextSteps(place)) print(line);
-  for (const line of missingProgramLines()) print(line);
+  // The region runs these programs.
+  if (flags.region === undefined) for (const line of missingProgramLines()) print(line);
 }
 
 const optionsOf = (flags: InitFlags): Answers => ({

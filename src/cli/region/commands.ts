@@ -1,7 +1,7 @@
 // The tables of `rackboot region`, `rackboot racks` and `rackboot events`.
 
 import type { Argv } from 'yargs';
-import { REGION_CONFIG } from '../../control/default-config.ts';
+import { defaultRegionConfig } from '../../control/default-config.ts';
 import { type SharedOptions, yes } from '../shared-options.ts';
 
 type Finish = (code: number) => void;
@@ -41,14 +41,16 @@ export function regionCommands<T>(parser: Argv<T>, shared: SharedOptions, finish
 }
 
 const PLACES = 'sqlite:DIRECTORY (the state directory of a region) or postgresql://user@host/database';
+/** As `rackboot check` has it, to say that a region does not. */
+const diff = { type: 'boolean', default: false, hidden: true } as const;
 const BACKUP = { type: 'string', demandOption: true, describe: 'The file of the backup' } as const;
 
 function processCommands<T>(command: Argv<T>, { config, json }: SharedOptions, finish: Finish) {
-  const ofRegion = { ...config, default: process.env.RACKBOOT_CONFIG ?? REGION_CONFIG };
+  const ofRegion = { ...config, default: defaultRegionConfig() };
   return command
-    .command('check', "Check a region's configuration file", { config: ofRegion, json }, async (argv) => {
+    .command('check', "Check a region's configuration file", { config: ofRegion, json, diff }, async (argv) => {
       const { checkRegionFile } = await import('./run.ts');
-      finish(checkRegionFile(argv.config, argv.json));
+      finish(checkRegionFile(argv.config, argv.json, argv.diff));
     })
     .command(
       'copy',

@@ -3,6 +3,8 @@
 import { formatProblems, readConfigFile, readConfigText } from '../../config/config-file.ts';
 import { findCertificateProblems } from '../../config/host-check.ts';
 import { resolveRegionFile } from '../../config/region-file.ts';
+import { shellWord } from '../../control/start-command.ts';
+import { RackError } from '../../errors.ts';
 import { NO_SETTINGS } from '../../machines/settings.ts';
 import { startRegionProcess } from '../../region-process/region-process.ts';
 import { print, printError, printJson } from '../output.ts';
@@ -12,8 +14,16 @@ import { runUntilStopped } from '../until-stopped.ts';
 export const runRegion = (configFile: string): Promise<number> =>
   runUntilStopped(configFile, { kind: 'region', start: startRegionProcess });
 
-/** Lists every problem of a region's configuration file. @returns 0 if there is none, else 1 */
-export function checkRegionFile(file: string, json: boolean): number {
+/**
+ * Lists every problem of a region's configuration file.
+ * @param isDifference true: a person asked what the file would change @returns 0 if there is none, else 1 @throws RackError `bad-argument`
+ */
+export function checkRegionFile(file: string, json: boolean, isDifference: boolean): number {
+  if (isDifference)
+    throw new RackError(
+      'bad-argument',
+      `--diff compares only the file of a rack; \`rackboot config show --config ${shellWord(file)}\` shows the values in force`,
+    );
   const read = readConfigFile(readConfigText(file));
   const parsed = read.ok ? resolveRegionFile(read.file, NO_SETTINGS) : read;
   const problems = parsed.ok ? findCertificateProblems(parsed.config) : parsed.problems;
