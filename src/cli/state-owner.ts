@@ -3,7 +3,7 @@
 import { spawnSync } from 'node:child_process';
 import { statSync } from 'node:fs';
 import { osErrorCode, RackError } from '../errors.ts';
-import { becomeUser } from '../files/ownership.ts';
+import { becomeUser, readUserName } from '../files/ownership.ts';
 import { printError } from './output.ts';
 
 /** The privileges of root that a process needs, as granted by its unit: ports below 1024 and, for a rack, frames to machines without an address. */
@@ -38,6 +38,7 @@ function findOtherOwner(stateDir: string): Owner | undefined {
 export function continueAsOwnerOf(stateDir: string, kind: keyof typeof CAPABILITIES): void {
   const owner = findOtherOwner(stateDir);
   if (owner === undefined || process.execve === undefined) return;
+  const name = readUserName(owner.uid);
   const [program = '', ...words] = [process.execPath, ...process.execArgv, ...process.argv.slice(1)];
   const who = ['--reuid', String(owner.uid), '--regid', String(owner.gid), '--clear-groups'];
   const capabilities = CAPABILITIES[kind];
@@ -47,16 +48,16 @@ export function continueAsOwnerOf(stateDir: string, kind: keyof typeof CAPABILIT
   if (look.error !== undefined) {
     throw new RackError(
       'tool-missing',
-      `${stateDir} belongs to user ${owner.uid}, and Rackboot needs setpriv (Debian's util-linux) to run as that user`,
+      `${stateDir} belongs to ${name}, and Rackboot needs setpriv (Debian's util-linux) to run as that user`,
     );
   }
   if (look.status !== 0) {
     throw new RackError(
       'permission-denied',
-      `${stateDir} belongs to user ${owner.uid}, who cannot read ${main}: put Rackboot where that user can, such as /opt/rackboot`,
+      `${stateDir} belongs to ${name}, who cannot read ${main}: put Rackboot where that user can, such as /opt/rackboot`,
     );
   }
-  printError(`Running as user ${owner.uid}, the owner of ${stateDir}.`);
+  printError(`Running as ${name}, the owner of ${stateDir}.`);
   const env = { ...process.env, HOME: stateDir };
   process.execve(SETPRIV, [SETPRIV, ...who, ...rights, program, ...words], env);
 }

@@ -102,8 +102,15 @@ async function commandsFor(word: string, help: string, { groupHelps }: Typed): P
   return inGroups(nearestName(word, [...new Set(grouped.flatMap(([, names]) => names))]));
 }
 
-/** Which arguments are missing; undefined: none. */
+/** The complaint about a missing word, or about words that exclude each other; undefined: something else is wrong. */
 function missingText(message: string, help: string): string | undefined {
+  const options = /^Missing required arguments?: (.*)$/.exec(message)?.[1]?.split(', ');
+  if (options !== undefined)
+    return `${options.map((name) => `--${name}`).join(' and ')} ${options.length === 1 ? 'is' : 'are'} missing`;
+  const [, valueless] = /^Not enough arguments following: (.*)$/.exec(message) ?? [];
+  if (valueless !== undefined) return `--${valueless} needs a value after it`;
+  const [, one, other] = /^Arguments (\S+) and (\S+) are mutually exclusive$/.exec(message) ?? [];
+  if (one !== undefined) return `--${one} and --${other} exclude each other: name one of them`;
   const given = /^Not enough non-option arguments: got (\d+)/.exec(message)?.[1];
   if (given === undefined) return undefined;
   const demanded = help.split('\n', 1)[0]?.match(/<[\w.-]+>/g) ?? [];

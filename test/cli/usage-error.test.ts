@@ -92,6 +92,17 @@ test('a missing argument is named', async () => {
   assert.match(await explained(0), /^rackboot: <key> and <value> are missing\n/);
 });
 
+test('a missing option, a missing value and options that exclude each other are named as typed', async () => {
+  const cases = [
+    ['Missing required argument: to', '--to is missing'],
+    ['Missing required arguments: os, release', '--os and --release are missing'],
+    ['Not enough arguments following: comment', '--comment needs a value after it'],
+    ['Arguments list and remove are mutually exclusive', '--list and --remove exclude each other: name one of them'],
+  ] as const;
+  for (const [message, said] of cases)
+    assert.equal(await explain(message), `rackboot: ${said}\nSee rackboot leases --help.`);
+});
+
 test('a missing system is answered with the command that lists them', async () => {
   const help = 'rackboot machines deploy <machine> <system>\n\nDeploy a system\n';
   assert.equal(

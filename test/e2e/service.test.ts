@@ -114,7 +114,7 @@ describe('the command of the unit, where another user than root owns the state',
       const words = ['--preserve-symlinks-main', join(directory, 'src/main.ts'), 'run', '--config', config];
       const { status, stderr } = spawnSync(process.execPath, words, { encoding: 'utf8' });
       assert.equal(status, 1);
-      assert.match(stderr, /belongs to user 65534, who cannot read .*src\/main\.ts: put Rackboot where that user can/);
+      assert.match(stderr, /belongs to nobody, who cannot read .*src\/main\.ts: put Rackboot where that user can/);
     } finally {
       rmSync(directory, { recursive: true, force: true });
     }

@@ -29,7 +29,7 @@ const identityShape = z.object({
 
 /** Titles of the kinds of evidence; other kinds keep their API name. */
 const TITLES: Readonly<Record<string, string>> = {
-  mac: 'Address',
+  mac: 'Hardware address',
   uuid: 'UUID',
   serial: 'Serial number',
   'board-serial': 'Board serial',

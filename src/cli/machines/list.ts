@@ -127,7 +127,7 @@ export async function showMachine(file: string, wanted: string, json: boolean): 
     ['Memory', formatBytes(found.memory * MIB)],
     ['Interfaces', found.interface_set.map(({ name, mac_address: address }) => `${name} ${address}`).join(', ')],
     ['Disks', found.physicalblockdevice_set.map(({ name, size }) => `${name} ${formatBytes(size)}`).join(', ')],
-    ['Addresses', found.ip_addresses.join(', ')],
+    ['IP addresses', found.ip_addresses.join(', ')],
     ...partLines(found),
     ...Object.entries(found.hardware_info ?? {}).flatMap(([name, value]): [string, string][] =>
       value === null || value === '' ? [] : [[name, value]],

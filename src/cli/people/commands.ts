@@ -1,7 +1,7 @@
 // The table of `rackboot createadmin`, `apikey`, `users`, `tags` and `password`.
 
 import type { Argv } from 'yargs';
-import type { SharedOptions } from '../shared-options.ts';
+import { type SharedOptions, yes } from '../shared-options.ts';
 
 type Finish = (code: number) => void;
 
@@ -91,7 +91,7 @@ function userCommands<T>(command: Argv<T>, { config, json }: SharedOptions, fini
     .command(
       'remove <username>',
       'Remove an account and its keys, unless it owns machines',
-      (remove) => remove.positional('username', user).options({ config, json }),
+      (remove) => remove.positional('username', user).options({ config, json, yes }),
       async (argv) => {
         const { removeUser } = await import('./people.ts');
         finish(await removeUser(argv));

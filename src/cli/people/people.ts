@@ -5,6 +5,7 @@ import { loadPlace } from '../../config/config-file.ts';
 import { askDaemon } from '../../control/ask-daemon.ts';
 import { RackError } from '../../errors.ts';
 import { nearestHint } from '../../nearest-name.ts';
+import { confirmOnTerminal } from '../confirmation.ts';
 import { findMachine } from '../machines/identity.ts';
 import { print, printJson, printTable } from '../output.ts';
 import type { PasswordFlags } from './accounts.ts';
@@ -80,11 +81,14 @@ export async function addUser(
   return 0;
 }
 
-/** Removes an account and its keys. @returns 0 @throws RackError `not-found`, `bad-argument` if it owns machines or is the last one */
-export async function removeUser(argv: Arguments & { readonly username: string }): Promise<number> {
+/** Removes an account and its keys, after asking a person. @returns 0 @throws RackError `not-found`, `cancelled`, `bad-argument` if it owns machines or is the last one */
+export async function removeUser(
+  argv: Arguments & { readonly username: string; readonly yes: boolean },
+): Promise<number> {
   const { stateDir } = loadPlace(argv.config);
   const names = await namesOf(stateDir, 'users');
   if (!names.includes(argv.username)) throw absent('user', argv.username, names);
+  await confirmOnTerminal(`Remove the account ${argv.username}, with its API keys and SSH keys?`, argv.yes);
   await askDaemon(stateDir, placeOf(USERS, argv.username), 'DELETE');
   if (argv.json) printJson({ username: argv.username });
   else print(`The account ${argv.username} is removed.`);

@@ -24,6 +24,7 @@ const rackShape = z.looseObject({
   settings_refused: z.string().nullable().default(null),
   version: z.string(),
   last_seen: z.string().nullable(),
+  registered: z.string().nullable().default(null),
   events_waiting: z.number(),
   events_dropped: z.number(),
   dead_letters: z.number(),
@@ -75,7 +76,9 @@ const isUnserving = (rack: RackShape): boolean =>
   !rack.is_embedded && rack.status_name === 'accepted' && rack.last_seen !== null && rack.interfaces.length === 0;
 
 function row(rack: RackShape, nowMs: number): string[] {
-  const seen = rack.last_seen === null ? 'never' : `${formatDuration(nowMs - Date.parse(rack.last_seen))} ago`;
+  // A rack that waits to be accepted has reported nothing but its registration.
+  const heard = rack.last_seen ?? rack.registered;
+  const seen = heard === null ? 'never' : `${formatDuration(Math.max(0, nowMs - Date.parse(heard)))} ago`;
   const counts: readonly (readonly [number, string])[] = [
     [rack.events_waiting, 'waiting'],
     [rack.events_dropped, 'lost'],

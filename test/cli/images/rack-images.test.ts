@@ -1,14 +1,9 @@
 // `rackboot images list` on the host of a region: one line for each image, with the racks that have it.
 
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:http';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { test } from 'node:test';
 import { runCommandLine } from '../../../src/cli/command-line.ts';
-import { CONTROL_SOCKET } from '../../../src/http/config.ts';
+import { answerControl } from '../../support/control-answers.ts';
 import { printedBy } from '../../support/printed.ts';
 
 const image = (release: string, sha256: string) => ({
@@ -18,21 +13,12 @@ const image = (release: string, sha256: string) => ({
 const rack = (name: string, state: string, images: readonly unknown[]) => ({ name, status_name: state, images });
 
 test('images of several racks are listed once, those of a rack that waits are not', async (t) => {
-  const stateDir = mkdtempSync(join(tmpdir(), 'rackboot-rack-images-'));
-  t.after(() => rmSync(stateDir, { recursive: true }));
-  const config = join(stateDir, 'region.yaml');
-  writeFileSync(config, `name: hall\nstate_dir: ${stateDir}\nregion: { store: { kind: sqlite } }\n`);
   const racks = [
     rack('one', 'accepted', [image('trixie', 'aa'), image('bookworm', 'bb')]),
     rack('two', 'accepted', [image('bookworm', 'bb')]),
     rack('three', 'pending', [image('sid', 'cc')]),
   ];
-  const server = createServer((_request, response) => {
-    response.setHeader('Content-Type', 'application/json').end(JSON.stringify(racks));
-  });
-  server.listen(join(stateDir, CONTROL_SOCKET));
-  await once(server, 'listening');
-  t.after(() => server.close());
+  const { config } = await answerControl(t, { '/MAAS/api/2.0/nodegroups/': racks }, '{ store: { kind: sqlite } }');
   const list = (...more: string[]) => printedBy(() => runCommandLine(['images', 'list', ...more, '--config', config]));
   const { text, complaint } = await list();
   assert.equal(complaint, '');

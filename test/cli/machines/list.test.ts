@@ -2,15 +2,32 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { columnsFor } from '../../../src/cli/machines/list.ts';
+import { columnsFor, showMachine } from '../../../src/cli/machines/list.ts';
 import { progressText } from '../../../src/cli/machines/progress.ts';
 import { machineShape } from '../../../src/cli/shapes.ts';
+import { answerControl } from '../../support/control-answers.ts';
+import { printedBy } from '../../support/printed.ts';
 
 const MACHINE = machineShape.parse({
   ...{ system_id: 'abcdef', hostname: 'calm-ibis', fqdn: 'calm-ibis.maas', status_name: 'Ready', architecture: null },
   ...{ cpu_count: 1, memory: 1, interface_set: [], physicalblockdevice_set: [], hardware_info: null },
   ip_addresses: ['10.20.0.10', '10.20.0.100'],
   allocated_ip_addresses: ['10.20.0.10'],
+});
+
+test('a machine is shown with its IP and its hardware addresses, named apart', async (t) => {
+  const evidence = [
+    { kind: 'mac', value: '52:54:00:00:00:01', is_shared: false, is_portable: false, is_vouched: false },
+  ];
+  const { config } = await answerControl(t, {
+    '/MAAS/api/2.0/machines/': [MACHINE],
+    '/MAAS/api/2.0/machines/abcdef/?op=identity': {
+      ...{ evidence, conflicts: [], home: [], is_vouched: true, power_is_proposed: false },
+    },
+  });
+  const { text } = await printedBy(() => showMachine(config, 'calm-ibis', false));
+  assert.match(text, /^IP addresses +10\.20\.0\.10, 10\.20\.0\.100$/m);
+  assert.match(text, /^Hardware address +52:54:00:00:00:01/m);
 });
 
 test('the list shows that a machine waits for a person to switch it on', () => {

@@ -1,0 +1,36 @@
+// A control socket with prepared answers, in the place of a running rack or region.
+
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import { CONTROL_SOCKET } from '../../src/http/config.ts';
+
+/**
+ * Answers until the test ends; DELETE succeeds without an answer.
+ * @param answers by path and query @param region of the configuration file
+ * @returns the configuration file, and the paths that were deleted
+ */
+export async function answerControl(
+  t: TestContext,
+  answers: Readonly<Record<string, unknown>>,
+  region = '{ mode: embedded }',
+): Promise<{ readonly config: string; readonly deleted: readonly string[] }> {
+  const stateDir = mkdtempSync(join(tmpdir(), 'rackboot-control-'));
+  t.after(() => rmSync(stateDir, { recursive: true }));
+  const config = join(stateDir, 'rackboot.yaml');
+  writeFileSync(config, `name: rack\nstate_dir: ${stateDir}\nregion: ${region}\n`);
+  const deleted: string[] = [];
+  const server = createServer((request, response) => {
+    const { method, url = '' } = request;
+    if (method === 'DELETE') deleted.push(url);
+    if (method === 'DELETE') response.writeHead(204).end();
+    else response.setHeader('Content-Type', 'application/json').end(JSON.stringify(answers[url]));
+  });
+  server.listen(join(stateDir, CONTROL_SOCKET));
+  await once(server, 'listening');
+  t.after(() => server.close());
+  return { config, deleted };
+}
