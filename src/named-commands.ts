@@ -4,6 +4,7 @@
 // 1. Only the words of a command change (test/control/named-commands.test.ts compares the table with the command line's), not a sentence whose
 //    subject is Rackboot, a user or a service of that name.
 // 2. A command for another host keeps its words: only that host knows how its commands are called.
+// 3. Where root runs the command, probably by sudo(8), each named command that needs these rights begins with `sudo`.
 
 /** Every command and alias; after a group, the commands of the group. */
 export const NAMED_COMMANDS: Readonly<Record<string, string>> = {
@@ -45,6 +46,9 @@ export const NAMED_COMMANDS: Readonly<Record<string, string>> = {
 /** Commands that read no configuration. */
 export const WITHOUT_CONFIG: ReadonlySet<string> = new Set(['decode', 'lab', 'region copy', 'warm']);
 
+/** Commands that need no rights of root on any host. */
+const WITHOUT_ROOT: ReadonlySet<string> = new Set(['decode', 'lab', 'warm']);
+
 const words = Object.entries(NAMED_COMMANDS).map(([command, group]) =>
   group === '' ? command : `${command}(?: (?:${group.replaceAll(' ', '|')})(?![\\w-]))?`,
 );
@@ -54,6 +58,7 @@ const COMMAND = new RegExp(
 );
 /** After a command of another host. */
 const ELSEWHERE = /^[^`\n]{0,200} on the host of /;
+const HELP = /^ --help\b/;
 /** After a command that names its configuration, or needs none. */
 const CONFIGURED = /^ --help\b|^[^`\n]{0,400} --config /;
 
@@ -63,19 +68,23 @@ export interface CommandNaming {
   readonly program: string;
   /** The option that names the configuration, after a space; empty for the default one. */
   readonly config: string;
+  /** True: root runs this command; undefined: another user does. */
+  readonly isRoot?: boolean | undefined;
 }
 
 /** A text in which each named command works as typed on this host. */
-export function nameCommands(text: string, { program, config }: CommandNaming): string {
-  if ((program === 'rackboot' && config === '') || !text.includes('rackboot ')) return text;
+export function nameCommands(text: string, { program, config, isRoot = false }: CommandNaming): string {
+  if ((program === 'rackboot' && config === '' && !isRoot) || !text.includes('rackboot ')) return text;
   return text.replace(
     COMMAND,
     (found: string, general: string | undefined, command: string | undefined, at: number) => {
       const rest = text.slice(at + found.length);
       if (command === undefined) return `${program} ${general ?? ''}`;
-      if (ELSEWHERE.test(rest)) return found;
+      const hasRights = !isRoot || WITHOUT_ROOT.has(command) || HELP.test(rest) || text.slice(0, at).endsWith('sudo ');
+      const sudo = hasRights ? '' : 'sudo ';
+      if (ELSEWHERE.test(rest)) return `${sudo}${found}`;
       const isConfigured = WITHOUT_CONFIG.has(command) || CONFIGURED.test(rest);
-      return `${program} ${command}${isConfigured ? '' : config}`;
+      return `${sudo}${program} ${command}${isConfigured ? '' : config}`;
     },
   );
 }

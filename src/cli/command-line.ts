@@ -10,7 +10,7 @@ import { callCommands, printFailure } from './output.ts';
 /** Runs one command. @returns the exit code. */
 export async function runCommandLine(written: readonly string[]): Promise<number> {
   const args = nameHelp(written);
-  callCommands({ program: ownProgram(), config: configWords(typedConfig(args)) });
+  callCommands({ program: ownProgram(), config: configWords(typedConfig(args)), isRoot: process.getuid?.() === 0 });
   try {
     return (await runAsService(args)) ?? (await runAny(args));
   } catch (error) {

@@ -69,6 +69,32 @@ const SENTENCES: readonly (readonly [what: string, sentence: string, shown: stri
     'Its home is rack far: run rackboot trace on the host of that rack.',
   ].map((sentence): [string, string, string] => [`no command of this host: ${sentence}`, sentence, sentence]),
 ];
+test('where root runs a command, the named commands that need its rights begin with sudo, once', () => {
+  const installed = { program: 'rackboot', config: '', isRoot: true };
+  for (const [sentence, shown] of [
+    [
+      'no machine is called x; `rackboot machines list` shows all',
+      'no machine is called x; `sudo rackboot machines list` shows all',
+    ],
+    [
+      'If so: rackboot machines merge a b; see sudo rackboot status',
+      'If so: sudo rackboot machines merge a b; see sudo rackboot status',
+    ],
+    ['run rackboot trace on the host of that rack.', 'run sudo rackboot trace on the host of that rack.'],
+    [
+      'See rackboot leases --help, rackboot --help and rackboot lab.',
+      'See rackboot leases --help, rackboot --help and rackboot lab.',
+    ],
+    ['rackboot: `rackboot decode FILE` shows it', 'rackboot: `rackboot decode FILE` shows it'],
+  ] as const) {
+    assert.equal(nameCommands(sentence, installed), shown);
+    assert.equal(nameCommands(shown, installed), shown, 'once more');
+  }
+  const there = nameCommands('See `rackboot status`', { ...HERE, isRoot: true });
+  assert.equal(there, `See \`sudo node bin/rackboot.js status ${WITH}\``);
+  assert.equal(nameCommands(there, { ...HERE, isRoot: true }), there);
+});
+
 for (const [what, sentence, shown] of SENTENCES) {
   test(`named as typed here: ${what}`, () => {
     assert.equal(nameCommands(sentence, HERE), shown);

@@ -5,4 +5,4 @@ import { configWords } from '../../src/control/start-command.ts';
 import { nameCommands } from '../../src/named-commands.ts';
 
 export const asPrinted = (sentence: string, configFile: string): string =>
-  nameCommands(sentence, { program: ownProgram(), config: configWords(configFile) });
+  nameCommands(sentence, { program: ownProgram(), config: configWords(configFile), isRoot: process.getuid?.() === 0 });
