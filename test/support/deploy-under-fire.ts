@@ -29,7 +29,7 @@ const FIRST = 1600;
 /** Moments at which something is under way at the region: a change of power, a signal, an event that the rack reports. */
 const AIMS = ['switched', 'power-on', 'address', 'configuration', 'running', 'working', 'system'] as const;
 /** How long a kill waits for its moment, and how soon after it it comes, in milliseconds. */
-const AIMED_MS_MAX = 8000;
+const AIMED_MS_MAX = 2000;
 const SOON_MS_MAX = 250;
 
 export async function deployUnderFire(options: DeployOptions): Promise<void> {
@@ -137,20 +137,10 @@ async function volley(
   let crash = 0;
   for (let kill = 0; kill < kills && !fire.isOver; kill += 1) {
     if (kill % killsPerCrash === 0) crash = kill + fire.chance(killsPerCrash);
-    const isAimed = kill % 2 === 1;
-    if (isAimed)
-      await eventually(
-        'a machine is deploying',
-        () => machines.some(({ isDeploying }) => isDeploying) || machines.every(({ isDone }) => isDone),
-        STEP_MS_MAX,
-      );
     // Short pauses are the most frequent: the next kill then meets a process that starts, or recovers.
     await sleep((fire.chance(1000) / 1000) ** 2 * pauseMsMax);
     const aim = AIMS[fire.chance(AIMS.length)];
-    if (isAimed && aim !== undefined) {
-      await fire.move(aim, AIMED_MS_MAX);
-      await sleep(fire.chance(SOON_MS_MAX));
-    }
+    if (kill % 2 === 1 && aim !== undefined) await takeAim(fire, machines, aim);
     if (kill === crash) {
       await back;
       back = fire.killDatabase();
@@ -158,4 +148,15 @@ async function volley(
     } else await fire.killProcess();
   }
   await back;
+}
+
+/** Waits until a machine is deploying and something has just done `aim`, or no machine will deploy any more. */
+async function takeAim(fire: RegionUnderFire, machines: readonly MachineUnderFire[], aim: string): Promise<void> {
+  const isOver = (): boolean => machines.every(({ isDone }) => isDone);
+  const isDeploying = (): boolean => machines.some((machine) => machine.isDeploying);
+  do {
+    await eventually('a machine is deploying', () => isDeploying() || isOver(), STEP_MS_MAX);
+    await fire.move(aim, AIMED_MS_MAX);
+    await sleep(fire.chance(SOON_MS_MAX));
+  } while (!isDeploying() && !isOver());
 }
