@@ -285,6 +285,7 @@ const GO_ON: readonly GoesOn[] = [
   { pattern: /^(sudo )?npm start\b/, begins: /\blab +The region answers at http:/, inCheckout: true, mayEnd: false },
   // The last run of scripts is shown to its end.
   { pattern: /\bscripts results .*--follow\b/, begins: /^(?!rackboot: )\S/m, inCheckout: false, mayEnd: true },
+  { pattern: /^curl .*text\/event-stream/, begins: /^(?:event:|:)/m, inCheckout: false, mayEnd: false },
   { pattern: /\s--follow\b/, begins: /^(?!rackboot: )\S/m, inCheckout: false, mayEnd: false },
 ];
 
