@@ -53,7 +53,7 @@ const words = Object.entries(NAMED_COMMANDS).map(([command, group]) =>
   group === '' ? command : `${command}(?: (?:${group.replaceAll(' ', '|')})(?![\\w-]))?`,
 );
 const COMMAND = new RegExp(
-  `(?<![\\w./@-])(?<!\\bon (?:its|the) region: )rackboot (?:(--help|--version|COMMAND)|(${words.join('|')}))(?![\\w-])`,
+  `(?<![\\w./@-])(?<!\\bon (?:its|the) region: (?:sudo )?)rackboot (?:(--help|--version|COMMAND)|(${words.join('|')}))(?![\\w-])`,
   'g',
 );
 /** After a command of another host. */

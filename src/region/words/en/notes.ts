@@ -198,7 +198,7 @@ const NOTE_SENTENCES: Writers<NoteParams> = {
   'link-ended': ({ status, said }) => `the region answers ${status}: ${said}`,
   'link-versions': ({ ownVersion, otherVersion }) =>
     `the region speaks version ${otherVersion} of the link, this rack version ${ownVersion}: update ${otherVersion < ownVersion ? 'the region' : 'the rack'}`,
-  'rack-unaccepted': ({ rack }) => `accept this rack on its region: rackboot racks accept ${rack}`,
+  'rack-unaccepted': ({ rack }) => `accept this rack on its region: sudo rackboot racks accept ${rack}`,
   'key-unknown': ({ file, said }) => `the region does not know the key of ${file}: ${said}`,
   'region-said': ({ said }) => said,
 };

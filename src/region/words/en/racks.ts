@@ -18,7 +18,7 @@ function roomText({ minutes, oldest }: Room): string {
   );
 }
 
-const removal = (uuid: string): string => `on the region: rackboot racks remove ${uuid}`;
+const removal = (uuid: string): string => `on the region: sudo rackboot racks remove ${uuid}`;
 
 /** By code. */
 export const RACKS = {
@@ -41,7 +41,7 @@ export const RACKS = {
     `there is no room for another rack: ${counted(known, 'rack is', 'racks are')} known, ${pending} pending; ${roomText(room)}`,
   /** @param file the region's; undefined if it has a rack, or no file */
   'rack-pending.waiting': ({ rack, file }: { readonly rack: string; readonly file?: string }) =>
-    `waiting for an administrator; on the region: rackboot racks accept ${rack}${file === undefined ? '' : ` --config ${file}`}`,
+    `waiting for an administrator; on the region: sudo rackboot racks accept ${rack}${file === undefined ? '' : ` --config ${file}`}`,
   'rack-pending.namesake': ({ rack, namesake }: { readonly rack: string; readonly namesake: string }) =>
     `a rack named ${rack} is already accepted (${namesake}): give this one another name, or ${removal(namesake)}`,
   'not-found.rack-to-judge': ({ uuid }: { readonly uuid: string }) =>
