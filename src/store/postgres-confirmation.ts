@@ -16,7 +16,7 @@
 import pg from 'pg';
 import { systemClock, type Timer } from '../clock.ts';
 import { RackError } from '../errors.ts';
-import type { StoreConfirmation } from '../region/records/store.ts';
+import type { StoreConfirmation } from '../region/records/store-state.ts';
 import { connectionOf, type PostgresPlace } from './postgres-connections.ts';
 import { Unconfirmed } from './postgres-faults.ts';
 

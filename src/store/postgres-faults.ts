@@ -37,7 +37,7 @@ const REFUSALS: readonly (readonly [code: string, remedy: string])[] = [
   ['28', 'the database refuses this user or host: see its pg_hba.conf, and the user in region.store.url'],
   ['3D000', 'create the database with createdb(1), or correct its name in region.store.url'],
   ['42501', 'the user lacks the right: make it the owner of the database'],
-  ['42P01', 'a table is missing: restore a backup'],
+  ['42P01', 'a table is missing: see the search_path of the user, or restore a backup'],
   ['42703', 'a column is missing: restore a backup'],
 ];
 
@@ -92,6 +92,9 @@ export function isLost(error: unknown): boolean {
   return error instanceof Error && LOST_TEXTS.test(error.message);
 }
 
+/** Errors of a statement that was right when the tables were made: classes 42 and P0 of Appendix A. */
+const CHANGED = /^(?:42|P0)/;
+
 /** The RackError that an error of the database means; our own bugs stay as they are. */
 export function explainPostgres(error: unknown): unknown {
   if (error instanceof RackError) return error;
@@ -132,9 +135,11 @@ export function explainPostgres(error: unknown): unknown {
  */
 export function explainWhileRunning(error: unknown): unknown {
   const explained = explainPostgres(error);
-  return explained instanceof RackError && explained.code === 'store-refused'
-    ? storeError('store-unavailable', explained.message, error)
-    : explained;
+  if (explained instanceof RackError)
+    return explained.code === 'store-refused' ? storeError('store-unavailable', explained.message, error) : explained;
+  if (!CHANGED.test(codeOf(error))) return explained;
+  const text = `the region's database refuses a statement (${errorText(error)}): has somebody changed its tables, rights or search_path? Its log says more`;
+  return storeError('store-unavailable', text, error);
 }
 
 const storeError = (code: 'store-refused' | 'store-unavailable', text: string, cause: unknown): RackError =>

@@ -32,7 +32,7 @@ import { beginHistory, newestHistory } from './region-histories.ts';
 import { machineIdOf, machineQuery } from './region-machine-reads.ts';
 import { all, numberIn, one, run, SETTLED_EVENT, type Steps } from './region-steps.ts';
 import { readReportedInterfaces, signOf } from './reported-interfaces.ts';
-import { number, optionalNumber, optionalText, type Row, text } from './rows.ts';
+import { number, optionalNumber, optionalText, readsRow, text } from './rows.ts';
 import { packParams, unpackHappening } from './stored-event.ts';
 
 /** Former sources whose sequences are remembered, besides the current sources of known racks. */
@@ -348,7 +348,7 @@ function reportedEvent(
   return { event, machineId, origin: { kind: cleanWords(report.kind, KIND_MAX), stranger, rackId } };
 }
 
-function readEvent(row: Row): MachineEvent {
+const readEvent = readsRow('event', (row): MachineEvent => {
   const systemId = optionalText(row, 'system_id');
   const mac = optionalNumber(row, 'mac');
   const stranger = systemId !== undefined || mac === undefined ? undefined : macAddress(mac);
@@ -365,7 +365,7 @@ function readEvent(row: Row): MachineEvent {
     kind: optionalText(row, 'kind'),
     ...(optionalNumber(row, 'rack_id') === undefined ? {} : { rack: optionalText(row, 'rack_name') ?? '' }),
   };
-}
+});
 
 const isType = (name: string): name is MachineEventType => Object.hasOwn(EVENT_TYPES, name);
 

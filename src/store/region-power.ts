@@ -7,7 +7,7 @@
 import type { LedgerEntry } from '../power/ledger.ts';
 import type { PowerOutcome } from '../power/outcome.ts';
 import { all, one, run, type Steps } from './region-steps.ts';
-import { number, optionalNumber, optionalText, type Row, text } from './rows.ts';
+import { number, optionalNumber, optionalText, readsRow, text } from './rows.ts';
 
 /** Ended commands that are remembered. */
 export const ENDED_MAX = 10_000;
@@ -57,7 +57,7 @@ export class PowerTable {
   }
 }
 
-function readEntry(row: Row): LedgerEntry {
+const readEntry = readsRow('power_command', (row): LedgerEntry => {
   const atMs = optionalNumber(row, 'ended_ms');
   const ended = optionalText(row, 'outcome');
   return {
@@ -67,4 +67,4 @@ function readEntry(row: Row): LedgerEntry {
     begunAtMs: number(row, 'begun_ms'),
     end: atMs === undefined || ended === undefined ? undefined : { atMs, outcome: JSON.parse(ended) },
   };
-}
+});

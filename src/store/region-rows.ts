@@ -22,7 +22,7 @@ import { POWER_TASKS, type PowerTask } from '../region/records/power-task.ts';
 import type { ApiKey } from '../region/records/store.ts';
 import type { User } from '../region/records/user.ts';
 import { readStoredWork } from '../region/records/work.ts';
-import { number, optionalNumber, optionalText, type Row, text } from './rows.ts';
+import { number, optionalNumber, optionalText, type Row, readsRow, text } from './rows.ts';
 import { packRemark, unpackRemark } from './stored-event.ts';
 
 function statusOf(value: number): MachineStatus {
@@ -61,7 +61,7 @@ function sourceOf(value: string): InterfaceSource {
   return INTERFACE_SOURCES.find((source) => source === value) ?? 'hearsay';
 }
 
-export function readInterface(row: Row): MachineInterface {
+export const readInterface = readsRow('interface', (row): MachineInterface => {
   const address = optionalNumber(row, 'address');
   return {
     id: number(row, 'id'),
@@ -71,9 +71,9 @@ export function readInterface(row: Row): MachineInterface {
     ...(optionalNumber(row, 'ended_ms') === undefined ? {} : { isEnded: true }),
     source: sourceOf(text(row, 'source')),
   };
-}
+});
 
-export function readMachine(row: Row, parts: MachineParts): Machine {
+const readColumns = readsRow('machine', (row): Omit<Machine, keyof MachineParts> => {
   const resting = optionalNumber(row, 'resting_status');
   const facts = optionalText(row, 'facts');
   const vouched = optionalNumber(row, 'vouched_mac');
@@ -119,22 +119,26 @@ export function readMachine(row: Row, parts: MachineParts): Machine {
     ownerData: JSON.parse(text(row, 'owner_data')),
     isLocked: number(row, 'is_locked') !== 0,
     updatedMs: number(row, 'updated_ms'),
-    ...parts,
   };
-}
+});
+
+export const readMachine = (row: Row, parts: MachineParts): Machine => ({ ...readColumns(row), ...parts });
 
 /** The columns that `readOutline` reads. */
 export const OUTLINE_COLUMNS = 'system_id, hostname, status, owner, is_locked';
 
-export const readOutline = (row: Row): MachineOutline => ({
-  systemId: text(row, 'system_id'),
-  hostname: text(row, 'hostname'),
-  status: statusOf(number(row, 'status')),
-  owner: optionalText(row, 'owner'),
-  isLocked: number(row, 'is_locked') !== 0,
-});
+export const readOutline = readsRow(
+  'machine',
+  (row): MachineOutline => ({
+    systemId: text(row, 'system_id'),
+    hostname: text(row, 'hostname'),
+    status: statusOf(number(row, 'status')),
+    owner: optionalText(row, 'owner'),
+    isLocked: number(row, 'is_locked') !== 0,
+  }),
+);
 
-export function readUntouched(row: Row): UntouchedMachine {
+export const readUntouched = readsRow('machine', (row): UntouchedMachine => {
   const address = optionalNumber(row, 'enlisted_from');
   return {
     systemId: text(row, 'system_id'),
@@ -143,7 +147,7 @@ export function readUntouched(row: Row): UntouchedMachine {
     isProven: optionalNumber(row, 'vouched_mac') !== undefined,
     heardMs: number(row, 'updated_ms'),
   };
-}
+});
 
 /** The columns of `machine` that `MachineFields` fills, in the order of `machineValues`. */
 export const MACHINE_COLUMNS = [
@@ -230,7 +234,7 @@ export function machineValues(fields: MachineFields): SQLInputValue[] {
   ];
 }
 
-export function readUser(row: Row): User {
+export const readUser = readsRow('account', (row): User => {
   return {
     id: number(row, 'id'),
     username: text(row, 'username'),
@@ -239,9 +243,9 @@ export function readUser(row: Row): User {
     isAdmin: number(row, 'is_admin') !== 0,
     createdMs: number(row, 'created_ms'),
   };
-}
+});
 
-export function readKey(row: Row): ApiKey {
+export const readKey = readsRow('api_key', (row): ApiKey => {
   return {
     tokenKey: text(row, 'token_key'),
     consumerKey: text(row, 'consumer_key'),
@@ -252,4 +256,4 @@ export function readKey(row: Row): ApiKey {
     createdMs: number(row, 'created_ms'),
     usedMs: number(row, 'used_ms'),
   };
-}
+});

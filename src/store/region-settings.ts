@@ -7,7 +7,7 @@ import type { SettingChange, SettingsDecision, SettingsOutcome, StoredSetting } 
 import type { EventTable } from './region-events.ts';
 import { all, run, type Steps } from './region-steps.ts';
 import { countVersion } from './region-versions.ts';
-import { text } from './rows.ts';
+import { readsRow, text } from './rows.ts';
 
 /** Reads all settings, and stores changes of them together with their events. */
 export class SettingTable {
@@ -19,11 +19,7 @@ export class SettingTable {
 
   *list(): Steps<readonly StoredSetting[]> {
     const { rows } = yield all('SELECT rack, key, value FROM setting ORDER BY position, rack, key');
-    return rows.map((row) => {
-      const value = parseSettingValue(JSON.parse(text(row, 'value')));
-      if (value === undefined) throw new Error(`the setting ${text(row, 'key')} of region.db is too large`);
-      return { rack: text(row, 'rack'), key: text(row, 'key'), value };
-    });
+    return rows.map(readSetting);
   }
 
   *change<R>(
@@ -55,3 +51,9 @@ export class SettingTable {
     );
   }
 }
+
+const readSetting = readsRow('setting', (row): StoredSetting => {
+  const value = parseSettingValue(JSON.parse(text(row, 'value')));
+  if (value === undefined) throw new Error('its value is too large');
+  return { rack: text(row, 'rack'), key: text(row, 'key'), value };
+});

@@ -1,8 +1,38 @@
 // Rows of any database, read column by column, and prepared statements of SQLite.
 
 import type { DatabaseSync, SQLInputValue, SQLOutputValue, StatementSync } from 'node:sqlite';
+import { errorText, RackError } from '../errors.ts';
 
 export type Row = Readonly<Record<string, SQLOutputValue>>;
+
+/** The columns that name a row to a person, the best first. */
+const NAMING = ['id', 'key', 'name', 'system_id', 'username'];
+const SAID_MAX = 200;
+
+/**
+ * Makes the error of a reader name the table and the row.
+ *
+ * Such a row was damaged, or written by hand. Whoever needs it is told that the store is unavailable, and tries again later: a person may
+ * repair it while the process runs. So the row ends no process.
+ */
+export const readsRow =
+  <T>(table: string, read: (row: Row) => T) =>
+  (row: Row): T => {
+    try {
+      return read(row);
+    } catch (error) {
+      throw damagedRow(table, row, error);
+    }
+  };
+
+/** The error for a row that cannot be read; it shows no value, which may be a secret. */
+function damagedRow(table: string, row: Row, error: unknown): RackError {
+  const column = NAMING.find((name) => row[name] !== undefined && row[name] !== null);
+  const name = column === undefined ? '' : ` with ${column} ${row[column]}`;
+  const why = error instanceof SyntaxError ? 'a value is not JSON' : errorText(error).slice(0, SAID_MAX);
+  const text = `the row of the table ${table}${name} in the region's database cannot be read (${why}): repair it, or restore a backup`;
+  return new RackError('store-unavailable', text, { cause: error });
+}
 
 /**
  * SQLite's form of a statement, whose lists are `IN texts(?)`, `IN numbers(?)`, `FROM texts(?)` and `FROM rows(?)`, each one JSON text. A row

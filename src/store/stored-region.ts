@@ -40,11 +40,11 @@ import type {
   SettledVersion,
   SplitDecision,
   SplitOutcome,
-  StoreConfirmation,
   StoredSetting,
   StoreNeighbours,
   StrangerSeen,
 } from '../region/records/store.ts';
+import type { StoreConfirmation } from '../region/records/store-state.ts';
 import type { User, UserChange } from '../region/records/user.ts';
 import type { EventBounds } from './event-cuts.ts';
 import type { RegionDriver } from './region-driver.ts';
@@ -63,6 +63,7 @@ import {
 } from './region-sub-ports.ts';
 import { RegionTables } from './region-tables.ts';
 import { desiredVersion, listGone, settledVersion } from './region-versions.ts';
+import { ReportingDriver } from './reporting-driver.ts';
 
 /** The parts of a store that several processes share. */
 interface SharedStore {
@@ -79,7 +80,7 @@ interface SharedStore {
 
 /** The region's store on a driver. */
 export class StoredRegion implements RegionStore {
-  readonly #driver: RegionDriver;
+  readonly #driver: ReportingDriver;
   readonly #tables: RegionTables;
   readonly racks: RackStore;
   readonly life: LifeStore;
@@ -93,13 +94,15 @@ export class StoredRegion implements RegionStore {
   readonly #dutyDriver: RegionDriver | undefined;
   readonly neighbours: SharedStore['neighbours'] | undefined;
   readonly confirmation: StoreConfirmation | undefined;
+  readonly troubles: ReportingDriver;
 
   /** @param shared if several processes share the store */
   constructor(driver: RegionDriver, bounds: EventBounds, shared?: SharedStore) {
     const holder = shared?.holder;
     this.neighbours = shared?.neighbours;
     this.confirmation = shared?.confirmation;
-    this.#driver = driver;
+    this.#driver = new ReportingDriver(driver);
+    this.troubles = this.#driver;
     this.#tables = new RegionTables(bounds);
     const { racks, life, logins, scripts, power } = this.#tables;
     this.racks = rackStore(racks, this.#driver);

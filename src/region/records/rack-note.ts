@@ -80,6 +80,7 @@ const NOTES = {
   'request-failed': ['more', 'reason'],
   'connection-ended': ['client', 'more', 'why'],
   'listener-waits': ['reason'],
+  'store-trouble': ['reason'],
   'certificate-expired': ['file', 'until'],
   'certificate-early': ['file', 'from'],
   'certificate-expiring': ['file', 'until'],

@@ -34,6 +34,7 @@ import type { RackStore } from './rack-store.ts';
 import type { RateStore } from './rate-store.ts';
 import type { ScriptStore } from './script-store.ts';
 import type { SessionStore } from './session-store.ts';
+import type { StoreConfirmation, StoreTroubles } from './store-state.ts';
 import type { User, UserChange } from './user.ts';
 
 /** A network interface as a machine reports it. */
@@ -254,14 +255,6 @@ export interface StoreNeighbours {
   listen(onTold: () => void): void;
 }
 
-/** Whether the store confirms that it has stored a change. */
-export interface StoreConfirmation {
-  /** Why no change is confirmed at the moment, and what to do; undefined: nothing is known against it. Reads go on. */
-  readonly problem: string | undefined;
-  /** Calls `onChange` when that begins, with the problem, and when it ends; call it once. */
-  watch(onChange: (problem: string | undefined) => void): void;
-}
-
 export interface RegionStore {
   readonly racks: RackStore;
   readonly life: LifeStore;
@@ -280,6 +273,7 @@ export interface RegionStore {
   readonly neighbours?: StoreNeighbours | undefined;
   /** Undefined if each method's promise says it in time. */
   readonly confirmation?: StoreConfirmation | undefined;
+  readonly troubles: StoreTroubles;
   /**
    * Runs `work` in one transaction: every method of this store that it calls, also indirectly, is part of it, and all of its changes happen,
    * or none. The store may run `work` again, so it changes nothing else, and waits for nothing but this store. It must not go on after a

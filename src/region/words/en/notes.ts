@@ -162,6 +162,7 @@ const NOTE_SENTENCES: Writers<NoteParams> = {
   'connection-ended': ({ client, more, why }) =>
     `the API ended a connection of ${client}${more === 0 ? '' : `, and ${more} more before it`}: ${endedBecause(why)}`,
   'listener-waits': ({ reason }) => reason,
+  'store-trouble': ({ reason }) => reason,
   'certificate-expired': ({ file, until }) =>
     `the certificate ${file} expired at ${until}: clients refuse it; renew it`,
   'certificate-early': ({ file, from }) =>

@@ -1,0 +1,15 @@
+// What the region's store says of itself.
+
+/** Whether the store confirms that it has stored a change. */
+export interface StoreConfirmation {
+  /** Why no change is confirmed at the moment, and what to do; undefined: nothing is known against it. Reads go on. */
+  readonly problem: string | undefined;
+  /** Calls `onChange` when that begins, with the problem, and when it ends; call it once. */
+  watch(onChange: (problem: string | undefined) => void): void;
+}
+
+/** The times at which the store cannot be used. Callers wait and try again, so that a person may hear of them only here. */
+export interface StoreTroubles {
+  /** Calls `report` with the reason, a sentence with its remedy; the same one is not repeated for a minute. Call it once. */
+  watch(report: (reason: string) => void): void;
+}

@@ -1,0 +1,111 @@
+// A row that somebody damaged ends no process of a region: whoever needs the row is told its table and name, and all goes on once it is
+// repaired.
+// @host waits, 60 s
+
+import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { labPlace } from '../../src/lab/safe-lab.ts';
+import { missing } from '../support/needs.ts';
+import { authorization } from '../support/oauth.ts';
+import { RegionDatabases } from '../support/postgres-server.ts';
+import { askRegion, REGION_SERVICE, regionProcess } from '../support/region-process.ts';
+import { eventually, type RunningRack, runRackboot } from '../support/running-rack.ts';
+
+const PLACE = labPlace(6);
+const VERSION = ', desired_version = (SELECT max(desired_version) + 1 FROM machine)';
+
+/** The damage, the path that needs the row, and the row as the answer names it. */
+const DAMAGES: readonly (readonly [title: string, sql: string, path: string, named: RegExp])[] = [
+  ['a status that does not exist', `UPDATE machine SET status = 99${VERSION}`, 'machines/', /table machine with id 1 /],
+  ['facts', `UPDATE machine SET facts = '{'${VERSION}`, 'machines/', /table machine with id 1 /],
+  [
+    'an event',
+    "UPDATE event SET params = '{bad' WHERE code = 'enlisted'",
+    'events/?op=query&level=DEBUG',
+    /table event with id \d+ .*not JSON/,
+  ],
+  [
+    'a setting',
+    "UPDATE setting SET value = '{'",
+    'maas/?op=get_config&name=upstream_dns',
+    /table setting with key .*not JSON/,
+  ],
+  [
+    'a role',
+    'ALTER TABLE account ALTER COLUMN is_admin DROP NOT NULL; UPDATE account SET is_admin = NULL',
+    'users/',
+    /table account with id \d+ /,
+  ],
+];
+
+describe('a damaged row', { skip: missing('linux', '/usr/lib/postgresql') }, () => {
+  let databases: RegionDatabases;
+  let name: string;
+  let region: RunningRack;
+  let key: string;
+  const exits: unknown[] = [];
+
+  before(async () => {
+    databases = await RegionDatabases.start();
+    name = await databases.make();
+    region = regionProcess(PLACE, databases.server.urlOf(name));
+    await region.start({ command: REGION_SERVICE, onExit: (code) => exits.push(code) });
+    const run = (...words: readonly string[]) => runRackboot([...words, '--config', region.configFile]);
+    const file = join(region.directory, 'password');
+    writeFileSync(file, 'correct horse battery\n', { mode: 0o600 });
+    await run('createadmin', '--username', 'ann', '--password-file', file);
+    key = (await run('apikey', '--username', 'ann')).output.join('').trim();
+    await askRegion(PLACE, key, 'machines/', {
+      hostname: 'box',
+      mac_addresses: '52:54:00:11:22:33',
+      architecture: 'amd64',
+    });
+    assert.equal((await run('config', 'set', 'dns.domain', 'example')).code, 0);
+  });
+  after(async () => {
+    await region.remove();
+    await databases.close();
+  });
+
+  const ask = async (path: string): Promise<{ readonly status: number; readonly text: string }> => {
+    const url = `http://127.0.0.1:${PLACE.regionPort}/MAAS/api/2.0/${path}`;
+    const answer = await fetch(url, { headers: { Authorization: authorization(key) } });
+    return { status: answer.status, text: await answer.text() };
+  };
+
+  for (const [title, sql, path, named] of DAMAGES) {
+    test(`${title}: the answer names the row, the log reports it, and the process goes on`, async () => {
+      const table = /UPDATE (\w+)/.exec(sql)?.[1] ?? '';
+      const { server } = databases;
+      assert.equal((await ask(path)).status, 200, path);
+      await server.query(`CREATE TABLE kept AS TABLE ${table}`, name);
+      const from = region.lines.length;
+      await server.query(`ALTER TABLE ${table} DISABLE TRIGGER USER; ${sql}`, name);
+      const follower = new AbortController();
+      const followed = fetch(`http://127.0.0.1:${PLACE.regionPort}/MAAS/api/2.0/events/?level=DEBUG&after=0`, {
+        headers: { Authorization: authorization(key), Accept: 'text/event-stream' },
+        signal: follower.signal,
+      });
+      const { status, text } = await ask(path);
+      assert.deepEqual([status, named.test(text)], [503, true], text);
+      await region.reported('region.problem', { from, match: ({ reason, said }) => named.test(`${reason} ${said}`) });
+      follower.abort();
+      await followed.catch(() => undefined);
+      const columns = (await server.query(
+        `SELECT column_name AS name FROM information_schema.columns WHERE table_name = '${table}'`,
+        name,
+      )) as readonly { readonly name: string }[];
+      const all = columns.map((column) => column.name).filter((column) => column !== 'id');
+      const mended = all.map((column) => `${column} = kept.${column}`).join(', ');
+      const joined = all.includes('key') ? `${table}.key = kept.key` : `${table}.id = kept.id`;
+      await server.query(
+        `UPDATE ${table} SET ${mended} FROM kept WHERE ${joined}; DROP TABLE kept; ALTER TABLE ${table} ENABLE TRIGGER USER`,
+        name,
+      );
+      await eventually('it answers again', async () => (await ask(path)).status === 200);
+      assert.deepEqual(exits, []);
+    });
+  }
+});
