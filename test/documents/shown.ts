@@ -82,7 +82,7 @@ export function skeleton(line: string): string {
     .replace(/\s+/g, ' ')
     .replace(/(?:# )+#/g, '#')
     .trim()
-    .replace(/^Addresses #$/, 'Addresses');
+    .replace(/^IP addresses #$/, 'IP addresses');
 }
 
 /** Commands about past events, which depend on speed: half of the shown lines must be printed. */
