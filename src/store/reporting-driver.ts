@@ -1,29 +1,33 @@
-// Reports each time that the store cannot be used, from whichever work it was: many callers only wait and try again.
+// Reports that the store cannot be used, whatever the work was: many callers only wait and try again.
 //
 // 1. A cause is reported once in REPEATED_MS, and at most CAUSES_MAX causes in that time.
 // 2. The error goes on to the caller.
 
 import { BoundedMap } from '../bounded-map.ts';
-import { type Instant, systemClock } from '../clock.ts';
+import { type Clock, type Instant, systemClock } from '../clock.ts';
 import { isStoreUnavailable } from '../errors.ts';
 import type { RegionDriver } from './region-driver.ts';
 import type { Steps } from './region-steps.ts';
 
+/** After so long the same cause is reported again. */
 const REPEATED_MS = 60_000;
-const CAUSES_MAX = 8;
+/** Causes that are reported within REPEATED_MS. */
+export const CAUSES_MAX = 8;
 
 export class ReportingDriver implements RegionDriver {
   readonly #driver: RegionDriver;
-  readonly #told = new BoundedMap<string, Instant>(CAUSES_MAX, 'set longest ago');
-  #report: (reason: string) => void = () => undefined;
+  readonly #clock: Clock;
+  readonly #reportedAt = new BoundedMap<string, Instant>(CAUSES_MAX, 'set longest ago');
+  #onTrouble: (reason: string) => void = () => undefined;
 
-  constructor(driver: RegionDriver) {
+  constructor(driver: RegionDriver, clock: Clock = systemClock) {
     this.#driver = driver;
+    this.#clock = clock;
   }
 
   /** @param report called with the reason, a sentence with its remedy */
   watch(report: (reason: string) => void): void {
-    this.#report = report;
+    this.#onTrouble = report;
   }
 
   write<T>(operation: () => Steps<T>): Promise<T> {
@@ -43,7 +47,7 @@ export class ReportingDriver implements RegionDriver {
   }
 
   close(): Promise<void> {
-    this.#report = () => undefined;
+    this.#onTrouble = () => undefined;
     return this.#driver.close();
   }
 
@@ -51,18 +55,18 @@ export class ReportingDriver implements RegionDriver {
     try {
       return await work;
     } catch (error) {
-      if (isStoreUnavailable(error)) this.#tell(error.message);
+      if (isStoreUnavailable(error)) this.#report(error.message);
       throw error;
     }
   }
 
-  #tell(reason: string): void {
-    const now = systemClock.now();
+  #report(reason: string): void {
+    const now = this.#clock.now();
     const isRecent = (at: Instant | undefined): boolean => at !== undefined && now - at < REPEATED_MS;
-    if (isRecent(this.#told.get(reason))) return;
-    // One cause more would forget the oldest, which may be told again at once.
-    if (this.#told.size === CAUSES_MAX && isRecent(this.#told.oldest)) return;
-    this.#told.set(reason, now);
-    this.#report(reason);
+    if (isRecent(this.#reportedAt.get(reason))) return;
+    // A further cause would displace the oldest, which could then be reported again at once.
+    if (this.#reportedAt.size === CAUSES_MAX && isRecent(this.#reportedAt.oldest)) return;
+    this.#reportedAt.set(reason, now);
+    this.#onTrouble(reason);
   }
 }

@@ -7,13 +7,13 @@ export type Row = Readonly<Record<string, SQLOutputValue>>;
 
 /** The columns that name a row to a person, the best first. */
 const NAMING = ['id', 'key', 'name', 'system_id', 'username'];
-const SAID_MAX = 200;
+const REASON_CHARACTERS_MAX = 200;
 
 /**
  * Makes the error of a reader name the table and the row.
  *
- * Such a row was damaged, or written by hand. Whoever needs it is told that the store is unavailable, and tries again later: a person may
- * repair it while the process runs. So the row ends no process.
+ * Such a row was damaged, or written by hand. For its readers the store is then unavailable, and they try again later: a person may repair
+ * the row while the process runs. So the row ends no process.
  */
 export const readsRow =
   <T>(table: string, read: (row: Row) => T) =>
@@ -29,7 +29,7 @@ export const readsRow =
 function damagedRow(table: string, row: Row, error: unknown): RackError {
   const column = NAMING.find((name) => row[name] !== undefined && row[name] !== null);
   const name = column === undefined ? '' : ` with ${column} ${row[column]}`;
-  const why = error instanceof SyntaxError ? 'a value is not JSON' : errorText(error).slice(0, SAID_MAX);
+  const why = error instanceof SyntaxError ? 'a value is not JSON' : errorText(error).slice(0, REASON_CHARACTERS_MAX);
   const text = `the row of the table ${table}${name} in the region's database cannot be read (${why}): repair it, or restore a backup`;
   return new RackError('store-unavailable', text, { cause: error });
 }

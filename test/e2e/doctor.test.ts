@@ -251,7 +251,7 @@ describe('the doctor on the host of a running rack', { skip }, () => {
     assert.equal(waiting.code, 1);
     assert.match(
       waiting.out,
-      /^BAD {2}dhcp lab: BIOS: no offer from 10\.77\.4\.1 on br0 .*`(?:node \S+)?rackboot(?:\.js)? status --config \S+`$/m,
+      /^BAD {2}dhcp lab: BIOS: no offer from 10\.77\.4\.1 on br0 .*`(?:sudo )?(?:node \S+)?rackboot(?:\.js)? status --config \S+`$/m,
     );
     await rack.run(undefined, 'ip', 'address', 'add', `${RACK}/24`, 'dev', 'br0');
     await rack.reported('interface.serving', () => true, from);

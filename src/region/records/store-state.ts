@@ -1,4 +1,4 @@
-// What the region's store says of itself.
+// The state of the region's store: whether it confirms changes, and whether it can be used.
 
 /** Whether the store confirms that it has stored a change. */
 export interface StoreConfirmation {

@@ -429,4 +429,13 @@ export const REGION_BOUNDS: readonly HeldBound[] = [
     share: 'none is needed: it only thins out events',
     test: 'region/identity/enlistment-log.test.ts',
   },
+  {
+    at: 'store/reporting-driver.ts CAUSES_MAX',
+    what: 'causes for which the store cannot be used, each reported once a minute',
+    whoCanFill: 'nobody from outside: only damaged rows or a failing database',
+    whatOthersNotice: 'nothing: further causes are returned to their callers, but not reported',
+    howItEmpties: 'after a minute',
+    share: 'none',
+    test: 'store/reporting-driver.test.ts',
+  },
 ];
