@@ -255,7 +255,7 @@ describe('rackboot init', { skip }, () => {
       await person.answer(question, '');
     await person.answer(/Upstream .*: /, '192.0.2.53 192.0.2.54');
     assert.equal(await person.ended(), 2, person.text());
-    const [, command = ''] = /The same answers once more: node \S+ (init .*)\r\n/.exec(person.text()) ?? [];
+    const [, command = ''] = /The same answers once more: (?:sudo )?node \S+ (init .*)\r\n/.exec(person.text()) ?? [];
     assert.match(command, /--interface lan .*--upstream '192\.0\.2\.53 192\.0\.2\.54'/, person.text());
     const words = command.match(/'[^']*'|\S+/g)?.map((word) => word.replaceAll("'", '')) ?? [];
     const own = words.filter((word, at) => word !== '--config' && words[at - 1] !== '--config');
