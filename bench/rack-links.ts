@@ -8,7 +8,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { newUuid, systemClock } from '../src/clock.ts';
-import { openOutboxStore } from '../src/store/outbox-database.ts';
+import { openOutboxStore } from '../src/store/outbox/outbox-database.ts';
 import { openHttpTransport } from '../src/uplink/http-transport.ts';
 import type { LinkAnswer, LinkTransport } from '../src/uplink/link-transport.ts';
 import { UPLINK_VERSION } from '../src/uplink/messages.ts';

@@ -299,9 +299,9 @@ function loadersOf(target: string): ReadonlySet<string> {
 
 test('the driver of PostgreSQL is loaded only by what is asked to use one', () => {
   const loading = loadersOf('pg');
-  assert.ok(loading.has('store/region-postgres.ts'));
+  assert.ok(loading.has('store/postgres/region-postgres.ts'));
   report(
-    [...loading].filter((path) => !/^store\/(?:postgres|region-postgres|copy-postgres)/.test(path)),
+    [...loading].filter((path) => !/^store\/(?:postgres\/|copying\/copy-postgres)/.test(path)),
     'import it with `await import()` where a PostgreSQL is configured',
   );
 });
@@ -585,7 +585,7 @@ const replacesUnfit = (pattern: RegExp): boolean =>
   ['\u001b', '\u0085', '\u009b', '\u202e'].some((one) => `a${one}b`.search(pattern) === 1);
 
 /** Where a rack's report keeps its own sentence, and where an unknown code is shown. */
-const SPOKEN = new Set(['region/records/machine-event.ts', 'store/stored-event.ts']);
+const SPOKEN = new Set(['region/records/machine-event.ts', 'store/operations/stored-event.ts']);
 
 test('no code reads the sentence of an event, and none but the store makes an event of a ready sentence', () => {
   const sentence = String.raw`(?:\b(?:event\.)?description\b|\b(?:event|logged)Sentence\([^()]*\))`;

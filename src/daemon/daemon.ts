@@ -27,7 +27,7 @@ import type { RegionConfig } from '../region/config.ts';
 import type { RackDescription } from '../region/records/rack-description.ts';
 import type { RackNote } from '../region/records/rack-note.ts';
 import { spoken } from '../region/words/note.ts';
-import type { WorkerLeaseJournal } from '../store/lease-journal.ts';
+import type { WorkerLeaseJournal } from '../store/leases/lease-journal.ts';
 import { lockState } from '../store/state-lock.ts';
 import { readDesiredState } from '../uplink/desired-state-cache.ts';
 import { configurationAnswers } from './answers/configuration-answer.ts';

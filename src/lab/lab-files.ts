@@ -15,7 +15,7 @@ import { systemClock } from '../clock.ts';
 import { blobPath, encodeImage, manifestPath, type StoredImage } from '../images/image-store.ts';
 import { ipv4 } from '../net/address.ts';
 import { createAdmin, keyPart, LOCAL_ADMINISTRATOR } from '../region/accounts/accounts.ts';
-import { openRegionStore } from '../store/region-sqlite.ts';
+import { openRegionStore } from '../store/sqlite/region-sqlite.ts';
 import { type LabPlace, labConfig, labPlace, makeStandInTree } from './safe-lab.ts';
 
 /** The prefix of labs' directory names. */

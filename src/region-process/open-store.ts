@@ -5,8 +5,8 @@ import { RackError, unreachable } from '../errors.ts';
 import { fileFault } from '../files/read-fault.ts';
 import { readRegularFile } from '../files/regular-file.ts';
 import type { RegionStore } from '../region/records/store.ts';
-import type { PostgresPlace } from '../store/postgres-connections.ts';
-import { hasRegionStore, openRegionStore } from '../store/region-sqlite.ts';
+import type { PostgresPlace } from '../store/postgres/postgres-connections.ts';
+import { hasRegionStore, openRegionStore } from '../store/sqlite/region-sqlite.ts';
 
 /** A password, or the certificates of some authorities, in octets. */
 const FILE_BYTES_MAX = 1 << 18;
@@ -18,7 +18,7 @@ export async function openStore({ stateDir, store }: StorePlace): Promise<Region
       return openRegionStore({ stateDir });
     case 'postgresql': {
       // The driver is loaded only where it is used.
-      const { openPostgresRegion } = await import('../store/region-postgres.ts');
+      const { openPostgresRegion } = await import('../store/postgres/region-postgres.ts');
       return await openPostgresRegion(postgresPlace(store));
     }
     default:

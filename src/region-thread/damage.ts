@@ -3,7 +3,7 @@
 import { systemClock } from '../clock.ts';
 import { errorText, RackError } from '../errors.ts';
 import type { RackNote } from '../region/records/rack-note.ts';
-import { findRegionDamage } from '../store/region-damage.ts';
+import { findRegionDamage } from '../store/sqlite/region-damage.ts';
 
 /** Reads the whole store once. @param isWanted false once the result is no longer needed @returns undefined: no damage */
 export async function findDamage(stateDir: string, isWanted: () => boolean): Promise<RackNote | undefined> {

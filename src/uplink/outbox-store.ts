@@ -1,4 +1,4 @@
-// The port to the durable outbox of a rack whose region is remote. `store/outbox-database.ts` implements it.
+// The port to the durable outbox of a rack whose region is remote. `store/outbox/outbox-database.ts` implements it.
 //
 // 1. When a method returns, its change is on disk. If it throws RackError `store-unavailable`, nothing has changed, and the same store
 //    works again once the disk does.

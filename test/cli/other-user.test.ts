@@ -14,7 +14,7 @@ import { explainMachine } from '../../src/cli/rack/why.ts';
 import { parseConfig } from '../../src/config/load.ts';
 import { examine } from '../../src/doctor/doctor.ts';
 import type { Finding } from '../../src/doctor/finding.ts';
-import { openRegionStore } from '../../src/store/region-sqlite.ts';
+import { openRegionStore } from '../../src/store/sqlite/region-sqlite.ts';
 import { packet, pcap } from '../capture/frames.ts';
 import { readableCheckout } from '../support/another-user.ts';
 import { printedBy } from '../support/printed.ts';

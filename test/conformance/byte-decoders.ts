@@ -22,7 +22,7 @@ import { ByteReader } from '../../src/net/byte-reader.ts';
 import { splitNetlink } from '../../src/net/netlink.ts';
 import { parseBody } from '../../src/region/api/form-body.ts';
 import { decodeSmbios } from '../../src/region/records/smbios.ts';
-import { decodeLeases } from '../../src/store/lease-record.ts';
+import { decodeLeases } from '../../src/store/leases/lease-record.ts';
 import { LINKS, packet, pcap, pcapng } from '../capture/frames.ts';
 import { CLUSTER, L1_AT, L2_AT, makeQcow2 } from '../images/qcow2-maker.ts';
 import { makeElf, makeModule, makeProgram } from '../images/synthetic.ts';

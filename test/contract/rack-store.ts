@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import type { Rack } from '../../src/region/records/rack.ts';
 import type { RegionStore } from '../../src/region/records/store.ts';
-import { SOURCES_MAX } from '../../src/store/region-events.ts';
+import { SOURCES_MAX } from '../../src/store/operations/region-events.ts';
 import { OTHER_UUID, RACK_UUID, registration } from '../region/racks/rack-place.ts';
 import { storedRacks } from '../support/stored-racks.ts';
 import { type StorePlace, storeChecks } from './store-place.ts';

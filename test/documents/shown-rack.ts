@@ -19,7 +19,7 @@ import { DaemonProcess, type LogLine } from '../../src/lab/daemon-process.ts';
 import { type LabPlace, makeStandInTree } from '../../src/lab/safe-lab.ts';
 import { SimulatedLife } from '../../src/lab/simulated-life.ts';
 import { formatMac, ipv4, mac } from '../../src/net/address.ts';
-import { LEASE_MARK_FILE } from '../../src/store/lease-mark.ts';
+import { LEASE_MARK_FILE } from '../../src/store/leases/lease-mark.ts';
 import { endProgram, whileRunning } from '../support/child.ts';
 import { eventuallyWithin } from '../support/eventually.ts';
 import { enterOwnMounts, removeOwnMounts } from '../support/own-mounts.ts';

@@ -19,7 +19,7 @@ import { formatIpv4 } from '../../src/net/address.ts';
 import type { HostNetwork } from '../../src/net/datagram.ts';
 import { openInterfaceWatch } from '../../src/net/interfaces.ts';
 import { openNetwork } from '../../src/net/open-network.ts';
-import { openLeaseJournal, type WorkerLeaseJournal } from '../../src/store/lease-journal.ts';
+import { openLeaseJournal, type WorkerLeaseJournal } from '../../src/store/leases/lease-journal.ts';
 import { config, planByKind, subnet } from '../dhcp/lab.ts';
 import { ended, endProgram } from '../support/child.ts';
 import { missing } from '../support/needs.ts';

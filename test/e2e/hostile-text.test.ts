@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { MACHINE_ACTIONS } from '../../src/region/page/machine-actions.ts';
 import { PAGES } from '../../src/region/page/pages.ts';
-import { openRegionStore } from '../../src/store/region-sqlite.ts';
+import { openRegionStore } from '../../src/store/sqlite/region-sqlite.ts';
 import { rackAuthorization } from '../region/racks/rack-place.ts';
 import { type TabledCommand, tabledCommands } from '../support/command-table.ts';
 import { missing } from '../support/needs.ts';

@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { sleep } from '../../src/clock.ts';
 import { labPlace } from '../../src/lab/safe-lab.ts';
-import { REPORTED_ENDS_WRITE_MS } from '../../src/store/reported-ends.ts';
+import { REPORTED_ENDS_WRITE_MS } from '../../src/store/leases/reported-ends.ts';
 import { missing } from '../support/needs.ts';
 import { addressOf, DhcpProbes } from '../support/probes.ts';
 import { RunningRack } from '../support/running-rack.ts';

@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { RackError } from '../../src/errors.ts';
-import { openOutboxStore } from '../../src/store/outbox-database.ts';
+import { openOutboxStore } from '../../src/store/outbox/outbox-database.ts';
 import { missing } from '../support/needs.ts';
 
 const post = (index: number) => ({

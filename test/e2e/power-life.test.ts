@@ -10,7 +10,7 @@ import { after, before, describe, test } from 'node:test';
 import { CONTROL_SOCKET } from '../../src/http/config.ts';
 import { labPlace } from '../../src/lab/safe-lab.ts';
 import { formatMac } from '../../src/net/address.ts';
-import { openRegionStore } from '../../src/store/region-sqlite.ts';
+import { openRegionStore } from '../../src/store/sqlite/region-sqlite.ts';
 import { asPrinted } from '../support/as-printed.ts';
 import { LoopbackBmc } from '../support/loopback-bmc.ts';
 import { missing } from '../support/needs.ts';

@@ -13,7 +13,7 @@ import { sleep, systemClock } from '../../src/clock.ts';
 import { RackError } from '../../src/errors.ts';
 import { createApiKey } from '../../src/region/accounts/accounts.ts';
 import { startApi } from '../../src/region/http/server.ts';
-import { openRegionStore } from '../../src/store/region-sqlite.ts';
+import { openRegionStore } from '../../src/store/sqlite/region-sqlite.ts';
 import { authorizationOf, type LiveRegion, PASSWORD, startRegion } from '../region/live.ts';
 import { report } from '../region/place.ts';
 import { missing } from '../support/needs.ts';

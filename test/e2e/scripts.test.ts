@@ -13,7 +13,7 @@ import { cachedBootTree } from '../../src/lab/boot-tree.ts';
 import { DaemonProcess, type LogLine } from '../../src/lab/daemon-process.ts';
 import { LabNamespace } from '../../src/lab/namespace.ts';
 import { VirtualMachine } from '../../src/lab/virtual-machine.ts';
-import { openRegionStore } from '../../src/store/region-sqlite.ts';
+import { openRegionStore } from '../../src/store/sqlite/region-sqlite.ts';
 import { bootTreeNeeds } from '../support/boot-tree-needs.ts';
 import { configText, theMachine } from '../support/first-boot.ts';
 import { missing } from '../support/needs.ts';

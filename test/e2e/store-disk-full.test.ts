@@ -11,7 +11,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { later, seconds, sleep, systemClock } from '../../src/clock.ts';
 import { ipv4, mac } from '../../src/net/address.ts';
-import { openLeaseJournal, type WorkerLeaseJournal } from '../../src/store/lease-journal.ts';
+import { openLeaseJournal, type WorkerLeaseJournal } from '../../src/store/leases/lease-journal.ts';
 
 const root = process.getuid?.() === 0;
 const GROUP = 500;

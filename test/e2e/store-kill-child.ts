@@ -5,8 +5,8 @@
 import { writeSync } from 'node:fs';
 import { later, seconds, systemClock } from '../../src/clock.ts';
 import { ipv4, mac } from '../../src/net/address.ts';
-import { FOLD_IDLE_MS, FOLD_IDLE_RECORDS_MIN } from '../../src/store/lease-folder.ts';
-import { openLeaseJournal } from '../../src/store/lease-journal.ts';
+import { FOLD_IDLE_MS, FOLD_IDLE_RECORDS_MIN } from '../../src/store/leases/lease-folder.ts';
+import { openLeaseJournal } from '../../src/store/leases/lease-journal.ts';
 
 const IN_FLIGHT_MAX = 256;
 const RECORDS_PER_REST = FOLD_IDLE_RECORDS_MIN * 1.25;

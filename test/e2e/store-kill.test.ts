@@ -11,7 +11,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { sleep, systemClock } from '../../src/clock.ts';
-import { LEASE_FILE, openLeaseJournal } from '../../src/store/lease-journal.ts';
+import { LEASE_FILE, openLeaseJournal } from '../../src/store/leases/lease-journal.ts';
 import { printedRandom } from '../support/printed-random.ts';
 
 const KILLS = Number(process.env.KILLS ?? 12);

@@ -213,13 +213,13 @@ export const LOUD_STRANGERS = [
     ["if (!(await mayAsk())) return { kind: 'too-many' };\n", ''],
     ['read.interfaces.map(({ reservations: _, ...judged }) => judged)', 'read.interfaces'],
   ),
-  ...of('store/region-racks.ts', [
+  ...of('store/operations/region-racks.ts', [
     'revisions.filter(({ uuid, revision }) => known.get(uuid)?.revision !== revision);',
     'revisions.filter(({ uuid }) => known.get(uuid) !== undefined || true);',
   ]),
 ];
 /** A new session ends the one unused for longest, regardless of its user. */
-export const ANY_SESSION_ENDS = of('store/region-sessions.ts', [
+export const ANY_SESSION_ENDS = of('store/operations/region-sessions.ts', [
   "WHERE account_id = (SELECT account_id FROM session GROUP BY account_id ' +\n  'ORDER BY count(*) DESC, account_id = ? DESC, min(used_ms) LIMIT 1) ORDER BY",
   'WHERE ? > 0 ORDER BY',
 ]);

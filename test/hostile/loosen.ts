@@ -94,7 +94,7 @@ function importsFrom(file: string, home: string, name: string, text: string): bo
 }
 
 /** The test that runs the contracts of the stores, which are not test files. */
-const KEEPS_CONTRACTS = 'store/region-sqlite.test.ts';
+const KEEPS_CONTRACTS = 'store/sqlite/region-sqlite.test.ts';
 
 /** Whether a row's test can run alone on any host. */
 export const isUnit = ({ test }: HeldBound): boolean => test !== undefined && !/^(?:e2e|hostile|long)\//.test(test);

@@ -22,7 +22,7 @@ import { systemClock } from '../../src/clock.ts';
 import { askDaemon } from '../../src/control/ask-daemon.ts';
 import { makeStandInTree } from '../../src/lab/safe-lab.ts';
 import { createApiKey, hashPassword } from '../../src/region/accounts/accounts.ts';
-import { openRegionStore } from '../../src/store/region-sqlite.ts';
+import { openRegionStore } from '../../src/store/sqlite/region-sqlite.ts';
 import { eventually, RackNetwork, type Running } from '../e2e/rack-network.ts';
 import {
   heartbeatOf,

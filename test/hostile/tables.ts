@@ -18,43 +18,43 @@ export const ROW_REASONS = {
 
 /** By file below `src`, and table. */
 export const TABLES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
-  'store/lease-schema.ts': {
-    log: 'store/lease-database.ts LOG_HISTORY_MAX and store/lease-worker.ts FOLD_BACKLOG_MAX',
+  'store/leases/lease-schema.ts': {
+    log: 'store/leases/lease-database.ts LOG_HISTORY_MAX and store/leases/lease-worker.ts FOLD_BACKLOG_MAX',
     lease_block: 'addresses',
     fold: 'one',
     probe: 'one',
   },
-  'store/outbox-schema.ts': {
+  'store/outbox/outbox-schema.ts': {
     outbox: 'one',
     entry: 'uplink/outbox-store.ts OUTBOX_BOUNDS',
     dropped: 'named',
     dead_letter: 'uplink/outbox-store.ts OUTBOX_BOUNDS',
   },
-  'store/postgres-form.ts': {
+  'store/postgres/postgres-form.ts': {
     claim: 'region/identity/enlistment.ts MACHINES_MAX',
     commit_mark: 'connections',
     duty: 'one',
   },
-  'store/region-postgres.ts': { rackboot: 'one' },
-  'store/region-schema.ts': {
+  'store/postgres/region-postgres.ts': { rackboot: 'one' },
+  'store/sqlite/region-schema.ts': {
     machine: 'region/identity/enlistment.ts MACHINES_MAX',
     interface: 'machine, each region/identity/interface-source.ts INTERFACES_MAX',
     identity: 'machine, each named',
-    shared_identity: 'store/region-identity.ts SHARED_VALUES_MAX',
-    machine_pair: 'store/region-identity.ts CONFLICTS_MAX and administrators',
+    shared_identity: 'store/operations/region-identity.ts SHARED_VALUES_MAX',
+    machine_pair: 'store/operations/region-identity.ts CONFLICTS_MAX and administrators',
     tag: 'region/records/tags.ts TAGS_MAX',
     machine_tag: 'machine, each region/records/tags.ts TAGS_MAX',
     allocation: 'interface',
     user_data: 'machine',
     machine_key: 'machine',
     debug_login: 'machine',
-    power_command: 'store/region-power.ts ENDED_MAX and machine',
+    power_command: 'store/operations/region-power.ts ENDED_MAX and machine',
     script: 'region/scripts/script-text.ts SCRIPTS_MAX',
     script_run: 'machine, each region/records/script-store.ts RUNS_MAX',
     script_result: 'script_run, each region/scripts/script-text.ts SCRIPTS_MAX',
-    event: 'store/region-sqlite.ts EVENT_BOUNDS',
-    event_history: 'store/region-histories.ts HISTORIES_MAX',
-    event_source: 'store/region-events.ts SOURCES_MAX',
+    event: 'store/sqlite/region-sqlite.ts EVENT_BOUNDS',
+    event_history: 'store/operations/region-histories.ts HISTORIES_MAX',
+    event_source: 'store/operations/region-events.ts SOURCES_MAX',
     account: 'administrators',
     api_key: 'account, each region/accounts/accounts.ts KEYS_PER_USER_MAX',
     ssh_key: 'account, each region/accounts/ssh-keys.ts SSH_KEYS_PER_USER_MAX',
@@ -62,7 +62,7 @@ export const TABLES: Readonly<Record<string, Readonly<Record<string, string>>>> 
     rack: 'region/records/rack.ts RACKS_MAX',
     rack_images: 'rack',
     setting: 'region/settings.ts SETTINGS_MAX',
-    gone_machine: 'store/region-versions.ts GONE_VERSIONS',
+    gone_machine: 'store/operations/region-versions.ts GONE_VERSIONS',
     region_ssh_key: 'one',
     counter: 'named',
   },

@@ -12,7 +12,7 @@ import { blobPath, encodeImage, manifestPath, type StoredImage } from '../../src
 import { labPlace } from '../../src/lab/safe-lab.ts';
 import type { SimulatedLife } from '../../src/lab/simulated-life.ts';
 import { createAdmin } from '../../src/region/accounts/accounts.ts';
-import { openRegionStore } from '../../src/store/region-sqlite.ts';
+import { openRegionStore } from '../../src/store/sqlite/region-sqlite.ts';
 import { missing } from '../support/needs.ts';
 import { makeSwitchedRack } from '../support/switched-rack.ts';
 import type { WebhookPower } from '../support/webhook-power.ts';

@@ -8,7 +8,7 @@ import { test } from 'node:test';
 import type { Worker } from 'node:worker_threads';
 import type { RegionConfig } from '../../src/region/config.ts';
 import { startRegionThread } from '../../src/region-thread/worker.ts';
-import { openRegionStore } from '../../src/store/region-sqlite.ts';
+import { openRegionStore } from '../../src/store/sqlite/region-sqlite.ts';
 import { type RackMessage, type RegionMessage, UPLINK_VERSION } from '../../src/uplink/messages.ts';
 import { eventuallyWithin } from '../support/eventually.ts';
 import { storedRacks } from '../support/stored-racks.ts';

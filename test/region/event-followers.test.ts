@@ -10,7 +10,7 @@ import type { EventPlace } from '../../src/region/api/event-place.ts';
 import { COMMENT_MS, formatStreamEvent } from '../../src/region/api/event-stream.ts';
 import type { MachineEvent } from '../../src/region/records/machine-event.ts';
 import type { EventFilter } from '../../src/region/records/store.ts';
-import { openRegionStore } from '../../src/store/region-sqlite.ts';
+import { openRegionStore } from '../../src/store/sqlite/region-sqlite.ts';
 import { sentenceOf } from '../support/sentences.ts';
 import { makeRegion, type RegionPlace } from './place.ts';
 

@@ -12,7 +12,7 @@ import type { RegionConfig } from '../../src/region/config.ts';
 import type { RegionApi } from '../../src/region/http/listening.ts';
 import { startApi } from '../../src/region/http/server.ts';
 import { openRegion, type Region, type RegionOptions } from '../../src/region/region.ts';
-import { openRegionStore } from '../../src/store/region-sqlite.ts';
+import { openRegionStore } from '../../src/store/sqlite/region-sqlite.ts';
 import { addAdmin } from './administrator.ts';
 
 export const PASSWORD = 'correct horse';

@@ -11,7 +11,7 @@ import { settingsRules } from '../../src/config/settings-rules.ts';
 import type { RegionConfig } from '../../src/region/config.ts';
 import type { RegionStore } from '../../src/region/records/store.ts';
 import { openRegion, type Region } from '../../src/region/region.ts';
-import { openPostgresRegion } from '../../src/store/region-postgres.ts';
+import { openPostgresRegion } from '../../src/store/postgres/region-postgres.ts';
 import { missing } from '../support/needs.ts';
 import { PostgresServer } from '../support/postgres-server.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';

@@ -11,7 +11,7 @@ import type { EnlistmentReport } from '../../src/region/identity/enlistment-repo
 import { type HardwareFacts, parseHardwareFacts } from '../../src/region/records/hardware-facts.ts';
 import type { RegionStore } from '../../src/region/records/store.ts';
 import { openRegion, type Region } from '../../src/region/region.ts';
-import { openRegionStore } from '../../src/store/region-sqlite.ts';
+import { openRegionStore } from '../../src/store/sqlite/region-sqlite.ts';
 import { checkReadable } from '../support/readable-rows.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 

@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { systemClock } from '../../src/clock.ts';
 import { Duties } from '../../src/region-thread/duties.ts';
-import { openPostgresRegion } from '../../src/store/region-postgres.ts';
+import { openPostgresRegion } from '../../src/store/postgres/region-postgres.ts';
 import { eventuallyWithin } from '../support/eventually.ts';
 import { missing } from '../support/needs.ts';
 import { PostgresServer } from '../support/postgres-server.ts';

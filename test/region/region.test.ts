@@ -16,7 +16,7 @@ import { PasswordLimits } from '../../src/region/accounts/password-limits.ts';
 import type { Region } from '../../src/region/region.ts';
 import { openRegion } from '../../src/region/region.ts';
 import { sentenceOf as refusalSentence } from '../../src/region/words/refusal.ts';
-import { openRegionStore } from '../../src/store/region-sqlite.ts';
+import { openRegionStore } from '../../src/store/sqlite/region-sqlite.ts';
 import { changeStatus } from '../support/change-status.ts';
 import { reasonOf, sentenceOf } from '../support/sentences.ts';
 import { bootReport, facts, report, withRegion } from './place.ts';

@@ -7,7 +7,7 @@ import { sleep } from '../../src/clock.ts';
 import { PASSWORDS_OF_RARE, PASSWORDS_PER_ADDRESS } from '../../src/region/accounts/password-limits.ts';
 import { NEW_PASSWORDS_PER_ACCOUNT } from '../../src/region/accounts/passwords.ts';
 import { REGISTRATIONS_PER_ADDRESS } from '../../src/region/racks/newcomers.ts';
-import { openPostgresRegion } from '../../src/store/region-postgres.ts';
+import { openPostgresRegion } from '../../src/store/postgres/region-postgres.ts';
 import { eventPlaces } from '../support/event-ids.ts';
 import { missing } from '../support/needs.ts';
 import { RegionDatabases } from '../support/postgres-server.ts';

@@ -15,7 +15,7 @@ import { type DesiredState, EMPTY_DESIRED_STATE } from '../../src/machines/machi
 import type { HostInterface } from '../../src/net/host-interface.ts';
 import { EventStream } from '../../src/observe/event-stream.ts';
 import type { RackReport } from '../../src/region/records/machine-event.ts';
-import { openOutboxStore } from '../../src/store/outbox-database.ts';
+import { openOutboxStore } from '../../src/store/outbox/outbox-database.ts';
 import type { LinkTransport } from '../../src/uplink/link-transport.ts';
 import type { RackMessage, RegionMessage } from '../../src/uplink/messages.ts';
 import type { OutboxStore } from '../../src/uplink/outbox-store.ts';

@@ -9,7 +9,7 @@ import { answerLink, type LinkRequest as RegionRequest } from '../../src/region/
 import { buildApp, makeContext } from '../../src/region/http/server.ts';
 import type { RegionStore } from '../../src/region/records/store.ts';
 import { openRegion, type Region } from '../../src/region/region.ts';
-import { openRegionStore } from '../../src/store/region-sqlite.ts';
+import { openRegionStore } from '../../src/store/sqlite/region-sqlite.ts';
 import type { LinkAnswer, LinkRequest } from '../../src/uplink/link-transport.ts';
 import { authorizationOf, type RegionKey } from '../../src/uplink/region-key.ts';
 import type { RegionEnd } from './chaos-network.ts';

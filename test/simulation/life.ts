@@ -27,7 +27,7 @@ import type { RackReport } from '../../src/region/records/machine-event.ts';
 import type { RegionStore } from '../../src/region/records/store.ts';
 import { openRegion, type Region } from '../../src/region/region.ts';
 import { sentenceOf } from '../../src/region/words/refusal.ts';
-import { openRegionStore } from '../../src/store/region-sqlite.ts';
+import { openRegionStore } from '../../src/store/sqlite/region-sqlite.ts';
 import { reportParams } from '../../src/uplink/report-params.ts';
 import { MEMORY_PLACE } from '../support/memory-place.ts';
 import { seededRandom } from '../support/seeded-random.ts';

@@ -16,7 +16,7 @@ import { SimulatedMachine } from '../../src/lab/simulated-machine.ts';
 import { formatIpv4, formatMac, ipv4 } from '../../src/net/address.ts';
 import { buildApp, makeContext } from '../../src/region/http/server.ts';
 import { openRegion } from '../../src/region/region.ts';
-import { openRegionStore } from '../../src/store/region-sqlite.ts';
+import { openRegionStore } from '../../src/store/sqlite/region-sqlite.ts';
 import { seededRandom } from '../support/seeded-random.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 import { memoryTree, SlowJournal } from './rack-parts.ts';

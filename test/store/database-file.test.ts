@@ -9,11 +9,11 @@ import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, test } from 'node:test';
 import { RackError } from '../../src/errors.ts';
 import { type DatabaseKind, openDatabaseFile } from '../../src/store/database-file.ts';
-import { copyLeases, LeaseDatabase } from '../../src/store/lease-database.ts';
-import { LEASE_DATABASE } from '../../src/store/lease-schema.ts';
-import { OUTBOX_DATABASE } from '../../src/store/outbox-schema.ts';
-import { REGION_DATABASE } from '../../src/store/region-schema.ts';
-import { openRegionStore } from '../../src/store/region-sqlite.ts';
+import { copyLeases, LeaseDatabase } from '../../src/store/leases/lease-database.ts';
+import { LEASE_DATABASE } from '../../src/store/leases/lease-schema.ts';
+import { OUTBOX_DATABASE } from '../../src/store/outbox/outbox-schema.ts';
+import { REGION_DATABASE } from '../../src/store/sqlite/region-schema.ts';
+import { openRegionStore } from '../../src/store/sqlite/region-sqlite.ts';
 
 const FIXTURES = join(import.meta.dirname, '..', '..', 'fixtures', 'state');
 

@@ -8,8 +8,8 @@ import { appendFileSync, chownSync, mkdtempSync, readdirSync, readFileSync, rmSy
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
-import type { PostgresPlace } from '../../src/store/postgres-connections.ts';
-import { openPostgresRegion } from '../../src/store/region-postgres.ts';
+import type { PostgresPlace } from '../../src/store/postgres/postgres-connections.ts';
+import { openPostgresRegion } from '../../src/store/postgres/region-postgres.ts';
 import { AS_NOBODY, NOBODY } from './another-user.ts';
 import { endProgram } from './child.ts';
 import { eventuallyWithin } from './eventually.ts';

@@ -260,7 +260,7 @@ function joined(parameters: readonly OpenFunction[]): OpenFunction[] {
 /** Correct casts of values other than numbers: the lines around them justify them. */
 const RIGHT_CASTS = new Set(['Object.fromEntries(entries) as Record<Name, number>', 'place as Held<T>']);
 /** Where the memory of a Buffer is read with its offset, or is the Buffer's own. */
-const RIGHT_MEMORY = /^src\/(?:net\/|region\/records\/smbios\.ts|store\/(?:lease-record|fold-pass)\.ts)/;
+const RIGHT_MEMORY = /^src\/(?:net\/|region\/records\/smbios\.ts|store\/leases\/(?:lease-record|fold-pass)\.ts)/;
 const BYTES = /\b(?:Uint8Array|Buffer|ArrayBuffer|DataView)\b/;
 
 /**

@@ -10,7 +10,7 @@ import { RackError } from '../../src/errors.ts';
 import type { RackReport } from '../../src/region/records/machine-event.ts';
 import type { RackImage } from '../../src/region/records/rack.ts';
 import { noteText } from '../../src/region/words/rack-reasons.ts';
-import { openOutboxStore } from '../../src/store/outbox-database.ts';
+import { openOutboxStore } from '../../src/store/outbox/outbox-database.ts';
 import type { LinkAnswer, LinkListener, LinkRequest } from '../../src/uplink/link-transport.ts';
 import type { RackMessage, RegionMessage } from '../../src/uplink/messages.ts';
 import type { OutboxBounds, OutboxStore } from '../../src/uplink/outbox-store.ts';

@@ -9,7 +9,7 @@ import type { Settings } from '../../machines/settings.ts';
 import { Racks } from '../../region/racks/racks.ts';
 import { RegionSettings } from '../../region/settings.ts';
 import { makeStateDirectory } from '../../store/database-file.ts';
-import { openRegionStore } from '../../store/region-sqlite.ts';
+import { openRegionStore } from '../../store/sqlite/region-sqlite.ts';
 import { readDesiredState, writeDesiredState } from '../../uplink/desired-state-cache.ts';
 import { readRackUuid } from '../../uplink/rack-identity.ts';
 import { printError } from '../output.ts';

@@ -15,8 +15,8 @@ export async function warmCache(): Promise<number> {
     import('../leases/list.ts'),
     import('../../region/http/server.ts'),
     import('../../region/region.ts'),
-    import('../../store/region-sqlite.ts'),
-    import('../../store/lease-database.ts'),
+    import('../../store/sqlite/region-sqlite.ts'),
+    import('../../store/leases/lease-database.ts'),
     import('../../net/netlink.ts'),
     import('../../net/udp-linux.ts'),
     import('../../uplink/desired-state-cache.ts'),
@@ -24,7 +24,7 @@ export async function warmCache(): Promise<number> {
   // Without a parent thread to talk to, the threads' entries end at once; by then they are compiled.
   await Promise.allSettled([
     import('../../region-thread/thread.ts'),
-    import('../../store/lease-worker.ts'),
+    import('../../store/leases/lease-worker.ts'),
     import('../../net/net-worker.ts'),
   ]);
   flushCompileCache();

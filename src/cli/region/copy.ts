@@ -8,10 +8,10 @@ import { loadStorePlace, parseStore, type StorePlace } from '../../config/region
 import { counted } from '../../counted.ts';
 import { RackError } from '../../errors.ts';
 import { postgresPlace } from '../../region-process/open-store.ts';
-import { SqliteSource, SqliteTarget } from '../../store/copy-sqlite.ts';
-import { type CopiedTables, type CopySource, type CopyTarget, copyRegion } from '../../store/region-copy.ts';
-import { REGION_FILE } from '../../store/region-schema.ts';
-import { findUnreadable } from '../../store/row-check.ts';
+import { SqliteSource, SqliteTarget } from '../../store/copying/copy-sqlite.ts';
+import { type CopiedTables, type CopySource, type CopyTarget, copyRegion } from '../../store/copying/region-copy.ts';
+import { findUnreadable } from '../../store/copying/row-check.ts';
+import { REGION_FILE } from '../../store/sqlite/region-schema.ts';
 import { lockState } from '../../store/state-lock.ts';
 import { print, printAside, printJson } from '../output.ts';
 import { becomeOwnerOf } from '../state-owner.ts';
@@ -124,7 +124,7 @@ function inOptions<End>(place: () => Lend<End>, option: string): Lend<End> {
 
 /** Loads the driver now: the owner of the data may not be able to read its files. */
 async function loadPostgres(...places: readonly StorePlace[]): Promise<void> {
-  if (places.some(({ store }) => store.kind === 'postgresql')) await import('../../store/copy-postgres.ts');
+  if (places.some(({ store }) => store.kind === 'postgresql')) await import('../../store/copying/copy-postgres.ts');
 }
 
 /** Keeps processes of a region from starting in these directories. @throws RackError `already-running` */
@@ -140,7 +140,7 @@ function sourceAt({ stateDir, store }: StorePlace, isStopped: boolean): Lend<Cop
   if (store.kind === 'sqlite') return (work) => fromFile(join(stateDir, REGION_FILE), work);
   const place = postgresPlace(store);
   return async (work) => {
-    const { fromPostgres } = await import('../../store/copy-postgres.ts');
+    const { fromPostgres } = await import('../../store/copying/copy-postgres.ts');
     return await fromPostgres(place, isStopped, work);
   };
 }
@@ -150,7 +150,7 @@ function targetAt({ stateDir, store }: StorePlace): Lend<CopyTarget> {
   if (store.kind === 'sqlite') return (work) => intoFile(join(stateDir, REGION_FILE), work);
   const place = postgresPlace(store);
   return async (work) => {
-    const { toPostgres } = await import('../../store/copy-postgres.ts');
+    const { toPostgres } = await import('../../store/copying/copy-postgres.ts');
     return await toPostgres(place, work);
   };
 }

@@ -8,7 +8,7 @@ import type { EventStream } from '../../observe/event-stream.ts';
 import { InstrumentServer } from '../../observe/instrument-server.ts';
 import { LoopLag } from '../../observe/loop-lag.ts';
 import { RegionCounters, regionCounterMemory } from '../../region/http/counters.ts';
-import type { LeaseJournalStatus } from '../../store/lease-journal.ts';
+import type { LeaseJournalStatus } from '../../store/leases/lease-journal.ts';
 import type { UplinkStatus } from '../../uplink/rack-uplink.ts';
 import type { DaemonEvent } from '../rack/events.ts';
 import type { Rack } from '../rack/rack.ts';

@@ -12,7 +12,7 @@ import type { SocketCounters } from '../../net/datagram.ts';
 import type { EventStreamCounters } from '../../observe/event-stream.ts';
 import { Exposition, labelled, type Sample } from '../../observe/exposition.ts';
 import type { RegionCounters } from '../../region/http/counters.ts';
-import type { LeaseJournalStatus } from '../../store/lease-journal.ts';
+import type { LeaseJournalStatus } from '../../store/leases/lease-journal.ts';
 import type { UplinkStatus } from '../../uplink/rack-uplink.ts';
 import type { Rack } from '../rack/rack.ts';
 import { addProcess, type ProcessFacts } from './process-metrics.ts';

@@ -17,12 +17,12 @@ import { EXPIRED_PER_TURN_MAX } from '../../dhcp/responder.ts';
 import type { Publish } from '../../event.ts';
 import type { RackNote } from '../../region/records/rack-note.ts';
 import { spoken } from '../../region/words/note.ts';
-import type { LeaseDamage } from '../../store/damaged-row.ts';
-import { readHostMoment } from '../../store/host-clocks.ts';
-import { isPutBack, LeaseMark, leasesRestored, readLeaseMark } from '../../store/lease-mark.ts';
-import { leasesEmptied } from '../../store/lost-leases.ts';
-import { ReportedEnds, readReportedEnds } from '../../store/reported-ends.ts';
-import type { LeaseFileContents } from '../../store/stored-leases.ts';
+import type { LeaseDamage } from '../../store/leases/damaged-row.ts';
+import { readHostMoment } from '../../store/leases/host-clocks.ts';
+import { isPutBack, LeaseMark, leasesRestored, readLeaseMark } from '../../store/leases/lease-mark.ts';
+import { leasesEmptied } from '../../store/leases/lost-leases.ts';
+import { ReportedEnds, readReportedEnds } from '../../store/leases/reported-ends.ts';
+import type { LeaseFileContents } from '../../store/leases/stored-leases.ts';
 import type { DaemonEvent } from './events.ts';
 
 /** The precision of comparing two stored moments, in milliseconds: uptimes count in hundredths of a second. */

@@ -28,7 +28,7 @@ import { RateLimiter } from '../../region/shares/request-rates.ts';
 import { spoken } from '../../region/words/note.ts';
 import { noteText } from '../../region/words/rack-reasons.ts';
 import { startRegionThread } from '../../region-thread/worker.ts';
-import { openOutboxStore } from '../../store/outbox-database.ts';
+import { openOutboxStore } from '../../store/outbox/outbox-database.ts';
 import { desiredStateTime } from '../../uplink/desired-state-cache.ts';
 import { readRackUuid } from '../../uplink/rack-identity.ts';
 import { RackUplink, type UplinkStatus } from '../../uplink/rack-uplink.ts';

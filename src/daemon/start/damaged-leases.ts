@@ -6,9 +6,9 @@ import { join } from 'node:path';
 import type { Clock } from '../../clock.ts';
 import type { RackNote } from '../../region/records/rack-note.ts';
 import { spoken } from '../../region/words/note.ts';
-import { damageNote, type LeaseDamage } from '../../store/damaged-row.ts';
-import { DAMAGE_REPORTED_MAX } from '../../store/lease-database.ts';
-import { LEASE_FILE } from '../../store/lease-journal.ts';
+import { damageNote, type LeaseDamage } from '../../store/leases/damaged-row.ts';
+import { DAMAGE_REPORTED_MAX } from '../../store/leases/lease-database.ts';
+import { LEASE_FILE } from '../../store/leases/lease-journal.ts';
 import type { DaemonEvent } from '../rack/events.ts';
 
 /** The damaged rows of one run. */

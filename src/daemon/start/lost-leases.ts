@@ -3,7 +3,7 @@
 import type { Clock } from '../../clock.ts';
 import type { RackNote } from '../../region/records/rack-note.ts';
 import { spoken } from '../../region/words/note.ts';
-import { findLostLeases } from '../../store/lost-leases.ts';
+import { findLostLeases } from '../../store/leases/lost-leases.ts';
 import type { DaemonEvent } from '../rack/events.ts';
 
 /** Reports missing leases; call it before the file is created again. @returns the notes for `rackboot status` and `rackboot doctor` */

@@ -3,7 +3,7 @@
 import type { RackConfig } from '../../config/rack-config.ts';
 import { openInterfaceWatch } from '../../net/interfaces.ts';
 import { openNetwork } from '../../net/open-network.ts';
-import { type LeaseJournalOptions, openLeaseJournal } from '../../store/lease-journal.ts';
+import { type LeaseJournalOptions, openLeaseJournal } from '../../store/leases/lease-journal.ts';
 import { LiveTree } from '../rack/live-tree.ts';
 
 type Close = () => Promise<void> | void;

@@ -5,7 +5,7 @@
 //
 // 1. The rack's loop feeds the watchdog, and only while the lease journal's worker has owed an answer for less than half the watchdog time.
 //    So the service manager restarts a process whose loop or journal hangs. A disk that takes seconds is not a hang
-//    (`store/lease-journal.ts`).
+//    (`store/leases/lease-journal.ts`).
 // 2. Every RELOADING is followed by a READY, whether or not the reload succeeded.
 // 3. Only a running loop asks the service manager for more time, for at most START_MS_MAX and STOP_MS_MAX in all.
 

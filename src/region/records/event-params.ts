@@ -2,7 +2,7 @@
 //
 // 1. Never change the meaning of a published code or parameter: the log keeps both, not the sentence.
 // 2. Parameters are plain JSON values without secrets. Addresses are text, times are wall time in milliseconds.
-// 3. The store cleans the texts and bounds them (`store/stored-event.ts`).
+// 3. The store cleans the texts and bounds them (`store/operations/stored-event.ts`).
 
 import type { PowerDetail } from '../../power/detail.ts';
 import type { LeftOut } from './bounded-facts.ts';

@@ -1,4 +1,4 @@
-// The port to the store of debug logins. `store/region-logins.ts` has its operations.
+// The port to the store of debug logins. `store/operations/region-logins.ts` has its operations.
 //
 // 1. One method is one transaction, as in `store.ts`.
 // 2. A machine has at most one debug login, which is removed with it.

@@ -1,4 +1,4 @@
-// The port to the store of racks. `store/region-racks.ts` has its operations.
+// The port to the store of racks. `store/operations/region-racks.ts` has its operations.
 
 import type { Ipv4, MacAddress } from '../../net/address.ts';
 import type { NewMachineEvent } from './machine-event.ts';

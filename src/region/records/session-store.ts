@@ -1,4 +1,4 @@
-// The port to the store of the page's sessions. `store/region-sessions.ts` has its operations.
+// The port to the store of the page's sessions. `store/operations/region-sessions.ts` has its operations.
 //
 // 1. One method is one transaction, as in `store.ts`.
 // 2. A session is removed with its account.

@@ -1,4 +1,4 @@
-// The port to the region's store. `store/region-sqlite.ts` implements it.
+// The port to the region's store. `store/sqlite/region-sqlite.ts` implements it.
 //
 // 1. One method is one transaction: when its promise is fulfilled, all of it is on disk; when it is rejected, nothing happened. `transact`
 //    makes several of them one.

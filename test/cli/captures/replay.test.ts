@@ -9,7 +9,7 @@ import { z } from 'zod';
 import { later, seconds } from '../../../src/clock.ts';
 import { SettledJournal } from '../../../src/dhcp/leases/settled-journal.ts';
 import { mac } from '../../../src/net/address.ts';
-import { openLeaseJournal } from '../../../src/store/lease-journal.ts';
+import { openLeaseJournal } from '../../../src/store/leases/lease-journal.ts';
 import { ip } from '../../support/lab-facts.ts';
 import { runRackboot } from '../../support/running-rack.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';

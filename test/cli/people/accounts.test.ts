@@ -8,7 +8,7 @@ import { test } from 'node:test';
 import { askPassword, printApiKey, readPassword } from '../../../src/cli/people/accounts.ts';
 import { systemClock } from '../../../src/clock.ts';
 import { createAdmin, KEYS_PER_USER_MAX } from '../../../src/region/accounts/accounts.ts';
-import { openRegionStore } from '../../../src/store/region-sqlite.ts';
+import { openRegionStore } from '../../../src/store/sqlite/region-sqlite.ts';
 
 test('a short password, or one typed differently, is asked again with the reason', async () => {
   const typed = ['one', 'long enough', 'long enuogh', 'good enough', 'good enough'];

@@ -8,7 +8,7 @@ import { after, before, test } from 'node:test';
 import { runCommandLine } from '../../../src/cli/command-line.ts';
 import { systemClock } from '../../../src/clock.ts';
 import { createAdmin } from '../../../src/region/accounts/accounts.ts';
-import { openRegionStore } from '../../../src/store/region-sqlite.ts';
+import { openRegionStore } from '../../../src/store/sqlite/region-sqlite.ts';
 import { printedBy } from '../../support/printed.ts';
 
 const place = mkdtempSync(join(tmpdir(), 'rackboot-region-elsewhere-'));

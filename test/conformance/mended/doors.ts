@@ -76,7 +76,7 @@ export const DOOR_POINTS: readonly MendedPoint[] = [
         tests: named('region/identity/ordinary-machines.test.ts')(
           'a place is free again when a rack has booted one of the machines, and when an administrator deletes one',
         ),
-        breaks: swapIn('store/new-machines-sql.ts', [
+        breaks: swapIn('store/operations/new-machines-sql.ts', [
           'INDEXED BY machine_unbooted WHERE added_by = ? AND vouched_mac IS NULL',
           'WHERE added_by = ?',
         ]),
@@ -116,7 +116,10 @@ export const DOOR_POINTS: readonly MendedPoint[] = [
         tests: named('region/region.test.ts')(
           'an API key is shown once, found by its three parts, and beyond the bound one more is refused and no other is lost',
         ),
-        breaks: swapIn('store/region-accounts.ts', ["owner.machine) < ?9',", "owner.machine) < 1000 * ?9',"]),
+        breaks: swapIn('store/operations/region-accounts.ts', [
+          "owner.machine) < ?9',",
+          "owner.machine) < 1000 * ?9',",
+        ]),
       },
       {
         holds: 'The refusal says how to delete which.',
@@ -358,8 +361,11 @@ export const DOOR_POINTS: readonly MendedPoint[] = [
       },
       {
         holds: 'Text of an event that the region stores is cleaned.',
-        tests: named('store/stored-event.test.ts')('texts are cleaned, at every depth'),
-        breaks: swapIn('store/stored-event.ts', ['isPlain(value, max) ? value : cleanWords(value, max);', 'value;']),
+        tests: named('store/operations/stored-event.test.ts')('texts are cleaned, at every depth'),
+        breaks: swapIn('store/operations/stored-event.ts', [
+          'isPlain(value, max) ? value : cleanWords(value, max);',
+          'value;',
+        ]),
       },
     ],
   },

@@ -14,7 +14,7 @@ import type { RackEvent } from '../../../src/event.ts';
 import { ipv4, mac } from '../../../src/net/address.ts';
 import type { RackNote } from '../../../src/region/records/rack-note.ts';
 import { noteText } from '../../../src/region/words/rack-reasons.ts';
-import { ReportedEnds } from '../../../src/store/reported-ends.ts';
+import { ReportedEnds } from '../../../src/store/leases/reported-ends.ts';
 import { eventuallyWithin } from '../../support/eventually.ts';
 
 let stateDir = '';

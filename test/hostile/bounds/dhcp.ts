@@ -352,7 +352,7 @@ export const DHCP_BOUNDS: readonly HeldBound[] = [
     harm: { kind: 'waits' },
     howItEmpties: 'with each commit: a batch of 4 096 takes milliseconds',
     share: 'none: as for the waiting replies; it is four times as long',
-    test: 'store/lease-journal.test.ts',
+    test: 'store/leases/lease-journal.test.ts',
   },
   {
     at: 'dhcp/leases/settled-journal.ts WAITERS_MAX',

@@ -4,7 +4,7 @@ import type { HeldBound } from './row.ts';
 
 export const JOURNAL_BOUNDS: readonly HeldBound[] = [
   {
-    at: 'store/lease-worker.ts FOLD_BACKLOG_MAX',
+    at: 'store/leases/lease-worker.ts FOLD_BACKLOG_MAX',
     what: 'unfolded records in the log of leases before it is folded under load too',
     whoCanFill: 'clients that keep renewing, so that the queue is never empty',
     whatOthersNotice: 'answers take some milliseconds longer while the log is folded',
@@ -13,23 +13,23 @@ export const JOURNAL_BOUNDS: readonly HeldBound[] = [
     share: 'none is needed: it refuses no client',
   },
   {
-    at: 'store/lease-database.ts LOG_HISTORY_MAX',
+    at: 'store/leases/lease-database.ts LOG_HISTORY_MAX',
     what: 'folded records that stay in the log of leases as its history',
     whoCanFill: 'clients that keep renewing',
     whatOthersNotice: 'a slow reader gets a gap, and learns of it',
     harm: { kind: 'reported' },
     howItEmpties: 'the oldest goes',
     share: 'none',
-    test: 'store/lease-database.test.ts',
+    test: 'store/leases/lease-database.test.ts',
   },
   {
-    at: 'store/lease-database.ts DAMAGE_REPORTED_MAX',
+    at: 'store/leases/lease-database.ts DAMAGE_REPORTED_MAX',
     what: 'damaged rows of leases.db that are reported',
     whoCanFill: 'nobody from outside: only failing memory or a failing disk',
     whatOthersNotice: 'nothing: further damaged rows are handled in the same way, but not reported',
     howItEmpties: 'at the next start',
     share: 'none',
-    test: 'store/damaged-row.test.ts',
+    test: 'store/leases/damaged-row.test.ts',
   },
   {
     at: 'observe/event-stream.ts EVENT_STREAM_MAX',

@@ -72,12 +72,12 @@ export const POWER_BOUNDS: readonly HeldBound[] = [
     test: 'power/program.test.ts',
   },
   {
-    at: 'store/region-power.ts ENDED_MAX',
+    at: 'store/operations/region-power.ts ENDED_MAX',
     what: 'ended commands that are remembered',
     whoCanFill: 'users who switch machines',
     whatOthersNotice: 'nothing: a very old command that is repeated is carried out again',
     howItEmpties: 'after 30 days; the oldest goes first',
     share: 'none is needed: only users with an account give commands',
-    test: 'store/region-power.test.ts',
+    test: 'store/operations/region-power.test.ts',
   },
 ];

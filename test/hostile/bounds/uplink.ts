@@ -48,7 +48,7 @@ export const UPLINK_BOUNDS: readonly HeldBound[] = [
     harm: { kind: 'refused', stoppedBy: 'IP source guard; a VLAN for each owner' },
     howItEmpties: 'when the region is back',
     share: 'posts have half of the bytes; an address has at most as much of that half as it leaves to others',
-    test: 'store/outbox-database.test.ts',
+    test: 'store/outbox/outbox-database.test.ts',
   },
   {
     at: 'daemon/rack/region-side.ts KEPT_RATE',
@@ -246,7 +246,7 @@ export const UPLINK_BOUNDS: readonly HeldBound[] = [
     test: 'region/link.test.ts',
   },
   {
-    at: 'store/region-events.ts SOURCES_MAX',
+    at: 'store/operations/region-events.ts SOURCES_MAX',
     what: 'former sources of racks whose sequences are remembered',
     whoCanFill: 'racks that restart repeatedly',
     whatOthersNotice: 'nothing: current sources are always remembered',

@@ -12,7 +12,7 @@ import { type MachineStatus, statusRow } from '../../../src/region/records/lifec
 import type { Machine } from '../../../src/region/records/machine.ts';
 import { openRegion, type Region } from '../../../src/region/region.ts';
 import { sentenceOf } from '../../../src/region/words/refusal.ts';
-import { openRegionStore } from '../../../src/store/region-sqlite.ts';
+import { openRegionStore } from '../../../src/store/sqlite/region-sqlite.ts';
 import { printedRandom } from '../../support/printed-random.ts';
 import { bootReport, makeRegion, type RegionPlace, report } from '../place.ts';
 import { heldPower, powerEnd } from './held-power.ts';

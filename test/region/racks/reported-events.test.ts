@@ -15,7 +15,7 @@ import type { RackEventParams } from '../../../src/region/records/rack-event-par
 import { reportedEvent } from '../../../src/region/records/reported-event.ts';
 import { EN } from '../../../src/region/words/en.ts';
 import { eventSentence } from '../../../src/region/words/event.ts';
-import { packOutboxItem, unpackOutboxItem } from '../../../src/store/outbox-item.ts';
+import { packOutboxItem, unpackOutboxItem } from '../../../src/store/outbox/outbox-item.ts';
 import type { UplinkNotice } from '../../../src/uplink/events.ts';
 import { reportParams } from '../../../src/uplink/report-params.ts';
 import { reportedSample, type SampleField } from '../../support/reported-samples.ts';

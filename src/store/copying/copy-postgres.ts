@@ -1,0 +1,149 @@
+// A PostgreSQL database as an end of a copy (`region-copy.ts`).
+//
+// 1. The source is read in one transaction, so it is as it was at one moment, while processes write to it.
+// 2. The version of an unfinished target is negative, so no process starts on it. A region that runs on either end is refused, and cannot start
+//    meanwhile; a backup may be made of one that runs.
+// 3. One copy at a time writes into a database.
+
+import type pg from 'pg';
+import { errorText, RackError } from '../../errors.ts';
+import { holdStopped, PostgresConnections, type PostgresPlace } from '../postgres/postgres-connections.ts';
+import { explainPostgres, isOfData } from '../postgres/postgres-faults.ts';
+import { makeTables } from '../postgres/region-postgres.ts';
+import { type CopiedRow, type CopiedTable, type CopySource, type CopyTarget, rowName } from './region-copy.ts';
+
+/** The most parameters of a statement (the protocol counts them in 16 bits). */
+const PARAMETERS_MAX = 60_000;
+
+class PostgresEnd {
+  readonly name = "the region's database";
+  protected readonly client: pg.ClientBase;
+
+  constructor(client: pg.ClientBase) {
+    this.client = client;
+  }
+
+  async count({ name }: CopiedTable): Promise<number> {
+    return await this.number(`SELECT count(*) FROM ${name}`);
+  }
+
+  async read({ name, columns, order }: CopiedTable, offset: number, limit: number): Promise<readonly CopiedRow[]> {
+    // In the order of SQLite, whatever the database's language.
+    const by = order.map((column) => (column.type === 'TEXT' ? `${column.name} COLLATE "C"` : column.name)).join(', ');
+    const { rows } = await this.client.query<(string | number | Buffer | null)[]>({
+      text: `SELECT ${columns.map((column) => column.name).join(', ')} FROM ${name} ORDER BY ${by} LIMIT $1 OFFSET $2`,
+      values: [limit, offset],
+      rowMode: 'array',
+    });
+    return rows;
+  }
+
+  protected async number(sql: string, ...values: readonly unknown[]): Promise<number> {
+    const { rows } = await this.client.query<unknown[]>({ text: sql, values: [...values], rowMode: 'array' });
+    return Number(rows[0]?.[0] ?? 0);
+  }
+}
+
+class PostgresSource extends PostgresEnd implements CopySource {
+  lastId({ name }: CopiedTable): Promise<number> {
+    return name === 'event'
+      ? this.number('SELECT last_value FROM change_number')
+      : this.number(`SELECT pg_sequence_last_value(pg_get_serial_sequence('${name}', 'id'))`);
+  }
+}
+
+class PostgresTarget extends PostgresEnd implements CopyTarget {
+  async begin(): Promise<void> {
+    await this.client.query('UPDATE rackboot SET version = -version WHERE version > 0');
+  }
+
+  async write(table: CopiedTable, rows: readonly CopiedRow[]): Promise<void> {
+    await this.client.query('BEGIN');
+    try {
+      await this.#insert(table, rows);
+    } catch (error) {
+      throw isOfData(error) ? await this.#faultOf(table, rows, error) : error;
+    }
+    await this.client.query('COMMIT');
+  }
+
+  async #insert({ name, columns }: CopiedTable, rows: readonly CopiedRow[]): Promise<void> {
+    const rowsMax = Math.floor(PARAMETERS_MAX / columns.length);
+    for (let from = 0; from < rows.length; from += rowsMax) {
+      const part = rows.slice(from, from + rowsMax);
+      const places = part.map(
+        (_, row) => `(${columns.map((__, column) => `$${row * columns.length + column + 1}`).join(', ')})`,
+      );
+      await this.client.query(
+        `INSERT INTO ${name} (${columns.map((column) => column.name).join(', ')}) VALUES ${places.join(', ')}`,
+        part.flat().map((value) => (value instanceof Uint8Array ? Buffer.from(value) : value)),
+      );
+    }
+  }
+
+  /** Finds the row that the database refuses, by writing each alone. */
+  async #faultOf(table: CopiedTable, rows: readonly CopiedRow[], cause: unknown): Promise<unknown> {
+    await this.client.query('ROLLBACK; BEGIN');
+    for (const row of rows) {
+      try {
+        await this.#insert(table, [row]);
+      } catch (error) {
+        if (!isOfData(error)) throw error;
+        await this.client.query('ROLLBACK');
+        const text = `the table ${table.name} has a row that ${this.name} cannot hold, ${rowName(table, row)} (${errorText(error)}): correct or remove it at the source, and copy again`;
+        return new RackError('store-broken', text, { cause });
+      }
+    }
+    return cause;
+  }
+
+  async finish(lastIds: ReadonlyMap<string, number>): Promise<void> {
+    for (const [name, last] of lastIds) {
+      if (name === 'event' || last === 0) continue;
+      await this.client.query(`SELECT setval(pg_get_serial_sequence('${name}', 'id'), $1)`, [last]);
+    }
+    // Events and versions have numbers of one sequence.
+    const newest =
+      'SELECT max(value) FROM (SELECT $1::bigint AS value UNION ALL SELECT max(id) FROM event UNION ALL SELECT max(desired_version) FROM machine ' +
+      "UNION ALL SELECT max(version) FROM gone_machine UNION ALL SELECT value FROM counter WHERE name IN ('desired-version', 'desired-rest')) AS numbers";
+    const last = Math.max(1, await this.number(newest, lastIds.get('event') ?? 0));
+    await this.client.query("SELECT setval('change_number', $1)", [last]);
+    await this.client.query('UPDATE rackboot SET version = -version WHERE version < 0');
+  }
+}
+
+/** Lends a database as the source of a copy. @param isStopped true: a region that runs on it is refused */
+export function fromPostgres<T>(
+  place: PostgresPlace,
+  isStopped: boolean,
+  work: (source: CopySource) => Promise<T>,
+): Promise<T> {
+  return using(place, async (client) => {
+    if (isStopped) await holdStopped(client);
+    await makeTables(client, 'source');
+    // While the other end works, this one waits within its transaction.
+    await client.query('SET idle_in_transaction_session_timeout = 0');
+    await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
+    return await work(new PostgresSource(client));
+  });
+}
+
+/** Lends a database as the target of a copy. A region that runs on it, and a second copy, are refused. */
+export function toPostgres<T>(place: PostgresPlace, work: (target: CopyTarget) => Promise<T>): Promise<T> {
+  return using(place, async (client) => {
+    await holdStopped(client);
+    await makeTables(client, 'target');
+    return await work(new PostgresTarget(client));
+  });
+}
+
+async function using<T>(place: PostgresPlace, work: (client: pg.ClientBase) => Promise<T>): Promise<T> {
+  const connections = new PostgresConnections({ ...place, pool: 1 }, 'copy');
+  try {
+    return await connections.use(({ client }) => work(client));
+  } catch (error) {
+    throw explainPostgres(error);
+  } finally {
+    await connections.close();
+  }
+}

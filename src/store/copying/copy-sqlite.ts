@@ -1,0 +1,188 @@
+// A file of SQLite as an end of a copy (`region-copy.ts`): a region.db, or a backup, which is such a file.
+//
+// 1. The source is read in one transaction: the copy has its contents of one moment, even while others write to it.
+// 2. The target is written under another name in its directory, and renamed when it is whole.
+
+import { accessSync, constants, existsSync, renameSync, rmSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { DatabaseSync, type SQLOutputValue } from 'node:sqlite';
+import { errorText, osErrorCode, RackError } from '../../errors.ts';
+import { ownUserName } from '../../files/ownership.ts';
+import { fileFault } from '../../files/read-fault.ts';
+import { checkRegularFile } from '../../files/regular-file.ts';
+import { openDatabaseFile, sqliteCode } from '../database-file.ts';
+import { REGION_DATABASE } from '../sqlite/region-schema.ts';
+import { type CopiedRow, type CopiedTable, type CopySource, type CopyTarget, rowName } from './region-copy.ts';
+
+/** The primary code of a row that breaks a rule of its table (sqlite.org/rescode.html). */
+const SQLITE_CONSTRAINT = 19;
+/** Added to the name of an unfinished target. */
+const UNFINISHED = '.unfinished';
+
+class SqliteEnd {
+  readonly name: string;
+  protected readonly database: DatabaseSync;
+
+  constructor(name: string, database: DatabaseSync) {
+    this.name = name;
+    this.database = database;
+  }
+
+  async count({ name }: CopiedTable): Promise<number> {
+    return this.reading(name, () =>
+      Number(this.database.prepare(`SELECT count(*) AS rows FROM ${name}`).get()?.rows ?? 0),
+    );
+  }
+
+  async read({ name, columns, order }: CopiedTable, offset: number, limit: number): Promise<readonly CopiedRow[]> {
+    const by = order.map((column) => column.name).join(', ');
+    const names = columns.map((column) => column.name);
+    const sql = `SELECT ${names.join(', ')} FROM ${name} ORDER BY ${by} LIMIT ? OFFSET ?`;
+    return this.reading(name, () => {
+      const statement = this.database.prepare(sql);
+      // Otherwise one number that JavaScript cannot represent would make the whole table unreadable.
+      statement.setReadBigInts(true);
+      return statement.all(limit, offset).map((row) => names.map((column) => exact(row[column] ?? null)));
+    });
+  }
+
+  /** Reads a table. @throws RackError `store-broken`, for a damaged file or one that somebody changed */
+  protected reading<T>(table: string, read: () => T): T {
+    try {
+      return read();
+    } catch (error) {
+      const text = `${this.name}: the table ${table} cannot be read (${errorText(error)}): take another backup`;
+      throw new RackError('store-broken', text, { cause: error });
+    }
+  }
+
+  close(): void {
+    if (this.database.isOpen) this.database.close();
+  }
+}
+
+/** A bigint as a number, if JavaScript represents it exactly. */
+const exact = (value: SQLOutputValue): CopiedRow[number] =>
+  typeof value === 'bigint' && Number.isSafeInteger(Number(value)) ? Number(value) : value;
+
+/** Reads a file as it is at this moment. @throws RackError `not-found`, `store-broken`, `store-newer` */
+export class SqliteSource extends SqliteEnd implements CopySource {
+  static open(path: string): SqliteSource {
+    let database: DatabaseSync | undefined;
+    try {
+      checkReadable(path);
+      // Opening a pipe, for example, would wait forever.
+      checkRegularFile(path);
+      database = new DatabaseSync(path, { readOnly: true });
+      const mark = Number(database.prepare('PRAGMA application_id').get()?.application_id);
+      const version = Number(database.prepare('PRAGMA user_version').get()?.user_version);
+      const known = REGION_DATABASE.migrations.length;
+      if (mark !== REGION_DATABASE.applicationId)
+        throw new RackError('store-broken', `${path} is no database of a region`);
+      if (version !== known) {
+        const remedy = version > known ? 'install the newer Rackboot' : 'start its region once with this Rackboot';
+        throw new RackError(
+          version > known ? 'store-newer' : 'store-unreleased',
+          `${path} has version ${version}, this Rackboot ${known}: ${remedy}`,
+        );
+      }
+      database.exec('BEGIN');
+      return new SqliteSource(path, database);
+    } catch (error) {
+      database?.close();
+      if (error instanceof RackError) throw error;
+      throw new RackError('store-broken', `${path} cannot be read: ${errorText(error)}`, { cause: error });
+    }
+  }
+
+  async lastId({ name }: CopiedTable): Promise<number> {
+    return this.reading(name, () =>
+      Number(this.database.prepare('SELECT seq FROM sqlite_sequence WHERE name = ?').get(name)?.seq ?? 0),
+    );
+  }
+}
+
+/** Writes a new file. */
+export class SqliteTarget extends SqliteEnd implements CopyTarget {
+  readonly #path: string;
+
+  private constructor(path: string, database: DatabaseSync) {
+    super(path, database);
+    this.#path = path;
+  }
+
+  /** @throws RackError `already-exists`, and those of a database file */
+  static open(path: string): SqliteTarget {
+    if (existsSync(path)) {
+      throw new RackError('already-exists', `${path} exists: name a new file, or move this one away`);
+    }
+    const directory = dirname(path);
+    if (existsSync(directory)) checkWritable(directory);
+    // A copy may go where another region was: leave out the check for a lost file.
+    const { findLoss: _unasked, ...kind } = REGION_DATABASE;
+    const database = openDatabaseFile(`${path}${UNFINISHED}`, kind);
+    return new SqliteTarget(path, database);
+  }
+
+  /** Does nothing: the unfinished file has another name until `finish`. */
+  async begin(): Promise<void> {}
+
+  async write(table: CopiedTable, rows: readonly CopiedRow[]): Promise<void> {
+    const { name, columns } = table;
+    const insertion = this.database.prepare(
+      `INSERT INTO ${name} (${columns.map((column) => column.name).join(', ')}) VALUES (${columns.map(() => '?').join(', ')})`,
+    );
+    this.database.exec('BEGIN IMMEDIATE');
+    for (const row of rows) {
+      try {
+        insertion.run(...row);
+      } catch (error) {
+        if (sqliteCode(error) !== SQLITE_CONSTRAINT) throw error;
+        const text = `the table ${name} has a row that a region cannot have, ${rowName(table, row)} (${errorText(error)}): correct or remove it at the source, or take another backup`;
+        throw new RackError('store-broken', text, { cause: error });
+      }
+    }
+    this.database.exec('COMMIT');
+  }
+
+  async finish(lastIds: ReadonlyMap<string, number>): Promise<void> {
+    const { database } = this;
+    for (const [name, last] of lastIds) {
+      database
+        .prepare(
+          'INSERT INTO sqlite_sequence (name, seq) SELECT ?1, 0 WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = ?1)',
+        )
+        .run(name);
+      database.prepare('UPDATE sqlite_sequence SET seq = max(seq, ?) WHERE name = ?').run(last, name);
+    }
+    // New versions must be higher than all copied ones.
+    database.exec(
+      "INSERT INTO counter (name, value) SELECT 'desired-version', max(value) FROM (SELECT 0 AS value UNION ALL SELECT max(desired_version) FROM machine " +
+        "UNION ALL SELECT max(version) FROM gone_machine UNION ALL SELECT value FROM counter WHERE name IN ('desired-version', 'desired-rest')) " +
+        'WHERE true ON CONFLICT (name) DO UPDATE SET value = excluded.value',
+    );
+    database.exec('PRAGMA journal_mode = DELETE');
+    database.close();
+    renameSync(`${this.#path}${UNFINISHED}`, this.#path);
+    for (const companion of ['-wal', '-shm']) rmSync(`${this.#path}${UNFINISHED}${companion}`, { force: true });
+  }
+}
+
+/** @throws RackError as `fileFault` */
+function checkReadable(path: string): void {
+  try {
+    accessSync(path, constants.R_OK);
+  } catch (error) {
+    throw fileFault(path, error);
+  }
+}
+
+/** @throws RackError `permission-denied` */
+function checkWritable(directory: string): void {
+  try {
+    accessSync(directory, constants.W_OK);
+  } catch (error) {
+    const text = `${ownUserName()}, who runs the region, cannot write into ${directory} (${osErrorCode(error)}): name a file in a directory of that user, such as the region's own`;
+    throw new RackError('permission-denied', text, { cause: error });
+  }
+}

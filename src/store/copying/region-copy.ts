@@ -1,0 +1,173 @@
+// Copies a region's data from one database to another, whatever kind each is.
+//
+//   refuse a target that holds anything else ─► table by table, CHUNK rows in a transaction ─► compare digests ─► make the target usable
+//
+// 1. Rows are copied in the order of their keys. So an interrupted copy has the first rows of each table, and goes on after them.
+// 2. A target is usable only once every table has the digest of its source.
+// 3. Tables come in the order of the schema: a row never comes before the one that it refers to.
+
+import { createHash } from 'node:crypto';
+import { DatabaseSync } from 'node:sqlite';
+import { cleanText } from '../../clean-text.ts';
+import { RackError } from '../../errors.ts';
+import type { Value } from '../operations/region-steps.ts';
+import { REGION_DATABASE } from '../sqlite/region-schema.ts';
+
+/** Rows read or written at a time. */
+const CHUNK = 500;
+
+/** How much of a key a message shows, in characters. */
+const KEY_SHOWN_MAX = 80;
+
+export interface CopiedColumn {
+  readonly name: string;
+  /** `INTEGER`, `TEXT` or `BLOB`. */
+  readonly type: string;
+  /** True if it is never NULL. */
+  readonly isRequired: boolean;
+}
+
+/** A table of the schema. */
+export interface CopiedTable {
+  readonly name: string;
+  readonly columns: readonly CopiedColumn[];
+  /** The columns that order its rows. */
+  readonly order: readonly CopiedColumn[];
+  /** True if it gives its rows ids, which are never given twice. */
+  readonly givesIds: boolean;
+}
+
+export type CopiedRow = readonly Value[];
+
+/** One end of a copy. */
+export interface CopyEnd {
+  /** In messages; no secret. */
+  readonly name: string;
+  count(table: CopiedTable): Promise<number>;
+  /** Rows in the table's order. */
+  read(table: CopiedTable, offset: number, limit: number): Promise<readonly CopiedRow[]>;
+}
+
+export interface CopySource extends CopyEnd {
+  /** The highest id that a table has ever given. */
+  lastId(table: CopiedTable): Promise<number>;
+}
+
+export interface CopyTarget extends CopyEnd {
+  /** Makes the target unusable until `finish`; called only once its contents are known to be a part of the source. */
+  begin(): Promise<void>;
+  /** Adds rows in one transaction. */
+  write(table: CopiedTable, rows: readonly CopiedRow[]): Promise<void>;
+  /** Goes on with the ids of the source, and makes the target usable. */
+  finish(lastIds: ReadonlyMap<string, number>): Promise<void>;
+}
+
+export interface CopiedTables {
+  readonly tables: number;
+  readonly rows: number;
+}
+
+/** The tables of the schema, those that others refer to first. */
+export function copiedTables(): readonly CopiedTable[] {
+  const database = new DatabaseSync(':memory:');
+  try {
+    for (const step of REGION_DATABASE.migrations) database.exec(step);
+    const tables = database.prepare("SELECT name, sql FROM sqlite_master WHERE type = 'table' ORDER BY rowid").all();
+    return tables
+      .map(({ name, sql }) => ({ name: String(name), sql: String(sql) }))
+      .filter(({ name }) => !name.startsWith('sqlite_'))
+      .map(({ name, sql }) => {
+        const query = 'SELECT name, type, pk, "notnull" AS required FROM pragma_table_info(?)';
+        const rows = database.prepare(query).all(name);
+        const keys = rows.filter(({ pk }) => pk !== 0).sort((one, other) => Number(one.pk) - Number(other.pk));
+        const columnOf = (row: (typeof rows)[number]): CopiedColumn => ({
+          ...{ name: String(row.name), type: String(row.type), isRequired: row.pk !== 0 || row.required === 1 },
+        });
+        const order = (keys.length === 0 ? rows : keys).map(columnOf);
+        return { name, columns: rows.map(columnOf), order, givesIds: sql.includes('AUTOINCREMENT') };
+      });
+  } finally {
+    database.close();
+  }
+}
+
+/** A row by its key, and with the columns that have a NUL, which PostgreSQL cannot hold. */
+export function rowName({ columns, order }: CopiedTable, row: CopiedRow): string {
+  const shown = (name: string): string => {
+    const value = row[columns.findIndex((column) => column.name === name)];
+    return cleanText(String(value), KEY_SHOWN_MAX);
+  };
+  const key = order.map(({ name }) => `${name} = ${shown(name)}`);
+  const withNul = columns.flatMap(({ name }, index) => (String(row[index]).includes('\0') ? [name] : []));
+  return `that with ${key.join(', ')}${withNul.length === 0 ? '' : `, which has the character NUL in ${withNul.join(', ')}`}`;
+}
+
+/**
+ * Copies everything, or the rest after an interrupted copy.
+ * @param onTable called after each table
+ * @throws RackError `already-exists` if the target holds anything else; those of the databases
+ */
+export async function copyRegion(
+  source: CopySource,
+  target: CopyTarget,
+  onTable: (table: string, rows: number) => void,
+): Promise<CopiedTables> {
+  const tables = copiedTables();
+  await checkTarget(source, target, tables);
+  await target.begin();
+  const lastIds = new Map<string, number>();
+  let rows = 0;
+  for (const table of tables) {
+    for (let done = await target.count(table); ; ) {
+      const chunk = await source.read(table, done, CHUNK);
+      if (chunk.length > 0) await target.write(table, chunk);
+      done += chunk.length;
+      if (chunk.length === CHUNK) continue;
+      rows += done;
+      onTable(table.name, done);
+      break;
+    }
+    if (table.givesIds) lastIds.set(table.name, await source.lastId(table));
+  }
+  for (const table of tables) {
+    if ((await digestOf(source, table)) === (await digestOf(target, table))) continue;
+    const text = `the copy of the table ${table.name} in ${target.name} differs from ${source.name}: empty the target, and copy again while nothing changes the source`;
+    throw new RackError('store-broken', text);
+  }
+  await target.finish(lastIds);
+  return { tables: tables.length, rows };
+}
+
+/** @throws RackError `already-exists` unless the target is empty, or has what an interrupted copy of this source leaves */
+async function checkTarget(source: CopySource, target: CopyTarget, tables: readonly CopiedTable[]): Promise<void> {
+  let isBehind = false;
+  for (const table of tables) {
+    const done = await target.count(table);
+    const isOther =
+      done > 0 && (isBehind || (await digestOf(source, table, done)) !== (await digestOf(target, table, done)));
+    if (isOther) {
+      const text = `${target.name} is not empty (table ${table.name}), and what it holds is no part of ${source.name}: name an empty one`;
+      throw new RackError('already-exists', text);
+    }
+    isBehind ||= done < (await source.count(table));
+  }
+}
+
+/** A digest of the first rows of a table; default: of all. */
+async function digestOf(end: CopyEnd, table: CopiedTable, max = Number.POSITIVE_INFINITY): Promise<string> {
+  const hash = createHash('sha256');
+  for (let done = 0; done < max; ) {
+    const rows = await end.read(table, done, Math.min(CHUNK, max - done));
+    for (const row of rows) hash.update(`${JSON.stringify(row.map(plain))}\n`);
+    done += rows.length;
+    if (rows.length < CHUNK) break;
+  }
+  return hash.digest('hex');
+}
+
+const plain = (value: Value): unknown =>
+  value instanceof Uint8Array
+    ? { octets: Buffer.from(value).toString('base64') }
+    : typeof value === 'bigint'
+      ? { number: String(value) }
+      : value;

@@ -1,0 +1,150 @@
+// Checks the rows of a region's data before a copy: a file that was damaged or made by hand may hold values that no region can read.
+//
+// 1. A value is checked by the code that reads it in a region, and by the bounds of its kind: `columnCheck` by the column's name,
+//    `VALUE_CHECKS` for a column alone.
+// 2. All that a region has written passes.
+
+import { z } from 'zod';
+import { cleanText } from '../../clean-text.ts';
+import { parseSettingValue } from '../../machines/settings.ts';
+import { isStoredFacts } from '../../region/records/hardware-facts.ts';
+import { findStatusByNumber } from '../../region/records/lifecycle.ts';
+import { RESULT_STATUSES, SCRIPT_KINDS } from '../../region/records/script-store.ts';
+import { isStoredWork } from '../../region/records/work.ts';
+import { eventSentence, remarkSentence } from '../../region/words/event.ts';
+import { powerText } from '../../region/words/text.ts';
+import { rackColumns } from '../operations/region-racks.ts';
+import type { Value } from '../operations/region-steps.ts';
+import { unpackHappening, unpackRemark } from '../operations/stored-event.ts';
+import { type CopiedColumn, type CopiedTable, type CopySource, copiedTables, rowName } from './region-copy.ts';
+
+/** Rows read at a time. */
+const CHUNK = 500;
+/** How much of a value a message shows, in characters. */
+const VALUE_SHOWN_MAX = 80;
+/** Ids and versions that a region has given are below this; above, too few numbers would be left for those to come. */
+const GIVEN_MAX = 2 ** 52;
+/** The latest time that has a date (ECMA-262 §21.4.1.1), in milliseconds. */
+const TIME_MAX = 8.64e15;
+
+/** False or an error: no region can read the value. */
+type Check = (value: string | number, row: ReadonlyMap<string, Value>) => boolean;
+
+const within =
+  (low: number, high: number): Check =>
+  (value) =>
+    Number.isSafeInteger(value) && Number(value) >= low && Number(value) <= high;
+
+/** True unless `read` throws. */
+function reads(read: () => unknown): boolean {
+  read();
+  return true;
+}
+
+const json =
+  (schema: z.ZodType): Check =>
+  (value) =>
+    schema.safeParse(JSON.parse(String(value))).success;
+
+const oneOf =
+  (values: readonly string[]): Check =>
+  (value) =>
+    values.includes(String(value));
+
+const isStatus: Check = (value) => findStatusByNumber(Number(value)) !== undefined;
+
+const isHappening: Check = (params, row) =>
+  reads(() => eventSentence(unpackHappening(String(row.get('code')), String(params))));
+
+const POWER_OUTCOME = z.looseObject({
+  kind: z.string(),
+  state: z.string(),
+  detail: z.looseObject({ code: z.string() }),
+});
+const isPowerOutcome: Check = (value, row) =>
+  json(POWER_OUTCOME)(value, row) && reads(() => powerText(JSON.parse(String(value)).detail));
+
+const rackJson = Object.fromEntries(
+  Object.entries(rackColumns).map(([column, schema]) => [`rack.${column}`, json(schema)]),
+);
+
+const VALUE_CHECKS: Readonly<Record<string, Check>> = {
+  'machine.status': isStatus,
+  'machine.resting_status': isStatus,
+  'machine.status_message': (value) => reads(() => remarkSentence(unpackRemark(String(value)))),
+  'machine.power_parameters': json(z.record(z.string(), z.union([z.string(), z.number(), z.boolean()]))),
+  'machine.owner_data': json(z.record(z.string(), z.string())),
+  'machine.facts': (value) => isStoredFacts(String(value)),
+  'machine.work': (value) => isStoredWork(String(value)),
+  'machine_pair.params': (params, row) => params === '' || isHappening(params, row),
+  'event.params': isHappening,
+  ...rackJson,
+  'rack_images.images': json(z.array(z.unknown())),
+  'setting.value': (value) => parseSettingValue(JSON.parse(String(value))) !== undefined,
+  'power_command.command': json(z.looseObject({ kind: z.string() })),
+  'power_command.outcome': isPowerOutcome,
+  'script.kind': oneOf(SCRIPT_KINDS),
+  'script_run.purpose': oneOf(SCRIPT_KINDS),
+  'script_result.kind': oneOf(['builtin', ...SCRIPT_KINDS]),
+  'script_result.status': oneOf(RESULT_STATUSES),
+};
+
+/** The check of a column of numbers by its name. */
+function columnCheck(name: string): Check {
+  if (/^(?:|vouched_)mac$/.test(name)) return within(0, 2 ** 48 - 1);
+  if (/^(?:address|home|enlisted_from)$/.test(name)) return within(0, 2 ** 32 - 1);
+  if (/_ms$/.test(name)) return within(-TIME_MAX, TIME_MAX);
+  if (/^(?:is_.*|netboot|power_proposed)$/.test(name)) return within(0, 1);
+  if (/(?:^|_)(?:id|version)$|^value$/.test(name)) return within(0, GIVEN_MAX);
+  return within(Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER);
+}
+
+const isNumbers = ({ type }: CopiedColumn): boolean => type === 'INTEGER';
+
+/** The form that the column's type demands. */
+function hasType(value: Value, { type, isRequired }: CopiedColumn): boolean {
+  if (value === null) return !isRequired;
+  if (type === 'BLOB') return value instanceof Uint8Array;
+  return type === 'TEXT' ? typeof value === 'string' : typeof value === 'number';
+}
+
+/** The first column of a row that no region can read. */
+function findFault({ name, columns }: CopiedTable, row: readonly Value[]): number | undefined {
+  const named = new Map(columns.map((column, index) => [column.name, row[index] ?? null]));
+  const at = columns.findIndex((column, index) => {
+    const value = row[index] ?? null;
+    if (!hasType(value, column)) return true;
+    if (typeof value !== 'string' && typeof value !== 'number') return false;
+    const checks = [VALUE_CHECKS[`${name}.${column.name}`], isNumbers(column) ? columnCheck(column.name) : undefined];
+    try {
+      return checks.some((check) => check?.(value, named) === false);
+    } catch {
+      // A reader throws at what it cannot read.
+      return true;
+    }
+  });
+  return at === -1 ? undefined : at;
+}
+
+/** Says which row no region can read, why, and what to do; undefined: all can be read. @throws RackError of the database */
+export async function findUnreadable(source: CopySource): Promise<string | undefined> {
+  for (const table of copiedTables()) {
+    for (let done = 0; ; ) {
+      const rows = await source.read(table, done, CHUNK);
+      for (const row of rows) {
+        const at = findFault(table, row);
+        if (at === undefined) continue;
+        const value = row[at];
+        const shown = value instanceof Uint8Array ? 'bytes' : cleanText(String(value), VALUE_SHOWN_MAX);
+        const what = `${rowName(table, row)}: ${table.columns[at]?.name ?? ''} is ${shown === '' ? 'empty' : shown}`;
+        return `${source.name}: the table ${table.name} has a row that no region can read, ${what}. Correct or remove it there, or take an older backup`;
+      }
+      done += rows.length;
+      if (rows.length < CHUNK) break;
+    }
+    const last = table.givesIds ? await source.lastId(table) : 0;
+    if (last > GIVEN_MAX)
+      return `${source.name}: the table ${table.name} has given the id ${last}, which leaves too few: take an older backup`;
+  }
+  return undefined;
+}

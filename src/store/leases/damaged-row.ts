@@ -1,0 +1,93 @@
+// Salvages a row of `leases.db` whose checksum is wrong.
+//
+//   one flipped bit ─▶ undone: nothing is lost
+//   more ─▶ the records up to the first that does not decode are kept, and their addresses are doubted
+//           the other addresses of a block may have had a lease: they are set aside
+//           a cut batch does not show which other addresses it had: it is not used (`isCut`)
+//
+// 1. No address of a damaged row becomes free silently: each row is reported once, with its addresses.
+
+import { formatIpv4, type Ipv4, ipv4 } from '../../net/address.ts';
+import { viewBytes } from '../../net/borrowed-bytes.ts';
+import type { RackNote } from '../../region/records/rack-note.ts';
+import { BLOCK_ADDRESSES } from './fold-pass.ts';
+import { decodeLeases, recordAddress, recordEnd } from './lease-record.ts';
+import { undoFlippedBit } from './row-checksum.ts';
+
+/** Addresses that a report names; further ones are counted. */
+const NAMED_MAX = 8;
+
+/** A row of one of the two tables. */
+export interface StoredRow {
+  readonly table: 'log' | 'lease_block';
+  /** The last sequence of a batch, or the number of a block. */
+  readonly key: number;
+  readonly records: Uint8Array<ArrayBuffer>;
+  readonly checksum: number;
+}
+
+/** A damaged row. */
+export interface LeaseDamage {
+  readonly table: StoredRow['table'];
+  readonly key: number;
+  /** True if a single flipped bit was undone. */
+  readonly isUndone: boolean;
+  /** The addresses of the records that were kept; of an undone bit, the address of its record. */
+  readonly kept: readonly Ipv4[];
+  /** Addresses that may have had a record. */
+  readonly lost: readonly Ipv4[];
+  /** True for a batch with records that do not decode: their addresses are unknown. */
+  readonly isCut: boolean;
+}
+
+/** A damaged row's usable records. */
+export interface SalvagedRow {
+  readonly records: Uint8Array;
+  readonly damage: LeaseDamage;
+}
+
+/** Undoes a single flipped bit, or keeps the records that still decode. Call it for a row with a wrong checksum. */
+export function salvage({ table, key, records, checksum }: StoredRow): SalvagedRow {
+  const mended = undoFlippedBit(key, records, checksum);
+  const places = placesOf(mended?.records ?? records);
+  if (mended !== undefined) {
+    const { at } = mended;
+    const kept = places.flatMap(({ from, to, address }) => (at !== undefined && from <= at && at < to ? address : []));
+    return { records: mended.records, damage: { table, key, isUndone: true, kept, lost: [], isCut: false } };
+  }
+  const kept = [...new Set(places.map(({ address }) => address))];
+  const all =
+    table === 'log' ? [] : Array.from({ length: BLOCK_ADDRESSES }, (_, place) => key * BLOCK_ADDRESSES + place);
+  const lost = all.map(ipv4).filter((address) => !kept.includes(address));
+  const end = places.at(-1)?.to ?? 0;
+  const isCut = table === 'log' && end < records.length;
+  return { records: viewBytes(records, 0, end), damage: { table, key, isUndone: false, kept, lost, isCut } };
+}
+
+interface Place {
+  readonly from: number;
+  readonly to: number;
+  readonly address: Ipv4;
+}
+
+/** The records up to the first that does not decode. */
+function placesOf(records: Uint8Array): readonly Place[] {
+  const bytes = Buffer.from(records.buffer, records.byteOffset, records.byteLength);
+  const places: Place[] = [];
+  for (let from = 0; from < bytes.length; ) {
+    const to = recordEnd(bytes, from);
+    if (to === undefined || !decodeLeases(viewBytes(records, from, to)).ok) break;
+    places.push({ from, to, address: ipv4(recordAddress(bytes, from)) });
+    from = to;
+  }
+  return places;
+}
+
+/** The note of a damaged row. @param file its path */
+export function damageNote(file: string, { table, key, isUndone, kept, lost }: LeaseDamage): RackNote {
+  const named = { kept: namesOf(kept), keptMore: moreOf(kept), lost: namesOf(lost), lostMore: moreOf(lost) };
+  return { note: 'leases-damaged', file, table, row: key, isUndone, ...named };
+}
+
+const namesOf = (addresses: readonly Ipv4[]): string => addresses.slice(0, NAMED_MAX).map(formatIpv4).join(', ');
+const moreOf = (addresses: readonly Ipv4[]): number => Math.max(0, addresses.length - NAMED_MAX);

@@ -1,0 +1,398 @@
+// The rack loop's side of the lease journal: gathers the records of a turn, sends them to the journal worker in one buffer, and tells the
+// lease table when they are on disk.
+//
+//             append                      durable
+//   ┌─────▶ gathering ──(end of turn)──▶ outstanding ──────────┐
+//   │           ▲  further appends gather behind it: the group  │ next batch, or idle
+//   │           └───────────────────────────────────────────────┘
+//   │                                         │ failed, or the worker died: #fail takes back everything pending
+//   │  writable: #onProbed                    ▼
+//   └────────────────────────────────────  failing ── every JOURNAL_RETRY_MS: probe, or a new worker
+//   ▲                                                                 ▲
+//   └── settled, and a prompt probe ──────── slow ◀── JOURNAL_SLOW_MS without an answer (`write-watch.ts`, #onSlow); fails as above
+//
+// 1. The worker has at most one batch; records appended meanwhile gather. They are the group of the group commit.
+// 2. `append` neither waits nor touches the disk. At most JOURNAL_PENDING_MAX records are pending; then `available` is false.
+// 3. A sequence is settled once: durable or failed. Sequences grow across restarts, and this process never reuses one.
+// 4. A disk that takes longer than JOURNAL_SLOW_MS is unavailable until a probe takes less than JOURNAL_PROMPT_MS: after seconds of waiting
+//    a client has given up, and its offer was a promise that could not be kept. The same holds for a worker thread that gets no processor
+//    for its write, but time in which the rack loop itself was blocked does not count. The reason names the cause.
+
+import { join } from 'node:path';
+import type { Worker } from 'node:worker_threads';
+import type { Clock, Instant, Timer } from '../../clock.ts';
+import { type DurationCounts, Durations } from '../../counters.ts';
+import type { Lease } from '../../dhcp/leases/lease.ts';
+import { storeLease } from '../../dhcp/leases/lease-clock.ts';
+import {
+  JOURNAL_PENDING_MAX,
+  type JournalFault,
+  type LeaseJournal,
+  type LeaseJournalListener,
+} from '../../dhcp/leases/lease-journal.ts';
+import { errorText, RackError } from '../../errors.ts';
+import { journalText } from '../../region/words/rack-reasons.ts';
+import type { LeaseDamage } from './damaged-row.ts';
+import type { DiskWork } from './disk-work.ts';
+import { HostClocks } from './host-clocks.ts';
+import type { FromLeaseWorker, ToLeaseWorker } from './lease-message.ts';
+import { decodeLeases, LeaseBatch } from './lease-record.ts';
+import { type StartedLeaseWorker, startLeaseWorker } from './lease-worker-start.ts';
+import { type LeaseFileContents, StoredLeases } from './stored-leases.ts';
+import { type SlowCause, STARVED_FACTOR, WriteWatch } from './write-watch.ts';
+
+/** The file's name in the state directory. */
+export const LEASE_FILE = 'leases.db';
+/** The wait before the disk is tried again, in milliseconds. */
+export const JOURNAL_RETRY_MS = 1000;
+/**
+ * The time of a write after which the disk counts as unavailable, and the time within which a probe makes it available again, in
+ * milliseconds of a running rack loop.
+ */
+export const JOURNAL_SLOW_MS = 2000;
+export const JOURNAL_PROMPT_MS = 500;
+/** Records of one batch: keeps a commit to a few milliseconds. */
+const BATCH_RECORDS_MAX = 4096;
+/** The largest batch memory that is reused; larger memory is dropped. */
+const SPARE_BYTES_MAX = 256 * 1024;
+/** How long closing waits for the disk, in milliseconds. Records not written by then were never acknowledged. */
+const CLOSE_TIMEOUT_MS = 10_000;
+/** Upper bounds of the histogram of batch round trips, in seconds. */
+const WRITE_SECONDS = [0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+
+export interface LeaseJournalOptions {
+  /** The directory of `leases.db`; created if missing. */
+  readonly stateDir: string;
+  readonly clock: Clock;
+  /** Called for each damaged row that is found, at the start or later. */
+  readonly onDamage?: ((damage: LeaseDamage) => void) | undefined;
+}
+
+/** For `status` and the metrics. */
+export interface LeaseJournalStatus {
+  readonly available: boolean;
+  /** Why it is unavailable, in one line; undefined if it is available. */
+  readonly reason: string | undefined;
+  /** Appended records that are not settled yet. */
+  readonly pending: number;
+  /** The last sequence on disk. */
+  readonly durableSequence: number;
+  /** Since the start: durable records, their batches, disk failures, and fold failures. */
+  readonly records: number;
+  readonly batches: number;
+  readonly failures: number;
+  readonly foldFailures: number;
+  /** Round-trip times of batches from the loop to the disk and back. */
+  readonly writes: DurationCounts;
+}
+
+/** The journal, and the leases in force when the file was last written. */
+export interface OpenedLeaseJournal extends LeaseFileContents {
+  readonly journal: WorkerLeaseJournal;
+}
+
+/**
+ * Opens the journal in a state directory and reads its leases.
+ * @throws RackError `store-newer`, `store-unreleased`, `store-broken`, `store-unwritable`, `store-unavailable`
+ */
+export async function openLeaseJournal(options: LeaseJournalOptions): Promise<OpenedLeaseJournal> {
+  const path = join(options.stateDir, LEASE_FILE);
+  const stored = new StoredLeases();
+  const started = await startLeaseWorker({ path, discardAbove: undefined }, (bytes) => {
+    const records = decodeLeases(bytes);
+    if (!records.ok) {
+      throw new RackError(
+        'store-broken',
+        `${path} holds a lease that does not decode (${records.fault.field}): restore a backup, or move it and its -wal file away to start with an empty one`,
+      );
+    }
+    for (const record of records.value) stored.add(record);
+  });
+  for (const damage of started.damage) options.onDamage?.(damage);
+  return { journal: new WorkerLeaseJournal(started, path, options), ...stored.contents(), damage: started.damage };
+}
+
+/** The journal and its worker; made by `openLeaseJournal`. */
+export class WorkerLeaseJournal implements LeaseJournal {
+  readonly #path: string;
+  readonly #clock: Clock;
+  readonly #onDamage: LeaseJournalOptions['onDamage'];
+  readonly #hostClocks: HostClocks;
+  #worker: Worker | undefined;
+  #listener: LeaseJournalListener | undefined;
+  #state: 'open' | 'slow' | 'failing' | 'closing' | 'closed' = 'open';
+  #fault: JournalFault | undefined;
+  #retry: Timer | undefined;
+  readonly #watch: WriteWatch;
+  /** The worker's current database call. */
+  #work: DiskWork;
+  /** When the worker was first asked without answering since; undefined if it owes no answer. */
+  #owedSince: Instant | undefined;
+
+  /** The last sequence appended, and the last one settled. */
+  #last: number;
+  #settled: number;
+  #durable: number;
+  #gathering = new LeaseBatch();
+  /** Full batches behind the outstanding one, oldest first. */
+  #full: LeaseBatch[] = [];
+  /** Memory of a batch that is on disk, for reuse. */
+  #spare: ArrayBuffer | undefined;
+  #outstanding = false;
+  #turnEnd: NodeJS.Immediate | undefined;
+  #outstandingBytes = 0;
+  #sentAt = 0;
+  readonly #writes = new Durations(WRITE_SECONDS);
+  #closed = Promise.withResolvers<void>();
+  #counts = { records: 0, batches: 0, failures: 0, foldFailures: 0 };
+
+  constructor({ worker, lastSequence, work }: StartedLeaseWorker, path: string, options: LeaseJournalOptions) {
+    const { clock, onDamage } = options;
+    this.#path = path;
+    this.#onDamage = onDamage;
+    this.#work = work;
+    this.#watch = new WriteWatch({
+      clock,
+      slowMs: JOURNAL_SLOW_MS,
+      findCall: () => this.#work.call,
+      onSlow: (cause) => this.#onSlow(cause),
+    });
+    this.#clock = clock;
+    this.#hostClocks = new HostClocks(clock);
+    this.#last = lastSequence;
+    this.#settled = lastSequence;
+    this.#durable = lastSequence;
+    this.#adopt(worker);
+  }
+
+  get available(): boolean {
+    return this.room > 0;
+  }
+
+  get room(): number {
+    return this.#state === 'open' ? JOURNAL_PENDING_MAX - (this.#last - this.#settled) : 0;
+  }
+
+  listen(listener: LeaseJournalListener): void {
+    this.#listener = listener;
+  }
+
+  /** @throws RackError `store-unavailable` if the journal is unavailable */
+  append(lease: Lease): number {
+    if (!this.available) {
+      throw new RackError(
+        'store-unavailable',
+        `a lease cannot be stored: ${this.status().reason ?? 'too many wait for the disk'}`,
+      );
+    }
+    if (this.#gathering.records >= BATCH_RECORDS_MAX) {
+      this.#full.push(this.#gathering);
+      this.#gathering = this.#newBatch();
+    }
+    this.#last += 1;
+    this.#gathering.add(this.#last, storeLease(lease, this.#hostClocks.read()));
+    if (!this.#outstanding) this.#turnEnd ??= setImmediate(() => this.#send());
+    return this.#last;
+  }
+
+  /** How long the worker has owed an answer, in milliseconds; if it owes none, pings it. */
+  silentMs(): number {
+    if (this.#owedSince === undefined && this.#worker !== undefined) this.#post({ kind: 'ping' });
+    return this.#owedSince === undefined ? 0 : this.#clock.now() - this.#owedSince;
+  }
+
+  status(): LeaseJournalStatus {
+    return {
+      available: this.available,
+      reason: this.#fault && journalText(this.#fault),
+      pending: this.#last - this.#settled,
+      durableSequence: this.#durable,
+      ...this.#counts,
+      writes: this.#writes.read(),
+    };
+  }
+
+  async close(): Promise<void> {
+    if (this.#state === 'closing' || this.#state === 'closed') return this.#closed.promise;
+    const failing = this.#state === 'failing';
+    this.#state = 'closing';
+    this.#retry?.cancel();
+    this.#watch.end();
+    if (this.#worker === undefined) this.#finish();
+    // After a failure nothing is pending; otherwise the answer to the last batch closes the worker.
+    else if (failing || this.#last === this.#settled) this.#post({ kind: 'close' });
+    else if (!this.#outstanding) this.#send();
+    const timer = this.#clock.schedule(CLOSE_TIMEOUT_MS, () => {
+      void this.#worker?.terminate();
+      this.#finish();
+    });
+    await this.#closed.promise;
+    timer.cancel();
+  }
+
+  #finish(): void {
+    this.#state = 'closed';
+    this.#watch.close();
+    this.#closed.resolve();
+  }
+
+  #adopt(worker: Worker): void {
+    this.#worker = worker;
+    this.#owedSince = undefined;
+    this.#outstanding = false;
+    worker.on('message', (message: FromLeaseWorker) => this.#onMessage(message));
+    // Act on a failure only when the thread ends: by then all its messages, `durable` included, have arrived.
+    let failure: string | undefined;
+    worker.on('error', (error) => {
+      failure = errorText(error);
+    });
+    worker.on('exit', (code) => {
+      this.#worker = undefined;
+      const isClosing = this.#state === 'closing';
+      if (!isClosing || this.#last > this.#settled) this.#fail('thread-ended', failure ?? String(code));
+      if (isClosing) this.#finish();
+    });
+  }
+
+  #post(message: ToLeaseWorker, transfer: ArrayBuffer[] = []): void {
+    this.#owedSince ??= this.#clock.now();
+    this.#worker?.postMessage(message, transfer);
+  }
+
+  #send(): void {
+    clearImmediate(this.#turnEnd);
+    this.#turnEnd = undefined;
+    const batch = this.#full.shift() ?? this.#gathering;
+    if (batch.records === 0) return;
+    if (batch === this.#gathering) this.#gathering = this.#newBatch();
+    const bytes = batch.finish();
+    this.#outstanding = true;
+    this.#outstandingBytes = bytes.length;
+    this.#sentAt = this.#clock.now();
+    this.#post({ kind: 'write', sequence: batch.lastSequence, bytes }, [bytes.buffer]);
+    this.#watch.begin();
+  }
+
+  #newBatch(): LeaseBatch {
+    const memory = this.#spare;
+    this.#spare = undefined;
+    return new LeaseBatch(memory);
+  }
+
+  #onSlow(cause: SlowCause): void {
+    if (this.#state !== 'open' || !this.#outstanding) return;
+    this.#state = 'slow';
+    const [reason, milliseconds] =
+      cause === 'disk'
+        ? (['disk-slow', JOURNAL_SLOW_MS] as const)
+        : (['host-busy', STARVED_FACTOR * JOURNAL_SLOW_MS] as const);
+    this.#fault = { reason, database: this.#path, milliseconds };
+    this.#counts.failures += 1;
+    this.#listener?.onSlow(this.#fault);
+  }
+
+  #probe(): void {
+    this.#post({ kind: 'probe', sizeBytes: this.#outstandingBytes });
+  }
+
+  #probeLater(): void {
+    this.#retry?.cancel();
+    this.#retry = this.#clock.schedule(JOURNAL_RETRY_MS, () => void this.#tryAgain());
+  }
+
+  #onMessage(message: FromLeaseWorker): void {
+    if (message.kind !== 'fold-failed' && message.kind !== 'damaged') this.#owedSince = undefined;
+    switch (message.kind) {
+      case 'durable':
+        if (message.memory.byteLength <= SPARE_BYTES_MAX) this.#spare = message.memory;
+        this.#onDurable(message.sequence);
+        return;
+      case 'failed':
+        this.#fail('write-failed', message.reason);
+        return;
+      case 'writable':
+        this.#onProbed(message.tookMs);
+        return;
+      case 'pong':
+        return;
+      case 'fold-failed':
+        this.#counts.foldFailures += 1;
+        return;
+      case 'damaged':
+        this.#onDamage?.(message.damage);
+        return;
+      // Sent only while a worker starts.
+      case 'leases':
+      case 'opened':
+      case 'refused':
+    }
+  }
+
+  #onDurable(sequence: number): void {
+    this.#outstanding = false;
+    this.#writes.add(this.#clock.now() - this.#sentAt);
+    this.#watch.end();
+    this.#counts.records += sequence - this.#settled;
+    this.#counts.batches += 1;
+    this.#durable = sequence;
+    this.#settled = sequence;
+    // Send this batch's replies first: on a busy processor the worker, woken for the next batch, would run before them.
+    if (this.#last > this.#settled) this.#turnEnd ??= setImmediate(() => this.#send());
+    const settled = this.#last === this.#settled;
+    if (this.#state === 'closing' && settled) this.#post({ kind: 'close' });
+    else if (this.#state === 'slow' && settled) this.#probeLater();
+    this.#listener?.onDurable(sequence);
+  }
+
+  /** Takes back everything pending, and tries again later. */
+  #fail(reason: JournalFault['reason'], said: string): void {
+    if (this.#state === 'closed') return;
+    clearImmediate(this.#turnEnd);
+    this.#turnEnd = undefined;
+    this.#outstanding = false;
+    this.#watch.end();
+    this.#fault = { reason, database: this.#path, said };
+    this.#counts.failures += 1;
+    const from = this.#settled + 1;
+    this.#settled = this.#last;
+    this.#gathering = new LeaseBatch();
+    this.#full = [];
+    if (this.#state === 'closing') {
+      this.#post({ kind: 'close' });
+    } else {
+      this.#state = 'failing';
+      this.#probeLater();
+    }
+    if (from <= this.#last) this.#listener?.onFailed(from, this.#last, this.#fault);
+  }
+
+  async #tryAgain(): Promise<void> {
+    if (this.#state === 'closing' || this.#state === 'closed') return;
+    try {
+      if (this.#worker !== undefined) return this.#probe();
+      const { worker, work } = await startLeaseWorker(
+        { path: this.#path, discardAbove: this.#durable },
+        () => undefined,
+      );
+      this.#work = work;
+      this.#adopt(worker);
+      if (this.#state === 'failing') this.#probe();
+      else this.#post({ kind: 'close' });
+    } catch (error) {
+      this.#fail('write-failed', errorText(error));
+    }
+  }
+
+  /** Handles a probe that took `tookMs`. A disk that was slow is probed again. */
+  #onProbed(tookMs: number): void {
+    if (this.#state !== 'failing' && this.#state !== 'slow') return;
+    if (tookMs > JOURNAL_PROMPT_MS) {
+      this.#fault = { reason: 'probe-slow', database: this.#path, milliseconds: Math.round(tookMs) };
+      this.#probeLater();
+      return;
+    }
+    this.#state = 'open';
+    this.#fault = undefined;
+    this.#listener?.onAvailable();
+  }
+}

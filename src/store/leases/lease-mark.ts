@@ -1,0 +1,144 @@
+// Recognises a `leases.db` that was put back from a copy: it lacks the leases given since the copy was made, so an address that it records
+// for one client may since have been given to another. A small file next to it, the mark, records the state that the last run left.
+//
+//   start: readLeaseMark ─ load leases.db ─ isPutBack ─ LeaseMark writes, again every MARK_MS while leases are written, and at the end
+//
+// 1. The mark names its own file and that of `leases.db` by inode and time of birth. Copying either back makes another inode, or puts the
+//    old contents into a new one, because each write replaces the file. It also names the last sequence on disk: a copy ends before that.
+// 2. Without a mark, or with an unreadable one, nothing vouches for the leases: they count as restored.
+// 3. Restored records stay doubted across further starts (`doubtedUpTo`), until their clients have newer ones.
+// 4. A state directory that goes back with its inodes is not recognised: a snapshot of a file system or of a virtual machine, or original
+//    files that were moved away and back. Remove the mark then (rule 2).
+
+import { constants, statSync } from 'node:fs';
+import { open, rename } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import type { Clock, Timer } from '../../clock.ts';
+import { errorText, osErrorCode } from '../../errors.ts';
+import { readRegularFile } from '../../files/regular-file.ts';
+import type { RackNote } from '../../region/records/rack-note.ts';
+import { LEASE_FILE } from './lease-journal.ts';
+
+/** The file's name in the state directory. */
+export const LEASE_MARK_FILE = 'lease-mark.json';
+/** How often the mark is written while leases are, in milliseconds. */
+export const MARK_MS = 5000;
+
+const FILE_BYTES_MAX = 4096;
+/** With O_NONBLOCK, a FIFO in place of the `.part` file fails at once instead of blocking. */
+const PART_FLAGS = constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_NONBLOCK;
+
+const identity = z.object({ inode: z.string(), born: z.string() });
+type FileIdentity = z.output<typeof identity>;
+const shape = z.object({
+  version: z.literal(1),
+  self: identity,
+  database: identity,
+  sequence: z.number().min(0),
+  doubtedUpTo: z.number().min(0),
+});
+
+/** The contents of the mark. */
+export interface LeaseMarkReading {
+  /** True if both files are the ones that the last run wrote. */
+  readonly isOurs: boolean;
+  /** The last sequence of leases.db when the mark was written. */
+  readonly sequence: number;
+  /** Records up to this sequence come from a copy. */
+  readonly doubtedUpTo: number;
+}
+
+const NOTHING: LeaseMarkReading = { isOurs: false, sequence: 0, doubtedUpTo: 0 };
+
+/** Reads the mark of the last run. An unreadable file is reported to `onProblem`, a missing one is not. */
+export function readLeaseMark(stateDir: string, onProblem: (note: RackNote) => void): LeaseMarkReading {
+  const path = join(stateDir, LEASE_MARK_FILE);
+  try {
+    const { self, database, sequence, doubtedUpTo } = shape.parse(JSON.parse(readRegularFile(path, FILE_BYTES_MAX)));
+    const isOurs = isSame(self, identify(path)) && isSame(database, identify(join(stateDir, LEASE_FILE)));
+    return { isOurs, sequence, doubtedUpTo };
+  } catch (error) {
+    if (osErrorCode(error) !== 'ENOENT') onProblem({ note: 'mark-unread', file: path, reason: errorText(error) });
+    return NOTHING;
+  }
+}
+
+/** Whether the opened file was restored from a copy. @param lastSequence of the opened file */
+export const isPutBack = ({ isOurs, sequence }: LeaseMarkReading, lastSequence: number): boolean =>
+  !isOurs || lastSequence < sequence;
+
+/** The note that leases.db was restored. */
+export const leasesRestored = (stateDir: string): RackNote => ({
+  note: 'leases-restored',
+  file: join(stateDir, LEASE_FILE),
+});
+
+const isSame = (a: FileIdentity, b: FileIdentity): boolean => a.inode === b.inode && a.born === b.born;
+
+/** A file's inode and time of birth, which is 0 where the file system knows none. */
+function identify(path: string): FileIdentity {
+  const { ino, birthtimeNs } = statSync(path, { bigint: true });
+  return { inode: String(ino), born: String(birthtimeNs) };
+}
+
+export interface LeaseMarkOptions {
+  readonly stateDir: string;
+  readonly clock: Clock;
+  /** Records up to this sequence are doubted. */
+  readonly doubtedUpTo: number;
+  /** The last sequence of leases.db on disk. */
+  readonly sequence: () => number;
+  readonly onProblem: (note: RackNote) => void;
+}
+
+/** Keeps the mark; writes in the background. */
+export class LeaseMark {
+  readonly #options: LeaseMarkOptions;
+  readonly #path: string;
+  #written: number | undefined;
+  #timer: Timer | undefined;
+  #writing: Promise<void> = Promise.resolve();
+  #hasFailed = false;
+
+  constructor(options: LeaseMarkOptions) {
+    this.#options = options;
+    this.#path = join(options.stateDir, LEASE_MARK_FILE);
+    this.#write();
+  }
+
+  /** Writes the last sequence; call it when the journal is closed. */
+  async close(): Promise<void> {
+    this.#timer?.cancel();
+    this.#writing = this.#writing.then(() => this.#replace());
+    await this.#writing;
+  }
+
+  #write(): void {
+    if (this.#options.sequence() !== this.#written) this.#writing = this.#writing.then(() => this.#replace());
+    this.#timer = this.#options.clock.schedule(MARK_MS, () => this.#write());
+  }
+
+  async #replace(): Promise<void> {
+    const { stateDir, sequence, doubtedUpTo, onProblem } = this.#options;
+    const known = sequence();
+    if (known === this.#written) return;
+    const part = `${this.#path}.part`;
+    try {
+      const file = await open(part, PART_FLAGS, 0o600);
+      try {
+        const [self, database] = [identify(part), identify(join(stateDir, LEASE_FILE))];
+        await file.writeFile(JSON.stringify({ version: 1, self, database, sequence: known, doubtedUpTo }));
+        await file.sync();
+      } finally {
+        await file.close();
+      }
+      await rename(part, this.#path);
+      this.#written = known;
+      this.#hasFailed = false;
+    } catch (error) {
+      if (!this.#hasFailed) onProblem({ note: 'mark-unwritten', file: this.#path, reason: errorText(error) });
+      this.#hasFailed = true;
+    }
+  }
+}

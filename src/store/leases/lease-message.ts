@@ -1,0 +1,46 @@
+// The messages between the rack loop and the journal worker.
+//
+//   rack loop ── write ─────────▶ worker      one batch outstanding; the next is sent after the answer
+//             ◀─ durable | failed ──
+//             ── probe ─────────▶             after `failed`, on a timer, until `writable`
+//             ◀─ writable | failed ─
+//             ── ping ──────────▶             now and then, when no answer is outstanding
+//             ◀─ pong ───────────
+//             ── close ─────────▶             the worker closes its file and ends
+
+import type { RackErrorCode } from '../../errors.ts';
+import type { LeaseDamage } from './damaged-row.ts';
+
+/** The start parameters of a worker. */
+export interface LeaseWorkerData {
+  readonly path: string;
+  /** For a worker that replaces a dead one: the last sequence reported durable. Higher ones were never acknowledged. */
+  readonly discardAbove: number | undefined;
+  /** Shows the worker's current database call (`disk-work.ts`). */
+  readonly work: SharedArrayBuffer;
+}
+
+export type ToLeaseWorker =
+  /** `sequence` is that of its last record; the memory of `bytes` is transferred. */
+  | { readonly kind: 'write'; readonly sequence: number; readonly bytes: Uint8Array<ArrayBuffer> }
+  | { readonly kind: 'probe'; readonly sizeBytes: number }
+  /** Answered by `pong`: the worker is alive and not blocked by its disk. */
+  | { readonly kind: 'ping' }
+  | { readonly kind: 'close' };
+
+export type FromLeaseWorker =
+  /** Some of the leases in force, encoded; any number of these precede `opened`. */
+  | { readonly kind: 'leases'; readonly bytes: Uint8Array }
+  | { readonly kind: 'opened'; readonly lastSequence: number }
+  /** A row of the file is damaged: found at the start, before `opened`, or later. */
+  | { readonly kind: 'damaged'; readonly damage: LeaseDamage }
+  /** The file cannot be used; the worker ends. */
+  | { readonly kind: 'refused'; readonly code: RackErrorCode; readonly message: string }
+  /** Returns the memory of the batch for reuse. */
+  | { readonly kind: 'durable'; readonly sequence: number; readonly memory: ArrayBuffer }
+  | { readonly kind: 'failed'; readonly reason: string }
+  /** A probe was written, in `tookMs`. */
+  | { readonly kind: 'writable'; readonly tookMs: number }
+  | { readonly kind: 'pong' }
+  /** Updating the blocks by address failed. Nothing is lost, and it is tried again. */
+  | { readonly kind: 'fold-failed'; readonly reason: string };

@@ -1,0 +1,188 @@
+// Encodes leases as bytes, both for messages between the rack loop and the journal worker, where a buffer is transferred in one step but
+// objects are cloned field by field, and for `leases.db`, so that stored records are decoded only when they are loaded.
+//
+// 1. A batch is any number of concatenated records. A record's fields give its length, so a batch has no header.
+// 2. Integers are big endian. Those that may exceed 32 bits take 48: hardware addresses, sequences, milliseconds since 1970.
+// 3. Texts from the wire (client identifier, option 82 …) have one byte per character; names and boot ids are UTF-8.
+// 4. The top bit of the state is set if the lease was granted by client identifier.
+//
+//   sequence 48 | address 32 | mac 48 | state 8 | granted ms 48 | expires ms 48 | duration s 32 | uptime ms 48 |
+//   named before ms 48 | six texts
+//   a text: length + 1 as 16 bits, bytes; 0: absent
+
+import { seconds } from '../../clock.ts';
+import type { LeaseState } from '../../dhcp/leases/lease.ts';
+import type { StoredLease } from '../../dhcp/leases/stored-lease.ts';
+import { ipv4, mac } from '../../net/address.ts';
+import { type BorrowedBytes, borrowedText } from '../../net/borrowed-bytes.ts';
+import { ByteReader, type Decoded } from '../../net/byte-reader.ts';
+
+/** The most bytes of one text. A longer one is truncated, because no lease may be lost over its option 82. */
+export const RECORD_TEXT_MAX = 1024;
+
+const UINT48_MAX = 0xffff_ffff_ffff;
+const ADDRESS_AT = 6;
+const FIXED_BYTES = 45;
+const TEXTS = 6;
+const RECORD_BYTES_MAX = FIXED_BYTES + TEXTS * (2 + RECORD_TEXT_MAX);
+const FIRST_CAPACITY = 16_384;
+
+const STATES: readonly LeaseState[] = ['bound', 'released', 'declined'];
+const BY_IDENTIFIER = 0x80;
+
+/** A lease and its sequence, 1 to 2^48 - 1. */
+export interface LeaseRecord {
+  readonly sequence: number;
+  readonly lease: StoredLease;
+}
+
+/** Gathers encoded records in a growing buffer. */
+export class LeaseBatch {
+  #buffer: Buffer<ArrayBuffer>;
+  #length = 0;
+  #records = 0;
+  #lastSequence = 0;
+
+  /** @param memory from an earlier batch, to reuse; undefined: allocate new memory */
+  constructor(memory?: ArrayBuffer) {
+    // Not from Node's pool: a pooled buffer's memory cannot be transferred to another thread.
+    this.#buffer = memory === undefined ? Buffer.allocUnsafeSlow(FIRST_CAPACITY) : Buffer.from(memory);
+  }
+
+  /** The number of records. */
+  get records(): number {
+    return this.#records;
+  }
+  /** The sequence of the last record; 0 if there is none. */
+  get lastSequence(): number {
+    return this.#lastSequence;
+  }
+
+  add(sequence: number, lease: StoredLease): void {
+    if (this.#length + RECORD_BYTES_MAX > this.#buffer.length) this.#grow();
+    this.#length = writeRecord(this.#buffer, this.#length, sequence, lease);
+    this.#records += 1;
+    this.#lastSequence = sequence;
+  }
+
+  /** The encoded records, in transferable memory. The batch must not be used afterwards. */
+  finish(): Uint8Array<ArrayBuffer> {
+    return new Uint8Array(this.#buffer.buffer, this.#buffer.byteOffset, this.#length);
+  }
+
+  #grow(): void {
+    const larger = Buffer.allocUnsafeSlow(this.#buffer.length * 2);
+    this.#buffer.copy(larger, 0, 0, this.#length);
+    this.#buffer = larger;
+  }
+}
+
+function writeRecord(to: Buffer, start: number, sequence: number, lease: StoredLease): number {
+  let at = writeUint48(to, start, sequence);
+  at = to.writeUInt32BE(lease.address, at);
+  at = writeUint48(to, at, lease.mac);
+  at = to.writeUInt8(STATES.indexOf(lease.state) | (lease.identity === 'client-id' ? BY_IDENTIFIER : 0), at);
+  at = writeUint48(to, at, lease.grantedWallMs);
+  at = writeUint48(to, at, lease.expiresWallMs);
+  at = to.writeUInt32BE(Math.min(Math.max(Math.floor(lease.duration), 0), 0xffffffff), at);
+  at = writeUint48(to, at, lease.uptimeS * 1000);
+  at = writeUint48(to, at, lease.namedBeforeMs);
+  at = writeText(to, at, lease.bootId, 'utf8');
+  at = writeText(to, at, lease.hostname, 'utf8');
+  at = writeText(to, at, lease.clientId, 'latin1');
+  at = writeText(to, at, lease.vendorClass, 'latin1');
+  at = writeText(to, at, lease.circuitId, 'latin1');
+  return writeText(to, at, lease.remoteId, 'latin1');
+}
+
+// A time before 1970 or after the year 10 000 is clamped to the nearest value that fits.
+function writeUint48(to: Buffer, at: number, value: number): number {
+  return to.writeUIntBE(Math.min(Math.max(Math.round(value), 0), UINT48_MAX), at, 6);
+}
+
+function writeText(to: Buffer, at: number, text: string | undefined, encoding: 'utf8' | 'latin1'): number {
+  if (text === undefined) return to.writeUInt16BE(0, at);
+  // `write` never splits a UTF-8 character.
+  const length = to.write(text, at + 2, RECORD_TEXT_MAX, encoding);
+  to.writeUInt16BE(length + 1, at);
+  return at + 2 + length;
+}
+
+const readUint48 = (reader: ByteReader, field: string): number => reader.u16(field) * 0x1_0000_0000 + reader.u32(field);
+
+/** A text's bytes in the batch; undefined if absent. */
+function readText(reader: ByteReader, field: string): BorrowedBytes | undefined {
+  const length = reader.u16(field);
+  return length === 0 ? undefined : reader.borrow(length - 1, field);
+}
+
+const utf8 = (bytes: BorrowedBytes | undefined): string | undefined => decodeText(bytes, 'utf8');
+const latin1 = (bytes: BorrowedBytes | undefined): string | undefined => decodeText(bytes, 'latin1');
+const decodeText = (bytes: BorrowedBytes | undefined, encoding: 'utf8' | 'latin1'): string | undefined =>
+  bytes && borrowedText(bytes, encoding);
+
+/** The address in the record that starts at `at`. */
+export const recordAddress = (bytes: Buffer, at: number): number => bytes.readUInt32BE(at + ADDRESS_AT);
+
+/** The end of the record that starts at `at`; undefined if it is truncated. */
+export function recordEnd(bytes: Uint8Array, at: number): number | undefined {
+  let end = at + FIXED_BYTES;
+  for (let text = 0; text < TEXTS; text += 1) {
+    const length = ((bytes[end] ?? 0) << 8) | (bytes[end + 1] ?? 0);
+    end += length === 0 ? 2 : length + 1;
+  }
+  return end <= bytes.length ? end : undefined;
+}
+
+/** Decodes every record of a batch, in order, or returns the first fault. */
+export function decodeLeases(bytes: Uint8Array): Decoded<readonly LeaseRecord[]> {
+  // Nearly all leases of a batch come from one boot and a few kinds of clients, so they share these strings.
+  const shared = new Map<string, string>();
+  const intern = (text: string): string => {
+    const known = shared.get(text);
+    if (known === undefined) shared.set(text, text);
+    return known ?? text;
+  };
+  const reader = new ByteReader(bytes);
+  const all: LeaseRecord[] = [];
+  while (reader.remaining > 0 && reader.fault === undefined) all.push(readRecord(reader, intern));
+  return reader.done(all);
+}
+
+function readRecord(reader: ByteReader, intern: (text: string) => string): LeaseRecord {
+  const sequence = readUint48(reader, 'sequence');
+  const address = ipv4(reader.u32('address'));
+  const hardware = mac(readUint48(reader, 'mac'));
+  const bits = reader.u8('state');
+  const state = STATES[bits & ~BY_IDENTIFIER];
+  if (state === undefined) reader.fail('bad-value', 'state', reader.offset - 1);
+  const grantedWallMs = readUint48(reader, 'granted');
+  const expiresWallMs = readUint48(reader, 'expires');
+  const duration = seconds(reader.u32('duration'));
+  const uptimeS = readUint48(reader, 'uptime') / 1000;
+  const namedBeforeMs = readUint48(reader, 'named before');
+  const bootId = intern(utf8(readText(reader, 'boot id')) ?? '');
+  const hostname = utf8(readText(reader, 'hostname'));
+  const clientId = latin1(readText(reader, 'client id'));
+  const vendorClass = latin1(readText(reader, 'vendor class'));
+  return {
+    sequence,
+    lease: {
+      address,
+      mac: hardware,
+      state: state ?? 'bound',
+      duration,
+      hostname,
+      namedBeforeMs,
+      clientId,
+      identity: (bits & BY_IDENTIFIER) === 0 ? undefined : 'client-id',
+      vendorClass: vendorClass === undefined ? undefined : intern(vendorClass),
+      circuitId: latin1(readText(reader, 'circuit id')),
+      remoteId: latin1(readText(reader, 'remote id')),
+      grantedWallMs,
+      expiresWallMs,
+      bootId,
+      uptimeS,
+    },
+  };
+}

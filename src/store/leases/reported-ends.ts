@@ -1,0 +1,102 @@
+// Stores up to when lease ends have been reported, in a small file next to leases.db. The next start reports leases that ended while the
+// rack did not run.
+//
+//   note ┄ REPORTED_ENDS_WRITE_MS ┄ write ─ noted meanwhile? ┄ REPORTED_ENDS_WRITE_MS ┄ write …
+//
+// 1. The file is written after the report. Ends of the last second before a kill or power loss are reported twice; none is missed.
+// 2. If the file is missing or damaged, leases that ended before the start are not reported.
+// 3. The time is stored on the same clocks as leases, so that the two compare across restarts, reboots and clock steps.
+
+import { constants } from 'node:fs';
+import { open, rename } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import type { Clock, Instant, Timer } from '../../clock.ts';
+import type { StoredMoment } from '../../dhcp/leases/lease-clock.ts';
+import { errorText, osErrorCode } from '../../errors.ts';
+import { readRegularFile } from '../../files/regular-file.ts';
+import type { RackNote } from '../../region/records/rack-note.ts';
+import { readHostMoment } from './host-clocks.ts';
+
+/** The file's name in the state directory. */
+export const REPORTED_ENDS_FILE = 'lease-ends.json';
+/** The delay between a note and its write, in milliseconds; many ends share one write. */
+export const REPORTED_ENDS_WRITE_MS = 1000;
+
+const FILE_BYTES_MAX = 4096;
+/** With O_NONBLOCK, a FIFO in place of the `.part` file fails at once instead of blocking. */
+const PART_FLAGS = constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_NONBLOCK;
+
+const shape = z.object({ version: z.literal(1), wallMs: z.number(), bootId: z.string(), uptimeS: z.number().min(0) });
+
+/** Reads the stored time; undefined if there is none. An unreadable file is reported to `onProblem`, a missing one is not. */
+export function readReportedEnds(stateDir: string, onProblem: (note: RackNote) => void): StoredMoment | undefined {
+  const path = join(stateDir, REPORTED_ENDS_FILE);
+  try {
+    const { wallMs, bootId, uptimeS } = shape.parse(JSON.parse(readRegularFile(path, FILE_BYTES_MAX)));
+    return { wallMs, bootId, uptimeS };
+  } catch (error) {
+    if (osErrorCode(error) !== 'ENOENT') onProblem({ note: 'ends-unread', file: path, reason: errorText(error) });
+    return undefined;
+  }
+}
+
+/** Writes the file, in the background. */
+export class ReportedEnds {
+  readonly #path: string;
+  readonly #clock: Clock;
+  readonly #onProblem: (note: RackNote) => void;
+  #until: Instant | undefined;
+  #timer: Timer | undefined;
+  #writing: Promise<void> = Promise.resolve();
+  #hasFailed = false;
+
+  constructor(stateDir: string, clock: Clock, onProblem: (note: RackNote) => void) {
+    this.#path = join(stateDir, REPORTED_ENDS_FILE);
+    this.#clock = clock;
+    this.#onProblem = onProblem;
+  }
+
+  /** Call when every lease that ended before `until` has been reported. */
+  note(until: Instant): void {
+    this.#until = until;
+    this.#timer ??= this.#clock.schedule(REPORTED_ENDS_WRITE_MS, () => this.#write());
+  }
+
+  /** Writes the last note. */
+  async close(): Promise<void> {
+    this.#timer?.cancel();
+    this.#write();
+    await this.#writing;
+  }
+
+  #write(): void {
+    this.#timer = undefined;
+    const until = this.#until;
+    if (until === undefined) return;
+    this.#until = undefined;
+    const moment = readHostMoment(this.#clock);
+    const agoMs = moment.now - until;
+    const { bootId } = moment;
+    const uptimeS = Math.max(0, moment.uptimeS - agoMs / 1000);
+    const text = JSON.stringify({ version: 1, wallMs: moment.wallMs - agoMs, bootId, uptimeS });
+    this.#writing = this.#writing.then(() => this.#replace(text));
+  }
+
+  async #replace(text: string): Promise<void> {
+    try {
+      const part = await open(`${this.#path}.part`, PART_FLAGS, 0o600);
+      try {
+        await part.writeFile(text);
+        await part.sync();
+      } finally {
+        await part.close();
+      }
+      await rename(`${this.#path}.part`, this.#path);
+      this.#hasFailed = false;
+    } catch (error) {
+      if (!this.#hasFailed) this.#onProblem({ note: 'ends-unwritten', file: this.#path, reason: errorText(error) });
+      this.#hasFailed = true;
+    }
+  }
+}

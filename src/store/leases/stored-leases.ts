@@ -1,0 +1,38 @@
+// Gathers the records read from leases.db: the leases in force, and the last time on the clock of each boot of the host.
+
+import { type BootClocks, bootClockOf } from '../../dhcp/leases/lease-clock.ts';
+import type { StoredLease } from '../../dhcp/leases/stored-lease.ts';
+import type { Ipv4 } from '../../net/address.ts';
+import type { LeaseDamage } from './damaged-row.ts';
+import type { LeaseRecord } from './lease-record.ts';
+
+/** The leases and clocks of one state of the file. */
+export interface LeaseFileContents {
+  /** One lease per address, in no particular order. */
+  readonly leases: readonly StoredLease[];
+  /** The last known time on the clock of each boot of the host. */
+  readonly clocks: BootClocks;
+  /** The sequence of an address's lease; undefined if sequences are unknown. */
+  readonly sequenceOf?: (address: Ipv4) => number;
+  /** The damaged rows that were found; undefined: none. */
+  readonly damage?: readonly LeaseDamage[];
+}
+
+/** Gathers records; those of one address must be added in the order in which they were written. */
+export class StoredLeases {
+  readonly #records = new Map<Ipv4, LeaseRecord>();
+  readonly #newest = new Map<string, { readonly sequence: number; readonly clock: number }>();
+
+  add(record: LeaseRecord): void {
+    const { sequence, lease } = record;
+    this.#records.set(lease.address, record);
+    if (sequence >= (this.#newest.get(lease.bootId)?.sequence ?? 0))
+      this.#newest.set(lease.bootId, { sequence, clock: bootClockOf(lease) });
+  }
+
+  contents(): LeaseFileContents {
+    const clocks = new Map(Array.from(this.#newest, ([bootId, { clock }]) => [bootId, clock]));
+    const leases = Array.from(this.#records.values(), ({ lease }) => lease);
+    return { leases, clocks, sequenceOf: (address) => this.#records.get(address)?.sequence ?? 0 };
+  }
+}

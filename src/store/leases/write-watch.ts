@@ -1,0 +1,89 @@
+// Detects that a write takes too long, and whether the disk is the cause. Time in which the rack loop itself was blocked does not count:
+// the answer may have arrived long ago, and wait for the loop.
+//
+//   begin ─ #check, every CHECK_MS ─┬─ one disk call lasts `slowMs` ────────────▶ onSlow('disk')
+//                                   ├─ not done after STARVED_FACTOR × `slowMs` ▶ onSlow('host')
+//                                   └─ end ─▶ nothing
+//
+// 1. A check counts at most CHECK_MS, however late it runs, and a late check gives no verdict: answers that arrived meanwhile are handled
+//    before the next check.
+// 2. Each write gets at most one verdict.
+
+import type { Clock, Instant, Timer } from '../../clock.ts';
+
+/** The interval of checks, in milliseconds; a verdict may be late by as much. */
+const CHECK_MS = 250;
+/** How much longer a write may take if the disk is not the cause. */
+export const STARVED_FACTOR = 2;
+
+/** The cause of a slow write: the disk, or the host, which gives the journal's thread too little processor time. */
+export type SlowCause = 'disk' | 'host';
+
+export interface WriteWatchOptions {
+  readonly clock: Pick<Clock, 'now' | 'schedule'>;
+  /** The number of the current disk call; undefined if there is none. */
+  readonly findCall: () => number | undefined;
+  readonly slowMs: number;
+  readonly onSlow: (cause: SlowCause) => void;
+}
+
+/** Watches one write at a time. */
+export class WriteWatch {
+  readonly #options: WriteWatchOptions;
+  #timer: Timer | undefined;
+  #isUnderWay = false;
+  #checkedAt: Instant | undefined;
+  #waitedMs = 0;
+  /** The disk call that the last check saw, and for how long it has been seen. */
+  #call: number | undefined;
+  #heldMs = 0;
+
+  constructor(options: WriteWatchOptions) {
+    this.#options = options;
+  }
+
+  /** Call when a write starts. */
+  begin(): void {
+    this.#isUnderWay = true;
+    this.#checkedAt = this.#options.clock.now();
+    this.#waitedMs = 0;
+    this.#call = undefined;
+    this.#heldMs = 0;
+    this.#checkLater();
+  }
+
+  /** Call when the write is over. The timer stays for the next write. */
+  end(): void {
+    this.#isUnderWay = false;
+  }
+
+  /** Ends the watch. */
+  close(): void {
+    this.#isUnderWay = false;
+    this.#timer?.cancel();
+  }
+
+  #checkLater(): void {
+    this.#timer ??= this.#options.clock.schedule(CHECK_MS, () => this.#check());
+  }
+
+  #check(): void {
+    this.#timer = undefined;
+    if (!this.#isUnderWay) return;
+    const { clock, findCall, slowMs, onSlow } = this.#options;
+    const now = clock.now();
+    const passedMs = now - (this.#checkedAt ?? now);
+    const countedMs = Math.min(passedMs, CHECK_MS);
+    this.#checkedAt = now;
+    const call = findCall();
+    this.#waitedMs += countedMs;
+    if (call === undefined) this.#heldMs = 0;
+    else this.#heldMs = call === this.#call ? this.#heldMs + countedMs : countedMs;
+    this.#call = call;
+    const isHeld = this.#heldMs >= slowMs;
+    if (passedMs <= 2 * CHECK_MS && (isHeld || this.#waitedMs >= STARVED_FACTOR * slowMs)) {
+      this.#isUnderWay = false;
+      onSlow(isHeld ? 'disk' : 'host');
+    } else this.#checkLater();
+  }
+}

@@ -1,0 +1,113 @@
+// Operations on the users and API keys of region.db (`region-steps.ts`).
+//
+// 1. An API key belongs to a user or a machine, and is deleted with its owner.
+// 2. A key or a right that is lost counts a version of the racks: a rack may speak by it.
+
+import type { NewMachineEvent } from '../../region/records/machine-event.ts';
+import type { ApiKey } from '../../region/records/store.ts';
+import type { User, UserChange } from '../../region/records/user.ts';
+import type { EventTable } from './region-events.ts';
+import { readKey, readUser } from './region-rows.ts';
+import { all, one, run, type Steps } from './region-steps.ts';
+import { drawRacksVersion } from './region-versions.ts';
+
+const KEY_QUERY =
+  'SELECT api_key.*, account.username, machine.system_id FROM api_key ' +
+  'LEFT JOIN account ON account.id = api_key.account_id LEFT JOIN machine ON machine.id = api_key.machine_id';
+const FIND_KEY_SQL = `${KEY_QUERY} WHERE api_key.token_key = ?`;
+
+/** The tables `account` and `api_key`. */
+export class AccountTables {
+  readonly #events: EventTable;
+
+  constructor(events: EventTable) {
+    this.#events = events;
+  }
+
+  *addUser(user: Omit<User, 'id'>): Steps<User | undefined> {
+    const { changes: added } = yield run(
+      'INSERT INTO account (username, email, password_hash, is_admin, created_ms) VALUES (?, ?, ?, ?, ?) ' +
+        'ON CONFLICT (username) DO NOTHING',
+      user.username,
+      user.email,
+      user.passwordHash,
+      user.isAdmin ? 1 : 0,
+      user.createdMs,
+    );
+    return added === 0 ? undefined : yield* this.findUser(user.username);
+  }
+
+  *findUser(username: string): Steps<User | undefined> {
+    const { row } = yield one('SELECT * FROM account WHERE username = ?', username);
+    return row === undefined ? undefined : readUser(row);
+  }
+
+  *listUsers(): Steps<readonly User[]> {
+    return (yield all('SELECT * FROM account ORDER BY id')).rows.map(readUser);
+  }
+
+  *changeUser(username: string, { passwordHash, isAdmin }: UserChange, event: NewMachineEvent): Steps<boolean> {
+    const sql =
+      'UPDATE account SET password_hash = coalesce(?, password_hash), is_admin = coalesce(?, is_admin) WHERE username = ?';
+    const { changes: changed } = yield run(
+      sql,
+      passwordHash ?? null,
+      isAdmin === undefined ? null : isAdmin ? 1 : 0,
+      username,
+    );
+    if (changed === 0) return false;
+    yield* this.#events.add(event, undefined);
+    if (isAdmin !== undefined) yield drawRacksVersion();
+    return true;
+  }
+
+  /** Also removes the user's API and SSH keys: a later user of the same name must not get them. */
+  *removeUser(username: string, event: NewMachineEvent): Steps<boolean> {
+    yield run('DELETE FROM ssh_key WHERE username = ?', username);
+    const { changes: removed } = yield run('DELETE FROM account WHERE username = ?', username);
+    if (removed === 0) return false;
+    yield* this.#events.add(event, undefined);
+    yield drawRacksVersion();
+    return true;
+  }
+
+  *addKey(key: ApiKey, keysMax: number): Steps<boolean> {
+    const { changes: added } = yield run(
+      'INSERT INTO api_key (token_key, consumer_key, secret_digest, name, account_id, machine_id, created_ms, used_ms) ' +
+        'SELECT ?1, ?2, ?3, ?4, owner.account, owner.machine, ?7, ?8 FROM (SELECT (SELECT id FROM account WHERE username = ?5) AS account, ' +
+        '(SELECT id FROM machine WHERE system_id = ?6) AS machine) AS owner WHERE (SELECT count(*) FROM api_key AS held ' +
+        'WHERE held.account_id IS NOT DISTINCT FROM owner.account AND held.machine_id IS NOT DISTINCT FROM owner.machine) < ?9',
+      key.tokenKey,
+      key.consumerKey,
+      key.secretDigest,
+      key.name,
+      key.username ?? null,
+      key.systemId ?? null,
+      key.createdMs,
+      key.usedMs,
+      keysMax,
+    );
+    return added > 0;
+  }
+
+  *findKey(tokenKey: string): Steps<ApiKey | undefined> {
+    const { row } = yield one(FIND_KEY_SQL, tokenKey);
+    return row === undefined ? undefined : readKey(row);
+  }
+
+  *listKeys(username: string): Steps<readonly ApiKey[]> {
+    const sql = `${KEY_QUERY} WHERE account.username = ? ORDER BY api_key.created_ms, api_key.token_key`;
+    return (yield all(sql, username)).rows.map(readKey);
+  }
+
+  *markKeyUsed(tokenKey: string, atMs: number): Steps<void> {
+    yield run('UPDATE api_key SET used_ms = ? WHERE token_key = ?', atMs, tokenKey);
+  }
+
+  *removeKey(username: string, tokenKey: string): Steps<boolean> {
+    const sql = 'DELETE FROM api_key WHERE token_key = ? AND account_id = (SELECT id FROM account WHERE username = ?)';
+    if ((yield run(sql, tokenKey, username)).changes === 0) return false;
+    yield drawRacksVersion();
+    return true;
+  }
+}

@@ -1,0 +1,181 @@
+// Operations that read the facts on which the region decides about machines (`region-steps.ts`). An enlistment begins with the facts that
+// every enlistment needs. A decision asks for any others.
+//
+// 1. The number of statements depends neither on the number of machines nor on the number of names or values in a question.
+
+import { MACHINES_MAX } from '../../machines/desired-state.ts';
+import { type Ipv4, ipv4, type MacAddress } from '../../net/address.ts';
+import { identityKeys } from '../../region/identity/evidence.ts';
+import { UNTOUCHED_LOOKED_MAX } from '../../region/identity/new-machines.ts';
+import { machineEvidence } from '../../region/identity/recognition.ts';
+import type {
+  AddressKnowledge,
+  AddressRange,
+  ChangeKnowledge,
+  ChangeQuestion,
+  EnlistmentKnowledge,
+  EnlistmentQuestion,
+  NameKnowledge,
+  NameQuestion,
+  SplitKnowledge,
+} from '../../region/records/knowledge.ts';
+import type { Machine } from '../../region/records/machine.ts';
+import { number, text } from '../rows.ts';
+import { NEW_MACHINES_SQL, UNBOOTED_SQL, UNTOUCHED_SQL } from './new-machines-sql.ts';
+import { holdersQuery, sharedAmong, verdictsAmong } from './region-identity.ts';
+import { readMachines } from './region-machine-reads.ts';
+import { readUntouched } from './region-rows.ts';
+import { all, numberIn, one, type Steps } from './region-steps.ts';
+
+/** Questions of one decision. Each draw of names asks for as many names as all draws before it, so no decision comes near this bound. */
+const QUESTIONS_MAX = 16;
+
+const MACHINES_SQL = 'SELECT count(*) FROM machine';
+/** The machines are counted again after this fraction of them was added. */
+const COUNTED_SHARE = 0.01;
+const OWNER_DATA_BYTES_SQL =
+  'SELECT sum(octet_length(owner_data)) FROM machine WHERE owner IS NOT DISTINCT FROM ? AND id <> ?';
+
+/** The facts of a decision that has not asked yet. */
+export const NOTHING_ASKED: ChangeKnowledge = {
+  ...{ hostnames: new Map(), systemIds: new Map(), addresses: [], ownerDataBytes: undefined },
+};
+
+/**
+ * The number of machines, without a count of all for each new one. Between two counts the number misses machines that other processes add:
+ * as many as one hundredth. No machine is refused for it, because `read` counts again before it returns a number at the bound.
+ */
+export class MachineCount {
+  #known = 0;
+  #uses = 0;
+
+  *read(): Steps<number> {
+    if (this.#uses <= 0 || this.#known >= MACHINES_MAX) {
+      this.#known = numberIn(yield one(MACHINES_SQL));
+      this.#uses = this.#known * COUNTED_SHARE;
+    }
+    this.#uses -= 1;
+    return this.#known;
+  }
+
+  /** Counts a machine that this process adds. If its transaction fails, the number is too high until the next count. */
+  add(): void {
+    this.#known += 1;
+  }
+}
+
+/** Asks for a decision, and answers its questions, until it lacks no facts. */
+export function* decideWith<
+  Known,
+  Decision extends { readonly kind: string },
+  Question extends { readonly kind: 'ask' },
+>(
+  decide: (known: Known) => Decision | Question,
+  first: Known,
+  answer: (question: Question, known: Known) => Steps<Known>,
+): Steps<Decision> {
+  let known = first;
+  for (let asked = 0; asked <= QUESTIONS_MAX; asked += 1) {
+    const decision = decide(known);
+    if (!isQuestion(decision)) return decision;
+    known = yield* answer(decision, known);
+  }
+  throw new Error(`a decision asked ${QUESTIONS_MAX} times, and again`);
+}
+
+function isQuestion<Decision extends { readonly kind: string }, Question extends { readonly kind: 'ask' }>(
+  decision: Decision | Question,
+): decision is Question {
+  return decision.kind === 'ask';
+}
+
+/** The facts for every enlistment. */
+export function* knowledgeFor(
+  evidence: { readonly macs: readonly MacAddress[]; readonly values: readonly string[] },
+  machines: number,
+): Steps<EnlistmentKnowledge> {
+  const holders = holdersQuery(evidence.values.length);
+  const byMacSql = 'SELECT machine_id FROM interface WHERE mac IN numbers(?)';
+  const found = yield* readMachines(
+    `SELECT * FROM machine WHERE id IN (${byMacSql}${holders === undefined ? '' : ` UNION ${holders}`}) ORDER BY id`,
+    JSON.stringify(evidence.macs),
+    ...evidence.values,
+  );
+  const macs = new Set(evidence.macs);
+  const hasMac = ({ interfaces }: Machine): boolean => interfaces.some((nic) => macs.has(nic.mac));
+  const theirs = found.flatMap((machine) => identityKeys(machineEvidence(machine)));
+  return {
+    byMac: found.filter(hasMac),
+    byValue: found.filter((machine) => !hasMac(machine)),
+    shared: found.length === 0 ? new Set() : yield* sharedAmong([...new Set([...evidence.values, ...theirs])]),
+    verdicts: yield* verdictsAmong(found.map(({ id }) => id)),
+    machines,
+    newMachines: numberIn(yield one(NEW_MACHINES_SQL)),
+    untouched: undefined,
+    unbooted: undefined,
+    hostnames: new Map(),
+    systemIds: new Map(),
+  };
+}
+
+export function* answerEnlistment(
+  question: EnlistmentQuestion,
+  known: EnlistmentKnowledge,
+): Steps<EnlistmentKnowledge> {
+  const names = yield* answerNames(question, known);
+  const untouched =
+    question.untouched === true
+      ? (yield all(UNTOUCHED_SQL, UNTOUCHED_LOOKED_MAX)).rows.map(readUntouched)
+      : known.untouched;
+  const unbooted =
+    question.unbootedOf === undefined ? known.unbooted : numberIn(yield one(UNBOOTED_SQL, question.unbootedOf));
+  return { ...known, ...names, untouched, unbooted };
+}
+
+export function* answerSplit(question: NameQuestion, known: SplitKnowledge): Steps<SplitKnowledge> {
+  return { ...known, ...(yield* answerNames(question, known)) };
+}
+
+/** @param machine the one to change */
+export function* answerChange(
+  machine: Machine,
+  question: ChangeQuestion,
+  known: ChangeKnowledge,
+): Steps<ChangeKnowledge> {
+  const names = yield* answerNames(question, known);
+  const addresses = [...known.addresses];
+  for (const range of question.ranges ?? []) addresses.push(yield* addressesIn(range, machine.id));
+  const ownerDataBytes =
+    question.ownerData === true
+      ? numberIn(yield one(OWNER_DATA_BYTES_SQL, machine.owner ?? null, machine.id))
+      : known.ownerDataBytes;
+  return { ...names, addresses, ownerDataBytes };
+}
+
+function* answerNames(question: NameQuestion, known: NameKnowledge): Steps<NameKnowledge> {
+  return {
+    hostnames: yield* answerTaken('hostname', question.hostnames ?? [], known.hostnames),
+    systemIds: yield* answerTaken('system_id', question.systemIds ?? [], known.systemIds),
+  };
+}
+
+function* answerTaken(
+  column: 'hostname' | 'system_id',
+  names: readonly string[],
+  known: ReadonlyMap<string, boolean>,
+): Steps<ReadonlyMap<string, boolean>> {
+  if (names.length === 0) return known;
+  const query = `SELECT ${column} AS name FROM machine WHERE ${column} IN texts(?)`;
+  const taken = new Set((yield all(query, JSON.stringify(names))).rows.map((row) => text(row, 'name')));
+  return new Map([...known, ...names.map((name) => [name, taken.has(name)] as const)]);
+}
+
+/** The addresses of a range that are allocated to other machines, and those seen on their interfaces. */
+function* addressesIn([low, high]: AddressRange, machineId: number): Steps<AddressKnowledge> {
+  const query = (table: 'allocation' | 'interface'): string =>
+    `SELECT address FROM ${table} WHERE address BETWEEN ?2 AND ?3 AND machine_id <> ?1`;
+  const { rows: taken } = yield all(query('allocation'), machineId, low, high);
+  const { rows: seen } = yield all(query('interface'), machineId, low, high);
+  const addresses = (rows: typeof taken): ReadonlySet<Ipv4> => new Set(rows.map((row) => ipv4(number(row, 'address'))));
+  return { range: [low, high], taken: addresses(taken), seen: addresses(seen) };
+}

@@ -1,0 +1,379 @@
+// Operations on the event log of region.db (`region-steps.ts`): appended to, read newest first, trimmed at its bounds.
+//
+// 1. `event-cuts.ts` decides which events are kept.
+// 2. Events of an unknown machine are kept under its hardware address, and become its own when it enlists.
+// 3. A rack's report is stored once: reports at or below the highest sequence of their source are skipped.
+
+import { type Ipv4, type MacAddress, mac as macAddress } from '../../net/address.ts';
+import type { Happening } from '../../region/records/event-params.ts';
+import type { EventRange } from '../../region/records/event-range.ts';
+import {
+  ADDRESS_ENDS,
+  EVENT_LEVELS,
+  EVENT_TYPES,
+  eventTypeOf,
+  happeningOfReport,
+  isAddressTaken,
+  isBootEvent,
+  isEventLevel,
+  isNetworkStart,
+  levelOfReport,
+  type MachineEvent,
+  type MachineEventLevel,
+  type MachineEventType,
+  type NewMachineEvent,
+  type RackReport,
+} from '../../region/records/machine-event.ts';
+import { fieldsOf } from '../../region/records/report-fields.ts';
+import type { EventFilter, EventOf, RecordedReports, StrangerSeen } from '../../region/records/store.ts';
+import { cleanWords } from '../../region/records/text-json.ts';
+import { number, optionalNumber, optionalText, readsRow, text } from '../rows.ts';
+import { type EventBounds, EventCuts } from './event-cuts.ts';
+import { beginHistory, newestHistory } from './region-histories.ts';
+import { machineIdOf, machineQuery } from './region-machine-reads.ts';
+import { all, numberIn, one, run, SETTLED_EVENT, type Steps } from './region-steps.ts';
+import { readReportedInterfaces, signOf } from './reported-interfaces.ts';
+import { packParams, unpackHappening } from './stored-event.ts';
+
+/** Former sources whose sequences are remembered, besides the current sources of known racks. */
+export const SOURCES_MAX = 64;
+const KIND_MAX = 64;
+
+/** Matches events that only a machine booting from the network causes; a host that only requests an address may be anything. */
+const BOOTING_SQL =
+  "type IN ('NODE_PXE_REQUEST', 'NODE_TFTP_REQUEST', 'NODE_HTTP_REQUEST') OR (kind = 'dhcp.offer' AND params ->> 'client' <> '')";
+
+/** The host behind an event, before the region knows its machine. */
+interface Stranger {
+  readonly mac: MacAddress;
+  readonly address: Ipv4 | undefined;
+}
+
+/** How a rack reported an event. */
+interface RackOrigin {
+  /** The rack's name for the kind of event. */
+  readonly kind: string;
+  /** Identifies a machine that is not known yet. */
+  readonly stranger: Stranger | undefined;
+  /** Undefined for the region's own rack. */
+  readonly rackId: number | undefined;
+}
+
+/** The columns of an event in the order of `eventValues`, and which of them are texts. */
+const COLUMNS = [
+  'machine_id',
+  'at_ms',
+  'type',
+  'level',
+  'kind',
+  'code',
+  'params',
+  'username',
+  'mac',
+  'address',
+  'rack_id',
+];
+const TEXTS: ReadonlySet<string> = new Set(['type', 'kind', 'code', 'params', 'username']);
+const INSERT_SQL = `INSERT INTO event (${COLUMNS.join(', ')}) VALUES (${COLUMNS.map(() => '?').join(', ')})`;
+const INSERT_ALL_SQL = `INSERT INTO event (${COLUMNS.join(', ')}) SELECT ${COLUMNS.map((column, index) =>
+  TEXTS.has(column) ? `one.value ->> ${index}` : `CAST(one.value ->> ${index} AS BIGINT)`,
+).join(', ')} FROM rows(?) AS one`;
+
+/** An event to add: of this machine, if it is known. */
+interface AddedEvent {
+  readonly event: NewMachineEvent;
+  readonly machineId: number | undefined;
+  /** Given if a rack reported it. */
+  readonly origin?: RackOrigin | undefined;
+}
+
+const eventValues = ({ event, machineId, origin }: AddedEvent): (string | number | null)[] => [
+  machineId ?? null,
+  event.atMs,
+  event.type,
+  EVENT_LEVELS[event.level ?? EVENT_TYPES[event.type].level],
+  origin?.kind ?? null,
+  event.code,
+  packParams(event),
+  event.username,
+  origin?.stranger?.mac ?? null,
+  origin?.stranger?.address ?? null,
+  origin?.rackId ?? null,
+];
+
+/** The tables `event` and `event_source`. */
+export class EventTable {
+  readonly #cuts: EventCuts;
+
+  constructor(bounds: EventBounds) {
+    this.#cuts = new EventCuts(bounds);
+  }
+
+  *add(event: NewMachineEvent, machineId: number | undefined): Steps<void> {
+    yield* beginHistory();
+    yield run(INSERT_SQL, ...eventValues({ event, machineId }));
+    const cut = this.#cuts.added(event, machineId);
+    if (cut !== undefined) yield* cut;
+  }
+
+  /** Adds events in this order. */
+  *addAll(events: readonly AddedEvent[]): Steps<void> {
+    if (events.length === 0) return;
+    yield* beginHistory();
+    yield run(INSERT_ALL_SQL, JSON.stringify(events.map(eventValues)));
+    const cuts = events.flatMap(({ event, machineId }) => this.#cuts.added(event, machineId) ?? []);
+    for (const cut of cuts) yield* cut;
+  }
+
+  /** Adds an event alone. */
+  *record(event: NewMachineEvent, systemId: string | undefined): Steps<void> {
+    yield* this.add(event, systemId === undefined ? undefined : yield* machineIdOf(systemId));
+  }
+
+  /** Adds events of machines. */
+  *recordAll(events: readonly EventOf[]): Steps<void> {
+    const { rows } = yield all(
+      'SELECT id, system_id FROM machine WHERE system_id IN texts(?)',
+      JSON.stringify(events.map(({ systemId }) => systemId)),
+    );
+    const ids = new Map(rows.map((row) => [text(row, 'system_id'), number(row, 'id')]));
+    yield* this.addAll(events.map(({ event, systemId }) => ({ event, machineId: ids.get(systemId) })));
+  }
+
+  /** Gives a machine the strangers' events of these hardware addresses, and the last leased address. */
+  *adopt(machineId: number, macs: readonly MacAddress[]): Steps<void> {
+    const own = 'FROM event WHERE machine_id IS NULL AND mac = interface.mac';
+    const seen = (column: string): string => `SELECT ${column} ${own} AND address IS NOT NULL ORDER BY id DESC LIMIT 1`;
+    // Without the time at which it was seen, a later report of the lease's end would not end it.
+    const ended = `SELECT at_ms ${own} AND kind IN texts(?2) AND id > (${seen('id')}) LIMIT 1`;
+    yield run(
+      `UPDATE interface SET address = (${seen('address')}), seen_ms = (${seen('at_ms')}), ended_ms = (${ended}) ` +
+        'WHERE machine_id = ?1 AND address IS NULL',
+      machineId,
+      JSON.stringify(ADDRESS_ENDS),
+    );
+    const query = 'UPDATE event SET machine_id = ? WHERE machine_id IS NULL AND mac IN numbers(?)';
+    yield run(query, machineId, JSON.stringify(macs));
+  }
+
+  /** Gives the events of one machine to another. */
+  *move(fromId: number, toId: number): Steps<void> {
+    yield run('UPDATE event SET machine_id = ? WHERE machine_id = ?', toId, fromId);
+    this.#cuts.moved();
+  }
+
+  /** @param rackUuid undefined for the region's own rack */
+  *addReports(source: string, reports: readonly RackReport[], rackUuid?: string): Steps<RecordedReports> {
+    const rackId =
+      rackUuid === undefined
+        ? undefined
+        : numberIn(yield one('SELECT id FROM rack WHERE uuid = ?', rackUuid)) || undefined;
+    let highest = yield* this.highestSequence(source);
+    let added = 0;
+    let seenMs = 0;
+    const booting = new Map<number, number>();
+    const started = new Map<number, number>();
+    const leased = new Set<number>();
+    const news = reports.filter(({ sequence }) => sequence > highest);
+    const interfaces = yield* readReportedInterfaces(news);
+    const events: AddedEvent[] = [];
+    for (const report of news) {
+      if (report.sequence <= highest) continue;
+      highest = report.sequence;
+      seenMs = report.at;
+      added += 1;
+      if (report.isElsewhere === true) continue;
+      const happening = happeningOfReport(report);
+      const machineId = interfaces.see(report);
+      events.push(reportedEvent(report, happening, { machineId, rackId }));
+      if (report.isAway === true) continue;
+      if (machineId !== undefined && isBootEvent(eventTypeOf(report.kind))) booting.set(machineId, report.at);
+      const isStart = isNetworkStart(report.kind, fieldsOf(happening), report.mac === undefined);
+      if (machineId !== undefined && isStart) started.set(machineId, report.at);
+      if (machineId !== undefined && isAddressTaken(report.kind)) leased.add(machineId);
+    }
+    if (added === 0) return { added, booting: new Map(), started: new Map(), leased: new Set() };
+    yield* interfaces.write();
+    yield* this.addAll(events);
+    yield* this.#setSequence(source, highest, seenMs);
+    const systemIds = yield* this.#systemIds([...booting.keys(), ...started.keys(), ...leased]);
+    const systemIdOf = (id: number): string => systemIds.get(id) ?? '';
+    return {
+      added,
+      booting: new Map([...booting].map(([id, atMs]) => [systemIdOf(id), atMs])),
+      started: new Map([...started].map(([id, atMs]) => [systemIdOf(id), atMs])),
+      leased: new Set([...leased].map(systemIdOf)),
+    };
+  }
+
+  *acceptSequence(source: string, sequence: number, atMs: number): Steps<boolean> {
+    if (sequence <= (yield* this.highestSequence(source))) return false;
+    yield* this.#setSequence(source, sequence, atMs);
+    return true;
+  }
+
+  /** -1 for a new source. */
+  *highestSequence(source: string): Steps<number> {
+    const { row: known } = yield one('SELECT sequence FROM event_source WHERE source = ?', source);
+    return known === undefined ? -1 : number(known, 'sequence');
+  }
+
+  /** Keeps the most recently seen sources, and always the current source of each rack. */
+  *#setSequence(source: string, sequence: number, seenMs: number): Steps<void> {
+    yield run(
+      'INSERT INTO event_source (source, sequence, seen_ms) VALUES (?, ?, ?) ' +
+        'ON CONFLICT (source) DO UPDATE SET sequence = excluded.sequence, seen_ms = excluded.seen_ms',
+      source,
+      sequence,
+      seenMs,
+    );
+    yield run(
+      'DELETE FROM event_source WHERE source IN (SELECT source FROM event_source ' +
+        'WHERE source NOT IN (SELECT source FROM rack WHERE source IS NOT NULL) ' +
+        'ORDER BY seen_ms DESC, source LIMIT 9223372036854775807 OFFSET ?)',
+      SOURCES_MAX,
+    );
+  }
+
+  *range(): Steps<EventRange> {
+    const settled = numberIn(yield SETTLED_EVENT);
+    return {
+      oldest: numberIn(yield one('SELECT min(id) FROM event WHERE id <= ?', settled)),
+      newest: numberIn(yield one('SELECT max(id) FROM event WHERE id <= ?', settled)),
+      history: yield* newestHistory(),
+    };
+  }
+
+  *#systemIds(ids: readonly number[]): Steps<ReadonlyMap<number, string>> {
+    const query = 'SELECT id, system_id FROM machine WHERE id IN numbers(?)';
+    const { rows } = yield all(query, JSON.stringify(ids));
+    return new Map(rows.map((row) => [number(row, 'id'), text(row, 'system_id')]));
+  }
+
+  *list(filter: EventFilter): Steps<readonly MachineEvent[]> {
+    const machines = filter.machines === undefined ? undefined : machineQuery(filter.machines, 'machine.id', [], []);
+    const conditions: string[] = [];
+    const values: (string | number)[] = [];
+    const where = (condition: string, ...added: (string | number)[]): void => {
+      conditions.push(condition);
+      values.push(...added);
+    };
+    const macs = filter.machines?.macs;
+    if (machines !== undefined && macs !== undefined) {
+      // A filter by hardware address also finds events from before the machine was known.
+      const asStranger = 'event.machine_id IS NULL AND event.mac IN numbers(?)';
+      where(`(event.machine_id IN (${machines.sql}) OR (${asStranger}))`, ...machines.values, JSON.stringify(macs));
+    } else if (machines !== undefined) where(`event.machine_id IN (${machines.sql})`, ...machines.values);
+    // As in MAAS, audit events are a separate list: a filter by another level excludes them, and they exclude other levels.
+    if (filter.level === 'audit') where('event.level = ?', EVENT_LEVELS.audit);
+    else if (filter.level !== undefined) where('event.level >= ?', EVENT_LEVELS[filter.level]);
+    if (filter.isQuiet === true) where('event.level <> ?', EVENT_LEVELS.debug);
+    if (filter.usernames !== undefined) {
+      where('event.username IN texts(?)', JSON.stringify(filter.usernames));
+    }
+    if (filter.after !== undefined) where('event.id > ?', filter.after);
+    if (filter.before !== undefined) where('event.id < ?', filter.before);
+    if (filter.upTo !== undefined) where('event.id <= ?', filter.upTo);
+    // A page forward holds the oldest of the newer events, but is still returned newest first.
+    const isForward = filter.after !== undefined && filter.before === undefined;
+    const { rows } = yield all(
+      'SELECT event.*, machine.system_id, machine.hostname, rack.name AS rack_name FROM event ' +
+        'LEFT JOIN machine ON machine.id = event.machine_id LEFT JOIN rack ON rack.id = event.rack_id ' +
+        `${conditions.length === 0 ? '' : `WHERE ${conditions.join(' AND ')}`} ` +
+        `ORDER BY event.id ${isForward ? 'ASC' : 'DESC'} LIMIT ?`,
+      ...values,
+      filter.limit,
+    );
+    const events = rows.map(readEvent);
+    return isForward ? events.reverse() : events;
+  }
+
+  /**
+   * The newest events of each machine, at most `limit` of each. The oldest of these is found in the index first. PostgreSQL reads the whole
+   * log once for each machine if the condition is `event.id IN (SELECT … LIMIT …)`.
+   */
+  *recent(systemIds: readonly string[], limit: number): Steps<ReadonlyMap<string, readonly MachineEvent[]>> {
+    const { rows } = yield all(
+      'SELECT event.*, machine.system_id, machine.hostname, rack.name AS rack_name FROM machine JOIN event ON ' +
+        'event.machine_id = machine.id AND event.id >= coalesce((SELECT oldest.id FROM event AS oldest WHERE ' +
+        'oldest.machine_id = machine.id ORDER BY oldest.id DESC LIMIT 1 OFFSET ?2), 0) ' +
+        'LEFT JOIN rack ON rack.id = event.rack_id WHERE machine.system_id IN texts(?1) ORDER BY event.id DESC',
+      JSON.stringify(systemIds),
+      limit - 1,
+    );
+    return Map.groupBy(rows.map(readEvent), ({ systemId = '' }) => systemId);
+  }
+
+  *newest(systemIds: readonly string[], isQuiet: boolean): Steps<ReadonlyMap<string, MachineEvent>> {
+    // The level is a literal, because SQLite reads the index `event_said` only if the query repeats its condition.
+    const above = isQuiet ? ` AND newest.level > ${EVENT_LEVELS.debug}` : '';
+    const { rows } = yield all(
+      'SELECT event.*, machine.system_id, machine.hostname, rack.name AS rack_name FROM machine JOIN event ON event.id = ' +
+        `(SELECT newest.id FROM event AS newest WHERE newest.machine_id = machine.id${above} ` +
+        'ORDER BY newest.id DESC LIMIT 1) LEFT JOIN rack ON rack.id = event.rack_id WHERE machine.system_id IN texts(?)',
+      JSON.stringify(systemIds),
+    );
+    return new Map(rows.map((row) => [text(row, 'system_id'), readEvent(row)]));
+  }
+
+  *strangers(sinceMs: number, limit: number): Steps<readonly StrangerSeen[]> {
+    const { rows } = yield all(
+      'SELECT event.*, rack.name AS rack_name FROM event JOIN (SELECT max(id) AS id FROM event WHERE machine_id IS NULL AND ' +
+        `mac IS NOT NULL GROUP BY mac HAVING max(CASE WHEN ${BOOTING_SQL} THEN 1 ELSE 0 END) = 1) AS newest USING (id) LEFT JOIN rack ON rack.id = event.rack_id WHERE event.at_ms >= ? ORDER BY event.id DESC LIMIT ?`,
+      sinceMs,
+      limit,
+    );
+    return rows.map((row) => ({
+      mac: macAddress(number(row, 'mac')),
+      event: readEvent({ ...row, mac: null, system_id: null, hostname: null }),
+    }));
+  }
+}
+
+/** The event of a rack's report. */
+function reportedEvent(
+  report: RackReport,
+  happening: Happening,
+  { machineId, rackId }: { readonly machineId: number | undefined; readonly rackId: number | undefined },
+): AddedEvent {
+  const event: NewMachineEvent = {
+    type: eventTypeOf(report.kind),
+    level: levelOfReport({ ...report, fields: fieldsOf(happening) }),
+    atMs: report.at,
+    username: '',
+    ...happening,
+  };
+  const { mac, leased } = signOf(report);
+  const stranger = machineId !== undefined || mac === undefined ? undefined : { mac, address: leased };
+  return { event, machineId, origin: { kind: cleanWords(report.kind, KIND_MAX), stranger, rackId } };
+}
+
+const readEvent = readsRow('event', (row): MachineEvent => {
+  const systemId = optionalText(row, 'system_id');
+  const mac = optionalNumber(row, 'mac');
+  const stranger = systemId !== undefined || mac === undefined ? undefined : macAddress(mac);
+  return {
+    ...unpackHappening(text(row, 'code'), text(row, 'params')),
+    id: number(row, 'id'),
+    atMs: number(row, 'at_ms'),
+    type: typeOf(text(row, 'type')),
+    level: levelOf(number(row, 'level')),
+    username: text(row, 'username'),
+    systemId,
+    hostname: optionalText(row, 'hostname'),
+    stranger,
+    kind: optionalText(row, 'kind'),
+    ...(optionalNumber(row, 'rack_id') === undefined ? {} : { rack: optionalText(row, 'rack_name') ?? '' }),
+  };
+});
+
+const isType = (name: string): name is MachineEventType => Object.hasOwn(EVENT_TYPES, name);
+
+function typeOf(name: string): MachineEventType {
+  return isType(name) ? name : 'NODE_STATUS_EVENT';
+}
+
+function levelOf(value: number): MachineEventLevel {
+  const name = Object.entries(EVENT_LEVELS).find(([, level]) => level === value)?.[0];
+  return name !== undefined && isEventLevel(name) ? name : 'info';
+}

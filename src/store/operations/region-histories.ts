@@ -1,0 +1,49 @@
+// Operations on the histories of the event log of region.db (`region-steps.ts`): they tell whether a reader's place in the log belongs to the
+// log as it is.
+//
+//   before the first event of a run ─► beginHistory: a row with the newest event of before
+//   reader with an event's id and its history ─► historyEnd: the last event that the log has in common with that history
+//
+// 1. A restored backup, and a server that takes over, may lack the newest events, and give their ids to others. So an id means an event only
+//    together with the history in which it was read.
+// 2. A history is named by the time at which it began. It begins with each run of a process on region.db, and of a server of PostgreSQL. If
+//    no event was lost before, it begins after the last one, and no reader's place is beyond its beginning.
+// 3. A history that the log does not have was lost with its events. The log goes on with the first history that began later.
+
+import { number, optionalNumber, text } from '../rows.ts';
+import { all, numberIn, OWN_HISTORY, one, run, type Steps } from './region-steps.ts';
+
+/** Histories that are remembered. Restarts of the region or its database fill it; the oldest is forgotten. */
+export const HISTORIES_MAX = 100;
+
+/** Comes before a transaction's first event. */
+export function* beginHistory(): Steps<void> {
+  const { row: own } = yield OWN_HISTORY;
+  if (own === undefined) return;
+  const name = text(own, 'name');
+  const { rows } = yield all('SELECT name FROM event_history WHERE name = ?', name);
+  if (rows.length > 0) return;
+  const begunMs = Math.max(number(own, 'now_ms'), (yield* newestHistory()) + 1);
+  const afterId = numberIn(yield one('SELECT max(id) FROM event'));
+  yield run('INSERT INTO event_history (name, begun_ms, after_id) VALUES (?, ?, ?)', name, begunMs, afterId);
+  yield run(
+    'DELETE FROM event_history WHERE begun_ms <= (SELECT begun_ms FROM event_history ORDER BY begun_ms DESC LIMIT 1 OFFSET ?)',
+    HISTORIES_MAX,
+  );
+}
+
+/** 0: none has begun. */
+export function* newestHistory(): Steps<number> {
+  return numberIn(yield one('SELECT max(begun_ms) FROM event_history'));
+}
+
+/** The last event that the log has in common with a history; undefined: all that it has of that one. */
+export function* historyEnd(history: number): Steps<number | undefined> {
+  // If the clock was set back, the newest history may seem older than one that was lost.
+  const { row } = yield one(
+    'SELECT min(after_id) AS after_id FROM event_history WHERE begun_ms > ?1 OR (begun_ms = (SELECT max(begun_ms) FROM event_history) ' +
+      'AND NOT EXISTS (SELECT 1 FROM event_history WHERE begun_ms = ?1))',
+    history,
+  );
+  return row === undefined ? undefined : optionalNumber(row, 'after_id');
+}

@@ -1,0 +1,144 @@
+// Operations on what region.db stores to tell machines apart (`region-steps.ts`): the values that each machine shows, the values that
+// several share, and pairs of machines that may be one or are known to be two. Tables `identity`, `shared_identity` and `machine_pair`.
+//
+// 1. `identity` is derived from the machines' own rows, and written with them.
+// 2. Rows that strangers can cause are bounded: the oldest shared values and conflicts are deleted. A person's verdicts are kept.
+
+import { identityKeys } from '../../region/identity/evidence.ts';
+import { machineEvidence } from '../../region/identity/recognition.ts';
+import type { Doubt } from '../../region/records/event-params.ts';
+import type { PairVerdict, StoredVerdict } from '../../region/records/knowledge.ts';
+import { statusRow } from '../../region/records/lifecycle.ts';
+import type { Machine } from '../../region/records/machine.ts';
+import type { Conflict } from '../../region/records/store.ts';
+import { number, text } from '../rows.ts';
+import { all, run, type Steps } from './region-steps.ts';
+import { packParams, unpackHappening } from './stored-event.ts';
+
+/** Shared values that are remembered. */
+export const SHARED_VALUES_MAX = 10_000;
+/** Conflicts that are kept for a person to decide. */
+export const CONFLICTS_MAX = 1000;
+/** Machines considered per value: a value that more machines show proves nothing. */
+const HOLDERS_MAX = 8;
+
+/** Finds the established machines (`interface-source.ts`) that show a value; at most two, which is enough to know. */
+const ESTABLISHED_HOLDERS =
+  'SELECT 1 FROM identity JOIN machine ON machine.id = identity.machine_id WHERE identity.value = key.value AND ' +
+  `(machine.status <> ${statusRow('new').number} OR EXISTS (SELECT 1 FROM interface ` +
+  "WHERE interface.machine_id = machine.id AND interface.source IN ('person', 'vouched'))) LIMIT 2";
+const HOLDERS = 'SELECT 1 FROM identity WHERE identity.value = key.value LIMIT 2';
+
+/** Selects those of the given values that several machines show, or have shown. */
+const SHARED =
+  'SELECT key.value FROM texts(?) AS key WHERE EXISTS (SELECT 1 FROM shared_identity WHERE value = key.value) OR ' +
+  `((SELECT count(*) FROM (${HOLDERS}) AS holder) = 2 AND (SELECT count(*) FROM (${ESTABLISHED_HOLDERS}) AS holder) <> 1)`;
+
+/** A query for the ids of machines that show one of `count` values; undefined for none. Of each value, only a few machines are found. */
+export function holdersQuery(count: number): string | undefined {
+  const holders = `SELECT machine_id FROM (SELECT machine_id FROM identity WHERE value = ? ORDER BY machine_id LIMIT ${HOLDERS_MAX}) AS holder`;
+  return count === 0 ? undefined : Array.from({ length: count }, () => holders).join(' UNION ');
+}
+
+/** Stores the values that a machine shows now. */
+export function* setIdentity(machine: Machine): Steps<void> {
+  yield run('DELETE FROM identity WHERE machine_id = ?', machine.id);
+  const keys = identityKeys(machineEvidence(machine));
+  if (keys.length === 0) return;
+  yield run('INSERT INTO identity (value, machine_id) SELECT value, ? FROM texts(?)', machine.id, JSON.stringify(keys));
+}
+
+/**
+ * Those of the values that several machines show, or have shown. A mere claim to a value does not take it from an established machine.
+ */
+export function* sharedAmong(keys: readonly string[]): Steps<ReadonlySet<string>> {
+  if (keys.length === 0) return new Set();
+  const { rows } = yield all(SHARED, JSON.stringify(keys));
+  return new Set(rows.map((row) => text(row, 'value')));
+}
+
+/** Remembers values as shared, even if the machines stop showing them. */
+export function* addShared(keys: readonly string[], atMs: number): Steps<void> {
+  if (keys.length === 0) return;
+  // An upsert from a query needs a WHERE, or its ON would begin a join.
+  yield run(
+    'INSERT INTO shared_identity (value, seen_ms) SELECT value, ?2 FROM texts(?1) WHERE true ON CONFLICT (value) DO UPDATE SET seen_ms = excluded.seen_ms',
+    JSON.stringify(keys),
+    atMs,
+  );
+  yield run(
+    'DELETE FROM shared_identity WHERE value IN (SELECT value FROM shared_identity ORDER BY seen_ms DESC, value LIMIT 9223372036854775807 OFFSET ?)',
+    SHARED_VALUES_MAX,
+  );
+}
+
+/** Makes values evidence again if at most one machine shows them now. */
+export function* forgetShared(keys: readonly string[]): Steps<void> {
+  yield run(
+    'DELETE FROM shared_identity WHERE value IN ' +
+      `(SELECT key.value FROM texts(?) AS key WHERE (SELECT count(*) FROM (${HOLDERS}) AS holder) < 2)`,
+    JSON.stringify(keys),
+  );
+}
+
+/** The verdicts on pairs of these machines, and on each of them alone. */
+export function* verdictsAmong(ids: readonly number[]): Steps<readonly StoredVerdict[]> {
+  if (ids.length === 0) return [];
+  const among = 'IN numbers(?1)';
+  const query = `SELECT low_id, high_id, verdict FROM machine_pair WHERE low_id ${among} AND high_id ${among}`;
+  return (yield all(query, JSON.stringify(ids))).rows.map((row) => ({
+    lowId: number(row, 'low_id'),
+    highId: number(row, 'high_id'),
+    verdict: text(row, 'verdict') === 'apart' ? 'apart' : 'conflict',
+  }));
+}
+
+/** Stores a verdict on a pair. A conflict never overwrites a person's `apart`. */
+export function* setVerdict(
+  a: number,
+  b: number,
+  verdict: PairVerdict,
+  why: Doubt | undefined,
+  atMs: number,
+): Steps<void> {
+  yield run(
+    'INSERT INTO machine_pair (low_id, high_id, verdict, code, params, told_by, at_ms) VALUES (?, ?, ?, ?, ?, ?, ?) ' +
+      'ON CONFLICT (low_id, high_id) DO UPDATE SET verdict = excluded.verdict, code = excluded.code, params = excluded.params, ' +
+      'told_by = excluded.told_by, at_ms = excluded.at_ms ' +
+      "WHERE excluded.verdict = 'apart' OR machine_pair.verdict <> 'apart'",
+    Math.min(a, b),
+    Math.max(a, b),
+    verdict,
+    why?.code ?? '',
+    why === undefined ? '' : packParams(why),
+    a,
+    atMs,
+  );
+  yield run(
+    "DELETE FROM machine_pair WHERE verdict = 'conflict' AND at_ms < " +
+      "(SELECT at_ms FROM machine_pair WHERE verdict = 'conflict' ORDER BY at_ms DESC LIMIT 1 OFFSET ?)",
+    CONFLICTS_MAX - 1,
+  );
+}
+
+/** Call when a person has split the machine. */
+export function* forgetDoubt(id: number): Steps<void> {
+  yield run('DELETE FROM machine_pair WHERE low_id = ?1 AND high_id = ?1', id);
+}
+
+/** The newest conflicts, of all machines or of one. */
+export function* listConflicts(limit: number, systemId: string | undefined): Steps<readonly Conflict[]> {
+  const query =
+    'SELECT one.system_id AS one_id, two.system_id AS two_id, pair.code, pair.params, pair.at_ms FROM machine_pair AS pair ' +
+    'JOIN machine AS one ON one.id = pair.told_by ' +
+    'JOIN machine AS two ON two.id = pair.low_id + pair.high_id - pair.told_by ' +
+    `WHERE pair.verdict = 'conflict' AND (pair.low_id <> pair.high_id OR one.status = ${statusRow('new').number}) ` +
+    'AND (CAST(?1 AS TEXT) IS NULL OR one.system_id = ?1 OR two.system_id = ?1) ' +
+    'ORDER BY pair.at_ms DESC, pair.low_id, pair.high_id LIMIT ?2';
+  return (yield all(query, systemId ?? null, limit)).rows.map((row) => ({
+    systemId: text(row, 'one_id'),
+    otherId: text(row, 'two_id'),
+    why: unpackHappening(text(row, 'code'), text(row, 'params')),
+    atMs: number(row, 'at_ms'),
+  }));
+}

@@ -1,0 +1,178 @@
+// Operations on tags, SSH keys, machine keys and user data in region.db (`region-steps.ts`).
+//
+// 1. Changing a tag changes the racks' desired state, so it counts one version.
+
+import type { MachineKey, SshKey, Tag } from '../../region/records/life-store.ts';
+import type { NewMachineEvent } from '../../region/records/machine-event.ts';
+import { number, type Row, text } from '../rows.ts';
+import type { EventTable } from './region-events.ts';
+import { type Answer, all, numberIn, one, run, type Steps } from './region-steps.ts';
+import { countVersion } from './region-versions.ts';
+
+/** The tables `ssh_key`, `tag`, `machine_tag`, `machine_key` and `user_data`. */
+export class LifeTables {
+  readonly #events: EventTable;
+
+  constructor(events: EventTable) {
+    this.#events = events;
+  }
+
+  *addSshKey(key: Omit<SshKey, 'id'>, keysMax: number, event: NewMachineEvent): Steps<SshKey | 'exists' | 'limit'> {
+    const held = yield* this.#keys(key.username);
+    if (held.some((one) => one.key === key.key)) return 'exists';
+    if (held.length >= keysMax) return 'limit';
+    const sql = 'INSERT INTO ssh_key (username, key, created_ms) VALUES (?, ?, ?) RETURNING id';
+    const id = numberIn(yield one(sql, key.username, key.key, key.createdMs));
+    yield* this.#events.add(event, undefined);
+    return { ...key, id };
+  }
+
+  *countSshKeys(): Steps<ReadonlyMap<string, number>> {
+    return countsOf(yield all('SELECT username AS name, count(*) AS count FROM ssh_key GROUP BY username'));
+  }
+
+  *countTagged(): Steps<ReadonlyMap<string, number>> {
+    const sql = 'SELECT tag.name, count(*) AS count FROM machine_tag JOIN tag ON tag.id = tag_id GROUP BY tag.name';
+    return countsOf(yield all(sql));
+  }
+
+  *listSshKeys(username: string): Steps<readonly SshKey[]> {
+    return yield* this.#keys(username);
+  }
+
+  *removeSshKey(username: string, id: number, event: NewMachineEvent): Steps<boolean> {
+    if ((yield run('DELETE FROM ssh_key WHERE username = ? AND id = ?', username, id)).changes === 0) return false;
+    yield* this.#events.add(event, undefined);
+    return true;
+  }
+
+  *listTags(): Steps<readonly Tag[]> {
+    return (yield all('SELECT name, comment, kernel_params FROM tag ORDER BY name')).rows.map(readTag);
+  }
+
+  *addTag(tag: Tag, tagsMax: number, event: NewMachineEvent): Steps<'added' | 'exists' | 'limit'> {
+    if ((yield* this.#tagId(tag.name)) !== undefined) return 'exists';
+    if (numberIn(yield one('SELECT count(*) FROM tag')) >= tagsMax) return 'limit';
+    const sql = 'INSERT INTO tag (name, comment, kernel_params) VALUES (?, ?, ?)';
+    yield run(sql, tag.name, tag.comment, tag.kernelParams);
+    yield* this.#events.add(event, undefined);
+    return 'added';
+  }
+
+  *changeTag(name: string, tag: Tag, event: NewMachineEvent): Steps<'changed' | 'exists' | 'not-found'> {
+    const id = yield* this.#tagId(name);
+    if (id === undefined) return 'not-found';
+    if (tag.name !== name && (yield* this.#tagId(tag.name)) !== undefined) return 'exists';
+    const sql = 'UPDATE tag SET name = ?, comment = ?, kernel_params = ? WHERE id = ?';
+    yield run(sql, tag.name, tag.comment, tag.kernelParams, id);
+    yield* this.#events.add(event, undefined);
+    yield* countVersion(yield* this.#tagged(id));
+    return 'changed';
+  }
+
+  *removeTag(name: string, event: NewMachineEvent): Steps<boolean> {
+    const id = yield* this.#tagId(name);
+    if (id === undefined) return false;
+    const machines = yield* this.#tagged(id);
+    yield run('DELETE FROM tag WHERE id = ?', id);
+    yield* this.#events.add(event, undefined);
+    yield* countVersion(machines);
+    return true;
+  }
+
+  *tagMachines(
+    name: string,
+    add: readonly string[],
+    remove: readonly string[],
+    event: NewMachineEvent,
+  ): Steps<{ readonly added: number; readonly removed: number } | undefined> {
+    const id = yield* this.#tagId(name);
+    if (id === undefined) return undefined;
+    const machines = 'SELECT id FROM machine WHERE system_id IN texts(?)';
+    const { changes: removed } = yield run(
+      `DELETE FROM machine_tag WHERE tag_id = ? AND machine_id IN (${machines})`,
+      id,
+      JSON.stringify(remove),
+    );
+    const { changes: added } = yield run(
+      `INSERT INTO machine_tag (machine_id, tag_id) SELECT found.id, ? FROM (${machines}) AS found WHERE true ON CONFLICT DO NOTHING`,
+      id,
+      JSON.stringify(add),
+    );
+    yield* this.#events.add(event, undefined);
+    const { rows } = yield all(machines, JSON.stringify([...add, ...remove]));
+    yield* countVersion(rows.map((row) => number(row, 'id')));
+    return { added, removed };
+  }
+
+  *userData(systemId: string): Steps<Uint8Array | undefined> {
+    const sql = 'SELECT data FROM user_data WHERE machine_id = (SELECT id FROM machine WHERE system_id = ?)';
+    const data = (yield one(sql, systemId)).row?.data;
+    return data instanceof Uint8Array ? data : undefined;
+  }
+
+  *machineKey(systemId: string): Steps<MachineKey | undefined> {
+    return yield* this.#machineKey('machine.system_id', systemId);
+  }
+
+  *findMachineKey(tokenKey: string): Steps<MachineKey | undefined> {
+    return yield* this.#machineKey('machine_key.token_key', tokenKey);
+  }
+
+  *keepMachineKey(key: MachineKey): Steps<MachineKey | undefined> {
+    const columns = 'machine_id, consumer_key, token_key, token_secret, created_ms';
+    yield run(
+      `INSERT INTO machine_key (${columns}) SELECT id, ?, ?, ?, ? FROM machine WHERE system_id = ? ON CONFLICT DO NOTHING`,
+      key.consumerKey,
+      key.tokenKey,
+      key.tokenSecret,
+      key.createdMs,
+      key.systemId,
+    );
+    return yield* this.#machineKey('machine.system_id', key.systemId);
+  }
+
+  *#machineKey(column: 'machine.system_id' | 'machine_key.token_key', value: string): Steps<MachineKey | undefined> {
+    const tables = 'machine_key JOIN machine ON machine.id = machine_id';
+    const { row } = yield one(`SELECT machine_key.*, system_id FROM ${tables} WHERE ${column} = ?`, value);
+    return row === undefined ? undefined : readMachineKey(row);
+  }
+
+  *#keys(username: string): Steps<readonly SshKey[]> {
+    return (yield all('SELECT * FROM ssh_key WHERE username = ? ORDER BY id', username)).rows.map(readSshKey);
+  }
+
+  /** The ids of the machines with a tag. */
+  *#tagged(tagId: number): Steps<readonly number[]> {
+    const { rows } = yield all('SELECT machine_id FROM machine_tag WHERE tag_id = ?', tagId);
+    return rows.map((row) => number(row, 'machine_id'));
+  }
+
+  *#tagId(name: string): Steps<number | undefined> {
+    return numberIn(yield one('SELECT id FROM tag WHERE name = ?', name)) || undefined;
+  }
+}
+
+const countsOf = ({ rows }: Answer): ReadonlyMap<string, number> =>
+  new Map(rows.map((row) => [text(row, 'name'), number(row, 'count')]));
+
+const readSshKey = (row: Row): SshKey => ({
+  id: number(row, 'id'),
+  username: text(row, 'username'),
+  key: text(row, 'key'),
+  createdMs: number(row, 'created_ms'),
+});
+
+const readMachineKey = (row: Row): MachineKey => ({
+  systemId: text(row, 'system_id'),
+  consumerKey: text(row, 'consumer_key'),
+  tokenKey: text(row, 'token_key'),
+  tokenSecret: text(row, 'token_secret'),
+  createdMs: number(row, 'created_ms'),
+});
+
+const readTag = (row: Row): Tag => ({
+  name: text(row, 'name'),
+  comment: text(row, 'comment'),
+  kernelParams: text(row, 'kernel_params'),
+});

@@ -1,0 +1,61 @@
+// Operations on the debug logins in region.db (`region-steps.ts`).
+
+import type { DebugLogin } from '../../region/records/login-store.ts';
+import type { NewMachineEvent } from '../../region/records/machine-event.ts';
+import { number, optionalText, text } from '../rows.ts';
+import type { EventTable } from './region-events.ts';
+import { machineIdOf } from './region-machine-reads.ts';
+import { one, run, type Steps } from './region-steps.ts';
+
+/** The table `debug_login`. */
+export class LoginTable {
+  readonly #events: EventTable;
+
+  constructor(events: EventTable) {
+    this.#events = events;
+  }
+
+  *openDebug(systemId: string, login: DebugLogin, event: NewMachineEvent): Steps<boolean> {
+    const id = yield* machineIdOf(systemId);
+    if (id === undefined) return false;
+    const { username, openedMs, expiresMs, tokenDigest, hostKey } = login;
+    yield run(
+      'INSERT INTO debug_login (machine_id, username, opened_ms, expires_ms, token_digest, host_key) VALUES (?, ?, ?, ?, ?, ?) ' +
+        'ON CONFLICT (machine_id) DO UPDATE SET username = excluded.username, opened_ms = excluded.opened_ms, ' +
+        'expires_ms = excluded.expires_ms, token_digest = excluded.token_digest, host_key = excluded.host_key',
+      ...[id, username, openedMs, expiresMs, tokenDigest ?? null, hostKey],
+    );
+    yield* this.#events.add(event, id);
+    return true;
+  }
+
+  *closeDebug(systemId: string, event: NewMachineEvent): Steps<boolean> {
+    const id = yield* machineIdOf(systemId);
+    if (id === undefined) return false;
+    if ((yield run('DELETE FROM debug_login WHERE machine_id = ?', id)).changes === 0) return false;
+    yield* this.#events.add(event, id);
+    return true;
+  }
+
+  *findDebug(systemId: string): Steps<DebugLogin | undefined> {
+    const sql = 'SELECT * FROM debug_login WHERE machine_id = (SELECT id FROM machine WHERE system_id = ?)';
+    const { row } = yield one(sql, systemId);
+    if (row === undefined) return undefined;
+    return {
+      username: text(row, 'username'),
+      openedMs: number(row, 'opened_ms'),
+      expiresMs: number(row, 'expires_ms'),
+      tokenDigest: optionalText(row, 'token_digest'),
+      hostKey: text(row, 'host_key'),
+    };
+  }
+
+  *noteDebug(systemId: string, { tokenDigest, hostKey }: Partial<DebugLogin>): Steps<void> {
+    const id = yield* machineIdOf(systemId);
+    if (id === undefined) return;
+    yield run(
+      'UPDATE debug_login SET token_digest = coalesce(?, token_digest), host_key = coalesce(?, host_key) WHERE machine_id = ?',
+      ...[tokenDigest ?? null, hostKey ?? null, id],
+    );
+  }
+}

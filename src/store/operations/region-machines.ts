@@ -1,0 +1,371 @@
+// Operations that enlist, change, merge and split the machines of region.db (`region-steps.ts`).
+//
+// 1. A change that alters a machine in the racks' desired state counts one version.
+// 2. The table `identity` is updated whenever a machine's identifying values change.
+// 3. A decision that lacks facts asks for them, and is made again with them. So an operation reads only the facts that its decision needs.
+
+import { isDeepStrictEqual } from 'node:util';
+import type { MacAddress } from '../../net/address.ts';
+import { identityKeys } from '../../region/identity/evidence.ts';
+import { heldMacs } from '../../region/identity/interface-source.ts';
+import { machineEvidence } from '../../region/identity/recognition.ts';
+import { toRackMachine } from '../../region/racks/desired-machine.ts';
+import type {
+  ChangeKnowledge,
+  ChangeQuestion,
+  EnlistmentKnowledge,
+  EnlistmentQuestion,
+  NameQuestion,
+  SplitKnowledge,
+} from '../../region/records/knowledge.ts';
+import { STATUSES } from '../../region/records/lifecycle.ts';
+import type { Machine, MachineFields } from '../../region/records/machine.ts';
+import type { NewMachineEvent } from '../../region/records/machine-event.ts';
+import type {
+  EnlistmentDecision,
+  EnlistmentOutcome,
+  MachineChange,
+  MachineChangeOutcome,
+  MergeDecision,
+  ReportedInterface,
+  SplitDecision,
+  SplitOutcome,
+} from '../../region/records/store.ts';
+import { number } from '../rows.ts';
+import {
+  answerChange,
+  answerEnlistment,
+  answerSplit,
+  decideWith,
+  knowledgeFor,
+  MachineCount,
+  NOTHING_ASKED,
+} from './region-decisions.ts';
+import type { EventTable } from './region-events.ts';
+import { addShared, forgetDoubt, forgetShared, setIdentity, setVerdict } from './region-identity.ts';
+import { findMachine, getMachine, machineIdOf, readMachines } from './region-machine-reads.ts';
+import { MACHINE_COLUMNS, machineValues } from './region-rows.ts';
+import { all, numberIn, one, run, type Steps } from './region-steps.ts';
+import { countVersion } from './region-versions.ts';
+
+const MINUTE_MS = 60_000;
+
+const SET_USER_DATA_SQL =
+  'INSERT INTO user_data (machine_id, data) VALUES (?, ?) ON CONFLICT (machine_id) DO UPDATE SET data = excluded.data';
+
+const CREATED_COLUMNS = ['system_id', 'created_ms', 'updated_ms', ...MACHINE_COLUMNS];
+const CREATE_SQL = `INSERT INTO machine (${CREATED_COLUMNS.join(', ')}) VALUES (${CREATED_COLUMNS.map(() => '?').join(', ')})`;
+const SET = `UPDATE machine SET updated_ms = ?, ${MACHINE_COLUMNS.map((column) => `${column} = ?`).join(', ')}`;
+const UPDATE_SQL = `${SET} WHERE id = ?`;
+const UPDATE_WITH_TASK_SQL = `${SET}, power_task_id = ? WHERE id = ?`;
+const ALLOCATE_SQL =
+  'INSERT INTO allocation (address, machine_id, mac) SELECT CAST(one.value ->> 0 AS BIGINT), CAST(one.value ->> 1 AS BIGINT), ' +
+  'CAST(one.value ->> 2 AS BIGINT) FROM rows(?) AS one';
+/** Draws numbers for this many power tasks; the answer is the last of them. */
+const COUNT_TASKS_SQL =
+  "INSERT INTO counter (name, value) VALUES ('power-task', ?) " +
+  'ON CONFLICT (name) DO UPDATE SET value = counter.value + excluded.value RETURNING value';
+
+/** The decided change of a machine. */
+interface DecidedChange {
+  readonly machine: Machine;
+  readonly change: Extract<MachineChange<unknown>, { kind: 'change' }>;
+}
+
+/** The tables `machine` and `interface`. */
+export class MachineTable {
+  readonly #events: EventTable;
+  readonly #count = new MachineCount();
+
+  constructor(events: EventTable) {
+    this.#events = events;
+  }
+
+  *enlist<R>(
+    evidence: { readonly macs: readonly MacAddress[]; readonly values: readonly string[]; readonly atMs: number },
+    decide: (knowledge: EnlistmentKnowledge) => EnlistmentDecision<R> | EnlistmentQuestion,
+  ): Steps<EnlistmentOutcome<R>> {
+    const { atMs } = evidence;
+    const decision = yield* decideWith<EnlistmentKnowledge, EnlistmentDecision<R>, EnlistmentQuestion>(
+      decide,
+      yield* knowledgeFor(evidence, yield* this.#count.read()),
+      answerEnlistment,
+    );
+    if (decision.kind === 'refuse') return decision;
+    const gone = decision.kind === 'create' ? decision.gone : undefined;
+    if (gone !== undefined) yield* this.#delete(gone.systemId, gone.event);
+    if (decision.kind === 'create') yield* this.#create(decision.systemId, decision.fields, atMs);
+    const before = yield* getMachine(decision.systemId);
+    let others: readonly Machine[] = [];
+    if (decision.kind !== 'unchanged') {
+      if (decision.kind === 'amend') yield* this.#update(before, decision.fields, atMs);
+      others = yield* this.#take(before.id, decision.taken ?? []);
+      yield* this.#setInterfaces(before, decision.interfaces);
+      yield* this.#events.adopt(before.id, evidence.macs);
+      yield* addShared(decision.shared ?? [], atMs);
+      for (const conflict of decision.conflicts ?? []) {
+        const other = yield* machineIdOf(conflict.with);
+        if (other !== undefined) yield* setVerdict(before.id, other, 'conflict', conflict.why, atMs);
+      }
+    }
+    for (const event of decision.events) yield* this.#events.add(event, before.id);
+    const machine = yield* getMachine(decision.systemId);
+    if (decision.kind === 'create' || others.length > 0) yield* setIdentity(machine);
+    if (gone !== undefined || others.length > 0 || differsForRacks(before, machine)) {
+      yield* countVersion([machine.id, ...others.map(({ id }) => id)], gone?.systemId);
+    }
+    return { kind: decision.kind, machine, others, goneId: gone?.systemId };
+  }
+
+  *change<R>(
+    systemId: string,
+    atMs: number,
+    decide: (machine: Machine, knowledge: ChangeKnowledge) => MachineChange<R> | ChangeQuestion,
+  ): Steps<MachineChangeOutcome<R>> {
+    const machine = yield* findMachine(systemId);
+    if (machine === undefined) return { kind: 'not-found' };
+    const change = yield* decideWith<ChangeKnowledge, MachineChange<R>, ChangeQuestion>(
+      (knowledge) => decide(machine, knowledge),
+      NOTHING_ASKED,
+      (question, known) => answerChange(machine, question, known),
+    );
+    if (change.kind === 'refuse') return change;
+    const [after] = yield* this.#apply([{ machine, change }], atMs);
+    return after === undefined ? { kind: 'not-found' } : { kind: 'changed', machine: after };
+  }
+
+  /** Changes several machines. Only the rows of the table `machine` take a statement each. */
+  *changeAll<R>(
+    systemIds: readonly string[],
+    atMs: number,
+    decide: (machine: Machine) => MachineChange<R>,
+  ): Steps<readonly MachineChangeOutcome<R>[]> {
+    const query = 'SELECT * FROM machine WHERE system_id IN texts(?) ORDER BY id';
+    const machines = yield* readMachines(query, JSON.stringify(systemIds));
+    const decided = machines.map((machine) => ({ machine, change: decide(machine) }));
+    const changes = decided.flatMap(({ machine, change }) => (change.kind === 'change' ? [{ machine, change }] : []));
+    const changed = new Map((yield* this.#apply(changes, atMs)).map((machine) => [machine.systemId, machine]));
+    const refused = new Map(
+      decided.flatMap(({ machine, change }) => (change.kind === 'refuse' ? [[machine.systemId, change] as const] : [])),
+    );
+    return systemIds.map((systemId) => {
+      const machine = changed.get(systemId);
+      return machine === undefined ? (refused.get(systemId) ?? { kind: 'not-found' }) : { kind: 'changed', machine };
+    });
+  }
+
+  /** Applies these changes. @returns the machines as they are now, in this order */
+  *#apply(changes: readonly DecidedChange[], atMs: number): Steps<readonly Machine[]> {
+    if (changes.length === 0) return [];
+    const tasks = yield* namedPowerTasks(changes);
+    for (const { machine, change } of changes) {
+      yield* this.#update(machine, change.fields, atMs, tasks.get(machine.id));
+      if (change.userData instanceof Uint8Array) yield run(SET_USER_DATA_SQL, machine.id, change.userData);
+    }
+    const idsOf = (isOne: (change: DecidedChange['change']) => boolean): string[] => {
+      const ids = changes.filter(({ change }) => isOne(change)).map(({ machine }) => machine.id);
+      return ids.length === 0 ? [] : [JSON.stringify(ids)];
+    };
+    for (const ids of idsOf(({ userData }) => userData === null)) {
+      yield run('DELETE FROM user_data WHERE machine_id IN numbers(?)', ids);
+    }
+    for (const ids of idsOf(({ endsKey }) => endsKey === true)) {
+      yield run('DELETE FROM machine_key WHERE machine_id IN numbers(?)', ids);
+    }
+    for (const ids of idsOf(({ addresses }) => addresses !== undefined)) {
+      yield run('DELETE FROM allocation WHERE machine_id IN numbers(?)', ids);
+    }
+    const given = changes.flatMap(({ machine, change }) =>
+      (change.addresses ?? []).map(({ address, mac }) => [address, machine.id, mac]),
+    );
+    // Throws on an address of another machine, which is our own bug; the transaction is then rolled back.
+    if (given.length > 0) yield run(ALLOCATE_SQL, JSON.stringify(given));
+    const events = changes.flatMap(({ machine, change }) =>
+      change.events.map((event) => ({ event, machineId: machine.id })),
+    );
+    yield* this.#events.addAll(events);
+    const ids = JSON.stringify(changes.map(({ machine }) => machine.id));
+    const now = new Map(
+      (yield* readMachines('SELECT * FROM machine WHERE id IN numbers(?)', ids)).map((one) => [one.id, one]),
+    );
+    const pairs = changes.flatMap(({ machine }) => {
+      const after = now.get(machine.id);
+      return after === undefined ? [] : [{ machine, after }];
+    });
+    const differing = pairs.filter(({ machine, after }) => differsForRacks(machine, after));
+    if (differing.length > 0) yield* countVersion(differing.map(({ machine }) => machine.id));
+    return pairs.map(({ after }) => after);
+  }
+
+  *remove(systemId: string, event: NewMachineEvent): Steps<boolean> {
+    const isRemoved = yield* this.#delete(systemId, event);
+    if (isRemoved) yield* countVersion([], systemId);
+    return isRemoved;
+  }
+
+  *#delete(systemId: string, event: NewMachineEvent): Steps<boolean> {
+    const id = yield* machineIdOf(systemId);
+    if (id === undefined) return false;
+    yield run('DELETE FROM machine WHERE id = ?', id);
+    yield* this.#events.add(event, id);
+    return true;
+  }
+
+  *merge<R>(
+    keepId: string,
+    otherId: string,
+    atMs: number,
+    decide: (keep: Machine, other: Machine) => MergeDecision<R>,
+  ): Steps<MachineChangeOutcome<R>> {
+    const [keep, other] = [yield* findMachine(keepId), yield* findMachine(otherId)];
+    if (keep === undefined || other === undefined) return { kind: 'not-found' };
+    const decision = decide(keep, other);
+    if (decision.kind === 'refuse') return decision;
+    const shown = [...identityKeys(machineEvidence(keep)), ...identityKeys(machineEvidence(other))];
+    const macs = other.interfaces.map((nic) => nic.mac);
+    yield* this.#take(keep.id, macs);
+    yield* this.#accept([...heldMacs(keep), ...macs]);
+    yield run(
+      'UPDATE interface SET position = position + ? WHERE machine_id = ? AND mac IN numbers(?)',
+      keep.interfaces.length,
+      keep.id,
+      JSON.stringify(macs),
+    );
+    yield* this.#events.move(other.id, keep.id);
+    yield run('DELETE FROM machine WHERE id = ?', other.id);
+    yield* this.#update(yield* getMachine(keepId), decision.fields, atMs);
+    yield* setIdentity(yield* getMachine(keepId));
+    yield* forgetShared(shown);
+    for (const event of decision.events) yield* this.#events.add(event, keep.id);
+    yield* countVersion([keep.id], otherId);
+    return { kind: 'changed', machine: yield* getMachine(keepId) };
+  }
+
+  *split<R>(
+    systemId: string,
+    atMs: number,
+    decide: (machine: Machine, knowledge: SplitKnowledge) => SplitDecision<R> | NameQuestion,
+  ): Steps<SplitOutcome<R>> {
+    const machine = yield* findMachine(systemId);
+    if (machine === undefined) return { kind: 'not-found' };
+    const decision = yield* decideWith<SplitKnowledge, SplitDecision<R>, NameQuestion>(
+      (knowledge) => decide(machine, knowledge),
+      { ...NOTHING_ASKED, machines: yield* this.#count.read() },
+      answerSplit,
+    );
+    if (decision.kind === 'refuse') return decision;
+    yield* this.#create(decision.systemId, decision.fields, atMs);
+    const made = yield* getMachine(decision.systemId);
+    yield* this.#take(made.id, decision.macs);
+    yield* this.#accept([...decision.macs, ...heldMacs(machine)]);
+    yield* this.#update(machine, decision.left, atMs);
+    for (const one of [systemId, decision.systemId]) yield* setIdentity(yield* getMachine(one));
+    yield* addShared(decision.shared, atMs);
+    yield* setVerdict(machine.id, made.id, 'apart', undefined, atMs);
+    yield* forgetDoubt(machine.id);
+    for (const event of decision.events) yield* this.#events.add(event, machine.id);
+    for (const event of decision.newEvents) yield* this.#events.add(event, made.id);
+    yield* countVersion([machine.id, made.id]);
+    return { kind: 'changed', machine: yield* getMachine(systemId), made: yield* getMachine(decision.systemId) };
+  }
+
+  *shiftDeadlines(byMs: number, nowMs: number): Steps<void> {
+    for (const { number: status, timeoutMinutes } of STATUSES) {
+      if (timeoutMinutes === undefined) continue;
+      const latestMs = nowMs + timeoutMinutes * MINUTE_MS;
+      yield run(
+        'UPDATE machine SET status_deadline_ms = CASE WHEN status_deadline_ms + ?1 > ?2 THEN ?2 ELSE status_deadline_ms + ?1 END ' +
+          'WHERE status = ?3 AND status_deadline_ms IS NOT NULL AND (?1 <> 0 OR status_deadline_ms > ?2)',
+        byMs,
+        latestMs,
+        status,
+      );
+    }
+  }
+
+  /** Stores that two machines are distinct. */
+  *keepApart(systemId: string, otherId: string, event: NewMachineEvent): Steps<boolean> {
+    const [one, other] = [yield* machineIdOf(systemId), yield* machineIdOf(otherId)];
+    if (one === undefined || other === undefined || one === other) return false;
+    yield* setVerdict(one, other, 'apart', undefined, event.atMs);
+    yield* this.#events.add(event, one);
+    return true;
+  }
+
+  *#create(systemId: string, fields: MachineFields, atMs: number): Steps<void> {
+    yield run(CREATE_SQL, systemId, atMs, atMs, ...machineValues(fields));
+    this.#count.add();
+  }
+
+  /** @param task the id of its new power task; null: it has none; undefined: its task stays */
+  *#update(machine: Machine, fields: Partial<MachineFields>, atMs: number, task?: string | null): Steps<void> {
+    const after = { ...machine, ...fields };
+    const values = [atMs, ...machineValues(after)];
+    if (task === undefined) yield run(UPDATE_SQL, ...values, machine.id);
+    else yield run(UPDATE_WITH_TASK_SQL, ...values, task, machine.id);
+    const shown = (of: Machine): string => identityKeys(machineEvidence(of)).join('\n');
+    if (shown(machine) !== shown(after)) yield* setIdentity(after);
+  }
+
+  /** Moves interfaces with these hardware addresses to this machine. @returns their former machines as they are now */
+  *#take(machineId: number, macs: readonly MacAddress[]): Steps<readonly Machine[]> {
+    if (macs.length === 0) return [];
+    const list = JSON.stringify(macs);
+    const where = 'mac IN numbers(?) AND machine_id <> ?';
+    const { rows: owners } = yield all(`SELECT DISTINCT machine_id FROM interface WHERE ${where}`, list, machineId);
+    yield run(`UPDATE interface SET machine_id = ?2 WHERE mac IN numbers(?1) AND machine_id <> ?2`, list, machineId);
+    const ids = JSON.stringify(owners.map((row) => number(row, 'machine_id')));
+    return yield* readMachines('SELECT * FROM machine WHERE id IN numbers(?) ORDER BY id', ids);
+  }
+
+  /** Records that a person assigned these interfaces. */
+  *#accept(macs: readonly MacAddress[]): Steps<void> {
+    const query = "UPDATE interface SET source = 'person' WHERE mac IN numbers(?)";
+    yield run(query, JSON.stringify(macs));
+  }
+
+  *#setInterfaces(machine: Machine, interfaces: readonly ReportedInterface[]): Steps<void> {
+    const kept = new Set(interfaces.map((nic) => nic.mac));
+    for (const nic of machine.interfaces) {
+      if (!kept.has(nic.mac)) yield run('DELETE FROM interface WHERE id = ?', nic.id);
+    }
+    for (const [position, nic] of interfaces.entries()) {
+      yield run(
+        'INSERT INTO interface (machine_id, position, mac, name, source) VALUES (?, ?, ?, ?, ?) ' +
+          'ON CONFLICT (mac) DO UPDATE SET position = excluded.position, name = excluded.name, source = excluded.source ' +
+          'WHERE interface.machine_id = excluded.machine_id',
+        machine.id,
+        position,
+        nic.mac,
+        nic.name,
+        nic.source ?? 'hearsay',
+      );
+    }
+  }
+}
+
+/**
+ * Gives each new power task a unique id, even one of the same kind as before: the ledger tells by the id whether the task was started.
+ * @returns the id by machine, for each machine whose task changes; null: it has no task now
+ */
+function* namedPowerTasks(changes: readonly DecidedChange[]): Steps<ReadonlyMap<number, string | null>> {
+  const setting = changes.filter(({ change }) => Object.hasOwn(change.fields, 'powerTask'));
+  const named = setting.filter(({ change }) => change.fields.powerTask !== undefined);
+  const last = named.length === 0 ? 0 : numberIn(yield one(COUNT_TASKS_SQL, named.length));
+  return new Map([
+    ...setting.map(({ machine }) => [machine.id, null] as const),
+    ...named.map(({ machine }, index) => [machine.id, `${machine.systemId}/${last - index}`] as const),
+  ]);
+}
+
+/**
+ * True if the machine's record for racks or its power parameters changed. Power parameters count because another process may switch the
+ * machine, and a process learns by the version what others changed.
+ */
+function differsForRacks(before: Machine, after: Machine): boolean {
+  const isSame =
+    before.powerType === after.powerType &&
+    isDeepStrictEqual(before.powerParameters, after.powerParameters) &&
+    isDeepStrictEqual(toRackMachine(before), toRackMachine(after));
+  return !isSame;
+}

@@ -1,0 +1,283 @@
+// Operations on the racks in region.db (`region-steps.ts`).
+//
+// 1. Each change of the table draws another `racks-version`, so that one number shows another process's change.
+// 2. Each change of a row draws a random revision, so that an unchanged row need not be read again, even after a rollback.
+
+import { randomBytes } from 'node:crypto';
+import { z } from 'zod';
+import { broadcastOf, formatNetwork, type Ipv4Network, ipv4 } from '../../net/address.ts';
+import { parseRackImages } from '../../region/racks/rack-images.ts';
+import { ownNetworks } from '../../region/racks/rack-networks.ts';
+import { HEARTBEAT_VALUES_MAX } from '../../region/racks/rack-news.ts';
+import type { Rack, RackImage, RackState } from '../../region/records/rack.ts';
+import type { RackInterface } from '../../region/records/rack-description.ts';
+import type {
+  MachineHome,
+  MachineSign,
+  RackChange,
+  RackKeyHolder,
+  RacksSeen,
+} from '../../region/records/rack-store.ts';
+import { parseJson } from '../../region/records/text-json.ts';
+import { number, optionalNumber, optionalText, type Row, text } from '../rows.ts';
+import type { EventTable } from './region-events.ts';
+import { all, one, run, type Steps } from './region-steps.ts';
+import { countVersion, drawRacksVersion, racksVersion } from './region-versions.ts';
+
+const REVISION_BYTES = 8;
+
+const COLUMNS = [
+  'uuid',
+  'name',
+  'state',
+  'is_embedded',
+  'token',
+  'secret_digest',
+  'interfaces',
+  'agreed',
+  'disputed',
+  'version',
+  'uplink',
+  'address',
+  'registered_ms',
+  'state_since_ms',
+  'seen_ms',
+  'away_ms',
+  'source',
+  'refused',
+  'pulse',
+] as const;
+
+const interfaces: z.ZodType<readonly RackInterface[]> = z.array(
+  z.object({
+    name: z.string(),
+    interface: z.string(),
+    ip: z.string(),
+    network: z.string(),
+    management: z.literal([0, 1, 2]),
+    ip_range_low: z.string(),
+    ip_range_high: z.string(),
+    static_ip_range_low: z.string(),
+    static_ip_range_high: z.string(),
+    router_ip: z.string(),
+    shared: z.string().optional(),
+    foreign_dhcp_ip: z.string().optional(),
+    reservations: z.array(z.object({ mac: z.string(), ip: z.string() })).optional(),
+  }),
+);
+const networks = z.array(z.string());
+const refused = z.array(z.object({ sequence: z.number(), reason: z.string() }));
+const pulse = z.object({
+  life: z.string(),
+  applied: z.number(),
+  waiting: z.number(),
+  dropped: z.number(),
+  deadLetters: z.number(),
+  pinned: z.array(z.string()),
+  settingsRefused: z.string().optional(),
+  startedMs: z.number(),
+});
+
+/** The columns that have JSON. */
+export const rackColumns = { interfaces, agreed: networks, disputed: networks, refused, pulse };
+
+/** A rack, and the revision of its row when it was read. */
+interface KnownRow {
+  readonly revision: string;
+  readonly rack: Rack;
+}
+
+/** The table `rack`. */
+export class RackTable {
+  readonly #events: EventTable;
+  /** Racks as last read, by UUID. */
+  #known: ReadonlyMap<string, KnownRow> = new Map();
+
+  constructor(events: EventTable) {
+    this.#events = events;
+  }
+
+  /** Reads only the rows that changed since they were read last. */
+  *list(): Steps<readonly Rack[]> {
+    const known = this.#known;
+    const { rows } = yield all('SELECT uuid, revision FROM rack INDEXED BY rack_revision ORDER BY id');
+    const revisions = rows.map((row) => ({ uuid: text(row, 'uuid'), revision: text(row, 'revision') }));
+    const changed = revisions.filter(({ uuid, revision }) => known.get(uuid)?.revision !== revision);
+    const read = yield* this.#read(changed.map(({ uuid }) => uuid));
+    const now = new Map<string, KnownRow>();
+    for (const { uuid, revision } of revisions) {
+      const rack = read.get(uuid) ?? known.get(uuid)?.rack;
+      if (rack !== undefined) now.set(uuid, { revision, rack });
+    }
+    this.#known = now;
+    return [...now.values()].map(({ rack }) => rack);
+  }
+
+  *look(known: number): Steps<RacksSeen | undefined> {
+    const version = yield* racksVersion();
+    if (version === known) return undefined;
+    const { rows } = yield all(
+      'SELECT rack.uuid, secret_digest, username, is_admin FROM (SELECT uuid, token FROM rack WHERE secret_digest IS NULL) AS rack ' +
+        'JOIN api_key ON api_key.token_key = rack.token LEFT JOIN account ON account.id = api_key.account_id',
+    );
+    return { version, racks: yield* this.list(), keys: rows.map(readRackKey) };
+  }
+
+  *images(uuids: readonly string[]): Steps<ReadonlyMap<string, readonly RackImage[]>> {
+    const sql = 'SELECT rack_uuid, images FROM rack_images WHERE rack_uuid IN texts(?)';
+    const { rows } = yield all(sql, JSON.stringify(uuids));
+    return new Map(
+      rows.map((row) => {
+        const parsed = parseJson(text(row, 'images'), HEARTBEAT_VALUES_MAX);
+        return [text(row, 'rack_uuid'), parsed.kind === 'value' ? parseRackImages(parsed.value) : []];
+      }),
+    );
+  }
+
+  *putImages(uuid: string, images: readonly RackImage[]): Steps<void> {
+    yield run(
+      'INSERT INTO rack_images (rack_uuid, images) SELECT uuid, ? FROM rack WHERE uuid = ? ' +
+        'ON CONFLICT (rack_uuid) DO UPDATE SET images = excluded.images',
+      JSON.stringify(images),
+      uuid,
+    );
+  }
+
+  *homesOf(signs: readonly MachineSign[]): Steps<readonly (MachineHome | undefined)[]> {
+    const columns = 'system_id, hostname, home, nic.mac, nic.address';
+    const macs = new Set(signs.flatMap(({ mac }) => mac ?? []));
+    const addresses = new Set(signs.flatMap(({ mac, address }) => (mac === undefined ? (address ?? []) : [])));
+    const { rows: byMac } = yield all(
+      `SELECT ${columns} FROM interface AS nic JOIN machine ON machine.id = nic.machine_id WHERE nic.mac IN numbers(?)`,
+      JSON.stringify([...macs]),
+    );
+    const { rows: byAddress } = yield all(
+      `SELECT ${columns} FROM texts(?) AS asked JOIN interface AS nic ON nic.id = (SELECT id FROM interface ` +
+        'WHERE address = CAST(asked.value AS BIGINT) ORDER BY seen_ms DESC LIMIT 1) JOIN machine ON machine.id = nic.machine_id',
+      JSON.stringify([...addresses]),
+    );
+    const homesAtMac = new Map(byMac.map((row) => [number(row, 'mac'), readHome(row)]));
+    const homesAt = new Map(byAddress.map((row) => [number(row, 'address'), readHome(row)]));
+    return signs.map(({ mac, address }) =>
+      mac !== undefined ? homesAtMac.get(mac) : address !== undefined ? homesAt.get(address) : undefined,
+    );
+  }
+
+  *change<R>(decide: (racks: readonly Rack[]) => RackChange<R>): Steps<R> {
+    const before = yield* this.list();
+    const { put, remove = [], events, result } = decide(before);
+    for (const rack of put) yield* this.#put(rack);
+    if (yield* this.#getWork(put, before)) yield* countVersion([]);
+    for (const uuid of remove) yield run('DELETE FROM rack WHERE uuid = ?', uuid);
+    for (const event of events) yield* this.#events.add(event, undefined);
+    if (put.length > 0 || remove.length > 0) yield drawRacksVersion();
+    return result;
+  }
+
+  /** True if one of these racks gains a network that is the home of machines with a boot token. */
+  *#getWork(racks: readonly Rack[], before: readonly Rack[]): Steps<boolean> {
+    const gained = racks.flatMap((rack) => gainedNetworks(rack, before));
+    if (gained.length === 0) return false;
+    const ranges = gained.map((network) => [network.address, broadcastOf(network)]);
+    const query =
+      'SELECT 1 AS found FROM rows(?) AS one JOIN machine ON boot_token IS NOT NULL AND ' +
+      'home BETWEEN CAST(one.value ->> 0 AS BIGINT) AND CAST(one.value ->> 1 AS BIGINT) LIMIT 1';
+    return (yield one(query, JSON.stringify(ranges))).row !== undefined;
+  }
+
+  *#read(uuids: readonly string[]): Steps<ReadonlyMap<string, Rack>> {
+    if (uuids.length === 0) return new Map();
+    const sql = 'SELECT * FROM rack WHERE uuid IN texts(?)';
+    const { rows } = yield all(sql, JSON.stringify(uuids));
+    return new Map(rows.map((row) => [text(row, 'uuid'), readRack(row)]));
+  }
+
+  *#put(rack: Rack): Steps<void> {
+    const updates = COLUMNS.slice(1).map((column) => `${column} = excluded.${column}`);
+    yield run(
+      `INSERT INTO rack (${COLUMNS.join(', ')}, revision) VALUES (${COLUMNS.map(() => '?').join(', ')}, ?) ` +
+        `ON CONFLICT (uuid) DO UPDATE SET ${updates.join(', ')}, revision = excluded.revision`,
+      rack.uuid,
+      rack.name,
+      rack.state,
+      rack.isEmbedded ? 1 : 0,
+      rack.token ?? null,
+      rack.secretDigest ?? null,
+      JSON.stringify(rack.interfaces),
+      JSON.stringify(rack.agreed),
+      JSON.stringify(rack.disputed),
+      rack.version,
+      rack.uplink,
+      rack.address,
+      rack.registeredMs,
+      rack.stateSinceMs,
+      rack.seenMs ?? null,
+      rack.awayMs ?? null,
+      rack.source ?? null,
+      JSON.stringify(rack.refused),
+      rack.pulse === undefined ? null : JSON.stringify(rack.pulse),
+      randomBytes(REVISION_BYTES).toString('hex'),
+    );
+  }
+}
+
+/** The networks that an accepted rack did not have before. */
+function gainedNetworks(rack: Rack, racks: readonly Rack[]): readonly Ipv4Network[] {
+  if (rack.state !== 'accepted') return [];
+  const known = racks.find(({ uuid, state }) => uuid === rack.uuid && state === 'accepted');
+  const had = new Set((known === undefined ? [] : ownNetworks(known)).map(formatNetwork));
+  return ownNetworks(rack).filter((network) => !had.has(formatNetwork(network)));
+}
+
+function readHome(row: Row): MachineHome {
+  const [home, seen] = [optionalNumber(row, 'home'), optionalNumber(row, 'address')];
+  return {
+    systemId: text(row, 'system_id'),
+    hostname: text(row, 'hostname'),
+    home: home === undefined ? undefined : ipv4(home),
+    seen: seen === undefined ? undefined : ipv4(seen),
+  };
+}
+
+const readRackKey = (row: Row): RackKeyHolder => ({
+  uuid: text(row, 'uuid'),
+  secretDigest: text(row, 'secret_digest'),
+  username: optionalText(row, 'username'),
+  isAdmin: optionalNumber(row, 'is_admin') === 1,
+});
+
+function stateOf(name: string): RackState {
+  return name === 'accepted' || name === 'rejected' ? name : 'pending';
+}
+
+/** Parses and checks a column; returns `instead` for another form, which must have been written by hand. */
+function readJson<T>(schema: z.ZodType<T>, written: string, instead: T): T {
+  const parsed = parseJson(written, HEARTBEAT_VALUES_MAX);
+  const checked = parsed.kind === 'value' ? schema.safeParse(parsed.value) : undefined;
+  return checked?.success === true ? checked.data : instead;
+}
+
+function readRack(row: Row): Rack {
+  const written = optionalText(row, 'pulse');
+  return {
+    uuid: text(row, 'uuid'),
+    name: text(row, 'name'),
+    state: stateOf(text(row, 'state')),
+    isEmbedded: number(row, 'is_embedded') !== 0,
+    token: optionalText(row, 'token'),
+    secretDigest: optionalText(row, 'secret_digest'),
+    interfaces: readJson(interfaces, text(row, 'interfaces'), []),
+    agreed: readJson(networks, text(row, 'agreed'), []),
+    disputed: readJson(networks, text(row, 'disputed'), []),
+    version: text(row, 'version'),
+    uplink: number(row, 'uplink'),
+    address: text(row, 'address'),
+    registeredMs: number(row, 'registered_ms'),
+    stateSinceMs: number(row, 'state_since_ms'),
+    seenMs: optionalNumber(row, 'seen_ms'),
+    awayMs: optionalNumber(row, 'away_ms'),
+    source: optionalText(row, 'source'),
+    refused: readJson(refused, text(row, 'refused'), []),
+    pulse: written === undefined ? undefined : readJson(pulse.optional(), written, undefined),
+  };
+}

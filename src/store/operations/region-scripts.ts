@@ -1,0 +1,208 @@
+// Operations on operators' scripts and their results in region.db (`region-steps.ts`).
+//
+// 1. When a machine's status changes for any reason, the trigger `script_result_aborted` aborts its unfinished scripts.
+
+import type { NewMachineEvent } from '../../region/records/machine-event.ts';
+import {
+  type PlannedScript,
+  type RawResult,
+  RESULT_STATUSES,
+  type ResultChange,
+  type ResultFilter,
+  RUNS_MAX,
+  SCRIPT_KINDS,
+  type Script,
+  type ScriptKind,
+  type ScriptResult,
+  type WrittenScript,
+} from '../../region/records/script-store.ts';
+import { outputText } from '../../region/scripts/script-output.ts';
+import { number, optionalNumber, type Row, text } from '../rows.ts';
+import type { EventTable } from './region-events.ts';
+import { all, numberIn, one, run, type Steps } from './region-steps.ts';
+
+const SCRIPT = `SELECT id, name, kind, title, description, timeout_seconds, position, changed_ms,
+  octet_length(content) AS bytes FROM script`;
+// A size beyond what a number holds would make every read of its row throw.
+const RESULT = (
+  output: string,
+): string => `SELECT script_result.id, name, kind, script_result.status, exit_status, started_ms, ended_ms,
+  timeout_seconds, CASE WHEN output_bytes > ${Number.MAX_SAFE_INTEGER} THEN ${Number.MAX_SAFE_INTEGER} ELSE output_bytes END AS output_bytes, run_id, purpose, machine.system_id, ${output} AS output FROM script_result
+  JOIN script_run ON script_run.id = run_id JOIN machine ON machine.id = machine_id`;
+const MACHINE = 'SELECT id FROM machine WHERE system_id = ?';
+const NEWEST_RUN = 'SELECT coalesce(max(id), 0) FROM script_run WHERE machine_id = ?';
+
+/** The tables `script`, `script_run` and `script_result`. */
+export class ScriptTables {
+  readonly #events: EventTable;
+
+  constructor(events: EventTable) {
+    this.#events = events;
+  }
+
+  *listScripts(kind?: ScriptKind): Steps<readonly Script[]> {
+    const scripts = (yield all(`${SCRIPT} ORDER BY position, name`)).rows.map(readScript);
+    return kind === undefined ? scripts : scripts.filter((script) => script.kind === kind);
+  }
+
+  *findScript(name: string): Steps<(Script & { readonly content: string }) | undefined> {
+    const script = yield* this.#find(name);
+    const { row } = yield one('SELECT content FROM script WHERE name = ?', name);
+    return script === undefined || row === undefined ? undefined : { ...script, content: text(row, 'content') };
+  }
+
+  *addScript(script: WrittenScript, scriptsMax: number, event: NewMachineEvent): Steps<Script | 'exists' | 'limit'> {
+    if ((yield* this.#find(script.name)) !== undefined) return 'exists';
+    if (numberIn(yield one('SELECT count(*) FROM script')) >= scriptsMax) return 'limit';
+    const sql = `INSERT INTO script (name, kind, title, description, timeout_seconds, position, content, changed_ms)
+      VALUES (?, ?, ?, ?, ?, ?, ?, ?)`;
+    yield run(sql, ...valuesOf(script));
+    yield* this.#events.add(event, undefined);
+    return (yield* this.#find(script.name)) ?? 'limit';
+  }
+
+  *changeScript(name: string, script: WrittenScript, event: NewMachineEvent): Steps<Script | 'exists' | 'not-found'> {
+    if ((yield* this.#find(name)) === undefined) return 'not-found';
+    if (script.name !== name && (yield* this.#find(script.name)) !== undefined) return 'exists';
+    const sql = `UPDATE script SET name = ?, kind = ?, title = ?, description = ?, timeout_seconds = ?, position = ?, content = ?,
+      changed_ms = ? WHERE name = ?`;
+    yield run(sql, ...valuesOf(script), name);
+    yield* this.#events.add(event, undefined);
+    return (yield* this.#find(script.name)) ?? 'not-found';
+  }
+
+  *removeScript(name: string, event: NewMachineEvent): Steps<boolean> {
+    if ((yield run('DELETE FROM script WHERE name = ?', name)).changes === 0) return false;
+    yield* this.#events.add(event, undefined);
+    return true;
+  }
+
+  *beginRun(
+    systemId: string,
+    purpose: ScriptKind,
+    planned: readonly PlannedScript[],
+    atMs: number,
+  ): Steps<readonly ScriptResult[] | undefined> {
+    const machine = numberIn(yield one(MACHINE, systemId));
+    if (machine === 0) return undefined;
+    yield* this.#endNewest(machine, atMs);
+    const newRun = 'INSERT INTO script_run (machine_id, purpose, begun_ms) VALUES (?, ?, ?) RETURNING id';
+    const runId = numberIn(yield one(newRun, machine, purpose, atMs));
+    for (const [position, { name, kind, timeoutSeconds }] of planned.entries()) {
+      const sql = `INSERT INTO script_result (run_id, position, name, kind, status, timeout_seconds, output, output_bytes)
+        VALUES (?, ?, ?, ?, 'pending', ?, ?, 0)`;
+      yield run(sql, runId, position, name, kind, timeoutSeconds, new Uint8Array());
+    }
+    yield run(
+      `DELETE FROM script_run WHERE machine_id = ?1 AND id NOT IN
+        (SELECT id FROM script_run WHERE machine_id = ?1 ORDER BY id DESC LIMIT ${RUNS_MAX})`,
+      machine,
+    );
+    return yield* this.#list(systemId, { run: runId });
+  }
+
+  *listResults(systemId: string, filter: ResultFilter = {}): Steps<readonly ScriptResult[]> {
+    return yield* this.#list(systemId, filter);
+  }
+
+  *changeResult(
+    systemId: string,
+    id: number,
+    decide: (result: RawResult) => ResultChange | undefined,
+  ): Steps<RawResult | undefined> {
+    const sql = `${RESULT('output')} WHERE script_result.id = ? AND run_id = (${NEWEST_RUN.replace('?', `(${MACHINE})`)})`;
+    const { row } = yield one(sql, id, systemId);
+    if (row === undefined) return undefined;
+    const result = readRaw(row);
+    const change = result.endedMs === undefined ? decide(result) : undefined;
+    if (change === undefined) return result;
+    const next = { ...result, ...change };
+    yield run(
+      `UPDATE script_result SET status = ?, exit_status = ?, started_ms = ?, ended_ms = ?, output = ?, output_bytes = ? WHERE id = ?`,
+      next.status,
+      next.exitStatus ?? null,
+      next.startedMs ?? null,
+      next.endedMs ?? null,
+      next.tail,
+      next.outputBytes,
+      id,
+    );
+    return next;
+  }
+
+  /** Deletes a machine's newest run if none of its scripts has started; otherwise aborts the unfinished ones. */
+  *#endNewest(machine: number, atMs: number): Steps<void> {
+    const runId = numberIn(yield one(NEWEST_RUN, machine));
+    const query = "SELECT count(*) FROM script_result WHERE run_id = ? AND status <> 'pending'";
+    if (numberIn(yield one(query, runId)) === 0) yield run('DELETE FROM script_run WHERE id = ?', runId);
+    const sql = "UPDATE script_result SET status = 'aborted', ended_ms = ? WHERE run_id = ? AND ended_ms IS NULL";
+    yield run(sql, atMs, runId);
+  }
+
+  *#find(name: string): Steps<Script | undefined> {
+    const { row } = yield one(`${SCRIPT} WHERE name = ?`, name);
+    return row === undefined ? undefined : readScript(row);
+  }
+
+  *#list(systemId: string, { runs = RUNS_MAX, run, withOutput = true }: ResultFilter): Steps<readonly ScriptResult[]> {
+    const which =
+      run === undefined
+        ? 'run_id IN (SELECT id FROM script_run WHERE machine_id = machine.id ORDER BY id DESC LIMIT ?)'
+        : 'run_id = ?';
+    const sql = `${RESULT(withOutput ? 'output' : 'NULL')} WHERE machine.system_id = ? AND ${which}
+      ORDER BY run_id DESC, script_result.position`;
+    return (yield all(sql, systemId, run ?? runs)).rows.map((row) => {
+      const { tail, ...result } = readRaw(row);
+      return { ...result, output: outputText(tail) };
+    });
+  }
+}
+
+const valuesOf = (script: WrittenScript) =>
+  [
+    script.name,
+    script.kind,
+    script.title,
+    script.description,
+    script.timeoutSeconds,
+    script.position,
+    script.content,
+    script.changedMs,
+  ] as const;
+
+function oneOf<T extends string>(row: Row, column: string, values: readonly T[]): T {
+  const found = values.find((value) => value === row[column]);
+  if (found === undefined) throw new Error(`column ${column} of region.db holds ${String(row[column])}`);
+  return found;
+}
+
+const readScript = (row: Row): Script => ({
+  id: number(row, 'id'),
+  name: text(row, 'name'),
+  kind: oneOf(row, 'kind', SCRIPT_KINDS),
+  title: text(row, 'title'),
+  description: text(row, 'description'),
+  timeoutSeconds: number(row, 'timeout_seconds'),
+  position: number(row, 'position'),
+  changedMs: number(row, 'changed_ms'),
+  bytes: number(row, 'bytes'),
+});
+
+function readRaw(row: Row): RawResult {
+  const { output } = row;
+  return {
+    id: number(row, 'id'),
+    systemId: text(row, 'system_id'),
+    run: number(row, 'run_id'),
+    purpose: oneOf(row, 'purpose', SCRIPT_KINDS),
+    name: text(row, 'name'),
+    kind: oneOf(row, 'kind', ['builtin', ...SCRIPT_KINDS] as const),
+    status: oneOf(row, 'status', RESULT_STATUSES),
+    exitStatus: optionalNumber(row, 'exit_status'),
+    startedMs: optionalNumber(row, 'started_ms'),
+    endedMs: optionalNumber(row, 'ended_ms'),
+    timeoutSeconds: number(row, 'timeout_seconds'),
+    outputBytes: number(row, 'output_bytes'),
+    tail: output instanceof Uint8Array ? output : new Uint8Array(),
+  };
+}

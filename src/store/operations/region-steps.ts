@@ -1,0 +1,71 @@
+// Operations on region.db as generators: an operation yields statements and is sent their answers, so it does no I/O of its own.
+//
+//   operation ── yields a statement ──► driver (`Transactions`) ── runs it ──► database
+//       ▲                                   │
+//       └──────── is sent the answer ───────┘
+//
+// 1. An operation runs within one transaction of its driver. If a statement fails, the driver abandons the operation, so operations
+//    neither catch errors nor need to clean up.
+// 2. Between its statements an operation keeps nothing that another operation may change, apart from caches that may be stale.
+// 3. The driver of SQLite runs an operation to its end in one turn. The driver of PostgreSQL waits for each answer.
+
+import type { SQLInputValue } from 'node:sqlite';
+import type { Row } from '../rows.ts';
+
+export type Value = SQLInputValue;
+
+/** A statement of an operation. */
+export interface Statement {
+  /** The part of the answer that the operation uses: the first row, all rows, or the number of changed rows. */
+  readonly kind: 'one' | 'all' | 'run';
+  readonly sql: string;
+  readonly values: readonly Value[];
+}
+
+/** The answer to a statement: the member that its kind asks for; the others are empty. */
+export interface Answer {
+  readonly row: Row | undefined;
+  readonly rows: readonly Row[];
+  readonly changes: number;
+}
+
+/** An operation that returns `T`. */
+export type Steps<T> = Generator<Statement, T, Answer>;
+
+/** A statement whose answer is the first row. */
+export const one = (sql: string, ...values: Value[]): Statement => ({ kind: 'one', sql, values });
+
+/** A statement whose answer is all rows. */
+export const all = (sql: string, ...values: Value[]): Statement => ({ kind: 'all', sql, values });
+
+/** A statement that writes; the answer says how many rows it changed. */
+export const run = (sql: string, ...values: Value[]): Statement => ({ kind: 'run', sql, values });
+
+/**
+ * Draws a number higher than all before it, which orders changes. PostgreSQL draws it from a sequence, so there a change with a higher number
+ * can be stored before one with a lower number.
+ */
+export const NEW_NUMBER =
+  "INSERT INTO counter (name, value) VALUES ('desired-version', 1) " +
+  'ON CONFLICT (name) DO UPDATE SET value = counter.value + 1 RETURNING value';
+export const newNumber: Statement = one(NEW_NUMBER);
+
+/**
+ * `SETTLED_VERSION` reads the version up to which no further change can appear, and the history that gave it; `SETTLED_EVENT` the id of the
+ * event up to which none can. An operation that needs one of them reads it first.
+ */
+export const SETTLED_VERSION: Statement = one(
+  "SELECT value, '' AS history FROM counter WHERE name = 'desired-version'",
+);
+export const SETTLED_EVENT: Statement = one(`SELECT ${Number.MAX_SAFE_INTEGER} AS value`);
+export const isSettledNumber = (statement: Statement): boolean =>
+  statement === SETTLED_VERSION || statement === SETTLED_EVENT;
+
+/** The name of this run of the database, and the time at it; no row: its history of the event log is stored (`region-histories.ts`). */
+export const OWN_HISTORY: Statement = one("SELECT 'this run' AS name, 1 AS now_ms");
+
+/** The first column of the row; 0 if there is no row or it is not a number. */
+export function numberIn({ row }: Answer): number {
+  const value = row === undefined ? 0 : Object.values(row)[0];
+  return typeof value === 'number' ? value : 0;
+}

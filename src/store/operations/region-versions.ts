@@ -1,0 +1,73 @@
+// Operations on the versions by which processes learn what changed in region.db (`region-steps.ts`): one version of the racks' desired
+// state, and one of the racks themselves.
+//
+// 1. A machine's row carries the version in which racks got it last, so a process reads only what changed since it read last.
+// 2. Deleted machines are remembered for GONE_VERSIONS versions. A process that last read before that reads everything again.
+
+import { randomInt } from 'node:crypto';
+import type { SettledVersion } from '../../region/records/store.ts';
+import { text } from '../rows.ts';
+import { all, newNumber, numberIn, one, run, SETTLED_VERSION, type Statement, type Steps } from './region-steps.ts';
+
+/** The bound of `randomInt`. */
+const RACKS_VERSION_END = 2 ** 48 - 1;
+
+/** How long deleted machines are remembered, in versions; each version deletes one machine at most. */
+export const GONE_VERSIONS = 10_000;
+
+/**
+ * The latest version: of a machine, of a deleted machine, or of anything else that racks get. `desired-version` is the last number drawn
+ * (SQLite only).
+ */
+const VERSION_SQL =
+  'SELECT max(value) FROM (SELECT max(desired_version) AS value FROM machine UNION ALL SELECT max(version) FROM gone_machine UNION ALL ' +
+  "SELECT value FROM counter WHERE name IN ('desired-version', 'desired-rest')) AS versions";
+
+/** Counts one version of the racks' desired state. @param ids the machines whose records for racks changed */
+export function* countVersion(ids: readonly number[], gone?: string): Steps<void> {
+  const version = numberIn(yield newNumber);
+  if (ids.length > 0) {
+    yield run('UPDATE machine SET desired_version = ? WHERE id IN numbers(?)', version, JSON.stringify(ids));
+  }
+  if (gone !== undefined) {
+    yield run('INSERT INTO gone_machine (system_id, version) VALUES (?, ?)', gone, version);
+    yield run('DELETE FROM gone_machine WHERE version <= ?', version - GONE_VERSIONS);
+  } else if (ids.length === 0) {
+    const sql =
+      'INSERT INTO counter (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value';
+    yield run(sql, 'desired-rest', version);
+  }
+}
+
+/** The version of the newest change in the store. */
+export function* desiredVersion(): Steps<number> {
+  return numberIn(yield one(VERSION_SQL));
+}
+
+/** The version up to which every change is in the store. */
+export function* settledVersion(): Steps<SettledVersion> {
+  const settled = yield SETTLED_VERSION;
+  const history = settled.row === undefined ? '' : text(settled.row, 'history');
+  return { version: Math.min(numberIn(settled), yield* desiredVersion()), history };
+}
+
+/** The machines deleted after a version; undefined if they are no longer known. */
+export function* listGone(since: number): Steps<readonly string[] | undefined> {
+  if (since < (yield* desiredVersion()) - GONE_VERSIONS) return undefined;
+  const { rows } = yield all('SELECT system_id FROM gone_machine WHERE version > ?', since);
+  return rows.map((row) => text(row, 'system_id'));
+}
+
+/**
+ * Gives the racks a new version. Every change of the racks, and of the accounts that may speak as one, needs it. The version is random, so it
+ * differs in every history of the database.
+ */
+export const drawRacksVersion = (): Statement =>
+  run(
+    "INSERT INTO counter (name, value) VALUES ('racks-version', ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+    randomInt(1, RACKS_VERSION_END),
+  );
+
+export function* racksVersion(): Steps<number> {
+  return numberIn(yield one("SELECT value FROM counter WHERE name = 'racks-version'"));
+}

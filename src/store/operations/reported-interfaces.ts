@@ -1,0 +1,119 @@
+// The interfaces that a batch of reports concerns, as they are after each of its reports (`region-steps.ts`).
+//
+//   read: those of the reported hardware addresses, and the newest with each reported address ─► see, report by report ─► write
+//
+// 1. Reading and writing take the same number of statements, however many reports there are.
+
+import { type Ipv4, type MacAddress, mac as macAddress, parseIpv4, parseMac } from '../../net/address.ts';
+import { ADDRESS_ENDS, isAddressHeld, type RackReport } from '../../region/records/machine-event.ts';
+import { number, optionalNumber } from '../rows.ts';
+import { all, run, type Steps } from './region-steps.ts';
+
+const BY_MAC_SQL = 'SELECT mac, machine_id, address, seen_ms, ended_ms FROM interface WHERE mac IN numbers(?)';
+/** Of each address, the interface that was seen with it last, among those whose hardware address is not in the list. */
+const BY_ADDRESS_SQL =
+  'SELECT one.machine_id, one.address, one.seen_ms FROM texts(?2) AS asked JOIN interface AS one ON one.id = ' +
+  '(SELECT id FROM interface WHERE address = CAST(asked.value AS BIGINT) AND NOT (mac IN numbers(?1)) ORDER BY seen_ms DESC LIMIT 1)';
+/** The second list lets PostgreSQL search the index; it would read the whole table for the rows alone. */
+const WRITE_SQL =
+  'UPDATE interface SET address = CAST(one.value ->> 1 AS BIGINT), seen_ms = CAST(one.value ->> 2 AS BIGINT), ' +
+  'ended_ms = CAST(one.value ->> 3 AS BIGINT) FROM rows(?1) AS one ' +
+  'WHERE interface.mac IN numbers(?2) AND interface.mac = CAST(one.value ->> 0 AS BIGINT)';
+
+/** The identity that a report gives its machine: only a lease binds an address to it, because any host may request a file in its name. */
+export function signOf({ kind, mac, address }: RackReport): {
+  readonly mac: MacAddress | undefined;
+  readonly address: Ipv4 | undefined;
+  readonly leased: Ipv4 | undefined;
+} {
+  const parsed = address === undefined ? undefined : parseIpv4(address);
+  return {
+    mac: mac === undefined ? undefined : parseMac(mac),
+    address: parsed,
+    leased: isAddressHeld(kind) ? parsed || undefined : undefined,
+  };
+}
+
+interface Seen {
+  readonly machineId: number;
+  readonly address: number | undefined;
+  readonly seenMs: number | undefined;
+}
+
+/** An interface of the batch. */
+interface Reported extends Seen {
+  readonly endedMs: number | undefined;
+  readonly isChanged?: boolean;
+}
+
+/** Reads the interfaces for these reports. */
+export function* readReportedInterfaces(reports: readonly RackReport[]): Steps<ReportedInterfaces> {
+  const signs = reports.map(signOf);
+  const macs = JSON.stringify([...new Set(signs.flatMap(({ mac }) => mac ?? []))]);
+  const addresses = new Set(signs.flatMap(({ mac, address }) => (mac === undefined ? (address ?? []) : [])));
+  const { rows: own } = yield all(BY_MAC_SQL, macs);
+  const { rows: others } = yield all(BY_ADDRESS_SQL, macs, JSON.stringify([...addresses]));
+  const reported = own.map((row): [MacAddress, Reported] => [
+    macAddress(number(row, 'mac')),
+    {
+      machineId: number(row, 'machine_id'),
+      address: optionalNumber(row, 'address'),
+      seenMs: optionalNumber(row, 'seen_ms'),
+      endedMs: optionalNumber(row, 'ended_ms'),
+    },
+  ]);
+  const seen = others.map((row): [number, Seen] => {
+    const address = number(row, 'address');
+    return [address, { machineId: number(row, 'machine_id'), address, seenMs: optionalNumber(row, 'seen_ms') }];
+  });
+  return new ReportedInterfaces(new Map(reported), new Map(seen));
+}
+
+class ReportedInterfaces {
+  readonly #own: Map<MacAddress, Reported>;
+  /** By address: the newest of the other interfaces that were seen with it. */
+  readonly #others: ReadonlyMap<number, Seen>;
+
+  constructor(own: Map<MacAddress, Reported>, others: ReadonlyMap<number, Seen>) {
+    this.#own = own;
+    this.#others = others;
+  }
+
+  /** Takes the next report. @returns the id of its machine; undefined: it is not known */
+  see(report: RackReport): number | undefined {
+    const { mac, address, leased } = signOf(report);
+    if (mac === undefined) return address === undefined ? undefined : this.#newestAt(address)?.machineId;
+    const found = this.#own.get(mac);
+    if (found === undefined) return undefined;
+    let now = found;
+    if (leased !== undefined) {
+      now = { ...now, address: leased, seenMs: report.at, endedMs: undefined, isChanged: true };
+    }
+    // The end of an older lease, reported late, must not end a newer one. Without a time (older databases) any end counts.
+    const isEnd = address !== undefined && ADDRESS_ENDS.includes(report.kind) && now.address === address;
+    if (isEnd && (now.seenMs ?? 0) <= report.at) now = { ...now, endedMs: report.at, isChanged: true };
+    this.#own.set(mac, now);
+    return now.machineId;
+  }
+
+  /** Stores what the reports changed. */
+  *write(): Steps<void> {
+    const changed = [...this.#own].filter(([, { isChanged }]) => isChanged === true);
+    if (changed.length === 0) return;
+    const rows = changed.map(([mac, { address, seenMs, endedMs }]) => [
+      mac,
+      address ?? null,
+      seenMs ?? null,
+      endedMs ?? null,
+    ]);
+    yield run(WRITE_SQL, JSON.stringify(rows), JSON.stringify(changed.map(([mac]) => mac)));
+  }
+
+  #newestAt(address: Ipv4): Seen | undefined {
+    const own = [...this.#own.values()].filter((one) => one.address === address);
+    const other = this.#others.get(address);
+    const later = (one: Seen, next: Seen): Seen => ((next.seenMs ?? -1) > (one.seenMs ?? -1) ? next : one);
+    const all: readonly Seen[] = other === undefined ? own : [...own, other];
+    return all.length === 0 ? undefined : all.reduce(later);
+  }
+}

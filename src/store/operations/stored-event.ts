@@ -1,0 +1,60 @@
+// An event or a remark as text in region.db: its code, and its parameters as JSON.
+//
+// 1. Texts are cleaned and bounded before they are stored: they may come from machines and other hosts.
+// 2. An unknown code is shown as it is: a later version may have written it.
+
+import { isPrintable } from '../../clean-text.ts';
+import type { Happening } from '../../region/records/event-params.ts';
+import type { Remark } from '../../region/records/remark.ts';
+import { cleanWords } from '../../region/records/text-json.ts';
+import { isHappening, isRemark } from '../../region/words/event.ts';
+
+/** Characters of one text, as many as a sentence has. */
+const TEXT_MAX = 500;
+/** Characters of all texts of one event; beyond them a text keeps its first SHORT_MAX. A sentence shows no more than 500. */
+const TEXTS_MAX = 1000;
+const SHORT_MAX = 64;
+/** Entries of one list, more than a sentence shows. */
+const LIST_MAX = 64;
+
+/** True for a short text that `cleanWords` would not change. Almost all texts are like that, and `cleanWords` takes four times as long. */
+const isPlain = (text: string, max: number): boolean =>
+  text.length <= max && isPrintable(text) && !text.includes('  ') && !text.startsWith(' ') && !text.endsWith(' ');
+
+/** The parameters as JSON. */
+export const packParams = ({ params }: Happening): string => pack(params);
+
+/** A remark as JSON; empty: none. */
+export const packRemark = (remark: Remark | undefined): string =>
+  remark === undefined ? '' : pack({ code: remark.code, params: remark.params });
+
+/** A stored remark. */
+export function unpackRemark(json: string): Remark | undefined {
+  if (json === '') return undefined;
+  const stored: { readonly code: string; readonly params: unknown } = JSON.parse(json);
+  return isRemark(stored) ? stored : { code: 'said', params: { text: stored.code } };
+}
+
+function pack(whole: unknown): string {
+  let left = TEXTS_MAX;
+  const packed = (value: unknown): unknown => {
+    if (typeof value === 'string') {
+      const max = Math.min(TEXT_MAX, Math.max(SHORT_MAX, left));
+      const text = isPlain(value, max) ? value : cleanWords(value, max);
+      left -= text.length;
+      return text;
+    }
+    if (Array.isArray(value)) return value.slice(0, LIST_MAX).map(packed);
+    if (typeof value !== 'object' || value === null) return value;
+    const parts: Record<string, unknown> = {};
+    for (const [name, part] of Object.entries(value)) if (part !== undefined) parts[name] = packed(part);
+    return parts;
+  };
+  return JSON.stringify(packed(whole));
+}
+
+/** Reads the code and the parameters of a stored event; an unknown code becomes its own text. */
+export function unpackHappening(code: string, params: string): Happening {
+  const stored = { code, params: JSON.parse(params) };
+  return isHappening(stored) ? stored : { code: 'rack', params: { text: code } };
+}

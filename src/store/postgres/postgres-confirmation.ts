@@ -1,0 +1,124 @@
+// Whether PostgreSQL confirms what it stores. With synchronous replication it answers a COMMIT once its standby has it, too, and waits for a
+// missing standby without an end.
+//
+//   confirming ── a COMMIT has waited for a standby for CONFIRMED_MS_MAX ──▶ unconfirmed: every change is refused
+//       ▲                                                                        │
+//       └──────── no transaction waits any more, asked every ASK_MS ─────────────┘
+//
+// Sources: postgresql.org/docs/15/warm-standby.html#SYNCHRONOUS-REPLICATION, /monitoring-stats.html (pg_stat_activity, wait event SyncRep).
+//
+// 1. A transaction that waits is on the server's disk, but nobody sees it. It appears when the wait ends, and is lost if a standby without it
+//    takes over. So its caller hears that this is unknown, and it never runs again.
+// 2. Its connection is given up, so that reads have the pool. It keeps its locks at the server.
+// 3. While nothing is confirmed, a transaction fails at its first change, before it waits for such a lock.
+// 4. Only an answer of the database ends that: while the database cannot be asked, it lasts.
+
+import pg from 'pg';
+import { systemClock, type Timer } from '../../clock.ts';
+import { RackError } from '../../errors.ts';
+import type { StoreConfirmation } from '../../region/records/store-state.ts';
+import { connectionOf, type PostgresPlace } from './postgres-connections.ts';
+import { Unconfirmed } from './postgres-faults.ts';
+
+/** How long a COMMIT may wait for a standby, in milliseconds: less than others wait for its connection and its locks. */
+const CONFIRMED_MS_MAX = 4000;
+/** How often the database is asked, in milliseconds. */
+const ASK_MS = 1000;
+
+/** Transactions of any process that have waited almost as long; one that has just begun to wait may be confirmed in a moment. */
+const WAITING_SQL =
+  "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'rackboot' " +
+  `AND wait_event = 'SyncRep' AND query_start < clock_timestamp() - interval '${CONFIRMED_MS_MAX / 2} milliseconds' LIMIT 1`;
+
+const PROBLEM = "the region's database does not confirm changes, because its synchronous standby is missing";
+const REMEDY = 'start the standby, or take it out of synchronous_standby_names';
+
+/** Whether the database of one process confirms what it stores. */
+export class PostgresConfirmation implements StoreConfirmation {
+  readonly #place: PostgresPlace;
+  #onChange: (problem: string | undefined) => void = () => undefined;
+  #isMissing = false;
+  /** The question under way. */
+  #question: Promise<boolean> | undefined;
+  #again: Timer | undefined;
+  #isClosed = false;
+
+  constructor(place: PostgresPlace) {
+    this.#place = place;
+  }
+
+  get problem(): string | undefined {
+    return this.#isMissing ? `${PROBLEM}: ${REMEDY}` : undefined;
+  }
+
+  watch(onChange: (problem: string | undefined) => void): void {
+    this.#onChange = onChange;
+  }
+
+  /** Call before a change is made. @throws RackError `store-unavailable` while none is confirmed */
+  check(): void {
+    if (this.#isMissing)
+      throw new RackError('store-unavailable', `${PROBLEM}: this change was not made; repeat it later (${REMEDY})`);
+  }
+
+  /** The error for a transaction whose COMMIT is not confirmed. */
+  unknown(): Unconfirmed {
+    const text = `${PROBLEM}: whether this change was stored is unknown until it does again; look at the result then, before you repeat it (${REMEDY})`;
+    return new Unconfirmed('store-unavailable', text);
+  }
+
+  /** Waits for a COMMIT. @throws Unconfirmed, and the COMMIT's own errors */
+  async of<T>(commit: Promise<T>): Promise<T> {
+    const given = Promise.withResolvers<never>();
+    let isOver = false;
+    let timer: Timer | undefined;
+    const look = async (): Promise<void> => {
+      if (await this.isMissing()) given.reject(this.unknown());
+      else if (!isOver) timer = systemClock.schedule(ASK_MS, () => void look());
+    };
+    timer = systemClock.schedule(CONFIRMED_MS_MAX, () => void look());
+    try {
+      return await Promise.race([commit, given.promise]);
+    } finally {
+      isOver = true;
+      timer.cancel();
+    }
+  }
+
+  /** Asks the database whether a transaction waits for a standby; if so, every change is refused until none does. */
+  async isMissing(): Promise<boolean> {
+    this.#question ??= this.#ask().finally(() => {
+      this.#question = undefined;
+    });
+    return await this.#question;
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#again?.cancel();
+  }
+
+  async #ask(): Promise<boolean> {
+    const before = this.#isMissing;
+    this.#isMissing = (await this.#isOneWaiting()) ?? before;
+    if (this.#isMissing !== before) this.#onChange(this.problem);
+    this.#again?.cancel();
+    if (this.#isMissing && !this.#isClosed) this.#again = systemClock.schedule(ASK_MS, () => void this.isMissing());
+    return this.#isMissing;
+  }
+
+  /** On a connection of its own: those of the pool may all wait. Undefined if the database cannot be asked. */
+  async #isOneWaiting(): Promise<boolean | undefined> {
+    const client = new pg.Client(connectionOf(this.#place));
+    client.on('error', () => undefined);
+    try {
+      await client.connect();
+      const { rows } = await client.query(WAITING_SQL);
+      return rows.length > 0;
+    } catch {
+      return undefined;
+    } finally {
+      await client.end().catch(() => undefined);
+    }
+  }
+}

@@ -1,0 +1,221 @@
+// The connections of one process to the region's PostgreSQL: a pool in which each connection has its own row of commit marks.
+//
+// Sources: node-postgres.com/apis/pool, /apis/client; postgresql.org/docs/15/runtime-config-client.html (timeouts), /functions-admin.html
+// (pg_is_in_recovery).
+//
+// 1. A connection is closed if it is lost, if its prepared statements no longer fit the schema, if its COMMIT is not confirmed, or if its
+//    rollback fails. After any other failure it is rolled back and reused.
+// 2. Each connection of a region's process shares an advisory lock. A copy takes the lock alone (`holdStopped`): it gets it only while no
+//    process runs, and then keeps any from starting.
+// 3. Every wait for a connection, a statement or a lock is bounded. The server bounds its own wait for a process that hangs within a
+//    transaction.
+// 4. A process uses no standby, not even to read: the horizon of a standby knows nothing of the primary's transactions
+//    (`postgres-horizon.ts`). A connection of a server that writes never becomes one of a standby, because that begins with a restart.
+
+import { randomUUID } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
+import { getCACertificates } from 'node:tls';
+import pg from 'pg';
+import { listed } from '../../counted.ts';
+import { RackError } from '../../errors.ts';
+import { isLost, isStale, Unconfirmed } from './postgres-faults.ts';
+
+/** In milliseconds. A statement ends at the server first, so that the connection stays usable. */
+const CONNECT_MS_MAX = 5000;
+const STATEMENT_MS_MAX = 20_000;
+const LOCK_MS_MAX = 5000;
+/** A process that hangs within a transaction holds up the duties and events of all others for at most this long. */
+const IDLE_IN_TRANSACTION_MS_MAX = 5000;
+const QUERY_MS_MAX = 25_000;
+/** A connection's mark is removed when the connection has been unused for this long. */
+const MARK_DAYS = 7;
+
+/** The advisory lock that the connections of running processes share. */
+const RUNNING_LOCK = 0x5242_5255;
+/** How often `holdStopped` tries: the server notices the end of a process a moment later. */
+const STOPPED_TRIES = 20;
+const STOPPED_PAUSE_MS = 100;
+/** Hosts of running processes that the refusal names; further ones are counted. */
+const HOSTS_NAMED_MAX = 4;
+/** With these settings the server notices after a minute, not two hours, that the host of a connection is gone. */
+const KEEP_ALIVE = '-c tcp_keepalives_idle=30 -c tcp_keepalives_interval=10 -c tcp_keepalives_count=3';
+
+/** Type numbers of pg_type. Both are read as JavaScript numbers: every column stays below 2^53. */
+const INT8 = 20;
+const NUMERIC = 1700;
+const types = {
+  getTypeParser: (id: number): unknown => (id === INT8 || id === NUMERIC ? Number : pg.types.getTypeParser(id, 'text')),
+};
+
+/** Where the database is, and how to log in. */
+export interface PostgresPlace {
+  /** `postgresql://user@host:port/database?sslmode=…`, without a password. */
+  readonly url: string;
+  readonly password?: string | undefined;
+  /** The authority that must have signed the server's certificate, in PEM; undefined: any that this host or Node knows. */
+  readonly ca?: string | undefined;
+  /** Connections at a time. */
+  readonly pool: number;
+}
+
+/** @throws RackError `store-unavailable` if the server or the database only reads, and while a copy holds the lock alone */
+async function beginUse(client: pg.ClientBase): Promise<void> {
+  const { rows } = await client.query<{ readonly standby: boolean; readonly reading: string }>(
+    "SELECT pg_is_in_recovery() AS standby, current_setting('default_transaction_read_only') AS reading",
+  );
+  if (rows[0]?.standby === false && rows[0].reading === 'on') {
+    const text = "the region's database cannot be used now: default_transaction_read_only is on; turn it off";
+    throw new RackError('store-unavailable', text);
+  }
+  if (rows[0]?.standby !== false) {
+    const text =
+      "the region's database cannot be used now (it is a standby, which only reads): promote it, or name the primary in region.store.url";
+    throw new RackError('store-unavailable', text);
+  }
+  if (await tryLock(client, 'pg_try_advisory_lock_shared')) return;
+  const text = "the region's database is being copied: wait until `rackboot region copy` or `restore` has ended";
+  throw new RackError('store-unavailable', text);
+}
+
+/** Keeps processes of a region, and other copies, from the database until the connection ends. @throws RackError `already-running` */
+export async function holdStopped(client: pg.ClientBase): Promise<void> {
+  for (let tries = 0; tries < STOPPED_TRIES; tries += 1) {
+    if (tries > 0) await pause(STOPPED_PAUSE_MS);
+    if (await tryLock(client, 'pg_try_advisory_lock')) return;
+  }
+  const { rows } = await client.query<{ readonly mode: string; readonly host: string }>(
+    "SELECT DISTINCT mode, coalesce(host(client_addr), 'its own host') AS host FROM pg_locks JOIN pg_stat_activity USING (pid) " +
+      "WHERE locktype = 'advisory' AND classid = 0 AND objid = $1 AND datname = current_database()",
+    [RUNNING_LOCK],
+  );
+  const hosts = rows.flatMap(({ mode, host }) => (mode === 'ShareLock' ? [host] : []));
+  const text =
+    hosts.length === 0
+      ? 'another copy from or into this database is under way: wait until it has ended'
+      : `processes of a region run on this database (on ${listed(hosts, HOSTS_NAMED_MAX)}): stop them first`;
+  throw new RackError('already-running', text);
+}
+
+async function tryLock(client: pg.ClientBase, how: string): Promise<boolean> {
+  const { rows } = await client.query<{ readonly held: boolean }>(`SELECT ${how}($1) AS held`, [RUNNING_LOCK]);
+  return rows[0]?.held === true;
+}
+
+/** The row by which a connection can tell later whether its transaction was stored. */
+export interface CommitMark {
+  readonly connection: string;
+  readonly transactions: number;
+  readonly sql: string;
+}
+
+/** A connection while one transaction has it. */
+export class StoreConnection {
+  readonly client: pg.PoolClient;
+  readonly #id = randomUUID();
+  #transactions = 0;
+  /** True once the event log has the history in which this connection adds events. */
+  hasHistory = false;
+
+  constructor(client: pg.PoolClient) {
+    this.client = client;
+  }
+
+  /** The mark of the transaction that is about to be stored. */
+  nextMark(): CommitMark {
+    this.#transactions += 1;
+    const sql =
+      `INSERT INTO commit_mark (connection, transactions) VALUES ('${this.#id}', ${this.#transactions}) ` +
+      'ON CONFLICT (connection) DO UPDATE SET transactions = excluded.transactions, seen_at = now()';
+    return { connection: this.#id, transactions: this.#transactions, sql };
+  }
+}
+
+/** The connections of one process. */
+export class PostgresConnections {
+  readonly #pool: pg.Pool;
+  readonly #known = new WeakMap<pg.PoolClient, StoreConnection>();
+
+  /** @param use by a region's process, or by a copy */
+  constructor(place: PostgresPlace, use: 'region' | 'copy' = 'region') {
+    this.#pool = new pg.Pool({
+      ...connectionOf(place),
+      types,
+      max: place.pool,
+      ...(use === 'region' ? { onConnect: beginUse } : {}),
+    });
+    // The user of a lost connection gets the error. An idle connection has no user, so nobody needs to know.
+    this.#pool.on('error', () => undefined);
+    this.#pool.on('connect', (client) => client.on('error', () => undefined));
+  }
+
+  /** Lends a connection that is in no transaction; whatever `work` leaves open is rolled back. */
+  async use<T>(work: (connection: StoreConnection) => Promise<T>): Promise<T> {
+    const client = await this.#pool.connect();
+    let connection = this.#known.get(client);
+    if (connection === undefined) {
+      connection = new StoreConnection(client);
+      this.#known.set(client, connection);
+    }
+    let result: T;
+    try {
+      result = await work(connection);
+    } catch (error) {
+      await end(client, error);
+      throw error;
+    }
+    client.release();
+    return result;
+  }
+
+  /** Removes the marks of processes that are gone, without waiting for a synchronous standby: a missing one must not keep a process from starting. */
+  async forgetOldMarks(): Promise<void> {
+    const sql = `DELETE FROM commit_mark WHERE seen_at < now() - interval '${MARK_DAYS} days'`;
+    await this.use(({ client }) => client.query(`BEGIN; SET LOCAL synchronous_commit = local; ${sql}; COMMIT`));
+  }
+
+  async close(): Promise<void> {
+    await this.#pool.end();
+  }
+}
+
+async function end(client: pg.PoolClient, error: unknown): Promise<void> {
+  if (isLost(error) || isStale(error) || error instanceof Unconfirmed) {
+    client.release(true);
+    return;
+  }
+  await client.query('ROLLBACK').then(
+    () => client.release(),
+    () => client.release(true),
+  );
+}
+
+/** The settings of every connection: TLS with a checked certificate, unless the database is on this host or the URL says otherwise. */
+export function connectionOf({ url, password, ca }: PostgresPlace): pg.PoolConfig {
+  const place = new URL(url);
+  const mode = place.searchParams.get('sslmode');
+  place.searchParams.delete('sslmode');
+  const isPlain = mode === 'disable' || (mode === null && ca === undefined && isOnThisHost(place));
+  // Name the host here: the driver does not pass an address on to TLS.
+  const host = place.hostname.replace(/^\[|\]$/g, '');
+  const ssl = isPlain ? false : { host, rejectUnauthorized: true, ca: ca ?? knownAuthorities() };
+  // The driver reads host, user, password and database from this text alone. The text stays in memory.
+  if (password !== undefined) place.searchParams.set('password', password);
+  return {
+    connectionString: place.href,
+    ssl,
+    connectionTimeoutMillis: CONNECT_MS_MAX,
+    statement_timeout: STATEMENT_MS_MAX,
+    lock_timeout: LOCK_MS_MAX,
+    idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_MS_MAX,
+    query_timeout: QUERY_MS_MAX,
+    keepAlive: true,
+    options: KEEP_ALIVE,
+    application_name: 'rackboot',
+  };
+}
+
+/** The authorities of this host, which Node leaves out by default, and those that Node brings. */
+const knownAuthorities = (): string[] => [...getCACertificates('system'), ...getCACertificates('default')];
+
+/** True for loopback, and for a Unix-domain socket (`postgresql:///database?host=/run/postgresql`). */
+const isOnThisHost = ({ hostname }: URL): boolean => /^(?:|localhost|127\.[\d.]+|\[::1\])$/.test(hostname);

@@ -1,0 +1,115 @@
+// Translates the statements and the schema of the region's store, written once for both databases, into PostgreSQL's form.
+//
+// Sources: postgresql.org/docs/15/functions-json.html, /functions-sequence.html, /sql-prepare.html.
+
+import { createHash } from 'node:crypto';
+import { NEW_NUMBER, OWN_HISTORY } from '../operations/region-steps.ts';
+import { REGION_DATABASE } from '../sqlite/region-schema.ts';
+import { OWN_HISTORY_SQL } from './postgres-horizon.ts';
+
+/** A statement as the server gets it, and its name as a prepared statement. */
+export interface PreparedForm {
+  readonly name: string;
+  readonly text: string;
+  readonly writes: boolean;
+}
+
+const ELEMENTS = 'jsonb_array_elements_text($1::jsonb)';
+
+/**
+ * Translates a statement: numbers its parameters, reads lists from JSON, draws new numbers from the sequence, and drops index hints. A list
+ * becomes an array, for which the planner uses an index. For a subquery of elements it would assume a hundred rows, and read the whole table.
+ */
+function postgresForm(sql: string): string {
+  if (sql === NEW_NUMBER) return "SELECT nextval('change_number') AS value";
+  if (sql === OWN_HISTORY.sql) return OWN_HISTORY_SQL;
+  let count = 0;
+  return sql
+    .replace(/ INDEXED BY \w+/g, '')
+    .replace(/\bparams ->> /g, 'params::jsonb ->> ')
+    .replace(/\?(\d?)/g, (_, number: string) => {
+      if (number === '') count += 1;
+      return `$${number === '' ? count : number}`;
+    })
+    .replace(/\bIN texts\((\$\d+)\)/g, `= ANY (ARRAY(SELECT ${ELEMENTS}))`)
+    .replace(/\bIN numbers\((\$\d+)\)/g, `= ANY (ARRAY(SELECT ${ELEMENTS}::bigint))`)
+    .replace(/\bFROM rows\((\$\d+)\) AS (\w+)/g, 'FROM jsonb_array_elements($1::jsonb) AS $2(value)')
+    .replace(/\bFROM texts\((\$\d+)\) AS (\w+)/g, `FROM ${ELEMENTS} AS $2(value)`)
+    .replace(/\bFROM texts\((\$\d+)\)/g, `FROM ${ELEMENTS} AS one(value)`);
+}
+
+/** The statements of a process, each translated once. Their texts come from a fixed set in the code. */
+export class PreparedForms {
+  readonly #forms = new Map<string, PreparedForm>();
+
+  of(sql: string): PreparedForm {
+    let form = this.#forms.get(sql);
+    if (form === undefined) {
+      const text = postgresForm(sql);
+      const name = createHash('sha256').update(text).digest('base64url');
+      form = { text, name, writes: !/^\s*SELECT\b/.test(text) };
+      this.#forms.set(sql, form);
+    }
+    return form;
+  }
+}
+
+/** The tables that only PostgreSQL needs: for the order of changes, for decisions that exclude each other, and for the work of several processes. */
+const OWN_TABLES = `
+-- Numbers events and versions, from 2: a transaction locks the last number before its own (postgres-horizon.ts).
+CREATE SEQUENCE change_number;
+SELECT nextval('change_number');
+ALTER TABLE event ALTER COLUMN id DROP IDENTITY, ALTER COLUMN id SET DEFAULT nextval('change_number');
+
+-- One row for each identifying value. Two transactions that give one value to two new machines both write it, so one of them runs again.
+CREATE TABLE claim (value TEXT PRIMARY KEY, times BIGINT NOT NULL);
+CREATE FUNCTION identity_claimed() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  INSERT INTO claim (value, times) VALUES (NEW.value, 1) ON CONFLICT (value) DO UPDATE SET times = claim.times + 1;
+  RETURN NEW;
+END $$;
+CREATE TRIGGER identity_claimed BEFORE INSERT ON identity FOR EACH ROW EXECUTE FUNCTION identity_claimed();
+CREATE FUNCTION identity_left() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN DELETE FROM claim WHERE value = OLD.value; RETURN NULL; END $$;
+CREATE TRIGGER identity_left AFTER DELETE ON identity FOR EACH ROW EXECUTE FUNCTION identity_left();
+
+-- Which process does the work that must happen once (postgres-duties.ts).
+CREATE TABLE duty (name TEXT PRIMARY KEY, holder TEXT NOT NULL, ends_at TIMESTAMPTZ NOT NULL);
+
+-- When the bucket of a rate is full again, in milliseconds since 1970 (postgres-rates.ts).
+CREATE UNLOGGED TABLE rate (name TEXT PRIMARY KEY, full_ms DOUBLE PRECISION NOT NULL);
+CREATE INDEX rate_full ON rate (full_ms);
+
+-- One row for each connection: the number of its last stored transaction (postgres-transactions.ts).
+CREATE TABLE commit_mark (connection TEXT PRIMARY KEY, transactions BIGINT NOT NULL, seen_at TIMESTAMPTZ NOT NULL DEFAULT now());
+`;
+
+/** The triggers of `region-schema.ts`, in PostgreSQL's language. */
+const TRIGGERS = `
+CREATE FUNCTION machine_touched() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN UPDATE machine SET is_touched = 1 WHERE id = NEW.machine_id AND is_touched = 0; RETURN NULL; END $$;
+CREATE TRIGGER machine_tagged AFTER INSERT ON machine_tag FOR EACH ROW EXECUTE FUNCTION machine_touched();
+CREATE TRIGGER machine_touched AFTER INSERT ON event FOR EACH ROW WHEN (NEW.username <> '' AND NEW.machine_id IS NOT NULL)
+  EXECUTE FUNCTION machine_touched();
+CREATE FUNCTION script_result_aborted() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  UPDATE script_result SET status = 'aborted', ended_ms = NEW.status_since_ms
+  WHERE ended_ms IS NULL AND run_id = (SELECT max(id) FROM script_run WHERE machine_id = NEW.id);
+  RETURN NULL;
+END $$;
+CREATE TRIGGER script_result_aborted AFTER UPDATE OF status ON machine FOR EACH ROW WHEN (OLD.status <> NEW.status)
+  EXECUTE FUNCTION script_result_aborted();
+`;
+
+const tablesOf = (sqlite: string): string =>
+  sqlite
+    .replace(/CREATE TRIGGER[\s\S]*?END;\n/g, '')
+    .replaceAll('INTEGER PRIMARY KEY AUTOINCREMENT', 'BIGINT GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY')
+    .replaceAll('INTEGER', 'BIGINT')
+    .replaceAll('BLOB', 'BYTEA')
+    .replaceAll(/\) STRICT(, WITHOUT ROWID)?;/g, ');');
+
+/** The steps that make the schema; the number of a step is the version that it makes. */
+export const POSTGRES_MIGRATIONS: readonly string[] = REGION_DATABASE.migrations.map(
+  (step, index) => `${tablesOf(step)}${index === 0 ? `${TRIGGERS}${OWN_TABLES}` : ''}`,
+);

@@ -1,0 +1,91 @@
+// How the processes of one PostgreSQL tell each other that something has changed: by NOTIFY, each on a connection of its own.
+//
+//   connecting ──LISTEN──▶ listening ──lost──▶ pause ──▶ connecting
+//   tell ──▶ pg_notify ──▶ `onTold` of the other processes
+//
+// Sources: postgresql.org/docs/15/sql-notify.html; node-postgres.com/apis/client.
+//
+// 1. These are hints. While the connection is lost they are lost, too; but every process also looks regularly, so it finds each change.
+// 2. A hint is sent after the transaction of the change, not within it. Within it, the commits of all processes would wait for each other,
+//    because the server lets only one transaction with a NOTIFY commit at a time.
+// 3. A hint does not wait for a synchronous standby: it changes nothing, and all others would wait with it.
+// 4. One hint is under way at a time; all that are wanted meanwhile become one more.
+
+import pg from 'pg';
+import { newUuid, systemClock, type Timer } from '../../clock.ts';
+import type { StoreNeighbours } from '../../region/records/store.ts';
+import { LatestRun } from '../../region/shares/latest-run.ts';
+import { connectionOf, type PostgresPlace } from './postgres-connections.ts';
+
+const CHANNEL = 'rackboot_changed';
+/** The pause before a lost connection is opened again, in milliseconds. */
+const AGAIN_MS = 1000;
+
+export class PostgresNeighbours implements StoreNeighbours {
+  readonly #place: PostgresPlace;
+  readonly #id = newUuid();
+  #onTold: () => void = () => undefined;
+  /** The connection, once it listens. */
+  #client: pg.Client | undefined;
+  #again: Timer | undefined;
+  readonly #hints = new LatestRun(() => this.#sendHint());
+  #isClosed = false;
+
+  constructor(place: PostgresPlace) {
+    this.#place = place;
+  }
+
+  listen(onTold: () => void): void {
+    this.#onTold = onTold;
+    void this.#connect();
+  }
+
+  tell(): void {
+    void this.#hints.run();
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#again?.cancel();
+    if (this.#client !== undefined) await end(this.#client);
+  }
+
+  async #sendHint(): Promise<void> {
+    const client = this.#client;
+    await client?.query('SELECT pg_notify($1, $2)', [CHANNEL, this.#id]).catch(() => end(client));
+  }
+
+  async #connect(): Promise<void> {
+    const client = new pg.Client(connectionOf(this.#place));
+    client.on('error', () => undefined);
+    client.on('notification', ({ payload }) => {
+      if (payload !== this.#id) this.#onTold();
+    });
+    try {
+      await client.connect();
+      await client.query(`LISTEN ${CHANNEL}; SET synchronous_commit = local`);
+    } catch {
+      await end(client);
+      this.#connectLater();
+      return;
+    }
+    if (this.#isClosed) {
+      await end(client);
+      return;
+    }
+    this.#client = client;
+    client.once('end', () => {
+      this.#client = undefined;
+      this.#connectLater();
+    });
+    // A hint may have been missed before.
+    this.#onTold();
+  }
+
+  #connectLater(): void {
+    if (!this.#isClosed) this.#again = systemClock.schedule(AGAIN_MS, () => void this.#connect());
+  }
+}
+
+/** Closes a connection, also one that is lost. */
+const end = (client: pg.Client): Promise<void> => client.end().catch(() => undefined);

@@ -1,0 +1,174 @@
+// The rates of a region's processes together in PostgreSQL, by the database's clock.
+//
+//   take, take … ──▶ waiting ──▶ batch: the first take of each name ──one transaction──▶ answered
+//
+// Sources: ITU-T I.371 Annex A (GCRA, in its form of a virtual schedule); postgresql.org/docs/15/transaction-iso.html (READ COMMITTED).
+//
+// 1. A rate has one number: when its bucket is full again. Each permission moves that by the time in which one is refilled; a full bucket
+//    needs no row.
+// 2. Strangers ask for these rates, so asking costs the rest of the store nothing. They have a connection of their own, and one transaction is
+//    under way at a time. It locks its rows in the order of their names, so that transactions of two processes wait for each other but never
+//    fail.
+// 3. The table is not logged: after a crash of the database all buckets are full. If the database's clock goes back, a bucket is empty at most.
+// 4. Takes wait in a bounded queue. Beyond TAKES_MAX they are refused, as a guess too many is.
+
+import pg from 'pg';
+import { systemClock } from '../../clock.ts';
+import type { Rate } from '../../rate-limit.ts';
+import type { RateStore } from '../../region/records/rate-store.ts';
+import { connectionOf, type PostgresPlace } from './postgres-connections.ts';
+import { explainWhileRunning } from './postgres-faults.ts';
+
+/** Takes that wait, of all callers together. */
+const TAKES_MAX = 2000;
+/** Names of one transaction. */
+const BATCH_MAX = 200;
+/** How long a transaction may take, in milliseconds; then its callers are told that the store is unavailable. */
+const BATCH_MS_MAX = 3000;
+/** How often full buckets are removed, in milliseconds, and how many at a time. */
+const CLEAN_MS = 5000;
+const CLEANED_MAX = 5000;
+
+const NOW = 'extract(epoch FROM statement_timestamp()) * 1000';
+/** When the bucket is full again if nothing is taken. A time later than that of an empty bucket is of another clock. */
+const FULL = `greatest(least(rate.full_ms, ${NOW} + asked.room), ${NOW})`;
+/** Makes missing rows, and locks all. */
+const LOCK_SQL =
+  'INSERT INTO rate AS known (name, full_ms) SELECT name, 0 FROM unnest($1::text[]) AS asked (name) ORDER BY name ' +
+  'ON CONFLICT (name) DO UPDATE SET full_ms = known.full_ms';
+const TAKE_SQL =
+  'UPDATE rate SET full_ms = found.full_ms + CASE WHEN found.is_taken THEN found.refill ELSE 0 END FROM ' +
+  `(SELECT name, asked.refill, ${FULL} AS full_ms, ${FULL} + asked.refill - ${NOW} <= asked.room AS is_taken ` +
+  'FROM rate JOIN unnest($1::text[], $2::float8[], $3::float8[]) AS asked (name, refill, room) USING (name)) AS found ' +
+  'WHERE rate.name = found.name RETURNING rate.name, found.is_taken';
+const GIVE_BACK_SQL = 'UPDATE rate SET full_ms = full_ms - $2 WHERE name = $1';
+const CLEAN_SQL =
+  `DELETE FROM rate WHERE name IN (SELECT name FROM rate WHERE full_ms < ${NOW} ORDER BY full_ms LIMIT ${CLEANED_MAX} ` +
+  'FOR UPDATE SKIP LOCKED)';
+
+interface Take {
+  readonly name: string;
+  readonly rate: Rate;
+  readonly resolve: (isTaken: boolean) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** The time in which one permission is refilled, in milliseconds. */
+const refillMs = ({ perSecond }: Rate): number => 1000 / perSecond;
+
+export class PostgresRates implements RateStore {
+  readonly #place: PostgresPlace;
+  #client: Promise<pg.Client> | undefined;
+  #waiting: Take[] = [];
+  /** The transactions and statements of this connection, one after the other. */
+  #last: Promise<unknown> = Promise.resolve();
+  #isRunning = false;
+  #cleanedAt = systemClock.now();
+  #isClosed = false;
+
+  constructor(place: PostgresPlace) {
+    this.#place = place;
+  }
+
+  take(name: string, rate: Rate): Promise<boolean> {
+    if (this.#waiting.length >= TAKES_MAX) return Promise.resolve(false);
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ name, rate, resolve, reject });
+      void this.#run();
+    });
+  }
+
+  giveBack(name: string, rate: Rate): Promise<void> {
+    return this.#alone(async (client) => void (await client.query(GIVE_BACK_SQL, [name, refillMs(rate)])));
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await this.#forget(this.#client);
+  }
+
+  async #run(): Promise<void> {
+    if (this.#isRunning) return;
+    this.#isRunning = true;
+    while (this.#waiting.length > 0) {
+      const batch = this.#nextBatch();
+      try {
+        const taken = await this.#alone((client) => takeAll(client, [...batch.values()]));
+        for (const { name, resolve } of batch.values()) resolve(taken.has(name));
+      } catch (error) {
+        for (const { reject } of batch.values()) reject(error);
+      }
+      await this.#clean();
+    }
+    this.#isRunning = false;
+  }
+
+  /** Of each name the first take: the next one of the same name must see its effect. */
+  #nextBatch(): ReadonlyMap<string, Take> {
+    const batch = new Map<string, Take>();
+    const rest: Take[] = [];
+    for (const take of this.#waiting) {
+      if (batch.size < BATCH_MAX && !batch.has(take.name)) batch.set(take.name, take);
+      else rest.push(take);
+    }
+    this.#waiting = rest;
+    return batch;
+  }
+
+  /** Removes full buckets. They harm nobody, so a failure may wait for the next time. */
+  async #clean(): Promise<void> {
+    const now = systemClock.now();
+    if (now - this.#cleanedAt < CLEAN_MS) return;
+    this.#cleanedAt = now;
+    await this.#alone((client) => client.query(CLEAN_SQL)).catch(() => undefined);
+  }
+
+  /** Runs work when the connection is free. @throws RackError `store-unavailable` */
+  #alone<T>(work: (client: pg.Client) => Promise<T>): Promise<T> {
+    const result = this.#last.then(() => this.#withClient(work));
+    this.#last = result.catch(() => undefined);
+    return result;
+  }
+
+  async #withClient<T>(work: (client: pg.Client) => Promise<T>): Promise<T> {
+    this.#client ??= this.#connect();
+    const client = this.#client;
+    try {
+      return await work(await client);
+    } catch (error) {
+      if (this.#client === client) this.#client = undefined;
+      await this.#forget(client);
+      throw explainWhileRunning(error);
+    }
+  }
+
+  async #connect(): Promise<pg.Client> {
+    if (this.#isClosed) throw new Error('the rates are closed');
+    const bounds = { statement_timeout: BATCH_MS_MAX, query_timeout: BATCH_MS_MAX };
+    const client = new pg.Client({ ...connectionOf(this.#place), ...bounds });
+    client.on('error', () => undefined);
+    await client.connect();
+    return client;
+  }
+
+  async #forget(client: Promise<pg.Client> | undefined): Promise<void> {
+    const known = await client?.catch(() => undefined);
+    await known?.end().catch(() => undefined);
+  }
+}
+
+/** @returns the names of which one permission was taken */
+async function takeAll(client: pg.Client, takes: readonly Take[]): Promise<ReadonlySet<string>> {
+  const names = takes.map(({ name }) => name);
+  const refills = takes.map(({ rate }) => refillMs(rate));
+  const rooms = takes.map(({ rate }) => rate.burst * refillMs(rate));
+  await client.query('BEGIN');
+  await client.query(LOCK_SQL, [names]);
+  const { rows } = await client.query<{ readonly name: string; readonly is_taken: boolean }>(TAKE_SQL, [
+    names,
+    refills,
+    rooms,
+  ]);
+  await client.query('COMMIT');
+  return new Set(rows.flatMap(({ name, is_taken: isTaken }) => (isTaken ? [name] : [])));
+}

@@ -1,0 +1,271 @@
+// Runs operations (`region-steps.ts`) on PostgreSQL in transactions.
+//
+//   write, transact   BEGIN, lock ─ statements ─ mark, COMMIT ─ effects
+//   read              BEGIN ─ statements ─ COMMIT
+//
+// Sources: postgresql.org/docs/15/transaction-iso.html (13.2.2 repeatable read), /explicit-locking.html, /sql-lock.html,
+// /protocol-flow.html (53.2.2.1).
+//
+// 1. Isolation is REPEATABLE READ: an operation sees one state, and a row that another has changed since makes it run again. Unique keys
+//    and counters make two transactions meet whose decisions exclude each other.
+// 2. A transaction that the database asks to repeat runs again after a pause, for at most REPEATED_MS_MAX; so does one whose connection was
+//    lost before its COMMIT, or has prepared statements that no longer fit.
+// 3. One that has run in vain for TOGETHER_MS_MAX runs alone, or many small changes would keep a large one from ever being stored. Every
+//    writing transaction shares a lock on a table, which this one takes alone. A LOCK comes before the transaction's view of the data.
+// 4. If the connection is lost during COMMIT, the mark of the connection shows whether the transaction was stored, also after a crash of
+//    the server or on the standby that takes over. Until that is known, the transaction neither runs again nor is said to have failed. It
+//    holds no connection while it asks, so that a pool whose connections are all lost at COMMIT recovers.
+// 5. Nor is it said to be stored, or runs again, while the database does not confirm its COMMIT (`postgres-confirmation.ts`).
+// 6. A transaction that changes nothing leaves no mark, so it costs the server no write to its disk.
+
+import { randomInt } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
+import { systemClock } from '../../clock.ts';
+import { errorText, RackError } from '../../errors.ts';
+import { type Effect, OpenTransaction, TransactionContext } from '../open-transaction.ts';
+import {
+  type Answer,
+  isSettledNumber,
+  OWN_HISTORY,
+  type Statement,
+  type Steps,
+  type Value,
+} from '../operations/region-steps.ts';
+import type { RegionDriver } from '../region/region-driver.ts';
+import type { Row } from '../rows.ts';
+import type { PostgresConfirmation } from './postgres-confirmation.ts';
+import type { CommitMark, PostgresConnections, StoreConnection } from './postgres-connections.ts';
+import { explainWhileRunning, isLockTimeout, isLost, isRepeatable, Unconfirmed } from './postgres-faults.ts';
+import { PreparedForms } from './postgres-form.ts';
+import { type Horizon, LOCK_SQL, readHorizon } from './postgres-horizon.ts';
+
+/** How long a transaction is run again and again, in milliseconds. Dozens of writers of one row take turns within it. */
+const REPEATED_MS_MAX = 10_000;
+/** How long of that while others run, in milliseconds. */
+const TOGETHER_MS_MAX = 1000;
+/** The longest pause before the second run, in milliseconds; each further one may be longer by as much, up to PAUSES times. */
+const PAUSE_MS_MAX = 20;
+const PAUSES = 10;
+/** Lost connections of one transaction, until the database counts as away. */
+const LOSSES_MAX = 4;
+/** How often the database is asked what became of a transaction, and the pause between two times, in milliseconds. */
+const ASKS_MAX = 30;
+const ASK_PAUSE_MS = 500;
+
+const BEGIN = 'BEGIN ISOLATION LEVEL REPEATABLE READ';
+const TOGETHER_SQL = 'LOCK TABLE rackboot IN ROW SHARE MODE';
+const ALONE_SQL = 'LOCK TABLE rackboot IN EXCLUSIVE MODE';
+
+/** A transaction on a connection. */
+class ConnectedTransaction extends OpenTransaction {
+  readonly connection: StoreConnection;
+  /** Up to where all changes were visible before it began. */
+  readonly horizon: Horizon;
+  hasWritten = false;
+  beginsHistory = false;
+
+  constructor(connection: StoreConnection, horizon: Horizon) {
+    super();
+    this.connection = connection;
+    this.horizon = horizon;
+  }
+}
+
+/** The outcome of one run of a transaction. */
+interface Run<T> {
+  readonly result: T;
+  readonly transaction: ConnectedTransaction;
+}
+
+/** The connection was lost during COMMIT, and the transaction was not stored. */
+class NotStored extends Error {}
+
+/** The transactions of one process. */
+export class PostgresTransactions implements RegionDriver {
+  readonly #connections: PostgresConnections;
+  readonly #confirmation: PostgresConfirmation;
+  /** The transaction of the methods that run in it. */
+  readonly #context = new TransactionContext<ConnectedTransaction>();
+  readonly #forms = new PreparedForms();
+  #horizon: Horizon = { number: 0, history: '' };
+
+  constructor(connections: PostgresConnections, confirmation: PostgresConfirmation) {
+    this.#connections = connections;
+    this.#confirmation = confirmation;
+  }
+
+  write<T>(operation: () => Steps<T>): Promise<T> {
+    return this.transact(() => this.#inside(this.#context.within(), operation));
+  }
+
+  async read<T>(operation: () => Steps<T>): Promise<T> {
+    const within = this.#context.within();
+    if (within !== undefined) return await this.#inside(within, operation);
+    return await this.#repeated(() => this.#readOnce(operation));
+  }
+
+  async transact<T>(work: () => Promise<T>): Promise<T> {
+    const within = this.#context.within();
+    if (within !== undefined) return await this.#context.join(within, work);
+    const { result, transaction } = await this.#repeated((isAlone) => this.#once(work, isAlone));
+    await this.#context.end(transaction);
+    return result;
+  }
+
+  afterCommit(effect: Effect): Promise<void> {
+    return this.#context.afterCommit(effect);
+  }
+
+  close(): Promise<void> {
+    this.#confirmation.close();
+    return this.#connections.close();
+  }
+
+  /** Runs a transaction, again if it may be. @throws RackError `store-unavailable`, `text-unstorable` */
+  async #repeated<T>(work: (isAlone: boolean) => Promise<T>): Promise<T> {
+    const begunAt = systemClock.now();
+    const passedMs = (): number => systemClock.now() - begunAt;
+    let losses = 0;
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return await this.#context.exit(() => work(passedMs() > TOGETHER_MS_MAX));
+      } catch (error) {
+        if (isLost(error)) losses += 1;
+        const mayRepeat = error instanceof NotStored || isRepeatable(error) || isLost(error);
+        // The lock may be that of a transaction whose COMMIT waits.
+        if (isLockTimeout(error) && (await this.#confirmation.isMissing())) this.#confirmation.check();
+        if (!mayRepeat || losses > LOSSES_MAX || passedMs() > REPEATED_MS_MAX) {
+          throw explainWhileRunning(error instanceof NotStored ? error.cause : error);
+        }
+      }
+      await pause(randomInt(PAUSE_MS_MAX) * Math.min(tries, PAUSES));
+    }
+  }
+
+  #readOnce<T>(operation: () => Steps<T>): Promise<T> {
+    return this.#connections.use(async (connection) => {
+      const steps = operation();
+      const first = steps.next();
+      // The horizon is read before the transaction's view of the data.
+      const isSettled = first.done !== true && isSettledNumber(first.value);
+      if (isSettled) this.#horizon = later(this.#horizon, await readHorizon(connection.client));
+      const transaction = new ConnectedTransaction(connection, this.#horizon);
+      await connection.client.query(`${BEGIN} READ ONLY`);
+      const result = await this.#continue(transaction, steps, first);
+      await connection.client.query('COMMIT');
+      return result;
+    });
+  }
+
+  async #once<T>(work: () => Promise<T>, isAlone: boolean): Promise<Run<T>> {
+    const atCommit: { run?: Run<T>; mark?: CommitMark } = {};
+    try {
+      return await this.#connections.use(async (connection) => {
+        const run = await this.#run(connection, work, isAlone);
+        if (!run.transaction.hasWritten) {
+          await this.#confirmation.of(connection.client.query('COMMIT'));
+          return run;
+        }
+        this.#confirmation.check();
+        const mark = connection.nextMark();
+        atCommit.run = run;
+        atCommit.mark = mark;
+        await this.#confirmation.of(connection.client.query(`${mark.sql}; COMMIT`));
+        connection.hasHistory ||= run.transaction.beginsHistory;
+        return run;
+      });
+    } catch (error) {
+      const { run, mark } = atCommit;
+      if (run === undefined || mark === undefined || !isLost(error)) throw error;
+      // The lost connection is no longer held: if each of the pool's were, none would be left to ask with.
+      if (await this.#wasStored(mark, error)) return run;
+      throw new NotStored('the transaction was not stored', { cause: error });
+    }
+  }
+
+  /** Runs a transaction up to its COMMIT. */
+  async #run<T>(connection: StoreConnection, work: () => Promise<T>, isAlone: boolean): Promise<Run<T>> {
+    const transaction = new ConnectedTransaction(connection, this.#horizon);
+    try {
+      await connection.client.query(`${BEGIN}; ${isAlone ? ALONE_SQL : TOGETHER_SQL}; ${LOCK_SQL}`);
+      const result = await this.#context.run(transaction, work);
+      if (transaction.failure !== undefined) throw transaction.failure.error;
+      return { result, transaction };
+    } finally {
+      transaction.isOver = true;
+    }
+  }
+
+  /** Whether the transaction of a lost connection was stored. @throws RackError `store-unavailable` if that cannot be found out */
+  async #wasStored(mark: CommitMark, cause: unknown): Promise<boolean> {
+    for (let asks = 0; asks < ASKS_MAX; asks += 1) {
+      if (this.#confirmation.problem !== undefined) throw this.#confirmation.unknown();
+      try {
+        return await this.#connections.use(async ({ client }) => {
+          // Waits for the transaction if the server does not yet know that the connection is lost, and keeps it from being stored later.
+          const asked = client.query<{ transactions: number }>(
+            'INSERT INTO commit_mark (connection, transactions) VALUES ($1, 0) ' +
+              'ON CONFLICT (connection) DO UPDATE SET seen_at = now() RETURNING transactions',
+            [mark.connection],
+          );
+          const { rows } = await this.#confirmation.of(asked);
+          return (rows[0]?.transactions ?? 0) >= mark.transactions;
+        });
+      } catch (error) {
+        if (error instanceof Unconfirmed) throw error;
+        await pause(ASK_PAUSE_MS);
+      }
+    }
+    const text = `the region's database was lost while it stored a change (${errorText(cause)}), and does not say whether it did: look at the result before you repeat it`;
+    throw new RackError('store-unavailable', text, { cause });
+  }
+
+  async #inside<T>(transaction: ConnectedTransaction | undefined, operation: () => Steps<T>): Promise<T> {
+    if (transaction === undefined) throw new Error('a write has no transaction');
+    if (transaction.failure !== undefined) throw transaction.failure.error;
+    try {
+      const steps = operation();
+      return await this.#continue(transaction, steps, steps.next());
+    } catch (error) {
+      transaction.failure ??= { error };
+      throw error;
+    }
+  }
+
+  async #continue<T>(
+    transaction: ConnectedTransaction,
+    steps: Steps<T>,
+    first: IteratorResult<Statement, T>,
+  ): Promise<T> {
+    let step = first;
+    while (step.done !== true) step = steps.next(await this.#answer(transaction, step.value));
+    return step.value;
+  }
+
+  async #answer(transaction: ConnectedTransaction, statement: Statement): Promise<Answer> {
+    if (isSettledNumber(statement)) return { row: { ...transaction.horizon }, rows: [], changes: 0 };
+    const { kind, sql, values } = statement;
+    if (sql === OWN_HISTORY.sql) {
+      if (transaction.connection.hasHistory) return { row: undefined, rows: [], changes: 0 };
+      transaction.beginsHistory = true;
+    }
+    const { name, text, writes } = this.#forms.of(sql);
+    if (writes) this.#confirmation.check();
+    transaction.hasWritten ||= writes;
+    const { rows, rowCount } = await transaction.connection.client.query<Row>({
+      name,
+      text,
+      values: values.map(toPostgres),
+    });
+    if (kind === 'one') return { row: rows[0], rows: [], changes: 0 };
+    return { row: undefined, rows: kind === 'all' ? rows : [], changes: rowCount ?? 0 };
+  }
+}
+
+/** The horizon with the higher number if both are of one history; otherwise `other`. */
+const later = (one: Horizon, other: Horizon): Horizon =>
+  one.history === other.history && one.number > other.number ? one : other;
+
+/** The driver takes bytes as a Buffer only. */
+const toPostgres = (value: Value): unknown =>
+  value instanceof Uint8Array && !Buffer.isBuffer(value) ? Buffer.from(value) : value;

@@ -1,0 +1,129 @@
+// The region's store in PostgreSQL, version 15 or later.
+//
+// 1. The database belongs to Rackboot: a mark says so, and which version of the tables it has. A database with other tables is refused.
+// 2. Processes that start together make the tables once: each waits for a lock on the whole.
+
+import type pg from 'pg';
+import { newUuid } from '../../clock.ts';
+import { counted } from '../../counted.ts';
+import { RackError } from '../../errors.ts';
+import type { RegionStore } from '../../region/records/store.ts';
+import { StoredRegion } from '../region/stored-region.ts';
+import { EVENT_BOUNDS } from '../sqlite/region-sqlite.ts';
+import { PostgresConfirmation } from './postgres-confirmation.ts';
+import { PostgresConnections, type PostgresPlace } from './postgres-connections.ts';
+import { explainPostgres } from './postgres-faults.ts';
+import { POSTGRES_MIGRATIONS } from './postgres-form.ts';
+import { PostgresNeighbours } from './postgres-neighbours.ts';
+import { PostgresRates } from './postgres-rates.ts';
+import { PostgresTransactions } from './postgres-transactions.ts';
+
+/** As `server_version_num`. */
+const OLDEST_SERVER = 150_000;
+const SCHEMA_LOCK = 0x5242_5342;
+/** How long the tables may take on a slow disk, and how long a second process waits for them; in milliseconds. */
+const TABLES_MS_MAX = 120_000;
+
+const MARK_SQL =
+  'CREATE TABLE rackboot (version BIGINT NOT NULL, the_only BOOLEAN PRIMARY KEY DEFAULT true CHECK (the_only)); ' +
+  'INSERT INTO rackboot (version) VALUES (0)';
+
+/**
+ * Opens the region's database, and makes its tables if it is empty.
+ * @throws RackError `store-unavailable`, `store-refused`, `store-newer`, `store-broken`
+ */
+export async function openPostgresRegion(place: PostgresPlace): Promise<RegionStore> {
+  const connections = new PostgresConnections(place);
+  try {
+    await connections.use(({ client }) => makeTables(client));
+    await connections.forgetOldMarks();
+  } catch (error) {
+    await connections.close();
+    throw explainPostgres(error);
+  }
+  const confirmation = new PostgresConfirmation(place);
+  const driver = new PostgresTransactions(connections, confirmation);
+  return new StoredRegion(driver, EVENT_BOUNDS, {
+    holder: newUuid(),
+    neighbours: new PostgresNeighbours(place),
+    confirmation,
+    rates: new PostgresRates(place),
+    dutyDriver: new PostgresTransactions(new PostgresConnections({ ...place, pool: 1 }), confirmation),
+  });
+}
+
+/**
+ * Makes the tables of an empty database, or brings them up to date.
+ * @param use for a region, or as one end of a copy: its source must hold a region, its target may be unfinished
+ * @throws RackError, and errors of the database
+ */
+export async function makeTables(client: pg.ClientBase, use: 'region' | 'source' | 'target' = 'region'): Promise<void> {
+  const number = async (sql: string): Promise<number> => {
+    const { rows } = await client.query<Record<string, unknown>>(sql);
+    return Number(Object.values(rows[0] ?? {})[0] ?? 0);
+  };
+  await checkServer(client, use);
+  const patient = async (text: string): Promise<void> => {
+    const statement = { text, query_timeout: TABLES_MS_MAX };
+    await client.query(statement);
+  };
+  await client.query(
+    `BEGIN; SET LOCAL lock_timeout = ${TABLES_MS_MAX}; SET LOCAL statement_timeout = ${TABLES_MS_MAX}`,
+  );
+  await patient(`SELECT pg_advisory_xact_lock(${SCHEMA_LOCK})`);
+  // Tables, views and sequences, but for those of extensions.
+  const others =
+    "FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p', 'v', 'm', 'S', 'f') " +
+    "AND NOT EXISTS (SELECT 1 FROM pg_depend WHERE classid = 'pg_class'::regclass AND objid = pg_class.oid AND deptype = 'e')";
+  const isOurs = (await number(`SELECT count(*) ${others} AND relname = 'rackboot'`)) > 0;
+  if (!isOurs && use === 'source')
+    throw new RackError('not-found', 'the database holds no region: check the name in its URL');
+  if (!isOurs) {
+    const tables = await number(`SELECT count(*) ${others}`);
+    if (tables > 0) {
+      const text = `the region's database has ${counted(tables, 'table')} that Rackboot did not make: name an empty database in region.store.url`;
+      throw new RackError('store-broken', text);
+    }
+    await client.query(MARK_SQL);
+  }
+  const version = await number('SELECT version FROM rackboot');
+  checkVersion(version, use === 'target');
+  for (const step of POSTGRES_MIGRATIONS.slice(Math.abs(version))) await patient(step);
+  if (Math.abs(version) < POSTGRES_MIGRATIONS.length) {
+    await client.query('UPDATE rackboot SET version = $1', [POSTGRES_MIGRATIONS.length]);
+  }
+  await client.query('COMMIT');
+}
+
+/** A database of another encoding can be the source of a copy: that is its way out. @throws RackError `store-refused` */
+async function checkServer(client: pg.ClientBase, use: 'region' | 'source' | 'target'): Promise<void> {
+  const { rows } = await client.query<{ readonly version: number; readonly encoding: string; readonly name: string }>(
+    "SELECT current_setting('server_version_num')::int AS version, current_setting('server_encoding') AS encoding, current_database() AS name",
+  );
+  const [server] = rows;
+  if (server === undefined) return;
+  const { version, encoding, name } = server;
+  if (version < OLDEST_SERVER) {
+    const text = `the region's database is PostgreSQL ${Math.floor(version / 10_000)}: Rackboot needs 15 or later`;
+    throw new RackError('store-refused', text);
+  }
+  if (encoding !== 'UTF8' && use !== 'source') {
+    const text =
+      `the region's database ${name} has the encoding ${encoding}, which cannot hold every text: make another one with ` +
+      `CREATE DATABASE … ENCODING 'UTF8' LOCALE 'C.UTF-8' TEMPLATE template0; \`rackboot region copy\` moves its data`;
+    throw new RackError('store-refused', text);
+  }
+}
+
+/** @param version negative: of an unfinished copy */
+function checkVersion(version: number, isCopied: boolean): void {
+  if (Math.abs(version) > POSTGRES_MIGRATIONS.length) {
+    const text = `the region's database has version ${version}, which a newer Rackboot made; this one knows ${POSTGRES_MIGRATIONS.length}: install the newer one`;
+    throw new RackError('store-newer', text);
+  }
+  if (version < 0 && !isCopied) {
+    const text =
+      "a copy into the region's database was not finished: run `rackboot region copy` again, or empty the database";
+    throw new RackError('store-broken', text);
+  }
+}

@@ -1,0 +1,94 @@
+// The smaller ports of the region's store: each method runs one operation in a transaction of its own.
+
+import { RackError } from '../../errors.ts';
+import type { PowerLedger } from '../../power/ledger.ts';
+import type { SshKeyStore } from '../../power/ssh-identity.ts';
+import type { DutyStore } from '../../region/records/duty-store.ts';
+import type { LifeStore } from '../../region/records/life-store.ts';
+import type { LoginStore } from '../../region/records/login-store.ts';
+import type { RackStore } from '../../region/records/rack-store.ts';
+import type { ScriptStore } from '../../region/records/script-store.ts';
+import type { SessionStore } from '../../region/records/session-store.ts';
+import { checkDuties, holdDuties, leaveDuties, timeMs } from '../operations/region-duties.ts';
+import type { LifeTables } from '../operations/region-life.ts';
+import type { LoginTable } from '../operations/region-logins.ts';
+import type { PowerTable } from '../operations/region-power.ts';
+import type { RackTable } from '../operations/region-racks.ts';
+import type { ScriptTables } from '../operations/region-scripts.ts';
+import { closeSession, findSession, noteSession, openSession } from '../operations/region-sessions.ts';
+import { findSshKey, keepSshKey } from '../operations/region-ssh-key.ts';
+import type { RegionDriver } from './region-driver.ts';
+
+export const lifeStore = (table: LifeTables, run: RegionDriver): LifeStore => ({
+  addSshKey: (key, keysMax, event) => run.write(() => table.addSshKey(key, keysMax, event)),
+  countSshKeys: () => run.read(() => table.countSshKeys()),
+  countTagged: () => run.read(() => table.countTagged()),
+  listSshKeys: (username) => run.read(() => table.listSshKeys(username)),
+  removeSshKey: (username, id, event) => run.write(() => table.removeSshKey(username, id, event)),
+  listTags: () => run.read(() => table.listTags()),
+  addTag: (tag, tagsMax, event) => run.write(() => table.addTag(tag, tagsMax, event)),
+  changeTag: (name, tag, event) => run.write(() => table.changeTag(name, tag, event)),
+  removeTag: (name, event) => run.write(() => table.removeTag(name, event)),
+  tagMachines: (name, add, remove, event) => run.write(() => table.tagMachines(name, add, remove, event)),
+  userData: (systemId) => run.read(() => table.userData(systemId)),
+  machineKey: (systemId) => run.read(() => table.machineKey(systemId)),
+  findMachineKey: (tokenKey) => run.read(() => table.findMachineKey(tokenKey)),
+  keepMachineKey: (key) => run.write(() => table.keepMachineKey(key)),
+});
+
+export const loginStore = (table: LoginTable, run: RegionDriver): LoginStore => ({
+  openDebug: (systemId, login, event) => run.write(() => table.openDebug(systemId, login, event)),
+  closeDebug: (systemId, event) => run.write(() => table.closeDebug(systemId, event)),
+  findDebug: (systemId) => run.read(() => table.findDebug(systemId)),
+  noteDebug: (systemId, note) => run.write(() => table.noteDebug(systemId, note)),
+});
+
+export const sessionStore = (run: RegionDriver): SessionStore => ({
+  open: (username, session, max, overMs) => run.write(() => openSession(username, session, max, overMs)),
+  find: (digest) => run.read(() => findSession(digest)),
+  note: (digest, note) => run.write(() => noteSession(digest, note)),
+  close: (digest) => run.write(() => closeSession(digest)),
+});
+
+export const scriptStore = (table: ScriptTables, run: RegionDriver): ScriptStore => ({
+  listScripts: (kind) => run.read(() => table.listScripts(kind)),
+  findScript: (name) => run.read(() => table.findScript(name)),
+  addScript: (script, scriptsMax, event) => run.write(() => table.addScript(script, scriptsMax, event)),
+  changeScript: (name, script, event) => run.write(() => table.changeScript(name, script, event)),
+  removeScript: (name, event) => run.write(() => table.removeScript(name, event)),
+  beginRun: (systemId, purpose, planned, atMs) => run.write(() => table.beginRun(systemId, purpose, planned, atMs)),
+  listResults: (systemId, filter) => run.read(() => table.listResults(systemId, filter)),
+  changeResult: (systemId, id, decide) => run.write(() => table.changeResult(systemId, id, decide)),
+});
+
+export const rackStore = (table: RackTable, run: RegionDriver): RackStore => ({
+  look: (known) => run.read(() => table.look(known)),
+  images: (uuids) => run.read(() => table.images(uuids)),
+  putImages: (uuid, images) => run.write(() => table.putImages(uuid, images)),
+  homesOf: (signs) => run.read(() => table.homesOf(signs)),
+  change: (decide) => run.write(() => table.change(decide)),
+});
+
+/** @param holder begins commands only while it has the duties */
+export const powerLedger = (table: PowerTable, run: RegionDriver, holder?: string): PowerLedger => ({
+  begin: (entry) =>
+    run.write(function* () {
+      if (holder !== undefined && !(yield* checkDuties(holder))) {
+        throw new RackError('store-unavailable', "another process of the region has this one's duties now");
+      }
+      return yield* table.begin(entry);
+    }),
+  end: (id, outcome, atMs) => run.write(() => table.end(id, outcome, atMs)),
+  listUnended: () => run.read(() => table.listUnended()),
+});
+
+export const sshKeyStore = (run: RegionDriver): SshKeyStore => ({
+  find: () => run.read(() => findSshKey()),
+  keep: (privateKey, atMs) => run.write(() => keepSshKey(privateKey, atMs)),
+});
+
+export const dutyStore = (run: RegionDriver, holder: string): DutyStore => ({
+  hold: (forMs) => run.write(() => holdDuties(holder, forMs)),
+  leave: () => run.write(() => leaveDuties(holder)),
+  timeMs: () => run.read(() => timeMs()),
+});

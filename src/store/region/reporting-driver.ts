@@ -1,0 +1,72 @@
+// Reports that the store cannot be used, whatever the work was: many callers only wait and try again.
+//
+// 1. A cause is reported once in REPEATED_MS, and at most CAUSES_MAX causes in that time.
+// 2. The error goes on to the caller.
+
+import { BoundedMap } from '../../bounded-map.ts';
+import { type Clock, type Instant, systemClock } from '../../clock.ts';
+import { isStoreUnavailable } from '../../errors.ts';
+import type { Steps } from '../operations/region-steps.ts';
+import type { RegionDriver } from './region-driver.ts';
+
+/** After so long the same cause is reported again. */
+const REPEATED_MS = 60_000;
+/** Causes that are reported within REPEATED_MS. */
+export const CAUSES_MAX = 8;
+
+export class ReportingDriver implements RegionDriver {
+  readonly #driver: RegionDriver;
+  readonly #clock: Clock;
+  readonly #reportedAt = new BoundedMap<string, Instant>(CAUSES_MAX, 'set longest ago');
+  #onTrouble: (reason: string) => void = () => undefined;
+
+  constructor(driver: RegionDriver, clock: Clock = systemClock) {
+    this.#driver = driver;
+    this.#clock = clock;
+  }
+
+  /** @param report called with the reason, a sentence with its remedy */
+  watch(report: (reason: string) => void): void {
+    this.#onTrouble = report;
+  }
+
+  write<T>(operation: () => Steps<T>): Promise<T> {
+    return this.#reported(this.#driver.write(operation));
+  }
+
+  read<T>(operation: () => Steps<T>): Promise<T> {
+    return this.#reported(this.#driver.read(operation));
+  }
+
+  transact<T>(work: () => Promise<T>): Promise<T> {
+    return this.#reported(this.#driver.transact(work));
+  }
+
+  afterCommit(effect: () => void | Promise<void>): Promise<void> {
+    return this.#driver.afterCommit(effect);
+  }
+
+  close(): Promise<void> {
+    this.#onTrouble = () => undefined;
+    return this.#driver.close();
+  }
+
+  async #reported<T>(work: Promise<T>): Promise<T> {
+    try {
+      return await work;
+    } catch (error) {
+      if (isStoreUnavailable(error)) this.#report(error.message);
+      throw error;
+    }
+  }
+
+  #report(reason: string): void {
+    const now = this.#clock.now();
+    const isRecent = (at: Instant | undefined): boolean => at !== undefined && now - at < REPEATED_MS;
+    if (isRecent(this.#reportedAt.get(reason))) return;
+    // A further cause would displace the oldest, which could then be reported again at once.
+    if (this.#reportedAt.size === CAUSES_MAX && isRecent(this.#reportedAt.oldest)) return;
+    this.#reportedAt.set(reason, now);
+    this.#onTrouble(reason);
+  }
+}

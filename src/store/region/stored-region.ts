@@ -1,0 +1,334 @@
+// The region's store on any database: each method runs one operation (`region-steps.ts`) on a driver.
+
+import type { MacAddress } from '../../net/address.ts';
+import type { PowerLedger } from '../../power/ledger.ts';
+import type { SshKeyStore } from '../../power/ssh-identity.ts';
+import type { DutyStore } from '../../region/records/duty-store.ts';
+import type { EventRange } from '../../region/records/event-range.ts';
+import type {
+  ChangeKnowledge,
+  ChangeQuestion,
+  EnlistmentKnowledge,
+  EnlistmentQuestion,
+  NameQuestion,
+  SplitKnowledge,
+} from '../../region/records/knowledge.ts';
+import type { LifeStore } from '../../region/records/life-store.ts';
+import type { MachineStatus } from '../../region/records/lifecycle.ts';
+import type { LoginStore } from '../../region/records/login-store.ts';
+import type { Machine, MachineForRacks, MachineOutline } from '../../region/records/machine.ts';
+import type { MachineEvent, NewMachineEvent, RackReport } from '../../region/records/machine-event.ts';
+import type { RackStore } from '../../region/records/rack-store.ts';
+import type { RateStore } from '../../region/records/rate-store.ts';
+import type { ScriptStore } from '../../region/records/script-store.ts';
+import type { SessionStore } from '../../region/records/session-store.ts';
+import type {
+  ApiKey,
+  Conflict,
+  EnlistmentDecision,
+  EnlistmentOutcome,
+  EventFilter,
+  EventOf,
+  MachineChange,
+  MachineChangeOutcome,
+  MachineFilter,
+  MergeDecision,
+  RecordedReports,
+  RegionStore,
+  SettingsDecision,
+  SettingsOutcome,
+  SettledVersion,
+  SplitDecision,
+  SplitOutcome,
+  StoredSetting,
+  StoreNeighbours,
+  StrangerSeen,
+} from '../../region/records/store.ts';
+import type { StoreConfirmation } from '../../region/records/store-state.ts';
+import type { User, UserChange } from '../../region/records/user.ts';
+import type { EventBounds } from '../operations/event-cuts.ts';
+import { historyEnd } from '../operations/region-histories.ts';
+import { listConflicts, sharedAmong } from '../operations/region-identity.ts';
+import * as reads from '../operations/region-machine-reads.ts';
+import { RegionTables } from '../operations/region-tables.ts';
+import { desiredVersion, listGone, settledVersion } from '../operations/region-versions.ts';
+import type { RegionDriver } from './region-driver.ts';
+import {
+  dutyStore,
+  lifeStore,
+  loginStore,
+  powerLedger,
+  rackStore,
+  scriptStore,
+  sessionStore,
+  sshKeyStore,
+} from './region-sub-ports.ts';
+import { ReportingDriver } from './reporting-driver.ts';
+
+/** The parts of a store that several processes share. */
+interface SharedStore {
+  /** Names this process. */
+  readonly holder: string;
+  /** How it reaches the others; closed with the store. */
+  readonly neighbours: StoreNeighbours & { close(): Promise<void> };
+  readonly confirmation: StoreConfirmation;
+  /** Closed with the store. */
+  readonly rates: RateStore & { close(): Promise<void> };
+  /** Runs the operations on duties, which must not wait for those of clients; closed with the store. */
+  readonly dutyDriver: RegionDriver;
+}
+
+/** The region's store on a driver. */
+export class StoredRegion implements RegionStore {
+  readonly #driver: ReportingDriver;
+  readonly #tables: RegionTables;
+  readonly racks: RackStore;
+  readonly life: LifeStore;
+  readonly logins: LoginStore;
+  readonly scripts: ScriptStore;
+  readonly sessions: SessionStore;
+  readonly power: PowerLedger;
+  readonly sshKey: SshKeyStore;
+  readonly duties: DutyStore | undefined;
+  readonly rates: SharedStore['rates'] | undefined;
+  readonly #dutyDriver: RegionDriver | undefined;
+  readonly neighbours: SharedStore['neighbours'] | undefined;
+  readonly confirmation: StoreConfirmation | undefined;
+  readonly troubles: ReportingDriver;
+
+  /** @param shared if several processes share the store */
+  constructor(driver: RegionDriver, bounds: EventBounds, shared?: SharedStore) {
+    const holder = shared?.holder;
+    this.neighbours = shared?.neighbours;
+    this.confirmation = shared?.confirmation;
+    this.#driver = new ReportingDriver(driver);
+    this.troubles = this.#driver;
+    this.#tables = new RegionTables(bounds);
+    const { racks, life, logins, scripts, power } = this.#tables;
+    this.racks = rackStore(racks, this.#driver);
+    this.life = lifeStore(life, this.#driver);
+    this.logins = loginStore(logins, this.#driver);
+    this.scripts = scriptStore(scripts, this.#driver);
+    this.sessions = sessionStore(this.#driver);
+    this.power = powerLedger(power, this.#driver, holder);
+    this.sshKey = sshKeyStore(this.#driver);
+    this.#dutyDriver = shared?.dutyDriver;
+    this.duties = shared === undefined ? undefined : dutyStore(shared.dutyDriver, shared.holder);
+    this.rates = shared?.rates;
+  }
+
+  enlist<R>(
+    evidence: { readonly macs: readonly MacAddress[]; readonly values: readonly string[]; readonly atMs: number },
+    decide: (knowledge: EnlistmentKnowledge) => EnlistmentDecision<R> | EnlistmentQuestion,
+  ): Promise<EnlistmentOutcome<R>> {
+    return this.#driver.write(() => this.#tables.machines.enlist(evidence, decide));
+  }
+
+  changeMachine<R>(
+    systemId: string,
+    atMs: number,
+    decide: (machine: Machine, knowledge: ChangeKnowledge) => MachineChange<R> | ChangeQuestion,
+  ): Promise<MachineChangeOutcome<R>> {
+    return this.#driver.write(() => this.#tables.machines.change(systemId, atMs, decide));
+  }
+
+  async changeMachines<R>(
+    systemIds: readonly string[],
+    atMs: number,
+    decide: (machine: Machine) => MachineChange<R>,
+  ): Promise<readonly MachineChangeOutcome<R>[]> {
+    if (systemIds.length === 0) return [];
+    return await this.#driver.write(() => this.#tables.machines.changeAll(systemIds, atMs, decide));
+  }
+
+  mergeMachines<R>(
+    keepId: string,
+    otherId: string,
+    atMs: number,
+    decide: (keep: Machine, other: Machine) => MergeDecision<R>,
+  ): Promise<MachineChangeOutcome<R>> {
+    return this.#driver.write(() => this.#tables.machines.merge(keepId, otherId, atMs, decide));
+  }
+
+  splitMachine<R>(
+    systemId: string,
+    atMs: number,
+    decide: (machine: Machine, knowledge: SplitKnowledge) => SplitDecision<R> | NameQuestion,
+  ): Promise<SplitOutcome<R>> {
+    return this.#driver.write(() => this.#tables.machines.split(systemId, atMs, decide));
+  }
+
+  keepApart(systemId: string, otherId: string, event: NewMachineEvent): Promise<boolean> {
+    return this.#driver.write(() => this.#tables.machines.keepApart(systemId, otherId, event));
+  }
+
+  listConflicts(limit: number, systemId?: string): Promise<readonly Conflict[]> {
+    return this.#driver.read(() => listConflicts(limit, systemId));
+  }
+
+  sharedValues(keys: readonly string[]): Promise<ReadonlySet<string>> {
+    return this.#driver.read(() => sharedAmong(keys));
+  }
+
+  removeMachine(systemId: string, event: NewMachineEvent): Promise<boolean> {
+    return this.#driver.write(() => this.#tables.machines.remove(systemId, event));
+  }
+
+  findMachine(systemId: string): Promise<Machine | undefined> {
+    return this.#driver.read(() => reads.findMachine(systemId));
+  }
+
+  outlineMachines(systemIds: readonly string[]): Promise<readonly MachineOutline[]> {
+    return this.#driver.read(() => reads.outlineMachines(systemIds));
+  }
+
+  listMachines(filter: MachineFilter, afterId: number, limit: number): Promise<readonly Machine[]> {
+    return this.#driver.read(() => reads.listMachines(filter, afterId, limit));
+  }
+
+  listMachinesForRacks(since: number, afterId: number, limit: number): Promise<readonly MachineForRacks[]> {
+    return this.#driver.read(() => reads.listMachinesForRacks(since, afterId, limit));
+  }
+
+  countMachines(filter: MachineFilter): Promise<number> {
+    return this.#driver.read(() => reads.countMachines(filter));
+  }
+
+  countStatuses(): Promise<ReadonlyMap<MachineStatus, number>> {
+    return this.#driver.read(() => reads.countStatuses());
+  }
+
+  listOverdue(nowMs: number, limit: number): Promise<readonly Machine[]> {
+    return this.#driver.read(() => reads.listOverdue(nowMs, limit));
+  }
+
+  shiftDeadlines(byMs: number, nowMs: number): Promise<void> {
+    return this.#driver.write(() => this.#tables.machines.shiftDeadlines(byMs, nowMs));
+  }
+
+  listPowerTasks(afterId: number, limit: number): Promise<readonly Machine[]> {
+    return this.#driver.read(() => reads.listPowerTasks(afterId, limit));
+  }
+
+  desiredVersion(): Promise<number> {
+    return this.#driver.read(() => desiredVersion());
+  }
+
+  settledVersion(): Promise<SettledVersion> {
+    return this.#driver.read(() => settledVersion());
+  }
+
+  listGone(since: number): Promise<readonly string[] | undefined> {
+    return this.#driver.read(() => listGone(since));
+  }
+
+  listSettings(): Promise<readonly StoredSetting[]> {
+    return this.#driver.read(() => this.#tables.settings.list());
+  }
+
+  changeSettings<R>(
+    atMs: number,
+    decide: (current: readonly StoredSetting[]) => SettingsDecision<R>,
+  ): Promise<SettingsOutcome<R>> {
+    return this.#driver.write(() => this.#tables.settings.change(atMs, decide));
+  }
+
+  transact<T>(work: () => Promise<T>): Promise<T> {
+    return this.#driver.transact(work);
+  }
+
+  afterCommit(effect: () => void | Promise<void>): Promise<void> {
+    return this.#driver.afterCommit(effect);
+  }
+
+  highestSequence(source: string): Promise<number> {
+    return this.#driver.read(() => this.#tables.events.highestSequence(source));
+  }
+
+  acceptSequence(source: string, sequence: number, atMs: number): Promise<boolean> {
+    return this.#driver.write(() => this.#tables.events.acceptSequence(source, sequence, atMs));
+  }
+
+  recordReports(source: string, reports: readonly RackReport[], rackUuid?: string): Promise<RecordedReports> {
+    return this.#driver.write(() => this.#tables.events.addReports(source, reports, rackUuid));
+  }
+
+  async recordEvent(event: NewMachineEvent, systemId: string | undefined): Promise<void> {
+    await this.#driver.write(() => this.#tables.events.record(event, systemId));
+  }
+
+  async recordEvents(events: readonly EventOf[]): Promise<void> {
+    if (events.length > 0) await this.#driver.write(() => this.#tables.events.recordAll(events));
+  }
+
+  listEvents(filter: EventFilter): Promise<readonly MachineEvent[]> {
+    return this.#driver.read(() => this.#tables.events.list(filter));
+  }
+
+  eventRange(): Promise<EventRange> {
+    return this.#driver.read(() => this.#tables.events.range());
+  }
+
+  historyEnd(history: number): Promise<number | undefined> {
+    return this.#driver.read(() => historyEnd(history));
+  }
+
+  listStrangers(sinceMs: number, limit: number): Promise<readonly StrangerSeen[]> {
+    return this.#driver.read(() => this.#tables.events.strangers(sinceMs, limit));
+  }
+
+  recentEvents(systemIds: readonly string[], limit: number): Promise<ReadonlyMap<string, readonly MachineEvent[]>> {
+    return this.#driver.read(() => this.#tables.events.recent(systemIds, limit));
+  }
+
+  newestEvents(systemIds: readonly string[], isQuiet = false): Promise<ReadonlyMap<string, MachineEvent>> {
+    return this.#driver.read(() => this.#tables.events.newest(systemIds, isQuiet));
+  }
+
+  addUser(user: Omit<User, 'id'>): Promise<User | undefined> {
+    return this.#driver.write(() => this.#tables.accounts.addUser(user));
+  }
+
+  changeUser(username: string, change: UserChange, event: NewMachineEvent): Promise<boolean> {
+    return this.#driver.write(() => this.#tables.accounts.changeUser(username, change, event));
+  }
+
+  removeUser(username: string, event: NewMachineEvent): Promise<boolean> {
+    return this.#driver.write(() => this.#tables.accounts.removeUser(username, event));
+  }
+
+  findUser(username: string): Promise<User | undefined> {
+    return this.#driver.read(() => this.#tables.accounts.findUser(username));
+  }
+
+  listUsers(): Promise<readonly User[]> {
+    return this.#driver.read(() => this.#tables.accounts.listUsers());
+  }
+
+  addKey(key: ApiKey, keysMax: number): Promise<boolean> {
+    return this.#driver.write(() => this.#tables.accounts.addKey(key, keysMax));
+  }
+
+  findKey(tokenKey: string): Promise<ApiKey | undefined> {
+    return this.#driver.read(() => this.#tables.accounts.findKey(tokenKey));
+  }
+
+  listKeys(username: string): Promise<readonly ApiKey[]> {
+    return this.#driver.read(() => this.#tables.accounts.listKeys(username));
+  }
+
+  async markKeyUsed(tokenKey: string, atMs: number): Promise<void> {
+    await this.#driver.write(() => this.#tables.accounts.markKeyUsed(tokenKey, atMs));
+  }
+
+  removeKey(username: string, tokenKey: string): Promise<boolean> {
+    return this.#driver.write(() => this.#tables.accounts.removeKey(username, tokenKey));
+  }
+
+  async close(): Promise<void> {
+    await this.neighbours?.close();
+    await this.rates?.close();
+    await this.#dutyDriver?.close();
+    await this.#driver.close();
+  }
+}

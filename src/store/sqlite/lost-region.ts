@@ -1,0 +1,36 @@
+// Detects that a region has lost its database: `region.db` holds nothing, or less than the rack's cache of the desired state shows that the
+// region had. A region that began with nothing would replace that cache, the last copy, by an empty one.
+//
+// 1. Every command that writes settings into the cache writes them into `region.db` first, so a new state directory is never taken for a
+//    loss.
+// 2. The version of the desired state only grows. A cache of a later version than the database shows that changes are gone: an older copy was put
+//    back, or SQLite dropped the end of a damaged write-ahead log, which it does without an error (sqlite.org/wal.html, "checksum").
+// 3. A cache of a remote region proves nothing: a rack that comes back from there begins its own region.
+
+import { counted } from '../../counted.ts';
+import type { RackNote } from '../../region/records/rack-note.ts';
+import { desiredStateFile, readCachedState } from '../../uplink/desired-state-cache.ts';
+import type { Loss } from '../database-file.ts';
+
+/** Says which cache shows that a region was here; undefined if none does. */
+export function findLostRegion(stateDir: string): Loss | undefined {
+  const cached = readCachedState(stateDir);
+  if (cached === undefined || cached.origin === 'remote') return undefined;
+  const { version, machines, settings } = cached.state;
+  if (version === 0 && machines.length === 0 && settings === undefined) return undefined;
+  const witness = desiredStateFile(stateDir);
+  const had = `${counted(machines.length, 'machine')}${settings === undefined ? '' : ', and settings'}`;
+  return { shownBy: `${witness} (version ${version}, ${had})`, witness };
+}
+
+/** The note that the database is older than the cache; undefined if it is not. Call it before the cache is replaced. @param version of the database */
+export function findOlderRegion(stateDir: string, version: number): RackNote | undefined {
+  const cached = readCachedState(stateDir);
+  if (cached === undefined || cached.origin === 'remote' || cached.state.version <= version) return undefined;
+  return {
+    note: 'region-older',
+    ownVersion: version,
+    otherVersion: cached.state.version,
+    file: desiredStateFile(stateDir),
+  };
+}

@@ -1,0 +1,42 @@
+// The region's store in SQLite: `region.db` in the state directory.
+//
+// 1. The file is readable by its owner only: it holds the passwords of power controllers.
+
+import { statSync } from 'node:fs';
+import { join } from 'node:path';
+import type { RegionStore } from '../../region/records/store.ts';
+import { openDatabaseFile } from '../database-file.ts';
+import type { EventBounds } from '../operations/event-cuts.ts';
+import { StoredRegion } from '../region/stored-region.ts';
+import { REGION_DATABASE, REGION_FILE } from './region-schema.ts';
+import { Transactions } from './region-transactions.ts';
+
+export const EVENT_BOUNDS: EventBounds = {
+  machineEventsMax: 200_000,
+  deedEventsMax: 50_000,
+  strangerEventsMax: 10_000,
+  rackEventsMax: 10_000,
+};
+
+/**
+ * Opens or creates `region.db` in a directory.
+ * @throws RackError `store-newer`, `store-unreleased`, `store-broken`, `store-unwritable`, `store-unavailable`
+ */
+export function openRegionStore(options: {
+  readonly stateDir: string;
+  readonly bounds?: EventBounds | undefined;
+}): RegionStore {
+  const path = join(options.stateDir, REGION_FILE);
+  const database = openDatabaseFile(path, REGION_DATABASE);
+  database.exec('PRAGMA foreign_keys = ON');
+  return new StoredRegion(new Transactions(database, path), options.bounds ?? EVENT_BOUNDS);
+}
+
+/** Whether `region.db` exists. Also true if this user may not read the directory: opening the file then reports why. */
+export function hasRegionStore(stateDir: string): boolean {
+  try {
+    return statSync(join(stateDir, REGION_FILE), { throwIfNoEntry: false }) !== undefined;
+  } catch {
+    return true;
+  }
+}

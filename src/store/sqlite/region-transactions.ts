@@ -1,0 +1,187 @@
+// Runs operations (`region-steps.ts`) on region.db in transactions, and gives SQLite's errors their meaning.
+//
+//   write     BEGIN ─ statements ─ COMMIT, in one turn of the event loop
+//   transact  BEGIN ─ its methods, found by the asynchronous context ─ COMMIT ─ effects; others wait, for the connection is one
+//
+// Sources: sqlite.org/lang_transaction.html (IMMEDIATE), /rescode.html.
+//
+// 1. A writing transaction begins IMMEDIATE, so that two processes never interleave.
+// 2. A method that fails within `transact` dooms it, even if its caller goes on: nothing of it is stored.
+// 3. A failed write leaves nothing behind. SQLite may already have rolled back; `isTransaction` shows it.
+// 4. `transact` waits for nothing but this database, whose answers come at once. So it ends before the event loop turns, and others wait for
+//    microtasks only. One that is still open when the loop turns is doomed: it would keep everyone waiting.
+
+import type { DatabaseSync } from 'node:sqlite';
+import { newUuid, systemClock } from '../../clock.ts';
+import { errorText, RackError } from '../../errors.ts';
+import { BROKEN_CODES, sqliteCode } from '../database-file.ts';
+import { type Effect, OpenTransaction, TransactionContext } from '../open-transaction.ts';
+import { type Answer, OWN_HISTORY, type Statement, type Steps } from '../operations/region-steps.ts';
+import type { RegionDriver } from '../region/region-driver.ts';
+import { type Row, Statements } from '../rows.ts';
+
+/** SQLite result codes of conditions that may pass: busy, locked, out of memory, read-only, I/O error, full, cannot open. */
+const PASSING_CODES: ReadonlySet<number> = new Set([5, 6, 7, 8, 10, 13, 14]);
+const SQLITE_FULL = 13;
+
+const NO_ROWS: readonly Row[] = [];
+
+/** A transaction of several methods. */
+class WaitedTransaction extends OpenTransaction {
+  readonly ended: Promise<void>;
+  #end: () => void = () => undefined;
+
+  constructor() {
+    super();
+    this.ended = new Promise((resolve) => {
+      this.#end = resolve;
+    });
+  }
+
+  end(): void {
+    this.isOver = true;
+    this.#end();
+  }
+}
+
+/** The transactions of one connection. */
+export class Transactions implements RegionDriver {
+  readonly #database: DatabaseSync;
+  readonly #path: string;
+  readonly #statements: Statements;
+  /** The transaction of the methods that run in it. */
+  readonly #context = new TransactionContext<WaitedTransaction>();
+  #open: WaitedTransaction | undefined;
+  /** Names this process's run on the file. */
+  readonly #name = newUuid();
+  /** How far its history of the event log is. */
+  #history: 'none' | 'begun' | 'stored' = 'none';
+
+  constructor(database: DatabaseSync, path: string) {
+    this.#database = database;
+    this.#path = path;
+    this.#statements = new Statements(database);
+  }
+
+  async write<T>(operation: () => Steps<T>): Promise<T> {
+    const within = this.#context.within();
+    if (within !== undefined) return this.#inside(within, operation);
+    while (this.#open !== undefined) await this.#open.ended;
+    try {
+      this.#database.exec('BEGIN IMMEDIATE');
+      const result = this.#run(operation());
+      this.#commit();
+      return result;
+    } catch (error) {
+      this.#rollBack();
+      throw this.#explain(error);
+    }
+  }
+
+  async read<T>(operation: () => Steps<T>): Promise<T> {
+    const within = this.#context.within();
+    if (within !== undefined) return this.#inside(within, operation);
+    while (this.#open !== undefined) await this.#open.ended;
+    try {
+      return this.#run(operation());
+    } catch (error) {
+      throw this.#explain(error);
+    }
+  }
+
+  async transact<T>(work: () => Promise<T>): Promise<T> {
+    const within = this.#context.within();
+    if (within !== undefined) return this.#context.join(within, work);
+    while (this.#open !== undefined) await this.#open.ended;
+    const transaction = new WaitedTransaction();
+    const result = await this.#runWithin(transaction, work);
+    await this.#context.end(transaction);
+    return result;
+  }
+
+  async #runWithin<T>(transaction: WaitedTransaction, work: () => Promise<T>): Promise<T> {
+    const watch = setImmediate(() => {
+      transaction.failure ??= { error: new Error('a transaction waited for something else than its database') };
+    });
+    try {
+      this.#database.exec('BEGIN IMMEDIATE');
+      this.#open = transaction;
+      const result = await this.#context.run(transaction, work);
+      if (transaction.failure !== undefined) throw transaction.failure.error;
+      this.#commit();
+      return result;
+    } catch (error) {
+      this.#rollBack();
+      throw this.#explain(error);
+    } finally {
+      clearImmediate(watch);
+      this.#open = undefined;
+      transaction.end();
+    }
+  }
+
+  afterCommit(effect: Effect): Promise<void> {
+    return this.#context.afterCommit(effect);
+  }
+
+  async close(): Promise<void> {
+    while (this.#open !== undefined) await this.#open.ended;
+    this.#database.close();
+  }
+
+  #inside<T>(transaction: WaitedTransaction, operation: () => Steps<T>): T {
+    if (transaction.failure !== undefined) throw transaction.failure.error;
+    try {
+      return this.#run(operation());
+    } catch (error) {
+      transaction.failure = { error };
+      throw this.#explain(error);
+    }
+  }
+
+  #commit(): void {
+    this.#database.exec('COMMIT');
+    if (this.#history === 'begun') this.#history = 'stored';
+  }
+
+  #rollBack(): void {
+    if (this.#history === 'begun') this.#history = 'none';
+    if (this.#database.isTransaction) this.#database.exec('ROLLBACK');
+  }
+
+  #run<T>(steps: Steps<T>): T {
+    let step = steps.next();
+    while (step.done !== true) step = steps.next(this.#answer(step.value));
+    return step.value;
+  }
+
+  #answer({ kind, sql, values }: Statement): Answer {
+    if (sql === OWN_HISTORY.sql) return { row: this.#ownHistory(), rows: NO_ROWS, changes: 0 };
+    const statement = this.#statements.prepare(sql);
+    if (kind === 'all') return { row: undefined, rows: statement.all(...values), changes: 0 };
+    if (kind === 'one') return { row: statement.get(...values), rows: NO_ROWS, changes: 0 };
+    return { row: undefined, rows: NO_ROWS, changes: Number(statement.run(...values).changes) };
+  }
+
+  #ownHistory(): Row | undefined {
+    if (this.#history === 'stored') return undefined;
+    this.#history = 'begun';
+    return { name: this.#name, now_ms: systemClock.wallTimeMs() };
+  }
+
+  #explain(error: unknown): unknown {
+    const code = sqliteCode(error);
+    if (code !== undefined && PASSING_CODES.has(code)) {
+      const remedy =
+        code === SQLITE_FULL ? 'make room on its disk' : 'check which process holds it, and whether its disk fails';
+      return new RackError('store-unavailable', `${this.#path} cannot be used now (${errorText(error)}): ${remedy}`, {
+        cause: error,
+      });
+    }
+    if (code !== undefined && BROKEN_CODES.has(code)) {
+      const text = `${this.#path} is damaged (${errorText(error)}): restore a backup`;
+      return new RackError('store-broken', text, { cause: error });
+    }
+    return error;
+  }
+}

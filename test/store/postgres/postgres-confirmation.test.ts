@@ -1,0 +1,153 @@
+// A synchronous standby of PostgreSQL is lost: the primary stores commits and does not confirm them.
+// @host waits, 60 s
+
+import assert from 'node:assert/strict';
+import { after, afterEach, before, beforeEach, describe, test } from 'node:test';
+import { RackError } from '../../../src/errors.ts';
+import type { RegionStore } from '../../../src/region/records/store.ts';
+import { openPostgresRegion } from '../../../src/store/postgres/region-postgres.ts';
+import { FIELDS } from '../../contract/region-store.ts';
+import { eventuallyWithin } from '../../support/eventually.ts';
+import { missing } from '../../support/needs.ts';
+import { PostgresServer } from '../../support/postgres-server.ts';
+
+// The bound, written out: raising it fails a test here.
+const CONFIRMED_MS_MAX = 4000;
+/** For the question to the database, on a busy host. */
+const SPARE_MS = 3000;
+const WAIT_MS_MAX = 30_000;
+const POOL = 2;
+
+const UNKNOWN =
+  /^the region's database does not confirm changes, .* whether this change was stored is unknown .*standby/;
+const REFUSED = /^the region's database does not confirm changes, .* this change was not made; .*standby/;
+
+const user = (username: string) => ({ username, email: '', passwordHash: 'x', isAdmin: true, createdMs: 1 });
+
+/** Why a write fails, and after how long. */
+async function failureOf(write: Promise<unknown>): Promise<{ readonly text: string; readonly ms: number }> {
+  const from = performance.now();
+  const error = await write.then(
+    () => assert.fail('it was said to be stored'),
+    (failure: unknown) => failure,
+  );
+  assert.ok(error instanceof RackError && error.code === 'store-unavailable', String(error));
+  return { text: error.message, ms: performance.now() - from };
+}
+
+describe('a PostgreSQL whose synchronous standby is lost', { skip: missing('linux', '/usr/lib/postgresql') }, () => {
+  let server: PostgresServer;
+  let standby: PostgresServer;
+  let store: RegionStore;
+  let name: string;
+  let changes: (string | undefined)[];
+
+  before(async () => {
+    server = await PostgresServer.start();
+    standby = await server.startStandby();
+  });
+  after(async () => {
+    await server?.close();
+    await standby?.close();
+  });
+  beforeEach(async () => {
+    name = await server.makeDatabase();
+    store = await openPostgresRegion({ ...server.placeOf(name), pool: POOL });
+    changes = [];
+    store.confirmation?.watch((problem) => changes.push(problem));
+    await store.addUser(user('zoe'));
+    await standby.end('SIGKILL');
+  });
+  afterEach(async () => {
+    await server.query("ALTER SYSTEM SET synchronous_standby_names = '*'");
+    await server.query('SELECT pg_reload_conf()');
+    await standby.end('SIGKILL');
+    await standby.run();
+    await store.close();
+  });
+
+  const names = async (): Promise<readonly string[]> =>
+    (await store.listUsers()).map(({ username }) => username).sort();
+
+  const goOnAlone = async (): Promise<void> => {
+    await server.query("ALTER SYSTEM SET synchronous_standby_names = ''");
+    await server.query('SELECT pg_reload_conf()');
+  };
+
+  const confirms = (): Promise<unknown> =>
+    eventuallyWithin(WAIT_MS_MAX, 'it confirms again', () => store.confirmation?.problem === undefined);
+
+  for (const [how, mend] of [
+    ['is back', () => standby.run()],
+    ['is no longer waited for', goOnAlone],
+  ] as const) {
+    test(`says that a change is unknown, refuses further ones, reads, and goes on when the standby ${how}`, async () => {
+      // As many as there are connections.
+      const unknown = await Promise.all([failureOf(store.addUser(user('ann'))), failureOf(store.addUser(user('bob')))]);
+      for (const { text, ms } of unknown) {
+        assert.match(text, UNKNOWN);
+        assert.ok(ms < CONFIRMED_MS_MAX + SPARE_MS, `${ms} ms`);
+      }
+      assert.deepEqual(await names(), ['zoe']);
+      const { text, ms } = await failureOf(store.addUser(user('ann')));
+      assert.match(text, REFUSED);
+      assert.ok(ms < SPARE_MS, `${ms} ms`);
+      assert.match(
+        store.confirmation?.problem ?? '',
+        /: start the standby, or take it out of synchronous_standby_names$/,
+      );
+      await mend();
+      await confirms();
+      assert.deepEqual(await names(), ['ann', 'bob', 'zoe']);
+      assert.equal(await store.addUser(user('ann')), undefined, 'repeated, it happens once');
+      assert.equal((await store.addUser(user('cid')))?.username, 'cid');
+      assert.deepEqual([changes.length, changes[1]], [2, undefined], 'it is reported once');
+    });
+  }
+
+  test('says that a change was not made which waits for the row of an unconfirmed one', async () => {
+    await goOnAlone();
+    await store.enlist({ macs: [], values: [], atMs: 1 }, () => ({
+      ...{ kind: 'create', systemId: 'a', fields: { ...FIELDS, hostname: 'a' }, interfaces: [], events: [] },
+    }));
+    await server.query("ALTER SYSTEM SET synchronous_standby_names = '*'");
+    await server.query('SELECT pg_reload_conf()');
+    const change = (description: string) =>
+      store.changeMachine('a', 1, () => ({ kind: 'change', events: [], fields: { description } }));
+    const [first, second] = await Promise.all([failureOf(change('one')), failureOf(change('two'))]);
+    assert.equal([first, second].filter(({ text }) => UNKNOWN.test(text)).length, 1);
+    assert.equal([first, second].filter(({ text }) => REFUSED.test(text)).length, 1);
+    await goOnAlone();
+    await confirms();
+    const wanted = UNKNOWN.test(first.text) ? 'one' : 'two';
+    assert.equal((await store.findMachine('a'))?.description, wanted);
+  });
+
+  for (const [how, lose] of [
+    [
+      'connection is lost',
+      () => server.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"),
+    ],
+    [
+      'server crashes',
+      async () => {
+        await server.end('SIGKILL');
+        await server.run();
+      },
+    ],
+  ] as const) {
+    test(`does not say that a change is stored whose ${how} while it waits`, async () => {
+      const failing = failureOf(store.addUser(user('ann')));
+      await eventuallyWithin(WAIT_MS_MAX, 'it waits', async () => {
+        const waiting = await server.query("SELECT 1 FROM pg_stat_activity WHERE wait_event = 'SyncRep'");
+        return waiting.length > 0;
+      });
+      await lose();
+      const { text } = await failing;
+      assert.match(text, UNKNOWN);
+      await goOnAlone();
+      await confirms();
+      assert.equal(await store.addUser(user('ann')), undefined, 'repeated, it happens once');
+    });
+  }
+});

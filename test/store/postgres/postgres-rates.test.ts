@@ -1,0 +1,99 @@
+// Rates that hold for all processes of a region on one PostgreSQL, on a real server.
+// @host waits, 15 s
+
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { sleep } from '../../../src/clock.ts';
+import { PostgresRates } from '../../../src/store/postgres/postgres-rates.ts';
+import { openPostgresRegion } from '../../../src/store/postgres/region-postgres.ts';
+import { missing } from '../../support/needs.ts';
+import { RegionDatabases } from '../../support/postgres-server.ts';
+
+const SLOW = { perSecond: 0.001, burst: 20 };
+
+describe('the rates of several processes', { skip: missing('linux', '/usr/lib/postgresql') }, () => {
+  let databases: RegionDatabases;
+  let name: string;
+  let processes: PostgresRates[];
+
+  before(async () => {
+    databases = await RegionDatabases.start();
+    name = await databases.make();
+    await (await openPostgresRegion(databases.server.placeOf(name))).close();
+    processes = [0, 1].map(() => new PostgresRates(databases.server.placeOf(name)));
+  });
+  after(async () => {
+    for (const one of processes) await one.close();
+    await databases.close();
+  });
+
+  const number = async (sql: string): Promise<number> =>
+    Number(Object.values((await databases.server.query(sql, name))[0] ?? {})[0]);
+
+  /** How many of so many takes were allowed, at both processes in turn. */
+  async function takes(of: string, count: number): Promise<number> {
+    const taken = await Promise.all(Array.from({ length: count }, (_, index) => processes[index % 2]?.take(of, SLOW)));
+    return taken.filter((isTaken) => isTaken === true).length;
+  }
+
+  test('one bucket: its burst is given once, and a permission given back is given again', async () => {
+    assert.equal(await takes('one', 60), SLOW.burst);
+    assert.equal(await takes('one', 4), 0);
+    await processes[0]?.giveBack('one', SLOW);
+    await processes[1]?.giveBack('one', SLOW);
+    assert.equal(await takes('one', 4), 2);
+  });
+
+  test('a crowd of strangers fails no transaction, and each bucket is right', async () => {
+    const rolledBack = 'SELECT xact_rollback FROM pg_stat_database WHERE datname = current_database()';
+    const before = await number(rolledBack);
+    const names = Array.from({ length: 300 }, (_, index) => `stranger ${(index * 7) % 300}`);
+    const taken = await Promise.all(
+      names.flatMap((one) =>
+        [0, 1, 0, 1].map((process) => processes[process]?.take(one, { perSecond: 0.001, burst: 3 })),
+      ),
+    );
+    assert.equal(taken.filter((isTaken) => isTaken === true).length, 3 * names.length);
+    // The server counts a transaction a moment later.
+    await sleep(1500);
+    assert.equal(await number(rolledBack), before);
+  });
+
+  test('more takes than may wait are refused (TAKES_MAX)', async () => {
+    const fast = { perSecond: 1e6, burst: 1e6 };
+    const taken = await Promise.all(Array.from({ length: 5000 }, () => processes[0]?.take('many', fast)));
+    const refused = taken.filter((isTaken) => isTaken === false).length;
+    assert.ok(refused >= 2900 && refused <= 3000, `${refused}`);
+  });
+
+  test('a database whose clock has gone back holds nobody for longer than an empty bucket', async () => {
+    await databases.server.query(
+      "INSERT INTO rate (name, full_ms) VALUES ('later', extract(epoch FROM clock_timestamp()) * 1000 + 3600000)",
+      name,
+    );
+    const rate = { perSecond: 50, burst: 2 };
+    assert.equal(await processes[0]?.take('later', rate), false);
+    await sleep(30);
+    assert.equal(await processes[0]?.take('later', rate), true);
+  });
+
+  test('full buckets are removed', async () => {
+    const gone = { perSecond: 1000, burst: 2 };
+    await processes[0]?.take('gone', gone);
+    await sleep(5100);
+    await processes[0]?.take('one', SLOW);
+    await processes[0]?.take('one', SLOW);
+    assert.equal(await number("SELECT count(*) FROM rate WHERE name = 'gone'"), 0);
+    assert.equal(await number("SELECT count(*) FROM rate WHERE name = 'one'"), 1);
+  });
+
+  test('a lost connection is an error once; the next take has another', async () => {
+    await databases.server.query(
+      "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%rate%' AND pid <> pg_backend_pid()",
+    );
+    await processes[0]
+      ?.take('lost', SLOW)
+      .catch((error: { readonly code?: string }) => assert.equal(error.code, 'store-unavailable'));
+    assert.equal(await processes[0]?.take('lost', SLOW), true);
+  });
+});

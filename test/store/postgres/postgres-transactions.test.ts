@@ -1,0 +1,340 @@
+// Transactions on PostgreSQL that only a database with several processes shows: what they do to one another, and what a lost connection
+// does to them.
+// @host waits, 60 s
+
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { sleep } from '../../../src/clock.ts';
+import { RackError } from '../../../src/errors.ts';
+import { mac } from '../../../src/net/address.ts';
+import type { NewMachineEvent } from '../../../src/region/records/machine-event.ts';
+import type { RegionStore } from '../../../src/region/records/store.ts';
+import { openPostgresRegion } from '../../../src/store/postgres/region-postgres.ts';
+import { FIELDS } from '../../contract/region-store.ts';
+import { eventuallyWithin } from '../../support/eventually.ts';
+import { missing } from '../../support/needs.ts';
+import { type Cut, PostgresCutter } from '../../support/postgres-cutter.ts';
+import { RegionDatabases } from '../../support/postgres-server.ts';
+
+const WAIT_MS_MAX = 30_000;
+/** How long a transaction is run again and again. */
+const REPEATED_MS_MAX = 10_000;
+
+let databases: RegionDatabases;
+
+describe('transactions in PostgreSQL', { skip: missing('linux', '/usr/lib/postgresql') }, () => {
+  before(async () => {
+    databases = await RegionDatabases.start();
+  });
+  after(() => databases.close());
+
+  /** Runs `work` with the stores of several processes of one region. */
+  async function withProcesses(count: number, work: (stores: readonly RegionStore[]) => Promise<void>): Promise<void> {
+    const name = await databases.make();
+    const stores = await Promise.all(
+      Array.from({ length: count }, () => openPostgresRegion(databases.server.placeOf(name))),
+    );
+    try {
+      await work(stores);
+    } finally {
+      await Promise.all(stores.map((store) => store.close()));
+      await databases.server.removeDatabase(name);
+    }
+  }
+
+  const EVENT: NewMachineEvent = { type: 'NODE', code: 'rack', params: { text: 'x' }, atMs: 1, username: '' };
+  const countTo = (count: number): readonly number[] => Array.from({ length: count }, (_, index) => index);
+  const user = (username: string) => ({ username, email: '', passwordHash: 'x', isAdmin: true, createdMs: 1 });
+
+  async function create(store: RegionStore, systemId: string): Promise<void> {
+    await store.enlist({ macs: [], values: [], atMs: 1 }, () => ({
+      ...{ kind: 'create', systemId, fields: { ...FIELDS, hostname: systemId }, interfaces: [], events: [] },
+    }));
+  }
+
+  test('no change of a machine is lost to another at the same time', () =>
+    withProcesses(2, async (stores) => {
+      const [first] = stores;
+      assert.ok(first !== undefined);
+      await create(first, 'a');
+      const changes = stores.flatMap((store) =>
+        countTo(20).map(() =>
+          store.changeMachine('a', 1, ({ description }) => ({
+            ...{ kind: 'change', events: [EVENT] },
+            fields: { description: String(Number(description) + 1) },
+          })),
+        ),
+      );
+      await Promise.all(changes);
+      assert.equal((await first.findMachine('a'))?.description, '40');
+      assert.equal((await first.listEvents({ limit: 100 })).length, 40);
+    }));
+
+  test('a change of many machines happens while other processes change single ones without a pause', () =>
+    withProcesses(2, async ([one, other]) => {
+      assert.ok(one !== undefined && other !== undefined);
+      const ids = countTo(400).map((index) => `m${index}`);
+      await one.transact(async () => {
+        for (const id of ids) await create(one, id);
+      });
+      const describe = (description: string) => () =>
+        ({ kind: 'change', events: [EVENT], fields: { description } }) as const;
+      let isOver = false;
+      const writers = countTo(6).map(async (writer) => {
+        for (let count = 0; !isOver; count += 1)
+          await other.changeMachine(ids[(writer * 67 + count * 7) % ids.length] ?? '', 1, describe('one'));
+      });
+      try {
+        const outcomes = await one.changeMachines(ids, 1, describe('all'));
+        assert.deepEqual(new Set(outcomes.map(({ kind }) => kind)), new Set(['changed']));
+      } finally {
+        isOver = true;
+        await Promise.all(writers);
+      }
+    }));
+
+  test('two processes that enlist one machine by two of its interfaces at the same time make one machine', () =>
+    withProcesses(2, async (stores) => {
+      for (const round of countTo(10)) {
+        const values = [`uuid u-${round}`];
+        const outcomes = await Promise.all(
+          stores.map((store, index) =>
+            store.enlist({ macs: [mac(round * 2 + index)], values, atMs: 1 }, ({ byValue }) => {
+              const [known] = byValue;
+              const interfaces = [{ mac: mac(round * 2 + index), name: '', source: 'vouched' as const }];
+              if (known !== undefined) {
+                return {
+                  kind: 'amend',
+                  systemId: known.systemId,
+                  fields: {},
+                  interfaces: [...known.interfaces, ...interfaces],
+                  events: [],
+                };
+              }
+              const systemId = `m${round}-${index}`;
+              const fields = { ...FIELDS, hostname: systemId, uuid: `u-${round}` };
+              return { kind: 'create', systemId, fields, interfaces, events: [] };
+            }),
+          ),
+        );
+        assert.deepEqual(outcomes.map(({ kind }) => kind).sort(), ['amend', 'create']);
+      }
+      assert.equal(await stores[0]?.countMachines({}), 10);
+    }));
+
+  test('of the last two administrators, removed at the same time by two processes, one stays', () =>
+    withProcesses(2, async (stores) => {
+      const [first] = stores;
+      for (const round of countTo(10)) {
+        const names = [`ann${round}`, `bob${round}`];
+        for (const name of names) await first?.addUser(user(name));
+        await Promise.all(
+          stores.map((store, index) =>
+            store.transact(async () => {
+              const admins = (await store.listUsers()).filter(({ isAdmin }) => isAdmin);
+              if (admins.length > 1) await store.removeUser(names[index] ?? '', EVENT);
+            }),
+          ),
+        );
+        const [left, ...more] = await (first?.listUsers() ?? []);
+        assert.deepEqual([left === undefined, more], [false, []]);
+        await first?.removeUser(left?.username ?? '', EVENT);
+      }
+    }));
+
+  test('a follower of the log, written by several processes, gets each event exactly once', () =>
+    withProcesses(3, async (stores) => {
+      const [first] = stores;
+      assert.ok(first !== undefined);
+      await create(first, 'a');
+      let isOver = false;
+      const write = async (store: RegionStore, writer: number): Promise<readonly string[]> => {
+        const texts: string[] = [];
+        for (let count = 0; !isOver; count += 1) {
+          const mine = countTo(1 + (count % 3)).map((index) => `${writer} ${count} ${index}`);
+          await store.transact(async () => {
+            for (const text of mine) {
+              await store.recordEvent({ ...EVENT, params: { text } }, count % 4 === 0 ? 'a' : undefined);
+              // Some transactions take long, so that others overtake them.
+              if (count % 5 === writer % 5) await sleep(5);
+            }
+          });
+          texts.push(...mine);
+        }
+        return texts;
+      };
+      const writers = countTo(9).map((writer) => write(stores[writer % 3] ?? first, writer));
+      const seen: string[] = [];
+      let place = 0;
+      const follow = async (): Promise<void> => {
+        const { newest } = await first.eventRange();
+        const events = (await first.listEvents({ after: place, upTo: newest, limit: 10_000 })).toReversed();
+        for (const { id, params } of events) {
+          assert.ok(id > place);
+          place = id;
+          seen.push('text' in params && typeof params.text === 'string' ? params.text : '');
+        }
+        place = Math.max(place, newest);
+      };
+      const until = performance.now() + 4000;
+      while (performance.now() < until) await follow();
+      isOver = true;
+      const written = (await Promise.all(writers)).flat();
+      await follow();
+      assert.ok(written.length > 300, `${written.length} events`);
+      assert.deepEqual([...seen].sort(), [...written].sort());
+    }));
+
+  const CUTS: readonly (readonly [cut: Cut, what: string])[] = [
+    ['before', 'that the server never got'],
+    ['after', 'that the server stored without being able to say so'],
+    ['late', 'that reaches the server only after its client is gone'],
+  ];
+
+  for (const [cut, what] of CUTS) {
+    test(`a COMMIT ${what} happens once`, async () => {
+      const cutter = await PostgresCutter.open(databases.server.directory);
+      const name = await databases.make();
+      // The only connection is lost each time: what became of the transaction must be asked by another.
+      const store = await openPostgresRegion({ ...cutter.placeOf(databases.server.placeOf(name)), pool: 1 });
+      try {
+        for (const round of countTo(5)) {
+          cutter.cutNext(cut);
+          let runs = 0;
+          const added = store.transact(async () => {
+            runs += 1;
+            return await store.addUser(user(`ann${round}`));
+          });
+          await eventuallyWithin(WAIT_MS_MAX, 'it is cut', () => cutter.cuts === round + 1);
+          const released = cut === 'late' ? sleep(300).then(() => cutter.release()) : Promise.resolve();
+          assert.equal((await added)?.username, `ann${round}`, 'its name was not taken by an earlier run');
+          await released;
+          assert.equal(runs, cut === 'after' ? 1 : 2);
+        }
+        await sleep(300);
+        assert.equal((await store.listUsers()).length, 5);
+      } finally {
+        await store.close();
+        await cutter.close();
+        await databases.server.removeDatabase(name);
+      }
+    });
+  }
+
+  test('a COMMIT that was not stored, too late for another run, is an error that names the lost connection', async () => {
+    const cutter = await PostgresCutter.open(databases.server.directory);
+    const name = await databases.make();
+    const store = await openPostgresRegion(cutter.placeOf(databases.server.placeOf(name)));
+    try {
+      cutter.cutNext('before');
+      const late = store.transact(async () => {
+        await store.addUser(user('ann'));
+        // The server ends a transaction in which nothing happens for 5 s.
+        for (const _part of countTo(4)) {
+          await sleep(REPEATED_MS_MAX / 4 + 100);
+          await store.listUsers();
+        }
+      });
+      await assert.rejects(late, (error) => {
+        assert.ok(error instanceof RackError, String(error));
+        assert.match(`${error.code}: ${error.message}`, /^store-unavailable: .*Connection terminated/);
+        return true;
+      });
+      assert.equal(cutter.cuts, 1);
+      assert.deepEqual(await store.listUsers(), []);
+    } finally {
+      await store.close();
+      await cutter.close();
+      await databases.server.removeDatabase(name);
+    }
+  });
+
+  /** How long a term lasts in these tests, in milliseconds. */
+  const TERM_MS = 400;
+  const command = (id: string) => ({
+    id,
+    machine: 'a',
+    command: { kind: 'off', manner: 'soft' } as const,
+    begunAtMs: 1,
+  });
+
+  test('a process tells the others, and not itself; a lost connection listens again', () =>
+    withProcesses(3, async (stores) => {
+      const hints = [0, 0, 0];
+      for (const [index, store] of stores.entries())
+        store.neighbours?.listen(() => {
+          hints[index] = (hints[index] ?? 0) + 1;
+        });
+      const heard = (...counts: readonly number[]) =>
+        eventuallyWithin(WAIT_MS_MAX, `${counts} hints`, () => hints.join() === counts.join());
+      // Each looks once when it begins to listen.
+      await heard(1, 1, 1);
+      stores[0]?.neighbours?.tell();
+      await heard(1, 2, 2);
+      const ours = "query LIKE 'LISTEN%' OR query LIKE 'SELECT pg_notify%'";
+      await databases.server.query(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE ${ours}`);
+      await heard(2, 3, 3);
+      stores[1]?.neighbours?.tell();
+      await heard(3, 3, 4);
+    }));
+
+  test('one process at a time has the duties, another takes them when they are left or its term is over', () =>
+    withProcesses(3, async (stores) => {
+      const [one, two, three] = stores.map(({ duties }) => duties);
+      assert.ok(one !== undefined && two !== undefined && three !== undefined);
+      const first = await Promise.all([one, two, three].map((duties) => duties.hold(60_000)));
+      assert.deepEqual(
+        first.filter((isHolder) => isHolder),
+        [true],
+      );
+      const holder = [one, two, three][first.indexOf(true)];
+      const others = [one, two, three].filter((duties) => duties !== holder);
+      assert.equal(await holder?.hold(60_000), true, 'it keeps them');
+      await holder?.leave();
+      assert.equal(await others[0]?.hold(TERM_MS), true);
+      await others[1]?.leave();
+      assert.equal(await others[1]?.hold(TERM_MS), false, 'only their holder gives them back');
+      await sleep(TERM_MS + 100);
+      assert.equal(await others[1]?.hold(60_000), true);
+      assert.equal(await others[0]?.hold(60_000), false);
+    }));
+
+  test('a process without the duties begins no power command, and one command begins once', () =>
+    withProcesses(2, async ([one, two]) => {
+      assert.ok(one !== undefined && two !== undefined);
+      const refused = (store: RegionStore, id: string) =>
+        assert.rejects(store.power.begin(command(id)), /another process of the region has this one's duties now/);
+      await refused(one, 'x');
+      assert.equal(await one.duties?.hold(TERM_MS), true);
+      assert.equal(await one.power.begin(command('x')), undefined);
+      await refused(two, 'y');
+      await sleep(TERM_MS + 100);
+      assert.equal(
+        await one.power.begin(command('y')),
+        undefined,
+        'nobody has taken the duties of a process that is late',
+      );
+      assert.equal(await two.duties?.hold(60_000), true);
+      await refused(one, 'z');
+      assert.equal((await two.power.begin(command('x')))?.id, 'x');
+      assert.deepEqual(
+        (await two.power.listUnended()).map(({ id }) => id),
+        ['x', 'y'],
+      );
+    }));
+
+  test('a transaction whose only change is an INSERT that answers happens once, although its COMMIT is cut', async () => {
+    const cutter = await PostgresCutter.open(databases.server.directory);
+    const name = await databases.make();
+    const store = await openPostgresRegion(cutter.placeOf(databases.server.placeOf(name)));
+    try {
+      cutter.cutNext('after');
+      assert.equal(await store.duties?.hold(60_000), true);
+      assert.equal(cutter.cuts, 1);
+    } finally {
+      await store.close();
+      await cutter.close();
+      await databases.server.removeDatabase(name);
+    }
+  });
+});
