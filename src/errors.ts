@@ -13,7 +13,6 @@ export const RACK_ERROR_CODES = {
   'store-unavailable': 'A database cannot be written at the moment.',
   'store-broken': 'A database is damaged or was not written by Rackboot.',
   'store-newer': 'A database was written by a newer Rackboot.',
-  'store-unreleased': 'A database was written by a Rackboot older than the first release.',
   'store-refused': 'A database on the network refuses this Rackboot, or has another certificate than expected.',
   'text-unstorable': 'A text has a character that the database cannot hold, such as NUL.',
   'store-unwritable': 'The state directory cannot be created or written.',

@@ -3,8 +3,7 @@
 //
 // Sources: sqlite.org/pragma.html (application_id, user_version, quick_check), /wal.html, /lang_vacuum.html, /rescode.html.
 //
-// 1. `application_id` marks the file as ours, `user_version` counts its migrations. A newer file is refused untouched, and so is a file of
-//    a build before the first release: those builds numbered their schemas independently.
+// 1. `application_id` marks the file as ours, `user_version` counts its migrations. A newer file is refused untouched.
 // 2. A migration is one transaction. Before its first statement runs, a copy of the old file lies next to it.
 // 3. An empty file that once held something is refused untouched.
 // 4. WAL with synchronous=FULL: a commit that returned is on disk. (Node's SQLite calls fsync for it, not fdatasync.)
@@ -52,8 +51,6 @@ export interface DatabaseKind {
   readonly title: string;
   /** 32 bits that mark the file as ours. */
   readonly applicationId: number;
-  /** The mark of builds before the first release, whose schemas differ from `migrations`; undefined if there was none. */
-  readonly unreleasedId?: number;
   /** Finds evidence that an empty database in this directory once held data; absent if an empty database always counts as new. */
   readonly findLoss?: (directory: string) => Loss | undefined;
   /** SQL steps: the first makes version 1 in an empty file, each further one makes the next version. */
@@ -85,7 +82,7 @@ export function makeStateDirectory(path: string): void {
 
 /**
  * Opens or creates a database and migrates it to the newest version.
- * @throws RackError `store-newer`, `store-unreleased`, `store-broken`, `store-unwritable`; `store-unavailable` if the disk is full or
+ * @throws RackError `store-newer`, `store-broken`, `store-unwritable`; `store-unavailable` if the disk is full or
  * another process holds the file
  */
 export function openDatabaseFile(path: string, kind: DatabaseKind): DatabaseSync {
@@ -198,20 +195,13 @@ function fileSize(path: string): number {
 
 /**
  * The version of a file that must be of this kind; 0 if it is still empty.
- * @throws RackError `store-broken` for another program's file, `store-unreleased`, `store-newer`
+ * @throws RackError `store-broken` for another program's file, `store-newer`
  */
 export function versionOf(database: DatabaseSync, path: string, kind: DatabaseKind): number {
   const owner = readNumber(database, 'PRAGMA application_id');
   const version = readNumber(database, 'PRAGMA user_version');
   const tables = readNumber(database, 'SELECT count(*) FROM sqlite_schema');
   if (owner === 0 && version === 0 && tables === 0) return 0;
-  if (owner === kind.unreleasedId) {
-    throw new RackError(
-      'store-unreleased',
-      `${path} (version ${version}) was written by a build before the first release, which no release reads: ` +
-        `keep using that build, or move the file and its -wal file away to start with an empty ${kind.title}, or set state_dir to another directory`,
-    );
-  }
   if (owner !== kind.applicationId) {
     throw new RackError(
       'store-broken',

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
@@ -12,7 +12,6 @@ import { commandsOf, partsOf, readDocument } from './markdown.ts';
 const BEFORE = {
   title: 'region store',
   applicationId: 7,
-  unreleasedId: 8,
   migrations: ['CREATE TABLE note (text TEXT)'],
 } as const;
 const AFTER = { ...BEFORE, migrations: [...BEFORE.migrations, 'ALTER TABLE note ADD COLUMN author TEXT'] } as const;
@@ -56,15 +55,4 @@ test('restoring the copy of an update drops everything that the update wrote sin
     [{ text: 'kept' }],
   );
   back.close();
-});
-
-test('databases from before the first release are set aside, all of their files', () => {
-  const names = [
-    ...['desired-state.json', 'lease-ends.json', 'lease-mark.json'],
-    ...['leases.db', 'leases.db-wal', 'region.db', 'region.db-shm', 'region.db-wal'],
-  ];
-  for (const name of names) writeFileSync(join(state, name), '');
-  runShown('mkdir before');
-  assert.deepEqual(readdirSync(state), ['before']);
-  assert.deepEqual(readdirSync(join(state, 'before')).sort(), names);
 });

@@ -9,11 +9,9 @@ import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, test } from 'node:test';
 import { RackError } from '../../src/errors.ts';
 import { type DatabaseKind, openDatabaseFile } from '../../src/store/database-file.ts';
-import { copyLeases, LeaseDatabase } from '../../src/store/leases/lease-database.ts';
 import { LEASE_DATABASE } from '../../src/store/leases/lease-schema.ts';
 import { OUTBOX_DATABASE } from '../../src/store/outbox/outbox-schema.ts';
 import { REGION_DATABASE } from '../../src/store/sqlite/region-schema.ts';
-import { openRegionStore } from '../../src/store/sqlite/region-sqlite.ts';
 
 const FIXTURES = join(import.meta.dirname, '..', '..', 'fixtures', 'state');
 
@@ -21,7 +19,6 @@ const FIXTURES = join(import.meta.dirname, '..', '..', 'fixtures', 'state');
 const FIRST: DatabaseKind = {
   title: 'book of notes',
   applicationId: 0x6e_6f_74_65,
-  unreleasedId: 0x6e_6f_74_30,
   migrations: ['CREATE TABLE note (text TEXT NOT NULL) STRICT'],
 };
 const SECOND: DatabaseKind = {
@@ -117,68 +114,6 @@ test('a later version is refused with both remedies, and its copy can be opened'
   openDatabaseFile(path, FIRST).close();
   assert.deepEqual(read(path, 'SELECT * FROM note'), [{ text: 'kept' }]);
 });
-
-test('a file of a build before the first release is refused with the remedies, whatever its version', () => {
-  for (const version of [1, 2, 9]) {
-    const database = new DatabaseSync(path);
-    database.exec(`CREATE TABLE note (text TEXT, mood TEXT);
-      PRAGMA application_id = ${FIRST.unreleasedId}; PRAGMA user_version = ${version}`);
-    database.close();
-    for (const kind of [FIRST, SECOND]) {
-      const { code, message } = refusal(path, () => openDatabaseFile(path, kind));
-      assert.equal(code, 'store-unreleased');
-      assert.match(
-        message,
-        new RegExp(`notes\\.db \\(version ${version}\\) was written by a build before the first release`),
-      );
-      assert.match(
-        message,
-        /keep using that build, or move the file .* to start with an empty book of notes, or set state_dir/,
-      );
-    }
-    rmSync(path);
-  }
-});
-
-/** A database of builds before the first release: its mark, its last version, and its readers. */
-interface Unreleased {
-  readonly name: string;
-  readonly mark: number;
-  readonly last: number;
-  readonly opens: Readonly<Record<string, (file: string) => unknown>>;
-}
-
-const UNRELEASED: readonly Unreleased[] = [
-  {
-    name: 'leases.db',
-    mark: 0x52_42_6c_73,
-    last: 4,
-    opens: { 'the journal': (file) => new LeaseDatabase(file), 'a reader alongside': copyLeases },
-  },
-  {
-    name: 'region.db',
-    mark: 0x52_42_52_47,
-    last: 9,
-    opens: { 'the region': () => openRegionStore({ stateDir: directory }) },
-  },
-];
-
-for (const { name, mark, last, opens } of UNRELEASED) {
-  for (const [who, open] of Object.entries(opens)) {
-    test(`${name} of a build before the first release, of version 1 to ${last}, is refused by ${who}`, () => {
-      const file = join(directory, name);
-      for (let version = 1; version <= last; version += 1) {
-        const database = new DatabaseSync(file);
-        database.exec(`CREATE TABLE IF NOT EXISTS fold (sequence INTEGER);
-          PRAGMA application_id = ${mark}; PRAGMA user_version = ${version}`);
-        database.close();
-        const { code, message } = refusal(file, () => open(file));
-        assert.equal(code, 'store-unreleased');
-        assert.ok(message.includes(`${file} (version ${version}) was written by a build before`), message);
-      }
-    });
-  }
-}
 
 const SCHEMA_SQL = 'SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY type, name';
 

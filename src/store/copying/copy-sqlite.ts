@@ -82,7 +82,7 @@ export class SqliteSource extends SqliteEnd implements CopySource {
       if (version !== known) {
         const remedy = version > known ? 'install the newer Rackboot' : 'start its region once with this Rackboot';
         throw new RackError(
-          version > known ? 'store-newer' : 'store-unreleased',
+          version > known ? 'store-newer' : 'store-broken',
           `${path} has version ${version}, this Rackboot ${known}: ${remedy}`,
         );
       }

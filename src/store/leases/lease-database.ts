@@ -301,7 +301,7 @@ function readRow(table: StoredRow['table'], { key, checksum, records }: Record<s
 
 /**
  * Reads the leases in force from a file that another process may be writing. Changes nothing.
- * @throws RackError `store-unavailable` if it cannot be read, `store-newer`, `store-unreleased`, `store-broken`
+ * @throws RackError `store-unavailable` if it cannot be read, `store-newer`, `store-broken`
  */
 export function copyLeases(path: string): LeaseFileContents {
   const stored = new StoredLeases();

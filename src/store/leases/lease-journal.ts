@@ -93,7 +93,7 @@ export interface OpenedLeaseJournal extends LeaseFileContents {
 
 /**
  * Opens the journal in a state directory and reads its leases.
- * @throws RackError `store-newer`, `store-unreleased`, `store-broken`, `store-unwritable`, `store-unavailable`
+ * @throws RackError `store-newer`, `store-broken`, `store-unwritable`, `store-unavailable`
  */
 export async function openLeaseJournal(options: LeaseJournalOptions): Promise<OpenedLeaseJournal> {
   const path = join(options.stateDir, LEASE_FILE);

@@ -7,7 +7,6 @@ import type { DatabaseKind } from '../database-file.ts';
 export const LEASE_DATABASE: DatabaseKind = {
   title: 'lease database',
   applicationId: 0x52_42_4c_45,
-  unreleasedId: 0x52_42_6c_73,
   migrations: [
     `CREATE TABLE log (seq INTEGER PRIMARY KEY, checksum INTEGER NOT NULL, records BLOB NOT NULL) STRICT;
      CREATE TABLE lease_block (block INTEGER PRIMARY KEY, checksum INTEGER NOT NULL, records BLOB NOT NULL) STRICT;

@@ -29,7 +29,7 @@ export interface StartedLeaseWorker {
 /**
  * Starts the journal worker; resolves when its file is open.
  * @param onLeases called with the leases in force, in encoded pieces
- * @throws RackError `store-newer`, `store-unreleased`, `store-broken`, `store-unwritable`, `store-unavailable`
+ * @throws RackError `store-newer`, `store-broken`, `store-unwritable`, `store-unavailable`
  */
 export function startLeaseWorker(
   data: Omit<LeaseWorkerData, 'work'>,

@@ -370,7 +370,6 @@ export const REGION_FILE = 'region.db';
 export const REGION_DATABASE: DatabaseKind = {
   title: 'region database',
   applicationId: 0x52_42_52_45,
-  unreleasedId: 0x52_42_52_47,
   findLoss: findLostRegion,
   migrations: [[MACHINES, WORK, SCRIPTS, EVENTS, PEOPLE, RACKS].join('')],
 };

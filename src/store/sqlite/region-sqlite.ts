@@ -20,7 +20,7 @@ export const EVENT_BOUNDS: EventBounds = {
 
 /**
  * Opens or creates `region.db` in a directory.
- * @throws RackError `store-newer`, `store-unreleased`, `store-broken`, `store-unwritable`, `store-unavailable`
+ * @throws RackError `store-newer`, `store-broken`, `store-unwritable`, `store-unavailable`
  */
 export function openRegionStore(options: {
   readonly stateDir: string;
