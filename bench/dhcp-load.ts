@@ -6,7 +6,7 @@
 
 import { sleep, systemClock } from '../src/clock.ts';
 import { type Ipv4, parseIpv4 } from '../src/net/address.ts';
-import { openNetwork } from '../src/net/open-network.ts';
+import { openNetwork } from '../src/net/datagrams/open-network.ts';
 import { Clients } from './dhcp-clients.ts';
 import type { LeaseRange } from './dhcp-existing.ts';
 import { type Part, Phase, type PhaseResult, type Surroundings, WINDOW_MS } from './dhcp-phase.ts';

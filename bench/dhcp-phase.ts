@@ -12,7 +12,7 @@
 import { sleep, systemClock } from '../src/clock.ts';
 import type { Ipv4 } from '../src/net/address.ts';
 import { copyBytes } from '../src/net/borrowed-bytes.ts';
-import type { DatagramSocket, OutgoingDatagram, ReceivedDatagram } from '../src/net/datagram.ts';
+import type { DatagramSocket, OutgoingDatagram, ReceivedDatagram } from '../src/net/datagrams/datagram.ts';
 import {
   type Answer,
   readAnswer,

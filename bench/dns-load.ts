@@ -8,8 +8,8 @@
 import { sleep, systemClock } from '../src/clock.ts';
 import { parseIpv4 } from '../src/net/address.ts';
 import { copyBytes } from '../src/net/borrowed-bytes.ts';
-import type { OutgoingDatagram, ReceivedDatagram } from '../src/net/datagram.ts';
-import { openNetwork } from '../src/net/open-network.ts';
+import type { OutgoingDatagram, ReceivedDatagram } from '../src/net/datagrams/datagram.ts';
+import { openNetwork } from '../src/net/datagrams/open-network.ts';
 import { benchAddress, benchName } from './dns-names.ts';
 import { type Figure, quantile } from './figure.ts';
 import { finishLoad, readSettings, Span } from './load.ts';

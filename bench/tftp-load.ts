@@ -11,8 +11,8 @@ import { readFileSync } from 'node:fs';
 import { sleep, systemClock } from '../src/clock.ts';
 import { type Ipv4, parseIpv4 } from '../src/net/address.ts';
 import { copyBytes } from '../src/net/borrowed-bytes.ts';
-import type { DatagramNetwork, DatagramSocket, ReceivedDatagram } from '../src/net/datagram.ts';
-import { openNetwork } from '../src/net/open-network.ts';
+import type { DatagramNetwork, DatagramSocket, ReceivedDatagram } from '../src/net/datagrams/datagram.ts';
+import { openNetwork } from '../src/net/datagrams/open-network.ts';
 import type { Figure } from './figure.ts';
 import { finishLoad, readSettings, Span } from './load.ts';
 

@@ -1,5 +1,5 @@
 // Shares out the turns of the event loop among workers: TCP connections, of which one read may hold thousands of questions, and addresses that
-// send requests (`net/turn-queue.ts`).
+// send requests (`net/shares/turn-queue.ts`).
 // Sources: RFC 7766 §6.2.1.1 (a server takes pipelined questions, but need not answer them all at once); RFC 8290 §4.2 (flows with little to
 // send go first).
 //

@@ -8,7 +8,7 @@
 // 1. Only complete loads count, and only those within LOOP_MS_MAX of each other.
 // 2. Progress ends a loop: the machine's next boot starts as usual, and costs the same rounds again until the cause is fixed.
 // 3. Firmware that is not iPXE and fails on its loader gets the script too, cannot start it, and goes on to its next boot device.
-// 4. Machines of the region, other known clients and unknown clients are remembered separately (`net/kept-apart.ts`), LOOPS_MAX of each. A query
+// 4. Machines of the region, other known clients and unknown clients are remembered separately (`net/shares/kept-apart.ts`), LOOPS_MAX of each. A query
 //    without a booting client leaves no trace.
 // 5. Only loads on the shared network where the machine asked count: another network's hosts can load files under its hardware address.
 
@@ -16,7 +16,7 @@ import type { Instant } from '../clock.ts';
 import { counted } from '../counted.ts';
 import type { Publish, RackEvent } from '../event.ts';
 import type { MacAddress } from '../net/address.ts';
-import { KeptApart } from '../net/kept-apart.ts';
+import { KeptApart } from '../net/shares/kept-apart.ts';
 import type { BootConfig } from './config.ts';
 import { findEndpointFor, formatBaseUrl } from './endpoint.ts';
 import type { BootEvent } from './events.ts';

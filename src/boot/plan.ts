@@ -19,7 +19,7 @@
 
 import { unreachable } from '../errors.ts';
 import type { Ipv4, MacAddress } from '../net/address.ts';
-import type { Owner } from '../net/kept-apart.ts';
+import type { Owner } from '../net/shares/kept-apart.ts';
 import { bootsFromHttp, findArchitecture } from './architectures.ts';
 import type { BootClient } from './client.ts';
 import type { BootConfig } from './config.ts';

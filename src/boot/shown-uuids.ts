@@ -1,10 +1,10 @@
 // The UUIDs that boot clients sent in their DHCP requests. Most loaders ask for their configuration only by hardware address; the UUID still
 // identifies a machine in use that boots from a new card.
 //
-// 1. UUIDs of the region's machines, of other known clients and of unknown clients are kept separately (`net/kept-apart.ts`).
+// 1. UUIDs of the region's machines, of other known clients and of unknown clients are kept separately (`net/shares/kept-apart.ts`).
 
 import type { MacAddress } from '../net/address.ts';
-import { KeptApart, type Owner } from '../net/kept-apart.ts';
+import { KeptApart, type Owner } from '../net/shares/kept-apart.ts';
 
 /**
  * UUIDs of each rank. Unknown clients fill theirs by inventing hardware addresses, but evict only each other's, which nothing looks up: a

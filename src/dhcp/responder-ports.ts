@@ -3,7 +3,7 @@
 import type { Clock } from '../clock.ts';
 import type { Publish } from '../event.ts';
 import type { MachineDirectory } from '../machines/directory.ts';
-import type { OutgoingDatagram } from '../net/datagram.ts';
+import type { OutgoingDatagram } from '../net/datagrams/datagram.ts';
 import type { AddressClaim } from './answers/decision.ts';
 import type { IdentifyClient, PlanBoot } from './answers/inquiry.ts';
 import type { FindConflict } from './conflicts/conflict-check.ts';

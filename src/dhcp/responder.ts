@@ -19,7 +19,7 @@ import { unreachable } from '../errors.ts';
 import type { MachineDirectory } from '../machines/directory.ts';
 import { formatMac, type Ipv4 } from '../net/address.ts';
 import type { WireFault } from '../net/byte-reader.ts';
-import type { ReceivedDatagram } from '../net/datagram.ts';
+import type { ReceivedDatagram } from '../net/datagrams/datagram.ts';
 import { isOfProbe } from '../own-probes.ts';
 import { EventSampler } from '../rate-limit.ts';
 import { decide } from './answers/decide.ts';

@@ -12,7 +12,7 @@ import type { Instant, Timer } from '../clock.ts';
 import { Alarm } from '../deadline-queue.ts';
 import { errorText, RackError } from '../errors.ts';
 import type { Ipv4 } from '../net/address.ts';
-import type { DatagramNetwork, DatagramSocket, OutgoingDatagram, SocketCounters } from '../net/datagram.ts';
+import type { DatagramNetwork, DatagramSocket, OutgoingDatagram, SocketCounters } from '../net/datagrams/datagram.ts';
 import { EventSampler } from '../rate-limit.ts';
 import type { DhcpState } from './answers/inquiry.ts';
 import type { RangeState } from './bounds.ts';

@@ -6,7 +6,7 @@
 // Similar: Unbound's `jostle-timeout`, BIND's `fetches-per-zone` and the soft limit of `recursive-clients`.
 //
 // 1. At most WAITERS_MAX client questions wait, which also bounds the flights.
-// 2. When that is full, the client with the most waiting questions, in the network with the most, loses its oldest (net/fair-shares.ts).
+// 2. When that is full, the client with the most waiting questions, in the network with the most, loses its oldest (net/shares/fair-shares.ts).
 // 3. At most SUFFIX_FLIGHTS_MAX flights ask for names of one domain; beyond that the client with the most of them, in the network with the
 //    most, loses its oldest. So a flood of random names in one domain leaves room for all other domains, however many sources it forges, and
 //    a flood from a few addresses leaves room for the same domain's names that others ask for.
@@ -14,7 +14,7 @@
 import type { Instant } from '../clock.ts';
 import type { Waiting } from '../deadline-queue.ts';
 import type { Ipv4 } from '../net/address.ts';
-import { FairShares, type Place } from '../net/fair-shares.ts';
+import { FairShares, type Place } from '../net/shares/fair-shares.ts';
 import { type CacheQuestion, questionKey } from './cache.ts';
 import { labelEnd } from './name.ts';
 import type { Upstream } from './upstream.ts';

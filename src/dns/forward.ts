@@ -23,7 +23,7 @@ import type { Counters } from '../counters.ts';
 import { DeadlineQueue } from '../deadline-queue.ts';
 import type { Ipv4 } from '../net/address.ts';
 import type { BorrowedBytes } from '../net/borrowed-bytes.ts';
-import { FairShares } from '../net/fair-shares.ts';
+import { FairShares } from '../net/shares/fair-shares.ts';
 import { type CacheQuestion, questionKey } from './cache.ts';
 import type { DnsCounter, NameReport } from './events.ts';
 import { type Asker, type Exchange, type Flight, Flights, STREAMS_MAX, suffixOf } from './flights.ts';

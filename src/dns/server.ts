@@ -19,8 +19,8 @@ import type {
   OutgoingDatagram,
   ReceivedDatagram,
   SocketCounters,
-} from '../net/datagram.ts';
-import { FairShares, type Place } from '../net/fair-shares.ts';
+} from '../net/datagrams/datagram.ts';
+import { FairShares, type Place } from '../net/shares/fair-shares.ts';
 import { socketErrorFrom } from '../net/socket-error.ts';
 import { Turns } from '../turns.ts';
 import type { DnsConfig, DnsUpstream } from './config.ts';

@@ -7,7 +7,7 @@
 import type { Clock, Timer } from '../clock.ts';
 import { ANY, type Ipv4 } from '../net/address.ts';
 import type { BorrowedBytes } from '../net/borrowed-bytes.ts';
-import type { DatagramNetwork, DatagramSocket } from '../net/datagram.ts';
+import type { DatagramNetwork, DatagramSocket } from '../net/datagrams/datagram.ts';
 import type { DnsUpstream } from './config.ts';
 import { EXCHANGE_MS } from './forward.ts';
 

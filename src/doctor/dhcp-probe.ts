@@ -8,7 +8,7 @@ import protocol, { type Message } from 'dhcp/lib/protocol.js';
 import { sleep } from '../clock.ts';
 import { ANY, formatIpv4, formatMac, type Ipv4, type MacAddress } from '../net/address.ts';
 import { viewBytes } from '../net/borrowed-bytes.ts';
-import type { DatagramNetwork } from '../net/datagram.ts';
+import type { DatagramNetwork } from '../net/datagrams/datagram.ts';
 
 const DISCOVER = 1;
 const OFFER = 2;

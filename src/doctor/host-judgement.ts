@@ -6,7 +6,7 @@
 import type { RackConfig } from '../config/rack-config.ts';
 import { counted } from '../counted.ts';
 import { formatIpv4, isLoopback } from '../net/address.ts';
-import { MTU_REPORTS_SETTING } from '../net/path-mtu.ts';
+import { MTU_REPORTS_SETTING } from '../net/datagrams/path-mtu.ts';
 import { installCommand } from '../power/programs.ts';
 import type { Finding } from './finding.ts';
 import type { Actor, HostFacts, PortStranger, PowerlessDriver, RegionPortFacts, WantedPort } from './host-facts.ts';

@@ -6,14 +6,14 @@
 //                                        ├─ other senders need the place ──▶ refused
 //                                        └─ the sender is gone ───────────▶ gone
 //
-// 1. At most ARRIVING_MAX × SMALL_BODY_BYTES_MAX (16 MiB, and a chunk each) is held here. `net/body-places.ts` decides who gets a place;
-//    `net/connection-shares.ts` ends stalled connections.
+// 1. At most ARRIVING_MAX × SMALL_BODY_BYTES_MAX (16 MiB, and a chunk each) is held here. `net/shares/body-places.ts` decides who gets a place;
+//    `net/shares/connection-shares.ts` ends stalled connections.
 // 2. A chunk from node:http has its own memory, which nothing overwrites, so it is kept without a copy.
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Clock } from '../clock.ts';
 import type { Ipv4 } from '../net/address.ts';
-import { BodyPlaces, clientOf } from '../net/body-places.ts';
+import { BodyPlaces, clientOf } from '../net/shares/body-places.ts';
 import { isGone, onGone } from './send.ts';
 
 /** How much of a body is read before its request takes a place at the region, in bytes. */

@@ -5,7 +5,7 @@
 //    their case, and the rack's own are added.
 // 2. A body's length is bounded, announced or not. The passed-on body gets new framing, so rack and region cannot read two lengths.
 // 3. While the region is away the answer is 503 at once, with one line that says what is wrong.
-// 4. Places at the region are shared out by the caller's address and network (`net/body-places.ts`).
+// 4. Places at the region are shared out by the caller's address and network (`net/shares/body-places.ts`).
 
 import type { ClientRequest, IncomingMessage, OutgoingHttpHeaders, RequestOptions, ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream';
@@ -13,7 +13,7 @@ import { cleanText } from '../clean-text.ts';
 import type { Clock } from '../clock.ts';
 import { errorText } from '../errors.ts';
 import type { Ipv4 } from '../net/address.ts';
-import { BodyPlaces, clientOf } from '../net/body-places.ts';
+import { BodyPlaces, clientOf } from '../net/shares/body-places.ts';
 import { answerText } from './answer.ts';
 import type { RegionUnreached } from './events.ts';
 import { isGone, onGone, sendText } from './send.ts';

@@ -8,7 +8,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Clock } from '../clock.ts';
 import { formatIpv4, formatMac, type Ipv4, type MacAddress } from '../net/address.ts';
-import { BodyPlaces, clientOf, hasBody } from '../net/body-places.ts';
+import { BodyPlaces, clientOf, hasBody } from '../net/shares/body-places.ts';
 import { answerText } from './answer.ts';
 import { BodyArrivals } from './body-arrival.ts';
 import {

@@ -3,7 +3,7 @@
 //
 // 1. The rack keeps only reports that a machine may post without a key, and only from managed networks.
 // 2. A machine gets 202 once its report is on disk, and otherwise 503, after which it tries again.
-// 3. At most BODIES_MAX bodies are in memory at a time, shared out by `net/body-places.ts`. A request without a place is passed on as
+// 3. At most BODIES_MAX bodies are in memory at a time, shared out by `net/shares/body-places.ts`. A request without a place is passed on as
 //    usual.
 
 import type { IncomingMessage, ServerResponse } from 'node:http';

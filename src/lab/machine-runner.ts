@@ -6,7 +6,7 @@ import type { Clock, Timer } from '../clock.ts';
 import { errorText } from '../errors.ts';
 import { ANY, formatIpv4, type Ipv4 } from '../net/address.ts';
 import { copyBytes } from '../net/borrowed-bytes.ts';
-import type { DatagramNetwork, DatagramSocket } from '../net/datagram.ts';
+import type { DatagramNetwork, DatagramSocket } from '../net/datagrams/datagram.ts';
 import type { MachineAction, MachineInput, MachineOutcome, MachineStep } from './machine-actions.ts';
 import type { SimulatedMachine } from './simulated-machine.ts';
 

@@ -4,8 +4,14 @@
 // 1. All other sockets belong to one machine.
 // 2. The port is free while no machine requests an address, so that `rackboot doctor` can use it.
 
-import type { DatagramHandler, DatagramNetwork, DatagramSocket, HostNetwork, SocketRequest } from '../net/datagram.ts';
-import { openNetwork } from '../net/open-network.ts';
+import type {
+  DatagramHandler,
+  DatagramNetwork,
+  DatagramSocket,
+  HostNetwork,
+  SocketRequest,
+} from '../net/datagrams/datagram.ts';
+import { openNetwork } from '../net/datagrams/open-network.ts';
 
 export class SharedCable {
   readonly #network: HostNetwork;

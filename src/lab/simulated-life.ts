@@ -1,8 +1,8 @@
 // A simulated machine of a lab that can be switched on and off: while it has power, it boots from its network and does its region's jobs.
 
 import { systemClock } from '../clock.ts';
-import type { DatagramNetwork } from '../net/datagram.ts';
-import { openNetwork } from '../net/open-network.ts';
+import type { DatagramNetwork } from '../net/datagrams/datagram.ts';
+import { openNetwork } from '../net/datagrams/open-network.ts';
 import type { MachineOutcome, MachineStep } from './machine-actions.ts';
 import { MachineRunner } from './machine-runner.ts';
 import type { LabPlace } from './safe-lab.ts';

@@ -11,7 +11,7 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Clock, Timer } from '../clock.ts';
 import { errorText, osErrorCode } from '../errors.ts';
 import { formatIpv4, type Ipv4 } from '../net/address.ts';
-import { ConnectionShares } from '../net/connection-shares.ts';
+import { ConnectionShares } from '../net/shares/connection-shares.ts';
 import { type Rate, RateLimit, RateLimits } from '../rate-limit.ts';
 import { EXPOSITION_TYPE } from './exposition.ts';
 

@@ -22,7 +22,7 @@ import { ControlServer } from '../http/control/server.ts';
 import type { DesiredState } from '../machines/machine.ts';
 import { withValue } from '../machines/settings.ts';
 import { isLoopback, parseIpv4 } from '../net/address.ts';
-import type { NotifyTerms } from '../net/notify-socket.ts';
+import type { NotifyTerms } from '../net/linux/notify-socket.ts';
 import { EventStream } from '../observe/event-stream.ts';
 import { OBSERVE_EVENTS } from '../observe/events.ts';
 import { type Log, logEvents, openLog } from '../observe/log.ts';

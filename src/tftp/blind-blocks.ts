@@ -6,7 +6,7 @@
 
 import type { Instant } from '../clock.ts';
 import type { Ipv4 } from '../net/address.ts';
-import { AddressRates } from '../net/address-rates.ts';
+import { AddressRates } from '../net/shares/address-rates.ts';
 import type { Rate } from '../rate-limit.ts';
 import type { Terms } from './terms.ts';
 

@@ -10,7 +10,7 @@
 import { BoundedMap } from '../bounded-map.ts';
 import { type Instant, later } from '../clock.ts';
 import type { Ipv4 } from '../net/address.ts';
-import type { DatagramSocket, SocketCounters } from '../net/datagram.ts';
+import type { DatagramSocket, SocketCounters } from '../net/datagrams/datagram.ts';
 
 /** How long the port of an ended transfer is not reused for the same client port, in milliseconds. */
 const LATE_MS_MAX = 10_000;

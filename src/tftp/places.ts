@@ -1,5 +1,5 @@
 // The places for transfers: how many there are, and which transfer gives way to a newcomer.
-// Sources: net/fair-shares.ts; RFC 4987 §3.4 (how TCP treats peers that never answer).
+// Sources: net/shares/fair-shares.ts; RFC 4987 §3.4 (how TCP treats peers that never answer).
 //
 //   request ── admit ──▶ unanswered ── the client's first ACK: confirm ──▶ answered ── release ──▶ (gone)
 //                            └────────────── release: timed out, or gave way ────────────────────────┘
@@ -14,7 +14,7 @@
 
 import type { Instant } from '../clock.ts';
 import type { Ipv4 } from '../net/address.ts';
-import { type Admission, FairShares, type Place } from '../net/fair-shares.ts';
+import { type Admission, FairShares, type Place } from '../net/shares/fair-shares.ts';
 
 /**
  * Transfers whose client has not answered yet. Any client that is served can fill it, also with forged addresses. Others notice nothing while

@@ -7,7 +7,7 @@ import { cleanText } from '../clean-text.ts';
 import { type Instant, later } from '../clock.ts';
 import type { Waiting } from '../deadline-queue.ts';
 import type { Ipv4, MacAddress } from '../net/address.ts';
-import type { DatagramSocket } from '../net/datagram.ts';
+import type { DatagramSocket } from '../net/datagrams/datagram.ts';
 import type { Content } from './content.ts';
 import { FILE_CHARACTERS_MAX, type TftpEvent, type TftpEventKind } from './events.ts';
 import type { Listener } from './listener.ts';

@@ -20,7 +20,7 @@ import { Alarm, DeadlineQueue } from '../deadline-queue.ts';
 import { errorText, unreachable } from '../errors.ts';
 import type { Publish } from '../event.ts';
 import type { FileTree } from '../files/opened-file.ts';
-import type { DatagramSocket } from '../net/datagram.ts';
+import type { DatagramSocket } from '../net/datagrams/datagram.ts';
 import { EventSampler } from '../rate-limit.ts';
 import { BlindBlocks } from './blind-blocks.ts';
 import { type Content, openContent } from './content.ts';

@@ -1,5 +1,5 @@
 // Sends the sessions' windows in turn.
-// Sources: docs/architecture.md ("The path of a datagram"); net/datagram.ts.
+// Sources: docs/architecture.md ("The path of a datagram"); net/datagrams/datagram.ts.
 //
 // 1. Each session has one place in the queue and sends one window when its turn comes, so a session waits for at most one window of each other
 //    session.

@@ -8,7 +8,7 @@ import { planBoot } from '../../src/boot/plan.ts';
 import { instant, later } from '../../src/clock.ts';
 import type { RackEvent } from '../../src/event.ts';
 import { type MacAddress, mac } from '../../src/net/address.ts';
-import type { Owner } from '../../src/net/kept-apart.ts';
+import type { Owner } from '../../src/net/shares/kept-apart.ts';
 import { hw, RACK } from '../support/lab-facts.ts';
 import { bootConfig } from './rack.ts';
 

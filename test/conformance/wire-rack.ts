@@ -13,7 +13,7 @@ import { MESSAGE_TYPE } from '../../src/dhcp/wire/options.ts';
 import { MachineDirectory } from '../../src/machines/directory.ts';
 import type { RackMachine } from '../../src/machines/machine.ts';
 import { ANY, type Ipv4, ipv4, type MacAddress, macToBytes } from '../../src/net/address.ts';
-import type { Destination } from '../../src/net/datagram.ts';
+import type { Destination } from '../../src/net/datagrams/datagram.ts';
 import { config, MAC_A, planByKind, sourceOf, TestJournal, TestNetwork } from '../dhcp/lab.ts';
 import { RACK } from '../support/lab-facts.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';

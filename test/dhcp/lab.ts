@@ -29,7 +29,7 @@ import type {
   Destination,
   OutgoingDatagram,
   SocketRequest,
-} from '../../src/net/datagram.ts';
+} from '../../src/net/datagrams/datagram.ts';
 import { hw, ip, RACK, rackMachine } from '../support/lab-facts.ts';
 
 export const MAC_A = hw('52:54:00:00:00:0a');

@@ -9,7 +9,7 @@ import { DnsServer } from '../../src/dns/server.ts';
 import { UPSTREAM_SOCKETS } from '../../src/dns/upstream-sockets.ts';
 import { RackError } from '../../src/errors.ts';
 import { ANY, ipv4 } from '../../src/net/address.ts';
-import type { DatagramNetwork, SocketRequest } from '../../src/net/datagram.ts';
+import type { DatagramNetwork, SocketRequest } from '../../src/net/datagrams/datagram.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 import { SITE } from './fixture.ts';
 

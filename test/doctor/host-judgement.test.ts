@@ -6,7 +6,7 @@ import { parseConfig } from '../../src/config/load.ts';
 import type { HostFacts } from '../../src/doctor/host-facts.ts';
 import { judgeHost } from '../../src/doctor/host-judgement.ts';
 import { ANY, ipv4 } from '../../src/net/address.ts';
-import { MTU_REPORTS_NOTE } from '../../src/net/path-mtu.ts';
+import { MTU_REPORTS_NOTE } from '../../src/net/datagrams/path-mtu.ts';
 import { spoken } from '../../src/region/words/note.ts';
 
 const parsed = parseConfig(readFileSync(join(import.meta.dirname, '..', '..', 'config', 'rackboot.yaml'), 'utf8'));

@@ -13,8 +13,8 @@ import { decodeMessage, encodeUpstreamQuery, RCODE } from '../../src/dns/message
 import { Names } from '../../src/dns/names.ts';
 import { CLIENT_CONNECTIONS_MAX, CONNECTIONS_MAX, DnsServer } from '../../src/dns/server.ts';
 import { FrameReader, frame, IDLE_MS } from '../../src/dns/stream.ts';
-import type { HostNetwork } from '../../src/net/datagram.ts';
-import { openNetwork } from '../../src/net/open-network.ts';
+import type { HostNetwork } from '../../src/net/datagrams/datagram.ts';
+import { openNetwork } from '../../src/net/datagrams/open-network.ts';
 import { configureAnywhere, net, queryBytes, record, replyTo, SITE } from '../dns/fixture.ts';
 import { eventuallyWithin } from '../support/eventually.ts';
 import { ip } from '../support/lab-facts.ts';

@@ -12,8 +12,8 @@ import { Names } from '../../src/dns/names.ts';
 import { TYPE } from '../../src/dns/record.ts';
 import { formatRdata } from '../../src/dns/record-text.ts';
 import { DnsServer } from '../../src/dns/server.ts';
-import type { HostNetwork } from '../../src/net/datagram.ts';
-import { openNetwork } from '../../src/net/open-network.ts';
+import type { HostNetwork } from '../../src/net/datagrams/datagram.ts';
+import { openNetwork } from '../../src/net/datagrams/open-network.ts';
 import { configureAnywhere, net, queryBytes, SITE } from '../dns/fixture.ts';
 import { ip } from '../support/lab-facts.ts';
 

@@ -18,8 +18,8 @@ import {
 } from '../../src/dhcp/wire/options.ts';
 import { ANY, formatIpv4, macToBytes, parseIpv4, parseMac } from '../../src/net/address.ts';
 import { copyBytes } from '../../src/net/borrowed-bytes.ts';
-import type { Destination } from '../../src/net/datagram.ts';
-import { openNetwork } from '../../src/net/open-network.ts';
+import type { Destination } from '../../src/net/datagrams/datagram.ts';
+import { openNetwork } from '../../src/net/datagrams/open-network.ts';
 
 /** How long it listens. */
 const LISTEN_MS = 4000;

@@ -3,9 +3,9 @@
 
 import { networkInterfaces } from 'node:os';
 import { mac, parseMac } from '../../src/net/address.ts';
-import { loadLibc } from '../../src/net/libc.ts';
-import { ETHERTYPE_IPV6, PacketSocket } from '../../src/net/packet-socket.ts';
-import { ALL_NODES_MAC, encodeEmptyAdvertisement, linkLocalOf } from '../../src/net/router-discovery.ts';
+import { loadLibc } from '../../src/net/linux/libc.ts';
+import { ETHERTYPE_IPV6, PacketSocket } from '../../src/net/linux/packet-socket.ts';
+import { ALL_NODES_MAC, encodeEmptyAdvertisement, linkLocalOf } from '../../src/net/watch/router-discovery.ts';
 
 const [, , name = '', what = ''] = process.argv;
 const own = parseMac(networkInterfaces()[name]?.[0]?.mac ?? '') ?? mac(0x525400000001);

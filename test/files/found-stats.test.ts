@@ -79,8 +79,8 @@ test('a link to itself in the place of a file of the state is reported', () => {
 /** As `nobody`, opens the file of its argument. */
 const OPENING = `
 const [root, path] = process.argv.slice(1);
-const { LeaseDatabase } = await import(root + '/src/store/lease-database.ts');
-const { openRegionStore } = await import(root + '/src/store/region-sqlite.ts');
+const { LeaseDatabase } = await import(root + '/src/store/leases/lease-database.ts');
+const { openRegionStore } = await import(root + '/src/store/sqlite/region-sqlite.ts');
 const { desiredStateTime } = await import(root + '/src/uplink/desired-state-cache.ts');
 desiredStateTime(path);
 for (const open of [() => new LeaseDatabase(path + '/leases.db', () => undefined), () => openRegionStore({ stateDir: path })])

@@ -20,17 +20,17 @@ const TEST = join(import.meta.dirname, '..');
 /** Rows without a test of their own. A new row is none of them: this list only becomes shorter. */
 const UNTESTED: readonly string[] = [
   'files/file-tree.ts PATHS_KNOWN_MAX',
-  'net/udp-linux-socket.ts UNSEGMENTED_PEERS_MAX',
-  'net/udp-linux.ts RECEIVE_BUFFER_BYTES',
-  'net/wire-ear.ts SIGHTINGS_MAX',
+  'net/datagrams/udp-linux-socket.ts UNSEGMENTED_PEERS_MAX',
+  'net/datagrams/udp-linux.ts RECEIVE_BUFFER_BYTES',
+  'net/watch/wire-ear.ts SIGHTINGS_MAX',
   'observe/instrument-server.ts ADDRESSES_MAX',
   'region/identity/enlistment-effects.ts CONFLICTS_MAX',
   'store/leases/lease-worker.ts FOLD_BACKLOG_MAX',
 ];
 /** Rows whose test observes the bound from outside, without filling it. This list may only become shorter. */
 const BY_EFFECT: readonly string[] = [
-  'net/udp-dgram-socket.ts SEND_QUEUE_MAX',
-  'net/ear-socket.ts FRAMES_MAX',
+  'net/datagrams/udp-dgram-socket.ts SEND_QUEUE_MAX',
+  'net/linux/ear-socket.ts FRAMES_MAX',
   'observe/log-writer.ts WAITING_BYTES_MAX',
 ];
 

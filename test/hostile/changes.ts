@@ -25,14 +25,17 @@ export const BOOTS_ANYWHERE = [
 ];
 
 /** The first comers keep their places. */
-export const NO_SHARES = of('net/fair-shares.ts', [
+export const NO_SHARES = of('net/shares/fair-shares.ts', [
   "return this.#ofLargest(address, network) ?? this.#idleFor(address, own) ?? 'all';",
   "return 'all';",
 ]);
 /** Connections that ask nothing keep their places, too. */
 export const SILENT_STAY = [
   ...NO_SHARES,
-  ...of('net/connection-shares.ts', ["if (admission.kind === 'refused' && this.#endSilent()) {", 'if (false) {']),
+  ...of('net/shares/connection-shares.ts', [
+    "if (admission.kind === 'refused' && this.#endSilent()) {",
+    'if (false) {',
+  ]),
 ];
 /** And so do those that do not come to the end of shaking hands. */
 export const ENDLESS_HANDSHAKES = [
@@ -40,38 +43,38 @@ export const ENDLESS_HANDSHAKES = [
   ...of('region/http/server.ts', ['handshakeTimeout: HEADERS_MS_MAX', 'handshakeTimeout: 600_000']),
 ];
 /** A newcomer takes no place, not even its own. */
-const NO_OWN_SHARE = of('net/fair-shares.ts', ["return idle ?? 'address';", "return 'address';"]);
+const NO_OWN_SHARE = of('net/shares/fair-shares.ts', ["return idle ?? 'address';", "return 'address';"]);
 /** Every event of a host is a line of the log. */
 export const EVERY_EVENT = of('daemon/observing/host-events.ts', [
   'if (kind === undefined) return event;',
   'if (kind !== 0.5) return event;',
 ]);
 /** Datagrams to hosts that are not there fill the send buffer. */
-export const NO_SEND_ROOM = of('net/send-room.ts', [
+export const NO_SEND_ROOM = of('net/datagrams/send-room.ts', [
   'admits(address: Ipv4): boolean {\n',
   'admits(address: Ipv4): boolean {\n    return true;\n',
 ]);
 /** And no host is looked up in the ARP table. */
 export const ABSENT_ARE_SENT_TO = [
   ...NO_SEND_ROOM,
-  ...of('net/absent-hosts.ts', [
+  ...of('net/datagrams/absent-hosts.ts', [
     'admits(address: Ipv4): boolean {\n',
     'admits(address: Ipv4): boolean {\n    return true;\n',
   ]),
 ];
 /** Datagrams leave in pieces where a host claims that the path is small. */
-export const CLAIMED_PATHS_BELIEVED = of('net/udp-linux.ts', [
+export const CLAIMED_PATHS_BELIEVED = of('net/datagrams/udp-linux.ts', [
   'IP_MTU_DISCOVER, IP_PMTUDISC_OMIT)',
   'IP_MTU_DISCOVER, 1)',
 ]);
 /** Requests are parsed as fast as they come, however many wait to be answered. */
-export const NO_PIPELINING_BOUND = of('net/connection-shares.ts', [
+export const NO_PIPELINING_BOUND = of('net/shares/connection-shares.ts', [
   '() => mayTake(connection),',
   '() => connection.place !== undefined,',
 ]);
 
 /** Requests begin as they arrive, however many arrive in one turn of the event loop. */
-export const NO_REQUEST_TURNS = of('net/request-turns.ts', [
+export const NO_REQUEST_TURNS = of('net/shares/request-turns.ts', [
   'this.#queue.offer(client, { response, handle: () => handle(request, response) });',
   'handle(request, response);',
 ]);
@@ -161,7 +164,7 @@ export const DNS_FOR_STRANGERS = of('dns/answer.ts', [
 ]);
 
 /** A body that comes too slowly keeps its place. */
-export const SLOW_BODIES_STAY = of('net/body-places.ts', [
+export const SLOW_BODIES_STAY = of('net/shares/body-places.ts', [
   'if (isLate !== place.idle) this.#places.touch(place, isLate);',
   '',
 ]);
@@ -241,7 +244,7 @@ export const REPORTS_FROM_ANYWHERE = of('region/api/caller.ts', [
 
 /** Answers to probes come by the socket that a flood of ARP fills, at the rate of sightings. */
 export const ANSWERS_AMONG_ALL_ARP = of(
-  'net/wire-ear.ts',
+  'net/watch/wire-ear.ts',
   ['this.#drainArp(this.#answers, (frame) => this.#onAnswer(frame), now);\n', ''],
   [
     'if (this.#filter.allows(interfaceIndex, sender, senderMac, true, now)) {\n',
@@ -249,7 +252,7 @@ export const ANSWERS_AMONG_ALL_ARP = of(
   ],
 );
 /** The kernel keeps router messages as they come, of whomever they are. */
-export const NO_SIEVE = of('net/router-ear.ts', [
+export const NO_SIEVE = of('net/watch/router-ear.ts', [
   "if (drained === 'flooded') this.#sieve ??= { until: later(now, SIEVE_MS), frames: 0, renewAt: now };",
   '',
 ]);

@@ -32,7 +32,7 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
   'boot/seen-addresses.ts': { '#byMac': 'SEEN_ADDRESSES_MAX' },
   'bounded-map.ts': { '#byKey': 'owner' },
   'daemon/answers/feed.ts': { '#waiting': 'FEED_WAITING_MAX' },
-  'daemon/daemon.ts': { '#opened': 'named', '#host': 'net/interface-table.ts INTERFACES_MAX', '#notes': 'named' },
+  'daemon/daemon.ts': { '#opened': 'named', '#host': 'net/watch/interface-table.ts INTERFACES_MAX', '#notes': 'named' },
   'daemon/foresight/foresight.ts': { '#lines': 'call' },
   'daemon/observing/host-events.ts': { '#nameless': 'named' },
   'daemon/rack/elsewhere.ts': { '#networks': 'configured' },
@@ -100,7 +100,7 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
     '#sampler': 'configured',
     '#sockets': 'configured',
     '#problems': 'as #sockets',
-    '#interfaces': 'net/interface-table.ts INTERFACES_MAX',
+    '#interfaces': 'net/watch/interface-table.ts INTERFACES_MAX',
   },
   'dhcp/wire/option-list.ts': { 'OptionList.codes': 'call', 'OptionList.values': 'call' },
   'dns/claims.ts': {
@@ -144,7 +144,7 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
   'dns/upstream-sockets.ts': { '#sockets': 'UPSTREAM_SOCKETS', '#retired': 'UPSTREAM_SOCKETS' },
   'dns/upstream.ts': { '#servers': 'configured', '#zones': 'configured, each configured' },
   'dns/zones.ts': { '#zones': 'configured', '#soas': 'as #zones' },
-  'net/fair-shares.ts': {
+  'net/shares/fair-shares.ts': {
     'Holding.busy': 'owner',
     'Holding.idle': 'owner',
     'Network.counts': 'owner',
@@ -171,7 +171,7 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
   'http/proxy.ts': { '#onAnswer.words': 'SAID_BYTES_MAX' },
   'http/region-stand-in.ts': { 'readRest.chunks': 'KEPT_BYTES_MAX' },
   'http/server.ts': { '#listeners': 'configured', '#closing': 'CONNECTIONS_MAX' },
-  'net/kept-apart.ts': {
+  'net/shares/kept-apart.ts': {
     'Side.counts': 'owner',
     'Side.shares': 'owner, each owner',
     '#entries': 'owner',
@@ -183,46 +183,49 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
     '#byAddress': 'machines/desired-state.ts MACHINES_MAX',
     '#byHostname': 'machines/desired-state.ts MACHINES_MAX',
   },
-  'net/arp-probes.ts': { '#running': 'PROBES_MAX', '#deadlines': 'as #running' },
-  'net/body-places.ts': { '#holders': 'owner', '#waiting': 'BODIES_WAITING_MAX' },
-  'net/connection-shares.ts': {
+  'net/watch/arp-probes.ts': { '#running': 'PROBES_MAX', '#deadlines': 'as #running' },
+  'net/shares/body-places.ts': { '#holders': 'owner', '#waiting': 'BODIES_WAITING_MAX' },
+  'net/shares/connection-shares.ts': {
     '#served': 'owner',
     '#waiting': 'owner',
     '#resting': 'as #served',
   },
-  'net/interface-table.ts': {
+  'net/watch/interface-table.ts': {
     'Entry.addresses': 'ADDRESSES_MAX',
     '#entries': 'INTERFACES_MAX',
     '#fresh': 'INTERFACES_MAX',
   },
-  'net/interfaces.ts': {
+  'net/watch/interfaces.ts': {
     '#listeners': 'named',
     '#notes': 'named',
-    '#current': 'net/interface-table.ts INTERFACES_MAX',
+    '#current': 'net/watch/interface-table.ts INTERFACES_MAX',
   },
-  'net/net-worker.ts': { '#reported': 'net/interface-table.ts INTERFACES_MAX' },
-  'net/packet-filter.ts': { 'takeAnyOf.instructions': 'call' },
-  'net/partings.ts': { '#parting': 'PARTING_MAX' },
-  'net/packet-socket.ts': { '#filter': 'net/router-filter.ts SIEVED_MAX', '#onlyFrom': 'FILTERED_INTERFACES_MAX' },
-  'net/pipelining.ts': { watches: 'weak' },
-  'net/router-answers.ts': { '#routerAt': 'configured', '#wanted': 'configured' },
-  'net/router-ear.ts': { '#routersReportedAt': 'configured', '#interfaces': 'configured' },
-  'net/send-room.ts': { '#asked': 'ASKED_MAX' },
+  'net/watch/net-worker.ts': { '#reported': 'net/watch/interface-table.ts INTERFACES_MAX' },
+  'net/linux/packet-filter.ts': { 'takeAnyOf.instructions': 'call' },
+  'net/shares/partings.ts': { '#parting': 'PARTING_MAX' },
+  'net/linux/packet-socket.ts': {
+    '#filter': 'net/linux/router-filter.ts SIEVED_MAX',
+    '#onlyFrom': 'FILTERED_INTERFACES_MAX',
+  },
+  'net/shares/pipelining.ts': { watches: 'weak' },
+  'net/watch/router-answers.ts': { '#routerAt': 'configured', '#wanted': 'configured' },
+  'net/watch/router-ear.ts': { '#routersReportedAt': 'configured', '#interfaces': 'configured' },
+  'net/datagrams/send-room.ts': { '#asked': 'ASKED_MAX' },
   'net/host-note.ts': { '#notes': 'named' },
-  'net/udp-dgram.ts': { '#sockets': 'owner' },
-  'net/udp-linux-socket.ts': { '#pending': 'call', '#refused': 'call' },
-  'net/udp-linux.ts': { '#sockets': 'owner' },
-  'net/absent-hosts.ts': { '#waits': 'ABSENT_HOSTS_MAX' },
-  'net/wire-ear.ts': {
+  'net/datagrams/udp-dgram.ts': { '#sockets': 'owner' },
+  'net/datagrams/udp-linux-socket.ts': { '#pending': 'call', '#refused': 'call' },
+  'net/datagrams/udp-linux.ts': { '#sockets': 'owner' },
+  'net/datagrams/absent-hosts.ts': { '#waits': 'ABSENT_HOSTS_MAX' },
+  'net/watch/wire-ear.ts': {
     '#ownMacs': 'as #host',
     '#names': 'configured',
-    '#host': 'net/interface-table.ts INTERFACES_MAX',
+    '#host': 'net/watch/interface-table.ts INTERFACES_MAX',
     '#interfaces': 'configured',
     '#sightings': 'SIGHTINGS_MAX',
   },
-  'net/wire.ts': {
+  'net/watch/wire.ts': {
     '#waiting': 'PROBES_WAITING_MAX',
-    '#up': 'net/interface-table.ts INTERFACES_MAX',
+    '#up': 'net/watch/interface-table.ts INTERFACES_MAX',
     '#names': 'configured',
   },
   'observe/event-stream.ts': {
@@ -349,7 +352,7 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
     '#forgeable': 'named',
   },
   'tftp/window-sender.ts': { '#queue': 'as tftp/listener.ts Listener.sessions' },
-  'net/turn-queue.ts': { '#lines': 'owner', 'Line.places': 'owner' },
+  'net/shares/turn-queue.ts': { '#lines': 'owner', 'Line.places': 'owner' },
   'turns.ts': { '#fresh': 'owner', '#backlog': 'owner' },
   'uplink/event-stream-reader.ts': { '#data': 'LINE_CHARACTERS_MAX' },
   'uplink/http-transport.ts': {
@@ -368,22 +371,22 @@ const GIVEN = 'a parameter of the class or function that hands it on';
 
 /** Bounds that are given by another name than that of a constant, by file and expression: where they come from. */
 export const PASSED_ON: Readonly<Record<string, string>> = {
-  'net/address-rates.ts addressesMax': GIVEN,
-  'net/address-rates.ts countMax': GIVEN,
-  'net/address-rates.ts networksMax': GIVEN,
-  'net/address-rates.ts ofAddress': GIVEN,
-  'net/address-rates.ts ofNetwork': GIVEN,
-  'net/address-rates.ts rate': GIVEN,
-  'net/address-rates.ts this.#rate': GIVEN,
+  'net/shares/address-rates.ts addressesMax': GIVEN,
+  'net/shares/address-rates.ts countMax': GIVEN,
+  'net/shares/address-rates.ts networksMax': GIVEN,
+  'net/shares/address-rates.ts ofAddress': GIVEN,
+  'net/shares/address-rates.ts ofNetwork': GIVEN,
+  'net/shares/address-rates.ts rate': GIVEN,
+  'net/shares/address-rates.ts this.#rate': GIVEN,
   'dhcp/limits/new-clients.ts rate': '`new_clients_per_second`, or NEW_CLIENTS_PER_SECOND',
   'fair-sampler.ts ofKey': GIVEN,
   'dhcp/limits/report-samplers.ts ofStrangers': GIVEN,
   'fair-sampler.ts together': GIVEN,
   'files/file-tree.ts cacheBytesMax': 'SLICE_CACHE_BYTES_MAX: a test alone gives another',
-  'net/body-places.ts max': GIVEN,
-  'net/connection-shares.ts options.max': GIVEN,
-  'net/connection-shares.ts options.waitingMax': GIVEN,
-  'net/request-turns.ts BEGINNINGS':
+  'net/shares/body-places.ts max': GIVEN,
+  'net/shares/connection-shares.ts options.max': GIVEN,
+  'net/shares/connection-shares.ts options.waitingMax': GIVEN,
+  'net/shares/request-turns.ts BEGINNINGS':
     'TURN_REQUESTS_MAX; one of an address, then the next address follows, without a rest',
   'rate-limit.ts keysMax': GIVEN,
   'rate-limit.ts rate': GIVEN,
@@ -392,6 +395,6 @@ export const PASSED_ON: Readonly<Record<string, string>> = {
   'region/shares/request-rates.ts all': GIVEN,
   'region/shares/request-rates.ts network': GIVEN,
   'region/shares/request-rates.ts this.#each': GIVEN,
-  'net/turn-queue.ts deps.addressMax': GIVEN,
-  'net/turn-queue.ts deps.max': GIVEN,
+  'net/shares/turn-queue.ts deps.addressMax': GIVEN,
+  'net/shares/turn-queue.ts deps.max': GIVEN,
 };

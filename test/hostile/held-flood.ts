@@ -7,10 +7,10 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { sleep, systemClock } from '../../src/clock.ts';
 import { type MacAddress, macToBytes, parseMac } from '../../src/net/address.ts';
-import { type Libc, loadLibc } from '../../src/net/libc.ts';
-import { PacketSocket } from '../../src/net/packet-socket.ts';
+import { type Libc, loadLibc } from '../../src/net/linux/libc.ts';
+import { PacketSocket } from '../../src/net/linux/packet-socket.ts';
+import { AF_PACKET } from '../../src/net/linux/wire-structs.ts';
 import { FRAME_HEADER_BYTES, writeFrame } from '../../src/net/raw-frame.ts';
-import { AF_PACKET } from '../../src/net/wire-structs.ts';
 import { ip } from '../support/lab-facts.ts';
 
 const ETHERTYPE_IPV4 = 0x0800;

@@ -4,10 +4,10 @@
 import { execFileSync } from 'node:child_process';
 import { networkInterfaces } from 'node:os';
 import { sleep } from '../../src/clock.ts';
-import { loadLibc } from '../../src/net/libc.ts';
-import { DROP, type FilterInstruction, JUMP_IF_EQUAL, LOAD_BYTE, TAKE } from '../../src/net/packet-filter.ts';
-import { ETHERTYPE_IPV6, PacketSocket } from '../../src/net/packet-socket.ts';
-import { ALL_NODES_MAC, decodeRouterDiscovery } from '../../src/net/router-discovery.ts';
+import { loadLibc } from '../../src/net/linux/libc.ts';
+import { DROP, type FilterInstruction, JUMP_IF_EQUAL, LOAD_BYTE, TAKE } from '../../src/net/linux/packet-filter.ts';
+import { ETHERTYPE_IPV6, PacketSocket } from '../../src/net/linux/packet-socket.ts';
+import { ALL_NODES_MAC, decodeRouterDiscovery } from '../../src/net/watch/router-discovery.ts';
 
 const FLOOD_PROGRAM = new URL('./wire-flood.ts', import.meta.url).pathname;
 /** Longer than the rack asks between two of one sender. */

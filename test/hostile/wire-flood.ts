@@ -6,11 +6,11 @@
 import { networkInterfaces } from 'node:os';
 import { systemClock } from '../../src/clock.ts';
 import { ANY, BROADCAST_MAC, mac, macToBytes, parseMac } from '../../src/net/address.ts';
-import { encodeArpProbe } from '../../src/net/arp.ts';
-import { loadLibc } from '../../src/net/libc.ts';
-import { ETHERTYPE_ARP, ETHERTYPE_IPV6, PacketSocket } from '../../src/net/packet-socket.ts';
+import { loadLibc } from '../../src/net/linux/libc.ts';
+import { ETHERTYPE_ARP, ETHERTYPE_IPV6, PacketSocket } from '../../src/net/linux/packet-socket.ts';
 import { internetChecksum, sumWords } from '../../src/net/raw-frame.ts';
-import { ALL_ROUTERS_MAC, linkLocalOf } from '../../src/net/router-discovery.ts';
+import { encodeArpProbe } from '../../src/net/watch/arp.ts';
+import { ALL_ROUTERS_MAC, linkLocalOf } from '../../src/net/watch/router-discovery.ts';
 
 const BATCH = 64;
 const [, , name = '', what = '', seconds = '0'] = process.argv;

@@ -5,7 +5,7 @@ import { createConnection, createServer } from 'node:net';
 import { after, before, beforeEach, test } from 'node:test';
 import { sleep } from '../../src/clock.ts';
 import { ipv4 } from '../../src/net/address.ts';
-import { PIPELINED_MAX } from '../../src/net/pipelining.ts';
+import { PIPELINED_MAX } from '../../src/net/shares/pipelining.ts';
 import { printedRandom } from '../support/printed-random.ts';
 import { LOOPBACK, MACHINE, openRig, type Rig, speak } from './rig.ts';
 

@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { createServer as createHttpServer } from 'node:http';
 import { after, before, test } from 'node:test';
 import { PROXIED_MAX } from '../../src/http/proxy.ts';
-import { BODY_LAG_MS_MAX } from '../../src/net/body-places.ts';
+import { BODY_LAG_MS_MAX } from '../../src/net/shares/body-places.ts';
 import { addresses, ask, Crowd, settled } from '../support/crowd.ts';
 import { openRig, type Rig } from './rig.ts';
 

@@ -7,7 +7,7 @@ import { systemClock } from '../../src/clock.ts';
 import type { NotKept } from '../../src/http/events.ts';
 import { BODIES_MAX, KEPT_BYTES_MAX, type KeptReport } from '../../src/http/region-stand-in.ts';
 import { ipv4 } from '../../src/net/address.ts';
-import { BODY_LAG_MS_MAX } from '../../src/net/body-places.ts';
+import { BODY_LAG_MS_MAX } from '../../src/net/shares/body-places.ts';
 import { Crowd } from '../support/crowd.ts';
 import { eventuallyWithin } from '../support/eventually.ts';
 import { MACHINE, openRig, type Rig, TOKEN } from './rig.ts';

@@ -11,8 +11,8 @@ import {
   reclaim,
   viewBytes,
 } from '../../src/net/borrowed-bytes.ts';
-import type { DatagramSocket, Peer, ReceivedDatagram } from '../../src/net/datagram.ts';
-import { openNetwork } from '../../src/net/open-network.ts';
+import type { DatagramSocket, Peer, ReceivedDatagram } from '../../src/net/datagrams/datagram.ts';
+import { openNetwork } from '../../src/net/datagrams/open-network.ts';
 import { ip } from '../support/lab-facts.ts';
 import { overwriting, withoutOverwriting } from '../support/overwriting.ts';
 

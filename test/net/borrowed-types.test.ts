@@ -165,7 +165,7 @@ let keepers: readonly string[];
 before(() => {
   const given =
     "import { type BorrowedBytes, borrowedPart, borrowedView, copyBytes } from '../../../src/net/borrowed-bytes.ts'; " +
-    "import type { ByteReader } from '../../../src/net/byte-reader.ts'; import type { ReceivedDatagram } from '../../../src/net/datagram.ts';\n";
+    "import type { ByteReader } from '../../../src/net/byte-reader.ts'; import type { ReceivedDatagram } from '../../../src/net/datagrams/datagram.ts';\n";
   const lists = Object.entries({ LAUNDERED, KEPT, READ, HONEST, DECODERS, OURS, PARTS, WHOLE });
   sample = writeTypedSample(
     Object.fromEntries(lists.map(([name, lines]) => [`${name}.ts`, `${given}${lines.join('\n')}\n`])),

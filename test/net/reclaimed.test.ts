@@ -3,21 +3,21 @@
 
 import assert from 'node:assert/strict';
 import { globSync, readFileSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { it } from 'node:test';
 import { macFromBytes, macToBytes, parseMac } from '../../src/net/address.ts';
-import { encodeArpProbe } from '../../src/net/arp.ts';
 import { copyBytes, RECLAIMED_BYTE } from '../../src/net/borrowed-bytes.ts';
-import { broadcastFrame, openFrameTap } from '../../src/net/frame-tap.ts';
-import { type Libc, loadLibc } from '../../src/net/libc.ts';
-import type { FromNetWorker } from '../../src/net/net-message.ts';
+import { broadcastFrame, openFrameTap } from '../../src/net/datagrams/frame-tap.ts';
+import { type Libc, loadLibc } from '../../src/net/linux/libc.ts';
+import { NetlinkDump } from '../../src/net/linux/netlink-dump.ts';
+import { TAKE } from '../../src/net/linux/packet-filter.ts';
+import { ETHERTYPE_ARP, PacketSocket } from '../../src/net/linux/packet-socket.ts';
+import { listSockets } from '../../src/net/linux/socket-list.ts';
 import { type NetlinkMessage, RTM_GETLINK } from '../../src/net/netlink.ts';
-import { NetlinkDump } from '../../src/net/netlink-dump.ts';
-import { TAKE } from '../../src/net/packet-filter.ts';
-import { ETHERTYPE_ARP, PacketSocket } from '../../src/net/packet-socket.ts';
-import { linkLocalOf } from '../../src/net/router-discovery.ts';
-import { listSockets } from '../../src/net/socket-list.ts';
-import { WireEar } from '../../src/net/wire-ear.ts';
+import { encodeArpProbe } from '../../src/net/watch/arp.ts';
+import type { FromNetWorker } from '../../src/net/watch/net-message.ts';
+import { linkLocalOf } from '../../src/net/watch/router-discovery.ts';
+import { WireEar } from '../../src/net/watch/wire-ear.ts';
 import { capturesOf, routerSolicitation, SOCKET_ANSWER } from '../conformance/decoder-samples.ts';
 import { ip } from '../support/lab-facts.ts';
 
@@ -68,7 +68,7 @@ const assertOverwritten = (into: readonly Uint8Array[], count: number): void => 
 
 /** The files of receivers, with their number of receiving places and a test that they reclaim their memory. */
 const RECEIVERS: Readonly<Record<string, { readonly places: number; readonly show: () => void }>> = {
-  'frame-tap.ts': {
+  'datagrams/frame-tap.ts': {
     places: 1,
     show: () => {
       const frame = broadcastFrame(Uint8Array.of(1, 2, 3), STRANGER, 67, 68);
@@ -82,7 +82,7 @@ const RECEIVERS: Readonly<Record<string, { readonly places: number; readonly sho
       );
     },
   },
-  'packet-socket.ts': {
+  'linux/packet-socket.ts': {
     places: 1,
     show: () => {
       const { libc, into } = receivingLibc([encodeArpProbe(STRANGER, ip('10.20.0.9'))]);
@@ -95,7 +95,7 @@ const RECEIVERS: Readonly<Record<string, { readonly places: number; readonly sho
       assert.deepEqual(copyBytes(heard.bytes), new Uint8Array(before.length).fill(RECLAIMED_BYTE));
     },
   },
-  'netlink-dump.ts': {
+  'linux/netlink-dump.ts': {
     places: 1,
     show: () => {
       const captures = capturesOf('netlink-');
@@ -111,7 +111,7 @@ const RECEIVERS: Readonly<Record<string, { readonly places: number; readonly sho
       assert.ok(heard.some((one) => one.kind === 'link' && /^[a-z]+\d*$/.test(one.name)));
     },
   },
-  'socket-list.ts': {
+  'linux/socket-list.ts': {
     places: 1,
     show: () => {
       const { libc, into } = receivingLibc([...SOCKET_ANSWER]);
@@ -125,7 +125,10 @@ const RECEIVERS: Readonly<Record<string, { readonly places: number; readonly sho
   },
 };
 /** UDP sockets are tested with real ones in borrowed-bytes.test.ts. */
-const IN_BORROWED_BYTES_TEST: Readonly<Record<string, number>> = { 'udp-dgram-socket.ts': 1, 'udp-linux-socket.ts': 3 };
+const IN_BORROWED_BYTES_TEST: Readonly<Record<string, number>> = {
+  'datagrams/udp-dgram-socket.ts': 1,
+  'datagrams/udp-linux-socket.ts': 3,
+};
 
 for (const [file, { show }] of Object.entries(RECEIVERS))
   it(`${file} reclaims its memory once the received bytes were read`, show);
@@ -158,14 +161,14 @@ it('every receiving place of the net room is tested', () => {
   const found: Record<string, number> = {};
   const room = join(import.meta.dirname, '..', '..', 'src');
   for (const path of globSync('**/*.ts', { cwd: room })) {
-    if (path === 'net/libc.ts') continue;
+    if (path === 'net/linux/libc.ts') continue;
     const text = readFileSync(join(room, path), 'utf8');
     // Receives through the C library, or through a Node socket, which passes a `Buffer` and its sender.
     const places = [...text.matchAll(/\.(?:recv\w*)\(|\.on\('message', \(bytes\b/g)].length;
     if (places > 0) found[path] = places;
   }
   const shown = [
-    ...Object.entries(RECEIVERS).map(([file, { places }]) => [`net/${basename(file)}`, places] as const),
+    ...Object.entries(RECEIVERS).map(([file, { places }]) => [`net/${file}`, places] as const),
     ...Object.entries(IN_BORROWED_BYTES_TEST).map(([file, places]) => [`net/${file}`, places] as const),
   ];
   assert.deepEqual(found, Object.fromEntries(shown), 'add a test that a new receiver reclaims its memory (reclaim)');

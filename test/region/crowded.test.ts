@@ -8,7 +8,7 @@ import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { after, before, beforeEach, test } from 'node:test';
 import { sleep, systemClock } from '../../src/clock.ts';
-import { BODIES_WAITING_MAX, BODY_LAG_MS_MAX } from '../../src/net/body-places.ts';
+import { BODIES_WAITING_MAX, BODY_LAG_MS_MAX } from '../../src/net/shares/body-places.ts';
 import { CONNECTIONS_MAX, LARGE_BODIES_MAX, WAITING_MAX } from '../../src/region/api/doors.ts';
 import { OPERATOR_SOCKET, RACK_SOCKET } from '../../src/region/config.ts';
 import { addresses, ask, Crowd, settled } from '../support/crowd.ts';

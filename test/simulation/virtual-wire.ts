@@ -3,7 +3,7 @@
 
 import type { Clock } from '../../src/clock.ts';
 import { ANY, type Ipv4, type MacAddress } from '../../src/net/address.ts';
-import type { DatagramSocket, Destination, HostNetwork, SocketRequest } from '../../src/net/datagram.ts';
+import type { DatagramSocket, Destination, HostNetwork, SocketRequest } from '../../src/net/datagrams/datagram.ts';
 
 export interface WireTrouble {
   /** Shares of datagrams, 0 to 1. */

@@ -17,8 +17,8 @@ import {
 } from '../../src/lab/simulated-hardware.ts';
 import { SimulatedMachine } from '../../src/lab/simulated-machine.ts';
 import type { Switched } from '../../src/lab/webhook-power.ts';
-import type { HostNetwork } from '../../src/net/datagram.ts';
-import { openNetwork } from '../../src/net/open-network.ts';
+import type { HostNetwork } from '../../src/net/datagrams/datagram.ts';
+import { openNetwork } from '../../src/net/datagrams/open-network.ts';
 import { DhcpProbes } from './probes.ts';
 
 /** How often its system renews its address. */

@@ -2,8 +2,8 @@
 // calls the C library.
 
 import { systemClock, type Timer } from '../../src/clock.ts';
-import { type Libc, loadLibc } from '../../src/net/libc.ts';
-import { AF_UNIX, MSG_DONTWAIT, SOCK_DGRAM, SOCK_FLAGS, unixAddress } from '../../src/net/wire-structs.ts';
+import { type Libc, loadLibc } from '../../src/net/linux/libc.ts';
+import { AF_UNIX, MSG_DONTWAIT, SOCK_DGRAM, SOCK_FLAGS, unixAddress } from '../../src/net/linux/wire-structs.ts';
 
 const LOOK_MS = 5;
 const MESSAGE_BYTES_MAX = 8192;

@@ -18,8 +18,8 @@ import {
   parseIpv4,
 } from '../../src/net/address.ts';
 import { copyBytes } from '../../src/net/borrowed-bytes.ts';
-import type { DatagramSocket, HostNetwork } from '../../src/net/datagram.ts';
-import { openNetwork } from '../../src/net/open-network.ts';
+import type { DatagramSocket, HostNetwork } from '../../src/net/datagrams/datagram.ts';
+import { openNetwork } from '../../src/net/datagrams/open-network.ts';
 
 const clock: Clock = systemClock;
 

@@ -2,9 +2,9 @@
 // ICMP message for each port of the rack, which quotes a datagram that was never sent (RFC 792, RFC 1191 §4).
 
 import { type Ipv4, parseIpv4 } from '../../src/net/address.ts';
-import { loadLibc } from '../../src/net/libc.ts';
+import { loadLibc } from '../../src/net/linux/libc.ts';
+import { AF_INET, SOCK_FLAGS, SOCK_RAW, socketAddress } from '../../src/net/linux/wire-structs.ts';
 import { internetChecksum, sumWords, writeFrame } from '../../src/net/raw-frame.ts';
-import { AF_INET, SOCK_FLAGS, SOCK_RAW, socketAddress } from '../../src/net/wire-structs.ts';
 
 const IPPROTO_ICMP = 1;
 /** The quoted part of the datagram: its IPv4 header and 8 octets. */

@@ -41,7 +41,7 @@ export const PRODUCT = { project: PROJECT, folder: SOURCE } as const;
 
 /** A type that the compiler takes on trust: `x as T`, `<T>x`, `x instanceof T`, or a function that says `x is T`. */
 export interface TrustedType {
-  /** `src/net/arp.ts:12`. */
+  /** `src/net/watch/arp.ts:12`. */
   readonly place: string;
   readonly text: string;
   readonly kind: 'cast' | 'instanceof' | 'predicate';

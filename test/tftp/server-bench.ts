@@ -11,7 +11,7 @@ import type {
   OutgoingDatagram,
   ReceivedDatagram,
   SocketRequest,
-} from '../../src/net/datagram.ts';
+} from '../../src/net/datagrams/datagram.ts';
 import { decodePacket, encodeError, type TftpPacket } from '../../src/tftp/packet.ts';
 import { TftpServer } from '../../src/tftp/server.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';

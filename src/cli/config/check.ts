@@ -17,7 +17,7 @@ import { judgeRegionPorts } from '../../doctor/host-judgement.ts';
 import { judgeTree, type TreeJudgement } from '../../doctor/tree-judgement.ts';
 import { findSetting, type Settings } from '../../machines/settings.ts';
 import { formatIpv4, formatNetwork } from '../../net/address.ts';
-import { readInterfaces } from '../../net/interfaces.ts';
+import { readInterfaces } from '../../net/watch/interfaces.ts';
 import { noteText } from '../../region/words/rack-reasons.ts';
 import { askConfig, cachedSettings, hiddenStoreText } from '../config-in-force.ts';
 import { runningLeases, strandedLines } from '../leases/stranded.ts';

@@ -6,7 +6,7 @@ import { randomInt } from 'node:crypto';
 import { OFFERS_MS, probeDhcp } from '../../doctor/dhcp-probe.ts';
 import { errorText, osErrorCode } from '../../errors.ts';
 import { formatIpv4 } from '../../net/address.ts';
-import { openNetwork } from '../../net/open-network.ts';
+import { openNetwork } from '../../net/datagrams/open-network.ts';
 import { probeMac } from '../../own-probes.ts';
 import type { InterfaceProposal } from './init-proposal.ts';
 

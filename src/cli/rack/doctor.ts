@@ -10,7 +10,7 @@ import type { Finding } from '../../doctor/finding.ts';
 import { type RunningFacts, readHostFacts, readRegionPorts } from '../../doctor/host-facts.ts';
 import { RackError } from '../../errors.ts';
 import { LAB_NAMESPACE } from '../../lab/namespace.ts';
-import { enterNamespaceOf } from '../../net/network-namespace.ts';
+import { enterNamespaceOf } from '../../net/linux/network-namespace.ts';
 import { findConfig } from '../config-in-force.ts';
 import { print, printJson } from '../output.ts';
 import { isApart } from '../region/status-lines.ts';

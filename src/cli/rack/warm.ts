@@ -18,14 +18,14 @@ export async function warmCache(): Promise<number> {
     import('../../store/sqlite/region-sqlite.ts'),
     import('../../store/leases/lease-database.ts'),
     import('../../net/netlink.ts'),
-    import('../../net/udp-linux.ts'),
+    import('../../net/datagrams/udp-linux.ts'),
     import('../../uplink/desired-state-cache.ts'),
   ]);
   // Without a parent thread to talk to, the threads' entries end at once; by then they are compiled.
   await Promise.allSettled([
     import('../../region-thread/thread.ts'),
     import('../../store/leases/lease-worker.ts'),
-    import('../../net/net-worker.ts'),
+    import('../../net/watch/net-worker.ts'),
   ]);
   flushCompileCache();
   return 0;

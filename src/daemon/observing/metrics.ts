@@ -8,7 +8,7 @@ import type { Lease } from '../../dhcp/leases/lease.ts';
 import { isHeld } from '../../dhcp/leases/lease-table.ts';
 import type { DhcpSubnet } from '../../dhcp/networks/config.ts';
 import { networkContains, rangeContains, rangeSize } from '../../net/address.ts';
-import type { SocketCounters } from '../../net/datagram.ts';
+import type { SocketCounters } from '../../net/datagrams/datagram.ts';
 import type { EventStreamCounters } from '../../observe/event-stream.ts';
 import { Exposition, labelled, type Sample } from '../../observe/exposition.ts';
 import type { RegionCounters } from '../../region/http/counters.ts';

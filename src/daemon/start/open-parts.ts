@@ -1,8 +1,8 @@
 // Opens the independent parts of a rack in parallel: the start takes as long as the slowest of them.
 
 import type { RackConfig } from '../../config/rack-config.ts';
-import { openInterfaceWatch } from '../../net/interfaces.ts';
-import { openNetwork } from '../../net/open-network.ts';
+import { openNetwork } from '../../net/datagrams/open-network.ts';
+import { openInterfaceWatch } from '../../net/watch/interfaces.ts';
 import { type LeaseJournalOptions, openLeaseJournal } from '../../store/leases/lease-journal.ts';
 import { LiveTree } from '../rack/live-tree.ts';
 

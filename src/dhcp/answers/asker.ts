@@ -1,4 +1,4 @@
-// Ranks boot clients by how well they are known, which decides their shares of what is remembered alongside leases (`net/kept-apart.ts`).
+// Ranks boot clients by how well they are known, which decides their shares of what is remembered alongside leases (`net/shares/kept-apart.ts`).
 //
 // 1. A client that only asks for settings (INFORM) boots nothing: it has an address already, and any host can ask under any hardware
 //    address.
@@ -6,7 +6,7 @@
 //    share only.
 
 import { ANY, formatIpv4 } from '../../net/address.ts';
-import type { Owner, Rank } from '../../net/kept-apart.ts';
+import type { Owner, Rank } from '../../net/shares/kept-apart.ts';
 import { findReservation, identityIn } from '../leases/allocate.ts';
 import type { ServedSubnet } from '../networks/subnet.ts';
 import { MESSAGE_TYPE, optionUuid } from '../wire/options.ts';

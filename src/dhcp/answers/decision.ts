@@ -2,7 +2,7 @@
 
 import type { Instant } from '../../clock.ts';
 import type { Ipv4, MacAddress } from '../../net/address.ts';
-import type { Destination } from '../../net/datagram.ts';
+import type { Destination } from '../../net/datagrams/datagram.ts';
 import type { DhcpEvent } from '../events.ts';
 import type { Lease } from '../leases/lease.ts';
 import type { Newcomer } from '../limits/new-clients.ts';

@@ -14,7 +14,7 @@
 
 import type { BootPlan } from '../../boot/plan.ts';
 import { ANY, formatIpv4, type Ipv4, networkContains } from '../../net/address.ts';
-import type { Destination } from '../../net/datagram.ts';
+import type { Destination } from '../../net/datagrams/datagram.ts';
 import type { DhcpEvent } from '../events.ts';
 import { denyingAmong, namesOf } from '../networks/classes.ts';
 import { sharedNetworkKey } from '../networks/server-role.ts';

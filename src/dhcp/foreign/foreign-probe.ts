@@ -7,7 +7,7 @@
 
 import { cleanText } from '../../clean-text.ts';
 import { ANY, formatMac, type Ipv4, type MacAddress, macFromBytes, macToBytes } from '../../net/address.ts';
-import type { TappedDatagram } from '../../net/frame-tap.ts';
+import type { TappedDatagram } from '../../net/datagrams/frame-tap.ts';
 import {
   BOOT_REPLY,
   BOOT_REQUEST,

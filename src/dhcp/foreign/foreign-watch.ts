@@ -12,7 +12,7 @@
 import { type Clock, type Instant, later } from '../../clock.ts';
 import { Alarm } from '../../deadline-queue.ts';
 import { type Ipv4, type MacAddress, macFromBytes } from '../../net/address.ts';
-import type { FrameTap, TapRequest } from '../../net/frame-tap.ts';
+import type { FrameTap, TapRequest } from '../../net/datagrams/frame-tap.ts';
 import type { DhcpEvent } from '../events.ts';
 import { type ForeignEar, sharedNetworkKey } from '../networks/server-role.ts';
 import type { LocalInterface, SubnetIndex } from '../networks/subnet.ts';

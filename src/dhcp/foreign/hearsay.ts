@@ -7,14 +7,14 @@
 //    server that answers no probe, because it serves only its own clients, keeps them; and forging a client's words only spares that client
 //    a NAK.
 // 3. Clients of a shared network that are known here, or that chose another server before, are kept apart from those heard for the first
-//    time (`net/kept-apart.ts`). At most CHOOSERS_MAX of each are remembered.
+//    time (`net/shares/kept-apart.ts`). At most CHOOSERS_MAX of each are remembered.
 // 4. If a choice is forgotten early, its shared network counts as overheard until that choice would have ended: every client that may be
 //    the forgotten one is spared. So a flood of invented clients makes this rack silent where it would deny, but never makes it deny where
 //    it should be silent.
 
 import { type Instant, later } from '../../clock.ts';
 import type { MacAddress } from '../../net/address.ts';
-import { KeptApart, type Owner } from '../../net/kept-apart.ts';
+import { KeptApart, type Owner } from '../../net/shares/kept-apart.ts';
 
 /** How long a shared network is in doubt, in milliseconds: a probe follows within a minute and listens for seconds. */
 export const DOUBT_MS = 90_000;

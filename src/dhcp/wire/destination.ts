@@ -5,7 +5,7 @@
 // 3. A reply goes to `ciaddr` only inside the served network: a forged one directs no reply elsewhere.
 
 import { ANY, type Ipv4, type Ipv4Network, macFromBytes, networkContains } from '../../net/address.ts';
-import type { Destination } from '../../net/datagram.ts';
+import type { Destination } from '../../net/datagrams/datagram.ts';
 import { BROADCAST_FLAG, type DhcpMessage } from './message.ts';
 
 /** The two DHCP ports: 67 and 68, others for a rack without privileges. */

@@ -8,7 +8,7 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { errorText, RackError } from '../../errors.ts';
-import { hasBody } from '../../net/body-places.ts';
+import { hasBody } from '../../net/shares/body-places.ts';
 import { answerText } from '../answer.ts';
 import type { RegionEndpoint, RegionProxy } from '../proxy.ts';
 import { isRegionPath, parseTarget } from '../request-target.ts';

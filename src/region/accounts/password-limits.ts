@@ -14,7 +14,7 @@
 import { BoundedMap } from '../../bounded-map.ts';
 import type { Instant } from '../../clock.ts';
 import { withoutIpv4Mapping } from '../../net/address.ts';
-import { networkOfText } from '../../net/fair-shares.ts';
+import { networkOfText } from '../../net/shares/fair-shares.ts';
 import { type Rate, RateLimit } from '../../rate-limit.ts';
 import type { RateStore } from '../records/rate-store.ts';
 

@@ -8,7 +8,7 @@
 //    rights has a rate besides, at all processes together, so it cannot keep the others from signing in.
 
 import type { Clock } from '../../clock.ts';
-import { FairShares, type Place } from '../../net/fair-shares.ts';
+import { FairShares, type Place } from '../../net/shares/fair-shares.ts';
 import { type Rate, RateLimits } from '../../rate-limit.ts';
 import type { RateStore } from '../records/rate-store.ts';
 import { hashPassword, verifyPassword } from './accounts.ts';

@@ -17,7 +17,7 @@ import {
   parseMac,
   withoutIpv4Mapping,
 } from '../../net/address.ts';
-import { spokenFor } from '../../net/fair-shares.ts';
+import { spokenFor } from '../../net/shares/fair-shares.ts';
 import { equalSecrets, findApiKey, LOCAL_ADMINISTRATOR } from '../accounts/accounts.ts';
 import { parseAuthorization } from '../accounts/authorization-header.ts';
 import type { RegionConfig } from '../config.ts';

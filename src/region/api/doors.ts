@@ -3,14 +3,14 @@
 // counts as one network (`caller.ts`), in which each machine for which it speaks has its share. If a load balancer of the site passes a
 // request on, the client is the one that it names.
 //
-// 1. A large body takes one of LARGE_BODIES_MAX places while it arrives (`net/body-places.ts`); small ones are bounded by the connections.
+// 1. A large body takes one of LARGE_BODIES_MAX places while it arrives (`net/shares/body-places.ts`); small ones are bounded by the connections.
 // 2. Ended connections are reported to the operator at most once a minute for each reason, with their number.
 
 import type { IncomingMessage } from 'node:http';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { newUuid } from '../../clock.ts';
-import { BodyPlaces, clientOf } from '../../net/body-places.ts';
-import { type ConnectionRefusal, ConnectionShares } from '../../net/connection-shares.ts';
+import { BodyPlaces, clientOf } from '../../net/shares/body-places.ts';
+import { type ConnectionRefusal, ConnectionShares } from '../../net/shares/connection-shares.ts';
 import { EventSampler } from '../../rate-limit.ts';
 import type { Region } from '../region.ts';
 import { type Answer, refuse } from './answer.ts';

@@ -9,7 +9,7 @@
 
 import type { Instant, Timer } from '../../clock.ts';
 import { isStoreUnavailable } from '../../errors.ts';
-import { FairShares } from '../../net/fair-shares.ts';
+import { FairShares } from '../../net/shares/fair-shares.ts';
 import type { EventRange } from '../records/event-range.ts';
 import type { MachineEvent } from '../records/machine-event.ts';
 import type { EventFilter } from '../records/store.ts';

@@ -15,7 +15,7 @@ import type { Clock } from '../../clock.ts';
 import { errorText, osErrorCode, RackError } from '../../errors.ts';
 import { type CertificatePair, secureContextOf } from '../../files/certificate.ts';
 import { socketRefusal } from '../../files/socket-refusal.ts';
-import { REQUEST_MS_MAX } from '../../net/body-places.ts';
+import { REQUEST_MS_MAX } from '../../net/shares/body-places.ts';
 import { EventSampler } from '../../rate-limit.ts';
 import { refuse } from '../api/answer.ts';
 import { noteOperatorRequest } from '../api/caller.ts';

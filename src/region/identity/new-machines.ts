@@ -15,7 +15,7 @@
 // 4. So a proven newcomer is never refused, whichever machines filled the places.
 
 import type { Ipv4 } from '../../net/address.ts';
-import { FairShares, networkOf, type Place } from '../../net/fair-shares.ts';
+import { FairShares, networkOf, type Place } from '../../net/shares/fair-shares.ts';
 import type { UntouchedMachine } from '../records/machine.ts';
 
 /**

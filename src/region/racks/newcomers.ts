@@ -3,7 +3,7 @@
 // 1. If several processes share the store, the store's rates apply as well, as for passwords (`accounts/password-limits.ts`).
 
 import type { Clock } from '../../clock.ts';
-import { networkOfText } from '../../net/fair-shares.ts';
+import { networkOfText } from '../../net/shares/fair-shares.ts';
 import type { RateStore } from '../records/rate-store.ts';
 import { hostOf, RateLimiter } from '../shares/request-rates.ts';
 

@@ -10,7 +10,7 @@
 //    With an administrator's key it is accepted with all.
 
 import { isDeepStrictEqual } from 'node:util';
-import { FairShares } from '../../net/fair-shares.ts';
+import { FairShares } from '../../net/shares/fair-shares.ts';
 import type { EventParams } from '../records/event-params.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
 import {

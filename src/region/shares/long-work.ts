@@ -4,7 +4,7 @@
 // 1. Each turn of the event loop continues one piece of work of a kind. Users take turns, however much work each has under way.
 
 import { type Clock, later } from '../../clock.ts';
-import { FairShares } from '../../net/fair-shares.ts';
+import { FairShares } from '../../net/shares/fair-shares.ts';
 import { LoopTurns } from './loop-turns.ts';
 
 /** Time after which a piece ends, in milliseconds, so that others get the thread. */

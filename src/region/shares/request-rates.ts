@@ -7,7 +7,7 @@
 
 import { BoundedMap } from '../../bounded-map.ts';
 import type { Instant } from '../../clock.ts';
-import { networkOfText } from '../../net/fair-shares.ts';
+import { networkOfText } from '../../net/shares/fair-shares.ts';
 import { type Rate, RateLimit } from '../../rate-limit.ts';
 import { RACKS_MAX } from '../records/rack.ts';
 

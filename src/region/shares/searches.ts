@@ -3,7 +3,7 @@
 // 1. A search that ends in its first piece takes no place; all others take one of SEARCHES_MAX.
 
 import type { Clock } from '../../clock.ts';
-import type { Place } from '../../net/fair-shares.ts';
+import type { Place } from '../../net/shares/fair-shares.ts';
 import { beginPiece, LongWork } from './long-work.ts';
 
 /**

@@ -11,7 +11,7 @@ import {
 import { type MendedPoint, named, swapIn, without } from './row.ts';
 
 const passwords = named('region/accounts/passwords.test.ts');
-const shares = named('net/connection-shares.test.ts');
+const shares = named('net/shares/connection-shares.test.ts');
 const slow = named('http/slow-posts.test.ts');
 const crowded = named('http/crowded.test.ts');
 const region = named('region/crowded.test.ts');
@@ -35,12 +35,12 @@ export const DOOR_POINTS: readonly MendedPoint[] = [
         tests: passwords(
           'beyond its limit an address is refused at GET /MAAS/, even with the right password, and no password is checked',
         ),
-        breaks: without(NO_PASSWORD_LIMITS.filter(({ file }) => file !== 'net/fair-shares.ts')),
+        breaks: without(NO_PASSWORD_LIMITS.filter(({ file }) => file !== 'net/shares/fair-shares.ts')),
       },
       {
         holds: 'So is every other route.',
         tests: passwords('on every route, an address beyond its limit has no password checked and is refused'),
-        breaks: without(NO_PASSWORD_LIMITS.filter(({ file }) => file !== 'net/fair-shares.ts')),
+        breaks: without(NO_PASSWORD_LIMITS.filter(({ file }) => file !== 'net/shares/fair-shares.ts')),
       },
       {
         holds: 'A flood of guesses of one network leaves places in the queue to others.',
@@ -98,7 +98,7 @@ export const DOOR_POINTS: readonly MendedPoint[] = [
         holds: 'A silent connection makes room for any newcomer.',
         tests: shares('a silent connection makes room for any newcomer after a while, and for none before'),
         breaks: swapIn(
-          'net/connection-shares.ts',
+          'net/shares/connection-shares.ts',
           ["admission.kind === 'refused' && this.#endSilent()", 'false'],
           [
             'if (!place.idle && now >= later(connection.restingSince, RESTING_MS)) this.#places.touch(place, true);',
@@ -168,13 +168,16 @@ export const DOOR_POINTS: readonly MendedPoint[] = [
         tests: region(
           'as many slow large bodies as places, from one address each, delay a large body of their network by only a few seconds',
         ),
-        breaks: swapIn('net/body-places.ts', ['if (isLate !== place.idle) this.#places.touch(place, isLate);', '']),
+        breaks: swapIn('net/shares/body-places.ts', [
+          'if (isLate !== place.idle) this.#places.touch(place, isLate);',
+          '',
+        ]),
         secondsMax: 240,
       },
       {
         holds: 'A body that stands still is refused with 408.',
         tests: shares('a stalled body gets a 408, unless the handler is not reading'),
-        breaks: swapIn('net/connection-shares.ts', [
+        breaks: swapIn('net/shares/connection-shares.ts', [
           'if (now < later(arrival.since, BODY_WINDOW_MS)) return;',
           'if (now >= arrival.since) return;',
         ]),
@@ -191,7 +194,7 @@ export const DOOR_POINTS: readonly MendedPoint[] = [
           '200 downloads through one address all complete while 1024 connections ask nothing, from one address',
         ),
         breaks: swapIn(
-          'net/connection-shares.ts',
+          'net/shares/connection-shares.ts',
           [
             'this.#places = new FairShares({ max: options.max });',
             'this.#places = new FairShares({ max: options.max, addressMax: 64 });',
@@ -205,7 +208,7 @@ export const DOOR_POINTS: readonly MendedPoint[] = [
         tests: shares(
           'a connection that waits too long gets a 503 with Retry-After, and so does one that finds no room to wait',
         ),
-        breaks: swapIn('net/partings.ts', [
+        breaks: swapIn('net/shares/partings.ts', [
           '503 Service Unavailable\\r\\nRetry-After: 5\\r\\n',
           '503 Service Unavailable\\r\\n',
         ]),
@@ -213,7 +216,7 @@ export const DOOR_POINTS: readonly MendedPoint[] = [
       {
         holds: 'So is a client that has not asked yet.',
         tests: shares('a connection that has not asked yet gets the reason when it gives way'),
-        breaks: swapIn('net/connection-shares.ts', [
+        breaks: swapIn('net/shares/connection-shares.ts', [
           'else if (server instanceof TlsServer) socket.destroy();',
           'else if (server instanceof TlsServer || response === undefined) socket.destroy();',
         ]),

@@ -23,7 +23,7 @@ export const SUITE_POINTS: readonly MendedPoint[] = [
       {
         holds: 'At its bound a client’s own idle connection gives way.',
         tests: dns('a client with 32 idle connections can open another: its longest idle one is closed'),
-        breaks: without(MANY_CONNECTIONS_OF_A_CLIENT.filter(({ file }) => file === 'net/fair-shares.ts')),
+        breaks: without(MANY_CONNECTIONS_OF_A_CLIENT.filter(({ file }) => file === 'net/shares/fair-shares.ts')),
       },
       {
         holds: 'A connection that never asked anything is idle.',

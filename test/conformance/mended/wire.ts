@@ -47,7 +47,7 @@ export const WIRE_POINTS: readonly MendedPoint[] = [
         holds: 'A frame of the tap is copied.',
         tests: decoders('outlives the bytes that readTappedFrame was given'),
         breaks: swapIn(
-          'net/frame-tap.ts',
+          'net/datagrams/frame-tap.ts',
           ['copyBytes, reclaim }', 'copyBytes, reclaim, viewBytes }'],
           ['bytes: copyBytes(frame,', 'bytes: viewBytes(frame as never,'],
         ),
@@ -56,15 +56,15 @@ export const WIRE_POINTS: readonly MendedPoint[] = [
         holds: 'The source of a router message is copied.',
         tests: decoders('outlives the bytes that decodeRouterDiscovery was given'),
         breaks: swapIn(
-          'net/router-discovery.ts',
+          'net/watch/router-discovery.ts',
           ['copyBytes } from', 'copyBytes, viewBytes } from'],
           ['const source = copyBytes(bytes,', 'const source = viewBytes(bytes as never,'],
         ),
       },
       {
         holds: 'The memory of a batch is no Buffer.',
-        tests: named('net/wire-structs.test.ts')('lends bytes of which a slice is a copy: no Buffer'),
-        breaks: swapIn('net/wire-structs.ts', [
+        tests: named('net/linux/wire-structs.test.ts')('lends bytes of which a slice is a copy: no Buffer'),
+        breaks: swapIn('net/linux/wire-structs.ts', [
           'this.#payloads = new Uint8Array(slots * slotBytes);',
           'this.#payloads = Buffer.alloc(slots * slotBytes);',
         ]),
@@ -74,7 +74,7 @@ export const WIRE_POINTS: readonly MendedPoint[] = [
         tests: named('net/borrowed-bytes.test.ts')(
           'the bytes that a Linux socket received are overwritten when its handler has returned',
         ),
-        breaks: swapIn('net/udp-linux-socket.ts', ['for (const { bytes } of datagrams) reclaim(bytes);', '']),
+        breaks: swapIn('net/datagrams/udp-linux-socket.ts', ['for (const { bytes } of datagrams) reclaim(bytes);', '']),
       },
       {
         holds: 'No file takes a slice of bytes.',
@@ -295,7 +295,7 @@ export const WIRE_POINTS: readonly MendedPoint[] = [
       {
         holds: 'Large answers to one address have a rate.',
         tests: amplified('an address of a served network gets 200 large answers at once and 50 a second, then TC'),
-        breaks: swapIn('net/address-rates.ts', [
+        breaks: swapIn('net/shares/address-rates.ts', [
           'this.#networks.of(networkOf(client), now).allows(now) && address.allows(now);',
           'this.#networks.of(networkOf(client), now).allows(now);',
         ]),
@@ -303,7 +303,7 @@ export const WIRE_POINTS: readonly MendedPoint[] = [
       {
         holds: 'Large answers to one network have a rate.',
         tests: amplified('a /24 gets as much as eight of its addresses would, even if an attacker forges all of them'),
-        breaks: swapIn('net/address-rates.ts', [
+        breaks: swapIn('net/shares/address-rates.ts', [
           'this.#networks.of(networkOf(client), now).allows(now) && address.allows(now);',
           'address.allows(now);',
         ]),
@@ -324,7 +324,7 @@ export const WIRE_POINTS: readonly MendedPoint[] = [
         tests: sendBuffers(
           'of native sockets are SEND_BUFFER_BYTES, or as large as the system allows, which is then reported',
         ),
-        breaks: swapIn('net/udp-linux.ts', [
+        breaks: swapIn('net/datagrams/udp-linux.ts', [
           '    this.#setInt(fd, SOL_SOCKET, SO_SNDBUF, this.#sendBufferBytes);\n',
           '',
         ]),
@@ -334,19 +334,19 @@ export const WIRE_POINTS: readonly MendedPoint[] = [
         tests: sendBuffers(
           'of portable sockets are SEND_BUFFER_BYTES, or as large as the system allows, which is then reported',
         ),
-        breaks: swapIn('net/udp-dgram-socket.ts', ['    socket.setSendBufferSize(sendBufferBytes);\n', '']),
+        breaks: swapIn('net/datagrams/udp-dgram-socket.ts', ['    socket.setSendBufferSize(sendBufferBytes);\n', '']),
       },
       {
         holds: 'A send buffer that is short takes one datagram to an absent host.',
-        tests: named('net/send-room.test.ts')(
+        tests: named('net/datagrams/send-room.test.ts')(
           'that is short of space takes one datagram to an absent host, and all to hosts that are present or behind a router',
         ),
         breaks: without(NO_SEND_ROOM),
       },
       {
         holds: 'Absent hosts never get more than a quarter.',
-        tests: named('net/absent-room.test.ts')('never gives more than a quarter to absent hosts'),
-        breaks: swapIn('net/absent-room.ts', [
+        tests: named('net/datagrams/absent-room.test.ts')('never gives more than a quarter to absent hosts'),
+        breaks: swapIn('net/datagrams/absent-room.ts', [
           'this.#mostBytes = bufferBytes / 8;',
           'this.#mostBytes = bufferBytes / 2;',
         ]),

@@ -178,7 +178,7 @@ const ANSWERS: readonly BrokenMust[] = [
     ),
   ),
   broken('4.1', 'If unicast to a client without an address is impossible, the answer is broadcast.', {
-    file: 'net/udp-dgram-socket.ts',
+    file: 'net/datagrams/udp-dgram-socket.ts',
     from: "if (to.kind === 'unicast' || (to.kind === 'hardware' && isLoopback(to.address))) return to.address;",
     to: "if (to.kind !== 'broadcast') return to.address;",
   }),

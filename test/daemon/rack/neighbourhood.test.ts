@@ -4,8 +4,8 @@ import type { ClusterInterface } from '../../../src/config/rack-config.ts';
 import { Neighbourhood, REPORT_RATE } from '../../../src/daemon/rack/neighbourhood.ts';
 import type { RackEvent } from '../../../src/event.ts';
 import { type Ipv4, ipv4, type MacAddress, mac, networkOf } from '../../../src/net/address.ts';
-import type { Solicitation } from '../../../src/net/net-message.ts';
-import type { Wire, WireListener } from '../../../src/net/wire.ts';
+import type { Solicitation } from '../../../src/net/watch/net-message.ts';
+import type { Wire, WireListener } from '../../../src/net/watch/wire.ts';
 import { eventText } from '../../../src/observe/event-text.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
 

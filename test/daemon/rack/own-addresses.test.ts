@@ -8,7 +8,7 @@ import { Neighbourhood } from '../../../src/daemon/rack/neighbourhood.ts';
 import { GONE_MS, LOOK_MS, RETELL_MS, USERS_MAX, USERS_RATE } from '../../../src/daemon/rack/own-addresses.ts';
 import type { RackEvent } from '../../../src/event.ts';
 import { type Ipv4, ipv4, type MacAddress, mac, networkOf } from '../../../src/net/address.ts';
-import type { Wire, WireListener } from '../../../src/net/wire.ts';
+import type { Wire, WireListener } from '../../../src/net/watch/wire.ts';
 import { eventText } from '../../../src/observe/event-text.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { followStatus, statusLine } from '../../../src/daemon/rack/status-line.ts';
 import { ServiceNotices } from '../../../src/daemon/start/service-notices.ts';
-import type { Notice } from '../../../src/net/notify-socket.ts';
+import type { Notice } from '../../../src/net/linux/notify-socket.ts';
 import type { RackNote } from '../../../src/region/records/rack-note.ts';
 import type { UplinkStatus } from '../../../src/uplink/rack-uplink.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';

@@ -36,7 +36,7 @@ import {
   mac as macOf,
   parseNetwork,
 } from '../../../src/net/address.ts';
-import type { FrameTap, TappedDatagram } from '../../../src/net/frame-tap.ts';
+import type { FrameTap, TappedDatagram } from '../../../src/net/datagrams/frame-tap.ts';
 import { hw, ip, RACK } from '../../support/lab-facts.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
 import { clientMessage, config, MAC_A, MAC_B, readReply, relayedSubnet, subnet } from '../lab.ts';

@@ -2,9 +2,9 @@
 
 import { systemClock } from '../../../src/clock.ts';
 import { BROADCAST_MAC, ipv4, mac } from '../../../src/net/address.ts';
-import { encodeArpProbe } from '../../../src/net/arp.ts';
-import { loadLibc } from '../../../src/net/libc.ts';
-import { ETHERTYPE_ARP, PacketSocket } from '../../../src/net/packet-socket.ts';
+import { loadLibc } from '../../../src/net/linux/libc.ts';
+import { ETHERTYPE_ARP, PacketSocket } from '../../../src/net/linux/packet-socket.ts';
+import { encodeArpProbe } from '../../../src/net/watch/arp.ts';
 
 const [, , name = '', count = '0'] = process.argv;
 const libc = loadLibc();

@@ -3,8 +3,8 @@
 
 import { systemClock } from '../../../src/clock.ts';
 import { ANY, formatIpv4 } from '../../../src/net/address.ts';
-import { openInterfaceWatch } from '../../../src/net/interfaces.ts';
-import { openNetwork } from '../../../src/net/open-network.ts';
+import { openNetwork } from '../../../src/net/datagrams/open-network.ts';
+import { openInterfaceWatch } from '../../../src/net/watch/interfaces.ts';
 
 const [device = 'lo', port = '6767', kind = 'native'] = process.argv.slice(2);
 const network = await openNetwork({ native: kind === 'native' });

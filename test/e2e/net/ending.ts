@@ -4,7 +4,7 @@
 import { createServer } from 'node:net';
 import { setImmediate } from 'node:timers';
 import { systemClock } from '../../../src/clock.ts';
-import { openInterfaceWatch } from '../../../src/net/interfaces.ts';
+import { openInterfaceWatch } from '../../../src/net/watch/interfaces.ts';
 
 const watch = await openInterfaceWatch({ clock: systemClock });
 createServer().listen(0, '127.0.0.1').unref();

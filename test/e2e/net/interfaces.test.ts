@@ -8,7 +8,7 @@ import { after, afterEach, before, describe, it } from 'node:test';
 import { systemClock } from '../../../src/clock.ts';
 import { formatIpv4, formatMac } from '../../../src/net/address.ts';
 import type { HostInterface } from '../../../src/net/host-interface.ts';
-import { type InterfaceWatch, openInterfaceWatch } from '../../../src/net/interfaces.ts';
+import { type InterfaceWatch, openInterfaceWatch } from '../../../src/net/watch/interfaces.ts';
 import { AS_NOBODY, readableCheckout } from '../../support/another-user.ts';
 import { ended, endProgram, whileRunning } from '../../support/child.ts';
 import { missing } from '../../support/needs.ts';

@@ -5,8 +5,8 @@ import { createSocket } from 'node:dgram';
 import { sleep } from '../../../src/clock.ts';
 import { ANY, formatIpv4, type Ipv4, mac, parseIpv4 } from '../../../src/net/address.ts';
 import { copyBytes } from '../../../src/net/borrowed-bytes.ts';
-import type { DatagramHandler } from '../../../src/net/datagram.ts';
-import { openNetwork } from '../../../src/net/open-network.ts';
+import type { DatagramHandler } from '../../../src/net/datagrams/datagram.ts';
+import { openNetwork } from '../../../src/net/datagrams/open-network.ts';
 
 const SERVER_PORT = 6767;
 const CLIENT_PORT = 6868;

@@ -6,9 +6,9 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { afterEach, describe, it } from 'node:test';
 import { ANY, formatIpv4, type Ipv4, parseIpv4 } from '../../../src/net/address.ts';
-import type { DatagramSocket, HostNetwork, SocketRequest } from '../../../src/net/datagram.ts';
-import { errorName, loadLibc } from '../../../src/net/libc.ts';
-import { openNetwork } from '../../../src/net/open-network.ts';
+import type { DatagramSocket, HostNetwork, SocketRequest } from '../../../src/net/datagrams/datagram.ts';
+import { openNetwork } from '../../../src/net/datagrams/open-network.ts';
+import { errorName, loadLibc } from '../../../src/net/linux/libc.ts';
 import {
   AF_INET,
   deviceNameBytes,
@@ -19,7 +19,7 @@ import {
   SOCK_FLAGS,
   SOL_SOCKET,
   socketAddress,
-} from '../../../src/net/wire-structs.ts';
+} from '../../../src/net/linux/wire-structs.ts';
 import { endProgram, whileRunning } from '../../support/child.ts';
 import { missing } from '../../support/needs.ts';
 import { enterOwnNetwork, ip } from '../../support/own-network.ts';

@@ -7,8 +7,8 @@ import { once } from 'node:events';
 import { after, before, describe, it } from 'node:test';
 import { sleep } from '../../../src/clock.ts';
 import { formatIpv4, ipv4 } from '../../../src/net/address.ts';
-import type { DatagramSocket, HostNetwork } from '../../../src/net/datagram.ts';
-import { openNetwork } from '../../../src/net/open-network.ts';
+import type { DatagramSocket, HostNetwork } from '../../../src/net/datagrams/datagram.ts';
+import { openNetwork } from '../../../src/net/datagrams/open-network.ts';
 import { eventually } from '../../support/running-rack.ts';
 
 const OWN = ipv4(0x7f4e0001);

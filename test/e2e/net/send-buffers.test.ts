@@ -7,8 +7,8 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { parseIpv4 } from '../../../src/net/address.ts';
-import { openNetwork } from '../../../src/net/open-network.ts';
-import { SEND_BUFFER_BYTES } from '../../../src/net/udp-linux.ts';
+import { openNetwork } from '../../../src/net/datagrams/open-network.ts';
+import { SEND_BUFFER_BYTES } from '../../../src/net/datagrams/udp-linux.ts';
 import { noteText } from '../../../src/region/words/rack-reasons.ts';
 import { missing } from '../../support/needs.ts';
 

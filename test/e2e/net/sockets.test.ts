@@ -7,9 +7,14 @@ import { once } from 'node:events';
 import { after, afterEach, before, describe, it } from 'node:test';
 import { sleep } from '../../../src/clock.ts';
 import { ANY, formatIpv4, type Ipv4, mac, parseIpv4 } from '../../../src/net/address.ts';
-import type { DatagramSocket, HostNetwork, OutgoingDatagram, SocketRequest } from '../../../src/net/datagram.ts';
-import { openNetwork } from '../../../src/net/open-network.ts';
-import { DRAIN_PER_TURN_MAX } from '../../../src/net/udp-linux-socket.ts';
+import type {
+  DatagramSocket,
+  HostNetwork,
+  OutgoingDatagram,
+  SocketRequest,
+} from '../../../src/net/datagrams/datagram.ts';
+import { openNetwork } from '../../../src/net/datagrams/open-network.ts';
+import { DRAIN_PER_TURN_MAX } from '../../../src/net/datagrams/udp-linux-socket.ts';
 import { ended, whileRunning } from '../../support/child.ts';
 import { missing } from '../../support/needs.ts';
 import { enterOwnNetwork, ip, openPeer, type Peer, until } from '../../support/own-network.ts';

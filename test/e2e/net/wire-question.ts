@@ -2,7 +2,7 @@
 
 import { sleep, systemClock } from '../../../src/clock.ts';
 import { ipv4 } from '../../../src/net/address.ts';
-import { openInterfaceWatch } from '../../../src/net/interfaces.ts';
+import { openInterfaceWatch } from '../../../src/net/watch/interfaces.ts';
 
 const watch = await openInterfaceWatch({ clock: systemClock });
 watch.wire.serve(['wire0']);

@@ -14,8 +14,8 @@ const PROGRAM = `
     if (name === 'koffi') throw new Error('no koffi here');
     return next(name, context);
   } });
-  const { openNetwork } = await import('${module('net/open-network.ts')}');
-  const { openInterfaceWatch } = await import('${module('net/interfaces.ts')}');
+  const { openNetwork } = await import('${module('net/datagrams/open-network.ts')}');
+  const { openInterfaceWatch } = await import('${module('net/watch/interfaces.ts')}');
   const { systemClock } = await import('${module('clock.ts')}');
   const network = await openNetwork();
   const watch = await openInterfaceWatch({ clock: systemClock });

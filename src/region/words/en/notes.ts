@@ -4,7 +4,7 @@
 
 import { counted } from '../../../counted.ts';
 import type { StateFault, StateFaultCode } from '../../../machines/desired-state.ts';
-import type { ConnectionRefusal } from '../../../net/connection-shares.ts';
+import type { ConnectionRefusal } from '../../../net/shares/connection-shares.ts';
 import type { NoteCode, NoteParams, RackNote } from '../../records/rack-note.ts';
 import type { Writers } from './table.ts';
 

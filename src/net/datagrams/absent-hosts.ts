@@ -1,0 +1,73 @@
+// Bounds how many hosts without an ARP entry are sent to at once. For each host of an attached network that a datagram goes to, the kernel
+// keeps an entry in its ARP table, which all interfaces and network namespaces share; a host that answers no ARP keeps its entry for three
+// seconds. Requests with the forged addresses of absent hosts could fill the table (net.ipv4.neigh.default.gc_thresh3, by default 1024),
+// and hosts without an entry would get no reply. Sources: arp(7); the kernel's neighbour table (neigh_forced_gc drops no waiting entry).
+//
+// 1. While datagrams go to fewer than LOOK_FROM different addresses in WAIT_MS, nothing is looked up.
+// 2. Sending to a host with an ARP entry or behind a router is always allowed. A host that asks us something has an entry by its own ARP
+//    request.
+// 3. At the bound the table is read again, at most once in FRESH_MS: of a hall of machines that boot together, all have entries.
+
+import { type Clock, type Instant, later } from '../../clock.ts';
+import type { Ipv4 } from '../address.ts';
+import { WAIT_MS } from './absent-room.ts';
+import type { ArpTable, Vicinity } from './send-room.ts';
+
+/**
+ * Hosts without an ARP entry that were sent to within WAIT_MS. Requests with the forged addresses of absent hosts fill it. A new host is
+ * then answered when it retries; all others notice nothing. It empties within WAIT_MS.
+ */
+const ABSENT_HOSTS_MAX = 256;
+/** From this many different addresses on, hosts are looked up in the ARP table. */
+export const LOOK_FROM = 64;
+/** The greatest age of the table that may refuse a host, in milliseconds. */
+export const FRESH_MS = 50;
+
+/** Decides for all sockets together which hosts they may send to. */
+export class AbsentHosts {
+  readonly #clock: Clock;
+  readonly #table: Pick<ArpTable, 'vicinity'>;
+  /**
+   * Until when the kernel may wait for each host, in the order of sending. No `BoundedMap`: a full one refuses a newcomer, and forgets no
+   * host.
+   */
+  readonly #waits = new Map<Ipv4, Instant>();
+  /** The reading that last judged the hosts. */
+  #judgedBy: Vicinity | undefined;
+
+  constructor(clock: Clock, table: Pick<ArpTable, 'vicinity'>) {
+    this.#clock = clock;
+    this.#table = table;
+  }
+
+  /** True if a datagram may go to `address`. */
+  admits(address: Ipv4): boolean {
+    const now = this.#clock.now();
+    const until = this.#waits.get(address);
+    if (until !== undefined && now < until) return true;
+    if (!this.#hasRoom(address, now)) return this.#isPresent(address);
+    if (this.#waits.size >= LOOK_FROM && !this.#table.vicinity().isAbsent(address)) return true;
+    this.#waits.delete(address);
+    this.#waits.set(address, later(now, WAIT_MS));
+    return true;
+  }
+
+  /** Forgets hosts that the kernel no longer waits for. */
+  #hasRoom(address: Ipv4, now: Instant): boolean {
+    for (const [first, until] of this.#waits) {
+      if (now < until && first !== address) break;
+      this.#waits.delete(first);
+    }
+    return this.#waits.size < ABSENT_HOSTS_MAX;
+  }
+
+  /** At the bound: reads the table again, which also reveals which of the other hosts have answered by now. */
+  #isPresent(address: Ipv4): boolean {
+    const vicinity = this.#table.vicinity(FRESH_MS);
+    if (vicinity !== this.#judgedBy) {
+      this.#judgedBy = vicinity;
+      for (const waiting of this.#waits.keys()) if (!vicinity.isAbsent(waiting)) this.#waits.delete(waiting);
+    }
+    return !vicinity.isAbsent(address);
+  }
+}

@@ -1,0 +1,50 @@
+// Keeps a socket's send buffer free for present hosts when the kernel cannot be asked how full it is (`send-room.ts` asks, by native calls).
+// It estimates instead: a datagram to a host without an ARP entry may wait for WAIT_MS. Sources: arp(7), the kernel's neighbour table
+// (mcast_solicit times retrans_time: three seconds).
+//
+// 1. Datagrams for absent hosts never take more than a quarter of the buffer: an eighth at once, and an eighth within WAIT_MS.
+// 2. Sending to present hosts and to hosts behind a router is always allowed. A host that asks us something is in the table by its own ARP
+//    request.
+
+import { type Instant, later } from '../../clock.ts';
+import type { Ipv4 } from '../address.ts';
+import type { Vicinity } from './send-room.ts';
+
+/** How long the kernel keeps a datagram for a host that answers no ARP, in milliseconds. */
+export const WAIT_MS = 3000;
+/** The kernel's overhead per datagram, in addition to its bytes, which it rounds up to at most twice as many. */
+const OVERHEAD_BYTES = 768;
+
+/** Decides for one socket which datagrams may enter the buffer. */
+export class AbsentRoom {
+  readonly #mostBytes: number;
+  readonly #vicinity: () => Vicinity;
+  #roomBytes: number;
+  #countedAt: Instant | undefined;
+
+  /** @param bufferBytes the size of the send buffer, as the kernel counts it */
+  constructor(bufferBytes: number, vicinity: () => Vicinity) {
+    this.#mostBytes = bufferBytes / 8;
+    this.#vicinity = vicinity;
+    this.#roomBytes = this.#mostBytes;
+  }
+
+  /** True if a datagram of `bytes` octets to `address` may be sent; its room is then taken. */
+  admits(address: Ipv4, bytes: number, now: Instant): boolean {
+    if (!this.#vicinity().isAbsent(address)) return true;
+    this.#refill(now);
+    const neededBytes = OVERHEAD_BYTES + 2 * bytes;
+    // A datagram larger than the whole room passes when nothing else waits.
+    if (this.#roomBytes < Math.min(neededBytes, this.#mostBytes)) return false;
+    this.#roomBytes -= neededBytes;
+    return true;
+  }
+
+  /** The full room is free again after WAIT_MS; a clock that went back frees nothing. */
+  #refill(now: Instant): void {
+    const since = this.#countedAt ?? now;
+    const passedMs = now < since ? 0 : Math.min(now, later(since, WAIT_MS)) - since;
+    this.#countedAt = now;
+    this.#roomBytes = Math.min(this.#mostBytes, this.#roomBytes + (this.#mostBytes * passedMs) / WAIT_MS);
+  }
+}

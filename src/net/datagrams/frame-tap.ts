@@ -1,0 +1,183 @@
+// Receives copies of an interface's datagrams for one UDP port, alongside the host's own sockets, and sends like a host without an address. So
+// Rackboot can see a wire as a DHCP client does, without taking the client's port from the host. Sources: packet(7), RFC 791 §3.1, RFC 768, the
+// kernel's documentation of its packet filter.
+//
+// 1. The kernel's filter passes only whole IPv4 UDP datagrams for the port, so other traffic costs next to nothing.
+// 2. The tap does not receive what this host sends, and this host's sockets do not receive what the tap sends: it shows only the other side.
+// 3. A tap wakes no one: its opener polls and closes it.
+
+import {
+  ANY,
+  BROADCAST_MAC,
+  type Ipv4,
+  ipv4,
+  LIMITED_BROADCAST,
+  type MacAddress,
+  macFromBytes,
+  macToBytes,
+} from '../address.ts';
+import { type BorrowedBytes, borrowedPart, borrowedView, copyBytes, reclaim } from '../borrowed-bytes.ts';
+import { errorName, type Libc } from '../linux/libc.ts';
+import {
+  attachFilter,
+  DROP,
+  type FilterInstruction,
+  JUMP_IF_ANY_BIT,
+  JUMP_IF_EQUAL,
+  LOAD_BYTE,
+  LOAD_HALF_WORD,
+  LOAD_HALF_WORD_BEHIND,
+  LOAD_HEADER_LENGTH,
+  TAKE,
+} from '../linux/packet-filter.ts';
+import { AF_PACKET, MSG_DONTWAIT, SOCK_FLAGS, SOCK_RAW } from '../linux/wire-structs.ts';
+import { FRAME_HEADER_BYTES, writeFrame } from '../raw-frame.ts';
+
+/** The most datagrams returned by one `take`; the rest waits for the next. */
+const TAKEN_MAX = 64;
+
+const ETHERNET_HEADER_BYTES = 14;
+const ETHERTYPE_IPV4 = 0x0800;
+const PROTOCOL_UDP = 17;
+const IPV4_HEADER_BYTES_MIN = 20;
+const UDP_HEADER_BYTES = 8;
+/** The more-fragments flag and the offset: both zero in a whole datagram. */
+const FRAGMENT_BITS = 0x3fff;
+const FRAME_BYTES_MAX = 16_384;
+
+/** A datagram received by the tap. */
+export interface TappedDatagram {
+  /** A copy. */
+  readonly bytes: Uint8Array;
+  readonly from: Ipv4;
+  /** The sender of its frame: the host itself, or the router or relay before it. */
+  readonly mac: MacAddress;
+}
+
+/** An open tap. */
+export interface FrameTap {
+  /** Broadcasts a datagram from 0.0.0.0. @returns the error's code (`ENETDOWN`), or undefined */
+  broadcast(payload: Uint8Array, port: number): string | undefined;
+  /** The datagrams since the last call, oldest first, at most TAKEN_MAX. */
+  take(): readonly TappedDatagram[];
+  close(): void;
+}
+
+export interface TapRequest {
+  readonly device: string;
+  /** The device's hardware address, the source of sent frames. */
+  readonly mac: MacAddress;
+  /** The UDP port to receive and to send from. */
+  readonly port: number;
+}
+
+/** Opens a tap; undefined if the process lacks CAP_NET_RAW or the device does not exist. */
+export function openFrameTap(libc: Libc, { device, mac, port }: TapRequest): FrameTap | undefined {
+  const index = libc.if_nametoindex(device);
+  if (index === 0) return undefined;
+  // Protocol 0 receives nothing yet, so the filter is in place before the first frame.
+  const fd = libc.socket(AF_PACKET, SOCK_RAW | SOCK_FLAGS, 0);
+  if (fd < 0) return undefined;
+  const place = linkAddress(index);
+  if (attachFilter(libc, fd, datagramsFor(port)) !== undefined || libc.bind(fd, place, place.length) !== 0) {
+    libc.close(fd);
+    return undefined;
+  }
+  return new LinuxTap(libc, fd, mac, port);
+}
+
+class LinuxTap implements FrameTap {
+  readonly #libc: Libc;
+  readonly #mac: MacAddress;
+  readonly #port: number;
+  readonly #frame = new Uint8Array(FRAME_BYTES_MAX);
+  #fd: number | undefined;
+
+  constructor(libc: Libc, fd: number, mac: MacAddress, port: number) {
+    this.#libc = libc;
+    this.#fd = fd;
+    this.#mac = mac;
+    this.#port = port;
+  }
+
+  broadcast(payload: Uint8Array, port: number): string | undefined {
+    if (this.#fd === undefined) return 'EBADF';
+    const frame = broadcastFrame(payload, this.#mac, this.#port, port);
+    const sent = this.#libc.send(this.#fd, frame, frame.length, MSG_DONTWAIT);
+    return sent < 0 ? errorName(this.#libc.errno()) : undefined;
+  }
+
+  take(): readonly TappedDatagram[] {
+    const taken: TappedDatagram[] = [];
+    for (let looks = 0; looks < TAKEN_MAX && this.#fd !== undefined; looks += 1) {
+      const length = this.#libc.recv(this.#fd, this.#frame, FRAME_BYTES_MAX, MSG_DONTWAIT);
+      if (length < 0) break;
+      const frame = borrowedPart(this.#frame, 0, length);
+      const datagram = readTappedFrame(frame, this.#port);
+      reclaim(frame);
+      if (datagram !== undefined) taken.push(datagram);
+    }
+    return taken;
+  }
+
+  close(): void {
+    if (this.#fd !== undefined) this.#libc.close(this.#fd);
+    this.#fd = undefined;
+  }
+}
+
+/** A broadcast Ethernet frame with a UDP datagram from 0.0.0.0. */
+export function broadcastFrame(payload: Uint8Array, mac: MacAddress, fromPort: number, toPort: number): Uint8Array {
+  const frame = new Uint8Array(ETHERNET_HEADER_BYTES + FRAME_HEADER_BYTES + payload.length);
+  frame.set(macToBytes(BROADCAST_MAC));
+  frame.set(macToBytes(mac), 6);
+  new DataView(frame.buffer).setUint16(12, ETHERTYPE_IPV4);
+  const header = { source: ANY, sourcePort: fromPort, destination: LIMITED_BROADCAST, destinationPort: toPort };
+  writeFrame(frame.subarray(ETHERNET_HEADER_BYTES), { ...header, identification: 0 }, payload);
+  return frame;
+}
+
+/** Reads a frame; undefined if it holds no whole UDP datagram for `port`. Checksums are ignored, because the card may still have to fill them. */
+export function readTappedFrame(frame: BorrowedBytes, port: number): TappedDatagram | undefined {
+  if (frame.length < ETHERNET_HEADER_BYTES + IPV4_HEADER_BYTES_MIN + UDP_HEADER_BYTES) return undefined;
+  const view = borrowedView(frame);
+  const ip = ETHERNET_HEADER_BYTES;
+  if (view.getUint16(12) !== ETHERTYPE_IPV4 || view.getUint8(ip) >>> 4 !== 4) return undefined;
+  const headerBytes = (view.getUint8(ip) & 0x0f) * 4;
+  const udp = ip + headerBytes;
+  if (headerBytes < IPV4_HEADER_BYTES_MIN || udp + UDP_HEADER_BYTES > frame.length) return undefined;
+  if (view.getUint8(ip + 9) !== PROTOCOL_UDP || (view.getUint16(ip + 6) & FRAGMENT_BITS) !== 0) return undefined;
+  if (view.getUint16(udp + 2) !== port) return undefined;
+  const end = udp + view.getUint16(udp + 4);
+  if (end < udp + UDP_HEADER_BYTES || end > frame.length) return undefined;
+  return {
+    bytes: copyBytes(frame, udp + UDP_HEADER_BYTES, end),
+    from: ipv4(view.getUint32(ip + 12)),
+    mac: macFromBytes(frame, 6),
+  };
+}
+
+/** A `sockaddr_ll` that binds to the IPv4 frames of one device. */
+function linkAddress(index: number): Uint8Array {
+  const bytes = new Uint8Array(20);
+  const view = new DataView(bytes.buffer);
+  view.setUint16(0, AF_PACKET, true);
+  view.setUint16(2, ETHERTYPE_IPV4);
+  view.setInt32(4, index, true);
+  return bytes;
+}
+
+/** The filter for whole IPv4 UDP datagrams to a port. */
+const datagramsFor = (port: number): readonly FilterInstruction[] => [
+  [LOAD_HALF_WORD, 0, 0, 12],
+  [JUMP_IF_EQUAL, 0, 8, ETHERTYPE_IPV4],
+  [LOAD_BYTE, 0, 0, ETHERNET_HEADER_BYTES + 9],
+  [JUMP_IF_EQUAL, 0, 6, PROTOCOL_UDP],
+  [LOAD_HALF_WORD, 0, 0, ETHERNET_HEADER_BYTES + 6],
+  [JUMP_IF_ANY_BIT, 4, 0, FRAGMENT_BITS],
+  [LOAD_HEADER_LENGTH, 0, 0, ETHERNET_HEADER_BYTES],
+  [LOAD_HALF_WORD_BEHIND, 0, 0, ETHERNET_HEADER_BYTES + 2],
+  [JUMP_IF_EQUAL, 0, 1, port],
+  TAKE,
+  DROP,
+];

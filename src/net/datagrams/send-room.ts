@@ -1,0 +1,155 @@
+// Keeps a socket's send buffer free for present hosts. A datagram to a host of the same wire that answers no ARP waits in the kernel for three
+// seconds and counts against the send buffer of its socket. Requests with the forged addresses of absent hosts could fill the buffer, and no
+// other host would get an answer. Sources: arp(7), the kernel's neighbour table (unres_qlen_bytes), SO_MEMINFO in sock_diag(7).
+//
+// 1. The buffer is checked once in LOOK_EVERY datagrams. While less than a quarter of it is in use, no host is looked up.
+// 2. Above that, and until less than an eighth is in use, a host of an attached network without an ARP entry gets one datagram per reading
+//    of the table, so that the kernel resolves it. From three quarters on it gets none.
+// 3. Sending to hosts behind a router is always allowed: the kernel then resolves only the router, which is present.
+// 4. A host that asks us something is in the table by its own ARP request, so it is hardly ever refused.
+
+import { readFileSync } from 'node:fs';
+import { networkInterfaces } from 'node:os';
+import type { Clock, Instant } from '../../clock.ts';
+import { broadcastOf, type Ipv4, type Ipv4Network, networkContains, networkOf, parseIpv4 } from '../address.ts';
+import type { HostNote } from '../host-note.ts';
+
+/** Datagrams between two checks of the buffer: 32 small ones take less than a tenth of the smallest buffer that Linux gives. */
+export const LOOK_EVERY = 32;
+/** The greatest age of a reading of the ARP table, in milliseconds. */
+const TABLE_MS_MAX = 500;
+/** Where Linux shows its ARP table. */
+export const ARP_FILE = '/proc/net/arp';
+/** Absent hosts that got their one datagram; beyond this number no absent host gets one until the table is read again. */
+export const ASKED_MAX = 4096;
+
+/** The note if the system granted a smaller send buffer than requested, otherwise undefined. Both in bytes. */
+export function sendBufferNote(grantedBytes: number, askedBytes: number): HostNote | undefined {
+  if (grantedBytes >= askedBytes) return undefined;
+  return { note: 'send-buffer-small', granted: grantedBytes, asked: askedBytes };
+}
+
+/** The use of a socket's send buffer, in bytes as the kernel counts them. */
+export interface SendMemory {
+  readonly usedBytes: number;
+  readonly bufferBytes: number;
+}
+
+/** Which hosts of the attached networks the kernel can reach without ARP. */
+export interface Vicinity {
+  /** True for a host of an attached network whose hardware address the kernel does not know. */
+  isAbsent(address: Ipv4): boolean;
+}
+
+/** Decides for one socket which hosts it may send to while its buffer is short. */
+export class SendRoom {
+  readonly #memory: () => SendMemory | undefined;
+  readonly #vicinity: () => Vicinity;
+  readonly #mayReach: (address: Ipv4) => boolean;
+  #known: Vicinity | undefined;
+  readonly #asked = new Set<Ipv4>();
+  #sinceLook = 0;
+  #share = 0;
+
+  /** `vicinity` returns the same object until the table is read again. `mayReach`: the limit of all sockets together. */
+  constructor(
+    memory: () => SendMemory | undefined,
+    vicinity: () => Vicinity,
+    mayReach: (address: Ipv4) => boolean = () => true,
+  ) {
+    this.#mayReach = mayReach;
+    this.#memory = memory;
+    this.#vicinity = vicinity;
+  }
+
+  /** True if a datagram to `address` may enter the buffer. */
+  admits(address: Ipv4): boolean {
+    if (!this.#mayReach(address)) return false;
+    if (this.#share === 0) {
+      this.#sinceLook += 1;
+      if (this.#sinceLook < LOOK_EVERY) return true;
+    }
+    this.#look();
+    if (this.#share === 0) return true;
+    const vicinity = this.#vicinity();
+    if (vicinity !== this.#known) {
+      this.#known = vicinity;
+      this.#asked.clear();
+    }
+    if (!vicinity.isAbsent(address)) return true;
+    if (this.#share >= 0.75 || this.#asked.size >= ASKED_MAX || this.#asked.has(address)) return false;
+    this.#asked.add(address);
+    return true;
+  }
+
+  /** Updates the used share of the buffer; 0 while it is too small to matter. */
+  #look(): void {
+    this.#sinceLook = 0;
+    const memory = this.#memory();
+    const share = memory === undefined ? 0 : memory.usedBytes / memory.bufferBytes;
+    this.#share = share < (this.#share === 0 ? 0.25 : 0.125) ? 0 : share;
+  }
+}
+
+/** The kernel's ARP table, read again when it is older than `ageMsMax`, by default TABLE_MS_MAX. */
+export class ArpTable {
+  readonly #clock: Clock;
+  readonly #ageMsMax: number;
+  #read: { readonly vicinity: Vicinity; readonly at: Instant } | undefined;
+
+  constructor(clock: Clock, ageMsMax = TABLE_MS_MAX) {
+    this.#clock = clock;
+    this.#ageMsMax = ageMsMax;
+  }
+
+  /** The current table, no older than `ageMsMax`. */
+  vicinity(ageMsMax = this.#ageMsMax): Vicinity {
+    const now = this.#clock.now();
+    if (this.#read === undefined || now - this.#read.at >= ageMsMax || now < this.#read.at) {
+      this.#read = { vicinity: readVicinity(), at: now };
+    }
+    return this.#read.vicinity;
+  }
+}
+
+function readVicinity(): Vicinity {
+  const networks = Object.values(networkInterfaces())
+    .flatMap((addresses) => addresses ?? [])
+    .filter(({ family, internal }) => family === 'IPv4' && !internal)
+    .map(({ cidr }) => attachedNetwork(cidr ?? ''))
+    .filter((network) => network !== undefined);
+  const present = readArpTable(readArpText());
+  return { isAbsent: (address) => !present.has(address) && networks.some((network) => holds(network, address)) };
+}
+
+/** The network of an address with its prefix (`10.20.0.1/24`). */
+function attachedNetwork(cidr: string): Ipv4Network | undefined {
+  const [text = '', prefix = ''] = cidr.split('/');
+  const address = parseIpv4(text);
+  return address === undefined ? undefined : networkOf(address, Number(prefix));
+}
+
+/** The last address of a network is its broadcast address, which needs no ARP. */
+function holds(network: Ipv4Network, address: Ipv4): boolean {
+  return networkContains(network, address) && address !== broadcastOf(network);
+}
+
+function readArpText(): string {
+  try {
+    return readFileSync(ARP_FILE, 'latin1');
+  } catch {
+    // Without the table every host counts as absent, and gets one datagram per TABLE_MS_MAX while the buffer is short.
+    return '';
+  }
+}
+
+/** The addresses of `/proc/net/arp` whose entry is complete (flag 2, ATF_COM). */
+export function readArpTable(text: string): ReadonlySet<Ipv4> {
+  const present = new Set<Ipv4>();
+  for (const line of text.split('\n').slice(1)) {
+    const [address = '', , flags = ''] = line.split(/\s+/);
+    const parsed = parseIpv4(address);
+    if (parsed !== undefined && (Number(flags) & 2) !== 0) present.add(parsed);
+  }
+  return present;
+}

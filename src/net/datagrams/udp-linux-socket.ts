@@ -1,0 +1,395 @@
+// One UDP socket of Linux: Node's dgram wakes us when something has arrived, and the queue is then read and answered in batches
+// through the C library. Sources: recvmmsg(2), sendmmsg(2), udp(7) (UDP_SEGMENT), packet(7).
+//
+//     dgram `message` → #wake → recvmmsg → deliver ─ queue not empty and budget left ─┐
+//                                  └───────────────────────────────────────────────────┘
+//
+// 1. One turn of the event loop drains at most DRAIN_PER_TURN_MAX datagrams per socket; past that only dgram's own few reads pass,
+//    one by one, so that a flood leaves time for other work.
+// 2. All sockets of a network share the batches: receiving and sending are synchronous, and no view is kept.
+// 3. Refusals are reported only when the send batch is empty, because the listener may send or close the socket.
+// 4. After `close` no call uses the descriptor again: its number may already be another file's.
+
+import type { Socket } from 'node:dgram';
+import { BoundedMap } from '../../bounded-map.ts';
+import { type Ipv4, isLoopback, LIMITED_BROADCAST, type MacAddress, parseIpv4 } from '../address.ts';
+import { reclaim } from '../borrowed-bytes.ts';
+import { errorName, type Libc } from '../linux/libc.ts';
+import { readSocketMemory, type SocketMemory } from '../linux/socket-memory.ts';
+import {
+  deviceNameBytes,
+  type MessageBatch,
+  MSG_DONTWAIT,
+  SO_BINDTODEVICE,
+  SOL_SOCKET,
+} from '../linux/wire-structs.ts';
+import { FRAME_HEADER_BYTES, writeFrame } from '../raw-frame.ts';
+import type { AbsentHosts } from './absent-hosts.ts';
+import {
+  type DatagramSocket,
+  type Destination,
+  type OutgoingDatagram,
+  PEER_UNREACHABLE,
+  type Peer,
+  RECEIVE_BATCH_MAX,
+  type ReceivedDatagram,
+  type SocketCounters,
+  type SocketRequest,
+} from './datagram.ts';
+import { type ArpTable, SendRoom } from './send-room.ts';
+
+/** The most datagrams drained for one socket in one turn of the event loop. */
+export const DRAIN_PER_TURN_MAX = 4 * RECEIVE_BATCH_MAX;
+/** The longest payload of a UDP datagram over IPv4: 65,535 less 20 and 8 bytes of headers. */
+const UDP_PAYLOAD_BYTES_MAX = 65_507;
+/** The most segments of one UDP_SEGMENT send: what older kernels take. */
+const SEGMENTS_MAX = 64;
+/** The most remembered peers for which segmentation failed; the oldest is forgotten first. */
+const UNSEGMENTED_PEERS_MAX = 1_024;
+/** The kernel's codes if it cannot segment for this peer, although it may for another. */
+const SEGMENT_REFUSALS: ReadonlySet<string> = new Set(['EINVAL', 'EMSGSIZE', 'EOPNOTSUPP']);
+
+/** The parts that the sockets of one network share. */
+export interface LinuxParts {
+  readonly libc: Libc;
+  readonly receiveBatch: MessageBatch;
+  readonly sendBatch: MessageBatch;
+  /** A socket for frames to hardware addresses; undefined without CAP_NET_RAW. */
+  readonly packetFd: number | undefined;
+  readonly arpTable: ArpTable;
+  readonly absentHosts: AbsentHosts;
+  /** The datagrams received by all sockets. */
+  readonly traffic: { received: number };
+}
+
+/** A bound descriptor, the dgram socket that owns it, and the device it is bound to. */
+export interface LinuxDescriptor {
+  readonly fd: number;
+  readonly waker: Socket;
+  /** 0 without a device. */
+  readonly deviceIndex: number;
+}
+
+/** A socket of the Linux implementation; opened by `udp-linux.ts`. */
+export class LinuxSocket implements DatagramSocket {
+  readonly interfaceName: string | undefined;
+  readonly localAddress: Ipv4;
+  readonly localPort: number;
+  readonly request: SocketRequest;
+  readonly #parts: LinuxParts;
+  readonly #onClose: (socket: LinuxSocket) => void;
+  readonly #unsegmentedPeers = new BoundedMap<number, true>(UNSEGMENTED_PEERS_MAX, 'set longest ago');
+  readonly #room: SendRoom;
+  #descriptor: LinuxDescriptor;
+  #segments = true;
+  #closed = false;
+  #drainedThisTurn = 0;
+  #identification = 0;
+  #pending: Destination[] = [];
+  #pendingFrames = false;
+  #refused: { readonly code: string; readonly to: Destination }[] = [];
+  #received = 0;
+  #sent = 0;
+  #sendErrors = 0;
+  #earlierDrops = 0;
+
+  constructor(
+    parts: LinuxParts,
+    request: SocketRequest,
+    descriptor: LinuxDescriptor,
+    onClose: (socket: LinuxSocket) => void,
+  ) {
+    this.#parts = parts;
+    this.#onClose = onClose;
+    this.request = request;
+    this.interfaceName = request.device;
+    this.localAddress = request.address;
+    this.localPort = descriptor.waker.address().port;
+    this.#descriptor = descriptor;
+    this.#room = new SendRoom(
+      () => this.#memory(),
+      () => parts.arpTable.vicinity(),
+      (address) => parts.absentHosts.admits(address),
+    );
+    this.#listen(descriptor.waker);
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+  /** The open descriptor; only while `closed` is false. */
+  get fd(): number {
+    return this.#descriptor.fd;
+  }
+  /** The index of the device the socket is bound to, which may by now be gone; 0 without a device. */
+  get deviceIndex(): number {
+    return this.#descriptor.deviceIndex;
+  }
+
+  /** Binds to the device of the same name that now has another index. Returns the error's code, or undefined. */
+  rebind(deviceIndex: number): string | undefined {
+    if (this.#closed || this.interfaceName === undefined) return undefined;
+    const { libc } = this.#parts;
+    const name = deviceNameBytes(this.interfaceName);
+    if (libc.setsockopt(this.fd, SOL_SOCKET, SO_BINDTODEVICE, name, name.length) !== 0) return errorName(libc.errno());
+    this.#descriptor = { ...this.#descriptor, deviceIndex };
+    return undefined;
+  }
+
+  /** Continues with a new descriptor for the same place and closes the previous one. */
+  replace(descriptor: LinuxDescriptor): void {
+    this.#earlierDrops = this.#drops() ?? 0;
+    const former = this.#descriptor.waker;
+    this.#descriptor = descriptor;
+    this.#listen(descriptor.waker);
+    former.close();
+  }
+
+  send(datagrams: readonly OutgoingDatagram[]): void {
+    if (this.#closed) return;
+    for (const datagram of datagrams) this.#queue(datagram);
+    this.#flush();
+    this.#reportRefused();
+  }
+
+  sendSegments(payload: Uint8Array, segmentBytes: number, to: Ipv4, port: number): void {
+    if (this.#closed || payload.length === 0 || segmentBytes < 1) return;
+    const destination: Destination = { kind: 'unicast', address: to, port };
+    const peer = to * 65_536 + port;
+    if (!this.#room.admits(to)) {
+      this.#refuse('EHOSTUNREACH', destination);
+      this.#reportRefused();
+      return;
+    }
+    const perCall =
+      segmentBytes * Math.min(SEGMENTS_MAX, Math.max(1, Math.floor(UDP_PAYLOAD_BYTES_MAX / segmentBytes)));
+    for (let at = 0; at < payload.length; at += perCall) {
+      const part = payload.subarray(at, at + perCall);
+      if (this.#segments && part.length > segmentBytes && !this.#unsegmentedPeers.has(peer)) {
+        if (this.#sendSegmented(part, segmentBytes, destination, peer)) continue;
+      }
+      for (let from = 0; from < part.length; from += segmentBytes) {
+        this.#queue({ bytes: part.subarray(from, from + segmentBytes), to: destination });
+      }
+      this.#flush();
+    }
+    this.#reportRefused();
+  }
+
+  counters(): SocketCounters {
+    const memory = this.#closed ? undefined : this.#memory();
+    return {
+      received: this.#received,
+      sent: this.#sent,
+      sendErrors: this.#sendErrors,
+      receiveDrops: this.#closed ? this.#earlierDrops : this.#drops(memory),
+      receiveBufferBytes: memory?.receiveBufferBytes,
+      sendBufferBytes: memory?.bufferBytes,
+    };
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#earlierDrops = this.#drops() ?? 0;
+    this.#closed = true;
+    this.#descriptor.waker.close();
+    this.#onClose(this);
+  }
+
+  #listen(waker: Socket): void {
+    const { peer } = this.request;
+    if (peer !== undefined) {
+      this.#listenToPeer(waker, peer);
+      return;
+    }
+    waker.on('message', (bytes, from) => {
+      const address = parseIpv4(from.address);
+      if (address !== undefined && !this.#closed) this.#wake({ bytes, from: address, fromPort: from.port });
+    });
+    waker.on('error', (error: NodeJS.ErrnoException) => this.request.onReceiveError?.(error.code ?? error.message));
+  }
+
+  /** One peer rarely has two datagrams under way: draining would cost a call that finds nothing. */
+  #listenToPeer(waker: Socket, { address, port }: Peer): void {
+    waker.on('message', (bytes) => {
+      if (!this.#closed) this.#deliver([{ bytes, from: address, fromPort: port }]);
+    });
+    waker.on('error', (error: NodeJS.ErrnoException) => {
+      const code = error.code ?? error.message;
+      if (this.#closed) return;
+      if (PEER_UNREACHABLE.has(code)) this.request.onPeerUnreachable?.(this);
+      else this.request.onReceiveError?.(code);
+    });
+  }
+
+  #wake(first: ReceivedDatagram): void {
+    const datagrams = [first];
+    let asked = Math.min(RECEIVE_BATCH_MAX - 1, DRAIN_PER_TURN_MAX - this.#drainedThisTurn);
+    let got = this.#drain(asked, datagrams);
+    this.#deliver(datagrams);
+    while (got === asked && got > 0 && !this.#closed) {
+      asked = Math.min(RECEIVE_BATCH_MAX, DRAIN_PER_TURN_MAX - this.#drainedThisTurn);
+      const more: ReceivedDatagram[] = [];
+      got = this.#drain(asked, more);
+      if (got > 0) this.#deliver(more);
+    }
+  }
+
+  #deliver(datagrams: readonly ReceivedDatagram[]): void {
+    this.#received += datagrams.length;
+    this.#parts.traffic.received += datagrams.length;
+    this.request.onDatagrams(datagrams, this);
+    for (const { bytes } of datagrams) reclaim(bytes);
+  }
+
+  /** Reads up to `count` queued datagrams and returns how many there were. */
+  #drain(count: number, into: ReceivedDatagram[]): number {
+    if (count <= 0) return 0;
+    const { libc, receiveBatch } = this.#parts;
+    receiveBatch.prepareReceive(count);
+    const got = libc.recvmmsg(this.fd, receiveBatch.headers, count, MSG_DONTWAIT, null);
+    if (got <= 0) return 0;
+    if (this.#drainedThisTurn === 0) setImmediate(() => this.#startTurn());
+    this.#drainedThisTurn += got;
+    for (let slot = 0; slot < got; slot += 1) {
+      into.push({
+        bytes: receiveBatch.received(slot),
+        from: receiveBatch.receivedFrom(slot),
+        fromPort: receiveBatch.receivedFromPort(slot),
+      });
+    }
+    return got;
+  }
+
+  #startTurn(): void {
+    this.#drainedThisTurn = 0;
+  }
+
+  #queue(datagram: OutgoingDatagram): void {
+    const { to, bytes } = datagram;
+    const { sendBatch } = this.#parts;
+    const source = datagram.source ?? this.request.source;
+    const frame = to.kind === 'hardware' && source !== undefined && this.#reachesByFrame(to.address);
+    if (bytes.length > UDP_PAYLOAD_BYTES_MAX) {
+      this.#refuse('EMSGSIZE', to);
+      return;
+    }
+    if (to.kind === 'unicast' && !this.#room.admits(to.address)) {
+      this.#refuse('EHOSTUNREACH', to);
+      return;
+    }
+    if (this.#pending.length === sendBatch.slots || frame !== this.#pendingFrames) this.#flush();
+    this.#pendingFrames = frame;
+    const slot = this.#pending.push(to) - 1;
+    if (frame) {
+      this.#fillFrame(slot, bytes, source, to.address, to.mac, to.port);
+      return;
+    }
+    sendBatch.payload(slot).set(bytes);
+    sendBatch.setLength(slot, bytes.length);
+    sendBatch.setPeer(slot, udpAddress(to), to.port);
+    if (source !== undefined && this.interfaceName !== undefined) sendBatch.setSource(slot, source);
+  }
+
+  /** An address of loopback is always this host's: it needs no ARP, and loopback carries no frames. */
+  #reachesByFrame(address: Ipv4): boolean {
+    return this.#parts.packetFd !== undefined && this.deviceIndex !== 0 && !isLoopback(address);
+  }
+
+  #fillFrame(slot: number, bytes: Uint8Array, source: Ipv4, to: Ipv4, mac: MacAddress, port: number): void {
+    const { sendBatch } = this.#parts;
+    this.#identification = (this.#identification + 1) & 0xffff;
+    const header = {
+      source,
+      sourcePort: this.localPort,
+      destination: to,
+      destinationPort: port,
+      identification: this.#identification,
+    };
+    sendBatch.setLength(slot, writeFrame(sendBatch.payload(slot, FRAME_HEADER_BYTES + bytes.length), header, bytes));
+    sendBatch.setHardwarePeer(slot, this.deviceIndex, mac);
+  }
+
+  /** Sends the queued datagrams. Refused ones are counted; if the kernel's buffer is full the rest is dropped. */
+  #flush(): void {
+    const pending = this.#pending;
+    if (pending.length === 0) return;
+    this.#pending = [];
+    const { libc, sendBatch, packetFd } = this.#parts;
+    const fd = this.#pendingFrames && packetFd !== undefined ? packetFd : this.fd;
+    let done = 0;
+    while (done < pending.length) {
+      const count = libc.sendmmsg(fd, sendBatch.headersFrom(done), pending.length - done, MSG_DONTWAIT);
+      if (count > 0) {
+        done += count;
+        this.#sent += count;
+        continue;
+      }
+      const code = count === 0 ? 'EAGAIN' : errorName(libc.errno());
+      const full = code === 'EAGAIN' || code === 'ENOBUFS';
+      const refused = pending.slice(done, full ? undefined : done + 1);
+      for (const to of refused) this.#refuse(code, to);
+      done += refused.length;
+    }
+  }
+
+  /** Sends `part` in one call that the kernel segments. False if it cannot do that here; nothing was sent then. */
+  #sendSegmented(part: Uint8Array, segmentBytes: number, to: Destination & { kind: 'unicast' }, peer: number): boolean {
+    const { libc, sendBatch } = this.#parts;
+    sendBatch.setExternal(0, libc.addressOf(part), part.length);
+    sendBatch.setPeer(0, to.address, to.port);
+    sendBatch.setSegments(0, segmentBytes);
+    const result = libc.sendmsg(this.fd, sendBatch.headers, MSG_DONTWAIT);
+    const code = result < 0 ? errorName(libc.errno()) : undefined;
+    sendBatch.setOwn(0);
+    const segments = Math.ceil(part.length / segmentBytes);
+    if (code === undefined) {
+      this.#sent += segments;
+      return true;
+    }
+    if (code === 'EIO') {
+      // The device cannot compute checksums for segments; every peer behind it would get the same answer.
+      this.#segments = false;
+      return false;
+    }
+    if (SEGMENT_REFUSALS.has(code)) {
+      this.#unsegmentedPeers.set(peer, true);
+      return false;
+    }
+    for (let index = 0; index < segments; index += 1) this.#refuse(code, to);
+    return true;
+  }
+
+  #refuse(code: string, to: Destination): void {
+    this.#sendErrors += 1;
+    if (this.request.onSendError !== undefined || this.request.peer !== undefined) this.#refused.push({ code, to });
+  }
+
+  #reportRefused(): void {
+    if (this.#refused.length === 0) return;
+    const refused = this.#refused;
+    this.#refused = [];
+    for (const { code, to } of refused) this.request.onSendError?.(code, to);
+    // The kernel reports an ICMP error once, in the next call.
+    const { peer, onPeerUnreachable } = this.request;
+    if (peer !== undefined && !this.#closed && refused.some(({ code }) => code === 'ECONNREFUSED'))
+      onPeerUnreachable?.(this);
+  }
+
+  #drops(memory = this.#memory()): number | undefined {
+    const drops = memory?.drops;
+    return drops === undefined ? undefined : this.#earlierDrops + drops;
+  }
+
+  /** A socket with a peer, of which there are many for a short time, is not asked. */
+  #memory(): SocketMemory | undefined {
+    return this.request.peer === undefined ? readSocketMemory(this.#parts.libc, this.fd) : undefined;
+  }
+}
+
+/** The address for UDP. A machine that has no address and cannot be reached by a raw frame is reached by broadcast. */
+function udpAddress(to: Destination): Ipv4 {
+  if (to.kind === 'broadcast') return LIMITED_BROADCAST;
+  if (to.kind === 'unicast' || isLoopback(to.address)) return to.address;
+  return LIMITED_BROADCAST;
+}

@@ -1,0 +1,281 @@
+// Datagram sockets on Linux: bound to devices, drained and answered in batches, with frames to machines that have no address
+// yet. Sources: socket(7), ip(7), packet(7); which socket gets which datagram was tried in network namespaces.
+//
+// 1. Sockets are opened one at a time. SO_REUSEADDR on a shared port is set only while a further socket of the same set binds, and
+//    cleared from the device sockets at once. So no other program can join the port unnoticed.
+// 2. dgram sets SO_REUSEADDR on every descriptor it receives; it is corrected after that.
+// 3. Reports of a small MTU are ignored: a stranger can forge one for any client with a single ICMP message, and loaders that cannot
+//    reassemble fragments would get nothing for ten minutes (ip(7), IP_PMTUDISC_OMIT; RFC 8085 §3.2 asks for datagrams that fit instead).
+// 4. Once dgram has a descriptor, only closing the dgram socket closes it.
+
+import { createSocket, type Socket } from 'node:dgram';
+import { systemClock } from '../../clock.ts';
+import { RackError } from '../../errors.ts';
+import type { HostInterface } from '../host-interface.ts';
+import { type HostNote, HostNotes } from '../host-note.ts';
+import { errorName, type Libc, loadLibc } from '../linux/libc.ts';
+import { listSockets } from '../linux/socket-list.ts';
+import {
+  AF_INET,
+  AF_PACKET,
+  deviceNameBytes,
+  IP_FREEBIND,
+  IP_MTU_DISCOVER,
+  IP_PMTUDISC_OMIT,
+  IPPROTO_IP,
+  intBytes,
+  MessageBatch,
+  readInt,
+  SO_BINDTODEVICE,
+  SO_BROADCAST,
+  SO_RCVBUF,
+  SO_REUSEADDR,
+  SO_SNDBUF,
+  SOCK_DGRAM,
+  SOCK_FLAGS,
+  SOL_SOCKET,
+  socketAddress,
+} from '../linux/wire-structs.ts';
+import { socketInode } from '../port-owner.ts';
+import { socketError } from '../socket-error.ts';
+import { AbsentHosts } from './absent-hosts.ts';
+import { type DatagramSocket, type HostNetwork, type Peer, RECEIVE_BATCH_MAX, type SocketRequest } from './datagram.ts';
+import { type FrameTap, openFrameTap, type TapRequest } from './frame-tap.ts';
+import { MTU_REPORTS_NOTE } from './path-mtu.ts';
+import { ArpTable, sendBufferNote } from './send-room.ts';
+import { type LinuxDescriptor, type LinuxParts, LinuxSocket } from './udp-linux-socket.ts';
+
+/** The receive buffer asked for: room for the burst of a rack whose machines are all switched on together. */
+const RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024;
+/** The send buffer asked for: windows of many TFTP transfers, and replies that wait for ARP. */
+export const SEND_BUFFER_BYTES = 4 * 1024 * 1024;
+/** Room for the longest datagram and a frame's headers. */
+const SLOT_BYTES = 65_536;
+
+/** Opens the Linux implementation. Throws if the C library cannot be called. */
+export function openLinuxNetwork(sendBufferBytes = SEND_BUFFER_BYTES): HostNetwork {
+  return new LinuxNetwork(loadLibc(), sendBufferBytes);
+}
+
+class LinuxNetwork implements HostNetwork {
+  readonly kind = 'linux';
+  readonly #libc: Libc;
+  readonly #sendBufferBytes: number;
+  readonly #parts: LinuxParts;
+  readonly #sockets = new Set<LinuxSocket>();
+  readonly #notes = new HostNotes();
+  #turn: Promise<unknown> = Promise.resolve();
+  #closed = false;
+
+  constructor(libc: Libc, sendBufferBytes: number) {
+    this.#libc = libc;
+    this.#sendBufferBytes = sendBufferBytes;
+    const packetFd = libc.socket(AF_PACKET, SOCK_DGRAM | SOCK_FLAGS, 0);
+    if (packetFd < 0) {
+      this.#notes.add({ note: 'frames-refused', reason: errorName(libc.errno()) });
+    }
+    const arpTable = new ArpTable(systemClock);
+    this.#parts = {
+      libc,
+      receiveBatch: new MessageBatch(RECEIVE_BATCH_MAX, SLOT_BYTES, libc.addressOf),
+      sendBatch: new MessageBatch(RECEIVE_BATCH_MAX, SLOT_BYTES, libc.addressOf),
+      packetFd: packetFd < 0 ? undefined : packetFd,
+      arpTable,
+      absentHosts: new AbsentHosts(systemClock, arpTable),
+      traffic: { received: 0 },
+    };
+  }
+
+  get notes(): readonly HostNote[] {
+    return this.#notes.list;
+  }
+
+  get received(): number {
+    return this.#parts.traffic.received;
+  }
+
+  open(request: SocketRequest): Promise<DatagramSocket> {
+    return this.#inTurn(async () => {
+      const descriptor = await this.#openDescriptor(request);
+      const socket = new LinuxSocket(this.#parts, request, descriptor, (closed) => this.#sockets.delete(closed));
+      this.#sockets.add(socket);
+      // A port that the kernel chose is this socket's alone.
+      if (request.peer === undefined) this.#guardPort(socket.localPort);
+      else this.#setInt(socket.fd, SOL_SOCKET, SO_REUSEADDR, 0);
+      return socket;
+    });
+  }
+
+  tap(request: TapRequest): FrameTap | undefined {
+    return this.#closed ? undefined : openFrameTap(this.#libc, request);
+  }
+
+  interfacesChanged(interfaces: readonly HostInterface[]): void {
+    for (const socket of this.#sockets) {
+      const device = interfaces.find((candidate) => candidate.name === socket.interfaceName);
+      // Compare indexes, not names: a device that was only renamed keeps its index, and its sockets still work.
+      if (device === undefined || device.index === 0 || device.index === socket.deviceIndex) continue;
+      const code = socket.rebind(device.index);
+      if (code === undefined) continue;
+      // Without CAP_NET_RAW a socket can be bound to a device only once in its life, so open a new one.
+      if (code === 'EPERM') this.#inTurn(() => this.#reopen(socket)).catch((error) => this.#reportDeaf(socket, error));
+      else this.#reportDeaf(socket, code);
+    }
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    await this.#inTurn(async () => {
+      this.#closed = true;
+      for (const socket of [...this.#sockets]) socket.close();
+      if (this.#parts.packetFd !== undefined) this.#libc.close(this.#parts.packetFd);
+    });
+  }
+
+  /** Runs `action` after all earlier ones. */
+  #inTurn<T>(action: () => Promise<T>): Promise<T> {
+    const run = this.#turn.then(() => {
+      if (this.#closed) throw new RackError('not-running', 'the network was closed');
+      return action();
+    });
+    this.#turn = run.catch(() => undefined);
+    return run;
+  }
+
+  async #reopen(socket: LinuxSocket): Promise<void> {
+    if (socket.closed) return;
+    const descriptor = await this.#openDescriptor({ ...socket.request, port: socket.localPort });
+    if (socket.closed) descriptor.waker.close();
+    else socket.replace(descriptor);
+    this.#guardPort(socket.localPort);
+  }
+
+  #reportDeaf(socket: LinuxSocket, reason: unknown): void {
+    socket.request.onReceiveError?.(reason instanceof Error ? reason.message : String(reason));
+  }
+
+  /** A descriptor opened, bound and handed to dgram. */
+  async #openDescriptor(request: SocketRequest): Promise<LinuxDescriptor> {
+    const fd = this.#libc.socket(AF_INET, SOCK_DGRAM | SOCK_FLAGS, 0);
+    if (fd < 0) throw socketError(errorName(this.#libc.errno()), request);
+    let waker: Socket;
+    try {
+      this.#configure(fd, request);
+      this.#bind(fd, request);
+      if (request.peer !== undefined) this.#connect(fd, request, request.peer);
+      waker = await handToDgram(fd);
+    } catch (error) {
+      this.#libc.close(fd);
+      throw error;
+    }
+    const deviceIndex = request.device === undefined ? 0 : this.#libc.if_nametoindex(request.device);
+    return { fd, waker, deviceIndex };
+  }
+
+  #configure(fd: number, request: SocketRequest): void {
+    if (request.device !== undefined) {
+      const name = deviceNameBytes(request.device);
+      if (this.#libc.setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, name, name.length) !== 0) {
+        throw socketError(errorName(this.#libc.errno()), request);
+      }
+    }
+    if (request.broadcast === true) this.#setInt(fd, SOL_SOCKET, SO_BROADCAST, 1);
+    if (request.freebind === true) this.#setInt(fd, IPPROTO_IP, IP_FREEBIND, 1);
+    if (!this.#trySet(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_OMIT)) this.#notes.add(MTU_REPORTS_NOTE);
+    // One peer sends little, and thousands of such sockets must not be able to fill the host's memory.
+    if (request.peer !== undefined) return;
+    // As much as the system allows: send-room.ts makes do with less.
+    this.#setInt(fd, SOL_SOCKET, SO_SNDBUF, this.#sendBufferBytes);
+    this.#setInt(fd, SOL_SOCKET, SO_RCVBUF, RECEIVE_BUFFER_BYTES);
+    const granted = this.#bufferBytes(fd, SO_RCVBUF);
+    if (granted < RECEIVE_BUFFER_BYTES) {
+      this.#notes.add({ note: 'receive-buffer-small', granted, asked: RECEIVE_BUFFER_BYTES });
+    }
+    const note = sendBufferNote(this.#bufferBytes(fd, SO_SNDBUF), this.#sendBufferBytes);
+    if (note !== undefined) this.#notes.add(note);
+  }
+
+  #connect(fd: number, request: SocketRequest, { address, port }: Peer): void {
+    const place = socketAddress(address, port);
+    if (this.#libc.connect(fd, place, place.length) !== 0) throw socketError(errorName(this.#libc.errno()), request);
+  }
+
+  /** Binds without SO_REUSEADDR, which detects another owner; with it only if our own sockets are in the way. */
+  #bind(fd: number, request: SocketRequest): void {
+    const place = socketAddress(request.address, request.port);
+    if (this.#libc.bind(fd, place, place.length) === 0) return;
+    const code = errorName(this.#libc.errno());
+    const ours = request.shared === true ? this.#sharing(request.port) : [];
+    if (code !== 'EADDRINUSE' || ours.length === 0 || this.#taken(request, ours)) throw socketError(code, request);
+    for (const socket of ours) this.#setInt(socket.fd, SOL_SOCKET, SO_REUSEADDR, 1);
+    this.#setInt(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+    const bound = this.#libc.bind(fd, place, place.length) === 0;
+    const second = bound ? undefined : errorName(this.#libc.errno());
+    this.#guardPort(request.port);
+    if (second !== undefined) throw socketError(second, request);
+  }
+
+  /**
+   * True if the same address, port and device are taken: by ourselves, or by another program that offers to share them. With our own sockets
+   * on the port a bind without SO_REUSEADDR always fails, so it cannot show this.
+   */
+  #taken(request: SocketRequest, ours: readonly LinuxSocket[]): boolean {
+    const { address, device, port } = request;
+    if (ours.some((socket) => socket.localAddress === address && socket.interfaceName === device)) return true;
+    const inodes = new Set(ours.map((socket) => socketInode(socket.fd)));
+    const deviceIndex = device === undefined ? 0 : this.#libc.if_nametoindex(device);
+    const strangers = (listSockets(this.#libc, port) ?? []).filter((socket) => !inodes.has(socket.inode));
+    return strangers.some((stranger) =>
+      device === undefined
+        ? stranger.address === address
+        : stranger.deviceIndex === 0 || stranger.deviceIndex === deviceIndex,
+    );
+  }
+
+  #sharing(port: number): readonly LinuxSocket[] {
+    return [...this.#sockets].filter((socket) => socket.localPort === port && socket.request.shared === true);
+  }
+
+  /**
+   * Clears SO_REUSEADDR. A device socket without it keeps other programs away from its device, the wildcard address and our
+   * addresses; the address sockets keep the option, so that the server of another device may still start.
+   */
+  #guardPort(port: number): void {
+    const all = [...this.#sockets].filter((socket) => socket.localPort === port);
+    const guarded = all.some((socket) => socket.interfaceName !== undefined);
+    for (const socket of all) {
+      const reuse = guarded && socket.interfaceName === undefined && socket.request.shared === true;
+      this.#setInt(socket.fd, SOL_SOCKET, SO_REUSEADDR, reuse ? 1 : 0);
+    }
+  }
+
+  /** The bytes that the kernel granted. It keeps and reports twice the number that was asked for (socket(7)). */
+  #bufferBytes(fd: number, option: typeof SO_RCVBUF | typeof SO_SNDBUF): number {
+    const value = intBytes(0);
+    const length = intBytes(value.length);
+    return this.#libc.getsockopt(fd, SOL_SOCKET, option, value, length) === 0 ? readInt(value) / 2 : 0;
+  }
+
+  #trySet(fd: number, level: number, option: number, value: number): boolean {
+    const bytes = intBytes(value);
+    return this.#libc.setsockopt(fd, level, option, bytes, bytes.length) === 0;
+  }
+
+  #setInt(fd: number, level: number, option: number, value: number): void {
+    if (!this.#trySet(fd, level, option, value)) {
+      throw new RackError('socket-refused', `socket option ${level}/${option}: ${errorName(this.#libc.errno())}`);
+    }
+  }
+}
+
+/** A dgram socket that owns `fd` and wakes us when something has arrived. */
+function handToDgram(fd: number): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const waker = createSocket('udp4');
+    waker.once('error', reject);
+    waker.bind({ fd, exclusive: true }, () => {
+      waker.off('error', reject);
+      resolve(waker);
+    });
+  });
+}

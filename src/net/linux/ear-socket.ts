@@ -1,0 +1,88 @@
+// A packet socket of the net worker. After a flood it rests, while the kernel drops the excess; if it fails, it is closed.
+
+import { type Instant, later } from '../../clock.ts';
+import { errorText } from '../../errors.ts';
+import type { HeardFrame, PacketSocket } from './packet-socket.ts';
+
+/**
+ * Frames of one socket that are read in one wake. A flood of ARP or of router messages fills it: other frames of the same kind may then be lost,
+ * except answers to probes. It empties with the next wake.
+ */
+const FRAMES_MAX = 256;
+/** How long a socket rests after FRAMES_MAX frames, in milliseconds. */
+const REST_MS = 10;
+
+/** The result of reading: all frames were read, too many came, or the socket failed. */
+export type Drained = 'all' | 'flooded' | 'failed';
+
+export class EarSocket {
+  readonly #rests: boolean;
+  #socket: PacketSocket | undefined;
+  #problem = '';
+  #restsUntil: Instant | undefined;
+
+  /** @param rests false for a socket whose frames must never be lost */
+  constructor(open: () => PacketSocket, rests = true) {
+    this.#rests = rests;
+    try {
+      this.#socket = open();
+    } catch (error) {
+      this.#problem = errorText(error);
+    }
+  }
+
+  /** The socket, while it is open. */
+  get socket(): PacketSocket | undefined {
+    return this.#socket;
+  }
+
+  /** Why it could not be opened, or failed; empty: neither. */
+  get problem(): string {
+    return this.#problem;
+  }
+
+  /** The descriptor to poll; undefined while there is nothing to wait for. */
+  descriptor(now: Instant): number | undefined {
+    return this.isResting(now) ? undefined : this.#socket?.fd;
+  }
+
+  /** Until when it rests. */
+  get restsUntil(): Instant | undefined {
+    return this.#restsUntil;
+  }
+
+  isResting(now: Instant): boolean {
+    if (this.#restsUntil !== undefined && this.#restsUntil > now) return true;
+    this.#restsUntil = undefined;
+    return false;
+  }
+
+  /** Reads up to FRAMES_MAX frames, unless it rests. */
+  drain(take: (frame: HeardFrame) => void, now: Instant): Drained {
+    const socket = this.#socket;
+    if (socket === undefined || this.isResting(now)) return 'all';
+    try {
+      for (let count = 0; count < FRAMES_MAX; count += 1) {
+        const frame = socket.receive();
+        if (frame === undefined) return 'all';
+        take(frame);
+      }
+      if (this.#rests) this.#restsUntil = later(now, REST_MS);
+      return 'flooded';
+    } catch (error) {
+      this.fail(errorText(error));
+      return 'failed';
+    }
+  }
+
+  /** Closes a socket that would fail again at once. */
+  fail(problem: string): void {
+    this.close();
+    this.#problem = problem;
+  }
+
+  close(): void {
+    this.#socket?.close();
+    this.#socket = undefined;
+  }
+}

@@ -1,0 +1,73 @@
+// The network namespace of another process of this host, and the way into it. Sources: network_namespaces(7), setns(2), ip-netns(8).
+//
+// 1. Only the calling thread, and threads and programs that it starts afterwards, are in the entered namespace. So enter from the main
+//    thread, before the first socket.
+// 2. /sys still shows the devices of the former namespace; /proc/net shows those of the entered one.
+
+import { closeSync, fstatSync, openSync, readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { errorText } from '../../errors.ts';
+
+const CLONE_NEWNET = 0x40000000;
+/** Where `ip netns` keeps its names. */
+const NAMES = '/run/netns';
+
+/** `same`: the process is in this one's namespace, or that cannot be found out. `closed`: the kernel refused the entry, with `reason`. */
+export type NamespaceEntry =
+  | { readonly kind: 'same' }
+  | { readonly kind: 'entered'; readonly name: string | undefined }
+  | { readonly kind: 'closed'; readonly name: string | undefined; readonly reason: string };
+
+/** Identifies a namespace: device and inode. */
+type Identity = string;
+
+/** Moves this thread into the network namespace of the process `pid`, if it is in another one. */
+export async function enterNamespaceOf(pid: number): Promise<NamespaceEntry> {
+  let descriptor: number;
+  try {
+    descriptor = openSync(`/proc/${pid}/ns/net`, 'r');
+  } catch {
+    // Another user's process, or one that has ended.
+    return { kind: 'same' };
+  }
+  try {
+    const { dev, ino } = fstatSync(descriptor);
+    const wanted: Identity = `${dev}:${ino}`;
+    if (wanted === identityOf('/proc/self/ns/net')) return { kind: 'same' };
+    const name = findName(wanted);
+    const reason = await enter(descriptor);
+    return reason === undefined ? { kind: 'entered', name } : { kind: 'closed', name, reason };
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+/** @returns why the kernel refused; undefined: it did not */
+async function enter(descriptor: number): Promise<string | undefined> {
+  try {
+    // Imported only here, so that a host without the koffi package still runs.
+    const { errorName, loadLibc } = await import('./libc.ts');
+    const libc = loadLibc();
+    return libc.setns(descriptor, CLONE_NEWNET) === 0 ? undefined : errorName(libc.errno());
+  } catch (error) {
+    return errorText(error);
+  }
+}
+
+/** The name that ip(8) gave to a namespace; undefined: none. */
+function findName(wanted: Identity): string | undefined {
+  try {
+    return readdirSync(NAMES).find((name) => identityOf(join(NAMES, name)) === wanted);
+  } catch {
+    return undefined;
+  }
+}
+
+function identityOf(path: string): Identity | undefined {
+  try {
+    const { dev, ino } = statSync(path);
+    return `${dev}:${ino}`;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,122 @@
+// Reports this process's state to the service manager (systemd), by datagrams to the socket that the manager named in the environment.
+// Sources: sd_notify(3), sd_watchdog_enabled(3), systemd.exec(5), unix(7).
+//
+// 1. Sending never waits and never throws: if the manager does not read, a later message reaches it, or none.
+// 2. Each message names the socket again, so it reaches a restarted manager.
+// 3. The variables are removed from the environment, so that child programs do not report in this process's name.
+
+import { cleanText } from '../../clean-text.ts';
+import { errorText } from '../../errors.ts';
+import type { HostNote } from '../host-note.ts';
+import { errorName, type Libc, loadLibc } from './libc.ts';
+import { AF_UNIX, MSG_DONTWAIT, MSG_NOSIGNAL, SOCK_DGRAM, SOCK_FLAGS, unixAddress } from './wire-structs.ts';
+
+/** The longest status line, in bytes; the manager shows one line. */
+export const STATUS_BYTES_MAX = 500;
+/** A shorter watchdog, in microseconds, could not be served alongside other work; one longer than a day is ignored. */
+const WATCHDOG_US_MIN = 100_000;
+const WATCHDOG_US_MAX = 86_400_000_000;
+
+/** The manager's terms, from the environment. */
+export interface NotifyTerms {
+  /** A path, or a name of the abstract namespace with a leading `@`. */
+  readonly socket: string;
+  /** How often the process must report that it is alive, in milliseconds; undefined: never. */
+  readonly watchdogMs: number | undefined;
+}
+
+/** The assignments of a message: `READY`, `STATUS`, `WATCHDOG` and others of sd_notify(3), each with its value. */
+export type Notice = Readonly<Record<string, string>>;
+
+/** A socket to the manager. */
+export interface NotifySocket {
+  /** False if the manager did not take the message. */
+  send(notice: Notice): boolean;
+  close(): void;
+}
+
+/**
+ * Reads the manager's terms for the process `pid`, and removes them from `environment`. Undefined if no manager expects reports.
+ */
+export function takeNotifyTerms(environment: NodeJS.ProcessEnv, pid: number): NotifyTerms | undefined {
+  const { NOTIFY_SOCKET: socket, WATCHDOG_USEC: interval, WATCHDOG_PID: watched } = environment;
+  for (const name of ['NOTIFY_SOCKET', 'WATCHDOG_USEC', 'WATCHDOG_PID']) delete environment[name];
+  if (socket === undefined || socket === '') return undefined;
+  const microseconds = interval !== undefined && /^\d{1,15}$/.test(interval) ? Number(interval) : 0;
+  const isMeant = watched === undefined || watched === String(pid);
+  const isSane = microseconds >= WATCHDOG_US_MIN && microseconds <= WATCHDOG_US_MAX;
+  return { socket, watchdogMs: isMeant && isSane ? microseconds / 1000 : undefined };
+}
+
+/** The text of a message; line breaks are removed from values, and long values are cut. */
+export function formatNotice(notice: Notice): string {
+  return Object.entries(notice)
+    .map(([name, value]) => `${name}=${cut(cleanText(value.replace(/\s+/g, ' ')))}`)
+    .join('\n');
+}
+
+/** Cuts the text between whole characters. */
+function cut(text: string): string {
+  const bytes = Buffer.from(text, 'utf8');
+  if (bytes.length <= STATUS_BYTES_MAX) return text;
+  return `${bytes.toString('utf8', 0, STATUS_BYTES_MAX - 3).replace(/\ufffd+$/, '')}…`;
+}
+
+/**
+ * Opens a socket to the manager. If it cannot be reached, `onTrouble` is called once with the reason; the process goes on without it.
+ */
+export function openNotifySocket(socket: string, onTrouble: (note: HostNote) => void): NotifySocket {
+  const silent: NotifySocket = { send: () => false, close: () => undefined };
+  const address = unixAddress(socket);
+  if (address === undefined) {
+    onTrouble({ note: 'manager-socket-invalid', name: JSON.stringify(socket.slice(0, 200)) });
+    return silent;
+  }
+  let libc: Libc;
+  try {
+    libc = loadLibc();
+  } catch (error) {
+    onTrouble({ note: 'manager-without-libc', reason: errorText(error) });
+    return silent;
+  }
+  const fd = libc.socket(AF_UNIX, SOCK_DGRAM | SOCK_FLAGS, 0);
+  if (fd < 0) {
+    onTrouble({ note: 'manager-unreached', reason: errorName(libc.errno()) });
+    return silent;
+  }
+  return new LinuxNotifySocket(libc, fd, address, onTrouble);
+}
+
+class LinuxNotifySocket implements NotifySocket {
+  readonly #libc: Libc;
+  readonly #address: Uint8Array;
+  #onTrouble: ((note: HostNote) => void) | undefined;
+  #fd: number;
+
+  constructor(libc: Libc, fd: number, address: Uint8Array, onTrouble: (note: HostNote) => void) {
+    this.#libc = libc;
+    this.#fd = fd;
+    this.#address = address;
+    this.#onTrouble = onTrouble;
+  }
+
+  send(notice: Notice): boolean {
+    if (this.#fd < 0) return false;
+    const bytes = Buffer.from(formatNotice(notice), 'utf8');
+    const flags = MSG_DONTWAIT | MSG_NOSIGNAL;
+    const sent = this.#libc.sendto(this.#fd, bytes, bytes.length, flags, this.#address, this.#address.length);
+    if (sent === bytes.length) return true;
+    const code = sent < 0 ? errorName(this.#libc.errno()) : 'EMSGSIZE';
+    // A full queue will empty; any other error is reported once.
+    if (code !== 'EAGAIN' && code !== 'EINTR') {
+      this.#onTrouble?.({ note: 'manager-refuses', reason: code });
+      this.#onTrouble = undefined;
+    }
+    return false;
+  }
+
+  close(): void {
+    if (this.#fd >= 0) this.#libc.close(this.#fd);
+    this.#fd = -1;
+  }
+}

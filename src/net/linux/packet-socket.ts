@@ -1,0 +1,165 @@
+// A socket for frames of one kind on every interface of this host (AF_PACKET, SOCK_DGRAM: the kernel removes and adds the Ethernet
+// header). Sources: packet(7), the kernel's classic BPF (socket(7), SO_ATTACH_FILTER); tried in network namespaces.
+//
+// 1. The filter is attached before the socket is bound, so unwanted frames never queue in it.
+// 2. It belongs to no device, so it survives interfaces that come and go. Group memberships belong to a device and must be joined again.
+// 3. It does not receive frames that this host sends, or frames for another host (a VLAN without a device here, a promiscuous port).
+// 4. The kernel copies a filter when it is attached; receive buffers are fields.
+
+import { type MacAddress, macFromBytes, macToBytes } from '../address.ts';
+import { type BorrowedBytes, borrowedPart, reclaim } from '../borrowed-bytes.ts';
+import { errorName, type Libc } from './libc.ts';
+import {
+  attachFilter,
+  DROP,
+  type FilterInstruction,
+  JUMP_IF_EQUAL,
+  LOAD_INTERFACE_INDEX,
+  LOAD_WORD,
+} from './packet-filter.ts';
+import { AF_PACKET, intBytes, MSG_DONTWAIT, SOCK_DGRAM, SOCK_FLAGS } from './wire-structs.ts';
+
+/** Ethernet's numbers for the protocol inside a frame. */
+export const ETHERTYPE_ARP = 0x0806;
+export const ETHERTYPE_IPV6 = 0x86dd;
+
+const SOL_PACKET = 263;
+const PACKET_ADD_MEMBERSHIP = 1;
+const SOCKADDR_LL_BYTES = 20;
+/** A jump reaches 255 instructions. */
+const FILTERED_INTERFACES_MAX = 200;
+/** Longer frames are cut; no protocol read here needs more. */
+const FRAME_BYTES_MAX = 2048;
+/** PACKET_HOST, PACKET_BROADCAST and PACKET_MULTICAST are 0 to 2; higher types are for another host, or from this one. */
+const PACKET_TYPE_MAX = 2;
+
+/** A received frame. */
+export interface HeardFrame {
+  /** Borrowed until the next call of `receive`. */
+  readonly bytes: BorrowedBytes;
+  readonly interfaceIndex: number;
+  /** The hardware address that sent the frame. */
+  readonly from: MacAddress;
+}
+
+/** Receives and sends frames of one kind. */
+export class PacketSocket {
+  readonly fd: number;
+  readonly #libc: Libc;
+  readonly #protocol: number;
+  readonly #frame = new Uint8Array(FRAME_BYTES_MAX);
+  readonly #from = Buffer.allocUnsafeSlow(SOCKADDR_LL_BYTES);
+  readonly #fromLength = intBytes(SOCKADDR_LL_BYTES);
+  #filter: readonly FilterInstruction[];
+  #onlyFrom: readonly FilterInstruction[] = onlyFrom([]);
+
+  /**
+   * Opens and binds the socket. It receives what `filter` takes on the interfaces of `hearOnly`; at first there are none.
+   * @throws Error named after the system's code, `EPERM` without CAP_NET_RAW
+   */
+  constructor(libc: Libc, protocol: number, filter: readonly FilterInstruction[]) {
+    this.#libc = libc;
+    this.#protocol = protocol;
+    this.#filter = filter;
+    this.fd = libc.socket(AF_PACKET, SOCK_DGRAM | SOCK_FLAGS, 0);
+    if (this.fd < 0) throw new Error(errorName(libc.errno()));
+    const address = linkAddress(protocol, 0, undefined);
+    const refused =
+      this.hearOnly([]) ?? (libc.bind(this.fd, address, address.length) === 0 ? undefined : errorName(libc.errno()));
+    if (refused === undefined) return;
+    libc.close(this.fd);
+    throw new Error(refused);
+  }
+
+  /** Receives from these interfaces only, so that unserved wires wake no one. @returns the system's code if that was refused */
+  hearOnly(interfaceIndexes: readonly number[]): string | undefined {
+    this.#onlyFrom = onlyFrom(interfaceIndexes);
+    return this.filter([...this.#onlyFrom, ...this.#filter]);
+  }
+
+  /** Receives what `filter` takes from the same interfaces from now on. @returns the system's code if that was refused */
+  hearWhat(filter: readonly FilterInstruction[]): string | undefined {
+    this.#filter = filter;
+    return this.filter([...this.#onlyFrom, ...filter]);
+  }
+
+  /** Receives what the filter takes, from any interface. @returns the system's code if that was refused */
+  filter(instructions: readonly FilterInstruction[]): string | undefined {
+    return attachFilter(this.#libc, this.fd, instructions);
+  }
+
+  /** The next frame for this host; undefined if none waits. @throws Error named after the system's code */
+  receive(): HeardFrame | undefined {
+    reclaim(this.#frame);
+    for (;;) {
+      this.#fromLength.set(intBytes(SOCKADDR_LL_BYTES));
+      const length = this.#libc.recvfrom(
+        this.fd,
+        this.#frame,
+        FRAME_BYTES_MAX,
+        MSG_DONTWAIT,
+        this.#from,
+        this.#fromLength,
+      );
+      if (length < 0) {
+        const code = errorName(this.#libc.errno());
+        if (code === 'EAGAIN') return undefined;
+        // ENETDOWN reports once that an interface went down; a socket of all interfaces can ignore it.
+        if (code === 'EINTR' || code === 'ENETDOWN') continue;
+        throw new Error(code);
+      }
+      const isForUs = (this.#from[10] ?? 0) <= PACKET_TYPE_MAX;
+      return {
+        bytes: borrowedPart(this.#frame, 0, isForUs ? length : 0),
+        interfaceIndex: this.#from.readInt32LE(4),
+        from: macFromBytes(this.#from, 12),
+      };
+    }
+  }
+
+  /** Sends a frame's content. @returns the system's code if it was refused */
+  send(bytes: Uint8Array, interfaceIndex: number, to: MacAddress): string | undefined {
+    const address = linkAddress(this.#protocol, interfaceIndex, to);
+    const sent = this.#libc.sendto(this.fd, bytes, bytes.length, MSG_DONTWAIT, address, address.length);
+    return sent < 0 ? errorName(this.#libc.errno()) : undefined;
+  }
+
+  /** Makes an interface accept frames for a group. @returns the system's code if it was refused */
+  join(interfaceIndex: number, group: MacAddress): string | undefined {
+    const request = Buffer.allocUnsafeSlow(16).fill(0);
+    request.writeInt32LE(interfaceIndex, 0);
+    request.writeUInt16LE(6, 6);
+    request.set(macToBytes(group), 8);
+    const joined = this.#libc.setsockopt(this.fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, request, request.length);
+    return joined === 0 ? undefined : errorName(this.#libc.errno());
+  }
+
+  close(): void {
+    this.#libc.close(this.fd);
+  }
+}
+
+/** A `sockaddr_ll`. */
+function linkAddress(protocol: number, interfaceIndex: number, mac: MacAddress | undefined): Uint8Array {
+  const bytes = new Uint8Array(SOCKADDR_LL_BYTES);
+  const view = new DataView(bytes.buffer);
+  view.setUint16(0, AF_PACKET, true);
+  view.setUint16(2, protocol);
+  view.setInt32(4, interfaceIndex, true);
+  if (mac === undefined) return bytes;
+  view.setUint8(11, 6);
+  bytes.set(macToBytes(mac), 12);
+  return bytes;
+}
+
+/** Passes frames of these interfaces to the next instructions and drops all others. With too many interfaces it drops none. */
+function onlyFrom(interfaceIndexes: readonly number[]): readonly FilterInstruction[] {
+  const count = interfaceIndexes.length;
+  if (count > FILTERED_INTERFACES_MAX) return [];
+  return [
+    [LOAD_WORD, 0, 0, LOAD_INTERFACE_INDEX],
+    // Jump past the rest of the list and the drop instruction.
+    ...interfaceIndexes.map((index, place): FilterInstruction => [JUMP_IF_EQUAL, count - place, 0, index]),
+    DROP,
+  ];
+}

@@ -1,0 +1,263 @@
+// The structures of Linux's socket calls, written into and read from buffers. Offsets are those of 64-bit little-endian Linux,
+// equal on x86-64 and arm64. Sources: recvmmsg(2), ip(7), packet(7), netlink(7), the kernel's uapi headers.
+//
+// 1. A batch owns every buffer its headers point into, so none can be collected while the kernel may write to it.
+// 2. Addresses inside a batch are written once: the headers of one slot always point to the buffers of that slot.
+
+import { type Ipv4, ipv4, type MacAddress } from '../address.ts';
+import type { BorrowedBytes } from '../borrowed-bytes.ts';
+
+export const AF_UNIX = 1;
+export const AF_INET = 2;
+export const AF_NETLINK = 16;
+export const AF_PACKET = 17;
+export const SOCK_DGRAM = 2;
+export const SOCK_RAW = 3;
+/** SOCK_NONBLOCK and SOCK_CLOEXEC: no call ever waits, no child inherits. */
+export const SOCK_FLAGS = 0x80800;
+/** EFD_NONBLOCK and EFD_CLOEXEC. */
+export const EVENTFD_FLAGS = 0x80800;
+
+export const SOL_SOCKET = 1;
+export const SO_REUSEADDR = 2;
+export const SO_BROADCAST = 6;
+export const SO_SNDBUF = 7;
+export const SO_RCVBUF = 8;
+export const SO_BINDTODEVICE = 25;
+export const SO_MEMINFO = 55;
+export const IPPROTO_IP = 0;
+const IP_PKTINFO = 8;
+export const IP_MTU_DISCOVER = 10;
+/** Fragments datagrams longer than the interface's MTU, sets no DF, and ignores reports of a smaller MTU (ip(7), Linux 3.15). */
+export const IP_PMTUDISC_OMIT = 5;
+export const IP_FREEBIND = 15;
+const SOL_UDP = 17;
+const UDP_SEGMENT = 103;
+export const MSG_DONTWAIT = 0x40;
+export const MSG_NOSIGNAL = 0x4000;
+
+/** SO_MEMINFO fills nine 32-bit numbers, among them the sizes of both buffers, the used part of the send buffer, and dropped datagrams. */
+export const MEMINFO_BYTES = 36;
+export const MEMINFO_RECEIVE_BUFFER_OFFSET = 4;
+export const MEMINFO_SEND_USED_OFFSET = 8;
+export const MEMINFO_SEND_BUFFER_OFFSET = 12;
+export const MEMINFO_DROPS_OFFSET = 32;
+
+const ETHERTYPE_IPV4 = 0x0800;
+const MSGHDR_BYTES = 56;
+const MMSGHDR_BYTES = 64;
+const IOVEC_BYTES = 16;
+const SOCKADDR_IN_BYTES = 16;
+const SOCKADDR_LL_BYTES = 20;
+const SOCKADDR_NL_BYTES = 12;
+const SOCKADDR_UN_PATH_BYTES = 108;
+/** Room for a socket address of either family, keeping its neighbour aligned. */
+const NAME_BYTES = 32;
+/** Room for one control message of up to 16 bytes of data: both IP_PKTINFO (12) and UDP_SEGMENT (2) fit. */
+const CONTROL_BYTES = 32;
+const CMSGHDR_BYTES = 16;
+const PKTINFO_CONTROL_BYTES = 32;
+const SEGMENT_CONTROL_BYTES = 24;
+
+/** A 32-bit number as an option's value. */
+export function intBytes(value: number): Uint8Array {
+  const bytes = new Uint8Array(4);
+  new DataView(bytes.buffer).setInt32(0, value, true);
+  return bytes;
+}
+
+/** The 32-bit number in an option's value. */
+export function readInt(bytes: Uint8Array, offset = 0): number {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getInt32(offset, true);
+}
+
+/** A device name as SO_BINDTODEVICE wants it. */
+export const deviceNameBytes = (name: string): Uint8Array => Buffer.from(`${name}\0`, 'latin1');
+
+/** A `sockaddr_in`. */
+export function socketAddress(address: Ipv4, port: number): Uint8Array {
+  const bytes = new Uint8Array(SOCKADDR_IN_BYTES);
+  writeSocketAddress(new DataView(bytes.buffer), 0, address, port);
+  return bytes;
+}
+
+/**
+ * A `sockaddr_un` for a path, or for a name of the abstract namespace, written with a leading `@` (unix(7)); undefined when the
+ * name is empty or longer than the kernel takes.
+ */
+export function unixAddress(name: string): Uint8Array | undefined {
+  const abstract = name.startsWith('@');
+  const path = Buffer.from(abstract ? `\0${name.slice(1)}` : `${name}\0`, 'utf8');
+  if (path.length < 2 || path.length > SOCKADDR_UN_PATH_BYTES) return undefined;
+  const bytes = new Uint8Array(2 + path.length);
+  new DataView(bytes.buffer).setUint16(0, AF_UNIX, true);
+  bytes.set(path, 2);
+  return bytes;
+}
+
+/** A `sockaddr_nl` that subscribes to `groups`, a bit mask; the kernel chooses the port. */
+export function netlinkAddress(groups: number): Uint8Array {
+  const bytes = new Uint8Array(SOCKADDR_NL_BYTES);
+  const view = new DataView(bytes.buffer);
+  view.setUint16(0, AF_NETLINK, true);
+  view.setUint32(8, groups, true);
+  return bytes;
+}
+
+function writeSocketAddress(view: DataView, at: number, address: Ipv4, port: number): void {
+  view.setUint16(at, AF_INET, true);
+  view.setUint16(at + 2, port);
+  view.setUint32(at + 4, address);
+}
+
+/** A fixed number of message headers with the buffers they point to, for `recvmmsg`, `sendmmsg` and `sendmsg`. */
+export class MessageBatch {
+  /** The array of `mmsghdr`; the first is a `msghdr` at its start. */
+  readonly headers: Uint8Array;
+  readonly slots: number;
+  readonly #slotBytes: number;
+  readonly #payloads: Uint8Array;
+  readonly #names: Uint8Array;
+  readonly #controls: Uint8Array;
+  readonly #vectors: Uint8Array;
+  readonly #header: DataView;
+  readonly #name: DataView;
+  readonly #control: DataView;
+  readonly #vector: DataView;
+  readonly #payloadsAt: bigint;
+
+  /** `slots` messages of at most `slotBytes` bytes each; `addressOf` tells where a buffer lies. */
+  constructor(slots: number, slotBytes: number, addressOf: (buffer: Uint8Array) => bigint) {
+    this.slots = slots;
+    this.#slotBytes = slotBytes;
+    this.headers = new Uint8Array(slots * MMSGHDR_BYTES);
+    this.#names = new Uint8Array(slots * NAME_BYTES);
+    this.#controls = new Uint8Array(slots * CONTROL_BYTES);
+    this.#vectors = new Uint8Array(slots * IOVEC_BYTES);
+    // The system gives out zeroed pages as they are touched: a slot that is never filled costs no memory.
+    this.#payloads = new Uint8Array(slots * slotBytes);
+    this.#header = viewOf(this.headers);
+    this.#name = viewOf(this.#names);
+    this.#control = viewOf(this.#controls);
+    this.#vector = viewOf(this.#vectors);
+    this.#payloadsAt = addressOf(this.#payloads);
+    const [namesAt, vectorsAt] = [addressOf(this.#names), addressOf(this.#vectors)];
+    const controlsAt = addressOf(this.#controls);
+    for (let slot = 0; slot < slots; slot += 1) {
+      const at = slot * MMSGHDR_BYTES;
+      this.#header.setBigUint64(at, namesAt + BigInt(slot * NAME_BYTES), true);
+      this.#header.setBigUint64(at + 16, vectorsAt + BigInt(slot * IOVEC_BYTES), true);
+      this.#header.setBigUint64(at + 24, 1n, true);
+      this.#header.setBigUint64(at + 32, controlsAt + BigInt(slot * CONTROL_BYTES), true);
+      this.#pointAt(slot, this.#payloadsAt + BigInt(slot * slotBytes), slotBytes);
+    }
+  }
+
+  /** The bytes of a slot, to be written before `setLength`. */
+  payload(slot: number, length = this.#slotBytes): Uint8Array {
+    const at = slot * this.#slotBytes;
+    return this.#payloads.subarray(at, at + length);
+  }
+
+  /** The bytes that a slot received. The next receive overwrites them. */
+  received(slot: number): BorrowedBytes {
+    return this.payload(slot, this.receivedBytes(slot));
+  }
+
+  /** Makes the first `count` slots ready to receive: the kernel overwrote the lengths the last time. */
+  prepareReceive(count: number): void {
+    for (let slot = 0; slot < count; slot += 1) {
+      const at = slot * MMSGHDR_BYTES;
+      this.#header.setUint32(at + 8, SOCKADDR_IN_BYTES, true);
+      this.#header.setUint32(at + 40, 0, true);
+      this.#header.setUint32(at + 48, 0, true);
+    }
+  }
+
+  /** How many bytes a slot received. */
+  receivedBytes(slot: number): number {
+    return this.#header.getUint32(slot * MMSGHDR_BYTES + MSGHDR_BYTES, true);
+  }
+  /** The sender of the bytes that a slot received. */
+  receivedFrom(slot: number): Ipv4 {
+    return ipv4(this.#name.getUint32(slot * NAME_BYTES + 4));
+  }
+  receivedFromPort(slot: number): number {
+    return this.#name.getUint16(slot * NAME_BYTES + 2);
+  }
+
+  /** The slot's message is the first `length` bytes of its payload. */
+  setLength(slot: number, length: number): void {
+    this.#vector.setUint32(slot * IOVEC_BYTES + 8, length, true);
+  }
+
+  /** The slot's message is `bytes` themselves, without a copy: the caller keeps them alive until the call has returned. */
+  setExternal(slot: number, bytesAt: bigint, length: number): void {
+    this.#pointAt(slot, bytesAt, length);
+  }
+
+  /** Ends the use of `setExternal`. */
+  setOwn(slot: number): void {
+    this.#pointAt(slot, this.#payloadsAt + BigInt(slot * this.#slotBytes), this.#slotBytes);
+  }
+
+  /** The slot goes to a UDP peer. */
+  setPeer(slot: number, address: Ipv4, port: number): void {
+    writeSocketAddress(this.#name, slot * NAME_BYTES, address, port);
+    this.#header.setUint32(slot * MMSGHDR_BYTES + 8, SOCKADDR_IN_BYTES, true);
+    this.#header.setUint32(slot * MMSGHDR_BYTES + 40, 0, true);
+  }
+
+  /** The slot goes, as an IPv4 packet, to a hardware address on an interface (`sockaddr_ll`). */
+  setHardwarePeer(slot: number, interfaceIndex: number, address: MacAddress): void {
+    const at = slot * NAME_BYTES;
+    this.#name.setUint16(at, AF_PACKET, true);
+    this.#name.setUint16(at + 2, ETHERTYPE_IPV4);
+    this.#name.setInt32(at + 4, interfaceIndex, true);
+    this.#name.setUint32(at + 8, 0);
+    this.#name.setUint8(at + 11, 6);
+    this.#name.setUint16(at + 12, Math.floor(address / 0x100000000));
+    this.#name.setUint32(at + 14, address % 0x100000000);
+    this.#name.setUint16(at + 18, 0);
+    this.#header.setUint32(slot * MMSGHDR_BYTES + 8, SOCKADDR_LL_BYTES, true);
+    this.#header.setUint32(slot * MMSGHDR_BYTES + 40, 0, true);
+  }
+
+  /** The slot leaves with this source address (IP_PKTINFO, `in_pktinfo` with interface 0). */
+  setSource(slot: number, source: Ipv4): void {
+    const at = slot * CONTROL_BYTES;
+    this.#control.setUint32(at, CMSGHDR_BYTES + 12, true);
+    this.#control.setUint32(at + 4, 0, true);
+    this.#control.setInt32(at + 8, IPPROTO_IP, true);
+    this.#control.setInt32(at + 12, IP_PKTINFO, true);
+    this.#control.setInt32(at + 16, 0, true);
+    this.#control.setUint32(at + 20, source);
+    this.#control.setUint32(at + 24, 0);
+    this.#header.setUint32(slot * MMSGHDR_BYTES + 40, PKTINFO_CONTROL_BYTES, true);
+  }
+
+  /** The slot is cut by the kernel into datagrams of `segmentBytes` (UDP_SEGMENT). */
+  setSegments(slot: number, segmentBytes: number): void {
+    const at = slot * CONTROL_BYTES;
+    this.#control.setUint32(at, CMSGHDR_BYTES + 2, true);
+    this.#control.setUint32(at + 4, 0, true);
+    this.#control.setInt32(at + 8, SOL_UDP, true);
+    this.#control.setInt32(at + 12, UDP_SEGMENT, true);
+    this.#control.setUint16(at + 16, segmentBytes, true);
+    this.#header.setUint32(slot * MMSGHDR_BYTES + 40, SEGMENT_CONTROL_BYTES, true);
+  }
+
+  /** The headers from `slot` on, as the argument of a call that continues after a short count. */
+  headersFrom(slot: number): Uint8Array {
+    return slot === 0 ? this.headers : this.headers.subarray(slot * MMSGHDR_BYTES);
+  }
+
+  #pointAt(slot: number, address: bigint, length: number): void {
+    this.#vector.setBigUint64(slot * IOVEC_BYTES, address, true);
+    this.#vector.setBigUint64(slot * IOVEC_BYTES + 8, BigInt(length), true);
+  }
+}
+
+function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}

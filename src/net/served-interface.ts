@@ -1,9 +1,0 @@
-// An interface on which the net worker hears the wire: served, up, and with a hardware address.
-
-import type { MacAddress } from './address.ts';
-
-export interface ServedInterface {
-  readonly name: string;
-  readonly index: number;
-  readonly mac: MacAddress;
-}

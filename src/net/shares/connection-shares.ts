@@ -1,0 +1,392 @@
+// Shares out the connections of an HTTP door, so that no client can deny them to others, and ends requests whose body does not arrive.
+// Sources: RFC 9112 §9.3 (a connection may be idle), §9.5 (and may then be closed); RFC 9110 §15.5.9 (408), §15.6.4 (503); `net/shares/fair-shares.ts`.
+//
+//   connect ─┬─ a place is free, or an address holds more than a fair share ─▶ served (`#serve`) ─▶ closed (`#leave`)
+//            └─ none ─▶ waits unread (`#wait`) ─┬─ a place becomes free (`#serveWaiting`) ─▶ served
+//                                               └─ after WAIT_MS_MAX (`#turnAway`) ─▶ 503 with Retry-After
+//
+// 1. At most `max` connections are served, and `waitingMax` wait; both kinds are shared out by address and by network.
+// 2. A connection without a whole request for RESTING_MS makes room for any newcomer: closing it costs its owner only a new connection.
+// 3. A body that grows by less than BODY_WINDOW_BYTES_MIN in BODY_WINDOW_MS is refused with 408, unless the handler is slow.
+// 4. A connection whose sender represents another client (`clientOf`) counts as that client's.
+// 5. A connection has a bounded number of requests in progress (`pipelining.ts`), and of all a few begin in one turn (`request-turns.ts`).
+// 6. No received byte is read or kept here: bodies belong to node:http, which gives each chunk its own memory.
+
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import { Server as TlsServer } from 'node:tls';
+import { type Clock, type Instant, later, type Timer } from '../../clock.ts';
+import { withoutIpv4Mapping } from '../address.ts';
+import { hasBody, movedBy } from './body-places.ts';
+import { FairShares, type Place } from './fair-shares.ts';
+import { Partings, TIMED_OUT, UNAVAILABLE } from './partings.ts';
+import { boundParser, PIPELINED_MAX } from './pipelining.ts';
+import { RequestTurns, takeOver } from './request-turns.ts';
+
+/** The least growth of a body per BODY_WINDOW_MS (milliseconds), in bytes, unless it ends. */
+const BODY_WINDOW_BYTES_MIN = 1024;
+export const BODY_WINDOW_MS = 10_000;
+/** How long a connection may wait for a place, in milliseconds. */
+export const WAIT_MS_MAX = 20_000;
+/** A connection without a whole request for this long gives way to any newcomer, in milliseconds. */
+export const RESTING_MS = 5000;
+/** How long a connection without any request yet survives the closing of its listener, in milliseconds: its request may be on the way. */
+export const UNASKED_MS = 500;
+/** How often all connections are checked, in milliseconds. */
+const LOOK_MS = 1000;
+/** How many waiting connections are considered in one turn of the event loop; if any was served, the next turn continues. */
+const WAITING_LOOKS_MAX = 64;
+
+/** Why a connection is closed before its request was answered. */
+export type ConnectionRefusal = 'too-many-connections' | 'too-slow' | 'body-gave-way' | 'tiny-chunks';
+
+export interface ConnectionSharesOptions {
+  readonly clock: Clock;
+  /** The most connections served at once. */
+  readonly max: number;
+  /** The most further connections that wait for a place. */
+  readonly waitingMax: number;
+  /** The client that a request represents, if its sender may represent others; undefined: its sender. */
+  readonly clientOf?: ((request: IncomingMessage) => string | undefined) | undefined;
+  readonly onServed?: (() => void) | undefined;
+  /** `address` is empty if the peer had already gone. */
+  readonly onRefused?: ((address: string, reason: ConnectionRefusal) => void) | undefined;
+}
+
+/** A body that is arriving. */
+interface Arrival {
+  readonly request: IncomingMessage;
+  /** When the current window began, and the bytes read by then. */
+  since: Instant;
+  bytesRead: number;
+}
+
+interface Connection {
+  readonly socket: Socket;
+  readonly server: Server;
+  readonly name: string;
+  readonly address: string;
+  readonly since: Instant;
+  /** Hands it to the HTTP server. */
+  readonly serve: () => void;
+  /** The client of its latest request (invariant 4); before the first one, its address. */
+  client: string;
+  place: Place<Connection> | undefined;
+  /** Requests in progress. */
+  active: number;
+  /** Whether further requests are counted; `none`: a request was not taken, so no later one is. */
+  further: 'uncounted' | 'counted' | 'none';
+  /** The response to the newest request. */
+  response: ServerResponse | undefined;
+  arrival: Arrival | undefined;
+  /** Since when the connection has no request. */
+  restingSince: Instant;
+  /** Bytes moved by the last check. */
+  moved: number;
+}
+
+/** The two ends of a connection: the same for a TCP socket and for TLS on top of it. */
+const nameOf = ({ remoteAddress, remotePort, localAddress, localPort }: Socket): string =>
+  `${remoteAddress} ${remotePort} ${localAddress} ${localPort}`;
+
+/** Whether one more request may be taken; after a refused one, none. */
+function mayTake(connection: Connection): boolean {
+  if (connection.place === undefined || connection.active >= PIPELINED_MAX) connection.further = 'none';
+  return connection.further !== 'none';
+}
+
+/** The connections of one door, which may have several listeners. */
+export class ConnectionShares {
+  readonly #options: ConnectionSharesOptions;
+  readonly #places: FairShares<Connection>;
+  readonly #queue: FairShares<Connection>;
+  readonly #requests: RequestTurns;
+  /** Served connections, by name. */
+  readonly #served = new Map<string, Connection>();
+  /** Waiting connections, in the order of arrival. */
+  readonly #waiting = new Map<Connection, Place<Connection>>();
+  /** Served connections without a request, longest idle first. */
+  readonly #resting = new Set<Connection>();
+  readonly #partings: Partings;
+  #look: Timer | undefined;
+  #servesSoon = false;
+
+  constructor(options: ConnectionSharesOptions) {
+    this.#options = options;
+    this.#places = new FairShares({ max: options.max });
+    this.#queue = new FairShares({ max: options.waitingMax });
+    this.#requests = new RequestTurns(options.clock);
+    this.#partings = new Partings(options.clock);
+  }
+
+  /** Served connections. */
+  get open(): number {
+    return this.#served.size;
+  }
+
+  /** Waiting connections. */
+  get waiting(): number {
+    return this.#waiting.size;
+  }
+
+  /** Takes over the connections of a server. Call it before the server listens. */
+  guard(server: Server): void {
+    const serve = takeOver(server, 'connection');
+    server.on('connection', (socket: Socket) => this.#enter(server, socket, () => serve(socket)));
+    this.#requests.guard(server, (request, response) => this.#begin(request, response));
+    // node:http would answer these itself, uncounted; an unknown expectation may be ignored (RFC 9110 §10.1.1).
+    server.on('checkExpectation', (request, response) => server.emit('request', request, response));
+  }
+
+  /** Served connections that count for this address. */
+  countOf(address: string): number {
+    return this.#places.countOf(address);
+  }
+
+  /** Refuses a request with 503 and closes its connection. @param client for whom it was sent; default: the other end of the connection */
+  refuse(request: IncomingMessage, reason: ConnectionRefusal, client?: string): void {
+    this.#options.onRefused?.(client ?? request.socket.remoteAddress ?? '', reason);
+    this.#partings.tell(request.socket, UNAVAILABLE);
+  }
+
+  /**
+   * Closes idle connections, including waiting ones, but none that may ask within UNASKED_MS: call it again for those.
+   *
+   * @param server only those of this server
+   */
+  endResting(server?: Server): void {
+    const now = this.#options.clock.now();
+    const isOwn = (connection: Connection): boolean => server === undefined || connection.server === server;
+    for (const connection of [...this.#waiting.keys()].filter(isOwn))
+      this.#partings.tell(connection.socket, UNAVAILABLE);
+    for (const connection of [...this.#resting].filter(isOwn)) {
+      const mayAsk = connection.further === 'uncounted' && now < later(connection.since, UNASKED_MS);
+      if (!mayAsk) connection.socket.destroySoon();
+    }
+  }
+
+  #enter(server: Server, socket: Socket, serve: () => void): void {
+    const now = this.#options.clock.now();
+    const address = withoutIpv4Mapping(socket.remoteAddress ?? '');
+    if (address === '') {
+      socket.destroy();
+      return;
+    }
+    const connection: Connection = {
+      socket,
+      server,
+      name: nameOf(socket),
+      address,
+      since: now,
+      serve,
+      client: address,
+      place: undefined,
+      active: 0,
+      further: 'uncounted',
+      response: undefined,
+      arrival: undefined,
+      restingSince: now,
+      moved: 0,
+    };
+    socket.on('close', () => this.#leave(connection));
+    if (!this.#tryToServe(connection)) this.#wait(connection);
+    this.#lookLater();
+  }
+
+  #tryToServe(connection: Connection): boolean {
+    let admission = this.#places.admit(connection.address, connection);
+    if (admission.kind === 'refused' && this.#endSilent()) {
+      admission = this.#places.admit(connection.address, connection);
+    }
+    if (admission.kind === 'refused') return false;
+    connection.place = admission.place;
+    connection.restingSince = this.#options.clock.now();
+    this.#served.set(connection.name, connection);
+    this.#resting.add(connection);
+    if (admission.evicted !== undefined) this.#cut(admission.evicted);
+    this.#options.onServed?.();
+    connection.serve();
+    return true;
+  }
+
+  /** Closes the connection that has been idle for longest, if that is at least RESTING_MS. */
+  #endSilent(): boolean {
+    const [longest] = this.#resting;
+    if (longest === undefined || this.#options.clock.now() < later(longest.restingSince, RESTING_MS)) return false;
+    this.#cut(longest);
+    return true;
+  }
+
+  #wait(connection: Connection): void {
+    const { socket, address } = connection;
+    // No other listener exists yet, and an unhandled error would end the process.
+    socket.on('error', () => undefined);
+    const admission = this.#queue.admit(address, connection);
+    if (admission.kind === 'refused') {
+      this.#turnAway(connection);
+      return;
+    }
+    this.#waiting.set(connection, admission.place);
+    if (admission.evicted !== undefined) this.#turnAway(admission.evicted);
+  }
+
+  /** Refuses a waiting connection because there is no place. */
+  #turnAway(connection: Connection): void {
+    this.#unqueue(connection);
+    this.#options.onRefused?.(connection.address, 'too-many-connections');
+    this.#partings.tell(connection.socket, UNAVAILABLE);
+  }
+
+  #unqueue(connection: Connection): void {
+    const queued = this.#waiting.get(connection);
+    if (queued === undefined) return;
+    this.#waiting.delete(connection);
+    this.#queue.release(queued);
+  }
+
+  /** Serves waiting connections once per turn of the event loop, however many places became free in it. */
+  #serveWaitingSoon(): void {
+    if (this.#servesSoon || this.#waiting.size === 0) return;
+    this.#servesSoon = true;
+    setImmediate(() => {
+      this.#servesSoon = false;
+      this.#serveWaiting();
+    });
+  }
+
+  #serveWaiting(): void {
+    let looks = 0;
+    const refused = new Set<string>();
+    for (const connection of [...this.#waiting.keys()]) {
+      if (looks >= WAITING_LOOKS_MAX) break;
+      if (refused.has(connection.address) || !this.#waiting.has(connection)) continue;
+      looks += 1;
+      if (this.#tryToServe(connection)) this.#unqueue(connection);
+      else refused.add(connection.address);
+    }
+    // A connection was served, so the next ones may be too.
+    if (looks > refused.size) this.#serveWaitingSoon();
+  }
+
+  /** Closes a connection that lost its place. */
+  #cut(connection: Connection, reason: ConnectionRefusal = 'too-many-connections'): void {
+    const { socket, response, server } = connection;
+    this.#leave(connection);
+    if (response !== undefined || reason === 'tiny-chunks') this.#options.onRefused?.(connection.client, reason);
+    if (reason === 'tiny-chunks' || response?.headersSent === true) socket.destroy();
+    else if (response !== undefined) this.#partings.tell(response.req.socket, UNAVAILABLE);
+    // The client may be about to send a request, so it gets the reason. Below TLS no text can be sent, so a TLS connection is only closed.
+    else if (server instanceof TlsServer) socket.destroy();
+    else this.#partings.tell(socket, UNAVAILABLE);
+  }
+
+  #leave(connection: Connection): void {
+    this.#unqueue(connection);
+    this.#resting.delete(connection);
+    if (this.#served.get(connection.name) === connection) this.#served.delete(connection.name);
+    if (connection.place === undefined) return;
+    this.#places.release(connection.place);
+    connection.place = undefined;
+    this.#serveWaitingSoon();
+  }
+
+  /** @returns the client that the request counts for */
+  #begin(request: IncomingMessage, response: ServerResponse): string {
+    const connection = this.#served.get(nameOf(request.socket));
+    if (connection?.place === undefined) return '';
+    if (connection.further === 'uncounted') {
+      connection.further = 'counted';
+      boundParser(
+        request.socket,
+        () => mayTake(connection),
+        () => this.#cut(connection, 'tiny-chunks'),
+      );
+    }
+    connection.active += 1;
+    connection.response = response;
+    this.#resting.delete(connection);
+    const client = this.#options.clientOf?.(request) ?? connection.address;
+    this.#attribute(connection, client);
+    if (hasBody(request)) {
+      connection.arrival = { request, since: this.#options.clock.now(), bytesRead: connection.socket.bytesRead };
+    }
+    response.on('close', () => this.#end(connection, response));
+    return client;
+  }
+
+  #end(connection: Connection, response: ServerResponse): void {
+    connection.active -= 1;
+    if (connection.response === response) connection.response = undefined;
+    if (connection.active > 0 || connection.place === undefined) return;
+    if (connection.further === 'none') this.#partings.tell(response.req.socket, UNAVAILABLE);
+    connection.arrival = undefined;
+    connection.restingSince = this.#options.clock.now();
+    this.#resting.add(connection);
+  }
+
+  /** Counts a connection for this address from now on. */
+  #attribute(connection: Connection, address: string): void {
+    const { place } = connection;
+    connection.client = address;
+    if (place === undefined) return;
+    if (place.address === address) {
+      this.#places.touch(place, false);
+      return;
+    }
+    this.#places.release(place);
+    const admission = this.#places.admit(address, connection);
+    connection.place = admission.kind === 'admitted' ? admission.place : undefined;
+  }
+
+  #lookLater(): void {
+    this.#look ??= this.#options.clock.schedule(LOOK_MS, () => {
+      this.#look = undefined;
+      this.#lookAtAll();
+      if (this.#served.size > 0 || this.#waiting.size > 0) this.#lookLater();
+    });
+  }
+
+  #lookAtAll(): void {
+    const now = this.#options.clock.now();
+    for (const connection of this.#served.values()) this.#lookAt(connection, now);
+    for (const connection of [...this.#waiting.keys()]) {
+      if (now < later(connection.since, WAIT_MS_MAX)) break;
+      this.#turnAway(connection);
+    }
+    this.#serveWaitingSoon();
+  }
+
+  #lookAt(connection: Connection, now: Instant): void {
+    const { place, socket } = connection;
+    if (place === undefined) return;
+    if (connection.active === 0) {
+      if (!place.idle && now >= later(connection.restingSince, RESTING_MS)) this.#places.touch(place, true);
+      return;
+    }
+    const moved = movedBy(socket);
+    if (moved !== connection.moved) this.#places.touch(place, false);
+    connection.moved = moved;
+    if (connection.arrival !== undefined) this.#lookAtBody(connection, connection.arrival, now);
+  }
+
+  #lookAtBody(connection: Connection, arrival: Arrival, now: Instant): void {
+    const { request } = arrival;
+    if (request.complete) {
+      connection.arrival = undefined;
+      return;
+    }
+    const { bytesRead } = connection.socket;
+    const isFast = bytesRead - arrival.bytesRead >= BODY_WINDOW_BYTES_MIN;
+    // Bytes read but not consumed mean that the server waits for the handler.
+    if (isFast || request.readableLength > 0 || request.isPaused()) {
+      arrival.since = now;
+      arrival.bytesRead = bytesRead;
+      return;
+    }
+    if (now < later(arrival.since, BODY_WINDOW_MS)) return;
+    connection.arrival = undefined;
+    this.#options.onRefused?.(connection.client, 'too-slow');
+    if (connection.response?.headersSent === true) request.socket.destroy();
+    else this.#partings.tell(request.socket, TIMED_OUT);
+  }
+}

@@ -1,0 +1,253 @@
+// Shares out a bounded number of places (connections, transfers, waiting questions), so that no address and no network can deny them to
+// others. Every door uses this one rule: max-min fairness, first between networks, then between the addresses of a network (RFC 970 describes
+// the idea for packets).
+//
+// 1. There are never more than `max` places. While fewer are taken, every address is admitted, up to `addressMax` of its own.
+// 2. When all are taken, a newcomer takes a place from a holder above its fair share: from the network with the most places, else from the
+//    address with the most places in the newcomer's own network. That holder must have at least two places more than the newcomer. So every
+//    exchange makes the shares more even, and equals never swap endlessly.
+// 3. If the shares are even, an idle place gives way: the longest idle one of a holder with no fewer places.
+// 4. A holder with too many places loses its idle ones first, then the least recently active.
+// 5. Admission, activity and release take constant time, except for at most IDLE_LOOKS_MAX looks at idle places.
+
+import { type Ipv4, withoutIpv4Mapping } from '../address.ts';
+
+/** How many idle places are examined for one newcomer: the first nearly always fits. */
+const IDLE_LOOKS_MAX = 64;
+
+/** A place that is taken. */
+export interface Place<T> {
+  readonly holder: T;
+  readonly address: string | Ipv4;
+  readonly network: string | number;
+  /** True while nothing is pending in either direction: the place can be taken away without harm. */
+  readonly idle: boolean;
+}
+
+export type Admission<T> =
+  /** `evicted` lost its place to the newcomer; the caller must end it. */
+  | { readonly kind: 'admitted'; readonly place: Place<T>; readonly evicted: T | undefined }
+  /** `address`: this address is at its own bound; `all`: no holder is above its fair share and none is idle. */
+  | { readonly kind: 'refused'; readonly bound: 'address' | 'all' };
+
+export interface FairSharesBounds {
+  /** The most places in all. */
+  readonly max: number;
+  /** The most places of one address; default: `max`. */
+  readonly addressMax?: number;
+  /** The network of an address; default: its /24 or /64. For keys that are not addresses. */
+  readonly networkOf?: (address: string | Ipv4) => string | number;
+}
+
+/** The network that an address shares its places with: its /24. */
+export const networkOf = (address: Ipv4): number => address >>> 8;
+
+const SPOKEN_FOR = ' by ';
+
+/**
+ * The key for a client that a speaker (a rack) represents: `10.50.0.9 by rack UUID`. All clients of one speaker count as one network. Otherwise
+ * a speaker could claim a share for every network it names, even the shares of others.
+ */
+export const spokenFor = (address: string, speaker: string): string => `${address}${SPOKEN_FOR}${speaker}`;
+
+/**
+ * The network of an address in text: the /24 of IPv4, also in its IPv4-mapped form; the /64 of IPv6; the speaker of a represented client
+ * (`spokenFor`).
+ */
+export function networkOfText(address: string): string {
+  const spoken = address.lastIndexOf(SPOKEN_FOR);
+  if (spoken !== -1) return address.slice(spoken + SPOKEN_FOR.length);
+  const ipv4 = /^(\d+\.\d+\.\d+)\.\d+$/.exec(withoutIpv4Mapping(address))?.[1];
+  return ipv4 ?? firstGroups(address, 4);
+}
+
+/** The first `count` groups of an IPv6 address, with `::` expanded. */
+function firstGroups(address: string, count: number): string {
+  const [head = '', tail] = address.split('%')[0]?.split('::') ?? [];
+  const groups = head === '' ? [] : head.split(':');
+  if (tail !== undefined) {
+    const last = tail === '' ? [] : tail.split(':');
+    while (groups.length + last.length < 8) groups.push('0');
+    groups.push(...last);
+  }
+  return groups.slice(0, count).join(':').toLowerCase();
+}
+
+interface Held<T> extends Place<T> {
+  idle: boolean;
+  released: boolean;
+}
+
+/** The places of one address, busy and idle, each least recently active first. */
+interface Holding<T> {
+  readonly busy: Set<Held<T>>;
+  readonly idle: Set<Held<T>>;
+}
+
+/** One network: how many places each of its addresses holds. */
+interface Network<T> {
+  readonly counts: CountedKeys<string | Ipv4>;
+  readonly holdings: Map<string | Ipv4, Holding<T>>;
+}
+
+/** The places of one door. */
+export class FairShares<T> {
+  readonly #bounds: FairSharesBounds;
+  readonly #networkOf: (address: string | Ipv4) => string | number;
+  readonly #counts = new CountedKeys<string | number>();
+  readonly #networks = new Map<string | number, Network<T>>();
+  /** Least recently active first. */
+  readonly #idle = new Set<Held<T>>();
+  #size = 0;
+
+  constructor(bounds: FairSharesBounds) {
+    this.#bounds = bounds;
+    this.#networkOf = bounds.networkOf ?? networkKey;
+  }
+
+  /** Places taken. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /** Places that this address holds. */
+  countOf(address: string | Ipv4): number {
+    return this.#networks.get(this.#networkOf(address))?.counts.countOf(address) ?? 0;
+  }
+
+  /** Gives `holder` a place, if necessary by evicting another holder. The new place is busy, not idle. */
+  admit(address: string | Ipv4, holder: T): Admission<T> {
+    const network = this.#networkOf(address);
+    const evicted = this.#makeRoom(address, network);
+    if (evicted === 'address' || evicted === 'all') return { kind: 'refused', bound: evicted };
+    if (evicted !== undefined) this.release(evicted);
+    const place: Held<T> = { holder, address, network, idle: false, released: false };
+    this.#size += 1;
+    this.#counts.add(network);
+    let own = this.#networks.get(network);
+    if (own === undefined) {
+      own = { counts: new CountedKeys(), holdings: new Map() };
+      this.#networks.set(network, own);
+    }
+    own.counts.add(address);
+    const holding = own.holdings.get(address);
+    if (holding === undefined) own.holdings.set(address, { busy: new Set([place]), idle: new Set() });
+    else holding.busy.add(place);
+    return { kind: 'admitted', place, evicted: evicted?.holder };
+  }
+
+  /** Records activity of the holder; `idle`: nothing is pending any more. Does nothing for a released place. */
+  touch(place: Place<T>, idle: boolean): void {
+    const held = place as Held<T>;
+    const holding = this.#networks.get(held.network)?.holdings.get(held.address);
+    if (held.released || holding === undefined) return;
+    holding.busy.delete(held);
+    holding.idle.delete(held);
+    this.#idle.delete(held);
+    held.idle = idle;
+    (idle ? holding.idle : holding.busy).add(held);
+    if (idle) this.#idle.add(held);
+  }
+
+  /** Frees the place; a second call does nothing. */
+  release(place: Place<T>): void {
+    const held = place as Held<T>;
+    const network = this.#networks.get(held.network);
+    const holding = network?.holdings.get(held.address);
+    if (held.released || network === undefined || holding === undefined) return;
+    held.released = true;
+    this.#size -= 1;
+    this.#counts.remove(held.network);
+    network.counts.remove(held.address);
+    holding.busy.delete(held);
+    holding.idle.delete(held);
+    this.#idle.delete(held);
+    if (holding.busy.size + holding.idle.size === 0) network.holdings.delete(held.address);
+    if (network.holdings.size === 0) this.#networks.delete(held.network);
+  }
+
+  /** The place to evict for the newcomer; undefined: one is free; else the bound that was reached. */
+  #makeRoom(address: string | Ipv4, network: string | number): Held<T> | undefined | 'address' | 'all' {
+    const own = this.countOf(address);
+    if (own >= (this.#bounds.addressMax ?? Number.POSITIVE_INFINITY)) {
+      const [idle] = this.#networks.get(network)?.holdings.get(address)?.idle ?? [];
+      return idle ?? 'address';
+    }
+    if (this.#size < this.#bounds.max) return undefined;
+    return this.#ofLargest(address, network) ?? this.#idleFor(address, own) ?? 'all';
+  }
+
+  /** A place of a holder above its fair share (invariant 2). */
+  #ofLargest(address: string | Ipv4, network: string | number): Held<T> | undefined {
+    const largest = this.#counts.largest;
+    const unfair = largest !== undefined && this.#counts.largestCount >= this.#counts.countOf(network) + 2;
+    const from = this.#networks.get(unfair ? largest : network);
+    if (from === undefined) return undefined;
+    if (!unfair && from.counts.largestCount < from.counts.countOf(address) + 2) return undefined;
+    const holder = from.counts.largest;
+    const holding = holder === undefined ? undefined : from.holdings.get(holder);
+    const [idle] = holding?.idle ?? [];
+    const [busy] = holding?.busy ?? [];
+    return idle ?? busy;
+  }
+
+  /** An idle place of the newcomer's own address, or of one with no fewer places than the newcomer will have (invariant 3). */
+  #idleFor(address: string | Ipv4, own: number): Held<T> | undefined {
+    let looks = 0;
+    for (const place of this.#idle) {
+      if (place.address === address || this.countOf(place.address) > own) return place;
+      looks += 1;
+      if (looks >= IDLE_LOOKS_MAX) break;
+    }
+    return undefined;
+  }
+}
+
+const networkKey = (address: string | Ipv4): string | number =>
+  typeof address === 'string' ? networkOfText(address) : networkOf(address);
+
+/** Counts by key that always know a key with the largest count. */
+export class CountedKeys<K> {
+  readonly #counts = new Map<K, number>();
+  /** The keys of each count; the first element stays empty. */
+  readonly #byCount: Set<K>[] = [];
+  #largest = 0;
+
+  get largest(): K | undefined {
+    const [first] = this.#byCount[this.#largest] ?? [];
+    return first;
+  }
+  get largestCount(): number {
+    return this.#largest;
+  }
+
+  countOf(key: K): number {
+    return this.#counts.get(key) ?? 0;
+  }
+
+  add(key: K): void {
+    const count = this.countOf(key) + 1;
+    this.#move(key, count - 1, count);
+    this.#largest = Math.max(this.#largest, count);
+  }
+
+  remove(key: K): void {
+    const count = this.countOf(key);
+    if (count === 0) return;
+    this.#move(key, count, count - 1);
+    // One count fell by one, so the largest fell by at most one.
+    if ((this.#byCount[this.#largest]?.size ?? 0) === 0) this.#largest -= 1;
+  }
+
+  #move(key: K, from: number, to: number): void {
+    this.#byCount[from]?.delete(key);
+    if (to === 0) {
+      this.#counts.delete(key);
+      return;
+    }
+    this.#counts.set(key, to);
+    const keys = this.#byCount[to];
+    if (keys === undefined) this.#byCount[to] = new Set([key]);
+    else keys.add(key);
+  }
+}

@@ -1,0 +1,120 @@
+// Queues expensive requests that any host may send at any rate. They are served address by address, a few per turn of the event loop: a sender of
+// thousands a second waits behind its own requests, and a sender of one is next.
+// Sources: turns.ts; net/shares/fair-shares.ts; RFC 8290 §4.2 (flows with little to send go first).
+//
+//   offer ─▶ a place in the line of its address ─▶ the line's turn ─▶ take
+//                     └─ too many wait: the oldest of the largest share (FairShares) ─▶ drop
+//
+// 1. Every request is taken or dropped, exactly once. While there is time it is taken at once.
+// 2. Within one address the oldest is dropped for the newest, so a client that retries has a chance each time.
+
+import type { Turns, Worker } from '../../turns.ts';
+import type { Ipv4 } from '../address.ts';
+import { FairShares, type Place } from './fair-shares.ts';
+
+export interface TurnQueueDeps<T> {
+  readonly turns: Turns;
+  /** The most requests that wait, of all addresses. */
+  readonly max: number;
+  /** The most that wait of one address. */
+  readonly addressMax: number;
+  /** Serves a request. */
+  readonly take: (request: T) => void;
+  /** Called for a request that lost its place to a newer one. */
+  readonly drop: (request: T) => void;
+}
+
+interface Waiting<T> {
+  readonly request: T;
+  readonly line: Line<T>;
+}
+
+/** Requests that wait for their turn. */
+export class TurnQueue<T> {
+  readonly #deps: TurnQueueDeps<T>;
+  readonly #shares: FairShares<Waiting<T>>;
+  readonly #lines = new Map<string | Ipv4, Line<T>>();
+
+  constructor(deps: TurnQueueDeps<T>) {
+    this.#deps = deps;
+    this.#shares = new FairShares({ max: deps.max, addressMax: deps.addressMax });
+  }
+
+  /** Waiting requests. */
+  get size(): number {
+    return this.#shares.size;
+  }
+
+  /** Serves a request of this address, now or in a later turn. */
+  offer(address: string | Ipv4, request: T): void {
+    const { turns, drop } = this.#deps;
+    const line = this.#lines.get(address) ?? new Line<T>(address, (place) => this.#take(place));
+    const admission = this.#shares.admit(address, { request, line });
+    if (admission.kind === 'refused') {
+      drop(request);
+      return;
+    }
+    // A waiting request loses nothing by giving way.
+    this.#shares.touch(admission.place, true);
+    this.#lines.set(address, line);
+    line.places.add(admission.place);
+    if (admission.evicted !== undefined) this.#evict(admission.evicted);
+    turns.ask(line);
+  }
+
+  /** Discards all waiting requests. */
+  clear(): void {
+    for (const line of this.#lines.values()) {
+      this.#deps.turns.forget(line);
+      for (const place of line.places) this.#shares.release(place);
+    }
+    this.#lines.clear();
+  }
+
+  #take(place: Place<Waiting<T>>): void {
+    const { line, request } = place.holder;
+    this.#shares.release(place);
+    if (line.places.size === 0) this.#lines.delete(line.address);
+    this.#deps.take(request);
+  }
+
+  #evict({ line, request }: Waiting<T>): void {
+    // The evicted request is the oldest of its address, so it is first.
+    for (const place of line.places) {
+      line.places.delete(place);
+      if (line.places.size === 0) {
+        this.#lines.delete(line.address);
+        this.#deps.turns.forget(line);
+      }
+      break;
+    }
+    this.#deps.drop(request);
+  }
+}
+
+/** The waiting requests of one address, oldest first. */
+class Line<T> implements Worker {
+  readonly address: string | Ipv4;
+  readonly places = new Set<Place<Waiting<T>>>();
+  readonly #take: (place: Place<Waiting<T>>) => void;
+
+  constructor(address: string | Ipv4, take: (place: Place<Waiting<T>>) => void) {
+    this.address = address;
+    this.#take = take;
+  }
+
+  get hasWork(): boolean {
+    return this.places.size > 0;
+  }
+
+  work(most: number): number {
+    let worked = 0;
+    for (const place of this.places) {
+      if (worked >= most) break;
+      this.places.delete(place);
+      this.#take(place);
+      worked += 1;
+    }
+    return worked;
+  }
+}

@@ -1,0 +1,103 @@
+// Turns the kernel's netlink messages into the current list of the host's interfaces.
+//
+//     startDump ─▶ links … ─▶ finishLinks ─▶ addresses … ─▶ finishDump ─▶ messages as they come
+//
+// 1. Messages may repeat and may arrive during a dump; applying one twice changes nothing.
+// 2. When a dump ends, anything it did not name is removed; so the next dump repairs a lost message.
+
+import { type Ipv4, ipv4 } from '../address.ts';
+import type { HostInterface } from '../host-interface.ts';
+import type { NetlinkMessage } from '../netlink.ts';
+
+/** The most interfaces, and addresses of one interface, that are kept; further ones are ignored. */
+const INTERFACES_MAX = 4_096;
+const ADDRESSES_MAX = 1_024;
+
+type LinkMessage = Extract<NetlinkMessage, { kind: 'link' }>;
+
+interface Entry {
+  link: LinkMessage | undefined;
+  /** Addresses with their prefixes (see `addressKey`), in the kernel's order. */
+  addresses: Set<number>;
+}
+
+/** Folds netlink messages into the list of interfaces. */
+export class InterfaceTable {
+  #entries = new Map<number, Entry>();
+  /** The entries of the running dump so far. */
+  #fresh: Map<number, Entry> | undefined;
+
+  /** A full list is about to arrive. */
+  startDump(): void {
+    this.#fresh = new Map();
+  }
+
+  /** The full list is complete and replaces the known one. */
+  finishDump(): void {
+    if (this.#fresh === undefined) return;
+    this.#entries = this.#fresh;
+    this.#fresh = undefined;
+  }
+
+  apply(message: NetlinkMessage): void {
+    applyTo(this.#fresh ?? this.#entries, message);
+  }
+
+  /** The interfaces, by index. An address without a known interface is not listed. */
+  list(): readonly HostInterface[] {
+    const interfaces: HostInterface[] = [];
+    for (const { link, addresses } of this.#entries.values()) {
+      if (link === undefined) continue;
+      const { index, name, mac, up, carrier } = link;
+      interfaces.push({
+        name,
+        index,
+        mac,
+        up,
+        carrier,
+        addresses: [...addresses].map((key) => ({ address: ipv4(Math.floor(key / 64)), prefix: key % 64 })),
+      });
+    }
+    return interfaces.sort((a, b) => a.index - b.index);
+  }
+}
+
+function applyTo(entries: Map<number, Entry>, message: NetlinkMessage): void {
+  switch (message.kind) {
+    case 'link': {
+      const entry = entryOf(entries, message.index);
+      if (entry !== undefined) entry.link = message;
+      return;
+    }
+    case 'link-gone':
+      entries.delete(message.index);
+      return;
+    case 'address': {
+      const addresses = entryOf(entries, message.index)?.addresses;
+      if (addresses !== undefined && addresses.size < ADDRESSES_MAX) addresses.add(addressKey(message));
+      return;
+    }
+    case 'address-gone':
+      entries.get(message.index)?.addresses.delete(addressKey(message));
+      return;
+    default:
+  }
+}
+
+/** An address and its prefix as one number: an interface may have the same address with two prefixes. */
+function addressKey(of: { readonly address: Ipv4; readonly prefix: number }): number {
+  return of.address * 64 + of.prefix;
+}
+
+function entryOf(entries: Map<number, Entry>, index: number): Entry | undefined {
+  const known = entries.get(index);
+  if (known !== undefined || entries.size >= INTERFACES_MAX) return known;
+  const entry: Entry = { link: undefined, addresses: new Set() };
+  entries.set(index, entry);
+  return entry;
+}
+
+/** True if the two lists are equal. */
+export function sameInterfaces(a: readonly HostInterface[], b: readonly HostInterface[]): boolean {
+  return JSON.stringify(a) === JSON.stringify(b);
+}

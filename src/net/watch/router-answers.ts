@@ -1,0 +1,108 @@
+// Decides which machines to tell that there is no IPv6 router: booting machines, on networks where no router was seen. Pure. Sources:
+// RFC 4861 §6.2.1 (how often a router advertises), §6.2.6 (answers to solicitations).
+//
+//   solicitation ─┬─ answers are off on this interface, or a router was seen there ─▶ silence
+//                 ├─ of a booting machine ─▶ answer
+//                 └─ of any other host ─▶ kept for KEPT_MS: the machine's first DISCOVER may follow it ─ booting ─▶ answer
+//
+// 1. Only machines that ask DHCP for something to boot are answered: an installed system can wait.
+// 2. A router counts for ROUTER_MS after it was last heard: slightly longer than a router may stay silent.
+// 3. Deviates from RFC 4861 §6.2.6 (a random delay of up to 0.5 s) because the answer goes to one machine, which waits for it.
+// 4. Each table has a bound. Known machines are kept apart from invented ones (`net/shares/kept-apart.ts`).
+
+import { type Instant, later } from '../../clock.ts';
+import type { MacAddress } from '../address.ts';
+import { KeptApart, type Owner } from '../shares/kept-apart.ts';
+import type { Solicitation } from './net-message.ts';
+
+/** How long a router counts as there: MaxRtrAdvInterval is at most 1800 s (RFC 4861 §6.2.1). */
+export const ROUTER_MS = 2_100_000;
+/** How long a machine counts as booting after it asked for something to boot. */
+export const BOOTING_MS = 300_000;
+/** How long a solicitation waits for its sender's DISCOVER. */
+export const KEPT_MS = 3000;
+/**
+ * Remembered booting machines of each rank. Strangers can fill their rank with invented hardware addresses; a stranger evicted by them waits
+ * 13 s for an IPv6 router. A machine leaves after BOOTING_MS.
+ */
+export const BOOTING_MAX = 4096;
+/**
+ * Waiting solicitations, one per sender. No flood fills them: they are more than `SolicitationGate` passes within KEPT_MS. They leave after
+ * KEPT_MS.
+ */
+export const KEPT_MAX = 1024;
+/** How often the listening thread is told again that a machine boots, in milliseconds. */
+const RETELL_MS = 60_000;
+
+interface Booting {
+  readonly at: Instant;
+  /** When the thread was told last. */
+  readonly reportedAt: Instant;
+}
+
+interface Kept {
+  readonly solicitation: Solicitation;
+  readonly at: Instant;
+}
+
+/** The consequences of a machine's boot. */
+export interface BootNote {
+  /** True if the listening thread must be told that the machine boots. */
+  readonly isToTell: boolean;
+  /** Its waiting solicitation, which must now be answered; undefined if there is none. */
+  readonly solicitation: Solicitation | undefined;
+}
+
+const NOTHING: BootNote = { isToTell: false, solicitation: undefined };
+
+/** Decides which solicitations to answer. */
+export class RouterAnswers {
+  readonly #bootingAt = new KeptApart<MacAddress, Booting>(BOOTING_MAX);
+  readonly #kept = new KeptApart<MacAddress, Kept>(KEPT_MAX);
+  readonly #routerAt = new Map<string, Instant>();
+  #wanted: ReadonlySet<string> = new Set();
+
+  /** Answers on these interfaces from now on. */
+  configure(interfaceNames: Iterable<string>): void {
+    this.#wanted = new Set(interfaceNames);
+  }
+
+  /** A router was heard. @returns true: none was known there */
+  noteRouter(interfaceName: string, now: Instant): boolean {
+    const isNew = !this.#hasRouter(interfaceName, now);
+    this.#routerAt.set(interfaceName, now);
+    return isNew;
+  }
+
+  /** A machine asked for something to boot. */
+  noteBooting(mac: MacAddress, owner: Owner, now: Instant): BootNote {
+    if (this.#wanted.size === 0) return NOTHING;
+    const before = this.#bootingAt.get(mac);
+    const isToTell = before === undefined || later(before.reportedAt, RETELL_MS) <= now;
+    this.#bootingAt.set(mac, { at: now, reportedAt: isToTell ? now : before.reportedAt }, owner);
+    const kept = this.#kept.get(mac);
+    this.#kept.delete(mac);
+    const waits = kept !== undefined && later(kept.at, KEPT_MS) > now;
+    const solicitation = waits && this.#isWanted(kept.solicitation.interfaceName, now) ? kept.solicitation : undefined;
+    return { isToTell, solicitation };
+  }
+
+  /** True if the solicitation must be answered now. */
+  shallAnswer(solicitation: Solicitation, now: Instant): boolean {
+    const { mac, interfaceName } = solicitation;
+    if (!this.#isWanted(interfaceName, now)) return false;
+    const booting = this.#bootingAt.get(mac);
+    if (booting !== undefined && later(booting.at, BOOTING_MS) > now) return true;
+    this.#kept.set(mac, { solicitation, at: now }, { rank: 'stranger', share: interfaceName });
+    return false;
+  }
+
+  #isWanted(interfaceName: string, now: Instant): boolean {
+    return this.#wanted.has(interfaceName) && !this.#hasRouter(interfaceName, now);
+  }
+
+  #hasRouter(interfaceName: string, now: Instant): boolean {
+    const at = this.#routerAt.get(interfaceName);
+    return at !== undefined && later(at, ROUTER_MS) > now;
+  }
+}

@@ -1,0 +1,161 @@
+// The net worker's socket for IPv6 router discovery. It receives solicitations and advertisements, and sends the advertisement that there is no
+// router. Sources: RFC 4861 §4.1, §4.2, §6.2.3.
+//
+// 1. While router messages flood the socket, the kernel keeps those of booting machines (`router-filter.ts`).
+// 2. A host that forwards IPv6 sends no advertisement: it may be a router itself, and "lifetime 0" would end its routes.
+
+import { readFileSync } from 'node:fs';
+import { networkInterfaces } from 'node:os';
+import { type Instant, later, systemClock } from '../../clock.ts';
+import { isHostMac } from '../address.ts';
+import { EarSocket } from '../linux/ear-socket.ts';
+import type { Libc } from '../linux/libc.ts';
+import { ETHERTYPE_IPV6, type HeardFrame, PacketSocket } from '../linux/packet-socket.ts';
+import { bootingFilter, ROUTER_DISCOVERY, SIEVED_MAX } from '../linux/router-filter.ts';
+import type { FromNetWorker, Solicitation, ToNetWorker } from './net-message.ts';
+import {
+  ALL_NODES_MAC,
+  ALL_ROUTERS_MAC,
+  decodeRouterDiscovery,
+  encodeEmptyAdvertisement,
+  isLinkLocal,
+  linkLocalOf,
+  parseIpv6LinkLocal,
+} from './router-discovery.ts';
+import type { ServedInterface } from './served-interface.ts';
+import { SolicitationGate } from './solicitation-gate.ts';
+
+/** How long the kernel sieves router messages, in milliseconds; the frames received meanwhile show whether the flood continues. */
+const SIEVE_MS = 5_000;
+const SIEVE_FRAMES = 100;
+/** How often machines that start to boot are added to the sieve, in milliseconds. */
+const SIEVE_RENEW_MS = 100;
+/** How often the same router is reported, in milliseconds. */
+const ROUTER_RETELL_MS = 60_000;
+
+/** Receives and sends router discovery for the net worker. */
+export class RouterEar {
+  readonly #tell: (message: FromNetWorker) => void;
+  readonly #ear: EarSocket;
+  readonly #solicitations = new SolicitationGate();
+  readonly #routersReportedAt = new Map<string, Instant>();
+  #interfaces: ReadonlyMap<number, ServedInterface> = new Map();
+  /** During a flood: until when the kernel sieves, how many frames it passed, and when to update the booting machines. */
+  #sieve: { until: Instant; frames: number; renewAt: Instant | undefined } | undefined;
+
+  constructor(libc: Libc, tell: (message: FromNetWorker) => void) {
+    this.#tell = tell;
+    this.#ear = new EarSocket(() => new PacketSocket(libc, ETHERTYPE_IPV6, ROUTER_DISCOVERY));
+  }
+
+  /** Why the socket could not be opened, or failed; empty: neither. */
+  get problem(): string {
+    return this.#ear.problem;
+  }
+
+  /** The descriptor to poll. */
+  descriptor(now: Instant): number | undefined {
+    return this.#ear.descriptor(now);
+  }
+
+  /** The times at which work is due without input. */
+  get dueAt(): readonly (Instant | undefined)[] {
+    return [this.#ear.restsUntil, this.#sieve?.renewAt, this.#sieve?.until];
+  }
+
+  /** Hears these interfaces, by index, from now on. @param joining those whose groups must be joined */
+  hearOnly(interfaces: ReadonlyMap<number, ServedInterface>, joining: readonly ServedInterface[]): void {
+    this.#interfaces = interfaces;
+    for (const { index } of joining) {
+      // A device that cannot join receives only unicast; the next change tries again.
+      for (const group of [ALL_ROUTERS_MAC, ALL_NODES_MAC]) this.#ear.socket?.join(index, group);
+    }
+    this.#ear.socket?.hearOnly([...interfaces.keys()]);
+  }
+
+  /** A machine starts to boot. */
+  noteBooting({ mac, owner }: Extract<ToNetWorker, { kind: 'booting' }>): void {
+    const now = systemClock.now();
+    this.#solicitations.noteBooting(mac, owner, now);
+    if (this.#sieve !== undefined) this.#sieve.renewAt ??= later(now, SIEVE_RENEW_MS);
+  }
+
+  /** Reads received frames and does due work. @returns true if the socket failed */
+  work(now: Instant): boolean {
+    const drained = this.#ear.drain((frame) => this.#onFrame(frame, now), now);
+    if (drained === 'flooded') this.#sieve ??= { until: later(now, SIEVE_MS), frames: 0, renewAt: now };
+    this.#renewSieve(now);
+    return drained === 'failed';
+  }
+
+  /** Sends the advertisement that there is no router, and reports whether it was sent. */
+  advertise({ interfaceName, mac, source }: Solicitation): void {
+    const solicitation: Solicitation = { interfaceName, mac, source };
+    const found = this.#interfaces.values().find(({ name }) => name === interfaceName);
+    let code = 'ENODEV';
+    if (found !== undefined && forwardsIpv6(interfaceName)) code = 'host-forwards-ipv6';
+    else if (found !== undefined && this.#ear.socket !== undefined) {
+      const packet = encodeEmptyAdvertisement(linkLocalAddress(found), source);
+      code = this.#ear.socket.send(packet, found.index, mac) ?? '';
+    }
+    this.#tell({ kind: 'advertised', solicitation, code });
+  }
+
+  close(): void {
+    this.#ear.close();
+  }
+
+  /** Updates the filter when it is due. */
+  #renewSieve(now: Instant): void {
+    if (this.#sieve === undefined) return;
+    if (this.#sieve.until <= now && this.#sieve.frames > SIEVE_FRAMES) {
+      this.#sieve.until = later(now, SIEVE_MS);
+      this.#sieve.frames = 0;
+    }
+    if (this.#sieve.until <= now) {
+      this.#sieve = undefined;
+      this.#ear.socket?.hearWhat(ROUTER_DISCOVERY);
+    } else if (this.#sieve.renewAt !== undefined && this.#sieve.renewAt <= now) {
+      this.#sieve.renewAt = undefined;
+      // If the kernel refuses so long a filter, the previous one stays.
+      this.#ear.socket?.hearWhat(bootingFilter(this.#solicitations.booting(now, SIEVED_MAX)));
+    }
+  }
+
+  #onFrame({ bytes, interfaceIndex, from }: HeardFrame, now: Instant): void {
+    const found = this.#interfaces.get(interfaceIndex);
+    if (this.#sieve !== undefined) this.#sieve.frames += 1;
+    if (found === undefined || from === found.mac || !isHostMac(from)) return;
+    const heard = decodeRouterDiscovery(bytes);
+    if (!heard.ok || heard.value.kind === 'nameless-solicitation') return;
+    if (heard.value.kind === 'solicitation') {
+      const { source } = heard.value;
+      if (!this.#solicitations.allows(from, now)) return;
+      this.#tell({ kind: 'solicitation', solicitation: { interfaceName: found.name, mac: from, source } });
+      return;
+    }
+    const reportedAt = this.#routersReportedAt.get(found.name);
+    if (reportedAt !== undefined && later(reportedAt, ROUTER_RETELL_MS) > now) return;
+    this.#routersReportedAt.set(found.name, now);
+    this.#tell({ kind: 'router', interfaceName: found.name, mac: from });
+  }
+}
+
+/** The interface's link-local address, or if it has none, the one derived from its hardware address, which is unique. */
+function linkLocalAddress({ name, mac }: ServedInterface): Uint8Array {
+  for (const { family, address } of networkInterfaces()[name] ?? []) {
+    const bytes = family === 'IPv6' ? parseIpv6LinkLocal(address) : undefined;
+    if (bytes !== undefined && isLinkLocal(bytes)) return bytes;
+  }
+  return linkLocalOf(mac);
+}
+
+/** True if the kernel forwards IPv6 packets received on the interface. */
+function forwardsIpv6(name: string): boolean {
+  try {
+    return readFileSync(`/proc/sys/net/ipv6/conf/${name}/forwarding`, 'latin1').trim() !== '0';
+  } catch {
+    // This host has no IPv6.
+    return false;
+  }
+}

@@ -1,0 +1,9 @@
+// An interface on which the net worker hears the wire: served, up, and with a hardware address.
+
+import type { MacAddress } from '../address.ts';
+
+export interface ServedInterface {
+  readonly name: string;
+  readonly index: number;
+  readonly mac: MacAddress;
+}

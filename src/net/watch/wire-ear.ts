@@ -1,0 +1,230 @@
+// The net worker's sockets on the wires. They receive ARP, the kernel's neighbour changes and router discovery (`router-ear.ts`), and send ARP
+// probes. Sources: packet(7), RFC 5227.
+//
+// 1. No input from strangers throws, and no flood keeps the thread busy (`ear-socket.ts`).
+// 2. Only served interfaces that are up and have a hardware address take part; they are looked up by name again after each change.
+// 3. A socket that cannot be opened, or fails, is reported once; the others go on.
+// 4. Answers to ARP probes have their own socket, for which the kernel keeps nothing else (`probe-filter.ts`). It is read first and never
+//    rests, so a flood of other ARP costs sightings but no answers.
+// 5. Frames of this host's other interfaces are ignored: on one wire, Linux answers on each of them for the addresses of all.
+
+import { type Instant, systemClock } from '../../clock.ts';
+import { isHostMac, type MacAddress } from '../address.ts';
+import type { HostInterface } from '../host-interface.ts';
+import { EarSocket } from '../linux/ear-socket.ts';
+import type { Libc } from '../linux/libc.ts';
+import { NetlinkDump } from '../linux/netlink-dump.ts';
+import { TAKE } from '../linux/packet-filter.ts';
+import { ETHERTYPE_ARP, type HeardFrame, PacketSocket } from '../linux/packet-socket.ts';
+import { NO_PROBES, probeFilter } from '../linux/probe-filter.ts';
+import { NETLINK_NEIGHBOUR_GROUP, type NetlinkMessage, RTM_GETNEIGH } from '../netlink.ts';
+import { decodeArp, encodeArpProbe, isHostAddress } from './arp.ts';
+import { ArpProbes, type ProbeQuestion, type ProbeVerdict } from './arp-probes.ts';
+import { type Sighting, SightingFilter } from './neighbours.ts';
+import type { FromNetWorker, ToNetWorker } from './net-message.ts';
+import { RouterEar } from './router-ear.ts';
+import type { ServedInterface } from './served-interface.ts';
+
+/** The most sightings in one message to the main thread. */
+const SIGHTINGS_MAX = 1024;
+
+const BROADCAST: MacAddress = 0xffff_ffff_ffff as MacAddress;
+
+/** Receives and sends on the wires for the net worker. */
+export class WireEar {
+  readonly #tell: (message: FromNetWorker) => void;
+  readonly #probes = new ArpProbes();
+  readonly #filter = new SightingFilter();
+  readonly #routers: RouterEar;
+  readonly #answers: EarSocket;
+  readonly #arp: EarSocket;
+  #neighbours: NetlinkDump | undefined;
+  #names: ReadonlySet<string> = new Set();
+  #host: readonly HostInterface[] = [];
+  #ownMacs: ReadonlySet<MacAddress> = new Set();
+  #interfaces: ReadonlyMap<number, ServedInterface> = new Map();
+  #sightings: Sighting[] = [];
+  /** True if probes started or ended since the filter for answers was set. */
+  #isFilterOld = false;
+
+  /** Opens the sockets, and reports those that cannot be opened. */
+  constructor(libc: Libc, tell: (message: FromNetWorker) => void) {
+    this.#tell = tell;
+    this.#arp = new EarSocket(() => new PacketSocket(libc, ETHERTYPE_ARP, [TAKE]));
+    this.#answers = new EarSocket(() => new PacketSocket(libc, ETHERTYPE_ARP, NO_PROBES), false);
+    this.#routers = new RouterEar(libc, tell);
+    try {
+      this.#neighbours = new NetlinkDump(libc, NETLINK_NEIGHBOUR_GROUP, [RTM_GETNEIGH], {
+        onDump: () => undefined,
+        onMessage: (message) => this.#onNeighbour(message),
+        onDumped: () => undefined,
+      });
+    } catch {
+      // Without it, neighbours that only the kernel knows are not shown.
+    }
+    this.#tellSenses();
+  }
+
+  /** The descriptors to poll; resting sockets are left out. */
+  descriptors(now: Instant): readonly number[] {
+    return [this.#answers, this.#arp, this.#routers]
+      .map((ear) => ear.descriptor(now))
+      .concat(this.#neighbours?.fd)
+      .filter((fd) => fd !== undefined);
+  }
+
+  /** The next time that work is due without input; undefined if none is. */
+  get nextAt(): Instant | undefined {
+    const due = [this.#probes.nextAt, this.#arp.restsUntil, ...this.#routers.dueAt].filter((at) => at !== undefined);
+    return due.length === 0 ? undefined : due.reduce((first, at) => (at < first ? at : first));
+  }
+
+  /** Handles a command of the main thread. */
+  command(message: Exclude<ToNetWorker, { kind: 'stop' }>): void {
+    if (message.kind === 'serve') this.#serve(message.names);
+    else if (message.kind === 'advertise') this.#routers.advertise(message);
+    else if (message.kind === 'booting') this.#routers.noteBooting(message);
+    else this.#probe(message.id, message);
+  }
+
+  /** The host's interfaces have changed. */
+  interfacesChanged(host: readonly HostInterface[]): void {
+    this.#host = host;
+    this.#ownMacs = new Set(host.flatMap(({ mac }) => mac ?? []));
+    this.#findInterfaces();
+  }
+
+  /** Reads received frames and does due work. */
+  work(): void {
+    const now = systemClock.now();
+    this.#drainArp(this.#answers, (frame) => this.#onAnswer(frame), now);
+    this.#drainArp(this.#arp, (frame) => this.#onArp(frame, now), now);
+    if (this.#routers.work(now)) this.#tellSenses();
+    try {
+      this.#neighbours?.drain();
+      this.#neighbours?.recover();
+    } catch {
+      this.#neighbours?.close();
+      this.#neighbours = undefined;
+    }
+    this.#tellSightings();
+    this.#runProbes();
+  }
+
+  close(): void {
+    for (const socket of [this.#answers, this.#arp, this.#routers, this.#neighbours]) socket?.close();
+  }
+
+  /** Reports why sockets cannot be used; a probe needs both of ARP. */
+  #tellSenses(): void {
+    this.#tell({ kind: 'senses', arp: this.#arp.problem || this.#answers.problem, routers: this.#routers.problem });
+  }
+
+  #serve(names: readonly string[]): void {
+    const before = this.#names;
+    this.#names = new Set(names);
+    this.#findInterfaces();
+    // A new listener gets all known neighbours.
+    if (names.every((name) => before.has(name))) return;
+    this.#filter.clear();
+    this.#neighbours?.dump();
+  }
+
+  #findInterfaces(): void {
+    const interfaces = new Map<number, ServedInterface>();
+    for (const { name, index, mac, up } of this.#host) {
+      if (mac === undefined || !isHostMac(mac) || !up || !this.#names.has(name)) continue;
+      interfaces.set(index, { name, index, mac });
+    }
+    const added = [...interfaces.values()].filter(({ name, index }) => this.#interfaces.get(index)?.name !== name);
+    this.#interfaces = interfaces;
+    this.#arp.socket?.hearOnly([...interfaces.keys()]);
+    this.#routers.hearOnly(interfaces, added);
+  }
+
+  #drainArp(ear: EarSocket, take: (frame: HeardFrame) => void, now: Instant): void {
+    if (ear.drain(take, now) !== 'failed') return;
+    // Each ARP socket is useless without the other.
+    for (const other of [this.#answers, this.#arp]) other.fail(ear.problem);
+    this.#tellSenses();
+  }
+
+  #onAnswer({ bytes, interfaceIndex, from }: HeardFrame): void {
+    const packet = decodeArp(bytes);
+    if (this.#ownMacs.has(from)) return;
+    const verdict = packet.ok ? this.#probes.hear(packet.value, interfaceIndex, from) : undefined;
+    if (verdict !== undefined) this.#tellProbed(verdict);
+  }
+
+  #onArp({ bytes, interfaceIndex }: HeardFrame, now: Instant): void {
+    const found = this.#interfaces.get(interfaceIndex);
+    if (found === undefined) return;
+    const packet = decodeArp(bytes);
+    if (!packet.ok) return;
+    const { sender, senderMac } = packet.value;
+    if (this.#ownMacs.has(senderMac) || !isHostMac(senderMac) || !isHostAddress(sender)) return;
+    if (this.#filter.allows(interfaceIndex, sender, senderMac, true, now)) {
+      this.#sightings.push({ interfaceName: found.name, address: sender, mac: senderMac, heard: true });
+    }
+  }
+
+  #onNeighbour(message: NetlinkMessage): void {
+    if (message.kind !== 'neighbour') return;
+    const { index, address, mac, heard } = message;
+    const found = this.#interfaces.get(index);
+    if (found === undefined || !isHostMac(mac) || !isHostAddress(address)) return;
+    if (!this.#filter.allows(index, address, mac, heard, systemClock.now())) return;
+    this.#sightings.push({ interfaceName: found.name, address, mac, heard });
+    if (this.#sightings.length >= SIGHTINGS_MAX) this.#tellSightings();
+  }
+
+  #tellSightings(): void {
+    if (this.#sightings.length === 0) return;
+    this.#tell({ kind: 'sightings', sightings: this.#sightings });
+    this.#sightings = [];
+  }
+
+  #probe(id: number, { address, interfaceName }: Extract<ToNetWorker, { kind: 'probe' }>): void {
+    const found = this.#interfaces.values().find(({ name }) => name === interfaceName);
+    const question = { id, address, interfaceIndex: found?.index ?? 0, own: found?.mac ?? BROADCAST };
+    const isHeard = found !== undefined && this.#answers.socket !== undefined;
+    const started = isHeard && this.#probes.start(question, systemClock.now());
+    this.#isFilterOld ||= started;
+    if (!started) this.#tell({ kind: 'probed', id, user: undefined, made: false });
+  }
+
+  #runProbes(): void {
+    const now = systemClock.now();
+    this.#hearAnswers();
+    for (let due = this.#probes.take(now); due !== undefined; due = this.#probes.take(now)) {
+      if ('free' in due) this.#tellProbed(due.free);
+      else this.#sendProbe(due.send);
+    }
+    this.#hearAnswers();
+  }
+
+  /** Makes the kernel keep only answers to the running probes. */
+  #hearAnswers(): void {
+    if (!this.#isFilterOld) return;
+    this.#isFilterOld = false;
+    // If the kernel refuses so long a filter, receive all ARP.
+    const code = this.#answers.socket?.filter(probeFilter(this.#probes.questions()));
+    if (code !== undefined) this.#answers.socket?.filter([TAKE]);
+  }
+
+  #sendProbe(question: ProbeQuestion): void {
+    const { id, own, address, interfaceIndex } = question;
+    const { socket } = this.#arp;
+    // A socket that has failed sends nothing, and hears no answer.
+    if (socket !== undefined && socket.send(encodeArpProbe(own, address), interfaceIndex, BROADCAST) === undefined)
+      return;
+    this.#probes.cancel(question);
+    this.#isFilterOld = true;
+    this.#tell({ kind: 'probed', id, user: undefined, made: false });
+  }
+
+  #tellProbed({ id, user }: ProbeVerdict): void {
+    this.#isFilterOld = true;
+    this.#tell({ kind: 'probed', id, user, made: true });
+  }
+}

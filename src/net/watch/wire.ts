@@ -1,0 +1,205 @@
+// The wires of this host, as other rooms use them: whether a host uses an address, which hosts were heard, which look for an IPv6
+// router. The net worker does the work; without it, or without the privilege, nothing is heard and every probe is refused at once.
+//
+// 1. `canProbe` is true only if a probe is possible now: interface up, hardware address, privilege. The call costs a look-up in a set.
+// 2. While the worker starts, probes wait for it, for WAKE_MS_MAX at most, and `notes` is empty.
+// 3. Every probe that the worker was given ends within ANSWER_MS_MAX; at most PROBES_WAITING_MAX wait.
+
+import type { Clock, Timer } from '../../clock.ts';
+import { RackError } from '../../errors.ts';
+import { type Ipv4, isHostMac, type MacAddress } from '../address.ts';
+import type { HostInterface } from '../host-interface.ts';
+import type { HostNote } from '../host-note.ts';
+import type { Owner } from '../shares/kept-apart.ts';
+import { PROBES_MAX } from './arp-probes.ts';
+import type { Sighting } from './neighbours.ts';
+import type { FromNetWorker, Solicitation, ToNetWorker } from './net-message.ts';
+
+/** The longest a probe may take, in milliseconds: its own duration plus the delay of a busy thread. */
+const ANSWER_MS_MAX = 2000;
+/** The longest that the worker's start is waited for, in milliseconds. */
+const WAKE_MS_MAX = 10_000;
+export const PROBES_WAITING_MAX: number = PROBES_MAX;
+
+/** Receives the hosts and solicitations heard on the wires. */
+export interface WireListener {
+  onSightings(sightings: readonly Sighting[]): void;
+  /** A machine looks for an IPv6 router. */
+  onSolicitation(solicitation: Solicitation): void;
+  /** Another host is an IPv6 router behind this interface. */
+  onRouter(interfaceName: string, mac: MacAddress): void;
+  /** An advertisement was sent; `code` is empty, or the error if it was not. */
+  onAdvertised(solicitation: Solicitation, code: string): void;
+}
+
+/** The wires behind some interfaces. */
+export interface Wire {
+  /** Listens on these interfaces only. */
+  serve(interfaceNames: readonly string[]): void;
+  /** Replaces the listener. */
+  listen(listener: WireListener): void;
+  /** True if `findUser` works on this interface now. */
+  canProbe(interfaceName: string): boolean;
+  /**
+   * Asks by ARP which host uses an address; undefined: none answered.
+   * @throws RackError `native-unavailable` if the wire cannot be probed
+   */
+  findUser(address: Ipv4, interfaceName: string): Promise<MacAddress | undefined>;
+  /** Tells a machine that there is no IPv6 router. */
+  advertise(solicitation: Solicitation): void;
+  /** A machine boots: report its solicitations whatever else is on the wire. */
+  booting(mac: MacAddress, owner: Owner): void;
+}
+
+interface Waiting {
+  readonly resolve: (user: MacAddress | undefined) => void;
+  readonly reject: (error: RackError) => void;
+  readonly address: Ipv4;
+  readonly interfaceName: string;
+  /** Undefined: the worker has not been asked yet. */
+  timer: Timer | undefined;
+}
+
+const ABSENT = { arp: 'no thread listens', routers: 'no thread listens' } as const;
+
+/** The wires as the net worker hears them. */
+export class ThreadWire implements Wire {
+  readonly #clock: Clock;
+  readonly #waiting = new Map<number, Waiting>();
+  readonly #up = new Set<string>();
+  #names: readonly string[] = [];
+  #tell: ((message: ToNetWorker) => void) | undefined;
+  #listener: WireListener | undefined;
+  #phase: 'absent' | 'waking' | 'awake' = 'absent';
+  #senses: Pick<Extract<FromNetWorker, { kind: 'senses' }>, 'arp' | 'routers'> = ABSENT;
+  #waking: Timer | undefined;
+  #onSettled: (() => void) | undefined;
+  #nextId = 1;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** Calls `listener` once, when the start of the worker has succeeded or failed. */
+  whenSettled(listener: () => void): void {
+    if (this.#phase === 'waking') this.#onSettled = listener;
+    else listener();
+  }
+
+  /** Missing features of this host; none while the worker starts. */
+  get notes(): readonly HostNote[] {
+    if (this.#phase === 'waking') return [];
+    const { arp, routers } = this.#senses;
+    return [
+      ...(arp === '' ? [] : [{ note: 'arp-unheard', reason: arp } as const]),
+      ...(routers === '' ? [] : [{ note: 'routers-unanswered', reason: routers } as const]),
+    ];
+  }
+
+  /** The worker is about to be started. */
+  expect(): void {
+    this.#phase = 'waking';
+    this.#senses = { arp: '', routers: '' };
+    this.#waking = this.#clock.schedule(WAKE_MS_MAX, () => this.#settleAs('absent'));
+  }
+
+  /** Connects the running thread; undefined: it has ended, or does not start. */
+  connect(tell: ((message: ToNetWorker) => void) | undefined): void {
+    this.#tell = tell;
+    if (tell !== undefined) {
+      if (this.#names.length > 0) tell({ kind: 'serve', names: this.#names });
+      return;
+    }
+    this.#settleAs('absent');
+  }
+
+  #settleAs(phase: 'absent' | 'awake'): void {
+    this.#phase = phase;
+    this.#waking?.cancel();
+    this.#waking = undefined;
+    if (phase === 'absent') this.#senses = ABSENT;
+    for (const id of [...this.#waiting.keys()]) {
+      if (phase === 'awake' && this.#senses.arp === '') this.#ask(id);
+      else this.#settle(id, undefined, false);
+    }
+    const listener = this.#onSettled;
+    this.#onSettled = undefined;
+    listener?.();
+  }
+
+  /** The host's interfaces have changed. */
+  interfacesChanged(interfaces: readonly HostInterface[]): void {
+    this.#up.clear();
+    for (const { name, mac, up, carrier } of interfaces) {
+      if (mac !== undefined && isHostMac(mac) && up && carrier) this.#up.add(name);
+    }
+  }
+
+  /** Handles a message of the thread. */
+  take(message: FromNetWorker): void {
+    if (message.kind === 'senses') this.#senses = { arp: message.arp, routers: message.routers };
+    else if (message.kind === 'interfaces') {
+      // The thread has already reported what it can hear, and can probe from now on.
+      if (this.#phase !== 'awake') this.#settleAs('awake');
+    } else if (message.kind === 'probed') this.#settle(message.id, message.user, message.made);
+    else if (message.kind === 'sightings') this.#listener?.onSightings(message.sightings);
+    else if (message.kind === 'solicitation') this.#listener?.onSolicitation(message.solicitation);
+    else if (message.kind === 'router') this.#listener?.onRouter(message.interfaceName, message.mac);
+    else this.#listener?.onAdvertised(message.solicitation, message.code);
+  }
+
+  serve(interfaceNames: readonly string[]): void {
+    if (interfaceNames.join() === this.#names.join()) return;
+    this.#names = [...interfaceNames];
+    this.#tell?.({ kind: 'serve', names: this.#names });
+  }
+
+  listen(listener: WireListener): void {
+    this.#listener = listener;
+  }
+
+  canProbe(interfaceName: string): boolean {
+    return this.#phase !== 'absent' && this.#senses.arp === '' && this.#up.has(interfaceName);
+  }
+
+  findUser(address: Ipv4, interfaceName: string): Promise<MacAddress | undefined> {
+    if (!this.canProbe(interfaceName) || this.#waiting.size >= PROBES_WAITING_MAX) {
+      return Promise.reject(cannotProbe());
+    }
+    const id = this.#nextId;
+    this.#nextId += 1;
+    return new Promise((resolve, reject) => {
+      this.#waiting.set(id, { resolve, reject, address, interfaceName, timer: undefined });
+      if (this.#phase === 'awake') this.#ask(id);
+    });
+  }
+
+  advertise(solicitation: Solicitation): void {
+    this.#tell?.({ kind: 'advertise', ...solicitation });
+  }
+
+  booting(mac: MacAddress, owner: Owner): void {
+    this.#tell?.({ kind: 'booting', mac, owner });
+  }
+
+  #ask(id: number): void {
+    const waiting = this.#waiting.get(id);
+    if (waiting === undefined) return;
+    const { address, interfaceName } = waiting;
+    waiting.timer = this.#clock.schedule(ANSWER_MS_MAX, () => this.#settle(id, undefined, false));
+    this.#tell?.({ kind: 'probe', id, address, interfaceName });
+  }
+
+  #settle(id: number, user: MacAddress | undefined, made: boolean): void {
+    const waiting = this.#waiting.get(id);
+    if (waiting === undefined) return;
+    this.#waiting.delete(id);
+    waiting.timer?.cancel();
+    if (made) waiting.resolve(user);
+    else waiting.reject(cannotProbe());
+  }
+}
+
+function cannotProbe(): RackError {
+  return new RackError('native-unavailable', 'the wire cannot be asked by ARP at present');
+}
