@@ -17,7 +17,7 @@ import {
 } from 'node:fs';
 import { osErrorCode } from '../errors.ts';
 
-const { O_APPEND, O_CREAT, O_NOCTTY, O_NONBLOCK, O_RDONLY, O_RDWR, O_TRUNC, O_WRONLY } = constants;
+const { O_APPEND, O_CREAT, O_EXCL, O_NOCTTY, O_NONBLOCK, O_RDONLY, O_RDWR, O_TRUNC, O_WRONLY } = constants;
 
 const ACCESS = {
   read: O_RDONLY,
@@ -26,6 +26,8 @@ const ACCESS = {
   /** Created or truncated. */
   replace: O_WRONLY | O_CREAT | O_TRUNC,
   change: O_RDWR,
+  /** Created; EEXIST if anything has the name, also a link. */
+  new: O_WRONLY | O_CREAT | O_EXCL,
 } as const;
 
 /** Thrown for anything but a regular file, or for one that is too long. The message says what it is, without the path. */

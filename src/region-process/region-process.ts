@@ -52,7 +52,7 @@ const EVENT_KINDS = new Map(Object.entries({ ...DAEMON_EVENTS, ...OBSERVE_EVENTS
 /** The control socket's answer for a path that only a rack has. */
 const NO_RACK = 'this is a region without a rack: run the command on the host of a rack';
 const DUTIES_LOST =
-  'this process did not reach its database in time, so another process of the region has its duties now: it starts afresh. See the load of this host';
+  'this process did not reach its database in time, so another process of the region has its duties now: it starts afresh. Either the database was away, or see the load of this host';
 
 export interface RegionProcessOptions {
   readonly configFile: string;

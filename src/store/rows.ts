@@ -25,11 +25,18 @@ export const readsRow =
     }
   };
 
+/** Without the words of the JavaScript engine, which name no column. */
+function whyUnreadable(error: unknown): string {
+  if (error instanceof SyntaxError) return 'a value is not JSON';
+  if (error instanceof TypeError || error instanceof RangeError) return 'a value has another form';
+  return errorText(error).slice(0, REASON_CHARACTERS_MAX);
+}
+
 /** The error for a row that cannot be read; it shows no value, which may be a secret. */
 function damagedRow(table: string, row: Row, error: unknown): RackError {
   const column = NAMING.find((name) => row[name] !== undefined && row[name] !== null);
   const name = column === undefined ? '' : ` with ${column} ${row[column]}`;
-  const why = error instanceof SyntaxError ? 'a value is not JSON' : errorText(error).slice(0, REASON_CHARACTERS_MAX);
+  const why = whyUnreadable(error);
   const text = `the row of the table ${table}${name} in the region's database cannot be read (${why}): repair it, or restore a backup`;
   return new RackError('store-unavailable', text, { cause: error });
 }
@@ -82,6 +89,9 @@ export class Statements {
   }
 }
 
+/** The latest time that a Date can be (ECMA-262 §21.4.1.1). */
+const TIME_MS_MAX = 8_640_000_000_000_000;
+
 export function text(row: Row, column: string): string {
   const value = row[column];
   if (typeof value !== 'string') throw new Error(`column ${column} holds ${typeof value}, not text`);
@@ -91,6 +101,7 @@ export function text(row: Row, column: string): string {
 export function number(row: Row, column: string): number {
   const value = row[column];
   if (typeof value !== 'number') throw new Error(`column ${column} holds ${typeof value}, not a number`);
+  if (Math.abs(value) > TIME_MS_MAX && column.endsWith('_ms')) throw new Error(`column ${column} holds no time`);
   return value;
 }
 

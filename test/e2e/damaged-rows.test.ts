@@ -21,6 +21,24 @@ const DAMAGES: readonly (readonly [title: string, sql: string, path: string, nam
   ['a status that does not exist', `UPDATE machine SET status = 99${VERSION}`, 'machines/', /table machine with id 1 /],
   ['facts', `UPDATE machine SET facts = '{'${VERSION}`, 'machines/', /table machine with id 1 /],
   [
+    'facts of another form',
+    `UPDATE machine SET facts = '[]'${VERSION}`,
+    'machines/',
+    /table machine with id 1 .*another form/,
+  ],
+  [
+    'work',
+    `UPDATE machine SET work = 'null'${VERSION}`,
+    'machines/',
+    /table machine with id 1 .*its work is no object/,
+  ],
+  [
+    'a time',
+    'UPDATE machine SET updated_ms = 9007199254740991',
+    'machines/',
+    /table machine with id 1 .*holds no time/,
+  ],
+  [
     'an event',
     "UPDATE event SET params = '{bad' WHERE code = 'enlisted'",
     'events/?op=query&level=DEBUG',

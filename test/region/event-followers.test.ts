@@ -49,6 +49,7 @@ const following = (more: Partial<EventFollowing> = {}): EventFollowing => ({
   filter: {},
   after: undefined,
   render: (event) => sentenceOf(event),
+  isAllowed: async () => true,
   ...more,
 });
 
@@ -99,6 +100,23 @@ test('a follower is sent new events, or those after an id, once and in order', (
     );
     assert.equal(resumed.ids.length, 253);
     assert.match(fresh.text, /^id: \d+-6\nevent: event\ndata: "event 0"\n\n/m);
+  }));
+
+test('a follower whose key or account is removed gets nothing that is logged a second later, and its stream ends', () =>
+  withFollowers(async (place) => {
+    const { followers, clock } = place;
+    let isAllowed = true;
+    const [reader, other] = [new Reader(), new Reader()];
+    await followers.open(reader, following({ isAllowed: async () => isAllowed }));
+    await followers.open(other, following());
+    await record(place, 3);
+    await clock.pass(1500);
+    isAllowed = false;
+    await clock.pass(1500);
+    await record(place, 3);
+    await clock.pass(1000);
+    assert.deepEqual([reader.ids, reader.isGone], [[1, 2, 3], true]);
+    assert.deepEqual([other.ids, other.isGone], [[1, 2, 3, 4, 5, 6], false]);
   }));
 
 test('a follower gets the events it asked for, and skips the others', () =>

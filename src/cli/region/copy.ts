@@ -51,7 +51,7 @@ export async function backUp(config: string, file: string, json: boolean): Promi
   // A backup of the other rows is better than none.
   const warn = (fault: string): void =>
     void printAside(`${fault}. This backup has the row, too, so \`region restore\` will refuse it.\n`);
-  return await copy(readable(source, warn), (work) => intoFile(file, work), json);
+  return await copy(readable(source, warn), (work) => intoFile(file, work, true), json);
 }
 
 /** Fills the empty store of a configuration file from a backup. @returns 0 */
@@ -147,7 +147,7 @@ function sourceAt({ stateDir, store }: StorePlace, isStopped: boolean): Lend<Cop
 
 /** Reads the files that the place names. */
 function targetAt({ stateDir, store }: StorePlace): Lend<CopyTarget> {
-  if (store.kind === 'sqlite') return (work) => intoFile(join(stateDir, REGION_FILE), work);
+  if (store.kind === 'sqlite') return (work) => intoFile(join(stateDir, REGION_FILE), work, false);
   const place = postgresPlace(store);
   return async (work) => {
     const { toPostgres } = await import('../../store/copying/copy-postgres.ts');
@@ -178,10 +178,18 @@ async function fromFile(path: string, work: (source: CopySource) => Promise<Copi
   }
 }
 
-async function intoFile(path: string, work: (target: CopyTarget) => Promise<CopiedTables>): Promise<CopiedTables> {
-  const target = SqliteTarget.open(path);
+/** @param isAfresh true: an interrupted copy is not gone on with, so nothing of one is left */
+async function intoFile(
+  path: string,
+  work: (target: CopyTarget) => Promise<CopiedTables>,
+  isAfresh: boolean,
+): Promise<CopiedTables> {
+  const target = SqliteTarget.open(path, isAfresh);
   try {
     return await work(target);
+  } catch (error) {
+    if (isAfresh) target.discard();
+    throw error;
   } finally {
     target.close();
   }

@@ -6,6 +6,7 @@
 // 3. There are at most FOLLOWERS_MAX, shared out by user, and among a user's addresses. Without followers the log is not read.
 // 4. The log is read in pieces (`event-pieces.ts`), for a few milliseconds in each turn of the event loop. Users take turns, however many
 //    followers each has, and so do the followers of a user.
+// 5. A follower whose key or account is removed gets nothing that is logged RIGHTS_MS after that.
 
 import type { Instant, Timer } from '../../clock.ts';
 import { isStoreUnavailable } from '../../errors.ts';
@@ -29,6 +30,9 @@ const LOOK_MS = 200;
 /** Events read for one follower at a time. */
 const LOOK_EVENTS_MAX = 100;
 
+/** How long a follower's right to follow is believed, in milliseconds: before it is sent more, it is looked up again. */
+const RIGHTS_MS = 1000;
+
 /** Another process of the region may have shown a follower events that this one sees only later; by then it sees them. In milliseconds. */
 const AHEAD_MS_MAX = 10_000;
 
@@ -41,6 +45,8 @@ export interface EventFollowing {
   /** Start after this event; `undefined`: start now. */
   readonly after: EventPlace | undefined;
   readonly render: (event: MachineEvent) => unknown;
+  /** False once its key or its account has been removed. */
+  readonly isAllowed: () => Promise<boolean>;
 }
 
 interface Follower {
@@ -54,6 +60,8 @@ interface Follower {
   piece: number;
   /** Since when its place is beyond the end of the log, and that end; undefined: it is not. */
   ahead: { readonly at: Instant; readonly newest: number } | undefined;
+  /** When its right was last looked up. */
+  allowedAt: Instant;
 }
 
 /** The followers of one region's log. */
@@ -91,7 +99,15 @@ export class EventFollowers {
         this.#followers.delete(follower);
       },
     });
-    const follower: Follower = { answer, following, place, history, piece: 0, ahead: undefined };
+    const follower: Follower = {
+      answer,
+      following,
+      place,
+      history,
+      piece: 0,
+      ahead: undefined,
+      allowedAt: this.#region.clock.now(),
+    };
     holder.end = () => {
       this.#followers.delete(follower);
       answer.close();
@@ -195,10 +211,24 @@ export class EventFollowers {
     return next;
   }
 
+  /** Ends the stream of a follower that has lost its right. */
+  async #mayFollow(follower: Follower): Promise<boolean> {
+    const now = this.#region.clock.now();
+    if (now - follower.allowedAt < RIGHTS_MS) return true;
+    if (await follower.following.isAllowed()) {
+      follower.allowedAt = now;
+      return true;
+    }
+    this.#followers.delete(follower);
+    follower.answer.close();
+    return false;
+  }
+
   async #send(follower: Follower, range: EventRange): Promise<void> {
     const { answer, following } = follower;
     this.#pieces += 1;
     follower.piece = this.#pieces;
+    if (!(await this.#mayFollow(follower))) return;
     if (follower.place < range.oldest - 1) this.#sendGap(follower, range.oldest);
     const upTo = Math.min(follower.place + PIECE_IDS, range.newest);
     const filter = { ...following.filter, after: follower.place, upTo, limit: LOOK_EVENTS_MAX };

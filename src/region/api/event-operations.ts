@@ -3,6 +3,7 @@
 // Sources: MAAS's `events/?op=query`: parameters, keys, links to the neighbouring pages, the form of a date.
 
 import { z } from 'zod';
+import { LOCAL_ADMINISTRATOR } from '../accounts/accounts.ts';
 import { EVENT_LEVELS, EVENT_TYPES, isEventLevel, type MachineEvent } from '../records/machine-event.ts';
 import type { EventFilter } from '../records/store.ts';
 import { loggedSentence } from '../words/event.ts';
@@ -99,7 +100,20 @@ function follow(call: ApiCall, given: z.output<typeof following>): Answer {
   const username = caller.kind === 'user' ? caller.username : caller.kind;
   const ownRack = ownRackOf(call);
   const render = (event: MachineEvent): Record<string, unknown> => eventJson(event, ownRack);
-  return { kind: 'follow', following: { username, address: peer.share, filter: which.choice, after, render } };
+  const isAllowed = (): Promise<boolean> => isStillKnown(call);
+  return {
+    kind: 'follow',
+    following: { username, address: peer.share, filter: which.choice, after, render, isAllowed },
+  };
+}
+
+/** True while the caller's account and key exist. The operator of this host has neither. */
+async function isStillKnown({ caller, region }: ApiCall): Promise<boolean> {
+  if (caller.kind !== 'user') return false;
+  const { username, tokenKey } = caller;
+  if (username === LOCAL_ADMINISTRATOR) return true;
+  if (tokenKey !== undefined && (await region.store.findKey(tokenKey)) === undefined) return false;
+  return (await region.store.findUser(username)) !== undefined;
 }
 
 async function query(call: ApiCall, given: z.output<typeof parameters>): Promise<Answer> {

@@ -102,7 +102,9 @@ const storedWork = z.looseObject({
 /** True if `readStoredWork` reads this. */
 export const isStoredWork = (json: string): boolean => storedWork.safeParse(JSON.parse(json)).success;
 
-/** Reads stored work. */
+/** Reads stored work. @throws SyntaxError, Error if it is no object */
 export function readStoredWork(json: string): MachineWork {
-  return JSON.parse(json);
+  const work: MachineWork | null = JSON.parse(json);
+  if (typeof work !== 'object' || work === null) throw new Error('its work is no object');
+  return work;
 }

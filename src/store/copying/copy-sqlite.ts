@@ -1,21 +1,32 @@
 // A file of SQLite as an end of a copy (`region-copy.ts`): a region.db, or a backup, which is such a file.
 //
 // 1. The source is read in one transaction: the copy has its contents of one moment, even while others write to it.
-// 2. The target is written under another name in its directory, and renamed when it is whole.
+// 2. The target is written under another name in its directory, and renamed when it is whole. One process at a time writes it.
+// 3. The target is a new file of this user, which no other user can read or has put there. A log that an earlier database of its name left
+//    behind would change it: such a target is refused.
 
-import { accessSync, constants, existsSync, renameSync, rmSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { accessSync, closeSync, constants, existsSync, lstatSync, renameSync, rmSync, statfsSync } from 'node:fs';
+import { basename, dirname } from 'node:path';
 import { DatabaseSync, type SQLOutputValue } from 'node:sqlite';
+import { counted } from '../../counted.ts';
 import { errorText, osErrorCode, RackError } from '../../errors.ts';
+import { foundStats } from '../../files/found-stats.ts';
 import { ownUserName } from '../../files/ownership.ts';
 import { fileFault } from '../../files/read-fault.ts';
-import { checkRegularFile } from '../../files/regular-file.ts';
-import { openDatabaseFile, sqliteCode } from '../database-file.ts';
+import { checkRegularFile, openRegularFile } from '../../files/regular-file.ts';
+import { openDatabaseFile, sqliteCode, writeRefused } from '../database-file.ts';
 import { REGION_DATABASE } from '../sqlite/region-schema.ts';
 import { type CopiedRow, type CopiedTable, type CopySource, type CopyTarget, rowName } from './region-copy.ts';
 
 /** The primary code of a row that breaks a rule of its table (sqlite.org/rescode.html). */
 const SQLITE_CONSTRAINT = 19;
+const SQLITE_BUSY = 5;
+const SQLITE_IOERR = 10;
+const SQLITE_FULL = 13;
+/** With less free space, an error of the disk counts as a full disk. */
+const FREE_BYTES_MIN = 1024 * 1024;
+/** The logs that SQLite keeps next to a database. */
+const COMPANIONS = ['-wal', '-shm', '-journal'];
 /** Added to the name of an unfinished target. */
 const UNFINISHED = '.unfinished';
 
@@ -106,22 +117,29 @@ export class SqliteSource extends SqliteEnd implements CopySource {
 export class SqliteTarget extends SqliteEnd implements CopyTarget {
   readonly #path: string;
 
-  private constructor(path: string, database: DatabaseSync) {
-    super(path, database);
+  private constructor(path: string, unfinished: string, database: DatabaseSync) {
+    super(unfinished, database);
     this.#path = path;
   }
 
-  /** @throws RackError `already-exists`, and those of a database file */
-  static open(path: string): SqliteTarget {
-    if (existsSync(path)) {
-      throw new RackError('already-exists', `${path} exists: name a new file, or move this one away`);
-    }
+  /**
+   * Opens a new file, or what an interrupted copy left of it.
+   * @param isAfresh true: what was left is removed; its source has changed since
+   * @throws RackError `already-exists`, `already-running` if another process writes it, and those of a database file
+   */
+  static open(path: string, isAfresh: boolean): SqliteTarget {
+    checkFree(path);
     const directory = dirname(path);
     if (existsSync(directory)) checkWritable(directory);
-    // A copy may go where another region was: leave out the check for a lost file.
-    const { findLoss: _unasked, ...kind } = REGION_DATABASE;
-    const database = openDatabaseFile(`${path}${UNFINISHED}`, kind);
-    return new SqliteTarget(path, database);
+    const unfinished = `${path}${UNFINISHED}`;
+    if (isAfresh && makePrivateFile(unfinished) === 'found') {
+      // Only the process that has it locked may remove it.
+      const left = openLocked(unfinished);
+      removeFiles(unfinished);
+      left.close();
+      makePrivateFile(unfinished);
+    } else if (!isAfresh && existsSync(directory)) makePrivateFile(unfinished);
+    return new SqliteTarget(path, unfinished, openLocked(unfinished));
   }
 
   /** Does nothing: the unfinished file has another name until `finish`. */
@@ -129,42 +147,124 @@ export class SqliteTarget extends SqliteEnd implements CopyTarget {
 
   async write(table: CopiedTable, rows: readonly CopiedRow[]): Promise<void> {
     const { name, columns } = table;
-    const insertion = this.database.prepare(
-      `INSERT INTO ${name} (${columns.map((column) => column.name).join(', ')}) VALUES (${columns.map(() => '?').join(', ')})`,
-    );
-    this.database.exec('BEGIN IMMEDIATE');
-    for (const row of rows) {
-      try {
-        insertion.run(...row);
-      } catch (error) {
-        if (sqliteCode(error) !== SQLITE_CONSTRAINT) throw error;
-        const text = `the table ${name} has a row that a region cannot have, ${rowName(table, row)} (${errorText(error)}): correct or remove it at the source, or take another backup`;
-        throw new RackError('store-broken', text, { cause: error });
+    this.#writing(() => {
+      const insertion = this.database.prepare(
+        `INSERT INTO ${name} (${columns.map((column) => column.name).join(', ')}) VALUES (${columns.map(() => '?').join(', ')})`,
+      );
+      this.database.exec('BEGIN IMMEDIATE');
+      for (const row of rows) {
+        try {
+          insertion.run(...row);
+        } catch (error) {
+          if (sqliteCode(error) !== SQLITE_CONSTRAINT) throw error;
+          const text = `the table ${name} has a row that a region cannot have, ${rowName(table, row)} (${errorText(error)}): correct or remove it at the source, or take another backup`;
+          throw new RackError('store-broken', text, { cause: error });
+        }
       }
-    }
-    this.database.exec('COMMIT');
+      this.database.exec('COMMIT');
+    });
   }
 
   async finish(lastIds: ReadonlyMap<string, number>): Promise<void> {
     const { database } = this;
-    for (const [name, last] of lastIds) {
-      database
-        .prepare(
-          'INSERT INTO sqlite_sequence (name, seq) SELECT ?1, 0 WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = ?1)',
-        )
-        .run(name);
-      database.prepare('UPDATE sqlite_sequence SET seq = max(seq, ?) WHERE name = ?').run(last, name);
-    }
-    // New versions must be higher than all copied ones.
-    database.exec(
-      "INSERT INTO counter (name, value) SELECT 'desired-version', max(value) FROM (SELECT 0 AS value UNION ALL SELECT max(desired_version) FROM machine " +
-        "UNION ALL SELECT max(version) FROM gone_machine UNION ALL SELECT value FROM counter WHERE name IN ('desired-version', 'desired-rest')) " +
-        'WHERE true ON CONFLICT (name) DO UPDATE SET value = excluded.value',
-    );
-    database.exec('PRAGMA journal_mode = DELETE');
+    this.#writing(() => {
+      for (const [name, last] of lastIds) {
+        database
+          .prepare(
+            'INSERT INTO sqlite_sequence (name, seq) SELECT ?1, 0 WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = ?1)',
+          )
+          .run(name);
+        database.prepare('UPDATE sqlite_sequence SET seq = max(seq, ?) WHERE name = ?').run(last, name);
+      }
+      // New versions must be higher than all copied ones.
+      database.exec(
+        "INSERT INTO counter (name, value) SELECT 'desired-version', max(value) FROM (SELECT 0 AS value UNION ALL SELECT max(desired_version) FROM machine " +
+          "UNION ALL SELECT max(version) FROM gone_machine UNION ALL SELECT value FROM counter WHERE name IN ('desired-version', 'desired-rest')) " +
+          'WHERE true ON CONFLICT (name) DO UPDATE SET value = excluded.value',
+      );
+      database.exec('PRAGMA journal_mode = DELETE');
+    });
+    checkFree(this.#path);
+    renameSync(this.name, this.#path);
     database.close();
-    renameSync(`${this.#path}${UNFINISHED}`, this.#path);
-    for (const companion of ['-wal', '-shm']) rmSync(`${this.#path}${UNFINISHED}${companion}`, { force: true });
+    removeFiles(this.name);
+  }
+
+  /** Removes what was written. */
+  discard(): void {
+    removeFiles(this.name);
+    this.close();
+  }
+
+  /** Writes to the database. @throws RackError `store-unavailable` for a full or failing disk */
+  #writing(write: () => void): void {
+    try {
+      write();
+    } catch (error) {
+      if (error instanceof RackError) throw error;
+      const code = sqliteCode(error);
+      const isFull = code === SQLITE_FULL || (code === SQLITE_IOERR && freeBytes(this.#path) < FREE_BYTES_MIN);
+      const why = isFull ? 'the disk is full; make room' : `${errorText(error)}; look for errors of the disk (dmesg)`;
+      const text = `${this.#path} cannot be written: ${why}, and repeat the command`;
+      throw new RackError('store-unavailable', text, { cause: error });
+    }
+  }
+}
+
+function freeBytes(path: string): number {
+  const { bavail, bsize } = statfsSync(dirname(path));
+  return bavail * bsize;
+}
+
+/** @throws RackError `already-exists` if there is a file of this name, or the log of a former one, which would be replayed into the new one */
+function checkFree(path: string): void {
+  if (existsSync(path)) throw new RackError('already-exists', `${path} exists: name a new file, or move this one away`);
+  for (const companion of COMPANIONS) {
+    const log = `${path}${companion}`;
+    const bytes = foundStats(log)?.size ?? 0;
+    if (companion === '-shm' || bytes === 0) continue;
+    const text = `${log}, of an earlier ${basename(path)}, has ${counted(bytes, 'byte')} that would change the new one: move it to where that one is now, under the same name`;
+    throw new RackError('already-exists', text);
+  }
+}
+
+function removeFiles(path: string): void {
+  for (const companion of ['', ...COMPANIONS]) rmSync(`${path}${companion}`, { force: true });
+}
+
+/**
+ * Makes the file, readable by this user alone, unless it is there.
+ * @throws RackError `store-unwritable` if it is there but is a link, belongs to another user, or others may use it
+ */
+function makePrivateFile(path: string): 'made' | 'found' {
+  try {
+    closeSync(openRegularFile(path, 'new'));
+    return 'made';
+  } catch (cause) {
+    if (osErrorCode(cause) !== 'EEXIST') throw writeRefused(path, cause);
+  }
+  const found = lstatSync(path);
+  if (found.isFile() && found.uid === process.geteuid?.() && (found.mode & 0o077) === 0) return 'found';
+  throw new RackError(
+    'store-unwritable',
+    `${path} is not a private file of ${ownUserName()}: remove it, and repeat the command`,
+  );
+}
+
+/** Opens the file, which no other process can then open. @throws RackError `already-running` if another one has it */
+function openLocked(path: string): DatabaseSync {
+  // A copy may go where another region was: leave out the check for a lost file.
+  const { findLoss: _unasked, ...kind } = REGION_DATABASE;
+  let database: DatabaseSync | undefined;
+  try {
+    database = openDatabaseFile(path, kind);
+    database.exec('PRAGMA locking_mode = EXCLUSIVE; BEGIN IMMEDIATE; COMMIT');
+    return database;
+  } catch (cause) {
+    if (database?.isOpen) database.close();
+    const error = cause instanceof RackError ? cause.cause : cause;
+    if (sqliteCode(error) !== SQLITE_BUSY) throw cause;
+    throw new RackError('already-running', `another process writes ${path}: wait until it has ended`, { cause });
   }
 }
 

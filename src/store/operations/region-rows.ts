@@ -27,7 +27,7 @@ import { packRemark, unpackRemark } from './stored-event.ts';
 
 function statusOf(value: number): MachineStatus {
   const status = findStatusByNumber(value);
-  if (status === undefined) throw new Error(`region.db holds the status ${value}, which does not exist`);
+  if (status === undefined) throw new Error(`there is no status ${value}`);
   return status;
 }
 

@@ -17,7 +17,7 @@ import {
   type WrittenScript,
 } from '../../region/records/script-store.ts';
 import { outputText } from '../../region/scripts/script-output.ts';
-import { number, optionalNumber, type Row, text } from '../rows.ts';
+import { number, optionalNumber, type Row, readsRow, text } from '../rows.ts';
 import type { EventTable } from './region-events.ts';
 import { all, numberIn, one, run, type Steps } from './region-steps.ts';
 
@@ -172,23 +172,26 @@ const valuesOf = (script: WrittenScript) =>
 
 function oneOf<T extends string>(row: Row, column: string, values: readonly T[]): T {
   const found = values.find((value) => value === row[column]);
-  if (found === undefined) throw new Error(`column ${column} of region.db holds ${String(row[column])}`);
+  if (found === undefined) throw new Error(`the column ${column} has an unknown word`);
   return found;
 }
 
-const readScript = (row: Row): Script => ({
-  id: number(row, 'id'),
-  name: text(row, 'name'),
-  kind: oneOf(row, 'kind', SCRIPT_KINDS),
-  title: text(row, 'title'),
-  description: text(row, 'description'),
-  timeoutSeconds: number(row, 'timeout_seconds'),
-  position: number(row, 'position'),
-  changedMs: number(row, 'changed_ms'),
-  bytes: number(row, 'bytes'),
-});
+const readScript = readsRow(
+  'script',
+  (row): Script => ({
+    id: number(row, 'id'),
+    name: text(row, 'name'),
+    kind: oneOf(row, 'kind', SCRIPT_KINDS),
+    title: text(row, 'title'),
+    description: text(row, 'description'),
+    timeoutSeconds: number(row, 'timeout_seconds'),
+    position: number(row, 'position'),
+    changedMs: number(row, 'changed_ms'),
+    bytes: number(row, 'bytes'),
+  }),
+);
 
-function readRaw(row: Row): RawResult {
+const readRaw = readsRow('script_result', (row): RawResult => {
   const { output } = row;
   return {
     id: number(row, 'id'),
@@ -205,4 +208,4 @@ function readRaw(row: Row): RawResult {
     outputBytes: number(row, 'output_bytes'),
     tail: output instanceof Uint8Array ? output : new Uint8Array(),
   };
-}
+});

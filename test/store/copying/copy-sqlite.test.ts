@@ -1,0 +1,124 @@
+// A file as the target of a copy: new, private, written by one process at a time, and without the log of a former database of its name.
+
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, test } from 'node:test';
+import { SqliteTarget } from '../../../src/store/copying/copy-sqlite.ts';
+import { copiedTables } from '../../../src/store/copying/region-copy.ts';
+import { openRegionStore } from '../../../src/store/sqlite/region-sqlite.ts';
+import { missing } from '../../support/needs.ts';
+
+let directory = '';
+let path = '';
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'rackboot-copy-sqlite-'));
+  path = join(directory, 'region.db');
+});
+afterEach(() => rmSync(directory, { recursive: true, force: true }));
+
+const refused = (isAfresh: boolean, code: string, message: RegExp): void =>
+  assert.throws(() => SqliteTarget.open(path, isAfresh), { code, message });
+
+test('a finished file stands alone, is private, and a region opens it', async () => {
+  const target = SqliteTarget.open(path, false);
+  await target.finish(new Map());
+  target.close();
+  assert.deepEqual(readdirSync(directory), ['region.db']);
+  assert.equal(statSync(path).mode & 0o777, 0o600);
+  const store = openRegionStore({ stateDir: directory });
+  assert.equal(await store.countMachines({}), 0);
+  await store.close();
+});
+
+for (const log of ['-wal', '-journal']) {
+  test(`the ${log} of a former database, which SQLite would replay into the new one, is named, also if it appears during the copy`, async () => {
+    writeFileSync(`${path}${log}`, 'changes');
+    const named = new RegExp(
+      `region\\.db${log}, of an earlier region\\.db, has 7 bytes .* move it to where that one is now`,
+    );
+    refused(false, 'already-exists', named);
+    rmSync(`${path}${log}`);
+    const target = SqliteTarget.open(path, false);
+    writeFileSync(`${path}${log}`, 'changes');
+    await assert.rejects(target.finish(new Map()), { code: 'already-exists', message: named });
+    target.close();
+    assert.equal(existsSync(path), false);
+  });
+}
+
+test('while one process writes a file, no other does, also to begin afresh', () => {
+  const target = SqliteTarget.open(path, false);
+  for (const isAfresh of [true, false])
+    refused(isAfresh, 'already-running', /another process writes .*region\.db\.unfinished: wait/);
+  target.close();
+  SqliteTarget.open(path, true).close();
+});
+
+test('a copy goes on with what an interrupted one left, and a backup begins afresh', async () => {
+  const [table] = copiedTables().filter(({ name }) => name === 'counter');
+  assert.ok(table);
+  const first = SqliteTarget.open(path, false);
+  await first.write(table, [['test', 1]]);
+  const there = await first.count(table);
+  first.close();
+  const second = SqliteTarget.open(path, false);
+  assert.equal(await second.count(table), there);
+  second.close();
+  const third = SqliteTarget.open(path, true);
+  assert.equal(await third.count(table), there - 1);
+  third.discard();
+  assert.deepEqual(readdirSync(directory), []);
+});
+
+const PLANTED: readonly (readonly [title: string, plant: (unfinished: string) => void])[] = [
+  ['a link to a file', (unfinished) => symlinkSync(join(directory, 'elsewhere'), unfinished)],
+  ['a file that others may read', (unfinished) => writeFileSync(unfinished, '', { mode: 0o600 })],
+  ['a directory', (unfinished) => mkdirSync(unfinished)],
+];
+
+for (const [title, plant] of PLANTED) {
+  test(`${title} under the name of the unfinished copy is refused, and gets nothing`, () => {
+    writeFileSync(join(directory, 'elsewhere'), '');
+    plant(`${path}.unfinished`);
+    if (title.startsWith('a file')) chmodSync(`${path}.unfinished`, 0o640);
+    for (const isAfresh of [true, false])
+      refused(isAfresh, 'store-unwritable', /region\.db\.unfinished is not a private file of .*: remove it/);
+    assert.equal(statSync(join(directory, 'elsewhere')).size, 0);
+  });
+}
+
+describe('a full disk', { skip: missing('linux', 'root') }, () => {
+  test('is named with its remedy, and what is left is removed', async () => {
+    const small = join(directory, 'small');
+    mkdirSync(small);
+    const mount = (...words: readonly string[]) => spawnSync(words[0] ?? '', words.slice(1));
+    assert.equal(mount('mount', '-t', 'tmpfs', '-o', 'size=900k', 'tmpfs', small).status, 0);
+    try {
+      const target = SqliteTarget.open(join(small, 'backup'), true);
+      const [table] = copiedTables().filter(({ name }) => name === 'counter');
+      assert.ok(table);
+      const rows = Array.from({ length: 500 }, (_, index) => [`${index}${'x'.repeat(4000)}`, 1] as const);
+      await assert.rejects(target.write(table, rows), {
+        code: 'store-unavailable',
+        message: /small\/backup cannot be written: the disk is full; make room, and repeat the command/,
+      });
+      target.discard();
+      assert.deepEqual(readdirSync(small), []);
+    } finally {
+      mount('umount', small);
+    }
+  });
+});
