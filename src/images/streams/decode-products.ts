@@ -1,0 +1,161 @@
+// Decodes a document of products, `products:1.0`.
+//
+//   products ─ name ─▶ product ─ versions ─ serial ─▶ version ─ items ─ name ─▶ item
+//
+// Source: the format as simplestreams 0.1 writes and reads it, and as images.maas.io and cloud-images.ubuntu.com serve it. `tags.ts` says
+// how the levels inherit.
+//
+// 1. Every path is contained (`documents/contained-path.ts`), and every checksum has the length of its algorithm.
+// 2. An item without a path is no file (the images of a cloud, known there by an identifier): it is left out.
+// 3. Unknown fields and types of files are kept as tags. Only a field that is read can be wrong.
+
+import type { Fields } from '../../fields.ts';
+import { CONTAINED_PATH, isContainedPath } from '../documents/contained-path.ts';
+import { type DocumentDecoded, memberPath } from '../documents/fault.ts';
+import { FieldReader } from '../documents/field-reader.ts';
+import { kindOfFile } from './file-kind.ts';
+import { compareSerials } from './serial.ts';
+import type { StreamFile, StreamImage, StreamProduct, StreamProducts } from './stream-products.ts';
+import { decodeStreamText } from './stream-text.ts';
+import { findTag, readAliases, readLevel, type TagAliases, type Tags, tagOf } from './tags.ts';
+
+/** Products of one document. */
+const PRODUCTS_MAX = 20_000;
+/** Versions of one product. */
+const VERSIONS_MAX = 2000;
+/** Items of one version: a document of a cloud has one for each of its regions and kinds of disk. */
+const ITEMS_MAX = 2000;
+/** Files of the whole document. The released images of Ubuntu are some 40 000. */
+const FILES_MAX = 500_000;
+/** The name of a product, a version or an item. */
+const NAME_CHARACTERS_MAX = 256;
+const TEXT_CHARACTERS_MAX = 1024;
+const SHA256_DIGITS = 64;
+const SHA512_DIGITS = 128;
+
+/** A level of the document, and where it is. */
+interface Level {
+  readonly fields: Fields;
+  readonly path: string;
+  /** Its own tags and those above it. */
+  readonly tags: Tags;
+}
+
+/** Decodes a document of products. @param document its bytes, or its text if a signature was taken off it */
+export function decodeStreamProducts(document: Uint8Array | string): DocumentDecoded<StreamProducts> {
+  const fields = decodeStreamText(document, 'products:1.0');
+  return fields.ok ? new ProductsDecoder(fields.value).decode() : fields;
+}
+
+class ProductsDecoder {
+  readonly #reader = new FieldReader();
+  readonly #document: Fields;
+  readonly #aliases: TagAliases;
+  #files = 0;
+
+  constructor(document: Fields) {
+    this.#document = document;
+    this.#aliases = readAliases(this.#reader, document);
+  }
+
+  decode(): DocumentDecoded<StreamProducts> {
+    const reader = this.#reader;
+    const root: Level = { fields: this.#document, path: '', tags: [] };
+    const document = { ...root, tags: [readLevel(reader, root.fields, '', this.#aliases)] };
+    const products = this.#levels(document, 'products', 'product_name', PRODUCTS_MAX);
+    return reader.done({
+      contentId: reader.text(root.fields, 'content_id', '', NAME_CHARACTERS_MAX),
+      updated: reader.optionalText(root.fields, 'updated', '', TEXT_CHARACTERS_MAX),
+      products: Array.from(products, ([name, level]) => this.#product(name, level)),
+    });
+  }
+
+  /** The members of a level, which are the level below it. A fault ends them. */
+  *#levels(above: Level, key: string, nameTag: string, max: number): Generator<readonly [name: string, level: Level]> {
+    const reader = this.#reader;
+    for (const [name, value] of reader.members(above.fields, key, above.path, key, max)) {
+      if (reader.isFaulty) return;
+      const path = memberPath(memberPath(above.path, key), name);
+      if (name.length > NAME_CHARACTERS_MAX)
+        reader.fail('too-large', path, `a name of at most ${NAME_CHARACTERS_MAX} characters`, name);
+      const fields = reader.object(value, path);
+      yield [
+        name,
+        { fields, path, tags: [readLevel(reader, fields, path, this.#aliases, [[nameTag, name]]), ...above.tags] },
+      ];
+    }
+  }
+
+  #product(name: string, level: Level): StreamProduct {
+    const versions = Array.from(this.#levels(level, 'versions', 'version_name', VERSIONS_MAX), ([serial, version]) =>
+      this.#image(name, serial, version),
+    );
+    return { name, images: versions.toSorted((a, b) => compareSerials(b.serial, a.serial)) };
+  }
+
+  #image(product: string, serial: string, level: Level): StreamImage {
+    const { tags } = level;
+    const files: StreamFile[] = [];
+    for (const [name, item] of this.#levels(level, 'items', 'item_name', ITEMS_MAX)) {
+      const file = this.#file(name, item);
+      if (file !== undefined) files.push(file);
+    }
+    const release = tagOf(tags, 'release');
+    const version = tagOf(tags, 'version');
+    const subarch = findTag(tags, 'subarch') ?? 'generic';
+    const names = new Set([version, ...listOf(tagOf(tags, 'aliases'))]);
+    return {
+      ...{ product, serial, release, version, subarch },
+      os: tagOf(tags, 'os'),
+      aliases: [...names].filter((alias) => alias !== release && alias !== ''),
+      title: tagOf(tags, 'release_title'),
+      arch: tagOf(tags, 'arch'),
+      subarches: [...new Set([subarch, ...listOf(tagOf(tags, 'subarches'))])],
+      label: tagOf(tags, 'label'),
+      kernelFlavour: tagOf(tags, 'kflavor'),
+      loaderType: tagOf(tags, 'bootloader-type'),
+      supportEnds: tagOf(tags, 'support_eol'),
+      files: files.toSorted((a, b) => (a.name < b.name ? -1 : 1)),
+    };
+  }
+
+  #file(name: string, { path: at, tags }: Level): StreamFile | undefined {
+    const reader = this.#reader;
+    const path = findTag(tags, 'path');
+    if (path === undefined) return undefined;
+    if (!isContainedPath(path)) reader.fail('bad-value', memberPath(at, 'path'), CONTAINED_PATH, path);
+    this.#files += 1;
+    if (this.#files > FILES_MAX) reader.fail('too-large', at, `at most ${FILES_MAX} files`, this.#files);
+    const ftype = findTag(tags, 'ftype') ?? name;
+    return {
+      ...{ name, ftype, path, tags },
+      kind: kindOfFile(ftype),
+      bytes: this.#bytes(at, tags),
+      sha256: this.#hash(at, tags, 'sha256', SHA256_DIGITS),
+      sha512: this.#hash(at, tags, 'sha512', SHA512_DIGITS),
+    };
+  }
+
+  #bytes(at: string, tags: Tags): number | undefined {
+    const text = findTag(tags, 'size');
+    if (text === undefined) return undefined;
+    const bytes = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN;
+    if (Number.isSafeInteger(bytes)) return bytes;
+    this.#reader.fail('bad-value', memberPath(at, 'size'), 'a number of bytes', text);
+    return undefined;
+  }
+
+  #hash(at: string, tags: Tags, name: string, digits: number): string | undefined {
+    const hex = findTag(tags, name);
+    if (hex === undefined || (hex.length === digits && /^[0-9a-f]+$/i.test(hex))) return hex?.toLowerCase();
+    this.#reader.fail('bad-value', memberPath(at, name), `${digits} hexadecimal digits`, hex);
+    return undefined;
+  }
+}
+
+/** The entries of a list with commas. */
+const listOf = (text: string): readonly string[] =>
+  text
+    .split(',')
+    .map((entry) => entry.trim())
+    .filter((entry) => entry !== '');

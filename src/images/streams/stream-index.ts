@@ -1,0 +1,64 @@
+// Decodes the index of a simplestreams site, `streams/v1/index.json`: which documents of products it has.
+//
+// Source: the format `index:1.0` as simplestreams 0.1 writes and reads it, and as images.maas.io and cloud-images.ubuntu.com serve it.
+
+import { CONTAINED_PATH, isContainedPath } from '../documents/contained-path.ts';
+import { type DocumentDecoded, memberPath } from '../documents/fault.ts';
+import { FieldReader } from '../documents/field-reader.ts';
+import { decodeStreamText } from './stream-text.ts';
+
+/** The index of a site. */
+export interface StreamIndex {
+  /** As the site writes it, such as `Wed, 25 Jun 2025 11:01:49 +0000`; undefined: it does not say. */
+  readonly updated: string | undefined;
+  readonly entries: readonly IndexEntry[];
+}
+
+/** One document of an index. */
+export interface IndexEntry {
+  /** `com.ubuntu.maas:stable:v3:download`, unique within the index. */
+  readonly contentId: string;
+  /** Below the site's URL; contained. */
+  readonly path: string;
+  /** `products:1.0` for a document of products; others may follow. */
+  readonly format: string;
+  /** `image-downloads` or `image-ids`; empty: the index does not say. */
+  readonly datatype: string;
+  /** Names of its products; empty: the index does not list them. */
+  readonly products: readonly string[];
+}
+
+/** Entries of an index. */
+const ENTRIES_MAX = 1000;
+/** Products that one entry names. */
+const PRODUCTS_MAX = 20_000;
+/** A content id, or the name of a product. */
+const NAME_CHARACTERS_MAX = 256;
+const TEXT_CHARACTERS_MAX = 1024;
+
+/** Decodes an index. @param document its bytes, or its text if a signature was taken off it */
+export function decodeStreamIndex(document: Uint8Array | string): DocumentDecoded<StreamIndex> {
+  const fields = decodeStreamText(document, 'index:1.0');
+  if (!fields.ok) return fields;
+  const reader = new FieldReader();
+  const updated = reader.optionalText(fields.value, 'updated', '', TEXT_CHARACTERS_MAX);
+  const members = reader.members(fields.value, 'index', '', 'entries', ENTRIES_MAX);
+  const entries = members.map(([contentId, value]) => decodeEntry(reader, contentId, value));
+  return reader.done({ updated, entries });
+}
+
+function decodeEntry(reader: FieldReader, contentId: string, value: unknown): IndexEntry {
+  const at = memberPath('index', contentId);
+  if (contentId.length > NAME_CHARACTERS_MAX)
+    reader.fail('too-large', at, `at most ${NAME_CHARACTERS_MAX} characters`, contentId);
+  const fields = reader.object(value, at);
+  const path = reader.text(fields, 'path', at, TEXT_CHARACTERS_MAX);
+  if (!isContainedPath(path)) reader.fail('bad-value', memberPath(at, 'path'), CONTAINED_PATH, path);
+  return {
+    contentId,
+    path,
+    format: reader.optionalText(fields, 'format', at, TEXT_CHARACTERS_MAX) ?? '',
+    datatype: reader.optionalText(fields, 'datatype', at, TEXT_CHARACTERS_MAX) ?? '',
+    products: reader.optionalTexts(fields, 'products', at, PRODUCTS_MAX, NAME_CHARACTERS_MAX),
+  };
+}

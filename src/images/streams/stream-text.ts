@@ -1,0 +1,32 @@
+// The bytes of a document of a simplestreams site as JSON, within bounds.
+//
+// The largest real ones have some 12 MB (the images of clouds) and 150 000 values.
+
+import { type Fields, isFields } from '../../fields.ts';
+import { type DocumentDecoded, documentFault, documentValue } from '../documents/fault.ts';
+import { decodeJson } from '../documents/json.ts';
+import { decodeText } from '../documents/text.ts';
+
+/** The largest document, in bytes. */
+const DOCUMENT_BYTES_MAX = 32 * 1024 * 1024;
+/** Members and elements of one document. */
+const VALUES_MAX = 2_000_000;
+/** The format has eight levels. */
+const DEPTH_MAX = 16;
+
+/** Decodes the object of a document that says `format`. @param document its bytes, or its text if a signature was taken off it */
+export function decodeStreamText(document: Uint8Array | string, format: string): DocumentDecoded<Fields> {
+  const text = typeof document === 'string' ? boundedText(document) : decodeText(document, DOCUMENT_BYTES_MAX);
+  if (!text.ok) return text;
+  const json = decodeJson(text.value, { valuesMax: VALUES_MAX, depthMax: DEPTH_MAX });
+  if (!json.ok) return json;
+  if (!isFields(json.value)) return documentFault('wrong-type', '', 'an object', json.value);
+  const found = Object.hasOwn(json.value, 'format') ? json.value.format : undefined;
+  if (found === format) return documentValue(json.value);
+  return documentFault(found === undefined ? 'missing' : 'bad-value', 'format', JSON.stringify(format), found);
+}
+
+function boundedText(text: string): DocumentDecoded<string> {
+  if (text.length <= DOCUMENT_BYTES_MAX) return documentValue(text);
+  return documentFault('too-large', '', `at most ${DOCUMENT_BYTES_MAX} characters`, text.length);
+}

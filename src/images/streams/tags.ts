@@ -1,0 +1,104 @@
+// The tags of a document of products. Each level has some, and they hold for everything below it unless a lower level has the same tag:
+//
+//   document ─▶ product ─▶ version ─▶ item
+//
+// Source: simplestreams 0.1, which lays the levels over each other in this order, and adds product_name, version_name and item_name.
+//
+// 1. Numbers and truth values count as the text that simplestreams, which is Python, makes of them, so that filters find them.
+// 2. Objects and lists are no tags: they are the level below. Where a tag that is read should be, they are a fault.
+// 3. `_aliases` of the document stands for tags that repeat: `{ crsn: { ne1: { region: … } } }` gives every level with `crsn: ne1` the tags
+//    of `ne1` that the level does not have itself.
+
+import { type Fields, isFields } from '../../fields.ts';
+import { memberPath } from '../documents/fault.ts';
+import type { FieldReader } from '../documents/field-reader.ts';
+
+type TagMap = ReadonlyMap<string, string>;
+
+/** The levels, the innermost first. */
+export type Tags = readonly TagMap[];
+
+/** Fields of `_aliases`, by tag and by value. */
+export type TagAliases = ReadonlyMap<string, ReadonlyMap<string, TagMap>>;
+
+/** The longest value of a tag; `subarches` of MAAS is the longest known one, with some 350 characters. */
+const TAG_CHARACTERS_MAX = 4096;
+/** Tags of one level. */
+const TAGS_MAX = 200;
+/** The tags that are read, so that anything but a value is wrong there. */
+const READ: ReadonlySet<string> = new Set(
+  'path size sha256 sha512 ftype os release version aliases release_title arch subarch subarches label support_eol'.split(
+    ' ',
+  ),
+);
+/** Values that stand for others, of one tag. */
+const ALIASES_MAX = 10_000;
+
+/** The value that holds at the innermost level; undefined: no level has the tag. */
+export function findTag(tags: Tags, name: string): string | undefined {
+  for (const level of tags) {
+    const found = level.get(name);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+/** The value; empty: no level has the tag. */
+export const tagOf = (tags: Tags, name: string): string => findTag(tags, name) ?? '';
+
+/** The tags of one level. @param named the name of the level, as a tag */
+export function readLevel(
+  reader: FieldReader,
+  fields: Fields,
+  path: string,
+  aliases: TagAliases,
+  named: readonly (readonly [string, string])[] = [],
+): TagMap {
+  const level = readTags(reader, fields, path);
+  for (const [name, value] of [...level]) {
+    for (const [other, meant] of aliases.get(name)?.get(value) ?? []) if (!level.has(other)) level.set(other, meant);
+  }
+  for (const [name, value] of named) level.set(name, value);
+  return level;
+}
+
+function readTags(reader: FieldReader, fields: Fields, path: string): Map<string, string> {
+  const tags = new Map<string, string>();
+  for (const [name, value] of Object.entries(fields)) {
+    const text = textOf(value);
+    if (text === undefined) {
+      if (READ.has(name) && value !== null) reader.fail('wrong-type', memberPath(path, name), 'a text', value);
+      continue;
+    }
+    if (text.length > TAG_CHARACTERS_MAX)
+      reader.fail('too-large', memberPath(path, name), `at most ${TAG_CHARACTERS_MAX} characters`, text);
+    tags.set(name, text);
+  }
+  if (tags.size > TAGS_MAX) reader.fail('too-large', path, `at most ${TAGS_MAX} tags`, tags.size);
+  return tags;
+}
+
+/** The value as a tag; undefined: it is none. */
+function textOf(value: unknown): string | undefined {
+  if (typeof value === 'string') return value;
+  if (typeof value === 'number') return String(value);
+  return typeof value === 'boolean' ? (value ? 'True' : 'False') : undefined;
+}
+
+/** Reads `_aliases`. */
+export function readAliases(reader: FieldReader, document: Fields): TagAliases {
+  const key = '_aliases';
+  if (!Object.hasOwn(document, key)) return new Map();
+  const byTag = reader.members(document, key, '', 'tags', TAGS_MAX);
+  const values = (name: string, of: unknown): ReadonlyMap<string, TagMap> => {
+    const at = memberPath(key, name);
+    const members = Object.entries(reader.object(of, at));
+    if (members.length > ALIASES_MAX) reader.fail('too-large', at, `at most ${ALIASES_MAX} values`, members.length);
+    return new Map(
+      members.flatMap(([value, tags]) =>
+        isFields(tags) ? [[value, readTags(reader, tags, memberPath(at, value))]] : [],
+      ),
+    );
+  };
+  return new Map(byTag.map(([name, of]) => [name, values(name, of)]));
+}
