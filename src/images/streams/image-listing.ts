@@ -1,0 +1,61 @@
+// The images of a site as people see them.
+
+import { cleanText } from '../../clean-text.ts';
+import { compareImages } from './selection.ts';
+import { dayOfSerial } from './serial.ts';
+import type { StreamFile, StreamImage } from './stream-products.ts';
+
+/** One image of a site. Every text is clean. */
+export interface ListedImage {
+  readonly os: string;
+  readonly release: string;
+  /** `24.04 LTS`; the version or the release if the site has no title for it. */
+  readonly title: string;
+  readonly arch: string;
+  readonly subarch: string;
+  readonly label: string;
+  readonly serial: string;
+  /** The day of its serial, `2024-04-23`; undefined: the serial names none. */
+  readonly day: string | undefined;
+  /** Of its files together; undefined: the site does not say the size of one. */
+  readonly bytes: number | undefined;
+  readonly files: readonly ListedFile[];
+}
+
+/** One of its files. */
+export interface ListedFile {
+  readonly name: string;
+  readonly ftype: string;
+  /** Undefined: the site does not say. */
+  readonly bytes: number | undefined;
+}
+
+/** The longest word of a listing. */
+const WORD_SHOWN_MAX = 64;
+
+const word = (text: string): string => cleanText(text, WORD_SHOWN_MAX);
+
+/** The images, sorted: by system, release and architecture, then the newest first. */
+export function listImages(images: readonly StreamImage[]): readonly ListedImage[] {
+  return images.toSorted(compareImages).map((image) => ({
+    os: word(image.os),
+    release: word(image.release),
+    title: word(image.title || image.version || image.release),
+    arch: word(image.arch),
+    subarch: word(image.subarch),
+    label: word(image.label),
+    serial: word(image.serial),
+    day: dayOfSerial(image.serial),
+    bytes: sumOf(image.files),
+    files: image.files.map(({ name, ftype, bytes }) => ({ name: word(name), ftype: word(ftype), bytes })),
+  }));
+}
+
+/** Items of a version may share a file. */
+function sumOf(files: readonly StreamFile[]): number | undefined {
+  const sizes = [...new Map(files.map(({ path, bytes }) => [path, bytes])).values()];
+  return sizes.reduce<number | undefined>(
+    (sum, bytes) => (sum === undefined || bytes === undefined ? undefined : sum + bytes),
+    0,
+  );
+}

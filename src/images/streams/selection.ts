@@ -1,0 +1,83 @@
+// Chooses images of simplestreams: by selections, as MAAS has them, and by filters, as `sstream-mirror` has them.
+//
+// Sources: the boot source selections of MAAS (os, release, arches, subarches, labels, each with `*`); `--max` of sstream-mirror.
+//
+// 1. An image is chosen if one selection and all filters match. Of a version, those files are chosen that all filters match.
+// 2. Of each product, the newest versions are chosen among those that match, not among all.
+// 3. A version without a chosen file is not chosen.
+
+import { compareSerials } from './serial.ts';
+import type { StreamFile, StreamImage, StreamProduct } from './stream-products.ts';
+import type { TagFilter } from './tag-filter.ts';
+
+/** The images that are wanted. A missing field, and `*`, match all. */
+export interface ImageSelection {
+  readonly os?: string | undefined;
+  /** A release by its name, its version or another of its names: `noble`, `24.04`, `lts`. */
+  readonly release?: string | undefined;
+  /** The site's names. */
+  readonly arches?: readonly string[] | undefined;
+  /** Matches the subarchitecture of an image, and each that it serves. */
+  readonly subarches?: readonly string[] | undefined;
+  readonly labels?: readonly string[] | undefined;
+}
+
+/** The whole choice. */
+export interface ImageWishes {
+  /** Empty: every image. */
+  readonly selections: readonly ImageSelection[];
+  readonly filters: readonly TagFilter[];
+  /** Types of files; empty: all. */
+  readonly ftypes: readonly string[];
+  /** Versions of each product, at least 1. */
+  readonly versions: number;
+}
+
+/** The chosen images with their chosen files, in the order of the products; of each product, the newest first. */
+export function chooseImages(products: readonly StreamProduct[], wishes: ImageWishes): readonly StreamImage[] {
+  return products.flatMap(({ images }) => {
+    const chosen: StreamImage[] = [];
+    for (const image of images) {
+      if (chosen.length === wishes.versions) break;
+      if (!isSelected(image, wishes.selections)) continue;
+      const files = image.files.filter((file) => isFileWanted(file, wishes));
+      if (files.length > 0) chosen.push({ ...image, files });
+    }
+    return chosen;
+  });
+}
+
+function isFileWanted(file: StreamFile, { ftypes, filters }: ImageWishes): boolean {
+  if (ftypes.length > 0 && !ftypes.includes(file.ftype)) return false;
+  return filters.every(({ matches }) => matches(file.tags));
+}
+
+function isSelected(image: StreamImage, selections: readonly ImageSelection[]): boolean {
+  return selections.length === 0 || selections.some((selection) => isMatch(image, selection));
+}
+
+function isMatch(image: StreamImage, { os, release, arches, subarches, labels }: ImageSelection): boolean {
+  const names = (wanted: string | undefined): readonly string[] | undefined =>
+    wanted === undefined ? undefined : [wanted];
+  return (
+    isAmong([image.os], names(os)) &&
+    isAmong([image.release, ...image.aliases], names(release)) &&
+    isAmong([image.arch], arches) &&
+    isAmong(image.subarches, subarches) &&
+    isAmong([image.label], labels)
+  );
+}
+
+/** True if one of the texts is wanted. @param wanted undefined: everything is */
+function isAmong(texts: readonly string[], wanted: readonly string[] | undefined): boolean {
+  return wanted === undefined || wanted.includes('*') || texts.some((text) => wanted.includes(text));
+}
+
+/** Orders images for people: by system, release, architecture and label, and of these the newest first. */
+export function compareImages(a: StreamImage, b: StreamImage): number {
+  const words = (image: StreamImage): string =>
+    [image.os, image.version, image.release, image.arch, image.subarch, image.label, image.product].join('\0');
+  const [first, second] = [words(a), words(b)];
+  if (first === second) return compareSerials(b.serial, a.serial);
+  return first < second ? -1 : 1;
+}

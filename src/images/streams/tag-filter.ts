@@ -1,0 +1,73 @@
+// Filters on the tags of an item, as `sstream-mirror` takes them: `arch=amd64`, `subarch~(generic|hwe-t)`, `label!=daily`, `release!~^x`.
+//
+// Sources: filters.py of simplestreams 0.1 (the form; a missing tag counts as empty; `~` finds its expression anywhere in the value).
+//
+// 1. An expression takes linear time, because the values come from strangers: RE2 (`re2js`) has no backtracking. It refuses the rest of
+//    Python's language, such as back references, by name.
+// 2. The package is loaded only where a filter has an expression.
+
+import { cleanText } from '../../clean-text.ts';
+import { errorText } from '../../errors.ts';
+import { type Tags, tagOf } from './tags.ts';
+
+/** A filter. */
+export interface TagFilter {
+  /** As it was written. */
+  readonly text: string;
+  readonly matches: (tags: Tags) => boolean;
+}
+
+/** The filters, or why one of the texts is none. */
+export type ParsedFilters =
+  | { readonly ok: true; readonly filters: readonly TagFilter[] }
+  | { readonly ok: false; readonly problem: string };
+
+/** Filters of one command. */
+const FILTERS_MAX = 64;
+/** A longer expression or value is refused. */
+const FILTER_CHARACTERS_MAX = 512;
+/** Values of one filter whose result is remembered: items share most of theirs. */
+const REMEMBERED_MAX = 1024;
+const FILTER = /^([\w-]+) *(!?[=~]) *(.*)$/s;
+
+/** Parses filters, all of which an item must match. */
+export async function parseTagFilters(texts: readonly string[]): Promise<ParsedFilters> {
+  if (texts.length > FILTERS_MAX) return { ok: false, problem: `there may be at most ${FILTERS_MAX} filters` };
+  const filters: TagFilter[] = [];
+  for (const text of texts) {
+    const parsed = await parseFilter(text);
+    if (typeof parsed === 'string') return { ok: false, problem: `${cleanText(text)} is no filter: ${parsed}` };
+    filters.push(parsed);
+  }
+  return { ok: true, filters };
+}
+
+/** @returns the problem, if the text is no filter */
+async function parseFilter(text: string): Promise<TagFilter | string> {
+  if (text.length > FILTER_CHARACTERS_MAX) return `use at most ${FILTER_CHARACTERS_MAX} characters`;
+  const [, name, operator = '', padded = ''] = FILTER.exec(text) ?? [];
+  if (name === undefined) return 'write TAG=VALUE, TAG!=VALUE, TAG~EXPRESSION or TAG!~EXPRESSION';
+  const value = padded.trimEnd();
+  const finds = operator.endsWith('=') ? (found: string): boolean => found === value : await findsExpression(value);
+  if (typeof finds === 'string') return finds;
+  const isWanted = !operator.startsWith('!');
+  return { text, matches: (tags) => finds(tagOf(tags, name)) === isWanted };
+}
+
+/** @returns the problem, if the expression is none */
+async function findsExpression(source: string): Promise<((text: string) => boolean) | string> {
+  const { RE2JS } = await import('re2js');
+  try {
+    const expression = RE2JS.compile(source);
+    const known = new Map<string, boolean>();
+    return (text) => {
+      const before = known.get(text);
+      if (before !== undefined) return before;
+      const found = expression.matcher(text).find();
+      if (known.size < REMEMBERED_MAX) known.set(text, found);
+      return found;
+    };
+  } catch (error) {
+    return errorText(error);
+  }
+}
