@@ -1,0 +1,137 @@
+// Lists of checksums in every form that sites have are decoded, and bad ones are refused by their line.
+
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import fc from 'fast-check';
+import { type ChecksumList, decodeChecksumList, findChecksum } from '../../../src/images/checksums/checksum-list.ts';
+import { describeDocumentFault } from '../../../src/images/documents/fault.ts';
+
+const MD5 = 'ab'.repeat(16);
+const SHA1 = 'ab'.repeat(20);
+const SHA256 = 'ab'.repeat(32);
+const SHA512 = 'ab'.repeat(64);
+const OTHER = 'cd'.repeat(32);
+
+function listOf(text: string): ChecksumList {
+  const decoded = decodeChecksumList(text);
+  if (!decoded.ok) assert.fail(describeDocumentFault(decoded.fault));
+  return decoded.value;
+}
+
+/** `name algorithm hex bytes` of each. */
+const rowsOf = (list: ChecksumList): readonly string[] =>
+  [...list].map(([name, { algorithm, hex, bytes }]) => `${name} ${algorithm} ${hex.slice(0, 2)} ${bytes}`);
+
+const CLEAR_SIGNED = `-----BEGIN PGP SIGNED MESSAGE-----
+Hash: SHA256
+
+# Fedora-Cloud-Base-Generic-44-1.7.x86_64.qcow2: 582615040 bytes
+SHA256 (Fedora-Cloud-Base-Generic-44-1.7.x86_64.qcow2) = ${SHA256}
+- -- not a sum
+-----BEGIN PGP SIGNATURE-----
+
+${OTHER}  after-the-signature
+-----END PGP SIGNATURE-----
+`.replace('- -- not a sum\n', `- # escaped\n`);
+
+describe('a list of checksums', () => {
+  const rows: readonly (readonly [name: string, text: string, found: readonly string[]])[] = [
+    [
+      'of coreutils',
+      `${SHA512}  a.qcow2\n${SHA512} *b.raw\n`,
+      ['a.qcow2 sha512 ab undefined', 'b.raw sha512 ab undefined'],
+    ],
+    ['of MD5 and SHA-1', `${MD5}  a\n${SHA1}  b\n`, ['a md5 ab undefined', 'b sha1 ab undefined']],
+    ['of an installer of Debian', `${SHA256}  ./netboot/mini.iso\n`, ['netboot/mini.iso sha256 ab undefined']],
+    [
+      'with CRLF, empty lines and no last line end',
+      `\r\n${SHA256}  a\r\n\r\n${SHA256}  b`,
+      ['a sha256 ab undefined', 'b sha256 ab undefined'],
+    ],
+    ['of BSD', `SHA256 (a b.img) = ${SHA256}\nMD5(c)= ${MD5}\n`, ['c md5 ab undefined']],
+    ['of BSD with sizes', `# a.img: 17 bytes\nSHA256 (a.img) = ${SHA256}\n`, ['a.img sha256 ab 17']],
+    ['in upper case', `${SHA256.toUpperCase()}  a\n`, ['a sha256 ab undefined']],
+    ['in clear-signed text', CLEAR_SIGNED, ['Fedora-Cloud-Base-Generic-44-1.7.x86_64.qcow2 sha256 ab 582615040']],
+    ['of one sum alone', `${SHA256}\n`, [' sha256 ab undefined']],
+    [
+      'with several sums of a file has the strongest',
+      `${MD5}  a\nSHA512 (a) = ${SHA512}\n${SHA256}  a\n`,
+      ['a sha512 ab undefined'],
+    ],
+    ['with one sum twice', `${SHA256}  a\n${SHA256}  a\n`, ['a sha256 ab undefined']],
+    ['with names that lead out', `${SHA256}  ../a\n${SHA256}  /b\n${SHA256}  c\n`, ['c sha256 ab undefined']],
+    ['with __proto__ as a name', `${SHA256}  __proto__\n`, ['__proto__ sha256 ab undefined']],
+  ];
+  for (const [name, text, found] of rows)
+    it(`${name} is decoded`, () => {
+      assert.deepEqual(rowsOf(listOf(text)), found);
+      const bytes = decodeChecksumList(new TextEncoder().encode(text));
+      assert.ok(bytes.ok && bytes.value.size === found.length);
+    });
+
+  const bad: readonly (readonly [name: string, text: string, fault: RegExp])[] = [
+    ['of nothing', '', /^expected a list of checksums, found nothing$/],
+    ['of comments', '# a\n\n# b\n', /^expected a list/],
+    ['of a web page', '<!doctype html>\n', /^line 1: expected a checksum and the name of a file, found "<!doctype/],
+    ['with a short sum', `${SHA256}  a\n${'ab'.repeat(31)}  b\n`, /^line 2: expected a checksum/],
+    ['with a sum of another length than its algorithm', `SHA512 (a) = ${SHA256}\n`, /^line 1: expected a checksum/],
+    ['with an unknown algorithm', `BLAKE2b (a) = ${SHA512}\n`, /^line 1: /],
+    ['with two sums of a file', `${SHA256}  a\n${OTHER}  a\n`, /^line 2: expected one checksum of a, found "cdcd/],
+    ['with a tab in place of spaces', `${SHA256}\ta\n`, /^line 1: /],
+    ['of 9 MB', ' '.repeat(8 * 1024 * 1024 + 1), /^expected at most 8388608 characters/],
+    [
+      'of clear-signed text without an end of its head',
+      '-----BEGIN PGP SIGNED MESSAGE-----\nHash: x',
+      /^expected a list/,
+    ],
+  ];
+  for (const [name, text, fault] of bad)
+    it(`${name} is refused`, () => {
+      const decoded = decodeChecksumList(text);
+      assert.match(decoded.ok ? 'decoded' : describeDocumentFault(decoded.fault), fault);
+    });
+
+  it('of at most 100 000 files is decoded', () => {
+    const lines = (count: number): string => Array.from({ length: count }, (_, n) => `${MD5}  f${n}\n`).join('');
+    assert.equal(listOf(lines(100_000)).size, 100_000);
+    assert.equal(decodeChecksumList(lines(100_001)).ok, false);
+  });
+
+  it('of any text is decoded or refused, but never throws', () => {
+    const line = fc.constantFrom(
+      SHA256,
+      MD5,
+      '  ',
+      ' *',
+      'SHA256 (',
+      ') = ',
+      '# a: 7 bytes',
+      '\n',
+      '-----BEGIN PGP SIGNED MESSAGE-----',
+      'a',
+      '\0',
+    );
+    fc.assert(
+      fc.property(fc.array(line, { maxLength: 12 }), (parts) => {
+        decodeChecksumList(parts.join(''));
+      }),
+      { numRuns: 1000 },
+    );
+  });
+});
+
+describe('the checksum of a file', () => {
+  it('is found by its name', () => {
+    const list = listOf(`${SHA256}  a\n${OTHER}  b\n`);
+    assert.equal(findChecksum(list, 'b')?.hex, OTHER);
+    assert.equal(findChecksum(list, 'c'), undefined);
+    assert.equal(findChecksum(list, 'c', true), undefined, 'two files: the list is not for one');
+  });
+
+  it('in a list for this file alone is found under any name', () => {
+    for (const text of [`${SHA256}  Leap-16.0-Build7.qcow2\n`, `${SHA256}\n`]) {
+      assert.equal(findChecksum(listOf(text), 'Leap-16.0.qcow2', true)?.hex, SHA256);
+      assert.equal(findChecksum(listOf(text), 'Leap-16.0.qcow2'), undefined);
+    }
+  });
+});
