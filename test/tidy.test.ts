@@ -306,6 +306,20 @@ test('the driver of PostgreSQL is loaded only by what is asked to use one', () =
   );
 });
 
+test('the packages for signatures and for filters are loaded only where one is used', () => {
+  for (const [target, user] of [
+    ['openpgp', 'images/signatures/verification.ts'],
+    ['re2js', 'images/streams/tag-filter.ts'],
+  ] as const) {
+    const source = sources.find(({ path }) => path === user);
+    assert.ok(source !== undefined && importsOf(source).some((found) => found.target === target && found.isLate), user);
+    report(
+      [...loadersOf(target)],
+      'import it with `await import()`: each start would take longer, and each rack more memory',
+    );
+  }
+});
+
 test("the rack's loop loads neither all texts of the region nor the tables of other commands", () => {
   for (const target of ['region/words/language.ts', 'cli/commands.ts']) {
     const loading = loadersOf(target);

@@ -26,6 +26,8 @@ const PACKAGES: Readonly<Record<string, string>> = {
   dig: 'bind9-dnsutils',
   dnsmasq: 'dnsmasq-base',
   go: 'golang-go',
+  gpg: 'gnupg',
+  gpgv: 'gpgv',
   'dpkg-deb': 'dpkg',
   haproxy: 'haproxy',
   ip: 'iproute2',

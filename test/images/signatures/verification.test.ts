@@ -1,0 +1,216 @@
+// Signatures by a real GnuPG are verified, and each kind of bad one is refused by name.
+// @host computes, 15 s
+
+import assert from 'node:assert/strict';
+import { existsSync, readFileSync } from 'node:fs';
+import { after, before, describe, it } from 'node:test';
+import { describeSignatureFault } from '../../../src/images/signatures/signature-fault.ts';
+import { type Verified, verifyClearSigned, verifyDetached } from '../../../src/images/signatures/verification.ts';
+import { GpgHome, type SignOptions } from '../../support/gpg-home.ts';
+import { missing } from '../../support/needs.ts';
+import { printedRandom } from '../../support/printed-random.ts';
+
+const TEXT = '{\n "format": "index:1.0",\n- "dashes": "--",\n "index": {}\n}\n-----\nFrom a line \t \n';
+/** The signed text has no spaces at the ends of its lines, and no last line end. */
+const SIGNED = '{\n "format": "index:1.0",\n- "dashes": "--",\n "index": {}\n}\n-----\nFrom a line';
+const KINDS = ['ed25519', 'rsa2048', 'rsa4096', 'nistp256'];
+const OLD = '20150301T120000';
+const DAY_MS = 86_400_000;
+const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text);
+
+const codeOf = (verified: Verified<unknown>): string => (verified.ok ? 'accepted' : verified.fault.code);
+
+describe('a signature', { skip: missing('gpg', 'gpgv') }, () => {
+  let home: GpgHome;
+  let all: Uint8Array;
+  const keys = new Map<string, string>();
+  const keyOf = (name: string): string => keys.get(name) ?? '';
+  /** Keys are made while the tests run. */
+  const nowMs = Date.now() + 60_000;
+  const request = (keyring = all, fingerprints?: readonly string[], ms = nowMs) => ({
+    file: 'SHA256SUMS',
+    keyring: { bytes: keyring, fingerprints },
+    nowMs: ms,
+  });
+  const signed = (options: Omit<SignOptions, 'form'>): Buffer => home.sign(TEXT, { form: 'detached', ...options });
+  const verify = (signature: Uint8Array, keyring = all, ms = nowMs) =>
+    verifyDetached(utf8(TEXT), signature, request(keyring, undefined, ms));
+
+  before(() => {
+    home = new GpgHome();
+    for (const kind of KINDS) keys.set(kind, home.makeKey(kind, kind));
+    keys.set('stranger', home.makeKey('stranger'));
+    keys.set('dsa', home.makeKey('dsa', 'dsa2048'));
+    keys.set('short', home.makeKey('short', 'rsa1024'));
+    keys.set('expired', home.makeKey('expired', 'ed25519', '20160301T000000', OLD));
+    keys.set('old', home.makeKey('old', 'rsa2048', 'never', OLD));
+    all = home.export([...keys.keys()].filter((name) => name !== 'stranger'));
+  });
+  after(() => home.remove());
+
+  for (const kind of KINDS) {
+    it(`by a key of ${kind} is accepted: clear-signed, detached, and detached in armor`, async () => {
+      const clear = await verifyClearSigned(home.sign(TEXT, { key: kind, form: 'clear' }), request());
+      if (!clear.ok) assert.fail(describeSignatureFault(clear.fault));
+      assert.equal(clear.value.text, SIGNED);
+      assert.equal(clear.value.signer.fingerprint, keyOf(kind));
+      assert.equal(clear.value.signer.keyId, keyOf(kind).slice(-16));
+      assert.ok(Math.abs(clear.value.signer.signedMs - nowMs) < 180_000);
+      for (const form of ['detached', 'detached-armored'] as const) {
+        const signature = home.sign(TEXT, { key: kind, form });
+        const detached = await verifyDetached(utf8(TEXT), signature, request());
+        if (!detached.ok) assert.fail(describeSignatureFault(detached.fault));
+        assert.equal(detached.value.fingerprint, keyOf(kind));
+        assert.ok(home.isGoodByGpgv(all, signature, TEXT), 'gpgv agrees');
+      }
+    });
+  }
+
+  it('is accepted with CRLF as line ends, and with other text around the signed one, which is not returned', async () => {
+    const clear = home.sign(TEXT, { key: 'ed25519', form: 'clear' }).toString('utf8');
+    for (const text of [clear.replaceAll('\n', '\r\n'), `before\n${clear}after\n`]) {
+      const verified = await verifyClearSigned(utf8(text), request());
+      assert.equal(verified.ok && verified.value.text, SIGNED);
+    }
+  });
+
+  it('is verified by an armored keyring, by several blocks in one file, and by a file with a broken block', async () => {
+    const signature = signed({ key: 'rsa2048' });
+    const one = home.export(['rsa2048'], 'armored').toString('latin1');
+    const other = home.export(['ed25519'], 'armored').toString('latin1');
+    const broken = other.replace(/\n\n[^\n]{20}/, '\n\nAAAAAAAAAAAAAAAAAAAA');
+    for (const text of [one, `${other}\n${one}`, `# two keys\n${broken}\n${one}`])
+      assert.equal(codeOf(await verify(signature, utf8(text))), 'accepted');
+  });
+
+  it('of several is enough, and the last one of which none is accepted is named', async () => {
+    const both = Buffer.concat([signed({ key: 'stranger' }), signed({ key: 'ed25519' })]);
+    assert.equal(codeOf(await verify(both)), 'accepted');
+    const blocks = ['stranger', 'ed25519'].map((key) => home.sign(TEXT, { key, form: 'detached-armored' }));
+    assert.equal(codeOf(await verify(Buffer.concat(blocks))), 'accepted');
+    const none = Buffer.concat([signed({ key: 'dsa' }), signed({ key: 'stranger' })]);
+    assert.equal(codeOf(await verify(none)), 'weak-algorithm');
+  });
+
+  it('by another key of the keyring than those whose fingerprints are accepted is refused', async () => {
+    const signature = signed({ key: 'rsa2048' });
+    const spaced = keyOf('rsa2048').replace(/(.{4})/g, '$1 ');
+    const accepted = (fingerprints: readonly string[]) =>
+      verifyDetached(utf8(TEXT), signature, request(all, fingerprints)).then(codeOf);
+    assert.equal(await accepted([keyOf('rsa2048').toLowerCase()]), 'accepted');
+    assert.equal(await accepted([spaced]), 'accepted');
+    assert.equal(await accepted([keyOf('ed25519')]), 'unknown-key');
+    assert.equal(await accepted([]), 'unreadable-keyring');
+  });
+
+  it('is refused by name, with its key', async () => {
+    const rows: readonly (readonly [
+      name: string,
+      code: string,
+      verified: Promise<Verified<unknown>>,
+      keyId?: string,
+    ])[] = [
+      ['of a key that is not in the keyring', 'unknown-key', verify(signed({ key: 'stranger' })), keyOf('stranger')],
+      ['by DSA', 'weak-algorithm', verify(signed({ key: 'dsa' })), keyOf('dsa')],
+      ['by RSA with 1024 bits', 'weak-algorithm', verify(signed({ key: 'short' })), keyOf('short')],
+      ['of a SHA-1', 'weak-algorithm', verify(signed({ key: 'rsa2048', digest: 'SHA1' })), keyOf('rsa2048')],
+      ['of a key that has expired', 'expired-key', verify(signed({ key: 'expired', at: OLD })), keyOf('expired')],
+      ['that has expired', 'expired-signature', verify(signed({ key: 'old', at: OLD, expires: '1d' })), keyOf('old')],
+      [
+        'that was made in the future',
+        'future-signature',
+        verify(signed({ key: 'old' }), all, nowMs - DAY_MS),
+        keyOf('old'),
+      ],
+      [
+        'of another text',
+        'bad-signature',
+        verifyDetached(utf8(`${TEXT}more`), signed({ key: 'ed25519' }), request()),
+        keyOf('ed25519'),
+      ],
+      ['that is empty', 'no-signature', verify(new Uint8Array())],
+      ['that is no signature', 'unreadable-signature', verify(utf8('no signature'))],
+      ['in armor without an end', 'no-signature', verify(utf8('-----BEGIN PGP SIGNATURE-----\n\nabc\n'))],
+      ['of 65 KiB', 'too-large', verify(new Uint8Array(65 * 1024 + 1))],
+      ['with an empty keyring', 'unreadable-keyring', verify(signed({ key: 'ed25519' }), new Uint8Array())],
+      ['with a keyring of other bytes', 'unreadable-keyring', verify(signed({ key: 'ed25519' }), utf8('KBXf'))],
+      ['under no text', 'no-signature', verifyClearSigned(utf8('{}'), request())],
+      [
+        'that misses under a text',
+        'unreadable-signature',
+        verifyClearSigned(utf8(`-----BEGIN PGP SIGNED MESSAGE-----\n\n{}\n`), request()),
+      ],
+      ['under 33 MiB', 'too-large', verifyClearSigned(new Uint8Array(32 * 1024 * 1024 + 1), request())],
+    ];
+    for (const [name, code, verified, fingerprint] of rows) {
+      const found = await verified;
+      assert.equal(codeOf(found), code, name);
+      if (found.ok) continue;
+      assert.equal(found.fault.file, 'SHA256SUMS', name);
+      assert.equal(found.fault.keyId, fingerprint?.slice(-16), name);
+      assert.match(describeSignatureFault(found.fault), /^SHA256SUMS: .+; .+$/, name);
+    }
+  });
+
+  it('under a changed text is refused', async () => {
+    const clear = home.sign(TEXT, { key: 'ed25519', form: 'clear' }).toString('utf8');
+    for (const text of [
+      clear.replace('index', 'other'),
+      clear.replace('{\n', '{\n{\n'),
+      clear.replace('Hash: SHA512', 'Hash: SHA1'),
+    ])
+      assert.match(codeOf(await verifyClearSigned(utf8(text), request())), /^(?:bad|unreadable)-signature$/);
+    const forged = clear.replace('Hash: SHA512', 'Comment: not signed\nHash: SHA512');
+    assert.equal(codeOf(await verifyClearSigned(utf8(forged), request())), 'unreadable-signature');
+  });
+
+  it('of a revoked key is refused', async () => {
+    const fingerprint = home.makeKey('revoked');
+    const signature = signed({ key: 'revoked' });
+    assert.equal(codeOf(await verify(signature, home.export(['revoked']))), 'accepted');
+    home.revoke(fingerprint);
+    assert.equal(codeOf(await verify(signature, home.export([fingerprint]))), 'revoked-key');
+  });
+
+  it('of a key whose time was extended afterwards is accepted', async () => {
+    const fingerprint = home.makeKey('extended', 'rsa2048', '20160301T000000', OLD);
+    const signature = signed({ key: 'extended', at: OLD });
+    assert.equal(codeOf(await verify(signature, home.export(['extended']))), 'expired-key');
+    home.run(['--quick-set-expire', fingerprint, '10y']);
+    // As key servers and sites publish it: with the last self-signature only.
+    const renewed = home.run(['--export-options', 'export-minimal', '--export', fingerprint]);
+    assert.equal(codeOf(await verify(signature, renewed)), 'accepted');
+    assert.equal(codeOf(await verify(signature, renewed, nowMs + 20 * 365 * DAY_MS)), 'expired-key');
+  });
+
+  it('by a subkey is accepted, and names the primary key', async () => {
+    const fingerprint = home.makeKey('with-subkey', 'rsa2048');
+    home.run(['--quick-add-key', fingerprint, 'ed25519', 'sign', 'never']);
+    const verified = await verify(signed({ key: 'with-subkey' }), home.export(['with-subkey']));
+    if (!verified.ok) assert.fail(describeSignatureFault(verified.fault));
+    assert.equal(verified.value.fingerprint, fingerprint);
+    assert.notEqual(verified.value.keyId, fingerprint.slice(-16));
+  });
+
+  it('with any byte changed, or cut short anywhere, is never accepted, and nothing is thrown', async () => {
+    const random = printedRandom('changed signatures');
+    const signature = signed({ key: 'ed25519' });
+    const key = home.export(['ed25519']);
+    for (let length = 0; length < signature.length; length += 1)
+      assert.notEqual(codeOf(await verify(new Uint8Array(signature).subarray(0, length), key)), 'accepted');
+    for (let round = 0; round < 200; round += 1) {
+      const changed = new Uint8Array(signature);
+      const at = random(changed.length);
+      changed[at] = (changed[at] ?? 0) ^ (1 + random(255));
+      const verified = await verify(changed, key);
+      // The parts of a signature outside its hash are not signed, so they may change.
+      if (verified.ok) assert.equal(verified.value.fingerprint, keyOf('ed25519'));
+    }
+  });
+
+  it('is looked for in a keyring of Debian, whose keys are all read', async () => {
+    const file = '/usr/share/keyrings/debian-archive-keyring.gpg';
+    if (!existsSync(file)) return;
+    assert.equal(codeOf(await verify(signed({ key: 'ed25519' }), readFileSync(file))), 'unknown-key');
+  });
+});
