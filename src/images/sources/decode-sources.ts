@@ -1,0 +1,158 @@
+// Decodes a file of sources: config/image-sources.yaml, and files of a site in the same form.
+//
+// 1. Every problem is reported, with its path. A file with a problem gives no source.
+
+import { LineCounter, parseDocument } from 'yaml';
+import type { z } from 'zod';
+import { cleanText } from '../../clean-text.ts';
+import { errorText } from '../../errors.ts';
+import { isFields } from '../../fields.ts';
+import { nearestHint } from '../../nearest-name.ts';
+import { placeholdersIn } from './placeholders.ts';
+import type { FilesSource, ImageSource, SourceProblem, SourceTrust } from './source.ts';
+import { SOURCE_KEYS, type WrittenSource, writtenSource } from './written-source.ts';
+
+/** The sources of a file, or all its problems. */
+export type DecodedSources =
+  | { readonly ok: true; readonly sources: readonly ImageSource[] }
+  | { readonly ok: false; readonly problems: readonly SourceProblem[] };
+
+/** The largest file, in characters. */
+const FILE_CHARACTERS_MAX = 1024 * 1024;
+/** Sources of a file. */
+const SOURCES_MAX = 128;
+/** How many problems are listed. */
+const PROBLEMS_MAX = 100;
+/** Repetitions of a value by YAML's aliases. */
+const YAML_ALIASES_MAX = 100;
+
+/** Decodes a file of sources. */
+export function decodeSources(text: string): DecodedSources {
+  const problems: SourceProblem[] = [];
+  const report = (path: string, message: string): void => {
+    if (problems.length < PROBLEMS_MAX) problems.push({ path, message });
+  };
+  const sources = listSources(text, report).flatMap((value, index) => decodeSource(value, `sources[${index}]`, report));
+  const names = new Set<string>();
+  for (const [index, { name }] of sources.entries()) {
+    if (names.has(name)) report(`sources[${index}].name`, `${name} is the name of another source, too: choose another`);
+    names.add(name);
+  }
+  return problems.length === 0 ? { ok: true, sources } : { ok: false, problems };
+}
+
+type Report = (path: string, message: string) => void;
+
+/** The entries of the list `sources`, as they are. */
+function listSources(text: string, report: Report): readonly unknown[] {
+  if (text.length > FILE_CHARACTERS_MAX) {
+    report('', `it has ${text.length} characters, but at most ${FILE_CHARACTERS_MAX} are read`);
+    return [];
+  }
+  const file = parseYaml(text, report);
+  if (file === undefined) return [];
+  const { sources, ...others } = isFields(file) ? file : {};
+  for (const key of Object.keys(others)) report(cleanText(key), 'is no key of this file; remove it');
+  if (!Array.isArray(sources)) report('sources', 'expected a list of sources');
+  else if (sources.length > SOURCES_MAX) report('sources', `expected at most ${SOURCES_MAX} sources`);
+  else return sources;
+  return [];
+}
+
+function parseYaml(text: string, report: Report): unknown {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+  for (const { message, pos } of document.errors) report('', `line ${lines.linePos(pos[0]).line}: ${message}`);
+  if (document.errors.length > 0) return undefined;
+  try {
+    const value: unknown = document.toJS({ maxAliasCount: YAML_ALIASES_MAX });
+    return value ?? {};
+  } catch (error) {
+    report('', `not usable YAML: ${errorText(error)}`);
+    return undefined;
+  }
+}
+
+function decodeSource(value: unknown, path: string, report: Report): readonly ImageSource[] {
+  const parsed = writtenSource.safeParse(value);
+  if (!parsed.success) {
+    for (const issue of parsed.error.issues) reportIssue(issue, path, report);
+    return [];
+  }
+  const written = parsed.data;
+  const trust = decodeTrust(written, path, report);
+  if (trust === undefined) return [];
+  const { name, title, os } = written;
+  const base = { name, title, os, arches: new Map(Object.entries(written.arches)), trust };
+  if (written.kind === 'files') return [{ ...base, ...decodeFiles(written, path, report) }];
+  const { url, index, content_ids: contentIds, ftypes } = written;
+  for (const [key, text] of Object.entries({ url, index }))
+    if (placeholdersIn(text).length > 0) report(`${path}.${key}`, 'a site with simplestreams has no placeholders');
+  if (written.signed?.signature !== undefined)
+    report(`${path}.signed.signature`, 'the name of the index says it: .sjson, or .json with .json.gpg; remove it');
+  return [{ ...base, kind: 'simplestreams', url, index, contentIds, ftypes }];
+}
+
+/** @returns undefined if the source says neither or both */
+function decodeTrust(written: WrittenSource, path: string, report: Report): SourceTrust | undefined {
+  const { signed, unsigned, why } = written;
+  if ((signed === undefined) === (unsigned === undefined)) {
+    report(path, 'needs either `signed`, or `unsigned: true` with `why`');
+    return undefined;
+  }
+  if (signed === undefined) {
+    const url = written.kind === 'files' ? written.directory : written.url;
+    if (why === undefined) report(`${path}.why`, 'is missing: why the site is trusted without a signature');
+    if (!url.startsWith('https://')) report(path, 'without a signature, the site must be fetched by https');
+    return { kind: 'unsigned', why: why ?? '' };
+  }
+  if (why !== undefined) report(`${path}.why`, 'belongs to unsigned: true; remove it');
+  const { keyrings = [], key_url: keyUrl, fingerprints } = signed;
+  if (keyrings.length === 0 && keyUrl === undefined)
+    report(`${path}.signed`, 'names no key: it needs keyrings, or key_url with fingerprints');
+  const ofReleases =
+    written.kind === 'files' && written.releases.every((release) => release.fingerprints !== undefined);
+  if (keyUrl !== undefined && fingerprints === undefined && !ofReleases)
+    report(`${path}.signed.fingerprints`, 'is missing: a key from the network counts only by its fingerprint');
+  return { kind: 'signed', keyrings, keyUrl, fingerprints };
+}
+
+type WrittenFiles = Extract<WrittenSource, { readonly kind: 'files' }>;
+type FilesPart = Omit<FilesSource, 'name' | 'title' | 'os' | 'arches' | 'trust'>;
+
+function decodeFiles(written: WrittenFiles, path: string, report: Report): FilesPart {
+  const { directory, file, checksums, signed } = written;
+  const texts = [directory, file, checksums, signed?.signature ?? '', signed?.key_url ?? ''];
+  const needsSerial = texts.some((text) => placeholdersIn(text).includes('serial'));
+  const names = new Set<string>();
+  for (const [index, { name, serial }] of written.releases.entries()) {
+    const at = `${path}.releases[${index}]`;
+    if (names.has(name)) report(`${at}.name`, `${name} is the name of another release, too: choose another`);
+    names.add(name);
+    if (needsSerial && serial === undefined)
+      report(`${at}.serial`, 'is missing: the source has the placeholder {serial}');
+  }
+  return {
+    kind: 'files',
+    ...{ directory, file, checksums },
+    isListOfOne: written.checksums_of === 'file',
+    signature: signed?.signature,
+    releases: written.releases.map(({ name, version, title, serial, fingerprints }) => ({
+      ...{ name, version: version ?? name, title, serial, fingerprints },
+    })),
+  };
+}
+
+/** Reports what a schema refuses, each unknown key on its own. */
+function reportIssue(issue: z.core.$ZodIssue, path: string, report: Report): void {
+  const at = issue.path.reduce<string>(
+    (text, part) => (typeof part === 'number' ? `${text}[${part}]` : `${text}.${cleanText(String(part))}`),
+    path,
+  );
+  if (issue.code === 'unrecognized_keys') {
+    const hint = (key: string): string => nearestHint(key, SOURCE_KEYS);
+    for (const key of issue.keys)
+      report(`${at}.${cleanText(key)}`, `unknown key; ${hint(key)}config/image-sources.yaml shows all`);
+  } else if (issue.code === 'invalid_key') report(at, issue.issues[0]?.message ?? issue.message);
+  else report(at, issue.message);
+}

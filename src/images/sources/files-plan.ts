@@ -1,0 +1,88 @@
+// Plans the downloads for one release and architecture of a plain site: the placeholders of its source replaced, the name of its file chosen from
+// the list of checksums, and the day of its build found there.
+//
+//   planFiles ─▶ fetch the list and its signature, verify ─▶ chooseListedFile ─▶ findChecksum (checksums/) ─▶ fetch the file
+
+import type { Checksum, ChecksumList } from '../checksums/checksum-list.ts';
+import { compareSerials, dayOfSerial } from '../streams/serial.ts';
+import { fillPlaceholders } from './placeholders.ts';
+import type { FilesSource, SourceRelease } from './source.ts';
+
+/** The files of one image. */
+export interface FilesPlan {
+  /** Ends in `/`. */
+  readonly directoryUrl: string;
+  /** The path of the image below the directory, or with `*` the pattern of it. */
+  readonly file: string;
+  readonly checksumsUrl: string;
+  /** The detached signature of the list; undefined: the list is clear-signed, or the source unsigned. */
+  readonly signatureUrl: string | undefined;
+  /** The URL of the keys; undefined: there is none. */
+  readonly keyUrl: string | undefined;
+  /** The accepted keys of this release; undefined: every key of the keyring file. */
+  readonly fingerprints: readonly string[] | undefined;
+}
+
+/** The release with a name or a version; undefined: the source has none. */
+export const findRelease = ({ releases }: FilesSource, wanted: string): SourceRelease | undefined =>
+  releases.find(({ name }) => name === wanted) ?? releases.find(({ version }) => version === wanted);
+
+/**
+ * Plans one image.
+ * @param arch by our name
+ * @returns undefined if the source does not have the architecture
+ */
+export function planFiles(source: FilesSource, release: SourceRelease, arch: string): FilesPlan | undefined {
+  const named = source.arches.get(arch);
+  if (named === undefined) return undefined;
+  const values = { release: release.name, version: release.version, serial: release.serial, arch: named };
+  const fill = (text: string): string => fillPlaceholders(text, values);
+  const directoryUrl = fill(source.directory);
+  const { trust, signature } = source;
+  const keyUrl = trust.kind === 'signed' ? trust.keyUrl : undefined;
+  return {
+    directoryUrl,
+    file: fill(source.file),
+    checksumsUrl: `${directoryUrl}${fill(source.checksums)}`,
+    signatureUrl: signature === undefined ? undefined : `${directoryUrl}${fill(signature)}`,
+    keyUrl: keyUrl === undefined ? undefined : fill(keyUrl),
+    fingerprints: trust.kind === 'signed' ? (release.fingerprints ?? trust.fingerprints) : undefined,
+  };
+}
+
+/** The name of the image in a list: the file itself, or of those that fit its pattern the newest; undefined: none fits. */
+export function chooseListedFile(list: ChecksumList, file: string): string | undefined {
+  if (!file.includes('*')) return file;
+  return [...list.keys()]
+    .filter((name) => fitsPattern(name, file))
+    .toSorted(compareSerials)
+    .at(-1);
+}
+
+/** True if a name is the pattern, in which `*` stands for any characters but a slash. */
+function fitsPattern(name: string, pattern: string): boolean {
+  const [start = '', ...parts] = pattern.split('*');
+  const end = parts.pop() ?? '';
+  if (!name.startsWith(start) || !name.endsWith(end) || name.length < start.length + end.length) return false;
+  let at = start.length;
+  for (const part of parts) {
+    const found = name.indexOf(part, at);
+    if (found === -1) return false;
+    at = found + part.length;
+  }
+  const last = name.length - end.length;
+  return at <= last && !name.slice(start.length, last).includes('/');
+}
+
+/**
+ * The serial of a file behind a name such as `latest`, by another name in the list with the same checksum:
+ * `AlmaLinux-9-GenericCloud-9.6-20250522.x86_64.qcow2` has 20250522. Undefined: no name tells.
+ */
+export function findListedSerial(list: ChecksumList, { algorithm, hex }: Checksum): string | undefined {
+  for (const [name, other] of list) {
+    if (other.algorithm !== algorithm || other.hex !== hex) continue;
+    const [serial] = /(?<!\d)20\d{6}(?:\.\d{1,4}(?!\d))?(?!\d)/.exec(name) ?? [];
+    if (serial !== undefined && dayOfSerial(serial) !== undefined) return serial;
+  }
+  return undefined;
+}

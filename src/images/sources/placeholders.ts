@@ -1,0 +1,22 @@
+// Placeholders in the URLs and names of a source: `{release}`, `{version}`, `{serial}` and `{arch}`.
+
+/** The placeholders. */
+export const PLACEHOLDERS = ['release', 'version', 'serial', 'arch'] as const;
+export type Placeholder = (typeof PLACEHOLDERS)[number];
+
+const PLACEHOLDER = /\{([^{}]{0,32})\}/g;
+
+/** The names in braces of a text, known or not. */
+export const placeholdersIn = (text: string): readonly string[] =>
+  [...text.matchAll(PLACEHOLDER)].map(([, name = '']) => name);
+
+/** The text with its values. A placeholder without a value stays. */
+export function fillPlaceholders(
+  text: string,
+  values: Readonly<Partial<Record<Placeholder, string | undefined>>>,
+): string {
+  return text.replace(PLACEHOLDER, (written, name: string) => {
+    const known = PLACEHOLDERS.find((one) => one === name);
+    return (known === undefined ? undefined : values[known]) ?? written;
+  });
+}

@@ -1,0 +1,86 @@
+// The sources of images: sites that distributions, or a site of one's own, offer images at.
+//
+// 1. A source is signed, or says that it is not and why. There is no third case.
+// 2. A key that is fetched from the network counts only by its fingerprint.
+// 3. An unsigned source is fetched by HTTPS, which then alone protects it.
+
+/** The protection of a source's files against a change on their way. */
+export type SourceTrust =
+  | {
+      readonly kind: 'signed';
+      /** Keyring files of this host, of which the first that exists is used. */
+      readonly keyrings: readonly string[];
+      /** The URL of the keys, used if no file exists, with placeholders; undefined: none. */
+      readonly keyUrl: string | undefined;
+      /** Fingerprints of the accepted keys, in hexadecimal, upper case; undefined: every key of the keyring file. */
+      readonly fingerprints: readonly string[] | undefined;
+    }
+  | {
+      readonly kind: 'unsigned';
+      /** For people. */
+      readonly why: string;
+    };
+
+interface SourceBase {
+  /** Unique among the sources: `ubuntu`, `site`. */
+  readonly name: string;
+  /** For people. */
+  readonly title: string;
+  /** The system of its images: `debian`. */
+  readonly os: string;
+  /** The site's names of architectures, by ours: `x86_64` by `amd64`. An architecture that is not among them is not offered. */
+  readonly arches: ReadonlyMap<string, string>;
+  readonly trust: SourceTrust;
+}
+
+/** A site with simplestreams. */
+export interface StreamSource extends SourceBase {
+  readonly kind: 'simplestreams';
+  /** Ends in `/`. */
+  readonly url: string;
+  /** The path of its index: `.sjson` is clear-signed, `.json` has a detached signature in a file with `.gpg` behind the name. */
+  readonly index: string;
+  /** The documents of products that are read. */
+  readonly contentIds: readonly string[];
+  /** The types of files that make an image. */
+  readonly ftypes: readonly string[];
+}
+
+/** A site with plain files and a list of their checksums. Its texts have placeholders, which `files-plan.ts` replaces. */
+export interface FilesSource extends SourceBase {
+  readonly kind: 'files';
+  /** The URL of the directory that has everything below; ends in `/`. */
+  readonly directory: string;
+  /** The path of the image; with `*`, the newest of the list of checksums that fits. */
+  readonly file: string;
+  /** The path of the list of checksums. */
+  readonly checksums: string;
+  /** True if the list is for this file alone, under whatever name. */
+  readonly isListOfOne: boolean;
+  /** The path of the list's detached signature; undefined: the list is clear-signed, or the source is unsigned. */
+  readonly signature: string | undefined;
+  readonly releases: readonly SourceRelease[];
+}
+
+/** A release that a plain site has. */
+export interface SourceRelease {
+  /** `bookworm`, `9`. */
+  readonly name: string;
+  /** `12`, `9`; that of the name if the source has no other. */
+  readonly version: string;
+  /** For people. */
+  readonly title: string;
+  /** The part of the site's names that changes with each build; undefined: they have none. */
+  readonly serial: string | undefined;
+  /** Instead of those of the source. */
+  readonly fingerprints: readonly string[] | undefined;
+}
+
+export type ImageSource = StreamSource | FilesSource;
+
+/** A problem of a file of sources. */
+export interface SourceProblem {
+  /** `sources[1].arches.amd64`; empty: the whole file. */
+  readonly path: string;
+  readonly message: string;
+}

@@ -1,0 +1,166 @@
+// A source as it is written in a file of sources, checked one value at a time. `decode-sources.ts` checks the values together.
+//
+// 1. An unknown key is a problem, never ignored.
+
+import { z } from 'zod';
+import { cleanText } from '../../clean-text.ts';
+import { isFields } from '../../fields.ts';
+import { isContainedPath } from '../documents/contained-path.ts';
+import { fillPlaceholders, PLACEHOLDERS, placeholdersIn } from './placeholders.ts';
+
+/** Releases of one source. */
+const RELEASES_MAX = 256;
+const ARCHES_MAX = 32;
+/** Keyrings, fingerprints, content ids, types of files. */
+const ENTRIES_MAX = 64;
+const TEXT_CHARACTERS_MAX = 1024;
+/** How much of a wrong text is shown. */
+const FOUND_SHOWN_MAX = 60;
+
+/** A string that `parse` accepts; for anything else, the problem names what was `expected`. */
+function textual<T>(expected: string, parse: (text: string) => T | undefined) {
+  return z
+    .string({
+      error: ({ input }) => (input === undefined ? `is missing: expected ${expected}` : `expected ${expected}`),
+    })
+    .transform((text, context): T => {
+      const value = text.length > TEXT_CHARACTERS_MAX ? undefined : parse(text.trim());
+      if (value !== undefined) return value;
+      const found = JSON.stringify(cleanText(text, FOUND_SHOWN_MAX));
+      context.issues.push({ code: 'custom', message: `expected ${expected}, found ${found}`, input: text });
+      return z.NEVER;
+    });
+}
+
+const matching = (expected: string, form: RegExp) => textual(expected, (text) => (form.test(text) ? text : undefined));
+
+const listOf = <T extends z.ZodType>(entry: T) =>
+  z
+    .array(entry, { error: 'expected a list, such as [one, two]' })
+    .min(1, { error: 'expected at least one entry' })
+    .max(ENTRIES_MAX, { error: `expected at most ${ENTRIES_MAX} entries` });
+
+const name = matching('a name of lower-case letters and digits, with . _ + - inside', /^[a-z0-9][a-z0-9._+-]{0,62}$/);
+const title = textual('a text of one line', (text) =>
+  text !== '' && cleanText(text, TEXT_CHARACTERS_MAX) === text ? text : undefined,
+);
+/** A part of URLs and file names. */
+const word = matching('letters and digits, with . _ + ~ - inside', /^[A-Za-z0-9][A-Za-z0-9._+~-]{0,62}$/);
+
+const hasOnlyKnown = (text: string): boolean =>
+  placeholdersIn(text).every((found) => PLACEHOLDERS.some((known) => known === found));
+
+/** The text with a word for each placeholder. */
+const filled = (text: string): string => fillPlaceholders(text, { release: 'x', version: 'x', serial: 'x', arch: 'x' });
+
+const PLACEHOLDER_LIST = PLACEHOLDERS.map((one) => `{${one}}`).join(', ');
+
+/** A URL by HTTP or HTTPS. */
+function parseUrl(text: string): URL | undefined {
+  const url = URL.canParse(filled(text)) ? new URL(filled(text)) : undefined;
+  const isFit = url !== undefined && /^https?:$/.test(url.protocol) && url.username === '' && url.hash === '';
+  return isFit && hasOnlyKnown(text) && !/[\s\\]/.test(text) ? url : undefined;
+}
+
+const url = textual(`a URL by http or https, whose only placeholders are ${PLACEHOLDER_LIST}`, (text) =>
+  parseUrl(text) === undefined ? undefined : text,
+);
+const directory = textual(
+  `the URL of a directory, which ends in /, whose only placeholders are ${PLACEHOLDER_LIST}`,
+  (text) => {
+    const parsed = parseUrl(text);
+    return parsed === undefined || parsed.search !== '' || !text.endsWith('/') ? undefined : text;
+  },
+);
+const path = (isPattern: boolean) =>
+  textual(`a relative path, whose only placeholders are ${PLACEHOLDER_LIST}`, (text) => {
+    const plain = isPattern ? filled(text).replaceAll('*', 'x') : filled(text);
+    return isContainedPath(plain) && hasOnlyKnown(text) ? text : undefined;
+  });
+
+const fingerprint = textual('a fingerprint of 40 or 64 hexadecimal digits', (text) => {
+  const digits = text.replaceAll(' ', '').toUpperCase();
+  return /^(?:[0-9A-F]{40}|[0-9A-F]{64})$/.test(digits) ? digits : undefined;
+});
+
+const absolutePath = textual('an absolute path', (text) =>
+  text.startsWith('/') && cleanText(text, TEXT_CHARACTERS_MAX) === text ? text : undefined,
+);
+
+const signed = z.strictObject(
+  {
+    keyrings: listOf(absolutePath).optional(),
+    key_url: url.optional(),
+    fingerprints: listOf(fingerprint).optional(),
+    signature: path(false).optional(),
+  },
+  { error: 'expected keys with values: keyrings, key_url, fingerprints, signature' },
+);
+
+const arches = z.preprocess(
+  (value, context) => {
+    // A record of zod silently skips this name.
+    if (isFields(value) && Object.hasOwn(value, '__proto__')) {
+      const message = 'no architecture may have this name; remove it';
+      context.issues.push({ code: 'custom', message, input: value, path: ['__proto__'] });
+    }
+    return value;
+  },
+  z
+    .record(name, word, { error: 'expected our names of architectures with those of the site: { amd64: x86_64 }' })
+    .refine((found) => Object.keys(found).length <= ARCHES_MAX, {
+      error: `expected at most ${ARCHES_MAX} architectures`,
+    })
+    .refine((found) => Object.keys(found).length > 0, { error: 'expected at least one architecture' }),
+);
+
+const base = {
+  name,
+  title,
+  os: name,
+  arches,
+  signed: signed.optional(),
+  unsigned: z.literal(true, { error: 'expected true, or that the key is left out' }).optional(),
+  why: title.optional(),
+};
+
+const release = z.strictObject({
+  name,
+  version: word.optional(),
+  title,
+  serial: word.optional(),
+  fingerprints: listOf(fingerprint).optional(),
+});
+
+const streams = z.strictObject({
+  kind: z.literal('simplestreams'),
+  ...base,
+  url: directory,
+  index: path(false).default('streams/v1/index.sjson'),
+  content_ids: listOf(matching('a content id such as com.ubuntu.cloud:released:download', /^[\w.:+~-]{1,256}$/)),
+  ftypes: listOf(matching('a type of files such as disk1.img', /^[\w.+-]{1,64}$/)),
+});
+
+const files = z.strictObject({
+  kind: z.literal('files'),
+  ...base,
+  directory,
+  file: path(true),
+  checksums: path(false),
+  checksums_of: z.enum(['directory', 'file'], { error: 'expected directory or file' }).default('directory'),
+  releases: z
+    .array(release, { error: 'expected a list of releases' })
+    .min(1, { error: 'expected at least one release' })
+    .max(RELEASES_MAX, { error: `expected at most ${RELEASES_MAX} releases` }),
+});
+
+/** One source. */
+export const writtenSource = z.discriminatedUnion('kind', [streams, files], {
+  error: 'expected simplestreams or files',
+});
+export type WrittenSource = z.infer<typeof writtenSource>;
+
+/** The keys of a source, and of what it has below, for suggestions. */
+export const SOURCE_KEYS: readonly string[] = [
+  ...new Set([streams, files, signed, release].flatMap(({ shape }) => Object.keys(shape))),
+];

@@ -1,0 +1,310 @@
+// The shipped sources are valid and say what protects them; a file of a site has all its problems reported, each by its path.
+
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import fc from 'fast-check';
+import { stringify } from 'yaml';
+import { decodeChecksumList } from '../../../src/images/checksums/checksum-list.ts';
+import { decodeSources } from '../../../src/images/sources/decode-sources.ts';
+import { chooseListedFile, findListedSerial, findRelease, planFiles } from '../../../src/images/sources/files-plan.ts';
+import type { FilesSource, ImageSource } from '../../../src/images/sources/source.ts';
+
+const SHIPPED = readFileSync(join(import.meta.dirname, '../../../config/image-sources.yaml'), 'utf8');
+const FINGERPRINT = 'AB'.repeat(20);
+const SHA256 = 'ab'.repeat(32);
+
+function sourcesOf(text: string): readonly ImageSource[] {
+  const decoded = decodeSources(text);
+  if (!decoded.ok) assert.fail(JSON.stringify(decoded.problems, undefined, 1));
+  return decoded.sources;
+}
+
+const filesOf = (text: string): readonly FilesSource[] => sourcesOf(text).filter((source) => source.kind === 'files');
+
+const plain = {
+  ...{ kind: 'files', name: 'site', title: 'Site', os: 'debian', arches: { amd64: 'x86_64' } },
+  ...{ directory: 'https://s.example/{release}/', file: 'disk-{arch}.img', checksums: 'SHA256SUMS' },
+  ...{ unsigned: true, why: 'it is ours', releases: [{ name: 'a', title: 'A' }] },
+};
+const streams = {
+  ...{ kind: 'simplestreams', name: 'mirror', title: 'Mirror', os: 'ubuntu', arches: { amd64: 'amd64' } },
+  ...{ url: 'http://m.example/images/', content_ids: ['a:b'], ftypes: ['disk1.img'] },
+  signed: { keyrings: ['/usr/share/keyrings/x.gpg'] },
+};
+const fileOf = (...sources: readonly unknown[]): string => stringify({ sources });
+const problemsOf = (text: string): readonly string[] => {
+  const decoded = decodeSources(text);
+  return decoded.ok ? [] : decoded.problems.map(({ path, message }) => `${path}: ${message}`);
+};
+
+describe('the shipped sources', () => {
+  const sources = sourcesOf(SHIPPED);
+
+  it('are those of six distributions', () =>
+    assert.deepEqual(
+      sources.map(({ name }) => name),
+      ['ubuntu', 'debian', 'rocky', 'almalinux', 'fedora', 'opensuse'],
+    ));
+
+  for (const { name, trust, arches } of sources)
+    it(`${name} has amd64 and arm64, and ${trust.kind === 'signed' ? 'a key' : 'says why it is unsigned'}`, () => {
+      assert.deepEqual([...arches.keys()], ['amd64', 'arm64']);
+      assert.ok(trust.kind === 'signed' || trust.why.length > 20);
+    });
+
+  it('are signed by exactly one key each release, except Debian, which signs no checksums of images', () => {
+    for (const source of filesOf(SHIPPED))
+      for (const release of source.releases) {
+        const plan = planFiles(source, release, 'amd64');
+        assert.equal(
+          plan?.fingerprints?.length,
+          source.name === 'debian' ? undefined : 1,
+          `${source.name} ${release.name}`,
+        );
+      }
+  });
+
+  it('have URLs without a placeholder left', () => {
+    for (const source of filesOf(SHIPPED))
+      for (const release of source.releases)
+        for (const arch of source.arches.keys()) {
+          const plan = planFiles(source, release, arch) ?? assert.fail();
+          const urls = [plan.directoryUrl, plan.checksumsUrl, plan.signatureUrl, plan.keyUrl].filter(
+            (url) => url !== undefined,
+          );
+          for (const url of urls) assert.match(url, /^https:\/\/[^{}]+$/);
+          assert.match(plan.file, /^[^{}]+\.qcow2$/);
+        }
+  });
+});
+
+describe('a plan', () => {
+  it('has the values of its release and architecture', () => {
+    const [rocky] = filesOf(SHIPPED).filter(({ name }) => name === 'rocky');
+    const release = rocky === undefined ? undefined : findRelease(rocky, '9');
+    assert.ok(rocky !== undefined && release !== undefined);
+    assert.deepEqual(planFiles(rocky, release, 'arm64'), {
+      directoryUrl: 'https://dl.rockylinux.org/pub/rocky/9/images/aarch64/',
+      file: 'Rocky-9-GenericCloud-Base.latest.aarch64.qcow2',
+      checksumsUrl: 'https://dl.rockylinux.org/pub/rocky/9/images/aarch64/CHECKSUM',
+      signatureUrl: 'https://dl.rockylinux.org/pub/rocky/9/images/aarch64/CHECKSUM.asc',
+      keyUrl: 'https://dl.rockylinux.org/pub/rocky/RPM-GPG-KEY-Rocky-9',
+      fingerprints: ['21CB256AE16FC54C6E652949702D426D350D275D'],
+    });
+    assert.equal(planFiles(rocky, release, 'riscv64'), undefined);
+  });
+
+  it('is of a release by its name or its version', () => {
+    const [debian] = filesOf(SHIPPED);
+    assert.ok(debian !== undefined);
+    assert.equal(findRelease(debian, 'bookworm')?.title, 'Debian 12 (bookworm)');
+    assert.equal(findRelease(debian, '12')?.name, 'bookworm');
+    assert.equal(findRelease(debian, '9'), undefined);
+  });
+});
+
+describe('a file of a list of checksums', () => {
+  const names = [
+    'Fedora-Cloud-Base-Generic-44-1.7.x86_64.qcow2',
+    'Fedora-Cloud-Base-Generic-44-1.10.x86_64.qcow2',
+    'Fedora-Cloud-Base-UEFI-UKI-44-1.7.x86_64.qcow2',
+    'a/Fedora-Cloud-Base-Generic-44-2.0.x86_64.qcow2',
+  ];
+  const decoded = decodeChecksumList(names.map((name) => `${SHA256}  ${name}\n`).join(''));
+  const list = decoded.ok ? decoded.value : assert.fail();
+  const rows: readonly (readonly [pattern: string, chosen: string | undefined])[] = [
+    ['Fedora-Cloud-Base-Generic-44-*.x86_64.qcow2', names[1]],
+    ['Fedora-Cloud-Base-Generic-44-1.7*.qcow2', names[0]],
+    ['*Generic*.qcow2', names[1]],
+    ['Fedora-Cloud-Base-Generic-*-*-*.qcow2', undefined],
+    ['x*y', undefined],
+    ['exactly-this.qcow2', 'exactly-this.qcow2'],
+  ];
+  for (const [pattern, chosen] of rows)
+    it(`for ${pattern} is ${chosen ?? 'none'}`, () => assert.equal(chooseListedFile(list, pattern), chosen));
+
+  it('with the same checksum under a name with a day has its serial', () => {
+    const other = 'cd'.repeat(32);
+    const text = [
+      `${SHA256}  AlmaLinux-9-GenericCloud-latest.x86_64.qcow2`,
+      `${other}  AlmaLinux-9-OpenNebula-9.6-20250101.x86_64.qcow2`,
+      `${SHA256}  AlmaLinux-9-GenericCloud-9.6-20250522.1.x86_64.qcow2`,
+    ].join('\n');
+    const sums = decodeChecksumList(text);
+    assert.ok(sums.ok);
+    const serialOf = (name: string) => findListedSerial(sums.value, sums.value.get(name) ?? assert.fail());
+    assert.equal(serialOf('AlmaLinux-9-GenericCloud-latest.x86_64.qcow2'), '20250522.1');
+    assert.equal(findListedSerial(list, { algorithm: 'sha256', hex: SHA256, bytes: undefined }), undefined);
+  });
+});
+
+describe("a site's own sources", () => {
+  it('are decoded with their defaults', () => {
+    const [site, mirror] = sourcesOf(fileOf(plain, streams));
+    assert.deepEqual(site, {
+      ...{ kind: 'files', name: 'site', title: 'Site', os: 'debian', arches: new Map([['amd64', 'x86_64']]) },
+      ...{
+        directory: 'https://s.example/{release}/',
+        file: 'disk-{arch}.img',
+        checksums: 'SHA256SUMS',
+        isListOfOne: false,
+      },
+      ...{ signature: undefined, trust: { kind: 'unsigned', why: 'it is ours' } },
+      releases: [{ name: 'a', version: 'a', title: 'A', serial: undefined, fingerprints: undefined }],
+    });
+    assert.deepEqual(mirror, {
+      ...{
+        kind: 'simplestreams',
+        name: 'mirror',
+        title: 'Mirror',
+        os: 'ubuntu',
+        arches: new Map([['amd64', 'amd64']]),
+      },
+      ...{
+        url: 'http://m.example/images/',
+        index: 'streams/v1/index.sjson',
+        contentIds: ['a:b'],
+        ftypes: ['disk1.img'],
+      },
+      trust: { kind: 'signed', keyrings: ['/usr/share/keyrings/x.gpg'], keyUrl: undefined, fingerprints: undefined },
+    });
+  });
+
+  it('have fingerprints in any case, and with spaces', () => {
+    const spaced = 'abab '.repeat(10);
+    const [source] = sourcesOf(fileOf({ ...streams, signed: { key_url: 'https://x/k', fingerprints: [spaced] } }));
+    assert.deepEqual(source?.trust.kind === 'signed' && source.trust.fingerprints, [FINGERPRINT]);
+  });
+
+  const url = { key_url: 'https://x/k' };
+  const rows: readonly (readonly [name: string, source: unknown, problems: readonly RegExp[]])[] = [
+    ['no kind', { ...plain, kind: undefined }, [/^sources\[0\]\.kind: expected simplestreams or files$/]],
+    ['a text in its place', 'x', [/^sources\[0\]: expected simplestreams or files$/]],
+    ['an unknown key', { ...plain, titel: 'x' }, [/^sources\[0\]\.titel: unknown key; did you mean title\? /]],
+    ['a bad name', { ...plain, name: 'Big Site' }, [/^sources\[0\]\.name: expected a name .*, found "Big Site"$/]],
+    ['no title', { ...plain, title: undefined }, [/^sources\[0\]\.title: is missing: expected a text/]],
+    [
+      'a title that acts on a terminal',
+      { ...plain, title: 'a\u001b[1m' },
+      [/^sources\[0\]\.title: expected .*found "a\\+x1b/],
+    ],
+    ['no architecture', { ...plain, arches: {} }, [/^sources\[0\]\.arches: expected at least one architecture$/]],
+    [
+      'a path as architecture',
+      { ...plain, arches: { amd64: '../x' } },
+      [/^sources\[0\]\.arches\.amd64: expected letters/],
+    ],
+    [
+      'a number as architecture',
+      { ...plain, arches: { amd64: 7 } },
+      [/^sources\[0\]\.arches\.amd64: expected letters/],
+    ],
+    [
+      '__proto__ as architecture',
+      {
+        ...plain,
+        arches: Object.fromEntries([
+          ['amd64', 'x'],
+          ['__proto__', 'y'],
+        ]),
+      },
+      [/^sources\[0\]\.arches\.__proto__: no architecture may have this name/],
+    ],
+    ['neither signed nor unsigned', { ...plain, unsigned: undefined, why: undefined }, [/^sources\[0\]: needs either/]],
+    ['signed and unsigned', { ...plain, signed: url }, [/^sources\[0\]: needs either/]],
+    ['unsigned: false', { ...plain, unsigned: false }, [/^sources\[0\]\.unsigned: expected true/]],
+    ['no reason', { ...plain, why: undefined }, [/^sources\[0\]\.why: is missing/]],
+    [
+      'http without a signature',
+      { ...plain, directory: 'http://s.example/' },
+      [/^sources\[0\]: .*must be fetched by https$/],
+    ],
+    ['signed by no key', { ...streams, signed: {} }, [/^sources\[0\]\.signed: names no key/]],
+    [
+      'a key of the network without fingerprints',
+      { ...streams, signed: url },
+      [/^sources\[0\]\.signed\.fingerprints: is missing/],
+    ],
+    [
+      'a short fingerprint',
+      { ...streams, signed: { ...url, fingerprints: ['ABCD'] } },
+      [/^sources\[0\]\.signed\.fingerprints\[0\]: /],
+    ],
+    [
+      'a relative keyring',
+      { ...streams, signed: { keyrings: ['x'] } },
+      [/^sources\[0\]\.signed\.keyrings\[0\]: expected an absolute/],
+    ],
+    [
+      'a signature of an index',
+      { ...streams, signed: { ...streams.signed, signature: 'x' } },
+      [/^sources\[0\]\.signed\.signature: /],
+    ],
+    [
+      'a placeholder of a site with simplestreams',
+      { ...streams, url: 'https://x/{arch}/' },
+      [/^sources\[0\]\.url: .*no placeholders$/],
+    ],
+    ['an unknown placeholder', { ...plain, file: '{os}.img' }, [/^sources\[0\]\.file: expected a relative path/]],
+    [
+      'a path above the directory',
+      { ...plain, checksums: '../x' },
+      [/^sources\[0\]\.checksums: expected a relative path/],
+    ],
+    ['a pattern as list', { ...plain, checksums: '*SUMS' }, [/^sources\[0\]\.checksums: expected a relative path/]],
+    ['a directory without its slash', { ...plain, directory: 'https://s.example/x' }, [/^sources\[0\]\.directory: /]],
+    ['a URL by ftp', { ...plain, directory: 'ftp://s.example/' }, [/^sources\[0\]\.directory: /]],
+    ['a URL with a password', { ...plain, directory: 'https://u:p@s.example/' }, [/^sources\[0\]\.directory: /]],
+    [
+      'a serial that is missing',
+      { ...plain, file: '{serial}.img' },
+      [/^sources\[0\]\.releases\[0\]\.serial: is missing/],
+    ],
+    [
+      'two releases of one name',
+      { ...plain, releases: [...plain.releases, ...plain.releases] },
+      [/^sources\[0\]\.releases\[1\]\.name: /],
+    ],
+    ['no release', { ...plain, releases: [] }, [/^sources\[0\]\.releases: expected at least one/]],
+    [
+      'several problems',
+      { ...plain, name: '', os: 7, releases: [{}] },
+      [/\.name: /, /\.os: /, /\.releases\[0\]\.name: is missing/, /\.releases\[0\]\.title: is missing/],
+    ],
+  ];
+  for (const [name, source, problems] of rows)
+    it(`with ${name} are refused`, () => {
+      const found = problemsOf(fileOf(source));
+      assert.equal(found.length, problems.length, found.join('\n'));
+      for (const [index, problem] of problems.entries()) assert.match(found[index] ?? '', problem);
+    });
+
+  const files: readonly (readonly [name: string, text: string, problem: RegExp])[] = [
+    ['that is empty', '', /^sources: expected a list of sources$/],
+    ['of a list', '- a', /^sources: expected a list of sources$/],
+    ['with another key', 'sources: []\nsource: []\n', /^source: is no key of this file; remove it$/],
+    ['that is no YAML', 'sources: [', /^: line 1: /],
+    ['with two sources of one name', fileOf(plain, plain), /^sources\[1\]\.name: site is the name of another source/],
+    ['of a MiB', `#${'x'.repeat(1024 * 1024)}`, /^: it has 1048577 characters/],
+    ['of 129 sources', fileOf(...Array.from({ length: 129 }, () => 7)), /^sources: expected at most 128 sources$/],
+    [
+      'of aliases without end',
+      `a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b]\nsources: [*c,*c,*c]\n`,
+      /^: not usable YAML/,
+    ],
+  ];
+  for (const [name, text, problem] of files)
+    it(`in a file ${name} are refused`, () => assert.match(problemsOf(text)[0] ?? 'none', problem));
+
+  it('of any form are decoded or refused, but nothing is thrown', () => {
+    fc.assert(
+      fc.property(fc.jsonValue(), fc.constantFrom(...Object.keys(plain)), (value, key) => {
+        decodeSources(JSON.stringify({ sources: [value, { ...plain, [key]: value }] }));
+        decodeSources(JSON.stringify(value));
+      }),
+      { numRuns: 300 },
+    );
+  });
+});
