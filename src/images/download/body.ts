@@ -1,0 +1,184 @@
+// Reads the body of an answer into a sink, no faster than the sink and the bandwidth allow, and no slower than the pace allows.
+//
+// 1. `read` ends: the body ends, breaks its pace (pace.ts) or its bound of bytes, or the signal comes.
+// 2. Time in which the sink is full or the bandwidth is used up does not count against the server.
+
+import { cleanText } from '../../clean-text.ts';
+import type { Clock, Timer } from '../../clock.ts';
+import { errorText } from '../../errors.ts';
+import { viewBytes } from '../../net/borrowed-bytes.ts';
+import type { Bandwidth } from './bandwidth.ts';
+import { AttemptFailure, type AttemptFault } from './fault.ts';
+import { Pace, type PaceFault } from './pace.ts';
+import type { DownloadSettings } from './settings.ts';
+import type { WebAnswer, WebClient } from './web-client.ts';
+
+/** The pace is judged so often. */
+const JUDGE_MS = 1000;
+const SAID_CHARACTERS_MAX = 200;
+
+/** The means of an attempt, shared with others. */
+export interface AttemptMeans {
+  readonly clock: Clock;
+  readonly web: WebClient;
+  readonly bandwidth: Bandwidth;
+  readonly settings: DownloadSettings;
+}
+
+/** Calls of a sink. */
+export interface SinkListener {
+  /** There is room for more bytes again. */
+  onDrain(): void;
+  /** Bytes were stored. */
+  onGrown(bytes: number): void;
+  /** Nothing can be stored any more. */
+  onFailure(error: unknown): void;
+}
+
+/** Where the bytes of a body go. */
+export interface BodySink {
+  /** Bytes that it has. */
+  readonly bytes: number;
+  /** True while further bytes should wait for `onDrain`. */
+  readonly isFull: boolean;
+  /** Appends bytes, which belong to the sink from now on. */
+  append(bytes: Uint8Array): void;
+  /** Sets who is called; undefined: nobody. */
+  listen(listener: SinkListener | undefined): void;
+}
+
+/** The bounds of a body. */
+export interface BodyBounds {
+  /** Bytes of the body that the sink has already, at its beginning. */
+  readonly surplus: number;
+  /** The size that the sink will have; undefined: not known. */
+  readonly total: number | undefined;
+  readonly bytesMax: number;
+}
+
+/** Calls during a body. */
+export interface BodyListener {
+  /** Bytes were appended. */
+  onBytes(bytesPerSecond: number): void;
+  /** Bytes were stored. */
+  onGrown(bytes: number): void;
+}
+
+/** The fault of a body that ended early. */
+export const cutFault = ({ host }: URL, bytes: number, total: number | undefined, said: string): AttemptFault => ({
+  code: 'cut',
+  params: { host, bytes, total, said },
+});
+
+/** A body under way. */
+export class Body {
+  readonly #answer: WebAnswer;
+  readonly #sink: BodySink;
+  readonly #bounds: BodyBounds;
+  readonly #means: AttemptMeans;
+  readonly #listener: BodyListener;
+  readonly #pace: Pace;
+  readonly #done = Promise.withResolvers<boolean>();
+  /** Bytes of the body that the sink has already, and that are still to come. */
+  #surplus: number;
+  #isWaitingForDisk = false;
+  #isWaitingForTurn = false;
+  #turn: Timer | undefined;
+
+  constructor(answer: WebAnswer, sink: BodySink, bounds: BodyBounds, means: AttemptMeans, listener: BodyListener) {
+    this.#answer = answer;
+    this.#sink = sink;
+    this.#bounds = bounds;
+    this.#means = means;
+    this.#listener = listener;
+    this.#surplus = bounds.surplus;
+    this.#pace = new Pace(means.settings, means.clock.now());
+  }
+
+  /** @returns false if the signal came first. @throws AttemptFailure; the system's error */
+  async read(signal: AbortSignal): Promise<boolean> {
+    const { message } = this.#answer;
+    const { promise, resolve, reject } = this.#done;
+    const stop = (): void => resolve(false);
+    let timer = this.#scheduleJudge((next) => {
+      timer = next;
+    });
+    signal.addEventListener('abort', stop, { once: true });
+    this.#sink.listen({
+      onDrain: () => this.#hold({ disk: false }),
+      onGrown: (bytes) => this.#listener.onGrown(bytes),
+      onFailure: reject,
+    });
+    const cut = (error?: Error): void => {
+      const said = cleanText(errorText(error ?? 'it was closed'), SAID_CHARACTERS_MAX);
+      reject(new AttemptFailure(cutFault(this.#answer.url, this.#sink.bytes, this.#bounds.total, said), error));
+    };
+    message.on('data', (chunk: Buffer) => this.#take(chunk));
+    message.once('end', () => (message.complete ? resolve(true) : cut()));
+    message.once('error', cut);
+    message.once('close', () => (message.complete ? undefined : cut()));
+    if (signal.aborted || message.destroyed) (signal.aborted ? stop : cut)();
+    try {
+      return await promise;
+    } finally {
+      timer.cancel();
+      this.#turn?.cancel();
+      signal.removeEventListener('abort', stop);
+      message.removeAllListeners('data');
+      this.#answer.close();
+    }
+  }
+
+  #take(chunk: Buffer): void {
+    const { clock, bandwidth } = this.#means;
+    const now = clock.now();
+    this.#pace.arrived(chunk.length, now);
+    const skipped = Math.min(this.#surplus, chunk.length);
+    this.#surplus -= skipped;
+    if (skipped < chunk.length) this.#append(viewBytes(chunk, skipped));
+    const waitMs = bandwidth.take(chunk.length, now);
+    if (waitMs > 0) {
+      this.#turn?.cancel();
+      this.#turn = clock.schedule(waitMs, () => this.#hold({ turn: false }));
+    }
+    if (waitMs > 0 || this.#sink.isFull) this.#hold({ turn: waitMs > 0, disk: this.#sink.isFull });
+  }
+
+  #append(bytes: Uint8Array): void {
+    const { total, bytesMax } = this.#bounds;
+    const most = Math.min(total ?? bytesMax, bytesMax);
+    if (this.#sink.bytes + bytes.length > most) {
+      const { host } = this.#answer.url;
+      this.#done.reject(new AttemptFailure({ code: 'too-large', params: { host, bytesMax: most } }));
+      return;
+    }
+    this.#sink.append(bytes);
+    this.#listener.onBytes(this.#pace.bytesPerSecond);
+  }
+
+  /** Reads on, or no further, as disk and bandwidth allow. */
+  #hold({ disk, turn }: { readonly disk?: boolean; readonly turn?: boolean }): void {
+    this.#isWaitingForDisk = disk ?? this.#isWaitingForDisk;
+    this.#isWaitingForTurn = turn ?? this.#isWaitingForTurn;
+    const isReading = !this.#isWaitingForDisk && !this.#isWaitingForTurn;
+    this.#pace.read(isReading, this.#means.clock.now());
+    if (isReading) this.#answer.message.resume();
+    else this.#answer.message.pause();
+  }
+
+  #scheduleJudge(onNext: (timer: Timer) => void): Timer {
+    return this.#means.clock.schedule(JUDGE_MS, () => {
+      const fault = this.#pace.judge(this.#means.clock.now());
+      if (fault !== undefined) this.#done.reject(new AttemptFailure(this.#paceFault(fault)));
+      else onNext(this.#scheduleJudge(onNext));
+    });
+  }
+
+  #paceFault(fault: PaceFault): AttemptFault {
+    const { host } = this.#answer.url;
+    const { seconds } = fault;
+    if (fault.kind === 'stalled') return { code: 'stalled', params: { host, seconds } };
+    const { bytesPerSecondMin } = this.#means.settings;
+    return { code: 'slow', params: { host, seconds, bytesPerSecond: fault.bytesPerSecond, bytesPerSecondMin } };
+  }
+}

@@ -1,0 +1,137 @@
+// Free space on disks, shared out before it is used.
+//
+//   free now ─ RESERVE_BYTES ─ missing bytes of every reservation on the same disk ≥ needed ─▶ reserved
+//
+// 1. Two files never count the same free space: a reservation is made in one turn after the disk was asked, and shrinks as its bytes are
+//    written, by which the free space shrinks as well.
+// 2. The disk keeps RESERVE_BYTES free.
+
+import { stat, statfs } from 'node:fs/promises';
+import { RESERVE_BYTES } from '../blob-writing.ts';
+import { AttemptFailure, type AttemptFault } from './fault.ts';
+
+/** After so many written bytes the free space is looked at again. */
+const RECKONING_BYTES = 64 * 1024 * 1024;
+
+/** The disk of a directory. */
+export interface DiskFacts {
+  /** Tells disks apart. */
+  readonly disk: number;
+  readonly freeBytes: number;
+}
+
+/** Reads the disk of a directory. Rejects with the system's error. */
+export type ReadDisk = (directory: string) => Promise<DiskFacts>;
+
+/** The disks of this host. */
+export const readHostDisk: ReadDisk = async (directory) => {
+  const [{ dev }, { bavail, bsize }] = await Promise.all([stat(directory), statfs(directory)]);
+  return { disk: dev, freeBytes: bavail * bsize };
+};
+
+/** The space that is missing. */
+export interface RoomShortage {
+  /** What other downloads have reserved, subtracted. */
+  readonly freeBytes: number;
+  /** RESERVE_BYTES included. */
+  readonly neededBytes: number;
+}
+
+/** Space for one file. */
+export class Reservation {
+  readonly disk: number;
+  /** Reserved and not written yet. */
+  #missing: number;
+  readonly #onRelease: (reservation: Reservation) => void;
+
+  constructor(disk: number, bytes: number, onRelease: (reservation: Reservation) => void) {
+    this.disk = disk;
+    this.#missing = bytes;
+    this.#onRelease = onRelease;
+  }
+
+  get missing(): number {
+    return this.#missing;
+  }
+
+  wrote(bytes: number): void {
+    this.#missing = Math.max(0, this.#missing - bytes);
+  }
+
+  release(): void {
+    this.#onRelease(this);
+  }
+}
+
+/** The reservations of a queue. */
+export class DiskRoom {
+  readonly #readDisk: ReadDisk;
+  readonly #reservations = new Set<Reservation>();
+
+  constructor(readDisk: ReadDisk) {
+    this.#readDisk = readDisk;
+  }
+
+  /** Reserves space on the disk of a directory; 0 bytes only ask whether the disk is full. Rejects with the system's error. */
+  async reserve(directory: string, bytes: number): Promise<Reservation | RoomShortage> {
+    const { disk, freeBytes } = await this.#readDisk(directory);
+    const reserved = [...this.#reservations]
+      .filter((other) => other.disk === disk)
+      .reduce((sum, { missing }) => sum + missing, 0);
+    const left = freeBytes - reserved;
+    if (left < bytes + RESERVE_BYTES) {
+      return { freeBytes: Math.max(0, left), neededBytes: bytes + RESERVE_BYTES };
+    }
+    const reservation = new Reservation(disk, bytes, (over) => this.#reservations.delete(over));
+    this.#reservations.add(reservation);
+    return reservation;
+  }
+}
+
+/** The space of one file while it is fetched. */
+export class FileRoom {
+  readonly #room: DiskRoom;
+  readonly #directory: string;
+  readonly #onFull: (fault: AttemptFault) => void;
+  #reservation: Reservation | undefined;
+  #unreckoned = 0;
+
+  /** @param onFull called when others have filled the disk meanwhile */
+  constructor(room: DiskRoom, directory: string, onFull: (fault: AttemptFault) => void) {
+    this.#room = room;
+    this.#directory = directory;
+    this.#onFull = onFull;
+  }
+
+  /** Reserves the missing bytes, instead of those before. @throws AttemptFailure `no-room`; the system's error */
+  async reserve(missing: number): Promise<void> {
+    this.release();
+    const found = await this.#room.reserve(this.#directory, missing);
+    if (!(found instanceof Reservation)) throw new AttemptFailure(this.#fault(found));
+    this.#reservation = found;
+  }
+
+  wrote(bytes: number): void {
+    this.#reservation?.wrote(bytes);
+    this.#unreckoned += bytes;
+    if (this.#unreckoned < RECKONING_BYTES) return;
+    this.#unreckoned = 0;
+    void this.#look();
+  }
+
+  release(): void {
+    this.#reservation?.release();
+    this.#reservation = undefined;
+  }
+
+  async #look(): Promise<void> {
+    // If the disk cannot be asked, the next write to it reports why.
+    const found = await this.#room.reserve(this.#directory, 0).catch(() => undefined);
+    if (found instanceof Reservation) found.release();
+    else if (found !== undefined) this.#onFull(this.#fault(found));
+  }
+
+  #fault(shortage: RoomShortage): AttemptFault {
+    return { code: 'no-room', params: { directory: this.#directory, ...shortage } };
+  }
+}

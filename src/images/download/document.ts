@@ -1,0 +1,137 @@
+// Fetches a small document whole: an index, a list of checksums, a signature.
+//
+// 1. The times, the pace, the redirects and the faults are those of files. A document is kept in memory, so `bytesMax` bounds it.
+// 2. Nothing is cached: the caller keeps the validator of a document, and hands it in the next time.
+
+import { joinBytes } from '../../net/borrowed-bytes.ts';
+import { type AttemptMeans, Body, type BodySink } from './body.ts';
+import { AttemptFailure, type AttemptFault } from './fault.ts';
+import type { Places } from './places.ts';
+import { planBody, type Validator, validatorOf, type Wanted } from './range-answer.ts';
+import { sleepUntil } from './sleep-until.ts';
+import type { SourceHealth } from './source-health.ts';
+import { type Source, SourcePlan } from './source-plan.ts';
+import { parseWebUrl, shownUrl } from './web-client.ts';
+
+/** A person may wait for it, so it is given up sooner than a file. */
+const ROUNDS_MAX = 3;
+
+/** A document to fetch. */
+export interface DocumentRequest {
+  /** As for a file: mirrors with the same document. */
+  readonly urls: readonly string[];
+  readonly bytesMax: number;
+  /** The validator of the document that the caller has; undefined: none. */
+  readonly known: Validator | undefined;
+}
+
+/** The end of such a request. */
+export type DocumentResult =
+  | {
+      readonly kind: 'document';
+      readonly bytes: Uint8Array;
+      /** The URL, as given, whose server sent it: relative references begin there. */
+      readonly source: string;
+      /** Undefined: the server gave no strong one. */
+      readonly validator: Validator | undefined;
+    }
+  /** The caller has it already. */
+  | { readonly kind: 'unchanged' }
+  /** The last fault. */
+  | { readonly kind: 'failed'; readonly url: string; readonly reason: AttemptFault }
+  | { readonly kind: 'cancelled' };
+
+/** The means of fetching documents. */
+export interface DocumentMeans extends AttemptMeans {
+  readonly places: Places;
+  readonly health: SourceHealth;
+}
+
+/** Fetches a document. @throws RackError `bad-argument` for a URL that is none */
+export async function fetchDocument(
+  request: DocumentRequest,
+  means: DocumentMeans,
+  signal: AbortSignal,
+): Promise<DocumentResult> {
+  const { clock, health, settings } = means;
+  const urls = request.urls.map(parseWebUrl);
+  const plan = new SourcePlan(urls, health, clock, {
+    ...settings,
+    roundsMax: Math.min(settings.roundsMax, ROUNDS_MAX),
+  });
+  let last: DocumentResult = { kind: 'cancelled' };
+  while (!signal.aborted) {
+    const step = plan.next();
+    if (step.kind === 'give-up') return last;
+    if (step.kind === 'wait') {
+      await sleepUntil(step.until, clock, signal);
+      continue;
+    }
+    const place = await means.places.take(step.sources, signal);
+    if (place === undefined) break;
+    const { source } = place;
+    try {
+      const result = await askOnce(source, request, means, signal);
+      if (result.kind !== 'cancelled') plan.succeeded(source);
+      return result;
+    } catch (error) {
+      if (!(error instanceof AttemptFailure)) throw error;
+      plan.failed(source, error.fault, 0);
+      last = { kind: 'failed', url: shownUrl(source.url), reason: error.fault };
+    } finally {
+      place.giveBack();
+    }
+  }
+  return { kind: 'cancelled' };
+}
+
+async function askOnce(
+  { url }: Source,
+  { known, bytesMax }: DocumentRequest,
+  means: DocumentMeans,
+  signal: AbortSignal,
+): Promise<DocumentResult> {
+  const condition =
+    known?.kind === 'etag' ? { 'If-None-Match': known.value } : { 'If-Modified-Since': known?.value ?? '' };
+  const answer = await means.web.open(url, () => (known === undefined ? {} : condition), signal);
+  if (answer === undefined) return { kind: 'cancelled' };
+  const { message } = answer;
+  const status = message.statusCode ?? 0;
+  try {
+    message.on('error', () => undefined);
+    if (status === 304 && known !== undefined) return { kind: 'unchanged' };
+    const head = { url: answer.url, status, headers: message.headers, wallTimeMs: means.clock.wallTimeMs() };
+    const plan = planBody(head, { ...WHOLE, bytesMax });
+    const sink = new MemorySink();
+    const total = plan.kind === 'body' ? plan.file.total : undefined;
+    const body = new Body(answer, sink, { surplus: 0, total, bytesMax }, means, IGNORED);
+    if (!(await body.read(signal))) return { kind: 'cancelled' };
+    return { kind: 'document', bytes: sink.join(), source: url.href, validator: validatorOf(message.headers) };
+  } finally {
+    answer.close();
+  }
+}
+
+/** All of a document, with nothing to compare it with here. */
+const WHOLE: Omit<Wanted, 'bytesMax'> = { from: 0, kept: undefined, mayMix: false, hasDigest: false, bytes: undefined };
+const IGNORED = { onBytes: () => undefined, onGrown: () => undefined };
+
+/** Keeps a body in memory. */
+class MemorySink implements BodySink {
+  readonly #parts: Uint8Array[] = [];
+  readonly isFull = false;
+  bytes = 0;
+
+  append(bytes: Uint8Array): void {
+    this.#parts.push(bytes);
+    this.bytes += bytes.length;
+  }
+
+  listen(): void {
+    // It never fails, and is never full.
+  }
+
+  join(): Uint8Array {
+    return joinBytes(this.#parts);
+  }
+}

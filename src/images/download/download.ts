@@ -1,0 +1,395 @@
+// The download of one file: from the kept part of an earlier run to the verified file under its name.
+//
+//   #work: open the part, hash what is kept ─▶ #tryNext ─┬─ give-up ─▶ failed
+//                                                        ├─ wait ─▶ #tryNext
+//                                                        └─ ask ─▶ a place ─▶ runAttempt ─┬─ fault ─▶ #tryNext
+//                                                                                         └─ whole ─▶ #verify ─┬─ right ─▶ publish ─▶ done
+//                                                                                                              └─ wrong ─▶ drop ─▶ #tryNext
+//   pause, cancel ─▶ #halt: the signal ends each of these at once; the part is kept.  resume ─▶ #work from the beginning
+//
+// The states are drawn in request.ts.
+//
+// 1. Nothing appears under the name before its size and its digest are right, and its bytes are on disk.
+// 2. A file with a wrong digest is dropped. If one source alone gave it, that source is left out. If several did, each next one must give the
+//    whole file alone. So each wrong file but the first leaves a source out, and the download ends.
+// 3. A command shows in the state at once, and no later result of the stopped work replaces it. Only a file that is finished by then does.
+// 4. Space for the missing bytes is reserved while an attempt runs.
+
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { cleanText } from '../../clean-text.ts';
+import type { Instant, Timer } from '../../clock.ts';
+import { errorText, osErrorCode, RackError } from '../../errors.ts';
+import { RESERVE_BYTES } from '../blob-writing.ts';
+import { runAttempt } from './attempt.ts';
+import type { AttemptMeans } from './body.ts';
+import { type DiskRoom, FileRoom } from './disk-room.ts';
+import { AttemptFailure, type AttemptFault } from './fault.ts';
+import { digestOfFinished, PartFile } from './part-file.ts';
+import { partPath, recordPath } from './part-record.ts';
+import type { Place, Places } from './places.ts';
+import {
+  type Attempt,
+  type Digest,
+  type Download,
+  type DownloadRequest,
+  type DownloadState,
+  type Growth,
+  isAtRest,
+} from './request.ts';
+import { sleepUntil } from './sleep-until.ts';
+import type { SourceHealth } from './source-health.ts';
+import { type Source, SourcePlan } from './source-plan.ts';
+import { parseWebUrl, shownUrl } from './web-client.ts';
+
+/** Watchers learn of new bytes so often, and of everything else at once. */
+const PROGRESS_MS = 100;
+/** Attempts that are remembered. */
+const ATTEMPTS_KEPT_MAX = 16;
+const SAID_CHARACTERS_MAX = 200;
+
+/** The means of all downloads of a queue. */
+export interface DownloadMeans extends AttemptMeans {
+  readonly room: DiskRoom;
+  readonly places: Places;
+  readonly health: SourceHealth;
+}
+
+/** Removes the part and the finished file, as far as they are there. @throws RackError `store-unwritable` */
+export const removeDownload = (request: DownloadRequest): Promise<void> =>
+  removeFiles([partPath(request), recordPath(request), join(request.directory, request.name)]);
+
+async function removeFiles(paths: readonly string[]): Promise<void> {
+  for (const path of paths) {
+    try {
+      await rm(path, { force: true });
+    } catch (cause) {
+      const code = osErrorCode(cause) ?? errorText(cause);
+      const remedy = 'check the permissions of its directory';
+      throw new RackError('store-unwritable', `${path} cannot be removed (${code}): ${remedy}`, { cause });
+    }
+  }
+}
+
+/** An attempt that has begun. */
+interface Begun extends Source {
+  readonly at: Instant;
+  /** Before it. */
+  readonly growth: Growth;
+}
+
+/** A download in this thread. */
+export class FileDownload implements Download {
+  readonly request: DownloadRequest;
+  readonly #urls: readonly URL[];
+  readonly #means: DownloadMeans;
+  readonly #watchers = new Set<() => void>();
+  readonly #attempts: Attempt[] = [];
+  /** Sources whose ranges were wrong: they are asked for the whole file. */
+  readonly #rangeless = new Set<string>();
+  #state: DownloadState;
+  readonly #room: FileRoom;
+  /** Undefined: it is not open. */
+  #part: PartFile | undefined;
+  /** While it is not. */
+  #growth: Growth = { generation: 0, bytes: 0, total: undefined };
+  #plan: SourcePlan;
+  #stop = new AbortController();
+  #work: Promise<void>;
+  #report: Timer | undefined;
+  #bytesPerSecond = 0;
+  #mayMix: boolean;
+  /** The sources of the kept bytes. */
+  #givers = new Set<string>();
+
+  /** @throws RackError `bad-argument` for a URL that is none */
+  constructor(request: DownloadRequest, means: DownloadMeans) {
+    this.request = request;
+    this.#means = means;
+    this.#urls = request.urls.map(parseWebUrl);
+    this.#plan = this.#newPlan();
+    this.#mayMix = request.digest !== undefined;
+    this.#room = new FileRoom(means.room, request.directory, (reason) => {
+      if (!isAtRest(this.#state)) this.#halt({ kind: 'failed', reason });
+    });
+    this.#state = this.#waiting(undefined, undefined);
+    this.#work = this.#run(this.#stop.signal);
+  }
+
+  get state(): DownloadState {
+    return this.#state;
+  }
+
+  get growth(): Growth {
+    return this.#part?.growth ?? this.#growth;
+  }
+
+  get attempts(): readonly Attempt[] {
+    return this.#attempts;
+  }
+
+  pause(): void {
+    if (!isAtRest(this.#state)) this.#halt({ kind: 'paused' });
+  }
+
+  resume(): void {
+    if (this.#state.kind !== 'paused' && this.#state.kind !== 'failed') return;
+    this.#stop = new AbortController();
+    const { signal } = this.#stop;
+    this.#plan = this.#newPlan();
+    this.#set(this.#waiting(undefined, undefined));
+    this.#work = this.#work.then(() => this.#run(signal));
+  }
+
+  cancel(): void {
+    if (this.#state.kind !== 'done' && this.#state.kind !== 'cancelled') this.#halt({ kind: 'cancelled' });
+  }
+
+  async remove(): Promise<void> {
+    this.#halt({ kind: 'cancelled' });
+    await this.#work;
+    await removeDownload(this.request);
+  }
+
+  watch(listener: () => void): () => void {
+    this.#watchers.add(listener);
+    return () => void this.#watchers.delete(listener);
+  }
+
+  /** Waits until stopped work has let go of its files. */
+  async settled(): Promise<void> {
+    await this.#work;
+  }
+
+  #newPlan(): SourcePlan {
+    const { health, clock, settings } = this.#means;
+    return new SourcePlan(this.#urls, health, clock, settings);
+  }
+
+  #halt(state: DownloadState): void {
+    this.#stop.abort();
+    this.#set(state);
+  }
+
+  #set(state: DownloadState): void {
+    this.#state = state;
+    this.#report?.cancel();
+    this.#report = undefined;
+    for (const watcher of [...this.#watchers]) watcher();
+  }
+
+  #waiting(nextAt: Instant | undefined, reason: AttemptFault | undefined): DownloadState {
+    return { kind: 'waiting', since: this.#means.clock.now(), nextAt, reason };
+  }
+
+  /** One run, from the beginning or after a pause. Rejects only for a bug. */
+  async #run(signal: AbortSignal): Promise<void> {
+    try {
+      if (await this.#isFinished(signal)) return;
+      const part = await this.#openPart(signal);
+      if (part.bytes > 0) await this.#rehash(part, signal);
+      while (!signal.aborted) if (await this.#tryNext(part, signal)) return;
+    } catch (error) {
+      const reason = this.#diskFault(error);
+      if (!signal.aborted) this.#set({ kind: 'failed', reason });
+    } finally {
+      this.#room.release();
+      await this.#closePart();
+    }
+  }
+
+  /** An empty part leaves no files. */
+  async #closePart(): Promise<void> {
+    const part = this.#part;
+    if (part === undefined) return;
+    // A failure to close was reported by the write before it; an empty file that cannot be removed does no harm.
+    await part.close().catch(() => undefined);
+    this.#growth = part.growth;
+    if (part.bytes === 0) {
+      await removeFiles([partPath(this.request), recordPath(this.request)]).catch(() => undefined);
+      // Readers of the removed file must begin again.
+      this.#growth = { generation: part.growth.generation + 1, bytes: 0, total: undefined };
+    }
+    this.#part = undefined;
+  }
+
+  /** True if the file is there already, from a run that was killed after it. */
+  async #isFinished(signal: AbortSignal): Promise<boolean> {
+    const found = await digestOfFinished(this.request, signal);
+    if (found === undefined || found.digest.hex !== this.request.digest?.hex || signal.aborted) return false;
+    this.#growth = { ...this.#growth, bytes: found.bytes, total: found.bytes };
+    this.#set({ kind: 'done', ...found });
+    return true;
+  }
+
+  async #openPart(signal: AbortSignal): Promise<PartFile> {
+    const known = this.#growth;
+    const part = await PartFile.open(this.request, this.#means.clock, known.generation);
+    this.#part = part;
+    if (part.bytes < known.bytes && !signal.aborted) await part.drop();
+    if (part.bytes > 0) this.#givers = new Set(['an earlier run', part.source ?? '']);
+    return part;
+  }
+
+  async #rehash(part: PartFile, signal: AbortSignal): Promise<void> {
+    const { total } = part.growth;
+    if (!signal.aborted) this.#set({ kind: 'verifying', bytes: 0, total });
+    let hashed = 0;
+    const isWhole = await part.rehash(signal, (bytes) => {
+      hashed = bytes;
+      if (!signal.aborted) this.#progressLater(() => ({ kind: 'verifying', bytes: hashed, total }));
+    });
+    if (!isWhole && !signal.aborted) await part.drop();
+  }
+
+  /** The next step. @returns true if the download is at rest */
+  async #tryNext(part: PartFile, signal: AbortSignal): Promise<boolean> {
+    const total = this.request.bytes ?? part.growth.total;
+    if (total !== undefined && part.bytes > 0 && part.bytes === total) return this.#verify(part, undefined, signal);
+    const step = this.#plan.next(part.source);
+    const reason = this.#attempts.at(-1)?.fault;
+    if (step.kind === 'give-up') {
+      this.#set({
+        kind: 'failed',
+        reason: reason ?? { code: 'length-unknown', params: { host: this.#urls[0]?.host ?? '' } },
+      });
+      return true;
+    }
+    this.#set(this.#waiting(step.kind === 'wait' ? step.until : undefined, reason));
+    if (step.kind === 'wait') {
+      await sleepUntil(step.until, this.#means.clock, signal);
+      return false;
+    }
+    const place = await this.#means.places.take(step.sources, signal);
+    if (place === undefined) return false;
+    try {
+      return await this.#attempt(part, place, signal);
+    } finally {
+      place.giveBack();
+    }
+  }
+
+  async #attempt(part: PartFile, { source }: Place, signal: AbortSignal): Promise<boolean> {
+    const begun = { url: source.url, at: this.#means.clock.now(), growth: part.growth };
+    const url = shownUrl(source.url);
+    this.#set({ kind: 'connecting', url });
+    this.#bytesPerSecond = 0;
+    try {
+      if (!(await this.#fetch(part, source, url, signal))) return false;
+    } catch (error) {
+      if (!(error instanceof AttemptFailure)) throw error;
+      return signal.aborted ? false : this.#afterFault(part, begun, error.fault);
+    }
+    return signal.aborted ? false : this.#verify(part, begun, signal);
+  }
+
+  #fetch(part: PartFile, source: Source, url: string, signal: AbortSignal): Promise<boolean> {
+    const { bytes, bytesMax, digest } = this.request;
+    const task = {
+      url: source.url,
+      part,
+      bytes,
+      bytesMax,
+      hasDigest: digest !== undefined,
+      mayMix: this.#mayMix,
+      usesRange: !this.#rangeless.has(source.url.href),
+    };
+    return runAttempt(
+      task,
+      this.#means,
+      {
+        onHead: async (total, kept) => {
+          if (kept === 0) this.#givers.clear();
+          this.#givers.add(source.url.href);
+          await this.#room.reserve((total ?? kept) - kept);
+          if (!signal.aborted) this.#set(this.#downloading(part, url));
+        },
+        onBytes: (bytesPerSecond) => {
+          this.#bytesPerSecond = bytesPerSecond;
+          if (!signal.aborted) this.#progressLater(() => this.#downloading(part, url));
+        },
+        onGrown: (bytes) => this.#room.wrote(bytes),
+      },
+      signal,
+    );
+  }
+
+  #afterFault(part: PartFile, begun: Begun, fault: AttemptFault): boolean {
+    this.#remember(part, begun, fault);
+    if (fault.code === 'no-room') {
+      this.#set({ kind: 'failed', reason: fault });
+      return true;
+    }
+    if (fault.code === 'range-wrong') this.#rangeless.add(begun.url.href);
+    this.#plan.failed(begun, fault, part.bytes);
+    return false;
+  }
+
+  /** Compares the whole file, and gives it its name. @param begun undefined: it was whole before. @returns true if it is done */
+  async #verify(part: PartFile, begun: Begun | undefined, signal: AbortSignal): Promise<boolean> {
+    const { digest: wanted } = this.request;
+    const { bytes } = part;
+    this.#set({ kind: 'verifying', bytes, total: bytes });
+    const digest = part.digest();
+    if (wanted !== undefined && wanted.hex !== digest.hex) {
+      await this.#refuse(part, begun, { ...wanted, found: digest.hex });
+      return false;
+    }
+    await part.publish();
+    this.#part = undefined;
+    this.#growth = { generation: part.growth.generation, bytes, total: bytes };
+    if (begun !== undefined) {
+      this.#remember(part, begun, undefined);
+      this.#plan.succeeded(begun);
+    }
+    // A pause came too late; a cancelled file stays cancelled, although it is there.
+    if (!signal.aborted || this.#state.kind === 'paused') this.#set({ kind: 'done', bytes, digest });
+    return true;
+  }
+
+  /** Drops a file with a wrong digest. */
+  async #refuse(part: PartFile, begun: Begun | undefined, digest: Digest & { readonly found: string }): Promise<void> {
+    const [only, ...others] = this.#givers;
+    const guilty = others.length === 0 ? this.#plan.find(only) : undefined;
+    const url = guilty?.url ?? begun?.url ?? this.#plan.find(part.source)?.url;
+    const { algorithm, hex: expected, found } = digest;
+    const fault: AttemptFault = { code: 'digest-wrong', params: { host: url?.host ?? '', algorithm, expected, found } };
+    if (url !== undefined)
+      this.#remember(part, begun ?? { url, at: this.#means.clock.now(), growth: part.growth }, fault);
+    await part.drop();
+    if (begun !== undefined) this.#plan.failed(begun, fault, 0);
+    if (guilty === undefined) this.#mayMix = false;
+    else this.#plan.leaveOut(guilty);
+    this.#givers.clear();
+  }
+
+  #downloading(part: PartFile, url: string): DownloadState {
+    const { total } = part.growth;
+    return { kind: 'downloading', url, bytes: part.bytes, total, bytesPerSecond: this.#bytesPerSecond };
+  }
+
+  #progressLater(make: () => DownloadState): void {
+    this.#report ??= this.#means.clock.schedule(PROGRESS_MS, () => this.#set(make()));
+  }
+
+  #remember(part: PartFile, { url, at, growth }: Begun, fault: AttemptFault | undefined): void {
+    const before = part.growth.generation === growth.generation ? growth.bytes : 0;
+    const ms = this.#means.clock.now() - at;
+    this.#attempts.push({ url: shownUrl(url), at, ms, bytes: part.bytes - before, fault });
+    if (this.#attempts.length > ATTEMPTS_KEPT_MAX) this.#attempts.shift();
+  }
+
+  #diskFault(error: unknown): AttemptFault {
+    if (error instanceof AttemptFailure) return error.fault;
+    const code = osErrorCode(error);
+    if (code === undefined || !/^E[A-Z0-9]+$/.test(code)) throw error;
+    const { directory } = this.request;
+    if (code === 'ENOSPC') {
+      return { code: 'no-room', params: { directory, freeBytes: 0, neededBytes: RESERVE_BYTES } };
+    }
+    return {
+      code: 'disk-failed',
+      params: { path: partPath(this.request), said: cleanText(errorText(error), SAID_CHARACTERS_MAX) },
+    };
+  }
+}

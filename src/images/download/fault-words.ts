@@ -1,0 +1,71 @@
+// The sentence of a fault: what happened, with its values, and what to do.
+
+import type { AttemptFault, AttemptFaultParams, TlsTrouble } from './fault.ts';
+
+const CHECK_URL = 'check the URL, or use another mirror';
+const OTHER_MIRROR = 'use another mirror';
+const TRIES_AGAIN = 'it is tried again';
+const FROM_THERE = 'it goes on from there';
+
+const TLS: Readonly<Record<TlsTrouble, string>> = {
+  expired: 'its certificate has expired or is not valid yet: check the clock of this host, or use another mirror',
+  name: 'its certificate is for another name: check the URL',
+  authority:
+    'its certificate is from an unknown authority: if a proxy inspects TLS here, install its authority on this host (update-ca-certificates)',
+  other: CHECK_URL,
+};
+
+const megabytes = (bytes: number): string => `${Math.ceil(bytes / 1e6)} MB`;
+const through = (proxy: string): string => (proxy === '' ? '' : `, with the proxy ${proxy}`);
+
+const WORDS: { readonly [Code in keyof AttemptFaultParams]: (params: AttemptFaultParams[Code]) => string } = {
+  'no-host': ({ host, said }) => `the name ${host} has no address (${said}): check the name, and the DNS of this host`,
+  unreachable: ({ host, proxy, said }) =>
+    `${host} cannot be reached${through(proxy)} (${said}): check the network and the firewall; ${TRIES_AGAIN}`,
+  'connect-late': ({ host, proxy, seconds }) =>
+    `no connection to ${host}${through(proxy)} within ${seconds} s: check the network and the firewall; ${TRIES_AGAIN}`,
+  tls: ({ host, said, trouble }) => `no secure connection to ${host} (${said}): ${TLS[trouble]}`,
+  proxy: ({ proxy, said }) => `the proxy ${proxy} refuses (${said}): check http_proxy, https_proxy and no_proxy`,
+
+  silent: ({ host, seconds }) => `${host} did not answer within ${seconds} s: ${TRIES_AGAIN}`,
+  'http-refused': ({ host, status }) => `${host} does not give the file (HTTP ${status}): ${CHECK_URL}`,
+  'http-failed': ({ host, status }) => `${host} failed (HTTP ${status}): ${TRIES_AGAIN}`,
+  busy: ({ host, status, seconds }) =>
+    `${host} is busy (HTTP ${status}): ${TRIES_AGAIN}${seconds === undefined ? '' : ` after ${seconds} s, as it asks`}`,
+  'redirect-insecure': ({ host, to }) =>
+    `${host} redirects from https to ${to}, which is not followed: ${OTHER_MIRROR}, or the http URL on purpose`,
+  'redirect-unusable': ({ host, to }) => `${host} redirects to ${to}, which is no http or https URL: ${OTHER_MIRROR}`,
+  'redirect-endless': ({ host, max }) => `${host} redirects more than ${max} times: ${CHECK_URL}`,
+  'bad-answer': ({ host, said }) => `${host} gave no usable answer (${said}): ${TRIES_AGAIN}`,
+  encoded: ({ host, encoding }) =>
+    `${host} sends the file encoded (${encoding}), although it was asked for as it is: ${OTHER_MIRROR}`,
+  'range-wrong': ({ host, from, range }) =>
+    `${host} was asked for the bytes from ${from} on and sent ${range || 'others without saying which'}: it is asked for the whole file`,
+  'length-unknown': ({ host }) =>
+    `${host} does not say how long the file is, so a part of it would pass for the whole: ${OTHER_MIRROR}, or name a checksum`,
+  'size-wrong': ({ host, expectedBytes, bytes }) =>
+    `the file of ${host} has ${bytes} bytes instead of ${expectedBytes}: it may be replaced at the moment; ${OTHER_MIRROR}`,
+  'too-large': ({ host, bytesMax }) => `the file of ${host} has more than ${bytesMax} bytes: ${CHECK_URL}`,
+
+  stalled: ({ host, seconds }) => `${host} sent nothing for ${seconds} s: ${FROM_THERE}`,
+  slow: ({ host, bytesPerSecond, bytesPerSecondMin, seconds }) =>
+    `${host} sent only ${bytesPerSecond} bytes a second over ${seconds} s, fewer than ${bytesPerSecondMin}: ${FROM_THERE}`,
+  cut: ({ host, bytes, total, said }) =>
+    `${host} ended the connection after ${bytes}${total === undefined ? '' : ` of ${total}`} bytes (${said}): ${FROM_THERE}`,
+  'digest-wrong': ({ host, algorithm, expected, found }) =>
+    `the file of ${host} has the ${algorithm} ${found} instead of ${expected}, and was dropped: it is fetched again from the beginning`,
+
+  'no-room': ({ directory, freeBytes, neededBytes }) =>
+    `${directory} has ${megabytes(freeBytes)} left, but ${megabytes(neededBytes)} are needed: free space, or remove unneeded images; then resume`,
+  'disk-failed': ({ path, said }) =>
+    `${path} cannot be written (${said}): check the disk and its permissions; then resume`,
+  'thread-ended': ({ said }) => `the thread of the downloads ended (${said}): resume the download`,
+};
+
+/** A fault as a sentence without its first capital and full stop. */
+export function describeAttemptFault<Code extends keyof AttemptFaultParams>({
+  code,
+  params,
+}: AttemptFault<Code>): string {
+  return WORDS[code](params);
+}

@@ -1,0 +1,123 @@
+// The ways in which one attempt to fetch a file can fail: a code with its parameters. `fault-words.ts` makes a sentence of them.
+//
+// 1. Never change the meaning of a code or parameter: other threads and stored states keep both, not the sentence.
+// 2. A parameter `said` has the words of a server, a proxy or the system, cleaned.
+// 3. No parameter has the password of a URL.
+
+import type { DigestAlgorithm } from './request.ts';
+
+type OfHost = { readonly host: string };
+type Said = { readonly said: string };
+/** `proxy` is the URL of the configured proxy; empty: none. */
+type ByWay = OfHost & { readonly proxy: string };
+
+/** The reason why a TLS connection was refused. */
+export type TlsTrouble = 'expired' | 'name' | 'authority' | 'other';
+
+/** The codes, each with its parameters. */
+export interface AttemptFaultParams {
+  /** The name of the host has no address. */
+  'no-host': OfHost & Said;
+  unreachable: ByWay & Said;
+  /** No connection within the time, TLS and the proxy's tunnel included. */
+  'connect-late': ByWay & { readonly seconds: number };
+  tls: OfHost & Said & { readonly trouble: TlsTrouble };
+  /** The proxy refuses. */
+  proxy: Said & { readonly proxy: string };
+
+  /** Connected, but no head of an answer within the time. */
+  silent: OfHost & { readonly seconds: number };
+  /** 4xx: the server has no such file, or does not give it. */
+  'http-refused': OfHost & { readonly status: number };
+  /** 5xx, or another status that answers no GET. */
+  'http-failed': OfHost & { readonly status: number };
+  /** 429 or 503. @param seconds the server's Retry-After; undefined: it names no time */
+  busy: OfHost & { readonly status: number; readonly seconds: number | undefined };
+  /** From https to http. */
+  'redirect-insecure': OfHost & { readonly to: string };
+  /** @param to no http or https URL */
+  'redirect-unusable': OfHost & { readonly to: string };
+  'redirect-endless': OfHost & { readonly max: number };
+  /** No HTTP, a head that is too large, or a connection closed before the answer. */
+  'bad-answer': OfHost & Said;
+  /** The body is compressed, although it was asked for as it is. */
+  encoded: OfHost & { readonly encoding: string };
+  /** @param range the Content-Range; empty: missing */
+  'range-wrong': OfHost & { readonly from: number; readonly range: string };
+  /** Nothing would tell a whole body from one that was cut off. */
+  'length-unknown': OfHost;
+  'size-wrong': OfHost & { readonly expectedBytes: number; readonly bytes: number };
+  'too-large': OfHost & { readonly bytesMax: number };
+
+  /** No byte of the body for so long. */
+  stalled: OfHost & { readonly seconds: number };
+  /** Some bytes, but too few. */
+  slow: OfHost & { readonly bytesPerSecond: number; readonly bytesPerSecondMin: number; readonly seconds: number };
+  /** The connection ended early. @param total undefined: unknown */
+  cut: OfHost & Said & { readonly bytes: number; readonly total: number | undefined };
+  'digest-wrong': OfHost & { readonly algorithm: DigestAlgorithm; readonly expected: string; readonly found: string };
+
+  /** The disk lacks space, what other downloads have reserved subtracted. */
+  'no-room': { readonly directory: string; readonly freeBytes: number; readonly neededBytes: number };
+  'disk-failed': Said & { readonly path: string };
+  /** The thread of the downloads ended. */
+  'thread-ended': Said;
+}
+
+type Code = keyof AttemptFaultParams;
+
+/** A fault of one attempt. */
+export type AttemptFault<Of extends Code = Code> = {
+  readonly [C in Of]: { readonly code: C; readonly params: AttemptFaultParams[C] };
+}[Of];
+
+/**
+ * The next step after a fault.
+ *
+ * - `later`: the same source may do better later.
+ * - `elsewhere`: this source does not give the file as it is wanted; only others are asked.
+ * - `never`: this host itself cannot store the file.
+ */
+export type Prospect = 'later' | 'elsewhere' | 'never';
+
+const PROSPECTS: Readonly<Record<Code, Prospect>> = {
+  'no-host': 'later',
+  unreachable: 'later',
+  'connect-late': 'later',
+  tls: 'elsewhere',
+  proxy: 'later',
+  silent: 'later',
+  'http-refused': 'elsewhere',
+  'http-failed': 'later',
+  busy: 'later',
+  'redirect-insecure': 'elsewhere',
+  'redirect-unusable': 'elsewhere',
+  'redirect-endless': 'elsewhere',
+  'bad-answer': 'later',
+  encoded: 'elsewhere',
+  'range-wrong': 'later',
+  'length-unknown': 'elsewhere',
+  'size-wrong': 'elsewhere',
+  'too-large': 'elsewhere',
+  stalled: 'later',
+  slow: 'later',
+  cut: 'later',
+  'digest-wrong': 'later',
+  'no-room': 'never',
+  'disk-failed': 'never',
+  'thread-ended': 'never',
+};
+
+/** The next step after a fault. */
+export const prospectOf = ({ code }: AttemptFault): Prospect => PROSPECTS[code];
+
+/** Thrown within an attempt; `attempt.ts` catches it. */
+export class AttemptFailure extends Error {
+  readonly fault: AttemptFault;
+
+  constructor(fault: AttemptFault, cause?: unknown) {
+    super(fault.code, { cause });
+    this.name = 'AttemptFailure';
+    this.fault = fault;
+  }
+}

@@ -1,0 +1,40 @@
+// The messages between the download thread and its front.
+
+import type { DocumentRequest, DocumentResult } from './document.ts';
+import type { Attempt, DownloadRequest, DownloadState, Growth } from './request.ts';
+import type { DownloadSettings } from './settings.ts';
+
+/** The thread's start data. */
+export interface DownloadThreadData {
+  readonly settings: DownloadSettings;
+}
+
+/** A command for one download. */
+export type DownloadCommand = 'pause' | 'resume' | 'cancel';
+
+/** A message from the front. `id` is its own number for a download or a document. */
+export type ToDownloadThread =
+  | { readonly kind: 'add'; readonly id: number; readonly request: DownloadRequest }
+  | { readonly kind: 'command'; readonly id: number; readonly command: DownloadCommand }
+  /** Also of a download that the thread does not know any more: its files are removed. */
+  | { readonly kind: 'remove'; readonly id: number; readonly request: DownloadRequest }
+  | { readonly kind: 'fetch'; readonly id: number; readonly request: DocumentRequest }
+  | { readonly kind: 'stop-fetch'; readonly id: number }
+  | { readonly kind: 'limit'; readonly bytesPerSecond: number | undefined }
+  | { readonly kind: 'close' };
+
+/** A message from the thread. */
+export type FromDownloadThread =
+  /** A change; `attempts` only if there is a new one. */
+  | {
+      readonly kind: 'changed';
+      readonly id: number;
+      readonly state: DownloadState;
+      readonly growth: Growth;
+      readonly attempts: readonly Attempt[] | undefined;
+    }
+  /** The end of a removal. @param failure the message of its error; undefined: the files are gone */
+  | { readonly kind: 'removed'; readonly id: number; readonly failure: string | undefined }
+  | { readonly kind: 'fetched'; readonly id: number; readonly result: DocumentResult }
+  /** All files are closed; the thread ends. */
+  | { readonly kind: 'closed' };

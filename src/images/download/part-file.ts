@@ -1,0 +1,305 @@
+// The part of a file that has arrived: NAME.part, hashed while it grows, and renamed to NAME once it is verified.
+//
+//   open ─▶ rehash (an earlier run's part) ─▶ begin (a new file) ─▶ append … flush ─▶ digest ─▶ publish
+//                                                 ▲                    │
+//                                                 └── drop ◀───────────┘
+//
+// 1. The hash covers exactly the bytes appended so far. After a failed write it does not, and the part must be opened again.
+// 2. Bytes wait in memory until BATCH_BYTES of them are written at once, while the next ones arrive. At most HELD_BYTES_MAX wait or are being
+//    written, so a killed process has lost no more. `flush` writes the rest; call it at the end of each attempt.
+// 3. NAME appears only by `publish`, after its bytes are on disk.
+// 4. Every CHECKPOINT_MS the part is brought to disk and recorded, alongside the download: so much is lost when the host crashes.
+
+import { createHash, type Hash } from 'node:crypto';
+import { constants, type FileHandle, open, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Clock, type Instant, later, readBootId } from '../../clock.ts';
+import { viewBytes } from '../../net/borrowed-bytes.ts';
+import { syncDirectory } from '../publication.ts';
+import type { BodySink, SinkListener } from './body.ts';
+import { type PartRecord, partPath, readRecord, recordPath, writeRecord } from './part-record.ts';
+import type { KeptFile } from './range-answer.ts';
+import type { Digest, DownloadRequest, Growth } from './request.ts';
+
+/** Written at once. */
+const BATCH_BYTES = 1024 * 1024;
+/** Beyond this the body is read no further until some are written. */
+const HELD_BYTES_MAX = 3 * 1024 * 1024;
+const CHECKPOINT_MS = 30_000;
+/** Read at once for a hash. */
+const READ_BYTES = 1024 * 1024;
+
+/** A part that is open. */
+export class PartFile implements BodySink {
+  readonly #request: DownloadRequest;
+  readonly #file: FileHandle;
+  readonly #clock: Clock;
+  #listener: SinkListener | undefined;
+  #record: PartRecord | undefined;
+  #hash: Hash;
+  #generation: number;
+  #appended = 0;
+  #written = 0;
+  #waiting: Uint8Array[] = [];
+  #waitingBytes = 0;
+  #writing: Promise<void> | undefined;
+  #checkpoint: Promise<void> | undefined;
+  #checkpointAt: Instant;
+  #failure: { readonly error: unknown } | undefined;
+
+  private constructor(request: DownloadRequest, file: FileHandle, clock: Clock, generation: number) {
+    this.#request = request;
+    this.#file = file;
+    this.#clock = clock;
+    this.#generation = generation;
+    this.#checkpointAt = later(clock.now(), CHECKPOINT_MS);
+    this.#hash = this.#newHash();
+  }
+
+  /**
+   * Opens the part of an earlier run, or a new one. Call `rehash` next. Rejects with the system's error.
+   * @param generation of the first bytes
+   */
+  static async open(request: DownloadRequest, clock: Clock, generation: number): Promise<PartFile> {
+    const flags = constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW;
+    const file = await open(partPath(request), flags, 0o644);
+    try {
+      const part = new PartFile(request, file, clock, generation);
+      const record = readRecord(request);
+      const { size } = await file.stat();
+      const kept =
+        record === undefined ? 0 : record.bootId === readBootId() ? size : Math.min(size, record.syncedBytes);
+      const known = record?.file.total;
+      part.#appended = known !== undefined && kept > known ? 0 : kept;
+      part.#written = part.#appended;
+      await file.truncate(part.#appended);
+      if (part.#appended > 0) part.#record = record;
+      return part;
+    } catch (error) {
+      await file.close();
+      throw error;
+    }
+  }
+
+  /** Bytes of the file that this host has. */
+  get bytes(): number {
+    return this.#appended;
+  }
+
+  /** The file whose bytes are kept; undefined: none are. */
+  get kept(): KeptFile | undefined {
+    return this.#record?.file;
+  }
+
+  /** The URL, as configured, from which the last bytes came; undefined: none are kept. */
+  get source(): string | undefined {
+    return this.#record?.source;
+  }
+
+  get growth(): Growth {
+    return { generation: this.#generation, bytes: this.#written, total: this.#record?.file.total };
+  }
+
+  /** True while further bytes should wait for `onDrain`. */
+  get isFull(): boolean {
+    return this.#appended - this.#written >= HELD_BYTES_MAX;
+  }
+
+  /** After `onFailure` the part can only be closed. */
+  listen(listener: SinkListener | undefined): void {
+    this.#listener = listener;
+  }
+
+  /** Hashes the kept bytes. Rejects with the system's error. @returns false if the signal came first */
+  async rehash(signal: AbortSignal, onProgress: (bytes: number) => void): Promise<boolean> {
+    this.#hash = this.#newHash();
+    return hashFile(this.#file, this.#appended, this.#hash, signal, onProgress);
+  }
+
+  /** Begins the file, from its first byte. Rejects with the system's error. */
+  async begin(file: KeptFile, source: string): Promise<void> {
+    // Readers that know another total must begin again, too.
+    const isOther = this.#record !== undefined && this.#record.file.total !== file.total;
+    if (this.#appended > 0 || isOther) await this.drop();
+    await this.recordFile(file, source);
+  }
+
+  /** Notes that the next bytes are of this file, also if they come from another server. Rejects with the system's error. */
+  async recordFile(file: KeptFile, source: string): Promise<void> {
+    await this.#checkpoint;
+    const known = this.#record;
+    if (known !== undefined && known.source === source && isSameFile(known.file, file)) return;
+    this.#record = { file, source, bootId: readBootId(), syncedBytes: known?.syncedBytes ?? 0 };
+    await writeRecord(this.#request, this.#record);
+  }
+
+  append(bytes: Uint8Array): void {
+    this.#hash.update(bytes);
+    this.#waiting.push(bytes);
+    this.#waitingBytes += bytes.length;
+    this.#appended += bytes.length;
+    if (this.#waitingBytes >= BATCH_BYTES) this.#write();
+  }
+
+  /** Writes the appended bytes that still wait. Rejects with the system's error. */
+  async flush(): Promise<void> {
+    while (this.#failure === undefined && (this.#waitingBytes > 0 || this.#writing !== undefined)) {
+      this.#write();
+      await this.#writing;
+    }
+    await this.#checkpoint;
+    if (this.#failure !== undefined) throw this.#failure.error;
+  }
+
+  /** The digest of the appended bytes. */
+  digest(): Digest {
+    const algorithm = this.#request.digest?.algorithm ?? 'sha256';
+    return { algorithm, hex: this.#hash.copy().digest('hex') };
+  }
+
+  /** Forgets the bytes: those that come next are of a file that begins again. Rejects with the system's error. */
+  async drop(): Promise<void> {
+    await this.flush();
+    this.#generation += 1;
+    this.#appended = 0;
+    this.#written = 0;
+    this.#hash = this.#newHash();
+    // Emptied before another record names its bytes, or a process killed in between would continue one file with another.
+    this.#record = undefined;
+    await this.#file.truncate(0);
+  }
+
+  /** Brings the file to disk and renames it. Closes the part. Rejects with the system's error. */
+  async publish(): Promise<void> {
+    await this.flush();
+    const { directory, name } = this.#request;
+    await this.#file.sync();
+    await this.close();
+    await rename(partPath(this.#request), join(directory, name));
+    await syncDirectory(directory);
+    await rm(recordPath(this.#request), { force: true });
+  }
+
+  async close(): Promise<void> {
+    this.#listener = undefined;
+    await this.#writing;
+    await this.#checkpoint;
+    await this.#file.close();
+  }
+
+  #newHash(): Hash {
+    return createHash(this.#request.digest?.algorithm ?? 'sha256');
+  }
+
+  #write(): void {
+    if (this.#writing !== undefined || this.#waitingBytes === 0 || this.#failure !== undefined) return;
+    const batch = this.#waiting;
+    this.#waiting = [];
+    this.#waitingBytes = 0;
+    this.#writing = writeAll(this.#file, batch, this.#written).then(
+      (bytes) => this.#wrote(bytes),
+      (error: unknown) => this.#fail(error),
+    );
+  }
+
+  #wrote(bytes: number): void {
+    const wasFull = this.isFull;
+    this.#writing = undefined;
+    this.#written += bytes;
+    this.#listener?.onGrown(bytes);
+    if (this.#waitingBytes >= BATCH_BYTES) this.#write();
+    if (wasFull && !this.isFull) this.#listener?.onDrain();
+    if (this.#checkpointAt <= this.#clock.now()) this.#startCheckpoint();
+  }
+
+  #startCheckpoint(): void {
+    if (this.#checkpoint !== undefined || this.#record === undefined) return;
+    const record: PartRecord = { ...this.#record, syncedBytes: this.#written };
+    const store = async (): Promise<void> => {
+      await this.#file.datasync();
+      await writeRecord(this.#request, record);
+      this.#record = record;
+    };
+    this.#checkpoint = store()
+      .catch((error: unknown) => this.#fail(error))
+      .finally(() => {
+        this.#checkpoint = undefined;
+        this.#checkpointAt = later(this.#clock.now(), CHECKPOINT_MS);
+      });
+  }
+
+  #fail(error: unknown): void {
+    this.#writing = undefined;
+    this.#failure ??= { error };
+    this.#listener?.onFailure(error);
+  }
+}
+
+const isSameFile = (one: KeptFile, other: KeptFile): boolean =>
+  one.place === other.place &&
+  one.total === other.total &&
+  one.validator?.kind === other.validator?.kind &&
+  one.validator?.value === other.validator?.value;
+
+/** Writes all of a batch. @returns its length */
+async function writeAll(file: FileHandle, batch: readonly Uint8Array[], at: number): Promise<number> {
+  const length = batch.reduce((sum, bytes) => sum + bytes.length, 0);
+  const { bytesWritten } = await file.writev(batch, at);
+  let done = bytesWritten;
+  if (done === length) return length;
+  // A short write: seldom, and mostly on a full disk, which the next one reports.
+  const whole = Buffer.concat(batch);
+  while (done < length) done += (await file.write(whole, done, length - done, at + done)).bytesWritten;
+  return length;
+}
+
+/** Adds the first bytes of a file to a hash. @returns false if the signal came first, or the file is shorter */
+async function hashFile(
+  file: FileHandle,
+  length: number,
+  hash: Hash,
+  signal: AbortSignal,
+  onProgress: (bytes: number) => void,
+): Promise<boolean> {
+  // Two buffers: one is hashed while the other is filled.
+  const buffers = [Buffer.allocUnsafe(READ_BYTES), Buffer.allocUnsafe(READ_BYTES)] as const;
+  const read = (at: number, buffer: Buffer): Promise<{ readonly bytesRead: number }> =>
+    file.read(buffer, 0, Math.min(READ_BYTES, length - at), at);
+  let [current, spare] = buffers;
+  let reading = read(0, current);
+  for (let at = 0; at < length; ) {
+    const { bytesRead } = await reading;
+    if (bytesRead === 0 || signal.aborted) return false;
+    at += bytesRead;
+    reading = read(at, spare);
+    hash.update(viewBytes(current, 0, bytesRead));
+    onProgress(at);
+    [current, spare] = [spare, current];
+  }
+  await reading;
+  return true;
+}
+
+/** The digest of a file under its final name; undefined if there is none, or the signal came first. Rejects with the system's error. */
+export async function digestOfFinished(
+  request: DownloadRequest,
+  signal: AbortSignal,
+): Promise<{ bytes: number; digest: Digest } | undefined> {
+  const { directory, name, digest } = request;
+  if (digest === undefined) return undefined;
+  let file: FileHandle;
+  try {
+    file = await open(join(directory, name), constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  } catch {
+    return undefined;
+  }
+  try {
+    const facts = await file.stat();
+    if (!facts.isFile() || (request.bytes !== undefined && facts.size !== request.bytes)) return undefined;
+    const hash = createHash(digest.algorithm);
+    if (!(await hashFile(file, facts.size, hash, signal, () => undefined))) return undefined;
+    return { bytes: facts.size, digest: { algorithm: digest.algorithm, hex: hash.digest('hex') } };
+  } finally {
+    await file.close();
+  }
+}

@@ -1,0 +1,83 @@
+// The record next to a part: of which file it is, so that a later process can go on with it.
+//
+//   NAME.part         the first bytes of the file
+//   NAME.part.json    the record
+//
+// 1. A record is written whole or not at all, and before the first byte of its part.
+// 2. After `kill -9` all written bytes are in the file: the length of the part counts. After a crash of the host the disk may hold zeroes
+//    in their place, so only those count that were on disk when the record was written (`syncedBytes`). The boot id tells the cases apart.
+// 3. A part of another wanted file (another digest or size) is not continued.
+
+import { join } from 'node:path';
+import { osErrorCode } from '../../errors.ts';
+import { readRegularFile, UnfitFile } from '../../files/regular-file.ts';
+import { publishFile } from '../publication.ts';
+import type { KeptFile, Validator } from './range-answer.ts';
+import type { DownloadRequest } from './request.ts';
+
+const RECORD_BYTES_MAX = 16 * 1024;
+
+/** The record of a part. */
+export interface PartRecord {
+  readonly file: KeptFile;
+  /** The URL as configured. */
+  readonly source: string;
+  readonly bootId: string;
+  readonly syncedBytes: number;
+}
+
+export const partPath = ({ directory, name }: DownloadRequest): string => join(directory, `${name}.part`);
+export const recordPath = (request: DownloadRequest): string => `${partPath(request)}.json`;
+
+/** Identifies the wanted file. */
+const wantedOf = ({ bytes, digest }: DownloadRequest): string =>
+  `${bytes ?? ''} ${digest === undefined ? '' : `${digest.algorithm}:${digest.hex}`}`;
+
+/** Writes the record. Rejects with the system's error. */
+export async function writeRecord(request: DownloadRequest, record: PartRecord): Promise<void> {
+  const text = JSON.stringify({ schema: 1, wanted: wantedOf(request), ...record }, undefined, 2);
+  await publishFile(recordPath(request), Buffer.from(`${text}\n`, 'utf8'));
+}
+
+/** Reads the record. @returns undefined if there is none of this file. Throws the system's error */
+export function readRecord(request: DownloadRequest): PartRecord | undefined {
+  let text: string;
+  try {
+    text = readRegularFile(recordPath(request), RECORD_BYTES_MAX);
+  } catch (error) {
+    if (error instanceof UnfitFile || osErrorCode(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+  return decodeRecord(text, wantedOf(request));
+}
+
+function decodeRecord(text: string, wanted: string): PartRecord | undefined {
+  const record = fieldsOf(parse(text));
+  const file = fieldsOf(record.get('file'));
+  if (record.get('schema') !== 1 || record.get('wanted') !== wanted) return undefined;
+  const [place, total] = [file.get('place'), file.get('total')];
+  const [source, bootId, syncedBytes] = [record.get('source'), record.get('bootId'), record.get('syncedBytes')];
+  if (typeof place !== 'string' || typeof source !== 'string' || typeof bootId !== 'string') return undefined;
+  if (!isCount(syncedBytes) || (total !== undefined && !isCount(total))) return undefined;
+  const validator = decodeValidator(fieldsOf(file.get('validator')));
+  return { file: { place, validator, total }, source, bootId, syncedBytes };
+}
+
+function decodeValidator(fields: ReadonlyMap<string, unknown>): Validator | undefined {
+  const [kind, value] = [fields.get('kind'), fields.get('value')];
+  return (kind === 'etag' || kind === 'date') && typeof value === 'string' ? { kind, value } : undefined;
+}
+
+const isCount = (value: unknown): value is number =>
+  typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+const fieldsOf = (value: unknown): ReadonlyMap<string, unknown> =>
+  new Map(typeof value === 'object' && value !== null ? Object.entries(value) : []);

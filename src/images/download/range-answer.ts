@@ -1,0 +1,198 @@
+// Judges the head of an answer to a GET that may ask for the rest of a file: which bytes of the file does its body have?
+//
+// Sources: RFC 9110 §8.8 (validators), §13.1.5 (If-Range), §14.2 (Range), §14.4 (Content-Range), §15.3.7 (206), §15.5.17 (416),
+// §10.2.3 (Retry-After); RFC 9112 §6.3 (length of a body).
+//
+// 1. Bytes are appended to kept ones only if both are of one file: the same URL with the same strong validator, or any URL if the caller will
+//    compare the whole with a published digest (`mayMix`).
+// 2. A server may ignore a range, also with a validator that fits (200). The body then repeats the kept bytes, which are skipped: so every
+//    attempt ends at least where the last one did, and readers of the growing file go on. With another validator the file begins again.
+// 3. A server may begin its range before the first byte asked for, as caches that keep blocks do: the surplus is skipped. A range that leaves a
+//    gap is refused.
+// 4. A 206 whose validator is another one is of another file, whatever If-Range said: some servers ignore that field.
+// 5. Every accepted body has an end that can be told from a cut: a length, chunks, a published size, or a digest.
+
+import type { IncomingHttpHeaders } from 'node:http';
+import { cleanText } from '../../clean-text.ts';
+import { AttemptFailure, type AttemptFault } from './fault.ts';
+
+const CHARACTERS_MAX = 100;
+/** A Last-Modified is strong if the answer was made so much later (RFC 9110 §8.8.2.2). */
+const STRONG_AFTER_MS = 1000;
+
+/** Tells one version of a file from another. */
+export interface Validator {
+  readonly kind: 'etag' | 'date';
+  readonly value: string;
+}
+
+/** The file whose bytes are kept. */
+export interface KeptFile {
+  /** After redirects, without its query and password: signed URLs differ each time. */
+  readonly place: string;
+  /** Undefined: the server gave no strong one. */
+  readonly validator: Validator | undefined;
+  /** Undefined: not known. */
+  readonly total: number | undefined;
+}
+
+/** What is wanted of the server. */
+export interface Wanted {
+  /** Kept bytes from the beginning of the file. */
+  readonly from: number;
+  /** Undefined: nothing is kept. */
+  readonly kept: KeptFile | undefined;
+  /** True if bytes from elsewhere may be appended, as a digest of the whole will be compared. */
+  readonly mayMix: boolean;
+  /** True if a digest of the whole will be compared. */
+  readonly hasDigest: boolean;
+  /** The published size. */
+  readonly bytes: number | undefined;
+  readonly bytesMax: number;
+}
+
+/** The head of an answer. */
+export interface AnswerHead {
+  readonly url: URL;
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly wallTimeMs: number;
+}
+
+/** The meaning of an answer. */
+export type BodyPlan =
+  /** Its first byte has this place in the file. @param isNew the kept bytes are of another file */
+  | { readonly kind: 'body'; readonly at: number; readonly isNew: boolean; readonly file: KeptFile }
+  /** The kept bytes are the whole file. */
+  | { readonly kind: 'whole' }
+  /** The kept bytes are of another file: drop them, and ask again. */
+  | { readonly kind: 'again' };
+
+/** The place of a URL, by which kept bytes are recognised. */
+export const placeOfUrl = ({ origin, pathname }: URL): string => `${origin}${pathname}`;
+
+/** The condition fields for a URL; none: the whole file is asked for. */
+export function rangeFields(url: URL, wanted: Wanted): Readonly<Record<string, string>> {
+  const { from, kept, mayMix, hasDigest } = wanted;
+  if (from === 0 || kept === undefined) return {};
+  const range = { Range: `bytes=${from}-` };
+  if (placeOfUrl(url) !== kept.place) return mayMix ? range : {};
+  if (kept.validator !== undefined) return { ...range, 'If-Range': kept.validator.value };
+  return hasDigest ? range : {};
+}
+
+/** Judges an answer. @throws AttemptFailure */
+export function planBody(head: AnswerHead, wanted: Wanted): BodyPlan {
+  const { status } = head;
+  if (status === 416 && wanted.from > 0) return planUnsatisfied(head, wanted);
+  if (status === 206 && wanted.from > 0) return planRange(head, wanted);
+  if (status !== 200) throw new AttemptFailure(statusFault(head));
+  const host = head.url.host;
+  refuseEncoded(head);
+  const total = lengthOf(head.headers);
+  const isChunked = head.headers['transfer-encoding'] !== undefined;
+  if (total === undefined && !isChunked && wanted.bytes === undefined && !wanted.hasDigest) {
+    throw new AttemptFailure({ code: 'length-unknown', params: { host } });
+  }
+  checkSize(host, total, wanted);
+  const file = { place: placeOfUrl(head.url), validator: validatorOf(head.headers), total: total ?? wanted.bytes };
+  return { kind: 'body', at: 0, isNew: wanted.from === 0 || !continues(file, wanted), file };
+}
+
+/** True if the file of an answer is that of the kept bytes. */
+function continues(file: KeptFile, { kept, mayMix, hasDigest }: Wanted): boolean {
+  if (kept === undefined) return false;
+  if (file.total !== undefined && kept.total !== undefined && file.total !== kept.total) return false;
+  if (file.place !== kept.place) return mayMix;
+  if (file.validator === undefined || kept.validator === undefined) return hasDigest;
+  return file.validator.kind === kept.validator.kind && file.validator.value === kept.validator.value;
+}
+
+function planRange(head: AnswerHead, wanted: Wanted): BodyPlan {
+  const { headers, url } = head;
+  const said = headers['content-range'] ?? '';
+  const [, first = '', last = '', whole = ''] = /^bytes (\d{1,15})-(\d{1,15})\/(\d{1,15}|\*)$/.exec(said) ?? [];
+  const [at, end] = [Number(first), Number(last) + 1];
+  const total = whole === '*' ? (wanted.kept?.total ?? wanted.bytes) : Number(whole);
+  if (first === '' || at > wanted.from || end <= at || (total !== undefined && end > total)) {
+    const range = cleanText(said, CHARACTERS_MAX);
+    throw new AttemptFailure({ code: 'range-wrong', params: { host: url.host, from: wanted.from, range } });
+  }
+  refuseEncoded(head);
+  checkSize(url.host, total, wanted);
+  // A 206 need not repeat Last-Modified where the request had If-Range (RFC 9110 §15.3.7), so a missing validator proves nothing.
+  const validator = validatorOf(headers) ?? wanted.kept?.validator;
+  const file = { place: placeOfUrl(url), validator, total };
+  return continues(file, wanted) ? { kind: 'body', at, isNew: false, file } : { kind: 'again' };
+}
+
+/** The kept bytes reach the end of the file, or beyond. */
+function planUnsatisfied({ headers, url }: AnswerHead, wanted: Wanted): BodyPlan {
+  const [, whole] = /^bytes \*\/(\d{1,15})$/.exec(headers['content-range'] ?? '') ?? [];
+  const isWhole = Number(whole) === wanted.from;
+  // Without a digest the same length proves nothing of the content.
+  return isWhole && wanted.hasDigest && placeOfUrl(url) === wanted.kept?.place ? { kind: 'whole' } : { kind: 'again' };
+}
+
+function checkSize(host: string, bytes: number | undefined, wanted: Wanted): void {
+  if (bytes === undefined) return;
+  if (wanted.bytes !== undefined && bytes !== wanted.bytes) {
+    throw new AttemptFailure({ code: 'size-wrong', params: { host, expectedBytes: wanted.bytes, bytes } });
+  }
+  if (bytes > wanted.bytesMax) {
+    throw new AttemptFailure({ code: 'too-large', params: { host, bytesMax: wanted.bytesMax } });
+  }
+}
+
+const lengthOf = (headers: IncomingHttpHeaders): number | undefined =>
+  headers['content-length'] === undefined || headers['transfer-encoding'] !== undefined
+    ? undefined
+    : Number(headers['content-length']);
+
+/** The strong validator of an answer; undefined: none. */
+export function validatorOf(headers: IncomingHttpHeaders): Validator | undefined {
+  const { etag, date } = headers;
+  if (etag !== undefined && /^"[^"]{0,200}"$/.test(etag)) return { kind: 'etag', value: etag };
+  const modified = headers['last-modified'];
+  const isStrong = Date.parse(modified ?? '') + STRONG_AFTER_MS <= Date.parse(date ?? '');
+  return modified !== undefined && isStrong ? { kind: 'date', value: modified } : undefined;
+}
+
+/** Endings of file names whose servers announce them as an encoding, although the file itself is meant. */
+const ENCODED_FILES: readonly (readonly [encoding: RegExp, ending: RegExp])[] = [
+  [/^(?:x-)?gzip$/, /\.(?:gz|tgz)$/],
+  [/^(?:x-)?bzip2$/, /\.bz2$/],
+  [/^(?:x-)?xz$/, /\.(?:xz|txz)$/],
+  [/^zstd$/, /\.zst$/],
+];
+
+function refuseEncoded({ headers, url }: AnswerHead): void {
+  const encoding = headers['content-encoding']?.trim().toLowerCase() ?? '';
+  if (encoding === '' || encoding === 'identity') return;
+  // Quirk: Apache with `AddEncoding x-gzip .gz` announces every file of that name so, and sends it as it is.
+  if (ENCODED_FILES.some(([known, ending]) => known.test(encoding) && ending.test(url.pathname))) return;
+  throw new AttemptFailure({
+    code: 'encoded',
+    params: { host: url.host, encoding: cleanText(encoding, CHARACTERS_MAX) },
+  });
+}
+
+/** The fault of an answer whose status is not 200. */
+function statusFault({ status, headers, url, wallTimeMs }: AnswerHead): AttemptFault {
+  const { host } = url;
+  if (status === 429 || status === 503) {
+    return { code: 'busy', params: { host, status, seconds: retryAfterSeconds(headers['retry-after'], wallTimeMs) } };
+  }
+  if (status === 206) return { code: 'range-wrong', params: { host, from: 0, range: headers['content-range'] ?? '' } };
+  const isRefusal = status >= 400 && status < 500 && status !== 408 && status !== 425;
+  return { code: isRefusal ? 'http-refused' : 'http-failed', params: { host, status } };
+}
+
+/** A Retry-After in seconds: a number, or a date. */
+function retryAfterSeconds(text: string | undefined, wallTimeMs: number): number | undefined {
+  if (text === undefined) return undefined;
+  if (/^\d{1,9}$/.test(text)) return Number(text);
+  // Date.parse takes nearly anything for a date.
+  const untilMs = / GMT$/.test(text) ? Date.parse(text) : Number.NaN;
+  return Number.isNaN(untilMs) ? undefined : Math.max(0, Math.ceil((untilMs - wallTimeMs) / 1000));
+}

@@ -1,0 +1,123 @@
+// A file to fetch, the states of its download, and the commands for it.
+//
+//                 ┌────────────── a fault, and a source is left ───────────────┐
+//                 ▼                                                            │
+//   add ─▶ waiting ─▶ connecting ─▶ downloading ─▶ verifying ─▶ done           │
+//             ▲            └──────────────┴─────────────┴──────────────────────┤
+//             │ resume                                                         └─▶ failed
+//          paused ◀─ pause, in any of these          cancel, remove ─▶ cancelled
+//
+// `verifying` also comes first, while the kept part of an earlier run is read. Every arrow is a method of `FileDownload` (download.ts).
+
+import type { Instant } from '../../clock.ts';
+import type { AttemptFault } from './fault.ts';
+
+/** A hash whose value a publisher states. */
+export type DigestAlgorithm = 'sha256' | 'sha512' | 'md5';
+
+export interface Digest {
+  readonly algorithm: DigestAlgorithm;
+  /** Lower case. */
+  readonly hex: string;
+}
+
+/** A file to fetch. */
+export interface DownloadRequest {
+  /** http and https URLs of the same file, at least one; the earlier ones are preferred while their servers do equally well. */
+  readonly urls: readonly string[];
+  /** The size as published; undefined: unknown. */
+  readonly bytes: number | undefined;
+  /** As published; undefined: only the size is checked. */
+  readonly digest: Digest | undefined;
+  /** The largest accepted file, in bytes. */
+  readonly bytesMax: number;
+  /** An existing directory; no other process may download into the same place. */
+  readonly directory: string;
+  /** The name of the finished file in it. */
+  readonly name: string;
+}
+
+/** The state of a download. */
+export type DownloadState =
+  /** @param nextAt when the next attempt begins; undefined: as soon as others make place. @param reason the last fault, if any */
+  | {
+      readonly kind: 'waiting';
+      readonly since: Instant;
+      readonly nextAt: Instant | undefined;
+      readonly reason: AttemptFault | undefined;
+    }
+  | { readonly kind: 'connecting'; readonly url: string }
+  /** @param bytes that this host has, also from earlier attempts. @param total undefined: unknown */
+  | {
+      readonly kind: 'downloading';
+      readonly url: string;
+      readonly bytes: number;
+      readonly total: number | undefined;
+      readonly bytesPerSecond: number;
+    }
+  /** The kept part, or the whole file, is hashed. */
+  | { readonly kind: 'verifying'; readonly bytes: number; readonly total: number | undefined }
+  /** The file is there under its name. @param digest SHA-256 unless another was expected */
+  | { readonly kind: 'done'; readonly bytes: number; readonly digest: Digest }
+  /** No source is left. `resume` begins again. The part is kept. */
+  | { readonly kind: 'failed'; readonly reason: AttemptFault }
+  | { readonly kind: 'paused' }
+  | { readonly kind: 'cancelled' };
+
+/** States that only a command leaves. */
+export const isAtRest = ({ kind }: DownloadState): boolean =>
+  kind === 'done' || kind === 'failed' || kind === 'paused' || kind === 'cancelled';
+
+/** One attempt that is over. */
+export interface Attempt {
+  /** Without a password. */
+  readonly url: string;
+  readonly at: Instant;
+  readonly ms: number;
+  /** New bytes of the file. */
+  readonly bytes: number;
+  /** Undefined: it completed the file. */
+  readonly fault: AttemptFault | undefined;
+}
+
+/** How much of a file can be read already. */
+export interface Growth {
+  /** Counts up when the file begins again from its first byte: what was read before belongs to another file. */
+  readonly generation: number;
+  /** Bytes that are in the file. */
+  readonly bytes: number;
+  /** Undefined: not known yet. */
+  readonly total: number | undefined;
+}
+
+/** A download, here or in another thread. */
+export interface Download {
+  readonly request: DownloadRequest;
+  readonly state: DownloadState;
+  readonly growth: Growth;
+  /** The last attempts, the oldest first. */
+  readonly attempts: readonly Attempt[];
+  /** Stops it for now; the part is kept. Too late for a file that is done. */
+  pause(): void;
+  /** Goes on after a pause or a failure. */
+  resume(): void;
+  /** Stops it for good; the part is kept for a later download of the same file. */
+  cancel(): void;
+  /** Cancels it and removes its files: the part, or the finished file. @throws RackError `store-unwritable` */
+  remove(): Promise<void>;
+  /** Calls back after each change; new bytes are reported some times a second. @returns what ends it */
+  watch(listener: () => void): () => void;
+}
+
+/** Waits until a download is done, or has failed, or was paused or cancelled. */
+export function whenAtRest(download: Download): Promise<DownloadState> {
+  return new Promise((resolve) => {
+    const look = (): void => {
+      if (!isAtRest(download.state)) return;
+      unwatch();
+      resolve(download.state);
+    };
+    const unwatch = download.watch(look);
+    look();
+  });
+}

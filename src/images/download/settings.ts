@@ -1,0 +1,59 @@
+// The times and bounds of downloads.
+
+/** An HTTP proxy, as `http_proxy`, `https_proxy` and `no_proxy` name it. */
+export interface ProxySettings {
+  /** The proxy for http URLs; undefined: none. */
+  readonly http: string | undefined;
+  /** The proxy for https URLs, by CONNECT; undefined: none. */
+  readonly https: string | undefined;
+  /** Hosts without a proxy: names, `.domain`, addresses, separated by commas. */
+  readonly except: string | undefined;
+}
+
+export interface DownloadSettings {
+  /** Files that are fetched at a time. */
+  readonly filesMax: number;
+  /** Of them from one host. */
+  readonly filesOfHostMax: number;
+  /** All downloads together, in bytes per second; undefined: no limit. */
+  readonly bytesPerSecondMax: number | undefined;
+  readonly proxy: ProxySettings;
+  /** A connection must exist within this time, in milliseconds. */
+  readonly connectMs: number;
+  /** The head of an answer must then follow within this time, in milliseconds. */
+  readonly answerMs: number;
+  /** No byte for so long ends an attempt, in milliseconds. */
+  readonly stallMs: number;
+  /** Fewer bytes per second than this, over `slowMs` milliseconds, end an attempt. */
+  readonly bytesPerSecondMin: number;
+  readonly slowMs: number;
+  /** The pause after the first round of attempts without progress; each further one takes twice as long, up to `pauseMsMax`. */
+  readonly pauseMs: number;
+  readonly pauseMsMax: number;
+  /** A download fails after so many rounds, each of one attempt at every source, without progress. */
+  readonly roundsMax: number;
+}
+
+export const NO_PROXY: ProxySettings = { http: undefined, https: undefined, except: undefined };
+
+export const DEFAULT_SETTINGS: DownloadSettings = {
+  filesMax: 4,
+  filesOfHostMax: 2,
+  bytesPerSecondMax: undefined,
+  proxy: NO_PROXY,
+  connectMs: 15_000,
+  answerMs: 30_000,
+  stallMs: 30_000,
+  // Slower than a modem: at this rate an image of 500 MB takes more than a day.
+  bytesPerSecondMin: 4096,
+  slowMs: 120_000,
+  pauseMs: 1000,
+  pauseMsMax: 60_000,
+  roundsMax: 8,
+};
+
+/** The proxy of the environment. The lower-case names win, as for curl. */
+export function proxyOfEnvironment(environment: Readonly<Record<string, string | undefined>>): ProxySettings {
+  const value = (name: string): string | undefined => environment[name] || environment[name.toUpperCase()] || undefined;
+  return { http: value('http_proxy'), https: value('https_proxy'), except: value('no_proxy') };
+}

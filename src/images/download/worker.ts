@@ -1,0 +1,88 @@
+// The download thread: a queue that obeys messages.
+//
+// 1. A message about a download's bytes is sent at most every 100 ms for each (PROGRESS_MS), so the front's loop is not burdened by them.
+// 2. The thread ends after `close`.
+
+import { flushCompileCache } from 'node:module';
+import { parentPort, workerData } from 'node:worker_threads';
+import { systemClock } from '../../clock.ts';
+import { errorText } from '../../errors.ts';
+import type { DocumentRequest } from './document.ts';
+import { type FileDownload, removeDownload } from './download.ts';
+import type { DownloadThreadData, FromDownloadThread, ToDownloadThread } from './message.ts';
+import { DownloadQueue } from './queue.ts';
+import type { Attempt, DownloadRequest } from './request.ts';
+
+const { settings }: DownloadThreadData = workerData;
+const queue = new DownloadQueue(settings, systemClock);
+const downloads = new Map<number, FileDownload>();
+const fetches = new Map<number, AbortController>();
+
+const tell = (message: FromDownloadThread): void => parentPort?.postMessage(message);
+
+function add(id: number, request: DownloadRequest): void {
+  const download = queue.add(request);
+  downloads.set(id, download);
+  let newest: Attempt | undefined;
+  const report = (): void => {
+    const { state, growth, attempts } = download;
+    const last = attempts.at(-1);
+    tell({ kind: 'changed', id, state, growth, attempts: last === newest ? undefined : [...attempts] });
+    newest = last;
+  };
+  download.watch(() => {
+    report();
+    if (download.state.kind === 'done' || download.state.kind === 'cancelled') downloads.delete(id);
+  });
+  report();
+}
+
+async function remove(id: number, request: DownloadRequest): Promise<void> {
+  try {
+    const download = downloads.get(id);
+    await (download === undefined ? removeDownload(request) : download.remove());
+    tell({ kind: 'removed', id, failure: undefined });
+  } catch (error) {
+    tell({ kind: 'removed', id, failure: errorText(error) });
+  }
+}
+
+async function fetchDocument(id: number, request: DocumentRequest): Promise<void> {
+  const stop = new AbortController();
+  fetches.set(id, stop);
+  const result = await queue.fetchDocument(request, stop.signal);
+  fetches.delete(id);
+  tell({ kind: 'fetched', id, result });
+}
+
+async function close(): Promise<void> {
+  await queue.close();
+  tell({ kind: 'closed' });
+  parentPort?.close();
+}
+
+parentPort?.on('message', (message: ToDownloadThread) => {
+  switch (message.kind) {
+    case 'add':
+      add(message.id, message.request);
+      return;
+    case 'command':
+      downloads.get(message.id)?.[message.command]();
+      return;
+    case 'remove':
+      void remove(message.id, message.request);
+      return;
+    case 'fetch':
+      void fetchDocument(message.id, message.request);
+      return;
+    case 'stop-fetch':
+      fetches.get(message.id)?.abort();
+      return;
+    case 'limit':
+      queue.limit(message.bytesPerSecond);
+      return;
+    case 'close':
+      void close();
+  }
+});
+flushCompileCache();

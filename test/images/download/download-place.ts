@@ -1,0 +1,84 @@
+// What tests of downloads have in common: a directory, short times, and a queue.
+
+import { createHash } from 'node:crypto';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { systemClock } from '../../../src/clock.ts';
+import { DownloadQueue } from '../../../src/images/download/queue.ts';
+import type { DownloadRequest, DownloadState } from '../../../src/images/download/request.ts';
+import { whenAtRest } from '../../../src/images/download/request.ts';
+import { DEFAULT_SETTINGS, type DownloadSettings } from '../../../src/images/download/settings.ts';
+import { seededRandom } from '../../support/seeded-random.ts';
+
+/** Short enough for tests, long enough for a busy host. */
+export const QUICK: DownloadSettings = {
+  ...DEFAULT_SETTINGS,
+  connectMs: 2000,
+  answerMs: 800,
+  stallMs: 800,
+  bytesPerSecondMin: 50_000,
+  slowMs: 1500,
+  pauseMs: 10,
+  pauseMsMax: 40,
+  roundsMax: 2,
+};
+
+/** Bytes without a pattern. */
+export function makeContent(bytes: number, seed = 1): Uint8Array {
+  const random = seededRandom(seed);
+  const content = new Uint8Array(bytes);
+  for (let at = 0; at < bytes; at += 1) content[at] = random() * 256;
+  return content;
+}
+
+export const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
+
+/** A directory for downloads. */
+export class DownloadPlace {
+  readonly directory = mkdtempSync(join(tmpdir(), 'rackboot-download-test-'));
+  readonly #queues: DownloadQueue[] = [];
+
+  queue(settings: Partial<DownloadSettings> = {}): DownloadQueue {
+    const queue = new DownloadQueue({ ...QUICK, ...settings }, systemClock);
+    this.#queues.push(queue);
+    return queue;
+  }
+
+  /** A request for `content`, with its size and digest. */
+  request(urls: readonly string[], content: Uint8Array, change: Partial<DownloadRequest> = {}): DownloadRequest {
+    return {
+      urls,
+      bytes: content.length,
+      digest: { algorithm: 'sha256', hex: sha256(content) },
+      bytesMax: 1024 ** 3,
+      directory: this.directory,
+      name: 'image',
+      ...change,
+    };
+  }
+
+  /** Downloads in a queue of its own. */
+  async run(request: DownloadRequest, settings: Partial<DownloadSettings> = {}) {
+    const queue = this.queue(settings);
+    const download = queue.add(request);
+    const state: DownloadState = await whenAtRest(download);
+    await queue.close();
+    return { state, attempts: download.attempts, faults: download.attempts.map(({ fault }) => fault?.code ?? 'whole') };
+  }
+
+  /** The content of the finished file; undefined: there is none. */
+  finished(name = 'image'): Uint8Array | undefined {
+    const path = join(this.directory, name);
+    return existsSync(path) ? readFileSync(path) : undefined;
+  }
+
+  files(): readonly string[] {
+    return readdirSync(this.directory).sort();
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#queues.map((queue) => queue.close()));
+    rmSync(this.directory, { recursive: true, force: true });
+  }
+}

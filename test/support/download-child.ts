@@ -1,0 +1,14 @@
+// A process that downloads one file, for tests that kill it. Argument: the request as JSON.
+
+import { systemClock } from '../../src/clock.ts';
+import { DownloadQueue } from '../../src/images/download/queue.ts';
+import { type DownloadRequest, whenAtRest } from '../../src/images/download/request.ts';
+import { DEFAULT_SETTINGS } from '../../src/images/download/settings.ts';
+
+const request: DownloadRequest = JSON.parse(process.argv[2] ?? '');
+const queue = new DownloadQueue(DEFAULT_SETTINGS, systemClock);
+const download = queue.add(request);
+const state = await whenAtRest(download);
+console.log(JSON.stringify({ state, attempts: download.attempts }));
+await queue.close();
+process.exitCode = state.kind === 'done' ? 0 : 1;
