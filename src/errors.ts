@@ -23,6 +23,7 @@ export const RACK_ERROR_CODES = {
   'limit-reached': 'There are as many of something as there may be.',
   'tool-missing': 'A required program of the operating system is not installed.',
   'tool-failed': 'A program of the operating system failed.',
+  'source-failed': 'A source of images does not answer as it should, or its signature is not accepted.',
   'bad-argument': 'A value on the command line is invalid.',
   cancelled: 'A person cancelled a prompt with Ctrl-C or Ctrl-D.',
   'not-running': 'No running Rackboot answers here.',

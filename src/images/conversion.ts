@@ -25,7 +25,7 @@ export class Conversion {
     this.#done = pipeline(stream, async (pieces: AsyncIterable<Uint8Array>) => {
       for await (const piece of pieces) {
         await take(piece);
-        release(piece);
+        releaseMemory(piece);
       }
     });
     // `write` and `end` await it; in between, a rejection must not count as unhandled.
@@ -63,6 +63,6 @@ export class Conversion {
 }
 
 /** Releases the memory of a piece that owns its buffer: left to the collector, hundreds of MiB would pile up first. */
-function release({ buffer, byteLength }: Uint8Array): void {
+export function releaseMemory({ buffer, byteLength }: Uint8Array): void {
   if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) buffer.transfer(0);
 }

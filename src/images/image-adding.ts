@@ -19,6 +19,7 @@ import {
   hasBlob,
   IMAGES_MAX,
   type ImageName,
+  type ImageOrigin,
   judgeImageName,
   manifestPath,
   readImages,
@@ -37,6 +38,10 @@ export interface AddRequest extends CopyRequest {
   readonly title?: string | undefined;
   /** Wall time. */
   readonly nowMs: number;
+  /** The published file whose bytes these are; undefined: none. */
+  readonly origin?: ImageOrigin | undefined;
+  /** Resolves when the bytes of the file have proved to be right, and rejects if they are not; undefined: they are the caller's. */
+  readonly whenVerified?: (() => Promise<void>) | undefined;
 }
 
 /** The image that was added, or already existed. */
@@ -68,6 +73,7 @@ export async function addImage(request: AddRequest): Promise<AddResult> {
     await makeDirectories(directory);
     await sweepBlobs(tree, request.nowMs, new Set());
     const copy = await copyImage(request, part);
+    await request.whenVerified?.();
     return await publish(request, part, copy);
   } catch (error) {
     throw asStoreError(error, directory);
@@ -90,7 +96,8 @@ async function publish(request: AddRequest, part: string, copy: Copy): Promise<A
   const present = same.find((image) => image.sha256 === sha256 && (name.serial ?? image.serial) === image.serial);
   const title = request.title ?? `${name.os} ${name.release} (${name.architecture})`;
   const serial = present?.serial ?? chooseSerial(request, same);
-  const image: StoredImage = { ...name, serial, title, sha256, bytes, format, diskBytes, partitionTable };
+  const origin = request.origin === undefined ? {} : { origin: request.origin };
+  const image: StoredImage = { ...name, serial, title, sha256, bytes, format, diskBytes, partitionTable, ...origin };
   const blob = join(tree, blobPath(sha256, format));
   if (hasBlob(tree, image)) {
     // A removal that runs at this moment spares a recent blob, unless it removes an image with these bytes: then the check below fails.

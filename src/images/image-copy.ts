@@ -7,11 +7,11 @@
 // 2. An image of QEMU is converted while it is read. No expanded copy of it exists.
 // 3. Only a few pieces of an image are in memory, however much it expands to.
 
-import type { FileHandle } from 'node:fs/promises';
 import { counted } from '../counted.ts';
 import { errorText, osErrorCode, RackError } from '../errors.ts';
-import { copyBytes, viewBytes } from '../net/borrowed-bytes.ts';
+import { copyBytes } from '../net/borrowed-bytes.ts';
 import { BlobFile, checkRoom, DiskPacker, type DiskWriter } from './blob-writing.ts';
+import { releaseMemory } from './conversion.ts';
 import {
   DISK_HEAD_BYTES,
   FILE_HEAD_BYTES,
@@ -28,8 +28,8 @@ import { ZstdExpansion } from './zstd-expansion.ts';
 
 /** The file to copy. */
 export interface CopyRequest {
-  /** The image, open for reading; the caller closes it. */
-  readonly file: FileHandle;
+  /** The image; a read may wait until a download has come so far. */
+  readonly file: ImageBytes;
   /** The name of the file in messages. */
   readonly fileName: string;
   /** Store the disk compressed with Zstandard; undefined: only if the file is not a raw image. */
@@ -61,17 +61,13 @@ const CHUNK_BYTES = 1024 * 1024;
  */
 export async function copyImage(request: CopyRequest, part: string): Promise<Copy> {
   const { file, fileName } = request;
-  const facts = await file.stat();
-  if (!facts.isFile()) throw new RackError('bad-argument', `${fileName} is not a file`);
-  const head = Buffer.alloc(FILE_HEAD_BYTES);
-  const { bytesRead } = await file.read(head, 0, FILE_HEAD_BYTES, 0);
-  const recognised = recogniseFormat(viewBytes(head, 0, bytesRead));
+  const recognised = recogniseFormat(await file.read(0, FILE_HEAD_BYTES));
   if (!recognised.ok) throw unusable(fileName, recognised.problem);
-  await checkRoom(part, facts.size);
+  await checkRoom(part, file.bytes);
   const given = recognised.format;
   const format = given === 'raw.zst' || (request.compress ?? given !== 'raw') ? 'raw.zst' : 'raw';
   const disk = new DiskCounter(fileName, request.diskBytesMax ?? DISK_BYTES_MAX);
-  const stored = await transfer(request, { part, given, format, bytes: facts.size }, disk);
+  const stored = await transfer(request, { part, given, format }, disk);
   const partitionTable = findPartitionTable(disk.head());
   if (partitionTable === undefined) {
     const remedy = 'use an image of a whole disk, as dd would write it, not of one file system';
@@ -92,8 +88,6 @@ interface Way {
   readonly part: string;
   readonly given: GivenFormat;
   readonly format: ImageFormat;
-  /** The size of the given file. */
-  readonly bytes: number;
 }
 
 /** Copies the file. @returns the hash and the size of what is stored */
@@ -101,9 +95,9 @@ async function transfer(request: CopyRequest, way: Way, disk: DiskCounter): Prom
   const out = await BlobFile.create(way.part);
   const writer = way.format === way.given || way.format === 'raw' ? out : new DiskPacker(out);
   try {
-    if (way.given === 'raw.zst') await copyExpanding(request, way.bytes, out, disk);
-    else if (way.given === 'raw') await copyDisk(piecesOf(request.file), way.bytes, request, writer, disk);
-    else await convertQcow2(request, way.bytes, writer, disk);
+    if (way.given === 'raw.zst') await copyExpanding(request, out, disk);
+    else if (way.given === 'raw') await copyDisk(piecesOf(request.file), request.file.bytes, request, writer, disk);
+    else await convertQcow2(request, writer, disk);
     await writer.end();
     return out.facts();
   } catch (error) {
@@ -129,19 +123,11 @@ async function copyDisk(
   }
 }
 
-async function convertQcow2(request: CopyRequest, bytes: number, writer: DiskWriter, disk: DiskCounter): Promise<void> {
-  const { file, fileName } = request;
+async function convertQcow2(request: CopyRequest, writer: DiskWriter, disk: DiskCounter): Promise<void> {
+  const { file: source, fileName } = request;
   const orRefuse = <T>(found: Qcow2Decoded<T>): T => {
     if (!found.ok) throw unusable(fileName, describeQcow2Fault(found.fault));
     return found.value;
-  };
-  const source: ImageBytes = {
-    bytes,
-    read: async (at, length) => {
-      const buffer = Buffer.allocUnsafeSlow(length);
-      const { bytesRead } = await file.read(buffer, 0, length, at);
-      return viewBytes(buffer, 0, bytesRead);
-    },
   };
   const header = orRefuse(await openQcow2(source));
   async function* pieces(): AsyncGenerator<DiskPiece> {
@@ -151,7 +137,7 @@ async function convertQcow2(request: CopyRequest, bytes: number, writer: DiskWri
 }
 
 /** Copies a compressed file as it is, and counts what it expands to. */
-async function copyExpanding(request: CopyRequest, total: number, out: BlobFile, disk: DiskCounter): Promise<void> {
+async function copyExpanding(request: CopyRequest, out: BlobFile, disk: DiskCounter): Promise<void> {
   const expander = new ZstdExpansion((bytes) => disk.take({ kind: 'data', bytes }));
   let done = 0;
   try {
@@ -159,7 +145,7 @@ async function copyExpanding(request: CopyRequest, total: number, out: BlobFile,
       await expander.write(bytes);
       await out.write(bytes);
       done += bytes.length;
-      request.onProgress(done, total);
+      request.onProgress(done, request.file.bytes);
     }
     await expander.end();
   } finally {
@@ -167,14 +153,14 @@ async function copyExpanding(request: CopyRequest, total: number, out: BlobFile,
   }
 }
 
-/** The content of a file. Each piece overwrites the last. */
-async function* piecesOf(file: FileHandle): AsyncGenerator<DiskPiece & { readonly kind: 'data' }> {
-  const buffer = Buffer.allocUnsafe(CHUNK_BYTES);
-  for (let at = 0; ; ) {
-    const { bytesRead } = await file.read(buffer, 0, CHUNK_BYTES, at);
-    if (bytesRead === 0) return;
-    at += bytesRead;
-    yield { kind: 'data', bytes: viewBytes(buffer, 0, bytesRead) };
+/** The content of a file. A piece lasts until the next is asked for. */
+async function* piecesOf(file: ImageBytes): AsyncGenerator<DiskPiece & { readonly kind: 'data' }> {
+  for (let at = 0; at < file.bytes; ) {
+    const bytes = await file.read(at, CHUNK_BYTES);
+    if (bytes.length === 0) return;
+    at += bytes.length;
+    yield { kind: 'data', bytes };
+    releaseMemory(bytes);
   }
 }
 

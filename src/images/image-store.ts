@@ -15,6 +15,7 @@ import { readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { cleanText } from '../clean-text.ts';
 import { osErrorCode, RackError } from '../errors.ts';
+import { isFields } from '../fields.ts';
 import { foundStats } from '../files/found-stats.ts';
 import { readRegularFile, UnfitFile } from '../files/regular-file.ts';
 import type { ImageFormat, PartitionTable } from './disk-image.ts';
@@ -45,6 +46,17 @@ export interface StoredImage extends ImageName {
   /** Its size on a disk. */
   readonly diskBytes: number;
   readonly partitionTable: PartitionTable;
+  /** The published file that it was imported from; undefined: it was added by hand. */
+  readonly origin?: ImageOrigin | undefined;
+}
+
+/** A file that a source of images publishes. */
+export interface ImageOrigin {
+  /** The name of the source. */
+  readonly source: string;
+  readonly algorithm: 'sha256' | 'sha512' | 'md5';
+  /** As published; lower case. */
+  readonly hex: string;
 }
 
 /** The image that the region requests; the store chooses label and serial. */
@@ -152,9 +164,19 @@ export function decodeImage(text: string): StoredImage | string {
     format,
     diskBytes: count('diskBytes'),
     partitionTable,
+    ...originOf(fields.get('origin')),
   };
   if (!HASH.test(image.sha256) || image.bytes === 0 || image.diskBytes === 0) return 'it lacks its hash or its size';
   return judgeImageName(image) ?? image;
+}
+
+/** An origin that cannot be read only costs another download. */
+function originOf(value: unknown): { readonly origin?: ImageOrigin } {
+  if (!isFields(value)) return {};
+  const { source, algorithm, hex } = value;
+  if (typeof source !== 'string' || typeof hex !== 'string') return {};
+  if (algorithm !== 'sha256' && algorithm !== 'sha512' && algorithm !== 'md5') return {};
+  return { origin: { source: cleanText(source), algorithm, hex } };
 }
 
 /** Reads all manifests; a tree without images is an empty store. */

@@ -23,6 +23,7 @@ import { RackError } from '../../src/errors.ts';
 import { BootTree } from '../../src/files/file-tree.ts';
 import { findPartitionTable, recogniseFormat } from '../../src/images/disk-image.ts';
 import { type AddRequest, addImage } from '../../src/images/image-adding.ts';
+import { bytesOfFile } from '../../src/images/image-file.ts';
 import {
   blobPath,
   chooseImage,
@@ -78,7 +79,7 @@ describe('the image store', () => {
     try {
       const request = {
         tree,
-        file,
+        file: await bytesOfFile(file, path),
         fileName: 'given',
         name: NAME,
         compress: false,
@@ -311,7 +312,15 @@ describe('the image store', () => {
       files.map(async (path, index) => {
         const file = await open(path);
         const name = { ...NAME, release: `r${index}` };
-        const request = { tree, file, fileName: path, name, compress: false, nowMs: DAY, onProgress: () => undefined };
+        const request = {
+          tree,
+          file: await bytesOfFile(file, path),
+          fileName: path,
+          name,
+          compress: false,
+          nowMs: DAY,
+          onProgress: () => undefined,
+        };
         await addImage(request).finally(() => file.close());
       }),
     );

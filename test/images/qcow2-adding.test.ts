@@ -11,6 +11,7 @@ import { after, beforeEach, describe, test } from 'node:test';
 import { promisify } from 'node:util';
 import { RackError } from '../../src/errors.ts';
 import { type AddRequest, addImage } from '../../src/images/image-adding.ts';
+import { bytesOfFile } from '../../src/images/image-file.ts';
 import { blobPath, type StoredImage } from '../../src/images/image-store.ts';
 import { ZstdExpansion } from '../../src/images/zstd-expansion.ts';
 import { missing } from '../support/needs.ts';
@@ -54,7 +55,14 @@ describe('a qcow2 image in the store', () => {
     const path = join(scratch, 'given.qcow2');
     writeFileSync(path, content);
     const file = await open(path);
-    const request = { tree, file, fileName: 'given', name: NAME, nowMs: 0, onProgress: () => undefined };
+    const request = {
+      tree,
+      file: await bytesOfFile(file, path),
+      fileName: 'given',
+      name: NAME,
+      nowMs: 0,
+      onProgress: () => undefined,
+    };
     return await addImage({ ...request, ...more }).finally(() => file.close());
   }
 

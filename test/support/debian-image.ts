@@ -9,6 +9,7 @@ import { cachePlace } from '../../bin/cache-place.js';
 import { systemClock } from '../../src/clock.ts';
 import { makeDebianImage } from '../../src/images/debian-image.ts';
 import { addImage } from '../../src/images/image-adding.ts';
+import { bytesOfFile } from '../../src/images/image-file.ts';
 import { blobPath, readImages, type StoredImage } from '../../src/images/image-store.ts';
 import type { Need } from './needs.ts';
 
@@ -59,7 +60,7 @@ export async function addCachedImage(image: CachedImage, tree: string): Promise<
       nowMs: systemClock.wallTimeMs(),
       onProgress: () => undefined,
     };
-    return (await addImage({ tree, file, name, ...terms })).image;
+    return (await addImage({ tree, file: await bytesOfFile(file, image.path), name, ...terms })).image;
   } finally {
     await file.close();
   }
@@ -79,7 +80,7 @@ async function make(tree: string, arch: string, onProgress: (text: string) => vo
     const name = { os: 'debian', release: RELEASE, architecture: arch, subarchitecture: 'generic', label: 'release' };
     const terms = { fileName: file, compress: true, nowMs: systemClock.wallTimeMs(), onProgress: () => undefined };
     onProgress('Compressing it');
-    await addImage({ tree: part, file: opened, name, ...terms }).finally(() => opened.close());
+    await addImage({ tree: part, file: await bytesOfFile(opened, file), name, ...terms }).finally(() => opened.close());
     renameSync(part, tree);
   } catch (error) {
     // Another process may have built the same meanwhile.

@@ -10,6 +10,7 @@ import { isOwnershipError, ownUserName, readerRemedy } from '../../files/ownersh
 import { fileFault } from '../../files/read-fault.ts';
 import type { GivenFormat } from '../../images/disk-image.ts';
 import { type AddResult, addImage } from '../../images/image-adding.ts';
+import { bytesOfFile } from '../../images/image-file.ts';
 import {
   formatImageName,
   hasBlob,
@@ -87,7 +88,7 @@ export async function addOpened(tree: string, file: FileHandle, flags: AddFlags)
   let said = 0;
   const adding = addImage({
     tree,
-    file,
+    file: await bytesOfFile(file, flags.file),
     fileName: flags.file,
     name: {
       os: flags.os,
