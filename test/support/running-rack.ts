@@ -15,7 +15,7 @@ import { nobodysCache, readableCheckout } from './another-user.ts';
 import { endProgram, whileRunning } from './child.ts';
 import { eventuallyWithin } from './eventually.ts';
 
-const MAIN = join(import.meta.dirname, '..', '..', 'src', 'main.ts');
+export const MAIN = join(import.meta.dirname, '..', '..', 'src', 'main.ts');
 const END_MS_MAX = 60_000;
 /** The longest wait for something that comes without a command, on a busy host. */
 const WAIT_MS_MAX = 30_000;

@@ -17,10 +17,19 @@ const builtArch = {
 } as const;
 const tree = { ...text, describe: 'Boot tree; default: boot.tree of the configuration' } as const;
 
+const sources = {
+  ...text,
+  describe: "The site's own sources; default: image-sources.yaml next to the configuration, if it is there",
+} as const;
+
 /** Adds `images` and its commands. */
 export function imageCommands<T>(parser: Argv<T>, shared: SharedOptions, finish: Finish): Argv<T> {
   return parser.command('images', 'Images that machines boot and are deployed from', (command) =>
-    storeCommands(makeCommands(buildCommands(command, shared, finish), shared, finish), shared, finish).strict(),
+    storeCommands(
+      sourceCommands(makeCommands(buildCommands(command, shared, finish), shared, finish), shared, finish),
+      shared,
+      finish,
+    ).strict(),
   );
 }
 
@@ -83,6 +92,45 @@ function makeCommands<T>(command: Argv<T>, { config, json }: SharedOptions, fini
       finish(await makeDebian(argv));
     },
   );
+}
+
+function sourceCommands<T>(command: Argv<T>, { config, json }: SharedOptions, finish: Finish): Argv<T> {
+  return command
+    .command(
+      'import <image>',
+      'Import a disk image by its name, such as ubuntu/noble, from a source: download, verify, convert',
+      {
+        config,
+        tree,
+        arch,
+        sources,
+        limit: { ...text, describe: 'The fastest that it downloads, in MiB per second; default: no limit' },
+        json,
+      },
+      async (argv) => {
+        const { importDiskImage } = await import('./import.ts');
+        finish(await importDiskImage({ ...argv, image: String(argv.image) }));
+      },
+    )
+    .command(
+      'available [os]',
+      'List the disk images that the sources offer, of all systems or of one',
+      {
+        config,
+        sources,
+        arch: { ...text, describe: 'Only of this architecture; default: all' },
+        all: { type: 'boolean', default: false, describe: 'Include releases whose support has ended' },
+        json,
+      },
+      async (argv) => {
+        const { listAvailable } = await import('./available.ts');
+        finish(await listAvailable({ ...argv, os: argv.os === undefined ? undefined : String(argv.os) }));
+      },
+    )
+    .command('check-sources', 'Check that each source answers as expected', { config, sources, json }, async (argv) => {
+      const { checkSources } = await import('./available.ts');
+      finish(await checkSources(argv));
+    });
 }
 
 function storeCommands<T>(command: Argv<T>, { config, json }: SharedOptions, finish: Finish): Argv<T> {

@@ -1,0 +1,86 @@
+// `rackboot images available` and `check-sources`: the images that the sources offer, and whether each source answers as expected.
+
+import { systemClock } from '../../clock.ts';
+import { counted } from '../../counted.ts';
+import { RackError } from '../../errors.ts';
+import { DownloadQueue } from '../../images/download/queue.ts';
+import { DEFAULT_SETTINGS, proxyOfEnvironment } from '../../images/download/settings.ts';
+import { type ImageOffer, offerName, type SourceAnswer } from '../../images/import/offer.ts';
+import { askSources, sourcesOf } from '../../images/import/offers.ts';
+import type { ImageSource } from '../../images/sources/source.ts';
+import { formatBytes, print, printError, printJson, printTable } from '../output.ts';
+import { readImageSources, type SourceFlags } from './image-sources.ts';
+
+export interface AvailableFlags extends SourceFlags {
+  readonly os?: string | undefined;
+  readonly arch?: string | undefined;
+  /** Also releases whose support has ended. */
+  readonly all: boolean;
+  readonly json: boolean;
+}
+
+/** Prints the offers of all sources, or of those with one system. @returns 0, or 1 if a source had a problem */
+export async function listAvailable(flags: AvailableFlags): Promise<number> {
+  const all = readImageSources(flags);
+  const [os, release] = flags.os?.split('/') ?? [];
+  const answers = await ask(os === undefined ? all : sourcesOf(all, os), release, flags.arch);
+  const today = new Date(systemClock.wallTimeMs()).toISOString().slice(0, 10);
+  const offers = answers.flatMap((answer) => answer.offers);
+  const shown = offers.filter(({ supportEnds }) => flags.all || supportEnds === undefined || supportEnds >= today);
+  const problems = answers.flatMap((answer) => answer.problems);
+  if (flags.json) printJson({ offers: shown, problems });
+  else {
+    printTable(
+      ['IMAGE', 'DATE', 'SIZE', 'TITLE', 'SOURCE'],
+      shown.toSorted(byName).map(rowOf),
+      'No source offers an image.',
+    );
+    const hidden = offers.length - shown.length;
+    if (hidden > 0) print(`${counted(hidden, 'image')} whose support has ended: add --all to list them.`);
+    for (const problem of problems) printError(problem);
+  }
+  return problems.length > 0 ? 1 : 0;
+}
+
+const ask = async (
+  sources: readonly ImageSource[],
+  release: string | undefined,
+  arch: string | undefined,
+): Promise<readonly SourceAnswer[]> => {
+  const settings = { ...DEFAULT_SETTINGS, proxy: proxyOfEnvironment(process.env), roundsMax: 1 };
+  const downloads = new DownloadQueue(settings, systemClock);
+  const wish = { os: '', release, architectures: arch === undefined ? [] : [arch] };
+  try {
+    return await askSources(sources, wish, { downloads, nowMs: systemClock.wallTimeMs() });
+  } finally {
+    await downloads.close();
+  }
+};
+
+const byName = (a: ImageOffer, b: ImageOffer): number => (offerName(a) < offerName(b) ? -1 : 1);
+
+const rowOf = (offer: ImageOffer): readonly string[] => [
+  offerName(offer),
+  offer.serial ?? '–',
+  offer.bytes === undefined ? '–' : formatBytes(offer.bytes),
+  offer.title,
+  offer.source,
+];
+
+/** Prints a line for each source: `ok` with what it offers, or what was wrong. @returns 0, or 1 if one does not answer as expected */
+export async function checkSources(flags: SourceFlags & { readonly json: boolean }): Promise<number> {
+  const sources = readImageSources(flags);
+  if (sources.length === 0) throw new RackError('not-found', 'there is no source of images');
+  const answers = await ask(sources, undefined, undefined);
+  if (flags.json)
+    printJson(answers.map(({ source, offers, problems }) => ({ source, offers: offers.length, problems })));
+  else for (const answer of answers) print(lineOf(answer));
+  return answers.some(({ problems }) => problems.length > 0) ? 1 : 0;
+}
+
+function lineOf({ source, offers, problems: [first, ...others] }: SourceAnswer): string {
+  const offered = counted(offers.length, 'image');
+  if (first === undefined) return `ok   ${source}: ${offered}`;
+  const more = others.length === 0 ? '' : `; ${counted(others.length, 'other problem')}`;
+  return `BAD  ${source}: ${offered}; ${first}${more}`;
+}

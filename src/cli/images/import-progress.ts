@@ -1,0 +1,70 @@
+// Shows a download: a bar with bytes, rate and time left on a terminal; elsewhere a line at every tenth, and for each failed attempt.
+
+import { type Options, SingleBar } from 'cli-progress';
+import { describeAttemptFault } from '../../images/download/fault-words.ts';
+import type { Download } from '../../images/download/request.ts';
+import { formatBytes, formatDuration, print } from '../output.ts';
+
+const PARTS = 10;
+const FORMAT: Options = {
+  format: '{bar} {percentage} %  {done} of {whole}  {rate}  {left}',
+  barCompleteChar: '#',
+  barIncompleteChar: '.',
+  hideCursor: true,
+  clearOnComplete: true,
+  barsize: 24,
+};
+
+/** The progress of one download. */
+export class ImportProgress {
+  readonly #bar: SingleBar | undefined;
+  #parts = 0;
+  #attempts = 0;
+
+  /** @param isTerminal false: lines @param isSilent true: nothing is shown */
+  constructor(isTerminal: boolean, isSilent: boolean) {
+    this.#bar = isTerminal && !isSilent ? new SingleBar(FORMAT) : undefined;
+    this.#isSilent = isSilent;
+  }
+
+  readonly #isSilent: boolean;
+
+  show(download: Download): void {
+    if (this.#isSilent) return;
+    const { state, attempts } = download;
+    for (const { fault } of attempts.slice(Math.min(this.#attempts, attempts.length))) {
+      if (fault !== undefined) this.#say(describeAttemptFault(fault));
+    }
+    this.#attempts = attempts.length;
+    if (state.kind === 'downloading') this.#step(state.bytes, state.total, state.bytesPerSecond);
+  }
+
+  close(): void {
+    this.#bar?.stop();
+  }
+
+  #say(text: string): void {
+    this.#bar?.stop();
+    print(text);
+  }
+
+  #step(bytes: number, total: number | undefined, bytesPerSecond: number): void {
+    if (total === undefined || total === 0) return;
+    if (this.#bar !== undefined) {
+      const shown = {
+        done: formatBytes(bytes),
+        whole: formatBytes(total),
+        rate: `${formatBytes(bytesPerSecond)}/s`,
+        left: bytesPerSecond === 0 ? '' : `${formatDuration(((total - bytes) / bytesPerSecond) * 1000)} left`,
+      };
+      if (!this.#bar.isActive) this.#bar.start(total, bytes, shown);
+      else this.#bar.update(bytes, shown);
+      return;
+    }
+    const parts = Math.floor((bytes / total) * PARTS);
+    if (parts <= this.#parts) return;
+    this.#parts = parts;
+    const rate = bytesPerSecond === 0 ? '' : `, ${formatBytes(bytesPerSecond)}/s`;
+    print(`${parts * (100 / PARTS)} % of ${formatBytes(total)}${rate}`);
+  }
+}

@@ -1,0 +1,87 @@
+// The images that a site with plain files offers: for each release and architecture, the file that its list of checksums names.
+
+import { errorText, RackError } from '../../errors.ts';
+import { type Checksum, decodeChecksumList, findChecksum } from '../checksums/checksum-list.ts';
+import { describeDocumentFault } from '../documents/fault.ts';
+import type { Digest } from '../download/request.ts';
+import { chooseListedFile, type FilesPlan, findListedSerial, findRelease, planFiles } from '../sources/files-plan.ts';
+import type { FilesSource, SourceRelease } from '../sources/source.ts';
+import { type ImageOffer, type OfferWish, type SourceAnswer, storedSerial } from './offer.ts';
+import type { SourceDocuments } from './source-documents.ts';
+
+/** Reads the offers of a site. A release whose list cannot be used is a problem, and leaves the others. */
+export async function readFileOffers(
+  source: FilesSource,
+  { release, architectures }: OfferWish,
+  documents: SourceDocuments,
+): Promise<SourceAnswer> {
+  const releases = release === undefined ? source.releases : [findRelease(source, release) ?? []].flat();
+  const wanted = releases.flatMap((one) =>
+    [...source.arches.keys()]
+      .filter((ours) => architectures.length === 0 || architectures.includes(ours))
+      .map((architecture) => ({ release: one, architecture })),
+  );
+  const answers = await Promise.all(
+    wanted.map(async (one) => {
+      try {
+        return await readOffer(source, one.release, one.architecture, documents);
+      } catch (error) {
+        if (error instanceof RackError && error.code === 'source-failed') return errorText(error);
+        throw error;
+      }
+    }),
+  );
+  return {
+    source: source.name,
+    offers: answers.filter((answer) => typeof answer !== 'string'),
+    problems: [...new Set(answers.filter((answer) => typeof answer === 'string'))],
+  };
+}
+
+async function readOffer(
+  source: FilesSource,
+  release: SourceRelease,
+  architecture: string,
+  documents: SourceDocuments,
+): Promise<ImageOffer> {
+  const plan = planFiles(source, release, architecture);
+  if (plan === undefined) throw documents.refuse(`it has no architecture ${architecture}`);
+  const { file, checksum, serial } = await findFile(source, plan, documents);
+  return {
+    source: source.name,
+    os: source.os,
+    release: release.name,
+    architecture,
+    subarchitecture: 'generic',
+    label: 'release',
+    serial,
+    title: release.title,
+    aliases: release.version === release.name ? [] : [release.version],
+    supportEnds: undefined,
+    url: `${plan.directoryUrl}${file}`,
+    bytes: checksum.bytes,
+    digest: digestOf(checksum) ?? refuseWeak(plan, checksum, documents),
+  };
+}
+
+async function findFile(source: FilesSource, plan: FilesPlan, documents: SourceDocuments) {
+  const { keyUrl, fingerprints } = plan;
+  const list = decodeChecksumList(await documents.read(plan.checksumsUrl, plan.signatureUrl, { keyUrl, fingerprints }));
+  if (!list.ok) throw documents.refuse(`${plan.checksumsUrl}: ${describeDocumentFault(list.fault)}`);
+  const file = chooseListedFile(list.value, plan.file);
+  const checksum = file === undefined ? undefined : findChecksum(list.value, file, source.isListOfOne);
+  if (file === undefined || checksum === undefined) {
+    throw documents.refuse(
+      `${plan.checksumsUrl} does not name ${plan.file}: the site may have changed; correct \`file\``,
+    );
+  }
+  return { file, checksum, serial: storedSerial(findListedSerial(list.value, checksum) ?? file) };
+}
+
+function digestOf({ algorithm, hex }: Checksum): Digest | undefined {
+  return algorithm === 'sha256' || algorithm === 'sha512' || algorithm === 'md5' ? { algorithm, hex } : undefined;
+}
+
+function refuseWeak({ checksumsUrl }: FilesPlan, { algorithm }: Checksum, documents: SourceDocuments): never {
+  throw documents.refuse(`${checksumsUrl} has only ${algorithm}: use a list with SHA-256 or SHA-512`);
+}

@@ -1,0 +1,162 @@
+// Imports an offered image: downloads it, converts it while it arrives, and adds it to the store.
+//
+//   present? ─▶ lock the place ─▶ download ─┬─ grows ─▶ add (image-adding.ts) ─▶ verified? ─▶ manifest ─▶ remove the download, older images
+//                                           ├─ begins again ─▶ add again
+//                                           └─ failed ─▶ the part stays: the next import goes on from it
+//
+// 1. Nothing appears in the store before the published checksum of the whole file has proved to be right.
+// 2. However an import ends, the next one of the same file continues its download. Only a finished import removes it.
+// 3. The newest KEPT_SERIALS images of a name that were imported stay; older ones are removed. Images that were added by hand stay.
+
+import { rm } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { RackError } from '../../errors.ts';
+import { removeDownload } from '../download/download.ts';
+import { describeAttemptFault } from '../download/fault-words.ts';
+import { GrowingFile, GrowthInterrupted } from '../download/growing-file.ts';
+import type { Downloads } from '../download/queue.ts';
+import type { Download, DownloadRequest, DownloadState } from '../download/request.ts';
+import { type AddResult, addImage } from '../image-adding.ts';
+import { compareImages, hasBlob, type ImageName, readImages, removeImages, type StoredImage } from '../image-store.ts';
+import { makeDirectories } from '../publication.ts';
+import { lockImport } from './import-lock.ts';
+import { type ImageOffer, offerName } from './offer.ts';
+
+/** The largest file that is downloaded, in bytes. */
+const FILE_BYTES_MAX = 64 * 1024 ** 3;
+/** Imported images of a name that stay. */
+const KEPT_SERIALS = 2;
+
+/** How an import goes. */
+export interface ImportTerms {
+  /** The boot tree. */
+  readonly tree: string;
+  readonly downloads: Downloads;
+  /** Wall time. */
+  readonly nowMs: number;
+  /** Called after each change of the download. */
+  readonly onProgress: (download: Download) => void;
+  /** Stops the import; the part stays. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** The end of an import. */
+export interface ImportResult {
+  readonly image: StoredImage;
+  /** False: the image was there already. */
+  readonly added: boolean;
+  /** The older images that were removed. */
+  readonly removed: readonly StoredImage[];
+}
+
+/**
+ * Imports an image.
+ *
+ * @throws RackError `source-failed` if no attempt gave the file, `cancelled`, `already-running` if another process imports this file, and
+ * those of `addImage`
+ */
+export async function importImage(offer: ImageOffer, terms: ImportTerms): Promise<ImportResult> {
+  const { tree } = terms;
+  const present = findImported(offer, readImages(tree).images);
+  if (present !== undefined && hasBlob(tree, present)) return { image: present, added: false, removed: [] };
+  const directory = join(tree, 'images', '.downloads');
+  await makeDirectories(directory);
+  const request: DownloadRequest = {
+    urls: [offer.url],
+    bytes: offer.bytes,
+    digest: offer.digest,
+    bytesMax: FILE_BYTES_MAX,
+    directory,
+    name: offer.digest.hex,
+  };
+  const lock = lockImport(join(directory, `${request.name}.lock`), offerName(offer));
+  try {
+    const { image, added } = await addWhileDownloading(offer, request, terms);
+    await removeDownload(request);
+    return { image, added, removed: await removeOlder(tree, image, terms.nowMs) };
+  } finally {
+    // A process that waits for the lock at this moment may then lock a file without a name: at worst, a digest is wrong and fetched again.
+    await rm(join(directory, `${request.name}.lock`), { force: true });
+    lock.release();
+  }
+}
+
+/** The image that was imported from this very file. */
+function findImported({ digest, ...offer }: ImageOffer, images: readonly StoredImage[]): StoredImage | undefined {
+  return images.find(
+    (image) =>
+      image.origin?.hex === digest.hex &&
+      isSameName(image, offer) &&
+      (offer.serial === undefined || offer.serial === image.serial),
+  );
+}
+
+const isSameName = (image: ImageName, other: Omit<ImageName, 'serial'>): boolean =>
+  image.os === other.os &&
+  image.release === other.release &&
+  image.architecture === other.architecture &&
+  image.subarchitecture === other.subarchitecture &&
+  image.label === other.label;
+
+async function addWhileDownloading(
+  offer: ImageOffer,
+  request: DownloadRequest,
+  terms: ImportTerms,
+): Promise<AddResult> {
+  const { downloads, signal, onProgress } = terms;
+  const download = downloads.add(request);
+  const stop = (): void => download.cancel();
+  signal?.addEventListener('abort', stop, { once: true });
+  const unwatch = download.watch(() => onProgress(download));
+  try {
+    if (signal?.aborted === true) stop();
+    for (;;) {
+      try {
+        return await addOnce(offer, await GrowingFile.open(download), terms);
+      } catch (error) {
+        if (!(error instanceof GrowthInterrupted)) throw error;
+        if (error.kind === 'ended') throw endedError(offer, error.state);
+      }
+    }
+  } finally {
+    unwatch();
+    signal?.removeEventListener('abort', stop);
+    // Of an image that the store refuses, nothing more is needed.
+    download.cancel();
+  }
+}
+
+async function addOnce(offer: ImageOffer, file: GrowingFile, { tree, nowMs }: ImportTerms): Promise<AddResult> {
+  const { os, release, architecture, subarchitecture, label, serial, title, source, digest } = offer;
+  try {
+    return await addImage({
+      tree,
+      file,
+      fileName: basename(new URL(offer.url).pathname),
+      name: { os, release, architecture, subarchitecture, label, serial },
+      title,
+      compress: true,
+      nowMs,
+      onProgress: () => undefined,
+      origin: { source, ...digest },
+      whenVerified: () => file.verified(),
+    });
+  } finally {
+    await file.close();
+  }
+}
+
+function endedError(offer: ImageOffer, state: DownloadState): RackError {
+  if (state.kind !== 'failed') return new RackError('cancelled', 'the import was stopped');
+  const why = describeAttemptFault(state.reason);
+  return new RackError('source-failed', `${offerName(offer)} could not be downloaded: ${why}`);
+}
+
+async function removeOlder(tree: string, image: StoredImage, nowMs: number): Promise<readonly StoredImage[]> {
+  const older = readImages(tree)
+    .images.filter((other) => other.origin !== undefined && isSameName(other, image))
+    .toSorted(compareImages)
+    .filter((other, at) => at >= KEPT_SERIALS && other.serial !== image.serial);
+  if (older.length > 0) await removeImages(tree, older, nowMs);
+  return older;
+}

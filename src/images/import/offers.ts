@@ -1,0 +1,86 @@
+// The images that all sources offer, and the one that a person asks for.
+
+import { counted, listed } from '../../counted.ts';
+import { errorText, RackError } from '../../errors.ts';
+import { nearestHint } from '../../nearest-name.ts';
+import type { Downloads } from '../download/queue.ts';
+import type { ImageSource } from '../sources/source.ts';
+import { readFileOffers } from './file-offers.ts';
+import { type ImageOffer, type OfferWish, offerName, type SourceAnswer } from './offer.ts';
+import { SourceDocuments } from './source-documents.ts';
+import { readStreamOffers } from './stream-offers.ts';
+
+/** Names in a message. */
+const NAMED_MAX = 8;
+
+/** The means of asking sources. */
+export interface SourceMeans {
+  readonly downloads: Downloads;
+  /** Wall time. */
+  readonly nowMs: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Asks each source that has the system, all at the same time. A source that fails is a problem of its own. */
+export function askSources(
+  sources: readonly ImageSource[],
+  wish: OfferWish,
+  { downloads, nowMs, signal }: SourceMeans,
+): Promise<readonly SourceAnswer[]> {
+  return Promise.all(
+    sources.map(async (source): Promise<SourceAnswer> => {
+      const documents = new SourceDocuments(source, downloads, nowMs, signal);
+      try {
+        return source.kind === 'files'
+          ? await readFileOffers(source, wish, documents)
+          : await readStreamOffers(source, wish, documents);
+      } catch (error) {
+        if (!(error instanceof RackError && error.code === 'source-failed')) throw error;
+        return { source: source.name, offers: [], problems: [errorText(error)] };
+      }
+    }),
+  );
+}
+
+/**
+ * The sources that have a system.
+ * @throws RackError `not-found` with the systems that there are
+ */
+export function sourcesOf(sources: readonly ImageSource[], os: string): readonly ImageSource[] {
+  const found = sources.filter((source) => source.os === os);
+  if (found.length > 0) return found;
+  const names = [...new Set(sources.map((source) => source.os))];
+  const hint = nearestHint(os, names);
+  throw new RackError(
+    'not-found',
+    `no source has ${JSON.stringify(os)}; ${hint}the sources have ${listed(names, NAMED_MAX)}`,
+  );
+}
+
+/**
+ * The offer for a wish with a release and one architecture; of several sources the first that has it.
+ * @throws RackError `source-failed` if no source answered as it should, `not-found` if none has it
+ */
+export function chooseOffer(answers: readonly SourceAnswer[], wish: OfferWish): ImageOffer {
+  const offers = answers.flatMap((answer) => answer.offers);
+  const named = offers.filter(({ release }) => release === wish.release);
+  // `lts` is a name of several releases: the newest is meant.
+  const [offer] = (named.length > 0 ? named : offers).toSorted(newestFirst);
+  if (offer !== undefined) return offer;
+  const problems = answers.flatMap((answer) => answer.problems);
+  if (problems.length > 0) {
+    const more = problems.length === 1 ? '' : ` (and ${counted(problems.length - 1, 'other problem')})`;
+    throw new RackError('source-failed', `${problems[0]}${more}`);
+  }
+  const asked = `${wish.os}/${wish.release ?? ''} for ${listed(wish.architectures, NAMED_MAX)}`;
+  throw new RackError(
+    'not-found',
+    `${listed(
+      answers.map(({ source }) => source),
+      NAMED_MAX,
+    )} has no ${asked}: \`rackboot images available ${wish.os}\` lists all`,
+  );
+}
+
+const newestFirst = (a: ImageOffer, b: ImageOffer): number =>
+  (b.supportEnds ?? '').localeCompare(a.supportEnds ?? '') || offerName(a).localeCompare(offerName(b));

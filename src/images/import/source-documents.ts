@@ -1,0 +1,109 @@
+// Fetches and verifies the documents of a source: lists, indexes, their signatures and the keys.
+//
+// 1. Nothing is returned that the source's trust does not cover: a signature by one of its keys, or HTTPS where it says `unsigned`.
+// 2. Documents of one run are fetched once, however many images need them.
+
+import { readFileSync } from 'node:fs';
+import { osErrorCode, RackError } from '../../errors.ts';
+import type { DocumentResult } from '../download/document.ts';
+import { describeAttemptFault } from '../download/fault-words.ts';
+import type { Downloads } from '../download/queue.ts';
+import { describeSignatureFault } from '../signatures/signature-fault.ts';
+import { type Keyring, type Verified, verifyClearSigned, verifyDetached } from '../signatures/verification.ts';
+import type { ImageSource } from '../sources/source.ts';
+
+/** The largest document, as the decoders of `streams/` and `checksums/` read it. */
+const DOCUMENT_BYTES_MAX = 32 * 1024 * 1024;
+const SIGNATURE_BYTES_MAX = 64 * 1024;
+const KEYRING_BYTES_MAX = 4 * 1024 * 1024;
+
+/** Where a source's keys come from, for one of its releases. */
+export interface KeyPlace {
+  readonly keyUrl: string | undefined;
+  /** Undefined: every key of the keyring file. */
+  readonly fingerprints: readonly string[] | undefined;
+}
+
+/** A document that a signature or HTTPS covers. */
+export type TrustedDocument = Uint8Array | string;
+
+/** The documents of one source. */
+export class SourceDocuments {
+  readonly #source: ImageSource;
+  readonly #downloads: Downloads;
+  readonly #nowMs: number;
+  readonly #signal: AbortSignal | undefined;
+  readonly #fetched = new Map<string, Promise<Uint8Array>>();
+
+  constructor(source: ImageSource, downloads: Downloads, nowMs: number, signal: AbortSignal | undefined) {
+    this.#source = source;
+    this.#downloads = downloads;
+    this.#nowMs = nowMs;
+    this.#signal = signal;
+  }
+
+  /**
+   * A document with its signature verified.
+   * @param signatureUrl of a detached signature; undefined: the document is clear-signed, or the source unsigned
+   * @throws RackError `source-failed`
+   */
+  async read(url: string, signatureUrl: string | undefined, place: KeyPlace): Promise<TrustedDocument> {
+    const bytes = await this.#fetch(url, DOCUMENT_BYTES_MAX);
+    if (this.#source.trust.kind === 'unsigned') return bytes;
+    const keyring = await this.#keyring(place);
+    const request = { file: url, keyring, nowMs: this.#nowMs };
+    if (signatureUrl === undefined) return this.#accept(await verifyClearSigned(bytes, request)).text;
+    const signature = await this.#fetch(signatureUrl, SIGNATURE_BYTES_MAX);
+    this.#accept(await verifyDetached(bytes, signature, { ...request, file: signatureUrl }));
+    return bytes;
+  }
+
+  /** An error of this source. */
+  refuse(why: string): RackError {
+    return new RackError('source-failed', `the source ${this.#source.name} cannot be used: ${why}`);
+  }
+
+  #accept<T>(verified: Verified<T>): T {
+    if (!verified.ok) throw this.refuse(describeSignatureFault(verified.fault));
+    return verified.value;
+  }
+
+  async #keyring({ keyUrl, fingerprints }: KeyPlace): Promise<Keyring> {
+    const { trust } = this.#source;
+    const files = trust.kind === 'signed' ? trust.keyrings : [];
+    for (const file of files) {
+      const bytes = readKeyring(file);
+      if (bytes !== undefined) return { bytes, fingerprints };
+    }
+    if (keyUrl === undefined) throw this.refuse(`none of its keyrings is on this host: install ${files.join(' or ')}`);
+    return { bytes: await this.#fetch(keyUrl, KEYRING_BYTES_MAX), fingerprints };
+  }
+
+  #fetch(url: string, bytesMax: number): Promise<Uint8Array> {
+    const known = this.#fetched.get(url);
+    if (known !== undefined) return known;
+    const fetching = this.#downloads.fetchDocument({ urls: [url], bytesMax, known: undefined }, this.#signal);
+    const bytes = fetching.then((result) => this.#bytesOf(url, result));
+    this.#fetched.set(url, bytes);
+    return bytes;
+  }
+
+  #bytesOf(url: string, result: DocumentResult): Uint8Array {
+    if (result.kind === 'document') return result.bytes;
+    if (result.kind === 'failed') throw this.refuse(`${url}: ${describeAttemptFault(result.reason)}`);
+    throw new RackError('cancelled', 'the download was cancelled');
+  }
+}
+
+/** @returns undefined if there is no such file. @throws RackError `bad-argument` if this user may not read it */
+function readKeyring(file: string): Uint8Array | undefined {
+  try {
+    return readFileSync(file);
+  } catch (cause) {
+    const code = osErrorCode(cause);
+    if (code === 'ENOENT') return undefined;
+    throw new RackError('bad-argument', `the keyring ${file} cannot be read (${code}): let this user read it`, {
+      cause,
+    });
+  }
+}

@@ -1,0 +1,251 @@
+// `rackboot images import`, `available` and `check-sources` as a person types them, with sites on loopback: a simplestream and a plain site,
+// signed by real keys, whose images qemu-img made.
+// @host waits, 60 s
+
+import assert from 'node:assert/strict';
+import { spawn, spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import {
+  createReadStream,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, beforeEach, describe, test } from 'node:test';
+import { zstdDecompressSync } from 'node:zlib';
+import { makeDisk } from '../images/disks.ts';
+import { GpgHome } from '../support/gpg-home.ts';
+import { missing } from '../support/needs.ts';
+import { eventually, MAIN, runRackboot } from '../support/running-rack.ts';
+import { writeStreamSite } from '../support/stream-site.ts';
+
+const MIB = 1024 * 1024;
+const DAEMON = process.execPath;
+const SIZE = 24 * MIB;
+const NAME = 'ubuntu/noble/amd64/generic/release/20261015';
+
+describe('an image of a source', { skip: missing('linux', 'qemu-img', 'gpg') }, () => {
+  const scratch = mkdtempSync(join(tmpdir(), 'rackboot-import-'));
+  const site = join(scratch, 'site');
+  const gpg = new GpgHome();
+  const disk = makeDisk(SIZE, 'gpt', 3);
+  let qcow2 = new Uint8Array();
+  let server: Server;
+  let url = '';
+  let sources = '';
+  let tree = '';
+  /** Bytes of images that were sent. */
+  let sent = 0;
+  /** A pause after each piece of an image, in milliseconds. */
+  let pauseMs = 0;
+
+  before(async () => {
+    const key = gpg.makeKey('site');
+    gpg.makeKey('stranger');
+    writeFileSync(join(scratch, 'keys.gpg'), gpg.export(['site']));
+    writeFileSync(join(scratch, 'others.gpg'), gpg.export(['stranger']));
+    writeFileSync(join(scratch, 'disk.raw'), disk);
+    const made = spawnSync('qemu-img', [
+      'convert',
+      '-O',
+      'qcow2',
+      '-c',
+      join(scratch, 'disk.raw'),
+      join(scratch, 'disk.qcow2'),
+    ]);
+    assert.equal(made.status, 0, String(made.stderr));
+    qcow2 = readFileSync(join(scratch, 'disk.qcow2'));
+    const file = (serial: string) => ({
+      files: { 'disk1.img': { ftype: 'disk1.img', path: `server/${serial}/disk.img`, content: qcow2 } },
+    });
+    const tags = { arch: 'amd64', os: 'ubuntu', release: 'noble', version: '24.04', label: 'release' };
+    const product = {
+      tags: { ...tags, aliases: '24.04,lts', release_title: '24.04 LTS', support_eol: '2099-05-31' },
+      versions: { '20260901': file('20260901'), '20261015': file('20261015') },
+    };
+    writeStreamSite(
+      site,
+      { 'com.example:released:download': { 'com.example:noble:amd64': product } },
+      { home: gpg, key },
+    );
+    mkdirSync(join(site, 'plain'));
+    writeFileSync(join(site, 'plain', 'Rock-9-20260801.qcow2'), qcow2);
+    const sum = createHash('sha256').update(qcow2).digest('hex');
+    const list = `SHA256 (Rock-9-latest.qcow2) = ${sum}\nSHA256 (Rock-9-20260801.qcow2) = ${sum}\n`;
+    writeFileSync(join(site, 'plain', 'Rock-9-latest.qcow2'), qcow2);
+    writeFileSync(join(site, 'plain', 'CHECKSUM'), list);
+    writeFileSync(join(site, 'plain', 'CHECKSUM.asc'), gpg.sign(list, { key, form: 'detached-armored' }));
+    server = createServer((request, response) => serve(String(request.url), request.headers.range, response));
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    sources = writeSources('sources.yaml', 'keys.gpg');
+  });
+  after(() => {
+    server.closeAllConnections();
+    server.close();
+    gpg.remove();
+    rmSync(scratch, { recursive: true, force: true });
+  });
+  beforeEach(() => {
+    tree = mkdtempSync(join(scratch, 'tree-'));
+    sent = 0;
+    pauseMs = 0;
+  });
+
+  function serve(path: string, range: string | undefined, response: import('node:http').ServerResponse): void {
+    const file = join(site, path);
+    if (!existsSync(file)) {
+      response.writeHead(404).end();
+      return;
+    }
+    const { size } = statSync(file);
+    const from = Number(/^bytes=(\d+)-/.exec(range ?? '')?.[1] ?? 0);
+    const tag = { ETag: `"${size}"`, 'Content-Length': size - from };
+    if (from > 0) response.writeHead(206, { ...tag, 'Content-Range': `bytes ${from}-${size - 1}/${size}` });
+    else response.writeHead(200, tag);
+    const isImage = /\.(?:img|qcow2)$/.test(path);
+    const stream = createReadStream(file, { start: from, highWaterMark: 64 * 1024 });
+    stream.on('data', (bytes) => {
+      if (isImage) sent += bytes.length;
+      if (!response.write(bytes) || (isImage && pauseMs > 0)) {
+        stream.pause();
+        setTimeout(() => stream.resume(), isImage ? pauseMs : 0);
+      }
+    });
+    stream.on('end', () => response.end());
+    response.on('close', () => stream.destroy());
+  }
+
+  function writeSources(name: string, keyring: string): string {
+    const path = join(scratch, name);
+    const signed = `keyrings: [${join(scratch, keyring)}]`;
+    writeFileSync(
+      path,
+      `sources:
+  - { name: ubuntu, title: Ubuntu, os: ubuntu, kind: simplestreams, url: "${url}/", content_ids: ["com.example:released:download"],
+      ftypes: [disk1.img], arches: { amd64: amd64 }, signed: { ${signed} } }
+  - { name: rock, title: Rock, os: rock, kind: files, directory: "${url}/plain/", file: "Rock-{version}-latest.qcow2",
+      checksums: CHECKSUM, arches: { amd64: x86_64 }, signed: { ${signed}, signature: CHECKSUM.asc },
+      releases: [{ name: "9", title: Rock 9 }] }
+`,
+    );
+    return path;
+  }
+
+  const config = join(scratch, 'none.yaml');
+  const words = (...given: readonly string[]): readonly string[] => ['images', ...given, '--config', config];
+  const rackboot = (...given: readonly string[]) => runRackboot(words(...given, '--sources', sources));
+  const imported = (image: string, ...given: readonly string[]) => rackboot('import', image, '--tree', tree, ...given);
+
+  function blob(): Uint8Array {
+    const [path = ''] = readdirSync(join(tree, 'images'), { recursive: true, encoding: 'utf8' }).filter((name) =>
+      name.endsWith('.img.zst'),
+    );
+    return readFileSync(join(tree, 'images', path));
+  }
+
+  test('of a simplestream comes by its name, converted, and once', async () => {
+    const first = await imported('ubuntu/noble');
+    assert.equal(first.code, 0, first.complaints.join('\n'));
+    assert.match(first.output.at(-1) ?? '', new RegExp(`^Imported ${NAME}: `));
+    assert.ok(Buffer.from(zstdDecompressSync(blob())).equals(disk), 'it is the disk, bit for bit');
+    assert.deepEqual(readdirSync(join(tree, 'images', '.downloads')), []);
+    const again = await imported('ubuntu/24.04');
+    assert.deepEqual([again.code, again.output.at(-1)], [0, `${NAME} is already there.`]);
+    assert.equal(sent, qcow2.length);
+  });
+
+  test('of a plain site comes with the day that its list of checksums names', async () => {
+    const { code, output, complaints } = await imported('rock/9');
+    assert.equal(code, 0, complaints.join('\n'));
+    assert.match(output.at(-1) ?? '', /^Imported rock\/9\/amd64\/generic\/release\/20260801: /);
+    assert.ok(Buffer.from(zstdDecompressSync(blob())).equals(disk));
+  });
+
+  test('is listed with size and date, and each source is checked in one line', async () => {
+    const { output, complaints } = await rackboot('available', 'ubuntu');
+    assert.match(
+      output[1] ?? '',
+      /^ubuntu\/noble\/amd64 +20261015 +[\d.]+ [KM]iB +Ubuntu 24\.04 LTS +ubuntu$/,
+      complaints.join('\n'),
+    );
+    const checked = await rackboot('check-sources');
+    assert.equal(checked.output[0], 'ok   ubuntu: 1 image');
+    assert.equal(checked.output[1], 'ok   rock: 1 image');
+  });
+
+  test('by a key that is not in the keyring is refused, with key and file', async () => {
+    const others = writeSources('others.yaml', 'others.gpg');
+    for (const image of ['ubuntu/noble', 'rock/9']) {
+      const { code, complaints } = await runRackboot(words('import', image, '--tree', tree, '--sources', others));
+      assert.equal(code, 1);
+      assert.match(
+        complaints.join('\n'),
+        /the source \w+ cannot be used: .*(?:index\.sjson|CHECKSUM\.asc).*[0-9A-F]{16}/,
+      );
+    }
+    assert.equal(existsSync(join(tree, 'images', '.manifests')), false);
+  });
+
+  test('whose bytes are not those of its checksum never gets into the store', async () => {
+    const path = join(site, 'plain', 'Rock-9-latest.qcow2');
+    const changed = Uint8Array.from(qcow2);
+    changed[changed.length - 100] = (changed[changed.length - 100] ?? 0) ^ 1;
+    writeFileSync(path, changed);
+    try {
+      const { code, complaints, output } = await imported('rock/9');
+      assert.equal(code, 1, output.join('\n'));
+      assert.match(
+        complaints.join('\n'),
+        /rock\/9\/amd64 could not be downloaded: .*sha256 [0-9a-f]{64} instead of [0-9a-f]{64}|cannot be added/,
+      );
+      assert.equal(existsSync(join(tree, 'images', '.manifests')), false);
+    } finally {
+      writeFileSync(path, qcow2);
+    }
+    assert.equal((await imported('rock/9')).code, 0);
+  });
+
+  test('that is unknown is answered with the nearest name, and a wrong argument with its form', async () => {
+    const cases: readonly (readonly [image: string, complaint: RegExp])[] = [
+      ['ubunto/noble', /no source has "ubunto"; .*ubuntu/],
+      ['ubuntu/nobel', /ubuntu has no ubuntu\/nobel for amd64: .*images available ubuntu/],
+      ['ubuntu', /"ubuntu" is no image: name system and release/],
+    ];
+    for (const [image, complaint] of cases) {
+      const { code, complaints } = await imported(image);
+      assert.notEqual(code, 0);
+      assert.match(complaints.join('\n'), complaint);
+    }
+  });
+
+  test('completes after each kill, and downloads at most 4 MiB again', async () => {
+    pauseMs = 5;
+    let kills = 0;
+    for (; kills < 3; kills += 1) {
+      const before = sent;
+      const child = spawn(DAEMON, [MAIN, ...words('import', 'ubuntu/noble', '--tree', tree, '--sources', sources)], {
+        stdio: 'ignore',
+      });
+      await eventually('some of it is there', async () => sent - before > 256 * 1024 || child.exitCode !== null);
+      child.kill('SIGKILL');
+      await once(child, 'close');
+    }
+    pauseMs = 0;
+    const last = await imported('ubuntu/noble');
+    assert.equal(last.code, 0, last.complaints.join('\n'));
+    assert.ok(Buffer.from(zstdDecompressSync(blob())).equals(disk));
+    assert.ok(sent - qcow2.length <= kills * 4 * MIB, `${sent} bytes were sent for ${qcow2.length}`);
+  });
+});
