@@ -143,8 +143,7 @@ describe('an image of a source', { skip: missing('linux', 'qemu-img', 'gpg') }, 
     return path;
   }
 
-  const config = join(scratch, 'none.yaml');
-  const words = (...given: readonly string[]): readonly string[] => ['images', ...given, '--config', config];
+  const words = (...given: readonly string[]): readonly string[] => ['images', ...given];
   const rackboot = (...given: readonly string[]) => runRackboot(words(...given, '--sources', sources));
   const imported = (image: string, ...given: readonly string[]) => rackboot('import', image, '--tree', tree, ...given);
 

@@ -1,19 +1,12 @@
 // Shows a download: a bar with bytes, rate and time left on a terminal; elsewhere a line at every tenth, and for each failed attempt.
 
-import { type Options, SingleBar } from 'cli-progress';
+import { Presets, SingleBar } from 'cli-progress';
 import { describeAttemptFault } from '../../images/download/fault-words.ts';
 import type { Download } from '../../images/download/request.ts';
 import { formatBytes, formatDuration, print } from '../output.ts';
 
 const PARTS = 10;
-const FORMAT: Options = {
-  format: '{bar} {percentage} %  {done} of {whole}  {rate}  {left}',
-  barCompleteChar: '#',
-  barIncompleteChar: '.',
-  hideCursor: true,
-  clearOnComplete: true,
-  barsize: 24,
-};
+const FORMAT = '{bar} {percentage} %  {done} of {whole}  {rate}  {left}';
 
 /** The progress of one download. */
 export class ImportProgress {
@@ -23,7 +16,7 @@ export class ImportProgress {
 
   /** @param isTerminal false: lines @param isSilent true: nothing is shown */
   constructor(isTerminal: boolean, isSilent: boolean) {
-    this.#bar = isTerminal && !isSilent ? new SingleBar(FORMAT) : undefined;
+    this.#bar = isTerminal && !isSilent ? new SingleBar({ format: FORMAT }, Presets.legacy) : undefined;
     this.#isSilent = isSilent;
   }
 

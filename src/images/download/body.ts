@@ -110,7 +110,7 @@ export class Body {
       onFailure: reject,
     });
     const cut = (error?: Error): void => {
-      const said = cleanText(errorText(error ?? 'it was closed'), SAID_CHARACTERS_MAX);
+      const said = cleanText(errorText(error ?? 'closed'), SAID_CHARACTERS_MAX);
       reject(new AttemptFailure(cutFault(this.#answer.url, this.#sink.bytes, this.#bounds.total, said), error));
     };
     message.on('data', (chunk: Buffer) => this.#take(chunk));

@@ -31,7 +31,7 @@ export const readHostDisk: ReadDisk = async (directory) => {
 
 /** The space that is missing. */
 export interface RoomShortage {
-  /** What other downloads have reserved, subtracted. */
+  /** Without the space that other downloads have reserved. */
   readonly freeBytes: number;
   /** RESERVE_BYTES included. */
   readonly neededBytes: number;

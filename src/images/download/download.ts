@@ -23,6 +23,7 @@ import { errorText, osErrorCode, RackError } from '../../errors.ts';
 import { RESERVE_BYTES } from '../blob-writing.ts';
 import { runAttempt } from './attempt.ts';
 import type { AttemptMeans } from './body.ts';
+import type { Digest } from './digest.ts';
 import { type DiskRoom, FileRoom } from './disk-room.ts';
 import { AttemptFailure, type AttemptFault } from './fault.ts';
 import { digestOfFinished, PartFile } from './part-file.ts';
@@ -30,7 +31,6 @@ import { partPath, recordPath } from './part-record.ts';
 import type { Place, Places } from './places.ts';
 import {
   type Attempt,
-  type Digest,
   type Download,
   type DownloadRequest,
   type DownloadState,

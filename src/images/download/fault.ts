@@ -4,7 +4,7 @@
 // 2. A parameter `said` has the words of a server, a proxy or the system, cleaned.
 // 3. No parameter has the password of a URL.
 
-import type { DigestAlgorithm } from './request.ts';
+import type { DigestAlgorithm } from './digest.ts';
 
 type OfHost = { readonly host: string };
 type Said = { readonly said: string };

@@ -3,7 +3,8 @@
 import { basename, join } from 'node:path';
 import { cleanText } from '../../clean-text.ts';
 import { RackError } from '../../errors.ts';
-import type { DigestAlgorithm, Download, DownloadRequest } from './request.ts';
+import type { DigestAlgorithm } from './digest.ts';
+import type { Download, DownloadRequest } from './request.ts';
 import { parseWebUrl } from './web-client.ts';
 
 /** Downloads of a queue that are neither done nor cancelled; further ones are refused. */

@@ -17,9 +17,10 @@ import { type Clock, type Instant, later, readBootId } from '../../clock.ts';
 import { viewBytes } from '../../net/borrowed-bytes.ts';
 import { syncDirectory } from '../publication.ts';
 import type { BodySink, SinkListener } from './body.ts';
+import type { Digest } from './digest.ts';
 import { type PartRecord, partPath, readRecord, recordPath, writeRecord } from './part-record.ts';
 import type { KeptFile } from './range-answer.ts';
-import type { Digest, DownloadRequest, Growth } from './request.ts';
+import type { DownloadRequest, Growth } from './request.ts';
 
 /** Written at once. */
 const BATCH_BYTES = 1024 * 1024;

@@ -36,7 +36,7 @@ export interface KeptFile {
   readonly total: number | undefined;
 }
 
-/** What is wanted of the server. */
+/** The part of a file that the server is asked for. */
 export interface Wanted {
   /** Kept bytes from the beginning of the file. */
   readonly from: number;
@@ -69,7 +69,7 @@ export type BodyPlan =
   | { readonly kind: 'again' };
 
 /** The place of a URL, by which kept bytes are recognised. */
-export const placeOfUrl = ({ origin, pathname }: URL): string => `${origin}${pathname}`;
+const placeOfUrl = ({ origin, pathname }: URL): string => `${origin}${pathname}`;
 
 /** The condition fields for a URL; none: the whole file is asked for. */
 export function rangeFields(url: URL, wanted: Wanted): Readonly<Record<string, string>> {

@@ -10,16 +10,8 @@
 // `verifying` also comes first, while the kept part of an earlier run is read. Every arrow is a method of `FileDownload` (download.ts).
 
 import type { Instant } from '../../clock.ts';
+import type { Digest } from './digest.ts';
 import type { AttemptFault } from './fault.ts';
-
-/** A hash whose value a publisher states. */
-export type DigestAlgorithm = 'sha256' | 'sha512' | 'md5';
-
-export interface Digest {
-  readonly algorithm: DigestAlgorithm;
-  /** Lower case. */
-  readonly hex: string;
-}
 
 /** A file to fetch. */
 export interface DownloadRequest {

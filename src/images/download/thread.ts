@@ -2,7 +2,7 @@
 //
 // 1. The thread starts with the first request. Its memory of JavaScript is bounded; that of buffers is by the bounds of part-file.ts and of
 //    documents.
-// 2. What is wrong with a request is found here, so that it throws at once.
+// 2. A wrong request is found here, so that it throws at once.
 // 3. If the thread ends unexpectedly, all its downloads fail with `thread-ended` and all documents, too; the next request starts another one.
 
 import { Worker } from 'node:worker_threads';
@@ -126,7 +126,7 @@ export class DownloadThread implements Downloads {
     const options = { workerData, name: 'downloads', resourceLimits: RESOURCE_LIMITS };
     const worker = new Worker(new URL(file, import.meta.url), options);
     worker.on('message', (message: FromDownloadThread) => this.#hear(message));
-    let said = 'it was stopped';
+    let said = 'stopped';
     worker.on('error', (error) => {
       said = cleanText(errorText(error), SAID_CHARACTERS_MAX);
     });

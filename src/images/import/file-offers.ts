@@ -3,7 +3,7 @@
 import { errorText, RackError } from '../../errors.ts';
 import { type Checksum, decodeChecksumList, findChecksum } from '../checksums/checksum-list.ts';
 import { describeDocumentFault } from '../documents/fault.ts';
-import type { Digest } from '../download/request.ts';
+import type { Digest } from '../download/digest.ts';
 import { chooseListedFile, type FilesPlan, findListedSerial, findRelease, planFiles } from '../sources/files-plan.ts';
 import type { FilesSource, SourceRelease } from '../sources/source.ts';
 import { type ImageOffer, type OfferWish, type SourceAnswer, storedSerial } from './offer.ts';

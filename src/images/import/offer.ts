@@ -1,6 +1,6 @@
 // An image that a source offers.
 
-import type { Digest } from '../download/request.ts';
+import type { Digest } from '../download/digest.ts';
 import type { ImageName } from '../image-store.ts';
 
 /** One image of a source, with all that its download needs. */
@@ -21,7 +21,7 @@ export interface ImageOffer extends Omit<ImageName, 'serial'> {
   readonly digest: Digest;
 }
 
-/** What a person asks for: `ubuntu/noble`, `debian/12`. */
+/** The image that a person asks for: `ubuntu/noble`, `debian/12`. */
 export interface OfferWish {
   readonly os: string;
   /** A release by its name, its version or another of its names; undefined: all. */
@@ -34,7 +34,7 @@ export interface OfferWish {
 export interface SourceAnswer {
   readonly source: string;
   readonly offers: readonly ImageOffer[];
-  /** What was wrong, each with its remedy; empty: nothing. */
+  /** Each with its remedy; empty: there was none. */
   readonly problems: readonly string[];
 }
 

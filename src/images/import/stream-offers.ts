@@ -4,7 +4,7 @@
 
 import { listed } from '../../counted.ts';
 import { describeDocumentFault } from '../documents/fault.ts';
-import type { Digest } from '../download/request.ts';
+import type { Digest } from '../download/digest.ts';
 import type { StreamSource } from '../sources/source.ts';
 import { decodeStreamProducts } from '../streams/decode-products.ts';
 import { listImages } from '../streams/image-listing.ts';

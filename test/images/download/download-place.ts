@@ -1,4 +1,4 @@
-// What tests of downloads have in common: a directory, short times, and a queue.
+// A place for downloads in tests, and the end of one in it.
 
 import { createHash } from 'node:crypto';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';

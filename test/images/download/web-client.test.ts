@@ -305,6 +305,7 @@ async function relayOf(host: string, url: string): Promise<{ close(): void }> {
 /** A forward proxy. */
 async function startProxy({ refuses = false } = {}) {
   const seen: string[] = [];
+  const tunnels: Socket[] = [];
   const server: Server = createServer((request, response) => {
     seen.push(`${request.method} ${request.url}`);
     get(request.url ?? '', { headers: request.headers }, (answer) => {
@@ -314,7 +315,7 @@ async function startProxy({ refuses = false } = {}) {
   });
   server.on('connect', ({ url = '' }, socket: Socket) => {
     seen.push(`CONNECT ${url}`);
-    socket.on('error', () => undefined);
+    tunnels.push(socket.on('error', () => undefined));
     if (refuses) {
       socket.end('HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n');
       return;
@@ -330,6 +331,7 @@ async function startProxy({ refuses = false } = {}) {
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const close = (): Promise<unknown> => {
     server.closeAllConnections();
+    for (const socket of tunnels) socket.destroy();
     return new Promise((resolve) => server.close(resolve));
   };
   return { url, seen, close };
