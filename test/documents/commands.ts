@@ -184,11 +184,6 @@ export const NOT_RUN: readonly NotRun[] = [
   },
   { pattern: /^sudo chown /, why: 'it needs the user of the service' },
   {
-    pattern: /^sudo rackboot init --force$/,
-    why: 'it begins with an empty store, and the laboratory has one',
-    coveredBy: cover('e2e/init.test.ts', 'an existing file is replaced only with --force'),
-  },
-  {
     pattern: /^sudo rackboot init --yes .* && /,
     why: PACKAGES,
     coveredBy: cover('e2e/init.test.ts', 'with --yes it proposes a network for the only interface'),
@@ -202,6 +197,11 @@ export const NOT_RUN: readonly NotRun[] = [
     pattern: /^sudo rackboot images make-debian\b/,
     why: PACKAGES,
     coveredBy: cover('support/debian-image.ts', 'await makeDebianImage('),
+  },
+  {
+    pattern: /^sudo rackboot images (?:import (?:ubuntu|debian)|available|check-sources)\b/,
+    why: 'it asks sites of the Internet',
+    coveredBy: cover('e2e/image-import.test.ts', 'of a simplestream comes by its name, converted, and once'),
   },
   {
     pattern: /^sudo rackboot images import-installer$/,

@@ -179,6 +179,11 @@ describe('an image of a source', { skip: missing('linux', 'qemu-img', 'gpg') }, 
       /^ubuntu\/noble\/amd64 +20261015 +[\d.]+ [KM]iB +Ubuntu 24\.04 LTS +ubuntu$/,
       complaints.join('\n'),
     );
+    const filtered = await rackboot('available', '--filter', 'release~(noble|jammy)', '--filter', 'arch=amd64');
+    assert.deepEqual(
+      filtered.output.map((line) => line.split(' ')[0]),
+      ['IMAGE', 'ubuntu/noble/amd64'],
+    );
     const checked = await rackboot('check-sources');
     assert.equal(checked.output[0], 'ok   ubuntu: 1 image');
     assert.equal(checked.output[1], 'ok   rock: 1 image');

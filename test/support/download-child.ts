@@ -2,8 +2,9 @@
 
 import { systemClock } from '../../src/clock.ts';
 import { DownloadQueue } from '../../src/images/download/queue.ts';
-import { type DownloadRequest, whenAtRest } from '../../src/images/download/request.ts';
+import type { DownloadRequest } from '../../src/images/download/request.ts';
 import { DEFAULT_SETTINGS } from '../../src/images/download/settings.ts';
+import { whenAtRest } from './download-at-rest.ts';
 
 const request: DownloadRequest = JSON.parse(process.argv[2] ?? '');
 const queue = new DownloadQueue(DEFAULT_SETTINGS, systemClock);

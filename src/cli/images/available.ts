@@ -8,6 +8,7 @@ import { DEFAULT_SETTINGS, proxyOfEnvironment } from '../../images/download/sett
 import { type ImageOffer, offerName, type SourceAnswer } from '../../images/import/offer.ts';
 import { askSources, sourcesOf } from '../../images/import/offers.ts';
 import type { ImageSource } from '../../images/sources/source.ts';
+import { parseTagFilters } from '../../images/streams/tag-filter.ts';
 import { formatBytes, print, printError, printJson, printTable } from '../output.ts';
 import { readImageSources, type SourceFlags } from './image-sources.ts';
 
@@ -16,16 +17,23 @@ export interface AvailableFlags extends SourceFlags {
   readonly arch?: string | undefined;
   /** Also releases whose support has ended. */
   readonly all: boolean;
+  /** As of `sstream-mirror`: `arch=amd64`, `release~(noble|jammy)`. */
+  readonly filters: readonly string[];
   readonly json: boolean;
 }
 
 /** Prints the offers of all sources, or of those with one system. @returns 0, or 1 if a source had a problem */
 export async function listAvailable(flags: AvailableFlags): Promise<number> {
   const all = readImageSources(flags);
+  const parsed = await parseTagFilters(flags.filters);
+  if (!parsed.ok) throw new RackError('bad-argument', `--filter ${parsed.problem}`);
+  const { filters } = parsed;
   const [os, release] = flags.os?.split('/') ?? [];
   const answers = await ask(os === undefined ? all : sourcesOf(all, os), release, flags.arch);
   const today = new Date(systemClock.wallTimeMs()).toISOString().slice(0, 10);
-  const offers = answers.flatMap((answer) => answer.offers);
+  const offers = answers
+    .flatMap((answer) => answer.offers)
+    .filter((offer) => filters.every(({ matches }) => matches([tagsOf(offer)])));
   const shown = offers.filter(({ supportEnds }) => flags.all || supportEnds === undefined || supportEnds >= today);
   const problems = answers.flatMap((answer) => answer.problems);
   if (flags.json) printJson({ offers: shown, problems });
@@ -56,6 +64,9 @@ const ask = async (
     await downloads.close();
   }
 };
+
+const tagsOf = ({ os, release, architecture: arch, subarchitecture: subarch, label, source }: ImageOffer) =>
+  new Map(Object.entries({ os, release, arch, subarch, label, source }));
 
 const byName = (a: ImageOffer, b: ImageOffer): number => (offerName(a) < offerName(b) ? -1 : 1);
 

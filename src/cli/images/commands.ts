@@ -120,11 +120,22 @@ function sourceCommands<T>(command: Argv<T>, { config, json }: SharedOptions, fi
         sources,
         arch: { ...text, describe: 'Only of this architecture; default: all' },
         all: { type: 'boolean', default: false, describe: 'Include releases whose support has ended' },
+        filter: {
+          type: 'string',
+          array: true,
+          describe: 'arch=amd64, release~(noble|jammy), label!=daily (repeat): all must match',
+        },
         json,
       },
       async (argv) => {
         const { listAvailable } = await import('./available.ts');
-        finish(await listAvailable({ ...argv, os: argv.os === undefined ? undefined : String(argv.os) }));
+        finish(
+          await listAvailable({
+            ...argv,
+            filters: argv.filter ?? [],
+            os: argv.os === undefined ? undefined : String(argv.os),
+          }),
+        );
       },
     )
     .command('check-sources', 'Check that each source answers as expected', { config, sources, json }, async (argv) => {

@@ -70,7 +70,7 @@ function describeOffer({ title, serial, url, bytes, digest, source }: ImageOffer
 }
 
 function parseWish({ image, arch }: ImportFlags): OfferWish {
-  const [os = '', release, ...more] = image.replace(/\/+$/, '').split('/');
+  const [os = '', release, ...more] = image.split('/');
   if (release !== undefined && release !== '' && more.length === 0) return { os, release, architectures: [arch] };
   const remedy = 'name system and release, such as ubuntu/noble; `rackboot images available` lists all';
   throw new RackError('bad-argument', `${JSON.stringify(image)} is no image: ${remedy}`);

@@ -10,6 +10,7 @@
 
 import { join } from 'node:path';
 import { osErrorCode } from '../../errors.ts';
+import { parseJson } from '../../fields.ts';
 import { readRegularFile, UnfitFile } from '../../files/regular-file.ts';
 import { publishFile } from '../publication.ts';
 import type { KeptFile, Validator } from './range-answer.ts';
@@ -52,7 +53,7 @@ export function readRecord(request: DownloadRequest): PartRecord | undefined {
 }
 
 function decodeRecord(text: string, wanted: string): PartRecord | undefined {
-  const record = fieldsOf(parse(text));
+  const record = fieldsOf(parseJson(text));
   const file = fieldsOf(record.get('file'));
   if (record.get('schema') !== 1 || record.get('wanted') !== wanted) return undefined;
   const [place, total] = [file.get('place'), file.get('total')];
@@ -70,14 +71,6 @@ function decodeValidator(fields: ReadonlyMap<string, unknown>): Validator | unde
 
 const isCount = (value: unknown): value is number =>
   typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
 
 const fieldsOf = (value: unknown): ReadonlyMap<string, unknown> =>
   new Map(typeof value === 'object' && value !== null ? Object.entries(value) : []);

@@ -100,16 +100,3 @@ export interface Download {
   /** Calls back after each change; new bytes are reported some times a second. @returns what ends it */
   watch(listener: () => void): () => void;
 }
-
-/** Waits until a download is done, or has failed, or was paused or cancelled. */
-export function whenAtRest(download: Download): Promise<DownloadState> {
-  return new Promise((resolve) => {
-    const look = (): void => {
-      if (!isAtRest(download.state)) return;
-      unwatch();
-      resolve(download.state);
-    };
-    const unwatch = download.watch(look);
-    look();
-  });
-}

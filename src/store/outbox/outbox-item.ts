@@ -1,7 +1,7 @@
 // One entry of the outbox as text in its database. An unknown form is refused as a whole.
 
 import { RackError } from '../../errors.ts';
-import { type Fields, isFields } from '../../fields.ts';
+import { type Fields, isFields, parseJson } from '../../fields.ts';
 import type { ReportFields } from '../../region/records/event-params.ts';
 import { EVENT_LEVELS, isEventLevel } from '../../region/records/machine-event.ts';
 import type { RackFields } from '../../region/records/rack-event-params.ts';
@@ -36,21 +36,13 @@ function weightOf(item: OutboxItem): number {
 
 /** @throws RackError `store-broken` */
 export function unpackOutboxItem(text: string): OutboxItem {
-  const value = parse(text);
+  const value = parseJson(text);
   const item = isFields(value) ? readItem(value) : undefined;
   if (item !== undefined) return item;
   throw new RackError(
     'store-broken',
     'outbox.db holds an unknown entry: move the file away to start with an empty one; the entries waiting in it are lost',
   );
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 function readItem(fields: Fields): OutboxItem | undefined {

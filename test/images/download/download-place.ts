@@ -7,8 +7,8 @@ import { join } from 'node:path';
 import { systemClock } from '../../../src/clock.ts';
 import { DownloadQueue } from '../../../src/images/download/queue.ts';
 import type { DownloadRequest, DownloadState } from '../../../src/images/download/request.ts';
-import { whenAtRest } from '../../../src/images/download/request.ts';
 import { DEFAULT_SETTINGS, type DownloadSettings } from '../../../src/images/download/settings.ts';
+import { whenAtRest } from '../../support/download-at-rest.ts';
 import { seededRandom } from '../../support/seeded-random.ts';
 
 /** Short enough for tests, long enough for a busy host. */

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { sleep } from '../../../src/clock.ts';
 import { GrowingFile, GrowthInterrupted } from '../../../src/images/download/growing-file.ts';
-import { whenAtRest } from '../../../src/images/download/request.ts';
+import { whenAtRest } from '../../support/download-at-rest.ts';
 import { type Asked, type Behaviour, HostileFileServer } from '../../support/hostile-file-server.ts';
 import { DownloadPlace, makeContent } from './download-place.ts';
 
