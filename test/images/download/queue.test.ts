@@ -326,7 +326,8 @@ describe('shared means', () => {
     for (const [index, url] of urls.entries()) queue.add(place.request([url], CONTENT, { name: `image-${index}` }));
     await until('three files are asked for', () => one.requests.length + two.requests.length === 3);
     await sleep(50);
-    assert.deepEqual([one.requests.length, two.requests.length], [2, 1]);
+    // Which file opens its part first is not settled.
+    assert.deepEqual([one.requests.length, two.requests.length].toSorted(), [1, 2]);
     const kinds = (): string =>
       queue.downloads
         .map(({ state }) => state.kind)
