@@ -71,17 +71,17 @@ export async function makeTables(client: pg.ClientBase, use: 'region' | 'source'
     `BEGIN; SET LOCAL lock_timeout = ${TABLES_MS_MAX}; SET LOCAL statement_timeout = ${TABLES_MS_MAX}`,
   );
   await patient(`SELECT pg_advisory_xact_lock(${SCHEMA_LOCK})`);
-  // Tables, views and sequences, but for those of extensions.
-  const others =
-    "FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p', 'v', 'm', 'S', 'f') " +
-    "AND NOT EXISTS (SELECT 1 FROM pg_depend WHERE classid = 'pg_class'::regclass AND objid = pg_class.oid AND deptype = 'e')";
-  const isOurs = (await number(`SELECT count(*) ${others} AND relname = 'rackboot'`)) > 0;
+  if ((await number('SELECT count(current_schema())')) === 0) {
+    const text = `the region's database has no schema for its tables: make one with CREATE SCHEMA, or set the search_path of its user`;
+    throw new RackError('store-broken', text);
+  }
+  const isOurs = (await number(MARKS_SQL)) > 0;
   if (!isOurs && use === 'source')
     throw new RackError('not-found', 'the database holds no region: check the name in its URL');
   if (!isOurs) {
-    const tables = await number(`SELECT count(*) ${others}`);
-    if (tables > 0) {
-      const text = `the region's database has ${counted(tables, 'table')} that Rackboot did not make: name an empty database in region.store.url`;
+    const found = await number(FOREIGN_SQL);
+    if (found > 0) {
+      const text = `the region's database has ${counted(found, 'table, type or function', 'tables, types or functions')} that Rackboot did not make: name an empty database in region.store.url`;
       throw new RackError('store-broken', text);
     }
     await client.query(MARK_SQL);
@@ -94,6 +94,24 @@ export async function makeTables(client: pg.ClientBase, use: 'region' | 'source'
   }
   await client.query('COMMIT');
 }
+
+/** Our mark: a table with a version, in the schema of our tables. */
+const MARKS_SQL =
+  "SELECT count(*) FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relname = 'rackboot' AND relkind = 'r' " +
+  "AND EXISTS (SELECT 1 FROM pg_attribute WHERE attrelid = pg_class.oid AND attname = 'version')";
+
+/** The objects of one catalogue in all schemas, but for those of the system and of extensions. */
+const foreignIn = (catalogue: string, namespace: string, which: string): string =>
+  `SELECT 1 FROM ${catalogue} JOIN pg_namespace ON pg_namespace.oid = ${namespace} WHERE ${which} AND nspname !~ '^pg_' ` +
+  "AND nspname <> 'information_schema' AND NOT EXISTS (SELECT 1 FROM pg_depend " +
+  `WHERE classid = '${catalogue}'::regclass AND objid = ${catalogue}.oid AND deptype = 'e')`;
+
+/** Tables, views, sequences, types and functions of others. */
+const FOREIGN_SQL = `SELECT count(*) FROM (${[
+  foreignIn('pg_class', 'relnamespace', "relkind IN ('r', 'p', 'v', 'm', 'S', 'f', 'c')"),
+  foreignIn('pg_type', 'typnamespace', "typtype IN ('e', 'd', 'r')"),
+  foreignIn('pg_proc', 'pronamespace', 'true'),
+].join(' UNION ALL ')}) AS found`;
 
 /** A database of another encoding can be the source of a copy: that is its way out. @throws RackError `store-refused` */
 async function checkServer(client: pg.ClientBase, use: 'region' | 'source' | 'target'): Promise<void> {

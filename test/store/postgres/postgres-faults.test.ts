@@ -109,11 +109,8 @@ describe('a PostgreSQL that cannot be used', { skip: missing('linux', '/usr/lib/
     url: place.url.replace('user=rackboot', `user=${account}`),
   });
 
-  const FAULTS: readonly (readonly [
-    what: string,
-    place: () => PostgresPlace | Promise<PostgresPlace>,
-    says: RegExp,
-  ])[] = [
+  type Fault = readonly [what: string, place: () => PostgresPlace | Promise<PostgresPlace>, says: RegExp];
+  const FAULTS: readonly Fault[] = [
     [
       'no server',
       () => ({ url: 'postgresql:///x?host=/nonexistent', pool: 1 }),
@@ -134,14 +131,33 @@ describe('a PostgreSQL that cannot be used', { skip: missing('linux', '/usr/lib/
       async () => as('poor', server.placeOf(await server.makeDatabase())),
       /^store-refused: .*permission denied.*: the user lacks the right: make it the owner of the database$/,
     ],
+    ...(
+      [
+        ['a table', 'CREATE TABLE theirs (x int)'],
+        ['a table in a schema of theirs', 'CREATE SCHEMA app; CREATE TABLE app.theirs (x int)'],
+        ['a type', "CREATE TYPE event AS ENUM ('x')"],
+        ['a function', "CREATE FUNCTION identity_claimed() RETURNS int LANGUAGE sql AS 'SELECT 1'"],
+        ['a table with the name of our mark', 'CREATE TABLE rackboot (x int)'],
+      ] as const
+    ).map(
+      ([kind, sql]): Fault => [
+        `somebody else's database, with ${kind}`,
+        async () => {
+          const name = await server.makeDatabase();
+          await server.query(sql, name);
+          return server.placeOf(name);
+        },
+        /^store-broken: .* 1 table, type or function that Rackboot did not make: name an empty database in region\.store\.url$/,
+      ],
+    ),
     [
-      "somebody else's database",
+      'a database without a schema',
       async () => {
         const name = await server.makeDatabase();
-        await server.query('CREATE TABLE theirs (x int)', name);
+        await server.query('DROP SCHEMA public', name);
         return server.placeOf(name);
       },
-      /^store-broken: .* 1 table that Rackboot did not make: name an empty database in region\.store\.url$/,
+      /^store-broken: .* has no schema for its tables: make one with CREATE SCHEMA, or set the search_path of its user$/,
     ],
     ...(['LATIN1', 'SQL_ASCII'] as const).map(
       (encoding) =>
