@@ -74,7 +74,7 @@ export function makeStateDirectory(path: string): void {
     throw new RackError(
       'store-unwritable',
       `state directory ${path} cannot be created (${osErrorCode(cause) ?? errorText(cause)}): ` +
-        `create it for the user that runs Rackboot: sudo install -d -o ${ownUserName()} -m 750 ${path}; or set state_dir to another directory`,
+        `create it for the user that runs Rackboot: sudo install -d -o ${ownUserName()} -g "$(id -gn ${ownUserName()})" -m 750 ${path}; or set state_dir to another directory`,
       { cause },
     );
   }
