@@ -32,6 +32,9 @@ import { StateFollower } from './state-follower.ts';
 import { StatusKeeper, totalOf } from './status-keeper.ts';
 
 const HEARTBEAT_MS = 30_000;
+/** After so many heartbeats in a row that the region answers with 503, it counts as away: its database is, not only a place taken. */
+const BEATS_REFUSED = 3;
+const UNAVAILABLE = 503;
 /** How often a pending rack registers again, and how often a refused one does, in milliseconds. */
 const PENDING_MS = 5000;
 const REFUSED_MS = 60_000;
@@ -70,6 +73,7 @@ export class RegionLink {
   #linked = false;
   /** True while the region uses another version; its answers to heartbeats show when that changes. */
   #suspended = false;
+  #beatsRefused = 0;
   #relinking: Timer | undefined;
   #closed = false;
 
@@ -218,7 +222,7 @@ export class RegionLink {
       this.#relinking = clock.schedule(PENDING_MS, () => this.#registering.start());
       return undefined;
     }
-    if (this.#linked) this.#become('up');
+    if (this.#linked && answer.status !== UNAVAILABLE) this.#become('up');
     // Ignore late answers to requests sent before the region changed its version.
     return this.#linked || request.path === this.#heartbeatPath ? answer : undefined;
   }
@@ -303,6 +307,8 @@ export class RegionLink {
     const body = { contentType: 'application/json', text: JSON.stringify(news) };
     const answer = await this.#ask({ method: 'POST', path: this.#heartbeatPath, authorized: true, body });
     if (answer === undefined) return { kind: 'failed' };
+    this.#beatsRefused = answer.status === UNAVAILABLE ? this.#beatsRefused + 1 : 0;
+    if (this.#beatsRefused === BEATS_REFUSED) this.#lost({ note: 'link-answers', ...this.#answerOf(answer) });
     const parsed = answer.status === 200 ? parseHeartbeatAnswer(answer.body) : undefined;
     if (parsed === undefined) return { kind: 'failed', retryAfterMs: answer.retryAfterMs };
     if (images !== undefined) this.#images.acknowledge(images);

@@ -701,6 +701,23 @@ test('the rack’s images are reported once, again after a change, and at long i
     );
   }));
 
+test('a region that refuses three heartbeats in a row with 503 is away, though it answers, and is back with the next good one', () =>
+  withPlace(new Place(), async (place) => {
+    let status = 200;
+    place.script = (request, name) =>
+      status === 200 ? oblige(request, name) : { status, body: 'its database is away' };
+    place.link.receive(HELLO);
+    await place.pass(200);
+    status = 503;
+    await place.pass(30_000);
+    assert.deepEqual(place.notices(), [], 'a place may have been taken');
+    await place.pass(60_000);
+    assert.deepEqual(place.notices(), ['region.away']);
+    status = 200;
+    await place.pass(90_000);
+    assert.deepEqual(place.notices(), ['region.away', 'region.back']);
+  }));
+
 test('images are reported until the region has received them, and an unreadable store changes nothing', () =>
   withPlace(new Place(), async (place) => {
     let isAway = true;
