@@ -26,7 +26,7 @@ const figureOf = ({ rackboot, peers }: Result, name: string): number | undefined
 export function testDhcpBenchmark(contenders: readonly ContenderName[], lastingMs: number): void {
   const needs = contenders.flatMap((name) => PROGRAMS[name]);
   test(
-    `the DHCP benchmark measures ${contenders.length} servers alike and tells what each has on disk when an ACK leaves`,
+    `the DHCP benchmark measures ${contenders.length} servers alike and reports what each has on disk when an ACK leaves`,
     {
       skip: missing('root', 'linux', 'ip', 'taskset', 'strace', ...needs),
       timeout: 280_000,

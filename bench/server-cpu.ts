@@ -66,7 +66,7 @@ export class CpuAccount {
   }
 }
 
-/** The seconds that the counter behind `fd` tells. */
+/** The seconds shown by the counter behind `fd`. */
 export function readCpuSeconds(fd: number): number {
   const bytes = Buffer.alloc(1024);
   const text = bytes.toString('latin1', 0, readSync(fd, bytes, 0, bytes.length, 0));

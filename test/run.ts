@@ -1,5 +1,5 @@
-// `npm test`: runs every suite this host can run, side by side as far as the files allow it (host-share.ts), a line for each
-// test file that is over; files of one folder that share a process end with a line for the folder.
+// `npm test`: runs every suite this host can run, in parallel where files allow it (host-share.ts); prints a line per finished
+// file; files of one folder that share a process get one line for the folder.
 // At the end it says what failed, what was skipped and what that would need, and how long everything took.
 // `node bin/with-node.js test/run.ts unit` runs one suite; the path of a test file in its place, that file. With CI=true a skipped test is a failure, and up to REPEATED_MAX files that fail
 // run once more, alone: the host is shared, and some tests are about time. A file that failed once is printed as such.
@@ -44,7 +44,7 @@ const RUN_MS_MAX = 50 * 60_000;
 const LONGEST_PRINTED = 40;
 /** Files of a run that may fail once. More point to a defect, so that nothing is run again. */
 const REPEATED_MAX = 3;
-/** Parts of the host that files take which declare nothing, and that a check takes. */
+/** Share of undeclared files, and of a check. */
 const UNIT_PARTS = 4;
 const CHECK_PARTS = 6;
 const MINUTE_MS = 60_000;

@@ -4,7 +4,7 @@
 //
 // Sources: captures of OVMF, SeaBIOS and iPXE; RFC 2131 §4.1 (retransmission), IEEE 802.1D (forwarding begins 30 s after link-up).
 //
-// 1. A hint says what was seen, what it most likely means, and what to do; it never claims what was not seen.
+// 1. A hint says what was seen, what it most likely means, and what to do; it claims only observations.
 // 2. Normal firmware behaviour gives no hint: asking for a size and aborting the transfer, or requesting optional files.
 // 3. The state of a machine is a few numbers, and does not grow with its activity.
 

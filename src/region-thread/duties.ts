@@ -3,8 +3,8 @@
 //   every HOLD_EVERY_MS: take or keep the duties ─┬─ taken: onTaken, once
 //                                                 └─ another process has taken them from this one: onLost, once
 //
-// 1. The store decides, by its own clock. While it cannot be asked, nothing changes, because without it no command begins. A command under
-//    way waits with its next step (`areSure`): another process may have taken the duties.
+// 1. The store decides, by its own clock. While it cannot be asked, the duties keep their holder, because no command can begin
+//    without the store. A command under way waits before its next step (`areSure`): another process may have taken the duties.
 // 2. A process that has lost the duties never gets them again: it ends, and the service manager starts it afresh.
 // 3. Wall time is the store's, so that the processes of several hosts agree on deadlines.
 
@@ -12,13 +12,13 @@ import type { Clock, Timer } from '../clock.ts';
 import { isStoreUnavailable } from '../errors.ts';
 import type { DutyStore } from '../region/records/duty-store.ts';
 
-/** How often the duties are taken or kept, and how long they last without, in milliseconds. */
+/** The renewal interval, and how long duties last without renewal, in milliseconds. */
 const HOLD_EVERY_MS = 1000;
 const HELD_MS = 6000;
-/** So long before its term ends this process is no longer sure of the duties: the time that a step may need to reach a controller. */
+/** Safety margin before the end of a term: from then on this process starts no step, which may need this long to reach a controller. */
 const STEP_MS_MAX = 2000;
 const SURE_EVERY_MS = 200;
-/** An answer that took longer does not tell the store's time well enough, in milliseconds. */
+/** The longest time for an answer with the store's time, in milliseconds. A slower answer is too imprecise to set the clock. */
 const TIME_ANSWER_MS_MAX = 200;
 
 export interface DutiesParts {

@@ -223,7 +223,7 @@ export class PowerSide implements PowerControl {
   }
 
   async #sweepNow(): Promise<void> {
-    // A report under way may still be taken, and a second one would tell the end twice.
+    // A report under way may still be taken, and a second one would report the end twice.
     for (const { ended, isUnderWay } of [...this.#ends.values()]) if (!isUnderWay) await this.#deliver(ended);
     for (const systemId of [...this.#undelivered]) await this.#deliverReading(systemId);
     await this.#guarded(async () => {

@@ -1,5 +1,5 @@
 // A region that serves: the region on its store, its power side, and its API. The thread in a rack's process and the process apart from racks
-// open it in the same way, and differ in whom they tell.
+// open it in the same way, and differ in who receives their notices.
 
 import { type Clock, newUuid, systemClock } from '../clock.ts';
 import { hostAddresses } from '../config/host-check.ts';

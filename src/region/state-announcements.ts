@@ -1,7 +1,8 @@
 // Announces the desired state of a region: after a change by this process, and after one by another, for which it polls the store.
 //
 // 1. `onState` is called after a change, at most once in DESIRED_STATE_PAUSE_MS.
-// 2. Changes by another process (the command line, or another of the region) are seen when it tells, and else within FOREIGN_CHANGE_MS.
+// 2. Changes by another process (the command line, or another of the region) are noticed when that process announces
+//    them, at the latest after FOREIGN_CHANGE_MS.
 
 import type { Clock } from '../clock.ts';
 import { isStoreUnavailable } from '../errors.ts';

@@ -4,6 +4,6 @@ import type { RackEvent } from '../event.ts';
 import type { RackFields } from '../region/records/rack-event-params.ts';
 import { reportedEvent } from '../region/records/reported-event.ts';
 
-/** The fields, without the addresses, which the report itself has; undefined if the event's sentence must say all. */
+/** The fields, without the addresses, which the report itself has; undefined if only the sentence can be sent. */
 export const reportParams = (event: RackEvent): RackFields | undefined =>
   reportedEvent(event.kind, event, undefined)?.params;

@@ -10,7 +10,7 @@ import { missing } from '../support/needs.ts';
 const SKIP = missing('linux', '/usr/lib/postgresql');
 
 test(
-  'machines end Deployed though their region is killed, each change of power happens once, each event is told once',
+  'machines end Deployed though their region is killed, each change of power happens once, each event is reported once',
   {
     skip: SKIP,
     timeout: 300_000,

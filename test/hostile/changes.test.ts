@@ -40,7 +40,7 @@ describe('the changes that make a case fail', () => {
     );
   });
 
-  it('of the shares make tests fail that are there', () => {
+  it('each change of the shares names existing tests', () => {
     for (const [file, parts] of BY_SHARES) {
       const text = readFileSync(join(import.meta.dirname, '..', file), 'utf8');
       for (const part of parts) assert.ok(text.includes(part), `${file} has no test with the words: ${part}`);

@@ -79,7 +79,7 @@ for (const [name, from, says] of ATTACKS) {
   });
 }
 
-test(`no more than ${CONNECTIONS_MAX} connections are served and ${WAITING_MAX} wait, if all hosts have equally many`, async () => {
+test(`no more than ${CONNECTIONS_MAX} connections are served and ${WAITING_MAX} wait, when all hosts hold equal shares`, async () => {
   const crowd = await Crowd.open(live.port, addresses(64, 1), CONNECTIONS_MAX + WAITING_MAX + 64, { first: 'GET /' });
   try {
     await eventuallyWithin(30_000, 'only those that wait remain', () => crowd.open <= CONNECTIONS_MAX + WAITING_MAX);
@@ -107,7 +107,7 @@ test('large bodies that never end take no place from those of others, and those 
   }
 });
 
-test('as many slow large bodies as places, from one address each, delay a large body of their network by only a few seconds', async () => {
+test('one slow body per place delays another large body by seconds only', async () => {
   const begun = post(1_900_000) + 'x'.repeat(100_000);
   const from = addresses(LARGE_BODIES_MAX, LARGE_BODIES_MAX).map((one) => one.replace('127.1', '127.0'));
   const crowd = await Crowd.open(live.port, from, LARGE_BODIES_MAX, {
@@ -158,7 +158,7 @@ const SPOKEN: readonly (readonly [string, number, number])[] = [
   [`${CONNECTIONS_MAX} connections`, CONNECTIONS_MAX, 100],
 ];
 for (const [name, count, length] of SPOKEN) {
-  test(`${name} in the names of as many networks, by one remote rack, take no place from direct clients`, async () => {
+  test(`one rack that claims many networks cannot displace direct clients: ${name}`, async () => {
     const naming = await farRack();
     const crowds: Crowd[] = [];
     try {

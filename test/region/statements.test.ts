@@ -1,4 +1,4 @@
-// The region asks its database nothing once for each machine, user, tag or other entry:
+// The number of queries does not grow with the number of machines, users, tags or other entries:
 //
 // 1. Every page and every reading operation takes as many statements with many entries as with few.
 // 2. A request that changes several entries reads with as many statements for many of them as for few. It writes with at most one further
@@ -32,7 +32,7 @@ import {
   registration,
 } from './racks/rack-place.ts';
 
-/** Of everything: few, and many, which a list still reads at once (`api/machine-list.ts` LIST_CHUNK). */
+/** Small and large sizes; a list still reads the large one at once (`api/machine-list.ts` LIST_CHUNK). */
 const [FEW, MANY] = [3, 18];
 /** Of the entries of a change: many are a rack's reports that are stored together. */
 const [FEW_CHANGED, MANY_CHANGED] = [4, 32];
@@ -165,7 +165,7 @@ interface Changed extends RegionPlace {
   heartbeat(applied: number): Promise<void>;
 }
 
-/** Of the rack. */
+/** The rack's network. */
 const NETWORK = '10.60.0.0/24';
 const macOf = (index: number): string => formatMac(mac(0x525400000000 + index));
 const addressOf = (index: number): string => `10.60.0.${100 + index}`;

@@ -12,7 +12,13 @@
 
 import { readFileSync } from 'node:fs';
 
-/** The host in parts: five files that wait, one that computes and three that wait, two and one, each with one that rests; or one alone. */
+/**
+ * The host in parts. They permit these mixes:
+ * - five files that wait, and one that rests;
+ * - one that computes, three that wait, and one that rests;
+ * - two that compute, one that waits, and one that rests;
+ * - one alone.
+ */
 export const HOST_PARTS = 16;
 
 const PARTS = { rests: 1, waits: 3, computes: 6, alone: HOST_PARTS } as const;

@@ -4,7 +4,7 @@
 //
 // 1. An expiry that was missed is reported once its consumers have subscribed, unless the client has come back by then.
 // 2. Running leases of a `leases.db` that was restored from a copy are doubted (`lease-mark.ts`): their addresses are probed before they are
-//    offered again. So are leases of damaged rows; what else such a row may have held is set aside (`damaged-row.ts`). If no lease is left
+//    offered again. So are leases of damaged rows; the row's other addresses are set aside (`damaged-row.ts`). If no lease is left
 //    of those that the last run wrote, that is reported (`lost-leases.ts`).
 // 3. Progress is recorded only after all missed expiries were reported: if the process ends before that, the next start reports all again.
 

@@ -22,7 +22,7 @@ import { bind, type PortableParts, PortableSocket } from './udp-dgram-socket.ts'
 
 /** The send buffer to request, in bytes; net.core.wmem_max may reduce it. */
 const SEND_BUFFER_BYTES = 4 * 1024 * 1024;
-/** The greatest age of a reading of the ARP table, in milliseconds: a host that has just sent something soon counts as present. */
+/** The greatest age of a reading of the ARP table, in milliseconds: after this time a host that began to send counts as present. */
 const TABLE_MS_MAX = 20;
 
 /** Opens the portable implementation; `reason` says why it is used. */

@@ -33,7 +33,7 @@ export interface EnlistmentKnowledge extends NameKnowledge {
   readonly byMac: readonly Machine[];
   /** A few further machines with one of the given values; a value that many machines show identifies none. */
   readonly byValue: readonly Machine[];
-  /** Of the given values, and of those of the machines found: the ones that several machines show, or have shown. */
+  /** Values, given or of the machines found, that more than one machine shows or has shown. */
   readonly shared: ReadonlySet<string>;
   /** The verdicts on pairs of the machines found, and on each of them. */
   readonly verdicts: readonly StoredVerdict[];
@@ -55,7 +55,7 @@ export interface EnlistmentKnowledge extends NameKnowledge {
  */
 export type PairVerdict = 'conflict' | 'apart';
 
-/** The stored verdict on a pair of machines, by their ids. On one machine, which may be two, both ids are its own. */
+/** The stored verdict on a pair of machines, by their ids. For a machine that may be two, both ids are the same. */
 export interface StoredVerdict {
   readonly lowId: number;
   readonly highId: number;
@@ -81,7 +81,7 @@ export interface AddressKnowledge {
   readonly range: AddressRange;
   /** Those allocated to other machines. */
   readonly taken: ReadonlySet<Ipv4>;
-  /** Those last seen of other machines, which may still use them. */
+  /** Addresses last seen on other machines, which may still use them. */
   readonly seen: ReadonlySet<Ipv4>;
 }
 
@@ -89,8 +89,8 @@ export interface AddressKnowledge {
 export interface ChangeKnowledge extends NameKnowledge {
   readonly addresses: readonly AddressKnowledge[];
   /**
-   * The owner data of the owner's other machines, in bytes of JSON; of a machine without an owner, that of the others without one.
-   * `undefined` until the decision asks for it.
+   * The owner data of the owner's other machines, in bytes of JSON. For a machine without an owner: the owner data of all other such
+   * machines. `undefined` until the decision asks for it.
    */
   readonly ownerDataBytes: number | undefined;
 }

@@ -251,7 +251,7 @@ export interface SettledVersion {
 export interface StoreNeighbours {
   /** Tells them that something has changed. It may not reach them, so they also look regularly. */
   tell(): void;
-  /** Calls `onTold` when one of them tells; call it once. */
+  /** Calls `onTold` when another process announces a change; call this method once. */
   listen(onTold: () => void): void;
 }
 
@@ -333,7 +333,7 @@ export interface RegionStore {
    */
   listMachinesForRacks(since: number, afterId: number, limit: number): Promise<readonly MachineForRacks[]>;
   countMachines(filter: MachineFilter): Promise<number>;
-  /** How many machines are in each state; none of a state without machines. */
+  /** The number of machines per state; empty states have no entry. */
   countStatuses(): Promise<ReadonlyMap<MachineStatus, number>>;
   /** At most `limit` machines whose state should have ended before `nowMs`, the longest overdue first. */
   listOverdue(nowMs: number, limit: number): Promise<readonly Machine[]>;

@@ -1,7 +1,7 @@
 // Operations on the ledger of power commands in region.db (`region-steps.ts`).
 //
 // 1. When the transaction of `begin` ends, the command is on disk.
-// 2. About the newest ENDED_MAX ended commands are kept, for at most ENDED_DAYS_MAX days. A command that a machine's record still names is
+// 2. About ENDED_MAX ended commands are kept, the newest ones, for at most ENDED_DAYS_MAX days. A command that a machine's record still names is
 //    never deleted, because it would be carried out again.
 
 import type { LedgerEntry } from '../../power/ledger.ts';

@@ -1,17 +1,17 @@
-// Whether PostgreSQL confirms what it stores. With synchronous replication it answers a COMMIT once its standby has it, too, and waits for a
-// missing standby without an end.
+// Whether PostgreSQL confirms what it stores. With synchronous replication it answers a COMMIT only after its standby has it too. While the
+// standby is missing, the COMMIT waits without limit.
 //
 //   confirming ── a COMMIT has waited for a standby for CONFIRMED_MS_MAX ──▶ unconfirmed: every change is refused
 //       ▲                                                                        │
-//       └──────── no transaction waits any more, asked every ASK_MS ─────────────┘
+//       └──────── no transaction waits any more; checked every ASK_MS ───────────┘
 //
 // Sources: postgresql.org/docs/15/warm-standby.html#SYNCHRONOUS-REPLICATION, /monitoring-stats.html (pg_stat_activity, wait event SyncRep).
 //
-// 1. A transaction that waits is on the server's disk, but nobody sees it. It appears when the wait ends, and is lost if a standby without it
-//    takes over. So its caller hears that this is unknown, and it never runs again.
-// 2. Its connection is given up, so that reads have the pool. It keeps its locks at the server.
-// 3. While nothing is confirmed, a transaction fails at its first change, before it waits for such a lock.
-// 4. Only an answer of the database ends that: while the database cannot be asked, it lasts.
+// 1. A waiting transaction is on the server's disk, but no other transaction sees it. It becomes visible when the wait ends. It is lost if a
+//    standby without it takes over. So its caller gets `Unconfirmed`, and it is never repeated.
+// 2. The process gives up its connection, so that reads can use the pool. The server keeps the transaction's locks.
+// 3. While unconfirmed, a transaction fails at its first change, before it waits for such a lock.
+// 4. Only an answer of the database ends the unconfirmed state. The state lasts while the database cannot be reached.
 
 import pg from 'pg';
 import { systemClock, type Timer } from '../../clock.ts';
@@ -20,12 +20,12 @@ import type { StoreConfirmation } from '../../region/records/store-state.ts';
 import { connectionOf, type PostgresPlace } from './postgres-connections.ts';
 import { Unconfirmed } from './postgres-faults.ts';
 
-/** How long a COMMIT may wait for a standby, in milliseconds: less than others wait for its connection and its locks. */
+/** How long a COMMIT may wait for a standby, in milliseconds: shorter than the timeouts of those who wait for its connection or its locks. */
 const CONFIRMED_MS_MAX = 4000;
-/** How often the database is asked, in milliseconds. */
+/** The interval of the checks while unconfirmed, and of those of a COMMIT that waits long, in milliseconds. */
 const ASK_MS = 1000;
 
-/** Transactions of any process that have waited almost as long; one that has just begun to wait may be confirmed in a moment. */
+/** Transactions of any process that have waited at least half of CONFIRMED_MS_MAX: one that has just begun to wait may soon be confirmed. */
 const WAITING_SQL =
   "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'rackboot' " +
   `AND wait_event = 'SyncRep' AND query_start < clock_timestamp() - interval '${CONFIRMED_MS_MAX / 2} milliseconds' LIMIT 1`;
@@ -33,12 +33,12 @@ const WAITING_SQL =
 const PROBLEM = "the region's database does not confirm changes, because its synchronous standby is missing";
 const REMEDY = 'start the standby, or take it out of synchronous_standby_names';
 
-/** Whether the database of one process confirms what it stores. */
+/** Tracks for one process whether its database confirms changes. */
 export class PostgresConfirmation implements StoreConfirmation {
   readonly #place: PostgresPlace;
   #onChange: (problem: string | undefined) => void = () => undefined;
   #isMissing = false;
-  /** The question under way. */
+  /** The check under way. */
   #question: Promise<boolean> | undefined;
   #again: Timer | undefined;
   #isClosed = false;
@@ -55,19 +55,19 @@ export class PostgresConfirmation implements StoreConfirmation {
     this.#onChange = onChange;
   }
 
-  /** Call before a change is made. @throws RackError `store-unavailable` while none is confirmed */
+  /** Call before each change. @throws RackError `store-unavailable` while unconfirmed */
   check(): void {
     if (this.#isMissing)
       throw new RackError('store-unavailable', `${PROBLEM}: this change was not made; repeat it later (${REMEDY})`);
   }
 
-  /** The error for a transaction whose COMMIT is not confirmed. */
+  /** The error for a transaction whose COMMIT is unconfirmed. */
   unknown(): Unconfirmed {
     const text = `${PROBLEM}: whether this change was stored is unknown until it does again; look at the result then, before you repeat it (${REMEDY})`;
     return new Unconfirmed('store-unavailable', text);
   }
 
-  /** Waits for a COMMIT. @throws Unconfirmed, and the COMMIT's own errors */
+  /** Waits for a COMMIT. @throws Unconfirmed if it waits for a missing standby, and the COMMIT's own errors */
   async of<T>(commit: Promise<T>): Promise<T> {
     const given = Promise.withResolvers<never>();
     let isOver = false;
@@ -85,7 +85,7 @@ export class PostgresConfirmation implements StoreConfirmation {
     }
   }
 
-  /** Asks the database whether a transaction waits for a standby; if so, every change is refused until none does. */
+  /** Checks whether a transaction waits for a standby. If so, every change is refused until none waits. */
   async isMissing(): Promise<boolean> {
     this.#question ??= this.#ask().finally(() => {
       this.#question = undefined;
@@ -107,7 +107,7 @@ export class PostgresConfirmation implements StoreConfirmation {
     return this.#isMissing;
   }
 
-  /** On a connection of its own: those of the pool may all wait. Undefined if the database cannot be asked. */
+  /** Uses its own connection, because all of the pool may wait. Undefined if the database cannot be reached. */
   async #isOneWaiting(): Promise<boolean | undefined> {
     const client = new pg.Client(connectionOf(this.#place));
     client.on('error', () => undefined);

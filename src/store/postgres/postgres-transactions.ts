@@ -7,7 +7,7 @@
 // /protocol-flow.html (53.2.2.1).
 //
 // 1. Isolation is REPEATABLE READ: an operation sees one state, and a row that another has changed since makes it run again. Unique keys
-//    and counters make two transactions meet whose decisions exclude each other.
+//    and counters make two incompatible transactions conflict.
 // 2. A transaction that the database asks to repeat runs again after a pause, for at most REPEATED_MS_MAX; so does one whose connection was
 //    lost before its COMMIT, or has prepared statements that no longer fit.
 // 3. One that has run in vain for TOGETHER_MS_MAX runs alone, or many small changes would keep a large one from ever being stored. Every
@@ -15,7 +15,7 @@
 // 4. If the connection is lost during COMMIT, the mark of the connection shows whether the transaction was stored, also after a crash of
 //    the server or on the standby that takes over. Until that is known, the transaction neither runs again nor is said to have failed. It
 //    holds no connection while it asks, so that a pool whose connections are all lost at COMMIT recovers.
-// 5. Nor is it said to be stored, or runs again, while the database does not confirm its COMMIT (`postgres-confirmation.ts`).
+// 5. While its COMMIT is unconfirmed, its result stays unknown and it is not repeated (`postgres-confirmation.ts`).
 // 6. A transaction that changes nothing leaves no mark, so it costs the server no write to its disk.
 
 import { randomInt } from 'node:crypto';
@@ -41,14 +41,14 @@ import { type Horizon, LOCK_SQL, readHorizon } from './postgres-horizon.ts';
 
 /** How long a transaction is run again and again, in milliseconds. Dozens of writers of one row take turns within it. */
 const REPEATED_MS_MAX = 10_000;
-/** How long of that while others run, in milliseconds. */
+/** The part of that time in which other transactions may run too, in milliseconds. */
 const TOGETHER_MS_MAX = 1000;
-/** The longest pause before the second run, in milliseconds; each further one may be longer by as much, up to PAUSES times. */
+/** The longest pause before the second run, in milliseconds. Each further maximum grows by this, at most PAUSES times. */
 const PAUSE_MS_MAX = 20;
 const PAUSES = 10;
-/** Lost connections of one transaction, until the database counts as away. */
+/** Lost connections per transaction before the database counts as unavailable. */
 const LOSSES_MAX = 4;
-/** How often the database is asked what became of a transaction, and the pause between two times, in milliseconds. */
+/** How many times the outcome of a transaction is queried, and the interval, in milliseconds. */
 const ASKS_MAX = 30;
 const ASK_PAUSE_MS = 500;
 
@@ -121,7 +121,7 @@ export class PostgresTransactions implements RegionDriver {
     return this.#connections.close();
   }
 
-  /** Runs a transaction, again if it may be. @throws RackError `store-unavailable`, `text-unstorable` */
+  /** Runs a transaction, and retries it if that is safe. @throws RackError `store-unavailable`, `text-unstorable` */
   async #repeated<T>(work: (isAlone: boolean) => Promise<T>): Promise<T> {
     const begunAt = systemClock.now();
     const passedMs = (): number => systemClock.now() - begunAt;

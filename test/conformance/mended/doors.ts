@@ -166,7 +166,7 @@ export const DOOR_POINTS: readonly MendedPoint[] = [
       {
         holds: 'A large body that comes slowly gives way at an equal share.',
         tests: region(
-          'as many slow large bodies as places, from one address each, delay a large body of their network by only a few seconds',
+          'one slow body per place delays another large body by seconds only',
         ),
         breaks: swapIn('net/shares/body-places.ts', [
           'if (isLate !== place.idle) this.#places.touch(place, isLate);',

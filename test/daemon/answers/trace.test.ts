@@ -51,7 +51,7 @@ test('a machine that is New reports its hardware at its next boot; a person may 
   assert.equal(text, 'Known to the region as calm-ibis.maas (New): its next boot reports its hardware');
 });
 
-test('a step that was published after a later one is taken from the log no second time', () => {
+test('a step that was published after a later one is not read from the log again', () => {
   const timeline = new Timeline(() => undefined);
   timeline.take({ kind: 'net.neighbour-new', at: instant(2000), mac: BOOTS });
   timeline.take({ kind: 'dhcp.ack', at: instant(1868), mac: BOOTS });

@@ -98,7 +98,7 @@ test('a host that only answers ARP is found by the rack’s repeated probe', asy
   assert.equal(rig.asked.length, 2);
 });
 
-test('a host with another address is none of this', () => {
+test('a host with another address is not reported', () => {
   const rig = start();
   rig.hear(OTHER, ipv4(0x0a140032));
   assert.deepEqual(rig.reported(), []);

@@ -84,7 +84,7 @@ describe('the rows of a region', () => {
     });
   }
 
-  test('that no region can read end a restore before it writes, and are named by a backup', async () => {
+  test('unreadable rows stop a restore before it writes; a backup names them', async () => {
     copyFileSync(FIXTURE, path);
     change('UPDATE machine SET status = 999 WHERE id = 1');
     const config = (name: string): string => {

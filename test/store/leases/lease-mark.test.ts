@@ -30,7 +30,7 @@ const onProblem = ({ note }: RackNote): void => assert.fail(note);
 const read = () => readLeaseMark(state, onProblem);
 const copy = (from: string, to: string): void => cpSync(from, to, { recursive: true, preserveTimestamps: true });
 
-test('a run after a run is no copy, whatever was stored since the mark', async () => {
+test('a normal restart does not count as a restored copy, whatever was stored since the mark', async () => {
   await run(10, 7);
   assert.deepEqual([isPutBack(read(), 10), isPutBack(read(), 12), read().doubtedUpTo], [false, false, 7]);
 });

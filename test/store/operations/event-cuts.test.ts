@@ -93,7 +93,7 @@ describe('the event log of the region', () => {
     });
   });
 
-  it('the deeds about a machine are no part of its share', async () => {
+  it('user actions do not count towards a machine’s share', async () => {
     await withStore(2, async ({ store, load, kept }) => {
       for (let index = 0; index < 250; index += 1) {
         await store.recordEvent(

@@ -105,7 +105,7 @@ describe('a PostgreSQL whose synchronous standby is lost', { skip: missing('linu
     });
   }
 
-  test('says that a change was not made which waits for the row of an unconfirmed one', async () => {
+  test('reports a change as not made if it waits for an unconfirmed row', async () => {
     await goOnAlone();
     await store.enlist({ macs: [], values: [], atMs: 1 }, () => ({
       ...{ kind: 'create', systemId: 'a', fields: { ...FIELDS, hostname: 'a' }, interfaces: [], events: [] },
