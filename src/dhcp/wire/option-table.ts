@@ -7,7 +7,8 @@
 // 3. A configurable row names the source of its rule; illegal values are refused when they are written (`legal-values.ts`).
 //
 // A new option is a row here, and `npm run docs`. `test/config/legal-options.test.ts` checks the form of its source, and demands a case for its
-// rule if it has one. The compiler demands a new way to show values in `capture/dhcp-values.ts`.
+// rule if it has one. If the sample of its type is illegal for it or shown in its own way, it also needs a row in OWN_SAMPLES of
+// `test/dhcp/wire/option-table.test.ts`. The compiler demands a new way to show values in `capture/dhcp-values.ts`.
 
 import { nearestName } from '../../nearest-name.ts';
 import {

@@ -2,9 +2,9 @@
 // their commands are all made from it.
 //
 // 1. Version, path, method and op together name at most one operation.
-// 2. A new operation is a call of `defineOperation` in the file of its group, and a place in OPERATIONS; `login-operations.ts` is a short
-//    model, and `machine-calls.ts` has what operations on machines share. One that waits for something outside the store says
-//    `ownTransaction: true` (`operation.ts`).
+// 2. A new operation is a call of `defineOperation` in the file of its group, and a new group has a place in OPERATIONS;
+//    `login-operations.ts` is a short model, and `machine-calls.ts` has what operations on machines share. The head of `operation.ts` says
+//    which ones need `ownTransaction: true`.
 
 import { z } from 'zod';
 import { cleanText } from '../../clean-text.ts';
