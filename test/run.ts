@@ -1,8 +1,10 @@
 // `npm test`: runs every suite this host can run, in parallel where files allow it (host-share.ts); prints a line per finished
 // file; files of one folder that share a process get one line for the folder.
-// At the end it says what failed, what was skipped and what that would need, and how long everything took.
-// `node bin/with-node.js test/run.ts unit` runs one suite; the path of a test file in its place, that file. With CI=true a skipped test is a failure, and up to REPEATED_MAX files that fail
-// run once more, alone: the host is shared, and some tests are about time. A file that failed once is printed as such.
+// A failure is printed in full when its file is over. At the end each has one line; then come the skipped tests with what they would need,
+// and the time of everything.
+// `node bin/with-node.js test/run.ts unit` runs one suite; the path of a test file in its place, that file. With CI=true a skipped test is a
+// failure, and up to REPEATED_MAX files that fail run once more, alone: the host is shared, and some tests are about time. Their first
+// failures are listed apart.
 
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
@@ -200,13 +202,20 @@ async function runJobs(jobs: Job[]): Promise<void> {
   }
 }
 
-/** Runs what failed once more, one file at a time, unless too much failed. */
-async function repeatDoubtful(): Promise<void> {
-  const repeats = doubtful.length <= REPEATED_MAX;
-  for (const [index, [job, found]] of doubtful.entries()) {
-    if (!repeats) failures.push(...found);
-    else await runJob(job, () => doubtful.length - index - 1, false);
+/** Runs what failed once more, one file at a time, unless too much failed. @returns the failures of the runs before */
+async function repeatDoubtful(): Promise<readonly string[]> {
+  const found = doubtful.flatMap(([, failures]) => failures);
+  if (doubtful.length > REPEATED_MAX) {
+    failures.push(...found);
+    return [];
   }
+  for (const [index, [job]] of doubtful.entries()) await runJob(job, () => doubtful.length - index - 1, false);
+  return found;
+}
+
+/** Prints the first lines of failures, which were printed in full when their file was over. */
+function printList(title: string, list: readonly string[]): void {
+  if (list.length > 0) console.log(`\n${title}:\n${list.map((text) => `✖ ${text.split('\n', 1)}`).join('\n')}`);
 }
 
 /** The temporary directories of this run, on disk and in memory, which go with it, however it ends. */
@@ -257,7 +266,7 @@ if (CI) {
 // Asked once for all files: each would wait for a mirror that does not answer.
 if (suites.some(({ name }) => name === 'e2e' || name === 'long')) reachesMirror();
 await runJobs(inOrder([...(isChecked ? CHECKS : []), ...suites.flatMap(jobsOf), ...single]));
-await repeatDoubtful();
+const failedOnce = await repeatDoubtful();
 
 took.sort(([, left], [, right]) => right - left);
 const longest = took.slice(0, LONGEST_PRINTED).map(([label, seconds]) => `${label} ${seconds.toFixed(0)} s`);
@@ -268,8 +277,8 @@ if (skipped.length > 0) {
   if (unfetched > 0) console.log(withoutMirrorText(unfetched));
   if (CI) console.log('With CI=true a skipped test is a failure.');
 }
-for (const [, found] of doubtful) console.log(`\nFailed once, while other tests ran:\n✖ ${found.join('\n✖ ')}`);
-for (const failure of failures) console.log(`\n✖ ${failure}`);
+printList('Failed once, while other tests ran', failedOnce);
+printList('Failed', failures);
 const failed = failures.length + (CI ? skipped.length : 0);
 const minutes = `${Math.floor(process.uptime() / 60)} min ${Math.floor(process.uptime() % 60)} s`;
 console.log(`\nThe tests took ${(cpuSeconds / 60).toFixed(1)} minutes of a processor.`);

@@ -57,7 +57,10 @@ export class UnprotectedSite {
 /** Tests of the doors that only the shares let pass: those of a file whose names have one of these parts. */
 export const BY_SHARES: readonly (readonly [test: string, parts: readonly string[]])[] = [
   ['http/crowded.test.ts', ['for a long file that they do not read']],
-  ['region/crowded.test.ts', ['by 256 octets a second', 'large bodies that never end', 'one rack that claims many networks']],
+  [
+    'region/crowded.test.ts',
+    ['by 256 octets a second', 'large bodies that never end', 'one rack that claims many networks'],
+  ],
 ];
 
 /** Runs a test file against a product that shares nothing out. @returns the tests with such names, and whether each passed */
