@@ -15,7 +15,7 @@ export const NAMED_COMMANDS: Readonly<Record<string, string>> = {
   decode: '',
   doctor: '',
   events: '',
-  images: 'add build import-installer list make-debian remove',
+  images: 'add available build check-sources import import-installer list make-debian remove',
   init: '',
   lab: '',
   leases: 'clear end import list show',
@@ -57,7 +57,7 @@ const COMMAND = new RegExp(
   'g',
 );
 /** After a command of another host. */
-const ELSEWHERE = /^[^`\n]{0,200} on the host of /;
+const ELSEWHERE = /^[^`\n]{0,200}`? on the host of /;
 const HELP = /^ --help\b/;
 /** After a command that names its configuration, or needs none. */
 const CONFIGURED = /^ --help\b|^[^`\n]{0,400} --config /;
