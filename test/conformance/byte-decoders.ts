@@ -14,6 +14,7 @@ import { readName, unpackName } from '../../src/dns/name.ts';
 import { readRdata, TYPE } from '../../src/dns/record.ts';
 import { encodeCpio } from '../../src/images/cpio.ts';
 import { findPartitionTable, recogniseFormat } from '../../src/images/disk-image.ts';
+import { decodeText } from '../../src/images/documents/text.ts';
 import { decodeElfNeeds, findElfSection } from '../../src/images/elf.ts';
 import { decodeModuleInfo } from '../../src/images/kernel-module.ts';
 import { decodeQcow2Header } from '../../src/images/qcow2/header.ts';
@@ -165,6 +166,10 @@ export const DECODERS: Readonly<Record<string, Tried>> = {
   readInput: { decode: readInput, samples: [...CAPTURES, ...HEX] },
   decodeSmbios: { decode: decodeSmbios, samples: [SMBIOS] },
   decodeLeases: { decode: decodeLeases, samples: [LEASE] },
+  decodeText: {
+    decode: (bytes) => decodeText(bytes, LARGE_BYTES),
+    samples: [Buffer.from('# größer: 17 bytes\n', 'utf8')],
+  },
   decodeCpioPaths: {
     decode: decodeCpioPaths,
     samples: [
