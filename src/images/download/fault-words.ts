@@ -1,5 +1,6 @@
 // The sentence of a fault: what happened, with its values, and what to do.
 
+import { counted } from '../../counted.ts';
 import type { AttemptFault, AttemptFaultParams, TlsTrouble } from './fault.ts';
 
 const CHECK_URL = 'check the URL, or use another mirror';
@@ -27,7 +28,7 @@ const WORDS: { readonly [Code in keyof AttemptFaultParams]: (params: AttemptFaul
   tls: ({ host, said, trouble }) => `no secure connection to ${host} (${said}): ${TLS[trouble]}`,
   proxy: ({ proxy, said }) =>
     said === '407'
-      ? `the proxy ${proxy} asks for a password: name it in http_proxy and https_proxy`
+      ? `a password is missing for the proxy ${proxy}: name it in http_proxy and https_proxy`
       : `the proxy ${proxy} refuses (${said}): check http_proxy, https_proxy and no_proxy`,
 
   silent: ({ host, seconds }) => `${host} did not answer within ${seconds} s: ${TRIES_AGAIN}`,
@@ -41,25 +42,25 @@ const WORDS: { readonly [Code in keyof AttemptFaultParams]: (params: AttemptFaul
   'redirect-endless': ({ host, max }) => `${host} redirects more than ${max} times: ${CHECK_URL}`,
   'bad-answer': ({ host, said }) => `${host} gave no usable answer (${said}): ${TRIES_AGAIN}`,
   encoded: ({ host, encoding }) =>
-    `${host} sends the file encoded (${encoding}), although it was asked for as it is: ${OTHER_MIRROR}`,
+    `the file of ${host} is encoded (${encoding}), although it was asked for as it is: ${OTHER_MIRROR}`,
   'range-wrong': ({ host, from, range }) =>
     `${host} was asked for the bytes from ${from} on and sent ${range || 'others without saying which'}: it is asked for the whole file`,
   'length-unknown': ({ host }) =>
     `${host} does not say how long the file is, so a part of it would pass for the whole: ${OTHER_MIRROR}, or name a checksum`,
   'size-wrong': ({ host, expectedBytes, bytes }) =>
-    `the file of ${host} has ${bytes} bytes instead of ${expectedBytes}: it may be replaced at the moment; ${OTHER_MIRROR}`,
+    `the file of ${host} has ${counted(bytes, 'byte')} instead of ${expectedBytes}: it may be replaced at the moment; ${OTHER_MIRROR}`,
   'too-large': ({ host, bytesMax }) => `the file of ${host} has more than ${bytesMax} bytes: ${CHECK_URL}`,
 
   stalled: ({ host, seconds }) => `${host} sent nothing for ${seconds} s: ${FROM_THERE}`,
   slow: ({ host, bytesPerSecond, bytesPerSecondMin, seconds }) =>
-    `${host} sent only ${bytesPerSecond} bytes a second over ${seconds} s, fewer than ${bytesPerSecondMin}: ${FROM_THERE}`,
+    `${host} sent only ${counted(bytesPerSecond, 'byte')} a second over ${seconds} s, fewer than ${bytesPerSecondMin}: ${FROM_THERE}`,
   cut: ({ host, bytes, total, said }) =>
     `${host} ended the connection after ${bytes}${total === undefined ? '' : ` of ${total}`} bytes (${said}): ${FROM_THERE}`,
   'digest-wrong': ({ host, algorithm, expected, found }) =>
     `the file of ${host} has the ${algorithm} ${found} instead of ${expected}, and was dropped: it is fetched again from the beginning`,
 
   'no-room': ({ directory, freeBytes, neededBytes }) =>
-    `${directory} has ${megabytes(freeBytes)} left, but ${megabytes(neededBytes)} are needed: free space, or remove unneeded images; then resume`,
+    `${directory} has ${megabytes(freeBytes)} left, but needs ${megabytes(neededBytes)}: free space, or remove unneeded images; then resume`,
   'disk-failed': ({ path, said }) =>
     `${path} cannot be written (${said}): check the disk and its permissions; then resume`,
   'thread-ended': ({ said }) => `the thread of the downloads ended (${said}): resume the download`,

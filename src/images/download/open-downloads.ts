@@ -2,6 +2,7 @@
 
 import { basename, join } from 'node:path';
 import { cleanText } from '../../clean-text.ts';
+import { counted } from '../../counted.ts';
 import { RackError } from '../../errors.ts';
 import type { DigestAlgorithm } from './digest.ts';
 import type { Download, DownloadRequest } from './request.ts';
@@ -61,5 +62,5 @@ function checkRequest({ urls, bytes, bytesMax, digest, name }: DownloadRequest):
   if (digest !== undefined && !new RegExp(`^[0-9a-f]{${HEX_LENGTH[digest.algorithm]}}$`).test(digest.hex)) {
     refuse(`${JSON.stringify(cleanText(digest.hex))} is no ${digest.algorithm} in lower-case hexadecimal digits`);
   }
-  if (bytes !== undefined && bytes > bytesMax) refuse(`it has ${bytes} bytes, more than ${bytesMax}`);
+  if (bytes !== undefined && bytes > bytesMax) refuse(`it has ${counted(bytes, 'byte')}, more than ${bytesMax}`);
 }

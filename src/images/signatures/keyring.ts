@@ -3,6 +3,7 @@
 // Sources: RFC 9580 §10.1 (keys), §13.5 and §12 (algorithms that must not be used); docs of `openpgp` 6.
 
 import type { Config, KeyID, PublicKey, Subkey } from 'openpgp';
+import { counted } from '../../counted.ts';
 import { armoredBlocks, isArmored } from './armor.ts';
 import type { SignatureFaultCode } from './signature-fault.ts';
 
@@ -72,7 +73,7 @@ export function weaknessOf({ key, part }: Candidate, hash: number | null): strin
   if (weakHash !== undefined) return weakHash;
   for (const { algorithm, bits } of [part.getAlgorithmInfo(), key.getAlgorithmInfo()]) {
     if (WEAK_KEYS.has(algorithm)) return algorithm === 'dsa' ? 'DSA' : algorithm;
-    if (algorithm.startsWith('rsa') && (bits ?? 0) < RSA_BITS_MIN) return `RSA with ${bits} bits`;
+    if (algorithm.startsWith('rsa') && (bits ?? 0) < RSA_BITS_MIN) return `RSA with ${counted(bits ?? 0, 'bit')}`;
   }
   return undefined;
 }

@@ -5,6 +5,7 @@
 import { LineCounter, parseDocument } from 'yaml';
 import type { z } from 'zod';
 import { cleanText } from '../../clean-text.ts';
+import { counted } from '../../counted.ts';
 import { errorText } from '../../errors.ts';
 import { isFields } from '../../fields.ts';
 import { nearestHint } from '../../nearest-name.ts';
@@ -46,7 +47,7 @@ type Report = (path: string, message: string) => void;
 /** The entries of the list `sources`, as they are. */
 function listSources(text: string, report: Report): readonly unknown[] {
   if (text.length > FILE_CHARACTERS_MAX) {
-    report('', `it has ${text.length} characters, but at most ${FILE_CHARACTERS_MAX} are read`);
+    report('', `it has ${counted(text.length, 'character')}, but at most ${FILE_CHARACTERS_MAX} are read`);
     return [];
   }
   const file = parseYaml(text, report);

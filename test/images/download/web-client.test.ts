@@ -238,7 +238,7 @@ describe('an HTTP proxy', () => {
       async ({ url }) => {
         const { end, sentence } = await fetch('http://mirror.example/file', { ...NO_PROXY, http: url });
         assert.equal(end, 'proxy');
-        assert.match(sentence, /asks for a password/);
+        assert.match(sentence, /password is missing for the proxy/);
       },
     ));
 
