@@ -20,6 +20,7 @@ import {
   IMAGES_MAX,
   type ImageName,
   type ImageOrigin,
+  isSameName,
   judgeImageName,
   manifestPath,
   readImages,
@@ -85,14 +86,7 @@ export async function addImage(request: AddRequest): Promise<AddResult> {
 async function publish(request: AddRequest, part: string, copy: Copy): Promise<AddResult> {
   const { tree, name, nowMs } = request;
   const { sha256, bytes, diskBytes, format, partitionTable } = copy;
-  const same = readImages(tree).images.filter(
-    (image) =>
-      image.os === name.os &&
-      image.release === name.release &&
-      image.architecture === name.architecture &&
-      image.subarchitecture === name.subarchitecture &&
-      image.label === name.label,
-  );
+  const same = readImages(tree).images.filter((image) => isSameName(image, name));
   const present = same.find((image) => image.sha256 === sha256 && (name.serial ?? image.serial) === image.serial);
   const title = request.title ?? `${name.os} ${name.release} (${name.architecture})`;
   const serial = present?.serial ?? chooseSerial(request, same);

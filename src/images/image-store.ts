@@ -210,6 +210,10 @@ function readManifest(path: string): StoredImage | string {
   }
 }
 
+/** True for images of one name, whatever their serials. */
+export const isSameName = (one: Omit<ImageName, 'serial'>, other: Omit<ImageName, 'serial'>): boolean =>
+  FIELDS.every((field) => field === 'serial' || one[field] === other[field]);
+
 /** Orders by name, newest serial first. */
 export function compareImages(one: ImageName, other: ImageName): number {
   for (const field of FIELDS) {

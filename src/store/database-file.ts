@@ -26,14 +26,14 @@ const WAL_BYTES_KEPT_MAX = 16 * 1024 * 1024;
 const FREE_BYTES_MIN = 1024 * 1024;
 
 /** Suffixes of the files that SQLite writes next to a database. */
-const COMPANIONS = ['-wal', '-shm', '-journal'];
+export const COMPANIONS = ['-wal', '-shm', '-journal'];
 
 /** SQLite's primary result codes (sqlite.org/rescode.html). */
 export const SQLITE_BUSY = 5;
 const SQLITE_READONLY = 8;
 const SQLITE_IOERR = 10;
 const SQLITE_CORRUPT = 11;
-const SQLITE_FULL = 13;
+export const SQLITE_FULL = 13;
 const SQLITE_CANTOPEN = 14;
 const SQLITE_NOTADB = 26;
 /** Result codes of a damaged file. */
@@ -285,9 +285,16 @@ function freeBytes(directory: string): number {
   return bavail * bsize;
 }
 
+/** True for an error of SQLite that comes from a full disk. */
+export function isFullDisk(path: string, error: unknown): boolean {
+  const code = sqliteCode(error);
+  return code === SQLITE_FULL || (code === SQLITE_IOERR && freeBytes(dirname(path)) < FREE_BYTES_MIN);
+}
+
 /** Explains a failure to open to the operator. */
 export function explain(path: string, kind: DatabaseKind, cause: unknown): RackError {
   const detail = errorText(cause);
+  if (isFullDisk(path, cause)) return full(path, cause);
   switch (sqliteCode(cause)) {
     case SQLITE_NOTADB:
     case SQLITE_CORRUPT:
@@ -295,10 +302,7 @@ export function explain(path: string, kind: DatabaseKind, cause: unknown): RackE
     case SQLITE_READONLY:
     case SQLITE_CANTOPEN:
       return unwritable(path, detail, cause);
-    case SQLITE_FULL:
-      return full(path, cause);
     case SQLITE_IOERR:
-      if (freeBytes(dirname(path)) < FREE_BYTES_MIN) return full(path, cause);
       return new RackError(
         'store-unavailable',
         `${path} cannot be opened (${detail}): look for disk errors in the kernel's log (dmesg), and start again`,

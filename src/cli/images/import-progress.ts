@@ -11,6 +11,7 @@ const FORMAT = '{bar} {percentage} %  {done} of {whole}  {rate}  {left}';
 /** The progress of one download. */
 export class ImportProgress {
   readonly #bar: SingleBar | undefined;
+  readonly #isSilent: boolean;
   #parts = 0;
   #attempts = 0;
 
@@ -19,8 +20,6 @@ export class ImportProgress {
     this.#bar = isTerminal && !isSilent ? new SingleBar({ format: FORMAT }, Presets.legacy) : undefined;
     this.#isSilent = isSilent;
   }
-
-  readonly #isSilent: boolean;
 
   show(download: Download): void {
     if (this.#isSilent) return;

@@ -1,8 +1,8 @@
 // `rackboot images import ubuntu/noble`: finds the image at its source, downloads and verifies it, and adds it to the store.
 
 import { systemClock } from '../../clock.ts';
-import { listed } from '../../counted.ts';
 import { RackError } from '../../errors.ts';
+import type { Download } from '../../images/download/request.ts';
 import { DEFAULT_SETTINGS, proxyOfEnvironment } from '../../images/download/settings.ts';
 import { DownloadThread } from '../../images/download/thread.ts';
 import { formatImageName } from '../../images/image-store.ts';
@@ -41,7 +41,7 @@ export async function importDiskImage(flags: ImportFlags): Promise<number> {
   try {
     const offer = chooseOffer(await askSources(sources, wish, { downloads, nowMs, signal: stop.signal }), wish);
     if (!flags.json) print(describeOffer(offer));
-    const onProgress = (download: Parameters<ImportProgress['show']>[0]): void => progress.show(download);
+    const onProgress = (download: Download): void => progress.show(download);
     const result = await importImage(offer, { tree, downloads, nowMs, onProgress, signal: stop.signal });
     progress.close();
     if (flags.json) printJson({ ...result, source: offer.source, url: offer.url });
@@ -61,12 +61,9 @@ export async function importDiskImage(flags: ImportFlags): Promise<number> {
 }
 
 function describeOffer({ title, serial, url, bytes, digest, source }: ImageOffer): string {
-  const facts = [serial, bytes === undefined ? undefined : formatBytes(bytes), `source ${source}`];
-  const [algorithm, start] = [digest.algorithm, digest.hex.slice(0, 16)];
-  return `${title}: ${listed(
-    facts.filter((fact) => fact !== undefined),
-    facts.length,
-  )}, ${algorithm} ${start}…\n${url}`;
+  const size = bytes === undefined ? undefined : formatBytes(bytes);
+  const facts = [serial, size, `source ${source}`, `${digest.algorithm} ${digest.hex.slice(0, 16)}…`];
+  return `${title}: ${facts.filter((fact) => fact !== undefined).join(', ')}\n${url}`;
 }
 
 function parseWish({ image, arch }: ImportFlags): OfferWish {

@@ -17,7 +17,7 @@ import { GrowingFile, GrowthInterrupted } from '../download/growing-file.ts';
 import type { Downloads } from '../download/queue.ts';
 import type { Download, DownloadRequest, DownloadState } from '../download/request.ts';
 import { type AddResult, addImage } from '../image-adding.ts';
-import { compareImages, hasBlob, type ImageName, readImages, removeImages, type StoredImage } from '../image-store.ts';
+import { compareImages, hasBlob, isSameName, readImages, removeImages, type StoredImage } from '../image-store.ts';
 import { makeDirectories } from '../publication.ts';
 import { lockImport } from './import-lock.ts';
 import { type ImageOffer, offerName } from './offer.ts';
@@ -90,13 +90,6 @@ function findImported({ digest, ...offer }: ImageOffer, images: readonly StoredI
       (offer.serial === undefined || offer.serial === image.serial),
   );
 }
-
-const isSameName = (image: ImageName, other: Omit<ImageName, 'serial'>): boolean =>
-  image.os === other.os &&
-  image.release === other.release &&
-  image.architecture === other.architecture &&
-  image.subarchitecture === other.subarchitecture &&
-  image.label === other.label;
 
 async function addWhileDownloading(
   offer: ImageOffer,

@@ -34,6 +34,8 @@ export class SourceDocuments {
   readonly #nowMs: number;
   readonly #signal: AbortSignal | undefined;
   readonly #fetched = new Map<string, Promise<Uint8Array>>();
+  /** The keyring file of this host; undefined: not looked for yet, or none is there. */
+  #ownKeys: Uint8Array | undefined;
 
   constructor(source: ImageSource, downloads: Downloads, nowMs: number, signal: AbortSignal | undefined) {
     this.#source = source;
@@ -71,10 +73,8 @@ export class SourceDocuments {
   async #keyring({ keyUrl, fingerprints }: KeyPlace): Promise<Keyring> {
     const { trust } = this.#source;
     const files = trust.kind === 'signed' ? trust.keyrings : [];
-    for (const file of files) {
-      const bytes = readKeyring(file);
-      if (bytes !== undefined) return { bytes, fingerprints };
-    }
+    for (const file of files) this.#ownKeys ??= readKeyring(file);
+    if (this.#ownKeys !== undefined) return { bytes: this.#ownKeys, fingerprints };
     if (keyUrl === undefined) throw this.refuse(`none of its keyrings is on this host: install ${files.join(' or ')}`);
     return { bytes: await this.#fetch(keyUrl, KEYRING_BYTES_MAX), fingerprints };
   }

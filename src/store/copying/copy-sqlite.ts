@@ -5,7 +5,7 @@
 // 3. The target is a new file of this user, which no other user can read or has put there. A log that an earlier database of its name left
 //    behind would change it: such a target is refused.
 
-import { accessSync, closeSync, constants, existsSync, lstatSync, renameSync, rmSync, statfsSync } from 'node:fs';
+import { accessSync, closeSync, constants, existsSync, lstatSync, renameSync, rmSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { DatabaseSync, type SQLOutputValue } from 'node:sqlite';
 import { counted } from '../../counted.ts';
@@ -14,19 +14,20 @@ import { foundStats } from '../../files/found-stats.ts';
 import { ownUserName } from '../../files/ownership.ts';
 import { fileFault } from '../../files/read-fault.ts';
 import { checkRegularFile, openRegularFile } from '../../files/regular-file.ts';
-import { openDatabaseFile, sqliteCode, writeRefused } from '../database-file.ts';
+import {
+  COMPANIONS,
+  isFullDisk,
+  makeStateDirectory,
+  openDatabaseFile,
+  SQLITE_BUSY,
+  sqliteCode,
+  writeRefused,
+} from '../database-file.ts';
 import { REGION_DATABASE } from '../sqlite/region-schema.ts';
 import { type CopiedRow, type CopiedTable, type CopySource, type CopyTarget, rowName } from './region-copy.ts';
 
 /** The primary code of a row that breaks a rule of its table (sqlite.org/rescode.html). */
 const SQLITE_CONSTRAINT = 19;
-const SQLITE_BUSY = 5;
-const SQLITE_IOERR = 10;
-const SQLITE_FULL = 13;
-/** With less free space, an error of the disk counts as a full disk. */
-const FREE_BYTES_MIN = 1024 * 1024;
-/** The logs that SQLite keeps next to a database. */
-const COMPANIONS = ['-wal', '-shm', '-journal'];
 /** Added to the name of an unfinished target. */
 const UNFINISHED = '.unfinished';
 
@@ -131,14 +132,15 @@ export class SqliteTarget extends SqliteEnd implements CopyTarget {
     checkFree(path);
     const directory = dirname(path);
     if (existsSync(directory)) checkWritable(directory);
+    else makeStateDirectory(directory);
     const unfinished = `${path}${UNFINISHED}`;
-    if (isAfresh && makePrivateFile(unfinished) === 'found') {
+    if (makePrivateFile(unfinished) === 'found' && isAfresh) {
       // Only the process that has it locked may remove it.
       const left = openLocked(unfinished);
       removeFiles(unfinished);
       left.close();
       makePrivateFile(unfinished);
-    } else if (!isAfresh && existsSync(directory)) makePrivateFile(unfinished);
+    }
     return new SqliteTarget(path, unfinished, openLocked(unfinished));
   }
 
@@ -202,18 +204,13 @@ export class SqliteTarget extends SqliteEnd implements CopyTarget {
       write();
     } catch (error) {
       if (error instanceof RackError) throw error;
-      const code = sqliteCode(error);
-      const isFull = code === SQLITE_FULL || (code === SQLITE_IOERR && freeBytes(this.#path) < FREE_BYTES_MIN);
-      const why = isFull ? 'the disk is full; make room' : `${errorText(error)}; look for errors of the disk (dmesg)`;
+      const why = isFullDisk(this.#path, error)
+        ? 'the disk is full; make room'
+        : `${errorText(error)}; look for errors of the disk (dmesg)`;
       const text = `${this.#path} cannot be written: ${why}, and repeat the command`;
       throw new RackError('store-unavailable', text, { cause: error });
     }
   }
-}
-
-function freeBytes(path: string): number {
-  const { bavail, bsize } = statfsSync(dirname(path));
-  return bavail * bsize;
 }
 
 /** @throws RackError `already-exists` if there is a file of this name, or the log of a former one, which would be replayed into the new one */

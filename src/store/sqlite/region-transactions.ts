@@ -14,7 +14,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { newUuid, systemClock } from '../../clock.ts';
 import { errorText, RackError } from '../../errors.ts';
-import { BROKEN_CODES, sqliteCode } from '../database-file.ts';
+import { BROKEN_CODES, SQLITE_FULL, sqliteCode } from '../database-file.ts';
 import { type Effect, OpenTransaction, TransactionContext } from '../open-transaction.ts';
 import { type Answer, OWN_HISTORY, type Statement, type Steps } from '../operations/region-steps.ts';
 import type { RegionDriver } from '../region/region-driver.ts';
@@ -22,7 +22,6 @@ import { type Row, Statements } from '../rows.ts';
 
 /** SQLite result codes of conditions that may pass: busy, locked, out of memory, read-only, I/O error, full, cannot open. */
 const PASSING_CODES: ReadonlySet<number> = new Set([5, 6, 7, 8, 10, 13, 14]);
-const SQLITE_FULL = 13;
 
 const NO_ROWS: readonly Row[] = [];
 

@@ -43,6 +43,14 @@ test('a finished file stands alone, is private, and a region opens it', async ()
   await store.close();
 });
 
+test('a missing directory is made, for a copy and for a backup', () => {
+  for (const [index, isAfresh] of [false, true].entries()) {
+    const target = SqliteTarget.open(join(directory, `new-${index}`, 'region.db'), isAfresh);
+    target.close();
+    assert.equal(statSync(join(directory, `new-${index}`)).mode & 0o777, 0o750);
+  }
+});
+
 for (const log of ['-wal', '-journal']) {
   test(`the ${log} of a former database, which SQLite would replay into the new one, is named, also if it appears during the copy`, async () => {
     writeFileSync(`${path}${log}`, 'changes');
