@@ -46,7 +46,7 @@ const RUN_MS_MAX = 50 * 60_000;
 const LONGEST_PRINTED = 40;
 /** Files of a run that may fail once. More point to a defect, so that nothing is run again. */
 const REPEATED_MAX = 3;
-/** Share of undeclared files, and of a check. */
+/** Share of undeclared files, and of a check, in parts of the host. */
 const UNIT_PARTS = 4;
 const CHECK_PARTS = 6;
 const MINUTE_MS = 60_000;

@@ -79,7 +79,7 @@ export function printFields(fields: readonly (readonly [string, string])[]): voi
 /** Characters written at a time. */
 const WRITE_CHARACTERS = 65_536;
 
-/** Prints any number of lines, at the reader's pace, so memory stays bounded. */
+/** Prints any number of lines at the reader's pace, so memory stays bounded. */
 export async function printLines(lines: Iterable<string>, to: Writable = process.stdout): Promise<void> {
   let waiting = '';
   const write = async (): Promise<void> => {

@@ -74,7 +74,7 @@ export interface FoundImage extends StoredImage {
   readonly path: string;
 }
 
-/** Finds the image for a wish; undefined: none. Reads a few small files synchronously. */
+/** Finds the image for a request; undefined: none. Reads a few small files synchronously. */
 export type FindImage = (wish: ImageWish) => FoundImage | undefined;
 
 /** The contents of the store. */
@@ -230,7 +230,7 @@ function compareSerials(one: string, other: string): number {
   return day - otherDay || number - otherNumber;
 }
 
-/** The best image for a wish: its own sub-architecture before the generic one, then stable before others, then the newest. */
+/** The best image for a request: its own sub-architecture before the generic one, then stable before others, then the newest. */
 export function chooseImage<T extends ImageName>(wish: ImageWish, images: readonly T[]): T | undefined {
   const fitting = images.filter(
     ({ os, release, architecture }) => os === wish.os && release === wish.release && architecture === wish.architecture,

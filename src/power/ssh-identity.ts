@@ -64,7 +64,7 @@ export async function openSshIdentity(stateDir: string, clock: Clock, store?: Ss
   const stored = await store?.find();
   const identity = await writeIdentity(stateDir, clock, stored);
   if (store === undefined || stored !== undefined) return identity;
-  // Store only a valid key: all processes will use it.
+  // Store only a valid key: all processes of the region will use it.
   await readPublicKey(identity, clock);
   const own = readKey(identity, stateDir);
   const agreed = await store.keep(own, clock.wallTimeMs());

@@ -15,7 +15,10 @@ import type { DutyStore } from '../region/records/duty-store.ts';
 /** The renewal interval, and how long duties last without renewal, in milliseconds. */
 const HOLD_EVERY_MS = 1000;
 const HELD_MS = 6000;
-/** Safety margin before the end of a term: from then on this process starts no step, which may need this long to reach a controller. */
+/**
+ * Safety margin before the end of a term, in milliseconds: from then on this process starts no step. A step may need this time to reach a
+ * controller.
+ */
 const STEP_MS_MAX = 2000;
 const SURE_EVERY_MS = 200;
 /** The longest time for an answer with the store's time, in milliseconds. A slower answer is too imprecise to set the clock. */

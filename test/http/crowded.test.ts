@@ -64,7 +64,7 @@ for (const [name, from, says] of ATTACKS) {
   });
 }
 
-test(`no more than ${CONNECTIONS_MAX} connections are served and ${WAITING_MAX} wait, if all hosts have equally many`, async () => {
+test(`no more than ${CONNECTIONS_MAX} connections are served and ${WAITING_MAX} wait when all hosts hold equal shares`, async () => {
   const crowd = await Crowd.open(rig.port, addresses(64, 1), CONNECTIONS_MAX + WAITING_MAX + 64, { first: 'GET /' });
   try {
     await settled(() => rig.server.counters()['connections-refused']);

@@ -404,7 +404,7 @@ for (const [name, images, expected] of choices) {
   });
 }
 
-test('boot sectors and truncated tables are rejected', () => {
+test('boot sectors of file systems and truncated tables are rejected as partition tables', () => {
   const disk = makeDisk(8192, 'mbr');
   for (let length = 0; length < 512; length += 1) {
     assert.equal(findPartitionTable(disk.subarray(0, length)), undefined);

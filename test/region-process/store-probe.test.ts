@@ -53,7 +53,7 @@ test('our own bugs are no state of the store', async () => {
   await assert.rejects(asking, TypeError);
 });
 
-test('a store that hangs is away after two seconds, is probed once, and recovers when that probe returns', async () => {
+test('a store that hangs counts as unavailable after two seconds, is probed once, and recovers when that probe returns', async () => {
   const { clock, questions, probe } = probed();
   for (let times = 0; times < 3; times += 1) {
     const asking = probe.problem();

@@ -26,7 +26,7 @@ before(async () => {
   live = await startRegion();
 });
 after(() => live.close());
-// A request that waits for a place is not read, so its end is not seen before it has one: none of the test before may be left.
+// Wait until the previous test's requests are gone: the end of a request that waits for a place is seen only when it has one.
 beforeEach(async () => {
   while (live.api.connections() > 0) await sleep(LOOK_MS);
 });
@@ -79,7 +79,7 @@ for (const [name, from, says] of ATTACKS) {
   });
 }
 
-test(`no more than ${CONNECTIONS_MAX} connections are served and ${WAITING_MAX} wait, when all hosts hold equal shares`, async () => {
+test(`no more than ${CONNECTIONS_MAX} connections are served and ${WAITING_MAX} wait when all hosts hold equal shares`, async () => {
   const crowd = await Crowd.open(live.port, addresses(64, 1), CONNECTIONS_MAX + WAITING_MAX + 64, { first: 'GET /' });
   try {
     await eventuallyWithin(30_000, 'only those that wait remain', () => crowd.open <= CONNECTIONS_MAX + WAITING_MAX);
@@ -107,7 +107,7 @@ test('large bodies that never end take no place from those of others, and those 
   }
 });
 
-test('one slow body per place delays another large body by seconds only', async () => {
+test('one slow body per place, each from its own address, delays another large body of their network by seconds only', async () => {
   const begun = post(1_900_000) + 'x'.repeat(100_000);
   const from = addresses(LARGE_BODIES_MAX, LARGE_BODIES_MAX).map((one) => one.replace('127.1', '127.0'));
   const crowd = await Crowd.open(live.port, from, LARGE_BODIES_MAX, {
@@ -152,7 +152,7 @@ async function farRack(): Promise<(index: number) => string> {
 const slowPost = (fields: string, length: number): string =>
   `POST /MAAS/api/2.0/machines/ HTTP/1.1\r\nHost: x\r\n${fields}Content-Length: ${length}\r\n\r\n`;
 
-/** The outcome of a crowd that names another network on each connection. */
+/** Crowds that claim another network on each connection. */
 const SPOKEN: readonly (readonly [string, number, number])[] = [
   [`${LARGE_BODIES_MAX} large bodies`, LARGE_BODIES_MAX, 1_900_000],
   [`${CONNECTIONS_MAX} connections`, CONNECTIONS_MAX, 100],

@@ -32,9 +32,9 @@ import {
   registration,
 } from './racks/rack-place.ts';
 
-/** Small and large sizes; a list still reads the large one at once (`api/machine-list.ts` LIST_CHUNK). */
+/** Small and large sizes of everything; a list still reads the large one at once (`api/machine-list.ts` LIST_CHUNK). */
 const [FEW, MANY] = [3, 18];
-/** Of the entries of a change: many are a rack's reports that are stored together. */
+/** Small and large sizes of a change; the large one is a rack's reports that are stored together. */
 const [FEW_CHANGED, MANY_CHANGED] = [4, 32];
 const FIRST = 'm00000';
 const EVENT = { type: 'TAG', code: 'rack', params: { text: 'made' }, atMs: 1, username: '' } as const;
@@ -176,7 +176,7 @@ const reportsOf = (kind: string, { systemIds }: Changed, more: object = {}): rea
   }));
 
 const ENLISTMENTS = 'enlistments in a batch';
-/** The requests that change several entries, in this order; each of them all machines, or as many other entries. */
+/** Requests that change several entries, in this order. Each request changes every machine, or that many other entries. */
 const CHANGES: Readonly<Record<string, (place: Changed) => Promise<unknown>>> = {
   'a batch of leases': (place) => place.batch(reportsOf('dhcp.ack', place)),
   'a batch of renewals': (place) => place.batch(reportsOf('dhcp.ack', place)),

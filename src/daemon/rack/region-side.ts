@@ -3,7 +3,7 @@
 //
 // 1. A problem with the rack's identity, its key or a certificate file is reported before anything is served.
 // 2. The region starts after the rack answers and never delays it. Events from before that reach it too.
-// 3. A region database that proves damaged or unusable, at start or later, does not stop the rack: leases, names and boots of known
+// 3. A region database that is damaged or cannot be used does not stop the rack, at start or later: leases, names and boots of known
 //    machines continue, and the region is restarted.
 
 import { readFileSync } from 'node:fs';

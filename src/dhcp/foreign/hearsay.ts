@@ -3,8 +3,9 @@
 //
 // 1. The first sign of a server puts its shared network in doubt while a probe looks for it: for DOUBT_MS, and at most once per
 //    DOUBT_EVERY_MS, whatever is heard. A server proven then is no longer kept here.
-// 2. A client that chose another server belongs to that server: for CHOICE_MS the rack is a guest towards it (`server-role.ts`). So a server
-//    that answers no probe, because it serves only its own clients, keeps them; and forging a client's words only spares that client a NAK.
+// 2. A client that chose another server belongs to that server: for CHOICE_MS the rack is a guest towards it (`networks/server-role.ts`), and
+//    denies it nothing that the other server may have given. So a server that answers no probe, because it serves only its own clients,
+//    keeps them; and forging a client's words only spares that client a NAK.
 // 3. Clients of a shared network that are known here, or that chose another server before, are kept apart from those heard for the first
 //    time (`net/shares/kept-apart.ts`). At most CHOOSERS_MAX of each are remembered.
 // 4. If a choice is forgotten early, its shared network counts as overheard until that choice would have ended: every client that may be

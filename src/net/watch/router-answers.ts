@@ -27,7 +27,8 @@ export const KEPT_MS = 3000;
  */
 export const BOOTING_MAX = 4096;
 /**
- * Waiting solicitations, one per sender. A flood cannot fill them: the gate passes fewer than this in KEPT_MS. They leave after KEPT_MS.
+ * Waiting solicitations, one per sender. They leave after KEPT_MS. A flood cannot fill them: `SolicitationGate` passes fewer than this in
+ * KEPT_MS.
  */
 export const KEPT_MAX = 1024;
 /** How often the listening thread is told again that a machine boots, in milliseconds. */

@@ -79,7 +79,7 @@ export interface ChangeQuestion extends NameQuestion {
 /** The used addresses of a range. */
 export interface AddressKnowledge {
   readonly range: AddressRange;
-  /** Those allocated to other machines. */
+  /** Addresses allocated to other machines. */
   readonly taken: ReadonlySet<Ipv4>;
   /** Addresses last seen on other machines, which may still use them. */
   readonly seen: ReadonlySet<Ipv4>;

@@ -249,10 +249,10 @@ export interface SettledVersion {
 
 /** The other processes of a store. */
 export interface StoreNeighbours {
-  /** Tells them that something has changed. It may not reach them, so they also look regularly. */
+  /** Announces a change to them. The notice may be lost, so they also look regularly. */
   tell(): void;
-  /** Calls `onTold` when another process announces a change; call this method once. */
-  listen(onTold: () => void): void;
+  /** Calls `onChange` when another process announces a change; call it once. */
+  listen(onChange: () => void): void;
 }
 
 export interface RegionStore {

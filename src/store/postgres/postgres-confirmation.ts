@@ -63,7 +63,7 @@ export class PostgresConfirmation implements StoreConfirmation {
 
   /** The error for a transaction whose COMMIT is unconfirmed. */
   unknown(): Unconfirmed {
-    const text = `${PROBLEM}: whether this change was stored is unknown until it does again; look at the result then, before you repeat it (${REMEDY})`;
+    const text = `${PROBLEM}: whether this change was stored is unknown until the database confirms changes again; look at the result then, before you repeat it (${REMEDY})`;
     return new Unconfirmed('store-unavailable', text);
   }
 

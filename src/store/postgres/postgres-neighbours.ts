@@ -1,7 +1,7 @@
 // How the processes of one PostgreSQL tell each other that something has changed: by NOTIFY, each on a connection of its own.
 //
 //   connecting ──LISTEN──▶ listening ──lost──▶ pause ──▶ connecting
-//   tell ──▶ pg_notify ──▶ `onTold` of the other processes
+//   tell ──▶ pg_notify ──▶ `onChange` of the other processes
 //
 // Sources: postgresql.org/docs/15/sql-notify.html; node-postgres.com/apis/client.
 //
@@ -24,7 +24,7 @@ const AGAIN_MS = 1000;
 export class PostgresNeighbours implements StoreNeighbours {
   readonly #place: PostgresPlace;
   readonly #id = newUuid();
-  #onTold: () => void = () => undefined;
+  #onChange: () => void = () => undefined;
   /** The connection, once it listens. */
   #client: pg.Client | undefined;
   #again: Timer | undefined;
@@ -35,8 +35,8 @@ export class PostgresNeighbours implements StoreNeighbours {
     this.#place = place;
   }
 
-  listen(onTold: () => void): void {
-    this.#onTold = onTold;
+  listen(onChange: () => void): void {
+    this.#onChange = onChange;
     void this.#connect();
   }
 
@@ -59,7 +59,7 @@ export class PostgresNeighbours implements StoreNeighbours {
     const client = new pg.Client(connectionOf(this.#place));
     client.on('error', () => undefined);
     client.on('notification', ({ payload }) => {
-      if (payload !== this.#id) this.#onTold();
+      if (payload !== this.#id) this.#onChange();
     });
     try {
       await client.connect();
@@ -79,7 +79,7 @@ export class PostgresNeighbours implements StoreNeighbours {
       this.#connectLater();
     });
     // A hint may have been missed before.
-    this.#onTold();
+    this.#onChange();
   }
 
   #connectLater(): void {

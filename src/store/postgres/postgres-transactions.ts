@@ -15,7 +15,7 @@
 // 4. If the connection is lost during COMMIT, the mark of the connection shows whether the transaction was stored, also after a crash of
 //    the server or on the standby that takes over. Until that is known, the transaction neither runs again nor is said to have failed. It
 //    holds no connection while it asks, so that a pool whose connections are all lost at COMMIT recovers.
-// 5. While its COMMIT is unconfirmed, its result stays unknown and it is not repeated (`postgres-confirmation.ts`).
+// 5. While its COMMIT is unconfirmed (`postgres-confirmation.ts`), its result stays unknown and it is not repeated.
 // 6. A transaction that changes nothing leaves no mark, so it costs the server no write to its disk.
 
 import { randomInt } from 'node:crypto';
@@ -39,11 +39,11 @@ import { explainWhileRunning, isLockTimeout, isLost, isRepeatable, Unconfirmed }
 import { PreparedForms } from './postgres-form.ts';
 import { type Horizon, LOCK_SQL, readHorizon } from './postgres-horizon.ts';
 
-/** How long a transaction is run again and again, in milliseconds. Dozens of writers of one row take turns within it. */
+/** How long a transaction is repeated, in milliseconds. Dozens of writers of one row take turns within it. */
 const REPEATED_MS_MAX = 10_000;
 /** The part of that time in which other transactions may run too, in milliseconds. */
 const TOGETHER_MS_MAX = 1000;
-/** The longest pause before the second run, in milliseconds. Each further maximum grows by this, at most PAUSES times. */
+/** The maximum pause before the second run, in milliseconds. Each further maximum grows by this, at most PAUSES times. */
 const PAUSE_MS_MAX = 20;
 const PAUSES = 10;
 /** Lost connections per transaction before the database counts as unavailable. */

@@ -165,7 +165,9 @@ export const DOOR_POINTS: readonly MendedPoint[] = [
       },
       {
         holds: 'A large body that comes slowly gives way at an equal share.',
-        tests: region('one slow body per place delays another large body by seconds only'),
+        tests: region(
+          'one slow body per place, each from its own address, delays another large body of their network by seconds only',
+        ),
         breaks: swapIn('net/shares/body-places.ts', [
           'if (isLate !== place.idle) this.#places.touch(place, isLate);',
           '',

@@ -115,7 +115,7 @@ test('after a restart, the client that had a name first keeps it, with any addre
   );
 });
 
-test('a lease in the home network has its machine’s name, and one elsewhere only if the home lease is not running', () => {
+test('a lease in the home network has its machine’s name; one elsewhere has it only if the home lease is not running', () => {
   const { table, names, naming } = rig();
   const home = lease(5);
   const stray: Lease = { ...home, address: ip('10.30.0.10'), grantedAt: later(NOW, 1000) };

@@ -58,7 +58,7 @@ describe('send buffers', { skip: missing('linux') }, () => {
       assert.equal(bytes, 2 * allowedBytes);
       assert.equal(
         note,
-        `Send buffers hold ${Math.round(allowedBytes / 1024)} KiB instead of 1048576 KiB, so hosts that answer no ARP may sooner keep replies from others: sysctl -w net.core.wmem_max=${TOO_MUCH_BYTES}.`,
+        `Send buffers hold ${Math.round(allowedBytes / 1024)} KiB instead of 1048576 KiB, so absent hosts can delay replies to other hosts: sysctl -w net.core.wmem_max=${TOO_MUCH_BYTES}.`,
       );
     });
   }

@@ -16,8 +16,8 @@ const smallBuffer = (buffers: string, follows: string, setting: string) => {
 
 const openToAll = (key: string, deed: string) => {
   return ({ networks }: { readonly networks: string }): string =>
-    `${key} has ${networks}: hosts of the whole Internet may ${deed}, and whoever forges their addresses makes this ` +
-    'rack flood them; name only the networks of your machines, or let a firewall keep others from the port.';
+    `${key} has ${networks}: hosts of the whole Internet may ${deed}, and an attacker who forges their addresses can make ` +
+    'this rack flood them; name only the networks of your machines, or let a firewall keep others from the port.';
 };
 
 const isOrAre = (names: string): string => (names.includes(',') ? 'are' : 'is');
@@ -36,10 +36,10 @@ function leasesDamaged({ file, table, isUndone, ...damage }: NoteParams['leases-
     const whose = damage.kept === '' ? 'a checksum' : `the lease of ${kept}`;
     return `${file} holds damaged leases: one flipped bit in ${whose} (${row}) was found and corrected, and no lease is lost. ${check}.`;
   }
-  const rest = table === 'log' ? ' An address that changed itself is missing.' : '';
+  const rest = table === 'log' ? ' An address that was itself damaged is not listed.' : '';
   return (
     `${file} holds damaged leases: ${row} has changed since it was written. ` +
-    `Kept as they read, and probed before they are offered: ${kept}. Set aside for an hour, because a lease may be lost: ${all(damage.lost, damage.lostMore)}.${rest} ` +
+    `These readable leases are kept and probed before they are offered: ${kept}. Set aside for an hour, because a lease may be lost: ${all(damage.lost, damage.lostMore)}.${rest} ` +
     `${check}; if machines clash, stop Rackboot and restore a backup. An address that is set aside is freed by: rackboot leases clear ADDRESS.`
   );
 }
@@ -89,12 +89,12 @@ const NOTE_SENTENCES: Writers<NoteParams> = {
   'frames-refused': ({ reason }) =>
     `Replies to machines without an address are broadcast, because frames to hardware addresses need CAP_NET_RAW (${reason}).`,
   'mtu-reports-believed': ({ setting }) =>
-    'A single forged ICMP message that reports a small MTU makes replies to a client leave in fragments for 10 minutes, which many loaders ' +
-    `cannot reassemble, because sockets here cannot be made to ignore it: sysctl -w ${setting}.`,
+    'One forged ICMP message can fragment the replies to a client for 10 minutes, because sockets here cannot ignore its small MTU. ' +
+    `Many loaders cannot reassemble them. Remedy: sysctl -w ${setting}.`,
   'receive-buffer-small': smallBuffer('Receive buffers', 'a burst of requests may be lost', 'net.core.rmem_max'),
   'send-buffer-small': smallBuffer(
     'Send buffers',
-    'hosts that answer no ARP may sooner keep replies from others',
+    'absent hosts can delay replies to other hosts',
     'net.core.wmem_max',
   ),
   'port-shared': (note) =>
@@ -178,7 +178,7 @@ const NOTE_SENTENCES: Writers<NoteParams> = {
   'cache-invalid': ({ file, ...fault }) => `${file}: ${stateFault(fault)}`,
   'region-older': ({ ownVersion, otherVersion, file }) =>
     `region.db holds version ${ownVersion} of the desired state, but ${file} is of version ${otherVersion}: ` +
-    'it is a copy from before, or the end of its write-ahead log was lost. Machines, accounts and settings of the time between are missing. ' +
+    'it is an older copy, or the end of its write-ahead log was lost. Machines, accounts and settings of the time between are missing. ' +
     "If you restored a backup, there is nothing to do; else restore one, and look at the kernel's log (dmesg)",
   'region-damaged': ({ file, reason }) =>
     `${file} is damaged in places (${reason}): the region works with the rest of it. Stop Rackboot and restore a backup; the disk may be failing, ` +

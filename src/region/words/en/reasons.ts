@@ -23,9 +23,9 @@ export const REASONS = {
   'bodies-limit':
     'Too many large bodies are arriving, and no place became free within 20 s; try again in a few seconds.',
   'new-machines-limit':
-    'There are already region.new_machines_max New machines, and none gives way to one that no rack booted; accept or delete some.',
+    'There are already region.new_machines_max New machines, and no New machine can be replaced by one that has not booted; accept or delete some.',
   'added-machines-limit':
-    "The user has no administrator's rights, and has added as many machines that no rack has booted as such a user may; boot some, or have an administrator delete some.",
+    'The user is no administrator, and has reached the limit for added machines that have not booted yet; boot some, or have an administrator delete some.',
   'machines-limit': 'The region has its maximum number of machines; delete some.',
   'not-found': 'Nothing has that name.',
   'method-not-allowed': 'The path does not support the method; the answer lists those it supports.',
@@ -39,7 +39,7 @@ export const REASONS = {
   'image-missing':
     'There is no image of that system for the architecture of the machine; `rackboot images make-debian` makes one, `rackboot images add` adds one.',
   'power-by-hand':
-    'Rackboot cannot switch the machine: it has no power driver, or proposed one itself that is not accepted yet.',
+    'Rackboot cannot switch the machine: it has no power driver, or its proposed driver has not been accepted.',
   'address-refused': 'The requested address cannot be assigned; the answer says why.',
   'addresses-exhausted': 'All addresses of the static range are assigned; release a machine, or widen the range.',
   'preseed-faulty': 'A preseed template has an error; the answer names file, line and remedy.',
@@ -58,7 +58,7 @@ export const REASONS = {
   'racks-limit': 'Too many racks wait to be accepted; accept or reject some.',
   'followers-limit': 'Too many clients follow the event log; end one of them.',
   'lists-limit':
-    'Too many long lists are being sent, or machines searched for, and this user has their share; await the end of one first.',
+    'Too many long lists and searches are running, and this user holds a full share; wait until one has ended.',
   'internal-error': 'The request failed inside the region; its log has details under the id in the answer.',
   'store-unavailable': 'The database cannot be written at the moment: a full disk, or another process; try again.',
   'power-busy': 'The power of the machine is being switched; wait until that has ended.',
