@@ -7,10 +7,15 @@ import { dirname, join, relative } from 'node:path';
 import { test } from 'node:test';
 
 const ROOT = dirname(import.meta.dirname);
-const PLACES = ['src', 'test', 'bench', 'bin', 'config', 'docs', 'README.md'];
+const PLACES = ['src', 'test', 'bench', 'bin', 'config', 'docs', 'fixtures', '*.md'];
 
-/** Habits, each with the words to write instead. */
-const HABITS: readonly (readonly [habit: RegExp, instead: string])[] = [
+/** A habit, and the words to write instead. */
+type Habit = readonly [habit: RegExp, instead: string];
+
+type Kind = 'source' | 'test' | 'document';
+
+/** Habits everywhere. */
+const HABITS: readonly Habit[] = [
   [/\b(?:tell|tells|told|telling) of\b/, 'report, announce or log'],
   [/\banew\b/, 'again'],
   [/\btaken to be\b/, 'assumed to be'],
@@ -20,22 +25,45 @@ const HABITS: readonly (readonly [habit: RegExp, instead: string])[] = [
   [/(?<=^\s*(?:\/\*\*|\*|\/\/|#) (?:.*[.;:] )?)(?:What|Whose|Who|Whoever) (?=[a-z`])/, 'a noun as the subject'],
   [/\b(?:is|are|was|were) (?:not )?to [a-z]+\b/, 'must, should or will'],
   [/\b(?:const|let|function|readonly|async) #?(?:[\w$]+_)?(?:told|TOLD|unheard|UNHEARD|standing|STANDING)\b/, 'a noun'],
+  // Parameters, properties and private fields; variables of a shell.
+  [
+    /(?:[({,] *|\breadonly +)(?:told|unheard|standing)\??:|(?<!readonly )#(?:told|unheard|standing)\b|^\s*(?:local )?(?:told|unheard|standing)=/,
+    'a noun',
+  ],
+  // Compound names.
+  [/(?:\b|#)(?:[a-z]\w*(?:Told|Unheard|Standing|_told)|told_\w+)\b/, 'a noun'],
 ];
 
 /** Habits in the names of tests and in their messages; sources have labels that begin like these. */
-const HABITS_OF_TESTS: typeof HABITS = [
+const HABITS_OF_TESTS: readonly Habit[] = [
   [/(?<=(?<!class=)['"`])(?:what|who|whoever) (?=[a-z])/, 'a noun as the subject'],
 ];
+
+/** Habits in sentences and cells of a document; a question may begin like these. */
+const HABITS_OF_DOCUMENTS: readonly Habit[] = [
+  [/(?<=(?:^|[.;|] |^[-*] )\s*)(?:What|Whose|Who|Whoever) (?=[a-z`])(?![^.;|]*\?)/, 'a noun as the subject'],
+];
+
+const FURTHER: Readonly<Record<Kind, readonly Habit[]>> = {
+  source: [],
+  test: HABITS_OF_TESTS,
+  document: HABITS_OF_DOCUMENTS,
+};
 
 /** This file names the habits. */
 const OWN = relative(ROOT, import.meta.filename);
 
 /** The habits in a line, each with its remedy. */
-const habitsIn = (line: string, isTest: boolean): readonly string[] =>
-  [...HABITS, ...(isTest ? HABITS_OF_TESTS : [])].flatMap(([habit, instead]) => {
+const habitsIn = (line: string, kind: Kind): readonly string[] =>
+  [...HABITS, ...FURTHER[kind]].flatMap(([habit, instead]) => {
     const [found] = habit.exec(line) ?? [];
     return found === undefined ? [] : [`${found.trim()} → ${instead}`];
   });
+
+const kindOf = (path: string): Kind => {
+  if (path.endsWith('.md')) return 'document';
+  return /^(?:test|bench)\//.test(path) ? 'test' : 'source';
+};
 
 test('code, tests and documents use the usual word, not the habits of our drafts', () => {
   const listed = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard', '--', ...PLACES], {
@@ -48,9 +76,7 @@ test('code, tests and documents use the usual word, not the habits of our drafts
   const problems = files.flatMap((path) =>
     readFileSync(join(ROOT, path), 'utf8')
       .split('\n')
-      .flatMap((line, index) =>
-        habitsIn(line, /^(?:test|bench)\//.test(path)).map((habit) => `${path}:${index + 1}: ${habit}`),
-      ),
+      .flatMap((line, index) => habitsIn(line, kindOf(path)).map((habit) => `${path}:${index + 1}: ${habit}`)),
   );
   assert.deepEqual(problems, []);
 });
@@ -74,8 +100,21 @@ test('each habit is found, and the same words in another sense are not', () => {
     '  const told = events.map(sentenceOf);',
     '  readonly #unheard = new Set<string>();',
     "  const standing = await leases('import');",
+    '  #onTold: () => void = () => undefined;',
+    '  listen(onTold: () => void): void;',
+    '  #told = false;',
+    'const line = (told: string) => told.padEnd(8);',
+    '  told_by INTEGER NOT NULL,',
+    '  told=$moved',
   ])
-    assert.equal(habitsIn(line, true).length, 1, line);
+    assert.equal(habitsIn(line, 'test').length, 1, line);
+  for (const line of [
+    'changes may be gone. Who follows the event log is told',
+    '| Effect | What it does |',
+    'What hostile hosts can do: see below.',
+    'A rack reads it. Whoever edits it restarts the rack.',
+  ])
+    assert.equal(habitsIn(line, 'document').length, 1, line);
   for (const line of [
     "test('a machine without work is told to power off', () => {",
     'const outstanding = 0;',
@@ -85,7 +124,16 @@ test('each habit is found, and the same words in another sense are not', () => {
     "const [, who = '', what = ''] = page.split(' ');",
     '<span class="what error">',
     '// Next to the configuration.',
+    "assert.ok(isRefused, 'it was told: poweroff');",
+    "    'silence proxy-silent, told dhcp.elsewhere 10.20.0.2',",
+    'const threshold = 3;',
   ])
-    assert.deepEqual(habitsIn(line, true), [], line);
-  assert.deepEqual(habitsIn("mode: 'who gives the addresses',", false), []);
+    assert.deepEqual(habitsIn(line, 'test'), [], line);
+  for (const line of [
+    '## What a rack does without a region',
+    'Who may do this? Administrators.',
+    'The rack reports what it did, and who asked for it.',
+  ])
+    assert.deepEqual(habitsIn(line, 'document'), [], line);
+  assert.deepEqual(habitsIn("mode: 'who gives the addresses',", 'source'), []);
 });

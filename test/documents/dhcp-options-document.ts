@@ -71,7 +71,7 @@ An option of the configuration can also send each of them to other clients, as d
 ## Types
 
 ${table(
-  ['Type', 'What is written'],
+  ['Type', 'Written value'],
   OPTION_TYPE_NAMES.map((name) => [`\`${name}\``, OPTION_TYPES[name]]),
 )}
 

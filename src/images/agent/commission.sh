@@ -55,7 +55,7 @@ collect_output() {
   cat >/dev/null
 }
 
-# Sets $piece to the file with the next output to report (empty: none), and $told to its offset.
+# Sets $piece to the file with the next output to report (empty: none), and $piece_offset to its offset.
 take_piece() {
   piece=
   if [ ! -s "$run/saying" ] && [ -s "$run/said" ]; then
@@ -69,12 +69,12 @@ take_piece() {
   [ "$size" -gt $PIECE_BYTES_MAX ] || return 0
   tail -c $PIECE_BYTES_MAX "$piece" >"$run/cut"
   mv "$run/cut" "$piece"
-  told=$((told + size - PIECE_BYTES_MAX))
+  piece_offset=$((piece_offset + size - PIECE_BYTES_MAX))
 }
 
 # Removes the reported piece.
 drop_piece() {
-  [ -z "$piece" ] || { told=$((told + $(size_of "$piece"))); rm -f "$piece"; }
+  [ -z "$piece" ] || { piece_offset=$((piece_offset + $(size_of "$piece"))); rm -f "$piece"; }
   piece=
 }
 
@@ -211,7 +211,7 @@ tell_end() {
 }
 
 run_script() {
-  told=0
+  piece_offset=0
   code=
   # A directory for this script alone, away from processes left behind by others.
   run=$work/run/$id

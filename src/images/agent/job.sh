@@ -36,7 +36,7 @@ read_part() {
 # ---- signals ----
 
 # Reports progress to the region: STATUS STAGE MESSAGE [NAME=VALUE …]; status 0 if the region accepted it. Adds the file $output as
-# output, and the file $piece as a script's output from byte $told on.
+# output, and the file $piece as a script's output from byte $piece_offset on.
 signal() {
   {
     printf 'status=%s&stage=%s&message=' "$1" "$2"
@@ -46,7 +46,7 @@ signal() {
       printf '&%s=' "${field%%=*}"
       printf %s "${field#*=}" | tr -cd '\040-\176' | form_encode
     done
-    [ -z "$piece" ] || { printf '&offset=%s&output_base64=' "$told"; base64 "$piece" | tr -d '\n=' | tr '+/' '-_'; }
+    [ -z "$piece" ] || { printf '&offset=%s&output_base64=' "$piece_offset"; base64 "$piece" | tr -d '\n=' | tr '+/' '-_'; }
     [ -z "$output" ] || { printf '&output='; tail -c $OUTPUT_BYTES_MAX "$output" | tr -cd '\012\040-\176' | form_encode | sed 's/$/%0A/' | tr -d '\n'; }
   } >"$work/form"
   target=$url/rackboot/1/signal
@@ -148,14 +148,14 @@ written_by() {
 follow() {
   last=-1
   moved=$(uptime_seconds)
-  told=$moved
+  signalled_at=$moved
   while kill -0 "$1" 2>/dev/null; do
     sleep 1
     now=$(uptime_seconds)
     position=$(written_by "$work/dd.pid")
     [ "$position" = "$last" ] || { last=$position; moved=$now; }
-    if [ $((now - told)) -ge $SIGNAL_SECONDS ]; then
-      told=$now
+    if [ $((now - signalled_at)) -ge $SIGNAL_SECONDS ]; then
+      signalled_at=$now
       signal WORKING "$2" "$2 $disk" "done_bytes=$(($3 + position))" "total_bytes=$4"
     fi
     [ $((now - moved)) -lt $STALL_SECONDS_MAX ] || { kill -9 "$1" $(cat "$work"/*.pid) 2>/dev/null; return 1; }

@@ -66,7 +66,7 @@ ask_job() {
 
 # One heartbeat: reports the login, updates the keys, and restarts a server that ended.
 beat() {
-  told=$(uptime_seconds)
+  beat_at=$(uptime_seconds)
   signal WORKING login "login is possible at $(own_address)" "host_key=$fingerprint" || :
   renew_keys ssh-keys
   kill -0 "$server" 2>/dev/null || start_server "$work/keys" || say "The login server cannot be started again: $problem"
@@ -104,12 +104,12 @@ rescue() {
   say "This machine is in rescue mode."
   say_logins "$work/keys"
   refused=0
-  told=$(uptime_seconds)
+  beat_at=$(uptime_seconds)
   while :; do
     sleep $RESCUE_POLL_SECONDS
     ask_job
     case $next in '' | rescue) ;; *) leave_rescue ;; esac
-    [ $(($(uptime_seconds) - told)) -lt $HEART_SECONDS ] || beat
+    [ $(($(uptime_seconds) - beat_at)) -lt $HEART_SECONDS ] || beat
   done
 }
 

@@ -102,9 +102,9 @@ export function* setVerdict(
   atMs: number,
 ): Steps<void> {
   yield run(
-    'INSERT INTO machine_pair (low_id, high_id, verdict, code, params, told_by, at_ms) VALUES (?, ?, ?, ?, ?, ?, ?) ' +
+    'INSERT INTO machine_pair (low_id, high_id, verdict, code, params, reporter_id, at_ms) VALUES (?, ?, ?, ?, ?, ?, ?) ' +
       'ON CONFLICT (low_id, high_id) DO UPDATE SET verdict = excluded.verdict, code = excluded.code, params = excluded.params, ' +
-      'told_by = excluded.told_by, at_ms = excluded.at_ms ' +
+      'reporter_id = excluded.reporter_id, at_ms = excluded.at_ms ' +
       "WHERE excluded.verdict = 'apart' OR machine_pair.verdict <> 'apart'",
     Math.min(a, b),
     Math.max(a, b),
@@ -130,8 +130,8 @@ export function* forgetDoubt(id: number): Steps<void> {
 export function* listConflicts(limit: number, systemId: string | undefined): Steps<readonly Conflict[]> {
   const query =
     'SELECT one.system_id AS one_id, two.system_id AS two_id, pair.code, pair.params, pair.at_ms FROM machine_pair AS pair ' +
-    'JOIN machine AS one ON one.id = pair.told_by ' +
-    'JOIN machine AS two ON two.id = pair.low_id + pair.high_id - pair.told_by ' +
+    'JOIN machine AS one ON one.id = pair.reporter_id ' +
+    'JOIN machine AS two ON two.id = pair.low_id + pair.high_id - pair.reporter_id ' +
     `WHERE pair.verdict = 'conflict' AND (pair.low_id <> pair.high_id OR one.status = ${statusRow('new').number}) ` +
     'AND (CAST(?1 AS TEXT) IS NULL OR one.system_id = ?1 OR two.system_id = ?1) ' +
     'ORDER BY pair.at_ms DESC, pair.low_id, pair.high_id LIMIT ?2';

@@ -100,7 +100,7 @@ CREATE TABLE machine_pair (
   verdict TEXT NOT NULL,
   code TEXT NOT NULL,
   params TEXT NOT NULL,
-  told_by INTEGER NOT NULL,
+  reporter_id INTEGER NOT NULL,
   at_ms INTEGER NOT NULL,
   PRIMARY KEY (low_id, high_id)
 ) STRICT, WITHOUT ROWID;
