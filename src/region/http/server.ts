@@ -45,8 +45,6 @@ const KEEP_ALIVE_MS = 20_000;
 const AGENT = join(import.meta.dirname, '../../images/agent');
 
 export interface ApiOptions {
-  /** The enlistment agent's script. Default: the one of this installation. */
-  readonly agentFile?: string | undefined;
   /** Called with problems for the operator. Default: a warning of the process, on its standard error. */
   readonly onProblem?: ((problem: ApiProblem) => void) | undefined;
 }
@@ -66,7 +64,7 @@ export function makeContext(region: Region, options: ApiOptions = {}): ApiContex
     metadata: new MetadataService(region),
     sessions: new Sessions(region.store.sessions, region.clock),
     refusals,
-    agent: readAgent(options.agentFile ?? join(AGENT, 'agent.sh')),
+    agent: readAgent(join(AGENT, 'agent.sh')),
     parts: readParts(AGENT),
     preseed: readAgent(join(AGENT, 'enlist.preseed')),
     onProblem,
