@@ -100,7 +100,7 @@ export const HTTP_EVENTS = {
     message: 'HTTP download ended: the machine stopped taking it',
     explanation:
       'The machine took nothing of the file for two to four minutes, so the rack closed the connection; bytes says how much was sent. The ' +
-      'machine was switched off, hangs, or lost its link. It may ask again on its own; if not, look at its screen and restart it.',
+      'machine was switched off, hangs, or its interface has no carrier. It may ask again on its own; if not, look at its screen and restart it.',
   },
   'http.failed': {
     level: 'error',

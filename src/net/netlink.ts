@@ -16,7 +16,7 @@ import {
 } from './borrowed-bytes.ts';
 import { type Decoded, decoded, fault } from './byte-reader.ts';
 
-/** Multicast groups as a bit mask: links, and IPv4 addresses. */
+/** Multicast groups as a bit mask: interfaces, and IPv4 addresses. */
 export const NETLINK_GROUPS = 0x11;
 /** The multicast group of the kernel's neighbour tables, as a bit mask. */
 export const NETLINK_NEIGHBOUR_GROUP = 0x4;
@@ -60,14 +60,14 @@ const STATES_REMEMBERED = 0x1c;
 /** One message of the kernel. `sequence` is that of the request it answers. */
 export type NetlinkMessage =
   | {
-      readonly kind: 'link';
+      readonly kind: 'interface';
       readonly index: number;
       readonly name: string;
       readonly mac: MacAddress | undefined;
       readonly up: boolean;
       readonly carrier: boolean;
     }
-  | { readonly kind: 'link-gone'; readonly index: number }
+  | { readonly kind: 'interface-gone'; readonly index: number }
   | { readonly kind: 'address'; readonly index: number; readonly address: Ipv4; readonly prefix: number }
   | { readonly kind: 'address-gone'; readonly index: number; readonly address: Ipv4; readonly prefix: number }
   /** An entry of the kernel's neighbour table for a host; `heard`: just now. */
@@ -92,7 +92,7 @@ const DUMP_FIXED_BYTES: Readonly<Record<DumpType, number>> = {
   [RTM_GETNEIGH]: NEIGHBOUR_FIXED_BYTES,
 };
 
-/** The request for all links (RTM_GETLINK), all IPv4 addresses (RTM_GETADDR) or all IPv4 neighbours (RTM_GETNEIGH). */
+/** The request for all interfaces (RTM_GETLINK), all IPv4 addresses (RTM_GETADDR) or all IPv4 neighbours (RTM_GETNEIGH). */
 export function encodeDumpRequest(type: DumpType, sequence: number): Uint8Array {
   const fixed = DUMP_FIXED_BYTES[type];
   const bytes = new Uint8Array(HEADER_BYTES + fixed);
@@ -158,7 +158,7 @@ function decodeMessage(part: NetlinkPart): MessageOrNone {
       return decoded({ kind: 'refused', sequence, errno: -view.getInt32(HEADER_BYTES, true) });
     case RTM_NEWLINK:
     case RTM_DELLINK:
-      return decodeLink(part, type === RTM_DELLINK);
+      return decodeInterface(part, type === RTM_DELLINK);
     case RTM_NEWADDR:
     case RTM_DELADDR:
       return decodeAddress(part, type === RTM_DELADDR);
@@ -170,13 +170,13 @@ function decodeMessage(part: NetlinkPart): MessageOrNone {
   }
 }
 
-function decodeLink(part: NetlinkPart, gone: boolean): MessageOrNone {
+function decodeInterface(part: NetlinkPart, gone: boolean): MessageOrNone {
   const { view } = part;
   const attributesAt = HEADER_BYTES + LINK_FIXED_BYTES;
-  if (view.byteLength < attributesAt) return fault('truncated', HEADER_BYTES, 'link');
+  if (view.byteLength < attributesAt) return fault('truncated', HEADER_BYTES, 'interface');
   if (view.getUint8(HEADER_BYTES) !== 0) return decoded(undefined);
   const index = view.getInt32(HEADER_BYTES + 4, true);
-  if (gone) return decoded({ kind: 'link-gone', index });
+  if (gone) return decoded({ kind: 'interface-gone', index });
   const flags = view.getUint32(HEADER_BYTES + 8, true);
   const attributes = decodeAttributes(part, attributesAt);
   if (!attributes.ok) return attributes;
@@ -184,7 +184,7 @@ function decodeLink(part: NetlinkPart, gone: boolean): MessageOrNone {
   if (name === undefined) return decoded(undefined);
   const hardware = attributes.value.get(IFLA_ADDRESS);
   return decoded({
-    kind: 'link',
+    kind: 'interface',
     index,
     name: zeroTerminated(name),
     mac: hardware?.length === 6 ? macFromBytes(hardware) : undefined,

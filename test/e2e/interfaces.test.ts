@@ -1,4 +1,4 @@
-// A configured interface that is not there, is down, has no link, lacks its address, is deleted and created again: the log and `status`
+// A configured interface that is not there, is down, has no carrier, lacks its address, is deleted and created again: the log and `status`
 // say so, machines there are served within two seconds of its coming, and those of another interface notice nothing. The real
 // daemon with its real ports in a network of its own, other people's clients in two more, so as root.
 // @host waits
@@ -139,7 +139,7 @@ describe('an interface that comes and goes', { skip: SKIP }, () => {
     from = rack.lines.length;
     comes.run('ip', 'link', 'set', COMES.there, 'down');
     ip(`link set ${COMES.here} up`);
-    await assertWaits(from, /comes0 has no link/);
+    await assertWaits(from, /comes0 has no carrier/);
     from = rack.lines.length;
     comes.run('ip', 'link', 'set', COMES.there, 'up');
     await assertWaits(from, /comes0 does not have the address 10\.61\.0\.1/);
@@ -151,10 +151,10 @@ describe('an interface that comes and goes', { skip: SKIP }, () => {
     );
   });
 
-  test('is served again when its link or its address comes back', { timeout: 180_000 }, async () => {
+  test('is served again when its carrier or its address comes back', { timeout: 180_000 }, async () => {
     let from = rack.lines.length;
     comes.run('ip', 'link', 'set', COMES.there, 'down');
-    await assertWaits(from, /comes0 has no link/);
+    await assertWaits(from, /comes0 has no carrier/);
     await assertComes(() => comes.run('ip', 'link', 'set', COMES.there, 'up'));
     from = rack.lines.length;
     ip(`addr del ${COMES.address}/24 dev ${COMES.here}`);

@@ -1,5 +1,5 @@
-// Two networks behind one relay agent (ISC's dhcrelay), with real clients: the second gives when the first is full, from the reload on that
-// says that they share the wire.
+// Two networks behind one relay agent (ISC's dhcrelay), with real clients. The second gives addresses when the first is full, as soon
+// as a reload names both as one shared network.
 // @host waits
 
 import assert from 'node:assert/strict';
@@ -59,7 +59,7 @@ describe('two networks behind one relay agent', {
       .then(() => rack.run(far, ...udhcpc, '-s', join(rack.directory, 'script'), '-t', '5', '-T', '1', ...words));
   const acks = (mac: string, from = 0) => rack.events('dhcp.ack', from).filter((line) => line.mac === mac);
 
-  test('the second gives addresses when the first is full, once a reload says that they share the wire', async () => {
+  test('the second gives addresses when the first is full, once a reload makes them one shared network', async () => {
     assert.equal((await ask(FIRST, '-n', '-q')).code, 0);
     const first = await eventually('its lease is told', () => acks(FIRST)[0]);
     assert.equal(`${first.address} ${first.subnet}`, '10.98.1.100 far');

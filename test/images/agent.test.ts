@@ -374,10 +374,10 @@ describe('the waits of agent and environment', { skip: missing('busybox') }, () 
       assert.ok(after >= 1800 && after < 1800 + 70, last);
     });
 
-    test(`on the interface that booted the machine, the wait for a link is short (${name})`, () => {
-      const links = 'has_link() { return 1; }\nboot_nic=eth1\n';
+    test(`on the interface that booted the machine, the wait for carrier is short (${name})`, () => {
+      const carriers = 'has_carrier() { return 1; }\nboot_nic=eth1\n';
       const wait = (nic: string): string =>
-        rehearse(shell, ENVIRONMENT, `${links}wait_for_link ${nic}; echo $now`).at(-1) ?? '';
+        rehearse(shell, ENVIRONMENT, `${carriers}wait_for_carrier ${nic}; echo $now`).at(-1) ?? '';
       assert.equal(wait('eth1'), '1004');
       assert.equal(wait('eth0'), '1020');
     });

@@ -173,7 +173,7 @@ describe('the agent commissions a machine', { skip: missing('linux', 'busybox') 
     assert.match((await result('inventory')).output, /^1 processor, \d+ MiB of memory\ndisk sda: 4194304 bytes\n$/m);
     assert.match((await result('disks')).output, /^sda: 32 places of 4194304 bytes read, no errors\n$/);
     assert.match((await result('memory')).output, /^\d MiB written, \d of them read, 0 of them differ\n$/);
-    assert.match((await result('link')).output, /^eth0 \(52:54:00:aa:00:01\): link\n$/);
+    assert.match((await result('link')).output, /^eth0 \(52:54:00:aa:00:01\): carrier\n$/);
     assert.match(
       (await result('clock')).output,
       /^(?:in step with|1 second (?:ahead of|behind)|[2-9] seconds (?:ahead of|behind)) the rack's clock\n$/,

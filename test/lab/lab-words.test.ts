@@ -93,7 +93,7 @@ const NEXT = {
 };
 
 test('events of a rack’s interfaces are not shown', () => {
-  const event = { type: 'Rack', description: 'br0 is waited for: br0 has no link', level: 'WARNING', hostname: '' };
+  const event = { type: 'Rack', description: 'br0 is waited for: br0 has no carrier', level: 'WARNING', hostname: '' };
   assert.equal(eventWords(event), undefined);
 });
 

@@ -28,15 +28,15 @@ function readCapture(): ReadonlyMap<string, Uint8Array> {
 const CAPTURE = readCapture();
 const captured = (name: string): Uint8Array => CAPTURE.get(name) ?? assert.fail(name);
 
-const RBA0 = { kind: 'link', index: 3, name: 'rba0', mac: mac(0x52540000000a) } as const;
+const RBA0 = { kind: 'interface', index: 3, name: 'rba0', mac: mac(0x52540000000a) } as const;
 
 const CAPTURED: readonly (readonly [string, readonly NetlinkMessage[]])[] = [
   ['interface-up', [{ ...RBA0, up: true, carrier: false }]],
-  ['carrier', [{ kind: 'link', index: 2, name: 'rba1', mac: mac(0x52540000000b), up: true, carrier: true }]],
+  ['carrier', [{ kind: 'interface', index: 2, name: 'rba1', mac: mac(0x52540000000b), up: true, carrier: true }]],
   ['address', [{ kind: 'address', index: 3, address: ip('10.20.0.1'), prefix: 24 }]],
   ['leaves-bridge', []],
   ['address-gone', [{ kind: 'address-gone', index: 3, address: ip('10.20.0.1'), prefix: 24 }]],
-  ['link-gone', [{ kind: 'link-gone', index: 3 }]],
+  ['interface-gone', [{ kind: 'interface-gone', index: 3 }]],
   [
     'dump-of-addresses',
     [
@@ -89,7 +89,7 @@ describe('netlink decoding', () => {
   it('reads several messages of one datagram', () => {
     const both = Buffer.concat([captured('interface-up'), captured('address')]);
     const result = decodeNetlink(both);
-    assert.deepEqual(result.ok && result.value.map((each) => each.kind), ['link', 'address']);
+    assert.deepEqual(result.ok && result.value.map((each) => each.kind), ['interface', 'address']);
   });
 
   it('rejects trailing bytes', () => {
@@ -112,7 +112,7 @@ describe('netlink decoding', () => {
     ],
     ['an attribute longer than its message', message(16, [...LINK_FIXED, 9, 0, 3, 0, 65]), 'truncated', 'attribute'],
     ['half an attribute header', message(16, [...LINK_FIXED, 9, 0]), 'truncated', 'attribute'],
-    ['a link without its fixed part', message(16, LINK_FIXED.slice(1)), 'truncated', 'link'],
+    ['an interface without its fixed part', message(16, LINK_FIXED.slice(1)), 'truncated', 'interface'],
     ['an address without its fixed part', message(20, ADDRESS_FIXED.slice(1)), 'truncated', 'address'],
     ['an address of three bytes', message(20, [...ADDRESS_FIXED, 7, 0, 2, 0, 10, 0, 0]), 'bad-value', 'address'],
     ['a prefix of 33 bits', message(20, [2, 33, 0, 0, 5, 0, 0, 0, 8, 0, 2, 0, 10, 0, 0, 1]), 'bad-value', 'address'],
@@ -152,7 +152,7 @@ describe('netlink decoding', () => {
     [
       'a link without a hardware address',
       message(16, [...LINK_FIXED, 8, 0, 3, 0, 0x74, 0x31, 0, 0]),
-      [{ kind: 'link', index: 5, name: 't1', mac: undefined, up: true, carrier: false }],
+      [{ kind: 'interface', index: 5, name: 't1', mac: undefined, up: true, carrier: false }],
     ],
     ['an IPv6 address', message(20, [10, ...ADDRESS_FIXED.slice(1)]), []],
     ['a message of another type', message(99, [1, 2, 3, 4]), []],

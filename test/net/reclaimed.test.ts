@@ -108,7 +108,7 @@ const RECEIVERS: Readonly<Record<string, { readonly places: number; readonly sho
       };
       new NetlinkDump(libc, 0, [RTM_GETLINK], listener).drain();
       assertOverwritten(into, captures.length);
-      assert.ok(heard.some((one) => one.kind === 'link' && /^[a-z]+\d*$/.test(one.name)));
+      assert.ok(heard.some((one) => one.kind === 'interface' && /^[a-z]+\d*$/.test(one.name)));
     },
   },
   'linux/socket-list.ts': {

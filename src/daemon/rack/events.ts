@@ -165,7 +165,7 @@ export const DAEMON_EVENTS: Readonly<Record<DaemonEvent['kind'], EventKind>> = {
     level: 'warning',
     message: 'waiting for an interface',
     explanation:
-      'A cluster interface cannot be served yet: it does not exist, is down, has no link, or lacks the configured address. The rack serves it ' +
+      'A cluster interface cannot be served yet: it does not exist, is down, has no carrier, or lacks the configured address. The rack serves it ' +
       'within two seconds after that changes; nothing needs to be restarted.',
   },
   'interface.serving': {

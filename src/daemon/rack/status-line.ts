@@ -18,7 +18,7 @@ export interface LineSources {
   readonly journal: { readonly available: boolean; readonly reason: string | undefined };
 }
 
-/** `serving 10.20.0.0/24; waiting: eth2 has no link; region away since 2026-11-20T11:02:03Z`. */
+/** `serving 10.20.0.0/24; waiting: eth2 has no carrier; region away since 2026-11-20T11:02:03Z`. */
 export function statusLine({ interfaces, region, regionAwaySinceMs, journal }: LineSources): string {
   const served = interfaces.filter(({ serving }) => serving).map(({ network }) => network);
   const parts = [served.length === 0 ? 'serving no network' : `serving ${listed(served, NAMED_MAX)}`];

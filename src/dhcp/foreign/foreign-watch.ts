@@ -1,5 +1,5 @@
-// Looks for other DHCP servers on the served shared networks: by probing as a client (at start, when a link comes up, and from time to
-// time), and by listening to clients and servers.
+// Looks for other DHCP servers on the served shared networks: by probing as a client (at start, when an interface gets carrier, and from time
+// to time), and by listening to clients and servers.
 //
 //   configure ─ a new shared network ─▶ probe ─ AGAIN_MS ─▶ probe ─ interval ─▶ probe …
 //                                └─ tap: DISCOVER … take … LISTEN_MS … close ─ offers → ForeignServers.see
@@ -43,7 +43,7 @@ export interface SharedNetwork {
   readonly interfaceName: string | undefined;
   /** The names of the networks on it, at least one. */
   readonly subnets: readonly [string, ...string[]];
-  /** The hardware address of the interface; undefined: it has none or no link, and is not probed. */
+  /** The hardware address of the interface; undefined: it has none or no carrier, and is not probed. */
   readonly mac: MacAddress | undefined;
 }
 
@@ -259,7 +259,7 @@ export class ForeignWatch implements ForeignEar {
   }
 
   #send(tap: FrameTap, probe: ProbeIdentity): void {
-    // A link that is down is reported elsewhere; the next probe finds it up again.
+    // An interface without carrier is reported elsewhere; a later probe reaches the network.
     tap.broadcast(composeProbe(probe), this.#dhcpPorts.serverPort);
   }
 

@@ -47,7 +47,7 @@ export interface SubnetIndex {
 export interface LocalInterface {
   readonly name: string;
   readonly addresses: readonly { readonly address: Ipv4 }[];
-  /** Its hardware address while it has a link; undefined: it has none, or it is unknown. */
+  /** Its hardware address while it has carrier; undefined: it has none, or it is unknown. */
   readonly mac?: MacAddress | undefined;
 }
 

@@ -331,7 +331,7 @@ check_link() {
     # A card with unknown speed reports -1.
     case $value in '' | *[!0-9]*) speed= ;; *) speed=$value ;; esac
     read_value "$nic/address"
-    if [ "$carrier" = 1 ]; then state="link${speed:+, $speed Mbit/s}"; else state='no link'; fi
+    if [ "$carrier" = 1 ]; then state="carrier${speed:+, $speed Mbit/s}"; else state='no carrier'; fi
     echo "${nic##*/} ($value): $state"
     [ "$value" != "$boot_mac" ] || [ "$carrier" != 0 ] || booted=0
   done

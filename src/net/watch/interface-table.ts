@@ -1,6 +1,6 @@
 // Turns the kernel's netlink messages into the current list of the host's interfaces.
 //
-//     startDump ─▶ links … ─▶ finishLinks ─▶ addresses … ─▶ finishDump ─▶ messages as they come
+//     startDump ─▶ interfaces … ─▶ addresses … ─▶ finishDump ─▶ messages as they come
 //
 // 1. Messages may repeat and may arrive during a dump; applying one twice changes nothing.
 // 2. When a dump ends, anything it did not name is removed; so the next dump repairs a lost message.
@@ -13,10 +13,10 @@ import type { NetlinkMessage } from '../netlink.ts';
 const INTERFACES_MAX = 4_096;
 const ADDRESSES_MAX = 1_024;
 
-type LinkMessage = Extract<NetlinkMessage, { kind: 'link' }>;
+type InterfaceMessage = Extract<NetlinkMessage, { kind: 'interface' }>;
 
 interface Entry {
-  link: LinkMessage | undefined;
+  description: InterfaceMessage | undefined;
   /** Addresses with their prefixes (see `addressKey`), in the kernel's order. */
   addresses: Set<number>;
 }
@@ -46,9 +46,9 @@ export class InterfaceTable {
   /** The interfaces, by index. An address without a known interface is not listed. */
   list(): readonly HostInterface[] {
     const interfaces: HostInterface[] = [];
-    for (const { link, addresses } of this.#entries.values()) {
-      if (link === undefined) continue;
-      const { index, name, mac, up, carrier } = link;
+    for (const { description, addresses } of this.#entries.values()) {
+      if (description === undefined) continue;
+      const { index, name, mac, up, carrier } = description;
       interfaces.push({
         name,
         index,
@@ -64,12 +64,12 @@ export class InterfaceTable {
 
 function applyTo(entries: Map<number, Entry>, message: NetlinkMessage): void {
   switch (message.kind) {
-    case 'link': {
+    case 'interface': {
       const entry = entryOf(entries, message.index);
-      if (entry !== undefined) entry.link = message;
+      if (entry !== undefined) entry.description = message;
       return;
     }
-    case 'link-gone':
+    case 'interface-gone':
       entries.delete(message.index);
       return;
     case 'address': {
@@ -92,7 +92,7 @@ function addressKey(of: { readonly address: Ipv4; readonly prefix: number }): nu
 function entryOf(entries: Map<number, Entry>, index: number): Entry | undefined {
   const known = entries.get(index);
   if (known !== undefined || entries.size >= INTERFACES_MAX) return known;
-  const entry: Entry = { link: undefined, addresses: new Set() };
+  const entry: Entry = { description: undefined, addresses: new Set() };
   entries.set(index, entry);
   return entry;
 }

@@ -14,7 +14,7 @@ import type { MacAddress } from '../address.ts';
 import { KeptApart, type Owner, type Rank } from '../shares/kept-apart.ts';
 import { BOOTING_MAX, BOOTING_MS } from './router-answers.ts';
 
-/** Solicitations of one sender. Hosts send three, four seconds apart (RFC 4861 §10), and start again with each link change. */
+/** Solicitations of one sender. Hosts send three, four seconds apart (RFC 4861 §10), and start again each time they get carrier. */
 export const SENDER_RATE: Rate = { perSecond: 1, burst: 5 };
 /**
  * Solicitations of all senders not known to boot. A flood of invented senders fills it; a machine that solicits before its first DISCOVER is

@@ -298,7 +298,7 @@ export class ListeningApi implements RegionApi {
     }
   }
 
-  /** Waits until the listener can be opened: for the address of an interface without a link, or one configured by DHCP. */
+  /** Waits until the listener can be opened: for the address of an interface without carrier, or one configured by DHCP. */
   #wait(door: Door, text: string): void {
     if (this.#closed) return;
     const name = nameOf(door);

@@ -84,12 +84,13 @@ function nicsOf({ facts, interfaces }: Machine): Html {
     const text = formatMac(mac);
     const reported = facts?.nics.find((nic) => nic.mac.toLowerCase().replaceAll('-', ':') === text);
     const speed = reported === undefined || reported.speed === 0 ? '' : ` · ${reported.speed} Mbit/s`;
-    const link = reported?.carrier === undefined ? '' : `${reported.carrier ? labels.link : labels.noLink}${speed}`;
+    const carrier =
+      reported?.carrier === undefined ? '' : `${reported.carrier ? labels.carrier : labels.noCarrier}${speed}`;
     return [
       html`<b>${name === '' ? labels.unnamedInterface(index + 1) : name}</b>${index === 0 ? html` <span class="soft">${labels.bootInterface}</span>` : nothing}`,
       html`<span class="mono">${text}</span>`,
       address === undefined ? '' : formatIpv4(address),
-      link,
+      carrier,
       reported?.driver ?? '',
     ];
   });

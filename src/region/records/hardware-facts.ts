@@ -66,7 +66,7 @@ const nic = z.object({
   driver: name,
   carrier: flag,
   operstate: name,
-  /** Mbit/s; 0: unknown (sysfs reports -1 without a link). */
+  /** Mbit/s; 0: unknown (sysfs reports -1 without carrier). */
   speed: count(10_000_000),
   /** Vendor and device ID on its bus: `8086:100e`. */
   ids: more,

@@ -186,9 +186,9 @@ const LINES: readonly [expected: string, sources: Parameters<typeof statusLine>[
     },
   ],
   [
-    'serving no network; waiting: eth2 has no link; cannot grant leases: leases.db: disk is full; region away since 2026-11-20T12:00:00Z',
+    'serving no network; waiting: eth2 has no carrier; cannot grant leases: leases.db: disk is full; region away since 2026-11-20T12:00:00Z',
     {
-      interfaces: [{ ...served('10.0.0.0/24'), serving: false, reason: 'eth2 has no link' }],
+      interfaces: [{ ...served('10.0.0.0/24'), serving: false, reason: 'eth2 has no carrier' }],
       region: region('waiting'),
       regionAwaySinceMs: Date.UTC(2026, 10, 20, 12),
       journal: { available: false, reason: 'leases.db: disk is full' },

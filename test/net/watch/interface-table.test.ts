@@ -4,8 +4,8 @@ import type { NetlinkMessage } from '../../../src/net/netlink.ts';
 import { InterfaceTable, sameInterfaces } from '../../../src/net/watch/interface-table.ts';
 import { ip } from '../../support/lab-facts.ts';
 
-const link = (index: number, name: string, up = true): NetlinkMessage => ({
-  kind: 'link',
+const interfaceOf = (index: number, name: string, up = true): NetlinkMessage => ({
+  kind: 'interface',
   index,
   name,
   mac: undefined,
@@ -40,28 +40,40 @@ function tableOf(...messages: readonly NetlinkMessage[]): InterfaceTable {
 
 const CASES: readonly (readonly [string, readonly NetlinkMessage[], readonly string[]])[] = [
   ['is empty at first', [], []],
-  ['lists interfaces by index', [link(3, 'b'), link(1, 'a')], ['1 a up', '3 b up']],
-  ['keeps an interface once, however often it is named', [link(1, 'a'), link(1, 'a', false)], ['1 a down']],
-  ['keeps addresses when a link changes', [link(1, 'a'), address(1, '10.0.0.1'), link(1, 'z')], ['1 z up 1/24']],
+  ['lists interfaces by index', [interfaceOf(3, 'b'), interfaceOf(1, 'a')], ['1 a up', '3 b up']],
+  [
+    'keeps an interface once, however often it is named',
+    [interfaceOf(1, 'a'), interfaceOf(1, 'a', false)],
+    ['1 a down'],
+  ],
+  [
+    'keeps addresses when an interface changes',
+    [interfaceOf(1, 'a'), address(1, '10.0.0.1'), interfaceOf(1, 'z')],
+    ['1 z up 1/24'],
+  ],
   [
     'keeps an address that is named twice once',
-    [link(1, 'a'), address(1, '10.0.0.1'), address(1, '10.0.0.1')],
+    [interfaceOf(1, 'a'), address(1, '10.0.0.1'), address(1, '10.0.0.1')],
     ['1 a up 1/24'],
   ],
-  ['shows an address that is named before its link', [address(1, '10.0.0.1'), link(1, 'a')], ['1 a up 1/24']],
-  ['does not show an address without a link', [address(1, '10.0.0.1')], []],
   [
-    'forgets the addresses with the link',
-    [link(1, 'a'), address(1, '10.0.0.1'), { kind: 'link-gone', index: 1 }, link(1, 'a')],
+    'shows an address that is named before its interface',
+    [address(1, '10.0.0.1'), interfaceOf(1, 'a')],
+    ['1 a up 1/24'],
+  ],
+  ['does not show an address without an interface', [address(1, '10.0.0.1')], []],
+  [
+    'forgets the addresses with the interface',
+    [interfaceOf(1, 'a'), address(1, '10.0.0.1'), { kind: 'interface-gone', index: 1 }, interfaceOf(1, 'a')],
     ['1 a up'],
   ],
   [
     'takes back only the prefix that is named',
-    [link(1, 'a'), address(1, '10.0.0.1'), address(1, '10.0.0.1', 16), gone(1, '10.0.0.1')],
+    [interfaceOf(1, 'a'), address(1, '10.0.0.1'), address(1, '10.0.0.1', 16), gone(1, '10.0.0.1')],
     ['1 a up 1/16'],
   ],
-  ['ignores the removal of unknown entries', [gone(1, '10.0.0.1'), { kind: 'link-gone', index: 7 }], []],
-  ['keeps the highest address exact', [link(1, 'a'), address(1, '255.255.255.255', 32)], ['1 a up 255/32']],
+  ['ignores the removal of unknown entries', [gone(1, '10.0.0.1'), { kind: 'interface-gone', index: 7 }], []],
+  ['keeps the highest address exact', [interfaceOf(1, 'a'), address(1, '255.255.255.255', 32)], ['1 a up 255/32']],
 ];
 
 describe('the table of interfaces', () => {
@@ -70,9 +82,9 @@ describe('the table of interfaces', () => {
   }
 
   it('forgets entries that a complete dump did not name', () => {
-    const table = tableOf(link(1, 'a'), address(1, '10.0.0.1'), link(2, 'b'));
+    const table = tableOf(interfaceOf(1, 'a'), address(1, '10.0.0.1'), interfaceOf(2, 'b'));
     table.startDump();
-    table.apply(link(1, 'a'));
+    table.apply(interfaceOf(1, 'a'));
     assert.deepEqual(shown(table), ['1 a up 1/24', '2 b up'], 'the old list stays until the dump has ended');
     table.finishDump();
     assert.deepEqual(shown(table), ['1 a up']);
@@ -81,9 +93,9 @@ describe('the table of interfaces', () => {
   it('starts over when a dump is restarted', () => {
     const table = tableOf();
     table.startDump();
-    table.apply(link(9, 'stale'));
+    table.apply(interfaceOf(9, 'stale'));
     table.startDump();
-    table.apply(link(1, 'a'));
+    table.apply(interfaceOf(1, 'a'));
     table.finishDump();
     table.finishDump();
     assert.deepEqual(shown(table), ['1 a up']);
@@ -91,20 +103,20 @@ describe('the table of interfaces', () => {
 
   it('is bounded: interfaces beyond 4096 are ignored', () => {
     const table = new InterfaceTable();
-    for (let index = 1; index <= 5000; index += 1) table.apply(link(index, `i${index}`));
+    for (let index = 1; index <= 5000; index += 1) table.apply(interfaceOf(index, `i${index}`));
     assert.equal(table.list().length, 4096);
   });
 
   it('is bounded: addresses of one interface beyond 1024 are ignored', () => {
-    const table = tableOf(link(1, 'a'));
+    const table = tableOf(interfaceOf(1, 'a'));
     for (let last = 0; last < 2000; last += 1) table.apply(address(1, `10.0.${last >> 8}.${last & 255}`));
     assert.equal(table.list()[0]?.addresses.length, 1024);
   });
 
   it('compares equal only while nothing changed', () => {
-    const before = tableOf(link(1, 'a')).list();
-    assert.ok(sameInterfaces(before, tableOf(link(1, 'a')).list()));
-    assert.ok(!sameInterfaces(before, tableOf(link(1, 'a', false)).list()));
-    assert.ok(!sameInterfaces(before, tableOf(link(1, 'a'), address(1, '10.0.0.1')).list()));
+    const before = tableOf(interfaceOf(1, 'a')).list();
+    assert.ok(sameInterfaces(before, tableOf(interfaceOf(1, 'a')).list()));
+    assert.ok(!sameInterfaces(before, tableOf(interfaceOf(1, 'a', false)).list()));
+    assert.ok(!sameInterfaces(before, tableOf(interfaceOf(1, 'a'), address(1, '10.0.0.1')).list()));
   });
 });

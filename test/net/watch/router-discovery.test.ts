@@ -28,7 +28,7 @@ function summed(packet: Uint8Array): Uint8Array {
   return bytes;
 }
 
-/** Linux's solicitation when a link comes up: to ff02::2, with its hardware address as an option. */
+/** Linux's solicitation when an interface gets carrier: to ff02::2, with its hardware address as an option. */
 const SOLICITATION = summed(
   hex(
     `60000000 0010 3a ff ${Buffer.from(ASKER).toString('hex')} ff020000000000000000000000000002

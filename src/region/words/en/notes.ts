@@ -128,7 +128,7 @@ const NOTE_SENTENCES: Writers<NoteParams> = {
     `the lease journal has not answered for ${seconds} s: the service manager will restart this process`,
   'interface-absent': (note) => `${note.interface} does not exist`,
   'interface-down': (note) => `${note.interface} is down`,
-  'interface-unlinked': (note) => `${note.interface} has no link`,
+  'interface-unlinked': (note) => `${note.interface} has no carrier`,
   'interface-unaddressed': (note) => `${note.interface} does not have the address ${note.ip}`,
   'own-address-used': (note) =>
     `${note.ip}, this rack’s own address on ${note.interface}, is used by another host, ${note.host} ` +

@@ -69,11 +69,11 @@ export const FACTS = {
   /** The columns of each table. */
   disks: ['Disk', 'Size', 'Model', 'Serial number', 'Kind'] satisfies FiveColumns,
   diskKinds: { virtual: 'virtual', rotating: 'rotating', solid: 'solid state' },
-  interfaces: ['Interface', 'Hardware address', 'Last seen with', 'Link', 'Driver'] satisfies FiveColumns,
+  interfaces: ['Interface', 'Hardware address', 'Last seen with', 'Carrier', 'Driver'] satisfies FiveColumns,
   unnamedInterface: (number: number): string => `interface ${number}`,
   bootInterface: 'boots from the network',
-  link: 'link',
-  noLink: 'no link',
+  carrier: 'carrier',
+  noCarrier: 'no carrier',
   banks: ['Memory', 'Size', 'Kind', 'Model'] satisfies FourColumns,
 };
 
