@@ -18,6 +18,7 @@
 // 4. When too many clients wait, the oldest question of the client with the most gets SERVFAIL: see flights.ts. ATTEMPT_ROUNDS_MAX and
 //    EXCHANGES_MAX bound the datagrams sent for the waiting clients.
 
+import { BoundedMap } from '../bounded-map.ts';
 import { type Instant, later } from '../clock.ts';
 import type { Counters } from '../counters.ts';
 import { DeadlineQueue } from '../deadline-queue.ts';
@@ -37,7 +38,7 @@ import { isAnswerTo, relevantReply, repeatedQuestion } from './upstream-reply.ts
 export const ATTEMPT_ROUNDS_MAX = 3;
 /**
  * Unanswered exchanges, including those of flights that have ended since. Many questions at once fill it; then the oldest exchange is
- * forgotten and its flight asks again. Each leaves after EXCHANGE_MS. (No `BoundedMap`: most leave by their answer, and each is a hot path.)
+ * closed and its flight asks again. Each leaves after EXCHANGE_MS.
  */
 export const EXCHANGES_MAX = 16_384;
 /** After this long without an answer the next upstream is asked too. */
@@ -67,7 +68,9 @@ export interface ForwarderOptions {
 export class Forwarder<W> {
   readonly #options: ForwarderOptions;
   readonly #flights = new Flights<W>();
-  readonly #exchanges = new Map<number, Exchange<W>>();
+  readonly #exchanges = new BoundedMap<number, Exchange<W>>(EXCHANGES_MAX, 'set longest ago', (one) =>
+    this.#close(one),
+  );
   /** The deadlines of flights, and of exchanges until they count as unanswered. */
   readonly #deadlines = new DeadlineQueue<Flight<W> | Exchange<W>>();
   #upstreams = new UpstreamSet({ upstream: [] });
@@ -250,8 +253,6 @@ export class Forwarder<W> {
   }
 
   #send(flight: Flight<W>, upstream: Upstream, now: Instant, edns = upstream.edns): void {
-    const [oldest] = this.#exchanges.size < EXCHANGES_MAX ? [] : this.#exchanges.values();
-    if (oldest !== undefined) this.#close(oldest);
     const key = this.#freeKey();
     if (key === undefined) return;
     const common = { kind: 'exchange', place: -1, stream: undefined } as const;
@@ -279,10 +280,9 @@ export class Forwarder<W> {
   }
 
   #close(exchange: Exchange<W>): void {
-    if (this.#exchanges.get(exchange.key) !== exchange) return;
+    if (!exchange.flight.exchanges.delete(exchange)) return;
     this.#exchanges.delete(exchange.key);
     this.#deadlines.set(exchange, undefined);
-    exchange.flight.exchanges.delete(exchange);
     if (exchange.stream === undefined) return;
     this.#streams.release(exchange.stream);
     this.#actions.push({ kind: 'close-stream', exchange: exchange.key });

@@ -116,8 +116,7 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
     'Domain.flights': 'SUFFIX_FLIGHTS_MAX',
   },
   'dns/forward.ts': {
-    '#exchanges': 'EXCHANGES_MAX',
-    '#deadlines': 'as #exchanges and as dns/flights.ts #byKey',
+    '#deadlines': 'EXCHANGES_MAX and as dns/flights.ts #byKey',
     '#actions': 'call',
   },
   'dns/large-replies.ts': { '#waiting': 'LARGE_REPLIES_WAITING_MAX' },
