@@ -77,6 +77,7 @@ const SOURCES = [
 
 const ROOMS: Readonly<Record<string, string>> = {
   boot: 'What machines boot, and why a boot fails',
+  clock: 'The clock',
   config: 'The configuration',
   daemon: 'The process',
   dhcp: 'DHCP',
@@ -158,35 +159,40 @@ const named = (entries: Readonly<Record<string, string>>): string =>
     Object.entries(entries).map(([name, text]) => [`\`${name}\``, text]),
   );
 
-/** The fields of a kind; a shape that a whole room shares is listed once, with the room. */
+/** A field list shared by more events of a room than this is printed once, at the head of the room. */
+const REPEATED_MAX = 2;
+
 function fieldText(fields: readonly Field[]): string {
   const texts = fields.map(({ name, type, meaning }) => `\`${name}\` (${type}${meaning === '' ? '' : `: ${meaning}`})`);
   return texts.length === 0 ? 'It has no fields of its own.' : `Fields: ${texts.join('; ')}`;
 }
 
+/** The fields that most events of a room share; empty if few do, or if the list has one field only. */
+function sharedFields(lists: readonly (readonly Field[])[]): readonly Field[] {
+  const byText = Map.groupBy(lists, fieldText);
+  const [most = []] = [...byText.values()].sort((a, b) => b.length - a.length);
+  const [fields = []] = most;
+  return most.length > REPEATED_MAX && fields.length > 1 ? fields : [];
+}
+
 function roomText(room: string, fields: ReadonlyMap<string, readonly Field[]>): string {
   const kinds = [...EVENT_KINDS].filter(([name]) => name.startsWith(`${room}.`));
-  const shapes = new Set(
-    kinds.map(([name]) =>
-      fields
-        .get(name)
-        ?.map((field) => field.name)
-        .join(),
-    ),
-  );
-  const isShared = shapes.size === 1 && kinds.length > 2;
-  const shared = isShared ? (fields.get(kinds[0]?.[0] ?? '') ?? []) : [];
-  const sections = kinds.map(([name, { level, message, explanation }]) =>
-    [
-      `### ${name}`,
-      `*${level}*, "${message}". ${explanation}`,
-      ...(isShared ? [] : [fieldText(fields.get(name) ?? [])]),
-    ].join('\n\n'),
-  );
+  const shared = sharedFields(kinds.map(([name]) => fields.get(name) ?? []));
+  const sections = kinds.map(([name, { level, message, explanation }]) => {
+    const own = fields.get(name) ?? [];
+    const isShared = shared.length > 0 && fieldText(own) === fieldText(shared);
+    return [`### ${name}`, `*${level}*, "${message}". ${explanation}`, ...(isShared ? [] : [fieldText(own)])].join(
+      '\n\n',
+    );
+  });
   const rows = shared.map((field) => [`\`${field.name}\``, field.type, field.meaning]);
-  const head = isShared
-    ? [`An event of this room has the fields below that apply to it:\n\n${table(['field', 'type', 'meaning'], rows)}`]
-    : [];
+  const head =
+    shared.length === 0
+      ? []
+      : [
+          'An event of this room has the fields below that apply to it, unless it lists its own:\n\n' +
+            table(['field', 'type', 'meaning'], rows),
+        ];
   return [`## ${ROOMS[room] ?? room}`, ...head, ...sections].join('\n\n');
 }
 
