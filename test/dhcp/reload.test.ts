@@ -10,9 +10,8 @@ import { MachineDirectory } from '../../src/machines/directory.ts';
 import { ip, RACK } from '../support/lab-facts.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 import { config, MAC_A, MAC_B, planByKind, subnet, TestJournal, TestNetwork } from './lab.ts';
-import { rig } from './responder-rig.ts';
+import { addressOf, rig } from './responder-rig.ts';
 
-const addressOf = (answer: string) => ip(answer.split(' ')[1] ?? '');
 const moved = config(subnet({ dynamic: { low: ip('10.20.0.200'), high: ip('10.20.0.209') } }));
 
 test('a lease outside the new range runs on, is refused on renewal, and its machine gets an address of the range', () => {

@@ -67,3 +67,6 @@ export function rig(dhcpConfig: DhcpConfig, machines = new MachineDirectory([]),
       events.splice(0).filter(({ kind }) => kinds.includes(kind) || kinds.length === 0),
   };
 }
+
+/** The address in a rig's answer, such as `offer 10.20.0.100`. */
+export const addressOf = (answer: string): Ipv4 => ip(answer.split(' ')[1] ?? '');

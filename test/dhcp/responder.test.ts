@@ -5,12 +5,11 @@ import { test } from 'node:test';
 import type { RackEvent } from '../../src/event.ts';
 import { ip, RACK } from '../support/lab-facts.ts';
 import { config, MAC_A, subnet } from './lab.ts';
-import { rig } from './responder-rig.ts';
+import { addressOf, rig } from './responder-rig.ts';
 
 const FIXED = ip('10.20.0.30');
 const reasons = (events: readonly RackEvent[]): readonly string[] =>
   events.map((event) => `${event.kind} ${'reason' in event ? event.reason : ''}`);
-const addressOf = (answer: string) => ip(answer.split(' ')[1] ?? '');
 
 test('an address is not given up if the disk has room for that but not for its replacement', () => {
   const { lease, say, reload, table, journal, reported } = rig(config());

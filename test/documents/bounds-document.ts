@@ -5,6 +5,7 @@ import { findConstant, valueText } from '../hostile/bound-scan.ts';
 import { KERNEL_BOUNDS } from '../hostile/bounds/kernel.ts';
 import type { Harm, HeldBound } from '../hostile/bounds/row.ts';
 import { HELD } from '../hostile/bounds.ts';
+import { cell } from './markdown-table.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 
@@ -37,7 +38,6 @@ The code is the source of the other values: this document is made from it by \`n
 (\`…_MAX\`, \`…_LIMIT\`, \`…_CAPACITY\`), or a rate, without a row.
 `;
 
-const cell = (text: string): string => text.replace(/\|/g, '\\|').replace(/\s+/g, ' ').trim();
 const sentence = (text: string): string => `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
 
 /** A row of any kind. */

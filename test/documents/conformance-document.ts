@@ -2,6 +2,7 @@
 
 import { join } from 'node:path';
 import { DHCP_MUSTS, type Must, type Verdict } from '../conformance/dhcp-musts.ts';
+import { cell } from './markdown-table.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 
@@ -26,8 +27,6 @@ const TITLES: Readonly<Record<number, string>> = {
   5107: 'server identifier override (82.11)',
   6842: 'client identifier in replies',
 };
-
-const cell = (text: string): string => text.replace(/\|/g, '\\|').trim();
 
 function verdictText(verdict: Verdict): string {
   const proofs = verdict.kind === 'not-ours' ? [] : verdict.tests;

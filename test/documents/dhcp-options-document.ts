@@ -3,15 +3,10 @@
 import { join } from 'node:path';
 import { KNOWN_OPTIONS, NAMED_OPTIONS } from '../../src/dhcp/wire/option-table.ts';
 import { OPTION_TYPE_NAMES, OPTION_TYPES } from '../../src/dhcp/wire/option-value.ts';
+import { table } from './markdown-table.ts';
 
 /** Where the document lies. */
 export const DHCP_OPTIONS_DOCUMENT = join(import.meta.dirname, '..', '..', 'docs', 'dhcp-options.md');
-
-const cell = (text: string): string => text.replace(/\|/g, '\\|').replace(/\s+/g, ' ').trim();
-
-function table(headings: readonly string[], rows: readonly (readonly string[])[]): string {
-  return [headings, headings.map(() => '---'), ...rows].map((cells) => `| ${cells.map(cell).join(' | ')} |`).join('\n');
-}
 
 /** The document. */
 export function renderDhcpOptionsDocument(): string {

@@ -12,6 +12,7 @@ import { FILE_REASONS, HTTP_REASONS, REGION_REASONS, TFTP_REASONS } from '../../
 import { ALLOCATION_REASONS } from '../../src/region/words/en/rack-dhcp.ts';
 import { PURPOSE_SENTENCES } from '../../src/region/words/en/rack-files.ts';
 import { REFUSAL_SENTENCES } from '../../src/region/words/refusal.ts';
+import { table } from './markdown-table.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 
@@ -146,12 +147,6 @@ ${DEPLOYMENT.map(([, , type, text]) => `| ${type} | ${text} |`).join('\n')}
 \`--level debug\` also shows addresses and downloads: three offers, three acknowledgements, two files by TFTP and two by HTTP. The rack's own log
 shows these, and the two configurations, at its level \`info\`.
 `;
-
-const cell = (text: string): string => text.replace(/\|/g, '\\|').replace(/\s+/g, ' ').trim();
-
-function table(headings: readonly string[], rows: readonly (readonly string[])[]): string {
-  return [headings, headings.map(() => '---'), ...rows].map((cells) => `| ${cells.map(cell).join(' | ')} |`).join('\n');
-}
 
 const named = (entries: Readonly<Record<string, string>>): string =>
   table(

@@ -4,13 +4,10 @@ import { join } from 'node:path';
 import { bootsFromHttp, FIRMWARE_ARCHITECTURES } from '../../src/boot/architectures.ts';
 import { LOOP_LOADS_MAX, LOOP_MS_MAX } from '../../src/boot/loader-loops.ts';
 import { QUIRK_NAMES, QUIRKS } from '../../src/boot/quirks.ts';
+import { table } from './markdown-table.ts';
 
 /** Where the document lies. */
 export const FIRMWARE_DOCUMENT = join(import.meta.dirname, '..', '..', 'docs', 'firmware.md');
-
-function table(headings: readonly string[], rows: readonly (readonly string[])[]): string {
-  return [headings, headings.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
-}
 
 const FIRMWARE = { bios: 'BIOS', uefi: 'UEFI' } as const;
 

@@ -5,15 +5,10 @@ import { FILTERS } from '../../src/region/preseed/evaluation.ts';
 import { templateNames } from '../../src/region/preseed/names.ts';
 import { PURPOSES, type PurposeDescription } from '../../src/region/preseed/request.ts';
 import { VARIABLES } from '../../src/region/preseed/variables.ts';
+import { table } from './markdown-table.ts';
 
 /** Where the document lies. */
 export const PRESEEDS_DOCUMENT = join(import.meta.dirname, '..', '..', 'docs', 'preseeds.md');
-
-const cell = (text: string): string => text.replace(/\|/g, '\\|').replace(/\s+/g, ' ').trim();
-
-function table(headings: readonly string[], rows: readonly (readonly string[])[]): string {
-  return [headings, headings.map(() => '---'), ...rows].map((cells) => `| ${cells.map(cell).join(' | ')} |`).join('\n');
-}
 
 const code = (text: string): string => (text === '' ? '' : `\`${text}\``);
 

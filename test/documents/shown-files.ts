@@ -2,20 +2,8 @@
 
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { diskImage } from '../support/disk-image.ts';
 import { ROOT } from './markdown.ts';
-
-const IMAGE_BYTES = 1024 * 1024;
-
-/** A disk with one partition of nothing in particular. */
-function diskImage(): Buffer {
-  const bytes = Buffer.alloc(IMAGE_BYTES, 'image');
-  bytes.fill(0, 440, 510);
-  bytes.writeUInt8(0x83, 450);
-  bytes.writeUInt32LE(64, 454);
-  bytes.writeUInt32LE(1024, 458);
-  bytes.writeUInt16LE(0xaa55, 510);
-  return bytes;
-}
 
 function publicKey(owner: string): string {
   const bytes = Buffer.concat([Buffer.from([0, 0, 0, 11]), Buffer.from('ssh-ed25519'), Buffer.alloc(36, owner)]);

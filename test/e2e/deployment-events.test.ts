@@ -11,7 +11,7 @@ import { z } from 'zod';
 import { askDaemon } from '../../src/control/ask-daemon.ts';
 import { labPlace } from '../../src/lab/safe-lab.ts';
 import { endProgram, whileRunning } from '../support/child.ts';
-import { diskImage } from '../support/life-under-fire.ts';
+import { diskImage } from '../support/disk-image.ts';
 import { missing } from '../support/needs.ts';
 import { eventually, readableMain, runRackboot } from '../support/running-rack.ts';
 import { makeSwitchedRack, type SwitchedRack } from '../support/switched-rack.ts';

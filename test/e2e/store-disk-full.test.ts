@@ -12,6 +12,7 @@ import { test } from 'node:test';
 import { later, seconds, sleep, systemClock } from '../../src/clock.ts';
 import { ipv4, mac } from '../../src/net/address.ts';
 import { openLeaseJournal, type WorkerLeaseJournal } from '../../src/store/leases/lease-journal.ts';
+import { eventuallyWithin } from '../support/eventually.ts';
 
 const root = process.getuid?.() === 0;
 const GROUP = 500;
@@ -27,14 +28,6 @@ function append(journal: WorkerLeaseJournal, address: number): number {
     duration: seconds(600),
     vendorClass: 'PXEClient:Arch:00007:UNDI:003000',
   });
-}
-
-async function until(what: string, condition: () => boolean): Promise<void> {
-  for (let tries = 0; tries < 6000; tries += 1) {
-    if (condition()) return;
-    await sleep(10);
-  }
-  assert.fail(`never: ${what}`);
 }
 
 /** Takes every free byte of the file system. */
@@ -81,14 +74,14 @@ test('the journal survives a full disk', { skip: root ? false : 'needs root to m
       }
     };
     appendGroup();
-    await until('first group', () => pending.size === 0);
+    await eventuallyWithin(60_000, 'first group', () => pending.size === 0);
 
     for (let round = 1; round <= 3; round += 1) {
       const ballast = join(stateDir, 'ballast');
       fill(ballast, round * 40_000);
       while (journal.available) {
         appendGroup();
-        await until('answer', () => pending.size === 0);
+        await eventuallyWithin(60_000, 'answer', () => pending.size === 0);
       }
       assert.match(reason, /disk is full.*SQLite 13/);
       assert.throws(() => append(journal, 1), { code: 'store-unavailable' });
@@ -97,9 +90,9 @@ test('the journal survives a full disk', { skip: root ? false : 'needs root to m
       assert.equal(journal.available, false, 'a full disk stays unavailable');
       assert.equal(available, round - 1);
       rmSync(ballast);
-      await until('available again', () => available === round);
+      await eventuallyWithin(60_000, 'available again', () => available === round);
       appendGroup();
-      await until('group after the failure', () => pending.size === 0);
+      await eventuallyWithin(60_000, 'group after the failure', () => pending.size === 0);
       assert.ok(durable.has(address), 'records appended after the failure are durable');
     }
     await journal.close();

@@ -7,6 +7,7 @@ import { sleep } from '../../src/clock.ts';
 import { BODY_BYTES_MAX, PROXIED_MAX } from '../../src/http/proxy.ts';
 import { isHttpEvent } from '../../src/observe/protocol-events.ts';
 import { Crowd, settled } from '../support/crowd.ts';
+import { eventuallyWithin } from '../support/eventually.ts';
 import { LOOPBACK, openRig, type Rig, SECRET, speak, TOKEN } from './rig.ts';
 
 interface Seen {
@@ -54,14 +55,6 @@ beforeEach(() => {
   answer = (response) => response.end('region');
 });
 
-async function until(what: string, condition: () => boolean): Promise<void> {
-  for (let tries = 0; tries < 1000; tries += 1) {
-    if (condition()) return;
-    await sleep(5);
-  }
-  assert.fail(`never: ${what}`);
-}
-
 const CLOSE = 'HTTP/1.1\r\nConnection: close\r\n';
 
 test('a request reaches the region unchanged, with its sender’s identity', async () => {
@@ -77,7 +70,7 @@ test('a request reaches the region unchanged, with its sender’s identity', asy
   assert.equal(one?.headers['x-forwarded-for'], '127.0.0.1');
   assert.equal(one?.headers['x-rackboot-rack'], SECRET);
   assert.equal(one?.headers['x-rackboot-local'], `127.0.0.1:${rig.port}`);
-  await until('counted', () => rig.server.counters()['proxied-bytes'] >= 6);
+  await eventuallyWithin(5000, 'counted', () => rig.server.counters()['proxied-bytes'] >= 6);
 });
 
 test('the region’s reason for a refusal is reported without control characters', async () => {
@@ -88,14 +81,14 @@ test('the region’s reason for a refusal is reported without control characters
   const got = await rig.speak(`POST /MAAS/api/2.0/machines/ ${CLOSE}Host: x\r\nContent-Length: 0\r\n\r\n`);
   assert.match(got, /^HTTP\/1.1 400 [\s\S]*z{1000}"\]\}\r\n/, 'the machine gets the whole answer');
   const reported = () => rig.events.filter(isHttpEvent).find(({ kind }) => kind === 'http.posted');
-  await until('told', () => reported() !== undefined);
+  await eventuallyWithin(5000, 'told', () => reported() !== undefined);
   assert.equal(reported()?.reason, 'invalid-parameters');
   assert.match(reported()?.said ?? '', /^\{"mac": \["\\x1b\[31mzzz+…$/);
   assert.ok((reported()?.said ?? '').length <= 300);
   answer = (response) => void response.writeHead(200, { 'X-Rackboot-Refusal': 'none' }).end('fine');
   rig.events.length = 0;
   await rig.speak(`POST /MAAS/api/2.0/machines/ ${CLOSE}Host: x\r\nContent-Length: 0\r\n\r\n`);
-  await until('told', () => reported() !== undefined);
+  await eventuallyWithin(5000, 'told', () => reported() !== undefined);
   assert.deepEqual([reported()?.reason, reported()?.said], [undefined, undefined]);
 });
 
@@ -227,10 +220,10 @@ test('a body that grows too large is cut off', async () => {
   for (let sent = 0; sent <= BODY_BYTES_MAX + chunk.length && status === 0; sent += chunk.length) {
     if (!upload.write(chunk)) await Promise.race([once(upload, 'drain'), sleep(1000)]);
   }
-  await until('refused', () => status === 413);
+  await eventuallyWithin(5000, 'refused', () => status === 413);
   upload.destroy();
   assert.equal(seen.length, 0);
-  await until('nothing under way', () => rig.server.counters().forwarding === 0);
+  await eventuallyWithin(5000, 'nothing under way', () => rig.server.counters().forwarding === 0);
 });
 
 test('a truncated answer does not look whole', async () => {
@@ -242,7 +235,7 @@ test('a truncated answer does not look whole', async () => {
   const got = await rig.speak(`GET /MAAS/ ${CLOSE}\r\n`);
   assert.match(got, /Content-Length: 100/);
   assert.match(got, /half$/);
-  await until('nothing under way', () => rig.server.counters().forwarding === 0);
+  await eventuallyWithin(5000, 'nothing under way', () => rig.server.counters().forwarding === 0);
 });
 
 test('the request to the region ends when its caller disconnects', async () => {
@@ -254,18 +247,18 @@ test('the request to the region ends when its caller disconnects', async () => {
   };
   const socket = createConnection({ port: rig.port, host: '127.0.0.1' });
   socket.write('GET /MAAS/slow HTTP/1.1\r\n\r\n');
-  await until('asked', () => seen.length === 1);
+  await eventuallyWithin(5000, 'asked', () => seen.length === 1);
   socket.destroy();
-  await until('ended', () => ended && rig.server.counters().forwarding === 0);
+  await eventuallyWithin(5000, 'ended', () => ended && rig.server.counters().forwarding === 0);
 });
 
 test('pipelined requests of a caller that disconnects leave nothing under way', async () => {
   answer = () => undefined;
   const socket = createConnection({ port: rig.port, host: '127.0.0.1' });
   socket.write('GET /MAAS/1 HTTP/1.1\r\n\r\nGET /MAAS/2 HTTP/1.1\r\n\r\nGET /MAAS/3 HTTP/1.1\r\n\r\n');
-  await until('asked', () => seen.length === 3);
+  await eventuallyWithin(5000, 'asked', () => seen.length === 3);
   socket.destroy();
-  await until('nothing under way', () => rig.server.counters().forwarding === 0);
+  await eventuallyWithin(5000, 'nothing under way', () => rig.server.counters().forwarding === 0);
 });
 
 test('an answer before the end of the body is passed on', async () => {
@@ -313,7 +306,7 @@ test('at most PROXIED_MAX requests of as many networks are at the region at a ti
   } finally {
     crowd.close();
   }
-  await until('nothing is with the region', () => rig.server.counters().forwarding === 0);
+  await eventuallyWithin(5000, 'nothing is with the region', () => rig.server.counters().forwarding === 0);
 });
 
 test('a region that sends nonsense counts as one that does not answer', async () => {

@@ -3,9 +3,9 @@ import { once } from 'node:events';
 import { Agent, request } from 'node:http';
 import { createConnection, createServer } from 'node:net';
 import { after, before, beforeEach, test } from 'node:test';
-import { sleep } from '../../src/clock.ts';
 import { ipv4 } from '../../src/net/address.ts';
 import { PIPELINED_MAX } from '../../src/net/shares/pipelining.ts';
+import { eventuallyWithin } from '../support/eventually.ts';
 import { printedRandom } from '../support/printed-random.ts';
 import { LOOPBACK, MACHINE, openRig, type Rig, speak } from './rig.ts';
 
@@ -22,14 +22,6 @@ before(async () => {
 });
 after(() => rig.server.close());
 beforeEach(() => void rig.events.splice(0));
-
-async function until(what: string, condition: () => boolean): Promise<void> {
-  for (let tries = 0; tries < 1000; tries += 1) {
-    if (condition()) return;
-    await sleep(5);
-  }
-  assert.fail(`never: ${what}`);
-}
 
 const HTTP = 'HTTP/1.1\r\nConnection: close\r\n';
 const answers: readonly { name: string; ask: string; status: number; has?: RegExp; event?: string }[] = [
@@ -154,10 +146,10 @@ for (const { name, ask, status, has, event } of answers) {
     assert.match(answer, new RegExp(`^HTTP/1.1 ${status} `));
     if (has !== undefined) assert.match(answer, has);
     if (event !== undefined) {
-      await until(event, () => rig.kinds().length > 0);
+      await eventuallyWithin(5000, event, () => rig.kinds().length > 0);
       assert.deepEqual(rig.kinds(), [event]);
     }
-    await until('closed', () => rig.tree.open_ === 0);
+    await eventuallyWithin(5000, 'closed', () => rig.tree.open_ === 0);
   });
 }
 
@@ -165,7 +157,7 @@ test('a long file arrives whole, and its event has bytes, address and time', asy
   const answer = await rig.speak(`GET /linux ${HTTP}\r\n`);
   const content = Buffer.from(answer.slice(answer.indexOf('\r\n\r\n') + 4), 'latin1');
   assert.ok(content.equals(kernel));
-  await until('told', () => rig.kinds().length === 1);
+  await eventuallyWithin(5000, 'told', () => rig.kinds().length === 1);
   const [event] = rig.events;
   assert.ok(event !== undefined && 'milliseconds' in event);
   assert.equal(typeof event.milliseconds, 'number');
@@ -191,7 +183,7 @@ test('every event of a request has its path, cleaned and shortened', async () =>
   ]) {
     rig.events.splice(0);
     await rig.speak(`${ask} ${HTTP}\r\n`);
-    await until('told', () => rig.events.length === 1);
+    await eventuallyWithin(5000, 'told', () => rig.events.length === 1);
     const [event] = rig.events;
     assert.ok(event !== undefined && 'file' in event && typeof event.file === 'string');
     assert.match(event.file, /\\x1b\[2J\\x9b\\u202e\\u\{e0041\}/, ask);
@@ -225,7 +217,7 @@ for (const count of [PIPELINED_MAX, PIPELINED_MAX + 1, PIPELINED_MAX + 2, 100]) 
     assert.ok(answer.length > PIPELINED_MAX * bytes, `${answer.length} octets`);
     assert.equal(answer.match(/Connection: close/g)?.length, 1);
     if (count > PIPELINED_MAX) assert.match(answer, /HTTP\/1\.1 503 [\s\S]*Connection: close[\s\S]*$/);
-    await until('closed', () => rig.server.counters().open === 0 && rig.tree.open_ === 0);
+    await eventuallyWithin(5000, 'closed', () => rig.server.counters().open === 0 && rig.tree.open_ === 0);
   });
 }
 
@@ -243,10 +235,10 @@ test('a client that asks for a hundred files before reading one gets four of the
   socket.pause();
   const before = rig.server.counters().requests;
   socket.write('GET /linux HTTP/1.1\r\n\r\n'.repeat(100));
-  await until('asked', () => rig.server.counters().requests > before);
+  await eventuallyWithin(5000, 'asked', () => rig.server.counters().requests > before);
   // The kernel buffers little unread data.
   socket.resume();
-  await until('cut off', () => rig.server.counters().open === 0 && rig.tree.open_ === 0);
+  await eventuallyWithin(5000, 'cut off', () => rig.server.counters().open === 0 && rig.tree.open_ === 0);
   socket.destroy();
   assert.ok(rig.server.counters().requests - before <= PIPELINED_MAX);
 });
@@ -257,7 +249,7 @@ test('a client that disconnects during a download leaves no open file', async ()
   socket.write('GET /huge HTTP/1.1\r\n\r\n');
   await once(socket, 'data');
   socket.destroy();
-  await until('closed', () => rig.tree.open_ === 0);
+  await eventuallyWithin(5000, 'closed', () => rig.tree.open_ === 0);
   assert.deepEqual(rig.kinds(), ['http.aborted']);
   rig.tree.files.delete('huge');
 });
@@ -301,7 +293,7 @@ test('after random bytes the server still answers', async () => {
     await speak(rig.port, Buffer.from(text, 'latin1'), true);
   }
   assert.match(await rig.speak(`GET /grubx64.efi ${HTTP}\r\n`), /^HTTP\/1.1 200/);
-  await until('closed', () => rig.tree.open_ === 0 && rig.server.counters().open === 0);
+  await eventuallyWithin(5000, 'closed', () => rig.tree.open_ === 0 && rig.server.counters().open === 0);
 });
 
 test('a change of settings opens and closes only what changed', async () => {
@@ -348,7 +340,7 @@ test('closing lets a download finish within the grace period', async () => {
   const other = await openRig();
   other.tree.files.set('linux', kernel);
   const answer = speak(other.port, `GET /linux ${HTTP}\r\n`);
-  await until('begun', () => other.server.counters().requests === 1);
+  await eventuallyWithin(5000, 'begun', () => other.server.counters().requests === 1);
   await other.server.close(5000);
   assert.ok((await answer).length > kernel.length);
 });

@@ -9,8 +9,10 @@ import { type MacAddress, mac, parseIpv4, parseNetwork } from '../../src/net/add
 import type { RegionConfig } from '../../src/region/config.ts';
 import type { EnlistmentReport } from '../../src/region/identity/enlistment-report.ts';
 import { type HardwareFacts, parseHardwareFacts } from '../../src/region/records/hardware-facts.ts';
+import type { Machine } from '../../src/region/records/machine.ts';
 import type { RegionStore } from '../../src/region/records/store.ts';
 import { openRegion, type Region } from '../../src/region/region.ts';
+import { sentenceOf as refusalSentence } from '../../src/region/words/refusal.ts';
 import { openRegionStore } from '../../src/store/sqlite/region-sqlite.ts';
 import { checkReadable } from '../support/readable-rows.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
@@ -67,6 +69,13 @@ export async function makeRegion(overrides: Partial<RegionConfig> = {}, seed = 1
       rmSync(stateDir, { recursive: true });
     },
   };
+}
+
+/** Enlists a machine; throws when it is refused. */
+export async function enlist(region: Region, of: EnlistmentReport): Promise<Machine> {
+  const outcome = await region.enlist(of);
+  if (outcome.kind === 'refuse') throw new Error(refusalSentence(outcome.refusal));
+  return outcome.machine;
 }
 
 export async function withRegion(

@@ -15,21 +15,17 @@ import {
 import { PasswordLimits } from '../../src/region/accounts/password-limits.ts';
 import type { Region } from '../../src/region/region.ts';
 import { openRegion } from '../../src/region/region.ts';
-import { sentenceOf as refusalSentence } from '../../src/region/words/refusal.ts';
 import { openRegionStore } from '../../src/store/sqlite/region-sqlite.ts';
 import { changeStatus } from '../support/change-status.ts';
 import { reasonOf, sentenceOf } from '../support/sentences.ts';
-import { bootReport, facts, report, withRegion } from './place.ts';
+import { bootReport, enlist, facts, report, withRegion } from './place.ts';
 
 const A = 0x525400000001;
 const B = 0x525400000002;
 const UUID = '0fd4c0a2-2c4e-4a3c-9a3b-000000000001';
 
-async function enlist(region: Region, ...args: Parameters<typeof report>): Promise<string> {
-  const outcome = await region.enlist(report(...args));
-  if (outcome.kind === 'refuse') throw new Error(refusalSentence(outcome.refusal));
-  return outcome.machine.systemId;
-}
+const enlistReport = async (region: Region, ...args: Parameters<typeof report>): Promise<string> =>
+  (await enlist(region, report(...args))).systemId;
 
 test('the rack gets changes together, shortly after, with an increasing version', () =>
   withRegion(async ({ region, clock, states }) => {
@@ -53,9 +49,9 @@ test('the rack gets changes together, shortly after, with an increasing version'
 
 test('the rack does not get a UUID that two machines show', () =>
   withRegion(async ({ region }) => {
-    await enlist(region, [A], { facts: facts({ uuid: UUID, serial: 'S100' }), vouchedMac: mac(A) });
+    await enlistReport(region, [A], { facts: facts({ uuid: UUID, serial: 'S100' }), vouchedMac: mac(A) });
     assert.equal((await region.desiredState()).machines[0]?.uuid, UUID);
-    await enlist(region, [B], { facts: facts({ uuid: UUID, serial: 'S200' }), vouchedMac: mac(B) });
+    await enlistReport(region, [B], { facts: facts({ uuid: UUID, serial: 'S200' }), vouchedMac: mac(B) });
     assert.deepEqual(
       (await region.desiredState()).machines.map((machine) => machine.uuid),
       [undefined, undefined],
@@ -64,7 +60,7 @@ test('the rack does not get a UUID that two machines show', () =>
 
 test('a reopened region has the same desired state and version', () =>
   withRegion(async ({ region, config, clock, stateDir }) => {
-    await enlist(region, [A]);
+    await enlistReport(region, [A]);
     const store = openRegionStore({ stateDir });
     const again = await openRegion({ config, store, clock, onDesiredState: () => {} });
     assert.deepEqual(await again.desiredState(), await region.desiredState());
@@ -79,7 +75,7 @@ test('changes by another process are seen within seconds, even between the regio
     await other.enlist(bootReport([A]));
     await clock.pass(3000);
     assert.equal(states.at(-1)?.machines.length, 1);
-    const id = await enlist(other, [B], { vouchedMac: mac(B) });
+    const id = await enlistReport(other, [B], { vouchedMac: mac(B) });
     await region.enlist(bootReport([0x525400000003]));
     await clock.pass(100);
     assert.equal(states.at(-1)?.machines.length, 3);
@@ -93,7 +89,7 @@ test('changes by another process are seen within seconds, even between the regio
 
 test('a machine goes through its life cycle with each step logged; a refused step is named', () =>
   withRegion(async ({ region, clock }) => {
-    const id = await enlist(region, [A]);
+    const id = await enlistReport(region, [A]);
     const purposeNow = async (): Promise<string | undefined> => (await region.desiredState()).machines[0]?.purpose;
     const steps: [Parameters<typeof changeStatus>[2], string][] = [
       ['commissioning', 'commissioning'],
@@ -126,7 +122,7 @@ test('a machine goes through its life cycle with each step logged; a refused ste
 
 test('a state that lasts too long fails, even after a restart; a boot of the machine extends it', () =>
   withRegion(async ({ region, config, clock, stateDir }) => {
-    const id = await enlist(region, [A]);
+    const id = await enlistReport(region, [A]);
     const MINUTE = 60_000;
     await changeStatus(region, id, 'commissioning', { username: 'bob' });
     await clock.pass(20 * MINUTE);

@@ -14,6 +14,7 @@ import { sleep } from '../../src/clock.ts';
 import { askDaemon } from '../../src/control/ask-daemon.ts';
 import type { LabPlace } from '../../src/lab/safe-lab.ts';
 import { formatMac } from '../../src/net/address.ts';
+import { diskImage } from './disk-image.ts';
 import { LivingMachine } from './living-machine.ts';
 import { eventually, RunningRack, runRackboot } from './running-rack.ts';
 import { type PowerSocket, WebhookPower } from './webhook-power.ts';
@@ -27,7 +28,6 @@ const LOOKS = 4;
 const STILL_LOOKS = 16;
 /** States in which a machine should be on. */
 const AT_WORK = new Set(['Commissioning', 'Deploying', 'Disk erasing', 'Testing', 'Entering rescue mode']);
-const IMAGE_BYTES = 1024 * 1024;
 
 /** When the daemon is killed: at an event kind in its log, or at one of these. */
 export type KillPoint = 'answered' | 'power-on' | 'power-off' | (string & {});
@@ -46,17 +46,6 @@ const isShown = (value: unknown): value is Shown =>
   'status_name' in value &&
   'status_message' in value &&
   'power_task' in value;
-
-/** A disk with one arbitrary partition. */
-export function diskImage(): Buffer {
-  const bytes = Buffer.alloc(IMAGE_BYTES, 'image');
-  bytes.fill(0, 440, 510);
-  bytes.writeUInt8(0x83, 450);
-  bytes.writeUInt32LE(64, 454);
-  bytes.writeUInt32LE(1024, 458);
-  bytes.writeUInt16LE(0xaa55, 510);
-  return bytes;
-}
 
 export class LifeUnderFire {
   readonly rack: RunningRack;

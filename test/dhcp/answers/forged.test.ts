@@ -7,11 +7,10 @@ import type { DhcpSubnet } from '../../../src/dhcp/networks/config.ts';
 import { ANY, formatIpv4, type Ipv4 } from '../../../src/net/address.ts';
 import { ip, RACK } from '../../support/lab-facts.ts';
 import { type ClientWords, config, MAC_A, MAC_B, relayedSubnet, subnet } from '../lab.ts';
-import { BY_RELAY, ON_WIRE, rig } from '../responder-rig.ts';
+import { addressOf, BY_RELAY, ON_WIRE, rig } from '../responder-rig.ts';
 
 const OTHER_SERVER = ip('10.20.0.66');
 const FIXED = ip('10.20.0.30');
-const addressOf = (answer: string): Ipv4 => ip(answer.split(' ')[1] ?? '');
 
 /** A client that holds `held`, and `free`, which no client has. */
 function running(changes: Partial<DhcpSubnet> = {}) {

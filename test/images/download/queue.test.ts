@@ -44,9 +44,6 @@ const upTo =
     asked.write(from, Math.max(from, bytes));
   };
 
-/** Waits for a condition. */
-const until = (what: string, isTrue: () => boolean): Promise<boolean> => eventuallyWithin(8000, what, isTrue);
-
 const partBytes = (): number => {
   const path = join(place.directory, 'image.part');
   return existsSync(path) ? statSync(path).size : -1;
@@ -113,8 +110,8 @@ describe('a part of an earlier run', () => {
   async function leavePart(server: HostileFileServer): Promise<void> {
     const queue = place.queue({ stallMs: 60_000 });
     queue.add(place.request([server.url], CONTENT));
-    await until('2 MiB are sent', () => server.sent >= 2 * MIB);
-    await sleep(50);
+    await eventuallyWithin(8000, '2 MiB are sent', () => server.sent >= 2 * MIB);
+    await eventuallyWithin(8000, '2 MiB are written', () => partBytes() >= 2 * MIB);
     await queue.close();
     assert.ok(partBytes() >= 2 * MIB, `${partBytes()}`);
   }
@@ -228,8 +225,8 @@ describe('commands', () => {
     const server = await serve((asked) => (isHeld ? upTo(2 * MIB)(asked) : asked.serve()));
     const queue = place.queue({ stallMs: 60_000 });
     const download = queue.add(place.request([server.url], CONTENT));
-    await until('2 MiB are sent', () => server.sent >= 2 * MIB);
-    await sleep(50);
+    await eventuallyWithin(8000, '2 MiB are sent', () => server.sent >= 2 * MIB);
+    await eventuallyWithin(8000, '2 MiB are written', () => partBytes() >= 2 * MIB);
     download.pause();
     assert.equal(download.state.kind, 'paused');
     await download.settled();
@@ -250,7 +247,7 @@ describe('commands', () => {
       const server = await serve(behave);
       const queue = place.queue({ answerMs: 60_000, stallMs: 60_000 });
       const download = queue.add(place.request([server.url], CONTENT));
-      await until('a request comes', () => server.requests.length > 0);
+      await eventuallyWithin(8000, 'a request comes', () => server.requests.length > 0);
       await sleep(30);
       download.cancel();
       assert.equal(download.state.kind, 'cancelled');
@@ -324,7 +321,7 @@ describe('shared means', () => {
     const queue = place.queue({ filesMax: 3, filesOfHostMax: 2, stallMs: 60_000 });
     const urls = [one.url, one.url, one.url, two.url, two.url];
     for (const [index, url] of urls.entries()) queue.add(place.request([url], CONTENT, { name: `image-${index}` }));
-    await until('three files are asked for', () => one.requests.length + two.requests.length === 3);
+    await eventuallyWithin(8000, 'three files are asked for', () => one.requests.length + two.requests.length === 3);
     await sleep(50);
     // Which file opens its part first is not settled.
     assert.deepEqual([one.requests.length, two.requests.length].toSorted(), [1, 2]);
@@ -335,7 +332,11 @@ describe('shared means', () => {
         .join();
     assert.equal(kinds(), 'downloading,downloading,downloading,waiting,waiting');
     queue.downloads.find(({ state }) => state.kind === 'downloading' && state.url === one.url)?.pause();
-    await until('the next one begins', () => kinds() === 'downloading,downloading,downloading,paused,waiting');
+    await eventuallyWithin(
+      8000,
+      'the next one begins',
+      () => kinds() === 'downloading,downloading,downloading,paused,waiting',
+    );
   });
 
   test('all downloads together keep the bandwidth limit, and lose no time when it ends', async () => {

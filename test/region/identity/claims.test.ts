@@ -13,7 +13,7 @@ import { sentenceOf as refusalSentence } from '../../../src/region/words/refusal
 import { changeStatus } from '../../support/change-status.ts';
 import { sentenceOf } from '../../support/sentences.ts';
 import type { VirtualClock } from '../../support/virtual-clock.ts';
-import { facts, report, withRegion } from '../place.ts';
+import { enlist, facts, report, withRegion } from '../place.ts';
 
 /** The attacker's own interface, those of its victim, and one more. */
 const ATT = 0x525400000066;
@@ -26,12 +26,6 @@ const OWN = facts({ uuid: UUID, serial: 'SN100' });
 const vouched = (first: number, ...rest: readonly number[]): EnlistmentReport =>
   report([first, ...rest], { vouchedMac: mac(first) });
 const victim = (...rest: readonly number[]): EnlistmentReport => ({ ...vouched(V, ...rest), facts: OWN });
-
-async function enlist(region: Region, of: EnlistmentReport): Promise<Machine> {
-  const outcome = await region.enlist(of);
-  if (outcome.kind === 'refuse') throw new Error(refusalSentence(outcome.refusal));
-  return outcome.machine;
-}
 
 const go = async (region: Region, { systemId }: Machine, to: Parameters<typeof changeStatus>[2]): Promise<void> =>
   assert.equal((await changeStatus(region, systemId, to, { username: 'bob' })).kind, 'changed');

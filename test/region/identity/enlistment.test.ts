@@ -13,25 +13,17 @@ import {
 } from '../../../src/region/identity/hardware-identity.ts';
 import { chooseHostname, chooseSystemId, parseHostname } from '../../../src/region/identity/hostname.ts';
 import { INTERFACES_MAX } from '../../../src/region/identity/interface-source.ts';
-import type { Machine } from '../../../src/region/records/machine.ts';
-import type { Region } from '../../../src/region/region.ts';
 import { sentenceOf as refusalSentence } from '../../../src/region/words/refusal.ts';
 import { changeStatus } from '../../support/change-status.ts';
 import { sentenceOf } from '../../support/sentences.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
-import { bootReport, facts, makeRegion, report, withRegion } from '../place.ts';
+import { bootReport, enlist, facts, makeRegion, report, withRegion } from '../place.ts';
 
 const A = 0x525400000001;
 const B = 0x525400000002;
 const C = 0x525400000003;
 const UUID_1 = '0fd4c0a2-2c4e-4a3c-9a3b-000000000001';
 const UUID_2 = '0fd4c0a2-2c4e-4a3c-9a3b-000000000002';
-
-async function enlist(region: Region, of: EnlistmentReport): Promise<Machine> {
-  const outcome = await region.enlist(of);
-  if (outcome.kind === 'refuse') throw new Error(refusalSentence(outcome.refusal));
-  return outcome.machine;
-}
 
 const RECOGNISED: readonly (readonly [string, EnlistmentReport, EnlistmentReport, boolean])[] = [
   ['the same report again is the same machine', report([A]), report([A]), true],

@@ -12,7 +12,7 @@ import type { Region } from '../../../src/region/region.ts';
 import { sentenceOf as refusalSentence } from '../../../src/region/words/refusal.ts';
 import { changeStatus } from '../../support/change-status.ts';
 import { sentenceOf } from '../../support/sentences.ts';
-import { facts, makeRegion, report, withRegion } from '../place.ts';
+import { enlist, facts, makeRegion, report, withRegion } from '../place.ts';
 
 const A = 0x525400000001;
 const B = 0x525400000002;
@@ -43,12 +43,6 @@ function shown({ macs, bmc, ...dmi }: Shown, more: Partial<EnlistmentReport> = {
       : { powerType: 'ipmi', powerParameters: { power_address: address, mac_address: bmcMac } }),
     ...more,
   });
-}
-
-async function enlist(region: Region, of: EnlistmentReport): Promise<Machine> {
-  const outcome = await region.enlist(of);
-  if (outcome.kind === 'refuse') throw new Error(refusalSentence(outcome.refusal));
-  return outcome.machine;
 }
 
 const eventsOf = async (region: Region, type: string): Promise<readonly string[]> =>

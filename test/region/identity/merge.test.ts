@@ -3,24 +3,17 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { mac } from '../../../src/net/address.ts';
-import type { EnlistmentReport } from '../../../src/region/identity/enlistment-report.ts';
 import type { Machine } from '../../../src/region/records/machine.ts';
 import type { Region } from '../../../src/region/region.ts';
 import { sentenceOf as refusalSentence } from '../../../src/region/words/refusal.ts';
 import { changeStatus } from '../../support/change-status.ts';
 import { sentenceOf } from '../../support/sentences.ts';
-import { bootReport, facts, report, withRegion } from '../place.ts';
+import { bootReport, enlist, facts, report, withRegion } from '../place.ts';
 
 const A = 0x525400000001;
 const B = 0x525400000002;
 const C = 0x525400000003;
 const UUID = '0fd4c0a2-2c4e-4a3c-9a3b-000000000001';
-
-async function enlist(region: Region, of: EnlistmentReport): Promise<Machine> {
-  const outcome = await region.enlist(of);
-  if (outcome.kind === 'refuse') throw new Error(refusalSentence(outcome.refusal));
-  return outcome.machine;
-}
 
 const nic = (value: number): { mac: string; name: string } => ({
   mac: value.toString(16).replace(/..(?!$)/g, '$&:'),

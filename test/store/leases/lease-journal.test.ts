@@ -18,6 +18,7 @@ import {
   JOURNAL_SLOW_MS,
   openLeaseJournal,
 } from '../../../src/store/leases/lease-journal.ts';
+import { eventuallyWithin } from '../../support/eventually.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
 
 let stateDir = '';
@@ -62,14 +63,6 @@ class Calls {
   }
 }
 
-async function until(what: string, condition: () => boolean): Promise<void> {
-  for (let tries = 0; tries < 2000; tries += 1) {
-    if (condition()) return;
-    await sleep(5);
-  }
-  assert.fail(`never: ${what}`);
-}
-
 test('records become durable in order, and are there after reopening', async () => {
   const { journal, leases } = await openLeaseJournal({ stateDir, clock });
   assert.deepEqual(leases, []);
@@ -78,7 +71,7 @@ test('records become durable in order, and are there after reopening', async () 
   assert.equal(journal.append(lease(2, { hostname: 'm2', clientId: '\x00\xff', circuitId: 'eth0/1' })), 2);
   assert.equal(journal.append(lease(1, { state: 'released' })), 3);
   assert.equal(calls.durable, 0, 'nothing is durable in the turn of its append');
-  await until('durable', () => calls.durable === 3);
+  await eventuallyWithin(10_000, 'durable', () => calls.durable === 3);
   assert.equal(journal.status().batches, 1, 'one turn is one batch');
   await journal.close();
 
@@ -132,7 +125,7 @@ test('at its bound the journal refuses, and accepts again once the disk has caug
   for (let index = 0; index < JOURNAL_PENDING_MAX; index += 1) journal.append(lease(1 + (index % 1000)));
   assert.equal(journal.available, false);
   assert.throws(() => journal.append(lease(1)), { code: 'store-unavailable' });
-  await until('caught up', () => calls.durable === JOURNAL_PENDING_MAX);
+  await eventuallyWithin(10_000, 'caught up', () => calls.durable === JOURNAL_PENDING_MAX);
   assert.equal(journal.available, true);
   assert.equal(journal.append(lease(1)), JOURNAL_PENDING_MAX + 1);
   await journal.close();
@@ -142,7 +135,7 @@ test('a failed write takes back all pending records; writing a whole batch ends 
   const { journal } = await openLeaseJournal({ stateDir, clock });
   const calls = new Calls(journal);
   journal.append(lease(1));
-  await until('durable', () => calls.durable === 1);
+  await eventuallyWithin(10_000, 'durable', () => calls.durable === 1);
   // Another writer holds the file; the worker's wait for it ends after five seconds.
   const other = new DatabaseSync(join(stateDir, 'leases.db'));
   other.exec('BEGIN IMMEDIATE');
@@ -150,7 +143,7 @@ test('a failed write takes back all pending records; writing a whole batch ends 
   journal.append(lease(3));
   await sleep(50);
   journal.append(lease(4));
-  await until('failed', () => calls.failed.length === 1);
+  await eventuallyWithin(10_000, 'failed', () => calls.failed.length === 1);
   assert.deepEqual({ ...calls.failed[0], reason: '' }, { from: 2, to: 4, reason: '' });
   assert.match(calls.failed[0]?.reason ?? '', /leases\.db: .*locked.*SQLite 5/);
   assert.equal(journal.available, false);
@@ -161,10 +154,10 @@ test('a failed write takes back all pending records; writing a whole batch ends 
   await sleep(50);
   assert.equal(journal.available, false, 'nothing is tried before the timer');
   clock.advance(JOURNAL_RETRY_MS);
-  await until('available', () => calls.available === 1);
+  await eventuallyWithin(10_000, 'available', () => calls.available === 1);
   assert.equal(journal.available, true);
   assert.equal(journal.append(lease(6)), 5);
-  await until('durable', () => calls.durable === 5);
+  await eventuallyWithin(10_000, 'durable', () => calls.durable === 5);
   await journal.close();
   const again = await openLeaseJournal({ stateDir, clock });
   assert.deepEqual(again.leases.map(({ address }) => address).sort(), [1, 6]);
@@ -183,7 +176,7 @@ test('a truncated batch is refused with the remedy, and none of it is served', a
   const { journal } = await openLeaseJournal({ stateDir, clock });
   const calls = new Calls(journal);
   const last = [1, 2, 3].map((address) => journal.append(lease(address))).at(-1);
-  await until('the batch is durable', () => calls.durable === last);
+  await eventuallyWithin(10_000, 'the batch is durable', () => calls.durable === last);
   await journal.close();
   const database = new DatabaseSync(join(stateDir, 'leases.db'));
   // It may have been folded meanwhile.
@@ -201,13 +194,13 @@ test('a long log is folded when the journal is idle', async () => {
   const append = async (from: number, count: number): Promise<void> => {
     let last = 0;
     for (let address = from; address < from + count; address += 1) last = journal.append(lease(address));
-    await until('durable', () => calls.durable === last);
+    await eventuallyWithin(10_000, 'durable', () => calls.durable === last);
   };
   for (let from = 1; from < FOLD_IDLE_RECORDS_MIN; from += 4096) await append(from, 4096);
   // The next batch acknowledges the last one.
   await append(FOLD_IDLE_RECORDS_MIN + 1, 1);
   const file = join(stateDir, 'leases.db');
-  await until('folded', () => {
+  await eventuallyWithin(10_000, 'folded', () => {
     const reader = new DatabaseSync(file, { readOnly: true });
     const row = reader.prepare('SELECT sequence FROM fold').get();
     reader.close();
@@ -227,16 +220,16 @@ test('a dead worker is replaced, and the records it had not reported are gone', 
   const { journal } = await openLeaseJournal({ stateDir, clock });
   const calls = new Calls(journal);
   journal.append(lease(1));
-  await until('durable', () => calls.durable === 1);
+  await eventuallyWithin(10_000, 'durable', () => calls.durable === 1);
   journal.append(lease(2));
   await workers.at(-1)?.terminate();
-  await until('failed', () => calls.failed.length === 1);
+  await eventuallyWithin(10_000, 'failed', () => calls.failed.length === 1);
   assert.deepEqual({ ...calls.failed[0], reason: '' }, { from: 2, to: 2, reason: '' });
   assert.match(calls.failed[0]?.reason ?? '', /thread ended/);
   clock.advance(JOURNAL_RETRY_MS);
-  await until('available', () => calls.available === 1);
+  await eventuallyWithin(10_000, 'available', () => calls.available === 1);
   assert.equal(journal.append(lease(3)), 3);
-  await until('durable', () => calls.durable === 3);
+  await eventuallyWithin(10_000, 'durable', () => calls.durable === 3);
   await journal.close();
   process.off('worker', onWorker);
   const again = await openLeaseJournal({ stateDir, clock });
@@ -248,7 +241,7 @@ test('a disk that takes seconds is unavailable until a write is prompt again, an
   const { journal } = await openLeaseJournal({ stateDir, clock });
   const calls = new Calls(journal);
   journal.append(lease(1));
-  await until('the first is durable', () => calls.durable === 1);
+  await eventuallyWithin(10_000, 'the first is durable', () => calls.durable === 1);
   const other = new DatabaseSync(join(stateDir, 'leases.db'));
   other.exec('BEGIN IMMEDIATE');
   journal.append(lease(2));
@@ -263,21 +256,21 @@ test('a disk that takes seconds is unavailable until a write is prompt again, an
   assert.ok(journal.silentMs() >= JOURNAL_SLOW_MS, 'it owes an answer');
 
   other.exec('COMMIT');
-  await until('the second is durable', () => calls.durable === 2);
+  await eventuallyWithin(10_000, 'the second is durable', () => calls.durable === 2);
   assert.equal(journal.available, false, 'one write is no proof');
   other.exec('BEGIN IMMEDIATE');
   clock.advance(JOURNAL_RETRY_MS);
   await sleep(JOURNAL_PROMPT_MS + 100);
   other.exec('COMMIT');
-  await until('the slow probe is reported', () =>
+  await eventuallyWithin(10_000, 'the slow probe is reported', () =>
     /a write to the disk took [\d.]+ m?s/.test(journal.status().reason ?? ''),
   );
   assert.equal(calls.available, 0);
 
   clock.advance(JOURNAL_RETRY_MS);
-  await until('available again', () => calls.available === 1);
+  await eventuallyWithin(10_000, 'available again', () => calls.available === 1);
   assert.equal(journal.append(lease(3)), 3);
-  await until('durable again', () => calls.durable === 3);
+  await eventuallyWithin(10_000, 'durable again', () => calls.durable === 3);
   assert.deepEqual([calls.failed, calls.slow.length], [[], 1]);
   other.close();
   await journal.close();
@@ -288,13 +281,13 @@ test('a rack loop that is blocked for seconds does not blame the disk', async (c
   context.after(() => journal.close());
   const calls = new Calls(journal);
   journal.append(lease(1));
-  await until('durable', () => calls.durable === 1);
+  await eventuallyWithin(10_000, 'durable', () => calls.durable === 1);
   journal.append(lease(2));
   // The batch is sent at the end of this turn, and then the loop is blocked.
   await new Promise((resolve) => setImmediate(resolve));
   const backAt = systemClock.now() + JOURNAL_SLOW_MS + 300;
   while (systemClock.now() < backAt);
-  await until('durable', () => calls.durable === 2);
+  await eventuallyWithin(10_000, 'durable', () => calls.durable === 2);
   assert.deepEqual([calls.slow, journal.available, journal.status().failures], [[], true, 0]);
 });
 
@@ -303,7 +296,7 @@ test('asking a journal how long it has been silent pings its worker, which answe
   new Calls(journal);
   assert.equal(journal.silentMs(), 0);
   clock.advance(1000);
-  await until('an answer', () => journal.silentMs() === 0);
+  await eventuallyWithin(10_000, 'an answer', () => journal.silentMs() === 0);
   await journal.close();
 });
 
@@ -316,7 +309,7 @@ test('a record after a clock step has the new time at once, and the newest recor
   const before = own.wallTimeMs();
   own.stepWall(3_600_000);
   journal.append(lease(2, at()));
-  await until('durable', () => calls.durable === 2);
+  await eventuallyWithin(10_000, 'durable', () => calls.durable === 2);
   await journal.close();
   const again = await openLeaseJournal({ stateDir, clock: own });
   await again.journal.close();
