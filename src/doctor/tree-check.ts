@@ -31,7 +31,7 @@ interface ImagesOfTree {
   readonly mayRead: boolean;
 }
 
-const queryOf = ({ boot }: RackConfig, architecture: Cpu): ImageQuery => ({
+const imageQueryOf = ({ boot }: RackConfig, architecture: Cpu): ImageQuery => ({
   architecture,
   subarchitecture: 'generic',
   releases: [boot.commissioningRelease],
@@ -51,7 +51,7 @@ export function readImages(config: RackConfig): ImagesOfTree {
     }
   };
   const all = [...new Set(FIRMWARE.flatMap(({ architecture }) => findArchitecture(architecture)?.cpu ?? []))];
-  const cpus = all.filter((cpu) => findImage(queryOf(config, cpu), hasFile) !== undefined);
+  const cpus = all.filter((cpu) => findImage(imageQueryOf(config, cpu), hasFile) !== undefined);
   return { cpus, absent: all.filter((cpu) => !cpus.includes(cpu)), mayRead };
 }
 
@@ -59,7 +59,7 @@ export function readImages(config: RackConfig): ImagesOfTree {
 export function examineImages({ config, commands }: DoctorOptions, tell: Tell): void {
   const { tree, enlistWith } = config.boot;
   const { cpus, absent, mayRead } = readImages(config);
-  const describe = (cpu: Cpu): string => describeImage(queryOf(config, cpu));
+  const describe = (cpu: Cpu): string => describeImage(imageQueryOf(config, cpu));
   for (const cpu of cpus) tell(`images ${cpu}`, true, `${describe(cpu)} is in the tree`);
   if (cpus.length > 0) return;
   if (!mayRead) {

@@ -8,6 +8,7 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Ipv4, MacAddress } from '../net/address.ts';
+import { splitTarget } from '../net/target-parts.ts';
 import { answerText } from './answer.ts';
 import type { NotKept } from './events.ts';
 import { onGone, sendText } from './send.ts';
@@ -50,7 +51,7 @@ export interface RegionStandIn {
 
 /** How the rack can handle a request without the region; `undefined` if it cannot. */
 export function standInFor(request: IncomingMessage, origin: string): 'report' | 'agent' | 'preseed' | undefined {
-  const [path = '', query = ''] = origin.split('?', 2);
+  const { path, query } = splitTarget(origin);
   if (request.method === 'GET' && path === '/MAAS/rackboot/agent.sh') return 'agent';
   if (request.method === 'GET' && path === '/MAAS/rackboot/enlist.preseed') return 'preseed';
   if (request.method !== 'POST' || request.headers.authorization !== undefined) return undefined;

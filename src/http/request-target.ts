@@ -6,6 +6,8 @@
 // 1. The path is decoded once and not normalised: the code that resolves it decides about `..` and empty names.
 // 2. A query is cut off; file names have none.
 
+import { splitTarget } from '../net/target-parts.ts';
+
 /** The longest accepted target, in characters. */
 export const TARGET_CHARACTERS_MAX = 2048;
 
@@ -34,8 +36,7 @@ export function parseTarget(target: string): ParsedTarget {
   if (target.length > TARGET_CHARACTERS_MAX) return fault('target-too-long');
   const origin = toOriginForm(target);
   if (origin === undefined) return fault('target-form');
-  const query = origin.indexOf('?');
-  const path = decodePercent(query === -1 ? origin : origin.slice(0, query));
+  const path = decodePercent(splitTarget(origin).path);
   return path === undefined ? fault('target-escape') : { ok: true, path, origin };
 }
 

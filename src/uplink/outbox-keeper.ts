@@ -8,6 +8,7 @@ import type { Clock, Timer } from '../clock.ts';
 import { errorText, isStoreUnavailable, RackError } from '../errors.ts';
 import type { NotKept } from '../http/events.ts';
 import { parseIpv4 } from '../net/address.ts';
+import { splitTarget } from '../net/target-parts.ts';
 import type { NoticeBody } from './events.ts';
 import type { OutboxAnswer, RackMessage, RegionMessage } from './messages.ts';
 import type { DeadLetter, ListedLetter, OutboxCommand, OutboxStore, QueuedPost } from './outbox-store.ts';
@@ -138,4 +139,4 @@ function toListed({ item, ...letter }: DeadLetter): ListedLetter {
 }
 
 /** The path without its query, which may contain a machine's password, as the body may. */
-const pathOf = ({ path }: QueuedPost): string => path.split('?', 1)[0] ?? '';
+const pathOf = ({ path }: QueuedPost): string => splitTarget(path).path;

@@ -19,7 +19,7 @@ interface KeyArguments {
   readonly username?: string | undefined;
 }
 
-const queryOf = ({ username }: KeyArguments): string =>
+const userQuery = ({ username }: KeyArguments): string =>
   username === undefined ? '' : `?${new URLSearchParams({ username }).toString()}`;
 
 /** The command that adds the first key of this user. */
@@ -28,7 +28,7 @@ const noKeyText = (username: string | undefined): string =>
 
 /** Prints the keys of a user. @returns 0 */
 export async function listSshKeys(argv: KeyArguments): Promise<number> {
-  const raw = await askDaemon(loadPlace(argv.config).stateDir, `${PATH}${queryOf(argv)}`);
+  const raw = await askDaemon(loadPlace(argv.config).stateDir, `${PATH}${userQuery(argv)}`);
   if (argv.json) {
     printJson(raw);
     return 0;
@@ -55,7 +55,7 @@ export async function addSshKeys(argv: KeyArguments & { readonly file: string })
   if (lines.length === 0) throw new RackError('bad-argument', `${argv.file} holds no key`);
   const added: unknown[] = [];
   for (const key of lines) {
-    added.push(await askDaemon(stateDir, `${PATH}${queryOf(argv)}`, 'POST', new URLSearchParams({ key }).toString()));
+    added.push(await askDaemon(stateDir, `${PATH}${userQuery(argv)}`, 'POST', new URLSearchParams({ key }).toString()));
   }
   if (argv.json) printJson(added);
   else print(`${added.length === 1 ? 'The key is' : `${counted(added.length, 'key')} are`} added.`);
@@ -64,7 +64,7 @@ export async function addSshKeys(argv: KeyArguments & { readonly file: string })
 
 /** Removes a key. @returns 0 @throws RackError `not-found` */
 export async function removeSshKey(argv: KeyArguments & { readonly id: number }): Promise<number> {
-  await askDaemon(loadPlace(argv.config).stateDir, `${PATH}${argv.id}/${queryOf(argv)}`, 'DELETE');
+  await askDaemon(loadPlace(argv.config).stateDir, `${PATH}${argv.id}/${userQuery(argv)}`, 'DELETE');
   if (argv.json) printJson({ id: argv.id });
   else print('The key is removed.');
   return 0;

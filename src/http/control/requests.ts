@@ -9,6 +9,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { errorText, RackError } from '../../errors.ts';
 import { hasBody } from '../../net/shares/body-places.ts';
+import { splitTarget } from '../../net/target-parts.ts';
 import { answerText } from '../answer.ts';
 import type { RegionEndpoint, RegionProxy } from '../proxy.ts';
 import { isRegionPath, parseTarget } from '../request-target.ts';
@@ -60,7 +61,7 @@ export async function handleControl(
   const answer = Object.hasOwn(deps.answers, key) ? deps.answers[key] : undefined;
   try {
     if (answer !== undefined && ['GET', 'HEAD', 'POST'].includes(method)) {
-      const asked = { query: queryOf(target.origin), body: () => readBody(request) };
+      const asked = { query: new URLSearchParams(splitTarget(target.origin).query), body: () => readBody(request) };
       await sendAnswer(response, method, await answer(asked));
     } else if (isRegionPath(target.origin) && deps.elsewhere !== undefined) {
       refuse(404, `the region of this rack is at ${deps.elsewhere}: run the command on its host, or ask its API`);
@@ -93,11 +94,6 @@ export async function handleControl(
 function statusOf(error: unknown): number {
   if (!(error instanceof RackError)) return 500;
   return error.code === 'bad-argument' ? 400 : error.code === 'not-found' ? 404 : 500;
-}
-
-function queryOf(origin: string): URLSearchParams {
-  const mark = origin.indexOf('?');
-  return new URLSearchParams(mark === -1 ? '' : origin.slice(mark + 1));
 }
 
 const readBody = async (request: IncomingMessage): Promise<string> => (await readBytes(request)).toString('utf8');

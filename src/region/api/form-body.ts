@@ -7,6 +7,7 @@
 // 2. At most FIELDS_MAX values, whatever the body is; dropped values count, too.
 // 3. Parsing takes time linear in the body's length: some ten nanoseconds an octet, however it is encoded.
 
+import { splitTarget } from '../../net/target-parts.ts';
 import { parseJson } from '../records/text-json.ts';
 import { type RefusalNamed, refusal } from '../words/refusal.ts';
 
@@ -65,8 +66,7 @@ export function parseUrlEncoded(text: string): ParsedBody {
 
 /** The parameters in the query of a request's target; none if there is no query, or if it has more than FIELDS_MAX. */
 export function queryOf(target = ''): Fields {
-  const mark = target.indexOf('?');
-  const parsed = parseUrlEncoded(mark === -1 ? '' : target.slice(mark + 1));
+  const parsed = parseUrlEncoded(splitTarget(target).query);
   return parsed.kind === 'fields' ? parsed.fields : new Map();
 }
 

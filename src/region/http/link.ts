@@ -7,6 +7,7 @@
 
 import { isStoreUnavailable } from '../../errors.ts';
 import { parseIpv4, parseMac } from '../../net/address.ts';
+import { splitTarget } from '../../net/target-parts.ts';
 import { parseAuthorization } from '../accounts/authorization-header.ts';
 import { type Answer, bodyOf, json, refuse, refuseFor } from '../api/answer.ts';
 import { type Peer, shareOf } from '../api/caller.ts';
@@ -128,7 +129,7 @@ async function answerHeartbeat(region: Region, rack: Rack, body: unknown): Promi
 
 /** Runs a post as the API would have. @returns why it was refused; `undefined` if it was accepted */
 async function runKeptPost(region: Region, rack: Rack, post: KeptPost): Promise<string | undefined> {
-  const [path = '', search = ''] = post.path.split('?', 2);
+  const { path, query: search } = splitTarget(post.path);
   const match = /^\/MAAS\/api\/(1\.0|2\.0)\/([a-z]+)\/?$/.exec(path);
   const version = API_VERSIONS.find((name) => name === match?.[1]);
   const operations = version === undefined ? undefined : operationsByPath(version).get(match?.[2] ?? '');
