@@ -58,7 +58,7 @@ export class UnprotectedSite {
 export const BY_SHARES: readonly (readonly [test: string, parts: readonly string[]])[] = [
   ['http/crowded.test.ts', ['for a long file that they do not read']],
   [
-    'region/crowded.test.ts',
+    'region/http/crowded.test.ts',
     ['by 256 octets a second', 'large bodies that never end', 'one rack that claims many networks'],
   ],
 ];

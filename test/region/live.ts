@@ -13,7 +13,7 @@ import type { RegionApi } from '../../src/region/http/listening.ts';
 import { startApi } from '../../src/region/http/server.ts';
 import { openRegion, type Region, type RegionOptions } from '../../src/region/region.ts';
 import { openRegionStore } from '../../src/store/sqlite/region-sqlite.ts';
-import { addAdmin } from './administrator.ts';
+import { addAdmin } from './accounts/administrator.ts';
 
 export const PASSWORD = 'correct horse';
 

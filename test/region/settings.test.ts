@@ -16,7 +16,7 @@ import { buildApp, makeContext } from '../../src/region/http/server.ts';
 import { SETTINGS_PAGE } from '../../src/region/page/settings-page.ts';
 import { SETTINGS_MAX } from '../../src/region/settings.ts';
 import { sentenceOf } from '../support/sentences.ts';
-import { addAdmin } from './administrator.ts';
+import { addAdmin } from './accounts/administrator.ts';
 import { authorizationOf } from './live.ts';
 import { ADMIN, viewOf } from './page/view.ts';
 import { makeRegion, type RegionPlace } from './place.ts';

@@ -16,7 +16,7 @@ import { buildApp, makeContext } from '../../src/region/http/server.ts';
 import { cookieName } from '../../src/region/page/login.ts';
 import { PAGES } from '../../src/region/page/pages.ts';
 import { fillRegion } from '../contract/region-operations.ts';
-import { addAdmin } from './administrator.ts';
+import { addAdmin } from './accounts/administrator.ts';
 import { authorizationOf } from './live.ts';
 import { makeRegion, type RegionPlace } from './place.ts';
 import {

@@ -14,7 +14,7 @@ const passwords = named('region/accounts/passwords.test.ts');
 const shares = named('net/shares/connection-shares.test.ts');
 const slow = named('http/slow-posts.test.ts');
 const crowded = named('http/crowded.test.ts');
-const region = named('region/crowded.test.ts');
+const region = named('region/http/crowded.test.ts');
 const racks = named('region/racks/racks.test.ts');
 const tls = named('e2e/region-tls.test.ts')(
   'API, page and link are served over TLS, and a renewed certificate is loaded without closing a connection',
@@ -123,7 +123,7 @@ export const DOOR_POINTS: readonly MendedPoint[] = [
       },
       {
         holds: 'The refusal says how to delete which.',
-        tests: named('region/api.test.ts')(
+        tests: named('region/api/api.test.ts')(
           'one key more than a user may have is refused with how to delete which, and every other key goes on',
         ),
         breaks: swapIn('region/accounts/accounts.ts', [
@@ -229,7 +229,7 @@ export const DOOR_POINTS: readonly MendedPoint[] = [
     rows: [
       {
         holds: 'A user with all streams of events loses one to each newcomer.',
-        tests: named('region/event-followers.test.ts')(
+        tests: named('region/http/event-followers.test.ts')(
           'one user has all streams, and another one wants one: the oldest gives way, and each newcomer up to an even share',
         ),
         breaks: without(NO_SHARES),

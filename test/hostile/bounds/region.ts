@@ -16,7 +16,7 @@ export const REGION_BOUNDS: readonly HeldBound[] = [
       'when a request is answered, after 5 idle seconds if another client needs the place, after 60 s without a byte',
     share:
       'by network and address; the rack of this process counts as the machine that it speaks for, a remote rack is one network',
-    test: 'region/crowded.test.ts',
+    test: 'region/http/crowded.test.ts',
   },
   {
     at: 'region/api/doors.ts WAITING_MAX',
@@ -26,7 +26,7 @@ export const REGION_BOUNDS: readonly HeldBound[] = [
     harm: { kind: 'refused', stoppedBy: 'a firewall in front of the port; `region.listen` on a management network' },
     howItEmpties: 'as places are released, and after 20 s',
     share: 'by network and address',
-    test: 'region/crowded.test.ts',
+    test: 'region/http/crowded.test.ts',
   },
   {
     at: 'region/api/doors.ts LARGE_BODIES_MAX',
@@ -37,7 +37,7 @@ export const REGION_BOUNDS: readonly HeldBound[] = [
     harm: { kind: 'waits' },
     howItEmpties: 'as bodies arrive; a slow one after 2 minutes if others wait; a stalled one within 11 s',
     share: 'by network and address; a remote rack is one network',
-    test: 'region/crowded.test.ts',
+    test: 'region/http/crowded.test.ts',
   },
   {
     at: 'region/api/doors.ts REPORT_RATE',
@@ -47,7 +47,7 @@ export const REGION_BOUNDS: readonly HeldBound[] = [
     harm: { kind: 'reported' },
     howItEmpties: 'with time',
     share: 'by reason',
-    test: 'region/doors.test.ts',
+    test: 'region/http/doors.test.ts',
   },
   {
     at: 'region/shares/request-rates.ts ANONYMOUS_PER_NETWORK',
@@ -57,7 +57,7 @@ export const REGION_BOUNDS: readonly HeldBound[] = [
     harm: { kind: 'refused', stoppedBy: 'IP source guard; a VLAN for each owner' },
     howItEmpties: 'with time',
     share: 'it is the share of a network; within it each address has its own',
-    test: 'region/anonymous.test.ts',
+    test: 'region/http/anonymous.test.ts',
   },
   {
     at: 'region/shares/request-rates.ts ANONYMOUS_IN_TOTAL',
@@ -68,7 +68,7 @@ export const REGION_BOUNDS: readonly HeldBound[] = [
     harm: { kind: 'refused', stoppedBy: 'IP source guard; a VLAN for each owner' },
     howItEmpties: 'with time',
     share: 'by network and by address; each remote rack has one of its own',
-    test: 'region/anonymous.test.ts',
+    test: 'region/http/anonymous.test.ts',
   },
   {
     at: 'region/accounts/password-limits.ts PASSWORDS_PER_ADDRESS',
@@ -187,7 +187,7 @@ export const REGION_BOUNDS: readonly HeldBound[] = [
     },
     howItEmpties: 'with time',
     share: 'it is the share',
-    test: 'region/anonymous.test.ts',
+    test: 'region/http/anonymous.test.ts',
   },
   {
     at: 'region/shares/request-rates.ts ADDRESSES_MAX',
@@ -216,7 +216,7 @@ export const REGION_BOUNDS: readonly HeldBound[] = [
       'nothing: the user with the most loses one to each newcomer, and lists of different users take turns',
     howItEmpties: 'as lists are read to their end; an unread one gives way first',
     share: 'by user and address',
-    test: 'region/lists.test.ts',
+    test: 'region/api/lists.test.ts',
   },
   {
     at: 'region/shares/searches.ts SEARCHES_MAX',
@@ -235,7 +235,7 @@ export const REGION_BOUNDS: readonly HeldBound[] = [
     whatOthersNotice: 'nothing: the user with the most loses one to each newcomer of another user',
     howItEmpties: 'when its reader leaves or takes nothing for 60 s',
     share: 'by user, and by the addresses of a user',
-    test: 'region/event-followers.test.ts',
+    test: 'region/http/event-followers.test.ts',
   },
   {
     at: 'region/accounts/accounts.ts KEYS_PER_USER_MAX',
@@ -253,7 +253,7 @@ export const REGION_BOUNDS: readonly HeldBound[] = [
     whatOthersNotice: 'nothing; one more is refused',
     howItEmpties: 'as keys are removed',
     share: 'by account',
-    test: 'region/accounts-fill.test.ts',
+    test: 'region/accounts/accounts-fill.test.ts',
   },
   {
     at: 'region/records/tags.ts TAGS_MAX',
@@ -263,7 +263,7 @@ export const REGION_BOUNDS: readonly HeldBound[] = [
     harm: { kind: 'refused', stoppedBy: 'administrators you trust; remove unneeded entries' },
     howItEmpties: 'as tags are removed',
     share: 'none is needed: only administrators make tags',
-    test: 'region/accounts-fill.test.ts',
+    test: 'region/accounts/accounts-fill.test.ts',
   },
   {
     at: 'region/scripts/script-text.ts SCRIPTS_MAX',
@@ -273,7 +273,7 @@ export const REGION_BOUNDS: readonly HeldBound[] = [
     harm: { kind: 'refused', stoppedBy: 'administrators you trust; remove unneeded entries' },
     howItEmpties: 'as scripts are removed',
     share: 'none is needed: only administrators add scripts',
-    test: 'region/accounts-fill.test.ts',
+    test: 'region/accounts/accounts-fill.test.ts',
   },
   {
     at: 'region/settings.ts SETTINGS_MAX',

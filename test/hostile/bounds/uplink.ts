@@ -234,7 +234,7 @@ export const UPLINK_BOUNDS: readonly HeldBound[] = [
     whatOthersNotice: 'nothing: the oldest one ends',
     howItEmpties: 'when the rack leaves',
     share: 'by rack',
-    test: 'region/link-streams.test.ts',
+    test: 'region/http/link-streams.test.ts',
   },
   {
     at: 'region/records/rack.ts REFUSED_KEPT_MAX',
@@ -243,7 +243,7 @@ export const UPLINK_BOUNDS: readonly HeldBound[] = [
     whatOthersNotice: 'nothing',
     howItEmpties: 'the oldest is forgotten',
     share: 'by rack',
-    test: 'region/link.test.ts',
+    test: 'region/http/link.test.ts',
   },
   {
     at: 'store/operations/region-events.ts SOURCES_MAX',

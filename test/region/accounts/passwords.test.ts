@@ -6,8 +6,8 @@ import Fastify, { type FastifyInstance } from 'fastify';
 import { createApiKey } from '../../../src/region/accounts/accounts.ts';
 import { addRoutes } from '../../../src/region/http/routes.ts';
 import { makeContext } from '../../../src/region/http/server.ts';
-import { addAdmin } from '../administrator.ts';
 import { makeRegion, type RegionPlace } from '../place.ts';
+import { addAdmin } from './administrator.ts';
 
 const PASSWORD = 'correct horse';
 const NOBODY_HASH = `scrypt$32768$8$1$${'A'.repeat(22)}$${'A'.repeat(43)}`;

@@ -5,7 +5,6 @@ import { test } from 'node:test';
 import { RackError } from '../../../src/errors.ts';
 import { BATCH_MS_MAX, type BatchOutcome, TURN_MS_MAX, takeBatch } from '../../../src/region/http/rack-batch.ts';
 import { ENTRIES_MAX, type KeptPost, parseBatch } from '../../../src/region/racks/rack-news.ts';
-import { type LinkPlace, withLink } from '../link-place.ts';
 import { type RegionPlace, withRegion } from '../place.ts';
 import {
   acceptRack,
@@ -17,6 +16,7 @@ import {
   reportEntry,
   SOURCE,
 } from '../racks/rack-place.ts';
+import { type LinkPlace, withLink } from './link-place.ts';
 
 const POST_MS = TURN_MS_MAX / 2;
 const OTHER = { uuid: OTHER_UUID, name: 'rack-3', interfaces: [rackInterface('10.60.0.0/24')] };

@@ -12,7 +12,7 @@ import {
   Sessions,
   USE_STORED_MS,
 } from '../../../src/region/page/sessions.ts';
-import { addAdmin, hashOnce } from '../administrator.ts';
+import { addAdmin, hashOnce } from '../accounts/administrator.ts';
 import { makeRegion, type RegionPlace, report } from '../place.ts';
 import { acceptRack, RACK_UUID } from '../racks/rack-place.ts';
 

@@ -12,7 +12,7 @@ import { reportParams } from '../../../src/uplink/report-params.ts';
 import { changeStatus } from '../../support/change-status.ts';
 import { reportedSample } from '../../support/reported-samples.ts';
 import { sentenceOf } from '../../support/sentences.ts';
-import { adminHeader, type LinkPlace, withLink } from '../link-place.ts';
+import { adminHeader, type LinkPlace, withLink } from '../http/link-place.ts';
 import { SECRET } from '../place.ts';
 import { acceptRack, digestOf, OTHER_UUID, RACK_UUID, rackInterface } from './rack-place.ts';
 

@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { STRANGERS_INTERFACES_LENGTH_MAX } from '../../../src/region/racks/introductions.ts';
 import { REGISTRATIONS_PER_ADDRESS } from '../../../src/region/racks/newcomers.ts';
 import { storedRacks } from '../../support/stored-racks.ts';
-import { adminHeader, type LinkPlace, RACK, withLink } from '../link-place.ts';
+import { adminHeader, type LinkPlace, RACK, withLink } from '../http/link-place.ts';
 import { withRegion } from '../place.ts';
 import {
   acceptRack,

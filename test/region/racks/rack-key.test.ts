@@ -8,7 +8,7 @@ import { chooseAddresses, networkOfAddress } from '../../../src/region/life/stat
 import { renderRacks } from '../../../src/region/page/racks-part.ts';
 import { changeStatus } from '../../support/change-status.ts';
 import { sentenceOf } from '../../support/sentences.ts';
-import { adminHeader, type LinkPlace, RACK, withLink } from '../link-place.ts';
+import { adminHeader, type LinkPlace, RACK, withLink } from '../http/link-place.ts';
 import { SECRET } from '../place.ts';
 import {
   acceptRack,

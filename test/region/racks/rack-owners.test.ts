@@ -3,8 +3,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createApiKey } from '../../../src/region/accounts/accounts.ts';
-import { addAdmin } from '../administrator.ts';
-import { type LinkPlace, withLink } from '../link-place.ts';
+import { addAdmin } from '../accounts/administrator.ts';
+import { type LinkPlace, withLink } from '../http/link-place.ts';
 import { heartbeatOf, RACK_UUID, rackAuthorization } from './rack-place.ts';
 
 type Headers = Readonly<Record<string, string>>;

@@ -9,8 +9,8 @@ import { addRoutes } from '../../../src/region/http/routes.ts';
 import { makeContext } from '../../../src/region/http/server.ts';
 import { UNASKED_ADDRESSES_MAX } from '../../../src/region/racks/rack-networks.ts';
 import { sentenceOf } from '../../support/sentences.ts';
-import { addAdmin } from '../administrator.ts';
-import { adminHeader, type LinkPlace, withLink } from '../link-place.ts';
+import { addAdmin } from '../accounts/administrator.ts';
+import { adminHeader, type LinkPlace, withLink } from '../http/link-place.ts';
 import { withRegion } from '../place.ts';
 import {
   acceptRack,

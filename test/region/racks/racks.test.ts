@@ -32,8 +32,8 @@ import { sentenceOf as refusalSentence } from '../../../src/region/words/refusal
 import { texts } from '../../../src/region/words/text.ts';
 import { UPLINK_VERSION } from '../../../src/uplink/messages.ts';
 import { sentenceOf } from '../../support/sentences.ts';
-import { addAdmin } from '../administrator.ts';
-import { withLink } from '../link-place.ts';
+import { addAdmin } from '../accounts/administrator.ts';
+import { withLink } from '../http/link-place.ts';
 import { withRegion } from '../place.ts';
 import {
   acceptRack,

@@ -2,10 +2,10 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { SSH_KEYS_PER_USER_MAX } from '../../src/region/accounts/ssh-keys.ts';
-import { TAGS_MAX } from '../../src/region/records/tags.ts';
-import { SCRIPTS_MAX } from '../../src/region/scripts/script-text.ts';
-import { adminHeader, type LinkPlace, withLink } from './link-place.ts';
+import { SSH_KEYS_PER_USER_MAX } from '../../../src/region/accounts/ssh-keys.ts';
+import { TAGS_MAX } from '../../../src/region/records/tags.ts';
+import { SCRIPTS_MAX } from '../../../src/region/scripts/script-text.ts';
+import { adminHeader, type LinkPlace, withLink } from '../http/link-place.ts';
 
 const EVENT = { type: 'NODE', code: 'rack', params: { text: 'made' }, atMs: 0, username: 'admin' } as const;
 const SCRIPT = {

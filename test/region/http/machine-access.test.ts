@@ -3,11 +3,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { z } from 'zod';
-import { json } from '../../src/region/api/answer.ts';
-import type { Peer } from '../../src/region/api/caller.ts';
-import { type ApiCall, defineOperation } from '../../src/region/api/operation.ts';
-import { OPERATIONS, runOperation } from '../../src/region/api/operations.ts';
-import { makeRegion } from './place.ts';
+import { json } from '../../../src/region/api/answer.ts';
+import type { Peer } from '../../../src/region/api/caller.ts';
+import { type ApiCall, defineOperation } from '../../../src/region/api/operation.ts';
+import { OPERATIONS, runOperation } from '../../../src/region/api/operations.ts';
+import { makeRegion } from '../place.ts';
 
 const PEER: Peer = {
   ...{ address: '10.20.0.5', share: '10.20.0.5', isByRack: false, ipv4: undefined },

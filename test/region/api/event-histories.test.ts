@@ -6,13 +6,13 @@ import { copyFileSync, mkdtempSync, renameSync, rmSync, symlinkSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import type { RegionStore } from '../../src/region/records/store.ts';
-import { openPostgresRegion } from '../../src/store/postgres/region-postgres.ts';
-import { REGION_FILE } from '../../src/store/sqlite/region-schema.ts';
-import { openRegionStore } from '../../src/store/sqlite/region-sqlite.ts';
-import { missing } from '../support/needs.ts';
-import { PostgresServer, RegionDatabases } from '../support/postgres-server.ts';
-import { type LiveRegion, startRegion } from './live.ts';
+import type { RegionStore } from '../../../src/region/records/store.ts';
+import { openPostgresRegion } from '../../../src/store/postgres/region-postgres.ts';
+import { REGION_FILE } from '../../../src/store/sqlite/region-schema.ts';
+import { openRegionStore } from '../../../src/store/sqlite/region-sqlite.ts';
+import { missing } from '../../support/needs.ts';
+import { PostgresServer, RegionDatabases } from '../../support/postgres-server.ts';
+import { type LiveRegion, startRegion } from '../live.ts';
 
 const LOG = '/MAAS/api/2.0/events/';
 

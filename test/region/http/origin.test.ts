@@ -2,11 +2,11 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { chooseOrigin, type OriginFacts } from '../../src/region/api/origin.ts';
-import { buildApp, makeContext } from '../../src/region/http/server.ts';
-import { openRegion } from '../../src/region/region.ts';
-import { report, SECRET, withRegion } from './place.ts';
-import { acceptRack, OTHER_UUID, RACK_KEY_SECRET, RACK_TOKEN, register, registration } from './racks/rack-place.ts';
+import { chooseOrigin, type OriginFacts } from '../../../src/region/api/origin.ts';
+import { buildApp, makeContext } from '../../../src/region/http/server.ts';
+import { openRegion } from '../../../src/region/region.ts';
+import { report, SECRET, withRegion } from '../place.ts';
+import { acceptRack, OTHER_UUID, RACK_KEY_SECRET, RACK_TOKEN, register, registration } from '../racks/rack-place.ts';
 
 const BY_SOCKET: Partial<OriginFacts> = { localAddress: '10.20.0.1', localPort: 5240 };
 const BY_RACK: Partial<OriginFacts> = { localAddress: '127.0.0.1', localPort: 5240, rackLocal: '10.20.0.1:5248' };
@@ -151,7 +151,7 @@ for (const [name, from, fields, origin] of DOORS) {
 test('a remote rack says where a request arrived, with its own key', () =>
   withRegion(async ({ region }) => {
     await acceptRack(region);
-    const { findPeer } = await import('../../src/region/api/caller.ts');
+    const { findPeer } = await import('../../../src/region/api/caller.ts');
     const header = (fields: Readonly<Record<string, string>>) => (name: string) => fields[name];
     const said = { 'x-forwarded-for': '10.50.0.20', 'x-rackboot-local': '10.50.0.1:5248' };
     const peerOf = (key: string) =>

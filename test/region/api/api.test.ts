@@ -2,11 +2,11 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createApiKey, KEYS_PER_USER_MAX } from '../../src/region/accounts/accounts.ts';
-import { buildApp, makeContext } from '../../src/region/http/server.ts';
-import { changeStatus } from '../support/change-status.ts';
-import { addAdmin } from './administrator.ts';
-import { CONTROL_SECRET, makeRegion, type RegionPlace, report, SECRET } from './place.ts';
+import { createApiKey, KEYS_PER_USER_MAX } from '../../../src/region/accounts/accounts.ts';
+import { buildApp, makeContext } from '../../../src/region/http/server.ts';
+import { changeStatus } from '../../support/change-status.ts';
+import { addAdmin } from '../accounts/administrator.ts';
+import { CONTROL_SECRET, makeRegion, type RegionPlace, report, SECRET } from '../place.ts';
 
 const MANAGED = '10.20.0.50';
 const ELSEWHERE = '192.0.2.7';

@@ -2,11 +2,11 @@
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { sleep } from '../../src/clock.ts';
-import { CHANGES_PER_RACK_MAX } from '../../src/region/http/link-routes.ts';
-import { Crowd } from '../support/crowd.ts';
-import { type LiveRegion, startRegion } from './live.ts';
-import { acceptRack, digestOf, OTHER_UUID, RACK_UUID, rackAuthorization, rackInterface } from './racks/rack-place.ts';
+import { sleep } from '../../../src/clock.ts';
+import { CHANGES_PER_RACK_MAX } from '../../../src/region/http/link-routes.ts';
+import { Crowd } from '../../support/crowd.ts';
+import { type LiveRegion, startRegion } from '../live.ts';
+import { acceptRack, digestOf, OTHER_UUID, RACK_UUID, rackAuthorization, rackInterface } from '../racks/rack-place.ts';
 
 let live: LiveRegion;
 before(async () => {

@@ -2,13 +2,13 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { formatIpv4, formatMac, ipv4, mac } from '../../src/net/address.ts';
-import { MACHINE_RATE, MACHINES_PER_NETWORK, MACHINES_RATE } from '../../src/region/http/metadata-routes.ts';
-import { keyOfMachine } from '../../src/region/metadata/machine-keys.ts';
-import { WORKER_RATE, WORKERS_PER_NETWORK, WORKERS_RATE } from '../../src/region/shares/request-rates.ts';
-import { type LinkPlace, withLink } from './link-place.ts';
-import { report } from './place.ts';
-import { acceptRack, RACK_KEY_SECRET, RACK_TOKEN, rackAuthorization } from './racks/rack-place.ts';
+import { formatIpv4, formatMac, ipv4, mac } from '../../../src/net/address.ts';
+import { MACHINE_RATE, MACHINES_PER_NETWORK, MACHINES_RATE } from '../../../src/region/http/metadata-routes.ts';
+import { keyOfMachine } from '../../../src/region/metadata/machine-keys.ts';
+import { WORKER_RATE, WORKERS_PER_NETWORK, WORKERS_RATE } from '../../../src/region/shares/request-rates.ts';
+import { type LinkPlace, withLink } from '../http/link-place.ts';
+import { report } from '../place.ts';
+import { acceptRack, RACK_KEY_SECRET, RACK_TOKEN, rackAuthorization } from '../racks/rack-place.ts';
 
 const BY = { username: 'admin', isAdmin: true, comment: '' };
 /** The network of the rack, and networks of the region's own. */

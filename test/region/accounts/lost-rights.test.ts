@@ -2,10 +2,10 @@
 
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { createApiKey } from '../../src/region/accounts/accounts.ts';
-import { buildApp, makeContext } from '../../src/region/http/server.ts';
-import { cookieName } from '../../src/region/page/login.ts';
-import { type RegionPlace, withRegion } from './place.ts';
+import { createApiKey } from '../../../src/region/accounts/accounts.ts';
+import { buildApp, makeContext } from '../../../src/region/http/server.ts';
+import { cookieName } from '../../../src/region/page/login.ts';
+import { type RegionPlace, withRegion } from '../place.ts';
 
 const NEW_HASH = 'the new hash';
 const PASSWORD = 'long enough';

@@ -2,17 +2,17 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { POWER_DRIVERS } from '../../src/power/drivers.ts';
-import { createApiKey } from '../../src/region/accounts/accounts.ts';
-import { buildApp, makeContext } from '../../src/region/http/server.ts';
-import { POWER_PARAMETER_NAMES } from '../../src/region/records/power-parameters.ts';
-import { openRegion, type Region } from '../../src/region/region.ts';
-import { PowerSide } from '../../src/region-thread/power-side.ts';
-import { Controller, controllerDriver, pass } from '../power/controllers.ts';
-import { changeStatus } from '../support/change-status.ts';
-import { sentenceOf } from '../support/sentences.ts';
-import { addAdmin } from './administrator.ts';
-import { makeRegion, type RegionPlace, report } from './place.ts';
+import { POWER_DRIVERS } from '../../../src/power/drivers.ts';
+import { createApiKey } from '../../../src/region/accounts/accounts.ts';
+import { buildApp, makeContext } from '../../../src/region/http/server.ts';
+import { POWER_PARAMETER_NAMES } from '../../../src/region/records/power-parameters.ts';
+import { openRegion, type Region } from '../../../src/region/region.ts';
+import { PowerSide } from '../../../src/region-thread/power-side.ts';
+import { Controller, controllerDriver, pass } from '../../power/controllers.ts';
+import { changeStatus } from '../../support/change-status.ts';
+import { sentenceOf } from '../../support/sentences.ts';
+import { addAdmin } from '../accounts/administrator.ts';
+import { makeRegion, type RegionPlace, report } from '../place.ts';
 
 const SECRET = 'hush-hush-7';
 

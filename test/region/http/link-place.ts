@@ -1,11 +1,11 @@
 // A region that racks and machines reach over HTTP, without a port.
 
-import { createApiKey } from '../../src/region/accounts/accounts.ts';
-import type { RegionConfig } from '../../src/region/config.ts';
-import { buildApp, makeContext } from '../../src/region/http/server.ts';
-import { addAdmin } from './administrator.ts';
-import { makeRegion, type RegionPlace } from './place.ts';
-import { RACK_UUID, rackAuthorization, registrationFields } from './racks/rack-place.ts';
+import { createApiKey } from '../../../src/region/accounts/accounts.ts';
+import type { RegionConfig } from '../../../src/region/config.ts';
+import { buildApp, makeContext } from '../../../src/region/http/server.ts';
+import { addAdmin } from '../accounts/administrator.ts';
+import { makeRegion, type RegionPlace } from '../place.ts';
+import { RACK_UUID, rackAuthorization, registrationFields } from '../racks/rack-place.ts';
 
 /** An answer as received. */
 export interface Answered {

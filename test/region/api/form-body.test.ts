@@ -2,9 +2,9 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { FIELDS_MAX, type ParsedBody, parseBody, parseUrlEncoded } from '../../src/region/api/form-body.ts';
-import { sentenceOf } from '../../src/region/words/refusal.ts';
-import { seededRandom } from '../support/seeded-random.ts';
+import { FIELDS_MAX, type ParsedBody, parseBody, parseUrlEncoded } from '../../../src/region/api/form-body.ts';
+import { sentenceOf } from '../../../src/region/words/refusal.ts';
+import { seededRandom } from '../../support/seeded-random.ts';
 
 const plain = (parsed: ParsedBody): unknown =>
   parsed.kind === 'fields' ? Object.fromEntries(parsed.fields) : parsed.refusal.name;

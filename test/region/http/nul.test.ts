@@ -3,14 +3,14 @@
 
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { OPERATIONS } from '../../src/region/api/operations.ts';
-import { PAGES } from '../../src/region/page/pages.ts';
-import { ANONYMOUS_PER_ADDRESS } from '../../src/region/shares/request-rates.ts';
-import { openPostgresRegion } from '../../src/store/postgres/region-postgres.ts';
-import { EVENT } from '../contract/region-operations.ts';
-import { missing } from '../support/needs.ts';
-import { RegionDatabases } from '../support/postgres-server.ts';
-import { type LiveRegion, startRegion } from './live.ts';
+import { OPERATIONS } from '../../../src/region/api/operations.ts';
+import { PAGES } from '../../../src/region/page/pages.ts';
+import { ANONYMOUS_PER_ADDRESS } from '../../../src/region/shares/request-rates.ts';
+import { openPostgresRegion } from '../../../src/store/postgres/region-postgres.ts';
+import { EVENT } from '../../contract/region-operations.ts';
+import { missing } from '../../support/needs.ts';
+import { RegionDatabases } from '../../support/postgres-server.ts';
+import { type LiveRegion, startRegion } from '../live.ts';
 
 /** Requests at a time. */
 const AT_ONCE = 8;

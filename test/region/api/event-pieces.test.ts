@@ -2,9 +2,9 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { PIECE_IDS, readEvents } from '../../src/region/api/event-pieces.ts';
-import type { EventFilter } from '../../src/region/records/store.ts';
-import { makeRegion } from './place.ts';
+import { PIECE_IDS, readEvents } from '../../../src/region/api/event-pieces.ts';
+import type { EventFilter } from '../../../src/region/records/store.ts';
+import { makeRegion } from '../place.ts';
 
 const EVENTS = 2 * PIECE_IDS + 100;
 /** Every so many events one is a warning. */

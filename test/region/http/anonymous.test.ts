@@ -3,19 +3,19 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { formatMac, mac } from '../../src/net/address.ts';
-import { OPERATIONS } from '../../src/region/api/operations.ts';
-import { buildApp, makeContext } from '../../src/region/http/server.ts';
-import { PAGES } from '../../src/region/page/pages.ts';
-import { STATUSES } from '../../src/region/records/lifecycle.ts';
-import type { Machine } from '../../src/region/records/machine.ts';
+import { formatMac, mac } from '../../../src/net/address.ts';
+import { OPERATIONS } from '../../../src/region/api/operations.ts';
+import { buildApp, makeContext } from '../../../src/region/http/server.ts';
+import { PAGES } from '../../../src/region/page/pages.ts';
+import { STATUSES } from '../../../src/region/records/lifecycle.ts';
+import type { Machine } from '../../../src/region/records/machine.ts';
 import {
   ANONYMOUS_IN_TOTAL,
   ANONYMOUS_PER_ADDRESS,
   ANONYMOUS_PER_NETWORK,
-} from '../../src/region/shares/request-rates.ts';
-import { sentenceOf } from '../../src/region/words/refusal.ts';
-import { makeRegion, type RegionPlace, report, SECRET } from './place.ts';
+} from '../../../src/region/shares/request-rates.ts';
+import { sentenceOf } from '../../../src/region/words/refusal.ts';
+import { makeRegion, type RegionPlace, report, SECRET } from '../place.ts';
 
 const INSIDE = '10.20.0.100';
 const OUTSIDE = '192.0.2.7';

@@ -4,12 +4,12 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { test } from 'node:test';
-import { ListeningApi } from '../../src/region/http/listening.ts';
-import type { ApiContext } from '../../src/region/http/routes.ts';
-import { buildApp, makeContext } from '../../src/region/http/server.ts';
-import { eventuallyWithin } from '../support/eventually.ts';
-import { VirtualClock } from '../support/virtual-clock.ts';
-import { type LiveRegion, startRegion } from './live.ts';
+import { ListeningApi } from '../../../src/region/http/listening.ts';
+import type { ApiContext } from '../../../src/region/http/routes.ts';
+import { buildApp, makeContext } from '../../../src/region/http/server.ts';
+import { eventuallyWithin } from '../../support/eventually.ts';
+import { VirtualClock } from '../../support/virtual-clock.ts';
+import { type LiveRegion, startRegion } from '../live.ts';
 
 /** A port that was free a moment ago. */
 async function freePort(): Promise<number> {

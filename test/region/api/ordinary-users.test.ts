@@ -2,10 +2,10 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createApiKey } from '../../src/region/accounts/accounts.ts';
-import { buildApp, makeContext } from '../../src/region/http/server.ts';
-import { withRegion } from './place.ts';
-import { acceptRack, rackInterface } from './racks/rack-place.ts';
+import { createApiKey } from '../../../src/region/accounts/accounts.ts';
+import { buildApp, makeContext } from '../../../src/region/http/server.ts';
+import { withRegion } from '../place.ts';
+import { acceptRack, rackInterface } from '../racks/rack-place.ts';
 
 const MACS = ['52:54:00:00:00:01', '52:54:00:00:00:02', '52:54:00:00:00:03', '52:54:00:00:00:04'];
 /** Two users, one of them an administrator. */

@@ -2,16 +2,16 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createApiKey } from '../../src/region/accounts/accounts.ts';
-import { buildApp, makeContext } from '../../src/region/http/server.ts';
-import { describeLogins, findDebugLogin } from '../../src/region/life/logins.ts';
-import type { Machine } from '../../src/region/records/machine.ts';
-import { openRegion, type Region } from '../../src/region/region.ts';
-import { reasonOf, sentenceOf } from '../support/sentences.ts';
+import { createApiKey } from '../../../src/region/accounts/accounts.ts';
+import { buildApp, makeContext } from '../../../src/region/http/server.ts';
+import { describeLogins, findDebugLogin } from '../../../src/region/life/logins.ts';
+import type { Machine } from '../../../src/region/records/machine.ts';
+import { openRegion, type Region } from '../../../src/region/region.ts';
+import { reasonOf, sentenceOf } from '../../support/sentences.ts';
+import { heldPower } from '../life/held-power.ts';
+import { authorizationOf } from '../live.ts';
+import { type RegionPlace, report, SECRET, withRegion } from '../place.ts';
 import { addAdmin } from './administrator.ts';
-import { heldPower } from './life/held-power.ts';
-import { authorizationOf } from './live.ts';
-import { type RegionPlace, report, SECRET, withRegion } from './place.ts';
 
 const A = 0x525400000001;
 const HOST_KEY = `SHA256:${'k'.repeat(43)}`;

@@ -3,16 +3,16 @@
 import assert from 'node:assert/strict';
 import { EventEmitter } from 'node:events';
 import { test } from 'node:test';
-import { later } from '../../src/clock.ts';
-import { EventFollowers, type EventFollowing, FOLLOWERS_MAX } from '../../src/region/api/event-followers.ts';
-import { PIECE_IDS } from '../../src/region/api/event-pieces.ts';
-import type { EventPlace } from '../../src/region/api/event-place.ts';
-import { COMMENT_MS, formatStreamEvent } from '../../src/region/api/event-stream.ts';
-import type { MachineEvent } from '../../src/region/records/machine-event.ts';
-import type { EventFilter } from '../../src/region/records/store.ts';
-import { openRegionStore } from '../../src/store/sqlite/region-sqlite.ts';
-import { sentenceOf } from '../support/sentences.ts';
-import { makeRegion, type RegionPlace } from './place.ts';
+import { later } from '../../../src/clock.ts';
+import { EventFollowers, type EventFollowing, FOLLOWERS_MAX } from '../../../src/region/api/event-followers.ts';
+import { PIECE_IDS } from '../../../src/region/api/event-pieces.ts';
+import type { EventPlace } from '../../../src/region/api/event-place.ts';
+import { COMMENT_MS, formatStreamEvent } from '../../../src/region/api/event-stream.ts';
+import type { MachineEvent } from '../../../src/region/records/machine-event.ts';
+import type { EventFilter } from '../../../src/region/records/store.ts';
+import { openRegionStore } from '../../../src/store/sqlite/region-sqlite.ts';
+import { sentenceOf } from '../../support/sentences.ts';
+import { makeRegion, type RegionPlace } from '../place.ts';
 
 /** The answer to a reader that accepts data until it stops. */
 class Reader extends EventEmitter {

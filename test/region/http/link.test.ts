@@ -3,18 +3,17 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { RackError } from '../../src/errors.ts';
-import { parseDesiredState, parseStateChanges, STATE_CHANGES_IM } from '../../src/machines/desired-state.ts';
-import type { DesiredState } from '../../src/machines/machine.ts';
-import { mac } from '../../src/net/address.ts';
-import { renderRacks } from '../../src/region/page/racks-part.ts';
-import { CHANGES_KEPT_MAX } from '../../src/region/racks/machine-mirror.ts';
-import { ENTRIES_MAX } from '../../src/region/racks/rack-news.ts';
-import { REFUSED_KEPT_MAX } from '../../src/region/records/rack.ts';
-import { changeStatus } from '../support/change-status.ts';
-import { sentenceOf } from '../support/sentences.ts';
-import { adminHeader, RACK, withLink } from './link-place.ts';
-import { bootReport, report } from './place.ts';
+import { RackError } from '../../../src/errors.ts';
+import { parseDesiredState, parseStateChanges, STATE_CHANGES_IM } from '../../../src/machines/desired-state.ts';
+import type { DesiredState } from '../../../src/machines/machine.ts';
+import { mac } from '../../../src/net/address.ts';
+import { renderRacks } from '../../../src/region/page/racks-part.ts';
+import { CHANGES_KEPT_MAX } from '../../../src/region/racks/machine-mirror.ts';
+import { ENTRIES_MAX } from '../../../src/region/racks/rack-news.ts';
+import { REFUSED_KEPT_MAX } from '../../../src/region/records/rack.ts';
+import { changeStatus } from '../../support/change-status.ts';
+import { sentenceOf } from '../../support/sentences.ts';
+import { bootReport, report } from '../place.ts';
 import {
   acceptRack,
   batchOf,
@@ -29,7 +28,8 @@ import {
   registrationFields,
   reportEntry,
   SOURCE,
-} from './racks/rack-place.ts';
+} from '../racks/rack-place.ts';
+import { adminHeader, RACK, withLink } from './link-place.ts';
 
 test(
   'a rack without a key waits until an administrator accepts it, and is served from then on',

@@ -2,15 +2,15 @@
 
 import assert from 'node:assert/strict';
 import { mock, test } from 'node:test';
-import { instant } from '../../src/clock.ts';
-import { createApiKey } from '../../src/region/accounts/accounts.ts';
-import { buildApp, makeContext } from '../../src/region/http/server.ts';
-import { renderJob } from '../../src/region/life/job.ts';
-import type { MachineFields } from '../../src/region/records/machine.ts';
-import { openRegion, type Region } from '../../src/region/region.ts';
-import { sentenceOf } from '../support/sentences.ts';
-import { addAdmin } from './administrator.ts';
-import { bootReport, facts, makeRegion, type RegionPlace, SECRET } from './place.ts';
+import { instant } from '../../../src/clock.ts';
+import { createApiKey } from '../../../src/region/accounts/accounts.ts';
+import { buildApp, makeContext } from '../../../src/region/http/server.ts';
+import { renderJob } from '../../../src/region/life/job.ts';
+import type { MachineFields } from '../../../src/region/records/machine.ts';
+import { openRegion, type Region } from '../../../src/region/region.ts';
+import { sentenceOf } from '../../support/sentences.ts';
+import { addAdmin } from '../accounts/administrator.ts';
+import { bootReport, facts, makeRegion, type RegionPlace, SECRET } from '../place.ts';
 
 const A = 0x525400000001;
 const IMAGE = {

@@ -2,11 +2,11 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createApiKey } from '../../src/region/accounts/accounts.ts';
-import { buildApp, makeContext } from '../../src/region/http/server.ts';
-import { reasonOf } from '../support/sentences.ts';
-import { addAdmin } from './administrator.ts';
-import { makeRegion, type RegionPlace, report, SECRET } from './place.ts';
+import { createApiKey } from '../../../src/region/accounts/accounts.ts';
+import { buildApp, makeContext } from '../../../src/region/http/server.ts';
+import { reasonOf } from '../../support/sentences.ts';
+import { addAdmin } from '../accounts/administrator.ts';
+import { makeRegion, type RegionPlace, report, SECRET } from '../place.ts';
 
 const SCRIPT = '#!/bin/sh\necho grüße\n';
 const HEADER = `#!/bin/sh
