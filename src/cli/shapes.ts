@@ -86,6 +86,8 @@ export const statusShape = z.object({
   unserved: z.string().optional(),
   /** The disk of the state is full. An older daemon does not send it. */
   diskProblem: z.string().optional(),
+  /** Why metrics are not served. An older daemon does not send it. */
+  metricsProblems: z.array(z.string()).default([]),
   notes: z.array(z.string()),
   /** The notes with their codes. An older daemon does not send them. */
   noted: z.array(z.looseObject({ note: z.string(), text: z.string() })).default([]),

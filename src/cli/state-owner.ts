@@ -3,7 +3,7 @@
 import { spawnSync } from 'node:child_process';
 import { statSync } from 'node:fs';
 import { osErrorCode, RackError } from '../errors.ts';
-import { becomeUser, readUserName } from '../files/ownership.ts';
+import { becomeUser, findGroup, readUserName } from '../files/ownership.ts';
 import { printError } from './output.ts';
 
 /** The privileges of root that a process needs, as granted by its unit: ports below 1024 and, for a rack, frames to machines without an address. */
@@ -40,7 +40,10 @@ export function continueAsOwnerOf(stateDir: string, kind: keyof typeof CAPABILIT
   if (owner === undefined || process.execve === undefined) return;
   const name = readUserName(owner.uid);
   const [program = '', ...words] = [process.execPath, ...process.execArgv, ...process.argv.slice(1)];
-  const who = ['--reuid', String(owner.uid), '--regid', String(owner.gid), '--clear-groups'];
+  // The user's own groups, as the service has them; a user without an entry in passwd(5) has none.
+  const group = findGroup(owner.uid);
+  const groups = group === undefined ? '--clear-groups' : '--init-groups';
+  const who = ['--reuid', String(owner.uid), '--regid', String(group ?? owner.gid), groups];
   const capabilities = CAPABILITIES[kind];
   const rights = ['--no-new-privs', `--inh-caps=-all,${capabilities}`, `--ambient-caps=-all,${capabilities}`];
   const main = process.argv[1] ?? '';

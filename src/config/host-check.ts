@@ -2,7 +2,7 @@
 // wrong wire.
 
 import { RackError } from '../errors.ts';
-import { readCertificatePair } from '../files/certificate.ts';
+import { readAuthorities, readCertificatePair } from '../files/certificate.ts';
 import type { Ipv4, Ipv4Network } from '../net/address.ts';
 import { formatIpv4, formatNetwork, isLoopback, networkOf, networksOverlap } from '../net/address.ts';
 import { readInterfaces } from '../net/watch/interfaces.ts';
@@ -68,5 +68,17 @@ export function findCertificateProblems({ region }: Pick<RackConfig, 'region'>):
   } catch (error) {
     if (!(error instanceof RackError)) throw error;
     return [{ path: 'region.tls', line: undefined, message: error.message }];
+  }
+}
+
+/** The present problem of region.ca_file, with which a rack verifies a region elsewhere. */
+export function findAuthorityProblems({ uplink }: Pick<RackConfig, 'uplink'>): ConfigProblem[] {
+  if (uplink.mode !== 'remote' || uplink.caFile === undefined) return [];
+  try {
+    readAuthorities(uplink.caFile);
+    return [];
+  } catch (error) {
+    if (!(error instanceof RackError)) throw error;
+    return [{ path: 'region.ca_file', line: undefined, message: error.message }];
   }
 }

@@ -342,6 +342,7 @@ class RackProcess implements Daemon {
             ...this.#region.notes,
           ],
           refusal: () => this.#configuration.refusal,
+          metricsProblems: () => this.#instruments.problems,
           unserved: () => (this.#region.status()?.state === 'up' ? this.#configuration.unserved : undefined),
         }),
         ...this.#observing.answers,

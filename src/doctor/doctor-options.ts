@@ -2,7 +2,7 @@
 
 import type { RackConfig } from '../config/rack-config.ts';
 import type { Finding } from './finding.ts';
-import type { HostFacts, RegionPortFacts } from './host-facts.ts';
+import type { HostFacts, ListenerFacts } from './host-facts.ts';
 import type { NotedText } from './note-judgement.ts';
 import type { RangeUse } from './silence.ts';
 
@@ -34,7 +34,7 @@ export interface DoctorOptions {
   /** Why listeners of the running region are not open; undefined: no rack was asked. */
   readonly unopened?: readonly string[] | undefined;
   /** Why the region could not open its ports; only if the rack is not running. */
-  readonly regionPorts?: RegionPortFacts | undefined;
+  readonly listeners?: ListenerFacts | undefined;
   /** Why the region does not run; undefined if it runs or no rack was asked. */
   readonly regionProblem?: string | undefined;
   /** How the store of the running region is damaged; undefined: no damage was found, or no rack was asked. */

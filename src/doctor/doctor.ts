@@ -11,7 +11,7 @@ import { errorText } from '../errors.ts';
 import type { Ipv4 } from '../net/address.ts';
 import type { DoctorOptions } from './doctor-options.ts';
 import type { Finding, Tell } from './finding.ts';
-import { judgeHost, judgeRegionPorts } from './host-judgement.ts';
+import { judgeHost, judgeListeners } from './host-judgement.ts';
 import { probeHttp } from './http-probe.ts';
 import { buildCommand, examineLoader } from './loader-check.ts';
 import { examineNames } from './names-check.ts';
@@ -43,9 +43,9 @@ export async function examine(options: DoctorOptions): Promise<boolean> {
   }
   if (!options.isRunning) {
     // Strangers at the ports are among the facts of the host, if those were read.
-    const ports = { absent: [], strangers: [], ...options.regionPorts };
+    const ports = { absent: [], strangers: [], ...options.listeners };
     const strangers = options.host === undefined ? ports.strangers : [];
-    for (const { check, ok, text, fix } of judgeRegionPorts({ ...ports, strangers })) tell(check, ok, text, fix);
+    for (const { check, ok, text, fix } of judgeListeners({ ...ports, strangers })) tell(check, ok, text, fix);
     tell('rackboot', false, `is not running, so there is nothing to query; run: ${start}`, start);
     examineImages(options, tell);
     return false;

@@ -115,7 +115,7 @@ function findPowerless(powerTypes: readonly string[] | undefined): readonly Powe
 
 /** Every port that the configuration needs. */
 function wantedPorts(config: RackConfig): readonly WantedPort[] {
-  const { dhcp, tftp, dns, http, region, metrics } = config;
+  const { dhcp, tftp, dns, http, region } = config;
   const ports: WantedPort[] = [];
   if (dhcp.subnets.length > 0)
     ports.push({ protocol: 'UDP', address: ANY, port: dhcp.serverPort, setting: 'cluster_interfaces' });
@@ -129,10 +129,11 @@ function wantedPorts(config: RackConfig): readonly WantedPort[] {
   }
   for (const { address, port } of http.listen)
     ports.push({ protocol: 'TCP', address, port, setting: 'boot.http.listen' });
-  for (const { address, port } of metrics.listen)
-    ports.push({ protocol: 'TCP', address, port, setting: 'metrics.listen' });
-  return config.uplink.mode === 'remote' ? ports : [...ports, ...regionPorts(region)];
+  return [...ports, ...metricsPorts(config), ...(config.uplink.mode === 'remote' ? [] : regionPorts(region))];
 }
+
+const metricsPorts = ({ metrics }: Pick<RackConfig, 'metrics'>): readonly WantedPort[] =>
+  metrics.listen.map(({ address, port }) => ({ protocol: 'TCP', address, port, setting: 'metrics.listen' }));
 
 /** The ports of the region's API and page. */
 function regionPorts({ listen, tls }: RackConfig['region']): readonly WantedPort[] {
@@ -144,25 +145,31 @@ function regionPorts({ listen, tls }: RackConfig['region']): readonly WantedPort
   return [...portsOf(listen, 'region.listen'), ...portsOf(tls?.listen ?? [], 'region.tls.listen')];
 }
 
-/** The obstacles that now keep the region from opening its listeners on this host. */
-export interface RegionPortFacts {
+/** The obstacles that now keep listeners of the region or of the metrics from being opened on this host. */
+export interface ListenerFacts {
   readonly absent: readonly WantedPort[];
   readonly strangers: readonly PortStranger[];
 }
 
-/** Reads what keeps an embedded region from its ports. Addresses of the rack's own networks are left out: they are judged there. */
-export function readRegionPorts(config: RackConfig, running: RunningFacts | undefined): RegionPortFacts {
-  if (config.uplink.mode === 'remote') return { absent: [], strangers: [] };
+/** The parts of a configuration that name listeners of the region and of the metrics. */
+type Listeners = Pick<RackConfig, 'metrics' | 'region'> & Partial<Pick<RackConfig, 'clusterInterfaces' | 'uplink'>>;
+
+/**
+ * Reads what keeps a region, and the metrics of a rack or region, from their ports. Addresses of the rack's own networks are left out: they
+ * are judged there.
+ */
+export function readListeners(config: Listeners, running: Pick<RunningFacts, 'pid'> | undefined): ListenerFacts {
+  const { region, clusterInterfaces = [], uplink } = config;
   const actor = readActor(running);
-  const ports = regionPorts(config.region);
-  const own = new Set(config.clusterInterfaces.map(({ ip }) => ip));
+  const ports = [...metricsPorts(config), ...(uplink?.mode === 'remote' ? [] : regionPorts(region))];
+  const own = new Set(clusterInterfaces.map(({ ip }) => ip));
   const here = new Set(readInterfaces().flatMap(({ addresses }) => addresses.map(({ address }) => address)));
   const isAbsent = ({ address }: WantedPort): boolean =>
     address !== ANY && !isLoopback(address) && !here.has(address) && !own.has(address);
   return { absent: ports.filter(isAbsent), strangers: ports.flatMap((port) => findStrangers(port, actor)) };
 }
 
-function readActor(running: RunningFacts | undefined): Actor {
+function readActor(running: Pick<RunningFacts, 'pid'> | undefined): Actor {
   const pid = running?.pid ?? process.pid;
   const status = readText(`/proc/${pid}/status`);
   const effective = /^CapEff:\s*([0-9a-f]+)$/m.exec(status ?? '')?.[1];

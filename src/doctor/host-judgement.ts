@@ -9,7 +9,7 @@ import { formatIpv4, isLoopback } from '../net/address.ts';
 import { MTU_REPORTS_SETTING } from '../net/datagrams/path-mtu.ts';
 import { installCommand } from '../power/programs.ts';
 import type { Finding } from './finding.ts';
-import type { Actor, HostFacts, PortStranger, PowerlessDriver, RegionPortFacts, WantedPort } from './host-facts.ts';
+import type { Actor, HostFacts, ListenerFacts, PortStranger, PowerlessDriver, WantedPort } from './host-facts.ts';
 
 /** Bits of capabilities(7). */
 const CAPABILITY = { CAP_NET_BIND_SERVICE: 10n, CAP_NET_RAW: 13n } as const;
@@ -76,8 +76,8 @@ function judgeRights(config: RackConfig, { actor, ports, unprivilegedPortMin }: 
   return found;
 }
 
-/** The region's listeners that cannot be opened on this host now. */
-export const judgeRegionPorts = ({ absent, strangers }: RegionPortFacts): readonly Finding[] => [
+/** The listeners of the region and of the metrics that cannot be opened on this host now. */
+export const judgeListeners = ({ absent, strangers }: ListenerFacts): readonly Finding[] => [
   ...absent.map(judgeAbsent),
   ...strangers.map(judgeStranger),
 ];

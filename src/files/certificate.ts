@@ -1,4 +1,4 @@
-// Reads a certificate and its key from two files, and checks them as a pair before they are used.
+// Reads a certificate and its key from two files, and checks them as a pair before they are used; also the certificates of authorities.
 //
 // Sources: RFC 7468 (PEM), RFC 5280 §4.1.2.5 (validity), RFC 5246 §7.2.2 (`no_renegotiation`).
 //
@@ -8,10 +8,13 @@
 import { constants, createPrivateKey, X509Certificate } from 'node:crypto';
 import { statSync } from 'node:fs';
 import { errorText, osErrorCode, RackError } from '../errors.ts';
+import { fileFault } from './read-fault.ts';
 import { readRegularFile, UnfitFile } from './regular-file.ts';
 
 /** Ample for any certificate chain, in bytes. */
 const FILE_BYTES_MAX = 1024 * 1024;
+/** Ample for the certificates of all public authorities, in bytes. */
+const AUTHORITIES_BYTES_MAX = 4 * 1024 * 1024;
 /** How long before its end a certificate is reported, in milliseconds. */
 const EXPIRING_MS = 14 * 86_400_000;
 const READABLE_BY_ALL = 0o004;
@@ -66,6 +69,45 @@ export const secureContextOf = ({ cert, key }: CertificatePair) => ({
   key,
   secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
 });
+
+/** Each certificate of a file in PEM form. */
+const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g;
+
+/**
+ * The certificates with which this process verifies another host's.
+ * @returns the file's text @throws RackError `config-invalid` if it cannot be read, or has no certificate or a damaged one
+ */
+export function readAuthorities(path: string): string {
+  const text = readNamedFile(path, AUTHORITIES_BYTES_MAX);
+  const found = text.match(CERTIFICATE) ?? [];
+  if (found.length === 0)
+    throw new RackError(
+      'config-invalid',
+      `${path} holds no certificate in PEM form: write the authority's into it, from -----BEGIN CERTIFICATE----- to -----END CERTIFICATE-----`,
+    );
+  found.forEach((pem, index) => {
+    try {
+      new X509Certificate(pem);
+    } catch (cause) {
+      const which = found.length === 1 ? 'the certificate' : `certificate ${index + 1} of ${found.length}`;
+      throw new RackError(
+        'config-invalid',
+        `${which} in ${path} is damaged (${errorText(cause)}): copy the authority's file again`,
+        { cause },
+      );
+    }
+  });
+  return text;
+}
+
+/** Reads a file that a configuration names. @throws RackError `config-invalid`, with the remedy */
+export function readNamedFile(path: string, bytesMax: number): string {
+  try {
+    return readRegularFile(path, bytesMax);
+  } catch (cause) {
+    throw new RackError('config-invalid', fileFault(path, cause).message, { cause });
+  }
+}
 
 function readPem(path: string): string {
   try {

@@ -5,6 +5,15 @@ import { dirname } from 'node:path';
 import { osErrorCode } from '../errors.ts';
 import { seenStats } from './seen-stats.ts';
 
+declare global {
+  namespace NodeJS {
+    interface Process {
+      /** initgroups(3); @types/node lacks it. */
+      initgroups?(user: number, extraGroup: number): void;
+    }
+  }
+}
+
 /** login.defs(5): lower numbers belong to services, which cannot use sudo. */
 const PERSON_UID_MIN = 1000;
 const PASSWD = '/etc/passwd';
@@ -12,11 +21,16 @@ const PASSWD = '/etc/passwd';
 /** True once this process has given up root. */
 let wasRoot = false;
 
-/** Continues as another user. Call it as root. */
+/**
+ * Continues as another user, in that user's own groups, as its service does. Call it as root.
+ * @param gid the group of a user who is not in passwd(5)
+ */
 export function becomeUser(uid: number, gid: number): void {
   wasRoot = true;
-  process.setgroups?.([]);
-  process.setgid?.(gid);
+  const own = findGroup(uid);
+  if (own === undefined) process.setgroups?.([]);
+  else process.initgroups?.(uid, own);
+  process.setgid?.(own ?? gid);
   process.setuid?.(uid);
 }
 
@@ -55,7 +69,12 @@ export function ownershipRemedy(path: string, directory: string): string {
  */
 export function readerRemedy(directory: string): string {
   const owner = seenStats(directory)?.uid;
-  if (owner === undefined || owner === process.geteuid?.()) return 'run this with sudo';
+  if (owner === undefined || owner === process.geteuid?.()) {
+    // A command that root ran continues as the owner of the directory: sudo is no remedy.
+    return wasRoot
+      ? `root's command runs as the owner of ${directory}; give that user its files: sudo chown -R ${ownUserName()}: ${directory}`
+      : 'run this with sudo';
+  }
   const name = readUserName(owner);
   return `it belongs to ${name}; run this ${owner === 0 ? '' : `as ${name} or `}with sudo`;
 }
@@ -85,14 +104,23 @@ function ownerOf(path: string): number | undefined {
 }
 
 /** The name of a user from passwd(5), or its number if it has none. */
-export function readUserName(uid: number): string {
+export const readUserName = (uid: number): string => findUser(uid)?.[0] ?? String(uid);
+
+/** The first group of a user; undefined: passwd(5) does not have the user. */
+export function findGroup(uid: number): number | undefined {
+  const gid = findUser(uid)?.[3];
+  return gid === undefined || !/^\d+$/.test(gid) ? undefined : Number(gid);
+}
+
+/** The fields of a user in passwd(5). */
+function findUser(uid: number): readonly string[] | undefined {
   try {
-    const line = readFileSync(PASSWD, 'utf8')
+    return readFileSync(PASSWD, 'utf8')
       .split('\n')
-      .find((one) => one.split(':')[2] === String(uid));
-    return line?.split(':')[0] ?? String(uid);
+      .map((line) => line.split(':'))
+      .find((fields) => fields[2] === String(uid));
   } catch {
-    return String(uid);
+    return undefined;
   }
 }
 

@@ -12,6 +12,7 @@ import type { Clock, Timer } from '../clock.ts';
 import { errorText, osErrorCode } from '../errors.ts';
 import { formatIpv4, type Ipv4 } from '../net/address.ts';
 import { ConnectionShares } from '../net/shares/connection-shares.ts';
+import { socketError } from '../net/socket-error.ts';
 import { type Rate, RateLimit, RateLimits } from '../rate-limit.ts';
 import { EXPOSITION_TYPE } from './exposition.ts';
 
@@ -105,6 +106,15 @@ export class InstrumentServer {
       const bound = server?.address();
       return typeof bound === 'object' && bound !== null ? [`${formatIpv4(endpoint.address)}:${bound.port}`] : [];
     });
+  }
+
+  /** Why configured addresses are not open, each with the remedy. */
+  get problems(): readonly string[] {
+    return [...this.#doors.values()].flatMap(({ endpoint, reason }) =>
+      reason === undefined
+        ? []
+        : [socketError(reason, { ...endpoint, protocol: 'TCP', setting: 'metrics.listen' }).message],
+    );
   }
 
   /** Listens on these addresses; resolves when each was tried once. Never rejects. */

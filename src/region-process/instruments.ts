@@ -48,6 +48,11 @@ export class RegionInstruments {
     return this.#server.configure(metrics.listen);
   }
 
+  /** Why configured addresses are not open, each with the remedy. */
+  get problems(): readonly string[] {
+    return this.#server.problems;
+  }
+
   close(): void {
     this.#lag.close();
     this.#server.close();

@@ -1,15 +1,16 @@
 // Opens the store that a configuration file names.
 
-import type { PostgresStorePlace, StorePlace } from '../config/region-store.ts';
+import type { ConfigFile } from '../config/config-file.ts';
+import type { ConfigProblem } from '../config/rack-config.ts';
+import type { PostgresStorePlace, RegionStorePlace, StorePlace } from '../config/region-store.ts';
 import { RackError, unreachable } from '../errors.ts';
-import { fileFault } from '../files/read-fault.ts';
-import { readRegularFile } from '../files/regular-file.ts';
+import { readAuthorities, readNamedFile } from '../files/certificate.ts';
 import type { RegionStore } from '../region/records/store.ts';
 import type { PostgresPlace } from '../store/postgres/postgres-connections.ts';
 import { hasRegionStore, openRegionStore } from '../store/sqlite/region-sqlite.ts';
 
-/** A password, or the certificates of some authorities, in octets. */
-const FILE_BYTES_MAX = 1 << 18;
+/** Ample for a file with a password, in octets. */
+const PASSWORD_BYTES_MAX = 1 << 18;
 
 /** @throws RackError `store-…`, `config-invalid` for a file that cannot be read */
 export async function openStore({ stateDir, store }: StorePlace): Promise<RegionStore> {
@@ -32,15 +33,43 @@ export const hasStore = ({ stateDir, store }: StorePlace): boolean =>
 
 /** Reads the files that a database's place names. @throws RackError `config-invalid` */
 export function postgresPlace({ url, pool, passwordFile, caFile }: PostgresStorePlace): PostgresPlace {
-  const password = passwordFile === undefined ? undefined : readText('password_file', passwordFile).split('\n')[0];
-  const ca = caFile === undefined ? undefined : readText('ca_file', caFile);
+  const password = passwordFile === undefined ? undefined : readOf('password_file', passwordFile);
+  const ca = caFile === undefined ? undefined : readOf('ca_file', caFile);
   return { url, pool, password, ca };
 }
 
-function readText(key: string, path: string): string {
+/** The present problems of the files that a store's place names, for the user of this process. */
+export function findStoreFileProblems(store: RegionStorePlace, lineOf: ConfigFile['lineOf']): readonly ConfigProblem[] {
+  if (store.kind === 'sqlite') return [];
+  const named = [
+    ['password_file', store.passwordFile],
+    ['ca_file', store.caFile],
+  ] as const;
+  return named.flatMap(([key, path]) => {
+    try {
+      if (path !== undefined) READERS[key](path);
+      return [];
+    } catch (error) {
+      if (!(error instanceof RackError)) throw error;
+      const line = lineOf(['region', 'store', key]);
+      return [{ path: `region.store.${key}`, line, message: error.message }];
+    }
+  });
+}
+
+const READERS = { password_file: readPassword, ca_file: readAuthorities } as const;
+
+function readOf(key: keyof typeof READERS, path: string): string {
   try {
-    return readRegularFile(path, FILE_BYTES_MAX);
+    return READERS[key](path);
   } catch (error) {
-    throw new RackError('config-invalid', `region.store.${key}: ${fileFault(path, error).message}`, { cause: error });
+    if (!(error instanceof RackError)) throw error;
+    throw new RackError(error.code, `region.store.${key}: ${error.message}`, { cause: error.cause });
   }
+}
+
+function readPassword(path: string): string {
+  const [password = ''] = readNamedFile(path, PASSWORD_BYTES_MAX).split('\n');
+  if (password !== '') return password;
+  throw new RackError('config-invalid', `the first line of ${path} is empty: write the database's password there`);
 }

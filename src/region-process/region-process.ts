@@ -126,6 +126,7 @@ class RegionProcess implements Daemon {
       addresses: () => this.#served?.api.addresses ?? [],
       unopened: () => this.#unopened,
       notes: () => this.#notes,
+      metricsProblems: () => this.#instruments.problems,
     };
     const probe = new StoreProbe(clock, async () => this.#region?.store.desiredVersion());
     const storeProblem = async () => (await probe.problem()) ?? this.#region?.store.confirmation?.problem;

@@ -30,6 +30,8 @@ export interface RegionStatusSources {
   /** The configured listeners that cannot be opened yet. */
   readonly unopened: () => readonly UnopenedListener[];
   readonly notes: () => readonly RackNote[];
+  /** Why metrics are not served where they should be. */
+  readonly metricsProblems: () => readonly string[];
 }
 
 /** The control socket's paths about the region, and their handlers. */
@@ -72,6 +74,7 @@ async function status(sources: RegionStatusSources) {
       problems: refusal.problems.split('\n'),
     },
     diskProblem: fullDiskText(config.stateDir),
+    metricsProblems: sources.metricsProblems(),
     ...notesNow(sources.notes()),
   };
 }

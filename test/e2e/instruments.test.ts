@@ -134,6 +134,8 @@ test('health and readiness are answered, and the listener follows the configurat
     const failed = await rack.reported('metrics.failed', { from });
     assert.equal(failed.port, 5251);
     assert.equal(failed.reason, 'EADDRINUSE');
+    const [problem = ''] = (await rack.status()).metricsProblems;
+    assert.match(problem, /:5251 \(TCP\) is in use; stop .*, or change metrics\.listen$/);
     await eventually('it listens elsewhere', async () => (await get('/healthz', 5250)).status === 200);
     await assert.rejects(get('/healthz'), 'and no longer where it did');
     assert.equal((await get('/readyz', 5250)).status, 200);

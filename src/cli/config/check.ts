@@ -1,19 +1,20 @@
 // `rackboot check`: lists every problem of a configuration file, in itself and on this host; `--diff` shows what it would change.
 
-import type { z } from 'zod';
 import { absentLoaders } from '../../config/absent-loaders.ts';
 import { findBootStops } from '../../config/boot-stops.ts';
 import { formatProblems, readConfigText } from '../../config/config-file.ts';
 import { compareConfigs, effectsOf, formatChange } from '../../config/difference.ts';
-import { findCertificateProblems, findHostOverlaps, hostAddresses } from '../../config/host-check.ts';
+import {
+  findAuthorityProblems,
+  findCertificateProblems,
+  findHostOverlaps,
+  hostAddresses,
+} from '../../config/host-check.ts';
 import { type ParsedConfig, parseConfig } from '../../config/load.ts';
 import { pinnedKeys } from '../../config/merge.ts';
 import { configNotes, wideDoors } from '../../config/notes.ts';
 import type { ConfigProblem, RackConfig } from '../../config/rack-config.ts';
-import { askDaemon } from '../../control/ask-daemon.ts';
 import { interfaceStates } from '../../daemon/rack/interface-states.ts';
-import { readRegionPorts } from '../../doctor/host-facts.ts';
-import { judgeRegionPorts } from '../../doctor/host-judgement.ts';
 import { judgeTree, type TreeJudgement } from '../../doctor/tree-judgement.ts';
 import { findSetting, type Settings } from '../../machines/settings.ts';
 import { formatIpv4, formatNetwork } from '../../net/address.ts';
@@ -22,9 +23,7 @@ import { noteText } from '../../region/words/rack-reasons.ts';
 import { askConfig, cachedSettings, hiddenStoreText } from '../config-in-force.ts';
 import { runningLeases, strandedLines } from '../leases/stranded.ts';
 import { print, printError, printJson } from '../output.ts';
-import { statusShape } from '../shapes.ts';
-
-const runningShape = statusShape.pick({ pid: true, noted: true });
+import { closedLines } from './closed-listeners.ts';
 
 /** Checks `file`, merged with the cached settings of the store. @returns 0 if this host can serve all of it, else 1. */
 export async function checkFile(file: string, json: boolean): Promise<number> {
@@ -36,7 +35,7 @@ export async function checkFile(file: string, json: boolean): Promise<number> {
         ...wideDoors(parsed.config).map(noteText),
         ...absentLoaders(parsed.config.boot),
         ...waitingLines(parsed.config),
-        ...(await closedLines(parsed.config)),
+        ...(await closedLines(parsed.config.stateDir, parsed.config)),
       ]
     : [];
   const hidden = parsed.ok ? hiddenStoreText(parsed.config.stateDir) : undefined;
@@ -67,26 +66,15 @@ const waitingLines = ({ clusterInterfaces }: RackConfig): readonly string[] =>
     .filter(({ serving }) => !serving)
     .map(({ name, network, reason }) => `${name} ${network} is not served as long as ${reason}`);
 
-/** Listeners of the region that cannot be opened now. That is no problem of the file either. */
-async function closedLines(config: RackConfig): Promise<readonly string[]> {
-  const facts = readRegionPorts(config, await askRunning(config.stateDir));
-  return judgeRegionPorts(facts).map(({ text }) => text);
-}
-
-/** The running rack of this state directory, whose ports are its own; undefined: none answers. */
-async function askRunning(stateDir: string): Promise<z.output<typeof runningShape> | undefined> {
-  try {
-    return runningShape.parse(await askDaemon(stateDir, '/status'));
-  } catch {
-    return undefined;
-  }
-}
-
 const treeProblem = ({ text }: TreeJudgement): ConfigProblem => ({ path: 'boot.tree', line: undefined, message: text });
 
 const problemsOf = (parsed: ParsedConfig) =>
   parsed.ok
-    ? [...findHostOverlaps(parsed.config, hostAddresses()), ...findCertificateProblems(parsed.config)]
+    ? [
+        ...findHostOverlaps(parsed.config, hostAddresses()),
+        ...findCertificateProblems(parsed.config),
+        ...findAuthorityProblems(parsed.config),
+      ]
     : parsed.problems;
 
 function parseMerged(file: string): ParsedConfig {

@@ -58,7 +58,7 @@ function fileCommands<T>(parser: Argv<T>, { config, json }: SharedOptions, finis
         const { isOnlyOfRegion } = await import('../../config/region-store.ts');
         if (isOnlyOfRegion(file)) {
           const { checkRegionFile } = await import('../region/run.ts');
-          return finish(checkRegionFile(file, argv.json, argv.diff));
+          return finish(await checkRegionFile(file, argv.json, argv.diff));
         }
         finish(await (argv.diff ? showDifference(file, argv.config, argv.json) : checkFile(file, argv.json)));
       },

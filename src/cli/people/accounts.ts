@@ -146,7 +146,8 @@ async function openAccounts(place: StorePlace): Promise<RegionStore> {
   try {
     return await openStore(place);
   } catch (error) {
-    const isForbidden = error instanceof RackError && isOwnershipError(error.cause);
+    // A file that the configuration names has an error of its own.
+    const isForbidden = error instanceof RackError && error.code !== 'config-invalid' && isOwnershipError(error.cause);
     // A missing directory must be made first: that error says how.
     if (!isForbidden || !existsSync(stateDir)) throw error;
     const text = `${ownUserName()} may not change the accounts of ${stateDir}: ${readerRemedy(stateDir)}`;

@@ -7,7 +7,7 @@ import { askDaemon, MACHINES_PATH } from '../../control/ask-daemon.ts';
 import { configWords, startCommand } from '../../control/start-command.ts';
 import { examine } from '../../doctor/doctor.ts';
 import type { Finding } from '../../doctor/finding.ts';
-import { type RunningFacts, readHostFacts, readRegionPorts } from '../../doctor/host-facts.ts';
+import { type RunningFacts, readHostFacts, readListeners } from '../../doctor/host-facts.ts';
 import { RackError } from '../../errors.ts';
 import { LAB_NAMESPACE } from '../../lab/namespace.ts';
 import { enterNamespaceOf } from '../../net/linux/network-namespace.ts';
@@ -71,7 +71,7 @@ export async function runDoctor(file: string, { outsideName, fixHint, json }: Do
     diskProblem: typeof running === 'string' ? undefined : (running.diskProblem ?? journalProblem(running)),
     treeProblem: typeof running === 'string' ? undefined : running.tree?.problem?.reason,
     unopened: typeof running === 'string' ? undefined : unopenedListeners(running),
-    regionPorts: running === 'none' ? readRegionPorts(config, undefined) : undefined,
+    listeners: running === 'none' ? readListeners(config, undefined) : undefined,
     regionProblem: typeof running === 'string' ? undefined : running.region?.problem,
     regionDamage: typeof running === 'string' ? undefined : running.region?.damage,
     xid: Buffer.from(systemClock.randomBytes(4)).readUInt32BE(0),

@@ -154,6 +154,7 @@ export async function showStatus(file: string, json: boolean): Promise<number> {
   for (const line of [...treeLines(status), ...refusedLines(status)]) print(line);
   for (const problem of status.dhcp?.problems ?? []) print(`BAD     DHCP on ${problem.name}: ${problem.text}`);
   for (const line of foreignLines(status.dhcp?.foreign ?? [], now)) print(line);
+  for (const text of status.metricsProblems) print(`Beware  metrics, health and readiness are not served: ${text}`);
   for (const note of status.notes) print(`Note    ${note}`);
   return healthy ? 0 : 1;
 }

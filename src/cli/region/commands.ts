@@ -50,7 +50,7 @@ function processCommands<T>(command: Argv<T>, { config, json }: SharedOptions, f
   return command
     .command('check', "Check a region's configuration file", { config: ofRegion, json, diff }, async (argv) => {
       const { checkRegionFile } = await import('./run.ts');
-      finish(checkRegionFile(argv.config, argv.json, argv.diff));
+      finish(await checkRegionFile(argv.config, argv.json, argv.diff));
     })
     .command(
       'copy',

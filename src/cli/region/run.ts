@@ -2,12 +2,16 @@
 
 import { formatProblems, readConfigFile, readConfigText } from '../../config/config-file.ts';
 import { findCertificateProblems } from '../../config/host-check.ts';
-import { resolveRegionFile } from '../../config/region-file.ts';
+import type { ConfigProblem } from '../../config/rack-config.ts';
+import { resolveRegionFile, type UsableRegionFile } from '../../config/region-file.ts';
 import { shellWord } from '../../control/start-command.ts';
 import { RackError } from '../../errors.ts';
 import { NO_SETTINGS } from '../../machines/settings.ts';
+import { findStoreFileProblems } from '../../region-process/open-store.ts';
 import { startRegionProcess } from '../../region-process/region-process.ts';
+import { closedLines } from '../config/closed-listeners.ts';
 import { print, printError, printJson } from '../output.ts';
+import { becomeOwnerOf } from '../state-owner.ts';
 import { runUntilStopped } from '../until-stopped.ts';
 
 /** Runs until a signal stops it. @returns 0, or 1 if it could not serve */
@@ -18,7 +22,7 @@ export const runRegion = (configFile: string): Promise<number> =>
  * Lists every problem of a region's configuration file.
  * @param isDifference true: a person asked what the file would change @returns 0 if there is none, else 1 @throws RackError `bad-argument`
  */
-export function checkRegionFile(file: string, json: boolean, isDifference: boolean): number {
+export async function checkRegionFile(file: string, json: boolean, isDifference: boolean): Promise<number> {
   if (isDifference)
     throw new RackError(
       'bad-argument',
@@ -26,15 +30,24 @@ export function checkRegionFile(file: string, json: boolean, isDifference: boole
     );
   const read = readConfigFile(readConfigText(file));
   const parsed = read.ok ? resolveRegionFile(read.file, NO_SETTINGS) : read;
-  const problems = parsed.ok ? findCertificateProblems(parsed.config) : parsed.problems;
-  if (json) printJson({ file, ok: problems.length === 0, problems });
+  // Before this process switches users: only root sees whose the ports are.
+  const closed = parsed.ok ? await closedLines(parsed.config.stateDir, parsed.config) : [];
+  const problems = parsed.ok ? findFileProblems(parsed) : parsed.problems;
+  if (json) printJson({ file, ok: problems.length === 0, problems, warnings: closed });
   else if (problems.length > 0) printError(formatProblems(file, problems));
   else if (parsed.ok) {
     const { listen, tls } = parsed.config.region;
     const places = [...listen, ...(tls?.listen ?? [])].map(({ host, port }) => `${host}:${port}`);
     print(`${file} is fine: the region serves ${places.join(', ')}, on ${KINDS[parsed.config.store.kind]}.`);
+    for (const line of closed) print(`Beware  ${line}`);
   }
   return problems.length === 0 ? 0 : 1;
+}
+
+/** The present problems of the files that the configuration names, for the user that runs the region. */
+function findFileProblems({ config, file }: UsableRegionFile): readonly ConfigProblem[] {
+  becomeOwnerOf(config.stateDir);
+  return [...findCertificateProblems(config), ...findStoreFileProblems(config.store, file.lineOf)];
 }
 
 const KINDS = { sqlite: 'region.db in its state directory', postgresql: 'PostgreSQL' } as const;

@@ -27,6 +27,8 @@ export interface StatusSources {
   readonly refusal: () => Refusal | undefined;
   /** Says that no network is served although one should be; undefined otherwise. */
   readonly unserved: () => string | undefined;
+  /** Why metrics are not served where they should be. */
+  readonly metricsProblems: () => readonly string[];
 }
 
 /** The control socket's paths and their handlers. */
@@ -77,6 +79,7 @@ function status(sources: StatusSources) {
     refused: refusedNow(sources),
     diskProblem: fullDiskText(sources.config().stateDir),
     unserved: sources.unserved(),
+    metricsProblems: sources.metricsProblems(),
     ...notesNow([
       ...sources.notes(),
       ...(rack?.notes ?? []),

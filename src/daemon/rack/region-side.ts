@@ -13,8 +13,8 @@ import { type Clock, newUuid } from '../../clock.ts';
 import type { RackConfig } from '../../config/rack-config.ts';
 import { doorAt, type UplinkConfig } from '../../config/region-place.ts';
 import { parseRegionUrl } from '../../config/region-url.ts';
-import { errorText, isStoreUnavailable, osErrorCode, RackError, type RackErrorCode } from '../../errors.ts';
-import { readRegularFile } from '../../files/regular-file.ts';
+import { isStoreUnavailable, RackError, type RackErrorCode } from '../../errors.ts';
+import { readAuthorities } from '../../files/certificate.ts';
 import type { RegionEndpoint } from '../../http/proxy.ts';
 import type { RegionStandIn } from '../../http/region-stand-in.ts';
 import type { RegionPassing } from '../../http/server.ts';
@@ -58,8 +58,6 @@ const SECRET_BYTES = 24;
 export const KEPT_RATE = { perSecond: 5, burst: 2000 } as const;
 /** The same for one address, which may be a router's with many machines behind it. */
 export const KEPT_PER_ADDRESS = { perSecond: 1, burst: 250 } as const;
-/** Ample for a bundle of all certificate authorities that a system trusts. */
-const CERTIFICATES_BYTES_MAX = 4 * 1024 * 1024;
 const AGENT = join(import.meta.dirname, '..', '..', 'images', 'agent');
 
 export interface RegionSideParts {
@@ -121,7 +119,7 @@ export class RegionSide {
       uplink,
       uuid,
       key: remote === undefined ? undefined : readRegionKey(remote.keyFile, this.#parts.clock),
-      ca: remote?.caFile === undefined ? undefined : readCertificates(remote.caFile),
+      ca: remote?.caFile === undefined ? undefined : readRegionAuthorities(remote.caFile),
     };
   }
 
@@ -303,17 +301,11 @@ function checkOutbox(stateDir: string): void {
   }
 }
 
-function readCertificates(path: string): string {
-  let text: string;
+function readRegionAuthorities(path: string): string {
   try {
-    text = readRegularFile(path, CERTIFICATES_BYTES_MAX);
-  } catch (cause) {
-    throw new RackError(
-      'config-invalid',
-      `region.ca_file: ${path} cannot be read (${osErrorCode(cause) ?? errorText(cause)}): correct the setting, or the file`,
-      { cause },
-    );
+    return readAuthorities(path);
+  } catch (error) {
+    if (!(error instanceof RackError)) throw error;
+    throw new RackError(error.code, `region.ca_file: ${error.message}`, { cause: error.cause });
   }
-  if (/-----BEGIN CERTIFICATE-----/.test(text)) return text;
-  throw new RackError('config-invalid', `region.ca_file: ${path} holds no certificate in PEM form`);
 }

@@ -1,11 +1,15 @@
 // `rackboot check` of the file of a region apart from its racks.
 
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { runCommandLine } from '../../../src/cli/command-line.ts';
+import { missing } from '../../support/needs.ts';
 import { printedBy } from '../../support/printed.ts';
 
 const place = mkdtempSync(join(tmpdir(), 'rackboot-check-region-'));
@@ -17,6 +21,9 @@ async function checked(text: string, ...words: readonly string[]) {
   return await printedBy(() => runCommandLine([...words, '--config', file]));
 }
 
+/** A user of every Debian, with a group of its own. */
+const DAEMON = { uid: 1, gid: 1 };
+const MAIN = fileURLToPath(new URL('../../../src/main.ts', import.meta.url));
 const REGION = 'region: { store: { kind: sqlite } }';
 
 test("a region's file is judged as one, whichever command checks it", async () => {
@@ -52,5 +59,101 @@ test('a difference to the running region is refused, with the command that shows
       complaint,
       /^rackboot: --diff compares only the file of a rack; `.*config show --config \S+` shows the values in force$/m,
     );
+  }
+});
+
+test('a file that the store names and that is absent, empty or no certificate is a problem of its key, with the remedy', async () => {
+  const [password, ca] = [join(place, 'password'), join(place, 'ca.pem')];
+  const text = [
+    'region:',
+    '  store:',
+    '    kind: postgresql',
+    '    url: postgresql://rackboot@db.example/rackboot',
+    `    password_file: ${password}`,
+    `    ca_file: ${ca}`,
+  ].join('\n');
+  const { complaint, result } = await checked(text, 'region', 'check');
+  assert.equal(result, 1);
+  assert.match(
+    complaint,
+    /:7: region\.store\.password_file: there is no file \S+password; .*`ls \S+` lists the files there$/m,
+  );
+  assert.match(complaint, /:8: region\.store\.ca_file: there is no file \S+ca\.pem; /);
+
+  writeFileSync(password, '\n');
+  writeFileSync(ca, 'no certificate\n');
+  const other = await checked(text, 'region', 'check');
+  assert.match(
+    other.complaint,
+    /password_file: the first line of \S+password is empty: write the database's password there$/m,
+  );
+  assert.match(
+    other.complaint,
+    /ca_file: \S+ca\.pem holds no certificate in PEM form: write the authority's into it, from /,
+  );
+
+  writeFileSync(password, 'hush\n');
+  writeFileSync(ca, '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n');
+  const damaged = await checked(text, 'check');
+  assert.match(
+    damaged.complaint,
+    /ca_file: the certificate in \S+ca\.pem is damaged \(.*\): copy the authority's file again$/m,
+  );
+
+  const words = ['-newkey', 'rsa:2048', '-nodes', '-subj', '/CN=db.example', '-keyout', join(place, 'key'), '-out', ca];
+  execFileSync('openssl', ['req', '-x509', ...words], { stdio: 'ignore' });
+  const good = await checked(text, 'region', 'check');
+  assert.deepEqual([good.result, good.complaint], [0, '']);
+});
+
+test('the files are read as the user that runs the region, with its groups', { skip: missing('linux', 'root') }, () => {
+  const state = join(place, 'state');
+  const file = join(place, 'groups.yaml');
+  const password = join(place, 'of-the-group');
+  mkdirSync(state);
+  chmodSync(place, 0o755);
+  // The group of the directory is root, as after `install -d -o USER`.
+  chownSync(state, DAEMON.uid, 0);
+  writeFileSync(password, 'hush\n');
+  writeFileSync(
+    file,
+    `state_dir: ${state}\nregion: { store: { kind: postgresql, url: "postgresql:///x?host=/run", password_file: ${password} } }\n`,
+  );
+  const check = (gid: number) => {
+    chownSync(password, 0, gid);
+    chmodSync(password, 0o640);
+    const run = spawnSync(process.execPath, [MAIN, 'region', 'check', '--config', file], { encoding: 'utf8' });
+    return { status: run.status, said: run.stdout + run.stderr };
+  };
+  const { status, said } = check(DAEMON.gid);
+  assert.deepEqual([status, /is fine/.test(said)], [0, true], said);
+  const refused = check(0);
+  assert.equal(refused.status, 1);
+  assert.match(
+    refused.said,
+    /password_file: daemon may not read \S+: it belongs to root; let daemon read it: mode 644, or for a secret 640 and a group of that user/,
+  );
+  assert.doesNotMatch(refused.said, /sudo/);
+});
+
+test('a port of metrics.listen that another process has is named, with its key', async () => {
+  const taken = createServer().listen(0, '127.0.0.1');
+  await new Promise((resolve) => taken.once('listening', resolve));
+  const bound = taken.address();
+  const port = typeof bound === 'object' ? bound?.port : undefined;
+  const metrics = `metrics: { listen: ["127.0.0.1:${port}"] }`;
+  try {
+    for (const [text, words] of [
+      [`${REGION}\n${metrics}`, ['region', 'check']],
+      [metrics, ['check']],
+    ] as const) {
+      const { text: said } = await checked(text, ...words);
+      assert.match(
+        said,
+        /^Beware {2}127\.0\.0\.1:\d+ \(TCP\), which metrics\.listen needs, belongs to .*: stop it, or change metrics\.listen$/m,
+      );
+    }
+  } finally {
+    taken.close();
   }
 });
