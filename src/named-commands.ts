@@ -21,7 +21,7 @@ export const NAMED_COMMANDS: Readonly<Record<string, string>> = {
   leases: 'clear end import list show',
   'log-level': '',
   machines:
-    'abort accept allocate broken commission debug-login deploy exit-rescue exit-rescue-mode fixed keep-apart list lock logins ' +
+    'abort accept add allocate broken commission debug-login deploy exit-rescue exit-rescue-mode fixed keep-apart list lock logins ' +
     'mark-broken mark-fixed mark-missing merge missing move override-failed override-failed-testing reinstate release remove ' +
     'rename rescue retire show split test unlock',
   neighbours: '',

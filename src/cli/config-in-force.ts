@@ -18,6 +18,8 @@ const answerShape = z.object({
   file: z.string(),
   values: z.unknown(),
   stored: z.unknown(),
+  /** `region.store` of a region apart from its racks. A rack, and an older region, do not send it. */
+  store: z.record(z.string(), z.union([z.string(), z.number()])).default({}),
   refused: z.string().nullable(),
 });
 
@@ -27,6 +29,8 @@ export interface FoundConfig extends UsableConfig {
   readonly path: string;
   /** The rack's UUID; undefined: no daemon runs. */
   readonly uuid: string | undefined;
+  /** `region.store` as written; empty for a rack. */
+  readonly store: Readonly<Record<string, string | number>>;
   /** Why the daemon refuses the latest configuration; undefined: it does not. */
   readonly refused: string | undefined;
 }
@@ -76,7 +80,8 @@ export async function askConfig(file: string): Promise<FoundConfig> {
   const lineOf = onDisk.ok ? onDisk.file.lineOf : () => undefined;
   const parsed = resolveFile({ values, lineOf }, settingsOf(answer.stored));
   if (!parsed.ok) throw new RackError('config-invalid', formatProblems(answer.file, parsed.problems));
-  return { ...parsed, path: answer.file, uuid: answer.uuid, refused: answer.refused ?? undefined };
+  const { file: from, uuid, store, refused } = answer;
+  return { ...parsed, path: from, uuid, store, refused: refused ?? undefined };
 }
 
 /**
@@ -96,7 +101,7 @@ export async function findConfig(
       'start it first for a command about the region, and run one about a rack on the host of that rack',
     );
     const { usable, refused } = loadFitting(file, cachedSettings);
-    return { ...usable, path: file, uuid: undefined, refused };
+    return { ...usable, path: file, uuid: undefined, store: {}, refused };
   }
 }
 

@@ -82,6 +82,8 @@ export const statusShape = z.object({
     .optional(),
   journal: z.object({ available: z.boolean(), reason: z.string().optional() }),
   refused: z.object({ source: z.enum(['file', 'store']), since: z.string(), problems: z.array(z.string()) }).optional(),
+  /** Changed keys that wait for a restart. An older daemon does not send them. */
+  restartKeys: z.array(z.string()).default([]),
   /** Why no network is served although one should be. An older daemon does not send it. */
   unserved: z.string().optional(),
   /** The disk of the state is full. An older daemon does not send it. */

@@ -1,9 +1,9 @@
 // Every command and the daemon write below the state directory as its owner: a file made by root would lock the service out.
 
 import { spawnSync } from 'node:child_process';
-import { statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { osErrorCode, RackError } from '../errors.ts';
-import { becomeUser, findGroup, readUserName } from '../files/ownership.ts';
+import { becomeUser, findGroup, findUid, readUserName } from '../files/ownership.ts';
 import { printError } from './output.ts';
 
 /** The privileges of root that a process needs, as granted by its unit: ports below 1024 and, for a rack, frames to machines without an address. */
@@ -63,6 +63,16 @@ export function continueAsOwnerOf(stateDir: string, kind: keyof typeof CAPABILIT
   printError(`Running as ${name}, the owner of ${stateDir}.`);
   const env = { ...process.env, HOME: stateDir };
   process.execve(SETPRIV, [SETPRIV, ...who, ...rights, program, ...words], env);
+}
+
+/** The user of the units, who owns the state directories that they make. */
+const SERVICE_USER = 'rackboot';
+
+/** Switches to the user who will run the service: the owner of `stateDir` or, before the first start has made it, the user of the units. */
+export function becomeRunnerOf(stateDir: string): void {
+  const uid = process.getuid?.() === 0 && !existsSync(stateDir) ? findUid(SERVICE_USER) : undefined;
+  if (uid === undefined) becomeOwnerOf(stateDir);
+  else becomeUser(uid, uid);
 }
 
 /** Switches to the owner of `stateDir` if this process is root and the owner is not. */

@@ -1,9 +1,11 @@
 // Commands talk to the running daemon of this host over its control socket, which only its user and root may open.
 
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { osErrorCode, RackError } from '../errors.ts';
 import { ownUserName, readerRemedy } from '../files/ownership.ts';
-import { CONTROL_SOCKET } from '../http/config.ts';
+import { CONTROL_SOCKET, ELSEWHERE_START } from '../http/config.ts';
+import { REGION_CONFIG } from './default-config.ts';
 import { refusalLines } from './field-refusal.ts';
 import { startCommand, typedConfig } from './start-command.ts';
 
@@ -75,10 +77,15 @@ export function askDaemon(
   });
 }
 
+/** On the host of a rack and of a region apart from it, each has its own file. */
+const regionHereHint = (): string =>
+  existsSync(REGION_CONFIG) ? `. If the region is on this host, add --config ${REGION_CONFIG} to the command` : '';
+
 function refusalOf(status: number, text: string, path: string): RackError {
   const reason = refusalLines(text.trim()).slice(0, REFUSAL_CHARACTERS_MAX);
   if (status === 429) return new RackError('try-later', reason);
-  if (status === 404) return new RackError('not-found', reason);
+  if (status === 404)
+    return new RackError('not-found', `${reason}${reason.startsWith(ELSEWHERE_START) ? regionHereHint() : ''}`);
   if (status === 400 || status === 403 || status === 409) return new RackError('bad-argument', reason);
   // A refusal of the region is a sentence that names the remedy.
   const isSentence = path.startsWith('/MAAS/') && /^[^<{]/.test(reason);

@@ -3,7 +3,7 @@
 import { existsSync, realpathSync } from 'node:fs';
 import { delimiter, join, relative } from 'node:path';
 import { isExecutable } from '../files/executable.ts';
-import { shellWord } from './start-command.ts';
+import { shellWord } from '../shell-word.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 

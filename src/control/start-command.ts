@@ -4,6 +4,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { isRegionFile } from '../config/region-store.ts';
+import { shellWord } from '../shell-word.ts';
 import { DEFAULT_CONFIG, defaultConfig, defaultRackConfig, REGION_CONFIG } from './default-config.ts';
 
 const UNIT_PLACES = ['/etc/systemd/system', '/usr/lib/systemd/system', '/lib/systemd/system'];
@@ -17,10 +18,6 @@ const SERVICES = {
 /** True when a service can be started by its unit. */
 export const isUnitInstalled = (unit: string = SERVICES.rack.unit): boolean =>
   UNIT_PLACES.some((place) => existsSync(join(place, `${unit}.service`)));
-
-/** A word, quoted for a shell if necessary. */
-export const shellWord = (text: string): string =>
-  /^[\w./:@+-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 
 /** The option that makes a command read this configuration; empty for the default one. */
 export const configWords = (file: string): string => (file === DEFAULT_CONFIG ? '' : ` --config ${shellWord(file)}`);

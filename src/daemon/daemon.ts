@@ -341,7 +341,7 @@ class RackProcess implements Daemon {
             ...(this.#watchNotes?.notes ?? []),
             ...this.#region.notes,
           ],
-          refusal: () => this.#configuration.refusal,
+          configuration: () => this.#configuration,
           metricsProblems: () => this.#instruments.problems,
           unserved: () => (this.#region.status()?.state === 'up' ? this.#configuration.unserved : undefined),
         }),

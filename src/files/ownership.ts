@@ -104,21 +104,32 @@ function ownerOf(path: string): number | undefined {
 }
 
 /** The name of a user from passwd(5), or its number if it has none. */
-export const readUserName = (uid: number): string => findUser(uid)?.[0] ?? String(uid);
+export const readUserName = (uid: number): string => findUser(hasUid(uid))?.[0] ?? String(uid);
+
+/** The number of a user with this name; undefined: passwd(5) has none. */
+export function findUid(name: string): number | undefined {
+  const uid = findUser((fields) => fields[0] === name)?.[2];
+  return uid === undefined || !/^\d+$/.test(uid) ? undefined : Number(uid);
+}
+
+const hasUid =
+  (uid: number) =>
+  (fields: readonly string[]): boolean =>
+    fields[2] === String(uid);
 
 /** The first group of a user; undefined: passwd(5) does not have the user. */
 export function findGroup(uid: number): number | undefined {
-  const gid = findUser(uid)?.[3];
+  const gid = findUser(hasUid(uid))?.[3];
   return gid === undefined || !/^\d+$/.test(gid) ? undefined : Number(gid);
 }
 
-/** The fields of a user in passwd(5). */
-function findUser(uid: number): readonly string[] | undefined {
+/** The fields of the first such user in passwd(5). */
+function findUser(isMeant: (fields: readonly string[]) => boolean): readonly string[] | undefined {
   try {
     return readFileSync(PASSWD, 'utf8')
       .split('\n')
       .map((line) => line.split(':'))
-      .find((fields) => fields[2] === String(uid));
+      .find(isMeant);
   } catch {
     return undefined;
   }

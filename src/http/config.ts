@@ -11,3 +11,5 @@ export interface HttpConfig {
 
 /** The control socket's file name in the state directory. */
 export const CONTROL_SOCKET = 'rackboot.sock';
+/** How the control socket begins to refuse a request for a region that is not in its process. */
+export const ELSEWHERE_START = 'the region of this rack is at ';

@@ -10,6 +10,7 @@
 import { counted } from '../counted.ts';
 import { errorText, osErrorCode, RackError } from '../errors.ts';
 import { copyBytes } from '../net/borrowed-bytes.ts';
+import { shellWord } from '../shell-word.ts';
 import { BlobFile, checkRoom, DiskPacker, type DiskWriter } from './blob-writing.ts';
 import { releaseMemory } from './conversion.ts';
 import {
@@ -80,8 +81,11 @@ export async function copyImage(request: CopyRequest, part: string): Promise<Cop
   return { given, format, ...stored, diskBytes: disk.bytes, partitionTable };
 }
 
-const unusable = (fileName: string, why: string, cause?: unknown): RackError =>
-  new RackError('bad-argument', `${fileName} cannot be added: ${why}`, { cause });
+/** @param why with the word FILE in the commands that it shows */
+const unusable = (fileName: string, why: string, cause?: unknown): RackError => {
+  const shown = why.replaceAll(/\bFILE\b/g, () => shellWord(fileName));
+  return new RackError('bad-argument', `${fileName} cannot be added: ${shown}`, { cause });
+};
 
 /** From what format to what, and where to. */
 interface Way {

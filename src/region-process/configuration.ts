@@ -47,6 +47,7 @@ export class RegionConfiguration {
   #usable: UsableRegionFile;
   #wanted: Settings = NO_SETTINGS;
   #refusal: Refusal | undefined;
+  #restartKeys: readonly string[] = [];
   #changing: Promise<void> = Promise.resolve();
 
   /** Reads the file alone. @throws RackError `config-unreadable`, `config-invalid` */
@@ -66,6 +67,11 @@ export class RegionConfiguration {
   /** The last refused configuration; undefined if every requested change is in force. */
   get refusal(): Refusal | undefined {
     return this.#refusal;
+  }
+
+  /** The changed keys whose running values stay until a restart. */
+  get restartKeys(): readonly string[] {
+    return this.#restartKeys;
   }
 
   /** Resolves when every change requested so far is in force or refused. */
@@ -116,6 +122,8 @@ export class RegionConfiguration {
     await ports.apply(usable, before);
     this.#usable = usable;
     this.#refusal = undefined;
+    // The store's settings are merged with the file that is in force, which has the running values.
+    this.#restartKeys = source === 'file' ? keys : [...new Set([...this.#restartKeys, ...keys])];
     const changes = compareConfigs(before, usable);
     for (const { key, before: was, after } of changes.slice(0, REPORTED_MAX))
       publish({ kind: 'config.changed', at: clock.now(), key, before: was, after });

@@ -8,7 +8,7 @@ import { fullDiskText } from '../daemon/answers/full-disk.ts';
 import { notesNow } from '../daemon/answers/status.ts';
 import { RackError } from '../errors.ts';
 import type { ControlAnswers } from '../http/control/requests.ts';
-import { withValue } from '../machines/settings.ts';
+import { valueAt, withValue } from '../machines/settings.ts';
 import type { Readiness } from '../observe/instrument-server.ts';
 import type { UnopenedListener } from '../region/http/listening.ts';
 import { isAway } from '../region/records/rack.ts';
@@ -73,6 +73,7 @@ async function status(sources: RegionStatusSources) {
       since: new Date(refusal.sinceMs).toISOString(),
       problems: refusal.problems.split('\n'),
     },
+    restartKeys: configuration.restartKeys,
     diskProblem: fullDiskText(config.stateDir),
     metricsProblems: sources.metricsProblems(),
     ...notesNow(sources.notes()),
@@ -94,11 +95,12 @@ async function countMachines(
 const storeText = ({ store, stateDir }: RegionFileConfig): string =>
   store.kind === 'sqlite' ? `region.db in ${stateDir}` : store.url;
 
-/** For `rackboot config`, in the form of a rack's configuration, which has no store. */
+/** For `rackboot config`, in the form of a rack's configuration, which has no store: that is apart. */
 function configNow({ configuration }: RegionStatusSources) {
   const { path, usable, refusal } = configuration;
   const values = withValue(usable.file.values, 'region.store', undefined);
-  return { uuid: '', file: path, values, stored: usable.stored, refused: refusal?.problems ?? null };
+  const store = valueAt(usable.file.values, 'region.store');
+  return { uuid: '', file: path, values, stored: usable.stored, store, refused: refusal?.problems ?? null };
 }
 
 /** `serving 10.20.0.1:5240; waiting: …; racks to accept: rack-2; racks away: rack-3`. */

@@ -114,6 +114,12 @@ describe('a region apart from its racks', { skip: missing('linux'), timeout: 240
     await eventually('the status line', () =>
       /racks to accept: far$/.test(manager.all('STATUS').at(-1)?.fields.STATUS ?? ''),
     );
+    const doctor = await runRackboot(['doctor', '--config', rack.configFile]);
+    assert.equal(doctor.code, 1);
+    assert.match(
+      doctor.output.join('\n'),
+      /^BAD {2}region: this rack waits until its region accepts it: .*sudo rackboot racks accept far/m,
+    );
     const { code, complaints } = await run('racks', 'accept', 'far');
     assert.deepEqual([code, complaints], [0, []]);
     await eventually('the rack knows the machine', async () => {
@@ -124,6 +130,62 @@ describe('a region apart from its racks', { skip: missing('linux'), timeout: 240
     assert.equal(outcome.kind, 'enlisted');
     assert.equal((await machines()).length, 2);
     await eventually('the rack knows both', async () => (await rack.status()).machinesKnown === 2);
+  });
+
+  test('an operator adds a machine by its addresses, once', async () => {
+    const secret = join(region.directory, 'power-password');
+    writeFileSync(secret, 'hush\n');
+    const add = [
+      'machines',
+      'add',
+      '52:54:00:00:54:0a',
+      '52:54:00:00:54:0b',
+      '--hostname',
+      'by-hand',
+      '--arch',
+      'arm64',
+    ];
+    const power = ['power_address=10.0.0.5', 'power_user=maas', `power_pass@${secret}`].flatMap((one) => [
+      '--power',
+      one,
+    ]);
+    const added = await run(...add, '--power-type', 'ipmi', ...power);
+    assert.equal(added.code, 0, added.complaints.join('\n'));
+    assert.match(added.output.join('\n'), /^by-hand\.maas \(\w{6}\) is New\. To commission it: .*machines accept/);
+    const machine = (await machines()).find(({ hostname }) => hostname === 'by-hand');
+    assert.deepEqual(
+      machine?.interface_set.map(({ mac_address: address }) => address),
+      ['52:54:00:00:54:0a', '52:54:00:00:54:0b'],
+    );
+    assert.equal(machine?.architecture, 'arm64/generic');
+    assert.equal(machine?.power_type, 'ipmi');
+    const again = await run('machines', 'add', '52:54:00:00:54:0b');
+    assert.equal(again.code, 1);
+    assert.match(again.complaints.join('\n'), /a machine with the address 52:54:00:00:54:0b is already there/);
+    const headless = await run('machines', 'add', '52:54:00:00:54:0c', '--power', 'power_user=maas');
+    assert.match(headless.complaints.join('\n'), /name it with --power-type/);
+    const odd = await run('machines', 'add', 'no-address');
+    assert.match(odd.complaints.join('\n'), /no-address is no hardware address: write one as /);
+    assert.equal((await run('machines', 'remove', 'by-hand', '--yes')).code, 0);
+  });
+
+  test('the store is among the values in force, and a backup says what it wrote', async () => {
+    const shown = await run('config', 'show', 'region');
+    assert.match(shown.output.join('\n'), /^region\.store\.kind +sqlite +\S+rackboot\.yaml:3$/m);
+    assert.equal((await run('config', 'get', 'region.store.kind')).output.join(), 'sqlite');
+    const backup = join(region.stateDir, 'one.backup');
+    const brief = await run('region', 'backup', backup);
+    assert.match(brief.output.join('\n'), /^Wrote \S+one\.backup: \d+(?:\.\d)? [KM]iB, \d+ rows in \d+ tables\.$/);
+    assert.deepEqual(brief.complaints, []);
+    const long = await run('region', 'backup', join(region.stateDir, 'two.backup'), '--verbose');
+    assert.match(long.complaints.join('\n'), /^event +\d+ rows?$/m);
+    const { file, bytes } = JSON.parse(
+      (await run('region', 'backup', join(region.stateDir, 'three.backup'), '--json')).output.join(''),
+    );
+    assert.deepEqual(
+      [file, bytes],
+      [join(region.stateDir, 'three.backup'), statSync(join(region.stateDir, 'three.backup')).size],
+    );
   });
 
   test('settings reach the racks and the region; networks belong to a rack', async () => {
@@ -149,6 +211,11 @@ describe('a region apart from its racks', { skip: missing('linux'), timeout: 240
     from = region.lines.length;
     region.configure(text.replace('kind: sqlite', 'kind: postgresql, url: "postgresql://db/rackboot"'));
     assert.match(String((await region.reported('config.needs-restart', { from })).keys), /region\.store\.kind/);
+    await eventually('the status says so', async () =>
+      /^Note {4}changed .* when the service restarts: region\.store\.kind, region\.store\.url$/m.test(
+        (await run('status')).output.join('\n'),
+      ),
+    );
     from = region.lines.length;
     region.configure(`${text}dhcp: {}\n`);
     process.kill(region.pid, 'SIGHUP');
@@ -159,6 +226,7 @@ describe('a region apart from its racks', { skip: missing('linux'), timeout: 240
     region.configure(text);
     await region.reported('config.applied', { from });
     assert.equal((await region.status()).refused, undefined);
+    assert.deepEqual((await region.status()).restartKeys, []);
   });
 
   test('commands that only a rack can answer say so', async () => {

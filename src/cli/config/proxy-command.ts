@@ -1,8 +1,8 @@
 // The one command that puts a served network into proxy mode, for a person who set only its `mode`: the keys that have no effect there must go
 // at the same time. Pure.
 
-import { shellWord } from '../../control/start-command.ts';
 import { findSetting, INTERFACES_KEY, type Settings } from '../../machines/settings.ts';
+import { shellWord } from '../../shell-word.ts';
 
 /**
  * The command, with the keys that it removes; undefined if the key was not a network's `mode`, or the refusal names no other key of the network.

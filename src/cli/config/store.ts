@@ -41,9 +41,9 @@ const rowsShape = z.array(
 export async function showConfig(file: string, prefix: string | undefined, json: boolean): Promise<number> {
   const found = await findConfig(file);
   noteWithoutDaemon(found);
-  const rows = [...listValues(found)]
+  const rows = [...listValues(found), ...storeValues(found)]
     .filter(([key]) => prefix === undefined || key === prefix || key.startsWith(`${prefix}.`))
-    .map(([key, value]) => ({ key, value, owner: ownerOfValue(found, key) }));
+    .map(([key, value]) => ({ key, value, owner: ownerOf(found, key) }));
   if (rows.length === 0) throw unknownKey(prefix ?? '', found);
   if (json) {
     printJson(rows.map(({ key, value, owner }) => ({ key, value, owner: ownerText(owner, found.path) })));
@@ -57,6 +57,18 @@ export async function showConfig(file: string, prefix: string | undefined, json:
   if (found.refused !== undefined) printError(`rackboot: refused and not in force:\n${found.refused}`);
   return 0;
 }
+
+const STORE_KEY = 'region.store';
+
+/** The keys of a region's store, which the file of a rack cannot have. */
+const storeValues = ({ store }: FoundConfig): readonly (readonly [key: string, value: string])[] =>
+  Object.entries(store).map(([key, value]) => [`${STORE_KEY}.${key}`, String(value)]);
+
+/** Only the file can name the store. */
+const ownerOf = (found: FoundConfig, key: string): ValueOwner =>
+  key.startsWith(`${STORE_KEY}.`)
+    ? { kind: 'file', line: found.file.lineOf(key.split('.')) }
+    : ownerOfValue(found, key);
 
 /** Prints one value as YAML; a scalar without quotes. @returns 0 */
 export async function getConfig(file: string, key: string, json: boolean): Promise<number> {
@@ -200,6 +212,8 @@ function parseValue(key: string, text: string): SettingValue {
 }
 
 function valueInForce(found: FoundConfig, key: string): SettingValue | undefined {
+  if (key === STORE_KEY && Object.keys(found.store).length > 0) return found.store;
+  if (key.startsWith(`${STORE_KEY}.`)) return found.store[key.slice(STORE_KEY.length + 1)];
   if (key.startsWith(`${INTERFACES_KEY}.`)) return findSetting(found.merged, key);
   return valueOrDefault(key, found.merged);
 }

@@ -3,8 +3,7 @@
 import { existsSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { systemClock } from '../../clock.ts';
-import { shellWord } from '../../control/start-command.ts';
-import { counted } from '../../counted.ts';
+import { counted, listed } from '../../counted.ts';
 import { RackError } from '../../errors.ts';
 import { isOwnershipError, ownUserName, readerRemedy } from '../../files/ownership.ts';
 import { fileFault } from '../../files/read-fault.ts';
@@ -19,6 +18,8 @@ import {
   type StoreContent,
   type StoredImage,
 } from '../../images/image-store.ts';
+import { nearestHint } from '../../nearest-name.ts';
+import { shellWord } from '../../shell-word.ts';
 import { leftOutNote } from '../config-in-force.ts';
 import { formatBytes, print, printError, printJson, printTable } from '../output.ts';
 import { enterImageTree } from './image-tree.ts';
@@ -169,21 +170,36 @@ export function listDiskImages(flags: StoreFlags): number {
   return problems.length > 0 || images.some(isMissing) ? 1 : 0;
 }
 
+/** The most images that an error names; the rest are counted. */
+const CANDIDATES_MAX = 8;
+
+/** The images that a name without a match probably means, as a question; empty: none is similar. */
+function meantImages(wanted: string, images: readonly StoredImage[]): string {
+  const begun = images.map(formatImageName).filter((name) => wanted !== '' && name.startsWith(wanted));
+  if (begun.length > 0) return `did you mean ${listed(begun, CANDIDATES_MAX)}? `;
+  // A name that is cut or mistyped has as many parts as this beginning.
+  const parts = wanted.split('/').length;
+  const beginnings = images.map((image) => formatImageName(image).split('/').slice(0, parts).join('/'));
+  return nearestHint(wanted, [...new Set(beginnings)]);
+}
+
 /** Removes images, and prints how much space that freed. @returns 0 */
 export async function removeDiskImages(
   flags: StoreFlags & { readonly image: string; readonly all: boolean },
 ): Promise<number> {
   const tree = enterTree(flags);
   const wanted = flags.image.replace(/\/+$/, '');
-  const doomed = readTree(tree).images.filter((image) => `${formatImageName(image)}/`.startsWith(`${wanted}/`));
+  const { images } = readTree(tree);
+  const doomed = images.filter((image) => `${formatImageName(image)}/`.startsWith(`${wanted}/`));
   if (doomed.length === 0) {
+    const all = `\`rackboot images list${treeWords(flags)}\` names all`;
     throw new RackError(
       'not-found',
-      `there is no image ${JSON.stringify(wanted)}; \`rackboot images list${treeWords(flags)}\` names all`,
+      `there is no image ${JSON.stringify(wanted)}; ${meantImages(wanted, images)}${all}`,
     );
   }
   if (doomed.length > 1 && !flags.all) {
-    const names = doomed.map(formatImageName).join(', ');
+    const names = listed(doomed.map(formatImageName), CANDIDATES_MAX);
     throw new RackError(
       'bad-argument',
       `${counted(doomed.length, 'image')} have names that start so; name one, or add --all: ${names}`,

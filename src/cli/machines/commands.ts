@@ -1,6 +1,7 @@
 // The table of `rackboot machines`.
 
 import type { Argv } from 'yargs';
+import { POWER_DRIVER_NAMES } from '../../power/driver-names.ts';
 import { ANY_NAME, type SharedOptions } from '../shared-options.ts';
 import { lifeCommands } from './life-commands.ts';
 
@@ -8,7 +9,7 @@ import { lifeCommands } from './life-commands.ts';
 export function machinesCommand<T>(parser: Argv<T>, shared: SharedOptions, finish: (code: number) => void) {
   return parser.command('machines', 'The machines of the region', (command) =>
     identityCommands(
-      lifeCommands(readingCommands(command, shared, finish), shared, finish),
+      lifeCommands(addCommand(readingCommands(command, shared, finish), shared, finish), shared, finish),
       shared,
       finish,
     ).demandCommand(1, 'name what to do: list, show, accept, deploy, release …'),
@@ -49,6 +50,32 @@ function readingCommands<T>(command: Argv<T>, { config, json }: SharedOptions, f
         finish(await showMachine(argv.config, argv.machine, argv.json));
       },
     );
+}
+
+function addCommand<T>(command: Argv<T>, { config, json }: SharedOptions, finish: (code: number) => void) {
+  return command.command(
+    'add <macs..>',
+    'Add a machine by its hardware addresses, boot interface first; a machine that boots here adds itself',
+    (add) =>
+      add.positional('macs', { type: 'string', array: true, demandOption: true }).options({
+        config,
+        json,
+        arch: { ...some, default: 'amd64', describe: 'Its architecture, amd64 or arm64' },
+        hostname: { ...some, describe: 'Its name; without it Rackboot chooses one' },
+        domain: { ...some, describe: 'Its domain; without it the default one' },
+        'power-type': { ...some, describe: `How it is switched: ${POWER_DRIVER_NAMES.join(', ')}` },
+        power: {
+          ...some,
+          array: true,
+          default: [],
+          describe: 'A parameter of the driver: name=value, or name@FILE for the first line of a file (repeat)',
+        },
+      }),
+    async (argv) => {
+      const { addMachine } = await import('./add.ts');
+      finish(await addMachine(argv));
+    },
+  );
 }
 
 /** Commands that correct which records are the same machine. */

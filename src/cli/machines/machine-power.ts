@@ -181,7 +181,7 @@ export async function setPower(argv: {
   const { system_id: id } = await findMachine(stateDir, argv.machine);
   const form = formOf({
     power_type: argv.type,
-    power_parameters: JSON.stringify(Object.fromEntries((argv.parameters ?? []).map(parseParameter))),
+    power_parameters: JSON.stringify(parametersOf(argv.parameters ?? [])),
     ...(argv.skipCheck ? { power_parameters_skip_check: 'true' } : {}),
   });
   const raw = await askDaemon(stateDir, `${MACHINES_PATH}${id}/`, 'PUT', form);
@@ -193,6 +193,10 @@ export async function setPower(argv: {
   if (!isRegionElsewhere(argv.config)) for (const line of missingProgramLines([type])) printError(line);
   return 0;
 }
+
+/** The parameters of a driver, as typed. @throws RackError `bad-argument` */
+export const parametersOf = (typed: readonly string[]): Readonly<Record<string, string>> =>
+  Object.fromEntries(typed.map(parseParameter));
 
 /** `name=value`, or `name@file` for the first line of a file. @throws RackError `bad-argument` */
 function parseParameter(text: string): readonly [string, string] {

@@ -4,7 +4,6 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { systemClock } from '../../clock.ts';
 import { loadStorePlace, type StorePlace } from '../../config/region-store.ts';
-import { shellWord } from '../../control/start-command.ts';
 import { RackError } from '../../errors.ts';
 import { isOwnershipError, ownUserName, readerRemedy } from '../../files/ownership.ts';
 import {
@@ -19,6 +18,7 @@ import {
 } from '../../region/accounts/accounts.ts';
 import type { RegionStore } from '../../region/records/store.ts';
 import { hasStore, openStore } from '../../region-process/open-store.ts';
+import { shellWord } from '../../shell-word.ts';
 import { readGivenFile } from '../given-file.ts';
 import { formatDuration, print, printError, printTable } from '../output.ts';
 import { openPrompt } from '../prompt.ts';

@@ -73,6 +73,7 @@ export async function runDoctor(file: string, { outsideName, fixHint, json }: Do
     unopened: typeof running === 'string' ? undefined : unopenedListeners(running),
     listeners: running === 'none' ? readListeners(config, undefined) : undefined,
     regionProblem: typeof running === 'string' ? undefined : running.region?.problem,
+    unaccepted: typeof running === 'string' ? undefined : unacceptedText(running.region),
     regionDamage: typeof running === 'string' ? undefined : running.region?.damage,
     xid: Buffer.from(systemClock.randomBytes(4)).readUInt32BE(0),
     onFinding: report,
@@ -118,6 +119,18 @@ async function askRunning(stateDir: string): Promise<z.output<typeof runningShap
   } catch (error) {
     return error instanceof RackError && error.code === 'not-running' ? 'none' : 'silent';
   }
+}
+
+const UNACCEPTED: Readonly<Record<string, string>> = {
+  pending: 'this rack waits until its region accepts it',
+  rejected: 'its region rejects this rack',
+  incompatible: 'its region cannot work with this rack',
+};
+
+/** Why a region elsewhere does not take this rack, and what changes that; undefined: it does, or does not answer. */
+function unacceptedText(region: z.output<typeof runningShape>['region']): string | undefined {
+  const what = UNACCEPTED[region?.state ?? ''];
+  return what === undefined ? undefined : `${what}: ${region?.link?.text || 'rackboot racks on its region shows it'}`;
 }
 
 /** Why leases cannot be stored; undefined: they can. */

@@ -4,11 +4,15 @@ import type { z } from 'zod';
 import { systemClock } from '../../clock.ts';
 import { loadPlace } from '../../config/config-file.ts';
 import { askDaemon } from '../../control/ask-daemon.ts';
+import { listed } from '../../counted.ts';
 import { networkContains, parseIpv4, parseNetwork } from '../../net/address.ts';
 import { formatBytes, formatDuration, print, printJson, printTable } from '../output.ts';
 import { apartLines, isApart } from '../region/status-lines.ts';
 import { statusShape } from '../shapes.ts';
 import { regionLines } from './region-lines.ts';
+
+/** The most keys in one line; the rest are counted. */
+const KEYS_SHOWN_MAX = 8;
 
 type Status = z.output<typeof statusShape>;
 type ForeignServer = NonNullable<NonNullable<Status['dhcp']>['foreign']>[number];
@@ -131,6 +135,12 @@ export function refusedLines({ refused }: Pick<Status, 'refused'>): readonly str
   return [`BAD     ${what} is refused since ${refused.since}; the last good one stays: ${first}${others}; ${where}`];
 }
 
+/** A line about changed keys that are not in force yet; empty: none. */
+const restartLines = (keys: readonly string[]): readonly string[] =>
+  keys.length === 0
+    ? []
+    : [`Note    changed in the configuration, and in force when the service restarts: ${listed(keys, KEYS_SHOWN_MAX)}`];
+
 /** Prints the status. @returns 0 if it is healthy, else 1 */
 export async function showStatus(file: string, json: boolean): Promise<number> {
   const raw = await askDaemon(loadPlace(file).stateDir, '/status');
@@ -152,6 +162,7 @@ export async function showStatus(file: string, json: boolean): Promise<number> {
   else if (status.diskProblem !== undefined) print(`BAD     ${status.diskProblem}`);
   if (status.unserved !== undefined) print(`BAD     ${status.unserved}`);
   for (const line of [...treeLines(status), ...refusedLines(status)]) print(line);
+  for (const line of restartLines(status.restartKeys)) print(line);
   for (const problem of status.dhcp?.problems ?? []) print(`BAD     DHCP on ${problem.name}: ${problem.text}`);
   for (const line of foreignLines(status.dhcp?.foreign ?? [], now)) print(line);
   for (const text of status.metricsProblems) print(`Beware  metrics, health and readiness are not served: ${text}`);

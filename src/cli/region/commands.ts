@@ -71,10 +71,15 @@ function processCommands<T>(command: Argv<T>, { config, json }: SharedOptions, f
     .command(
       'backup <file>',
       "Write all of a region's data to a new file, also while it runs",
-      (one) => one.positional('file', BACKUP).options({ config, json }),
+      (one) =>
+        one.positional('file', BACKUP).options({
+          config,
+          json,
+          verbose: { type: 'boolean', default: false, describe: 'Name each table with its rows' },
+        }),
       async (argv) => {
         const { backUp } = await import('./copy.ts');
-        finish(await backUp(argv.config, argv.file, argv.json));
+        finish(await backUp(argv.config, argv.file, argv));
       },
     )
     .command(

@@ -3,7 +3,8 @@
 // 1. A copy moves a region, so the region at its source must be stopped. A backup can be made while the region runs.
 // 2. A backup is one file of SQLite, as region.db is. `restore` writes it into the store of a configuration file.
 
-import { join } from 'node:path';
+import { statSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { loadStorePlace, parseStore, type StorePlace } from '../../config/region-store.ts';
 import { counted } from '../../counted.ts';
 import { RackError } from '../../errors.ts';
@@ -13,7 +14,7 @@ import { type CopiedTables, type CopySource, type CopyTarget, copyRegion } from 
 import { findUnreadable } from '../../store/copying/row-check.ts';
 import { REGION_FILE } from '../../store/sqlite/region-schema.ts';
 import { lockState } from '../../store/state-lock.ts';
-import { print, printAside, printJson } from '../output.ts';
+import { formatBytes, print, printAside, printJson } from '../output.ts';
 import { becomeOwnerOf } from '../state-owner.ts';
 
 /** Options of a PostgreSQL that is named by its URL. */
@@ -42,8 +43,17 @@ export async function copyStores(from: string, to: string, options: DatabaseOpti
   }
 }
 
+/** How a backup is reported. */
+export interface BackupReport {
+  readonly json: boolean;
+  /** True to name each table with its rows. */
+  readonly verbose: boolean;
+}
+
 /** Writes the store of a configuration file into a new file, also while its region runs. @returns 0 */
-export async function backUp(config: string, file: string, json: boolean): Promise<number> {
+export async function backUp(config: string, given: string, { json, verbose }: BackupReport): Promise<number> {
+  // The error for a directory where the owner of the state may not write names it.
+  const file = resolve(given);
   const place = loadStorePlace(config);
   await loadPostgres(place);
   const source = sourceAt(place, false);
@@ -51,11 +61,20 @@ export async function backUp(config: string, file: string, json: boolean): Promi
   // A backup of the other rows is better than none.
   const warn = (fault: string): void =>
     void printAside(`${fault}. This backup has the row, too, so \`region restore\` will refuse it.\n`);
-  return await copy(readable(source, warn), (work) => intoFile(file, work, true), json);
+  const tell = verbose ? tellTable : (): void => undefined;
+  const copied = await run(readable(source, warn), (work) => intoFile(file, work, true), tell);
+  const { size: bytes } = statSync(file);
+  if (json) printJson({ file, bytes, ...copied });
+  else
+    print(
+      `Wrote ${file}: ${formatBytes(bytes)}, ${counted(copied.rows, 'row')} in ${counted(copied.tables, 'table')}.`,
+    );
+  return 0;
 }
 
 /** Fills the empty store of a configuration file from a backup. @returns 0 */
-export async function restore(config: string, file: string, json: boolean): Promise<number> {
+export async function restore(config: string, given: string, json: boolean): Promise<number> {
+  const file = resolve(given);
   const place = loadStorePlace(config);
   await loadPostgres(place);
   const target = targetAt(place);
@@ -72,9 +91,15 @@ export async function restore(config: string, file: string, json: boolean): Prom
   }
 }
 
+type TellTable = (table: string, rows: number) => void;
+
+const tellTable: TellTable = (table, rows) => void printAside(`${table.padEnd(16)} ${counted(rows, 'row')}\n`);
+
+const run = (source: Lend<CopySource>, target: Lend<CopyTarget>, tell: TellTable): Promise<CopiedTables> =>
+  source((one) => target((other) => copyRegion(one, other, tell)));
+
 async function copy(source: Lend<CopySource>, target: Lend<CopyTarget>, json: boolean): Promise<number> {
-  const tell = (table: string, rows: number): void => void printAside(`${table.padEnd(16)} ${counted(rows, 'row')}\n`);
-  const copied = await source((one) => target((other) => copyRegion(one, other, tell)));
+  const copied = await run(source, target, tellTable);
   if (json) printJson(copied);
   else print(`${counted(copied.rows, 'row')} in ${counted(copied.tables, 'table')} copied and compared.`);
   return 0;

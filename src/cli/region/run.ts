@@ -4,14 +4,14 @@ import { formatProblems, readConfigFile, readConfigText } from '../../config/con
 import { findCertificateProblems } from '../../config/host-check.ts';
 import type { ConfigProblem } from '../../config/rack-config.ts';
 import { resolveRegionFile, type UsableRegionFile } from '../../config/region-file.ts';
-import { shellWord } from '../../control/start-command.ts';
 import { RackError } from '../../errors.ts';
 import { NO_SETTINGS } from '../../machines/settings.ts';
 import { findStoreFileProblems } from '../../region-process/open-store.ts';
 import { startRegionProcess } from '../../region-process/region-process.ts';
+import { shellWord } from '../../shell-word.ts';
 import { closedLines } from '../config/closed-listeners.ts';
 import { print, printError, printJson } from '../output.ts';
-import { becomeOwnerOf } from '../state-owner.ts';
+import { becomeRunnerOf } from '../state-owner.ts';
 import { runUntilStopped } from '../until-stopped.ts';
 
 /** Runs until a signal stops it. @returns 0, or 1 if it could not serve */
@@ -46,7 +46,7 @@ export async function checkRegionFile(file: string, json: boolean, isDifference:
 
 /** The present problems of the files that the configuration names, for the user that runs the region. */
 function findFileProblems({ config, file }: UsableRegionFile): readonly ConfigProblem[] {
-  becomeOwnerOf(config.stateDir);
+  becomeRunnerOf(config.stateDir);
   return [...findCertificateProblems(config), ...findStoreFileProblems(config.store, file.lineOf)];
 }
 

@@ -24,7 +24,7 @@ export interface StatusSources {
   readonly journal: () => unknown;
   readonly interfaces: () => readonly InterfaceState[];
   readonly notes: () => readonly RackNote[];
-  readonly refusal: () => Refusal | undefined;
+  readonly configuration: () => { readonly refusal: Refusal | undefined; readonly restartKeys: readonly string[] };
   /** Says that no network is served although one should be; undefined otherwise. */
   readonly unserved: () => string | undefined;
   /** Why metrics are not served where they should be. */
@@ -37,8 +37,8 @@ export function controlAnswers(sources: StatusSources): ControlAnswers {
 }
 
 /** The refused configuration; undefined if none is refused. */
-function refusedNow({ refusal, clock }: StatusSources) {
-  const refused = refusal();
+function refusedNow({ configuration, clock }: StatusSources) {
+  const refused = configuration().refusal;
   if (refused === undefined) return undefined;
   const since = new Date(clock.wallTimeMs() - clock.now() + refused.since).toISOString();
   return { source: refused.source, since, problems: refused.problems.split('\n') };
@@ -77,6 +77,7 @@ function status(sources: StatusSources) {
     region: sources.uplink(),
     journal: sources.journal(),
     refused: refusedNow(sources),
+    restartKeys: sources.configuration().restartKeys,
     diskProblem: fullDiskText(sources.config().stateDir),
     unserved: sources.unserved(),
     metricsProblems: sources.metricsProblems(),

@@ -65,6 +65,7 @@ export class Configuration {
   #startProblems: string | undefined;
   #refusal: Refusal | undefined;
   #lost: LostNetworks | undefined;
+  #restartKeys: readonly string[] = [];
 
   /**
    * Reads the file and merges it with the cached settings of the store; if they conflict, the file alone is used.
@@ -96,6 +97,11 @@ export class Configuration {
   /** The last refused configuration with its source and time; undefined if every requested change is in force. */
   get refusal(): Refusal | undefined {
     return this.#refusal;
+  }
+
+  /** The changed keys whose running values stay until a restart. */
+  get restartKeys(): readonly string[] {
+    return this.#restartKeys;
   }
 
   /** Why the store's settings are not in force; undefined if they are. */
@@ -168,6 +174,8 @@ export class Configuration {
     await ports.apply(usable.config, before.config);
     this.#usable = usable;
     this.#refusal = undefined;
+    // The store's settings are merged with the file that is in force, which has the running values.
+    this.#restartKeys = source === 'file' ? keys : [...new Set([...this.#restartKeys, ...keys])];
     ports.applied(usable.config);
     if (source === 'store') this.#noteLoss(ports, before);
     await this.#report(ports, source, before);

@@ -11,6 +11,7 @@ import { errorText, RackError } from '../../errors.ts';
 import { hasBody } from '../../net/shares/body-places.ts';
 import { splitTarget } from '../../net/target-parts.ts';
 import { answerText } from '../answer.ts';
+import { ELSEWHERE_START } from '../config.ts';
 import type { RegionEndpoint, RegionProxy } from '../proxy.ts';
 import { isRegionPath, parseTarget } from '../request-target.ts';
 import { ListInPieces, sendJson, sendLines, sendList, sendText } from '../send.ts';
@@ -64,7 +65,7 @@ export async function handleControl(
       const asked = { query: new URLSearchParams(splitTarget(target.origin).query), body: () => readBody(request) };
       await sendAnswer(response, method, await answer(asked));
     } else if (isRegionPath(target.origin) && deps.elsewhere !== undefined) {
-      refuse(404, `the region of this rack is at ${deps.elsewhere}: run the command on its host, or ask its API`);
+      refuse(404, `${ELSEWHERE_START}${deps.elsewhere}: run the command on its host, or ask its API`);
     } else if (isRegionPath(target.origin)) {
       // Read the whole body, to send it in one piece. A local socket that was answered and closed would refuse even the empty write that
       // ends a streamed body, before the answer is read.

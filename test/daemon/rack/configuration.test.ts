@@ -270,12 +270,14 @@ test('a key that needs a restart keeps its value and everything derived from it,
     configuration.readFile(bench.ports);
     await configuration.settled;
     assert.equal(bench.reported('config.needs-restart')[0]?.keys, 'state_dir');
+    assert.deepEqual(configuration.restartKeys, ['state_dir'], 'for the status');
     assert.equal(configuration.config.stateDir, '/nowhere');
     assert.equal(configuration.config.boot.tree, '/nowhere/boot');
     assert.equal(configuration.config.name, 'b');
     bench.write(FILE.replace('name: a', 'name: b'));
     configuration.readFile(bench.ports);
     await configuration.settled;
+    assert.deepEqual(configuration.restartKeys, []);
     assert.equal(bench.reported('config.needs-restart').length, 1, 'restored, so nothing needs a restart');
   }));
 

@@ -1,0 +1,59 @@
+// `rackboot machines add`: makes the record of a machine before it has reported itself.
+
+import { z } from 'zod';
+import { loadPlace } from '../../config/config-file.ts';
+import { askDaemon, MACHINES_PATH } from '../../control/ask-daemon.ts';
+import { RackError } from '../../errors.ts';
+import { parseMac } from '../../net/address.ts';
+import { print, printJson } from '../output.ts';
+import { machineShape } from '../shapes.ts';
+import { formOf } from './life.ts';
+import { parametersOf } from './machine-power.ts';
+
+export interface AddArguments {
+  readonly config: string;
+  readonly json: boolean;
+  readonly macs: readonly string[];
+  readonly arch: string;
+  readonly hostname?: string | undefined;
+  readonly domain?: string | undefined;
+  readonly powerType?: string | undefined;
+  readonly power: readonly string[];
+}
+
+/**
+ * Adds a machine, which is New then. @returns 0
+ * @throws RackError `already-exists` for a machine with one of the addresses, `bad-argument` if the region refuses
+ */
+export async function addMachine(argv: AddArguments): Promise<number> {
+  const { stateDir } = loadPlace(argv.config);
+  if (argv.power.length > 0 && argv.powerType === undefined)
+    throw new RackError('bad-argument', '--power has parameters for a driver: name it with --power-type');
+  const odd = argv.macs.find((text) => parseMac(text) === undefined);
+  if (odd !== undefined)
+    throw new RackError('bad-argument', `${odd} is no hardware address: write one as 52:54:00:12:34:56`);
+  // The region takes a known machine for one that enlists again, and answers with its record.
+  for (const mac of argv.macs) {
+    const query = new URLSearchParams({ op: 'is_registered', mac_address: mac });
+    if (z.boolean().parse(await askDaemon(stateDir, `${MACHINES_PATH}?${query}`)))
+      throw new RackError(
+        'already-exists',
+        `a machine with the address ${mac} is already there: rackboot machines show ${mac} shows it`,
+      );
+  }
+  const form = formOf({
+    architecture: argv.arch,
+    mac_addresses: argv.macs.join(','),
+    hostname: argv.hostname,
+    domain: argv.domain,
+    power_type: argv.powerType,
+    power_parameters: argv.power.length === 0 ? undefined : JSON.stringify(parametersOf(argv.power)),
+  });
+  const raw = await askDaemon(stateDir, MACHINES_PATH, 'POST', form);
+  if (argv.json) printJson(raw);
+  else {
+    const { fqdn, hostname, system_id: id, status_name: status } = machineShape.parse(raw);
+    print(`${fqdn} (${id}) is ${status}. To commission it: rackboot machines accept ${hostname}`);
+  }
+  return 0;
+}
