@@ -61,6 +61,11 @@ export const NOT_RUN: readonly NotRun[] = [
     coveredBy: cover('e2e/outgrowing.test.ts', "runShown('sudo install -m 644 systemd/rackboot-region.service')"),
   },
   {
+    pattern: /^sudo -u postgres (createuser|createdb|psql) /,
+    why: 'it makes a user or a database of a server that only its test has',
+    coveredBy: cover('e2e/outgrowing.test.ts', "runShown('sudo -u postgres createuser', [DATABASE_PASSWORD, "),
+  },
+  {
     pattern: /^(sudo )?systemctl .*\brackboot-region$/,
     why: 'it needs an init',
     coveredBy: cover('e2e/systemd.test.ts', 'a separate region runs alongside the rack, with fewer rights, and stops'),

@@ -16,6 +16,7 @@ import { eventuallyWithin } from './eventually.ts';
 import { endServer } from './postgres-end.ts';
 
 const VERSIONS = '/usr/lib/postgresql';
+/** The account of a server that a test does not name otherwise. */
 const USER = 'rackboot';
 const CONNECTIONS = 4;
 /** Also the recovery after a crash. */
@@ -38,18 +39,22 @@ export interface ServerOptions {
   readonly access?: readonly string[];
   /** Also its TCP port, if the settings let it listen. */
   readonly port?: number;
+  /** The account that may do everything. Default: USER. */
+  readonly user?: string;
 }
 
 /** A server, with an account that may do everything. */
 export class PostgresServer {
   readonly directory: string;
   readonly #port: number;
+  readonly #user: string;
   #server: ChildProcess | undefined;
   #databases = 0;
 
-  private constructor(directory: string, port: number) {
+  private constructor(directory: string, port: number, user: string) {
     this.directory = directory;
     this.#port = port;
+    this.#user = user;
   }
 
   /** @param access lines of pg_hba.conf that come before the rule that trusts everybody on this host */
@@ -57,14 +62,15 @@ export class PostgresServer {
     settings = ['fsync = off'],
     access = [],
     port = 5432,
+    user = USER,
   }: ServerOptions = {}): Promise<PostgresServer> {
     const directory = mkdtempSync(join(tmpdir(), 'rackboot-postgres-'));
     if (process.getuid?.() === 0) chownSync(directory, NOBODY, NOBODY);
-    const server = new PostgresServer(directory, port);
+    const server = new PostgresServer(directory, port, user);
     process.on('exit', () => server.#end());
     // In a session of its own, Ctrl-C does not reach it: it would leave shared memory.
     const [program, words] = commandOf('initdb', [
-      ...['--no-sync', '--auth=trust', '--encoding=UTF8', '--locale=C.UTF-8', `--username=${USER}`],
+      ...['--no-sync', '--auth=trust', '--encoding=UTF8', '--locale=C.UTF-8', `--username=${user}`],
       ...['-D', server.#data],
     ]);
     execFileSync('setsid', [program, ...words], { stdio: ['ignore', 'ignore', 'inherit'], cwd: directory });
@@ -96,9 +102,9 @@ export class PostgresServer {
   async startStandby(isSynchronous = true): Promise<PostgresServer> {
     const directory = mkdtempSync(join(tmpdir(), 'rackboot-standby-'));
     if (process.getuid?.() === 0) chownSync(directory, NOBODY, NOBODY);
-    const standby = new PostgresServer(directory, this.#port);
+    const standby = new PostgresServer(directory, this.#port, this.#user);
     process.on('exit', () => standby.#end());
-    const from = ['-h', this.directory, '-p', String(this.#port), '-U', USER];
+    const from = ['-h', this.directory, '-p', String(this.#port), '-U', this.#user];
     const [program, words] = commandOf('pg_basebackup', [
       '-D',
       standby.#data,
@@ -178,7 +184,7 @@ export class PostgresServer {
 
   /** @param directory of its socket, if it is reached through another name */
   urlOf(database: string, directory = this.directory): string {
-    return `postgresql:///${database}?user=${USER}&host=${encodeURIComponent(directory)}&port=${this.#port}`;
+    return `postgresql:///${database}?user=${this.#user}&host=${encodeURIComponent(directory)}&port=${this.#port}`;
   }
 
   placeOf(database: string): PostgresPlace {
