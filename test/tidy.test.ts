@@ -29,6 +29,7 @@ const LEVELS: Readonly<Record<string, number>> = {
   'fields.ts': -1,
   'named-commands.ts': -1,
   'nearest-name.ts': -1,
+  'shell-word.ts': -1,
   'own-probes.ts': 0,
   'rate-limit.ts': -1,
   'reserved-labels.ts': -1,

@@ -61,6 +61,16 @@ export const NOT_RUN: readonly NotRun[] = [
     coveredBy: cover('e2e/outgrowing.test.ts', "runShown('sudo install -m 644 systemd/rackboot-region.service')"),
   },
   {
+    pattern: /^sudo (useradd --system|install -d (-o rackboot .*)?-m 7\d\d|chown -R rackboot:) /,
+    why: 'it makes a user of this host, and directories of that user',
+    coveredBy: cover('e2e/without-systemd.test.ts', 'for (const command of commandsOf(block)'),
+  },
+  {
+    pattern: /^sudo rackboot machines add /,
+    why: 'it would add a machine to the lists of the page',
+    coveredBy: cover('e2e/region-apart.test.ts', 'an operator adds a machine by its addresses, once'),
+  },
+  {
     pattern: /^sudo -u postgres (createuser|createdb|psql) /,
     why: 'it makes a user or a database of a server that only its test has',
     coveredBy: cover('e2e/outgrowing.test.ts', "runShown('sudo -u postgres createuser', [DATABASE_PASSWORD, "),

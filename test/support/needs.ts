@@ -65,6 +65,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
   tftp: 'tftp-hpa',
   udhcpc: 'udhcpc',
   unshare: 'util-linux',
+  useradd: 'passwd',
   virsh: 'libvirt-clients',
   wget: 'wget',
   zstd: 'zstd',
