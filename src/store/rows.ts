@@ -6,7 +6,7 @@ import { errorText, RackError } from '../errors.ts';
 export type Row = Readonly<Record<string, SQLOutputValue>>;
 
 /** The columns that name a row to a person, the best first. */
-const NAMING = ['id', 'key', 'name', 'system_id', 'username'];
+const NAMING = ['id', 'key', 'name', 'system_id', 'username', 'machine_id'];
 const REASON_CHARACTERS_MAX = 200;
 
 /**
@@ -24,6 +24,18 @@ export const readsRow =
       throw damagedRow(table, row, error);
     }
   };
+
+/** A value that cannot be converted. */
+class ColumnFault extends Error {}
+
+/** Converts a column's value; an error names the column. */
+export function converted<V, T>(column: string, value: V, convert: (value: V) => T): T {
+  try {
+    return convert(value);
+  } catch (error) {
+    throw new ColumnFault(`column ${column}: ${whyUnreadable(error)}`, { cause: error });
+  }
+}
 
 /** Without the words of the JavaScript engine, which name no column. */
 function whyUnreadable(error: unknown): string {

@@ -76,8 +76,8 @@ const STRANGER = mac(0x525400ffff01);
 export const OPERATIONS: Readonly<Record<string, (place: FilledRegion) => Steps<unknown>>> = {
   findMachine: () => reads.findMachine(FIRST),
   outlineMachines: ({ machines }) => reads.outlineMachines(ids(machines)),
-  listMachines: () => reads.listMachines({}, 0, 1e6),
-  'listMachines by tag and owner': () => reads.listMachines({ tags: ['rack'], owners: ['bob'] }, 0, 1e6),
+  listMachines: () => reads.listMachines({}, 0, 1e6, false),
+  'listMachines by tag and owner': () => reads.listMachines({ tags: ['rack'], owners: ['bob'] }, 0, 1e6, false),
   listMachinesForRacks: () => reads.listMachinesForRacks(0, 0, 1e6),
   'listMachinesForRacks since a version': () => reads.listMachinesForRacks(1, 0, 1e6),
   countMachines: () => reads.countMachines({}),

@@ -1,5 +1,5 @@
-// A row that somebody damaged ends no process of a region: whoever needs the row is told its table and name, and all goes on once it is
-// repaired.
+// A row that somebody damaged ends no process of a region, nor keeps one from starting: whoever needs the row is told its table and name, all
+// others are served, and all goes on once it is repaired.
 // @host waits, 60 s
 
 import assert from 'node:assert/strict';
@@ -14,28 +14,25 @@ import { askRegion, REGION_SERVICE, regionProcess } from '../support/region-proc
 import { eventually, type RunningRack, runRackboot } from '../support/running-rack.ts';
 
 const PLACE = labPlace(6);
-const VERSION = ', desired_version = (SELECT max(desired_version) + 1 FROM machine)';
+const VERSION = ', desired_version = (SELECT max(desired_version) + 1 FROM machine) WHERE id = 1';
+/** The machine with the id 1. */
+const MACHINE = 'machines/?mac_address=52:54:00:11:22:33';
 
 /** The damage, the path that needs the row, and the row as the answer names it. */
 const DAMAGES: readonly (readonly [title: string, sql: string, path: string, named: RegExp])[] = [
-  ['a status that does not exist', `UPDATE machine SET status = 99${VERSION}`, 'machines/', /table machine with id 1 /],
-  ['facts', `UPDATE machine SET facts = '{'${VERSION}`, 'machines/', /table machine with id 1 /],
+  ['a status that does not exist', `UPDATE machine SET status = 99${VERSION}`, MACHINE, /table machine with id 1 /],
+  ['facts', `UPDATE machine SET facts = '{'${VERSION}`, MACHINE, /table machine with id 1 /],
   [
     'facts of another form',
     `UPDATE machine SET facts = '[]'${VERSION}`,
-    'machines/',
+    MACHINE,
     /table machine with id 1 .*another form/,
   ],
-  [
-    'work',
-    `UPDATE machine SET work = 'null'${VERSION}`,
-    'machines/',
-    /table machine with id 1 .*its work is no object/,
-  ],
+  ['work', `UPDATE machine SET work = 'null'${VERSION}`, MACHINE, /table machine with id 1 .*its work is no object/],
   [
     'a time',
-    'UPDATE machine SET updated_ms = 9007199254740991',
-    'machines/',
+    'UPDATE machine SET updated_ms = 9007199254740991 WHERE id = 1',
+    MACHINE,
     /table machine with id 1 .*holds no time/,
   ],
   [
@@ -75,11 +72,12 @@ describe('a damaged row', { skip: missing('linux', '/usr/lib/postgresql') }, () 
     writeFileSync(file, 'correct horse battery\n', { mode: 0o600 });
     await run('createadmin', '--username', 'ann', '--password-file', file);
     key = (await run('apikey', '--username', 'ann')).output.join('').trim();
-    await askRegion(PLACE, key, 'machines/', {
-      hostname: 'box',
-      mac_addresses: '52:54:00:11:22:33',
-      architecture: 'amd64',
-    });
+    for (const [hostname, address] of [
+      ['box', '52:54:00:11:22:33'],
+      ['other', '52:54:00:11:22:34'],
+    ] as const) {
+      await askRegion(PLACE, key, 'machines/', { hostname, mac_addresses: address, architecture: 'amd64' });
+    }
     assert.equal((await run('config', 'set', 'dns.domain', 'example')).code, 0);
   });
   after(async () => {
@@ -126,4 +124,23 @@ describe('a damaged row', { skip: missing('linux', '/usr/lib/postgresql') }, () 
       assert.deepEqual(exits, []);
     });
   }
+
+  test('a process starts with a damaged machine, names its row and column in the log, and serves the others', async () => {
+    const { server } = databases;
+    await region.stop();
+    exits.length = 0;
+    await server.query("UPDATE machine SET status = 99 WHERE hostname = 'box'", name);
+    const from = region.lines.length;
+    await region.start({ command: REGION_SERVICE, onExit: (code) => exits.push(code) });
+    const named = /table machine with id 1 .*column status: there is no status 99/;
+    await region.reported('region.problem', { from, match: ({ reason, said }) => named.test(`${reason} ${said}`) });
+    const hostnames = async (): Promise<readonly string[]> =>
+      JSON.parse((await ask('machines/')).text).map(({ hostname }: { readonly hostname: string }) => hostname);
+    assert.deepEqual(await hostnames(), ['other']);
+    const { status, text } = await ask(MACHINE);
+    assert.deepEqual([status, named.test(text)], [503, true], text);
+    await server.query("UPDATE machine SET status = 0 WHERE hostname = 'box'", name);
+    await eventually('both are listed', async () => (await hostnames()).length === 2);
+    assert.deepEqual(exits, []);
+  });
 });

@@ -17,12 +17,14 @@ export function listMachines(
   filter: MachineFilter,
   isWanted: (machine: Machine, where: Whereabouts) => boolean = () => true,
 ): Answer {
+  // A caller that names a damaged machine must learn why it is not there; other lists are useful without it.
+  const isNamed = [filter.systemIds, filter.hostnames, filter.macs].some((names) => names !== undefined);
   return listFor(call, shown());
 
   async function* shown(): AsyncGenerator<unknown, void> {
     for (let afterId = 0; ; ) {
       const where = whereabouts(call.region.racks);
-      const machines = await call.region.store.listMachines(filter, afterId, LIST_CHUNK);
+      const machines = await call.region.store.listMachines(filter, afterId, LIST_CHUNK, isNamed);
       for (const machine of machines) yield isWanted(machine, where) ? machineEntry(call, machine, where) : undefined;
       const last = machines.at(-1);
       if (last === undefined || machines.length < LIST_CHUNK) return;

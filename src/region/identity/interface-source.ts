@@ -24,7 +24,8 @@ export const INTERFACES_MAX = 64;
 type Interfaces = Pick<Machine, 'interfaces'>;
 
 const rank = (source: InterfaceSource): number => INTERFACE_SOURCES.indexOf(source);
-const isFirm = ({ source }: MachineInterface): boolean => source === 'person' || source === 'vouched';
+/** True for an interface from which a rack booted the machine, or which a person entered. */
+export const isFirm = ({ source }: MachineInterface): boolean => source === 'person' || source === 'vouched';
 
 /** The interfaces from which a rack booted it, or which a person entered. */
 export const firmMacs = ({ interfaces }: Interfaces): readonly MacAddress[] =>

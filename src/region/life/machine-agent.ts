@@ -72,9 +72,9 @@ export class MachineAgent {
 
   async #candidates({ vouchedMac, address }: BootProof): Promise<readonly Machine[]> {
     const byMac =
-      vouchedMac === undefined ? [] : await this.#store.listMachines({ macs: [vouchedMac] }, 0, CANDIDATES_MAX);
+      vouchedMac === undefined ? [] : await this.#store.listMachines({ macs: [vouchedMac] }, 0, CANDIDATES_MAX, true);
     const byAddress =
-      address === undefined ? [] : await this.#store.listMachines({ seenAt: [address] }, 0, CANDIDATES_MAX);
+      address === undefined ? [] : await this.#store.listMachines({ seenAt: [address] }, 0, CANDIDATES_MAX, true);
     return [...byMac, ...byAddress].filter((machine) => !this.#racks.homes.isAway(machine, address));
   }
 

@@ -4,7 +4,8 @@
 // 2. `refresh` reads what has changed since that version, whichever process changed it. If the store fails half-way, the old contents stay.
 // 3. It knows which machines changed since the last versions, so that racks need not get all machines for each change.
 // 4. A store with another history, or at an older version than before, is read again whole.
-// 5. Reading needs neither facts nor owner data, so the mirror's memory depends on nothing that users or machines can store.
+// 5. A machine whose rows were damaged is read again at each refresh: a person who repairs them by hand counts no version.
+// 6. Reading needs neither facts nor owner data, so the mirror's memory depends on nothing that users or machines can store.
 
 import { BoundedMap } from '../../bounded-map.ts';
 import type { RackMachine } from '../../machines/machine.ts';
@@ -19,6 +20,8 @@ const CHUNK = 500;
 export const CHANGES_KEPT_MAX = 64;
 /** A read of more changed machines than these is not remembered: racks get all machines. */
 export const CHANGED_MACHINES_MAX = 1000;
+/** Damaged machines that are read again at each refresh; the others follow once these are repaired. */
+const DAMAGED_READ_MAX = 8;
 
 type MirrorStore = Pick<RegionStore, 'settledVersion' | 'listGone' | 'listMachinesForRacks'>;
 
@@ -32,6 +35,8 @@ export class MachineMirror {
   #shown = new Map<string, RackMachine>();
   /** By UUID: the machines that show it. */
   #holders = new Map<string, Set<string>>();
+  /** Ids of the machines with damaged rows, by system id. */
+  readonly #damaged = new Map<string, number>();
   /** The values of `#shown`, until it changes. */
   #list: readonly RackMachine[] | undefined;
   /** The machines changed by each read, by the version from which it began, oldest first. Each read begins where the one before it ended. */
@@ -53,7 +58,7 @@ export class MachineMirror {
     return this.#version;
   }
 
-  /** Counts the reads that found the store with another history, or at an older version than before, as after a restore. */
+  /** Counts the reads after which racks get all machines: the store has another history or an older version, or a machine was repaired. */
   get rewinds(): number {
     return this.#rewinds;
   }
@@ -86,7 +91,10 @@ export class MachineMirror {
     const { version, history } = await this.#store.settledVersion();
     const isFirst = this.#version < 0;
     const isOther = !isFirst && (version < this.#version || history !== this.#history);
-    if (version === this.#version && !isOther) return;
+    if (version === this.#version && !isOther) {
+      await this.#readDamaged();
+      return;
+    }
     const gone = isFirst || isOther ? undefined : await this.#store.listGone(this.#version);
     const since = gone === undefined ? 0 : this.#version;
     const changed: MachineForRacks[] = [];
@@ -101,8 +109,11 @@ export class MachineMirror {
     const forgotten = gone ?? [...this.#stored.keys()];
     if (gone === undefined) this.#forgetAll();
     const differing = new Set<string>();
-    for (const systemId of gone ?? []) this.#put(systemId, undefined, differing);
-    for (const machine of changed) this.#put(machine.systemId, toRackMachine(machine), differing);
+    for (const systemId of gone ?? []) {
+      this.#damaged.delete(systemId);
+      this.#put(systemId, undefined, differing);
+    }
+    for (const machine of changed) this.#take(machine, differing);
     this.#list = undefined;
     if (gone === undefined || differing.size > CHANGED_MACHINES_MAX) this.#changes.clear();
     else this.#changes.set(this.#version, differing);
@@ -111,7 +122,32 @@ export class MachineMirror {
     if (!isFirst) this.#onChanged?.([...new Set([...forgotten, ...changed.map(({ systemId }) => systemId)])]);
   }
 
+  /** Reads damaged machines again. A repaired one has no new version, so racks get all machines. */
+  async #readDamaged(): Promise<void> {
+    const repaired: string[] = [];
+    for (const [systemId, id] of [...this.#damaged].slice(0, DAMAGED_READ_MAX)) {
+      const machine = (await this.#store.listMachinesForRacks(0, id - 1, 1))[0];
+      // A removed machine leaves with the version of its removal.
+      if (machine?.systemId !== systemId || machine.isDamaged === true) continue;
+      this.#take(machine, new Set());
+      repaired.push(systemId);
+    }
+    if (repaired.length === 0) return;
+    this.#list = undefined;
+    this.#changes.clear();
+    this.#rewinds += 1;
+    this.#onChanged?.(repaired);
+  }
+
+  #take(machine: MachineForRacks, differing: Set<string>): void {
+    const { id, systemId } = machine;
+    if (machine.isDamaged === true) this.#damaged.set(systemId, id);
+    else this.#damaged.delete(systemId);
+    this.#put(systemId, toRackMachine(machine), differing);
+  }
+
   #forgetAll(): void {
+    this.#damaged.clear();
     this.#stored = new Map();
     this.#shown = new Map();
     this.#holders = new Map();

@@ -128,8 +128,32 @@ export const machineFqdn = (machine: Pick<Machine, 'hostname' | 'domain'>): stri
 /** The fields of a machine that decide whether a command may be given to it, without the large ones. */
 export type MachineOutline = Pick<Machine, 'systemId' | 'hostname' | 'status' | 'owner' | 'isLocked'>;
 
-/** A machine without the parts that no rack needs. */
-export type MachineForRacks = Omit<Machine, 'facts' | 'ownerData'>;
+/** The parts of a machine that decide about its record for racks. */
+export interface MachineForRacks
+  extends Pick<
+    Machine,
+    | 'id'
+    | 'systemId'
+    | 'hostname'
+    | 'domain'
+    | 'status'
+    | 'restingStatus'
+    | 'architecture'
+    | 'subarchitecture'
+    | 'release'
+    | 'netboot'
+    | 'kernelParams'
+    | 'uuid'
+    | 'home'
+    | 'bootToken'
+    | 'work'
+    | 'interfaces'
+    | 'addresses'
+    | 'tags'
+  > {
+  /** True if a row of the machine cannot be read. Then it has its names, and the interfaces and addresses that can, and boots its own disk. */
+  readonly isDamaged?: true;
+}
 
 /** A New machine that no person has made, changed or tagged. */
 export interface UntouchedMachine {

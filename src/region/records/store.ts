@@ -325,10 +325,14 @@ export interface RegionStore {
   findMachine(systemId: string): Promise<Machine | undefined>;
   /** The existing ones of these machines, in any order, without the large parts of them. */
   outlineMachines(systemIds: readonly string[]): Promise<readonly MachineOutline[]>;
-  /** At most `limit` machines with an id above `afterId`, in the order of their ids. */
-  listMachines(filter: MachineFilter, afterId: number, limit: number): Promise<readonly Machine[]>;
   /**
-   * As `listMachines`, but only with what racks get of machines: their facts and owner data are many times larger.
+   * At most `limit` machines with an id above `afterId`, in the order of their ids; fewer are the last ones.
+   * @param needsAll true: throws `store-unavailable` for a machine with a row that cannot be read. Otherwise such a machine is left out of
+   *   this and the other lists, and `troubles` reports it.
+   */
+  listMachines(filter: MachineFilter, afterId: number, limit: number, needsAll?: boolean): Promise<readonly Machine[]>;
+  /**
+   * As `listMachines`, but only with what racks get of machines: their facts and owner data are many times larger. None is left out.
    * @param since only machines that racks get otherwise since this version of the desired state; 0: all
    */
   listMachinesForRacks(since: number, afterId: number, limit: number): Promise<readonly MachineForRacks[]>;

@@ -1,12 +1,16 @@
 // Operations that read the machines of region.db (`region-steps.ts`).
 //
 // 1. A list of machines takes the same number of statements, however many machines it has.
+// 2. A damaged row keeps only its own machine out of a list. A caller that needs this machine gets an error that names the row.
 
+import { isStoreUnavailable } from '../../errors.ts';
+import { isFirm } from '../../region/identity/interface-source.ts';
 import { findStatusByNumber, type MachineStatus, statusRow } from '../../region/records/lifecycle.ts';
 import type { Machine, MachineForRacks, MachineOutline } from '../../region/records/machine.ts';
 import type { MachineFilter } from '../../region/records/store.ts';
 import { number, type Row } from '../rows.ts';
 import {
+  HARMLESS_FOR_RACKS,
   OUTLINE_COLUMNS,
   RACK_COLUMNS,
   readAllocation,
@@ -14,6 +18,7 @@ import {
   readMachine,
   readMachineTag,
   readOutline,
+  readRackMachine,
 } from './region-rows.ts';
 import { type Answer, all, numberIn, one, type Steps } from './region-steps.ts';
 
@@ -22,6 +27,9 @@ const OF_MACHINES = 'machine_id IN numbers(?) ORDER BY machine_id';
 const INTERFACES_SQL = `SELECT * FROM interface WHERE ${OF_MACHINES}, position`;
 const ALLOCATIONS_SQL = `SELECT * FROM allocation WHERE ${OF_MACHINES}, address`;
 const TAGS_SQL = `SELECT machine_id, name, kernel_params FROM machine_tag JOIN tag ON tag.id = tag_id WHERE ${OF_MACHINES}, name`;
+
+/** Errors of rows that one list keeps; the first ones are reported. */
+const DAMAGES_MAX = 8;
 
 /** A query for machines, and its values. */
 export interface MachineQuery {
@@ -43,22 +51,87 @@ export function* getMachine(systemId: string): Steps<Machine> {
   return machine;
 }
 
-/** Runs a query for machines; reads the interfaces of all of them in one further query, likewise addresses and tags. */
+/** Runs a query for machines. @throws RackError `store-unavailable` naming a row that cannot be read */
 export function* readMachines(sql: string, ...values: (string | number)[]): Steps<readonly Machine[]> {
   const { rows } = yield all(sql, ...values);
-  if (rows.length === 0) return [];
+  const partsOf = yield* rowsOfParts(rows);
+  return rows.map((row) => machineOf(row, partsOf(row)));
+}
+
+/** The rows of the parts of one machine. */
+interface PartRows {
+  readonly interfaces: readonly Row[];
+  readonly addresses: readonly Row[];
+  readonly tags: readonly Row[];
+}
+
+/** Reads the interfaces of all these machines in one query, likewise addresses and tags. */
+function* rowsOfParts(rows: readonly Row[]): Steps<(row: Row) => PartRows> {
+  if (rows.length === 0) return () => ({ interfaces: [], addresses: [], tags: [] });
   const ids = JSON.stringify(rows.map((row) => number(row, 'id')));
   const interfaces = byMachine(yield all(INTERFACES_SQL, ids));
   const addresses = byMachine(yield all(ALLOCATIONS_SQL, ids));
   const tags = byMachine(yield all(TAGS_SQL, ids));
-  return rows.map((row) => {
+  return (row) => {
     const id = number(row, 'id');
-    return readMachine(row, {
-      interfaces: (interfaces.get(id) ?? []).map(readInterface),
-      addresses: (addresses.get(id) ?? []).map(readAllocation),
-      tags: (tags.get(id) ?? []).map(readMachineTag),
-    });
+    return { interfaces: interfaces.get(id) ?? [], addresses: addresses.get(id) ?? [], tags: tags.get(id) ?? [] };
+  };
+}
+
+const machineOf = (row: Row, { interfaces, addresses, tags }: PartRows): Machine =>
+  readMachine(row, {
+    interfaces: interfaces.map(readInterface),
+    addresses: addresses.map(readAllocation),
+    tags: tags.map(readMachineTag),
   });
+
+/** The errors of rows that cannot be read; each names its row. */
+class Damages {
+  readonly errors: Error[] = [];
+
+  /** @returns undefined if a row cannot be read */
+  read<T>(read: () => T): T | undefined {
+    try {
+      return read();
+    } catch (error) {
+      if (!isStoreUnavailable(error)) throw error;
+      if (this.errors.length < DAMAGES_MAX) this.errors.push(error);
+      return undefined;
+    }
+  }
+
+  /** Reads the rows that can be read. */
+  readEach<T>(rows: readonly Row[], read: (row: Row) => T): readonly T[] {
+    return rows.flatMap((row) => this.read(() => read(row)) ?? []);
+  }
+}
+
+/** The machines that can be read, and the errors of the others. */
+export interface ReadableMachines<M> {
+  readonly machines: readonly M[];
+  readonly damages: readonly Error[];
+}
+
+/** The readable ones of a list in the order of ids. Fewer than `limit` are the last ones, also where some cannot be read. */
+function* readReadable(
+  queryOf: (afterId: number) => MachineQuery,
+  afterId: number,
+  limit: number,
+): Steps<ReadableMachines<Machine>> {
+  const damages = new Damages();
+  const machines: Machine[] = [];
+  for (let fromId = afterId; ; ) {
+    const { sql, values } = queryOf(fromId);
+    const wanted = limit - machines.length;
+    const { rows } = yield all(`${sql} ORDER BY machine.id LIMIT ?`, ...values, wanted);
+    const partsOf = yield* rowsOfParts(rows);
+    machines.push(...damages.readEach(rows, (row) => machineOf(row, partsOf(row))));
+    const last = rows.at(-1);
+    if (last === undefined || rows.length < wanted || machines.length === limit) {
+      return { machines, damages: damages.errors };
+    }
+    fromId = number(last, 'id');
+  }
 }
 
 function byMachine({ rows }: Answer): ReadonlyMap<number, readonly Row[]> {
@@ -77,24 +150,52 @@ export function* outlineMachines(systemIds: readonly string[]): Steps<readonly M
   return (yield all(sql, ...values)).rows.map(readOutline);
 }
 
-export function listMachines(filter: MachineFilter, afterId: number, limit: number): Steps<readonly Machine[]> {
-  const { sql, values } = machineQuery(filter, 'machine.*', ['machine.id > ?'], [afterId]);
-  return readMachines(`${sql} ORDER BY machine.id LIMIT ?`, ...values, limit);
+/** @param needsAll true: throws for a machine that cannot be read; false: leaves it out */
+export function* listMachines(
+  filter: MachineFilter,
+  afterId: number,
+  limit: number,
+  needsAll: boolean,
+): Steps<ReadableMachines<Machine>> {
+  const queryOf = (fromId: number): MachineQuery => machineQuery(filter, 'machine.*', ['machine.id > ?'], [fromId]);
+  if (!needsAll) return yield* readReadable(queryOf, afterId, limit);
+  const { sql, values } = queryOf(afterId);
+  return { machines: yield* readMachines(`${sql} ORDER BY machine.id LIMIT ?`, ...values, limit), damages: [] };
 }
 
-export const listMachinesForRacks = (
+export function* listMachinesForRacks(
   since: number,
   afterId: number,
   limit: number,
-): Steps<readonly MachineForRacks[]> =>
-  since === 0
-    ? readMachines(`SELECT ${RACK_COLUMNS} FROM machine WHERE id > ? ORDER BY id LIMIT ?`, afterId, limit)
-    : readMachines(
-        `SELECT ${RACK_COLUMNS} FROM machine WHERE desired_version > ? AND id > ? ORDER BY id LIMIT ?`,
-        since,
-        afterId,
-        limit,
-      );
+): Steps<ReadableMachines<MachineForRacks>> {
+  const { rows } =
+    since === 0
+      ? yield all(`SELECT ${RACK_COLUMNS} FROM machine WHERE id > ? ORDER BY id LIMIT ?`, afterId, limit)
+      : yield all(
+          `SELECT ${RACK_COLUMNS} FROM machine WHERE desired_version > ? AND id > ? ORDER BY id LIMIT ?`,
+          since,
+          afterId,
+          limit,
+        );
+  const partsOf = yield* rowsOfParts(rows);
+  const damages = new Damages();
+  const machines = rows.map((row): MachineForRacks => {
+    const parts = partsOf(row);
+    const own = new Damages();
+    const columns = own.read(() => readRackMachine(row));
+    const interfaces = own.readEach(parts.interfaces, readInterface);
+    const addresses = own.readEach(parts.addresses, readAllocation);
+    const tags = own.readEach(parts.tags, readMachineTag);
+    const [damage] = own.errors;
+    if (columns !== undefined && damage === undefined) return { ...columns, interfaces, addresses, tags };
+    damages.read(() => {
+      throw damage;
+    });
+    const harmless = readRackMachine({ ...row, ...HARMLESS_FOR_RACKS });
+    return { ...harmless, interfaces: interfaces.filter(isFirm), addresses, tags: [], isDamaged: true };
+  });
+  return { machines, damages: damages.errors };
+}
 
 export function* countMachines(filter: MachineFilter): Steps<number> {
   const { sql, values } = machineQuery(filter, 'count(*)', [], []);
@@ -111,11 +212,20 @@ export function* countStatuses(): Steps<ReadonlyMap<MachineStatus, number>> {
   );
 }
 
-export const listOverdue = (nowMs: number, limit: number): Steps<readonly Machine[]> =>
-  readMachines('SELECT * FROM machine WHERE status_deadline_ms < ? ORDER BY status_deadline_ms LIMIT ?', nowMs, limit);
+export function* listOverdue(nowMs: number, limit: number): Steps<ReadableMachines<Machine>> {
+  const query = 'SELECT * FROM machine WHERE status_deadline_ms < ? ORDER BY status_deadline_ms LIMIT ?';
+  const { rows } = yield all(query, nowMs, limit);
+  const partsOf = yield* rowsOfParts(rows);
+  const damages = new Damages();
+  return { machines: damages.readEach(rows, (row) => machineOf(row, partsOf(row))), damages: damages.errors };
+}
 
-export const listPowerTasks = (afterId: number, limit: number): Steps<readonly Machine[]> =>
-  readMachines('SELECT * FROM machine WHERE power_task IS NOT NULL AND id > ? ORDER BY id LIMIT ?', afterId, limit);
+export const listPowerTasks = (afterId: number, limit: number): Steps<ReadableMachines<Machine>> =>
+  readReadable(
+    (fromId) => ({ sql: 'SELECT * FROM machine WHERE power_task IS NOT NULL AND id > ?', values: [fromId] }),
+    afterId,
+    limit,
+  );
 
 /** Builds a query for machines; each given list of the filter narrows it. */
 export function machineQuery(

@@ -7,7 +7,7 @@ import type { MachineAddress } from '../../machines/machine.ts';
 import { ipv4, mac } from '../../net/address.ts';
 import { readStoredFacts } from '../../region/records/hardware-facts.ts';
 import { findStatusByNumber, type MachineStatus, statusRow } from '../../region/records/lifecycle.ts';
-import type { MachineOutline, UntouchedMachine } from '../../region/records/machine.ts';
+import type { MachineForRacks, MachineOutline, UntouchedMachine } from '../../region/records/machine.ts';
 import {
   INTERFACE_SOURCES,
   type InterfaceSource,
@@ -22,7 +22,7 @@ import { POWER_TASKS, type PowerTask } from '../../region/records/power-task.ts'
 import type { ApiKey } from '../../region/records/store.ts';
 import type { User } from '../../region/records/user.ts';
 import { readStoredWork } from '../../region/records/work.ts';
-import { number, optionalNumber, optionalText, type Row, readsRow, text } from '../rows.ts';
+import { converted, number, optionalNumber, optionalText, type Row, readsRow, text } from '../rows.ts';
 import { packRemark, unpackRemark } from './stored-event.ts';
 
 function statusOf(value: number): MachineStatus {
@@ -46,15 +46,20 @@ export interface MachineParts {
   readonly tags: readonly MachineTag[];
 }
 
-export const readAllocation = (row: Row): MachineAddress => ({
-  mac: mac(number(row, 'mac')),
-  address: ipv4(number(row, 'address')),
-});
+/** Converts a column that may be empty. */
+function optional<V, T>(column: string, value: V | undefined, convert: (value: V) => T): T | undefined {
+  return value === undefined ? undefined : converted(column, value, convert);
+}
 
-export const readMachineTag = (row: Row): MachineTag => ({
-  name: text(row, 'name'),
-  kernelParams: text(row, 'kernel_params'),
-});
+export const readAllocation = readsRow(
+  'allocation',
+  (row): MachineAddress => ({ mac: mac(number(row, 'mac')), address: ipv4(number(row, 'address')) }),
+);
+
+export const readMachineTag = readsRow(
+  'tag',
+  (row): MachineTag => ({ name: text(row, 'name'), kernelParams: text(row, 'kernel_params') }),
+);
 
 /** An unknown source counts as hearsay. */
 function sourceOf(value: string): InterfaceSource {
@@ -62,61 +67,70 @@ function sourceOf(value: string): InterfaceSource {
 }
 
 export const readInterface = readsRow('interface', (row): MachineInterface => {
-  const address = optionalNumber(row, 'address');
   return {
     id: number(row, 'id'),
     name: text(row, 'name'),
     mac: mac(number(row, 'mac')),
-    address: address === undefined ? undefined : ipv4(address),
+    address: optional('address', optionalNumber(row, 'address'), ipv4),
     ...(optionalNumber(row, 'ended_ms') === undefined ? {} : { isEnded: true }),
     source: sourceOf(text(row, 'source')),
   };
 });
 
+/** The columns of a machine that racks need. */
+const readForRacks = (row: Row): Omit<MachineForRacks, keyof MachineParts> => ({
+  id: number(row, 'id'),
+  systemId: text(row, 'system_id'),
+  hostname: text(row, 'hostname'),
+  domain: text(row, 'domain'),
+  status: converted('status', number(row, 'status'), statusOf),
+  restingStatus: optional('resting_status', optionalNumber(row, 'resting_status'), statusOf),
+  architecture: text(row, 'architecture'),
+  subarchitecture: text(row, 'subarchitecture'),
+  release: text(row, 'release'),
+  netboot: number(row, 'netboot') !== 0,
+  kernelParams: optionalText(row, 'kernel_params'),
+  uuid: optionalText(row, 'uuid'),
+  home: optional('home', optionalNumber(row, 'home'), ipv4),
+  bootToken: optionalText(row, 'boot_token'),
+  work: optional('work', optionalText(row, 'work'), readStoredWork),
+});
+
+export const readRackMachine = readsRow('machine', readForRacks);
+
+/**
+ * The values of a damaged machine for racks: its names and addresses stay, and it boots its own disk, so nothing writes to it. It has no
+ * token and no home, because those may be the damaged values.
+ */
+export const HARMLESS_FOR_RACKS: Row = {
+  ...{ status: statusRow('deployed').number, resting_status: null, netboot: 0, work: null, home: null },
+  ...{ boot_token: null, uuid: null, kernel_params: null },
+};
+
 const readColumns = readsRow('machine', (row): Omit<Machine, keyof MachineParts> => {
-  const resting = optionalNumber(row, 'resting_status');
-  const facts = optionalText(row, 'facts');
-  const vouched = optionalNumber(row, 'vouched_mac');
-  const work = optionalText(row, 'work');
-  const enlistedFrom = optionalNumber(row, 'enlisted_from');
-  const home = optionalNumber(row, 'home');
   return {
-    id: number(row, 'id'),
-    systemId: text(row, 'system_id'),
-    hostname: text(row, 'hostname'),
-    domain: text(row, 'domain'),
+    ...readForRacks(row),
     description: text(row, 'description'),
-    status: statusOf(number(row, 'status')),
-    restingStatus: resting === undefined ? undefined : statusOf(resting),
-    statusReason: unpackRemark(text(row, 'status_message')),
+    statusReason: converted('status_message', text(row, 'status_message'), unpackRemark),
     statusSinceMs: number(row, 'status_since_ms'),
     statusDeadlineMs: optionalNumber(row, 'status_deadline_ms'),
-    architecture: text(row, 'architecture'),
-    subarchitecture: text(row, 'subarchitecture'),
     osystem: text(row, 'osystem'),
-    release: text(row, 'release'),
-    netboot: number(row, 'netboot') !== 0,
     powerType: text(row, 'power_type'),
-    powerParameters: readStoredPowerParameters(text(row, 'power_parameters')),
+    powerParameters: converted('power_parameters', text(row, 'power_parameters'), readStoredPowerParameters),
     powerState: powerStateOf(text(row, 'power_state')),
     owner: optionalText(row, 'owner'),
-    kernelParams: optionalText(row, 'kernel_params'),
-    uuid: optionalText(row, 'uuid'),
     serial: optionalText(row, 'serial'),
-    facts: facts === undefined ? undefined : readStoredFacts(facts),
+    facts: optional('facts', optionalText(row, 'facts'), readStoredFacts),
     factsMs: optionalNumber(row, 'facts_ms'),
-    vouchedMac: vouched === undefined ? undefined : mac(vouched),
-    enlistedFrom: enlistedFrom === undefined ? undefined : ipv4(enlistedFrom),
-    home: home === undefined ? undefined : ipv4(home),
+    vouchedMac: optional('vouched_mac', optionalNumber(row, 'vouched_mac'), mac),
+    enlistedFrom: optional('enlisted_from', optionalNumber(row, 'enlisted_from'), ipv4),
     addedBy: optionalText(row, 'added_by'),
-    bootToken: optionalText(row, 'boot_token'),
     endedDigest: optionalText(row, 'ended_digest'),
     powerIsProposed: number(row, 'power_proposed') !== 0,
     createdMs: number(row, 'created_ms'),
-    work: work === undefined ? undefined : readStoredWork(work),
     powerTask: powerTaskOf(optionalText(row, 'power_task')),
     powerTaskId: optionalText(row, 'power_task_id'),
-    ownerData: JSON.parse(text(row, 'owner_data')),
+    ownerData: converted('owner_data', text(row, 'owner_data'), JSON.parse),
     isLocked: number(row, 'is_locked') !== 0,
     updatedMs: number(row, 'updated_ms'),
   };
@@ -132,18 +146,17 @@ export const readOutline = readsRow(
   (row): MachineOutline => ({
     systemId: text(row, 'system_id'),
     hostname: text(row, 'hostname'),
-    status: statusOf(number(row, 'status')),
+    status: converted('status', number(row, 'status'), statusOf),
     owner: optionalText(row, 'owner'),
     isLocked: number(row, 'is_locked') !== 0,
   }),
 );
 
 export const readUntouched = readsRow('machine', (row): UntouchedMachine => {
-  const address = optionalNumber(row, 'enlisted_from');
   return {
     systemId: text(row, 'system_id'),
     hostname: text(row, 'hostname'),
-    address: address === undefined ? undefined : ipv4(address),
+    address: optional('enlisted_from', optionalNumber(row, 'enlisted_from'), ipv4),
     isProven: optionalNumber(row, 'vouched_mac') !== undefined,
     heardMs: number(row, 'updated_ms'),
   };
@@ -186,15 +199,10 @@ export const MACHINE_COLUMNS = [
   'added_by',
 ] as const;
 
-const LARGE_COLUMNS: ReadonlySet<string> = new Set(['facts', 'owner_data']);
-/** The columns of `machine` for `readMachine`, with the large ones empty. */
-export const RACK_COLUMNS = [
-  ...['id', 'system_id', 'power_task_id', 'created_ms', 'updated_ms', ...MACHINE_COLUMNS].filter(
-    (column) => !LARGE_COLUMNS.has(column),
-  ),
-  'NULL AS facts',
-  "'{}' AS owner_data",
-].join(', ');
+/** The columns that `readRackMachine` reads. */
+export const RACK_COLUMNS =
+  'id, system_id, hostname, domain, status, resting_status, architecture, subarchitecture, release, netboot, kernel_params, uuid, home, ' +
+  'boot_token, work';
 
 export function machineValues(fields: MachineFields): SQLInputValue[] {
   return [

@@ -12,7 +12,7 @@ import type { RegionDriver } from './region-driver.ts';
 /** After so long the same cause is reported again. */
 const REPEATED_MS = 60_000;
 /** Causes that are reported within REPEATED_MS. */
-export const CAUSES_MAX = 8;
+export const CAUSES_MAX = 16;
 
 export class ReportingDriver implements RegionDriver {
   readonly #driver: RegionDriver;
@@ -55,12 +55,13 @@ export class ReportingDriver implements RegionDriver {
     try {
       return await work;
     } catch (error) {
-      if (isStoreUnavailable(error)) this.#report(error.message);
+      if (isStoreUnavailable(error)) this.report(error.message);
       throw error;
     }
   }
 
-  #report(reason: string): void {
+  /** Reports a reason, unless it or too many others were reported just before. */
+  report(reason: string): void {
     const now = this.#clock.now();
     const isRecent = (at: Instant | undefined): boolean => at !== undefined && now - at < REPEATED_MS;
     if (isRecent(this.#reportedAt.get(reason))) return;

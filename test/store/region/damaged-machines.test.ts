@@ -1,0 +1,128 @@
+// A damaged row of one machine: every list has the other machines, racks keep the machine's names and addresses, whoever needs it is told the
+// table, the row and the column, and a repair is noticed without a restart.
+
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { afterEach, beforeEach, describe, test } from 'node:test';
+import type { RegionStore } from '../../../src/region/records/store.ts';
+import { openRegion } from '../../../src/region/region.ts';
+import { REGION_FILE } from '../../../src/store/sqlite/region-schema.ts';
+import { fillRegion } from '../../contract/region-operations.ts';
+import { makeRegion, type RegionPlace } from '../../region/place.ts';
+
+const MACHINES = 7;
+/** In the order of ids, two that follow each other. */
+const DAMAGED = ['m00002', 'm00003'];
+const OTHERS = ['m00000', 'm00001', 'm00004', 'm00005', 'm00006'];
+const LATER = ', desired_version = (SELECT max(desired_version) + 1 FROM machine)';
+
+/** Each damage, and the row as an error names it. */
+const DAMAGES: readonly (readonly [title: string, sql: string, named: RegExp])[] = [
+  ['a status', `status = 99${LATER}`, /table machine with id \d .*column status: there is no status 99/],
+  ['facts', `facts = '{'${LATER}`, /table machine with id \d .*column facts: a value is not JSON/],
+  ['work', `work = 'null'${LATER}`, /table machine with id \d .*column work: its work is no object/],
+  ['power parameters', `power_parameters = '{'${LATER}`, /table machine with id \d .*column power_parameters: /],
+  ['owner data', `owner_data = '{'${LATER}`, /table machine with id \d .*column owner_data: /],
+  ['a time', `updated_ms = 9007199254740991${LATER}`, /table machine with id \d .*column updated_ms holds no time/],
+];
+
+describe('a machine with a damaged row', () => {
+  let place: RegionPlace;
+  let reports: string[];
+
+  beforeEach(async () => {
+    place = await makeRegion();
+    await fillRegion(place.store, MACHINES);
+    const fields = { status: 'deploying', powerTask: 'on', statusDeadlineMs: 1 } as const;
+    await place.store.changeMachines<never>([...DAMAGED, ...OTHERS], 1, () => ({ kind: 'change', fields, events: [] }));
+    reports = [];
+    place.store.troubles.watch((reason) => void reports.push(reason));
+  });
+  afterEach(async () => {
+    // A test's place checks that every row can be read.
+    edit(`DELETE FROM machine WHERE system_id IN ('${DAMAGED.join("', '")}')`);
+    await place.remove();
+  });
+
+  function edit(sql: string): void {
+    const database = new DatabaseSync(join(place.stateDir, REGION_FILE));
+    database.exec('PRAGMA ignore_check_constraints = ON; PRAGMA foreign_keys = ON');
+    database.exec(sql);
+    database.close();
+  }
+
+  const damage = (set: string): void =>
+    edit(`UPDATE machine SET ${set} WHERE system_id IN ('${DAMAGED.join("', '")}')`);
+
+  const ids = (machines: readonly { readonly systemId: string }[]): readonly string[] =>
+    machines.map(({ systemId }) => systemId).sort();
+  const listed = async (store: RegionStore): Promise<Readonly<Record<string, readonly string[]>>> => ({
+    all: ids(await store.listMachines({}, 0, 100)),
+    named: ids(await store.listMachines({ systemIds: [...DAMAGED, ...OTHERS] }, 0, 100)),
+    power: ids(await store.listPowerTasks(0, 100)),
+    overdue: ids(await store.listOverdue(2, 100)),
+  });
+
+  for (const [title, set, named] of DAMAGES) {
+    test(`${title}: lists have the others, a report names the row, and who needs the machine gets an error`, async () => {
+      damage(set);
+      assert.deepEqual(await listed(place.store), { all: OTHERS, named: OTHERS, power: OTHERS, overdue: OTHERS });
+      assert.match(reports.join('\n'), named);
+      await assert.rejects(place.store.findMachine('m00002'), { code: 'store-unavailable', message: named });
+      await assert.rejects(place.store.listMachines({}, 0, 100, true), { code: 'store-unavailable', message: named });
+    });
+  }
+
+  test('pages of a list leave out nothing else, however small they are', async () => {
+    damage('status = 99');
+    for (const limit of [1, 2, 3]) {
+      const found: string[] = [];
+      for (let afterId = 0; ; ) {
+        const machines = await place.store.listMachines({}, afterId, limit);
+        found.push(...ids(machines));
+        const last = machines.at(-1);
+        if (last === undefined || machines.length < limit) break;
+        afterId = last.id;
+      }
+      assert.deepEqual(found, OTHERS, `${limit} at a time`);
+    }
+  });
+
+  test('a region starts; racks get the machine with its names, to boot its own disk, and as it is after a repair', async () => {
+    damage(`status = 99${LATER}`);
+    const { config, clock, store } = place;
+    const region = await openRegion({ config, clock, store, onDesiredState: () => undefined });
+    try {
+      const before = await region.desiredState();
+      assert.deepEqual(ids(before.machines), [...DAMAGED, ...OTHERS].sort());
+      const shown = before.machines.find(({ systemId }) => systemId === 'm00002');
+      assert.equal(shown?.purpose, 'local');
+      assert.ok(shown.macs.length > 0);
+      assert.notEqual(shown.hostname, '');
+      assert.equal(shown.bootToken, undefined);
+      const asked = { ifNoneMatch: undefined, takesChanges: false };
+      const { tag } = await region.stateUpdate('11111111-2222-4333-8444-000000000000', asked);
+      damage('status = 9');
+      const after = await region.stateUpdate('11111111-2222-4333-8444-000000000000', { ...asked, ifNoneMatch: tag });
+      assert.equal(after.kind, 'state');
+      const repaired = (await region.desiredState()).machines.find(({ systemId }) => systemId === 'm00002');
+      assert.equal(repaired?.purpose, 'install');
+    } finally {
+      region.close();
+    }
+  });
+
+  test('a damaged interface harms only its own machine', async () => {
+    const ofOne = `machine_id = (SELECT id FROM machine WHERE system_id = 'm00002')`;
+    edit(`UPDATE interface SET ended_ms = 9007199254740991 WHERE ${ofOne}`);
+    const all = ids(await place.store.listMachines({}, 0, 100));
+    assert.deepEqual(all, [...OTHERS, 'm00003'].sort());
+    assert.match(reports.join('\n'), /table interface with id \d+ .*column ended_ms holds no time/);
+    const racks = await place.store.listMachinesForRacks(0, 0, 100);
+    assert.deepEqual(
+      racks.flatMap(({ isDamaged, systemId }) => (isDamaged === true ? [systemId] : [])),
+      ['m00002'],
+    );
+  });
+});
