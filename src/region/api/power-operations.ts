@@ -25,6 +25,9 @@ const ASK_MS_MAX = 12_000;
 const MACHINES_MAX = 500;
 const TEXT_MAX = 400;
 
+/** A machine that is being switched will soon be free. */
+const BUSY_HEADERS = { 'Retry-After': '5' };
+
 const TOO_MANY = refuse('rate-limit.power', undefined, {
   'Retry-After': '1',
 });
@@ -44,7 +47,7 @@ export async function switchPower(call: ApiCall, task: PowerTask, why: string | 
       return NO_MACHINE;
     case 'refuse': {
       const { name } = outcome.refusal;
-      return refuseFor([outcome.refusal], name === 'power-busy' ? { 'Retry-After': '5' } : undefined);
+      return refuseFor([outcome.refusal], name === 'power-busy' ? BUSY_HEADERS : undefined);
     }
   }
 }
@@ -80,7 +83,7 @@ async function queryState(call: ApiCall): Promise<Answer> {
     return viewJson(unknownBecause({ code: 'by-hand', params: {} }));
   }
   if (machine.powerTask !== undefined) {
-    return refuse('power-busy.query', { machine: machine.hostname }, { 'Retry-After': '5' });
+    return refuse('power-busy.query', { machine: machine.hostname }, BUSY_HEADERS);
   }
   const [by, isAdmin] = call.caller.kind === 'user' ? [call.caller.username, call.caller.isAdmin] : ['', false];
   const shown = (view: PowerView): Answer => viewJson(isAdmin ? view : { ...view, said: undefined });

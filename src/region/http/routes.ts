@@ -10,11 +10,12 @@
 import { Readable } from 'node:stream';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { cleanText } from '../../clean-text.ts';
 import { newUuid } from '../../clock.ts';
 import { errorText, isStoreUnavailable, RackError } from '../../errors.ts';
 import { STATE_CHANGES_IM } from '../../machines/desired-state.ts';
 import type { DesiredState, RackMachine, StateChanges } from '../../machines/machine.ts';
-import { type Answer, bodyOf, refuse, refuseFor } from '../api/answer.ts';
+import { type Answer, bodyOf, type Refusal, refuse, refuseField, refuseFor } from '../api/answer.ts';
 import { factsOf, findCaller, findPeer, type Peer, withVouchedBoot } from '../api/caller.ts';
 import type { ApiDoors } from '../api/doors.ts';
 import type { EventFollowers, EventFollowing } from '../api/event-followers.ts';
@@ -47,6 +48,8 @@ import { addPreseedRoutes } from './preseed-routes.ts';
 
 /** The methods that reach a path. No operation uses PATCH; it is routed so that its refusal names the methods that work. */
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'PATCH'] as const;
+/** Characters of a wrong `Last-Event-ID` in its refusal. */
+const PLACE_SHOWN_MAX = 80;
 /** Machines of a desired state that are rendered in one turn of the event loop. */
 const STATE_CHUNK = 100;
 const RETRY_SECONDS = 5;
@@ -197,6 +200,7 @@ async function answerOperation(
   if (body.kind === 'fault') return send(context, reply, refuseFor([body.refusal]));
   const call = { region: context.region, version, path: pathOf(request), caller: who.caller, peer: who.peer, query };
   const fields = streamFields(request, operations, mergeFields(query, body.fields));
+  if ('kind' in fields) return send(context, reply, fields);
   return send(context, reply, await runOperation(operations, methodOf(request.method), call, fields));
 }
 
@@ -211,17 +215,20 @@ function pathOf(request: FastifyRequest): Readonly<Record<string, string>> {
   );
 }
 
-/** Adds the parameters that a client of an event stream sends as headers: `op=follow` by `Accept`, `after` by `Last-Event-ID`. */
-function streamFields(request: FastifyRequest, operations: readonly Operation[], fields: Fields): Fields {
+/**
+ * Adds the parameters that a client of an event stream sends as headers: `op=follow` by `Accept`, `after` by `Last-Event-ID`. A client that
+ * sends a place which is none is refused, and its EventSource ends with an error: a stream from now on would skip events unnoticed. An empty
+ * value means none, as in an EventSource (HTML Living Standard §9.2.3).
+ */
+function streamFields(request: FastifyRequest, operations: readonly Operation[], fields: Fields): Fields | Refusal {
   const wantsStream =
     fields.get('op')?.at(-1) === 'follow' || /(^|,)\s*text\/event-stream\b/.test(request.headers.accept ?? '');
-  const last = request.headers['last-event-id'];
+  const last = String(request.headers['last-event-id'] ?? '');
   if (!wantsStream || !operations.some(({ op }) => op === 'follow')) return fields;
-  return new Map([
-    ['op', ['follow']],
-    ...fields,
-    ...(typeof last === 'string' && EVENT_PLACE.test(last) ? ([['after', [last]]] as const) : []),
-  ]);
+  if (last !== '' && !EVENT_PLACE.test(last)) {
+    return refuseField('Last-Event-ID', 'field.not-a-place', { place: cleanText(last, PLACE_SHOWN_MAX) });
+  }
+  return new Map([['op', ['follow']], ...fields, ...(last === '' ? [] : ([['after', [last]]] as const))]);
 }
 
 async function describe(

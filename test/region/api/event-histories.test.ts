@@ -205,3 +205,29 @@ describe('PostgreSQL', { skip: missing('linux', '/usr/lib/postgresql') }, () => 
     }
   });
 });
+
+test('a Last-Event-ID that is no place is refused by its value, and an empty one means none', async () => {
+  const live = await startRegion({});
+  const ask = (place: string) =>
+    fetch(`${live.origin}${LOG}`, {
+      headers: { authorization: live.authorization, accept: 'text/event-stream', 'last-event-id': place },
+      signal: AbortSignal.timeout(10_000),
+    });
+  try {
+    for (const place of ['abc', '-3', '1-', '3.0', '1-2, 1-3', 'null']) {
+      const answer = await ask(place);
+      const text = await answer.text();
+      assert.deepEqual(
+        [answer.status, answer.headers.get('content-type')?.includes('event-stream')],
+        [400, false],
+        place,
+      );
+      assert.match(text, new RegExp(`"Last-Event-ID":\\["${place} is no place in the event log: `));
+    }
+    const now = await ask('');
+    assert.equal(now.status, 200);
+    await now.body?.cancel();
+  } finally {
+    await live.close();
+  }
+});

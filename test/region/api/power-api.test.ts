@@ -20,6 +20,7 @@ interface Answered {
   readonly status: number;
   readonly text: string;
   readonly refusal: unknown;
+  readonly retryAfter: unknown;
 }
 
 class Client {
@@ -50,7 +51,8 @@ class Client {
     const headers = { ...type, ...this.#headers };
     const url = `/MAAS/api/${path}`;
     const answer = await this.#app.inject({ method, url, remoteAddress: '10.20.0.50', headers, ...form });
-    return { status: answer.statusCode, text: answer.body, refusal: answer.headers['x-rackboot-refusal'] };
+    const { 'x-rackboot-refusal': refusal, 'retry-after': retryAfter } = answer.headers;
+    return { status: answer.statusCode, text: answer.body, refusal, retryAfter };
   }
 
   async good(method: 'GET' | 'POST' | 'PUT', path: string, fields?: Readonly<Record<string, string>>) {
@@ -274,7 +276,8 @@ test('power is switched after the answer, one thing at a time, and shown with it
     const [newest] = await client.region.store.listEvents({ limit: 1 });
     assert.deepEqual([sentenceOf(newest), newest?.id], ['power on: for a look', begun.event_id]);
     const busy = await client.ask('POST', `2.0/machines/${id}/?op=power_off`);
-    assert.deepEqual([busy.status, busy.refusal], [503, 'power-busy']);
+    // As MAAS answers while a power action is in progress; its clients repeat the request.
+    assert.deepEqual([busy.status, busy.refusal, busy.retryAfter], [503, 'power-busy', '5']);
     assert.match(busy.text, /is being switched on at this moment/);
     assert.equal((await client.ask('GET', `2.0/machines/${id}/?op=query_power_state`)).refusal, 'power-busy');
     await pass(clock, 5_500);

@@ -43,6 +43,8 @@ export const API = {
   'field.required': 'This field is required.',
   'field.not-a-system-id': 'is not a system id',
   'field.not-an-event-id': 'is not an event id',
+  'field.not-a-place': ({ place }: { readonly place: string }) =>
+    `${place} is no place in the event log: send the last id of the stream, or leave the header out to start now`,
   'field.not-a-number': 'is not a number',
   'field.not-a-digest': 'is not a SHA-256 digest',
   'field.not-a-disk': 'is not the name of a disk, such as sda',
@@ -129,7 +131,8 @@ export const API = {
   }) => `There is no ${kind} script ${unknown}; there are: ${known.join(', ') || 'none'}.`,
 
   'rate-limit.power': 'You query the power of too many machines at once: wait a little.',
-  'power-busy.query': ({ machine }: { readonly machine: string }) => `${machine} is being switched at this moment.`,
+  'power-busy.query': ({ machine }: { readonly machine: string }) =>
+    `${machine} is being switched at this moment: try again when that has ended.`,
   'internal-error.power': 'The power could not be queried.',
   'field.stop-mode': 'Give hard or soft.',
   'field.power-json': 'Give a JSON object of at most 32 strings, numbers and booleans.',
