@@ -41,7 +41,7 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
   'daemon/rack/lease-naming.ts': { '#withheld': 'as dhcp/leases/lease-table.ts #slots' },
   'daemon/rack/neighbourhood.ts': { '#sampler': 'named', '#names': 'configured' },
   'daemon/rack/own-addresses.ts': { '#sampler': 'named', '#own': 'configured' },
-  'daemon/start/damaged-leases.ts': { '#notes': 'store/leases/lease-database.ts DAMAGE_REPORTED_MAX' },
+  'daemon/start/damaged-leases.ts': { '#notes': 'DAMAGE_REPORTED_MAX' },
   'daemon/start/service-notices.ts': { '#timers': 'named' },
   'deadline-queue.ts': { '#heap': 'owner' },
   'dhcp/bounds.ts': { 'look.events': 'call' },

@@ -4,8 +4,8 @@
 
 import { endianness } from 'node:os';
 import { errorText } from '../../errors.ts';
+import type { HostNote } from '../host-note.ts';
 import type { HostNetwork } from './datagram.ts';
-import { openDgramNetwork } from './udp-dgram.ts';
 
 export interface NetworkOptions {
   /** False: use Node's own sockets even if native calls work. Only tests set it, to see on Linux what hosts of other systems get. */
@@ -23,9 +23,9 @@ const NATIVE_PROCESSORS: ReadonlySet<string> = new Set(['x64', 'arm64']);
 /** The datagram network of this host; `native: false` always gives the portable one. Never fails. */
 export async function openNetwork(options: NetworkOptions = {}): Promise<HostNetwork> {
   const { sendBufferBytes } = options;
-  if (options.native === false) return openDgramNetwork({ note: 'sockets-chosen' }, sendBufferBytes);
+  if (options.native === false) return openPortable({ note: 'sockets-chosen' }, sendBufferBytes);
   if (process.platform !== 'linux' || !NATIVE_PROCESSORS.has(process.arch) || endianness() !== 'LE') {
-    return openDgramNetwork(
+    return openPortable(
       { note: 'sockets-of-system', system: process.platform, processor: process.arch },
       sendBufferBytes,
     );
@@ -35,6 +35,12 @@ export async function openNetwork(options: NetworkOptions = {}): Promise<HostNet
     const { openLinuxNetwork } = await import('./udp-linux.ts');
     return openLinuxNetwork(sendBufferBytes);
   } catch (error) {
-    return openDgramNetwork({ note: 'sockets-without-libc', reason: errorText(error) }, sendBufferBytes);
+    return openPortable({ note: 'sockets-without-libc', reason: errorText(error) }, sendBufferBytes);
   }
+}
+
+/** Imported only here: most hosts do not need it. */
+async function openPortable(reason: HostNote, sendBufferBytes: number | undefined): Promise<HostNetwork> {
+  const { openDgramNetwork } = await import('./udp-dgram.ts');
+  return openDgramNetwork(reason, sendBufferBytes);
 }

@@ -16,6 +16,8 @@ import { undoFlippedBit } from './row-checksum.ts';
 
 /** Addresses that a report names; further ones are counted. */
 const NAMED_MAX = 8;
+/** Damaged rows that are reported; the file is beyond help long before. */
+export const DAMAGE_REPORTED_MAX = 64;
 
 /** A row of one of the two tables. */
 export interface StoredRow {

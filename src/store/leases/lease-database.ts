@@ -20,7 +20,7 @@
 import { DatabaseSync, type SQLOutputValue, type StatementSync } from 'node:sqlite';
 import { errorText, RackError } from '../../errors.ts';
 import { broken, checkNotCut, openDatabaseFile, versionOf } from '../database-file.ts';
-import { type LeaseDamage, type StoredRow, salvage } from './damaged-row.ts';
+import { DAMAGE_REPORTED_MAX, type LeaseDamage, type StoredRow, salvage } from './damaged-row.ts';
 import { FoldPass } from './fold-pass.ts';
 import { decodeLeases } from './lease-record.ts';
 import { LEASE_DATABASE } from './lease-schema.ts';
@@ -41,9 +41,6 @@ const COPY_WAIT_MS = 2000;
 /** Bounds of the size of a probe, which writes as many bytes as the failed batch. */
 const PROBE_BYTES_MIN = 64 * 1024;
 const PROBE_BYTES_MAX = 1024 * 1024;
-
-/** Damaged rows that are reported; the file is beyond help long before. */
-export const DAMAGE_REPORTED_MAX = 64;
 
 /** The open file. Every method is synchronous and throws SQLite's errors. */
 export class LeaseDatabase {

@@ -23,7 +23,7 @@ export const JOURNAL_BOUNDS: readonly HeldBound[] = [
     test: 'store/leases/lease-database.test.ts',
   },
   {
-    at: 'store/leases/lease-database.ts DAMAGE_REPORTED_MAX',
+    at: 'store/leases/damaged-row.ts DAMAGE_REPORTED_MAX',
     what: 'damaged rows of leases.db that are reported',
     whoCanFill: 'nobody from outside: only failing memory or a failing disk',
     whatOthersNotice: 'nothing: further damaged rows are handled in the same way, but not reported',
