@@ -3,8 +3,9 @@
 import { closeSync } from 'node:fs';
 import { z } from 'zod';
 import { formatProblems, loadPlace, readConfigFile, readConfigText } from '../config/config-file.ts';
-import { loadFitting, resolveFile, type UsableConfig } from '../config/load.ts';
+import { loadFitting } from '../config/load.ts';
 import { isRegionFile } from '../config/region-store.ts';
+import { resolveFile, type UsableConfig } from '../config/resolve-file.ts';
 import { askDaemon } from '../control/ask-daemon.ts';
 import { RackError, type RackErrorCode } from '../errors.ts';
 import { isOwnershipError, ownUserName, readerRemedy } from '../files/ownership.ts';

@@ -6,14 +6,12 @@ import { errorText, osErrorCode, RackError } from '../errors.ts';
 import { fileFault } from '../files/read-fault.ts';
 import { readRegularFile, UnfitFile } from '../files/regular-file.ts';
 import { parseSettings, type Settings } from '../machines/settings.ts';
-import type { ConfigProblem } from './rack-config.ts';
+import { type ConfigProblem, PROBLEMS_MAX } from './rack-config.ts';
 import type { ProblemPath } from './resolve.ts';
 import { stateDirOf } from './state-dir.ts';
 
 /** The largest configuration file, in bytes. */
 const CONFIG_BYTES_MAX = 8 * 1024 * 1024;
-/** How many problems are listed at most. */
-export const PROBLEMS_MAX = 100;
 
 /** A parsed configuration file; its values are not checked yet. */
 export interface ConfigFile {

@@ -18,8 +18,8 @@ import {
 } from '../machines/settings.ts';
 import { formatIpv4, formatMac, type Ipv4, rangeContains } from '../net/address.ts';
 import { findKeyRule, isSecretKey } from './keys.ts';
-import type { UsableConfig } from './load.ts';
 import type { RackConfig } from './rack-config.ts';
+import type { UsableConfig } from './resolve-file.ts';
 import type { WrittenConfig } from './written.ts';
 
 /** Characters of a value that are shown. */

@@ -5,7 +5,7 @@ import { RackError } from '../errors.ts';
 import { readAuthorities, readCertificatePair } from '../files/certificate.ts';
 import type { Ipv4, Ipv4Network } from '../net/address.ts';
 import { formatIpv4, formatNetwork, isLoopback, networkOf, networksOverlap } from '../net/address.ts';
-import { readInterfaces } from '../net/watch/interfaces.ts';
+import { readInterfaces } from '../net/present-interfaces.ts';
 import type { ClusterInterface, ConfigProblem, RackConfig } from './rack-config.ts';
 
 /** The addresses of one interface of the host. */

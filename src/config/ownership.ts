@@ -1,8 +1,8 @@
 // The owner of each value in force: the file with its line, the region's store, or neither, for a default. Pure.
 
 import { INTERFACES_KEY, interfacesOf, isSettings, nameOf, type SettingValue, valueAt } from '../machines/settings.ts';
-import type { UsableConfig } from './load.ts';
 import { isWritten } from './merge.ts';
+import type { UsableConfig } from './resolve-file.ts';
 
 /** Where a value comes from. */
 export type ValueOwner =

@@ -11,6 +11,9 @@ import type { PreseedConfig } from '../region/preseed/request.ts';
 import type { TftpConfig } from '../tftp/config.ts';
 import type { UplinkConfig } from './region-place.ts';
 
+/** How many problems of a configuration are listed at most. */
+export const PROBLEMS_MAX = 100;
+
 /** One network that this rack is on, whatever it manages there. */
 export interface ClusterInterface {
   readonly name: string;

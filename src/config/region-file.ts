@@ -8,12 +8,12 @@ import { z } from 'zod';
 import { RackError } from '../errors.ts';
 import { NO_SETTINGS, type Settings, valueAt, withValue } from '../machines/settings.ts';
 import { formatIpv4, LOOPBACK } from '../net/address.ts';
-import { type ConfigFile, formatProblems, PROBLEMS_MAX, readConfigFile, readConfigText } from './config-file.ts';
+import { type ConfigFile, formatProblems, readConfigFile, readConfigText } from './config-file.ts';
 import { OWN_WORDS } from './fault-words.ts';
 import { type FileKind, inFileOrder, problemAt, reportIssues } from './file-problems.ts';
 import { STORE_KEYS } from './keys.ts';
 import { mergeSettings } from './merge.ts';
-import type { ConfigProblem, RackConfig } from './rack-config.ts';
+import { type ConfigProblem, PROBLEMS_MAX, type RackConfig } from './rack-config.ts';
 import { REGION_PORT, resolveTls } from './region-place.ts';
 import { type RegionStorePlace, resolveStore, storeSchema } from './region-store.ts';
 import {

@@ -6,10 +6,10 @@ import { findBootStops } from './boot-stops.ts';
 import type { ConfigFile } from './config-file.ts';
 import { findHostOverlaps, type HostAddresses } from './host-check.ts';
 import { findKeyRule } from './keys.ts';
-import { resolveFile } from './load.ts';
 import { mergeSettings, pinnedKeys } from './merge.ts';
 import { nearestKey } from './nearest-key.ts';
 import type { RackConfig } from './rack-config.ts';
+import { resolveFile } from './resolve-file.ts';
 import { clusterInterfaceFields, writtenConfigSchema } from './written.ts';
 
 const fileOf = (values: Settings): ConfigFile => ({ values, lineOf: () => undefined });

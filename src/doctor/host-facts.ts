@@ -9,7 +9,7 @@ import { PROXY_PORT } from '../dhcp/networks/config.ts';
 import { foundStats } from '../files/found-stats.ts';
 import { ANY, type Ipv4, isLoopback, parseIpv4 } from '../net/address.ts';
 import { findPortOwners } from '../net/port-owner.ts';
-import { readInterfaces } from '../net/watch/interfaces.ts';
+import { readInterfaces } from '../net/present-interfaces.ts';
 import { DRIVER_PROGRAMS, type DriverProgram, findMissingPrograms } from '../power/programs.ts';
 import type { NotedText } from './note-judgement.ts';
 

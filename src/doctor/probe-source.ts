@@ -1,7 +1,7 @@
 // Chooses the source address for the doctor's downloads, so that the rack recognises them (`own-probes.ts`).
 
 import { formatIpv4, isLoopback, parseIpv4 } from '../net/address.ts';
-import { readInterfaces } from '../net/watch/interfaces.ts';
+import { readInterfaces } from '../net/present-interfaces.ts';
 import { PROBE_SOURCE } from '../own-probes.ts';
 
 /** The source address for a download from this host; undefined for another host, which a loopback address cannot reach. */

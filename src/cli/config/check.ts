@@ -10,15 +10,16 @@ import {
   findHostOverlaps,
   hostAddresses,
 } from '../../config/host-check.ts';
-import { type ParsedConfig, parseConfig } from '../../config/load.ts';
+import { parseConfig } from '../../config/load.ts';
 import { pinnedKeys } from '../../config/merge.ts';
 import { configNotes, wideDoors } from '../../config/notes.ts';
 import type { ConfigProblem, RackConfig } from '../../config/rack-config.ts';
+import type { ParsedConfig } from '../../config/resolve-file.ts';
 import { interfaceStates } from '../../daemon/rack/interface-states.ts';
 import { judgeTree, type TreeJudgement } from '../../doctor/tree-judgement.ts';
 import { findSetting, type Settings } from '../../machines/settings.ts';
 import { formatIpv4, formatNetwork } from '../../net/address.ts';
-import { readInterfaces } from '../../net/watch/interfaces.ts';
+import { readInterfaces } from '../../net/present-interfaces.ts';
 import { noteText } from '../../region/words/rack-reasons.ts';
 import { closedLines } from '../closed-listeners.ts';
 import { askConfig, cachedSettings, hiddenStoreText } from '../config-in-force.ts';

@@ -5,7 +5,7 @@ import { RackError } from '../../errors.ts';
 import { nearestHint } from '../../nearest-name.ts';
 import { formatIpv4, formatNetwork, isLoopback, networkOf } from '../../net/address.ts';
 import type { HostInterface, InterfaceAddress } from '../../net/host-interface.ts';
-import { readInterfaces } from '../../net/watch/interfaces.ts';
+import { readInterfaces } from '../../net/present-interfaces.ts';
 import type { InterfaceProposal } from './init-proposal.ts';
 
 /** Larger networks are those of a provider; in smaller ones there is no room for two ranges. */

@@ -22,7 +22,7 @@ import { errorText, osErrorCode, RackError } from '../../errors.ts';
 import { ownUserName } from '../../files/ownership.ts';
 import { INTERFACES_KEY, type Settings, withValue } from '../../machines/settings.ts';
 import { formatIpv4, formatNetwork, parseIpv4 } from '../../net/address.ts';
-import { readInterfaces } from '../../net/watch/interfaces.ts';
+import { readInterfaces } from '../../net/present-interfaces.ts';
 import { sentenceOf } from '../../region/words/refusal.ts';
 import { shellWord } from '../../shell-word.ts';
 import { missingProgramLines } from '../machines/power-programs.ts';

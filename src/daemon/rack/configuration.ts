@@ -15,8 +15,9 @@ import { type ConfigFile, formatProblems, readConfigFile, readConfigText } from 
 import { compareConfigs, type RunningLease, strander } from '../../config/difference.ts';
 import { findCertificateProblems, findHostOverlaps } from '../../config/host-check.ts';
 import { RESTART_KEYS } from '../../config/keys.ts';
-import { loadFitting, resolveFile, type UsableConfig } from '../../config/load.ts';
+import { loadFitting } from '../../config/load.ts';
 import type { ConfigProblem, RackConfig } from '../../config/rack-config.ts';
+import { resolveFile, type UsableConfig } from '../../config/resolve-file.ts';
 import { errorText, RackError } from '../../errors.ts';
 import { NO_SETTINGS, type Settings, valueAt, withValue } from '../../machines/settings.ts';
 import { formatIpv4 } from '../../net/address.ts';

@@ -6,7 +6,6 @@
 // 2. A mistake in a template is returned with file and line, never partial text.
 // 3. YAML output is parsed before it is returned.
 
-import { parseAllDocuments } from 'yaml';
 import type { Mistake, MistakeAt } from '../records/preseed-mistake.ts';
 import { type Rendered, renderTemplate } from './engine.ts';
 import { mistake } from './fault.ts';
@@ -15,6 +14,7 @@ import type { Language } from './place.ts';
 import { type PreseedRequest, PURPOSES } from './request.ts';
 import type { FoundText, TemplateSource } from './template-source.ts';
 import { variablesOf } from './variables.ts';
+import { yamlParser } from './yaml-parser.ts';
 
 /** The text with its sources, or the first mistake. */
 export type PreseedResult =
@@ -84,9 +84,8 @@ export function renderText(
 /** Why a text is not YAML, without its contents; `undefined` if it is, or if the machine renders it first. */
 function yamlProblem(text: string): Mistake | undefined {
   if (text.startsWith('## template: jinja')) return undefined;
-  const [error] = parseAllDocuments(text, { version: '1.1', prettyErrors: true, uniqueKeys: false }).flatMap(
-    ({ errors }) => errors,
-  );
+  const documents = yamlParser().parseAllDocuments(text, { version: '1.1', prettyErrors: true, uniqueKeys: false });
+  const [error] = documents.flatMap(({ errors }) => errors);
   return error && mistake('not-yaml', { error: error.code, line: error.linePos?.[0].line ?? 1 });
 }
 

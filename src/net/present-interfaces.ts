@@ -1,0 +1,63 @@
+// Reads which interfaces this host has now. `watch/interfaces.ts` follows their changes.
+
+import { readdirSync, readFileSync } from 'node:fs';
+import { networkInterfaces } from 'node:os';
+import { parseIpv4, parseMac } from './address.ts';
+import type { HostInterface, InterfaceAddress } from './host-interface.ts';
+import { readIdleAddresses } from './idle-addresses.ts';
+
+/**
+ * Reads the interfaces once: addresses from Node and the kernel's routes, the rest from /sys/class/net. Without that directory
+ * interfaces without an address are missing and `index` is 0.
+ */
+export function readInterfaces(): readonly HostInterface[] {
+  const byNode = networkInterfaces();
+  const listed = new Set(
+    Object.values(byNode).flatMap((known) => addressesOf(known ?? []).map(({ address }) => address)),
+  );
+  const idle = readIdleAddresses(listed);
+  const names = new Set([...listDevices(), ...Object.keys(byNode), ...idle.keys()]);
+  const interfaces: HostInterface[] = [];
+  for (const name of names) {
+    const known = byNode[name];
+    const flags = Number(readDeviceFile(name, 'flags') ?? (known === undefined ? 0 : 1));
+    const up = (flags & 1) !== 0;
+    const carrier = readDeviceFile(name, 'carrier');
+    interfaces.push({
+      name,
+      index: Number(readDeviceFile(name, 'ifindex') ?? 0),
+      mac: parseMac(readDeviceFile(name, 'address') ?? known?.[0]?.mac ?? ''),
+      up,
+      carrier: carrier === undefined ? up : carrier === '1',
+      addresses: [...addressesOf(known ?? []), ...(idle.get(name) ?? [])],
+    });
+  }
+  return interfaces.sort((a, b) => a.index - b.index || (a.name < b.name ? -1 : 1));
+}
+
+function addressesOf(known: readonly { readonly family: string; readonly cidr: string | null }[]): InterfaceAddress[] {
+  const addresses: InterfaceAddress[] = [];
+  for (const { family, cidr } of known) {
+    const [text, prefix] = cidr?.split('/') ?? [];
+    const address = text === undefined ? undefined : parseIpv4(text);
+    if (family === 'IPv4' && address !== undefined) addresses.push({ address, prefix: Number(prefix) });
+  }
+  return addresses;
+}
+
+function listDevices(): readonly string[] {
+  try {
+    return readdirSync('/sys/class/net');
+  } catch {
+    return [];
+  }
+}
+
+/** A line from a device's directory; undefined if it cannot be read (`carrier` of a device that is down). */
+function readDeviceFile(device: string, file: string): string | undefined {
+  try {
+    return readFileSync(`/sys/class/net/${device}/${file}`, 'latin1').trim();
+  } catch {
+    return undefined;
+  }
+}
