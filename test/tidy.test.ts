@@ -143,7 +143,7 @@ interface Import {
 function importsOf(source: Source): Import[] {
   const found: Import[] = [];
   const pattern =
-    /^(?:import|export)\s+(type\s)?[^'";]*?from\s+'([^']+)'|^import\s+'([^']+)'|\b(?:import|getBuiltinModule)\(\s*'([^']+)'/gm;
+    /^(?:import|export)\s+(type\s)?[^'";]*?from\s+'([^']+)'|^import\s+'([^']+)'|(?:\b(?:import|getBuiltinModule)|\bcreateRequire\(import\.meta\.url\))\(\s*'([^']+)'/gm;
   for (const match of source.text.matchAll(pattern)) {
     const target = match[2] ?? match[3] ?? match[4] ?? '';
     found.push({ typeOnly: match[1] !== undefined, isLate: match[4] !== undefined, target });
@@ -275,28 +275,73 @@ test('in boot, machines, dhcp, tftp, dns and http only server.ts opens anything;
     for (const { target, typeOnly } of importsOf(source)) {
       if (!typeOnly && OPENING_MODULES.has(target)) problems.push(`${source.path} imports ${target}`);
     }
-    if (/\b(getBuiltinModule|createRequire)\((?!\s*'node:)/.test(source.text))
+    if (/\b(getBuiltinModule\((?!\s*'node:)|createRequire\((?!import\.meta\.url\)\('))/.test(source.text))
       problems.push(`${source.path} hides what it opens`);
   }
   report(problems, 'let server.ts open it and hand over what is needed');
 });
 
+/** The imports that are loaded together with a file; late ones are not. */
+const loadsOf = (source: Source): string[] =>
+  importsOf(source)
+    .filter(({ typeOnly, isLate }) => !typeOnly && !isLate)
+    .map(({ target }) => (target.startsWith('.') ? normalize(join(dirname(source.path), target)) : target));
+
 /** The files that load `target` when they are loaded; a late import does not count. */
 function loadersOf(target: string): ReadonlySet<string> {
-  const loadedBy = (source: Source): string[] =>
-    importsOf(source)
-      .filter(({ typeOnly, isLate }) => !typeOnly && !isLate)
-      .map((found) =>
-        found.target.startsWith('.') ? normalize(join(dirname(source.path), found.target)) : found.target,
-      );
   const loading = new Set([target]);
   for (let size = 0; size !== loading.size; ) {
     size = loading.size;
-    for (const source of sources) if (loadedBy(source).some((each) => loading.has(each))) loading.add(source.path);
+    for (const source of sources) if (loadsOf(source).some((each) => loading.has(each))) loading.add(source.path);
   }
   loading.delete(target);
   return loading;
 }
+
+/** Each thread of a rack at its start: the files that start it, how many files of src it loads at most, and which packages. */
+const THREADS = [
+  {
+    thread: 'main',
+    starts: ['main.ts', 'cli/rack/run.ts', 'net/datagrams/udp-linux.ts', 'net/watch/net-thread.ts'],
+    filesMax: 408,
+    packages: 'chokidar koffi pino yaml zod',
+  },
+  { thread: 'region', starts: ['region-thread/thread.ts'], filesMax: 412, packages: 'fastify zod' },
+  { thread: 'uplink', starts: ['uplink-thread.ts'], filesMax: 75, packages: 'zod' },
+  { thread: 'journal', starts: ['store/leases/lease-worker.ts'], filesMax: 24, packages: '' },
+  { thread: 'net', starts: ['net/watch/net-worker.ts'], filesMax: 31, packages: 'koffi' },
+] as const;
+
+/** The files of src, packages and modules of Node that are loaded together with these files. */
+function loadedBy(starts: readonly string[]): readonly string[] {
+  const byPath = new Map(sources.map((source) => [source.path, source]));
+  const loaded = new Set(starts);
+  for (const path of loaded) {
+    const source = byPath.get(path);
+    assert.ok(source !== undefined || !path.endsWith('.ts'), path);
+    if (source !== undefined) for (const target of loadsOf(source)) loaded.add(target);
+  }
+  return [...loaded];
+}
+
+test('no thread of a rack loads more than it needs to start', () => {
+  const problems: string[] = [];
+  for (const { thread, starts, filesMax, packages } of THREADS) {
+    const loaded = loadedBy(starts);
+    const files = loaded.filter((target) => target.endsWith('.ts')).length;
+    const others = loaded.filter((target) => !target.endsWith('.ts') && !/^node:|^\.\./.test(target));
+    if (files > filesMax) problems.push(`the ${thread} thread loads ${files} files of src, more than ${filesMax}`);
+    // A thread that became smaller stays so.
+    if (files < filesMax * 0.96 - 1) problems.push(`the ${thread} thread loads only ${files} files: lower ${filesMax}`);
+    if (others.sort().join(' ') !== packages)
+      problems.push(`the ${thread} thread loads these packages: ${others.join(' ')}; expected: ${packages}`);
+  }
+  report(
+    problems,
+    'each start would take longer, and each rack more memory: move what is needed only later into a file of its own (the main thread never ' +
+      'waits for a disk, so it loads nothing later; the others may use `await import()`), or raise the limit knowingly',
+  );
+});
 
 test('the driver of PostgreSQL is loaded only by what is asked to use one', () => {
   const loading = loadersOf('pg');
