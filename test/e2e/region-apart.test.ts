@@ -118,7 +118,7 @@ describe('a region apart from its racks', { skip: missing('linux'), timeout: 240
     assert.equal(doctor.code, 1);
     assert.match(
       doctor.output.join('\n'),
-      /^BAD {2}region: this rack waits until its region accepts it: .*sudo rackboot racks accept far/m,
+      /^BAD {2}region: this rack is not accepted yet: .*sudo rackboot racks accept far/m,
     );
     const { code, complaints } = await run('racks', 'accept', 'far');
     assert.deepEqual([code, complaints], [0, []]);

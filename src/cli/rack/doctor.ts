@@ -122,7 +122,7 @@ async function askRunning(stateDir: string): Promise<z.output<typeof runningShap
 }
 
 const UNACCEPTED: Readonly<Record<string, string>> = {
-  pending: 'this rack waits until its region accepts it',
+  pending: 'this rack is not accepted yet',
   rejected: 'its region rejects this rack',
   incompatible: 'its region cannot work with this rack',
 };

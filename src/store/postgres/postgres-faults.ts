@@ -36,7 +36,7 @@ const REFUSALS: readonly (readonly [code: string, remedy: string])[] = [
   ['28P01', 'the password is wrong: see region.store.password_file'],
   [
     '28',
-    'the database refuses this user or host: see its pg_hba.conf, and the user and the name of the database in region.store.url',
+    'see its pg_hba.conf, and the user and the name of the database in region.store.url',
   ],
   ['3D000', 'create the database with createdb(1), or correct its name in region.store.url'],
   ['42501', 'the user lacks the right: make it the owner of the database'],
