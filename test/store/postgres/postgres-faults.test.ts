@@ -77,7 +77,7 @@ describe('a PostgreSQL that cannot be used', { skip: missing('linux', '/usr/lib/
         `ssl_key_file = '${join(certificates, 'ca.key')}'`,
       ],
       port,
-      access: ['local all guarded scram-sha-256'],
+      access: ['local all guarded scram-sha-256', 'local forbidden all reject'],
     });
     await server.query(ACCOUNTS);
   });
@@ -125,6 +125,11 @@ describe('a PostgreSQL that cannot be used', { skip: missing('linux', '/usr/lib/
       'no such database',
       () => server.placeOf('nowhere'),
       /^store-refused: .*"nowhere" does not exist.*: create the database with createdb/,
+    ],
+    [
+      'a name that the rules of the server let nobody use',
+      () => server.placeOf('forbidden'),
+      /^store-refused: .*pg_hba\.conf rejects .*\): see its pg_hba\.conf, and the user and the name of the database in region\.store\.url$/,
     ],
     [
       'an account without rights',
