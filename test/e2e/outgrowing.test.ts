@@ -287,10 +287,7 @@ describe('the page about outgrowing one host', {
       );
       const said = await run('sudo rackboot racks || true');
       assert.match(said, /If the region is on this host, add --config \/etc\/rackboot\/region\.yaml to the command/);
-      assert.match(
-        await run('sudo rackboot doctor || true'),
-        /^BAD {2}region: this rack is not accepted yet: /m,
-      );
+      assert.match(await run('sudo rackboot doctor || true'), /^BAD {2}region: this rack is not accepted yet: /m);
     } finally {
       await endProgram(rack, 'SIGTERM');
     }

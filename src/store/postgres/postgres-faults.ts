@@ -34,10 +34,7 @@ const PASSING: readonly (readonly [code: string, remedy: string])[] = [
 /** The start of a code, and what to do. Without an operator these stay: a process does not start, and one that runs waits. */
 const REFUSALS: readonly (readonly [code: string, remedy: string])[] = [
   ['28P01', 'the password is wrong: see region.store.password_file'],
-  [
-    '28',
-    'see its pg_hba.conf, and the user and the name of the database in region.store.url',
-  ],
+  ['28', 'see its pg_hba.conf, and the user and the name of the database in region.store.url'],
   ['3D000', 'create the database with createdb(1), or correct its name in region.store.url'],
   ['42501', 'the user lacks the right: make it the owner of the database'],
   ['42P01', 'a table is missing: see the search_path of the user, or restore a backup'],
