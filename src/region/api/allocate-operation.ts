@@ -11,6 +11,7 @@ import type { MachineFilter } from '../records/store.ts';
 import { type Answer, json, type Refusal, refuse, refuseField } from './answer.ts';
 import { addressOf, answerCommand } from './life-operations.ts';
 import { searchFor } from './long-answers.ts';
+import { watchRights } from './lost-rights.ts';
 import { actorOf, comment, flag, isTrue, machinePaths } from './machine-calls.ts';
 import { diskJson } from './machine-json.ts';
 import { type ApiCall, defineOperation, type Operation, value, values } from './operation.ts';
@@ -71,23 +72,16 @@ const readyMachines = ({ name, systemId, tags = [] }: Constraints): MachineFilte
   tags: tags.length === 0 ? undefined : tags.slice(0, 1),
 });
 
-/** Changes when the caller's account or key is removed, or its rights change. */
-async function rightsOf({ region: { store }, caller }: ApiCall): Promise<string> {
-  if (caller.kind !== 'user') return '';
-  const hasKey = caller.tokenKey === undefined || (await store.findKey(caller.tokenKey)) !== undefined;
-  return `${(await store.findUser(caller.username))?.isAdmin} ${hasKey}`;
-}
-
 /** Offers the machines that meet the conditions to `take`, a few in each step, which is a transaction, until it answers. */
 async function* search(
   call: ApiCall,
   wanted: Constraints,
   take: (machines: readonly Machine[]) => Promise<Answer | undefined>,
 ): AsyncGenerator<undefined, Answer> {
-  const rights = await rightsOf(call);
+  const lostRights = await watchRights(call);
   // Returns the answer, or the id after which the next step begins. Between two steps, other requests may run.
   const step = async (afterId: number): Promise<Answer | number> => {
-    if ((await rightsOf(call)) !== rights) return refuse('not-allowed.changed');
+    if ((await lostRights()) !== undefined) return refuse('not-allowed.changed');
     const machines = await call.region.store.listMachines(readyMachines(wanted), afterId, CANDIDATES_CHUNK);
     const answer = await take(machines.filter((machine) => meets(machine, wanted)));
     if (answer !== undefined) return answer;

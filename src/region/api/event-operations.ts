@@ -3,7 +3,6 @@
 // Sources: MAAS's `events/?op=query`: parameters, keys, links to the neighbouring pages, the form of a date.
 
 import { z } from 'zod';
-import { LOCAL_ADMINISTRATOR } from '../accounts/accounts.ts';
 import { EVENT_LEVELS, EVENT_TYPES, isEventLevel, type MachineEvent } from '../records/machine-event.ts';
 import type { EventFilter } from '../records/store.ts';
 import { loggedSentence } from '../words/event.ts';
@@ -11,6 +10,7 @@ import { type Answer, json, type Refusal, refuseField } from './answer.ts';
 import { readEvents } from './event-pieces.ts';
 import { EVENT_PLACE, type EventPlace, formatEventPlace, idAt, parseEventPlace } from './event-place.ts';
 import { searchFor } from './long-answers.ts';
+import { watchRights } from './lost-rights.ts';
 import { filterParameters, machineFilter } from './machine-operations.ts';
 import { type ApiCall, defineOperation, type Operation, value, values } from './operation.ts';
 
@@ -92,7 +92,7 @@ function chosen(
 }
 
 /** Streams the log as it grows: the chosen events, starting after `after` or now. */
-function follow(call: ApiCall, given: z.output<typeof following>): Answer {
+async function follow(call: ApiCall, given: z.output<typeof following>): Promise<Answer> {
   const { caller, peer } = call;
   const which = chosen(given);
   if (which.kind === 'refusal') return which;
@@ -100,20 +100,12 @@ function follow(call: ApiCall, given: z.output<typeof following>): Answer {
   const username = caller.kind === 'user' ? caller.username : caller.kind;
   const ownRack = ownRackOf(call);
   const render = (event: MachineEvent): Record<string, unknown> => eventJson(event, ownRack);
-  const isAllowed = (): Promise<boolean> => isStillKnown(call);
+  const lostRights = await watchRights(call);
+  const isAllowed = async (): Promise<boolean> => (await lostRights()) !== 'ended';
   return {
     kind: 'follow',
     following: { username, address: peer.share, filter: which.choice, after, render, isAllowed },
   };
-}
-
-/** True while the caller's account and key exist. The operator of this host has neither. */
-async function isStillKnown({ caller, region }: ApiCall): Promise<boolean> {
-  if (caller.kind !== 'user') return false;
-  const { username, tokenKey } = caller;
-  if (username === LOCAL_ADMINISTRATOR) return true;
-  if (tokenKey !== undefined && (await region.store.findKey(tokenKey)) === undefined) return false;
-  return (await region.store.findUser(username)) !== undefined;
 }
 
 async function query(call: ApiCall, given: z.output<typeof parameters>): Promise<Answer> {

@@ -14,6 +14,7 @@ import type { Happening } from '../records/event-params.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
 import type { User } from '../records/user.ts';
 import { type Answer, json, type Refusal, refuse, refuseField, refuseFields } from './answer.ts';
+import { type LostRights, watchRights } from './lost-rights.ts';
 import { isTrue } from './machine-calls.ts';
 import { type ApiCall, defineOperation, type Operation, value } from './operation.ts';
 
@@ -43,28 +44,10 @@ const eventOf = (call: ApiCall, happening: Happening): NewMachineEvent => ({
   username: callerOf(call),
 });
 
-/**
- * The caller's rights as they are now. @returns a later check: the refusal if the caller has lost the account, the key or the sign-in, or the
- * rights of an administrator where those are needed
- */
-async function holdRights(call: ApiCall, needsAdmin: boolean): Promise<() => Promise<Refusal | undefined>> {
-  const { caller, peer, region } = call;
-  const { store } = region;
-  if (peer.isOperator) return async () => undefined;
-  const username = callerOf(call);
-  const tokenKey = caller.kind === 'user' ? caller.tokenKey : undefined;
-  const before = await store.findUser(username);
-  return async () => {
-    const now = await store.findUser(username);
-    // A key ends when it is deleted; a session and a password that came with the request end with another password.
-    const isKnown =
-      tokenKey === undefined
-        ? now?.passwordHash === before?.passwordHash
-        : (await store.findKey(tokenKey))?.username === username;
-    if (now === undefined || !isKnown) return refuse('not-authenticated.ended');
-    return needsAdmin && !now.isAdmin ? refuse('not-allowed.administrator') : undefined;
-  };
-}
+const refusalOf = (lost: LostRights | undefined, needsAdmin: boolean): Refusal | undefined => {
+  if (lost === 'ended') return refuse('not-authenticated.ended');
+  return lost === 'demoted' && needsAdmin ? refuse('not-allowed.administrator') : undefined;
+};
 
 /**
  * Hashes a password, then answers with `then`. Refuses if the caller sets too many, if too many are being hashed, or if the caller has lost
@@ -79,12 +62,14 @@ async function withHash(
 ): Promise<Answer> {
   const { caller, peer } = call;
   const setter = caller.kind === 'user' && !peer.isOperator ? caller : undefined;
-  const findLoss = await holdRights(call, needsAdmin);
+  const lostRights = await watchRights(call);
   try {
     const hash = await call.region.passwords.hash(setter, password);
     if (hash === 'too-many') return refuse('rate-limit.new-passwords', undefined, { 'Retry-After': '10' });
     if (hash === 'busy') return refuse('rate-limit.hashing', undefined, { 'Retry-After': '5' });
-    return await call.region.store.transact(async () => (await findLoss()) ?? (await then(hash)));
+    return await call.region.store.transact(
+      async () => refusalOf(await lostRights(), needsAdmin) ?? (await then(hash)),
+    );
   } catch (error) {
     if (error instanceof RackError) throw error;
     return refuse('internal-error.password');

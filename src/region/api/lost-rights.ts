@@ -1,0 +1,28 @@
+// Whether the caller of a long operation still has the rights with which it began.
+
+import type { ApiCall } from './operation.ts';
+
+/**
+ * - `ended`: the account or the API key is deleted; without a key, also if the password changed, which ends sessions.
+ * - `demoted`: the caller was an administrator, and is none any more.
+ */
+export type LostRights = 'ended' | 'demoted';
+
+/** Notes how the caller is known. @returns a later check: the lost rights, or `undefined` if there are none. An operator of this host loses none */
+export async function watchRights(call: ApiCall): Promise<() => Promise<LostRights | undefined>> {
+  const { caller, peer, region } = call;
+  const { store } = region;
+  if (peer.isOperator) return async () => undefined;
+  if (caller.kind !== 'user') return async () => 'ended';
+  const { username, tokenKey } = caller;
+  const before = await store.findUser(username);
+  return async () => {
+    const now = await store.findUser(username);
+    const isKnown =
+      tokenKey === undefined
+        ? now?.passwordHash === before?.passwordHash
+        : (await store.findKey(tokenKey))?.username === username;
+    if (now === undefined || !isKnown) return 'ended';
+    return caller.isAdmin && !now.isAdmin ? 'demoted' : undefined;
+  };
+}
