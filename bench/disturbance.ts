@@ -6,7 +6,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { isMainThread, threadName } from 'node:worker_threads';
 import { systemClock } from '../src/clock.ts';
-import type { DhcpEvent } from '../src/dhcp/events.ts';
+import type { DhcpEvent } from '../src/dhcp/events/events.ts';
 import { ipv4, mac } from '../src/net/address.ts';
 import { EventStream } from '../src/observe/event-stream.ts';
 

@@ -4,7 +4,7 @@
 // as a shell reports a program that SIGPIPE ended.
 
 import { runCommandLine } from './cli/command-line.ts';
-import { printError } from './cli/output.ts';
+import { printError } from './cli/terminal/output.ts';
 import { errorText, osErrorCode } from './errors.ts';
 
 /** 128 and the number of SIGPIPE, which Node ignores. */

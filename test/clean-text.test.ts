@@ -78,7 +78,7 @@ describe('output of text', () => {
   /** The folders whose files print. */
   const ROOMS = ['cli', 'lab', 'doctor', 'capture'];
 
-  /** Lines outside `cli/output.ts` that name an output of the process. */
+  /** Lines outside `cli/terminal/output.ts` that name an output of the process. */
   const elsewhere = new Set([
     // Detects that the reader has gone.
     "process.stdout.on('error', (error) => {",
@@ -114,6 +114,6 @@ describe('output of text', () => {
         const text = line.slice(line.indexOf(': ') + 2);
         return output.test(text) && !/^(?:\/\/|\*|\/\*)/.test(text) && !elsewhere.has(text);
       });
-    assert.deepEqual(direct, [], 'use print, printError, printPart, printAside or printJson of src/cli/output.ts');
+    assert.deepEqual(direct, [], 'use print, printError, printPart, printAside or printJson of src/cli/terminal/output.ts');
   });
 });

@@ -177,7 +177,7 @@ test('imports go downwards only, and protocol rooms never import each other', ()
       if (other === own && (own === 2 || own === 3 || own === 7)) {
         problems.push(`${source.path} imports its neighbour ${path}`);
       }
-      // The reasons of a NAK are in dhcp/refusals.ts, which has types and tables only.
+      // The reasons of a NAK are in dhcp/events/refusals.ts, which has types and tables only.
       const isOfWords = source.path.startsWith('region/words/en/') && basename(path) === 'refusals.ts';
       if (own === 3 && other === 2 && !typeOnly && !isOfWords) {
         problems.push(`${source.path} imports more than types of ${path}`);

@@ -3,7 +3,7 @@
 import { askDaemon } from '../control/ask-daemon.ts';
 import { readListeners } from '../doctor/host-facts.ts';
 import { judgeListeners } from '../doctor/host-judgement.ts';
-import { statusShape } from './shapes.ts';
+import { statusShape } from './terminal/shapes.ts';
 
 const runningShape = statusShape.pick({ pid: true });
 

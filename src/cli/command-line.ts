@@ -5,7 +5,7 @@ import { ownProgram } from '../control/own-program.ts';
 import { configWords, typedConfig } from '../control/start-command.ts';
 import { RackError } from '../errors.ts';
 import { nameHelp } from './help.ts';
-import { callCommands, printFailure } from './output.ts';
+import { callCommands, printFailure } from './terminal/output.ts';
 
 /** Runs one command. @returns the exit code. */
 export async function runCommandLine(written: readonly string[]): Promise<number> {

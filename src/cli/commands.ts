@@ -13,13 +13,13 @@ import { sshkeysCommand } from './machines/life-commands.ts';
 import { powerCommands } from './machines/power-commands.ts';
 import { preseedCommands } from './machines/preseed-commands.ts';
 import { scriptsCommand } from './machines/script-commands.ts';
-import { print, printError } from './output.ts';
 import { peopleCommands } from './people/commands.ts';
 import { rackCommands } from './rack/commands.ts';
 import { regionCommands } from './region/commands.ts';
-import type { SharedOptions } from './shared-options.ts';
+import { print, printError } from './terminal/output.ts';
+import type { SharedOptions } from './terminal/shared-options.ts';
+import { readVersion } from './terminal/version.ts';
 import { explainUsage, UsageError } from './usage-error.ts';
-import { readVersion } from './version.ts';
 
 const config = {
   type: 'string',

@@ -4,7 +4,7 @@
 import type { Clock, Instant } from '../clock.ts';
 import { formatIpv4 } from '../net/address.ts';
 import type { DhcpDecision } from './answers/decision.ts';
-import type { DhcpEvent } from './events.ts';
+import type { DhcpEvent } from './events/events.ts';
 import type { RangeUsage } from './leases/address-pool.ts';
 import type { AddressPools } from './leases/address-pools.ts';
 import { Declines } from './limits/declines.ts';

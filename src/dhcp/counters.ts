@@ -1,8 +1,8 @@
 // The DHCP server's counters: datagrams by type, events by kind, refusals by reason.
 
 import type { WireFault } from '../net/byte-reader.ts';
-import type { DhcpEventKind } from './events.ts';
-import type { DhcpRefusal } from './refusals.ts';
+import type { DhcpEventKind } from './events/events.ts';
+import type { DhcpRefusal } from './events/refusals.ts';
 import type { DhcpMessage } from './wire/message.ts';
 import { MESSAGE_TYPE, OPTION, optionU8 } from './wire/options.ts';
 

@@ -3,7 +3,7 @@
 import type { DhcpDecision } from './answers/decision.ts';
 import type { Heard } from './answers/refusal-event.ts';
 import { encodeReply } from './answers/reply.ts';
-import type { DhcpEvent } from './events.ts';
+import type { DhcpEvent } from './events/events.ts';
 import type { Lease } from './leases/lease.ts';
 import type { LeaseTable } from './leases/lease-table.ts';
 import type { Reply } from './responder-ports.ts';

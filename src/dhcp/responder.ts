@@ -30,7 +30,8 @@ import { type Heard, malformedEvent, refusedEvent } from './answers/refusal-even
 import { Bounds } from './bounds.ts';
 import { type AddressUser, ConflictCheck } from './conflicts/conflict-check.ts';
 import { type DhcpCounters, FAULT_NAMES, faultName, MESSAGE_NAMES, messageName } from './counters.ts';
-import { DHCP_EVENT_KINDS, type DhcpEvent } from './events.ts';
+import { DHCP_EVENT_KINDS, type DhcpEvent } from './events/events.ts';
+import { DHCP_REFUSAL_NAMES, type DhcpRefusal, isRefusal } from './events/refusals.ts';
 import { DurableQueue } from './leases/durable-queue.ts';
 import type { Lease } from './leases/lease.ts';
 import type { JournalFault } from './leases/lease-journal.ts';
@@ -47,7 +48,6 @@ import {
   repliesOf,
   type WaitingOutcome,
 } from './outcome.ts';
-import { DHCP_REFUSAL_NAMES, type DhcpRefusal, isRefusal } from './refusals.ts';
 import type { Reply, ResponderPorts } from './responder-ports.ts';
 import type { DhcpPorts } from './wire/destination.ts';
 import { decodeDhcpMessage } from './wire/message.ts';

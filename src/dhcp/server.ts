@@ -17,7 +17,7 @@ import { EventSampler } from '../rate-limit.ts';
 import type { DhcpState } from './answers/inquiry.ts';
 import type { RangeState } from './bounds.ts';
 import type { DhcpCounters } from './counters.ts';
-import type { DhcpEvent } from './events.ts';
+import type { DhcpEvent } from './events/events.ts';
 import type { ForeignServer } from './foreign/foreign-servers.ts';
 import { ForeignWatch, sharedNetworksOf } from './foreign/foreign-watch.ts';
 import type { Lease } from './leases/lease.ts';

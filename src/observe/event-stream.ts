@@ -15,7 +15,7 @@
 //    overwritten again and again (measured: 1 to 1.5 µs per lease, of 27).
 
 import { type Clock, systemClock, type Timer } from '../clock.ts';
-import { isOfBystander } from '../dhcp/everyday-events.ts';
+import { isOfBystander } from '../dhcp/events/everyday-events.ts';
 import type { RackEvent } from '../event.ts';
 
 /** The most events kept for lagging consumers. */

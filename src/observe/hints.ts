@@ -9,7 +9,7 @@
 // 3. The state of a machine is a few numbers, and does not grow with its activity.
 
 import { baseName, isKernelFile } from '../boot/paths.ts';
-import type { DhcpEvent } from '../dhcp/events.ts';
+import type { DhcpEvent } from '../dhcp/events/events.ts';
 import type { RackEvent } from '../event.ts';
 import type { HintParams } from '../region/records/rack-event-params.ts';
 import { type HintName, PURPOSE_CURES } from '../region/words/rack-reasons.ts';

@@ -17,8 +17,8 @@
 import { isKernelFile } from '../boot/paths.ts';
 import { BoundedMap } from '../bounded-map.ts';
 import { type Instant, later } from '../clock.ts';
-import type { DhcpEventKind } from '../dhcp/events.ts';
-import { isOfBystander } from '../dhcp/everyday-events.ts';
+import type { DhcpEventKind } from '../dhcp/events/events.ts';
+import { isOfBystander } from '../dhcp/events/everyday-events.ts';
 import type { Publish, RackEvent } from '../event.ts';
 import type { MacAddress } from '../net/address.ts';
 import { isOfProbe } from '../own-probes.ts';

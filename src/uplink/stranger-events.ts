@@ -13,8 +13,8 @@
 //    sends the machine's running leases (`leasesOf`), so no address is lost.
 
 import { BoundedMap } from '../bounded-map.ts';
-import type { DhcpEvent } from '../dhcp/events.ts';
-import { isEveryday } from '../dhcp/everyday-events.ts';
+import type { DhcpEvent } from '../dhcp/events/events.ts';
+import { isEveryday } from '../dhcp/events/everyday-events.ts';
 import type { Lease } from '../dhcp/leases/lease.ts';
 import type { RackEvent } from '../event.ts';
 import type { DesiredState } from '../machines/machine.ts';

@@ -4,10 +4,10 @@
 import { identifyBootClient } from '../../src/boot/client.ts';
 import type { PlanBoot } from '../../src/dhcp/answers/inquiry.ts';
 import type { FindConflict } from '../../src/dhcp/conflicts/conflict-check.ts';
-import { DHCP_EVENTS, type DhcpEvent } from '../../src/dhcp/events.ts';
+import { DHCP_EVENTS, type DhcpEvent } from '../../src/dhcp/events/events.ts';
+import type { DhcpRefusal } from '../../src/dhcp/events/refusals.ts';
 import { LeaseTable } from '../../src/dhcp/leases/lease-table.ts';
 import type { DhcpConfig } from '../../src/dhcp/networks/config.ts';
-import type { DhcpRefusal } from '../../src/dhcp/refusals.ts';
 import { DhcpServer } from '../../src/dhcp/server.ts';
 import { MESSAGE_TYPE } from '../../src/dhcp/wire/options.ts';
 import { MachineDirectory } from '../../src/machines/directory.ts';

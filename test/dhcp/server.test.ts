@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { identifyBootClient } from '../../src/boot/client.ts';
 import { instant, seconds } from '../../src/clock.ts';
 import type { FindConflict } from '../../src/dhcp/conflicts/conflict-check.ts';
-import { DHCP_EVENTS, type DhcpEvent } from '../../src/dhcp/events.ts';
+import { DHCP_EVENTS, type DhcpEvent } from '../../src/dhcp/events/events.ts';
 import { LeaseTable } from '../../src/dhcp/leases/lease-table.ts';
 import type { DhcpConfig } from '../../src/dhcp/networks/config.ts';
 import { planSockets } from '../../src/dhcp/networks/socket-plan.ts';

@@ -4,7 +4,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { EVENT_KINDS } from '../../src/daemon/rack/event-kinds.ts';
-import { DHCP_REFUSALS } from '../../src/dhcp/refusals.ts';
+import { DHCP_REFUSALS } from '../../src/dhcp/events/refusals.ts';
 import { RACK_ERROR_CODES } from '../../src/errors.ts';
 import { HINTS } from '../../src/observe/hints.ts';
 import { REFUSALS } from '../../src/region/api/refusal-status.ts';
@@ -67,7 +67,7 @@ function fieldsByKind(source: string, kinds: readonly string[]): ReadonlyMap<str
 const SOURCES = [
   'boot/events.ts',
   'daemon/rack/events.ts',
-  'dhcp/events.ts',
+  'dhcp/events/events.ts',
   'dns/events.ts',
   'http/events.ts',
   'daemon/rack/wire-events.ts',

@@ -7,7 +7,7 @@ import { globSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { z } from 'zod';
-import { machinesShape } from '../../src/cli/shapes.ts';
+import { machinesShape } from '../../src/cli/terminal/shapes.ts';
 import { systemClock } from '../../src/clock.ts';
 import type { LogLine } from '../../src/lab/daemon-process.ts';
 import { labPlace } from '../../src/lab/safe-lab.ts';

@@ -15,7 +15,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { cachePlace } from '../../bin/cache-place.js';
-import { machinesShape } from '../../src/cli/shapes.ts';
+import { machinesShape } from '../../src/cli/terminal/shapes.ts';
 import { askDaemon } from '../../src/control/ask-daemon.ts';
 import { Apt } from '../../src/images/apt.ts';
 import { labPlace } from '../../src/lab/safe-lab.ts';

@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { machinesShape, statusShape } from '../../src/cli/shapes.ts';
+import { machinesShape, statusShape } from '../../src/cli/terminal/shapes.ts';
 import { makeStandInTree } from '../../src/lab/safe-lab.ts';
 import { leasesShape } from '../support/answer-shapes.ts';
 import { missing } from '../support/needs.ts';

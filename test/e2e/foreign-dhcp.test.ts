@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { statusShape } from '../../src/cli/shapes.ts';
+import { statusShape } from '../../src/cli/terminal/shapes.ts';
 import { askDaemon } from '../../src/control/ask-daemon.ts';
 import type { LogLine } from '../../src/lab/daemon-process.ts';
 import { missing } from '../support/needs.ts';

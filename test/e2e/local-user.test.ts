@@ -7,7 +7,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { chmodSync, lstatSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { machinesShape } from '../../src/cli/shapes.ts';
+import { machinesShape } from '../../src/cli/terminal/shapes.ts';
 import { labPlace } from '../../src/lab/safe-lab.ts';
 import { AS_NOBODY, readableCheckout } from '../support/another-user.ts';
 import { endProgram } from '../support/child.ts';

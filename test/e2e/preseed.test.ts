@@ -8,7 +8,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { machinesShape } from '../../src/cli/shapes.ts';
+import { machinesShape } from '../../src/cli/terminal/shapes.ts';
 import { labPlace } from '../../src/lab/safe-lab.ts';
 import { missing } from '../support/needs.ts';
 import { type Ended, RunningRack, runRackboot } from '../support/running-rack.ts';

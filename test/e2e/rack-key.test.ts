@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { machinesShape } from '../../src/cli/shapes.ts';
+import { machinesShape } from '../../src/cli/terminal/shapes.ts';
 import { type LabPlace, labPlace } from '../../src/lab/safe-lab.ts';
 import { simulatedHardware } from '../../src/lab/simulated-hardware.ts';
 import { SimulatedLife } from '../../src/lab/simulated-life.ts';

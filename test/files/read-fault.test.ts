@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
-import { checkGivenFile, readGivenFile } from '../../src/cli/given-file.ts';
+import { checkGivenFile, readGivenFile } from '../../src/cli/terminal/given-file.ts';
 import { RackError } from '../../src/errors.ts';
 import { fileFault } from '../../src/files/read-fault.ts';
 import { missing } from '../support/needs.ts';

@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { machinesShape } from '../../src/cli/shapes.ts';
+import { machinesShape } from '../../src/cli/terminal/shapes.ts';
 import { sleep } from '../../src/clock.ts';
 import { askDaemon } from '../../src/control/ask-daemon.ts';
 import { clientBytes } from '../dhcp/lab.ts';

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { z } from 'zod';
 import { DAEMON_FLAGS } from '../../bin/daemon-flags.js';
-import { statusShape } from '../../src/cli/shapes.ts';
+import { statusShape } from '../../src/cli/terminal/shapes.ts';
 import { systemClock } from '../../src/clock.ts';
 import { askDaemon } from '../../src/control/ask-daemon.ts';
 import { type DaemonOptions, DaemonProcess, type LogLine } from '../../src/lab/daemon-process.ts';

@@ -7,7 +7,7 @@ import { closeSync, mkdtempSync, openSync, readSync, rmSync, writeFileSync } fro
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { machineShape, statusShape } from '../../src/cli/shapes.ts';
+import { machineShape, statusShape } from '../../src/cli/terminal/shapes.ts';
 import { sleep } from '../../src/clock.ts';
 import { askDaemon } from '../../src/control/ask-daemon.ts';
 import { cachedBootTree, type TreeContent } from '../../src/lab/boot-tree.ts';

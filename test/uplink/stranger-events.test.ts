@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type Instant, instant } from '../../src/clock.ts';
-import type { DhcpEvent, DhcpEventKind } from '../../src/dhcp/events.ts';
+import type { DhcpEvent, DhcpEventKind } from '../../src/dhcp/events/events.ts';
 import type { Lease } from '../../src/dhcp/leases/lease.ts';
 import { isActive } from '../../src/dhcp/leases/lease-table.ts';
 import type { RackEvent } from '../../src/event.ts';

@@ -1,7 +1,7 @@
 // The table of the capture commands: `rackboot decode` and `rackboot replay`.
 
 import type { Argv } from 'yargs';
-import type { SharedOptions } from '../shared-options.ts';
+import type { SharedOptions } from '../terminal/shared-options.ts';
 
 /** The name of standard input for the parser, which drops a lone `-`. */
 const STANDARD_INPUT = '/dev/stdin';

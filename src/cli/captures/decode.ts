@@ -13,7 +13,7 @@ import type { HexPayload } from '../../capture/hex-file.ts';
 import { findDatagram } from '../../capture/link-layer.ts';
 import { counted } from '../../counted.ts';
 import { formatIpv4 } from '../../net/address.ts';
-import { jsonListLines, printLines } from '../output.ts';
+import { jsonListLines, printLines } from '../terminal/output.ts';
 import { type KnownInput, loadCapture, nameOf } from './input.ts';
 
 export interface DecodeOptions {

@@ -20,9 +20,9 @@ import { noteText } from '../../region/words/rack-reasons.ts';
 import { readHostMoment } from '../../store/leases/host-clocks.ts';
 import { LEASE_FILE } from '../../store/leases/lease-journal.ts';
 import { readDesiredState } from '../../uplink/desired-state-cache.ts';
-import { leftOutNote, loadMerged } from '../config-in-force.ts';
 import { datedLeases } from '../leases/source.ts';
-import { jsonListLines, printLines } from '../output.ts';
+import { leftOutNote, loadMerged } from '../terminal/config-in-force.ts';
+import { jsonListLines, printLines } from '../terminal/output.ts';
 import { formatTime } from './decode.ts';
 import { loadCapture } from './input.ts';
 

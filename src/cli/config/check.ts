@@ -22,9 +22,9 @@ import { formatIpv4, formatNetwork } from '../../net/address.ts';
 import { readInterfaces } from '../../net/present-interfaces.ts';
 import { noteText } from '../../region/words/rack-reasons.ts';
 import { closedLines } from '../closed-listeners.ts';
-import { askConfig, cachedSettings, hiddenStoreText } from '../config-in-force.ts';
 import { runningLeases, strandedLines } from '../leases/stranded.ts';
-import { print, printError, printJson } from '../output.ts';
+import { askConfig, cachedSettings, hiddenStoreText } from '../terminal/config-in-force.ts';
+import { print, printError, printJson } from '../terminal/output.ts';
 
 /** Checks `file`, merged with the cached settings of the store. @returns 0 if this host can serve all of it, else 1. */
 export async function checkFile(file: string, json: boolean): Promise<number> {

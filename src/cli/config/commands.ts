@@ -2,7 +2,7 @@
 
 import type { Argv } from 'yargs';
 import { DEFAULT_STATE_DIR } from '../../config/state-dir.ts';
-import { ofRack, type SharedOptions } from '../shared-options.ts';
+import { ofRack, type SharedOptions } from '../terminal/shared-options.ts';
 
 type Finish = (code: number) => void;
 

@@ -12,8 +12,8 @@ import { makeStateDirectory } from '../../store/database-file.ts';
 import { openRegionStore } from '../../store/sqlite/region-sqlite.ts';
 import { readDesiredState, writeDesiredState } from '../../uplink/desired-state-cache.ts';
 import { readRackUuid } from '../../uplink/rack-identity.ts';
-import { printError } from '../output.ts';
-import { becomeOwnerOf } from '../state-owner.ts';
+import { printError } from '../terminal/output.ts';
+import { becomeOwnerOf } from '../terminal/state-owner.ts';
 
 /** Where the settings are, and the values of the rack's file. */
 export interface SettingsPlace {

@@ -22,9 +22,9 @@ import {
 import { nearestName } from '../../nearest-name.ts';
 import { noteText } from '../../region/words/rack-reasons.ts';
 import { sentenceOf } from '../../region/words/refusal.ts';
-import { askConfig, type FoundConfig, findConfig } from '../config-in-force.ts';
 import { strandedBy } from '../leases/stranded.ts';
-import { print, printError, printJson, printTable } from '../output.ts';
+import { askConfig, type FoundConfig, findConfig } from '../terminal/config-in-force.ts';
+import { print, printError, printJson, printTable } from '../terminal/output.ts';
 import { proxyCommand } from './proxy-command.ts';
 import { withStoredSettings } from './settings-store.ts';
 

@@ -9,7 +9,7 @@ import { type ImageOffer, offerName, type SourceAnswer } from '../../images/impo
 import { askSources, sourcesOf } from '../../images/import/offers.ts';
 import type { ImageSource } from '../../images/sources/source.ts';
 import { parseTagFilters } from '../../images/streams/tag-filter.ts';
-import { formatBytes, print, printError, printJson, printTable } from '../output.ts';
+import { formatBytes, print, printError, printJson, printTable } from '../terminal/output.ts';
 import { readImageSources, type SourceFlags } from './image-sources.ts';
 
 export interface AvailableFlags extends SourceFlags {

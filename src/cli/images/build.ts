@@ -10,8 +10,8 @@ import { buildEnvironment, type EnvironmentRequest, type Publication } from '../
 import { importInstaller } from '../../images/installer.ts';
 import { installLoaders } from '../../images/loaders.ts';
 import { makeStateDirectory } from '../../store/database-file.ts';
-import { checkGivenFile } from '../given-file.ts';
-import { formatBytes, print, printJson } from '../output.ts';
+import { checkGivenFile } from '../terminal/given-file.ts';
+import { formatBytes, print, printJson } from '../terminal/output.ts';
 import { enterImageTree } from './image-tree.ts';
 
 export interface BuildFlags {

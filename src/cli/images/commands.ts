@@ -2,7 +2,7 @@
 
 import type { Argv } from 'yargs';
 import { BUILT_CPUS, CPUS } from '../../boot/architectures.ts';
-import type { SharedOptions } from '../shared-options.ts';
+import type { SharedOptions } from '../terminal/shared-options.ts';
 
 type Finish = (code: number) => void;
 

@@ -8,7 +8,7 @@ import { systemClock } from '../../clock.ts';
 import { RackError } from '../../errors.ts';
 import { makeDebianImage } from '../../images/debian-image.ts';
 import { isRoot } from '../../images/debian-root.ts';
-import { formatDuration, print, printJson } from '../output.ts';
+import { formatDuration, print, printJson } from '../terminal/output.ts';
 import { addOpened, describeAdding, enterTree } from './disk-images.ts';
 
 export interface MakeDebianFlags {

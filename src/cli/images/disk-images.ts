@@ -20,8 +20,8 @@ import {
 } from '../../images/image-store.ts';
 import { nearestHint } from '../../nearest-name.ts';
 import { shellWord } from '../../shell-word.ts';
-import { leftOutNote } from '../config-in-force.ts';
-import { formatBytes, print, printError, printJson, printTable } from '../output.ts';
+import { leftOutNote } from '../terminal/config-in-force.ts';
+import { formatBytes, print, printError, printJson, printTable } from '../terminal/output.ts';
 import { enterImageTree } from './image-tree.ts';
 
 interface StoreFlags {

@@ -6,8 +6,8 @@
 import type { RackConfig } from '../../config/rack-config.ts';
 import { DEFAULT_CONFIG } from '../../control/default-config.ts';
 import { osErrorCode, RackError } from '../../errors.ts';
-import { loadMerged } from '../config-in-force.ts';
-import { becomeOwnerOf } from '../state-owner.ts';
+import { loadMerged } from '../terminal/config-in-force.ts';
+import { becomeOwnerOf } from '../terminal/state-owner.ts';
 
 export interface ImageTree {
   readonly tree: string;

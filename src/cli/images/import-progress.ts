@@ -3,7 +3,7 @@
 import { Presets, SingleBar } from 'cli-progress';
 import { describeAttemptFault } from '../../images/download/fault-words.ts';
 import type { Download } from '../../images/download/request.ts';
-import { formatBytes, formatDuration, print } from '../output.ts';
+import { formatBytes, formatDuration, print } from '../terminal/output.ts';
 
 const PARTS = 10;
 const FORMAT = '{bar} {percentage} %  {done} of {whole}  {rate}  {left}';

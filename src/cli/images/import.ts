@@ -9,7 +9,7 @@ import { formatImageName } from '../../images/image-store.ts';
 import { importImage } from '../../images/import/image-import.ts';
 import type { ImageOffer, OfferWish } from '../../images/import/offer.ts';
 import { askSources, chooseOffer, sourcesOf } from '../../images/import/offers.ts';
-import { formatBytes, print, printJson } from '../output.ts';
+import { formatBytes, print, printJson } from '../terminal/output.ts';
 import { readImageSources, type SourceFlags } from './image-sources.ts';
 import { enterImageTree } from './image-tree.ts';
 import { ImportProgress } from './import-progress.ts';

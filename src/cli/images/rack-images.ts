@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { loadPlace } from '../../config/config-file.ts';
 import { askDaemon } from '../../control/ask-daemon.ts';
 import { formatImageName } from '../../images/image-store.ts';
-import { formatBytes, print, printJson, printTable } from '../output.ts';
+import { formatBytes, print, printJson, printTable } from '../terminal/output.ts';
 
 const imageShape = z.object({
   os: z.string(),

@@ -2,7 +2,7 @@
 
 import type { Argv } from 'yargs';
 import { RackError } from '../../errors.ts';
-import type { SharedOptions } from '../shared-options.ts';
+import type { SharedOptions } from '../terminal/shared-options.ts';
 
 const text = { type: 'string', requiresArg: true } as const;
 const FORMATS = ['isc', 'dnsmasq', 'kea'] as const;

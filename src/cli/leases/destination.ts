@@ -26,8 +26,8 @@ import { LeaseMark, readLeaseMark } from '../../store/leases/lease-mark.ts';
 import { readReportedEnds } from '../../store/leases/reported-ends.ts';
 import { lockState } from '../../store/state-lock.ts';
 import { readDesiredState } from '../../uplink/desired-state-cache.ts';
-import { loadMerged } from '../config-in-force.ts';
-import { becomeOwnerOf } from '../state-owner.ts';
+import { loadMerged } from '../terminal/config-in-force.ts';
+import { becomeOwnerOf } from '../terminal/state-owner.ts';
 
 /** Accepts leases of another server. */
 export interface LeaseDestination {

@@ -28,7 +28,7 @@ import {
 import { IMPORT_REFUSALS, type ImportRefusal } from '../../dhcp/import/lease-import.ts';
 import { RackError } from '../../errors.ts';
 import { formatIpv4, type Ipv4 } from '../../net/address.ts';
-import { print, printJson } from '../output.ts';
+import { print, printJson } from '../terminal/output.ts';
 import { openImport } from './destination.ts';
 import { linesOfFile } from './lines.ts';
 

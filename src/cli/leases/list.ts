@@ -9,7 +9,15 @@ import { askDaemon } from '../../control/ask-daemon.ts';
 import { ciscoPort, type LeaseReport } from '../../dhcp/leases/lease-report.ts';
 import { RackError } from '../../errors.ts';
 import { formatIpv4, type Ipv4, parseIpv4, parseMac } from '../../net/address.ts';
-import { jsonListLines, print, printError, printFields, printJson, printLines, tableLines } from '../output.ts';
+import {
+  jsonListLines,
+  print,
+  printError,
+  printFields,
+  printJson,
+  printLines,
+  tableLines,
+} from '../terminal/output.ts';
 import { findLeases, type GivenCriteria } from './source.ts';
 
 /** The format of a list: for people, JSON, or CSV (RFC 4180). */

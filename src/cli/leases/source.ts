@@ -29,8 +29,8 @@ import { copyLeases } from '../../store/leases/lease-database.ts';
 import { LEASE_FILE } from '../../store/leases/lease-journal.ts';
 import { readReportedEnds } from '../../store/leases/reported-ends.ts';
 import { readDesiredState } from '../../uplink/desired-state-cache.ts';
-import { loadMerged } from '../config-in-force.ts';
-import { becomeOwnerOf } from '../state-owner.ts';
+import { loadMerged } from '../terminal/config-in-force.ts';
+import { becomeOwnerOf } from '../terminal/state-owner.ts';
 
 /** Criteria as given on the command line. */
 export type GivenCriteria = Readonly<Partial<Record<LeaseCriterion, string | undefined>>>;

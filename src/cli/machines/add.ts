@@ -5,8 +5,8 @@ import { loadPlace } from '../../config/config-file.ts';
 import { askDaemon, MACHINES_PATH } from '../../control/ask-daemon.ts';
 import { RackError } from '../../errors.ts';
 import { parseMac } from '../../net/address.ts';
-import { print, printJson } from '../output.ts';
-import { machineShape } from '../shapes.ts';
+import { print, printJson } from '../terminal/output.ts';
+import { machineShape } from '../terminal/shapes.ts';
 import { formOf } from './life.ts';
 import { parametersOf } from './machine-power.ts';
 

@@ -2,7 +2,7 @@
 
 import type { Argv } from 'yargs';
 import { POWER_DRIVER_NAMES } from '../../power/driver-names.ts';
-import { ANY_NAME, type SharedOptions } from '../shared-options.ts';
+import { ANY_NAME, type SharedOptions } from '../terminal/shared-options.ts';
 import { lifeCommands } from './life-commands.ts';
 
 /** Adds `machines` to a command line. */

@@ -7,8 +7,8 @@ import { askDaemon, MACHINES_PATH } from '../../control/ask-daemon.ts';
 import { RackError } from '../../errors.ts';
 import { nearestHint } from '../../nearest-name.ts';
 import { formatMac, parseMac } from '../../net/address.ts';
-import { print, printJson } from '../output.ts';
-import { findMachineShape, type MachineShape, machineShape, machinesShape } from '../shapes.ts';
+import { print, printJson } from '../terminal/output.ts';
+import { findMachineShape, type MachineShape, machineShape, machinesShape } from '../terminal/shapes.ts';
 
 const identityShape = z.object({
   /** The machine's home racks. An older region does not send them. */

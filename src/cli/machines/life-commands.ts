@@ -1,7 +1,7 @@
 // The tables of `rackboot sshkeys` and of the commands that move machines through their life cycle.
 
 import type { Argv } from 'yargs';
-import { ANY_NAME, machine, type SharedOptions, yes } from '../shared-options.ts';
+import { ANY_NAME, machine, type SharedOptions, yes } from '../terminal/shared-options.ts';
 import { loginCommands } from './login-commands.ts';
 import { runCommands } from './script-commands.ts';
 

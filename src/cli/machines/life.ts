@@ -2,10 +2,10 @@
 
 import { loadPlace } from '../../config/config-file.ts';
 import { askDaemon, MACHINES_PATH } from '../../control/ask-daemon.ts';
-import { confirmOnTerminal } from '../confirmation.ts';
-import { readGivenFile } from '../given-file.ts';
-import { print, printJson } from '../output.ts';
-import { machineShape } from '../shapes.ts';
+import { confirmOnTerminal } from '../terminal/confirmation.ts';
+import { readGivenFile } from '../terminal/given-file.ts';
+import { print, printJson } from '../terminal/output.ts';
+import { machineShape } from '../terminal/shapes.ts';
 import { findMachine } from './identity.ts';
 
 /** The arguments that these commands share. */

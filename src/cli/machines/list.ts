@@ -4,8 +4,8 @@ import { loadPlace } from '../../config/config-file.ts';
 import { askDaemon, MACHINES_PATH } from '../../control/ask-daemon.ts';
 import { counted } from '../../counted.ts';
 import { texts } from '../../region/words/text.ts';
-import { formatBytes, formatDuration, printFields, printJson, printTable } from '../output.ts';
-import { type MachineShape, machinesShape } from '../shapes.ts';
+import { formatBytes, formatDuration, printFields, printJson, printTable } from '../terminal/output.ts';
+import { type MachineShape, machinesShape } from '../terminal/shapes.ts';
 import { findMachine, identityFields } from './identity.ts';
 import { progressText } from './progress.ts';
 

@@ -1,7 +1,7 @@
 // The tables of `rackboot machines rescue`, `debug-login` and `logins`.
 
 import type { Argv } from 'yargs';
-import { machine, type SharedOptions } from '../shared-options.ts';
+import { machine, type SharedOptions } from '../terminal/shared-options.ts';
 
 const text = { type: 'string', requiresArg: true } as const;
 const comment = { ...text, describe: 'Why, for the event log' };

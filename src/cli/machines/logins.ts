@@ -6,9 +6,9 @@ import { loadPlace } from '../../config/config-file.ts';
 import { askDaemon, MACHINES_PATH } from '../../control/ask-daemon.ts';
 import { counted } from '../../counted.ts';
 import { RackError } from '../../errors.ts';
-import { parseDuration } from '../duration.ts';
-import { print, printJson } from '../output.ts';
-import { machineShape } from '../shapes.ts';
+import { parseDuration } from '../terminal/duration.ts';
+import { print, printJson } from '../terminal/output.ts';
+import { machineShape } from '../terminal/shapes.ts';
 import { findMachine } from './identity.ts';
 
 const WAIT_MS = 2000;

@@ -2,7 +2,7 @@
 
 import type { Argv } from 'yargs';
 import { POWER_DRIVER_NAMES } from '../../power/driver-names.ts';
-import { machine, type SharedOptions } from '../shared-options.ts';
+import { machine, type SharedOptions } from '../terminal/shared-options.ts';
 
 const DRIVERS = `${POWER_DRIVER_NAMES.slice(0, -1).join(', ')} or ${POWER_DRIVER_NAMES.at(-1)}`;
 

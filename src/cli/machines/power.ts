@@ -16,8 +16,8 @@ import { listGuests, parseHypervisor } from '../../power/virsh.ts';
 import { refusal, sentenceOf } from '../../region/words/refusal.ts';
 import { powerText } from '../../region/words/text.ts';
 import { hasStore, openStore } from '../../region-process/open-store.ts';
-import { print, printFields, printJson, printTable } from '../output.ts';
-import { becomeOwnerOf } from '../state-owner.ts';
+import { print, printFields, printJson, printTable } from '../terminal/output.ts';
+import { becomeOwnerOf } from '../terminal/state-owner.ts';
 import { findMachine } from './identity.ts';
 
 const machinePower = z.looseObject({ power_type: z.string() });

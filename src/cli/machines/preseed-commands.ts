@@ -2,7 +2,7 @@
 
 import type { Argv } from 'yargs';
 import { PURPOSES, type Purpose } from '../../region/preseed/request.ts';
-import { machine, type SharedOptions } from '../shared-options.ts';
+import { machine, type SharedOptions } from '../terminal/shared-options.ts';
 
 const purposes = Object.keys(PURPOSES).filter((name): name is Purpose => Object.hasOwn(PURPOSES, name));
 

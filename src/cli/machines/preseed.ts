@@ -13,10 +13,10 @@ import { LOOPBACK, networkContains, parseIpv4 } from '../../net/address.ts';
 import { type Purpose, STAND_IN } from '../../region/preseed/request.ts';
 import { SHIPPED_DIRECTORY, TemplateSource } from '../../region/preseed/template-source.ts';
 import { mistakeText } from '../../region/words/text.ts';
-import { findConfig, leftOutNote, loadMerged } from '../config-in-force.ts';
-import { readGivenFile } from '../given-file.ts';
-import { print, printDocument, printError, printJson, printTable } from '../output.ts';
-import type { MachineShape } from '../shapes.ts';
+import { findConfig, leftOutNote, loadMerged } from '../terminal/config-in-force.ts';
+import { readGivenFile } from '../terminal/given-file.ts';
+import { print, printDocument, printError, printJson, printTable } from '../terminal/output.ts';
+import type { MachineShape } from '../terminal/shapes.ts';
 import { findMachine } from './identity.ts';
 
 const installShape = z.looseObject({ osystem: z.string(), distro_series: z.string() });

@@ -1,7 +1,7 @@
 // How commands show how far a machine's work is: `Deploying: writing sda, 41 %`.
 
-import { formatDuration } from '../output.ts';
-import type { MachineShape } from '../shapes.ts';
+import { formatDuration } from '../terminal/output.ts';
+import type { MachineShape } from '../terminal/shapes.ts';
 import { statusText } from './switched-by-hand.ts';
 
 /** From this silence of the machine on, in seconds, its percentage is shown with an age. */

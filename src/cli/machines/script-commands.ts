@@ -1,7 +1,7 @@
 // The tables of `rackboot scripts`, and of the commands that commission and test machines.
 
 import type { Argv } from 'yargs';
-import { machine, type SharedOptions } from '../shared-options.ts';
+import { machine, type SharedOptions } from '../terminal/shared-options.ts';
 
 const text = { type: 'string', requiresArg: true } as const;
 const script = { type: 'string', demandOption: true, describe: 'Its name' } as const;

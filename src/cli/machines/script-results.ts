@@ -7,8 +7,8 @@ import { sleep } from '../../clock.ts';
 import { loadPlace } from '../../config/config-file.ts';
 import { askDaemon, MACHINES_PATH } from '../../control/ask-daemon.ts';
 import { RackError } from '../../errors.ts';
-import { print, printJson, printPart, printTable } from '../output.ts';
-import { machineShape } from '../shapes.ts';
+import { print, printJson, printPart, printTable } from '../terminal/output.ts';
+import { machineShape } from '../terminal/shapes.ts';
 import { findMachine } from './identity.ts';
 
 const POLL_MS = 1000;

@@ -5,8 +5,8 @@ import { z } from 'zod';
 import { loadPlace } from '../../config/config-file.ts';
 import { askDaemon } from '../../control/ask-daemon.ts';
 import { RackError } from '../../errors.ts';
-import { readGivenFile } from '../given-file.ts';
-import { formatBytes, formatDuration, print, printDocument, printJson, printTable } from '../output.ts';
+import { readGivenFile } from '../terminal/given-file.ts';
+import { formatBytes, formatDuration, print, printDocument, printJson, printTable } from '../terminal/output.ts';
 
 const PATH = '/MAAS/api/2.0/scripts/';
 const shape = z.looseObject({

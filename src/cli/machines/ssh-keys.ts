@@ -5,8 +5,8 @@ import { loadPlace } from '../../config/config-file.ts';
 import { askDaemon } from '../../control/ask-daemon.ts';
 import { counted } from '../../counted.ts';
 import { RackError } from '../../errors.ts';
-import { readGivenFile } from '../given-file.ts';
-import { print, printJson, printTable } from '../output.ts';
+import { readGivenFile } from '../terminal/given-file.ts';
+import { print, printJson, printTable } from '../terminal/output.ts';
 
 const PATH = '/MAAS/api/2.0/account/prefs/sshkeys/';
 const keyShape = z.looseObject({ id: z.number(), key: z.string() });

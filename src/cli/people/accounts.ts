@@ -19,10 +19,10 @@ import {
 import type { RegionStore } from '../../region/records/store.ts';
 import { hasStore, openStore } from '../../region-process/open-store.ts';
 import { shellWord } from '../../shell-word.ts';
-import { readGivenFile } from '../given-file.ts';
-import { formatDuration, print, printError, printTable } from '../output.ts';
-import { openPrompt } from '../prompt.ts';
-import { becomeOwnerOf } from '../state-owner.ts';
+import { readGivenFile } from '../terminal/given-file.ts';
+import { formatDuration, print, printError, printTable } from '../terminal/output.ts';
+import { openPrompt } from '../terminal/prompt.ts';
+import { becomeOwnerOf } from '../terminal/state-owner.ts';
 
 /** More mistakes than any person makes. */
 const MISTAKES_MAX = 50;

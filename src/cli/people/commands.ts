@@ -1,7 +1,7 @@
 // The table of `rackboot createadmin`, `apikey`, `users`, `tags` and `password`.
 
 import type { Argv } from 'yargs';
-import { type SharedOptions, yes } from '../shared-options.ts';
+import { type SharedOptions, yes } from '../terminal/shared-options.ts';
 
 type Finish = (code: number) => void;
 

@@ -5,9 +5,9 @@ import { loadPlace } from '../../config/config-file.ts';
 import { askDaemon } from '../../control/ask-daemon.ts';
 import { RackError } from '../../errors.ts';
 import { nearestHint } from '../../nearest-name.ts';
-import { confirmOnTerminal } from '../confirmation.ts';
 import { findMachine } from '../machines/identity.ts';
-import { print, printJson, printTable } from '../output.ts';
+import { confirmOnTerminal } from '../terminal/confirmation.ts';
+import { print, printJson, printTable } from '../terminal/output.ts';
 import type { PasswordFlags } from './accounts.ts';
 
 const USERS = '/MAAS/api/2.0/users/';

@@ -1,7 +1,7 @@
 // The table of the commands about the running rack: `run`, `status`, `doctor`, `outbox`, `lab`, `trace`, `why`, `log-level`, `neighbours`.
 
 import type { Argv } from 'yargs';
-import { ofRack, type SharedOptions } from '../shared-options.ts';
+import { ofRack, type SharedOptions } from '../terminal/shared-options.ts';
 
 type Finish = (code: number) => void;
 

@@ -11,10 +11,10 @@ import { type RunningFacts, readHostFacts, readListeners } from '../../doctor/ho
 import { RackError } from '../../errors.ts';
 import { LAB_NAMESPACE } from '../../lab/namespace.ts';
 import { enterNamespaceOf } from '../../net/linux/network-namespace.ts';
-import { findConfig } from '../config-in-force.ts';
-import { print, printJson } from '../output.ts';
 import { isApart } from '../region/status-lines.ts';
-import { statusShape } from '../shapes.ts';
+import { findConfig } from '../terminal/config-in-force.ts';
+import { print, printJson } from '../terminal/output.ts';
+import { statusShape } from '../terminal/shapes.ts';
 import { unopenedListeners } from './status.ts';
 
 export interface DoctorArguments {

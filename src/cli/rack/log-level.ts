@@ -6,8 +6,8 @@ import { askDaemon } from '../../control/ask-daemon.ts';
 import { RackError } from '../../errors.ts';
 import { nearestName } from '../../nearest-name.ts';
 import { isLogLevel, LOG_LEVELS } from '../../observe/log-levels.ts';
-import { parseDuration } from '../duration.ts';
-import { formatDuration, printJson, printTable } from '../output.ts';
+import { parseDuration } from '../terminal/duration.ts';
+import { formatDuration, printJson, printTable } from '../terminal/output.ts';
 
 const statesShape = z.array(z.object({ room: z.string(), level: z.string(), secondsLeft: z.number().optional() }));
 

@@ -4,8 +4,8 @@ import { z } from 'zod';
 import { loadPlace } from '../../config/config-file.ts';
 import { askDaemon } from '../../control/ask-daemon.ts';
 import { RackError } from '../../errors.ts';
-import { askConfig } from '../config-in-force.ts';
-import { formatDuration, printJson, printTable } from '../output.ts';
+import { askConfig } from '../terminal/config-in-force.ts';
+import { formatDuration, printJson, printTable } from '../terminal/output.ts';
 
 const neighboursShape = z.array(
   z.looseObject({

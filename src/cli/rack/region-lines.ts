@@ -2,8 +2,8 @@
 
 import type { z } from 'zod';
 import { counted } from '../../counted.ts';
-import { formatDuration, formatWallTime } from '../output.ts';
-import type { statusShape } from '../shapes.ts';
+import { formatDuration, formatWallTime } from '../terminal/output.ts';
+import type { statusShape } from '../terminal/shapes.ts';
 
 type RegionStatus = z.infer<typeof statusShape>['region'];
 

@@ -6,9 +6,9 @@ import { loadPlace } from '../../config/config-file.ts';
 import { askDaemon } from '../../control/ask-daemon.ts';
 import { listed } from '../../counted.ts';
 import { networkContains, parseIpv4, parseNetwork } from '../../net/address.ts';
-import { formatBytes, formatDuration, print, printJson, printTable } from '../output.ts';
 import { apartLines, isApart } from '../region/status-lines.ts';
-import { statusShape } from '../shapes.ts';
+import { formatBytes, formatDuration, print, printJson, printTable } from '../terminal/output.ts';
+import { statusShape } from '../terminal/shapes.ts';
 import { regionLines } from './region-lines.ts';
 
 /** The most keys in one line; the rest are counted. */

@@ -13,9 +13,9 @@ import { askDaemon, followDaemon, MACHINES_PATH } from '../../control/ask-daemon
 import { counted } from '../../counted.ts';
 import { errorText, RackError } from '../../errors.ts';
 import { formatBytes, formatSpan } from '../../region/words/quantity.ts';
-import { parseDuration } from '../duration.ts';
 import { waitsForHand } from '../machines/switched-by-hand.ts';
-import { print, printError, printJson, printJsonLine, printTable } from '../output.ts';
+import { parseDuration } from '../terminal/duration.ts';
+import { print, printError, printJson, printJsonLine, printTable } from '../terminal/output.ts';
 import { askThere, otherRacks, ownRackName } from './home-racks.ts';
 import { headOf, loggedEventShape, loggedSteps, type Step, stepShape } from './logged-steps.ts';
 

@@ -22,8 +22,8 @@ import { MachineDirectory } from '../../machines/directory.ts';
 import { nearestHint } from '../../nearest-name.ts';
 import { parseMac } from '../../net/address.ts';
 import { readDesiredState } from '../../uplink/desired-state-cache.ts';
-import { leftOutNote, loadMerged } from '../config-in-force.ts';
-import { print, printJson } from '../output.ts';
+import { leftOutNote, loadMerged } from '../terminal/config-in-force.ts';
+import { print, printJson } from '../terminal/output.ts';
 import { askThere, findOtherRacks } from './home-racks.ts';
 
 const whyShape = z.object({

@@ -2,7 +2,7 @@
 
 import type { Argv } from 'yargs';
 import { defaultRegionConfig } from '../../control/default-config.ts';
-import { type SharedOptions, yes } from '../shared-options.ts';
+import { type SharedOptions, yes } from '../terminal/shared-options.ts';
 
 type Finish = (code: number) => void;
 

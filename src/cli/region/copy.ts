@@ -14,8 +14,8 @@ import { type CopiedTables, type CopySource, type CopyTarget, copyRegion } from 
 import { findUnreadable } from '../../store/copying/row-check.ts';
 import { REGION_FILE } from '../../store/sqlite/region-schema.ts';
 import { lockState } from '../../store/state-lock.ts';
-import { formatBytes, print, printAside, printJson } from '../output.ts';
-import { becomeOwnerOf } from '../state-owner.ts';
+import { formatBytes, print, printAside, printJson } from '../terminal/output.ts';
+import { becomeOwnerOf } from '../terminal/state-owner.ts';
 
 /** Options of a PostgreSQL that is named by its URL. */
 export interface DatabaseOptions {

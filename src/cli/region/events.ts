@@ -8,7 +8,7 @@ import { RackError } from '../../errors.ts';
 import { EVENT_TYPES } from '../../region/records/machine-event.ts';
 import { asSentence, plainWords } from '../../region/words/text.ts';
 import { findMachine } from '../machines/identity.ts';
-import { print, printError, printJson, printJsonLine } from '../output.ts';
+import { print, printError, printJson, printJsonLine } from '../terminal/output.ts';
 
 const EVENTS_PATH = '/MAAS/api/2.0/events/';
 const RACKS_PATH = '/MAAS/api/2.0/nodegroups/';

@@ -7,8 +7,8 @@ import { askDaemon } from '../../control/ask-daemon.ts';
 import { counted } from '../../counted.ts';
 import { RackError } from '../../errors.ts';
 import { nearestHint } from '../../nearest-name.ts';
-import { confirmOnTerminal } from '../confirmation.ts';
-import { formatDuration, print, printJson, printTable } from '../output.ts';
+import { confirmOnTerminal } from '../terminal/confirmation.ts';
+import { formatDuration, print, printJson, printTable } from '../terminal/output.ts';
 
 const RACKS_PATH = '/MAAS/api/2.0/nodegroups/';
 

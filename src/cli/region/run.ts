@@ -10,9 +10,9 @@ import { findStoreFileProblems } from '../../region-process/open-store.ts';
 import { startRegionProcess } from '../../region-process/region-process.ts';
 import { shellWord } from '../../shell-word.ts';
 import { closedLines } from '../closed-listeners.ts';
-import { print, printError, printJson } from '../output.ts';
-import { becomeRunnerOf } from '../state-owner.ts';
-import { runUntilStopped } from '../until-stopped.ts';
+import { print, printError, printJson } from '../terminal/output.ts';
+import { becomeRunnerOf } from '../terminal/state-owner.ts';
+import { runUntilStopped } from '../terminal/until-stopped.ts';
 
 /** Runs until a signal stops it. @returns 0, or 1 if it could not serve */
 export const runRegion = (configFile: string): Promise<number> =>

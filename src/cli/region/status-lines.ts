@@ -2,7 +2,7 @@
 
 import type { z } from 'zod';
 import { counted } from '../../counted.ts';
-import type { statusShape } from '../shapes.ts';
+import type { statusShape } from '../terminal/shapes.ts';
 
 type RegionStatus = NonNullable<z.infer<typeof statusShape>['region']>;
 

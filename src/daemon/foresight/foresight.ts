@@ -16,7 +16,7 @@ import type { Instant } from '../../clock.ts';
 import type { RackConfig } from '../../config/rack-config.ts';
 import { decide } from '../../dhcp/answers/decide.ts';
 import type { DhcpState } from '../../dhcp/answers/inquiry.ts';
-import type { DhcpEvent } from '../../dhcp/events.ts';
+import type { DhcpEvent } from '../../dhcp/events/events.ts';
 import { findReservation } from '../../dhcp/leases/allocate.ts';
 import type { Lease } from '../../dhcp/leases/lease.ts';
 import type { ClientCondition } from '../../dhcp/networks/conditions.ts';

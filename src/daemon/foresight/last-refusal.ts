@@ -3,7 +3,7 @@
 // 1. A refusal counts only if no offer and no lease is newer.
 
 import type { Instant } from '../../clock.ts';
-import type { DhcpEvent } from '../../dhcp/events.ts';
+import type { DhcpEvent } from '../../dhcp/events/events.ts';
 import type { Lease } from '../../dhcp/leases/lease.ts';
 import { isDhcpEvent } from '../../observe/protocol-events.ts';
 import type { TimelineStep } from '../../observe/timeline.ts';

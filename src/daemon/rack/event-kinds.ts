@@ -1,7 +1,7 @@
 // Every kind of event of this process, collected from the tables of all rooms.
 
 import { BOOT_EVENTS } from '../../boot/events.ts';
-import { DHCP_EVENTS } from '../../dhcp/events.ts';
+import { DHCP_EVENTS } from '../../dhcp/events/events.ts';
 import { DNS_EVENTS } from '../../dns/events.ts';
 import type { EventKind } from '../../event.ts';
 import { HTTP_EVENTS } from '../../http/events.ts';

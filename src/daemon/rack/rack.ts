@@ -12,7 +12,7 @@ import { configRemarks } from '../../config/notes.ts';
 import type { RackConfig } from '../../config/rack-config.ts';
 import type { AddressClaim } from '../../dhcp/answers/decision.ts';
 import { givenBack } from '../../dhcp/answers/give-back.ts';
-import type { DhcpEvent } from '../../dhcp/events.ts';
+import type { DhcpEvent } from '../../dhcp/events/events.ts';
 import type { ImportFacts } from '../../dhcp/import/lease-import.ts';
 import type { Lease } from '../../dhcp/leases/lease.ts';
 import type { LeaseJournal } from '../../dhcp/leases/lease-journal.ts';

@@ -41,12 +41,12 @@
 //    that names another server only declines an offer. A client found still using its former address keeps both.
 
 import { ANY, type Ipv4 } from '../../net/address.ts';
+import { type AddressObjection, DHCP_REFUSALS, type DhcpRefusal } from '../events/refusals.ts';
 import { findFixedAddress, findOwn, identityIn, isSameClient, judgeAddress } from '../leases/allocate.ts';
 import type { Lease } from '../leases/lease.ts';
 import { isActive } from '../leases/lease-table.ts';
 import { roleOn } from '../networks/server-role.ts';
 import { type ServedSubnet, subnetOf } from '../networks/subnet.ts';
-import { type AddressObjection, DHCP_REFUSALS, type DhcpRefusal } from '../refusals.ts';
 import { chooseDestination } from '../wire/destination.ts';
 import { OPTION, optionAddress } from '../wire/options.ts';
 import { type DhcpDecision, ignore, ignoreNewcomer } from './decision.ts';

@@ -13,7 +13,7 @@
 
 import type { Instant } from '../../clock.ts';
 import { ANY, type Ipv4, networkContains } from '../../net/address.ts';
-import type { AllocationSource } from '../events.ts';
+import type { AllocationSource } from '../events/events.ts';
 import {
   type AllocatedAddress,
   type Allocation,

@@ -3,12 +3,12 @@
 import type { Instant } from '../../clock.ts';
 import type { Ipv4, MacAddress } from '../../net/address.ts';
 import type { Destination } from '../../net/datagrams/datagram.ts';
-import type { DhcpEvent } from '../events.ts';
+import type { DhcpEvent } from '../events/events.ts';
+import type { DhcpRefusal } from '../events/refusals.ts';
 import type { Lease } from '../leases/lease.ts';
 import type { Newcomer } from '../limits/new-clients.ts';
 import type { ClientIdentity } from '../networks/client-identity.ts';
 import type { ServedSubnet } from '../networks/subnet.ts';
-import type { DhcpRefusal } from '../refusals.ts';
 import type { DhcpMessage } from '../wire/message.ts';
 import type { Inquiry } from './inquiry.ts';
 import { eventOf } from './terms.ts';

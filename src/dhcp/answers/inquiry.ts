@@ -7,6 +7,7 @@ import type { BootClient, BootClientFacts } from '../../boot/client.ts';
 import type { BootPlan, BootQuery } from '../../boot/plan.ts';
 import type { Instant } from '../../clock.ts';
 import { ANY, type Ipv4, isHostMac, type MacAddress, macFromBytes } from '../../net/address.ts';
+import type { DhcpRefusal } from '../events/refusals.ts';
 import { type AllocationFacts, isSameClient } from '../leases/allocate.ts';
 import { isActive } from '../leases/lease-table.ts';
 import type { DeclineView } from '../limits/declines.ts';
@@ -21,7 +22,6 @@ import {
   type SubnetIndex,
   subnetOf,
 } from '../networks/subnet.ts';
-import type { DhcpRefusal } from '../refusals.ts';
 import type { DhcpPorts } from '../wire/destination.ts';
 import { BOOT_REQUEST, type DhcpMessage } from '../wire/message.ts';
 import { OPTION, optionIdentifier, optionText, optionU8, optionU16List, userClasses } from '../wire/options.ts';

@@ -15,11 +15,11 @@
 import type { BootPlan } from '../../boot/plan.ts';
 import { ANY, formatIpv4, type Ipv4, networkContains } from '../../net/address.ts';
 import type { Destination } from '../../net/datagrams/datagram.ts';
-import type { DhcpEvent } from '../events.ts';
+import type { DhcpEvent } from '../events/events.ts';
+import type { DhcpRefusal } from '../events/refusals.ts';
 import { denyingAmong, namesOf } from '../networks/classes.ts';
 import { sharedNetworkKey } from '../networks/server-role.ts';
 import { type ServedSubnet, subnetOf } from '../networks/subnet.ts';
-import type { DhcpRefusal } from '../refusals.ts';
 import { chooseDestination, type DhcpPorts } from '../wire/destination.ts';
 import type { DhcpMessage } from '../wire/message.ts';
 import { OptionList, type OptionsInMaking } from '../wire/option-list.ts';

@@ -6,7 +6,7 @@
 
 import { later } from '../../clock.ts';
 import { ANY, formatIpv4, type Ipv4 } from '../../net/address.ts';
-import type { DhcpEvent, DhcpEventKind } from '../events.ts';
+import type { DhcpEvent, DhcpEventKind } from '../events/events.ts';
 import { findReservation, isSameClient } from '../leases/allocate.ts';
 import type { Lease } from '../leases/lease.ts';
 import { shownClass, wireText } from '../leases/lease-report.ts';

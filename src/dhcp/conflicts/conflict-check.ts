@@ -21,7 +21,7 @@ import { type Clock, type Instant, later, type Timer } from '../../clock.ts';
 import { formatMac, type Ipv4, type MacAddress, rangeContains, rangeSize } from '../../net/address.ts';
 import { isProbeMac } from '../../own-probes.ts';
 import type { OfferedAddress } from '../answers/decision.ts';
-import type { DhcpEvent } from '../events.ts';
+import type { DhcpEvent } from '../events/events.ts';
 import type { AllocationFacts } from '../leases/allocate.ts';
 import type { Lease } from '../leases/lease.ts';
 import { isHeld, type LeaseView } from '../leases/lease-table.ts';

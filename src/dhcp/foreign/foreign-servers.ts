@@ -9,7 +9,7 @@
 
 import { type Instant, later } from '../../clock.ts';
 import { formatIpv4, type Ipv4, type MacAddress } from '../../net/address.ts';
-import type { DhcpEvent } from '../events.ts';
+import type { DhcpEvent } from '../events/events.ts';
 
 /** How many servers are kept per shared network. */
 export const FOREIGN_SERVERS_MAX = 64;

@@ -14,13 +14,13 @@
 //    and would run its full time again after each restart.
 
 import { type Instant, later, seconds } from '../../clock.ts';
+import type { AddressObjection } from '../events/refusals.ts';
 import { type AllocationFacts, identityIn, isSameClient, judgeAddress } from '../leases/allocate.ts';
 import { ENDLESS_SECONDS, type Lease } from '../leases/lease.ts';
 import { PLAUSIBLE_WALL_MS } from '../leases/lease-clock.ts';
 import { isActive, isHeld } from '../leases/lease-table.ts';
 import { NOBODY, setAside } from '../leases/set-aside.ts';
 import { type SubnetIndex, subnetOf } from '../networks/subnet.ts';
-import type { AddressObjection } from '../refusals.ts';
 import { hostLabel, IDENTIFIER_CHARACTERS_MAX, keptVendorClass } from '../wire/options.ts';
 import type { ForeignLease } from './foreign-lease.ts';
 

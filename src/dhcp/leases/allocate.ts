@@ -23,7 +23,8 @@ import type { Instant } from '../../clock.ts';
 import type { MachineDirectory } from '../../machines/directory.ts';
 import type { RackMachine } from '../../machines/machine.ts';
 import { type Ipv4, type MacAddress, networkContains, rangeContains } from '../../net/address.ts';
-import type { AllocationSource } from '../events.ts';
+import type { AllocationSource } from '../events/events.ts';
+import type { AddressObjection, AllocationRefusal } from '../events/refusals.ts';
 import {
   type ClientIdentity,
   type ClientNames,
@@ -34,7 +35,6 @@ import {
 import type { Reservation } from '../networks/config.ts';
 import { reservationFor } from '../networks/reservations.ts';
 import type { ServedSubnet } from '../networks/subnet.ts';
-import type { AddressObjection, AllocationRefusal } from '../refusals.ts';
 import type { Lease } from './lease.ts';
 import { isActive, isHeld, type LeaseView } from './lease-table.ts';
 import type { OfferView } from './offers.ts';

@@ -17,9 +17,9 @@ import { FairSampler } from '../../fair-sampler.ts';
 import type { MachineDirectory } from '../../machines/directory.ts';
 import type { MacAddress } from '../../net/address.ts';
 import { EVENT_RATE, EventSampler, type Rate, type Sample } from '../../rate-limit.ts';
-import type { DhcpEvent, DhcpEventKind } from '../events.ts';
+import type { DhcpEvent, DhcpEventKind } from '../events/events.ts';
+import type { DhcpRefusal } from '../events/refusals.ts';
 import { isActive, type LeaseView } from '../leases/lease-table.ts';
-import type { DhcpRefusal } from '../refusals.ts';
 
 /** Per kind, replies to strangers that give no address. */
 export const PASSING_RATE: Rate = { perSecond: 5, burst: 250 };

@@ -39,7 +39,7 @@ import {
   LIMITED_BROADCAST,
   networkContains,
 } from '../../net/address.ts';
-import type { DhcpRefusal } from '../refusals.ts';
+import type { DhcpRefusal } from '../events/refusals.ts';
 import type { DhcpMessage } from '../wire/message.ts';
 import { isOneSharedNetwork } from './server-role.ts';
 import type { Arrival, ServedSubnet, SubnetIndex } from './subnet.ts';

@@ -6,8 +6,8 @@
 // 2. Networks of one shared network share one role, the humblest, because the clients of all of them hear a broadcast.
 
 import type { MacAddress } from '../../net/address.ts';
-import type { DhcpEvent } from '../events.ts';
-import type { DhcpRefusal } from '../refusals.ts';
+import type { DhcpEvent } from '../events/events.ts';
+import type { DhcpRefusal } from '../events/refusals.ts';
 import type { DhcpMessage } from '../wire/message.ts';
 import type { DhcpSubnet } from './config.ts';
 import type { ServedSubnet } from './subnet.ts';

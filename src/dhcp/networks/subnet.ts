@@ -12,7 +12,7 @@
 // 4. A network whose own address is not (or not yet) on its interface is not served: no reply could leave there.
 
 import { ANY, broadcastOf, type Ipv4, type MacAddress, networkContains } from '../../net/address.ts';
-import type { LinkRefusal } from '../refusals.ts';
+import type { LinkRefusal } from '../events/refusals.ts';
 import type { DhcpMessage } from '../wire/message.ts';
 import { OPTION, optionAddress } from '../wire/options.ts';
 import type { RelayInformation } from '../wire/relay-agent.ts';

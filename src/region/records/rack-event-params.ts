@@ -5,7 +5,7 @@
 // 2. Addresses are text.
 
 import type { BOOT_EVENTS, BootEvent } from '../../boot/events.ts';
-import type { DhcpEvent, DhcpEventKind } from '../../dhcp/events.ts';
+import type { DhcpEvent, DhcpEventKind } from '../../dhcp/events/events.ts';
 import type { DnsEvent, DnsEventKind } from '../../dns/events.ts';
 import type { RackEvent } from '../../event.ts';
 import type { HttpEvent, HttpEventKind } from '../../http/events.ts';

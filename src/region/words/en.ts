@@ -1,6 +1,6 @@
 // English: refusals, events, notes, remarks and the texts of the page, by code, gathered from `en/`. Another language is another folder
 // like `en/` with its own such file, chosen in `language.ts`, `quantity.ts` and `rack-reasons.ts`. English takes the names of states and of
-// types of events from `records/`, where the API has them, and the reasons of DHCP from `dhcp/refusals.ts`, as a NAK says them. Still
+// types of events from `records/`, where the API has them, and the reasons of DHCP from `dhcp/events/refusals.ts`, as a NAK says them. Still
 // English then: the messages of errors (`RackError`), also as the `reason` of an event or a note; the problems of a configuration; `msg` of
 // the log's lines; the command line's own texts; and what programs, the operating system and other hosts say.
 //

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { columnsFor, showMachine } from '../../../src/cli/machines/list.ts';
 import { progressText } from '../../../src/cli/machines/progress.ts';
-import { machineShape } from '../../../src/cli/shapes.ts';
+import { machineShape } from '../../../src/cli/terminal/shapes.ts';
 import { answerControl } from '../../support/control-answers.ts';
 import { printedBy } from '../../support/printed.ts';
 

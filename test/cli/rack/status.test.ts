@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isHealthy, refusedLines, stateOf, treeLines, unopenedListeners } from '../../../src/cli/rack/status.ts';
-import { statusShape } from '../../../src/cli/shapes.ts';
+import { statusShape } from '../../../src/cli/terminal/shapes.ts';
 
 const LAB = { name: 'lab', interface: 'eth1', network: '10.20.0.0/24', mode: 'proxy', serving: true, reason: '' };
 const FAR = { ...LAB, name: 'far', interface: 'eth2', network: '10.30.0.0/24', mode: 'server' };

@@ -20,7 +20,7 @@ const tls = named('e2e/region-tls.test.ts')(
   'API, page and link are served over TLS, and a renewed certificate is loaded without closing a connection',
 );
 const text = named('clean-text.test.ts');
-const output = named('cli/output.test.ts');
+const output = named('cli/terminal/output.test.ts');
 const tftp = named('tftp/hostile.test.ts');
 const homes = named('region/racks/home-wire.test.ts');
 const start = named('e2e/start-failures.test.ts');
@@ -316,7 +316,7 @@ export const DOOR_POINTS: readonly MendedPoint[] = [
       {
         holds: 'The output of a command is cleaned again.',
         tests: output('print'),
-        breaks: swapIn('cli/output.ts', ['  const clean = shown(text);\n', '  const clean = text;\n']),
+        breaks: swapIn('cli/terminal/output.ts', ['  const clean = shown(text);\n', '  const clean = text;\n']),
       },
       {
         holds: 'Every command prints by that file.',

@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { instant } from '../../../src/clock.ts';
 import { decide } from '../../../src/dhcp/answers/decide.ts';
 import { encodeReply, replyBytesMax } from '../../../src/dhcp/answers/reply.ts';
-import type { DhcpEvent } from '../../../src/dhcp/events.ts';
+import type { DhcpEvent } from '../../../src/dhcp/events/events.ts';
 import type { DhcpConfig } from '../../../src/dhcp/networks/config.ts';
 import { tableOf } from '../../../src/dhcp/networks/configured-options.ts';
 import { BROADCAST_FLAG, type DhcpMessage, encodeDhcpMessage } from '../../../src/dhcp/wire/message.ts';

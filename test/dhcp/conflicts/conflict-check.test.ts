@@ -7,7 +7,7 @@ import { later, seconds } from '../../../src/clock.ts';
 import { CONFLICT_SHARE, PROBES_AHEAD_MAX, STOCK_LOOK_MS } from '../../../src/dhcp/conflicts/conflict-check.ts';
 import { STOCK_FRESH_MS, STOCK_REFRESH_MS, STOCK_SIZE } from '../../../src/dhcp/conflicts/free-stock.ts';
 import { HOLDER_MS_MAX } from '../../../src/dhcp/conflicts/last-holders.ts';
-import { DHCP_EVENTS, type DhcpEvent } from '../../../src/dhcp/events.ts';
+import { DHCP_EVENTS, type DhcpEvent } from '../../../src/dhcp/events/events.ts';
 import { LeaseTable } from '../../../src/dhcp/leases/lease-table.ts';
 import type { DhcpConfig } from '../../../src/dhcp/networks/config.ts';
 import { DhcpServer } from '../../../src/dhcp/server.ts';

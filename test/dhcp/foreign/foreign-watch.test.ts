@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type Instant, instant, later } from '../../../src/clock.ts';
-import type { DhcpEvent } from '../../../src/dhcp/events.ts';
+import type { DhcpEvent } from '../../../src/dhcp/events/events.ts';
 import { composeProbe, readOffer } from '../../../src/dhcp/foreign/foreign-probe.ts';
 import { FOREIGN_SERVERS_MAX, ForeignServers, type Sighting } from '../../../src/dhcp/foreign/foreign-servers.ts';
 import {

@@ -3,9 +3,9 @@
 // 1. A sentence says what happened and why; that of a refusal ends with its remedy.
 
 import { counted } from '../../../counted.ts';
-import type { DhcpEventKind } from '../../../dhcp/events.ts';
+import type { DhcpEventKind } from '../../../dhcp/events/events.ts';
+import { DHCP_REFUSALS, type DhcpRefusal } from '../../../dhcp/events/refusals.ts';
 import type { JournalFault } from '../../../dhcp/leases/lease-journal.ts';
-import { DHCP_REFUSALS, type DhcpRefusal } from '../../../dhcp/refusals.ts';
 import type { DhcpParams } from '../../records/rack-event-params.ts';
 import { noteText } from './notes.ts';
 import { formatSpan } from './quantity.ts';

@@ -1,7 +1,7 @@
 // Reads a file that is named on the command line. A pipe (`<(command)`) and /dev/stdin are read, too.
 
 import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs';
-import { fileFault } from '../files/read-fault.ts';
+import { fileFault } from '../../files/read-fault.ts';
 
 /** @throws RackError as `fileFault`: with the path, the reason and the remedy */
 export function readGivenFile(path: string): Buffer {

@@ -1,6 +1,6 @@
 // The events of the service itself: its store, its sockets, and replies that could not be sent.
 
-import type { EventKind } from '../event.ts';
+import type { EventKind } from '../../event.ts';
 
 /** Some of the kinds of DHCP events. */
 export const DHCP_SERVICE_EVENTS = {

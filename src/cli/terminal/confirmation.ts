@@ -1,6 +1,6 @@
 // Asks a person at a terminal before something is lost for good. A program is not asked.
 
-import { RackError } from '../errors.ts';
+import { RackError } from '../../errors.ts';
 import { openPrompt } from './prompt.ts';
 
 /** Asks, and accepts only yes. @throws RackError `cancelled` on any other answer */

@@ -2,8 +2,8 @@
 
 import { spawnSync } from 'node:child_process';
 import { existsSync, statSync } from 'node:fs';
-import { osErrorCode, RackError } from '../errors.ts';
-import { becomeUser, findGroup, findUid, readUserName } from '../files/ownership.ts';
+import { osErrorCode, RackError } from '../../errors.ts';
+import { becomeUser, findGroup, findUid, readUserName } from '../../files/ownership.ts';
 import { printError } from './output.ts';
 
 /** The privileges of root that a process needs, as granted by its unit: ports below 1024 and, for a rack, frames to machines without an address. */

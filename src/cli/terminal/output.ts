@@ -8,11 +8,11 @@
 import { once } from 'node:events';
 import type { Writable } from 'node:stream';
 import { styleText } from 'node:util';
-import { cleanJson, cleanLines } from '../clean-text.ts';
-import { errorText, RackError } from '../errors.ts';
-import { type CommandNaming, nameCommands } from '../named-commands.ts';
+import { cleanJson, cleanLines } from '../../clean-text.ts';
+import { errorText, RackError } from '../../errors.ts';
+import { type CommandNaming, nameCommands } from '../../named-commands.ts';
 
-export { formatBytes, formatDuration, formatWallTime } from '../region/words/quantity.ts';
+export { formatBytes, formatDuration, formatWallTime } from '../../region/words/quantity.ts';
 
 let naming: CommandNaming = { program: 'rackboot', config: '' };
 

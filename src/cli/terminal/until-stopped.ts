@@ -6,11 +6,11 @@
 //
 // SIGTERM and SIGINT stop it, a second one at once (exit code 1). SIGHUP reloads the configuration file.
 
-import { systemClock } from '../clock.ts';
-import { loadPlace } from '../config/config-file.ts';
-import type { Daemon, DaemonOptions } from '../daemon/daemon.ts';
-import { ENDS_WITH_INPUT, whenInputCloses } from '../net/ends-with-input.ts';
-import { takeNotifyTerms } from '../net/linux/notify-socket.ts';
+import { systemClock } from '../../clock.ts';
+import { loadPlace } from '../../config/config-file.ts';
+import type { Daemon, DaemonOptions } from '../../daemon/daemon.ts';
+import { ENDS_WITH_INPUT, whenInputCloses } from '../../net/ends-with-input.ts';
+import { takeNotifyTerms } from '../../net/linux/notify-socket.ts';
 import { printFailure } from './output.ts';
 import { continueAsOwnerOf } from './state-owner.ts';
 import { readVersion } from './version.ts';

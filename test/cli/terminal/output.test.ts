@@ -13,8 +13,8 @@ import {
   printLines,
   printPart,
   printTable,
-} from '../../src/cli/output.ts';
-import { RackError } from '../../src/errors.ts';
+} from '../../../src/cli/terminal/output.ts';
+import { RackError } from '../../../src/errors.ts';
 
 test('fields form two columns, as wide as the longest name', (t) => {
   const lines: unknown[] = [];

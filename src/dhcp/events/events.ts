@@ -1,6 +1,6 @@
 // DHCP events: their kinds, and the explanation of each for operators. Types and tables only.
 
-import type { EventKind, RackEvent } from '../event.ts';
+import type { EventKind, RackEvent } from '../../event.ts';
 import { DHCP_SERVICE_EVENTS } from './service-events.ts';
 
 /** Where a client's address came from. */

@@ -2,16 +2,16 @@
 
 import { closeSync } from 'node:fs';
 import { z } from 'zod';
-import { formatProblems, loadPlace, readConfigFile, readConfigText } from '../config/config-file.ts';
-import { loadFitting } from '../config/load.ts';
-import { isRegionFile } from '../config/region-store.ts';
-import { resolveFile, type UsableConfig } from '../config/resolve-file.ts';
-import { askDaemon } from '../control/ask-daemon.ts';
-import { RackError, type RackErrorCode } from '../errors.ts';
-import { isOwnershipError, ownUserName, readerRemedy } from '../files/ownership.ts';
-import { openRegularFile } from '../files/regular-file.ts';
-import { NO_SETTINGS, parseSettings, type Settings } from '../machines/settings.ts';
-import { desiredStateFile, readDesiredState } from '../uplink/desired-state-cache.ts';
+import { formatProblems, loadPlace, readConfigFile, readConfigText } from '../../config/config-file.ts';
+import { loadFitting } from '../../config/load.ts';
+import { isRegionFile } from '../../config/region-store.ts';
+import { resolveFile, type UsableConfig } from '../../config/resolve-file.ts';
+import { askDaemon } from '../../control/ask-daemon.ts';
+import { RackError, type RackErrorCode } from '../../errors.ts';
+import { isOwnershipError, ownUserName, readerRemedy } from '../../files/ownership.ts';
+import { openRegularFile } from '../../files/regular-file.ts';
+import { NO_SETTINGS, parseSettings, type Settings } from '../../machines/settings.ts';
+import { desiredStateFile, readDesiredState } from '../../uplink/desired-state-cache.ts';
 import { printError } from './output.ts';
 
 const answerShape = z.object({

@@ -1,7 +1,7 @@
 // Schemas of the daemon's answers to commands: a command may be newer or older than the daemon.
 
 import { z } from 'zod';
-import { formatMac, parseMac } from '../net/address.ts';
+import { formatMac, parseMac } from '../../net/address.ts';
 
 const listening = z.object({ listening: z.array(z.string()) }).optional();
 

@@ -1,6 +1,6 @@
 // Options of every command that reads a configuration or prints a result; commands.ts defines them.
 
-import { defaultRackConfig } from '../control/default-config.ts';
+import { defaultRackConfig } from '../../control/default-config.ts';
 
 /** The options that commands share. */
 export interface SharedOptions {

@@ -5,10 +5,10 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { answerControl } from '../support/control-answers.ts';
-import { missing } from '../support/needs.ts';
+import { answerControl } from '../../support/control-answers.ts';
+import { missing } from '../../support/needs.ts';
 
-const MAIN = join(import.meta.dirname, '../../src/main.ts');
+const MAIN = join(import.meta.dirname, '../../../src/main.ts');
 const RACK = {
   ...{ uuid: 'u', name: 'far', status_name: 'accepted', is_embedded: false, is_away: false, conflict: null },
   ...{ version: '1', last_seen: null, events_waiting: 0, events_dropped: 0, dead_letters: 0, interfaces: [] },

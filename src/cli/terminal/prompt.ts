@@ -5,8 +5,8 @@
 
 import { createInterface } from 'node:readline/promises';
 import { Writable } from 'node:stream';
-import { cleanLines } from '../clean-text.ts';
-import { osErrorCode, RackError } from '../errors.ts';
+import { cleanLines } from '../../clean-text.ts';
+import { osErrorCode, RackError } from '../../errors.ts';
 import { printAside } from './output.ts';
 
 /** A terminal that asks questions; `close` releases it. */

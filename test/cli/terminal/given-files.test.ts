@@ -5,8 +5,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { runCommandLine } from '../../src/cli/command-line.ts';
-import { printedBy } from '../support/printed.ts';
+import { runCommandLine } from '../../../src/cli/command-line.ts';
+import { printedBy } from '../../support/printed.ts';
 
 const place = mkdtempSync(join(tmpdir(), 'rackboot-files-'));
 after(() => rmSync(place, { recursive: true }));
