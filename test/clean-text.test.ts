@@ -104,7 +104,7 @@ describe('output of text', () => {
       );
     }
     const direct = files
-      .filter((file) => file !== join('cli', 'output.ts'))
+      .filter((file) => file !== join('cli', 'terminal', 'output.ts'))
       .flatMap((file) =>
         read(file)
           .split('\n')
