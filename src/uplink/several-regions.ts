@@ -79,7 +79,7 @@ export class SeveralRegions implements LinkTransport {
     this.#onMoved(url, former);
   }
 
-  /** Another is asked first from now on, unless another request has found that already. */
+  /** Makes the next address the first to be asked, unless another request has already done so. */
   #leave(region: LinkTransport): void {
     if (region === this.#current) this.#first = (this.#first + 1) % this.#regions.length;
   }

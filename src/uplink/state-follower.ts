@@ -52,7 +52,7 @@ export class StateFollower {
   #last: { readonly state: DesiredState; readonly tag: string | undefined } | undefined;
   #stream: { close(): void } | undefined;
   #silence: Timer | undefined;
-  /** Counts the stops: an answer to a request from before one comes too late. */
+  /** The number of stops. An answer to a request from before the last stop is ignored. */
   #stops = 0;
 
   constructor(options: StateFollowerOptions) {

@@ -8,7 +8,7 @@ type Finish = (code: number) => void;
 
 const text = { type: 'string', requiresArg: true } as const;
 const arch = { ...text, default: 'amd64', describe: 'Architecture of the machines' } as const;
-/** For images of which Rackboot must know the loaders. Any other is refused before work begins. */
+/** Architectures whose loaders Rackboot knows. Any other is refused before work begins. */
 const bootArch = { ...arch, choices: CPUS } as const;
 const builtArch = {
   ...arch,

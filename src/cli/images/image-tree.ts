@@ -1,7 +1,8 @@
 // The boot tree of an images command: named by --tree, otherwise by the configuration.
 //
 // 1. An existing configuration is read, and its errors are reported, also if --tree makes it unnecessary.
-// 2. A tree in the state directory belongs to that directory's owner, whatever named it; a tree elsewhere to the user of the command.
+// 2. A tree in the state directory belongs to that directory's owner, whether --tree or the configuration names it. A tree elsewhere belongs
+//    to the user of the command.
 
 import type { RackConfig } from '../../config/rack-config.ts';
 import { DEFAULT_CONFIG } from '../../control/default-config.ts';

@@ -1,10 +1,10 @@
-// How commands show how far a machine's work is: `Deploying: writing sda, 41 %`.
+// The progress of a machine's work, as commands print it: `Deploying: writing sda, 41 %`.
 
 import { formatDuration } from '../terminal/output.ts';
 import type { MachineShape } from '../terminal/shapes.ts';
 import { statusText } from './switched-by-hand.ts';
 
-/** From this silence of the machine on, in seconds, its percentage is shown with an age. */
+/** After this silence of a machine, in seconds, its percentage is shown with an age. */
 const SILENT_SECONDS = 60;
 
 /** A machine's state, and the step of its work with the percentage done and its age. @param charactersMax of the step; default: no limit */

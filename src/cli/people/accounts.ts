@@ -50,7 +50,7 @@ export async function createAdministrator(flags: AdministratorFlags): Promise<nu
   const place = loadStorePlace(flags.config);
   const { username, email } = flags;
   const given = flags.password ?? (await givenPassword(flags));
-  // Before a person types a password: the name may be taken.
+  // A taken name is refused before a person types a password.
   if (given === undefined && hasStore(place)) {
     await withStore(place, async (store) => {
       if ((await store.findUser(username)) !== undefined) throw nameTaken(username);

@@ -7,11 +7,11 @@
 // 2. A redirect never leads from https to http, nor to another scheme, and at most REDIRECTS_MAX are followed.
 // 3. The body arrives as the server sends it; nothing is decoded.
 // 4. Certificates of this host's own store are trusted, too: an authority of a proxy that inspects TLS is installed there. They are read
-//    only when a certificate is unknown otherwise: that takes 0.1 s and 12 MB.
+//    only for a certificate that is unknown otherwise, because reading them takes 0.1 s and 12 MB.
 // 5. Each request has a connection of its own: a kept one may have been closed meanwhile, and files are large.
 //
-// node:http, not undici, of which `fetch` is made: it is here anyway, so 6 MB and 14 ms instead of 25 MB and 97 ms (measured), it decodes and
-// repeats nothing, and its agent speaks to proxies in both ways.
+// This file uses node:http and not `fetch`, which is undici. node:http is loaded anyway, so a first request costs 6 MB and 14 ms instead of
+// 25 MB and 97 ms (measured). It decodes and repeats nothing, and its agent supports both kinds of proxies.
 
 import type { ClientRequest, IncomingMessage, RequestOptions } from 'node:http';
 import { cleanText } from '../../clean-text.ts';
@@ -128,7 +128,7 @@ export class WebClient {
       fail({ code: 'connect-late', params: { host, proxy, seconds: Math.round(connectMs / 1000) } }),
     );
     signal.addEventListener('abort', stop, { once: true });
-    // Handed to the system, so there is a connection, with TLS.
+    // The request was handed to the system, so the connection is open, and TLS agreed.
     sent.once('finish', () => {
       isSent = true;
       timer.cancel();
@@ -151,7 +151,7 @@ export class WebClient {
     const { http, https, except } = this.#proxy;
     const proxyEnv = { http_proxy: http, https_proxy: https, no_proxy: except };
     const headers = { 'User-Agent': 'rackboot', 'Accept-Encoding': 'identity', ...fields };
-    // The time ends a tunnel that a proxy leaves open: `destroy` does not (tried).
+    // The time limit ends a tunnel that a proxy leaves open; `destroy` does not (tried).
     const options: RequestOptions = { headers, timeout: this.#times.connectMs };
     if (url.protocol === 'http:') {
       const { Agent, request } = process.getBuiltinModule('node:http');
