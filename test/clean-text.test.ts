@@ -114,6 +114,10 @@ describe('output of text', () => {
         const text = line.slice(line.indexOf(': ') + 2);
         return output.test(text) && !/^(?:\/\/|\*|\/\*)/.test(text) && !elsewhere.has(text);
       });
-    assert.deepEqual(direct, [], 'use print, printError, printPart, printAside or printJson of src/cli/terminal/output.ts');
+    assert.deepEqual(
+      direct,
+      [],
+      'use print, printError, printPart, printAside or printJson of src/cli/terminal/output.ts',
+    );
   });
 });

@@ -21,8 +21,8 @@ import { findSetting, type Settings } from '../../machines/settings.ts';
 import { formatIpv4, formatNetwork } from '../../net/address.ts';
 import { readInterfaces } from '../../net/present-interfaces.ts';
 import { noteText } from '../../region/words/rack-reasons.ts';
-import { closedLines } from '../closed-listeners.ts';
 import { runningLeases, strandedLines } from '../leases/stranded.ts';
+import { closedLines } from '../terminal/closed-listeners.ts';
 import { askConfig, cachedSettings, hiddenStoreText } from '../terminal/config-in-force.ts';
 import { print, printError, printJson } from '../terminal/output.ts';
 

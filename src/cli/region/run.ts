@@ -9,7 +9,7 @@ import { NO_SETTINGS } from '../../machines/settings.ts';
 import { findStoreFileProblems } from '../../region-process/open-store.ts';
 import { startRegionProcess } from '../../region-process/region-process.ts';
 import { shellWord } from '../../shell-word.ts';
-import { closedLines } from '../closed-listeners.ts';
+import { closedLines } from '../terminal/closed-listeners.ts';
 import { print, printError, printJson } from '../terminal/output.ts';
 import { becomeRunnerOf } from '../terminal/state-owner.ts';
 import { runUntilStopped } from '../terminal/until-stopped.ts';

@@ -1,9 +1,9 @@
 // The listeners of a configuration that cannot be opened on this host now. That is no problem of the file.
 
-import { askDaemon } from '../control/ask-daemon.ts';
-import { readListeners } from '../doctor/host-facts.ts';
-import { judgeListeners } from '../doctor/host-judgement.ts';
-import { statusShape } from './terminal/shapes.ts';
+import { askDaemon } from '../../control/ask-daemon.ts';
+import { readListeners } from '../../doctor/host-facts.ts';
+import { judgeListeners } from '../../doctor/host-judgement.ts';
+import { statusShape } from './shapes.ts';
 
 const runningShape = statusShape.pick({ pid: true });
 
