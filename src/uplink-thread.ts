@@ -34,7 +34,7 @@ function start(): void {
     link.moved(url, former);
   };
   const regions = urls.map((url) => openHttpTransport({ ...common, url }));
-  const transport = new SeveralRegions(regions, moved);
+  const transport = new SeveralRegions(regions, systemClock, moved);
   const saveProblem = (problem: CacheProblem): void =>
     send({ kind: 'problem', id: 'desired-state', note: { note: 'state-unkept', ...problem } });
   const keeper = new DesiredStateKeeper(systemClock, (state) =>

@@ -18,7 +18,8 @@ import {
   type LinkAnswer,
   type LinkListener,
   type LinkRequest,
-  type LinkTransport,
+  NOT_NOW,
+  type RegionAddress,
 } from './link-transport.ts';
 import { authorizationOf, type RegionKey } from './region-key.ts';
 
@@ -31,6 +32,8 @@ const ANSWER_MS_MAX = 60_000;
 const SILENCE_MS_MAX = 20_000;
 /** Connections to the region. */
 export const SOCKETS_MAX = 6;
+/** Every process of a region answers this from memory, whether its database does or not, and counts it for nobody. */
+const PING_PATH = '/api/version/';
 /** The least that a piece of an answer counts, in bytes: the memory that even a short piece takes. */
 const PIECE_BYTES_MIN = 128;
 
@@ -45,15 +48,18 @@ export interface HttpTransportOptions {
   readonly userAgent: string;
 }
 
-export function openHttpTransport(options: HttpTransportOptions): LinkTransport {
+export function openHttpTransport(options: HttpTransportOptions): RegionAddress {
   return new HttpTransport(options);
 }
 
-class HttpTransport implements LinkTransport {
+class HttpTransport implements RegionAddress {
   readonly url: string;
   readonly #options: HttpTransportOptions;
   readonly #url: URL;
   readonly #agent: Agent;
+  /** Pings do not wait for the connections of requests. */
+  readonly #pingAgent: Agent;
+  readonly #underWay = new Set<ClientRequest>();
   readonly #open: (options: RequestOptions) => ClientRequest;
 
   constructor(options: HttpTransportOptions) {
@@ -66,10 +72,12 @@ class HttpTransport implements LinkTransport {
       const https = process.getBuiltinModule('node:https');
       const trust = options.ca === undefined ? {} : { ca: options.ca };
       this.#agent = new https.Agent({ ...settings, ...trust });
+      this.#pingAgent = new https.Agent({ ...settings, ...trust, maxSockets: 1 });
       this.#open = https.request;
     } else {
       const http = process.getBuiltinModule('node:http');
       this.#agent = new http.Agent(settings);
+      this.#pingAgent = new http.Agent({ ...settings, maxSockets: 1 });
       this.#open = http.request;
     }
   }
@@ -123,8 +131,29 @@ class HttpTransport implements LinkTransport {
     };
   }
 
+  ping(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const request = { method: 'GET', path: PING_PATH, authorized: false } as const;
+      const onAnswer = (answer: IncomingMessage): void => {
+        answer.resume();
+        if (NOT_NOW.has(answer.statusCode ?? 0)) reject(new Error(`answered ${answer.statusCode}`));
+        else resolve();
+      };
+      const asking = this.#begin(request, onAnswer, { agent: this.#pingAgent, signal });
+      asking.on('error', reject);
+      asking.on('timeout', () => asking.destroy());
+      asking.on('close', () => reject(new Error('no answer')));
+      asking.end();
+    });
+  }
+
+  abandon(reason: string): void {
+    for (const asking of this.#underWay) asking.destroy(new Error(reason));
+  }
+
   close(): void {
     this.#agent.destroy();
+    this.#pingAgent.destroy();
   }
 
   #read(
@@ -146,7 +175,11 @@ class HttpTransport implements LinkTransport {
     answer.on('close', () => end('the stream ended', undefined));
   }
 
-  #begin(request: LinkRequest, onAnswer: (answer: IncomingMessage) => void): ClientRequest {
+  #begin(
+    request: LinkRequest,
+    onAnswer: (answer: IncomingMessage) => void,
+    how: RequestOptions = { agent: this.#agent },
+  ): ClientRequest {
     const { hostname, port, pathname } = this.#url;
     const { userAgent, key, clock } = this.#options;
     const host = hostname.replace(/^\[|\]$/g, '');
@@ -157,7 +190,7 @@ class HttpTransport implements LinkTransport {
       ...(port === '' ? {} : { port: Number(port) }),
       method: request.method,
       path: `${pathname.replace(/\/+$/, '')}${request.path}`,
-      agent: this.#agent,
+      ...how,
       timeout: SILENCE_MS_MAX,
       // SNI carries host names only, not addresses (RFC 6066 §3).
       ...(this.#url.protocol === 'https:' ? { servername: isIP(host) === 0 ? host : '' } : {}),
@@ -173,6 +206,8 @@ class HttpTransport implements LinkTransport {
       },
     });
     asking.on('response', onAnswer);
+    this.#underWay.add(asking);
+    asking.on('close', () => this.#underWay.delete(asking));
     return asking;
   }
 

@@ -46,3 +46,14 @@ export interface LinkTransport {
   follow(path: string, listener: LinkListener): { close(): void };
   close(): void;
 }
+
+/** One address of a region that has several. */
+export interface RegionAddress extends LinkTransport {
+  /** Asks for the cheapest answer that the region has, on a connection of its own. Rejects if none comes, or one that says "not now". */
+  ping(signal: AbortSignal): Promise<void>;
+  /** Ends all requests and streams under way: their callers are told that the region does not answer. */
+  abandon(reason: string): void;
+}
+
+/** Statuses of an answer that says "not now": of a region without its database, and of a proxy without a region. */
+export const NOT_NOW: ReadonlySet<number> = new Set([502, 503, 504]);

@@ -5,23 +5,49 @@
 //    posts carry sequences, and everything else says the same again.
 // 2. The address that answered last is asked first. So the rack stays with it, even if the first of the list returns.
 // 3. An answer that says "not now" (502, 503, 504) counts as none if another one answers.
+// 4. A process that hangs still takes connections, and answers nothing. It is noticed by pings, which every process answers from memory: one
+//    that is slow, or waits for its database, answers them, so the rack stays with it. The rack leaves one that does not answer only for
+//    one that does.
 
+import type { Clock, Timer } from '../clock.ts';
 import { errorText } from '../errors.ts';
-import type { LinkAnswer, LinkListener, LinkRequest, LinkTransport } from './link-transport.ts';
+import { answersWithin } from '../net/answers-within.ts';
+import {
+  type LinkAnswer,
+  type LinkListener,
+  type LinkRequest,
+  type LinkTransport,
+  NOT_NOW,
+  type RegionAddress,
+} from './link-transport.ts';
 
-const NOT_NOW: ReadonlySet<number> = new Set([502, 503, 504]);
+/** The pause between two pings of the address in use, in milliseconds: cheap enough for hundreds of racks. */
+const PING_EVERY_MS = 3000;
+/**
+ * How long a ping may take, in milliseconds. The longest turns of a region's event loop and a lost packet (retransmitted after 1 s and 3 s, RFC
+ * 6298 §5) take less. With the pause and the ping of the next address a rack leaves a process that hangs within about ten seconds.
+ */
+const PING_MS_MAX = 6000;
+const HANGS = 'it answers nothing, and another address of region.url does';
 
 export class SeveralRegions implements LinkTransport {
-  readonly #regions: readonly LinkTransport[];
+  readonly #regions: readonly RegionAddress[];
   readonly #onMoved: (url: string, former: string) => void;
+  readonly #clock: Clock;
   #first = 0;
   #answeredUrl: string;
+  #nextPing: Timer | undefined;
+  /** Ends the ping under way. */
+  #stopPing = new AbortController();
+  #isClosed = false;
 
   /** @param regions at least one @param onMoved called when another one answers than before */
-  constructor(regions: readonly LinkTransport[], onMoved: (url: string, former: string) => void) {
+  constructor(regions: readonly RegionAddress[], clock: Clock, onMoved: (url: string, former: string) => void) {
     this.#regions = regions;
+    this.#clock = clock;
     this.#onMoved = onMoved;
     this.#answeredUrl = this.url;
+    if (regions.length > 1) this.#pingLater();
   }
 
   get url(): string {
@@ -63,13 +89,43 @@ export class SeveralRegions implements LinkTransport {
   }
 
   close(): void {
+    this.#isClosed = true;
+    this.#stopPing.abort();
+    this.#nextPing?.cancel();
     for (const region of this.#regions) region.close();
   }
 
-  get #current(): LinkTransport {
+  get #current(): RegionAddress {
     const region = this.#regions[this.#first];
     if (region === undefined) throw new Error('a link has no region');
     return region;
+  }
+
+  #pingLater(): void {
+    this.#nextPing = this.#clock.schedule(PING_EVERY_MS, () => {
+      void this.#leaveIfHanging().finally(() => this.#isClosed || this.#pingLater());
+    });
+  }
+
+  async #leaveIfHanging(): Promise<void> {
+    const asked = this.#current;
+    if (await this.#answers(asked)) return;
+    for (let step = 1; step < this.#regions.length; step += 1) {
+      const next = (this.#first + step) % this.#regions.length;
+      const isAlive = await this.#answers(this.#regions[next] ?? asked);
+      if (this.#isClosed || asked !== this.#current) return;
+      if (!isAlive) continue;
+      this.#first = next;
+      asked.abandon(HANGS);
+      return;
+    }
+  }
+
+  async #answers(region: RegionAddress): Promise<boolean> {
+    this.#stopPing = new AbortController();
+    const isAlive = await answersWithin(this.#clock, PING_MS_MAX, region.ping(this.#stopPing.signal));
+    this.#stopPing.abort();
+    return isAlive;
   }
 
   #answered({ url }: LinkTransport): void {

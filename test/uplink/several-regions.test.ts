@@ -2,13 +2,14 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { LinkAnswer, LinkListener, LinkRequest, LinkTransport } from '../../src/uplink/link-transport.ts';
+import type { LinkAnswer, LinkListener, LinkRequest, RegionAddress } from '../../src/uplink/link-transport.ts';
 import { SeveralRegions } from '../../src/uplink/several-regions.ts';
+import { VirtualClock } from '../support/virtual-clock.ts';
 
 const REQUEST: LinkRequest = { method: 'GET', path: '/uplink/1/x', authorized: true };
 
 /** An address whose answers the test gives. */
-class Address implements LinkTransport {
+class Address implements RegionAddress {
   readonly url: string;
   /** A status, or none: it does not answer. */
   status: number | undefined = 200;
@@ -16,8 +17,9 @@ class Address implements LinkTransport {
   listener: LinkListener | undefined;
   isClosed = false;
 
-  constructor(url: string) {
+  constructor(url: string, clock: VirtualClock) {
     this.url = url;
+    this.#clock = clock;
   }
 
   async ask(): Promise<LinkAnswer> {
@@ -33,18 +35,35 @@ class Address implements LinkTransport {
     return { close: () => undefined };
   }
 
+  /** How long its next pings take, in milliseconds; undefined: they have no answer. */
+  pingMs: number | undefined = 0;
+  abandoned = 0;
+  readonly #clock: VirtualClock;
+
+  ping(): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.pingMs !== undefined) this.#clock.schedule(this.pingMs, resolve);
+    });
+  }
+
+  abandon(): void {
+    this.abandoned += 1;
+  }
+
   close(): void {
     this.isClosed = true;
   }
 }
 
 function place() {
-  const addresses = ['a', 'b', 'c'].map((url) => new Address(url)) as [Address, Address, Address];
+  const clock = new VirtualClock();
+  const addresses = ['a', 'b', 'c'].map((url) => new Address(url, clock)) as [Address, Address, Address];
   const moves: string[] = [];
   return {
     addresses,
+    clock,
     moves,
-    regions: new SeveralRegions(addresses, (url, former) => moves.push(`${former} to ${url}`)),
+    regions: new SeveralRegions(addresses, clock, (url, former) => moves.push(`${former} to ${url}`)),
   };
 }
 
@@ -118,4 +137,36 @@ test('a stream that ends moves the link, unless the region refused it', () => {
     addresses.map(({ isClosed }) => isClosed),
     [true, true, true],
   );
+});
+
+test('one that hangs is left within ten seconds for the next that answers, and what it was asked ends', async () => {
+  const { addresses, clock, regions } = place();
+  const [a, b, c] = addresses;
+  await clock.pass(60_000);
+  assert.equal(regions.url, 'a');
+  a.pingMs = undefined;
+  await clock.pass(10_000);
+  assert.equal(regions.url, 'b');
+  assert.deepEqual([a.abandoned, b.abandoned], [1, 0]);
+  a.pingMs = 0;
+  await clock.pass(60_000);
+  assert.equal(regions.url, 'b', 'it stays there');
+  b.pingMs = undefined;
+  c.pingMs = undefined;
+  await clock.pass(16_000);
+  assert.equal(regions.url, 'a', 'the next one hangs, too');
+  regions.close();
+  assert.equal(clock.pending, 0);
+});
+
+test('one that is slow is not left, nor one that hangs while no other answers', async () => {
+  const { addresses, clock, regions } = place();
+  const [a, b, c] = addresses;
+  a.pingMs = 5500;
+  await clock.pass(600_000);
+  for (const address of addresses) address.pingMs = undefined;
+  await clock.pass(600_000);
+  assert.equal(regions.url, 'a');
+  assert.deepEqual([a.abandoned, b.abandoned, c.abandoned], [0, 0, 0]);
+  regions.close();
 });
