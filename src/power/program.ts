@@ -3,6 +3,8 @@
 // 1. No shell, no terminal, no standard input; the locale is C. A program gets only those variables of this process's environment that it
 //    needs to find files.
 // 2. Its time and its stored output are bounded. When its time is over, or the signal is aborted, its whole process group is killed.
+// 3. A program does not outlive its time even if this process hangs or has died: timeout(1), which runs it, kills it a second later. So another
+//    process of the region knows when no step of this one can be under way.
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { Clock } from '../clock.ts';
@@ -11,6 +13,9 @@ import { viewBytes } from '../net/borrowed-bytes.ts';
 
 /** The stored bytes of each output stream; more is read and discarded. */
 export const OUTPUT_BYTES_MAX = 256 * 1024;
+/** How timeout(1) ends if it does not find the program, or cannot run it. */
+const NOT_FOUND = 127;
+const NOT_RUN = 126;
 /** Environment variables passed on to a program. */
 const PASSED_ON = ['PATH', 'HOME', 'USER', 'LOGNAME', 'TMPDIR', 'XDG_RUNTIME_DIR', 'XDG_CONFIG_HOME', 'XDG_CACHE_HOME'];
 
@@ -39,7 +44,12 @@ export function runProgram(name: string, args: readonly string[], run: ProgramRu
     const passed = PASSED_ON.flatMap((key) => (process.env[key] === undefined ? [] : [[key, process.env[key]]]));
     const env = { ...Object.fromEntries(passed), LC_ALL: 'C', ...run.environment };
     // In a process group of its own, which can be killed as a whole: virsh runs ssh.
-    const child = spawn(name, [...args], { env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
+    const seconds = Math.ceil(run.timeMs / 1000) + 1;
+    const child = spawn('timeout', ['-s', 'KILL', String(seconds), name, ...args], {
+      env,
+      detached: true,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     const out = keepOutput(child.stdout);
     const err = keepOutput(child.stderr);
     let killed = false;
@@ -60,10 +70,12 @@ export function runProgram(name: string, args: readonly string[], run: ProgramRu
     child.on('error', (error) => {
       if (child.pid !== undefined) return;
       const isMissing = osErrorCode(error) === 'ENOENT';
-      finish(isMissing ? { kind: 'missing', program: name } : { kind: 'not-started', said: errorText(error) });
+      finish(isMissing ? { kind: 'missing', program: 'timeout' } : { kind: 'not-started', said: errorText(error) });
     });
     child.on('close', (code) => {
       if (killed || code === null) finish({ kind: 'killed', out: out(), err: err() });
+      else if (code === NOT_FOUND && err().startsWith('timeout: ')) finish({ kind: 'missing', program: name });
+      else if (code === NOT_RUN && err().startsWith('timeout: ')) finish({ kind: 'not-started', said: err().trim() });
       else finish({ kind: 'ended', code, out: out(), err: err() });
     });
   });

@@ -1,6 +1,10 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
-import { systemClock } from '../../src/clock.ts';
+import { sleep, systemClock } from '../../src/clock.ts';
 import { OUTPUT_BYTES_MAX, runProgram } from '../../src/power/program.ts';
 
 test('OUTPUT_BYTES_MAX of each output stream are stored, and the program ends normally', async () => {
@@ -9,4 +13,29 @@ test('OUTPUT_BYTES_MAX of each output stream are stored, and the program ends no
   const end = await runProgram('sh', ['-c', script], run);
   assert.ok(end.kind === 'ended');
   assert.deepEqual([end.code, end.out.length, end.err.length], [0, OUTPUT_BYTES_MAX, OUTPUT_BYTES_MAX]);
+});
+
+test('a program that is missing or cannot be run is named', async () => {
+  const run = { clock: systemClock, signal: new AbortController().signal, timeMs: 20_000 };
+  assert.deepEqual(await runProgram('no-such-program', [], run), { kind: 'missing', program: 'no-such-program' });
+  const end = await runProgram('/etc/passwd', [], run);
+  assert.equal(end.kind, 'not-started');
+});
+
+test('a program ends at its limit even if the process that started it has died', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'rackboot-program-'));
+  const late = join(directory, 'late');
+  const module = join(import.meta.dirname, '../../src');
+  const script = `
+    const { systemClock } = await import('${module}/clock.ts');
+    const { runProgram } = await import('${module}/power/program.ts');
+    const run = { clock: systemClock, signal: new AbortController().signal, timeMs: 1000 };
+    void runProgram('sh', ['-c', 'echo begun >&2; sleep 5; touch "$1"', 'sh', '${late}'], run);
+    setTimeout(() => process.kill(process.pid, 'SIGKILL'), 500);`;
+  const parent = spawn(process.execPath, ['--input-type=module', '--eval', script], { stdio: 'inherit' });
+  await new Promise((resolve) => parent.once('exit', resolve));
+  assert.equal(parent.signalCode, 'SIGKILL');
+  await sleep(6500);
+  assert.equal(existsSync(late), false);
+  rmSync(directory, { recursive: true, force: true });
 });
