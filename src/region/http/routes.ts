@@ -28,7 +28,7 @@ import type { ApiProblem } from '../api/problem.ts';
 import { REFUSALS } from '../api/refusal-status.ts';
 import type { MetadataService } from '../metadata/metadata-service.ts';
 import type { PageGuard } from '../page/guard.ts';
-import { addPageRoutes, looksForPage, sendUnknownPage } from '../page/routes.ts';
+import { addPageRoutes, looksForPage, sendAwayPage, sendUnknownPage, showsPages } from '../page/routes.ts';
 import type { Sessions } from '../page/sessions.ts';
 import { refuseVersion } from '../racks/rack-admission.ts';
 import type { Region } from '../region.ts';
@@ -102,7 +102,7 @@ export function addRoutes(app: FastifyInstance, context: ApiContext): void {
   app.addHook('onRequest', async ({ raw }, reply) => {
     if (NUL_IN_TARGET.test(raw.url ?? '')) return send(context, reply, refuse('bad-request.nul'));
   });
-  app.setErrorHandler((error, _request, reply) => send(context, reply, answerOfError(context, error)));
+  app.setErrorHandler((error, request, reply) => sendError(context, error, request, reply));
   app.setNotFoundHandler((request, reply) => {
     const answer = answerOfUnknownPath(request);
     if (!looksForPage(request)) return send(context, reply, answer);
@@ -262,6 +262,17 @@ function answerOfUnknownPath(request: FastifyRequest): Answer {
     return refuse('unknown-version');
   }
   return refuse('not-found.path');
+}
+
+function sendError(
+  context: ApiContext,
+  error: unknown,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): FastifyReply | Promise<FastifyReply> {
+  if (!isStoreUnavailable(error) || !showsPages(request)) return send(context, reply, answerOfError(context, error));
+  context.refusals['store-unavailable'] += 1;
+  return sendAwayPage(request, reply, error.message);
 }
 
 function answerOfError(context: ApiContext, error: unknown): Answer {

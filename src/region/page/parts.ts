@@ -4,7 +4,7 @@ import { LOOPBACK, networkContains } from '../../net/address.ts';
 import type { RegionConfig } from '../config.ts';
 import { quoteShell } from '../preseed/quoting.ts';
 import { type Html, html, nothing, type Part, verbatim } from '../words/html.ts';
-import { words } from '../words/text.ts';
+import { asSentence, words } from '../words/text.ts';
 import { assetPath, PAGE_SCRIPT, PAGE_STYLE } from './assets.ts';
 import { faultId } from './forms.ts';
 import type { View, Viewer } from './view.ts';
@@ -132,6 +132,27 @@ export const renderUnknown = (): Html =>
     words.frame.notFound,
     html`<main><div class="sheet card"><h1>${words.frame.notFound}</h1><p>${words.frame.noSuchPage}</p><p>${ALL_MACHINES}</p></div></main>`,
   );
+
+/** The seconds after which a browser asks for a page again whose store was away. */
+export const AWAY_SECONDS = 5;
+
+/**
+ * The page while the store cannot be used. It needs nothing from the store, not even its viewer.
+ * @param reason a sentence with its remedy @param isForm true for the answer to a form, which is not sent again
+ */
+export function renderAway(reason: string, isForm: boolean): Html {
+  const { away } = words;
+  const form = isForm ? html`<p>${away.form}</p>` : nothing;
+  const way = isForm
+    ? html`<a class="button primary" href="/MAAS/">${away.to}</a>`
+    : html`<a class="button primary" href="">${away.again}</a>`;
+  return documentOf(
+    away.title,
+    html`<main><div class="sheet card"><h1>${away.heading}</h1><div class="alert red" role="alert">${asSentence(reason)}.</div>
+      <p>${away.lead}</p>${form}<p class="soft">${away.next(!isForm)}</p><div class="buttons">${way}</div></div></main>`,
+    isForm ? nothing : html`<meta http-equiv="refresh" content="${AWAY_SECONDS}">`,
+  );
+}
 
 /** The page for a refused request. */
 export function renderRefused(view: Frame, text: string, back?: string): Html {

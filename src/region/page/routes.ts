@@ -8,6 +8,7 @@
 // 4. A viewer on this host may look without an account, but not under a foreign site's name that resolves to this host.
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { RackError } from '../../errors.ts';
 import { equalSecrets } from '../accounts/accounts.ts';
 import { parseAuthorization } from '../accounts/authorization-header.ts';
 import { type Answer, type Refusal, refuse, refuseFor } from '../api/answer.ts';
@@ -22,7 +23,7 @@ import { assetPath, PAGE_POLICY, PAGE_SCRIPT, PAGE_STYLE } from './assets.ts';
 import { isLocalName, type PageGuard, type PasswordVerdict } from './guard.ts';
 import { cookieName, cookieOf, isOwnOrigin, safeTarget } from './login.ts';
 import { PAGES } from './pages.ts';
-import { mayOpen, renderGone, renderRefused, renderSignIn, renderUnknown } from './parts.ts';
+import { AWAY_SECONDS, mayOpen, renderAway, renderGone, renderRefused, renderSignIn, renderUnknown } from './parts.ts';
 import { findCookie, type Session, type Sessions } from './sessions.ts';
 import { BUSY, faultsOf, type PageDefinition, type Person, refusalText, type View, type Viewer } from './view.ts';
 
@@ -59,6 +60,7 @@ export function addPageRoutes(app: FastifyInstance, listener: PageListener): voi
     );
   }
   app.get(LOGIN, async (request, reply) => {
+    mustReachStore(listener.region);
     if ((await listener.peerOf(request)).isByRack) return listener.send(reply, byRack(listener.region));
     const to = safeTarget(queryOf(request.raw.url).get('to')?.at(-1) ?? '');
     return sendPage(begin(reply), renderSignIn(listener.region.config(), to));
@@ -72,14 +74,33 @@ export function addPageRoutes(app: FastifyInstance, listener: PageListener): voi
 }
 
 /** True for a browser's request for a page, not for a path of the API, the racks or the metadata. */
-export const looksForPage = (request: FastifyRequest): boolean =>
-  request.method === 'GET' &&
-  /\btext\/html\b/.test(headerOf(request, 'accept') ?? '') &&
-  !/^\/+MAAS\/+(?:api|uplink|metadata)\b/.test(request.raw.url ?? '');
+export const looksForPage = (request: FastifyRequest): boolean => request.method === 'GET' && showsPages(request);
 
 /** Answers 404 with a link to the list of machines. */
 export const sendUnknownPage = (reply: FastifyReply): FastifyReply =>
   sendPage(begin(reply).code(REFUSALS['not-found']).header('X-Rackboot-Refusal', 'not-found'), renderUnknown());
+
+/** True for a browser that shows the answer to a person: to a page or to a form of ours. */
+export const showsPages = (request: FastifyRequest): boolean =>
+  !isLive(request) &&
+  /\btext\/html\b/.test(headerOf(request, 'accept') ?? '') &&
+  !/^\/+MAAS\/+(?:api|uplink|metadata)\b/.test(request.raw.url ?? '');
+
+/** Answers 503: the store cannot be used. @param reason a sentence with its remedy */
+export const sendAwayPage = (request: FastifyRequest, reply: FastifyReply, reason: string): FastifyReply =>
+  sendPage(
+    begin(reply)
+      .code(REFUSALS['store-unavailable'])
+      .header('Retry-After', String(AWAY_SECONDS))
+      .header('X-Rackboot-Refusal', 'store-unavailable'),
+    renderAway(reason, request.method !== 'GET'),
+  );
+
+/** Pages that need nothing from the store would promise that the next one works. @throws RackError `store-unavailable` while it is away */
+function mustReachStore({ store }: Region): void {
+  const problem = store.availability?.problem;
+  if (problem !== undefined) throw new RackError('store-unavailable', problem);
+}
 
 const sendPage = (reply: FastifyReply, page: Html): FastifyReply => reply.send(page.toString());
 
@@ -165,6 +186,7 @@ async function show(
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<FastifyReply> {
+  mustReachStore(listener.region);
   const peer = await listener.peerOf(request);
   const session = await sessionOf(listener, request, !isLive(request));
   const viewer = await viewerOf(listener, request, peer, session);

@@ -1,4 +1,12 @@
-// The state of the region's store: whether it confirms changes, and whether it can be used.
+// The state of the region's store: whether it answers, whether it confirms changes, and whether it can be used.
+
+/** Whether the server of the store answers. While it does not, every use of the store fails at once. */
+export interface StoreAvailability {
+  /** Why it does not answer, and what to do; undefined: it does. */
+  readonly problem: string | undefined;
+  /** Calls `onChange` when it goes away, with the problem, and when it is back; call it once. */
+  watch(onChange: (problem: string | undefined) => void): void;
+}
 
 /** Whether the store confirms that it has stored a change. */
 export interface StoreConfirmation {

@@ -34,7 +34,7 @@ import type { RackStore } from './rack-store.ts';
 import type { RateStore } from './rate-store.ts';
 import type { ScriptStore } from './script-store.ts';
 import type { SessionStore } from './session-store.ts';
-import type { StoreConfirmation, StoreTroubles } from './store-state.ts';
+import type { StoreAvailability, StoreConfirmation, StoreTroubles } from './store-state.ts';
 import type { User, UserChange } from './user.ts';
 
 /** A network interface as a machine reports it. */
@@ -271,6 +271,8 @@ export interface RegionStore {
   readonly rates?: RateStore | undefined;
   /** Undefined: one process has the store. */
   readonly neighbours?: StoreNeighbours | undefined;
+  /** Undefined if the store is on this host, and needs no server. */
+  readonly availability?: StoreAvailability | undefined;
   /** Undefined if each method's promise says it in time. */
   readonly confirmation?: StoreConfirmation | undefined;
   readonly troubles: StoreTroubles;

@@ -35,6 +35,20 @@ export const FRAME = {
   noSuchPage: 'There is no such page.',
 };
 
+/** The page while the region cannot use its store. */
+export const AWAY = {
+  title: 'Database away',
+  heading: 'The region cannot use its database',
+  lead: 'It can show and change nothing now. Racks go on without it: machines keep their leases and names, and boot.',
+  /** Nothing is sent again: the browser shows this page instead of the form's result. */
+  form: 'Your form has no result. When the region is back, see what is stored before you send it again.',
+  /** @param isRepeated true if the browser asks again */
+  next: (isRepeated: boolean): Html =>
+    html`${isRepeated ? 'This page tries again every 5 seconds. ' : ''}Nothing needs a restart. On the region's host, <code>rackboot status</code> and the log say more.`,
+  again: 'Try again now',
+  to: 'To the machines',
+};
+
 /** The page for signing in. */
 export const SIGN_IN = {
   heading: 'Sign in to Rackboot',

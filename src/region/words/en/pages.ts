@@ -1,7 +1,7 @@
 // The texts of the page, by page and part.
 
 import { ACTION_FORMS, ACTIONS, DEPLOY, EDIT, EFFECTS, POWER } from './page-actions.ts';
-import { FORMS, FRAME, SIGN_IN, VALUES } from './page-frame.ts';
+import { AWAY, FORMS, FRAME, SIGN_IN, VALUES } from './page-frame.ts';
 import { IMAGES, SCRIPTS, SETTINGS_PAGE, TAGS } from './page-lists.ts';
 import { FACTS, LOGINS, MACHINE, POWER_PART, RESULTS, TIMELINE, WORK } from './page-machine.ts';
 import { MACHINES, NOTICES, RACKS_PART } from './page-machines.ts';
@@ -9,6 +9,7 @@ import { ACCOUNT, PEOPLE } from './page-people.ts';
 
 export const PAGES = {
   frame: FRAME,
+  away: AWAY,
   signIn: SIGN_IN,
   forms: FORMS,
   values: VALUES,
