@@ -16,6 +16,9 @@ import {
 } from './parameters.ts';
 import type { SshIdentity } from './ssh-identity.ts';
 
+/** The longest step of a driver, in milliseconds: a session with a slow controller takes several requests. */
+export const STEP_MS_MAX = 30_000;
+
 /** How to switch a machine off: by asking its operating system, or by cutting its power. */
 export type OffManner = 'soft' | 'hard';
 

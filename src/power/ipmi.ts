@@ -6,7 +6,7 @@
 
 import { z } from 'zod';
 import type { Complaint } from './detail.ts';
-import { type Connecting, defineDriver, type OffManner, type PowerPort } from './driver.ts';
+import { type Connecting, defineDriver, type OffManner, type PowerPort, STEP_MS_MAX } from './driver.ts';
 import { cleanWords, failedProgram, notStarted, outcome, type PowerOutcome } from './outcome.ts';
 import { secret } from './parameters.ts';
 import { type ProgramEnd, runProgram } from './program.ts';
@@ -15,8 +15,6 @@ import { missingProgram } from './programs.ts';
 /** How long ipmitool waits for the first answer, longer after each try, and its tries: 12 s in all for an absent BMC. */
 const ANSWER_SECONDS = 1;
 const TRIES = 3;
-/** The longest run in milliseconds: a session takes several requests. */
-const RUN_MS_MAX = 30_000;
 const DEFAULT_PORT = 623;
 
 const printable = (charactersMax: number) => z.string().regex(new RegExp(`^[\\x20-\\x7e]{1,${charactersMax}}$`));
@@ -65,7 +63,7 @@ export const ipmi = defineDriver({ name: 'ipmi', byHand: false, parameters: sche
 function openPort({ settings, secrets, surroundings: { clock } }: Connecting<typeof schema>): PowerPort {
   const { args, environment } = ipmitoolCall(settings);
   const ask = async (command: readonly string[], changes: boolean, signal: AbortSignal): Promise<PowerOutcome> => {
-    const run = { clock, signal, timeMs: RUN_MS_MAX, environment };
+    const run = { clock, signal, timeMs: STEP_MS_MAX, environment };
     return judgeIpmitool(await runProgram('ipmitool', [...args, ...command], run), changes, secrets);
   };
   const { host, port } = splitAddress(settings.power_address);

@@ -3,6 +3,7 @@
 // 1. A command is in the ledger, on disk, before its driver is called.
 // 2. A started command without an end was running when the process died: its end is `unknown`, and it is not repeated.
 
+import { RackError } from '../errors.ts';
 import type { PowerCommand } from './command.ts';
 import type { PowerOutcome } from './outcome.ts';
 
@@ -17,6 +18,9 @@ export interface LedgerEntry {
   /** Undefined while it runs, and if its outcome is not known yet. */
   readonly end?: { readonly atMs: number; readonly outcome: PowerOutcome } | undefined;
 }
+
+/** A command that was not begun, because another process of the region has the duties. */
+export class NotOnDuty extends RackError {}
 
 /** The store of the ledger. Each method rejects if the store fails. */
 export interface PowerLedger {

@@ -14,7 +14,7 @@ import { errorText, isStoreUnavailable } from '../errors.ts';
 import { COMMAND_MS_MAX, type PowerCommand, performCommand } from './command.ts';
 import type { PowerDetail } from './detail.ts';
 import type { PowerDriver, PowerPort, PowerSurroundings } from './driver.ts';
-import type { LedgerEntry, PowerLedger } from './ledger.ts';
+import { type LedgerEntry, NotOnDuty, type PowerLedger } from './ledger.ts';
 import { cleanWords, outcome, type PowerOutcome } from './outcome.ts';
 import type { PowerValues } from './parameters.ts';
 import { PowerQueue, type PowerTask } from './queue.ts';
@@ -80,6 +80,8 @@ export class PowerSwitchboard {
   readonly #running = new Map<string, Task>();
   /** Callers that wait for the next answer about a machine. */
   readonly #askers = new Map<string, PromiseWithResolvers<PowerOutcome>>();
+  /** By machine, the last command that the ledger may have although it could not say so: its driver was not called. */
+  readonly #unclear = new Map<string, string>();
   readonly #alarm: Alarm;
   #questions = 0;
   #isClosed = false;
@@ -89,9 +91,10 @@ export class PowerSwitchboard {
     this.#alarm = new Alarm(parts.clock, () => this.#turn());
   }
 
-  /** Ends commands that ran when the last process died, as `unknown`. Call first. */
-  async recover(): Promise<void> {
+  /** Ends commands that ran when the last process died, as `unknown`. Call first. @param among only these */
+  async recover(among?: ReadonlySet<string>): Promise<void> {
     for (const { id, machine, command } of await this.#parts.ledger.listUnended()) {
+      if (among !== undefined && !among.has(id)) continue;
       const lost = outcome('unknown', { code: 'interrupted', params: {} });
       await this.#end({ id, machine, command, outcome: lost });
     }
@@ -276,7 +279,9 @@ export class PowerSwitchboard {
     const { id, machine } = task;
     try {
       const known = await ledger.begin({ id, machine, command, begunAtMs: clock.wallTimeMs() });
-      if (known === undefined) return true;
+      const isUnclear = this.#unclear.get(machine) === id;
+      this.#unclear.delete(machine);
+      if (known === undefined || (isUnclear && known.end === undefined)) return true;
       this.#queue.finish(task);
       // A command without an end is under way, or was when the last process died. The running task or `recover` reports its end.
       if (known.end !== undefined)
@@ -285,6 +290,7 @@ export class PowerSwitchboard {
       this.#queue.finish(task);
       // The caller gives the command again. Until then the command has no end.
       const isForNow = isStoreUnavailable(error);
+      if (isForNow && !(error instanceof NotOnDuty)) this.#unclear.set(machine, id);
       const params = { said: cleanWords(errorText(error)) };
       if (!isForNow) await this.#deliver(task, outcome('refused', { code: 'not-recorded', params }));
     }

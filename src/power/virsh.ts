@@ -8,13 +8,11 @@
 
 import { z } from 'zod';
 import { errorText, RackError } from '../errors.ts';
-import { defineDriver, type OffManner, type PowerPort, type PowerSurroundings } from './driver.ts';
+import { defineDriver, type OffManner, type PowerPort, type PowerSurroundings, STEP_MS_MAX } from './driver.ts';
 import { outcome, type PowerOutcome } from './outcome.ts';
 import { secret } from './parameters.ts';
 import { type ProgramEnd, runProgram } from './program.ts';
 import { bootsFromNetwork, type HypervisorGuest, judgeVirsh, parseGuests } from './virsh-words.ts';
-
-const RUN_MS_MAX = 30_000;
 
 const schema = z.strictObject({
   power_address: z
@@ -104,7 +102,7 @@ async function runVirsh(
     const isMissing = error instanceof RackError && error.code === 'tool-missing';
     return isMissing ? { kind: 'missing', program: 'ssh-keygen' } : { kind: 'not-started', said: errorText(error) };
   }
-  return runProgram('virsh', ['-c', virshUri(host, connect), ...command], { clock, signal, timeMs: RUN_MS_MAX });
+  return runProgram('virsh', ['-c', virshUri(host, connect), ...command], { clock, signal, timeMs: STEP_MS_MAX });
 }
 
 function openPort(host: Hypervisor, guest: string, surroundings: PowerSurroundings): PowerPort {

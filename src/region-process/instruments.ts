@@ -10,6 +10,7 @@ import { Exposition } from '../observe/exposition.ts';
 import { InstrumentServer, type Readiness } from '../observe/instrument-server.ts';
 import { LoopLag } from '../observe/loop-lag.ts';
 import { RegionCounters, regionCounterMemory } from '../region/http/counters.ts';
+import type { DutyHolder } from '../region/records/duty-store.ts';
 
 export interface RegionInstrumentParts {
   readonly clock: Clock;
@@ -17,6 +18,8 @@ export interface RegionInstrumentParts {
   readonly startedWallMs: number;
   readonly stream: EventStream;
   readonly readiness: () => Promise<Readiness>;
+  /** Which process has the duties; undefined while unknown, or if this one alone has the store. */
+  readonly dutyHolder: () => DutyHolder | undefined;
 }
 
 /** The instruments; they measure from construction on. */
@@ -63,6 +66,11 @@ export class RegionInstruments {
     addProcess(out, { ...this.#parts, lags: () => this.#lag.read() });
     addEvents(out, this.#parts.stream.counters(), 0);
     addRegion(out, this.#counters);
+    const holder = this.#parts.dutyHolder();
+    if (holder !== undefined) {
+      const help = 'Whether this process has the duties of the region: of all its processes, one has 1.';
+      out.gauge('rackboot_region_duties', help, holder.isHere ? 1 : 0);
+    }
     return out.text();
   }
 }

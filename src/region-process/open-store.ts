@@ -6,21 +6,21 @@ import type { PostgresStorePlace, RegionStorePlace, StorePlace } from '../config
 import { RackError, unreachable } from '../errors.ts';
 import { readAuthorities, readNamedFile } from '../files/certificate.ts';
 import type { RegionStore } from '../region/records/store.ts';
-import type { PostgresPlace } from '../store/postgres/postgres-connections.ts';
+import type { PostgresPlace } from '../store/postgres/postgres-place.ts';
 import { hasRegionStore, openRegionStore } from '../store/sqlite/region-sqlite.ts';
 
 /** Ample for a file with a password, in octets. */
 const PASSWORD_BYTES_MAX = 1 << 18;
 
-/** @throws RackError `store-…`, `config-invalid` for a file that cannot be read */
-export async function openStore({ stateDir, store }: StorePlace): Promise<RegionStore> {
+/** @param name of this process, for the others @throws RackError `store-…`, `config-invalid` for a file that cannot be read */
+export async function openStore({ stateDir, store }: StorePlace, name?: string): Promise<RegionStore> {
   switch (store.kind) {
     case 'sqlite':
       return openRegionStore({ stateDir });
     case 'postgresql': {
       // The driver is loaded only where it is used.
       const { openPostgresRegion } = await import('../store/postgres/region-postgres.ts');
-      return await openPostgresRegion(postgresPlace(store));
+      return await openPostgresRegion(postgresPlace(store), name);
     }
     default:
       return unreachable(store);

@@ -17,7 +17,7 @@ import { logLevelAnswers } from '../daemon/answers/log-level.ts';
 import type { Daemon } from '../daemon/daemon.ts';
 import { DAEMON_EVENTS, type DaemonEvent } from '../daemon/rack/events.ts';
 import { ServiceNotices } from '../daemon/start/service-notices.ts';
-import { errorText, RackError } from '../errors.ts';
+import { errorText } from '../errors.ts';
 import { ControlServer } from '../http/control/server.ts';
 import type { DesiredState } from '../machines/machine.ts';
 import { withValue } from '../machines/settings.ts';
@@ -29,7 +29,9 @@ import { type Log, logEvents, openLog } from '../observe/log.ts';
 import { LogLevels } from '../observe/log-levels.ts';
 import { OPERATOR_SOCKET, type RegionConfig } from '../region/config.ts';
 import type { UnopenedListener } from '../region/http/listening.ts';
+import type { DutyHolder } from '../region/records/duty-store.ts';
 import type { RackNote } from '../region/records/rack-note.ts';
+import type { RegionStore } from '../region/records/store.ts';
 import type { Region } from '../region/region.ts';
 import { spoken } from '../region/words/note.ts';
 import { settleAfterStart } from '../region-thread/after-start.ts';
@@ -46,20 +48,17 @@ import { type RegionStatusSources, regionAnswers, regionLine, regionReadiness } 
 import { StoreProbe } from './store-probe.ts';
 
 const SECRET_BYTES = 24;
+const NO_STORE: Partial<Pick<RegionStore, 'availability' | 'confirmation'>> = {};
 /** How long closing may take, in milliseconds: a database that hangs must not hold the process. */
 const CLOSE_MS_MAX = 10_000;
 const EVENT_KINDS = new Map(Object.entries({ ...DAEMON_EVENTS, ...OBSERVE_EVENTS }));
 /** The control socket's answer for a path that only a rack has. */
 const NO_RACK = 'this is a region without a rack: run the command on the host of a rack';
-const DUTIES_LOST =
-  'this process did not reach its database in time, so another process of the region has its duties now: it starts afresh. Either the database was away, or see the load of this host';
 
 export interface RegionProcessOptions {
   readonly configFile: string;
   readonly version: string;
   readonly clock: Clock;
-  /** Called with a failure after which the process must end. */
-  readonly onFatal?: ((error: RackError) => void) | undefined;
   /** How to notify the service manager; undefined to send no notifications. */
   readonly notify?: NotifyTerms | undefined;
 }
@@ -96,6 +95,8 @@ class RegionProcess implements Daemon {
   /** Open before it is served. */
   #region: Region | undefined;
   #served: ServedRegion | undefined;
+  /** When its database went away. */
+  #awaySince = 0;
   #unopened: readonly UnopenedListener[] = [];
   readonly #notes: RackNote[] = [];
   #watch: ConfigWatch | undefined;
@@ -123,15 +124,27 @@ class RegionProcess implements Daemon {
     this.#status = {
       ...{ clock, version, startedWallMs, configuration: this.#configuration },
       region: () => this.#served?.region,
+      dutyHolder: () => this.#served?.dutyHolder(),
       addresses: () => this.#served?.api.addresses ?? [],
       unopened: () => this.#unopened,
       notes: () => this.#notes,
       metricsProblems: () => this.#instruments.problems,
     };
     const probe = new StoreProbe(clock, async () => this.#region?.store.desiredVersion());
-    const storeProblem = async () => (await probe.problem()) ?? this.#region?.store.confirmation?.problem;
+    const storeProblem = async () => {
+      const { availability, confirmation } = this.#region?.store ?? NO_STORE;
+      return availability?.problem ?? (await probe.problem()) ?? confirmation?.problem;
+    };
     const readiness = async () => regionReadiness(this.#status, await storeProblem());
-    this.#instruments = new RegionInstruments({ clock, version, startedWallMs, stream: this.#stream, readiness });
+    const { dutyHolder } = this.#status;
+    this.#instruments = new RegionInstruments({
+      clock,
+      version,
+      startedWallMs,
+      stream: this.#stream,
+      readiness,
+      dutyHolder,
+    });
     this.#notices = new ServiceNotices({
       clock,
       terms: options.notify,
@@ -165,13 +178,14 @@ class RegionProcess implements Daemon {
   async #serve(): Promise<ServedRegion> {
     return await serveRegion({
       config: this.#regionConfig(this.#configuration.usable),
-      store: await openStore(this.#config),
+      store: await openStore(this.#config, this.#config.name),
       hasRack: false,
       onDesiredState: (state) => this.#changed(state),
-      onDutiesLost: () => this.#options.onFatal?.(new RackError('region-failed', DUTIES_LOST)),
+      onDuties: (holder, fromHere) => this.#publish({ ...dutyEvent(holder, fromHere), at: this.#now }),
       onProblem: (id, note) => this.#problem(id, note),
       prepare: async (region) => {
         this.#region = region;
+        region.store.availability?.watch((problem) => this.#reaches(problem));
         region.store.confirmation?.watch((problem) => this.#confirms(problem));
         await region.racks.partFromOwn();
         const state = await region.desiredState();
@@ -269,6 +283,17 @@ class RegionProcess implements Daemon {
     this.#stream.publish(event);
   }
 
+  #reaches(problem: string | undefined): void {
+    const at = this.#now;
+    const awayMs = Math.round(at - this.#awaySince);
+    if (problem !== undefined) this.#awaySince = at;
+    this.#publish(
+      problem === undefined
+        ? { kind: 'region.database-back', at, awayMs }
+        : { kind: 'region.database-away', at, reason: problem },
+    );
+  }
+
   #confirms(problem: string | undefined): void {
     const at = this.#now;
     this.#publish(
@@ -350,4 +375,15 @@ class RegionProcess implements Daemon {
     this.#notes.push(note);
     this.#problem('damaged', note);
   }
+}
+
+function dutyEvent({ isHere, name, former }: DutyHolder, fromHere: boolean) {
+  if (!isHere)
+    return fromHere
+      ? ({ kind: 'region.duties-lost', holder: name } as const)
+      : ({ kind: 'region.duties-elsewhere', holder: name } as const);
+  return {
+    kind: 'region.duties-here',
+    ...(former === undefined ? {} : { former: former.name, hasLeft: former.hasLeft }),
+  } as const;
 }

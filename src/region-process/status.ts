@@ -11,6 +11,7 @@ import type { ControlAnswers } from '../http/control/requests.ts';
 import { valueAt, withValue } from '../machines/settings.ts';
 import type { Readiness } from '../observe/instrument-server.ts';
 import type { UnopenedListener } from '../region/http/listening.ts';
+import type { DutyHolder } from '../region/records/duty-store.ts';
 import { isAway } from '../region/records/rack.ts';
 import type { RackNote } from '../region/records/rack-note.ts';
 import type { Region } from '../region/region.ts';
@@ -26,6 +27,8 @@ export interface RegionStatusSources {
   readonly configuration: RegionConfiguration;
   /** Undefined until it is open. */
   readonly region: () => Region | undefined;
+  /** Which process has the duties; undefined while unknown, or if this one alone has the store. */
+  readonly dutyHolder: () => DutyHolder | undefined;
   readonly addresses: () => readonly string[];
   /** The configured listeners that cannot be opened yet. */
   readonly unopened: () => readonly UnopenedListener[];
@@ -65,6 +68,7 @@ async function status(sources: RegionStatusSources) {
       eventsDropped: 0,
       desiredVersion: region?.announcedVersion ?? 0,
       store: storeText(config),
+      duties: dutiesOf(sources),
     },
     // It grants no leases, so none waits for the disk.
     journal: { available: true },
@@ -92,6 +96,11 @@ async function countMachines(
   }
 }
 
+function dutiesOf({ dutyHolder }: RegionStatusSources) {
+  const holder = dutyHolder();
+  return holder && { holder: holder.name, isHere: holder.isHere };
+}
+
 const storeText = ({ store, stateDir }: RegionFileConfig): string =>
   store.kind === 'sqlite' ? `region.db in ${stateDir}` : store.url;
 
@@ -104,7 +113,7 @@ function configNow({ configuration }: RegionStatusSources) {
 }
 
 /** `serving 10.20.0.1:5240; waiting: …; racks to accept: rack-2; racks away: rack-3`. */
-export function regionLine({ clock, region, addresses, unopened }: RegionStatusSources): string {
+export function regionLine({ clock, region, addresses, unopened, dutyHolder }: RegionStatusSources): string {
   const parts = [addresses().length === 0 ? 'serving nowhere' : `serving ${addresses().join(', ')}`];
   if (unopened().length > 0)
     parts.push(
@@ -122,6 +131,8 @@ export function regionLine({ clock, region, addresses, unopened }: RegionStatusS
     const names = some.map(({ name }) => name);
     if (names.length > 0) parts.push(`${what}: ${listed(names, NAMED_MAX)}`);
   }
+  const holder = dutyHolder();
+  if (holder !== undefined) parts.push(holder.isHere ? 'duties here' : `duties at ${holder.name}`);
   return parts.join('; ');
 }
 

@@ -1,16 +1,17 @@
 // Which of a region's processes does the work that must happen once: power commands, the ends of overdue states, notices of silent racks.
 //
-//   every HOLD_EVERY_MS: take or keep the duties ─┬─ taken: onTaken, once
-//                                                 └─ another process has taken them from this one: onLost, once
+//   every HOLD_EVERY_MS: take or keep the duties ─┬─ taken: onTaken
+//                                                 ├─ another process has taken them from this one: onLost
+//                                                 └─ every change of their holder, here or elsewhere: onHolder
 //
 // 1. The store decides, by its own clock. While it cannot be asked, the duties keep their holder, because no command can begin
 //    without the store. A command under way waits before its next step (`areSure`): another process may have taken the duties.
-// 2. A process that has lost the duties never gets them again: it ends, and the service manager starts it afresh.
+// 2. A process that has lost the duties stands back and goes on without them. It may get them again.
 // 3. Wall time is the store's, so that the processes of several hosts agree on deadlines.
 
 import type { Clock, Timer } from '../clock.ts';
 import { isStoreUnavailable } from '../errors.ts';
-import type { DutyStore } from '../region/records/duty-store.ts';
+import type { DutyHolder, DutyStore } from '../region/records/duty-store.ts';
 
 /** The renewal interval, and how long duties last without renewal, in milliseconds. */
 const HOLD_EVERY_MS = 1000;
@@ -27,13 +28,17 @@ const TIME_ANSWER_MS_MAX = 200;
 export interface DutiesParts {
   readonly store: DutyStore;
   readonly clock: Clock;
+  /** Called when this process gets the duties: it does their work from now on. */
   readonly onTaken: () => void;
+  /** Called when another process has taken the duties from this one, which ends that work. */
   readonly onLost: () => void;
+  /** Called when they have another holder than before, or the first one is known. `fromHere`: this process had them. */
+  readonly onHolder?: ((holder: DutyHolder, fromHere: boolean) => void) | undefined;
 }
 
 export class Duties {
   readonly #parts: DutiesParts;
-  #state: 'waiting' | 'held' | 'lost' = 'waiting';
+  #holder: DutyHolder | undefined;
   #timer: Timer | undefined;
   #asking: Promise<void> = Promise.resolve();
   #isClosed = false;
@@ -48,7 +53,12 @@ export class Duties {
   }
 
   get areHeld(): boolean {
-    return this.#state === 'held';
+    return this.#holder?.isHere === true;
+  }
+
+  /** Which process has the duties, as far as this one knows; undefined until it has asked. */
+  get holder(): DutyHolder | undefined {
+    return this.#holder;
   }
 
   /** The clock of this process with the store's wall time. */
@@ -65,7 +75,7 @@ export class Duties {
   /** Waits until no other process can have the duties. @returns false if one has, or `signal` aborted */
   async areSure(signal: AbortSignal): Promise<boolean> {
     const { clock } = this.#parts;
-    while (!signal.aborted && this.#state === 'held' && !this.#isClosed) {
+    while (!signal.aborted && this.areHeld && !this.#isClosed) {
       if (clock.now() + STEP_MS_MAX < this.#heldUntil) return true;
       await new Promise<void>((resolve) => void clock.schedule(SURE_EVERY_MS, resolve));
     }
@@ -84,7 +94,7 @@ export class Duties {
   /** Begins to take the duties. */
   begin(): void {
     this.#asking = this.#ask().finally(() => {
-      if (this.#isClosed || this.#state === 'lost') return;
+      if (this.#isClosed) return;
       this.#timer = this.#parts.clock.schedule(HOLD_EVERY_MS, () => this.begin());
     });
   }
@@ -94,23 +104,26 @@ export class Duties {
     this.#isClosed = true;
     this.#timer?.cancel();
     await this.#asking;
-    if (this.#state === 'held') await unlessUnavailable(() => this.#parts.store.leave());
+    if (this.areHeld) await unlessUnavailable(() => this.#parts.store.leave());
+  }
+
+  #become(holder: DutyHolder): void {
+    const { onTaken, onLost, onHolder } = this.#parts;
+    const before = this.#holder;
+    this.#holder = holder;
+    if (holder.isHere !== before?.isHere || holder.name !== before.name) onHolder?.(holder, before?.isHere === true);
+    if (holder.isHere && before?.isHere !== true) onTaken();
+    if (!holder.isHere && before?.isHere === true) onLost();
   }
 
   #ask(): Promise<void> {
     return unlessUnavailable(async () => {
       // The store's term began later than this.
       const askedAt = this.#parts.clock.now();
-      const isHolder = await this.#parts.store.hold(HELD_MS);
+      const holder = await this.#parts.store.hold(HELD_MS);
       if (this.#isClosed) return;
-      if (isHolder) this.#heldUntil = askedAt + HELD_MS;
-      if (isHolder && this.#state === 'waiting') {
-        this.#state = 'held';
-        this.#parts.onTaken();
-      } else if (!isHolder && this.#state === 'held') {
-        this.#state = 'lost';
-        this.#parts.onLost();
-      }
+      if (holder.isHere) this.#heldUntil = askedAt + HELD_MS;
+      this.#become(holder);
       await this.readTime();
     });
   }

@@ -2,36 +2,37 @@
 //
 //   region ── follow(ids) ─► checked in a later turn ─┬─ watch, or stop watching
 //                                                     └─ powerTask ─► switchboard ─► its end ─► life.powerSwitched
-//   start ── recover, then every machine ─────────────┘     readings ─► life.powerSeen
+//   begin ── recover, then every machine ─────────────┘     readings ─► life.powerSeen
+//   standBack ── ends all of this; begin starts afresh
 //
 // 1. A task is carried out from the record on disk, never from a change that may still be rolled back.
 // 2. A task is given again, with the same id, until the record has its end. The ledger of commands keeps it from running twice.
 // 3. A report that the store cannot take at the moment is repeated after RETRY_MS.
 // 4. A machine's controller is not contacted before a person has accepted its power parameters.
-// 5. A machine is started once its racks know its state, or have not acknowledged it for HOLD_MS_MAX (`power-hold.ts`).
+// 5. After `begin` with a `settleMs`, a machine whose command the former holder of the duties had not ended gets no other for so long: a step
+//    of that process may still reach its controller.
+// 6. A machine is started once its racks know its state, or have not acknowledged it for HOLD_MS_MAX (`power-hold.ts`).
 
 import type { Clock, Timer } from '../clock.ts';
 import { isStoreUnavailable } from '../errors.ts';
 import { nearestName } from '../nearest-name.ts';
-import type { PowerCommand } from '../power/command.ts';
 import type { PowerDetail } from '../power/detail.ts';
 import type { PowerDriver } from '../power/driver.ts';
 import { POWER_DRIVERS } from '../power/drivers.ts';
-import type { LedgerEntry } from '../power/ledger.ts';
-import { outcome, type PowerOutcome } from '../power/outcome.ts';
-import type { PowerReading } from '../power/readings.ts';
-import { hasSshKey, openSshIdentity, type SshIdentity } from '../power/ssh-identity.ts';
+import { outcome } from '../power/outcome.ts';
 import { type EndedCommand, PowerSwitchboard, type PowerTarget } from '../power/switchboard.ts';
 import type { MachineLife } from '../region/life/machine-life.ts';
 import type { PowerControl, PowerProblem, PowerView } from '../region/life/power-life.ts';
-import { bootPurpose } from '../region/records/boot-purpose.ts';
 import type { Machine } from '../region/records/machine.ts';
 import type { PowerParameters } from '../region/records/power-parameters.ts';
 import type { PowerTask } from '../region/records/power-task.ts';
 import type { MachineFilter, RegionStore } from '../region/records/store.ts';
 import { refusal } from '../region/words/refusal.ts';
-import { PowerAskers } from './power-askers.ts';
+import { InterruptedCommands } from './interrupted-commands.ts';
+import { OwnKey } from './own-key.ts';
+import { BY_HAND, commandOf, taskOf } from './power-commands.ts';
 import { PowerHold, type PowerHoldParts } from './power-hold.ts';
+import { PowerViews } from './power-views.ts';
 
 /** Machines checked in one turn of the event loop; the others follow in the next. */
 const LOOK_MAX = 100;
@@ -40,8 +41,6 @@ const RETRY_MS = 2000;
 /** At shutdown: how long commands may continue, and how long closing may take in all. */
 const CLOSE_GRACE_MS = 2000;
 const CLOSE_MS_MAX = 3500;
-
-const BY_HAND: PowerDetail = { code: 'by-hand', params: {} };
 
 export interface PowerSideParts {
   readonly store: RegionStore;
@@ -58,10 +57,10 @@ export interface PowerSideParts {
 export class PowerSide implements PowerControl {
   readonly drivers: readonly PowerDriver[];
   readonly #parts: PowerSideParts;
-  readonly #switchboard: PowerSwitchboard;
+  #switchboard: PowerSwitchboard;
   readonly #drivers: ReadonlyMap<string, PowerDriver>;
   #life: Pick<MachineLife, 'powerSwitched' | 'powerSeen'> | undefined;
-  #identity: Promise<SshIdentity> | undefined;
+  readonly #key: OwnKey;
   /** Machines to check. */
   readonly #touched = new Set<string>();
   #look: Timer | undefined;
@@ -70,11 +69,17 @@ export class PowerSide implements PowerControl {
   readonly #ends = new Map<string, { readonly ended: EndedCommand; readonly isUnderWay: boolean }>();
   /** Machines whose last reading the store has not taken yet. */
   readonly #undelivered = new Set<string>();
-  readonly #askers = new PowerAskers();
+  readonly #views: PowerViews;
   /** The last machine id that the sweep over the tasks on record has reached. */
   #sweptId = 0;
   /** The looks under way, one after the other. */
   #looks: Promise<void> = Promise.resolve();
+  /** Grows with each `begin` and `standBack`; work of an earlier number ends. */
+  #term = 0;
+  /** Commands that the former holder of the duties had not ended. */
+  readonly #interrupted: InterruptedCommands;
+  /** The end of the work that `standBack` has ended. */
+  #leaving: Promise<unknown> = Promise.resolve();
   #isBegun = false;
   #isClosed = false;
   /** Undefined if racks do not acknowledge states. */
@@ -82,43 +87,102 @@ export class PowerSide implements PowerControl {
 
   constructor(parts: PowerSideParts) {
     this.#parts = parts;
-    const { clock, store, mayStep } = parts;
+    this.#key = new OwnKey(parts);
     this.drivers = parts.drivers ?? POWER_DRIVERS;
     this.#drivers = new Map(this.drivers.map((driver) => [driver.name, driver]));
-    this.#switchboard = new PowerSwitchboard({
+    this.#switchboard = this.#openSwitchboard();
+    this.#views = new PowerViews({
+      clock: parts.clock,
+      switchboard: () => this.#switchboard,
+      targetOf: (machine) => this.#targetOf(machine),
+    });
+    this.#interrupted = new InterruptedCommands({
+      clock: parts.clock,
+      ledger: parts.store.power,
+      recover: (ids) => this.#guarded(() => this.#switchboard.recover(ids)),
+      onSettled: (machines) => this.follow(machines),
+    });
+  }
+
+  #openSwitchboard(): PowerSwitchboard {
+    const { clock, store, mayStep } = this.#parts;
+    // The process that has the duties finds out for itself how the commands of a replaced one ended.
+    const isInUse = (): boolean => this.#switchboard === opened;
+    const opened = new PowerSwitchboard({
       clock,
       mayStep,
       findDriver: (name) => this.#drivers.get(name),
       ledger: store.power,
-      sshIdentity: () => this.#sshIdentity(),
-      onEnd: (ended) => this.#deliver(ended),
-      onReading: (machine) => void this.#deliverReading(machine),
+      sshIdentity: () => this.#key.identity(),
+      onEnd: async (ended) => {
+        if (isInUse()) await this.#deliver(ended);
+      },
+      onReading: (machine) => {
+        if (isInUse()) void this.#deliverReading(machine);
+      },
     });
+    return opened;
   }
 
   /**
    * Resumes unfinished tasks, and watches every machine from now on.
    * @param racks their acknowledgements of states; `undefined`: start machines without waiting for racks
+   * @param settleMs how long a step of the former process may still take, in milliseconds; 0: no other process had these tasks
    */
   async begin(
     life: Pick<MachineLife, 'powerSwitched' | 'powerSeen'>,
     racks?: Pick<PowerHoldParts, 'acknowledgements' | 'onUnacknowledged'>,
+    settleMs = 0,
   ): Promise<void> {
     this.#life = life;
+    this.#term += 1;
+    const term = this.#term;
     const { clock, store } = this.#parts;
     if (racks !== undefined && this.#hold === undefined) {
       const again = (systemIds: readonly string[]): void => this.follow(systemIds);
       this.#hold = new PowerHold({ ...racks, clock, version: () => store.desiredVersion(), again });
     }
     // Before the first command: an entry without an end belongs to the previous process, which died.
-    if (!(await this.#guarded(() => this.#switchboard.recover()))) {
-      clock.schedule(RETRY_MS, () => this.#isClosed || void this.begin(life));
+    const isRecovered = await this.#guarded(() =>
+      settleMs === 0 ? this.#switchboard.recover() : this.#interrupted.find(settleMs),
+    );
+    if (!this.#isOf(term)) return;
+    if (!isRecovered) {
+      clock.schedule(RETRY_MS, () => !this.#isOf(term) || void this.begin(life, racks, settleMs));
       return;
     }
     this.#isBegun = true;
-    this.#keepOwnKey();
-    await this.#inOrder(() => this.#lookAtAll(0));
-    this.#sweepLater();
+    this.#key.keep();
+    await this.#inOrder(() => this.#lookAtAll(0, term));
+    if (this.#isOf(term)) this.#sweepLater();
+  }
+
+  /** Ends all work: another process has the duties now. Running commands may end within CLOSE_GRACE_MS, then they are stopped. */
+  standBack(): void {
+    this.#term += 1;
+    this.#isBegun = false;
+    this.#look?.cancel();
+    this.#look = undefined;
+    this.#sweep?.cancel();
+    this.#hold?.close();
+    this.#hold = undefined;
+    this.#interrupted.forget();
+    this.#undelivered.clear();
+    const former = this.#switchboard;
+    this.#switchboard = this.#openSwitchboard();
+    this.#leaving = Promise.all([former.close(CLOSE_GRACE_MS), this.#keepEnds([...this.#ends.values()])]);
+    this.#ends.clear();
+  }
+
+  /** Ends that the store has not taken yet: without them the other process would take these commands for interrupted ones. */
+  async #keepEnds(ends: readonly { readonly ended: EndedCommand }[]): Promise<void> {
+    const { store, clock } = this.#parts;
+    for (const { ended } of ends)
+      await this.#guarded(() => store.power.end(ended.id, ended.outcome, clock.wallTimeMs()));
+  }
+
+  #isOf(term: number): boolean {
+    return !this.#isClosed && term === this.#term;
   }
 
   switches({ powerType }: Machine): boolean {
@@ -132,7 +196,7 @@ export class PowerSide implements PowerControl {
       const names = [...this.#drivers.keys()];
       return [refusal('field.power-driver', { driver: powerType, names, meant: nearestName(powerType, names) })];
     }
-    const opened = driver.open('', values, { clock: this.#parts.clock, sshIdentity: () => this.#sshIdentity() });
+    const opened = driver.open('', values, { clock: this.#parts.clock, sshIdentity: () => this.#key.identity() });
     return opened.kind === 'open' ? [] : opened.problems.map((one) => refusal('field.power-parameter', one));
   }
 
@@ -142,24 +206,11 @@ export class PowerSide implements PowerControl {
   }
 
   reading(systemId: string): PowerView | undefined {
-    const reading = this.#switchboard.reading(systemId);
-    return reading === undefined ? undefined : this.#viewOf(reading);
+    return this.#views.reading(systemId);
   }
 
   ask(machine: Machine, by: string): Promise<PowerView> | undefined {
-    return this.#askers.ask(by, this.#parts.clock.now(), () => this.#askNow(machine));
-  }
-
-  async #askNow(machine: Machine): Promise<PowerView> {
-    const target = this.#targetOf(machine);
-    if (target === undefined) return { state: 'unknown', atMs: undefined, ageSeconds: undefined, detail: BY_HAND };
-    const { kind, detail, said, state } = await this.#switchboard.ask(target);
-    if (kind !== 'done') {
-      const before = this.reading(machine.systemId);
-      return { state: 'error', atMs: before?.atMs, ageSeconds: before?.ageSeconds, detail, said };
-    }
-    const why = state === 'unknown' ? { detail, said } : {};
-    return { state, atMs: this.#parts.clock.wallTimeMs(), ageSeconds: 0, ...why };
+    return this.#views.ask(machine, by);
   }
 
   /** Starts nothing more, lets running commands end or stops them, and records their ends; takes at most CLOSE_MS_MAX. */
@@ -168,34 +219,19 @@ export class PowerSide implements PowerControl {
     this.#sweep?.cancel();
     const late = Promise.withResolvers<void>();
     const timer = this.#parts.clock.schedule(CLOSE_MS_MAX, () => late.resolve());
-    await Promise.race([this.#switchboard.close(CLOSE_GRACE_MS), late.promise]);
+    await Promise.race([Promise.all([this.#switchboard.close(CLOSE_GRACE_MS), this.#leaving]), late.promise]);
     timer.cancel();
     this.#isClosed = true;
+    this.#interrupted.forget();
     this.#look?.cancel();
     this.#hold?.close();
   }
 
-  /** Stores this directory's key if the store has none, because hypervisors already accept it. */
-  #keepOwnKey(): void {
-    // A failure is reported by the first command that needs the key.
-    if (hasSshKey(this.#parts.stateDir)) this.#sshIdentity().catch(() => undefined);
-  }
-
-  #sshIdentity(): Promise<SshIdentity> {
-    const { stateDir, clock, store } = this.#parts;
-    this.#identity ??= openSshIdentity(stateDir, clock, store.sshKey).catch((error: unknown) => {
-      // The next caller tries again.
-      this.#identity = undefined;
-      throw error;
-    });
-    return this.#identity;
-  }
-
   /** Checks every machine, LOOK_MAX in a turn. */
-  async #lookAtAll(afterId: number): Promise<void> {
+  async #lookAtAll(afterId: number, term: number): Promise<void> {
     const goOn = (delayMs: number, fromId: number): void => {
-      const look = (): Promise<void> => this.#inOrder(() => this.#lookAtAll(fromId));
-      this.#parts.clock.schedule(delayMs, () => this.#isClosed || void look());
+      const look = (): Promise<void> => this.#inOrder(() => this.#lookAtAll(fromId, term));
+      this.#parts.clock.schedule(delayMs, () => !this.#isOf(term) || void look());
     };
     const machines = await this.#list({}, afterId);
     if (machines === undefined) {
@@ -291,6 +327,7 @@ export class PowerSide implements PowerControl {
 
   async #carryOut(machine: Machine, task: PowerTask, id: string, target: PowerTarget | undefined): Promise<void> {
     const { systemId } = machine;
+    if (!this.#isBegun || this.#interrupted.has(systemId)) return;
     const command = commandOf(machine, task);
     const refuse = (why: PowerDetail): Promise<void> =>
       this.#deliver({ id, machine: systemId, command, outcome: outcome('refused', why) });
@@ -350,18 +387,6 @@ export class PowerSide implements PowerControl {
     return { machine: machine.systemId, driver: machine.powerType, values: machine.powerParameters };
   }
 
-  #viewOf({ state, seenAt, failure }: PowerReading): PowerView {
-    const { clock } = this.#parts;
-    const ageMs = seenAt === undefined ? undefined : Math.max(0, clock.now() - seenAt);
-    return {
-      state: stateOf(state, failure),
-      atMs: ageMs === undefined ? undefined : clock.wallTimeMs() - ageMs,
-      ageSeconds: ageMs === undefined ? undefined : Math.floor(ageMs / 1000),
-      detail: failure?.detail,
-      said: failure?.said,
-    };
-  }
-
   /** Runs work that uses the store. @returns false if the store is unavailable */
   async #guarded(work: () => Promise<unknown>): Promise<boolean> {
     try {
@@ -372,29 +397,4 @@ export class PowerSide implements PowerControl {
       throw error;
     }
   }
-}
-
-/** The outcome of a lost command is unknown and changes nothing; any other failure is an error. */
-function stateOf(seen: PowerReading['state'], failure: PowerOutcome | undefined): PowerView['state'] {
-  return failure === undefined || failure.kind === 'unknown' ? seen : 'error';
-}
-
-/** The power command for a task; it sets the network as the next boot device if the machine must boot from it. */
-function commandOf(machine: Machine, task: PowerTask): LedgerEntry['command'] {
-  const purpose = bootPurpose({ ...machine, deployBy: machine.work?.deployBy });
-  const netboot = purpose !== 'local' && purpose !== 'poweroff';
-  switch (task) {
-    case 'on':
-    case 'cycle':
-      return { kind: task, netboot };
-    case 'off':
-      return { kind: 'off', manner: 'hard' };
-    case 'soft-off':
-      return { kind: 'off', manner: 'soft' };
-  }
-}
-
-function taskOf(command: Exclude<PowerCommand, { readonly kind: 'query' }>): PowerTask {
-  if (command.kind !== 'off') return command.kind;
-  return command.manner === 'soft' ? 'soft-off' : 'off';
 }

@@ -14,15 +14,17 @@ import {
 } from '../images/image-store.ts';
 import { listTreeInstallers, treeHasInstaller } from '../images/installer-tree.ts';
 import type { DesiredState } from '../machines/machine.ts';
+import { STEP_MS_MAX } from '../power/driver.ts';
 import type { RegionConfig } from '../region/config.ts';
 import type { RegionApi } from '../region/http/listening.ts';
 import { startApi } from '../region/http/server.ts';
 import type { DeployableImage, ImageWish, ListedImage } from '../region/life/deployment.ts';
+import type { DutyHolder } from '../region/records/duty-store.ts';
 import type { RackImage } from '../region/records/rack.ts';
 import type { RackNote } from '../region/records/rack-note.ts';
 import type { RegionStore } from '../region/records/store.ts';
 import { openRegion, type Region } from '../region/region.ts';
-import { Duties } from './duties.ts';
+import { Duties, type DutiesParts } from './duties.ts';
 import { PowerSide } from './power-side.ts';
 
 export interface ServedRegionParts {
@@ -34,8 +36,8 @@ export interface ServedRegionParts {
   readonly onDesiredState: (state: DesiredState) => void;
   /** Called with problems for the operator; `id` is also in the answer to the failed request. */
   readonly onProblem: (id: string, note: RackNote) => void;
-  /** Called when another process of the region has taken over: this one must end. */
-  readonly onDutiesLost?: (() => void) | undefined;
+  /** Called when the duties of the region's processes have another holder. `fromHere`: this process had them. */
+  readonly onDuties?: ((holder: DutyHolder, fromHere: boolean) => void) | undefined;
   /** Called before the first request is answered; may configure the region. */
   readonly prepare?: ((region: Region) => Promise<void>) | undefined;
 }
@@ -43,6 +45,8 @@ export interface ServedRegionParts {
 export interface ServedRegion {
   readonly region: Region;
   readonly api: RegionApi;
+  /** The holder of the duties, as far as known; undefined if this process alone has the store. */
+  readonly dutyHolder: () => DutyHolder | undefined;
   /** Ends requests and power commands, then closes the store. */
   close(): Promise<void>;
 }
@@ -59,7 +63,10 @@ export async function serveRegion(parts: ServedRegionParts): Promise<ServedRegio
   };
   store.troubles.watch((reason) => onProblem(newUuid(), { note: 'store-trouble', reason }));
   try {
-    const duties = dutiesOf(parts, () => void beginDuties());
+    const duties = dutiesOf(parts, {
+      onTaken: () => void beginDuties(),
+      onLost: () => power.standBack(),
+    });
     await duties?.readTime();
     const clock = duties?.clock ?? systemClock;
     const mayStep = duties === undefined ? undefined : (signal: AbortSignal) => duties.areSure(signal);
@@ -78,20 +85,24 @@ export async function serveRegion(parts: ServedRegionParts): Promise<ServedRegio
     const { acknowledgements } = region.racks;
     // The rack of this process is about to say which state it has applied: wait for it from now on.
     if (parts.hasRack) acknowledgements.ownApplied(0);
+    const onUnacknowledged = (note: RackNote): void => onProblem(newUuid(), note);
     const beginDuties = (): Promise<void> =>
-      power.begin(region.life, { acknowledgements, onUnacknowledged: (note) => onProblem(newUuid(), note) });
+      power.begin(region.life, { acknowledgements, onUnacknowledged }, duties === undefined ? 0 : STEP_MS_MAX);
     if (duties === undefined) await beginDuties();
     else duties.begin();
-    return { region, api, close };
+    return { region, api, dutyHolder: () => duties?.holder, close };
   } catch (error) {
     await close();
     throw error;
   }
 }
 
-function dutiesOf({ store, onDutiesLost }: ServedRegionParts, onTaken: () => void): Duties | undefined {
+function dutiesOf(
+  { store, onDuties }: ServedRegionParts,
+  changes: Pick<DutiesParts, 'onTaken' | 'onLost'>,
+): Duties | undefined {
   if (store.duties === undefined) return undefined;
-  return new Duties({ store: store.duties, clock: systemClock, onTaken, onLost: () => onDutiesLost?.() });
+  return new Duties({ store: store.duties, clock: systemClock, onHolder: onDuties, ...changes });
 }
 
 async function openOn(

@@ -258,11 +258,13 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
     '#targets': 'region/identity/enlistment.ts MACHINES_MAX',
     '#running': 'power/queue.ts RUNNING_MAX',
     '#askers': 'as power/queue.ts #questionOf',
+    '#unclear': 'region/identity/enlistment.ts MACHINES_MAX',
   },
   'power/web-request.ts': { 'readAnswer.chunks': 'BODY_BYTES_MAX' },
   'region-process/configuration.ts': { '#restartKeys': 'configured' },
   'region-process/region-process.ts': { '#opened': 'named', '#unopened': 'configured', '#notes': 'named' },
   'region-thread/power-askers.ts': { '#underWay': 'configured' },
+  'region-thread/interrupted-commands.ts': { '#machines': 'power/queue.ts RUNNING_MAX' },
   'region-thread/power-hold.ts': { '#held': 'region/identity/enlistment.ts MACHINES_MAX' },
   'region-thread/power-side.ts': {
     '#touched': 'region/identity/enlistment.ts MACHINES_MAX',
@@ -320,9 +322,13 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
   'region/records/bounded-facts.ts': { '#sizes': 'call' },
   'region/settings.ts': { '#list': 'SETTINGS_MAX' },
   'region/state-announcements.ts': { '#listeners': 'as region/http/link-routes.ts #streams' },
-  'store/postgres/postgres-connections.ts': { '#known': 'configured' },
+  'store/postgres/postgres-connections.ts': { '#known': 'configured', '#lent': 'configured' },
   'store/postgres/postgres-form.ts': { '#forms': 'named' },
   'store/postgres/postgres-rates.ts': { '#waiting': 'TAKES_MAX' },
+  'store/postgres/postgres-watch.ts': {
+    '#waits': 'call',
+    '#onAway': 'named',
+  },
   'store/operations/event-cuts.ts': { '#deeds': 'store/sqlite/region-sqlite.ts EVENT_BOUNDS' },
   'store/leases/fold-pass.ts': { '#records': 'PASS_BLOCKS_MAX, each BLOCK_RECORDS_MAX' },
   'store/leases/lease-database.ts': { '#reported': 'DAMAGE_REPORTED_MAX' },
@@ -361,6 +367,7 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
   'turns.ts': { '#fresh': 'owner', '#backlog': 'owner' },
   'uplink/event-stream-reader.ts': { '#data': 'LINE_CHARACTERS_MAX' },
   'uplink/http-transport.ts': {
+    '#underWay': 'call',
     'collect.chunks':
       'ANSWER_BYTES_MAX and uplink/state-follower.ts STATE_BYTES_MAX and uplink/event-carrier.ts ANSWER_BYTES_MAX',
   },

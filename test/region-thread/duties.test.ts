@@ -13,19 +13,21 @@ const HELD_MS = 6000;
 function place() {
   const clock = new VirtualClock(1_700_000_000_000, 1);
   const store = { isHolder: true, isAway: false };
+  const moves: string[] = [];
   const reached = <T>(value: T): Promise<T> =>
     store.isAway ? Promise.reject(new RackError('store-unavailable', 'away')) : Promise.resolve(value);
   const duties = new Duties({
     store: {
-      hold: () => reached(store.isHolder),
+      hold: () => reached({ isHere: store.isHolder, name: store.isHolder ? 'this' : 'other' }),
       leave: () => reached(undefined),
       timeMs: () => reached(clock.wallTimeMs()),
     },
     clock,
-    onTaken: () => undefined,
-    onLost: () => undefined,
+    onTaken: () => void moves.push('taken'),
+    onLost: () => void moves.push('lost'),
+    onHolder: ({ name }, fromHere) => void moves.push(`${fromHere ? 'this' : '?'} to ${name}`),
   });
-  return { clock, store, duties };
+  return { clock, store, duties, moves };
 }
 
 /** The answer of `areSure`; undefined: it waits. */
@@ -82,4 +84,20 @@ test('no step is taken by a process that has lost the duties, whose command is o
     assert.equal(waiting.sure, false, end);
     await duties.close();
   }
+});
+
+test('a process that has lost the duties goes on without them, and may get them again', async () => {
+  const { clock, store, duties, moves } = place();
+  duties.begin();
+  await clock.pass(3000);
+  store.isHolder = false;
+  await clock.pass(3000);
+  assert.equal(duties.areHeld, false);
+  assert.equal(duties.holder?.name, 'other');
+  assert.deepEqual(moves.splice(0), ['? to this', 'taken', 'this to other', 'lost']);
+  store.isHolder = true;
+  await clock.pass(1500);
+  assert.equal(await duties.areSure(new AbortController().signal), true);
+  assert.deepEqual(moves, ['? to this', 'taken']);
+  await duties.close();
 });

@@ -8,12 +8,13 @@ import { appendFileSync, chownSync, mkdtempSync, readdirSync, readFileSync, rmSy
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
-import type { PostgresPlace } from '../../src/store/postgres/postgres-connections.ts';
+import type { PostgresPlace } from '../../src/store/postgres/postgres-place.ts';
 import { openPostgresRegion } from '../../src/store/postgres/region-postgres.ts';
 import { AS_NOBODY, NOBODY } from './another-user.ts';
 import { endProgram } from './child.ts';
 import { eventuallyWithin } from './eventually.ts';
-import { endServer } from './postgres-end.ts';
+import { endServer, findServer } from './postgres-end.ts';
+import { kill, processesBelow } from './process-tree.ts';
 
 const VERSIONS = '/usr/lib/postgresql';
 /** The account of a server that a test does not name otherwise. */
@@ -167,6 +168,21 @@ export class PostgresServer {
   /** Ends the server: SIGINT ends its clients' connections first, SIGKILL is a crash. */
   async end(signal: 'SIGINT' | 'SIGKILL'): Promise<void> {
     if (this.#server !== undefined) await endProgram(this.#server, signal);
+  }
+
+  /** Stops the server and all its processes, as a host that hangs does: connections stay open, and nothing answers. */
+  hang(): void {
+    for (const pid of this.#processes()) kill(pid, 'SIGSTOP');
+  }
+
+  /** Lets a server go on that hangs. */
+  goOn(): void {
+    for (const pid of this.#processes().reverse()) kill(pid, 'SIGCONT');
+  }
+
+  #processes(): number[] {
+    const pid = findServer(this.#data)?.pid;
+    return pid === undefined ? [] : [pid, ...processesBelow(pid)];
   }
 
   /** Runs statements, which end with a semicolon if they are several, in the server's own database. */

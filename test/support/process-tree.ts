@@ -13,7 +13,7 @@ function parentOf(pid: string): number | undefined {
 }
 
 /** Every process below one, children before their parents. */
-function processesBelow(pid: number): number[] {
+export function processesBelow(pid: number): number[] {
   const children = readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name) && parentOf(name) === pid)
     .map(Number);

@@ -10,9 +10,13 @@ type RegionStatus = NonNullable<z.infer<typeof statusShape>['region']>;
 export const isApart = (region: RegionStatus | undefined): region is RegionStatus => region?.mode === 'apart';
 
 /** Where it listens, what is in it, and what is wrong with its store. */
-export function apartLines({ state, addresses, store, problem }: RegionStatus, machines: number): readonly string[] {
+export function apartLines(
+  { state, addresses, store, duties, problem }: RegionStatus,
+  machines: number,
+): readonly string[] {
   const at = addresses.length === 0 ? '' : ` at ${addresses.join(', ')}`;
   const contents = problem === undefined ? `, ${counted(machines, 'machine')}` : '';
   const lines = [`Region  ${state}${at}${contents}`, `Store   ${store ?? 'unknown'}`];
+  if (duties !== undefined) lines.push(`Duties  ${duties.isHere ? 'this process' : `the process ${duties.holder}`}`);
   return problem === undefined ? lines : [...lines, `BAD     ${problem}`];
 }

@@ -66,6 +66,8 @@ export const statusShape = z.object({
       /** Only of a region apart from a rack: where its data is. */
       store: z.string().optional(),
       damage: z.string().optional(),
+      /** Only of a region on PostgreSQL: the process that has the duties. */
+      duties: z.object({ holder: z.string(), isHere: z.boolean() }).optional(),
       link: z
         .object({
           since: z.number(),

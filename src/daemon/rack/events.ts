@@ -74,6 +74,10 @@ export type DaemonEvent = RackEvent &
       } & RackNote)
     | { readonly kind: 'region.unconfirmed'; readonly reason: string }
     | { readonly kind: 'region.confirmed' }
+    | { readonly kind: 'region.database-away'; readonly reason: string }
+    | { readonly kind: 'region.database-back'; readonly awayMs: number }
+    | { readonly kind: 'region.duties-here'; readonly former?: string; readonly hasLeft?: boolean }
+    | { readonly kind: 'region.duties-elsewhere' | 'region.duties-lost'; readonly holder: string }
     | { readonly kind: 'region.desired-state'; readonly version: number; readonly machines: number }
     | ({ readonly kind: 'machine.known' | 'machine.changed' } & MachineFacts)
     | { readonly kind: 'machine.forgotten'; readonly name: string }
@@ -261,6 +265,40 @@ export const DAEMON_EVENTS: Readonly<Record<DaemonEvent['kind'], EventKind>> = {
     explanation:
       'No transaction waits for a synchronous standby any more, and changes are accepted again. Those whose result was unknown are stored, ' +
       'unless another server has taken over.',
+  },
+  'region.database-away': {
+    level: 'error',
+    message: 'database does not answer',
+    explanation:
+      "The region's PostgreSQL does not answer this process; reason says how, and what to look at. Until it does, every request gets 503 at once, " +
+      'and racks serve as they do without a region. Nothing needs to be restarted.',
+  },
+  'region.database-back': {
+    level: 'info',
+    message: 'database answers again',
+    explanation:
+      "The region's PostgreSQL answers again, after awayMs milliseconds, and requests are answered as before.",
+  },
+  'region.duties-here': {
+    level: 'info',
+    message: 'this process has the duties',
+    explanation:
+      'Of the processes of the region, this one now gives power commands, ends overdue states and notices silent racks. former is the name of ' +
+      'the process that had these duties: it stopped (hasLeft), or did not renew them for several seconds, because it ended, hung or lost the ' +
+      'database. A machine whose power command it had begun gets its next one half a minute later.',
+  },
+  'region.duties-elsewhere': {
+    level: 'info',
+    message: 'another process has the duties',
+    explanation:
+      'Another process of the region, holder, gives power commands, ends overdue states and notices silent racks.',
+  },
+  'region.duties-lost': {
+    level: 'warning',
+    message: 'another process took the duties',
+    explanation:
+      'This process had not renewed its duties in time, so the process holder has them now. This one stopped its power commands, and goes on ' +
+      'without duties. Either the database was away and the other reached it first, or see the load of this host.',
   },
   'region.desired-state': {
     level: 'debug',

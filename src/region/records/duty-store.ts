@@ -1,12 +1,22 @@
 // The port to the store of duties: of several processes of a region, one at a time does the work that must happen once.
 
+/** Which process has the duties. */
+export interface DutyHolder {
+  /** True if this process has them. */
+  readonly isHere: boolean;
+  /** The `name` in the configuration of the process that has them. */
+  readonly name: string;
+  /** The process that had them until this one took them; undefined: none had, or this one did. */
+  readonly former?: { readonly name: string; readonly hasLeft: boolean } | undefined;
+}
+
 /** Every method is one transaction and may throw RackError `store-unavailable`. */
 export interface DutyStore {
   /**
    * Takes the duties if no process has them, or keeps them for this long from now on, by the store's clock.
-   * @returns false if another process has them
+   * @returns which process has them now
    */
-  hold(forMs: number): Promise<boolean>;
+  hold(forMs: number): Promise<DutyHolder>;
   /** Gives the duties back if this process has them. */
   leave(): Promise<void>;
   /** The store's wall time, in milliseconds since 1970. */

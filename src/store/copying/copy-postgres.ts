@@ -7,8 +7,9 @@
 
 import type pg from 'pg';
 import { errorText, RackError } from '../../errors.ts';
-import { holdStopped, PostgresConnections, type PostgresPlace } from '../postgres/postgres-connections.ts';
+import { holdStopped, PostgresConnections } from '../postgres/postgres-connections.ts';
 import { explainPostgres, isOfData } from '../postgres/postgres-faults.ts';
+import type { PostgresPlace } from '../postgres/postgres-place.ts';
 import { makeTables } from '../postgres/region-postgres.ts';
 import { type CopiedRow, type CopiedTable, type CopySource, type CopyTarget, rowName } from './region-copy.ts';
 

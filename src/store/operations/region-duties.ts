@@ -4,17 +4,36 @@
 // 2. `checkDuties` is a part of the transaction that begins what must happen once. If another process takes the duties meanwhile, one of the
 //    two transactions fails.
 
+import type { DutyHolder } from '../../region/records/duty-store.ts';
+import { readsRow, text } from '../rows.ts';
 import { numberIn, one, run, type Steps } from './region-steps.ts';
 
-export function* holdDuties(holder: string, forMs: number): Steps<boolean> {
+const readDuty = readsRow('duty', (row) => ({
+  holder: text(row, 'holder'),
+  isOver: text(row, 'term') !== 'runs',
+  hasLeft: text(row, 'term') === 'left',
+}));
+
+/** The name in a holder's id, which is the name and a UUID. */
+const nameOf = (holder: string): string => holder.replace(/ \S+$/, '');
+
+export function* holdDuties(holder: string, forMs: number): Steps<DutyHolder> {
   const { row } = yield one(
-    "INSERT INTO duty AS known (name, holder, ends_at) VALUES ('region', ?1, clock_timestamp() + ?2 * interval '1 millisecond') " +
-      'ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, ends_at = excluded.ends_at ' +
-      'WHERE known.holder = excluded.holder OR known.ends_at < clock_timestamp() RETURNING holder',
+    "SELECT holder, CASE WHEN ends_at = '-infinity' THEN 'left' WHEN ends_at < clock_timestamp() THEN 'over' ELSE 'runs' END AS term " +
+      "FROM duty WHERE name = 'region'",
+  );
+  const known = row === undefined ? undefined : readDuty(row);
+  const isNew = known?.holder !== holder;
+  if (known !== undefined && isNew && !known.isOver) return { isHere: false, name: nameOf(known.holder) };
+  // Another process that takes them at the same time makes this transaction run again.
+  yield one(
+    "INSERT INTO duty (name, holder, ends_at) VALUES ('region', ?1, clock_timestamp() + ?2 * interval '1 millisecond') " +
+      'ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, ends_at = excluded.ends_at RETURNING holder',
     holder,
     forMs,
   );
-  return row !== undefined;
+  const former = known === undefined || !isNew ? undefined : { name: nameOf(known.holder), hasLeft: known.hasLeft };
+  return { isHere: true, name: nameOf(holder), former };
 }
 
 export function* timeMs(): Steps<number> {

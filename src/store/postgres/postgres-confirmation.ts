@@ -17,8 +17,8 @@ import pg from 'pg';
 import { systemClock, type Timer } from '../../clock.ts';
 import { RackError } from '../../errors.ts';
 import type { StoreConfirmation } from '../../region/records/store-state.ts';
-import { connectionOf, type PostgresPlace } from './postgres-connections.ts';
 import { Unconfirmed } from './postgres-faults.ts';
+import { connectionOf, type PostgresPlace } from './postgres-place.ts';
 
 /** How long a COMMIT may wait for a standby, in milliseconds: shorter than the timeouts of those who wait for its connection or its locks. */
 const CONFIRMED_MS_MAX = 4000;

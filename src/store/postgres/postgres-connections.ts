@@ -14,19 +14,13 @@
 
 import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
-import { getCACertificates } from 'node:tls';
 import pg from 'pg';
 import { listed } from '../../counted.ts';
 import { RackError } from '../../errors.ts';
 import { isLost, isStale, Unconfirmed } from './postgres-faults.ts';
+import { connectionOf, type PostgresPlace } from './postgres-place.ts';
+import type { PostgresWatch } from './postgres-watch.ts';
 
-/** In milliseconds. A statement ends at the server first, so that the connection stays usable. */
-const CONNECT_MS_MAX = 5000;
-const STATEMENT_MS_MAX = 20_000;
-const LOCK_MS_MAX = 5000;
-/** A process that hangs within a transaction holds up the duties and events of all others for at most this long. */
-const IDLE_IN_TRANSACTION_MS_MAX = 5000;
-const QUERY_MS_MAX = 25_000;
 /** A connection's mark is removed when the connection has been unused for this long. */
 const MARK_DAYS = 7;
 
@@ -37,26 +31,12 @@ const STOPPED_TRIES = 20;
 const STOPPED_PAUSE_MS = 100;
 /** Hosts of running processes that the refusal names; further ones are counted. */
 const HOSTS_NAMED_MAX = 4;
-/** With these settings the server notices after a minute, not two hours, that the host of a connection is gone. */
-const KEEP_ALIVE = '-c tcp_keepalives_idle=30 -c tcp_keepalives_interval=10 -c tcp_keepalives_count=3';
-
 /** Type numbers of pg_type. Both are read as JavaScript numbers: every column stays below 2^53. */
 const INT8 = 20;
 const NUMERIC = 1700;
 const types = {
   getTypeParser: (id: number): unknown => (id === INT8 || id === NUMERIC ? Number : pg.types.getTypeParser(id, 'text')),
 };
-
-/** Where the database is, and how to log in. */
-export interface PostgresPlace {
-  /** `postgresql://user@host:port/database?sslmode=…`, without a password. */
-  readonly url: string;
-  readonly password?: string | undefined;
-  /** The authority that must have signed the server's certificate, in PEM; undefined: any that this host or Node knows. */
-  readonly ca?: string | undefined;
-  /** Connections at a time. */
-  readonly pool: number;
-}
 
 /** @throws RackError `store-unavailable` if the server or the database only reads, and while a copy holds the lock alone */
 async function beginUse(client: pg.ClientBase): Promise<void> {
@@ -132,25 +112,49 @@ export class StoreConnection {
 
 /** The connections of one process. */
 export class PostgresConnections {
-  readonly #pool: pg.Pool;
+  readonly #openPool: () => pg.Pool;
+  #pool: pg.Pool;
+  readonly #lent = new Set<pg.PoolClient>();
   readonly #known = new WeakMap<pg.PoolClient, StoreConnection>();
+  readonly #watch: PostgresWatch | undefined;
 
-  /** @param use by a region's process, or by a copy */
-  constructor(place: PostgresPlace, use: 'region' | 'copy' = 'region') {
-    this.#pool = new pg.Pool({
-      ...connectionOf(place),
-      types,
-      max: place.pool,
-      ...(use === 'region' ? { onConnect: beginUse } : {}),
-    });
-    // The user of a lost connection gets the error. An idle connection has no user, so nobody needs to know.
-    this.#pool.on('error', () => undefined);
-    this.#pool.on('connect', (client) => client.on('error', () => undefined));
+  /** @param use by a region's process, or by a copy @param watch says when the server is away; undefined: each use finds out */
+  constructor(place: PostgresPlace, use: 'region' | 'copy' = 'region', watch?: PostgresWatch) {
+    this.#openPool = () => openPool(place, use);
+    this.#pool = this.#openPool();
+    this.#watch = watch;
+    watch?.onAway(() => this.#giveUp());
   }
 
   /** Lends a connection that is in no transaction; whatever `work` leaves open is rolled back. */
   async use<T>(work: (connection: StoreConnection) => Promise<T>): Promise<T> {
-    const client = await this.#pool.connect();
+    const client = await this.#connect();
+    this.#lent.add(client);
+    try {
+      return await this.#useOne(client, work);
+    } finally {
+      this.#lent.delete(client);
+    }
+  }
+
+  async #connect(): Promise<pg.PoolClient> {
+    if (this.#watch === undefined) return await this.#pool.connect();
+    // A connection that comes later has no user.
+    return await this.#watch.whileThere(
+      () => this.#pool.connect(),
+      (late) => late.release(true),
+    );
+  }
+
+  /** The server is away. Users of a connection fail now; the idle ones may be dead, too. */
+  #giveUp(): void {
+    const former = this.#pool;
+    this.#pool = this.#openPool();
+    for (const client of this.#lent) client.end().catch(() => undefined);
+    former.end().catch(() => undefined);
+  }
+
+  async #useOne<T>(client: pg.PoolClient, work: (connection: StoreConnection) => Promise<T>): Promise<T> {
     let connection = this.#known.get(client);
     if (connection === undefined) {
       connection = new StoreConnection(client);
@@ -178,6 +182,19 @@ export class PostgresConnections {
   }
 }
 
+function openPool(place: PostgresPlace, use: 'region' | 'copy'): pg.Pool {
+  const pool = new pg.Pool({
+    ...connectionOf(place),
+    types,
+    max: place.pool,
+    ...(use === 'region' ? { onConnect: beginUse } : {}),
+  });
+  // The user of a lost connection gets the error. An idle connection has no user, so nobody needs to know.
+  pool.on('error', () => undefined);
+  pool.on('connect', (client) => client.on('error', () => undefined));
+  return pool;
+}
+
 async function end(client: pg.PoolClient, error: unknown): Promise<void> {
   if (isLost(error) || isStale(error) || error instanceof Unconfirmed) {
     client.release(true);
@@ -188,34 +205,3 @@ async function end(client: pg.PoolClient, error: unknown): Promise<void> {
     () => client.release(true),
   );
 }
-
-/** The settings of every connection: TLS with a checked certificate, unless the database is on this host or the URL says otherwise. */
-export function connectionOf({ url, password, ca }: PostgresPlace): pg.PoolConfig {
-  const place = new URL(url);
-  const mode = place.searchParams.get('sslmode');
-  place.searchParams.delete('sslmode');
-  const isPlain = mode === 'disable' || (mode === null && ca === undefined && isOnThisHost(place));
-  // Name the host here: the driver does not pass an address on to TLS.
-  const host = place.hostname.replace(/^\[|\]$/g, '');
-  const ssl = isPlain ? false : { host, rejectUnauthorized: true, ca: ca ?? knownAuthorities() };
-  // The driver reads host, user, password and database from this text alone. The text stays in memory.
-  if (password !== undefined) place.searchParams.set('password', password);
-  return {
-    connectionString: place.href,
-    ssl,
-    connectionTimeoutMillis: CONNECT_MS_MAX,
-    statement_timeout: STATEMENT_MS_MAX,
-    lock_timeout: LOCK_MS_MAX,
-    idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_MS_MAX,
-    query_timeout: QUERY_MS_MAX,
-    keepAlive: true,
-    options: KEEP_ALIVE,
-    application_name: 'rackboot',
-  };
-}
-
-/** The authorities of this host, which Node leaves out by default, and those that Node brings. */
-const knownAuthorities = (): string[] => [...getCACertificates('system'), ...getCACertificates('default')];
-
-/** True for loopback, and for a Unix-domain socket (`postgresql:///database?host=/run/postgresql`). */
-const isOnThisHost = ({ hostname }: URL): boolean => /^(?:|localhost|127\.[\d.]+|\[::1\])$/.test(hostname);

@@ -60,7 +60,7 @@ const LOST_CODES: ReadonlySet<string> = new Set([
 ]);
 /** The driver gives these errors no code (pg 8.23, client.js and pg-pool's index.js). */
 const LOST_TEXTS =
-  /^(?:Connection terminated|Query read timeout|timeout expired|Client has encountered a connection error)/;
+  /^(?:Connection terminated|Query read timeout|timeout expired|Client has encountered a connection error|Client was closed)/;
 const POOL_TEXT = /^timeout exceeded when trying to connect/;
 /** The server gives this error the code of every missing feature, 0A000. */
 const CACHED_PLAN_TEXT = /^cached plan must not change result type/;

@@ -15,7 +15,8 @@ import pg from 'pg';
 import { newUuid, systemClock, type Timer } from '../../clock.ts';
 import type { StoreNeighbours } from '../../region/records/store.ts';
 import { LatestRun } from '../../region/shares/latest-run.ts';
-import { connectionOf, type PostgresPlace } from './postgres-connections.ts';
+import { connectionOf, type PostgresPlace } from './postgres-place.ts';
+import type { PostgresWatch } from './postgres-watch.ts';
 
 const CHANNEL = 'rackboot_changed';
 /** The pause before a lost connection is opened again, in milliseconds. */
@@ -31,8 +32,10 @@ export class PostgresNeighbours implements StoreNeighbours {
   readonly #hints = new LatestRun(() => this.#sendHint());
   #isClosed = false;
 
-  constructor(place: PostgresPlace) {
+  constructor(place: PostgresPlace, watch: PostgresWatch) {
     this.#place = place;
+    // A network that dropped everything leaves a connection that looks open and brings nothing.
+    watch.onAway(() => this.#giveUp());
   }
 
   listen(onChange: () => void): void {
@@ -75,11 +78,18 @@ export class PostgresNeighbours implements StoreNeighbours {
     }
     this.#client = client;
     client.once('end', () => {
-      this.#client = undefined;
-      this.#connectLater();
+      if (this.#client === client) this.#giveUp();
     });
     // A hint may have been missed before.
     this.#onChange();
+  }
+
+  #giveUp(): void {
+    const client = this.#client;
+    if (client === undefined) return;
+    this.#client = undefined;
+    void end(client);
+    this.#connectLater();
   }
 
   #connectLater(): void {

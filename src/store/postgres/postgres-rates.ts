@@ -16,8 +16,9 @@ import pg from 'pg';
 import { systemClock } from '../../clock.ts';
 import type { Rate } from '../../rate-limit.ts';
 import type { RateStore } from '../../region/records/rate-store.ts';
-import { connectionOf, type PostgresPlace } from './postgres-connections.ts';
 import { explainWhileRunning } from './postgres-faults.ts';
+import { connectionOf, type PostgresPlace } from './postgres-place.ts';
+import type { PostgresWatch } from './postgres-watch.ts';
 
 /** Takes that wait, of all callers together. */
 const TAKES_MAX = 2000;
@@ -58,6 +59,7 @@ const refillMs = ({ perSecond }: Rate): number => 1000 / perSecond;
 
 export class PostgresRates implements RateStore {
   readonly #place: PostgresPlace;
+  readonly #watch: PostgresWatch;
   #client: Promise<pg.Client> | undefined;
   #waiting: Take[] = [];
   /** The transactions and statements of this connection, one after the other. */
@@ -66,8 +68,9 @@ export class PostgresRates implements RateStore {
   #cleanedAt = systemClock.now();
   #isClosed = false;
 
-  constructor(place: PostgresPlace) {
+  constructor(place: PostgresPlace, watch: PostgresWatch) {
     this.#place = place;
+    this.#watch = watch;
   }
 
   take(name: string, rate: Rate): Promise<boolean> {
@@ -134,7 +137,7 @@ export class PostgresRates implements RateStore {
     this.#client ??= this.#connect();
     const client = this.#client;
     try {
-      return await work(await client);
+      return await this.#watch.whileThere(async () => work(await client));
     } catch (error) {
       if (this.#client === client) this.#client = undefined;
       await this.#forget(client);
@@ -144,7 +147,11 @@ export class PostgresRates implements RateStore {
 
   async #connect(): Promise<pg.Client> {
     if (this.#isClosed) throw new Error('the rates are closed');
-    const bounds = { statement_timeout: BATCH_MS_MAX, query_timeout: BATCH_MS_MAX };
+    const bounds = {
+      connectionTimeoutMillis: BATCH_MS_MAX,
+      statement_timeout: BATCH_MS_MAX,
+      query_timeout: BATCH_MS_MAX,
+    };
     const client = new pg.Client({ ...connectionOf(this.#place), ...bounds });
     client.on('error', () => undefined);
     await client.connect();

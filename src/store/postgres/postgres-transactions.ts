@@ -49,7 +49,7 @@ const PAUSES = 10;
 /** Lost connections per transaction before the database counts as unavailable. */
 const LOSSES_MAX = 4;
 /** How many times the outcome of a transaction is queried, and the interval, in milliseconds. */
-const ASKS_MAX = 30;
+const ASKS_MAX = 10;
 const ASK_PAUSE_MS = 500;
 
 const BEGIN = 'BEGIN ISOLATION LEVEL REPEATABLE READ';

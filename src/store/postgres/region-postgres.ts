@@ -11,12 +11,14 @@ import type { RegionStore } from '../../region/records/store.ts';
 import { StoredRegion } from '../region/stored-region.ts';
 import { EVENT_BOUNDS } from '../sqlite/region-sqlite.ts';
 import { PostgresConfirmation } from './postgres-confirmation.ts';
-import { PostgresConnections, type PostgresPlace } from './postgres-connections.ts';
+import { PostgresConnections } from './postgres-connections.ts';
 import { explainPostgres } from './postgres-faults.ts';
 import { POSTGRES_MIGRATIONS } from './postgres-form.ts';
 import { PostgresNeighbours } from './postgres-neighbours.ts';
+import type { PostgresPlace } from './postgres-place.ts';
 import { PostgresRates } from './postgres-rates.ts';
 import { PostgresTransactions } from './postgres-transactions.ts';
+import { PostgresWatch } from './postgres-watch.ts';
 
 /** As `server_version_num`. */
 const OLDEST_SERVER = 150_000;
@@ -30,10 +32,12 @@ const MARK_SQL =
 
 /**
  * Opens the region's database, and makes its tables if it is empty.
+ * @param name of this process, by which others know it when it has the duties
  * @throws RackError `store-unavailable`, `store-refused`, `store-newer`, `store-broken`
  */
-export async function openPostgresRegion(place: PostgresPlace): Promise<RegionStore> {
-  const connections = new PostgresConnections(place);
+export async function openPostgresRegion(place: PostgresPlace, name = 'region'): Promise<RegionStore> {
+  const watch = new PostgresWatch(place);
+  const connections = new PostgresConnections(place, 'region', watch);
   try {
     await connections.use(({ client }) => makeTables(client));
     await connections.forgetOldMarks();
@@ -43,12 +47,15 @@ export async function openPostgresRegion(place: PostgresPlace): Promise<RegionSt
   }
   const confirmation = new PostgresConfirmation(place);
   const driver = new PostgresTransactions(connections, confirmation);
+  const dutyConnections = new PostgresConnections({ ...place, pool: 1 }, 'region', watch);
+  watch.begin();
   return new StoredRegion(driver, EVENT_BOUNDS, {
-    holder: newUuid(),
-    neighbours: new PostgresNeighbours(place),
+    holder: `${name} ${newUuid()}`,
+    availability: watch,
+    neighbours: new PostgresNeighbours(place, watch),
     confirmation,
-    rates: new PostgresRates(place),
-    dutyDriver: new PostgresTransactions(new PostgresConnections({ ...place, pool: 1 }), confirmation),
+    rates: new PostgresRates(place, watch),
+    dutyDriver: new PostgresTransactions(dutyConnections, confirmation),
   });
 }
 

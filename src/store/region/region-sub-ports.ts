@@ -1,7 +1,6 @@
 // The smaller ports of the region's store: each method runs one operation in a transaction of its own.
 
-import { RackError } from '../../errors.ts';
-import type { PowerLedger } from '../../power/ledger.ts';
+import { NotOnDuty, type PowerLedger } from '../../power/ledger.ts';
 import type { SshKeyStore } from '../../power/ssh-identity.ts';
 import type { DutyStore } from '../../region/records/duty-store.ts';
 import type { LifeStore } from '../../region/records/life-store.ts';
@@ -74,7 +73,7 @@ export const powerLedger = (table: PowerTable, run: RegionDriver, holder?: strin
   begin: (entry) =>
     run.write(function* () {
       if (holder !== undefined && !(yield* checkDuties(holder))) {
-        throw new RackError('store-unavailable', "another process of the region has this one's duties now");
+        throw new NotOnDuty('store-unavailable', "another process of the region has this one's duties now");
       }
       return yield* table.begin(entry);
     }),

@@ -44,7 +44,7 @@ import type {
   StoreNeighbours,
   StrangerSeen,
 } from '../../region/records/store.ts';
-import type { StoreConfirmation } from '../../region/records/store-state.ts';
+import type { StoreAvailability, StoreConfirmation } from '../../region/records/store-state.ts';
 import type { User, UserChange } from '../../region/records/user.ts';
 import type { EventBounds } from '../operations/event-cuts.ts';
 import { historyEnd } from '../operations/region-histories.ts';
@@ -72,6 +72,8 @@ interface SharedStore {
   readonly holder: string;
   /** How it reaches the others; closed with the store. */
   readonly neighbours: StoreNeighbours & { close(): Promise<void> };
+  /** Closed with the store. */
+  readonly availability: StoreAvailability & { close(): void };
   readonly confirmation: StoreConfirmation;
   /** Closed with the store. */
   readonly rates: RateStore & { close(): Promise<void> };
@@ -94,6 +96,7 @@ export class StoredRegion implements RegionStore {
   readonly rates: SharedStore['rates'] | undefined;
   readonly #dutyDriver: RegionDriver | undefined;
   readonly neighbours: SharedStore['neighbours'] | undefined;
+  readonly availability: SharedStore['availability'] | undefined;
   readonly confirmation: StoreConfirmation | undefined;
   readonly troubles: ReportingDriver;
 
@@ -101,6 +104,7 @@ export class StoredRegion implements RegionStore {
   constructor(driver: RegionDriver, bounds: EventBounds, shared?: SharedStore) {
     const holder = shared?.holder;
     this.neighbours = shared?.neighbours;
+    this.availability = shared?.availability;
     this.confirmation = shared?.confirmation;
     this.#driver = new ReportingDriver(driver);
     this.troubles = this.#driver;
@@ -334,6 +338,7 @@ export class StoredRegion implements RegionStore {
   }
 
   async close(): Promise<void> {
+    this.availability?.close();
     await this.neighbours?.close();
     await this.rates?.close();
     await this.#dutyDriver?.close();

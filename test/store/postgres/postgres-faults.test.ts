@@ -13,7 +13,7 @@ import { sleep } from '../../../src/clock.ts';
 import { RackError } from '../../../src/errors.ts';
 import type { NewMachineEvent } from '../../../src/region/records/machine-event.ts';
 import type { RegionStore } from '../../../src/region/records/store.ts';
-import type { PostgresPlace } from '../../../src/store/postgres/postgres-connections.ts';
+import type { PostgresPlace } from '../../../src/store/postgres/postgres-place.ts';
 import { openPostgresRegion } from '../../../src/store/postgres/region-postgres.ts';
 import { NOBODY } from '../../support/another-user.ts';
 import { eventuallyWithin } from '../../support/eventually.ts';

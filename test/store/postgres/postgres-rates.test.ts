@@ -5,6 +5,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { sleep } from '../../../src/clock.ts';
 import { PostgresRates } from '../../../src/store/postgres/postgres-rates.ts';
+import { PostgresWatch } from '../../../src/store/postgres/postgres-watch.ts';
 import { openPostgresRegion } from '../../../src/store/postgres/region-postgres.ts';
 import { missing } from '../../support/needs.ts';
 import { RegionDatabases } from '../../support/postgres-server.ts';
@@ -20,7 +21,8 @@ describe('the rates of several processes', { skip: missing('linux', '/usr/lib/po
     databases = await RegionDatabases.start();
     name = await databases.make();
     await (await openPostgresRegion(databases.server.placeOf(name))).close();
-    processes = [0, 1].map(() => new PostgresRates(databases.server.placeOf(name)));
+    const place = databases.server.placeOf(name);
+    processes = [0, 1].map(() => new PostgresRates(place, new PostgresWatch(place)));
   });
   after(async () => {
     for (const one of processes) await one.close();

@@ -284,19 +284,21 @@ describe('transactions in PostgreSQL', { skip: missing('linux', '/usr/lib/postgr
       assert.ok(one !== undefined && two !== undefined && three !== undefined);
       const first = await Promise.all([one, two, three].map((duties) => duties.hold(60_000)));
       assert.deepEqual(
-        first.filter((isHolder) => isHolder),
+        first.map(({ isHere }) => isHere).filter((isHolder) => isHolder),
         [true],
       );
-      const holder = [one, two, three][first.indexOf(true)];
+      const holder = [one, two, three][first.findIndex(({ isHere }) => isHere)];
       const others = [one, two, three].filter((duties) => duties !== holder);
-      assert.equal(await holder?.hold(60_000), true, 'it keeps them');
+      const here = { isHere: true, name: 'region' };
+      assert.deepEqual(await holder?.hold(60_000), { ...here, former: undefined }, 'it keeps them');
       await holder?.leave();
-      assert.equal(await others[0]?.hold(TERM_MS), true);
+      assert.deepEqual(await others[0]?.hold(TERM_MS), { ...here, former: { name: 'region', hasLeft: true } });
       await others[1]?.leave();
-      assert.equal(await others[1]?.hold(TERM_MS), false, 'only their holder gives them back');
+      const elsewhere = { isHere: false, name: 'region' };
+      assert.deepEqual(await others[1]?.hold(TERM_MS), elsewhere, 'only their holder gives them back');
       await sleep(TERM_MS + 100);
-      assert.equal(await others[1]?.hold(60_000), true);
-      assert.equal(await others[0]?.hold(60_000), false);
+      assert.deepEqual(await others[1]?.hold(60_000), { ...here, former: { name: 'region', hasLeft: false } });
+      assert.deepEqual(await others[0]?.hold(60_000), elsewhere);
     }));
 
   test('a process without the duties begins no power command, and one command begins once', () =>
@@ -305,7 +307,7 @@ describe('transactions in PostgreSQL', { skip: missing('linux', '/usr/lib/postgr
       const refused = (store: RegionStore, id: string) =>
         assert.rejects(store.power.begin(command(id)), /another process of the region has this one's duties now/);
       await refused(one, 'x');
-      assert.equal(await one.duties?.hold(TERM_MS), true);
+      assert.equal((await one.duties?.hold(TERM_MS))?.isHere, true);
       assert.equal(await one.power.begin(command('x')), undefined);
       await refused(two, 'y');
       await sleep(TERM_MS + 100);
@@ -314,7 +316,7 @@ describe('transactions in PostgreSQL', { skip: missing('linux', '/usr/lib/postgr
         undefined,
         'nobody has taken the duties of a process that is late',
       );
-      assert.equal(await two.duties?.hold(60_000), true);
+      assert.equal((await two.duties?.hold(60_000))?.isHere, true);
       await refused(one, 'z');
       assert.equal((await two.power.begin(command('x')))?.id, 'x');
       assert.deepEqual(
@@ -329,7 +331,7 @@ describe('transactions in PostgreSQL', { skip: missing('linux', '/usr/lib/postgr
     const store = await openPostgresRegion(cutter.placeOf(databases.server.placeOf(name)));
     try {
       cutter.cutNext('after');
-      assert.equal(await store.duties?.hold(60_000), true);
+      assert.equal((await store.duties?.hold(60_000))?.isHere, true);
       assert.equal(cutter.cuts, 1);
     } finally {
       await store.close();

@@ -112,6 +112,12 @@ export const SERVICE_SENTENCES: Writers<ServiceParams> = {
     `${counted(f.missed, 'line of the log is', 'lines of the log are')} lost: its reader or its disk is too slow`,
   'region.problem': (f) => `The region has a problem: ${noteOf(f)}`,
   'region.unconfirmed': (f) => `No change can be made: ${f.reason}`,
+  'region.database-away': (f) => f.reason,
+  'region.database-back': (f) => `The database answers again after ${formatSpan(f.awayMs)}`,
+  'region.duties-here': (f) => `This process has the region's duties now${formerHolder(f)}`,
+  'region.duties-elsewhere': (f) => `The region's duties are at the process ${f.holder}`,
+  'region.duties-lost': (f) =>
+    `The process ${f.holder} has taken this one's duties, which were not renewed in time: this one goes on without them`,
   'region.confirmed': () => 'The database confirms changes again',
   'region.cache': (f) => `The cached desired state is unusable: ${noteOf(f)}`,
   'region.desired-state': (f) => `Applied version ${f.version} of the desired state`,
@@ -142,3 +148,12 @@ const configurationOf = (f: { readonly source: string; readonly file: string }):
   f.source === 'store' ? "the settings of the region's store" : f.file;
 const nextBoot = ({ purpose }: { readonly purpose: string }): string => NEXT_BOOTS[purpose] ?? purpose;
 const logLevelOf = (f: { readonly room: string }): string => `The log level${f.room === '' ? '' : ` of ${f.room}`}`;
+
+const formerHolder = ({
+  former,
+  hasLeft,
+}: {
+  readonly former?: string | undefined;
+  readonly hasLeft?: boolean | undefined;
+}): string =>
+  former === undefined ? '' : hasLeft === true ? `: ${former} has stopped` : `: ${former} did not renew them in time`;

@@ -1,0 +1,58 @@
+// Where a region's PostgreSQL is, and the settings of every connection to it.
+//
+// Source: postgresql.org/docs/15/runtime-config-client.html (timeouts), /runtime-config-connection.html (keepalives).
+
+import { getCACertificates } from 'node:tls';
+import type pg from 'pg';
+
+/** In milliseconds. A statement ends at the server first, so that the connection stays usable. */
+const CONNECT_MS_MAX = 5000;
+const STATEMENT_MS_MAX = 20_000;
+const LOCK_MS_MAX = 5000;
+/** A process that hangs within a transaction holds up the duties and events of all others for at most this long. */
+const IDLE_IN_TRANSACTION_MS_MAX = 5000;
+const QUERY_MS_MAX = 25_000;
+/** With these settings the server notices after a minute, not two hours, that the host of a connection is gone. */
+const KEEP_ALIVE = '-c tcp_keepalives_idle=30 -c tcp_keepalives_interval=10 -c tcp_keepalives_count=3';
+
+/** Where the database is, and how to log in. */
+export interface PostgresPlace {
+  /** `postgresql://user@host:port/database?sslmode=…`, without a password. */
+  readonly url: string;
+  readonly password?: string | undefined;
+  /** The authority that must have signed the server's certificate, in PEM; undefined: any that this host or Node knows. */
+  readonly ca?: string | undefined;
+  /** Connections at a time. */
+  readonly pool: number;
+}
+
+/** The settings of every connection: TLS with a checked certificate, unless the database is on this host or the URL says otherwise. */
+export function connectionOf({ url, password, ca }: PostgresPlace): pg.PoolConfig {
+  const place = new URL(url);
+  const mode = place.searchParams.get('sslmode');
+  place.searchParams.delete('sslmode');
+  const isPlain = mode === 'disable' || (mode === null && ca === undefined && isOnThisHost(place));
+  // Name the host here: the driver does not pass an address on to TLS.
+  const host = place.hostname.replace(/^\[|\]$/g, '');
+  const ssl = isPlain ? false : { host, rejectUnauthorized: true, ca: ca ?? knownAuthorities() };
+  // The driver reads host, user, password and database from this text alone. The text stays in memory.
+  if (password !== undefined) place.searchParams.set('password', password);
+  return {
+    connectionString: place.href,
+    ssl,
+    connectionTimeoutMillis: CONNECT_MS_MAX,
+    statement_timeout: STATEMENT_MS_MAX,
+    lock_timeout: LOCK_MS_MAX,
+    idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_MS_MAX,
+    query_timeout: QUERY_MS_MAX,
+    keepAlive: true,
+    options: KEEP_ALIVE,
+    application_name: 'rackboot',
+  };
+}
+
+/** The authorities of this host, which Node leaves out by default, and those that Node brings. */
+const knownAuthorities = (): string[] => [...getCACertificates('system'), ...getCACertificates('default')];
+
+/** True for loopback, and for a Unix-domain socket (`postgresql:///database?host=/run/postgresql`). */
+const isOnThisHost = ({ hostname }: URL): boolean => /^(?:|localhost|127\.[\d.]+|\[::1\])$/.test(hostname);

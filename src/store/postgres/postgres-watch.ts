@@ -1,0 +1,145 @@
+// Whether PostgreSQL answers, asked every second on a connection of its own.
+//
+//   there ── no answer to SELECT 1 within ANSWER_MS_MAX, or no connection ──▶ away: every use fails at once
+//     ▲                                                                         │
+//     └──────────────── an answer; asked again every AGAIN_MS ──────────────────┘
+//
+// Sources: postgresql.org/docs/15/errcodes-appendix.html; node-postgres.com/apis/client (end).
+//
+// 1. A server that hangs, or a network that drops everything, ends no connection: without this, each request would wait for its own timeout.
+// 2. The question needs no table, so a lock, a slow statement or a full disk does not make the server look away.
+// 3. A server that answers with a refusal is there; the connections of the pool say what it refuses.
+// 4. When it goes away, its connections are given up (`onAway`), so what waits for them fails then, and none of them is used later.
+
+import { setTimeout as pause } from 'node:timers/promises';
+import pg from 'pg';
+import { systemClock } from '../../clock.ts';
+import { errorText, RackError } from '../../errors.ts';
+import { answersWithin } from '../../net/answers-within.ts';
+import type { StoreAvailability } from '../../region/records/store-state.ts';
+import { explainWhileRunning, isLost } from './postgres-faults.ts';
+import { connectionOf, type PostgresPlace } from './postgres-place.ts';
+
+/** How long the server may take to answer, in milliseconds: much longer than on a busy host, and than a lost packet takes. */
+const ANSWER_MS_MAX = 3000;
+/** The pause between two questions while the server is there, and while it is away, in milliseconds. */
+const ASK_MS = 1000;
+const AGAIN_MS = 500;
+/** The driver's own bounds, in milliseconds; a little longer, so that a pause of this process does not make them late. */
+const QUERY_MS_MAX = 2 * ANSWER_MS_MAX;
+const SILENT =
+  `the region's database cannot be used now (it has not answered for ${ANSWER_MS_MAX / 1000} s): ` +
+  'see whether it runs, its load, and the network to it';
+
+export class PostgresWatch implements StoreAvailability {
+  readonly #place: PostgresPlace;
+  /** Ends waits for a connection. */
+  readonly #waits = new Set<(error: RackError) => void>();
+  readonly #onAway: (() => void)[] = [];
+  readonly #closing = new AbortController();
+  #onChange: (problem: string | undefined) => void = () => undefined;
+  #client: pg.Client | undefined;
+  #problem: string | undefined;
+
+  constructor(place: PostgresPlace) {
+    this.#place = place;
+  }
+
+  get problem(): string | undefined {
+    return this.#problem;
+  }
+
+  watch(onChange: (problem: string | undefined) => void): void {
+    this.#onChange = onChange;
+  }
+
+  /** Calls `giveUp` whenever the server goes away. */
+  onAway(giveUp: () => void): void {
+    this.#onAway.push(giveUp);
+  }
+
+  /** Begins to ask. */
+  begin(): void {
+    void this.#run();
+  }
+
+  /**
+   * Waits while the server is there. @param onLate called with a result that comes after that
+   * @throws RackError `store-unavailable` once it is away, and the errors of `work`
+   */
+  async whileThere<T>(work: () => Promise<T>, onLate: (result: T) => void = () => undefined): Promise<T> {
+    if (this.#problem !== undefined) throw new RackError('store-unavailable', this.#problem);
+    const away = Promise.withResolvers<never>();
+    this.#waits.add(away.reject);
+    const working = work();
+    try {
+      return await Promise.race([working, away.promise]);
+    } catch (error) {
+      working.then(onLate, () => undefined);
+      throw error;
+    } finally {
+      this.#waits.delete(away.reject);
+    }
+  }
+
+  close(): void {
+    this.#closing.abort();
+    this.#drop();
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#closing;
+    while (!signal.aborted) {
+      const problem = await this.#ask();
+      if (signal.aborted) return;
+      this.#become(problem);
+      await pause(problem === undefined ? ASK_MS : AGAIN_MS, undefined, { ref: false, signal }).catch(() => undefined);
+    }
+  }
+
+  #become(problem: string | undefined): void {
+    const isOther = (problem === undefined) !== (this.#problem === undefined);
+    this.#problem = problem;
+    if (!isOther) return;
+    this.#onChange(problem);
+    if (problem === undefined) return;
+    for (const end of [...this.#waits]) end(new RackError('store-unavailable', problem));
+    for (const giveUp of this.#onAway) giveUp();
+  }
+
+  /** @returns why the server is away; undefined: it is there */
+  async #ask(): Promise<string | undefined> {
+    const isNew = this.#client === undefined;
+    const problem = await this.#askOnce();
+    // The server may have ended this connection only.
+    return problem === undefined || problem === SILENT || isNew ? problem : await this.#askOnce();
+  }
+
+  async #askOnce(): Promise<string | undefined> {
+    let failure: unknown;
+    const asked = this.#question().catch((error: unknown) => {
+      failure = error;
+      throw error;
+    });
+    if (await answersWithin(systemClock, ANSWER_MS_MAX, asked)) return undefined;
+    this.#drop();
+    if (failure === undefined) return SILENT;
+    return isLost(failure) ? errorText(explainWhileRunning(failure)) : undefined;
+  }
+
+  async #question(): Promise<void> {
+    if (this.#client === undefined) {
+      const bounds = { connectionTimeoutMillis: QUERY_MS_MAX, query_timeout: QUERY_MS_MAX };
+      const client = new pg.Client({ ...connectionOf(this.#place), ...bounds });
+      client.on('error', () => undefined);
+      this.#client = client;
+      await client.connect();
+    }
+    await this.#client.query('SELECT 1');
+  }
+
+  #drop(): void {
+    this.#client?.end().catch(() => undefined);
+    this.#client = undefined;
+  }
+}
