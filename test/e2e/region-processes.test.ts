@@ -8,6 +8,7 @@ import { after, before, describe, test } from 'node:test';
 import { z } from 'zod';
 import { sleep } from '../../src/clock.ts';
 import { labPlace } from '../../src/lab/safe-lab.ts';
+import { STEP_MS_MAX } from '../../src/power/driver.ts';
 import { missing } from '../support/needs.ts';
 import { authorization } from '../support/oauth.ts';
 import { PostgresServer } from '../support/postgres-server.ts';
@@ -27,6 +28,8 @@ const PASSWORD = 'correct horse battery';
 const READY_MS_MAX = 4000;
 /** A process that dies loses its duties within this, in milliseconds. */
 const TAKEN_MS_MAX = 20_000;
+/** A rack learns of a change by another process within this, counted from before the change is asked for, in milliseconds. */
+const LEARNT_MS_MAX = 1000;
 /** A change that the database does not confirm is answered within this, in milliseconds. */
 const ANSWERED_MS_MAX = 15_000;
 
@@ -69,11 +72,11 @@ describe('two processes of one region', { skip: missing('linux', '/usr/lib/postg
   }
 
   /** Gives a power command, once the record says how the one before ended. */
-  const command = (which: 0 | 1, what: 'on' | 'off') =>
+  const command = (which: 0 | 1, what: 'on' | 'off', limitMs = TAKEN_MS_MAX) =>
     eventually(
       `it takes the command ${what}`,
       () => succeeds(() => ask(which, `machines/${systemId}/?op=power_${what}`, {})),
-      TAKEN_MS_MAX,
+      limitMs,
     );
 
   /** The answer of a process's /readyz, and its duration. */
@@ -175,7 +178,8 @@ describe('two processes of one region', { skip: missing('linux', '/usr/lib/postg
       async () => (await server.query('SELECT holder FROM duty', 'region'))[0]?.holder !== holder,
       TAKEN_MS_MAX,
     );
-    await command(1, 'off');
+    // A late step of the process that died could follow a command that is given at once.
+    await command(1, 'off', TAKEN_MS_MAX + STEP_MS_MAX);
     await eventually('it is off', () => socket.count('off') === 2, TAKEN_MS_MAX);
     await sleep(3000);
     assert.deepEqual(socket.asked, ['on', 'off', 'on', 'off']);
@@ -200,14 +204,15 @@ describe('two processes of one region', { skip: missing('linux', '/usr/lib/postg
       await eventually('the rack knows the machine', async () => (await rack.status()).machinesKnown === 1);
       for (const hostname of ['one-owl', 'two-owls', 'three-owls']) {
         const before = (await rack.status()).region?.desiredVersion ?? 0;
-        const from = performance.now();
+        const askedAt = Date.now();
         await ask(0, `machines/${systemId}/`, { hostname }, 'PUT');
-        await eventually(
-          'the rack has the change',
-          async () => ((await rack.status()).region?.desiredVersion ?? 0) > before,
-        );
-        const ms = performance.now() - from;
-        assert.ok(ms < 3000, `${ms} ms, of which the question takes some`);
+        const since = await eventually('the rack has the change', async () => {
+          const { region } = await rack.status();
+          return (region?.desiredVersion ?? 0) > before && region?.desiredSince;
+        });
+        // By the rack's own clock, so that asking it does not count.
+        const ms = since - askedAt;
+        assert.ok(ms >= 0 && ms < LEARNT_MS_MAX, `${ms} ms`);
       }
       assert.deepEqual((await rack.status()).region?.addresses, [URLS[1]]);
       await two.kill();
@@ -253,7 +258,10 @@ describe('two processes of one region', { skip: missing('linux', '/usr/lib/postg
         return !answer.ready && answer;
       });
       assert.equal(status, 503);
-      assert.match(notReady[0]?.reason ?? '', /^the region's database cannot be used now \(.*\): see whether/);
+      assert.match(
+        notReady[0]?.reason ?? '',
+        /^the region's database cannot be used now \(.*\): (?:see whether|the database is stopping)/,
+      );
     }
     for (const place of PLACES) {
       const answer = await fetch(`http://127.0.0.1:${place.regionPort}/MAAS/`);

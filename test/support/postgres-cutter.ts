@@ -8,7 +8,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { createConnection, createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { PostgresPlace } from '../../src/store/postgres/postgres-connections.ts';
+import type { PostgresPlace } from '../../src/store/postgres/postgres-place.ts';
 
 export type Cut = 'before' | 'after' | 'late';
 

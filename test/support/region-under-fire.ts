@@ -15,7 +15,7 @@ import type { LabPlace } from '../../src/lab/safe-lab.ts';
 import type { Switched } from '../../src/lab/webhook-power.ts';
 import { EVENT_LEVELS } from '../../src/region/records/machine-event.ts';
 import { diskImage } from './disk-image.ts';
-import { eventIds } from './event-ids.ts';
+import { eventPlaces, idOf } from './event-ids.ts';
 import { authorization } from './oauth.ts';
 import { PostgresServer } from './postgres-server.ts';
 import { printedRandom } from './printed-random.ts';
@@ -301,12 +301,19 @@ export class RegionUnderFire {
 
   /** Follows the events, at another process after each end, until `upTo` says that the last one is there. */
   async follow(ids: number[], upTo: () => number): Promise<void> {
+    // The place as the region gave it, as a browser's EventSource sends it back.
+    let place = '';
     while ((ids.at(-1) ?? 0) < upTo()) {
       const url = `http://127.0.0.1:${this.#anyPlace().regionPort}/MAAS/api/2.0/events/?op=follow&level=DEBUG`;
-      const headers = { Authorization: authorization(this.#key), 'Last-Event-ID': String(ids.at(-1) ?? 0) };
+      const from = place === '' ? '0' : place;
+      const headers = { Authorization: authorization(this.#key), 'Last-Event-ID': from };
       try {
         const answer = await fetch(url, { headers, signal: AbortSignal.timeout(FOLLOW_MS_MAX) });
-        if (answer.ok) for await (const id of eventIds(answer)) ids.push(id);
+        if (!answer.ok) continue;
+        for await (const next of eventPlaces(answer)) {
+          place = next;
+          ids.push(idOf(next));
+        }
       } catch {
         await sleep(50);
       }
