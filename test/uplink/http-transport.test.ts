@@ -6,7 +6,7 @@ import { after, before, beforeEach, test } from 'node:test';
 import { sleep, systemClock } from '../../src/clock.ts';
 import { parseAuthorization } from '../../src/region/accounts/authorization-header.ts';
 import { openHttpTransport, SOCKETS_MAX } from '../../src/uplink/http-transport.ts';
-import type { LinkRequest, LinkTransport } from '../../src/uplink/link-transport.ts';
+import type { LinkRequest, RegionAddress } from '../../src/uplink/link-transport.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 
 const KEY = { consumer: 'rack', token: 'token', secret: 'secret', isDrawn: true };
@@ -15,7 +15,7 @@ const GET: LinkRequest = { method: 'GET', path: '/uplink/1/racks/x/state', autho
 const seen: { readonly request: IncomingMessage; readonly body: string }[] = [];
 let answer: (response: ServerResponse) => void;
 let server: Server;
-let transport: LinkTransport;
+let transport: RegionAddress;
 let url = '';
 
 before(async () => {
@@ -175,4 +175,35 @@ test('SOCKETS_MAX connections are open at a time; a further request waits for on
   answer = (response) => void response.end('{}');
   for (const response of held) response.end('{}');
   assert.equal((await Promise.all(asked)).length, SOCKETS_MAX + 2);
+});
+
+test('a ping is answered by any answer but "not now", without the key, also while every connection for requests is taken', async () => {
+  const held: ServerResponse[] = [];
+  answer = (response) => void held.push(response);
+  const asked = Array.from({ length: SOCKETS_MAX }, () => transport.ask(GET).catch(String));
+  while (held.length < SOCKETS_MAX) await sleep(5);
+  answer = (response) => response.end('2.0');
+  const { signal } = new AbortController();
+  await transport.ping(signal);
+  const { request } = seen.at(-1) ?? {};
+  assert.deepEqual([request?.url, request?.headers.authorization], ['/MAAS/api/version/', undefined]);
+  answer = (response) => response.writeHead(503).end();
+  await assert.rejects(transport.ping(signal), /answered 503/);
+  const stop = new AbortController();
+  answer = () => stop.abort();
+  await assert.rejects(transport.ping(stop.signal));
+  transport.abandon('it answers nothing');
+  for (const end of await Promise.all(asked)) assert.match(String(end), /does not answer: it answers nothing$/);
+});
+
+test('a stream that is abandoned ends as one whose region does not answer', async () => {
+  answer = (response) => void response.writeHead(200, { 'Content-Type': 'text/event-stream' }).write(': begin\n\n');
+  const ended = new Promise<readonly [reason: string, status: number | undefined]>((resolve) => {
+    transport.follow('/uplink/1/racks/x/changes', {
+      ...{ onOpen: () => undefined, onEvent: () => undefined },
+      onAlive: () => transport.abandon('it answers nothing'),
+      onEnd: (...end) => resolve(end),
+    });
+  });
+  assert.equal((await ended)[1], undefined);
 });

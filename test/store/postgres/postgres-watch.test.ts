@@ -1,0 +1,87 @@
+// A PostgreSQL that hangs, as behind a network that drops everything: connections stay open, and nothing answers. Every use of the store ends
+// in seconds, then at once, and goes on when it answers again. Nothing is stored that was said to have failed.
+// @host waits, 60 s
+
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { sleep } from '../../../src/clock.ts';
+import { RackError } from '../../../src/errors.ts';
+import type { RegionStore } from '../../../src/region/records/store.ts';
+import { openPostgresRegion } from '../../../src/store/postgres/region-postgres.ts';
+import { eventuallyWithin } from '../../support/eventually.ts';
+import { missing } from '../../support/needs.ts';
+import { RegionDatabases } from '../../support/postgres-server.ts';
+
+/** Uses that are under way when it begins to hang end within this: 1 s, the 3 s of the question, and 5 s for the result of a COMMIT. */
+const FIRST_MS_MAX = 11_000;
+const LATER_MS_MAX = 500;
+const BACK_MS_MAX = 4000;
+const WRITERS = 12;
+
+describe('a PostgreSQL that hangs', { skip: missing('linux', '/usr/lib/postgresql') }, () => {
+  let databases: RegionDatabases;
+  let store: RegionStore;
+
+  before(async () => {
+    databases = await RegionDatabases.start();
+    store = await openPostgresRegion(databases.server.placeOf(await databases.make()));
+  });
+  after(async () => {
+    databases.server.goOn();
+    await store.close();
+    await databases.close();
+  });
+
+  const addUser = async (username: string): Promise<boolean> => {
+    const user = { username, email: '', passwordHash: 'x', isAdmin: false, createdMs: 1 };
+    return (await store.addUser(user)) !== undefined;
+  };
+
+  test('uses of the store end in seconds, then at once, and what is stored is what was said', async () => {
+    const changes: string[] = [];
+    store.availability?.watch((problem) => changes.push(problem ?? 'back'));
+    const stored = new Set<string>();
+    const unknown = new Set<string>();
+    let isOver = false;
+    let longestMs = 0;
+    const write = async (writer: number): Promise<void> => {
+      for (let turn = 0; !isOver; turn += 1) {
+        const username = `u${writer}-${turn}`;
+        const from = performance.now();
+        try {
+          assert.ok(await addUser(username), 'it was added twice');
+          stored.add(username);
+        } catch (error) {
+          if (!(error instanceof RackError && error.code === 'store-unavailable')) throw error;
+          if (/does not say whether it did/.test(error.message)) unknown.add(username);
+          await sleep(20);
+        }
+        longestMs = Math.max(longestMs, performance.now() - from);
+      }
+    };
+    const writing = Array.from({ length: WRITERS }, (_, writer) => write(writer));
+    await eventuallyWithin(30_000, 'users are stored', () => stored.size > 100);
+    databases.server.hang();
+    await sleep(FIRST_MS_MAX);
+    assert.ok(longestMs < FIRST_MS_MAX, `${longestMs} ms`);
+    const from = performance.now();
+    await assert.rejects(store.listUsers(), /it has not answered for 3 s/);
+    assert.ok(performance.now() - from < LATER_MS_MAX);
+    databases.server.goOn();
+    await eventuallyWithin(BACK_MS_MAX, 'it is back', () => store.availability?.problem === undefined);
+    const before = stored.size;
+    await eventuallyWithin(30_000, 'further users are stored', () => stored.size > before + 50);
+    isOver = true;
+    await Promise.all(writing);
+    const found = (await store.listUsers()).map(({ username }) => username);
+    assert.deepEqual(
+      [...stored].filter((username) => !found.includes(username)),
+      [],
+    );
+    assert.deepEqual(
+      found.filter((username) => !stored.has(username) && !unknown.has(username)),
+      [],
+    );
+    assert.equal(changes.length, 2, 'it goes and comes back once');
+  });
+});
