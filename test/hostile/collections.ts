@@ -327,7 +327,7 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
   'store/postgres/postgres-rates.ts': { '#waiting': 'TAKES_MAX' },
   'store/postgres/postgres-watch.ts': {
     '#waits': 'call',
-    '#onAway': 'named',
+    '#onSilent': 'named',
   },
   'store/operations/event-cuts.ts': { '#deeds': 'store/sqlite/region-sqlite.ts EVENT_BOUNDS' },
   'store/leases/fold-pass.ts': { '#records': 'PASS_BLOCKS_MAX, each BLOCK_RECORDS_MAX' },

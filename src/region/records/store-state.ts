@@ -1,6 +1,6 @@
 // The state of the region's store: whether it answers, whether it confirms changes, and whether it can be used.
 
-/** Whether the server of the store answers. While it does not, every use of the store fails at once. */
+/** Whether the server of the store answers. While it does not, every use of the store fails soon. */
 export interface StoreAvailability {
   /** Why it does not answer, and what to do; undefined: it does. */
   readonly problem: string | undefined;

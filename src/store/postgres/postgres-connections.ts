@@ -118,12 +118,12 @@ export class PostgresConnections {
   readonly #known = new WeakMap<pg.PoolClient, StoreConnection>();
   readonly #watch: PostgresWatch | undefined;
 
-  /** @param use by a region's process, or by a copy @param watch says when the server is away; undefined: each use finds out */
+  /** @param use by a region's process, or by a copy @param watch says when the server is silent; undefined: each use finds out */
   constructor(place: PostgresPlace, use: 'region' | 'copy' = 'region', watch?: PostgresWatch) {
     this.#openPool = () => openPool(place, use);
     this.#pool = this.#openPool();
     this.#watch = watch;
-    watch?.onAway(() => this.#giveUp());
+    watch?.onSilent(() => this.#giveUp());
   }
 
   /** Lends a connection that is in no transaction; whatever `work` leaves open is rolled back. */
@@ -140,13 +140,13 @@ export class PostgresConnections {
   async #connect(): Promise<pg.PoolClient> {
     if (this.#watch === undefined) return await this.#pool.connect();
     // A connection that comes later has no user.
-    return await this.#watch.whileThere(
+    return await this.#watch.unlessSilent(
       () => this.#pool.connect(),
       (late) => late.release(true),
     );
   }
 
-  /** The server is away. Users of a connection fail now; the idle ones may be dead, too. */
+  /** The server is silent. Users of a connection fail now; the idle ones may be dead, too. */
   #giveUp(): void {
     const former = this.#pool;
     this.#pool = this.#openPool();

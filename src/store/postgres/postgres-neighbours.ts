@@ -35,7 +35,7 @@ export class PostgresNeighbours implements StoreNeighbours {
   constructor(place: PostgresPlace, watch: PostgresWatch) {
     this.#place = place;
     // A network that dropped everything leaves a connection that looks open and brings nothing.
-    watch.onAway(() => this.#giveUp());
+    watch.onSilent(() => this.#giveUp());
   }
 
   listen(onChange: () => void): void {

@@ -137,7 +137,7 @@ export class PostgresRates implements RateStore {
     this.#client ??= this.#connect();
     const client = this.#client;
     try {
-      return await this.#watch.whileThere(async () => work(await client));
+      return await this.#watch.unlessSilent(async () => work(await client));
     } catch (error) {
       if (this.#client === client) this.#client = undefined;
       await this.#forget(client);

@@ -1,15 +1,17 @@
 // Whether PostgreSQL answers, asked every second on a connection of its own.
 //
-//   there ── no answer to SELECT 1 within ANSWER_MS_MAX, or no connection ──▶ away: every use fails at once
-//     ▲                                                                         │
-//     └──────────────── an answer; asked again every AGAIN_MS ──────────────────┘
+//   there ── no answer to SELECT 1 within ANSWER_MS_MAX ──▶ away and silent: every use fails at once
+//     │  ▲ ▲                                                    │
+//     │  │ └──────── an answer; asked again every AGAIN_MS ─────┘
+//     └──┴── no connection ──▶ away: each use fails with its own error
 //
 // Sources: postgresql.org/docs/15/errcodes-appendix.html; node-postgres.com/apis/client (end).
 //
 // 1. A server that hangs, or a network that drops everything, ends no connection: without this, each request would wait for its own timeout.
 // 2. The question needs no table, so a lock, a slow statement or a full disk does not make the server look away.
 // 3. A server that answers with a refusal is there; the connections of the pool say what it refuses.
-// 4. When it goes away, its connections are given up (`onAway`), so what waits for them fails then, and none of them is used later.
+// 4. When it becomes silent, its connections are given up (`onSilent`), so their users fail then, and none of them is used later.
+// 5. A server that ended or refuses connections fails its users at once. They may try: it may be back before it is asked again.
 
 import { setTimeout as pause } from 'node:timers/promises';
 import pg from 'pg';
@@ -35,11 +37,12 @@ export class PostgresWatch implements StoreAvailability {
   readonly #place: PostgresPlace;
   /** Ends waits for a connection. */
   readonly #waits = new Set<(error: RackError) => void>();
-  readonly #onAway: (() => void)[] = [];
+  readonly #onSilent: (() => void)[] = [];
   readonly #closing = new AbortController();
   #onChange: (problem: string | undefined) => void = () => undefined;
   #client: pg.Client | undefined;
   #problem: string | undefined;
+  #isSilent = false;
 
   constructor(place: PostgresPlace) {
     this.#place = place;
@@ -53,9 +56,9 @@ export class PostgresWatch implements StoreAvailability {
     this.#onChange = onChange;
   }
 
-  /** Calls `giveUp` whenever the server goes away. */
-  onAway(giveUp: () => void): void {
-    this.#onAway.push(giveUp);
+  /** Calls `giveUp` whenever the server becomes silent. */
+  onSilent(giveUp: () => void): void {
+    this.#onSilent.push(giveUp);
   }
 
   /** Begins to ask. */
@@ -64,11 +67,11 @@ export class PostgresWatch implements StoreAvailability {
   }
 
   /**
-   * Waits while the server is there. @param onLate called with a result that comes after that
-   * @throws RackError `store-unavailable` once it is away, and the errors of `work`
+   * Waits unless the server is silent. @param onLate called with a result that comes after that
+   * @throws RackError `store-unavailable` once it is silent, and the errors of `work`
    */
-  async whileThere<T>(work: () => Promise<T>, onLate: (result: T) => void = () => undefined): Promise<T> {
-    if (this.#problem !== undefined) throw new RackError('store-unavailable', this.#problem);
+  async unlessSilent<T>(work: () => Promise<T>, onLate: (result: T) => void = () => undefined): Promise<T> {
+    if (this.#isSilent) throw new RackError('store-unavailable', this.#problem ?? SILENT);
     const away = Promise.withResolvers<never>();
     this.#waits.add(away.reject);
     const working = work();
@@ -99,12 +102,13 @@ export class PostgresWatch implements StoreAvailability {
 
   #become(problem: string | undefined): void {
     const isOther = (problem === undefined) !== (this.#problem === undefined);
+    const wasSilent = this.#isSilent;
     this.#problem = problem;
-    if (!isOther) return;
-    this.#onChange(problem);
-    if (problem === undefined) return;
-    for (const end of [...this.#waits]) end(new RackError('store-unavailable', problem));
-    for (const giveUp of this.#onAway) giveUp();
+    this.#isSilent = problem === SILENT;
+    if (isOther) this.#onChange(problem);
+    if (wasSilent || !this.#isSilent) return;
+    for (const end of [...this.#waits]) end(new RackError('store-unavailable', SILENT));
+    for (const giveUp of this.#onSilent) giveUp();
   }
 
   /** @returns why the server is away; undefined: it is there */
