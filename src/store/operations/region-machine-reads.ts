@@ -31,6 +31,15 @@ const TAGS_SQL = `SELECT machine_id, name, kernel_params FROM machine_tag JOIN t
 /** Errors of rows that one list keeps; the first ones are reported. */
 const DAMAGES_MAX = 8;
 
+/** Changed machines up to which they are found by their versions, and sorted; more are read in the order of their ids. */
+const FEW_CHANGED_MAX = 500;
+const CHANGED_SQL =
+  'SELECT count(*) FROM (SELECT desired_version FROM machine WHERE desired_version > ? LIMIT ?) AS changed';
+const SINCE_SQL = `SELECT ${RACK_COLUMNS} FROM machine WHERE desired_version > ? AND`;
+const MACHINES_SINCE_SQL = `${SINCE_SQL} id > ? ORDER BY id LIMIT ?`;
+// With `+`, a planner does not walk through all machines in the order of their ids.
+const FEW_MACHINES_SINCE_SQL = `${SINCE_SQL} +id > ? ORDER BY +id LIMIT ?`;
+
 /** A query for machines, and its values. */
 export interface MachineQuery {
   readonly sql: string;
@@ -168,15 +177,10 @@ export function* listMachinesForRacks(
   afterId: number,
   limit: number,
 ): Steps<ReadableMachines<MachineForRacks>> {
-  const { rows } =
-    since === 0
-      ? yield all(`SELECT ${RACK_COLUMNS} FROM machine WHERE id > ? ORDER BY id LIMIT ?`, afterId, limit)
-      : yield all(
-          `SELECT ${RACK_COLUMNS} FROM machine WHERE desired_version > ? AND id > ? ORDER BY id LIMIT ?`,
-          since,
-          afterId,
-          limit,
-        );
+  const changed = since === 0 ? Infinity : numberIn(yield one(CHANGED_SQL, since, FEW_CHANGED_MAX + 1));
+  const sql = changed > FEW_CHANGED_MAX ? MACHINES_SINCE_SQL : FEW_MACHINES_SINCE_SQL;
+  // The rows of an older database may have the version 0.
+  const { rows } = yield all(sql, since === 0 ? -1 : since, afterId, limit);
   const partsOf = yield* rowsOfParts(rows);
   const damages = new Damages();
   const machines = rows.map((row): MachineForRacks => {

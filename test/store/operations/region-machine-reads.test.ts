@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
-import { machineQuery } from '../../../src/store/operations/region-machine-reads.ts';
+import { listMachinesForRacks, machineQuery } from '../../../src/store/operations/region-machine-reads.ts';
 import { REGION_FILE } from '../../../src/store/sqlite/region-schema.ts';
 import { openRegionStore } from '../../../src/store/sqlite/region-sqlite.ts';
 
@@ -21,6 +21,38 @@ test('the machines of one state are read in the order of their ids, a few at a t
       plan.map(({ detail }) => detail),
       ['SEARCH machine USING INDEX machine_status (status=? AND rowid>?)'],
     );
+  } finally {
+    database.close();
+    rmSync(stateDir, { recursive: true });
+  }
+});
+
+test('the few machines that changed since a version are found by it, and many are read in the order of their ids', async () => {
+  const stateDir = mkdtempSync(join(tmpdir(), 'rackboot-machines-'));
+  await openRegionStore({ stateDir }).close();
+  const database = new DatabaseSync(join(stateDir, REGION_FILE));
+  const planOf = (changed: number): readonly unknown[] => {
+    const steps = listMachinesForRacks(1, 0, 500);
+    const counted = steps.next();
+    const listed = steps.next({ row: { changed }, rows: [], changes: 0 });
+    return [counted, listed].flatMap((step) => {
+      if (step.done === true) return assert.fail('it ended early');
+      const { sql, values } = step.value;
+      return database
+        .prepare(`EXPLAIN QUERY PLAN ${sql}`)
+        .all(...values)
+        .map(({ detail }) => detail)
+        .filter((detail) => /USING|TEMP/.test(String(detail)));
+    });
+  };
+  try {
+    const counts = 'SEARCH machine USING COVERING INDEX machine_desired (desired_version>?)';
+    assert.deepEqual(planOf(3), [
+      counts,
+      'SEARCH machine USING INDEX machine_desired (desired_version>?)',
+      'USE TEMP B-TREE FOR ORDER BY',
+    ]);
+    assert.deepEqual(planOf(501), [counts, 'SEARCH machine USING INTEGER PRIMARY KEY (rowid>?)']);
   } finally {
     database.close();
     rmSync(stateDir, { recursive: true });
