@@ -32,7 +32,12 @@ export interface RegionPlace {
   remove(): Promise<void>;
 }
 
-export async function makeRegion(overrides: Partial<RegionConfig> = {}, seed = 1): Promise<RegionPlace> {
+/** @param opened default: a region.db of its own */
+export async function makeRegion(
+  overrides: Partial<RegionConfig> = {},
+  seed = 1,
+  opened?: RegionStore,
+): Promise<RegionPlace> {
   const stateDir = mkdtempSync(join(tmpdir(), 'rackboot-region-'));
   const network = parseNetwork('10.20.0.0/24');
   const config: RegionConfig = {
@@ -45,7 +50,7 @@ export async function makeRegion(overrides: Partial<RegionConfig> = {}, seed = 1
     controlSecret: CONTROL_SECRET,
     ...overrides,
   };
-  const store = openRegionStore({ stateDir });
+  const store = opened ?? openRegionStore({ stateDir });
   const clock = new VirtualClock(1_700_000_000_000, seed);
   const states: DesiredState[] = [];
   const region = await openRegion({
@@ -65,7 +70,7 @@ export async function makeRegion(overrides: Partial<RegionConfig> = {}, seed = 1
     async remove() {
       region.close();
       await store.close();
-      await checkReadable(stateDir);
+      if (opened === undefined) await checkReadable(stateDir);
       rmSync(stateDir, { recursive: true });
     },
   };

@@ -9,13 +9,18 @@
 import assert from 'node:assert/strict';
 import { StatementSync } from 'node:sqlite';
 import { after, before, describe, test } from 'node:test';
+import pg from 'pg';
 import { formatMac, ipv4, mac } from '../../src/net/address.ts';
 import { createApiKey } from '../../src/region/accounts/accounts.ts';
 import { OPERATIONS } from '../../src/region/api/operations.ts';
 import { buildApp, makeContext } from '../../src/region/http/server.ts';
 import { cookieName } from '../../src/region/page/login.ts';
 import { PAGES } from '../../src/region/page/pages.ts';
+import type { RegionStore } from '../../src/region/records/store.ts';
+import { openPostgresRegion } from '../../src/store/postgres/region-postgres.ts';
 import { fillRegion } from '../contract/region-operations.ts';
+import { missing } from '../support/needs.ts';
+import { RegionDatabases } from '../support/postgres-server.ts';
 import { addAdmin } from './accounts/administrator.ts';
 import { authorizationOf } from './live.ts';
 import { makeRegion, type RegionPlace } from './place.ts';
@@ -42,18 +47,33 @@ const EVENT = { type: 'TAG', code: 'rack', params: { text: 'made' }, atMs: 1, us
 let statements = 0;
 /** How often each statement was run. */
 const texts = new Map<string, number>();
+function count(text: string): void {
+  statements += 1;
+  texts.set(text, (texts.get(text) ?? 0) + 1);
+}
+
 /** Counts the statements of every database of this process. */
 function countStatements(): () => void {
   const of = StatementSync.prototype;
   const { all, get, run, iterate } = of;
   for (const [name, original] of Object.entries({ all, get, run, iterate })) {
     Reflect.set(of, name, function (this: StatementSync, ...values: never[]) {
-      statements += 1;
-      texts.set(this.sourceSQL, (texts.get(this.sourceSQL) ?? 0) + 1);
+      count(this.sourceSQL);
       return Reflect.apply(original, this, values);
     });
   }
-  return () => void Object.assign(of, { all, get, run, iterate });
+  const { query } = pg.Client.prototype;
+  Reflect.set(pg.Client.prototype, 'query', function (this: pg.Client, ...values: readonly unknown[]) {
+    const [config] = values;
+    // Prepared statements are those of operations; the others belong to transactions.
+    const isPrepared = config instanceof Object && 'name' in config && 'text' in config;
+    if (isPrepared) count(String(config.text));
+    return Reflect.apply(query, this, values);
+  });
+  return () => {
+    Object.assign(of, { all, get, run, iterate });
+    Object.assign(pg.Client.prototype, { query });
+  };
 }
 
 /** A region with so many machines, users, keys, tags, scripts, results, racks and events. */
@@ -106,8 +126,11 @@ const PATHS: readonly string[] = [
 ];
 
 /** How many statements each path takes, and its status, in a region with so many entries. */
-async function measure(count: number): Promise<ReadonlyMap<string, { statements: number; status: number }>> {
-  const place = await makeRegion({ newMachinesMax: 1000 });
+async function measure(
+  count: number,
+  open: () => Promise<RegionStore | undefined>,
+): Promise<ReadonlyMap<string, { statements: number; status: number }>> {
+  const place = await makeRegion({ newMachinesMax: 1000 }, 1, await open());
   const { region, store, clock } = place;
   const context = makeContext(region);
   const app = buildApp(context);
@@ -250,8 +273,11 @@ function merge(entry: object, more: object): object {
 }
 
 /** The statements of each change of so many entries. */
-async function measureChanges(count: number): Promise<ReadonlyMap<string, Taken>> {
-  const place = await makeRegion({ newMachinesMax: 1000 });
+async function measureChanges(
+  count: number,
+  open: () => Promise<RegionStore | undefined>,
+): Promise<ReadonlyMap<string, Taken>> {
+  const place = await makeRegion({ newMachinesMax: 1000 }, 1, await open());
   const { region, store, clock } = place;
   const app = buildApp(makeContext(region));
   try {
@@ -321,45 +347,60 @@ async function measureChanges(count: number): Promise<ReadonlyMap<string, Taken>
   }
 }
 
-describe('the statements of an answer', () => {
-  let restore = (): void => undefined;
-  before(() => {
-    restore = countStatements();
-  });
-  after(() => restore());
+let databases: RegionDatabases | undefined;
+/** A store on a new database. The pool has one connection: each begins its own history. */
+const openPostgres = async (): Promise<RegionStore> => {
+  const made = databases ?? assert.fail('no server');
+  return await openPostgresRegion({ ...made.server.placeOf(await made.make()), pool: 1 });
+};
 
-  test('are as many for many entries as for few', { timeout: 120_000 }, async () => {
-    const [few, many] = [await measure(FEW), await measure(MANY)];
-    const grown: string[] = [];
-    let read = 0;
-    for (const [url, { statements: counted, status }] of many) {
-      const before = few.get(url);
-      if (status === 200) read += 1;
-      if (before?.status !== status) grown.push(`${url}: status ${before?.status} and ${status}`);
-      else if (counted > before.statements) grown.push(`${url}: ${before.statements} and ${counted} statements`);
-    }
-    assert.deepEqual(grown, []);
-    assert.ok(read > PATHS.length / 2, `${read} of ${PATHS.length} paths were read`);
-    assert.ok(statements > PATHS.length, 'statements are counted');
-  });
+for (const [title, open, skip] of [
+  ['SQLite', async () => undefined, false],
+  ['PostgreSQL', openPostgres, missing('linux', '/usr/lib/postgresql')],
+] as const)
+  describe(`the statements of an answer on ${title}`, { skip }, () => {
+    let restore = (): void => undefined;
+    before(async () => {
+      if (open === openPostgres) databases = await RegionDatabases.start();
+      restore = countStatements();
+    });
+    after(async () => {
+      restore();
+      if (open === openPostgres) await databases?.close();
+    });
 
-  test('of a change: reads are as many for many entries as for few, writes at most one for each further entry and table', async () => {
-    const [few, many] = [await measureChanges(FEW_CHANGED), await measureChanges(MANY_CHANGED)];
-    const grown: string[] = [];
-    for (const [name, { reads, writes }] of many) {
-      const before = few.get(name) ?? assert.fail(name);
-      if (reads === 0 && writes.size === 0) grown.push(`${name}: nothing is counted`);
-      const each = Math.ceil(sumOf(before) / FEW_CHANGED);
-      if (name === ENLISTMENTS) {
-        if (sumOf({ reads, writes }) > each * MANY_CHANGED) grown.push(`${name}: more than ${each} statements each`);
-        continue;
+    test('are as many for many entries as for few', { timeout: 120_000 }, async () => {
+      const [few, many] = [await measure(FEW, open), await measure(MANY, open)];
+      const grown: string[] = [];
+      let read = 0;
+      for (const [url, { statements: counted, status }] of many) {
+        const before = few.get(url);
+        if (status === 200) read += 1;
+        if (before?.status !== status) grown.push(`${url}: status ${before?.status} and ${status}`);
+        else if (counted > before.statements) grown.push(`${url}: ${before.statements} and ${counted} statements`);
       }
-      if (reads > before.reads) grown.push(`${name}: ${before.reads} and ${reads} reads`);
-      for (const [table, count] of writes) {
-        const more = count - (before.writes.get(table) ?? 0);
-        if (more > MANY_CHANGED - FEW_CHANGED) grown.push(`${name}: ${more} more writes of ${table}`);
+      assert.deepEqual(grown, []);
+      assert.ok(read > PATHS.length / 2, `${read} of ${PATHS.length} paths were read`);
+      assert.ok(statements > PATHS.length, 'statements are counted');
+    });
+
+    test('of a change: reads are as many for many entries as for few, writes at most one for each further entry and table', async () => {
+      const [few, many] = [await measureChanges(FEW_CHANGED, open), await measureChanges(MANY_CHANGED, open)];
+      const grown: string[] = [];
+      for (const [name, { reads, writes }] of many) {
+        const before = few.get(name) ?? assert.fail(name);
+        if (reads === 0 && writes.size === 0) grown.push(`${name}: nothing is counted`);
+        const each = Math.ceil(sumOf(before) / FEW_CHANGED);
+        if (name === ENLISTMENTS) {
+          if (sumOf({ reads, writes }) > each * MANY_CHANGED) grown.push(`${name}: more than ${each} statements each`);
+          continue;
+        }
+        if (reads > before.reads) grown.push(`${name}: ${before.reads} and ${reads} reads`);
+        for (const [table, count] of writes) {
+          const more = count - (before.writes.get(table) ?? 0);
+          if (more > MANY_CHANGED - FEW_CHANGED) grown.push(`${name}: ${more} more writes of ${table}`);
+        }
       }
-    }
-    assert.deepEqual(grown, []);
+      assert.deepEqual(grown, []);
+    });
   });
-});
