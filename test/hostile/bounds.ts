@@ -210,6 +210,7 @@ export const PLAIN: readonly PlainList[] = [
       'store/leases/lease-database.ts':
         'FOLD_BLOCKS_MAX FOLD_BYTES_MAX FOLD_RECORDS_MAX LOAD_BYTES_MAX PROBE_BYTES_MAX',
       'store/leases/lease-journal.ts': 'BATCH_RECORDS_MAX',
+      'store/operations/machine-updates.ts': 'UPDATED_AT_ONCE',
       'store/operations/region-identity.ts': 'HOLDERS_MAX',
       'store/operations/region-machine-reads.ts': 'DAMAGES_MAX FEW_CHANGED_MAX',
       'region/racks/machine-mirror.ts': 'DAMAGED_READ_MAX',

@@ -1,8 +1,8 @@
 // The number of queries does not grow with the number of machines, users, tags or other entries:
 //
 // 1. Every page and every reading operation takes as many statements with many entries as with few.
-// 2. A request that changes several entries reads with as many statements for many of them as for few. It writes with at most one further
-//    statement for each further entry and table.
+// 2. A request that changes several entries takes as many statements for many of them as for few. A verdict on racks takes one further
+//    statement for each further rack and table, because an administrator gives it for a few racks.
 // 3. An enlistment is a request of its own, also in a rack's batch: its decision needs what the ones before it stored. So each reads its own
 //    facts, with as many statements among many as among few.
 
@@ -199,6 +199,7 @@ const reportsOf = (kind: string, { systemIds }: Changed, more: object = {}): rea
   }));
 
 const ENLISTMENTS = 'enlistments in a batch';
+const VERDICTS = 'verdicts on racks';
 /** Requests that change several entries, in this order. Each request changes every machine, or that many other entries. */
 const CHANGES: Readonly<Record<string, (place: Changed) => Promise<unknown>>> = {
   'a batch of leases': (place) => place.batch(reportsOf('dhcp.ack', place)),
@@ -253,7 +254,7 @@ const CHANGES: Readonly<Record<string, (place: Changed) => Promise<unknown>>> = 
     takeTexts();
     await region.life.endOverdue();
   },
-  'verdicts on racks': async ({ systemIds, region }) => {
+  [VERDICTS]: async ({ systemIds, region }) => {
     const uuids = systemIds.map((_, index) => `11111111-2222-4333-8444-${String(index).padStart(12, '0')}`);
     for (const [index, uuid] of uuids.entries()) {
       const key = { kind: 'own', token: `token ${index}`, secretDigest: digestOf(uuid) } as const;
@@ -384,7 +385,7 @@ for (const [title, open, skip] of [
       assert.ok(statements > PATHS.length, 'statements are counted');
     });
 
-    test('of a change: reads are as many for many entries as for few, writes at most one for each further entry and table', async () => {
+    test('of a change are as many for many entries as for few', async () => {
       const [few, many] = [await measureChanges(FEW_CHANGED, open), await measureChanges(MANY_CHANGED, open)];
       const grown: string[] = [];
       for (const [name, { reads, writes }] of many) {
@@ -398,7 +399,8 @@ for (const [title, open, skip] of [
         if (reads > before.reads) grown.push(`${name}: ${before.reads} and ${reads} reads`);
         for (const [table, count] of writes) {
           const more = count - (before.writes.get(table) ?? 0);
-          if (more > MANY_CHANGED - FEW_CHANGED) grown.push(`${name}: ${more} more writes of ${table}`);
+          if (more > (name === VERDICTS ? MANY_CHANGED - FEW_CHANGED : 0))
+            grown.push(`${name}: ${more} more writes of ${table}`);
         }
       }
       assert.deepEqual(grown, []);

@@ -32,6 +32,7 @@ import type {
   SplitOutcome,
 } from '../../region/records/store.ts';
 import { number } from '../rows.ts';
+import { type MachineUpdate, type PowerTaskIds, updateMachines } from './machine-updates.ts';
 import {
   answerChange,
   answerEnlistment,
@@ -55,9 +56,6 @@ const SET_USER_DATA_SQL =
 
 const CREATED_COLUMNS = ['system_id', 'created_ms', 'updated_ms', ...MACHINE_COLUMNS];
 const CREATE_SQL = `INSERT INTO machine (${CREATED_COLUMNS.join(', ')}) VALUES (${CREATED_COLUMNS.map(() => '?').join(', ')})`;
-const SET = `UPDATE machine SET updated_ms = ?, ${MACHINE_COLUMNS.map((column) => `${column} = ?`).join(', ')}`;
-const UPDATE_SQL = `${SET} WHERE id = ?`;
-const UPDATE_WITH_TASK_SQL = `${SET}, power_task_id = ? WHERE id = ?`;
 const ALLOCATE_SQL =
   'INSERT INTO allocation (address, machine_id, mac) SELECT CAST(one.value ->> 0 AS BIGINT), CAST(one.value ->> 1 AS BIGINT), ' +
   'CAST(one.value ->> 2 AS BIGINT) FROM rows(?) AS one';
@@ -65,6 +63,8 @@ const ALLOCATE_SQL =
 const COUNT_TASKS_SQL =
   "INSERT INTO counter (name, value) VALUES ('power-task', ?) " +
   'ON CONFLICT (name) DO UPDATE SET value = counter.value + excluded.value RETURNING value';
+
+const NO_TASKS: PowerTaskIds = new Map();
 
 /** The decided change of a machine. */
 interface DecidedChange {
@@ -134,7 +134,7 @@ export class MachineTable {
     return after === undefined ? { kind: 'not-found' } : { kind: 'changed', machine: after };
   }
 
-  /** Changes several machines. Only the rows of the table `machine` take a statement each. */
+  /** Changes several machines, in statements for many of them. */
   *changeAll<R>(
     systemIds: readonly string[],
     atMs: number,
@@ -157,9 +157,9 @@ export class MachineTable {
   /** Applies these changes. @returns the machines as they are now, in this order */
   *#apply(changes: readonly DecidedChange[], atMs: number): Steps<readonly Machine[]> {
     if (changes.length === 0) return [];
-    const tasks = yield* namedPowerTasks(changes);
+    const updates = changes.map(({ machine, change }) => ({ machine, fields: change.fields }));
+    yield* this.#updateAll(updates, atMs, yield* namedPowerTasks(changes));
     for (const { machine, change } of changes) {
-      yield* this.#update(machine, change.fields, atMs, tasks.get(machine.id));
       if (change.userData instanceof Uint8Array) yield run(SET_USER_DATA_SQL, machine.id, change.userData);
     }
     const idsOf = (isOne: (change: DecidedChange['change']) => boolean): string[] => {
@@ -297,12 +297,17 @@ export class MachineTable {
     this.#count.add();
   }
 
-  /** @param task the id of its new power task; null: it has none; undefined: its task stays */
-  *#update(machine: Machine, fields: Partial<MachineFields>, atMs: number, task?: string | null): Steps<void> {
-    const after = { ...machine, ...fields };
-    const values = [atMs, ...machineValues(after)];
-    if (task === undefined) yield run(UPDATE_SQL, ...values, machine.id);
-    else yield run(UPDATE_WITH_TASK_SQL, ...values, task, machine.id);
+  *#update(machine: Machine, fields: Partial<MachineFields>, atMs: number): Steps<void> {
+    yield* this.#updateAll([{ machine, fields }], atMs, NO_TASKS);
+  }
+
+  *#updateAll(updates: readonly MachineUpdate[], atMs: number, tasks: PowerTaskIds): Steps<void> {
+    yield* updateMachines(updates, atMs, tasks);
+    for (const { machine, fields } of updates) yield* this.#identify(machine, { ...machine, ...fields });
+  }
+
+  /** Stores its identifying values if they have changed. */
+  *#identify(machine: Machine, after: Machine): Steps<void> {
     const shown = (of: Machine): string => identityKeys(machineEvidence(of)).join('\n');
     if (shown(machine) !== shown(after)) yield* setIdentity(after);
   }
@@ -348,7 +353,7 @@ export class MachineTable {
  * Gives each new power task a unique id, even one of the same kind as before: the ledger tells by the id whether the task was started.
  * @returns the id by machine, for each machine whose task changes; null: it has no task now
  */
-function* namedPowerTasks(changes: readonly DecidedChange[]): Steps<ReadonlyMap<number, string | null>> {
+function* namedPowerTasks(changes: readonly DecidedChange[]): Steps<PowerTaskIds> {
   const setting = changes.filter(({ change }) => Object.hasOwn(change.fields, 'powerTask'));
   const named = setting.filter(({ change }) => change.fields.powerTask !== undefined);
   const last = named.length === 0 ? 0 : numberIn(yield one(COUNT_TASKS_SQL, named.length));
