@@ -13,7 +13,7 @@ import { Pace, type PaceFault } from './pace.ts';
 import type { DownloadSettings } from './settings.ts';
 import type { WebAnswer, WebClient } from './web-client.ts';
 
-/** The pace is judged so often. */
+/** The pace is judged, and waiting bytes are stored, so often. */
 const JUDGE_MS = 1000;
 const SAID_CHARACTERS_MAX = 200;
 
@@ -43,6 +43,8 @@ export interface BodySink {
   readonly isFull: boolean;
   /** Appends bytes, which belong to the sink from now on. */
   append(bytes: Uint8Array): void;
+  /** Stores bytes that wait for more. */
+  store(): void;
   /** Sets who is called; undefined: nobody. */
   listen(listener: SinkListener | undefined): void;
 }
@@ -168,6 +170,8 @@ export class Body {
 
   #scheduleJudge(onNext: (timer: Timer) => void): Timer {
     return this.#means.clock.schedule(JUDGE_MS, () => {
+      // A slow body would fill a batch only after long, and readers of the growing file wait for it.
+      this.#sink.store();
       const fault = this.#pace.judge(this.#means.clock.now());
       if (fault !== undefined) this.#done.reject(new AttemptFailure(this.#paceFault(fault)));
       else onNext(this.#scheduleJudge(onNext));

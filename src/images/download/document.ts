@@ -131,6 +131,10 @@ class MemorySink implements BodySink {
     // It never fails, and is never full.
   }
 
+  store(): void {
+    // Nothing waits.
+  }
+
   join(): Uint8Array {
     return joinBytes(this.#parts);
   }

@@ -1,11 +1,11 @@
 // The download of one file: from the kept part of an earlier run to the verified file under its name.
 //
-//   #work: open the part, hash what is kept ─▶ #tryNext ─┬─ give-up ─▶ failed
+//   #run: open the part, hash what is kept ─▶ #tryNext ─┬─ give-up ─▶ failed
 //                                                        ├─ wait ─▶ #tryNext
 //                                                        └─ ask ─▶ a place ─▶ runAttempt ─┬─ fault ─▶ #tryNext
 //                                                                                         └─ whole ─▶ #verify ─┬─ right ─▶ publish ─▶ done
 //                                                                                                              └─ wrong ─▶ drop ─▶ #tryNext
-//   pause, cancel ─▶ #halt: the signal ends each of these at once; the part is kept.  resume ─▶ #work from the beginning
+//   pause, cancel ─▶ #halt: the signal ends each of these at once; the part is kept.  resume ─▶ #run from the beginning
 //
 // The states are drawn in request.ts.
 //
@@ -249,10 +249,8 @@ export class FileDownload implements Download {
     const step = this.#plan.next(part.source);
     const reason = this.#attempts.at(-1)?.fault;
     if (step.kind === 'give-up') {
-      this.#set({
-        kind: 'failed',
-        reason: reason ?? { code: 'length-unknown', params: { host: this.#urls[0]?.host ?? '' } },
-      });
+      if (reason === undefined) throw new Error('a plan gave up before any attempt');
+      this.#set({ kind: 'failed', reason });
       return true;
     }
     this.#set(this.#waiting(step.kind === 'wait' ? step.until : undefined, reason));
@@ -263,7 +261,8 @@ export class FileDownload implements Download {
     const place = await this.#means.places.take(step.sources, signal);
     if (place === undefined) return false;
     try {
-      return await this.#attempt(part, place, signal);
+      // A command may come after the place was given.
+      return signal.aborted ? false : await this.#attempt(part, place, signal);
     } finally {
       place.giveBack();
     }
@@ -294,6 +293,9 @@ export class FileDownload implements Download {
       mayMix: this.#mayMix,
       usesRange: !this.#rangeless.has(source.url.href),
     };
+    const progress = (): void => {
+      if (!signal.aborted) this.#progressLater(() => this.#downloading(part, url));
+    };
     return runAttempt(
       task,
       this.#means,
@@ -306,9 +308,12 @@ export class FileDownload implements Download {
         },
         onBytes: (bytesPerSecond) => {
           this.#bytesPerSecond = bytesPerSecond;
-          if (!signal.aborted) this.#progressLater(() => this.#downloading(part, url));
+          progress();
         },
-        onGrown: (bytes) => this.#room.wrote(bytes),
+        onGrown: (bytes) => {
+          this.#room.wrote(bytes);
+          progress();
+        },
       },
       signal,
     );

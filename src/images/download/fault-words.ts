@@ -26,10 +26,9 @@ const WORDS: { readonly [Code in keyof AttemptFaultParams]: (params: AttemptFaul
   'connect-late': ({ host, proxy, seconds }) =>
     `no connection to ${host}${through(proxy)} within ${seconds} s: check the network and the firewall; ${TRIES_AGAIN}`,
   tls: ({ host, said, trouble }) => `no secure connection to ${host} (${said}): ${TLS[trouble]}`,
-  proxy: ({ proxy, said }) =>
-    said === '407'
-      ? `a password is missing for the proxy ${proxy}: name it in http_proxy and https_proxy`
-      : `the proxy ${proxy} refuses (${said}): check http_proxy, https_proxy and no_proxy`,
+  proxy: ({ proxy, said }) => `the proxy ${proxy} refuses (${said}): check http_proxy, https_proxy and no_proxy`,
+  'proxy-password': ({ proxy }) =>
+    `a password is missing for the proxy ${proxy}: write http://USER:PASSWORD@HOST:PORT in http_proxy and https_proxy`,
 
   silent: ({ host, seconds }) => `${host} did not answer within ${seconds} s: ${TRIES_AGAIN}`,
   'http-refused': ({ host, status }) => `${host} does not give the file (HTTP ${status}): ${CHECK_URL}`,

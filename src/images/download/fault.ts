@@ -24,6 +24,8 @@ export interface AttemptFaultParams {
   tls: OfHost & Said & { readonly trouble: TlsTrouble };
   /** The proxy refuses. */
   proxy: Said & { readonly proxy: string };
+  /** It asks for a password (407). */
+  'proxy-password': { readonly proxy: string };
 
   /** Connected, but no head of an answer within the time. */
   silent: OfHost & { readonly seconds: number };
@@ -86,6 +88,7 @@ const PROSPECTS: Readonly<Record<Code, Prospect>> = {
   'connect-late': 'later',
   tls: 'elsewhere',
   proxy: 'later',
+  'proxy-password': 'elsewhere',
   silent: 'later',
   'http-refused': 'elsewhere',
   'http-failed': 'later',

@@ -15,6 +15,7 @@ import { constants, type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Clock, type Instant, later, readBootId } from '../../clock.ts';
 import { viewBytes } from '../../net/borrowed-bytes.ts';
+import { releaseMemory } from '../conversion.ts';
 import { syncDirectory } from '../publication.ts';
 import type { BodySink, SinkListener } from './body.ts';
 import type { Digest } from './digest.ts';
@@ -23,9 +24,9 @@ import type { KeptFile } from './range-answer.ts';
 import type { DownloadRequest, Growth } from './request.ts';
 
 /** Written at once. */
-const BATCH_BYTES = 1024 * 1024;
+const BATCH_BYTES = 256 * 1024;
 /** Beyond this the body is read no further until some are written. */
-const HELD_BYTES_MAX = 3 * 1024 * 1024;
+const HELD_BYTES_MAX = 1024 * 1024;
 const CHECKPOINT_MS = 30_000;
 /** Read at once for a hash. */
 const READ_BYTES = 1024 * 1024;
@@ -139,13 +140,13 @@ export class PartFile implements BodySink {
     this.#waiting.push(bytes);
     this.#waitingBytes += bytes.length;
     this.#appended += bytes.length;
-    if (this.#waitingBytes >= BATCH_BYTES) this.#write();
+    if (this.#waitingBytes >= BATCH_BYTES) this.store();
   }
 
   /** Writes the appended bytes that still wait. Rejects with the system's error. */
   async flush(): Promise<void> {
     while (this.#failure === undefined && (this.#waitingBytes > 0 || this.#writing !== undefined)) {
-      this.#write();
+      this.store();
       await this.#writing;
     }
     await this.#checkpoint;
@@ -174,6 +175,7 @@ export class PartFile implements BodySink {
   async publish(): Promise<void> {
     await this.flush();
     const { directory, name } = this.#request;
+    await this.#file.chmod(0o644);
     await this.#file.sync();
     await this.close();
     await rename(partPath(this.#request), join(directory, name));
@@ -192,13 +194,16 @@ export class PartFile implements BodySink {
     return createHash(this.#request.digest?.algorithm ?? 'sha256');
   }
 
-  #write(): void {
+  store(): void {
     if (this.#writing !== undefined || this.#waitingBytes === 0 || this.#failure !== undefined) return;
     const batch = this.#waiting;
     this.#waiting = [];
     this.#waitingBytes = 0;
     this.#writing = writeAll(this.#file, batch, this.#written).then(
-      (bytes) => this.#wrote(bytes),
+      (bytes) => {
+        for (const piece of batch) releaseMemory(piece);
+        this.#wrote(bytes);
+      },
       (error: unknown) => this.#fail(error),
     );
   }
@@ -208,7 +213,7 @@ export class PartFile implements BodySink {
     this.#writing = undefined;
     this.#written += bytes;
     this.#listener?.onGrown(bytes);
-    if (this.#waitingBytes >= BATCH_BYTES) this.#write();
+    if (this.#waitingBytes >= BATCH_BYTES) this.store();
     if (wasFull && !this.isFull) this.#listener?.onDrain();
     if (this.#checkpointAt <= this.#clock.now()) this.#startCheckpoint();
   }

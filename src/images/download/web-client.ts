@@ -139,7 +139,7 @@ export class WebClient {
     sent.on('error', (error) => fail(faultOf(error, { host, proxy, isSent }), error));
     sent.once('response', (message) => {
       const isOfProxy = message.statusCode === 407;
-      if (isOfProxy) fail({ code: 'proxy', params: { proxy, said: '407' } });
+      if (isOfProxy) fail({ code: 'proxy-password', params: { proxy } });
       else settle(() => resolve({ url, message, close: () => void sent.destroy() }));
     });
     if (signal.aborted) stop();

@@ -15,10 +15,10 @@ import { seededRandom } from '../../support/seeded-random.ts';
 export const QUICK: DownloadSettings = {
   ...DEFAULT_SETTINGS,
   connectMs: 2000,
-  answerMs: 800,
-  stallMs: 800,
+  answerMs: 1500,
+  stallMs: 1500,
   bytesPerSecondMin: 50_000,
-  slowMs: 1500,
+  slowMs: 2500,
   pauseMs: 10,
   pauseMsMax: 40,
   roundsMax: 2,

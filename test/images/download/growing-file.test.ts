@@ -76,6 +76,19 @@ describe('a growing file', () => {
     await file.close();
   });
 
+  test('the last bytes before a stall are read soon, however few they are', async () => {
+    const { promise, resolve } = Promise.withResolvers<Asked>();
+    const download = await start(resolve);
+    const asked = await promise;
+    asked.write(asked.head(), MIB);
+    const file = await GrowingFile.open(download);
+    await file.read(0, MIB);
+    asked.write(MIB, MIB + 100);
+    const read = file.read(MIB, 100);
+    assert.deepEqual(await Promise.race([read, sleep(5000)]), CONTENT.slice(MIB, MIB + 100));
+    await file.close();
+  });
+
   test('when the file begins again, its readers learn it, and read the new one', async () => {
     const asks: Asked[] = [];
     const download = await start((asked) => {

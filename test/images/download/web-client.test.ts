@@ -237,7 +237,7 @@ describe('an HTTP proxy', () => {
       ({ response }) => void response.writeHead(407).end(),
       async ({ url }) => {
         const { end, sentence } = await fetch('http://mirror.example/file', { ...NO_PROXY, http: url });
-        assert.equal(end, 'proxy');
+        assert.equal(end, 'proxy-password');
         assert.match(sentence, /password is missing for the proxy/);
       },
     ));

@@ -1,0 +1,113 @@
+// The download thread behaves as the queue does, and its end is reported.
+// @host waits, 10 s
+
+import assert from 'node:assert/strict';
+import { afterEach, beforeEach, describe, test } from 'node:test';
+import { systemClock } from '../../../src/clock.ts';
+import { RackError } from '../../../src/errors.ts';
+import { GrowingFile } from '../../../src/images/download/growing-file.ts';
+import { DownloadThread } from '../../../src/images/download/thread.ts';
+import { whenAtRest } from '../../support/download-at-rest.ts';
+import { eventuallyWithin } from '../../support/eventually.ts';
+import { type Behaviour, HostileFileServer } from '../../support/hostile-file-server.ts';
+import { DownloadPlace, makeContent, QUICK } from './download-place.ts';
+
+const MIB = 1024 * 1024;
+const CONTENT = makeContent(6 * MIB);
+
+let place: DownloadPlace;
+let thread: DownloadThread;
+const servers: HostileFileServer[] = [];
+beforeEach(() => {
+  place = new DownloadPlace();
+  thread = new DownloadThread({ ...QUICK, stallMs: 60_000, answerMs: 60_000 }, systemClock);
+});
+afterEach(async () => {
+  await thread.close();
+  for (const server of servers.splice(0)) await server.close();
+  await place.close();
+});
+
+async function serve(behave: Behaviour): Promise<HostileFileServer> {
+  const server = await HostileFileServer.start(CONTENT, behave);
+  servers.push(server);
+  return server;
+}
+
+const until = (what: string, isTrue: () => boolean): Promise<boolean> => eventuallyWithin(8000, what, isTrue);
+
+describe('the download thread', () => {
+  test('downloads a file, and reports its states and attempts', async () => {
+    const server = await serve((asked) => {
+      if (asked.number > 1) asked.serve();
+      else asked.response.writeHead(500).end();
+    });
+    const download = thread.add(place.request([server.url], CONTENT));
+    assert.deepEqual(thread.downloads, [download]);
+    assert.partialDeepStrictEqual(await whenAtRest(download), { kind: 'done', bytes: CONTENT.length });
+    assert.deepEqual(
+      download.attempts.map(({ fault }) => fault?.code),
+      ['http-failed', undefined],
+    );
+    assert.deepEqual(place.finished(), Buffer.from(CONTENT));
+    assert.deepEqual(thread.downloads, []);
+    await download.remove();
+    assert.deepEqual(place.files(), []);
+  });
+
+  test('obeys commands, and keeps the part when it is closed', async () => {
+    const server = await serve((asked) => asked.write(asked.head(), 2 * MIB));
+    const download = thread.add(place.request([server.url], CONTENT));
+    const file = await GrowingFile.open(download);
+    assert.deepEqual(await file.read(0, MIB), CONTENT.slice(0, MIB));
+    await file.close();
+    download.pause();
+    assert.equal((await whenAtRest(download)).kind, 'paused');
+    download.resume();
+    await until('it goes on', () => server.requests.length === 2);
+    await thread.close();
+    assert.equal(download.state.kind, 'paused');
+    assert.deepEqual(place.files(), ['image.part', 'image.part.json']);
+    // Another thread goes on with it.
+    download.resume();
+    await until('another one goes on', () => server.requests.length === 3);
+    assert.equal(server.requests[2]?.from, 2 * MIB);
+    await download.remove();
+    assert.equal(download.state.kind, 'cancelled');
+    assert.deepEqual(place.files(), []);
+  });
+
+  test('fetches documents, and gives them up', async () => {
+    const server = await serve(({ seen, serve: answer }) => (seen.path === '/file' ? answer() : undefined));
+    const request = { urls: [server.url], bytesMax: CONTENT.length, known: undefined };
+    const result = await thread.fetchDocument(request);
+    assert.deepEqual(result.kind === 'document' && result.bytes, new Uint8Array(CONTENT));
+    const stop = new AbortController();
+    const fetching = thread.fetchDocument({ ...request, urls: [`${server.url}/silent`] }, stop.signal);
+    setTimeout(() => stop.abort(), 50);
+    assert.deepEqual(await fetching, { kind: 'cancelled' });
+  });
+
+  test('a request that is refused throws at once, and starts no thread', () => {
+    const isRefused = (error: unknown): boolean => error instanceof RackError && error.code === 'bad-argument';
+    assert.throws(() => thread.add(place.request([], CONTENT)), isRefused);
+    assert.throws(() => thread.fetchDocument({ urls: ['x'], bytesMax: 1, known: undefined }), isRefused);
+  });
+
+  test('a thread that runs out of memory fails its downloads and documents, and nothing else', async () => {
+    const server = await serve(() => undefined);
+    // A list that its own bound of memory cannot hold, in a message to the thread.
+    const download = thread.add(place.request([server.url], CONTENT));
+    const fetching = thread.fetchDocument({ urls: [server.url], bytesMax: 10, known: undefined });
+    await until('both ask', () => server.requests.length === 2);
+    const large: string[] = [];
+    for (let number = 0; number < 1_500_000; number += 1) large.push(`http://a.example/${number}`);
+    const failing = thread.fetchDocument({ urls: large, bytesMax: 1, known: undefined });
+    const state = await whenAtRest(download);
+    assert.partialDeepStrictEqual(state, { kind: 'failed', reason: { code: 'thread-ended' } });
+    assert.partialDeepStrictEqual(await fetching, { kind: 'failed', reason: { code: 'thread-ended' } });
+    assert.equal((await failing).kind, 'failed');
+    download.resume();
+    await until('a new thread asks', () => server.requests.length === 3);
+  });
+});
