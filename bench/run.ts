@@ -10,6 +10,7 @@ import { dhcpBenchmark } from './dhcp.ts';
 import { dnsBenchmark } from './dns.ts';
 import { describeHost, formatReport } from './figure.ts';
 import { httpBenchmark } from './http.ts';
+import { imagesBenchmark } from './images.ts';
 import { isolationBenchmark } from './isolation.ts';
 import { regionBenchmark } from './region.ts';
 import { startBenchmark } from './start.ts';
@@ -22,6 +23,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   tftpBenchmark,
   httpBenchmark,
   startBenchmark,
+  imagesBenchmark,
   isolationBenchmark,
   regionBenchmark,
 ];

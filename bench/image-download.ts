@@ -1,0 +1,21 @@
+// A process that downloads one file by the download thread, and prints its time and its peak memory as JSON. Argument: the request as JSON.
+
+import { readFileSync } from 'node:fs';
+import { systemClock } from '../src/clock.ts';
+import type { DownloadRequest } from '../src/images/download/request.ts';
+import { DEFAULT_SETTINGS } from '../src/images/download/settings.ts';
+import { DownloadThread } from '../src/images/download/thread.ts';
+import { whenAtRest } from '../test/support/download-at-rest.ts';
+import { cpuSecondsOf } from './process-cpu.ts';
+
+const request: DownloadRequest = JSON.parse(process.argv[2] ?? '');
+const thread = new DownloadThread(DEFAULT_SETTINGS, systemClock);
+const startedAt = systemClock.now();
+const startedCpu = cpuSecondsOf('self');
+const download = thread.add(request);
+const state = await whenAtRest(download);
+const ms = systemClock.now() - startedAt;
+const cpuSeconds = cpuSecondsOf('self') - startedCpu;
+const peakMib = Number(/VmHWM:\s*(\d+) kB/.exec(readFileSync('/proc/self/status', 'utf8'))?.[1]) / 1024;
+await thread.close();
+console.log(JSON.stringify({ state, ms, cpuSeconds, peakMib }));
