@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { DownloadPlace, makeContent } from '../images/download/download-place.ts';
-import { killDownloads } from '../support/killed-download.ts';
+import { downloadProgram, killDownloads } from '../support/killed-download.ts';
 import { missing } from '../support/needs.ts';
 import { printedRandom } from '../support/printed-random.ts';
 
@@ -16,9 +16,10 @@ test(`${KILLS} kills at random bytes lose nothing, and at most 4 MiB each are se
 }, async (t) => {
   const place = new DownloadPlace();
   try {
+    const content = makeContent(64 * 1024 * 1024);
     const report = await killDownloads(
-      place.directory,
-      makeContent(64 * 1024 * 1024),
+      downloadProgram(place.directory, content),
+      content,
       KILLS,
       printedRandom('download kill'),
     );

@@ -13,6 +13,8 @@ import { ended } from './child.ts';
 import { type Asked, HostileFileServer } from './hostile-file-server.ts';
 
 const CHILD = join(import.meta.dirname, 'download-child.ts');
+/** The name of the file that is downloaded. */
+const NAME = 'image';
 const MIB = 1024 * 1024;
 const AGAIN_BYTES_MAX = 4 * MIB;
 const CHUNK_BYTES = 64 * 1024;
@@ -20,7 +22,6 @@ const CHUNK_BYTES = 64 * 1024;
 const HEAD_BYTES = 4096;
 /** Every so many kills come at a random moment instead, such as during the check of a kept part, or the renaming. */
 const MOMENT_EVERY = 4;
-const MOMENT_MS_MAX = 600;
 
 export interface KillReport {
   readonly kills: number;
@@ -29,23 +30,50 @@ export interface KillReport {
   readonly againBytesMost: number;
 }
 
+/** The process that is killed. */
+export interface KilledProgram {
+  /** The arguments of Node. @param url of the file */
+  readonly argumentsFor: (url: string) => readonly string[];
+  /** Other files of the server, by path. */
+  readonly documents: ReadonlyMap<string, string>;
+  /** Checks the result of a run that ended well, and removes it. */
+  readonly finish: () => void;
+  /** A moment that is random comes within so long after the start, in milliseconds. */
+  readonly momentMsMax: number;
+}
+
+/** A process that downloads one file into a directory. */
+export function downloadProgram(directory: string, content: Uint8Array): KilledProgram {
+  const digest = { algorithm: 'sha256', hex: createHash('sha256').update(content).digest('hex') };
+  const request = { bytes: content.length, digest, bytesMax: content.length, directory, name: NAME };
+  return {
+    argumentsFor: (url) => [CHILD, JSON.stringify({ ...request, urls: [url] })],
+    documents: new Map(),
+    finish: () => {
+      assert.ok(Buffer.from(content).equals(readFileSync(join(directory, NAME))), 'the file is another one');
+      rmSync(join(directory, NAME));
+    },
+    momentMsMax: 600,
+  };
+}
+
 /** Kills `kills` times, and finishes as many files as that takes. @param random gives whole numbers below its argument */
 export async function killDownloads(
-  directory: string,
+  program: KilledProgram,
   content: Uint8Array,
   kills: number,
   random: (n: number) => number,
 ): Promise<KillReport> {
   const plan = new KillPlan();
-  const server = await HostileFileServer.start(content, (asked) => plan.serve(asked));
-  const hex = createHash('sha256').update(content).digest('hex');
-  const digest = { algorithm: 'sha256', hex };
-  const { url } = server;
-  const request = { urls: [url], bytes: content.length, digest, bytesMax: content.length, directory, name: 'image' };
+  const server = await HostileFileServer.start(content, (asked) => {
+    const document = program.documents.get(asked.seen.path);
+    if (document === undefined) plan.serve(asked);
+    else asked.response.end(document);
+  });
   let [killed, files, againBytesMost, reached] = [0, 0, 0, 0];
   try {
     while (killed < kills || reached > 0) {
-      const child = spawn(process.execPath, [CHILD, JSON.stringify(request)], { stdio: ['ignore', 'pipe', 'inherit'] });
+      const child = spawn(process.execPath, program.argumentsFor(server.url), { stdio: ['ignore', 'pipe', 'inherit'] });
       let said = '';
       child.stdout.on('data', (text) => {
         said += text;
@@ -53,7 +81,7 @@ export async function killDownloads(
       plan.begin(child, killed < kills ? random(content.length / 6) : Number.POSITIVE_INFINITY);
       const timer =
         killed % MOMENT_EVERY === 0 && killed < kills
-          ? setTimeout(() => plan.kill(), random(MOMENT_MS_MAX))
+          ? setTimeout(() => plan.kill(), random(program.momentMsMax))
           : undefined;
       const code = await ended(child);
       clearTimeout(timer);
@@ -69,10 +97,9 @@ export async function killDownloads(
         continue;
       }
       assert.equal(code, 0, said);
-      assert.ok(Buffer.from(content).equals(readFileSync(join(directory, 'image'))), 'the file is another one');
+      program.finish();
       files += 1;
       reached = 0;
-      rmSync(join(directory, 'image'));
     }
   } finally {
     await server.close();

@@ -27,7 +27,7 @@ import type { Digest } from './digest.ts';
 import { type DiskRoom, FileRoom } from './disk-room.ts';
 import { AttemptFailure, type AttemptFault } from './fault.ts';
 import { digestOfFinished, PartFile } from './part-file.ts';
-import { partPath, recordPath } from './part-record.ts';
+import { partFiles, partPath } from './part-record.ts';
 import type { Place, Places } from './places.ts';
 import {
   type Attempt,
@@ -57,7 +57,7 @@ export interface DownloadMeans extends AttemptMeans {
 
 /** Removes the part and the finished file, as far as they are there. @throws RackError `store-unwritable` */
 export const removeDownload = (request: DownloadRequest): Promise<void> =>
-  removeFiles([partPath(request), recordPath(request), join(request.directory, request.name)]);
+  removeFiles([...partFiles(request), join(request.directory, request.name)]);
 
 async function removeFiles(paths: readonly string[]): Promise<void> {
   for (const path of paths) {
@@ -206,7 +206,7 @@ export class FileDownload implements Download {
     await part.close().catch(() => undefined);
     this.#growth = part.growth;
     if (part.bytes === 0) {
-      await removeFiles([partPath(this.request), recordPath(this.request)]).catch(() => undefined);
+      await removeFiles(partFiles(this.request)).catch(() => undefined);
       // Readers of the removed file must begin again.
       this.#growth = { generation: part.growth.generation + 1, bytes: 0, total: undefined };
     }

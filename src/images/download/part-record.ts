@@ -1,18 +1,19 @@
 // The record next to a part: of which file it is, so that a later process can go on with it.
 //
 //   NAME.part         the first bytes of the file
-//   NAME.part.json    the record
+//   NAME.part.json    the record; `.new` while it is written
 //
 // 1. A record is written whole or not at all, and before the first byte of its part.
 // 2. After `kill -9` all written bytes are in the file: the length of the part counts. After a crash of the host the disk may hold zeroes
 //    in their place, so only those count that were on disk when the record was written (`syncedBytes`). The boot id tells the cases apart.
 // 3. A part of another wanted file (another digest or size) is not continued.
 
+import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { osErrorCode } from '../../errors.ts';
 import { parseJson } from '../../fields.ts';
 import { readRegularFile, UnfitFile } from '../../files/regular-file.ts';
-import { publishFile } from '../publication.ts';
+import { syncDirectory } from '../publication.ts';
 import type { KeptFile, Validator } from './range-answer.ts';
 import type { DownloadRequest } from './request.ts';
 
@@ -30,6 +31,13 @@ export interface PartRecord {
 export const partPath = ({ directory, name }: DownloadRequest): string => join(directory, `${name}.part`);
 export const recordPath = (request: DownloadRequest): string => `${partPath(request)}.json`;
 
+/** Every file of a part. */
+export const partFiles = (request: DownloadRequest): readonly [part: string, record: string, fresh: string] => [
+  partPath(request),
+  recordPath(request),
+  `${recordPath(request)}.new`,
+];
+
 /** Identifies the wanted file. */
 const wantedOf = ({ bytes, digest }: DownloadRequest): string =>
   `${bytes ?? ''} ${digest === undefined ? '' : `${digest.algorithm}:${digest.hex}`}`;
@@ -37,7 +45,11 @@ const wantedOf = ({ bytes, digest }: DownloadRequest): string =>
 /** Writes the record. Rejects with the system's error. */
 export async function writeRecord(request: DownloadRequest, record: PartRecord): Promise<void> {
   const text = JSON.stringify({ schema: 1, wanted: wantedOf(request), ...record }, undefined, 2);
-  await publishFile(recordPath(request), Buffer.from(`${text}\n`, 'utf8'));
+  const [, path, fresh] = partFiles(request);
+  // One name, because only one process writes here: after kills in this moment there is one leftover, which the next record replaces.
+  await writeFile(fresh, `${text}\n`, { mode: 0o644, flush: true });
+  await rename(fresh, path);
+  await syncDirectory(request.directory);
 }
 
 /** Reads the record. @returns undefined if there is none of this file. Throws the system's error */

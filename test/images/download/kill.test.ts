@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { killDownloads } from '../../support/killed-download.ts';
+import { downloadProgram, killDownloads } from '../../support/killed-download.ts';
 import { missing } from '../../support/needs.ts';
 import { printedRandom } from '../../support/printed-random.ts';
 import { DownloadPlace, makeContent } from './download-place.ts';
@@ -17,7 +17,12 @@ test(`${KILLS} kills at random bytes lose nothing, and at most 4 MiB each are se
   const place = new DownloadPlace();
   try {
     const content = makeContent(48 * 1024 * 1024);
-    const report = await killDownloads(place.directory, content, KILLS, printedRandom('download kill'));
+    const report = await killDownloads(
+      downloadProgram(place.directory, content),
+      content,
+      KILLS,
+      printedRandom('download kill'),
+    );
     t.diagnostic(JSON.stringify(report));
     assert.equal(report.kills, KILLS);
     assert.deepEqual(place.files(), []);
