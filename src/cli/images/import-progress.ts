@@ -1,6 +1,7 @@
 // Shows a download: a bar with bytes, rate and time left on a terminal; elsewhere a line at every tenth, and for each failed attempt.
 
 import { Presets, SingleBar } from 'cli-progress';
+import type { Instant } from '../../clock.ts';
 import { describeAttemptFault } from '../../images/download/fault-words.ts';
 import type { Download } from '../../images/download/request.ts';
 import { formatBytes, formatDuration, print } from '../terminal/output.ts';
@@ -13,7 +14,8 @@ export class ImportProgress {
   readonly #bar: SingleBar | undefined;
   readonly #isSilent: boolean;
   #parts = 0;
-  #attempts = 0;
+  /** The beginning of the last attempt that was named; undefined: none was. */
+  #named: Instant | undefined;
 
   /** @param isTerminal false: lines @param isSilent true: nothing is shown */
   constructor(isTerminal: boolean, isSilent: boolean) {
@@ -24,10 +26,11 @@ export class ImportProgress {
   show(download: Download): void {
     if (this.#isSilent) return;
     const { state, attempts } = download;
-    for (const { fault } of attempts.slice(Math.min(this.#attempts, attempts.length))) {
+    // Only the last attempts are in the list.
+    for (const { at, fault } of attempts.filter(({ at }) => this.#named === undefined || at > this.#named)) {
+      this.#named = at;
       if (fault !== undefined) this.#say(describeAttemptFault(fault));
     }
-    this.#attempts = attempts.length;
     if (state.kind === 'downloading') this.#step(state.bytes, state.total, state.bytesPerSecond);
   }
 

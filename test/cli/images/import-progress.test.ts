@@ -1,0 +1,36 @@
+// The progress of an import names each failed attempt once, however many there are.
+// @host waits
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { ImportProgress } from '../../../src/cli/images/import-progress.ts';
+import { DownloadPlace, makeContent } from '../../images/download/download-place.ts';
+import { whenAtRest } from '../../support/download-at-rest.ts';
+import { HostileFileServer } from '../../support/hostile-file-server.ts';
+import { printedBy } from '../../support/printed.ts';
+
+const FAILURES = 40;
+
+test(`${FAILURES} failed attempts are ${FAILURES} lines`, async () => {
+  const place = new DownloadPlace();
+  const content = makeContent(1000);
+  const server = await HostileFileServer.start(content, ({ number, response, serve }) => {
+    if (number > FAILURES) serve();
+    else response.writeHead(500).end();
+  });
+  try {
+    const progress = new ImportProgress(false, false);
+    const { text } = await printedBy(async () => {
+      const download = place
+        .queue({ roundsMax: FAILURES + 2, pauseMs: 1, pauseMsMax: 2 })
+        .add(place.request([server.url], content));
+      download.watch(() => progress.show(download));
+      assert.equal((await whenAtRest(download)).kind, 'done');
+    });
+    const lines = text.split('\n').filter((line) => line.includes('HTTP 500'));
+    assert.equal(lines.length, FAILURES);
+  } finally {
+    await server.close();
+    await place.close();
+  }
+});
