@@ -7,13 +7,13 @@
 
 import { rename, rm, utimes } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { newUuid } from '../clock.ts';
 import { osErrorCode, RackError } from '../errors.ts';
 import { ownershipRemedy } from '../files/ownership.ts';
 import type { GivenFormat } from './disk-image.ts';
 import { type Copy, type CopyRequest, copyImage } from './image-copy.ts';
 import {
   blobPath,
+  copyPath,
   encodeImage,
   formatImageName,
   hasBlob,
@@ -43,6 +43,8 @@ export interface AddRequest extends CopyRequest {
   readonly origin?: ImageOrigin | undefined;
   /** Resolves when the bytes of the file have proved to be right, and rejects if they are not; undefined: they are the caller's. */
   readonly whenVerified?: (() => Promise<void>) | undefined;
+  /** The hash that the stored bytes must have, hexadecimal; undefined: any. */
+  readonly sha256?: string | undefined;
 }
 
 /** The image that was added, or already existed. */
@@ -69,12 +71,16 @@ export async function addImage(request: AddRequest): Promise<AddResult> {
     throw new RackError('bad-argument', `the store already has ${IMAGES_MAX} images: remove unneeded ones`);
   }
   const directory = join(tree, 'images');
-  const part = join(directory, `.part-${newUuid()}`);
+  const part = copyPath(tree);
   try {
     await makeDirectories(directory);
     await sweepBlobs(tree, request.nowMs, new Set());
     const copy = await copyImage(request, part);
     await request.whenVerified?.();
+    if (request.sha256 !== undefined && copy.sha256 !== request.sha256) {
+      const why = `its content has the sha256 ${copy.sha256} instead of ${request.sha256}`;
+      throw new RackError('bad-argument', `${request.fileName} cannot be added: ${why}; copy the file again`);
+    }
     return await publish(request, part, copy);
   } catch (error) {
     throw asStoreError(error, directory);
@@ -113,7 +119,9 @@ async function publish(request: AddRequest, part: string, copy: Copy): Promise<A
 
 function chooseSerial(request: AddRequest, same: readonly StoredImage[]): string {
   const { serial } = request.name;
-  const taken = (wanted: string): boolean => same.some((image) => image.serial === wanted);
+  // An image whose bytes are missing gives its name to the next one.
+  const taken = (wanted: string): boolean =>
+    same.some((image) => image.serial === wanted && hasBlob(request.tree, image));
   if (serial !== undefined) {
     if (!taken(serial)) return serial;
     const name = formatImageName({ ...request.name, serial });

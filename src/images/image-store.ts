@@ -10,10 +10,11 @@
 // 3. Removing an image removes its manifest; a blob is deleted when no manifest names it.
 // 4. Manifests have hidden names, which are not served. The bytes of an image are served: every host that can boot here can fetch them.
 
-import { readdirSync } from 'node:fs';
-import { readdir, rm, stat } from 'node:fs/promises';
+import { existsSync, readdirSync } from 'node:fs';
+import { readdir, rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { cleanText } from '../clean-text.ts';
+import { newUuid } from '../clock.ts';
 import { osErrorCode, RackError } from '../errors.ts';
 import { isFields } from '../fields.ts';
 import { foundStats } from '../files/found-stats.ts';
@@ -260,15 +261,31 @@ export function hasBlob(tree: string, image: StoredImage): boolean {
   return found?.isFile() === true && found.size === image.bytes;
 }
 
+/** The images that machines are being deployed from at the moment. */
+export interface ImageUse {
+  /** The machines that use an image, for people; empty: none. */
+  usersOf(image: StoredImage): readonly string[];
+  /** False: this host cannot know. The bytes of a removed image then stay for another hour, for machines that are reading them. */
+  readonly isKnown: boolean;
+}
+
 /**
- * Removes images from the store, and the blobs that no remaining image needs.
+ * Removes images from the store, and the blobs that no remaining image needs. The caller has left out those in use.
  * @param nowMs wall time; leftovers of a killed addition are removed after an hour
  * @returns the freed bytes
  */
-export async function removeImages(tree: string, images: readonly StoredImage[], nowMs: number): Promise<number> {
+export async function removeImages(
+  tree: string,
+  images: readonly StoredImage[],
+  nowMs: number,
+  { isKnown }: Pick<ImageUse, 'isKnown'>,
+): Promise<number> {
   for (const image of images) await rm(manifestPath(tree, image), { force: true });
   const doomed = new Set(images.map((image) => blobPath(image.sha256, image.format)));
-  return sweepBlobs(tree, nowMs, doomed);
+  if (isKnown) return sweepBlobs(tree, nowMs, doomed);
+  // A recent blob is spared; the next sweep after an hour removes it.
+  for (const path of doomed) await utimes(join(tree, path), nowMs / 1000, nowMs / 1000).catch(() => undefined);
+  return sweepBlobs(tree, nowMs, new Set());
 }
 
 /**
@@ -283,12 +300,24 @@ export async function sweepBlobs(tree: string, nowMs: number, doomed: ReadonlySe
   for (const entry of await readdir(join(tree, 'images'), { recursive: true, withFileTypes: true }).catch(() => [])) {
     const path = join(entry.parentPath, entry.name);
     const relative = path.slice(tree.length + 1);
-    const isOurs = /^images\/(?:[0-9a-f]{2}\/[0-9a-f]{64}\.img(?:\.zst)?|\.part-[0-9a-f-]+)$/.test(relative);
-    if (!entry.isFile() || !isOurs || kept.has(relative)) continue;
+    const isOurs =
+      /^images\/(?:[0-9a-f]{2}\/[0-9a-f]{64}\.img(?:\.zst)?|\.part-(?:\d+-)?[0-9a-f-]+|\.manifests\/\.[^/]+\.json\.[0-9a-f-]{36})$/.test(
+        relative,
+      );
+    if (!entry.isFile() || !isOurs || kept.has(relative) || isBeingWritten(entry.name)) continue;
     const facts = await stat(path).catch(() => undefined);
     if (facts === undefined || (!doomed.has(relative) && nowMs - facts.mtimeMs < LEFTOVER_MS)) continue;
     await rm(path, { force: true });
     freed += facts.size;
   }
   return freed;
+}
+
+/** The path of a new copy, named after the process that writes it. */
+export const copyPath = (tree: string): string => join(tree, 'images', `.part-${process.pid}-${newUuid()}`);
+
+/** True if the process that writes a copy is alive: its download may stall for longer than an hour. */
+function isBeingWritten(name: string): boolean {
+  const [, pid] = /^\.part-(\d+)-[0-9a-f]{8}-/.exec(name) ?? [];
+  return pid !== undefined && existsSync(`/proc/${pid}`);
 }

@@ -221,7 +221,7 @@ test('a refused change of an account makes no state directory', async () => {
 const IMAGE = { json: false, os: 'debian', release: 'bookworm', arch: 'amd64', subarch: 'generic', label: 'release' };
 for (const [name, command] of [
   ['add', (config: string) => addDiskImage({ ...IMAGE, config, file: config, compress: false })],
-  ['remove', (config: string) => removeDiskImages({ config, json: false, image: 'debian', all: false })],
+  ['remove', (config: string) => removeDiskImages({ config, json: false, image: 'debian', all: false, force: false })],
 ] as const) {
   test(`images ${name} names the user who may not read the store, and the remedy`, async () => {
     await asStranger((config) =>

@@ -12,6 +12,7 @@ import { describeTftp } from '../../src/capture/tftp-description.ts';
 import { readRelayInformation } from '../../src/dhcp/wire/relay-agent.ts';
 import { readName, unpackName } from '../../src/dns/name.ts';
 import { readRdata, TYPE } from '../../src/dns/record.ts';
+import { decodeTarHead, encodeTarHead } from '../../src/images/bundle/tar.ts';
 import { encodeCpio } from '../../src/images/cpio.ts';
 import { findPartitionTable, recogniseFormat } from '../../src/images/disk-image.ts';
 import { decodeText } from '../../src/images/documents/text.ts';
@@ -127,6 +128,10 @@ export const DECODERS: Readonly<Record<string, Tried>> = {
     samples: [QCOW2.subarray(L1_AT, L1_AT + 64)],
   },
   decodeL2Table: { decode: decodeL2, samples: [QCOW2.subarray(L2_AT, L2_AT + 64)] },
+  decodeTarHead: {
+    decode: decodeTarHead,
+    samples: [encodeTarHead({ name: 'rackboot-images-1', bytes: 9 * 1024 ** 3 })],
+  },
   splitNetlink: { decode: splitNetlink, samples: capturesOf('netlink-') },
   readRelayInformation: {
     decode: readRelayInformation,

@@ -50,5 +50,6 @@ export const CHANGING_LINES: readonly string[] = [
   'sshkeys remove 1',
   'users remove bea',
   'images add IMAGE --os custom --release strange',
-  'images remove custom',
+  'images fsck',
+  'images remove custom --force',
 ];

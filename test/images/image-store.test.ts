@@ -255,9 +255,9 @@ describe('the image store', () => {
     const one = (await add(tree, disk)).image;
     const other = (await add(tree, disk, { name: { ...NAME, label: 'daily' } })).image;
     assert.equal(one.sha256, other.sha256);
-    assert.equal(await removeImages(tree, [one], DAY), 0);
+    assert.equal(await removeImages(tree, [one], DAY, { isKnown: true }), 0);
     assert.equal(imageFinder(tree)(NAME)?.label, 'daily');
-    assert.equal(await removeImages(tree, [other], DAY), disk.length);
+    assert.equal(await removeImages(tree, [other], DAY, { isKnown: true }), disk.length);
     assert.equal(existsSync(join(tree, blobPath(one.sha256, 'raw'))), false);
     assert.deepEqual(readImages(tree).images, []);
   });
@@ -274,12 +274,12 @@ describe('the image store', () => {
       utimesSync(path, DAY / 1000, DAY / 1000);
     }
     writeFileSync(join(tree, 'images/.manifests/broken.json'), '{');
-    await removeImages(tree, [], DAY + 2 * HOUR);
+    await removeImages(tree, [], DAY + 2 * HOUR, { isKnown: true });
     assert.ok(existsSync(orphan), 'a manifest that cannot be read may name it');
     rmSync(join(tree, 'images/.manifests/broken.json'));
-    await removeImages(tree, [], DAY + HOUR / 2);
+    await removeImages(tree, [], DAY + HOUR / 2, { isKnown: true });
     assert.ok(existsSync(orphan) && existsSync(part), 'somebody may be adding them');
-    await removeImages(tree, [], DAY + 2 * HOUR);
+    await removeImages(tree, [], DAY + 2 * HOUR, { isKnown: true });
     assert.deepEqual([existsSync(orphan), existsSync(part), existsSync(foreign)], [false, false, true]);
     assert.equal(imageFinder(tree)(NAME)?.sha256, image.sha256);
   });

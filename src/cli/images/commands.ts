@@ -98,7 +98,7 @@ function sourceCommands<T>(command: Argv<T>, { config, json }: SharedOptions, fi
   return command
     .command(
       'import <image>',
-      'Import a disk image by its name, such as ubuntu/noble, from a source: download, verify, convert',
+      'Import a disk image by its name, such as ubuntu/noble, from a source; or all images of a bundle, such as ./images.tar',
       {
         config,
         tree,
@@ -136,6 +136,21 @@ function sourceCommands<T>(command: Argv<T>, { config, json }: SharedOptions, fi
             os: argv.os === undefined ? undefined : String(argv.os),
           }),
         );
+      },
+    )
+    .command(
+      'fsck',
+      'Read all content of the store; take damaged content out of it, and download it again',
+      {
+        config,
+        tree,
+        sources,
+        report: { type: 'boolean', default: false, describe: 'Change nothing' },
+        json,
+      },
+      async (argv) => {
+        const { checkStore } = await import('./fsck.ts');
+        finish(await checkStore(argv));
       },
     )
     .command('check-sources', 'Check that each source answers as expected', { config, sources, json }, async (argv) => {
@@ -178,12 +193,22 @@ function storeCommands<T>(command: Argv<T>, { config, json }: SharedOptions, fin
       }
     })
     .command(
+      'export <words..>',
+      'Write images, by name or the start of it, into a new file for another host: ubuntu debian/bookworm images.tar',
+      { config, tree, json },
+      async (argv) => {
+        const { exportImages } = await import('./bundle-files.ts');
+        finish(await exportImages({ ...argv, words: [argv.words ?? []].flat().map(String) }));
+      },
+    )
+    .command(
       'remove <image>',
       'Remove a disk image by its listed name or the start of it',
       {
         config,
         tree,
         all: { type: 'boolean', default: false, describe: 'Remove every image whose name starts with it' },
+        force: { type: 'boolean', default: false, describe: 'Also while a machine is being deployed from it' },
         json,
       },
       async (argv) => {

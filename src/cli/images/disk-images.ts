@@ -23,6 +23,8 @@ import { shellWord } from '../../shell-word.ts';
 import { leftOutNote } from '../terminal/config-in-force.ts';
 import { formatBytes, print, printError, printJson, printTable } from '../terminal/output.ts';
 import { enterImageTree } from './image-tree.ts';
+import { readImageUse } from './image-use.ts';
+import { printTenths } from './tenths.ts';
 
 interface StoreFlags {
   readonly config: string;
@@ -41,9 +43,6 @@ export interface AddFlags extends StoreFlags {
   readonly title?: string | undefined;
   readonly compress?: boolean | undefined;
 }
-
-/** Progress is printed this many times. */
-const PROGRESS_PARTS = 10;
 
 /** The boot tree. If it lies in the state directory, this process switches to that directory's owner. */
 export const enterTree = (flags: StoreFlags): string => enterPlace(flags).tree;
@@ -86,7 +85,6 @@ export async function addDiskImage(flags: AddFlags): Promise<number> {
 
 /** Adds an open file and prints progress. @throws RackError as `addImage`, and `permission-denied` as `readTree` */
 export async function addOpened(tree: string, file: FileHandle, flags: AddFlags): Promise<AddResult> {
-  let said = 0;
   const adding = addImage({
     tree,
     file: await bytesOfFile(file, flags.file),
@@ -102,12 +100,7 @@ export async function addOpened(tree: string, file: FileHandle, flags: AddFlags)
     title: flags.title,
     compress: flags.compress,
     nowMs: systemClock.wallTimeMs(),
-    onProgress: (done, total) => {
-      const part = Math.floor((done / total) * PROGRESS_PARTS);
-      if (part <= said || flags.json) return;
-      said = part;
-      print(`${Math.round((part / PROGRESS_PARTS) * 100)} % of ${formatBytes(total)}`);
-    },
+    onProgress: printTenths(flags.json),
   });
   return await adding.catch((error: unknown) => {
     throw forReader(tree, error);
@@ -183,14 +176,19 @@ function meantImages(wanted: string, images: readonly StoredImage[]): string {
   return nearestHint(wanted, [...new Set(beginnings)]);
 }
 
+/** The images with a name, or with names that start so. */
+export const imagesNamed = (images: readonly StoredImage[], name: string): readonly StoredImage[] =>
+  images.filter((image) => `${formatImageName(image)}/`.startsWith(`${name}/`));
+
 /** Removes images, and prints how much space that freed. @returns 0 */
 export async function removeDiskImages(
-  flags: StoreFlags & { readonly image: string; readonly all: boolean },
+  flags: StoreFlags & { readonly image: string; readonly all: boolean; readonly force: boolean },
 ): Promise<number> {
-  const tree = enterTree(flags);
+  const place = enterImageTree(flags);
+  const { tree } = place;
   const wanted = flags.image.replace(/\/+$/, '');
   const { images } = readTree(tree);
-  const doomed = images.filter((image) => `${formatImageName(image)}/`.startsWith(`${wanted}/`));
+  const doomed = imagesNamed(images, wanted);
   if (doomed.length === 0) {
     const all = `\`rackboot images list${treeWords(flags)}\` names all`;
     throw new RackError(
@@ -205,7 +203,14 @@ export async function removeDiskImages(
       `${counted(doomed.length, 'image')} have names that start so; name one, or add --all: ${names}`,
     );
   }
-  const freed = await removeImages(tree, doomed, systemClock.wallTimeMs());
+  const use = await readImageUse(place);
+  for (const image of flags.force ? [] : doomed) {
+    const [user] = use.usersOf(image);
+    if (user === undefined) continue;
+    const why = `${user} is being deployed from ${formatImageName(image)}`;
+    throw new RackError('bad-argument', `${why}: wait for it, or add --force, and the deployment may fail`);
+  }
+  const freed = await removeImages(tree, doomed, systemClock.wallTimeMs(), use);
   if (flags.json) printJson({ removed: doomed, freed });
   else for (const image of doomed) print(`Removed ${formatImageName(image)}`);
   if (!flags.json) print(`Freed ${formatBytes(freed)}.`);

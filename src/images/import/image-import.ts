@@ -6,7 +6,8 @@
 //
 // 1. Nothing appears in the store before the published checksum of the whole file has proved to be right.
 // 2. However an import ends, the next one of the same file continues its download. Only a finished import removes it.
-// 3. The newest KEPT_SERIALS images of a name that were imported stay; older ones are removed. Images that were added by hand stay.
+// 3. The newest KEPT_SERIALS images of a name that were imported stay, and those in use; other older ones are removed. Images that were added
+//    by hand stay.
 
 import { rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
@@ -17,7 +18,15 @@ import { GrowingFile, GrowthInterrupted } from '../download/growing-file.ts';
 import type { Downloads } from '../download/queue.ts';
 import type { Download, DownloadRequest, DownloadState } from '../download/request.ts';
 import { type AddResult, addImage } from '../image-adding.ts';
-import { compareImages, hasBlob, isSameName, readImages, removeImages, type StoredImage } from '../image-store.ts';
+import {
+  compareImages,
+  hasBlob,
+  type ImageUse,
+  isSameName,
+  readImages,
+  removeImages,
+  type StoredImage,
+} from '../image-store.ts';
 import { makeDirectories } from '../publication.ts';
 import { lockImport } from './import-lock.ts';
 import { type ImageOffer, offerName } from './offer.ts';
@@ -32,6 +41,8 @@ export interface ImportTerms {
   /** The boot tree. */
   readonly tree: string;
   readonly downloads: Downloads;
+  /** The images that stay because machines are being deployed from them. */
+  readonly use: ImageUse;
   /** Wall time. */
   readonly nowMs: number;
   /** Called after each change of the download. */
@@ -73,7 +84,7 @@ export async function importImage(offer: ImageOffer, terms: ImportTerms): Promis
   try {
     const { image, added } = await addWhileDownloading(offer, request, terms);
     await removeDownload(request);
-    return { image, added, removed: await removeOlder(tree, image, terms.nowMs) };
+    return { image, added, removed: await removeOlder(image, terms) };
   } finally {
     // A process that waits for the lock at this moment may then lock a file without a name: at worst, a digest is wrong and fetched again.
     await rm(join(directory, `${request.name}.lock`), { force: true });
@@ -145,11 +156,12 @@ function endedError(offer: ImageOffer, state: DownloadState): RackError {
   return new RackError('source-failed', `${offerName(offer)} could not be downloaded: ${why}`);
 }
 
-async function removeOlder(tree: string, image: StoredImage, nowMs: number): Promise<readonly StoredImage[]> {
+async function removeOlder(image: StoredImage, { tree, nowMs, use }: ImportTerms): Promise<readonly StoredImage[]> {
   const older = readImages(tree)
     .images.filter((other) => other.origin !== undefined && isSameName(other, image))
     .toSorted(compareImages)
-    .filter((other, at) => at >= KEPT_SERIALS && other.serial !== image.serial);
-  if (older.length > 0) await removeImages(tree, older, nowMs);
+    .filter((other, at) => at >= KEPT_SERIALS && other.serial !== image.serial)
+    .filter((other) => use.usersOf(other).length === 0);
+  if (older.length > 0) await removeImages(tree, older, nowMs, use);
   return older;
 }

@@ -4,6 +4,7 @@ import { counted, listed } from '../../counted.ts';
 import { errorText, RackError } from '../../errors.ts';
 import { nearestHint } from '../../nearest-name.ts';
 import type { Downloads } from '../download/queue.ts';
+import type { ImageOrigin } from '../image-store.ts';
 import type { ImageSource } from '../sources/source.ts';
 import { readFileOffers } from './file-offers.ts';
 import { type ImageOffer, type OfferWish, offerName, type SourceAnswer } from './offer.ts';
@@ -80,6 +81,16 @@ export function chooseOffer(answers: readonly SourceAnswer[], wish: OfferWish): 
       NAMED_MAX,
     )} has no ${asked}: \`rackboot images available ${wish.os}\` lists all`,
   );
+}
+
+/**
+ * The offer of the very file that an image came from, or the one that `chooseOffer` takes if its source has replaced it.
+ * @throws RackError as `chooseOffer`
+ */
+export function offerOf(answers: readonly SourceAnswer[], wish: OfferWish, { source, hex }: ImageOrigin): ImageOffer {
+  const same = answers.flatMap(({ offers }) => offers).find((offer) => offer.digest.hex === hex);
+  const own = answers.filter((answer) => answer.source === source);
+  return same ?? chooseOffer(own.length > 0 ? own : answers, wish);
 }
 
 const newestFirst = (a: ImageOffer, b: ImageOffer): number =>

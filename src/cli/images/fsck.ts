@@ -1,0 +1,115 @@
+// `rackboot images fsck`: reads all content of the store, takes damaged content out of it, and downloads it again.
+
+import { systemClock } from '../../clock.ts';
+import { counted } from '../../counted.ts';
+import { errorText, RackError } from '../../errors.ts';
+import { type CheckedContent, checkContent } from '../../images/image-check.ts';
+import { formatImageName, readImages, removeImages, type StoredImage, sweepBlobs } from '../../images/image-store.ts';
+import { sweepDownloads } from '../../images/import/left-downloads.ts';
+import { offerOf, sourcesOf } from '../../images/import/offers.ts';
+import { formatBytes, print, printError, printJson } from '../terminal/output.ts';
+import { readImageSources, type SourceFlags } from './image-sources.ts';
+import { enterImageTree, type ImageTree } from './image-tree.ts';
+import { readImageUse } from './image-use.ts';
+import { ImportRun } from './import-run.ts';
+import { printTenths } from './tenths.ts';
+
+export interface FsckFlags extends SourceFlags {
+  readonly tree?: string | undefined;
+  readonly report: boolean;
+  readonly json: boolean;
+}
+
+/** An image without its bytes, and its end. */
+interface Repair {
+  readonly image: StoredImage;
+  /** The image that was imported in its place, or again; undefined: none. */
+  readonly imported?: StoredImage;
+  readonly problem?: string;
+}
+
+/** Checks the store, and repairs it unless it is only to report. @returns 0 if all content is right now, 1 otherwise */
+export async function checkStore(flags: FsckFlags): Promise<number> {
+  const sources = readImageSources(flags);
+  const place = enterImageTree(flags);
+  const { tree } = place;
+  const checked = await checkContent({ tree, repairs: !flags.report, onProgress: printTenths(flags.json) });
+  const bad = checked.filter(({ state }) => state.kind !== 'whole');
+  if (!flags.json) for (const content of bad) printError(describe(content));
+  const lost = bad.filter(({ state }) => state.kind !== 'unreadable').flatMap(({ images }) => images);
+  const repairs = flags.report ? [] : await importAgain(lost, sources, place, flags.json);
+  const nowMs = systemClock.wallTimeMs();
+  const freed = flags.report ? 0 : (await sweepBlobs(tree, nowMs, new Set())) + (await sweepDownloads(tree, nowMs));
+  const { problems } = readImages(tree);
+  const left = flags.report ? lost.length : repairs.filter(({ imported }) => imported === undefined).length;
+  const unreadable = bad.filter(({ state }) => state.kind === 'unreadable').length;
+  if (flags.json) printJson({ contents: checked, repairs, freed, problems });
+  else {
+    for (const problem of problems) printError(problem);
+    print(`Checked ${counted(checked.length, 'content')}: ${bad.length === 0 ? 'all right' : `${bad.length} wrong`}.`);
+    if (freed > 0) print(`Freed ${formatBytes(freed)} that no image needs.`);
+  }
+  return left + unreadable + problems.length > 0 ? 1 : 0;
+}
+
+function describe({ path, images, state, movedTo }: CheckedContent): string {
+  const names = images.map(formatImageName).join(', ');
+  switch (state.kind) {
+    case 'damaged': {
+      const why = state.found === undefined ? `it has ${counted(state.bytes, 'byte')}` : `its sha256 is ${state.found}`;
+      return `${names} is damaged: ${path} is not as its name says, ${why}${movedTo === undefined ? '' : `; it is now ${movedTo}`}`;
+    }
+    case 'missing':
+      return `${names} has no bytes: ${path} is missing`;
+    case 'unreadable':
+      return `${names} cannot be read (${state.code}): check the disk of ${path}`;
+    case 'whole':
+      return `${names} is whole`;
+  }
+}
+
+/** Imports images again, those of a source. */
+async function importAgain(
+  lost: readonly StoredImage[],
+  sources: ReturnType<typeof readImageSources>,
+  place: ImageTree,
+  isSilent: boolean,
+): Promise<readonly Repair[]> {
+  if (lost.length === 0) return [];
+  const run = new ImportRun(place.tree, await readImageUse(place), isSilent);
+  const repairs: Repair[] = [];
+  try {
+    for (const image of lost) {
+      const repair = await importOne(image, sources, run);
+      repairs.push(repair);
+      if (isSilent) continue;
+      if (repair.imported !== undefined) print(`Imported ${formatImageName(repair.imported)} again`);
+      else printError(`${formatImageName(image)} was not repaired: ${repair.problem}`);
+    }
+    return repairs;
+  } finally {
+    await run.close();
+  }
+}
+
+async function importOne(
+  image: StoredImage,
+  all: ReturnType<typeof readImageSources>,
+  run: ImportRun,
+): Promise<Repair> {
+  const { os, release, architecture, origin } = image;
+  if (origin === undefined) {
+    const command = `rackboot images add FILE --os ${os} --release ${release} --arch ${architecture} --serial ${image.serial}`;
+    return { image, problem: `it was added from a file; \`${command}\` adds it again` };
+  }
+  try {
+    const wish = { os, release, architectures: [architecture] };
+    const { image: imported } = await run.import(sourcesOf(all, os), wish, (answers) => offerOf(answers, wish, origin));
+    // The source has a newer one, which takes its place.
+    if (imported.serial !== image.serial) await removeImages(run.tree, [image], run.nowMs, { isKnown: true });
+    return { image, imported };
+  } catch (error) {
+    if (!(error instanceof RackError) || error.code === 'cancelled') throw error;
+    return { image, problem: errorText(error) };
+  }
+}

@@ -1,0 +1,45 @@
+// The images that machines of this rack are being deployed from, as the running region knows them.
+
+import { z } from 'zod';
+import { askDaemon, MACHINES_PATH } from '../../control/ask-daemon.ts';
+import { RackError } from '../../errors.ts';
+import type { ImageUse } from '../../images/image-store.ts';
+import type { ImageTree } from './image-tree.ts';
+
+const deployingShape = z.array(
+  z.object({
+    hostname: z.string(),
+    osystem: z.string(),
+    distro_series: z.string(),
+    architecture: z.string().nullable(),
+  }),
+);
+
+const UNUSED: ImageUse = { usersOf: () => [], isKnown: true };
+
+/** Asks the daemon of this host. Without a running daemon nothing is in use; a remote rack does not know. */
+export async function readImageUse({ tree, config }: Pick<ImageTree, 'tree' | 'config'>): Promise<ImageUse> {
+  if (config === undefined || config.boot.tree !== tree) return UNUSED;
+  let answer: unknown;
+  try {
+    answer = await askDaemon(config.stateDir, `${MACHINES_PATH}?status=deploying`);
+  } catch (error) {
+    if (!(error instanceof RackError)) throw error;
+    return { ...UNUSED, isKnown: error.code === 'not-running' };
+  }
+  const machines = deployingShape.safeParse(answer);
+  if (!machines.success) return { ...UNUSED, isKnown: false };
+  return {
+    isKnown: true,
+    // Any image of the system, because the region's answer does not say which serial the machine was given.
+    usersOf: (image) =>
+      machines.data
+        .filter(
+          (machine) =>
+            machine.osystem === image.os &&
+            machine.distro_series === image.release &&
+            machine.architecture?.split('/')[0] === image.architecture,
+        )
+        .map(({ hostname }) => hostname),
+  };
+}

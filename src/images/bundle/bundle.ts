@@ -1,0 +1,231 @@
+// A bundle: one tar archive with images, for a host without the Internet.
+//
+//   rackboot-images-1                     the number of images, for people
+//   HASH.json …                           the manifest of each image; HASH is that of its text
+//   HASH.img[.zst] …                      each content, once
+//
+// 1. The whole structure is checked before the first image is added: a bundle that is cut short, or names anything else, adds nothing.
+// 2. Each content passes the checks of `images add` (image-copy.ts), and must have the hash that its manifest names, or it is not added.
+// 3. No name of the archive becomes a path.
+
+import { createHash } from 'node:crypto';
+import { type FileHandle, open } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { counted } from '../../counted.ts';
+import { osErrorCode, RackError } from '../../errors.ts';
+import { viewBytes } from '../../net/borrowed-bytes.ts';
+import { type AddResult, addImage } from '../image-adding.ts';
+import { blobPath, decodeImage, encodeImage, formatImageName, IMAGES_MAX, type StoredImage } from '../image-store.ts';
+import type { ImageBytes } from '../qcow2/reading.ts';
+import { decodeTarHead, encodeTarHead, filledBytes, TAR_BLOCK_BYTES, type TarFile } from './tar.ts';
+
+const FIRST = 'rackboot-images-1';
+const MANIFEST_BYTES_MAX = 16 * 1024;
+const MANIFEST_NAME = /^([0-9a-f]{64})\.json$/;
+/** Read at once. */
+const PIECE_BYTES = 1024 * 1024;
+
+/** Called with bytes of the bundle. */
+type OnProgress = (done: number, total: number) => void;
+
+const contentName = ({ sha256, format }: StoredImage): string => basename(blobPath(sha256, format));
+const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
+
+/**
+ * Writes images into an open, empty file.
+ * @throws RackError `store-broken` if the content of one is damaged, `store-unwritable` if the file cannot be written
+ */
+export async function writeBundle(
+  tree: string,
+  images: readonly StoredImage[],
+  to: FileHandle,
+  onProgress: OnProgress,
+): Promise<void> {
+  const contents = new Map(images.map((image) => [contentName(image), image]));
+  const total = [...contents.values()].reduce((sum, { bytes }) => sum + bytes, 0);
+  const out = new TarWriter(to);
+  await out.small(FIRST, Buffer.from(`${counted(images.length, 'image')}\n`));
+  for (const image of images) {
+    const text = Buffer.from(encodeImage(image), 'utf8');
+    await out.small(`${sha256(text)}.json`, text);
+  }
+  let before = 0;
+  for (const [name, image] of contents) {
+    await copyContent(tree, image, name, out, (done) => onProgress(before + done, total));
+    before += image.bytes;
+  }
+  await out.end();
+}
+
+async function copyContent(
+  tree: string,
+  image: StoredImage,
+  name: string,
+  out: TarWriter,
+  onProgress: (done: number) => void,
+): Promise<void> {
+  const damaged = (): RackError =>
+    new RackError(
+      'store-broken',
+      `${formatImageName(image)} is damaged, or its bytes are missing: \`rackboot images fsck\` repairs the store`,
+    );
+  const file = await open(join(tree, blobPath(image.sha256, image.format)), 'r').catch((error: unknown) => {
+    throw osErrorCode(error) === 'ENOENT' ? damaged() : error;
+  });
+  try {
+    const hash = createHash('sha256');
+    await out.head({ name, bytes: image.bytes });
+    const buffer = Buffer.allocUnsafeSlow(PIECE_BYTES);
+    for (let at = 0; at < image.bytes; ) {
+      const { bytesRead } = await file.read(buffer, 0, Math.min(PIECE_BYTES, image.bytes - at), at);
+      if (bytesRead === 0) throw damaged();
+      const piece = viewBytes(buffer, 0, bytesRead);
+      hash.update(piece);
+      await out.write(piece);
+      at += bytesRead;
+      onProgress(at);
+    }
+    if (hash.digest('hex') !== image.sha256) throw damaged();
+    await out.fill(image.bytes);
+  } finally {
+    await file.close();
+  }
+}
+
+/** Writes the parts of an archive, one after the other. */
+class TarWriter {
+  readonly #file: FileHandle;
+  #at = 0;
+
+  constructor(file: FileHandle) {
+    this.#file = file;
+  }
+
+  async write(bytes: Uint8Array): Promise<void> {
+    for (let done = 0; done < bytes.length; ) {
+      done += (await this.#file.write(bytes, done, bytes.length - done, this.#at + done)).bytesWritten;
+    }
+    this.#at += bytes.length;
+  }
+
+  head(file: TarFile): Promise<void> {
+    return this.write(encodeTarHead(file));
+  }
+
+  fill(bytes: number): Promise<void> {
+    return this.write(new Uint8Array(filledBytes(bytes) - bytes));
+  }
+
+  async small(name: string, content: Uint8Array): Promise<void> {
+    await this.head({ name, bytes: content.length });
+    await this.write(content);
+    await this.fill(content.length);
+  }
+
+  /** Two empty blocks, on disk. */
+  async end(): Promise<void> {
+    await this.write(new Uint8Array(2 * TAR_BLOCK_BYTES));
+    await this.#file.sync();
+  }
+}
+
+/** A content of a bundle: where it lies. */
+interface Content {
+  readonly at: number;
+  readonly bytes: number;
+}
+
+/** The images of a bundle, with their contents. */
+interface Listing {
+  readonly images: readonly StoredImage[];
+  readonly contents: ReadonlyMap<string, Content>;
+}
+
+/** How a bundle is added. */
+export interface BundleTerms {
+  /** The boot tree. */
+  readonly tree: string;
+  readonly file: ImageBytes;
+  /** Its name in messages. */
+  readonly fileName: string;
+  /** Wall time. */
+  readonly nowMs: number;
+  /** Called after each image. */
+  readonly onAdded: (result: AddResult) => void;
+}
+
+/**
+ * Adds all images of a bundle. Those before a faulty one stay.
+ * @throws RackError `bad-argument` if it is no whole bundle, and those of `addImage`
+ */
+export async function addBundle(terms: BundleTerms): Promise<void> {
+  const { tree, file, fileName, nowMs, onAdded } = terms;
+  const { images, contents } = await listBundle(file, fileName);
+  for (const image of images) {
+    const content = contents.get(contentName(image));
+    if (content === undefined) throw new Error('a listing lacks a content');
+    const { serial, os, release, architecture, subarchitecture, label, title, origin } = image;
+    const result = await addImage({
+      tree,
+      file: partOf(file, content),
+      fileName: `${formatImageName(image)} of ${fileName}`,
+      name: { os, release, architecture, subarchitecture, label, serial },
+      title,
+      compress: image.format === 'raw.zst',
+      sha256: image.sha256,
+      nowMs,
+      origin,
+      onProgress: () => undefined,
+    });
+    onAdded(result);
+  }
+}
+
+/** A part of a file, as a file of its own. */
+const partOf = (file: ImageBytes, { at, bytes }: Content): ImageBytes => ({
+  bytes,
+  read: (from, length) => file.read(at + from, Math.max(0, Math.min(length, bytes - from))),
+});
+
+/** Reads the structure of a bundle, and none of its contents. */
+async function listBundle(file: ImageBytes, fileName: string): Promise<Listing> {
+  const refuse = (why: string): RackError =>
+    new RackError('bad-argument', `${fileName} is no whole bundle of images: ${why}; export it again`);
+  const images = new Map<string, StoredImage>();
+  const contents = new Map<string, Content>();
+  for (let at = 0, number = 0; ; number += 1) {
+    const head = decodeTarHead(await file.read(at, TAR_BLOCK_BYTES));
+    if (head.kind === 'fault') throw refuse(head.problem);
+    if (head.kind === 'end') break;
+    const { name, bytes } = head.file;
+    const content = { at: at + TAR_BLOCK_BYTES, bytes };
+    at = content.at + filledBytes(bytes);
+    if (at > file.bytes) throw refuse('it is cut short');
+    if (number === 0 && name !== FIRST) throw refuse(`it begins with ${JSON.stringify(name)}`);
+    if (number === 0) continue;
+    if (MANIFEST_NAME.test(name)) {
+      if (images.size === IMAGES_MAX) throw refuse(`it has more than ${counted(IMAGES_MAX, 'image')}`);
+      const image = await readManifest(file, name, content);
+      if (typeof image === 'string') throw refuse(`${name}: ${image}`);
+      images.set(formatImageName(image), image);
+    } else {
+      const owner = [...images.values()].find((image) => contentName(image) === name);
+      if (owner === undefined || contents.has(name))
+        throw refuse(`it has ${JSON.stringify(name)}, which belongs to no image`);
+      if (owner.bytes !== bytes) throw refuse(`${name} has another size than its image`);
+      contents.set(name, content);
+    }
+  }
+  const listed = [...images.values()];
+  const missing = listed.find((image) => !contents.has(contentName(image)));
+  if (missing !== undefined) throw refuse(`it lacks the bytes of ${formatImageName(missing)}`);
+  if (listed.length === 0) throw refuse('it has no image');
+  return { images: listed, contents };
+}
+
+async function readManifest(file: ImageBytes, name: string, { at, bytes }: Content): Promise<StoredImage | string> {
+  if (bytes > MANIFEST_BYTES_MAX) return `it has more than ${MANIFEST_BYTES_MAX} bytes`;
+  const text = await file.read(at, bytes);
+  if (`${sha256(text)}.json` !== name) return 'it is damaged';
+  return decodeImage(Buffer.from(text).toString('utf8'));
+}

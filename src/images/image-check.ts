@@ -1,0 +1,122 @@
+// Checks the content of the whole store against its hashes, and takes damaged content out of it.
+//
+//   each content that a manifest names ─▶ size, sha256 ─┬─ right
+//                                                      ├─ damaged ─▶ .damaged/HASH.img[.zst], out of the way of machines
+//                                                      └─ missing
+//
+// 1. A damaged content is served no longer once it is found. Its manifest stays, so that the list shows the image as missing and an import of
+//    the same file brings it back.
+// 2. Content that can be downloaded again is deleted; of an image that was added by hand the damaged copy is kept.
+// 3. Content that cannot be read (a failing disk) is reported and left alone: another attempt may read it.
+
+import { createHash } from 'node:crypto';
+import { constants, type FileHandle, open, rename, rm } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { osErrorCode } from '../errors.ts';
+import { viewBytes } from '../net/borrowed-bytes.ts';
+import { blobPath, manifestPath, readImages, type StoredImage } from './image-store.ts';
+import { makeDirectories } from './publication.ts';
+
+/** The state of a content: as its name says, or why not. */
+export type ContentState =
+  | { readonly kind: 'whole' }
+  | { readonly kind: 'missing' }
+  /** Another size or hash. @param found its own hash; undefined: the size was wrong already */
+  | { readonly kind: 'damaged'; readonly bytes: number; readonly found: string | undefined }
+  /** @param code the system's error */
+  | { readonly kind: 'unreadable'; readonly code: string };
+
+/** A content of the store, and the images that have it. */
+export interface CheckedContent {
+  /** Relative to the tree. */
+  readonly path: string;
+  readonly images: readonly StoredImage[];
+  readonly state: ContentState;
+  /** Where the damaged copy is now; undefined: nothing was moved. */
+  readonly movedTo?: string | undefined;
+}
+
+/** How a store is checked. */
+export interface CheckTerms {
+  readonly tree: string;
+  /** Take damaged content out of the store; false: only report it. */
+  readonly repairs: boolean;
+  /** Called after each piece, with bytes of the whole store. */
+  readonly onProgress: (done: number, total: number) => void;
+}
+
+/** Read at once. */
+const READ_BYTES = 4 * 1024 * 1024;
+
+/** Checks every content that a manifest names, one after the other. */
+export async function checkContent({ tree, repairs, onProgress }: CheckTerms): Promise<readonly CheckedContent[]> {
+  const byPath = Map.groupBy(readImages(tree).images, ({ sha256, format }) => blobPath(sha256, format));
+  const total = [...byPath.values()].reduce((sum, [image]) => sum + (image?.bytes ?? 0), 0);
+  const checked: CheckedContent[] = [];
+  let before = 0;
+  for (const [path, images] of byPath) {
+    const [image] = images;
+    if (image === undefined) continue;
+    const state = await judge(join(tree, path), image, (bytes) => onProgress(before + bytes, total));
+    before += image.bytes;
+    const left = await stillThere(tree, images);
+    // Removed while it was read.
+    if (left.length === 0) continue;
+    const movedTo = repairs && state.kind === 'damaged' ? await takeOut(tree, path, left) : undefined;
+    checked.push({ path, images: left, state, ...(movedTo === undefined ? {} : { movedTo }) });
+  }
+  return checked;
+}
+
+async function judge(path: string, image: StoredImage, onProgress: (bytes: number) => void): Promise<ContentState> {
+  let file: FileHandle;
+  try {
+    file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  } catch (error) {
+    const code = osErrorCode(error) ?? 'unknown';
+    return code === 'ENOENT' ? { kind: 'missing' } : { kind: 'unreadable', code };
+  }
+  try {
+    const facts = await file.stat();
+    if (!facts.isFile() || facts.size !== image.bytes) {
+      return { kind: 'damaged', bytes: facts.size, found: undefined };
+    }
+    const found = await hashOf(file, onProgress);
+    return found === image.sha256 ? { kind: 'whole' } : { kind: 'damaged', bytes: facts.size, found };
+  } catch (error) {
+    return { kind: 'unreadable', code: osErrorCode(error) ?? 'unknown' };
+  } finally {
+    await file.close();
+  }
+}
+
+async function hashOf(file: FileHandle, onProgress: (bytes: number) => void): Promise<string> {
+  const hash = createHash('sha256');
+  const buffer = Buffer.allocUnsafeSlow(READ_BYTES);
+  for (let at = 0; ; ) {
+    const { bytesRead } = await file.read(buffer, 0, READ_BYTES, at);
+    if (bytesRead === 0) return hash.digest('hex');
+    hash.update(viewBytes(buffer, 0, bytesRead));
+    at += bytesRead;
+    onProgress(at);
+  }
+}
+
+/** Those of the images whose manifests are there now. */
+async function stillThere(tree: string, images: readonly StoredImage[]): Promise<readonly StoredImage[]> {
+  const now = new Set(readImages(tree).images.map((image) => manifestPath(tree, image)));
+  return images.filter((image) => now.has(manifestPath(tree, image)));
+}
+
+/** @returns where the copy is now; undefined: it was deleted */
+async function takeOut(tree: string, path: string, images: readonly StoredImage[]): Promise<string | undefined> {
+  if (images.some(({ origin }) => origin !== undefined)) {
+    await rm(join(tree, path), { recursive: true, force: true });
+    return undefined;
+  }
+  const directory = join(tree, 'images', '.damaged');
+  await makeDirectories(directory);
+  const to = join(directory, basename(path));
+  await rename(join(tree, path), to);
+  return to;
+}

@@ -1,0 +1,168 @@
+// The check of a whole store: damage is found and taken out of it, and nothing in use is removed.
+// @host waits
+
+import assert from 'node:assert/strict';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, test } from 'node:test';
+import { addImage } from '../../src/images/image-adding.ts';
+import { type CheckedContent, checkContent } from '../../src/images/image-check.ts';
+import {
+  blobPath,
+  copyPath,
+  hasBlob,
+  type ImageOrigin,
+  readImages,
+  removeImages,
+  type StoredImage,
+  sweepBlobs,
+} from '../../src/images/image-store.ts';
+import { lockImport } from '../../src/images/import/import-lock.ts';
+import { sweepDownloads } from '../../src/images/import/left-downloads.ts';
+import { viewBytes } from '../../src/net/borrowed-bytes.ts';
+import { makeDisk } from './disks.ts';
+
+const MIB = 1024 * 1024;
+const DAY = Date.UTC(2024, 0, 31, 12);
+const HOUR = 3_600_000;
+const ORIGIN: ImageOrigin = { source: 'site', algorithm: 'sha256', hex: 'ab'.repeat(32) };
+
+let tree = '';
+beforeEach(() => {
+  tree = mkdtempSync(join(tmpdir(), 'rackboot-check-test-'));
+});
+afterEach(() => rmSync(tree, { recursive: true, force: true }));
+
+async function add(release: string, seed: number, origin?: ImageOrigin): Promise<StoredImage> {
+  const disk = makeDisk(3 * MIB, 'gpt', seed);
+  const { image } = await addImage({
+    tree,
+    file: { bytes: disk.length, read: async (at, length) => Uint8Array.from(viewBytes(disk, at, at + length)) },
+    fileName: 'given',
+    name: { os: 'debian', release, architecture: 'amd64', subarchitecture: 'generic', label: 'release' },
+    compress: false,
+    nowMs: DAY,
+    origin,
+    onProgress: () => undefined,
+  });
+  return image;
+}
+
+const pathOf = ({ sha256, format }: StoredImage): string => join(tree, blobPath(sha256, format));
+
+function flipByte(path: string): void {
+  const bytes = readFileSync(path);
+  bytes[MIB] = (bytes[MIB] ?? 0) ^ 1;
+  writeFileSync(path, bytes);
+}
+
+const check = (repairs = true): Promise<readonly CheckedContent[]> =>
+  checkContent({ tree, repairs, onProgress: () => undefined });
+const kindsOf = (checked: readonly CheckedContent[]): readonly string[] => checked.map(({ state }) => state.kind);
+
+describe('a check of the store', () => {
+  test('finds nothing wrong with whole content, and reports its progress', async () => {
+    await add('bookworm', 1);
+    await add('trixie', 1);
+    await add('forky', 2);
+    const said: (readonly [number, number])[] = [];
+    const checked = await checkContent({ tree, repairs: true, onProgress: (...now) => said.push(now) });
+    assert.deepEqual(kindsOf(checked), ['whole', 'whole']);
+    assert.deepEqual(said.at(-1), [6 * MIB, 6 * MIB]);
+  });
+
+  test('finds a changed byte, a cut, a missing file and a directory in its place', async () => {
+    const images = [await add('a', 1), await add('b', 2), await add('c', 3), await add('d', 4), await add('e', 5)];
+    const [changed, cut, missing, replaced] = images.map(pathOf);
+    flipByte(changed ?? '');
+    truncateSync(cut ?? '', 100);
+    rmSync(missing ?? '');
+    rmSync(replaced ?? '');
+    mkdirSync(replaced ?? '');
+    assert.deepEqual(kindsOf(await check(false)), ['damaged', 'damaged', 'missing', 'damaged', 'whole']);
+    assert.ok(existsSync(changed ?? ''), 'a report changes nothing');
+  });
+
+  test('takes damaged content out of the way of machines, and keeps the copy that nothing can bring back', async () => {
+    const image = await add('bookworm', 1);
+    flipByte(pathOf(image));
+    const [found] = await check();
+    assert.equal(found?.movedTo, join(tree, 'images', '.damaged', `${image.sha256}.img`));
+    assert.equal(readFileSync(found?.movedTo ?? '').length, image.bytes);
+    assert.equal(hasBlob(tree, image), false);
+    assert.deepEqual(readImages(tree).images, [image], 'the list still names it');
+    // The same file brings it back, and so does another one of its name.
+    assert.deepEqual(await add('bookworm', 1), image);
+    assert.deepEqual(kindsOf(await check()), ['whole']);
+    flipByte(pathOf(image));
+    await check();
+    const other = await add('bookworm', 9);
+    assert.equal(other.serial, image.serial);
+    assert.deepEqual(readImages(tree).images, [other]);
+  });
+
+  test('deletes damaged content that a source has', async () => {
+    const image = await add('bookworm', 1, ORIGIN);
+    flipByte(pathOf(image));
+    const [found] = await check();
+    assert.equal(found?.movedTo, undefined);
+    assert.equal(existsSync(pathOf(image)), false);
+    assert.equal(existsSync(join(tree, 'images', '.damaged')), false);
+  });
+});
+
+describe('files in use', () => {
+  test('the copy of a running addition stays, however long its download stalls', async () => {
+    await add('bookworm', 1);
+    const [running, ended] = [copyPath(tree), copyPath(tree).replace(`-${process.pid}-`, '-4194305-')];
+    for (const path of [running, ended]) {
+      writeFileSync(path, 'x');
+      utimesSync(path, DAY / 1000, DAY / 1000);
+    }
+    assert.equal(await sweepBlobs(tree, DAY + 5 * HOUR, new Set()), 1);
+    assert.deepEqual([existsSync(running), existsSync(ended)], [true, false]);
+  });
+
+  test('the bytes of a removed image stay for an hour where nobody knows whether a machine reads them', async () => {
+    const image = await add('bookworm', 1);
+    const later = DAY + 48 * HOUR;
+    assert.equal(await removeImages(tree, [image], later, { isKnown: false }), 0);
+    assert.deepEqual(readImages(tree).images, []);
+    assert.ok(existsSync(pathOf(image)));
+    assert.equal(await sweepBlobs(tree, later + 2 * HOUR, new Set()), image.bytes);
+  });
+
+  test('an old part of a download is removed, unless a process is fetching it', async () => {
+    const directory = join(tree, 'images', '.downloads');
+    mkdirSync(directory, { recursive: true });
+    const names = ['aa', 'bb', 'cc'].map((pair) => pair.repeat(32));
+    for (const name of names) {
+      writeFileSync(join(directory, `${name}.part`), 'part');
+      writeFileSync(join(directory, `${name}.part.json`), '{}');
+    }
+    const [old = '', held = '', fresh = ''] = names;
+    const now = DAY + 15 * 24 * HOUR;
+    for (const name of [old, held]) utimesSync(join(directory, `${name}.part`), DAY / 1000, DAY / 1000);
+    utimesSync(join(directory, `${fresh}.part`), now / 1000, now / 1000);
+    const lock = lockImport(join(directory, `${held}.lock`), 'held');
+    try {
+      assert.equal(await sweepDownloads(tree, now), 4);
+    } finally {
+      lock.release();
+    }
+    assert.deepEqual(
+      names.map((name) => existsSync(join(directory, `${name}.part`))),
+      [false, true, true],
+    );
+  });
+});
