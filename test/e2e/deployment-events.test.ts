@@ -3,7 +3,7 @@
 // @host waits
 
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -13,7 +13,7 @@ import { labPlace } from '../../src/lab/safe-lab.ts';
 import { endProgram, whileRunning } from '../support/child.ts';
 import { diskImage } from '../support/disk-image.ts';
 import { missing } from '../support/needs.ts';
-import { eventually, readableMain, runRackboot } from '../support/running-rack.ts';
+import { eventually, MAIN, readableMain, runRackboot } from '../support/running-rack.ts';
 import { makeSwitchedRack, type SwitchedRack } from '../support/switched-rack.ts';
 
 const PLACE = labPlace(72);
@@ -100,8 +100,18 @@ describe('the events of a deployment', { skip: missing('linux') }, () => {
     const hasSaid = (words: string) => (): boolean => following.text().includes(words);
     await whileRunning(following.child, eventually('it follows', hasSaid('m1')), following.text);
     const printedBefore = following.text().length;
-    await run('machines', 'deploy', 'm1', 'debian/trixie');
+    // The machine lives in this process, so it stands still meanwhile.
+    const [deployed, removed] = [
+      ['machines', 'deploy', 'm1', 'debian/trixie'],
+      ['images', 'remove', 'debian'],
+    ].map((words) => {
+      const all = [MAIN, ...words, '--config', rack.configFile];
+      return spawnSync(process.execPath, all, { encoding: 'utf8' });
+    });
+    assert.equal(deployed?.status, 0, deployed?.stderr);
+    assert.match(removed?.stderr ?? '', /m1 is being deployed from debian\/trixie\/.*: wait for it/);
     await is('Deployed');
+    await run('images', 'remove', 'debian');
     await whileRunning(following.child, eventually('it says so', hasSaid("to 'Deployed'")), following.text);
     assert.equal(await endProgram(following.child, 'SIGINT'), 0, following.text());
     const followed = following.text().slice(printedBefore).trimEnd().split('\n');

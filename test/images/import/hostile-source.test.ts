@@ -1,0 +1,220 @@
+// A source that lies, is too large or no longer signed: it is named with its reason, and the next source has the image.
+// @host waits
+
+import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { createServer, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { systemClock } from '../../../src/clock.ts';
+import { readImages } from '../../../src/images/image-store.ts';
+import { importImage } from '../../../src/images/import/image-import.ts';
+import { askSources, chooseOffer } from '../../../src/images/import/offers.ts';
+import { decodeSources } from '../../../src/images/sources/decode-sources.ts';
+import { GpgHome } from '../../support/gpg-home.ts';
+import { missing } from '../../support/needs.ts';
+import { indexDocument, type SiteContent, writeStreamSite } from '../../support/stream-site.ts';
+import { makeDisk } from '../disks.ts';
+import { DownloadPlace } from '../download/download-place.ts';
+
+const MIB = 1024 * 1024;
+const CONTENT_ID = 'com.example:released:download';
+const INDEX = '/streams/v1/index.sjson';
+const PRODUCTS = `/streams/v1/${CONTENT_ID}.sjson`;
+const IMAGE = '/disk.img';
+const WISH = { os: 'tiny', release: 'one', architectures: ['amd64'] };
+/** No case takes longer, in milliseconds. */
+const CASE_MS_MAX = 30_000;
+
+/** Answers one path of the site in its own way. */
+interface Row {
+  readonly name: string;
+  readonly path: string;
+  readonly answer: (response: ServerResponse, honest: Buffer) => void;
+  /** The reason that a person reads. */
+  readonly reason: RegExp;
+}
+
+/** Sends so much that nobody should read it to the end. */
+function flood(response: ServerResponse, mebibytes: number): void {
+  const piece = Buffer.alloc(MIB, ' ');
+  let left = mebibytes;
+  const more = (): void => {
+    while (left > 0 && !response.destroyed) {
+      left -= 1;
+      if (!response.write(piece)) {
+        response.once('drain', more);
+        return;
+      }
+    }
+    if (!response.destroyed) response.end();
+  };
+  more();
+}
+
+describe('a hostile source', { skip: missing('linux', 'gpg') }, () => {
+  const scratch = mkdtempSync(join(tmpdir(), 'rackboot-hostile-source-'));
+  const gpg = new GpgHome();
+  let key = '';
+  const disk = makeDisk(2 * MIB, 'gpt');
+  const content: SiteContent = {
+    [CONTENT_ID]: {
+      'com.example:one:amd64': {
+        tags: { arch: 'amd64', os: 'tiny', release: 'one', version: '1', label: 'release' },
+        versions: { '20261101': { files: { 'disk1.img': { ftype: 'disk1.img', path: 'disk.img', content: disk } } } },
+      },
+    },
+  };
+
+  before(() => {
+    key = gpg.makeKey('site', 'ed25519', 'never', '20260101T000000');
+    writeFileSync(join(scratch, 'keys.gpg'), gpg.export(['site']));
+    writeStreamSite(join(scratch, 'site'), content, { home: gpg, key });
+  });
+  after(() => {
+    gpg.remove();
+    rmSync(scratch, { recursive: true, force: true });
+  });
+
+  async function serve(row?: Row): Promise<{ readonly url: string; readonly server: Server }> {
+    const server = createServer(({ url = '' }, response) => {
+      const file = join(scratch, 'site', url);
+      const honest = statSync(file, { throwIfNoEntry: false })?.isFile() === true ? readFileSync(file) : undefined;
+      if (row?.path === url) row.answer(response, honest ?? Buffer.alloc(0));
+      else if (honest === undefined) response.writeHead(404).end();
+      else response.writeHead(200, { ETag: '"one"', 'Content-Length': honest.length }).end(honest);
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`, server };
+  }
+
+  function sourcesAt(urls: readonly string[]) {
+    const lines = urls.map(
+      (
+        url,
+        at,
+      ) => `  - { name: site${at}, title: Site, os: tiny, kind: simplestreams, url: "${url}", content_ids: ["${CONTENT_ID}"],
+      ftypes: [disk1.img], arches: { amd64: amd64 }, signed: { keyrings: [${join(scratch, 'keys.gpg')}] } }`,
+    );
+    const decoded = decodeSources(`sources:\n${lines.join('\n')}\n`);
+    assert.ok(decoded.ok, JSON.stringify(decoded));
+    return decoded.sources;
+  }
+
+  const sign = (text: string, at?: string, expires?: string): Buffer =>
+    gpg.sign(text, {
+      key,
+      form: 'clear',
+      ...(at === undefined ? {} : { at }),
+      ...(expires === undefined ? {} : { expires }),
+    });
+  const indexText = (): string => JSON.stringify(indexDocument(content, true));
+
+  const rows: readonly Row[] = [
+    {
+      name: 'has products of 200 MB',
+      path: PRODUCTS,
+      answer: (response) => flood(response, 200),
+      reason: /has more than 33554432 bytes/,
+    },
+    {
+      name: 'announces products of 200 MB',
+      path: PRODUCTS,
+      answer: (response) => void response.writeHead(200, { 'Content-Length': 200 * MIB }).write('{'),
+      reason: /has more than 33554432 bytes/,
+    },
+    {
+      name: 'has an expired signature',
+      path: INDEX,
+      answer: (response) => void response.end(sign(indexText(), '20260301T000000', '1d')),
+      reason: /index\.sjson.*expired/,
+    },
+    {
+      name: 'changes a signed text',
+      path: INDEX,
+      answer: (response, honest) => void response.end(honest.toString('utf8').replace('products:1.0', 'products:1.1')),
+      reason: /index\.sjson.*signature/,
+    },
+    {
+      name: 'signs nothing',
+      path: INDEX,
+      answer: (response) => void response.end(indexText()),
+      reason: /index\.sjson.*sign/,
+    },
+    {
+      name: 'stalls in its index',
+      path: INDEX,
+      answer: (response, honest) => {
+        response.writeHead(200, { 'Content-Length': honest.length });
+        response.write(honest.subarray(0, 10));
+      },
+      reason: /sent nothing for/,
+    },
+    {
+      name: 'cuts its index',
+      path: INDEX,
+      answer: (response, honest) => {
+        response.writeHead(200, { 'Content-Length': honest.length });
+        response.write(honest.subarray(0, 10), () => setTimeout(() => response.destroy(), 20));
+      },
+      reason: /ended the connection/,
+    },
+    {
+      name: 'has other bytes than its checksum',
+      path: IMAGE,
+      answer: (response) => void response.end(Buffer.from(makeDisk(disk.length, 'gpt', 9))),
+      reason: /sha256 [0-9a-f]{64} instead of/,
+    },
+    {
+      name: 'has no such image any more',
+      path: IMAGE,
+      answer: (response) => void response.writeHead(404).end(),
+      reason: /HTTP 404/,
+    },
+  ];
+
+  /** Asks these sources, and imports from the first that has the image. @returns the problems, and the serial */
+  async function importFrom(urls: readonly string[], tree: string) {
+    const place = new DownloadPlace();
+    const downloads = place.queue();
+    const nowMs = systemClock.wallTimeMs();
+    try {
+      const answers = await askSources(sourcesAt(urls), WISH, { downloads, nowMs });
+      const problems = answers.flatMap((answer) => answer.problems);
+      try {
+        const use = { usersOf: () => [], isKnown: true };
+        const offer = chooseOffer(answers, WISH);
+        const { image } = await importImage(offer, { tree, downloads, nowMs, use, onProgress: () => undefined });
+        return { problems, serial: image.serial };
+      } catch (error) {
+        return { problems: [...problems, String(error)], serial: undefined };
+      }
+    } finally {
+      await place.close();
+    }
+  }
+
+  for (const [number, row] of rows.entries()) {
+    test(`that ${row.name} gives its reason, and leaves nothing in the store`, { timeout: CASE_MS_MAX }, async () => {
+      const [bad, good] = [await serve(row), await serve()];
+      const tree = join(scratch, `tree-${number}`);
+      try {
+        const alone = await importFrom([bad.url], tree);
+        assert.equal(alone.serial, undefined);
+        assert.match(alone.problems.join('\n'), row.reason);
+        assert.deepEqual(readImages(tree), { images: [], problems: [] });
+        // A bad image is known only after its own source was chosen; a bad index leaves the choice to the next source.
+        const { serial } = await importFrom(row.path === IMAGE ? [good.url] : [bad.url, good.url], tree);
+        assert.equal(serial, '20261101');
+        assert.equal(readImages(tree).images.length, 1);
+      } finally {
+        for (const { server } of [bad, good]) {
+          server.closeAllConnections();
+          server.close();
+        }
+      }
+    });
+  }
+});
