@@ -5,6 +5,7 @@
 import { DHCP_BOUNDS } from './bounds/dhcp.ts';
 import { DNS_BOUNDS } from './bounds/dns.ts';
 import { HTTP_BOUNDS } from './bounds/http.ts';
+import { IMAGE_BOUNDS } from './bounds/images.ts';
 import { JOURNAL_BOUNDS } from './bounds/journal.ts';
 import { NET_BOUNDS } from './bounds/net.ts';
 import { POWER_BOUNDS } from './bounds/power.ts';
@@ -23,6 +24,7 @@ export const HELD: Readonly<Record<Door, readonly HeldBound[]>> = {
   'Region: API and page': REGION_BOUNDS,
   'Uplink and racks': UPLINK_BOUNDS,
   Power: POWER_BOUNDS,
+  Images: IMAGE_BOUNDS,
   'Journal and events': JOURNAL_BOUNDS,
   Net: NET_BOUNDS,
 };
@@ -40,6 +42,11 @@ const TRUSTED_FOLDERS = [
   'machines/',
   'region/preseed/',
 ];
+/** In one of them, but filled by the sites that it downloads from. */
+const UNTRUSTED_FOLDER = 'images/download/';
+
+const isTrusted = (at: string): boolean =>
+  !at.startsWith(UNTRUSTED_FOLDER) && TRUSTED_FOLDERS.some((folder) => at.startsWith(folder));
 
 /**
  * Endings of names that limit one value: how long a text may be, or how much of it is shown. Bytes are not among them, because a bound of
@@ -83,6 +90,8 @@ export const PLAIN: readonly PlainList[] = [
   {
     because: 'the size or the number of parts of one message, file or request',
     names: {
+      'images/download/open-downloads.ts': 'URLS_MAX',
+      'images/download/part-record.ts': 'RECORD_BYTES_MAX',
       'boot/kernel-line.ts': 'KERNEL_LINE_BYTES_MAX',
       'boot/paths.ts': 'BOOT_PATH_BYTES_MAX',
       'boot/quotable.ts': 'KERNEL_PARAMS_BYTES_MAX',
@@ -232,6 +241,8 @@ export const PLAIN: readonly PlainList[] = [
   {
     because: 'how often one thing is tried, or happens, before something else is done',
     names: {
+      'images/download/document.ts': 'ROUNDS_MAX',
+      'images/download/web-client.ts': 'REDIRECTS_MAX',
       'boot/loader-loops.ts': 'LOOP_LOADS_MAX',
       'dhcp/answers/earlier-promise.ts': 'ON_TIME_MAX',
       'dhcp/foreign/foreign-servers.ts': 'PROBES_MISSED_MAX',
@@ -291,6 +302,6 @@ export function isPlainByRule(at: string): boolean {
   const name = at.slice(at.indexOf(' ') + 1);
   // The operator sets these, and other clients fill them.
   if (/^[a-z]/.test(name)) return false;
-  if (TIME.test(name) || TRUSTED_FOLDERS.some((folder) => at.startsWith(folder))) return true;
+  if (TIME.test(name) || isTrusted(at)) return true;
   return ONE_VALUE.test(name) && !PILES_UP.test(name);
 }

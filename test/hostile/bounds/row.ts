@@ -10,6 +10,7 @@ export type Door =
   | 'Region: API and page'
   | 'Uplink and racks'
   | 'Power'
+  | 'Images'
   | 'Journal and events'
   | 'Net';
 

@@ -3,8 +3,10 @@
 
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, test } from 'node:test';
+import { sleep } from '../../../src/clock.ts';
 import { RackError } from '../../../src/errors.ts';
 import type { DocumentRequest, DocumentResult } from '../../../src/images/download/document.ts';
+import { eventuallyWithin } from '../../support/eventually.ts';
 import { type Behaviour, ETAG, HostileFileServer } from '../../support/hostile-file-server.ts';
 import { DownloadPlace, makeContent } from './download-place.ts';
 
@@ -121,6 +123,22 @@ describe('a document', () => {
     const fetching = queue.fetchDocument({ urls: [server.url], bytesMax: 100_000, known: undefined });
     await queue.close();
     assert.deepEqual(await fetching, { kind: 'cancelled' });
+  });
+
+  test('does not wait for those of another host that never answers (DOCUMENTS_MAX, DOCUMENTS_OF_HOST_MAX)', async () => {
+    const silent = await Promise.all([1, 2, 3].map(() => HostileFileServer.start(CONTENT, () => undefined)));
+    servers.push(...silent);
+    const queue = place.queue({ answerMs: 60_000 });
+    const ask = (url: string) => queue.fetchDocument({ urls: [url], bytesMax: 100_000, known: undefined });
+    const asked = (): readonly number[] => silent.map(({ requests }) => requests.length);
+    const [one, two, three] = silent.map(({ url }) => url);
+    const fetching = [one, two].flatMap((url = '') => Array.from({ length: 5 }, () => ask(url)));
+    await eventuallyWithin(5000, 'each has its share', () => asked().join() === '4,4,0');
+    fetching.push(ask(three ?? ''));
+    await sleep(100);
+    assert.deepEqual(asked(), [4, 4, 0]);
+    await queue.close();
+    assert.deepEqual(new Set((await Promise.all(fetching)).map(({ kind }) => kind)), new Set(['cancelled']));
   });
 
   test('of another scheme is refused', async () => {

@@ -58,6 +58,13 @@ test('a pause shows at once and stays, also right after a place was given', asyn
   }
 });
 
+test('the last 16 attempts are remembered (ATTEMPTS_KEPT_MAX)', async () => {
+  const url = await start(({ response }) => void response.writeHead(500).end());
+  const { attempts } = await place.run(place.request([url], CONTENT), { roundsMax: 30, pauseMs: 1, pauseMsMax: 2 });
+  assert.equal(servers[0]?.requests.length, 30);
+  assert.equal(attempts.length, 16);
+});
+
 test('every user of the host can read a finished file, whatever the umask', async () => {
   const url = await start(({ serve }) => serve());
   const umask = process.umask(0o077);

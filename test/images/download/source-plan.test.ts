@@ -141,6 +141,17 @@ describe('the health of sources', () => {
   });
 });
 
+test('the scores of 256 servers are kept (SERVERS_MAX); the one noted longest ago is forgotten', () => {
+  const [health, clock] = [new SourceHealth(), new VirtualClock()];
+  const sources = [A, B].map((url) => ({ url: new URL(url) }));
+  const first = (): string | undefined => health.order(sources, clock.now())[0]?.url.href;
+  health.note(new URL(A).origin, false, clock.now());
+  for (let number = 0; number < 255; number += 1) health.note(`http://${number}.example`, true, clock.now());
+  assert.equal(first(), B);
+  health.note('http://one-more.example', true, clock.now());
+  assert.equal(first(), A);
+});
+
 describe('places', () => {
   const [a, b] = [{ url: new URL(A) }, { url: new URL(B) }];
   const never = new AbortController().signal;
