@@ -1,8 +1,14 @@
 // The installers of a boot tree, by the search of the boot listener.
 
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { z } from 'zod';
 import { findImage, isPlainName } from '../boot/images.ts';
+import { cleanText } from '../clean-text.ts';
+
+/** One of the import has 1 kB. */
+const MANIFEST_BYTES_MAX = 64 * 1024;
+const TITLE_CHARACTERS_MAX = 128;
 
 /** The hardware that an installer is for. */
 interface Hardware {
@@ -16,12 +22,46 @@ export function treeHasInstaller(tree: string, of: Hardware & { readonly release
   return findImage(query, (path) => existsSync(join(tree, path))) !== undefined;
 }
 
-/** The releases whose installer a boot tree has for this hardware, sorted. */
-export function listTreeInstallers(tree: string, { architecture, subarchitecture }: Hardware): readonly string[] {
+/** An installer of a boot tree. */
+interface TreeInstaller {
+  readonly release: string;
+  /** Undefined: nothing says. */
+  readonly os: string | undefined;
+  /** For people; the release if nothing says. */
+  readonly title: string;
+}
+
+/** The installers that a boot tree has for this hardware, sorted by their releases. */
+export function listTreeInstallers(
+  tree: string,
+  { architecture, subarchitecture }: Hardware,
+): readonly TreeInstaller[] {
   const releases = [subarchitecture, 'generic'].flatMap((level) => namesIn(tree, architecture, level));
   return [...new Set(releases)]
     .filter((release) => treeHasInstaller(tree, { architecture, subarchitecture, release }))
-    .toSorted();
+    .toSorted()
+    .map((release) => {
+      const levels = [subarchitecture, 'generic'].map((level) => join(tree, architecture, level, release, 'install'));
+      const directory = levels.find((path) => existsSync(path)) ?? '';
+      return { release, os: undefined, title: release, ...readManifest(directory) };
+    });
+}
+
+const manifestShape = z.object({
+  os: z.string().refine(isPlainName),
+  title: z.string().transform((title) => cleanText(title, TITLE_CHARACTERS_MAX)),
+});
+
+/** System and title, as the import of an installer wrote them next to it; empty if it wrote none. */
+function readManifest(directory: string): Pick<TreeInstaller, 'os' | 'title'> | Record<string, never> {
+  try {
+    const path = join(directory, 'manifest.json');
+    if (statSync(path).size > MANIFEST_BYTES_MAX) return {};
+    return manifestShape.safeParse(JSON.parse(readFileSync(path, 'utf8'))).data ?? {};
+  } catch {
+    // A tree that was filled by hand has none.
+    return {};
+  }
 }
 
 /** The names in a directory of the tree; empty if it cannot be read. */

@@ -38,10 +38,14 @@ const WATCHDOG = new URL('./environment/installer-watchdog', import.meta.url);
 /** The files that depmod writes, and the kernel's lists that it reads. */
 const INDEX = /^modules\.(?!order$)/;
 
-/** The installer, as in its package. */
-interface Installer {
+/** The installer's own files. */
+interface InstallerFiles {
   readonly kernel: Uint8Array;
   readonly initrd: Uint8Array;
+}
+
+/** The installer, with what its initrd has. */
+interface Installer extends InstallerFiles {
   /** The paths in its initrd. */
   readonly paths: ReadonlySet<string>;
   /** Where its drivers are: `lib/modules/VERSION`. */
@@ -64,28 +68,75 @@ export async function importInstaller(request: EnvironmentRequest): Promise<Publ
     const netboot = await source.find(/^debian-installer-\d+-netboot-/, () => installerPackage(request));
     request.onProgress(`Unpacking ${netboot.name} ${netboot.version}`);
     await unpackPackage(netboot.file, join(scratch, 'installer'));
-    const installer = await openInstaller(join(scratch, 'installer'), request.arch);
-    const image = `linux-image-${installer.version}`;
-    const kernelPackage = await source.find(/^linux-image-/, () => image);
-    const tools = await source.findTools();
-    for (const { file, name, version } of [kernelPackage, ...tools]) {
-      request.onProgress(`Unpacking ${name} ${version}`);
-      await unpackPackage(file, join(scratch, 'added'));
-    }
-    const kernel = await findKernel(join(scratch, 'added'));
-    if (kernel.version !== installer.version) {
-      const text = `${kernelPackage.file} has the drivers of Linux ${kernel.version}; use the package ${image}`;
-      throw new RackError('bad-argument', `the installer is Linux ${installer.version}, but ${text}`);
-    }
-    const entries = [
-      ...(await driverEntries(installer, kernel, { scratch, onProgress: request.onProgress })),
-      { kind: 'file', path: WATCHDOG_PATH, mode: 0o755, data: await readFile(WATCHDOG) } as const,
-      ...(tools.length > 0 ? await ipmiToolEntries(join(scratch, 'added')) : []),
-    ];
-    return await publish(request, installer, [netboot, kernelPackage, ...tools], encodeCpio(entries, installer.paths));
+    const installer = await openInstaller(await readUnpacked(join(scratch, 'installer'), request.arch));
+    const { entries, packages } = await additions(installer, source, request, scratch);
+    const published = { files: installer, packages: [netboot, ...packages] };
+    return await publish(request, published, { kernel: installer.version }, encodeCpio(entries, installer.paths));
   } finally {
     await rm(scratch, { recursive: true, force: true });
   }
+}
+
+/** An installer that comes from a mirror of packages. */
+export interface MirroredInstaller extends InstallerFiles {
+  /** The release by its name on the mirror, whose packages have the drivers; that of the request is its name in the tree. */
+  readonly base: string;
+  /** True if packages of the distribution can be fetched by apt of this host; otherwise only given ones are used. */
+  readonly hasPackages: boolean;
+  /** Facts for the manifest. */
+  readonly facts: Readonly<Record<string, unknown>>;
+}
+
+/**
+ * Publishes an installer as `importInstaller` does. Without packages it lacks the drivers of disks.
+ *
+ * @throws RackError as `importInstaller`
+ */
+export async function publishInstaller(request: EnvironmentRequest, mirrored: MirroredInstaller): Promise<Publication> {
+  const { base, hasPackages, facts } = mirrored;
+  await mkdir(request.workDir, { recursive: true });
+  const scratch = await mkdtemp(join(request.workDir, 'unpacked-'));
+  try {
+    const installer = await openInstaller(mirrored);
+    const manifest = { ...facts, kernel: installer.version };
+    if (!hasPackages && request.packages === undefined) {
+      const remedy = `with the packages of linux-image-${installer.version} as --package it gets them`;
+      request.onProgress(`Omitting the drivers of disks, which an enlistment reports: ${remedy}`);
+      return await publish(request, { files: mirrored, packages: [] }, manifest, new Uint8Array(0));
+    }
+    const source = new PackageSource({ ...request, release: base });
+    const { entries, packages } = await additions(installer, source, request, scratch);
+    return await publish(request, { files: mirrored, packages }, manifest, encodeCpio(entries, installer.paths));
+  } finally {
+    await rm(scratch, { recursive: true, force: true });
+  }
+}
+
+/** The second archive of an installer, and the packages that it is made of. */
+async function additions(
+  installer: Installer,
+  source: PackageSource,
+  { onProgress }: EnvironmentRequest,
+  scratch: string,
+): Promise<{ readonly entries: readonly CpioEntry[]; readonly packages: readonly DebianPackage[] }> {
+  const image = `linux-image-${installer.version}`;
+  const kernelPackage = await source.find(/^linux-image-/, () => image);
+  const tools = await source.findTools();
+  for (const { file, name, version } of [kernelPackage, ...tools]) {
+    onProgress(`Unpacking ${name} ${version}`);
+    await unpackPackage(file, join(scratch, 'added'));
+  }
+  const kernel = await findKernel(join(scratch, 'added'));
+  if (kernel.version !== installer.version) {
+    const text = `${kernelPackage.file} has the drivers of Linux ${kernel.version}; use the package ${image}`;
+    throw new RackError('bad-argument', `the installer is Linux ${installer.version}, but ${text}`);
+  }
+  const entries = [
+    ...(await driverEntries(installer, kernel, { scratch, onProgress })),
+    { kind: 'file', path: WATCHDOG_PATH, mode: 0o755, data: await readFile(WATCHDOG) } as const,
+    ...(tools.length > 0 ? await ipmiToolEntries(join(scratch, 'added')) : []),
+  ];
+  return { entries, packages: [kernelPackage, ...tools] };
 }
 
 /** The source of packages: the given ones, or apt. */
@@ -144,7 +195,8 @@ function installerPackage({ arch, release }: EnvironmentRequest): string {
   throw new RackError('bad-argument', `no installer package is known for ${release}; use one of ${known}`);
 }
 
-async function openInstaller(unpacked: string, arch: string): Promise<Installer> {
+/** The installer's files in its unpacked package. */
+async function readUnpacked(unpacked: string, arch: string): Promise<InstallerFiles> {
   const images = join(unpacked, 'usr/lib/debian-installer/images');
   const [number = ''] = await readdir(images).catch(() => []);
   const directory = join(images, number, arch, 'text/debian-installer', arch);
@@ -154,6 +206,10 @@ async function openInstaller(unpacked: string, arch: string): Promise<Installer>
   if (kernel === undefined || initrd === undefined) {
     throw new RackError('bad-argument', `the installer's package has no kernel and initrd for ${arch}`);
   }
+  return { kernel, initrd };
+}
+
+async function openInstaller({ kernel, initrd }: InstallerFiles): Promise<Installer> {
   const paths = await readInitrdPaths(initrd);
   const found = [...paths].map((path) => /^((?:usr\/)?lib\/modules\/([^/]+))\/kernel\//.exec(path));
   const [, modules = '', version = ''] = found.find((match) => match !== null) ?? [];
@@ -239,19 +295,20 @@ async function indexModules(
 
 async function publish(
   request: EnvironmentRequest,
-  installer: Installer,
-  packages: readonly DebianPackage[],
+  { files: installer, packages }: { readonly files: InstallerFiles; readonly packages: readonly DebianPackage[] },
+  facts: Readonly<Record<string, unknown>>,
   archive: Uint8Array,
 ): Promise<Publication> {
-  const directory = join(request.tree, request.arch, 'generic', request.release, 'install');
+  const directory = installDirectory(request);
+  const added = archive.length === 0 ? archive : await compress(archive);
   const images = [
     { name: 'linux', data: installer.kernel },
-    { name: 'initrd.gz', data: Buffer.concat([installer.initrd, await compress(archive)]) },
+    { name: 'initrd.gz', data: Buffer.concat([installer.initrd, added]) },
   ];
   const files = images.map(describeFile);
   const manifest = encodeManifest({
     schema: 1,
-    kernel: installer.version,
+    ...facts,
     packages: packages.map(({ name, version, architecture, sha256 }) => ({ name, version, architecture, sha256 })),
     files,
     added: { bytes: archive.length, sha256: createHash('sha256').update(archive).digest('hex') },
@@ -264,6 +321,9 @@ async function publish(
   }
   return { directory, files: [...files, describeFile(manifest)] };
 }
+
+const installDirectory = ({ tree, arch, release }: Pick<EnvironmentRequest, 'tree' | 'arch' | 'release'>): string =>
+  join(tree, arch, 'generic', release, 'install');
 
 async function isWhole(
   directory: string,

@@ -224,6 +224,11 @@ export const NOT_RUN: readonly NotRun[] = [
     coveredBy: cover('e2e/image-import.test.ts', 'goes to a host without the Internet in one file'),
   },
   {
+    pattern: /^sudo rackboot images import installer\//,
+    why: 'it asks a mirror of the Internet',
+    coveredBy: cover('e2e/installer-import.test.ts', 'comes from a mirror by its name, for each architecture'),
+  },
+  {
     pattern: /^sudo rackboot images import-installer$/,
     why: PACKAGES,
     coveredBy: cover('long/first-boot-installer.test.ts', "content: 'amd64-installer'"),

@@ -26,9 +26,18 @@ test('the releases with a kernel and an initrd for the hardware are listed, thos
       put(`${directory}/initrd.gz`);
     }
     put('amd64/generic/buster/install/linux');
+    const manifest = (directory: string, text: string): void =>
+      writeFileSync(join(tree, directory, 'manifest.json'), text);
+    manifest('amd64/generic/trixie/install', '{"os":"debian","title":"Debian 13\\u0007"}');
+    manifest('amd64/own/jammy/install', '{"os":"../x","title":"no"}');
+    manifest('amd64/generic/bookworm/install', 'no JSON');
+    const plain = (release: string) => ({ release, os: undefined, title: release });
     const own = { architecture: 'amd64', subarchitecture: 'own' };
-    assert.deepEqual(listTreeInstallers(tree, own), ['bookworm', 'jammy', 'trixie']);
-    assert.deepEqual(listTreeInstallers(tree, { ...own, architecture: 'arm64' }), ['sid']);
+    assert.deepEqual(listTreeInstallers(tree, own), [
+      ...[plain('bookworm'), plain('jammy')],
+      { release: 'trixie', os: 'debian', title: 'Debian 13\\x07' },
+    ]);
+    assert.deepEqual(listTreeInstallers(tree, { ...own, architecture: 'arm64' }), [plain('sid')]);
     assert.deepEqual(listTreeInstallers(tree, { ...own, architecture: 'riscv64' }), []);
     assert.deepEqual(listTreeInstallers(tree, { ...own, architecture: '../amd64' }), []);
     assert.deepEqual(listTreeInstallers(join(tree, 'absent'), own), []);

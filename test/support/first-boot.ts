@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -46,21 +46,24 @@ export interface BootCaseTerms {
   readonly needs?: readonly Need[];
   /** Another server, dnsmasq, gives the addresses, and the rack is in proxy mode. Default: the rack gives them. */
   readonly proxied?: boolean;
+  /** Brings an installer into a copy of the tree, by which the machines enlist. Default: none. */
+  readonly importInstaller?: (tree: string, namespace: LabNamespace) => Promise<void>;
 }
 
 /** Tests that each of these machines is enlisted, with every fact right. */
-export function testFirstBoots(
-  cases: readonly BootCase[],
-  { content = 'amd64', needs = [], proxied = false }: BootCaseTerms = {},
-): void {
+export function testFirstBoots(cases: readonly BootCase[], terms: BootCaseTerms = {}): void {
+  const { content = 'amd64', needs = [], proxied = false } = terms;
   const skip = missing(...NEEDS, ...needs, ...bootTreeNeeds(content));
   const alongside = proxied ? ' alongside another DHCP server' : '';
   describe(`an unknown machine (${content}) boots from the network${alongside} and is enlisted`, { skip }, () =>
-    boots(cases, content, proxied),
+    boots(cases, { ...terms, content, proxied }),
   );
 }
 
-function boots(cases: readonly BootCase[], content: TreeContent, proxied: boolean): void {
+function boots(
+  cases: readonly BootCase[],
+  { content, proxied, importInstaller }: BootCaseTerms & { readonly content: TreeContent; readonly proxied: boolean },
+): void {
   let directory = '';
   let namespace: LabNamespace;
   let addressServer: ReturnType<LabNamespace['spawn']> | undefined;
@@ -87,6 +90,12 @@ function boots(cases: readonly BootCase[], content: TreeContent, proxied: boolea
       ],
       { stdio: 'ignore' },
     );
+    if (importInstaller !== undefined) {
+      const copy = join(directory, 'tree');
+      cpSync(tree, copy, { recursive: true });
+      tree = copy;
+      await importInstaller(tree, namespace);
+    }
     if (proxied) addressServer = startAddressServer(namespace, directory);
   });
   after(() => {
@@ -100,7 +109,8 @@ function boots(cases: readonly BootCase[], content: TreeContent, proxied: boolea
     test(each.name, { timeout: 2 * BOOT_MS_MAX }, async () => {
       const stateDir = join(directory, `state-${index}`);
       const config = join(directory, `rackboot-${index}.yaml`);
-      const enlistWith = content.endsWith('-installer') ? ', enlist_with: installer' : '';
+      const isInstaller = content.endsWith('-installer') || importInstaller !== undefined;
+      const enlistWith = isInstaller ? ', enlist_with: installer' : '';
       const text = configText(stateDir, tree, each, enlistWith, proxied);
       writeFileSync(config, `${text}log: { levels: { net: debug } }\n`);
       const lines: LogLine[] = [];

@@ -5,11 +5,18 @@ import { counted } from '../../counted.ts';
 import { RackError } from '../../errors.ts';
 import { DownloadQueue } from '../../images/download/queue.ts';
 import { DEFAULT_SETTINGS, proxyOfEnvironment } from '../../images/download/settings.ts';
-import { type ImageOffer, offerName, type SourceAnswer } from '../../images/import/offer.ts';
+import {
+  type ImageOffer,
+  type InstallerOffer,
+  installerName,
+  offerName,
+  type SourceAnswer,
+} from '../../images/import/offer.ts';
 import { askSources, sourcesOf } from '../../images/import/offers.ts';
 import type { ImageSource } from '../../images/sources/source.ts';
 import { parseTagFilters } from '../../images/streams/tag-filter.ts';
 import { formatBytes, print, printError, printJson, printTable } from '../terminal/output.ts';
+import { readHostMirrors } from './host-mirrors.ts';
 import { readImageSources, type SourceFlags } from './image-sources.ts';
 
 export interface AvailableFlags extends SourceFlags {
@@ -34,13 +41,16 @@ export async function listAvailable(flags: AvailableFlags): Promise<number> {
   const offers = answers
     .flatMap((answer) => answer.offers)
     .filter((offer) => filters.every(({ matches }) => matches([tagsOf(offer)])));
+  const installers = answers
+    .flatMap((answer) => answer.installers)
+    .filter((offer) => filters.every(({ matches }) => matches([tagsOfInstaller(offer)])));
   const shown = offers.filter(({ supportEnds }) => flags.all || supportEnds === undefined || supportEnds >= today);
   const problems = answers.flatMap((answer) => answer.problems);
-  if (flags.json) printJson({ offers: shown, problems });
+  if (flags.json) printJson({ offers: shown, installers, problems });
   else {
     printTable(
       ['IMAGE', 'DATE', 'SIZE', 'TITLE', 'SOURCE'],
-      shown.toSorted(byName).map(rowOf),
+      [...shown.toSorted(byName).map(rowOf), ...installers.map(rowOfInstaller)],
       'No source offers an image.',
     );
     const hidden = offers.length - shown.length;
@@ -59,7 +69,7 @@ const ask = async (
   const downloads = new DownloadQueue(settings, systemClock);
   const wish = { os: '', release, architectures: arch === undefined ? [] : [arch] };
   try {
-    return await askSources(sources, wish, { downloads, nowMs: systemClock.wallTimeMs() });
+    return await askSources(sources, wish, { downloads, nowMs: systemClock.wallTimeMs(), mirrors: readHostMirrors() });
   } finally {
     await downloads.close();
   }
@@ -78,19 +88,37 @@ const rowOf = (offer: ImageOffer): readonly string[] => [
   offer.source,
 ];
 
+const tagsOfInstaller = ({ os, release, architecture: arch, source }: InstallerOffer) =>
+  new Map(Object.entries({ os, release, arch, subarch: 'generic', label: 'release', source }));
+
+const rowOfInstaller = (offer: InstallerOffer): readonly string[] => [
+  installerName(offer),
+  '–',
+  '–',
+  offer.title,
+  offer.source,
+];
+
 /** Prints a line for each source: `ok` with what it offers, or what was wrong. @returns 0, or 1 if one does not answer as expected */
 export async function checkSources(flags: SourceFlags & { readonly json: boolean }): Promise<number> {
   const sources = readImageSources(flags);
   if (sources.length === 0) throw new RackError('not-found', 'there is no source of images');
   const answers = await ask(sources, undefined, undefined);
   if (flags.json)
-    printJson(answers.map(({ source, offers, problems }) => ({ source, offers: offers.length, problems })));
+    printJson(answers.map((one) => ({ source: one.source, offers: countOf(one), problems: one.problems })));
   else for (const answer of answers) print(lineOf(answer));
   return answers.some(({ problems }) => problems.length > 0) ? 1 : 0;
 }
 
-function lineOf({ source, offers, problems: [first, ...others] }: SourceAnswer): string {
-  const offered = counted(offers.length, 'image');
+const countOf = ({ offers, installers }: SourceAnswer): number => offers.length + installers.length;
+
+function lineOf(answer: SourceAnswer): string {
+  const {
+    source,
+    installers,
+    problems: [first, ...others],
+  } = answer;
+  const offered = counted(countOf(answer), installers.length > 0 ? 'installer' : 'image');
   if (first === undefined) return `ok   ${source}: ${offered}`;
   const more = others.length === 0 ? '' : `; ${counted(others.length, 'other problem')}`;
   return `BAD  ${source}: ${offered}; ${first}${more}`;

@@ -98,23 +98,32 @@ function sourceCommands<T>(command: Argv<T>, { config, json }: SharedOptions, fi
   return command
     .command(
       'import <image>',
-      'Import a disk image by its name, such as ubuntu/noble, from a source; or all images of a bundle, such as ./images.tar',
+      'Import a disk image (ubuntu/noble) or an installer (installer/debian/trixie) from a source; or the images of a bundle (./images.tar)',
       {
         config,
         tree,
-        arch,
+        arch: { ...arch, describe: `${arch.describe}; several with commas: amd64,i386` },
         sources,
+        mirror: {
+          ...text,
+          describe: "(installer) Mirror of packages; default: that of the source, else the host's apt",
+        },
+        package: {
+          type: 'string',
+          array: true,
+          describe: '(installer) A .deb file with its drivers, instead of downloading it (repeat)',
+        },
         limit: { ...text, describe: 'The fastest that it downloads, in MiB per second; default: no limit' },
         json,
       },
       async (argv) => {
-        const { importDiskImage } = await import('./import.ts');
-        finish(await importDiskImage({ ...argv, image: String(argv.image) }));
+        const { importByName } = await import('./import.ts');
+        finish(await importByName({ ...argv, image: String(argv.image), packages: argv.package }));
       },
     )
     .command(
       'available [os]',
-      'List the disk images that the sources offer, of all systems or of one',
+      'List the disk images and installers that the sources offer, of all systems or of one',
       {
         config,
         sources,

@@ -4,12 +4,15 @@ import { systemClock } from '../../clock.ts';
 import { RackError } from '../../errors.ts';
 import { DEFAULT_SETTINGS, proxyOfEnvironment } from '../../images/download/settings.ts';
 import { DownloadThread } from '../../images/download/thread.ts';
+import type { Publication } from '../../images/environment.ts';
 import type { ImageUse } from '../../images/image-store.ts';
 import { type ImportResult, importImage } from '../../images/import/image-import.ts';
-import type { ImageOffer, OfferWish, SourceAnswer } from '../../images/import/offer.ts';
+import { type InstallerTerms, importOfferedInstaller } from '../../images/import/installer-import.ts';
+import type { ImageOffer, InstallerOffer, OfferWish, SourceAnswer } from '../../images/import/offer.ts';
 import { askSources } from '../../images/import/offers.ts';
 import type { ImageSource } from '../../images/sources/source.ts';
 import { formatBytes, print } from '../terminal/output.ts';
+import { readHostMirrors } from './host-mirrors.ts';
 import { ImportProgress } from './import-progress.ts';
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
@@ -41,15 +44,49 @@ export class ImportRun {
     wish: OfferWish,
     choose: (answers: readonly SourceAnswer[]) => ImageOffer,
   ): Promise<ImportResult & { readonly offer: ImageOffer }> {
-    const { tree, nowMs } = this;
+    return this.#attempt(async (progress) => {
+      const images = sources.filter(({ kind }) => kind !== 'installer');
+      const offer = choose(await this.#ask(images, wish));
+      if (!this.#isSilent) print(describeOffer(offer));
+      const { tree, nowMs } = this;
+      const terms = { tree, downloads: this.#downloads, nowMs, signal: this.#stop.signal, use: this.#use };
+      return { ...(await importImage(offer, { ...terms, onProgress: (download) => progress.show(download) })), offer };
+    });
+  }
+
+  /** Asks the sources, and imports the installer that `choose` takes. @throws RackError as `importOfferedInstaller`, `choose`, and `cancelled` */
+  async importInstaller(
+    sources: readonly ImageSource[],
+    wish: OfferWish,
+    choose: (answers: readonly SourceAnswer[]) => InstallerOffer,
+    place: Pick<InstallerTerms, 'workDir' | 'packages'>,
+  ): Promise<Publication & { readonly offer: InstallerOffer }> {
+    return this.#attempt(async (progress) => {
+      const offer = choose(await this.#ask(sources, wish));
+      const say = (text: string): void => {
+        if (!this.#isSilent) print(text);
+      };
+      say(`${offer.title}: ${offer.initrd.url}`);
+      const published = await importOfferedInstaller(offer, {
+        ...{ ...place, tree: this.tree, onProgress: say, downloads: this.#downloads, signal: this.#stop.signal },
+        onDownload: (download) => progress.show(download),
+      });
+      return { ...published, offer };
+    });
+  }
+
+  #ask(sources: readonly ImageSource[], wish: OfferWish): Promise<readonly SourceAnswer[]> {
+    const { nowMs } = this;
+    const mirrors = readHostMirrors();
+    return askSources(sources, wish, { downloads: this.#downloads, nowMs, mirrors, signal: this.#stop.signal });
+  }
+
+  /** Shows progress, and names the person as the reason of an end by a signal. */
+  async #attempt<T>(run: (progress: ImportProgress) => Promise<T>): Promise<T> {
     const { signal } = this.#stop;
-    const downloads = this.#downloads;
     const progress = new ImportProgress(process.stderr.isTTY, this.#isSilent);
     try {
-      const offer = choose(await askSources(sources, wish, { downloads, nowMs, signal }));
-      if (!this.#isSilent) print(describeOffer(offer));
-      const terms = { tree, downloads, nowMs, signal, use: this.#use };
-      return { ...(await importImage(offer, { ...terms, onProgress: (download) => progress.show(download) })), offer };
+      return await run(progress);
     } catch (error) {
       if (!signal.aborted) throw error;
       throw new RackError('cancelled', 'stopped by you; the same command goes on from here', { cause: error });

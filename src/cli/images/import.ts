@@ -1,11 +1,17 @@
-// `rackboot images import ubuntu/noble`: finds the image at its source, downloads and verifies it, and adds it to the store.
+// `rackboot images import ubuntu/noble` and `installer/debian/trixie`: finds a disk image or an installer at its source, downloads and
+// verifies it, and adds it to the store or the boot tree.
 // `rackboot images import FILE.tar`: adds the images of a bundle (bundle-files.ts).
 
+import { join } from 'node:path';
 import { RackError } from '../../errors.ts';
 import { formatImageName } from '../../images/image-store.ts';
-import type { OfferWish } from '../../images/import/offer.ts';
-import { chooseOffer, sourcesOf } from '../../images/import/offers.ts';
+import { INSTALLER, type OfferWish } from '../../images/import/offer.ts';
+import { chooseInstaller, chooseOffer, sourcesOf } from '../../images/import/offers.ts';
+import { readAptMirrors } from '../../images/sources/apt-sources.ts';
+import type { ImageSource } from '../../images/sources/source.ts';
+import { checkGivenFile } from '../terminal/given-file.ts';
 import { formatBytes, print, printJson } from '../terminal/output.ts';
+import { openWorkDirectory } from './build.ts';
 import { importBundle, isBundleName } from './bundle-files.ts';
 import { readImageSources, type SourceFlags } from './image-sources.ts';
 import { enterImageTree } from './image-tree.ts';
@@ -13,45 +19,105 @@ import { readImageUse } from './image-use.ts';
 import { ImportRun } from './import-run.ts';
 
 export interface ImportFlags extends SourceFlags {
-  /** `ubuntu/noble`, or a bundle: `/media/images.tar`. */
+  /** `ubuntu/noble`, `installer/debian/trixie`, or a bundle: `/media/images.tar`. */
   readonly image: string;
+  /** One architecture, or several separated by commas. */
   readonly arch: string;
   readonly tree?: string | undefined;
   readonly limit?: string | undefined;
+  /** Of packages, for an installer; undefined: that of its source. */
+  readonly mirror?: string | undefined;
+  /** `.deb` files with the drivers of an installer; undefined: apt fetches them. */
+  readonly packages?: readonly string[] | undefined;
   readonly json: boolean;
 }
 
 const MEBIBYTE = 1024 * 1024;
 
-/** Imports an image, or those of a bundle, and prints their names. @returns 0 */
-export async function importDiskImage(flags: ImportFlags): Promise<number> {
+/** Imports what was named, for each architecture, or the images of a bundle, and prints the names. @returns 0 */
+export async function importByName(flags: ImportFlags): Promise<number> {
   if (isBundleName(flags.image)) return importBundle({ ...flags, file: flags.image });
-  const wish = parseWish(flags);
+  const { os, release, isInstaller } = parseName(flags.image);
+  const architectures = flags.arch.split(',').map((one) => one.trim());
+  const mirror = flags.mirror === undefined ? {} : { mirror: parseMirror(flags.mirror) };
   // Read before switching users: the owner of the state directory may have no right to read it.
-  const sources = sourcesOf(readImageSources(flags), wish.os);
+  const all = readImageSources(flags).filter(({ kind }) => (kind === 'installer') === isInstaller);
+  const sources = sourcesOf(all, os).map((source) => ({ ...source, ...mirror }));
   const bytesPerSecondMax = parseLimit(flags.limit);
+  for (const file of flags.packages ?? []) checkGivenFile(file);
   const place = enterImageTree(flags);
   const run = new ImportRun(place.tree, await readImageUse(place), flags.json, bytesPerSecondMax);
+  const results: unknown[] = [];
   try {
-    const { offer, ...result } = await run.import(sources, wish, (answers) => chooseOffer(answers, wish));
-    if (flags.json) printJson({ ...result, source: offer.source, url: offer.url });
-    else {
-      const name = formatImageName(result.image);
-      print(result.added ? `Imported ${name}: ${formatBytes(result.image.bytes)}` : `${name} is already there.`);
-      for (const image of result.removed) print(`Removed the older ${formatImageName(image)}`);
+    for (const architecture of architectures) {
+      const wish = { os, release, architectures: [architecture] };
+      results.push(
+        isInstaller
+          ? await importInstaller(run, sources, wish, flags, place.stateDir)
+          : await importImage(run, sources, wish, flags.json),
+      );
     }
+    if (flags.json) printJson(results.length === 1 ? results[0] : results);
     return 0;
   } finally {
     await run.close();
   }
 }
 
-function parseWish({ image, arch }: ImportFlags): OfferWish {
-  const [os = '', release, ...more] = image.split('/');
-  if (release !== undefined && release !== '' && more.length === 0) return { os, release, architectures: [arch] };
+async function importImage(
+  run: ImportRun,
+  sources: readonly ImageSource[],
+  wish: OfferWish,
+  isSilent: boolean,
+): Promise<unknown> {
+  const { offer, ...result } = await run.import(sources, wish, (answers) => chooseOffer(answers, wish));
+  if (!isSilent) {
+    const name = formatImageName(result.image);
+    print(result.added ? `Imported ${name}: ${formatBytes(result.image.bytes)}` : `${name} is already there.`);
+    for (const image of result.removed) print(`Removed the older ${formatImageName(image)}`);
+  }
+  return { ...result, source: offer.source, url: offer.url };
+}
+
+async function importInstaller(
+  run: ImportRun,
+  sources: readonly ImageSource[],
+  wish: OfferWish,
+  { packages, json }: ImportFlags,
+  stateDir: string | undefined,
+): Promise<unknown> {
+  const work = openWorkDirectory(stateDir);
+  process.once('exit', work.close);
+  const { offer, directory, files } = await run.importInstaller(
+    sources,
+    wish,
+    (answers) => chooseInstaller(answers, wish),
+    { workDir: work.path, packages },
+  );
+  if (!json) {
+    for (const { name, bytes, sha256 } of files)
+      print(`${join(directory, name)}  ${formatBytes(bytes)}  sha256 ${sha256.slice(0, 16)}…`);
+  }
+  return { directory, files, source: offer.source };
+}
+
+function parseName(image: string): { readonly os: string; readonly release: string; readonly isInstaller: boolean } {
+  const parts = image.split('/');
+  const isInstaller = parts[0] === INSTALLER;
+  const [os = '', release = '', ...more] = isInstaller ? parts.slice(1) : parts;
+  if (os !== '' && release !== '' && more.length === 0) return { os, release, isInstaller };
   const remedy =
-    'name system and release, such as ubuntu/noble (`rackboot images available` lists all), or a bundle, such as ./images.tar';
+    'name system and release, such as ubuntu/noble or installer/debian/trixie (`rackboot images available` lists all), or a bundle, such as ./images.tar';
   throw new RackError('bad-argument', `${JSON.stringify(image)} is no image: ${remedy}`);
+}
+
+function parseMirror(mirror: string): string {
+  const [found] = readAptMirrors(`deb ${mirror} x main`, 'list');
+  if (found !== undefined) return found;
+  throw new RackError(
+    'bad-argument',
+    `--mirror ${JSON.stringify(mirror)} is no URL: http://ftp.debian.org/debian is one`,
+  );
 }
 
 function parseLimit(limit: string | undefined): number | undefined {

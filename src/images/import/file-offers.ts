@@ -34,6 +34,7 @@ export async function readFileOffers(
   return {
     source: source.name,
     offers: answers.filter((answer) => typeof answer !== 'string'),
+    installers: [],
     problems: [...new Set(answers.filter((answer) => typeof answer === 'string'))],
   };
 }

@@ -30,16 +30,46 @@ export interface OfferWish {
   readonly architectures: readonly string[];
 }
 
+/** The installer of a release, for one architecture. */
+export interface InstallerOffer {
+  /** The name of its source. */
+  readonly source: string;
+  readonly os: string;
+  /** Its name in the boot tree. */
+  readonly release: string;
+  /** The release that it installs, by the mirror's name. */
+  readonly base: string;
+  readonly architecture: string;
+  /** For people. */
+  readonly title: string;
+  readonly kernel: ListedFile;
+  readonly initrd: ListedFile;
+}
+
+/** A file, and what a signed list says of it. */
+export interface ListedFile {
+  readonly url: string;
+  readonly digest: Digest;
+}
+
 /** The offers of a source, or a reason why it has none. */
 export interface SourceAnswer {
   readonly source: string;
   readonly offers: readonly ImageOffer[];
+  readonly installers: readonly InstallerOffer[];
   /** Each with its remedy; empty: there was none. */
   readonly problems: readonly string[];
 }
 
 /** The name for people, as the store's without its serial: `ubuntu/noble/amd64`. */
 export const offerName = ({ os, release, architecture }: ImageOffer): string => `${os}/${release}/${architecture}`;
+
+/** The first part of the name of an installer, by which a person asks for it. */
+export const INSTALLER = 'installer';
+
+/** The name of an installer for people: `installer/debian/bookworm/amd64`. */
+export const installerName = ({ os, release, architecture }: InstallerOffer): string =>
+  `${INSTALLER}/${os}/${release}/${architecture}`;
 
 /** A serial of a site in the store's form; undefined: it has none. */
 export function storedSerial(serial: string): string | undefined {

@@ -7,7 +7,8 @@ import type { Downloads } from '../download/queue.ts';
 import type { ImageOrigin } from '../image-store.ts';
 import type { ImageSource } from '../sources/source.ts';
 import { readFileOffers } from './file-offers.ts';
-import { type ImageOffer, type OfferWish, offerName, type SourceAnswer } from './offer.ts';
+import { readInstallerOffers } from './installer-offers.ts';
+import { type ImageOffer, type InstallerOffer, type OfferWish, offerName, type SourceAnswer } from './offer.ts';
 import { SourceDocuments } from './source-documents.ts';
 import { readStreamOffers } from './stream-offers.ts';
 
@@ -19,6 +20,8 @@ export interface SourceMeans {
   readonly downloads: Downloads;
   /** Wall time. */
   readonly nowMs: number;
+  /** The mirrors that apt of this host uses, for sources that name none of their own. */
+  readonly mirrors: readonly string[];
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -26,18 +29,18 @@ export interface SourceMeans {
 export function askSources(
   sources: readonly ImageSource[],
   wish: OfferWish,
-  { downloads, nowMs, signal }: SourceMeans,
+  { downloads, nowMs, mirrors, signal }: SourceMeans,
 ): Promise<readonly SourceAnswer[]> {
   return Promise.all(
     sources.map(async (source): Promise<SourceAnswer> => {
       const documents = new SourceDocuments(source, downloads, nowMs, signal);
       try {
-        return source.kind === 'files'
-          ? await readFileOffers(source, wish, documents)
-          : await readStreamOffers(source, wish, documents);
+        if (source.kind === 'files') return await readFileOffers(source, wish, documents);
+        if (source.kind === 'installer') return await readInstallerOffers(source, wish, documents, { nowMs, mirrors });
+        return await readStreamOffers(source, wish, documents);
       } catch (error) {
         if (!(error instanceof RackError && error.code === 'source-failed')) throw error;
-        return { source: source.name, offers: [], problems: [errorText(error)] };
+        return { source: source.name, offers: [], installers: [], problems: [errorText(error)] };
       }
     }),
   );
@@ -68,19 +71,28 @@ export function chooseOffer(answers: readonly SourceAnswer[], wish: OfferWish): 
   // `lts` is a name of several releases: the newest is meant.
   const [offer] = (named.length > 0 ? named : offers).toSorted(newestFirst);
   if (offer !== undefined) return offer;
+  return refuseAll(answers, wish);
+}
+
+/**
+ * The installer for a wish with a release and one architecture; of several sources the first that has it.
+ * @throws RackError as `chooseOffer`
+ */
+export function chooseInstaller(answers: readonly SourceAnswer[], wish: OfferWish): InstallerOffer {
+  return answers.flatMap((answer) => answer.installers)[0] ?? refuseAll(answers, wish);
+}
+
+/** Says why no source has it. */
+function refuseAll(answers: readonly SourceAnswer[], { os, release = '', architectures }: OfferWish): never {
   const problems = answers.flatMap((answer) => answer.problems);
   if (problems.length > 0) {
     const more = problems.length === 1 ? '' : ` (and ${counted(problems.length - 1, 'other problem')})`;
     throw new RackError('source-failed', `${problems[0]}${more}`);
   }
-  const asked = `${wish.os}/${wish.release ?? ''} for ${listed(wish.architectures, NAMED_MAX)}`;
-  throw new RackError(
-    'not-found',
-    `${listed(
-      answers.map(({ source }) => source),
-      NAMED_MAX,
-    )} has no ${asked}: \`rackboot images available ${wish.os}\` lists all`,
-  );
+  const names = answers.map(({ source }) => source);
+  const asked = `${os}/${release} for ${listed(architectures, NAMED_MAX)}`;
+  const remedy = `\`rackboot images available ${os}\` lists all`;
+  throw new RackError('not-found', `${listed(names, NAMED_MAX)} has no ${asked}: ${remedy}`);
 }
 
 /**

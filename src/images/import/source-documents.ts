@@ -3,9 +3,13 @@
 // 1. Nothing is returned that the source's trust does not cover: a signature by one of its keys, or HTTPS where it says `unsigned`.
 // 2. Documents of one run are fetched once, however many images need them.
 
+import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { counted } from '../../counted.ts';
 import { osErrorCode, RackError } from '../../errors.ts';
+import type { Checksum } from '../checksums/checksum-list.ts';
 import type { DocumentResult } from '../download/document.ts';
+import { AttemptFailure } from '../download/fault.ts';
 import { describeAttemptFault } from '../download/fault-words.ts';
 import type { Downloads } from '../download/queue.ts';
 import { describeSignatureFault } from '../signatures/signature-fault.ts';
@@ -60,9 +64,31 @@ export class SourceDocuments {
     return bytes;
   }
 
+  /** As `read`; undefined if the server answers that it has no such document. */
+  async find(url: string, signatureUrl: string | undefined, place: KeyPlace): Promise<TrustedDocument | undefined> {
+    try {
+      await this.#fetch(url, DOCUMENT_BYTES_MAX);
+    } catch (error) {
+      if (error instanceof RackError && isAbsence(error.cause)) return undefined;
+      throw error;
+    }
+    return this.read(url, signatureUrl, place);
+  }
+
+  /** A document that a trusted one lists. @throws RackError `source-failed` also if it is not that one */
+  async readListed(url: string, { algorithm, hex, bytes }: Checksum): Promise<Uint8Array> {
+    const found = await this.#fetch(url, DOCUMENT_BYTES_MAX);
+    const digest = createHash(algorithm).update(found).digest('hex');
+    if (digest === hex && (bytes === undefined || bytes === found.length)) return found;
+    const why = `${counted(found.length, 'byte')} with ${algorithm} ${digest}, not ${hex}`;
+    throw this.refuse(
+      `${url} is not the file that its signed list names: ${why}; the mirror may be amid an update, try later`,
+    );
+  }
+
   /** An error of this source. */
-  refuse(why: string): RackError {
-    return new RackError('source-failed', `the source ${this.#source.name} cannot be used: ${why}`);
+  refuse(why: string, cause?: unknown): RackError {
+    return new RackError('source-failed', `the source ${this.#source.name} cannot be used: ${why}`, { cause });
   }
 
   #accept<T>(verified: Verified<T>): T {
@@ -90,10 +116,17 @@ export class SourceDocuments {
 
   #bytesOf(url: string, result: DocumentResult): Uint8Array {
     if (result.kind === 'document') return result.bytes;
-    if (result.kind === 'failed') throw this.refuse(`${url}: ${describeAttemptFault(result.reason)}`);
+    if (result.kind === 'failed')
+      throw this.refuse(`${url}: ${describeAttemptFault(result.reason)}`, new AttemptFailure(result.reason));
     throw new RackError('cancelled', 'the download was cancelled');
   }
 }
+
+/** True if a server answered that there is no such file. */
+const isAbsence = (cause: unknown): boolean =>
+  cause instanceof AttemptFailure &&
+  cause.fault.code === 'http-refused' &&
+  (cause.fault.params.status === 404 || cause.fault.params.status === 410);
 
 /** @returns undefined if there is no such file. @throws RackError `bad-argument` if this user may not read it */
 function readKeyring(file: string): Uint8Array | undefined {

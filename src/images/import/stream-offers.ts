@@ -48,7 +48,7 @@ export async function readStreamOffers(
       else offers.push(offer);
     }
   }
-  return { source: source.name, offers, problems };
+  return { source: source.name, offers, installers: [], problems };
 }
 
 /** `.sjson` is clear-signed; `.json` has a detached signature next to it. */

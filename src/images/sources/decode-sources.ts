@@ -10,7 +10,7 @@ import { errorText } from '../../errors.ts';
 import { isFields } from '../../fields.ts';
 import { nearestHint } from '../../nearest-name.ts';
 import { placeholdersIn } from './placeholders.ts';
-import type { FilesSource, ImageSource, SourceProblem, SourceTrust } from './source.ts';
+import type { FilesSource, ImageSource, InstallerSource, SourceProblem, SourceTrust } from './source.ts';
 import { SOURCE_KEYS, type WrittenSource, writtenSource } from './written-source.ts';
 
 /** The sources of a file, or all its problems. */
@@ -86,6 +86,7 @@ function decodeSource(value: unknown, path: string, report: Report): readonly Im
   const { name, title, os } = written;
   const base = { name, title, os, arches: new Map(Object.entries(written.arches)), trust };
   if (written.kind === 'files') return [{ ...base, ...decodeFiles(written, path, report) }];
+  if (written.kind === 'installer') return [{ ...base, ...decodeInstaller(written, path, report) }];
   const { url, index, content_ids: contentIds, ftypes } = written;
   for (const [key, text] of Object.entries({ url, index }))
     if (placeholdersIn(text).length > 0) report(`${path}.${key}`, 'a site with simplestreams has no placeholders');
@@ -102,7 +103,7 @@ function decodeTrust(written: WrittenSource, path: string, report: Report): Sour
     return undefined;
   }
   if (signed === undefined) {
-    const url = written.kind === 'files' ? written.directory : written.url;
+    const url = placeOf(written);
     if (why === undefined) report(`${path}.why`, 'is missing: why the site is trusted without a signature');
     if (!url.startsWith('https://')) report(path, 'without a signature, the site must be fetched by https');
     return { kind: 'unsigned', why: why ?? '' };
@@ -116,6 +117,27 @@ function decodeTrust(written: WrittenSource, path: string, report: Report): Sour
   if (keyUrl !== undefined && fingerprints === undefined && !ofReleases)
     report(`${path}.signed.fingerprints`, 'is missing: a key from the network counts only by its fingerprint');
   return { kind: 'signed', keyrings, keyUrl, fingerprints };
+}
+
+/** The URL that an unsigned source depends on; empty: only the host knows it. */
+function placeOf(written: WrittenSource): string {
+  if (written.kind === 'installer') return written.mirror ?? '';
+  return written.kind === 'files' ? written.directory : written.url;
+}
+
+type WrittenInstaller = Extract<WrittenSource, { readonly kind: 'installer' }>;
+type InstallerPart = Omit<InstallerSource, 'name' | 'title' | 'os' | 'arches' | 'trust'>;
+
+function decodeInstaller(written: WrittenInstaller, path: string, report: Report): InstallerPart {
+  const { mirror, default_mirror: defaultMirror, releases, signed } = written;
+  if (signed?.signature !== undefined)
+    report(`${path}.signed.signature`, 'mirrors of packages have their signatures in fixed places; remove it');
+  if (placeholdersIn(signed?.key_url ?? '').length > 0)
+    report(`${path}.signed.key_url`, 'an installer has no placeholders');
+  return {
+    ...{ kind: 'installer', mirror, defaultMirror },
+    releases: Object.entries(releases).map(([name, { title, base = name, images }]) => ({ name, base, images, title })),
+  };
 }
 
 type WrittenFiles = Extract<WrittenSource, { readonly kind: 'files' }>;

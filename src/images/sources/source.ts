@@ -76,7 +76,29 @@ export interface SourceRelease {
   readonly fingerprints: readonly string[] | undefined;
 }
 
-export type ImageSource = StreamSource | FilesSource;
+/** A mirror of packages with the distribution's installer for the network, below `dists/RELEASE/main/installer-ARCH/current/images/`. */
+export interface InstallerSource extends SourceBase {
+  readonly kind: 'installer';
+  /** Ends in `/`; undefined: the mirror that apt of this host uses. */
+  readonly mirror: string | undefined;
+  /** In place of a mirror, if apt of this host has none of the system; undefined: none. */
+  readonly defaultMirror: string | undefined;
+  readonly releases: readonly InstallerRelease[];
+}
+
+/** A release that is installed. */
+export interface InstallerRelease {
+  /** The name in the boot tree: `bookworm`, or a name of the site's own. */
+  readonly name: string;
+  /** The release of the mirror: `bookworm`. */
+  readonly base: string;
+  /** The directory of the installer's images: `netboot`. */
+  readonly images: string;
+  /** For people. */
+  readonly title: string;
+}
+
+export type ImageSource = StreamSource | FilesSource | InstallerSource;
 
 /** A problem of a file of sources. */
 export interface SourceProblem {

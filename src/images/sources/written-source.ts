@@ -97,22 +97,31 @@ const signed = z.strictObject(
   { error: 'expected keys with values: keyrings, key_url, fingerprints, signature' },
 );
 
-const arches = z.preprocess(
-  (value, context) => {
-    // A record of zod silently skips this name.
-    if (isFields(value) && Object.hasOwn(value, '__proto__')) {
-      const message = 'no architecture may have this name; remove it';
-      context.issues.push({ code: 'custom', message, input: value, path: ['__proto__'] });
-    }
-    return value;
-  },
-  z
-    .record(name, word, { error: 'expected our names of architectures with those of the site: { amd64: x86_64 }' })
-    .refine((found) => Object.keys(found).length <= ARCHES_MAX, {
-      error: `expected at most ${ARCHES_MAX} architectures`,
-    })
-    .refine((found) => Object.keys(found).length > 0, { error: 'expected at least one architecture' }),
-);
+/** A map from names of ours; one that is empty or larger than `max` is refused. */
+const mapOf = <T extends z.ZodType>(
+  expected: string,
+  value: T,
+  { max, entries: [one, many] }: { readonly max: number; readonly entries: readonly [one: string, many: string] },
+) =>
+  z.preprocess(
+    (given, context) => {
+      // A record of zod silently skips this name.
+      if (isFields(given) && Object.hasOwn(given, '__proto__')) {
+        const message = `no ${one} may have this name; remove it`;
+        context.issues.push({ code: 'custom', message, input: given, path: ['__proto__'] });
+      }
+      return given;
+    },
+    z
+      .record(name, value, { error: `expected ${expected}` })
+      .refine((found) => Object.keys(found).length <= max, { error: `expected at most ${max} ${many}` })
+      .refine((found) => Object.keys(found).length > 0, { error: `expected at least one ${one}` }),
+  );
+
+const arches = mapOf('our names of architectures with those of the site: { amd64: x86_64 }', word, {
+  max: ARCHES_MAX,
+  entries: ['architecture', 'architectures'],
+});
 
 const base = {
   name,
@@ -154,13 +163,33 @@ const files = z.strictObject({
     .max(RELEASES_MAX, { error: `expected at most ${RELEASES_MAX} releases` }),
 });
 
+const mirror = textual('the URL of a mirror by http or https, which ends in /, without placeholders', (text) =>
+  parseUrl(text)?.search === '' && text.endsWith('/') && placeholdersIn(text).length === 0 ? text : undefined,
+);
+
+const installerRelease = z.strictObject(
+  { title, base: name.optional(), images: name.default('netboot') },
+  { error: 'expected keys with values: title, base, images' },
+);
+
+const installer = z.strictObject({
+  kind: z.literal('installer'),
+  ...base,
+  mirror: mirror.optional(),
+  default_mirror: mirror.optional(),
+  releases: mapOf('our names of releases with their titles: { bookworm: { title: Debian 12 } }', installerRelease, {
+    max: RELEASES_MAX,
+    entries: ['release', 'releases'],
+  }),
+});
+
 /** One source. */
-export const writtenSource = z.discriminatedUnion('kind', [streams, files], {
-  error: 'expected simplestreams or files',
+export const writtenSource = z.discriminatedUnion('kind', [streams, files, installer], {
+  error: 'expected simplestreams, files or installer',
 });
 export type WrittenSource = z.infer<typeof writtenSource>;
 
 /** The keys of a source, and of what it has below, for suggestions. */
 export const SOURCE_KEYS: readonly string[] = [
-  ...new Set([streams, files, signed, release].flatMap(({ shape }) => Object.keys(shape))),
+  ...new Set([streams, files, installer, signed, release, installerRelease].flatMap(({ shape }) => Object.keys(shape))),
 ];

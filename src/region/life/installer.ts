@@ -13,10 +13,19 @@ import type { ImageWish } from './deployment.ts';
 /** True if the racks can boot this system's installer; undefined: unknown. */
 export type HasInstaller = (wish: ImageWish) => boolean | undefined;
 
-/** The releases whose installer the racks can boot on this machine, sorted; undefined: unknown. */
+/** An installer that a rack can boot. */
+export interface ListedInstaller {
+  readonly release: string;
+  /** Undefined: that of the release's name. */
+  readonly os: string | undefined;
+  /** For people. */
+  readonly title: string;
+}
+
+/** The installers that the racks can boot on this machine, sorted by their releases; undefined: unknown. */
 export type ListInstallers = (
   machine: Pick<Machine, 'architecture' | 'subarchitecture'>,
-) => readonly string[] | undefined;
+) => readonly ListedInstaller[] | undefined;
 
 /** Ubuntu releases that people may name without the distribution. */
 const UBUNTU: ReadonlySet<string> = new Set([

@@ -3,6 +3,7 @@
 // 1. Only images and installers that fit the machine are offered. Without any, the form names the commands that add one.
 
 import type { ListedImage } from '../life/deployment.ts';
+import type { ListedInstaller } from '../life/installer.ts';
 import type { Machine } from '../records/machine.ts';
 import { type Html, html, nothing } from '../words/html.ts';
 import { formatSize } from '../words/quantity.ts';
@@ -74,18 +75,18 @@ export const addressField = (view: View): Html =>
 
 /** The method, and the installer's system; what other racks have is unknown, so any system may be named there. */
 function wayField(view: View, machine: Machine, hasImages: boolean): Html {
-  const releases = view.region.installers?.(machine);
+  const installers = view.region.installers?.(machine);
   const image = choiceOf('image', words.deploy.image);
   const installer = choiceOf('installer', words.deploy.installer);
-  const isOffered = releases === undefined || releases.length > 0;
+  const isOffered = installers === undefined || installers.length > 0;
   const way = radioField(view, {
     name: 'deploy_by',
     label: words.deploy.method,
-    value: hasImages || releases === undefined || releases.length === 0 ? 'image' : 'installer',
+    value: hasImages || installers === undefined || installers.length === 0 ? 'image' : 'installer',
     choices: isOffered ? [image, installer] : [image],
     hint: isOffered ? undefined : noInstaller(machine),
   });
-  return isOffered ? html`${way}<div class="installed">${installedField(view, machine, releases)}</div>` : way;
+  return isOffered ? html`${way}<div class="installed">${installedField(view, machine, installers)}</div>` : way;
 }
 
 /** Says that there is no installer, and which command adds one. */
@@ -94,12 +95,18 @@ const noInstaller = ({ architecture }: Machine): Html => {
   return words.deploy.noInstaller(command);
 };
 
-function installedField(view: View, { release }: Machine, releases: readonly string[] | undefined): Html {
+function installedField(view: View, { release }: Machine, installers: readonly ListedInstaller[] | undefined): Html {
   const { label, hint } = words.deploy.installed;
   const control = { name: 'installed_series', label };
-  if (releases !== undefined) {
-    const value = releases.includes(release) ? release : releases[0];
-    return choiceField(view, { ...control, value, choices: releases.map((name): Choice => [name, name]) });
+  if (installers !== undefined) {
+    const nameOf = ({ os, release: own }: ListedInstaller): string => (os === undefined ? own : `${os}/${own}`);
+    const chosen = installers.find((one) => one.release === release) ?? installers[0];
+    const value = chosen === undefined ? undefined : nameOf(chosen);
+    return choiceField(view, {
+      ...control,
+      value,
+      choices: installers.map((one): Choice => [nameOf(one), one.title]),
+    });
   }
   return textField(view, { ...control, placeholder: 'debian/bookworm', hint, charactersMax: 128 });
 }

@@ -33,6 +33,11 @@ const streams = {
   ...{ url: 'http://m.example/images/', content_ids: ['a:b'], ftypes: ['disk1.img'] },
   signed: { keyrings: ['/usr/share/keyrings/x.gpg'] },
 };
+const installer = {
+  ...{ kind: 'installer', name: 'i', title: 'I', os: 'ubuntu', arches: { amd64: 'amd64' } },
+  signed: { keyrings: ['/usr/share/keyrings/x.gpg'] },
+  releases: { precise04: { base: 'precise', images: 'saucy-netboot', title: 'P' }, saucy: { title: 'S' } },
+};
 const fileOf = (...sources: readonly unknown[]): string => stringify({ sources });
 const problemsOf = (text: string): readonly string[] => {
   const decoded = decodeSources(text);
@@ -42,13 +47,23 @@ const problemsOf = (text: string): readonly string[] => {
 describe('the shipped sources', () => {
   const sources = sourcesOf(SHIPPED);
 
-  it('are those of six distributions', () =>
+  it('are those of six distributions, and two installers', () =>
     assert.deepEqual(
       sources.map(({ name }) => name),
-      ['ubuntu', 'debian', 'rocky', 'almalinux', 'fedora', 'opensuse'],
+      [
+        ...['ubuntu', 'debian', 'rocky', 'almalinux', 'fedora', 'opensuse'],
+        ...['debian-installer', 'ubuntu-installer'],
+      ],
     ));
 
-  for (const { name, trust, arches } of sources)
+  it('with an installer are signed by a keyring of the host, and have a mirror', () => {
+    for (const source of sources.filter(({ kind }) => kind === 'installer')) {
+      assert.ok(source.trust.kind === 'signed' && source.trust.keyrings.length === 1, source.name);
+      assert.ok(source.kind === 'installer' && source.defaultMirror?.endsWith(`/${source.os}/`), source.name);
+    }
+  });
+
+  for (const { name, trust, arches } of sources.filter(({ kind }) => kind !== 'installer'))
     it(`${name} has amd64 and arm64, and ${trust.kind === 'signed' ? 'a key' : 'says why it is unsigned'}`, () => {
       assert.deepEqual([...arches.keys()], ['amd64', 'arm64']);
       assert.ok(trust.kind === 'signed' || trust.why.length > 20);
@@ -172,6 +187,16 @@ describe("a site's own sources", () => {
     });
   });
 
+  it('with an installer have releases under names of their own', () => {
+    const [source] = sourcesOf(fileOf({ ...installer, mirror: 'http://m.example/ubuntu/' }));
+    assert.ok(source?.kind === 'installer');
+    assert.deepEqual([source.mirror, source.defaultMirror], ['http://m.example/ubuntu/', undefined]);
+    assert.deepEqual(source.releases, [
+      { name: 'precise04', base: 'precise', images: 'saucy-netboot', title: 'P' },
+      { name: 'saucy', base: 'saucy', images: 'netboot', title: 'S' },
+    ]);
+  });
+
   it('have fingerprints in any case, and with spaces', () => {
     const spaced = 'abab '.repeat(10);
     const [source] = sourcesOf(fileOf({ ...streams, signed: { key_url: 'https://x/k', fingerprints: [spaced] } }));
@@ -180,8 +205,8 @@ describe("a site's own sources", () => {
 
   const url = { key_url: 'https://x/k' };
   const rows: readonly (readonly [name: string, source: unknown, problems: readonly RegExp[]])[] = [
-    ['no kind', { ...plain, kind: undefined }, [/^sources\[0\]\.kind: expected simplestreams or files$/]],
-    ['a text in its place', 'x', [/^sources\[0\]: expected simplestreams or files$/]],
+    ['no kind', { ...plain, kind: undefined }, [/^sources\[0\]\.kind: expected simplestreams, files or installer$/]],
+    ['a text in its place', 'x', [/^sources\[0\]: expected simplestreams, files or installer$/]],
     ['an unknown key', { ...plain, titel: 'x' }, [/^sources\[0\]\.titel: unknown key; did you mean title\? /]],
     ['a bad name', { ...plain, name: 'Big Site' }, [/^sources\[0\]\.name: expected a name .*, found "Big Site"$/]],
     ['no title', { ...plain, title: undefined }, [/^sources\[0\]\.title: is missing: expected a text/]],
@@ -268,6 +293,36 @@ describe("a site's own sources", () => {
       [/^sources\[0\]\.releases\[1\]\.name: /],
     ],
     ['no release', { ...plain, releases: [] }, [/^sources\[0\]\.releases: expected at least one/]],
+    ['a mirror without its slash', { ...installer, mirror: 'http://m.example/x' }, [/^sources\[0\]\.mirror: expected/]],
+    ['a mirror with a placeholder', { ...installer, mirror: 'http://m/{arch}/' }, [/^sources\[0\]\.mirror: expected/]],
+    [
+      'images outside of their directory',
+      { ...installer, releases: { a: { title: 'A', images: '../x' } } },
+      [/^sources\[0\]\.releases\.a\.images: expected a name/],
+    ],
+    ['releases as a list', { ...installer, releases: [] }, [/^sources\[0\]\.releases: expected our names of releases/]],
+    ['no release of an installer', { ...installer, releases: {} }, [/^sources\[0\]\.releases: expected at least one/]],
+    [
+      '__proto__ as release',
+      {
+        ...installer,
+        releases: Object.fromEntries([
+          ['a', { title: 'A' }],
+          ['__proto__', { title: 'B' }],
+        ]),
+      },
+      [/^sources\[0\]\.releases\.__proto__: no release may have this name/],
+    ],
+    [
+      'a signature of a mirror',
+      { ...installer, signed: { ...installer.signed, signature: 'x' } },
+      [/^sources\[0\]\.signed\.signature: mirrors/],
+    ],
+    [
+      'an unsigned mirror by http',
+      { ...installer, signed: undefined, unsigned: true, why: 'it is ours', mirror: 'http://m.example/debian/' },
+      [/^sources\[0\]: .*must be fetched by https$/],
+    ],
     [
       'several problems',
       { ...plain, name: '', os: 7, releases: [{}] },

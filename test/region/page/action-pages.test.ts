@@ -121,11 +121,13 @@ test('the installer is offered only where one exists; where none does, the form 
     await form(() => [], { ...ready, architecture: 'arm64' }),
     /<code>rackboot images import-installer --arch arm64</,
   );
-  const some = await form(({ architecture }) => (architecture === 'amd64' ? ['bookworm', 'trixie'] : []));
+  const BOOKWORM = { release: 'bookworm', os: undefined, title: 'bookworm' };
+  const TRIXIE = { release: 'trixie', os: 'debian', title: 'Debian 13 (trixie)' };
+  const some = await form(({ architecture }) => (architecture === 'amd64' ? [BOOKWORM, TRIXIE] : []));
   assert.match(some, /value="installer" checked/, 'there is no image, so it is the usual way');
   assert.match(
     some,
-    /<select id="f-installed_series"[^>]*><option value="bookworm" selected>bookworm<.*value="trixie"/,
+    /<select id="f-installed_series"[^>]*><option value="bookworm" selected>bookworm<.*value="debian\/trixie">Debian 13 \(trixie\)</,
   );
   assert.doesNotMatch(some, /import-installer/);
   const unknown = await form(() => undefined);

@@ -1,0 +1,102 @@
+// Imports an offered installer: downloads its kernel and its initrd, verifies them, adds the drivers and publishes them in the boot tree.
+//
+// 1. Nothing appears in the tree before both files have proved to be those of the signed list.
+// 2. An interrupted download goes on with the next import. Only a finished import removes the files.
+
+import { readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { RackError } from '../../errors.ts';
+import { removeDownload } from '../download/download.ts';
+import { describeAttemptFault } from '../download/fault-words.ts';
+import type { Downloads } from '../download/queue.ts';
+import { type Download, type DownloadRequest, isAtRest } from '../download/request.ts';
+import { checkNames, type EnvironmentRequest, type Publication } from '../environment.ts';
+import { publishInstaller } from '../installer.ts';
+import { makeDirectories } from '../publication.ts';
+import { lockImport } from './import-lock.ts';
+import { type InstallerOffer, installerName, type ListedFile } from './offer.ts';
+
+/** The largest kernel or initrd, in bytes; they are put together in memory. Debian's have at most 50 MB. */
+const FILE_BYTES_MAX = 512 * 1024 * 1024;
+/** Systems whose packages apt of a Debian host can fetch for any release. */
+const WITH_PACKAGES = 'debian';
+
+/** How an import goes. */
+export interface InstallerTerms extends Pick<EnvironmentRequest, 'tree' | 'workDir' | 'packages' | 'onProgress'> {
+  readonly downloads: Downloads;
+  /** Called after each change of a download. */
+  readonly onDownload: (download: Download) => void;
+  /** Stops the import; the parts stay. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Imports an installer as `ARCH/generic/RELEASE/install/{linux,initrd.gz,manifest.json}` of the tree.
+ *
+ * @throws RackError `source-failed` if no attempt gave a file, `cancelled`, `already-running` if another process imports this installer, and
+ * those of `publishInstaller`
+ */
+export async function importOfferedInstaller(offer: InstallerOffer, terms: InstallerTerms): Promise<Publication> {
+  const { tree, workDir, packages, onProgress } = terms;
+  const { os, release, base, title, architecture: arch, source, kernel, initrd } = offer;
+  checkNames({ arch, release });
+  const directory = join(tree, 'images', '.downloads');
+  await makeDirectories(directory);
+  const lockPath = join(directory, `${initrd.digest.hex}.lock`);
+  const lock = lockImport(lockPath, installerName(offer));
+  try {
+    const requests = [kernel, initrd].map((file) => requestOf(file, directory));
+    for (const request of requests) await fetchFile(request, offer, terms);
+    const [linux, first] = await Promise.all(requests.map(({ name }) => readFile(join(directory, name))));
+    if (linux === undefined || first === undefined) throw new Error('two files were asked for');
+    const facts = { os, release, base, title, source, kernel_url: kernel.url, initrd_url: initrd.url };
+    const installer = { kernel: linux, initrd: first, base, hasPackages: os === WITH_PACKAGES, facts };
+    const published = await publishInstaller({ tree, arch, release, workDir, packages, onProgress }, installer);
+    for (const request of requests) await removeDownload(request);
+    return published;
+  } finally {
+    await rm(lockPath, { force: true });
+    lock.release();
+  }
+}
+
+const requestOf = ({ url, digest }: ListedFile, directory: string): DownloadRequest => ({
+  urls: [url],
+  bytes: undefined,
+  digest,
+  bytesMax: FILE_BYTES_MAX,
+  directory,
+  name: digest.hex,
+});
+
+/** Downloads a file to its end. */
+async function fetchFile(
+  request: DownloadRequest,
+  offer: InstallerOffer,
+  { downloads, onDownload, signal }: InstallerTerms,
+): Promise<void> {
+  const download = downloads.add(request);
+  const stop = (): void => download.cancel();
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const look = (): void => {
+    onDownload(download);
+    if (isAtRest(download.state)) resolve();
+  };
+  const unwatch = download.watch(look);
+  signal?.addEventListener('abort', stop, { once: true });
+  try {
+    if (signal?.aborted === true) stop();
+    look();
+    await promise;
+  } finally {
+    unwatch();
+    signal?.removeEventListener('abort', stop);
+  }
+  const { state } = download;
+  if (state.kind === 'done') return;
+  // A failed one would stay in the queue.
+  download.cancel();
+  if (state.kind !== 'failed') throw new RackError('cancelled', 'the import was stopped');
+  const why = describeAttemptFault(state.reason);
+  throw new RackError('source-failed', `${installerName(offer)} could not be downloaded: ${why}`);
+}

@@ -1,0 +1,177 @@
+// The installers that a mirror of packages has: for each release and architecture the kernel and the initrd, as signed lists name them.
+//
+//   InRelease, or Release and Release.gpg ─▶ SHA256SUMS or MD5SUMS of the installer's images ─▶ linux, initrd.gz
+//                  └─ (Ubuntu) does not list them ─▶ SHA256SUMS.gpg or MD5SUMS.gpg ─┘
+//
+// Source: the Debian repository format (wiki.debian.org/DebianRepository/Format); the mirrors of Debian 12 and Ubuntu 14.04.
+//
+// 1. A release's updates come first: Ubuntu has the newer kernels there, Debian no installer.
+// 2. The signed file must be of the wanted release, and still valid: a mirror cannot pass off another one, or an old one, as it.
+
+import { errorText, RackError } from '../../errors.ts';
+import { type ChecksumList, decodeChecksumList } from '../checksums/checksum-list.ts';
+import { decodeReleaseFile, type ReleaseFile } from '../checksums/release-file.ts';
+import { describeDocumentFault } from '../documents/fault.ts';
+import type { Digest } from '../download/digest.ts';
+import { findAptMirror } from '../sources/apt-sources.ts';
+import type { InstallerRelease, InstallerSource } from '../sources/source.ts';
+import type { InstallerOffer, ListedFile, OfferWish, SourceAnswer } from './offer.ts';
+import type { KeyPlace, SourceDocuments, TrustedDocument } from './source-documents.ts';
+
+const LISTS = ['SHA256SUMS', 'MD5SUMS'] as const;
+
+interface InstallerMeans {
+  /** Wall time. */
+  readonly nowMs: number;
+  /** The mirrors that apt of this host uses. */
+  readonly mirrors: readonly string[];
+}
+
+/** Reads the offers of a mirror. An installer that cannot be used is a problem, and leaves the others. */
+export async function readInstallerOffers(
+  source: InstallerSource,
+  { release, architectures }: OfferWish,
+  documents: SourceDocuments,
+  means: InstallerMeans,
+): Promise<SourceAnswer> {
+  const mirror = source.mirror ?? findAptMirror(means.mirrors, source.os) ?? source.defaultMirror;
+  if (mirror === undefined) {
+    const remedy = 'name one with --mirror, or as `mirror` of the source';
+    throw documents.refuse(`apt of this host has no mirror of ${source.os}: ${remedy}`);
+  }
+  if (source.trust.kind === 'unsigned' && !mirror.startsWith('https://'))
+    throw documents.refuse(`it is not signed, so ${mirror} must be fetched by https`);
+  const site = new Mirror(source, mirror, documents, means.nowMs);
+  const answers = await Promise.all(
+    source.releases
+      .filter(({ name }) => release === undefined || name === release)
+      .flatMap((one) =>
+        [...source.arches.keys()]
+          .filter((ours) => architectures.length === 0 || architectures.includes(ours))
+          .map(async (architecture) => {
+            try {
+              return await site.read(one, architecture);
+            } catch (error) {
+              if (error instanceof RackError && error.code === 'source-failed') return errorText(error);
+              throw error;
+            }
+          }),
+      ),
+  );
+  return {
+    source: source.name,
+    offers: [],
+    // Not every release is for every architecture: undefined is no problem.
+    installers: answers.filter((answer) => typeof answer === 'object'),
+    problems: [...new Set(answers.filter((answer) => typeof answer === 'string'))],
+  };
+}
+
+/** A mirror of packages. */
+class Mirror {
+  readonly #source: InstallerSource;
+  readonly #url: string;
+  readonly #documents: SourceDocuments;
+  readonly #nowMs: number;
+  /** By suite. */
+  readonly #releases = new Map<string, Promise<ReleaseFile | undefined>>();
+
+  constructor(source: InstallerSource, url: string, documents: SourceDocuments, nowMs: number) {
+    this.#source = source;
+    this.#url = url;
+    this.#documents = documents;
+    this.#nowMs = nowMs;
+  }
+
+  /** @returns undefined if the mirror has no such installer. @throws RackError `source-failed` */
+  async read(release: InstallerRelease, architecture: string): Promise<InstallerOffer | undefined> {
+    const { name, os, arches } = this.#source;
+    const arch = arches.get(architecture) ?? architecture;
+    const { base, images, title } = release;
+    for (const suite of [`${base}-updates`, base]) {
+      const found = await this.#findList(suite, base, arch);
+      if (found === undefined) continue;
+      const { url, list } = found;
+      const [kernel, initrd] = ['linux', 'initrd.gz'].map((file) => listedFile(list, url, `${images}/`, arch, file));
+      // An architecture that has no image for the network, or a release whose updates have other images.
+      if (kernel === undefined || initrd === undefined) continue;
+      return { source: name, os, release: release.name, base, architecture, title, kernel, initrd };
+    }
+    return undefined;
+  }
+
+  /** The list of the installer's files; undefined: the suite has none. */
+  async #findList(
+    suite: string,
+    base: string,
+    arch: string,
+  ): Promise<{ readonly url: string; readonly list: ChecksumList } | undefined> {
+    const directory = `${this.#url}dists/${suite}/`;
+    const reading = this.#releases.get(suite) ?? this.#findRelease(directory, suite, base);
+    this.#releases.set(suite, reading);
+    const release = await reading;
+    if (release === undefined) return undefined;
+    const path = `main/installer-${arch}/current/images/`;
+    for (const name of LISTS) {
+      const listed = release.files.get(`${path}${name}`);
+      const url = `${directory}${path}`;
+      const document =
+        listed === undefined
+          ? await this.#findSigned(`${url}${name}`)
+          : await this.#documents.readListed(`${url}${name}`, listed);
+      if (document === undefined) continue;
+      const list = decodeChecksumList(document);
+      if (!list.ok) throw this.#documents.refuse(`${url}${name}: ${describeDocumentFault(list.fault)}`);
+      return { url, list: list.value };
+    }
+    return undefined;
+  }
+
+  /** A list that has a signature of its own. Without signatures there is none but that of the release. */
+  #findSigned(url: string): Promise<TrustedDocument | undefined> | undefined {
+    return this.#source.trust.kind === 'signed' ? this.#documents.find(url, `${url}.gpg`, this.#keys) : undefined;
+  }
+
+  async #findRelease(directory: string, suite: string, base: string): Promise<ReleaseFile | undefined> {
+    const isSigned = this.#source.trust.kind === 'signed';
+    const clear = isSigned ? await this.#documents.find(`${directory}InRelease`, undefined, this.#keys) : undefined;
+    const document =
+      clear ?? (await this.#documents.find(`${directory}Release`, `${directory}Release.gpg`, this.#keys));
+    if (document === undefined) return undefined;
+    const text = typeof document === 'string' ? document : Buffer.from(document).toString('utf8');
+    const decoded = decodeReleaseFile(text);
+    if (!decoded.ok) throw this.#documents.refuse(`${directory}Release: ${describeDocumentFault(decoded.fault)}`);
+    const { codename, suite: named, validUntilMs } = decoded.value;
+    if (![codename, named].some((one) => one === suite || one === base))
+      throw this.#documents.refuse(`${directory} is signed as ${codename}, not as ${suite}: use another mirror`);
+    if (validUntilMs !== undefined && validUntilMs < this.#nowMs) {
+      const ended = new Date(validUntilMs).toISOString().slice(0, 10);
+      throw this.#documents.refuse(`${directory} was valid until ${ended}: use a mirror that is up to date`);
+    }
+    return decoded.value;
+  }
+
+  get #keys(): KeyPlace {
+    const { trust } = this.#source;
+    if (trust.kind === 'unsigned') return { keyUrl: undefined, fingerprints: undefined };
+    return { keyUrl: trust.keyUrl, fingerprints: trust.fingerprints };
+  }
+}
+
+/** A file `IMAGES/…-installer/ARCH/NAME` of the list; undefined: it has none, or only a checksum that is not accepted. */
+function listedFile(
+  list: ChecksumList,
+  directoryUrl: string,
+  images: string,
+  arch: string,
+  file: string,
+): ListedFile | undefined {
+  for (const [name, { algorithm, hex }] of list) {
+    if (!name.startsWith(images) || !name.endsWith(`-installer/${arch}/${file}`)) continue;
+    if (name.slice(images.length).split('/').length !== 3) continue;
+    if (algorithm !== 'sha256' && algorithm !== 'sha512' && algorithm !== 'md5') continue;
+    const digest: Digest = { algorithm, hex };
+    return { url: `${directoryUrl}${name}`, digest };
+  }
+  return undefined;
+}

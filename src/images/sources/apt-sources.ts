@@ -1,0 +1,63 @@
+// Reads apt's sources of this host, for the mirrors of a distribution.
+//
+//   deb [signed-by=/k.gpg] http://ftp.debian.org/debian bookworm main       a line of a .list file
+//   Types: deb / URIs: … / Suites: … / Components: main                     a stanza of a .sources file (deb822)
+//
+// Source: sources.list(5) of apt 2.6, "One-Line-Style Format" and "DEB822-Style Format".
+//
+// 1. A line or stanza that cannot be read is skipped: apt itself reports it.
+
+/** The largest file that is read, in characters; real ones have some hundred. */
+const FILE_CHARACTERS_MAX = 1024 * 1024;
+/** Of one file. */
+const MIRRORS_MAX = 1000;
+
+/** The URLs from which apt takes packages of the component main, each ends in `/`; lower-case `deb` only, none of source packages. */
+export function readAptMirrors(text: string, form: 'list' | 'sources'): readonly string[] {
+  if (text.length > FILE_CHARACTERS_MAX) return [];
+  const found = form === 'list' ? readLines(text) : readStanzas(text);
+  return [...new Set(found)].slice(0, MIRRORS_MAX);
+}
+
+/**
+ * The mirror of a system: the first whose path ends with the system's name.
+ * @param os `debian`, `ubuntu`
+ */
+export const findAptMirror = (mirrors: readonly string[], os: string): string | undefined =>
+  mirrors.find((mirror) => new URL(mirror).pathname.endsWith(`/${os}/`));
+
+function readLines(text: string): readonly string[] {
+  return text.split('\n').flatMap((line) => {
+    const [written = ''] = line.split('#');
+    const [type, ...rest] = written.trim().split(/\s+/);
+    // Options, in brackets, may have spaces between them.
+    const options = rest[0]?.startsWith('[') === true ? rest.findIndex((word) => word.endsWith(']')) + 1 : 0;
+    const [uri = '', , ...components] = rest.slice(options);
+    return type === 'deb' && components.includes('main') ? webMirror(uri) : [];
+  });
+}
+
+function readStanzas(text: string): readonly string[] {
+  const lines = text.split('\n').filter((line) => !line.startsWith('#'));
+  const stanzas = lines.join('\n').split(/\n[ \t]*\n/);
+  return stanzas.flatMap((stanza) => {
+    const fields = new Map<string, string>();
+    let last = '';
+    for (const line of stanza.split('\n')) {
+      const [, name = last, value = line] = /^([A-Za-z-]{1,64}):(.*)$/.exec(line) ?? [];
+      last = name.toLowerCase();
+      fields.set(last, `${fields.get(last) ?? ''} ${value}`);
+    }
+    const words = (name: string): readonly string[] => (fields.get(name) ?? '').trim().split(/\s+/);
+    const isOff = /^(?:no|false|0|off|without|disable)$/i.test(words('enabled')[0] ?? '');
+    if (isOff || !words('types').includes('deb') || !words('components').includes('main')) return [];
+    return words('uris').flatMap(webMirror);
+  });
+}
+
+/** The URL, ending in `/`, if it is one by http or https. */
+function webMirror(uri: string): readonly string[] {
+  const url = URL.canParse(uri) ? new URL(uri) : undefined;
+  if (url === undefined || !/^https?:$/.test(url.protocol) || url.search !== '' || url.hash !== '') return [];
+  return [url.href.endsWith('/') ? url.href : `${url.href}/`];
+}

@@ -1,0 +1,246 @@
+// `rackboot images import installer/…` as a person types it, with a mirror of packages on loopback that has small installers, signed by a real key.
+// test/long/installer-import.test.ts imports and boots a real one.
+// @host waits, 60 s
+
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, beforeEach, describe, test } from 'node:test';
+import { gunzipSync, gzipSync } from 'node:zlib';
+import { encodeCpio } from '../../src/images/cpio.ts';
+import { makeModule, makePackage, readCpio } from '../images/synthetic.ts';
+import { GpgHome } from '../support/gpg-home.ts';
+import { installerFiles, writeInstallerSuite } from '../support/installer-site.ts';
+import { missing } from '../support/needs.ts';
+import { runRackboot } from '../support/running-rack.ts';
+
+const MODULES = 'lib/modules/9.9-test';
+const DRIVERS = `${MODULES}/kernel/drivers`;
+const initrdOf = (arch: string): Uint8Array =>
+  gzipSync(
+    encodeCpio([
+      { kind: 'file', path: 'init', mode: 0o755, data: Buffer.from(arch) },
+      { kind: 'file', path: `${DRIVERS}/net/nic.ko`, mode: 0o644, data: makeModule(['name=nic', 'depends=']) },
+    ]),
+  );
+const filesOf = (arch: string) => ({ linux: Buffer.from(`kernel of ${arch}`), initrd: initrdOf(arch) });
+
+describe('an installer of a mirror', { skip: missing('linux', 'gpg', 'dpkg-deb', 'depmod') }, () => {
+  const scratch = mkdtempSync(join(tmpdir(), 'rackboot-installers-'));
+  const site = join(scratch, 'site');
+  const gpg = new GpgHome();
+  const asked: string[] = [];
+  let server: Server;
+  let url = '';
+  let sources = '';
+  let tree = '';
+  const packages: Record<string, string> = {};
+
+  before(async () => {
+    const key = gpg.makeKey('archive');
+    gpg.makeKey('stranger');
+    for (const name of ['archive', 'stranger']) writeFileSync(join(scratch, `${name}.gpg`), gpg.export([name]));
+    const signer = { home: gpg, key };
+    const installers = {
+      amd64: installerFiles('amd64', filesOf('amd64')),
+      i386: installerFiles('i386', filesOf('i386')),
+    };
+    const names = { Suite: 'oldstable', Codename: 'bookworm' };
+    writeInstallerSuite(
+      site,
+      { suite: 'bookworm', form: 'clear', list: 'SHA256SUMS', fields: names, installers },
+      signer,
+    );
+    // Valid, but without an installer, as Debian's.
+    writeInstallerSuite(site, { suite: 'bookworm-updates', form: 'clear', list: 'SHA256SUMS', installers: {} }, signer);
+    const oldOf = (arch: string) => installerFiles(arch, filesOf(`old ${arch}`), { system: 'ubuntu' });
+    const newer = installerFiles('amd64', filesOf('newer'), { system: 'ubuntu', images: 'saucy-netboot' });
+    writeInstallerSuite(
+      site,
+      {
+        suite: 'precise',
+        form: 'detached',
+        list: 'MD5SUMS',
+        installers: { amd64: oldOf('amd64'), i386: oldOf('i386') },
+      },
+      signer,
+    );
+    writeInstallerSuite(
+      site,
+      {
+        suite: 'precise-updates',
+        form: 'detached',
+        list: 'own',
+        installers: { amd64: { ...oldOf('amd64'), ...newer } },
+      },
+      signer,
+    );
+    const bad = (suite: string, fields: Readonly<Record<string, string>>, form: 'clear' | 'unsigned' = 'clear') =>
+      writeInstallerSuite(site, { suite, form, list: 'SHA256SUMS', fields, installers }, signer);
+    bad('another', { Suite: 'stable', Codename: 'bookworm' });
+    bad('expired', { 'Valid-Until': 'Sat, 13 Sep 2025 10:05:09 UTC' });
+    bad('unsigned', {}, 'unsigned');
+    bad('changed', {});
+    writeFileSync(join(site, 'dists/changed/main/installer-amd64/current/images/SHA256SUMS'), `${'0'.repeat(64)}  x\n`);
+    bad('damaged', {});
+    writeFileSync(
+      join(site, 'dists/damaged/main/installer-amd64/current/images/netboot/debian-installer/amd64/linux'),
+      'another kernel',
+    );
+    for (const architecture of ['amd64', 'i386'])
+      packages[architecture] = makePackage(mkdtempSync(join(scratch, 'package-')), {
+        name: 'linux-image-9.9-test',
+        architecture,
+        files: {
+          'boot/vmlinuz-9.9-test': 'a kernel',
+          [`${MODULES}/modules.order`]: '',
+          [`${MODULES}/modules.builtin`]: '',
+          [`${DRIVERS}/net/nic.ko`]: makeModule(['name=nic', 'depends=']),
+          [`${DRIVERS}/nvme/host/nvme.ko`]: makeModule(['name=nvme', 'depends=']),
+        },
+      });
+    server = createServer((request, response) => {
+      asked.push(String(request.url));
+      const file = join(site, String(request.url));
+      if (!existsSync(file) || !statSync(file).isFile()) response.writeHead(404).end();
+      else response.end(readFileSync(file));
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    sources = writeSources('archive');
+  });
+  after(() => {
+    server.closeAllConnections();
+    server.close();
+    gpg.remove();
+    rmSync(scratch, { recursive: true, force: true });
+  });
+  beforeEach(() => {
+    tree = mkdtempSync(join(scratch, 'tree-'));
+    asked.length = 0;
+  });
+
+  function writeSources(keyring: string): string {
+    const path = join(scratch, `${keyring}.yaml`);
+    const rest = `kind: installer, mirror: "${url}/", signed: { keyrings: [${join(scratch, `${keyring}.gpg`)}] }`;
+    const bad = ['another', 'expired', 'unsigned', 'changed', 'damaged'].map((name) => `${name}: { title: Bad }`);
+    writeFileSync(
+      path,
+      `sources:
+  - { name: debian-installer, title: Installer, os: debian, arches: { amd64: amd64, i386: i386 }, ${rest},
+      releases: { bookworm: { title: Debian 12 }, ${bad.join(', ')} } }
+  - { name: ubuntu-installer, title: Installer, os: ubuntu, arches: { amd64: amd64, i386: i386 }, ${rest}, releases: {
+      precise: { title: Ubuntu 12.04 },
+      precise04: { base: precise, images: saucy-netboot, title: Ubuntu 12.04 with Linux 3.11 } } }
+`,
+    );
+    return path;
+  }
+
+  const imported = (name: string, ...given: readonly string[]) =>
+    runRackboot(['images', 'import', name, '--tree', tree, '--sources', sources, ...given]);
+  const read = (arch: string, release: string, file: string): Buffer =>
+    readFileSync(join(tree, arch, 'generic', release, 'install', file));
+
+  test('comes from a mirror by its name, for each architecture, with the drivers of disks', async () => {
+    for (const arch of ['amd64', 'i386']) {
+      const { code, output, complaints } = await imported(
+        ...['installer/debian/bookworm', '--arch', arch, '--package', packages[arch] ?? ''],
+      );
+      assert.equal(code, 0, complaints.join('\n'));
+      assert.match(output.join('\n'), new RegExp(`${arch}/generic/bookworm/install/initrd\\.gz  `));
+      assert.equal(read(arch, 'bookworm', 'linux').toString(), `kernel of ${arch}`);
+      const initrd = read(arch, 'bookworm', 'initrd.gz');
+      const own = initrdOf(arch);
+      assert.ok(initrd.subarray(0, own.length).equals(own), "the installer's own comes first, unchanged");
+      const added = readCpio(gunzipSync(initrd.subarray(own.length)));
+      assert.deepEqual(
+        [...added.keys()].filter((path) => path.endsWith('.ko')),
+        [`${DRIVERS}/nvme/host/nvme.ko`],
+      );
+    }
+    assert.deepEqual(readdirSync(join(tree, 'images', '.downloads')), []);
+    const { title, os } = JSON.parse(read('amd64', 'bookworm', 'manifest.json').toString());
+    assert.deepEqual([os, title], ['debian', 'Debian 12']);
+  });
+
+  test('of several architectures comes by one command; without packages it has no drivers, and says so', async () => {
+    const { code, output, complaints } = await imported('installer/ubuntu/precise', '--arch', 'amd64,i386');
+    assert.equal(code, 0, complaints.join('\n'));
+    assert.match(output.join('\n'), /Omitting the drivers of disks.*linux-image-9\.9-test as --package/);
+    for (const arch of ['amd64', 'i386']) assert.ok(read(arch, 'precise', 'initrd.gz').equals(initrdOf(`old ${arch}`)));
+  });
+
+  test('of a release of the site has the base and the images that its source names', async () => {
+    const { code, complaints } = await imported('installer/ubuntu/precise04');
+    assert.equal(code, 0, complaints.join('\n'));
+    assert.equal(read('amd64', 'precise04', 'linux').toString(), 'kernel of newer');
+    const { title, base } = JSON.parse(read('amd64', 'precise04', 'manifest.json').toString());
+    assert.deepEqual([base, title], ['precise', 'Ubuntu 12.04 with Linux 3.11']);
+  });
+
+  test('is listed with its title, and each source is checked', async () => {
+    const listed = await runRackboot([
+      'images',
+      'available',
+      'ubuntu',
+      '--sources',
+      sources,
+      '--filter',
+      'release=precise04',
+    ]);
+    assert.match(
+      listed.output.join('\n'),
+      /^installer\/ubuntu\/precise04\/amd64 +– +– +Ubuntu 12\.04 with Linux 3\.11 +ubuntu-installer$/m,
+    );
+  });
+
+  const refusals: readonly (readonly [release: string, complaint: RegExp])[] = [
+    ['another', /dists\/another\/ is signed as bookworm, not as another: use another mirror/],
+    ['expired', /dists\/expired\/ was valid until 2025-09-13: use a mirror that is up to date/],
+    ['unsigned', /dists\/unsigned\/Release\.gpg: .*404/],
+    ['changed', /SHA256SUMS is not the file that its signed list names: 68 bytes with sha256 /],
+    ['damaged', /installer\/debian\/damaged\/amd64 could not be downloaded: .*sha256 [0-9a-f]{64} instead of/],
+  ];
+  for (const [release, complaint] of refusals)
+    test(`that is ${release} is refused, and nothing of it gets into the tree`, async () => {
+      const { code, complaints } = await imported(`installer/debian/${release}`);
+      assert.equal(code, 1);
+      assert.match(complaints.join('\n'), complaint);
+      assert.equal(existsSync(join(tree, 'amd64')), false);
+    });
+
+  test('signed by another key is refused with the key and the file, before anything of it is fetched', async () => {
+    const path = writeSources('stranger');
+    const { code, complaints } = await runRackboot([
+      'images',
+      'import',
+      'installer/debian/bookworm',
+      '--tree',
+      tree,
+      '--sources',
+      path,
+    ]);
+    assert.equal(code, 1);
+    assert.match(complaints.join('\n'), /bookworm-updates\/InRelease: no accepted key.*key [0-9A-F]{16}/);
+    assert.deepEqual(
+      asked.filter((one) => one.includes('/installer-')),
+      [],
+    );
+  });
+
+  test('of another mirror comes by --mirror', async () => {
+    const { code, complaints } = await imported('installer/ubuntu/precise', '--mirror', `${url}/elsewhere`);
+    assert.equal(code, 1);
+    assert.ok(
+      asked.every((one) => one.startsWith('/elsewhere/dists/')),
+      asked.join('\n'),
+    );
+    assert.match(complaints.join('\n'), /ubuntu-installer has no ubuntu\/precise for amd64/);
+  });
+});
