@@ -1,6 +1,6 @@
 // Recognises a disk image by its bytes: its format, and whether it can be the content of a machine's disk.
 //
-// Sources: RFC 8878 §3.1 (Zstandard); UEFI 2.10 §5.2 (MBR), §5.3 (GPT); the magic numbers of other formats.
+// Sources: RFC 8878 §3.1 (Zstandard); RFC 1952 §2.3.1 (gzip); POSIX.1-2017 pax (ustar); UEFI 2.10 §5.2 (MBR), §5.3 (GPT); the magic numbers of other formats.
 //
 // 1. An accepted image has a partition table: without one nothing could boot from it, and it is most likely another kind of file.
 // 2. A refused format is named, with the command that makes an image from it.
@@ -8,8 +8,11 @@
 /** How an image is stored: as on the disk, or compressed with Zstandard. */
 export type ImageFormat = 'raw' | 'raw.zst';
 
-/** The format of a file that can be added: as it is stored, or a QEMU image, which is converted. */
+/** The format of an image that can be added: as it is stored, or a QEMU image, which is converted. */
 export type GivenFormat = ImageFormat | 'qcow2';
+
+/** The format of a file: that of an image, or one that an image may be packed in. */
+export type FileFormat = GivenFormat | 'gzip' | 'xz' | 'tar';
 
 /** The kind of an image's partition table. */
 export type PartitionTable = 'gpt' | 'mbr';
@@ -33,22 +36,22 @@ const OTHER_FORMATS: readonly OtherFormat[] = [
   { name: 'a VMware image', magic: 'KDMV', at: 0, remedy: CONVERT },
   { name: 'a Hyper-V image', magic: 'vhdxfile', at: 0, remedy: CONVERT },
   { name: 'a VirtualBox image', magic: '\x7f\x10\xda\xbe', at: 64, remedy: CONVERT },
-  { name: 'compressed with gzip', magic: '\x1f\x8b', at: 0, remedy: EXPAND },
-  { name: 'compressed with xz', magic: '\xfd7zXZ\0', at: 0, remedy: EXPAND },
   { name: 'compressed with bzip2', magic: 'BZh', at: 0, remedy: EXPAND },
   { name: 'a squashfs', magic: 'hsqs', at: 0, remedy: 'use an image of a whole disk, with a partition table' },
-  { name: 'a tar archive', magic: 'ustar', at: 257, remedy: 'use an image of a whole disk, with a partition table' },
   { name: 'the image of an optical disc', magic: 'CD001', at: 32_769, remedy: 'use the image of an installed disk' },
 ];
 
-/** Recognises a file by its first FILE_HEAD_BYTES: the format of its image, or why it is not one. */
+/** Recognises a file by its first FILE_HEAD_BYTES: its format, or why it has no image. */
 export function recogniseFormat(
   head: Uint8Array,
-): { readonly ok: true; readonly format: GivenFormat } | { readonly ok: false; readonly problem: string } {
+): { readonly ok: true; readonly format: FileFormat } | { readonly ok: false; readonly problem: string } {
   const text = Buffer.from(head).toString('latin1');
   // A frame, or one to skip (RFC 8878 §3.1.1, §3.1.2).
   if (/^(?:\x28\xb5\x2f\xfd|[\x50-\x5f]\x2a\x4d\x18)/.test(text)) return { ok: true, format: 'raw.zst' };
   if (text.startsWith('QFI\xfb')) return { ok: true, format: 'qcow2' };
+  if (text.startsWith('\x1f\x8b')) return { ok: true, format: 'gzip' };
+  if (text.startsWith('\xfd7zXZ\0')) return { ok: true, format: 'xz' };
+  if (text.startsWith('ustar', 257)) return { ok: true, format: 'tar' };
   const other = OTHER_FORMATS.find(({ magic, at }) => text.startsWith(magic, at));
   if (other !== undefined) return { ok: false, problem: `it is ${other.name}: ${other.remedy}` };
   return { ok: true, format: 'raw' };

@@ -9,7 +9,6 @@ import { rename, rm, utimes } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { osErrorCode, RackError } from '../errors.ts';
 import { ownershipRemedy } from '../files/ownership.ts';
-import type { GivenFormat } from './disk-image.ts';
 import { type Copy, type CopyRequest, copyImage } from './image-copy.ts';
 import {
   blobPath,
@@ -52,7 +51,7 @@ export interface AddResult {
   readonly image: StoredImage;
   readonly added: boolean;
   /** The format of the given file. */
-  readonly given: GivenFormat;
+  readonly given: Copy['given'];
 }
 
 const SERIALS_A_DAY_MAX = 9999;

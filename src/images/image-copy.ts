@@ -2,6 +2,7 @@
 //
 //   raw, qcow2 ─▶ pieces of the disk ─▶ count ─▶ compress, or leave holes ─▶ hash, write
 //   raw.zst    ─▶ bytes of the file  ─▶ hash, write, and expand ─▶ count
+//   packed     ─▶ unpack (image-layers.ts) ─▶ as raw, or as qcow2
 //
 // 1. A compressed image is expanded while it is copied, so a damaged or truncated one is refused, and its expanded size is known.
 // 2. An image of QEMU is converted while it is read. No expanded copy of it exists.
@@ -16,12 +17,16 @@ import { releaseMemory } from './conversion.ts';
 import {
   DISK_HEAD_BYTES,
   FILE_HEAD_BYTES,
+  type FileFormat,
   findPartitionTable,
   type GivenFormat,
   type ImageFormat,
   type PartitionTable,
   recogniseFormat,
 } from './disk-image.ts';
+import { bytesOfFile } from './image-file.ts';
+import { LayerReader } from './image-layers.ts';
+import { TarFault } from './image-tar.ts';
 import { describeQcow2Fault, type Qcow2Decoded } from './qcow2/fault.ts';
 import { DISK_BYTES_MAX } from './qcow2/header.ts';
 import { type DiskPiece, type ImageBytes, openQcow2, readQcow2 } from './qcow2/reading.ts';
@@ -43,7 +48,8 @@ export interface CopyRequest {
 
 /** The result of a copy. */
 export interface Copy {
-  readonly given: GivenFormat;
+  /** `packed`: compressed, or in an archive. */
+  readonly given: GivenFormat | 'packed';
   readonly format: ImageFormat;
   readonly sha256: string;
   readonly bytes: number;
@@ -65,7 +71,7 @@ export async function copyImage(request: CopyRequest, part: string): Promise<Cop
   const recognised = recogniseFormat(await file.read(0, FILE_HEAD_BYTES));
   if (!recognised.ok) throw unusable(fileName, recognised.problem);
   await checkRoom(part, file.bytes);
-  const given = recognised.format;
+  const given = await givenFormat(request, recognised.format);
   const format = given === 'raw.zst' || (request.compress ?? given !== 'raw') ? 'raw.zst' : 'raw';
   const disk = new DiskCounter(fileName, request.diskBytesMax ?? DISK_BYTES_MAX);
   const stored = await transfer(request, { part, given, format }, disk);
@@ -87,10 +93,39 @@ const unusable = (fileName: string, why: string, cause?: unknown): RackError => 
   return new RackError('bad-argument', `${fileName} cannot be added: ${shown}`, { cause });
 };
 
+/** The format by which a file is copied: Zstandard may have another image, or an archive, in it. */
+async function givenFormat(request: CopyRequest, found: FileFormat): Promise<GivenFormat | 'packed'> {
+  if (found === 'gzip' || found === 'xz' || found === 'tar') return 'packed';
+  if (found !== 'raw.zst') return found;
+  const inner = recogniseFormat(await expandHead(await request.file.read(0, CHUNK_BYTES)));
+  return inner.ok && inner.format === 'raw' ? 'raw.zst' : 'packed';
+}
+
+/** The first bytes that a file of Zstandard expands to, as far as its first CHUNK_BYTES have them. */
+async function expandHead(bytes: Uint8Array): Promise<Uint8Array> {
+  const parts: Uint8Array[] = [];
+  let length = 0;
+  const enough = new Error('enough');
+  const expander = new ZstdExpansion((piece) => {
+    parts.push(copyBytes(piece, 0, FILE_HEAD_BYTES));
+    length += piece.length;
+    if (length >= FILE_HEAD_BYTES) throw enough;
+  });
+  try {
+    await expander.write(bytes);
+    await expander.end();
+  } catch {
+    // Either it is enough, or the file is damaged, which the copy finds out.
+  } finally {
+    expander.close();
+  }
+  return copyBytes(Buffer.concat(parts), 0, FILE_HEAD_BYTES);
+}
+
 /** From what format to what, and where to. */
 interface Way {
   readonly part: string;
-  readonly given: GivenFormat;
+  readonly given: GivenFormat | 'packed';
   readonly format: ImageFormat;
 }
 
@@ -101,7 +136,8 @@ async function transfer(request: CopyRequest, way: Way, disk: DiskCounter): Prom
   try {
     if (way.given === 'raw.zst') await copyExpanding(request, out, disk);
     else if (way.given === 'raw') await copyDisk(piecesOf(request.file), request.file.bytes, request, writer, disk);
-    else await convertQcow2(request, writer, disk);
+    else if (way.given === 'qcow2') await convertQcow2(request, writer, disk);
+    else await unpack(request, way.part, writer, disk);
     await writer.end();
     return out.facts();
   } catch (error) {
@@ -124,6 +160,37 @@ async function copyDisk(
     if (piece.kind === 'data') await writer.write(piece.bytes);
     else await writer.skip(piece.length);
     request.onProgress(disk.bytes, total);
+  }
+}
+
+async function unpack(request: CopyRequest, part: string, writer: DiskWriter, disk: DiskCounter): Promise<void> {
+  const { file, fileName, onProgress } = request;
+  const layers = new LayerReader({
+    spoolPath: `${part}-0`,
+    take: async (piece) => {
+      disk.take(piece);
+      if (piece.kind === 'data') await writer.write(piece.bytes);
+      else await writer.skip(piece.length);
+    },
+    convert: async (spooled) => {
+      const image = await bytesOfFile(spooled, fileName);
+      await convertQcow2({ ...request, file: image, onProgress: () => undefined }, writer, disk);
+    },
+    refuse: (why) => unusable(fileName, why),
+  });
+  let done = 0;
+  try {
+    for await (const piece of piecesOf(file)) {
+      const { length } = piece.bytes;
+      await layers.take(piece);
+      done += length;
+      onProgress(done, file.bytes);
+    }
+    await layers.end();
+  } catch (error) {
+    throw error instanceof TarFault ? unusable(fileName, error.message, error) : error;
+  } finally {
+    await layers.close();
   }
 }
 
@@ -201,7 +268,7 @@ class DiskCounter {
 
 function isDamage(reason: unknown): boolean {
   const code = osErrorCode(reason) ?? '';
-  return code.startsWith('ZSTD_') || code === 'Z_BUF_ERROR';
+  return code.startsWith('ZSTD_') || code === 'Z_BUF_ERROR' || code === 'Z_DATA_ERROR' || code === 'XZ_FAILED';
 }
 
 function asDamage(reason: unknown, fileName: string): unknown {

@@ -64,8 +64,9 @@ export async function cachedBootTree(
   return tree;
 }
 
-/** Files of the images room that go into no tree: those the region serves, and those of disk images. */
-const APART = /^(?:agent\/|debian|boot-disk|disk-image|image-)/;
+/** Files of the images room that go into no tree: those the region serves, and those of disk images and of their sources. */
+const APART =
+  /^(?:(?:agent|checksums|documents|download|import|qcow2|signatures|sources|streams)\/|debian|boot-disk|disk-image|image-)/;
 
 /** Identifies the state of the sources that build a tree. */
 function sourcesHash(): string {

@@ -103,6 +103,7 @@ const DISKS = [
   latin1('\x28\xb5\x2f\xfd'),
   Buffer.concat([Buffer.alloc(450), latin1('\x83'), Buffer.alloc(59), latin1('\x55\xaa')]),
   latin1('QFI\xfb'),
+  latin1('\xfd7zXZ\0'),
 ];
 
 const QCOW2 = makeQcow2();

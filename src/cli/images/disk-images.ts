@@ -7,7 +7,6 @@ import { counted, listed } from '../../counted.ts';
 import { RackError } from '../../errors.ts';
 import { isOwnershipError, ownUserName, readerRemedy } from '../../files/ownership.ts';
 import { fileFault } from '../../files/read-fault.ts';
-import type { GivenFormat } from '../../images/disk-image.ts';
 import { type AddResult, addImage } from '../../images/image-adding.ts';
 import { bytesOfFile } from '../../images/image-file.ts';
 import {
@@ -107,10 +106,11 @@ export async function addOpened(tree: string, file: FileHandle, flags: AddFlags)
   });
 }
 
-const GIVEN_NAMES: Readonly<Record<GivenFormat, string>> = {
+const GIVEN_NAMES: Readonly<Record<AddResult['given'], string>> = {
   raw: 'a raw image',
   'raw.zst': 'a raw image compressed by zstd',
   qcow2: 'a QEMU image (qcow2)',
+  packed: 'a packed image',
 };
 
 /** One line on the result. */

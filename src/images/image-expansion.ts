@@ -1,0 +1,117 @@
+// Expands a compressed image that arrives in pieces: gzip and Zstandard by zlib of Node, xz by the program of that name.
+//
+// Sources: RFC 1952 (gzip), RFC 8878 (Zstandard), xz(1) of XZ Utils 5.4.
+//
+// 1. `write` resolves when everything that its bytes expand to was taken, or waits in a pipe of bounded size.
+// 2. xz gets XZ_MEMORY_BYTES_MAX of memory, so that no file makes it take more.
+
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import type { Readable, Writable } from 'node:stream';
+import { createGunzip } from 'node:zlib';
+import { cleanText } from '../clean-text.ts';
+import { osErrorCode, RackError } from '../errors.ts';
+import { Conversion, PIECE_BYTES } from './conversion.ts';
+import { installLine, searchPath } from './needed-programs.ts';
+import { ZstdExpansion } from './zstd-expansion.ts';
+
+/** A form of compression. */
+export type Compression = 'gzip' | 'xz' | 'zstd';
+
+/** An expansion under way. */
+export interface Expansion {
+  write(bytes: Uint8Array): Promise<void>;
+  end(): Promise<void>;
+  close(): void;
+}
+
+type Take = (piece: Uint8Array) => Promise<void>;
+
+/** The largest preset of xz, -9e, needs 65 MiB to expand; a dictionary has at most 1.5 GiB. */
+const XZ_MEMORY_BYTES_MAX = 256 * 1024 * 1024;
+const SAID_CHARACTERS_MAX = 200;
+
+/** Begins an expansion. @param take gets the expanded bytes, in order; a piece is its own only until it resolves */
+export function beginExpansion(compression: Compression, take: Take): Expansion {
+  if (compression === 'gzip') return new GzipExpansion(take);
+  return compression === 'zstd' ? new ZstdExpansion(take) : new XzExpansion(take);
+}
+
+/** Expands all members of a file. Like gzip(1), it ignores what follows the last one. */
+class GzipExpansion implements Expansion {
+  readonly #members: Conversion;
+  #isOver = false;
+
+  constructor(take: Take) {
+    this.#members = new Conversion(createGunzip({ chunkSize: PIECE_BYTES }), take);
+  }
+
+  async write(bytes: Uint8Array): Promise<void> {
+    if (this.#isOver) return;
+    this.#isOver = (await this.#members.write(bytes)) < bytes.length;
+  }
+
+  async end(): Promise<void> {
+    await this.#members.end();
+  }
+
+  close(): void {
+    this.#members.close();
+  }
+}
+
+class XzExpansion implements Expansion {
+  readonly #child: ChildProcessByStdio<Writable, Readable, Readable>;
+  readonly #done: Promise<void>;
+  #said = '';
+
+  constructor(take: Take) {
+    const words = ['--decompress', '--stdout', '--format=xz', `--memlimit-decompress=${XZ_MEMORY_BYTES_MAX}`];
+    const env = { PATH: searchPath(), LC_ALL: 'C' };
+    this.#child = spawn('xz', words, { env, stdio: ['pipe', 'pipe', 'pipe'] });
+    this.#child.stdin.on('error', () => undefined);
+    this.#child.stderr.on('data', (bytes: Buffer) => {
+      this.#said = (this.#said + bytes.toString('utf8')).slice(0, SAID_CHARACTERS_MAX);
+    });
+    this.#done = this.#run(take);
+    // `write` and `end` await it; in between, a rejection must not count as unhandled.
+    this.#done.catch(() => undefined);
+  }
+
+  async write(bytes: Uint8Array): Promise<void> {
+    const { stdin } = this.#child;
+    const failed = await new Promise<boolean>((resolve) => {
+      stdin.write(bytes, (error) => resolve(error !== null && error !== undefined));
+    });
+    // It has ended, and says why.
+    if (failed) await this.#done;
+  }
+
+  async end(): Promise<void> {
+    this.#child.stdin.end();
+    await this.#done;
+  }
+
+  close(): void {
+    this.#child.kill('SIGKILL');
+  }
+
+  async #run(take: Take): Promise<void> {
+    const ended = once(this.#child, 'close');
+    const started = once(this.#child, 'spawn');
+    // Whichever rejects first is the reason; the other must not count as unhandled.
+    ended.catch(() => undefined);
+    try {
+      await started;
+    } catch (cause) {
+      if (osErrorCode(cause) !== 'ENOENT') throw cause;
+      const text = `the program xz is not installed: ${installLine(['xz-utils'])}`;
+      throw new RackError('tool-missing', text, { cause });
+    }
+    for await (const piece of this.#child.stdout) await take(piece);
+    const [code] = await ended;
+    if (code === 0) return;
+    const why = cleanText(this.#said.replaceAll(/^xz: (?:\(stdin\): )?/gm, '').trim(), SAID_CHARACTERS_MAX);
+    throw Object.assign(new Error(why === '' ? `xz ended with ${code}` : why), { code: 'XZ_FAILED' });
+  }
+}

@@ -1,0 +1,198 @@
+// Disk images that come compressed, in archives, or both: what is stored expands to exactly the disk that qemu-img reads from the image.
+
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, beforeEach, describe, test } from 'node:test';
+import { gzipSync, zstdCompressSync } from 'node:zlib';
+import { RackError } from '../../src/errors.ts';
+import { type AddRequest, addImage } from '../../src/images/image-adding.ts';
+import { bytesOfFile } from '../../src/images/image-file.ts';
+import { blobPath } from '../../src/images/image-store.ts';
+import { missing } from '../support/needs.ts';
+import { makeDisk } from './disks.ts';
+
+const MIB = 1024 * 1024;
+const NAME = { os: 'debian', release: 'bookworm', architecture: 'amd64', subarchitecture: 'generic', label: 'release' };
+
+describe('a packed image', { skip: missing('linux', 'qemu-img', 'xz', 'zstd') }, () => {
+  const scratch = mkdtempSync(join(tmpdir(), 'rackboot-packed-'));
+  const place = (name: string): string => join(scratch, name);
+  let disk = Buffer.alloc(0);
+  let tree = '';
+  before(() => {
+    disk = Buffer.concat([makeDisk(3 * MIB + 512, 'gpt'), Buffer.alloc(20 * MIB), makeDisk(MIB, 'none', 5)]);
+    writeFileSync(place('disk.raw'), disk);
+    execFileSync('fallocate', ['--dig-holes', place('disk.raw')]);
+    for (const [name, words] of Object.entries({ 'disk.qcow2': ['-c'], 'old.qcow2': ['-o', 'compat=0.10'] }))
+      execFileSync('qemu-img', ['convert', '-O', 'qcow2', ...words, place('disk.raw'), place(name)]);
+    writeFileSync(place('manifest.txt'), 'one\n'.repeat(1000));
+  });
+  beforeEach(() => {
+    tree = mkdtempSync(join(scratch, 'tree-'));
+  });
+  after(() => rmSync(scratch, { recursive: true, force: true }));
+
+  const run = (line: string): void => void execFileSync('sh', ['-c', line], { cwd: scratch });
+
+  async function add(name: string, more: Partial<AddRequest> = {}) {
+    const file = await open(place(name));
+    const means = { fileName: name, name: NAME, nowMs: 0, onProgress: () => undefined };
+    return await addImage({ tree, file: await bytesOfFile(file, name), ...means, ...more }).finally(() => file.close());
+  }
+
+  /** The bytes that a machine writes to its disk. */
+  async function added(name: string): Promise<Buffer> {
+    const { image, given } = await add(name);
+    assert.deepEqual([given, image.format, image.diskBytes], ['packed', 'raw.zst', disk.length]);
+    const stored = readFileSync(join(tree, blobPath(image.sha256, image.format)));
+    // qemu-img, zstd(1) and the machine expand all frames, Node only the first.
+    return execFileSync('zstd', ['-dc'], { input: stored, maxBuffer: 64 * MIB });
+  }
+
+  const packings: readonly (readonly [name: string, line: string])[] = [
+    ['disk.raw.gz', 'gzip -k -1 disk.raw'],
+    ['disk.raw.xz', 'xz -k -0 disk.raw'],
+    ['many.raw.xz', 'xz -k -0 --block-size=1MiB -c disk.raw > many.raw.xz'],
+    ['two.raw.gz', '(head -c 1000000 disk.raw | gzip -1; tail -c +1000001 disk.raw | gzip -1) > two.raw.gz'],
+    ['two.raw.xz', '(head -c 1000000 disk.raw | xz -0; tail -c +1000001 disk.raw | xz -0) > two.raw.xz'],
+    ['disk.qcow2.gz', 'gzip -k -1 disk.qcow2'],
+    ['disk.qcow2.xz', 'xz -k -0 disk.qcow2'],
+    ['old.qcow2.zst', 'zstd -q -k old.qcow2'],
+    ['disk.tar', 'tar -cf disk.tar manifest.txt disk.raw'],
+    ['disk.tar.gz', 'tar -czf disk.tar.gz disk.raw manifest.txt'],
+    ['disk.tar.xz', 'tar -cf - disk.raw | xz -0 > disk.tar.xz'],
+    ['disk.tar.zst', 'tar -cf - ./disk.raw | zstd -q > disk.tar.zst'],
+    ['sparse.tar.gz', 'tar -Sczf sparse.tar.gz disk.raw'],
+    ['sparse.tar', 'tar -Scf sparse.tar manifest.txt disk.raw'],
+    ['posix.tar', 'tar --format=posix -cf posix.tar disk.raw'],
+    ['qcow2.tar.gz', 'tar -czf qcow2.tar.gz disk.qcow2'],
+    ['deep.tar.gz', 'gzip -1 -c disk.raw > inner.raw.gz && tar -czf deep.tar.gz inner.raw.gz'],
+    [
+      'long.tar',
+      `mkdir -p ${'d'.repeat(120)}/${'e'.repeat(120)} && cp disk.raw ${'d'.repeat(120)}/${'e'.repeat(120)}/ && tar -cf long.tar ${'d'.repeat(120)}`,
+    ],
+  ];
+  for (const [name, line] of packings)
+    test(`${name} is the disk, bit for bit`, async () => {
+      run(line);
+      assert.ok((await added(name)).equals(disk));
+      assert.deepEqual(
+        readdirSync(join(tree, 'images')).filter((entry) => entry.startsWith('.part')),
+        [],
+      );
+    });
+
+  test('a raw disk in Zstandard is kept as it is', async () => {
+    run('zstd -q -f disk.raw');
+    const { given, image } = await add('disk.raw.zst');
+    assert.equal(given, 'raw.zst');
+    assert.deepEqual(
+      readFileSync(join(tree, blobPath(image.sha256, image.format))),
+      readFileSync(place('disk.raw.zst')),
+    );
+  });
+
+  test('with --no-compress is kept raw', async () => {
+    run('gzip -1 -c disk.raw > plain.gz');
+    const { image } = await add('plain.gz', { compress: false });
+    assert.ok(readFileSync(join(tree, blobPath(image.sha256, 'raw'))).equals(disk));
+  });
+
+  test('cut short anywhere is refused, and nothing stays', async () => {
+    run('gzip -1 -c disk.raw > c.gz; xz -0 -c disk.raw > c.xz; tar -cf c.tar disk.raw; tar -Scf s.tar disk.raw');
+    run('gzip -1 -c disk.qcow2 > q.gz');
+    for (const name of ['c.gz', 'c.xz', 'c.tar', 's.tar', 'q.gz']) {
+      const { length } = readFileSync(place(name));
+      for (const part of [0.02, 0.5, 0.98]) {
+        run(`cp ${name} cut.${name}`);
+        truncateSync(place(`cut.${name}`), Math.floor(length * part));
+        await assert.rejects(
+          add(`cut.${name}`),
+          (error) => {
+            assert.ok(error instanceof RackError && error.code === 'bad-argument', String(error));
+            assert.match(error.message, /damaged or cut short|was cut short/);
+            return true;
+          },
+          `${name} ${part}`,
+        );
+      }
+    }
+    assert.deepEqual(readdirSync(join(tree, 'images')), []);
+  });
+
+  const refused: readonly (readonly [title: string, name: string, make: string, why: RegExp])[] = [
+    [
+      'two images',
+      'two.tar',
+      'cp disk.raw b.img; tar -cf two.tar disk.raw b.img',
+      /has two images, "disk\.raw" and "b\.img"/,
+    ],
+    ['no image', 'none.tar', 'tar -cf none.tar manifest.txt', /has no disk image: its name must end in \.raw/],
+    ['a sparse file of POSIX', 'ps.tar', 'tar --format=posix -Scf ps.tar disk.raw', /sparse file in the form of POSIX/],
+    [
+      'too much besides its image',
+      'big.tar',
+      'truncate -s 65M other.bin; tar -cf big.tar other.bin disk.raw',
+      /more than 67108864 bytes besides an image/,
+    ],
+    ['a link as image', 'link.tar', 'ln -sf disk.raw l.img; tar -cf link.tar l.img', /has no disk image/],
+    ['another format', 'x.raw.bz2.tar', 'printf BZh9 > x.img; tar -cf x.raw.bz2.tar x.img', /compressed with bzip2/],
+    [
+      'five layers',
+      'five.gz',
+      'cp disk.raw five; for i in 1 2 3 4 5; do gzip -1 five; mv five.gz five; done; mv five five.gz',
+      /packed more than 3 times/,
+    ],
+    [
+      'too large a dictionary',
+      'd.xz',
+      'xz --lzma2=dict=512MiB -c disk.raw > d.xz',
+      /cannot be expanded \(Memory usage limit/,
+    ],
+    ['a file system', 'fs.gz', 'head -c 1000000 /dev/zero | gzip > fs.gz', /has no partition table/],
+  ];
+  for (const [title, name, make, why] of refused)
+    test(`with ${title} is refused`, async () => {
+      run(make);
+      await assert.rejects(add(name), (error) => {
+        assert.ok(error instanceof RackError && error.code === 'bad-argument', String(error));
+        assert.match(error.message, why);
+        return true;
+      });
+    });
+
+  test('that expands to more than a disk is refused as soon as it does', async () => {
+    const bomb = Buffer.concat([gzipSync(disk), ...Array(50).fill(gzipSync(Buffer.alloc(4 * MIB)))]);
+    writeFileSync(place('bomb.gz'), bomb);
+    await assert.rejects(add('bomb.gz', { diskBytesMax: 2 * disk.length }), /would fill more than \d+ bytes of a disk/);
+    // A QEMU image of a small disk, followed by zeroes: its header says how much it may expand to.
+    const head = readFileSync(place('disk.qcow2'));
+    const zeroes = zstdCompressSync(Buffer.alloc(64 * MIB));
+    writeFileSync(place('bomb.zst'), Buffer.concat([zstdCompressSync(head), ...Array(40).fill(zeroes)]));
+    await assert.rejects(add('bomb.zst'), /expands to more than \d+ bytes, which its disk cannot need/);
+  });
+
+  test('is refused whatever is changed in the headers of its archive, or is still the disk', async () => {
+    mkdirSync(place('small'), { recursive: true });
+    writeFileSync(place('small/disk.raw'), makeDisk(4096, 'mbr'));
+    run('tar -Scf bent.tar -C small disk.raw');
+    const archive = readFileSync(place('bent.tar'));
+    for (let at = 0; at < 512; at += 7) {
+      const bent = Buffer.from(archive);
+      bent[at] = (bent[at] ?? 0) ^ 0x55;
+      // With a right checksum, so that the other fields are judged.
+      bent.fill(0x20, 148, 156);
+      const sum = bent.subarray(0, 512).reduce((all, byte) => all + byte, 0);
+      bent.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148, 'latin1');
+      writeFileSync(place('bent2.tar'), bent);
+      await add('bent2.tar').then(
+        ({ image }) => assert.equal(image.diskBytes % 512, 0),
+        (error) => assert.ok(error instanceof RackError, String(error)),
+      );
+    }
+  });
+});
