@@ -42,6 +42,8 @@ export interface CopyRequest {
   readonly compress?: boolean | undefined;
   /** The largest accepted disk, in bytes; undefined: DISK_BYTES_MAX. Only tests set it: to expand 16 TiB takes hours. */
   readonly diskBytesMax?: number | undefined;
+  /** Sees the parts of the disk, in order. */
+  readonly onDisk?: ((piece: DiskPiece) => void) | undefined;
   /** Called during the copy, with bytes of the disk, or of the file if it is compressed with Zstandard. */
   readonly onProgress: (done: number, total: number) => void;
 }
@@ -73,7 +75,7 @@ export async function copyImage(request: CopyRequest, part: string): Promise<Cop
   await checkRoom(part, file.bytes);
   const given = await givenFormat(request, recognised.format);
   const format = given === 'raw.zst' || (request.compress ?? given !== 'raw') ? 'raw.zst' : 'raw';
-  const disk = new DiskCounter(fileName, request.diskBytesMax ?? DISK_BYTES_MAX);
+  const disk = new DiskCounter(fileName, request.diskBytesMax ?? DISK_BYTES_MAX, request.onDisk);
   const stored = await transfer(request, { part, given, format }, disk);
   const partitionTable = findPartitionTable(disk.head());
   if (partitionTable === undefined) {
@@ -239,12 +241,14 @@ async function* piecesOf(file: ImageBytes): AsyncGenerator<DiskPiece & { readonl
 class DiskCounter {
   readonly #fileName: string;
   readonly #bytesMax: number;
+  readonly #onPiece: CopyRequest['onDisk'];
   readonly #head: Uint8Array[] = [];
   bytes = 0;
 
-  constructor(fileName: string, bytesMax: number) {
+  constructor(fileName: string, bytesMax: number, onPiece: CopyRequest['onDisk']) {
     this.#fileName = fileName;
     this.#bytesMax = bytesMax;
+    this.#onPiece = onPiece;
   }
 
   /** @throws RackError `bad-argument` if the disk is too large */
@@ -259,6 +263,7 @@ class DiskCounter {
       this.#head.push(piece.kind === 'data' ? copyBytes(piece.bytes, 0, headBytes) : new Uint8Array(headBytes));
     }
     this.bytes += length;
+    this.#onPiece?.(piece);
   }
 
   head(): Uint8Array {

@@ -22,8 +22,8 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, beforeEach, describe, test } from 'node:test';
-import { zstdDecompressSync } from 'node:zlib';
-import { makeDisk } from '../images/disks.ts';
+import { gzipSync, zstdDecompressSync } from 'node:zlib';
+import { makeDisk, makeSystemDisk } from '../images/disks.ts';
 import { GpgHome } from '../support/gpg-home.ts';
 import { missing } from '../support/needs.ts';
 import { runRackboot } from '../support/running-rack.ts';
@@ -33,11 +33,11 @@ const MIB = 1024 * 1024;
 const SIZE = 24 * MIB;
 const NAME = 'ubuntu/noble/amd64/generic/release/20261015';
 
-describe('an image of a source', { skip: missing('linux', 'qemu-img', 'gpg') }, () => {
+describe('an image of a source', { skip: missing('linux', 'qemu-img', 'gpg', 'xz') }, () => {
   const scratch = mkdtempSync(join(tmpdir(), 'rackboot-import-'));
   const site = join(scratch, 'site');
   const gpg = new GpgHome();
-  const disk = makeDisk(SIZE, 'gpt', 3);
+  const disk = makeSystemDisk(SIZE, 3);
   let qcow2 = new Uint8Array();
   let server: Server;
   let url = '';
@@ -82,6 +82,19 @@ describe('an image of a source', { skip: missing('linux', 'qemu-img', 'gpg') }, 
     writeFileSync(join(site, 'plain', 'Rock-9-latest.qcow2'), qcow2);
     writeFileSync(join(site, 'plain', 'CHECKSUM'), list);
     writeFileSync(join(site, 'plain', 'CHECKSUM.asc'), gpg.sign(list, { key, form: 'detached-armored' }));
+    // A system packed by xz, and a disk without one.
+    writeFileSync(
+      join(site, 'plain', 'packed-20260802.raw.xz'),
+      spawnSync('xz', ['-0'], { input: disk, maxBuffer: SIZE }).stdout,
+    );
+    writeFileSync(join(site, 'plain', 'bare-20260802.raw.xz'), gzipSync(makeDisk(MIB, 'gpt')));
+    for (const name of ['packed', 'bare']) {
+      const file = `${name}-20260802.raw.xz`;
+      const hash = createHash('sha256')
+        .update(readFileSync(join(site, 'plain', file)))
+        .digest('hex');
+      writeFileSync(join(site, 'plain', `${name}.asc`), gpg.sign(`${hash}  ${file}\n`, { key, form: 'clear' }));
+    }
     server = createServer((request, response) => serve(String(request.url), request.headers.range, response));
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
@@ -133,6 +146,9 @@ describe('an image of a source', { skip: missing('linux', 'qemu-img', 'gpg') }, 
   - { name: rock, title: Rock, os: rock, kind: files, directory: "${url}/plain/", file: "Rock-{version}-latest.qcow2",
       checksums: CHECKSUM, arches: { amd64: x86_64 }, signed: { ${signed}, signature: CHECKSUM.asc },
       releases: [{ name: "9", title: Rock 9 }] }
+  - { name: packed, title: Packed, os: packed, kind: files, directory: "${url}/plain/", file: "{release}-*.raw.xz",
+      checksums: "{release}.asc", arches: { amd64: x86_64 }, signed: { ${signed} },
+      releases: [{ name: packed, title: Packed }, { name: bare, title: Bare }] }
 `,
     );
     return path;
@@ -154,7 +170,11 @@ describe('an image of a source', { skip: missing('linux', 'qemu-img', 'gpg') }, 
   test('of a simplestream comes by its name, converted, and once', async () => {
     const first = await imported('ubuntu/noble');
     assert.equal(first.code, 0, first.complaints.join('\n'));
-    assert.match(first.output.at(-1) ?? '', new RegExp(`^Imported ${NAME}: `));
+    assert.match(first.output.join('\n'), new RegExp(`^Imported ${NAME}: `, 'm'));
+    assert.match(
+      first.output.at(-1) ?? '',
+      /it starts by BIOS; its last partition \(ext4\) grows; cloud-init is in it\.$/,
+    );
     assert.ok(Buffer.from(zstdDecompressSync(blob())).equals(disk), 'it is the disk, bit for bit');
     assert.deepEqual(readdirSync(join(tree, 'images', '.downloads')), []);
     const again = await imported('ubuntu/24.04');
@@ -165,8 +185,25 @@ describe('an image of a source', { skip: missing('linux', 'qemu-img', 'gpg') }, 
   test('of a plain site comes with the day that its list of checksums names', async () => {
     const { code, output, complaints } = await imported('rock/9');
     assert.equal(code, 0, complaints.join('\n'));
-    assert.match(output.at(-1) ?? '', /^Imported rock\/9\/amd64\/generic\/release\/20260801: /);
+    assert.match(output.join('\n'), /^Imported rock\/9\/amd64\/generic\/release\/20260801: /m);
     assert.ok(Buffer.from(zstdDecompressSync(blob())).equals(disk));
+  });
+
+  test('that is packed by xz comes unpacked', async () => {
+    const { code, output, complaints } = await imported('packed/packed');
+    assert.equal(code, 0, complaints.join('\n'));
+    assert.match(output.join('\n'), /^Imported packed\/packed\/amd64\/generic\/release\/20260802: /m);
+    assert.ok(Buffer.from(zstdDecompressSync(blob())).equals(disk));
+  });
+
+  test('that no machine could start is refused with the reason, and does not get into the store', async () => {
+    const { code, complaints } = await imported('packed/bare');
+    assert.equal(code, 2);
+    assert.match(
+      complaints.join('\n'),
+      /packed\/bare\/amd64 was not imported: a machine could not start it: .*add it: .*images add$/m,
+    );
+    assert.equal(existsSync(join(tree, 'images', '.manifests')), false);
   });
 
   test('is listed with size and date, and each source is checked in one line', async () => {

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { zstdDecompressSync } from 'node:zlib';
 import { readImages } from '../../src/images/image-store.ts';
-import { makeDisk } from '../images/disks.ts';
+import { makeSystemDisk } from '../images/disks.ts';
 import { makeContent } from '../images/download/download-place.ts';
 import type { GpgHome } from './gpg-home.ts';
 import { type KilledProgram, type KillReport, killDownloads } from './killed-download.ts';
@@ -17,7 +17,7 @@ const FILE = 'image-20261101.raw';
 
 /** A disk that does not compress. */
 function makeImage(bytes: number): Uint8Array {
-  const image = Uint8Array.from(makeDisk(bytes, 'gpt'));
+  const image = Uint8Array.from(makeSystemDisk(bytes));
   image.set(makeContent(bytes - 4096), 4096);
   return image;
 }

@@ -5,6 +5,7 @@
 import { join } from 'node:path';
 import { RackError } from '../../errors.ts';
 import { formatImageName } from '../../images/image-store.ts';
+import { describeSystem } from '../../images/image-system.ts';
 import { INSTALLER, type OfferWish } from '../../images/import/offer.ts';
 import { chooseInstaller, chooseOffer, sourcesOf } from '../../images/import/offers.ts';
 import { readAptMirrors } from '../../images/sources/apt-sources.ts';
@@ -74,6 +75,7 @@ async function importImage(
   if (!isSilent) {
     const name = formatImageName(result.image);
     print(result.added ? `Imported ${name}: ${formatBytes(result.image.bytes)}` : `${name} is already there.`);
+    if (result.system !== undefined) print(`As far as its bytes show, ${describeSystem(result.system)}.`);
     for (const image of result.removed) print(`Removed the older ${formatImageName(image)}`);
   }
   return { ...result, source: offer.source, url: offer.url };

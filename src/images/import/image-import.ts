@@ -6,7 +6,8 @@
 //
 // 1. Nothing appears in the store before the published checksum of the whole file has proved to be right.
 // 2. However an import ends, the next one of the same file continues its download. Only a finished import removes it.
-// 3. The newest KEPT_SERIALS images of a name that were imported stay, and those in use; other older ones are removed. Images that were added
+// 3. A system that no machine could start or set up (image-system.ts) is refused.
+// 4. The newest KEPT_SERIALS images of a name that were imported stay, and those in use; other older ones are removed. Images that were added
 //    by hand stay.
 
 import { rm } from 'node:fs/promises';
@@ -18,6 +19,7 @@ import { GrowingFile, GrowthInterrupted } from '../download/growing-file.ts';
 import type { Downloads } from '../download/queue.ts';
 import type { Download, DownloadRequest, DownloadState } from '../download/request.ts';
 import { type AddResult, addImage } from '../image-adding.ts';
+// 3. A system that no machine could start or set up (image-system.ts) is refused.
 import {
   compareImages,
   hasBlob,
@@ -27,6 +29,7 @@ import {
   removeImages,
   type StoredImage,
 } from '../image-store.ts';
+import { judgeSystem, type SystemFacts, SystemLook } from '../image-system.ts';
 import { makeDirectories } from '../publication.ts';
 import { lockImport } from './import-lock.ts';
 import { type ImageOffer, offerName } from './offer.ts';
@@ -58,6 +61,8 @@ export interface ImportResult {
   readonly added: boolean;
   /** The older images that were removed. */
   readonly removed: readonly StoredImage[];
+  /** Undefined: the image was there already. */
+  readonly system: SystemFacts | undefined;
 }
 
 /**
@@ -69,7 +74,8 @@ export interface ImportResult {
 export async function importImage(offer: ImageOffer, terms: ImportTerms): Promise<ImportResult> {
   const { tree } = terms;
   const present = findImported(offer, readImages(tree).images);
-  if (present !== undefined && hasBlob(tree, present)) return { image: present, added: false, removed: [] };
+  if (present !== undefined && hasBlob(tree, present))
+    return { image: present, added: false, removed: [], system: undefined };
   const directory = join(tree, 'images', '.downloads');
   await makeDirectories(directory);
   const request: DownloadRequest = {
@@ -82,9 +88,10 @@ export async function importImage(offer: ImageOffer, terms: ImportTerms): Promis
   };
   const lock = lockImport(join(directory, `${request.name}.lock`), offerName(offer));
   try {
-    const { image, added } = await addWhileDownloading(offer, request, terms);
+    const { image, added, system } = await addWhileDownloading(offer, request, terms);
     await removeDownload(request);
-    return { image, added, removed: await removeOlder(image, terms) };
+    // 3. A system that no machine could start or set up (image-system.ts) is refused.
+    return { image, added, system, removed: await removeOlder(image, terms) };
   } finally {
     // A process that waits for the lock at this moment may then lock a file without a name: at worst, a digest is wrong and fetched again.
     await rm(join(directory, `${request.name}.lock`), { force: true });
@@ -102,11 +109,7 @@ function findImported({ digest, ...offer }: ImageOffer, images: readonly StoredI
   );
 }
 
-async function addWhileDownloading(
-  offer: ImageOffer,
-  request: DownloadRequest,
-  terms: ImportTerms,
-): Promise<AddResult> {
+async function addWhileDownloading(offer: ImageOffer, request: DownloadRequest, terms: ImportTerms): Promise<Added> {
   const { downloads, signal, onProgress } = terms;
   const download = downloads.add(request);
   const stop = (): void => download.cancel();
@@ -130,10 +133,13 @@ async function addWhileDownloading(
   }
 }
 
-async function addOnce(offer: ImageOffer, file: GrowingFile, { tree, nowMs }: ImportTerms): Promise<AddResult> {
+type Added = AddResult & { readonly system: SystemFacts };
+
+async function addOnce(offer: ImageOffer, file: GrowingFile, { tree, nowMs }: ImportTerms): Promise<Added> {
   const { os, release, architecture, subarchitecture, label, serial, title, source, digest } = offer;
+  const look = new SystemLook(architecture);
   try {
-    return await addImage({
+    const added = await addImage({
       tree,
       file,
       fileName: basename(new URL(offer.url).pathname),
@@ -143,8 +149,16 @@ async function addOnce(offer: ImageOffer, file: GrowingFile, { tree, nowMs }: Im
       nowMs,
       onProgress: () => undefined,
       origin: { source, ...digest },
-      whenVerified: () => file.verified(),
+      onDisk: (piece) => look.take(piece),
+      whenVerified: async () => {
+        await file.verified();
+        const unfit = judgeSystem(look.facts(), architecture);
+        if (unfit === undefined) return;
+        const remedy = `to add it nevertheless, fetch ${offer.url} and add it: rackboot images add`;
+        throw new RackError('bad-argument', `${offerName(offer)} was not imported: ${unfit}; ${remedy}`);
+      },
     });
+    return { ...added, system: look.facts() };
   } finally {
     await file.close();
   }

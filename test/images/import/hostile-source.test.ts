@@ -16,7 +16,7 @@ import { decodeSources } from '../../../src/images/sources/decode-sources.ts';
 import { GpgHome } from '../../support/gpg-home.ts';
 import { missing } from '../../support/needs.ts';
 import { indexDocument, type SiteContent, writeStreamSite } from '../../support/stream-site.ts';
-import { makeDisk } from '../disks.ts';
+import { makeSystemDisk } from '../disks.ts';
 import { DownloadPlace } from '../download/download-place.ts';
 
 const MIB = 1024 * 1024;
@@ -58,7 +58,7 @@ describe('a hostile source', { skip: missing('linux', 'gpg') }, () => {
   const scratch = mkdtempSync(join(tmpdir(), 'rackboot-hostile-source-'));
   const gpg = new GpgHome();
   let key = '';
-  const disk = makeDisk(2 * MIB, 'gpt');
+  const disk = makeSystemDisk(2 * MIB);
   const content: SiteContent = {
     [CONTENT_ID]: {
       'com.example:one:amd64': {
@@ -164,7 +164,7 @@ describe('a hostile source', { skip: missing('linux', 'gpg') }, () => {
     {
       name: 'has other bytes than its checksum',
       path: IMAGE,
-      answer: (response) => void response.end(Buffer.from(makeDisk(disk.length, 'gpt', 9))),
+      answer: (response) => void response.end(Buffer.from(makeSystemDisk(disk.length, 9))),
       reason: /sha256 [0-9a-f]{64} instead of/,
     },
     {
@@ -181,7 +181,7 @@ describe('a hostile source', { skip: missing('linux', 'gpg') }, () => {
     const downloads = place.queue();
     const nowMs = systemClock.wallTimeMs();
     try {
-      const answers = await askSources(sourcesAt(urls), WISH, { downloads, nowMs });
+      const answers = await askSources(sourcesAt(urls), WISH, { downloads, nowMs, mirrors: [] });
       const problems = answers.flatMap((answer) => answer.problems);
       try {
         const use = { usersOf: () => [], isKnown: true };
