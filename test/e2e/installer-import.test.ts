@@ -86,7 +86,10 @@ describe('an installer of a mirror', { skip: missing('linux', 'gpg', 'dpkg-deb',
     bad('unsigned', {}, 'unsigned');
     bad('changed', {});
     const changed = join(site, 'dists/changed/main/installer-amd64/current/images/SHA256SUMS');
-    writeFileSync(changed, readFileSync(changed, 'latin1').replace(/^./, (digit) => (digit === '0' ? '1' : '0')));
+    writeFileSync(
+      changed,
+      readFileSync(changed, 'latin1').replace(/^./, (digit) => (digit === '0' ? '1' : '0')),
+    );
     bad('damaged', {});
     writeFileSync(
       join(site, 'dists/damaged/main/installer-amd64/current/images/netboot/debian-installer/amd64/linux'),

@@ -19,7 +19,6 @@ import { GrowingFile, GrowthInterrupted } from '../download/growing-file.ts';
 import type { Downloads } from '../download/queue.ts';
 import type { Download, DownloadRequest, DownloadState } from '../download/request.ts';
 import { type AddResult, addImage } from '../image-adding.ts';
-// 3. A system that no machine could start or set up (image-system.ts) is refused.
 import {
   compareImages,
   hasBlob,
@@ -90,7 +89,6 @@ export async function importImage(offer: ImageOffer, terms: ImportTerms): Promis
   try {
     const { image, added, system } = await addWhileDownloading(offer, request, terms);
     await removeDownload(request);
-    // 3. A system that no machine could start or set up (image-system.ts) is refused.
     return { image, added, system, removed: await removeOlder(image, terms) };
   } finally {
     // A process that waits for the lock at this moment may then lock a file without a name: at worst, a digest is wrong and fetched again.
