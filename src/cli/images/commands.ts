@@ -26,7 +26,11 @@ const sources = {
 export function imageCommands<T>(parser: Argv<T>, shared: SharedOptions, finish: Finish): Argv<T> {
   return parser.command('images', 'Images that machines boot and are deployed from', (command) =>
     storeCommands(
-      sourceCommands(makeCommands(buildCommands(command, shared, finish), shared, finish), shared, finish),
+      sourceCommands(
+        importCommand(makeCommands(buildCommands(command, shared, finish), shared, finish), shared, finish),
+        shared,
+        finish,
+      ),
       shared,
       finish,
     ).strict(),
@@ -94,33 +98,36 @@ function makeCommands<T>(command: Argv<T>, { config, json }: SharedOptions, fini
   );
 }
 
+function importCommand<T>(command: Argv<T>, { config, json }: SharedOptions, finish: Finish): Argv<T> {
+  return command.command(
+    'import <image>',
+    'Import a disk image (ubuntu/noble) or an installer (installer/debian/trixie) from a source; or the images of a bundle (./images.tar)',
+    {
+      config,
+      tree,
+      arch: { ...arch, describe: `${arch.describe}; several with commas: amd64,i386` },
+      sources,
+      mirror: {
+        ...text,
+        describe: "(installer) Mirror of packages; default: that of the source, else the host's apt",
+      },
+      package: {
+        type: 'string',
+        array: true,
+        describe: '(installer) A .deb file with its drivers, instead of downloading it (repeat)',
+      },
+      limit: { ...text, describe: 'The fastest that it downloads, in MiB per second; default: no limit' },
+      json,
+    },
+    async (argv) => {
+      const { importByName } = await import('./import.ts');
+      finish(await importByName({ ...argv, image: String(argv.image), packages: argv.package }));
+    },
+  );
+}
+
 function sourceCommands<T>(command: Argv<T>, { config, json }: SharedOptions, finish: Finish): Argv<T> {
   return command
-    .command(
-      'import <image>',
-      'Import a disk image (ubuntu/noble) or an installer (installer/debian/trixie) from a source; or the images of a bundle (./images.tar)',
-      {
-        config,
-        tree,
-        arch: { ...arch, describe: `${arch.describe}; several with commas: amd64,i386` },
-        sources,
-        mirror: {
-          ...text,
-          describe: "(installer) Mirror of packages; default: that of the source, else the host's apt",
-        },
-        package: {
-          type: 'string',
-          array: true,
-          describe: '(installer) A .deb file with its drivers, instead of downloading it (repeat)',
-        },
-        limit: { ...text, describe: 'The fastest that it downloads, in MiB per second; default: no limit' },
-        json,
-      },
-      async (argv) => {
-        const { importByName } = await import('./import.ts');
-        finish(await importByName({ ...argv, image: String(argv.image), packages: argv.package }));
-      },
-    )
     .command(
       'available [os]',
       'List the disk images and installers that the sources offer, of all systems or of one',

@@ -130,7 +130,9 @@ const UNACCEPTED: Readonly<Record<string, string>> = {
 /** Why a region elsewhere does not take this rack, and what changes that; undefined: it does, or does not answer. */
 function unacceptedText(region: z.output<typeof runningShape>['region']): string | undefined {
   const what = UNACCEPTED[region?.state ?? ''];
-  return what === undefined ? undefined : `${what}: ${region?.link?.text || 'rackboot racks on its region shows it'}`;
+  return what === undefined
+    ? undefined
+    : `${what}: ${region?.link?.text || 'on the host of its region, see rackboot racks'}`;
 }
 
 /** Why leases cannot be stored; undefined: they can. */
