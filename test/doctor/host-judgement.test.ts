@@ -168,7 +168,7 @@ const cases: readonly [name: string, facts: Partial<HostFacts>, ok: boolean, tex
     'sockets that trust reports of a small MTU',
     { notes: [spoken(MTU_REPORTS_NOTE)] },
     true,
-    /reports a small MTU/,
+    /One forged ICMP message can fragment the replies/,
     /^echo net\.ipv4\.ip_no_pmtu_disc=2 \| sudo tee \/etc\/sysctl\.d\/\S+ && sudo sysctl -w net/,
   ],
   [

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { sleep, systemClock } from '../../src/clock.ts';
 import { OUTPUT_BYTES_MAX, runProgram } from '../../src/power/program.ts';
+import { ended } from '../support/child.ts';
 
 test('OUTPUT_BYTES_MAX of each output stream are stored, and the program ends normally', async () => {
   const script = `head -c ${2 * OUTPUT_BYTES_MAX} /dev/zero; head -c ${OUTPUT_BYTES_MAX + 1} /dev/zero >&2`;
@@ -33,7 +34,7 @@ test('a program ends at its limit even if the process that started it has died',
     void runProgram('sh', ['-c', 'echo begun >&2; sleep 5; touch "$1"', 'sh', '${late}'], run);
     setTimeout(() => process.kill(process.pid, 'SIGKILL'), 500);`;
   const parent = spawn(process.execPath, ['--input-type=module', '--eval', script], { stdio: 'inherit' });
-  await new Promise((resolve) => parent.once('exit', resolve));
+  await ended(parent);
   assert.equal(parent.signalCode, 'SIGKILL');
   await sleep(6500);
   assert.equal(existsSync(late), false);
