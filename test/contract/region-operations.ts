@@ -54,6 +54,8 @@ const SCRIPT = {
   position: 0,
   content: '',
 } as const;
+const BOOT_SOURCE = { url: 'http://x/', keyringFilename: '', keyring: Uint8Array.of(1), updatedMs: 1 };
+const BOOT_SELECTION = { os: 'ubuntu', release: 'noble', arches: ['*'], subarches: ['*'], labels: ['*'] };
 const KEY = { tokenKey: 'k', consumerKey: 'c', secretDigest: 's', name: '', username: 'ann', createdMs: 1, usedMs: 1 };
 /** Of each machine: that it took an address, that its lease ended, and a request from an address. */
 const reportsOf = (machines: number): readonly RackReport[] =>
@@ -191,6 +193,26 @@ export const OPERATIONS: Readonly<Record<string, (place: FilledRegion) => Steps<
   'logins.findDebug': ({ tables }) => tables.logins.findDebug(FIRST),
   'logins.noteDebug': ({ tables }) => tables.logins.noteDebug(FIRST, { hostKey: 'x' }),
   'logins.closeDebug': ({ tables }) => tables.logins.closeDebug(FIRST, EVENT),
+  'boot.addFileSources': ({ tables }) => tables.boot.addFileSources(['ubuntu'], 1),
+  'boot.addSource': ({ tables }) => tables.boot.addSource(BOOT_SOURCE, EVENT),
+  'boot.changeSource': ({ tables }) => tables.boot.changeSource(2, BOOT_SOURCE, EVENT),
+  'boot.listSources': ({ tables }) => tables.boot.listSources(),
+  'boot.addSelection': ({ tables }) => tables.boot.addSelection(2, BOOT_SELECTION, EVENT),
+  'boot.changeSelection': ({ tables }) => tables.boot.changeSelection(2, 1, BOOT_SELECTION, EVENT),
+  'boot.listSelections': ({ tables }) => tables.boot.listSelections(2),
+  'boot.listSelections of all': ({ tables }) => tables.boot.listSelections(),
+  'boot.removeSelection': ({ tables }) => tables.boot.removeSelection(2, 1, EVENT),
+  'boot.removeSource': ({ tables }) => tables.boot.removeSource(2, EVENT),
+  'boot.addResources': ({ tables }) => tables.boot.addResources(['a', 'b'], 1),
+  'boot.noteProgress': ({ tables }) =>
+    tables.boot.noteProgress(new Map([['a', { state: 'done', source: '', title: '', bytes: 1 }]]), 1),
+  'boot.listResources': ({ tables }) => tables.boot.listResources(),
+  'boot.wish': ({ tables }) => tables.boot.wish(1, 'delete', EVENT),
+  'boot.wishCancelled': ({ tables }) => tables.boot.wishCancelled(),
+  'boot.forget': ({ tables }) => tables.boot.forget(['a']),
+  'boot.changeRun': ({ tables }) => tables.boot.changeRun({ askedMs: 1 }, EVENT),
+  'boot.listUses': ({ tables }) => tables.boot.listUses(),
+  'boot.findRun': ({ tables }) => tables.boot.findRun(),
   openSession: () => openSession('ann', SESSION, 1, 0),
   'openSession at the bound': () => openSession('ann', { ...SESSION, digest: 'e' }, 1, 0),
   findSession: () => findSession('e'),

@@ -11,6 +11,7 @@ import type { MachineStatus } from './lifecycle.ts';
 import type { PowerTask } from './power-task.ts';
 import type { MistakeAt } from './preseed-mistake.ts';
 import type { RackEventParams } from './rack-event-params.ts';
+import type { ResourceWish } from './resource-wish.ts';
 
 type None = Readonly<Record<string, never>>;
 
@@ -25,6 +26,9 @@ export interface RackName {
   readonly rack: string;
   readonly uuid: string;
 }
+
+/** How a source or a selection changed. */
+export type BootChange = 'added' | 'changed' | 'removed';
 
 /** A person's reason; empty: none. */
 interface Comment {
@@ -239,6 +243,24 @@ export interface EventParams extends RackEventParams {
   'script-added': { readonly script: string };
   'script-changed': { readonly script: string };
   'script-removed': { readonly script: string };
+  /** @param source its URL */
+  'boot-source-changed': { readonly change: BootChange; readonly source: string };
+  /** @param image such as `ubuntu/noble`, with `*` for all */
+  'boot-selection-changed': { readonly change: BootChange; readonly image: string; readonly source: string };
+  'import-asked': { readonly isStop: boolean };
+  /** A person's command on one image. */
+  'image-wished': { readonly image: string; readonly wish: ResourceWish };
+  'image-downloading': { readonly image: string; readonly percent: number; readonly total: number };
+  /** A cluster's report (API 1.0). @param error empty: none */
+  'download-reported': {
+    readonly rack: string;
+    readonly file: string;
+    readonly bytes: number;
+    readonly size: number;
+    readonly error: string;
+  };
+  'image-imported': { readonly image: string; readonly serial: string; readonly source: string };
+  'image-import-failed': { readonly image: string; readonly source: string; readonly said: string };
 }
 
 /** Why a known machine's report changed nothing. */

@@ -60,6 +60,9 @@ export const EVENT_TYPES = {
   RACK_BACK: { level: 'info', title: 'Rack back' },
   RACK_EVENTS_LOST: { level: 'error', title: 'Events lost' },
   SETTINGS: { level: 'audit', title: 'Settings' },
+  IMAGES: { level: 'audit', title: 'Images' },
+  REGION_IMPORT_INFO: { level: 'info', title: 'Region image import' },
+  REGION_IMPORT_ERROR: { level: 'error', title: 'Region image import error' },
   AUTHORISATION: { level: 'audit', title: 'Authorisation' },
 } as const satisfies Record<string, { readonly level: MachineEventLevel; readonly title: string }>;
 export type MachineEventType = keyof typeof EVENT_TYPES;

@@ -21,3 +21,11 @@ export interface StoreTroubles {
   /** Calls `report` with the reason, a sentence with its remedy; the same one is not repeated for a minute. Call it once. */
   watch(report: (reason: string) => void): void;
 }
+
+/** The other processes of a store. */
+export interface StoreNeighbours {
+  /** Announces a change to them. The notice may be lost, so they also look regularly. */
+  tell(): void;
+  /** Calls `onChange` when another process announces a change; call it once. */
+  listen(onChange: () => void): void;
+}

@@ -14,6 +14,7 @@ import type { SettingValue } from '../../machines/settings.ts';
 import type { Ipv4, MacAddress } from '../../net/address.ts';
 import type { PowerLedger } from '../../power/ledger.ts';
 import type { SshKeyStore } from '../../power/ssh-identity.ts';
+import type { BootStore } from './boot-store.ts';
 import type { DutyStore } from './duty-store.ts';
 import type { Doubt, Happening } from './event-params.ts';
 import type { EventRange } from './event-range.ts';
@@ -34,7 +35,7 @@ import type { RackStore } from './rack-store.ts';
 import type { RateStore } from './rate-store.ts';
 import type { ScriptStore } from './script-store.ts';
 import type { SessionStore } from './session-store.ts';
-import type { StoreAvailability, StoreConfirmation, StoreTroubles } from './store-state.ts';
+import type { StoreAvailability, StoreConfirmation, StoreNeighbours, StoreTroubles } from './store-state.ts';
 import type { User, UserChange } from './user.ts';
 
 /** A network interface as a machine reports it. */
@@ -247,19 +248,12 @@ export interface SettledVersion {
   readonly history: string;
 }
 
-/** The other processes of a store. */
-export interface StoreNeighbours {
-  /** Announces a change to them. The notice may be lost, so they also look regularly. */
-  tell(): void;
-  /** Calls `onChange` when another process announces a change; call it once. */
-  listen(onChange: () => void): void;
-}
-
 export interface RegionStore {
   readonly racks: RackStore;
   readonly life: LifeStore;
   readonly logins: LoginStore;
   readonly scripts: ScriptStore;
+  readonly boot: BootStore;
   readonly sessions: SessionStore;
   /** The power commands begun, and their outcomes. */
   readonly power: PowerLedger;

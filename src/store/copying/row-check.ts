@@ -9,10 +9,12 @@ import { cleanText } from '../../clean-text.ts';
 import { parseSettingValue } from '../../machines/settings.ts';
 import { isStoredFacts } from '../../region/records/hardware-facts.ts';
 import { findStatusByNumber } from '../../region/records/lifecycle.ts';
+import { RESOURCE_WISHES } from '../../region/records/resource-wish.ts';
 import { RESULT_STATUSES, SCRIPT_KINDS } from '../../region/records/script-store.ts';
 import { isStoredWork } from '../../region/records/work.ts';
 import { eventSentence, remarkSentence } from '../../region/words/event.ts';
 import { powerText } from '../../region/words/text.ts';
+import { bootColumns } from '../operations/region-boot.ts';
 import { rackColumns } from '../operations/region-racks.ts';
 import type { Value } from '../operations/region-steps.ts';
 import { unpackHappening, unpackRemark } from '../operations/stored-event.ts';
@@ -68,6 +70,8 @@ const rackJson = Object.fromEntries(
   Object.entries(rackColumns).map(([column, schema]) => [`rack.${column}`, json(schema)]),
 );
 
+const bootJson = Object.fromEntries(Object.entries(bootColumns).map(([column, schema]) => [column, json(schema)]));
+
 const VALUE_CHECKS: Readonly<Record<string, Check>> = {
   'machine.status': isStatus,
   'machine.resting_status': isStatus,
@@ -79,6 +83,8 @@ const VALUE_CHECKS: Readonly<Record<string, Check>> = {
   'machine_pair.params': (params, row) => params === '' || isHappening(params, row),
   'event.params': isHappening,
   ...rackJson,
+  ...bootJson,
+  'boot_resource.wish': oneOf(RESOURCE_WISHES),
   'rack_images.images': json(z.array(z.unknown())),
   'setting.value': (value) => parseSettingValue(JSON.parse(String(value))) !== undefined,
   'power_command.command': json(z.looseObject({ kind: z.string() })),

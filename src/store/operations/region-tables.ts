@@ -2,6 +2,7 @@
 
 import type { EventBounds } from './event-cuts.ts';
 import { AccountTables } from './region-accounts.ts';
+import { BootTables } from './region-boot.ts';
 import { EventTable } from './region-events.ts';
 import { LifeTables } from './region-life.ts';
 import { LoginTable } from './region-logins.ts';
@@ -21,6 +22,7 @@ export class RegionTables {
   readonly life: LifeTables;
   readonly logins: LoginTable;
   readonly scripts: ScriptTables;
+  readonly boot: BootTables;
   readonly power = new PowerTable();
 
   constructor(bounds: EventBounds) {
@@ -32,5 +34,6 @@ export class RegionTables {
     this.life = new LifeTables(this.events);
     this.logins = new LoginTable(this.events);
     this.scripts = new ScriptTables(this.events);
+    this.boot = new BootTables(this.events);
   }
 }

@@ -13,7 +13,7 @@
 
 import pg from 'pg';
 import { newUuid, systemClock, type Timer } from '../../clock.ts';
-import type { StoreNeighbours } from '../../region/records/store.ts';
+import type { StoreNeighbours } from '../../region/records/store-state.ts';
 import { LatestRun } from '../../region/shares/latest-run.ts';
 import { connectionOf, type PostgresPlace } from './postgres-place.ts';
 import type { PostgresWatch } from './postgres-watch.ts';

@@ -2,12 +2,14 @@
 
 import { NotOnDuty, type PowerLedger } from '../../power/ledger.ts';
 import type { SshKeyStore } from '../../power/ssh-identity.ts';
+import type { BootStore } from '../../region/records/boot-store.ts';
 import type { DutyStore } from '../../region/records/duty-store.ts';
 import type { LifeStore } from '../../region/records/life-store.ts';
 import type { LoginStore } from '../../region/records/login-store.ts';
 import type { RackStore } from '../../region/records/rack-store.ts';
 import type { ScriptStore } from '../../region/records/script-store.ts';
 import type { SessionStore } from '../../region/records/session-store.ts';
+import type { BootTables } from '../operations/region-boot.ts';
 import { checkDuties, holdDuties, leaveDuties, timeMs } from '../operations/region-duties.ts';
 import type { LifeTables } from '../operations/region-life.ts';
 import type { LoginTable } from '../operations/region-logins.ts';
@@ -58,6 +60,28 @@ export const scriptStore = (table: ScriptTables, run: RegionDriver): ScriptStore
   beginRun: (systemId, purpose, planned, atMs) => run.write(() => table.beginRun(systemId, purpose, planned, atMs)),
   listResults: (systemId, filter) => run.read(() => table.listResults(systemId, filter)),
   changeResult: (systemId, id, decide) => run.write(() => table.changeResult(systemId, id, decide)),
+});
+
+export const bootStore = (table: BootTables, run: RegionDriver): BootStore => ({
+  listSources: () => run.read(() => table.listSources()),
+  addFileSources: (names, atMs) => run.write(() => table.addFileSources(names, atMs)),
+  addSource: (source, event) => run.write(() => table.addSource(source, event)),
+  changeSource: (id, source, event) => run.write(() => table.changeSource(id, source, event)),
+  removeSource: (id, event) => run.write(() => table.removeSource(id, event)),
+  listSelections: (sourceId) => run.read(() => table.listSelections(sourceId)),
+  addSelection: (sourceId, selection, event) => run.write(() => table.addSelection(sourceId, selection, event)),
+  changeSelection: (sourceId, id, selection, event) =>
+    run.write(() => table.changeSelection(sourceId, id, selection, event)),
+  removeSelection: (sourceId, id, event) => run.write(() => table.removeSelection(sourceId, id, event)),
+  listResources: () => run.read(() => table.listResources()),
+  addResources: (names, atMs) => run.write(() => table.addResources(names, atMs)),
+  noteProgress: (progress, atMs) => run.write(() => table.noteProgress(progress, atMs)),
+  wish: (id, wish, event) => run.write(() => table.wish(id, wish, event)),
+  wishCancelled: () => run.write(() => table.wishCancelled()),
+  forget: (names) => run.write(() => table.forget(names)),
+  listUses: () => run.read(() => table.listUses()),
+  findRun: () => run.read(() => table.findRun()),
+  changeRun: (change, event) => run.write(() => table.changeRun(change, event)),
 });
 
 export const rackStore = (table: RackTable, run: RegionDriver): RackStore => ({

@@ -3,6 +3,7 @@
 import type { MacAddress } from '../../net/address.ts';
 import type { PowerLedger } from '../../power/ledger.ts';
 import type { SshKeyStore } from '../../power/ssh-identity.ts';
+import type { BootStore } from '../../region/records/boot-store.ts';
 import type { DutyStore } from '../../region/records/duty-store.ts';
 import type { EventRange } from '../../region/records/event-range.ts';
 import type {
@@ -41,10 +42,9 @@ import type {
   SplitDecision,
   SplitOutcome,
   StoredSetting,
-  StoreNeighbours,
   StrangerSeen,
 } from '../../region/records/store.ts';
-import type { StoreAvailability, StoreConfirmation } from '../../region/records/store-state.ts';
+import type { StoreAvailability, StoreConfirmation, StoreNeighbours } from '../../region/records/store-state.ts';
 import type { User, UserChange } from '../../region/records/user.ts';
 import type { EventBounds } from '../operations/event-cuts.ts';
 import { historyEnd } from '../operations/region-histories.ts';
@@ -55,6 +55,7 @@ import { RegionTables } from '../operations/region-tables.ts';
 import { desiredVersion, listGone, settledVersion } from '../operations/region-versions.ts';
 import type { RegionDriver } from './region-driver.ts';
 import {
+  bootStore,
   dutyStore,
   lifeStore,
   loginStore,
@@ -89,6 +90,7 @@ export class StoredRegion implements RegionStore {
   readonly life: LifeStore;
   readonly logins: LoginStore;
   readonly scripts: ScriptStore;
+  readonly boot: BootStore;
   readonly sessions: SessionStore;
   readonly power: PowerLedger;
   readonly sshKey: SshKeyStore;
@@ -109,11 +111,12 @@ export class StoredRegion implements RegionStore {
     this.#driver = new ReportingDriver(driver);
     this.troubles = this.#driver;
     this.#tables = new RegionTables(bounds);
-    const { racks, life, logins, scripts, power } = this.#tables;
+    const { racks, life, logins, scripts, boot, power } = this.#tables;
     this.racks = rackStore(racks, this.#driver);
     this.life = lifeStore(life, this.#driver);
     this.logins = loginStore(logins, this.#driver);
     this.scripts = scriptStore(scripts, this.#driver);
+    this.boot = bootStore(boot, this.#driver);
     this.sessions = sessionStore(this.#driver);
     this.power = powerLedger(power, this.#driver, holder);
     this.sshKey = sshKeyStore(this.#driver);

@@ -10,6 +10,7 @@ import { setImmediate as turn, setTimeout as wait } from 'node:timers/promises';
 import { RackError } from '../../../src/errors.ts';
 import type { NewMachineEvent } from '../../../src/region/records/machine-event.ts';
 import { EVENT_BOUNDS, openRegionStore } from '../../../src/store/sqlite/region-sqlite.ts';
+import { testBootStore } from '../../contract/boot-store.ts';
 import { testLoginStore } from '../../contract/login-store.ts';
 import { testMachineVersions } from '../../contract/machine-versions.ts';
 import { testRackStore } from '../../contract/rack-store.ts';
@@ -37,6 +38,7 @@ function makePlace(): StorePlace {
 testRegionStore('sqlite', makePlace);
 testRackStore('sqlite', makePlace);
 testScriptStore('sqlite', makePlace);
+testBootStore('sqlite', makePlace);
 testLoginStore('sqlite', makePlace);
 testSessionStore('sqlite', makePlace);
 testSshKeyStore('sqlite', makePlace);
@@ -195,6 +197,31 @@ test('strangers cannot push out the events of the region’s racks, nor one rack
     assert.ok(afterRack.filter((text) => text.startsWith('lost')).length < 50 + 500, 'they have a bound of their own');
     assert.ok(afterRack.includes('made-up rack 1199'), 'and take nothing from strangers');
     assert.ok(afterRack.includes('a rack that an administrator brought'), 'nor from people');
+    await store.close();
+  }));
+
+test('version 2 of the file is read unchanged: the sources of images, a selection, an import', () =>
+  withDirectory(async (stateDir, file) => {
+    copyFileSync(new URL('../../../fixtures/state/region-2.db', import.meta.url), file);
+    const store = openRegionStore({ stateDir });
+    const sources = await store.boot.listSources();
+    assert.deepEqual(
+      sources.map(({ name, url, keyring }) => [name, url, [...keyring]]),
+      [
+        ['ubuntu', '', []],
+        [undefined, 'http://images.example/', [0x99, 0, 0xff]],
+      ],
+    );
+    assert.deepEqual(await store.boot.listSelections(), [
+      {
+        ...{ id: 1, sourceId: sources[1]?.id, os: 'ubuntu', release: 'noble', arches: ['amd64'] },
+        ...{ subarches: ['*'], labels: ['*'] },
+      },
+    ]);
+    const [resource] = await store.boot.listResources();
+    assert.deepEqual([resource?.wish, resource?.progress?.state], ['import', 'failed']);
+    assert.equal((await store.boot.findRun()).skipped[0]?.reason, 'cut');
+    assert.equal((await store.listEvents({ limit: 20 })).length, 11);
     await store.close();
   }));
 

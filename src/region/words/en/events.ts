@@ -21,12 +21,22 @@ import type {
 import type { IdentityKind } from '../../records/identity-kind.ts';
 import type { PowerTask } from '../../records/power-task.ts';
 import { isReported } from '../../records/reported-event.ts';
+import type { ResourceWish } from '../../records/resource-wish.ts';
 import { IDENTITY } from './identity.ts';
 import { stateName } from './names.ts';
 import { powerText } from './power-details.ts';
 import { mistakeAtText } from './preseed.ts';
+import { formatBytes } from './quantity.ts';
 import { ofReport, RACK_EVENTS } from './rack-events.ts';
 import type { DoubtWords, EventWords, Writers } from './table.ts';
+
+/** A person's wishes for an image. */
+const WISH_WORDS: Readonly<Record<ResourceWish, string>> = {
+  import: 'resumed the import of',
+  pause: 'paused the import of',
+  cancel: 'cancelled the import of',
+  delete: 'deleted',
+};
 
 /** The change of a machine's power: "it was switched on". */
 const SWITCHED: Readonly<Record<PowerTask, string>> = {
@@ -308,6 +318,15 @@ export const EVENTS: EventWords = {
   'script-added': ({ script }) => `added the script ${script}`,
   'script-changed': ({ script }) => `changed the script ${script}`,
   'script-removed': ({ script }) => `removed the script ${script}`,
+  'boot-source-changed': ({ change, source }) => `${change} the source of images ${source}`,
+  'boot-selection-changed': ({ change, image, source }) => `${change} the selection ${image} of ${source}`,
+  'import-asked': ({ isStop }) => (isStop ? 'stopped the import of images' : 'asked for an import of images'),
+  'image-wished': ({ image, wish }) => `${WISH_WORDS[wish]} ${image}`,
+  'image-downloading': ({ image, percent, total }) => `${percent} % of ${image} (${formatBytes(total)})`,
+  'download-reported': ({ rack, file, bytes, size, error }) =>
+    `rack ${rack} has ${formatBytes(bytes)}${size === 0 ? '' : ` of ${formatBytes(size)}`} of ${file}${error === '' ? '' : `: ${error}`}`,
+  'image-imported': ({ image, serial, source }) => `imported ${image}/${serial} from ${source}`,
+  'image-import-failed': ({ image, said }) => `${image} was not imported: ${said}`,
 };
 
 /** By code: what continues a sentence about the machine or rack in doubt. */

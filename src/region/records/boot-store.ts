@@ -1,0 +1,192 @@
+// The port to the store of boot images: the sources that offer images, the selections among these, and how the import of each image goes.
+//
+//   file of sources ─┐
+//   API ─────────────┴─► source ─► selections ─► run: one process imports (region-thread/imports/) ─► resources and their progress
+//
+// Sources: MAAS's boot sources, their selections, and boot resources.
+//
+// 1. One method is one transaction, as in `store.ts`.
+// 2. A source that a file names has a row, too, for its id and its selections; only the file has its fields.
+// 3. The process that imports reads what others want (`wish`, `askedMs`) and writes how it goes. Wishes survive a restart.
+
+import { z } from 'zod';
+import type { NewMachineEvent } from './machine-event.ts';
+import type { ResourceWish } from './resource-wish.ts';
+
+/** Sources, those of files not counted. */
+export const SOURCES_MAX = 100;
+/** Selections of one source. */
+export const SELECTIONS_MAX = 200;
+/** Entries of each list of a selection. */
+export const SELECTION_ENTRIES_MAX = 64;
+/** The largest keyring that is stored, in bytes. */
+export const KEYRING_BYTES_MAX = 256 * 1024;
+/** Resources; the names of further images are not listed. Racks report theirs, so new ones take the place of those that are only reported. */
+export const RESOURCES_MAX = 2000;
+/** Skipped images that a run lists; the rest are counted. */
+export const SKIPPED_MAX = 100;
+
+/** A source of images, as the store has it. */
+export interface BootSource {
+  readonly id: number;
+  /** Its name in a file of sources, which alone has its fields; `undefined`: the fields are here. */
+  readonly name?: string | undefined;
+  readonly url: string;
+  /** A keyring of the importing host; empty: `keyring` has the keys. */
+  readonly keyringFilename: string;
+  /** The keyring itself; empty: none. */
+  readonly keyring: Uint8Array;
+  /** Wall time in milliseconds. */
+  readonly createdMs: number;
+  readonly updatedMs: number;
+}
+
+/** The fields of a source that the API sets. */
+export type WrittenBootSource = Pick<BootSource, 'url' | 'keyringFilename' | 'keyring' | 'updatedMs'>;
+
+/** The images of a source that are wanted; `*` stands for all. */
+export interface BootSelection extends WrittenBootSelection {
+  readonly id: number;
+  readonly sourceId: number;
+}
+
+export interface WrittenBootSelection {
+  readonly os: string;
+  readonly release: string;
+  readonly arches: readonly string[];
+  readonly subarches: readonly string[];
+  readonly labels: readonly string[];
+}
+
+/** The machines that have a system, or are about to get it. */
+export interface ImageUse {
+  readonly os: string;
+  readonly release: string;
+  readonly architecture: string;
+  readonly machines: number;
+  /** The hostname of the first one. */
+  readonly first: string;
+}
+
+export const IMPORT_STATES = [
+  'queued',
+  'waiting',
+  'connecting',
+  'downloading',
+  'verifying',
+  'paused',
+  'cancelled',
+  'failed',
+  'done',
+] as const;
+
+const count = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
+
+/** How the import of one image goes. Its texts are cleaned where they come from outside. */
+export const importProgress = z.object({
+  state: z.enum(IMPORT_STATES),
+  /** The name of the source. */
+  source: z.string().max(2048),
+  serial: z.string().max(64).optional(),
+  title: z.string().max(1024),
+  bytes: count,
+  /** `undefined`: unknown. */
+  total: count.optional(),
+  bytesPerSecond: count.optional(),
+  /** Why it does not go on. */
+  reason: z.string().max(1024).optional(),
+  /** The next attempt: wall time in milliseconds. */
+  nextMs: z.number().optional(),
+});
+export type ImportProgress = z.output<typeof importProgress>;
+
+/** An image without its serial: `ubuntu/noble/amd64/generic/release`. */
+export interface BootResource {
+  readonly id: number;
+  readonly name: string;
+  readonly wish: ResourceWish;
+  /** `undefined`: it was not imported here. */
+  readonly progress?: ImportProgress | undefined;
+}
+
+export const importRun = z.object({
+  /** Wall times in milliseconds; 0: never. */
+  askedMs: z.number(),
+  /** When somebody last asked to stop. */
+  stoppedMs: z.number(),
+  begunMs: z.number(),
+  endedMs: z.number(),
+  /** The next run by the schedule; 0: none. */
+  nextMs: z.number(),
+  /** Images and sources that the last run left out, each with the reason. */
+  skipped: z.array(z.object({ name: z.string().max(512), reason: z.string().max(1024) })).max(SKIPPED_MAX),
+  skippedMore: count,
+});
+/** The last run, and what is asked of the next one. */
+export type ImportRun = z.output<typeof importRun>;
+
+export const NO_RUN: ImportRun = {
+  askedMs: 0,
+  stoppedMs: 0,
+  begunMs: 0,
+  endedMs: 0,
+  nextMs: 0,
+  skipped: [],
+  skippedMore: 0,
+};
+
+/** True from the request until the run has ended. */
+export const isImporting = ({ askedMs, stoppedMs, begunMs, endedMs }: ImportRun): boolean =>
+  begunMs > endedMs || (askedMs > begunMs && askedMs > stoppedMs);
+
+export interface BootStore {
+  /** By id. */
+  listSources(): Promise<readonly BootSource[]>;
+  /** Makes the missing rows of sources that a file names. */
+  addFileSources(names: readonly string[], atMs: number): Promise<void>;
+  /** `exists`: the URL is taken. `limit`: there are SOURCES_MAX. */
+  addSource(source: WrittenBootSource, event: NewMachineEvent): Promise<BootSource | 'exists' | 'limit'>;
+  changeSource(
+    id: number,
+    source: WrittenBootSource,
+    event: NewMachineEvent,
+  ): Promise<BootSource | 'exists' | 'not-found'>;
+  /** Removes a source with its selections. @returns false if there is none */
+  removeSource(id: number, event: NewMachineEvent): Promise<boolean>;
+
+  /** By id; of one source, or of all. */
+  listSelections(sourceId?: number): Promise<readonly BootSelection[]>;
+  /** `exists`: the source has a selection of this os and release. `limit`: it has SELECTIONS_MAX. */
+  addSelection(
+    sourceId: number,
+    selection: WrittenBootSelection,
+    event: NewMachineEvent,
+  ): Promise<BootSelection | 'exists' | 'limit' | 'not-found'>;
+  changeSelection(
+    sourceId: number,
+    id: number,
+    selection: WrittenBootSelection,
+    event: NewMachineEvent,
+  ): Promise<BootSelection | 'exists' | 'not-found'>;
+  removeSelection(sourceId: number, id: number, event: NewMachineEvent): Promise<boolean>;
+
+  /** By name. */
+  listResources(): Promise<readonly BootResource[]>;
+  /** Makes the missing rows, up to RESOURCES_MAX. */
+  addResources(names: readonly string[], atMs: number): Promise<void>;
+  /** Stores how imports go, by name; makes missing rows. */
+  noteProgress(progress: ReadonlyMap<string, ImportProgress>, atMs: number): Promise<void>;
+  /** @returns false if there is no such resource, or somebody deletes it */
+  wish(id: number, wish: ResourceWish, event: NewMachineEvent): Promise<boolean>;
+  /** Makes every cancelled import one that is wanted. */
+  wishCancelled(): Promise<void>;
+  /** Removes resources, except those that a person holds. */
+  forget(names: readonly string[]): Promise<void>;
+
+  /** Which systems machines have. */
+  listUses(): Promise<readonly ImageUse[]>;
+
+  findRun(): Promise<ImportRun>;
+  /** Changes what is given. */
+  changeRun(change: Partial<ImportRun>, event?: NewMachineEvent): Promise<void>;
+}

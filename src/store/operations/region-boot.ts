@@ -1,0 +1,282 @@
+// Operations on boot images in region.db: sources, selections, resources, the run (`region-steps.ts`).
+
+import { z } from 'zod';
+import {
+  type BootResource,
+  type BootSelection,
+  type BootSource,
+  type ImageUse,
+  type ImportProgress,
+  type ImportRun,
+  importProgress,
+  importRun,
+  NO_RUN,
+  RESOURCES_MAX,
+  SELECTIONS_MAX,
+  SOURCES_MAX,
+  type WrittenBootSelection,
+  type WrittenBootSource,
+} from '../../region/records/boot-store.ts';
+import type { NewMachineEvent } from '../../region/records/machine-event.ts';
+import { RESOURCE_WISHES, type ResourceWish } from '../../region/records/resource-wish.ts';
+import { number, optionalText, readsRow, text } from '../rows.ts';
+import type { EventTable } from './region-events.ts';
+import { all, numberIn, one, run, type Steps } from './region-steps.ts';
+
+/** The readers of the columns with JSON. */
+export const bootColumns = {
+  'boot_selection.arches': z.array(z.string()),
+  'boot_selection.subarches': z.array(z.string()),
+  'boot_selection.labels': z.array(z.string()),
+  'boot_resource.progress': importProgress,
+  'boot_run.run': importRun,
+} as const;
+
+/** The tables `boot_source`, `boot_selection`, `boot_resource` and `boot_run`. */
+export class BootTables {
+  readonly #events: EventTable;
+
+  constructor(events: EventTable) {
+    this.#events = events;
+  }
+
+  *listSources(): Steps<readonly BootSource[]> {
+    return (yield all('SELECT * FROM boot_source ORDER BY id')).rows.map(readSource);
+  }
+
+  *addFileSources(names: readonly string[], atMs: number): Steps<void> {
+    // PostgreSQL gives an id to each row that it tries to insert, also to one that exists.
+    const { rows } = yield all('SELECT name FROM boot_source WHERE name IS NOT NULL');
+    const known = new Set(rows.map(({ name }) => name));
+    for (const name of names.filter((one) => !known.has(one))) {
+      yield run(
+        `INSERT INTO boot_source (name, url, keyring_filename, keyring, created_ms, updated_ms) VALUES (?, '', '', ?, ?, ?)
+          ON CONFLICT (name) DO NOTHING`,
+        name,
+        new Uint8Array(),
+        atMs,
+        atMs,
+      );
+    }
+  }
+
+  *addSource(source: WrittenBootSource, event: NewMachineEvent): Steps<BootSource | 'exists' | 'limit'> {
+    if (yield* this.#isTaken(source.url, 0)) return 'exists';
+    if (numberIn(yield one('SELECT count(*) FROM boot_source WHERE name IS NULL')) >= SOURCES_MAX) return 'limit';
+    const { row } = yield one(
+      `INSERT INTO boot_source (url, keyring_filename, keyring, created_ms, updated_ms) VALUES (?, ?, ?, ?, ?) RETURNING *`,
+      source.url,
+      source.keyringFilename,
+      source.keyring,
+      source.updatedMs,
+      source.updatedMs,
+    );
+    yield* this.#events.add(event, undefined);
+    return row === undefined ? 'limit' : readSource(row);
+  }
+
+  *changeSource(
+    id: number,
+    source: WrittenBootSource,
+    event: NewMachineEvent,
+  ): Steps<BootSource | 'exists' | 'not-found'> {
+    if (yield* this.#isTaken(source.url, id)) return 'exists';
+    const { row } = yield one(
+      `UPDATE boot_source SET url = ?, keyring_filename = ?, keyring = ?, updated_ms = ? WHERE id = ? AND name IS NULL RETURNING *`,
+      source.url,
+      source.keyringFilename,
+      source.keyring,
+      source.updatedMs,
+      id,
+    );
+    if (row === undefined) return 'not-found';
+    yield* this.#events.add(event, undefined);
+    return readSource(row);
+  }
+
+  *removeSource(id: number, event: NewMachineEvent): Steps<boolean> {
+    if ((yield run('DELETE FROM boot_source WHERE id = ? AND name IS NULL', id)).changes === 0) return false;
+    yield* this.#events.add(event, undefined);
+    return true;
+  }
+
+  *listSelections(sourceId?: number): Steps<readonly BootSelection[]> {
+    const { rows } =
+      sourceId === undefined
+        ? yield all('SELECT * FROM boot_selection ORDER BY id')
+        : yield all('SELECT * FROM boot_selection WHERE source_id = ? ORDER BY id', sourceId);
+    return rows.map(readSelection);
+  }
+
+  *addSelection(
+    sourceId: number,
+    selection: WrittenBootSelection,
+    event: NewMachineEvent,
+  ): Steps<BootSelection | 'exists' | 'limit' | 'not-found'> {
+    if (numberIn(yield one('SELECT id FROM boot_source WHERE id = ?', sourceId)) === 0) return 'not-found';
+    if (yield* this.#isSelected(sourceId, selection, 0)) return 'exists';
+    const count = 'SELECT count(*) FROM boot_selection WHERE source_id = ?';
+    if (numberIn(yield one(count, sourceId)) >= SELECTIONS_MAX) return 'limit';
+    const { row } = yield one(
+      `INSERT INTO boot_selection (os, release, arches, subarches, labels, source_id) VALUES (?, ?, ?, ?, ?, ?) RETURNING *`,
+      ...valuesOf(selection),
+      sourceId,
+    );
+    yield* this.#events.add(event, undefined);
+    return row === undefined ? 'not-found' : readSelection(row);
+  }
+
+  *changeSelection(
+    sourceId: number,
+    id: number,
+    selection: WrittenBootSelection,
+    event: NewMachineEvent,
+  ): Steps<BootSelection | 'exists' | 'not-found'> {
+    if (yield* this.#isSelected(sourceId, selection, id)) return 'exists';
+    const { row } = yield one(
+      `UPDATE boot_selection SET os = ?, release = ?, arches = ?, subarches = ?, labels = ? WHERE source_id = ? AND id = ? RETURNING *`,
+      ...valuesOf(selection),
+      sourceId,
+      id,
+    );
+    if (row === undefined) return 'not-found';
+    yield* this.#events.add(event, undefined);
+    return readSelection(row);
+  }
+
+  *removeSelection(sourceId: number, id: number, event: NewMachineEvent): Steps<boolean> {
+    const { changes } = yield run('DELETE FROM boot_selection WHERE source_id = ? AND id = ?', sourceId, id);
+    if (changes === 0) return false;
+    yield* this.#events.add(event, undefined);
+    return true;
+  }
+
+  *listResources(): Steps<readonly BootResource[]> {
+    return (yield all('SELECT id, name, wish, progress FROM boot_resource ORDER BY name')).rows.map(readResource);
+  }
+
+  *addResources(names: readonly string[], atMs: number): Steps<void> {
+    const { rows } = yield all('SELECT name FROM boot_resource WHERE name IN texts(?)', JSON.stringify(names));
+    const known = new Set(rows.map(({ name }) => name));
+    const missing = [...new Set(names)].filter((one) => !known.has(one));
+    if (missing.length === 0) return;
+    const count = 'SELECT count(*) FROM boot_resource';
+    if (numberIn(yield one(count)) + missing.length > RESOURCES_MAX) {
+      const sql = `DELETE FROM boot_resource WHERE progress IS NULL AND wish = 'import' AND name NOT IN (SELECT value FROM texts(?))`;
+      yield run(sql, JSON.stringify(names));
+    }
+    const room = RESOURCES_MAX - numberIn(yield one(count));
+    for (const name of missing.slice(0, Math.max(0, room))) {
+      yield run(
+        `INSERT INTO boot_resource (name, wish, changed_ms) VALUES (?, 'import', ?) ON CONFLICT (name) DO NOTHING`,
+        name,
+        atMs,
+      );
+    }
+  }
+
+  *noteProgress(progress: ReadonlyMap<string, ImportProgress>, atMs: number): Steps<void> {
+    yield* this.addResources([...progress.keys()], atMs);
+    for (const [name, one] of progress) {
+      const sql = 'UPDATE boot_resource SET progress = ?, changed_ms = ? WHERE name = ?';
+      yield run(sql, JSON.stringify(one), atMs, name);
+    }
+  }
+
+  *wish(id: number, wish: ResourceWish, event: NewMachineEvent): Steps<boolean> {
+    const sql = "UPDATE boot_resource SET wish = ?, changed_ms = ? WHERE id = ? AND wish <> 'delete'";
+    if ((yield run(sql, wish, event.atMs, id)).changes === 0) return false;
+    yield* this.#events.add(event, undefined);
+    return true;
+  }
+
+  *wishCancelled(): Steps<void> {
+    yield run("UPDATE boot_resource SET wish = 'import' WHERE wish = 'cancel'");
+  }
+
+  *forget(names: readonly string[]): Steps<void> {
+    yield run(
+      "DELETE FROM boot_resource WHERE wish IN ('import', 'delete') AND name IN texts(?)",
+      JSON.stringify(names),
+    );
+  }
+
+  *listUses(): Steps<readonly ImageUse[]> {
+    const { rows } = yield all(
+      `SELECT osystem, release, architecture, count(*) AS machines, min(hostname) AS first FROM machine
+        WHERE osystem <> '' AND release <> '' GROUP BY osystem, release, architecture`,
+    );
+    return rows.map((row) => ({
+      os: text(row, 'osystem'),
+      release: text(row, 'release'),
+      architecture: text(row, 'architecture'),
+      machines: number(row, 'machines'),
+      first: text(row, 'first'),
+    }));
+  }
+
+  *findRun(): Steps<ImportRun> {
+    const { row } = yield one('SELECT run FROM boot_run WHERE id = 1');
+    return row === undefined ? NO_RUN : readRun(row);
+  }
+
+  *changeRun(change: Partial<ImportRun>, event?: NewMachineEvent): Steps<void> {
+    const next = { ...(yield* this.findRun()), ...change };
+    yield run(
+      'INSERT INTO boot_run (id, run) VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET run = excluded.run',
+      JSON.stringify(next),
+    );
+    if (event !== undefined) yield* this.#events.add(event, undefined);
+  }
+
+  *#isTaken(url: string, otherThan: number): Steps<boolean> {
+    const sql = 'SELECT id FROM boot_source WHERE url = ? AND name IS NULL AND id <> ?';
+    return numberIn(yield one(sql, url, otherThan)) > 0;
+  }
+
+  *#isSelected(sourceId: number, { os, release }: WrittenBootSelection, otherThan: number): Steps<boolean> {
+    const sql = 'SELECT id FROM boot_selection WHERE source_id = ? AND os = ? AND release = ? AND id <> ?';
+    return numberIn(yield one(sql, sourceId, os, release, otherThan)) > 0;
+  }
+}
+
+const valuesOf = ({ os, release, arches, subarches, labels }: WrittenBootSelection) =>
+  [os, release, JSON.stringify(arches), JSON.stringify(subarches), JSON.stringify(labels)] as const;
+
+const readSource = readsRow('boot_source', (row): BootSource => {
+  const { keyring } = row;
+  return {
+    id: number(row, 'id'),
+    name: optionalText(row, 'name'),
+    url: text(row, 'url'),
+    keyringFilename: text(row, 'keyring_filename'),
+    keyring: keyring instanceof Uint8Array ? keyring : new Uint8Array(),
+    createdMs: number(row, 'created_ms'),
+    updatedMs: number(row, 'updated_ms'),
+  };
+});
+
+const readSelection = readsRow(
+  'boot_selection',
+  (row): BootSelection => ({
+    id: number(row, 'id'),
+    sourceId: number(row, 'source_id'),
+    os: text(row, 'os'),
+    release: text(row, 'release'),
+    arches: bootColumns['boot_selection.arches'].parse(JSON.parse(text(row, 'arches'))),
+    subarches: bootColumns['boot_selection.subarches'].parse(JSON.parse(text(row, 'subarches'))),
+    labels: bootColumns['boot_selection.labels'].parse(JSON.parse(text(row, 'labels'))),
+  }),
+);
+
+const readResource = readsRow('boot_resource', (row): BootResource => {
+  const progress = optionalText(row, 'progress');
+  return {
+    id: number(row, 'id'),
+    name: text(row, 'name'),
+    wish: z.enum(RESOURCE_WISHES).parse(text(row, 'wish')),
+    progress: progress === undefined ? undefined : importProgress.parse(JSON.parse(progress)),
+  };
+});
+
+const readRun = readsRow('boot_run', (row): ImportRun => importRun.parse(JSON.parse(text(row, 'run'))));

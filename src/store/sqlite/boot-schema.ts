@@ -1,0 +1,41 @@
+// The tables of boot images: sources, selections, resources and the run of imports (`region/records/boot-store.ts`).
+
+export const BOOT_IMAGES = `
+-- name: a source of a file of sources, which has its fields; null: the fields are these.
+CREATE TABLE boot_source (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  name TEXT UNIQUE,
+  url TEXT NOT NULL,
+  keyring_filename TEXT NOT NULL,
+  keyring BLOB NOT NULL,
+  created_ms INTEGER NOT NULL,
+  updated_ms INTEGER NOT NULL
+) STRICT;
+
+-- arches, subarches, labels: JSON lists.
+CREATE TABLE boot_selection (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  source_id INTEGER NOT NULL REFERENCES boot_source (id) ON DELETE CASCADE,
+  os TEXT NOT NULL,
+  release TEXT NOT NULL,
+  arches TEXT NOT NULL,
+  subarches TEXT NOT NULL,
+  labels TEXT NOT NULL,
+  UNIQUE (source_id, os, release)
+) STRICT;
+
+-- name: an image without its serial. progress: JSON; null: it was not imported here.
+CREATE TABLE boot_resource (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  name TEXT NOT NULL UNIQUE,
+  wish TEXT NOT NULL,
+  progress TEXT,
+  changed_ms INTEGER NOT NULL
+) STRICT;
+
+-- One row: the last run, and what is asked of the next one, as JSON.
+CREATE TABLE boot_run (
+  id INTEGER PRIMARY KEY,
+  run TEXT NOT NULL
+) STRICT;
+`;
