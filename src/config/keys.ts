@@ -69,6 +69,7 @@ export const KEY_RULES: ReadonlyMap<string, KeyRule> = new Map<string, KeyRule>(
   ['region.proxies', FILE],
   ['region.new_machines_max', EITHER],
   ['region.retries', EITHER],
+  ['region.import_every', EITHER],
   ['metrics', FILE],
   ['log.level', EITHER],
   ['log.levels', EITHER],

@@ -4,6 +4,7 @@
 // 1. A key that only a rack has is a problem, with the remedy: a region must not silently serve less than its file says.
 // 2. The store holds settings of the racks, too; those that the region's file cannot have are left to the racks.
 
+import { join } from 'node:path';
 import { z } from 'zod';
 import { RackError } from '../errors.ts';
 import { NO_SETTINGS, type Settings, valueAt, withValue } from '../machines/settings.ts';
@@ -147,6 +148,8 @@ function resolveWritten(written: WrittenRegionFile, report: ReportProblem): Regi
       domain: written.dns.domain,
       newMachinesMax: region.new_machines_max,
       retries: region.retries,
+      importEverySeconds: region.import_every,
+      imageStore: join(written.state_dir, 'boot'),
       nameFrom: written.enlistment.name,
       install: {
         preseeds: resolvePreseeds(written),

@@ -91,6 +91,7 @@ export function resolveConfig(
       domain: written.dns.domain,
       newMachinesMax: written.region.new_machines_max,
       retries: written.region.retries,
+      importEverySeconds: written.region.import_every,
       imageTree: boot.tree ?? join(written.state_dir, 'boot'),
       nameFrom: written.enlistment.name,
       install: {

@@ -48,6 +48,9 @@ const leaseTimes = {
 
 const FOREIGN_PROBE_SECONDS_MIN = 60;
 const FOREIGN_PROBE_SECONDS_MAX = 86_400;
+const IMPORT_SECONDS_MIN = 60;
+const IMPORT_SECONDS_MAX = 30 * 86_400;
+const IMPORT_PROBLEM = { error: 'expected a duration from 1m to 30d, or no' };
 const FOREIGN_PROBE_PROBLEM = { error: 'expected a duration from 1m to 1d, or no' };
 const NEVER = 0 as Seconds;
 /** `no` is 0. */
@@ -60,6 +63,15 @@ const foreignProbe = z.union(
     ),
   ],
   FOREIGN_PROBE_PROBLEM,
+);
+
+/** `no` is 0. */
+const importEvery = z.union(
+  [
+    z.union([z.literal('no'), z.literal(false)]).transform(() => NEVER),
+    duration.refine((value) => value >= IMPORT_SECONDS_MIN && value <= IMPORT_SECONDS_MAX, IMPORT_PROBLEM),
+  ],
+  IMPORT_PROBLEM,
 );
 
 /** YAML 1.1 and people write yes and no as true and false. */
@@ -223,6 +235,7 @@ const region = z.strictObject({
   proxies: z.array(hostOrNetwork, HOSTS_PROBLEM).max(64).default([]),
   new_machines_max: z.number().int().min(1).max(1_000_000).default(1000),
   retries: z.number().int().min(0).max(5).default(1),
+  import_every: importEvery.prefault('1h'),
 });
 
 const mirrorUrl = (standard: string) =>

@@ -59,6 +59,13 @@ export interface RegionConfig {
   readonly newMachinesMax: number;
   /** The boot tree, which holds the image store; `undefined` if this host has none. */
   readonly imageTree?: string | undefined;
+  /**
+   * The tree into which a region without a rack imports images; `undefined`: `imageTree`. Machines boot from racks, so its images are not
+   * deployable from there.
+   */
+  readonly imageStore?: string | undefined;
+  /** Seconds between two imports of the selected images; 0: only on demand; `undefined`: as 0. */
+  readonly importEverySeconds?: number | undefined;
   /** `undefined`: the shipped templates and the distributions' own mirrors. */
   readonly install?: InstallConfig | undefined;
   /** How many times hung work is restarted automatically; `undefined`: once. */

@@ -122,6 +122,7 @@ const STORED_VALUES: Readonly<Record<string, SettingValue>> = {
   'region.public_url': 'http://rack.example/MAAS',
   'region.new_machines_max': 5,
   'region.retries': 2,
+  'region.import_every': '2h',
   'log.level': 'debug',
   'log.levels': { dhcp: 'debug' },
 };

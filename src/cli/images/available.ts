@@ -1,6 +1,7 @@
 // `rackboot images available` and `check-sources`: the images that the sources offer, and whether each source answers as expected.
 
 import { systemClock } from '../../clock.ts';
+import { readImageSources, type SourceFlags } from '../../config/image-sources.ts';
 import { counted } from '../../counted.ts';
 import { RackError } from '../../errors.ts';
 import { DownloadQueue } from '../../images/download/queue.ts';
@@ -17,7 +18,6 @@ import type { ImageSource } from '../../images/sources/source.ts';
 import { parseTagFilters } from '../../images/streams/tag-filter.ts';
 import { formatBytes, print, printError, printJson, printTable } from '../terminal/output.ts';
 import { readHostMirrors } from './host-mirrors.ts';
-import { readImageSources, type SourceFlags } from './image-sources.ts';
 
 export interface AvailableFlags extends SourceFlags {
   readonly os?: string | undefined;

@@ -1,6 +1,7 @@
 // `rackboot images fsck`: reads all content of the store, takes damaged content out of it, and downloads it again.
 
 import { systemClock } from '../../clock.ts';
+import { readImageSources, type SourceFlags } from '../../config/image-sources.ts';
 import { counted } from '../../counted.ts';
 import { errorText, RackError } from '../../errors.ts';
 import { type CheckedContent, checkContent } from '../../images/image-check.ts';
@@ -8,7 +9,6 @@ import { formatImageName, readImages, removeImages, type StoredImage, sweepBlobs
 import { sweepDownloads } from '../../images/import/left-downloads.ts';
 import { offerOf, sourcesOf } from '../../images/import/offers.ts';
 import { formatBytes, print, printError, printJson } from '../terminal/output.ts';
-import { readImageSources, type SourceFlags } from './image-sources.ts';
 import { enterImageTree, type ImageTree } from './image-tree.ts';
 import { readImageUse } from './image-use.ts';
 import { ImportRun } from './import-run.ts';

@@ -3,6 +3,7 @@
 // `rackboot images import FILE.tar`: adds the images of a bundle (bundle-files.ts).
 
 import { join } from 'node:path';
+import { readImageSources, type SourceFlags } from '../../config/image-sources.ts';
 import { RackError } from '../../errors.ts';
 import { formatImageName } from '../../images/image-store.ts';
 import { describeSystem } from '../../images/image-system.ts';
@@ -14,7 +15,6 @@ import { checkGivenFile } from '../terminal/given-file.ts';
 import { formatBytes, print, printJson } from '../terminal/output.ts';
 import { openWorkDirectory } from './build.ts';
 import { importBundle, isBundleName } from './bundle-files.ts';
-import { readImageSources, type SourceFlags } from './image-sources.ts';
 import { enterImageTree } from './image-tree.ts';
 import { readImageUse } from './image-use.ts';
 import { ImportRun } from './import-run.ts';

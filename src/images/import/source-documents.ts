@@ -99,6 +99,7 @@ export class SourceDocuments {
   async #keyring({ keyUrl, fingerprints }: KeyPlace): Promise<Keyring> {
     const { trust } = this.#source;
     const files = trust.kind === 'signed' ? trust.keyrings : [];
+    if (trust.kind === 'signed') this.#ownKeys ??= trust.keys;
     for (const file of files) this.#ownKeys ??= readKeyring(file);
     if (this.#ownKeys !== undefined) return { bytes: this.#ownKeys, fingerprints };
     if (keyUrl === undefined) throw this.refuse(`none of its keyrings is on this host: install ${files.join(' or ')}`);

@@ -27,7 +27,10 @@ export async function readStreamOffers(
 ): Promise<SourceAnswer> {
   const index = decodeStreamIndex(await readSigned(source, source.index, documents));
   if (!index.ok) throw documents.refuse(`${source.url}${source.index}: ${describeDocumentFault(index.fault)}`);
-  const entries = index.value.entries.filter(({ contentId }) => source.contentIds.includes(contentId));
+  const { contentIds } = source;
+  const entries = index.value.entries.filter(
+    ({ contentId }) => contentIds.length === 0 || contentIds.includes(contentId),
+  );
   if (entries.length === 0) {
     const found = listed(
       index.value.entries.map(({ contentId }) => contentId),
@@ -80,7 +83,8 @@ const wishesOf = ({ arches, ftypes }: StreamSource, { release, architectures }: 
 function offerOf(source: StreamSource, image: StreamImage): ImageOffer | string {
   const [shown] = listImages([image]);
   const [file] = image.files;
-  const name = `${source.os}/${shown?.release ?? ''} of the source ${source.name}`;
+  const os = source.os === '*' ? image.os : source.os;
+  const name = `${os}/${shown?.release ?? ''} of the source ${source.name}`;
   if (shown === undefined || file === undefined) return `${name} has no file`;
   const digest = digestOf(file);
   if (digest === undefined)
@@ -88,13 +92,13 @@ function offerOf(source: StreamSource, image: StreamImage): ImageOffer | string 
   const architecture = [...source.arches].find(([, theirs]) => theirs === image.arch)?.[0] ?? image.arch;
   return {
     source: source.name,
-    os: source.os,
+    os,
     release: shown.release,
     architecture,
     subarchitecture: 'generic',
     label: image.label === '' ? LABEL : shown.label,
     serial: storedSerial(image.serial),
-    title: `${source.title} ${shown.title}`,
+    title: `${source.title} ${shown.title}`.trim(),
     aliases: image.aliases,
     supportEnds: image.supportEnds === '' ? undefined : image.supportEnds,
     url: `${source.url}${file.path}`,

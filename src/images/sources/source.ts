@@ -10,6 +10,8 @@ export type SourceTrust =
       readonly kind: 'signed';
       /** Keyring files of this host, of which the first that exists is used. */
       readonly keyrings: readonly string[];
+      /** The keys themselves, used in their place; undefined: none. */
+      readonly keys?: Uint8Array | undefined;
       /** The URL of the keys, used if no file exists, with placeholders; undefined: none. */
       readonly keyUrl: string | undefined;
       /** Fingerprints of the accepted keys, in hexadecimal, upper case; undefined: every key of the keyring file. */
@@ -26,7 +28,7 @@ interface SourceBase {
   readonly name: string;
   /** For people. */
   readonly title: string;
-  /** The system of its images: `debian`. */
+  /** The system of its images: `debian`. `*`: each image of a stream says its own. */
   readonly os: string;
   /** The site's names of architectures, by ours: `x86_64` by `amd64`. An architecture that is not among them is not offered. */
   readonly arches: ReadonlyMap<string, string>;
@@ -40,7 +42,7 @@ export interface StreamSource extends SourceBase {
   readonly url: string;
   /** The path of its index: `.sjson` is clear-signed, `.json` has a detached signature in a file with `.gpg` behind the name. */
   readonly index: string;
-  /** The documents of products that are read. */
+  /** The documents of products that are read; empty: all. */
   readonly contentIds: readonly string[];
   /** The types of files that make an image. */
   readonly ftypes: readonly string[];

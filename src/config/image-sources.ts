@@ -1,0 +1,105 @@
+// The sources of images that files name: those that Rackboot ships, and those of the site.
+//
+// 1. The site's file stands next to the configuration, as `image-sources.yaml`; it may be missing. A source in it takes the place of a shipped
+//    one with the same name, and stands before the others.
+
+import { statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { errorText, osErrorCode, RackError } from '../errors.ts';
+import { fileFault } from '../files/read-fault.ts';
+import { readRegularFile, UnfitFile } from '../files/regular-file.ts';
+import { decodeSources } from '../images/sources/decode-sources.ts';
+import type { ImageSource } from '../images/sources/source.ts';
+import type { FileSource, FileSources } from '../region/images/region-source.ts';
+
+const NAME = 'image-sources.yaml';
+/** The largest file, in bytes. */
+const FILE_BYTES_MAX = 4 * 1024 * 1024;
+const SHIPPED = fileURLToPath(new URL(`../../config/${NAME}`, import.meta.url));
+
+/** How a command names the file of the site. */
+export interface SourceFlags {
+  readonly config: string;
+  /** Undefined: next to the configuration, if it is there. */
+  readonly sources?: string | undefined;
+}
+
+/** Reads all sources. Call it before this process switches users. @throws RackError `config-invalid`, `config-unreadable`, or `not-found` */
+export const readImageSources = (flags: SourceFlags): readonly ImageSource[] =>
+  readFileSources(flags).map(({ source }) => source);
+
+/** A source of a file, of any kind. */
+interface WrittenAt {
+  readonly source: ImageSource;
+  readonly file: string;
+  readonly key: string;
+}
+
+/** Those with disk images. */
+const diskSources = (sources: readonly WrittenAt[]): readonly FileSource[] =>
+  sources.flatMap(({ source, file, key }) => (source.kind === 'installer' ? [] : [{ source, file, key }]));
+
+function readFileSources({ config, sources }: SourceFlags): readonly WrittenAt[] {
+  const shipped = decode(SHIPPED, readRegularFile(SHIPPED, FILE_BYTES_MAX));
+  const path = sources ?? join(dirname(config), NAME);
+  const text = path === SHIPPED ? undefined : readText(path, sources === undefined);
+  if (text === undefined) return shipped;
+  const own = decode(path, text);
+  const names = new Set(own.map(({ source }) => source.name));
+  return [...own, ...shipped.filter(({ source }) => !names.has(source.name))];
+}
+
+/**
+ * Reads the sources for a region, again whenever the site's file has changed. A file that cannot be used is a problem, and the shipped
+ * sources stay.
+ * @param config the configuration file; undefined: there is none
+ */
+export function fileSourcesReader(config: string | undefined): () => Promise<FileSources> {
+  let known: { readonly mark: string; readonly sources: FileSources } | undefined;
+  return async () => {
+    const mark = markOf(config);
+    if (known?.mark !== mark) known = { mark, sources: readOrExplain(config) };
+    return known.sources;
+  };
+}
+
+function readOrExplain(config: string | undefined): FileSources {
+  try {
+    return { sources: diskSources(readFileSources({ config: config ?? SHIPPED })), problem: undefined };
+  } catch (error) {
+    return { sources: diskSources(readFileSources({ config: SHIPPED })), problem: errorText(error) };
+  }
+}
+
+/** Differs after each change of the site's file. */
+function markOf(config: string | undefined): string {
+  if (config === undefined) return '';
+  try {
+    const { ino, size, mtimeMs } = statSync(join(dirname(config), NAME));
+    return `${ino} ${size} ${mtimeMs}`;
+  } catch (error) {
+    return osErrorCode(error) ?? 'unknown';
+  }
+}
+
+function readText(path: string, mayBeMissing: boolean): string | undefined {
+  try {
+    return readRegularFile(path, FILE_BYTES_MAX);
+  } catch (cause) {
+    if (cause instanceof UnfitFile) {
+      throw new RackError('config-unreadable', `${path} has no sources of images: ${cause.message}`, { cause });
+    }
+    if (mayBeMissing && osErrorCode(cause) === 'ENOENT') return undefined;
+    throw fileFault(path, cause);
+  }
+}
+
+function decode(path: string, text: string): readonly WrittenAt[] {
+  const decoded = decodeSources(text);
+  if (decoded.ok) return decoded.sources.map((source, index) => ({ source, file: path, key: `sources[${index}]` }));
+  const lines = decoded.problems.map(
+    (problem) => `  ${problem.path === '' ? '' : `${problem.path}: `}${problem.message}`,
+  );
+  throw new RackError('config-invalid', `${path} cannot be used:\n${lines.join('\n')}`);
+}

@@ -1,0 +1,90 @@
+// The sources of images as a region has them: those of files, which only the file changes, and those of the API.
+
+import type { ImageName } from '../../images/image-store.ts';
+import type { FilesSource, StreamSource } from '../../images/sources/source.ts';
+import type { BootSource } from '../records/boot-store.ts';
+
+/** The name of an image without its serial: `ubuntu/noble/amd64/generic/release`. */
+export const resourceName = (image: Omit<ImageName, 'serial'>): string =>
+  [image.os, image.release, image.architecture, image.subarchitecture, image.label].join('/');
+
+/** A site with disk images. Those with installers are for the command line alone. */
+export type DiskSource = FilesSource | StreamSource;
+
+/** A source of a file. */
+export interface FileSource {
+  readonly source: DiskSource;
+  /** The path of the file, and the key of the source in it. */
+  readonly file: string;
+  readonly key: string;
+}
+
+/** The sources of all files. */
+export interface FileSources {
+  readonly sources: readonly FileSource[];
+  /** Why the site's file is not used; `undefined`: it is, or there is none. */
+  readonly problem: string | undefined;
+}
+
+/** A source of images. */
+export interface RegionSource extends BootSource {
+  /** For the import. */
+  readonly images: DiskSource;
+  /** Where it is written; `undefined`: the API may change it. */
+  readonly pin?: { readonly file: string; readonly key: string } | undefined;
+}
+
+/** The types of files in a stream that make a disk image. */
+const DISK_FTYPES = ['disk1.img', 'root-dd.raw'];
+/** The architectures of MAAS's streams, which have our names. */
+const ARCHES = ['amd64', 'arm64', 'armhf', 'i386', 'ppc64el', 'riscv64', 's390x'];
+const INDEX = 'streams/v1/index.sjson';
+
+/** Joins the rows of the store and the sources of files; a row whose source has left its file is left out. Those of files come first. */
+export function joinSources(
+  rows: readonly BootSource[],
+  { sources }: Pick<FileSources, 'sources'>,
+): readonly RegionSource[] {
+  const named = new Map(rows.flatMap((row) => (row.name === undefined ? [] : [[row.name, row] as const])));
+  const ofFiles = sources.flatMap(({ source, file, key }): readonly RegionSource[] => {
+    const row = named.get(source.name);
+    if (row === undefined) return [];
+    const { trust } = source;
+    return [
+      {
+        ...row,
+        url: source.kind === 'files' ? source.directory : source.url,
+        keyringFilename: trust.kind === 'signed' ? (trust.keyrings[0] ?? '') : '',
+        images: source,
+        pin: { file, key },
+      },
+    ];
+  });
+  const own = rows.filter(({ name }) => name === undefined).map((row) => ({ ...row, images: streamOf(row) }));
+  return [...ofFiles, ...own];
+}
+
+/** The name of a source for people and in the manifests of its images. */
+export const sourceTitle = ({ name, url }: Pick<RegionSource, 'name' | 'url'>): string => name ?? url;
+
+/** A source of the API is a site with simplestreams, of whatever systems. */
+function streamOf(row: BootSource): StreamSource {
+  return {
+    kind: 'simplestreams',
+    name: row.url,
+    title: '',
+    os: '*',
+    arches: new Map(ARCHES.map((arch) => [arch, arch])),
+    trust: {
+      kind: 'signed',
+      keyrings: row.keyringFilename === '' ? [] : [row.keyringFilename],
+      keys: row.keyring.length === 0 ? undefined : row.keyring,
+      keyUrl: undefined,
+      fingerprints: undefined,
+    },
+    url: row.url.endsWith('/') ? row.url : `${row.url}/`,
+    index: INDEX,
+    contentIds: [],
+    ftypes: DISK_FTYPES,
+  };
+}
