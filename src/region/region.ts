@@ -15,6 +15,8 @@ import { EnlistmentLog, refusedEvent } from './identity/enlistment-log.ts';
 import { type EnlistmentReport, weighReport } from './identity/enlistment-report.ts';
 import { MachineIdentity } from './identity/machine-identity.ts';
 import { isInUse } from './identity/merge.ts';
+import { BootImages } from './images/boot-images.ts';
+import type { FileSources } from './images/region-source.ts';
 import type { FindImage, ListImages } from './life/deployment.ts';
 import type { HasInstaller, ListInstallers } from './life/installer.ts';
 import { MachineLife } from './life/machine-life.ts';
@@ -48,6 +50,10 @@ export interface RegionOptions {
   /** Reports which installers exist; `undefined` if that is unknown. */
   readonly hasInstaller?: HasInstaller | undefined;
   readonly listInstallers?: ListInstallers | undefined;
+  /** The sources of images that files name; `undefined`: none. */
+  readonly fileSources?: (() => Promise<FileSources>) | undefined;
+  /** Called after an import was asked for, or a change of it; `undefined`: another process imports. */
+  readonly onImportAsked?: (() => void) | undefined;
   /** Called with each new desired state, never from within a call into the region. */
   readonly onDesiredState: (state: DesiredState) => void;
   /** Given if other processes share the store: whether this one does the work that must happen once. */
@@ -87,6 +93,8 @@ export interface Region {
   readonly life: MachineLife;
   /** Switches machines; `undefined` if only people do. */
   readonly power: PowerControl | undefined;
+  /** The sources of images, the selections among them, and the import. */
+  readonly bootImages: BootImages;
   /** Lists the deployable images; `undefined` if there is no image store. */
   readonly images: ListImages | undefined;
   /** Lists the installers for a machine; `undefined` if that is unknown. */
@@ -138,6 +146,7 @@ class RegionOnStore implements Region {
   readonly searches: Searches;
   readonly life: MachineLife;
   readonly power: PowerControl | undefined;
+  readonly bootImages: BootImages;
   readonly images: ListImages | undefined;
   readonly installers: ListInstallers | undefined;
   readonly #startId: string;
@@ -178,6 +187,13 @@ class RegionOnStore implements Region {
     this.#isOnDuty = options.isOnDuty ?? (() => true);
     this.#deadlines = new StatusDeadlines(options.store, options.clock, this.#isOnDuty);
     this.power = options.power;
+    this.bootImages = new BootImages({
+      store: options.store,
+      clock: options.clock,
+      listImages: options.listImages,
+      fileSources: options.fileSources ?? (async () => ({ sources: [], problem: undefined })),
+      onAsked: options.onImportAsked ?? (() => undefined),
+    });
     this.images = options.listImages;
     this.installers = options.listInstallers;
     const preseeds = new MachinePreseeds({ store: options.store, clock: options.clock, config: () => this.#config });

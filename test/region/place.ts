@@ -11,7 +11,7 @@ import type { EnlistmentReport } from '../../src/region/identity/enlistment-repo
 import { type HardwareFacts, parseHardwareFacts } from '../../src/region/records/hardware-facts.ts';
 import type { Machine } from '../../src/region/records/machine.ts';
 import type { RegionStore } from '../../src/region/records/store.ts';
-import { openRegion, type Region } from '../../src/region/region.ts';
+import { openRegion, type Region, type RegionOptions } from '../../src/region/region.ts';
 import { sentenceOf as refusalSentence } from '../../src/region/words/refusal.ts';
 import { openRegionStore } from '../../src/store/sqlite/region-sqlite.ts';
 import { checkReadable } from '../support/readable-rows.ts';
@@ -37,6 +37,7 @@ export async function makeRegion(
   overrides: Partial<RegionConfig> = {},
   seed = 1,
   opened?: RegionStore,
+  options: Partial<RegionOptions> = {},
 ): Promise<RegionPlace> {
   const stateDir = mkdtempSync(join(tmpdir(), 'rackboot-region-'));
   const network = parseNetwork('10.20.0.0/24');
@@ -59,6 +60,7 @@ export async function makeRegion(
     clock,
     rules: settingsRules(() => []),
     onDesiredState: (state) => void states.push(state),
+    ...options,
   });
   return {
     config,

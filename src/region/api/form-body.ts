@@ -3,10 +3,11 @@
 // Sources: WHATWG URL §5.1 (URL-encoded), RFC 7578 and RFC 2046 §5.1 (multipart), RFC 2045 §6.8 (base64).
 // Seen: the maas command line marks every part `Content-Transfer-Encoding: base64`; other clients end lines with LF alone.
 //
-// 1. Never throws; bytes that are not UTF-8 become U+FFFD, which no checked parameter accepts.
+// 1. Never throws; bytes that are not UTF-8 become U+FFFD, which no checked parameter accepts. Those of a part with a filename become Base64.
 // 2. At most FIELDS_MAX values, whatever the body is; dropped values count, too.
 // 3. Parsing takes time linear in the body's length: some ten nanoseconds an octet, however it is encoded.
 
+import { isUtf8 } from 'node:buffer';
 import { splitTarget } from '../../net/target-parts.ts';
 import { parseJson } from '../records/text-json.ts';
 import { type RefusalNamed, refusal } from '../words/refusal.ts';
@@ -174,5 +175,12 @@ function parsePart(text: string): { readonly name: string; readonly value: strin
   const content = text.slice(blank.index + blank[0].length);
   const isBase64 = /^content-transfer-encoding:\s*base64\s*$/im.test(header);
   const bytes = isBase64 ? Buffer.from(content, 'base64') : Buffer.from(content, 'latin1');
-  return { name: Buffer.from(name, 'latin1').toString('utf8'), value: bytes.toString('utf8') };
+  const isFile = /^content-disposition:[^\n]*?;\s*filename=/im.test(header);
+  return {
+    name: Buffer.from(name, 'latin1').toString('utf8'),
+    value: isFile && !isText(bytes) ? bytes.toString('base64') : bytes.toString('utf8'),
+  };
 }
+
+/** False for the bytes of a file that a text cannot carry, such as a keyring's. */
+const isText = (bytes: Buffer): boolean => isUtf8(bytes) && !bytes.includes(0);

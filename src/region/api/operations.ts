@@ -11,6 +11,8 @@ import { cleanText } from '../../clean-text.ts';
 import { ACCOUNT_OPERATIONS } from './account-operations.ts';
 import { ALLOCATE_OPERATIONS } from './allocate-operation.ts';
 import { type Answer, json, NO_MACHINE, refuse, refuseField, refuseUnmanaged } from './answer.ts';
+import { BOOT_RESOURCE_OPERATIONS } from './boot-resource-operations.ts';
+import { BOOT_SOURCE_OPERATIONS } from './boot-source-operations.ts';
 import { ENLISTMENT_OPERATIONS } from './enlistment-operations.ts';
 import { EVENT_OPERATIONS } from './event-operations.ts';
 import { type Fields, findNul } from './form-body.ts';
@@ -62,6 +64,8 @@ export const OPERATIONS: readonly Operation[] = [
   ...RACK_OPERATIONS,
   ...INTERFACE_OPERATIONS,
   ...SETTINGS_OPERATIONS,
+  ...BOOT_SOURCE_OPERATIONS,
+  ...BOOT_RESOURCE_OPERATIONS,
   ...TAG_OPERATIONS,
   ...SCRIPT_OPERATIONS,
   ...RESULT_OPERATIONS,

@@ -38,6 +38,10 @@ export interface ListedImage {
   readonly bytes: number;
   /** Size on the disk; undefined: unknown. */
   readonly diskBytes?: number | undefined;
+  /** Digest of the stored bytes, hexadecimal. */
+  readonly sha256: string;
+  /** The source that it was imported from; undefined: it was added by hand, or a rack has it. */
+  readonly origin?: { readonly source: string } | undefined;
 }
 
 /** Lists the deployable images by name, and the newest first within a name. */

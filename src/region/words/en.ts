@@ -11,6 +11,7 @@
 
 import { ACCOUNTS } from './en/accounts.ts';
 import { API } from './en/api.ts';
+import { BOOT } from './en/boot.ts';
 import { DOUBTS, EVENTS } from './en/events.ts';
 import { HTTP } from './en/http.ts';
 import { IDENTITY } from './en/identity.ts';
@@ -32,7 +33,7 @@ export const EN = {
   /** The meaning of each name, and the remedy. */
   reasons: REASONS,
   /** Why something is refused. */
-  refusals: { ...SETTINGS, ...LIFE, ...IDENTITY, ...RACKS, ...API, ...HTTP, ...PAGE, ...ACCOUNTS, ...SCRIPTS },
+  refusals: { ...SETTINGS, ...LIFE, ...IDENTITY, ...RACKS, ...API, ...BOOT, ...HTTP, ...PAGE, ...ACCOUNTS, ...SCRIPTS },
   /** The sentences of events. */
   events: EVENTS,
   /** Remarks on a machine's state and work. */

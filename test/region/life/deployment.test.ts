@@ -13,6 +13,7 @@ const image = (os: string, release: string, architecture = 'amd64'): ListedImage
   label: 'release',
   serial: '1',
   title: '',
+  sha256: '',
   bytes: 1,
 });
 const IMAGES = [

@@ -1,0 +1,257 @@
+// The boot images over the API: what there is and what is on its way, and the import of what is selected.
+//
+// Sources: MAAS 2.0 `boot-resources/` (import, stop_import, is_importing; id, name, type, architecture, sets with files); MAAS 1.4
+// `nodegroups/?op=import_boot_images` and `nodegroups/<uuid>/?op=report_download_progress`.
+//
+// 1. Users read; only administrators import, hold and delete.
+// 2. A request is stored before it is answered; then the importing process acts.
+
+import { z } from 'zod';
+import type { ListedResource } from '../images/boot-images.ts';
+import type { ListedImage } from '../life/deployment.ts';
+import type { ResourceWish } from '../records/resource-wish.ts';
+import { type Answer, json, refuse, refuseField } from './answer.ts';
+import { type ApiCall, defineOperation, type Operation, usernameOf, value } from './operation.ts';
+
+const KINDS: Readonly<Record<string, 'Synced' | 'Uploaded'>> = { synced: 'Synced', uploaded: 'Uploaded' };
+
+const text = (said: string): Answer => ({ kind: 'text', text: said, contentType: 'text/plain; charset=utf-8' });
+
+const kindOf = ({ images, progress }: ListedResource): 'Synced' | 'Uploaded' =>
+  progress !== undefined || images.some(({ origin }) => origin !== undefined) ? 'Synced' : 'Uploaded';
+
+const percent = (bytes: number, total: number | undefined): number =>
+  total === undefined || total === 0 ? 0 : Math.min(100, Math.floor((bytes / total) * 100));
+
+/** Percent of the newest version that are there. */
+function progressOf({ images, progress }: ListedResource): number {
+  if (progress === undefined || progress.state === 'done') return images.length > 0 ? 100 : 0;
+  return percent(progress.bytes, progress.total);
+}
+
+/** The import as it stands; our own fields. */
+function importJson({ wish, progress }: ListedResource): Record<string, unknown> | null {
+  if (progress === undefined) return null;
+  const { state, source, serial, bytes, total, bytesPerSecond, reason, nextMs } = progress;
+  const left = total === undefined || !bytesPerSecond ? null : Math.ceil((total - bytes) / bytesPerSecond);
+  return {
+    ...{ state, wanted: wish, source, serial: serial ?? null, bytes, total: total ?? null },
+    bytes_per_second: bytesPerSecond ?? null,
+    seconds_left: left,
+    reason: reason ?? null,
+    next_try: nextMs === undefined ? null : new Date(nextMs).toISOString(),
+  };
+}
+
+function resourceJson(call: ApiCall, resource: ListedResource): Record<string, unknown> {
+  const { id, name, images, progress } = resource;
+  const [os = '', release = '', architecture = '', subarchitecture = '', label = ''] = name.split('/');
+  return {
+    id,
+    name: `${os}/${release}`,
+    type: kindOf(resource),
+    architecture: `${architecture}/${subarchitecture}`,
+    subarches: subarchitecture,
+    label,
+    title: images[0]?.title || (progress?.title ?? ''),
+    complete: images.length > 0,
+    progress: progressOf(resource),
+    import: importJson(resource),
+    resource_uri: `/MAAS/api/${call.version}/boot-resources/${id}/`,
+  };
+}
+
+const setJson = ({ serial, label, bytes, sha256 }: ListedImage): Record<string, unknown> => ({
+  version: serial,
+  label,
+  size: bytes,
+  complete: true,
+  files: {
+    'root-dd': { filename: 'root-dd', filetype: 'root-dd', size: bytes, sha256, complete: true },
+  },
+});
+
+/** The version that is on its way; none if it is there. */
+function comingSet({ name, images, progress }: ListedResource): Record<string, unknown> {
+  const serial = progress?.serial;
+  if (progress === undefined || serial === undefined || images.some((image) => image.serial === serial)) return {};
+  const size = progress.total ?? 0;
+  const file = { filename: 'root-dd', filetype: 'root-dd', size, sha256: '', complete: false };
+  const files = { 'root-dd': { ...file, progress: percent(progress.bytes, progress.total) } };
+  return { [serial]: { version: serial, label: name.split('/')[4] ?? '', size, complete: false, files } };
+}
+
+const wholeJson = (call: ApiCall, resource: ListedResource): Record<string, unknown> => ({
+  ...resourceJson(call, resource),
+  sets: {
+    ...comingSet(resource),
+    ...Object.fromEntries(resource.images.map((image) => [image.serial, setJson(image)])),
+  },
+});
+
+async function list(call: ApiCall, { type }: { readonly type?: string | undefined }): Promise<Answer> {
+  const kind = type === undefined || type === '' ? undefined : KINDS[type.toLowerCase()];
+  if (type && kind === undefined) return refuseField('type', 'field.boot-kind');
+  const resources = await call.region.bootImages.listResources();
+  const wanted = resources.filter((resource) => kind === undefined || kindOf(resource) === kind);
+  return json(wanted.map((resource) => resourceJson(call, resource)));
+}
+
+async function withResource(
+  call: ApiCall,
+  run: (resource: ListedResource) => Answer | Promise<Answer>,
+): Promise<Answer> {
+  const { id = '' } = call.path;
+  const resource = (await call.region.bootImages.listResources()).find((one) => String(one.id) === id);
+  return resource === undefined ? refuse('not-found.boot-resource', { id: id.slice(0, 64) }) : await run(resource);
+}
+
+const wish = (call: ApiCall, wanted: ResourceWish): Promise<Answer> =>
+  withResource(call, async (resource) => {
+    const isKnown = await call.region.bootImages.wish(resource, wanted, usernameOf(call));
+    if (!isKnown) return refuse('not-found.boot-resource', { id: String(resource.id) });
+    if (wanted === 'delete') return { kind: 'empty' };
+    return json(resourceJson(call, { ...resource, wish: wanted }));
+  });
+
+async function startImport(call: ApiCall): Promise<Answer> {
+  await call.region.bootImages.askImport(usernameOf(call));
+  return text('Import of boot resources started');
+}
+
+async function stopImport(call: ApiCall): Promise<Answer> {
+  await call.region.bootImages.stopImport(usernameOf(call));
+  return text('Import of boot resources is being stopped');
+}
+
+function rackOf(call: ApiCall): string | undefined {
+  const uuid = call.region.settings.findRack(call.path.uuid ?? '');
+  return uuid === undefined ? undefined : (call.region.racks.find(uuid)?.name ?? uuid);
+}
+
+const noRack = (call: ApiCall): Answer => refuse('not-found.rack', { rack: (call.path.uuid ?? '').slice(0, 64) });
+
+const count = value(z.string().regex(/^\d{1,15}$/, 'field.not-a-number'));
+const report = z.object({
+  filename: value(z.string().min(1).max(1024)).describe('The file that the cluster downloads.'),
+  size: count.optional().describe('Its size, in bytes.'),
+  bytes_downloaded: count.optional().describe('How much of it is there, in bytes.'),
+  error: value(z.string().max(1024)).optional().describe('Why the download failed.'),
+});
+
+async function reportProgress(call: ApiCall, given: z.output<typeof report>): Promise<Answer> {
+  const rack = rackOf(call);
+  if (rack === undefined) return noRack(call);
+  const { filename: file, size = '0', bytes_downloaded: bytes = '0', error = '' } = given;
+  const params = { rack, file, bytes: Number(bytes), size: Number(size), error };
+  const event = call.region.bootImages.event(usernameOf(call), { code: 'download-reported', params });
+  const type = error === '' ? 'REGION_IMPORT_INFO' : 'REGION_IMPORT_ERROR';
+  await call.region.store.recordEvent({ ...event, type, ...(error === '' ? { level: 'debug' } : {}) }, undefined);
+  return text('');
+}
+
+const nothing = z.object({});
+const many = { versions: ['1.0', '2.0'], path: 'boot-resources', handler: 'BootResourcesHandler' } as const;
+const one = { ...many, path: 'boot-resources/{id}', handler: 'BootResourceHandler' } as const;
+const groups = { versions: ['1.0'], path: 'nodegroups', handler: 'NodeGroupsHandler' } as const;
+const group = { ...groups, path: 'nodegroups/{uuid}', handler: 'NodeGroupHandler' } as const;
+const order = { method: 'POST', access: 'admin', parameters: nothing } as const;
+
+/** Operations on boot images. */
+export const BOOT_RESOURCE_OPERATIONS: readonly Operation[] = [
+  defineOperation({
+    ...many,
+    method: 'GET',
+    access: 'user',
+    doc: 'List the boot images that are there or on their way.',
+    parameters: z.object({
+      type: value(z.string().max(16))
+        .optional()
+        .describe('Only `synced` (imported) or `uploaded` (added by hand) ones.'),
+    }),
+    run: list,
+  }),
+  defineOperation({
+    ...many,
+    method: 'GET',
+    op: 'is_importing',
+    access: 'user',
+    doc: 'Read whether images are being imported.',
+    parameters: nothing,
+    run: async (call) => json(await call.region.bootImages.isImporting()),
+  }),
+  defineOperation({
+    ...many,
+    ...order,
+    op: 'import',
+    doc: 'Import the selected images of all sources now, also those whose import was cancelled.',
+    run: startImport,
+  }),
+  defineOperation({
+    ...many,
+    ...order,
+    op: 'stop_import',
+    doc: 'Stop the import. The next one goes on from what has arrived.',
+    run: stopImport,
+  }),
+  defineOperation({
+    ...one,
+    method: 'GET',
+    access: 'user',
+    doc: 'Read a boot image, with its versions and files.',
+    parameters: nothing,
+    run: (call) => withResource(call, (resource) => json(wholeJson(call, resource))),
+  }),
+  defineOperation({
+    ...one,
+    method: 'DELETE',
+    access: 'admin',
+    doc: 'Delete a boot image. While a selection has it, the next import fetches it again.',
+    parameters: nothing,
+    run: (call) => wish(call, 'delete'),
+  }),
+  defineOperation({
+    ...one,
+    ...order,
+    op: 'pause',
+    doc: 'Pause the import of an image until it is resumed. What has arrived stays.',
+    run: (call) => wish(call, 'pause'),
+  }),
+  defineOperation({
+    ...one,
+    ...order,
+    op: 'resume',
+    doc: 'Resume the import of an image, from what has arrived.',
+    run: (call) => wish(call, 'import'),
+  }),
+  defineOperation({
+    ...one,
+    ...order,
+    op: 'cancel',
+    doc: 'Cancel the import of an image until somebody asks for an import.',
+    run: (call) => wish(call, 'cancel'),
+  }),
+  defineOperation({
+    ...groups,
+    ...order,
+    op: 'import_boot_images',
+    doc: 'Import the selected images of all sources now.',
+    run: startImport,
+  }),
+  defineOperation({
+    ...group,
+    ...order,
+    op: 'import_boot_images',
+    doc: 'Import the selected images of all sources now. The region imports, for all racks.',
+    run: (call) => (rackOf(call) === undefined ? noRack(call) : startImport(call)),
+  }),
+  defineOperation({
+    ...group,
+    method: 'POST',
+    op: 'report_download_progress',
+    access: 'admin',
+    doc: 'Report how far a download of a rack is; the log shows it.',
+    parameters: report,
+    run: reportProgress,
+  }),
+];

@@ -1,0 +1,131 @@
+// The boot images of a region: the sources and selections that people chose, and what they ask of the importing process.
+//
+//   API, page ─► askImport, stopImport, wish ─► store ─► onAsked ─► the importing process (region-thread/imports/) ─► progress in the store
+//
+// 1. Whatever is asked is stored first, so that a killed process, or another one, goes on with it.
+
+import type { Clock } from '../../clock.ts';
+import type { ListedImage, ListImages } from '../life/deployment.ts';
+import { type BootResource, type ImportRun, isImporting } from '../records/boot-store.ts';
+import type { Happening } from '../records/event-params.ts';
+import type { NewMachineEvent } from '../records/machine-event.ts';
+import type { ResourceWish } from '../records/resource-wish.ts';
+import type { RegionStore } from '../records/store.ts';
+import { type FileSources, joinSources, type RegionSource, resourceName } from './region-source.ts';
+
+export interface BootImagesParts {
+  readonly store: RegionStore;
+  readonly clock: Clock;
+  readonly fileSources: () => Promise<FileSources>;
+  readonly listImages?: ListImages | undefined;
+  /** Called after something was asked and stored. */
+  readonly onAsked: () => void;
+}
+
+/** A resource with its images, the newest first; none: its import has not ended. */
+export interface ListedResource extends BootResource {
+  readonly images: readonly ListedImage[];
+}
+
+export class BootImages {
+  readonly #parts: BootImagesParts;
+
+  constructor(parts: BootImagesParts) {
+    this.#parts = parts;
+  }
+
+  /** Why the site's file of sources is not used; `undefined`: it is, or there is none. */
+  async fileProblem(): Promise<string | undefined> {
+    return (await this.#parts.fileSources()).problem;
+  }
+
+  /** Those of files first. */
+  async listSources(): Promise<readonly RegionSource[]> {
+    const { store, clock, fileSources } = this.#parts;
+    const files = await fileSources();
+    let rows = await store.boot.listSources();
+    const known = new Set(rows.map(({ name }) => name));
+    const missing = files.sources.map(({ source }) => source.name).filter((name) => !known.has(name));
+    if (missing.length > 0) {
+      await store.boot.addFileSources(missing, clock.wallTimeMs());
+      rows = await store.boot.listSources();
+    }
+    return joinSources(rows, files);
+  }
+
+  async findSource(id: number): Promise<RegionSource | undefined> {
+    return (await this.listSources()).find((source) => source.id === id);
+  }
+
+  /** The images that are there or on their way, by name. */
+  async listResources(): Promise<readonly ListedResource[]> {
+    const { store, clock, listImages } = this.#parts;
+    const images = new Map<string, ListedImage[]>();
+    for (const image of (await listImages?.()) ?? []) {
+      const name = resourceName(image);
+      const known = images.get(name);
+      if (known === undefined) images.set(name, [image]);
+      else known.push(image);
+    }
+    let rows = await store.boot.listResources();
+    const known = new Set(rows.map(({ name }) => name));
+    const missing = [...images.keys()].filter((name) => !known.has(name));
+    if (missing.length > 0) {
+      await store.boot.addResources(missing, clock.wallTimeMs());
+      rows = await store.boot.listResources();
+    }
+    return rows
+      .filter(({ wish }) => wish !== 'delete')
+      .map((row) => ({ ...row, images: images.get(row.name) ?? [] }))
+      .filter((row) => row.images.length > 0 || row.progress !== undefined);
+  }
+
+  /** Imports as soon as possible; what was cancelled before is imported, too. */
+  async askImport(username: string): Promise<void> {
+    const { store, clock } = this.#parts;
+    await store.transact(async () => {
+      await store.boot.wishCancelled();
+      const asked = { askedMs: clock.wallTimeMs() };
+      await store.boot.changeRun(asked, this.event(username, { code: 'import-asked', params: { isStop: false } }));
+    });
+    await this.#tell();
+  }
+
+  /** Ends a running import. The parts that have arrived stay for the next one. */
+  async stopImport(username: string): Promise<void> {
+    const { store, clock } = this.#parts;
+    const stopped = { stoppedMs: clock.wallTimeMs() };
+    await store.boot.changeRun(stopped, this.event(username, { code: 'import-asked', params: { isStop: true } }));
+    await this.#tell();
+  }
+
+  /** @returns false if there is no such image */
+  async wish({ id, name }: BootResource, wish: ResourceWish, username: string): Promise<boolean> {
+    const { store, clock } = this.#parts;
+    const event = this.event(username, { code: 'image-wished', params: { image: name, wish } });
+    const isKnown = await store.transact(async () => {
+      if (!(await store.boot.wish(id, wish, event))) return false;
+      if (wish === 'import') await store.boot.changeRun({ askedMs: clock.wallTimeMs() });
+      return true;
+    });
+    if (isKnown) await this.#tell();
+    return isKnown;
+  }
+
+  async isImporting(): Promise<boolean> {
+    return isImporting(await this.run());
+  }
+
+  run(): Promise<ImportRun> {
+    return this.#parts.store.boot.findRun();
+  }
+
+  /** An event of a person's act on images. */
+  event(username: string, happening: Happening): NewMachineEvent {
+    return { type: 'IMAGES', ...happening, atMs: this.#parts.clock.wallTimeMs(), username };
+  }
+
+  #tell(): Promise<void> {
+    return this.#parts.store.afterCommit(() => this.#parts.onAsked());
+  }
+}

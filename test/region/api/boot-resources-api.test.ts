@@ -1,0 +1,187 @@
+// Boot images over the API as MAAS's clients see them: their fields, imports on demand, and the commands on one image.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { createApiKey } from '../../../src/region/accounts/accounts.ts';
+import { buildApp, makeContext } from '../../../src/region/http/server.ts';
+import type { ListedImage } from '../../../src/region/life/deployment.ts';
+import type { ImportProgress } from '../../../src/region/records/boot-store.ts';
+import { sentenceOf } from '../../support/sentences.ts';
+import { addAdmin } from '../accounts/administrator.ts';
+import { makeRegion, type RegionPlace } from '../place.ts';
+
+type Ask = (
+  method: 'GET' | 'POST' | 'DELETE',
+  path: string,
+  fields?: Readonly<Record<string, string>>,
+  as?: 'admin' | 'user',
+) => Promise<{ readonly status: number; readonly text: string; readonly json: ReturnType<typeof JSON.parse> }>;
+
+const image = (more: Partial<ListedImage> = {}): ListedImage => ({
+  ...{ os: 'ubuntu', release: 'noble', architecture: 'amd64', subarchitecture: 'generic', label: 'release' },
+  ...{ serial: '20260901', title: 'Noble', bytes: 100, sha256: 'a'.repeat(64), origin: { source: 'ubuntu' } },
+  ...more,
+});
+const NOBLE = 'ubuntu/noble/amd64/generic/release';
+const COMING: ImportProgress = {
+  ...{ state: 'downloading', source: 'ubuntu', serial: '20261015', title: 'Noble', bytes: 30, total: 120 },
+  bytesPerSecond: 10,
+};
+
+/** @param asked counts the hints to the importing process */
+async function withApi(
+  images: readonly ListedImage[],
+  work: (ask: Ask, place: RegionPlace, asked: { count: number }) => Promise<void>,
+): Promise<void> {
+  const asked = { count: 0 };
+  const ownRack = { uuid: '0f7d57ef-b0b1-4d4e-a8a5-3a5f6e0a2f11', name: 'rack-1', file: '/etc/x.yaml', values: {} };
+  const place = await makeRegion({ ownRack }, 1, undefined, {
+    listImages: async () => images,
+    onImportAsked: () => {
+      asked.count += 1;
+    },
+  });
+  try {
+    const { store, clock, region } = place;
+    await addAdmin(store, clock, { username: 'admin', email: '', password: 'long enough' });
+    await store.addUser({ username: 'user', email: '', passwordHash: 'x', isAdmin: false, createdMs: 1 });
+    const keys = { admin: await createApiKey(store, clock, 'admin'), user: await createApiKey(store, clock, 'user') };
+    const app = buildApp(makeContext(region));
+    await work(
+      async (method, path, fields, as = 'admin') => {
+        const [consumer, token, secret] = keys[as].split(':');
+        const answer = await app.inject({
+          method,
+          url: `/MAAS/api/${path}`,
+          remoteAddress: '10.20.0.50',
+          headers: {
+            'content-type': 'application/x-www-form-urlencoded',
+            authorization: `OAuth oauth_signature_method="PLAINTEXT", oauth_consumer_key="${consumer}", oauth_token="${token}", oauth_signature="%26${secret}"`,
+          },
+          ...(fields === undefined ? {} : { payload: new URLSearchParams(fields).toString() }),
+        });
+        const isJson = /json/.test(String(answer.headers['content-type']));
+        return { status: answer.statusCode, text: answer.body, json: isJson ? JSON.parse(answer.body) : undefined };
+      },
+      place,
+      asked,
+    );
+  } finally {
+    await place.remove();
+  }
+}
+
+test('images are listed and read with MAAS’s fields, also one whose newer version is on its way', () =>
+  withApi([image(), image({ os: 'custom', release: 'x', origin: undefined, title: '' })], async (ask, { store }) => {
+    await store.boot.noteProgress(new Map([[NOBLE, COMING]]), 1);
+    const { json: list } = await ask('GET', '2.0/boot-resources/', undefined, 'user');
+    assert.deepEqual(
+      list.map((one: Record<string, unknown>) => [one.name, one.type, one.architecture, one.complete, one.progress]),
+      [
+        ['custom/x', 'Uploaded', 'amd64/generic', true, 100],
+        ['ubuntu/noble', 'Synced', 'amd64/generic', true, 25],
+      ],
+    );
+    const { id } = list[1];
+    assert.deepEqual(list[1].import, {
+      ...{ state: 'downloading', wanted: 'import', source: 'ubuntu', serial: '20261015', bytes: 30, total: 120 },
+      ...{ bytes_per_second: 10, seconds_left: 9, reason: null, next_try: null },
+    });
+    assert.equal(list[1].resource_uri, `/MAAS/api/2.0/boot-resources/${id}/`);
+    const { sets } = (await ask('GET', `1.0/boot-resources/${id}/`)).json;
+    assert.deepEqual(sets['20260901'], {
+      ...{ version: '20260901', label: 'release', size: 100, complete: true },
+      files: {
+        'root-dd': { filename: 'root-dd', filetype: 'root-dd', size: 100, sha256: 'a'.repeat(64), complete: true },
+      },
+    });
+    assert.deepEqual([sets['20261015'].complete, sets['20261015'].files['root-dd'].progress], [false, 25]);
+    const names = async (type: string): Promise<readonly string[]> =>
+      (await ask('GET', `2.0/boot-resources/?type=${type}`)).json.map(({ name }: { name: string }) => name);
+    assert.deepEqual([await names('synced'), await names('uploaded')], [['ubuntu/noble'], ['custom/x']]);
+    assert.equal((await ask('GET', '2.0/boot-resources/?type=other')).status, 400);
+    assert.equal((await ask('GET', '2.0/boot-resources/999/')).status, 404);
+  }));
+
+test('an import is asked for, stored before the answer, and stopped, in the words of 2.0 and 1.0', () =>
+  withApi([], async (ask, { store, clock }, asked) => {
+    const isImporting = async () => (await ask('GET', '2.0/boot-resources/?op=is_importing')).json;
+    assert.equal(await isImporting(), false);
+    for (const path of [
+      '2.0/boot-resources/?op=import',
+      '1.0/nodegroups/?op=import_boot_images',
+      '1.0/nodegroups/master/?op=import_boot_images',
+    ]) {
+      clock.advance(1000);
+      const answer = await ask('POST', path, {});
+      assert.deepEqual([answer.status, answer.text], [200, 'Import of boot resources started'], path);
+      assert.equal((await store.boot.findRun()).askedMs, clock.wallTimeMs());
+      assert.equal(await isImporting(), true);
+    }
+    assert.equal(asked.count, 3);
+    clock.advance(1000);
+    assert.equal((await ask('POST', '2.0/boot-resources/?op=stop_import', {})).status, 200);
+    assert.equal(await isImporting(), false);
+    assert.equal((await ask('POST', '1.0/nodegroups/none/?op=import_boot_images', {})).status, 404);
+    const [event] = await store.listEvents({ level: 'audit', limit: 1 });
+    assert.equal(sentenceOf(event), 'stopped the import of images');
+  }));
+
+test('one image is paused, resumed, cancelled and deleted; each is stored, and an event', () =>
+  withApi([], async (ask, { store }, asked) => {
+    await store.boot.noteProgress(new Map([[NOBLE, COMING]]), 1);
+    const [{ id }] = (await ask('GET', '2.0/boot-resources/')).json;
+    const wish = async () => (await store.boot.listResources())[0]?.wish;
+    for (const [op, stored] of [
+      ['pause', 'pause'],
+      ['resume', 'import'],
+      ['cancel', 'cancel'],
+    ] as const) {
+      const answer = await ask('POST', `2.0/boot-resources/${id}/?op=${op}`, {});
+      assert.deepEqual([answer.status, answer.json.import.wanted, await wish()], [200, stored, stored]);
+    }
+    await ask('POST', '2.0/boot-resources/?op=import', {});
+    assert.equal(await wish(), 'import', 'an import takes up what was cancelled');
+    assert.equal((await ask('DELETE', `2.0/boot-resources/${id}/`)).status, 204);
+    assert.deepEqual((await ask('GET', '2.0/boot-resources/')).json, []);
+    assert.equal((await ask('DELETE', `2.0/boot-resources/${id}/`)).status, 404);
+    assert.equal(await wish(), 'delete', 'until the importing process has done it');
+    assert.equal(asked.count, 5);
+    const sentences = (await store.listEvents({ level: 'audit', limit: 5 })).map((event) => sentenceOf(event));
+    assert.deepEqual(sentences, [
+      `deleted ${NOBLE}`,
+      'asked for an import of images',
+      `cancelled the import of ${NOBLE}`,
+      `resumed the import of ${NOBLE}`,
+      `paused the import of ${NOBLE}`,
+    ]);
+  }));
+
+test('only administrators import, hold and delete', () =>
+  withApi([image()], async (ask, { store }) => {
+    const [{ id }] = (await ask('GET', '2.0/boot-resources/')).json;
+    for (const [method, path] of [
+      ['POST', '2.0/boot-resources/?op=import'],
+      ['POST', '2.0/boot-resources/?op=stop_import'],
+      ['POST', '1.0/nodegroups/?op=import_boot_images'],
+      ['POST', `2.0/boot-resources/${id}/?op=pause`],
+      ['POST', `2.0/boot-resources/${id}/?op=resume`],
+      ['POST', `2.0/boot-resources/${id}/?op=cancel`],
+      ['DELETE', `2.0/boot-resources/${id}/`],
+    ] as const)
+      assert.equal((await ask(method, path, method === 'POST' ? {} : undefined, 'user')).status, 403, path);
+    assert.equal((await store.boot.findRun()).askedMs, 0);
+  }));
+
+test('1.4: the report of a cluster on its download is in the log', () =>
+  withApi([], async (ask, { store }) => {
+    const path = '1.0/nodegroups/master/?op=report_download_progress';
+    const said = async () => sentenceOf((await store.listEvents({ limit: 1 }))[0]);
+    const given = { filename: 'noble.img', size: '2097152', bytes_downloaded: '1048576' };
+    assert.equal((await ask('POST', path, given)).status, 200);
+    assert.match(await said(), /^rack \S+ has 1\.0 MiB of 2\.0 MiB of noble\.img$/);
+    await ask('POST', path, { filename: 'noble.img', error: 'the disk is full' });
+    assert.match(await said(), /noble\.img: the disk is full$/);
+    assert.equal((await ask('POST', path, { size: '1' })).status, 400);
+    assert.equal((await ask('POST', path, { filename: 'x', size: '-1' })).status, 400);
+  }));

@@ -1,0 +1,248 @@
+// Sources of images and their selections over the API, as MAAS's clients see them; and the sources of files, which only the file changes.
+
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { fileSourcesReader } from '../../../src/config/image-sources.ts';
+import { createApiKey } from '../../../src/region/accounts/accounts.ts';
+import { buildApp, makeContext } from '../../../src/region/http/server.ts';
+import { SELECTIONS_MAX } from '../../../src/region/records/boot-store.ts';
+import type { RegionOptions } from '../../../src/region/region.ts';
+import { sentenceOf } from '../../support/sentences.ts';
+import { addAdmin } from '../accounts/administrator.ts';
+import { makeRegion, type RegionPlace } from '../place.ts';
+
+type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
+interface Answered {
+  readonly status: number;
+  readonly json: ReturnType<typeof JSON.parse>;
+  readonly text: string;
+}
+type Ask = (method: Method, path: string, fields?: object, as?: 'admin' | 'user' | 'nobody') => Promise<Answered>;
+
+async function withApi(
+  work: (ask: Ask, place: RegionPlace) => Promise<void>,
+  options: Partial<RegionOptions> = {},
+): Promise<void> {
+  const ownRack = { uuid: '0f7d57ef-b0b1-4d4e-a8a5-3a5f6e0a2f11', name: 'rack-1', file: '/etc/x.yaml', values: {} };
+  const place = await makeRegion({ ownRack }, 1, undefined, options);
+  try {
+    const { store, clock, region } = place;
+    await addAdmin(store, clock, { username: 'admin', email: '', password: 'long enough' });
+    await store.addUser({ username: 'user', email: '', passwordHash: 'x', isAdmin: false, createdMs: 1 });
+    const headers = new Map<string, object>([['nobody', {}]]);
+    for (const username of ['admin', 'user']) {
+      const [consumer, token, secret] = (await createApiKey(store, clock, username)).split(':');
+      const authorization = `OAuth oauth_signature_method="PLAINTEXT", oauth_consumer_key="${consumer}", oauth_token="${token}", oauth_signature="%26${secret}"`;
+      headers.set(username, { authorization });
+    }
+    const app = buildApp(makeContext(region));
+    await work(async (method, path, fields, as = 'admin') => {
+      const answer = await app.inject({
+        method,
+        url: `/MAAS/api/${path}`,
+        remoteAddress: '10.20.0.50',
+        headers: { 'content-type': 'application/x-www-form-urlencoded', ...headers.get(as) },
+        ...(fields === undefined ? {} : { payload: new URLSearchParams({ ...fields }).toString() }),
+      });
+      const isJson = /json/.test(String(answer.headers['content-type']));
+      return { status: answer.statusCode, text: answer.body, json: isJson ? JSON.parse(answer.body) : undefined };
+    }, place);
+  } finally {
+    await place.remove();
+  }
+}
+
+const URL_1 = 'https://images.maas.io/ephemeral-v3/stable/';
+const KEYRING = '/usr/share/keyrings/ubuntu-cloudimage-keyring.gpg';
+const ARMOR = '-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nAAAA\n-----END PGP PUBLIC KEY BLOCK-----';
+
+test('a source is created, listed, read, changed and removed, with MAAS’s fields in 2.0 and 1.0', () =>
+  withApi(async (ask, { store }) => {
+    const created = await ask('POST', '2.0/boot-sources/', { url: URL_1, keyring_filename: KEYRING });
+    assert.equal(created.status, 200, created.text);
+    const { created: at, updated, ...shown } = created.json;
+    assert.match(at, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}$/);
+    assert.equal(updated, at);
+    assert.deepEqual(shown, {
+      ...{ id: 1, url: URL_1, keyring_filename: KEYRING, keyring_data: '' },
+      ...{ name: URL_1, title: '', kind: 'simplestreams', pinned_by: null },
+      resource_uri: '/MAAS/api/2.0/boot-sources/1/',
+    });
+    assert.deepEqual((await ask('GET', '2.0/boot-sources/')).json, [created.json]);
+    assert.deepEqual((await ask('GET', '2.0/boot-sources/1/')).json, created.json);
+    assert.equal((await ask('GET', '1.0/boot-sources/1/')).json.resource_uri, '/MAAS/api/1.0/boot-sources/1/');
+    assert.equal((await ask('GET', '1.0/nodegroups/master/boot-sources/')).json[0].id, 1);
+    assert.equal((await ask('GET', '1.0/nodegroups/none/boot-sources/')).status, 404);
+    const changed = await ask('PUT', '2.0/boot-sources/1/', { keyring_data: ARMOR });
+    assert.deepEqual([changed.json.url, changed.json.keyring_filename], [URL_1, '']);
+    assert.equal(Buffer.from(changed.json.keyring_data, 'base64').toString(), ARMOR);
+    assert.equal(
+      (await ask('PUT', '1.0/nodegroups/master/boot-sources/1/', { url: 'http://x/' })).json.url,
+      'http://x/',
+    );
+    assert.equal((await ask('DELETE', '2.0/boot-sources/1/')).status, 204);
+    for (const method of ['GET', 'PUT', 'DELETE'] as const)
+      assert.equal((await ask(method, '2.0/boot-sources/1/')).status, 404);
+    assert.deepEqual(
+      (await store.listEvents({ level: 'audit', limit: 4 })).map((event) => sentenceOf(event)),
+      [
+        'removed the source of images http://x/',
+        'changed the source of images http://x/',
+        `changed the source of images ${URL_1}`,
+        `added the source of images ${URL_1}`,
+      ],
+    );
+  }));
+
+test('a source that cannot be used is refused, and the answer names the field', () =>
+  withApi(async (ask) => {
+    const keys = { keyring_filename: KEYRING };
+    for (const [fields, field] of [
+      [{ keyring_filename: KEYRING }, 'url'],
+      [{ url: 'images', ...keys }, 'url'],
+      [{ url: 'ftp://x/', ...keys }, 'url'],
+      [{ url: 'http://user:secret@x/', ...keys }, 'url'],
+      [{ url: 'http://x/\u202e', ...keys }, 'url'],
+      [{ url: 'http://x/' }, 'keyring_data'],
+      [{ url: 'http://x/', keyring_filename: 'keys.gpg' }, 'keyring_filename'],
+      [{ url: 'http://x/', ...keys, keyring_data: ARMOR }, 'keyring_data'],
+      [{ url: 'http://x/', keyring_data: 'no keys!' }, 'keyring_data'],
+    ] as const) {
+      const refused = await ask('POST', '2.0/boot-sources/', fields);
+      assert.deepEqual([refused.status, Object.keys(refused.json)], [400, [field]], JSON.stringify(fields));
+    }
+    assert.equal((await ask('POST', '2.0/boot-sources/', { url: 'http://x/', ...keys })).status, 200);
+    const again = await ask('POST', '2.0/boot-sources/', { url: 'http://x/', ...keys });
+    assert.deepEqual(again.json, { url: ['A source has the URL http://x/: change it.'] });
+  }));
+
+test('a keyring is uploaded as a file, as the maas command line does it', () =>
+  withApi(async (ask, { region, store, clock }) => {
+    assert.equal((await ask('GET', '2.0/boot-sources/')).status, 200);
+    const [consumer, token, secret] = (await createApiKey(store, clock, 'admin')).split(':');
+    const bytes = Buffer.from([0x99, 0x01, 0x0d, 0x00, 0xff, 0xfe]);
+    const part = (name: string, further: string, content: string): string =>
+      `--b\r\nContent-Disposition: form-data; name="${name}"${further}\r\nContent-Transfer-Encoding: base64\r\n\r\n${content}\r\n`;
+    const answer = await buildApp(makeContext(region)).inject({
+      method: 'POST',
+      url: '/MAAS/api/2.0/boot-sources/',
+      remoteAddress: '10.20.0.50',
+      headers: {
+        'content-type': 'multipart/form-data; boundary=b',
+        authorization: `OAuth oauth_signature_method="PLAINTEXT", oauth_consumer_key="${consumer}", oauth_token="${token}", oauth_signature="%26${secret}"`,
+      },
+      payload: `${part('url', '', Buffer.from('http://x/').toString('base64'))}${part('keyring_data', '; filename="keyring_data"', bytes.toString('base64'))}--b--\r\n`,
+    });
+    assert.equal(answer.statusCode, 200, answer.body);
+    assert.equal(answer.json().keyring_data, bytes.toString('base64'));
+    assert.deepEqual(Buffer.from((await store.boot.listSources())[0]?.keyring ?? []), bytes);
+  }));
+
+test('selections are created as in seed 001 and 003; what is omitted means all', () =>
+  withApi(async (ask) => {
+    await ask('POST', '2.0/boot-sources/', { url: URL_1, keyring_filename: KEYRING });
+    const path = '2.0/boot-sources/1/selections/';
+    const bionic = await ask('POST', path, { os: 'ubuntu', release: 'bionic', arches: 'amd64', labels: '*' });
+    assert.deepEqual(bionic.json, {
+      ...{ os: 'ubuntu', release: 'bionic', arches: ['amd64'], subarches: ['*'], labels: ['*'], id: 1 },
+      ...{ boot_source_id: 1, resource_uri: '/MAAS/api/2.0/boot-sources/1/selections/1/' },
+    });
+    const all = await ask('POST', '1.0/nodegroups/master/boot-sources/1/selections/', {});
+    assert.deepEqual([all.json.os, all.json.release, all.json.arches], ['*', '*', ['*']]);
+    assert.deepEqual(
+      (await ask('GET', '1.0/boot-sources/1/selections/')).json.map(({ id }: { id: number }) => id),
+      [1, 2],
+    );
+    const again = await ask('POST', path, { os: 'ubuntu', release: 'bionic' });
+    assert.match(again.json.release[0], /^Selection 1 of this source has ubuntu\/bionic: change it\./);
+    const changed = await ask('PUT', `${path}1/`, { arches: 'arm64,amd64', labels: '' });
+    assert.deepEqual([changed.json.release, changed.json.arches], ['bionic', ['arm64', 'amd64']]);
+    assert.deepEqual((await ask('GET', `${path}1/`)).json, changed.json);
+    assert.equal((await ask('PUT', `${path}2/`, { os: 'ubuntu', release: 'bionic' })).status, 400);
+    for (const fields of [{ os: 'Ubuntu' }, { release: '../x' }, { arches: 'amd64,a b' }, { labels: '<b>' }])
+      assert.equal((await ask('POST', path, fields)).status, 400, JSON.stringify(fields));
+    assert.equal((await ask('DELETE', `${path}1/`)).status, 204);
+    assert.equal((await ask('GET', `${path}1/`)).status, 404);
+    assert.equal((await ask('GET', '2.0/boot-sources/9/selections/')).status, 404);
+    for (let index = 1; index < SELECTIONS_MAX; index += 1) await ask('POST', path, { release: `r${index}` });
+    assert.match((await ask('POST', path, { release: 'more' })).json.release[0], /at most 200 selections/);
+  }));
+
+test('only administrators read and change sources and selections', () =>
+  withApi(async (ask) => {
+    await ask('POST', '2.0/boot-sources/', { url: URL_1, keyring_filename: KEYRING });
+    await ask('POST', '2.0/boot-sources/1/selections/', {});
+    for (const [method, path] of [
+      ['GET', '2.0/boot-sources/'],
+      ['POST', '2.0/boot-sources/'],
+      ['PUT', '2.0/boot-sources/1/'],
+      ['DELETE', '1.0/boot-sources/1/'],
+      ['GET', '2.0/boot-sources/1/selections/'],
+      ['POST', '1.0/nodegroups/master/boot-sources/1/selections/'],
+      ['PUT', '2.0/boot-sources/1/selections/1/'],
+      ['DELETE', '2.0/boot-sources/1/selections/1/'],
+    ] as const) {
+      assert.equal(
+        (await ask(method, path, method === 'GET' ? undefined : {}, 'user')).status,
+        403,
+        `${method} ${path}`,
+      );
+      assert.equal((await ask(method, path, method === 'GET' ? undefined : {}, 'nobody')).status, 401);
+    }
+  }));
+
+test('a source of a file is shown with its file and key, refused to be changed, and has selections', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'rackboot-sources-'));
+  const file = join(directory, 'image-sources.yaml');
+  const write = (text: string, at: number): void => {
+    writeFileSync(file, text);
+    utimesSync(file, at, at);
+  };
+  const source = (name: string): string => `  - { name: ${name}, title: T, os: ubuntu, kind: simplestreams,
+      url: "http://${name}.example/", content_ids: [x], ftypes: [disk1.img], arches: { amd64: amd64 }, signed: { keyrings: [/k.gpg] } }\n`;
+  write(`sources:\n${source('debian')}${source('mine')}`, 1);
+  try {
+    await withApi(
+      async (ask) => {
+        const own = await ask('POST', '2.0/boot-sources/', { url: URL_1, keyring_filename: KEYRING });
+        const list = (await ask('GET', '2.0/boot-sources/')).json;
+        assert.equal(own.json.id, list.length, 'the sources of files have the first ids');
+        const facts = list.map((one: Record<string, unknown>) => [one.name, one.url, one.pinned_by]);
+        assert.deepEqual(facts.slice(0, 2), [
+          ['debian', 'http://debian.example/', { file, key: 'sources[0]' }],
+          ['mine', 'http://mine.example/', { file, key: 'sources[1]' }],
+        ]);
+        const ids = list.map(({ id }: { id: number }) => id);
+        assert.deepEqual(
+          ids,
+          ids.toSorted((a: number, b: number) => a - b),
+        );
+        const ubuntu = list.find(({ name }: { name: string }) => name === 'ubuntu');
+        assert.match(ubuntu.pinned_by.file, /config\/image-sources\.yaml$/, 'the shipped ones are there, too');
+        assert.equal(ubuntu.keyring_filename, KEYRING);
+        const { id } = list[1];
+        for (const method of ['PUT', 'DELETE'] as const) {
+          const refused = await ask(method, `2.0/boot-sources/${id}/`, { url: 'http://other/' });
+          assert.equal(refused.status, 409);
+          assert.ok(refused.text.includes(`it is written in ${file} as sources[1].`), refused.text);
+        }
+        const selected = await ask('POST', `2.0/boot-sources/${id}/selections/`, { os: 'ubuntu', release: 'noble' });
+        assert.equal(selected.status, 200, selected.text);
+        write('sources: [{}]\n', 2);
+        const names = async (): Promise<string> =>
+          (await ask('GET', '2.0/boot-sources/')).json.map((one: { name: string }) => one.name).join(' ');
+        assert.equal((await names()).includes('mine'), false, 'a file that cannot be used has no sources');
+        write(`sources:\n${source('mine')}`, 3);
+        assert.match(await names(), /^mine ubuntu debian/);
+        const kept = await ask('GET', `2.0/boot-sources/${id}/selections/`);
+        assert.deepEqual(kept.json, [selected.json], 'a source that comes back has its id and selections');
+      },
+      { fileSources: fileSourcesReader(join(directory, 'rackboot.yaml')) },
+    );
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+});
