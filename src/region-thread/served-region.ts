@@ -18,6 +18,7 @@ import { STEP_MS_MAX } from '../power/driver.ts';
 import type { RegionConfig } from '../region/config.ts';
 import type { RegionApi } from '../region/http/listening.ts';
 import { startApi } from '../region/http/server.ts';
+import type { FileSources } from '../region/images/region-source.ts';
 import type { DeployableImage, ImageWish, ListedImage } from '../region/life/deployment.ts';
 import type { DutyHolder } from '../region/records/duty-store.ts';
 import type { RackImage } from '../region/records/rack.ts';
@@ -25,6 +26,7 @@ import type { RackNote } from '../region/records/rack-note.ts';
 import type { RegionStore } from '../region/records/store.ts';
 import { openRegion, type Region } from '../region/region.ts';
 import { Duties, type DutiesParts } from './duties.ts';
+import { Imports } from './imports/imports.ts';
 import { PowerSide } from './power-side.ts';
 
 export interface ServedRegionParts {
@@ -71,8 +73,12 @@ export async function serveRegion(parts: ServedRegionParts): Promise<ServedRegio
     const clock = duties?.clock ?? systemClock;
     const mayStep = duties === undefined ? undefined : (signal: AbortSignal) => duties.areSure(signal);
     const power = new PowerSide({ store, clock, stateDir: parts.config.stateDir, mayStep });
-    const region = await openOn(parts, power, clock, duties);
+    let imports: Imports | undefined;
+    const region = await openOn(parts, power, clock, duties, () => imports?.look());
     opened.push(() => region.close());
+    const importing = new Imports({ region, clock, isShared: duties !== undefined });
+    imports = importing;
+    opened.push(() => importing.close());
     await parts.prepare?.(region);
     const api = await startApi(region, region.config(), {
       onProblem: ({ id, note }) => onProblem(id, note),
@@ -86,8 +92,10 @@ export async function serveRegion(parts: ServedRegionParts): Promise<ServedRegio
     // The rack of this process is about to say which state it has applied: wait for it from now on.
     if (parts.hasRack) acknowledgements.ownApplied(0);
     const onUnacknowledged = (note: RackNote): void => onProblem(newUuid(), note);
-    const beginDuties = (): Promise<void> =>
-      power.begin(region.life, { acknowledgements, onUnacknowledged }, duties === undefined ? 0 : STEP_MS_MAX);
+    const beginDuties = async (): Promise<void> => {
+      await power.begin(region.life, { acknowledgements, onUnacknowledged }, duties === undefined ? 0 : STEP_MS_MAX);
+      importing.begin();
+    };
     if (duties === undefined) await beginDuties();
     else duties.begin();
     return { region, api, dutyHolder: () => duties?.holder, close };
@@ -110,6 +118,7 @@ async function openOn(
   power: PowerSide,
   clock: Clock,
   duties: Duties | undefined,
+  onImportAsked: () => void,
 ): Promise<Region> {
   const region: Region = await openRegion({
     config,
@@ -122,9 +131,20 @@ async function openOn(
     hasInstaller: (wish) => inOwnTree(region, (tree) => treeHasInstaller(tree, wish)),
     listInstallers: (machine) => inOwnTree(region, (tree) => listTreeInstallers(tree, machine)),
     listImages: () => listImages(region),
+    fileSources: lazySources(config.ownRack?.file ?? config.ownFile?.file),
+    onImportAsked,
     onDesiredState,
   });
   return region;
+}
+
+/** Loads the reader of YAML with the first question. */
+function lazySources(file: string | undefined): () => Promise<FileSources> {
+  let read: (() => Promise<FileSources>) | undefined;
+  return async () => {
+    read ??= (await import('../config/image-sources.ts')).fileSourcesReader(file);
+    return await read();
+  };
 }
 
 function findImage(

@@ -263,6 +263,18 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, string
   'power/web-request.ts': { 'readAnswer.chunks': 'BODY_BYTES_MAX' },
   'region-process/configuration.ts': { '#restartKeys': 'configured' },
   'region-process/region-process.ts': { '#opened': 'named', '#unopened': 'configured', '#notes': 'named' },
+  'region-thread/imports/import-run.ts': {
+    '#held': 'store/operations/region-boot.ts RESOURCES_MAX',
+    '#items': 'region-thread/imports/plan.ts IMAGES_OF_RUN_MAX',
+    '#running': 'IMPORTS_MAX',
+    '#skipped': 'region/records/boot-store.ts SKIPPED_MAX',
+  },
+  'region-thread/imports/importer.ts': { '#held': 'store/operations/region-boot.ts RESOURCES_MAX' },
+  'region-thread/imports/imports.ts': {
+    '#shown': 'region-thread/imports/plan.ts IMAGES_OF_RUN_MAX',
+    '#wishes': 'store/operations/region-boot.ts RESOURCES_MAX',
+  },
+  'region-thread/imports/worker.ts': { changed: 'region-thread/imports/plan.ts IMAGES_OF_RUN_MAX' },
   'region-thread/power-askers.ts': { '#underWay': 'configured' },
   'region-thread/interrupted-commands.ts': { '#machines': 'power/queue.ts RUNNING_MAX' },
   'region-thread/power-hold.ts': { '#held': 'region/identity/enlistment.ts MACHINES_MAX' },

@@ -276,6 +276,38 @@ export const REGION_BOUNDS: readonly HeldBound[] = [
     test: 'region/accounts/accounts-fill.test.ts',
   },
   {
+    at: 'region/records/boot-store.ts SOURCES_MAX',
+    what: 'sources of images of one region',
+    whoCanFill: 'an administrator',
+    whatOthersNotice: 'one more is refused',
+    harm: { kind: 'refused', stoppedBy: 'administrators you trust; remove unneeded entries' },
+    howItEmpties: 'as sources are removed',
+    share: 'none is needed: only administrators add sources',
+    test: 'contract/boot-store.ts',
+  },
+  {
+    at: 'region/records/boot-store.ts SELECTIONS_MAX',
+    what: 'selections of one source of images',
+    whoCanFill: 'an administrator',
+    whatOthersNotice: 'one more is refused',
+    harm: { kind: 'refused', stoppedBy: 'administrators you trust; remove unneeded entries' },
+    howItEmpties: 'as selections are removed',
+    share: 'none is needed: only administrators add selections',
+    test: 'contract/boot-store.ts',
+  },
+  {
+    at: 'region/records/boot-store.ts RESOURCES_MAX',
+    what: 'names of images that the region lists, its own and those of racks',
+    whoCanFill: 'an accepted rack with many invented images, and a signed source that offers ever new ones',
+    whatOthersNotice:
+      'some names are missing in boot-resources and on the page of images; every image can be deployed as before',
+    harm: { kind: 'reported' },
+    howItEmpties:
+      'a name that racks alone report gives way to a new one; names that no source offers any more go after each import',
+    share: 'none is needed: imported images never give way, and one run has at most 500',
+    test: 'contract/boot-store.ts',
+  },
+  {
     at: 'region/settings.ts SETTINGS_MAX',
     what: 'keys of the configuration that the store holds',
     whoCanFill: 'an administrator',

@@ -1,0 +1,246 @@
+// One run of imports: asks the sources, and imports what the selections match, some at a time.
+//
+//   queued ─▶ waiting, connecting, downloading, verifying ─┬─▶ done
+//     ▲  │                    │                            └─▶ failed
+//     │  └──── hold ──────────┴─▶ paused, cancelled
+//     └──────── resume ──────────────┘
+//
+// 1. A held import ends, and its part stays: resumed, it goes on from there (`images/import/image-import.ts`). So it takes no place.
+// 2. The run ends when no import is queued or under way. Every image that it left out has a reason.
+
+import { cleanText } from '../../clean-text.ts';
+import type { Clock } from '../../clock.ts';
+import { errorText, RackError } from '../../errors.ts';
+import { describeAttemptFault } from '../../images/download/fault-words.ts';
+import type { Downloads } from '../../images/download/queue.ts';
+import type { Download, DownloadState } from '../../images/download/request.ts';
+import type { ImageUse } from '../../images/image-store.ts';
+import { importImage } from '../../images/import/image-import.ts';
+import type { ImageOffer, OfferWish } from '../../images/import/offer.ts';
+import { askSources } from '../../images/import/offers.ts';
+import { type ImportProgress, SKIPPED_MAX } from '../../region/records/boot-store.ts';
+import type { Hold, RunOrder, SkippedList } from './message.ts';
+import { planImports, type SelectedSource, type Skipped } from './plan.ts';
+
+/** Images that are imported at a time. */
+const IMPORTS_MAX = 2;
+const REASON_MAX = 1000;
+/** The bytes of a removed image stay for machines that are reading them. */
+const UNKNOWN_USE: ImageUse = { usersOf: () => [], isKnown: false };
+
+export interface ImportRunParts {
+  readonly downloads: Downloads;
+  readonly clock: Clock;
+  /** Called after each change of an image's progress. */
+  readonly onProgress: (name: string, progress: ImportProgress) => void;
+}
+
+interface Item {
+  readonly name: string;
+  readonly offer: ImageOffer;
+  progress: ImportProgress;
+  /** Ends the import under way; undefined: none is. */
+  stop: AbortController | undefined;
+  hold: Hold | undefined;
+}
+
+export class ImportRun {
+  readonly #parts: ImportRunParts;
+  readonly #order: RunOrder;
+  readonly #items = new Map<string, Item>();
+  readonly #stop = new AbortController();
+  readonly #running = new Map<Item, Promise<void>>();
+  readonly #skipped: Skipped[] = [];
+  #skippedMore = 0;
+  readonly #held: Map<string, Hold>;
+
+  constructor(order: RunOrder, parts: ImportRunParts) {
+    this.#order = order;
+    this.#parts = parts;
+    this.#held = new Map(order.held);
+  }
+
+  /** Runs to the end. @returns what was left out, and how much more */
+  async run(): Promise<SkippedList> {
+    try {
+      const { offers, skipped } = planImports(await this.#ask());
+      for (const one of skipped) this.#skip(one);
+      for (const [name, offer] of offers) this.#add(name, offer);
+      for (this.#startNext(); this.#running.size > 0; this.#startNext()) await Promise.race(this.#running.values());
+    } catch (error) {
+      if (!this.#stop.signal.aborted) this.#skip({ name: '', reason: explain(error) });
+    }
+    return { skipped: this.#skipped, more: this.#skippedMore };
+  }
+
+  /** Ends everything that is under way; the run then ends. */
+  stop(): void {
+    this.#stop.abort();
+    for (const item of this.#items.values()) {
+      item.stop?.abort();
+      if (item.progress.state === 'queued') this.#end(item);
+    }
+  }
+
+  /** Holds an import, and waits until nothing of it is under way. */
+  async hold(name: string, hold: Hold): Promise<void> {
+    this.#held.set(name, hold);
+    const item = this.#items.get(name);
+    if (item === undefined) return;
+    item.hold = hold;
+    const running = this.#running.get(item);
+    item.stop?.abort();
+    await running;
+    if (hold === 'deleted') this.#items.delete(name);
+    else if (item.progress.state !== 'done') this.#show(item, { state: hold });
+  }
+
+  /** Queues a held or failed import again. */
+  resume(name: string): void {
+    this.#held.delete(name);
+    const item = this.#items.get(name);
+    if (item === undefined) return;
+    item.hold = undefined;
+    if (item.stop !== undefined || item.progress.state === 'done') return;
+    this.#show(item, { state: 'queued' });
+    if (this.#running.size > 0) this.#startNext();
+  }
+
+  #skip(skipped: Skipped): void {
+    if (this.#skipped.length < SKIPPED_MAX) this.#skipped.push(skipped);
+    else this.#skippedMore += 1;
+  }
+
+  #ask(): Promise<readonly (readonly [SelectedSource, Awaited<ReturnType<typeof askSources>>[number]])[]> {
+    const { downloads, clock } = this.#parts;
+    const means = { downloads, nowMs: clock.wallTimeMs(), mirrors: [], signal: this.#stop.signal };
+    return Promise.all(
+      this.#order.sources.map(async (selected) => {
+        const [answer] = await askSources([selected.source], wishOf(selected), means);
+        return [
+          selected,
+          answer ?? { source: selected.source.name, offers: [], installers: [], problems: [] },
+        ] as const;
+      }),
+    );
+  }
+
+  #add(name: string, offer: ImageOffer): void {
+    const hold = this.#held.get(name);
+    if (hold === 'deleted') return;
+    const { source, serial, title, bytes } = offer;
+    const progress: ImportProgress = { state: hold ?? 'queued', source, title, bytes: 0 };
+    const item: Item = { name, offer, progress, stop: undefined, hold };
+    this.#items.set(name, item);
+    this.#show(item, {
+      ...progress,
+      ...(serial === undefined ? {} : { serial }),
+      ...(bytes === undefined ? {} : { total: bytes }),
+    });
+    if (hold !== undefined) this.#skip({ name, reason: `its import is ${hold}` });
+  }
+
+  #next(): Item | undefined {
+    if (this.#stop.signal.aborted) return undefined;
+    return [...this.#items.values()].find(({ progress, stop }) => progress.state === 'queued' && stop === undefined);
+  }
+
+  #startNext(): void {
+    for (let item = this.#next(); item !== undefined && this.#running.size < IMPORTS_MAX; item = this.#next()) {
+      const started = item;
+      started.stop = new AbortController();
+      const end = this.#import(started, started.stop.signal).finally(() => {
+        started.stop = undefined;
+        this.#running.delete(started);
+      });
+      this.#running.set(started, end);
+    }
+  }
+
+  async #import(item: Item, signal: AbortSignal): Promise<void> {
+    const { downloads, clock } = this.#parts;
+    try {
+      const result = await importImage(item.offer, {
+        ...{ tree: this.#order.tree, downloads, nowMs: clock.wallTimeMs(), signal, use: UNKNOWN_USE },
+        onProgress: (download) => this.#follow(item, download),
+      });
+      const { bytes, serial } = result.image;
+      const size = item.progress.total ?? bytes;
+      const present = result.added ? undefined : `${serial} is already there`;
+      const reason = present === undefined ? {} : { reason: present };
+      this.#show(item, { state: 'done', serial, bytes: size, total: size, ...reason });
+      if (present !== undefined) this.#skip({ name: item.name, reason: present });
+    } catch (error) {
+      if (!signal.aborted) {
+        const reason = explain(error);
+        this.#show(item, { state: 'failed', reason });
+        this.#skip({ name: item.name, reason });
+      } else if (item.hold === undefined) {
+        this.#end(item);
+      }
+    }
+  }
+
+  /** Because the whole run is stopped. */
+  #end(item: Item): void {
+    const reason = 'the import was stopped';
+    this.#show(item, { state: 'cancelled', reason });
+    this.#skip({ name: item.name, reason });
+  }
+
+  #follow(item: Item, { state }: Download): void {
+    const shown = this.#describe(state);
+    if (item.stop !== undefined && !item.stop.signal.aborted && shown !== undefined) this.#show(item, shown);
+  }
+
+  #describe(state: DownloadState): (Pick<ImportProgress, 'state'> & Partial<ImportProgress>) | undefined {
+    const { clock } = this.#parts;
+    switch (state.kind) {
+      case 'waiting': {
+        const { nextAt, reason } = state;
+        return {
+          state: 'waiting',
+          ...(reason === undefined ? {} : { reason: describeAttemptFault(reason).slice(0, REASON_MAX) }),
+          ...(nextAt === undefined ? {} : { nextMs: clock.wallTimeMs() + (nextAt - clock.now()) }),
+        };
+      }
+      case 'connecting':
+        return { state: 'connecting' };
+      case 'downloading':
+      case 'verifying': {
+        const rate = state.kind === 'downloading' ? { bytesPerSecond: Math.round(state.bytesPerSecond) } : {};
+        const total = state.total === undefined ? {} : { total: state.total };
+        return { state: state.kind, bytes: state.bytes, ...total, ...rate };
+      }
+      // The conversion is still to come.
+      case 'done':
+        return { state: 'verifying', bytes: state.bytes };
+      default:
+        return undefined;
+    }
+  }
+
+  /** Replaces the state; rate, reason and next attempt are those of the new one. */
+  #show(item: Item, change: Pick<ImportProgress, 'state'> & Partial<ImportProgress>): void {
+    const { bytesPerSecond: _rate, reason: _reason, nextMs: _next, ...kept } = item.progress;
+    item.progress = { ...kept, ...change };
+    this.#parts.onProgress(item.name, item.progress);
+  }
+}
+
+/** Asks a plain site only for what is selected: each release and architecture costs a document. */
+function wishOf({ selections }: SelectedSource): OfferWish {
+  const releases = new Set(selections.map(({ release }) => release));
+  const arches = new Set(selections.flatMap((selection) => selection.arches));
+  const [release] = releases;
+  return {
+    os: '*',
+    release: releases.size === 1 && release !== '*' ? release : undefined,
+    architectures: arches.has('*') ? [] : [...arches],
+  };
+}
+
+function explain(error: unknown): string {
+  if (!(error instanceof RackError)) throw error;
+  return cleanText(errorText(error), REASON_MAX);
+}

@@ -1,0 +1,103 @@
+// The front of the importing thread: one run at a time.
+//
+// 1. The thread starts with a run and ends with it. Its memory of JavaScript is bounded.
+// 2. A thread that ends unexpectedly ends its run, with the reason.
+
+import { Worker } from 'node:worker_threads';
+import { cleanText } from '../../clean-text.ts';
+import { errorText, unreachable } from '../../errors.ts';
+import type { ImportProgress } from '../../region/records/boot-store.ts';
+import type { FromImporter, Hold, RunOrder, SkippedList, ToImporter } from './message.ts';
+
+/** Memory of the thread's JavaScript, in MB: the largest document of products has 32 MB, and is decoded to about five times that. */
+const RESOURCE_LIMITS = { maxOldGenerationSizeMb: 384, maxYoungGenerationSizeMb: 16 };
+const REASON_MAX = 500;
+
+export interface ImporterParts {
+  readonly onProgress: (entries: ReadonlyMap<string, ImportProgress>) => void;
+  readonly onEnded: (left: SkippedList) => void;
+}
+
+const because = (reason: string): SkippedList => ({ skipped: [{ name: '', reason }], more: 0 });
+
+export class Importer {
+  readonly #parts: ImporterParts;
+  #worker: Worker | undefined;
+  readonly #held = new Map<string, () => void>();
+
+  constructor(parts: ImporterParts) {
+    this.#parts = parts;
+  }
+
+  get isRunning(): boolean {
+    return this.#worker !== undefined;
+  }
+
+  /** Begins a run; none may be under way. */
+  run(order: RunOrder): void {
+    // The worker has the same extension as this file, source or compiled.
+    const file = import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js';
+    const options = { name: 'imports', resourceLimits: RESOURCE_LIMITS };
+    const worker = new Worker(new URL(file, import.meta.url), options);
+    this.#worker = worker;
+    let left = because('the importing thread ended');
+    worker.on('message', (message: FromImporter) => {
+      if (message.kind === 'ended') left = message.left;
+      else this.#hear(message);
+    });
+    worker.on('error', (error) => {
+      left = because(`the importing thread ended: ${cleanText(errorText(error), REASON_MAX)}`);
+    });
+    worker.once('exit', () => {
+      this.#worker = undefined;
+      for (const done of this.#held.values()) done();
+      this.#held.clear();
+      this.#parts.onEnded(left);
+    });
+    this.#tell({ kind: 'run', order });
+  }
+
+  /** Holds an import; resolves when nothing of it is under way. */
+  hold(name: string, hold: Hold): Promise<void> {
+    if (this.#worker === undefined) return Promise.resolve();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const before = this.#held.get(name);
+    this.#held.set(name, () => {
+      before?.();
+      resolve();
+    });
+    this.#tell({ kind: 'hold', name, hold });
+    return promise;
+  }
+
+  resume(name: string): void {
+    this.#tell({ kind: 'resume', name });
+  }
+
+  stop(): void {
+    this.#tell({ kind: 'stop' });
+  }
+
+  /** Ends the thread, wherever it is: what has arrived stays for the next run. */
+  async close(): Promise<void> {
+    await this.#worker?.terminate();
+  }
+
+  #hear(message: Exclude<FromImporter, { readonly kind: 'ended' }>): void {
+    switch (message.kind) {
+      case 'progress':
+        this.#parts.onProgress(message.entries);
+        return;
+      case 'held':
+        this.#held.get(message.name)?.();
+        this.#held.delete(message.name);
+        return;
+      default:
+        unreachable(message);
+    }
+  }
+
+  #tell(message: ToImporter): void {
+    this.#worker?.postMessage(message);
+  }
+}

@@ -1,0 +1,317 @@
+// The imports of a region: people's requests and the schedule become runs of the importing thread, and what these do is stored.
+//
+//   asked, a change, the schedule, a run that a killed process left ─▶ look ─┬─▶ run ─▶ progress, events ─▶ store
+//                                                                            └─▶ hold, resume, delete, stop
+//
+// 1. One process does this: the one with the region's duties.
+// 2. Each request stands in the store, and is looked at again after each change, so nothing is lost with a process.
+// 3. A run that fails, or ends with its process, is no lost work: the next one goes on from the parts of its downloads.
+
+import { cleanText } from '../../clean-text.ts';
+import type { Clock, Timer } from '../../clock.ts';
+import { errorText, isStoreUnavailable, osErrorCode, RackError, unreachable } from '../../errors.ts';
+import { readImages, removeImages } from '../../images/image-store.ts';
+import { resourceName } from '../../region/images/region-source.ts';
+import type { BootResource, ImportProgress, ImportRun } from '../../region/records/boot-store.ts';
+import type { NewMachineEvent } from '../../region/records/machine-event.ts';
+import type { ResourceWish } from '../../region/records/resource-wish.ts';
+import type { Region } from '../../region/region.ts';
+import { Importer } from './importer.ts';
+import type { SkippedList } from './message.ts';
+
+/** How often what other processes ask is looked at, in milliseconds. */
+const LOOK_MS = 2000;
+/** The longest time without a look, in milliseconds: the configuration may have changed. */
+const LOOK_MS_MAX = 60_000;
+/** A look that failed is repeated after this time, in milliseconds. */
+const RETRY_MS = 5000;
+const NAME_MAX = 512;
+const REASON_MAX = 1000;
+/** The log gets a line at each of these parts of a download, in percent. */
+const STEP_PERCENT = 10;
+
+export interface ImportsParts {
+  readonly region: Region;
+  readonly clock: Clock;
+  /** True if other processes ask, too. */
+  readonly isShared: boolean;
+}
+
+export class Imports {
+  readonly #parts: ImportsParts;
+  readonly #importer: Importer;
+  #timer: Timer | undefined;
+  #looking: Promise<void> | undefined;
+  #lookAgain = false;
+  #hasBegun = false;
+  #isClosed = false;
+  /** The wishes that this process has fulfilled, by name. */
+  readonly #wishes = new Map<string, ResourceWish>();
+  readonly #shown = new Map<string, ImportProgress>();
+  /** Writes in order. */
+  #writing: Promise<void> = Promise.resolve();
+
+  constructor(parts: ImportsParts) {
+    this.#parts = parts;
+    this.#importer = new Importer({
+      onProgress: (entries) => this.#write(() => this.#note(entries)),
+      onEnded: (left) => this.#write(() => this.#end(left)),
+    });
+  }
+
+  /** Call it when this process has the duties. */
+  begin(): void {
+    this.#hasBegun = true;
+    this.look();
+  }
+
+  /** Looks at what is asked. */
+  look(): void {
+    if (!this.#hasBegun || this.#isClosed) return;
+    this.#lookAgain = true;
+    this.#looking ??= this.#lookUntilDone().finally(() => {
+      this.#looking = undefined;
+    });
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#timer?.cancel();
+    await this.#importer.close();
+    await this.#looking;
+    await this.#writing;
+  }
+
+  async #lookUntilDone(): Promise<void> {
+    while (this.#lookAgain && !this.#isClosed) {
+      this.#lookAgain = false;
+      try {
+        this.#schedule(await this.#lookOnce());
+      } catch (error) {
+        if (!isStoreUnavailable(error)) throw error;
+        this.#schedule(RETRY_MS);
+      }
+    }
+  }
+
+  #schedule(delayMs: number | undefined): void {
+    this.#timer?.cancel();
+    const max = this.#parts.isShared ? LOOK_MS : LOOK_MS_MAX;
+    this.#timer = this.#parts.clock.schedule(Math.min(delayMs ?? max, max), () => this.look());
+  }
+
+  /** @returns how long until the next run by the schedule; undefined: none is due */
+  async #lookOnce(): Promise<number | undefined> {
+    const { boot } = this.#parts.region.store;
+    const { tree, everyMs } = this.#terms();
+    if (tree === undefined) return undefined;
+    // Read first: what was deleted before an import was asked for is then among the resources, and gone before the run begins.
+    const run = await boot.findRun();
+    const resources = await boot.listResources();
+    for (const resource of resources) await this.#obey(resource, tree);
+    const names = new Set(resources.map(({ name }) => name));
+    for (const name of this.#wishes.keys()) if (!names.has(name)) this.#wishes.delete(name);
+    const nowMs = this.#parts.clock.wallTimeMs();
+    if (this.#importer.isRunning) {
+      if (run.stoppedMs > run.begunMs) this.#importer.stop();
+      return undefined;
+    }
+    const isAsked = run.askedMs > run.begunMs && run.askedMs > run.stoppedMs;
+    // The process that ran it has ended.
+    const isLeft = run.begunMs > run.endedMs && run.stoppedMs < run.begunMs;
+    const dueMs = everyMs === 0 ? Number.POSITIVE_INFINITY : Math.min(run.endedMs, nowMs) + everyMs;
+    if (isAsked || isLeft || dueMs <= nowMs) {
+      await this.#startRun(run, resources, tree, nowMs);
+      return undefined;
+    }
+    const nextMs = everyMs === 0 ? 0 : dueMs;
+    if (run.nextMs !== nextMs || run.begunMs > run.endedMs) {
+      await boot.changeRun({ nextMs, endedMs: Math.max(run.endedMs, run.begunMs) });
+    }
+    return everyMs === 0 ? undefined : dueMs - nowMs;
+  }
+
+  async #startRun(run: ImportRun, resources: readonly BootResource[], tree: string, nowMs: number): Promise<void> {
+    const { region } = this.#parts;
+    const selections = await region.store.boot.listSelections();
+    const sources =
+      selections.length === 0
+        ? []
+        : (await region.bootImages.listSources()).flatMap(({ id, images }) => {
+            const own = selections.filter(({ sourceId }) => sourceId === id);
+            return own.length === 0 ? [] : [{ source: images, selections: own }];
+          });
+    const held = new Map(
+      resources.flatMap(({ name, wish }) => {
+        const hold = wish === 'pause' ? 'paused' : wish === 'cancel' ? 'cancelled' : undefined;
+        return hold === undefined ? [] : [[name, hold] as const];
+      }),
+    );
+    // A request of this very millisecond is part of this run.
+    const begunMs = Math.max(nowMs, run.askedMs, run.endedMs + 1);
+    this.#shown.clear();
+    if (sources.length === 0) {
+      const skipped = [{ name: '', reason: 'nothing is selected: add a selection to a source' }];
+      await region.store.boot.changeRun({ begunMs, endedMs: begunMs, skipped, skippedMore: 0 });
+      this.look();
+      return;
+    }
+    await region.store.boot.changeRun({ begunMs, nextMs: 0 });
+    this.#importer.run({ tree, sources, held });
+  }
+
+  /** Does what a person wants of an image, once. */
+  async #obey({ name, wish }: BootResource, tree: string): Promise<void> {
+    const before = this.#wishes.get(name) ?? 'import';
+    if (before === wish) return;
+    switch (wish) {
+      case 'import':
+        this.#importer.resume(name);
+        break;
+      case 'pause':
+      case 'cancel':
+        await this.#hold(name, wish === 'pause' ? 'paused' : 'cancelled');
+        break;
+      case 'delete':
+        await this.#remove(name, tree);
+        return;
+      default:
+        unreachable(wish);
+    }
+    this.#wishes.set(name, wish);
+  }
+
+  async #hold(name: string, hold: 'paused' | 'cancelled'): Promise<void> {
+    await this.#importer.hold(name, hold);
+    await this.#writing;
+    const { boot } = this.#parts.region.store;
+    const progress = (await boot.listResources()).find((one) => one.name === name)?.progress;
+    // An image that is there stays; only the import of a newer one is held.
+    if (progress === undefined || progress.state === 'done' || progress.state === hold) return;
+    const { source, title, bytes, total, serial } = progress;
+    const held = { state: hold, source, title, bytes, ...(total === undefined ? {} : { total }) };
+    const shown = serial === undefined ? held : { ...held, serial };
+    await boot.noteProgress(new Map([[name, shown]]), this.#parts.clock.wallTimeMs());
+  }
+
+  async #remove(name: string, tree: string): Promise<void> {
+    await this.#importer.hold(name, 'deleted');
+    await this.#writing;
+    const { boot } = this.#parts.region.store;
+    try {
+      const doomed = readImages(tree).images.filter((image) => resourceName(image) === name);
+      // A machine may be reading one of them.
+      await removeImages(tree, doomed, this.#parts.clock.wallTimeMs(), { isKnown: false });
+    } catch (error) {
+      // The next look tries again.
+      const kept = `it is not deleted yet: ${whyOf(error)}`.slice(0, REASON_MAX);
+      await boot.changeRun({ skipped: [{ name, reason: kept }], skippedMore: 0 });
+      return;
+    }
+    await boot.forget([name]);
+    this.#wishes.delete(name);
+  }
+
+  /** Forgets what no source offers any more, and of which there is no image. */
+  async #forgetGone(): Promise<void> {
+    const { tree } = this.#terms();
+    const present = tree === undefined ? undefined : presentNames(tree);
+    if (present === undefined) return;
+    const { boot } = this.#parts.region.store;
+    const gone = (await boot.listResources()).map(({ name }) => name);
+    await boot.forget(gone.filter((name) => !present.has(name) && !this.#shown.has(name)));
+  }
+
+  #terms(): { readonly tree: string | undefined; readonly everyMs: number } {
+    const { imageStore, imageTree, importEverySeconds = 0 } = this.#parts.region.config();
+    return { tree: imageStore ?? imageTree, everyMs: importEverySeconds * 1000 };
+  }
+
+  async #note(entries: ReadonlyMap<string, ImportProgress>): Promise<void> {
+    const { store } = this.#parts.region;
+    const atMs = this.#parts.clock.wallTimeMs();
+    const events = [...entries].flatMap(([name, progress]) => {
+      const before = this.#shown.get(name);
+      this.#shown.set(name, progress);
+      return eventsOf(name, progress, before, atMs);
+    });
+    await store.transact(async () => {
+      await store.boot.noteProgress(entries, atMs);
+      for (const event of events) await store.recordEvent(event, undefined);
+    });
+  }
+
+  async #end({ skipped, more }: SkippedList): Promise<void> {
+    // After a process that closes, the next one goes on with the run.
+    if (this.#isClosed) return;
+    const { boot } = this.#parts.region.store;
+    const { begunMs } = await boot.findRun();
+    const shown = skipped.map(({ name, reason }) => ({
+      name: name.slice(0, NAME_MAX),
+      reason: reason.slice(0, REASON_MAX),
+    }));
+    const endedMs = Math.max(this.#parts.clock.wallTimeMs(), begunMs);
+    await boot.changeRun({ endedMs, skipped: shown, skippedMore: more });
+    await this.#forgetGone();
+    this.look();
+  }
+
+  /** Writes in order; the next change brings what the store does not take now. */
+  #write(work: () => Promise<void>): void {
+    this.#writing = this.#writing.then(work).catch((error: unknown) => {
+      if (!isStoreUnavailable(error)) throw error;
+      this.#schedule(RETRY_MS);
+    });
+  }
+}
+
+/** The names of the images of a tree; undefined: it cannot be read. */
+function presentNames(tree: string): ReadonlySet<string> | undefined {
+  try {
+    return new Set(readImages(tree).images.map(resourceName));
+  } catch (error) {
+    whyOf(error);
+    return undefined;
+  }
+}
+
+/** The words of the system. @throws any other error, which is our own bug */
+function whyOf(error: unknown): string {
+  if (error instanceof RackError || osErrorCode(error) !== undefined) return cleanText(errorText(error));
+  throw error;
+}
+
+/** The events of a change. */
+function eventsOf(
+  image: string,
+  progress: ImportProgress,
+  before: ImportProgress | undefined,
+  atMs: number,
+): readonly NewMachineEvent[] {
+  const { state, source, serial = '', reason = '', bytes, total } = progress;
+  const base = { atMs, username: '' };
+  // A reason: it was there before.
+  if (state === 'done' && before?.state !== 'done' && progress.reason === undefined) {
+    const params = { image, serial, source };
+    return [{ ...base, type: 'REGION_IMPORT_INFO', code: 'image-imported', params }];
+  }
+  if (state === 'failed' && before?.state !== 'failed') {
+    return [
+      { ...base, type: 'REGION_IMPORT_ERROR', code: 'image-import-failed', params: { image, source, said: reason } },
+    ];
+  }
+  const percent = stepOf(bytes, total);
+  if (state !== 'downloading' || total === undefined || percent <= stepOf(before?.bytes ?? 0, total)) return [];
+  return [
+    {
+      ...base,
+      type: 'REGION_IMPORT_INFO',
+      level: 'debug',
+      code: 'image-downloading',
+      params: { image, percent, total },
+    },
+  ];
+}
+
+const stepOf = (bytes: number, total: number | undefined): number =>
+  total === undefined || total === 0 ? 0 : Math.floor((bytes / total) * (100 / STEP_PERCENT)) * STEP_PERCENT;

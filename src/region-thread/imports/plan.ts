@@ -1,0 +1,68 @@
+// Which of the offered images are imported: those that a selection of their source matches, each from the first source that has it.
+//
+// Source: MAAS's boot sources: the first one that has an image gives it.
+
+import { listed } from '../../counted.ts';
+import type { ImageOffer, SourceAnswer } from '../../images/import/offer.ts';
+import type { ImageSource } from '../../images/sources/source.ts';
+import { resourceName } from '../../region/images/region-source.ts';
+import type { WrittenBootSelection } from '../../region/records/boot-store.ts';
+
+/** Images of one run; further ones are skipped. */
+const IMAGES_OF_RUN_MAX = 500;
+
+/** A source with the selections among its images. */
+export interface SelectedSource {
+  readonly source: ImageSource;
+  readonly selections: readonly WrittenBootSelection[];
+}
+
+/** Something that is not imported, and why. */
+export interface Skipped {
+  readonly name: string;
+  readonly reason: string;
+}
+
+export interface ImportPlan {
+  /** By name, such as `ubuntu/noble/amd64/generic/release`. */
+  readonly offers: ReadonlyMap<string, ImageOffer>;
+  readonly skipped: readonly Skipped[];
+}
+
+const has = (wanted: readonly string[], ...texts: readonly string[]): boolean =>
+  wanted.includes('*') || texts.some((text) => wanted.includes(text));
+
+const matches = ({ os, release, arches, subarches, labels }: WrittenBootSelection, offer: ImageOffer): boolean =>
+  has([os], offer.os) &&
+  has([release], offer.release, ...offer.aliases) &&
+  has(arches, offer.architecture) &&
+  has(subarches, offer.subarchitecture) &&
+  has(labels, offer.label);
+
+/** @param answers in the order of the sources */
+export function planImports(answers: readonly (readonly [SelectedSource, SourceAnswer])[]): ImportPlan {
+  const offers = new Map<string, ImageOffer>();
+  const skipped: Skipped[] = [];
+  for (const [{ source, selections }, answer] of answers) {
+    skipped.push(...answer.problems.map((reason) => ({ name: source.name, reason })));
+    for (const selection of selections) {
+      const wanted = answer.offers.filter((offer) => matches(selection, offer));
+      if (wanted.length === 0 && answer.problems.length === 0) {
+        const { os, release, arches } = selection;
+        const of = has(arches) ? '' : ` for ${listed(arches, 8)}`;
+        skipped.push({ name: `${os}/${release}`, reason: `${source.name} has no disk image of it${of}` });
+      }
+      for (const offer of wanted) {
+        const name = resourceName(offer);
+        const before = offers.get(name);
+        if (before === undefined && offers.size < IMAGES_OF_RUN_MAX) offers.set(name, offer);
+        else if (before === undefined) {
+          skipped.push({ name, reason: `a run imports at most ${IMAGES_OF_RUN_MAX} images: select fewer` });
+        } else if (before.source !== offer.source) {
+          skipped.push({ name, reason: `${before.source} has it, too, and stands before ${source.name}` });
+        }
+      }
+    }
+  }
+  return { offers, skipped };
+}

@@ -1,0 +1,74 @@
+// The thread that imports images: documents and signatures, conversion and hashing. The downloads run in a thread of its own.
+//
+// 1. A thread does one run, and ends with it.
+
+import { flushCompileCache } from 'node:module';
+import { parentPort } from 'node:worker_threads';
+import { systemClock } from '../../clock.ts';
+import { unreachable } from '../../errors.ts';
+import { DEFAULT_SETTINGS, proxyOfEnvironment } from '../../images/download/settings.ts';
+import { DownloadThread } from '../../images/download/thread.ts';
+import type { ImportProgress } from '../../region/records/boot-store.ts';
+import { ImportRun } from './import-run.ts';
+import type { FromImporter, RunOrder, ToImporter } from './message.ts';
+
+/** How often progress is told, in milliseconds. */
+const PROGRESS_MS = 500;
+
+const tell = (message: FromImporter): void => parentPort?.postMessage(message);
+const changed = new Map<string, ImportProgress>();
+let isTelling = false;
+let run: ImportRun | undefined;
+
+function tellProgress(): void {
+  isTelling = false;
+  if (changed.size === 0) return;
+  tell({ kind: 'progress', entries: new Map(changed) });
+  changed.clear();
+}
+
+async function runOnce(order: RunOrder): Promise<void> {
+  const settings = { ...DEFAULT_SETTINGS, proxy: proxyOfEnvironment(process.env) };
+  const downloads = new DownloadThread(settings, systemClock);
+  run = new ImportRun(order, {
+    downloads,
+    clock: systemClock,
+    onProgress: (name, progress) => {
+      changed.set(name, progress);
+      if (isTelling) return;
+      isTelling = true;
+      systemClock.schedule(PROGRESS_MS, tellProgress);
+    },
+  });
+  const left = await run.run();
+  await downloads.close();
+  tellProgress();
+  tell({ kind: 'ended', left });
+  parentPort?.close();
+}
+
+parentPort?.on('message', (message: ToImporter) => {
+  switch (message.kind) {
+    case 'run':
+      void runOnce(message.order);
+      return;
+    case 'hold': {
+      const { name, hold } = message;
+      void Promise.resolve(run?.hold(name, hold)).then(() => {
+        if (hold === 'deleted') changed.delete(name);
+        else tellProgress();
+        tell({ kind: 'held', name });
+      });
+      return;
+    }
+    case 'resume':
+      run?.resume(message.name);
+      return;
+    case 'stop':
+      run?.stop();
+      return;
+    default:
+      unreachable(message);
+  }
+});
+flushCompileCache();

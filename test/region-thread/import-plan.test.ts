@@ -1,0 +1,122 @@
+// Which of the offered images a run imports, and the reasons for the others.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { ImageOffer } from '../../src/images/import/offer.ts';
+import type { ImageSource } from '../../src/images/sources/source.ts';
+import type { WrittenBootSelection } from '../../src/region/records/boot-store.ts';
+import { planImports } from '../../src/region-thread/imports/plan.ts';
+
+const source = (name: string): ImageSource => ({
+  ...{
+    kind: 'simplestreams',
+    name,
+    title: '',
+    os: '*',
+    url: `http://${name}/`,
+    index: 'x',
+    contentIds: [],
+    ftypes: [],
+  },
+  ...{ arches: new Map([['amd64', 'amd64']]), trust: { kind: 'unsigned', why: '' } },
+});
+const offer = (from: string, release: string, more: Partial<ImageOffer> = {}): ImageOffer => ({
+  ...{ source: from, os: 'ubuntu', release, architecture: 'amd64', subarchitecture: 'generic', label: 'release' },
+  ...{ serial: '20260101', title: release, aliases: [], supportEnds: undefined, url: `http://${from}/${release}` },
+  ...{ bytes: 1, digest: { algorithm: 'sha256', hex: 'a' } },
+  ...more,
+});
+const selection = (more: Partial<WrittenBootSelection> = {}): WrittenBootSelection => ({
+  ...{ os: '*', release: '*', arches: ['*'], subarches: ['*'], labels: ['*'] },
+  ...more,
+});
+
+const plan = (
+  ...sources: readonly (readonly [
+    string,
+    readonly WrittenBootSelection[],
+    readonly ImageOffer[],
+    (readonly string[])?,
+  ])[]
+) =>
+  planImports(
+    sources.map(([name, selections, offers, problems = []]) => [
+      { source: source(name), selections },
+      { source: name, offers, installers: [], problems },
+    ]),
+  );
+const names = ({ offers }: ReturnType<typeof plan>): readonly string[] =>
+  [...offers].map(([name, { source: from }]) => `${name} of ${from}`);
+
+const OFFERS = [
+  offer('a', 'noble', { aliases: ['24.04', 'lts'] }),
+  offer('a', 'noble', { architecture: 'arm64' }),
+  offer('a', 'jammy', { label: 'daily' }),
+  offer('a', 'bookworm', { os: 'debian', subarchitecture: 'cloud' }),
+];
+
+const CASES: readonly (readonly [
+  what: string,
+  selection: Partial<WrittenBootSelection>,
+  expected: readonly string[],
+])[] = [
+  ['everything', {}, ['noble/amd64', 'noble/arm64', 'jammy/amd64', 'bookworm/amd64']],
+  ['a system', { os: 'debian' }, ['bookworm/amd64']],
+  ['a release', { release: 'noble' }, ['noble/amd64', 'noble/arm64']],
+  ['another name of a release', { release: '24.04' }, ['noble/amd64']],
+  ['an architecture', { arches: ['arm64', 's390x'] }, ['noble/arm64']],
+  ['a sub-architecture', { subarches: ['cloud'] }, ['bookworm/amd64']],
+  ['a label', { labels: ['daily'] }, ['jammy/amd64']],
+];
+
+for (const [what, wanted, expected] of CASES) {
+  test(`${what} is selected, and nothing else`, () => {
+    const { offers, skipped } = plan(['a', [selection(wanted)], OFFERS]);
+    assert.deepEqual(
+      [...offers.values()].map(({ release, architecture }) => `${release}/${architecture}`),
+      expected,
+    );
+    assert.deepEqual(skipped, []);
+  });
+}
+
+test('the first source that has an image gives it, and the other says so', () => {
+  const found = plan(
+    ['a', [selection()], [offer('a', 'noble')]],
+    ['b', [selection()], [offer('b', 'noble'), offer('b', 'jammy')]],
+  );
+  assert.deepEqual(names(found), [
+    'ubuntu/noble/amd64/generic/release of a',
+    'ubuntu/jammy/amd64/generic/release of b',
+  ]);
+  assert.deepEqual(found.skipped, [
+    { name: 'ubuntu/noble/amd64/generic/release', reason: 'a has it, too, and stands before b' },
+  ]);
+});
+
+test('an image that two selections of a source match is imported once, without a reason', () => {
+  const found = plan(['a', [selection(), selection({ release: 'noble' })], [offer('a', 'noble')]]);
+  assert.equal(found.offers.size, 1);
+  assert.deepEqual(found.skipped, []);
+});
+
+test('a selection without an image has a reason; that of a source that failed is the problem of the source', () => {
+  const { skipped } = plan(
+    ['a', [selection({ os: 'ubuntu', release: 'bionic', arches: ['amd64', 'arm64'] })], OFFERS],
+    ['b', [selection({ release: 'noble' })], [], ['the source b cannot be used: no answer']],
+  );
+  assert.deepEqual(skipped, [
+    { name: 'ubuntu/bionic', reason: 'a has no disk image of it for amd64, arm64' },
+    { name: 'b', reason: 'the source b cannot be used: no answer' },
+  ]);
+});
+
+test('a run has a bound, and each image beyond it a reason', () => {
+  const many = Array.from({ length: 502 }, (_, index) => offer('a', `r${index}`));
+  const { offers, skipped } = plan(['a', [selection()], many]);
+  assert.equal(offers.size, 500);
+  assert.deepEqual(
+    skipped.map(({ name, reason }) => [name.split('/')[1], reason]),
+    ['r500', 'r501'].map((release) => [release, 'a run imports at most 500 images: select fewer']),
+  );
+});
