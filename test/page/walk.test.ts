@@ -4,10 +4,12 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { fileSourcesReader } from '../../src/config/image-sources.ts';
 import { POWER_DRIVERS } from '../../src/power/drivers.ts';
 import { commandsFrom } from '../../src/region/life/commands.ts';
 import type { ListedImage } from '../../src/region/life/deployment.ts';
 import { MACHINE_ACTIONS } from '../../src/region/page/machine-actions.ts';
+import { IMPORT_STATES, type ImportProgress } from '../../src/region/records/boot-store.ts';
 import { parseHardwareFacts } from '../../src/region/records/hardware-facts.ts';
 import { STATUSES } from '../../src/region/records/lifecycle.ts';
 import { heldPower } from '../region/life/held-power.ts';
@@ -27,6 +29,7 @@ const IMAGE: ListedImage = {
   serial: '20260101',
   title: 'A stand-in of the lab for Debian 12: 64 MiB of zeroes',
   bytes: 67_108_864,
+  sha256: '',
   diskBytes: 67_108_864,
 };
 
@@ -169,17 +172,58 @@ async function fill({ region }: LiveRegion): Promise<void> {
   await store.life.addSshKey({ username: 'admin', key, createdMs: atMs }, 10, event);
 }
 
+/** Fills the page of images with an import in every state, and sources with selections. */
+async function fillImages({ region }: LiveRegion): Promise<void> {
+  const { store, clock } = region;
+  const nowMs = clock.wallTimeMs();
+  const event = { type: 'IMAGES', code: 'rack', params: { text: 'made' }, atMs: nowMs, username: 'admin' } as const;
+  const url = 'https://images.a-site-of-a-long-name.example.net/ephemeral-v3/stable/';
+  const keys = { keyringFilename: '', keyring: Buffer.alloc(1200, 1), updatedMs: nowMs };
+  const added = await store.boot.addSource({ url, ...keys }, event);
+  assert.ok(typeof added === 'object');
+  const all = { subarches: ['*'], labels: ['*'] };
+  for (const release of ['noble', 'jammy', 'focal'])
+    await store.boot.addSelection(added.id, { os: 'ubuntu', release, arches: ['amd64', 'arm64'], ...all }, event);
+  const base = { source: url, serial: '20261015', title: 'Ubuntu Server 24.04 LTS (Noble Numbat)', total: 612_345_678 };
+  const progress = new Map<string, ImportProgress>();
+  for (const state of IMPORT_STATES) {
+    const isMoving = state === 'downloading' || state === 'verifying';
+    progress.set(`ubuntu/${state}/amd64/generic/${state === 'done' ? 'daily' : 'release'}`, {
+      ...{ ...base, state, bytes: state === 'queued' ? 0 : state === 'done' ? base.total : 312_345_678 },
+      ...(isMoving ? { bytesPerSecond: 23_456_789 } : {}),
+      ...(state === 'waiting' ? { nextMs: nowMs + 25_000 } : {}),
+      ...(state === 'waiting' || state === 'failed'
+        ? { reason: 'images.a-site-of-a-long-name.example.net sent no byte for 30 s' }
+        : {}),
+    });
+  }
+  await store.boot.noteProgress(progress, nowMs);
+  for (const { id, progress: shown } of await store.boot.listResources()) {
+    if (shown?.state === 'paused') await store.boot.wish(id, 'pause', event);
+    if (shown?.state === 'cancelled') await store.boot.wish(id, 'cancel', event);
+  }
+  const skipped = [
+    { name: 'ubuntu/focal', reason: `${url} has no disk image of it for amd64, arm64` },
+    { name: 'ubuntu/done/amd64/generic/daily', reason: '20261015 is already there' },
+  ];
+  await store.boot.changeRun({ begunMs: nowMs, endedMs: nowMs - 1, skipped, skippedMore: 3 });
+}
+
 test('every page is readable and usable on a desktop and on a phone', {
   skip: missing('chromium'),
   timeout: 110_000,
 }, async () => {
   const reading = () => ({ state: 'off', atMs: 0, ageSeconds: 5 }) as const;
   const power = { ...heldPower(), drivers: POWER_DRIVERS, reading };
-  const live = await startRegion({}, { power, listImages: async () => [IMAGE] });
+  const live = await startRegion(
+    {},
+    { power, listImages: async () => [IMAGE], fileSources: fileSourcesReader(undefined) },
+  );
   const browser = await openBrowser();
   try {
     const id = await enlist(live);
     await fill(live);
+    await fillImages(live);
     const open = (path: string): Promise<void> => browser.open(`${live.origin}${path}`);
     const found: string[] = [];
     await open('/MAAS/login/');
@@ -197,6 +241,11 @@ test('every page is readable and usable on a desktop and on a phone', {
     for (const path of [
       '',
       'images/',
+      'images/1/',
+      'images/5/',
+      'images/sources/',
+      'images/sources/1/',
+      'images/sources/2/',
       'tags/',
       'scripts/',
       'settings/',

@@ -1,39 +1,245 @@
-// The images that can be deployed, and the commands that add more.
+// The images: what can be deployed, what is on its way and how far it is, what was left out and why; and the buttons of the import.
+//
+// 1. Everybody who may look sees them; only administrators import, hold and delete.
 
-import { type Html, html } from '../words/html.ts';
-import { formatSize } from '../words/quantity.ts';
+import type { ListedResource } from '../images/boot-images.ts';
+import { type RegionSource, sourceTitle } from '../images/region-source.ts';
+import type { BootSelection, ImageUse, ImportProgress, ImportRun } from '../records/boot-store.ts';
+import { isImporting } from '../records/boot-store.ts';
+import { type Html, html, nothing } from '../words/html.ts';
+import { formatAge, formatSize } from '../words/quantity.ts';
 import { words } from '../words/text.ts';
+import { formOf, hiddenField } from './forms.ts';
 import { cell, pageOf } from './parts.ts';
-import type { PageDefinition, View } from './view.ts';
+import { pathBelow, SPACE } from './values.ts';
+import { given, mayCall, type Outcome, operate, outcomeOf, type PageDefinition, type View } from './view.ts';
 
+/** The page of all images; an id and a slash after it name one. */
+export const IMAGES_PATH = '/MAAS/images/';
+export const SOURCES_PATH = '/MAAS/images/sources/';
 /** Images on the page. */
 const SHOWN_MAX = 300;
+/** Selections of a source on the page. */
+const SELECTIONS_SHOWN_MAX = 12;
+
+const IMPORT = { method: 'POST', path: 'boot-resources', op: 'import' } as const;
+const STOP = { method: 'POST', path: 'boot-resources', op: 'stop_import' } as const;
+const PAUSE = { method: 'POST', path: 'boot-resources/{id}', op: 'pause' } as const;
+const RESUME = { method: 'POST', path: 'boot-resources/{id}', op: 'resume' } as const;
+const CANCEL = { method: 'POST', path: 'boot-resources/{id}', op: 'cancel' } as const;
+const SOURCES = { method: 'GET', path: 'boot-sources' } as const;
+
+const ACTS = { pause: PAUSE, resume: RESUME, cancel: CANCEL } as const;
+type Act = keyof typeof ACTS;
+
+const COLOURS: Readonly<Record<ImportProgress['state'], string>> = {
+  queued: 'grey',
+  waiting: 'amber',
+  connecting: 'blue',
+  downloading: 'blue',
+  verifying: 'blue',
+  paused: 'amber',
+  cancelled: 'grey',
+  failed: 'red',
+  done: 'green',
+};
+
+/** The name for people: without what most images have in common. */
+export function resourceTitle(name: string): string {
+  const [os = '', release = '', , , label = ''] = name.split('/');
+  return label === 'release' || label === '' ? `${os}/${release}` : `${os}/${release} ${label}`;
+}
+
+export const statePill = ({ progress, images }: ListedResource): Html => {
+  const state = progress?.state ?? (images.length > 0 ? 'done' : 'queued');
+  return html`<span class="pill ${COLOURS[state]}">${words.images.states[state]}</span>`;
+};
+
+/** Bytes, rate and time left, then the reason and the next attempt. */
+function progressText(progress: ImportProgress, nowMs: number): Html {
+  const { state, bytes, total, bytesPerSecond = 0, reason, nextMs } = progress;
+  const isMoving = state === 'downloading' || state === 'verifying';
+  const left = total === undefined || bytesPerSecond === 0 ? undefined : ((total - bytes) / bytesPerSecond) * 1000;
+  const facts = [
+    bytes > 0 || isMoving ? words.images.amount(bytes, total) : '',
+    isMoving && bytesPerSecond > 0 ? words.images.rate(bytesPerSecond) : '',
+    isMoving && left !== undefined ? words.images.left(left) : '',
+    nextMs === undefined ? '' : words.images.nextTry(nextMs - nowMs),
+  ].filter((text) => text !== '');
+  const bar =
+    bytes === 0 && !isMoving
+      ? nothing
+      : total === undefined || total === 0
+        ? html`<progress aria-label="${words.images.states[state]}"></progress>`
+        : html`<progress aria-label="${words.images.states[state]}" max="${total}" value="${Math.min(bytes, total)}"></progress>`;
+  const why = reason === undefined ? nothing : html`<div class="why">${reason}</div>`;
+  return html`${bar}<div class="small">${facts.join(' · ')}</div>${why}`;
+}
+
+/** The import of an image, as long as there is something to say. */
+export const importPart = ({ progress }: ListedResource, nowMs: number): Html =>
+  progress === undefined || progress.state === 'done' ? nothing : progressText(progress, nowMs);
+
+export function useText(name: string, uses: readonly ImageUse[]): Html {
+  const [os, release, architecture] = name.split('/');
+  const use = uses.find((one) => one.os === os && one.release === release && one.architecture === architecture);
+  if (use === undefined) return html`<span class="soft">${words.images.unused}</span>`;
+  return html`${words.images.uses(use.first, use.machines)}`;
+}
+
+/** The commands that make sense in a state. */
+function actsOf({ progress, wish }: ListedResource, isRunning: boolean): readonly Act[] {
+  if (progress === undefined || progress.state === 'done') return [];
+  if (wish === 'pause' || wish === 'cancel' || progress.state === 'failed') return ['resume'];
+  return isRunning ? ['pause', 'cancel'] : [];
+}
+
+function buttonsOf(view: View, resource: ListedResource, isRunning: boolean): Html {
+  if (!mayCall(view.viewer, PAUSE)) return nothing;
+  const forms = actsOf(resource, isRunning).map((act) =>
+    formOf(view, {
+      body: html`${hiddenField('do', act)}${hiddenField('id', String(resource.id))}`,
+      submit: act === 'resume' && resource.progress?.state === 'failed' ? words.images.retry : words.images[act],
+      tone: 'plain',
+      isInline: true,
+    }),
+  );
+  return forms.length === 0 ? nothing : html`<div class="row acts">${forms}</div>`;
+}
+
+function resourceRow(view: View, resource: ListedResource, uses: readonly ImageUse[], isRunning: boolean): Html {
+  const { columns } = words.images;
+  const { id, name, images, progress } = resource;
+  const [, , architecture = '', subarchitecture = ''] = name.split('/');
+  const [newest] = images;
+  const disk = newest?.diskBytes === undefined ? '' : words.images.onDisk(newest.diskBytes);
+  const title = newest?.title || (progress?.title ?? '');
+  const version = newest?.serial ?? progress?.serial ?? '';
+  const older = images.slice(1).map(({ serial }) => serial);
+  const size = newest === undefined ? '' : html`${formatSize(newest.bytes)}<div class="small">${disk}</div>`;
+  const acts = buttonsOf(view, resource, isRunning);
+  const coming = importPart(resource, view.nowMs);
+  const way = coming === nothing && acts === nothing ? '' : html`${coming}${acts}`;
+  return html`
+    <tr><td class="first"><div><a class="name" href="${pathBelow(IMAGES_PATH, String(id))}">${resourceTitle(name)}</a>
+    <div class="small">${title}</div></div>${statePill(resource)}</td>
+    ${cell(columns.architecture, subarchitecture === 'generic' ? architecture : `${architecture}/${subarchitecture}`)}
+    ${cell(columns.version, html`${version}<div class="small">${older.join(', ')}</div>`)}
+    ${cell(columns.size, size)}
+    ${cell(columns.usedBy, useText(name, uses))}
+    ${cell(columns.act, way)}
+    </tr>`;
+}
+
+function tableOf(
+  view: View,
+  resources: readonly ListedResource[],
+  uses: readonly ImageUse[],
+  isRunning: boolean,
+): Html {
+  if (resources.length === 0) {
+    const { title, hint } = words.images.empty;
+    return html`<div class="sheet empty" id="images"><b>${title}</b><span class="soft">${hint}</span></div>`;
+  }
+  const { system, architecture, version, size, usedBy, act } = words.images.columns;
+  const head = [system, architecture, version, size, usedBy, act].map((text) => html`<th>${text}</th>`);
+  const rows = resources.slice(0, SHOWN_MAX).map((resource) => resourceRow(view, resource, uses, isRunning));
+  return html`<div class="sheet" id="images"><table class="images"><thead><tr>${head}</tr></thead><tbody>${rows}</tbody></table></div>`;
+}
+
+function runText(run: ImportRun, nowMs: number): string {
+  const { running, idle, never, next, onDemand } = words.images.run;
+  if (isImporting(run)) return running;
+  const last = run.endedMs === 0 ? never : idle(formatAge(nowMs - run.endedMs));
+  return `${last} ${run.nextMs === 0 ? onDemand : next(run.nextMs - nowMs)}`;
+}
+
+function skippedPart({ skipped, skippedMore }: ImportRun): Html {
+  if (skipped.length === 0) return nothing;
+  const items = skipped.map(({ name, reason }) => html`<dt class="break">${name}</dt><dd>${reason}</dd>`);
+  const more = skippedMore === 0 ? nothing : html`<p class="note soft">${words.images.skipped.more(skippedMore)}</p>`;
+  return html`
+    <div class="sheet stacked" id="skipped"><details id="skipped-list"><summary>${words.images.skipped.title}
+    <span class="small">${skipped.length + skippedMore}</span></summary><dl class="pairs">${items}</dl>${more}</details></div>`;
+}
+
+/** The selections of each source that has some. */
+function selectedPart(sources: readonly RegionSource[], selections: readonly BootSelection[]): Html {
+  const items = sources.flatMap((source) => {
+    const own = selections.filter(({ sourceId }) => sourceId === source.id);
+    if (own.length === 0) return [];
+    const shown = own.slice(0, SELECTIONS_SHOWN_MAX).map((one) => html`<span class="tag">${selectionText(one)}</span>`);
+    const more = own.length - shown.length;
+    const rest = more > 0 ? html` <span class="soft">${words.values.andMore(more)}</span>` : nothing;
+    const path = pathBelow(SOURCES_PATH, String(source.id));
+    return [
+      html`<div class="list-item"><div><a class="name" href="${path}">${sourceTitle(source)}</a><div>${shown}${rest}</div></div></div>`,
+    ];
+  });
+  if (items.length === 0) return nothing;
+  return html`<div class="stacked" id="selected"><h2>${words.images.selected}</h2><div class="sheet">${items}</div></div>`;
+}
+
+/** `ubuntu/noble amd64`, with `all` for `*`. */
+export function selectionText({ os, release, arches, subarches, labels }: BootSelection): string {
+  const all = (entries: readonly string[]): string => (entries.includes('*') ? '' : `${SPACE}${entries.join(', ')}`);
+  return `${os}/${release}${all(arches)}${all(subarches)}${all(labels)}`;
+}
 
 async function render(view: View): Promise<Html> {
-  const { columns, empty } = words.images;
-  const images = (await view.region.images?.()) ?? [];
-  const rows = images.slice(0, SHOWN_MAX).map(
-    ({ os, release, architecture, subarchitecture, label, serial, title, bytes, diskBytes }) =>
-      html`
-        <tr><td class="first"><div><div class="name">${os}/${release}</div><div class="small">${title}</div></div></td>
-        ${cell(columns.architecture, subarchitecture === 'generic' ? architecture : `${architecture}/${subarchitecture}`)}
-        ${cell(columns.version, html`${serial}<div class="small">${label}</div>`)}
-        ${cell(columns.download, formatSize(bytes))}
-        ${cell(columns.onDisk, diskBytes === undefined ? '' : formatSize(diskBytes))}
-        </tr>`,
-  );
-  const { system, architecture, version, download, onDisk } = columns;
-  const head = [system, architecture, version, download, onDisk].map((text) => html`<th>${text}</th>`);
-  const list =
-    rows.length === 0
-      ? html`<div class="sheet empty"><b>${empty.title}</b><span class="soft">${empty.hint}</span></div>`
-      : html`<div class="sheet"><table><thead><tr>${head}</tr></thead><tbody>${rows}</tbody></table></div>`;
+  const { bootImages, store } = view.region;
+  const [resources, uses, run] = await Promise.all([
+    bootImages.listResources(),
+    store.boot.listUses(),
+    bootImages.run(),
+  ]);
+  const isRunning = isImporting(run);
+  const maySee = mayCall(view.viewer, SOURCES);
+  const [sources, selections] = maySee
+    ? await Promise.all([bootImages.listSources(), store.boot.listSelections()])
+    : [[], []];
+  const act = isRunning
+    ? (['stop', words.images.stopImport, 'plain'] as const)
+    : (['import', words.images.importNow, 'primary'] as const);
+  const button = mayCall(view.viewer, IMPORT)
+    ? formOf(view, { body: hiddenField('do', act[0]), submit: act[1], tone: act[2], isInline: true })
+    : nothing;
+  const link = maySee ? html`<a class="button plain" href="${SOURCES_PATH}">${words.images.sourcesLink}</a>` : nothing;
+  const work = isRunning ? html` data-at-work` : nothing;
   return pageOf(view, {
     title: words.images.title,
     place: 'images',
-    main: html`<div class="bar"><h1>${words.images.title}</h1></div>${list}`,
+    isLive: true,
+    main: html`
+      <div class="bar" id="bar"${work}><h1>${words.images.title}</h1><div class="row">${link}${button}</div></div>
+      <p class="soft run" id="run">${runText(run, view.nowMs)}</p>
+      ${tableOf(view, resources, uses, isRunning)}
+      ${skippedPart(run)}
+      ${selectedPart(sources, selections)}`,
     footer: words.images.footer,
   });
 }
 
-export const IMAGES_PAGE: PageDefinition = { path: '/MAAS/images/', access: 'look', render };
+const isAct = (text: string): text is Act => Object.hasOwn(ACTS, text);
+
+async function act(view: View): Promise<Outcome> {
+  const wanted = given(view, 'do');
+  if (wanted === 'import') return outcomeOf(await operate(view, IMPORT, {}, {}), IMAGES_PATH, words.images.asked);
+  if (wanted === 'stop') return outcomeOf(await operate(view, STOP, {}, {}), IMAGES_PATH, words.images.stopped);
+  if (!isAct(wanted)) return undefined;
+  const id = given(view, 'id');
+  const name = (await view.region.bootImages.listResources()).find((one) => String(one.id) === id)?.name ?? '';
+  return outcomeOf(
+    await operate(view, ACTS[wanted], { id }, {}),
+    IMAGES_PATH,
+    words.images.done[wanted](resourceTitle(name)),
+  );
+}
+
+export const IMAGES_PAGE: PageDefinition = {
+  path: IMAGES_PATH,
+  access: 'look',
+  render,
+  act,
+  operations: [IMPORT, STOP, PAUSE, RESUME, CANCEL],
+};

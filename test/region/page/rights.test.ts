@@ -41,6 +41,7 @@ const SCRIPT = '#!/bin/sh\ntrue\n';
 const MACHINE = 'machines/ID/';
 const SCRIPT_FIELDS = { name: 'look', type: 'testing', description: '', timeout: '60', position: '50', script: SCRIPT };
 const PASSWORD = 'long enough';
+const SOURCE_FIELDS = { url: 'http://images.example/', keyring_filename: '/k.gpg' };
 
 const power = (task: string, method: Method, op: string, form: Values = {}, fields: Values = {}): FormCase => {
   return { page: `machines/ID/power/${task}/`, form, method, path: MACHINE, op, fields };
@@ -103,6 +104,31 @@ const CASES: readonly FormCase[] = [
     fields: { comment: 'x' },
   },
   { page: 'tags/rack/', form: { do: 'remove' }, method: 'DELETE', path: 'tags/rack/' },
+  ...['import', 'stop'].map((order): FormCase => {
+    const op = order === 'stop' ? 'stop_import' : order;
+    return { page: 'images/', form: { do: order }, method: 'POST', path: 'boot-resources/', op };
+  }),
+  ...['pause', 'resume', 'cancel'].map((op): FormCase => {
+    return { page: 'images/', form: { do: op, id: '1' }, method: 'POST', path: 'boot-resources/1/', op };
+  }),
+  { page: 'images/1/', method: 'DELETE', path: 'boot-resources/1/' },
+  { page: 'images/sources/', form: SOURCE_FIELDS, method: 'POST', path: 'boot-sources/', fields: SOURCE_FIELDS },
+  {
+    page: 'images/sources/1/',
+    form: { do: 'change', ...SOURCE_FIELDS },
+    ...{ method: 'PUT', path: 'boot-sources/1/', fields: SOURCE_FIELDS },
+  },
+  { page: 'images/sources/1/', form: { do: 'remove' }, method: 'DELETE', path: 'boot-sources/1/' },
+  {
+    page: 'images/sources/1/',
+    form: { do: 'select', os: 'ubuntu', release: 'jammy' },
+    ...{ method: 'POST', path: 'boot-sources/1/selections/', fields: { os: 'ubuntu', release: 'jammy' } },
+  },
+  {
+    page: 'images/sources/1/',
+    form: { do: 'unselect', id: '1' },
+    ...{ method: 'DELETE', path: 'boot-sources/1/selections/1/' },
+  },
   { page: 'scripts/', form: SCRIPT_FIELDS, method: 'POST', path: 'scripts/', fields: SCRIPT_FIELDS },
   { page: 'scripts/seen/', form: SCRIPT_FIELDS, method: 'PUT', path: 'scripts/seen/', fields: SCRIPT_FIELDS },
   { page: 'scripts/seen/', form: { do: 'remove' }, method: 'DELETE', path: 'scripts/seen/' },
@@ -208,6 +234,12 @@ async function open(machine: (typeof MACHINES)[number]) {
     position: 50,
   } as const;
   await store.scripts.addScript({ ...script, changedMs: clock.wallTimeMs(), content: SCRIPT }, 100, event);
+  const source = { url: 'http://x/', keyringFilename: '/k.gpg', keyring: new Uint8Array(), updatedMs: 1 };
+  await store.boot.addSource(source, event);
+  const all = { arches: ['*'], subarches: ['*'], labels: ['*'] };
+  await store.boot.addSelection(1, { os: 'ubuntu', release: 'noble', ...all }, event);
+  const name = 'ubuntu/noble/amd64/generic/release';
+  await store.boot.noteProgress(new Map([[name, { state: 'failed', source: 'x', title: '', bytes: 0 }]]), 1);
   await store.life.addTag({ name: 'rack', comment: '', kernelParams: '' }, 100, event);
   const outcome = await region.enlist(report([0x525400000001]));
   assert.ok(outcome.kind === 'create');

@@ -1,25 +1,7 @@
-// The pages of images, tags, scripts and settings.
+// The pages of tags, scripts and settings.
 
 import { counted } from '../../../counted.ts';
 import { html } from '../html.ts';
-
-/** The images. */
-export const IMAGES = {
-  title: 'Images',
-  columns: {
-    system: 'System',
-    architecture: 'Architecture',
-    version: 'Version',
-    download: 'Download',
-    onDisk: 'On disk',
-  },
-  empty: {
-    title: 'No images yet',
-    hint: html`On the rack, <code>rackboot images make-debian</code> builds one,
-      and <code>rackboot images add FILE --os debian --release trixie</code> adds one of yours.`,
-  },
-  footer: html`To add or remove images, on the rack: <code>rackboot images add</code>, <code>rackboot images remove</code>.`,
-};
 
 /** The tags. */
 export const TAGS = {

@@ -2,7 +2,8 @@
 
 import { ACTION_FORMS, ACTIONS, DEPLOY, EDIT, EFFECTS, POWER } from './page-actions.ts';
 import { AWAY, FORMS, FRAME, SIGN_IN, VALUES } from './page-frame.ts';
-import { IMAGES, SCRIPTS, SETTINGS_PAGE, TAGS } from './page-lists.ts';
+import { IMAGES, SOURCES } from './page-images.ts';
+import { SCRIPTS, SETTINGS_PAGE, TAGS } from './page-lists.ts';
 import { FACTS, LOGINS, MACHINE, POWER_PART, RESULTS, TIMELINE, WORK } from './page-machine.ts';
 import { MACHINES, NOTICES, RACKS_PART } from './page-machines.ts';
 import { ACCOUNT, PEOPLE } from './page-people.ts';
@@ -30,6 +31,7 @@ export const PAGES = {
   edit: EDIT,
   power: POWER,
   images: IMAGES,
+  sources: SOURCES,
   tags: TAGS,
   scripts: SCRIPTS,
   settings: SETTINGS_PAGE,

@@ -1,0 +1,184 @@
+// The sources of images: list and add; and one source: its selections, its fields, its deletion.
+
+import { type RegionSource, sourceTitle } from '../images/region-source.ts';
+import type { BootSelection } from '../records/boot-store.ts';
+import { type Html, html, nothing } from '../words/html.ts';
+import { words } from '../words/text.ts';
+import { areaField, formOf, hiddenField, textField } from './forms.ts';
+import { IMAGES_PATH, SOURCES_PATH, selectionText } from './images-page.ts';
+import { pageOf } from './parts.ts';
+import { pathBelow } from './values.ts';
+import { given, type Outcome, operate, outcomeOf, type PageDefinition, type View } from './view.ts';
+
+const ADD = { method: 'POST', path: 'boot-sources' } as const;
+const CHANGE = { method: 'PUT', path: 'boot-sources/{id}' } as const;
+const REMOVE = { method: 'DELETE', path: 'boot-sources/{id}' } as const;
+const SELECT = { method: 'POST', path: 'boot-sources/{boot_source_id}/selections' } as const;
+const UNSELECT = { method: 'DELETE', path: 'boot-sources/{boot_source_id}/selections/{id}' } as const;
+
+const pathOf = ({ id }: Pick<RegionSource, 'id'>): string => pathBelow(SOURCES_PATH, String(id));
+
+function sourceItem(source: RegionSource, selections: number): Html {
+  const { images, url, pin } = source;
+  const title = images.title === '' ? url : images.title;
+  const address = images.title === '' ? nothing : html`<div class="break">${url}</div>`;
+  const pinned =
+    pin === undefined ? nothing : html`<div class="small break">${words.sources.pinned(pin.file, pin.key)}</div>`;
+  return html`
+    <div class="list-item"><div><a class="name" href="${pathOf(source)}">${title}</a>${address}${pinned}</div>
+    <div class="row"><span class="small">${words.sources.selections(selections)}</span>
+    <a class="button plain small-button" href="${pathOf(source)}">${words.sources.open}</a></div></div>`;
+}
+
+const fieldsOf = (view: View, source?: RegionSource): readonly Html[] => [
+  textField(view, { name: 'url', ...words.sources.url, value: source?.url, required: true, charactersMax: 1024 }),
+  textField(view, {
+    name: 'keyring_filename',
+    ...words.sources.keyringFile,
+    value: source?.keyringFilename,
+    charactersMax: 1024,
+  }),
+  areaField(view, { name: 'keyring_data', ...words.sources.keyring, rows: 5 }),
+];
+
+async function renderAll(view: View): Promise<Html> {
+  const { bootImages, store } = view.region;
+  const [sources, selections] = [await bootImages.listSources(), await store.boot.listSelections()];
+  const count = (source: RegionSource): number => selections.filter(({ sourceId }) => sourceId === source.id).length;
+  const items = sources.map((source) => sourceItem(source, count(source)));
+  const fileProblem = await bootImages.fileProblem();
+  const problem =
+    fileProblem === undefined
+      ? nothing
+      : html`<div class="alert red"><b>${words.sources.problem}</b>${fileProblem}</div>`;
+  return pageOf(view, {
+    title: words.sources.title,
+    place: 'images',
+    main: html`
+      <div class="bar"><h1>${words.sources.title}</h1></div><p class="soft run">${words.sources.lead}</p>${problem}
+      <div class="sheet narrow">${items}</div>
+      <h2>${words.sources.addOne}</h2>
+      <div class="sheet narrow">${formOf(view, { body: fieldsOf(view), submit: words.sources.add, back: IMAGES_PATH })}</div>`,
+  });
+}
+
+const sourceValues = (view: View): Record<string, string> => ({
+  url: given(view, 'url').trim(),
+  keyring_filename: given(view, 'keyring_filename').trim(),
+  keyring_data: given(view, 'keyring_data').trim(),
+});
+
+async function add(view: View): Promise<Outcome> {
+  const answer = await operate(view, ADD, {}, sourceValues(view));
+  const url = given(view, 'url').trim();
+  const added = (await view.region.bootImages.listSources()).find((one) => one.pin === undefined && one.url === url);
+  return outcomeOf(answer, added === undefined ? SOURCES_PATH : pathOf(added), words.sources.added(url));
+}
+
+const findSource = async (view: View): Promise<RegionSource | undefined> =>
+  /^\d{1,15}$/.test(view.path.source ?? '')
+    ? await view.region.bootImages.findSource(Number(view.path.source))
+    : undefined;
+
+function selectionItem(view: View, selection: BootSelection): Html {
+  const remove = formOf(view, {
+    body: html`${hiddenField('do', 'unselect')}${hiddenField('id', String(selection.id))}`,
+    submit: words.sources.remove,
+    tone: 'plain',
+    isInline: true,
+  });
+  return html`<div class="list-item"><div class="name">${selectionText(selection)}</div>${remove}</div>`;
+}
+
+function selectForm(view: View, source: RegionSource): Html {
+  const field = (name: 'os' | 'release' | 'arches' | 'labels', value: string): Html =>
+    textField(view, { name, ...words.sources[name], value, charactersMax: 512 });
+  const body = [
+    hiddenField('do', 'select'),
+    field('os', source.images.os === '*' ? '' : source.images.os),
+    field('release', ''),
+    field('arches', 'amd64'),
+    field('labels', ''),
+  ];
+  return formOf(view, { body, submit: words.sources.selectIt });
+}
+
+function ownPart(view: View, source: RegionSource): Html {
+  const { pin, keyring } = source;
+  if (pin !== undefined) return html`<p class="soft run break">${words.sources.pinned(pin.file, pin.key)}</p>`;
+  const keys = keyring.length === 0 ? nothing : html`<p class="lead soft">${words.sources.hasKeys(keyring.length)}</p>`;
+  const change = formOf(view, {
+    body: [hiddenField('do', 'change'), ...fieldsOf(view, source)],
+    submit: words.forms.save,
+  });
+  const remove = formOf(view, { body: hiddenField('do', 'remove'), submit: words.sources.delete, tone: 'danger' });
+  return html`
+    <h2>${words.sources.change}</h2><div class="sheet narrow">${keys}${change}</div>
+    <h2>${words.sources.deleteIt}</h2><div class="sheet narrow"><p class="lead">${words.sources.deleteWhat}</p>${remove}</div>`;
+}
+
+async function renderOne(view: View): Promise<Html | undefined> {
+  const source = await findSource(view);
+  if (source === undefined) return undefined;
+  const selections = await view.region.store.boot.listSelections(source.id);
+  const list =
+    selections.length === 0
+      ? html`<div class="note soft">${words.sources.nothing}</div>`
+      : selections.map((selection) => selectionItem(view, selection));
+  const title = source.images.title === '' ? sourceTitle(source) : source.images.title;
+  return pageOf(view, {
+    title,
+    place: 'images',
+    main: html`
+      <div class="bar"><h1 class="break">${title}</h1></div>
+      <h2>${words.sources.selected}</h2><div class="sheet narrow">${list}</div>
+      <h2>${words.sources.select}</h2><div class="sheet narrow">${selectForm(view, source)}</div>
+      ${ownPart(view, source)}
+      <p><a href="${SOURCES_PATH}">${words.sources.title}</a></p>`,
+  });
+}
+
+/** Empty means all. */
+const orAll = (text: string): string => (text.trim() === '' ? '*' : text.trim());
+
+async function change(view: View): Promise<Outcome> {
+  const source = await findSource(view);
+  if (source === undefined) return undefined;
+  const here = pathOf(source);
+  const id = String(source.id);
+  switch (given(view, 'do')) {
+    case 'select': {
+      const [os, release] = [orAll(given(view, 'os')), orAll(given(view, 'release'))];
+      const values = { os, release, arches: orAll(given(view, 'arches')), labels: orAll(given(view, 'labels')) };
+      const answer = await operate(view, SELECT, { boot_source_id: id }, values);
+      return outcomeOf(answer, here, words.sources.selectionAdded(`${os}/${release}`));
+    }
+    case 'unselect': {
+      const selections = await view.region.store.boot.listSelections(source.id);
+      const selection = selections.find((one) => String(one.id) === given(view, 'id'));
+      const answer = await operate(view, UNSELECT, { boot_source_id: id, id: given(view, 'id') }, {});
+      const name = selection === undefined ? '' : `${selection.os}/${selection.release}`;
+      return outcomeOf(answer, here, words.sources.selectionRemoved(name));
+    }
+    case 'remove':
+      return outcomeOf(await operate(view, REMOVE, { id }, {}), SOURCES_PATH, words.sources.deleted(source.url));
+    default: {
+      const values = sourceValues(view);
+      // The field shows the path that there is: new keys take its place.
+      const isSame = values.keyring_data !== '' && values.keyring_filename === source.keyringFilename;
+      const answer = await operate(view, CHANGE, { id }, isSame ? { ...values, keyring_filename: '' } : values);
+      return outcomeOf(answer, here, words.sources.saved(values.url ?? ''));
+    }
+  }
+}
+
+export const SOURCE_PAGES: readonly PageDefinition[] = [
+  { path: SOURCES_PATH, access: 'admin', render: renderAll, act: add, operations: [ADD] },
+  {
+    path: `${SOURCES_PATH}:source/`,
+    access: 'admin',
+    render: renderOne,
+    act: change,
+    operations: [CHANGE, REMOVE, SELECT, UNSELECT],
+  },
+];

@@ -1,0 +1,120 @@
+// The pages of images, and of their sources.
+
+import { counted } from '../../../counted.ts';
+import { html } from '../html.ts';
+import { formatDuration, formatSize } from './quantity.ts';
+
+/** The images. */
+export const IMAGES = {
+  title: 'Images',
+  columns: {
+    system: 'System',
+    architecture: 'Architecture',
+    version: 'Version',
+    size: 'Size',
+    usedBy: 'Used by',
+    act: 'Import',
+  },
+  states: {
+    queued: 'Queued',
+    waiting: 'Waiting',
+    connecting: 'Connecting',
+    downloading: 'Downloading',
+    verifying: 'Verifying',
+    paused: 'Paused',
+    cancelled: 'Cancelled',
+    failed: 'Failed',
+    done: 'Ready',
+  },
+  onDisk: (size: number): string => `${formatSize(size)} on a disk`,
+  uses: (first: string, machines: number): string =>
+    machines === 1 ? first : `${first} and ${counted(machines - 1, 'other machine')}`,
+  unused: 'No machine',
+  amount: (bytes: number, total: number | undefined): string =>
+    total === undefined ? formatSize(bytes) : `${formatSize(bytes)} of ${formatSize(total)}`,
+  rate: (bytesPerSecond: number): string => `${formatSize(bytesPerSecond)}/s`,
+  left: (ms: number): string => `${formatDuration(ms)} left`,
+  nextTry: (ms: number): string => (ms <= 0 ? 'tries again now' : `tries again in ${formatDuration(ms)}`),
+  importNow: 'Import now',
+  stopImport: 'Stop import',
+  asked: 'The import begins.',
+  stopped: 'The import is being stopped.',
+  pause: 'Pause',
+  resume: 'Resume',
+  retry: 'Try again',
+  cancel: 'Cancel',
+  done: {
+    pause: (image: string): string => `${image} is paused until you resume it.`,
+    resume: (image: string): string => `Resumed ${image}.`,
+    cancel: (image: string): string => `${image} is cancelled until somebody asks for an import.`,
+    delete: (image: string): string => `${image} is deleted.`,
+  },
+  run: {
+    running: 'An import is under way.',
+    idle: (ago: string): string => `The last import ended ${ago}.`,
+    never: 'Nothing has been imported yet.',
+    next: (ms: number): string =>
+      ms <= 0 ? 'The next one begins now.' : `The next one begins in ${formatDuration(ms)}.`,
+    onDemand: 'None is scheduled.',
+  },
+  skipped: {
+    title: 'Not imported',
+    more: (count: number): string => `and ${counted(count, 'other')}`,
+  },
+  selected: 'Selected',
+  sourcesLink: 'Sources and selections',
+  empty: {
+    title: 'No images yet',
+    hint: html`Select some of a source, or on the rack: <code>rackboot images make-debian</code> builds one, and
+      <code>rackboot images add FILE --os debian --release trixie</code> adds one of yours.`,
+  },
+  footer: html`On the rack: <code>rackboot images import</code>, <code>rackboot images add</code>, <code>rackboot images remove</code>.`,
+  /** One image. */
+  all: 'All images',
+  source: 'Source',
+  state: 'State',
+  files: 'Versions',
+  file: (serial: string, size: number, sha256: string): string => `${serial}: ${formatSize(size)}, SHA-256 ${sha256}`,
+  deleteIt: 'Delete this image',
+  deleteWhat: (isImported: boolean): string =>
+    isImported
+      ? 'All its versions are deleted. While a selection has it, the next import fetches it again: remove the selection to keep it away.'
+      : 'All its versions are deleted.',
+  deleteUsed: (machines: number): string =>
+    `${counted(machines, 'machine has', 'machines have')} this system: nothing changes on ${machines === 1 ? 'its disk' : 'their disks'}.`,
+  delete: 'Delete image',
+};
+
+/** The sources, and the selections among their images. */
+export const SOURCES = {
+  title: 'Sources of images',
+  lead: 'A source is a site that offers images. Its selections say which of them are imported.',
+  problem: 'The file of sources is not used',
+  pinned: (file: string, key: string): string => `Written in ${file} as ${key}`,
+  selections: (count: number): string => (count === 0 ? 'nothing selected' : counted(count, 'selection')),
+  open: 'Select',
+  addOne: 'Add a source',
+  add: 'Add source',
+  url: { label: 'URL', hint: 'Of a site with simplestreams, such as https://images.maas.io/ephemeral-v3/stable/' },
+  keyringFile: { label: 'Keyring file', hint: 'The path of its OpenPGP keys on the host of the region.' },
+  keyring: { label: 'Keys', hint: 'In its place: the keys themselves, in armor or in Base64.' },
+  added: (source: string): string => `Source ${source} added: select images of it.`,
+  saved: (source: string): string => `Source ${source} saved.`,
+  deleted: (source: string): string => `Source ${source} deleted.`,
+  selected: 'Selected images',
+  nothing: 'Nothing is selected, so nothing is imported.',
+  select: 'Select images',
+  selectIt: 'Select',
+  os: { label: 'System', hint: 'Such as ubuntu; * or nothing: all.' },
+  release: { label: 'Release', hint: 'Its name or version, such as noble; * or nothing: all.' },
+  arches: { label: 'Architectures', hint: 'Such as amd64, arm64; * or nothing: all.' },
+  labels: { label: 'Labels', hint: 'Such as release, daily; * or nothing: all.' },
+  selectionAdded: (image: string): string => `${image} is selected: the next import fetches it.`,
+  selectionRemoved: (image: string): string => `${image} is not selected any more. What was imported stays.`,
+  remove: 'Remove',
+  hasKeys: (bytes: number): string => `It has keys of its own (${formatSize(bytes)}). New ones take their place.`,
+  change: 'This source',
+  deleteIt: 'Delete this source',
+  deleteWhat: 'Its selections are deleted, too. Imported images stay.',
+  delete: 'Delete source',
+};

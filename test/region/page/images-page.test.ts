@@ -1,0 +1,111 @@
+// The pages of images and sources: progress, reasons and uses are shown, and their forms act as the API does.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { IMAGE_PAGE } from '../../../src/region/page/image-page.ts';
+import { IMAGES_PAGE } from '../../../src/region/page/images-page.ts';
+import { SOURCE_PAGES } from '../../../src/region/page/sources-page.ts';
+import type { PageDefinition, View } from '../../../src/region/page/view.ts';
+import { makeRegion, type RegionPlace } from '../place.ts';
+import { ADMIN, USER, VISITOR, viewOf } from './view.ts';
+
+const NOBLE = 'ubuntu/noble/amd64/generic/release';
+
+async function withRegion(work: (place: RegionPlace) => Promise<void>): Promise<void> {
+  const place = await makeRegion();
+  try {
+    const { store, clock } = place;
+    await store.boot.noteProgress(
+      new Map([
+        [
+          NOBLE,
+          {
+            ...{ state: 'waiting', source: 'http://x/', serial: '20261015', title: 'Noble <b>', bytes: 2 ** 20 },
+            ...{ total: 2 ** 22, reason: 'x sent no byte for 30 s', nextMs: clock.wallTimeMs() + 20_000 },
+          },
+        ],
+      ]),
+      1,
+    );
+    await store.boot.changeRun({ askedMs: 1, skipped: [{ name: 'ubuntu/focal', reason: 'x has no such image' }] });
+    await work(place);
+  } finally {
+    await place.remove();
+  }
+}
+
+const shown = async ({ region }: RegionPlace, page: PageDefinition, more: Partial<View> = {}): Promise<string> =>
+  String(await page.render(viewOf(region, more)));
+const sent = (
+  place: RegionPlace,
+  page: PageDefinition,
+  fields: Readonly<Record<string, string>>,
+  more: Partial<View> = {},
+) =>
+  page.act?.(
+    viewOf(place.region, {
+      viewer: ADMIN,
+      given: new Map(Object.entries(fields).map(([name, value]) => [name, [value]])),
+      ...more,
+    }),
+  );
+
+test('an import is shown with bytes, reason and next try, and what was left out with its reason', () =>
+  withRegion(async (place) => {
+    const text = await shown(place, IMAGES_PAGE);
+    assert.match(text, /<progress aria-label="Waiting" max="4194304" value="1048576">/);
+    assert.match(text, /1\u00a0MiB of 4\u00a0MiB · tries again in 20 s/);
+    assert.match(text, /class="why">x sent no byte for 30 s</);
+    assert.match(text, /Noble &lt;b&gt;/);
+    assert.match(text, /ubuntu\/focal<\/dt><dd>x has no such image/);
+    assert.match(text, /An import is under way\./);
+    for (const viewer of [VISITOR, USER])
+      assert.doesNotMatch(await shown(place, IMAGES_PAGE, { viewer }), /<form method="post" class="inline">.*Pause/s);
+    assert.match(await shown(place, IMAGES_PAGE, { viewer: ADMIN }), />Pause<.*>Cancel</s);
+  }));
+
+test('an administrator pauses, resumes, cancels and deletes an image, and asks for an import', () =>
+  withRegion(async (place) => {
+    const { boot } = place.store;
+    const [row] = await boot.listResources();
+    const id = String(row?.id);
+    for (const [command, wish] of [
+      ['pause', 'pause'],
+      ['resume', 'import'],
+      ['cancel', 'cancel'],
+    ] as const) {
+      const outcome = await sent(place, IMAGES_PAGE, { do: command, id });
+      assert.equal(outcome?.kind, 'done');
+      assert.equal((await boot.listResources())[0]?.wish, wish);
+    }
+    assert.equal((await sent(place, IMAGES_PAGE, { do: 'import' }))?.kind, 'done');
+    assert.equal((await boot.listResources())[0]?.wish, 'import');
+    assert.equal((await sent(place, IMAGES_PAGE, { do: 'pause', id }, { viewer: USER }))?.kind, 'refusal');
+    assert.equal((await sent(place, IMAGE_PAGE, {}, { path: { image: id } }))?.kind, 'done');
+    assert.equal((await boot.listResources())[0]?.wish, 'delete');
+    assert.equal(await IMAGE_PAGE.render(viewOf(place.region, { path: { image: id } })), undefined);
+  }));
+
+test('a source is added, its images selected and not selected any more, and it is deleted', () =>
+  withRegion(async (place) => {
+    const [all, one] = SOURCE_PAGES;
+    assert.ok(all !== undefined && one !== undefined);
+    const { boot } = place.store;
+    const refused = await sent(place, all, { url: 'http://x/', keyring_filename: '' });
+    assert.equal(refused?.kind, 'refusal');
+    const added = await sent(place, all, { url: 'http://x/', keyring_filename: '/k.gpg' });
+    assert.deepEqual(added?.kind === 'done' && added.to, '/MAAS/images/sources/1/');
+    const path = { source: '1' };
+    await sent(place, one, { do: 'select', os: 'ubuntu', release: 'noble', arches: '', labels: '' }, { path });
+    const [selection] = await boot.listSelections(1);
+    assert.deepEqual([selection?.release, selection?.arches], ['noble', ['*']]);
+    assert.match(await shown(place, one, { viewer: ADMIN, path }), /ubuntu\/noble/);
+    await sent(place, one, { do: 'unselect', id: String(selection?.id) }, { path });
+    assert.deepEqual(await boot.listSelections(1), []);
+    const keyring_data = '-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nAAAA';
+    await sent(place, one, { do: 'change', url: 'http://y/', keyring_filename: '/k.gpg', keyring_data }, { path });
+    const [source] = await boot.listSources();
+    assert.deepEqual([source?.url, source?.keyringFilename], ['http://y/', '']);
+    await sent(place, one, { do: 'remove' }, { path });
+    assert.deepEqual(await boot.listSources(), []);
+  }));
