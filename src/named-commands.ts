@@ -15,7 +15,8 @@ export const NAMED_COMMANDS: Readonly<Record<string, string>> = {
   decode: '',
   doctor: '',
   events: '',
-  images: 'add available build check-sources export fsck import import-installer list make-debian remove',
+  images:
+    'add available build check-sources export fsck import import-installer list make-debian remove selections sources',
   init: '',
   lab: '',
   leases: 'clear end import list show',

@@ -52,4 +52,8 @@ export const CHANGING_LINES: readonly string[] = [
   'images add IMAGE --os custom --release strange',
   'images fsck',
   'images remove custom --force',
+  'images selections add ubuntu ubuntu/noble --arches amd64',
+  'images selections remove ubuntu ubuntu/noble',
+  'images sources add http://images.example/ --keyring /usr/share/keyrings/images.gpg',
+  'images sources remove http://images.example/',
 ];

@@ -83,6 +83,7 @@ const ARGUMENTS: Readonly<Record<string, readonly string[]>> = {
   script: ['lies'],
   what: [CLIENT_MAC],
   name: ['curtin'],
+  source: ['ubuntu'],
 };
 /** Arguments that are left out: with them a command changes something, or asks something else. */
 const LEFT_OUT = new Set(['room', 'level', 'check file']);
@@ -127,6 +128,8 @@ const PARTS: Readonly<Record<string, readonly string[]>> = {
   task: ['on', 'off', 'cycle', 'query'],
   tag: ['marked'],
   script: ['lies'],
+  image: ['1'],
+  source: ['1'],
 };
 const encoded = encodeURIComponent(HOSTILE);
 /** Requests for a page by hostile links. */
@@ -190,6 +193,12 @@ describe('text from outside', { skip, timeout: MS_MAX }, () => {
     writeFileSync(password, `${PASSWORD}\n`, { mode: 0o600 });
     await command(strangers, 'createadmin', '--username', 'ann', '--password-file', password);
     await command(strangers, 'tags', 'add', 'marked');
+    const boot = openRegionStore({ stateDir: rack.stateDir });
+    const said = { source: HOSTILE, title: HOSTILE, reason: HOSTILE, serial: '20261015' };
+    const name = 'ubuntu/noble/amd64/generic/release';
+    await boot.boot.noteProgress(new Map([[name, { ...said, state: 'failed', bytes: 1, total: 2 }]]), 1);
+    await boot.boot.changeRun({ skipped: [{ name: HOSTILE, reason: HOSTILE }] });
+    await boot.close();
     const dump = rack.launch(
       undefined,
       ...['tcpdump', '-Z', 'root', '-U', '--immediate-mode', '-s', '0', '-i', 'br0', '-w', capture, 'udp'],

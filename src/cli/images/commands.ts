@@ -3,6 +3,7 @@
 import type { Argv } from 'yargs';
 import { BUILT_CPUS, CPUS } from '../../boot/architectures.ts';
 import type { SharedOptions } from '../terminal/shared-options.ts';
+import { bootSourceCommands } from './boot-source-commands.ts';
 
 type Finish = (code: number) => void;
 
@@ -25,9 +26,13 @@ const sources = {
 /** Adds `images` and its commands. */
 export function imageCommands<T>(parser: Argv<T>, shared: SharedOptions, finish: Finish): Argv<T> {
   return parser.command('images', 'Images that machines boot and are deployed from', (command) =>
-    storeCommands(
-      sourceCommands(
-        importCommand(makeCommands(buildCommands(command, shared, finish), shared, finish), shared, finish),
+    bootSourceCommands(
+      storeCommands(
+        sourceCommands(
+          importCommand(makeCommands(buildCommands(command, shared, finish), shared, finish), shared, finish),
+          shared,
+          finish,
+        ),
         shared,
         finish,
       ),

@@ -1,0 +1,98 @@
+// The tables of `rackboot images sources` and `rackboot images selections`.
+
+import type { Argv } from 'yargs';
+import type { SharedOptions } from '../terminal/shared-options.ts';
+
+type Finish = (code: number) => void;
+
+const text = { type: 'string', requiresArg: true } as const;
+const list = { type: 'string', array: true, requiresArg: true } as const;
+const source = { type: 'string', demandOption: true, describe: 'Its number, name or URL' } as const;
+
+/** Adds `sources` and `selections` to `rackboot images`. */
+export function bootSourceCommands<T>(command: Argv<T>, shared: SharedOptions, finish: Finish): Argv<T> {
+  return command
+    .command('sources', 'The sources of images from which the region imports', (sources) =>
+      sourceCommands(sources, shared, finish).demandCommand(1, 'name what to do: add, list or remove').strict(),
+    )
+    .command('selections', 'The images of the sources that the region imports', (selections) =>
+      selectionCommands(selections, shared, finish).demandCommand(1, 'name what to do: add, list or remove').strict(),
+    );
+}
+
+function sourceCommands<T>(command: Argv<T>, { config, json }: SharedOptions, finish: Finish) {
+  return command
+    .command('list', 'List the sources', { config, json }, async (argv) => {
+      const { listSources } = await import('./boot-sources.ts');
+      finish(await listSources(argv));
+    })
+    .command(
+      'add <url>',
+      'Add a site with simplestreams',
+      (add) =>
+        add.positional('url', { type: 'string', demandOption: true, describe: 'Its URL' }).options({
+          config,
+          json,
+          keyring: { ...text, describe: "File with its OpenPGP keys on the region's host, read at each import" },
+          keys: { ...text, describe: 'File with its OpenPGP keys, which the region then keeps' },
+        }),
+      async (argv) => {
+        const { addSource } = await import('./boot-sources.ts');
+        finish(await addSource(argv));
+      },
+    )
+    .command(
+      'remove <source>',
+      'Remove a source with its selections; imported images stay',
+      (remove) => remove.positional('source', source).options({ config, json }),
+      async (argv) => {
+        const { removeSource } = await import('./boot-sources.ts');
+        finish(await removeSource(argv));
+      },
+    );
+}
+
+function selectionCommands<T>(command: Argv<T>, { config, json }: SharedOptions, finish: Finish) {
+  return command
+    .command(
+      'list [source]',
+      'List the selections of all sources, or of one',
+      (all) => all.positional('source', { ...source, demandOption: false }).options({ config, json }),
+      async (argv) => {
+        const { listSelections } = await import('./boot-sources.ts');
+        finish(await listSelections(argv));
+      },
+    )
+    .command(
+      'add <source> [image]',
+      'Select images of a source, such as ubuntu/noble; default: all',
+      (add) =>
+        add
+          .positional('source', source)
+          .positional('image', { type: 'string', describe: 'System and release; * stands for all' })
+          .options({
+            config,
+            json,
+            arches: { ...list, describe: 'Architectures (repeat); default: all' },
+            subarches: { ...list, describe: 'Sub-architectures (repeat); default: all' },
+            labels: { ...list, describe: 'Labels, such as release or daily (repeat); default: all' },
+          }),
+      async (argv) => {
+        const { addSelection } = await import('./boot-sources.ts');
+        finish(await addSelection(argv));
+      },
+    )
+    .command(
+      'remove <source> <selection>',
+      'Remove a selection; imported images stay',
+      (remove) =>
+        remove
+          .positional('source', source)
+          .positional('selection', { type: 'string', demandOption: true, describe: 'Its number, or ubuntu/noble' })
+          .options({ config, json }),
+      async (argv) => {
+        const { removeSelection } = await import('./boot-sources.ts');
+        finish(await removeSelection(argv));
+      },
+    );
+}

@@ -1,0 +1,172 @@
+// `rackboot images sources` and `rackboot images selections`: the sources of the region and the selections among their images.
+
+import { z } from 'zod';
+import { loadPlace } from '../../config/config-file.ts';
+import { askDaemon } from '../../control/ask-daemon.ts';
+import { RackError } from '../../errors.ts';
+import { nearestHint } from '../../nearest-name.ts';
+import { readGivenFile } from '../terminal/given-file.ts';
+import { print, printJson, printTable } from '../terminal/output.ts';
+
+const PATH = '/MAAS/api/2.0/boot-sources/';
+
+const sourceShape = z.looseObject({
+  id: z.number(),
+  url: z.string(),
+  name: z.string(),
+  pinned_by: z.object({ file: z.string(), key: z.string() }).nullable(),
+});
+const selectionShape = z.looseObject({
+  id: z.number(),
+  boot_source_id: z.number(),
+  os: z.string(),
+  release: z.string(),
+  arches: z.array(z.string()),
+  subarches: z.array(z.string()),
+  labels: z.array(z.string()),
+});
+type Source = z.output<typeof sourceShape>;
+
+interface Shared {
+  readonly config: string;
+  readonly json: boolean;
+}
+
+/** `ubuntu/noble`, or one of its parts for all. */
+interface Wanted {
+  readonly source: string;
+  /** `undefined`: all. */
+  readonly image?: string | undefined;
+}
+
+const stateDirOf = ({ config }: Shared): string => loadPlace(config).stateDir;
+
+const listOf = async (stateDir: string): Promise<readonly Source[]> =>
+  z.array(sourceShape).parse(await askDaemon(stateDir, PATH));
+
+/** The source with a number, name or URL. @throws RackError `not-found` */
+async function findSource(stateDir: string, wanted: string): Promise<Source> {
+  const sources = await listOf(stateDir);
+  const found = sources.find(({ id, name, url }) => [String(id), name, url].includes(wanted));
+  if (found !== undefined) return found;
+  const hint = nearestHint(
+    wanted,
+    sources.map(({ name }) => name),
+  );
+  throw new RackError(
+    'not-found',
+    `there is no source ${JSON.stringify(wanted)}; ${hint}\`rackboot images sources list\` shows all`,
+  );
+}
+
+/** Prints the sources. @returns 0 */
+export async function listSources(flags: Shared): Promise<number> {
+  const stateDir = stateDirOf(flags);
+  const sources = await listOf(stateDir);
+  if (flags.json) printJson(sources);
+  else {
+    const rows = sources.map(({ id, name, url, pinned_by: pin }) => [
+      String(id),
+      name === url ? '' : name,
+      url,
+      pin === null ? '' : `${pin.file} ${pin.key}`,
+    ]);
+    printTable(['ID', 'NAME', 'URL', 'WRITTEN IN'], rows, 'There are no sources: rackboot images sources add URL');
+  }
+  return 0;
+}
+
+/** Adds a source. @returns 0 @throws RackError `bad-argument` */
+export async function addSource(
+  flags: Shared & { readonly url: string; readonly keyring?: string | undefined; readonly keys?: string | undefined },
+): Promise<number> {
+  const form = new URLSearchParams({ url: flags.url });
+  if (flags.keyring !== undefined) form.set('keyring_filename', flags.keyring);
+  if (flags.keys !== undefined) form.set('keyring_data', readGivenFile(flags.keys).toString('base64'));
+  const raw = await askDaemon(stateDirOf(flags), PATH, 'POST', form.toString());
+  if (flags.json) printJson(raw);
+  else {
+    const { id, url } = sourceShape.parse(raw);
+    print(`Source ${id} is ${url}; select images of it: rackboot images selections add ${id} ubuntu/noble`);
+  }
+  return 0;
+}
+
+/** Removes a source with its selections. @returns 0 @throws RackError `not-found` */
+export async function removeSource(flags: Shared & { readonly source: string }): Promise<number> {
+  const stateDir = stateDirOf(flags);
+  const { id, url } = await findSource(stateDir, flags.source);
+  await askDaemon(stateDir, `${PATH}${id}/`, 'DELETE');
+  if (flags.json) printJson({ id, url });
+  else print(`The source ${url} is removed, with its selections. Imported images stay.`);
+  return 0;
+}
+
+const selectionsOf = async (stateDir: string, { id }: Source) =>
+  z.array(selectionShape).parse(await askDaemon(stateDir, `${PATH}${id}/selections/`));
+
+/** Prints the selections of one source, or of all. @returns 0 @throws RackError `not-found` */
+export async function listSelections(flags: Shared & { readonly source?: string | undefined }): Promise<number> {
+  const stateDir = stateDirOf(flags);
+  const sources = flags.source === undefined ? await listOf(stateDir) : [await findSource(stateDir, flags.source)];
+  const found = await Promise.all(
+    sources.map(async (source) => (await selectionsOf(stateDir, source)).map((selection) => ({ source, selection }))),
+  );
+  const all = found.flat();
+  if (flags.json) printJson(all.map(({ selection }) => selection));
+  else {
+    const rows = all.map(({ source, selection: { id, os, release, arches, subarches, labels } }) => [
+      String(id),
+      source.name,
+      `${os}/${release}`,
+      arches.join(','),
+      subarches.join(','),
+      labels.join(','),
+    ]);
+    const headings = ['ID', 'SOURCE', 'IMAGE', 'ARCHES', 'SUBARCHES', 'LABELS'];
+    printTable(headings, rows, 'Nothing is selected: rackboot images selections add ubuntu ubuntu/noble');
+  }
+  return 0;
+}
+
+/** Selects images of a source. @returns 0 @throws RackError `not-found`, `bad-argument` */
+export async function addSelection(
+  flags: Shared &
+    Wanted & {
+      readonly arches?: readonly string[] | undefined;
+      readonly subarches?: readonly string[] | undefined;
+      readonly labels?: readonly string[] | undefined;
+    },
+): Promise<number> {
+  const stateDir = stateDirOf(flags);
+  const source = await findSource(stateDir, flags.source);
+  const [os = '*', release = '*', ...more] = (flags.image ?? '*/*').split('/');
+  if (more.length > 0) throw new RackError('bad-argument', `${flags.image} is no image: name one such as ubuntu/noble`);
+  const form = new URLSearchParams({ os, release });
+  const { arches, subarches, labels } = flags;
+  for (const [name, list] of Object.entries({ arches, subarches, labels })) {
+    if (list !== undefined) form.set(name, list.join(','));
+  }
+  const raw = await askDaemon(stateDir, `${PATH}${source.id}/selections/`, 'POST', form.toString());
+  if (flags.json) printJson(raw);
+  else print(`Selected ${os}/${release} of ${source.name}; the next import fetches it.`);
+  return 0;
+}
+
+/** Removes a selection. @returns 0 @throws RackError `not-found` */
+export async function removeSelection(
+  flags: Shared & { readonly source: string; readonly selection: string },
+): Promise<number> {
+  const stateDir = stateDirOf(flags);
+  const source = await findSource(stateDir, flags.source);
+  const selections = await selectionsOf(stateDir, source);
+  const found = selections.find(({ id, os, release }) => [String(id), `${os}/${release}`].includes(flags.selection));
+  if (found === undefined) {
+    const there = '`rackboot images selections list` shows all';
+    throw new RackError('not-found', `${source.name} has no selection ${JSON.stringify(flags.selection)}; ${there}`);
+  }
+  await askDaemon(stateDir, `${PATH}${source.id}/selections/${found.id}/`, 'DELETE');
+  if (flags.json) printJson({ id: found.id });
+  else print(`${found.os}/${found.release} of ${source.name} is not selected any more. What was imported stays.`);
+  return 0;
+}
