@@ -48,7 +48,6 @@ export type OpenedPort =
   | { readonly kind: 'open'; readonly port: PowerPort }
   | { readonly kind: 'bad-parameters'; readonly problems: readonly ParameterProblem[] };
 
-/** A power driver. */
 export interface PowerDriver {
   /** The `power_type` in the API. */
   readonly name: string;

@@ -90,7 +90,7 @@ export class PowerReadings {
   commanded(machine: string, end: PowerOutcome, now: Instant): void {
     const watched = this.#watched.get(machine);
     if (watched === undefined) return;
-    // After a command with an unknown outcome, the state seen before it is worthless.
+    // After a command with an unknown outcome, the state seen before it may be wrong.
     if (end.state !== 'unknown') watched.reading = { state: end.state, seenAt: now, failure: undefined };
     else if (end.kind === 'unknown') watched.reading = { state: 'unknown', seenAt: now, failure: end };
     watched.failures = 0;

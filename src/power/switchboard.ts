@@ -80,7 +80,7 @@ export class PowerSwitchboard {
   readonly #running = new Map<string, Task>();
   /** Callers that wait for the next answer about a machine. */
   readonly #askers = new Map<string, PromiseWithResolvers<PowerOutcome>>();
-  /** By machine, the last command that the ledger may have although it could not say so: its driver was not called. */
+  /** By machine: the last command whose ledger write failed and may still have reached the disk. Its driver was not called. */
   readonly #unclear = new Map<string, string>();
   readonly #alarm: Alarm;
   #questions = 0;

@@ -9,7 +9,7 @@ const SETTLED_AFTER_MS = 5000;
 /** When the store is read whole, in milliseconds: by then the collection of SETTLED_AFTER_MS is over. */
 const READ_AFTER_MS = 7000;
 
-/** Call it when the region answers. @param readStore reads the store; undefined: its database looks after itself */
+/** Call it when the region answers. @param readStore reads the store; undefined: PostgreSQL checks its own data */
 export function settleAfterStart(readStore: (() => Promise<void>) | undefined): void {
   flushCompileCache();
   systemClock.schedule(SETTLED_AFTER_MS, returnMemory);

@@ -9,8 +9,8 @@
 // 2. A task is given again, with the same id, until the record has its end. The ledger of commands keeps it from running twice.
 // 3. A report that the store cannot take at the moment is repeated after RETRY_MS.
 // 4. A machine's controller is not contacted before a person has accepted its power parameters.
-// 5. After `begin` with a `settleMs`, a machine whose command the former holder of the duties had not ended gets no other for so long: a step
-//    of that process may still reach its controller.
+// 5. After `begin` with a `settleMs`, a machine with an unfinished command of the previous holder of the duties gets no new command for that
+//    time: a step of that process may still reach its controller.
 // 6. A machine is started once its racks know its state, or have not acknowledged it for HOLD_MS_MAX (`power-hold.ts`).
 
 import type { Clock, Timer } from '../clock.ts';
@@ -72,7 +72,7 @@ export class PowerSide implements PowerControl {
   readonly #views: PowerViews;
   /** The last machine id that the sweep over the tasks on record has reached. */
   #sweptId = 0;
-  /** The looks under way, one after the other. */
+  /** The checks in progress, run one at a time. */
   #looks: Promise<void> = Promise.resolve();
   /** Grows with each `begin` and `standBack`; work of an earlier number ends. */
   #term = 0;
@@ -174,7 +174,7 @@ export class PowerSide implements PowerControl {
     this.#ends.clear();
   }
 
-  /** Ends that the store has not taken yet: without them the other process would take these commands for interrupted ones. */
+  /** Saves results that are not stored yet. Otherwise the other process would treat these commands as interrupted. */
   async #keepEnds(ends: readonly { readonly ended: EndedCommand }[]): Promise<void> {
     const { store, clock } = this.#parts;
     for (const { ended } of ends)
@@ -338,7 +338,7 @@ export class PowerSide implements PowerControl {
     if (command.kind !== 'off' && !(await this.#mayStart(machine, id))) return;
     const given = this.#switchboard.command(id, target, command);
     if (given.kind === 'refused') await refuse(given.why);
-    // `busy`: the end of the running command leads back here. `not-now`: the sweep does.
+    // `busy`: retried when the running command ends. `not-now`: retried by the sweep.
   }
 
   /** False if its racks do not know its state yet, or the store cannot be read; the machine is checked again later. */

@@ -61,8 +61,8 @@ export const UPLINK_EVENTS: Readonly<Record<UplinkNotice['kind'], EventKind>> = 
     level: 'warning',
     message: 'rack is linked to another address of its region',
     explanation:
-      'The address in `former` of region.url did not answer, and the one in `url` does. The rack stays with it, also when the former one ' +
-      'answers again; nothing is lost. See why the former one does not answer.',
+      'The address in `former` of region.url did not answer, and the one in `url` does. The rack stays with it, even after the former ' +
+      'one recovers; nothing is lost. Find out why the former one does not answer.',
   },
   'region.pending': {
     level: 'warning',

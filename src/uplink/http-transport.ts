@@ -32,7 +32,7 @@ const ANSWER_MS_MAX = 60_000;
 const SILENCE_MS_MAX = 20_000;
 /** Connections to the region. */
 export const SOCKETS_MAX = 6;
-/** Every process of a region answers this from memory, whether its database does or not, and counts it for nobody. */
+/** Every process of a region answers this from memory, even if its database does not answer, and it counts towards no limit. */
 const PING_PATH = '/api/version/';
 /** The least that a piece of an answer counts, in bytes: the memory that even a short piece takes. */
 const PIECE_BYTES_MIN = 128;

@@ -180,7 +180,7 @@ export class RackUplink {
     };
   }
 
-  /** How the store of the running region is damaged; undefined if no damage was found. */
+  /** See `UplinkStatus.damage`. */
   get damage(): RackNote | undefined {
     return this.#damage;
   }

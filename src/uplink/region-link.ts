@@ -32,7 +32,7 @@ import { StateFollower } from './state-follower.ts';
 import { StatusKeeper, totalOf } from './status-keeper.ts';
 
 const HEARTBEAT_MS = 30_000;
-/** After so many heartbeats in a row that the region answers with 503, it counts as away: its database is, not only a place taken. */
+/** Heartbeats in a row answered with 503, after which the region counts as away: its database is unreachable, not just busy. */
 const BEATS_REFUSED = 3;
 const UNAVAILABLE = 503;
 /** How often a pending rack registers again, and how often a refused one does, in milliseconds. */

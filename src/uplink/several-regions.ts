@@ -5,9 +5,8 @@
 //    posts carry sequences, and everything else says the same again.
 // 2. The address that answered last is asked first. So the rack stays with it, even if the first of the list returns.
 // 3. An answer that says "not now" (502, 503, 504) counts as none if another one answers.
-// 4. A process that hangs still takes connections, and answers nothing. It is noticed by pings, which every process answers from memory: one
-//    that is slow, or waits for its database, answers them, so the rack stays with it. The rack leaves one that does not answer only for
-//    one that does.
+// 4. A process that hangs still accepts connections, and answers nothing. Pings detect it. Every other process answers a ping from memory,
+//    even if it is slow or waits for its database. The rack leaves a process only if another address answers.
 
 import type { Clock, Timer } from '../clock.ts';
 import { errorText } from '../errors.ts';

@@ -4,7 +4,7 @@
 //   event ─┬─ of a question by `rackboot doctor` (`own-probes.ts`) ──────────────────→ not sent
 //          ├─ not an everyday event of a lease ──────────────────────────────────────→ sent
 //          ├─ of a machine, or of a host that boots or booted lately (BOOTERS_MAX) ──→ sent
-//          └─ of a stranger ─ STRANGER_RATE ─┬─ sent, with how many events it stands for
+//          └─ of a stranger ─ STRANGER_RATE ─┬─ sent, with the number of events it represents
 //                                            └─ withheld, and counted
 //
 // 1. Withheld events are missing only in the region: the rack's leases, log, timeline and names include them.

@@ -216,7 +216,7 @@ export const NOT_RUN: readonly NotRun[] = [
   {
     pattern: /^sudo rackboot images (?:import (?:ubuntu|debian)|available|check-sources)\b/,
     why: 'it asks sites of the Internet',
-    coveredBy: cover('e2e/image-import.test.ts', 'of a simplestream comes by its name, converted, and once'),
+    coveredBy: cover('e2e/image-import.test.ts', 'an image of a simplestream is imported by its name, converted, and downloaded once'),
   },
   {
     pattern: /^sudo rackboot images (?:export|import \.)/,

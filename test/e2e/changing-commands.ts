@@ -1,10 +1,10 @@
-// Commands that change something, as the test of strangers' text runs them, one after the other, once all others have been asked: what each
-// says is looked at as well. Where strangers can make a command fail, it fails here.
+// Commands that change something. `hostile-text.test.ts` runs them in this order, after the commands that only read, and checks the output of
+// each. If a stranger can make a command fail, it fails here.
 
 import { RACK_UUID } from '../region/racks/rack-place.ts';
 import { CLIENT_MAC, FAR_MAC } from './hostile-sources.ts';
 
-/** Of no machine. */
+/** No machine has this address. */
 const NOBODYS_MAC = '52:54:00:77:19:f2';
 
 /** In their order. PASSWORD, KEYS, SCRIPT, LEASES and IMAGE stand for files of the test. */
@@ -13,7 +13,7 @@ export const CHANGING_LINES: readonly string[] = [
   ...['on', 'off', 'cycle'].map((task) => `power ${task} ${CLIENT_MAC} --wait`),
   `power set ${CLIENT_MAC} manual`,
   'sshkeys add KEYS',
-  // It is being commissioned, and has lied at work. Not each of these is possible then: what refuses it is shown.
+  // The machine is being commissioned, and has sent false results. Some of these actions are refused then: the refusals are checked, too.
   ...['abort', 'accept', 'commission', 'abort', 'test', 'abort', 'override-failed', 'rescue', 'exit-rescue'].map(
     (action) => `machines ${action} ${CLIENT_MAC}`,
   ),

@@ -1,5 +1,5 @@
-// A row that somebody damaged ends no process of a region, nor keeps one from starting: whoever needs the row is told its table and name, all
-// others are served, and all goes on once it is repaired.
+// A damaged row stops no process of a region and prevents no start. A request that needs the row gets its table and name in the error; other
+// requests work. After the repair all requests work again.
 // @host waits, 60 s
 
 import assert from 'node:assert/strict';

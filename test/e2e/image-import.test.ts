@@ -33,7 +33,7 @@ const MIB = 1024 * 1024;
 const SIZE = 24 * MIB;
 const NAME = 'ubuntu/noble/amd64/generic/release/20261015';
 
-describe('an image of a source', { skip: missing('linux', 'qemu-img', 'gpg', 'xz') }, () => {
+describe('import of images', { skip: missing('linux', 'qemu-img', 'gpg', 'xz') }, () => {
   const scratch = mkdtempSync(join(tmpdir(), 'rackboot-import-'));
   const site = join(scratch, 'site');
   const gpg = new GpgHome();
@@ -167,7 +167,7 @@ describe('an image of a source', { skip: missing('linux', 'qemu-img', 'gpg', 'xz
 
   const blob = (): Uint8Array => readFileSync(blobFile());
 
-  test('of a simplestream comes by its name, converted, and once', async () => {
+  test('an image of a simplestream is imported by its name, converted, and downloaded once', async () => {
     const first = await imported('ubuntu/noble');
     assert.equal(first.code, 0, first.complaints.join('\n'));
     assert.match(first.output.join('\n'), new RegExp(`^Imported ${NAME}: `, 'm'));
@@ -182,21 +182,21 @@ describe('an image of a source', { skip: missing('linux', 'qemu-img', 'gpg', 'xz
     assert.equal(sent, qcow2.length);
   });
 
-  test('of a plain site comes with the day that its list of checksums names', async () => {
+  test('an image of a plain site has the date that its list of checksums names', async () => {
     const { code, output, complaints } = await imported('rock/9');
     assert.equal(code, 0, complaints.join('\n'));
     assert.match(output.join('\n'), /^Imported rock\/9\/amd64\/generic\/release\/20260801: /m);
     assert.ok(Buffer.from(zstdDecompressSync(blob())).equals(disk));
   });
 
-  test('that is packed by xz comes unpacked', async () => {
+  test('an image packed by xz is unpacked', async () => {
     const { code, output, complaints } = await imported('packed/packed');
     assert.equal(code, 0, complaints.join('\n'));
     assert.match(output.join('\n'), /^Imported packed\/packed\/amd64\/generic\/release\/20260802: /m);
     assert.ok(Buffer.from(zstdDecompressSync(blob())).equals(disk));
   });
 
-  test('that no machine could start is refused with the reason, and does not get into the store', async () => {
+  test('an image that no machine could start is refused with the reason, and does not get into the store', async () => {
     const { code, complaints } = await imported('packed/bare');
     assert.equal(code, 2);
     assert.match(
@@ -206,7 +206,7 @@ describe('an image of a source', { skip: missing('linux', 'qemu-img', 'gpg', 'xz
     assert.equal(existsSync(join(tree, 'images', '.manifests')), false);
   });
 
-  test('is listed with size and date, and each source is checked in one line', async () => {
+  test('an offer is listed with size and date, and each source is checked in one line', async () => {
     const { output, complaints } = await rackboot('available', 'ubuntu');
     assert.match(
       output[1] ?? '',
@@ -223,7 +223,7 @@ describe('an image of a source', { skip: missing('linux', 'qemu-img', 'gpg', 'xz
     assert.equal(checked.output[1], 'ok   rock: 1 image');
   });
 
-  test('by a key that is not in the keyring is refused, with key and file', async () => {
+  test('an image signed by a key that is not in the keyring is refused, with key and file', async () => {
     const others = writeSources('others.yaml', 'others.gpg');
     for (const image of ['ubuntu/noble', 'rock/9']) {
       const { code, complaints } = await runRackboot(words('import', image, '--tree', tree, '--sources', others));
@@ -236,7 +236,7 @@ describe('an image of a source', { skip: missing('linux', 'qemu-img', 'gpg', 'xz
     assert.equal(existsSync(join(tree, 'images', '.manifests')), false);
   });
 
-  test('whose bytes are not those of its checksum never gets into the store', async () => {
+  test('an image whose bytes do not match its checksum never gets into the store', async () => {
     const path = join(site, 'plain', 'Rock-9-latest.qcow2');
     const changed = Uint8Array.from(qcow2);
     changed[changed.length - 100] = (changed[changed.length - 100] ?? 0) ^ 1;
@@ -255,7 +255,7 @@ describe('an image of a source', { skip: missing('linux', 'qemu-img', 'gpg', 'xz
     assert.equal((await imported('rock/9')).code, 0);
   });
 
-  test('that is unknown is answered with the nearest name, and a wrong argument with its form', async () => {
+  test('an unknown image is answered with the nearest name, and a wrong argument with its form', async () => {
     const cases: readonly (readonly [image: string, complaint: RegExp])[] = [
       ['ubunto/noble', /no source has "ubunto"; .*ubuntu/],
       ['ubuntu/nobel', /ubuntu has no ubuntu\/nobel for amd64: .*images available ubuntu/],
@@ -268,7 +268,7 @@ describe('an image of a source', { skip: missing('linux', 'qemu-img', 'gpg', 'xz
     }
   });
 
-  test('that is damaged is found, and downloaded again', async () => {
+  test('a damaged image is found, and downloaded again', async () => {
     assert.equal((await imported('ubuntu/noble')).code, 0);
     const whole = blob();
     const path = blobFile();
@@ -276,18 +276,18 @@ describe('an image of a source', { skip: missing('linux', 'qemu-img', 'gpg', 'xz
     damaged[damaged.length - 100] = (damaged[damaged.length - 100] ?? 0) ^ 1;
     writeFileSync(path, damaged);
     const report = await rackboot('fsck', '--tree', tree, '--report');
-    assert.deepEqual([report.code, report.output.at(-1)], [1, 'Checked 1 content: 1 wrong.']);
-    assert.match(report.complaints.join('\n'), new RegExp(`^${NAME} is damaged: images/\\S+ is not as its name says`));
+    assert.deepEqual([report.code, report.output.at(-1)], [1, 'Checked 1 file: 1 wrong.']);
+    assert.match(report.complaints.join('\n'), new RegExp(`^${NAME} is damaged: images/\\S+ does not match its name`));
     assert.ok(readFileSync(path).equals(damaged), 'a report changes nothing');
     const repaired = await rackboot('fsck', '--tree', tree);
     assert.equal(repaired.code, 0, repaired.complaints.join('\n'));
     assert.ok(repaired.output.includes(`Imported ${NAME} again`), repaired.output.join('\n'));
     assert.ok(readFileSync(path).equals(whole));
     const again = await rackboot('fsck', '--tree', tree);
-    assert.deepEqual([again.code, again.output.at(-1)], [0, 'Checked 1 content: all right.']);
+    assert.deepEqual([again.code, again.output.at(-1)], [0, 'Checked 1 file: all right.']);
   });
 
-  test('that was added from a file and is damaged is set aside, with the command that adds it again', async () => {
+  test('a damaged image that was added from a file is set aside, with the command that adds it again', async () => {
     const file = join(scratch, 'disk.qcow2');
     const added = await runRackboot(words('add', file, '--os', 'custom', '--release', 'one', '--tree', tree));
     assert.equal(added.code, 0, added.complaints.join('\n'));
@@ -299,7 +299,7 @@ describe('an image of a source', { skip: missing('linux', 'qemu-img', 'gpg', 'xz
     assert.equal(existsSync(blobFile()), false);
   });
 
-  test('goes to a host without the Internet in one file', async () => {
+  test('an image goes to a host without the Internet in one file', async () => {
     assert.equal((await imported('ubuntu/noble')).code, 0);
     const bundle = join(tree, 'images.tar');
     const missed = await runRackboot(words('export', 'ubuntu/jammy', bundle, '--tree', tree));

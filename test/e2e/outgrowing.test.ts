@@ -146,7 +146,7 @@ describe('the page about outgrowing one host', {
     second = undefined;
   }
 
-  /** The account of the page is there, and the store that is in use is the one of the file. */
+  /** The account of the page is there, and the store in use is the one named in the file. */
   async function isWhole(store: RegExp): Promise<void> {
     assert.match(
       await run(`sudo rackboot apikey --list --username admin --config ${CONFIG}`),

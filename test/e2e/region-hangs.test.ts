@@ -149,7 +149,7 @@ describe('a region of which something hangs', {
     }
   });
 
-  test('a process whose duties another takes after an outage goes on without them, and gets them again when that one ends', async () => {
+  test('a process that loses its duties after an outage keeps running, and regains them when the new holder ends', async () => {
     const [duty, other] = await holder();
     const from = processes.map(({ lines }) => lines.length);
     const { pid } = processes[duty];

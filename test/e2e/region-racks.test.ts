@@ -180,7 +180,7 @@ describe('racks and events of a running region', { skip: missing('linux', 'curl'
     await post('events', batchOf([reportEntry(3, 'before the restart')]));
     await events.has(/before the restart/);
     await rack.stop();
-    await eventually('the interruption is told', () => /trying again/.test(events.errors));
+    await eventually('the interruption is reported', () => /trying again/.test(events.errors));
     await rack.startWhole();
     await post('events', batchOf([reportEntry(2, 'not again'), reportEntry(4, 'after the restart')]));
     await events.has(/after the restart/);

@@ -1,6 +1,9 @@
-// Appends leases to the journal in the directory given as argument, forever, and prints every durable sequence; after so many that their
-// log is folded it rests for as long as that takes. To be killed. Record n is of the client n and has the address n; with a second argument
-// there are only so many addresses, which the records take in turn; with a third it rests for so many milliseconds.
+// Appends leases to a journal without end, and prints every durable sequence. A test kills it. After each RECORDS_PER_REST records it pauses,
+// so that their log is folded. Record n belongs to client n and has address n. Arguments:
+//
+// 1. the directory of the journal;
+// 2. the number of addresses, which the records then take in turn; otherwise every record has its own;
+// 3. the length of a pause, in milliseconds; otherwise as long as the folding takes.
 
 import { writeSync } from 'node:fs';
 import { later, seconds, systemClock } from '../../src/clock.ts';

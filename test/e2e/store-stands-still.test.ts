@@ -80,7 +80,7 @@ class RackOnDisk {
     const mended = `${this.#disk}-mended`;
     copyFileSync(this.#disk, mended);
     this.#disk = mended;
-    // It tells by its exit code that it mended something.
+    // Exit code 1 says that e2fsck repaired something.
     const { status, stdout } = spawnSync('e2fsck', ['-fy', mended], { encoding: 'utf8' });
     assert.ok(status === 0 || status === 1, stdout);
     this.mount();

@@ -45,7 +45,7 @@ export async function exportImages(flags: BundleFlags & { readonly words: readon
     }
     return 0;
   } catch (error) {
-    // A part of a bundle is none: without its end no import accepts it.
+    // A truncated bundle is useless: no import accepts it without its end.
     await file.truncate(0).catch(() => undefined);
     await rm(path, { force: true }).catch(() => undefined);
     const code = osErrorCode(error);

@@ -215,7 +215,7 @@ function storeCommands<T>(command: Argv<T>, { config, json }: SharedOptions, fin
     })
     .command(
       'export <words..>',
-      'Write images, by name or the start of it, into a new file for another host: ubuntu debian/bookworm images.tar',
+      'Write images (full names or prefixes) to a new file for another host: ubuntu debian/bookworm images.tar',
       { config, tree, json },
       async (argv) => {
         const { exportImages } = await import('./bundle-files.ts');

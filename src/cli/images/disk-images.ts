@@ -200,7 +200,7 @@ export async function removeDiskImages(
     const names = listed(doomed.map(formatImageName), CANDIDATES_MAX);
     throw new RackError(
       'bad-argument',
-      `${counted(doomed.length, 'image')} have names that start so; name one, or add --all: ${names}`,
+      `${counted(doomed.length, 'image')} match; give a full name, or add --all: ${names}`,
     );
   }
   const use = await readImageUse(place);

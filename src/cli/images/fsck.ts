@@ -46,7 +46,7 @@ export async function checkStore(flags: FsckFlags): Promise<number> {
   if (flags.json) printJson({ contents: checked, repairs, freed, problems });
   else {
     for (const problem of problems) printError(problem);
-    print(`Checked ${counted(checked.length, 'content')}: ${bad.length === 0 ? 'all right' : `${bad.length} wrong`}.`);
+    print(`Checked ${counted(checked.length, 'file')}: ${bad.length === 0 ? 'all right' : `${bad.length} wrong`}.`);
     if (freed > 0) print(`Freed ${formatBytes(freed)} that no image needs.`);
   }
   return left + unreadable + problems.length > 0 ? 1 : 0;
@@ -57,7 +57,7 @@ function describe({ path, images, state, movedTo }: CheckedContent): string {
   switch (state.kind) {
     case 'damaged': {
       const why = state.found === undefined ? `it has ${counted(state.bytes, 'byte')}` : `its sha256 is ${state.found}`;
-      return `${names} is damaged: ${path} is not as its name says, ${why}${movedTo === undefined ? '' : `; it is now ${movedTo}`}`;
+      return `${names} is damaged: ${path} does not match its name, ${why}${movedTo === undefined ? '' : `; it is now ${movedTo}`}`;
     }
     case 'missing':
       return `${names} has no bytes: ${path} is missing`;

@@ -1,6 +1,6 @@
 // The boot tree of an images command: named by --tree, otherwise by the configuration.
 //
-// 1. An existing configuration is read, and its errors are reported, also if --tree makes it unnecessary.
+// 1. An existing configuration is read, and its errors are reported, even if --tree makes it unnecessary.
 // 2. A tree in the state directory belongs to that directory's owner, whether --tree or the configuration names it. A tree elsewhere belongs
 //    to the user of the command.
 

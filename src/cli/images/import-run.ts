@@ -89,7 +89,7 @@ export class ImportRun {
       return await run(progress);
     } catch (error) {
       if (!signal.aborted) throw error;
-      throw new RackError('cancelled', 'stopped by you; the same command goes on from here', { cause: error });
+      throw new RackError('cancelled', 'interrupted; repeat the command to continue', { cause: error });
     } finally {
       progress.close();
     }

@@ -141,7 +141,7 @@ interface Listing {
   readonly contents: ReadonlyMap<string, Content>;
 }
 
-/** How a bundle is added. */
+/** The options for adding a bundle. */
 export interface BundleTerms {
   /** The boot tree. */
   readonly tree: string;

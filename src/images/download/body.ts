@@ -13,7 +13,7 @@ import { Pace, type PaceFault } from './pace.ts';
 import type { DownloadSettings } from './settings.ts';
 import type { WebAnswer, WebClient } from './web-client.ts';
 
-/** The pace is judged, and waiting bytes are stored, so often. */
+/** How often the pace is checked and waiting bytes are written, in milliseconds. */
 const JUDGE_MS = 1000;
 const SAID_CHARACTERS_MAX = 200;
 
@@ -158,7 +158,7 @@ export class Body {
     this.#listener.onBytes(this.#pace.bytesPerSecond);
   }
 
-  /** Reads on, or no further, as disk and bandwidth allow. */
+  /** Pauses or resumes reading, depending on disk and bandwidth. */
   #hold({ disk, turn }: { readonly disk?: boolean; readonly turn?: boolean }): void {
     this.#isWaitingForDisk = disk ?? this.#isWaitingForDisk;
     this.#isWaitingForTurn = turn ?? this.#isWaitingForTurn;
@@ -170,7 +170,7 @@ export class Body {
 
   #scheduleJudge(onNext: (timer: Timer) => void): Timer {
     return this.#means.clock.schedule(JUDGE_MS, () => {
-      // A slow body would fill a batch only after long, and readers of the growing file wait for it.
+      // A slow body takes long to fill a batch, and readers of the growing file wait for its bytes.
       this.#sink.store();
       const fault = this.#pace.judge(this.#means.clock.now());
       if (fault !== undefined) this.#done.reject(new AttemptFailure(this.#paceFault(fault)));

@@ -47,7 +47,7 @@ export interface DocumentMeans extends AttemptMeans {
   readonly health: SourceHealth;
 }
 
-/** Fetches a document. @throws RackError `bad-argument` for a URL that is none */
+/** Fetches a document. @throws RackError `bad-argument` for an invalid URL */
 export async function fetchDocument(
   request: DocumentRequest,
   means: DocumentMeans,

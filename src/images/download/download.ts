@@ -11,8 +11,8 @@
 //
 // 1. Nothing appears under the name before its size and its digest are right, and its bytes are on disk.
 // 2. A file with a wrong digest is dropped. If one source alone gave it, that source is left out. If several did, each next one must give the
-//    whole file alone. So each wrong file but the first leaves a source out, and the download ends.
-// 3. A command shows in the state at once, and no later result of the stopped work replaces it. Only a file that is finished by then does.
+//    whole file alone. So after the first wrong file, each further one excludes a source, and the download ends.
+// 3. A command changes the state at once. Results of the stopped work are then ignored, unless it had already finished the file.
 // 4. Space for the missing bytes is reserved while an attempt runs.
 
 import { rm } from 'node:fs/promises';
@@ -42,7 +42,7 @@ import type { SourceHealth } from './source-health.ts';
 import { type Source, SourcePlan } from './source-plan.ts';
 import { parseWebUrl, shownUrl } from './web-client.ts';
 
-/** Watchers learn of new bytes so often, and of everything else at once. */
+/** The interval at which watchers hear of new bytes, in milliseconds; they hear of other changes at once. */
 const PROGRESS_MS = 100;
 /** Attempts that are remembered. */
 const ATTEMPTS_KEPT_MAX = 16;
@@ -102,7 +102,7 @@ export class FileDownload implements Download {
   /** The sources of the kept bytes. */
   #givers = new Set<string>();
 
-  /** @throws RackError `bad-argument` for a URL that is none */
+  /** @throws RackError `bad-argument` for an invalid URL */
   constructor(request: DownloadRequest, means: DownloadMeans) {
     this.request = request;
     this.#means = means;
@@ -156,7 +156,7 @@ export class FileDownload implements Download {
     return () => void this.#watchers.delete(listener);
   }
 
-  /** Waits until stopped work has let go of its files. */
+  /** Waits until stopped work has closed its files. */
   async settled(): Promise<void> {
     await this.#work;
   }

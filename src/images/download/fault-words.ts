@@ -26,7 +26,8 @@ const WORDS: { readonly [Code in keyof AttemptFaultParams]: (params: AttemptFaul
   'connect-late': ({ host, proxy, seconds }) =>
     `no connection to ${host}${through(proxy)} within ${seconds} s: check the network and the firewall; ${TRIES_AGAIN}`,
   tls: ({ host, said, trouble }) => `no secure connection to ${host} (${said}): ${TLS[trouble]}`,
-  proxy: ({ proxy, said }) => `the proxy ${proxy} refuses (${said}): check http_proxy, https_proxy and no_proxy`,
+  proxy: ({ proxy, said }) =>
+    `the proxy ${proxy} refused the request (${said}): check http_proxy, https_proxy and no_proxy`,
   'proxy-password': ({ proxy }) =>
     `a password is missing for the proxy ${proxy}: write http://USER:PASSWORD@HOST:PORT in http_proxy and https_proxy`,
 
@@ -43,7 +44,7 @@ const WORDS: { readonly [Code in keyof AttemptFaultParams]: (params: AttemptFaul
   encoded: ({ host, encoding }) =>
     `the file of ${host} is encoded (${encoding}), although it was asked for as it is: ${OTHER_MIRROR}`,
   'range-wrong': ({ host, from, range }) =>
-    `${host} was asked for the bytes from ${from} on and sent ${range || 'others without saying which'}: it is asked for the whole file`,
+    `${host} was asked for the bytes from ${from} on and sent ${range || 'a range without Content-Range'}: it is asked for the whole file`,
   'length-unknown': ({ host }) =>
     `${host} does not say how long the file is, so a part of it would pass for the whole: ${OTHER_MIRROR}, or name a checksum`,
   'size-wrong': ({ host, expectedBytes, bytes }) =>

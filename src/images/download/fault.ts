@@ -46,12 +46,12 @@ export interface AttemptFaultParams {
   encoded: OfHost & { readonly encoding: string };
   /** @param range the Content-Range; empty: missing */
   'range-wrong': OfHost & { readonly from: number; readonly range: string };
-  /** Nothing would tell a whole body from one that was cut off. */
+  /** The end of the body cannot be verified: no length, no chunks, no published size, no digest. */
   'length-unknown': OfHost;
   'size-wrong': OfHost & { readonly expectedBytes: number; readonly bytes: number };
   'too-large': OfHost & { readonly bytesMax: number };
 
-  /** No byte of the body for so long. */
+  /** No byte of the body arrived for `seconds`. */
   stalled: OfHost & { readonly seconds: number };
   /** Some bytes, but too few. */
   slow: OfHost & { readonly bytesPerSecond: number; readonly bytesPerSecondMin: number; readonly seconds: number };
@@ -59,7 +59,7 @@ export interface AttemptFaultParams {
   cut: OfHost & Said & { readonly bytes: number; readonly total: number | undefined };
   'digest-wrong': OfHost & { readonly algorithm: DigestAlgorithm; readonly expected: string; readonly found: string };
 
-  /** The disk lacks space, what other downloads have reserved subtracted. */
+  /** Too little free space. @param freeBytes without the space that other downloads have reserved */
   'no-room': { readonly directory: string; readonly freeBytes: number; readonly neededBytes: number };
   'disk-failed': Said & { readonly path: string };
   /** The thread of the downloads ended. */
@@ -111,7 +111,7 @@ const PROSPECTS: Readonly<Record<Code, Prospect>> = {
   'thread-ended': 'never',
 };
 
-/** The next step after a fault. */
+/** Decides the next step after a fault. */
 export const prospectOf = ({ code }: AttemptFault): Prospect => PROSPECTS[code];
 
 /** Thrown within an attempt; `attempt.ts` catches it. */

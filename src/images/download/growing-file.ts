@@ -57,12 +57,12 @@ export class GrowingFile implements ImageBytes {
       if (isOver(download.state)) throw new GrowthInterrupted('ended', download.state);
       const { generation, total } = download.growth;
       const file = await openPart(download);
-      // Between the look and the opening the part may have got its name, or the file another generation.
+      // Since the state was read, the part may have been renamed to its final name, or the file may have begun again.
       if (file !== undefined && total !== undefined && download.growth.generation === generation) {
         return new GrowingFile(download, file, generation, total);
       }
       await file?.close();
-      // Its owner has moved it away.
+      // The caller that ordered the download has already moved or removed the finished file.
       if (file === undefined && download.state.kind === 'done') throw new GrowthInterrupted('ended', download.state);
     }
   }

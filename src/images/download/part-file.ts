@@ -8,7 +8,8 @@
 // 2. Bytes wait in memory until BATCH_BYTES of them are written at once, while the next ones arrive. At most HELD_BYTES_MAX wait or are being
 //    written, so a killed process has lost no more. `flush` writes the rest; call it at the end of each attempt.
 // 3. NAME appears only by `publish`, after its bytes are on disk.
-// 4. Every CHECKPOINT_MS the part is brought to disk and recorded, alongside the download: so much is lost when the host crashes.
+// 4. Every CHECKPOINT_MS the part is brought to disk and recorded, while the download continues. A crash of the host loses at most the
+//    bytes that arrived since.
 
 import { createHash, type Hash } from 'node:crypto';
 import { constants, type FileHandle, open, rename, rm } from 'node:fs/promises';
@@ -126,7 +127,7 @@ export class PartFile implements BodySink {
     await this.recordFile(file, source);
   }
 
-  /** Notes that the next bytes are of this file, also if they come from another server. Rejects with the system's error. */
+  /** Records that the next bytes belong to this file, even if another server sends them. Rejects with the system's error. */
   async recordFile(file: KeptFile, source: string): Promise<void> {
     await this.#checkpoint;
     const known = this.#record;

@@ -46,7 +46,7 @@ const wantedOf = ({ bytes, digest }: DownloadRequest): string =>
 export async function writeRecord(request: DownloadRequest, record: PartRecord): Promise<void> {
   const text = JSON.stringify({ schema: 1, wanted: wantedOf(request), ...record }, undefined, 2);
   const [, path, fresh] = partFiles(request);
-  // One name, because only one process writes here: after kills in this moment there is one leftover, which the next record replaces.
+  // A fixed name is safe because only one process writes here. A kill at this moment leaves one file, which the next record overwrites.
   await writeFile(fresh, `${text}\n`, { mode: 0o644, flush: true });
   await rename(fresh, path);
   await syncDirectory(request.directory);

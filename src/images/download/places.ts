@@ -1,4 +1,4 @@
-// Places for downloads that run at a time: in all, and from each host.
+// Places for concurrent downloads, in total and per host.
 //
 // 1. Those that came first are served first, unless their hosts have no place and a later one's has.
 // 2. A place is held by one attempt and given back when it ends, so a download that waits for a retry holds none.

@@ -32,7 +32,7 @@ export interface Downloads {
    * @throws RackError `bad-argument`; `already-exists` if another one fetches into this place; `limit-reached`
    */
   add(request: DownloadRequest): Download;
-  /** Fetches a small document. Rejects with RackError `bad-argument` for a URL that is none */
+  /** Fetches a small document. Rejects with RackError `bad-argument` for an invalid URL. */
   fetchDocument(request: DocumentRequest, signal?: AbortSignal): Promise<DocumentResult>;
   /** Changes the bandwidth of all downloads together, in bytes per second; undefined: no limit. */
   limit(bytesPerSecond: number | undefined): void;

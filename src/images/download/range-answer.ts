@@ -9,15 +9,15 @@
 //    attempt ends at least where the last one did, and readers of the growing file go on. With another validator the file begins again.
 // 3. A server may begin its range before the first byte asked for, as caches that keep blocks do: the surplus is skipped. A range that leaves a
 //    gap is refused.
-// 4. A 206 whose validator is another one is of another file, whatever If-Range said: some servers ignore that field.
-// 5. Every accepted body has an end that can be told from a cut: a length, chunks, a published size, or a digest.
+// 4. A 206 with a different validator belongs to a different file, whatever If-Range said: some servers ignore that field.
+// 5. An accepted body always shows whether it is complete: by a length, chunks, a published size, or a digest.
 
 import type { IncomingHttpHeaders } from 'node:http';
 import { cleanText } from '../../clean-text.ts';
 import { AttemptFailure, type AttemptFault } from './fault.ts';
 
 const CHARACTERS_MAX = 100;
-/** A Last-Modified is strong if the answer was made so much later (RFC 9110 §8.8.2.2). */
+/** A Last-Modified counts as strong if it is at least this much older than the Date (RFC 9110 §8.8.2.2), in milliseconds. */
 const STRONG_AFTER_MS = 1000;
 
 /** Tells one version of a file from another. */

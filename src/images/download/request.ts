@@ -31,7 +31,7 @@ export interface DownloadRequest {
 
 /** The state of a download. */
 export type DownloadState =
-  /** @param nextAt when the next attempt begins; undefined: as soon as others make place. @param reason the last fault, if any */
+  /** @param nextAt when the next attempt begins; undefined: when a place becomes free. @param reason the last fault, if any */
   | {
       readonly kind: 'waiting';
       readonly since: Instant;

@@ -30,7 +30,7 @@ export interface DownloadSettings {
   /** The pause after the first round of attempts without progress; each further one takes twice as long, up to `pauseMsMax`. */
   readonly pauseMs: number;
   readonly pauseMsMax: number;
-  /** A download fails after so many rounds, each of one attempt at every source, without progress. */
+  /** Rounds without progress after which a download fails; a round tries every source once. */
   readonly roundsMax: number;
 }
 

@@ -1,7 +1,7 @@
 // Decides which source of one file is asked next, and when.
 //
 //   round: each source once, the healthiest first ─▶ pause, twice as long each time ─▶ next round ─▶ … ─▶ give up
-//                 └─ a fault that only a person can mend: the source is left out, and without a source the plan gives up at once
+//                 └─ a fault that only a person can fix: the source is excluded; when none is left, the plan gives up at once
 //
 // 1. After `roundsMax` rounds without progress the plan gives up, so a download ends whatever its sources do.
 // 2. Progress is PROGRESS_BYTES more than the file ever had: a file that begins again and again makes none.
@@ -57,7 +57,7 @@ export class SourcePlan {
     this.#settings = settings;
   }
 
-  /** @param kept the URL of the part on the disk, which is continued rather than begun again; undefined: any source does as well */
+  /** @param kept the URL of the part on the disk: preferred, so that the part can be continued; undefined: no preference */
   next(kept?: string): NextStep {
     const now = this.#clock.now();
     const left = this.#sources.filter(({ isOut }) => !isOut);

@@ -165,7 +165,7 @@ export class DownloadThread implements Downloads {
     if (change.state.kind === 'done' || change.state.kind === 'cancelled') this.#byId.delete(id);
   }
 
-  /** After `close` all are at rest, and only the thread's memory of them is gone. */
+  /** After `close` no download runs; the thread has only forgotten them. */
   #failAll(said: string): void {
     const reason: AttemptFault = { code: 'thread-ended', params: { said } };
     for (const download of this.#byId.values()) {

@@ -38,7 +38,7 @@ const FILE_BYTES_MAX = 64 * 1024 ** 3;
 /** Imported images of a name that stay. */
 const KEPT_SERIALS = 2;
 
-/** How an import goes. */
+/** The options of an import. */
 export interface ImportTerms {
   /** The boot tree. */
   readonly tree: string;
@@ -91,7 +91,8 @@ export async function importImage(offer: ImageOffer, terms: ImportTerms): Promis
     await removeDownload(request);
     return { image, added, system, removed: await removeOlder(image, terms) };
   } finally {
-    // A process that waits for the lock at this moment may then lock a file without a name: at worst, a digest is wrong and fetched again.
+    // A process that waits for the lock at this moment may then lock a deleted file. At worst two imports write the same part; then the
+    // digest is wrong and the file is downloaded again.
     await rm(join(directory, `${request.name}.lock`), { force: true });
     lock.release();
   }
@@ -126,7 +127,7 @@ async function addWhileDownloading(offer: ImageOffer, request: DownloadRequest, 
   } finally {
     unwatch();
     signal?.removeEventListener('abort', stop);
-    // Of an image that the store refuses, nothing more is needed.
+    // If the store refused the image, its download is no longer needed.
     download.cancel();
   }
 }

@@ -1,4 +1,4 @@
-// Removes what imports left that were never finished.
+// Removes files left by unfinished imports.
 
 import { readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';

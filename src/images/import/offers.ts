@@ -96,7 +96,7 @@ function refuseAll(answers: readonly SourceAnswer[], { os, release = '', archite
 }
 
 /**
- * The offer of the very file that an image came from, or the one that `chooseOffer` takes if its source has replaced it.
+ * The offer of the same file that an image was made from; if the source no longer has it, the one that `chooseOffer` chooses.
  * @throws RackError as `chooseOffer`
  */
 export function offerOf(answers: readonly SourceAnswer[], wish: OfferWish, { source, hex }: ImageOrigin): ImageOffer {

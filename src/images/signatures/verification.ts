@@ -86,7 +86,10 @@ type Packet = Awaited<ReturnType<OpenPgp['readSignature']>>['packets'][number];
 /** Checks all signatures of a message against keys, at a time. */
 type Check = (keys: SigningKeys, at: Date) => Promise<{ readonly signatures: VerifyMessageResult['signatures'] }>;
 
-/** Reformatted: with a later self-signature, as after its time was extended. Old keys say nothing of their use. */
+/**
+ * Reformatted keys have a self-signature that is newer than their signatures, as after their expiry was extended: such signatures stay valid.
+ * Keys without key flags are old ones: they may sign.
+ */
 const CONFIG = { allowInsecureVerificationWithReformattedKeys: true, allowMissingKeyFlags: true };
 
 /** Verifies clear-signed text. */
@@ -207,7 +210,7 @@ async function judgeSignature(
     const fingerprint = candidate.key.getFingerprint().toUpperCase();
     return { ok: true, value: { fingerprint, keyId, signedMs: made.getTime() } };
   }
-  // A signature out of its time is right at the time when it was made.
+  // Check an expired signature, or one from the future, at the time it was made.
   const isOutOfTime = (made > now || packet.isExpired(now)) && (await problemAt(made, candidate)) === '';
   if (!isOutOfTime) return refuse('bad-signature', keyId, problem);
   return refuse(made > now ? 'future-signature' : 'expired-signature', keyId);

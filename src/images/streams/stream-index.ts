@@ -18,7 +18,7 @@ export interface StreamIndex {
 export interface IndexEntry {
   /** `com.ubuntu.maas:stable:v3:download`, unique within the index. */
   readonly contentId: string;
-  /** Below the site's URL; contained. */
+  /** The path below the site's URL; it cannot leave the site. */
   readonly path: string;
   /** `products:1.0` for a document of products; others may follow. */
   readonly format: string;

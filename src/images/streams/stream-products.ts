@@ -60,7 +60,7 @@ export interface StreamFile {
   readonly name: string;
   readonly ftype: string;
   readonly kind: FileKind;
-  /** Below the site's URL; contained. */
+  /** The path below the site's URL; it cannot leave the site. */
   readonly path: string;
   /** Undefined: the site does not say. */
   readonly bytes: number | undefined;

@@ -10,14 +10,13 @@ import { cleanText } from '../../clean-text.ts';
 import { errorText } from '../../errors.ts';
 import { type Tags, tagOf } from './tags.ts';
 
-/** A filter. */
 export interface TagFilter {
   /** As it was written. */
   readonly text: string;
   readonly matches: (tags: Tags) => boolean;
 }
 
-/** The filters, or why one of the texts is none. */
+/** The filters, or why one of the texts is not a filter. */
 export type ParsedFilters =
   | { readonly ok: true; readonly filters: readonly TagFilter[] }
   | { readonly ok: false; readonly problem: string };
@@ -54,7 +53,7 @@ async function parseFilter(text: string): Promise<TagFilter | string> {
   return { text, matches: (tags) => finds(tagOf(tags, name)) === isWanted };
 }
 
-/** @returns the problem, if the expression is none */
+/** @returns the search for an expression, or the problem with it */
 async function findsExpression(source: string): Promise<((text: string) => boolean) | string> {
   const { RE2JS } = await import('re2js');
   try {

@@ -78,7 +78,7 @@ function readTags(reader: FieldReader, fields: Fields, path: string): Map<string
   return tags;
 }
 
-/** The value as a tag; undefined: it is none. */
+/** The value as a tag; undefined: it is not text, a number or a boolean. */
 function textOf(value: unknown): string | undefined {
   if (typeof value === 'string') return value;
   if (typeof value === 'number') return String(value);

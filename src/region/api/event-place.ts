@@ -12,7 +12,7 @@ export interface EventPlace {
   readonly history: number | undefined;
 }
 
-/** Undefined if it is none. */
+/** The place that a text names; undefined: the text is invalid. */
 export function parseEventPlace(text: string): EventPlace | undefined {
   const [, history, id] = EVENT_PLACE.exec(text) ?? [];
   if (id === undefined) return undefined;

@@ -217,7 +217,7 @@ function pathOf(request: FastifyRequest): Readonly<Record<string, string>> {
 
 /**
  * Adds the parameters that a client of an event stream sends as headers: `op=follow` by `Accept`, `after` by `Last-Event-ID`. A client that
- * sends a place which is none is refused, and its EventSource ends with an error: a stream from now on would skip events unnoticed. An empty
+ * sends an invalid place is refused, and its EventSource ends with an error: a stream from now on would skip events unnoticed. An empty
  * value means none, as in an EventSource (HTML Living Standard §9.2.3).
  */
 function streamFields(request: FastifyRequest, operations: readonly Operation[], fields: Fields): Fields | Refusal {

@@ -31,7 +31,7 @@ const PASSING: readonly (readonly [code: string, remedy: string])[] = [
   ['XX', 'the database is damaged: see its log, and restore a backup'],
 ];
 
-/** The start of a code, and what to do. Without an operator these stay: a process does not start, and one that runs waits. */
+/** The start of a code, and what to do. These need an operator: a process does not start; a running one waits. */
 const REFUSALS: readonly (readonly [code: string, remedy: string])[] = [
   ['28P01', 'the password is wrong: see region.store.password_file'],
   ['28', 'see its pg_hba.conf, and the user and the name of the database in region.store.url'],

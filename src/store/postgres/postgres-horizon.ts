@@ -11,7 +11,7 @@
 // 2. A transaction takes its lock before its first number. So each number it gets is higher than its lock.
 // 3. A reader takes its own view of the data after it has read the locks, never before.
 // 4. A server that takes over may lack the newest changes, and gives their numbers to others. So numbers compare only within one history:
-//    one run of one server, on one set of tables. A restore, or a server that takes over, is another one; so is a mere restart. A server's run as
+//    one run of one server, on one set of tables. A restore, a failover and a restart each begin a new history. A server's run as
 //    a standby gives no numbers and is not read (`postgres-connections.ts`), so a promotion always shows another history.
 
 import type pg from 'pg';

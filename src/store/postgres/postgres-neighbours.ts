@@ -9,7 +9,7 @@
 // 2. A hint is sent after the transaction of the change, not within it. Within it, the commits of all processes would wait for each other,
 //    because the server lets only one transaction with a NOTIFY commit at a time.
 // 3. A hint does not wait for a synchronous standby: it changes nothing, and all others would wait with it.
-// 4. One hint is under way at a time; all that are wanted meanwhile become one more.
+// 4. One hint is sent at a time; requests meanwhile are merged into one.
 
 import pg from 'pg';
 import { newUuid, systemClock, type Timer } from '../../clock.ts';

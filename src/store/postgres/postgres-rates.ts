@@ -10,7 +10,7 @@
 //    under way at a time. It locks its rows in the order of their names, so that transactions of two processes wait for each other but never
 //    fail.
 // 3. The table is not logged: after a crash of the database all buckets are full. If the database's clock goes back, a bucket is empty at most.
-// 4. Takes wait in a bounded queue. Beyond TAKES_MAX they are refused, as a guess too many is.
+// 4. Takes wait in a bounded queue. Beyond TAKES_MAX they are refused like an exceeded rate.
 
 import pg from 'pg';
 import { systemClock } from '../../clock.ts';

@@ -10,8 +10,8 @@
 //    and counters make two incompatible transactions conflict.
 // 2. A transaction that the database asks to repeat runs again after a pause, for at most REPEATED_MS_MAX; so does one whose connection was
 //    lost before its COMMIT, or has prepared statements that no longer fit.
-// 3. One that has run in vain for TOGETHER_MS_MAX runs alone, or many small changes would keep a large one from ever being stored. Every
-//    writing transaction shares a lock on a table, which this one takes alone. A LOCK comes before the transaction's view of the data.
+// 3. After TOGETHER_MS_MAX of failed runs a transaction runs alone; otherwise many small changes could starve a large one. Every writing
+//    transaction shares a lock on a table, which this one takes alone. A LOCK comes before the transaction's view of the data.
 // 4. If the connection is lost during COMMIT, the mark of the connection shows whether the transaction was stored, also after a crash of
 //    the server or on the standby that takes over. Until that is known, the transaction neither runs again nor is said to have failed. It
 //    holds no connection while it asks, so that a pool whose connections are all lost at COMMIT recovers.
@@ -177,7 +177,7 @@ export class PostgresTransactions implements RegionDriver {
     } catch (error) {
       const { run, mark } = atCommit;
       if (run === undefined || mark === undefined || !isLost(error)) throw error;
-      // The lost connection is no longer held: if each of the pool's were, none would be left to ask with.
+      // The lost connection is released already. If all of the pool's were held, none would be left for the check.
       if (await this.#wasStored(mark, error)) return run;
       throw new NotStored('the transaction was not stored', { cause: error });
     }

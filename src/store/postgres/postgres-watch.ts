@@ -9,7 +9,7 @@
 //
 // 1. A server that hangs, or a network that drops everything, ends no connection: without this, each request would wait for its own timeout.
 // 2. The question needs no table, so a lock, a slow statement or a full disk does not make the server look away.
-// 3. A server that answers with a refusal is there; the connections of the pool say what it refuses.
+// 3. A server that refuses still counts as reachable; the pool's connections report the refusal.
 // 4. When it becomes silent, its connections are given up (`onSilent`), so their users fail then, and none of them is used later.
 // 5. A server that ended or refuses connections fails its users at once. They may try: it may be back before it is asked again.
 

@@ -32,10 +32,7 @@ for (const [wanted, hint] of [
   ['debian/j', /did you mean debian\/jammy\/amd64\/\S+, debian\/jessie\/amd64\/\S+\? /],
   ['debian/jesie', /did you mean debian\/jessie\? /],
   ['debain', /did you mean debian\? /],
-  [
-    'debian',
-    /^rackboot: 2 images have names that start so; name one, or add --all: debian\/jammy\/\S+, debian\/jessie\/\S+$/m,
-  ],
+  ['debian', /^rackboot: 2 images match; give a full name, or add --all: debian\/jammy\/\S+, debian\/jessie\/\S+$/m],
 ] as const) {
   test(`remove ${wanted} removes nothing, and lists what was probably meant`, async () => {
     const { result, complaint, text } = await images('remove', wanted);
