@@ -31,7 +31,7 @@ const READY_MS_MAX = 400_000;
 /** A loading server may later find all queries since its start in its queue: the longer it loads, the fewer are sent. */
 const READY_EACH_MS_MIN = 400;
 const READY_EACH_SHARE = 0.25;
-/** A server that is silent for so long has answered everything. */
+/** The silence after which a server has answered everything. */
 const SILENCE_MS = 3000;
 const KNOWN_CHECKED = 20;
 /**

@@ -1,4 +1,4 @@
-// One phase of a DHCP load: so many clients at a time, for so long.
+// One phase of a DHCP load: a number of clients at a time, for a given time.
 //
 //   slot: idle ─ DISCOVER ─ OFFER checked ─ REQUEST ─ ACK checked ─ next client, until the time is over
 //

@@ -37,7 +37,7 @@ export interface DhcpPlan {
   /** 0: no lasting load. */
   readonly lastingMs: number;
   readonly durability: boolean;
-  /** No round is added or repeated after so long. */
+  /** The time after which no round is added or repeated. */
   readonly budgetMs: number;
   /** Whether a round that others disturbed is repeated. */
   readonly repeats: boolean;

@@ -3,7 +3,7 @@
 //
 //   round 1: A, B   round 2: A, B   …        server in the namespace, core 0 │ bridge, cable │ load in a client host, core 1
 //
-// 1. Everything that is started here is ended here, by its process number, also after a failure.
+// 1. Everything that is started here is ended here, by its process number, even after a failure.
 // 2. Every wait has an end: LOAD_MS_MAX for a load, STOP_MS_MAX for a server. A load ends with its server.
 // 3. A load that saw a wrong answer fails the benchmark: a fast wrong server is not measured.
 // 4. The server's processor time is that of all its threads and children, counted by a control group where one can be made.

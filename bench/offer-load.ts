@@ -17,7 +17,7 @@ interface Settings {
   readonly seconds: number;
   readonly perSecond: number;
   readonly clients: number;
-  /** Every so many queries is a renewal. */
+  /** One query in this number is a renewal. */
   readonly renewEvery: number;
   /** Before the figures' names. */
   readonly label: string;

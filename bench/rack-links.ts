@@ -1,4 +1,4 @@
-// `rack-links.ts COUNT KEY URL…`: the links of so many racks to a region of several processes, all in this process, each the one that a rack
+// `rack-links.ts COUNT KEY URL…`: the links of COUNT racks to a region of several processes, all in this process, each the one that a rack
 // runs: its HTTP transport, its outbox on disk, its heartbeats. A rack applies each state at once.
 //
 // 1. Each rack begins at another of the addresses, so that the processes have equal shares.

@@ -52,7 +52,7 @@ export class FairSampler {
   /**
    * The fields to add to an event that is reported; `undefined` if it is withheld.
    *
-   * @param count how many occurrences the event itself stands for
+   * @param count how many occurrences the event itself represents
    */
   take(key: number, now: Instant, count = 1): Sample | undefined {
     const known = this.#keys.getOrMake(key, this.#make);

@@ -12,7 +12,7 @@ const OUTPUT_CLOSED = 141;
 
 let isOutputLost = false;
 
-// Not for the daemon: it writes its log another way, and goes on when its output is not read.
+// Not for the daemon: it writes its log another way, and continues when its output is not read.
 process.stdout.on('error', (error) => {
   if (isOutputLost) return;
   isOutputLost = true;

@@ -96,7 +96,7 @@ export class EventSampler<Key = string> {
   /**
    * The fields to add to the event; undefined: withhold it.
    *
-   * @param count how many occurrences the event itself stands for
+   * @param count how many occurrences the event itself represents
    */
   take(key: Key, now: Instant, count = 1): Sample | undefined {
     const known = this.#keys.getOrMake(key, this.#make);

@@ -152,7 +152,7 @@ describe('a map with a bound', () => {
     assert.deepEqual([map.has('a'), map.has('b')], [true, false]);
   });
 
-  it('goes on with the next entry where the one at hand is deleted, or set and so the newest', () => {
+  it('continues with the next entry where the one at hand is deleted, or set and so the newest', () => {
     const map = new BoundedMap<number, number>(MAX, 'set longest ago');
     for (let key = 0; key < MAX; key += 1) map.set(key, key);
     const seen: number[] = [];

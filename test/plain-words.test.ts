@@ -22,6 +22,14 @@ const HABITS: readonly Habit[] = [
   [/\bbeside\b/i, 'alongside, next to or besides'],
   [/\b(?:by|of) (?:itself|themselves)\b/, 'name the cause, or leave it out'],
   [/\bwhose turn it is\b/, 'next'],
+  [/\balso (?:if|when|after|with|while|without)\b/i, 'even if, even when …; or a second sentence'],
+  [/(?<!\bthere )\b(?:is|are) none\b/, 'is not one, is invalid, does not count'],
+  [/\b(?:go|goes|went|going|gone) on\b(?!-)/i, 'continue'],
+  // A comparison such as "so long that" is complete.
+  [
+    /\b(?:after|for|within|every|of|in|until there are|at most) so (?:often|many|much|long|few)\b(?! (?:(?:\w+ )?(?:that|as)|an?)\b)|\bso (?:often|many|much|long|soon|late|early|few)(?=[.,;:)'`]|\s*\*\/|\s*$)/i,
+    'name the number or the time',
+  ],
   [/(?<=^\s*(?:\/\*\*|\*|\/\/|#) (?:.*[.;:] )?)(?:What|Whose|Who|Whoever) (?=[a-z`])/, 'a noun as the subject'],
   [/\b(?:is|are|was|were) (?:not )?to [a-z]+\b/, 'must, should or will'],
   [/\b(?:const|let|function|readonly|async) #?(?:[\w$]+_)?(?:told|TOLD|unheard|UNHEARD|standing|STANDING)\b/, 'a noun'],
@@ -106,6 +114,12 @@ test('each habit is found, and the same words in another sense are not', () => {
     'const line = (told: string) => told.padEnd(8);',
     '  told_by INTEGER NOT NULL,',
     '  told=$moved',
+    '// The key of the region, also while it runs.',
+    '/** Undefined if it is none. */',
+    '// A process that has lost the duties goes on without them.',
+    '/** No byte of the body for so long. */',
+    '/** A keeper whose writes take so long, and its file. */',
+    '/** After so many bytes, the free space is checked. */',
   ])
     assert.equal(habitsIn(line, 'test').length, 1, line);
   for (const line of [
@@ -127,6 +141,10 @@ test('each habit is found, and the same words in another sense are not', () => {
     "assert.ok(isRefused, 'it was told: poweroff');",
     "    'silence proxy-silent, told dhcp.elsewhere 10.20.0.2',",
     'const threshold = 3;',
+    '// Without a file there is none.',
+    '// It answers after so long a time that nobody waits.',
+    '// Storing the lease took so long that the answer is useless.',
+    "const LEVEL = 'going-on';",
   ])
     assert.deepEqual(habitsIn(line, 'test'), [], line);
   for (const line of [

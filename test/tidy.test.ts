@@ -597,7 +597,7 @@ test('a remark about power is a code with parameters; its sentence is in src/reg
   report(found, 'give the sentence a code in src/power/detail.ts and src/region/words/en/power-details.ts');
 });
 
-test('a sentence is found in every form; a name, a command and a comment are none', () => {
+test('a sentence is found in every form; a name, a command and a comment are not sentences', () => {
   for (const text of [
     "'it was cancelled'",
     '"don\'t try, again"',

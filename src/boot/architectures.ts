@@ -7,7 +7,7 @@
 //
 // 1. A number not in the table has no built-in loader; the operator can still assign one (`boot.loaders`).
 // 2. Loader names are files in the tree's top directory.
-// 3. No row names a loader known to get stuck: firmware without a loader goes on to its next boot device, which may be PXE, while a machine
+// 3. No row names a loader known to get stuck: firmware without a loader continues with its next boot device, which may be PXE, while a machine
 //    at a loader's prompt stays there.
 
 /** A CPU family by its MAAS name: the first level of the boot tree. */
@@ -99,7 +99,7 @@ export function formatEfiSuffix(architecture: string): string {
   return EFI_SUFFIXES[parseCpu(architecture) ?? 'amd64'];
 }
 
-/** The CPU for a loader's own spelling (`x86_64` is amd64 for GRUB and iPXE); `undefined` if it is none of ours. */
+/** The CPU for a loader's own spelling (`x86_64` is amd64 for GRUB and iPXE); `undefined` if it is not one of ours. */
 export function parseCpu(spelling: string): Cpu | undefined {
   return CPU_SPELLINGS.get(spelling);
 }

@@ -49,7 +49,7 @@ export interface AssetRequest {
 export type AssetRefusal =
   /** The path leaves the tree, is too long, or holds a zero byte. */
   | 'path-not-allowed'
-  /** A configuration for an unknown machine: the loader goes on to its default. */
+  /** A configuration for an unknown machine: the loader continues with its default. */
   | 'machine-unknown'
   /** The kernel or initrd for this architecture and release was never imported. */
   | 'image-missing';

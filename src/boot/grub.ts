@@ -99,7 +99,7 @@ function renderStep(step: BootStep, place: RenderPlace): readonly string[] {
     case 'explain':
       return [...step.lines.map(say), ...AGAIN];
     case 'chain':
-      // `configfile` of a missing file says so and goes on with the next line.
+      // `configfile` of a missing file says so and continues with the next line.
       return [
         say('asking the rack what to start.'),
         'if [ -n "$net_default_mac" ]; then configfile "$prefix/grub.cfg-$net_default_mac"; fi',

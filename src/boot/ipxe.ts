@@ -68,7 +68,7 @@ function renderStep(step: BootStep, place: RenderPlace): readonly string[] {
         say(place.title),
         `iseq ${setting('platform')} efi && goto other ||`,
         'sanboot --no-describe --drive 0x80 || sanboot --no-describe --drive 0x81 ||',
-        // Returns to the BIOS, which goes on to its next boot device.
+        // Returns to the BIOS, which continues with its next boot device.
         'exit 0',
         ...otherLoader(step.architecture, place),
         // The status makes the firmware try its next boot option.
@@ -96,7 +96,7 @@ function renderStep(step: BootStep, place: RenderPlace): readonly string[] {
  * Starts the rack's other loader, which asks for its configuration and gets the same step.
  *
  * Quirk: iPXE 1.0.0+git-20190125 as built by Debian has no `poweroff`, and under UEFI no local disks for `sanboot`. GRUB and
- * pxelinux take over its network and go on by TFTP; shim does not start from it.
+ * pxelinux take over its network and continue by TFTP; shim does not start from it.
  */
 function otherLoader(architecture: string, place: RenderPlace): readonly string[] {
   const base = place.baseUrl ?? '';

@@ -7,7 +7,7 @@
 //
 // 1. Only complete loads count, and only those within LOOP_MS_MAX of each other.
 // 2. Progress ends a loop: the machine's next boot starts as usual, and costs the same rounds again until the cause is fixed.
-// 3. Firmware that is not iPXE and fails on its loader gets the script too, cannot start it, and goes on to its next boot device.
+// 3. Firmware that is not iPXE and fails on its loader gets the script too, cannot start it, and continues with its next boot device.
 // 4. Machines of the region, other known clients and unknown clients are remembered separately (`net/shares/kept-apart.ts`), LOOPS_MAX of each. A query
 //    without a booting client leaves no trace.
 // 5. Only loads on the shared network where the machine asked count: another network's hosts can load files under its hardware address.

@@ -128,7 +128,7 @@ function resolveTftp({ tftp }: WrittenConfig, managed: readonly Managed[], own: 
   return {
     listen: tftp.listen ?? own,
     listenPort: tftp.listen_port,
-    // Also with management 0, relayed or in proxy mode: machines of these networks load from this rack.
+    // Even with management 0, relayed or in proxy mode: machines of these networks load from this rack.
     clients: [...managed.map(({ resolved }) => resolved.network), LOOPBACK_NETWORK, ...tftp.allow],
   };
 }

@@ -8,7 +8,7 @@ export const DEFAULT_CONFIG = '/etc/rackboot/rackboot.yaml';
 /** The file that the service of a region apart from its racks reads. */
 export const REGION_CONFIG = '/etc/rackboot/region.yaml';
 
-/** The file that the environment names; undefined: none. An empty name is none. */
+/** The file that the environment names; undefined: none. An empty name counts as no name. */
 const environmentConfig = (): string | undefined => process.env.RACKBOOT_CONFIG || undefined;
 
 /** The file of a command that names none: a rack's, or the region's on a host that has only that. */

@@ -206,7 +206,7 @@ export class DhcpServer {
 
   /**
    * Imports leases of another server, as if their clients had got them here: all or none.
-   * @returns the journal's sequence of the last; undefined: the disk cannot take so many now
+   * @returns the journal's sequence of the last; undefined: the disk cannot take that many now
    */
   adopt(leases: readonly Lease[]): number | undefined {
     const { journal, table } = this.#ports;

@@ -25,7 +25,7 @@ export const DNS_EVENTS = {
     message: 'DNS query from an unserved network refused',
     explanation:
       'A client outside the managed networks, loopback and dns.allow_recursion sent a query and was answered REFUSED. At most one ' +
-      'such event is published every ten seconds; count says how many queries it stands for. If the client should be served, ' +
+      'such event is published every ten seconds; count says how many queries it represents. If the client should be served, ' +
       'add its network to dns.allow_recursion.',
   },
   'dns.upstream-failed': {
@@ -46,7 +46,7 @@ export const DNS_EVENTS = {
     explanation:
       'Too many questions wait for an upstream (in all, of one client, or for names of one domain). The oldest question of the client ' +
       '(address) or domain (name) with the most waiting was answered SERVFAIL. Questions that the upstream answers promptly are not ' +
-      'affected. At most one such event is published every ten seconds; count says how many questions it stands for. Usually the ' +
+      'affected. At most one such event is published every ten seconds; count says how many questions it represents. Usually the ' +
       'upstream is slow or down, a client asks in a loop, or a host sends a flood, perhaps with forged source addresses.',
   },
   'dns.answers-forged': {

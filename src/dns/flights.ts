@@ -20,7 +20,7 @@ import { labelEnd } from './name.ts';
 import type { Upstream } from './upstream.ts';
 
 /**
- * Client questions waiting for an upstream. Any served client can fill it, also with forged addresses; then the oldest question of the
+ * Client questions waiting for an upstream. Any served client can fill it, even with forged addresses; then the oldest question of the
  * client with the most is answered SERVFAIL. A question leaves when it is answered, after FLIGHT_MS at the latest.
  */
 export const WAITERS_MAX = 4096;

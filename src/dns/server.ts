@@ -201,7 +201,7 @@ export class DnsServer {
       server.once('error', reject);
       server.listen({ host: formatIpv4(address), port, exclusive: true }, () => {
         server.off('error', reject);
-        // Once listening, errors come from accepting (too many open files); the server goes on with the next connection.
+        // Once listening, errors come from accepting (too many open files); the server continues with the next connection.
         server.on('error', () => this.#service.counters.add('tcp-refused'));
         resolve(server);
       });

@@ -151,7 +151,7 @@ async function listRepositories(): Promise<Repository[]> {
 
 /**
  * Lines of sources.list for a release, from the mirrors that the host uses.
- * @throws RackError `tool-missing`; `tool-failed` also if the host has no lists of a Debian mirror
+ * @throws RackError `tool-missing`; `tool-failed`, as well as for a host without lists of a Debian mirror
  */
 export async function listMirrors(release: string): Promise<string[]> {
   const lines = sourceLines(await listRepositories(), release);

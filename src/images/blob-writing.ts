@@ -29,7 +29,7 @@ export interface DiskWriter {
 
 /** Space that must stay free on the disk of the tree. */
 export const RESERVE_BYTES = 256 * 1024 * 1024;
-/** After so many bytes, the free space is looked at again. */
+/** Written bytes between two checks of the free space. */
 const RECKONING_BYTES = 64 * 1024 * 1024;
 /** Images are compressed once and written many times; 9 takes twice the time of 3 and saves a seventh. */
 const PACKING = {

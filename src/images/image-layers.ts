@@ -6,7 +6,7 @@
 //                         └─ qcow2 ─▶ a file without a name, which is converted when it is whole
 //
 // 1. At most LAYERS_MAX layers are unpacked.
-// 2. A raw disk goes on at once: no copy of it is made. The tables of a qcow2 image may be anywhere in it, so the image itself, not its disk,
+// 2. A raw disk continues at once: no copy of it is made. The tables of a qcow2 image may be anywhere in it, so the image itself, not its disk,
 //    is kept until it is whole: in a file that has no name, so that nothing is left of it however this process ends.
 // 3. A qcow2 image takes at most twice its disk's bytes, and some for its tables. A raw disk is bounded by the one who takes it.
 
@@ -23,11 +23,11 @@ import type { DiskPiece } from './qcow2/reading.ts';
 const LAYERS_MAX = 3;
 /** Beyond a qcow2 image's disk: its tables, and bitmaps that some have. */
 const TABLES_BYTES = 64 * 1024 * 1024;
-/** After so many bytes, the free space is looked at again. */
+/** Written bytes between two checks of the free space. */
 const RECKONING_BYTES = 64 * 1024 * 1024;
 const ZEROES = new Uint8Array(64 * 1024);
 
-/** Compressions by the formats that `recogniseFormat` names; the others are none. */
+/** Compressions by the formats that `recogniseFormat` names; the other formats are not compressed. */
 const COMPRESSIONS: Readonly<Partial<Record<FileFormat, Compression>>> = { gzip: 'gzip', xz: 'xz', 'raw.zst': 'zstd' };
 
 /** Takes what is unpacked. */
@@ -65,7 +65,7 @@ export class LayerReader {
   /** Takes a part, which is used only until this resolves. */
   async take(piece: DiskPiece): Promise<void> {
     if (this.#head !== undefined && piece.kind === 'hole') {
-      // The first bytes decide, also if they are a hole.
+      // The first bytes decide, even if they are a hole.
       const shown = Math.min(piece.length, FILE_HEAD_BYTES - this.#headBytes);
       await this.take({ kind: 'data', bytes: viewBytes(ZEROES, 0, shown) });
       if (piece.length > shown) await this.take({ kind: 'hole', length: piece.length - shown });

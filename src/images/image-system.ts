@@ -46,7 +46,7 @@ const UNIT = Buffer.from('cloud-init-local.service', 'latin1');
 const ENTRY_BYTES = 32;
 /** EFI system partitions that are looked at; a disk has one. */
 const ESPS_MAX = 4;
-/** Of a name that two pieces share, each has at most so many bytes. */
+/** The most bytes that each piece has of a name that two pieces share. */
 const SEAM_BYTES = 31;
 /** Names of EFI/BOOT/BOOT….EFI in entries of FAT, by architecture. */
 const LOADERS: Readonly<Record<string, string>> = { amd64: 'BOOTX64 EFI', arm64: 'BOOTAA64EFI', i386: 'BOOTIA32EFI' };

@@ -213,7 +213,7 @@ export class TarReader {
     return taken.length;
   }
 
-  /** Goes on to the next part that has bytes, or to the end of the image. */
+  /** Continues to the next part that has bytes, or to the end of the image. */
   async #endOfPart(image: TarImage, parts: readonly Part[]): Promise<void> {
     for (;;) {
       const part = parts[this.#part];

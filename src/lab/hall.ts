@@ -1,7 +1,7 @@
 // The machines of a guided lab, each with a power socket: each is switched on, gets its power driver once it is New, and is brought to the
 // state in its plan.
 //
-// 1. LANES_MAX machines are brought to their states at a time. A failed one is reported, and the others go on.
+// 1. LANES_MAX machines are brought to their states at a time. A failed one is reported, and the others continue.
 // 2. A machine in its state is slowed down, so that a person can watch its progress.
 
 import { errorText } from '../errors.ts';

@@ -9,7 +9,7 @@ import { parseIpv4, withoutIpv4Mapping } from './address.ts';
 /** An IPv4 address, or one in brackets, with a port or without. */
 const WITH_PORT = /^(?:([\d.]+)|\[([^\]]*)\])(?::[\w.-]*)?$/;
 
-/** The address in a text that may add quotes, brackets and a port; `undefined` if it is none, as in `unknown`. */
+/** The address in a text that may add quotes, brackets and a port; `undefined` if it is not an address, as in `unknown`. */
 export function parseHostAddress(text: string): string | undefined {
   const unquoted = text.replace(/^"(.*)"$/, '$1');
   const [, ipv4, inBrackets] = WITH_PORT.exec(unquoted) ?? [];

@@ -18,7 +18,7 @@ import { isDhcpEvent, isHttpEvent, isRefusedReport, isTftpEvent } from './protoc
 
 /** A client with at least this `secs` in its first DISCOVER has asked before. Quirk: Intel's ROMs start counting at 4. */
 const SILENCE_SECONDS_MIN = 5;
-/** After so many offers without a REQUEST, the next DISCOVER gives a hint: the last offer was not taken either. */
+/** Offers without a REQUEST after which the next DISCOVER gives a hint: the last offer was not taken either. */
 const OFFERS_UNTAKEN_MAX = 3;
 /** DISCOVERs within this time, in milliseconds, are copies from several relay agents: RFC 2131 §4.1 makes clients wait 3 s or more. */
 export const COPIES_MS = 200;

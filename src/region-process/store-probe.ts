@@ -1,7 +1,7 @@
 // Whether the region's store answers, for /readyz. However often that is requested, the store is queried once a second at most.
 //
 // 1. One question is under way at a time, however many ask, so the probe holds one connection of the pool at most.
-// 2. An answer to /readyz waits for the store for ANSWER_MS_MAX at most. A question that takes longer goes on: the store counts as away
+// 2. An answer to /readyz waits for the store for ANSWER_MS_MAX at most. A question that takes longer continues: the store counts as away
 //    until it ends.
 
 import type { Clock, Instant } from '../clock.ts';

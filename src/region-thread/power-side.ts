@@ -246,7 +246,7 @@ export class PowerSide implements PowerControl {
   /** Looks at machines one after the other, so the newer of two records of a machine takes effect last. */
   #inOrder(look: () => Promise<void>): Promise<void> {
     const looked = this.#looks.then(() => (this.#isClosed ? undefined : look()));
-    // A fault is its caller's; the looks after it go on.
+    // A fault is its caller's; the looks after it continue.
     this.#looks = looked.catch(() => undefined);
     return looked;
   }
@@ -367,7 +367,7 @@ export class PowerSide implements PowerControl {
         await this.#life?.powerSwitched(machine, result);
       });
     } finally {
-      // Also after a fault: the machine gets no other command until its end is taken.
+      // Even after a fault: the machine gets no other command until its end is taken.
       if (isTaken) this.#ends.delete(id);
       else this.#ends.set(id, { ended, isUnderWay: false });
     }

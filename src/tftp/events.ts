@@ -1,7 +1,7 @@
 // The events of the TFTP room, for the log and the timeline, and its counters, for the metrics.
 //
 // 1. Kinds are stable strings.
-// 2. Events that a single forged datagram can cause are sampled: `count` says how many occurrences an event stands for.
+// 2. Events that a single forged datagram can cause are sampled: `count` says how many occurrences an event represents.
 
 import type { EventKind, RackEvent } from '../event.ts';
 
@@ -41,7 +41,7 @@ export const TFTP_EVENTS = {
     message: 'File requested by TFTP does not exist',
     explanation:
       'The boot tree has no such file, and none is rendered under this name; the server told the client so at once. Loaders try ' +
-      'several names (pxelinux.cfg/…, revocations.efi, *.lst) and go on. If a machine stops here, put the file into boot.tree, or ' +
+      'several names (pxelinux.cfg/…, revocations.efi, *.lst) and continue. If a machine stops here, put the file into boot.tree, or ' +
       'import the image that reason names.',
   },
   'tftp.refused': {
@@ -61,7 +61,7 @@ export const TFTP_EVENTS = {
       'All places for transfers, or all of one address, were taken, so the address with the most transfers lost one to a newcomer; its ' +
       'client retries. If bytes is above 0, that address had more transfers than its share: check what runs there. If bytes is 0 or absent, the ' +
       'client had never answered, and a host sends requests in great numbers, perhaps with forged addresses. Only a few such events are ' +
-      'published; count says how many transfers each stands for.',
+      'published; count says how many transfers each represents.',
   },
   'tftp.aborted': {
     level: 'warning',
@@ -75,7 +75,7 @@ export const TFTP_EVENTS = {
     message: 'TFTP client stopped answering',
     explanation:
       'The client did not answer although the packet was sent several times. bytes says how far it came. Usually the machine was ' +
-      'switched off or went on without the rest. If bytes is 0 every time, a firewall drops packets from ports above 1023, or ' +
+      'switched off or continued without the rest. If bytes is 0 every time, a firewall drops packets from ports above 1023, or ' +
       'blockBytes does not fit the path.',
   },
   'tftp.flooded': {
@@ -84,7 +84,7 @@ export const TFTP_EVENTS = {
     explanation:
       'The client sent far more packets than it was sent: two for each of ours, five a second, and at least 64 besides are allowed. The ' +
       'transfer ended, so that the rest of the flood meets a closed port. Check what runs on this host: no loader does so. Only a few such ' +
-      'events are published; count says how many transfers each stands for.',
+      'events are published; count says how many transfers each represents.',
   },
   'tftp.unreachable': {
     level: 'info',

@@ -82,7 +82,7 @@ export class Listener<Session> {
     while (ended.oldest !== undefined && ended.oldest.until <= now) ended.forgetOldest();
   }
 
-  /** Stops taking requests; transfers go on. */
+  /** Stops taking requests; transfers continue. */
   leave(): void {
     this.leaving = true;
     this.#requests.close();

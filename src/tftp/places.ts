@@ -17,7 +17,7 @@ import type { Ipv4 } from '../net/address.ts';
 import { type Admission, FairShares, type Place } from '../net/shares/fair-shares.ts';
 
 /**
- * Transfers whose client has not answered yet. Any client that is served can fill it, also with forged addresses. Others notice nothing while
+ * Transfers whose client has not answered yet. Any client that is served can fill it, even with forged addresses. Others notice nothing while
  * fewer requests than this arrive within their round trip. It empties as clients answer, and after 7 s (with `timeout` after 60 s).
  */
 export const UNANSWERED_MAX = 1024;

@@ -1,7 +1,7 @@
 // The terms of a transfer, agreed before the first block.
 // Sources: RFC 2347 (options), RFC 2348 (blksize), RFC 2349 (timeout, tsize), RFC 7440 (windowsize).
 //
-// 1. An unknown option or an invalid value is left out of the answer: the client goes on without it.
+// 1. An unknown option or an invalid value is left out of the answer: the client continues without it.
 // 2. No granted value exceeds the requested one, but for the size, and `timeout` is repeated exactly. RFC 2349 allows no other answer, so a
 //    client may be granted a longer `timeout` than the server waits: the server then repeats a lost packet sooner than agreed.
 //    The answer is longer than the request only by the digits of the size: three octets for a file of 20 GB and the shortest request.

@@ -6,7 +6,7 @@
 export const LINE_CHARACTERS_MAX = 64 * 1024;
 
 export interface StreamEvent {
-  /** From where a stream that was interrupted goes on after this event, if the event says it. */
+  /** From where a stream that was interrupted continues after this event, if the event says it. */
   readonly id?: string;
   readonly event: string;
   readonly data: string;

@@ -131,7 +131,7 @@ function listKeys(node: SchemaNode, keys: readonly string[]): ListKey[] {
   ];
 }
 
-/** The comments of every line of a section with this key, also if the line is commented out. */
+/** The comments of every line of a section with this key, even if the line is commented out. */
 function commentsIn(section: string, key: string): string[] {
   const lines = EXAMPLE.split('\n');
   const start = lines.findIndex((line) => line.startsWith(`${section}:`));

@@ -82,7 +82,7 @@ const REFUSED: readonly (readonly [name: string, hosts: string, message: RegExp]
     /hosts\[0\]\.circuit_id: expected a circuit id as sent by the relay: .*bytes in quotes such as "0x0004001a"/,
   ],
   [
-    'a remote id that starts like bytes but is none',
+    'a remote id that starts like bytes but is text',
     '{ remote_id: "0xzz", ip: 10.20.0.5 }',
     /hosts\[0\]\.remote_id: expected a remote id .*, found "0xzz"/,
   ],

@@ -107,7 +107,7 @@ export class AskedWire {
     return this.#asked.length;
   }
 
-  /** Answers the oldest question: one in so many times by a host that uses the address. */
+  /** Answers the oldest question: one in `oneIn` times by a host that uses the address. */
   answer(random: (below: number) => number, oneIn: number): void {
     this.#asked.shift()?.(random(oneIn) === 0 ? mac(0x0200_0000_0000 + random(3)) : undefined);
   }

@@ -1,5 +1,5 @@
 // Seeded property test of the whole path of a datagram: for any bytes, nothing is thrown, nothing hangs, memory is bounded, and
-// each reply is correct. test/long/any-bytes.test.ts goes on for ten million.
+// each reply is correct. test/long/any-bytes.test.ts continues for ten million.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -9,7 +9,7 @@ import { type AnyBytesReport, handAnyBytes } from './any-bytes.ts';
 
 /** Long where it counts, and seconds where a developer waits. */
 const RUN_MS = process.env.CI === 'true' ? 10_000 : 6000;
-/** A slow host goes on for so long until everything was seen: a range is used up once in some 25 000 datagrams. */
+/** How long a slow host continues until everything was seen: a range is used up once in some 25 000 datagrams. */
 const RUN_MS_MAX = 100_000;
 /** Each part of the rack takes part: the disk, the wire, the network in proxy mode, the bounds. */
 const REASONS = ['store-unavailable', 'reply-late', 'address-declined', 'range-exhausted', 'proxy-silent'];

@@ -21,7 +21,7 @@ import { serverOf, WireRack, type WireReply, type Words } from './wire-rack.ts';
 const PROXY = ip('10.21.0.1');
 const OWN = [ip('10.20.0.1'), ip('10.22.0.1'), PROXY];
 const COUNTED_EVERY = 64;
-/** One in so many datagrams: everything that waits is let go, and the sums are compared. */
+/** After one datagram in this number everything that waits is let go, and the sums are compared. */
 const QUIET_EVERY = 200;
 /** Timers of the rack: the end of a lease, the stock of free addresses, the watch for other servers. */
 const TIMERS_MAX = 16;

@@ -111,7 +111,7 @@ export class BentDatagrams {
     this.#good = [...captures().values(), ...MADE.map(datagramOf)];
   }
 
-  /** A client was told something, and would go on with `words`. */
+  /** A client was told something, and would continue with `words`. */
   goOn(words: Words): void {
     this.#next.push(datagramOf(words));
     if (this.#next.length > NEXT_MAX) this.#next.shift();

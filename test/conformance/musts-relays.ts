@@ -67,7 +67,7 @@ export const RELAY_MUSTS: readonly Must[] = [
   override.met('4', 'MUST', 'The override is the server identifier of the reply.', SHOWN.override),
   override.met('4', 'MUST', 'A message that names the override names this server.', SHOWN.override),
   override.met('4', 'MUST', 'Renewals that come through the relay are answered through it.', SHOWN.override),
-  override.met('4', 'MUST', 'A sub-option of a wrong length is none.', SHOWN.overrideWrong),
+  override.met('4', 'MUST', 'A sub-option of a wrong length is ignored.', SHOWN.overrideWrong),
   override.notOurs(
     '4',
     'MUST',

@@ -328,7 +328,7 @@ test('every name of a refusal is provoked above', () => {
   );
 });
 
-test('a thousand datagrams of one kind are each counted, and logged in a few lines that say how many they stand for', async () => {
+test('a thousand datagrams of one kind are each counted, and logged in a few lines that say how many they represent', async () => {
   const rack = await WireRack.start();
   for (let index = 0; index < 1000; index += 1) {
     rack.say({

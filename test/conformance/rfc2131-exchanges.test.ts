@@ -215,7 +215,7 @@ test('§4.3.3: a declined address that was only offered goes to no client for a 
   assert.notEqual(given(other), '10.20.0.101', 'its client is offered another one');
   assert.equal(rack.ask({ type: 'request', requested: ip('10.20.0.101'), server: RACK })?.type, 'NAK');
   assert.notEqual(given(rack.lease(MAC_B, { requested: ip('10.20.0.101') })), '10.20.0.101');
-  assert.equal(rack.journal.durable.get(ip('10.20.0.101'))?.state, 'declined', 'also after a restart');
+  assert.equal(rack.journal.durable.get(ip('10.20.0.101'))?.state, 'declined', 'even after a restart');
 });
 
 test('§4.3.4: a released address is free, and remembered for its client', async () => {

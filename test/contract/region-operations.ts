@@ -19,7 +19,7 @@ import { FIELDS } from './region-store.ts';
 export const EVENT: NewMachineEvent = { type: 'NODE', code: 'rack', params: { text: 'x' }, atMs: 1, username: 'ann' };
 const ids = (count: number) => Array.from({ length: count }, (_, index) => `m${String(index).padStart(5, '0')}`);
 
-/** A region with so many machines, and the tables of one process. */
+/** A region with a number of machines, and the tables of one process. */
 export interface FilledRegion {
   readonly tables: RegionTables;
   readonly machines: number;

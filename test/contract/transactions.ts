@@ -40,7 +40,7 @@ export function testTransactions(title: string, makePlace: () => StorePlace): vo
     await other.close();
   });
 
-  check('a method that fails dooms its transaction, even if its caller goes on', async (store) => {
+  check('a method that fails dooms its transaction, even if its caller continues', async (store) => {
     const doomed = store.transact(async () => {
       await add(store, 'ann');
       await assert.rejects(fail(store), /^Error: no$/);

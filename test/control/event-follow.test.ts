@@ -1,4 +1,4 @@
-// The event log followed across an interruption: the next request goes on at the place of the last message, a gap's too.
+// The event log followed across an interruption: the next request continues at the place of the last message, a gap's too.
 
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';

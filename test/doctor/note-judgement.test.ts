@@ -17,7 +17,7 @@ const CASES: readonly (readonly [name: string, note: string, check: string, fix:
 for (const [name, note, check, fix] of CASES) {
   test(`${name}: the note is a fault, with its fix`, () => {
     const [found, ...more] = judgeNotes([
-      { note: 'leases-restored', text: 'a note that is none' },
+      { note: 'leases-restored', text: 'a note that does not exist' },
       { note, text: 'the words of the rack' },
     ]);
     assert.deepEqual([found?.check, found?.ok, found?.text, more], [check, false, 'the words of the rack', []]);

@@ -158,7 +158,7 @@ for (const [name, command, code, text, wasInterrupted, isWell] of ENDS) {
   });
 }
 
-test('every command that is run and goes on is held to how it begins', () => {
+test('every command that is run and continues is held to how it begins', () => {
   const going = shown.filter(({ isWhole, command }) => isWhole && notRun(command) === undefined && goesOn(command));
   assert.ok(going.length > 3, `${going.length} commands`);
   assert.deepEqual(

@@ -216,7 +216,10 @@ export const NOT_RUN: readonly NotRun[] = [
   {
     pattern: /^sudo rackboot images (?:import (?:ubuntu|debian)|available|check-sources)\b/,
     why: 'it asks sites of the Internet',
-    coveredBy: cover('e2e/image-import.test.ts', 'an image of a simplestream is imported by its name, converted, and downloaded once'),
+    coveredBy: cover(
+      'e2e/image-import.test.ts',
+      'an image of a simplestream is imported by its name, converted, and downloaded once',
+    ),
   },
   {
     pattern: /^sudo rackboot images (?:export|import \.)/,
@@ -295,7 +298,7 @@ export const NOT_RUN: readonly NotRun[] = [
   { pattern: /^sudo tcpdump /, why: 'it stays in the foreground; the laboratory captures in the same way' },
 ];
 
-/** A command that goes on until Ctrl-C. */
+/** A command that continues until Ctrl-C. */
 interface GoesOn {
   readonly pattern: RegExp;
   /** The line by which it is seen to have begun well. */
@@ -314,7 +317,7 @@ const GO_ON: readonly GoesOn[] = [
   { pattern: /\s--follow\b/, begins: /^(?!rackboot: )\S/m, inCheckout: false, mayEnd: false },
 ];
 
-/** The expectation for a command that goes on; undefined: it ends without a signal. */
+/** The expectation for a command that continues; undefined: it ends without a signal. */
 export function goesOn(command: string): GoesOn | undefined {
   return GO_ON.find(({ pattern }) => pattern.test(command));
 }
@@ -323,7 +326,7 @@ export function goesOn(command: string): GoesOn | undefined {
 const INTERRUPTED: readonly (number | null)[] = [0, 130, null];
 
 /**
- * The exit status that counts: 0 for a command that goes on only if it began as expected, and went on until it was interrupted.
+ * The exit status that counts: 0 for a command that continues only if it began as expected, and continued until it was interrupted.
  * @param wasInterrupted it was sent SIGINT
  */
 export function statusThatCounts(

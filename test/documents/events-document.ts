@@ -119,7 +119,7 @@ Everything that a rack sees is an event with a stable name: \`room.what-happened
 
 A line of the log is JSON, pretty on a terminal: \`time\`, \`level\` (20 debug, 30 info, 40 warning, 50 error), \`event\` (the name),
 \`msg\` (a few words), and the fields of the event. Any event may have \`mac\` and \`address\`, which name the machine, and
-\`count\`: events that unknown hosts can cause at will are published only now and then, and \`count\` says how many one stands for.
+\`count\`: events that unknown hosts can cause at will are published only now and then, and \`count\` says how many one represents.
 
 \`log.level\` sets what the log shows, \`log.levels\` sets it for single rooms, and \`rackboot log-level\` for a while. The timeline has
 every event of a machine at any log level.

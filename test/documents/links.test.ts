@@ -8,7 +8,7 @@ import { anchorsOf, documentPaths, linksOf, partsOf, proseOf, ROOT, readDocument
 
 const README_LINES_MAX = 120;
 const PARAGRAPH_LINES_MAX = 4;
-/** So that four lines are four lines: a paragraph written in one line is none the shorter. */
+/** So that four lines are four lines: a paragraph written in one line is no shorter. */
 const README_COLUMNS_MAX = 120;
 const PICTURE_BYTES_MAX = 200_000;
 
@@ -76,7 +76,7 @@ test(`the README has at most ${README_LINES_MAX} lines, and no paragraph of more
     const isTable = line.startsWith('|');
     paragraph = line.trim() === '' || isTable || /^([-*]|\d+\.) |^#/.test(line) ? 0 : paragraph + 1;
     if (/^([-*]|\d+\.) /.test(line)) paragraph = 1;
-    if (paragraph > PARAGRAPH_LINES_MAX) long.push(`line ${index + 1}: the paragraph goes on`);
+    if (paragraph > PARAGRAPH_LINES_MAX) long.push(`line ${index + 1}: the paragraph continues`);
     if (!isTable && line.length > README_COLUMNS_MAX) long.push(`line ${index + 1}: ${line.length} columns`);
   });
   assert.deepEqual(long, []);

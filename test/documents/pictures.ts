@@ -58,7 +58,7 @@ async function startLab(): Promise<Lab> {
 
 const escaped = (text: string): string => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;');
 
-/** The lines as rows of a terminal, which goes on in the next row with what does not fit. */
+/** The lines as rows of a terminal, which continues in the next row with what does not fit. */
 const rowsOf = (lines: readonly string[]): readonly string[] =>
   lines.flatMap((line) => (line === '' ? [''] : (line.match(new RegExp(`.{1,${COLUMNS}}`, 'gu')) ?? [])));
 

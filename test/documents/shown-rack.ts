@@ -51,7 +51,7 @@ const STATE_MS_MAX = 60_000;
 const COMMAND_MS_MAX = 60_000;
 /** Of a stand-in that is loaded and never run. */
 const LOADER_BYTES = 30_000;
-/** How long a command that goes on is listened to once it has begun. */
+/** How long a command that continues is listened to once it has begun. */
 const GOING_ON_MS = 3000;
 const LEASE_SECONDS = 3600;
 

@@ -1,5 +1,5 @@
 // The wall clock is set under a running daemon, as a time server does at the start of a host without a clock: the lease, a transfer,
-// names and a state in progress go on. And it jumps by days, while the daemon runs and while it is dead: no lease is given twice. libfaketime stands between the process and the system's wall clock; monotonic time is untouched.
+// names and a state in progress continue. And it jumps by days, while the daemon runs and while it is dead: no lease is given twice. libfaketime stands between the process and the system's wall clock; monotonic time is untouched.
 // @host waits
 
 import assert from 'node:assert/strict';
@@ -21,7 +21,7 @@ const ADDRESS = `${PLACE.octets}.1`;
 const [LIBRARY = ''] = globSync('/usr/lib/*/faketime/libfaketimeMT.so.1');
 const HOUR_MS = 3_600_000;
 const DAY_SECONDS = 86_400;
-/** A client that is refused asks for so long. */
+/** How long a refused client repeats its question. */
 const REFUSED_MS = 500;
 
 const leasesShape = z.array(

@@ -92,7 +92,7 @@ describe('a damaged row', { skip: missing('linux', '/usr/lib/postgresql') }, () 
   };
 
   for (const [title, sql, path, named] of DAMAGES) {
-    test(`${title}: the answer names the row, the log reports it, and the process goes on`, async () => {
+    test(`${title}: the answer names the row, the log reports it, and the process continues`, async () => {
       const table = /UPDATE (\w+)/.exec(sql)?.[1] ?? '';
       const { server } = databases;
       assert.equal((await ask(path)).status, 200, path);

@@ -17,7 +17,7 @@ const PLACE = labPlace(27);
 const ADDRESS = `${PLACE.octets}.1`;
 const FURTHER = 24;
 
-test('a rack without file descriptors refuses requests, and goes on', {
+test('a rack without file descriptors refuses requests, and continues', {
   skip: missing('linux', 'prlimit'),
   timeout: 60_000,
 }, async () => {
@@ -51,7 +51,7 @@ test('a rack without file descriptors refuses requests, and goes on', {
         ADDRESS,
       );
     }
-    // Services that need no further descriptor go on.
+    // Services that need no further descriptor continue.
     assert.ok(await probes.leaseWithin(5000), 'leases');
     assert.equal((await askName(ADDRESS, PLACE.dnsPort, 'lab.maas')).value.address, ADDRESS, 'names');
     client.close();

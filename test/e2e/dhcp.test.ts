@@ -135,7 +135,7 @@ for (const native of [true, false]) {
       assert.equal(service.count('dhcp.refused'), 0);
     });
 
-    it('dhclient and udhcpc of one interface get one address, also after a restart', { timeout: 30_000 }, async () => {
+    it('dhclient and udhcpc of one interface get one address, even after a restart', { timeout: 30_000 }, async () => {
       assert.equal(await run(peer, ...udhcpc('-n', '-q')), 0);
       const address = service.addressOf('dhcp.ack');
       assert.match(address ?? '', /^10\.20\.0\.10\d$/);

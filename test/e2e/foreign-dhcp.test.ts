@@ -1,5 +1,5 @@
 // Another DHCP server next to the rack: dnsmasq on a host of the rack's network. The rack finds it at its start, reports its
-// hardware address and its offer, and goes on serving.
+// hardware address and its offer, and continues serving.
 // @host waits
 
 import assert from 'node:assert/strict';

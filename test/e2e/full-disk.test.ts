@@ -1,4 +1,4 @@
-// A disk that fills under a running rack: leases are refused by that name, files and names go on, and with room again, leases are
+// A disk that fills under a running rack: leases are refused by that name, files and names continue, and with room again, leases are
 // given again without help. A small tmpfs as state directory, so as root.
 // @host waits
 

@@ -139,7 +139,7 @@ describe('a region behind HAProxy', { skip: missing('linux', 'haproxy', '/usr/li
     assert.equal((await signIn('127.9.2.1', PASSWORD)).status, 303);
   });
 
-  test('keeps a browser signed in at whichever process answers, also when one dies', { timeout: 60_000 }, async () => {
+  test('keeps a browser signed in at whichever process answers, even when one dies', { timeout: 60_000 }, async () => {
     const { cookie, status } = await signIn('127.9.3.1', PASSWORD);
     assert.equal(status, 303);
     const page = (): Promise<Reply> => ask('/account/', '127.9.3.1', { cookie, accept: 'text/html' });
@@ -226,7 +226,7 @@ describe('a region behind HAProxy', { skip: missing('linux', 'haproxy', '/usr/li
     symlinkSync(server.directory, ownWay);
   });
 
-  test('says with Retry-After that no process is ready while the database is away, and goes on when it is back', {
+  test('says with Retry-After that no process is ready while the database is away, and continues when it is back', {
     timeout: 60_000,
   }, async () => {
     await server.end('SIGINT');

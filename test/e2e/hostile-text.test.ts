@@ -61,7 +61,7 @@ log: { level: debug${log === undefined ? '' : `, file: ${log}`} }
 
 /** Commands that are not run, by why they are not. Their output leaves by the same functions (test/clean-text.test.ts). */
 const NOT_RUN: Readonly<Record<string, string>> = {
-  'goes on until it is ended, or tries the whole product': 'run lab warm',
+  'continues until it is ended, or tries the whole product': 'run lab warm',
   'makes the configuration of a host that has no rack': 'init',
   'moves a whole region, which must not run': 'region.copy',
   'fetches packages of a distribution': 'images.build images.import-installer images.make-debian',

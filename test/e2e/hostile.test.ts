@@ -205,7 +205,7 @@ describe('a rack among hostile clients', { skip: missing('linux') }, () => {
       const words = ['amd64/generic/bookworm/commissioning/linux', 'octet', 'blksize', '1400', 'windowsize', '16'];
       const request = Buffer.concat([Buffer.of(0, 1), Buffer.from(`${words.join('\0')}\0`, 'latin1')]);
       socket.send(request, PLACE.tftpPort, ADDRESS);
-      // Some go on for a while with nonsense, towards wherever the answer came from.
+      // Some continue for a while with nonsense, towards wherever the answer came from.
       socket.once('message', (_bytes, from) => {
         for (let count = random(4); count > 0; count -= 1) socket.send(unkind(random, readRequest), from.port, ADDRESS);
         socket.send(Buffer.from([0, 4, random(256), random(256)]), from.port, ADDRESS);

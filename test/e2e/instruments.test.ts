@@ -147,7 +147,7 @@ test('health and readiness are answered, and the listener follows the configurat
         () => true,
       ),
     );
-    assert.equal((await rack.status()).interfaces.length, 1, 'the rack goes on');
+    assert.equal((await rack.status()).interfaces.length, 1, 'the rack continues');
   } finally {
     other.close();
     await rack.remove();

@@ -176,7 +176,7 @@ describe('an interface that comes and goes', { skip: SKIP }, () => {
     await assertServed(stays, STAYS);
   });
 
-  test('is served again when it is deleted and created again, and a download on another interface goes on', {
+  test('is served again when it is deleted and created again, and a download on another interface continues', {
     timeout: 180_000,
   }, async () => {
     const kernel = `http://${STAYS.address}:5248/amd64/generic/bookworm/commissioning/linux`;

@@ -1,5 +1,5 @@
 // `rackboot lab --vm` as root has it: a virtual machine with real firmware boots in a private network and is enlisted, the terminal says each
-// step, and Ctrl-C leaves neither a namespace nor a process nor a file: also while it boots, and while its environment is built.
+// step, and Ctrl-C leaves neither a namespace nor a process nor a file: even while it boots, and while its environment is built.
 //
 // 1. The lab runs in a network of this process, so its page's port is free.
 // @host computes, 50 s

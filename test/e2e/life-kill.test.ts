@@ -1,5 +1,5 @@
 // The daemon is killed at each step of a machine's life and started again: on loopback, with a machine that a webhook switches. Each time
-// the life goes on, or the loss is reported; no power is switched twice for one command.
+// the life continues, or the loss is reported; no power is switched twice for one command.
 // @host waits
 
 import assert from 'node:assert/strict';
@@ -10,7 +10,7 @@ import { missing } from '../support/needs.ts';
 
 const MS_MAX = 300_000;
 
-test('the life of a machine goes on after a kill of the daemon at any step', {
+test('the life of a machine continues after a kill of the daemon at any step', {
   skip: missing('linux'),
   timeout: MS_MAX,
 }, async (t) => {

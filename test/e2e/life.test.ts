@@ -1,5 +1,5 @@
 // The life of a machine by the command line, on a real daemon and real sockets of loopback: accepted, allocated with an address that DHCP
-// gives it and DNS names, also after a kill, refused where it must be, released.
+// gives it and DNS names, even after a kill, refused where it must be, released.
 // @host waits
 
 import assert from 'node:assert/strict';
@@ -68,7 +68,7 @@ describe('the command line through the life of a machine', { skip: missing('linu
     );
   });
 
-  test('gives it that address by DHCP and in DNS, also after the daemon was killed', {
+  test('gives it that address by DHCP and in DNS, even after the daemon was killed', {
     timeout: MS_MAX,
   }, async () => {
     assert.equal(addressOf(await probes.lease(MAC)), `${PLACE.octets}.10`);

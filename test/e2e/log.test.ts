@@ -111,7 +111,7 @@ describe('a stalled reader of standard output', { skip: missing('linux') }, () =
 
       for (let count = 0; count < LEASES; count += 1) assert.ok(await probes.leaseWithin(LEASE_MS_MAX));
       const asked = systemClock.now();
-      assert.equal(await daemon.stop(), 0, 'also with a full pipe');
+      assert.equal(await daemon.stop(), 0, 'even with a full pipe');
       assert.ok(systemClock.now() - asked < END_MS_MAX);
       assert.match(daemon.complaints(), /^rackboot: the log standard output is blocked.* lost\n$/);
     } finally {

@@ -1,4 +1,4 @@
-// A full disk under the outbox: what cannot be kept is refused, nothing that was kept is lost, and the same outbox goes on when there is
+// A full disk under the outbox: what cannot be kept is refused, nothing that was kept is lost, and the same outbox continues when there is
 // room. On a small tmpfs, so as root.
 // @host waits
 

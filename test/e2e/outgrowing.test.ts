@@ -216,7 +216,7 @@ describe('the page about outgrowing one host', {
     await isWhole(/^Store +region\.db in \/var\/lib\/rackboot-region$/m);
   });
 
-  test("the data of a rack's region moves to PostgreSQL, where the region goes on", async () => {
+  test("the data of a rack's region moves to PostgreSQL, where the region continues", async () => {
     await stopRegion();
     // The page moves what a rack has.
     mkdirSync(RACK_STATE);
@@ -299,7 +299,7 @@ describe('the page about outgrowing one host', {
     await run(`sudo rackboot check --config ${file}`);
   });
 
-  test('a backup of the running region fills an empty database, with which the region goes on', async () => {
+  test('a backup of the running region fills an empty database, with which the region continues', async () => {
     assert.match(await runShown('sudo rackboot region backup'), /^Wrote \S+today\.backup: \d+/);
     await stopSecond();
     await stopRegion();

@@ -28,7 +28,7 @@ export interface Ended {
   readonly err: string;
 }
 
-/** A program that goes on. */
+/** A program that continues. */
 export interface Running {
   readonly child: ChildProcess;
   /** Its output so far, on both streams. */

@@ -303,7 +303,7 @@ test('each fault of the file is named with its remedy, by the start and by the c
   }
 });
 
-test("it goes on with the data of a rack's region, and that rack registers like any other and gets its network", {
+test("it continues with the data of a rack's region, and that rack registers like any other and gets its network", {
   skip: missing('linux'),
   timeout: 120_000,
 }, async () => {

@@ -106,7 +106,7 @@ test('a region that waits for its database delays no lease, file or name', {
       assert.ok(blocked <= quiet * SLACK_TIMES + SLACK_MS, said);
     }
 
-    // A machine boots while the region stands still, and is enlisted when it goes on. It needs the client port for itself.
+    // A machine boots while the region stands still, and is enlisted when it continues. It needs the client port for itself.
     await probes.close();
     const boot = bootSimulatedMachine(PLACE, 300, (step) => {
       if (step.name === 'running') systemClock.schedule(1000, () => holder?.kill('SIGKILL'));
@@ -201,7 +201,7 @@ test('a region whose database is damaged while it runs says so, and comes back w
     });
     assert.match(String(refused.reason), /a damaged region database.*backup/);
     assert.ok(Number(refused.retryMs) > 0);
-    assert.ok(await probes.leaseWithin(5000), 'leases go on');
+    assert.ok(await probes.leaseWithin(5000), 'leases continue');
     assert.equal((await rack.status()).region?.state, 'waiting');
     for (const suffix of ['', '-wal', '-shm']) {
       rmSync(path + suffix, { force: true });

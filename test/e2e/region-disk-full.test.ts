@@ -1,4 +1,4 @@
-// A full disk under the region: the API says so with 503, reads go on, nothing half-written stays, and with room again it all works.
+// A full disk under the region: the API says so with 503, reads continue, nothing half-written stays, and with room again it all works.
 // On a small tmpfs, so as root.
 // @host waits
 

@@ -1,5 +1,5 @@
 // Two processes of one region whose database, or one of them, hangs: connections stay open, and nothing answers. Racks go to the process that
-// answers, requests get 503 at once, and the process that lost its duties goes on without them.
+// answers, requests get 503 at once, and the process that lost its duties continues without them.
 // @host waits, 60 s
 
 import assert from 'node:assert/strict';
@@ -103,7 +103,7 @@ describe('a region of which something hangs', {
     );
   });
 
-  test('while the database hangs, requests get 503 in seconds and then at once, pages say so, and both go on when it is back', async () => {
+  test('while the database hangs, requests get 503 in seconds and then at once, pages say so, and both continue when it is back', async () => {
     const from = processes.map(({ lines }) => lines.length);
     server.hang();
     try {

@@ -15,7 +15,7 @@ import { ManyCommands } from './many-commands.ts';
 const FAR = labPlace(98);
 const HOSTILE = '\u001b[2J\u009b31m\u202e\u00ad';
 const UNFIT = /(?!\n)[\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}\p{Zl}\p{Zp}\p{Cs}]/u;
-/** How long each kind of nonsense goes on. */
+/** How long each kind of nonsense continues. */
 const EACH_MS = 2000;
 const ENDLESS_CHUNK = Buffer.alloc(65_536, 'x');
 

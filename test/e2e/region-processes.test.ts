@@ -250,7 +250,7 @@ describe('two processes of one region', { skip: missing('linux', '/usr/lib/postg
     await areReady();
   });
 
-  test('while the database is away both answer 503 with Retry-After, and then go on', async () => {
+  test('while the database is away both answer 503 with Retry-After, and then continue', async () => {
     await server.end('SIGINT');
     for (const which of [0, 1] as const) {
       const { status, notReady } = await eventually('it is not ready', async () => {
@@ -277,7 +277,7 @@ describe('two processes of one region', { skip: missing('linux', '/usr/lib/postg
     assert.equal((await read(1)).hostname, 'last-owl');
   });
 
-  test('while a synchronous standby is missing, changes get 503 in time, reads go on, and status, /readyz and the log say why', async () => {
+  test('while a synchronous standby is missing, changes get 503 in time, reads continue, and status, /readyz and the log say why', async () => {
     // Alone, a process keeps its duties however long that takes.
     await two.stop();
     const standby = await server.startStandby();

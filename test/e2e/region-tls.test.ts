@@ -105,7 +105,7 @@ test('API, page and link are served over TLS, and a renewed certificate is loade
     assert.deepEqual([renewed.status, renewed.subject], [200, '"second"']);
     assert.match(await renegotiate(port, ca), /no renegotiation/i);
 
-    // A pair that is none changes nothing.
+    // An invalid pair changes nothing.
     copyFileSync(first.key, files.key);
     await assert.rejects(
       live.api.configure({ ...live.config, tls }),

@@ -212,7 +212,7 @@ describe('a configuration that changes', { skip: missing('linux') }, () => {
     await lab.applied();
   });
 
-  test('is read again on SIGHUP, also when nothing in its directory changed', { timeout: MS_MAX }, async () => {
+  test('is read again on SIGHUP, even when nothing in its directory changed', { timeout: MS_MAX }, async () => {
     process.kill(lab.rack.pid, 'SIGHUP');
     await lab.applied();
     assert.deepEqual(lab.events('dhcp.socket-open'), []);

@@ -156,7 +156,7 @@ describe('a machine that is commissioned and tested', {
       assert.match(shown, line);
     }
     assert.equal(await said('scripts', 'results', MAC, 'a-look'), `QEMU\n"memory_mib":${MEMORY_MIB}`);
-    assert.equal(await said('scripts', 'results', MAC, 'd-after'), '0', 'nothing that a script has started goes on');
+    assert.equal(await said('scripts', 'results', MAC, 'd-after'), '0', 'nothing that a script has started continues');
   });
 
   test('has its inventory, including memory banks', async () => {

@@ -200,7 +200,7 @@ test('every event before the end reaches the region, even if many wait', { skip,
   try {
     await rack.startWhole();
     const probes = await DhcpProbes.open(PLACE);
-    // A region that stands still while events gather, and goes on after the signal.
+    // A region that stands still while events gather, and continues after the signal.
     const other = new DatabaseSync(join(rack.stateDir, 'region.db'), { timeout: 5000 });
     other.exec('BEGIN IMMEDIATE');
     const macs = Array.from({ length: 50 }, () => probes.newMac());

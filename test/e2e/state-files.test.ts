@@ -1,5 +1,5 @@
 // Something other than a file in the place of a file of the state: a FIFO waits for a writer, a device may never end, and a
-// directory is no file. No start waits for one of them: it goes on without it, or ends with one line that names it and the remedy.
+// directory is no file. No start waits for one of them: it continues without it, or ends with one line that names it and the remedy.
 // @host waits, 70 s
 
 import assert from 'node:assert/strict';
@@ -168,7 +168,7 @@ describe('a start over a state directory', { skip: missing('linux') }, () => {
     for (const [what, place] of Object.entries(THINGS)) {
       // The first test has that of every file.
       if (what === 'a FIFO') continue;
-      test(`with ${what} for ${file} goes on or names the fault`, { timeout: 120_000 }, () =>
+      test(`with ${what} for ${file} continues or names the fault`, { timeout: 120_000 }, () =>
         assertStands(file, place, file === 'key' ? REMOTE : EMBEDDED),
       );
     }

@@ -1,5 +1,5 @@
 // A full disk under the journal: nothing acknowledged is lost, nothing unacknowledged stays, and when there is room again the same
-// journal goes on. On a small tmpfs, so as root.
+// journal continues. On a small tmpfs, so as root.
 // @host waits
 
 import assert from 'node:assert/strict';

@@ -1,5 +1,5 @@
 // The attacks of hostile hosts. `attackers.ts NAME RACK SECONDS ADDRESS… [WORD]` attacks the rack from the addresses, which are this host's,
-// for so many seconds, and prints `attacking` once it is at full force. It runs in a namespace of a test and reaches nothing else.
+// for the given seconds, and prints `attacking` once it is at full force. It runs in a namespace of a test and reaches nothing else.
 
 import { createSocket, type Socket as UdpSocket } from 'node:dgram';
 import { once } from 'node:events';

@@ -98,7 +98,7 @@ function constantOf(name: string, file: string): unknown {
   return evaluate(found.expression, at.split(' ')[0] ?? '');
 }
 
-/** Where a constant is declared that a file names, its own or an imported one, as `file NAME`; undefined: it is none of the product. */
+/** Where a constant is declared that a file names, its own or an imported one, as `file NAME`; undefined: the product declares no such constant. */
 export function placeOf(name: string, file: string): string | undefined {
   const own = `${file} ${name}`;
   if (findConstant(own) !== undefined) return own;

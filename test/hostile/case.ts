@@ -52,7 +52,7 @@ export const AT_THE_REGION: Partial<Record<Want, number>> = {
   'a kernel comes by HTTP': 10,
 };
 
-/** A metric has grown by so much. */
+/** How much a metric has grown. */
 export const grown =
   (by: number, name: string, labels: Readonly<Record<string, string>> = {}): Bites =>
   (now, before) =>

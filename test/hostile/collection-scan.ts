@@ -62,7 +62,7 @@ export interface GivenBound {
 }
 
 export interface FoundGrowth {
-  /** Classes whose constructor takes a bound, and that are none of TAKERS: `files/slice-cache.ts SliceCache`. */
+  /** Classes whose constructor takes a bound, and that are not in TAKERS: `files/slice-cache.ts SliceCache`. */
   readonly unknownTakers: readonly string[];
   readonly collections: readonly FoundCollection[];
   readonly given: readonly GivenBound[];

@@ -1,5 +1,5 @@
-// `router-ask.ts INTERFACE COUNT` looks so many times for an IPv6 router, as a machine that boots does, and prints how often it was told that there
-// is none.
+// `router-ask.ts INTERFACE COUNT` looks COUNT times for an IPv6 router, as a machine that boots does, and prints how often a router
+// says that there is none.
 
 import { execFileSync } from 'node:child_process';
 import { networkInterfaces } from 'node:os';

@@ -23,7 +23,7 @@ const LOOK_MS = 500;
  */
 const FACTOR_OF_ATTACKER = 0.25;
 const TOGETHER_FACTOR_MIN = 4;
-/** All at once takes long: each want at the region 10 to 40 s. The attackers go on for 40 minutes. */
+/** All at once takes long: each want at the region 10 to 40 s. The attackers continue for 40 minutes. */
 const TOGETHER_ROUNDS_MAX = 2;
 
 /** The readings that are shown when an attack has no effect. */
@@ -78,7 +78,7 @@ interface Terms {
   readonly rounds: number;
   /** By how much longer each may take. */
   readonly factor: number;
-  /** After so many failures nothing more is asked for; default: everything is. */
+  /** Failures after which nothing more is asked for; default: everything is. */
   readonly lateMax?: number;
 }
 
@@ -112,7 +112,8 @@ export async function stand(
       if (now !== undefined && keeps?.isTrue(now, before, cases.length) === false)
         late.push(`no longer: ${keeps.what}`);
     }
-    for (const running of attacks) assert.equal(running.child.exitCode, null, `the attack went on: ${running.text()}`);
+    for (const running of attacks)
+      assert.equal(running.child.exitCode, null, `the attack continued: ${running.text()}`);
   } finally {
     for (const running of attacks) await running.end('SIGKILL');
     if (cases.some(({ leavesMachines }) => leavesMachines)) await site.removeNewMachines();

@@ -1,4 +1,4 @@
-// `udp-ask.ts TARGET PORT COUNT EVERY_MS HEX [OWN_PORT]` sends so many datagrams, one every so many milliseconds, each from a port of its
+// `udp-ask.ts TARGET PORT COUNT EVERY_MS HEX [OWN_PORT]` sends COUNT datagrams, one every EVERY_MS milliseconds, each from a port of its
 // own, or from this one, and prints how many were answered within WAIT_MS.
 
 import { createSocket } from 'node:dgram';

@@ -1,5 +1,5 @@
 // `udp-flood.ts TARGET PORT PER_SECOND SECONDS HEX ADDRESS…` sends one datagram again and again, in turn from each of the addresses,
-// which are this host's. It listens to nothing and ends after so many seconds.
+// which are this host's. It listens to nothing and ends after the given seconds.
 
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';

@@ -38,7 +38,7 @@ const BOOT_PROGRAM = new URL('./boot-as-new.ts', import.meta.url).pathname;
 const ROUTER_PROGRAM = new URL('./router-ask.ts', import.meta.url).pathname;
 const ALL_HOSTS = '255.255.255.255';
 const ASKINGS = 20;
-/** Where questions or answers are lost by chance, one of so many is. */
+/** Where questions or answers are lost by chance: one in this number. */
 const ROUTER_ASKINGS = 7;
 const USED_ASKED = 4;
 const SIGN_IN_TRIES = 4;

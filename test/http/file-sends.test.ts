@@ -103,7 +103,7 @@ test('a stalled download is published while it lasts, with its machine, its file
   const reported = events.map((event) => eventFields(event));
   assert.equal(reported[0]?.file, '/huge');
   assert.ok(Number(reported[0]?.milliseconds) >= STALLED_MS);
-  assert.equal(requests.sending, 1, 'it may still go on');
+  assert.equal(requests.sending, 1, 'it may still continue');
   socket.destroy();
   server.close();
 });

@@ -115,8 +115,8 @@ describe('a disk to start from', {
         [66, 'root'],
       ],
     );
-    assert.equal(image.readBigUInt64LE(0x5c), 2048n, 'the first sector goes on at the core');
-    assert.equal(image.readBigUInt64LE(MIB + 0x1f4), 2049n, 'the core goes on behind its first sector');
+    assert.equal(image.readBigUInt64LE(0x5c), 2048n, 'the first sector continues at the core');
+    assert.equal(image.readBigUInt64LE(MIB + 0x1f4), 2049n, 'the core continues behind its first sector');
     assert.equal(image.subarray(440, 446).equals(Buffer.alloc(6)), true, 'the table begins where it should');
     assert.equal(image.readUInt8(MIB + 29_999), 2);
     for (const name of ['BOOT/BOOTX64.EFI', 'debian/shimx64.efi']) assert.equal(espFile(file, 2, name), 'shim', name);

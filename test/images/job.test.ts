@@ -74,7 +74,7 @@ describe('a job of the agent', { skip: missing('busybox') }, () => {
     assert.deepEqual(after.sdb?.subarray(0, image.length), image);
     assert.deepEqual(after.sda, disks.sda);
     const named = await run({ job: jobFor(image, 'raw', { disk: 'sdb' }), disks, sys });
-    assert.deepEqual(named.disks.sda, disks.sda, 'a serial number that looks like a name is none');
+    assert.deepEqual(named.disks.sda, disks.sda, 'a serial number that looks like a name is not used as one');
   });
 
   const troubles: readonly [string, () => JobMachine, string, RegExp][] = [

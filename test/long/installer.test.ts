@@ -1,6 +1,6 @@
 // Deployment by preseed, for real: Debian's installer in a virtual machine runs unattended with the answers that the region renders, until
 // it asks its mirror for the components of the release. If RACKBOOT_DEBIAN_MIRROR names a complete mirror
-// (http://mirror.example/debian), it goes on to the end: the installed system starts from its disk, its cloud-init reports, and the machine is
+// (http://mirror.example/debian), it continues to the end: the installed system starts from its disk, its cloud-init reports, and the machine is
 // Deployed.
 //
 // The mirror is a server of the test, which records the requests. Without a complete mirror it has the files that identify one:

@@ -20,7 +20,7 @@ const STEP_MS_MAX = 480_000;
 const PREPARATION_MS_MAX = 900_000;
 const LOGIN_MS_MAX = 300_000;
 const REPORTED_MS_MAX = 120_000;
-/** The database is away for so long: the machine's last words of its release fall into it. */
+/** How long the database is away: the machine's last words of its release fall into this time. */
 const AWAY_MS = 4000;
 const STATES: readonly string[] = [
   ...['New', 'Commissioning', 'Ready', 'Allocated', 'Deploying', 'Deployed', 'Disk erasing', 'Releasing', 'Ready'],

@@ -21,7 +21,7 @@ test('an answer in time counts, one that fails or is late does not', async () =>
   assert.equal(clock.pending, 0);
 });
 
-test('an answer that waits to be read when this process goes on counts', async () => {
+test('an answer that waits to be read when this process continues counts', async () => {
   const shared = new Int32Array(new SharedArrayBuffer(4));
   const worker = new Worker("require('node:worker_threads').parentPort.once('message', (text) => { throw text; })", {
     eval: true,

@@ -88,7 +88,7 @@ describe('a host that asks in a tight loop', () => {
   });
   after(() => busy.close());
 
-  /** Asks so many times in sequence. @returns the number of responses per status */
+  /** Asks a number of times in sequence. @returns the number of responses per status */
   async function askOften(from: string, path: string): Promise<Record<string, number>> {
     const statuses: Record<string, number> = {};
     const one = async (): Promise<void> => {

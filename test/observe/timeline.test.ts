@@ -69,7 +69,7 @@ const BOOTS: readonly (readonly [string, readonly RackEvent[], string])[] = [
     '1:dhcp.offer 1:dhcp.ack 1:tftp.sent 2:dhcp.offer',
   ],
   [
-    'iPXE that firmware has loaded goes on with its boot, and begins another only after a kernel',
+    'iPXE that firmware has loaded continues with its boot, and begins another only after a kernel',
     [
       at(0, 'dhcp.offer', BIOS),
       at(2, 'tftp.sent', { file: 'undionly.kpxe' }),
@@ -158,7 +158,7 @@ const BOOTS: readonly (readonly [string, readonly RackEvent[], string])[] = [
     `0:dhcp.ack 1:${kind}${kind.endsWith('missing') ? ' 1:boot.hint' : ''}`,
   ]),
   [
-    'renewals are one step; what belongs to no machine or to the process is none',
+    'renewals are one step; events of no machine or of the process are not steps',
     [
       ...Array.from({ length: 9 }, (_, index) =>
         at(index * 300, 'dhcp.ack', { renewal: true, leaseSeconds: 600 + index }),

@@ -63,7 +63,7 @@ const DEFECTS = `(() => {
       found.push('"' + one.textContent.trim().slice(0, 60) + '" is cut');
   }
   for (const one of document.querySelectorAll('td')) {
-    if (isSeen(one) && one.scrollWidth > one.clientWidth) found.push('"' + one.textContent.trim().slice(0, 60) + '" goes on into the next cell');
+    if (isSeen(one) && one.scrollWidth > one.clientWidth) found.push('"' + one.textContent.trim().slice(0, 60) + '" continues into the next cell');
   }
   for (const row of document.querySelectorAll('.buttons, .card-foot, .row, .filters, nav')) {
     const boxes = [...row.querySelectorAll('a, button, select, input:not([type=hidden])')].filter(isSeen).map((one) => [one, one.getBoundingClientRect()]);

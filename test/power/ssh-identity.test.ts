@@ -80,7 +80,7 @@ describe('the SSH key for hypervisors', { skip: missing('linux', 'ssh') }, () =>
     assert.deepEqual(new Set(dirs.map((dir) => read(dir))), new Set([store.key]));
   });
 
-  test('is none if the file holds something else', async () => {
+  test('is undefined if the file holds something else', async () => {
     const [dir, store] = [stateDir(), new Store()];
     mkdirSync(join(dir, 'ssh'));
     writeFileSync(join(dir, 'ssh', 'id_ed25519'), 'no key\n', { mode: 0o600 });

@@ -86,7 +86,7 @@ test('no step is taken by a process that has lost the duties, whose command is o
   }
 });
 
-test('a process that has lost the duties goes on without them, and may get them again', async () => {
+test('a process that has lost the duties continues without them, and may get them again', async () => {
   const { clock, store, duties, moves } = place();
   duties.begin();
   await clock.pass(3000);

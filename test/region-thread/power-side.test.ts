@@ -319,7 +319,7 @@ test('an end that the store cannot take at the moment is delivered again, and no
     assert.deepEqual(events.map(sentenceOf), ['it was switched off and on: switched on']);
   }));
 
-test('an end is reported once, also if the record was read before it had the end', () =>
+test('an end is reported once, even if the record was read before it had the end', () =>
   withPower(['a'], async (powered, { clock }) => {
     const id = await powered.enlist('a');
     await powered.order(id, 'accept');

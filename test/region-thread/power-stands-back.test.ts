@@ -92,7 +92,7 @@ test('a late step of a process that hangs comes before the newer command of the 
     await wants(one, 'on');
     await pass(clock, 500);
     assert.deepEqual(changes(), ['on']);
-    // Its step goes on outside of it.
+    // Its step continues outside of it.
     hung.add(0);
     duties.holder = 1;
     await pass(clock, 6000);
@@ -104,7 +104,7 @@ test('a late step of a process that hangs comes before the newer command of the 
     assert.deepEqual([changes(), controller.state], [['on'], 'on'], 'it came late');
     await pass(clock, STEP_MS_MAX + 2 * SLOW_MS, 500);
     assert.deepEqual([changes(), controller.state], [['on', 'off hard'], 'off']);
-    // The process that hung goes on.
+    // The process that hung continues.
     hung.delete(0);
     one.standBack();
     await pass(clock, 2 * STEP_MS_MAX, 500);

@@ -74,7 +74,7 @@ describe('commits that a failover lost', { skip: missing('linux', '/usr/lib/post
     return { racks, machines, settings, version };
   }
 
-  test('are forgotten by a process that had read them, although the database has since gone on', async (t) => {
+  test('are forgotten by a process that had read them, although the database has since continued', async (t) => {
     t.after(async () => {
       for (const end of ends) await end();
     });
@@ -121,7 +121,7 @@ describe('commits that a failover lost', { skip: missing('linux', '/usr/lib/post
     });
     // The second process writes on from where the standby was, to exactly the version that the first one has.
     await standby.query(`SELECT setval('change_number', ${lost.version - 2})`, 'region');
-    assert.notEqual((await first.store.settledVersion()).history, history, 'also while its numbers are lower');
+    assert.notEqual((await first.store.settledVersion()).history, history, 'even while its numbers are lower');
     await second.region.editMachine(kept, { hostname: 'found' }, 'ann');
     assert.equal(await second.store.desiredVersion(), lost.version);
     const fresh = await openProcess(url, 3);

@@ -106,7 +106,7 @@ describe('a running region whose database refuses', { skip: missing('linux', '/u
     ));
 
   for (const [what, where, begin, end] of REFUSALS) {
-    test(`a database that ${what} costs answers, and the region goes on when that is over`, async () => {
+    test(`a database that ${what} costs answers, and the region continues when that is over`, async () => {
       assert.equal(await status(), 200);
       await run(where, begin);
       await endConnections();

@@ -129,7 +129,7 @@ test('the region’s own rack is also named master, and an unknown UUID is no ra
   }));
 
 const REFUSED: readonly (readonly [string, Record<string, string>, string, RegExp])[] = [
-  ['an address that is none', { ip: '10.20.0.300' }, 'ip', /expected an IPv4 address/],
+  ['an invalid address', { ip: '10.20.0.300' }, 'ip', /expected an IPv4 address/],
   ['an address outside', { router_ip: '10.21.0.1' }, 'router_ip', /not inside 10\.20\.0\.0\/24/],
   ['a range that is upside down', { ip_range_low: '10.20.0.199' }, 'ip_range_low', /is above ip_range_high/],
   ['ranges that share addresses', { static_ip_range_low: '10.20.0.140' }, 'static_ip_range_low', /share addresses/],

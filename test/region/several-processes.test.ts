@@ -103,7 +103,7 @@ describe('two processes of one region on PostgreSQL', { skip: missing('linux', '
     assert.equal(await set(second), 'too-many');
   });
 
-  /** The places of the events that a stream of this process brings, until there are so many. @param place start after it */
+  /** The places of the events that a stream of this process brings, until there are enough. @param place start after it */
   async function follow({ origin, authorization }: LiveRegion, place: string, count: number): Promise<string[]> {
     const end = new AbortController();
     const answer = await fetch(`${origin}/MAAS/api/2.0/events/?op=follow&level=INFO`, {
@@ -120,7 +120,7 @@ describe('two processes of one region on PostgreSQL', { skip: missing('linux', '
     return places;
   }
 
-  test('an event stream goes on at another process where it ended, whichever process the events come from', async () => {
+  test('an event stream continues at another process where it ended, whichever process the events come from', async () => {
     const { newest } = await first.region.store.eventRange();
     const record = async ({ region }: LiveRegion): Promise<void> => {
       for (let count = 0; count < EVENTS; count += 1) {

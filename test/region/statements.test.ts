@@ -76,7 +76,7 @@ function countStatements(): () => void {
   };
 }
 
-/** A region with so many machines, users, keys, tags, scripts, results, racks and events. */
+/** A region with a number of machines, users, keys, tags, scripts, results, racks and events. */
 async function fill({ region, store, clock }: RegionPlace, count: number): Promise<void> {
   await fillRegion(store, count);
   for (let index = 0; index < count; index += 1) {
@@ -125,7 +125,7 @@ const PATHS: readonly string[] = [
   ),
 ];
 
-/** How many statements each path takes, and its status, in a region with so many entries. */
+/** How many statements each path takes, and its status, in a region with a number of entries. */
 async function measure(
   count: number,
   open: () => Promise<RegionStore | undefined>,
@@ -273,7 +273,7 @@ function merge(entry: object, more: object): object {
   return { report: { ...('report' in entry && typeof entry.report === 'object' ? entry.report : {}), ...more } };
 }
 
-/** The statements of each change of so many entries. */
+/** The statements of each change of a number of entries. */
 async function measureChanges(
   count: number,
   open: () => Promise<RegionStore | undefined>,

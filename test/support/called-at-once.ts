@@ -30,7 +30,7 @@ export function functionsOf(node: Node): readonly Node[] {
   return found;
 }
 
-/** True for a function that goes on after it has returned: an async one, or a generator. */
+/** True for a function that continues after it has returned: an async one, or a generator. */
 export const rests = (node: Node): boolean =>
   ('asteriskToken' in node && node.asteriskToken !== undefined) ||
   ('modifiers' in node &&

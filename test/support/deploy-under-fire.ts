@@ -17,7 +17,7 @@ export interface DeployOptions extends FireOptions {
   readonly followers: number;
   /** Before the standby takes over, and after it. */
   readonly kills: readonly [before: number, after: number];
-  /** Of so many kills, one is that of the database. */
+  /** One kill in this number is that of the database. */
   readonly killsPerCrash: number;
   /** The longest pause between two kills; most are far shorter. */
   readonly pauseMsMax: number;

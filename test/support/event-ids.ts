@@ -8,7 +8,7 @@ export async function* eventIds(answer: Response): AsyncGenerator<number, void> 
   for await (const place of eventPlaces(answer)) yield idOf(place);
 }
 
-/** The places in the log after each event, as a reader names them to go on there. @param answer to `op=follow` */
+/** The places in the log after each event, as a reader names them to continue there. @param answer to `op=follow` */
 export async function* eventPlaces(answer: Response): AsyncGenerator<string, void> {
   let rest = '';
   let place = '';

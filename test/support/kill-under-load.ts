@@ -26,13 +26,13 @@ const ACKS_MIN = 12;
 const ACKS_MORE = 24;
 /** The longest time that it continues after the last of them. */
 const AFTERWARDS_MS_MAX = 12;
-/** One run in so many ends after its clients have been silent, for at most so long. */
+/** One run in this number ends after its clients have been silent, and the longest such silence, in milliseconds. */
 const SILENT_ENDS = 4;
 const SILENCE_MS_MAX = 200;
-/** One start in so many finds a log so long that it is folded; it is killed during the fold, and restarted. */
+/** One start in this number finds a log that is long enough for a fold; it is killed during the fold, and restarted. */
 const KILLED_STARTS = 8;
 const START_MS_MAX = 1000;
-/** A client without an answer for so long is given up, and replaced by another. */
+/** How long a client waits for an answer before it is given up, and replaced by another. */
 const GIVEN_UP_MS = 500;
 /** How long the clients read replies that the daemon sent before it was killed, before they give up. */
 const DRAIN_MS = 20;

@@ -20,7 +20,7 @@ const AGAIN_BYTES_MAX = 4 * MIB;
 const CHUNK_BYTES = 64 * 1024;
 /** Heads of answers, which the kernel counts with their bodies. */
 const HEAD_BYTES = 4096;
-/** Every so many kills come at a random moment instead, such as during the check of a kept part, or the renaming. */
+/** One kill in this number comes at a random moment instead, such as during the check of a kept part, or the renaming. */
 const MOMENT_EVERY = 4;
 
 export interface KillReport {
@@ -38,7 +38,7 @@ export interface KilledProgram {
   readonly documents: ReadonlyMap<string, string>;
   /** Checks the result of a run that ended well, and removes it. */
   readonly finish: () => void;
-  /** A moment that is random comes within so long after the start, in milliseconds. */
+  /** The latest random moment after the start, in milliseconds. */
   readonly momentMsMax: number;
 }
 

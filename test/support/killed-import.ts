@@ -22,7 +22,7 @@ function makeImage(bytes: number): Uint8Array {
   return image;
 }
 
-/** Kills imports of an image of `bytes` so often. @param random gives whole numbers below its argument */
+/** Kills imports of an image of `bytes` a number of times. @param random gives whole numbers below its argument */
 export async function killImports(
   bytes: number,
   kills: number,

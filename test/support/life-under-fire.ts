@@ -24,7 +24,7 @@ const STEP_MS_MAX = 90_000;
 /** How often the person checks, and after how many checks in a row they act. */
 const LOOK_MS = 500;
 const LOOKS = 4;
-/** A machine without activity for so many checks hangs: its firmware waits for the rest of a file. */
+/** Checks without activity after which a machine hangs: its firmware waits for the rest of a file. */
 const STILL_LOOKS = 16;
 /** States in which a machine should be on. */
 const AT_WORK = new Set(['Commissioning', 'Deploying', 'Disk erasing', 'Testing', 'Entering rescue mode']);

@@ -175,7 +175,7 @@ export class PostgresServer {
     for (const pid of this.#processes()) kill(pid, 'SIGSTOP');
   }
 
-  /** Lets a server go on that hangs. */
+  /** Lets a server continue that hangs. */
   goOn(): void {
     for (const pid of this.#processes().reverse()) kill(pid, 'SIGCONT');
   }

@@ -26,14 +26,14 @@ import { type PowerSocket, WebhookPower } from './webhook-power.ts';
 const DATABASE = 'region';
 /** How long an answer may be missing, in milliseconds. */
 export const AWAY_MS_MAX = 60_000;
-/** A follower goes on at another process after this, at the latest. */
+/** A follower continues at another process after this, at the latest. */
 const FOLLOW_MS_MAX = 5000;
 /** An ended process is started again after this, at the latest, in milliseconds. */
 const DOWN_MS_MAX = 500;
 /** The processes of a killed database server end within this, in milliseconds. */
 const DATABASE_DOWN_MS_MIN = 500;
 const DATABASE_DOWN_MS_MAX = 1500;
-/** Of so many kills of the database, one ends it in its own way: it tells its clients first. */
+/** One kill of the database in this number ends it in its own way: it tells its clients first. */
 const ENDS = 4;
 /** Lines of the story that are printed. */
 const TOLD_MAX = 400;

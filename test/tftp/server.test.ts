@@ -359,7 +359,7 @@ test('a change of the settings opens and closes only what changed, and transfers
   await bench.server.configure({ listen: [other], listenPort: 69, clients: CLIENTS });
   assert.deepEqual(bench.server.listening, [{ address: other, port: 69 }]);
   bench.ack(tid, 1);
-  assert.equal(bench.take().length, 1, 'the transfer of the address that left goes on');
+  assert.equal(bench.take().length, 1, 'the transfer of the address that left continues');
   bench.ack(tid, 2);
   assert.deepEqual(bench.kinds().filter((kind) => kind === 'tftp.sent').length, 1);
   assert.ok(before.every(({ closed }) => closed));

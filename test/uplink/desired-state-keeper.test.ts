@@ -6,7 +6,7 @@ import { EMPTY_DESIRED_STATE } from '../../src/machines/machine.ts';
 import { DesiredStateKeeper } from '../../src/uplink/desired-state-keeper.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 
-/** A keeper whose writes take so long, and what it has written. */
+/** A keeper whose writes take a given time, and what it has written. */
 function place(writeMs: number) {
   const clock = new VirtualClock();
   const written: number[] = [];

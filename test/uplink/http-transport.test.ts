@@ -177,7 +177,7 @@ test('SOCKETS_MAX connections are open at a time; a further request waits for on
   assert.equal((await Promise.all(asked)).length, SOCKETS_MAX + 2);
 });
 
-test('a ping is answered by any answer but "not now", without the key, also while every connection for requests is taken', async () => {
+test('a ping is answered by any answer but "not now", without the key, even while every connection for requests is taken', async () => {
   const held: ServerResponse[] = [];
   answer = (response) => void held.push(response);
   const asked = Array.from({ length: SOCKETS_MAX }, () => transport.ask(GET).catch(String));

@@ -46,7 +46,7 @@ test('events of a crowd of strangers are sent up to the burst, and the rest are 
   }
 });
 
-test('the first event after withheld ones says how many it stands for', () => {
+test('the first event after withheld ones says how many it represents', () => {
   const strangers = new StrangerEvents(acquaintance());
   crowd(strangers);
   const soon = instant(NOW + Math.ceil(1000 / perSecond));

@@ -21,7 +21,7 @@ export interface Candidate extends InterfaceProposal {
 export const describeCandidate = ({ name, network, isDefaultRoute }: Candidate): string =>
   `${name} ${formatNetwork(network)}${isDefaultRoute ? ' (leads to the default router)' : ''}`;
 
-/** Why the interface of an answer is none of the candidates. */
+/** Why the interface of an answer is not a candidate. */
 export function unknownInterfaceText(candidates: readonly Candidate[], name: string): string {
   const list = candidates.map(describeCandidate).join(', ');
   if (name === '') return `name the interface on which your machines are with --interface: ${list}`;

@@ -67,5 +67,5 @@ export const answeredText = ({ name }: InterfaceProposal, { servers }: WireAnswe
 
 /** The refusal to choose between the two servers unasked. */
 export const chooseText = (answered: string): string =>
-  `${answered}. Two servers that give addresses disturb every host there. Repeat this with --mode proxy: that server goes on giving the ` +
+  `${answered}. Two servers that give addresses disturb every host there. Repeat this with --mode proxy: that server continues giving the ` +
   'addresses, and this rack says only what to boot. Or with --mode server, if you end the other one first. Nothing is written';

@@ -127,7 +127,7 @@ async function settle(candidates: readonly Candidate[], field: Field, known: Ans
   if (answer.servers.length === 0) return 'server';
   const text = answeredText(place, answer);
   print(
-    `${text[0]?.toUpperCase()}${text.slice(1)}. With proxy it goes on giving the addresses, and this rack says only what to boot.`,
+    `${text[0]?.toUpperCase()}${text.slice(1)}. With proxy it continues giving the addresses, and this rack says only what to boot.`,
   );
   return undefined;
 }

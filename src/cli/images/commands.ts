@@ -229,7 +229,7 @@ function storeCommands<T>(command: Argv<T>, { config, json }: SharedOptions, fin
         config,
         tree,
         all: { type: 'boolean', default: false, describe: 'Remove every image whose name starts with it' },
-        force: { type: 'boolean', default: false, describe: 'Also while a machine is being deployed from it' },
+        force: { type: 'boolean', default: false, describe: 'Even while a machine is being deployed from it' },
         json,
       },
       async (argv) => {

@@ -28,7 +28,7 @@ const surroundingsOf = (config: string): PowerSurroundings => ({
   ...{ clock: systemClock, sshIdentity: () => regionSshIdentity(config) },
 });
 
-/** The key of the region, also while it runs. Before its first start there is no store: the key then becomes the store's. */
+/** The key of the region, even while it runs. Before its first start there is no store: the key then becomes the store's. */
 async function regionSshIdentity(config: string): Promise<SshIdentity> {
   const place = loadStorePlace(config);
   const { stateDir } = place;

@@ -70,7 +70,7 @@ function processCommands<T>(command: Argv<T>, { config, json }: SharedOptions, f
     )
     .command(
       'backup <file>',
-      "Write all of a region's data to a new file, also while it runs",
+      "Write all of a region's data to a new file, even while it runs",
       (one) =>
         one.positional('file', BACKUP).options({
           config,

@@ -50,7 +50,7 @@ export interface BackupReport {
   readonly verbose: boolean;
 }
 
-/** Writes the store of a configuration file into a new file, also while its region runs. @returns 0 */
+/** Writes the store of a configuration file into a new file, even while its region runs. @returns 0 */
 export async function backUp(config: string, given: string, { json, verbose }: BackupReport): Promise<number> {
   // The error for a directory where the owner of the state may not write names it.
   const file = resolve(given);
@@ -203,7 +203,7 @@ async function fromFile(path: string, work: (source: CopySource) => Promise<Copi
   }
 }
 
-/** @param isAfresh true: an interrupted copy is not gone on with, so nothing of one is left */
+/** @param isAfresh true: an interrupted copy is not continued, so nothing of one is left */
 async function intoFile(
   path: string,
   work: (target: CopyTarget) => Promise<CopiedTables>,

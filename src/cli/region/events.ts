@@ -89,7 +89,7 @@ export function eventLine(event: ShownEvent, manyRacks: boolean): string {
   return `${time}  ${level.padEnd(8)}  ${who.padEnd(16)}  ${eventWords(event)}${more}`;
 }
 
-/** @param gap where the log goes on, and the last event that was shown */
+/** @param gap where the log continues, and the last event that was shown */
 const gapText = (gap: z.output<typeof gapShape>): string =>
   gap.oldest > gap.after
     ? `Events ${gap.after + 1} to ${gap.oldest - 1} are no longer kept.`

@@ -256,7 +256,7 @@ export const DAEMON_EVENTS: Readonly<Record<DaemonEvent['kind'], EventKind>> = {
     message: 'database does not confirm changes',
     explanation:
       "The region's PostgreSQL waits for a synchronous standby, which does not answer. Every change is refused with 503; of those that were " +
-      'under way it is unknown whether they are stored. Reads go on. Start the standby, or take it out of synchronous_standby_names and reload ' +
+      'under way it is unknown whether they are stored. Reads continue. Start the standby, or take it out of synchronous_standby_names and reload ' +
       'PostgreSQL; changes are accepted a second later, without a restart.',
   },
   'region.confirmed': {
@@ -297,7 +297,7 @@ export const DAEMON_EVENTS: Readonly<Record<DaemonEvent['kind'], EventKind>> = {
     level: 'warning',
     message: 'another process took the duties',
     explanation:
-      'This process had not renewed its duties in time, so the process holder has them now. This one stopped its power commands, and goes on ' +
+      'This process had not renewed its duties in time, so the process holder has them now. This one stopped its power commands, and continues ' +
       'without duties. Either the database was away and the other reached it first, or see the load of this host.',
   },
   'region.desired-state': {

@@ -137,7 +137,7 @@ export class LeaseNaming {
   }
 }
 
-/** The order in which clients got their names: among leases the first wins (`dns/claims.ts`), also after a restart. */
+/** The order in which clients got their names: among leases the first wins (`dns/claims.ts`), even after a restart. */
 const byName = (one: Lease, other: Lease): number =>
   (one.namedAt ?? one.grantedAt) - (other.namedAt ?? other.grantedAt) || one.address - other.address;
 

@@ -5,7 +5,7 @@
 //                 └─ too large, unreadable ─▶ problem; the former index stays ─ after a pause ─▶ #scan …
 //
 // 1. A bad tree never prevents the rack from starting or from serving anything else: it is a `problem`, reported when it begins and ends.
-// 2. During a problem, exactly the files of the last good scan are known; at startup that is none. A file requested by its exact name is
+// 2. During a problem, exactly the files of the last good scan are known; at startup there are none. A file requested by its exact name is
 //    still sent: opening needs no index.
 // 3. A reader of a file in the former tree continues with that file; files opened from now on are the new tree's.
 // 4. A configuration with an unreadable new tree is refused, and the former tree stays. A tree whose disk does not answer in time is

@@ -3,7 +3,7 @@
 // has heard the hardware addresses of a shared network can answer in the name of each.
 //
 //   an address is needed ─ its last holder answers ─┬─ kept, for HOLDER_MS_MAX after the first answer
-//                                                   ├─ `stranger` after that: it went on using the address and asked for nothing
+//                                                   ├─ `stranger` after that: it continued using the address and asked for nothing
 //                                                   └─ `disbelieved`: the network already keeps as many addresses this way as it may
 //
 // 1. A DHCP message of the holder, or a lease, resets this: a client that renews in the end is like any other.

@@ -77,37 +77,37 @@ export const DHCP_EVENTS = {
     level: 'info',
     message: 'DHCP offer',
     explanation:
-      'A client looked for an address and was offered one, with the boot file it needs. If no lease follows, the client took another offer or did not hear this one. In proxy mode (proxied) it was offered the boot file only. In a flood of repeated offers only some are published; count says how many each stands for.',
+      'A client looked for an address and was offered one, with the boot file it needs. If no lease follows, the client took another offer or did not hear this one. In proxy mode (proxied) it was offered the boot file only. In a flood of repeated offers only some are published; count says how many each represents.',
   },
   'dhcp.ack': {
     level: 'info',
     message: 'DHCP lease',
     explanation:
-      'A client got or renewed its address. The lease was on disk before the answer left. If a client asks repeatedly within a second, only some of these are published; count says how many each stands for.',
+      'A client got or renewed its address. The lease was on disk before the answer left. If a client asks repeatedly within a second, only some of these are published; count says how many each represents.',
   },
   'dhcp.elsewhere': {
     level: 'info',
     message: 'DHCP address from another server',
     explanation:
-      'On a network in proxy mode a machine asked another DHCP server (server) for this address. The rack now knows the machine by it, and a machine of the region gets its name for it. In a flood only some are published; count says how many each stands for.',
+      'On a network in proxy mode a machine asked another DHCP server (server) for this address. The rack now knows the machine by it, and a machine of the region gets its name for it. In a flood only some are published; count says how many each represents.',
   },
   'dhcp.boot-server': {
     level: 'info',
     message: 'DHCP boot server asked',
     explanation:
-      'On a network in proxy mode a machine asked this rack, on port 4011, what to load, and got an answer. Firmware does so if the offer named no boot file. In a flood only some are published; count says how many each stands for.',
+      'On a network in proxy mode a machine asked this rack, on port 4011, what to load, and got an answer. Firmware does so if the offer named no boot file. In a flood only some are published; count says how many each represents.',
   },
   'dhcp.nak': {
     level: 'warning',
     message: 'DHCP request denied',
     explanation:
-      'A client asked for an address it cannot have; it starts again at once. The reason says why. During a network boot this stops firmware of some vendors. In a flood only some are published; count says how many each stands for.',
+      'A client asked for an address it cannot have; it starts again at once. The reason says why. During a network boot this stops firmware of some vendors. In a flood only some are published; count says how many each represents.',
   },
   'dhcp.release': {
     level: 'info',
     message: 'DHCP lease given back',
     explanation:
-      'A client released its address. Other clients may now have it. If a client takes and releases it repeatedly within a second, only some of these are published; count says how many each stands for.',
+      'A client released its address. Other clients may now have it. If a client takes and releases it repeatedly within a second, only some of these are published; count says how many each represents.',
   },
   'dhcp.decline': {
     level: 'warning',
@@ -160,13 +160,13 @@ export const DHCP_EVENTS = {
     level: 'error',
     message: 'Fixed DHCP address answered a probe',
     explanation:
-      'The rack was about to offer a client the address that the region or a reservation fixes for it, and another host (usedBy) answered for it on the wire. The client gets a dynamic address if there is a range, and DNS goes on naming the fixed one. When the client asks again, at most once a minute, the rack probes again, and the client gets its address back as soon as no host answers. Find usedBy by its switch port: it has the address by mistake, or forges answers (ARP inspection on the switch stops that). If it should keep the address, fix another one for the client.',
+      'The rack was about to offer a client the address that the region or a reservation fixes for it, and another host (usedBy) answered for it on the wire. The client gets a dynamic address if there is a range, and DNS continues naming the fixed one. When the client asks again, at most once a minute, the rack probes again, and the client gets its address back as soon as no host answers. Find usedBy by its switch port: it has the address by mistake, or forges answers (ARP inspection on the switch stops that). If it should keep the address, fix another one for the client.',
   },
   'dhcp.still-used': {
     level: 'info',
     message: 'DHCP address still used by its last holder',
     explanation:
-      'The lease of an address had ended, another client was about to get it, and its last holder (usedBy) answered for it on the wire. That is no conflict: the holder keeps the address for another minute, so it can go on loading or ask again, and the other client gets another address. That goes on for 5 minutes without a DHCP message of the holder; after that its answers are a conflict like any other. Such a host runs without renewing its lease: restart its DHCP client, or reserve the address for it.',
+      'The lease of an address had ended, another client was about to get it, and its last holder (usedBy) answered for it on the wire. That is no conflict: the holder keeps the address for another minute, so it can continue loading or ask again, and the other client gets another address. That continues for 5 minutes without a DHCP message of the holder; after that its answers are a conflict like any other. Such a host runs without renewing its lease: restart its DHCP client, or reserve the address for it.',
   },
   'dhcp.cleared': {
     level: 'info',
@@ -184,13 +184,13 @@ export const DHCP_EVENTS = {
     level: 'debug',
     message: 'DHCP settings given',
     explanation:
-      'A host with an address of its own asked for the settings of the network and got them. In a flood only some are published; count says how many each stands for.',
+      'A host with an address of its own asked for the settings of the network and got them. In a flood only some are published; count says how many each represents.',
   },
   'dhcp.refused': {
     level: 'warning',
     message: 'DHCP message not answered',
     explanation:
-      'A message got no answer. The reason says why and what to do; relay, wanted (the address by which it names its network) and circuitId say where it came from. In a flood only some are published; count says how many each stands for.',
+      'A message got no answer. The reason says why and what to do; relay, wanted (the address by which it names its network) and circuitId say where it came from. In a flood only some are published; count says how many each represents.',
   },
   'dhcp.malformed': {
     level: 'warning',
@@ -202,13 +202,13 @@ export const DHCP_EVENTS = {
     level: 'info',
     message: 'DHCP lease ended',
     explanation:
-      'A client did not renew its lease: it was switched off, left the network, or went on booting. Leases that ended while the rack was down are reported when it runs again.',
+      'A client did not renew its lease: it was switched off, left the network, or continued booting. Leases that ended while the rack was down are reported when it runs again.',
   },
   'dhcp.foreign-server': {
     level: 'warning',
     message: 'Another DHCP server answers here',
     explanation:
-      'Another DHCP server was seen on a network that this rack serves; address is its own, mac that of the frame its answer came in. Machines take whichever offer comes first, so some may not boot from here. This rack goes on serving, but with `authoritative: auto` it stays silent towards clients whose address the other server may have given. A server known only by hearsay (evidence client or reply) counts for a minute and a half in an hour, while the rack probes for it, and for clients that chose it themselves. Switch the other server off, or keep its range apart and set `authoritative: no`, or leave the addresses to it.',
+      'Another DHCP server was seen on a network that this rack serves; address is its own, mac that of the frame its answer came in. Machines take whichever offer comes first, so some may not boot from here. This rack continues serving, but with `authoritative: auto` it stays silent towards clients whose address the other server may have given. A server known only by hearsay (evidence client or reply) counts for a minute and a half in an hour, while the rack probes for it, and for clients that chose it themselves. Switch the other server off, or keep its range apart and set `authoritative: no`, or leave the addresses to it.',
   },
   'dhcp.probe-blind': {
     level: 'info',

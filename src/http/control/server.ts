@@ -70,7 +70,7 @@ export class ControlServer {
     } catch (cause) {
       throw socketRefusal('the control socket', cause, this.#path, this.#deps.stateDir);
     }
-    // The client sees that it gets no answer; the process goes on.
+    // The client sees that it gets no answer; the process continues.
     server.on('error', () => undefined);
     this.#server = server;
   }

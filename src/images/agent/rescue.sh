@@ -4,7 +4,7 @@
 #   keys ─▶ server ─▶ OK login ─▶ heartbeats, until the job changes ─▶ unmount ─▶ OK left ─▶ reboot, or power off
 #
 # 1. The region gets "login" when a login is possible, with the fingerprint of the host key.
-# 2. While the region is away the rescue goes on. After two refusals it is over: the machine powers off.
+# 2. While the region is away the rescue continues. After two refusals it is over: the machine powers off.
 # 3. Everything that people mounted is unmounted before the machine restarts.
 
 RESCUE_POLL_SECONDS=5
@@ -76,7 +76,7 @@ leave_rescue() {
   say "The rescue is over ($next)."
   leave_disks
   if [ "$next" != over ]; then
-    # Without this signal the region believes that the rescue goes on.
+    # Without this signal the region believes that the rescue continues.
     for try in 1 2 3 4 5; do
       signal OK left "leaving the rescue mode" && break
       sleep 2

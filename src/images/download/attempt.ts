@@ -56,7 +56,7 @@ export async function runAttempt(
       if (plan.kind === 'whole') return true;
       if (plan.kind === 'body') return await readBody(answer, plan, task, means, listener, signal);
       await part.drop();
-      // With nothing kept, no range is asked for, and so the second answer is none of these.
+      // With nothing kept, no range is asked for, so the second answer is different.
       if (!isFirst) throw new AttemptFailure({ code: 'range-wrong', params: { host: url.host, from: 0, range: '' } });
     } finally {
       answer.close();

@@ -10,7 +10,7 @@ import { stat, statfs } from 'node:fs/promises';
 import { RESERVE_BYTES } from '../blob-writing.ts';
 import { AttemptFailure, type AttemptFault } from './fault.ts';
 
-/** After so many written bytes the free space is looked at again. */
+/** Written bytes between two checks of the free space. */
 const RECKONING_BYTES = 64 * 1024 * 1024;
 
 /** The disk of a directory. */

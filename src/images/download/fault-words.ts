@@ -6,7 +6,7 @@ import type { AttemptFault, AttemptFaultParams, TlsTrouble } from './fault.ts';
 const CHECK_URL = 'check the URL, or use another mirror';
 const OTHER_MIRROR = 'use another mirror';
 const TRIES_AGAIN = 'it is tried again';
-const FROM_THERE = 'it goes on from there';
+const FROM_THERE = 'it continues from there';
 
 const TLS: Readonly<Record<TlsTrouble, string>> = {
   expired: 'its certificate has expired or is not valid yet: check the clock of this host, or use another mirror',

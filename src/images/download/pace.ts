@@ -1,7 +1,7 @@
 // Watches how fast a body arrives: no byte for long is a stall, and too few over a longer time are slow.
 //
 // 1. Time in which this host does not read, because its disk or its bandwidth limit holds it back, does not count against the server.
-// 2. A body that goes on neither stalled nor slow has at least `bytesPerSecondMin`, so with a bound on bytes every attempt ends.
+// 2. A body that continues neither stalled nor slow has at least `bytesPerSecondMin`, so with a bound on bytes every attempt ends.
 
 import type { Instant } from '../../clock.ts';
 

@@ -1,4 +1,4 @@
-// The record next to a part: of which file it is, so that a later process can go on with it.
+// The record next to a part: of which file it is, so that a later process can continue with it.
 //
 //   NAME.part         the first bytes of the file
 //   NAME.part.json    the record; `.new` while it is written

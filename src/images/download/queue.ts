@@ -3,7 +3,7 @@
 // 1. At most `filesMax` files are fetched at a time, `filesOfHostMax` of them from one host; all together obey one bandwidth limit.
 // 2. Free space is shared out before it is used (disk-room.ts).
 // 3. The scores of servers last as long as the queue.
-// 4. While a download is neither at rest nor done, the process goes on, also during a pause before the next attempt.
+// 4. While a download is neither at rest nor done, the process continues, also during a pause before the next attempt.
 
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import type { Clock } from '../../clock.ts';

@@ -5,8 +5,8 @@
 //
 // 1. Bytes are appended to kept ones only if both are of one file: the same URL with the same strong validator, or any URL if the caller will
 //    compare the whole with a published digest (`mayMix`).
-// 2. A server may ignore a range, also with a validator that fits (200). The body then repeats the kept bytes, which are skipped: so every
-//    attempt ends at least where the last one did, and readers of the growing file go on. With another validator the file begins again.
+// 2. A server may ignore a range, even with a validator that fits (200). The body then repeats the kept bytes, which are skipped: so every
+//    attempt ends at least where the last one did, and readers of the growing file continue. With another validator the file begins again.
 // 3. A server may begin its range before the first byte asked for, as caches that keep blocks do: the surplus is skipped. A range that leaves a
 //    gap is refused.
 // 4. A 206 with a different validator belongs to a different file, whatever If-Range said: some servers ignore that field.

@@ -91,7 +91,7 @@ export interface Download {
   readonly attempts: readonly Attempt[];
   /** Stops it for now; the part is kept. Too late for a file that is done. */
   pause(): void;
-  /** Goes on after a pause or a failure. */
+  /** Continues after a pause or a failure. */
   resume(): void;
   /** Stops it for good; the part is kept for a later download of the same file. */
   cancel(): void;

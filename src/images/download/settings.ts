@@ -22,7 +22,7 @@ export interface DownloadSettings {
   readonly connectMs: number;
   /** The head of an answer must then follow within this time, in milliseconds. */
   readonly answerMs: number;
-  /** No byte for so long ends an attempt, in milliseconds. */
+  /** The longest silence in a body, in milliseconds; a longer one ends the attempt. */
   readonly stallMs: number;
   /** Fewer bytes per second than this, over `slowMs` milliseconds, end an attempt. */
   readonly bytesPerSecondMin: number;

@@ -2,7 +2,7 @@
 //
 //   present? ─▶ lock the place ─▶ download ─┬─ grows ─▶ add (image-adding.ts) ─▶ verified? ─▶ manifest ─▶ remove the download, older images
 //                                           ├─ begins again ─▶ add again
-//                                           └─ failed ─▶ the part stays: the next import goes on from it
+//                                           └─ failed ─▶ the part stays: the next import continues from it
 //
 // 1. Nothing appears in the store before the published checksum of the whole file has proved to be right.
 // 2. However an import ends, the next one of the same file continues its download. Only a finished import removes it.

@@ -1,7 +1,7 @@
 // Imports an offered installer: downloads its kernel and its initrd, verifies them, adds the drivers and publishes them in the boot tree.
 //
 // 1. Nothing appears in the tree before both files have proved to be those of the signed list.
-// 2. An interrupted download goes on with the next import. Only a finished import removes the files.
+// 2. An interrupted download continues with the next import. Only a finished import removes the files.
 
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { RackError } from '../../errors.ts';
 import { lockImport } from './import-lock.ts';
 
-/** A part without new bytes for so long is not continued any more, in milliseconds. */
+/** The age at which a part without new bytes is removed instead of continued, in milliseconds. */
 const LEFT_MS = 14 * 24 * 60 * 60 * 1000;
 
 /** Removes old parts of downloads that no process is fetching. @returns the freed bytes */

@@ -75,7 +75,7 @@ export class SourceDocuments {
     return this.read(url, signatureUrl, place);
   }
 
-  /** A document that a trusted one lists. @throws RackError `source-failed` also if it is not that one */
+  /** A document that a trusted one lists. @throws RackError `source-failed`, as well as for a document other than the listed one */
   async readListed(url: string, { algorithm, hex, bytes }: Checksum): Promise<Uint8Array> {
     const found = await this.#fetch(url, DOCUMENT_BYTES_MAX);
     const digest = createHash(algorithm).update(found).digest('hex');

@@ -6,7 +6,7 @@ const REASONS = {
   'unreadable-signature': ['its signature cannot be read', 'fetch it again; if it stays so, ask the site'],
   'unreadable-keyring': [
     'the keyring has no OpenPGP key that can be read',
-    'make one with gpg --export, binary or with --armor; a keybox of gpg (.kbx) is none',
+    'make one with gpg --export, binary or with --armor; a keybox of gpg (.kbx) does not work',
   ],
   'unknown-key': [
     'no accepted key of the keyring made its signature',

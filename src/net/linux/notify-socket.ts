@@ -63,7 +63,7 @@ function cut(text: string): string {
 }
 
 /**
- * Opens a socket to the manager. If it cannot be reached, `onTrouble` is called once with the reason; the process goes on without it.
+ * Opens a socket to the manager. If it cannot be reached, `onTrouble` is called once with the reason; the process continues without it.
  */
 export function openNotifySocket(socket: string, onTrouble: (note: HostNote) => void): NotifySocket {
   const silent: NotifySocket = { send: () => false, close: () => undefined };

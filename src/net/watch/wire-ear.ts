@@ -3,7 +3,7 @@
 //
 // 1. No input from strangers throws, and no flood keeps the thread busy (`ear-socket.ts`).
 // 2. Only served interfaces that are up and have a hardware address take part; they are looked up by name again after each change.
-// 3. A socket that cannot be opened, or fails, is reported once; the others go on.
+// 3. A socket that cannot be opened, or fails, is reported once; the others continue.
 // 4. Answers to ARP probes have their own socket, for which the kernel keeps nothing else (`probe-filter.ts`). It is read first and never
 //    rests, so a flood of other ARP costs sightings but no answers.
 // 5. Frames of this host's other interfaces are ignored: on one wire, Linux answers on each of them for the addresses of all.

@@ -185,7 +185,7 @@ export class EventFollowers {
       this.#sendGap(follower, follower.ahead.newest + 1);
   }
 
-  /** Says that the stream goes on with another event than the next one, and goes on there. */
+  /** Says that the stream continues with another event than the next one, and continues there. */
   #sendGap(follower: Follower, oldest: number): void {
     const { answer, place, history = 0 } = follower;
     answer.send({ id: formatEventPlace(history, oldest - 1), event: 'gap', data: { after: place, oldest } });

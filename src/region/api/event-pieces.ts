@@ -5,7 +5,7 @@ import type { EventRange } from '../records/event-range.ts';
 import type { MachineEvent } from '../records/machine-event.ts';
 import type { EventFilter, RegionStore } from '../records/store.ts';
 
-/** Ids that one piece covers: a piece takes a millisecond or two, also if no event passes the filter. */
+/** Ids that one piece covers: a piece takes a millisecond or two, even if no event passes the filter. */
 export const PIECE_IDS = 4000;
 
 /**

@@ -21,7 +21,7 @@ export function parseEventPlace(text: string): EventPlace | undefined {
 
 export const formatEventPlace = (history: number, id: number): string => `${history}-${id}`;
 
-/** The id after which a reader at a place goes on: an earlier one if the log lacks events that the reader has. */
+/** The id after which a reader at a place continues: an earlier one if the log lacks events that the reader has. */
 export async function idAt(
   store: Pick<RegionStore, 'historyEnd'>,
   { id, history }: EventPlace,

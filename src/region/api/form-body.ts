@@ -79,7 +79,7 @@ export function findNul(fields: Fields): string | undefined {
   return undefined;
 }
 
-/** The value of each octet as a hexadecimal digit; `undefined` if it is none. */
+/** The value of each octet as a hexadecimal digit; `undefined` if it is not one. */
 const DIGITS: readonly (number | undefined)[] = Array.from({ length: 256 }, (_, code) => {
   const digit = Number.parseInt(String.fromCharCode(code), 16);
   return Number.isNaN(digit) ? undefined : digit;

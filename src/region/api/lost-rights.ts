@@ -3,8 +3,8 @@
 import type { ApiCall } from './operation.ts';
 
 /**
- * - `ended`: the account or the API key is deleted; without a key, also if the password changed, which ends sessions.
- * - `demoted`: the caller was an administrator, and is none any more.
+ * - `ended`: the account or the API key is deleted. Without a key: or the password changed, which ends sessions.
+ * - `demoted`: the caller was an administrator, and no longer is.
  */
 export type LostRights = 'ended' | 'demoted';
 

@@ -1,6 +1,6 @@
 // Thins out the events of a host that reports a machine again and again, which would push other machines' events out of the log.
 //
-// 1. A machine's first reports are logged, then one a minute, with the number of reports that it stands for.
+// 1. A machine's first reports are logged, then one a minute, with the number of reports that it represents.
 // 2. Changes to other machines, to power settings or to interfaces are always logged.
 
 import type { Instant } from '../../clock.ts';

@@ -10,7 +10,7 @@ export interface StoreAvailability {
 
 /** Whether the store confirms that it has stored a change. */
 export interface StoreConfirmation {
-  /** Why no change is confirmed at the moment, and what to do; undefined: nothing is known against it. Reads go on. */
+  /** Why no change is confirmed at the moment, and what to do; undefined: nothing is known against it. Reads continue. */
   readonly problem: string | undefined;
   /** Calls `onChange` when that begins, with the problem, and when it ends; call it once. */
   watch(onChange: (problem: string | undefined) => void): void;

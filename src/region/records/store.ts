@@ -272,7 +272,7 @@ export interface RegionStore {
   readonly troubles: StoreTroubles;
   /**
    * Runs `work` in one transaction: every method of this store that it calls, also indirectly, is part of it, and all of its changes happen,
-   * or none. The store may run `work` again, so it changes nothing else, and waits for nothing but this store. It must not go on after a
+   * or none. The store may run `work` again, so it changes nothing else, and waits for nothing but this store. It must not continue after a
    * method that failed.
    */
   transact<T>(work: () => Promise<T>): Promise<T>;

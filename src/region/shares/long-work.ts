@@ -1,4 +1,4 @@
-// Answers that take long, and who holds a place among them: lists and searches, which go on in pieces over turns of the event loop, and
+// Answers that take long, and who holds a place among them: lists and searches, which continue in pieces over turns of the event loop, and
 // followers of the event log.
 //
 // 1. Each turn of the event loop continues one piece of work of a kind. Users take turns, however much work each has under way.
@@ -24,7 +24,7 @@ export function beginPiece(clock: Clock): () => boolean {
   return () => clock.now() >= until;
 }
 
-/** The work of one kind that goes on in pieces: its places by user, and its turns. */
+/** The work of one kind that continues in pieces: its places by user, and its turns. */
 export class LongWork<Holder extends object> {
   readonly places: FairShares<Holder>;
   readonly #turns = new LoopTurns();

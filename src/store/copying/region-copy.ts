@@ -2,7 +2,7 @@
 //
 //   refuse a target that holds anything else ─► table by table, CHUNK rows in a transaction ─► compare digests ─► make the target usable
 //
-// 1. Rows are copied in the order of their keys. So an interrupted copy has the first rows of each table, and goes on after them.
+// 1. Rows are copied in the order of their keys. So an interrupted copy has the first rows of each table, and continues after them.
 // 2. A target is usable only once every table has the digest of its source.
 // 3. Tables come in the order of the schema: a row never comes before the one that it refers to.
 
@@ -58,7 +58,7 @@ export interface CopyTarget extends CopyEnd {
   begin(): Promise<void>;
   /** Adds rows in one transaction. */
   write(table: CopiedTable, rows: readonly CopiedRow[]): Promise<void>;
-  /** Goes on with the ids of the source, and makes the target usable. */
+  /** Continues with the ids of the source, and makes the target usable. */
   finish(lastIds: ReadonlyMap<string, number>): Promise<void>;
 }
 

@@ -57,7 +57,7 @@ export class LeaseDatabase {
   #pass: FoldPass | undefined;
 
   /**
-   * @param onDamage called for each damaged row, also after the start
+   * @param onDamage called for each damaged row, even after the start
    * @throws RackError as `openDatabaseFile`; `store-broken` if its log ends before the folded sequence
    */
   constructor(path: string, onDamage: (damage: LeaseDamage) => void = () => undefined) {

@@ -8,7 +8,7 @@
 //    together with the history in which it was read.
 // 2. A history is named by the time at which it began. It begins with each run of a process on region.db, and of a server of PostgreSQL. If
 //    no event was lost before, it begins after the last one, and no reader's place is beyond its beginning.
-// 3. A history that the log does not have was lost with its events. The log goes on with the first history that began later.
+// 3. A history that the log does not have was lost with its events. The log continues with the first history that began later.
 
 import { number, optionalNumber, text } from '../rows.ts';
 import { all, numberIn, OWN_HISTORY, one, run, type Steps } from './region-steps.ts';

@@ -6,7 +6,7 @@
 // Sources: postgresql.org/docs/15/functions-admin.html (advisory locks), /view-pg-locks.html, /functions-sequence.html; /functions-info.html
 // (pg_postmaster_start_time).
 //
-// 1. Numbers are given before a transaction is stored, so a higher one can become visible first. A reader that goes on from the
+// 1. Numbers are given before a transaction is stored, so a higher one can become visible first. A reader that continues from the
 //    highest number seen would lose the lower ones.
 // 2. A transaction takes its lock before its first number. So each number it gets is higher than its lock.
 // 3. A reader takes its own view of the data after it has read the locks, never before.

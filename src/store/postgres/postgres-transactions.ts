@@ -12,7 +12,7 @@
 //    lost before its COMMIT, or has prepared statements that no longer fit.
 // 3. After TOGETHER_MS_MAX of failed runs a transaction runs alone; otherwise many small changes could starve a large one. Every writing
 //    transaction shares a lock on a table, which this one takes alone. A LOCK comes before the transaction's view of the data.
-// 4. If the connection is lost during COMMIT, the mark of the connection shows whether the transaction was stored, also after a crash of
+// 4. If the connection is lost during COMMIT, the mark of the connection shows whether the transaction was stored, even after a crash of
 //    the server or on the standby that takes over. Until that is known, the transaction neither runs again nor is said to have failed. It
 //    holds no connection while it asks, so that a pool whose connections are all lost at COMMIT recovers.
 // 5. While its COMMIT is unconfirmed (`postgres-confirmation.ts`), its result stays unknown and it is not repeated.

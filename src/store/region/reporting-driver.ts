@@ -1,7 +1,7 @@
 // Reports that the store cannot be used, whatever the work was: many callers only wait and try again.
 //
 // 1. A cause is reported once in REPEATED_MS, and at most CAUSES_MAX causes in that time.
-// 2. The error goes on to the caller.
+// 2. The error is passed on to the caller.
 
 import { BoundedMap } from '../../bounded-map.ts';
 import { type Clock, type Instant, systemClock } from '../../clock.ts';
@@ -9,7 +9,7 @@ import { isStoreUnavailable } from '../../errors.ts';
 import type { Steps } from '../operations/region-steps.ts';
 import type { RegionDriver } from './region-driver.ts';
 
-/** After so long the same cause is reported again. */
+/** The interval at which the same cause is reported again. */
 const REPEATED_MS = 60_000;
 /** Causes that are reported within REPEATED_MS. */
 export const CAUSES_MAX = 16;

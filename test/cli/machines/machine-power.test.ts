@@ -95,7 +95,7 @@ async function withDaemon(
 }
 
 const CASES = [
-  ['its own end, although the log goes on', 'power_on', [ON_BEFORE, BEGUN, DONE, ...POSTS], true, DONE.description],
+  ['its own end, although the log continues', 'power_on', [ON_BEFORE, BEGUN, DONE, ...POSTS], true, DONE.description],
   ['no older end if its own is missing', 'power_on', [ON_BEFORE, BEGUN], false, 'another command changed its power'],
   [
     'the failure, although the machine is seen on later',

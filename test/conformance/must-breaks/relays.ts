@@ -169,7 +169,7 @@ export const RELAY_BREAKS: readonly BrokenMust[] = [
   ),
   override(
     '4',
-    'A sub-option of a wrong length is none.',
+    'A sub-option of a wrong length is ignored.',
     swap(
       'wire/relay-agent.ts',
       'if (bytes?.length !== 4) return undefined;',

@@ -45,7 +45,7 @@ const KINDS = ['http.file-sent', 'http.rendered', 'tftp.sent', 'tftp.aborted', '
 describe('events of hosts', () => {
   for (const [name, host] of HOSTS) {
     for (const kind of KINDS) {
-      it(`${kind} of ${name}: the burst is reported, then a sample, and each event says how many it stands for`, () => {
+      it(`${kind} of ${name}: the burst is reported, then a sample, and each event says how many it represents`, () => {
         const { events, publish, reported } = start();
         flood(publish, { ...host, kind });
         const most = HOST_RATE.burst + HOST_RATE.perSecond * SECONDS;

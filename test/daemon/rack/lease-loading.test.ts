@@ -24,7 +24,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(stateDir, { recursive: true, force: true }));
 
-/** A lease granted since the host booted that expires in so many seconds; negative if it has expired. */
+/** A lease granted since the host booted that expires after a number of seconds; negative if it has expired. */
 function ending(address: number, inS: number, state: StoredLease['state'] = 'bound'): StoredLease {
   const lastedS = 5;
   const grantedWallMs = systemClock.wallTimeMs() + (inS - lastedS) * 1000;
@@ -105,7 +105,7 @@ test('a process that ends before all were reported leaves all of them to the nex
   await third.close();
 });
 
-test('running leases of a restored copy are doubted, also after the next start, until they have newer records', async () => {
+test('running leases of a restored copy are doubted, even after the next start, until they have newer records', async () => {
   const reported: RackEvent[] = [];
   const publish = (event: RackEvent): void => void reported.push(event);
   const leases = [ending(1, 100), ending(2, -20), ending(3, 100)];
@@ -141,7 +141,7 @@ test('running leases of a restored copy are doubted, also after the next start, 
   );
 });
 
-test('a rack that lost all leases of its last run reports it once, also when the loss was reported before', async () => {
+test('a rack that lost all leases of its last run reports it once, even when the loss was reported before', async () => {
   const reported: RackEvent[] = [];
   const publish = (event: RackEvent): void => void reported.push(event);
   const start = (lastSequence: number, leases: readonly StoredLease[], isLossReported = false) =>

@@ -46,7 +46,7 @@ test('a lease without end is over when its client renews a shorter one on time',
     say(SELECT);
     assert.ok(isKept(), 'the answer may have been lost');
     renewAfter(1.2);
-    assert.ok(isKept(), 'no timer makes a client come so soon');
+    assert.ok(isKept(), 'no timer makes a client come that soon');
     renewAfter(leaseTime / 2);
     assert.ok(isShort(), `${leaseTime} s`);
   }
@@ -118,7 +118,7 @@ test('the lease time of firmware and its loader ends no promise to their system'
   renewAfter(15);
   assert.ok(isKept());
   renewAfter(400);
-  assert.ok(isShort(), 'and its own longer time goes on from then');
+  assert.ok(isShort(), 'and its own longer time continues from then');
 });
 
 test('observations from before a restart of the rack no longer count', () => {

@@ -71,7 +71,7 @@ test('a fixed address requested without an offer is given in addition to the run
   assert.equal(say({ type: 'request', mac: MAC_A, ciaddr: held }), `ack ${formatIpv4(held)}`);
 });
 
-test('a client that accepts an offer gives up its address; if it goes on using that, it gets it back', () => {
+test('a client that accepts an offer gives up its address; if it continues using that, it gets it back', () => {
   const { say, reload, lease, held, isBound, table } = running();
   reload(config(subnet({ reservations: [{ mac: MAC_A, address: FIXED }] })));
   assert.equal(lease(MAC_A), 'ack 10.20.0.30');

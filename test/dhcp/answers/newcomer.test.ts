@@ -41,7 +41,7 @@ test('if identifiers count, a known hardware address exempts none of the identif
     for (let index = 0; index < FLOOD; index += 1) {
       if (say({ type: 'discover', mac: MAC_A, ...called(`id ${index}`) }) !== 'silence') offered += 1;
     }
-    // The fixed address is none of the range's, and one of them is offered it.
+    // The fixed address is outside the range, and one of them is offered it.
     assert.ok(offered <= AT_ONCE + 1, `${name}: ${offered} of ${FLOOD} were offered an address`);
   }
 });

@@ -105,7 +105,7 @@ test('UUID and client identifier are echoed unchanged (RFC 4578 §2.3, RFC 6842)
   assert.deepEqual(reply(ask({ ...IPXE, type: 'discover' }), IPXE).message.options.get(61), IDENTIFIER);
 });
 
-test('pxelinux learns where it goes on', () => {
+test('pxelinux learns where it continues', () => {
   const { message } = reply(ask({ ...BIOS, type: 'discover' }), BIOS);
   assert.equal(optionText(message.options, OPTION.pathPrefix), 'http://rack/');
 });

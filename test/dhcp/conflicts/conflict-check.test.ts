@@ -165,7 +165,7 @@ test('a probe’s result is believed for some minutes, then the address is probe
   await rig.pass(STOCK_FRESH_MS + STOCK_LOOK_MS);
   assert.equal(rig.wire.asked.length, 2 * before);
   rig.wire.up = true;
-  assert.deepEqual(rig.offered(MAC_A), [], 'old answers are none');
+  assert.deepEqual(rig.offered(MAC_A), [], 'old answers do not count');
 });
 
 test('an address heard on the wire is probed before it is offered', async () => {

@@ -211,7 +211,7 @@ test('a fixed address that another client had is probed', async () => {
   asked();
   const [now, later] = await discover();
   assert.deepEqual([now, asked()[0]], ['', '10.20.0.20']);
-  assert.match(later, /^10\.20\.0\.10\d$/, 'it goes on using it');
+  assert.match(later, /^10\.20\.0\.10\d$/, 'it continues using it');
 });
 
 test('no fixed address is probed if the operator disabled the check', async () => {

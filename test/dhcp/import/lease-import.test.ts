@@ -309,7 +309,7 @@ for (const [file, format] of [
   });
 }
 
-test('an imported lease ends when the other server said also after a restart, however long ago it began', () => {
+test('an imported lease ends when the other server said even after a restart, however long ago it began', () => {
   const year = 31_536_000;
   const before = { ...MOMENT, bootId: 'a', uptimeS: 9000 };
   const after = { now: instant(70_000_000), wallMs: WALL + 60_000, bootId: 'a', uptimeS: 9060 };

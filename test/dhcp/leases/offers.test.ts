@@ -140,7 +140,7 @@ test('the search skips the offers of other networks', () => {
   );
 });
 
-test('the search for one ends after so many unwanted ones', () => {
+test('the search for one ends after a limited number of unwanted ones', () => {
   const offers = new Offers();
   for (let index = 0; index < 64; index += 1) offers.hold(ipv4(ip('10.30.0.0') + index), mac(index + 1), LAB, START);
   offers.hold(ONE, MAC_A, LAB, START);

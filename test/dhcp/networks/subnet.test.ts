@@ -56,7 +56,13 @@ const NAMED: readonly (readonly [
     TO_RACK,
     '10.60.0.9',
   ],
-  ['a selection of three bytes is none', { options: [[118, Uint8Array.of(10, 40, 0)]] }, undefined, ON_WIRE, undefined],
+  [
+    'a selection of three bytes is invalid',
+    { options: [[118, Uint8Array.of(10, 40, 0)]] },
+    undefined,
+    ON_WIRE,
+    undefined,
+  ],
 ];
 
 for (const [name, words, relay, arrival, named] of NAMED) {

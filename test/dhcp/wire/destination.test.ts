@@ -33,7 +33,7 @@ const PLACES: readonly (readonly [
   ['to all, when it is given no address', {}, 'settings', ANY, BROADCAST],
   ['to the address that it has', { ciaddr: GIVEN }, 'settings', GIVEN, { kind: 'unicast', address: GIVEN, port: 68 }],
   [
-    'also when it asks for all',
+    'even when it asks for all',
     { ciaddr: GIVEN, broadcast: true },
     'settings',
     GIVEN,

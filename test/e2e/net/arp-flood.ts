@@ -1,4 +1,4 @@
-// `arp-flood.ts INTERFACE COUNT` sends so many ARP packets from as many invented hosts, and malformed frames, as fast as it can.
+// `arp-flood.ts INTERFACE COUNT` sends COUNT ARP packets from as many invented hosts, and malformed frames, as fast as it can.
 
 import { systemClock } from '../../../src/clock.ts';
 import { BROADCAST_MAC, ipv4, mac } from '../../../src/net/address.ts';

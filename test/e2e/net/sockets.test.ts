@@ -411,7 +411,7 @@ describe('datagram sockets', { skip: SKIP }, () => {
       assert.deepEqual(heard.slice(2).sort(), ['again', 'again', 'other', 'other', 'other']);
     });
 
-    it('goes on when its handler closes it in the middle of a burst', async () => {
+    it('continues when its handler closes it in the middle of a burst', async () => {
       const source = await open(network, { address: addr('10.20.0.1'), port: 0, shared: false });
       let calls = 0;
       await open(network, {

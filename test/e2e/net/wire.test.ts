@@ -110,7 +110,7 @@ describe('the wire', { skip: SKIP }, () => {
     assert.equal(user === undefined ? undefined : formatMac(user), macOf());
   });
 
-  it('survives a flood of ARP, reports a part of it, and goes on answering', async () => {
+  it('survives a flood of ARP, reports a part of it, and continues answering', async () => {
     sightings.length = 0;
     const flood = peer.start(
       process.execPath,

@@ -348,7 +348,7 @@ export const DHCP_BOUNDS: readonly HeldBound[] = [
     at: 'dhcp/leases/lease-journal.ts JOURNAL_PENDING_MAX',
     what: 'lease records that wait for the disk',
     whoCanFill: "a flood of REQUESTs while the disk is slow, and an operator's import",
-    whatOthersNotice: 'clients get no answer (`store-unavailable`) and ask again; names and boots go on',
+    whatOthersNotice: 'clients get no answer (`store-unavailable`) and ask again; names and boots continue',
     harm: { kind: 'waits' },
     howItEmpties: 'with each commit: a batch of 4 096 takes milliseconds',
     share: 'none: as for the waiting replies; it is four times as long',

@@ -6,7 +6,7 @@ export const DNS_BOUNDS: readonly HeldBound[] = [
   {
     at: 'dns/flights.ts WAITERS_MAX',
     what: 'client questions waiting for an upstream server',
-    whoCanFill: 'a client that asks for names with slow servers, also with forged addresses',
+    whoCanFill: 'a client that asks for names with slow servers, even with forged addresses',
     whatOthersNotice: 'answers within tens of milliseconds still arrive; a question that takes longer may get SERVFAIL',
     harm: {
       kind: 'refused',

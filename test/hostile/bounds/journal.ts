@@ -124,7 +124,7 @@ export const JOURNAL_BOUNDS: readonly HeldBound[] = [
     whoCanFill: 'a host that loads a small file again and again, or renews with the names of others',
     whatOthersNotice: 'nothing, except hosts of the same share: their events of that kind are reported once a minute',
     harm: { kind: 'reported' },
-    howItEmpties: 'with time; the next event says how many it stands for',
+    howItEmpties: 'with time; the next event says how many it represents',
     share: 'by hardware address for machines of the region, else by one of 251 shares of hosts; and by kind',
     test: 'daemon/observing/host-events.test.ts',
   },

@@ -22,7 +22,7 @@ export const KERNEL_BOUNDS: readonly KernelBound[] = [
     whoCanFill:
       'clients of a rack with a lower limit; not those of the service, to whom the other bounds allow some 15000 together',
     whatOthersNotice:
-      'new connections are refused (`http.refused`, not-accepted), and transfers and files, too; leases and names go on',
+      'new connections are refused (`http.refused`, not-accepted), and transfers and files, too; leases and names continue',
     harm: { kind: 'refused', stoppedBy: 'a larger limit: LimitNOFILE of the unit, or `ulimit -n`' },
     howItEmpties: 'as connections and transfers end',
     share: 'that of connections and transfers, by address and network',

@@ -416,7 +416,7 @@ export const REGION_BOUNDS: readonly HeldBound[] = [
     at: 'store/operations/region-versions.ts GONE_VERSIONS',
     what: 'versions of the desired state for which the system ids of deleted machines are remembered',
     whoCanFill: 'administrators who delete machines, and hosts that enlist beyond the bound of New machines',
-    whatOthersNotice: 'nothing: a region process that has read nothing for so many versions reads all machines again',
+    whatOthersNotice: 'nothing: a region process that has missed more versions than that reads all machines again',
     howItEmpties: 'those of older versions are forgotten with each deletion',
     share: 'none is needed: a version deletes one machine at most',
     test: 'contract/machine-versions.ts',

@@ -7,7 +7,7 @@ export const TFTP_BOUNDS: readonly HeldBound[] = [
     at: 'tftp/server.ts WAITING_MAX',
     what: 'read requests that wait to begin, of all hosts',
     whoCanFill:
-      'a host that sends more requests than the rack can begin, some six thousand a second, also with forged addresses',
+      'a host that sends more requests than the rack can begin, some six thousand a second, even with forged addresses',
     whatOthersNotice:
       'nothing while fewer addresses flood than there are places; beyond that, clients at the addresses with the most waiting requests retry',
     harm: { kind: 'waits' },
@@ -29,7 +29,7 @@ export const TFTP_BOUNDS: readonly HeldBound[] = [
   {
     at: 'tftp/server.ts TURN_BEGINS_MAX',
     what: 'transfers that begin in one turn of the event loop',
-    whoCanFill: 'a host that floods requests, also with forged addresses',
+    whoCanFill: 'a host that floods requests, even with forged addresses',
     whatOthersNotice: 'all datagrams wait for the turn: one to two milliseconds',
     harm: { kind: 'waits' },
     howItEmpties: 'with every turn',
@@ -48,7 +48,7 @@ export const TFTP_BOUNDS: readonly HeldBound[] = [
   {
     at: 'tftp/server.ts BEGIN_TIME_SHARE_MAX',
     what: 'the share of time spent beginning transfers, once that has taken 20 ms',
-    whoCanFill: 'a host that floods requests, also with forged addresses',
+    whoCanFill: 'a host that floods requests, even with forged addresses',
     whatOthersNotice: 'a transfer begins some milliseconds later; everything else is answered at once',
     harm: { kind: 'waits' },
     howItEmpties: 'with time',
@@ -58,7 +58,7 @@ export const TFTP_BOUNDS: readonly HeldBound[] = [
   {
     at: 'tftp/places.ts UNANSWERED_MAX',
     what: 'transfers whose client has not answered yet, those being opened included',
-    whoCanFill: 'a host that sends read requests, also with forged addresses',
+    whoCanFill: 'a host that sends read requests, even with forged addresses',
     whatOthersNotice: 'nothing while fewer requests than this arrive within their round trip; beyond that they retry',
     harm: { kind: 'waits' },
     howItEmpties: 'as clients answer; after three sendings: 7 s, or 60 s if a longer timeout was requested',
@@ -69,7 +69,7 @@ export const TFTP_BOUNDS: readonly HeldBound[] = [
     at: 'tftp/content.ts NETASCII_HELD_MAX',
     what: 'octets of a file that is held as netascii while it is sent',
     whoCanFill:
-      'a host that requests netascii, also with forged addresses; all places for transfers together hold 100 MB',
+      'a host that requests netascii, even with forged addresses; all places for transfers together hold 100 MB',
     whatOthersNotice: 'nothing: a larger file is refused, and its client requests it as octet',
     howItEmpties: 'with the transfer',
     share: 'as for the places for transfers',

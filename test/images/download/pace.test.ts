@@ -43,7 +43,7 @@ const ROWS: readonly Row[] = [
     expected: undefined,
   },
   {
-    name: 'silence goes on after a pause',
+    name: 'silence continues after a pause',
     steps: [
       [10_000, 'pause'],
       [90_000, 'read'],

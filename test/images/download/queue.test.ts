@@ -220,7 +220,7 @@ describe('a part of an earlier run', () => {
 });
 
 describe('commands', () => {
-  test('a pause takes effect at once, and the download goes on where it was', async () => {
+  test('a pause takes effect at once, and the download continues where it was', async () => {
     let isHeld = true;
     const server = await serve((asked) => (isHeld ? upTo(2 * MIB)(asked) : asked.serve()));
     const queue = place.queue({ stallMs: 60_000 });

@@ -320,15 +320,15 @@ describe('the strong validator of an answer', () => {
   const DATE = 'Tue, 24 Nov 2026 20:00:00 GMT';
   for (const [name, headers, expected] of [
     ['an ETag', { etag: '"x"' }, { kind: 'etag', value: '"x"' }],
-    ['a weak ETag is none', { etag: 'W/"x"' }, undefined],
-    ['an ETag without quotes is none', { etag: 'x' }, undefined],
+    ['a weak ETag does not count', { etag: 'W/"x"' }, undefined],
+    ['an ETag without quotes does not count', { etag: 'x' }, undefined],
     [
       'a date of long ago',
       { 'last-modified': 'Mon, 23 Nov 2026 20:00:00 GMT', date: DATE },
       { kind: 'date', value: 'Mon, 23 Nov 2026 20:00:00 GMT' },
     ],
-    ['a date of this second is none', { 'last-modified': DATE, date: DATE }, undefined],
-    ['a date is none without that of the answer', { 'last-modified': DATE }, undefined],
+    ['a date of this second does not count', { 'last-modified': DATE, date: DATE }, undefined],
+    ['a date does not count without that of the answer', { 'last-modified': DATE }, undefined],
     ['no field', {}, undefined],
   ] as const) {
     test(name, () => assert.deepEqual(validatorOf(headers), expected));

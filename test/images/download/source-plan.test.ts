@@ -58,7 +58,7 @@ describe('the plan of sources', () => {
     }
   });
 
-  test('progress begins the rounds again; single bytes and a file that begins again are none', () => {
+  test('progress begins the rounds again; single bytes and a file that begins again do not count', () => {
     const rounds = (bytesAt: (attempt: number) => number): number => {
       const { plan, ask } = planOf([A]);
       let attempts = 0;

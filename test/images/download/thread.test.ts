@@ -64,13 +64,13 @@ describe('the download thread', () => {
     download.pause();
     assert.equal((await whenAtRest(download)).kind, 'paused');
     download.resume();
-    await until('it goes on', () => server.requests.length === 2);
+    await until('it continues', () => server.requests.length === 2);
     await thread.close();
     assert.equal(download.state.kind, 'paused');
     assert.deepEqual(place.files(), ['image.part', 'image.part.json']);
-    // Another thread goes on with it.
+    // Another thread continues with it.
     download.resume();
-    await until('another one goes on', () => server.requests.length === 3);
+    await until('another one continues', () => server.requests.length === 3);
     assert.equal(server.requests[2]?.from, 2 * MIB);
     await download.remove();
     assert.equal(download.state.kind, 'cancelled');

@@ -91,7 +91,7 @@ describe('redirects', () => {
     ));
 
   for (const status of [300, 304, 305]) {
-    test(`${status} is none`, () =>
+    test(`${status} is not followed`, () =>
       withServer(
         ({ response }) => void response.writeHead(status, { Location: '/other' }).end(),
         async ({ url }) => assert.equal((await fetch(url)).end, 'http-failed'),

@@ -20,7 +20,7 @@ const terms: readonly [name: string, environment: NodeJS.ProcessEnv, expected: u
     { socket: '@n', watchdogMs: undefined },
   ],
   ...['0', '-1', 'x', '99999', '99999999999999999999', '1e9', ''].map((value): [string, NodeJS.ProcessEnv, unknown] => [
-    `an interval of ${JSON.stringify(value)} is none`,
+    `an interval of ${JSON.stringify(value)} is ignored`,
     { NOTIFY_SOCKET: '@n', WATCHDOG_USEC: value },
     { socket: '@n', watchdogMs: undefined },
   ]),

@@ -17,7 +17,7 @@ import { VirtualClock } from '../../support/virtual-clock.ts';
 const PLACES = 32;
 const MACHINE = '10.0.0.200';
 
-/** A client that sends so many bytes per second. */
+/** A client that sends at a rate in bytes per second. */
 class Sender implements PlacedClient {
   readonly address: string;
   perSecond: number;

@@ -7,7 +7,7 @@ import type { EventFilter } from '../../../src/region/records/store.ts';
 import { makeRegion } from '../place.ts';
 
 const EVENTS = 2 * PIECE_IDS + 100;
-/** Every so many events one is a warning. */
+/** One event in this number is a warning. */
 const RARE = 1500;
 
 const { region, remove } = await makeRegion();

@@ -32,7 +32,7 @@ const CLAIMS: Readonly<Record<string, string>> = {
   'x-rackboot-control': '',
 };
 
-/** Everything that an anonymous caller may reach: a new operation is none of them unless it is written here. */
+/** Everything that an anonymous caller may reach: a new operation is reachable only if it is written here. */
 const REACHABLE: ReadonlySet<string> = new Set([
   '1.0 GET nodes is_registered',
   '1.0 POST nodes new',

@@ -107,7 +107,7 @@ const BAD_REGISTRATIONS: readonly (readonly [
   ['interfaces that are no JSON', { interfaces: '[' }, 400],
   ['interfaces that are no list', { interfaces: '{}' }, 400],
   ['the whole internet as its network', { interfaces: JSON.stringify([rackInterface('0.0.0.0/0')]) }, 400],
-  ['a digest that is none', { secret_digest: 'x' }, 400],
+  ['an invalid digest', { secret_digest: 'x' }, 400],
   ['a version with a blank', { version: '1 2' }, 400],
   ['another version of the link', { uplink: '7' }, 409],
 ];
@@ -380,7 +380,7 @@ const BAD_BATCHES: readonly (readonly [name: string, body: unknown])[] = [
   ["another rack's source", batchOf([], { source: `${OTHER_UUID}/x` })],
   ['sequences that go back', batchOf([reportEntry(2), reportEntry(1)])],
   ['one sequence twice', batchOf([reportEntry(2), reportEntry(2)])],
-  ['a sequence that is none', batchOf([reportEntry(-1)])],
+  ['an invalid sequence', batchOf([reportEntry(-1)])],
   ['too many entries', batchOf(Array.from({ length: ENTRIES_MAX + 1 }, (_, index) => reportEntry(index)))],
   ['no count of what was lost', { source: SOURCE, entries: [] }],
 ];

@@ -305,7 +305,7 @@ test('hostnames are single labels that are no address', () => {
   for (const [text, expected] of cases) assert.equal(parseHostname(text), expected, text);
 });
 
-test('chosen names are valid and free, also when most words are taken; system ids have six characters', () => {
+test('chosen names are valid and free, even when most words are taken; system ids have six characters', () => {
   const clock = new VirtualClock(0, 7);
   const taken = new Set<string>();
   const chosen = (choose: typeof chooseHostname, isTaken: (name: string) => boolean): string => {

@@ -240,7 +240,7 @@ test('a UUID shown by two machines identifies neither from then on, and no rack 
     // Without a serial number, as with a third machine of the series.
     const three = await enlist(region, shown({ macs: [C], uuid: DELL }));
     assert.equal(await region.store.countMachines({}), 3);
-    // Also when the others are gone again.
+    // Even when the others are gone again.
     for (const { systemId } of [two, three]) await region.removeMachine(systemId, 'bob');
     await enlist(region, shown({ macs: [C], uuid: DELL }));
     assert.equal(await region.store.countMachines({}), 2);

@@ -256,7 +256,7 @@ test('after any events in any order, with crashes in between, the records are co
       () => place.clock.pass(random(25) * 60_000),
       (systemId) => world.crash(random(2) === 0 ? undefined : () => command(systemId)),
     ];
-    // A walk that stayed in one corner goes on, so that each shows enough.
+    // A walk that stayed in one corner continues, so that each shows enough.
     for (let step = 0; step < STEPS || (reached.size < STATES_MIN && step < STEPS_MAX); step += 1) {
       await pick(steps)(pick(ids));
       await assertSense(world);

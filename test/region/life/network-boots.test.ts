@@ -110,7 +110,7 @@ for (const [name, failed, command] of [
       assert.notEqual(again.bootToken, token);
       assert.equal((await looping.region.desiredState()).machines[0]?.bootToken, again.bootToken);
       assert.match(reasonOf(again), /it booted from the network 7 times without a signal from its work; restarting it/);
-      // Until it is switched, it goes on as before.
+      // Until it is switched, it continues as before.
       await looping.boot();
       assert.equal((await looping.now()).work?.boots, 0);
       await looping.switchOn();

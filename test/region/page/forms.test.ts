@@ -56,7 +56,7 @@ const MISTAKES: readonly (readonly [
   ],
   ['two passwords that differ', { again: 'another one' }, 'again', 'The passwords differ.'],
   ['a user name with a space', { username: 'a b' }, 'username', 'A user name must have 1 to 150 letters'],
-  ['an e-mail address that is none', { email: 'bob' }, 'email', 'An e-mail address must have the form name@host.'],
+  ['an invalid e-mail address', { email: 'bob' }, 'email', 'An e-mail address must have the form name@host.'],
   ['a user name that is markup', { username: ATTACK }, 'username', 'A user name must have 1 to 150 letters'],
 ];
 
@@ -206,8 +206,8 @@ test('a choice with a text too long for a phone becomes radio buttons, one with 
       return `${choiceField(view, { ...control, choices })}`;
     };
     assert.match(make(2, 'sda'), /<select .*<option value="d0" selected>/s);
-    const long = make(2, 'a text that goes on beyond the edge of a telephone ');
+    const long = make(2, 'a text that continues beyond the edge of a telephone ');
     assert.match(long, /<fieldset .*type="radio" name="disk" value="d0" checked/s);
     assert.doesNotMatch(long, /<select/);
-    assert.match(make(CHOICES_SHOWN_MAX + 1, 'a text that goes on beyond the edge of a telephone '), /<select/);
+    assert.match(make(CHOICES_SHOWN_MAX + 1, 'a text that continues beyond the edge of a telephone '), /<select/);
   }));

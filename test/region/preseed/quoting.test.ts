@@ -309,7 +309,7 @@ test('a word in a debconf command is the same word when a shell runs it', {
 const PLACES: readonly (readonly [string, string, RegExp | undefined])[] = [
   ['a command without a filter', 'd-i preseed/late_command string echo {{x}}\n', /write {{…\|shell}}/],
   [
-    'a command that goes on in the next line',
+    'a command that continues in the next line',
     'd-i preseed/late_command string \\\n  echo {{x}}\n',
     /write {{…\|shell}}/,
   ],

@@ -172,7 +172,7 @@ test('a machine’s home racks get its home while that network is served', () =>
     assert.deepEqual(
       [(await reported())?.home, (await reported())?.bootToken],
       [at('10.30.0.9'), undefined],
-      'also while it is not at work',
+      'even while it is not at work',
     );
     await greet(place, NETWORKS.slice(0, 1));
     assert.equal((await reported())?.home, undefined, 'a home that nobody serves binds nobody');

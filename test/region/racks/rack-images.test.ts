@@ -29,7 +29,7 @@ const odd: readonly (readonly [string, unknown])[] = [
   ['a path outside of the store', image({ path: '/etc/passwd' })],
   ['a path of other bytes', image({ path: `/images/bb/${'b'.repeat(64)}.img` })],
   ['a name with a line break', image({ release: 'bookworm\njob=erase' })],
-  ['a size that is none', { ...image(), bytes: -1 }],
+  ['an invalid size', { ...image(), bytes: -1 }],
   ['a format that nobody knows', { ...image(), format: 'qcow2' }],
   ['no serial', { ...image(), serial: undefined }],
 ];

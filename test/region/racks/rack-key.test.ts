@@ -413,7 +413,7 @@ test('two racks share a network if a person names it: the answer names the overl
       { uuid: OTHER_UUID, name: 'rack-3', token: OTHER_KEY.token, secret_digest: OTHER_KEY.secretDigest },
       other,
     );
-    assert.deepEqual(region.racks.find(OTHER_UUID)?.disputed, [], 'also after its next start');
+    assert.deepEqual(region.racks.find(OTHER_UUID)?.disputed, [], 'even after its next start');
   }));
 
 test('a rack cannot hand out another’s addresses, by a range outside its network or by a network that is not its own', () =>

@@ -187,7 +187,7 @@ const REFUSED: readonly (readonly [string, Parameters<typeof parseScript>[0], st
   ['a word of paths', { content: SH, name: 'current-testing' }, 'name', /Rackboot reserves the name current-testing/],
   ['a number', { content: SH, name: '12' }, 'name', /digits only/],
   ['an unknown kind', { content: header('script_type: installation'), name: 'a' }, 'type', /commissioning \(0\)/],
-  ['a time that is none', { content: header('timeout: soon'), name: 'a' }, 'timeout', /seconds up to/],
+  ['an invalid time', { content: header('timeout: soon'), name: 'a' }, 'timeout', /seconds up to/],
   ['a time beyond all', { content: SH, name: 'a', timeoutSeconds: 1e6 }, 'timeout', /seconds up to 86400/],
   [
     'packages',

@@ -29,7 +29,7 @@ test('a holder with much work alternates with one with little, and every part ha
   assert.equal(new Set(rounds).size, rounds.length, rounds.join(' '));
 });
 
-test('turns go on after a rest', async () => {
+test('turns continue after a rest', async () => {
   const turns = new LoopTurns();
   const done: string[] = [];
   const work = (holder: string): Promise<unknown> => turns.next(holder).then(() => done.push(holder));

@@ -52,7 +52,7 @@ test('a missing directory is made, for a copy and for a backup', () => {
 });
 
 for (const log of ['-wal', '-journal']) {
-  test(`the ${log} of a former database, which SQLite would replay into the new one, is named, also if it appears during the copy`, async () => {
+  test(`the ${log} of a former database, which SQLite would replay into the new one, is named, even if it appears during the copy`, async () => {
     writeFileSync(`${path}${log}`, 'changes');
     const named = new RegExp(
       `region\\.db${log}, of an earlier region\\.db, has 7 bytes .* move it to where that one is now`,
@@ -75,7 +75,7 @@ test('while one process writes a file, no other does, also to begin afresh', () 
   SqliteTarget.open(path, true).close();
 });
 
-test('a copy goes on with what an interrupted one left, and a backup begins afresh', async () => {
+test('a copy continues with what an interrupted one left, and a backup begins afresh', async () => {
   const [table] = copiedTables().filter(({ name }) => name === 'counter');
   assert.ok(table);
   const first = SqliteTarget.open(path, false);

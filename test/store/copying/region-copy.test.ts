@@ -112,7 +112,7 @@ describe('the data of a region, moved', { skip: missing('linux', '/usr/lib/postg
     return path;
   };
 
-  test('a region moves to PostgreSQL and back, by the command line, and goes on at both', async () => {
+  test('a region moves to PostgreSQL and back, by the command line, and continues at both', async () => {
     const name = await server.makeDatabase();
     const wanted = await read(openRegionStore({ stateDir }));
     const said = await run('copy', '--from', `sqlite:${stateDir}`, '--to', server.urlOf(name));
@@ -145,7 +145,7 @@ describe('the data of a region, moved', { skip: missing('linux', '/usr/lib/postg
     assert.deepEqual(await read(openRegionStore({ stateDir: join(directory, 'other') })), wanted[0]);
   });
 
-  test('an interrupted copy goes on where it stopped, and nothing runs on it meanwhile', async () => {
+  test('an interrupted copy continues where it stopped, and nothing runs on it meanwhile', async () => {
     const place = server.placeOf(await server.makeDatabase());
     const source = SqliteSource.open(join(stateDir, REGION_FILE));
     const written: string[] = [];
@@ -338,7 +338,7 @@ describe('the data of a region, moved', { skip: missing('linux', '/usr/lib/postg
     assert.deepEqual(await read(openPostgresRegion(place)), await read(openRegionStore({ stateDir })));
   });
 
-  test('a row that PostgreSQL cannot hold is named, and once it is corrected the copy goes on', async () => {
+  test('a row that PostgreSQL cannot hold is named, and once it is corrected the copy continues', async () => {
     const place = server.placeOf(await server.makeDatabase());
     const damaged = join(directory, 'damaged.backup');
     const change = (sql: string): void => {

@@ -88,7 +88,7 @@ test('nothing is folded between writes, and soon after the last one every acknow
   assert.equal(database.unfolded, size, 'the last batch waits for the next, which acknowledges it');
   folder.acknowledge(database.lastSequence);
   rest(clock);
-  assert.equal(database.unfolded, size, 'and with so few the log is left as it is');
+  assert.equal(database.unfolded, size, 'and with few records the log is left as it is');
 });
 
 test('a log that is no longer than its history is not folded', () => {

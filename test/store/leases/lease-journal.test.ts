@@ -85,7 +85,7 @@ test('records become durable in order, and are there after reopening', async () 
   assert.equal(second?.circuitId, 'eth0/1');
   assert.equal(second?.expiresWallMs, second === undefined ? 0 : second.grantedWallMs + 600_000);
   assert.notEqual(first?.bootId, '');
-  assert.equal(again.journal.append(lease(3)), 4, 'sequences go on');
+  assert.equal(again.journal.append(lease(3)), 4, 'sequences continue');
   await again.journal.close();
 });
 

@@ -1,4 +1,4 @@
-// Histories of the event log: where a reader of one goes on in another.
+// Histories of the event log: where a reader of one continues in another.
 
 import assert from 'node:assert/strict';
 import { DatabaseSync } from 'node:sqlite';
@@ -32,7 +32,7 @@ class Log {
     return step.value;
   }
 
-  /** A run that adds so many events. @returns its history */
+  /** A run that adds a number of events. @returns its history */
   run(name: string, nowMs: number, events: number): number {
     this.#do(beginHistory(), name, nowMs);
     const sql =
@@ -74,7 +74,7 @@ test('a history that was lost under a wrong clock ends where the newest one begi
   assert.equal(log.end(9000), 5);
 });
 
-test('the newest histories are remembered; a reader of an older one goes on where the oldest of these begins', () => {
+test('the newest histories are remembered; a reader of an older one continues where the oldest of these begins', () => {
   const log = new Log();
   for (let run = 1; run <= HISTORIES_MAX + 20; run += 1) log.run(`run ${run}`, run, 1);
   assert.equal(log.count, HISTORIES_MAX);

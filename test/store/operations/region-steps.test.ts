@@ -14,7 +14,7 @@ import { REGION_FILE } from '../../../src/store/sqlite/region-schema.ts';
 import { EVENT_BOUNDS, openRegionStore } from '../../../src/store/sqlite/region-sqlite.ts';
 import { fillRegion, OPERATIONS } from '../../contract/region-operations.ts';
 
-/** A region with so many machines, whose statements are counted. */
+/** A region with a number of machines, whose statements are counted. */
 class Place {
   readonly #stateDir: string;
   readonly #database: DatabaseSync;

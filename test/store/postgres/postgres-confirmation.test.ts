@@ -81,7 +81,7 @@ describe('a PostgreSQL whose synchronous standby is lost', { skip: missing('linu
     ['is back', () => standby.run()],
     ['is no longer waited for', goOnAlone],
   ] as const) {
-    test(`says that a change is unknown, refuses further ones, reads, and goes on when the standby ${how}`, async () => {
+    test(`says that a change is unknown, refuses further ones, reads, and continues when the standby ${how}`, async () => {
       // As many as there are connections.
       const unknown = await Promise.all([failureOf(store.addUser(user('ann'))), failureOf(store.addUser(user('bob')))]);
       for (const { text, ms } of unknown) {

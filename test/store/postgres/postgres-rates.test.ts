@@ -32,7 +32,7 @@ describe('the rates of several processes', { skip: missing('linux', '/usr/lib/po
   const number = async (sql: string): Promise<number> =>
     Number(Object.values((await databases.server.query(sql, name))[0] ?? {})[0]);
 
-  /** How many of so many takes were allowed, at both processes in turn. */
+  /** How many takes were allowed, of a number at both processes in turn. */
   async function takes(of: string, count: number): Promise<number> {
     const taken = await Promise.all(Array.from({ length: count }, (_, index) => processes[index % 2]?.take(of, SLOW)));
     return taken.filter((isTaken) => isTaken === true).length;

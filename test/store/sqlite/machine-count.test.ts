@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { MACHINES_MAX } from '../../../src/machines/desired-state.ts';
 import { MachineCount } from '../../../src/store/operations/region-decisions.ts';
 
-/** A store with so many machines, and how often they were counted. */
+/** A store with a number of machines, and how often they were counted. */
 class Counted {
   readonly count = new MachineCount();
   machines: number;

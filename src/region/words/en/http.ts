@@ -68,7 +68,7 @@ export const HTTP = {
     `Known here: ${known.join(', ')}.`,
   'field.signal-status': ({ known }: { readonly known: readonly string[] }) => `Give one of ${known.join(', ')}.`,
   'preseed-faulty.template': mistakeAtText,
-  'field.purpose': ({ known }: { readonly known: readonly string[] }) => `is none of ${known.join(', ')}`,
+  'field.purpose': ({ known }: { readonly known: readonly string[] }) => `is not one of ${known.join(', ')}`,
   'field.rack-url': 'is not the URL of a rack',
   'field.values-limit': ({ max }: { readonly max: number }) => `Give at most ${max} values.`,
   'field.value-form': 'Give name=value.',

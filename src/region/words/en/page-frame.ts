@@ -39,7 +39,7 @@ export const FRAME = {
 export const AWAY = {
   title: 'Database away',
   heading: 'The region cannot use its database',
-  lead: 'It can show and change nothing now. Racks go on without it: machines keep their leases and names, and boot.',
+  lead: 'It can show and change nothing now. Racks continue without it: machines keep their leases and names, and boot.',
   /** Nothing is sent again: the browser shows this page instead of the form's result. */
   form: 'Your form has no result. When the region is back, see what is stored before you send it again.',
   /** @param isRepeated true if the browser asks again */

@@ -117,7 +117,7 @@ export const SERVICE_SENTENCES: Writers<ServiceParams> = {
   'region.duties-here': (f) => `This process has the region's duties now${formerHolder(f)}`,
   'region.duties-elsewhere': (f) => `The region's duties are at the process ${f.holder}`,
   'region.duties-lost': (f) =>
-    `The process ${f.holder} has taken this one's duties, which were not renewed in time: this one goes on without them`,
+    `The process ${f.holder} has taken this one's duties, which were not renewed in time: this one continues without them`,
   'region.confirmed': () => 'The database confirms changes again',
   'region.cache': (f) => `The cached desired state is unusable: ${noteOf(f)}`,
   'region.desired-state': (f) => `Applied version ${f.version} of the desired state`,
