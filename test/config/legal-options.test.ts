@@ -187,7 +187,9 @@ test('an illegal value of any option is refused with the rule and its RFC, a leg
 
 test('every row of the table with a rule has its case here, and every row names its source', () => {
   for (const { code, name, type, legal, source } of NAMED_OPTIONS) {
-    assert.equal(RULES[code] !== undefined, legal !== undefined || type === 'bool', `option ${code}, ${name}`);
+    const hasRule = legal !== undefined || type === 'bool';
+    const remedy = hasRule ? 'add its case to RULES in this file' : 'remove its case from RULES: its row has no rule';
+    assert.equal(RULES[code] !== undefined, hasRule, `option ${code}, ${name}: ${remedy}`);
     assert.match(source, /^(RFC \d{4}( §\d+(\.\d+)*)?|IEEE 802\.1Q|MS-DHCPE|iPXE|WPAD draft)$/, name);
   }
 });

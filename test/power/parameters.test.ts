@@ -74,8 +74,14 @@ for (const [driver, values, controller] of CONTROLLERS) {
 
 test('every driver and parameter has words for people', () => {
   for (const { name: driver, parameters } of POWER_DRIVERS) {
-    assert.notEqual(words.power.driver(driver), driver);
-    for (const { name } of parameters) assert.notEqual(words.power.parameter(driver, name).label, name);
+    const remedy = 'add words to src/region/words/en/power.ts';
+    assert.notEqual(words.power.driver(driver), driver, `driver ${driver}: ${remedy}`);
+    for (const { name } of parameters)
+      assert.notEqual(
+        words.power.parameter(driver, name).label,
+        name,
+        `driver ${driver}, parameter ${name}: ${remedy}`,
+      );
   }
 });
 

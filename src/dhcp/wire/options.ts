@@ -1,4 +1,5 @@
-// The codes of the options that the server's own logic uses, and readers of their values; names for people are in `option-table.ts`.
+// The codes of the options that the server's own logic uses, and readers of their values. OPTION is not the table of options: a new option
+// needs a row of `option-table.ts`, and an entry here only if the server itself reads or decides it.
 // Sources: RFC 2132 (most), RFC 3004 (77), RFC 3011 (118),
 // RFC 3397 (119), RFC 4578 (93, 94, 97), RFC 5071 (210); 175 is iPXE's own.
 //
