@@ -115,7 +115,7 @@ describe('the region imports images', { skip: missing('linux', 'gpg') }, () => {
     assert.equal(site.sent, noble.length);
   });
 
-  test('an image that is paused goes on when it is resumed, and cancelled when an import is asked for', {
+  test('an image that is paused continues when it is resumed, and cancelled when an import is asked for', {
     timeout: MS_MAX,
   }, async () => {
     await ask('POST', `boot-sources/${source}/selections/`, { os: 'ubuntu', release: 'jammy' });
@@ -164,7 +164,7 @@ describe('the region imports images', { skip: missing('linux', 'gpg') }, () => {
     assert.equal((await resource('ubuntu/noble'))?.complete, true);
   });
 
-  test('an import that was cut short by the end of the daemon goes on after the next start', {
+  test('an import that was cut short by the end of the daemon continues after the next start', {
     timeout: MS_MAX,
   }, async () => {
     const found = await resource('ubuntu/noble');

@@ -5,7 +5,7 @@
 //     │  └──── hold ──────────┴─▶ paused, cancelled
 //     └──────── resume ──────────────┘
 //
-// 1. A held import ends, and its part stays: resumed, it goes on from there (`images/import/image-import.ts`). So it takes no place.
+// 1. A held import ends, and its part stays: resumed, it continues from there (`images/import/image-import.ts`). So it takes no place.
 // 2. The run ends when no import is queued or under way. Every image that it left out has a reason.
 
 import { cleanText } from '../../clean-text.ts';

@@ -5,7 +5,7 @@
 //
 // 1. One process does this: the one with the region's duties.
 // 2. Each request stands in the store, and is looked at again after each change, so nothing is lost with a process.
-// 3. A run that fails, or ends with its process, is no lost work: the next one goes on from the parts of its downloads.
+// 3. A run that fails, or ends with its process, is no lost work: the next one continues from the parts of its downloads.
 
 import { cleanText } from '../../clean-text.ts';
 import type { Clock, Timer } from '../../clock.ts';
@@ -242,7 +242,7 @@ export class Imports {
   }
 
   async #end({ skipped, more }: SkippedList): Promise<void> {
-    // After a process that closes, the next one goes on with the run.
+    // After a process that closes, the next one continues with the run.
     if (this.#isClosed) return;
     const { boot } = this.#parts.region.store;
     const { begunMs } = await boot.findRun();

@@ -191,7 +191,7 @@ export const BOOT_RESOURCE_OPERATIONS: readonly Operation[] = [
     ...many,
     ...order,
     op: 'stop_import',
-    doc: 'Stop the import. The next one goes on from what has arrived.',
+    doc: 'Stop the import. The next one continues from what has arrived.',
     run: stopImport,
   }),
   defineOperation({

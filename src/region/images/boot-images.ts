@@ -2,7 +2,7 @@
 //
 //   API, page ─► askImport, stopImport, wish ─► store ─► onAsked ─► the importing process (region-thread/imports/) ─► progress in the store
 //
-// 1. Whatever is asked is stored first, so that a killed process, or another one, goes on with it.
+// 1. Whatever is asked is stored first, so that a killed process, or another one, continues with it.
 
 import type { Clock } from '../../clock.ts';
 import type { ListedImage, ListImages } from '../life/deployment.ts';

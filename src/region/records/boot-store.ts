@@ -93,7 +93,7 @@ export const importProgress = z.object({
   /** `undefined`: unknown. */
   total: count.optional(),
   bytesPerSecond: count.optional(),
-  /** Why it does not go on. */
+  /** Why it does not continue. */
   reason: z.string().max(1024).optional(),
   /** The next attempt: wall time in milliseconds. */
   nextMs: z.number().optional(),
